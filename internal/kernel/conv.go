@@ -1,0 +1,100 @@
+package kernel
+
+import "fmt"
+
+// ConvSpec describes y = post(conv(pre(x), Weight)):
+// pre(x) = relu?(PreScale*x + PreShift) per input channel, before the zero padding;
+// post(v) = relu?(PostScale*v + PostShift [+ residual]) per output channel.
+// Nil scales are ones and nil shifts zeros, so PostShift alone is a bias.
+type ConvSpec[T Float] struct {
+	Geom                 ConvGeom
+	Weight               []T // [O, C/Groups, KH, KW]
+	PreScale, PreShift   []T // [C] or nil
+	PreReLU              bool
+	PostScale, PostShift []T // [O] or nil
+	PostReLU             bool
+}
+
+// Conv is a convolution with its weights packed. It is immutable and safe for concurrent use.
+//
+// PostScale is folded into the weights when it is built. Every output is the sum over (input channel, kernel row,
+// kernel column), in that order, started at zero; then the shift, the residual and the ReLU follow.
+type Conv[T Float] struct {
+	g                  ConvGeom
+	weight             []T // [O, C/Groups, KH, KW], scaled by PostScale
+	bias               []T // [O]
+	preScale, preShift []T // [C], nil when there is no pre affine
+	preReLU, postReLU  bool
+}
+
+// NewConv checks the spec and packs the weights; the spec's slices are not kept.
+func NewConv[T Float](spec ConvSpec[T]) (*Conv[T], error) {
+	g := spec.Geom.norm()
+	if err := g.Check(); err != nil {
+		return nil, err
+	}
+	for _, v := range []struct {
+		name     string
+		got      int
+		want     int
+		optional bool
+	}{
+		{"weight", len(spec.Weight), g.WeightLen(), false},
+		{"pre scale", len(spec.PreScale), g.C, spec.PreScale == nil},
+		{"pre shift", len(spec.PreShift), g.C, spec.PreShift == nil},
+		{"post scale", len(spec.PostScale), g.O, spec.PostScale == nil},
+		{"post shift", len(spec.PostShift), g.O, spec.PostShift == nil},
+	} {
+		if !v.optional && v.got != v.want {
+			return nil, fmt.Errorf("kernel: convolution %s has %d elements, want %d", v.name, v.got, v.want)
+		}
+	}
+	c := &Conv[T]{g: g, weight: make([]T, len(spec.Weight)), bias: make([]T, g.O), preReLU: spec.PreReLU, postReLU: spec.PostReLU}
+	copy(c.weight, spec.Weight)
+	copy(c.bias, spec.PostShift)
+	if spec.PostScale != nil {
+		per := len(c.weight) / g.O
+		for i := range c.weight {
+			c.weight[i] *= spec.PostScale[i/per]
+		}
+	}
+	if spec.PreScale != nil || spec.PreShift != nil {
+		c.preScale, c.preShift = make([]T, g.C), make([]T, g.C)
+		for i := range c.preScale {
+			c.preScale[i] = 1
+		}
+		copy(c.preScale, spec.PreScale)
+		copy(c.preShift, spec.PreShift)
+	}
+	return c, nil
+}
+
+// Geom returns the geometry, with zero strides, dilations and groups replaced by one.
+func (c *Conv[T]) Geom() ConvGeom { return c.g }
+
+// ScratchLen returns how many elements of scratch Forward, ForwardBatch and BackwardInput need.
+func (c *Conv[T]) ScratchLen() int { return c.g.OutLen() + c.g.InLen() }
+
+func (c *Conv[T]) hasPre() bool { return c.preScale != nil || c.preReLU }
+
+// Forward computes one image: dst [O, OutH, OutW] from src [C, H, W]. residual [O, OutH, OutW], nil for none, is added
+// before the post ReLU. dst must not overlap src, residual or scratch.
+func (c *Conv[T]) Forward(dst, src, residual, scratch []T) {
+	c.forwardGeneric(dst[:c.g.OutLen()], src[:c.g.InLen()], residual, scratch)
+}
+
+// ForwardBatch computes n images; image i is read at src[i*srcStride:] and written at dst[i*dstStride:]. The bits equal
+// those of n calls of Forward.
+func (c *Conv[T]) ForwardBatch(dst, src []T, n, dstStride, srcStride int, scratch []T) {
+	for i := range n {
+		c.Forward(dst[i*dstStride:], src[i*srcStride:], nil, scratch)
+	}
+}
+
+// BackwardInput computes dx [C, H, W], the gradient with respect to the original input x, from dy [O, OutH, OutW], the
+// gradient with respect to the output y. x is read only where there is a pre ReLU, y only where there is a post ReLU;
+// either may be nil otherwise. The derivative of the ReLU at zero is zero. With accumulate, dx += instead of dx =.
+// dresidual, nil for none, is set to the gradient with respect to the residual.
+func (c *Conv[T]) BackwardInput(dx, dy, x, y, dresidual, scratch []T, accumulate bool) {
+	c.backwardInputGeneric(dx[:c.g.InLen()], dy[:c.g.OutLen()], x, y, dresidual, scratch, accumulate)
+}

@@ -1,0 +1,239 @@
+package kernel
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+)
+
+// drawSpec draws a convolution with random weights and a random choice of pre and post operations.
+func drawSpec[T Float](t *rapid.T, rng *rand.Rand) ConvSpec[T] {
+	g := drawGeom(t)
+	spec := ConvSpec[T]{Geom: g, Weight: randSlice[T](rng, g.WeightLen())}
+	opt := func(name string, n int) []T {
+		if rapid.Bool().Draw(t, name) {
+			return randSlice[T](rng, n)
+		}
+		return nil
+	}
+	spec.PreScale, spec.PreShift = opt("preScale", g.C), opt("preShift", g.C)
+	spec.PostScale, spec.PostShift = opt("postScale", g.O), opt("postShift", g.O)
+	spec.PreReLU, spec.PostReLU = rapid.Bool().Draw(t, "preReLU"), rapid.Bool().Draw(t, "postReLU")
+	return spec
+}
+
+// refForward evaluates a spec in float64 and returns a bound on a T implementation's rounding error for each output.
+func refForward[T Float](s ConvSpec[T], x, residual []T, eps float64) (y, bound []float64) {
+	g := s.Geom
+	pre := make([]float64, g.InLen())
+	preBound := make([]float64, g.InLen())
+	for i, v := range to64(x) {
+		c := i / (g.H * g.W)
+		if s.PreScale != nil {
+			v *= float64(s.PreScale[c])
+		}
+		if s.PreShift != nil {
+			v += float64(s.PreShift[c])
+		}
+		if s.PreReLU {
+			v = max(v, 0)
+		}
+		pre[i], preBound[i] = v, 4*eps
+	}
+	y, mag := refConv(g, pre, s.Weight)
+	absW := make([]T, len(s.Weight))
+	for i, v := range s.Weight {
+		absW[i] = T(math.Abs(float64(v)))
+	}
+	fromPre, _ := refConv(g, preBound, absW)
+	bound = make([]float64, len(y))
+	terms := float64(g.C / g.Groups * g.KH * g.KW)
+	for i := range y {
+		o := i / (g.OutH() * g.OutW())
+		scale := 1.0
+		if s.PostScale != nil {
+			scale = float64(s.PostScale[o])
+		}
+		v := scale * y[i]
+		if s.PostShift != nil {
+			v += float64(s.PostShift[o])
+		}
+		if residual != nil {
+			v += float64(residual[i])
+		}
+		bound[i] = eps*((terms+4)*mag[i]+8) + fromPre[i]
+		if s.PostReLU {
+			v = max(v, 0)
+		}
+		y[i] = v
+	}
+	return y, bound
+}
+
+const (
+	eps32 = 0x1p-23
+	eps64 = 0x1p-52
+)
+
+func testConvForward[T Float](t *testing.T, eps float64) {
+	rapid.Check(t, func(t *rapid.T) {
+		rng := newRand(rapid.Uint64().Draw(t, "seed"))
+		spec := drawSpec[T](t, rng)
+		g := spec.Geom
+		c, err := NewConv(spec)
+		require.NoError(t, err)
+		x := randSlice[T](rng, g.InLen())
+		var residual []T
+		if rapid.Bool().Draw(t, "residual") {
+			residual = randSlice[T](rng, g.OutLen())
+		}
+		want, bound := refForward(spec, x, residual, eps)
+		got := randSlice[T](rng, g.OutLen())
+		c.Forward(got, x, residual, randSlice[T](rng, c.ScratchLen()))
+		for i := range want {
+			require.InDelta(t, want[i], float64(got[i]), bound[i], "output %d of %+v", i, g)
+		}
+	})
+}
+
+func TestConvForward(t *testing.T) {
+	t.Run("float32", func(t *testing.T) { testConvForward[float32](t, eps32) })
+	t.Run("float64", func(t *testing.T) { testConvForward[float64](t, eps64) })
+}
+
+// testConvBackwardInput checks against the transpose: for a linear map <dy, J v> = <Jᵀ dy, v> for every v.
+func testConvBackwardInput[T Float](t *testing.T, eps float64) {
+	rapid.Check(t, func(t *rapid.T) {
+		rng := newRand(rapid.Uint64().Draw(t, "seed"))
+		spec := drawSpec[T](t, rng)
+		g := spec.Geom
+		c, err := NewConv(spec)
+		require.NoError(t, err)
+		x, residual := randSlice[T](rng, g.InLen()), randSlice[T](rng, g.OutLen())
+		scratch := randSlice[T](rng, c.ScratchLen())
+		y := make([]T, g.OutLen())
+		c.Forward(y, x, residual, scratch)
+		dy := randSlice[T](rng, g.OutLen())
+		accumulate := rapid.Bool().Draw(t, "accumulate")
+		before := randSlice[T](rng, g.InLen())
+		dx, dres := append([]T(nil), before...), randSlice[T](rng, g.OutLen())
+		c.BackwardInput(dx, dy, x, y, dres, scratch, accumulate)
+
+		// The masks taken from the forward pass, the rest of the Jacobian is linear.
+		masked := to64(dy)
+		for i := range masked {
+			if spec.PostReLU && !(y[i] > 0) {
+				masked[i] = 0
+			}
+			require.Equal(t, masked[i], float64(dres[i]), "residual gradient %d", i)
+			if spec.PostScale != nil {
+				masked[i] *= float64(spec.PostScale[i/(g.OutH()*g.OutW())])
+			}
+		}
+		v := make([]float64, g.InLen())
+		tangent := func() (lhs, mag float64) {
+			jv := make([]float64, len(v))
+			for i := range v {
+				a, b := T(1), T(0)
+				if spec.PreScale != nil {
+					a = spec.PreScale[i/(g.H*g.W)]
+				}
+				if spec.PreShift != nil {
+					b = spec.PreShift[i/(g.H*g.W)]
+				}
+				if !spec.PreReLU || a*x[i]+b > 0 {
+					jv[i] = float64(a) * v[i]
+				}
+			}
+			out, _ := refConv(g, jv, spec.Weight)
+			return dot64(masked, out)
+		}
+		for range 8 { // single coordinates of dx
+			i := rng.IntN(len(v))
+			v[i] = 1
+			want, mag := tangent()
+			v[i] = 0
+			if accumulate {
+				want += float64(before[i])
+			}
+			require.InDelta(t, want, float64(dx[i]), eps*((float64(g.O*g.KH*g.KW)+6)*mag+2), "dx %d of %+v", i, g)
+		}
+		for i := range v { // all of them together
+			v[i] = 2*rng.Float64() - 1
+		}
+		want, _ := tangent()
+		if accumulate {
+			extra, _ := dot64(to64(before), v)
+			want += extra
+		}
+		got, mag := dot64(to64(dx), v)
+		require.InDelta(t, want, got, eps*(float64(g.O*g.KH*g.KW)+16)*(mag+float64(g.WeightLen()*10)))
+	})
+}
+
+func TestConvBackwardInput(t *testing.T) {
+	t.Run("float32", func(t *testing.T) { testConvBackwardInput[float32](t, eps32) })
+	t.Run("float64", func(t *testing.T) { testConvBackwardInput[float64](t, eps64) })
+}
+
+func testConvBackwardWeight[T Float](t *testing.T, eps float64) {
+	rapid.Check(t, func(t *rapid.T) {
+		rng := newRand(rapid.Uint64().Draw(t, "seed"))
+		g := drawGeom(t)
+		x, dy := randSlice[T](rng, g.InLen()), randSlice[T](rng, g.OutLen())
+		dw, dbias := randSlice[T](rng, g.WeightLen()), randSlice[T](rng, g.O)
+		dw0, dbias0 := append([]T(nil), dw...), append([]T(nil), dbias...)
+		scratch := randSlice[T](rng, ConvBackwardWeightScratch(g))
+		if rapid.Bool().Draw(t, "no bias") {
+			ConvBackwardWeight(g, dw, nil, x, dy, scratch)
+			require.Equal(t, dbias0, dbias)
+		} else {
+			ConvBackwardWeight(g, dw, dbias, x, dy, scratch)
+			hw := g.OutH() * g.OutW()
+			for o := range dbias {
+				want, mag := float64(dbias0[o]), 0.0
+				for _, v := range dy[o*hw:][:hw] {
+					want += float64(v)
+					mag += math.Abs(float64(v))
+				}
+				require.InDelta(t, want, float64(dbias[o]), eps*(float64(hw)*mag+2))
+			}
+		}
+		hot := make([]T, len(dw))
+		for range 8 {
+			i := rng.IntN(len(dw))
+			hot[i] = 1
+			out, _ := refConv(g, to64(x), hot)
+			hot[i] = 0
+			want, mag := dot64(out, to64(dy))
+			require.InDelta(t, want+float64(dw0[i]), float64(dw[i]), eps*(float64(g.OutH()*g.OutW())*mag+4), "dw %d of %+v", i, g)
+		}
+	})
+}
+
+func TestConvBackwardWeight(t *testing.T) {
+	t.Run("float32", func(t *testing.T) { testConvBackwardWeight[float32](t, eps32) })
+	t.Run("float64", func(t *testing.T) { testConvBackwardWeight[float64](t, eps64) })
+}
+
+func TestNewConvRejects(t *testing.T) {
+	ok := ConvSpec[float32]{Geom: ConvGeom{C: 4, H: 5, W: 5, O: 6, KH: 3, KW: 3, Groups: 2}, Weight: make([]float32, 6*2*9)}
+	_, err := NewConv(ok)
+	require.NoError(t, err)
+	for name, change := range map[string]func(*ConvSpec[float32]){
+		"weight":    func(s *ConvSpec[float32]) { s.Weight = s.Weight[1:] },
+		"pre scale": func(s *ConvSpec[float32]) { s.PreScale = make([]float32, 5) },
+		"groups":    func(s *ConvSpec[float32]) { s.Geom.Groups = 3 },
+		"fit":       func(s *ConvSpec[float32]) { s.Geom.DH = 3 },
+		"positive":  func(s *ConvSpec[float32]) { s.Geom.C = 0 },
+		"range":     func(s *ConvSpec[float32]) { s.Geom.PW = -1 },
+	} {
+		s := ok
+		change(&s)
+		_, err := NewConv(s)
+		require.ErrorContains(t, err, name)
+	}
+}

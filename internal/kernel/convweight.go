@@ -1,0 +1,55 @@
+package kernel
+
+// ConvBackwardWeight adds the weight gradient of a plain convolution (no pre, no post) for one image to
+// dw [O, C/Groups, KH, KW] and, unless it is nil, the bias gradient to dbias [O]; x is [C, H, W], dy [O, OutH, OutW].
+func ConvBackwardWeight[T Float](g ConvGeom, dw, dbias, x, dy, scratch []T) {
+	convBackwardWeightGeneric(g.norm(), dw, dbias, x, dy)
+}
+
+// ConvBackwardWeightScratch returns how many elements of scratch ConvBackwardWeight needs.
+func ConvBackwardWeightScratch(g ConvGeom) int { return 0 }
+
+func convBackwardWeightGeneric[T Float](g ConvGeom, dw, dbias, x, dy []T) {
+	hw, in := g.OutH()*g.OutW(), g.C/g.Groups
+	for o := range g.O {
+		d := dy[o*hw:][:hw]
+		if dbias != nil {
+			dbias[o] += sumGeneric(d)
+		}
+		first := o / (g.O / g.Groups) * in
+		for ci := range in {
+			plane := x[(first+ci)*g.H*g.W:][:g.H*g.W]
+			for kh := range g.KH {
+				for kw := range g.KW {
+					dw[((o*in+ci)*g.KH+kh)*g.KW+kw] += dotTap(g, d, plane, kh, kw)
+				}
+			}
+		}
+	}
+}
+
+// dotTap returns the sum over the output plane of out times the input seen through tap (kh, kw).
+func dotTap[T Float](g ConvGeom, out, plane []T, kh, kw int) T {
+	oh, ow := g.OutH(), g.OutW()
+	dy, dx := kh*g.DH-g.PH, kw*g.DW-g.PW
+	y0, y1 := validRange(dy, g.SH, g.H, oh)
+	x0, x1 := validRange(dx, g.SW, g.W, ow)
+	var sum T
+	if x0 >= x1 {
+		return sum
+	}
+	for y := y0; y < y1; y++ {
+		d := out[y*ow+x0 : y*ow+x1]
+		s := plane[(y*g.SH+dy)*g.W+x0*g.SW+dx:]
+		if g.SW == 1 {
+			sum += dotGeneric(d, s[:len(d)])
+			continue
+		}
+		var row T
+		for i := range d {
+			row += d[i] * s[i*g.SW]
+		}
+		sum += row
+	}
+	return sum
+}

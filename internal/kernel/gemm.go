@@ -1,0 +1,37 @@
+package kernel
+
+// Gemm computes C = alpha·op(A)·op(B) + beta·C with op(A) [m, k], op(B) [k, n] and C [m, n], row-major with leading
+// dimensions lda, ldb and ldc. With transA, A is stored [k, m]; with transB, B is stored [n, k]. With beta zero C is
+// not read.
+func Gemm[T Float](transA, transB bool, m, n, k int, alpha T, a []T, lda int, b []T, ldb int, beta T, c []T, ldc int, scratch []T) {
+	gemmGeneric(transA, transB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc)
+}
+
+// GemmScratch returns how many elements of scratch Gemm needs.
+func GemmScratch(m, n, k int) int { return 0 }
+
+func gemmGeneric[T Float](transA, transB bool, m, n, k int, alpha T, a []T, lda int, b []T, ldb int, beta T, c []T, ldc int) {
+	for i := range m {
+		row := c[i*ldc:][:n]
+		if beta == 0 {
+			clear(row)
+		} else if beta != 1 {
+			Scale(row, row, beta)
+		}
+		for p := range k {
+			v := alpha
+			if transA {
+				v *= a[p*lda+i]
+			} else {
+				v *= a[i*lda+p]
+			}
+			if !transB {
+				axpyGeneric(row, b[p*ldb:][:n], v)
+				continue
+			}
+			for j := range row {
+				row[j] += v * b[j*ldb+p]
+			}
+		}
+	}
+}

@@ -1,0 +1,16 @@
+// Package kernel holds the CPU kernels behind the graph operations: convolution, pooling, linear layers, normalisation
+// and elementwise functions, forward and backward.
+//
+// Tensors are dense, row-major and laid out [channels, height, width] for one image unless a function says otherwise.
+// The generic code is the reference; float32 kernels in assembly stand beside it and are chosen at run time.
+//
+// Every output element is summed in one fixed order that depends on the operation's geometry alone, never on the batch
+// size, the position of a tile or the number of goroutines, so equal inputs give equal bits.
+//
+// Slices shorter than the geometry asks for are programming mistakes and panic. Outputs must not overlap inputs, except
+// where a function allows it. No kernel allocates; those that need memory take a scratch slice, whose contents are
+// meaningless before and after the call and which must not be shared between concurrent calls.
+package kernel
+
+// Float is the set of element types.
+type Float interface{ float32 | float64 }

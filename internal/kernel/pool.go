@@ -1,0 +1,193 @@
+package kernel
+
+import (
+	"fmt"
+	"math"
+)
+
+// PoolGeom is the geometry of a pooling window over [C, H, W], with PyTorch's meaning of every field. A stride of zero
+// means the kernel size, a dilation of zero means one. Dilation is for max pooling only, CountIncludePad for average
+// pooling only.
+type PoolGeom struct {
+	C, H, W, KH, KW, SH, SW, PH, PW, DH, DW int
+	CeilMode, CountIncludePad               bool
+}
+
+// OutH returns the output height as PyTorch computes it.
+func (g PoolGeom) OutH() int { g = g.norm(); return poolOut(g.H, g.KH, g.SH, g.PH, g.DH, g.CeilMode) }
+
+// OutW returns the output width as PyTorch computes it.
+func (g PoolGeom) OutW() int { g = g.norm(); return poolOut(g.W, g.KW, g.SW, g.PW, g.DW, g.CeilMode) }
+
+// Check reports the first thing that makes the geometry impossible. As in PyTorch the padding is at most half the kernel.
+func (g PoolGeom) Check() error {
+	g = g.norm()
+	switch {
+	case g.C < 1 || g.H < 1 || g.W < 1 || g.KH < 1 || g.KW < 1 || g.SH < 1 || g.SW < 1 || g.DH < 1 || g.DW < 1:
+		return fmt.Errorf("kernel: pooling [%d %d %d] with kernel [%d %d], stride [%d %d], dilation [%d %d]: sizes must be positive",
+			g.C, g.H, g.W, g.KH, g.KW, g.SH, g.SW, g.DH, g.DW)
+	case g.PH < 0 || g.PW < 0 || 2*g.PH > g.KH || 2*g.PW > g.KW:
+		return fmt.Errorf("kernel: pooling padding [%d %d] must lie between zero and half the kernel [%d %d]", g.PH, g.PW, g.KH, g.KW)
+	case g.OutH() < 1 || g.OutW() < 1:
+		return fmt.Errorf("kernel: pooling kernel [%d %d] does not fit the padded input [%d %d]", g.KH, g.KW, g.H+2*g.PH, g.W+2*g.PW)
+	}
+	return nil
+}
+
+func (g PoolGeom) norm() PoolGeom {
+	g.DH, g.DW = one(g.DH), one(g.DW)
+	if g.SH == 0 {
+		g.SH = g.KH
+	}
+	if g.SW == 0 {
+		g.SW = g.KW
+	}
+	return g
+}
+
+func poolOut(in, k, s, p, d int, ceil bool) int {
+	room := in + 2*p - d*(k-1) - 1
+	if ceil {
+		room += s - 1
+	}
+	if room < 0 {
+		return 0
+	}
+	out := room/s + 1
+	if ceil && (out-1)*s >= in+p { // the last window must start inside the input or the left padding
+		out--
+	}
+	return out
+}
+
+// MaxPool computes dst [C, OutH, OutW], the maximum of every window of src [C, H, W], and into index, unless it is nil,
+// where in its channel plane it was found: the first of equal values. As in PyTorch a NaN wins over every number, the
+// last NaN over earlier ones.
+func MaxPool[T Float](g PoolGeom, dst []T, index []int32, src []T) {
+	g = g.norm()
+	oh, ow := g.OutH(), g.OutW()
+	for c := range g.C {
+		plane := src[c*g.H*g.W:][:g.H*g.W]
+		for y := range oh {
+			y0, y1 := poolWindow(y*g.SH-g.PH, g.KH, g.DH, g.H)
+			for x := range ow {
+				x0, x1 := poolWindow(x*g.SW-g.PW, g.KW, g.DW, g.W)
+				best, at := T(math.Inf(-1)), min(y0, g.H-1)*g.W+min(x0, g.W-1)
+				for iy := y0; iy < y1; iy += g.DH {
+					for ix := x0; ix < x1; ix += g.DW {
+						if v := plane[iy*g.W+ix]; v > best || v != v {
+							best, at = v, iy*g.W+ix
+						}
+					}
+				}
+				dst[(c*oh+y)*ow+x] = best
+				if index != nil {
+					index[(c*oh+y)*ow+x] = int32(at)
+				}
+			}
+		}
+	}
+}
+
+// poolWindow clips a window of k points d apart to [0, in), keeping its start on the window's grid.
+func poolWindow(start, k, d, in int) (lo, hi int) {
+	hi = min(start+(k-1)*d+1, in)
+	for start < 0 {
+		start += d
+	}
+	return start, hi
+}
+
+// MaxPoolBackward computes dx [C, H, W] from dy [C, OutH, OutW] and the index that MaxPool wrote.
+func MaxPoolBackward[T Float](g PoolGeom, dx, dy []T, index []int32) {
+	in, out := g.H*g.W, g.OutH()*g.OutW()
+	clear(dx[:g.C*in])
+	for c := range g.C {
+		plane := dx[c*in:][:in]
+		for i, v := range dy[c*out:][:out] {
+			plane[index[c*out+i]] += v
+		}
+	}
+}
+
+// AvgPool computes dst [C, OutH, OutW], the mean of every window of src [C, H, W], divided by PyTorch's divisor: the
+// window's size within the padded input with CountIncludePad, within the input without. Dilation must be one.
+func AvgPool[T Float](g PoolGeom, dst, src []T) {
+	g = g.norm()
+	oh, ow := g.OutH(), g.OutW()
+	for c := range g.C {
+		plane := src[c*g.H*g.W:][:g.H*g.W]
+		for y := range oh {
+			for x := range ow {
+				y0, y1, x0, x1, div := g.avgWindow(y, x)
+				var sum T
+				for iy := y0; iy < y1; iy++ {
+					for ix := x0; ix < x1; ix++ {
+						sum += plane[iy*g.W+ix]
+					}
+				}
+				if div > 0 {
+					sum /= T(div)
+				}
+				dst[(c*oh+y)*ow+x] = sum
+			}
+		}
+	}
+}
+
+// avgWindow returns the window of output (y, x) clipped to the input, and its divisor.
+func (g PoolGeom) avgWindow(y, x int) (y0, y1, x0, x1, div int) {
+	y0, x0 = y*g.SH-g.PH, x*g.SW-g.PW
+	y1, x1 = min(y0+g.KH, g.H+g.PH), min(x0+g.KW, g.W+g.PW)
+	div = (y1 - y0) * (x1 - x0)
+	y0, x0, y1, x1 = max(y0, 0), max(x0, 0), min(y1, g.H), min(x1, g.W)
+	if y0 >= y1 || x0 >= x1 {
+		return 0, 0, 0, 0, 0
+	}
+	if !g.CountIncludePad {
+		div = (y1 - y0) * (x1 - x0)
+	}
+	return y0, y1, x0, x1, div
+}
+
+// AvgPoolBackward computes dx [C, H, W] from dy [C, OutH, OutW].
+func AvgPoolBackward[T Float](g PoolGeom, dx, dy []T) {
+	g = g.norm()
+	oh, ow := g.OutH(), g.OutW()
+	clear(dx[:g.C*g.H*g.W])
+	for c := range g.C {
+		plane := dx[c*g.H*g.W:][:g.H*g.W]
+		for y := range oh {
+			for x := range ow {
+				y0, y1, x0, x1, div := g.avgWindow(y, x)
+				if div == 0 {
+					continue
+				}
+				v := dy[(c*oh+y)*ow+x] / T(div)
+				for iy := y0; iy < y1; iy++ {
+					for ix := x0; ix < x1; ix++ {
+						plane[iy*g.W+ix] += v
+					}
+				}
+			}
+		}
+	}
+}
+
+// GlobalAvgPool computes dst [channels], the mean of every plane of src [channels, hw].
+func GlobalAvgPool[T Float](dst, src []T, channels, hw int) {
+	for c := range channels {
+		dst[c] = sumGeneric(src[c*hw:][:hw]) / T(hw)
+	}
+}
+
+// GlobalAvgPoolBackward computes dx [channels, hw] from dy [channels].
+func GlobalAvgPoolBackward[T Float](dx, dy []T, channels, hw int) {
+	for c := range channels {
+		v := dy[c] / T(hw)
+		d := dx[c*hw:][:hw]
+		for i := range d {
+			d[i] = v
+		}
+	}
+}

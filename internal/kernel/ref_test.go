@@ -1,0 +1,96 @@
+package kernel
+
+import (
+	"math"
+	"math/rand/v2"
+
+	"pgregory.net/rapid"
+)
+
+// randSlice returns n values in [-1, 1).
+func randSlice[T Float](rng *rand.Rand, n int) []T {
+	s := make([]T, n)
+	for i := range s {
+		s[i] = T(2*rng.Float64() - 1)
+	}
+	return s
+}
+
+func newRand(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 1)) }
+
+// drawGeom draws a small convolution, grouped and depthwise ones included.
+func drawGeom(t *rapid.T) ConvGeom {
+	for {
+		g := ConvGeom{
+			H: rapid.IntRange(1, 13).Draw(t, "H"), W: rapid.IntRange(1, 37).Draw(t, "W"),
+			KH: rapid.IntRange(1, 4).Draw(t, "KH"), KW: rapid.IntRange(1, 4).Draw(t, "KW"),
+			SH: rapid.IntRange(1, 3).Draw(t, "SH"), SW: rapid.IntRange(1, 3).Draw(t, "SW"),
+			PH: rapid.IntRange(0, 3).Draw(t, "PH"), PW: rapid.IntRange(0, 3).Draw(t, "PW"),
+			DH: rapid.IntRange(1, 2).Draw(t, "DH"), DW: rapid.IntRange(1, 2).Draw(t, "DW"),
+		}
+		if rapid.Bool().Draw(t, "square") {
+			g.KW, g.SW, g.PW, g.DW = g.KH, g.SH, g.PH, g.DH
+		}
+		switch rapid.IntRange(0, 3).Draw(t, "kind") {
+		case 0:
+			g.Groups = rapid.IntRange(1, 20).Draw(t, "groups")
+			g.C, g.O = g.Groups, g.Groups*rapid.IntRange(1, 2).Draw(t, "multiplier")
+		case 1:
+			g.Groups = rapid.IntRange(2, 3).Draw(t, "groups")
+			g.C = g.Groups * rapid.IntRange(1, 4).Draw(t, "C/G")
+			g.O = g.Groups * rapid.IntRange(1, 14).Draw(t, "O/G")
+		default:
+			g.Groups = 1
+			g.C, g.O = rapid.IntRange(1, 9).Draw(t, "C"), rapid.IntRange(1, 30).Draw(t, "O")
+		}
+		if g.Check() == nil {
+			return g
+		}
+	}
+}
+
+// refConv is the textbook convolution in float64; mag is the same sum over absolute values, which scales the bound on
+// the rounding error.
+func refConv[T Float](g ConvGeom, x []float64, w []T) (y, mag []float64) {
+	g = g.norm()
+	oh, ow, in := g.OutH(), g.OutW(), g.C/g.Groups
+	y, mag = make([]float64, g.OutLen()), make([]float64, g.OutLen())
+	for o := range g.O {
+		for yy := range oh {
+			for xx := range ow {
+				at := (o*oh+yy)*ow + xx
+				for ci := range in {
+					for kh := range g.KH {
+						for kw := range g.KW {
+							iy, ix := yy*g.SH+kh*g.DH-g.PH, xx*g.SW+kw*g.DW-g.PW
+							if iy < 0 || iy >= g.H || ix < 0 || ix >= g.W {
+								continue
+							}
+							c := o/(g.O/g.Groups)*in + ci
+							v := x[(c*g.H+iy)*g.W+ix] * float64(w[((o*in+ci)*g.KH+kh)*g.KW+kw])
+							y[at] += v
+							mag[at] += math.Abs(v)
+						}
+					}
+				}
+			}
+		}
+	}
+	return y, mag
+}
+
+func to64[T Float](x []T) []float64 {
+	y := make([]float64, len(x))
+	for i, v := range x {
+		y[i] = float64(v)
+	}
+	return y
+}
+
+func dot64(a, b []float64) (s, mag float64) {
+	for i, v := range a {
+		s += v * b[i]
+		mag += math.Abs(v * b[i])
+	}
+	return s, mag
+}
