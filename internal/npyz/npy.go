@@ -1,0 +1,98 @@
+package npyz
+
+import (
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+
+	"github.com/line-ood/goline/internal/atomicfile"
+)
+
+// ReadNpy reads one array and leaves r behind its last byte.
+//
+// Elements of half precision come as float32; signed and unsigned integers below 32 bits, other than uint8, as int32;
+// uint32 and uint64 as int64, where a number beyond it is an error; byte strings as strings. Either byte order and
+// either axis order is read. Memory grows with the data that arrives, whatever the header says.
+func ReadNpy(r io.Reader) (Array, error) { return guarded(r, -1) }
+
+// ReadNpyFile is [ReadNpy] for a file that holds nothing else. Errors name the path.
+func ReadNpyFile(path string) (Array, error) {
+	a, err := readNpyFile(path)
+	if err != nil {
+		return Array{}, fmt.Errorf("read %s: %w", path, unwrapPath(err))
+	}
+	return a, nil
+}
+
+func readNpyFile(path string) (Array, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return Array{}, err
+	}
+	defer f.Close()
+	size, err := regularSize(f)
+	if err != nil {
+		return Array{}, err
+	}
+	a, err := guarded(f, size)
+	if err != nil {
+		return Array{}, err
+	}
+	return a, atEnd(f)
+}
+
+// guarded keeps panics of third-party parsers from the caller.
+func guarded(r io.Reader, limit int64) (a Array, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			a, err = Array{}, fmt.Errorf("malformed array: %v", p)
+		}
+	}()
+	return readArray(r, limit)
+}
+
+// atEnd reports bytes left over. Reading to the end also makes zip check its checksum.
+func atEnd(r io.Reader) error {
+	switch n, err := io.CopyN(io.Discard, r, 1); {
+	case n > 0:
+		return fmt.Errorf("bytes after the array's end")
+	case err == io.EOF:
+		return nil
+	default:
+		return err
+	}
+}
+
+// regularSize returns the size of a plain file and refuses folders and devices.
+func regularSize(f *os.File) (int64, error) {
+	info, err := f.Stat()
+	if err != nil {
+		return 0, err
+	}
+	if !info.Mode().IsRegular() {
+		return 0, fmt.Errorf("not a regular file")
+	}
+	return info.Size(), nil
+}
+
+// unwrapPath drops the path of an os error where the message already names it.
+func unwrapPath(err error) error {
+	if pe, ok := err.(*fs.PathError); ok {
+		return pe.Err
+	}
+	return err
+}
+
+// WriteNpy writes one array.
+func WriteNpy(w io.Writer, a Array) error {
+	if err := writeArray(w, a); err != nil {
+		return fmt.Errorf("write npy: %w", err)
+	}
+	return nil
+}
+
+// WriteNpyFile creates or replaces the file at path as a whole.
+func WriteNpyFile(path string, a Array) error {
+	return atomicfile.Write(path, func(w io.Writer) error { return writeArray(w, a) })
+}

@@ -1,0 +1,254 @@
+package npyz
+
+import (
+	"archive/zip"
+	"fmt"
+	"io"
+	"iter"
+	"math"
+	"os"
+	"slices"
+	"strings"
+)
+
+// Reader gives access to the arrays of an npz archive one by one.
+type Reader struct {
+	label string // what errors call the archive
+	size  int64
+	names []string
+	files map[string]*zip.File
+	close func() error
+}
+
+// OpenNpz opens the archive at path. Nothing but the table of contents is read until [Reader.Read].
+func OpenNpz(path string) (*Reader, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", path, unwrapPath(err))
+	}
+	size, err := regularSize(f)
+	if err == nil {
+		var r *Reader
+		if r, err = NewReader(f, size, path); err == nil {
+			r.close = f.Close
+			return r, nil
+		}
+		f.Close()
+		return nil, err
+	}
+	f.Close()
+	return nil, fmt.Errorf("read %s: %w", path, err)
+}
+
+// NewReader reads an archive of the given size in bytes from r. Errors call it label.
+func NewReader(r io.ReaderAt, size int64, label string) (_ *Reader, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("read %s: malformed zip archive: %v", label, p)
+		}
+	}()
+	z, err := zip.NewReader(r, size)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: npz archive: %w", label, err)
+	}
+	out := &Reader{label: label, size: size, files: map[string]*zip.File{}, close: func() error { return nil }}
+	for _, f := range z.File {
+		if strings.HasSuffix(f.Name, "/") {
+			continue
+		}
+		name := strings.TrimSuffix(f.Name, ".npy")
+		if _, twice := out.files[name]; twice {
+			return nil, fmt.Errorf("read %s: array %q comes twice", label, name)
+		}
+		out.files[name] = f
+		out.names = append(out.names, name)
+	}
+	return out, nil
+}
+
+// Close releases the file. Arrays that were read stay valid.
+func (r *Reader) Close() error { return r.close() }
+
+// Names lists the arrays in the archive's order, without the ".npy" of the member names.
+func (r *Reader) Names() []string { return slices.Clone(r.names) }
+
+// Has reports whether the archive holds an array of that name.
+func (r *Reader) Has(name string) bool { return r.files[name] != nil }
+
+// Shape returns the shape of an array without reading its data.
+func (r *Reader) Shape(name string) ([]int, error) {
+	var shape []int
+	err := r.open(name, func(rc io.Reader, _ int64) error {
+		h, err := readHeader(rc)
+		if err != nil {
+			return err
+		}
+		shape = h.Descr.Shape
+		_, err = elements(shape)
+		return err
+	})
+	return shape, err
+}
+
+// Read reads one array; see [ReadNpy] for the types. The checksum of its bytes is verified.
+// Errors name archive and array.
+func (r *Reader) Read(name string) (Array, error) {
+	var a Array
+	err := r.open(name, func(rc io.Reader, limit int64) (err error) {
+		if a, err = guarded(rc, limit); err != nil {
+			return err
+		}
+		return atEnd(rc)
+	})
+	if err != nil {
+		return Array{}, err
+	}
+	return a, nil
+}
+
+// open runs use on the member's bytes. The limit is their number where the file's size vouches for it, otherwise -1.
+func (r *Reader) open(name string, use func(rc io.Reader, limit int64) error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("malformed zip member: %v", p)
+		}
+		if err != nil {
+			err = fmt.Errorf("read %s: array %q: %w", r.label, name, err)
+		}
+	}()
+	f := r.files[name]
+	if f == nil {
+		return fmt.Errorf("no such array; the archive has %s", list(r.names))
+	}
+	rc, err := f.Open()
+	if err != nil {
+		return err
+	}
+	defer rc.Close()
+	limit := int64(-1)
+	if size := f.UncompressedSize64; f.Method == zip.Store && size <= math.MaxInt64 && int64(size) <= r.size {
+		limit = int64(size)
+	}
+	return use(rc, limit)
+}
+
+// list shows a few names.
+func list(names []string) string {
+	const shown = 8
+	switch {
+	case len(names) == 0:
+		return "no arrays"
+	case len(names) > shown:
+		return fmt.Sprintf("%q and %d more", names[:shown], len(names)-shown)
+	}
+	return fmt.Sprintf("%q", names)
+}
+
+// Archive is an npz archive in memory.
+type Archive struct {
+	label  string
+	names  []string
+	arrays map[string]Array
+}
+
+// ReadNpz reads all arrays of the archive at path. Errors name path and array.
+func ReadNpz(path string) (*Archive, error) {
+	r, err := OpenNpz(path)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	return r.ReadAll()
+}
+
+// ReadAll reads every array of the archive.
+func (r *Reader) ReadAll() (*Archive, error) {
+	a := &Archive{label: r.label, names: r.Names(), arrays: make(map[string]Array, len(r.names))}
+	for _, name := range r.names {
+		array, err := r.Read(name)
+		if err != nil {
+			return nil, err
+		}
+		a.arrays[name] = array
+	}
+	return a, nil
+}
+
+// Names lists the arrays in the archive's order.
+func (a *Archive) Names() []string { return slices.Clone(a.names) }
+
+// Has reports whether the archive holds an array of that name.
+func (a *Archive) Has(name string) bool { _, ok := a.arrays[name]; return ok }
+
+// All iterates over the arrays in the archive's order.
+func (a *Archive) All() iter.Seq2[string, Array] {
+	return func(yield func(string, Array) bool) {
+		for _, name := range a.names {
+			if !yield(name, a.arrays[name]) {
+				return
+			}
+		}
+	}
+}
+
+// Get returns an array by name; where it is missing the error lists those that exist.
+func (a *Archive) Get(name string) (Array, error) {
+	array, ok := a.arrays[name]
+	if !ok {
+		return Array{}, fmt.Errorf("read %s: array %q: no such array; the archive has %s", a.label, name, list(a.names))
+	}
+	return array, nil
+}
+
+// Float32 returns the elements of an array of the wanted shape, where a negative length stands for any;
+// see [Array.AsFloat32] for the types taken.
+func (a *Archive) Float32(name string, shape ...int) ([]float32, error) {
+	return fetch(a, name, shape, Array.AsFloat32)
+}
+
+// Float64 returns the elements of an array of the wanted shape, where a negative length stands for any;
+// see [Array.AsFloat64] for the types taken.
+func (a *Archive) Float64(name string, shape ...int) ([]float64, error) {
+	return fetch(a, name, shape, Array.AsFloat64)
+}
+
+// Int64 returns the elements of an array of the wanted shape, where a negative length stands for any;
+// see [Array.AsInt64] for the types taken.
+func (a *Archive) Int64(name string, shape ...int) ([]int64, error) {
+	return fetch(a, name, shape, Array.AsInt64)
+}
+
+// Ints returns the elements of an array of the wanted shape, where a negative length stands for any;
+// see [Array.AsInts] for the types taken.
+func (a *Archive) Ints(name string, shape ...int) ([]int, error) {
+	return fetch(a, name, shape, Array.AsInts)
+}
+
+// Strings returns the elements of a string array of the wanted shape, where a negative length stands for any.
+func (a *Archive) Strings(name string, shape ...int) ([]string, error) {
+	return fetch(a, name, shape, Array.AsStrings)
+}
+
+// String returns the one element of a 0-dimensional string array.
+func (a *Archive) String(name string) (string, error) {
+	s, err := a.Strings(name)
+	if err != nil {
+		return "", err
+	}
+	return s[0], nil
+}
+
+func fetch[T any](a *Archive, name string, shape []int, as func(Array) ([]T, error)) ([]T, error) {
+	array, err := a.Get(name)
+	if err != nil {
+		return nil, err
+	}
+	if err := array.CheckShape(shape...); err != nil {
+		return nil, fmt.Errorf("read %s: array %q: %w", a.label, name, err)
+	}
+	data, err := as(array)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: array %q: %w", a.label, name, err)
+	}
+	return data, nil
+}

@@ -1,0 +1,121 @@
+package npyz
+
+import (
+	"fmt"
+	"io"
+	"slices"
+)
+
+// Numeric lists the element types of fixed width.
+type Numeric interface {
+	float32 | float64 | int64 | int32 | uint8 | bool
+}
+
+// Rows writes one array row by row, so that the whole of it need not be in memory.
+type Rows[T Numeric] struct {
+	w     io.Writer
+	name  string
+	total int // elements
+	row   int // elements
+	done  int // elements
+	z     *Writer
+	err   error
+}
+
+// NewRows begins an array of the given shape in an archive. Until [Rows.Close] nothing else can be written to z.
+func NewRows[T Numeric](z *Writer, name string, shape ...int) (*Rows[T], error) {
+	total, err := rowsShape(shape)
+	if err != nil {
+		return nil, fmt.Errorf("write array %q: %w", name, err)
+	}
+	w, err := z.create(name)
+	if err != nil {
+		return nil, err
+	}
+	z.open = name
+	r := &Rows[T]{w: w, name: name, total: total, row: product(shape[1:]), z: z}
+	return r, r.header(shape)
+}
+
+// NewNpyRows begins an npy stream of the given shape.
+func NewNpyRows[T Numeric](w io.Writer, shape ...int) (*Rows[T], error) {
+	total, err := rowsShape(shape)
+	if err != nil {
+		return nil, fmt.Errorf("write npy: %w", err)
+	}
+	r := &Rows[T]{w: w, total: total, row: product(shape[1:])}
+	return r, r.header(shape)
+}
+
+func rowsShape(shape []int) (int, error) {
+	if len(shape) == 0 {
+		return 0, fmt.Errorf("an array without axes has no rows")
+	}
+	if slices.Contains(shape[1:], 0) {
+		return 0, fmt.Errorf("shape %v has empty rows", shape)
+	}
+	return elements(shape)
+}
+
+func product(shape []int) int {
+	n := 1
+	for _, d := range shape {
+		n *= d
+	}
+	return n
+}
+
+func (r *Rows[T]) header(shape []int) error {
+	descr, err := descrOf([]T(nil))
+	if err != nil {
+		return r.keep(err)
+	}
+	_, err = r.w.Write(appendHeader(nil, descr, shape))
+	return r.keep(err)
+}
+
+// Write appends whole rows, flat in row-major order.
+func (r *Rows[T]) Write(rows []T) error {
+	if r.err != nil {
+		return r.err
+	}
+	if len(rows)%r.row != 0 {
+		return fmt.Errorf("write array %q: %d elements are not whole rows of %d", r.name, len(rows), r.row)
+	}
+	if len(rows) > r.total-r.done {
+		return fmt.Errorf("write array %q: %d rows, but %d were announced",
+			r.name, (r.done+len(rows))/r.row, r.total/r.row)
+	}
+	if err := writeData(r.w, rows); err != nil {
+		return r.keep(err)
+	}
+	r.done += len(rows)
+	return nil
+}
+
+// Close ends the array. It fails when fewer rows were written than announced.
+func (r *Rows[T]) Close() error {
+	if r.err != nil {
+		return r.err
+	}
+	if r.done != r.total {
+		return r.keep(fmt.Errorf("%d rows, but %d were announced", r.done/r.row, r.total/r.row))
+	}
+	if r.z != nil && r.z.open == r.name {
+		r.z.open = ""
+	}
+	return nil
+}
+
+// keep remembers a failure, here and in the archive, whose stream is broken too.
+func (r *Rows[T]) keep(err error) error {
+	if err == nil {
+		return nil
+	}
+	if r.z != nil {
+		r.err = r.z.keep(r.name, err)
+	} else {
+		r.err = fmt.Errorf("write npy: %w", err)
+	}
+	return r.err
+}
