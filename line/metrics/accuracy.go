@@ -1,0 +1,32 @@
+package metrics
+
+import "fmt"
+
+// Accuracy returns the share of samples whose predicted class equals the label. predicted and labels have shape
+// [sample]; samples whose label is -1 (unknown) do not count. It errors if the lengths differ or no label is known.
+func Accuracy(predicted, labels []int) (float64, error) {
+	correct, known, err := countCorrect(predicted, labels)
+	if err != nil {
+		return 0, err
+	}
+	return float64(correct) / float64(known), nil
+}
+
+func countCorrect(predicted, labels []int) (correct, known int, err error) {
+	if len(predicted) != len(labels) {
+		return 0, 0, fmt.Errorf("metrics: %d predictions for %d labels", len(predicted), len(labels))
+	}
+	for i, label := range labels {
+		if label == -1 {
+			continue
+		}
+		known++
+		if predicted[i] == label {
+			correct++
+		}
+	}
+	if known == 0 {
+		return 0, 0, fmt.Errorf("metrics: accuracy of %d samples without a known label", len(labels))
+	}
+	return correct, known, nil
+}

@@ -1,0 +1,75 @@
+package metrics
+
+import (
+	"math"
+	"slices"
+)
+
+// FPRAtTPR returns FPR95 in the convention of the code published with LINe (Ahn et al., CVPR 2023), DICE and ReAct:
+// ID is the positive class, the threshold keeps about 95 % of it (see Threshold95), and the result is the share of
+// OOD samples strictly above the threshold.
+// With many ID samples tied at the threshold the true positive rate itself may lie below 95 %.
+func FPRAtTPR(id, ood []float64) (float64, error) {
+	r, err := rank(id, ood)
+	if err != nil {
+		return 0, err
+	}
+	return r.fprAtTPR(), nil
+}
+
+// Threshold95 returns the threshold behind FPRAtTPR: with the ID scores sorted ascending and counted from 0, the one
+// at index round(0.05 n), halves rounded to even. A sample counts as in-distribution if its score is strictly above.
+func Threshold95(id []float64) (float64, error) {
+	if err := check("ID", id); err != nil {
+		return 0, err
+	}
+	s := slices.Clone(id)
+	slices.Sort(s)
+	return s[index95(len(s))], nil
+}
+
+// FPR95OpenOOD returns FPR95 in the convention of OpenOOD (Yang et al., NeurIPS 2022; Zhang et al., 2023): OOD is the
+// positive class, and the result is the share of ID samples that are flagged as OOD at the first threshold that flags
+// at least 95 % of the OOD samples. A threshold flags all samples at or below it.
+//
+// OpenOOD takes the thresholds from scikit-learn's roc_curve(is_ood, -score) with its default drop_intermediate:
+// distinct scores, ascending, without those (first and last excepted) at which as many ID and as many OOD samples lie
+// as at the next distinct score. FPR95OpenOOD drops the same ones, which can matter only where ID and OOD scores tie.
+func FPR95OpenOOD(id, ood []float64) (float64, error) {
+	r, err := rank(id, ood)
+	if err != nil {
+		return 0, err
+	}
+	return r.fpr95OpenOOD(), nil
+}
+
+// index95 is Python's round(0.05 * n); below n for every n >= 1.
+func index95(n int) int { return int(math.RoundToEven(0.05 * float64(n))) }
+
+func (r *ranking) fprAtTPR() float64 {
+	k := index95(r.nID)
+	notAboveID, notAboveOOD := 0, 0
+	for g := len(r.id) - 1; g >= 0; g-- {
+		notAboveID += r.id[g]
+		notAboveOOD += r.ood[g]
+		if notAboveID > k { // group g holds the ID score with ascending index k
+			break
+		}
+	}
+	return float64(r.nOOD-notAboveOOD) / float64(r.nOOD)
+}
+
+func (r *ranking) fpr95OpenOOD() float64 {
+	flaggedID, flaggedOOD := 0, 0
+	last := len(r.id) - 1
+	for g := last; g >= 0; g-- {
+		flaggedID += r.id[g]
+		flaggedOOD += r.ood[g]
+		dropped := g < last && g > 0 && r.id[g] == r.id[g-1] && r.ood[g] == r.ood[g-1]
+		// The quotient, not the product, is what OpenOOD compares: they round differently.
+		if !dropped && float64(flaggedOOD)/float64(r.nOOD) >= 0.95 {
+			break
+		}
+	}
+	return float64(flaggedID) / float64(r.nID)
+}

@@ -1,0 +1,84 @@
+package metrics
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/line-ood/goline/internal/quantile"
+)
+
+// Histogram counts the scores of both sets in common bins.
+type Histogram struct {
+	// Edges bound the bins, ascending and equally far apart, shape [bins+1]. Bin i reaches from Edges[i], included,
+	// to Edges[i+1], excluded. The first bin also counts every lower score, the last bin every higher one.
+	Edges []float64
+	// ID and OOD count the samples of each set, shape [bins]; each sums to the size of its set.
+	ID, OOD []int
+}
+
+// NewHistogram counts scores in the given number of bins. The bins span both sets' scores from the tail-th to the
+// (100-tail)-th percentile; tail 0 spans minimum to maximum, a small tail such as 0.5 keeps a few outliers from
+// squeezing all else into one bin. Infinite scores do not widen the span. If all finite scores are equal the bins span
+// a short interval around them.
+// It errors, beyond what the package says, if bins < 1, tail is outside [0, 50), or a set has no finite score.
+func NewHistogram(id, ood []float64, bins int, tail float64) (Histogram, error) {
+	if err := check("ID", id); err != nil {
+		return Histogram{}, err
+	}
+	if err := check("OOD", ood); err != nil {
+		return Histogram{}, err
+	}
+	if bins < 1 {
+		return Histogram{}, fmt.Errorf("metrics: %d histogram bins, want at least 1", bins)
+	}
+	if !(tail >= 0 && tail < 50) {
+		return Histogram{}, fmt.Errorf("metrics: histogram tail of %v %% is outside [0, 50)", tail)
+	}
+	idLow, idHigh, err := span("ID", id, tail)
+	if err != nil {
+		return Histogram{}, err
+	}
+	oodLow, oodHigh, err := span("OOD", ood, tail)
+	if err != nil {
+		return Histogram{}, err
+	}
+	low, high := min(idLow, oodLow), max(idHigh, oodHigh)
+	if low == high {
+		pad := max(0.5, math.Abs(low)*1e-6)
+		low, high = low-pad, high+pad
+	}
+	edges := make([]float64, bins+1)
+	for i := range edges {
+		f := float64(i) / float64(bins)
+		edges[i] = float64(low*(1-f)) + float64(high*f)
+	}
+	return Histogram{Edges: edges, ID: count(id, edges), OOD: count(ood, edges)}, nil
+}
+
+// span returns the percentiles tail and 100-tail of the finite scores.
+func span(set string, scores []float64, tail float64) (low, high float64, err error) {
+	finite := slices.DeleteFunc(slices.Clone(scores), func(s float64) bool { return math.IsInf(s, 0) })
+	if len(finite) == 0 {
+		return 0, 0, fmt.Errorf("metrics: none of the %d %s scores is finite", len(scores), set)
+	}
+	if low, err = quantile.PercentileInPlace(finite, tail); err != nil {
+		return 0, 0, fmt.Errorf("metrics: %s scores: %w", set, err)
+	}
+	if high, err = quantile.PercentileInPlace(finite, 100-tail); err != nil {
+		return 0, 0, fmt.Errorf("metrics: %s scores: %w", set, err)
+	}
+	return low, high, nil
+}
+
+func count(scores, edges []float64) []int {
+	counts := make([]int, len(edges)-1)
+	for _, s := range scores {
+		i, onEdge := slices.BinarySearch(edges, s)
+		if !onEdge {
+			i--
+		}
+		counts[min(max(i, 0), len(counts)-1)]++
+	}
+	return counts
+}
