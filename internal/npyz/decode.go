@@ -105,7 +105,7 @@ func (s source) data(dt dtype) (any, error) {
 	}
 	switch {
 	case dt.half:
-		return decode(s, 2, func(b []byte) float32 { return halfToFloat32(o.Uint16(b)) })
+		return decode(s, 2, func(b []byte) float32 { return HalfToFloat32(o.Uint16(b)) })
 	case o == binary.LittleEndian: // by far the most frequent: no call through the interface
 		return decode(s, 4, func(b []byte) float32 { return math.Float32frombits(binary.LittleEndian.Uint32(b)) })
 	}
@@ -126,8 +126,10 @@ func decode[T Element](s source, size int, one func([]byte) T) ([]T, error) {
 		if got, err := io.ReadFull(s.r, b); err != nil {
 			return nil, dataError(err, len(out)+got/size, s.n)
 		}
-		for i := 0; i < len(b); i += size {
-			out = append(out, one(b[i:i+size]))
+		at, k := len(out), len(b)/size
+		out = slices.Grow(out, k)[:at+k]
+		for i := range k {
+			out[at+i] = one(b[i*size : (i+1)*size])
 		}
 	}
 	return out, nil

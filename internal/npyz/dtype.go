@@ -74,8 +74,8 @@ func textDtype(s, rest string, order binary.ByteOrder) (dtype, error) {
 	return dtype{kind: reflect.String, utf32: unit == 4, size: int(n) * unit, order: order}, nil
 }
 
-// halfToFloat32 widens an IEEE 754 half-precision number; every value, NaN payloads included, survives.
-func halfToFloat32(h uint16) float32 {
+// HalfToFloat32 widens an IEEE 754 half-precision number; every value, NaN payloads included, survives.
+func HalfToFloat32(h uint16) float32 {
 	sign := uint32(h>>15) << 31
 	exp := uint32(h >> 10 & 0x1f)
 	frac := uint32(h & 0x3ff)

@@ -18,7 +18,7 @@ func addFixtures(f *testing.F, pattern string) {
 	for _, path := range paths {
 		b, err := os.ReadFile(path)
 		require.NoError(f, err)
-		if len(b) < 1<<15 {
+		if len(b) < 1<<11 {
 			f.Add(b)
 		}
 	}
