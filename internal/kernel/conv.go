@@ -25,6 +25,7 @@ type Conv[T Float] struct {
 	bias               []T // [O]
 	preScale, preShift []T // [C], nil when there is no pre affine
 	preReLU, postReLU  bool
+	fast               *conv32 // nil where the generic code runs
 }
 
 // NewConv checks the spec and packs the weights; the spec's slices are not kept.
@@ -66,6 +67,9 @@ func NewConv[T Float](spec ConvSpec[T]) (*Conv[T], error) {
 		copy(c.preScale, spec.PreScale)
 		copy(c.preShift, spec.PreShift)
 	}
+	if w, ok := any(c).(*Conv[float32]); ok {
+		c.fast = newConv32(w)
+	}
 	return c, nil
 }
 
@@ -73,14 +77,28 @@ func NewConv[T Float](spec ConvSpec[T]) (*Conv[T], error) {
 func (c *Conv[T]) Geom() ConvGeom { return c.g }
 
 // ScratchLen returns how many elements of scratch Forward, ForwardBatch and BackwardInput need.
-func (c *Conv[T]) ScratchLen() int { return c.g.OutLen() + c.g.InLen() }
+func (c *Conv[T]) ScratchLen() int {
+	n := c.g.OutLen() + c.g.InLen()
+	if c.fast != nil {
+		n = c.fast.scratchLen()
+	}
+	return n
+}
 
 func (c *Conv[T]) hasPre() bool { return c.preScale != nil || c.preReLU }
 
 // Forward computes one image: dst [O, OutH, OutW] from src [C, H, W]. residual [O, OutH, OutW], nil for none, is added
 // before the post ReLU. dst must not overlap src, residual or scratch.
 func (c *Conv[T]) Forward(dst, src, residual, scratch []T) {
-	c.forwardGeneric(dst[:c.g.OutLen()], src[:c.g.InLen()], residual, scratch)
+	dst, src = dst[:c.g.OutLen()], src[:c.g.InLen()]
+	if residual != nil {
+		residual = residual[:len(dst)]
+	}
+	if c.fast != nil {
+		c.fast.forward(as32(dst), as32(src), as32(residual), as32(scratch[:c.fast.scratchLen()]))
+		return
+	}
+	c.forwardGeneric(dst, src, residual, scratch)
 }
 
 // ForwardBatch computes n images; image i is read at src[i*srcStride:] and written at dst[i*dstStride:]. The bits equal

@@ -12,5 +12,18 @@
 // meaningless before and after the call and which must not be shared between concurrent calls.
 package kernel
 
+import "unsafe"
+
 // Float is the set of element types.
 type Float interface{ float32 | float64 }
+
+// is32 reports whether T is float32.
+func is32[T Float]() bool {
+	var z T
+	return unsafe.Sizeof(z) == 4
+}
+
+// as32 returns s as what it is, a slice of float32; T must be float32.
+func as32[T Float](s []T) []float32 {
+	return unsafe.Slice((*float32)(unsafe.Pointer(unsafe.SliceData(s))), len(s))
+}

@@ -94,3 +94,12 @@ func dot64(a, b []float64) (s, mag float64) {
 	}
 	return s, mag
 }
+
+// nans returns n NaNs: what scratch may hold.
+func nans[T Float](n int) []T {
+	s := make([]T, n)
+	for i := range s {
+		s[i] = T(math.NaN())
+	}
+	return s
+}

@@ -1,0 +1,53 @@
+//go:build amd64 && !noasm
+
+package kernel
+
+// conv32 is the vectorised half of a Conv[float32].
+type conv32 struct {
+	c            *Conv[float32]
+	level        level
+	forwardPlan  *plan
+	scale, shift []float32 // pre affine, ones and zeros where there is none
+	floor        float32
+}
+
+// newConv32 returns nil where the generic code is to run.
+func newConv32(c *Conv[float32]) *conv32 {
+	l := currentLevel()
+	g := c.g
+	if l == generic || g.Groups > 1 && g.O/g.Groups < 4 {
+		return nil
+	}
+	f := &conv32{c: c, level: l, scale: c.preScale, shift: c.preShift, floor: noFloor}
+	if f.scale == nil {
+		f.scale, f.shift = make([]float32, g.C), make([]float32, g.C)
+		for i := range f.scale {
+			f.scale[i] = 1
+		}
+	}
+	if c.preReLU {
+		f.floor = 0
+	}
+	pg := planGeom{groups: g.Groups, c: g.C / g.Groups, m: g.O / g.Groups, h: g.H, w: g.W, oh: g.OutH(), ow: g.OutW(), sh: g.SH, sw: g.SW}
+	for kh := range g.KH {
+		for kw := range g.KW {
+			pg.taps = append(pg.taps, tap{kh*g.DH - g.PH, kw*g.DW - g.PW})
+		}
+	}
+	f.forwardPlan = newPlan(l, pg, func(group, m, ch, t int) float32 {
+		return c.weight[((group*pg.m+m)*pg.c+ch)*len(pg.taps)+t]
+	})
+	return f
+}
+
+func (f *conv32) scratchLen() int {
+	return max(f.forwardPlan.scratchLen(), f.c.g.OutLen()+f.c.g.InLen())
+}
+
+func (f *conv32) forward(dst, src, residual, scratch []float32) {
+	io := planIO{
+		dst: dst, src: src, bias: f.c.bias, residual: residual, relu: f.c.postReLU,
+		scale: f.scale, shift: f.shift, floor: f.floor, scratch: scratch,
+	}
+	f.forwardPlan.run(&io)
+}

@@ -1,0 +1,14 @@
+//go:build !amd64 || noasm
+
+package kernel
+
+// conv32 stands for the vectorised half of a Conv[float32], which this build does not have.
+type conv32 struct{}
+
+func newConv32(*Conv[float32]) *conv32 { return nil }
+
+func (*conv32) scratchLen() int { panic("kernel: no vector code in this build") }
+
+func (*conv32) forward(dst, src, residual, scratch []float32) {
+	panic("kernel: no vector code in this build")
+}

@@ -1,0 +1,73 @@
+//go:build amd64 && !noasm
+
+package kernel
+
+import (
+	"math"
+	"unsafe"
+)
+
+// panelArgs are the arguments of the panel packers.
+type panelArgs struct {
+	dst    unsafe.Pointer // [k][two vectors]
+	src    unsafe.Pointer
+	stride int // bytes from channel to channel of src
+	k      int // at least 1
+	scale  unsafe.Pointer
+	shift  unsafe.Pointer
+	floor  float32 // zero for a ReLU, -Inf for none
+	_      uint32
+	cols   int // columns to read, at least 1; all of both vectors from two vectors on
+	table  unsafe.Pointer
+}
+
+// rowsArgs are the arguments of the row copiers.
+type rowsArgs struct {
+	dst       unsafe.Pointer
+	dstStride int // bytes
+	src       unsafe.Pointer
+	srcStride int // bytes
+	rows      int // at least 1
+	valid     int // columns to write
+	gap       int // zeros to write after them
+	scale     unsafe.Pointer
+	shift     unsafe.Pointer
+	floor     float32
+	_         uint32
+	table     unsafe.Pointer
+}
+
+// laneTable holds sixteen words of ones and sixteen zeros, windows of which are load masks, then the even lanes of a
+// pair of vectors.
+var laneTable = func() (t [48]int32) {
+	for i := range 16 {
+		t[i], t[32+i] = -1, int32(2*i)
+	}
+	return t
+}()
+
+// laneWindow returns the address of a mask of n ones followed by zeros.
+func laneWindow(n int) uintptr { return uintptr(unsafe.Pointer(&laneTable[16-n])) }
+
+var noFloor = float32(math.Inf(-1))
+
+func packPanel(l level, a *panelArgs) {
+	if l == avx512 {
+		panelAVX512(a)
+	} else {
+		panelAVX2(a)
+	}
+}
+
+func copyRows(l level, step int, a *rowsArgs) {
+	switch {
+	case l == avx512 && step == 1:
+		rowsAVX512(a)
+	case l == avx512:
+		rowsStep2AVX512(a)
+	case step == 1:
+		rowsAVX2(a)
+	default:
+		rowsStep2AVX2(a)
+	}
+}

@@ -1,0 +1,53 @@
+package main
+
+import (
+	. "github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// isa is a vector instruction set.
+type isa struct {
+	name  string
+	bytes int // of one vector
+	rows  int // most rows of a register tile two vectors wide
+}
+
+var (
+	avx512 = isa{"AVX512", 64, 12}
+	avx2   = isa{"AVX2", 32, 6}
+)
+
+func (s isa) vec(u unit) reg.VecVirtual {
+	if s.bytes == 64 {
+		return u.ZMM()
+	}
+	return u.YMM()
+}
+
+func (s isa) vecs(u unit, n int) []reg.VecVirtual {
+	v := make([]reg.VecVirtual, n)
+	for i := range v {
+		v[i] = s.vec(u)
+	}
+	return v
+}
+
+func (s isa) zero(u unit, v reg.VecVirtual) {
+	if s.bytes == 64 {
+		u.VPXORD(v, v, v)
+	} else {
+		u.VXORPS(v, v, v)
+	}
+}
+
+// field is element i of a struct of eight-byte fields.
+func field(args reg.Register, i int) Mem { return Mem{Base: args, Disp: 8 * i} }
+
+// load64 loads field i into a fresh register.
+func (u unit) load64(args reg.Register, i int) reg.GPVirtual {
+	r := u.GP64()
+	u.MOVQ(field(args, i), r)
+	return r
+}
+
+func (u unit) args() reg.Register { return u.Load(u.Param("args"), u.GP64()) }

@@ -1,0 +1,222 @@
+package main
+
+import (
+	"fmt"
+
+	. "github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// Fields of tileArgs, in order.
+const (
+	tileA = iota
+	tileOff
+	tileK
+	tileB
+	tileB1
+	tileC
+	tileLdc
+	tileBias
+	tileRes
+	tileFlags
+	tileMask
+	tileH0
+	tileH1
+)
+
+// tiles writes the register tiles of an instruction set: every height, one and two vectors wide, and for AVX-512 those
+// whose vectors are gathered as two halves.
+func tiles(u unit, s isa) {
+	for m := 1; m <= s.rows; m++ {
+		for nv := 1; nv <= 2; nv++ {
+			tile(u, s, m, nv, false)
+			if s.bytes == 64 {
+				tile(u, s, m, nv, true)
+			}
+		}
+	}
+}
+
+// tile writes C[m][nv vectors] = post(sum over k of A[k][m] * B[off[k]][nv vectors]).
+func tile(u unit, s isa, m, nv int, half bool) {
+	name := fmt.Sprintf("tile%s_%dx%d", s.name, m, nv)
+	if half {
+		name += "h"
+	}
+	u.text(name, "tileArgs", fmt.Sprintf("computes %d rows of %d vectors.", m, nv))
+	args := u.args()
+	a, off, k, b := u.load64(args, tileA), u.load64(args, tileOff), u.load64(args, tileK), u.load64(args, tileB)
+	c, ldc := u.load64(args, tileC), u.load64(args, tileLdc)
+	flags, mask := u.load64(args, tileFlags), u.load64(args, tileMask)
+	base := []reg.Register{b}
+	if nv == 2 {
+		b1 := u.load64(args, tileB1)
+		u.ADDQ(b, b1)
+		base = append(base, b1)
+	}
+	var upper []reg.Register
+	if half {
+		for v := range nv {
+			h := u.load64(args, tileH0+v)
+			u.ADDQ(base[v], h)
+			upper = append(upper, h)
+		}
+	}
+	acc := make([][]reg.VecVirtual, m)
+	for i := range acc {
+		acc[i] = s.vecs(u, nv)
+	}
+	t := s.vec(u)
+	kmask := u.tileMasks(s, nv, mask)
+
+	u.Comment("start from zero or from C")
+	row := u.GP64()
+	u.TESTQ(U32(1), flags)
+	u.JNZ(LabelRef("resume"))
+	for i := range acc {
+		for _, v := range acc[i] {
+			s.zero(u, v)
+		}
+	}
+	u.JMP(LabelRef("loop"))
+	u.Label("resume")
+	u.eachRow(s, c, ldc, row, acc, mask, kmask, "resumeMasked", "loop", func(v reg.VecVirtual, at Mem) {
+		u.VMOVUPS(at, v)
+	}, func(v reg.VecVirtual, at Mem, km reg.Register) { u.maskedLoad(s, at, km, v) })
+
+	u.Label("loop")
+	step := func(at int) {
+		o := u.GP64()
+		bv := s.vecs(u, nv)
+		u.MOVLQSX(Mem{Base: off, Disp: 4 * at}, o)
+		for v := range bv {
+			from := Mem{Base: base[v], Index: o, Scale: 1}
+			if half {
+				u.VMOVUPS(from, bv[v].AsY())
+				u.VINSERTF64X4(Imm(1), Mem{Base: upper[v], Index: o, Scale: 1}, bv[v], bv[v])
+			} else {
+				u.VMOVUPS(from, bv[v])
+			}
+		}
+		for i := range acc {
+			w := s.vec(u)
+			u.VBROADCASTSS(Mem{Base: a, Disp: 4 * (m*at + i)}, w)
+			for v := range bv {
+				u.VFMADD231PS(bv[v], w, acc[i][v])
+			}
+		}
+	}
+	u.SUBQ(Imm(2), k)
+	u.JL(LabelRef("last"))
+	u.Label("pair")
+	step(0)
+	step(1)
+	u.ADDQ(Imm(uint64(8*m)), a)
+	u.ADDQ(Imm(8), off)
+	u.SUBQ(Imm(2), k)
+	u.JGE(LabelRef("pair"))
+	u.Label("last")
+	u.TESTQ(U32(1), k)
+	u.JZ(LabelRef("bias"))
+	step(0)
+
+	u.Label("bias")
+	bias := u.load64(args, tileBias)
+	u.TESTQ(bias, bias)
+	u.JZ(LabelRef("residual"))
+	for i := range acc {
+		u.VBROADCASTSS(Mem{Base: bias, Disp: 4 * i}, t)
+		for _, v := range acc[i] {
+			u.VADDPS(t, v, v)
+		}
+	}
+	u.Label("residual")
+	res := u.load64(args, tileRes)
+	u.TESTQ(res, res)
+	u.JZ(LabelRef("relu"))
+	u.eachRow(s, res, ldc, row, acc, mask, kmask, "residualMasked", "relu", func(v reg.VecVirtual, at Mem) {
+		u.VADDPS(at, v, v)
+	}, func(v reg.VecVirtual, at Mem, km reg.Register) {
+		u.maskedLoad(s, at, km, t)
+		u.VADDPS(t, v, v)
+	})
+	u.Label("relu")
+	u.TESTQ(U32(2), flags)
+	u.JZ(LabelRef("store"))
+	s.zero(u, t)
+	for i := range acc {
+		for _, v := range acc[i] {
+			u.VMAXPS(v, t, v) // NaN stays NaN in this operand order
+		}
+	}
+	u.Label("store")
+	u.eachRow(s, c, ldc, row, acc, mask, kmask, "storeMasked", "done", func(v reg.VecVirtual, at Mem) {
+		u.VMOVUPS(v, at)
+	}, func(v reg.VecVirtual, at Mem, km reg.Register) {
+		if s.bytes == 64 {
+			u.VMOVUPS(v, km, at)
+		} else {
+			u.VMASKMOVPS(v, km, at)
+		}
+	})
+	u.Label("done")
+	u.VZEROUPPER()
+	u.RET()
+}
+
+// tileMasks prepares the tail masks of the columns: AVX-512 takes a bit for each column, AVX2 the address of a word for
+// each; zero means all columns.
+func (u unit) tileMasks(s isa, nv int, mask reg.Register) []reg.Register {
+	var km []reg.Register
+	if s.bytes != 64 {
+		return nil
+	}
+	for v := range nv {
+		k, r := u.K(), u.GP32()
+		u.MOVL(mask.(reg.GPVirtual).As32(), r)
+		if v == 1 {
+			u.SHRL(Imm(16), r)
+		}
+		u.KMOVW(r, k)
+		km = append(km, k)
+	}
+	return km
+}
+
+func (u unit) maskedLoad(s isa, at Mem, km reg.Register, v reg.VecVirtual) {
+	if s.bytes == 64 {
+		u.VMOVUPS_Z(at, km, v)
+	} else {
+		u.VMASKMOVPS(at, km, v)
+	}
+}
+
+// eachRow visits the tile's vectors in memory, by whole when mask is zero and by part otherwise, and jumps to next.
+func (u unit) eachRow(s isa, base, ldc, row reg.Register, acc [][]reg.VecVirtual, mask reg.Register, km []reg.Register,
+	masked, next string, whole func(reg.VecVirtual, Mem), part func(reg.VecVirtual, Mem, reg.Register)) {
+	visit := func(f func(v reg.VecVirtual, at Mem, vec int)) {
+		u.MOVQ(base, row)
+		for i := range acc {
+			for j, v := range acc[i] {
+				f(v, Mem{Base: row, Disp: j * s.bytes}, j)
+			}
+			if i < len(acc)-1 {
+				u.ADDQ(ldc, row)
+			}
+		}
+		u.JMP(LabelRef(next))
+	}
+	u.TESTQ(mask, mask)
+	u.JNZ(LabelRef(masked))
+	visit(func(v reg.VecVirtual, at Mem, _ int) { whole(v, at) })
+	u.Label(masked)
+	if s.bytes == 64 {
+		visit(func(v reg.VecVirtual, at Mem, j int) { part(v, at, km[j]) })
+		return
+	}
+	m := s.vecs(u, len(acc[0]))
+	for j := range m {
+		u.VMOVUPS(Mem{Base: mask, Disp: j * s.bytes}, m[j])
+	}
+	visit(func(v reg.VecVirtual, at Mem, j int) { part(v, at, m[j]) })
+}

@@ -1,0 +1,58 @@
+package kernel
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"sync/atomic"
+)
+
+// level is an instruction set that the float32 kernels are written for.
+type level int32
+
+const (
+	generic level = iota
+	avx2
+	avx512
+)
+
+var levelNames = [...]string{generic: "generic", avx2: "avx2", avx512: "avx512"}
+
+func (l level) String() string { return levelNames[l] }
+
+// levelVariable lowers the instruction set, for comparisons and for telling a broken CPU from a broken kernel.
+const levelVariable = "GOLINE_CPU"
+
+// current is the level in use: the best one the CPU has unless levelVariable or a test asks for less.
+var current = func() *atomic.Int32 {
+	l := detect()
+	for i, name := range levelNames {
+		if strings.EqualFold(os.Getenv(levelVariable), name) {
+			l = min(l, level(i))
+		}
+	}
+	v := new(atomic.Int32)
+	v.Store(int32(l))
+	return v
+}()
+
+func currentLevel() level { return level(current.Load()) }
+
+// Level names the instruction set in use: "generic", "avx2" or "avx512". The environment variable GOLINE_CPU, read at
+// start-up, asks for a lower one than the CPU has.
+func Level() string { return currentLevel().String() }
+
+// Levels names the instruction sets that this CPU and build offer, the plainest first.
+func Levels() []string { return levelNames[:detect()+1] }
+
+// ForceLevel switches to another level until restore is called; it is for tests and benchmarks, which must not run in
+// parallel with others meanwhile. A Conv keeps the level it was built at.
+func ForceLevel(name string) (restore func(), err error) {
+	for i, n := range Levels() {
+		if n == name {
+			old := current.Swap(int32(i))
+			return func() { current.Store(old) }, nil
+		}
+	}
+	return nil, fmt.Errorf("kernel: level %q is not among %v", name, Levels())
+}

@@ -1,0 +1,205 @@
+//go:build amd64 && !noasm
+
+package kernel
+
+import "unsafe"
+
+// planIO are the slices of one image that a plan works on.
+type planIO struct {
+	dst      []float32 // [groups*m, oh*ow]
+	src      []float32 // [groups*c, h*w]
+	bias     []float32 // [groups*m] or nil
+	residual []float32 // as dst, or nil; may be dst
+	relu     bool
+	scale    []float32 // [groups*c]
+	shift    []float32 // [groups*c]
+	floor    float32
+	scratch  []float32
+}
+
+func ptr(s []float32, i int) unsafe.Pointer { return unsafe.Pointer(&s[i]) }
+
+// run computes one image.
+func (p *plan) run(io *planIO) {
+	scratch := alignVector(io.scratch)
+	weights := 0
+	for group := range p.groups {
+		for c0 := 0; c0 < p.c; c0 += p.blockC {
+			n := min(p.blockC, p.c-c0)
+			block := p.weights[weights:][:p.m*n*len(p.taps)]
+			weights += len(block)
+			if p.panel {
+				p.runPanels(io, scratch, block, group, c0, n)
+				continue
+			}
+			for y0 := 0; y0 < p.oh; y0 += p.strip {
+				rows := min(p.strip, p.oh-y0)
+				p.fill(io, scratch, group*p.c+c0, n, y0, rows)
+				p.runStrip(io, scratch, block, group, c0, n, y0, rows)
+			}
+		}
+	}
+}
+
+// alignVector cuts scratch to start at a cache line.
+func alignVector(s []float32) []float32 {
+	return s[-uintptr(unsafe.Pointer(unsafe.SliceData(s)))%64/4:]
+}
+
+// prepare returns what all tiles of a block have in common.
+func (p *plan) prepare(io *planIO, c0, n int) tileArgs {
+	t := tileArgs{k: n * len(p.taps), ldc: 4 * p.oh * p.ow, off: unsafe.Pointer(&p.offsets[0])}
+	if c0 > 0 {
+		t.flags |= tileResume
+	}
+	if c0+n == p.c && io.relu {
+		t.flags |= tileReLU
+	}
+	return t
+}
+
+// column runs the row tiles [first, last) over one column tile, whose flat output position is at.
+func (p *plan) column(io *planIO, t *tileArgs, block []float32, group, first, last, at, cols int, final bool) {
+	vecs := 2
+	if cols <= p.lanes {
+		vecs = 1
+	}
+	t.mask = 0
+	if cols < vecs*p.lanes {
+		if p.level == avx512 {
+			t.mask = 1<<cols - 1
+		} else {
+			t.mask = laneWindow(cols)
+		}
+	}
+	row := group * p.m
+	for _, rows := range p.tiles[:first] {
+		row += rows
+	}
+	weight := (row - group*p.m) * t.k
+	hw := p.oh * p.ow
+	for _, rows := range p.tiles[first:last] {
+		t.a = ptr(block, weight)
+		t.c = ptr(io.dst, row*hw+at)
+		if final {
+			if io.bias != nil {
+				t.bias = ptr(io.bias, row)
+			}
+			if io.residual != nil {
+				t.res = ptr(io.residual, row*hw+at)
+			}
+		}
+		switch {
+		case p.level == avx2:
+			tileAVX2(rows, vecs, t)
+		case p.half:
+			tileAVX512h(rows, vecs, t)
+		default:
+			tileAVX512(rows, vecs, t)
+		}
+		weight += rows * t.k
+		row += rows
+	}
+}
+
+func (p *plan) runPanels(io *planIO, scratch, block []float32, group, c0, n int) {
+	t := p.prepare(io, c0, n)
+	t.b1 = 4 * p.lanes
+	hw, width := p.oh*p.ow, 2*p.lanes
+	final := c0+n == p.c
+	first := group*p.c + c0
+	pa := panelArgs{stride: 4 * hw, k: n, scale: ptr(io.scale, first), shift: ptr(io.shift, first), floor: io.floor, table: unsafe.Pointer(&laneTable)}
+	for at := 0; at < hw; at += width * p.columnsTogether {
+		end := min(at+width*p.columnsTogether, hw)
+		for x, b := at, 0; x < end; x, b = x+width, b+width*n {
+			pa.dst, pa.src, pa.cols = ptr(scratch, b), ptr(io.src, first*hw+x), end-x
+			packPanel(p.level, &pa)
+		}
+		for tile := 0; tile < len(p.tiles); tile += p.tilesInRun {
+			last := min(tile+p.tilesInRun, len(p.tiles))
+			for x, b := at, 0; x < end; x, b = x+width, b+width*n {
+				t.b = ptr(scratch, b)
+				p.column(io, &t, block, group, tile, last, x, min(width, hw-x), final)
+			}
+		}
+	}
+}
+
+// fill rearranges n channels from channel first on for the output rows [y0, y0+rows).
+func (p *plan) fill(io *planIO, scratch []float32, first, n, y0, rows int) {
+	plane := p.h * p.w
+	for c := range n {
+		src := io.src[(first+c)*plane:][:plane]
+		for i := range p.views {
+			v := &p.views[i]
+			p.fillView(io, scratch[c*p.channel+v.at:], src, v, first+c, y0, v.rows-p.strip+rows)
+		}
+	}
+}
+
+func (p *plan) fillView(io *planIO, dst, src []float32, v *view, c, y0, rows int) {
+	top := y0*p.sh + v.dy
+	r0, r1 := validRange(top, p.sh, p.h, rows)
+	x0, x1 := validRange(v.dx, p.sw, p.w, v.cols)
+	if x0 == x1 || r0 == r1 {
+		clear(dst[:rows*p.pitch])
+		return
+	}
+	// The zeros after a row are those before the next one too, so the row copier writes both at once.
+	clear(dst[:r0*p.pitch+x0])
+	from := (top+r0*p.sh)*p.w + v.dx + x0*p.sw
+	if p.sw > 2 {
+		p.fillSlow(io, dst, src[from:], c, r0, r1, x0, x1)
+	} else {
+		a := rowsArgs{
+			dst: ptr(dst, r0*p.pitch+x0), dstStride: 4 * p.pitch, src: ptr(src, from), srcStride: 4 * p.w * p.sh,
+			rows: r1 - r0, valid: x1 - x0, gap: p.pitch - (x1 - x0),
+			scale: ptr(io.scale, c), shift: ptr(io.shift, c), floor: io.floor, table: unsafe.Pointer(&laneTable),
+		}
+		copyRows(p.level, p.sw, &a)
+	}
+	if r1 < rows {
+		clear(dst[(r1-1)*p.pitch+x1 : rows*p.pitch])
+	}
+}
+
+// fillSlow is the row copier for strides that have no vector kernel.
+func (p *plan) fillSlow(io *planIO, dst, src []float32, c, r0, r1, x0, x1 int) {
+	for r := r0; r < r1; r++ {
+		d := dst[r*p.pitch+x0:][:x1-x0]
+		s := src[(r-r0)*p.w*p.sh:]
+		for i := range d {
+			d[i] = max(float32(io.scale[c]*s[i*p.sw])+io.shift[c], io.floor)
+		}
+		clear(dst[r*p.pitch+x1:][:p.pitch-(x1-x0)])
+	}
+}
+
+func (p *plan) runStrip(io *planIO, scratch, block []float32, group, c0, n, y0, rows int) {
+	t := p.prepare(io, c0, n)
+	final := c0+n == p.c
+	cols, width := rows*p.ow, 2*p.lanes
+	for tile := 0; tile < len(p.tiles); tile += p.tilesInRun {
+		last := min(tile+p.tilesInRun, len(p.tiles))
+		for x := 0; x < cols; x += width {
+			at := p.viewOffset(x)
+			t.b, t.b1 = ptr(scratch, at), 4*p.lanes
+			if p.byRow {
+				t.b1 = 4 * (p.viewOffset(x+p.lanes) - at)
+			}
+			if p.half {
+				t.h0 = 4 * (p.viewOffset(x+p.lanes/2) - at)
+				t.h1 = 4 * (p.viewOffset(x+p.lanes*3/2) - p.viewOffset(x+p.lanes))
+			}
+			p.column(io, &t, block, group, tile, last, y0*p.ow+x, min(width, cols-x), final)
+		}
+	}
+}
+
+// viewOffset returns where a view holds flat output position x of the strip.
+func (p *plan) viewOffset(x int) int {
+	if !p.byRow {
+		return x
+	}
+	return x/p.ow*p.pitch + x%p.ow
+}

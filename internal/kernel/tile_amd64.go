@@ -1,0 +1,27 @@
+//go:build amd64 && !noasm
+
+package kernel
+
+import "unsafe"
+
+// tileArgs are the arguments of a register tile: C[m][columns] = post(sum over k of A[k][m] * B[off[k]][columns]).
+type tileArgs struct {
+	a     unsafe.Pointer // packed weights, the tile's rows side by side for each k
+	off   unsafe.Pointer // int32 byte offset into b for each k
+	k     int            // at least 1
+	b     unsafe.Pointer
+	b1    int // bytes from the first vector of columns to the second
+	c     unsafe.Pointer
+	ldc   int            // bytes from row to row of c and res
+	bias  unsafe.Pointer // one for each row, or nil
+	res   unsafe.Pointer // added after the bias, or nil
+	flags int
+	mask  uintptr // columns to load and store in c and res: AVX-512 a bit for each, AVX2 the address of a word for each; zero all
+	h0    int     // bytes to the upper half of the first and the second vector, in the tiles that gather halves
+	h1    int
+}
+
+const (
+	tileResume = 1 << iota // start from C instead of zero
+	tileReLU
+)
