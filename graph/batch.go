@@ -5,12 +5,17 @@ import "iter"
 // Batch is a stack of samples that enters a program together.
 type Batch struct {
 	// X holds N samples of the program's input, row-major, for images [batch, channels, height, width],
-	// already normalised. The program never writes to it and does not keep it after the batch has run.
+	// already normalised. The program only reads it.
 	X []float32
 	// N is the number of samples, at least 1.
 	N int
 	// Labels holds one class per sample, -1 where it is unknown. Nil means all unknown.
 	Labels []int
+	// Inputs holds, for each further input that the model's Builder declared, N samples of it.
+	Inputs map[string][]float32
+	// Release, if not nil, is called once when the receiver has no further use for X, Labels and Inputs, so that the producer
+	// can fill them again. It may be called from another goroutine. A receiver that never calls it costs only memory.
+	Release func()
 }
 
 // Batches is a stream of batches. A non-nil error ends the stream.

@@ -1,0 +1,83 @@
+package graph
+
+import (
+	"fmt"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"github.com/line-ood/goline/internal/kernel"
+)
+
+// array is a stack of n samples in memory: sample i is data[i*stride:][:size].
+type array[T any] struct {
+	data            []T
+	n, stride, size int
+}
+
+func (a array[T]) sample(i int) []T { return a.data[i*a.stride:][:a.size] }
+
+// flat returns all samples as one slice where nothing lies between them.
+func (a array[T]) flat() ([]T, bool) {
+	if a.stride != a.size {
+		return nil, false
+	}
+	return a.data[:a.n*a.size], true
+}
+
+// arrayOf reads a value whose first axis is the batch.
+func arrayOf[T kernel.Float](v G.Value) (array[T], error) {
+	var zero array[T]
+	if p, ok := v.(*planes[T]); ok {
+		return p.array(), nil
+	}
+	data, err := sliceOf[T](v)
+	if err != nil {
+		return zero, err
+	}
+	n := 1
+	if v.Shape().Dims() > 0 {
+		n = v.Shape()[0]
+	}
+	if n == 0 || len(data) != v.Shape().TotalSize() {
+		return zero, fmt.Errorf("value of shape %v holds %d elements", v.Shape(), len(data))
+	}
+	size := len(data) / n
+	return array[T]{data, n, size, size}, nil
+}
+
+// sliceOf returns the elements of a value in row-major order.
+func sliceOf[T any](v G.Value) ([]T, error) {
+	if d, ok := v.(*tensor.Dense); ok && d.RequiresIterator() {
+		v = d.Materialize().(*tensor.Dense)
+	}
+	switch data := v.Data().(type) {
+	case []T:
+		return data[:v.Shape().TotalSize()], nil
+	case T:
+		return []T{data}, nil
+	default:
+		return nil, fmt.Errorf("value of shape %v holds %T, expected []%T", v.Shape(), data, *new(T))
+	}
+}
+
+// dispatch picks the float32 or the float64 form of an operation.
+func dispatch(name string, dtype tensor.Dtype, f32, f64 func() function) (function, error) {
+	switch dtype {
+	case tensor.Float32:
+		return f32(), nil
+	case tensor.Float64:
+		return f64(), nil
+	default:
+		return nil, fmt.Errorf("%s: element type %v, expected float32 or float64", name, dtype)
+	}
+}
+
+// floatDtype returns Gorgonia's name of T.
+func floatDtype[T kernel.Float]() tensor.Dtype {
+	var zero T
+	if _, ok := any(zero).(float32); ok {
+		return tensor.Float32
+	}
+	return tensor.Float64
+}

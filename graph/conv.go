@@ -1,0 +1,304 @@
+package graph
+
+import (
+	"fmt"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"github.com/line-ood/goline/internal/kernel"
+)
+
+// ConvConfig is the geometry of a convolution, [height, width] each. Zero values mean stride 1, no padding, dilation 1,
+// one group. With Groups g the input channels fall into g equal parts that do not see each other; g equal to the number
+// of channels is a depthwise convolution.
+type ConvConfig struct {
+	Stride, Padding, Dilation [2]int
+	Groups                    int
+}
+
+// Conv2D returns the cross-correlation that neural networks call convolution, zero padded, of x [batch, channels, height,
+// width] with w [out channels, channels/groups, kernel height, kernel width], plus b [out channels] unless it is nil:
+// [batch, out channels, out height, out width]. x, w and b have gradients.
+func Conv2D(x, w, b *G.Node, cfg ConvConfig) (*G.Node, error) {
+	return conv2D(convParts{x: x, w: w, postShift: b, cfg: cfg})
+}
+
+// convParts is a convolution with what is fused into it:
+//
+//	y = relu?(postScale · conv(relu?(preScale · x + preShift), w) + postShift + residual)
+//
+// where nil nodes and unset flags leave their part out. Scales and shifts are per channel.
+type convParts struct {
+	x, w, preScale, preShift, postScale, postShift, residual *G.Node
+	preReLU, postReLU                                        bool
+	cfg                                                      ConvConfig
+	frozen                                                   bool   // parameters never change: pack them once
+	cache                                                    *store // where the packed parameters are shared, nil for nowhere
+}
+
+// Positions of the parts among the operation's inputs; -1 where a part is missing.
+type convArgs struct{ preScale, preShift, postScale, postShift, residual int }
+
+func (p convParts) args() ([]*G.Node, convArgs) {
+	in := []*G.Node{p.x, p.w}
+	at := func(n *G.Node) int {
+		if n == nil {
+			return -1
+		}
+		in = append(in, n)
+		return len(in) - 1
+	}
+	a := convArgs{at(p.preScale), at(p.preShift), at(p.postScale), at(p.postShift), at(p.residual)}
+	return in, a
+}
+
+func (p convParts) geom() (kernel.ConvGeom, error) {
+	if err := wantDims("Conv2D", 4, p.x, p.w); err != nil {
+		return kernel.ConvGeom{}, err
+	}
+	x, w := p.x.Shape(), p.w.Shape()
+	or1 := func(v int) int {
+		if v == 0 {
+			return 1
+		}
+		return v
+	}
+	g := kernel.ConvGeom{
+		C: x[1], H: x[2], W: x[3], O: w[0], KH: w[2], KW: w[3],
+		SH: or1(p.cfg.Stride[0]), SW: or1(p.cfg.Stride[1]), PH: p.cfg.Padding[0], PW: p.cfg.Padding[1],
+		DH: or1(p.cfg.Dilation[0]), DW: or1(p.cfg.Dilation[1]), Groups: or1(p.cfg.Groups),
+	}
+	if g.Groups < 0 || g.C%g.Groups != 0 || w[1] != g.C/g.Groups {
+		return g, fmt.Errorf("Conv2D: weight %s has shape %v, which does not fit %d channels in %d groups", p.w.Name(), w, g.C, g.Groups)
+	}
+	if err := g.Check(); err != nil {
+		return g, fmt.Errorf("Conv2D: input %v, weight %s %v: %w", x, p.w.Name(), w, err)
+	}
+	for _, s := range []struct {
+		what string
+		n    *G.Node
+		c    int
+	}{{"scale of the input", p.preScale, g.C}, {"shift of the input", p.preShift, g.C},
+		{"scale of the output", p.postScale, g.O}, {"bias", p.postShift, g.O}} {
+		if s.n != nil {
+			if err := wantShape("Conv2D", s.what, s.n, s.c); err != nil {
+				return g, err
+			}
+		}
+	}
+	if p.residual != nil {
+		if err := wantShape("Conv2D", "residual", p.residual, x[0], g.O, g.OutH(), g.OutW()); err != nil {
+			return g, err
+		}
+	}
+	return g, nil
+}
+
+// plain tells whether nothing but a bias is fused, so that the weights have a gradient.
+func (p convParts) plain() bool {
+	return p.preScale == nil && p.preShift == nil && !p.preReLU && p.postScale == nil && p.residual == nil && !p.postReLU && !p.frozen
+}
+
+func (p convParts) name() string {
+	name := "Conv2D"
+	if p.preScale != nil {
+		name = "Affine→" + name
+		if p.preReLU {
+			name = "Affine→ReLU→Conv2D"
+		}
+	} else if p.preReLU {
+		name = "ReLU→" + name
+	}
+	if p.postScale != nil {
+		name += "→Affine"
+	} else if p.postShift != nil {
+		name += "+bias"
+	}
+	if p.residual != nil {
+		name += "→Add"
+	}
+	if p.postReLU {
+		name += "→ReLU"
+	}
+	return name
+}
+
+func conv2D(p convParts) (*G.Node, error) {
+	g, err := p.geom()
+	if err != nil {
+		return nil, err
+	}
+	in, at := p.args()
+	diff := first(len(in))
+	if p.plain() {
+		for i := range diff {
+			diff[i] = true
+		}
+	}
+	if at.residual >= 0 {
+		diff[at.residual] = true
+	}
+	fn, err := dispatch("Conv2D", p.x.Dtype(),
+		func() function { return newConvFn[float32](p, g, at, diff) },
+		func() function { return newConvFn[float64](p, g, at, diff) })
+	if err != nil {
+		return nil, err
+	}
+	return apply(p.name(), fn, p.x.Dtype(), tensor.Shape{p.x.Shape()[0], g.O, g.OutH(), g.OutW()}, in...)
+}
+
+// packer keeps the packed form of a convolution's parameters.
+type packer[T kernel.Float] struct {
+	parts convParts
+	geom  kernel.ConvGeom
+	at    convArgs
+	conv  *kernel.Conv[T]
+	work  []T
+}
+
+// pack returns the convolution for the parameters that in holds, counted from the position of the weights.
+func (k *packer[T]) pack(w []T, param func(i int) []T) (*kernel.Conv[T], error) {
+	if k.conv != nil && k.parts.frozen {
+		return k.conv, nil
+	}
+	spec := kernel.ConvSpec[T]{
+		Geom: k.geom, Weight: w,
+		PreScale: param(k.at.preScale), PreShift: param(k.at.preShift), PreReLU: k.parts.preReLU,
+		PostScale: param(k.at.postScale), PostShift: param(k.at.postShift), PostReLU: k.parts.postReLU,
+	}
+	var err error
+	if k.parts.frozen {
+		k.conv, err = sharedConv(k.parts.cache, spec)
+	} else {
+		k.conv, err = kernel.NewConv(spec)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if n := k.conv.ScratchLen(); len(k.work) < n {
+		k.work = make([]T, n)
+	}
+	return k.conv, nil
+}
+
+type convFn[T kernel.Float] struct {
+	floatFn[T]
+	packer[T]
+}
+
+func newConvFn[T kernel.Float](p convParts, g kernel.ConvGeom, at convArgs, diff []bool) *convFn[T] {
+	f := &convFn[T]{packer: packer[T]{parts: p, geom: g, at: at}}
+	f.floatFn = floatFn[T]{run: f.run, grad: f.gradient, diff: diff}
+	return f
+}
+
+func (f *convFn[T]) run(c *call[T]) error {
+	conv, err := f.pack(c.in[1].data, func(i int) []T {
+		if i < 0 {
+			return nil
+		}
+		return c.in[i].data
+	})
+	if err != nil {
+		return err
+	}
+	if f.at.residual < 0 {
+		conv.ForwardBatch(c.out.data, c.in[0].data, c.out.n, c.out.stride, c.in[0].stride, f.work)
+		return nil
+	}
+	for i := range c.out.n {
+		conv.Forward(c.out.sample(i), c.in[0].sample(i), c.in[f.at.residual].sample(i), f.work)
+	}
+	return nil
+}
+
+func (f *convFn[T]) gradient(in G.Nodes, out, grad *G.Node, need []bool) (gs G.Nodes, err error) {
+	gs = make(G.Nodes, len(in))
+	dtype := grad.Dtype()
+	if need[0] {
+		d := &convDXFn[T]{packer: packer[T]{parts: f.parts, geom: f.geom, at: f.at}}
+		d.floatFn = floatFn[T]{run: d.run}
+		args := append(G.Nodes{grad, out}, in...)
+		if gs[0], err = apply("Conv2D'x", d, dtype, in[0].Shape(), args...); err != nil {
+			return nil, err
+		}
+	}
+	if need[1] {
+		d := &convDWFn[T]{geom: f.geom}
+		d.floatFn = floatFn[T]{run: d.run}
+		if gs[1], err = apply("Conv2D'w", d, dtype, in[1].Shape(), grad, in[0]); err != nil {
+			return nil, err
+		}
+	}
+	if b := f.at.postShift; b >= 0 && need[b] {
+		if gs[b], err = floatOp("Conv2D'b", in[b].Shape(), []*G.Node{grad}, nil, nil, sumPlanes[float32], sumPlanes[float64]); err != nil {
+			return nil, err
+		}
+	}
+	if r := f.at.residual; r >= 0 && need[r] {
+		gs[r] = grad
+		if f.parts.postReLU {
+			gs[r], err = reluGrad(grad, out)
+		}
+	}
+	return gs, err
+}
+
+// convDXFn is the gradient of a convolution with respect to its input. Its inputs are the gradient and the value of the
+// convolution's output, then the convolution's inputs.
+type convDXFn[T kernel.Float] struct {
+	floatFn[T]
+	packer[T]
+}
+
+func (f *convDXFn[T]) run(c *call[T]) error {
+	const skip = 2
+	conv, err := f.pack(c.in[skip+1].data, func(i int) []T {
+		if i < 0 {
+			return nil
+		}
+		return c.in[skip+i].data
+	})
+	if err != nil {
+		return err
+	}
+	for i := range c.out.n {
+		conv.BackwardInput(c.out.sample(i), c.in[0].sample(i), c.in[skip].sample(i), c.in[1].sample(i), nil, f.work, false)
+	}
+	return nil
+}
+
+// convDWFn is the gradient of a plain convolution with respect to its weights, summed over the batch.
+type convDWFn[T kernel.Float] struct {
+	floatFn[T]
+	geom kernel.ConvGeom
+}
+
+func (f *convDWFn[T]) run(c *call[T]) error {
+	dw, _ := c.out.flat()
+	clear(dw)
+	work := c.workspace(kernel.ConvBackwardWeightScratch(f.geom))
+	for i := range c.in[0].n {
+		kernel.ConvBackwardWeight(f.geom, dw, nil, c.in[1].sample(i), c.in[0].sample(i), work)
+	}
+	return nil
+}
+
+// sumPlanes adds up, for each channel, all pixels of all samples of the first input.
+func sumPlanes[T kernel.Float](c *call[T]) error {
+	sum, _ := c.out.flat()
+	clear(sum)
+	for i := range c.in[0].n {
+		x := c.in[0].sample(i)
+		hw := len(x) / len(sum)
+		for ch := range sum {
+			var s T
+			for _, v := range x[ch*hw:][:hw] {
+				s += v
+			}
+			sum[ch] += s
+		}
+	}
+	return nil
+}

@@ -1,0 +1,14 @@
+// Package graph builds, compiles and runs image classifiers as Gorgonia expression graphs.
+//
+// Operations are functions from nodes to a node, so they mix with Gorgonia's own:
+//
+//	y, err := graph.Conv2D(x, w, nil, graph.ConvConfig{Padding: [2]int{1, 1}})
+//
+// Each has a forward pass and a symbolic gradient in float32 and float64, owns its output buffer, and never writes to its
+// inputs. [Gradients] differentiates any node with respect to any other, as often as wanted in one graph.
+//
+// A [Builder] adds whole layers by parameter name, fuses batch norm, ReLU and convolution where gradients of the weights
+// are not asked for, and names the nodes worth looking at. [Compile] turns a [Model] into a [Program], which runs a stream
+// of batches of any size over replicas that share the weights. A result depends on its sample alone: batch size, replica
+// count and neighbours in the batch do not change one bit of it.
+package graph

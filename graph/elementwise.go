@@ -1,0 +1,166 @@
+package graph
+
+import (
+	"fmt"
+
+	G "gorgonia.org/gorgonia"
+
+	"github.com/line-ood/goline/internal/kernel"
+)
+
+// perSample runs f on each sample of the output and the inputs.
+func perSample[T kernel.Float](c *call[T], f func(out []T, in [][]T)) error {
+	if c.args == nil {
+		c.args = make([][]T, len(c.in))
+	}
+	for i := range c.out.n {
+		for j, a := range c.in {
+			c.args[j] = a.sample(i)
+		}
+		f(c.out.sample(i), c.args)
+	}
+	return nil
+}
+
+// ReLU returns max(x, 0), elementwise, of the same shape as x. Its derivative at 0 is 0, as PyTorch's; NaN stays NaN.
+func ReLU(x *G.Node) (*G.Node, error) {
+	if x == nil {
+		return nil, fmt.Errorf("ReLU: input is nil")
+	}
+	return floatOp("ReLU", x.Shape(), []*G.Node{x}, first(1),
+		same(func(_ G.Nodes, out, grad *G.Node) (*G.Node, error) { return reluGrad(grad, out) }),
+		reluRun[float32], reluRun[float64])
+}
+
+func reluRun[T kernel.Float](c *call[T]) error {
+	return perSample(c, func(out []T, in [][]T) { kernel.ReLU(out, in[0]) })
+}
+
+func reluGrad(grad, y *G.Node) (*G.Node, error) {
+	return floatOp("ReLU'", y.Shape(), []*G.Node{grad, y}, nil, nil, reluGradRun[float32], reluGradRun[float64])
+}
+
+func reluGradRun[T kernel.Float](c *call[T]) error {
+	return perSample(c, func(out []T, in [][]T) { kernel.ReLUBackward(out, in[0], in[1]) })
+}
+
+// Add returns a + b, elementwise, for two nodes of one shape: a residual connection.
+func Add(a, b *G.Node) (*G.Node, error) {
+	if a == nil {
+		return nil, fmt.Errorf("Add: input 0 is nil")
+	}
+	if err := wantShape("Add", "input 1", b, a.Shape()...); err != nil {
+		return nil, err
+	}
+	grad := func(_ G.Nodes, _, grad *G.Node, _ []bool) (G.Nodes, error) { return G.Nodes{grad, grad}, nil }
+	return floatOp("Add", a.Shape(), []*G.Node{a, b}, []bool{true, true}, grad, addRun[float32], addRun[float64])
+}
+
+func addRun[T kernel.Float](c *call[T]) error {
+	return perSample(c, func(out []T, in [][]T) { kernel.Add(out, in[0], in[1]) })
+}
+
+// Mul returns a · b, elementwise, for two nodes of one shape: activation times gradient, or activation times a
+// per-sample mask.
+func Mul(a, b *G.Node) (*G.Node, error) {
+	if a == nil {
+		return nil, fmt.Errorf("Mul: input 0 is nil")
+	}
+	if err := wantShape("Mul", "input 1", b, a.Shape()...); err != nil {
+		return nil, err
+	}
+	grad := func(in G.Nodes, _, grad *G.Node, need []bool) (G.Nodes, error) {
+		gs := make(G.Nodes, 2)
+		var err error
+		for i := range gs {
+			if need[i] && err == nil {
+				gs[i], err = Mul(grad, in[1-i])
+			}
+		}
+		return gs, err
+	}
+	return floatOp("Mul", a.Shape(), []*G.Node{a, b}, []bool{true, true}, grad, mulRun[float32], mulRun[float64])
+}
+
+func mulRun[T kernel.Float](c *call[T]) error {
+	return perSample(c, func(out []T, in [][]T) { kernel.Mul(out, in[0], in[1]) })
+}
+
+// Clip returns min(x, limit) for x of shape [batch, ...]. limit has one element, or one per element of a sample (a limit per
+// neuron). The gradient passes where x <= limit, as PyTorch's clamp; NaN stays NaN. limit itself has no gradient.
+func Clip(x, limit *G.Node) (*G.Node, error) {
+	if x == nil || limit == nil {
+		return nil, fmt.Errorf("Clip: nil input")
+	}
+	size := x.Shape().TotalSize() / x.Shape()[0]
+	if l := limit.Shape().TotalSize(); l != 1 && l != size {
+		return nil, fmt.Errorf("Clip: limit has shape %v, expected 1 or %d elements for input %v", limit.Shape(), size, x.Shape())
+	}
+	return floatOp("Clip", x.Shape(), []*G.Node{x, limit}, first(2),
+		same(func(in G.Nodes, _, grad *G.Node) (*G.Node, error) {
+			return floatOp("Clip'", x.Shape(), []*G.Node{grad, in[0], in[1]}, nil, nil, clipGradRun[float32], clipGradRun[float64])
+		}), clipRun[float32], clipRun[float64])
+}
+
+func clipRun[T kernel.Float](c *call[T]) error {
+	limit, err := sliceOf[T](c.raw[1])
+	if err != nil {
+		return err
+	}
+	for i := range c.out.n {
+		kernel.ClipMax(c.out.sample(i), c.in[0].sample(i), limit)
+	}
+	return nil
+}
+
+func clipGradRun[T kernel.Float](c *call[T]) error {
+	limit, err := sliceOf[T](c.raw[2])
+	if err != nil {
+		return err
+	}
+	for i := range c.out.n {
+		kernel.ClipMaxBackward(c.out.sample(i), c.in[0].sample(i), c.in[1].sample(i), limit)
+	}
+	return nil
+}
+
+// Copy returns x in memory of its own, contiguous: for handing a node to stock operations.
+func Copy(x *G.Node) (*G.Node, error) {
+	if x == nil {
+		return nil, fmt.Errorf("Copy: input is nil")
+	}
+	return floatOp("Copy", x.Shape(), []*G.Node{x}, first(1),
+		same(func(_ G.Nodes, _, grad *G.Node) (*G.Node, error) { return grad, nil }), copyRun[float32], copyRun[float64])
+}
+
+// Flatten returns x of shape [batch, ...] as [batch, elements of a sample].
+func Flatten(x *G.Node) (*G.Node, error) { return reshape("Flatten", x) }
+
+// Reshape returns x of shape [batch, ...] with the axes after the first replaced by shape, in memory of its own.
+func Reshape(x *G.Node, shape ...int) (*G.Node, error) { return reshape("Reshape", x, shape...) }
+
+func reshape(name string, x *G.Node, shape ...int) (*G.Node, error) {
+	if x == nil || x.Dims() == 0 {
+		return nil, fmt.Errorf("%s: input has no batch axis", name)
+	}
+	from := x.Shape()
+	size := from.TotalSize() / from[0]
+	if shape == nil {
+		shape = []int{size}
+	}
+	to := append([]int{from[0]}, shape...)
+	product := 1
+	for _, s := range shape {
+		product *= s
+	}
+	if product != size {
+		return nil, fmt.Errorf("%s: shape %v has %d elements a sample, expected %d of %v", name, to, product, size, from)
+	}
+	return floatOp(name, to, []*G.Node{x}, first(1),
+		same(func(_ G.Nodes, _, grad *G.Node) (*G.Node, error) { return reshape(name+"'", grad, from[1:]...) }),
+		copyRun[float32], copyRun[float64])
+}
+
+func copyRun[T kernel.Float](c *call[T]) error {
+	return perSample(c, func(out []T, in [][]T) { copy(out, in[0]) })
+}

@@ -1,0 +1,140 @@
+package graph
+
+import (
+	"fmt"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"github.com/line-ood/goline/internal/kernel"
+)
+
+// call is one execution of an operation over elements of type T.
+type call[T kernel.Float] struct {
+	out array[T]
+	in  []array[T] // zero where the input is of another type, such as classes
+	raw []G.Value
+
+	args    [][]T // reused by perSample
+	scratch []T   // reused by workspace
+}
+
+// workspace returns n elements of unspecified content that live until the next call.
+func (c *call[T]) workspace(n int) []T {
+	if cap(c.scratch) < n {
+		c.scratch = make([]T, n)
+	}
+	return c.scratch[:n]
+}
+
+// ints returns the classes that input i holds, one per sample.
+func (c *call[T]) ints(i int) ([]int, error) { return sliceOf[int](c.raw[i]) }
+
+// gradient builds the gradient nodes of an operation's inputs.
+type gradient func(in G.Nodes, out, grad *G.Node, need []bool) (G.Nodes, error)
+
+// floatFn is a function that reads and writes elements of type T.
+type floatFn[T kernel.Float] struct {
+	run  func(c *call[T]) error
+	grad gradient
+	diff []bool // nil: no input has a gradient
+	call call[T]
+}
+
+func (f *floatFn[T]) forward(out G.Value, in []G.Value) error {
+	c := &f.call
+	if len(c.in) != len(in) {
+		c.in = make([]array[T], len(in))
+	}
+	c.raw = in
+	dtype := floatDtype[T]()
+	for i, v := range in {
+		if v.Dtype() != dtype {
+			continue
+		}
+		a, err := arrayOf[T](v)
+		if err != nil {
+			return fmt.Errorf("input %d: %w", i, err)
+		}
+		c.in[i] = a
+	}
+	var err error
+	if c.out, err = arrayOf[T](out); err != nil {
+		return err
+	}
+	return f.run(c)
+}
+
+func (f *floatFn[T]) differentiable(n int) []bool {
+	if f.diff == nil {
+		return make([]bool, n)
+	}
+	return f.diff
+}
+
+func (f *floatFn[T]) backward(in G.Nodes, out, grad *G.Node, need []bool) (G.Nodes, error) {
+	if f.grad == nil {
+		return nil, errNoGradient
+	}
+	return f.grad(in, out, grad, need)
+}
+
+// floatOp adds an operation whose output elements are those of its first input. Both forms of run must be the same function.
+func floatOp(name string, shape tensor.Shape, in []*G.Node, diff []bool, grad gradient,
+	f32 func(*call[float32]) error, f64 func(*call[float64]) error) (*G.Node, error) {
+	if len(in) == 0 || in[0] == nil {
+		return nil, fmt.Errorf("%s: input 0 is nil", name)
+	}
+	dtype := in[0].Dtype()
+	fn, err := dispatch(name, dtype,
+		func() function { return &floatFn[float32]{run: f32, grad: grad, diff: diff} },
+		func() function { return &floatFn[float64]{run: f64, grad: grad, diff: diff} })
+	if err != nil {
+		return nil, err
+	}
+	return apply(name, fn, dtype, shape, in...)
+}
+
+// same is the gradient of an operation with one differentiable input, its first.
+func same(build func(in G.Nodes, out, grad *G.Node) (*G.Node, error)) gradient {
+	return func(in G.Nodes, out, grad *G.Node, need []bool) (G.Nodes, error) {
+		gs := make(G.Nodes, len(in))
+		if !need[0] {
+			return gs, nil
+		}
+		g, err := build(in, out, grad)
+		gs[0] = g
+		return gs, err
+	}
+}
+
+// first marks the first of n inputs as differentiable.
+func first(n int) []bool {
+	d := make([]bool, n)
+	d[0] = true
+	return d
+}
+
+// wantDims fails unless every node has the given number of axes.
+func wantDims(name string, dims int, ns ...*G.Node) error {
+	for i, n := range ns {
+		if n == nil {
+			return fmt.Errorf("%s: input %d is nil", name, i)
+		}
+		if n.Dims() != dims {
+			return fmt.Errorf("%s: input %d (%s) has shape %v, expected %d axes", name, i, n.Name(), n.Shape(), dims)
+		}
+	}
+	return nil
+}
+
+// wantShape fails unless the node has exactly the given shape.
+func wantShape(name, what string, n *G.Node, shape ...int) error {
+	if n == nil {
+		return fmt.Errorf("%s: %s is nil", name, what)
+	}
+	if !n.Shape().Eq(tensor.Shape(shape)) {
+		return fmt.Errorf("%s: %s (%s) has shape %v, expected %v", name, what, n.Name(), n.Shape(), shape)
+	}
+	return nil
+}

@@ -1,0 +1,176 @@
+package graph
+
+import (
+	"math"
+
+	G "gorgonia.org/gorgonia"
+)
+
+// Conv adds the convolution with parameters name.weight and, where the model has it, name.bias.
+func (b *Builder) Conv(x *G.Node, name string, cfg ConvConfig) *G.Node {
+	w := b.Param(name + ".weight")
+	var bias *G.Node
+	if b.HasParam(name + ".bias") {
+		bias = b.Param(name + ".bias")
+	}
+	if b.err != nil {
+		return nil
+	}
+	p := convParts{x: x, w: w, postShift: bias, cfg: cfg, frozen: true, cache: b.shared}
+	if a, ok := b.affines[x]; ok {
+		p.x, p.preScale, p.preShift, p.preReLU = a.x, a.scale, a.shift, a.relu
+	}
+	return b.conv(p)
+}
+
+func (b *Builder) conv(p convParts) *G.Node {
+	n := b.check(conv2D(p))
+	if n != nil {
+		b.convs[n] = p
+	}
+	return n
+}
+
+// BatchNorm adds batch norm in inference, folded into scale and shift (Ioffe & Szegedy 2015, algorithm 2): from
+// name.weight γ, name.bias β, name.running_mean μ and name.running_var σ² it is γ/√(σ²+eps)·(x-μ) + β per channel.
+func (b *Builder) BatchNorm(x *G.Node, name string, eps float64) *G.Node {
+	p, fold := b.convs[x]
+	fold = fold && !p.postReLU && p.residual == nil && p.postScale == nil
+	bias := ""
+	if fold && p.postShift != nil {
+		bias = p.postShift.Name()
+	}
+	scale, shift := b.folded(name, bias, eps)
+	if b.err != nil {
+		return nil
+	}
+	if fold {
+		p.postScale, p.postShift = scale, shift
+		return b.conv(p)
+	}
+	n := b.check(Affine(x, scale, shift))
+	if n != nil {
+		b.affines[n] = affineParts{x: x, scale: scale, shift: shift}
+	}
+	return n
+}
+
+// folded returns the scale and shift of a batch norm that follows a layer with the given bias, "" for none.
+func (b *Builder) folded(name, bias string, eps float64) (scale, shift *G.Node) {
+	get := func(part string) []float32 {
+		p := b.params[part]
+		if p == nil {
+			b.Param(part) // for its error
+			return nil
+		}
+		return p.Float32s()
+	}
+	gamma, beta := get(name+".weight"), get(name+".bias")
+	mean, variance := get(name+".running_mean"), get(name+".running_var")
+	if b.err != nil {
+		return nil, nil
+	}
+	c := len(gamma)
+	factor := func(i int) float64 { return float64(gamma[i]) / math.Sqrt(float64(variance[i])+eps) }
+	scale = b.Constant(name+".scale", func() []float64 {
+		out := make([]float64, c)
+		for i := range out {
+			out[i] = factor(i)
+		}
+		return out
+	}, c)
+	key := name + ".shift"
+	if bias != "" {
+		key += "+" + bias
+	}
+	shift = b.Constant(key, func() []float64 {
+		out := make([]float64, c)
+		for i := range out {
+			out[i] = float64(beta[i]) - float64(mean[i])*factor(i)
+		}
+		if bias != "" {
+			for i, v := range get(bias) {
+				out[i] += float64(v) * factor(i)
+			}
+		}
+		return out
+	}, c)
+	return scale, shift
+}
+
+// ReLU adds max(x, 0).
+func (b *Builder) ReLU(x *G.Node) *G.Node {
+	if b.err != nil {
+		return nil
+	}
+	if p, ok := b.convs[x]; ok && !p.postReLU {
+		p.postReLU = true
+		return b.conv(p)
+	}
+	if a, ok := b.affines[x]; ok && !a.relu {
+		a.relu = true
+		n := b.check(affine(a.x, a.scale, a.shift, true))
+		if n != nil {
+			b.affines[n] = a
+		}
+		return n
+	}
+	return b.check(ReLU(x))
+}
+
+// Add adds the residual connection x + shortcut.
+func (b *Builder) Add(x, shortcut *G.Node) *G.Node {
+	if b.err != nil {
+		return nil
+	}
+	if p, ok := b.convs[x]; ok && !p.postReLU && p.residual == nil {
+		p.residual = shortcut
+		return b.conv(p)
+	}
+	return b.check(Add(x, shortcut))
+}
+
+// Linear adds the fully connected layer with parameters name.weight and name.bias.
+func (b *Builder) Linear(x *G.Node, name string) *G.Node {
+	w, bias := b.Param(name+".weight"), b.Param(name+".bias")
+	return b.Do(func() (*G.Node, error) { return Linear(x, w, bias) })
+}
+
+// MaxPool adds [MaxPool2D].
+func (b *Builder) MaxPool(x *G.Node, cfg PoolConfig) *G.Node {
+	return b.Do(func() (*G.Node, error) { return MaxPool2D(x, cfg) })
+}
+
+// AvgPool adds [AvgPool2D].
+func (b *Builder) AvgPool(x *G.Node, cfg PoolConfig) *G.Node {
+	return b.Do(func() (*G.Node, error) { return AvgPool2D(x, cfg) })
+}
+
+// GlobalAvgPool adds [GlobalAvgPool2D].
+func (b *Builder) GlobalAvgPool(x *G.Node) *G.Node {
+	return b.Do(func() (*G.Node, error) { return GlobalAvgPool2D(x) })
+}
+
+// DenseBlock starts a [DenseBlock] with x and calls layer as often as count says; what it returns is joined to the block.
+// channels is the number that the block ends with.
+func (b *Builder) DenseBlock(x *G.Node, channels, count int, layer func(i int, x *G.Node) *G.Node) *G.Node {
+	if b.err != nil {
+		return nil
+	}
+	block, err := NewDenseBlock(x, channels)
+	if err != nil {
+		b.fail(err)
+		return nil
+	}
+	for i := range count {
+		y := layer(i, block.Node())
+		if b.err != nil {
+			return nil
+		}
+		if err := block.Append(y); err != nil {
+			b.fail(err)
+			return nil
+		}
+	}
+	return block.Node()
+}

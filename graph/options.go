@@ -1,0 +1,75 @@
+package graph
+
+import (
+	"fmt"
+	"runtime"
+
+	"gorgonia.org/tensor"
+)
+
+// Device is where a program runs.
+type Device string
+
+const (
+	// CPU runs on Gorgonia's tape machine with goline's kernels.
+	CPU Device = "cpu"
+	// CUDA runs on Gorgonia's CUDA tape machine. It needs a build with cgo and the tag cuda. Operations that have no CUDA
+	// form, which includes goline's own, run on the CPU with the copies that Gorgonia inserts.
+	CUDA Device = "cuda"
+)
+
+// DefaultBatch is the number of samples that a replica runs at once unless told otherwise: few enough that the feature
+// maps of a CIFAR network stay in the cache of a core.
+const DefaultBatch = 4
+
+// Options says how to compile a model. The zero value is a good choice.
+type Options struct {
+	// Batch is the number of samples that one replica runs at once; 0 means DefaultBatch. Results do not depend on it.
+	Batch int
+	// Replicas is the number of copies of the graph that run side by side, each on one goroutine, all with the same weights;
+	// 0 means GOMAXPROCS. Results do not depend on it.
+	Replicas int
+	// Fetch names the nodes to return for each batch; nil means the model's Outputs. Only what they need is computed.
+	Fetch []string
+	// From names the tapped node that batches are fed to; "" means the model's input. What comes before it is not run.
+	From string
+	// Hooks replaces tapped nodes.
+	Hooks map[string]Hook
+	// Dtype is the element type of the computation, tensor.Float32 (the default) or tensor.Float64.
+	Dtype tensor.Dtype
+	// Device is CPU (the default) or CUDA.
+	Device Device
+}
+
+func (o Options) withDefaults(m Model) (Options, error) {
+	if o.Batch == 0 {
+		o.Batch = DefaultBatch
+	}
+	if o.Replicas == 0 {
+		o.Replicas = runtime.GOMAXPROCS(0)
+	}
+	if o.Fetch == nil {
+		o.Fetch = m.Outputs()
+	}
+	if o.Dtype == (tensor.Dtype{}) {
+		o.Dtype = tensor.Float32
+	}
+	if o.Device == "" {
+		o.Device = CPU
+	}
+	switch {
+	case o.Batch < 0:
+		return o, fmt.Errorf("batch of %d samples", o.Batch)
+	case o.Replicas < 0:
+		return o, fmt.Errorf("%d replicas", o.Replicas)
+	case len(o.Fetch) == 0:
+		return o, fmt.Errorf("nothing to fetch")
+	case o.Dtype != tensor.Float32 && o.Dtype != tensor.Float64:
+		return o, fmt.Errorf("element type %v, expected float32 or float64", o.Dtype)
+	case o.Device != CPU && o.Device != CUDA:
+		return o, fmt.Errorf("device %q, expected %q or %q", o.Device, CPU, CUDA)
+	case o.Device == CUDA && !cudaBuilt:
+		return o, fmt.Errorf("this build has no CUDA: build with cgo, CUDA and cuDNN installed, and -tags cuda, or choose the device %q", CPU)
+	}
+	return o, nil
+}

@@ -1,0 +1,50 @@
+package graph
+
+import (
+	"fmt"
+	"unsafe"
+
+	"gorgonia.org/tensor"
+
+	"github.com/line-ood/goline/internal/kernel"
+)
+
+// buffer is memory that several nodes write parts of: the feature maps of a dense block, [batch, channels, height, width].
+// It is allocated when a run first touches it.
+type buffer[T kernel.Float] struct {
+	n, size int // samples, elements of each
+	data    []T
+}
+
+func (b *buffer[T]) elements() []T {
+	if b.data == nil {
+		b.data = make([]T, b.n*b.size)
+	}
+	return b.data
+}
+
+// planes is the value of a node that lies inside a buffer: some channels of each sample.
+// Only goline's own operations read it. A stock operation refuses it with an error, where it would misread a tensor view.
+type planes[T kernel.Float] struct {
+	in     *buffer[T]
+	offset int          // elements before the first channel
+	shape  tensor.Shape // [batch, channels, height, width]
+}
+
+func (p *planes[T]) array() array[T] {
+	return array[T]{p.in.elements()[p.offset:], p.shape[0], p.in.size, p.shape[1:].TotalSize()}
+}
+
+func (p *planes[T]) Shape() tensor.Shape { return p.shape }
+func (p *planes[T]) Size() int           { return p.shape.TotalSize() }
+func (p *planes[T]) Data() any           { return p.in.elements()[p.offset:] }
+func (p *planes[T]) Dtype() tensor.Dtype { return floatDtype[T]() }
+func (p *planes[T]) MemSize() uintptr    { return uintptr(p.Size()) * unsafe.Sizeof(*new(T)) }
+
+func (p *planes[T]) Uintptr() uintptr {
+	return uintptr(unsafe.Pointer(unsafe.SliceData(p.in.elements()[p.offset:])))
+}
+
+func (p *planes[T]) Format(s fmt.State, _ rune) {
+	fmt.Fprintf(s, "channels of a shared buffer, shape %v, %d elements a sample", p.shape, p.in.size)
+}

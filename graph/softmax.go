@@ -1,0 +1,85 @@
+package graph
+
+import (
+	"math"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"github.com/line-ood/goline/internal/kernel"
+)
+
+// Softmax returns exp(x - LSE(x)) over the classes of x [batch, classes].
+func Softmax(x *G.Node) (*G.Node, error) {
+	if err := wantDims("Softmax", 2, x); err != nil {
+		return nil, err
+	}
+	return floatOp("Softmax", x.Shape(), []*G.Node{x}, first(1),
+		same(func(_ G.Nodes, out, grad *G.Node) (*G.Node, error) {
+			return floatOp("Softmax'", x.Shape(), []*G.Node{grad, out}, nil, nil, softmaxDX[float32], softmaxDX[float64])
+		}), rowsRun(kernel.Softmax[float32]), rowsRun(kernel.Softmax[float64]))
+}
+
+// LogSoftmax returns x - LSE(x) over the classes of x [batch, classes].
+func LogSoftmax(x *G.Node) (*G.Node, error) {
+	if err := wantDims("LogSoftmax", 2, x); err != nil {
+		return nil, err
+	}
+	return floatOp("LogSoftmax", x.Shape(), []*G.Node{x}, first(1),
+		same(func(_ G.Nodes, out, grad *G.Node) (*G.Node, error) {
+			return floatOp("LogSoftmax'", x.Shape(), []*G.Node{grad, out}, nil, nil, logSoftmaxDX[float32], logSoftmaxDX[float64])
+		}), rowsRun(kernel.LogSoftmax[float32]), rowsRun(kernel.LogSoftmax[float64]))
+}
+
+// LogSumExp returns log Σ_k exp(x[n, k]) for x [batch, classes]: [batch]. It is the negative free energy at temperature 1
+// (Liu et al., NeurIPS 2020, equation 4).
+func LogSumExp(x *G.Node) (*G.Node, error) {
+	if err := wantDims("LogSumExp", 2, x); err != nil {
+		return nil, err
+	}
+	return floatOp("LogSumExp", tensor.Shape{x.Shape()[0]}, []*G.Node{x}, first(1),
+		same(func(in G.Nodes, out, grad *G.Node) (*G.Node, error) {
+			return floatOp("LogSumExp'", x.Shape(), []*G.Node{grad, in[0], out}, nil, nil, logSumExpDX[float32], logSumExpDX[float64])
+		}), rowsRun(kernel.LogSumExp[float32]), rowsRun(kernel.LogSumExp[float64]))
+}
+
+// rowsRun adapts a kernel over the rows of an n × k matrix.
+func rowsRun[T kernel.Float](f func(dst, src []T, n, k int)) func(*call[T]) error {
+	return func(c *call[T]) error {
+		x := c.in[0]
+		f(c.out.data, contiguous(x, c.workspace), x.n, x.size)
+		return nil
+	}
+}
+
+func softmaxDX[T kernel.Float](c *call[T]) error {
+	return perSample(c, func(dx []T, in [][]T) {
+		dy, p := in[0], in[1]
+		dot := kernel.Dot(dy, p)
+		for j := range dx {
+			dx[j] = p[j] * (dy[j] - dot)
+		}
+	})
+}
+
+func logSoftmaxDX[T kernel.Float](c *call[T]) error {
+	return perSample(c, func(dx []T, in [][]T) {
+		dy, logp := in[0], in[1]
+		var sum T
+		for _, g := range dy {
+			sum += g
+		}
+		for j := range dx {
+			dx[j] = dy[j] - T(math.Exp(float64(logp[j])))*sum
+		}
+	})
+}
+
+func logSumExpDX[T kernel.Float](c *call[T]) error {
+	return perSample(c, func(dx []T, in [][]T) {
+		dy, x, lse := in[0], in[1], in[2]
+		for j := range dx {
+			dx[j] = dy[0] * T(math.Exp(float64(x[j]-lse[0])))
+		}
+	})
+}

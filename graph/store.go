@@ -1,0 +1,64 @@
+package graph
+
+import (
+	"sync"
+	"unsafe"
+
+	"gorgonia.org/tensor"
+
+	"github.com/line-ood/goline/internal/kernel"
+)
+
+// store holds what the replicas of a program share: parameters as node values, and convolutions packed from them.
+type store struct {
+	mu      sync.Mutex
+	tensors map[string]*tensor.Dense
+	convs   map[any]any
+}
+
+func newStore() *store {
+	return &store{tensors: map[string]*tensor.Dense{}, convs: map[any]any{}}
+}
+
+// tensor returns the tensor of that name, made on first use.
+func (s *store) tensor(name string, build func() *tensor.Dense) *tensor.Dense {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t, ok := s.tensors[name]
+	if !ok {
+		t = build()
+		s.tensors[name] = t
+	}
+	return t
+}
+
+// convKey tells packed convolutions apart by the memory their parameters came from.
+type convKey struct {
+	geom                kernel.ConvGeom
+	preReLU, postReLU   bool
+	w, ps, pb, qs, qb   unsafe.Pointer
+	weights, pre, posts int
+}
+
+// sharedConv returns the packed form of a convolution whose parameters do not change, made on first use.
+func sharedConv[T kernel.Float](s *store, spec kernel.ConvSpec[T]) (*kernel.Conv[T], error) {
+	if s == nil {
+		return kernel.NewConv(spec)
+	}
+	at := func(v []T) unsafe.Pointer { return unsafe.Pointer(unsafe.SliceData(v)) }
+	key := convKey{
+		spec.Geom, spec.PreReLU, spec.PostReLU,
+		at(spec.Weight), at(spec.PreScale), at(spec.PreShift), at(spec.PostScale), at(spec.PostShift),
+		len(spec.Weight), len(spec.PreScale), len(spec.PostShift),
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c, ok := s.convs[key]; ok {
+		return c.(*kernel.Conv[T]), nil
+	}
+	c, err := kernel.NewConv(spec)
+	if err == nil {
+		s.convs[key] = c
+	}
+	return c, err
+}

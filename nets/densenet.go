@@ -1,0 +1,97 @@
+package nets
+
+import (
+	"fmt"
+	"math"
+
+	G "gorgonia.org/gorgonia"
+
+	"github.com/line-ood/goline/graph"
+)
+
+// bnEps is what PyTorch's BatchNorm2d adds to the variance by default.
+const bnEps = 1e-5
+
+// DenseNetBCConfig describes a DenseNet with bottlenecks and compression for 32×32 images (Huang et al., CVPR 2017,
+// section 4). Zero values of Reduction mean 0.5.
+type DenseNetBCConfig struct {
+	Depth     int     // number of layers with weights: 6n + 4 for n layers in each of the three blocks
+	Growth    int     // feature maps that each layer adds, k
+	Reduction float64 // share of feature maps that a transition keeps, in (0, 1]
+	Classes   int
+}
+
+// DenseNetBC returns the network with all parameters zero, named as in the checkpoints of the DICE and LINe authors:
+// conv1, block{1,2,3}.layer.i.{bn1,conv1,bn2,conv2}, trans{1,2}.{bn1,conv1}, bn1, fc.
+func DenseNetBC(cfg DenseNetBCConfig) (*Network, error) {
+	if cfg.Reduction == 0 {
+		cfg.Reduction = 0.5
+	}
+	switch {
+	case cfg.Depth < 10 || (cfg.Depth-4)%6 != 0:
+		return nil, fmt.Errorf("densenet-bc: depth %d is not 6n+4 with n ≥ 1", cfg.Depth)
+	case cfg.Growth < 1:
+		return nil, fmt.Errorf("densenet-bc: growth %d", cfg.Growth)
+	case cfg.Classes < 1:
+		return nil, fmt.Errorf("densenet-bc: %d classes", cfg.Classes)
+	case !(cfg.Reduction > 0 && cfg.Reduction <= 1):
+		return nil, fmt.Errorf("densenet-bc: reduction %v is not in (0, 1]", cfg.Reduction)
+	}
+	d := &denseNet{cfg: cfg, layers: (cfg.Depth - 4) / 6}
+	n := &Network{
+		name:    fmt.Sprintf("densenet-bc-%d-%d", cfg.Depth, cfg.Growth),
+		classes: cfg.Classes, input: []int{3, 32, 32}, head: "fc", preprocessing: CIFAR(), build: d.build,
+	}
+	channels := 2 * cfg.Growth
+	n.declareConv("conv1", channels, 3, 3)
+	for block := range d.widths {
+		name := fmt.Sprintf("block%d", block+1)
+		for i := range d.layers {
+			in := channels + i*cfg.Growth
+			layer := fmt.Sprintf("%s.layer.%d", name, i)
+			n.declareBatchNorm(layer+".bn1", in)
+			n.declareConv(layer+".conv1", 4*cfg.Growth, in, 1)
+			n.declareBatchNorm(layer+".bn2", 4*cfg.Growth)
+			n.declareConv(layer+".conv2", cfg.Growth, 4*cfg.Growth, 3)
+		}
+		channels += d.layers * cfg.Growth
+		d.widths[block] = channels
+		if block < len(d.widths)-1 {
+			name := fmt.Sprintf("trans%d", block+1)
+			kept := int(math.Floor(float64(channels) * cfg.Reduction))
+			n.declareBatchNorm(name+".bn1", channels)
+			n.declareConv(name+".conv1", kept, channels, 1)
+			channels = kept
+		}
+	}
+	n.declareBatchNorm("bn1", channels)
+	n.declareLinear("fc", cfg.Classes, channels)
+	n.features = channels
+	return n, n.declareFailure
+}
+
+type denseNet struct {
+	cfg    DenseNetBCConfig
+	layers int    // in each block
+	widths [3]int // channels at the end of each block
+}
+
+func (d *denseNet) build(b *graph.Builder, x *G.Node) *G.Node {
+	same := graph.ConvConfig{Padding: [2]int{1, 1}}
+	x = b.Conv(x, "conv1", same)
+	for block, width := range d.widths {
+		name := fmt.Sprintf("block%d", block+1)
+		x = b.DenseBlock(x, width, d.layers, func(i int, x *G.Node) *G.Node {
+			layer := fmt.Sprintf("%s.layer.%d", name, i)
+			y := b.Conv(b.ReLU(b.BatchNorm(x, layer+".bn1", bnEps)), layer+".conv1", graph.ConvConfig{})
+			return b.Conv(b.ReLU(b.BatchNorm(y, layer+".bn2", bnEps)), layer+".conv2", same)
+		})
+		x = b.Tap(name, x)
+		if block < len(d.widths)-1 {
+			name := fmt.Sprintf("trans%d", block+1)
+			x = b.Conv(b.ReLU(b.BatchNorm(x, name+".bn1", bnEps)), name+".conv1", graph.ConvConfig{})
+			x = b.Tap(name, b.AvgPool(x, graph.PoolConfig{Kernel: [2]int{2, 2}}))
+		}
+	}
+	return b.GlobalAvgPool(b.ReLU(b.BatchNorm(x, "bn1", bnEps)))
+}
