@@ -1,0 +1,152 @@
+package posthoc
+
+import "context"
+
+// lanes is how many samples go through a head together: enough independent sums to keep the processor busy, while
+// each sum runs over the features in their order.
+const lanes = 4
+
+// lane holds one value for each of the samples that go together.
+type lane = [lanes]float64
+
+// tile is how many groups of lanes meet a weight while it is in cache.
+const tile = 4
+
+// linear computes logits of features that a method has changed.
+type linear interface {
+	// shape returns the number of classes and features.
+	shape() (classes, features int)
+	// logits computes l = W z + b; z has shape [group, feature, lane], l [group, class, lane].
+	logits(l, z []lane)
+}
+
+// energies writes the energy (T = 1) of each sample under a head, after change has been applied to each feature.
+func energies(
+	ctx context.Context, head linear, s Samples, change func(z float64) float64, dst []float64, workers int,
+) error {
+	classes, features := head.shape()
+	return forEachBlock(ctx, s.N, tile*lanes, workers, func() func(lo, hi int) {
+		z, l := make([]lane, tile*features), make([]lane, tile*classes)
+		one := make([]float64, classes)
+		return func(lo, hi int) {
+			for i := lo; i < hi; i++ {
+				group, j := (i-lo)/lanes, (i-lo)%lanes
+				to := z[group*features:]
+				for d, v := range s.Z[i*features : (i+1)*features] {
+					to[d][j] = change(float64(v))
+				}
+			}
+			groups := (hi - lo + lanes - 1) / lanes
+			head.logits(l, z[:groups*features]) // lanes beyond hi hold leftovers that nobody reads
+			for i := lo; i < hi; i++ {
+				group, j := (i-lo)/lanes, (i-lo)%lanes
+				from := l[group*classes:]
+				for k := range one {
+					one[k] = from[k][j]
+				}
+				dst[i] = logSumExp(one, 1)
+			}
+		}
+	})
+}
+
+// dense is a head with all its weights.
+type dense struct {
+	classes, features int
+	weight            []float64 // shape [class, feature]
+	bias              []float64
+}
+
+func newDense(h Head) *dense {
+	return &dense{h.Classes, h.Features, widen(h.Weight), widen(h.Bias)}
+}
+
+func (h *dense) shape() (classes, features int) { return h.classes, h.features }
+
+func (h *dense) logits(l, z []lane) {
+	groups := len(z) / h.features
+	for k := 0; k < h.classes; k += 2 {
+		other := min(k+1, h.classes-1) // the last of an odd number of classes is computed twice
+		w := h.weight[k*h.features:][:h.features]
+		v := h.weight[other*h.features:][:h.features]
+		for g := range groups {
+			to := l[g*h.classes:]
+			to[k], to[other] = twoRows(w, v, z[g*h.features:][:h.features], h.bias[k], h.bias[other])
+		}
+	}
+}
+
+// twoRows returns w z + a and v z + b; w and v have shape [feature], z [feature, lane].
+func twoRows(w, v []float64, z []lane, a, b float64) (lane, lane) {
+	w, v = w[:len(z)], v[:len(z)]
+	// Eight scalars, because the compiler keeps arrays in memory.
+	var a0, a1, a2, a3, b0, b1, b2, b3 float64
+	for d := range z {
+		x := &z[d]
+		p, q := w[d], v[d]
+		// The conversions forbid fused multiply-add, whose last bit depends on the processor.
+		a0 += float64(p * x[0])
+		a1 += float64(p * x[1])
+		a2 += float64(p * x[2])
+		a3 += float64(p * x[3])
+		b0 += float64(q * x[0])
+		b1 += float64(q * x[1])
+		b2 += float64(q * x[2])
+		b3 += float64(q * x[3])
+	}
+	return lane{a0 + a, a1 + a, a2 + a, a3 + a}, lane{b0 + b, b1 + b, b2 + b, b3 + b}
+}
+
+// sparse is a head of which most weights are masked.
+type sparse struct {
+	features int
+	start    []int // of each class in the two slices below, shape [class+1]
+	feature  []int32
+	weight   []float64
+	bias     []float64
+}
+
+// newSparse keeps the weights for which keep says so.
+func newSparse(h Head, keep func(class, feature int) bool) *sparse {
+	out := &sparse{features: h.Features, start: make([]int, 1, h.Classes+1), bias: widen(h.Bias)}
+	for k := range h.Classes {
+		for d := range h.Features {
+			if keep(k, d) {
+				out.feature = append(out.feature, int32(d))
+				out.weight = append(out.weight, float64(h.Weight[k*h.Features+d]))
+			}
+		}
+		out.start = append(out.start, len(out.weight))
+	}
+	return out
+}
+
+func (h *sparse) shape() (classes, features int) { return len(h.bias), h.features }
+
+func (h *sparse) logits(l, z []lane) {
+	classes, groups := len(h.bias), len(z)/h.features
+	for k, bias := range h.bias {
+		at := h.feature[h.start[k]:h.start[k+1]]
+		w := h.weight[h.start[k]:h.start[k+1]][:len(at)]
+		for g := range groups {
+			x := z[g*h.features:][:h.features]
+			var a0, a1, a2, a3 float64
+			for i, d := range at {
+				x, p := &x[d], w[i]
+				a0 += float64(p * x[0])
+				a1 += float64(p * x[1])
+				a2 += float64(p * x[2])
+				a3 += float64(p * x[3])
+			}
+			l[g*classes+k] = lane{a0 + bias, a1 + bias, a2 + bias, a3 + bias}
+		}
+	}
+}
+
+func widen(values []float32) []float64 {
+	out := make([]float64, len(values))
+	for i, v := range values {
+		out[i] = float64(v)
+	}
+	return out
+}

@@ -1,0 +1,193 @@
+package posthoc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"runtime"
+	"slices"
+	"strings"
+)
+
+// Method is a post-hoc detector. After Fit it may score from several goroutines at once.
+type Method interface {
+	// Name is the method's name as New takes it.
+	Name() string
+	// Params returns the settings that the scores depend on, for the record: the caller's to keep.
+	Params() map[string]any
+	// Fit learns what the method needs from in-distribution samples and the network's final layer, replacing what an
+	// earlier Fit learned; head and id are not kept. It does nothing for methods that need none. It errors for
+	// invalid arguments, and with ctx's error once ctx is done.
+	Fit(ctx context.Context, head Head, id Samples) error
+	// Score writes one score for each sample to dst, shape [sample], higher = more in-distribution. It errors for
+	// invalid samples, a dst of another length than s.N, samples of other shape than the fitted ones, with
+	// ErrNotFitted before a needed Fit, and with ctx's error once ctx is done; dst is then undefined.
+	Score(ctx context.Context, s Samples, dst []float64) error
+}
+
+// ErrNotFitted is what Score wraps if Fit is needed and has not succeeded.
+var ErrNotFitted = errors.New("not fitted")
+
+// Options sets up a method. The zero value is its default.
+type Options struct {
+	// Params sets parameters by name, see Parameters; those that are missing take their default.
+	Params map[string]float64
+	// Workers is the number of goroutines that fit and score; 0 means GOMAXPROCS. It does not change any score.
+	Workers int
+}
+
+// Parameter describes one setting of a method. Values lie in [Min, Max], Min excluded if Open.
+type Parameter struct {
+	Name              string
+	Default, Min, Max float64
+	Open              bool
+	Doc               string // one line
+}
+
+// entry is one method that New knows.
+type entry struct {
+	name   string
+	params []Parameter
+	make   func(params map[string]float64, workers int) Method
+}
+
+// registry returns the known methods in the order in which they are listed to people.
+func registry() []entry {
+	return []entry{
+		{"msp", nil, newMSP},
+		{"maxlogit", nil, newMaxLogit},
+		{"energy", energyParams, newEnergy},
+		{"react", reactParams, newReact},
+		{"dice", diceParams, newDice},
+	}
+}
+
+// Names lists the known methods.
+func Names() []string {
+	var names []string
+	for _, e := range registry() {
+		names = append(names, e.name)
+	}
+	return names
+}
+
+// Parameters lists the settings of a method. It errors for an unknown name.
+func Parameters(name string) ([]Parameter, error) {
+	e, err := lookUp(name)
+	return slices.Clone(e.params), err
+}
+
+// New returns the method of that name. It errors for an unknown name and then lists the known ones, and for a
+// parameter that the method does not have or that lies outside its range.
+func New(name string, o Options) (Method, error) {
+	e, err := lookUp(name)
+	if err != nil {
+		return nil, err
+	}
+	if o.Workers < 0 {
+		return nil, fmt.Errorf("posthoc: %s: %d workers", name, o.Workers)
+	}
+	params := map[string]float64{}
+	var known []string
+	for _, p := range e.params {
+		known = append(known, p.Name)
+		params[p.Name] = p.Default
+	}
+	for _, key := range slices.Sorted(maps.Keys(o.Params)) {
+		i := slices.Index(known, key)
+		if i < 0 {
+			return nil, fmt.Errorf("posthoc: %s has no parameter %q, known: %s", name, key, list(known))
+		}
+		if err := e.params[i].check(o.Params[key]); err != nil {
+			return nil, fmt.Errorf("posthoc: %s: %w", name, err)
+		}
+		params[key] = o.Params[key]
+	}
+	workers := o.Workers
+	if workers == 0 {
+		workers = runtime.GOMAXPROCS(0)
+	}
+	return e.make(params, workers), nil
+}
+
+func lookUp(name string) (entry, error) {
+	for _, e := range registry() {
+		if e.name == name {
+			return e, nil
+		}
+	}
+	return entry{}, fmt.Errorf("posthoc: unknown method %q, known: %s", name, list(Names()))
+}
+
+func list(names []string) string {
+	if len(names) == 0 {
+		return "none"
+	}
+	return strings.Join(names, ", ")
+}
+
+func (p Parameter) check(v float64) error {
+	bracket := "["
+	if p.Open {
+		bracket = "("
+	}
+	if !(v >= p.Min && v <= p.Max) || p.Open && v == p.Min || math.IsInf(v, 0) {
+		return fmt.Errorf("parameter %s = %v is outside %s%v, %v]", p.Name, v, bracket, p.Min, p.Max)
+	}
+	return nil
+}
+
+// base is what all methods share.
+type base struct {
+	name    string
+	params  map[string]float64
+	workers int
+}
+
+func (b *base) Name() string { return b.name }
+
+func (b *base) Params() map[string]any {
+	out := make(map[string]any, len(b.params))
+	for name, v := range b.params {
+		out[name] = v
+	}
+	return out
+}
+
+// errorf prefixes an error with the package and the method.
+func (b *base) errorf(format string, args ...any) error {
+	return fmt.Errorf("posthoc: "+b.name+": "+format, args...)
+}
+
+// checkScore validates the arguments of Score.
+func (b *base) checkScore(s Samples, dst []float64) error {
+	if err := s.validate(); err != nil {
+		return b.errorf("%w", err)
+	}
+	if len(dst) != s.N {
+		return b.errorf("room for %d scores, want %d, one for each sample", len(dst), s.N)
+	}
+	return nil
+}
+
+// checkFit validates the arguments of Fit.
+func (b *base) checkFit(head Head, id Samples) error {
+	if err := head.validate(); err != nil {
+		return b.errorf("%w", err)
+	}
+	if err := id.validate(); err != nil {
+		return b.errorf("%w", err)
+	}
+	return b.checkShape(id, head.Classes, head.Features)
+}
+
+// checkShape errors if the samples do not fit a head of that shape.
+func (b *base) checkShape(s Samples, classes, features int) error {
+	if s.Features != features || s.Classes != classes {
+		return b.errorf("samples of %d features and %d classes for a head of %d features and %d classes",
+			s.Features, s.Classes, features, classes)
+	}
+	return nil
+}
