@@ -29,21 +29,34 @@ func NewHistogram(id, ood []float64, bins int, tail float64) (Histogram, error) 
 	if err := check("OOD", ood); err != nil {
 		return Histogram{}, err
 	}
+	edges, err := BinEdges(bins, tail, id, ood)
+	if err != nil {
+		return Histogram{}, err
+	}
+	return Histogram{Edges: edges, ID: BinCounts(id, edges), OOD: BinCounts(ood, edges)}, nil
+}
+
+// BinEdges returns the edges, shape [bins+1], that NewHistogram would use for any number of sets of scores, each of
+// shape [sample]: they span every set from its tail-th to its (100-tail)-th percentile.
+// It errors if bins < 1, tail is outside [0, 50), there is no set, or a set is empty, holds a NaN or nothing finite.
+func BinEdges(bins int, tail float64, sets ...[]float64) ([]float64, error) {
 	if bins < 1 {
-		return Histogram{}, fmt.Errorf("metrics: %d histogram bins, want at least 1", bins)
+		return nil, fmt.Errorf("metrics: %d histogram bins, want at least 1", bins)
 	}
 	if !(tail >= 0 && tail < 50) {
-		return Histogram{}, fmt.Errorf("metrics: histogram tail of %v %% is outside [0, 50)", tail)
+		return nil, fmt.Errorf("metrics: histogram tail of %v %% is outside [0, 50)", tail)
 	}
-	idLow, idHigh, err := span("ID", id, tail)
-	if err != nil {
-		return Histogram{}, err
+	if len(sets) == 0 {
+		return nil, fmt.Errorf("metrics: no scores to bin")
 	}
-	oodLow, oodHigh, err := span("OOD", ood, tail)
-	if err != nil {
-		return Histogram{}, err
+	low, high := math.Inf(1), math.Inf(-1)
+	for i, scores := range sets {
+		from, to, err := span(scores, tail)
+		if err != nil {
+			return nil, fmt.Errorf("metrics: set %d: %w", i, err)
+		}
+		low, high = min(low, from), max(high, to)
 	}
-	low, high := min(idLow, oodLow), max(idHigh, oodHigh)
 	if low == high {
 		pad := max(0.5, math.Abs(low)*1e-6)
 		low, high = low-pad, high+pad
@@ -53,25 +66,25 @@ func NewHistogram(id, ood []float64, bins int, tail float64) (Histogram, error) 
 		f := float64(i) / float64(bins)
 		edges[i] = float64(low*(1-f)) + float64(high*f)
 	}
-	return Histogram{Edges: edges, ID: count(id, edges), OOD: count(ood, edges)}, nil
+	return edges, nil
 }
 
 // span returns the percentiles tail and 100-tail of the finite scores.
-func span(set string, scores []float64, tail float64) (low, high float64, err error) {
+func span(scores []float64, tail float64) (low, high float64, err error) {
 	finite := slices.DeleteFunc(slices.Clone(scores), func(s float64) bool { return math.IsInf(s, 0) })
 	if len(finite) == 0 {
-		return 0, 0, fmt.Errorf("metrics: none of the %d %s scores is finite", len(scores), set)
+		return 0, 0, fmt.Errorf("none of %d scores is finite", len(scores))
 	}
 	if low, err = quantile.PercentileInPlace(finite, tail); err != nil {
-		return 0, 0, fmt.Errorf("metrics: %s scores: %w", set, err)
+		return 0, 0, err
 	}
-	if high, err = quantile.PercentileInPlace(finite, 100-tail); err != nil {
-		return 0, 0, fmt.Errorf("metrics: %s scores: %w", set, err)
-	}
-	return low, high, nil
+	high, err = quantile.PercentileInPlace(finite, 100-tail)
+	return low, high, err
 }
 
-func count(scores, edges []float64) []int {
+// BinCounts counts scores, shape [sample], none NaN, in the bins between ascending edges, shape [bins+1], as Histogram
+// does: shape [bins], the first and last bin open to their side.
+func BinCounts(scores, edges []float64) []int {
 	counts := make([]int, len(edges)-1)
 	for _, s := range scores {
 		i, onEdge := slices.BinarySearch(edges, s)

@@ -207,6 +207,13 @@ func TestHistogramOfOneValue(t *testing.T) {
 	assert.Equal(t, []int{0, 1, 0}, h.OOD)
 }
 
+func TestBinEdgesOfManySets(t *testing.T) {
+	edges, err := metrics.BinEdges(2, 25, []float64{0, 1, 2, 3, 4}, []float64{math.Inf(-1), 7, 7}, []float64{-1})
+	require.NoError(t, err)
+	assert.Equal(t, []float64{-1, 3, 7}, edges)
+	assert.Equal(t, []int{3, 2}, metrics.BinCounts([]float64{math.Inf(-1), -2, 2.9, 3, 9}, edges))
+}
+
 func TestHistogramErrors(t *testing.T) {
 	ok := []float64{1, 2}
 	_, err := metrics.NewHistogram(ok, ok, 0, 0)
@@ -216,7 +223,11 @@ func TestHistogramErrors(t *testing.T) {
 		assert.ErrorContains(t, err, "outside [0, 50)")
 	}
 	_, err = metrics.NewHistogram(ok, []float64{math.Inf(-1)}, 5, 0)
-	assert.EqualError(t, err, "metrics: none of the 1 OOD scores is finite")
+	assert.EqualError(t, err, "metrics: set 1: none of 1 scores is finite")
+	_, err = metrics.BinEdges(5, 0)
+	assert.EqualError(t, err, "metrics: no scores to bin")
+	_, err = metrics.BinEdges(5, 0, ok, []float64{3, math.NaN()})
+	assert.EqualError(t, err, "metrics: set 1: quantile: value 1 of 2 is NaN")
 }
 
 func ExampleEvaluate() {

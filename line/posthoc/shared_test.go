@@ -1,0 +1,37 @@
+package posthoc_test
+
+import (
+	"testing"
+
+	"github.com/line-ood/goline/internal/npyz"
+	"github.com/line-ood/goline/internal/sharedtest"
+	"github.com/line-ood/goline/line/posthoc"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// Scores of a trained DenseNet's logits, against those computed by PyTorch in float64 and stored as float32.
+func TestReferenceScores(t *testing.T) {
+	probe, err := npyz.ReadNpz(sharedtest.Path(t, "reference", "cifar10_densenet_probe64.npz"))
+	require.NoError(t, err)
+	reference, err := npyz.ReadNpz(sharedtest.Path(t, "reference", "cifar10_densenet_scores.npz"))
+	require.NoError(t, err)
+	s := posthoc.Samples{N: 64, Features: 342, Classes: 10}
+	s.Z, err = probe.Float32("features", 64, 342)
+	require.NoError(t, err)
+	s.Logits, err = probe.Float32("logits", 64, 10)
+	require.NoError(t, err)
+	s.Labels, err = probe.Ints("labels", 64)
+	require.NoError(t, err)
+
+	for _, name := range []string{"msp", "energy"} {
+		want, err := reference.Float64(name+"__cifar10_test", -1)
+		require.NoError(t, err)
+		got := make([]float64, s.N)
+		require.NoError(t, newMethod(t, name, posthoc.Options{}).Score(t.Context(), s, got))
+		for i := range got {
+			// Logits and reference are rounded to float32: 2^-24 relative each, the logits' up to 2^-19 absolute.
+			assert.InDelta(t, want[i], got[i], 4e-6, "%s, sample %d", name, i)
+		}
+	}
+}
