@@ -30,8 +30,8 @@ func TestReferenceScores(t *testing.T) {
 		got := make([]float64, s.N)
 		require.NoError(t, newMethod(t, name, posthoc.Options{}).Score(t.Context(), s, got))
 		for i := range got {
-			// Logits and reference are rounded to float32: 2^-24 relative each, the logits' up to 2^-19 absolute.
-			assert.InDelta(t, want[i], got[i], 4e-6, "%s, sample %d", name, i)
+			// The probe's logits are a float32 product, the reference's a float64 one of the same features.
+			assert.InDelta(t, want[i], got[i], 1e-5, "%s, sample %d", name, i)
 		}
 	}
 }
