@@ -9,6 +9,11 @@ package kernel
 //go:noescape
 func tileAVX512_1x1(args *tileArgs)
 
+// tileAVX512_1x1p computes 1 rows of 1 vectors.
+//
+//go:noescape
+func tileAVX512_1x1p(args *tileArgs)
+
 // tileAVX512_1x1h computes 1 rows of 1 vectors.
 //
 //go:noescape
@@ -18,6 +23,11 @@ func tileAVX512_1x1h(args *tileArgs)
 //
 //go:noescape
 func tileAVX512_1x2(args *tileArgs)
+
+// tileAVX512_1x2p computes 1 rows of 2 vectors.
+//
+//go:noescape
+func tileAVX512_1x2p(args *tileArgs)
 
 // tileAVX512_1x2h computes 1 rows of 2 vectors.
 //
@@ -29,6 +39,11 @@ func tileAVX512_1x2h(args *tileArgs)
 //go:noescape
 func tileAVX512_2x1(args *tileArgs)
 
+// tileAVX512_2x1p computes 2 rows of 1 vectors.
+//
+//go:noescape
+func tileAVX512_2x1p(args *tileArgs)
+
 // tileAVX512_2x1h computes 2 rows of 1 vectors.
 //
 //go:noescape
@@ -38,6 +53,11 @@ func tileAVX512_2x1h(args *tileArgs)
 //
 //go:noescape
 func tileAVX512_2x2(args *tileArgs)
+
+// tileAVX512_2x2p computes 2 rows of 2 vectors.
+//
+//go:noescape
+func tileAVX512_2x2p(args *tileArgs)
 
 // tileAVX512_2x2h computes 2 rows of 2 vectors.
 //
@@ -49,6 +69,11 @@ func tileAVX512_2x2h(args *tileArgs)
 //go:noescape
 func tileAVX512_3x1(args *tileArgs)
 
+// tileAVX512_3x1p computes 3 rows of 1 vectors.
+//
+//go:noescape
+func tileAVX512_3x1p(args *tileArgs)
+
 // tileAVX512_3x1h computes 3 rows of 1 vectors.
 //
 //go:noescape
@@ -58,6 +83,11 @@ func tileAVX512_3x1h(args *tileArgs)
 //
 //go:noescape
 func tileAVX512_3x2(args *tileArgs)
+
+// tileAVX512_3x2p computes 3 rows of 2 vectors.
+//
+//go:noescape
+func tileAVX512_3x2p(args *tileArgs)
 
 // tileAVX512_3x2h computes 3 rows of 2 vectors.
 //
@@ -69,6 +99,11 @@ func tileAVX512_3x2h(args *tileArgs)
 //go:noescape
 func tileAVX512_4x1(args *tileArgs)
 
+// tileAVX512_4x1p computes 4 rows of 1 vectors.
+//
+//go:noescape
+func tileAVX512_4x1p(args *tileArgs)
+
 // tileAVX512_4x1h computes 4 rows of 1 vectors.
 //
 //go:noescape
@@ -78,6 +113,11 @@ func tileAVX512_4x1h(args *tileArgs)
 //
 //go:noescape
 func tileAVX512_4x2(args *tileArgs)
+
+// tileAVX512_4x2p computes 4 rows of 2 vectors.
+//
+//go:noescape
+func tileAVX512_4x2p(args *tileArgs)
 
 // tileAVX512_4x2h computes 4 rows of 2 vectors.
 //
@@ -89,6 +129,11 @@ func tileAVX512_4x2h(args *tileArgs)
 //go:noescape
 func tileAVX512_5x1(args *tileArgs)
 
+// tileAVX512_5x1p computes 5 rows of 1 vectors.
+//
+//go:noescape
+func tileAVX512_5x1p(args *tileArgs)
+
 // tileAVX512_5x1h computes 5 rows of 1 vectors.
 //
 //go:noescape
@@ -98,6 +143,11 @@ func tileAVX512_5x1h(args *tileArgs)
 //
 //go:noescape
 func tileAVX512_5x2(args *tileArgs)
+
+// tileAVX512_5x2p computes 5 rows of 2 vectors.
+//
+//go:noescape
+func tileAVX512_5x2p(args *tileArgs)
 
 // tileAVX512_5x2h computes 5 rows of 2 vectors.
 //
@@ -109,6 +159,11 @@ func tileAVX512_5x2h(args *tileArgs)
 //go:noescape
 func tileAVX512_6x1(args *tileArgs)
 
+// tileAVX512_6x1p computes 6 rows of 1 vectors.
+//
+//go:noescape
+func tileAVX512_6x1p(args *tileArgs)
+
 // tileAVX512_6x1h computes 6 rows of 1 vectors.
 //
 //go:noescape
@@ -118,6 +173,11 @@ func tileAVX512_6x1h(args *tileArgs)
 //
 //go:noescape
 func tileAVX512_6x2(args *tileArgs)
+
+// tileAVX512_6x2p computes 6 rows of 2 vectors.
+//
+//go:noescape
+func tileAVX512_6x2p(args *tileArgs)
 
 // tileAVX512_6x2h computes 6 rows of 2 vectors.
 //
@@ -129,6 +189,11 @@ func tileAVX512_6x2h(args *tileArgs)
 //go:noescape
 func tileAVX512_7x1(args *tileArgs)
 
+// tileAVX512_7x1p computes 7 rows of 1 vectors.
+//
+//go:noescape
+func tileAVX512_7x1p(args *tileArgs)
+
 // tileAVX512_7x1h computes 7 rows of 1 vectors.
 //
 //go:noescape
@@ -138,6 +203,11 @@ func tileAVX512_7x1h(args *tileArgs)
 //
 //go:noescape
 func tileAVX512_7x2(args *tileArgs)
+
+// tileAVX512_7x2p computes 7 rows of 2 vectors.
+//
+//go:noescape
+func tileAVX512_7x2p(args *tileArgs)
 
 // tileAVX512_7x2h computes 7 rows of 2 vectors.
 //
@@ -149,6 +219,11 @@ func tileAVX512_7x2h(args *tileArgs)
 //go:noescape
 func tileAVX512_8x1(args *tileArgs)
 
+// tileAVX512_8x1p computes 8 rows of 1 vectors.
+//
+//go:noescape
+func tileAVX512_8x1p(args *tileArgs)
+
 // tileAVX512_8x1h computes 8 rows of 1 vectors.
 //
 //go:noescape
@@ -158,6 +233,11 @@ func tileAVX512_8x1h(args *tileArgs)
 //
 //go:noescape
 func tileAVX512_8x2(args *tileArgs)
+
+// tileAVX512_8x2p computes 8 rows of 2 vectors.
+//
+//go:noescape
+func tileAVX512_8x2p(args *tileArgs)
 
 // tileAVX512_8x2h computes 8 rows of 2 vectors.
 //
@@ -169,6 +249,11 @@ func tileAVX512_8x2h(args *tileArgs)
 //go:noescape
 func tileAVX512_9x1(args *tileArgs)
 
+// tileAVX512_9x1p computes 9 rows of 1 vectors.
+//
+//go:noescape
+func tileAVX512_9x1p(args *tileArgs)
+
 // tileAVX512_9x1h computes 9 rows of 1 vectors.
 //
 //go:noescape
@@ -178,6 +263,11 @@ func tileAVX512_9x1h(args *tileArgs)
 //
 //go:noescape
 func tileAVX512_9x2(args *tileArgs)
+
+// tileAVX512_9x2p computes 9 rows of 2 vectors.
+//
+//go:noescape
+func tileAVX512_9x2p(args *tileArgs)
 
 // tileAVX512_9x2h computes 9 rows of 2 vectors.
 //
@@ -189,6 +279,11 @@ func tileAVX512_9x2h(args *tileArgs)
 //go:noescape
 func tileAVX512_10x1(args *tileArgs)
 
+// tileAVX512_10x1p computes 10 rows of 1 vectors.
+//
+//go:noescape
+func tileAVX512_10x1p(args *tileArgs)
+
 // tileAVX512_10x1h computes 10 rows of 1 vectors.
 //
 //go:noescape
@@ -198,6 +293,11 @@ func tileAVX512_10x1h(args *tileArgs)
 //
 //go:noescape
 func tileAVX512_10x2(args *tileArgs)
+
+// tileAVX512_10x2p computes 10 rows of 2 vectors.
+//
+//go:noescape
+func tileAVX512_10x2p(args *tileArgs)
 
 // tileAVX512_10x2h computes 10 rows of 2 vectors.
 //
@@ -209,6 +309,11 @@ func tileAVX512_10x2h(args *tileArgs)
 //go:noescape
 func tileAVX512_11x1(args *tileArgs)
 
+// tileAVX512_11x1p computes 11 rows of 1 vectors.
+//
+//go:noescape
+func tileAVX512_11x1p(args *tileArgs)
+
 // tileAVX512_11x1h computes 11 rows of 1 vectors.
 //
 //go:noescape
@@ -218,6 +323,11 @@ func tileAVX512_11x1h(args *tileArgs)
 //
 //go:noescape
 func tileAVX512_11x2(args *tileArgs)
+
+// tileAVX512_11x2p computes 11 rows of 2 vectors.
+//
+//go:noescape
+func tileAVX512_11x2p(args *tileArgs)
 
 // tileAVX512_11x2h computes 11 rows of 2 vectors.
 //
@@ -229,6 +339,11 @@ func tileAVX512_11x2h(args *tileArgs)
 //go:noescape
 func tileAVX512_12x1(args *tileArgs)
 
+// tileAVX512_12x1p computes 12 rows of 1 vectors.
+//
+//go:noescape
+func tileAVX512_12x1p(args *tileArgs)
+
 // tileAVX512_12x1h computes 12 rows of 1 vectors.
 //
 //go:noescape
@@ -238,6 +353,11 @@ func tileAVX512_12x1h(args *tileArgs)
 //
 //go:noescape
 func tileAVX512_12x2(args *tileArgs)
+
+// tileAVX512_12x2p computes 12 rows of 2 vectors.
+//
+//go:noescape
+func tileAVX512_12x2p(args *tileArgs)
 
 // tileAVX512_12x2h computes 12 rows of 2 vectors.
 //
@@ -249,60 +369,120 @@ func tileAVX512_12x2h(args *tileArgs)
 //go:noescape
 func tileAVX2_1x1(args *tileArgs)
 
+// tileAVX2_1x1p computes 1 rows of 1 vectors.
+//
+//go:noescape
+func tileAVX2_1x1p(args *tileArgs)
+
 // tileAVX2_1x2 computes 1 rows of 2 vectors.
 //
 //go:noescape
 func tileAVX2_1x2(args *tileArgs)
+
+// tileAVX2_1x2p computes 1 rows of 2 vectors.
+//
+//go:noescape
+func tileAVX2_1x2p(args *tileArgs)
 
 // tileAVX2_2x1 computes 2 rows of 1 vectors.
 //
 //go:noescape
 func tileAVX2_2x1(args *tileArgs)
 
+// tileAVX2_2x1p computes 2 rows of 1 vectors.
+//
+//go:noescape
+func tileAVX2_2x1p(args *tileArgs)
+
 // tileAVX2_2x2 computes 2 rows of 2 vectors.
 //
 //go:noescape
 func tileAVX2_2x2(args *tileArgs)
+
+// tileAVX2_2x2p computes 2 rows of 2 vectors.
+//
+//go:noescape
+func tileAVX2_2x2p(args *tileArgs)
 
 // tileAVX2_3x1 computes 3 rows of 1 vectors.
 //
 //go:noescape
 func tileAVX2_3x1(args *tileArgs)
 
+// tileAVX2_3x1p computes 3 rows of 1 vectors.
+//
+//go:noescape
+func tileAVX2_3x1p(args *tileArgs)
+
 // tileAVX2_3x2 computes 3 rows of 2 vectors.
 //
 //go:noescape
 func tileAVX2_3x2(args *tileArgs)
+
+// tileAVX2_3x2p computes 3 rows of 2 vectors.
+//
+//go:noescape
+func tileAVX2_3x2p(args *tileArgs)
 
 // tileAVX2_4x1 computes 4 rows of 1 vectors.
 //
 //go:noescape
 func tileAVX2_4x1(args *tileArgs)
 
+// tileAVX2_4x1p computes 4 rows of 1 vectors.
+//
+//go:noescape
+func tileAVX2_4x1p(args *tileArgs)
+
 // tileAVX2_4x2 computes 4 rows of 2 vectors.
 //
 //go:noescape
 func tileAVX2_4x2(args *tileArgs)
+
+// tileAVX2_4x2p computes 4 rows of 2 vectors.
+//
+//go:noescape
+func tileAVX2_4x2p(args *tileArgs)
 
 // tileAVX2_5x1 computes 5 rows of 1 vectors.
 //
 //go:noescape
 func tileAVX2_5x1(args *tileArgs)
 
+// tileAVX2_5x1p computes 5 rows of 1 vectors.
+//
+//go:noescape
+func tileAVX2_5x1p(args *tileArgs)
+
 // tileAVX2_5x2 computes 5 rows of 2 vectors.
 //
 //go:noescape
 func tileAVX2_5x2(args *tileArgs)
+
+// tileAVX2_5x2p computes 5 rows of 2 vectors.
+//
+//go:noescape
+func tileAVX2_5x2p(args *tileArgs)
 
 // tileAVX2_6x1 computes 6 rows of 1 vectors.
 //
 //go:noescape
 func tileAVX2_6x1(args *tileArgs)
 
+// tileAVX2_6x1p computes 6 rows of 1 vectors.
+//
+//go:noescape
+func tileAVX2_6x1p(args *tileArgs)
+
 // tileAVX2_6x2 computes 6 rows of 2 vectors.
 //
 //go:noescape
 func tileAVX2_6x2(args *tileArgs)
+
+// tileAVX2_6x2p computes 6 rows of 2 vectors.
+//
+//go:noescape
+func tileAVX2_6x2p(args *tileArgs)
 
 // panelAVX512 packs the columns of one register tile.
 //

@@ -23,18 +23,23 @@ type panelArgs struct {
 
 // rowsArgs are the arguments of the row copiers.
 type rowsArgs struct {
-	dst       unsafe.Pointer
-	dstStride int // bytes
-	src       unsafe.Pointer
-	srcStride int // bytes
-	rows      int // at least 1
-	valid     int // columns to write
-	gap       int // zeros to write after them
-	scale     unsafe.Pointer
-	shift     unsafe.Pointer
-	floor     float32
-	_         uint32
-	table     unsafe.Pointer
+	dst        unsafe.Pointer
+	dstStride  int // bytes from row to row
+	src        unsafe.Pointer
+	srcStride  int // bytes from row to row
+	rows       int // at least 1
+	valid      int // columns to write in a row, at least 1
+	gap        int // zeros to write after each row
+	scale      unsafe.Pointer
+	shift      unsafe.Pointer
+	floor      float32
+	_          uint32
+	table      unsafe.Pointer
+	channels   int // at least 1
+	dstChannel int // bytes from channel to channel
+	srcChannel int // bytes from channel to channel
+	lead       int // zeros to write before the first row
+	trail      int // zeros to write where the row after the last one would start
 }
 
 // laneTable holds sixteen words of ones and sixteen zeros, windows of which are load masks, then the even lanes of a
@@ -60,6 +65,9 @@ func packPanel(l level, a *panelArgs) {
 }
 
 func copyRows(l level, step int, a *rowsArgs) {
+	if a.valid <= 8 {
+		l = avx2
+	}
 	switch {
 	case l == avx512 && step == 1:
 		rowsAVX512(a)

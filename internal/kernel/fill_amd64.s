@@ -97,73 +97,104 @@ none:
 // Requires: AVX, AVX512F, BMI2
 TEXT ·rowsAVX512(SB), $0-8
 	MOVQ         args+0(FP), AX
-	MOVQ         (AX), CX
-	MOVQ         8(AX), DX
-	MOVQ         16(AX), BX
-	MOVQ         24(AX), SI
-	MOVQ         32(AX), DI
-	MOVQ         48(AX), R8
-	MOVQ         80(AX), R9
-	MOVQ         56(AX), R9
-	VBROADCASTSS (R9), Z0
-	MOVQ         64(AX), R9
-	VBROADCASTSS (R9), Z1
+	MOVQ         80(AX), CX
 	VBROADCASTSS 72(AX), Z2
 	VPXORD       Z3, Z3, Z3
-	MOVQ         40(AX), R9
-	ANDQ         $0x0f, R9
-	MOVQ         $0x00000001, R10
-	SHLXQ        R9, R10, R10
-	DECQ         R10
-	KMOVW        R10, K1
+	MOVQ         40(AX), CX
+	ANDQ         $0x0f, CX
+	MOVQ         $0x00000001, DX
+	SHLXQ        CX, DX, DX
+	DECQ         DX
+	KMOVW        DX, K1
+	MOVQ         (AX), DX
+	MOVQ         16(AX), BX
+	MOVQ         88(AX), SI
+	MOVQ         56(AX), DI
+	MOVQ         64(AX), R8
+
+channel:
+	VBROADCASTSS (DI), Z0
+	VBROADCASTSS (R8), Z1
+	MOVQ         DX, R9
+	MOVQ         112(AX), R10
+	TESTQ        R10, R10
+	JZ           rows
+
+lead:
+	VMOVUPS Z3, (R9)
+	ADDQ    $0x00000040, R9
+	SUBQ    $0x00000010, R10
+	JG      lead
+
+rows:
+	MOVQ 112(AX), R11
+	LEAQ (DX)(R11*4), R11
+	MOVQ BX, R12
+	MOVQ 32(AX), R13
 
 row:
-	MOVQ CX, R10
-	MOVQ BX, R11
-	MOVQ 40(AX), R12
-	SUBQ $0x00000010, R12
+	MOVQ R11, R9
+	MOVQ R12, R14
+	MOVQ 40(AX), R10
+	SUBQ $0x00000010, R10
 	JL   tail
 
 whole:
-	VMOVUPS     (R11), Z4
+	VMOVUPS     (R14), Z4
 	VFMADD213PS Z1, Z0, Z4
 	VMAXPS      Z4, Z2, Z4
-	VMOVUPS     Z4, (R10)
-	ADDQ        $0x00000040, R10
-	ADDQ        $0x00000040, R11
-	SUBQ        $0x00000010, R12
+	VMOVUPS     Z4, (R9)
+	ADDQ        $0x00000040, R9
+	ADDQ        $0x00000040, R14
+	SUBQ        $0x00000010, R10
 	JGE         whole
 
 tail:
-	TESTQ       R9, R9
+	TESTQ       CX, CX
 	JZ          gap
-	VMOVUPS.Z   (R11), K1, Z4
+	VMOVUPS.Z   (R14), K1, Z4
 	VFMADD213PS Z1, Z0, Z4
 	VMAXPS      Z4, Z2, Z4
-	VMOVUPS     Z4, (R10)
-	LEAQ        (R10)(R9*4), R10
+	VMOVUPS     Z4, (R9)
+	LEAQ        (R9)(CX*4), R9
 
 gap:
-	MOVQ    R8, R12
-	SUBQ    $0x04, R12
+	MOVQ    48(AX), R10
+	CMPQ    R10, $0x04
 	JG      wide
-	VMOVUPS X3, (R10)
+	VMOVUPS X3, (R9)
 	JMP     next
 
 wide:
-	ADDQ $0x04, R12
-
-zeros:
-	VMOVUPS Z3, (R10)
-	ADDQ    $0x00000040, R10
-	SUBQ    $0x00000010, R12
-	JG      zeros
+gapZeros:
+	VMOVUPS Z3, (R9)
+	ADDQ    $0x00000040, R9
+	SUBQ    $0x00000010, R10
+	JG      gapZeros
 
 next:
-	ADDQ DX, CX
-	ADDQ SI, BX
-	DECQ DI
-	JNZ  row
+	ADDQ  8(AX), R11
+	ADDQ  24(AX), R12
+	DECQ  R13
+	JNZ   row
+	MOVQ  120(AX), R10
+	TESTQ R10, R10
+	JZ    end
+	MOVQ  R11, R9
+
+trail:
+	VMOVUPS Z3, (R9)
+	ADDQ    $0x00000040, R9
+	SUBQ    $0x00000010, R10
+	JG      trail
+
+end:
+	ADDQ 96(AX), DX
+	ADDQ 104(AX), BX
+	ADDQ $0x04, DI
+	ADDQ $0x04, R8
+	DECQ SI
+	JNZ  channel
 	VZEROUPPER
 	RET
 
@@ -171,52 +202,67 @@ next:
 // Requires: AVX, AVX512F, BMI2, CMOV
 TEXT ·rowsStep2AVX512(SB), $0-8
 	MOVQ         args+0(FP), AX
-	MOVQ         (AX), CX
-	MOVQ         8(AX), DX
-	MOVQ         16(AX), BX
-	MOVQ         24(AX), SI
-	MOVQ         32(AX), DI
-	MOVQ         48(AX), R8
-	MOVQ         80(AX), R9
-	MOVQ         56(AX), R10
-	VBROADCASTSS (R10), Z0
-	MOVQ         64(AX), R10
-	VBROADCASTSS (R10), Z1
+	MOVQ         80(AX), CX
 	VBROADCASTSS 72(AX), Z2
 	VPXORD       Z3, Z3, Z3
-	MOVQ         40(AX), R10
-	ANDQ         $0x0f, R10
-	LEAQ         -1(R10)(R10*1), R13
-	MOVQ         $0x00000010, R11
-	CMPQ         R13, R11
-	CMOVQLT      R13, R11
-	MOVQ         R13, R12
-	SUBQ         R11, R12
-	XORQ         R13, R13
-	CMPQ         R11, R13
-	CMOVQLT      R13, R11
-	CMPQ         R12, R13
-	CMOVQLT      R13, R12
-	MOVQ         $0x00000001, R13
-	SHLXQ        R11, R13, R13
-	DECQ         R13
-	KMOVW        R13, K1
-	MOVQ         $0x00000001, R11
-	SHLXQ        R12, R11, R11
-	DECQ         R11
-	KMOVW        R11, K2
-	VMOVUPS      128(R9), Z4
+	MOVQ         40(AX), DX
+	ANDQ         $0x0f, DX
+	LEAQ         -1(DX)(DX*1), DI
+	MOVQ         $0x00000010, BX
+	CMPQ         DI, BX
+	CMOVQLT      DI, BX
+	MOVQ         DI, SI
+	SUBQ         BX, SI
+	XORQ         DI, DI
+	CMPQ         BX, DI
+	CMOVQLT      DI, BX
+	CMPQ         SI, DI
+	CMOVQLT      DI, SI
+	MOVQ         $0x00000001, DI
+	SHLXQ        BX, DI, DI
+	DECQ         DI
+	KMOVW        DI, K1
+	MOVQ         $0x00000001, BX
+	SHLXQ        SI, BX, BX
+	DECQ         BX
+	KMOVW        BX, K2
+	VMOVUPS      128(CX), Z4
+	MOVQ         (AX), CX
+	MOVQ         16(AX), BX
+	MOVQ         88(AX), SI
+	MOVQ         56(AX), DI
+	MOVQ         64(AX), R8
+
+channel:
+	VBROADCASTSS (DI), Z0
+	VBROADCASTSS (R8), Z1
+	MOVQ         CX, R9
+	MOVQ         112(AX), R10
+	TESTQ        R10, R10
+	JZ           rows
+
+lead:
+	VMOVUPS Z3, (R9)
+	ADDQ    $0x00000040, R9
+	SUBQ    $0x00000010, R10
+	JG      lead
+
+rows:
+	MOVQ 112(AX), R11
+	LEAQ (CX)(R11*4), R11
+	MOVQ BX, R12
+	MOVQ 32(AX), R13
 
 row:
-	MOVQ CX, R9
-	MOVQ BX, R11
-	MOVQ 40(AX), R12
-	SUBQ $0x00000010, R12
+	MOVQ R11, R9
+	MOVQ R12, R14
+	MOVQ 40(AX), R10
+	SUBQ $0x00000010, R10
 	JL   tail
 
 whole:
-	VMOVUPS     (R11), Z5
-	VMOVUPS     60(R11), Z6
+	VMOVUPS     (R14), Z5
+	VMOVUPS     60(R14), Z6
 	VPSRLQ      $0x20, Z6, Z6
 	VMOVAPS     Z4, Z7
 	VPERMI2PS   Z6, Z5, Z7
@@ -225,44 +271,60 @@ whole:
 	VMAXPS      Z5, Z2, Z5
 	VMOVUPS     Z5, (R9)
 	ADDQ        $0x00000040, R9
-	ADDQ        $0x00000080, R11
-	SUBQ        $0x00000010, R12
+	ADDQ        $0x00000080, R14
+	SUBQ        $0x00000010, R10
 	JGE         whole
 
 tail:
-	TESTQ       R10, R10
+	TESTQ       DX, DX
 	JZ          gap
-	VMOVUPS.Z   (R11), K1, Z5
-	VMOVUPS.Z   64(R11), K2, Z6
+	VMOVUPS.Z   (R14), K1, Z5
+	VMOVUPS.Z   64(R14), K2, Z6
 	VMOVAPS     Z4, Z7
 	VPERMI2PS   Z6, Z5, Z7
 	VMOVAPS     Z7, Z5
 	VFMADD213PS Z1, Z0, Z5
 	VMAXPS      Z5, Z2, Z5
 	VMOVUPS     Z5, (R9)
-	LEAQ        (R9)(R10*4), R9
+	LEAQ        (R9)(DX*4), R9
 
 gap:
-	MOVQ    R8, R12
-	SUBQ    $0x04, R12
+	MOVQ    48(AX), R10
+	CMPQ    R10, $0x04
 	JG      wide
 	VMOVUPS X3, (R9)
 	JMP     next
 
 wide:
-	ADDQ $0x04, R12
-
-zeros:
+gapZeros:
 	VMOVUPS Z3, (R9)
 	ADDQ    $0x00000040, R9
-	SUBQ    $0x00000010, R12
-	JG      zeros
+	SUBQ    $0x00000010, R10
+	JG      gapZeros
 
 next:
-	ADDQ DX, CX
-	ADDQ SI, BX
-	DECQ DI
-	JNZ  row
+	ADDQ  8(AX), R11
+	ADDQ  24(AX), R12
+	DECQ  R13
+	JNZ   row
+	MOVQ  120(AX), R10
+	TESTQ R10, R10
+	JZ    end
+	MOVQ  R11, R9
+
+trail:
+	VMOVUPS Z3, (R9)
+	ADDQ    $0x00000040, R9
+	SUBQ    $0x00000010, R10
+	JG      trail
+
+end:
+	ADDQ 96(AX), CX
+	ADDQ 104(AX), BX
+	ADDQ $0x04, DI
+	ADDQ $0x04, R8
+	DECQ SI
+	JNZ  channel
 	VZEROUPPER
 	RET
 
@@ -359,72 +421,103 @@ none:
 // Requires: AVX, FMA3
 TEXT ·rowsAVX2(SB), $0-8
 	MOVQ         args+0(FP), AX
-	MOVQ         (AX), CX
-	MOVQ         8(AX), DX
-	MOVQ         16(AX), BX
-	MOVQ         24(AX), SI
-	MOVQ         32(AX), DI
-	MOVQ         48(AX), R8
-	MOVQ         80(AX), R9
-	MOVQ         56(AX), R10
-	VBROADCASTSS (R10), Y0
-	MOVQ         64(AX), R10
-	VBROADCASTSS (R10), Y1
+	MOVQ         80(AX), CX
 	VBROADCASTSS 72(AX), Y2
 	VXORPS       Y3, Y3, Y3
-	MOVQ         40(AX), R10
-	ANDQ         $0x07, R10
-	MOVQ         R10, R11
-	NEGQ         R11
-	VMOVUPS      64(R9)(R11*4), Y4
+	MOVQ         40(AX), DX
+	ANDQ         $0x07, DX
+	MOVQ         DX, BX
+	NEGQ         BX
+	VMOVUPS      64(CX)(BX*4), Y4
+	MOVQ         (AX), CX
+	MOVQ         16(AX), BX
+	MOVQ         88(AX), SI
+	MOVQ         56(AX), DI
+	MOVQ         64(AX), R8
+
+channel:
+	VBROADCASTSS (DI), Y0
+	VBROADCASTSS (R8), Y1
+	MOVQ         CX, R9
+	MOVQ         112(AX), R10
+	TESTQ        R10, R10
+	JZ           rows
+
+lead:
+	VMOVUPS Y3, (R9)
+	ADDQ    $0x00000020, R9
+	SUBQ    $0x00000008, R10
+	JG      lead
+
+rows:
+	MOVQ 112(AX), R11
+	LEAQ (CX)(R11*4), R11
+	MOVQ BX, R12
+	MOVQ 32(AX), R13
 
 row:
-	MOVQ CX, R9
-	MOVQ BX, R11
-	MOVQ 40(AX), R12
-	SUBQ $0x00000008, R12
+	MOVQ R11, R9
+	MOVQ R12, R14
+	MOVQ 40(AX), R10
+	SUBQ $0x00000008, R10
 	JL   tail
 
 whole:
-	VMOVUPS     (R11), Y5
+	VMOVUPS     (R14), Y5
 	VFMADD213PS Y1, Y0, Y5
 	VMAXPS      Y5, Y2, Y5
 	VMOVUPS     Y5, (R9)
 	ADDQ        $0x00000020, R9
-	ADDQ        $0x00000020, R11
-	SUBQ        $0x00000008, R12
+	ADDQ        $0x00000020, R14
+	SUBQ        $0x00000008, R10
 	JGE         whole
 
 tail:
-	TESTQ       R10, R10
+	TESTQ       DX, DX
 	JZ          gap
-	VMASKMOVPS  (R11), Y4, Y5
+	VMASKMOVPS  (R14), Y4, Y5
 	VFMADD213PS Y1, Y0, Y5
 	VMAXPS      Y5, Y2, Y5
 	VMOVUPS     Y5, (R9)
-	LEAQ        (R9)(R10*4), R9
+	LEAQ        (R9)(DX*4), R9
 
 gap:
-	MOVQ    R8, R12
-	SUBQ    $0x04, R12
+	MOVQ    48(AX), R10
+	CMPQ    R10, $0x04
 	JG      wide
 	VMOVUPS X3, (R9)
 	JMP     next
 
 wide:
-	ADDQ $0x04, R12
-
-zeros:
+gapZeros:
 	VMOVUPS Y3, (R9)
 	ADDQ    $0x00000020, R9
-	SUBQ    $0x00000008, R12
-	JG      zeros
+	SUBQ    $0x00000008, R10
+	JG      gapZeros
 
 next:
-	ADDQ DX, CX
-	ADDQ SI, BX
-	DECQ DI
-	JNZ  row
+	ADDQ  8(AX), R11
+	ADDQ  24(AX), R12
+	DECQ  R13
+	JNZ   row
+	MOVQ  120(AX), R10
+	TESTQ R10, R10
+	JZ    end
+	MOVQ  R11, R9
+
+trail:
+	VMOVUPS Y3, (R9)
+	ADDQ    $0x00000020, R9
+	SUBQ    $0x00000008, R10
+	JG      trail
+
+end:
+	ADDQ 96(AX), CX
+	ADDQ 104(AX), BX
+	ADDQ $0x04, DI
+	ADDQ $0x04, R8
+	DECQ SI
+	JNZ  channel
 	VZEROUPPER
 	RET
 
@@ -432,48 +525,63 @@ next:
 // Requires: AVX, AVX2, CMOV, FMA3
 TEXT ·rowsStep2AVX2(SB), $0-8
 	MOVQ         args+0(FP), AX
-	MOVQ         (AX), CX
-	MOVQ         8(AX), DX
-	MOVQ         16(AX), BX
-	MOVQ         24(AX), SI
-	MOVQ         32(AX), DI
-	MOVQ         48(AX), R8
-	MOVQ         80(AX), R9
-	MOVQ         56(AX), R10
-	VBROADCASTSS (R10), Y0
-	MOVQ         64(AX), R10
-	VBROADCASTSS (R10), Y1
+	MOVQ         80(AX), CX
 	VBROADCASTSS 72(AX), Y2
 	VXORPS       Y3, Y3, Y3
-	MOVQ         40(AX), R10
-	ANDQ         $0x07, R10
-	LEAQ         -1(R10)(R10*1), R13
-	MOVQ         $0x00000008, R11
-	CMPQ         R13, R11
-	CMOVQLT      R13, R11
-	MOVQ         R13, R12
-	SUBQ         R11, R12
-	XORQ         R13, R13
-	CMPQ         R11, R13
-	CMOVQLT      R13, R11
-	CMPQ         R12, R13
-	CMOVQLT      R13, R12
-	NEGQ         R11
-	VMOVUPS      64(R9)(R11*4), Y4
-	MOVQ         R12, R11
-	NEGQ         R11
-	VMOVUPS      64(R9)(R11*4), Y5
+	MOVQ         40(AX), DX
+	ANDQ         $0x07, DX
+	LEAQ         -1(DX)(DX*1), DI
+	MOVQ         $0x00000008, BX
+	CMPQ         DI, BX
+	CMOVQLT      DI, BX
+	MOVQ         DI, SI
+	SUBQ         BX, SI
+	XORQ         DI, DI
+	CMPQ         BX, DI
+	CMOVQLT      DI, BX
+	CMPQ         SI, DI
+	CMOVQLT      DI, SI
+	NEGQ         BX
+	VMOVUPS      64(CX)(BX*4), Y4
+	MOVQ         SI, BX
+	NEGQ         BX
+	VMOVUPS      64(CX)(BX*4), Y5
+	MOVQ         (AX), CX
+	MOVQ         16(AX), BX
+	MOVQ         88(AX), SI
+	MOVQ         56(AX), DI
+	MOVQ         64(AX), R8
+
+channel:
+	VBROADCASTSS (DI), Y0
+	VBROADCASTSS (R8), Y1
+	MOVQ         CX, R9
+	MOVQ         112(AX), R10
+	TESTQ        R10, R10
+	JZ           rows
+
+lead:
+	VMOVUPS Y3, (R9)
+	ADDQ    $0x00000020, R9
+	SUBQ    $0x00000008, R10
+	JG      lead
+
+rows:
+	MOVQ 112(AX), R11
+	LEAQ (CX)(R11*4), R11
+	MOVQ BX, R12
+	MOVQ 32(AX), R13
 
 row:
-	MOVQ CX, R9
-	MOVQ BX, R11
-	MOVQ 40(AX), R12
-	SUBQ $0x00000008, R12
+	MOVQ R11, R9
+	MOVQ R12, R14
+	MOVQ 40(AX), R10
+	SUBQ $0x00000008, R10
 	JL   tail
 
 whole:
-	VMOVUPS     (R11), Y6
-	VMOVUPS     28(R11), Y7
+	VMOVUPS     (R14), Y6
+	VMOVUPS     28(R14), Y7
 	VPSRLQ      $0x20, Y7, Y7
 	VSHUFPS     $0x88, Y7, Y6, Y6
 	VPERMPD     $0xd8, Y6, Y6
@@ -481,42 +589,58 @@ whole:
 	VMAXPS      Y6, Y2, Y6
 	VMOVUPS     Y6, (R9)
 	ADDQ        $0x00000020, R9
-	ADDQ        $0x00000040, R11
-	SUBQ        $0x00000008, R12
+	ADDQ        $0x00000040, R14
+	SUBQ        $0x00000008, R10
 	JGE         whole
 
 tail:
-	TESTQ       R10, R10
+	TESTQ       DX, DX
 	JZ          gap
-	VMASKMOVPS  (R11), Y4, Y6
-	VMASKMOVPS  32(R11), Y5, Y7
+	VMASKMOVPS  (R14), Y4, Y6
+	VMASKMOVPS  32(R14), Y5, Y7
 	VSHUFPS     $0x88, Y7, Y6, Y6
 	VPERMPD     $0xd8, Y6, Y6
 	VFMADD213PS Y1, Y0, Y6
 	VMAXPS      Y6, Y2, Y6
 	VMOVUPS     Y6, (R9)
-	LEAQ        (R9)(R10*4), R9
+	LEAQ        (R9)(DX*4), R9
 
 gap:
-	MOVQ    R8, R12
-	SUBQ    $0x04, R12
+	MOVQ    48(AX), R10
+	CMPQ    R10, $0x04
 	JG      wide
 	VMOVUPS X3, (R9)
 	JMP     next
 
 wide:
-	ADDQ $0x04, R12
-
-zeros:
+gapZeros:
 	VMOVUPS Y3, (R9)
 	ADDQ    $0x00000020, R9
-	SUBQ    $0x00000008, R12
-	JG      zeros
+	SUBQ    $0x00000008, R10
+	JG      gapZeros
 
 next:
-	ADDQ DX, CX
-	ADDQ SI, BX
-	DECQ DI
-	JNZ  row
+	ADDQ  8(AX), R11
+	ADDQ  24(AX), R12
+	DECQ  R13
+	JNZ   row
+	MOVQ  120(AX), R10
+	TESTQ R10, R10
+	JZ    end
+	MOVQ  R11, R9
+
+trail:
+	VMOVUPS Y3, (R9)
+	ADDQ    $0x00000020, R9
+	SUBQ    $0x00000008, R10
+	JG      trail
+
+end:
+	ADDQ 96(AX), CX
+	ADDQ 104(AX), BX
+	ADDQ $0x04, DI
+	ADDQ $0x04, R8
+	DECQ SI
+	JNZ  channel
 	VZEROUPPER
 	RET

@@ -36,6 +36,7 @@ type plan struct {
 
 const (
 	blockTaps      = 384       // terms summed between two visits of an output
+	blockTapsAVX2  = 256       // the same for views on AVX2, whose two tiles of rows should find them in L1
 	weightCache    = 192 << 10 // bytes of weights that stay in cache beside the rearranged input
 	rearrangeCache = 256 << 10 // bytes of rearranged input wanted at a time
 	slackLanes     = 64        // lanes that kernels may touch beyond the rearranged input
@@ -49,7 +50,11 @@ func newPlan(l level, g planGeom, w func(group, m, c, tap int) float32) *plan {
 		p.lanes, most = 16, 12
 	}
 	p.tiles = splitRows(g.m, most)
-	p.blockC = evenBlock(g.c, max(1, blockTaps/len(g.taps)))
+	terms := blockTaps
+	if l == avx2 && len(g.taps) > 1 {
+		terms = blockTapsAVX2
+	}
+	p.blockC = evenBlock(g.c, max(1, terms/len(g.taps)))
 	p.layout = p.chooseLayout()
 	p.offsets = p.blockOffsets()
 	p.tilesInRun, p.columnsTogether = len(p.tiles), 1
@@ -151,7 +156,7 @@ func (p *plan) chooseLayout() layout {
 	perRow, extra := 0, 0
 	for _, v := range l.views {
 		perRow += l.pitch
-		extra += v.rows * l.pitch
+		extra += v.rows*l.pitch + p.lanes
 	}
 	fit := (rearrangeCache/4/p.blockC - extra) / perRow
 	strips := (p.oh + max(fit, 1) - 1) / max(fit, 1)
@@ -160,7 +165,7 @@ func (p *plan) chooseLayout() layout {
 		v := &l.views[i]
 		v.at, v.cols = l.channel, l.pitch
 		v.rows += l.strip
-		l.channel += v.rows * l.pitch
+		l.channel += v.rows*l.pitch + p.lanes // the row copiers may write a vector too far
 	}
 	return l
 }

@@ -90,12 +90,16 @@ func (p *plan) column(io *planIO, t *tileArgs, block []float32, group, first, la
 			}
 		}
 		switch {
-		case p.level == avx2:
+		case p.level == avx2 && p.panel:
 			tileAVX2(rows, vecs, t)
+		case p.level == avx2:
+			tileAVX2p(rows, vecs, t)
+		case p.panel:
+			tileAVX512(rows, vecs, t)
 		case p.half:
 			tileAVX512h(rows, vecs, t)
 		default:
-			tileAVX512(rows, vecs, t)
+			tileAVX512p(rows, vecs, t)
 		}
 		weight += rows * t.k
 		row += rows
@@ -128,50 +132,48 @@ func (p *plan) runPanels(io *planIO, scratch, block []float32, group, c0, n int)
 // fill rearranges n channels from channel first on for the output rows [y0, y0+rows).
 func (p *plan) fill(io *planIO, scratch []float32, first, n, y0, rows int) {
 	plane := p.h * p.w
-	for c := range n {
-		src := io.src[(first+c)*plane:][:plane]
-		for i := range p.views {
-			v := &p.views[i]
-			p.fillView(io, scratch[c*p.channel+v.at:], src, v, first+c, y0, v.rows-p.strip+rows)
+	for i := range p.views {
+		v := &p.views[i]
+		rows := v.rows - p.strip + rows
+		top := y0*p.sh + v.dy
+		r0, r1 := validRange(top, p.sh, p.h, rows)
+		x0, x1 := validRange(v.dx, p.sw, p.w, v.cols)
+		if x0 == x1 || r0 == r1 {
+			for c := range n {
+				clear(scratch[c*p.channel+v.at:][:rows*p.pitch])
+			}
+			continue
 		}
-	}
-}
-
-func (p *plan) fillView(io *planIO, dst, src []float32, v *view, c, y0, rows int) {
-	top := y0*p.sh + v.dy
-	r0, r1 := validRange(top, p.sh, p.h, rows)
-	x0, x1 := validRange(v.dx, p.sw, p.w, v.cols)
-	if x0 == x1 || r0 == r1 {
-		clear(dst[:rows*p.pitch])
-		return
-	}
-	// The zeros after a row are those before the next one too, so the row copier writes both at once.
-	clear(dst[:r0*p.pitch+x0])
-	from := (top+r0*p.sh)*p.w + v.dx + x0*p.sw
-	if p.sw > 2 {
-		p.fillSlow(io, dst, src[from:], c, r0, r1, x0, x1)
-	} else {
+		from := first*plane + (top+r0*p.sh)*p.w + v.dx + x0*p.sw
+		if p.sw > 2 {
+			for c := range n {
+				p.fillSlow(io, scratch[c*p.channel+v.at:], io.src[c*plane+from:], first+c, rows, r0, r1, x0, x1)
+			}
+			continue
+		}
+		// The zeros after a row are those before the next one too.
 		a := rowsArgs{
-			dst: ptr(dst, r0*p.pitch+x0), dstStride: 4 * p.pitch, src: ptr(src, from), srcStride: 4 * p.w * p.sh,
-			rows: r1 - r0, valid: x1 - x0, gap: p.pitch - (x1 - x0),
-			scale: ptr(io.scale, c), shift: ptr(io.shift, c), floor: io.floor, table: unsafe.Pointer(&laneTable),
+			dst: ptr(scratch, v.at), dstStride: 4 * p.pitch, src: ptr(io.src, from), srcStride: 4 * p.w * p.sh,
+			rows: r1 - r0, valid: x1 - x0, gap: p.pitch - (x1 - x0), lead: r0*p.pitch + x0,
+			scale: ptr(io.scale, first), shift: ptr(io.shift, first), floor: io.floor, table: unsafe.Pointer(&laneTable),
+			channels: n, dstChannel: 4 * p.channel, srcChannel: 4 * plane,
+		}
+		if r1 < rows {
+			a.trail = (rows-r1)*p.pitch - x0
 		}
 		copyRows(p.level, p.sw, &a)
-	}
-	if r1 < rows {
-		clear(dst[(r1-1)*p.pitch+x1 : rows*p.pitch])
 	}
 }
 
 // fillSlow is the row copier for strides that have no vector kernel.
-func (p *plan) fillSlow(io *planIO, dst, src []float32, c, r0, r1, x0, x1 int) {
+func (p *plan) fillSlow(io *planIO, dst, src []float32, c, rows, r0, r1, x0, x1 int) {
+	clear(dst[:rows*p.pitch])
 	for r := r0; r < r1; r++ {
 		d := dst[r*p.pitch+x0:][:x1-x0]
 		s := src[(r-r0)*p.w*p.sh:]
 		for i := range d {
 			d[i] = max(float32(io.scale[c]*s[i*p.sw])+io.shift[c], io.floor)
 		}
-		clear(dst[r*p.pitch+x1:][:p.pitch-(x1-x0)])
 	}
 }
 
@@ -187,6 +189,7 @@ func (p *plan) runStrip(io *planIO, scratch, block []float32, group, c0, n, y0, 
 			if p.byRow {
 				t.b1 = 4 * (p.viewOffset(x+p.lanes) - at)
 			}
+			t.ahead = 4 * (p.viewOffset(x+width) - at)
 			if p.half {
 				t.h0 = 4 * (p.viewOffset(x+p.lanes/2) - at)
 				t.h1 = 4 * (p.viewOffset(x+p.lanes*3/2) - p.viewOffset(x+p.lanes))

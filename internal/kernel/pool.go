@@ -115,6 +115,10 @@ func MaxPoolBackward[T Float](g PoolGeom, dx, dy []T, index []int32) {
 func AvgPool[T Float](g PoolGeom, dst, src []T) {
 	g = g.norm()
 	oh, ow := g.OutH(), g.OutW()
+	if g.KH == 2 && g.KW == 2 && g.SH == 2 && g.SW == 2 && g.PH == 0 && g.PW == 0 && 2*oh <= g.H && 2*ow <= g.W {
+		avgPool2(g, dst, src, oh, ow)
+		return
+	}
 	for c := range g.C {
 		plane := src[c*g.H*g.W:][:g.H*g.W]
 		for y := range oh {
@@ -130,6 +134,21 @@ func AvgPool[T Float](g PoolGeom, dst, src []T) {
 					sum /= T(div)
 				}
 				dst[(c*oh+y)*ow+x] = sum
+			}
+		}
+	}
+}
+
+// avgPool2 is AvgPool for whole windows of 2x2, in the same order of summation.
+func avgPool2[T Float](g PoolGeom, dst, src []T, oh, ow int) {
+	for c := range g.C {
+		for y := range oh {
+			top := src[(c*g.H+2*y)*g.W:][:2*ow]
+			bottom := src[(c*g.H+2*y+1)*g.W:][:2*ow]
+			out := dst[(c*oh+y)*ow:][:ow]
+			for x := range out {
+				t, b := top[2*x:][:2], bottom[2*x:][:2]
+				out[x] = (t[0] + t[1] + b[0] + b[1]) / 4
 			}
 		}
 	}

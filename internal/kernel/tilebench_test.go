@@ -5,26 +5,8 @@ package kernel
 import (
 	"os"
 	"testing"
-	"time"
 	"unsafe"
 )
-
-// best returns the shortest of many short runs of f, in seconds for one call.
-func best(f func(), runs int) float64 {
-	f()
-	t0 := time.Now()
-	f()
-	n := max(1, int(300*time.Microsecond/max(1, time.Since(t0))))
-	m := 1e9
-	for range runs {
-		t := time.Now()
-		for range n {
-			f()
-		}
-		m = min(m, time.Since(t).Seconds()/float64(n))
-	}
-	return m
-}
 
 func TestTileSpeed(t *testing.T) {
 	if os.Getenv("SPEED") == "" {

@@ -108,10 +108,16 @@ const (
 	rowsShift
 	rowsFloor
 	rowsTable
+	rowsChannels
+	rowsDstChannel
+	rowsSrcChannel
+	rowsLead
+	rowsTrail
 )
 
-// rows copies args.rows rows of args.valid columns, every step-th of the source, as max(floor, scale*x+shift), each
-// followed by at least args.gap zeros. It may write up to one vector more, so rows are written in ascending order.
+// rows copies, for each channel, args.rows rows of args.valid columns, every step-th of the source, as
+// max(floor, scale*x+shift), each followed by args.gap zeros; args.lead zeros go before the first row and args.trail
+// after the last one. Rows are written in ascending order, since a write may reach up to one vector too far.
 func rows(u unit, s isa, step int) {
 	name := "rows" + s.name
 	if step == 2 {
@@ -119,14 +125,8 @@ func rows(u unit, s isa, step int) {
 	}
 	u.text(name, "rowsArgs", "copies rows into a padded plane.")
 	args := u.args()
-	dst, dstStride, src, srcStride := u.load64(args, rowsDst), u.load64(args, rowsDstStride), u.load64(args, rowsSrc), u.load64(args, rowsSrcStride)
-	n, gap, table := u.load64(args, rowsRows), u.load64(args, rowsGap), u.load64(args, rowsTable)
+	table := u.load64(args, rowsTable)
 	a, b, floor, zero := s.vec(u), s.vec(u), s.vec(u), s.vec(u)
-	p := u.GP64()
-	u.MOVQ(field(args, rowsScale), p)
-	u.VBROADCASTSS(Mem{Base: p}, a)
-	u.MOVQ(field(args, rowsShift), p)
-	u.VBROADCASTSS(Mem{Base: p}, b)
 	u.VBROADCASTSS(field(args, rowsFloor), floor)
 	s.zero(u, zero)
 	vl := s.bytes / 4
@@ -175,10 +175,34 @@ func rows(u unit, s isa, step int) {
 		u.VSHUFPS(Imm(0x88), hi, lo, lo)
 		u.VPERMPD(Imm(0xd8), lo, lo)
 	}
-	u.Label("row")
-	d, sp, v := u.GP64(), u.GP64(), u.GP64()
+	dst, src, channels := u.load64(args, rowsDst), u.load64(args, rowsSrc), u.load64(args, rowsChannels)
+	scale, shift := u.load64(args, rowsScale), u.load64(args, rowsShift)
+	d, v := u.GP64(), u.GP64()
+	zeros := func(label string) {
+		u.Label(label)
+		u.VMOVUPS(zero, Mem{Base: d})
+		u.ADDQ(U32(uint32(s.bytes)), d)
+		u.SUBQ(U32(uint32(vl)), v)
+		u.JG(LabelRef(label))
+	}
+	u.Label("channel")
+	u.VBROADCASTSS(Mem{Base: scale}, a)
+	u.VBROADCASTSS(Mem{Base: shift}, b)
 	u.MOVQ(dst, d)
-	u.MOVQ(src, sp)
+	u.MOVQ(field(args, rowsLead), v)
+	u.TESTQ(v, v)
+	u.JZ(LabelRef("rows"))
+	zeros("lead")
+	u.Label("rows")
+	row, from, n := u.GP64(), u.GP64(), u.GP64()
+	u.MOVQ(field(args, rowsLead), row)
+	u.LEAQ(Mem{Base: dst, Index: row, Scale: 4}, row)
+	u.MOVQ(src, from)
+	u.MOVQ(field(args, rowsRows), n)
+	u.Label("row")
+	sp := u.GP64()
+	u.MOVQ(row, d)
+	u.MOVQ(from, sp)
 	u.MOVQ(field(args, rowsValid), v)
 	u.SUBQ(U32(uint32(vl)), v)
 	u.JL(LabelRef("tail"))
@@ -210,23 +234,30 @@ func rows(u unit, s isa, step int) {
 	emit(d, z)
 	u.LEAQ(Mem{Base: d, Index: tail, Scale: 4}, d)
 	u.Label("gap")
-	u.MOVQ(gap, v)
-	u.SUBQ(Imm(4), v)
+	u.MOVQ(field(args, rowsGap), v)
+	u.CMPQ(v, Imm(4))
 	u.JG(LabelRef("wide"))
 	u.VMOVUPS(zero.AsX(), Mem{Base: d})
 	u.JMP(LabelRef("next"))
 	u.Label("wide")
-	u.ADDQ(Imm(4), v)
-	u.Label("zeros")
-	u.VMOVUPS(zero, Mem{Base: d})
-	u.ADDQ(U32(uint32(s.bytes)), d)
-	u.SUBQ(U32(uint32(vl)), v)
-	u.JG(LabelRef("zeros"))
+	zeros("gapZeros")
 	u.Label("next")
-	u.ADDQ(dstStride, dst)
-	u.ADDQ(srcStride, src)
+	u.ADDQ(field(args, rowsDstStride), row)
+	u.ADDQ(field(args, rowsSrcStride), from)
 	u.DECQ(n)
 	u.JNZ(LabelRef("row"))
+	u.MOVQ(field(args, rowsTrail), v)
+	u.TESTQ(v, v)
+	u.JZ(LabelRef("end"))
+	u.MOVQ(row, d)
+	zeros("trail")
+	u.Label("end")
+	u.ADDQ(field(args, rowsDstChannel), dst)
+	u.ADDQ(field(args, rowsSrcChannel), src)
+	u.ADDQ(Imm(4), scale)
+	u.ADDQ(Imm(4), shift)
+	u.DECQ(channels)
+	u.JNZ(LabelRef("channel"))
 	u.VZEROUPPER()
 	u.RET()
 }

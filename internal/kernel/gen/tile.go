@@ -22,26 +22,30 @@ const (
 	tileMask
 	tileH0
 	tileH1
+	tileAhead
 )
 
-// tiles writes the register tiles of an instruction set: every height, one and two vectors wide, and for AVX-512 those
-// whose vectors are gathered as two halves.
+// tiles writes the register tiles of an instruction set: every height, one and two vectors wide, without and with
+// prefetch (p), and for AVX-512 those whose vectors are gathered as two halves (h).
 func tiles(u unit, s isa) {
 	for m := 1; m <= s.rows; m++ {
 		for nv := 1; nv <= 2; nv++ {
-			tile(u, s, m, nv, false)
+			tile(u, s, m, nv, false, false)
+			tile(u, s, m, nv, false, true)
 			if s.bytes == 64 {
-				tile(u, s, m, nv, true)
+				tile(u, s, m, nv, true, true)
 			}
 		}
 	}
 }
 
 // tile writes C[m][nv vectors] = post(sum over k of A[k][m] * B[off[k]][nv vectors]).
-func tile(u unit, s isa, m, nv int, half bool) {
+func tile(u unit, s isa, m, nv int, half, prefetch bool) {
 	name := fmt.Sprintf("tile%s_%dx%d", s.name, m, nv)
 	if half {
 		name += "h"
+	} else if prefetch {
+		name += "p"
 	}
 	u.text(name, "tileArgs", fmt.Sprintf("computes %d rows of %d vectors.", m, nv))
 	args := u.args()
@@ -53,6 +57,11 @@ func tile(u unit, s isa, m, nv int, half bool) {
 		b1 := u.load64(args, tileB1)
 		u.ADDQ(b, b1)
 		base = append(base, b1)
+	}
+	var ahead reg.Register
+	if prefetch {
+		ahead = u.load64(args, tileAhead)
+		u.ADDQ(b, ahead)
 	}
 	var upper []reg.Register
 	if half {
@@ -97,6 +106,9 @@ func tile(u unit, s isa, m, nv int, half bool) {
 			} else {
 				u.VMOVUPS(from, bv[v])
 			}
+		}
+		if prefetch {
+			u.PREFETCHT0(Mem{Base: ahead, Index: o, Scale: 1})
 		}
 		for i := range acc {
 			w := s.vec(u)
