@@ -1,0 +1,122 @@
+package line
+
+import (
+	"fmt"
+	"math"
+)
+
+// Contributions accumulates the contributions of neurons to the logit of their image's class, summed by class.
+// Statistics of disjoint sets of images merge into the statistics of their union.
+type Contributions struct {
+	classes, features int
+	count             []int
+	// Sums are kept as unevaluated pairs hi+lo of about 106 bits, so that the order in which images arrive or parts are
+	// merged does not show in the mean.
+	hi, lo []float64
+}
+
+// NewContributions returns empty statistics for the given numbers of classes (K) and penultimate neurons (D).
+func NewContributions(classes, features int) *Contributions {
+	return &Contributions{
+		classes: classes, features: features, count: make([]int, classes),
+		hi: make([]float64, classes*features), lo: make([]float64, classes*features),
+	}
+}
+
+// Classes returns K.
+func (c *Contributions) Classes() int { return c.classes }
+
+// Features returns D.
+func (c *Contributions) Features() int { return c.features }
+
+// Count returns the number of images of a class.
+func (c *Contributions) Count(class int) int { return c.count[class] }
+
+// Add takes the contributions [D] of one image of the given class. A class outside 0 to K-1, a wrong length, or a
+// contribution that is NaN or infinite is an error, and nothing is taken.
+func (c *Contributions) Add(class int, contribution []float32) error {
+	if class < 0 || class >= c.classes {
+		return fmt.Errorf("label %d, expected 0 to %d", class, c.classes-1)
+	}
+	if len(contribution) != c.features {
+		return fmt.Errorf("%d contributions, expected one for each of %d neurons", len(contribution), c.features)
+	}
+	for i, v := range contribution {
+		if v-v != 0 {
+			return fmt.Errorf("contribution of neuron %d is %v", i, v)
+		}
+	}
+	hi, lo := c.hi[class*c.features:][:c.features], c.lo[class*c.features:][:c.features]
+	for i, v := range contribution {
+		hi[i], lo[i] = addPair(hi[i], lo[i], float64(v), 0)
+	}
+	c.count[class]++
+	return nil
+}
+
+// addPair adds two unevaluated sums (Dekker 1971; the sum of the high parts by Knuth's error-free transformation).
+func addPair(ah, al, bh, bl float64) (hi, lo float64) {
+	s := ah + bh
+	t := s - ah
+	e := (ah - (s - t)) + (bh - t)
+	e += al + bl
+	hi = s + e
+	return hi, e - (hi - s)
+}
+
+// Merge adds the statistics of other images.
+func (c *Contributions) Merge(other *Contributions) error {
+	if other.classes != c.classes || other.features != c.features {
+		return fmt.Errorf("line: contributions of %d neurons to %d classes do not merge with those of %d to %d",
+			other.features, other.classes, c.features, c.classes)
+	}
+	for i := range c.hi {
+		c.hi[i], c.lo[i] = addPair(c.hi[i], c.lo[i], other.hi[i], other.lo[i])
+	}
+	for k, n := range other.count {
+		c.count[k] += n
+	}
+	return nil
+}
+
+// Mean returns C [K, D], row-major: the mean contribution of each neuron to each class (section 3.1 of the
+// paper). Classes without images are an error that names them.
+func (c *Contributions) Mean() ([]float32, error) {
+	var empty []int
+	for k, n := range c.count {
+		if n == 0 {
+			empty = append(empty, k)
+		}
+	}
+	if len(empty) > 0 {
+		const most = 10
+		rest := ""
+		if len(empty) > most {
+			rest = fmt.Sprintf(" and %d more", len(empty)-most)
+			empty = empty[:most]
+		}
+		return nil, fmt.Errorf("no images of class %s: every class needs at least one", join(empty)+rest)
+	}
+	mean := make([]float32, len(c.hi))
+	for k, n := range c.count {
+		for i := range c.features {
+			j := k*c.features + i
+			mean[j] = float32(c.hi[j]/float64(n) + c.lo[j]/float64(n))
+			if math.IsInf(float64(mean[j]), 0) {
+				return nil, fmt.Errorf("mean contribution of neuron %d to class %d overflows", i, k)
+			}
+		}
+	}
+	return mean, nil
+}
+
+func join(ints []int) string {
+	s := ""
+	for i, v := range ints {
+		if i > 0 {
+			s += ", "
+		}
+		s += fmt.Sprint(v)
+	}
+	return s
+}

@@ -1,0 +1,93 @@
+package line
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/line-ood/goline/graph"
+)
+
+// Classifier is a network whose logits are linear in its penultimate features; *nets.Network is one. Its graph taps
+// "features", "logits" and "prediction".
+type Classifier interface {
+	graph.Model
+	Name() string
+	Classes() int
+	Features() int
+	// Head returns weight [classes, features] and bias [classes] of the last layer.
+	Head() (weight, bias *graph.Param)
+}
+
+// Detector is LINe fitted to a network. It is immutable and safe for concurrent use.
+type Detector struct {
+	net           Classifier
+	options       Options
+	contributions *Contributions
+	mean          []float32 // C [K, D]
+	activation    []float32 // thresholds [K], nil without AP
+	weight        []float32 // thresholds [K], nil without WP
+}
+
+// New derives a detector from the contributions of the network's neurons, wherever they come from: [Fit] measures them by
+// gradient × activation, other estimates of the Shapley value may take their place.
+func New(ctx context.Context, net Classifier, c *Contributions, o Options) (*Detector, error) {
+	if err := o.check(); err != nil {
+		return nil, fmt.Errorf("line: %w", err)
+	}
+	if c.classes != net.Classes() || c.features != net.Features() {
+		return nil, fmt.Errorf("line: contributions of %d neurons to %d classes, network %s has %d neurons and %d classes",
+			c.features, c.classes, net.Name(), net.Features(), net.Classes())
+	}
+	mean, err := c.Mean()
+	if err != nil {
+		return nil, fmt.Errorf("line: %w", err)
+	}
+	d := &Detector{net: net, options: o, contributions: c, mean: mean}
+	if !o.NoActivationPruning {
+		if d.activation, err = activationThresholds(mean, c.classes, o.ActivationPercentile); err != nil {
+			return nil, fmt.Errorf("line: %w", err)
+		}
+	}
+	if !o.NoWeightPruning {
+		w, _ := net.Head()
+		if d.weight, err = weightThresholds(ctx, mean, w.Float32s(), c.classes, o.WeightPercentile); err != nil {
+			return nil, fmt.Errorf("line: %w", err)
+		}
+	}
+	return d, nil
+}
+
+// Network returns the network that the detector belongs to.
+func (d *Detector) Network() Classifier { return d.net }
+
+// Options returns the detector's parameters.
+func (d *Detector) Options() Options { return d.options }
+
+// Contributions returns the statistics that the detector was derived from. They must not be changed.
+func (d *Detector) Contributions() *Contributions { return d.contributions }
+
+// Mean returns C [classes, features], row-major: the mean contribution of each neuron to the logit of each class.
+func (d *Detector) Mean() []float32 { return slices.Clone(d.mean) }
+
+// ActiveNeurons tells for each neuron whether activation pruning keeps it for the class: [features].
+func (d *Detector) ActiveNeurons(class int) []bool {
+	features := d.net.Features()
+	out := make([]bool, features)
+	for i := range out {
+		out[i] = d.activation == nil || d.mean[class*features+i] > d.activation[class]
+	}
+	return out
+}
+
+// ActiveWeights tells for each weight of the last layer whether weight pruning keeps it for the class: [classes, features],
+// row-major.
+func (d *Detector) ActiveWeights(class int) []bool {
+	w, _ := d.net.Head()
+	features := d.net.Features()
+	out := make([]bool, len(w.Float32s()))
+	for j, v := range w.Float32s() {
+		out[j] = d.weight == nil || abs(d.mean[class*features+j%features])*v > d.weight[class]
+	}
+	return out
+}

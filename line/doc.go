@@ -1,0 +1,14 @@
+// Package line detects out-of-distribution inputs of an image classifier by LINe: leveraging important neurons
+// (Ahn, Park and Kim, CVPR 2023, arXiv 2303.13995).
+//
+// [Fit] measures how much each penultimate neuron contributes to the logit of each class on training images, by gradient ×
+// activation in the network's own graph, and derives from it which neurons and weights matter. The [Detector] then scores
+// an image by three steps, each of which can be switched off, and the log-sum-exp of what remains:
+//
+//   - activation clipping (AC): z ← min(z, δ);
+//   - activation pruning (AP): of the predicted class's neurons only the important ones stay;
+//   - weight pruning (WP): of the last layer's weights only those important to the predicted class stay.
+//
+// All of it is part of one Gorgonia graph, from pixels to score, so every quantity on the way can be fetched and
+// differentiated. Higher scores mean more in-distribution.
+package line

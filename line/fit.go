@@ -1,0 +1,99 @@
+package line
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/line-ood/goline/graph"
+)
+
+// errNoImages is wrapped by errors about empty streams.
+var errNoImages = errors.New("no images")
+
+// Fit measures the contribution of each penultimate neuron to the logit of each class on labelled training images and derives
+// a detector from it. program is compiled from the network: its options (batch, replicas, where it starts) are used, not what
+// it fetches. Every image needs a label, every class an image.
+func Fit(ctx context.Context, program *graph.Program, train graph.Batches, o Options) (*Detector, error) {
+	if err := o.check(); err != nil { // before the work, not after it
+		return nil, fmt.Errorf("line: %w", err)
+	}
+	net, err := classifier(program)
+	if err != nil {
+		return nil, err
+	}
+	c, err := Measure(ctx, program, train)
+	if err != nil {
+		return nil, err
+	}
+	return New(ctx, net, c, o)
+}
+
+// Measure accumulates the contributions of labelled images by gradient × activation, as [Fit] does. Statistics of several
+// calls merge.
+func Measure(ctx context.Context, program *graph.Program, images graph.Batches) (*Contributions, error) {
+	net, err := classifier(program)
+	if err != nil {
+		return nil, err
+	}
+	po := program.Options()
+	po.Fetch = []string{ContributionsNode}
+	prog, err := graph.Compile(Pipeline{Classifier: net}, po)
+	if err != nil {
+		return nil, fmt.Errorf("line: %w", err)
+	}
+	c := NewContributions(net.Classes(), net.Features())
+	seen := 0
+	for out, err := range prog.Run(ctx, checkLabels(images, net.Classes())) {
+		if err != nil {
+			return nil, fmt.Errorf("line: %w", err)
+		}
+		rows := out.Float32(ContributionsNode)
+		for i, label := range out.Labels {
+			if err := c.Add(label, rows[i*c.features:][:c.features]); err != nil {
+				return nil, fmt.Errorf("line: training image %d: %w", seen+i, err)
+			}
+		}
+		seen += out.N
+	}
+	if seen == 0 {
+		return nil, fmt.Errorf("line: fit: %w", errNoImages)
+	}
+	return c, nil
+}
+
+// checkLabels ends a stream with an error at the first sample whose label is missing or out of range.
+func checkLabels(batches graph.Batches, classes int) graph.Batches {
+	return func(yield func(graph.Batch, error) bool) {
+		seen := 0
+		for b, err := range batches {
+			if err == nil && len(b.Labels) == 0 && b.N > 0 {
+				err = fmt.Errorf("training images have no labels")
+			}
+			for i, label := range b.Labels {
+				if err == nil && (label < 0 || label >= classes) {
+					err = fmt.Errorf("training image %d has label %d, expected 0 to %d", seen+i, label, classes-1)
+				}
+			}
+			if err != nil {
+				yield(graph.Batch{}, err)
+				return
+			}
+			seen += b.N
+			if !yield(b, nil) {
+				return
+			}
+		}
+	}
+}
+
+func classifier(program *graph.Program) (Classifier, error) {
+	switch m := program.Model().(type) {
+	case Pipeline:
+		return m.Classifier, nil
+	case Classifier:
+		return m, nil
+	default:
+		return nil, fmt.Errorf("line: program of a %T, expected a classifier with a linear last layer", m)
+	}
+}

@@ -1,0 +1,96 @@
+package line
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/line-ood/goline/graph"
+	"github.com/line-ood/goline/line/posthoc"
+)
+
+// Method makes LINe comparable with the post-hoc baselines: it fits and scores from the penultimate features on, through the
+// same graph that runs from images.
+type Method struct {
+	net     Classifier
+	options Options
+	graph   graph.Options
+	program *graph.Program
+	det     *Detector
+}
+
+var _ posthoc.Method = (*Method)(nil)
+
+// NewMethod returns LINe for a network, not yet fitted. o says how its graph is compiled; only Batch, Replicas and Device matter.
+func NewMethod(net Classifier, options Options, o graph.Options) (*Method, error) {
+	if err := options.check(); err != nil {
+		return nil, fmt.Errorf("line: %w", err)
+	}
+	o.From, o.Fetch, o.Hooks = "features", nil, nil
+	return &Method{net: net, options: options, graph: o}, nil
+}
+
+// Name returns "line".
+func (m *Method) Name() string { return "line" }
+
+// Params returns p_a, p_w and clip, "off" for a component that is switched off.
+func (m *Method) Params() map[string]any { return m.options.Params() }
+
+// Detector returns the fitted detector, nil before Fit.
+func (m *Method) Detector() *Detector { return m.det }
+
+// Fit measures contributions on labelled samples. The head is checked to be the network's own.
+func (m *Method) Fit(ctx context.Context, head posthoc.Head, id posthoc.Samples) error {
+	if err := id.Validate(); err != nil {
+		return fmt.Errorf("line: %w", err)
+	}
+	if head.Classes != m.net.Classes() || head.Features != m.net.Features() {
+		return fmt.Errorf("line: head of %d×%d weights, network %s has %d×%d", head.Classes, head.Features, m.net.Name(), m.net.Classes(), m.net.Features())
+	}
+	prog, err := graph.Compile(Pipeline{Classifier: m.net}, m.graph)
+	if err != nil {
+		return fmt.Errorf("line: %w", err)
+	}
+	det, err := Fit(ctx, prog, FeatureBatches(id), m.options)
+	if err != nil {
+		return err
+	}
+	m.program, err = det.Compile(m.graph)
+	m.det = det
+	return err
+}
+
+// Score writes the LINe score of each sample to dst.
+func (m *Method) Score(ctx context.Context, s posthoc.Samples, dst []float64) error {
+	if m.det == nil {
+		return fmt.Errorf("line: %w", posthoc.ErrNotFitted)
+	}
+	if err := s.Validate(); err != nil {
+		return fmt.Errorf("line: %w", err)
+	}
+	if len(dst) != s.N {
+		return fmt.Errorf("line: room for %d scores, expected %d", len(dst), s.N)
+	}
+	scores, err := Collect(ctx, m.program, FeatureBatches(s))
+	if err != nil {
+		return err
+	}
+	copy(dst, scores.Score)
+	return nil
+}
+
+// FeatureBatches streams samples for programs that start at the features.
+func FeatureBatches(s posthoc.Samples) graph.Batches {
+	const size = 256
+	return func(yield func(graph.Batch, error) bool) {
+		for lo := 0; lo < s.N; lo += size {
+			hi := min(lo+size, s.N)
+			b := graph.Batch{N: hi - lo, X: s.Z[lo*s.Features : hi*s.Features]}
+			if s.Labels != nil {
+				b.Labels = s.Labels[lo:hi]
+			}
+			if !yield(b, nil) {
+				return
+			}
+		}
+	}
+}

@@ -1,0 +1,139 @@
+package line
+
+import (
+	"fmt"
+
+	G "gorgonia.org/gorgonia"
+
+	"github.com/line-ood/goline/graph"
+)
+
+// Names of the nodes that a [Pipeline] adds to those of its network.
+const (
+	// Class is the class of each sample that contributions refer to: its label, or the prediction where that is -1.
+	Class = "class"
+	// Contributions of each penultimate neuron to the logit of Class, z ⊙ ∂l_c/∂z: [batch, features].
+	ContributionsNode = "contributions"
+	// RoutingClass is the prediction from clipped activations, by which neurons and weights are chosen: [batch] of int.
+	RoutingClass = "line_class"
+	// Score is LINe's score: [batch].
+	Score = "score"
+	// ScoreFeatureGradient is ∂score/∂features: [batch, features].
+	ScoreFeatureGradient = "score_gradient_features"
+	// ScoreInputGradient is ∂score/∂input: [batch, channels, height, width].
+	ScoreInputGradient = "score_gradient_input"
+)
+
+// Pipeline is a network with LINe around it, as one graph: image → backbone → clip → class mask → routed head → log-sum-exp.
+// Every node named in this package can be fetched from one run. Without a detector it ends at the contributions.
+type Pipeline struct {
+	Classifier
+	Detector *Detector
+}
+
+// Outputs names score and prediction, or without a detector contributions, features and logits.
+func (p Pipeline) Outputs() []string {
+	if p.Detector == nil {
+		return []string{ContributionsNode, "features", "logits"}
+	}
+	return []string{Score, "prediction"}
+}
+
+// Build adds the network and LINe's nodes.
+func (p Pipeline) Build(b *graph.Builder, x *G.Node) error {
+	if err := p.Classifier.Build(b, x); err != nil {
+		return err
+	}
+	z, err := b.Node("features")
+	if err != nil {
+		return err
+	}
+	logits, err := b.Node("logits")
+	if err != nil {
+		return err
+	}
+	b.Lazy(Class, func() (*G.Node, error) {
+		prediction, err := b.Node("prediction")
+		if err != nil {
+			return nil, err
+		}
+		return graph.SelectClass(b.Labels(), prediction)
+	})
+	b.Lazy(ContributionsNode, func() (*G.Node, error) {
+		class, err := b.Node(Class)
+		if err != nil {
+			return nil, err
+		}
+		return graph.GradientTimesActivation(z, logits, class, b.Ones())
+	})
+	if p.Detector == nil {
+		return b.Err()
+	}
+	score, err := p.Detector.build(b, z)
+	if err != nil {
+		return fmt.Errorf("line: %w", err)
+	}
+	gradient := func(wrt *G.Node) func() (*G.Node, error) {
+		return func() (*G.Node, error) {
+			gs, err := graph.Gradients(G.Nodes{score}, G.Nodes{b.Ones()}, G.Nodes{wrt})
+			if err != nil {
+				return nil, err
+			}
+			return gs[0], nil
+		}
+	}
+	b.Lazy(ScoreFeatureGradient, gradient(z))
+	b.Lazy(ScoreInputGradient, gradient(x))
+	return b.Err()
+}
+
+// build adds the nodes from the features to the score.
+func (d *Detector) build(b *graph.Builder, z *G.Node) (*G.Node, error) {
+	weight, bias := d.net.Head()
+	w, v := b.Param(weight.Name), b.Param(bias.Name)
+	k, features := d.net.Classes(), d.net.Features()
+	if !d.options.NoClipping {
+		limit := b.Constant("line.clip", func() []float64 { return []float64{float64(float32(d.options.Clip))} }, 1)
+		z = b.Do(func() (*G.Node, error) { return graph.Clip(z, limit) })
+	}
+	full := b.Do(func() (*G.Node, error) { return graph.Linear(z, w, v) })
+	class := b.Tap(RoutingClass, b.Do(func() (*G.Node, error) { return graph.ArgMax(full) }))
+	if d.activation != nil {
+		mask := b.Constant("line.activation_mask", func() []float64 {
+			out := make([]float64, 0, k*features)
+			for c := range k {
+				for _, keep := range d.ActiveNeurons(c) {
+					out = append(out, map[bool]float64{true: 1}[keep])
+				}
+			}
+			return out
+		}, k, features)
+		z = b.Do(func() (*G.Node, error) { return graph.ClassMask(z, class, mask) })
+	}
+	logits := full
+	switch {
+	case d.weight != nil:
+		head := graph.RoutedHead{
+			Weight: w, Bias: v,
+			Contribution: b.Constant("line.contribution", func() []float64 {
+				out := make([]float64, len(d.mean))
+				for i, c := range d.mean {
+					out[i] = float64(abs(c))
+				}
+				return out
+			}, k, features),
+			Threshold: b.Constant("line.weight_threshold", func() []float64 {
+				out := make([]float64, k)
+				for c, t := range d.weight {
+					out[c] = float64(t)
+				}
+				return out
+			}, k),
+		}
+		logits = b.Do(func() (*G.Node, error) { return graph.RoutedLinear(z, class, head) })
+	case d.activation != nil:
+		logits = b.Do(func() (*G.Node, error) { return graph.Linear(z, w, v) })
+	}
+	score := b.Tap(Score, b.Do(func() (*G.Node, error) { return graph.LogSumExp(logits) }))
+	return score, b.Err()
+}
