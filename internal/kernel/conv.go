@@ -114,5 +114,19 @@ func (c *Conv[T]) ForwardBatch(dst, src []T, n, dstStride, srcStride int, scratc
 // either may be nil otherwise. The derivative of the ReLU at zero is zero. With accumulate, dx += instead of dx =.
 // dresidual, nil for none, is set to the gradient with respect to the residual.
 func (c *Conv[T]) BackwardInput(dx, dy, x, y, dresidual, scratch []T, accumulate bool) {
-	c.backwardInputGeneric(dx[:c.g.InLen()], dy[:c.g.OutLen()], x, y, dresidual, scratch, accumulate)
+	dx, dy = dx[:c.g.InLen()], dy[:c.g.OutLen()]
+	if c.preReLU {
+		x = x[:len(dx)]
+	}
+	if c.postReLU {
+		y = y[:len(dy)]
+	}
+	if dresidual != nil {
+		dresidual = dresidual[:len(dy)]
+	}
+	if c.fast != nil {
+		c.fast.backwardInput(as32(dx), as32(dy), as32(x), as32(y), as32(dresidual), as32(scratch[:c.fast.scratchLen()]), accumulate)
+		return
+	}
+	c.backwardInputGeneric(dx, dy, x, y, dresidual, scratch, accumulate)
 }

@@ -2,6 +2,8 @@
 
 package kernel
 
+import "sync"
+
 // conv32 is the vectorised half of a Conv[float32].
 type conv32 struct {
 	c            *Conv[float32]
@@ -9,6 +11,9 @@ type conv32 struct {
 	forwardPlan  *plan
 	scale, shift []float32 // pre affine, ones and zeros where there is none
 	floor        float32
+	ones         []float32 // [C]
+	backward     func() *backward
+	scratch      int
 }
 
 // newConv32 returns nil where the generic code is to run.
@@ -18,12 +23,12 @@ func newConv32(c *Conv[float32]) *conv32 {
 	if l == generic || g.Groups > 1 && g.O/g.Groups < 4 {
 		return nil
 	}
-	f := &conv32{c: c, level: l, scale: c.preScale, shift: c.preShift, floor: noFloor}
+	f := &conv32{c: c, level: l, scale: c.preScale, shift: c.preShift, floor: noFloor, ones: make([]float32, g.C)}
+	for i := range f.ones {
+		f.ones[i] = 1
+	}
 	if f.scale == nil {
-		f.scale, f.shift = make([]float32, g.C), make([]float32, g.C)
-		for i := range f.scale {
-			f.scale[i] = 1
-		}
+		f.scale, f.shift = f.ones, make([]float32, g.C)
 	}
 	if c.preReLU {
 		f.floor = 0
@@ -34,15 +39,16 @@ func newConv32(c *Conv[float32]) *conv32 {
 			pg.taps = append(pg.taps, tap{kh*g.DH - g.PH, kw*g.DW - g.PW})
 		}
 	}
-	f.forwardPlan = newPlan(l, pg, func(group, m, ch, t int) float32 {
+	f.forwardPlan = newPlan(l, pg)
+	f.forwardPlan.pack(func(group, m, ch, t int) float32 {
 		return c.weight[((group*pg.m+m)*pg.c+ch)*len(pg.taps)+t]
 	})
+	f.backward = sync.OnceValue(f.buildBackward)
+	f.scratch = max(f.forwardPlan.scratchLen(), g.OutLen()+g.InLen()+f.backwardScratch())
 	return f
 }
 
-func (f *conv32) scratchLen() int {
-	return max(f.forwardPlan.scratchLen(), f.c.g.OutLen()+f.c.g.InLen())
-}
+func (f *conv32) scratchLen() int { return f.scratch }
 
 func (f *conv32) forward(dst, src, residual, scratch []float32) {
 	io := planIO{

@@ -119,14 +119,16 @@ func testConvBackwardInput[T Float](t *testing.T, eps float64) {
 		g := spec.Geom
 		c, err := NewConv(spec)
 		require.NoError(t, err)
-		x, residual := randSlice[T](rng, g.InLen()), randSlice[T](rng, g.OutLen())
-		scratch := randSlice[T](rng, c.ScratchLen())
-		y := make([]T, g.OutLen())
+		var mem arena
+		defer mem.free()
+		x, residual := guarded(&mem, randSlice[T](rng, g.InLen())), randSlice[T](rng, g.OutLen())
+		scratch := guarded(&mem, nans[T](c.ScratchLen()))
+		y := guarded(&mem, make([]T, g.OutLen()))
 		c.Forward(y, x, residual, scratch)
-		dy := randSlice[T](rng, g.OutLen())
+		dy := guarded(&mem, randSlice[T](rng, g.OutLen()))
 		accumulate := rapid.Bool().Draw(t, "accumulate")
 		before := randSlice[T](rng, g.InLen())
-		dx, dres := append([]T(nil), before...), randSlice[T](rng, g.OutLen())
+		dx, dres := guarded(&mem, before), randSlice[T](rng, g.OutLen())
 		c.BackwardInput(dx, dy, x, y, dres, scratch, accumulate)
 
 		// The masks taken from the forward pass, the rest of the Jacobian is linear.

@@ -74,7 +74,7 @@ func TestSpeed(t *testing.T) {
 	}
 	fmt.Printf("%-18s", "")
 	for _, lev := range Levels()[1:] {
-		fmt.Printf("%30s", lev+" forward")
+		fmt.Printf("%30s%30s", lev+" forward", lev+" back input")
 	}
 	fmt.Println()
 	for _, bc := range benchConvs {
@@ -92,8 +92,15 @@ func TestSpeed(t *testing.T) {
 				peak = max(peak, PeakFMA(2*time.Millisecond))
 				s = min(s, best(func() { c.Forward(y, x, nil, scratch) }, 12))
 			}
-			gf := float64(bc.g.FLOPs()) / s * 1e-9
-			fmt.Printf("%12.1f us %6.1f  %4.1f%%", s*1e6, gf, 100*gf/peak)
+			dx := make([]float32, len(x))
+			r := 1e9
+			for range 3 {
+				r = min(r, best(func() { c.BackwardInput(dx, y, x, y, nil, scratch, false) }, 12))
+			}
+			for _, s := range []float64{s, r} {
+				gf := float64(bc.g.FLOPs()) / s * 1e-9
+				fmt.Printf("%12.1f us %6.1f  %4.1f%%", s*1e6, gf, 100*gf/peak)
+			}
 			restore()
 		}
 		fmt.Println()

@@ -514,6 +514,16 @@ func rowsAVX2(args *rowsArgs)
 //go:noescape
 func rowsStep2AVX2(args *rowsArgs)
 
+// gateAVX512 passes a gradient where a ReLU was open.
+//
+//go:noescape
+func gateAVX512(args *gateArgs)
+
+// gateAVX2 passes a gradient where a ReLU was open.
+//
+//go:noescape
+func gateAVX2(args *gateArgs)
+
 // peakAVX512 runs args.n rounds of twelve independent multiply-adds.
 //
 //go:noescape

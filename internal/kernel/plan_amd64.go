@@ -42,8 +42,8 @@ const (
 	slackLanes     = 64        // lanes that kernels may touch beyond the rearranged input
 )
 
-// newPlan packs w [groups*m, c, taps].
-func newPlan(l level, g planGeom, w func(group, m, c, tap int) float32) *plan {
+// newPlan lays out a plan; pack gives it weights.
+func newPlan(l level, g planGeom) *plan {
 	p := &plan{planGeom: g, level: l, lanes: 8}
 	most := 6
 	if l == avx512 {
@@ -62,6 +62,12 @@ func newPlan(l level, g planGeom, w func(group, m, c, tap int) float32) *plan {
 		p.tilesInRun = max(1, weightCache/2/perTile)
 		p.columnsTogether = max(1, rearrangeCache/(4*2*p.lanes*p.blockC))
 	}
+	return p
+}
+
+// pack orders the weights w as the tiles read them.
+func (p *plan) pack(w func(group, m, c, tap int) float32) {
+	g := &p.planGeom
 	p.weights = make([]float32, 0, g.groups*g.m*g.c*len(g.taps))
 	for group := range g.groups {
 		for c0 := 0; c0 < g.c; c0 += p.blockC {
@@ -78,7 +84,6 @@ func newPlan(l level, g planGeom, w func(group, m, c, tap int) float32) *plan {
 			}
 		}
 	}
-	return p
 }
 
 // splitRows cuts m rows into tiles of nearly equal height, at most most each, the higher ones first.
@@ -156,7 +161,7 @@ func (p *plan) chooseLayout() layout {
 	perRow, extra := 0, 0
 	for _, v := range l.views {
 		perRow += l.pitch
-		extra += v.rows*l.pitch + p.lanes
+		extra += (v.rows+1)*l.pitch + p.lanes
 	}
 	fit := (rearrangeCache/4/p.blockC - extra) / perRow
 	strips := (p.oh + max(fit, 1) - 1) / max(fit, 1)
@@ -165,7 +170,7 @@ func (p *plan) chooseLayout() layout {
 		v := &l.views[i]
 		v.at, v.cols = l.channel, l.pitch
 		v.rows += l.strip
-		l.channel += v.rows*l.pitch + p.lanes // the row copiers may write a vector too far
+		l.channel += (v.rows+1)*l.pitch + p.lanes // the row copiers may write beyond the last row
 	}
 	return l
 }

@@ -9,7 +9,8 @@ type planIO struct {
 	dst      []float32 // [groups*m, oh*ow]
 	src      []float32 // [groups*c, h*w]
 	bias     []float32 // [groups*m] or nil
-	residual []float32 // as dst, or nil; may be dst
+	residual []float32 // as dst, or nil
+	resume   bool      // start from dst instead of zero
 	relu     bool
 	scale    []float32 // [groups*c]
 	shift    []float32 // [groups*c]
@@ -49,7 +50,7 @@ func alignVector(s []float32) []float32 {
 // prepare returns what all tiles of a block have in common.
 func (p *plan) prepare(io *planIO, c0, n int) tileArgs {
 	t := tileArgs{k: n * len(p.taps), ldc: 4 * p.oh * p.ow, off: unsafe.Pointer(&p.offsets[0])}
-	if c0 > 0 {
+	if c0 > 0 || io.resume {
 		t.flags |= tileResume
 	}
 	if c0+n == p.c && io.relu {

@@ -1,0 +1,153 @@
+//go:build amd64 && !noasm
+
+package kernel
+
+// The gradient with respect to the input is a correlation of the output gradient again: input row iy gets output row
+// (iy+P-kh*D)/S through tap kh, where that division leaves no rest. The rows with the same iy mod S share their taps,
+// and so do the columns, which makes S*S phases, each a plan of its own with stride one. Terms are summed over
+// (output channel, kernel row, kernel column).
+
+// phase is the plan for the input rows a, a+S, ... and columns b, b+S, ...; it has no plan where no tap reaches them.
+type phase struct {
+	a, b, rows, cols int
+	from             []int // weight that each tap of the plan comes from, in [KH, KW]
+	plan             *plan
+}
+
+// backward is what BackwardInput needs, packed on first use so that inference does not hold the weights twice.
+type backward struct {
+	phases      []phase
+	ones, zeros []float32 // the neutral pre operation of the output gradient
+}
+
+func (f *conv32) buildBackward() *backward {
+	g := f.c.g
+	bw := &backward{phases: f.phases(), ones: make([]float32, g.O), zeros: make([]float32, g.O)}
+	for i := range bw.ones {
+		bw.ones[i] = 1
+	}
+	in, out := g.C/g.Groups, g.O/g.Groups
+	for i := range bw.phases {
+		ph := &bw.phases[i]
+		if ph.plan == nil {
+			continue
+		}
+		ph.plan.pack(func(group, m, ch, t int) float32 {
+			w := f.c.weight[((group*out+ch)*in+m)*g.KH*g.KW+ph.from[t]]
+			if f.c.preScale != nil {
+				w *= f.c.preScale[group*in+m]
+			}
+			return w
+		})
+	}
+	return bw
+}
+
+// phases lays out the phases without packing weights.
+func (f *conv32) phases() []phase {
+	g := f.c.g
+	var phases []phase
+	for a := range min(g.SH, g.H) {
+		for b := range min(g.SW, g.W) {
+			ph := phase{a: a, b: b, rows: (g.H - a + g.SH - 1) / g.SH, cols: (g.W - b + g.SW - 1) / g.SW}
+			pg := planGeom{
+				groups: g.Groups, c: g.O / g.Groups, m: g.C / g.Groups,
+				h: g.OutH(), w: g.OutW(), oh: ph.rows, ow: ph.cols, sh: 1, sw: 1,
+			}
+			for kh := range g.KH {
+				for kw := range g.KW {
+					dy, dx := a+g.PH-kh*g.DH, b+g.PW-kw*g.DW
+					if dy%g.SH == 0 && dx%g.SW == 0 {
+						pg.taps = append(pg.taps, tap{dy / g.SH, dx / g.SW})
+						ph.from = append(ph.from, kh*g.KW+kw)
+					}
+				}
+			}
+			if len(pg.taps) > 0 {
+				ph.plan = newPlan(f.level, pg)
+			}
+			phases = append(phases, ph)
+		}
+	}
+	return phases
+}
+
+// backwardScratch returns how much scratch the plans of the phases need.
+func (f *conv32) backwardScratch() int {
+	n := 0
+	for _, ph := range f.phases() {
+		if ph.plan != nil {
+			n = max(n, ph.plan.scratchLen())
+		}
+	}
+	return n
+}
+
+func (f *conv32) backwardInput(dx, dy, x, y, dresidual, scratch []float32, accumulate bool) {
+	bw := f.backward()
+	g := f.c.g
+	if f.c.postReLU {
+		masked := scratch[:g.OutLen()]
+		gateFlat(f.level, masked, dy, y)
+		dy, scratch = masked, scratch[g.OutLen():]
+	}
+	if dresidual != nil {
+		copy(dresidual, dy)
+	}
+	io := planIO{src: dy, scale: bw.ones, shift: bw.zeros, floor: noFloor}
+	if len(bw.phases) == 1 && !f.c.preReLU {
+		io.dst, io.scratch, io.resume = dx, scratch, accumulate
+		bw.phases[0].plan.run(&io)
+		return
+	}
+	for _, ph := range bw.phases {
+		n := g.C * ph.rows * ph.cols
+		io.dst, io.scratch = scratch[:n], scratch[n:]
+		if ph.plan != nil {
+			ph.plan.run(&io)
+		} else {
+			clear(io.dst)
+		}
+		if len(bw.phases) == 1 {
+			f.passPre(dx, io.dst, x, accumulate)
+		} else {
+			f.scatter(dx, io.dst, x, ph, accumulate)
+		}
+	}
+}
+
+// passPre lets the gradient, already scaled, through pre's ReLU.
+func (f *conv32) passPre(dx, grad, x []float32, accumulate bool) {
+	g := f.c.g
+	row := 4 * g.H * g.W
+	a := gateArgs{
+		dst: ptr(dx, 0), dstStride: row, grad: ptr(grad, 0), gradStride: row, x: ptr(x, 0), xStride: row, rows: g.C, cols: g.H * g.W,
+		mul: ptr(f.ones, 0), scale: ptr(f.scale, 0), shift: ptr(f.shift, 0), step: 4,
+	}
+	if accumulate {
+		a.accumulate = 1
+	}
+	gate(f.level, &a)
+}
+
+// scatter writes a phase's gradient to its rows and columns of dx.
+func (f *conv32) scatter(dx, grad, x []float32, ph phase, accumulate bool) {
+	g := f.c.g
+	for c := range g.C {
+		scale, shift := f.scale[c], f.shift[c]
+		for q := range ph.rows {
+			s := grad[(c*ph.rows+q)*ph.cols:][:ph.cols]
+			at := (c*g.H+q*g.SH+ph.a)*g.W + ph.b
+			for i, v := range s {
+				j := at + i*g.SW
+				if f.c.preReLU && !(scale*x[j]+shift > 0) {
+					v = 0
+				}
+				if accumulate {
+					v += dx[j]
+				}
+				dx[j] = v
+			}
+		}
+	}
+}

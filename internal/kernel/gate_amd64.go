@@ -1,0 +1,46 @@
+//go:build amd64 && !noasm
+
+package kernel
+
+import "unsafe"
+
+// gateArgs are the arguments of the gate kernels.
+type gateArgs struct {
+	dst        unsafe.Pointer
+	dstStride  int // bytes from row to row
+	grad       unsafe.Pointer
+	gradStride int
+	x          unsafe.Pointer
+	xStride    int
+	rows       int // at least 1
+	cols       int // at least 1
+	mul        unsafe.Pointer
+	scale      unsafe.Pointer
+	shift      unsafe.Pointer
+	step       int // bytes from row to row of mul, scale and shift
+	table      unsafe.Pointer
+	accumulate int // not zero: add to dst
+}
+
+func gate(l level, a *gateArgs) {
+	a.table = unsafe.Pointer(&laneTable)
+	if l == avx512 {
+		gateAVX512(a)
+	} else {
+		gateAVX2(a)
+	}
+}
+
+// one32 and zero32 stand for the coefficients of rows that have none.
+var one32, zero32 = float32(1), float32(0)
+
+// gateFlat passes grad where y > 0. dst may be grad.
+func gateFlat(l level, dst, grad, y []float32) {
+	if len(grad) == 0 {
+		return
+	}
+	gate(l, &gateArgs{
+		dst: ptr(dst[:len(grad)], 0), grad: ptr(grad, 0), x: ptr(y[:len(grad)], 0), rows: 1, cols: len(grad),
+		mul: unsafe.Pointer(&one32), scale: unsafe.Pointer(&one32), shift: unsafe.Pointer(&zero32),
+	})
+}
