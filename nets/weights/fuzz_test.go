@@ -1,0 +1,67 @@
+package weights_test
+
+import (
+	"archive/zip"
+	"bytes"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/line-ood/goline/nets/weights"
+)
+
+// check makes sure that what was read is consistent: it can be written and read again.
+func check(t *testing.T, b []byte) {
+	sd, err := weights.ReadBytes(b)
+	if err != nil {
+		return
+	}
+	require.NotZero(t, sd.Len())
+	for tensor := range sd.All() {
+		n := 1
+		for _, d := range tensor.Shape {
+			n *= d
+		}
+		require.Equal(t, n, tensor.Len())
+	}
+}
+
+func FuzzTorch(f *testing.F) {
+	for _, name := range []string{"plain.pth", "views.pth", "integers.pth", "nested.pth.tar"} {
+		b, err := os.ReadFile(filepath.Join("testdata", name))
+		require.NoError(f, err)
+		f.Add(b)
+	}
+	f.Fuzz(check)
+}
+
+// FuzzPickle puts the input into a valid archive, past the checksums that stop FuzzTorch.
+func FuzzPickle(f *testing.F) {
+	f.Add(newPickler().dict(vector("a"), vector("b")).op(".").Bytes())
+	for _, name := range []string{"plain.pth", "protocol4.pth", "parameters.pth", "nested.pth.tar", "module.pth"} {
+		z, err := zip.OpenReader(filepath.Join("testdata", name))
+		require.NoError(f, err)
+		r, err := z.File[0].Open() // the pickle comes first
+		require.NoError(f, err)
+		var b bytes.Buffer
+		_, err = b.ReadFrom(r)
+		require.NoError(f, err)
+		require.NoError(f, z.Close())
+		f.Add(b.Bytes())
+	}
+	f.Fuzz(func(t *testing.T, pkl []byte) {
+		check(t, zipped(t, zip.Store, record{"archive/data.pkl", pkl}, record{"archive/data/0", floats(1, 2, 3, 4)}))
+	})
+}
+
+func FuzzSafetensors(f *testing.F) {
+	f.Add(samples(f)["safetensors"])
+	f.Fuzz(check)
+}
+
+func FuzzNpz(f *testing.F) {
+	f.Add(samples(f)["npz"])
+	f.Fuzz(check)
+}

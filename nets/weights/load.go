@@ -1,0 +1,122 @@
+package weights
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/line-ood/goline/graph"
+)
+
+// Target is a network that weights can be loaded into.
+type Target interface {
+	// Params lists all parameters and buffers.
+	Params() []*graph.Param
+}
+
+// LoadInto reads the file at path and loads it into t. Errors name the path; see [Read] and [Load].
+func LoadInto(t Target, path string) error {
+	sd, err := Read(path)
+	if err != nil {
+		return err
+	}
+	if err := Load(t.Params(), sd); err != nil {
+		return fmt.Errorf("load weights %s: %w", path, err)
+	}
+	return nil
+}
+
+// counterName ends the names of batch norm's step counters, which inference does not need.
+const counterName = "num_batches_tracked"
+
+func isCounter(name string) bool {
+	return name == counterName || strings.HasSuffix(name, "."+counterName)
+}
+
+// Load copies the tensors of sd into params of the same names. Names and shapes must agree in full, and no element may
+// be NaN or infinite; otherwise a [*MismatchError] lists every disagreement and no parameter is touched. Integers are
+// accepted where float32 holds them exactly. Only batch norm's step counters (*.num_batches_tracked) may be missing on
+// either side.
+func Load(params []*graph.Param, sd *StateDict) error {
+	var bad MismatchError
+	type pair struct {
+		dst []float32
+		src Tensor
+	}
+	var pairs []pair
+	wanted := make(map[string]bool, len(params))
+	for _, p := range params {
+		dst, err := backing(p)
+		if err != nil {
+			return err
+		}
+		if wanted[p.Name] {
+			return fmt.Errorf("the network has two parameters %q", p.Name)
+		}
+		wanted[p.Name] = true
+		t, ok := sd.Get(p.Name)
+		switch {
+		case !ok && isCounter(p.Name):
+		case !ok:
+			bad.Missing = append(bad.Missing, p.Name)
+		case !slices.Equal(p.Shape(), t.Shape):
+			bad.Misshapen = append(bad.Misshapen, ShapeMismatch{Name: p.Name, File: slices.Clone(t.Shape), Want: p.Shape()})
+		case !finite(t.F32):
+			bad.NonFinite = append(bad.NonFinite, p.Name)
+		case !exact(t.I64):
+			bad.Inexact = append(bad.Inexact, p.Name)
+		default:
+			pairs = append(pairs, pair{dst, t})
+		}
+	}
+	for t := range sd.All() {
+		if !wanted[t.Name] && !isCounter(t.Name) {
+			bad.Unexpected = append(bad.Unexpected, t.Name)
+		}
+	}
+	if bad.sort(); !bad.empty() {
+		return &bad
+	}
+	for _, p := range pairs {
+		copy(p.dst, p.src.F32)
+		for i, v := range p.src.I64 {
+			p.dst[i] = float32(v)
+		}
+	}
+	return nil
+}
+
+// backing returns the memory of a parameter, checked for what copying relies on.
+func backing(p *graph.Param) ([]float32, error) {
+	if p == nil || p.Value == nil {
+		return nil, fmt.Errorf("the network has a parameter without a value")
+	}
+	dst, ok := p.Value.Data().([]float32)
+	if v, single := p.Value.Data().(float32); single {
+		return nil, fmt.Errorf("parameter %q is a bare scalar (%v), which cannot be written to", p.Name, v)
+	}
+	n, err := elements(p.Shape())
+	if !ok || err != nil || len(dst) != n || p.Value.RequiresIterator() {
+		return nil, fmt.Errorf("parameter %v is not a contiguous float32 tensor", p)
+	}
+	return dst, nil
+}
+
+func finite(data []float32) bool {
+	for _, v := range data {
+		if math.Float32bits(v)&0x7f800000 == 0x7f800000 { // all exponent bits: infinite or NaN
+			return false
+		}
+	}
+	return true
+}
+
+func exact(data []int64) bool {
+	for _, v := range data {
+		if f := float32(v); f >= math.MaxInt64 || int64(f) != v {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,76 @@
+package weights
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// ShapeMismatch is a tensor whose shape in the file is not the one that the network wants.
+type ShapeMismatch struct {
+	Name       string
+	File, Want []int
+}
+
+// String shows both shapes.
+func (m ShapeMismatch) String() string {
+	return fmt.Sprintf("%s: has %v, want %v", m.Name, m.File, m.Want)
+}
+
+// MismatchError lists everything that keeps a state dict from fitting a network, sorted by name.
+type MismatchError struct {
+	// Missing are tensors that the network wants and the state dict lacks.
+	Missing []string
+	// Unexpected are tensors that the network does not know.
+	Unexpected []string
+	// Misshapen are tensors of another shape than the network's.
+	Misshapen []ShapeMismatch
+	// NonFinite are tensors with NaN or infinite elements.
+	NonFinite []string
+	// Inexact are integer tensors with elements that float32 does not hold.
+	Inexact []string
+}
+
+func (e *MismatchError) empty() bool {
+	return len(e.Missing)+len(e.Unexpected)+len(e.Misshapen)+len(e.NonFinite)+len(e.Inexact) == 0
+}
+
+func (e *MismatchError) sort() {
+	for _, names := range [][]string{e.Missing, e.Unexpected, e.NonFinite, e.Inexact} {
+		slices.Sort(names)
+	}
+	slices.SortFunc(e.Misshapen, func(a, b ShapeMismatch) int { return strings.Compare(a.Name, b.Name) })
+}
+
+// Error counts each kind of disagreement and shows the first few of it.
+func (e *MismatchError) Error() string {
+	shapes := make([]string, len(e.Misshapen))
+	for i, m := range e.Misshapen {
+		shapes[i] = m.String()
+	}
+	var parts []string
+	for _, kind := range []struct {
+		what  string
+		names []string
+	}{
+		{"missing", e.Missing},
+		{"unexpected", e.Unexpected},
+		{"of another shape", shapes},
+		{"with NaN or infinite elements", e.NonFinite},
+		{"with integers beyond float32", e.Inexact},
+	} {
+		if n := len(kind.names); n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s (%s)", n, kind.what, shorten(kind.names)))
+		}
+	}
+	return "weights do not fit the network: tensors " + strings.Join(parts, "; ")
+}
+
+// shorten shows the first few of a list.
+func shorten(names []string) string {
+	const shown = 8
+	if len(names) <= shown {
+		return strings.Join(names, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(names[:shown], ", "), len(names)-shown)
+}

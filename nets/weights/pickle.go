@@ -1,0 +1,166 @@
+package weights
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/nlpodyssey/gopickle/pickle"
+	"github.com/nlpodyssey/gopickle/types"
+)
+
+// storageClass stands for a class such as torch.FloatStorage.
+type storageClass struct{ name string }
+
+// storage is a reference to a record of the archive. Its bytes are read only when a wanted tensor needs them.
+type storage struct {
+	class string
+	key   string
+	size  int // elements
+}
+
+// lazyTensor is a view into a storage.
+type lazyTensor struct {
+	storage *storage
+	layout  layout
+}
+
+// opaque stands for every class that is not needed for tensors, and for their instances. Whatever a pickle does to it
+// has no effect: it only remembers its name.
+type opaque struct{ module, name string }
+
+func (o *opaque) String() string            { return o.module + "." + o.name }
+func (o *opaque) Call(...any) (any, error)  { return o, nil }
+func (o *opaque) PyNew(...any) (any, error) { return o, nil }
+func (o *opaque) PySetState(any) error      { return nil }
+func (o *opaque) Set(_, _ any)              {}
+func (o *opaque) Append(any)                {}
+func (o *opaque) Add(any)                   {}
+
+// function is a Python callable that is understood.
+type function func(args []any) (any, error)
+
+func (f function) Call(args ...any) (any, error) { return f(args) }
+
+// unpickle interprets the pickle of a PyTorch archive. Only classes that tensors and dictionaries need have a meaning.
+func unpickle(data []byte) (v any, err error) {
+	defer func() {
+		if p := recover(); p != nil { // the unpickler indexes and hashes what the file says
+			v, err = nil, fmt.Errorf("malformed pickle: %.200v", p)
+		}
+	}()
+	if err := scanPickle(data); err != nil {
+		return nil, err
+	}
+	u := pickle.NewUnpickler(bytes.NewReader(data))
+	u.FindClass = findClass
+	u.PersistentLoad = persistentLoad
+	v, err = u.Load()
+	if err != nil {
+		return nil, fmt.Errorf("pickle: %.200s", err.Error()) // the unpickler prints whole objects
+	}
+	return v, nil
+}
+
+func findClass(module, name string) (any, error) {
+	switch module + "." + name {
+	case "torch._utils._rebuild_tensor", "torch._utils._rebuild_tensor_v2":
+		return function(rebuildTensor), nil
+	case "torch._utils._rebuild_parameter", "torch._utils._rebuild_parameter_with_state":
+		return function(firstArgument), nil
+	case "torch._tensor._rebuild_from_type_v2":
+		return function(rebuildFromType), nil
+	case "torch.Size":
+		return function(firstArgument), nil
+	case "collections.defaultdict":
+		return function(func([]any) (any, error) { return types.NewDict(), nil }), nil
+	}
+	if module == "torch" && strings.HasSuffix(name, "Storage") {
+		return &storageClass{name: name}, nil
+	}
+	return &opaque{module: module, name: name}, nil
+}
+
+// persistentLoad turns ("storage", class, key, device, elements) into a reference.
+func persistentLoad(id any) (any, error) {
+	t, ok := id.(*types.Tuple)
+	if !ok || t.Len() < 5 || t.Get(0) != "storage" {
+		return nil, errors.New("unknown kind of persistent object")
+	}
+	var class string
+	switch c := t.Get(1).(type) {
+	case *storageClass:
+		class = c.name
+	case *opaque:
+		class = c.String()
+	default:
+		return nil, errors.New("storage without a class")
+	}
+	key, isText := t.Get(2).(string)
+	size, isInt := t.Get(4).(int)
+	if !isText || !isInt || size < 0 {
+		return nil, errors.New("storage with a malformed key or size")
+	}
+	return &storage{class: class, key: key, size: size}, nil
+}
+
+// rebuildTensor takes storage, offset, shape and stride; gradients, hooks and metadata that follow do not matter.
+func rebuildTensor(args []any) (any, error) {
+	if len(args) < 4 {
+		return nil, errors.New("tensor with too few arguments")
+	}
+	s, ok := args[0].(*storage)
+	offset, isInt := args[1].(int)
+	shape, isShape := ints(args[2])
+	stride, isStride := ints(args[3])
+	if !ok || !isInt || !isShape || !isStride || len(shape) != len(stride) {
+		return nil, errors.New("tensor with malformed arguments")
+	}
+	return &lazyTensor{storage: s, layout: layout{offset: offset, shape: shape, stride: stride}}, nil
+}
+
+// firstArgument serves torch.nn.Parameter and torch.Size, which only wrap what they are given.
+func firstArgument(args []any) (any, error) {
+	if len(args) == 0 {
+		return nil, errors.New("call without arguments")
+	}
+	return args[0], nil
+}
+
+// rebuildFromType takes (function, class, arguments, state) of a tensor subclass and ignores class and state.
+func rebuildFromType(args []any) (any, error) {
+	if len(args) < 3 {
+		return nil, errors.New("tensor with too few arguments")
+	}
+	f, isFunc := args[0].(types.Callable)
+	inner, isTuple := args[2].(*types.Tuple)
+	if !isFunc || !isTuple {
+		return nil, errors.New("tensor with malformed arguments")
+	}
+	if fn, ok := f.(function); ok {
+		return fn(*inner)
+	}
+	return f, nil // opaque: named later, should it be wanted
+}
+
+func ints(v any) ([]int, bool) {
+	var items []any
+	switch t := v.(type) {
+	case *types.Tuple:
+		items = *t
+	case *types.List:
+		items = *t
+	default:
+		return nil, false
+	}
+	out := make([]int, len(items))
+	for i, item := range items {
+		n, ok := item.(int)
+		if !ok {
+			return nil, false
+		}
+		out[i] = n
+	}
+	return out, true
+}

@@ -1,0 +1,159 @@
+package weights
+
+import (
+	"archive/zip"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+)
+
+// Read reads all tensors of a file. The format is told by content, never by name:
+//
+//   - PyTorch's zip format, as torch.save writes it since version 1.6. The state dict may be the saved object itself or
+//     lie under one of the keys state_dict, model_state_dict, model, net, network, state_dict_ema and model_ema, tried in
+//     this order, each only if it holds tensors. Everything else in the file is ignored. Views and shared storages are
+//     resolved; every tensor gets its own memory.
+//   - safetensors.
+//   - npz with one numeric array for each tensor.
+//
+// Prefixes "module." and "_orig_mod.", which wrappers for parallel training and compilation put before every name, are
+// removed when all names have them. Half precision, bfloat16 and double become float32; integers and booleans int64.
+//
+// Errors name the path and, where there is one, the tensor. Other formats are recognised and named in the error.
+func Read(path string) (*StateDict, error) {
+	sd, err := readFile(path)
+	if err != nil {
+		var pe *fs.PathError
+		if errors.As(err, &pe) && pe.Path == path {
+			err = pe.Err // the message names the path already
+		}
+		return nil, fmt.Errorf("read weights %s: %w", path, err)
+	}
+	return sd, nil
+}
+
+func readFile(path string) (*StateDict, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, errors.New("not a regular file")
+	}
+	return read(f, info.Size())
+}
+
+// read reads a file of the given size. No panic of a parser passes it.
+func read(r io.ReaderAt, size int64) (sd *StateDict, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			sd, err = nil, fmt.Errorf("malformed file: %.200v", p)
+		}
+	}()
+	f, err := detect(r, size)
+	if err != nil {
+		return nil, err
+	}
+	switch f {
+	case formatZip:
+		sd, err = readZip(r, size)
+	case formatSafetensors:
+		sd, err = readSafetensors(r, size)
+	default:
+		return nil, fmt.Errorf("%s is not supported", f)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if sd.Len() == 0 {
+		return nil, errors.New("the file holds no tensors")
+	}
+	return sd.stripped(), nil
+}
+
+// readZip tells PyTorch archives from npz.
+func readZip(r io.ReaderAt, size int64) (*StateDict, error) {
+	z, err := zip.NewReader(r, size)
+	if err != nil {
+		return nil, fmt.Errorf("zip archive, cut off or damaged: %w", err)
+	}
+	names := map[string]bool{}
+	npy, packed := 0, uint64(0)
+	for _, f := range z.File {
+		if packed += f.CompressedSize64; f.CompressedSize64 > uint64(size) || packed > uint64(size) {
+			return nil, errors.New("zip archive is damaged: its members overlap")
+		}
+		names[f.Name[strings.LastIndexByte(f.Name, '/')+1:]] = true
+		if strings.HasSuffix(f.Name, ".npy") {
+			npy++
+		}
+	}
+	switch {
+	case names["constants.pkl"] || names["bytecode.pkl"]:
+		return nil, errors.New("a TorchScript archive is not supported: " + resave)
+	case names["data.pkl"]:
+		return readTorch(z, size)
+	case names["model.weights.h5"]:
+		return nil, errors.New("a Keras archive is not supported: " + exportHint)
+	case npy == 0:
+		return nil, errors.New("a zip archive, but neither a PyTorch checkpoint nor npz: it has no data.pkl and no .npy")
+	}
+	return readNpz(r, size)
+}
+
+// wrapperPrefixes are what training wrappers put before every name.
+var wrapperPrefixes = [...]string{"module.", "_orig_mod."}
+
+// stripped removes wrapper prefixes that every name has, in any order and repetition.
+func (sd *StateDict) stripped() *StateDict {
+	for again := true; again; {
+		again = false
+		for _, prefix := range wrapperPrefixes {
+			if !sd.allHave(prefix) {
+				continue
+			}
+			again = true
+			index := make(map[string]int, len(sd.tensors))
+			for i := range sd.tensors {
+				sd.tensors[i].Name = sd.tensors[i].Name[len(prefix):]
+				index[sd.tensors[i].Name] = i
+			}
+			sd.index = index
+		}
+	}
+	return sd
+}
+
+// allHave reports whether all names start with prefix and none is nothing but the prefix.
+func (sd *StateDict) allHave(prefix string) bool {
+	for _, t := range sd.tensors {
+		if !strings.HasPrefix(t.Name, prefix) || t.Name == prefix {
+			return false
+		}
+	}
+	return len(sd.tensors) > 0
+}
+
+// SHA256 returns the SHA-256 digest of a file in hexadecimal.
+func SHA256(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", fmt.Errorf("SHA-256: %w", err)
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return "", fmt.Errorf("SHA-256: %w", err)
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}

@@ -1,0 +1,117 @@
+// Package weights reads and writes the parameters of trained networks and loads them into a network.
+//
+// [Read] tells the format by the file's content: PyTorch's zip format (.pth, .pt, .pth.tar), safetensors, and NumPy's
+// npz. [Load] is strict: names and shapes of the network and the file must agree, and every disagreement is reported at
+// once. Nothing in a file is ever executed.
+package weights
+
+import (
+	"fmt"
+	"iter"
+	"math"
+	"slices"
+)
+
+// Tensor is a named dense tensor in row-major order. Exactly one of F32 and I64 is set.
+type Tensor struct {
+	Name string
+	// Shape lists the axis lengths, outermost first. Empty means a scalar.
+	Shape []int
+	// F32 holds floating-point elements. Half precision and bfloat16 are widened exactly, double is rounded.
+	F32 []float32
+	// I64 holds integers and booleans, such as batch norm's num_batches_tracked.
+	I64 []int64
+}
+
+// Len returns the number of elements.
+func (t Tensor) Len() int { return len(t.F32) + len(t.I64) }
+
+func (t Tensor) validate() error {
+	n, err := elements(t.Shape)
+	if err != nil {
+		return fmt.Errorf("tensor %q: %w", t.Name, err)
+	}
+	if (t.F32 == nil) == (t.I64 == nil) {
+		return fmt.Errorf("tensor %q: exactly one of F32 and I64 must be set", t.Name)
+	}
+	if t.Len() != n {
+		return fmt.Errorf("tensor %q: shape %v needs %d elements, the data has %d", t.Name, t.Shape, n, t.Len())
+	}
+	return nil
+}
+
+// maxDims is the most axes that PyTorch and NumPy write.
+const maxDims = 64
+
+// elements returns the product of the axis lengths, refusing negative ones and products beyond int.
+func elements(shape []int) (int, error) {
+	if len(shape) > maxDims {
+		return 0, fmt.Errorf("%d axes, at most %d are supported", len(shape), maxDims)
+	}
+	n, zero := 1, false
+	for _, d := range shape {
+		switch {
+		case d < 0:
+			return 0, fmt.Errorf("shape %v has a negative axis", shape)
+		case d == 0:
+			zero = true
+		case n > math.MaxInt/16/d: // 16: so that byte counts fit as well
+			return 0, fmt.Errorf("shape %v has too many elements", shape)
+		default:
+			n *= d
+		}
+	}
+	if zero {
+		return 0, nil
+	}
+	return n, nil
+}
+
+// StateDict is an ordered collection of named tensors. The zero value is empty and ready for use.
+type StateDict struct {
+	// Metadata holds free text that a safetensors file carries. The other formats have no place for it.
+	Metadata map[string]string
+
+	tensors []Tensor
+	index   map[string]int
+}
+
+// Add appends a tensor, whose slices are kept. A name that is taken and data that does not fit the shape are errors.
+func (sd *StateDict) Add(t Tensor) error {
+	if err := t.validate(); err != nil {
+		return err
+	}
+	if _, taken := sd.index[t.Name]; taken {
+		return fmt.Errorf("tensor %q comes twice", t.Name)
+	}
+	if sd.index == nil {
+		sd.index = map[string]int{}
+	}
+	sd.index[t.Name] = len(sd.tensors)
+	sd.tensors = append(sd.tensors, t)
+	return nil
+}
+
+// Len returns the number of tensors.
+func (sd *StateDict) Len() int { return len(sd.tensors) }
+
+// Names lists the tensors in order.
+func (sd *StateDict) Names() []string {
+	names := make([]string, len(sd.tensors))
+	for i, t := range sd.tensors {
+		names[i] = t.Name
+	}
+	return names
+}
+
+// Get returns a tensor by name. Its slices are the state dict's own.
+func (sd *StateDict) Get(name string) (Tensor, bool) {
+	i, ok := sd.index[name]
+	if !ok {
+		return Tensor{}, false
+	}
+	return sd.tensors[i], true
+}
+
+// All iterates over the tensors in order. Their slices are the state dict's own.
+func (sd *StateDict) All() iter.Seq[Tensor] { return slices.Values(sd.tensors) }

@@ -1,0 +1,304 @@
+package weights
+
+import (
+	"archive/zip"
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"strings"
+
+	"github.com/nlpodyssey/gopickle/types"
+)
+
+// archive is PyTorch's zip format: <prefix>data.pkl, <prefix>data/<key> for every storage, and small records.
+type archive struct {
+	size    int64
+	prefix  string
+	records map[string]*zip.File
+	order   binary.ByteOrder
+	// budget bounds the bytes of all tensors together: views can claim far more elements than the file has.
+	budget int64
+	cache  map[string][]byte
+}
+
+func readTorch(z *zip.Reader, size int64) (*StateDict, error) {
+	a := &archive{
+		size: size, records: map[string]*zip.File{}, order: binary.LittleEndian,
+		budget: 64<<20 + 16*min(size, math.MaxInt64/32), cache: map[string][]byte{},
+	}
+	found := ""
+	for _, f := range z.File {
+		if a.records[f.Name] != nil {
+			return nil, fmt.Errorf("zip record %q comes twice", f.Name)
+		}
+		a.records[f.Name] = f
+		if f.Name == "data.pkl" || strings.HasSuffix(f.Name, "/data.pkl") {
+			if found != "" {
+				return nil, fmt.Errorf("two pickles, %q and %q", found, f.Name)
+			}
+			found = f.Name
+		}
+	}
+	a.prefix = strings.TrimSuffix(found, "data.pkl")
+	if err := a.readByteOrder(); err != nil {
+		return nil, err
+	}
+	data, err := a.record("data.pkl", maxPickle)
+	if err != nil {
+		return nil, err
+	}
+	root, err := unpickle(data)
+	if err != nil {
+		return nil, err
+	}
+	entries, err := selectStateDict(root)
+	if err != nil {
+		return nil, err
+	}
+	return a.tensors(entries)
+}
+
+// readByteOrder looks at the record that PyTorch writes since version 2.1.
+func (a *archive) readByteOrder() error {
+	if a.records[a.prefix+"byteorder"] == nil {
+		return nil
+	}
+	b, err := a.record("byteorder", 16)
+	if err != nil {
+		return err
+	}
+	switch string(b) {
+	case "little":
+	case "big":
+		a.order = binary.BigEndian
+	default:
+		return fmt.Errorf("byte order %q is unknown", b)
+	}
+	return nil
+}
+
+// record returns the content of a zip record of at most limit bytes; its checksum is verified.
+func (a *archive) record(name string, limit int64) ([]byte, error) {
+	f := a.records[a.prefix+name]
+	if f == nil {
+		return nil, fmt.Errorf("zip record %q is missing", a.prefix+name)
+	}
+	if f.UncompressedSize64 > uint64(limit) {
+		return nil, fmt.Errorf("zip record %q of %d bytes, expected at most %d", f.Name, f.UncompressedSize64, limit)
+	}
+	rc, err := f.Open()
+	if err != nil {
+		return nil, fmt.Errorf("zip record %q: %w", f.Name, err)
+	}
+	defer rc.Close()
+	var buf bytes.Buffer
+	if f.Method == zip.Store && int64(f.UncompressedSize64) <= a.size {
+		buf.Grow(int(f.UncompressedSize64) + bytes.MinRead) // otherwise grow only with what arrives
+	}
+	if _, err := buf.ReadFrom(io.LimitReader(rc, limit+1)); err != nil {
+		return nil, fmt.Errorf("zip record %q: %w", f.Name, err)
+	}
+	if uint64(buf.Len()) != f.UncompressedSize64 {
+		return nil, fmt.Errorf("zip record %q: %w", f.Name, io.ErrUnexpectedEOF)
+	}
+	return buf.Bytes(), nil
+}
+
+// tensors resolves the views among entries; other values have no meaning for a network and are left out.
+func (a *archive) tensors(entries []entry) (*StateDict, error) {
+	uses := map[string]int{}
+	for _, e := range entries {
+		if t, ok := e.value.(*lazyTensor); ok {
+			uses[t.storage.key]++
+		}
+	}
+	sd := &StateDict{}
+	for _, e := range entries {
+		switch v := e.value.(type) {
+		case *lazyTensor:
+			t, err := a.resolve(v)
+			if err != nil {
+				return nil, fmt.Errorf("tensor %q: %w", e.key, err)
+			}
+			t.Name = e.key
+			if err := sd.Add(t); err != nil {
+				return nil, err
+			}
+			if uses[v.storage.key]--; uses[v.storage.key] == 0 {
+				delete(a.cache, v.storage.key)
+			}
+		case *opaque:
+			if strings.HasPrefix(v.name, "_rebuild") {
+				return nil, fmt.Errorf("tensor %q: tensors made by %s are not supported", e.key, v)
+			}
+		}
+	}
+	return sd, nil
+}
+
+// resolve copies the elements of a view out of its storage.
+func (a *archive) resolve(v *lazyTensor) (Tensor, error) {
+	dt, ok := torchTypes[v.storage.class]
+	if !ok {
+		return Tensor{}, fmt.Errorf("elements of %s are not supported", v.storage.class)
+	}
+	n, err := v.layout.check(v.storage.size)
+	if err != nil {
+		return Tensor{}, err
+	}
+	if a.budget -= int64(n) * 8; a.budget < 0 {
+		return Tensor{}, errors.New("views expand to far more data than the file holds")
+	}
+	raw, err := a.storage(v.storage, dt.size)
+	if err != nil {
+		return Tensor{}, err
+	}
+	t := Tensor{Shape: v.layout.shape}
+	dt.fill(&t, raw, a.order, v.layout, n)
+	return t, nil
+}
+
+// storage returns the bytes of a storage, from the cache where several tensors share it.
+func (a *archive) storage(s *storage, size int) ([]byte, error) {
+	raw, ok := a.cache[s.key]
+	if !ok {
+		if s.size > math.MaxInt/16 {
+			return nil, fmt.Errorf("storage %q claims %d elements", s.key, s.size)
+		}
+		var err error
+		if raw, err = a.record("data/"+s.key, int64(s.size)*int64(size)); err != nil {
+			return nil, err
+		}
+		a.cache[s.key] = raw
+	}
+	if len(raw) != s.size*size { // also when two views call one storage by different types
+		return nil, fmt.Errorf("storage %q has %d bytes, expected %d elements of %d", s.key, len(raw), s.size, size)
+	}
+	return raw, nil
+}
+
+// check returns the number of elements, having made sure that all lie within a storage of the given size.
+func (l layout) check(size int) (int, error) {
+	n, err := elements(l.shape)
+	if err != nil {
+		return 0, err
+	}
+	if l.offset < 0 || l.offset > size {
+		return 0, fmt.Errorf("offset %d lies outside of its storage of %d elements", l.offset, size)
+	}
+	last := l.offset
+	for i, d := range l.shape {
+		if l.stride[i] < 0 {
+			return 0, fmt.Errorf("stride %v is negative", l.stride)
+		}
+		if n == 0 || d == 1 || l.stride[i] == 0 {
+			continue
+		}
+		if l.stride[i] > (size-last)/(d-1) {
+			return 0, fmt.Errorf("shape %v with stride %v reaches outside of its storage of %d elements",
+				l.shape, l.stride, size)
+		}
+		last += l.stride[i] * (d - 1)
+	}
+	if n > 0 && last >= size {
+		return 0, fmt.Errorf("shape %v with stride %v reaches outside of its storage of %d elements",
+			l.shape, l.stride, size)
+	}
+	return n, nil
+}
+
+// entry is a dictionary's text key with its value.
+type entry struct {
+	key   string
+	value any
+}
+
+// entries lists the text keys of a Python dictionary in order; the last value of a key counts.
+func entries(v any) ([]entry, bool) {
+	var out []entry
+	at := map[string]int{}
+	add := func(k, v any) {
+		key, ok := k.(string)
+		if !ok {
+			return
+		}
+		if i, again := at[key]; again {
+			out[i].value = v
+			return
+		}
+		at[key] = len(out)
+		out = append(out, entry{key, v})
+	}
+	switch d := v.(type) {
+	case *types.Dict:
+		for _, e := range *d {
+			add(e.Key, e.Value)
+		}
+	case *types.OrderedDict:
+		for e := d.List.Front(); e != nil; e = e.Next() {
+			item := e.Value.(*types.OrderedDictEntry)
+			add(item.Key, item.Value)
+		}
+	default:
+		return nil, false
+	}
+	return out, true
+}
+
+// wrapperKeys are where training scripts put the state dict, in order of preference: averaged weights last.
+var wrapperKeys = [...]string{
+	"state_dict", "model_state_dict", "model", "net", "network", "state_dict_ema", "model_ema",
+}
+
+// maxNesting bounds the search for the state dict: {"model": {"state_dict": ...}} and the like.
+const maxNesting = 4
+
+func selectStateDict(root any) ([]entry, error) {
+	if found := findStateDict(root, maxNesting); found != nil {
+		return found, nil
+	}
+	top, isDict := entries(root)
+	if !isDict {
+		switch v := root.(type) {
+		case *opaque:
+			return nil, fmt.Errorf("the file holds a Python object of class %s, not a state dict: %s", v, resave)
+		case *lazyTensor:
+			return nil, errors.New("the file holds a single tensor, not a state dict")
+		}
+		return nil, errors.New("the file holds no dictionary of tensors: " + resave)
+	}
+	keys := make([]string, len(top))
+	for i, e := range top {
+		keys[i] = e.key
+		if o, ok := e.value.(*opaque); ok {
+			keys[i] += " (" + o.String() + ")"
+		}
+	}
+	return nil, fmt.Errorf("no tensors at the top level nor under %q; the file has %s", wrapperKeys, shorten(keys))
+}
+
+func findStateDict(v any, depth int) []entry {
+	d, ok := entries(v)
+	if !ok || depth == 0 {
+		return nil
+	}
+	for _, key := range wrapperKeys {
+		for _, e := range d {
+			if e.key != key {
+				continue
+			}
+			if found := findStateDict(e.value, depth-1); found != nil {
+				return found
+			}
+		}
+	}
+	for _, e := range d {
+		if _, ok := e.value.(*lazyTensor); ok {
+			return d
+		}
+	}
+	return nil
+}
