@@ -52,7 +52,12 @@ func NewReader(r io.ReaderAt, size int64, label string) (_ *Reader, err error) {
 		return nil, fmt.Errorf("read %s: npz archive: %w", label, err)
 	}
 	out := &Reader{label: label, size: size, files: map[string]*zip.File{}, close: func() error { return nil }}
+	packed := uint64(0)
 	for _, f := range z.File {
+		// Members that share bytes would multiply the work without end.
+		if packed += f.CompressedSize64; f.CompressedSize64 > uint64(size) || packed > uint64(size) {
+			return nil, fmt.Errorf("read %s: npz archive is damaged: its members overlap", label)
+		}
 		if strings.HasSuffix(f.Name, "/") {
 			continue
 		}
