@@ -192,10 +192,12 @@ func testConvBackwardWeight[T Float](t *testing.T, eps float64) {
 	rapid.Check(t, func(t *rapid.T) {
 		rng := newRand(rapid.Uint64().Draw(t, "seed"))
 		g := drawGeom(t)
-		x, dy := randSlice[T](rng, g.InLen()), randSlice[T](rng, g.OutLen())
-		dw, dbias := randSlice[T](rng, g.WeightLen()), randSlice[T](rng, g.O)
+		var mem arena
+		defer mem.free()
+		x, dy := guarded(&mem, randSlice[T](rng, g.InLen())), guarded(&mem, randSlice[T](rng, g.OutLen()))
+		dw, dbias := guarded(&mem, randSlice[T](rng, g.WeightLen())), guarded(&mem, randSlice[T](rng, g.O))
 		dw0, dbias0 := append([]T(nil), dw...), append([]T(nil), dbias...)
-		scratch := randSlice[T](rng, ConvBackwardWeightScratch(g))
+		scratch := guarded(&mem, nans[T](ConvBackwardWeightScratch(g)))
 		if rapid.Bool().Draw(t, "no bias") {
 			ConvBackwardWeight(g, dw, nil, x, dy, scratch)
 			require.Equal(t, dbias0, dbias)

@@ -74,7 +74,7 @@ func TestSpeed(t *testing.T) {
 	}
 	fmt.Printf("%-18s", "")
 	for _, lev := range Levels()[1:] {
-		fmt.Printf("%30s%30s", lev+" forward", lev+" back input")
+		fmt.Printf("%30s%30s%30s", lev+" forward", lev+" back input", "weight")
 	}
 	fmt.Println()
 	for _, bc := range benchConvs {
@@ -97,7 +97,12 @@ func TestSpeed(t *testing.T) {
 			for range 3 {
 				r = min(r, best(func() { c.BackwardInput(dx, y, x, y, nil, scratch, false) }, 12))
 			}
-			for _, s := range []float64{s, r} {
+			dw, ws := make([]float32, bc.g.WeightLen()), make([]float32, ConvBackwardWeightScratch(bc.g))
+			q := 1e9
+			for range 3 {
+				q = min(q, best(func() { ConvBackwardWeight(bc.g, dw, nil, x, y, ws) }, 12))
+			}
+			for _, s := range []float64{s, r, q} {
 				gf := float64(bc.g.FLOPs()) / s * 1e-9
 				fmt.Printf("%12.1f us %6.1f  %4.1f%%", s*1e6, gf, 100*gf/peak)
 			}

@@ -2,12 +2,24 @@ package kernel
 
 // ConvBackwardWeight adds the weight gradient of a plain convolution (no pre, no post) for one image to
 // dw [O, C/Groups, KH, KW] and, unless it is nil, the bias gradient to dbias [O]; x is [C, H, W], dy [O, OutH, OutW].
+// It panics on an impossible geometry.
 func ConvBackwardWeight[T Float](g ConvGeom, dw, dbias, x, dy, scratch []T) {
-	convBackwardWeightGeneric(g.norm(), dw, dbias, x, dy)
+	g = g.norm()
+	if err := g.Check(); err != nil {
+		panic(err)
+	}
+	dw, x, dy = dw[:g.WeightLen()], x[:g.InLen()], dy[:g.OutLen()]
+	if dbias != nil {
+		dbias = dbias[:g.O]
+	}
+	if is32[T]() && convBackwardWeight32(g, as32(dw), as32(dbias), as32(x), as32(dy), as32(scratch)) {
+		return
+	}
+	convBackwardWeightGeneric(g, dw, dbias, x, dy)
 }
 
 // ConvBackwardWeightScratch returns how many elements of scratch ConvBackwardWeight needs.
-func ConvBackwardWeightScratch(g ConvGeom) int { return 0 }
+func ConvBackwardWeightScratch(g ConvGeom) int { return convBackwardWeightScratch(g.norm()) }
 
 func convBackwardWeightGeneric[T Float](g ConvGeom, dw, dbias, x, dy []T) {
 	hw, in := g.OutH()*g.OutW(), g.C/g.Groups

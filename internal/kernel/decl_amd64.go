@@ -514,6 +514,156 @@ func rowsAVX2(args *rowsArgs)
 //go:noescape
 func rowsStep2AVX2(args *rowsArgs)
 
+// dotsAVX512_1x1 adds the products of 1 rows with 1.
+//
+//go:noescape
+func dotsAVX512_1x1(args *dotsArgs)
+
+// dotsAVX512_1x2 adds the products of 1 rows with 2.
+//
+//go:noescape
+func dotsAVX512_1x2(args *dotsArgs)
+
+// dotsAVX512_1x3 adds the products of 1 rows with 3.
+//
+//go:noescape
+func dotsAVX512_1x3(args *dotsArgs)
+
+// dotsAVX512_1x4 adds the products of 1 rows with 4.
+//
+//go:noescape
+func dotsAVX512_1x4(args *dotsArgs)
+
+// dotsAVX512_2x1 adds the products of 2 rows with 1.
+//
+//go:noescape
+func dotsAVX512_2x1(args *dotsArgs)
+
+// dotsAVX512_2x2 adds the products of 2 rows with 2.
+//
+//go:noescape
+func dotsAVX512_2x2(args *dotsArgs)
+
+// dotsAVX512_2x3 adds the products of 2 rows with 3.
+//
+//go:noescape
+func dotsAVX512_2x3(args *dotsArgs)
+
+// dotsAVX512_2x4 adds the products of 2 rows with 4.
+//
+//go:noescape
+func dotsAVX512_2x4(args *dotsArgs)
+
+// dotsAVX512_3x1 adds the products of 3 rows with 1.
+//
+//go:noescape
+func dotsAVX512_3x1(args *dotsArgs)
+
+// dotsAVX512_3x2 adds the products of 3 rows with 2.
+//
+//go:noescape
+func dotsAVX512_3x2(args *dotsArgs)
+
+// dotsAVX512_3x3 adds the products of 3 rows with 3.
+//
+//go:noescape
+func dotsAVX512_3x3(args *dotsArgs)
+
+// dotsAVX512_3x4 adds the products of 3 rows with 4.
+//
+//go:noescape
+func dotsAVX512_3x4(args *dotsArgs)
+
+// dotsAVX512_4x1 adds the products of 4 rows with 1.
+//
+//go:noescape
+func dotsAVX512_4x1(args *dotsArgs)
+
+// dotsAVX512_4x2 adds the products of 4 rows with 2.
+//
+//go:noescape
+func dotsAVX512_4x2(args *dotsArgs)
+
+// dotsAVX512_4x3 adds the products of 4 rows with 3.
+//
+//go:noescape
+func dotsAVX512_4x3(args *dotsArgs)
+
+// dotsAVX512_4x4 adds the products of 4 rows with 4.
+//
+//go:noescape
+func dotsAVX512_4x4(args *dotsArgs)
+
+// dotsAVX512_5x1 adds the products of 5 rows with 1.
+//
+//go:noescape
+func dotsAVX512_5x1(args *dotsArgs)
+
+// dotsAVX512_5x2 adds the products of 5 rows with 2.
+//
+//go:noescape
+func dotsAVX512_5x2(args *dotsArgs)
+
+// dotsAVX512_5x3 adds the products of 5 rows with 3.
+//
+//go:noescape
+func dotsAVX512_5x3(args *dotsArgs)
+
+// dotsAVX512_5x4 adds the products of 5 rows with 4.
+//
+//go:noescape
+func dotsAVX512_5x4(args *dotsArgs)
+
+// dotsAVX512_6x1 adds the products of 6 rows with 1.
+//
+//go:noescape
+func dotsAVX512_6x1(args *dotsArgs)
+
+// dotsAVX512_6x2 adds the products of 6 rows with 2.
+//
+//go:noescape
+func dotsAVX512_6x2(args *dotsArgs)
+
+// dotsAVX512_6x3 adds the products of 6 rows with 3.
+//
+//go:noescape
+func dotsAVX512_6x3(args *dotsArgs)
+
+// dotsAVX512_6x4 adds the products of 6 rows with 4.
+//
+//go:noescape
+func dotsAVX512_6x4(args *dotsArgs)
+
+// dotsAVX2_1x1 adds the products of 1 rows with 1.
+//
+//go:noescape
+func dotsAVX2_1x1(args *dotsArgs)
+
+// dotsAVX2_1x2 adds the products of 1 rows with 2.
+//
+//go:noescape
+func dotsAVX2_1x2(args *dotsArgs)
+
+// dotsAVX2_2x1 adds the products of 2 rows with 1.
+//
+//go:noescape
+func dotsAVX2_2x1(args *dotsArgs)
+
+// dotsAVX2_2x2 adds the products of 2 rows with 2.
+//
+//go:noescape
+func dotsAVX2_2x2(args *dotsArgs)
+
+// dotsAVX2_3x1 adds the products of 3 rows with 1.
+//
+//go:noescape
+func dotsAVX2_3x1(args *dotsArgs)
+
+// dotsAVX2_3x2 adds the products of 3 rows with 2.
+//
+//go:noescape
+func dotsAVX2_3x2(args *dotsArgs)
+
 // gateAVX512 passes a gradient where a ReLU was open.
 //
 //go:noescape

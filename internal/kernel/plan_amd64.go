@@ -120,10 +120,6 @@ type layout struct {
 	strip   int   // output rows of a strip
 }
 
-// view is a plane of every sh-th input row and sw-th input column: row q, column i is input (y0*sh+dy+q*sh, i*sw+dx)
-// for a strip that starts at output row y0.
-type view struct{ dy, dx, rows, cols, at int }
-
 // chooseLayout picks between the panel, padded rows, which are cheapest to write, and dense rows, one copy for each
 // column offset, which leave no lane idle.
 func (p *plan) chooseLayout() layout {

@@ -132,49 +132,14 @@ func (p *plan) runPanels(io *planIO, scratch, block []float32, group, c0, n int)
 
 // fill rearranges n channels from channel first on for the output rows [y0, y0+rows).
 func (p *plan) fill(io *planIO, scratch []float32, first, n, y0, rows int) {
-	plane := p.h * p.w
-	for i := range p.views {
-		v := &p.views[i]
-		rows := v.rows - p.strip + rows
-		top := y0*p.sh + v.dy
-		r0, r1 := validRange(top, p.sh, p.h, rows)
-		x0, x1 := validRange(v.dx, p.sw, p.w, v.cols)
-		if x0 == x1 || r0 == r1 {
-			for c := range n {
-				clear(scratch[c*p.channel+v.at:][:rows*p.pitch])
-			}
-			continue
-		}
-		from := first*plane + (top+r0*p.sh)*p.w + v.dx + x0*p.sw
-		if p.sw > 2 {
-			for c := range n {
-				p.fillSlow(io, scratch[c*p.channel+v.at:], io.src[c*plane+from:], first+c, rows, r0, r1, x0, x1)
-			}
-			continue
-		}
-		// The zeros after a row are those before the next one too.
-		a := rowsArgs{
-			dst: ptr(scratch, v.at), dstStride: 4 * p.pitch, src: ptr(io.src, from), srcStride: 4 * p.w * p.sh,
-			rows: r1 - r0, valid: x1 - x0, gap: p.pitch - (x1 - x0), lead: r0*p.pitch + x0,
-			scale: ptr(io.scale, first), shift: ptr(io.shift, first), floor: io.floor, table: unsafe.Pointer(&laneTable),
-			channels: n, dstChannel: 4 * p.channel, srcChannel: 4 * plane,
-		}
-		if r1 < rows {
-			a.trail = (rows-r1)*p.pitch - x0
-		}
-		copyRows(p.level, p.sw, &a)
+	f := viewFill{
+		level: p.level, h: p.h, w: p.w, sh: p.sh, sw: p.sw, pitch: p.pitch, channel: p.channel, channels: n,
+		src: io.src[first*p.h*p.w:], scale: io.scale[first:], shift: io.shift[first:], floor: io.floor,
 	}
-}
-
-// fillSlow is the row copier for strides that have no vector kernel.
-func (p *plan) fillSlow(io *planIO, dst, src []float32, c, rows, r0, r1, x0, x1 int) {
-	clear(dst[:rows*p.pitch])
-	for r := r0; r < r1; r++ {
-		d := dst[r*p.pitch+x0:][:x1-x0]
-		s := src[(r-r0)*p.w*p.sh:]
-		for i := range d {
-			d[i] = max(float32(io.scale[c]*s[i*p.sw])+io.shift[c], io.floor)
-		}
+	for i := range p.views {
+		v := p.views[i]
+		v.rows += rows - p.strip
+		f.fill(scratch[v.at:], v, y0)
 	}
 }
 

@@ -62,6 +62,7 @@ func generate() (map[string][]byte, error) {
 				rows(u, s, 2)
 			}
 		}},
+		{"dots_amd64.s", func(u unit) { dots(u, avx512); dots(u, avx2) }},
 		{"gate_amd64.s", func(u unit) { gate(u, avx512); gate(u, avx2) }},
 		{"peak_amd64.s", func(u unit) { peak(u, avx512); peak(u, avx2) }},
 	} {

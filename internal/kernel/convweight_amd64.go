@@ -1,0 +1,153 @@
+//go:build amd64 && !noasm
+
+package kernel
+
+import "unsafe"
+
+// The weight gradient of tap (kh, kw) between channels o and c is the product of the output gradient's plane o with
+// what the tap sees of input plane c. Input planes are copied once for each column offset, dense rows one after the
+// other, so that what a tap sees is contiguous; see view.
+
+const (
+	weightColumns = 512 // output positions of a strip, so that some planes' strips stay in L1
+	onesLen       = 1024
+)
+
+var ones32 = func() (s [onesLen]float32) {
+	for i := range s {
+		s[i] = 1
+	}
+	return s
+}()
+
+var zeros32 [onesLen]float32
+
+// weightGrad is the plan of a weight gradient.
+type weightGrad struct {
+	ConvGeom
+	in, out int // channels of a group
+	oh, ow  int
+	direct  bool // pointwise: the input itself is what the only tap sees
+	strip   int  // output rows of a strip
+	view    int  // elements of a view
+	channel int  // elements of a channel
+	blockC  int
+}
+
+func newWeightGrad(g ConvGeom) weightGrad {
+	w := weightGrad{ConvGeom: g, in: g.C / g.Groups, out: g.O / g.Groups, oh: g.OutH(), ow: g.OutW()}
+	w.strip = min(w.oh, max(1, weightColumns/w.ow))
+	strips := (w.oh + w.strip - 1) / w.strip
+	w.strip = (w.oh + strips - 1) / strips
+	w.view = (w.viewRows(w.strip)+1)*w.ow + 16
+	w.channel = g.SH * g.KW * w.view
+	w.blockC = w.in
+	w.direct = g.KH == 1 && g.KW == 1 && g.SH == 1 && g.SW == 1 && g.PH == 0 && g.PW == 0
+	if w.direct {
+		w.channel = g.H * g.W
+	}
+	w.blockC = evenBlock(w.in, min(onesLen, max(1, rearrangeCache/4/w.channel)))
+	return w
+}
+
+// viewRows returns the rows of a view for a strip of so many output rows.
+func (w *weightGrad) viewRows(strip int) int { return strip + (w.KH-1)*w.DH/w.SH }
+
+func convBackwardWeightScratch(g ConvGeom) int {
+	if currentLevel() == generic {
+		return 0
+	}
+	w := newWeightGrad(g)
+	n := w.blockC*w.KH*w.KW + 16 // the offsets
+	if !w.direct {
+		n += w.blockC*w.channel + slackLanes
+	}
+	return n
+}
+
+func convBackwardWeight32(g ConvGeom, dw, dbias, x, dy, scratch []float32) bool {
+	l := currentLevel()
+	if l == generic {
+		return false
+	}
+	w := newWeightGrad(g)
+	scratch = alignVector(scratch)
+	taps := w.KH * w.KW
+	// Offsets have the size of a float32, so scratch can hold them.
+	off := unsafe.Slice((*int32)(unsafe.Pointer(&scratch[0])), w.blockC*taps)
+	scratch = scratch[len(off):]
+	w.offsets(off)
+	hw := w.oh * w.ow
+	for y0 := 0; y0 < w.oh; y0 += w.strip {
+		rows := min(w.strip, w.oh-y0)
+		if dbias != nil {
+			w.biasStrip(l, dbias, dy[y0*w.ow:], rows*w.ow)
+		}
+		for group := range w.Groups {
+			for c0 := 0; c0 < w.in; c0 += w.blockC {
+				n := min(w.blockC, w.in-c0)
+				first := group*w.in + c0
+				d := dotsArgs{
+					a: ptr(dy, group*w.out*hw+y0*w.ow), lda: 4 * hw, n: rows * w.ow,
+					c: ptr(dw, (group*w.out*w.in+c0)*taps), ldc: 4 * w.in * taps,
+				}
+				if w.direct {
+					d.b = ptr(x, first*hw+y0*w.ow)
+				} else {
+					w.fill(l, scratch, x[first*w.H*w.W:], n, y0, rows)
+					d.b = ptr(scratch, 0)
+				}
+				dots(l, w.out, off[:n*taps], d)
+			}
+		}
+	}
+	return true
+}
+
+func (w *weightGrad) biasStrip(l level, dbias, dy []float32, n int) {
+	off := [1]int32{}
+	for at := 0; at < n; at += onesLen {
+		dots(l, w.O, off[:], dotsArgs{
+			a: ptr(dy, at), lda: 4 * w.oh * w.ow, n: min(onesLen, n-at), b: unsafe.Pointer(&ones32), c: ptr(dbias, 0), ldc: 4,
+		})
+	}
+}
+
+// offsets writes where the rearranged input holds what each tap of each channel of a block sees, in bytes.
+func (w *weightGrad) offsets(off []int32) {
+	i := 0
+	for c := range w.blockC {
+		for kh := range w.KH {
+			d := kh * w.DH
+			for kw := range w.KW {
+				at := c * w.channel
+				if !w.direct {
+					at += (d%w.SH*w.KW+kw)*w.view + d/w.SH*w.ow
+				}
+				off[i] = int32(4 * at)
+				i++
+			}
+		}
+	}
+}
+
+// fill copies the views of n channels for a strip.
+func (w *weightGrad) fill(l level, dst, x []float32, n, y0, rows int) {
+	f := viewFill{
+		level: l, h: w.H, w: w.W, sh: w.SH, sw: w.SW, pitch: w.ow, channel: w.channel, channels: n,
+		src: x, scale: ones32[:], shift: zeros32[:], floor: noFloor,
+	}
+	for rest := range w.SH {
+		used := false
+		for kh := range w.KH {
+			used = used || kh*w.DH%w.SH == rest
+		}
+		if !used {
+			continue
+		}
+		for kw := range w.KW {
+			v := view{dy: rest - w.PH, dx: kw*w.DW - w.PW, rows: w.viewRows(rows), cols: w.ow}
+			f.fill(dst[(rest*w.KW+kw)*w.view:], v, y0)
+		}
+	}
+}

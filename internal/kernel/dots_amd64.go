@@ -1,0 +1,47 @@
+//go:build amd64 && !noasm
+
+package kernel
+
+import "unsafe"
+
+// dotsArgs are the arguments of the dot kernels: c[i][j] += a[i]·b[j].
+type dotsArgs struct {
+	a     unsafe.Pointer
+	lda   int // bytes
+	b     unsafe.Pointer
+	off   unsafe.Pointer // int32 byte offset into b for each j
+	n     int            // elements of a product
+	c     unsafe.Pointer
+	ldc   int // bytes
+	table unsafe.Pointer
+}
+
+// dots adds the products of rows [rows] of a with all the columns that off lists to c; see dotsArgs for the units.
+func dots(l level, rows int, off []int32, d dotsArgs) {
+	if rows == 0 || len(off) == 0 || d.n == 0 {
+		return
+	}
+	d.table = unsafe.Pointer(&laneTable)
+	most, wide := 6, 4
+	if l == avx2 {
+		most, wide = 3, 2
+	}
+	a, c := d.a, d.c
+	for j := 0; j < len(off); j += wide {
+		d.off = unsafe.Pointer(&off[j])
+		cols := min(wide, len(off)-j)
+		for i := 0; i < rows; {
+			r := min(most, rows-i)
+			if left := rows - i; left > most && left < 2*most {
+				r = (left + 1) / 2 // two tiles of nearly equal height
+			}
+			d.a, d.c = unsafe.Add(a, i*d.lda), unsafe.Add(c, i*d.ldc+4*j)
+			if l == avx512 {
+				dotsAVX512(r, cols, &d)
+			} else {
+				dotsAVX2(r, cols, &d)
+			}
+			i += r
+		}
+	}
+}
