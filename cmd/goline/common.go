@@ -1,0 +1,124 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"runtime"
+
+	"github.com/spf13/cobra"
+
+	"github.com/line-ood/goline/graph"
+	"github.com/line-ood/goline/nets"
+	"github.com/line-ood/goline/train/dataset"
+)
+
+// common holds the flags that most commands share.
+type common struct {
+	batch, workers   int
+	seed             uint64
+	device, progress string
+
+	stderr io.Writer
+}
+
+func (c *common) register(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.IntVar(&c.batch, "batch", graph.DefaultBatch, "images that one worker runs at once; results do not depend on it")
+	f.IntVar(&c.workers, "workers", 0, "parallel workers, 0 for one per processor; results do not depend on it")
+	f.Uint64Var(&c.seed, "seed", 1, "seed of everything random")
+	f.StringVar(&c.device, "device", "cpu", "where the graph runs: cpu or cuda")
+	f.StringVar(&c.progress, "progress", "auto", "progress on stderr: auto (on a terminal), always or never")
+	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error {
+		c.stderr = cmd.ErrOrStderr()
+		return c.check()
+	}
+}
+
+func (c *common) check() error {
+	switch {
+	case c.batch < 1:
+		return usagef("--batch %d: expected at least 1", c.batch)
+	case c.workers < 0:
+		return usagef("--workers %d: expected 0 or more", c.workers)
+	case c.device != string(graph.CPU) && c.device != string(graph.CUDA):
+		return usagef("--device %q: expected cpu or cuda", c.device)
+	case c.progress != "auto" && c.progress != "always" && c.progress != "never":
+		return usagef("--progress %q: expected auto, always or never", c.progress)
+	}
+	return nil
+}
+
+func (c *common) options() graph.Options {
+	return graph.Options{Batch: c.batch, Replicas: c.workers, Device: graph.Device(c.device)}
+}
+
+// network holds the flags that choose a network.
+type network struct{ name, weights string }
+
+func (n *network) register(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&n.name, "net", "", "architecture, for example densenet-bc-100-12")
+	cmd.Flags().StringVar(&n.weights, "weights", "", "weights: .pth, .pth.tar, .pt, .safetensors or .npz")
+}
+
+func (n *network) open() (*nets.Network, error) {
+	if err := required("--net", n.name, "--weights", n.weights); err != nil {
+		return nil, err
+	}
+	if _, err := nets.New(n.name, 1); err != nil {
+		return nil, usageError{err}
+	}
+	return nets.Open(n.name, n.weights)
+}
+
+// required takes pairs of a flag and its value and fails for the first empty value.
+func required(pairs ...string) error {
+	for i := 0; i < len(pairs); i += 2 {
+		if pairs[i+1] == "" {
+			return usagef("%s is required", pairs[i])
+		}
+	}
+	return nil
+}
+
+// images opens a DATA argument and streams it for a network, with progress; done must be called at the end.
+func (c *common) images(ctx context.Context, what, spec string, p nets.Preprocessing) (set dataset.Dataset, stream graph.Batches, done func(), err error) {
+	set, err = dataset.Open(spec)
+	if err != nil {
+		return nil, nil, nil, fmt.Errorf("%s: %w", what, err)
+	}
+	stream, finish := c.stream(ctx, what, set, p)
+	return set, stream, func() { finish(); set.Close() }, nil
+}
+
+// stream streams a set for a network, with progress; finish ends the progress.
+func (c *common) stream(ctx context.Context, what string, set dataset.Dataset, p nets.Preprocessing) (stream graph.Batches, finish func()) {
+	workers := c.workers
+	if workers == 0 {
+		workers = runtime.GOMAXPROCS(0)
+	}
+	size := c.batch * workers
+	for size < 32 {
+		size *= 2
+	}
+	batches := dataset.Batches(ctx, set, p, dataset.BatchOptions{Size: size, Workers: workers})
+	bar := c.newBar(what, set.Len())
+	return func(yield func(graph.Batch, error) bool) {
+		for b, err := range batches {
+			if err != nil {
+				err = fmt.Errorf("%s: %w", what, err)
+			} else {
+				n, release := b.N, b.Release
+				b.Release = func() {
+					bar.add(n)
+					if release != nil {
+						release()
+					}
+				}
+			}
+			if !yield(b, err) {
+				return
+			}
+		}
+	}, bar.finish
+}
