@@ -32,7 +32,7 @@ type Detector struct {
 // New derives a detector from the contributions of the network's neurons, wherever they come from: [Fit] measures them by
 // gradient × activation, other estimates of the Shapley value may take their place.
 func New(ctx context.Context, net Classifier, c *Contributions, o Options) (*Detector, error) {
-	if err := o.check(); err != nil {
+	if err := o.Check(); err != nil {
 		return nil, fmt.Errorf("line: %w", err)
 	}
 	if c.classes != net.Classes() || c.features != net.Features() {

@@ -15,7 +15,7 @@ var errNoImages = errors.New("no images")
 // a detector from it. program is compiled from the network: its options (batch, replicas, where it starts) are used, not what
 // it fetches. Every image needs a label, every class an image.
 func Fit(ctx context.Context, program *graph.Program, train graph.Batches, o Options) (*Detector, error) {
-	if err := o.check(); err != nil { // before the work, not after it
+	if err := o.Check(); err != nil { // before the work, not after it
 		return nil, fmt.Errorf("line: %w", err)
 	}
 	net, err := classifier(program)

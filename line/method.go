@@ -22,7 +22,7 @@ var _ posthoc.Method = (*Method)(nil)
 
 // NewMethod returns LINe for a network, not yet fitted. o says how its graph is compiled; only Batch, Replicas and Device matter.
 func NewMethod(net Classifier, options Options, o graph.Options) (*Method, error) {
-	if err := options.check(); err != nil {
+	if err := options.Check(); err != nil {
 		return nil, fmt.Errorf("line: %w", err)
 	}
 	o.From, o.Fetch, o.Hooks = "features", nil, nil

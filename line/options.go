@@ -24,7 +24,8 @@ func DefaultOptions() Options {
 	return Options{ActivationPercentile: 90, WeightPercentile: 90, Clip: 1}
 }
 
-func (o Options) check() error {
+// Check reports the first parameter that is out of range.
+func (o Options) Check() error {
 	percent := func(p float64) bool { return p >= 0 && p <= 100 }
 	switch {
 	case !o.NoActivationPruning && !percent(o.ActivationPercentile):

@@ -191,7 +191,7 @@ func decode(a *npyz.Archive, net Classifier) (*Detector, error) {
 		return nil, fmt.Errorf("components has shape %v of %s, expected 3 of bool", components.Shape, components.TypeName())
 	}
 	d.options.NoClipping, d.options.NoActivationPruning, d.options.NoWeightPruning = !on[0], !on[1], !on[2]
-	if err := d.options.check(); err != nil {
+	if err := d.options.Check(); err != nil {
 		return nil, err
 	}
 	if err := d.decodeStatistics(a, k, f); err != nil {
