@@ -34,28 +34,32 @@ func activationThresholds(mean []float32, classes int, percentile float64) ([]fl
 	return out, nil
 }
 
+// manyWeights is the number of products from which sorting the columns of W once pays.
+const manyWeights = 1 << 18
+
 // weightThresholds returns, for each class c, the percentile of |mean[c, i]|·weight[j, i] over all j and i; mean and weight
 // are [K, D].
 func weightThresholds(ctx context.Context, mean, weight []float32, classes int, percentile float64) ([]float32, error) {
+	find := directThreshold(weight, classes, percentile)
+	if len(weight) >= manyWeights {
+		find = columnThreshold(newColumns(weight, classes), percentile)
+	}
 	d := len(mean) / classes
 	out := make([]float32, classes)
 	group, ctx := errgroup.WithContext(ctx)
 	workers := min(runtime.GOMAXPROCS(0), classes)
 	for w := range workers {
 		group.Go(func() error {
-			product := make([]float32, len(weight))
+			threshold := find()
+			factor := make([]float32, d)
 			for k := w; k < classes; k += workers {
 				if err := ctx.Err(); err != nil {
 					return err
 				}
-				c := mean[k*d:][:d]
-				for j := range classes {
-					row, dst := weight[j*d:][:d], product[j*d:][:d]
-					for i, v := range c {
-						dst[i] = abs(v) * row[i]
-					}
+				for i, v := range mean[k*d:][:d] {
+					factor[i] = abs(v)
 				}
-				t, err := quantile.PercentileInPlace(product, percentile)
+				t, err := threshold(factor)
 				if err != nil {
 					return fmt.Errorf("weight threshold of class %d: %w", k, err)
 				}
@@ -65,6 +69,37 @@ func weightThresholds(ctx context.Context, mean, weight []float32, classes int, 
 		})
 	}
 	return out, group.Wait()
+}
+
+// directThreshold forms all products of a class and selects among them. Each call of the result serves one goroutine.
+func directThreshold(weight []float32, classes int, percentile float64) func() func(factor []float32) (float64, error) {
+	return func() func([]float32) (float64, error) {
+		product := make([]float32, len(weight))
+		return func(factor []float32) (float64, error) {
+			for j := range classes {
+				row, dst := weight[j*len(factor):][:len(factor)], product[j*len(factor):][:len(factor)]
+				for i, f := range factor {
+					dst[i] = f * row[i]
+				}
+			}
+			return quantile.PercentileInPlace(product, percentile)
+		}
+	}
+}
+
+// columnThreshold gives the same from sorted columns.
+func columnThreshold(c *columns, percentile float64) func() func(factor []float32) (float64, error) {
+	return func() func([]float32) (float64, error) {
+		s := c.search()
+		return func(factor []float32) (float64, error) {
+			k, t, err := quantile.Position(c.features*c.classes, percentile)
+			if err != nil {
+				return 0, err
+			}
+			a, b := s.pair(factor, k)
+			return quantile.Between(float64(a), float64(b), t)
+		}
+	}
 }
 
 func abs(v float32) float32 { return math.Float32frombits(math.Float32bits(v) &^ (1 << 31)) }

@@ -48,21 +48,30 @@ func PercentileInPlace[T Float](values []T, p float64) (float64, error) {
 
 // position validates the arguments and returns the index of the lower order statistic and the fraction above it.
 func position[T Float](values []T, p float64) (k int, t float64, err error) {
-	if len(values) == 0 {
-		return 0, 0, fmt.Errorf("quantile: no values")
-	}
-	if !(p >= 0 && p <= 100) {
-		return 0, 0, fmt.Errorf("quantile: percentile %v is outside [0, 100]", p)
-	}
 	for i, v := range values {
 		if v != v {
 			return 0, 0, fmt.Errorf("quantile: value %d of %d is NaN", i, len(values))
 		}
 	}
-	virtual := float64(len(values)-1) * (p / 100)
+	return Position(len(values), p)
+}
+
+// Position returns where the p-th percentile of n values lies: t of the way from order statistic k, counted from 0, to
+// k+1, with 0 <= t < 1. It errors if n < 1 or p is not in [0, 100].
+func Position(n int, p float64) (k int, t float64, err error) {
+	if n < 1 {
+		return 0, 0, fmt.Errorf("quantile: no values")
+	}
+	if !(p >= 0 && p <= 100) {
+		return 0, 0, fmt.Errorf("quantile: percentile %v is outside [0, 100]", p)
+	}
+	virtual := float64(n-1) * (p / 100)
 	floor := math.Floor(virtual)
 	return int(floor), virtual - floor, nil
 }
+
+// Between interpolates between neighbouring order statistics a <= b at the fraction t in [0, 1), as Percentile does.
+func Between(a, b, t float64) (float64, error) { return between([2]float64{a, b}, t) }
 
 // pair returns the order statistics k and k+1 of values, which it reorders. The second equals the first if t is 0.
 func pair[T Float](values []T, k int, t float64) [2]float64 {
