@@ -1,0 +1,158 @@
+package report
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+	"strconv"
+
+	"github.com/line-ood/goline/line/metrics"
+)
+
+// WriteJSON writes the result as indented JSON with a final newline; see MarshalJSON.
+func (r Result) WriteJSON(w io.Writer) error {
+	compact, err := r.MarshalJSON()
+	if err != nil {
+		return err
+	}
+	var out bytes.Buffer
+	if err := json.Indent(&out, compact, "", "  "); err != nil {
+		return fmt.Errorf("report: %w", err)
+	}
+	out.WriteByte('\n')
+	_, err = out.WriteTo(w)
+	return err
+}
+
+// MarshalJSON validates the result and encodes it. Rates are in percent, rounded to nine decimals; methods and OOD
+// sets are objects whose members keep the order of the slices. An unknown ID accuracy (NaN) becomes null; any other
+// number that JSON does not have is an error. Where there are intervals, a rate such as "fpr95" is accompanied by
+// "fpr95_ci": [lo, hi], and the result by "bootstrap": {"resamples", "level"}.
+func (r Result) MarshalJSON() ([]byte, error) {
+	if err := r.Validate(); err != nil {
+		return nil, err
+	}
+	methods := object{}
+	for _, m := range r.Methods {
+		o, err := m.object()
+		if err != nil {
+			return nil, fmt.Errorf("report: method %q: %w", m.Name, err)
+		}
+		methods = append(methods, member{m.Name, o})
+	}
+	id := object{{"n", r.ID.N}, {"accuracy", percent(r.ID.Accuracy)}}
+	if r.ID.AccuracyCI != nil {
+		id = append(id, member{"accuracy_ci", percents(*r.ID.AccuracyCI)})
+	}
+	out := object{
+		{"net", r.Net},
+		{"weights", object{{"file", r.Weights.File}, {"sha256", r.Weights.SHA256}}},
+		{"seed", r.Seed},
+		{"id", id},
+	}
+	if r.Bootstrap != nil {
+		out = append(out, member{"bootstrap", object{
+			{"resamples", r.Bootstrap.Resamples}, {"level", percent(r.Bootstrap.Level)},
+		}})
+	}
+	return append(out, member{"methods", methods}).MarshalJSON()
+}
+
+func (m Method) object() (object, error) {
+	params := m.Params
+	if params == nil {
+		params = map[string]any{}
+	}
+	encoded, err := json.Marshal(params)
+	if err != nil {
+		return nil, fmt.Errorf("params: %w", err)
+	}
+	ood := object{}
+	for _, o := range m.OOD {
+		set := object{{"n", o.N}}
+		for _, f := range rateFields {
+			set = append(set, member{f.key, percent(*f.value(&o.Metrics))})
+		}
+		if o.CI != nil {
+			for _, f := range rateFields {
+				set = append(set, member{f.key + "_ci", percents(*f.interval(o.CI))})
+			}
+		}
+		ood = append(ood, member{o.Name, set})
+	}
+	average := m.Average()
+	return object{
+		{"params", json.RawMessage(encoded)},
+		{"fit_seconds", m.FitSeconds},
+		{"us_per_sample", m.MicrosPerSample},
+		{"ood", ood},
+		{"average", object{{"fpr95", percent(average.FPR95)}, {"auroc", percent(average.AUROC)}}},
+	}, nil
+}
+
+// object is a JSON object with ordered members.
+type object []member
+
+type member struct {
+	key   string
+	value any
+}
+
+// MarshalJSON encodes the members in their order.
+func (o object) MarshalJSON() ([]byte, error) {
+	var out bytes.Buffer
+	out.WriteByte('{')
+	for i, m := range o {
+		if i > 0 {
+			out.WriteByte(',')
+		}
+		key, err := json.Marshal(m.key)
+		if err != nil {
+			return nil, err
+		}
+		value, err := json.Marshal(m.value)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", m.key, err)
+		}
+		out.Write(key)
+		out.WriteByte(':')
+		out.Write(value)
+	}
+	out.WriteByte('}')
+	return out.Bytes(), nil
+}
+
+// percent is a fraction that is written in percent, NaN as null.
+type percent float64
+
+// MarshalJSON encodes the fraction in percent.
+func (p percent) MarshalJSON() ([]byte, error) {
+	if math.IsNaN(float64(p)) {
+		return []byte("null"), nil
+	}
+	return []byte(formatPercent(float64(p))), nil
+}
+
+// UnmarshalJSON takes percent, or null for NaN.
+func (p *percent) UnmarshalJSON(data []byte) error {
+	if string(data) == "null" {
+		*p = percent(math.NaN())
+		return nil
+	}
+	var v float64
+	if err := json.Unmarshal(data, &v); err != nil {
+		return err
+	}
+	*p = percent(v / 100)
+	return nil
+}
+
+func percents(i metrics.Interval) [2]percent { return [2]percent{percent(i.Lo), percent(i.Hi)} }
+
+// formatPercent writes a fraction in percent as short as nine decimals allow: that keeps every digit that counts of
+// samples can give, and drops the binary noise of 100 * 0.274 = 27.400000000000002.
+func formatPercent(fraction float64) string {
+	return strconv.FormatFloat(math.Round(fraction*100*1e9)/1e9, 'f', -1, 64)
+}
