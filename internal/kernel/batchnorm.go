@@ -21,13 +21,10 @@ func BatchNormForward[T Float](dst, x, gamma, beta, mean, variance, invstd []T, 
 		inv := 1 / math.Sqrt(v+eps)
 		mean[ch], variance[ch], invstd[ch] = T(mu), T(v), T(inv)
 		scale := float64(gamma[ch]) * inv
-		a, b := T(scale), T(float64(beta[ch])-mu*scale)
+		coef := [2]T{T(scale), T(float64(beta[ch]) - mu*scale)}
 		for i := range n {
 			at := (i*c + ch) * hw
-			d := dst[at:][:hw]
-			for j, v := range x[at:][:hw] {
-				d[j] = a*v + b
-			}
+			Affine(dst[at:], x[at:], coef[:1], coef[1:], 1, hw, false)
 		}
 	}
 }
@@ -59,35 +56,61 @@ func BatchNormBackward[T Float](dx, dgamma, dbeta, dy, x, mean, invstd, gamma []
 		a, b, shift := T(k), T(-k*inv*dot/m), T(-k*sum/m)
 		for i := range n {
 			at := (i*c + ch) * hw
-			d, g := dx[at:][:hw], dy[at:][:hw]
-			for j, v := range x[at:][:hw] {
+			d, g, xs := dx[at:][:hw], dy[at:][:hw], x[at:][:hw]
+			if is32[T]() && (&stream{
+				op: opNormBack, dst: as32(d), a: as32(g), b: as32(xs),
+				s: float32(a), t: float32(b), m: float32(mean[ch]), floor: float32(shift),
+			}).run() {
+				continue
+			}
+			for j, v := range xs {
 				d[j] = a*g[j] + (b*(v-mean[ch]) + shift)
 			}
 		}
 	}
 }
 
+// momentKind chooses what is summed in float64.
+type momentKind int
+
+const (
+	momentSum    momentKind = iota // x
+	momentSquare                   // (x-mean)²
+	momentGrad                     // y, and y*(x-mean)
+)
+
 func sum64[T Float](x []T) float64 {
-	var s float64
-	for _, v := range x {
-		s += float64(v)
+	var a momentArgs
+	if is32[T]() {
+		x = x[moment32(momentSum, as32(x), nil, &a):]
 	}
-	return s
+	for _, v := range x {
+		a.sum += float64(v)
+	}
+	return a.sum
 }
 
 func sqDev64[T Float](x []T, mean float64) float64 {
-	var s float64
+	a := momentArgs{mean: mean}
+	if is32[T]() {
+		x = x[moment32(momentSquare, as32(x), nil, &a):]
+	}
 	for _, v := range x {
 		d := float64(v) - mean
-		s += d * d
+		a.sum += d * d
 	}
-	return s
+	return a.sum
 }
 
 func gradSums64[T Float](dy, x []T, mean float64) (sum, dot float64) {
-	for i, v := range dy {
-		sum += float64(v)
-		dot += float64(v) * (float64(x[i]) - mean)
+	a := momentArgs{mean: mean}
+	if is32[T]() {
+		n := moment32(momentGrad, as32(x), as32(dy), &a)
+		dy, x = dy[n:], x[n:]
 	}
-	return sum, dot
+	for i, v := range dy {
+		a.sum += float64(v)
+		a.dot += float64(v) * (float64(x[i]) - mean)
+	}
+	return a.sum, a.dot
 }

@@ -9,7 +9,8 @@ type conv32 struct {
 	c            *Conv[float32]
 	level        level
 	forwardPlan  *plan
-	scale, shift []float32 // pre affine, ones and zeros where there is none
+	depth        *depthwise // stands in for forwardPlan where it is not nil
+	scale, shift []float32  // pre affine, ones and zeros where there is none
 	floor        float32
 	ones         []float32 // [C]
 	backward     func() *backward
@@ -20,7 +21,7 @@ type conv32 struct {
 func newConv32(c *Conv[float32]) *conv32 {
 	l := currentLevel()
 	g := c.g
-	if l == generic || g.Groups > 1 && g.O/g.Groups < 4 {
+	if l == generic {
 		return nil
 	}
 	f := &conv32{c: c, level: l, scale: c.preScale, shift: c.preShift, floor: noFloor, ones: make([]float32, g.C)}
@@ -39,12 +40,17 @@ func newConv32(c *Conv[float32]) *conv32 {
 			pg.taps = append(pg.taps, tap{kh*g.DH - g.PH, kw*g.DW - g.PW})
 		}
 	}
+	f.backward = sync.OnceValue(f.buildBackward)
+	f.scratch = g.OutLen() + g.InLen() + f.backwardScratch()
+	if f.depth = newDepthwise(l, g, c.weight); f.depth != nil {
+		f.scratch = max(f.scratch, f.depth.scratchLen())
+		return f
+	}
 	f.forwardPlan = newPlan(l, pg)
 	f.forwardPlan.pack(func(group, m, ch, t int) float32 {
 		return c.weight[((group*pg.m+m)*pg.c+ch)*len(pg.taps)+t]
 	})
-	f.backward = sync.OnceValue(f.buildBackward)
-	f.scratch = max(f.forwardPlan.scratchLen(), g.OutLen()+g.InLen()+f.backwardScratch())
+	f.scratch = max(f.scratch, f.forwardPlan.scratchLen())
 	return f
 }
 
@@ -55,5 +61,16 @@ func (f *conv32) forward(dst, src, residual, scratch []float32) {
 		dst: dst, src: src, bias: f.c.bias, residual: residual, relu: f.c.postReLU,
 		scale: f.scale, shift: f.shift, floor: f.floor, scratch: scratch,
 	}
-	f.forwardPlan.run(&io)
+	if f.depth == nil {
+		f.forwardPlan.run(&io)
+		return
+	}
+	io.relu = f.c.postReLU && residual == nil
+	f.depth.run(&io)
+	if residual != nil {
+		Add(dst, dst, residual)
+		if f.c.postReLU {
+			ReLU(dst, dst)
+		}
+	}
 }

@@ -17,7 +17,8 @@ type phase struct {
 // backward is what BackwardInput needs, packed on first use so that inference does not hold the weights twice.
 type backward struct {
 	phases      []phase
-	ones, zeros []float32 // the neutral pre operation of the output gradient
+	depth       *depthwise // stands in for the only phase where it is not nil
+	ones, zeros []float32  // the neutral pre operation of the output gradient
 }
 
 func (f *conv32) buildBackward() *backward {
@@ -25,6 +26,15 @@ func (f *conv32) buildBackward() *backward {
 	bw := &backward{phases: f.phases(), ones: make([]float32, g.O), zeros: make([]float32, g.O)}
 	for i := range bw.ones {
 		bw.ones[i] = 1
+	}
+	if bw.depth = f.backwardDepth(); bw.depth != nil {
+		for i := range bw.depth.weights {
+			bw.depth.weights[i] = f.c.weight[i/9*9+8-i%9]
+			if f.c.preScale != nil {
+				bw.depth.weights[i] *= f.c.preScale[i/9]
+			}
+		}
+		return bw
 	}
 	in, out := g.C/g.Groups, g.O/g.Groups
 	for i := range bw.phases {
@@ -41,6 +51,17 @@ func (f *conv32) buildBackward() *backward {
 		})
 	}
 	return bw
+}
+
+// backwardDepth returns the depthwise convolution, its weights still zero, that is the gradient of one of stride one.
+func (f *conv32) backwardDepth() *depthwise {
+	g := f.c.g
+	if g.SH != 1 || g.SW != 1 || g.PH > 2 || g.PW > 2 {
+		return nil
+	}
+	b := g
+	b.H, b.W, b.PH, b.PW = g.OutH(), g.OutW(), 2-g.PH, 2-g.PW
+	return newDepthwise(f.level, b, make([]float32, 9*g.C))
 }
 
 // phases lays out the phases without packing weights.
@@ -75,6 +96,9 @@ func (f *conv32) phases() []phase {
 // backwardScratch returns how much scratch the plans of the phases need.
 func (f *conv32) backwardScratch() int {
 	n := 0
+	if d := f.backwardDepth(); d != nil {
+		return d.scratchLen()
+	}
 	for _, ph := range f.phases() {
 		if ph.plan != nil {
 			n = max(n, ph.plan.scratchLen())
@@ -88,13 +112,35 @@ func (f *conv32) backwardInput(dx, dy, x, y, dresidual, scratch []float32, accum
 	g := f.c.g
 	if f.c.postReLU {
 		masked := scratch[:g.OutLen()]
-		gateFlat(f.level, masked, dy, y)
+		ReLUBackward(masked, dy, y)
 		dy, scratch = masked, scratch[g.OutLen():]
 	}
 	if dresidual != nil {
 		copy(dresidual, dy)
 	}
 	io := planIO{src: dy, scale: bw.ones, shift: bw.zeros, floor: noFloor}
+	if bw.depth != nil {
+		io.bias = bw.zeros
+		if accumulate || f.c.preReLU {
+			io.dst, io.scratch = scratch[:len(dx)], scratch[len(dx):]
+		} else {
+			io.dst, io.scratch = dx, scratch
+		}
+		bw.depth.run(&io)
+		switch {
+		case f.c.preReLU:
+			f.passPre(dx, io.dst, x, accumulate)
+		case accumulate:
+			AddTo(dx, io.dst)
+		}
+		return
+	}
+	if len(bw.phases) == 1 && bw.phases[0].plan == nil { // no output sees the input
+		if !accumulate {
+			clear(dx)
+		}
+		return
+	}
 	if len(bw.phases) == 1 && !f.c.preReLU {
 		io.dst, io.scratch, io.resume = dx, scratch, accumulate
 		bw.phases[0].plan.run(&io)

@@ -664,6 +664,286 @@ func dotsAVX2_3x1(args *dotsArgs)
 //go:noescape
 func dotsAVX2_3x2(args *dotsArgs)
 
+// addAVX512 computes dst = a + b.
+//
+//go:noescape
+func addAVX512(args *streamArgs)
+
+// mulAVX512 computes dst = a * b.
+//
+//go:noescape
+func mulAVX512(args *streamArgs)
+
+// scaleAVX512 computes dst = s * a.
+//
+//go:noescape
+func scaleAVX512(args *streamArgs)
+
+// axpyAVX512 computes dst += s * a.
+//
+//go:noescape
+func axpyAVX512(args *streamArgs)
+
+// affineAVX512 computes dst = max(floor, s*a + t).
+//
+//go:noescape
+func affineAVX512(args *streamArgs)
+
+// atLeastAVX512 computes dst = max(floor, a).
+//
+//go:noescape
+func atLeastAVX512(args *streamArgs)
+
+// atMostAVX512 computes dst = min(b, a).
+//
+//go:noescape
+func atMostAVX512(args *streamArgs)
+
+// atMost1AVX512 computes dst = min(s, a).
+//
+//go:noescape
+func atMost1AVX512(args *streamArgs)
+
+// whereAtMostAVX512 computes dst = a where c <= b, zero elsewhere.
+//
+//go:noescape
+func whereAtMostAVX512(args *streamArgs)
+
+// whereAtMost1AVX512 computes dst = a where c <= s, zero elsewhere.
+//
+//go:noescape
+func whereAtMost1AVX512(args *streamArgs)
+
+// normBackAVX512 computes dst = s*a + (t*(b-m) + floor).
+//
+//go:noescape
+func normBackAVX512(args *streamArgs)
+
+// addAVX2 computes dst = a + b.
+//
+//go:noescape
+func addAVX2(args *streamArgs)
+
+// mulAVX2 computes dst = a * b.
+//
+//go:noescape
+func mulAVX2(args *streamArgs)
+
+// scaleAVX2 computes dst = s * a.
+//
+//go:noescape
+func scaleAVX2(args *streamArgs)
+
+// axpyAVX2 computes dst += s * a.
+//
+//go:noescape
+func axpyAVX2(args *streamArgs)
+
+// affineAVX2 computes dst = max(floor, s*a + t).
+//
+//go:noescape
+func affineAVX2(args *streamArgs)
+
+// atLeastAVX2 computes dst = max(floor, a).
+//
+//go:noescape
+func atLeastAVX2(args *streamArgs)
+
+// atMostAVX2 computes dst = min(b, a).
+//
+//go:noescape
+func atMostAVX2(args *streamArgs)
+
+// atMost1AVX2 computes dst = min(s, a).
+//
+//go:noescape
+func atMost1AVX2(args *streamArgs)
+
+// whereAtMostAVX2 computes dst = a where c <= b, zero elsewhere.
+//
+//go:noescape
+func whereAtMostAVX2(args *streamArgs)
+
+// whereAtMost1AVX2 computes dst = a where c <= s, zero elsewhere.
+//
+//go:noescape
+func whereAtMost1AVX2(args *streamArgs)
+
+// normBackAVX2 computes dst = s*a + (t*(b-m) + floor).
+//
+//go:noescape
+func normBackAVX2(args *streamArgs)
+
+// sum64AVX512 adds to sum the elements of x.
+//
+//go:noescape
+func sum64AVX512(args *momentArgs)
+
+// square64AVX512 adds to sum the squares of x - mean.
+//
+//go:noescape
+func square64AVX512(args *momentArgs)
+
+// grad64AVX512 adds to sum the elements of y and to dot those of y * (x - mean).
+//
+//go:noescape
+func grad64AVX512(args *momentArgs)
+
+// sum64AVX2 adds to sum the elements of x.
+//
+//go:noescape
+func sum64AVX2(args *momentArgs)
+
+// square64AVX2 adds to sum the squares of x - mean.
+//
+//go:noescape
+func square64AVX2(args *momentArgs)
+
+// grad64AVX2 adds to sum the elements of y and to dot those of y * (x - mean).
+//
+//go:noescape
+func grad64AVX2(args *momentArgs)
+
+// routedAVX512_1 adds the products of z with the kept weights of 1 rows.
+//
+//go:noescape
+func routedAVX512_1(args *routedArgs)
+
+// spreadAVX512_1 adds 1 rows, each times its coefficient.
+//
+//go:noescape
+func spreadAVX512_1(args *routedArgs)
+
+// spreadRoutedAVX512_1 adds the kept weights of 1 rows, each times its coefficient.
+//
+//go:noescape
+func spreadRoutedAVX512_1(args *routedArgs)
+
+// routedAVX512_2 adds the products of z with the kept weights of 2 rows.
+//
+//go:noescape
+func routedAVX512_2(args *routedArgs)
+
+// spreadAVX512_2 adds 2 rows, each times its coefficient.
+//
+//go:noescape
+func spreadAVX512_2(args *routedArgs)
+
+// spreadRoutedAVX512_2 adds the kept weights of 2 rows, each times its coefficient.
+//
+//go:noescape
+func spreadRoutedAVX512_2(args *routedArgs)
+
+// routedAVX512_3 adds the products of z with the kept weights of 3 rows.
+//
+//go:noescape
+func routedAVX512_3(args *routedArgs)
+
+// spreadAVX512_3 adds 3 rows, each times its coefficient.
+//
+//go:noescape
+func spreadAVX512_3(args *routedArgs)
+
+// spreadRoutedAVX512_3 adds the kept weights of 3 rows, each times its coefficient.
+//
+//go:noescape
+func spreadRoutedAVX512_3(args *routedArgs)
+
+// routedAVX512_4 adds the products of z with the kept weights of 4 rows.
+//
+//go:noescape
+func routedAVX512_4(args *routedArgs)
+
+// spreadAVX512_4 adds 4 rows, each times its coefficient.
+//
+//go:noescape
+func spreadAVX512_4(args *routedArgs)
+
+// spreadRoutedAVX512_4 adds the kept weights of 4 rows, each times its coefficient.
+//
+//go:noescape
+func spreadRoutedAVX512_4(args *routedArgs)
+
+// routedAVX2_1 adds the products of z with the kept weights of 1 rows.
+//
+//go:noescape
+func routedAVX2_1(args *routedArgs)
+
+// spreadAVX2_1 adds 1 rows, each times its coefficient.
+//
+//go:noescape
+func spreadAVX2_1(args *routedArgs)
+
+// spreadRoutedAVX2_1 adds the kept weights of 1 rows, each times its coefficient.
+//
+//go:noescape
+func spreadRoutedAVX2_1(args *routedArgs)
+
+// routedAVX2_2 adds the products of z with the kept weights of 2 rows.
+//
+//go:noescape
+func routedAVX2_2(args *routedArgs)
+
+// spreadAVX2_2 adds 2 rows, each times its coefficient.
+//
+//go:noescape
+func spreadAVX2_2(args *routedArgs)
+
+// spreadRoutedAVX2_2 adds the kept weights of 2 rows, each times its coefficient.
+//
+//go:noescape
+func spreadRoutedAVX2_2(args *routedArgs)
+
+// routedAVX2_3 adds the products of z with the kept weights of 3 rows.
+//
+//go:noescape
+func routedAVX2_3(args *routedArgs)
+
+// spreadAVX2_3 adds 3 rows, each times its coefficient.
+//
+//go:noescape
+func spreadAVX2_3(args *routedArgs)
+
+// spreadRoutedAVX2_3 adds the kept weights of 3 rows, each times its coefficient.
+//
+//go:noescape
+func spreadRoutedAVX2_3(args *routedArgs)
+
+// routedAVX2_4 adds the products of z with the kept weights of 4 rows.
+//
+//go:noescape
+func routedAVX2_4(args *routedArgs)
+
+// spreadAVX2_4 adds 4 rows, each times its coefficient.
+//
+//go:noescape
+func spreadAVX2_4(args *routedArgs)
+
+// spreadRoutedAVX2_4 adds the kept weights of 4 rows, each times its coefficient.
+//
+//go:noescape
+func spreadRoutedAVX2_4(args *routedArgs)
+
+// depthAVX512_s1 convolves each channel with its own 3x3 kernel, row stride 1.
+//
+//go:noescape
+func depthAVX512_s1(args *depthArgs)
+
+// depthAVX512_s2 convolves each channel with its own 3x3 kernel, row stride 2.
+//
+//go:noescape
+func depthAVX512_s2(args *depthArgs)
+
+// depthAVX2_s1 convolves each channel with its own 3x3 kernel, row stride 1.
+//
+//go:noescape
+func depthAVX2_s1(args *depthArgs)
+
+// depthAVX2_s2 convolves each channel with its own 3x3 kernel, row stride 2.
+//
+//go:noescape
+func depthAVX2_s2(args *depthArgs)
+
 // gateAVX512 passes a gradient where a ReLU was open.
 //
 //go:noescape

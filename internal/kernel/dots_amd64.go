@@ -45,3 +45,27 @@ func dots(l level, rows int, off []int32, d dotsArgs) {
 		}
 	}
 }
+
+// dots32 computes c[i*ldc+j] += a[i*lda:][:n]·b[j*ldb:][:n] for rows i and columns j. Every product has the same bits
+// whatever rows and cols are.
+func dots32(rows, n int, a []float32, lda int, b []float32, ldb, cols int, c []float32, ldc int) bool {
+	l := currentLevel()
+	if l == generic {
+		return false
+	}
+	if rows == 0 || n == 0 || cols == 0 {
+		return true
+	}
+	const most = 256
+	var off [most]int32
+	for i := range off {
+		off[i] = int32(4 * i * ldb)
+	}
+	_ = a[(rows-1)*lda+n-1]
+	_ = b[(cols-1)*ldb+n-1]
+	_ = c[(rows-1)*ldc+cols-1]
+	for j := 0; j < cols; j += most {
+		dots(l, rows, off[:min(most, cols-j)], dotsArgs{a: ptr(a, 0), lda: 4 * lda, b: ptr(b, j*ldb), n: n, c: ptr(c, j), ldc: 4 * ldc})
+	}
+	return true
+}

@@ -34,13 +34,22 @@ func gate(l level, a *gateArgs) {
 // one32 and zero32 stand for the coefficients of rows that have none.
 var one32, zero32 = float32(1), float32(0)
 
-// gateFlat passes grad where y > 0. dst may be grad.
-func gateFlat(l level, dst, grad, y []float32) {
-	if len(grad) == 0 {
-		return
+// gate32 computes dst = mul*grad where y > 0, or adds that to dst.
+func gate32(dst, grad, y []float32, mul float32, accumulate bool) bool {
+	l := currentLevel()
+	if l == generic {
+		return false
 	}
-	gate(l, &gateArgs{
+	if len(grad) == 0 {
+		return true
+	}
+	a := gateArgs{
 		dst: ptr(dst[:len(grad)], 0), grad: ptr(grad, 0), x: ptr(y[:len(grad)], 0), rows: 1, cols: len(grad),
-		mul: unsafe.Pointer(&one32), scale: unsafe.Pointer(&one32), shift: unsafe.Pointer(&zero32),
-	})
+		mul: unsafe.Pointer(&mul), scale: unsafe.Pointer(&one32), shift: unsafe.Pointer(&zero32),
+	}
+	if accumulate {
+		a.accumulate = 1
+	}
+	gate(l, &a)
+	return true
 }

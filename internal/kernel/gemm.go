@@ -2,15 +2,8 @@ package kernel
 
 // Gemm computes C = alpha·op(A)·op(B) + beta·C with op(A) [m, k], op(B) [k, n] and C [m, n], row-major with leading
 // dimensions lda, ldb and ldc. With transA, A is stored [k, m]; with transB, B is stored [n, k]. With beta zero C is
-// not read.
+// not read. C must not overlap A, B or scratch.
 func Gemm[T Float](transA, transB bool, m, n, k int, alpha T, a []T, lda int, b []T, ldb int, beta T, c []T, ldc int, scratch []T) {
-	gemmGeneric(transA, transB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc)
-}
-
-// GemmScratch returns how many elements of scratch Gemm needs.
-func GemmScratch(m, n, k int) int { return 0 }
-
-func gemmGeneric[T Float](transA, transB bool, m, n, k int, alpha T, a []T, lda int, b []T, ldb int, beta T, c []T, ldc int) {
 	for i := range m {
 		row := c[i*ldc:][:n]
 		if beta == 0 {
@@ -18,6 +11,22 @@ func gemmGeneric[T Float](transA, transB bool, m, n, k int, alpha T, a []T, lda 
 		} else if beta != 1 {
 			Scale(row, row, beta)
 		}
+	}
+	if m == 0 || n == 0 || k == 0 {
+		return
+	}
+	if is32[T]() && gemm32(transA, transB, m, n, k, float32(alpha), as32(a), lda, as32(b), ldb, as32(c), ldc, as32(scratch)) {
+		return
+	}
+	gemmGeneric(transA, transB, m, n, k, alpha, a, lda, b, ldb, c, ldc)
+}
+
+// GemmScratch returns how many elements of scratch Gemm needs.
+func GemmScratch(m, n, k int) int { return gemmScratch(m, n, k) }
+
+func gemmGeneric[T Float](transA, transB bool, m, n, k int, alpha T, a []T, lda int, b []T, ldb int, c []T, ldc int) {
+	for i := range m {
+		row := c[i*ldc:][:n]
 		for p := range k {
 			v := alpha
 			if transA {

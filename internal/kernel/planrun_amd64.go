@@ -67,11 +67,7 @@ func (p *plan) column(io *planIO, t *tileArgs, block []float32, group, first, la
 	}
 	t.mask = 0
 	if cols < vecs*p.lanes {
-		if p.level == avx512 {
-			t.mask = 1<<cols - 1
-		} else {
-			t.mask = laneWindow(cols)
-		}
+		t.mask = tileMask(p.level, cols)
 	}
 	row := group * p.m
 	for _, rows := range p.tiles[:first] {

@@ -26,3 +26,11 @@ const (
 	tileResume = 1 << iota // start from C instead of zero
 	tileReLU
 )
+
+// tileMask returns the mask for the first cols columns of a tile.
+func tileMask(l level, cols int) uintptr {
+	if l == avx512 {
+		return 1<<cols - 1
+	}
+	return laneWindow(cols)
+}

@@ -47,13 +47,7 @@ func dot(u unit, s isa, rows, cols int) {
 			}
 		}
 	}
-	a := []reg.Register{u.load64(args, dotsA)}
-	lda := u.load64(args, dotsLda)
-	for i := 1; i < rows; i++ {
-		r := u.GP64()
-		u.LEAQ(Mem{Base: a[i-1], Index: lda, Scale: 1}, r)
-		a = append(a, r)
-	}
+	a := u.rowPointers(args, dotsA, dotsLda, rows)
 	base, off := u.load64(args, dotsB), u.load64(args, dotsOff)
 	var b []reg.Register
 	for j := range cols {
@@ -62,11 +56,7 @@ func dot(u unit, s isa, rows, cols int) {
 		u.ADDQ(base, r)
 		b = append(b, r)
 	}
-	i, n := u.GP64(), u.load64(args, dotsN)
-	u.XORQ(i, i)
-	u.SUBQ(Imm(16), n)
-	u.JL(LabelRef("tail"))
-	step := func(load func(from reg.Register, part int, v reg.VecVirtual)) {
+	u.sixteens(s, args, dotsN, dotsTable, func(load func(from reg.Register, part int, v reg.VecVirtual)) {
 		for p := range parts {
 			x := s.vecs(u, rows)
 			for k := range x {
@@ -80,33 +70,7 @@ func dot(u unit, s isa, rows, cols int) {
 				}
 			}
 		}
-	}
-	u.Label("whole")
-	step(func(from reg.Register, part int, v reg.VecVirtual) {
-		u.VMOVUPS(Mem{Base: from, Index: i, Scale: 4, Disp: part * s.bytes}, v)
 	})
-	u.ADDQ(Imm(16), i)
-	u.SUBQ(Imm(16), n)
-	u.JGE(LabelRef("whole"))
-	u.Label("tail")
-	u.ADDQ(Imm(16), n)
-	u.JZ(LabelRef("reduce"))
-	table := u.load64(args, dotsTable)
-	if s.bytes == 64 {
-		m := u.newTailMask(s, n, table)
-		step(func(from reg.Register, _ int, v reg.VecVirtual) {
-			u.loadTail(s, Mem{Base: from, Index: i, Scale: 4}, m, v)
-		})
-	} else {
-		// A window that starts n words before the table's middle masks both vectors.
-		u.NEGQ(n)
-		u.LEAQ(Mem{Base: table, Index: n, Scale: 4, Disp: 64}, table)
-		step(func(from reg.Register, part int, v reg.VecVirtual) {
-			u.VMOVUPS(Mem{Base: table, Disp: part * s.bytes}, v)
-			u.VMASKMOVPS(Mem{Base: from, Index: i, Scale: 4, Disp: part * s.bytes}, v, v)
-		})
-	}
-	u.Label("reduce")
 	c, ldc := u.load64(args, dotsC), u.load64(args, dotsLdc)
 	for k := range acc {
 		sums := make([]reg.VecVirtual, cols)

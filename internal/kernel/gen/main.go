@@ -63,6 +63,23 @@ func generate() (map[string][]byte, error) {
 			}
 		}},
 		{"dots_amd64.s", func(u unit) { dots(u, avx512); dots(u, avx2) }},
+		{"stream_amd64.s", func(u unit) { streams(u, avx512); streams(u, avx2) }},
+		{"moment_amd64.s", func(u unit) { moments(u, avx512); moments(u, avx2) }},
+		{"routed_amd64.s", func(u unit) {
+			for _, s := range []isa{avx512, avx2} {
+				for rows := 1; rows <= 4; rows++ {
+					routed(u, s, rows)
+					spread(u, s, rows, false)
+					spread(u, s, rows, true)
+				}
+			}
+		}},
+		{"depthwise_amd64.s", func(u unit) {
+			for _, s := range []isa{avx512, avx2} {
+				depthwise(u, s, 1)
+				depthwise(u, s, 2)
+			}
+		}},
 		{"gate_amd64.s", func(u unit) { gate(u, avx512); gate(u, avx2) }},
 		{"peak_amd64.s", func(u unit) { peak(u, avx512); peak(u, avx2) }},
 	} {

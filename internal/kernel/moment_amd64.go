@@ -1,0 +1,40 @@
+//go:build amd64 && !noasm
+
+package kernel
+
+import "unsafe"
+
+// momentArgs are the arguments of the sums in float64.
+type momentArgs struct {
+	x, y           unsafe.Pointer
+	n              int // a multiple of sixteen, at least that
+	mean, sum, dot float64
+}
+
+// moment32 adds to a's sums over x (and y) in float64 and returns how many elements it covered; see momentArgs.
+func moment32(kind momentKind, x, y []float32, a *momentArgs) int {
+	l := currentLevel()
+	n := len(x) &^ 15
+	if l == generic || n == 0 {
+		return 0
+	}
+	a.x, a.n = ptr(x, 0), n
+	if y != nil {
+		a.y = ptr(y[:n], 0)
+	}
+	switch {
+	case kind == momentSum && l == avx512:
+		sum64AVX512(a)
+	case kind == momentSum:
+		sum64AVX2(a)
+	case kind == momentSquare && l == avx512:
+		square64AVX512(a)
+	case kind == momentSquare:
+		square64AVX2(a)
+	case l == avx512:
+		grad64AVX512(a)
+	default:
+		grad64AVX2(a)
+	}
+	return n
+}

@@ -1,0 +1,142 @@
+//go:build amd64 && !noasm
+
+package kernel
+
+import "unsafe"
+
+// routedArgs are the arguments of the kernels on up to four rows of a matrix.
+type routedArgs struct {
+	w         unsafe.Pointer
+	ldw       int // bytes
+	z         unsafe.Pointer
+	absC      unsafe.Pointer
+	n         int
+	c         unsafe.Pointer
+	table     unsafe.Pointer
+	threshold float32
+	_         uint32
+	coef      unsafe.Pointer
+}
+
+// routed32 adds the products of z with the kept weights of rows of w [rows, len(z)] to dst; see RoutedLinear.
+func routed32(dst, z, w, absC []float32, threshold float32) bool {
+	l := currentLevel()
+	if l == generic {
+		return false
+	}
+	in := len(z)
+	if in == 0 || len(dst) == 0 {
+		return true
+	}
+	_, _ = w[len(dst)*in-1], absC[in-1]
+	a := routedArgs{ldw: 4 * in, z: ptr(z, 0), absC: ptr(absC, 0), n: in, table: unsafe.Pointer(&laneTable), threshold: threshold}
+	for j := 0; j < len(dst); j += 4 {
+		a.w, a.c = ptr(w, j*in), ptr(dst, j)
+		routed(l, min(4, len(dst)-j), &a)
+	}
+	return true
+}
+
+// spread32 adds coef[j] times row j of w, whose rows are ldw apart, to dst, one row after the other. With absC only the
+// weights that RoutedLinear keeps take part.
+func spread32(dst, coef, w []float32, ldw int, absC []float32, threshold float32) bool {
+	l := currentLevel()
+	if l == generic {
+		return false
+	}
+	if len(dst) == 0 || len(coef) == 0 {
+		return true
+	}
+	_ = w[(len(coef)-1)*ldw+len(dst)-1]
+	a := routedArgs{ldw: 4 * ldw, n: len(dst), c: ptr(dst, 0), table: unsafe.Pointer(&laneTable), threshold: threshold}
+	if absC != nil {
+		a.absC = ptr(absC[:len(dst)], 0)
+	}
+	for j := 0; j < len(coef); j += 4 {
+		a.w, a.coef = ptr(w, j*ldw), ptr(coef, j)
+		if absC != nil {
+			spreadRouted(l, min(4, len(coef)-j), &a)
+		} else {
+			spread(l, min(4, len(coef)-j), &a)
+		}
+	}
+	return true
+}
+
+func routed(l level, rows int, a *routedArgs) {
+	if l == avx512 {
+		switch rows {
+		case 1:
+			routedAVX512_1(a)
+		case 2:
+			routedAVX512_2(a)
+		case 3:
+			routedAVX512_3(a)
+		case 4:
+			routedAVX512_4(a)
+		}
+		return
+	}
+	switch rows {
+	case 1:
+		routedAVX2_1(a)
+	case 2:
+		routedAVX2_2(a)
+	case 3:
+		routedAVX2_3(a)
+	case 4:
+		routedAVX2_4(a)
+	}
+}
+
+func spread(l level, rows int, a *routedArgs) {
+	if l == avx512 {
+		switch rows {
+		case 1:
+			spreadAVX512_1(a)
+		case 2:
+			spreadAVX512_2(a)
+		case 3:
+			spreadAVX512_3(a)
+		case 4:
+			spreadAVX512_4(a)
+		}
+		return
+	}
+	switch rows {
+	case 1:
+		spreadAVX2_1(a)
+	case 2:
+		spreadAVX2_2(a)
+	case 3:
+		spreadAVX2_3(a)
+	case 4:
+		spreadAVX2_4(a)
+	}
+}
+
+func spreadRouted(l level, rows int, a *routedArgs) {
+	if l == avx512 {
+		switch rows {
+		case 1:
+			spreadRoutedAVX512_1(a)
+		case 2:
+			spreadRoutedAVX512_2(a)
+		case 3:
+			spreadRoutedAVX512_3(a)
+		case 4:
+			spreadRoutedAVX512_4(a)
+		}
+		return
+	}
+	switch rows {
+	case 1:
+		spreadRoutedAVX2_1(a)
+	case 2:
+		spreadRoutedAVX2_2(a)
+	case 3:
+		spreadRoutedAVX2_3(a)
+	case 4:
+		spreadRoutedAVX2_4(a)
+	}
+}

@@ -1,0 +1,25 @@
+package kernel
+
+// streamOp is an elementwise operation that has vector code.
+type streamOp int
+
+const (
+	opAdd          streamOp = iota // dst = a + b
+	opMul                          // dst = a * b
+	opScale                        // dst = s * a
+	opAxpy                         // dst += s * a
+	opAffine                       // dst = max(floor, s*a + t)
+	opAtLeast                      // dst = max(floor, a)
+	opAtMost                       // dst = min(a, b)
+	opAtMost1                      // dst = min(a, s)
+	opWhereAtMost                  // dst = a where c <= b, zero elsewhere
+	opWhereAtMost1                 // dst = a where c <= s, zero elsewhere
+	opNormBack                     // dst = s*a + (t*(b-m) + floor)
+)
+
+// stream is one elementwise operation on as many elements as dst has.
+type stream struct {
+	op             streamOp
+	dst, a, b, c   []float32
+	s, t, floor, m float32
+}

@@ -1,0 +1,98 @@
+//go:build amd64 && !noasm
+
+package kernel
+
+import "unsafe"
+
+// streamArgs are the arguments of the elementwise kernels, of which each uses some.
+type streamArgs struct {
+	dst, a, b, c unsafe.Pointer
+	n            int
+	table        unsafe.Pointer
+	s, _         float32
+	t, _         float32
+	floor, _     float32
+	m, _         float32
+}
+
+// run does the operation, or reports that no vector code does.
+func (st *stream) run() bool {
+	l := currentLevel()
+	if l == generic {
+		return false
+	}
+	n := len(st.dst)
+	if n == 0 {
+		return true
+	}
+	args := streamArgs{dst: ptr(st.dst, 0), n: n, table: unsafe.Pointer(&laneTable), s: st.s, t: st.t, floor: st.floor, m: st.m}
+	if st.a != nil {
+		args.a = ptr(st.a[:n], 0)
+	}
+	if st.b != nil {
+		args.b = ptr(st.b[:n], 0)
+	}
+	if st.c != nil {
+		args.c = ptr(st.c[:n], 0)
+	}
+	if l == avx512 {
+		streamAVX512(st.op, &args)
+	} else {
+		streamAVX2(st.op, &args)
+	}
+	return true
+}
+
+func streamAVX512(op streamOp, a *streamArgs) {
+	switch op {
+	case opAdd:
+		addAVX512(a)
+	case opMul:
+		mulAVX512(a)
+	case opScale:
+		scaleAVX512(a)
+	case opAxpy:
+		axpyAVX512(a)
+	case opAffine:
+		affineAVX512(a)
+	case opAtLeast:
+		atLeastAVX512(a)
+	case opAtMost:
+		atMostAVX512(a)
+	case opAtMost1:
+		atMost1AVX512(a)
+	case opWhereAtMost:
+		whereAtMostAVX512(a)
+	case opWhereAtMost1:
+		whereAtMost1AVX512(a)
+	case opNormBack:
+		normBackAVX512(a)
+	}
+}
+
+func streamAVX2(op streamOp, a *streamArgs) {
+	switch op {
+	case opAdd:
+		addAVX2(a)
+	case opMul:
+		mulAVX2(a)
+	case opScale:
+		scaleAVX2(a)
+	case opAxpy:
+		axpyAVX2(a)
+	case opAffine:
+		affineAVX2(a)
+	case opAtLeast:
+		atLeastAVX2(a)
+	case opAtMost:
+		atMostAVX2(a)
+	case opAtMost1:
+		atMost1AVX2(a)
+	case opWhereAtMost:
+		whereAtMostAVX2(a)
+	case opWhereAtMost1:
+		whereAtMost1AVX2(a)
+	case opNormBack:
+		normBackAVX2(a)
+	}
+}
