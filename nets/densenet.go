@@ -3,6 +3,7 @@ package nets
 import (
 	"fmt"
 	"math"
+	"strconv"
 
 	G "gorgonia.org/gorgonia"
 
@@ -13,7 +14,7 @@ import (
 const bnEps = 1e-5
 
 // DenseNetBCConfig describes a DenseNet with bottlenecks and compression for 32×32 images (Huang et al., CVPR 2017,
-// section 4). Zero values of Reduction mean 0.5.
+// section 4). A Reduction of zero means 0.5.
 type DenseNetBCConfig struct {
 	Depth     int     // number of layers with weights: 6n + 4 for n layers in each of the three blocks
 	Growth    int     // feature maps that each layer adds, k
@@ -22,52 +23,75 @@ type DenseNetBCConfig struct {
 }
 
 // DenseNetBC returns the network with all parameters zero, named as in the checkpoints of the DICE and LINe authors:
-// conv1, block{1,2,3}.layer.i.{bn1,conv1,bn2,conv2}, trans{1,2}.{bn1,conv1}, bn1, fc.
+// conv1, block{1,2,3}.layer.i.{bn1,conv1,bn2,conv2}, trans{1,2}.{bn1,conv1}, bn1, fc. It takes [batch, 3, 32, 32].
+// It errors for a configuration that describes no such network, or one of more than 2^30 parameter values.
 func DenseNetBC(cfg DenseNetBCConfig) (*Network, error) {
+	n, err := describeDenseNetBC(cfg)
+	if err == nil {
+		n, err = n.allocate()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("densenet-bc: %w", err)
+	}
+	return n, nil
+}
+
+// describeDenseNetBC returns the network without its parameters.
+func describeDenseNetBC(cfg DenseNetBCConfig) (*Network, error) {
 	if cfg.Reduction == 0 {
 		cfg.Reduction = 0.5
 	}
 	switch {
 	case cfg.Depth < 10 || (cfg.Depth-4)%6 != 0:
-		return nil, fmt.Errorf("densenet-bc: depth %d is not 6n+4 with n ≥ 1", cfg.Depth)
+		return nil, fmt.Errorf("depth %d is not 6n+4 with n ≥ 1", cfg.Depth)
 	case cfg.Growth < 1:
-		return nil, fmt.Errorf("densenet-bc: growth %d", cfg.Growth)
+		return nil, fmt.Errorf("growth %d, expected at least 1", cfg.Growth)
 	case cfg.Classes < 1:
-		return nil, fmt.Errorf("densenet-bc: %d classes", cfg.Classes)
+		return nil, fmt.Errorf("%d classes, expected at least 1", cfg.Classes)
 	case !(cfg.Reduction > 0 && cfg.Reduction <= 1):
-		return nil, fmt.Errorf("densenet-bc: reduction %v is not in (0, 1]", cfg.Reduction)
+		return nil, fmt.Errorf("reduction %v is not in (0, 1]", cfg.Reduction)
 	}
 	d := &denseNet{cfg: cfg, layers: (cfg.Depth - 4) / 6}
-	n := &Network{
-		name:    fmt.Sprintf("densenet-bc-%d-%d", cfg.Depth, cfg.Growth),
-		classes: cfg.Classes, input: []int{3, 32, 32}, head: "fc", preprocessing: CIFAR(), build: d.build,
+	name := fmt.Sprintf("densenet-bc-%d-%d", cfg.Depth, cfg.Growth)
+	if cfg.Reduction != 0.5 {
+		name += "-r" + strconv.FormatFloat(cfg.Reduction, 'f', -1, 64)
 	}
+	n := &Network{
+		name: name, classes: cfg.Classes, input: []int{3, 32, 32}, head: "fc", preprocessing: CIFAR(), build: d.build,
+	}
+	l := &n.layout
 	channels := 2 * cfg.Growth
-	n.declareConv("conv1", channels, 3, 3)
+	l.conv("conv1", channels, 3, 3)
 	for block := range d.widths {
 		name := fmt.Sprintf("block%d", block+1)
 		for i := range d.layers {
+			if l.err != nil {
+				return nil, l.err
+			}
 			in := channels + i*cfg.Growth
 			layer := fmt.Sprintf("%s.layer.%d", name, i)
-			n.declareBatchNorm(layer+".bn1", in)
-			n.declareConv(layer+".conv1", 4*cfg.Growth, in, 1)
-			n.declareBatchNorm(layer+".bn2", 4*cfg.Growth)
-			n.declareConv(layer+".conv2", cfg.Growth, 4*cfg.Growth, 3)
+			l.batchNorm(layer+".bn1", in)
+			l.conv(layer+".conv1", 4*cfg.Growth, in, 1)
+			l.batchNorm(layer+".bn2", 4*cfg.Growth)
+			l.conv(layer+".conv2", cfg.Growth, 4*cfg.Growth, 3)
 		}
 		channels += d.layers * cfg.Growth
 		d.widths[block] = channels
 		if block < len(d.widths)-1 {
 			name := fmt.Sprintf("trans%d", block+1)
 			kept := int(math.Floor(float64(channels) * cfg.Reduction))
-			n.declareBatchNorm(name+".bn1", channels)
-			n.declareConv(name+".conv1", kept, channels, 1)
+			l.batchNorm(name+".bn1", channels)
+			l.conv(name+".conv1", kept, channels, 1)
 			channels = kept
 		}
 	}
-	n.declareBatchNorm("bn1", channels)
-	n.declareLinear("fc", cfg.Classes, channels)
+	l.batchNorm("bn1", channels)
+	l.linear("fc", cfg.Classes, channels)
 	n.features = channels
-	return n, n.declareFailure
+	if l.err != nil {
+		return nil, l.err
+	}
+	return n, nil
 }
 
 type denseNet struct {

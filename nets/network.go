@@ -1,8 +1,6 @@
 package nets
 
 import (
-	"errors"
-	"fmt"
 	"slices"
 
 	G "gorgonia.org/gorgonia"
@@ -14,22 +12,22 @@ import (
 const (
 	Features   = "features"   // penultimate activations after pooling: [batch, features]
 	Logits     = "logits"     // [batch, classes]
-	Prediction = "prediction" // argmax of the logits: [batch] of int
+	Prediction = "prediction" // argmax of the logits, the first of equals: [batch] of int
 )
 
 // Network is an image classifier: an architecture with its parameters. Its last layer is linear on the features.
 // It is a [graph.Model].
 type Network struct {
-	name           string
-	classes        int
-	features       int
-	input          []int
-	head           string
-	preprocessing  Preprocessing
-	params         []*graph.Param
-	index          map[string]*graph.Param
-	build          func(b *graph.Builder, x *G.Node) *G.Node // from images to features
-	declareFailure error
+	name          string
+	classes       int
+	features      int
+	input         []int
+	head          string
+	preprocessing Preprocessing
+	layout        layout
+	params        []*graph.Param
+	index         map[string]*graph.Param
+	build         func(b *graph.Builder, x *G.Node) *G.Node // from images to features
 }
 
 // Name returns the architecture's name, for example "densenet-bc-100-12".
@@ -58,7 +56,7 @@ func (n *Network) Head() (weight, bias *graph.Param) {
 // Outputs names the features and the logits.
 func (n *Network) Outputs() []string { return []string{Features, Logits} }
 
-// Build adds the network to a graph: features, logits and prediction.
+// Build adds the network to a graph, for images x [batch, channels, height, width]: features, logits and prediction.
 func (n *Network) Build(b *graph.Builder, x *G.Node) error {
 	z := b.Tap(Features, n.build(b, x))
 	l := b.Tap(Logits, b.Linear(z, n.head))
@@ -66,33 +64,15 @@ func (n *Network) Build(b *graph.Builder, x *G.Node) error {
 	return b.Err()
 }
 
-// declare adds a parameter.
-func (n *Network) declare(buffer bool, name string, shape ...int) {
-	if n.index == nil {
-		n.index = map[string]*graph.Param{}
+// allocate makes the parameters, all zero, of a network that has been described.
+func (n *Network) allocate() (*Network, error) {
+	params, err := n.layout.allocate()
+	if err != nil {
+		return nil, err
 	}
-	if n.index[name] != nil {
-		n.declareFailure = errors.Join(n.declareFailure, fmt.Errorf("parameter %q declared twice", name))
-		return
+	n.params, n.index = params, make(map[string]*graph.Param, len(params))
+	for _, p := range params {
+		n.index[p.Name] = p
 	}
-	p := graph.NewParam(name, shape...)
-	p.Buffer = buffer
-	n.params = append(n.params, p)
-	n.index[name] = p
-}
-
-func (n *Network) declareConv(name string, out, in, kernel int) {
-	n.declare(false, name+".weight", out, in, kernel, kernel)
-}
-
-func (n *Network) declareBatchNorm(name string, channels int) {
-	n.declare(false, name+".weight", channels)
-	n.declare(false, name+".bias", channels)
-	n.declare(true, name+".running_mean", channels)
-	n.declare(true, name+".running_var", channels)
-}
-
-func (n *Network) declareLinear(name string, out, in int) {
-	n.declare(false, name+".weight", out, in)
-	n.declare(false, name+".bias", out)
+	return n, nil
 }
