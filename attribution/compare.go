@@ -1,0 +1,293 @@
+package attribution
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+)
+
+// Metric is a measure of how an estimate compares with the truth.
+type Metric int
+
+const (
+	// MSE is the mean squared error.
+	MSE Metric = iota
+	// MAE is the mean absolute error.
+	MAE
+	// SpearmanRho is the rank correlation of [Spearman].
+	SpearmanRho
+	// KendallTau is the rank correlation of [KendallTauB].
+	KendallTau
+	// Precision is [PrecisionAtK] with Study.K.
+	Precision
+	// Sign is [SignAgreement].
+	Sign
+	// Efficiency is the absolute efficiency residual |v(N) - v(∅) - Σ φ|.
+	Efficiency
+	// IntervalCoverage is [Coverage] at Study.Level.
+	IntervalCoverage
+
+	metricCount
+)
+
+var metricNames = [metricCount]string{"mse", "mae", "spearman", "kendall_tau_b", "precision_at_k", "sign_agreement", "efficiency_residual", "coverage"}
+
+// Scores holds one number for each metric, indexed by [Metric].
+type Scores [metricCount]float64
+
+// Metrics lists all metrics.
+func Metrics() []Metric {
+	all := make([]Metric, metricCount)
+	for i := range all {
+		all[i] = Metric(i)
+	}
+	return all
+}
+
+// String is the metric's name in tables: mse, mae, spearman, kendall_tau_b, precision_at_k, sign_agreement,
+// efficiency_residual or coverage.
+func (m Metric) String() string {
+	if m < 0 || m >= metricCount {
+		return fmt.Sprintf("Metric(%d)", int(m))
+	}
+	return metricNames[m]
+}
+
+// ParseMetric reads a metric's name.
+func ParseMetric(name string) (Metric, error) {
+	for m, n := range metricNames {
+		if n == name {
+			return Metric(m), nil
+		}
+	}
+	return 0, fmt.Errorf("attribution: unknown metric %q, want one of %q", name, metricNames)
+}
+
+// Truth is what estimates are compared with.
+type Truth struct {
+	// Values are the true Shapley values [players].
+	Values []float64
+	// StdErr are their standard errors where the truth is itself an estimate; nil for an exact truth.
+	StdErr []float64
+	// Method says where the truth comes from.
+	Method string
+}
+
+// FindTruth returns the Shapley values of a game: by closed form where the game is linear, by enumeration with up to
+// 20 players, and otherwise by antithetic permutations under the options, with their standard errors.
+func FindTruth(ctx context.Context, g Game, opt Options) (Truth, error) {
+	if err := checkGame(g); err != nil {
+		return Truth{}, err
+	}
+	exact := opt
+	exact.Budget = 0
+	e, err := ClosedForm{}.Estimate(ctx, g, exact)
+	if errors.Is(err, ErrNotLinear) && g.Players() <= MaxEnumerated {
+		e, err = Exact{}.Estimate(ctx, g, exact)
+	} else if errors.Is(err, ErrNotLinear) {
+		e, err = Permutation{Antithetic: true}.Estimate(ctx, g, opt)
+	}
+	if err != nil {
+		return Truth{}, err
+	}
+	t := Truth{Values: e.Values, Method: e.Method}
+	if e.DF != nil {
+		t.StdErr = e.StdErr
+	}
+	return t, nil
+}
+
+// Subject is a game with known Shapley values.
+type Subject struct {
+	// Name identifies the game in tables, for example "airplane/17".
+	Name  string
+	Game  Game
+	Truth Truth
+}
+
+// Study is a comparison: every estimator on every game with every budget and seed.
+type Study struct {
+	Subjects   []Subject
+	Estimators []Estimator
+	// Budgets are in forward-equivalents. A budget that is too small for an estimator skips it; see Run.Skipped.
+	Budgets []float64
+	// Seeds are the seeds of the runs. Estimators without randomness run once.
+	Seeds []uint64
+	// K is how many players the detector keeps, for precision@k; 0 is a tenth of them, as LINe's p_a = 90 does.
+	K int
+	// Level of the confidence intervals, of the estimates and of the bootstrap bands; 0 is 0.95.
+	Level float64
+	// Resamples is the number of bootstrap resamples behind the bands; 0 is 1000.
+	Resamples int
+	// Seed is that of the bootstrap.
+	Seed uint64
+	// Workers and BackwardCost are handed to the estimators.
+	Workers      int
+	BackwardCost float64
+	// KeepValues keeps the estimated values and standard errors of every run.
+	KeepValues bool
+	// Progress is told how many of the runs are done. Nil is silent.
+	Progress func(done, total int)
+}
+
+// Run is one estimator on one game with one budget and seed.
+type Run struct {
+	Subject, Estimator               string
+	Budget                           float64
+	Seed                             uint64
+	Samples                          int
+	Evaluations                      int64
+	Forwards, Backwards, Equivalents float64
+	Seconds                          float64
+	Stopped                          Stop
+	// Scores holds the metrics, NaN where one is not defined.
+	Scores Scores
+	// Skipped says why the estimator did not run, "" where it did.
+	Skipped string
+	// Values and StdErr are kept with Study.KeepValues.
+	Values, StdErr []float64
+
+	subject int
+}
+
+// Comparison is the outcome of a study.
+type Comparison struct {
+	// K and Level are those that were used; K is that of the first game.
+	K     int
+	Level float64
+	// BackwardCost is what a backward counted as in forward-equivalents.
+	BackwardCost float64
+	// Runs are all runs, by estimator, budget, game and seed.
+	Runs []Run
+	// Cells summarise the runs of each estimator and budget.
+	Cells []Cell
+}
+
+// Compare runs the study. Estimators that cannot run on a game, for want of budget, gradients or linearity, are listed
+// as skipped; any other error ends the study. When ctx ends, the comparison holds the runs that were finished and the
+// error wraps that of ctx.
+func Compare(ctx context.Context, s Study) (*Comparison, error) {
+	if err := s.check(); err != nil {
+		return nil, err
+	}
+	c := &Comparison{K: s.keep(s.Subjects[0].Game.Players()), Level: s.level(), BackwardCost: (&Options{BackwardCost: s.BackwardCost}).backwardCost()}
+	total := len(s.Subjects) * len(s.Estimators) * len(s.Budgets) * len(s.Seeds)
+	done := 0
+	for _, e := range s.Estimators {
+		for _, budget := range s.Budgets {
+			for g := range s.Subjects {
+				seeds := s.Seeds
+				if _, ok := e.(deterministic); ok {
+					seeds = seeds[:1]
+				}
+				for _, seed := range seeds {
+					run, err := s.run(ctx, e, g, budget, seed)
+					if err != nil {
+						c.summarise(s)
+						return c, fmt.Errorf("attribution: comparing %s on %s: %w", e.Name(), s.Subjects[g].Name, err)
+					}
+					c.Runs = append(c.Runs, run)
+				}
+				if done += len(s.Seeds); s.Progress != nil {
+					s.Progress(done, total)
+				}
+			}
+		}
+	}
+	c.summarise(s)
+	return c, nil
+}
+
+// run is one run of the study.
+func (s *Study) run(ctx context.Context, e Estimator, subject int, budget float64, seed uint64) (Run, error) {
+	sub := s.Subjects[subject]
+	run := Run{Subject: sub.Name, Estimator: e.Name(), Budget: budget, Seed: seed, subject: subject}
+	for m := range run.Scores {
+		run.Scores[m] = math.NaN()
+	}
+	est, err := e.Estimate(ctx, sub.Game, Options{Budget: budget, Seed: seed, Workers: s.Workers, BackwardCost: s.BackwardCost})
+	if errors.Is(err, ErrBudget) || errors.Is(err, ErrNotDifferentiable) || errors.Is(err, ErrNotLinear) {
+		run.Skipped = err.Error()
+		return run, nil
+	}
+	if err != nil {
+		return run, err
+	}
+	run.Samples, run.Evaluations, run.Seconds, run.Stopped = est.Samples, est.Evaluations, est.Seconds, est.Stopped
+	run.Forwards, run.Backwards, run.Equivalents = est.Forwards, est.Backwards, est.Equivalents
+	run.Scores = Score(sub.Truth, &est, s.keep(len(est.Values)), s.level())
+	if s.KeepValues {
+		run.Values, run.StdErr = est.Values, est.StdErr
+	}
+	return run, nil
+}
+
+// Score compares an estimate with the truth by all metrics, k players being kept and intervals taken at the level.
+func Score(truth Truth, e *Estimate, k int, level float64) Scores {
+	var s Scores
+	s[MSE] = MeanSquaredError(truth.Values, e.Values)
+	s[MAE] = MeanAbsoluteError(truth.Values, e.Values)
+	s[SpearmanRho] = Spearman(truth.Values, e.Values)
+	s[KendallTau] = KendallTauB(truth.Values, e.Values)
+	s[Precision] = PrecisionAtK(truth.Values, e.Values, k)
+	s[Sign] = SignAgreement(truth.Values, e.Values)
+	s[Efficiency] = math.Abs(e.Residual)
+	s[IntervalCoverage] = Coverage(truth.Values, truth.StdErr, e, level)
+	return s
+}
+
+// check reports a study that cannot be run.
+func (s *Study) check() error {
+	if len(s.Subjects) == 0 || len(s.Estimators) == 0 || len(s.Budgets) == 0 || len(s.Seeds) == 0 {
+		return fmt.Errorf("attribution: a comparison of %d games, %d estimators, %d budgets and %d seeds",
+			len(s.Subjects), len(s.Estimators), len(s.Budgets), len(s.Seeds))
+	}
+	for _, b := range s.Budgets {
+		if !(b > 0) {
+			return fmt.Errorf("attribution: a budget of %v forward-equivalents", b)
+		}
+	}
+	if !(s.level() > 0 && s.level() < 1) {
+		return fmt.Errorf("attribution: a confidence level of %v", s.Level)
+	}
+	if s.Resamples < 0 {
+		return fmt.Errorf("attribution: %d bootstrap resamples", s.Resamples)
+	}
+	names := map[string]bool{}
+	for _, e := range s.Estimators {
+		if names[e.Name()] {
+			return fmt.Errorf("attribution: two estimators are named %q", e.Name())
+		}
+		names[e.Name()] = true
+	}
+	for _, sub := range s.Subjects {
+		if err := checkGame(sub.Game); err != nil {
+			return fmt.Errorf("game %q: %w", sub.Name, err)
+		}
+		n := sub.Game.Players()
+		if len(sub.Truth.Values) != n || sub.Truth.StdErr != nil && len(sub.Truth.StdErr) != n {
+			return fmt.Errorf("attribution: game %q has %d players, its truth %d values and %d standard errors",
+				sub.Name, n, len(sub.Truth.Values), len(sub.Truth.StdErr))
+		}
+		if k := s.keep(n); k < 1 || k > n {
+			return fmt.Errorf("attribution: precision at %d of the %d players of game %q", k, n, sub.Name)
+		}
+	}
+	return nil
+}
+
+// keep is k for a game of n players.
+func (s *Study) keep(n int) int {
+	if s.K != 0 {
+		return s.K
+	}
+	return max(1, KeptByPercentile(n, 90))
+}
+
+func (s *Study) level() float64 {
+	if s.Level == 0 {
+		return 0.95
+	}
+	return s.Level
+}

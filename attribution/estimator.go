@@ -1,0 +1,167 @@
+package attribution
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"runtime"
+	"time"
+)
+
+// Estimator estimates the Shapley values of a game.
+type Estimator interface {
+	// Name is short and distinguishes the estimator and its settings, for tables and legends.
+	Name() string
+	// Estimate runs until the options' stopping rule is met. When ctx ends first, the estimate holds what was
+	// computed so far, with its standard errors, exactly as if that many samples had been asked for, and the error
+	// wraps that of ctx; its Values are nil when nothing could be said yet. Every other error comes without an
+	// estimate.
+	Estimate(ctx context.Context, g Game, opt Options) (Estimate, error)
+}
+
+// Options are common to all estimators. Estimators that sample need at least one of Samples, Budget and TargetStdErr;
+// the deterministic ones ignore Samples (but for [IntegratedGradients]) and TargetStdErr.
+type Options struct {
+	// Samples is the exact number of samples to take, in the estimator's unit: permutations, antithetic pairs,
+	// coalitions, coalition pairs. With Budget set as well it is an error if they do not fit.
+	Samples int
+	// Budget is the most forward-equivalents to spend; an estimator takes as many whole samples as fit. 0 is no
+	// limit.
+	Budget float64
+	// TargetStdErr stops sampling when the largest of the players' standard errors is at most this. It is looked at
+	// after geometrically growing numbers of samples, which do not depend on the number of workers.
+	TargetStdErr float64
+	// Seed selects the random numbers.
+	Seed uint64
+	// Workers is the number of goroutines, 0 for GOMAXPROCS. Results do not depend on it.
+	Workers int
+	// BackwardCost is what a backward pass costs in forward passes, 0 for the customary 2.
+	BackwardCost float64
+	// Progress is told the number of samples taken and the number that will be taken, 0 where that is not known. It
+	// is called on the goroutine that called Estimate. Nil is silent.
+	Progress func(done, total int)
+}
+
+// Stop says why an estimator stopped.
+type Stop string
+
+const (
+	// StopSamples: the number of samples asked for was taken.
+	StopSamples Stop = "samples"
+	// StopBudget: another sample would not have fitted the budget.
+	StopBudget Stop = "budget"
+	// StopTarget: the target standard error was reached.
+	StopTarget Stop = "target"
+	// StopDecided: [TopK] knows the k largest.
+	StopDecided Stop = "decided"
+	// StopExact: nothing is left to compute.
+	StopExact Stop = "exact"
+	// StopInterrupted: the context ended.
+	StopInterrupted Stop = "interrupted"
+)
+
+// Estimate is what an estimator found and spent.
+type Estimate struct {
+	// Method is the estimator's name.
+	Method string
+	// Names are the players' names, or nil.
+	Names []string
+	// Values are the estimated Shapley values [players].
+	Values []float64
+	// StdErr are the standard errors of Values [players]: NaN where one sample cannot tell, 0 for exact results, an
+	// estimate of the quadrature error for integrated gradients.
+	StdErr []float64
+	// DF are the degrees of freedom of StdErr [players], +Inf for the normal distribution. It is nil where StdErr is
+	// not the standard error of a sample.
+	DF []float64
+	// Samples is the number of samples behind the estimate.
+	Samples int
+	// Evaluations is the number of coalition values (or gradient points) that were computed, those lost to an
+	// interruption included.
+	Evaluations int64
+	// Forwards and Backwards are the passes spent, Equivalents their sum with backwards at Options.BackwardCost.
+	Forwards, Backwards, Equivalents float64
+	// Empty and Full are v(∅) and v(N). NaN where the estimator does not need them.
+	Empty, Full float64
+	// Residual is the efficiency residual v(N) - v(∅) - Σ Values.
+	Residual float64
+	// Seconds is the wall time.
+	Seconds float64
+	// Stopped says why the estimator stopped.
+	Stopped Stop
+}
+
+// Interval returns the confidence interval of player i at a level such as 0.95, by Student's t. Where DF is nil it is
+// the value ± StdErr.
+func (e *Estimate) Interval(i int, level float64) (lo, hi float64) {
+	half := e.StdErr[i]
+	if e.DF != nil {
+		half *= quantileT((1+level)/2, e.DF[i])
+	}
+	return e.Values[i] - half, e.Values[i] + half
+}
+
+// MaxStdErr is the largest standard error of any player, NaN when one is not known.
+func (e *Estimate) MaxStdErr() float64 { return maxOrNaN(e.StdErr) }
+
+// maxOrNaN is the largest entry, NaN when there is none or one is NaN.
+func maxOrNaN(x []float64) float64 {
+	if len(x) == 0 {
+		return math.NaN()
+	}
+	m := x[0]
+	for _, v := range x[1:] {
+		m = max(m, v)
+	}
+	return m
+}
+
+// check reports options that make no sense.
+func (o *Options) check() error {
+	switch {
+	case o.Samples < 0:
+		return fmt.Errorf("attribution: %d samples", o.Samples)
+	case o.Budget < 0 || math.IsNaN(o.Budget):
+		return fmt.Errorf("attribution: a budget of %v forward-equivalents", o.Budget)
+	case o.TargetStdErr < 0 || math.IsNaN(o.TargetStdErr):
+		return fmt.Errorf("attribution: a target standard error of %v", o.TargetStdErr)
+	case o.BackwardCost < 0 || math.IsNaN(o.BackwardCost):
+		return fmt.Errorf("attribution: a backward cost of %v forwards", o.BackwardCost)
+	case o.Workers < 0:
+		return fmt.Errorf("attribution: %d workers", o.Workers)
+	}
+	return nil
+}
+
+func (o *Options) workers() int {
+	if o.Workers == 0 {
+		return runtime.GOMAXPROCS(0)
+	}
+	return o.Workers
+}
+
+func (o *Options) backwardCost() float64 {
+	if o.BackwardCost == 0 {
+		return 2
+	}
+	return o.BackwardCost
+}
+
+// finish fills in what all estimates have in common.
+func (r *run) finish(e Estimate) Estimate {
+	e.Method, e.Names = r.method, playerNames(r.game)
+	e.Evaluations = r.evaluations.Load()
+	e.Forwards, e.Backwards = r.spent()
+	e.Equivalents = e.Forwards + e.Backwards*r.opt.backwardCost()
+	e.Empty, e.Full = r.empty, r.full
+	e.Residual = math.NaN()
+	if e.Values != nil {
+		total := 0.0
+		for _, v := range e.Values {
+			total += v
+		}
+		e.Residual = e.Full - e.Empty - total
+	}
+	e.Seconds = time.Since(r.start).Seconds()
+	return e
+}

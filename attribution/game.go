@@ -1,0 +1,137 @@
+package attribution
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// Game is a cooperative game: a value for every coalition of its players.
+// A game is a pure function of the coalition and safe for use by several goroutines at once.
+type Game interface {
+	// Players is the number of players, at least 1 and always the same.
+	Players() int
+	// Values writes v(S) for every coalition of the batch. A batch may have any number of rows: the game cuts it
+	// into the batches that suit it, and looks at ctx between them. The value of a row must not depend on the other
+	// rows. Values does not keep s or dst.
+	//
+	// Shapes: s [coalitions, players], dst [coalitions].
+	Values(ctx context.Context, s Coalitions, dst []float64) error
+}
+
+// Incremental is a game whose value can be updated cheaply as players join one after another.
+type Incremental interface {
+	Game
+	// NewWalker returns a walker for one goroutine, or nil when this instance has no incremental form.
+	NewWalker() Walker
+}
+
+// Walker evaluates an incremental game along orders of its players, without allocating.
+// It is for one goroutine at a time.
+type Walker interface {
+	// Marginals lets all players join in the given order and writes to dst[p] what player p changed when it joined.
+	//
+	// Shapes: order [players], a permutation; dst [players].
+	Marginals(order []int, dst []float64)
+	// Toggles writes dst[j] = v(S ∪ {p}) - v(S \ {p}) for p = players[j], whether or not S holds p.
+	//
+	// Shapes: players [m], each in range; dst [m].
+	Toggles(s Coalition, players []int, dst []float64)
+}
+
+// Differentiable is a game that extends to partly present players: a point α in [0,1]^n stands for player i at
+// removed + α_i (present - removed), so that 0 is the empty coalition and 1 the grand coalition.
+type Differentiable interface {
+	Game
+	// Gradients writes the value at every point and its gradient with respect to α.
+	//
+	// Shapes: alpha [points, players], values [points], grads [points, players], all row-major.
+	Gradients(ctx context.Context, alpha, values, grads []float64) error
+}
+
+// Linear is a game that may have the form v(S) = v(∅) + Σ_{i∈S} a_i, whose Shapley values are the a_i.
+type Linear interface {
+	Game
+	// Shapley writes the players' values and reports whether the game is linear. Where it is not, dst is untouched.
+	//
+	// Shapes: dst [players].
+	Shapley(dst []float64) bool
+}
+
+// Sampled is a game whose value is the mean of the values of its members: the samples of a class, or the rows that
+// replace removed neurons. Estimators whose estimate is linear in the game draw a member for each unit of their work
+// instead of evaluating all members, which leaves the estimate unbiased and the standard error honest.
+type Sampled interface {
+	Game
+	// Members is the number of members, at least 1. With one member nothing is drawn.
+	Members() int
+	// Member returns member m, a game over the same players.
+	Member(m int) Game
+	// MemberValues writes the value of row r in the game of member members[r].
+	//
+	// Shapes: members [coalitions], s [coalitions, players], dst [coalitions].
+	MemberValues(ctx context.Context, members []int, s Coalitions, dst []float64) error
+}
+
+// Costed is a game whose value does not cost one forward pass: a fraction where only the layers behind the players
+// are run, several where a value is a mean over samples.
+type Costed interface {
+	Game
+	// ForwardsPerValue is the cost of one coalition value in forward passes, positive.
+	ForwardsPerValue() float64
+}
+
+// Named is a game whose players have names.
+type Named interface {
+	Game
+	// PlayerNames returns one name for each player, or nil.
+	PlayerNames() []string
+}
+
+var (
+	// ErrNoPlayers is returned for a game without players.
+	ErrNoPlayers = errors.New("attribution: the game has no players")
+	// ErrNotDifferentiable is returned by gradient estimators for a game without gradients.
+	ErrNotDifferentiable = errors.New("attribution: the game has no gradients")
+	// ErrNotLinear is returned by [ClosedForm] for a game that is not linear.
+	ErrNotLinear = errors.New("attribution: the game is not linear")
+	// ErrBudget is returned when the budget is too small for the estimator to say anything.
+	ErrBudget = errors.New("attribution: budget too small")
+	// ErrNotFinite is returned when a game gives a coalition the value NaN or ±Inf.
+	ErrNotFinite = errors.New("attribution: the game's value is not finite")
+)
+
+// forwardsPerValue is the cost of one value of the game in forward passes.
+func forwardsPerValue(g Game) float64 {
+	if c, ok := g.(Costed); ok {
+		return c.ForwardsPerValue()
+	}
+	return 1
+}
+
+// drawn returns the game as one whose members are drawn, or nil when there is nothing to draw.
+func drawn(g Game) Sampled {
+	if s, ok := g.(Sampled); ok && s.Members() > 1 {
+		return s
+	}
+	return nil
+}
+
+// newWalker returns a walker of the game, or nil when the game has no incremental form.
+func newWalker(g Game) Walker {
+	if inc, ok := g.(Incremental); ok {
+		return inc.NewWalker()
+	}
+	return nil
+}
+
+// checkGame reports a game that no estimator can work on.
+func checkGame(g Game) error {
+	if g == nil {
+		return fmt.Errorf("%w: nil game", ErrNoPlayers)
+	}
+	if n := g.Players(); n < 1 {
+		return fmt.Errorf("%w: Players() = %d", ErrNoPlayers, n)
+	}
+	return nil
+}

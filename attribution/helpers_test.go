@@ -1,0 +1,119 @@
+package attribution
+
+import (
+	"context"
+	"math/rand/v2"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+var background = context.Background()
+
+// randomTable is a game whose coalition values are independent normal numbers.
+func randomTable(n int, seed uint64) *Table {
+	r := rand.New(rand.NewPCG(seed, 1))
+	v := make([]float64, 1<<n)
+	for i := range v {
+		v[i] = r.NormFloat64()
+	}
+	t, err := NewTable(v)
+	if err != nil {
+		panic(err)
+	}
+	return t
+}
+
+// network is a random final layer and one sample.
+type network struct {
+	head *Head
+	w, b []float64
+	z    []float64
+}
+
+func randomNetwork(classes, neurons int, seed uint64) network {
+	r := rand.New(rand.NewPCG(seed, 2))
+	n := network{w: make([]float64, classes*neurons), b: make([]float64, classes), z: make([]float64, neurons)}
+	for i := range n.w {
+		n.w[i] = r.NormFloat64() * 0.5
+	}
+	for i := range n.b {
+		n.b[i] = r.NormFloat64() * 0.3
+	}
+	for i := range n.z {
+		n.z[i] = max(0, r.NormFloat64()+0.5)
+	}
+	h, err := NewHead(n.w, n.b)
+	if err != nil {
+		panic(err)
+	}
+	n.head = h
+	return n
+}
+
+// game is the network's penultimate game.
+func (n network) game(t testing.TB, opt PenultimateOptions) Game {
+	t.Helper()
+	g, err := NewPenultimate(n.head, n.z, 0, opt)
+	require.NoError(t, err)
+	return g
+}
+
+// exactly is the enumerated Shapley value.
+func exactly(t testing.TB, g Game) []float64 {
+	t.Helper()
+	e, err := Exact{}.Estimate(background, g, Options{})
+	require.NoError(t, err)
+	return e.Values
+}
+
+// plain hides a game's capabilities, so that estimators take their general path.
+type plain struct{ game Game }
+
+func (p plain) Players() int { return p.game.Players() }
+
+func (p plain) Values(ctx context.Context, s Coalitions, dst []float64) error {
+	return p.game.Values(ctx, s, dst)
+}
+
+// counting counts the coalitions that a game is asked for.
+type counting struct {
+	Game
+	rows atomic.Int64
+}
+
+func (c *counting) Values(ctx context.Context, s Coalitions, dst []float64) error {
+	c.rows.Add(int64(s.Len()))
+	return c.Game.Values(ctx, s, dst)
+}
+
+// unbiased lists the estimators that are unbiased for the Shapley value, for games of at least 3 players.
+func unbiased() []Estimator {
+	return []Estimator{
+		Permutation{}, Permutation{Antithetic: true}, Permutation{Rotations: 3}, Permutation{Rotations: 2, Antithetic: true},
+		Stratified{}, Stratified{Strata: 2, Optimal: true},
+		Owen{}, Owen{Halved: true}, Owen{Levels: 5},
+		KernelSHAP{Unbiased: true}, KernelSHAP{Unbiased: true, Paired: true},
+		SVARM{}, SVARM{Stratified: true},
+	}
+}
+
+// consistent lists the estimators whose bias vanishes as the samples grow.
+func consistent() []Estimator {
+	return []Estimator{KernelSHAP{}, KernelSHAP{Paired: true}, LeverageSHAP{}}
+}
+
+func sampling() []Estimator { return append(unbiased(), consistent()...) }
+
+func testRNG(seed uint64) *rand.PCG { return rand.NewPCG(seed, 99) }
+
+func fmtBits(c Coalition) string {
+	key := make([]byte, 0, 8*len(c))
+	for _, w := range c {
+		for shift := 0; shift < 64; shift += 8 {
+			key = append(key, byte(w>>shift))
+		}
+	}
+	return string(key)
+}

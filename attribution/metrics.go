@@ -1,0 +1,186 @@
+package attribution
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+)
+
+// MeanSquaredError is the mean of (x_i - y_i)². It is NaN for empty vectors and panics when the lengths differ.
+func MeanSquaredError(x, y []float64) float64 {
+	mustMatch(x, y)
+	total := 0.0
+	for i := range x {
+		total += (x[i] - y[i]) * (x[i] - y[i])
+	}
+	return total / float64(len(x))
+}
+
+// MeanAbsoluteError is the mean of |x_i - y_i|. It is NaN for empty vectors and panics when the lengths differ.
+func MeanAbsoluteError(x, y []float64) float64 {
+	mustMatch(x, y)
+	total := 0.0
+	for i := range x {
+		total += math.Abs(x[i] - y[i])
+	}
+	return total / float64(len(x))
+}
+
+// Largest returns the indices of the k largest values, largest first, ties to the lower index and NaN last. It panics
+// when k is out of range.
+func Largest(x []float64, k int) []int {
+	if k < 0 || k > len(x) {
+		panic(fmt.Sprintf("attribution: the %d largest of %d values", k, len(x)))
+	}
+	order := make([]int, len(x))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(x[b], x[a]) })
+	return order[:k]
+}
+
+// PrecisionAtK is the share of the k players with the largest estimates that are among the k with the largest true
+// values. It panics when the lengths differ or k is not in 1..n.
+func PrecisionAtK(truth, estimate []float64, k int) float64 {
+	mustMatch(truth, estimate)
+	if k < 1 {
+		panic(fmt.Sprintf("attribution: precision at %d", k))
+	}
+	in := make([]bool, len(truth))
+	for _, i := range Largest(truth, k) {
+		in[i] = true
+	}
+	hits := 0
+	for _, i := range Largest(estimate, k) {
+		if in[i] {
+			hits++
+		}
+	}
+	return float64(hits) / float64(k)
+}
+
+// OverlapCurve returns PrecisionAtK for every k from 1 to n, in one pass. It panics when the lengths differ.
+//
+// Shapes: result [n], entry k-1 for k.
+func OverlapCurve(truth, estimate []float64) []float64 {
+	mustMatch(truth, estimate)
+	n := len(truth)
+	a, b := Largest(truth, n), Largest(estimate, n)
+	seen := make([]int, n)
+	curve := make([]float64, n)
+	both := 0
+	for k := range n {
+		for _, i := range []int{a[k], b[k]} {
+			if seen[i]++; seen[i] == 2 {
+				both++
+			}
+		}
+		curve[k] = float64(both) / float64(k+1)
+	}
+	return curve
+}
+
+// SignAgreement is the share of the players with a true value other than zero whose estimate has the same sign. It is
+// NaN when all true values are zero and panics when the lengths differ.
+func SignAgreement(truth, estimate []float64) float64 {
+	mustMatch(truth, estimate)
+	same, total := 0, 0
+	for i, t := range truth {
+		if t == 0 {
+			continue
+		}
+		total++
+		if t > 0 && estimate[i] > 0 || t < 0 && estimate[i] < 0 {
+			same++
+		}
+	}
+	return float64(same) / float64(total)
+}
+
+// Jaccard is the size of the intersection of two masks over that of their union, 1 when both are empty. It panics when
+// the lengths differ.
+func Jaccard(a, b []bool) float64 {
+	if len(a) != len(b) {
+		panic(fmt.Sprintf("attribution: masks of %d and %d", len(a), len(b)))
+	}
+	both, either := 0, 0
+	for i := range a {
+		if a[i] && b[i] {
+			both++
+		}
+		if a[i] || b[i] {
+			either++
+		}
+	}
+	if either == 0 {
+		return 1
+	}
+	return float64(both) / float64(either)
+}
+
+// Percentile is the p-th percentile of the values by linear interpolation, as numpy's default. p is in [0, 100]. It is
+// NaN when there are no values or one is NaN.
+func Percentile(x []float64, p float64) float64 {
+	if len(x) == 0 || hasNaN(x) {
+		return math.NaN()
+	}
+	if !(p >= 0 && p <= 100) {
+		panic(fmt.Sprintf("attribution: percentile %v", p))
+	}
+	sorted := slices.Sorted(slices.Values(x))
+	at := float64(len(x)-1) * (p / 100)
+	i := int(at)
+	if i == len(x)-1 {
+		return sorted[i]
+	}
+	// Like numpy, interpolate from the nearer end, so that the ends are met exactly.
+	t, step := at-float64(i), sorted[i+1]-sorted[i]
+	if t < 0.5 {
+		return sorted[i] + t*step
+	}
+	return sorted[i+1] - (1-t)*step
+}
+
+// AbovePercentile is the mask of the values strictly above the p-th percentile: the neurons that a detector keeps when
+// it drops p percent.
+func AbovePercentile(x []float64, p float64) []bool {
+	threshold := Percentile(x, p)
+	mask := make([]bool, len(x))
+	for i, v := range x {
+		mask[i] = v > threshold
+	}
+	return mask
+}
+
+// Coverage is the share of the players whose confidence interval at the level holds the true value. truthStdErr, nil
+// for zeros, is the standard error of an estimated truth and widens the intervals. Players without a standard error, as
+// after a single sample, do not count; it is NaN where none has one, or the standard errors are not those of a sample.
+func Coverage(truth, truthStdErr []float64, e *Estimate, level float64) float64 {
+	mustMatch(truth, e.Values)
+	if e.DF == nil {
+		return math.NaN()
+	}
+	held, total := 0, 0
+	df, q := math.NaN(), math.NaN() // the last quantile: mostly all players share one
+	for i, t := range truth {
+		if e.DF[i] != df {
+			df, q = e.DF[i], quantileT((1+level)/2, e.DF[i])
+		}
+		se := e.StdErr[i]
+		if math.IsNaN(se) {
+			continue
+		}
+		total++
+		if truthStdErr != nil {
+			se = math.Hypot(se, truthStdErr[i])
+		}
+		// Exact estimates differ from the truth by rounding.
+		slack := 1e-12 * max(math.Abs(t), 1)
+		if math.Abs(e.Values[i]-t) <= q*se+slack {
+			held++
+		}
+	}
+	return float64(held) / float64(total)
+}

@@ -1,0 +1,153 @@
+package attribution
+
+import (
+	"math"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// Mistakes found in other programs, one test each.
+
+// The variance of a mean is s²/N, not s²/sqrt(N).
+func TestVarianceOfAMeanIsDividedByN(t *testing.T) {
+	m := newMoments(1)
+	for _, v := range []float64{2, 4, 4, 4, 5, 5, 7, 9} {
+		m.add([]float64{v})
+	}
+	// Mean 5, squared deviations 32, sample variance 32/7, variance of the mean 32/7/8.
+	assert.InDelta(t, math.Sqrt(32.0/7/8), m.standardError(0), 1e-15)
+
+	g := randomTable(5, 1)
+	few, err := Permutation{}.Estimate(background, g, Options{Samples: 1000})
+	require.NoError(t, err)
+	many, err := Permutation{}.Estimate(background, g, Options{Samples: 100000})
+	require.NoError(t, err)
+	for i := range few.StdErr {
+		assert.InDelta(t, 0.1, many.StdErr[i]/few.StdErr[i], 0.01, "a hundred times the samples, a tenth of the standard error")
+	}
+}
+
+// Kendall's tau compares values; over argsort indices it is another number.
+func TestKendallTauIsOverValues(t *testing.T) {
+	x, y := []float64{10, 30, 20, 40}, []float64{1, 2, 3, 4}
+	assert.InDelta(t, 2.0/3, KendallTauB(x, y), 1e-15) // one of six pairs is discordant: (5-1)/6
+	a, b := []float64{3, 1, 2}, []float64{30, 10, 20}
+	assert.Equal(t, 1.0, KendallTauB(a, b), "the same order")
+	u, v := []float64{0.1, 0.9, 0.5, 0.7}, []float64{0.8, 0.2, 0.9, 0.4}
+	assert.NotEqual(t, naiveKendall(argsort(u), argsort(v)), KendallTauB(u, v), "this pair tells the two apart")
+	assert.InDelta(t, naiveKendall(u, v), KendallTauB(u, v), 1e-15)
+}
+
+func argsort(x []float64) []float64 {
+	out := make([]float64, len(x))
+	largest := Largest(x, len(x))
+	for i, p := range largest {
+		out[len(x)-1-i] = float64(p)
+	}
+	return out
+}
+
+// "@k" means the k largest, signed, not the k smallest and not the k largest in magnitude.
+func TestPrecisionAtKTakesTheLargest(t *testing.T) {
+	truth := []float64{-9, 1, 2, 3, -8}
+	assert.Equal(t, []int{3, 2}, Largest(truth, 2))
+	assert.Equal(t, 1.0, PrecisionAtK(truth, []float64{0, 0, 5, 6, -20}, 2), "the largest agree")
+	assert.Equal(t, 0.0, PrecisionAtK(truth, []float64{-9, 9, 0, 0, 9}, 2), "the smallest agree, the largest do not")
+}
+
+// Sampling is seeded: the same seed gives the same bits, another seed another estimate.
+func TestSamplingIsSeeded(t *testing.T) {
+	g := randomTable(6, 2)
+	for _, e := range append(sampling(), TopK{K: 2}) {
+		opt := Options{Budget: 700, Seed: 5}
+		if _, ok := e.(LeverageSHAP); ok {
+			opt = Options{Samples: 20, Seed: 5}
+		}
+		a, err := e.Estimate(background, g, opt)
+		require.NoError(t, err, e.Name())
+		b, err := e.Estimate(background, g, opt)
+		require.NoError(t, err)
+		assert.Equal(t, a.Values, b.Values, e.Name())
+		assert.Equal(t, a.StdErr, b.StdErr, e.Name())
+		opt.Seed = 6
+		c, err := e.Estimate(background, g, opt)
+		require.NoError(t, err)
+		assert.NotEqual(t, a.Values, c.Values, e.Name())
+	}
+}
+
+// The number of samples is the number asked for, and what is reported as spent is what the game was asked.
+func TestSampleCountIsTheOneAskedFor(t *testing.T) {
+	const n = 7
+	perSample := map[string]int{
+		"permutation": n - 1, "antithetic": 2 * (n - 1), "permutation-rotated-3": 3 * (n - 1), "antithetic-rotated-2": 4 * (n - 1),
+		"stratified": 2 * n * n, "stratified-optimal-2": 2 * n * 2, "owen": 2 * (n + 1), "owen-halved": 4 * (n + 1), "owen-5": 5 * (n + 1),
+		"kernelshap": 1, "kernelshap-paired": 2, "kernelshap-unbiased": 1, "kernelshap-paired-unbiased": 2, "leverageshap": 2,
+		"svarm": 2, "svarm-stratified": 1,
+	}
+	for _, e := range sampling() {
+		for _, samples := range []int{17, 33, 50} {
+			g := &counting{Game: plain{randomTable(n, 3)}}
+			est, err := e.Estimate(background, g, Options{Samples: samples})
+			require.NoError(t, err, e.Name())
+			assert.Equal(t, samples, est.Samples, e.Name())
+			assert.Equal(t, StopSamples, est.Stopped)
+			assert.Equal(t, g.rows.Load(), est.Evaluations, e.Name())
+			assert.Equal(t, float64(est.Evaluations), est.Forwards)
+			warm := 0
+			switch e {
+			case SVARM{}:
+				warm = 2 * n
+			case SVARM{Stratified: true}:
+				warm = 2 * n
+				for s := 2; s <= n-2; s++ {
+					warm += (n-1)/s + 1 + (n-1)/(n-s) + 1
+				}
+			}
+			assert.EqualValues(t, 2+warm+samples*perSample[e.Name()], est.Evaluations, "%s: v(∅), v(N), warm-up, samples", e.Name())
+		}
+	}
+}
+
+// A budget is never exceeded, and at most a sample of it is left.
+func TestBudgetIsKept(t *testing.T) {
+	for _, e := range append(sampling(), TopK{K: 3}, Owen{Trapezoid: true, Levels: 3}) {
+		for _, budget := range []float64{150, 311, 1000} {
+			g := &counting{Game: randomTable(7, 3)}
+			est, err := e.Estimate(background, g, Options{Budget: budget})
+			if err != nil {
+				require.ErrorIs(t, err, ErrBudget, e.Name())
+				continue
+			}
+			assert.LessOrEqual(t, float64(g.rows.Load()), budget, e.Name())
+			assert.EqualValues(t, g.rows.Load(), est.Equivalents, e.Name())
+			if est.Stopped == StopBudget {
+				assert.Greater(t, est.Equivalents, budget-2*7*8, e.Name())
+			}
+		}
+	}
+}
+
+// KernelSHAP does not select features: with many small contributions none is set to zero, and they are right.
+func TestKernelSHAPDoesNotSparsify(t *testing.T) {
+	const n = 40
+	want := make([]float64, n)
+	for i := range want {
+		want[i] = 1e-3 * float64(1+i%7)
+	}
+	want[0] = 10
+	g := GameFunc(n, func(c Coalition) float64 {
+		v := 0.0
+		for _, i := range c.AppendMembers(nil) {
+			v += want[i]
+		}
+		return v
+	})
+	for _, e := range []Estimator{KernelSHAP{}, KernelSHAP{Paired: true}, LeverageSHAP{}} {
+		est, err := e.Estimate(background, g, Options{Samples: 400})
+		require.NoError(t, err)
+		assert.InDeltaSlice(t, want, est.Values, 1e-9, "%s: a linear game is recovered to rounding", e.Name())
+	}
+}

@@ -1,0 +1,128 @@
+package attribution
+
+import (
+	"math/bits"
+	"math/rand/v2"
+)
+
+// Domains keep the streams of different purposes apart under one seed.
+const (
+	domainUnit uint64 = iota + 1
+	domainStrata
+	domainLeverage
+	domainBootstrap
+	domainWarmUp
+)
+
+// mix64 is the finaliser of SplitMix64 (Steele, Lea and Flood 2014): a bijection that spreads every input bit.
+func mix64(x uint64) uint64 {
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	return x ^ x>>31
+}
+
+// seedStream points the generator at the stream of one item, so that items can be computed in any order.
+func seedStream(p *rand.PCG, seed, domain, index uint64) {
+	const golden = 0x9e3779b97f4a7c15
+	a := mix64(seed + golden*domain)
+	p.Seed(mix64(a+golden*(2*index+1)), mix64(a^mix64(golden*(2*index+2))))
+}
+
+// below returns a uniform number in [0, n) (Lemire 2019, without bias). n must be positive.
+func below(p *rand.PCG, n int) int {
+	bound := uint64(n)
+	hi, lo := bits.Mul64(p.Uint64(), bound)
+	if lo < bound {
+		for reject := -bound % bound; lo < reject; {
+			hi, lo = bits.Mul64(p.Uint64(), bound)
+		}
+	}
+	return int(hi)
+}
+
+// unit returns a uniform number in [0, 1).
+func unit(p *rand.PCG) float64 { return float64(p.Uint64()>>11) / (1 << 53) }
+
+// permute writes a uniformly random permutation of 0..len(order)-1 (Fisher and Yates, inside out).
+func permute(p *rand.PCG, order []int) {
+	for i := range order {
+		j := below(p, i+1)
+		order[i] = order[j]
+		order[j] = i
+	}
+}
+
+// subset makes c a uniformly random coalition of the given size, by Floyd's algorithm (Bentley 1987) on the smaller of
+// the coalition and its complement.
+func subset(p *rand.PCG, c Coalition, players, size int) {
+	flip := 2*size > players
+	if flip {
+		size = players - size
+	}
+	c.Clear()
+	for j := players - size; j < players; j++ {
+		if t := below(p, j+1); c.Has(t) {
+			c.Add(j)
+		} else {
+			c.Add(t)
+		}
+	}
+	if flip {
+		c.Complement(c.clone(), players)
+	}
+}
+
+func (c Coalition) clone() Coalition { return append(Coalition(nil), c...) }
+
+// bernoulli makes c a coalition that holds every player independently with probability q.
+func bernoulli(p *rand.PCG, c Coalition, players int, q float64) {
+	c.Clear()
+	for i := range players {
+		if unit(p) < q {
+			c.Add(i)
+		}
+	}
+}
+
+// sizeTable draws coalition sizes with given weights.
+type sizeTable struct {
+	first      int
+	cumulative []float64
+}
+
+// newSizeTable draws size first+i with a probability proportional to weights[i].
+func newSizeTable(first int, weights []float64) sizeTable {
+	t := sizeTable{first: first, cumulative: make([]float64, len(weights))}
+	total := 0.0
+	for i, w := range weights {
+		total += w
+		t.cumulative[i] = total
+	}
+	for i := range t.cumulative {
+		t.cumulative[i] /= total
+	}
+	return t
+}
+
+func (t sizeTable) draw(p *rand.PCG) int {
+	u := unit(p)
+	lo, hi := 0, len(t.cumulative)-1
+	for lo < hi {
+		mid := (lo + hi) / 2
+		if u < t.cumulative[mid] {
+			hi = mid
+		} else {
+			lo = mid + 1
+		}
+	}
+	return t.first + lo
+}
+
+// probability of a size.
+func (t sizeTable) probability(size int) float64 {
+	i := size - t.first
+	if i == 0 {
+		return t.cumulative[0]
+	}
+	return t.cumulative[i] - t.cumulative[i-1]
+}

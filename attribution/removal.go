@@ -1,0 +1,133 @@
+package attribution
+
+import "fmt"
+
+// Removal says what a neuron's activation becomes when the neuron is not in the coalition.
+// The zero value removes to zero.
+type Removal struct {
+	kind removalKind
+	rows [][]float64
+}
+
+type removalKind int
+
+const (
+	removeToZero removalKind = iota
+	removeToBaseline
+	removeToClassMean
+	removeByResampling
+)
+
+// RemoveToZero sets removed neurons to zero, as the masks of pruning detectors do.
+func RemoveToZero() Removal { return Removal{} }
+
+// RemoveTo sets removed neurons to a baseline, for example the mean over the data.
+//
+// Shapes: baseline [neurons].
+func RemoveTo(baseline []float64) Removal {
+	return Removal{kind: removeToBaseline, rows: [][]float64{baseline}}
+}
+
+// RemoveToClassMean sets removed neurons to the mean of the class that the game is about.
+//
+// Shapes: means [classes][neurons].
+func RemoveToClassMean(means [][]float64) Removal {
+	return Removal{kind: removeToClassMean, rows: means}
+}
+
+// RemoveByResampling replaces all removed neurons together by those of a background row; the game's value is the mean
+// over the rows (the marginal, or interventional, expectation of Lundberg & Lee 2017). The game is [Sampled].
+//
+// Shapes: background [rows][neurons], at least one row.
+func RemoveByResampling(background [][]float64) Removal {
+	return Removal{kind: removeByResampling, rows: background}
+}
+
+// String names the removal: zero, baseline, class-mean or resample.
+func (r Removal) String() string {
+	return [...]string{"zero", "baseline", "class-mean", "resample"}[r.kind]
+}
+
+// check reports rows that do not fit a head.
+func (r Removal) check(h *Head) error {
+	want := len(r.rows)
+	switch r.kind {
+	case removeToClassMean:
+		want = h.classes
+	case removeByResampling:
+		want = max(1, want)
+	}
+	if len(r.rows) != want {
+		return fmt.Errorf("attribution: removal %v has %d rows, want %d", r, len(r.rows), want)
+	}
+	for i, row := range r.rows {
+		if len(row) != h.neurons {
+			return fmt.Errorf("attribution: removal %v: row %d has %d neurons, the head has %d", r, i, len(row), h.neurons)
+		}
+		if j := firstNotFinite(row); j >= 0 {
+			return fmt.Errorf("attribution: removal %v: row %d, neuron %d is %v", r, i, j, row[j])
+		}
+	}
+	return nil
+}
+
+// forClass returns the rows that stand for removed neurons in a game about the given class.
+func (r Removal) forClass(class, neurons int) [][]float64 {
+	switch r.kind {
+	case removeToZero:
+		return [][]float64{make([]float64, neurons)}
+	case removeToClassMean:
+		return r.rows[class : class+1]
+	}
+	return r.rows
+}
+
+// MeanRow returns the mean of the rows, for [RemoveTo]. It is an error when there are none or their lengths differ.
+//
+// Shapes: rows [n][neurons], result [neurons].
+func MeanRow(rows [][]float64) ([]float64, error) {
+	if len(rows) == 0 {
+		return nil, fmt.Errorf("attribution: the mean of no rows")
+	}
+	mean := make([]float64, len(rows[0]))
+	for i, row := range rows {
+		if len(row) != len(mean) {
+			return nil, fmt.Errorf("attribution: row %d has %d neurons, row 0 has %d", i, len(row), len(mean))
+		}
+		for j, x := range row {
+			mean[j] += x
+		}
+	}
+	for j := range mean {
+		mean[j] /= float64(len(rows))
+	}
+	return mean, nil
+}
+
+// ClassMeans returns the mean row of every class, for [RemoveToClassMean]. Rows labelled -1 are left out.
+// It is an error when a label is out of range or a class has no row.
+//
+// Shapes: rows [n][neurons], labels [n], result [classes][neurons].
+func ClassMeans(rows [][]float64, labels []int, classes int) ([][]float64, error) {
+	if len(rows) != len(labels) {
+		return nil, fmt.Errorf("attribution: %d rows but %d labels", len(rows), len(labels))
+	}
+	byClass := make([][][]float64, classes)
+	for i, c := range labels {
+		if c < -1 || c >= classes {
+			return nil, fmt.Errorf("attribution: label %d of row %d is not one of %d classes", c, i, classes)
+		}
+		if c >= 0 {
+			byClass[c] = append(byClass[c], rows[i])
+		}
+	}
+	means := make([][]float64, classes)
+	for c, members := range byClass {
+		mean, err := MeanRow(members)
+		if err != nil {
+			return nil, fmt.Errorf("class %d: %w", c, err)
+		}
+		means[c] = mean
+	}
+	return means, nil
+}

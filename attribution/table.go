@@ -1,0 +1,66 @@
+package attribution
+
+import (
+	"context"
+	"fmt"
+	"math/bits"
+)
+
+// MaxEnumerated is the most players that [Exact] and [Table] take: 2^20 coalitions.
+const MaxEnumerated = 20
+
+// Table is a game given by the values of all its coalitions.
+type Table struct {
+	players int
+	values  []float64
+}
+
+// NewTable returns the game of n players whose coalition S has the value values[Σ_{i∈S} 2^i]. The slice is kept.
+// It is an error when the number of values is not 2^n with 1 <= n <= 20, or a value is not finite.
+func NewTable(values []float64) (*Table, error) {
+	n := bits.Len(uint(len(values))) - 1
+	if n < 1 || n > MaxEnumerated || len(values) != 1<<n {
+		return nil, fmt.Errorf("attribution: a table of %d values: want 2^n with n from 1 to %d", len(values), MaxEnumerated)
+	}
+	if i := firstNotFinite(values); i >= 0 {
+		return nil, fmt.Errorf("%w: coalition %b has %v", ErrNotFinite, i, values[i])
+	}
+	return &Table{players: n, values: values}, nil
+}
+
+// Players implements [Game].
+func (t *Table) Players() int { return t.players }
+
+// Values implements [Game].
+func (t *Table) Values(ctx context.Context, s Coalitions, dst []float64) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	for r := range s.Len() {
+		dst[r] = t.values[s.Row(r)[0]]
+	}
+	return nil
+}
+
+// GameFunc returns a game of n players from a function of the coalition, which several goroutines may call at once and
+// which must not keep the coalition.
+func GameFunc(players int, value func(Coalition) float64) Game {
+	return funcGame{players, value}
+}
+
+type funcGame struct {
+	players int
+	value   func(Coalition) float64
+}
+
+func (g funcGame) Players() int { return g.players }
+
+func (g funcGame) Values(ctx context.Context, s Coalitions, dst []float64) error {
+	for r := range s.Len() {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		dst[r] = g.value(s.Row(r))
+	}
+	return nil
+}

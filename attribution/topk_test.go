@@ -1,0 +1,94 @@
+package attribution
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// Decided rankings are right with the confidence asked for, and samples go to the border.
+func TestTopKIsRightWhenDecided(t *testing.T) {
+	const runs = 300
+	right, decided := 0, 0
+	for seed := range uint64(runs) {
+		net := randomNetwork(4, 12, 500+seed)
+		for i := range net.z {
+			net.z[i] += 0.2
+		}
+		g := net.game(t, PenultimateOptions{Value: LogSumExp})
+		want := Largest(exactly(t, g), 3)
+		got, err := TopK{K: 3}.Rank(background, g, Options{Samples: 50000, Seed: seed})
+		require.NoError(t, err)
+		require.Len(t, got.Kept, 3)
+		if got.Stopped != StopDecided {
+			assert.NotEmpty(t, got.Undecided)
+			continue
+		}
+		assert.Empty(t, got.Undecided)
+		decided++
+		slices.Sort(want)
+		slices.Sort(got.Kept)
+		if slices.Equal(want, got.Kept) {
+			right++
+		}
+	}
+	assert.Greater(t, decided, runs*9/10)
+	assert.Greater(t, float64(right)/float64(decided), 0.95)
+}
+
+func TestTopKSpendsSamplesAtTheBorder(t *testing.T) {
+	// Values 8, 6, 4.5, 4, 2, 1 plus noise that depends on the coalition: the border of the top 3 is between the third
+	// and the fourth.
+	worth := []float64{8, 6, 4.5, 4, 2, 1}
+	noise := randomTable(6, 77)
+	g := GameFunc(6, func(c Coalition) float64 {
+		v := noise.values[c[0]]
+		for _, i := range c.AppendMembers(nil) {
+			v += worth[i]
+		}
+		return v
+	})
+	got, err := TopK{K: 3}.Rank(background, g, Options{Samples: 100000, Seed: 1})
+	require.NoError(t, err)
+	assert.Equal(t, StopDecided, got.Stopped)
+	assert.Equal(t, []int{0, 1}, got.Kept[:2])
+	assert.Equal(t, Largest(exactly(t, g), 3), got.Kept)
+	assert.Less(t, got.Draws[0], got.Draws[2])
+	assert.Less(t, got.Draws[5], got.Draws[3])
+	all := float64(got.Samples) * 2 * 7
+	assert.Less(t, got.Equivalents, all/1.5, "undecided players alone are toggled")
+	assert.Greater(t, got.Border, worth[3]-1)
+	assert.Less(t, got.Border, worth[2]+1)
+}
+
+// Players that tie at the border are decided by the tolerance, or by exactness.
+func TestTopKWithTies(t *testing.T) {
+	noise := randomTable(3, 5)
+	tied := GameFunc(5, func(c Coalition) float64 {
+		v := noise.values[c[0]&7]
+		for _, i := range []int{3, 4} { // two players that interact with the first and can be exchanged
+			if c.Has(i) && c.Has(0) {
+				v++
+			}
+		}
+		return v
+	})
+	got, err := TopK{K: 2}.Rank(background, tied, Options{TargetStdErr: 0.02, Samples: 20000})
+	require.NoError(t, err)
+	assert.Equal(t, StopDecided, got.Stopped)
+	for _, i := range got.Undecided {
+		t.Errorf("player %d is undecided", i)
+	}
+	dummies := GameFunc(5, func(c Coalition) float64 { return 0 })
+	got, err = TopK{K: 2}.Rank(background, dummies, Options{Samples: 1000})
+	require.NoError(t, err)
+	assert.Equal(t, StopDecided, got.Stopped)
+	assert.Equal(t, []int{0, 1}, got.Kept, "ties go to the lower index")
+	assert.Equal(t, pilotPairs, got.Samples)
+	everyone, err := TopK{K: 5}.Rank(background, randomTable(5, 1), Options{Samples: 1000})
+	require.NoError(t, err)
+	assert.Equal(t, StopDecided, everyone.Stopped)
+	assert.Len(t, everyone.Kept, 5)
+}

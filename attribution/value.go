@@ -1,0 +1,193 @@
+package attribution
+
+import (
+	"fmt"
+	"math"
+)
+
+// Value is what a game reads off the logits l of a network for a class c.
+type Value int
+
+const (
+	// Logit is l_c.
+	Logit Value = iota
+	// Probability is the softmax probability exp(l_c) / Σ_k exp(l_k).
+	Probability
+	// LogProbability is the logarithm of the softmax probability.
+	LogProbability
+	// LogSumExp is log Σ_k exp(l_k), the energy score; it does not depend on the class.
+	LogSumExp
+	// Margin is l_c - max_{k≠c} l_k, positive when c wins. It needs two classes.
+	Margin
+)
+
+var valueNames = [...]string{"logit", "probability", "log-probability", "log-sum-exp", "margin"}
+
+// String is the value's name, as [ParseValue] reads it.
+func (v Value) String() string {
+	if v < 0 || int(v) >= len(valueNames) {
+		return fmt.Sprintf("Value(%d)", int(v))
+	}
+	return valueNames[v]
+}
+
+// ParseValue reads a value's name: logit, probability, log-probability, log-sum-exp or margin.
+func ParseValue(name string) (Value, error) {
+	for v, n := range valueNames {
+		if n == name {
+			return Value(v), nil
+		}
+	}
+	return 0, fmt.Errorf("attribution: unknown value %q, want one of %q", name, valueNames)
+}
+
+// Of returns the value of the logits for a class.
+//
+// Shapes: logits [classes].
+func (v Value) Of(logits []float64, class int) float64 {
+	switch v {
+	case Logit:
+		return logits[class]
+	case Probability:
+		return math.Exp(logits[class] - logSumExp(logits))
+	case LogProbability:
+		return logits[class] - logSumExp(logits)
+	case LogSumExp:
+		return logSumExp(logits)
+	case Margin:
+		return logits[class] - logits[rival(logits, class)]
+	}
+	panic("attribution: unknown " + v.String())
+}
+
+// Gradient writes the derivative of the value with respect to each logit. At a tie the margin's rival is the first
+// of the largest logits.
+//
+// Shapes: logits [classes], dst [classes].
+func (v Value) Gradient(logits []float64, class int, dst []float64) {
+	switch v {
+	case Logit:
+		clear(dst)
+		dst[class] = 1
+	case LogSumExp, LogProbability, Probability:
+		lse := logSumExp(logits)
+		for k, l := range logits {
+			dst[k] = math.Exp(l - lse)
+		}
+		if v == LogSumExp {
+			return
+		}
+		scale := 1.0
+		if v == Probability {
+			scale = dst[class]
+		}
+		for k := range dst {
+			dst[k] *= -scale
+		}
+		dst[class] += scale
+	case Margin:
+		clear(dst)
+		dst[class] = 1
+		dst[rival(logits, class)] = -1
+	default:
+		panic("attribution: unknown " + v.String())
+	}
+}
+
+// check reports a value that cannot be read off the given number of classes.
+func (v Value) check(classes int) error {
+	if v < 0 || int(v) >= len(valueNames) {
+		return fmt.Errorf("attribution: unknown value %d", int(v))
+	}
+	if v == Margin && classes < 2 {
+		return fmt.Errorf("attribution: the margin needs two classes, got %d", classes)
+	}
+	return nil
+}
+
+// logSumExp is log Σ exp(l_k), shifted by the largest logit so that it neither overflows nor loses the small ones.
+func logSumExp(l []float64) float64 {
+	m := l[0]
+	for _, x := range l[1:] {
+		m = max(m, x)
+	}
+	if math.IsInf(m, 0) {
+		return m
+	}
+	s := 0.0
+	for _, x := range l {
+		s += math.Exp(x - m)
+	}
+	return m + math.Log(s)
+}
+
+// rival is the first of the largest logits among the other classes.
+func rival(l []float64, class int) int {
+	best := -1
+	for k, x := range l {
+		if k != class && (best < 0 || x > l[best]) {
+			best = k
+		}
+	}
+	return best
+}
+
+// argmax is the first of the largest entries.
+func argmax(x []float64) int {
+	best := 0
+	for i, v := range x {
+		if v > x[best] {
+			best = i
+		}
+	}
+	return best
+}
+
+// Target says which class a game is about. The zero value is [TargetPrediction].
+type Target struct{ kind, class int }
+
+const (
+	targetPrediction = iota
+	targetLabel
+	targetClass
+)
+
+// TargetPrediction is the class that the network predicts with all players present, the first at a tie.
+func TargetPrediction() Target { return Target{kind: targetPrediction} }
+
+// TargetLabel is the sample's label.
+func TargetLabel() Target { return Target{kind: targetLabel} }
+
+// TargetClass is the given class whatever the sample.
+func TargetClass(class int) Target { return Target{kind: targetClass, class: class} }
+
+// Resolve returns the class for a sample with the given label (-1 where unknown) and logits with all players present.
+// It is an error when the label is asked for and unknown, or the class is out of range.
+//
+// Shapes: logits [classes].
+func (t Target) Resolve(logits []float64, label int) (int, error) {
+	c := 0
+	switch t.kind {
+	case targetPrediction:
+		return argmax(logits), nil
+	case targetLabel:
+		c = label
+	case targetClass:
+		c = t.class
+	}
+	if c < 0 || c >= len(logits) {
+		return 0, fmt.Errorf("attribution: %v: class %d of %d classes", t, c, len(logits))
+	}
+	return c, nil
+}
+
+// String names the target: prediction, label, or class k.
+func (t Target) String() string {
+	switch t.kind {
+	case targetLabel:
+		return "label"
+	case targetClass:
+		return fmt.Sprintf("class %d", t.class)
+	}
+	return "prediction"
+}
