@@ -82,6 +82,24 @@ func (c *Contributions) Merge(other *Contributions) error {
 // Mean returns C [K, D], row-major: the mean contribution of each neuron to each class (section 3.1 of the
 // paper). Classes without images are an error that names them.
 func (c *Contributions) Mean() ([]float32, error) {
+	if err := c.checkCounts(); err != nil {
+		return nil, err
+	}
+	mean := make([]float32, len(c.hi))
+	for k, n := range c.count {
+		for i := range c.features {
+			j := k*c.features + i
+			mean[j] = float32(c.hi[j]/float64(n) + c.lo[j]/float64(n))
+			if math.IsInf(float64(mean[j]), 0) {
+				return nil, fmt.Errorf("mean contribution of neuron %d to class %d overflows", i, k)
+			}
+		}
+	}
+	return mean, nil
+}
+
+// checkCounts fails where a class has no images, and names them.
+func (c *Contributions) checkCounts() error {
 	var empty []int
 	for k, n := range c.count {
 		if n == 0 {
@@ -95,19 +113,9 @@ func (c *Contributions) Mean() ([]float32, error) {
 			rest = fmt.Sprintf(" and %d more", len(empty)-most)
 			empty = empty[:most]
 		}
-		return nil, fmt.Errorf("no images of class %s: every class needs at least one", join(empty)+rest)
+		return fmt.Errorf("no images of class %s: every class needs at least one", join(empty)+rest)
 	}
-	mean := make([]float32, len(c.hi))
-	for k, n := range c.count {
-		for i := range c.features {
-			j := k*c.features + i
-			mean[j] = float32(c.hi[j]/float64(n) + c.lo[j]/float64(n))
-			if math.IsInf(float64(mean[j]), 0) {
-				return nil, fmt.Errorf("mean contribution of neuron %d to class %d overflows", i, k)
-			}
-		}
-	}
-	return mean, nil
+	return nil
 }
 
 func join(ints []int) string {

@@ -11,8 +11,8 @@ import (
 // errNoImages is wrapped by errors about empty streams.
 var errNoImages = errors.New("no images")
 
-// Fit measures the contribution of each penultimate neuron to the logit of each class on labelled training images and derives
-// a detector from it. program is compiled from the network: its options (batch, replicas, where it starts) are used, not what
+// Fit measures the contribution of each penultimate neuron to the logit of each class on labelled training images, by
+// o.Source, and derives a detector from it. program is compiled from the network: its options (batch, replicas, where it starts) are used, not what
 // it fetches. Every image needs a label, every class an image.
 func Fit(ctx context.Context, program *graph.Program, train graph.Batches, o Options) (*Detector, error) {
 	if err := o.Check(); err != nil { // before the work, not after it
@@ -22,7 +22,11 @@ func Fit(ctx context.Context, program *graph.Program, train graph.Batches, o Opt
 	if err != nil {
 		return nil, err
 	}
-	c, err := Measure(ctx, program, train)
+	source := o.Source
+	if source == nil {
+		source = GradientActivation{}
+	}
+	c, err := source.Measure(ctx, program, train)
 	if err != nil {
 		return nil, err
 	}

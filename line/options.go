@@ -17,6 +17,8 @@ type Options struct {
 	Clip float64
 	// NoClipping, NoActivationPruning and NoWeightPruning switch AC, AP and WP off; their parameter is then not used.
 	NoClipping, NoActivationPruning, NoWeightPruning bool
+	// Source is where [Fit] gets contributions from; nil means [GradientActivation].
+	Source Source
 }
 
 // DefaultOptions returns the parameters of the paper for CIFAR-10: p_a = p_w = 90, δ = 1.

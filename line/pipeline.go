@@ -29,6 +29,9 @@ const (
 type Pipeline struct {
 	Classifier
 	Detector *Detector
+	// RouteByLabel chooses neurons and weights by the label of a sample where it has one, instead of by the prediction from
+	// clipped activations: a Shapley game must not change its rules with the coalition.
+	RouteByLabel bool
 }
 
 // Outputs names score and prediction, or without a detector contributions, features and logits.
@@ -69,7 +72,7 @@ func (p Pipeline) Build(b *graph.Builder, x *G.Node) error {
 	if p.Detector == nil {
 		return b.Err()
 	}
-	score, err := p.Detector.build(b, z)
+	score, err := p.Detector.build(b, z, p.RouteByLabel)
 	if err != nil {
 		return fmt.Errorf("line: %w", err)
 	}
@@ -88,7 +91,7 @@ func (p Pipeline) Build(b *graph.Builder, x *G.Node) error {
 }
 
 // build adds the nodes from the features to the score.
-func (d *Detector) build(b *graph.Builder, z *G.Node) (*G.Node, error) {
+func (d *Detector) build(b *graph.Builder, z *G.Node, routeByLabel bool) (*G.Node, error) {
 	weight, bias := d.net.Head()
 	w, v := b.Param(weight.Name), b.Param(bias.Name)
 	k, features := d.net.Classes(), d.net.Features()
@@ -97,7 +100,11 @@ func (d *Detector) build(b *graph.Builder, z *G.Node) (*G.Node, error) {
 		z = b.Do(func() (*G.Node, error) { return graph.Clip(z, limit) })
 	}
 	full := b.Do(func() (*G.Node, error) { return graph.Linear(z, w, v) })
-	class := b.Tap(RoutingClass, b.Do(func() (*G.Node, error) { return graph.ArgMax(full) }))
+	class := b.Do(func() (*G.Node, error) { return graph.ArgMax(full) })
+	if routeByLabel {
+		class = b.Do(func() (*G.Node, error) { return graph.SelectClass(b.Labels(), class) })
+	}
+	class = b.Tap(RoutingClass, class)
 	if d.activation != nil {
 		mask := b.Constant("line.activation_mask", func() []float64 {
 			out := make([]float64, 0, k*features)

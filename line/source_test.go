@@ -1,0 +1,93 @@
+package line
+
+import (
+	"context"
+	"math"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/line-ood/goline/attribution"
+	"github.com/line-ood/goline/graph"
+	"github.com/line-ood/goline/nets"
+)
+
+// sourceProgram is a small random network that starts at its features, and labelled features for it.
+func sourceProgram(t *testing.T) (*graph.Program, graph.Batches) {
+	t.Helper()
+	net, err := nets.New("densenet-bc-10-4", 4)
+	require.NoError(t, err)
+	rng := rand.New(rand.NewPCG(11, 1))
+	for _, p := range net.Params() {
+		for i := range p.Float32s() {
+			p.Float32s()[i] = float32(0.3 * rng.NormFloat64())
+			if strings.HasSuffix(p.Name, "running_var") {
+				p.Float32s()[i] = 1
+			}
+		}
+	}
+	prog, err := graph.Compile(net, graph.Options{From: "features"})
+	require.NoError(t, err)
+	b := graph.Batch{N: 24}
+	for i := range b.N {
+		for range net.Features() {
+			b.X = append(b.X, float32(math.Abs(rng.NormFloat64())))
+		}
+		b.Labels = append(b.Labels, i%4)
+	}
+	return prog, func(yield func(graph.Batch, error) bool) { yield(b, nil) }
+}
+
+func TestEstimatedContributionsAgreeWithTheGraph(t *testing.T) {
+	prog, train := sourceProgram(t)
+	ctx := context.Background()
+	reference, err := Measure(ctx, prog, train)
+	require.NoError(t, err)
+	want, err := reference.Mean()
+	require.NoError(t, err)
+	for _, e := range []attribution.Estimator{attribution.GradientActivation{}, attribution.ClosedForm{}} {
+		got, err := Estimated{Estimator: e}.Measure(ctx, prog, train)
+		require.NoError(t, err)
+		mean, err := got.Mean()
+		require.NoError(t, err)
+		for i, v := range want {
+			require.InDelta(t, v, mean[i], 1e-6, e.Name())
+		}
+	}
+	// The logit game is additive within a member, so all that sampling leaves is the choice of images.
+	var seen []attribution.Estimate
+	s := Estimated{
+		Estimator: attribution.Permutation{}, Options: attribution.Options{Samples: 2000, Seed: 3},
+		Observe: func(_ int, e attribution.Estimate) { seen = append(seen, e) },
+	}
+	det, err := Fit(ctx, prog, train, Options{ActivationPercentile: 50, WeightPercentile: 50, Clip: 1, Source: s})
+	require.NoError(t, err)
+	require.Len(t, seen, 4)
+	features := det.Network().Features()
+	for class, e := range seen {
+		for i := range features {
+			require.InDelta(t, want[class*features+i], det.Mean()[class*features+i], 6*e.StdErr[i]+1e-6)
+		}
+	}
+}
+
+func TestEstimatedRefusals(t *testing.T) {
+	prog, train := sourceProgram(t)
+	ctx := context.Background()
+	_, err := Estimated{Estimator: attribution.ClosedForm{}, Game: attribution.PenultimateOptions{Groups: [][]int{{0}}}}.Measure(ctx, prog, train)
+	require.ErrorContains(t, err, "single neurons")
+	_, err = Estimated{Estimator: attribution.ClosedForm{}, Game: attribution.PenultimateOptions{Value: attribution.Probability}}.Measure(ctx, prog, train)
+	require.ErrorIs(t, err, attribution.ErrNotLinear)
+	_, err = Estimated{Estimator: attribution.Permutation{}}.Measure(ctx, prog, train)
+	require.ErrorContains(t, err, "class 0")
+	missing := func(yield func(graph.Batch, error) bool) {
+		for b, err := range train {
+			b.Labels = make([]int, b.N)
+			yield(b, err)
+		}
+	}
+	_, err = Estimated{Estimator: attribution.ClosedForm{}}.Measure(ctx, prog, missing)
+	require.ErrorContains(t, err, "no images of class 1, 2, 3")
+}
