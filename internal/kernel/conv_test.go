@@ -78,8 +78,8 @@ const (
 	eps64 = 0x1p-52
 )
 
-func testConvForward[T Float](t *testing.T, eps float64) {
-	rapid.Check(t, func(t *rapid.T) {
+func propConvForward[T Float](eps float64) func(*rapid.T) {
+	return func(t *rapid.T) {
 		rng := newRand(rapid.Uint64().Draw(t, "seed"))
 		spec := drawSpec[T](t, rng)
 		g := spec.Geom
@@ -103,17 +103,17 @@ func testConvForward[T Float](t *testing.T, eps float64) {
 		for i := range want {
 			require.InDelta(t, want[i], float64(got[i]), bound[i], "output %d of %+v", i, g)
 		}
-	})
+	}
 }
 
 func TestConvForward(t *testing.T) {
-	atLevels(t, func(t *testing.T) { testConvForward[float32](t, eps32) })
-	t.Run("float64", func(t *testing.T) { testConvForward[float64](t, eps64) })
+	atLevels(t, func(t *testing.T) { rapid.Check(t, propConvForward[float32](eps32)) })
+	t.Run("float64", func(t *testing.T) { rapid.Check(t, propConvForward[float64](eps64)) })
 }
 
 // testConvBackwardInput checks against the transpose: for a linear map <dy, J v> = <Jᵀ dy, v> for every v.
-func testConvBackwardInput[T Float](t *testing.T, eps float64) {
-	rapid.Check(t, func(t *rapid.T) {
+func propConvBackwardInput[T Float](eps float64) func(*rapid.T) {
+	return func(t *rapid.T) {
 		rng := newRand(rapid.Uint64().Draw(t, "seed"))
 		spec := drawSpec[T](t, rng)
 		g := spec.Geom
@@ -180,16 +180,16 @@ func testConvBackwardInput[T Float](t *testing.T, eps float64) {
 		}
 		got, mag := dot64(to64(dx), v)
 		require.InDelta(t, want, got, eps*(float64(g.O*g.KH*g.KW)+16)*(mag+float64(g.WeightLen()*10)))
-	})
+	}
 }
 
 func TestConvBackwardInput(t *testing.T) {
-	atLevels(t, func(t *testing.T) { testConvBackwardInput[float32](t, eps32) })
-	t.Run("float64", func(t *testing.T) { testConvBackwardInput[float64](t, eps64) })
+	atLevels(t, func(t *testing.T) { rapid.Check(t, propConvBackwardInput[float32](eps32)) })
+	t.Run("float64", func(t *testing.T) { rapid.Check(t, propConvBackwardInput[float64](eps64)) })
 }
 
-func testConvBackwardWeight[T Float](t *testing.T, eps float64) {
-	rapid.Check(t, func(t *rapid.T) {
+func propConvBackwardWeight[T Float](eps float64) func(*rapid.T) {
+	return func(t *rapid.T) {
 		rng := newRand(rapid.Uint64().Draw(t, "seed"))
 		g := drawGeom(t)
 		var mem arena
@@ -222,12 +222,12 @@ func testConvBackwardWeight[T Float](t *testing.T, eps float64) {
 			want, mag := dot64(out, to64(dy))
 			require.InDelta(t, want+float64(dw0[i]), float64(dw[i]), eps*(float64(g.OutH()*g.OutW())*mag+4), "dw %d of %+v", i, g)
 		}
-	})
+	}
 }
 
 func TestConvBackwardWeight(t *testing.T) {
-	atLevels(t, func(t *testing.T) { testConvBackwardWeight[float32](t, eps32) })
-	t.Run("float64", func(t *testing.T) { testConvBackwardWeight[float64](t, eps64) })
+	atLevels(t, func(t *testing.T) { rapid.Check(t, propConvBackwardWeight[float32](eps32)) })
+	t.Run("float64", func(t *testing.T) { rapid.Check(t, propConvBackwardWeight[float64](eps64)) })
 }
 
 func TestNewConvRejects(t *testing.T) {

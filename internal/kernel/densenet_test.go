@@ -9,12 +9,12 @@ import (
 
 // denseNet is the sequence of layers of DenseNet-BC-100-12 for 32x32 images, with random weights.
 type denseNet struct {
-	stem        *Conv[float32]
-	blocks      [3]denseBlock
-	final       []float32 // scale and shift of the last batch norm
-	head, bias  []float32
-	flops       int
-	scratch, in int
+	stem       *Conv[float32]
+	blocks     [3]denseBlock
+	final      []float32 // scale and shift of the last batch norm
+	head, bias []float32
+	flops      int
+	scratch    int
 }
 
 type denseBlock struct {

@@ -20,7 +20,7 @@ type depthArgs struct {
 	rows, cols int
 	channels   int
 	table      unsafe.Pointer
-	at         unsafe.Pointer
+	_          unsafe.Pointer // where the kernel keeps its place
 }
 
 // depthwise is a 3x3 convolution of each channel with its own weights, of stride one or two.

@@ -4,6 +4,9 @@ package kernel
 // dimensions lda, ldb and ldc. With transA, A is stored [k, m]; with transB, B is stored [n, k]. With beta zero C is
 // not read. C must not overlap A, B or scratch.
 func Gemm[T Float](transA, transB bool, m, n, k int, alpha T, a []T, lda int, b []T, ldb int, beta T, c []T, ldc int, scratch []T) {
+	if m == 0 || n == 0 {
+		return
+	}
 	for i := range m {
 		row := c[i*ldc:][:n]
 		if beta == 0 {
@@ -12,7 +15,7 @@ func Gemm[T Float](transA, transB bool, m, n, k int, alpha T, a []T, lda int, b 
 			Scale(row, row, beta)
 		}
 	}
-	if m == 0 || n == 0 || k == 0 {
+	if k == 0 {
 		return
 	}
 	if is32[T]() && gemm32(transA, transB, m, n, k, float32(alpha), as32(a), lda, as32(b), ldb, as32(c), ldc, as32(scratch)) {

@@ -14,6 +14,8 @@ package kernel
 
 import "unsafe"
 
+//go:generate go run ./gen -dir .
+
 // Float is the set of element types.
 type Float interface{ float32 | float64 }
 

@@ -23,18 +23,22 @@ func (l level) String() string { return levelNames[l] }
 // levelVariable lowers the instruction set, for comparisons and for telling a broken CPU from a broken kernel.
 const levelVariable = "GOLINE_CPU"
 
-// current is the level in use: the best one the CPU has unless levelVariable or a test asks for less.
+// current is the level in use.
 var current = func() *atomic.Int32 {
-	l := detect()
-	for i, name := range levelNames {
-		if strings.EqualFold(os.Getenv(levelVariable), name) {
-			l = min(l, level(i))
-		}
-	}
 	v := new(atomic.Int32)
-	v.Store(int32(l))
+	v.Store(int32(lowered(detect(), os.Getenv(levelVariable))))
 	return v
 }()
+
+// lowered returns the lower of l and the level of that name, l where there is none.
+func lowered(l level, name string) level {
+	for i, n := range levelNames {
+		if strings.EqualFold(name, n) {
+			return min(l, level(i))
+		}
+	}
+	return l
+}
 
 func currentLevel() level { return level(current.Load()) }
 

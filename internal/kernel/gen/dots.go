@@ -22,12 +22,8 @@ const (
 // dots writes the kernels that add every product of some rows with some others: c[i][j] += a[i]·b[j]. A product is
 // summed in sixteen lanes, which are then added up in halves; both instruction sets give the same bits.
 func dots(u unit, s isa) {
-	rows, cols := 6, 4
-	if s.bytes == 32 {
-		rows, cols = 3, 2
-	}
-	for r := 1; r <= rows; r++ {
-		for c := 1; c <= cols; c++ {
+	for r := 1; r <= s.dotRows; r++ {
+		for c := 1; c <= s.dotCols; c++ {
 			dot(u, s, r, c)
 		}
 	}

@@ -10,11 +10,13 @@ type isa struct {
 	name  string
 	bytes int // of one vector
 	rows  int // most rows of a register tile two vectors wide
+	// dotRows and dotCols are the most rows and columns of a tile of products.
+	dotRows, dotCols int
 }
 
 var (
-	avx512 = isa{"AVX512", 64, 12}
-	avx2   = isa{"AVX2", 32, 6}
+	avx512 = isa{"AVX512", 64, 12, 6, 4}
+	avx2   = isa{"AVX2", 32, 6, 3, 2}
 )
 
 func (s isa) vec(u unit) reg.VecVirtual {

@@ -105,5 +105,6 @@ func generate() (map[string][]byte, error) {
 		return nil, err
 	}
 	files["decl_amd64.go"] = src
-	return files, nil
+	files["dispatch_amd64.go"], err = dispatch()
+	return files, err
 }

@@ -1,0 +1,24 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestUpToDate fails when the committed assembly is not what the generator writes.
+func TestUpToDate(t *testing.T) {
+	files, err := generate()
+	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	for name, want := range files {
+		got, err := os.ReadFile(filepath.Join("..", name))
+		require.NoError(t, err)
+		require.True(t, string(want) == string(got), "%s is stale: run go generate ./internal/kernel", name)
+	}
+	on, err := filepath.Glob(filepath.Join("..", "*.s"))
+	require.NoError(t, err)
+	require.Len(t, on, len(files)-2, "assembly that no generator writes")
+}

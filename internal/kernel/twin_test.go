@@ -1,0 +1,194 @@
+package kernel
+
+import (
+	"math"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+)
+
+// perLevel runs f once at every level and returns its results, the generic one first.
+func perLevel(t require.TestingT, f func() []float32) [][]float32 {
+	var out [][]float32
+	for _, name := range Levels() {
+		restore, err := ForceLevel(name)
+		require.NoError(t, err)
+		out = append(out, f())
+		restore()
+	}
+	return out
+}
+
+// propConvTwins checks that the vector code agrees with its generic twin to the rounding of one term for each of the
+// summed ones, and that all vector code agrees in every bit.
+func propConvTwins(t *rapid.T) {
+	rng := newRand(rapid.Uint64().Draw(t, "seed"))
+	spec := drawSpec[float32](t, rng)
+	g := spec.Geom
+	x, residual, dy := randSlice[float32](rng, g.InLen()), randSlice[float32](rng, g.OutLen()), randSlice[float32](rng, g.OutLen())
+	_, bound := refForward(spec, x, residual, eps32)
+	var y []float32 // the generic output sets the masks of every backward pass
+	results := perLevel(t, func() []float32 {
+		c, err := NewConv(spec)
+		require.NoError(t, err)
+		scratch := nans[float32](c.ScratchLen())
+		out := make([]float32, g.OutLen())
+		c.Forward(out, x, residual, scratch)
+		if y == nil {
+			y = out
+		}
+		dx, dw := make([]float32, g.InLen()), make([]float32, g.WeightLen())
+		c.BackwardInput(dx, dy, x, y, nil, scratch, false)
+		ConvBackwardWeight(g, dw, nil, x, dy, nans[float32](ConvBackwardWeightScratch(g)))
+		return append(append(out, dx...), dw...)
+	})
+	in := g.OutLen() + g.InLen()
+	per := float64(g.O / one(g.Groups) * g.KH * g.KW)
+	area := float64(g.OutH() * g.OutW())
+	for level, got := range results[1:] {
+		for i, want := range results[0] {
+			tol := 0.0
+			switch {
+			case i < len(bound):
+				tol = 2 * bound[i]
+			case i < in:
+				tol = 2 * eps32 * (per + 8) * (per + 8)
+			default:
+				tol = 2 * eps32 * (area + 2) * (area + 2)
+			}
+			require.InDelta(t, want, got[i], tol, "%s element %d of %+v", Levels()[level+1], i, g)
+		}
+		if level > 0 {
+			require.Equal(t, results[1][:len(bound)], got[:len(bound)], "forward bits of %+v", g)
+			require.Equal(t, results[1][in:], got[in:], "weight gradient bits of %+v", g)
+		}
+	}
+}
+
+func TestConvTwins(t *testing.T) { rapid.Check(t, propConvTwins) }
+
+func TestForwardBatchBits(t *testing.T) {
+	atLevels(t, func(t *testing.T) {
+		rapid.Check(t, func(t *rapid.T) {
+			rng := newRand(rapid.Uint64().Draw(t, "seed"))
+			spec := drawSpec[float32](t, rng)
+			g := spec.Geom
+			c, err := NewConv(spec)
+			require.NoError(t, err)
+			n := rapid.IntRange(1, 4).Draw(t, "n")
+			ss, ds := g.InLen()+rapid.IntRange(0, 20).Draw(t, "src gap"), g.OutLen()+rapid.IntRange(0, 20).Draw(t, "dst gap")
+			src := randSlice[float32](rng, (n-1)*ss+g.InLen())
+			dst := randSlice[float32](rng, (n-1)*ds+g.OutLen())
+			old := append([]float32(nil), dst...)
+			c.ForwardBatch(dst, src, n, ds, ss, nans[float32](c.ScratchLen()))
+			for i := range n {
+				one := make([]float32, g.OutLen())
+				c.Forward(one, src[i*ss:], nil, nans[float32](c.ScratchLen()))
+				require.Equal(t, one, dst[i*ds:][:len(one)], "image %d", i)
+				gap := dst[i*ds+len(one) : min((i+1)*ds, len(dst))]
+				require.Equal(t, old[i*ds+len(one):][:len(gap)], gap, "between images")
+			}
+		})
+	})
+}
+
+// TestConvConcurrent shares one Conv among goroutines; the race detector watches the backward plan being built.
+func TestConvConcurrent(t *testing.T) {
+	spec := benchSpec(ConvGeom{C: 6, H: 9, W: 17, O: 14, KH: 3, KW: 3, PH: 1, PW: 1}, true)
+	c, err := NewConv(spec)
+	require.NoError(t, err)
+	g := spec.Geom
+	x := randSlice[float32](newRand(1), g.InLen())
+	results := make([][]float32, 8)
+	var wg sync.WaitGroup
+	for i := range results {
+		wg.Go(func() {
+			y, dx, scratch := make([]float32, g.OutLen()), make([]float32, g.InLen()), make([]float32, c.ScratchLen())
+			c.Forward(y, x, nil, scratch)
+			c.BackwardInput(dx, y, x, y, nil, scratch, false)
+			results[i] = append(y, dx...)
+		})
+	}
+	wg.Wait()
+	for _, r := range results[1:] {
+		require.Equal(t, results[0], r)
+	}
+}
+
+func TestNoAllocations(t *testing.T) {
+	atLevels(t, func(t *testing.T) {
+		rng := newRand(1)
+		check := func(name string, f func()) {
+			f()
+			require.Zero(t, testing.AllocsPerRun(3, f), name)
+		}
+		for _, g := range []ConvGeom{
+			{C: 5, H: 8, W: 8, O: 7, KH: 1, KW: 1},
+			{C: 5, H: 9, W: 8, O: 7, KH: 3, KW: 3, PH: 1, PW: 1, SH: 2, SW: 2},
+			{C: 6, H: 9, W: 8, O: 6, KH: 3, KW: 3, PH: 1, PW: 1, Groups: 6},
+		} {
+			c, err := NewConv(benchSpec(g, true))
+			require.NoError(t, err)
+			x, y, dx := randSlice[float32](rng, g.InLen()), make([]float32, g.OutLen()), make([]float32, g.InLen())
+			scratch, dw, dwScratch := make([]float32, c.ScratchLen()), make([]float32, g.WeightLen()), make([]float32, ConvBackwardWeightScratch(g))
+			check("Forward", func() { c.Forward(y, x, nil, scratch) })
+			check("BackwardInput", func() { c.BackwardInput(dx, y, x, y, nil, scratch, true) })
+			check("ConvBackwardWeight", func() { ConvBackwardWeight(g, dw, y[:g.O], x, y, dwScratch) })
+		}
+		a, b, d, class := randSlice[float32](rng, 400), randSlice[float32](rng, 400), make([]float32, 400), []int{0, 1}
+		scratch, index, pool := make([]float32, GemmScratch(20, 20, 20)), make([]int32, 400), PoolGeom{C: 4, H: 10, W: 10, KH: 2, KW: 2}
+		check("Affine", func() { Affine(d, a, b, b, 4, 100, true) })
+		check("AffineBackward", func() { AffineBackward(d, a, b, b, 4, 100, true, true) })
+		check("ReLU", func() { ReLU(d, a) })
+		check("ReLUBackward", func() { ReLUBackward(d, a, b) })
+		check("Add", func() { Add(d, a, b) })
+		check("Mul", func() { Mul(d, a, b) })
+		check("Scale", func() { Scale(d, a, 2) })
+		check("Axpy", func() { Axpy(d, a, 2) })
+		check("Dot", func() { d[0] = Dot(a, b) })
+		check("ClipMax", func() { ClipMax(d, a, b[:40]) })
+		check("ClipMaxBackward", func() { ClipMaxBackward(d, a, b, b[:40]) })
+		check("MaxPool", func() { MaxPool(pool, d, index, a) })
+		check("MaxPoolBackward", func() { MaxPoolBackward(pool, d, a, index) })
+		check("AvgPool", func() { AvgPool(pool, d, a) })
+		check("AvgPoolBackward", func() { AvgPoolBackward(pool, d, a) })
+		check("GlobalAvgPool", func() { GlobalAvgPool(d, a, 4, 100) })
+		check("Linear", func() { Linear(d, a, b, b, 20, 20, 20) })
+		check("LinearBackwardInput", func() { LinearBackwardInput(d, a, b, 20, 20, 20) })
+		check("LinearBackwardWeight", func() { LinearBackwardWeight(d, d, a, b, 20, 20, 20) })
+		check("RoutedLinear", func() { RoutedLinear(d, a, b, b, a, 0, 20, 20) })
+		check("RoutedLinearBatch", func() { RoutedLinearBatch(d, a, b, b, a, class, 0, 20, 20) })
+		check("RoutedLinearBackwardInput", func() { RoutedLinearBackwardInput(d, a, b, a, 0, 20, 20) })
+		check("Gemm", func() { Gemm(true, false, 20, 20, 20, 1, a, 20, b, 20, 0, d, 20, scratch) })
+		check("Gemm transposed", func() { Gemm(false, true, 20, 20, 20, 1, a, 20, b, 20, 0, d, 20, scratch) })
+		check("Softmax", func() { Softmax(d, a, 20, 20) })
+		check("BatchNormForward", func() { BatchNormForward(d, a, b, b, d[:4], d[4:], d[8:], 2, 4, 50, 1e-5) })
+		check("BatchNormBackward", func() { BatchNormBackward(d, b, b, a, a, b, b, b, 2, 4, 50) })
+	})
+}
+
+func TestLevels(t *testing.T) {
+	require.Contains(t, Levels(), Level())
+	require.Equal(t, "generic", Levels()[0])
+	_, err := ForceLevel("abacus")
+	require.ErrorContains(t, err, "abacus")
+	before := Level()
+	restore, err := ForceLevel("generic")
+	require.NoError(t, err)
+	require.Equal(t, "generic", Level())
+	restore()
+	require.Equal(t, before, Level())
+	require.Equal(t, generic, lowered(avx512, "Generic"))
+	require.Equal(t, generic, lowered(generic, "avx512"))
+	require.Equal(t, avx2, lowered(avx512, "avx2"))
+	require.Equal(t, avx2, lowered(avx2, ""))
+}
+
+func TestPeakFMA(t *testing.T) {
+	atLevels(t, func(t *testing.T) {
+		p := PeakFMA(1)
+		require.True(t, p > 0.01 && p < 1e4 && !math.IsInf(p, 0), "%v GFLOP/s", p)
+	})
+}
