@@ -13,6 +13,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -117,20 +118,59 @@ func TestWriteThroughSymlink(t *testing.T) {
 	onlyFiles(t, dir, "link", "sub")
 }
 
-func TestWriteToDevice(t *testing.T) {
-	require.NoError(t, atomicfile.Write(os.DevNull, text("x")))
-	info, err := os.Stat(os.DevNull)
+// The tests of pipes and devices make their own in a temporary folder. They must never name one of the system's: code
+// that is broken would replace it by a plain file.
+
+func TestWriteToPipe(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "pipe")
+	require.NoError(t, syscall.Mkfifo(path, 0o600))
+	got := make(chan string, 1)
+	go func() {
+		b, _ := os.ReadFile(path)
+		got <- string(b)
+	}()
+	require.NoError(t, atomicfile.Write(path, text("x")))
+	info, err := os.Lstat(path)
 	require.NoError(t, err)
-	require.NotZero(t, info.Mode()&fs.ModeDevice, "the device is still a device")
+	require.NotZero(t, info.Mode()&fs.ModeNamedPipe, "the pipe is still a pipe")
+	require.Equal(t, "x", <-got)
+}
+
+func TestWriteToPipeWhoseReaderLeaves(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "pipe")
+	require.NoError(t, syscall.Mkfifo(path, 0o600))
+	left := make(chan struct{})
+	go func() {
+		defer close(left)
+		if f, err := os.Open(path); err == nil {
+			f.Close()
+		}
+	}()
+	err := atomicfile.Write(path, func(w io.Writer) error {
+		select {
+		case <-left:
+		case <-time.After(5 * time.Second):
+			return errors.New("the pipe was never opened for writing")
+		}
+		_, err := w.Write(make([]byte, 1<<20))
+		return err
+	})
+	require.ErrorIs(t, err, syscall.EPIPE)
+	require.EqualError(t, err, "write "+path+": broken pipe")
 }
 
 func TestWriteFullDisk(t *testing.T) {
-	if _, err := os.Stat("/dev/full"); err != nil {
-		t.Skip("no /dev/full")
+	path := filepath.Join(t.TempDir(), "full")
+	const charDevice, fullDevice = syscall.S_IFCHR | 0o600, 1<<8 | 7 // what Linux calls /dev/full
+	if err := syscall.Mknod(path, charDevice, fullDevice); err != nil {
+		t.Skipf("cannot make a device that is always full: %v", err)
 	}
-	err := atomicfile.Write("/dev/full", text("x"))
+	err := atomicfile.Write(path, text("x"))
+	if errors.Is(err, fs.ErrPermission) {
+		t.Skip("devices cannot be used in the temporary folder")
+	}
 	require.ErrorIs(t, err, syscall.ENOSPC)
-	require.ErrorContains(t, err, "/dev/full")
+	require.ErrorContains(t, err, path)
 }
 
 func TestWriteRefusals(t *testing.T) {
