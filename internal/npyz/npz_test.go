@@ -1,7 +1,9 @@
 package npyz_test
 
 import (
+	"archive/zip"
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -113,6 +115,7 @@ func TestRowsRefusals(t *testing.T) {
 	require.ErrorContains(t, rows.Write(make([]float32, 4)), "whole rows")
 	require.ErrorContains(t, rows.Write(make([]float32, 9)), "announced")
 	require.ErrorContains(t, z.Write("b", npyz.Scalar[int64](1)), "still being written")
+	require.ErrorContains(t, z.Close(), "still being written")
 	require.NoError(t, rows.Write(make([]float32, 3)))
 	require.ErrorContains(t, rows.Close(), "1 rows, but 2 were announced")
 	require.ErrorContains(t, z.Close(), `"a"`, "an archive with a broken array is never completed")
@@ -224,6 +227,32 @@ func TestDamagedArchives(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestOverlappingMembers lists one member many times in the directory: small files must not cost much work.
+func TestOverlappingMembers(t *testing.T) {
+	b := writeArchive(t, npyz.Stored, []npyz.Named{{Name: "a0", Array: npyz.New(make([]float32, 100))}})
+	end := len(b) - 22 // the closing record without a comment
+	start := int(binary.LittleEndian.Uint32(b[end+16:]))
+	forged := bytes.Clone(b[:end])
+	for i := 1; i < 5; i++ {
+		at := len(forged)
+		forged = append(forged, b[start:end]...)
+		forged[at+46+1] = byte('0' + i) // the second letter of the name
+	}
+	closing := bytes.Clone(b[end:])
+	binary.LittleEndian.PutUint16(closing[8:], 5)
+	binary.LittleEndian.PutUint16(closing[10:], 5)
+	binary.LittleEndian.PutUint32(closing[12:], uint32(5*(end-start)))
+	_, err := readArchive(append(forged, closing...))
+	require.ErrorContains(t, err, "overlap")
+}
+
+func TestMembersHaveNoDate(t *testing.T) {
+	b := writeArchive(t, npyz.Stored, []npyz.Named{{Name: "a", Array: npyz.Scalar("x")}})
+	z, err := zip.NewReader(bytes.NewReader(b), int64(len(b)))
+	require.NoError(t, err)
+	require.Equal(t, 1980, z.File[0].Modified.UTC().Year(), "two archives written in different years are equal")
 }
 
 func TestOpenNpzRefusals(t *testing.T) {
