@@ -136,33 +136,64 @@ func TestRefusesMalformedArchives(t *testing.T) {
 	}
 }
 
+// overlapping lists one record many times in the directory.
+func overlapping(t *testing.T) []byte {
+	b := zipped(t, zip.Store, record{"a0/data.pkl", make([]byte, 500)})
+	end := len(b) - 22 // the closing record without a comment
+	start := int(binary.LittleEndian.Uint32(b[end+16:]))
+	forged := bytes.Clone(b[:end])
+	for i := 1; i < 5; i++ {
+		at := len(forged)
+		forged = append(forged, b[start:end]...)
+		forged[at+46+1] = byte('0' + i) // the second letter of the name
+	}
+	closing := bytes.Clone(b[end:])
+	binary.LittleEndian.PutUint16(closing[8:], 5)
+	binary.LittleEndian.PutUint16(closing[10:], 5)
+	binary.LittleEndian.PutUint32(closing[12:], uint32(5*(end-start)))
+	return append(forged, closing...)
+}
+
+func TestRefusesOverlappingRecords(t *testing.T) {
+	_, err := weights.ReadBytes(overlapping(t))
+	require.ErrorContains(t, err, "overlap")
+}
+
 // TestHostilePickles hands the interpreter programs that no checkpoint contains: an error or a harmless value.
 func TestHostilePickles(t *testing.T) {
-	for name, p := range map[string]string{
-		"nothing":                "",
-		"no stop":                "}",
-		"pop of nothing":         "0.",
-		"text of 4 GB":           "X\xff\xff\xff\xff",
-		"text of 2^63":           "\x8d\xff\xff\xff\xff\xff\xff\xff\x7f",
-		"frame of 2^62":          "\x95\x00\x00\x00\x00\x00\x00\x00\x40.",
-		"number of 2 GB":         "\x8b\xff\xff\xff\x7f",
-		"number of no bytes":     "\x8a\x00.",
-		"long decimal":           "L" + strings.Repeat("9", 2000) + "L\n.",
-		"decimal":                "Ix\n.",
-		"unhashable key":         "ccollections\nOrderedDict\n)RC\x01aNs.",
-		"odd items":              "}(Nu.",
-		"extension":              "\x82\x01.",
-		"out-of-band buffer":     "\x97.",
-		"persistent text":        "P0\n.",
-		"persistent nonsense":    "NQ.",
-		"call of a number":       "K\x01)R.",
-		"unknown opcode":         "\xff.",
-		"endless nesting":        strings.Repeat("(", 20_000) + ".",
-		"endless containers":     strings.Repeat("}", 3<<20) + ".",
-		"list that holds itself": "]q\x00h\x00a}b.",
+	const cut, number, complex = "cut off", "absurd number", "too complex"
+	for name, c := range map[string]struct{ pickle, want string }{
+		"nothing":                {"", cut},
+		"no stop":                {"}", cut},
+		"pop of nothing":         {"0.", "stack is empty"},
+		"text of 4 GB":           {"X\xff\xff\xff\xff", cut},
+		"text of 2^63":           {"\x8d\xff\xff\xff\xff\xff\xff\xff\x7f", cut},
+		"text count cut":         {"\x8d\xff", cut},
+		"frame of 2^62":          {"\x95\x00\x00\x00\x00\x00\x00\x00\x40.", cut},
+		"frame beyond the end":   {"\x95\x02\x00\x00\x00\x00\x00\x00\x00.", cut},
+		"line without end":       {"cos", cut},
+		"second line":            {"cos\nsystem", cut},
+		"number line":            {"I5", cut},
+		"fixed argument":         {"Gxxx", cut},
+		"number of 2 GB":         {"\x8b\xff\xff\xff\x7f", cut},
+		"number of no bytes":     {"\x8a\x00.", number},
+		"number of 65 bytes":     {"\x8a\x41" + strings.Repeat("x", 65) + ".", number},
+		"long decimal":           {"L" + strings.Repeat("9", 2000) + "L\n.", number},
+		"decimal":                {"Ix\n.", "invalid syntax"},
+		"unhashable key":         {"ccollections\nOrderedDict\n)RC\x01aNs.", "malformed pickle"},
+		"odd items":              {"}(Nu.", "malformed pickle"},
+		"extension":              {"\x82\x01.", "not supported"},
+		"out-of-band buffer":     {"\x97.", "not supported"},
+		"unknown opcode":         {"\xff.", "not supported"},
+		"persistent text":        {"P0\n.", "not supported"},
+		"persistent nonsense":    {"NQ.", "persistent object"},
+		"call of a number":       {"K\x01)R.", "Callable"},
+		"endless nesting":        {strings.Repeat("(", 20_000) + ".", complex},
+		"endless containers":     {strings.Repeat("}", 3<<20) + ".", complex},
+		"list that holds itself": {"]q\x00h\x00a}b.", "BUILD"},
 	} {
-		_, err := weights.Unpickle([]byte(p))
-		require.Error(t, err, name)
+		_, err := weights.Unpickle([]byte(c.pickle))
+		require.ErrorContains(t, err, c.want, name)
 		require.Less(t, len(err.Error()), 300, "%s: errors stay readable", name)
 	}
 	// Nothing is called: the class is unknown, so the call has no effect.

@@ -41,8 +41,9 @@ func isCounter(name string) bool {
 func Load(params []*graph.Param, sd *StateDict) error {
 	var bad MismatchError
 	type pair struct {
-		dst []float32
-		src Tensor
+		dst    []float32
+		src    Tensor
+		scalar *graph.Param // set where dst is not the parameter's own memory
 	}
 	var pairs []pair
 	wanted := make(map[string]bool, len(params))
@@ -67,7 +68,11 @@ func Load(params []*graph.Param, sd *StateDict) error {
 		case !exact(t.I64):
 			bad.Inexact = append(bad.Inexact, p.Name)
 		default:
-			pairs = append(pairs, pair{dst, t})
+			next := pair{dst: dst, src: t}
+			if p.Value.IsScalar() {
+				next.scalar = p
+			}
+			pairs = append(pairs, next)
 		}
 	}
 	for t := range sd.All() {
@@ -83,21 +88,27 @@ func Load(params []*graph.Param, sd *StateDict) error {
 		for i, v := range p.src.I64 {
 			p.dst[i] = float32(v)
 		}
+		if p.scalar != nil {
+			if err := p.scalar.Value.Memset(p.dst[0]); err != nil {
+				return fmt.Errorf("parameter %q: %w", p.scalar.Name, err)
+			}
+		}
 	}
 	return nil
 }
 
-// backing returns the memory of a parameter, checked for what copying relies on.
+// backing returns the memory of a parameter, checked for what copying relies on. Scalars give none away: they get a
+// stand-in of one element.
 func backing(p *graph.Param) ([]float32, error) {
 	if p == nil || p.Value == nil {
 		return nil, fmt.Errorf("the network has a parameter without a value")
 	}
-	dst, ok := p.Value.Data().([]float32)
-	if v, single := p.Value.Data().(float32); single {
-		return nil, fmt.Errorf("parameter %q is a bare scalar (%v), which cannot be written to", p.Name, v)
+	if _, ok := p.Value.Data().(float32); ok && p.Value.IsScalar() {
+		return make([]float32, 1), nil
 	}
+	dst, ok := p.Value.Data().([]float32)
 	n, err := elements(p.Shape())
-	if !ok || err != nil || len(dst) != n || p.Value.RequiresIterator() {
+	if !ok || err != nil || len(dst) != n || p.Value.IsScalar() || p.Value.RequiresIterator() {
 		return nil, fmt.Errorf("parameter %v is not a contiguous float32 tensor", p)
 	}
 	return dst, nil

@@ -115,6 +115,11 @@ func TestLoadStepCounters(t *testing.T) {
 	require.NoError(t, weights.Load([]*graph.Param{b, tracked}, state(t, a, counter)))
 	require.Equal(t, []float32{7}, tracked.Float32s())
 
+	scalar := graph.NewParam("bn.num_batches_tracked")
+	counter.Shape = []int{}
+	require.NoError(t, weights.Load([]*graph.Param{b, scalar}, state(t, a, counter)))
+	require.Equal(t, float32(7), scalar.Value.Data())
+
 	counter.Name = "my_num_batches_tracked"
 	require.Error(t, weights.Load([]*graph.Param{b}, state(t, a, counter)), "only the exact name is excused")
 }
@@ -137,6 +142,7 @@ func TestLoadRefusesUnusableParams(t *testing.T) {
 		"twice":    {graph.NewParam("a", 1), graph.NewParam("a", 1)},
 		"nil":      {nil},
 		"no value": {{Name: "a"}},
+		"scalar64": {{Name: "a", Value: tensor.New(tensor.FromScalar(1.0))}},
 		"float64":  {{Name: "a", Value: tensor.New(tensor.Of(tensor.Float64), tensor.WithShape(1))}},
 		"view":     {{Name: "a", Value: view.(*tensor.Dense)}},
 	} {

@@ -2,10 +2,12 @@ package weights_test
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"math"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/nlpodyssey/safetensors"
@@ -122,6 +124,19 @@ func TestSafetensorsMetadata(t *testing.T) {
 	require.Equal(t, tensors(sd), tensors(got))
 }
 
+func TestSafetensorsAreAligned(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.safetensors")
+	for n := range 9 { // names of any length
+		name := strings.Repeat("x", n)
+		sd := state(t, f32("f"+name, 1), weights.Tensor{Name: "i", Shape: []int{1}, I64: []int64{1}})
+		require.NoError(t, weights.WriteSafetensors(path, sd))
+		b, err := os.ReadFile(path)
+		require.NoError(t, err)
+		require.Zero(t, binary.LittleEndian.Uint64(b)%8)
+		require.Equal(t, append([]byte{1, 0, 0, 0, 0, 0, 0, 0}, floats(1)...), b[len(b)-12:], "the wider type comes first")
+	}
+}
+
 // TestSafetensorsByHand reads a file laid out after the format's description, with every type.
 func TestSafetensorsByHand(t *testing.T) {
 	file := func(header string, data ...byte) []byte {
@@ -193,6 +208,7 @@ func TestSafetensorsByHand(t *testing.T) {
 		"cut":            file(`{`+u8("a", `"shape":[2],"data_offsets":[0,2]`)+`}`, 1),
 		"claims 1 TB":    file(`{`+u8("a", `"shape":[1099511627776],"data_offsets":[0,1099511627776]`)+`}`, 1),
 		"twice":          file(`{` + u8("a", `"shape":[0],"data_offsets":[0,0]`) + `,` + u8("a", `"shape":[0],"data_offsets":[0,0]`) + `}`),
+		"metadata twice": file(`{"__metadata__":{},"__metadata__":{},` + u8("a", `"shape":[0],"data_offsets":[0,0]`) + `}`),
 		"text after":     file(`{` + u8("a", `"shape":[0],"data_offsets":[0,0]`) + `} x`),
 		"header too big": append([]byte{0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0}, '{'),
 		"header cut":     append([]byte{0xff, 0xff, 0, 0, 0, 0, 0, 0}, '{'),
