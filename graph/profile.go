@@ -1,0 +1,70 @@
+package graph
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"sync/atomic"
+	"time"
+)
+
+// clock adds up the time that one operation takes. A nil clock does nothing.
+type clock struct{ nanos, runs atomic.Int64 }
+
+// start begins a measurement and returns its end.
+func (c *clock) start() (stop func()) {
+	if c == nil {
+		return func() {}
+	}
+	begin := time.Now()
+	return func() {
+		c.nanos.Add(time.Since(begin).Nanoseconds())
+		c.runs.Add(1)
+	}
+}
+
+// OpProfile is what one kind of operation has cost in all replicas together.
+type OpProfile struct {
+	Name  string        // of the kind, for example "Affine→ReLU→Conv2D 1×1"
+	Nodes int           // nodes of that kind in the graph
+	Time  time.Duration // spent in them since the program was compiled
+	FLOPs int           // done in them, convolutions and fully connected layers only
+}
+
+func (k *packer[T]) window() string { return fmt.Sprintf("%d×%d", k.geom.KH, k.geom.KW) }
+
+// Profile returns what the program's operations have cost so far, the most expensive first. It is empty unless the program was
+// compiled with Options.Profile.
+func (p *Program) Profile() []OpProfile {
+	kinds := map[string]*OpProfile{}
+	for i, r := range p.replicas {
+		for _, n := range r.order {
+			o, ok := n.Op().(*op)
+			if !ok || o.clock == nil {
+				continue
+			}
+			name := o.name
+			if g, ok := o.fn.(interface{ window() string }); ok {
+				name += " " + g.window()
+			}
+			k := kinds[name]
+			if k == nil {
+				k = &OpProfile{Name: name}
+				kinds[name] = k
+			}
+			if i == 0 {
+				k.Nodes++
+			}
+			k.Time += time.Duration(o.clock.nanos.Load())
+			k.FLOPs += flops(n) * int(o.clock.runs.Load())
+		}
+	}
+	return slices.SortedFunc(func(yield func(OpProfile) bool) {
+		for _, name := range slices.Sorted(maps.Keys(kinds)) {
+			if !yield(*kinds[name]) {
+				return
+			}
+		}
+	}, func(a, b OpProfile) int { return cmp.Compare(b.Time, a.Time) })
+}
