@@ -1,0 +1,143 @@
+package picture
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"image"
+	"image/color"
+	"image/png"
+
+	"golang.org/x/image/bmp"
+)
+
+const (
+	pngColorGrey = 0
+	// deflateRatio is the most that deflate can expand its input by.
+	deflateRatio = 1032
+)
+
+func decodePNG(data []byte, buf []uint8) ([]uint8, int, int, error) {
+	if len(data) < 33 || string(data[12:16]) != "IHDR" {
+		return nil, 0, 0, fmt.Errorf("PNG: %w", errTruncated)
+	}
+	width, height := binary.BigEndian.Uint32(data[16:]), binary.BigEndian.Uint32(data[20:])
+	if width > 1<<31-1 || height > 1<<31-1 {
+		return nil, 0, 0, fmt.Errorf("PNG: size %dx%d", width, height)
+	}
+	if err := checkSize(PNG, int(width), int(height)); err != nil {
+		return nil, 0, 0, err
+	}
+	depth, kind := data[24], data[25]
+	// The decoder takes memory for the whole picture first; a file this short cannot fill it.
+	if int(width)*int(height)*int(depth)/8 > deflateRatio*len(data) {
+		return nil, 0, 0, fmt.Errorf("PNG: %w", errTruncated)
+	}
+	im, err := png.Decode(bytes.NewReader(data))
+	if err != nil {
+		return nil, 0, 0, fmt.Errorf("PNG: %w", err)
+	}
+	return fromImage(im, buf, depth == 16 && kind == pngColorGrey)
+}
+
+func decodeBMP(data []byte, buf []uint8) ([]uint8, int, int, error) {
+	c, err := bmp.DecodeConfig(bytes.NewReader(data))
+	if err != nil {
+		return nil, 0, 0, fmt.Errorf("BMP: %w", err)
+	}
+	if err := checkSize(BMP, c.Width, c.Height); err != nil {
+		return nil, 0, 0, err
+	}
+	if bits := int(binary.LittleEndian.Uint16(data[28:])); c.Width*c.Height*bits/8 > len(data) {
+		return nil, 0, 0, fmt.Errorf("BMP: %w", errTruncated)
+	}
+	im, err := bmp.Decode(bytes.NewReader(data))
+	if err != nil {
+		return nil, 0, 0, fmt.Errorf("BMP: %w", err)
+	}
+	return fromImage(im, buf, false)
+}
+
+// fromImage takes the stored colours out of the types that the PNG, BMP and WebP decoders give, without the
+// premultiplication of image/color. saturate selects Pillow's conversion of 16-bit grey: values above 255 become 255.
+func fromImage(im image.Image, buf []uint8, saturate bool) ([]uint8, int, int, error) {
+	b := im.Bounds()
+	width, height := b.Dx(), b.Dy()
+	pix := grow(buf, 3*width*height)
+	var row func(dst []uint8, y int)
+	switch im := im.(type) {
+	case *image.Gray:
+		row = func(dst []uint8, y int) { grey(dst, im.Pix[y*im.Stride:][:width]) }
+	case *image.Gray16:
+		row = func(dst []uint8, y int) { grey16(dst, im.Pix[y*im.Stride:], 2) }
+	case *image.RGBA: // only from opaque files, so that nothing has been multiplied
+		row = func(dst []uint8, y int) { pick(dst, im.Pix[y*im.Stride:], 4, 1) }
+	case *image.NRGBA:
+		row = func(dst []uint8, y int) { pick(dst, im.Pix[y*im.Stride:], 4, 1) }
+	case *image.RGBA64:
+		row = func(dst []uint8, y int) { pick(dst, im.Pix[y*im.Stride:], 8, 2) }
+	case *image.NRGBA64:
+		row = func(dst []uint8, y int) { pick(dst, im.Pix[y*im.Stride:], 8, 2) }
+		if saturate {
+			row = func(dst []uint8, y int) { grey16(dst, im.Pix[y*im.Stride:], 8) }
+		}
+	case *image.Paletted:
+		table := paletteTable(im.Palette)
+		row = func(dst []uint8, y int) { look(dst, im.Pix[y*im.Stride:][:width], &table) }
+	default:
+		return nil, 0, 0, fmt.Errorf("pixels of the unexpected type %T", im)
+	}
+	for y := range height {
+		row(pix[3*y*width:][:3*width], y)
+	}
+	return pix, height, width, nil
+}
+
+// grey replicates each sample.
+func grey(dst, src []uint8) {
+	for x, v := range src {
+		q := dst[3*x : 3*x+3 : 3*x+3]
+		q[0], q[1], q[2] = v, v, v
+	}
+}
+
+// grey16 saturates big-endian 16-bit samples that lie step bytes apart.
+func grey16(dst, src []uint8, step int) {
+	for x := range len(dst) / 3 {
+		v := src[step*x+1]
+		if src[step*x] != 0 {
+			v = 255
+		}
+		dst[3*x], dst[3*x+1], dst[3*x+2] = v, v, v
+	}
+}
+
+// pick copies the first three samples of each pixel of step bytes, the first byte of samples that are size bytes wide.
+func pick(dst, src []uint8, step, size int) {
+	for x := range len(dst) / 3 {
+		p, q := src[step*x:step*x+3*size:step*x+3*size], dst[3*x:3*x+3:3*x+3]
+		q[0], q[1], q[2] = p[0], p[size], p[2*size]
+	}
+}
+
+// look replaces palette indices by their colours.
+func look(dst, src []uint8, table *[256][3]uint8) {
+	for x, v := range src {
+		copy(dst[3*x:3*x+3], table[v][:])
+	}
+}
+
+// paletteTable returns the stored colours of a palette; indices behind its end are black.
+func paletteTable(p color.Palette) (table [256][3]uint8) {
+	for i, c := range p[:min(len(p), 256)] {
+		switch c := c.(type) {
+		case color.RGBA: // opaque
+			table[i] = [3]uint8{c.R, c.G, c.B}
+		case color.NRGBA:
+			table[i] = [3]uint8{c.R, c.G, c.B}
+		default:
+			panic(fmt.Sprintf("palette colour of type %T", c))
+		}
+	}
+	return table
+}
