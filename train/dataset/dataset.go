@@ -1,0 +1,85 @@
+// Package dataset reads labelled images and turns them into network input.
+//
+// [Open] takes a DATA argument, "[format:]path". The formats:
+//
+//   - cifar10, cifar100: the official binary records, 1+3072 or 2+3072 bytes. For CIFAR-100 the fine label is used.
+//   - folder: one folder per class, or pictures side by side without labels; also a single picture file. Classes and
+//     files come in the order of torchvision's ImageFolder (byte order); see [Open] for what is skipped.
+//   - idx: "images+labels" or "images" alone, plain or gzip, grey (N, H, W) or colour (N, H, W, 3): the format of MNIST.
+//   - npy: uint8 (N, H, W, 3) or grey (N, H, W), without labels.
+//   - npz: the same under the name images, x, data or arr_0, with labels (N) under labels, label, y or targets if known.
+//
+// Without a prefix the format is told from the content. A path may be a pattern as for [filepath.Glob]; the matches are
+// sorted in byte order and joined. An existing path is never taken for a pattern, and "C:\data" never for a format.
+//
+// Pictures become RGB exactly as by Pillow's Image.open(file).convert("RGB"), torchvision's default loader, including
+// JPEG and WebP: the same bits as libjpeg-turbo and libwebp give. Resizing has the same bits as Pillow's too, and
+// normalisation the same as PyTorch's. See [Preprocess].
+//
+// Records of cifar, npy and uncompressed idx files are read on demand; compressed files are unpacked into memory once.
+package dataset
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Image is a picture in 8-bit RGB.
+type Image struct {
+	// Pix holds the samples [height, width, 3], row-major, channels R, G, B.
+	Pix []uint8
+	// Height and Width are in pixels, at least 1.
+	Height, Width int
+}
+
+// Dataset is an indexed set of images, labelled or not. Implementations are safe for concurrent use, and the slices that
+// Labels and Classes return must not be modified.
+type Dataset interface {
+	// Name is what the set was opened as.
+	Name() string
+	// Len is the number of images, at least 1.
+	Len() int
+	// Labels holds one class index per image, -1 where it is unknown. It is nil for unlabelled sets.
+	Labels() []int
+	// Classes holds the class names, nil where they are not known.
+	Classes() []string
+	// Image decodes image i, 0 <= i < Len. The caller owns the result. Errors name the file and the record.
+	Image(i int) (Image, error)
+	// ID is what a user sees of image i in a scores file: a relative path, or "file#record", records counted from 0.
+	ID(i int) string
+	// Close releases files. Images cannot be read afterwards.
+	Close() error
+}
+
+// reuser is a Dataset that can decode into given memory.
+type reuser interface {
+	// imageInto is Image, except that the result may lie in *buf, which is enlarged as needed.
+	imageInto(i int, buf *[]uint8) (Image, error)
+}
+
+// imageInto decodes image i of any set, into *buf where the set can do that.
+func imageInto(d Dataset, i int, buf *[]uint8) (Image, error) {
+	if r, ok := d.(reuser); ok {
+		return r.imageInto(i, buf)
+	}
+	return d.Image(i)
+}
+
+// errEmpty is the cause for sets without an image.
+var errEmpty = errors.New("no images")
+
+// checkIndex refuses indices outside of the set.
+func checkIndex(d Dataset, i int) error {
+	if i < 0 || i >= d.Len() {
+		return fmt.Errorf("%s: image %d of %d", d.Name(), i, d.Len())
+	}
+	return nil
+}
+
+// enlarge returns a slice of length n in *buf's memory, which it replaces if it is too small.
+func enlarge(buf *[]uint8, n int) []uint8 {
+	if cap(*buf) < n {
+		*buf = make([]uint8, n)
+	}
+	return (*buf)[:n]
+}

@@ -1,0 +1,126 @@
+package dataset
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/line-ood/goline/internal/npyz"
+)
+
+func FuzzSplitSpec(f *testing.F) {
+	for _, spec := range []string{"cifar10:a", "a:b", "C:\\x", "::", "idx:a+b", "x", ""} {
+		f.Add(spec)
+	}
+	f.Fuzz(func(t *testing.T, spec string) {
+		format, path, err := splitSpec(spec)
+		switch {
+		case err != nil:
+			if format != "" || path != "" {
+				t.Fatalf("%q, %q beside the error %v", format, path, err)
+			}
+		case format == "":
+			require.Equal(t, spec, path)
+		default:
+			require.True(t, slices.Contains(formats, format))
+			require.Equal(t, spec, format+":"+path)
+		}
+	})
+}
+
+// Any argument gives a set or an error, in a folder whose names provoke.
+func FuzzOpen(f *testing.F) {
+	dir := f.TempDir()
+	put(f, dir, "a+b", idxFile(2, 1, 1))
+	put(f, dir, "a", idxFile(2, 1, 1))
+	put(f, dir, "b", idxFile(2))
+	put(f, dir, "[x]*", idxFile(1, 1, 1))
+	put(f, dir, "pics/x/1.png", dot(f, 1))
+	f.Chdir(dir)
+	for _, spec := range []string{"a+b", "a+a+b", "*", "idx:?+?", "pics", "folder:pics/*", "npy:[", "[x]*", "[[]x*", "../", "a/b"} {
+		f.Add(spec)
+	}
+	f.Fuzz(func(t *testing.T, spec string) {
+		if strings.ContainsRune(spec, '/') {
+			return // stay in the folder
+		}
+		d, err := Open(spec)
+		if err != nil {
+			require.Nil(t, d)
+			return
+		}
+		readAll(t, d)
+	})
+}
+
+// readAll reads a set that was opened from hostile bytes.
+func readAll(t *testing.T, d Dataset) {
+	t.Helper()
+	require.Positive(t, d.Len())
+	if d.Labels() != nil {
+		require.Len(t, d.Labels(), d.Len())
+	}
+	for _, i := range []int{0, d.Len() / 2, d.Len() - 1} {
+		require.NotEmpty(t, d.ID(i))
+		img, err := d.Image(i)
+		if err == nil {
+			require.Len(t, img.Pix, 3*img.Height*img.Width)
+		}
+	}
+	require.NoError(t, d.Close())
+}
+
+// fuzzFile writes the bytes to a file and opens it with and without a prefix.
+func fuzzFile(f *testing.F, format string) {
+	file := filepath.Join(f.TempDir(), "data")
+	f.Fuzz(func(t *testing.T, data []byte) {
+		require.NoError(t, os.WriteFile(file, data, 0o644))
+		for _, spec := range []string{format + ":" + file, file} {
+			d, err := Open(spec)
+			if err != nil {
+				require.Nil(t, d)
+				require.ErrorContains(t, err, file)
+				continue
+			}
+			readAll(t, d)
+		}
+	})
+}
+
+func FuzzCIFAR10(f *testing.F) {
+	f.Add(cifarFile(1, 1, 2))
+	f.Add(cifarFile(1, 10))
+	fuzzFile(f, "cifar10")
+}
+
+func FuzzCIFAR100(f *testing.F) {
+	f.Add(cifarFile(2, 1, 99))
+	fuzzFile(f, "cifar100")
+}
+
+func FuzzIdx(f *testing.F) {
+	f.Add(idxFile(3, 2, 2))
+	f.Add(idxFile(1, 2, 1, 3))
+	f.Add(idxFile(5))
+	f.Add(gz(f, idxFile(3, 2, 2)))
+	fuzzFile(f, "idx")
+}
+
+func FuzzNpy(f *testing.F) {
+	f.Add(npyFile(f, npyz.New(counting(12), 1, 2, 2, 3)))
+	f.Add(npyFile(f, npyz.New(counting(12), 3, 2, 2)))
+	f.Add([]byte("\x93NUMPY\x01\x00\x46\x00{'descr': '|u1', 'fortran_order': True, 'shape': (1, 1, 2, 3), }      \n123456"))
+	fuzzFile(f, "npy")
+}
+
+func FuzzNpz(f *testing.F) {
+	data, err := os.ReadFile(npzFile(f, npyz.Named{Name: "x", Array: npyz.New(counting(12), 1, 2, 2, 3)},
+		npyz.Named{Name: "y", Array: npyz.New([]int64{3}, 1)}))
+	require.NoError(f, err)
+	f.Add(data)
+	fuzzFile(f, "npz")
+}

@@ -1,0 +1,186 @@
+package dataset
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+)
+
+// maxUnpacked bounds what a compressed file may unpack to, 16 GiB. Larger sets can be read uncompressed, on demand.
+const maxUnpacked = 16 << 30
+
+// idxArray is an idx file of unsigned bytes: its shape and where its elements are.
+// Format: the bytes 0, 0, 8 (unsigned byte), number of axes; each axis length as big-endian uint32; the elements.
+type idxArray struct {
+	shape []int
+	src   io.ReaderAt
+	first int64 // offset of the elements
+	close io.Closer
+}
+
+// isIdx tells whether a file begins as an idx array of bytes with 1, 3 or 4 axes.
+func isIdx(head []byte) bool {
+	return len(head) >= 4 && head[0] == 0 && head[1] == 0 && head[2] == 8 && (head[3] == 1 || head[3] == 3 || head[3] == 4)
+}
+
+// openIdx opens an images file, with the labels file of the source if there is one.
+func openIdx(s source) (_ Dataset, err error) {
+	images, err := readIdx(s.path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil && images.close != nil {
+			images.close.Close()
+		}
+	}()
+	n, height, width, colours, one, _, err := imagesShape(images.shape)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", s.path, err)
+	}
+	r := &records{
+		name: s.name, path: s.path, label: s.label, src: images.src, closer: images.close,
+		first: images.first, stride: one, n: n, height: height, width: width, colours: colours,
+	}
+	if s.labels == "" {
+		return r, nil
+	}
+	if r.labels, err = readIdxLabels(s.labels); err != nil {
+		return nil, err
+	}
+	if len(r.labels) != n {
+		return nil, fmt.Errorf("%s has %d images, but %s has %d labels", s.path, n, s.labels, len(r.labels))
+	}
+	return r, nil
+}
+
+// readIdxLabels reads a one-dimensional idx file.
+func readIdxLabels(path string) ([]int, error) {
+	a, err := readIdx(path)
+	if err != nil {
+		return nil, err
+	}
+	if a.close != nil {
+		defer a.close.Close()
+	}
+	if len(a.shape) != 1 {
+		return nil, fmt.Errorf("%s: shape %v, want labels of shape (N)", path, a.shape)
+	}
+	raw := make([]byte, a.shape[0])
+	if _, err := a.src.ReadAt(raw, a.first); err != nil && len(raw) > 0 {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	labels := make([]int, len(raw))
+	for i, v := range raw {
+		labels[i] = int(v)
+	}
+	return labels, nil
+}
+
+// readIdx reads the header of a plain or gzip file and checks that the size is what it says. Plain files stay open,
+// compressed ones are unpacked.
+func readIdx(path string) (_ *idxArray, err error) {
+	f, size, err := openRegular(path)
+	if err != nil {
+		return nil, err
+	}
+	keep := false
+	defer func() {
+		if !keep {
+			f.Close()
+		}
+		if err != nil {
+			err = fmt.Errorf("%s: %w", path, err)
+		}
+	}()
+	var magic [2]byte
+	if _, err := f.ReadAt(magic[:], 0); err == nil && magic == [2]byte{0x1F, 0x8B} {
+		return unpackIdx(f)
+	}
+	shape, header, err := idxHeader(io.NewSectionReader(f, 0, size))
+	if err != nil {
+		return nil, err
+	}
+	want, err := idxSize(shape)
+	if err != nil {
+		return nil, err
+	}
+	if size != header+want {
+		return nil, fmt.Errorf("%d bytes, but an idx array of shape %v has %d", size, shape, header+want)
+	}
+	keep = true
+	return &idxArray{shape: shape, src: f, first: header, close: f}, nil
+}
+
+// unpackIdx reads a gzip file into memory, which grows with the data that arrives, whatever the header says.
+func unpackIdx(f *os.File) (*idxArray, error) {
+	z, err := gzip.NewReader(bufio.NewReader(f))
+	if err != nil {
+		return nil, fmt.Errorf("gzip: %w", err)
+	}
+	shape, header, err := idxHeader(z)
+	if err != nil {
+		return nil, err
+	}
+	want, err := idxSize(shape)
+	if err != nil {
+		return nil, err
+	}
+	if want > maxUnpacked {
+		return nil, fmt.Errorf("shape %v unpacks to more than %d bytes; unpack the file to read it on demand", shape, int64(maxUnpacked))
+	}
+	var data bytes.Buffer
+	got, err := io.Copy(&data, io.LimitReader(z, want+1))
+	if err != nil {
+		return nil, fmt.Errorf("gzip: %w", err)
+	}
+	if got != want {
+		relation := "only"
+		if got > want {
+			relation = "more than"
+		}
+		return nil, fmt.Errorf("%s %d bytes unpacked, but an idx array of shape %v has %d", relation, header+min(got, want), shape, header+want)
+	}
+	return &idxArray{shape: shape, src: bytes.NewReader(data.Bytes())}, nil
+}
+
+// idxHeader reads magic number and shape and returns the header's length.
+func idxHeader(r io.Reader) (shape []int, length int64, err error) {
+	var b [4]byte
+	if _, err := io.ReadFull(r, b[:]); err != nil {
+		return nil, 0, cutOff(err)
+	}
+	if !isIdx(b[:]) {
+		return nil, 0, fmt.Errorf("idx magic number %#x, want 0x00000801 (labels), 0x00000803 (grey images) or 0x00000804 (colour images)", b)
+	}
+	for range b[3] {
+		var axis [4]byte
+		if _, err := io.ReadFull(r, axis[:]); err != nil {
+			return nil, 0, cutOff(err)
+		}
+		shape = append(shape, int(binary.BigEndian.Uint32(axis[:])))
+	}
+	return shape, 4 + 4*int64(len(shape)), nil
+}
+
+// idxSize is the number of elements, which for images obeys imagesShape.
+func idxSize(shape []int) (int64, error) {
+	if len(shape) == 1 {
+		return int64(shape[0]), nil
+	}
+	_, _, _, _, _, total, err := imagesShape(shape)
+	return total, err
+}
+
+// cutOff says in words that a header ends early.
+func cutOff(err error) error {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return fmt.Errorf("idx header is cut off: %w", io.ErrUnexpectedEOF)
+	}
+	return err
+}
