@@ -704,6 +704,11 @@ func atMostAVX512(args *streamArgs)
 //go:noescape
 func atMost1AVX512(args *streamArgs)
 
+// largerAVX512 computes dst = max(a, b), NaN if either is.
+//
+//go:noescape
+func largerAVX512(args *streamArgs)
+
 // whereAtMostAVX512 computes dst = a where c <= b, zero elsewhere.
 //
 //go:noescape
@@ -758,6 +763,11 @@ func atMostAVX2(args *streamArgs)
 //
 //go:noescape
 func atMost1AVX2(args *streamArgs)
+
+// largerAVX2 computes dst = max(a, b), NaN if either is.
+//
+//go:noescape
+func largerAVX2(args *streamArgs)
 
 // whereAtMostAVX2 computes dst = a where c <= b, zero elsewhere.
 //

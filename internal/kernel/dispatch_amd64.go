@@ -412,6 +412,8 @@ func streamAVX512(op streamOp, args *streamArgs) {
 		atMostAVX512(args)
 	case opAtMost1:
 		atMost1AVX512(args)
+	case opLarger:
+		largerAVX512(args)
 	case opWhereAtMost:
 		whereAtMostAVX512(args)
 	case opWhereAtMost1:
@@ -440,6 +442,8 @@ func streamAVX2(op streamOp, args *streamArgs) {
 		atMostAVX2(args)
 	case opAtMost1:
 		atMost1AVX2(args)
+	case opLarger:
+		largerAVX2(args)
 	case opWhereAtMost:
 		whereAtMostAVX2(args)
 	case opWhereAtMost1:

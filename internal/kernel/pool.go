@@ -66,6 +66,10 @@ func poolOut(in, k, s, p, d int, ceil bool) int {
 func MaxPool[T Float](g PoolGeom, dst []T, index []int32, src []T) {
 	g = g.norm()
 	oh, ow := g.OutH(), g.OutW()
+	if index == nil && is32[T]() && g.W <= maxPoolRow && currentLevel() != generic {
+		maxPool32(g, as32(dst), as32(src), oh, ow)
+		return
+	}
 	for c := range g.C {
 		plane := src[c*g.H*g.W:][:g.H*g.W]
 		for y := range oh {
@@ -84,6 +88,47 @@ func MaxPool[T Float](g PoolGeom, dst []T, index []int32, src []T) {
 				if index != nil {
 					index[(c*oh+y)*ow+x] = int32(at)
 				}
+			}
+		}
+	}
+}
+
+const maxPoolRow = 512
+
+// maxPool32 is MaxPool without an index: first the maximum down every column of a window's rows, then along them.
+func maxPool32(g PoolGeom, dst, src []float32, oh, ow int) {
+	var buffer [maxPoolRow]float32
+	row := buffer[:g.W]
+	for c := range g.C {
+		plane := src[c*g.H*g.W:][:g.H*g.W]
+		for y := range oh {
+			y0, y1 := poolWindow(y*g.SH-g.PH, g.KH, g.DH, g.H)
+			out := dst[(c*oh+y)*ow:][:ow]
+			if y0 >= y1 { // a dilated window may step over a small input
+				for x := range out {
+					out[x] = float32(math.Inf(-1))
+				}
+				continue
+			}
+			top := plane[y0*g.W:][:g.W]
+			for iy := y0 + g.DH; iy < y1; iy += g.DH {
+				st := stream{op: opLarger, dst: row, a: top, b: plane[iy*g.W:][:g.W]}
+				st.run()
+				top = row
+			}
+			for x := range out {
+				x0 := x*g.SW - g.PW
+				if g.KW == 3 && g.DW == 1 && x0 >= 0 && x0+3 <= g.W {
+					w := top[x0:][:3]
+					out[x] = max(w[0], w[1], w[2])
+					continue
+				}
+				x0, x1 := poolWindow(x0, g.KW, g.DW, g.W)
+				best := float32(math.Inf(-1))
+				for ix := x0; ix < x1; ix += g.DW {
+					best = max(best, top[ix])
+				}
+				out[x] = best
 			}
 		}
 	}
@@ -115,7 +160,7 @@ func MaxPoolBackward[T Float](g PoolGeom, dx, dy []T, index []int32) {
 func AvgPool[T Float](g PoolGeom, dst, src []T) {
 	g = g.norm()
 	oh, ow := g.OutH(), g.OutW()
-	if g.KH == 2 && g.KW == 2 && g.SH == 2 && g.SW == 2 && g.PH == 0 && g.PW == 0 && 2*oh <= g.H && 2*ow <= g.W {
+	if g.whole2(oh, ow) {
 		avgPool2(g, dst, src, oh, ow)
 		return
 	}
@@ -134,6 +179,26 @@ func AvgPool[T Float](g PoolGeom, dst, src []T) {
 					sum /= T(div)
 				}
 				dst[(c*oh+y)*ow+x] = sum
+			}
+		}
+	}
+}
+
+// whole2 reports whether all windows are 2x2, side by side and inside the input.
+func (g PoolGeom) whole2(oh, ow int) bool {
+	return g.KH == 2 && g.KW == 2 && g.SH == 2 && g.SW == 2 && g.PH == 0 && g.PW == 0 && 2*oh <= g.H && 2*ow <= g.W
+}
+
+// avgPool2Backward adds a quarter of each gradient to its window.
+func avgPool2Backward[T Float](g PoolGeom, dx, dy []T, oh, ow int) {
+	for c := range g.C {
+		for y := range oh {
+			top := dx[(c*g.H+2*y)*g.W:][:2*ow]
+			bottom := dx[(c*g.H+2*y+1)*g.W:][:2*ow]
+			for x, v := range dy[(c*oh+y)*ow:][:ow] {
+				v /= 4
+				t, b := top[2*x:][:2], bottom[2*x:][:2]
+				t[0], t[1], b[0], b[1] = v, v, v, v
 			}
 		}
 	}
@@ -174,6 +239,10 @@ func AvgPoolBackward[T Float](g PoolGeom, dx, dy []T) {
 	g = g.norm()
 	oh, ow := g.OutH(), g.OutW()
 	clear(dx[:g.C*g.H*g.W])
+	if g.whole2(oh, ow) {
+		avgPool2Backward(g, dx, dy, oh, ow)
+		return
+	}
 	for c := range g.C {
 		plane := dx[c*g.H*g.W:][:g.H*g.W]
 		for y := range oh {
@@ -193,10 +262,28 @@ func AvgPoolBackward[T Float](g PoolGeom, dx, dy []T) {
 	}
 }
 
+// globalPoolChunk is how many positions are summed at a time.
+const globalPoolChunk = 64
+
 // GlobalAvgPool computes dst [channels], the mean of every plane of src [channels, hw].
 func GlobalAvgPool[T Float](dst, src []T, channels, hw int) {
-	for c := range channels {
-		dst[c] = sumGeneric(src[c*hw:][:hw]) / T(hw)
+	dst = dst[:channels]
+	clear(dst)
+	var ones [globalPoolChunk]T
+	for i := range ones {
+		ones[i] = 1
+	}
+	for at := 0; at < hw; at += len(ones) {
+		n := min(len(ones), hw-at)
+		if is32[T]() && dots32(channels, n, as32(src[at:]), hw, as32(ones[:]), 0, 1, as32(dst), 1) {
+			continue
+		}
+		for c := range dst {
+			dst[c] += sumGeneric(src[c*hw+at:][:n])
+		}
+	}
+	for c := range dst {
+		dst[c] /= T(hw)
 	}
 }
 

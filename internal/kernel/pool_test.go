@@ -68,46 +68,48 @@ func TestPoolCheck(t *testing.T) {
 }
 
 func TestMaxPool(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		g := drawPool(t, true)
-		n := g.norm()
-		src := special[float32](t, g.C*g.H*g.W, "src")
-		oh, ow := g.OutH(), g.OutW()
-		dst, index := make([]float32, g.C*oh*ow), make([]int32, g.C*oh*ow)
-		MaxPool(g, dst, index, src)
-		plain := make([]float32, len(dst))
-		MaxPool(g, plain, nil, src)
-		for i := range dst {
-			same(t, float64(dst[i]), plain[i], 0, "without index")
-			c, y, x := i/(oh*ow), i/ow%oh, i%ow
-			best, at := math.Inf(-1), -1
-			for kh := range g.KH {
-				for kw := range g.KW {
-					iy, ix := y*n.SH-g.PH+kh*n.DH, x*n.SW-g.PW+kw*n.DW
-					if iy < 0 || iy >= g.H || ix < 0 || ix >= g.W {
-						continue
-					}
-					v := float64(src[(c*g.H+iy)*g.W+ix])
-					if at < 0 || v > best || math.IsNaN(v) {
-						best, at = v, iy*g.W+ix
-					}
+	atLevels(t, func(t *testing.T) { rapid.Check(t, propMaxPool) })
+}
+
+func propMaxPool(t *rapid.T) {
+	g := drawPool(t, true)
+	n := g.norm()
+	src := special[float32](t, g.C*g.H*g.W, "src")
+	oh, ow := g.OutH(), g.OutW()
+	dst, index := make([]float32, g.C*oh*ow), make([]int32, g.C*oh*ow)
+	MaxPool(g, dst, index, src)
+	plain := make([]float32, len(dst))
+	MaxPool(g, plain, nil, src)
+	for i := range dst {
+		same(t, float64(dst[i]), plain[i], 0, "without index")
+		c, y, x := i/(oh*ow), i/ow%oh, i%ow
+		best, at := math.Inf(-1), -1
+		for kh := range g.KH {
+			for kw := range g.KW {
+				iy, ix := y*n.SH-g.PH+kh*n.DH, x*n.SW-g.PW+kw*n.DW
+				if iy < 0 || iy >= g.H || ix < 0 || ix >= g.W {
+					continue
+				}
+				v := float64(src[(c*g.H+iy)*g.W+ix])
+				if at < 0 || v > best || math.IsNaN(v) {
+					best, at = v, iy*g.W+ix
 				}
 			}
-			same(t, best, dst[i], 0, "output %d of %+v", i, g)
-			if at >= 0 {
-				require.EqualValues(t, at, index[i], "index %d of %+v", i, g)
-			}
-			require.True(t, index[i] >= 0 && int(index[i]) < g.H*g.W)
 		}
-		dy := randSlice[float32](newRand(1), len(dst))
-		dx := nans[float32](len(src))
-		MaxPoolBackward(g, dx, dy, index)
-		want := make([]float32, len(src))
-		for i, v := range dy {
-			want[i/(oh*ow)*g.H*g.W+int(index[i])] += v
+		same(t, best, dst[i], 0, "output %d of %+v", i, g)
+		if at >= 0 {
+			require.EqualValues(t, at, index[i], "index %d of %+v", i, g)
 		}
-		require.Equal(t, want, dx)
-	})
+		require.True(t, index[i] >= 0 && int(index[i]) < g.H*g.W)
+	}
+	dy := randSlice[float32](newRand(1), len(dst))
+	dx := nans[float32](len(src))
+	MaxPoolBackward(g, dx, dy, index)
+	want := make([]float32, len(src))
+	for i, v := range dy {
+		want[i/(oh*ow)*g.H*g.W+int(index[i])] += v
+	}
+	require.Equal(t, want, dx)
 }
 
 func propAvgPool[T Float](eps float64) func(*rapid.T) {

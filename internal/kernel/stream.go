@@ -12,6 +12,7 @@ const (
 	opAtLeast                      // dst = max(floor, a)
 	opAtMost                       // dst = min(a, b)
 	opAtMost1                      // dst = min(a, s)
+	opLarger                       // dst = max(a, b), NaN if either is
 	opWhereAtMost                  // dst = a where c <= b, zero elsewhere
 	opWhereAtMost1                 // dst = a where c <= s, zero elsewhere
 	opNormBack                     // dst = s*a + (t*(b-m) + floor)

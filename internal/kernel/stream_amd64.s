@@ -408,6 +408,70 @@ done:
 	VZEROUPPER
 	RET
 
+// func largerAVX512(args *byte)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·largerAVX512(SB), $0-8
+	MOVQ args+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 8(AX), DX
+	MOVQ 16(AX), BX
+	MOVQ 32(AX), DI
+	XORQ SI, SI
+	SUBQ $0x20, DI
+	JL   short
+
+whole:
+	VMOVUPS (DX)(SI*4), Z0
+	VMOVUPS (BX)(SI*4), Z1
+	VMAXPS  Z1, Z0, Z1
+	VCMPPS  $0x03, Z0, Z0, K1
+	VMOVAPS Z0, K1, Z1
+	VMOVAPS Z1, Z0
+	VMOVUPS Z0, (CX)(SI*4)
+	VMOVUPS 64(DX)(SI*4), Z0
+	VMOVUPS 64(BX)(SI*4), Z1
+	VMAXPS  Z1, Z0, Z1
+	VCMPPS  $0x03, Z0, Z0, K1
+	VMOVAPS Z0, K1, Z1
+	VMOVAPS Z1, Z0
+	VMOVUPS Z0, 64(CX)(SI*4)
+	ADDQ    $0x20, SI
+	SUBQ    $0x20, DI
+	JGE     whole
+
+short:
+	ADDQ    $0x10, DI
+	JL      tail
+	VMOVUPS (DX)(SI*4), Z0
+	VMOVUPS (BX)(SI*4), Z1
+	VMAXPS  Z1, Z0, Z1
+	VCMPPS  $0x03, Z0, Z0, K1
+	VMOVAPS Z0, K1, Z1
+	VMOVAPS Z1, Z0
+	VMOVUPS Z0, (CX)(SI*4)
+	ADDQ    $0x10, SI
+	SUBQ    $0x10, DI
+
+tail:
+	ADDQ      $0x10, DI
+	JZ        done
+	MOVQ      40(AX), AX
+	MOVQ      $0x00000001, AX
+	SHLXQ     DI, AX, AX
+	DECQ      AX
+	KMOVW     AX, K1
+	VMOVUPS.Z (DX)(SI*4), K1, Z0
+	VMOVUPS.Z (BX)(SI*4), K1, Z1
+	VMAXPS    Z1, Z0, Z1
+	VCMPPS    $0x03, Z0, Z0, K2
+	VMOVAPS   Z0, K2, Z1
+	VMOVAPS   Z1, Z0
+	VMOVUPS   Z0, K1, (CX)(SI*4)
+
+done:
+	VZEROUPPER
+	RET
+
 // func whereAtMostAVX512(args *byte)
 // Requires: AVX, AVX512F, BMI2
 TEXT ·whereAtMostAVX512(SB), $0-8
@@ -975,6 +1039,64 @@ tail:
 	VMASKMOVPS (DX)(BX*4), Y1, Y2
 	VMINPS     Y2, Y0, Y2
 	VMASKMOVPS Y2, Y1, (CX)(BX*4)
+
+done:
+	VZEROUPPER
+	RET
+
+// func largerAVX2(args *byte)
+// Requires: AVX
+TEXT ·largerAVX2(SB), $0-8
+	MOVQ args+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 8(AX), DX
+	MOVQ 16(AX), BX
+	MOVQ 32(AX), DI
+	XORQ SI, SI
+	SUBQ $0x10, DI
+	JL   short
+
+whole:
+	VMOVUPS   (DX)(SI*4), Y0
+	VMOVUPS   (BX)(SI*4), Y1
+	VMAXPS    Y1, Y0, Y1
+	VCMPPS    $0x03, Y0, Y0, Y2
+	VBLENDVPS Y2, Y0, Y1, Y0
+	VMOVUPS   Y0, (CX)(SI*4)
+	VMOVUPS   32(DX)(SI*4), Y0
+	VMOVUPS   32(BX)(SI*4), Y1
+	VMAXPS    Y1, Y0, Y1
+	VCMPPS    $0x03, Y0, Y0, Y2
+	VBLENDVPS Y2, Y0, Y1, Y0
+	VMOVUPS   Y0, 32(CX)(SI*4)
+	ADDQ      $0x10, SI
+	SUBQ      $0x10, DI
+	JGE       whole
+
+short:
+	ADDQ      $0x08, DI
+	JL        tail
+	VMOVUPS   (DX)(SI*4), Y0
+	VMOVUPS   (BX)(SI*4), Y1
+	VMAXPS    Y1, Y0, Y1
+	VCMPPS    $0x03, Y0, Y0, Y2
+	VBLENDVPS Y2, Y0, Y1, Y0
+	VMOVUPS   Y0, (CX)(SI*4)
+	ADDQ      $0x08, SI
+	SUBQ      $0x08, DI
+
+tail:
+	ADDQ       $0x08, DI
+	JZ         done
+	MOVQ       40(AX), AX
+	NEGQ       DI
+	VMOVUPS    64(AX)(DI*4), Y0
+	VMASKMOVPS (DX)(SI*4), Y0, Y1
+	VMASKMOVPS (BX)(SI*4), Y0, Y2
+	VMAXPS     Y2, Y1, Y2
+	VCMPPS     $0x03, Y1, Y1, Y3
+	VBLENDVPS  Y3, Y1, Y2, Y1
+	VMASKMOVPS Y1, Y0, (CX)(SI*4)
 
 done:
 	VZEROUPPER

@@ -55,6 +55,21 @@ var streamOps = []streamOp{
 	{"atMost1", "dst = min(s, a)", []int{streamA}, []int{streamS}, func(u unit, s isa, in, k []reg.VecVirtual) {
 		u.VMINPS(in[0], k[0], in[0])
 	}},
+	{"larger", "dst = max(a, b), NaN if either is", []int{streamA, streamB}, nil, func(u unit, s isa, in, k []reg.VecVirtual) {
+		// The maximum is b where a or b is NaN, which leaves the NaNs of a to put back.
+		m := s.vec(u)
+		u.VMAXPS(in[1], in[0], m)
+		if s.bytes == 64 {
+			nan := u.K()
+			u.VCMPPS(Imm(3), in[0], in[0], nan)
+			u.VMOVAPS(in[0], nan, m)
+			u.VMOVAPS(m, in[0])
+			return
+		}
+		nan := s.vec(u)
+		u.VCMPPS(Imm(3), in[0], in[0], nan)
+		u.VBLENDVPS(nan, in[0], m, in[0])
+	}},
 	{"whereAtMost", "dst = a where c <= b, zero elsewhere", []int{streamA, streamB, streamC}, nil, func(u unit, s isa, in, k []reg.VecVirtual) {
 		u.keep(s, 0x12, in[1], in[2], in[0])
 	}},

@@ -1,0 +1,158 @@
+package kernel
+
+import (
+	"fmt"
+	"testing"
+	"time"
+)
+
+// benchAtLevels benchmarks f, of so many operations (or, with unit GB/s, bytes), at every level.
+func benchAtLevels(b *testing.B, name, unit string, work float64, f func()) {
+	for _, lev := range Levels() {
+		b.Run(name+"/"+lev, func(b *testing.B) {
+			restore, err := ForceLevel(lev)
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer restore()
+			quick := time.Hour
+			b.ReportAllocs()
+			for b.Loop() {
+				t := time.Now()
+				f()
+				quick = min(quick, time.Since(t))
+			}
+			b.ReportMetric(work/float64(max(1, quick.Nanoseconds())), "best-"+unit)
+			b.ReportMetric(work*float64(b.N)/float64(b.Elapsed().Nanoseconds()), unit)
+		})
+	}
+}
+
+func BenchmarkConv(b *testing.B) {
+	for _, bc := range benchConvs {
+		for _, lev := range Levels() {
+			restore, err := ForceLevel(lev)
+			if err != nil {
+				b.Fatal(err)
+			}
+			c, err := NewConv(benchSpec(bc.g, bc.pre))
+			restore()
+			if err != nil {
+				b.Fatal(err)
+			}
+			rng := newRand(5)
+			x, y, dx := randSlice[float32](rng, bc.g.InLen()), make([]float32, bc.g.OutLen()), make([]float32, bc.g.InLen())
+			scratch := make([]float32, c.ScratchLen())
+			for pass, f := range map[string]func(){
+				"forward":  func() { c.Forward(y, x, nil, scratch) },
+				"backward": func() { c.BackwardInput(dx, y, x, y, nil, scratch, false) },
+			} {
+				b.Run(fmt.Sprintf("%s/%s/%s", bc.name, pass, lev), func(b *testing.B) {
+					b.ReportAllocs()
+					for b.Loop() {
+						f()
+					}
+					b.ReportMetric(float64(bc.g.FLOPs()*b.N)/float64(b.Elapsed().Nanoseconds()), "GFLOP/s")
+				})
+			}
+		}
+	}
+}
+
+func BenchmarkConvBackwardWeight(b *testing.B) {
+	for _, bc := range benchConvs {
+		rng := newRand(5)
+		x, y, dw := randSlice[float32](rng, bc.g.InLen()), randSlice[float32](rng, bc.g.OutLen()), make([]float32, bc.g.WeightLen())
+		scratch := make([]float32, ConvBackwardWeightScratch(bc.g))
+		benchAtLevels(b, bc.name, "GFLOP/s", float64(bc.g.FLOPs()), func() { ConvBackwardWeight(bc.g, dw, nil, x, y, scratch) })
+	}
+}
+
+func BenchmarkLinear(b *testing.B) {
+	const in, out = 2048, 1000
+	rng := newRand(1)
+	w, bias := randSlice[float32](rng, in*out), randSlice[float32](rng, out)
+	for _, n := range []int{1, 16} {
+		x, y, dw := randSlice[float32](rng, n*in), make([]float32, n*out), make([]float32, in*out)
+		work := float64(2 * n * in * out)
+		name := fmt.Sprintf("n=%d ", n)
+		benchAtLevels(b, name+"forward", "GFLOP/s", work, func() { Linear(y, x, w, bias, n, in, out) })
+		benchAtLevels(b, name+"input", "GFLOP/s", work, func() { LinearBackwardInput(x, y, w, n, in, out) })
+		benchAtLevels(b, name+"weight", "GFLOP/s", work, func() { LinearBackwardWeight(dw, nil, x, y, n, in, out) })
+	}
+}
+
+func BenchmarkRoutedLinear(b *testing.B) {
+	const in, out, n = 2048, 1000, 16
+	rng := newRand(1)
+	w, bias, absC, z := randSlice[float32](rng, in*out), randSlice[float32](rng, out), randSlice[float32](rng, n*in), randSlice[float32](rng, n*in)
+	y, class := make([]float32, n*out), make([]int, n)
+	for i := range class {
+		class[i] = i
+	}
+	benchAtLevels(b, "one", "GFLOP/s", 2*in*out, func() { RoutedLinear(y, z, w, bias, absC, 0.1, in, out) })
+	benchAtLevels(b, "batch of 16", "GFLOP/s", 2*in*out*n, func() { RoutedLinearBatch(y, z, w, bias, absC, class, 0.1, in, out) })
+	benchAtLevels(b, "input", "GFLOP/s", 2*in*out, func() { RoutedLinearBackwardInput(z[:in], y[:out], w, absC, 0.1, in, out) })
+}
+
+func BenchmarkGemm(b *testing.B) {
+	for _, s := range []struct {
+		m, n, k int
+		ta, tb  bool
+	}{{256, 256, 256, false, false}, {256, 256, 256, true, false}, {256, 256, 256, false, true}, {64, 3136, 576, false, false}} {
+		rng := newRand(1)
+		x, y, z := randSlice[float32](rng, s.m*s.k), randSlice[float32](rng, s.n*s.k), make([]float32, s.m*s.n)
+		scratch := make([]float32, GemmScratch(s.m, s.n, s.k))
+		lda, ldb := s.k, s.n
+		if s.ta {
+			lda = s.m
+		}
+		if s.tb {
+			ldb = s.k
+		}
+		benchAtLevels(b, fmt.Sprintf("%dx%dx%d %v %v", s.m, s.n, s.k, s.ta, s.tb), "GFLOP/s", 2*float64(s.m*s.n*s.k), func() {
+			Gemm(s.ta, s.tb, s.m, s.n, s.k, 1, x, lda, y, ldb, 0, z, s.n, scratch)
+		})
+	}
+}
+
+func BenchmarkElementwise(b *testing.B) {
+	const n = 64 * 1024
+	rng := newRand(1)
+	x, y, z, coef := randSlice[float32](rng, n), randSlice[float32](rng, n), make([]float32, n), randSlice[float32](rng, 64)
+	for _, op := range []struct {
+		name   string
+		arrays float64
+		f      func()
+	}{
+		{"Add", 3, func() { Add(z, x, y) }},
+		{"ReLU", 2, func() { ReLU(z, x) }},
+		{"ReLUBackward", 3, func() { ReLUBackward(z, x, y) }},
+		{"Affine", 2, func() { Affine(z, x, coef, coef, 64, 1024, true) }},
+		{"AffineBackward", 3, func() { AffineBackward(z, x, y, coef, 64, 1024, true, false) }},
+		{"ClipMax", 2, func() { ClipMax(z, x, coef[:1]) }},
+		{"GlobalAvgPool", 1, func() { GlobalAvgPool(z, x, 64, 1024) }},
+		{"Softmax", 2, func() { Softmax(z, x, 64, 1024) }},
+		{"BatchNormForward", 4, func() {
+			BatchNormForward(z, x, coef, coef, y[:16], y[16:], y[32:], 4, 16, 1024, 1e-5)
+		}},
+		{"BatchNormBackward", 5, func() {
+			BatchNormBackward(z, nil, nil, y, x, coef, coef, coef, 4, 16, 1024)
+		}},
+	} {
+		benchAtLevels(b, op.name, "GB/s", 4*n*op.arrays, op.f)
+	}
+}
+
+func BenchmarkPool(b *testing.B) {
+	g := PoolGeom{C: 64, H: 112, W: 112, KH: 3, KW: 3, SH: 2, SW: 2, PH: 1, PW: 1}
+	rng := newRand(1)
+	x, y, index := randSlice[float32](rng, 64*112*112), make([]float32, 64*56*56), make([]int32, 64*56*56)
+	bytes := float64(4 * (len(x) + len(y)))
+	benchAtLevels(b, "max 3x3s2", "GB/s", bytes, func() { MaxPool(g, y, nil, x) })
+	benchAtLevels(b, "max 3x3s2 index", "GB/s", bytes, func() { MaxPool(g, y, index, x) })
+	benchAtLevels(b, "max back", "GB/s", bytes, func() { MaxPoolBackward(g, x, y, index) })
+	g.KH, g.KW, g.PH, g.PW = 2, 2, 0, 0
+	benchAtLevels(b, "avg 2x2s2", "GB/s", bytes, func() { AvgPool(g, y, x) })
+	benchAtLevels(b, "avg back", "GB/s", bytes, func() { AvgPoolBackward(g, x, y) })
+}
