@@ -60,7 +60,8 @@ type Linear interface {
 
 // Sampled is a game whose value is the mean of the values of its members: the samples of a class, or the rows that
 // replace removed neurons. Estimators whose estimate is linear in the game draw a member for each unit of their work
-// instead of evaluating all members, which leaves the estimate unbiased and the standard error honest.
+// instead of evaluating all members, which leaves the estimate unbiased and the standard error honest. The members of a
+// sampled game that is [Incremental] or [Differentiable] are so too.
 type Sampled interface {
 	Game
 	// Members is the number of members, at least 1. With one member nothing is drawn.
