@@ -25,6 +25,7 @@ type Conv[T Float] struct {
 	bias               []T // [O]
 	preScale, preShift []T // [C], nil when there is no pre affine
 	preReLU, postReLU  bool
+	padded             padding
 	fast               *conv32 // nil where the generic code runs
 }
 
@@ -67,6 +68,7 @@ func NewConv[T Float](spec ConvSpec[T]) (*Conv[T], error) {
 		copy(c.preScale, spec.PreScale)
 		copy(c.preShift, spec.PreShift)
 	}
+	c.padded = newPadding(g)
 	if w, ok := any(c).(*Conv[float32]); ok {
 		c.fast = newConv32(w)
 	}
@@ -78,11 +80,10 @@ func (c *Conv[T]) Geom() ConvGeom { return c.g }
 
 // ScratchLen returns how many elements of scratch Forward, ForwardBatch and BackwardInput need.
 func (c *Conv[T]) ScratchLen() int {
-	n := c.g.OutLen() + c.g.InLen()
 	if c.fast != nil {
-		n = c.fast.scratchLen()
+		return c.fast.scratchLen()
 	}
-	return n
+	return max(c.padded.len(c.g), c.g.OutLen()+c.g.H*c.g.W)
 }
 
 func (c *Conv[T]) hasPre() bool { return c.preScale != nil || c.preReLU }

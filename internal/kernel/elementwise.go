@@ -183,13 +183,21 @@ func Dot[T Float](a, b []T) T {
 	return dotGeneric(a, b)
 }
 
+// dotGeneric sums in four lanes, which the CPU can work on at once.
 func dotGeneric[T Float](a, b []T) T {
-	b = b[:len(a)]
-	var s T
-	for i, v := range a {
-		s += v * b[i]
+	var s [4]T
+	for len(a) >= 4 {
+		x, y := a[:4], b[:4]
+		s[0] += x[0] * y[0]
+		s[1] += x[1] * y[1]
+		s[2] += x[2] * y[2]
+		s[3] += x[3] * y[3]
+		a, b = a[4:], b[4:]
 	}
-	return s
+	for i, v := range a {
+		s[i] += v * b[i]
+	}
+	return (s[0] + s[2]) + (s[1] + s[3])
 }
 
 func sumGeneric[T Float](a []T) T {
