@@ -16,8 +16,8 @@ func affine(x, scale, shift *G.Node, relu bool) (*G.Node, error) {
 	if relu {
 		name = "Affine→ReLU"
 	}
-	if x == nil || x.Dims() < 2 {
-		return nil, wantDims(name, 2, x)
+	if err := wantBatched(name, 2, x); err != nil {
+		return nil, err
 	}
 	channels := x.Shape()[1]
 	if err := wantShape(name, "scale", scale, channels); err != nil {
@@ -30,7 +30,10 @@ func affine(x, scale, shift *G.Node, relu bool) (*G.Node, error) {
 	grad := func(in G.Nodes, out, grad *G.Node, need []bool) (gs G.Nodes, err error) {
 		gs = make(G.Nodes, 3)
 		if need[0] {
-			args := []*G.Node{grad, in[1], out}
+			args := []*G.Node{grad, in[1]}
+			if relu {
+				args = append(args, out)
+			}
 			gs[0], err = floatOp(name+"'x", x.Shape(), args, nil, nil, affineDX[float32](channels, relu), affineDX[float64](channels, relu))
 			if err != nil {
 				return nil, err
@@ -63,7 +66,11 @@ func affineRun[T kernel.Float](channels int, relu bool) func(*call[T]) error {
 func affineDX[T kernel.Float](channels int, relu bool) func(*call[T]) error {
 	return func(c *call[T]) error {
 		for i := range c.out.n {
-			kernel.AffineBackward(c.out.sample(i), c.in[0].sample(i), c.in[2].sample(i), c.in[1].data, channels, c.out.size/channels, relu, false)
+			var y []T
+			if relu {
+				y = c.in[2].sample(i)
+			}
+			kernel.AffineBackward(c.out.sample(i), c.in[0].sample(i), y, c.in[1].data, channels, c.out.size/channels, relu, false)
 		}
 		return nil
 	}

@@ -2,6 +2,7 @@ package graph
 
 import (
 	"fmt"
+	"unsafe"
 
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
@@ -51,6 +52,9 @@ func sliceOf[T any](v G.Value) ([]T, error) {
 	if d, ok := v.(*tensor.Dense); ok && d.RequiresIterator() {
 		v = d.Materialize().(*tensor.Dense)
 	}
+	if s, ok := scalar[T](v); ok {
+		return s, nil
+	}
 	switch data := v.Data().(type) {
 	case []T:
 		return data[:v.Shape().TotalSize()], nil
@@ -59,6 +63,23 @@ func sliceOf[T any](v G.Value) ([]T, error) {
 	default:
 		return nil, fmt.Errorf("value of shape %v holds %T, expected []%T", v.Shape(), data, *new(T))
 	}
+}
+
+// scalar returns the memory of a value that Gorgonia holds as a number.
+func scalar[T any](v G.Value) (s []T, ok bool) {
+	var memory any
+	switch v := v.(type) {
+	case *G.F32:
+		memory = unsafe.Slice((*float32)(v), 1)
+	case *G.F64:
+		memory = unsafe.Slice((*float64)(v), 1)
+	case *G.I:
+		memory = unsafe.Slice((*int)(v), 1)
+	default:
+		return nil, false
+	}
+	s, ok = memory.([]T)
+	return s, ok
 }
 
 // dispatch picks the float32 or the float64 form of an operation.

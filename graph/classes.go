@@ -29,16 +29,13 @@ func ArgMax(x *G.Node) (*G.Node, error) {
 	if err := wantDims("ArgMax", 2, x); err != nil {
 		return nil, err
 	}
-	var run func(out []int, in []G.Value) error
-	switch x.Dtype() {
-	case tensor.Float32:
-		run = argMaxRun[float32]
-	case tensor.Float64:
-		run = argMaxRun[float64]
-	default:
-		return nil, fmt.Errorf("ArgMax: element type %v, expected float32 or float64", x.Dtype())
+	fn, err := dispatch("ArgMax", x.Dtype(),
+		func() function { return &intFn{run: argMaxRun[float32]} },
+		func() function { return &intFn{run: argMaxRun[float64]} })
+	if err != nil {
+		return nil, err
 	}
-	return apply("ArgMax", &intFn{run: run}, tensor.Int, tensor.Shape{x.Shape()[0]}, x)
+	return apply("ArgMax", fn, tensor.Int, tensor.Shape{x.Shape()[0]}, x)
 }
 
 func argMaxRun[T kernel.Float](out []int, in []G.Value) error {
@@ -65,6 +62,9 @@ func SelectClass(label, fallback *G.Node) (*G.Node, error) {
 		return nil, err
 	}
 	if err := wantShape("SelectClass", "fallback", fallback, label.Shape()...); err != nil {
+		return nil, err
+	}
+	if err := wantInts("SelectClass", label, fallback); err != nil {
 		return nil, err
 	}
 	return apply("SelectClass", &intFn{run: selectClassRun}, tensor.Int, label.Shape(), label, fallback)
@@ -96,9 +96,9 @@ func Gather(x, class *G.Node) (*G.Node, error) {
 	if err := wantShape("Gather", "class", class, n); err != nil {
 		return nil, err
 	}
-	return floatOp("Gather", tensor.Shape{n}, []*G.Node{x, class}, first(2),
+	return classOp("Gather", tensor.Shape{n}, []*G.Node{x, class}, first(2),
 		same(func(in G.Nodes, _, grad *G.Node) (*G.Node, error) {
-			return floatOp("Gather'", x.Shape(), []*G.Node{grad, in[1]}, nil, nil, scatterRun[float32], scatterRun[float64])
+			return classOp("Gather'", x.Shape(), []*G.Node{grad, in[1]}, nil, nil, scatterRun[float32], scatterRun[float64])
 		}), gatherRun[float32], gatherRun[float64])
 }
 
@@ -109,10 +109,18 @@ func gatherRun[T kernel.Float](c *call[T]) error {
 	}
 	x := c.in[0]
 	for i := range x.n {
-		if class[i] < 0 || class[i] >= x.size {
-			return fmt.Errorf("sample %d of the batch has class %d, expected 0 to %d", i, class[i], x.size-1)
+		if err := wantClass(i, class[i], x.size); err != nil {
+			return err
 		}
 		c.out.data[i] = x.sample(i)[class[i]]
+	}
+	return nil
+}
+
+// wantClass fails unless the class of sample i is one of the given number of classes.
+func wantClass(i, class, classes int) error {
+	if class < 0 || class >= classes {
+		return fmt.Errorf("sample %d of the batch has class %d, expected 0 to %d", i, class, classes-1)
 	}
 	return nil
 }
@@ -124,6 +132,9 @@ func scatterRun[T kernel.Float](c *call[T]) error {
 	}
 	clear(c.out.data)
 	for i := range c.out.n {
+		if err := wantClass(i, class[i], c.out.size); err != nil {
+			return err
+		}
 		c.out.sample(i)[class[i]] = c.in[0].data[i]
 	}
 	return nil

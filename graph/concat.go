@@ -27,13 +27,8 @@ func all(n int) []bool {
 }
 
 func concatShape(xs []*G.Node) (tensor.Shape, error) {
-	if len(xs) == 0 {
-		return nil, fmt.Errorf("Concat: no inputs")
-	}
-	for i, x := range xs {
-		if x == nil {
-			return nil, fmt.Errorf("Concat: input %d is nil", i)
-		}
+	if err := wantOneType("Concat", xs...); err != nil {
+		return nil, err
 	}
 	shape := xs[0].Shape()
 	if len(shape) < 2 {
@@ -41,10 +36,12 @@ func concatShape(xs []*G.Node) (tensor.Shape, error) {
 	}
 	for i, x := range xs[1:] {
 		s := x.Shape()
-		if len(s) != len(shape) || s[0] != shape[0] || !s[2:].Eq(shape[2:]) {
+		if len(s) != len(shape) || s[0] != shape[0] || !sameShape(s[2:], shape[2:]) {
 			return nil, fmt.Errorf("Concat: input %d has shape %v, which does not fit %v", i+1, s, xs[0].Shape())
 		}
-		shape[1] += s[1]
+		if shape[1] += s[1]; shape[1] < 0 {
+			return nil, fmt.Errorf("Concat: too many channels")
+		}
 	}
 	return shape, nil
 }
@@ -76,13 +73,13 @@ func concatGrad(in G.Nodes, _, grad *G.Node, need []bool) (gs G.Nodes, err error
 
 // Channels returns channels from, from+1, ..., to-1 of x [batch, channels, ...]: [batch, to-from, ...].
 func Channels(x *G.Node, from, to int) (*G.Node, error) {
-	if x == nil || x.Dims() < 2 {
-		return nil, fmt.Errorf("Channels: input has no channel axis")
+	if err := wantBatched("Channels", 2, x); err != nil {
+		return nil, err
 	}
 	shape := x.Shape()
 	channels := shape[1]
 	if from < 0 || to <= from || to > channels {
-		return nil, fmt.Errorf("Channels: %d to %d of shape %v", from, to, shape)
+		return nil, fmt.Errorf("Channels: channels %d to %d of input (%s) of shape %v", from, to, x.Name(), shape)
 	}
 	shape[1] = to - from
 	grad := same(func(_ G.Nodes, _, grad *G.Node) (*G.Node, error) {
@@ -116,6 +113,7 @@ func padChannelsRun[T kernel.Float](from, to int) func(*call[T]) error {
 
 // DenseBlock joins feature maps along the channels without copying them: its members write straight into one buffer, and
 // the concatenation so far is a view of its first channels. Values and gradients are those of [Concat].
+// Where a stock operation reads a node of the block, it gets a copy.
 type DenseBlock struct {
 	node *G.Node
 	buf  any // *buffer[T]
@@ -127,32 +125,45 @@ func NewDenseBlock(x *G.Node, channels int) (*DenseBlock, error) {
 	if err := wantDims("DenseBlock", 4, x); err != nil {
 		return nil, err
 	}
-	b := &DenseBlock{cap: channels}
 	s := x.Shape()
+	if s[1] > channels {
+		return nil, fmt.Errorf("DenseBlock: %d channels in a block of %d", s[1], channels)
+	}
+	s[1] = channels
+	if _, err := elements(s); err != nil {
+		return nil, fmt.Errorf("DenseBlock: %w", err)
+	}
+	b := &DenseBlock{cap: channels}
 	switch x.Dtype() {
 	case tensor.Float32:
-		b.buf = &buffer[float32]{n: s[0], size: channels * s[2] * s[3]}
+		b.buf = &buffer[float32]{n: s[0], size: s[1:].TotalSize()}
 	case tensor.Float64:
-		b.buf = &buffer[float64]{n: s[0], size: channels * s[2] * s[3]}
+		b.buf = &buffer[float64]{n: s[0], size: s[1:].TotalSize()}
 	default:
 		return nil, fmt.Errorf("DenseBlock: element type %v, expected float32 or float64", x.Dtype())
 	}
 	first, err := b.place(x, 0)
+	if err != nil {
+		return nil, err
+	}
 	b.node = first
-	return b, err
+	return b, nil
 }
 
-// Node returns the concatenation of all members so far.
+// Node returns the concatenation of all members so far: [batch, Σ channels, height, width].
 func (b *DenseBlock) Node() *G.Node { return b.node }
 
-// Append joins x behind the members so far.
+// Append joins x [batch, channels, height, width] behind the members so far.
 func (b *DenseBlock) Append(x *G.Node) error {
 	shape, err := concatShape([]*G.Node{b.node, x})
 	if err != nil {
-		return err
+		return fmt.Errorf("DenseBlock: %w", err)
 	}
 	if shape[1] > b.cap {
 		return fmt.Errorf("DenseBlock: %d channels in a block of %d", shape[1], b.cap)
+	}
+	if x.Graph() != b.node.Graph() {
+		return fmt.Errorf("DenseBlock: %s is not in the graph of the block", x.Name())
 	}
 	if x, err = b.place(x, b.node.Shape()[1]); err != nil {
 		return err
@@ -176,9 +187,6 @@ func nothing[T kernel.Float](*call[T]) error { return nil }
 
 // place makes x write its value into the buffer from the given channel on, through a copy where x cannot.
 func (b *DenseBlock) place(x *G.Node, channel int) (*G.Node, error) {
-	if x.Shape()[1]+channel > b.cap {
-		return nil, fmt.Errorf("DenseBlock: %d channels in a block of %d", x.Shape()[1]+channel, b.cap)
-	}
 	o, ok := x.Op().(*op)
 	if ok && o.out == nil {
 		_, ok = o.fn.(strided)

@@ -33,7 +33,7 @@ type convParts struct {
 	x, w, preScale, preShift, postScale, postShift, residual *G.Node
 	preReLU, postReLU                                        bool
 	cfg                                                      ConvConfig
-	frozen                                                   bool   // parameters never change: pack them once
+	frozen                                                   bool   // parameters never change, and have no gradient: pack them once
 	cache                                                    *store // where the packed parameters are shared, nil for nowhere
 }
 
@@ -130,6 +130,9 @@ func conv2D(p convParts) (*G.Node, error) {
 		return nil, err
 	}
 	in, at := p.args()
+	if err := wantOneType("Conv2D", in...); err != nil {
+		return nil, err
+	}
 	diff := first(len(in))
 	if p.plain() {
 		for i := range diff {
@@ -153,21 +156,31 @@ type packer[T kernel.Float] struct {
 	parts convParts
 	geom  kernel.ConvGeom
 	at    convArgs
+	skip  int // inputs of the operation before those of the convolution
 	conv  *kernel.Conv[T]
 	work  []T
 }
 
-// pack returns the convolution for the parameters that in holds, counted from the position of the weights.
-func (k *packer[T]) pack(w []T, param func(i int) []T) (*kernel.Conv[T], error) {
+// pack returns the convolution for the parameters that value finds among the operation's inputs.
+func (k *packer[T]) pack(value func(input int) ([]T, error)) (*kernel.Conv[T], error) {
 	if k.conv != nil && k.parts.frozen {
 		return k.conv, nil
 	}
+	var err error
+	param := func(i int) (v []T) {
+		if i >= 0 && err == nil {
+			v, err = value(k.skip + i)
+		}
+		return v
+	}
 	spec := kernel.ConvSpec[T]{
-		Geom: k.geom, Weight: w,
+		Geom: k.geom, Weight: param(1),
 		PreScale: param(k.at.preScale), PreShift: param(k.at.preShift), PreReLU: k.parts.preReLU,
 		PostScale: param(k.at.postScale), PostShift: param(k.at.postShift), PostReLU: k.parts.postReLU,
 	}
-	var err error
+	if err != nil {
+		return nil, err
+	}
 	if k.parts.frozen {
 		k.conv, err = sharedConv(k.parts.cache, spec)
 	} else {
@@ -182,6 +195,28 @@ func (k *packer[T]) pack(w []T, param func(i int) []T) (*kernel.Conv[T], error) 
 	return k.conv, nil
 }
 
+// packCall packs the parameters that an execution brings.
+func (k *packer[T]) packCall(c *call[T]) (*kernel.Conv[T], error) {
+	return k.pack(func(i int) ([]T, error) { return c.in[i].data, nil })
+}
+
+// freezer is a function that can take its parameters once and for all.
+type freezer interface {
+	// freeze does so if they are all fixed, and tells. From then on only the other inputs are read.
+	freeze(in G.Nodes, fixed func(*G.Node) bool, cache *store) (bool, error)
+}
+
+func (k *packer[T]) freeze(in G.Nodes, fixed func(*G.Node) bool, cache *store) (bool, error) {
+	for _, i := range []int{1, k.at.preScale, k.at.preShift, k.at.postScale, k.at.postShift} {
+		if i >= 0 && !fixed(in[k.skip+i]) {
+			return false, nil
+		}
+	}
+	k.parts.frozen, k.parts.cache = true, cache
+	_, err := k.pack(func(i int) ([]T, error) { return sliceOf[T](in[i].Value()) })
+	return err == nil, err
+}
+
 type convFn[T kernel.Float] struct {
 	floatFn[T]
 	packer[T]
@@ -194,12 +229,7 @@ func newConvFn[T kernel.Float](p convParts, g kernel.ConvGeom, at convArgs, diff
 }
 
 func (f *convFn[T]) run(c *call[T]) error {
-	conv, err := f.pack(c.in[1].data, func(i int) []T {
-		if i < 0 {
-			return nil
-		}
-		return c.in[i].data
-	})
+	conv, err := f.packCall(c)
 	if err != nil {
 		return err
 	}
@@ -217,7 +247,7 @@ func (f *convFn[T]) gradient(in G.Nodes, out, grad *G.Node, need []bool) (gs G.N
 	gs = make(G.Nodes, len(in))
 	dtype := grad.Dtype()
 	if need[0] {
-		d := &convDXFn[T]{packer: packer[T]{parts: f.parts, geom: f.geom, at: f.at}}
+		d := &convDXFn[T]{packer: packer[T]{parts: f.parts, geom: f.geom, at: f.at, skip: 2}}
 		d.floatFn = floatFn[T]{run: d.run}
 		args := append(G.Nodes{grad, out}, in...)
 		if gs[0], err = apply("Conv2D'x", d, dtype, in[0].Shape(), args...); err != nil {
@@ -253,18 +283,12 @@ type convDXFn[T kernel.Float] struct {
 }
 
 func (f *convDXFn[T]) run(c *call[T]) error {
-	const skip = 2
-	conv, err := f.pack(c.in[skip+1].data, func(i int) []T {
-		if i < 0 {
-			return nil
-		}
-		return c.in[skip+i].data
-	})
+	conv, err := f.packCall(c)
 	if err != nil {
 		return err
 	}
 	for i := range c.out.n {
-		conv.BackwardInput(c.out.sample(i), c.in[0].sample(i), c.in[skip].sample(i), c.in[1].sample(i), nil, f.work, false)
+		conv.BackwardInput(c.out.sample(i), c.in[0].sample(i), c.in[f.skip].sample(i), c.in[1].sample(i), nil, f.work, false)
 	}
 	return nil
 }

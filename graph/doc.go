@@ -7,6 +7,11 @@
 // Each has a forward pass and a symbolic gradient in float32 and float64, owns its output buffer, and never writes to its
 // inputs. [Gradients] differentiates any node with respect to any other, as often as wanted in one graph.
 //
+// What stock operations do in place is undone before an operation runs again. But a stock Reshape shares the memory of what
+// it reads, and stock operations behind it write there when they believe to be its last readers: use [Reshape], or put a
+// [Copy] between. Gorgonia keeps global registries, so graphs must not be built side by side; [Compile] sees to that for
+// itself.
+//
 // A [Builder] adds whole layers by parameter name, fuses batch norm, ReLU and convolution where gradients of the weights
 // are not asked for, and names the nodes worth looking at. [Compile] turns a [Model] into a [Program], which runs a stream
 // of batches of any size over replicas that share the weights. A result depends on its sample alone: batch size, replica

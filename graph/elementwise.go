@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
 
 	"github.com/line-ood/goline/internal/kernel"
 )
@@ -89,8 +90,11 @@ func mulRun[T kernel.Float](c *call[T]) error {
 // Clip returns min(x, limit) for x of shape [batch, ...]. limit has one element, or one per element of a sample (a limit per
 // neuron). The gradient passes where x <= limit, as PyTorch's clamp; NaN stays NaN. limit itself has no gradient.
 func Clip(x, limit *G.Node) (*G.Node, error) {
-	if x == nil || limit == nil {
-		return nil, fmt.Errorf("Clip: nil input")
+	if err := wantBatched("Clip", 1, x); err != nil {
+		return nil, err
+	}
+	if limit == nil {
+		return nil, fmt.Errorf("Clip: limit is nil")
 	}
 	size := x.Shape().TotalSize() / x.Shape()[0]
 	if l := limit.Shape().TotalSize(); l != 1 && l != size {
@@ -134,27 +138,28 @@ func Copy(x *G.Node) (*G.Node, error) {
 }
 
 // Flatten returns x of shape [batch, ...] as [batch, elements of a sample].
-func Flatten(x *G.Node) (*G.Node, error) { return reshape("Flatten", x) }
+func Flatten(x *G.Node) (*G.Node, error) {
+	if err := wantBatched("Flatten", 1, x); err != nil {
+		return nil, err
+	}
+	return reshape("Flatten", x, x.Shape()[1:].TotalSize())
+}
 
 // Reshape returns x of shape [batch, ...] with the axes after the first replaced by shape, in memory of its own.
-func Reshape(x *G.Node, shape ...int) (*G.Node, error) { return reshape("Reshape", x, shape...) }
+func Reshape(x *G.Node, shape ...int) (*G.Node, error) {
+	if err := wantBatched("Reshape", 1, x); err != nil {
+		return nil, err
+	}
+	return reshape("Reshape", x, shape...)
+}
 
 func reshape(name string, x *G.Node, shape ...int) (*G.Node, error) {
-	if x == nil || x.Dims() == 0 {
-		return nil, fmt.Errorf("%s: input has no batch axis", name)
-	}
 	from := x.Shape()
-	size := from.TotalSize() / from[0]
-	if shape == nil {
-		shape = []int{size}
-	}
-	to := append([]int{from[0]}, shape...)
-	product := 1
-	for _, s := range shape {
-		product *= s
-	}
-	if product != size {
-		return nil, fmt.Errorf("%s: shape %v has %d elements a sample, expected %d of %v", name, to, product, size, from)
+	to := append(tensor.Shape{from[0]}, shape...)
+	if n, err := elements(to); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	} else if n != from.TotalSize() {
+		return nil, fmt.Errorf("%s: shape %v has %d elements, input (%s) of shape %v has %d", name, to, n, x.Name(), from, from.TotalSize())
 	}
 	return floatOp(name, to, []*G.Node{x}, first(1),
 		same(func(_ G.Nodes, _, grad *G.Node) (*G.Node, error) { return reshape(name+"'", grad, from[1:]...) }),

@@ -2,6 +2,7 @@ package graph
 
 import (
 	"fmt"
+	"slices"
 
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
@@ -50,7 +51,7 @@ func (f *floatFn[T]) forward(out G.Value, in []G.Value) error {
 	dtype := floatDtype[T]()
 	for i, v := range in {
 		if v.Dtype() != dtype {
-			continue
+			continue // classes
 		}
 		a, err := arrayOf[T](v)
 		if err != nil {
@@ -79,11 +80,25 @@ func (f *floatFn[T]) backward(in G.Nodes, out, grad *G.Node, need []bool) (G.Nod
 	return f.grad(in, out, grad, need)
 }
 
-// floatOp adds an operation whose output elements are those of its first input. Both forms of run must be the same function.
+// floatOp adds an operation whose inputs and output have elements of one type. Both forms of run must be the same function.
 func floatOp(name string, shape tensor.Shape, in []*G.Node, diff []bool, grad gradient,
 	f32 func(*call[float32]) error, f64 func(*call[float64]) error) (*G.Node, error) {
-	if len(in) == 0 || in[0] == nil {
-		return nil, fmt.Errorf("%s: input 0 is nil", name)
+	return newFloatOp(name, shape, in, len(in), diff, grad, f32, f64)
+}
+
+// classOp is floatOp with classes, [batch] of int, as the last input.
+func classOp(name string, shape tensor.Shape, in []*G.Node, diff []bool, grad gradient,
+	f32 func(*call[float32]) error, f64 func(*call[float64]) error) (*G.Node, error) {
+	if err := wantInts(name, in[len(in)-1]); err != nil {
+		return nil, err
+	}
+	return newFloatOp(name, shape, in, len(in)-1, diff, grad, f32, f64)
+}
+
+func newFloatOp(name string, shape tensor.Shape, in []*G.Node, floats int, diff []bool, grad gradient,
+	f32 func(*call[float32]) error, f64 func(*call[float64]) error) (*G.Node, error) {
+	if err := wantOneType(name, in[:floats]...); err != nil {
+		return nil, err
 	}
 	dtype := in[0].Dtype()
 	fn, err := dispatch(name, dtype,
@@ -115,6 +130,35 @@ func first(n int) []bool {
 	return d
 }
 
+// wantOneType fails unless there are nodes, none of them nil, with elements of one type.
+func wantOneType(name string, ns ...*G.Node) error {
+	if len(ns) == 0 {
+		return fmt.Errorf("%s: no inputs", name)
+	}
+	for i, n := range ns {
+		if n == nil {
+			return fmt.Errorf("%s: input %d is nil", name, i)
+		}
+		if n.Dtype() != ns[0].Dtype() {
+			return fmt.Errorf("%s: input %d (%s) is of %v, input 0 of %v", name, i, n.Name(), n.Dtype(), ns[0].Dtype())
+		}
+	}
+	return nil
+}
+
+// wantInts fails unless every node holds ints.
+func wantInts(name string, ns ...*G.Node) error {
+	for _, n := range ns {
+		if n == nil {
+			return fmt.Errorf("%s: class is nil", name)
+		}
+		if n.Dtype() != tensor.Int {
+			return fmt.Errorf("%s: class (%s) is of %v, expected int", name, n.Name(), n.Dtype())
+		}
+	}
+	return nil
+}
+
 // wantDims fails unless every node has the given number of axes.
 func wantDims(name string, dims int, ns ...*G.Node) error {
 	for i, n := range ns {
@@ -128,13 +172,27 @@ func wantDims(name string, dims int, ns ...*G.Node) error {
 	return nil
 }
 
+// wantBatched fails unless the node has a batch axis and at least the given number of axes in all.
+func wantBatched(name string, dims int, n *G.Node) error {
+	if n == nil {
+		return fmt.Errorf("%s: input is nil", name)
+	}
+	if n.Dims() < dims {
+		return fmt.Errorf("%s: input (%s) has shape %v, expected at least %d axes, the batch first", name, n.Name(), n.Shape(), dims)
+	}
+	return nil
+}
+
 // wantShape fails unless the node has exactly the given shape.
 func wantShape(name, what string, n *G.Node, shape ...int) error {
 	if n == nil {
 		return fmt.Errorf("%s: %s is nil", name, what)
 	}
-	if !n.Shape().Eq(tensor.Shape(shape)) {
-		return fmt.Errorf("%s: %s (%s) has shape %v, expected %v", name, what, n.Name(), n.Shape(), shape)
+	if !sameShape(n.Shape(), shape) {
+		return fmt.Errorf("%s: %s (%s) has shape %v, expected %v", name, what, n.Name(), n.Shape(), tensor.Shape(shape))
 	}
 	return nil
 }
+
+// sameShape is equality of shapes without tensor's exceptions, where (n, 1) equals (n).
+func sameShape(a, b []int) bool { return slices.Equal(a, b) }

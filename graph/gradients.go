@@ -2,6 +2,7 @@ package graph
 
 import (
 	"fmt"
+	"slices"
 
 	G "gorgonia.org/gorgonia"
 )
@@ -10,6 +11,9 @@ import (
 func children(n *G.Node) G.Nodes {
 	if o, ok := n.Op().(*op); ok {
 		return o.in
+	}
+	if n.Graph() == nil {
+		return nil
 	}
 	it := n.Graph().From(n.ID())
 	if it == nil {
@@ -45,106 +49,164 @@ func ancestry(roots G.Nodes) G.Nodes {
 
 // Gradients adds to the graph the nodes of d(Σ seeds·outputs)/d wrt, one for each node of wrt and of its shape.
 //
-// seeds[i] has the shape of outputs[i]. wrt may be any nodes of the graph, inputs or not. Unlike Gorgonia's Backpropagate it
-// leaves no traces in the nodes, so it can be called again for another objective over the same nodes.
+// seeds[i] has the shape of outputs[i] and counts as a constant. wrt may be any nodes of the graph, inputs or not. Unlike
+// Gorgonia's Backpropagate it leaves no traces in the nodes, so it can be called again for another objective over the same
+// nodes.
 //
-// It is an error when an output does not depend on a node of wrt, or only through an operation without a gradient
-// (an argmax, say).
+// It is an error when no output depends on a node of wrt, or only through operations without a gradient (an argmax, say).
+// Operations of Gorgonia's own differentiate themselves; which of them do so wrongly is up to them.
 func Gradients(outputs, seeds, wrt G.Nodes) (G.Nodes, error) {
-	if len(outputs) == 0 || len(outputs) != len(seeds) {
-		return nil, fmt.Errorf("gradients: %d outputs with %d seeds", len(outputs), len(seeds))
+	if err := checkObjective(outputs, seeds, wrt); err != nil {
+		return nil, fmt.Errorf("gradients: %w", err)
 	}
 	order := ancestry(outputs)
-	// A node is worth differentiating when its value depends on wrt through differentiable inputs.
+	b := &backprop{wanted: dependents(order, wrt), total: make(map[*G.Node]*G.Node, len(order))}
+	for i, y := range outputs {
+		if err := b.receive(y, inGraph(y.Graph(), seeds[i])); err != nil {
+			return nil, fmt.Errorf("gradients: %w", err)
+		}
+	}
+	for _, n := range slices.Backward(order) {
+		if b.total[n] == nil || !b.wanted[n] {
+			continue
+		}
+		if err := b.spread(n); err != nil {
+			return nil, fmt.Errorf("gradients: through %s: %w", n.Name(), err)
+		}
+	}
+	out := make(G.Nodes, len(wrt))
+	for i, n := range wrt {
+		if out[i] = b.total[n]; out[i] == nil {
+			return nil, fmt.Errorf("gradients: no output depends differentiably on %s", n.Name())
+		}
+	}
+	return out, nil
+}
+
+func checkObjective(outputs, seeds, wrt G.Nodes) error {
+	if len(outputs) == 0 || len(outputs) != len(seeds) {
+		return fmt.Errorf("%d outputs with %d seeds", len(outputs), len(seeds))
+	}
+	for _, ns := range []struct {
+		what  string
+		nodes G.Nodes
+	}{{"output", outputs}, {"seed", seeds}, {"node to differentiate by", wrt}} {
+		for i, n := range ns.nodes {
+			switch {
+			case n == nil:
+				return fmt.Errorf("%s %d is nil", ns.what, i)
+			case inGraph(outputs[0].Graph(), n).Graph() != outputs[0].Graph():
+				return fmt.Errorf("%s %d (%s) is not in the graph of output 0", ns.what, i, n.Name())
+			}
+		}
+	}
+	for i, y := range outputs {
+		s := seeds[i]
+		if !sameShape(y.Shape(), s.Shape()) || y.Dtype() != s.Dtype() {
+			return fmt.Errorf("output %d (%s) is of shape %v and %v, its seed of shape %v and %v", i, y.Name(), y.Shape(), y.Dtype(), s.Shape(), s.Dtype())
+		}
+	}
+	return nil
+}
+
+// dependents returns the nodes of wrt and those whose value depends on them through differentiable inputs.
+func dependents(order, wrt G.Nodes) map[*G.Node]bool {
 	wanted := make(map[*G.Node]bool, len(order))
 	for _, n := range wrt {
 		wanted[n] = true
 	}
 	for _, n := range order {
-		if wanted[n] {
-			continue
-		}
-		sd, ok := n.Op().(G.SDOp)
-		if !ok {
-			continue
-		}
-		in := children(n)
-		diff := sd.DiffWRT(len(in))
-		for i, c := range in {
-			if diff[i] && wanted[c] {
-				wanted[n] = true
-				break
-			}
+		if slices.Contains(neededInputs(n, wanted), true) {
+			wanted[n] = true
 		}
 	}
-	total := make(map[*G.Node]*G.Node, len(order))
-	receive := func(n, g *G.Node) error {
-		have, ok := total[n]
-		if !ok {
-			total[n] = g
-			return nil
+	return wanted
+}
+
+// neededInputs tells which inputs of a node are wanted and have a gradient.
+func neededInputs(n *G.Node, wanted map[*G.Node]bool) []bool {
+	sd, ok := n.Op().(G.SDOp)
+	if !ok {
+		return nil
+	}
+	in := children(n)
+	need := make([]bool, len(in))
+	if !slices.ContainsFunc(in, func(c *G.Node) bool { return wanted[c] }) {
+		return need
+	}
+	copy(need, diffWRT(sd, len(in)))
+	for i, c := range in {
+		need[i] = need[i] && wanted[c]
+	}
+	return need
+}
+
+// diffWRT asks an operation for which inputs it has a gradient. Some stock operations panic where it has none.
+func diffWRT(sd G.SDOp, inputs int) (diff []bool) {
+	defer func() {
+		if recover() != nil {
+			diff = nil
 		}
+	}()
+	return sd.DiffWRT(inputs)
+}
+
+// backprop is one pass backward through a graph.
+type backprop struct {
+	wanted map[*G.Node]bool
+	total  map[*G.Node]*G.Node // gradient of each node, complete once all its readers were visited
+}
+
+// receive adds a contribution to the gradient of a node.
+func (b *backprop) receive(n, g *G.Node) error {
+	if !sameShape(g.Shape(), n.Shape()) {
+		return fmt.Errorf("the gradient for %s has shape %v, expected %v", n.Name(), g.Shape(), n.Shape())
+	}
+	if have, ok := b.total[n]; ok {
 		sum, err := Add(have, g)
-		total[n] = sum
+		if err != nil {
+			return err
+		}
+		g = sum
+	}
+	b.total[n] = g
+	return nil
+}
+
+// spread hands the gradient of a node on to its inputs.
+func (b *backprop) spread(n *G.Node) error {
+	need := neededInputs(n, b.wanted)
+	if !slices.Contains(need, true) {
+		return nil
+	}
+	in := children(n)
+	gs, err := inputGradients(n, in, b.total[n], need)
+	if err != nil {
 		return err
 	}
-	for i, y := range outputs {
-		if !y.Shape().Eq(seeds[i].Shape()) {
-			return nil, fmt.Errorf("gradients: output %d has shape %v, its seed %v", i, y.Shape(), seeds[i].Shape())
-		}
-		if err := receive(y, seeds[i]); err != nil {
-			return nil, err
-		}
-	}
-	isWRT := make(map[*G.Node]bool, len(wrt))
-	for _, n := range wrt {
-		isWRT[n] = true
-	}
-	for i := len(order) - 1; i >= 0; i-- {
-		n := order[i]
-		g := total[n]
-		if g == nil || !wanted[n] {
+	for i, c := range in {
+		if !need[i] {
 			continue
 		}
-		in := children(n)
-		need := make([]bool, len(in))
-		any := false
-		if sd, ok := n.Op().(G.SDOp); ok {
-			diff := sd.DiffWRT(len(in))
-			for j, c := range in {
-				need[j] = diff[j] && wanted[c]
-				any = any || need[j]
-			}
+		if i >= len(gs) || gs[i] == nil {
+			return fmt.Errorf("%v returned no gradient for input %d", n.Op(), i)
 		}
-		if !any {
-			continue
-		}
-		gs, err := inputGradients(n, in, g, need)
-		if err != nil {
-			return nil, fmt.Errorf("gradient of %s (%s): %w", n.Name(), n.Op(), err)
-		}
-		for j, c := range in {
-			if need[j] {
-				if err := receive(c, gs[j]); err != nil {
-					return nil, fmt.Errorf("gradient of %s: %w", c.Name(), err)
-				}
-			}
+		if err := b.receive(c, gs[i]); err != nil {
+			return err
 		}
 	}
-	out := make(G.Nodes, len(wrt))
-	for i, n := range wrt {
-		if total[n] == nil {
-			return nil, fmt.Errorf("gradients: no output depends differentiably on %s", n.Name())
-		}
-		out[i] = total[n]
-	}
-	return out, nil
+	return nil
 }
 
 // inputGradients asks an operation, ours or a stock one, for the gradients of its inputs.
-func inputGradients(n *G.Node, in G.Nodes, grad *G.Node, need []bool) (G.Nodes, error) {
+func inputGradients(n *G.Node, in G.Nodes, grad *G.Node, need []bool) (gs G.Nodes, err error) {
 	if o, ok := n.Op().(*op); ok {
 		return o.fn.backward(in, n, grad, need)
 	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("panic: %v", r)
+		}
+	}()
 	return n.Op().(G.SDOp).SymDiff(in, n, grad)
 }

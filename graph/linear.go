@@ -1,8 +1,6 @@
 package graph
 
 import (
-	"fmt"
-
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
@@ -137,17 +135,17 @@ func RoutedLinear(z, class *G.Node, h RoutedHead) (*G.Node, error) {
 	}
 	args := []*G.Node{z, h.Weight, h.Bias, h.Contribution, h.Threshold, class}
 	grad := same(func(in G.Nodes, _, grad *G.Node) (*G.Node, error) {
-		return floatOp(name+"'z", z.Shape(), []*G.Node{grad, in[1], in[3], in[4], in[5]}, nil, nil, routedDX[float32], routedDX[float64])
+		return classOp(name+"'z", z.Shape(), []*G.Node{grad, in[1], in[3], in[4], in[5]}, nil, nil, routedDX[float32], routedDX[float64])
 	})
-	return floatOp(name, tensor.Shape{n, k}, args, first(len(args)), grad, routedRun[float32], routedRun[float64])
+	return classOp(name, tensor.Shape{n, k}, args, first(len(args)), grad, routedRun[float32], routedRun[float64])
 }
 
-// row returns row c of a [classes, size] table.
-func row[T any](table array[T], c int) ([]T, error) {
-	if c < 0 || c >= table.n {
-		return nil, fmt.Errorf("class %d out of %d", c, table.n)
+// row returns the row of a [classes, size] table that belongs to the class of sample i.
+func row[T any](table array[T], i, class int) ([]T, error) {
+	if err := wantClass(i, class, table.n); err != nil {
+		return nil, err
 	}
-	return table.sample(c), nil
+	return table.sample(class), nil
 }
 
 func routedRun[T kernel.Float](c *call[T]) error {
@@ -157,7 +155,7 @@ func routedRun[T kernel.Float](c *call[T]) error {
 		return err
 	}
 	for i := range z.n {
-		abs, err := row(contribution, class[i])
+		abs, err := row(contribution, i, class[i])
 		if err != nil {
 			return err
 		}
@@ -173,7 +171,7 @@ func routedDX[T kernel.Float](c *call[T]) error {
 		return err
 	}
 	for i := range dy.n {
-		abs, err := row(contribution, class[i])
+		abs, err := row(contribution, i, class[i])
 		if err != nil {
 			return err
 		}
@@ -196,7 +194,7 @@ func ClassMask(z, class, table *G.Node) (*G.Node, error) {
 	if err := wantShape(name, "table", table, table.Shape()[0], z.Shape()[1]); err != nil {
 		return nil, err
 	}
-	return floatOp(name, z.Shape(), []*G.Node{z, table, class}, first(3),
+	return classOp(name, z.Shape(), []*G.Node{z, table, class}, first(3),
 		same(func(in G.Nodes, _, grad *G.Node) (*G.Node, error) { return ClassMask(grad, in[2], in[1]) }),
 		classMaskRun[float32], classMaskRun[float64])
 }
@@ -207,7 +205,7 @@ func classMaskRun[T kernel.Float](c *call[T]) error {
 		return err
 	}
 	for i := range c.out.n {
-		mask, err := row(c.in[1], class[i])
+		mask, err := row(c.in[1], i, class[i])
 		if err != nil {
 			return err
 		}

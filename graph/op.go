@@ -1,10 +1,13 @@
 package graph
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash"
+	"hash/fnv"
 	"runtime/debug"
+	"slices"
 
 	"github.com/chewxy/hm"
 	G "gorgonia.org/gorgonia"
@@ -34,13 +37,21 @@ func (leaf) backward(G.Nodes, *G.Node, *G.Node, []bool) (G.Nodes, error) { retur
 // op makes a function into a Gorgonia operation. It belongs to one node of one graph.
 type op struct {
 	name  string
-	id    uint32 // unique in its graph: Gorgonia merges nodes whose operations hash alike
-	typ   hm.Type
+	id    uint32 // makes its node's hash unique in its graph: Gorgonia merges nodes that hash alike
 	shape tensor.Shape
 	dtype tensor.Dtype
 	in    G.Nodes
 	fn    function
+	node  *G.Node
 	out   G.Value
+	fail  error // of the last run: Gorgonia passes errors on as text
+
+	memory  any     // what out was made of, if the operation made it
+	strides []int   // of that
+	copied  G.Value // of out, for stock operations that cannot read it in place
+	nodes   int     // in the graph when stock was determined
+	stock   bool    // a stock operation reads the value
+	clock   *clock  // of the program's profile, nil without one
 }
 
 var (
@@ -49,7 +60,6 @@ var (
 )
 
 func (o *op) Arity() int           { return len(o.in) }
-func (o *op) Type() hm.Type        { return o.typ }
 func (o *op) ReturnsPtr() bool     { return false }
 func (o *op) CallsExtern() bool    { return false }
 func (o *op) OverwritesInput() int { return -1 }
@@ -57,6 +67,15 @@ func (o *op) Hashcode() uint32     { return o.id }
 func (o *op) String() string       { return o.name }
 
 func (o *op) WriteHash(h hash.Hash) { fmt.Fprintf(h, "goline %s #%d", o.name, o.id) }
+
+// Type returns a new type at each call, because Gorgonia takes apart what it is given.
+func (o *op) Type() hm.Type {
+	types := make([]hm.Type, 0, len(o.in)+1)
+	for _, n := range o.in {
+		types = append(types, n.Type())
+	}
+	return hm.NewFnType(append(types, typeOf(o.dtype, o.shape))...)
+}
 
 func (o *op) InferShape(...G.DimSizer) (tensor.Shape, error) { return o.shape.Clone(), nil }
 
@@ -67,14 +86,54 @@ func (o *op) Do(in ...G.Value) (v G.Value, err error) {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("%s: panic: %v\n%s", o.name, r, debug.Stack())
 		}
+		o.fail = err
 	}()
-	if o.out == nil {
-		o.out = newDense(o.dtype, o.shape)
-	}
+	o.restore()
+	defer o.clock.start()()
 	if err := o.fn.forward(o.out, in); err != nil {
 		return nil, fmt.Errorf("%s: %w", o.name, err)
 	}
-	return o.out, nil
+	return o.readable()
+}
+
+// restore makes the output's memory, or its shape where a stock operation worked in place on the last run's value, as
+// Reshape does.
+func (o *op) restore() {
+	if o.out == nil {
+		o.out, o.memory = newValue(o.dtype, o.shape)
+		o.strides = o.shape.CalcStrides()
+		return
+	}
+	d, ok := o.out.(*tensor.Dense)
+	if ok && (!slices.Equal(d.Shape(), o.shape) || !slices.Equal(d.Strides(), o.strides)) {
+		o.out = tensor.New(tensor.WithShape(o.shape...), tensor.WithBacking(o.memory))
+	}
+}
+
+// readable returns the output in a form that everything that reads the node understands.
+func (o *op) readable() (G.Value, error) {
+	p, ok := o.out.(interface {
+		copyTo(dense G.Value) (G.Value, error)
+	})
+	if !ok || !o.hasStockReader() {
+		return o.out, nil
+	}
+	var err error
+	o.copied, err = p.copyTo(o.copied)
+	return o.copied, err
+}
+
+func (o *op) hasStockReader() bool {
+	g := o.node.Graph()
+	if n := len(g.AllNodes()); n != o.nodes {
+		o.nodes, o.stock = n, false
+		for it := g.To(o.node.ID()); it != nil && it.Next(); {
+			if _, own := it.Node().(*G.Node).Op().(*op); !own {
+				o.stock = true
+			}
+		}
+	}
+	return o.stock
 }
 
 func (o *op) DiffWRT(inputs int) []bool { return o.fn.differentiable(inputs) }
@@ -85,28 +144,70 @@ func (o *op) SymDiff(in G.Nodes, out, grad *G.Node) (G.Nodes, error) {
 }
 
 // apply adds an operation to the graph of its inputs.
-func apply(name string, fn function, dtype tensor.Dtype, shape tensor.Shape, in ...*G.Node) (*G.Node, error) {
-	types := make([]hm.Type, 0, len(in)+1)
-	for i, n := range in {
+func apply(name string, fn function, dtype tensor.Dtype, shape tensor.Shape, inputs ...*G.Node) (*G.Node, error) {
+	if len(inputs) == 0 {
+		return nil, fmt.Errorf("%s: no inputs", name)
+	}
+	var g *G.ExprGraph
+	for i, n := range inputs {
 		if n == nil {
 			return nil, fmt.Errorf("%s: input %d is nil", name, i)
 		}
-		types = append(types, n.Type())
+		if g == nil {
+			g = n.Graph()
+		}
 	}
-	if len(in) == 0 || in[0].Graph() == nil {
-		return nil, fmt.Errorf("%s: inputs are in no graph", name)
+	in := make(G.Nodes, len(inputs)) // a copy, because inputs may lie in a slice of the caller's
+	for i, n := range inputs {
+		if in[i] = inGraph(g, n); g == nil || in[i].Graph() != g {
+			return nil, fmt.Errorf("%s: input %d (%s) is not in one graph with the others", name, i, n.Name())
+		}
 	}
-	types = append(types, typeOf(dtype, shape))
-	o := &op{
-		name: name, fn: fn, dtype: dtype, shape: shape, in: in,
-		id:  uint32(len(in[0].Graph().AllNodes())),
-		typ: hm.NewFnType(types...),
+	if _, err := elements(shape); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	n, err := G.ApplyOp(o, in...)
+	o := &op{name: name, fn: fn, dtype: dtype, shape: slices.Clone(shape), in: in}
+	o.takeID(g)
+	n, err := G.ApplyOp(o, slices.Clone(in)...)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
+	o.node = n
 	return n, nil
+}
+
+// inGraph adds a constant to the graph: constants of Gorgonia are in none before an operation uses them.
+func inGraph(g *G.ExprGraph, n *G.Node) *G.Node {
+	if g != nil && n.Graph() == nil && n.Op() != nil && len(children(n)) == 0 {
+		return g.AddNode(n)
+	}
+	return n
+}
+
+// takeID gives the operation an id by which its node hashes unlike any other of the graph. When it compiles, Gorgonia
+// takes nodes of equal 32-bit hash for the same without a further look.
+func (o *op) takeID(g *G.ExprGraph) {
+	nodes := g.AllNodes()
+	o.id = uint32(len(nodes))
+	for {
+		h := o.nodeHash()
+		if !slices.ContainsFunc(nodes, func(n *G.Node) bool { return n.Hashcode() == h }) {
+			return
+		}
+		o.id += 1 << 20
+	}
+}
+
+// nodeHash predicts what Hashcode of the operation's node will be.
+func (o *op) nodeHash() uint32 {
+	h := fnv.New32a()
+	fmt.Fprintf(h, "%v%v", typeOf(o.dtype, o.shape), o.shape)
+	o.WriteHash(h)
+	h.Write([]byte{byte(len(o.in))})
+	for _, n := range o.in {
+		h.Write(binary.LittleEndian.AppendUint32(nil, n.Hashcode()))
+	}
+	return h.Sum32()
 }
 
 func typeOf(dtype tensor.Dtype, shape tensor.Shape) hm.Type {
@@ -116,6 +217,39 @@ func typeOf(dtype tensor.Dtype, shape tensor.Shape) hm.Type {
 	return G.TensorType{Dims: len(shape), Of: dtype}
 }
 
+// elements returns the number of elements of a shape, or an error where an axis is empty or the number is out of bounds.
+func elements(shape []int) (int, error) {
+	const most = 1 << 40
+	n := 1
+	for _, s := range shape {
+		switch {
+		case s < 1:
+			return 0, fmt.Errorf("shape %v: every axis must have at least one element", tensor.Shape(shape))
+		case s > most/n:
+			return 0, fmt.Errorf("shape %v has too many elements", tensor.Shape(shape))
+		}
+		n *= s
+	}
+	return n, nil
+}
+
 func newDense(dtype tensor.Dtype, shape tensor.Shape) *tensor.Dense {
 	return tensor.New(tensor.Of(dtype), tensor.WithShape(shape...))
+}
+
+// newValue returns a zero value and its memory, for a scalar in the form that stock operations expect.
+func newValue(dtype tensor.Dtype, shape tensor.Shape) (v G.Value, memory any) {
+	if len(shape) > 0 {
+		d := newDense(dtype, shape)
+		return d, d.Data()
+	}
+	switch dtype {
+	case tensor.Float32:
+		v = G.NewF32(0)
+	case tensor.Float64:
+		v = G.NewF64(0)
+	default:
+		v = G.NewI(0)
+	}
+	return v, nil
 }

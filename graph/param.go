@@ -25,7 +25,7 @@ func NewParam(name string, shape ...int) *Param {
 func (p *Param) Shape() []int { return slices.Clone([]int(p.Value.Shape())) }
 
 // Float32s returns the backing slice in row-major order. Writing to it changes the parameter.
-func (p *Param) Float32s() []float32 { return p.Value.Data().([]float32) }
+func (p *Param) Float32s() []float32 { return p.Value.Float32s() }
 
 // String names the parameter and its shape.
 func (p *Param) String() string { return fmt.Sprintf("%s %v", p.Name, []int(p.Value.Shape())) }

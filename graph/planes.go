@@ -2,8 +2,10 @@ package graph
 
 import (
 	"fmt"
+	"slices"
 	"unsafe"
 
+	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
 	"github.com/line-ood/goline/internal/kernel"
@@ -24,7 +26,7 @@ func (b *buffer[T]) elements() []T {
 }
 
 // planes is the value of a node that lies inside a buffer: some channels of each sample.
-// Only goline's own operations read it. A stock operation refuses it with an error, where it would misread a tensor view.
+// Only goline's own operations read it; for stock operations, which would misread a tensor view, there is copyTo.
 type planes[T kernel.Float] struct {
 	in     *buffer[T]
 	offset int          // elements before the first channel
@@ -33,6 +35,23 @@ type planes[T kernel.Float] struct {
 
 func (p *planes[T]) array() array[T] {
 	return array[T]{p.in.elements()[p.offset:], p.shape[0], p.in.size, p.shape[1:].TotalSize()}
+}
+
+// copyTo copies the elements into a contiguous tensor, a new one where dense is nil.
+func (p *planes[T]) copyTo(dense G.Value) (G.Value, error) {
+	d, ok := dense.(*tensor.Dense)
+	if !ok || !slices.Equal(d.Shape(), p.shape) || d.RequiresIterator() {
+		d = newDense(floatDtype[T](), p.shape)
+	}
+	dst, err := arrayOf[T](d)
+	if err != nil {
+		return nil, err
+	}
+	src := p.array()
+	for i := range src.n {
+		copy(dst.sample(i), src.sample(i))
+	}
+	return d, nil
 }
 
 func (p *planes[T]) Shape() tensor.Shape { return p.shape }

@@ -38,8 +38,8 @@ func LogSumExp(x *G.Node) (*G.Node, error) {
 		return nil, err
 	}
 	return floatOp("LogSumExp", tensor.Shape{x.Shape()[0]}, []*G.Node{x}, first(1),
-		same(func(in G.Nodes, out, grad *G.Node) (*G.Node, error) {
-			return floatOp("LogSumExp'", x.Shape(), []*G.Node{grad, in[0], out}, nil, nil, logSumExpDX[float32], logSumExpDX[float64])
+		same(func(in G.Nodes, _, grad *G.Node) (*G.Node, error) {
+			return floatOp("LogSumExp'", x.Shape(), []*G.Node{grad, in[0]}, nil, nil, logSumExpDX[float32], logSumExpDX[float64])
 		}), rowsRun(kernel.LogSumExp[float32]), rowsRun(kernel.LogSumExp[float64]))
 }
 
@@ -75,11 +75,11 @@ func logSoftmaxDX[T kernel.Float](c *call[T]) error {
 	})
 }
 
+// logSumExpDX computes the softmax anew: exp(x - LSE) would inherit the rounding of large results.
 func logSumExpDX[T kernel.Float](c *call[T]) error {
 	return perSample(c, func(dx []T, in [][]T) {
-		dy, x, lse := in[0], in[1], in[2]
-		for j := range dx {
-			dx[j] = dy[0] * T(math.Exp(float64(x[j]-lse[0])))
-		}
+		dy, x := in[0], in[1]
+		kernel.Softmax(dx, x, 1, len(x))
+		kernel.Scale(dx, dx, dy[0])
 	})
 }
