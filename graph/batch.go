@@ -14,7 +14,8 @@ type Batch struct {
 	// Inputs holds, for each further input that the model's Builder declared, N samples of it.
 	Inputs map[string][]float32
 	// Release, if not nil, is called once when the receiver has no further use for X, Labels and Inputs, so that the producer
-	// can fill them again. It may be called from another goroutine. A receiver that never calls it costs only memory.
+	// can fill them again. It may be called from another goroutine. A receiver that never calls it costs only memory;
+	// [Program.Run] calls it for every batch that it was given, also where it fails or its loop is left.
 	Release func()
 }
 

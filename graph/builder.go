@@ -24,7 +24,8 @@ type Model interface {
 // nil, so that an architecture reads as one expression per layer; Err tells at the end.
 //
 // Consecutive layers are fused where that leaves their values the same up to rounding: batch norm, ReLU and residual
-// additions become part of the convolution next to them.
+// additions become part of the convolution next to them. A fused layer has no node of its own, so Tap what is to be looked
+// at before going on from it.
 type Builder struct {
 	g      *G.ExprGraph
 	dtype  tensor.Dtype
@@ -37,16 +38,26 @@ type Builder struct {
 	input   *G.Node // what the program's batches are fed to
 	extra   map[string]*G.Node
 	labels  *G.Node
-	nodes   map[string]*G.Node
-	lazy    map[string]func() (*G.Node, error)
-	names   []string // of nodes and lazy, in order of appearance
+	fixed   map[fixedKey]*G.Node
+	paramOf map[*G.Node]*Param
+	taps    map[string]*G.Node
+	lazy    map[string]*lazyNode
+	names   []string // of taps and lazy, in order of appearance
 	affines map[*G.Node]affineParts
 	convs   map[*G.Node]convParts
-	err     error
+
+	err error
 }
 
-// Hook replaces a tapped node by another of the same shape, computed from it.
+// Hook replaces a tapped node by another of the same shape, computed from it. It is called once for each replica.
 type Hook func(b *Builder, n *G.Node) (*G.Node, error)
+
+// lazyNode is a node that is made when it is first asked for.
+type lazyNode struct {
+	make   func() (*G.Node, error)
+	node   *G.Node
+	making bool
+}
 
 type affineParts struct {
 	x, scale, shift *G.Node
@@ -56,12 +67,18 @@ type affineParts struct {
 func newBuilder(m Model, o Options, shared *store) *Builder {
 	b := &Builder{
 		g: G.NewGraph(), dtype: o.Dtype, batch: o.Batch, shared: shared, from: o.From, hooks: o.Hooks,
-		params: map[string]*Param{}, extra: map[string]*G.Node{}, nodes: map[string]*G.Node{},
-		lazy:    map[string]func() (*G.Node, error){},
+		params: map[string]*Param{}, extra: map[string]*G.Node{}, fixed: map[fixedKey]*G.Node{}, paramOf: map[*G.Node]*Param{},
+		taps: map[string]*G.Node{}, lazy: map[string]*lazyNode{},
 		affines: map[*G.Node]affineParts{}, convs: map[*G.Node]convParts{},
 	}
-	for _, p := range m.Params() {
-		if b.params[p.Name] != nil {
+	for i, p := range m.Params() {
+		switch {
+		case p == nil || p.Value == nil:
+			b.fail(fmt.Errorf("parameter %d of the model is nil", i))
+			continue
+		case p.Value.Dtype() != tensor.Float32 || p.Value.RequiresIterator():
+			b.fail(fmt.Errorf("parameter %s is of %v, expected contiguous float32", p, p.Value.Dtype()))
+		case b.params[p.Name] != nil:
 			b.fail(fmt.Errorf("model has two parameters named %q", p.Name))
 		}
 		b.params[p.Name] = p
@@ -98,53 +115,35 @@ func (b *Builder) Do(f func() (*G.Node, error)) *G.Node {
 	return b.check(f())
 }
 
-// inputNode adds an input whose first axis is the batch.
-func (b *Builder) inputNode(name string, dtype tensor.Dtype, shape ...int) *G.Node {
-	full := append(tensor.Shape{b.batch}, shape...)
-	n := G.NewTensor(b.g, dtype, len(full), G.WithShape(full...), G.WithName(name))
-	b.check(n, G.Let(n, newDense(dtype, full)))
-	return n
-}
-
-// Input adds an input of the given shape per sample that each batch fills from its Inputs of that name, beside the
-// program's main input: the coalition masks of a Shapley game, say.
-func (b *Builder) Input(name string, shape ...int) *G.Node {
-	if b.err != nil {
-		return nil
-	}
-	if n, ok := b.extra[name]; ok {
-		return n
-	}
-	n := b.inputNode("input:"+name, b.dtype, shape...)
-	b.extra[name] = n
-	return n
-}
-
-// Labels returns the node of the samples' labels, [batch] of int, -1 where unknown.
-func (b *Builder) Labels() *G.Node {
-	if b.labels == nil && b.err == nil {
-		b.labels = b.inputNode("labels", tensor.Int)
-	}
-	return b.labels
-}
-
-// Tap names a node, so that it can be fetched, hooked, or be where a program starts, and returns the node to go on with.
+// Tap names a node [batch, ...], so that it can be fetched, hooked, or be where a program starts, and returns the node to go
+// on with.
 func (b *Builder) Tap(name string, n *G.Node) *G.Node {
 	if b.err != nil {
 		return nil
 	}
-	if slices.Contains(b.names, name) {
-		b.fail(fmt.Errorf("two nodes are named %q", name))
+	if n = b.check(b.own(name, n)); n == nil || !b.claim(name) {
 		return nil
 	}
-	if name == b.from && n != nil {
-		b.input = b.inputNode(name, n.Dtype(), n.Shape()[1:]...)
-		n = b.input
+	if name == b.from {
+		if n.Dims() == 0 || n.Shape()[0] != b.batch || n.Dtype() != b.dtype {
+			b.fail(fmt.Errorf("%s of shape %v and %v cannot be started from, expected %d samples of %v", name, n.Shape(), n.Dtype(), b.batch, b.dtype))
+			return nil
+		}
+		if n = b.inputNode(name, n.Dtype(), n.Shape()[1:]...); n == nil {
+			return nil
+		}
+		b.input = n
 	}
 	if hook := b.hooks[name]; hook != nil {
 		hooked, err := hook(b, n)
 		if err == nil {
 			err = wantShape("hook", "result for "+name, hooked, n.Shape()...)
+		}
+		if err == nil && hooked.Dtype() != n.Dtype() {
+			err = fmt.Errorf("hook: result for %s is of %v, expected %v", name, hooked.Dtype(), n.Dtype())
+		}
+		if err == nil {
+			hooked, err = b.own(name, hooked)
 		}
 		if n = b.check(hooked, err); n == nil {
 			return nil
@@ -153,105 +152,70 @@ func (b *Builder) Tap(name string, n *G.Node) *G.Node {
 	// Whatever follows must go through the tapped node, or its gradient would be lost.
 	delete(b.affines, n)
 	delete(b.convs, n)
-	b.nodes[name] = n
-	b.names = append(b.names, name)
+	b.taps[name] = n
 	return n
 }
 
 // Lazy names a node that is added only when it is fetched: a gradient, say.
 func (b *Builder) Lazy(name string, make func() (*G.Node, error)) {
+	if b.err == nil && b.claim(name) {
+		b.lazy[name] = &lazyNode{make: make}
+	}
+}
+
+// claim takes a name for a node.
+func (b *Builder) claim(name string) bool {
 	if slices.Contains(b.names, name) {
 		b.fail(fmt.Errorf("two nodes are named %q", name))
-		return
+		return false
 	}
-	b.lazy[name] = make
 	b.names = append(b.names, name)
+	return true
 }
 
 // Node returns the node of that name. An unknown name is an error that lists the known ones.
 func (b *Builder) Node(name string) (*G.Node, error) {
-	if n, ok := b.nodes[name]; ok {
+	if b.err != nil {
+		return nil, b.err
+	}
+	if n, ok := b.taps[name]; ok {
 		return n, nil
 	}
-	make, ok := b.lazy[name]
+	l, ok := b.lazy[name]
 	if !ok {
 		return nil, fmt.Errorf("no node is named %q; there are %q", name, b.names)
 	}
-	n, err := make()
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+	if l.node != nil {
+		return l.node, nil
 	}
-	b.nodes[name] = n
+	if l.making {
+		return nil, fmt.Errorf("%s: the node is made from itself", name)
+	}
+	l.making = true
+	n, err := l.make()
+	l.making = false
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("%s: %w", name, err)
+	case b.err != nil:
+		return nil, fmt.Errorf("%s: %w", name, b.err)
+	}
+	l.node, err = b.own(name, n)
+	return l.node, err
+}
+
+// own fails unless a node to be named is one of this graph.
+func (b *Builder) own(name string, n *G.Node) (*G.Node, error) {
+	if n == nil {
+		return nil, fmt.Errorf("the node to name %q is nil", name)
+	}
+	if n = inGraph(b.g, n); n.Graph() != b.g {
+		return nil, fmt.Errorf("the node to name %q, %s, is of another graph", name, n.Name())
+	}
 	return n, nil
 }
 
-// HasParam tells whether the model has a parameter of that name.
-func (b *Builder) HasParam(name string) bool { return b.params[name] != nil }
-
-// Param returns the node of a parameter.
-func (b *Builder) Param(name string) *G.Node {
-	p := b.params[name]
-	if p == nil {
-		b.fail(fmt.Errorf("model has no parameter %q", name))
-		return nil
-	}
-	return b.constant(name, func() *tensor.Dense {
-		if b.dtype == tensor.Float32 {
-			return p.Value
-		}
-		return tensor.New(tensor.WithShape(p.Shape()...), tensor.WithBacking(widen(p.Float32s())))
-	})
-}
-
-// Constant returns a node with values that never change, computed once for all replicas. The name identifies them.
-func (b *Builder) Constant(name string, values func() []float64, shape ...int) *G.Node {
-	if b.err != nil {
-		return nil
-	}
-	return b.constant(name, func() *tensor.Dense {
-		v := values()
-		t := newDense(b.dtype, shape)
-		switch data := t.Data().(type) {
-		case []float32:
-			for i, x := range v {
-				data[i] = float32(x)
-			}
-		case []float64:
-			copy(data, v)
-		}
-		return t
-	})
-}
-
-func (b *Builder) constant(name string, build func() *tensor.Dense) *G.Node {
-	if b.err != nil {
-		return nil
-	}
-	const prefix = "const:"
-	if n, ok := b.nodes[prefix+name]; ok {
-		return n
-	}
-	t := b.shared.tensor(name, build)
-	n := G.NewTensor(b.g, t.Dtype(), t.Dims(), G.WithShape(t.Shape()...), G.WithName(name), G.WithValue(t))
-	b.nodes[prefix+name] = n
-	return n
-}
-
-// Ones returns a [batch] node of ones: the seed of a gradient that adds up per-sample outputs.
-func (b *Builder) Ones() *G.Node {
-	return b.Constant("ones", func() []float64 {
-		v := make([]float64, b.batch)
-		for i := range v {
-			v[i] = 1
-		}
-		return v
-	}, b.batch)
-}
-
-func widen(x []float32) []float64 {
-	out := make([]float64, len(x))
-	for i, v := range x {
-		out[i] = float64(v)
-	}
-	return out
+// tapped lists the names of tapped nodes in order of appearance.
+func (b *Builder) tapped() []string {
+	return slices.DeleteFunc(slices.Clone(b.names), func(name string) bool { return b.lazy[name] != nil })
 }

@@ -10,7 +10,7 @@ import (
 )
 
 // writeDOT draws the nodes that the roots are computed from. Parameters are drawn small, the roots carry their names.
-func writeDOT(w io.Writer, roots G.Nodes, names []string) error {
+func writeDOT(w io.Writer, roots G.Nodes, names []string, isBatchInput func(*G.Node) bool) error {
 	named := map[*G.Node]string{}
 	for i, n := range roots {
 		if named[n] != "" {
@@ -20,25 +20,27 @@ func writeDOT(w io.Writer, roots G.Nodes, names []string) error {
 	}
 	out := bufio.NewWriter(w)
 	fmt.Fprint(out, "digraph goline {\n  rankdir=TB;\n  node [fontname=\"Helvetica\", fontsize=11, shape=box, style=\"rounded,filled\", fillcolor=white];\n")
-	for _, n := range ancestry(roots) {
-		attrs := ""
-		label := ""
+	order := ancestry(roots)
+	for _, n := range order {
+		var label, attrs string
 		switch {
 		case n.Op() != nil:
-			label = n.Op().String()
-		case n.Value() != nil && isBatchInput(n):
+			label = fmt.Sprint(n.Op())
+		case isBatchInput(n):
 			label, attrs = n.Name(), ", fillcolor=lightblue"
 		default:
 			label, attrs = n.Name(), ", shape=plaintext, style=solid, fontsize=9"
 		}
-		label += "\n" + strings.ReplaceAll(strings.Trim(fmt.Sprint(n.Shape()), "()"), ", ", "×")
+		if shape := n.Shape(); len(shape) > 0 {
+			label += "\n" + strings.ReplaceAll(strings.Trim(fmt.Sprint([]int(shape)), "[]"), " ", "×")
+		}
 		if name := named[n]; name != "" {
 			label = name + "\n" + label
 			attrs = ", fillcolor=lightyellow, penwidth=2"
 		}
-		fmt.Fprintf(out, "  n%d [label=%q%s];\n", n.ID(), label, attrs)
+		fmt.Fprintf(out, "  n%d [label=%s%s];\n", n.ID(), quote(label), attrs)
 	}
-	for _, n := range ancestry(roots) {
+	for _, n := range order {
 		for _, c := range children(n) {
 			fmt.Fprintf(out, "  n%d -> n%d;\n", c.ID(), n.ID())
 		}
@@ -47,8 +49,20 @@ func writeDOT(w io.Writer, roots G.Nodes, names []string) error {
 	return out.Flush()
 }
 
+// quote writes a string as Graphviz reads it: nothing but the quote, the backslash and the line break has a meaning.
+func quote(s string) string {
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`, "\r", ``, "\x00", ``).Replace(strings.ToValidUTF8(s, "\uFFFD")) + `"`
+}
+
 // isBatchInput tells the inputs that batches are copied into from parameters.
-func isBatchInput(n *G.Node) bool {
-	name := n.Name()
-	return name == "input" || name == "labels" || strings.HasPrefix(name, "input:")
+func (b *Builder) isBatchInput(n *G.Node) bool {
+	if n == b.input || n == b.labels {
+		return true
+	}
+	for _, x := range b.extra {
+		if n == x {
+			return true
+		}
+	}
+	return false
 }

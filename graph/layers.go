@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"fmt"
 	"math"
 
 	G "gorgonia.org/gorgonia"
@@ -36,9 +37,9 @@ func (b *Builder) conv(p convParts) *G.Node {
 func (b *Builder) BatchNorm(x *G.Node, name string, eps float64) *G.Node {
 	p, fold := b.convs[x]
 	fold = fold && !p.postReLU && p.residual == nil && p.postScale == nil
-	bias := ""
+	var bias *Param
 	if fold && p.postShift != nil {
-		bias = p.postShift.Name()
+		bias = b.paramOf[p.postShift]
 	}
 	scale, shift := b.folded(name, bias, eps)
 	if b.err != nil {
@@ -55,46 +56,57 @@ func (b *Builder) BatchNorm(x *G.Node, name string, eps float64) *G.Node {
 	return n
 }
 
-// folded returns the scale and shift of a batch norm that follows a layer with the given bias, "" for none.
-func (b *Builder) folded(name, bias string, eps float64) (scale, shift *G.Node) {
-	get := func(part string) []float32 {
-		p := b.params[part]
+// folded returns the scale and shift of a batch norm that follows a layer with the given bias, nil for none.
+func (b *Builder) folded(name string, bias *Param, eps float64) (scale, shift *G.Node) {
+	parts := make([][]float32, 4)
+	for i, part := range []string{"weight", "bias", "running_mean", "running_var"} {
+		p := b.params[name+"."+part]
 		if p == nil {
-			b.Param(part) // for its error
-			return nil
+			b.Param(name + "." + part) // for its error
+			return nil, nil
 		}
-		return p.Float32s()
+		parts[i] = p.Float32s()
+		if len(parts[i]) != len(parts[0]) {
+			b.fail(fmt.Errorf("batch norm %s: %s has %d channels, weight %d", name, part, len(parts[i]), len(parts[0])))
+			return nil, nil
+		}
 	}
-	gamma, beta := get(name+".weight"), get(name+".bias")
-	mean, variance := get(name+".running_mean"), get(name+".running_var")
-	if b.err != nil {
+	gamma, beta, mean, variance := parts[0], parts[1], parts[2], parts[3]
+	c := len(gamma)
+	if bias != nil && len(bias.Float32s()) != c {
+		b.fail(fmt.Errorf("batch norm %s: weight has %d channels, the layer before it %d", name, c, len(bias.Float32s())))
 		return nil, nil
 	}
-	c := len(gamma)
+	for i, v := range variance {
+		if !(float64(v)+eps > 0) {
+			b.fail(fmt.Errorf("batch norm %s: running variance of channel %d is %v with eps %v, expected a positive sum", name, i, v, eps))
+			return nil, nil
+		}
+	}
 	factor := func(i int) float64 { return float64(gamma[i]) / math.Sqrt(float64(variance[i])+eps) }
-	scale = b.Constant(name+".scale", func() []float64 {
+	key := fixedKey{fmt.Sprintf("folded with eps %v", eps), name + ".scale"}
+	scale = b.check(b.constant(key, func() []float64 {
 		out := make([]float64, c)
 		for i := range out {
 			out[i] = factor(i)
 		}
 		return out
-	}, c)
-	key := name + ".shift"
-	if bias != "" {
-		key += "+" + bias
+	}, c))
+	if key.name = name + ".shift"; bias != nil {
+		key.name += "+" + bias.Name
 	}
-	shift = b.Constant(key, func() []float64 {
+	shift = b.check(b.constant(key, func() []float64 {
 		out := make([]float64, c)
 		for i := range out {
 			out[i] = float64(beta[i]) - float64(mean[i])*factor(i)
 		}
-		if bias != "" {
-			for i, v := range get(bias) {
+		if bias != nil {
+			for i, v := range bias.Float32s()[:c] {
 				out[i] += float64(v) * factor(i)
 			}
 		}
 		return out
-	}, c)
+	}, c))
 	return scale, shift
 }
 
@@ -123,7 +135,7 @@ func (b *Builder) Add(x, shortcut *G.Node) *G.Node {
 	if b.err != nil {
 		return nil
 	}
-	if p, ok := b.convs[x]; ok && !p.postReLU && p.residual == nil {
+	if p, ok := b.convs[x]; ok && !p.postReLU && p.residual == nil && shortcut != nil {
 		p.residual = shortcut
 		return b.conv(p)
 	}

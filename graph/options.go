@@ -2,7 +2,9 @@ package graph
 
 import (
 	"fmt"
+	"maps"
 	"runtime"
+	"slices"
 
 	"gorgonia.org/tensor"
 )
@@ -33,10 +35,12 @@ type Options struct {
 	Fetch []string
 	// From names the tapped node that batches are fed to; "" means the model's input. What comes before it is not run.
 	From string
-	// Hooks replaces tapped nodes.
+	// Hooks replaces tapped nodes, by name.
 	Hooks map[string]Hook
 	// Dtype is the element type of the computation, tensor.Float32 (the default) or tensor.Float64.
 	Dtype tensor.Dtype
+	// Profile measures the time of each kind of operation, for Program.Profile, at a small cost.
+	Profile bool
 	// Device is CPU (the default) or CUDA.
 	Device Device
 }
@@ -51,6 +55,7 @@ func (o Options) withDefaults(m Model) (Options, error) {
 	if o.Fetch == nil {
 		o.Fetch = m.Outputs()
 	}
+	o.Fetch, o.Hooks = slices.Clone(o.Fetch), maps.Clone(o.Hooks)
 	if o.Dtype == (tensor.Dtype{}) {
 		o.Dtype = tensor.Float32
 	}

@@ -2,6 +2,7 @@ package graph
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 
 	G "gorgonia.org/gorgonia"
@@ -17,6 +18,7 @@ type replica struct {
 	vm      G.VM
 	fetches []fetch
 	nodes   G.Nodes // the fetched ones
+	order   G.Nodes // all that run, inputs first
 }
 
 // fetch is where a replica puts the rows of one fetched node.
@@ -104,25 +106,22 @@ func newReplica(m Model, o Options, shared *store) (*replica, error) {
 		return nil, b.err
 	}
 	if o.From != "" && b.input == x {
-		return nil, fmt.Errorf("no node is named %q to start from; there are %q", o.From, b.names)
+		return nil, fmt.Errorf("no tapped node is named %q to start from; there are %q", o.From, b.tapped())
 	}
 	for name := range o.Hooks {
-		if _, ok := b.nodes[name]; !ok {
-			return nil, fmt.Errorf("no node is named %q to hook; there are %q", name, b.names)
+		if b.taps[name] == nil {
+			return nil, fmt.Errorf("no tapped node is named %q to hook; there are %q", name, b.tapped())
 		}
 	}
 	r := &replica{b: b}
 	var sinks G.Nodes
 	for _, name := range o.Fetch {
 		n, err := b.Node(name)
-		if err == nil {
-			err = b.err
-		}
 		if err != nil {
 			return nil, err
 		}
 		if n.Dims() == 0 || n.Shape()[0] != o.Batch {
-			return nil, fmt.Errorf("%s has shape %v, expected %d samples first", name, n.Shape(), o.Batch)
+			return nil, fmt.Errorf("%s has shape %v, expected the %d samples of the batch first", name, n.Shape(), o.Batch)
 		}
 		sn, s, err := newSink(n)
 		if err != nil {
@@ -132,27 +131,100 @@ func newReplica(m Model, o Options, shared *store) (*replica, error) {
 		r.nodes = append(r.nodes, n)
 		r.fetches = append(r.fetches, fetch{name, n.Dtype(), n.Shape()[1:], s})
 	}
-	var inputs G.Nodes
-	reached := map[*G.Node]bool{}
-	for _, n := range ancestry(sinks) {
-		if n.Op() == nil {
-			inputs = append(inputs, n)
-			reached[n] = true
-		}
-	}
-	if o.From != "" && reached[x] {
+	r.order = ancestry(sinks)
+	if o.From != "" && slices.Contains(r.order, x) {
 		return nil, fmt.Errorf("%q cannot be computed from %q alone", o.Fetch, o.From)
 	}
-	prog, locations, err := G.CompileFunction(b.g, inputs, sinks)
+	for name, n := range b.extra {
+		if !slices.Contains(r.order, n) {
+			delete(b.extra, name) // no batch needs to bring it
+		}
+	}
+	if err := r.takeParams(); err != nil {
+		return nil, err
+	}
+	return r, r.compile(o, sinks)
+}
+
+// takeParams makes the replica independent of later changes of the model's parameters: operations that pack them do so now,
+// and where others read them they are copied.
+func (r *replica) takeParams() error {
+	fixed := make(map[*G.Node]bool, len(r.b.fixed))
+	for _, n := range r.b.fixed {
+		fixed[n] = true
+	}
+	isFixed := func(n *G.Node) bool { return fixed[n] }
+	for _, n := range r.order {
+		if o, ok := n.Op().(*op); ok {
+			if f, ok := o.fn.(freezer); ok {
+				if done, err := f.freeze(o.in, isFixed, r.b.shared); err != nil {
+					return fmt.Errorf("%s: %w", o.name, err)
+				} else if done {
+					continue
+				}
+			}
+		}
+		for _, in := range children(n) {
+			if p := r.b.paramOf[in]; p != nil && in.Value() == p.Value {
+				if err := r.copyParam(in, p); err != nil {
+					return fmt.Errorf("parameter %s: %w", p, err)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// copyParam gives the node of a parameter a value of its own, one for all replicas.
+func (r *replica) copyParam(n *G.Node, p *Param) error {
+	t, err := r.b.shared.tensor(fixedKey{"copy", p.Name}, func() (*tensor.Dense, error) {
+		return p.Value.Clone().(*tensor.Dense), nil
+	})
 	if err != nil {
-		return nil, fmt.Errorf("compile: %w", err)
+		return err
+	}
+	return G.Let(n, t)
+}
+
+// compile makes the machine that runs the operations up to the sinks.
+func (r *replica) compile(o Options, sinks G.Nodes) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("compile: panic: %v", p)
+		}
+	}()
+	var inputs G.Nodes
+	hashes := make(map[uint32]*G.Node, len(r.order))
+	for _, n := range r.order {
+		if n.Op() == nil {
+			inputs = append(inputs, n)
+		}
+		// Ours are unique when they are added, but a stock operation can still hit the hash of any other.
+		if twin := hashes[n.Hashcode()]; twin != nil {
+			return fmt.Errorf("compile: %s and %s have the same hash, so Gorgonia would merge them; rename an input", twin.Name(), n.Name())
+		}
+		hashes[n.Hashcode()] = n
+	}
+	if len(inputs) == 0 {
+		return fmt.Errorf("%q depend on no input", o.Fetch)
+	}
+	prog, locations, err := G.CompileFunction(r.b.g, inputs, sinks)
+	if err != nil {
+		return fmt.Errorf("compile: %w", err)
 	}
 	opts := []G.VMOpt{G.WithPrecompiled(prog, locations)}
 	if o.Device == CUDA {
 		opts = append(opts, G.UseCudaFor())
 	}
-	r.vm = G.NewTapeMachine(b.g, opts...)
-	return r, nil
+	if o.Profile {
+		for _, n := range r.order {
+			if own, ok := n.Op().(*op); ok {
+				own.clock = &clock{}
+			}
+		}
+	}
+	r.vm = G.NewTapeMachine(r.b.g, opts...)
+	return nil
 }
 
 // run computes samples lo to hi of the batch, at most as many as the graph takes, into the same rows of the outputs.
@@ -164,30 +236,49 @@ func (r *replica) run(batch Batch, lo, hi int, out *Outputs) error {
 	}
 	if r.b.labels != nil {
 		labels := r.b.labels.Value().Data().([]int)
-		for i := range labels {
-			labels[i] = -1
-		}
-		copy(labels, out.Labels[lo:hi])
+		repeatLast(labels, copy(labels, out.Labels[lo:hi]), 1)
 	}
 	for _, f := range r.fetches {
 		f.sink.aim(out.fields[f.name], lo, n)
 	}
 	err := r.vm.RunAll()
 	r.vm.Reset()
+	if err != nil {
+		err = fmt.Errorf("samples %d to %d: %w", lo, hi-1, r.cause(err))
+	}
 	return err
 }
 
-// fill copies n samples from the lo-th on into an input node, and zeros behind them.
+// cause returns the error of the operation that failed, if it is ours: the machine's holds it only as text.
+func (r *replica) cause(err error) error {
+	for _, n := range r.order {
+		if o, ok := n.Op().(*op); ok && o.fail != nil {
+			err, o.fail = o.fail, nil
+			return err
+		}
+	}
+	return err
+}
+
+// fill copies n samples from the lo-th on into an input node. Where the node takes more, the last sample follows again, so
+// that whatever holds of the samples holds of what is run.
 func fill(node *G.Node, src []float32, samples, lo, n int) {
 	size := len(src) / samples
 	src = src[lo*size:][:n*size]
 	switch dst := node.Value().Data().(type) {
 	case []float32:
-		clear(dst[copy(dst, src):])
+		repeatLast(dst, copy(dst, src), size)
 	case []float64:
-		clear(dst[len(src):])
 		for i, v := range src {
 			dst[i] = float64(v)
 		}
+		repeatLast(dst, len(src), size)
+	}
+}
+
+// repeatLast fills dst from the given position on with repetitions of the size elements before it.
+func repeatLast[T any](dst []T, from, size int) {
+	for ; from < len(dst); from += size {
+		copy(dst[from:], dst[from-size:from])
 	}
 }

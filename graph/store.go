@@ -11,25 +11,25 @@ import (
 
 // store holds what the replicas of a program share: parameters as node values, and convolutions packed from them.
 type store struct {
+	tensors map[fixedKey]*tensor.Dense // used while the replicas are built, one after the other
 	mu      sync.Mutex
-	tensors map[string]*tensor.Dense
-	convs   map[any]any
+	convs   map[convKey]any
 }
 
 func newStore() *store {
-	return &store{tensors: map[string]*tensor.Dense{}, convs: map[any]any{}}
+	return &store{tensors: map[fixedKey]*tensor.Dense{}, convs: map[convKey]any{}}
 }
 
-// tensor returns the tensor of that name, made on first use.
-func (s *store) tensor(name string, build func() *tensor.Dense) *tensor.Dense {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	t, ok := s.tensors[name]
-	if !ok {
-		t = build()
-		s.tensors[name] = t
+// tensor returns the tensor of that key, made on first use.
+func (s *store) tensor(key fixedKey, build func() (*tensor.Dense, error)) (*tensor.Dense, error) {
+	if t, ok := s.tensors[key]; ok {
+		return t, nil
 	}
-	return t
+	t, err := build()
+	if err == nil {
+		s.tensors[key] = t
+	}
+	return t, err
 }
 
 // convKey tells packed convolutions apart by the memory their parameters came from.
