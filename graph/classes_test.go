@@ -1,0 +1,123 @@
+package graph_test
+
+import (
+	"math"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+	"pgregory.net/rapid"
+
+	"github.com/line-ood/goline/graph"
+)
+
+// argMaxRef is the first NaN, else the first of the largest.
+func argMaxRef(row []float64) int {
+	for i, v := range row {
+		if math.IsNaN(v) {
+			return i
+		}
+	}
+	best := 0
+	for i, v := range row {
+		if v > row[best] {
+			best = i
+		}
+	}
+	return best
+}
+
+func TestArgMax(t *testing.T) {
+	check := func(t tester, x array) {
+		t.Helper()
+		want := make([]float64, x.shape[0])
+		for i := range want {
+			want[i] = float64(argMaxRef(x.data[i*x.shape[1]:][:x.shape[1]]))
+		}
+		for _, dtype := range []tensor.Dtype{tensor.Float64, tensor.Float32} {
+			s := newSession(t, dtype, variable(x))
+			y := must2(t)(graph.ArgMax(s.in[0]))
+			require.Equal(t, tensor.Int, y.Dtype())
+			require.Equal(t, []int{x.shape[0]}, []int(y.Shape()))
+			s.read(y)
+			for range 2 {
+				require.Equal(t, [][]float64{want}, s.run())
+			}
+		}
+	}
+	check(t, array{[]int{8, 3}, []float64{
+		1, 2, 3,
+		2, 2, 1, // ties: the first
+		3, 1, 3,
+		nan, 1, inf, // NaN beats all
+		0, nan, nan, // the first NaN
+		inf, nan, 1,
+		-inf, -inf, -inf,
+		0, math.Copysign(0, -1), 0,
+	}})
+	check(t, array{[]int{2, 1}, []float64{nan, 1}})
+	rapid.Check(t, func(rt *rapid.T) {
+		draw := func(name string, hi int) int { return rapid.IntRange(1, hi).Draw(rt, name) }
+		x := zeros(draw("batch", 3), draw("classes", 6))
+		values := []float64{-inf, -1, 0, 0.5, 1, inf, nan} // few, so that there are ties
+		for i := range x.data {
+			x.data[i] = rapid.SampledFrom(values).Draw(rt, "x")
+		}
+		check(rt, x)
+	})
+}
+
+func TestSelectClass(t *testing.T) {
+	s := newSession(t, tensor.Float64, classInput(3, -1, 0, -7), classInput(9, 8, 7, 6))
+	s.read(must2(t)(graph.SelectClass(s.in[0], s.in[1])))
+	for range 2 {
+		require.Equal(t, [][]float64{{3, 8, 0, 6}}, s.run())
+	}
+	require.Equal(t, [][]float64{{1, 2, 3, 4}}, s.run(classInput(-1, -1, -1, -1), classInput(1, 2, 3, 4)))
+}
+
+func TestGather(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		n, k := rapid.IntRange(1, 5).Draw(rt, "batch"), rapid.IntRange(1, 5).Draw(rt, "classes")
+		opTest{
+			in:    []input{variable(normal(newRand(1), n, k)), classInput(drawClasses(rt, n, k)...)},
+			build: func(in G.Nodes) (*G.Node, error) { return graph.Gather(in[0], in[1]) },
+			want: func(in []input) array {
+				return mapIndex([]int{n}, func(i []int) float64 { return in[0].at(i[0], in[1].classes[i[0]]) })
+			},
+		}.check(rt, 1)
+	})
+}
+
+// TestClassOutOfRange: classes are data, so the graph finds them out when it runs, and runs on afterwards. A gradient alone
+// must find out too.
+func TestClassOutOfRange(t *testing.T) {
+	for name, op := range map[string]func(x, class, table *G.Node) (*G.Node, error){
+		"Gather":    func(x, class, _ *G.Node) (*G.Node, error) { return graph.Gather(x, class) },
+		"ClassMask": func(x, class, table *G.Node) (*G.Node, error) { return graph.ClassMask(x, class, table) },
+		"RoutedLinear": func(x, class, table *G.Node) (*G.Node, error) {
+			row := must2(t)(graph.Reshape(must2(t)(graph.Channels(table, 0, 1))))
+			return graph.RoutedLinear(x, class, graph.RoutedHead{Weight: table, Bias: row, Contribution: table, Threshold: row})
+		},
+	} {
+		for _, gradient := range []bool{false, true} {
+			for _, class := range []int{-1, 4} {
+				x, table := variable(normal(newRand(1), 2, 4)), constant(normal(newRand(2), 4, 4))
+				s := newSession(t, tensor.Float64, x, classInput(1, 2), table)
+				n := must2(t)(op(s.in[0], s.in[1], s.in[2]))
+				if gradient {
+					c := s.add(constant(normal(newRand(3), n.Shape()...)), "cotangent")
+					n = gradientOf(t, n, c, s.in[0])
+				}
+				s.compileFor(n)
+				good := s.run()
+				_, err := s.tryRun(x, classInput(3, class), table)
+				require.ErrorContains(t, err, "sample 1 of the batch has class", name)
+				require.ErrorContains(t, err, "expected 0 to 3", name)
+				require.NotContains(t, err.Error(), "panic", name)
+				requireSameBits(t, good, s.run(x, classInput(1, 2), table), name)
+			}
+		}
+	}
+}

@@ -1,0 +1,207 @@
+package graph_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+	"pgregory.net/rapid"
+
+	"github.com/line-ood/goline/graph"
+)
+
+func concatTest(r uint64, batch int, rest []int, channels ...int) opTest {
+	var in []input
+	for i, c := range channels {
+		in = append(in, variable(normal(newRand(r+uint64(i)), append([]int{batch, c}, rest...)...)))
+	}
+	return opTest{
+		in:    in,
+		build: func(in G.Nodes) (*G.Node, error) { return graph.Concat(in...) },
+		want: func(in []input) array {
+			var xs []array
+			for _, x := range in {
+				xs = append(xs, x.array)
+			}
+			return concatRef(xs...)
+		},
+	}
+}
+
+func TestConcat(t *testing.T) {
+	for name, o := range map[string]opTest{
+		"one":                  concatTest(1, 2, []int{3, 2}, 4),
+		"matrices":             concatTest(2, 3, nil, 4, 1, 2),
+		"beyond 256 channels":  concatTest(3, 2, nil, 200, 100, 90),
+		"256 channels and 256": concatTest(4, 1, []int{1, 2}, 256, 256),
+	} {
+		t.Run(name, func(t *testing.T) { o.check(t, 1) })
+	}
+	rapid.Check(t, func(rt *rapid.T) {
+		seed := rapid.Uint64().Draw(rt, "seed")
+		concatTest(seed, rapid.IntRange(1, 3).Draw(rt, "batch"), rapid.SliceOfN(rapid.IntRange(1, 4), 0, 2).Draw(rt, "rest"),
+			rapid.SliceOfN(rapid.IntRange(1, 4), 1, 4).Draw(rt, "channels")...).check(rt, seed)
+	})
+}
+
+// TestConcatTwice joins a node to itself: its gradient comes from both places.
+func TestConcatTwice(t *testing.T) {
+	opTest{
+		in:    []input{variable(normal(newRand(1), 2, 3, 2))},
+		build: func(in G.Nodes) (*G.Node, error) { return graph.Concat(in[0], in[0]) },
+		want:  func(in []input) array { return concatRef(in[0].array, in[0].array) },
+	}.check(t, 1)
+}
+
+// TestConcatKeepsItsInputs changes the caller's slice afterwards.
+func TestConcatKeepsItsInputs(t *testing.T) {
+	s := newSession(t, tensor.Float64, variable(normal(newRand(1), 1, 2)), variable(normal(newRand(2), 1, 2)))
+	xs := []*G.Node{s.in[0], s.in[1]}
+	y := must2(t)(graph.Concat(xs...))
+	xs[0] = s.in[1]
+	gs, err := graph.Gradients(G.Nodes{y}, G.Nodes{s.add(constant(array{[]int{1, 4}, []float64{1, 2, 3, 4}}), "c")}, s.in)
+	require.NoError(t, err)
+	s.read(gs...)
+	require.Equal(t, [][]float64{{1, 2}, {3, 4}}, s.run())
+}
+
+func TestChannels(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		channels := rapid.IntRange(1, 6).Draw(rt, "channels")
+		from := rapid.IntRange(0, channels-1).Draw(rt, "from")
+		to := rapid.IntRange(from+1, channels).Draw(rt, "to")
+		shape := append([]int{rapid.IntRange(1, 3).Draw(rt, "batch"), channels}, rapid.SliceOfN(rapid.IntRange(1, 4), 0, 2).Draw(rt, "rest")...)
+		channelsTest(shape, from, to).check(rt, 1)
+	})
+	channelsTest([]int{2, 600, 1, 2}, 256, 512).check(t, 1)
+}
+
+func channelsTest(shape []int, from, to int) opTest {
+	return opTest{
+		in:    []input{variable(normal(newRand(7), shape...))},
+		build: func(in G.Nodes) (*G.Node, error) { return graph.Channels(in[0], from, to) },
+		want: func(in []input) array {
+			out := append([]int{}, shape...)
+			out[1] = to - from
+			return mapIndex(out, func(i []int) float64 {
+				j := append([]int{}, i...)
+				j[1] += from
+				return in[0].at(j...)
+			})
+		},
+	}
+}
+
+// joiner is either a DenseBlock or Concat in its place.
+type joiner interface {
+	Node() *G.Node
+	Append(x *G.Node) error
+}
+
+type copying struct{ node *G.Node }
+
+func (c *copying) Node() *G.Node { return c.node }
+
+func (c *copying) Append(x *G.Node) (err error) {
+	c.node, err = graph.Concat(c.node, x)
+	return err
+}
+
+// denseNet is a small dense block of convolutions with everything that may read a block: earlier states of it, members,
+// pools, itself again, and stock operations. It returns nodes to compare and inputs to differentiate by.
+func denseNet(t tester, s *session, start func(x *G.Node, channels int) joiner) (values, wrt G.Nodes) {
+	m := must2(t)
+	x, w1, w2, w3 := s.in[0], s.in[1], s.in[2], s.in[3]
+	pad := graph.ConvConfig{Padding: [2]int{1, 1}}
+	first := m(graph.Conv2D(x, w1, nil, pad))
+	b := start(first, 20)
+	state0 := b.Node()
+	second := m(graph.Conv2D(m(graph.ReLU(b.Node())), w2, nil, pad))
+	require.NoError(t, b.Append(second))
+	state1 := b.Node()
+	third := m(graph.MaxPool2D(b.Node(), graph.PoolConfig{Kernel: [2]int{3, 3}, Stride: [2]int{1, 1}, Padding: [2]int{1, 1}}))
+	require.NoError(t, b.Append(third))
+	require.NoError(t, b.Append(m(graph.Conv2D(b.Node(), w3, nil, pad))))
+	require.NoError(t, b.Append(second)) // once more: it lies in the block already
+	require.NoError(t, b.Append(x))      // an input: it lies elsewhere
+	last := b.Node()
+	tanh := G.Must(G.Tanh(state1)) // stock, on a view
+	joined := m(graph.Concat(m(graph.Copy(state0)), first, second, third, tanh, last))
+	return G.Nodes{joined, m(graph.GlobalAvgPool2D(state1)), m(graph.Flatten(second)), m(graph.Mul(last, last))}, G.Nodes{x, w1, w2, w3, second, state1}
+}
+
+// TestDenseBlockEqualsConcat compares values and gradients of the same network with blocks and with Concat, bit by bit.
+func TestDenseBlockEqualsConcat(t *testing.T) {
+	for _, dtype := range []tensor.Dtype{tensor.Float64, tensor.Float32} {
+		for _, batch := range []int{1, 3} {
+			t.Run(fmt.Sprint(dtype, " batch ", batch), func(t *testing.T) {
+				results := map[bool][][]float64{}
+				for _, inPlace := range []bool{true, false} {
+					r := newRand(1)
+					in := []input{variable(normal(r, batch, 2, 4, 3)), variable(normal(r, 3, 2, 3, 3)), variable(normal(r, 2, 3, 3, 3)), variable(normal(r, 1, 10, 3, 3))}
+					s := newSession(t, dtype, in...)
+					values, wrt := denseNet(t, s, func(x *G.Node, channels int) joiner {
+						if !inPlace {
+							return &copying{x}
+						}
+						b, err := graph.NewDenseBlock(x, channels)
+						require.NoError(t, err)
+						return b
+					})
+					var seeds G.Nodes
+					for i, v := range values {
+						seeds = append(seeds, s.add(constant(normal(newRand(uint64(i)), v.Shape()...)), fmt.Sprint("seed", i)))
+					}
+					gs, err := graph.Gradients(values, seeds, wrt)
+					require.NoError(t, err)
+					s.read(values...)
+					s.read(gs...)
+					got := s.run()
+					requireSameBits(t, got, s.run(), "second run")
+					other := make([]input, len(in))
+					for i, x := range in {
+						other[i] = x.reversed()
+					}
+					results[inPlace] = append(got, s.run(other...)...)
+					requireSameBits(t, got, s.run(in...), "back to the first inputs")
+				}
+				requireSameBits(t, results[false], results[true], "DenseBlock")
+			})
+		}
+	}
+}
+
+func TestDenseBlockErrors(t *testing.T) {
+	s := newSession(t, tensor.Float64)
+	add := func(name string, shape ...int) *G.Node { return s.add(constant(zeros(shape...)), name) }
+	x := add("x", 2, 3, 4, 4)
+	for name, c := range map[string]struct {
+		x        *G.Node
+		channels int
+		want     string
+	}{
+		"nil":             {nil, 8, "DenseBlock: input 0 is nil"},
+		"not four axes":   {add("flat", 2, 3), 8, "expected 4 axes"},
+		"too small":       {x, 2, "3 channels in a block of 2"},
+		"negative":        {x, -1, "3 channels in a block of -1"},
+		"absurdly large":  {x, 1 << 60, "too many elements"},
+		"not of a number": {G.NewTensor(s.g, tensor.Int, 4, G.WithShape(1, 1, 1, 1), G.WithName("ints")), 8, "element type int"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b, err := graph.NewDenseBlock(c.x, c.channels)
+			require.ErrorContains(t, err, c.want)
+			require.Nil(t, b)
+		})
+	}
+	b, err := graph.NewDenseBlock(x, 5)
+	require.NoError(t, err)
+	before := b.Node()
+	require.ErrorContains(t, b.Append(nil), "input 1 is nil")
+	require.ErrorContains(t, b.Append(add("small", 2, 1, 3, 4)), "does not fit")
+	require.ErrorContains(t, b.Append(x), "6 channels in a block of 5")
+	require.ErrorContains(t, b.Append(newSession(t, tensor.Float32).add(constant(zeros(2, 1, 4, 4)), "x32")), "is of float32")
+	require.ErrorContains(t, b.Append(newSession(t, tensor.Float64).add(constant(zeros(2, 1, 4, 4)), "far")), "far is not in the graph")
+	require.Same(t, before, b.Node())
+}

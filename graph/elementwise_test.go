@@ -1,0 +1,270 @@
+package graph_test
+
+import (
+	"math"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+	"pgregory.net/rapid"
+
+	"github.com/line-ood/goline/graph"
+)
+
+var (
+	inf = math.Inf(1)
+	nan = math.NaN()
+)
+
+// anyShape draws a shape of one to four axes, the batch first.
+func anyShape(rt *rapid.T) []int {
+	return rapid.SliceOfN(rapid.IntRange(1, 5), 1, 4).Draw(rt, "shape")
+}
+
+// elementwise is an operation that computes each element from those at the same place.
+func elementwise(op func(in G.Nodes) (*G.Node, error), f func(x []float64) float64, in ...input) opTest {
+	return opTest{in: in, build: op, want: func(in []input) array {
+		return mapIndex(in[0].shape, func(i []int) float64 {
+			var x []float64
+			for _, a := range in {
+				x = append(x, a.at(i...))
+			}
+			return f(x)
+		})
+	}}
+}
+
+func TestElementwise(t *testing.T) {
+	for name, c := range map[string]struct {
+		inputs int
+		op     func(in G.Nodes) (*G.Node, error)
+		f      func(x []float64) float64
+	}{
+		"ReLU":     {1, func(in G.Nodes) (*G.Node, error) { return graph.ReLU(in[0]) }, func(x []float64) float64 { return reluRef(x[0]) }},
+		"Add":      {2, func(in G.Nodes) (*G.Node, error) { return graph.Add(in[0], in[1]) }, func(x []float64) float64 { return x[0] + x[1] }},
+		"Add self": {1, func(in G.Nodes) (*G.Node, error) { return graph.Add(in[0], in[0]) }, func(x []float64) float64 { return 2 * x[0] }},
+		"Mul":      {2, func(in G.Nodes) (*G.Node, error) { return graph.Mul(in[0], in[1]) }, func(x []float64) float64 { return x[0] * x[1] }},
+		"Mul self": {1, func(in G.Nodes) (*G.Node, error) { return graph.Mul(in[0], in[0]) }, func(x []float64) float64 { return x[0] * x[0] }},
+		"Copy":     {1, func(in G.Nodes) (*G.Node, error) { return graph.Copy(in[0]) }, func(x []float64) float64 { return x[0] }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			rapid.Check(t, func(rt *rapid.T) {
+				shape, seed := anyShape(rt), rapid.Uint64().Draw(rt, "seed")
+				var in []input
+				for i := range c.inputs {
+					in = append(in, variable(spread(newRand(seed+uint64(i)), shape...)))
+				}
+				elementwise(c.op, c.f, in...).check(rt, seed)
+			})
+		})
+	}
+}
+
+// TestScalars runs elementwise operations on what Gorgonia holds as a number, not as a tensor.
+func TestScalars(t *testing.T) {
+	for _, dtype := range []tensor.Dtype{tensor.Float64, tensor.Float32} {
+		s := newSession(t, dtype, variable(array{[]int{2, 2}, []float64{1, 2, 3, -4}}))
+		sum := G.Must(G.Sum(s.in[0]))
+		relu := must2(t)(graph.ReLU(sum))
+		y := must2(t)(graph.Add(must2(t)(graph.Mul(relu, sum)), must2(t)(graph.Copy(sum)))) // s² + s for s = 2
+		one := G.NewConstant(1.0)
+		if dtype == tensor.Float32 {
+			one = G.NewConstant(float32(1))
+		}
+		gs, err := graph.Gradients(G.Nodes{y}, G.Nodes{one}, G.Nodes{sum, s.in[0]})
+		require.NoError(t, err)
+		s.read(y)
+		s.read(gs...)
+		for range 2 {
+			require.Equal(t, [][]float64{{6}, {5}, {5, 5, 5, 5}}, s.run())
+		}
+		require.Equal(t, [][]float64{{20}, {9}, {9, 9, 9, 9}}, s.run(variable(array{[]int{2, 2}, []float64{1, 2, 3, -2}})))
+	}
+}
+
+func must2(t tester) func(n *G.Node, err error) *G.Node {
+	return func(n *G.Node, err error) *G.Node {
+		t.Helper()
+		return must(t, n, err)
+	}
+}
+
+// edge checks value and gradient of a single-input operation at given points, with a cotangent of 1, 2, 3, ...
+func edge(t *testing.T, op func(x *G.Node) (*G.Node, error), x array, want, gradient []float64) {
+	t.Helper()
+	for _, dtype := range []tensor.Dtype{tensor.Float64, tensor.Float32} {
+		s := newSession(t, dtype, variable(x))
+		y := must2(t)(op(s.in[0]))
+		cotangent := zeros(y.Shape()...)
+		for i := range cotangent.data {
+			cotangent.data[i] = float64(i + 1)
+		}
+		gs, err := graph.Gradients(G.Nodes{y}, G.Nodes{s.add(constant(cotangent), "cotangent")}, G.Nodes{s.in[0]})
+		require.NoError(t, err)
+		s.read(y, gs[0])
+		for range 2 {
+			got := s.run()
+			requireClose(t, want, got[0], 1e-6, "value")
+			requireClose(t, gradient, got[1], 1e-6, "gradient")
+		}
+	}
+}
+
+func TestReLUEdges(t *testing.T) {
+	edge(t, graph.ReLU, array{[]int{1, 7}, []float64{0, math.Copysign(0, -1), -1e-30, 1e-30, nan, inf, -inf}},
+		[]float64{0, 0, 0, 1e-30, nan, inf, 0}, []float64{0, 0, 0, 4, 0, 6, 0})
+}
+
+func TestClip(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		shape, seed := anyShape(rt), rapid.Uint64().Draw(rt, "seed")
+		perSample := size(shape[1:]...)
+		limit := array{[]int{1}, []float64{0.1234567}}
+		if rapid.Bool().Draw(rt, "per neuron") {
+			limit = spread(newRand(seed+1), perSample)
+			for i := range limit.data {
+				limit.data[i] = float64(float32(limit.data[i]*0.7 + 0.0011)) // apart from the inputs
+			}
+		}
+		x := variable(spread(newRand(seed), shape...))
+		for i, v := range x.data {
+			if math.Abs(v-limit.data[i%perSample%len(limit.data)]) < 1e-3 {
+				return
+			}
+		}
+		opTest{
+			in:    []input{x, constant(limit)},
+			build: func(in G.Nodes) (*G.Node, error) { return graph.Clip(in[0], in[1]) },
+			want: func(in []input) array {
+				out := zeros(shape...)
+				for i, v := range in[0].data {
+					out.data[i] = min(v, in[1].data[i%perSample%len(limit.data)])
+				}
+				return out
+			},
+		}.check(rt, seed)
+	})
+}
+
+// clipAt is Clip with the given limits.
+func clipAt(limit ...float64) func(x *G.Node) (*G.Node, error) {
+	return func(x *G.Node) (*G.Node, error) {
+		v := tensor.New(tensor.WithShape(len(limit)), tensor.WithBacking(limit))
+		if x.Dtype() == tensor.Float32 {
+			v = tensor.New(tensor.WithShape(len(limit)), tensor.WithBacking(narrow(limit)))
+		}
+		return graph.Clip(x, G.NewTensor(x.Graph(), x.Dtype(), 1, G.WithShape(len(limit)), G.WithName("limit"), G.WithValue(v)))
+	}
+}
+
+func TestClipEdges(t *testing.T) {
+	edge(t, clipAt(1), array{[]int{2, 3}, []float64{1, 1.5, 0.5, -inf, inf, 1}},
+		[]float64{1, 1, 0.5, -inf, 1, 1}, []float64{1, 0, 3, 4, 0, 6})
+	edge(t, clipAt(1, 2, inf), array{[]int{2, 3}, []float64{1, 2, 3, 1.5, 2.5, inf}},
+		[]float64{1, 2, 3, 1, 2, inf}, []float64{1, 2, 3, 0, 0, 6})
+	s := newSession(t, tensor.Float32, variable(array{[]int{1, 2}, []float64{nan, 3}}))
+	s.read(must2(t)(clipAt(1)(s.in[0])))
+	got := s.run()[0]
+	require.True(t, math.IsNaN(got[0]))
+	require.Equal(t, 1.0, got[1])
+}
+
+func TestReshape(t *testing.T) {
+	x := variable(normal(newRand(1), 2, 3, 4))
+	for name, c := range map[string]struct {
+		op   func(x *G.Node) (*G.Node, error)
+		want []int
+	}{
+		"Flatten": {graph.Flatten, []int{2, 12}},
+		"Reshape": {func(x *G.Node) (*G.Node, error) { return graph.Reshape(x, 2, 3, 2) }, []int{2, 2, 3, 2}},
+		"same":    {func(x *G.Node) (*G.Node, error) { return graph.Reshape(x, 3, 4) }, []int{2, 3, 4}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			opTest{in: []input{x},
+				build: func(in G.Nodes) (*G.Node, error) { return c.op(in[0]) },
+				want:  func(in []input) array { return array{c.want, in[0].data} },
+			}.check(t, 1)
+		})
+	}
+	t.Run("batch axis alone", func(t *testing.T) {
+		v := variable(normal(newRand(2), 5))
+		opTest{in: []input{v},
+			build: func(in G.Nodes) (*G.Node, error) { return graph.Flatten(in[0]) },
+			want:  func(in []input) array { return array{[]int{5, 1}, in[0].data} },
+		}.check(t, 1)
+		v.array.shape = []int{5, 1}
+		opTest{in: []input{v},
+			build: func(in G.Nodes) (*G.Node, error) { return graph.Reshape(in[0]) },
+			want:  func(in []input) array { return array{[]int{5}, in[0].data} },
+		}.check(t, 1)
+	})
+}
+
+func TestAffine(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		shape := append([]int{rapid.IntRange(1, 3).Draw(rt, "batch")}, rapid.SliceOfN(rapid.IntRange(1, 5), 1, 3).Draw(rt, "shape")...)
+		seed := rapid.Uint64().Draw(rt, "seed")
+		r := newRand(seed)
+		opTest{
+			in:    []input{variable(normal(r, shape...)), variable(normal(r, shape[1])), variable(normal(r, shape[1]))},
+			build: func(in G.Nodes) (*G.Node, error) { return graph.Affine(in[0], in[1], in[2]) },
+			want:  func(in []input) array { return affineRef(in[0].array, in[1].data, in[2].data, false) },
+		}.check(rt, seed)
+	})
+}
+
+func TestElementwiseErrors(t *testing.T) {
+	s := newSession(t, tensor.Float64)
+	add := func(name string, shape ...int) *G.Node { return s.add(constant(zeros(shape...)), name) }
+	x, column, vector := add("x", 2, 3), add("column", 3, 1), add("vector", 3)
+	class := s.add(classInput(0, 1), "class")
+	scalar := G.NewScalar(s.g, tensor.Float64, G.WithName("scalar"), G.WithValue(1.0))
+	x32 := newSession(t, tensor.Float32).add(constant(zeros(2, 3)), "x32")
+	for name, c := range map[string]struct {
+		op   func() (*G.Node, error)
+		want string
+	}{
+		"ReLU nil":               {func() (*G.Node, error) { return graph.ReLU(nil) }, "ReLU: input is nil"},
+		"ReLU of classes":        {func() (*G.Node, error) { return graph.ReLU(class) }, "ReLU: element type int, expected float32 or float64"},
+		"Add nil":                {func() (*G.Node, error) { return graph.Add(nil, x) }, "Add: input 0 is nil"},
+		"Add nil 1":              {func() (*G.Node, error) { return graph.Add(x, nil) }, "Add: input 1 is nil"},
+		"Add shapes":             {func() (*G.Node, error) { return graph.Add(x, column) }, "(column) has shape (3, 1), expected (2, 3)"},
+		"Add column and vector":  {func() (*G.Node, error) { return graph.Add(vector, column) }, "(column) has shape (3, 1), expected (3)"},
+		"Add element types":      {func() (*G.Node, error) { return graph.Add(x, x32) }, "input 1 (x32) is of float32, input 0 of float64"},
+		"Mul nil":                {func() (*G.Node, error) { return graph.Mul(nil, x) }, "Mul: input 0 is nil"},
+		"Mul shapes":             {func() (*G.Node, error) { return graph.Mul(x, vector) }, "expected (2, 3)"},
+		"Copy nil":               {func() (*G.Node, error) { return graph.Copy(nil) }, "Copy: input is nil"},
+		"Clip nil":               {func() (*G.Node, error) { return graph.Clip(nil, x) }, "Clip: input is nil"},
+		"Clip nil limit":         {func() (*G.Node, error) { return graph.Clip(x, nil) }, "Clip: limit is nil"},
+		"Clip limit":             {func() (*G.Node, error) { return graph.Clip(x, add("limit", 2)) }, "Clip: limit has shape (2), expected 1 or 3 elements"},
+		"Clip scalar":            {func() (*G.Node, error) { return graph.Clip(scalar, vector) }, "expected at least 1 axes"},
+		"Flatten nil":            {func() (*G.Node, error) { return graph.Flatten(nil) }, "Flatten: input is nil"},
+		"Flatten scalar":         {func() (*G.Node, error) { return graph.Flatten(scalar) }, "Flatten: input (scalar) has shape ()"},
+		"Reshape nil":            {func() (*G.Node, error) { return graph.Reshape(nil, 3) }, "Reshape: input is nil"},
+		"Reshape elements":       {func() (*G.Node, error) { return graph.Reshape(x, 4) }, "shape (2, 4) has 8 elements, input (x) of shape (2, 3) has 6"},
+		"Reshape to nothing":     {func() (*G.Node, error) { return graph.Reshape(x) }, "has 2 elements"},
+		"Reshape negative":       {func() (*G.Node, error) { return graph.Reshape(x, -1, -3) }, "at least one element"},
+		"Reshape overflow":       {func() (*G.Node, error) { return graph.Reshape(x, 1<<32, 1<<32, 3) }, "too many elements"},
+		"Affine nil":             {func() (*G.Node, error) { return graph.Affine(nil, vector, vector) }, "Affine: input is nil"},
+		"Affine axes":            {func() (*G.Node, error) { return graph.Affine(vector, vector, vector) }, "expected at least 2 axes"},
+		"Affine scale":           {func() (*G.Node, error) { return graph.Affine(x, column, vector) }, "scale (column) has shape (3, 1), expected (3)"},
+		"Affine shift":           {func() (*G.Node, error) { return graph.Affine(x, vector, nil) }, "shift is nil"},
+		"Concat nothing":         {func() (*G.Node, error) { return graph.Concat() }, "Concat: no inputs"},
+		"Concat nil":             {func() (*G.Node, error) { return graph.Concat(x, nil) }, "Concat: input 1 is nil"},
+		"Concat batch":           {func() (*G.Node, error) { return graph.Concat(x, column) }, "input 1 has shape (3, 1), which does not fit (2, 3)"},
+		"Concat vectors":         {func() (*G.Node, error) { return graph.Concat(vector) }, "expected [batch, channels, ...]"},
+		"Concat element types":   {func() (*G.Node, error) { return graph.Concat(x, x32) }, "input 1 (x32) is of float32"},
+		"Channels nil":           {func() (*G.Node, error) { return graph.Channels(nil, 0, 1) }, "Channels: input is nil"},
+		"Channels of a vector":   {func() (*G.Node, error) { return graph.Channels(vector, 0, 1) }, "at least 2 axes"},
+		"Channels empty":         {func() (*G.Node, error) { return graph.Channels(x, 1, 1) }, "channels 1 to 1 of input (x) of shape (2, 3)"},
+		"Channels out of range":  {func() (*G.Node, error) { return graph.Channels(x, 2, 4) }, "channels 2 to 4"},
+		"Channels from negative": {func() (*G.Node, error) { return graph.Channels(x, -1, 2) }, "channels -1 to 2"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n, err := c.op()
+			require.ErrorContains(t, err, c.want)
+			require.Nil(t, n)
+		})
+	}
+}

@@ -1,0 +1,215 @@
+package graph_test
+
+import (
+	"bytes"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+	"pgregory.net/rapid"
+
+	"github.com/line-ood/goline/graph"
+)
+
+// fused is a convolution with the layers around it that a Builder makes part of it.
+type fused struct {
+	n, c, h, w, o, k                        int
+	cfg                                     graph.ConvConfig
+	preNorm, preReLU, bias, norm, add, relu bool
+	tap                                     bool // name every node between, which keeps them apart
+}
+
+const normEps = 1e-3
+
+// norm is a batch norm's parameters, by formula.
+type norm struct{ gamma, beta, mean, variance array }
+
+func newNorm(m *model, r *rand.Rand, name string, channels int) norm {
+	return norm{
+		m.param(name+".weight", normal(r, channels)), m.param(name+".bias", normal(r, channels)),
+		m.param(name+".running_mean", normal(r, channels)), m.param(name+".running_var", squared(normal(r, channels))),
+	}
+}
+
+func squared(a array) array {
+	return mapIndex(a.shape, func(i []int) float64 { return float64(float32(0.1 + a.at(i...)*a.at(i...))) })
+}
+
+func (n norm) apply(x array, relu bool) array {
+	return mapIndex(x.shape, func(i []int) float64 {
+		c := i[1]
+		v := n.gamma.data[c]*(x.at(i...)-n.mean.data[c])/math.Sqrt(n.variance.data[c]+normEps) + n.beta.data[c]
+		if relu {
+			v = reluRef(v)
+		}
+		return v
+	})
+}
+
+// fusedModel is the model and, for an input and a shortcut, the value of each step.
+func (f fused) model(seed uint64) (m *model, outShape []int, want func(x, shortcut array) (y, kink array)) {
+	r := newRand(seed)
+	m = &model{shape: []int{f.c, f.h, f.w}, outputs: []string{"y", "dx", "dshortcut"}}
+	w := m.param("conv.weight", normal(r, f.o, f.c/or1(f.cfg.Groups), f.k, f.k))
+	var bias []float64
+	if f.bias {
+		bias = m.param("conv.bias", normal(r, f.o)).data
+	}
+	pre, post := newNorm(m, r, "pre", f.c), newNorm(m, r, "post", f.o)
+	outShape = convRef(zeros(f.n, f.c, f.h, f.w), w, nil, f.cfg).shape
+	want = func(x, shortcut array) (array, array) {
+		kink := array{data: []float64{1}} // what ReLUs see, to tell how far it is from 0
+		if f.preNorm {
+			x = pre.apply(x, false)
+		}
+		if f.preReLU {
+			kink.data = append(kink.data, x.data...)
+			x = mapIndex(x.shape, func(i []int) float64 { return reluRef(x.at(i...)) })
+		}
+		y := convRef(x, w, bias, f.cfg)
+		if f.norm {
+			y = post.apply(y, false)
+		}
+		if f.add {
+			y = mapIndex(y.shape, func(i []int) float64 { return y.at(i...) + shortcut.at(i...) })
+		}
+		if f.relu {
+			kink.data = append(kink.data, y.data...)
+			y = mapIndex(y.shape, func(i []int) float64 { return reluRef(y.at(i...)) })
+		}
+		return y, kink
+	}
+	m.build = func(b *graph.Builder, x *G.Node) error {
+		names := 0
+		keep := func(n *G.Node) *G.Node {
+			if names++; f.tap {
+				return b.Tap(fmt.Sprintf("step%d", names), n)
+			}
+			return n
+		}
+		y := x
+		if f.preNorm {
+			y = keep(b.BatchNorm(y, "pre", normEps))
+		}
+		if f.preReLU {
+			y = keep(b.ReLU(y))
+		}
+		y = keep(b.Conv(y, "conv", f.cfg))
+		if f.norm {
+			y = keep(b.BatchNorm(y, "post", normEps))
+		}
+		shortcut := b.Input("shortcut", outShape[1:]...)
+		if f.add {
+			y = keep(b.Add(y, shortcut))
+		}
+		if f.relu {
+			y = keep(b.ReLU(y))
+		}
+		y = b.Tap("y", y)
+		gradient := func(wrt *G.Node) func() (*G.Node, error) {
+			return func() (*G.Node, error) {
+				gs, err := graph.Gradients(G.Nodes{y}, G.Nodes{b.Input("cotangent", outShape[1:]...)}, G.Nodes{wrt})
+				if err != nil {
+					return nil, err
+				}
+				return gs[0], nil
+			}
+		}
+		b.Lazy("dx", gradient(x))
+		b.Lazy("dshortcut", gradient(shortcut))
+		return b.Err()
+	}
+	if !f.add {
+		m.outputs = m.outputs[:2]
+	}
+	return m, outShape, want
+}
+
+// check compares value and gradients with the reference in both precisions.
+func (f fused) check(t tester, seed uint64) {
+	t.Helper()
+	m, outShape, want := f.model(seed)
+	r := newRand(seed + 1)
+	x, shortcut, cotangent := normal(r, f.n, f.c, f.h, f.w), normal(r, outShape...), normal(r, outShape...)
+	y, kink := want(x, shortcut)
+	for _, v := range kink.data {
+		if math.Abs(v) < 1e-3 {
+			return // too close to a kink for differences
+		}
+	}
+	ref := opTest{
+		in: []input{variable(x), variable(shortcut)},
+		want: func(in []input) array {
+			y, _ := want(in[0].array, in[1].array)
+			return y
+		},
+	}
+	if !f.add {
+		ref.in[1].fixed = true
+	}
+	batch := batchOf(x)
+	batch.Inputs = map[string][]float32{"shortcut": narrow(shortcut.data), "cotangent": narrow(cotangent.data)}
+	p := compile(t, m, graph.Options{Dtype: tensor.Float64, Batch: 2, Replicas: 1})
+	got := fetched(t, p, stream(batch))
+	requireClose(t, y.data, got["y"], 1e-12, "value")
+	gradients := [][]float64{got["dx"]}
+	if f.add {
+		gradients = append(gradients, got["dshortcut"])
+	}
+	ref.checkGradients(t, cotangent, gradients, newRand(seed))
+	for name, v := range fetched(t, compile(t, m, graph.Options{Batch: 2, Replicas: 1}), stream(batch)) {
+		requireClose(t, got[name], v, 5e-5, "float32 "+name)
+	}
+}
+
+// TestFusedConvolutions goes through every combination of layers, fused and kept apart.
+func TestFusedConvolutions(t *testing.T) {
+	on := func(bits, i int) bool { return bits>>i&1 == 1 }
+	for bits := range 1 << 7 {
+		f := fused{
+			n: 3, c: 2, h: 4, w: 3, o: 3, k: 3, cfg: graph.ConvConfig{Padding: [2]int{1, 1}},
+			preNorm: on(bits, 0), preReLU: on(bits, 1), bias: on(bits, 2), norm: on(bits, 3), add: on(bits, 4), relu: on(bits, 5),
+			tap: on(bits, 6),
+		}
+		f.check(t, uint64(bits))
+		if t.Failed() {
+			t.Fatalf("%+v", f)
+		}
+	}
+}
+
+func TestFusedConvolutionsAnyGeometry(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		draw := func(name string, lo, hi int) int { return rapid.IntRange(lo, hi).Draw(rt, name) }
+		yes := func(name string) bool { return rapid.Bool().Draw(rt, name) }
+		groups := draw("groups", 1, 2)
+		f := fused{
+			n: draw("batch", 1, 3), c: groups * draw("in", 1, 4), h: draw("height", 3, 6), w: draw("width", 3, 6),
+			o: groups * draw("out", 1, 4), k: draw("kernel", 1, 3),
+			cfg: graph.ConvConfig{
+				Stride: [2]int{draw("stride", 1, 2), draw("stride", 1, 2)}, Padding: [2]int{draw("padding", 0, 1), draw("padding", 0, 1)},
+				Groups: groups,
+			},
+			preNorm: yes("pre norm"), preReLU: yes("pre ReLU"), bias: yes("bias"), norm: yes("norm"), add: yes("add"), relu: yes("ReLU"),
+		}
+		f.check(rt, rapid.Uint64().Draw(rt, "seed"))
+	})
+}
+
+// TestFusion makes sure that the layers above are fused at all, and that a tap keeps them apart.
+func TestFusion(t *testing.T) {
+	f := fused{n: 1, c: 2, h: 3, w: 3, o: 2, k: 1, preNorm: true, preReLU: true, bias: true, norm: true, add: true, relu: true}
+	dot := func() string {
+		m, _, _ := f.model(1)
+		var buf bytes.Buffer
+		require.NoError(t, compile(t, m, graph.Options{Fetch: []string{"y"}}).DOT(&buf))
+		return buf.String()
+	}
+	require.Contains(t, dot(), "Affine→ReLU→Conv2D→Affine→Add→ReLU")
+	f.tap = true
+	require.NotContains(t, dot(), "→")
+}

@@ -1,0 +1,284 @@
+package graph_test
+
+import (
+	"errors"
+	"fmt"
+	"hash"
+	"math"
+	"testing"
+
+	"github.com/chewxy/hm"
+	"github.com/stretchr/testify/require"
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"github.com/line-ood/goline/graph"
+)
+
+// head is a small network: x [2, 4] → a = relu(x·w1ᵀ + b) [2, 5] → logits = a·w2ᵀ [2, 3].
+type head struct {
+	*session
+	a, logits, ones *G.Node
+	data            []input
+}
+
+func newHead(t tester, dtype tensor.Dtype) head {
+	r := newRand(3)
+	data := []input{variable(normal(r, 2, 4)), variable(normal(r, 5, 4)), variable(normal(r, 5)), variable(normal(r, 3, 5))}
+	h := head{session: newSession(t, dtype, data...), data: data}
+	h.a = must2(t)(graph.ReLU(must2(t)(graph.Linear(h.in[0], h.in[1], h.in[2]))))
+	h.logits = must2(t)(graph.Linear(h.a, h.in[3], nil))
+	h.ones = h.add(constant(array{[]int{2}, []float64{1, 1}}), "ones")
+	return h
+}
+
+// activations and logits of the reference.
+func headRef(in []input) (a, logits array) {
+	a = linearRef(in[0].array, in[1].array, in[2].data)
+	a = mapIndex(a.shape, func(i []int) float64 { return reluRef(a.at(i...)) })
+	return a, linearRef(a, in[3].array, nil)
+}
+
+// TestGradientsOfSeveralObjectives differentiates two objectives through shared nodes in one graph, and compares with a graph
+// for each.
+func TestGradientsOfSeveralObjectives(t *testing.T) {
+	objectives := []func(h head) (G.Nodes, G.Nodes){
+		func(h head) (G.Nodes, G.Nodes) {
+			return G.Nodes{must2(t)(graph.LogSumExp(h.logits))}, G.Nodes{h.ones}
+		},
+		func(h head) (G.Nodes, G.Nodes) {
+			return G.Nodes{must2(t)(graph.Gather(h.logits, must2(t)(graph.ArgMax(h.logits))))}, G.Nodes{h.ones}
+		},
+		func(h head) (G.Nodes, G.Nodes) { // two outputs at once, one of them an intermediate
+			return G.Nodes{must2(t)(graph.Softmax(h.logits)), h.a}, G.Nodes{h.logits, h.a}
+		},
+	}
+	wrt := func(h head) G.Nodes { return append(G.Nodes{h.a, h.logits}, h.in...) }
+	var apart [][]float64
+	for _, f := range objectives {
+		h := newHead(t, tensor.Float64)
+		outputs, seeds := f(h)
+		by := wrt(h)
+		gs, err := graph.Gradients(outputs, seeds, by)
+		require.NoError(t, err)
+		h.read(gs...)
+		apart = append(apart, h.run()...)
+	}
+	h := newHead(t, tensor.Float64)
+	before := len(h.g.AllNodes())
+	for _, f := range objectives {
+		outputs, seeds := f(h)
+		gs, err := graph.Gradients(outputs, seeds, wrt(h))
+		require.NoError(t, err)
+		for i, n := range wrt(h) {
+			require.Equal(t, n.Shape(), gs[i].Shape())
+		}
+		h.read(gs...)
+	}
+	require.Greater(t, len(h.g.AllNodes()), before)
+	requireSameBits(t, apart, h.run(), "together")
+	requireSameBits(t, apart, h.run(), "together, second run")
+}
+
+// TestGradientsOfNonLeaves compares d LSE(logits)/d a with its closed form, softmax(logits)·w2, and by an output itself.
+func TestGradientsOfNonLeaves(t *testing.T) {
+	for _, dtype := range []tensor.Dtype{tensor.Float64, tensor.Float32} {
+		h := newHead(t, dtype)
+		lse := must2(t)(graph.LogSumExp(h.logits))
+		gs, err := graph.Gradients(G.Nodes{lse}, G.Nodes{h.ones}, G.Nodes{h.a, h.logits, lse, h.a})
+		require.NoError(t, err)
+		require.Same(t, h.ones, gs[2])
+		require.Same(t, gs[0], gs[3])
+		h.read(gs...)
+		got := h.run()
+		_, logits := headRef(h.data)
+		p := softmaxRef(logits)
+		want := mapIndex([]int{2, 5}, func(i []int) float64 {
+			sum := 0.0
+			for k := range 3 {
+				sum += p.at(i[0], k) * h.data[3].at(k, i[1])
+			}
+			return sum
+		})
+		tol := map[tensor.Dtype]float64{tensor.Float64: 1e-12, tensor.Float32: 1e-5}[dtype]
+		requireClose(t, want.data, got[0], tol, "by the activation")
+		requireClose(t, p.data, got[1], tol, "by the logits")
+	}
+}
+
+func TestGradientsErrors(t *testing.T) {
+	h := newHead(t, tensor.Float64)
+	lse := must2(t)(graph.LogSumExp(h.logits))
+	argmax := must2(t)(graph.ArgMax(h.logits))
+	other := h.add(constant(zeros(2)), "other")
+	far := newSession(t, tensor.Float64).add(constant(zeros(2)), "far")
+	throughClass := must2(t)(graph.ClassMask(h.add(constant(zeros(2, 3)), "z"), argmax, h.add(constant(zeros(3, 3)), "table")))
+	seed23 := h.add(constant(zeros(2, 3)), "seed23")
+	column := h.add(constant(zeros(2, 1)), "column")
+	ones32 := newSession(t, tensor.Float32).add(constant(zeros(2)), "ones32")
+	for name, c := range map[string]struct {
+		outputs, seeds, wrt G.Nodes
+		want                string
+	}{
+		"nothing":              {nil, nil, G.Nodes{h.a}, "0 outputs with 0 seeds"},
+		"no seed":              {G.Nodes{lse}, nil, G.Nodes{h.a}, "1 outputs with 0 seeds"},
+		"nil output":           {G.Nodes{nil}, G.Nodes{h.ones}, G.Nodes{h.a}, "output 0 is nil"},
+		"nil second output":    {G.Nodes{lse, nil}, G.Nodes{h.ones, h.ones}, G.Nodes{h.a}, "output 1 is nil"},
+		"nil seed":             {G.Nodes{lse}, G.Nodes{nil}, G.Nodes{h.a}, "seed 0 is nil"},
+		"nil node":             {G.Nodes{lse}, G.Nodes{h.ones}, G.Nodes{h.a, nil}, "node to differentiate by 1 is nil"},
+		"seed shape":           {G.Nodes{lse}, G.Nodes{seed23}, G.Nodes{h.a}, "is of shape (2) and float64, its seed of shape (2, 3)"},
+		"seed column":          {G.Nodes{lse}, G.Nodes{column}, G.Nodes{h.a}, "its seed of shape (2, 1)"},
+		"seed elsewhere":       {G.Nodes{lse}, G.Nodes{far}, G.Nodes{h.a}, "seed 0 (far) is not in the graph"},
+		"seed of another type": {G.Nodes{lse}, G.Nodes{ones32}, G.Nodes{h.a}, "seed 0 (ones32) is not in the graph"},
+		"node elsewhere":       {G.Nodes{lse}, G.Nodes{h.ones}, G.Nodes{far}, "(far) is not in the graph"},
+		"unreachable":          {G.Nodes{lse}, G.Nodes{h.ones}, G.Nodes{other}, "no output depends differentiably on other"},
+		"one unreachable":      {G.Nodes{lse}, G.Nodes{h.ones}, G.Nodes{h.a, other}, "no output depends differentiably on other"},
+		"reversed":             {G.Nodes{h.a}, G.Nodes{h.a}, G.Nodes{lse}, "no output depends"},
+		"through argmax":       {G.Nodes{throughClass}, G.Nodes{seed23}, G.Nodes{h.logits}, "no output depends differentiably on"},
+		"by the argmax":        {G.Nodes{throughClass}, G.Nodes{seed23}, G.Nodes{argmax}, "no output depends differentiably on"},
+		"of a gradient":        {G.Nodes{gradientOf(t, lse, h.ones, h.logits)}, G.Nodes{seed23}, G.Nodes{h.logits}, "no output depends differentiably on"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			gs, err := graph.Gradients(c.outputs, c.seeds, c.wrt)
+			require.ErrorContains(t, err, c.want)
+			require.ErrorContains(t, err, "gradients: ")
+			require.Nil(t, gs)
+		})
+	}
+	gs, err := graph.Gradients(G.Nodes{lse}, G.Nodes{h.ones}, nil)
+	require.NoError(t, err)
+	require.Empty(t, gs)
+	// The graph still works after all that failed.
+	h.read(gradientOf(t, lse, h.ones, h.a))
+	h.read(lse)
+	_, logits := headRef(h.data)
+	requireClose(t, lseRef(logits).data, h.run()[1], 1e-12, "value")
+}
+
+// TestGradientTimesActivation compares with z ⊙ w2[class].
+func TestGradientTimesActivation(t *testing.T) {
+	h := newHead(t, tensor.Float64)
+	class := h.add(classInput(2, 0), "class")
+	h.read(must2(t)(graph.GradientTimesActivation(h.a, h.logits, class, h.ones)))
+	a, _ := headRef(h.data)
+	want := mapIndex([]int{2, 5}, func(i []int) float64 { return a.at(i...) * h.data[3].at([]int{2, 0}[i[0]], i[1]) })
+	requireClose(t, want.data, h.run()[0], 1e-12, "contribution")
+}
+
+// TestActivationIsNotOverwritten is the aliasing trap of in-place stock operations: activation times gradient, with the
+// activation reshaped and read elsewhere, while the input is differentiated too.
+func TestActivationIsNotOverwritten(t *testing.T) {
+	r := newRand(5)
+	x, w, v := normal(r, 2, 3, 4, 4), normal(r, 6, 3, 3, 3), normal(r, 4, 6)
+	pooled := func(s *session) *G.Node {
+		return must2(t)(graph.GlobalAvgPool2D(must2(t)(graph.ReLU(must2(t)(graph.Conv2D(s.in[0], s.in[1], nil, graph.ConvConfig{}))))))
+	}
+	s := newSession(t, tensor.Float64, variable(x), variable(w), variable(v))
+	a := must2(t)(graph.Flatten(pooled(s)))
+	reshaped := G.Must(G.Reshape(must2(t)(graph.Copy(a)), tensor.Shape{2, 6}))
+	logits := must2(t)(graph.Linear(must2(t)(graph.Add(G.Must(G.Tanh(reshaped)), a)), s.in[2], nil))
+	lse := must2(t)(graph.LogSumExp(logits))
+	gs, err := graph.Gradients(G.Nodes{lse}, G.Nodes{s.add(constant(array{[]int{2}, []float64{1, 1}}), "ones")}, G.Nodes{a, s.in[0]})
+	require.NoError(t, err)
+	s.read(gs[0], gs[1], must2(t)(graph.Mul(gs[0], a)))
+	forward := newSession(t, tensor.Float64, variable(x), variable(w))
+	forward.read(pooled(forward))
+	activation := forward.run()[0]
+	for range 2 {
+		got := s.run()
+		want := make([]float64, len(activation))
+		for i, z := range activation {
+			want[i] = got[0][i] * z
+		}
+		requireClose(t, want, got[2], 1e-14, "gradient times activation")
+	}
+}
+
+// oddOp is an operation of somebody else's, x ↦ 2x + y, with habits that differentiation must survive.
+type oddOp struct {
+	diff    []bool
+	symDiff func(in G.Nodes, grad *G.Node) (G.Nodes, error)
+}
+
+func (o *oddOp) Arity() int { return 2 }
+func (o *oddOp) Type() hm.Type {
+	v := G.TensorType{Dims: 1, Of: tensor.Float64}
+	return hm.NewFnType(v, v, v)
+}
+func (o *oddOp) InferShape(s ...G.DimSizer) (tensor.Shape, error) {
+	return s[0].(tensor.Shape).Clone(), nil
+}
+func (o *oddOp) ReturnsPtr() bool      { return false }
+func (o *oddOp) CallsExtern() bool     { return false }
+func (o *oddOp) OverwritesInput() int  { return -1 }
+func (o *oddOp) WriteHash(h hash.Hash) { fmt.Fprintf(h, "%p", o) }
+func (o *oddOp) Hashcode() uint32      { return 7 }
+func (o *oddOp) String() string        { return "odd" }
+func (o *oddOp) DiffWRT(int) []bool {
+	if o.diff == nil {
+		panic("not differentiable")
+	}
+	return o.diff
+}
+
+func (o *oddOp) SymDiff(in G.Nodes, _, grad *G.Node) (G.Nodes, error) { return o.symDiff(in, grad) }
+
+func (o *oddOp) Do(in ...G.Value) (G.Value, error) {
+	x, y := in[0].Data().([]float64), in[1].Data().([]float64)
+	out := make([]float64, len(x))
+	for i := range x {
+		out[i] = 2*x[i] + y[i]
+	}
+	return tensor.New(tensor.WithBacking(out)), nil
+}
+
+func TestGradientsThroughOddOperations(t *testing.T) {
+	both := []bool{true, true}
+	for name, c := range map[string]struct {
+		op   *oddOp
+		want string // error of the gradient by x
+	}{
+		"nil gradient":        {&oddOp{both, func(in G.Nodes, g *G.Node) (G.Nodes, error) { return make(G.Nodes, 2), nil }}, "odd returned no gradient for input 0"},
+		"no gradients at all": {&oddOp{both, func(in G.Nodes, g *G.Node) (G.Nodes, error) { return nil, nil }}, "odd returned no gradient for input 0"},
+		"error":               {&oddOp{both, func(in G.Nodes, g *G.Node) (G.Nodes, error) { return nil, errors.New("cannot") }}, "cannot"},
+		"panic":               {&oddOp{both, func(in G.Nodes, g *G.Node) (G.Nodes, error) { panic("oh") }}, "panic: oh"},
+		"wrong shape":         {&oddOp{both, func(in G.Nodes, g *G.Node) (G.Nodes, error) { return G.Nodes{in[0], G.Must(G.Sum(g))}, nil }}, ""},
+		"DiffWRT panics":      {&oddOp{nil, nil}, "no output depends differentiably on ina"},
+		"DiffWRT is empty":    {&oddOp{[]bool{}, nil}, "no output depends differentiably on ina"},
+		"DiffWRT is short":    {&oddOp{both[:1], func(in G.Nodes, g *G.Node) (G.Nodes, error) { return G.Nodes{G.Must(G.Add(g, g))}, nil }}, ""},
+		"second is nil":       {&oddOp{[]bool{true, false}, func(in G.Nodes, g *G.Node) (G.Nodes, error) { return G.Nodes{G.Must(G.Add(g, g)), nil}, nil }}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSession(t, tensor.Float64, variable(normal(newRand(1), 3)), variable(normal(newRand(2), 3)))
+			y := G.Must(G.ApplyOp(c.op, must2(t)(graph.Copy(s.in[0])), must2(t)(graph.Copy(s.in[1]))))
+			y = must2(t)(graph.Copy(y))
+			seed := s.add(constant(array{[]int{3}, []float64{1, 2, 3}}), "seed")
+			if name == "wrong shape" {
+				_, err := graph.Gradients(G.Nodes{y}, G.Nodes{seed}, G.Nodes{s.in[1]})
+				require.ErrorContains(t, err, "has shape (), expected (3)")
+				return
+			}
+			gs, err := graph.Gradients(G.Nodes{y}, G.Nodes{seed}, G.Nodes{s.in[0]})
+			if c.want != "" {
+				require.ErrorContains(t, err, c.want)
+				return
+			}
+			require.NoError(t, err)
+			s.read(gs[0])
+			require.Equal(t, [][]float64{{2, 4, 6}}, s.run())
+		})
+	}
+}
+
+// TestDeepGraph differentiates through a long chain, and by fan-out: y_n = y_{n-1} + y_{n-1}.
+func TestDeepGraph(t *testing.T) {
+	s := newSession(t, tensor.Float64, variable(array{[]int{1}, []float64{1}}))
+	y := s.in[0]
+	for range 300 {
+		y = must2(t)(graph.Add(y, y))
+	}
+	s.read(y, gradientOf(t, y, s.add(constant(array{[]int{1}, []float64{1}}), "seed"), s.in[0]))
+	got := s.run()
+	require.Equal(t, math.Ldexp(1, 300), got[0][0])
+	require.Equal(t, math.Ldexp(1, 300), got[1][0])
+}

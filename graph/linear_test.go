@@ -1,0 +1,196 @@
+package graph_test
+
+import (
+	"math"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+	"pgregory.net/rapid"
+
+	"github.com/line-ood/goline/graph"
+)
+
+func TestLinear(t *testing.T) {
+	check := func(t tester, seed uint64, n, in, out int, bias bool) {
+		t.Helper()
+		r := newRand(seed)
+		inputs := []input{variable(normal(r, n, in)), variable(normal(r, out, in))}
+		if bias {
+			inputs = append(inputs, variable(normal(r, out)))
+		}
+		opTest{
+			in: inputs,
+			build: func(in G.Nodes) (*G.Node, error) {
+				if bias {
+					return graph.Linear(in[0], in[1], in[2])
+				}
+				return graph.Linear(in[0], in[1], nil)
+			},
+			want: func(in []input) array {
+				if bias {
+					return linearRef(in[0].array, in[1].array, in[2].data)
+				}
+				return linearRef(in[0].array, in[1].array, nil)
+			},
+		}.check(t, seed)
+	}
+	rapid.Check(t, func(rt *rapid.T) {
+		draw := func(name string, hi int) int { return rapid.IntRange(1, hi).Draw(rt, name) }
+		check(rt, rapid.Uint64().Draw(rt, "seed"), draw("batch", 4), draw("in", 9), draw("out", 9), rapid.Bool().Draw(rt, "bias"))
+	})
+	check(t, 1, 5, 67, 33, true)
+}
+
+// classes draws one class per sample.
+func drawClasses(rt *rapid.T, n, classes int) []int {
+	return rapid.SliceOfN(rapid.IntRange(0, classes-1), n, n).Draw(rt, "class")
+}
+
+func TestClassMask(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		draw := func(name string, hi int) int { return rapid.IntRange(1, hi).Draw(rt, name) }
+		n, d, k := draw("batch", 4), draw("features", 6), draw("classes", 4)
+		seed := rapid.Uint64().Draw(rt, "seed")
+		opTest{
+			in:    []input{variable(normal(newRand(seed), n, d)), constant(normal(newRand(seed+1), k, d)), classInput(drawClasses(rt, n, k)...)},
+			build: func(in G.Nodes) (*G.Node, error) { return graph.ClassMask(in[0], in[2], in[1]) },
+			want: func(in []input) array {
+				return mapIndex([]int{n, d}, func(i []int) float64 { return in[0].at(i...) * in[1].at(in[2].classes[i[0]], i[1]) })
+			},
+		}.check(rt, seed)
+	})
+}
+
+// routedTable is LINe's mask as its authors build it: a table of classes × classes × features, looked up by class.
+func routedTable(weight, contribution, threshold array) array {
+	k, d := weight.shape[0], weight.shape[1]
+	return mapIndex([]int{k, k, d}, func(i []int) float64 {
+		c, j, f := i[0], i[1], i[2]
+		// In float32 as in float64 the product is rounded once before it is compared.
+		if contribution.at(c, f)*weight.at(j, f) > threshold.data[c] {
+			return 1
+		}
+		return 0
+	})
+}
+
+func routedTest(z, weight, bias, contribution, threshold array, class []int) opTest {
+	return opTest{
+		in: []input{variable(z), constant(weight), constant(bias), constant(contribution), constant(threshold), classInput(class...)},
+		build: func(in G.Nodes) (*G.Node, error) {
+			return graph.RoutedLinear(in[0], in[5], graph.RoutedHead{Weight: in[1], Bias: in[2], Contribution: in[3], Threshold: in[4]})
+		},
+		want: func(in []input) array {
+			table := routedTable(in[1].array, in[3].array, in[4].array)
+			return mapIndex([]int{z.shape[0], weight.shape[0]}, func(i []int) float64 {
+				sum := in[2].data[i[1]]
+				for f := range z.shape[1] {
+					sum += in[0].at(i[0], f) * in[1].at(i[1], f) * table.at(in[5].classes[i[0]], i[1], f)
+				}
+				return sum
+			})
+		},
+	}
+}
+
+func TestRoutedLinear(t *testing.T) {
+	check := func(t tester, seed uint64, n, d, k int, class []int) {
+		t.Helper()
+		r := newRand(seed)
+		weight, contribution := normal(r, k, d), normal(r, k, d)
+		for i := range contribution.data {
+			contribution.data[i] = math.Abs(contribution.data[i])
+		}
+		threshold := normal(r, k) // some rows keep nearly all, others little
+		for i := range weight.data {
+			for c := range k {
+				if math.Abs(contribution.at(c, i%d)*weight.data[i]-threshold.data[c]) < 1e-5 {
+					return // in float32 it might fall on the other side
+				}
+			}
+		}
+		routedTest(normal(r, n, d), weight, normal(r, k), contribution, threshold, class).check(t, seed)
+	}
+	rapid.Check(t, func(rt *rapid.T) {
+		draw := func(name string, hi int) int { return rapid.IntRange(1, hi).Draw(rt, name) }
+		n, d, k := draw("batch", 4), draw("features", 9), draw("classes", 5)
+		check(rt, rapid.Uint64().Draw(rt, "seed"), n, d, k, drawClasses(rt, n, k))
+	})
+	check(t, 1, 6, 70, 7, []int{0, 6, 3, 3, 1, 5})
+}
+
+// TestRoutedLinearThreshold: a product equal to the threshold is dropped; -Inf keeps all and +Inf nothing.
+func TestRoutedLinearThreshold(t *testing.T) {
+	o := routedTest(
+		array{[]int{3, 2}, []float64{10, 100, 10, 100, 10, 100}},
+		array{[]int{3, 2}, []float64{1, 2, 3, 4, -5, 6}}, array{[]int{3}, []float64{0.5, 0, -0.5}},
+		array{[]int{3, 2}, []float64{2, 1, 1, 1, 1, 1}}, array{[]int{3}, []float64{2, -inf, inf}}, []int{0, 1, 2})
+	want := []float64{
+		0.5, 30*1 + 0 + 400, 600 - 0.5, // class 0 keeps products above 2: 2·3, 1·4, 1·6
+		210.5, 430, -50 + 600 - 0.5,
+		0.5, 0, -0.5,
+	}
+	require.Equal(t, want, o.want(o.in).data)
+	o.check(t, 1)
+}
+
+func TestLinearErrors(t *testing.T) {
+	s := newSession(t, tensor.Float64)
+	add := func(name string, shape ...int) *G.Node { return s.add(constant(zeros(shape...)), name) }
+	z, w, b, c, class := add("z", 2, 3), add("w", 4, 3), add("b", 4), add("c", 4, 3), s.add(classInput(0, 1), "class")
+	head := graph.RoutedHead{Weight: w, Bias: b, Contribution: c, Threshold: add("threshold", 4)}
+	with := func(f func(h *graph.RoutedHead)) graph.RoutedHead {
+		h := head
+		f(&h)
+		return h
+	}
+	w32 := newSession(t, tensor.Float32).add(constant(zeros(4, 3)), "w32")
+	for name, c := range map[string]struct {
+		op   func() (*G.Node, error)
+		want string
+	}{
+		"Linear nil":             {func() (*G.Node, error) { return graph.Linear(nil, w, b) }, "Linear: input 0 is nil"},
+		"Linear nil weight":      {func() (*G.Node, error) { return graph.Linear(z, nil, b) }, "Linear: input 1 is nil"},
+		"Linear axes":            {func() (*G.Node, error) { return graph.Linear(b, w, b) }, "input 0 (b) has shape (4), expected 2 axes"},
+		"Linear features":        {func() (*G.Node, error) { return graph.Linear(z, add("w2", 4, 2), b) }, "weight (w2) has shape (4, 2), expected (4, 3)"},
+		"Linear bias":            {func() (*G.Node, error) { return graph.Linear(z, w, add("b2", 3)) }, "bias (b2) has shape (3), expected (4)"},
+		"Linear element types":   {func() (*G.Node, error) { return graph.Linear(z, w32, nil) }, "input 1 (w32) is of float32"},
+		"ClassMask nil":          {func() (*G.Node, error) { return graph.ClassMask(z, class, nil) }, "ClassMask: input 1 is nil"},
+		"ClassMask nil class":    {func() (*G.Node, error) { return graph.ClassMask(z, nil, w) }, "class is nil"},
+		"ClassMask float class":  {func() (*G.Node, error) { return graph.ClassMask(z, add("f", 2), w) }, "class (f) is of float64, expected int"},
+		"ClassMask features":     {func() (*G.Node, error) { return graph.ClassMask(z, class, add("table", 4, 2)) }, "table (table) has shape (4, 2), expected (4, 3)"},
+		"ClassMask batch":        {func() (*G.Node, error) { return graph.ClassMask(z, s.add(classInput(1, 2, 3), "class3"), w) }, "class (class3) has shape (3), expected (2)"},
+		"RoutedLinear nil":       {func() (*G.Node, error) { return graph.RoutedLinear(nil, class, head) }, "input 0 is nil"},
+		"RoutedLinear no weight": {func() (*G.Node, error) { return graph.RoutedLinear(z, class, graph.RoutedHead{}) }, "input 1 is nil"},
+		"RoutedLinear no bias": {func() (*G.Node, error) {
+			return graph.RoutedLinear(z, class, with(func(h *graph.RoutedHead) { h.Bias = nil }))
+		}, "bias is nil"},
+		"RoutedLinear contribution": {func() (*G.Node, error) {
+			return graph.RoutedLinear(z, class, with(func(h *graph.RoutedHead) { h.Contribution = z }))
+		}, "contribution (z) has shape (2, 3), expected (4, 3)"},
+		"RoutedLinear threshold": {func() (*G.Node, error) {
+			return graph.RoutedLinear(z, class, with(func(h *graph.RoutedHead) { h.Threshold = w }))
+		}, "threshold (w)"},
+		"RoutedLinear class":    {func() (*G.Node, error) { return graph.RoutedLinear(z, add("g", 2), head) }, "class (g) is of float64, expected int"},
+		"SelectClass nil":       {func() (*G.Node, error) { return graph.SelectClass(nil, class) }, "input 0 is nil"},
+		"SelectClass floats":    {func() (*G.Node, error) { return graph.SelectClass(class, add("h", 2)) }, "expected int"},
+		"SelectClass batch":     {func() (*G.Node, error) { return graph.SelectClass(class, s.add(classInput(1), "one")) }, "fallback (one) has shape (1), expected (2)"},
+		"ArgMax nil":            {func() (*G.Node, error) { return graph.ArgMax(nil) }, "ArgMax: input 0 is nil"},
+		"ArgMax of classes":     {func() (*G.Node, error) { return graph.ArgMax(class) }, "expected 2 axes"},
+		"Gather nil":            {func() (*G.Node, error) { return graph.Gather(z, nil) }, "class is nil"},
+		"Gather floats":         {func() (*G.Node, error) { return graph.Gather(z, add("i", 2)) }, "expected int"},
+		"Softmax axes":          {func() (*G.Node, error) { return graph.Softmax(b) }, "Softmax: input 0 (b) has shape (4), expected 2 axes"},
+		"LogSoftmax nil":        {func() (*G.Node, error) { return graph.LogSoftmax(nil) }, "LogSoftmax: input 0 is nil"},
+		"LogSumExp nil":         {func() (*G.Node, error) { return graph.LogSumExp(nil) }, "LogSumExp: input 0 is nil"},
+		"contribution of nil":   {func() (*G.Node, error) { return graph.GradientTimesActivation(nil, z, class, add("ones", 2)) }, "is nil"},
+		"contribution, no ones": {func() (*G.Node, error) { return graph.GradientTimesActivation(z, z, class, nil) }, "seed 0 is nil"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n, err := c.op()
+			require.ErrorContains(t, err, c.want)
+			require.Nil(t, n)
+		})
+	}
+}

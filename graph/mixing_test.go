@@ -1,0 +1,215 @@
+package graph_test
+
+import (
+	"math"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"github.com/line-ood/goline/graph"
+)
+
+// TestMixingWithStockOperations puts operations of Gorgonia's own before, between and behind ours. Several of them work in
+// place on what they read when they are its last reader, so that a second run starts from what they left.
+func TestMixingWithStockOperations(t *testing.T) {
+	m := must2(t)
+	relu := func(a array) array { return mapIndex(a.shape, func(i []int) float64 { return reluRef(a.at(i...)) }) }
+	tanh := func(a array) array { return mapIndex(a.shape, func(i []int) float64 { return math.Tanh(a.at(i...)) }) }
+	r := newRand(11)
+	x, w := variable(spread(r, 2, 3, 4, 4)), variable(normal(r, 4, 3, 3, 3))
+	square := variable(spread(r, 3, 3))
+	conv := func(in []input) array { return convRef(in[0].array, in[1].array, nil, graph.ConvConfig{}) }
+	convNode := func(in G.Nodes) *G.Node { return m(graph.Conv2D(in[0], in[1], nil, graph.ConvConfig{})) }
+	for name, o := range map[string]opTest{
+		"tanh behind": {
+			in:    []input{x, w},
+			build: func(in G.Nodes) (*G.Node, error) { return G.Tanh(convNode(in)) },
+			want:  func(in []input) array { return tanh(conv(in)) },
+		},
+		"tanh before": {
+			in:    []input{x, w},
+			build: func(in G.Nodes) (*G.Node, error) { return convNode(G.Nodes{G.Must(G.Tanh(in[0])), in[1]}), nil },
+			want:  func(in []input) array { return convRef(tanh(in[0].array), in[1].array, nil, graph.ConvConfig{}) },
+		},
+		"product of both sides": {
+			in: []input{x, w},
+			build: func(in G.Nodes) (*G.Node, error) {
+				y := convNode(in)
+				return graph.ReLU(G.Must(G.HadamardProd(y, G.Must(G.Tanh(y)))))
+			},
+			want: func(in []input) array {
+				y := conv(in)
+				return mapIndex(y.shape, func(i []int) float64 { return reluRef(y.at(i...) * math.Tanh(y.at(i...))) })
+			},
+		},
+		"sum of reshaped": {
+			in: []input{x, w},
+			build: func(in G.Nodes) (*G.Node, error) {
+				flat := m(graph.Reshape(convNode(in), 4, 4)) // [2, 4, 4]: positions last
+				sums, err := G.Sum(m(graph.Copy(flat)), 2)
+				if err != nil {
+					return nil, err
+				}
+				return graph.ReLU(sums)
+			},
+			want: func(in []input) array {
+				y := conv(in)
+				return relu(mapIndex([]int{2, 4}, func(i []int) float64 {
+					sum := 0.0
+					each(y.shape[2:], func(j []int) { sum += y.at(i[0], i[1], j[0], j[1]) })
+					return sum
+				}))
+			},
+		},
+		"reshaped in place": { // the stock Reshape changes the shape of our output itself
+			in: []input{x, w},
+			build: func(in G.Nodes) (*G.Node, error) {
+				return graph.ReLU(G.Must(G.Reshape(convNode(in), tensor.Shape{8, 4})))
+			},
+			want: func(in []input) array { return relu(array{[]int{8, 4}, conv(in).data}) },
+		},
+		"reshaped to one axis": {
+			in: []input{x, w},
+			build: func(in G.Nodes) (*G.Node, error) {
+				return graph.Mul(G.Must(G.Reshape(convNode(in), tensor.Shape{32})), G.Must(G.Reshape(convNode(in), tensor.Shape{32})))
+			},
+			want: func(in []input) array {
+				y := conv(in)
+				return mapIndex([]int{32}, func(i []int) float64 { return y.data[i[0]] * y.data[i[0]] })
+			},
+		},
+		"transposed": {
+			in: []input{square},
+			build: func(in G.Nodes) (*G.Node, error) {
+				return graph.ReLU(G.Must(G.Transpose(m(graph.Copy(in[0])), 1, 0)))
+			},
+			want: func(in []input) array {
+				return relu(mapIndex([]int{3, 3}, func(i []int) float64 { return in[0].at(i[1], i[0]) }))
+			},
+		},
+		"matrix product": {
+			in: []input{square},
+			build: func(in G.Nodes) (*G.Node, error) {
+				y := m(graph.ReLU(in[0]))
+				return graph.Softmax(G.Must(G.Mul(y, m(graph.Copy(y)))))
+			},
+			want: func(in []input) array {
+				y := relu(in[0].array)
+				return softmaxRef(mapIndex([]int{3, 3}, func(i []int) float64 {
+					sum := 0.0
+					for k := range 3 {
+						sum += y.at(i[0], k) * y.at(k, i[1])
+					}
+					return sum
+				}))
+			},
+		},
+		"slice of ours": {
+			in: []input{square},
+			build: func(in G.Nodes) (*G.Node, error) {
+				return graph.ReLU(G.Must(G.Slice(m(graph.Add(in[0], in[0])), G.S(0, 2))))
+			},
+			want: func(in []input) array {
+				return relu(mapIndex([]int{2, 3}, func(i []int) float64 { return 2 * in[0].at(i...) }))
+			},
+		},
+		"total": {
+			in: []input{square},
+			build: func(in G.Nodes) (*G.Node, error) {
+				return G.Sum(G.Must(G.HadamardProd(m(graph.ReLU(in[0])), in[0])))
+			},
+			want: func(in []input) array {
+				y := relu(in[0].array)
+				return array{[]int{}, []float64{dot(y.data, in[0].data)}}
+			},
+		},
+		"constant": {
+			in: []input{square},
+			build: func(in G.Nodes) (*G.Node, error) {
+				half := any(0.5)
+				if in[0].Dtype() == tensor.Float32 {
+					half = float32(0.5)
+				}
+				return graph.ReLU(G.Must(G.HadamardProd(m(graph.Copy(in[0])), G.NewConstant(half))))
+			},
+			want: func(in []input) array {
+				return relu(mapIndex([]int{3, 3}, func(i []int) float64 { return 0.5 * in[0].at(i...) }))
+			},
+		},
+		"ours and stock to one sum": {
+			in: []input{x, w},
+			build: func(in G.Nodes) (*G.Node, error) {
+				y := convNode(in)
+				return G.Add(m(graph.ReLU(y)), G.Must(G.Square(y)))
+			},
+			want: func(in []input) array {
+				y := conv(in)
+				return mapIndex(y.shape, func(i []int) float64 { return reluRef(y.at(i...)) + y.at(i...)*y.at(i...) })
+			},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o.tol32 = 1e-4
+			o.check(t, 1)
+		})
+	}
+}
+
+// TestStockBackpropagation lets Gorgonia differentiate our operations, as its own Grad does.
+func TestStockBackpropagation(t *testing.T) {
+	r := newRand(2)
+	x, w, b := variable(spread(r, 2, 2, 4, 4)), variable(normal(r, 3, 2, 3, 3)), variable(normal(r, 3))
+	o := opTest{
+		in: []input{x, w, b},
+		want: func(in []input) array {
+			y := convRef(in[0].array, in[1].array, in[2].data, graph.ConvConfig{})
+			return array{[]int{}, []float64{dot(lseRef(array{[]int{2, 12}, y.data}).data, []float64{1, 1})}}
+		},
+	}
+	s := newSession(t, tensor.Float64, o.in...)
+	y := must2(t)(graph.LogSumExp(must2(t)(graph.Flatten(must2(t)(graph.Conv2D(s.in[0], s.in[1], s.in[2], graph.ConvConfig{}))))))
+	gs, err := G.Grad(G.Must(G.Sum(y)), s.in...)
+	require.NoError(t, err)
+	s.read(gs...)
+	got := s.run()
+	o.checkGradients(t, array{[]int{}, []float64{1}}, got, newRand(1))
+	requireSameBits(t, got, s.run(), "second run")
+}
+
+// TestStockReadersOfADenseBlock: views of a block are copied for operations that do not know them, whichever they are.
+func TestStockReadersOfADenseBlock(t *testing.T) {
+	for name, stock := range map[string]func(n *G.Node) (*G.Node, error){
+		"Tanh":    func(n *G.Node) (*G.Node, error) { return G.Tanh(n) },
+		"Sum":     func(n *G.Node) (*G.Node, error) { return G.Sum(n) },
+		"Reshape": func(n *G.Node) (*G.Node, error) { return G.Reshape(n, tensor.Shape{1, n.Shape().TotalSize()}) },
+		"Square":  func(n *G.Node) (*G.Node, error) { return G.Square(n) },
+		"Slice":   func(n *G.Node) (*G.Node, error) { return G.Slice(n, nil, G.S(1, 3)) },
+		"product": func(n *G.Node) (*G.Node, error) { return G.HadamardProd(n, n) },
+	} {
+		results := map[bool][][]float64{}
+		for _, inPlace := range []bool{true, false} {
+			s := newSession(t, tensor.Float64, variable(normal(newRand(1), 2, 2, 3, 3)), variable(normal(newRand(2), 1, 2, 1, 1)))
+			y := must2(t)(graph.Conv2D(s.in[0], s.in[1], nil, graph.ConvConfig{}))
+			var b joiner = &copying{must2(t)(graph.Copy(s.in[0]))}
+			if inPlace {
+				block, err := graph.NewDenseBlock(s.in[0], 4)
+				require.NoError(t, err)
+				b = block
+			}
+			require.NoError(t, b.Append(y))
+			for _, n := range []*G.Node{b.Node(), y} {
+				if name == "Slice" && n == y {
+					continue
+				}
+				out, err := stock(n)
+				require.NoError(t, err, name)
+				s.read(out)
+			}
+			s.read(must2(t)(graph.ReLU(b.Node())))
+			results[inPlace] = append(s.run(), s.run()...)
+		}
+		requireSameBits(t, results[false], results[true], name)
+	}
+}

@@ -1,0 +1,104 @@
+package graph_test
+
+import (
+	"context"
+	"slices"
+
+	"github.com/stretchr/testify/require"
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"github.com/line-ood/goline/graph"
+)
+
+// model is a [graph.Model] made of a function.
+type model struct {
+	shape   []int
+	params  []*graph.Param
+	outputs []string
+	build   func(b *graph.Builder, x *G.Node) error
+}
+
+func (m *model) InputShape() []int                       { return m.shape }
+func (m *model) Params() []*graph.Param                  { return m.params }
+func (m *model) Outputs() []string                       { return m.outputs }
+func (m *model) Build(b *graph.Builder, x *G.Node) error { return m.build(b, x) }
+
+// param adds a parameter to the model.
+func (m *model) param(name string, a array) array {
+	p := graph.NewParam(name, a.shape...)
+	for i, v := range a.data {
+		p.Float32s()[i] = float32(v)
+	}
+	m.params = append(m.params, p)
+	return a
+}
+
+// stream yields batches.
+func stream(bs ...graph.Batch) graph.Batches {
+	return func(yield func(graph.Batch, error) bool) {
+		for _, b := range bs {
+			if !yield(b, nil) {
+				return
+			}
+		}
+	}
+}
+
+func narrow(x []float64) []float32 {
+	out := make([]float32, len(x))
+	for i, v := range x {
+		out[i] = float32(v)
+	}
+	return out
+}
+
+func batchOf(x array) graph.Batch { return graph.Batch{X: narrow(x.data), N: x.shape[0]} }
+
+// fetched returns copies of what a program fetches from a stream, all batches joined.
+func fetched(t tester, p *graph.Program, batches graph.Batches) map[string][]float64 {
+	t.Helper()
+	all := map[string][]float64{}
+	for out, err := range p.Run(context.Background(), batches) {
+		require.NoError(t, err)
+		for _, name := range p.Options().Fetch {
+			all[name] = append(all[name], outputs(p, out, name)...)
+		}
+	}
+	return all
+}
+
+// outputs copies what was fetched under a name, whatever its type.
+func outputs(p *graph.Program, out *graph.Outputs, name string) []float64 {
+	if ints, ok := intsOf(out, name); ok {
+		return ints
+	}
+	if p.Options().Dtype == tensor.Float64 {
+		return slices.Clone(out.Float64(name))
+	}
+	var x []float64
+	for _, v := range out.Float32(name) {
+		x = append(x, float64(v))
+	}
+	return x
+}
+
+func intsOf(out *graph.Outputs, name string) (x []float64, ok bool) {
+	defer func() {
+		if recover() != nil {
+			ok = false
+		}
+	}()
+	x = []float64{}
+	for _, v := range out.Ints(name) {
+		x = append(x, float64(v))
+	}
+	return x, true
+}
+
+func compile(t tester, m graph.Model, o graph.Options) *graph.Program {
+	t.Helper()
+	p, err := graph.Compile(m, o)
+	require.NoError(t, err)
+	return p
+}

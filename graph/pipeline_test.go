@@ -1,0 +1,155 @@
+package graph_test
+
+import (
+	"math"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"github.com/line-ood/goline/graph"
+)
+
+// The pipeline is LINe on a small network: conv → affine+ReLU → max pool → conv → ReLU → mean = z [batch, 12],
+// clip → class by the full head → class mask → routed head [batch, 5] → log-sum-exp.
+const (
+	pipeFeatures = 12
+	pipeClasses  = 5
+)
+
+// pipelineInputs are image, conv1, scale, shift, conv2, limit, weight, bias, mask table, contribution, threshold.
+func pipelineInputs(seed uint64) []input {
+	r := newRand(seed)
+	positive := func(a array) array {
+		return mapIndex(a.shape, func(i []int) float64 { return math.Abs(a.at(i...)) })
+	}
+	mask := mapIndex([]int{pipeClasses, pipeFeatures}, func([]int) float64 { return float64(r.IntN(2)) })
+	limit := mapIndex([]int{pipeFeatures}, func([]int) float64 { return float64(float32(1.1 + 0.3*r.Float64())) })
+	return []input{
+		variable(normal(r, 4, 3, 7, 7)), variable(normal(r, 6, 3, 3, 3)), variable(normal(r, 6)), variable(normal(r, 6)),
+		variable(mapIndex([]int{pipeFeatures, 6, 2, 2}, func([]int) float64 { return float64(float32(r.NormFloat64() * 0.15)) })),
+		constant(limit), constant(normal(r, pipeClasses, pipeFeatures)), constant(normal(r, pipeClasses)), constant(mask),
+		constant(positive(normal(r, pipeClasses, pipeFeatures))), constant(normal(r, pipeClasses)),
+	}
+}
+
+// backboneRef returns the features, and what ReLUs and the pool decide on.
+func backboneRef(in []input) (z array, kinks []float64) {
+	pre := affineRef(convRef(in[0].array, in[1].array, nil, graph.ConvConfig{}), in[2].data, in[3].data, false)
+	post := mapIndex(pre.shape, func(i []int) float64 { return reluRef(pre.at(i...)) })
+	pooled := poolRef(post, graph.PoolConfig{Kernel: [2]int{3, 3}, Stride: [2]int{2, 2}, Padding: [2]int{1, 1}}, false)
+	y := convRef(pooled, in[4].array, nil, graph.ConvConfig{})
+	z = mapIndex([]int{y.shape[0], y.shape[1]}, func(i []int) float64 {
+		sum := 0.0
+		each(y.shape[2:], func(j []int) { sum += reluRef(y.at(i[0], i[1], j[0], j[1])) })
+		return sum / float64(y.shape[2]*y.shape[3])
+	})
+	return z, append(pre.data, y.data...)
+}
+
+// decisions is how often the clip and the masks take effect, and how near any decision of the tail is to falling the other way.
+type decisions struct {
+	clipped, masked, dropped float64
+	nearest                  float64
+}
+
+func tailRef(z array, in []input) (score array, d decisions) {
+	limit, weight, mask, contribution, threshold := in[5], in[6], in[8], in[9], in[10]
+	clip := mapIndex(z.shape, func(i []int) float64 { return min(z.at(i...), limit.data[i[1]]) })
+	full := linearRef(clip, weight.array, in[7].data)
+	table := routedTable(weight.array, contribution.array, threshold.array)
+	d.nearest = math.Inf(1)
+	near := func(v float64) { d.nearest = min(d.nearest, math.Abs(v)) }
+	share := 1 / float64(len(z.data))
+	logits := zeros(z.shape[0], pipeClasses)
+	for n := range z.shape[0] {
+		row := full.data[n*pipeClasses:][:pipeClasses]
+		class := argMaxRef(row)
+		sorted := slices.Sorted(slices.Values(row))
+		near(sorted[pipeClasses-1] - sorted[pipeClasses-2])
+		for f := range pipeFeatures {
+			if near(z.at(n, f) - limit.data[f]); z.at(n, f) > limit.data[f] {
+				d.clipped += share
+			}
+			if mask.at(class, f) == 0 {
+				d.masked += share
+			}
+			for j := range pipeClasses {
+				keep := table.at(class, j, f)
+				d.dropped += (1 - keep) * share / pipeClasses
+				logits.data[n*pipeClasses+j] += clip.at(n, f) * mask.at(class, f) * weight.at(j, f) * keep
+			}
+		}
+		for j := range pipeClasses {
+			logits.data[n*pipeClasses+j] += in[7].data[j]
+		}
+	}
+	return lseRef(logits), d
+}
+
+// pipeline adds the nodes of features and score.
+func pipeline(t tester, in G.Nodes) (z, score *G.Node) {
+	m := must2(t)
+	y := m(graph.ReLU(m(graph.Affine(m(graph.Conv2D(in[0], in[1], nil, graph.ConvConfig{})), in[2], in[3]))))
+	y = m(graph.MaxPool2D(y, graph.PoolConfig{Kernel: [2]int{3, 3}, Stride: [2]int{2, 2}, Padding: [2]int{1, 1}}))
+	y = m(graph.ReLU(m(graph.Conv2D(y, in[4], nil, graph.ConvConfig{}))))
+	z = m(graph.GlobalAvgPool2D(y))
+	clipped := m(graph.Clip(z, in[5]))
+	class := m(graph.ArgMax(m(graph.Linear(clipped, in[6], in[7]))))
+	masked := m(graph.ClassMask(clipped, class, in[8]))
+	logits := m(graph.RoutedLinear(masked, class, graph.RoutedHead{Weight: in[6], Bias: in[7], Contribution: in[9], Threshold: in[10]}))
+	return z, m(graph.LogSumExp(logits))
+}
+
+// TestPipelineGradients checks the gradients of the score by the image, the features and the parameters before them, where
+// clip and masks take effect on some of the neurons and not on others.
+func TestPipelineGradients(t *testing.T) {
+	in := pipelineInputs(7)
+	z, kinks := backboneRef(in)
+	_, d := tailRef(z, in)
+	t.Logf("%+v", d)
+	for name, share := range map[string]float64{"clipped": d.clipped, "masked": d.masked, "dropped weights": d.dropped} {
+		require.Greater(t, share, 0.1, name)
+		require.Less(t, share, 0.9, name)
+	}
+	require.Greater(t, d.nearest, 1e-3, "a decision would change under the perturbations")
+	for _, v := range kinks {
+		require.Greater(t, math.Abs(v), 1e-4, "a ReLU would switch under the perturbations")
+	}
+
+	o := opTest{
+		in: in,
+		build: func(in G.Nodes) (*G.Node, error) {
+			_, score := pipeline(t, in)
+			return score, nil
+		},
+		want: func(in []input) array {
+			z, _ := backboneRef(in)
+			score, _ := tailRef(z, in)
+			return score
+		},
+	}
+	o.check(t, 1)
+
+	cotangent := normal(newRand(3), 4)
+	s := newSession(t, tensor.Float64, in...)
+	features, score := pipeline(t, s.in)
+	s.read(features, gradientOf(t, score, s.add(constant(cotangent), "cotangent"), features))
+	got := s.run()
+	requireClose(t, z.data, got[0], 1e-12, "features")
+	byFeatures := opTest{in: []input{variable(z)}, want: func(x []input) array {
+		score, _ := tailRef(x[0].array, in)
+		return score
+	}}
+	byFeatures.checkGradients(t, cotangent, got[1:], newRand(4))
+	zero := 0
+	for _, g := range got[1] {
+		if g == 0 {
+			zero++
+		}
+	}
+	require.Greater(t, zero, 4, "clipped or masked neurons have no gradient")
+	require.Less(t, zero, 44)
+}

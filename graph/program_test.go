@@ -1,0 +1,397 @@
+package graph_test
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"github.com/line-ood/goline/graph"
+)
+
+// smallNet is a network with everything a program can do: a dense block, fused layers, taps, lazy nodes, labels and a further
+// input. Images are [3, side, side].
+func smallNet(side int) *model {
+	const classes, growth = 4, 3
+	m := &model{shape: []int{3, side, side}, outputs: []string{"features", "logits"}}
+	r := newRand(20)
+	m.param("conv1.weight", normal(r, 5, 3, 3, 3))
+	for i := range 2 {
+		newNorm(m, r, fmt.Sprintf("block.%d.norm", i), 5+i*growth)
+		m.param(fmt.Sprintf("block.%d.conv.weight", i), normal(r, growth, 5+i*growth, 3, 3))
+	}
+	newNorm(m, r, "norm", 5+2*growth)
+	features := 5 + 2*growth
+	m.param("fc.weight", normal(r, classes, features))
+	m.param("fc.bias", normal(r, classes))
+	m.build = func(b *graph.Builder, x *G.Node) error {
+		pad := graph.ConvConfig{Padding: [2]int{1, 1}}
+		y := b.Conv(x, "conv1", pad)
+		y = b.DenseBlock(y, features, 2, func(i int, y *G.Node) *G.Node {
+			name := fmt.Sprintf("block.%d", i)
+			return b.Conv(b.ReLU(b.BatchNorm(y, name+".norm", normEps)), name+".conv", pad)
+		})
+		y = b.Tap("block", y)
+		z := b.Tap("features", b.GlobalAvgPool(b.AvgPool(b.ReLU(b.BatchNorm(y, "norm", normEps)), graph.PoolConfig{Kernel: [2]int{2, 2}})))
+		l := b.Tap("logits", b.Linear(z, "fc"))
+		prediction := b.Tap("prediction", b.Do(func() (*G.Node, error) { return graph.ArgMax(l) }))
+		b.Lazy("scaled", func() (*G.Node, error) { return graph.Mul(z, b.Input("scale", features)) })
+		b.Lazy("class", func() (*G.Node, error) { return graph.SelectClass(b.Labels(), prediction) })
+		b.Lazy("label logit", func() (*G.Node, error) { return graph.Gather(l, b.Labels()) })
+		b.Lazy("contribution", func() (*G.Node, error) {
+			class, err := b.Node("class")
+			if err != nil {
+				return nil, err
+			}
+			return graph.GradientTimesActivation(z, l, class, b.Ones())
+		})
+		b.Lazy("image gradient", func() (*G.Node, error) {
+			lse, err := graph.LogSumExp(l)
+			if err != nil {
+				return nil, err
+			}
+			gs, err := graph.Gradients(G.Nodes{lse}, G.Nodes{b.Ones()}, G.Nodes{x})
+			if err != nil {
+				return nil, err
+			}
+			return gs[0], nil
+		})
+		return b.Err()
+	}
+	return m
+}
+
+var everything = []string{"features", "logits", "prediction", "scaled", "class", "contribution", "image gradient"}
+
+// samples is n samples for smallNet with labels, some of them unknown.
+func samples(side, n int) graph.Batch {
+	b := batchOf(normal(newRand(30), n, 3, side, side))
+	for i := range n {
+		b.Labels = append(b.Labels, i%5-1)
+	}
+	b.Inputs = map[string][]float32{"scale": narrow(normal(newRand(31), n, 11).data)}
+	return b
+}
+
+// pick returns some samples of a batch.
+func pick(b graph.Batch, which ...int) graph.Batch {
+	out := graph.Batch{N: len(which)}
+	rows := func(x []float32, i int) []float32 { return x[i*len(x)/b.N : (i+1)*len(x)/b.N] }
+	for _, i := range which {
+		out.X = append(out.X, rows(b.X, i)...)
+		if b.Labels != nil {
+			out.Labels = append(out.Labels, b.Labels[i])
+		}
+	}
+	for name, x := range b.Inputs {
+		if out.Inputs == nil {
+			out.Inputs = map[string][]float32{}
+		}
+		for _, i := range which {
+			out.Inputs[name] = append(out.Inputs[name], rows(x, i)...)
+		}
+	}
+	return out
+}
+
+func upTo(n int) []int {
+	out := make([]int, n)
+	for i := range out {
+		out[i] = i
+	}
+	return out
+}
+
+// requireSameRows fails unless the rows of got are those of want in the given order, bit by bit.
+func requireSameRows(t tester, want, got map[string][]float64, n int, order []int, what string) {
+	t.Helper()
+	require.Len(t, got, len(want))
+	for name, w := range want {
+		row := len(w) / n
+		var expected []float64
+		for _, i := range order {
+			expected = append(expected, w[i*row:][:row]...)
+		}
+		requireSameBits(t, [][]float64{expected}, [][]float64{got[name]}, what+": "+name)
+	}
+}
+
+// TestSameBitsHoweverTheSamplesArrive: batch size, replicas, the way the samples are split into batches and their order.
+func TestSameBitsHoweverTheSamplesArrive(t *testing.T) {
+	const n = 7
+	all := samples(6, n)
+	reversed := upTo(n)
+	slices.Reverse(reversed)
+	for _, dtype := range []tensor.Dtype{tensor.Float32, tensor.Float64} {
+		var want map[string][]float64
+		for batch := 1; batch <= 9; batch++ {
+			for replicas := 1; replicas <= 4; replicas++ {
+				if dtype == tensor.Float64 && replicas > 2 {
+					continue
+				}
+				p := compile(t, smallNet(6), graph.Options{Batch: batch, Replicas: replicas, Fetch: everything, Dtype: dtype})
+				if want == nil {
+					want = fetched(t, p, stream(all))
+				}
+				for _, s := range []struct {
+					order []int
+					split []int
+				}{
+					{upTo(n), []int{7}},
+					{upTo(n), []int{1, 6}},
+					{upTo(n), []int{2, 2, 2, 1}},
+					{reversed, []int{3, 4}},
+					{[]int{5, 2, 2, 6}, []int{4}},
+				} {
+					var batches []graph.Batch
+					for at, i := 0, 0; i < len(s.split); i++ {
+						batches = append(batches, pick(all, s.order[at:at+s.split[i]]...))
+						at += s.split[i]
+					}
+					what := fmt.Sprintf("%v, batch %d, %d replicas, samples %v in %v", dtype, batch, replicas, s.order, s.split)
+					requireSameRows(t, want, fetched(t, p, stream(batches...)), n, s.order, what)
+				}
+			}
+		}
+	}
+}
+
+// TestStartAtATap feeds a tapped node with what it held.
+func TestStartAtATap(t *testing.T) {
+	all := samples(6, 5)
+	names := []string{"block", "features", "logits", "prediction", "contribution"}
+	want := fetched(t, compile(t, smallNet(6), graph.Options{Fetch: names}), stream(all))
+	for _, from := range []string{"block", "features"} {
+		p := compile(t, smallNet(6), graph.Options{From: from, Fetch: names[slices.Index(names, from):], Batch: 3})
+		require.Equal(t, map[string][]int{"block": {11, 6, 6}, "features": {11}}[from], p.InputShape())
+		batch := graph.Batch{X: narrow(want[from]), N: 5, Labels: all.Labels}
+		for name, got := range fetched(t, p, stream(batch)) {
+			requireSameBits(t, [][]float64{want[name]}, [][]float64{got}, from+" to "+name)
+		}
+	}
+	for name, c := range map[string]struct {
+		o    graph.Options
+		want string
+	}{
+		"unknown":    {graph.Options{From: "nowhere"}, `no tapped node is named "nowhere" to start from; there are ["block" "features" "logits" "prediction"]`},
+		"lazy":       {graph.Options{From: "scaled"}, `no tapped node is named "scaled"`},
+		"ints":       {graph.Options{From: "prediction"}, "prediction of shape (4) and int cannot be started from"},
+		"not enough": {graph.Options{From: "features", Fetch: []string{"logits", "image gradient"}}, "no output depends differentiably on input"},
+		"before":     {graph.Options{From: "features", Fetch: []string{"block"}}, `["block"] cannot be computed from "features" alone`},
+	} {
+		_, err := graph.Compile(smallNet(6), c.o)
+		require.ErrorContains(t, err, c.want, name)
+	}
+}
+
+func TestHooks(t *testing.T) {
+	all := samples(6, 5)
+	plain := fetched(t, compile(t, smallNet(6), graph.Options{Fetch: []string{"features", "contribution"}}), stream(all))
+	limit := 0.3
+	clip := func(b *graph.Builder, n *G.Node) (*G.Node, error) {
+		return graph.Clip(n, b.Constant("limit", func() []float64 { return []float64{limit} }, 1))
+	}
+	p := compile(t, smallNet(6), graph.Options{Fetch: []string{"features", "logits", "contribution"}, Hooks: map[string]graph.Hook{"features": clip}, Replicas: 2})
+	got := fetched(t, p, stream(all))
+	clipped := 0
+	for i, v := range plain["features"] {
+		require.Equal(t, min(v, float64(float32(limit))), got["features"][i])
+		if v > limit {
+			clipped++
+		}
+		if v == 0 {
+			require.Zero(t, got["contribution"][i])
+		}
+	}
+	require.NotZero(t, clipped)
+	require.NotEqual(t, plain["contribution"], got["contribution"])
+	// What follows sees the hooked node: starting there gives the same logits.
+	again := fetched(t, compile(t, smallNet(6), graph.Options{From: "features", Fetch: []string{"logits"}}), stream(graph.Batch{X: narrow(got["features"]), N: 5}))
+	requireSameBits(t, [][]float64{got["logits"]}, [][]float64{again["logits"]}, "logits")
+
+	for name, c := range map[string]struct {
+		at   string
+		hook graph.Hook
+		want string
+	}{
+		"unknown name": {"feature", clip, `no tapped node is named "feature" to hook; there are ["block" "features" "logits" "prediction"]`},
+		"lazy":         {"scaled", clip, `no tapped node is named "scaled" to hook`},
+		"nil":          {"features", func(*graph.Builder, *G.Node) (*G.Node, error) { return nil, nil }, "hook: result for features is nil"},
+		"error":        {"features", func(*graph.Builder, *G.Node) (*G.Node, error) { return nil, fmt.Errorf("no luck") }, "no luck"},
+		"shape":        {"features", func(_ *graph.Builder, n *G.Node) (*G.Node, error) { return graph.Channels(n, 0, 3) }, "has shape (4, 3), expected (4, 11)"},
+		"type":         {"features", func(b *graph.Builder, n *G.Node) (*G.Node, error) { return b.Labels(), nil }, "has shape (4), expected (4, 11)"},
+	} {
+		_, err := graph.Compile(smallNet(6), graph.Options{Hooks: map[string]graph.Hook{c.at: c.hook}})
+		require.ErrorContains(t, err, c.want, name)
+	}
+}
+
+// TestShortBatchesWithLabels gathers by label, for which the rows behind a short batch must be as valid as its samples.
+func TestShortBatchesWithLabels(t *testing.T) {
+	all := samples(6, 5)
+	all.Labels = []int{3, 0, 2, 2, 1}
+	p := compile(t, smallNet(6), graph.Options{Fetch: []string{"logits", "label logit"}, Batch: 4})
+	for n := 1; n <= 5; n++ {
+		got := fetched(t, p, stream(pick(all, upTo(n)...)))
+		for i := range n {
+			require.Equal(t, got["logits"][i*4+all.Labels[i]], got["label logit"][i])
+		}
+	}
+}
+
+func TestLabelsReachTheOutputs(t *testing.T) {
+	p := compile(t, smallNet(6), graph.Options{Fetch: []string{"prediction", "class"}, Batch: 2})
+	all := samples(6, 5)
+	unknown := all
+	unknown.Labels = nil
+	i := 0
+	for out, err := range p.Run(context.Background(), stream(all, unknown, all)) {
+		require.NoError(t, err)
+		require.Equal(t, 5, out.N)
+		if i == 1 {
+			require.Equal(t, []int{-1, -1, -1, -1, -1}, out.Labels)
+			require.Equal(t, out.Ints("prediction"), out.Ints("class"))
+		} else {
+			require.Equal(t, all.Labels, out.Labels)
+			require.Equal(t, []int{out.Ints("prediction")[0], 0, 1, 2, 3}, out.Ints("class"))
+		}
+		i++
+	}
+	require.Equal(t, 3, i)
+}
+
+// TestNaNStaysInItsSample puts NaN and infinities into one image of a batch.
+func TestNaNStaysInItsSample(t *testing.T) {
+	const n, bad = 6, 2
+	all := samples(6, n)
+	poisoned := pick(all, upTo(n)...)
+	for i, v := range []float32{float32(math.NaN()), float32(math.Inf(1)), float32(math.Inf(-1))} {
+		poisoned.X[bad*3*36+40*i] = v
+	}
+	for _, batch := range []int{1, 3, 6} {
+		p := compile(t, smallNet(6), graph.Options{Fetch: everything, Batch: batch})
+		want, got := fetched(t, p, stream(all)), fetched(t, p, stream(poisoned))
+		for name, w := range want {
+			row := len(w) / n
+			for i := range n {
+				a, b := w[i*row:][:row], got[name][i*row:][:row]
+				if i != bad {
+					requireSameBits(t, [][]float64{a}, [][]float64{b}, fmt.Sprint(name, " of sample ", i))
+				} else if name == "logits" {
+					require.True(t, math.IsNaN(b[0]))
+				}
+			}
+		}
+		requireSameRows(t, want, fetched(t, p, stream(all)), n, upTo(n), "afterwards")
+	}
+}
+
+// TestParametersAreTakenWhenCompiled changes them later, which only a new program sees.
+func TestParametersAreTakenWhenCompiled(t *testing.T) {
+	m := smallNet(6)
+	o := graph.Options{Fetch: everything, Replicas: 2}
+	p := compile(t, m, o)
+	for _, x := range m.params {
+		for i := range x.Float32s() {
+			x.Float32s()[i] *= 1.5
+		}
+	}
+	all := samples(6, 5)
+	want := fetched(t, compile(t, smallNet(6), o), stream(all))
+	requireSameRows(t, want, fetched(t, p, stream(all)), 5, upTo(5), "compiled before the change")
+	require.NotEqual(t, want["logits"], fetched(t, compile(t, m, o), stream(all))["logits"])
+}
+
+// TestLazyNodesAreMadeOnDemand counts how often one is made.
+func TestLazyNodesAreMadeOnDemand(t *testing.T) {
+	made := 0
+	m := &model{shape: []int{2}, outputs: []string{"y"}}
+	m.build = func(b *graph.Builder, x *G.Node) error {
+		b.Tap("y", x)
+		b.Lazy("once", func() (*G.Node, error) {
+			made++
+			return graph.Copy(x)
+		})
+		b.Lazy("twice", func() (*G.Node, error) {
+			n, err := b.Node("once")
+			if err != nil {
+				return nil, err
+			}
+			return graph.Add(n, n)
+		})
+		b.Lazy("broken", func() (*G.Node, error) { return nil, fmt.Errorf("cannot") })
+		b.Lazy("nothing", func() (*G.Node, error) { return nil, nil })
+		b.Lazy("itself", func() (*G.Node, error) { return b.Node("itself") })
+		b.Lazy("builder", func() (*G.Node, error) { return b.Param("none"), nil })
+		return b.Err()
+	}
+	o := graph.Options{Replicas: 1}
+	compile(t, m, o)
+	require.Zero(t, made)
+	o.Fetch = []string{"once", "twice", "once"}
+	p := compile(t, m, o)
+	require.Equal(t, 1, made)
+	got := fetched(t, p, stream(graph.Batch{X: []float32{1, 2}, N: 1}))
+	require.Equal(t, []float64{2, 4}, got["twice"])
+	for name, want := range map[string]string{
+		"broken": "broken: cannot", "nothing": `the node to name "nothing" is nil`, "itself": "itself: the node is made from itself",
+		"builder": `model has no parameter "none"`, "unknown": `no node is named "unknown"; there are ["y" "once" "twice"`,
+	} {
+		o.Fetch = []string{name}
+		_, err := graph.Compile(m, o)
+		require.ErrorContains(t, err, want)
+	}
+}
+
+func TestOptionsErrors(t *testing.T) {
+	for name, c := range map[string]struct {
+		o    graph.Options
+		want string
+	}{
+		"batch":        {graph.Options{Batch: -1}, "graph: batch of -1 samples"},
+		"huge batch":   {graph.Options{Batch: 1 << 60}, "input: shape (1152921504606846976, 3, 6, 6) has too many elements"},
+		"replicas":     {graph.Options{Replicas: -2}, "-2 replicas"},
+		"nothing":      {graph.Options{Fetch: []string{}}, "nothing to fetch"},
+		"element type": {graph.Options{Dtype: tensor.Int}, "element type int, expected float32 or float64"},
+		"device":       {graph.Options{Device: "tpu"}, `device "tpu", expected "cpu" or "cuda"`},
+		"not a tap":    {graph.Options{Fetch: []string{"fc.weight"}}, `no node is named "fc.weight"; there are ["block"`},
+		"empty name":   {graph.Options{Fetch: []string{""}}, `no node is named ""`},
+	} {
+		_, err := graph.Compile(smallNet(6), c.o)
+		require.ErrorContains(t, err, c.want, name)
+	}
+	_, err := graph.Compile(nil, graph.Options{})
+	require.EqualError(t, err, "graph: model is nil")
+}
+
+func TestOptionsAreCopied(t *testing.T) {
+	fetch := []string{"logits"}
+	p := compile(t, smallNet(6), graph.Options{Fetch: fetch})
+	fetch[0] = "features"
+	require.Equal(t, []string{"logits"}, p.Options().Fetch)
+	require.Equal(t, graph.DefaultBatch, p.Options().Batch)
+	require.Positive(t, p.Options().Replicas)
+	require.Equal(t, graph.CPU, p.Options().Device)
+	require.IsType(t, &model{}, p.Model())
+}
+
+func TestOutputs(t *testing.T) {
+	p := compile(t, smallNet(6), graph.Options{Fetch: everything})
+	for out, err := range p.Run(context.Background(), stream(samples(6, 2))) {
+		require.NoError(t, err)
+		require.Equal(t, []int{11}, out.Shape("features"))
+		require.Equal(t, []int{3, 6, 6}, out.Shape("image gradient"))
+		require.Empty(t, out.Shape("prediction"))
+		require.Len(t, out.Float32("features"), 22)
+		require.Len(t, out.Ints("class"), 2)
+		require.PanicsWithValue(t, `graph: "block" was not fetched`, func() { out.Float32("block") })
+		require.PanicsWithValue(t, `graph: "prediction" does not hold float32`, func() { out.Float32("prediction") })
+		require.PanicsWithValue(t, `graph: "logits" does not hold float64`, func() { out.Float64("logits") })
+		require.PanicsWithValue(t, `graph: "logits" does not hold classes`, func() { out.Ints("logits") })
+	}
+}

@@ -1,0 +1,412 @@
+package graph_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	G "gorgonia.org/gorgonia"
+
+	"github.com/line-ood/goline/graph"
+)
+
+// wired is a model of one number per sample, y = x, that calls trip before each run with the run's first number.
+func wired(trip func(first float64) error) *model {
+	return &model{shape: []int{1}, outputs: []string{"y"}, build: func(b *graph.Builder, x *G.Node) error {
+		b.Tap("y", b.Do(func() (*G.Node, error) { return graph.Tripwire(x, trip) }))
+		return b.Err()
+	}}
+}
+
+func quiet(float64) error { return nil }
+
+// ledger counts how often each batch of a stream is released.
+type ledger struct {
+	mu       sync.Mutex
+	released []int
+}
+
+// numbered yields batches whose samples all hold the batch's index, and then err unless it is nil. n < 0 means no end.
+func (l *ledger) numbered(ctx context.Context, n, samples int, err error) graph.Batches {
+	return func(yield func(graph.Batch, error) bool) {
+		for i := 0; i != n; i++ {
+			if ctx.Err() != nil {
+				return
+			}
+			l.mu.Lock()
+			l.released = append(l.released, 0)
+			l.mu.Unlock()
+			b := graph.Batch{X: slices.Repeat([]float32{float32(i)}, samples), N: samples, Release: func() {
+				l.mu.Lock()
+				defer l.mu.Unlock()
+				l.released[i]++
+			}}
+			if !yield(b, nil) {
+				return
+			}
+		}
+		if err != nil {
+			yield(graph.Batch{}, err)
+		}
+	}
+}
+
+// requireSettled fails unless each batch was released once and no goroutine is left of those that were not there before.
+func (l *ledger) requireSettled(t *testing.T, before int) {
+	t.Helper()
+	for i, n := range l.released {
+		require.Equal(t, 1, n, "releases of batch %d of %d", i, len(l.released))
+	}
+	for range 200 {
+		if runtime.NumGoroutine() <= before {
+			return
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	buf := make([]byte, 1<<16)
+	t.Fatalf("%d goroutines before, now %d\n%s", before, runtime.NumGoroutine(), buf[:runtime.Stack(buf, true)])
+}
+
+// TestEveryWayARunEnds checks what is yielded, that every batch is released once, that no goroutine is left, and that the
+// program still works.
+func TestEveryWayARunEnds(t *testing.T) {
+	errStream, errTrip := errors.New("disk on fire"), errors.New("tripped")
+	for name, c := range map[string]struct {
+		batches, samples int
+		err              error                                  // of the stream
+		trip             func(first float64) error              // of the operation
+		body             func(i int, cancel func()) (stop bool) // of the loop
+		good             int                                    // batches yielded, -1 for any
+		want             error
+		text             string
+	}{
+		"to the end":                  {batches: 20, samples: 7, good: 20},
+		"no batch":                    {batches: 0, good: 0},
+		"break at once":               {batches: -1, samples: 7, good: 1, body: func(int, func()) bool { return true }},
+		"break later":                 {batches: -1, samples: 9, good: 6, body: func(i int, _ func()) bool { return i == 5 }},
+		"error of the stream":         {batches: 5, samples: 3, err: errStream, good: 5, want: errStream},
+		"error of the stream at once": {batches: 0, err: errStream, good: 0, want: errStream},
+		"break before the error":      {batches: 5, samples: 3, err: errStream, good: 5, body: func(i int, _ func()) bool { return i == 4 }},
+		"cancelled": {batches: -1, samples: 7, good: -1, want: context.Canceled, body: func(i int, cancel func()) bool {
+			if i == 3 {
+				cancel()
+			}
+			return false
+		}},
+		"cancelled and left": {batches: -1, samples: 7, good: 4, body: func(i int, cancel func()) bool {
+			if i == 3 {
+				cancel()
+			}
+			return i == 3
+		}},
+		"error of an operation": {batches: -1, samples: 5, good: 4, want: errTrip, text: "batch 4: samples ", trip: func(x float64) error {
+			if x == 4 {
+				return errTrip
+			}
+			return nil
+		}},
+		"panic of an operation": {batches: -1, samples: 5, good: 4, text: "Tripwire: panic: ouch", trip: func(x float64) error {
+			if x == 4 {
+				panic("ouch")
+			}
+			return nil
+		}},
+		"error of an operation at once": {batches: 3, samples: 5, good: 0, want: errTrip, text: "batch 0: samples ", trip: func(float64) error { return errTrip }},
+	} {
+		for _, o := range []graph.Options{{Batch: 2, Replicas: 3}, {Batch: 4, Replicas: 1}, {Batch: 9, Replicas: 2}} {
+			t.Run(fmt.Sprintf("%s, batch %d, replicas %d", name, o.Batch, o.Replicas), func(t *testing.T) {
+				trip := atomic.Pointer[func(float64) error]{}
+				trip.Store(&c.trip)
+				if c.trip == nil {
+					c.trip = quiet
+				}
+				p := compile(t, wired(func(x float64) error { return (*trip.Load())(x) }), o)
+				before := runtime.NumGoroutine()
+				ctx, cancel := context.WithCancel(context.Background())
+				defer cancel()
+				var l ledger
+				good, failed := 0, error(nil)
+				for out, err := range p.Run(ctx, l.numbered(ctx, c.batches, c.samples, c.err)) {
+					require.NoError(t, failed, "nothing follows an error")
+					if failed = err; err != nil {
+						require.Nil(t, out)
+						continue
+					}
+					require.Equal(t, slices.Repeat([]float32{float32(good)}, c.samples), out.Float32("y"))
+					good++
+					if c.body != nil && c.body(good-1, cancel) {
+						break
+					}
+				}
+				if c.good >= 0 {
+					require.Equal(t, c.good, good)
+				}
+				if c.want != nil {
+					require.ErrorIs(t, failed, c.want)
+				}
+				if c.want == context.Canceled {
+					require.Equal(t, context.Canceled, failed)
+				}
+				if c.text != "" {
+					require.ErrorContains(t, failed, c.text)
+				}
+				if c.want == nil && c.text == "" {
+					require.NoError(t, failed)
+				}
+				l.requireSettled(t, before)
+
+				harmless := func(float64) error { return nil }
+				trip.Store(&harmless)
+				require.Equal(t, []float64{1, 2, 3}, fetched(t, p, stream(graph.Batch{X: []float32{1, 2, 3}, N: 3}))["y"])
+			})
+		}
+	}
+}
+
+// TestCancelIsPrompt cancels while slow operations run and the stream has no end.
+func TestCancelIsPrompt(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	p := compile(t, wired(func(x float64) error {
+		if x == 2 {
+			cancel()
+		}
+		time.Sleep(time.Millisecond)
+		return nil
+	}), graph.Options{Batch: 1, Replicas: 2})
+	var l ledger
+	before := runtime.NumGoroutine()
+	start := time.Now()
+	var last error
+	for _, err := range p.Run(ctx, l.numbered(context.Background(), -1, 200, nil)) {
+		last = err
+	}
+	require.Equal(t, context.Canceled, last)
+	require.Less(t, time.Since(start), 5*time.Second, "600 samples before the cancellation, and few after it")
+	l.requireSettled(t, before)
+
+	ctx, cancel = context.WithDeadline(context.Background(), time.Now().Add(-time.Second))
+	defer cancel()
+	n := 0
+	for _, err := range p.Run(ctx, l.numbered(context.Background(), 3, 1, nil)) {
+		require.Equal(t, context.DeadlineExceeded, err)
+		n++
+	}
+	require.Equal(t, 1, n)
+}
+
+// TestPanicInTheLoop leaves a run by a panic of the loop's body.
+func TestPanicInTheLoop(t *testing.T) {
+	p := compile(t, wired(quiet), graph.Options{Batch: 2, Replicas: 2})
+	var l ledger
+	before := runtime.NumGoroutine()
+	require.PanicsWithValue(t, "enough", func() {
+		for range p.Run(context.Background(), l.numbered(context.Background(), -1, 7, nil)) {
+			panic("enough")
+		}
+	})
+	l.requireSettled(t, before)
+}
+
+// TestPanicInTheStream: the stream runs on a goroutine of the program, where a panic would end the process.
+func TestPanicInTheStream(t *testing.T) {
+	p := compile(t, wired(quiet), graph.Options{Batch: 2})
+	var l ledger
+	before := runtime.NumGoroutine()
+	good := 0
+	for _, err := range p.Run(context.Background(), func(yield func(graph.Batch, error) bool) {
+		l.numbered(context.Background(), 3, 5, nil)(yield)
+		panic("no more")
+	}) {
+		if err != nil {
+			require.ErrorContains(t, err, "stream of batches: panic: no more")
+			continue
+		}
+		good++
+	}
+	require.Equal(t, 3, good)
+	for _, err := range p.Run(context.Background(), nil) {
+		require.ErrorContains(t, err, "stream of batches: panic")
+	}
+	l.requireSettled(t, before)
+}
+
+// TestAStreamThatWaitsForReleases has one batch of memory and fills it again only when it was released.
+func TestAStreamThatWaitsForReleases(t *testing.T) {
+	p := compile(t, wired(quiet), graph.Options{Batch: 2, Replicas: 2})
+	memory := []float32{0, 0, 0}
+	free := make(chan struct{}, 1)
+	batches := func(yield func(graph.Batch, error) bool) {
+		for i := 0; ; i++ {
+			free <- struct{}{}
+			for j := range memory {
+				memory[j] = float32(i)
+			}
+			if !yield(graph.Batch{X: memory, N: 3, Release: func() { <-free }}, nil) {
+				return
+			}
+		}
+	}
+	i := 0
+	for out, err := range p.Run(context.Background(), batches) {
+		require.NoError(t, err)
+		require.Equal(t, []float32{float32(i), float32(i), float32(i)}, out.Float32("y"))
+		if i++; i == 50 {
+			break
+		}
+	}
+}
+
+// TestBadBatches come after a good one, which is yielded first.
+func TestBadBatches(t *testing.T) {
+	m := smallNet(6)
+	p := compile(t, m, graph.Options{Fetch: []string{"logits", "scaled"}})
+	good := samples(6, 3)
+	change := func(f func(b *graph.Batch)) graph.Batch {
+		b := good
+		f(&b)
+		return b
+	}
+	for name, c := range map[string]struct {
+		batch graph.Batch
+		want  string
+	}{
+		"empty":           {graph.Batch{}, "batch 1: 0 samples, expected at least 1"},
+		"negative":        {change(func(b *graph.Batch) { b.N = -3 }), "batch 1: -3 samples"},
+		"too few values":  {change(func(b *graph.Batch) { b.X = b.X[1:] }), "batch 1: 3 samples hold 323 values, expected 108 of shape [3 6 6] each"},
+		"too many values": {change(func(b *graph.Batch) { b.X = append(slices.Clone(b.X), 1) }), "hold 325 values"},
+		"no values":       {change(func(b *graph.Batch) { b.X = nil }), "hold 0 values"},
+		"overflow":        {change(func(b *graph.Batch) { b.N, b.X = 1<<62, nil }), "4611686018427387904 samples hold 0 values"},
+		"labels":          {change(func(b *graph.Batch) { b.Labels = []int{1} }), "batch 1: 1 labels for 3 samples"},
+		"no input":        {change(func(b *graph.Batch) { b.Inputs = nil }), `batch 1: input "scale" of 3 samples holds 0 values, expected 11 of shape [11] each`},
+		"input's size":    {change(func(b *graph.Batch) { b.Inputs = map[string][]float32{"scale": make([]float32, 34)} }), `input "scale" of 3 samples holds 34 values`},
+	} {
+		n := 0
+		released := 0
+		c.batch.Release = func() { released++ }
+		for _, err := range p.Run(context.Background(), stream(good, c.batch, good)) {
+			if n == 0 {
+				require.NoError(t, err, name)
+			} else {
+				require.ErrorContains(t, err, c.want, name)
+			}
+			n++
+		}
+		require.Equal(t, 2, n, name)
+		require.Equal(t, 1, released, name)
+	}
+	// An input that nothing fetched depends on need not come.
+	fetched(t, compile(t, m, graph.Options{}), stream(graph.Batch{X: good.X, N: good.N}))
+}
+
+// TestErrorsNameTheSamples: a label that the network has no class for.
+func TestErrorsNameTheSamples(t *testing.T) {
+	p := compile(t, smallNet(6), graph.Options{Fetch: []string{"label logit"}, Batch: 2, Replicas: 1})
+	bad := samples(6, 5)
+	bad.Labels = []int{0, 1, 2, 9, 3}
+	for _, err := range p.Run(context.Background(), stream(bad)) {
+		require.EqualError(t, err, "batch 0: samples 2 to 3: Gather: sample 1 of the batch has class 9, expected 0 to 3")
+	}
+	require.NotEmpty(t, fetched(t, p, stream(pick(bad, 0, 1, 2)))["label logit"])
+}
+
+// TestConcurrentRuns shares one program between goroutines.
+func TestConcurrentRuns(t *testing.T) {
+	p := compile(t, smallNet(6), graph.Options{Fetch: everything, Batch: 2, Replicas: 2})
+	all := samples(6, 7)
+	want := fetched(t, p, stream(all))
+	var wg sync.WaitGroup
+	for g := range 4 {
+		wg.Go(func() {
+			for i := range 5 {
+				order := []int{(g + i) % 7, g, 6 - g}
+				requireSameRows(t, want, fetched(t, p, stream(pick(all, order...))), 7, order, "concurrent run")
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// TestNestedRuns starts a second run of the program in the loop of the first.
+func TestNestedRuns(t *testing.T) {
+	p := compile(t, wired(quiet), graph.Options{Batch: 2, Replicas: 1})
+	var l ledger
+	n := 0
+	for out, err := range p.Run(context.Background(), l.numbered(context.Background(), 4, 3, nil)) {
+		require.NoError(t, err)
+		outer := out.Float32("y")[0]
+		for inner, err := range p.Run(context.Background(), stream(graph.Batch{X: []float32{7}, N: 1})) {
+			require.NoError(t, err)
+			require.Equal(t, []float32{7}, inner.Float32("y"))
+			n++
+		}
+		require.Equal(t, []float32{outer, outer, outer}, out.Float32("y"))
+	}
+	require.Equal(t, 4, n)
+}
+
+// TestRunAgain ranges twice over one sequence.
+func TestRunAgain(t *testing.T) {
+	p := compile(t, wired(quiet), graph.Options{})
+	seq := p.Run(context.Background(), stream(graph.Batch{X: []float32{1, 2}, N: 2}))
+	for range 2 {
+		n := 0
+		for out, err := range seq {
+			require.NoError(t, err)
+			require.Equal(t, []float32{1, 2}, out.Float32("y"))
+			n++
+		}
+		require.Equal(t, 1, n)
+	}
+}
+
+// TestOutputsAreReused: rows are valid until the next batch, a clone for ever, whatever runs ahead meanwhile.
+func TestOutputsAreReused(t *testing.T) {
+	p := compile(t, wired(quiet), graph.Options{Batch: 3, Replicas: 2})
+	var l ledger
+	distinct := map[*float32]bool{}
+	var kept [][]float32
+	for out, err := range p.Run(context.Background(), l.numbered(context.Background(), 60, 4, nil)) {
+		require.NoError(t, err)
+		y := out.Float32("y")
+		time.Sleep(200 * time.Microsecond) // let the replicas run ahead
+		require.Equal(t, slices.Repeat([]float32{float32(len(kept))}, 4), y)
+		kept = append(kept, slices.Clone(y))
+		distinct[&y[0]] = true
+	}
+	for i, y := range kept {
+		require.Equal(t, slices.Repeat([]float32{float32(i)}, 4), y)
+	}
+	require.Less(t, len(distinct), 12, "memory is used again")
+}
+
+// TestSizesOfBatchesMayChange lets outputs grow and shrink.
+func TestSizesOfBatchesMayChange(t *testing.T) {
+	p := compile(t, wired(quiet), graph.Options{Batch: 3})
+	var batches []graph.Batch
+	for _, n := range []int{1, 10, 2, 100, 3, 1} {
+		batches = append(batches, graph.Batch{X: slices.Repeat([]float32{float32(n)}, n), N: n})
+	}
+	i := 0
+	for out, err := range p.Run(context.Background(), stream(batches...)) {
+		require.NoError(t, err)
+		require.Equal(t, batches[i].X, out.Float32("y"))
+		i++
+	}
+	require.Equal(t, len(batches), i)
+}
+
+func TestPanicsNameTheOperation(t *testing.T) {
+	p := compile(t, wired(func(float64) error { return fmt.Errorf("%d", []int{1}[len(graph.CPU)]) }), graph.Options{})
+	for _, err := range p.Run(context.Background(), stream(graph.Batch{X: []float32{1}, N: 1})) {
+		require.ErrorContains(t, err, "batch 0: samples 0 to 0: Tripwire: panic: runtime error: index out of range [3] with length 1")
+		require.True(t, strings.Contains(err.Error(), "export_test.go"), "with a stack")
+	}
+}
