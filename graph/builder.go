@@ -46,7 +46,8 @@ type Builder struct {
 	affines map[*G.Node]affineParts
 	convs   map[*G.Node]convParts
 
-	err error
+	training *training // nil for inference
+	err      error
 }
 
 // Hook replaces a tapped node by another of the same shape, computed from it. It is called once for each replica.
@@ -152,6 +153,9 @@ func (b *Builder) Tap(name string, n *G.Node) *G.Node {
 	// Whatever follows must go through the tapped node, or its gradient would be lost.
 	delete(b.affines, n)
 	delete(b.convs, n)
+	if b.training != nil {
+		delete(b.training.norms, n)
+	}
 	b.taps[name] = n
 	return n
 }

@@ -17,7 +17,7 @@ func (b *Builder) Conv(x *G.Node, name string, cfg ConvConfig) *G.Node {
 	if b.err != nil {
 		return nil
 	}
-	p := convParts{x: x, w: w, postShift: bias, cfg: cfg, frozen: true, cache: b.shared}
+	p := convParts{x: x, w: w, postShift: bias, cfg: cfg, frozen: b.training == nil, cache: b.shared}
 	if a, ok := b.affines[x]; ok {
 		p.x, p.preScale, p.preShift, p.preReLU = a.x, a.scale, a.shift, a.relu
 	}
@@ -26,7 +26,7 @@ func (b *Builder) Conv(x *G.Node, name string, cfg ConvConfig) *G.Node {
 
 func (b *Builder) conv(p convParts) *G.Node {
 	n := b.check(conv2D(p))
-	if n != nil {
+	if n != nil && b.training == nil {
 		b.convs[n] = p
 	}
 	return n
@@ -34,7 +34,11 @@ func (b *Builder) conv(p convParts) *G.Node {
 
 // BatchNorm adds batch norm in inference, folded into scale and shift (Ioffe & Szegedy 2015, algorithm 2): from
 // name.weight γ, name.bias β, name.running_mean μ and name.running_var σ² it is γ/√(σ²+eps)·(x-μ) + β per channel.
+// In training it is [BatchNorm].
 func (b *Builder) BatchNorm(x *G.Node, name string, eps float64) *G.Node {
+	if b.training != nil {
+		return b.trainBatchNorm(x, name, eps)
+	}
 	p, fold := b.convs[x]
 	fold = fold && !p.postReLU && p.residual == nil && p.postScale == nil
 	var bias *Param
@@ -115,6 +119,9 @@ func (b *Builder) ReLU(x *G.Node) *G.Node {
 	if b.err != nil {
 		return nil
 	}
+	if b.training != nil {
+		return b.trainReLU(x)
+	}
 	if p, ok := b.convs[x]; ok && !p.postReLU {
 		p.postReLU = true
 		return b.conv(p)
@@ -134,6 +141,9 @@ func (b *Builder) ReLU(x *G.Node) *G.Node {
 func (b *Builder) Add(x, shortcut *G.Node) *G.Node {
 	if b.err != nil {
 		return nil
+	}
+	if b.training != nil {
+		return b.trainAdd(x, shortcut)
 	}
 	if p, ok := b.convs[x]; ok && !p.postReLU && p.residual == nil && shortcut != nil {
 		p.residual = shortcut
@@ -174,6 +184,7 @@ func (b *Builder) DenseBlock(x *G.Node, channels, count int, layer func(i int, x
 		b.fail(err)
 		return nil
 	}
+	delete(b.convs, x) // the block keeps its value, so a layer fused into the convolution would compute it a second time
 	for i := range count {
 		y := layer(i, block.Node())
 		if b.err != nil {

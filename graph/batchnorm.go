@@ -1,0 +1,185 @@
+package graph
+
+import (
+	"fmt"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"github.com/line-ood/goline/internal/kernel"
+)
+
+// BatchNorm normalises x [batch, channels, ...] with the statistics of the batch itself (Ioffe & Szegedy 2015, algorithm 1):
+//
+//	y = gamma[c] · (x - mean_c) / √(variance_c + eps) + beta[c]
+//
+// where mean and biased variance are taken over the batch and all positions of a channel; gamma and beta [channels].
+// x, gamma and beta have gradients, and those of x go through the statistics. For inference see [Builder.BatchNorm].
+func BatchNorm(x, gamma, beta *G.Node, eps float64) (*G.Node, error) {
+	return batchNorm(normParts{x: x, gamma: gamma, beta: beta, eps: eps})
+}
+
+// normParts is a batch norm in training with what is fused into it: relu?(norm(x) + residual).
+type normParts struct {
+	x, gamma, beta, residual *G.Node // residual nil for none
+	relu                     bool
+	eps                      float64
+}
+
+func (p normParts) name() string {
+	name := "BatchNorm"
+	if p.residual != nil {
+		name += "→Add"
+	}
+	if p.relu {
+		name += "→ReLU"
+	}
+	return name
+}
+
+func batchNorm(p normParts) (*G.Node, error) {
+	name := p.name()
+	if err := wantBatched(name, 2, p.x); err != nil {
+		return nil, err
+	}
+	channels := p.x.Shape()[1]
+	if err := wantShape(name, "gamma", p.gamma, channels); err != nil {
+		return nil, err
+	}
+	if err := wantShape(name, "beta", p.beta, channels); err != nil {
+		return nil, err
+	}
+	if !(p.eps >= 0) {
+		return nil, fmt.Errorf("%s: eps %v, expected 0 or more", name, p.eps)
+	}
+	in := []*G.Node{p.x, p.gamma, p.beta}
+	if p.residual != nil {
+		if err := wantShape(name, "residual", p.residual, p.x.Shape()...); err != nil {
+			return nil, err
+		}
+		in = append(in, p.residual)
+	}
+	if err := wantOneType(name, in...); err != nil {
+		return nil, err
+	}
+	fn, err := dispatch(name, p.x.Dtype(),
+		func() function { return newNormFn[float32](p, channels) },
+		func() function { return newNormFn[float64](p, channels) })
+	if err != nil {
+		return nil, err
+	}
+	return apply(name, fn, p.x.Dtype(), p.x.Shape(), in...)
+}
+
+// normFn is a batch norm in training. Its gradients read the statistics that forward left in it.
+type normFn[T kernel.Float] struct {
+	floatFn[T]
+	parts                  normParts
+	channels               int
+	mean, variance, invstd []T // of the last run
+	dgamma, dbeta          []T // of the last run backward
+}
+
+func newNormFn[T kernel.Float](p normParts, channels int) *normFn[T] {
+	f := &normFn[T]{parts: p, channels: channels}
+	for _, v := range []*[]T{&f.mean, &f.variance, &f.invstd, &f.dgamma, &f.dbeta} {
+		*v = make([]T, channels)
+	}
+	diff := all(3)
+	if p.residual != nil {
+		diff = all(4)
+	}
+	f.floatFn = floatFn[T]{run: f.run, grad: f.gradient, diff: diff}
+	return f
+}
+
+func (f *normFn[T]) run(c *call[T]) error {
+	out, _ := c.out.flat()
+	n, hw := c.out.n, c.out.size/f.channels
+	x := contiguous(c.in[0], c.workspace)
+	kernel.BatchNormForward(out, x, c.in[1].data, c.in[2].data, f.mean, f.variance, f.invstd, n, f.channels, hw, f.parts.eps)
+	for i := range n {
+		y := c.out.sample(i)
+		if f.parts.residual != nil {
+			kernel.AddTo(y, c.in[3].sample(i))
+		}
+		if f.parts.relu {
+			kernel.ReLU(y, y)
+		}
+	}
+	return nil
+}
+
+func (f *normFn[T]) gradient(in G.Nodes, out, grad *G.Node, need []bool) (gs G.Nodes, err error) {
+	gs = make(G.Nodes, len(in))
+	gate := f.parts.relu
+	if f.parts.residual != nil {
+		if gate { // the residual and the norm take the same gradient
+			if grad, err = reluGrad(grad, out); err != nil {
+				return nil, err
+			}
+			gate = false
+		}
+		gs[3] = grad
+	}
+	// One operation finds all three gradients; its value is that of x, and those of gamma and beta are copied out behind it.
+	back := &floatFn[T]{}
+	back.run = func(c *call[T]) error { f.differentiate(c, gate); return nil }
+	if gs[0], err = apply("BatchNorm'x", back, grad.Dtype(), in[0].Shape(), grad, in[0], in[1], out); err != nil {
+		return nil, err
+	}
+	copies := func(name string, src []T, n *G.Node) (*G.Node, error) {
+		fn := &floatFn[T]{run: func(c *call[T]) error { copy(c.out.data, src); return nil }}
+		return apply(name, fn, n.Dtype(), n.Shape(), gs[0])
+	}
+	if need[1] {
+		if gs[1], err = copies("BatchNorm'gamma", f.dgamma, in[1]); err != nil {
+			return nil, err
+		}
+	}
+	if need[2] {
+		gs[2], err = copies("BatchNorm'beta", f.dbeta, in[2])
+	}
+	return gs, err
+}
+
+// differentiate takes the gradient of the output, x, gamma and the output.
+func (f *normFn[T]) differentiate(c *call[T], gate bool) {
+	dx, _ := c.out.flat()
+	n, hw := c.out.n, c.out.size/f.channels
+	for i := range n {
+		switch {
+		case gate:
+			kernel.ReLUBackward(c.out.sample(i), c.in[0].sample(i), c.in[3].sample(i))
+		default:
+			copy(c.out.sample(i), c.in[0].sample(i))
+		}
+	}
+	clear(f.dgamma)
+	clear(f.dbeta)
+	kernel.BatchNormBackward(dx, f.dgamma, f.dbeta, dx, contiguous(c.in[1], c.workspace), f.mean, f.invstd, c.in[2].data, n, f.channels, hw)
+}
+
+// moments returns the mean and the biased variance that a batch norm node found: [2, channels].
+func moments(norm *G.Node) (*G.Node, error) {
+	o, ok := norm.Op().(*op)
+	if !ok {
+		return nil, fmt.Errorf("moments: %s is not a batch norm", norm.Name())
+	}
+	shape := tensor.Shape{2, norm.Shape()[1]}
+	switch f := o.fn.(type) {
+	case *normFn[float32]:
+		return apply("Moments", momentsFn(f), norm.Dtype(), shape, norm)
+	case *normFn[float64]:
+		return apply("Moments", momentsFn(f), norm.Dtype(), shape, norm)
+	}
+	return nil, fmt.Errorf("moments: %s is not a batch norm", norm.Name())
+}
+
+func momentsFn[T kernel.Float](f *normFn[T]) function {
+	return &floatFn[T]{run: func(c *call[T]) error {
+		copy(c.out.sample(0), f.mean)
+		copy(c.out.sample(1), f.variance)
+		return nil
+	}}
+}

@@ -1,0 +1,11 @@
+package graph
+
+import G "gorgonia.org/gorgonia"
+
+// FusedBatchNorm is batch norm in training with what a Builder fuses into it.
+func FusedBatchNorm(x, gamma, beta, residual *G.Node, relu bool, eps float64) (*G.Node, error) {
+	return batchNorm(normParts{x: x, gamma: gamma, beta: beta, residual: residual, relu: relu, eps: eps})
+}
+
+// Moments returns what a batch norm found: [2, channels].
+func Moments(norm *G.Node) (*G.Node, error) { return moments(norm) }
