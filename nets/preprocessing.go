@@ -19,3 +19,13 @@ func CIFAR() Preprocessing {
 		Std:  [3]float32{0.2023, 0.1994, 0.2010},
 	}
 }
+
+// FashionMNIST is the preprocessing for networks on Fashion-MNIST, 28×28 pixels with the grey value in all channels: the mean
+// and the standard deviation are those of its training pixels.
+func FashionMNIST() Preprocessing {
+	return Preprocessing{
+		Resize: 28, Crop: 28,
+		Mean: [3]float32{0.2860, 0.2860, 0.2860},
+		Std:  [3]float32{0.3530, 0.3530, 0.3530},
+	}
+}

@@ -23,6 +23,18 @@ func families() []family {
 			func(n []float64, classes int) (*Network, error) {
 				return describeDenseNetBC(DenseNetBCConfig{Depth: int(n[0]), Growth: int(n[1]), Reduction: n[2], Classes: classes})
 			}},
+		{regexp.MustCompile(`^resnet-cifar-(\d+)-(\d+)$`), "resnet-cifar-DEPTH-WIDTH",
+			func(n []float64, classes int) (*Network, error) {
+				return describeSmallResNet(SmallResNetConfig{Depth: int(n[0]), Width: int(n[1]), Classes: classes})
+			}},
+		{regexp.MustCompile(`^resnet-fashion-(\d+)-(\d+)$`), "resnet-fashion-DEPTH-WIDTH",
+			func(n []float64, classes int) (*Network, error) {
+				return describeSmallResNet(SmallResNetConfig{Depth: int(n[0]), Width: int(n[1]), Classes: classes, Fashion: true})
+			}},
+		{regexp.MustCompile(`^wrn-(\d+)-(\d+)$`), "wrn-DEPTH-WIDEN",
+			func(n []float64, classes int) (*Network, error) {
+				return describeWideResNet(WideResNetConfig{Depth: int(n[0]), Widen: int(n[1]), Classes: classes})
+			}},
 	}
 }
 
