@@ -1,0 +1,87 @@
+package train
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+
+	"gonum.org/v1/gonum/stat/distuv"
+)
+
+// Augmentation says how training images are varied. The zero value leaves them alone.
+type Augmentation struct {
+	// Crop pads images with so many black pixels on each side and cuts out a random part of the original size.
+	Crop int
+	// Flip mirrors every other image, at random, left to right.
+	Flip bool
+	// Cutout blanks a square of so many pixels a side, with its centre anywhere in the image (DeVries & Taylor 2017).
+	Cutout int
+	// Mixup blends each image and its target with those of another, with a share drawn from Beta(Mixup, Mixup) (Zhang et al., ICLR 2018).
+	Mixup float64
+}
+
+func (a Augmentation) check(height, width int) error {
+	switch {
+	case a.Crop < 0 || a.Crop > min(height, width):
+		return fmt.Errorf("train: crop with %d pixels of padding on images of %dx%d", a.Crop, height, width)
+	case a.Cutout < 0 || a.Cutout > 2*min(height, width):
+		return fmt.Errorf("train: cutout of %d pixels on images of %dx%d", a.Cutout, height, width)
+	case !(a.Mixup >= 0) || math.IsInf(a.Mixup, 0):
+		return fmt.Errorf("train: mixup %v, expected 0 or more", a.Mixup)
+	}
+	return nil
+}
+
+// stream returns the random numbers of one image in one epoch.
+func stream(seed uint64, epoch, index int) *rand.Rand {
+	return rand.New(rand.NewPCG(mix(seed, uint64(epoch)+1), mix(uint64(index), 0x617567)))
+}
+
+// mix spreads two numbers over 64 bits (the finaliser of SplitMix64).
+func mix(a, b uint64) uint64 {
+	z := a*0x9e3779b97f4a7c15 + b
+	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
+	z = (z ^ z>>27) * 0x94d049bb133111eb
+	return z ^ z>>31
+}
+
+// vary writes a varied copy of the image src [3, height, width] to dst; black is the value of a black pixel per channel.
+func (a Augmentation) vary(dst, src []float32, height, width int, black [3]float32, r *rand.Rand) {
+	dy, dx := 0, 0
+	if a.Crop > 0 {
+		dy, dx = r.IntN(2*a.Crop+1)-a.Crop, r.IntN(2*a.Crop+1)-a.Crop
+	}
+	mirror := a.Flip && r.IntN(2) == 1
+	for c := range 3 {
+		for y := range height {
+			row := dst[(c*height+y)*width:][:width]
+			for x := range row {
+				sx := x
+				if mirror {
+					sx = width - 1 - x
+				}
+				sx += dx
+				if sy := y + dy; sy < 0 || sy >= height || sx < 0 || sx >= width {
+					row[x] = black[c]
+				} else {
+					row[x] = src[(c*height+sy)*width+sx]
+				}
+			}
+		}
+	}
+	if a.Cutout > 0 {
+		y0, x0 := r.IntN(height)-a.Cutout/2, r.IntN(width)-a.Cutout/2
+		for c := range 3 {
+			for y := max(y0, 0); y < min(y0+a.Cutout, height); y++ {
+				for x := max(x0, 0); x < min(x0+a.Cutout, width); x++ {
+					dst[(c*height+y)*width+x] = 0 // the mean of the normalised pixels
+				}
+			}
+		}
+	}
+}
+
+// partner draws the image to blend with and the share that the first image keeps.
+func (a Augmentation) partner(n int, r *rand.Rand) (index int, share float64) {
+	return r.IntN(n), distuv.Beta{Alpha: a.Mixup, Beta: a.Mixup, Src: r}.Rand()
+}

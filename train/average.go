@@ -1,0 +1,40 @@
+package train
+
+import "github.com/line-ood/goline/graph"
+
+// average is an exponential moving average of all parameters, buffers included.
+type average struct {
+	decay  float64
+	params []*graph.Param
+	values [][]float32
+}
+
+func newAverage(params []*graph.Param, decay float64) *average {
+	a := &average{decay: decay, params: params, values: like(params)}
+	for i, p := range params {
+		copy(a.values[i], p.Float32s())
+	}
+	return a
+}
+
+// update takes the parameters in after a step, counted from 1. Early averages forget faster, so that the first weights do
+// not linger.
+func (a *average) update(step int) {
+	d := float32(min(a.decay, float64(1+step)/float64(10+step)))
+	for i, p := range a.params {
+		v := a.values[i]
+		for j, w := range p.Float32s() {
+			v[j] += (1 - d) * (w - v[j])
+		}
+	}
+}
+
+// swap exchanges the average and the parameters.
+func (a *average) swap() {
+	for i, p := range a.params {
+		w, v := p.Float32s(), a.values[i]
+		for j := range w {
+			w[j], v[j] = v[j], w[j]
+		}
+	}
+}

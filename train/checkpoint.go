@@ -1,0 +1,129 @@
+package train
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/line-ood/goline/internal/npyz"
+)
+
+const checkpointFormat = "goline training checkpoint 1"
+
+// tensors lists what a run's weights depend on, by name.
+func (r *run) tensors() map[string][]float32 {
+	all := map[string][]float32{}
+	for i, p := range r.net.Params() {
+		all["param/"+p.Name] = p.Float32s()
+		if r.average != nil {
+			all["average/"+p.Name] = r.average.values[i]
+		}
+	}
+	for name, values := range r.optimizer.State() {
+		for i, p := range r.program.Params() {
+			all[name+"/"+p.Name] = values[i]
+		}
+	}
+	return all
+}
+
+// save writes a checkpoint, whole or not at all. It refuses weights that are not finite, so that the last good checkpoint
+// stays.
+func (r *run) save() error {
+	if r.c.Checkpoint == "" {
+		return nil
+	}
+	all := r.tensors()
+	for name, values := range all {
+		for _, v := range values {
+			if v-v != 0 { // NaN or infinite
+				return fmt.Errorf("train: after step %d %s holds %v; %s keeps the last good checkpoint: %w",
+					r.state.Step, name, v, r.c.Checkpoint, ErrDiverged)
+			}
+		}
+	}
+	s := r.state
+	s.Seconds = r.spentBefore + time.Since(r.epochBegan).Seconds()
+	text, err := json.Marshal(s)
+	if err != nil {
+		return fmt.Errorf("train: %w", err)
+	}
+	arrays := []npyz.Named{
+		{Name: "format", Array: npyz.Scalar(checkpointFormat)},
+		{Name: "identity", Array: npyz.Scalar(r.c.identity(r.net, r.data))},
+		{Name: "state", Array: npyz.Scalar(string(text))},
+		{Name: "optimizer_steps", Array: npyz.Scalar(int64(r.optimizer.Steps()))},
+	}
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		arrays = append(arrays, npyz.Named{Name: name, Array: npyz.New(all[name])})
+	}
+	if err := npyz.WriteNpz(r.c.Checkpoint, npyz.Stored, arrays...); err != nil {
+		return fmt.Errorf("train: checkpoint: %w", err)
+	}
+	return nil
+}
+
+// restore takes up the run where its checkpoint ends; without a checkpoint it starts from the beginning.
+func (r *run) restore() error {
+	a, err := npyz.ReadNpz(r.c.Checkpoint)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("train: checkpoint: %w", err)
+	}
+	if err := r.take(a); err != nil {
+		return fmt.Errorf("train: checkpoint %s: %w", r.c.Checkpoint, err)
+	}
+	return nil
+}
+
+func (r *run) take(a *npyz.Archive) error {
+	for _, name := range []string{"format", "identity", "state", "optimizer_steps"} {
+		if !a.Has(name) {
+			return fmt.Errorf("no entry %q: not a checkpoint of training", name)
+		}
+	}
+	if format, err := a.String("format"); err != nil || format != checkpointFormat {
+		return fmt.Errorf("format %q, expected %q", format, checkpointFormat)
+	}
+	identity, err := a.String("identity")
+	if err != nil {
+		return err
+	}
+	if want := r.c.identity(r.net, r.data); identity != want {
+		return fmt.Errorf("it belongs to another run:\n  checkpoint %s\n  this run   %s", identity, want)
+	}
+	text, err := a.String("state")
+	if err != nil {
+		return err
+	}
+	var s state
+	if err := json.Unmarshal([]byte(text), &s); err != nil {
+		return fmt.Errorf("state: %w", err)
+	}
+	if s.Step < 0 || s.Step > r.totalSteps() || len(s.Curve) > r.c.Epochs {
+		return fmt.Errorf("step %d of a run of %d", s.Step, r.totalSteps())
+	}
+	steps, err := a.Ints("optimizer_steps")
+	if err != nil || len(steps) != 1 {
+		return fmt.Errorf("optimizer_steps: %v %w", steps, err)
+	}
+	values := map[string][]float32{}
+	for name, dst := range r.tensors() {
+		if values[name], err = a.Float32(name, len(dst)); err != nil {
+			return err
+		}
+	}
+	for name, dst := range r.tensors() { // only when all are there
+		copy(dst, values[name])
+	}
+	r.optimizer.SetSteps(steps[0])
+	r.state = s
+	r.state.Resumed++
+	return nil
+}

@@ -1,0 +1,128 @@
+package train
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"runtime"
+	"time"
+
+	"github.com/line-ood/goline/nets"
+	"github.com/line-ood/goline/train/dataset"
+)
+
+// Config says how to train. Epochs and Schedule.Rate must be set; zero values of the rest mean what the comments say.
+type Config struct {
+	Epochs int
+	// Batch is the number of images of a step; 0 means 128. Images that do not fill a last batch are left out of an epoch.
+	Batch int
+	// Shard is the number of images that share the statistics of batch norm (see [graph.TrainingOptions]); it must divide
+	// Batch. 0 means 32 where that divides Batch, and Batch otherwise.
+	Shard int
+	// Workers is the number of shards that run side by side; 0 means GOMAXPROCS. It has no influence on the result.
+	Workers int `json:"-"`
+	// Seed is that of the order of the images, of augmentation and of dropout.
+	Seed uint64
+
+	Optimizer      OptimizerConfig
+	Schedule       ScheduleConfig
+	Augmentation   Augmentation
+	LabelSmoothing float64 // share of each target that is spread over all classes, in [0, 1)
+	ClipNorm       float64 // bound of the norm of the gradients; 0 means none
+	// AverageDecay is the decay per step of an exponential moving average of the weights, in [0, 1), which is then what is
+	// validated and returned; 0 means none.
+	AverageDecay float64
+
+	// Checkpoint is the file that the state of the run is kept in; "" means none.
+	Checkpoint string `json:"-"`
+	// CheckpointEvery is the number of steps between two checkpoints; 0 means one at the end of each epoch.
+	CheckpointEvery int `json:"-"`
+	// Resume goes on from the checkpoint if there is one. Without it an existing checkpoint is overwritten.
+	Resume bool `json:"-"`
+	// Progress, if not nil, is called after every step and after every validation, on the goroutine of Run.
+	Progress func(Progress) `json:"-"`
+}
+
+// Progress is how far a run is.
+type Progress struct {
+	Epoch, Epochs  int     // the current epoch, counted from 1
+	Step, Steps    int     // steps done, of the whole run
+	Loss, Accuracy float64 // on the training images of this epoch so far, as varied; accuracy in [0, 1]
+	Rate           float64 // of learning, in the last step
+	ImagesPerSec   float64
+	Left           time.Duration // at this speed, validation not counted
+	Done           *Epoch        // the epoch that was just validated, otherwise nil
+}
+
+// Epoch is one row of the learning curves. Losses are mean cross-entropies, accuracies are in [0, 1].
+type Epoch struct {
+	Epoch         int // counted from 1
+	Rate          float64
+	Loss          float64 // on the training images, as varied
+	Accuracy      float64
+	ValLoss       float64 // 0 without validation images
+	ValAccuracy   float64
+	Seconds       float64 // of training, and of validation
+	ImagesPerSec  float64
+	Interruptions int // how often the run had been resumed
+}
+
+// Result is what a run leaves beside the weights in the network.
+type Result struct {
+	Curve []Epoch
+	// Steps is the number of steps of the run.
+	Steps int
+}
+
+// ErrDiverged is the cause when a loss or a gradient is not finite any more.
+var ErrDiverged = errors.New("training diverged")
+
+func (c Config) withDefaults(net *nets.Network, data dataset.Dataset) (Config, error) {
+	if c.Batch == 0 {
+		c.Batch = min(128, data.Len())
+	}
+	if c.Shard == 0 {
+		c.Shard = 32
+		if c.Batch%c.Shard != 0 {
+			c.Shard = c.Batch
+		}
+	}
+	if c.Workers == 0 {
+		c.Workers = runtime.GOMAXPROCS(0)
+	}
+	switch shape := net.InputShape(); {
+	case c.Epochs < 1:
+		return c, fmt.Errorf("train: %d epochs, expected at least 1", c.Epochs)
+	case c.Batch < 1 || c.Batch > data.Len():
+		return c, fmt.Errorf("train: batch of %d images from %d in %s", c.Batch, data.Len(), data.Name())
+	case c.Shard < 1 || c.Batch%c.Shard != 0:
+		return c, fmt.Errorf("train: shard of %d images does not divide the batch of %d", c.Shard, c.Batch)
+	case c.Workers < 1:
+		return c, fmt.Errorf("train: %d workers, expected at least 1", c.Workers)
+	case !(c.LabelSmoothing >= 0 && c.LabelSmoothing < 1):
+		return c, fmt.Errorf("train: label smoothing %v is not in [0, 1)", c.LabelSmoothing)
+	case !(c.ClipNorm >= 0) || math.IsInf(c.ClipNorm, 0):
+		return c, fmt.Errorf("train: gradient norm clipped at %v, expected 0 (not at all) or more", c.ClipNorm)
+	case !(c.AverageDecay >= 0 && c.AverageDecay < 1):
+		return c, fmt.Errorf("train: decay %v of the average is not in [0, 1)", c.AverageDecay)
+	case c.CheckpointEvery < 0:
+		return c, fmt.Errorf("train: a checkpoint every %d steps", c.CheckpointEvery)
+	case len(shape) != 3 || shape[0] != 3:
+		return c, fmt.Errorf("train: network %s takes %v, expected images of three channels", net.Name(), shape)
+	}
+	return c, nil
+}
+
+// identity describes everything that the weights of a run depend on: only a run with the same can be resumed.
+func (c Config) identity(net *nets.Network, data dataset.Dataset) string {
+	text, err := json.Marshal(struct {
+		Config
+		Network         string
+		Classes, Images int
+	}{c, net.Name(), net.Classes(), data.Len()})
+	if err != nil {
+		panic(err) // numbers, strings and flags can always be written
+	}
+	return string(text)
+}

@@ -1,0 +1,50 @@
+package train
+
+import (
+	"hash/fnv"
+	"math"
+	"math/rand/v2"
+	"strings"
+
+	"github.com/line-ood/goline/graph"
+)
+
+// Initialise fills parameters with what training starts from. Convolutions [out, in, kernel height, kernel width] are normal
+// with variance 2 / (out · kernel height · kernel width) (He et al., ICCV 2015, for the backward pass, as torchvision's residual
+// networks), linear layers and their biases uniform in ±1/√in as PyTorch's, scales and running variances 1, the rest 0.
+// Each parameter has a stream of its own, from the seed and its name.
+func Initialise(params []*graph.Param, seed uint64) {
+	fanIn := map[string]int{} // of linear layers
+	for _, p := range params {
+		if s := p.Shape(); len(s) == 2 {
+			fanIn[strings.TrimSuffix(p.Name, ".weight")] = s[1]
+		}
+	}
+	for _, p := range params {
+		h := fnv.New64a()
+		h.Write([]byte(p.Name))
+		r := rand.New(rand.NewPCG(seed, h.Sum64()))
+		v, s := p.Float32s(), p.Shape()
+		layer, part := p.Name[:max(0, strings.LastIndexByte(p.Name, '.'))], p.Name[strings.LastIndexByte(p.Name, '.')+1:]
+		switch in := fanIn[layer]; {
+		case len(s) == 4:
+			std := math.Sqrt(2 / float64(s[0]*s[2]*s[3]))
+			for i := range v {
+				v[i] = float32(std * r.NormFloat64())
+			}
+		case in > 0:
+			bound := 1 / math.Sqrt(float64(in))
+			for i := range v {
+				v[i] = float32(bound * (2*r.Float64() - 1))
+			}
+		default:
+			var c float32
+			if part == "weight" || part == "running_var" {
+				c = 1
+			}
+			for i := range v {
+				v[i] = c
+			}
+		}
+	}
+}

@@ -1,0 +1,190 @@
+package train
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/line-ood/goline/graph"
+)
+
+// Optimizer moves parameters along their gradients.
+type Optimizer interface {
+	// Step moves the parameters once with the learning rate lr; grads[i] has the length of parameter i and is changed.
+	Step(lr float64, grads [][]float32)
+	// State returns the memory of the optimizer by name, one slice per parameter. Writing to it restores a state.
+	State() map[string][][]float32
+	// Steps returns how often Step was called, and SetSteps restores that.
+	Steps() int
+	SetSteps(n int)
+}
+
+// Algorithms that [OptimizerConfig] names.
+const (
+	SGD   = "sgd"   // stochastic gradient descent with momentum; weight decay adds to the gradient, as PyTorch's SGD
+	SGDW  = "sgdw"  // SGD with decoupled weight decay (Loshchilov & Hutter, ICLR 2019, algorithm 1)
+	AdamW = "adamw" // Adam with decoupled weight decay (the same, algorithm 2), as PyTorch's AdamW
+)
+
+// OptimizerConfig chooses an optimizer. Zero values mean what the comments say.
+type OptimizerConfig struct {
+	Name        string  // SGD, SGDW or AdamW; "" means SGD
+	Momentum    float64 // of SGD and SGDW, in [0, 1)
+	Nesterov    bool    // look ahead along the momentum
+	WeightDecay float64 // 0 or more
+	// KeepVectors exempts parameters with one axis, biases and the scales of batch norm, from weight decay.
+	KeepVectors bool
+	// Beta1, Beta2 and Epsilon are AdamW's; 0 means 0.9, 0.999 and 1e-8.
+	Beta1, Beta2, Epsilon float64
+}
+
+func (c OptimizerConfig) withDefaults() (OptimizerConfig, error) {
+	or := func(v *float64, d float64) {
+		if *v == 0 {
+			*v = d
+		}
+	}
+	if c.Name == "" {
+		c.Name = SGD
+	}
+	or(&c.Beta1, 0.9)
+	or(&c.Beta2, 0.999)
+	or(&c.Epsilon, 1e-8)
+	in01 := func(v float64) bool { return v >= 0 && v < 1 }
+	switch {
+	case c.Name != SGD && c.Name != SGDW && c.Name != AdamW:
+		return c, fmt.Errorf("optimizer %q, expected %s, %s or %s", c.Name, SGD, SGDW, AdamW)
+	case !in01(c.Momentum):
+		return c, fmt.Errorf("momentum %v is not in [0, 1)", c.Momentum)
+	case c.Nesterov && c.Momentum == 0:
+		return c, fmt.Errorf("Nesterov's look-ahead needs a momentum above 0")
+	case !(c.WeightDecay >= 0) || math.IsInf(c.WeightDecay, 0):
+		return c, fmt.Errorf("weight decay %v, expected 0 or more", c.WeightDecay)
+	case !in01(c.Beta1) || !in01(c.Beta2):
+		return c, fmt.Errorf("betas %v and %v are not in [0, 1)", c.Beta1, c.Beta2)
+	case !(c.Epsilon > 0):
+		return c, fmt.Errorf("epsilon %v, expected a positive number", c.Epsilon)
+	}
+	return c, nil
+}
+
+// NewOptimizer returns an optimizer of the parameters.
+func NewOptimizer(c OptimizerConfig, params []*graph.Param) (Optimizer, error) {
+	c, err := c.withDefaults()
+	if err != nil {
+		return nil, fmt.Errorf("train: %w", err)
+	}
+	s := stepper{c: c, params: params}
+	if c.Name == AdamW {
+		return &adamW{stepper: s, mean: like(params), square: like(params)}, nil
+	}
+	return &sgd{stepper: s, velocity: like(params)}, nil
+}
+
+// like returns zeros of the sizes of the parameters.
+func like(params []*graph.Param) [][]float32 {
+	out := make([][]float32, len(params))
+	for i, p := range params {
+		out[i] = make([]float32, len(p.Float32s()))
+	}
+	return out
+}
+
+// stepper is what optimizers have in common.
+type stepper struct {
+	c      OptimizerConfig
+	params []*graph.Param
+	steps  int
+}
+
+func (s *stepper) Steps() int     { return s.steps }
+func (s *stepper) SetSteps(n int) { s.steps = n }
+
+// decay returns the weight decay of parameter i.
+func (s *stepper) decay(i int) float64 {
+	if s.c.KeepVectors && len(s.params[i].Shape()) < 2 {
+		return 0
+	}
+	return s.c.WeightDecay
+}
+
+type sgd struct {
+	stepper
+	velocity [][]float32
+}
+
+func (s *sgd) State() map[string][][]float32 { return map[string][][]float32{"velocity": s.velocity} }
+
+func (s *sgd) Step(lr float64, grads [][]float32) {
+	s.steps++
+	mu, rate := float32(s.c.Momentum), float32(lr)
+	for i, p := range s.params {
+		w, v, g := p.Float32s(), s.velocity[i], grads[i]
+		coupled, keep := float32(s.decay(i)), float32(1)
+		if s.c.Name == SGDW {
+			coupled, keep = 0, float32(1-lr*s.decay(i))
+		}
+		for j := range w {
+			d := g[j] + coupled*w[j]
+			v[j] = mu*v[j] + d
+			if s.c.Nesterov {
+				d += mu * v[j]
+			} else {
+				d = v[j]
+			}
+			w[j] = keep*w[j] - rate*d
+		}
+	}
+}
+
+type adamW struct {
+	stepper
+	mean, square [][]float32
+}
+
+func (a *adamW) State() map[string][][]float32 {
+	return map[string][][]float32{"mean": a.mean, "square": a.square}
+}
+
+func (a *adamW) Step(lr float64, grads [][]float32) {
+	a.steps++
+	b1, b2 := float32(a.c.Beta1), float32(a.c.Beta2)
+	rate := float32(lr / (1 - math.Pow(a.c.Beta1, float64(a.steps))))
+	root := float32(math.Sqrt(1 - math.Pow(a.c.Beta2, float64(a.steps))))
+	eps := float32(a.c.Epsilon)
+	for i, p := range a.params {
+		w, m, v, g := p.Float32s(), a.mean[i], a.square[i], grads[i]
+		keep := float32(1 - lr*a.decay(i))
+		for j := range w {
+			m[j] = b1*m[j] + (1-b1)*g[j]
+			v[j] = b2*v[j] + (1-b2)*g[j]*g[j]
+			w[j] = keep*w[j] - rate*m[j]/(float32(math.Sqrt(float64(v[j])))/root+eps)
+		}
+	}
+}
+
+// Norm returns the Euclidean norm of all gradients together.
+func Norm(grads [][]float32) float64 {
+	var sum float64
+	for _, g := range grads {
+		for _, v := range g {
+			sum += float64(v) * float64(v)
+		}
+	}
+	return math.Sqrt(sum)
+}
+
+// Clip scales the gradients down so that their norm, which it returns as it was, is at most limit (Pascanu et al., ICML
+// 2013); 0 means no limit.
+func Clip(grads [][]float32, limit float64) float64 {
+	norm := Norm(grads)
+	if limit <= 0 || !(norm > limit) {
+		return norm
+	}
+	f := float32(limit / (norm + 1e-6)) // PyTorch's clip_grad_norm_
+	for _, g := range grads {
+		for i := range g {
+			g[i] *= f
+		}
+	}
+	return norm
+}

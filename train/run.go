@@ -1,0 +1,289 @@
+package train
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/line-ood/goline/graph"
+	"github.com/line-ood/goline/nets"
+	"github.com/line-ood/goline/train/dataset"
+)
+
+// Run trains the network, from the values that its parameters have, on labelled images, and validates it after every epoch
+// on val, which may be nil. The trained weights are left in the network.
+//
+// Run ends early when ctx does, after writing a checkpoint, and with an error that wraps [ErrDiverged] when the loss or a
+// gradient is not finite any more; the last checkpoint then is of a step where they were.
+func Run(ctx context.Context, net *nets.Network, data, val dataset.Dataset, c Config) (*Result, error) {
+	c, err := c.withDefaults(net, data)
+	if err != nil {
+		return nil, err
+	}
+	r, err := newRun(net, data, val, c)
+	if err != nil {
+		return nil, err
+	}
+	if c.Resume && c.Checkpoint != "" {
+		if err := r.restore(); err != nil {
+			return nil, err
+		}
+	}
+	if err := r.all(ctx); err != nil {
+		return nil, err
+	}
+	if r.average != nil {
+		r.average.swap()
+	}
+	return &Result{Curve: r.state.Curve, Steps: r.state.Step}, nil
+}
+
+// run is a run of training under way.
+type run struct {
+	c         Config
+	net       *nets.Network
+	data, val dataset.Dataset
+	program   *graph.TrainingProgram
+	optimizer Optimizer
+	schedule  Schedule
+	average   *average
+	loader    *loader
+	state     state
+
+	began       time.Time // of what was trained since
+	steps       int       // since then
+	epochBegan  time.Time
+	spentBefore float64 // seconds of this epoch before an interruption
+}
+
+// state is where a run is, beside its tensors.
+type state struct {
+	Step    int     // steps done
+	Loss    float64 // summed over the steps of this epoch
+	Correct int     // of this epoch
+	Curve   []Epoch
+	Resumed int     // how often
+	Seconds float64 // of this epoch
+}
+
+func newRun(net *nets.Network, data, val dataset.Dataset, c Config) (*run, error) {
+	r := &run{c: c, net: net, data: data, val: val}
+	var err error
+	if r.loader, err = newLoader(net, data, c); err != nil {
+		return nil, err
+	}
+	if val != nil {
+		if err := checkLabels(val, net.Classes()); err != nil {
+			return nil, err
+		}
+	}
+	if r.schedule, err = NewSchedule(c.Schedule, c.Epochs, r.loader.stepsPerEpoch()); err != nil {
+		return nil, err
+	}
+	r.program, err = graph.CompileTraining(net, graph.TrainingOptions{Batch: c.Batch, Shard: c.Shard, Replicas: c.Workers})
+	if err != nil {
+		return nil, fmt.Errorf("train: %w", err)
+	}
+	if r.optimizer, err = NewOptimizer(c.Optimizer, r.program.Params()); err != nil {
+		return nil, err
+	}
+	if c.AverageDecay > 0 {
+		r.average = newAverage(net.Params(), c.AverageDecay)
+	}
+	return r, nil
+}
+
+func (r *run) totalSteps() int { return r.c.Epochs * r.loader.stepsPerEpoch() }
+
+// all trains to the end.
+func (r *run) all(ctx context.Context) error {
+	r.began, r.epochBegan, r.spentBefore = time.Now(), time.Now(), r.state.Seconds
+	per := r.loader.stepsPerEpoch()
+	// The validation of an epoch that a checkpoint ends comes first.
+	if r.state.Step > 0 && r.state.Step%per == 0 && len(r.state.Curve) < r.state.Step/per {
+		if err := r.endEpoch(ctx); err != nil {
+			return err
+		}
+	}
+	for b, err := range r.loader.batches(ctx, r.state.Step, r.totalSteps()) {
+		if err == nil {
+			err = r.step(ctx, b)
+		}
+		if err != nil {
+			return r.interrupted(ctx, err)
+		}
+		if every := r.c.CheckpointEvery; every > 0 && r.state.Step%every == 0 {
+			if err := r.save(); err != nil {
+				return err
+			}
+		}
+		if r.state.Step%per == 0 {
+			if err := r.endEpoch(ctx); err != nil {
+				return r.interrupted(ctx, err)
+			}
+			if r.c.CheckpointEvery == 0 {
+				if err := r.save(); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// interrupted keeps what was reached when ctx ends a run.
+func (r *run) interrupted(ctx context.Context, err error) error {
+	if ctx.Err() == nil || !errors.Is(err, ctx.Err()) {
+		return err
+	}
+	if failed := r.save(); failed != nil {
+		return failed
+	}
+	return ctx.Err()
+}
+
+// step trains on one batch. When it fails, nothing of the run has changed but the running statistics.
+func (r *run) step(ctx context.Context, b *minibatch) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	out, err := r.program.Run(ctx, b.TrainingBatch)
+	if err != nil {
+		return err
+	}
+	grads := r.program.Gradients()
+	norm := Clip(grads, r.c.ClipNorm)
+	if bad := !finite(out.Loss) || !finite(norm); bad {
+		return fmt.Errorf("train: step %d (epoch %d): loss %v, gradient norm %v: %w",
+			r.state.Step+1, r.epoch()+1, out.Loss, norm, ErrDiverged)
+	}
+	rate := r.schedule(r.state.Step)
+	r.optimizer.Step(rate, grads)
+	r.state.Step++
+	r.steps++
+	if r.average != nil {
+		r.average.update(r.state.Step)
+	}
+	r.state.Loss += out.Loss
+	r.state.Correct += correct(out.Logits, b.labels)
+	r.report(rate, nil)
+	return nil
+}
+
+func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
+
+// correct counts the rows of logits whose largest, the first of equals, is the label.
+func correct(logits []float32, labels []int) int {
+	n, k := 0, len(logits)/len(labels)
+	for i, label := range labels {
+		best := 0
+		row := logits[i*k:][:k]
+		for j, v := range row {
+			if v > row[best] {
+				best = j
+			}
+		}
+		if best == label {
+			n++
+		}
+	}
+	return n
+}
+
+// epoch returns the epoch of the last step, counted from 0.
+func (r *run) epoch() int { return max(r.state.Step-1, 0) / r.loader.stepsPerEpoch() }
+
+// means returns the loss and the accuracy of this epoch so far.
+func (r *run) means() (loss, accuracy float64) {
+	steps := r.state.Step - r.epoch()*r.loader.stepsPerEpoch()
+	if steps == 0 {
+		return 0, 0
+	}
+	return r.state.Loss / float64(steps), float64(r.state.Correct) / float64(steps*r.c.Batch)
+}
+
+func (r *run) report(rate float64, done *Epoch) {
+	if r.c.Progress == nil {
+		return
+	}
+	p := Progress{
+		Epoch: r.epoch() + 1, Epochs: r.c.Epochs, Step: r.state.Step, Steps: r.totalSteps(), Rate: rate, Done: done,
+		ImagesPerSec: r.speed(),
+	}
+	p.Loss, p.Accuracy = r.means()
+	if p.ImagesPerSec > 0 {
+		p.Left = time.Duration(float64((p.Steps-p.Step)*r.c.Batch) / p.ImagesPerSec * float64(time.Second))
+	}
+	r.c.Progress(p)
+}
+
+// speed returns images per second since the last validation or the start.
+func (r *run) speed() float64 {
+	return float64(r.steps*r.c.Batch) / max(time.Since(r.began).Seconds(), 1e-9)
+}
+
+// endEpoch validates and writes a row of the curve.
+func (r *run) endEpoch(ctx context.Context) error {
+	e := Epoch{
+		Epoch: r.epoch() + 1, Rate: r.schedule(r.state.Step - 1), ImagesPerSec: r.speed(), Interruptions: r.state.Resumed,
+	}
+	e.Loss, e.Accuracy = r.means()
+	if r.val != nil {
+		if r.average != nil {
+			r.average.swap()
+			defer r.average.swap()
+		}
+		var err error
+		if e.ValLoss, e.ValAccuracy, err = Evaluate(ctx, r.net, r.val, r.c.Workers); err != nil {
+			return err
+		}
+	}
+	e.Seconds = r.spentBefore + time.Since(r.epochBegan).Seconds()
+	r.state.Curve = append(r.state.Curve, e)
+	r.state.Loss, r.state.Correct, r.state.Seconds = 0, 0, 0
+	r.report(e.Rate, &e)
+	r.began, r.steps, r.epochBegan, r.spentBefore = time.Now(), 0, time.Now(), 0
+	return nil
+}
+
+// Evaluate returns the mean cross-entropy and the accuracy, in [0, 1], of the network in inference on labelled images.
+// The loss is summed in the order of the images.
+func Evaluate(ctx context.Context, net *nets.Network, data dataset.Dataset, workers int) (loss, accuracy float64, err error) {
+	if err := checkLabels(data, net.Classes()); err != nil {
+		return 0, 0, err
+	}
+	program, err := graph.Compile(net, graph.Options{Replicas: workers, Fetch: []string{nets.Logits}})
+	if err != nil {
+		return 0, 0, fmt.Errorf("train: %w", err)
+	}
+	hits := 0
+	batches := dataset.Batches(ctx, data, net.Preprocessing(), dataset.BatchOptions{Size: 64, Workers: workers})
+	for out, err := range program.Run(ctx, batches) {
+		if err != nil {
+			return 0, 0, fmt.Errorf("train: %s: %w", data.Name(), err)
+		}
+		logits := out.Float32(nets.Logits)
+		hits += correct(logits, out.Labels)
+		k := net.Classes()
+		for i, label := range out.Labels {
+			loss += crossEntropy(logits[i*k:][:k], label)
+		}
+	}
+	n := float64(data.Len())
+	return loss / n, float64(hits) / n, nil
+}
+
+// crossEntropy returns -log softmax(logits)[label].
+func crossEntropy(logits []float32, label int) float64 {
+	top := math.Inf(-1)
+	for _, v := range logits {
+		top = math.Max(top, float64(v))
+	}
+	var sum float64
+	for _, v := range logits {
+		sum += math.Exp(float64(v) - top)
+	}
+	return top + math.Log(sum) - float64(logits[label])
+}
