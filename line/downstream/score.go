@@ -1,0 +1,39 @@
+package downstream
+
+import (
+	"math"
+
+	"github.com/line-ood/goline/attribution"
+	"github.com/line-ood/goline/line"
+)
+
+// ScoreGame returns what [attribution.PenultimateOptions] needs to make the score of a detector the value of a game. The
+// thresholds are the largest dropped contributions and products, which keep exactly the neurons and weights that the detector
+// keeps; a component that is switched off drops nothing.
+func ScoreGame(det *line.Detector) *attribution.LINe {
+	net := det.Network()
+	k, d := net.Classes(), net.Features()
+	w, _ := net.Head()
+	weight := w.Float32s()
+	p := &attribution.LINe{Contributions: attribution.Float64s(det.Mean()), Clip: det.Options().Clip}
+	if det.Options().NoClipping {
+		p.Clip = math.Inf(1)
+	}
+	for c := range k {
+		neurons, weights := math.Inf(-1), math.Inf(-1)
+		row := p.Contributions[c*d:][:d]
+		for i, kept := range det.ActiveNeurons(c) {
+			if !kept {
+				neurons = max(neurons, row[i])
+			}
+		}
+		for j, kept := range det.ActiveWeights(c) {
+			if !kept {
+				weights = max(weights, math.Abs(row[j%d])*float64(weight[j]))
+			}
+		}
+		p.ActivationThresholds = append(p.ActivationThresholds, neurons)
+		p.WeightThresholds = append(p.WeightThresholds, weights)
+	}
+	return p
+}

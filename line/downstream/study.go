@@ -1,0 +1,296 @@
+package downstream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/line-ood/goline/attribution"
+	"github.com/line-ood/goline/graph"
+	"github.com/line-ood/goline/line"
+	"github.com/line-ood/goline/line/metrics"
+	"github.com/line-ood/goline/line/posthoc"
+)
+
+// Set is a named set of out-of-distribution samples.
+type Set struct {
+	Name    string
+	Samples posthoc.Samples
+}
+
+// Game is a named way to play for contributions. Target, Groups, Names and LINe of its options are not used: every neuron is
+// a player, and the class is the label.
+type Game struct {
+	Name    string
+	Options attribution.PenultimateOptions
+}
+
+// Study says which contributions are tried. Every field but Workers, BackwardCost and Progress is needed.
+type Study struct {
+	Net line.Classifier
+	// Line holds the detector's parameters, for all contributions the same. Source is not used.
+	Line line.Options
+	// Fit holds the labelled training samples, ID the in-distribution and OOD the out-of-distribution test samples.
+	Fit, ID posthoc.Samples
+	OOD     []Set
+	// Games, Estimators, Budgets and Seeds are all combined.
+	Games      []Game
+	Estimators []attribution.Estimator
+	// Budgets are the most forward-equivalents to spend on each training sample, or with resampling on each pair of a
+	// training sample and a background row. Gradient × activation takes 4. A budget that is too small skips the run.
+	Budgets []float64
+	// Seeds of the runs. An estimator that turns out to draw nothing runs with the first alone.
+	Seeds []uint64
+	// Graph says how the detector's graph is compiled.
+	Graph graph.Options
+	// Workers and BackwardCost are handed to the estimators.
+	Workers      int
+	BackwardCost float64
+	// Progress is told how many of the runs are done. Nil is silent.
+	Progress func(done, total int)
+}
+
+// Detection is how well a detector tells one set from the in-distribution test samples.
+type Detection struct {
+	Set string
+	// FPR95 and AUROC are fractions, in the convention of [metrics.Metrics].
+	FPR95, AUROC float64
+	// DeltaFPR95 and DeltaAUROC are the changes against the paper's contributions: positive is larger.
+	DeltaFPR95, DeltaAUROC float64
+}
+
+// Run is one detector from one estimate of the contributions.
+type Run struct {
+	Game, Estimator string
+	Budget          float64
+	Seed            uint64
+	// Samples, Forwards, Backwards and Equivalents are sums over the classes; Seconds is the wall time of the estimates.
+	Samples                          int
+	Forwards, Backwards, Equivalents float64
+	Seconds                          float64
+	// Deterministic tells that the estimator drew nothing; other seeds would say the same.
+	Deterministic bool
+	// NeuronOverlap and WeightOverlap are the Jaccard indices of the kept neurons and weights with those of the paper's
+	// contributions, means over the classes.
+	NeuronOverlap, WeightOverlap float64
+	// Detections holds one entry for each set and, last, one named [Average].
+	Detections []Detection
+	// Skipped says why there is no detector, "" where there is one.
+	Skipped string
+}
+
+// Average names the mean over the sets, each counted once.
+const Average = "average"
+
+// Result is the outcome of a study.
+type Result struct {
+	// Reference is the detector from gradient × activation of the logit, in the network's own graph.
+	Reference []Detection
+	// Runs are ordered by game, estimator, budget and seed.
+	Runs []Run
+}
+
+// Measure runs the study. Contributions that an estimator cannot give, for want of budget, gradients or linearity, are listed
+// as skipped; any other error ends the study. When ctx ends, the result holds the runs that were finished and the error wraps
+// that of ctx.
+func Measure(ctx context.Context, s Study) (*Result, error) {
+	if err := s.check(); err != nil {
+		return nil, err
+	}
+	reference, err := s.reference(ctx)
+	if err != nil {
+		return nil, err
+	}
+	r := &Result{Reference: reference.detections}
+	total := len(s.Games) * len(s.Estimators) * len(s.Budgets) * len(s.Seeds)
+	done := 0
+	for _, g := range s.Games {
+		for _, e := range s.Estimators {
+			for _, budget := range s.Budgets {
+				for _, seed := range s.Seeds {
+					run, err := s.run(ctx, reference, g, e, budget, seed)
+					if err != nil {
+						return r, fmt.Errorf("downstream: %s of %s: %w", e.Name(), g.Name, err)
+					}
+					r.Runs = append(r.Runs, run)
+					if run.Deterministic || run.Skipped != "" {
+						break
+					}
+				}
+				if done += len(s.Seeds); s.Progress != nil {
+					s.Progress(done, total)
+				}
+			}
+		}
+	}
+	return r, nil
+}
+
+// reference is the detector that others are compared with.
+type reference struct {
+	det        *line.Detector
+	detections []Detection
+}
+
+func (s *Study) reference(ctx context.Context) (*reference, error) {
+	det, detections, err := s.detect(ctx, nil)
+	if err != nil {
+		return nil, fmt.Errorf("downstream: gradient × activation: %w", err)
+	}
+	return &reference{det, detections}, nil
+}
+
+// detect fits a detector to contributions of the source and scores all sets with it.
+func (s *Study) detect(ctx context.Context, source line.Source) (*line.Detector, []Detection, error) {
+	o := s.Line
+	o.Source = source
+	method, err := line.NewMethod(s.Net, o, s.Graph)
+	if err != nil {
+		return nil, nil, err
+	}
+	w, b := s.Net.Head()
+	head := posthoc.Head{Classes: s.Net.Classes(), Features: s.Net.Features(), Weight: w.Float32s(), Bias: b.Float32s()}
+	if err := method.Fit(ctx, head, s.Fit); err != nil {
+		return nil, nil, err
+	}
+	id := make([]float64, s.ID.N)
+	if err := method.Score(ctx, s.ID, id); err != nil {
+		return nil, nil, err
+	}
+	out := make([]Detection, len(s.OOD), len(s.OOD)+1)
+	mean := Detection{Set: Average}
+	for i, set := range s.OOD {
+		scores := make([]float64, set.Samples.N)
+		if err := method.Score(ctx, set.Samples, scores); err != nil {
+			return nil, nil, fmt.Errorf("%s: %w", set.Name, err)
+		}
+		m, err := metrics.Evaluate(id, scores)
+		if err != nil {
+			return nil, nil, fmt.Errorf("%s: %w", set.Name, err)
+		}
+		out[i] = Detection{Set: set.Name, FPR95: m.FPR95, AUROC: m.AUROC}
+		mean.FPR95 += m.FPR95 / float64(len(s.OOD))
+		mean.AUROC += m.AUROC / float64(len(s.OOD))
+	}
+	return method.Detector(), append(out, mean), nil
+}
+
+// perMember gives an estimator a budget for each member of the game instead of for the whole.
+type perMember struct {
+	attribution.Estimator
+	budget float64
+}
+
+func (p perMember) Estimate(ctx context.Context, g attribution.Game, o attribution.Options) (attribution.Estimate, error) {
+	o.Budget = p.budget
+	if c, ok := g.(attribution.Costed); ok {
+		o.Budget *= c.ForwardsPerValue()
+	}
+	return p.Estimator.Estimate(ctx, g, o)
+}
+
+// run is one run of the study.
+func (s *Study) run(ctx context.Context, ref *reference, g Game, e attribution.Estimator, budget float64, seed uint64) (Run, error) {
+	run := Run{Game: g.Name, Estimator: e.Name(), Budget: budget, Seed: seed, Deterministic: true,
+		NeuronOverlap: math.NaN(), WeightOverlap: math.NaN()}
+	o := g.Options
+	o.Groups, o.Names, o.LINe = nil, nil, nil
+	var spent time.Duration
+	source := timed{&spent, line.Estimated{
+		Estimator: perMember{e, budget},
+		// Estimated adds the class to the seed: seeds are kept apart by more than there are classes.
+		Options: attribution.Options{Seed: seed << 32, Workers: s.Workers, BackwardCost: s.BackwardCost},
+		Game:    o,
+		Observe: func(_ int, e attribution.Estimate) {
+			run.Samples += e.Samples
+			run.Forwards += e.Forwards
+			run.Backwards += e.Backwards
+			run.Equivalents += e.Equivalents
+			run.Deterministic = run.Deterministic && e.DF == nil
+		},
+	}}
+	det, detections, err := s.detect(ctx, source)
+	run.Seconds = spent.Seconds()
+	for _, cannot := range []error{attribution.ErrBudget, attribution.ErrNotDifferentiable, attribution.ErrNotLinear} {
+		if errors.Is(err, cannot) {
+			run.Skipped, run.Deterministic = cannot.Error(), false
+			return run, nil
+		}
+	}
+	if err != nil {
+		return run, err
+	}
+	run.compare(ref, det, detections)
+	return run, nil
+}
+
+// timed adds up the wall time of a source.
+type timed struct {
+	spent *time.Duration
+	line.Source
+}
+
+func (t timed) Measure(ctx context.Context, p *graph.Program, images graph.Batches) (*line.Contributions, error) {
+	defer func(start time.Time) { *t.spent += time.Since(start) }(time.Now())
+	return t.Source.Measure(ctx, p, images)
+}
+
+// compare fills in the overlaps and the changes.
+func (r *Run) compare(ref *reference, det *line.Detector, detections []Detection) {
+	classes := det.Network().Classes()
+	r.NeuronOverlap, r.WeightOverlap = 0, 0
+	for c := range classes {
+		r.NeuronOverlap += attribution.Jaccard(ref.det.ActiveNeurons(c), det.ActiveNeurons(c)) / float64(classes)
+		r.WeightOverlap += attribution.Jaccard(ref.det.ActiveWeights(c), det.ActiveWeights(c)) / float64(classes)
+	}
+	for i := range detections {
+		d := &detections[i]
+		d.DeltaFPR95, d.DeltaAUROC = d.FPR95-ref.detections[i].FPR95, d.AUROC-ref.detections[i].AUROC
+	}
+	r.Detections = detections
+}
+
+// check reports a study that cannot be run.
+func (s *Study) check() error {
+	switch {
+	case s.Net == nil:
+		return fmt.Errorf("downstream: a study without a network")
+	case len(s.OOD) == 0 || len(s.Games) == 0 || len(s.Estimators) == 0 || len(s.Budgets) == 0 || len(s.Seeds) == 0:
+		return fmt.Errorf("downstream: a study of %d OOD sets, %d games, %d estimators, %d budgets and %d seeds",
+			len(s.OOD), len(s.Games), len(s.Estimators), len(s.Budgets), len(s.Seeds))
+	}
+	for _, b := range s.Budgets {
+		if !(b > 0) || math.IsInf(b, 0) {
+			return fmt.Errorf("downstream: a budget of %v forward-equivalents", b)
+		}
+	}
+	names := map[string]bool{}
+	for _, e := range s.Estimators {
+		if names[e.Name()] {
+			return fmt.Errorf("downstream: two estimators are named %q", e.Name())
+		}
+		names[e.Name()] = true
+	}
+	names = map[string]bool{}
+	for _, g := range s.Games {
+		if names[g.Name] {
+			return fmt.Errorf("downstream: two games are named %q", g.Name)
+		}
+		names[g.Name] = true
+	}
+	names = map[string]bool{Average: true}
+	for _, set := range s.OOD {
+		if names[set.Name] {
+			return fmt.Errorf("downstream: two OOD sets are named %q", set.Name)
+		}
+		names[set.Name] = true
+	}
+	for _, seed := range s.Seeds {
+		if seed >= 1<<32 {
+			return fmt.Errorf("downstream: seed %d, want one below 2^32", seed)
+		}
+	}
+	return nil
+}
