@@ -198,14 +198,16 @@ func TestInterruptKeepsFinishedRuns(t *testing.T) {
 
 func TestStudiesThatCannotBe(t *testing.T) {
 	for want, spoil := range map[string]func(*downstream.Study){
-		"without a network":                func(s *downstream.Study) { s.Net = nil },
-		"of 0 OOD sets":                    func(s *downstream.Study) { s.OOD = nil },
-		"0 games":                          func(s *downstream.Study) { s.Games = nil },
-		"0 estimators":                     func(s *downstream.Study) { s.Estimators = nil },
-		"0 seeds":                          func(s *downstream.Study) { s.Seeds = nil },
-		"budget of NaN":                    func(s *downstream.Study) { s.Budgets = []float64{math.NaN()} },
-		"budget of +Inf":                   func(s *downstream.Study) { s.Budgets = []float64{math.Inf(1)} },
-		`two estimators are named "exact"`: func(s *downstream.Study) { s.Estimators = []attribution.Estimator{attribution.Exact{}, attribution.Exact{}} },
+		"without a network": func(s *downstream.Study) { s.Net = nil },
+		"of 0 OOD sets":     func(s *downstream.Study) { s.OOD = nil },
+		"0 games":           func(s *downstream.Study) { s.Games = nil },
+		"0 estimators":      func(s *downstream.Study) { s.Estimators = nil },
+		"0 seeds":           func(s *downstream.Study) { s.Seeds = nil },
+		"budget of NaN":     func(s *downstream.Study) { s.Budgets = []float64{math.NaN()} },
+		"budget of +Inf":    func(s *downstream.Study) { s.Budgets = []float64{math.Inf(1)} },
+		`two estimators are named "exact"`: func(s *downstream.Study) {
+			s.Estimators = []attribution.Estimator{attribution.Exact{}, attribution.Exact{}}
+		},
 		`two games are named "logit"`:      func(s *downstream.Study) { s.Games[1].Name = "logit" },
 		`two OOD sets are named "wide"`:    func(s *downstream.Study) { s.OOD[1].Name = "wide" },
 		`two OOD sets are named "average"`: func(s *downstream.Study) { s.OOD[1].Name = "average" },
