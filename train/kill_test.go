@@ -1,0 +1,95 @@
+package train_test
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/line-ood/goline/internal/npyz"
+	"github.com/line-ood/goline/nets"
+	"github.com/line-ood/goline/train"
+)
+
+// killedRun names the folder that a child process of TestSurvivesKills works in.
+const killedRun = "GOLINE_TEST_KILLED_RUN"
+
+// longRun trains with a checkpoint after every third step and writes the weights when it is done.
+func longRun(t *testing.T, dir, name string) {
+	c := tinyConfig()
+	c.Epochs, c.Workers = 40, 2
+	c.Checkpoint, c.CheckpointEvery, c.Resume = filepath.Join(dir, name+".checkpoint.npz"), 3, true
+	net := tinyNet(t, 1)
+	_, err := train.Run(context.Background(), net, waves(t, 150), waves(t, 12), c)
+	require.NoError(t, err)
+	writeWeights(t, filepath.Join(dir, name+".npz"), net)
+}
+
+func writeWeights(t *testing.T, path string, net *nets.Network) {
+	t.Helper()
+	var arrays []npyz.Named
+	for _, p := range net.Params() {
+		arrays = append(arrays, npyz.Named{Name: p.Name, Array: npyz.New(p.Float32s(), p.Shape()...)})
+	}
+	require.NoError(t, npyz.WriteNpz(path, npyz.Stored, arrays...))
+}
+
+// TestSurvivesKills kills a training process twenty times at random moments, starts it again each time, and expects the
+// weights of a run that nothing disturbed.
+func TestSurvivesKills(t *testing.T) {
+	if dir := os.Getenv(killedRun); dir != "" {
+		longRun(t, dir, "killed")
+		return
+	}
+	kills := 20
+	if testing.Short() {
+		kills = 3
+	}
+	dir := t.TempDir()
+	longRun(t, dir, "whole")
+	r := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 1))
+	killed, left := 0, 0
+	for {
+		cmd := exec.Command(os.Args[0], "-test.run=^TestSurvivesKills$")
+		cmd.Env = append(os.Environ(), killedRun+"="+dir)
+		var text strings.Builder
+		cmd.Stdout, cmd.Stderr = &text, &text
+		require.NoError(t, cmd.Start())
+		done := make(chan error, 1)
+		go func() { done <- cmd.Wait() }()
+		var moment <-chan time.Time
+		if killed < kills {
+			moment = time.After(time.Duration(30+r.IntN(300)) * time.Millisecond)
+		}
+		var err error
+		select {
+		case err = <-done:
+		case <-moment:
+			require.NoError(t, cmd.Process.Kill())
+			err = <-done
+		}
+		if err == nil {
+			break
+		}
+		var exit *exec.ExitError
+		require.True(t, errors.As(err, &exit) && exit.ExitCode() == -1, "ended by itself: %v\n%s", err, text.String())
+		killed++
+		if _, err := os.Stat(filepath.Join(dir, "killed.checkpoint.npz")); err == nil {
+			left++
+		}
+	}
+	t.Logf("%d kills, %d of them with a checkpoint to go on from", killed, left)
+	require.Positive(t, left)
+	want, err := os.ReadFile(filepath.Join(dir, "whole.npz"))
+	require.NoError(t, err)
+	got, err := os.ReadFile(filepath.Join(dir, "killed.npz"))
+	require.NoError(t, err)
+	require.Equal(t, want, got)
+}
