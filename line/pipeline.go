@@ -34,6 +34,8 @@ type Pipeline struct {
 	RouteByLabel bool
 }
 
+var _ graph.Model = Pipeline{}
+
 // Outputs names score and prediction, or without a detector contributions, features and logits.
 func (p Pipeline) Outputs() []string {
 	if p.Detector == nil {
@@ -132,7 +134,7 @@ func (d *Detector) build(b *graph.Builder, z *G.Node, routeByLabel bool) (*G.Nod
 			Threshold: b.Constant("line.weight_threshold", func() []float64 {
 				out := make([]float64, k)
 				for c, t := range d.weight {
-					out[c] = float64(t)
+					out[c] = roundsTo(t)
 				}
 				return out
 			}, k),

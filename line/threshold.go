@@ -20,6 +20,20 @@ func below(t float64) float32 {
 	return f
 }
 
+// roundsTo returns the largest float64 that float32 rounds to t. A product exceeds it exactly if the product rounded to float32
+// exceeds t, so that a program in float64 keeps the weights that one in float32 keeps.
+func roundsTo(t float32) float64 {
+	next := math.Nextafter32(t, float32(math.Inf(1)))
+	if math.IsInf(float64(next), 0) {
+		return float64(t)
+	}
+	half := float64(t) + (float64(next)-float64(t))/2
+	if float32(half) != t { // a tie goes to the even neighbour
+		half = math.Nextafter(half, math.Inf(-1))
+	}
+	return half
+}
+
 // activationThresholds returns, for each class, the percentile of its row of mean [K, D].
 func activationThresholds(mean []float32, classes int, percentile float64) ([]float32, error) {
 	d := len(mean) / classes
