@@ -30,7 +30,9 @@ type Detector struct {
 }
 
 // New derives a detector from the contributions of the network's neurons, wherever they come from: [Fit] measures them by
-// gradient × activation, other estimates of the Shapley value may take their place.
+// gradient × activation, other estimates of the Shapley value may take their place. The network and the contributions must not
+// change afterwards. It errors for an option out of range, contributions of another shape than the network's, and classes
+// without images, which it names.
 func New(ctx context.Context, net Classifier, c *Contributions, o Options) (*Detector, error) {
 	if err := o.Check(); err != nil {
 		return nil, fmt.Errorf("line: %w", err)

@@ -1,0 +1,185 @@
+package line_test
+
+import (
+	"bytes"
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/line-ood/goline/internal/npyz"
+	"github.com/line-ood/goline/line"
+)
+
+func itoa(n int) string { return strconv.Itoa(n) }
+
+// rewritten saves a detector's file again with some arrays replaced; a zero Array leaves one out.
+func rewritten(t testing.TB, path string, with map[string]npyz.Array) string {
+	t.Helper()
+	a, err := npyz.ReadNpz(path)
+	require.NoError(t, err)
+	var arrays []npyz.Named
+	for name, array := range a.All() {
+		if other, ok := with[name]; ok {
+			if other.Data == nil {
+				continue
+			}
+			array = other
+		}
+		arrays = append(arrays, npyz.Named{Name: name, Array: array})
+	}
+	out := filepath.Join(t.TempDir(), "bad.npz")
+	require.NoError(t, npyz.WriteNpz(out, npyz.Stored, arrays...))
+	return out
+}
+
+func TestLoadRefusesWhatIsNotADetector(t *testing.T) {
+	dir := t.TempDir()
+	missing := filepath.Join(dir, "missing.npz")
+	_, err := line.Load(missing)
+	require.ErrorIs(t, err, os.ErrNotExist)
+	require.EqualError(t, err, "load detector: read "+missing+": no such file or directory")
+	_, err = line.Load(dir)
+	require.ErrorContains(t, err, "not a regular file")
+
+	other := filepath.Join(dir, "features.npz")
+	require.NoError(t, npyz.WriteNpz(other, npyz.Stored, npyz.Named{Name: "features", Array: npyz.New([]float32{1})}))
+	_, err = line.Load(other)
+	require.EqualError(t, err, "load detector "+other+`: it is not a LINe detector: no array format = "goline LINe detector"`)
+	for name, content := range map[string]string{"empty": "", "text": "hello", "zip": "PK\x03\x04 and no more"} {
+		path := filepath.Join(dir, name)
+		require.NoError(t, os.WriteFile(path, []byte(content), 0o666))
+		_, err := line.Load(path)
+		require.ErrorContains(t, err, path, name)
+	}
+}
+
+func TestLoadRefusesBadArrays(t *testing.T) {
+	_, path := saved(t, line.DefaultOptions())
+	a, err := npyz.ReadNpz(path)
+	require.NoError(t, err)
+	nan, inf := math.NaN(), math.Inf(1)
+	poisoned := func(name string, v float64) npyz.Array {
+		array, err := a.Get(name)
+		require.NoError(t, err)
+		switch data := array.Data.(type) {
+		case []float32:
+			c := append([]float32(nil), data...)
+			c[len(c)-1] = float32(v)
+			return npyz.New(c, array.Shape...)
+		case []float64:
+			c := append([]float64(nil), data...)
+			c[len(c)-1] = v
+			return npyz.New(c, array.Shape...)
+		}
+		t.Fatal(name)
+		return array
+	}
+	for _, bad := range []struct {
+		name  string
+		array npyz.Array
+		want  string
+	}{
+		{"format", npyz.Scalar("goline detector"), "not a LINe detector"},
+		{"format", npyz.Scalar(int64(1)), "not a LINe detector"},
+		{"version", npyz.Scalar(int64(line.Version + 1)), "format version 2, this program reads version 1"},
+		{"version", npyz.New([]int64{1, 1}), `array "version": shape is [2]`},
+		{"network", npyz.Scalar("resnet-of-doom"), `unknown network "resnet-of-doom"`},
+		{"network", npyz.Scalar("densenet-bc-16-4"), "densenet-bc-16-4 of 3 classes has"},
+		{"network", npyz.Scalar("densenet-bc-9994-10000"), "parameter"},
+		{"network", npyz.Scalar("densenet-bc-40-60"), "parameter values, but the file holds"},
+		{"fingerprint", npyz.Scalar("0123456789abcdef0123456789abcdef"), "with other weights: fingerprint 0123456789abcdef…"},
+		{"p_a", npyz.Scalar(nan), "activation percentile NaN"},
+		{"p_w", npyz.Scalar(100.5), "weight percentile 100.5"},
+		{"clip", npyz.Scalar(-1.0), "clip -1"},
+		{"clip", npyz.New([]float64{}), `array "clip": shape is [0]`},
+		{"components", npyz.New([]bool{true}), "components has shape [1] of bool, expected [3] of bool"},
+		{"components", npyz.New([]uint8{1, 1, 1}), "components has shape [3] of uint8"},
+		{"counts", npyz.New([]int64{3, 0, 3}), "counts of class 1 is 0"},
+		{"counts", npyz.New([]int64{3, 3, -1}), "counts of class 2 is -1"},
+		{"counts", npyz.New([]int64{3, 3}), "of 2 classes has"},
+		{"counts", npyz.New([]int64{}), "0 classes"},
+		{"counts", npyz.New([]float64{3, 3, 2.5}), `array "counts": element 2 is 2.5`},
+		{"counts", npyz.New([]int64{3, 3, 2}), "contributions holds"},
+		{"contribution_sums", poisoned("contribution_sums", nan), "contribution_sums holds NaN at index 26"},
+		{"contribution_sums", poisoned("contribution_sums", 1e300), "overflows"},
+		{"contribution_sums", npyz.New(make([]float64, 27)), `array "contribution_sums": shape is [27]`},
+		{"contribution_sums_low", poisoned("contribution_sums_low", inf), "contribution_sums holds +Inf at index 26"},
+		{"contribution_sums_low", npyz.New(make([]float64, 27), 9, 3), `array "contribution_sums_low": shape is [9 3]`},
+		{"contributions", poisoned("contributions", nan), "contributions holds NaN at index 26"},
+		{"contributions", poisoned("contributions", 7), "contributions holds 7 at index 26, but the sums and counts give"},
+		{"activation_thresholds", poisoned("activation_thresholds", nan), "activation_thresholds holds NaN at index 2"},
+		{"weight_thresholds", poisoned("weight_thresholds", inf), "weight_thresholds holds +Inf at index 2"},
+		{"weight_thresholds", npyz.New([]float32{1}), `array "weight_thresholds": shape is [1]`},
+		{"param/fc.weight", poisoned("param/fc.weight", nan), "param/fc.weight holds NaN at index 26"},
+		{"param/fc.weight", poisoned("param/fc.weight", 7), "with other weights"},
+		{"param/conv1.weight", npyz.New(make([]float32, 216), 8, 27), `array "param/conv1.weight": shape is [8 27]`},
+	} {
+		broken := rewritten(t, path, map[string]npyz.Array{bad.name: bad.array})
+		_, err := line.Load(broken)
+		require.ErrorContains(t, err, bad.want, "%s = %v", bad.name, bad.array)
+		require.ErrorContains(t, err, broken)
+		require.Equal(t, 1, strings.Count(err.Error(), "load detector"), err)
+	}
+}
+
+// TestLoadMissesEachArray leaves each array out in turn.
+func TestLoadMissesEachArray(t *testing.T) {
+	_, path := saved(t, line.DefaultOptions())
+	a, err := npyz.ReadNpz(path)
+	require.NoError(t, err)
+	for _, name := range a.Names() {
+		_, err := line.Load(rewritten(t, path, map[string]npyz.Array{name: {}}))
+		switch {
+		case name == "format":
+			require.ErrorContains(t, err, "not a LINe detector")
+		case strings.HasPrefix(name, "param/"):
+			require.ErrorContains(t, err, "parameter values, but the file holds")
+		default:
+			require.ErrorContains(t, err, `array "`+name+`": no such array`)
+		}
+	}
+}
+
+func TestLoadRefusesTruncatedFiles(t *testing.T) {
+	_, path := saved(t, line.DefaultOptions())
+	whole := read(t, path)
+	cut := filepath.Join(t.TempDir(), "cut.npz")
+	for n := 0; n < len(whole); n += max(1, len(whole)/300) {
+		require.NoError(t, os.WriteFile(cut, whole[:n], 0o666))
+		_, err := line.Load(cut)
+		require.ErrorContains(t, err, cut, "%d of %d bytes", n, len(whole))
+	}
+	require.NoError(t, os.WriteFile(cut, whole[:len(whole)-1], 0o666))
+	_, err := line.Load(cut)
+	require.Error(t, err)
+}
+
+// TestLoadNoticesFlippedBits: a flipped bit is refused, or lies where it has no meaning.
+func TestLoadNoticesFlippedBits(t *testing.T) {
+	want, path := saved(t, line.DefaultOptions())
+	whole := read(t, path)
+	rng := rand.New(rand.NewPCG(1, 1))
+	flipped := filepath.Join(t.TempDir(), "flipped.npz")
+	refused := 0
+	for range 300 {
+		bad := bytes.Clone(whole)
+		bad[rng.IntN(len(bad))] ^= 1 << rng.IntN(8)
+		require.NoError(t, os.WriteFile(flipped, bad, 0o666))
+		got, err := line.Load(flipped)
+		if err != nil {
+			refused++
+			require.ErrorContains(t, err, flipped)
+			continue
+		}
+		require.Equal(t, want.Mean(), got.Mean())
+		require.Equal(t, want.Options(), got.Options())
+		require.Equal(t, line.Fingerprint(want.Network()), line.Fingerprint(got.Network()))
+	}
+	require.Greater(t, refused, 200, "most of the file is data and checksums")
+}

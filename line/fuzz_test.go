@@ -1,0 +1,95 @@
+package line_test
+
+import (
+	"math"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/line-ood/goline/internal/nettest"
+	"github.com/line-ood/goline/internal/npyz"
+	"github.com/line-ood/goline/line"
+)
+
+// smallest saves a detector of the smallest network there is.
+func smallest(t testing.TB, o line.Options) string {
+	t.Helper()
+	net := nettest.DenseNetBC(t, 10, 1, 2, 5)
+	det := fit(t, net, nettest.Stream(nettest.Batch(4, net.InputShape(), 2, 1)), o)
+	path := filepath.Join(t.TempDir(), "det.npz")
+	require.NoError(t, det.Save(path))
+	return path
+}
+
+// loads checks that a file is refused with its name, or accepted for good: what was read can be saved and read again.
+func loads(t *testing.T, path string) {
+	det, err := line.Load(path)
+	if err != nil {
+		require.ErrorContains(t, err, path)
+		return
+	}
+	again := filepath.Join(t.TempDir(), "again.npz")
+	require.NoError(t, det.Save(again))
+	same, err := line.Load(again)
+	require.NoError(t, err)
+	require.Equal(t, det.Mean(), same.Mean())
+}
+
+// FuzzLoad damages the bytes of a file.
+func FuzzLoad(f *testing.F) {
+	for _, o := range switches() {
+		whole := read(f, smallest(f, o))
+		f.Add(whole)
+		f.Add(whole[:len(whole)/2])
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		path := filepath.Join(t.TempDir(), "det.npz")
+		require.NoError(t, os.WriteFile(path, data, 0o666))
+		loads(t, path)
+	})
+}
+
+// FuzzLoadArrays puts other arrays into an intact file.
+func FuzzLoadArrays(f *testing.F) {
+	path := smallest(f, line.DefaultOptions())
+	a, err := npyz.ReadNpz(path)
+	require.NoError(f, err)
+	names := a.Names()
+	for which := range names {
+		f.Add(uint8(which), uint8(which), uint8(which%5), uint8(which%3), math.Pi)
+	}
+	f.Fuzz(func(t *testing.T, which, kind, rows, columns uint8, value float64) {
+		n := int(rows) * int(columns)
+		shape := []int{int(rows), int(columns)}
+		switch {
+		case columns == 0 && rows == 0:
+			n, shape = 1, []int{}
+		case columns == 0:
+			n, shape = int(rows), []int{int(rows)}
+		}
+		array := npyz.Array{Shape: shape}
+		switch kind % 5 {
+		case 0:
+			array.Data = repeated(n, float32(value))
+		case 1:
+			array.Data = repeated(n, value)
+		case 2:
+			array.Data = repeated(n, int64(value))
+		case 3:
+			array.Data = repeated(n, value > 0)
+		case 4:
+			array.Data = repeated(n, "densenet-bc-9994-10")
+		}
+		loads(t, rewritten(t, path, map[string]npyz.Array{names[int(which)%len(names)]: array}))
+	})
+}
+
+func repeated[T npyz.Element](n int, v T) []T {
+	out := make([]T, n)
+	for i := range out {
+		out[i] = v
+	}
+	return out
+}
