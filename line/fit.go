@@ -12,8 +12,10 @@ import (
 var errNoImages = errors.New("no images")
 
 // Fit measures the contribution of each penultimate neuron to the logit of each class on labelled training images, by
-// o.Source, and derives a detector from it. program is compiled from the network: its options (batch, replicas, where it starts) are used, not what
-// it fetches. Every image needs a label, every class an image.
+// o.Source, and derives a detector from it. program is compiled from the network: its options (batch, replicas, where it
+// starts) are used, not what it fetches. It errors for an option out of range, for a stream without images, an image without
+// a label in 0 to K-1, a contribution that is not finite, and for classes without images, which it names; and with the
+// stream's or ctx's error.
 func Fit(ctx context.Context, program *graph.Program, train graph.Batches, o Options) (*Detector, error) {
 	if err := o.Check(); err != nil { // before the work, not after it
 		return nil, fmt.Errorf("line: %w", err)

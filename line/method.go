@@ -3,6 +3,7 @@ package line
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/line-ood/goline/graph"
 	"github.com/line-ood/goline/line/posthoc"
@@ -20,7 +21,8 @@ type Method struct {
 
 var _ posthoc.Method = (*Method)(nil)
 
-// NewMethod returns LINe for a network, not yet fitted. o says how its graph is compiled; only Batch, Replicas and Device matter.
+// NewMethod returns LINe for a network, not yet fitted. o says how its graph is compiled; only Batch, Replicas and Device
+// matter. An option out of range is an error.
 func NewMethod(net Classifier, options Options, o graph.Options) (*Method, error) {
 	if err := options.Check(); err != nil {
 		return nil, fmt.Errorf("line: %w", err)
@@ -38,13 +40,14 @@ func (m *Method) Params() map[string]any { return m.options.Params() }
 // Detector returns the fitted detector, nil before Fit.
 func (m *Method) Detector() *Detector { return m.det }
 
-// Fit measures contributions on labelled samples. The head is checked to be the network's own.
+// Fit measures contributions on labelled samples. The head must be the network's own. Errors are those of [Fit]; after one the
+// method is as it was before.
 func (m *Method) Fit(ctx context.Context, head posthoc.Head, id posthoc.Samples) error {
 	if err := id.Validate(); err != nil {
 		return fmt.Errorf("line: %w", err)
 	}
-	if head.Classes != m.net.Classes() || head.Features != m.net.Features() {
-		return fmt.Errorf("line: head of %d×%d weights, network %s has %d×%d", head.Classes, head.Features, m.net.Name(), m.net.Classes(), m.net.Features())
+	if err := m.checkHead(head); err != nil {
+		return err
 	}
 	prog, err := graph.Compile(Pipeline{Classifier: m.net}, m.graph)
 	if err != nil {
@@ -54,9 +57,28 @@ func (m *Method) Fit(ctx context.Context, head posthoc.Head, id posthoc.Samples)
 	if err != nil {
 		return err
 	}
-	m.program, err = det.Compile(m.graph)
-	m.det = det
-	return err
+	score, err := det.Compile(m.graph)
+	if err != nil {
+		return err
+	}
+	m.det, m.program = det, score
+	return nil
+}
+
+// checkHead fails unless the head is the network's own: LINe would not notice another.
+func (m *Method) checkHead(head posthoc.Head) error {
+	if err := head.Validate(); err != nil {
+		return fmt.Errorf("line: %w", err)
+	}
+	if head.Classes != m.net.Classes() || head.Features != m.net.Features() {
+		return fmt.Errorf("line: head of %d×%d weights, network %s has %d×%d",
+			head.Classes, head.Features, m.net.Name(), m.net.Classes(), m.net.Features())
+	}
+	w, b := m.net.Head()
+	if !slices.Equal(head.Weight, w.Float32s()) || !slices.Equal(head.Bias, b.Float32s()) {
+		return fmt.Errorf("line: the head has other weights than network %s", m.net.Name())
+	}
+	return nil
 }
 
 // Score writes the LINe score of each sample to dst.

@@ -1,0 +1,88 @@
+package line_test
+
+import (
+	"context"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/line-ood/goline/graph"
+	"github.com/line-ood/goline/internal/nettest"
+	"github.com/line-ood/goline/line"
+	"github.com/line-ood/goline/line/posthoc"
+)
+
+// samples runs a network over a batch and returns what post-hoc methods work on.
+func samples(t testing.TB, net *tiny, b graph.Batch) posthoc.Samples {
+	t.Helper()
+	out := run(t, net, graph.Options{}, nettest.Stream(b))
+	return posthoc.Samples{
+		N: b.N, Features: net.features, Classes: net.classes,
+		Z: out.f32["features"], Logits: out.f32["logits"], Labels: b.Labels,
+	}
+}
+
+func headOf(net *tiny) posthoc.Head {
+	w, b := net.head()
+	return posthoc.Head{Classes: net.classes, Features: net.features, Weight: w, Bias: b}
+}
+
+// TestMethodIsTheDetector: fitted and scored from features it gives the bits that the detector gives from images.
+func TestMethodIsTheDetector(t *testing.T) {
+	net := newTiny(4, 13, 3)
+	train, test := net.batch(600, 1), net.batch(300, 2) // more than one batch of features
+	for _, o := range switches() {
+		m, err := line.NewMethod(net, o, graph.Options{Batch: 8})
+		require.NoError(t, err)
+		require.Equal(t, "line", m.Name())
+		require.Equal(t, o.Params(), m.Params())
+		require.Nil(t, m.Detector())
+		require.NoError(t, m.Fit(context.Background(), headOf(net), samples(t, net, train)))
+
+		det := fit(t, net, nettest.Stream(train), o)
+		require.Equal(t, det.Mean(), m.Detector().Mean())
+		want, err := det.Score(context.Background(), nettest.Stream(test))
+		require.NoError(t, err)
+		got := make([]float64, test.N)
+		require.NoError(t, m.Score(context.Background(), samples(t, net, test), got))
+		require.Equal(t, want.Score, got)
+	}
+}
+
+func TestMethodRefuses(t *testing.T) {
+	net := newTiny(3, 5, 1)
+	_, err := line.NewMethod(net, line.Options{}, graph.Options{})
+	require.ErrorContains(t, err, "clip 0")
+	m, err := line.NewMethod(net, line.DefaultOptions(), graph.Options{})
+	require.NoError(t, err)
+	ctx, s, head := context.Background(), samples(t, net, net.batch(9, 1)), headOf(net)
+	dst := make([]float64, 9)
+	require.ErrorIs(t, m.Score(ctx, s, dst), posthoc.ErrNotFitted)
+
+	wrong := head
+	wrong.Weight = slices.Clone(head.Weight)
+	wrong.Weight[3]++
+	require.ErrorContains(t, m.Fit(ctx, wrong, s), "the head has other weights than network tiny")
+	wrong = head
+	wrong.Bias = []float32{1, 2, 3}
+	require.ErrorContains(t, m.Fit(ctx, wrong, s), "other weights")
+	require.ErrorContains(t, m.Fit(ctx, headOf(newTiny(4, 5, 1)), s), "head of 4×5 weights, network tiny has 3×5")
+	require.ErrorContains(t, m.Fit(ctx, posthoc.Head{Classes: 3, Features: 5}, s), "head weight has 0 values")
+
+	unlabelled := s
+	unlabelled.Labels = nil
+	require.ErrorContains(t, m.Fit(ctx, head, unlabelled), "no labels")
+	require.ErrorContains(t, m.Fit(ctx, head, posthoc.Samples{}), "0 samples")
+	require.ErrorIs(t, m.Score(ctx, s, dst), posthoc.ErrNotFitted, "a failed fit is none")
+
+	require.NoError(t, m.Fit(ctx, head, s))
+	require.NoError(t, m.Score(ctx, unlabelled, dst))
+	require.ErrorContains(t, m.Score(ctx, s, dst[1:]), "room for 8 scores, expected 9")
+	require.ErrorContains(t, m.Score(ctx, posthoc.Samples{}, nil), "0 samples")
+	require.Error(t, m.Score(ctx, samples(t, newTiny(3, 6, 1), net.batch(9, 1)), dst))
+	cancelled, cancel := context.WithCancel(ctx)
+	cancel()
+	require.ErrorIs(t, m.Fit(cancelled, head, s), context.Canceled)
+	require.ErrorIs(t, m.Score(cancelled, s, dst), context.Canceled)
+}
