@@ -1,0 +1,163 @@
+package line_test
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"os"
+	"path/filepath"
+
+	G "gorgonia.org/gorgonia"
+
+	"github.com/line-ood/goline/graph"
+	"github.com/line-ood/goline/line"
+)
+
+// colours is a classifier that tells red from green images. Its features are the mean of each colour, its logits linear in
+// them: all that LINe asks of a network. Networks from package nets are classifiers, too.
+type colours struct{ weight, bias *graph.Param }
+
+func newColours() colours {
+	c := colours{graph.NewParam("fc.weight", 2, 3), graph.NewParam("fc.bias", 2)}
+	copy(c.weight.Float32s(), []float32{
+		4, -2, 1, // red: red counts for it, green against it, blue a little for it
+		-2, 4, 1,
+	})
+	return c
+}
+
+func (c colours) Name() string                      { return "colours" }
+func (c colours) Classes() int                      { return 2 }
+func (c colours) Features() int                     { return 3 }
+func (c colours) Head() (weight, bias *graph.Param) { return c.weight, c.bias }
+func (c colours) InputShape() []int                 { return []int{3, 2, 2} }
+func (c colours) Params() []*graph.Param            { return []*graph.Param{c.weight, c.bias} }
+func (c colours) Outputs() []string                 { return []string{"features", "logits"} }
+
+func (c colours) Build(b *graph.Builder, x *G.Node) error {
+	z := b.Tap("features", b.GlobalAvgPool(x))
+	l := b.Tap("logits", b.Linear(z, "fc"))
+	b.Tap("prediction", b.Do(func() (*G.Node, error) { return graph.ArgMax(l) }))
+	return b.Err()
+}
+
+// plain returns 2×2 images of one colour each, as a stream of one batch.
+func plain(labels []int, rgb ...[3]float32) graph.Batches {
+	b := graph.Batch{N: len(rgb), Labels: labels}
+	for _, colour := range rgb {
+		for _, v := range colour {
+			b.X = append(b.X, v, v, v, v)
+		}
+	}
+	return func(yield func(graph.Batch, error) bool) { yield(b, nil) }
+}
+
+func fitColours(ctx context.Context) *line.Detector {
+	program, err := graph.Compile(newColours(), graph.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	train := plain([]int{0, 0, 1, 1}, [3]float32{1, 0.1, 0}, [3]float32{0.8, 0, 0.1}, [3]float32{0.1, 1, 0}, [3]float32{0, 0.9, 0.1})
+	det, err := line.Fit(ctx, program, train, line.Options{ActivationPercentile: 50, WeightPercentile: 50, Clip: 1})
+	if err != nil {
+		log.Fatal(err)
+	}
+	return det
+}
+
+// A detector is fitted to labelled training images. It then scores red and green images high, and blue ones, which the
+// network never saw, low.
+func ExampleFit() {
+	ctx := context.Background()
+	det := fitColours(ctx)
+	fmt.Printf("contributions to red, then to green: %.2f\n", det.Mean())
+	fmt.Println("neurons that matter for red:", det.ActiveNeurons(0))
+
+	scores, err := det.Score(ctx, plain(nil, [3]float32{0.9, 0, 0}, [3]float32{0, 1, 0}, [3]float32{0, 0, 1}))
+	if err != nil {
+		log.Fatal(err)
+	}
+	for i, colour := range []string{"red", "green", "blue"} {
+		fmt.Printf("%-5s class %d, score %.2f\n", colour, scores.Prediction[i], scores.Score[i])
+	}
+	// Output:
+	// contributions to red, then to green: [3.60 -0.10 0.05 -0.10 3.80 0.05]
+	// neurons that matter for red: [true false false]
+	// red   class 0, score 3.63
+	// green class 1, score 4.02
+	// blue  class 0, score 0.69
+}
+
+// Everything on the way from image to score can be fetched from one run of one graph, gradients included.
+func ExampleDetector_Compile() {
+	ctx := context.Background()
+	program, err := fitColours(ctx).Compile(graph.Options{Fetch: []string{"logits", line.Score, line.ScoreFeatureGradient}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for out, err := range program.Run(ctx, plain(nil, [3]float32{0.9, 0, 0.5})) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Printf("logits %.1f\n", out.Float32("logits"))
+		fmt.Printf("score %.2f\n", out.Float32(line.Score))
+		fmt.Printf("gradient %.2f\n", out.Float32(line.ScoreFeatureGradient))
+	}
+	// Output:
+	// logits [4.1 -1.3]
+	// score [3.63]
+	// gradient [3.89 0.00 0.00]
+}
+
+// A saved detector is complete for networks of package nets; for one of your own, say which it is.
+func ExampleLoadFor() {
+	dir, err := os.MkdirTemp("", "detector")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	path := filepath.Join(dir, "colours.npz")
+	if err := fitColours(context.Background()).Save(path); err != nil {
+		log.Fatal(err)
+	}
+	det, err := line.LoadFor(path, newColours())
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(det.Network().Name(), det.Options().Params())
+
+	changed := newColours()
+	changed.weight.Float32s()[0] = 5
+	_, err = line.LoadFor(path, changed)
+	fmt.Println(err != nil)
+	// Output:
+	// colours map[clip:1 p_a:50 p_w:50]
+	// true
+}
+
+// Contributions of disjoint sets of images merge into those of all of them.
+func ExampleContributions() {
+	ctx := context.Background()
+	program, err := graph.Compile(newColours(), graph.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	reds, err := line.Measure(ctx, program, plain([]int{0, 0}, [3]float32{1, 0.1, 0}, [3]float32{0.8, 0, 0.1}))
+	if err != nil {
+		log.Fatal(err)
+	}
+	greens, err := line.Measure(ctx, program, plain([]int{1, 1}, [3]float32{0.1, 1, 0}, [3]float32{0, 0.9, 0.1}))
+	if err != nil {
+		log.Fatal(err)
+	}
+	_, err = reds.Mean()
+	fmt.Println(err)
+	if err := reds.Merge(greens); err != nil {
+		log.Fatal(err)
+	}
+	mean, err := reds.Mean()
+	fmt.Printf("%.2f %v\n", mean, err)
+	// Output:
+	// no images of class 1: every class needs at least one
+	// [3.60 -0.10 0.05 -0.10 3.80 0.05] <nil>
+}
