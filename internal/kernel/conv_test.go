@@ -27,7 +27,7 @@ func drawSpec[T Float](t *rapid.T, rng *rand.Rand) ConvSpec[T] {
 
 // refForward evaluates a spec in float64 and returns a bound on a T implementation's rounding error for each output.
 func refForward[T Float](s ConvSpec[T], x, residual []T, eps float64) (y, bound []float64) {
-	g := s.Geom
+	g := s.Geom.norm()
 	pre := make([]float64, g.InLen())
 	preBound := make([]float64, g.InLen())
 	for i, v := range to64(x) {

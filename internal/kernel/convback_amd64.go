@@ -2,47 +2,39 @@
 
 package kernel
 
+import "slices"
+
 // The gradient with respect to the input is a correlation of the output gradient again: input row iy gets output row
 // (iy+P-kh*D)/S through tap kh, where that division leaves no rest. The rows with the same iy mod S share their taps,
 // and so do the columns, which makes S*S phases, each a plan of its own with stride one. Terms are summed over
 // (output channel, kernel row, kernel column).
 
-// phase is the plan for the input rows a, a+S, ... and columns b, b+S, ...; it has no plan where no tap reaches them.
+// phase computes the input rows a, a+S, ... and columns b, b+S, ...; empty where no tap reaches them.
 type phase struct {
 	a, b, rows, cols int
-	from             []int // weight that each tap of the plan comes from, in [KH, KW]
-	plan             *plan
+	from             []int // weight that each tap comes from, in [KH, KW]
+	engine           engine
 }
+
+func (ph *phase) empty() bool { return len(ph.from) == 0 }
 
 // backward is what BackwardInput needs, packed on first use so that inference does not hold the weights twice.
 type backward struct {
 	phases      []phase
-	depth       *depthwise // stands in for the only phase where it is not nil
-	ones, zeros []float32  // the neutral pre operation of the output gradient
+	ones, zeros []float32 // the neutral pre operation of the output gradient
+	bias        []float32 // zeros too
 }
 
 func (f *conv32) buildBackward() *backward {
 	g := f.c.g
-	bw := &backward{phases: f.phases(), ones: make([]float32, g.O), zeros: make([]float32, g.O)}
-	for i := range bw.ones {
-		bw.ones[i] = 1
-	}
-	if bw.depth = f.backwardDepth(); bw.depth != nil {
-		for i := range bw.depth.weights {
-			bw.depth.weights[i] = f.c.weight[i/9*9+8-i%9]
-			if f.c.preScale != nil {
-				bw.depth.weights[i] *= f.c.preScale[i/9]
-			}
-		}
-		return bw
-	}
+	bw := &backward{phases: f.phases(), ones: slices.Repeat([]float32{1}, g.O), zeros: make([]float32, g.O), bias: make([]float32, g.C)}
 	in, out := g.C/g.Groups, g.O/g.Groups
 	for i := range bw.phases {
 		ph := &bw.phases[i]
-		if ph.plan == nil {
+		if ph.empty() {
 			continue
 		}
-		ph.plan.pack(func(group, m, ch, t int) float32 {
+		ph.engine.pack(func(group, m, ch, t int) float32 {
 			w := f.c.weight[((group*out+ch)*in+m)*g.KH*g.KW+ph.from[t]]
 			if f.c.preScale != nil {
 				w *= f.c.preScale[group*in+m]
@@ -53,20 +45,12 @@ func (f *conv32) buildBackward() *backward {
 	return bw
 }
 
-// backwardDepth returns the depthwise convolution, its weights still zero, that is the gradient of one of stride one.
-func (f *conv32) backwardDepth() *depthwise {
-	g := f.c.g
-	if g.SH != 1 || g.SW != 1 || g.PH > 2 || g.PW > 2 {
-		return nil
-	}
-	b := g
-	b.H, b.W, b.PH, b.PW = g.OutH(), g.OutW(), 2-g.PH, 2-g.PW
-	return newDepthwise(f.level, b, make([]float32, 9*g.C))
-}
-
-// phases lays out the phases without packing weights.
+// phases lays out the phases without weights.
 func (f *conv32) phases() []phase {
 	g := f.c.g
+	if ph, ok := f.mirrored(); ok {
+		return []phase{ph}
+	}
 	var phases []phase
 	for a := range min(g.SH, g.H) {
 		for b := range min(g.SW, g.W) {
@@ -85,7 +69,7 @@ func (f *conv32) phases() []phase {
 				}
 			}
 			if len(pg.taps) > 0 {
-				ph.plan = newPlan(f.level, pg)
+				ph.engine.plan = newPlan(f.level, pg)
 			}
 			phases = append(phases, ph)
 		}
@@ -93,15 +77,31 @@ func (f *conv32) phases() []phase {
 	return phases
 }
 
-// backwardScratch returns how much scratch the plans of the phases need.
-func (f *conv32) backwardScratch() int {
-	n := 0
-	if d := f.backwardDepth(); d != nil {
-		return d.scratchLen()
+// mirrored returns the only phase of a 3x3 convolution of stride one as the convolution with mirrored weights that it
+// is, where there is a better way than a plan to run that.
+func (f *conv32) mirrored() (phase, bool) {
+	g := f.c.g
+	if g.SH != 1 || g.SW != 1 || g.PH > 2 || g.PW > 2 {
+		return phase{}, false
 	}
-	for _, ph := range f.phases() {
-		if ph.plan != nil {
-			n = max(n, ph.plan.scratchLen())
+	b := g
+	b.C, b.O, b.H, b.W, b.PH, b.PW = g.O, g.C, g.OutH(), g.OutW(), 2-g.PH, 2-g.PW
+	if !depthwiseFits(b) && !winogradFits(f.level, b) {
+		return phase{}, false
+	}
+	ph := phase{rows: g.H, cols: g.W, engine: newEngine(f.level, b, true)}
+	for t := range 9 {
+		ph.from = append(ph.from, 8-t)
+	}
+	return ph, true
+}
+
+// scratchOf returns how much scratch the engines of the phases need.
+func scratchOf(phases []phase) int {
+	n := 0
+	for i := range phases {
+		if !phases[i].empty() {
+			n = max(n, phases[i].engine.scratchLen())
 		}
 	}
 	return n
@@ -118,43 +118,23 @@ func (f *conv32) backwardInput(dx, dy, x, y, dresidual, scratch []float32, accum
 	if dresidual != nil {
 		copy(dresidual, dy)
 	}
-	io := planIO{src: dy, scale: bw.ones, shift: bw.zeros, floor: noFloor}
-	if bw.depth != nil {
-		io.bias = bw.zeros
-		if accumulate || f.c.preReLU {
-			io.dst, io.scratch = scratch[:len(dx)], scratch[len(dx):]
-		} else {
-			io.dst, io.scratch = dx, scratch
-		}
-		bw.depth.run(&io)
-		switch {
-		case f.c.preReLU:
-			f.passPre(dx, io.dst, x, accumulate)
-		case accumulate:
-			AddTo(dx, io.dst)
-		}
+	io := planIO{src: dy, bias: bw.bias, scale: bw.ones, shift: bw.zeros, floor: noFloor}
+	one := len(bw.phases) == 1
+	if one && !bw.phases[0].empty() && !f.c.preReLU {
+		io.dst, io.scratch, io.accumulate = dx, scratch, accumulate
+		bw.phases[0].engine.run(&io)
 		return
 	}
-	if len(bw.phases) == 1 && bw.phases[0].plan == nil { // no output sees the input
-		if !accumulate {
-			clear(dx)
-		}
-		return
-	}
-	if len(bw.phases) == 1 && !f.c.preReLU {
-		io.dst, io.scratch, io.resume = dx, scratch, accumulate
-		bw.phases[0].plan.run(&io)
-		return
-	}
-	for _, ph := range bw.phases {
+	for i := range bw.phases {
+		ph := &bw.phases[i]
 		n := g.C * ph.rows * ph.cols
 		io.dst, io.scratch = scratch[:n], scratch[n:]
-		if ph.plan != nil {
-			ph.plan.run(&io)
-		} else {
+		if ph.empty() {
 			clear(io.dst)
+		} else {
+			ph.engine.run(&io)
 		}
-		if len(bw.phases) == 1 {
+		if one && f.c.preReLU {
 			f.passPre(dx, io.dst, x, accumulate)
 		} else {
 			f.scatter(dx, io.dst, x, ph, accumulate)
@@ -177,7 +157,7 @@ func (f *conv32) passPre(dx, grad, x []float32, accumulate bool) {
 }
 
 // scatter writes a phase's gradient to its rows and columns of dx.
-func (f *conv32) scatter(dx, grad, x []float32, ph phase, accumulate bool) {
+func (f *conv32) scatter(dx, grad, x []float32, ph *phase, accumulate bool) {
 	g := f.c.g
 	for c := range g.C {
 		scale, shift := f.scale[c], f.shift[c]

@@ -954,6 +954,56 @@ func depthAVX2_s1(args *depthArgs)
 //go:noescape
 func depthAVX2_s2(args *depthArgs)
 
+// winoIn16AVX512 transforms the inputs of a vector of tiles, 16 to a row.
+//
+//go:noescape
+func winoIn16AVX512(args *winoInArgs)
+
+// winoOut16AVX512 transforms the products of a vector of tiles, 16 to a row, to outputs.
+//
+//go:noescape
+func winoOut16AVX512(args *winoOutArgs)
+
+// winoIn8AVX512 transforms the inputs of a vector of tiles, 8 to a row.
+//
+//go:noescape
+func winoIn8AVX512(args *winoInArgs)
+
+// winoOut8AVX512 transforms the products of a vector of tiles, 8 to a row, to outputs.
+//
+//go:noescape
+func winoOut8AVX512(args *winoOutArgs)
+
+// winoInViewsAVX512 transforms the inputs of a vector of tiles.
+//
+//go:noescape
+func winoInViewsAVX512(args *winoViewArgs)
+
+// winoOutFlatAVX512 transforms the products of a vector of tiles to four planes of outputs.
+//
+//go:noescape
+func winoOutFlatAVX512(args *winoFlatArgs)
+
+// weaveAVX512 interleaves four planes of outputs to an image.
+//
+//go:noescape
+func weaveAVX512(args *weaveArgs)
+
+// winoInViewsAVX2 transforms the inputs of a vector of tiles.
+//
+//go:noescape
+func winoInViewsAVX2(args *winoViewArgs)
+
+// winoOutFlatAVX2 transforms the products of a vector of tiles to four planes of outputs.
+//
+//go:noescape
+func winoOutFlatAVX2(args *winoFlatArgs)
+
+// weaveAVX2 interleaves four planes of outputs to an image.
+//
+//go:noescape
+func weaveAVX2(args *weaveArgs)
+
 // gateAVX512 passes a gradient where a ReLU was open.
 //
 //go:noescape

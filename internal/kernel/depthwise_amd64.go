@@ -35,12 +35,13 @@ type depthwise struct {
 	blockC  int
 }
 
-// newDepthwise returns nil unless the geometry fits.
-func newDepthwise(l level, g ConvGeom, weights []float32) *depthwise {
-	if g.Groups != g.C || g.O != g.C || g.KH != 3 || g.KW != 3 || g.DH != 1 || g.DW != 1 || g.SH != g.SW || g.SH > 2 {
-		return nil
-	}
-	d := &depthwise{level: l, g: g, oh: g.OutH(), ow: g.OutW(), weights: weights}
+func depthwiseFits(g ConvGeom) bool {
+	return g.Groups == g.C && g.O == g.C && g.KH == 3 && g.KW == 3 && g.DH == 1 && g.DW == 1 && g.SH == g.SW && g.SH <= 2
+}
+
+// newDepthwise lays out a geometry that fits; pack gives it weights.
+func newDepthwise(l level, g ConvGeom) *depthwise {
+	d := &depthwise{level: l, g: g, oh: g.OutH(), ow: g.OutW()}
 	lanes := 16
 	if l == avx512 && d.ow <= 8 {
 		d.level = avx2
@@ -59,10 +60,41 @@ func newDepthwise(l level, g ConvGeom, weights []float32) *depthwise {
 	return d
 }
 
-func (d *depthwise) scratchLen() int { return min(d.blockC, d.g.C)*d.channel + 2*d.pitch + slackLanes }
+func (d *depthwise) pack(w func(group, m, c, tap int) float32) {
+	d.weights = make([]float32, 9*d.g.C)
+	for i := range d.weights {
+		d.weights[i] = w(i/9, 0, 0, i%9)
+	}
+}
 
-// run computes one image; see planIO. It knows no residual.
+func (d *depthwise) scratchLen() int {
+	return d.g.OutLen() + min(d.blockC, d.g.C)*d.channel + 2*d.pitch + slackLanes
+}
+
+// run computes one image; see planIO.
 func (d *depthwise) run(io *planIO) {
+	n := d.g.OutLen()
+	switch {
+	case io.accumulate:
+		own := *io
+		own.dst, own.scratch, own.accumulate = io.scratch[:n], io.scratch[n:], false
+		d.convolve(&own)
+		AddTo(io.dst[:n], own.dst)
+	case io.residual != nil:
+		own := *io
+		own.relu = false
+		d.convolve(&own)
+		Add(io.dst[:n], io.dst[:n], io.residual[:n])
+		if io.relu {
+			ReLU(io.dst[:n], io.dst[:n])
+		}
+	default:
+		d.convolve(io)
+	}
+}
+
+// convolve is run without residual and accumulation.
+func (d *depthwise) convolve(io *planIO) {
 	scratch := alignVector(io.scratch)
 	g := d.g
 	out := d.oh * d.ow

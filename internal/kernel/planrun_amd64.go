@@ -8,14 +8,15 @@ import "unsafe"
 type planIO struct {
 	dst      []float32 // [groups*m, oh*ow]
 	src      []float32 // [groups*c, h*w]
-	bias     []float32 // [groups*m] or nil
+	bias     []float32 // [groups*m]
 	residual []float32 // as dst, or nil
-	resume   bool      // start from dst instead of zero
-	relu     bool
-	scale    []float32 // [groups*c]
-	shift    []float32 // [groups*c]
-	floor    float32
-	scratch  []float32
+	// accumulate adds to dst, without residual or relu.
+	accumulate bool
+	relu       bool
+	scale      []float32 // [groups*c]
+	shift      []float32 // [groups*c]
+	floor      float32
+	scratch    []float32
 }
 
 func ptr(s []float32, i int) unsafe.Pointer { return unsafe.Pointer(&s[i]) }
@@ -50,7 +51,7 @@ func alignVector(s []float32) []float32 {
 // prepare returns what all tiles of a block have in common.
 func (p *plan) prepare(io *planIO, c0, n int) tileArgs {
 	t := tileArgs{k: n * len(p.taps), ldc: 4 * p.oh * p.ow, off: unsafe.Pointer(&p.offsets[0])}
-	if c0 > 0 || io.resume {
+	if c0 > 0 || io.accumulate {
 		t.flags |= tileResume
 	}
 	if c0+n == p.c && io.relu {
@@ -79,9 +80,7 @@ func (p *plan) column(io *planIO, t *tileArgs, block []float32, group, first, la
 		t.a = ptr(block, weight)
 		t.c = ptr(io.dst, row*hw+at)
 		if final {
-			if io.bias != nil {
-				t.bias = ptr(io.bias, row)
-			}
+			t.bias = ptr(io.bias, row)
 			if io.residual != nil {
 				t.res = ptr(io.residual, row*hw+at)
 			}

@@ -80,6 +80,17 @@ func generate() (map[string][]byte, error) {
 				depthwise(u, s, 2)
 			}
 		}},
+		{"winograd_amd64.s", func(u unit) {
+			for _, perRow := range []int{16, 8} {
+				winoIn(u, perRow)
+				winoOut(u, perRow)
+			}
+			for _, s := range []isa{avx512, avx2} {
+				winoInViews(u, s)
+				winoOutFlat(u, s)
+				weave(u, s)
+			}
+		}},
 		{"gate_amd64.s", func(u unit) { gate(u, avx512); gate(u, avx2) }},
 		{"peak_amd64.s", func(u unit) { peak(u, avx512); peak(u, avx2) }},
 	} {

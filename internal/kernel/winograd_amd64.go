@@ -1,0 +1,269 @@
+//go:build amd64 && !noasm
+
+package kernel
+
+import "unsafe"
+
+// Winograd's minimal filtering F(2x2, 3x3) (Lavin and Gray, arXiv 1509.09308) computes 2x2 outputs of a 3x3 convolution
+// of stride one from a 4x4 input tile with 16 products for each pair of channels instead of 36:
+// Y = Aᵀ [ (G g Gᵀ) ⊙ (Bᵀ d B) summed over input channels ] A.
+// The sums over channels are sixteen matrix products, which run on the register tiles.
+//
+// Rounding: the transforms add up to four inputs and then up to nine products, so an output's error is bounded by
+// that of the direct sum with every |w|·|x| replaced by the sum of |U|·|V| over the tile, a small multiple of it.
+
+type winoInArgs struct {
+	src         unsafe.Pointer // first row of the tile's outputs in the first channel
+	srcChannel  int            // bytes
+	srcRow      int            // bytes
+	dst         unsafe.Pointer
+	dstPlace    int // bytes from one of the sixteen places to the next
+	dstChannel  int // bytes
+	channels    int
+	top, bottom int // lanes of the two loads of the first and of the last row of the tile that lie in the image
+	table       unsafe.Pointer
+}
+
+type winoOutArgs struct {
+	src        unsafe.Pointer
+	srcPlace   int // bytes
+	srcChannel int // bytes
+	dst        unsafe.Pointer
+	dstChannel int // bytes
+	dstRow     int // bytes
+	channels   int
+	bias       unsafe.Pointer
+	res        unsafe.Pointer // as dst, or nil
+	floor      float32
+	_          uint32
+	table      unsafe.Pointer
+}
+
+// winograd is a 3x3 convolution of stride one.
+type winograd struct {
+	level        level
+	g            ConvGeom
+	lanes        int
+	rows         []int // of each register tile
+	weights      []float32
+	offsets      []int32 // bytes of each channel in a place of the transformed input
+	place        int     // elements from place to place of the transformed input
+	product      int     // elements from place to place of the products
+	tileH, tileW int     // tiles of the image
+
+	direct bool // images 16 or 32 wide, padding one: the transforms read and write the image itself
+
+	// Otherwise the input is first split into views, see viewFill, and the outputs pass through four planes.
+	strip   int // rows of tiles in a strip
+	views   [8]view
+	channel int // elements of a channel of the views
+	plane   int // elements of a plane of outputs
+}
+
+const winoPlaces = 16
+
+var winoTable = newWinoTable()
+
+// newWinoTable lists the kernels' permutations: even and odd lanes of two vectors, one lane to the right
+// and to the left, and the lower and upper half of two vectors interleaved.
+func newWinoTable() (t [96]int32) {
+	for i := range int32(16) {
+		t[i], t[16+i], t[32+i], t[48+i] = 2*i, 2*i+1, max(i-1, 0), min(i+1, 15)
+		t[64+i], t[80+i] = i/2+i%2*16, 8+i/2+i%2*16
+	}
+	return t
+}
+
+// winogradFits reports whether the transforms pay: few channels or tiles spend more on them than they save, and weights
+// that do not fit a cache cost more to read.
+func winogradFits(l level, g ConvGeom) bool {
+	tiles := ((g.OutH() + 1) / 2) * ((g.OutW() + 1) / 2)
+	return l != generic && g.Groups == 1 && g.KH == 3 && g.KW == 3 && g.SH == 1 && g.SW == 1 && g.DH == 1 && g.DW == 1 &&
+		g.C >= 12 && g.O >= 8 && (tiles >= 32 || tiles >= 16 && g.O >= 32)
+}
+
+// pack transforms the weights w(0, output channel, input channel, tap) and orders them as the tiles read them.
+func (p *winograd) pack(w func(group, m, c, tap int) float32) {
+	g := p.g
+	u := make([]float32, winoPlaces*g.O*g.C)
+	for m := range g.O {
+		for c := range g.C {
+			var k [9]float64
+			for t := range k {
+				k[t] = float64(w(0, m, c, t))
+			}
+			for place, v := range winoWeights(k) {
+				u[(place*g.O+m)*g.C+c] = float32(v)
+			}
+		}
+	}
+	p.weights = make([]float32, 0, len(u))
+	for place := range winoPlaces {
+		row := 0
+		for _, n := range p.rows {
+			for c := range g.C {
+				for i := range n {
+					p.weights = append(p.weights, u[(place*g.O+row+i)*g.C+c])
+				}
+			}
+			row += n
+		}
+	}
+}
+
+// newWinograd lays out a geometry that fits; pack gives it weights. plain says that there is no pre operation.
+func newWinograd(l level, g ConvGeom, plain bool) *winograd {
+	p := &winograd{level: l, g: g, lanes: 8, rows: splitRows(g.O, 6), tileH: (g.OutH() + 1) / 2, tileW: (g.OutW() + 1) / 2}
+	if l == avx512 {
+		p.lanes, p.rows = 16, splitRows(g.O, 12)
+	}
+	// A cache line more than a power of two keeps the places from falling into the same sets.
+	p.place, p.product = 2*p.lanes*g.C+16, 2*p.lanes*g.O+16
+	for c := range g.C {
+		p.offsets = append(p.offsets, int32(8*p.lanes*c))
+	}
+	p.direct = l == avx512 && plain && g.PH == 1 && g.PW == 1 && (g.W == 32 || g.W == 16) && g.H%(64/g.W) == 0
+	if !p.direct {
+		p.chooseStrip()
+	}
+	return p
+}
+
+// chooseStrip picks the rows of tiles of a strip that leave the fewest lanes idle and rows filled twice, within the cache.
+func (p *winograd) chooseStrip() {
+	best := 0.0
+	for n := 1; n <= p.tileH; n++ {
+		if n > 1 && 4*8*(n+2)*p.tileW*p.g.C > 2*rearrangeCache {
+			break
+		}
+		columns := 0
+		for at := 0; at < p.tileH; at += n {
+			columns += (min(n, p.tileH-at)*p.tileW + p.lanes - 1) / p.lanes
+		}
+		score := float64(p.tileH*p.tileW) / float64(columns*p.lanes) * (1 - 0.1/float64(n))
+		if score > best {
+			best, p.strip = score, n
+		}
+	}
+	size := (p.strip+2)*p.tileW + p.lanes
+	for i := range p.views {
+		p.views[i] = view{dy: i/4 - p.g.PH, dx: i%4 - p.g.PW, rows: p.strip + 1, cols: p.tileW, at: i * size}
+	}
+	p.channel = len(p.views) * size
+	p.plane = p.strip*p.tileW + 2*p.lanes
+}
+
+// winoWeights returns G g Gᵀ.
+func winoWeights(g [9]float64) (u [winoPlaces]float64) {
+	column := func(a, b, c float64) [4]float64 { return [4]float64{a, (a + b + c) / 2, (a - b + c) / 2, c} }
+	var t [3][4]float64
+	for j := range t {
+		t[j] = column(g[j], g[3+j], g[6+j])
+	}
+	for i := range 4 {
+		for j, v := range column(t[0][i], t[1][i], t[2][i]) {
+			u[4*i+j] = v
+		}
+	}
+	return u
+}
+
+func (p *winograd) scratchLen() int {
+	return winoPlaces*(p.place+p.product) + p.g.C*p.channel + 4*p.g.O*p.plane + 2*p.tileW + slackLanes
+}
+
+// run computes one image; see planIO. It knows a pre operation only when it was laid out for one.
+func (p *winograd) run(io *planIO) {
+	if io.accumulate {
+		own := *io
+		own.residual = io.dst
+		io = &own
+	}
+	if p.direct {
+		p.runDirect(io)
+	} else {
+		p.runStrips(io)
+	}
+}
+
+// multiply does the sixteen matrix products for so many vectors of tiles.
+func (p *winograd) multiply(v, m []float32, vecs int) {
+	t := tileArgs{k: p.g.C, off: unsafe.Pointer(&p.offsets[0]), b1: 4 * p.lanes, ldc: 8 * p.lanes}
+	weights := 0
+	for place := range winoPlaces {
+		t.b, t.c = ptr(v, place*p.place), ptr(m, place*p.product)
+		for _, n := range p.rows {
+			t.a = ptr(p.weights, weights)
+			if p.level == avx512 {
+				tileAVX512(n, vecs, &t)
+			} else {
+				tileAVX2(n, vecs, &t)
+			}
+			weights += n * p.g.C
+			t.c = unsafe.Add(t.c, t.ldc*n)
+		}
+	}
+}
+
+// runDirect reads and writes the image itself.
+func (p *winograd) runDirect(io *planIO) {
+	scratch := alignVector(io.scratch)
+	v, m := scratch[:winoPlaces*p.place], scratch[winoPlaces*p.place:][:winoPlaces*p.product]
+	w := p.g.W
+	plane, rows := p.g.H*w, 64/w // output rows of a vector
+	in := winoInArgs{
+		srcChannel: 4 * plane, srcRow: 4 * w, dstPlace: 4 * p.place, dstChannel: 128, channels: p.g.C, table: unsafe.Pointer(&winoTable),
+	}
+	out := winoOutArgs{
+		srcPlace: 4 * p.product, srcChannel: 128, dstChannel: 4 * plane, dstRow: 4 * w, channels: p.g.O, bias: ptr(io.bias, 0),
+		floor: noFloor, table: unsafe.Pointer(&winoTable),
+	}
+	if io.relu {
+		out.floor = 0
+	}
+	all := p.g.H / rows // vectors
+	for first := 0; first < all; first += 2 {
+		vecs := min(2, all-first)
+		for i := range vecs {
+			y := (first + i) * rows
+			in.src, in.dst, in.top, in.bottom = ptr(io.src, y*w), ptr(v, 16*i), 1<<32-1, 1<<32-1
+			if y == 0 {
+				in.top = outside(w, 0)
+			}
+			if y+rows == p.g.H {
+				in.bottom = outside(w, 1)
+			}
+			if w == 32 {
+				winoIn16AVX512(&in)
+			} else {
+				winoIn8AVX512(&in)
+			}
+		}
+		p.multiply(v, m, vecs)
+		for i := range vecs {
+			at := (first + i) * rows * w
+			out.src, out.dst, out.bias = ptr(m, 16*i), ptr(io.dst, at), ptr(io.bias, 0)
+			if io.residual != nil {
+				out.res = ptr(io.residual, at)
+			}
+			if w == 32 {
+				winoOut16AVX512(&out)
+			} else {
+				winoOut8AVX512(&out)
+			}
+		}
+	}
+}
+
+// outside returns the lanes of the two loads that remain where the first (edge 0) or the last row (edge 1) of tiles is
+// cut off: in images 32 wide both loads are of that row, in images 16 wide there is one for each of two rows of tiles.
+func outside(w, edge int) int {
+	switch {
+	case w == 32:
+		return 0
+	case edge == 0:
+		return 0xffff0000
+	default:
+		return 0xffff
+	}
+}

@@ -1,0 +1,123 @@
+package kernel
+
+import (
+	"math"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+)
+
+// propWinograd draws the convolutions that run on Winograd's transforms and checks them against float64, tightly
+// enough that a wrong tile or border shows.
+func propWinograd(t *rapid.T) {
+	rng := newRand(rapid.Uint64().Draw(t, "seed"))
+	g := ConvGeom{
+		C: rapid.IntRange(16, 24).Draw(t, "C"), O: rapid.IntRange(8, 20).Draw(t, "O"),
+		H: rapid.IntRange(2, 16).Draw(t, "H"), W: rapid.SampledFrom([]int{9, 14, 16, 23, 28, 32, 66}).Draw(t, "W"),
+		KH: 3, KW: 3, PH: 1, PW: 1,
+	}
+	if rapid.IntRange(0, 3).Draw(t, "other padding") == 0 {
+		g.PH, g.PW, g.H = rapid.IntRange(0, 3).Draw(t, "PH"), rapid.IntRange(0, 3).Draw(t, "PW"), g.H+1
+	}
+	if rapid.Bool().Draw(t, "even") {
+		g.H = (g.H + 3) &^ 3
+	}
+	s := ConvSpec[float32]{Geom: g, Weight: randSlice[float32](rng, g.WeightLen())}
+	s.PostReLU = rapid.Bool().Draw(t, "relu")
+	if rapid.Bool().Draw(t, "post") {
+		s.PostScale, s.PostShift = randSlice[float32](rng, g.O), randSlice[float32](rng, g.O)
+	}
+	if rapid.Bool().Draw(t, "pre") {
+		s.PreScale, s.PreShift, s.PreReLU = randSlice[float32](rng, g.C), randSlice[float32](rng, g.C), rapid.Bool().Draw(t, "pre relu")
+	}
+	var mem arena
+	defer mem.free()
+	x := guarded(&mem, randSlice[float32](rng, g.InLen()))
+	var residual []float32
+	if rapid.Bool().Draw(t, "residual") {
+		residual = guarded(&mem, randSlice[float32](rng, g.OutLen()))
+	}
+	c, err := NewConv(s)
+	require.NoError(t, err)
+	y := guarded(&mem, nans[float32](g.OutLen()))
+	c.Forward(y, x, residual, guarded(&mem, nans[float32](c.ScratchLen())))
+	want, _ := refForward(s, x, residual, eps32)
+	if currentLevel() == avx512 { // the other vector level has the same bits
+		restore, err := ForceLevel("avx2")
+		require.NoError(t, err)
+		other, err := NewConv(s)
+		restore()
+		require.NoError(t, err)
+		z := make([]float32, g.OutLen())
+		other.Forward(z, x, residual, make([]float32, other.ScratchLen()))
+		require.Equal(t, z, y)
+	}
+	for i := range want {
+		if !(math.Abs(want[i]-float64(y[i])) <= 5e-5) {
+			t.Fatalf("output %d of %+v: want %v, got %v", i, g, want[i], y[i])
+		}
+	}
+}
+
+// propWinogradBack checks the input gradient, itself a Winograd convolution, against the generic one.
+func propWinogradBack(t *rapid.T) {
+	rng := newRand(rapid.Uint64().Draw(t, "seed"))
+	g := ConvGeom{
+		C: rapid.IntRange(8, 20).Draw(t, "C"), O: rapid.IntRange(12, 24).Draw(t, "O"),
+		H: 4 * rapid.IntRange(2, 4).Draw(t, "H/4"), W: rapid.SampledFrom([]int{15, 16, 32, 40}).Draw(t, "W"),
+		KH: 3, KW: 3, PH: rapid.IntRange(0, 2).Draw(t, "PH"), PW: rapid.IntRange(0, 2).Draw(t, "PW"),
+	}
+	s := ConvSpec[float32]{Geom: g, Weight: randSlice[float32](rng, g.WeightLen())}
+	if rapid.Bool().Draw(t, "pre") {
+		s.PreScale, s.PreShift, s.PreReLU = randSlice[float32](rng, g.C), randSlice[float32](rng, g.C), rapid.Bool().Draw(t, "pre relu")
+	}
+	x, dy, before := randSlice[float32](rng, g.InLen()), randSlice[float32](rng, g.OutLen()), randSlice[float32](rng, g.InLen())
+	accumulate := rapid.Bool().Draw(t, "accumulate")
+	results := perLevel(t, func() []float32 {
+		var mem arena
+		defer mem.free()
+		c, err := NewConv(s)
+		require.NoError(t, err)
+		dx := guarded(&mem, before)
+		c.BackwardInput(dx, guarded(&mem, dy), guarded(&mem, x), nil, nil, guarded(&mem, nans[float32](c.ScratchLen())), accumulate)
+		return append([]float32(nil), dx...)
+	})
+	for l, got := range results[1:] {
+		for i, want := range results[0] {
+			if !(math.Abs(float64(want-got[i])) <= 5e-5) {
+				t.Fatalf("%s gradient %d of %+v: want %v, got %v", Levels()[l+1], i, g, want, got[i])
+			}
+		}
+		require.Equal(t, results[1], got, "bits of %+v", g)
+	}
+}
+
+func TestWinogradBack(t *testing.T) { rapid.Check(t, propWinogradBack) }
+
+func TestWinograd(t *testing.T) {
+	atLevels(t, func(t *testing.T) { rapid.Check(t, propWinograd) })
+}
+
+func FuzzWinograd(f *testing.F) { f.Fuzz(rapid.MakeFuzz(propWinograd)) }
+
+// TestWinogradError compares the rounding errors of every level on a layer of the DenseNet.
+func TestWinogradError(t *testing.T) {
+	atLevels(t, func(t *testing.T) {
+		s := benchSpec(ConvGeom{C: 48, H: 32, W: 32, O: 12, KH: 3, KW: 3, PH: 1, PW: 1}, false)
+		x := randSlice[float32](newRand(8), s.Geom.InLen())
+		c, err := NewConv(s)
+		require.NoError(t, err)
+		y := make([]float32, s.Geom.OutLen())
+		c.Forward(y, x, nil, make([]float32, c.ScratchLen()))
+		want, _ := refForward(s, x, nil, eps32)
+		var worst, sq, size float64
+		for i, v := range want {
+			d := math.Abs(v - float64(y[i]))
+			worst, sq, size = max(worst, d), sq+d*d, size+v*v
+		}
+		rel := math.Sqrt(sq / size)
+		t.Logf("largest error %.2g, relative in the mean square %.2g", worst, rel)
+		require.Less(t, rel, 5e-7)
+	})
+}
