@@ -974,6 +974,31 @@ func winoIn8AVX512(args *winoInArgs)
 //go:noescape
 func winoOut8AVX512(args *winoOutArgs)
 
+// winoInAloneAVX2 transforms the inputs of eight tiles.
+//
+//go:noescape
+func winoInAloneAVX2(args *winoInArgs)
+
+// winoInFirstAVX2 transforms the inputs of eight tiles.
+//
+//go:noescape
+func winoInFirstAVX2(args *winoInArgs)
+
+// winoInLastAVX2 transforms the inputs of eight tiles.
+//
+//go:noescape
+func winoInLastAVX2(args *winoInArgs)
+
+// winoInMiddleAVX2 transforms the inputs of eight tiles.
+//
+//go:noescape
+func winoInMiddleAVX2(args *winoInArgs)
+
+// winoOutSegmentAVX2 transforms the products of eight tiles to outputs.
+//
+//go:noescape
+func winoOutSegmentAVX2(args *winoOutArgs)
+
 // winoInViewsAVX512 transforms the inputs of a vector of tiles.
 //
 //go:noescape

@@ -51,7 +51,7 @@ type winograd struct {
 	product      int     // elements from place to place of the products
 	tileH, tileW int     // tiles of the image
 
-	direct bool // images 16 or 32 wide, padding one: the transforms read and write the image itself
+	direct bool // padding one and rows of whole vectors: the transforms read and write the image itself
 
 	// Otherwise the input is first split into views, see viewFill, and the outputs pass through four planes.
 	strip   int // rows of tiles in a strip
@@ -122,7 +122,10 @@ func newWinograd(l level, g ConvGeom, plain bool) *winograd {
 	for c := range g.C {
 		p.offsets = append(p.offsets, int32(8*p.lanes*c))
 	}
-	p.direct = l == avx512 && plain && g.PH == 1 && g.PW == 1 && (g.W == 32 || g.W == 16) && g.H%(64/g.W) == 0
+	p.direct = plain && g.PH == 1 && g.PW == 1 && g.H%2 == 0 && g.W%16 == 0
+	if l == avx512 {
+		p.direct = p.direct && (g.W == 32 || g.W == 16 && g.H%4 == 0)
+	}
 	if !p.direct {
 		p.chooseStrip()
 	}
@@ -205,65 +208,86 @@ func (p *winograd) multiply(v, m []float32, vecs int) {
 	}
 }
 
-// runDirect reads and writes the image itself.
+// runDirect reads and writes the image itself, each vector sixteen or thirty-two pixels wide.
 func (p *winograd) runDirect(io *planIO) {
 	scratch := alignVector(io.scratch)
 	v, m := scratch[:winoPlaces*p.place], scratch[winoPlaces*p.place:][:winoPlaces*p.product]
-	w := p.g.W
-	plane, rows := p.g.H*w, 64/w // output rows of a vector
+	plane, rowBytes := 4*p.g.H*p.g.W, 4*p.g.W
 	in := winoInArgs{
-		srcChannel: 4 * plane, srcRow: 4 * w, dstPlace: 4 * p.place, dstChannel: 128, channels: p.g.C, table: unsafe.Pointer(&winoTable),
+		srcChannel: plane, srcRow: rowBytes, dstPlace: 4 * p.place, dstChannel: 8 * p.lanes, channels: p.g.C,
+		table: unsafe.Pointer(&winoTable),
 	}
 	out := winoOutArgs{
-		srcPlace: 4 * p.product, srcChannel: 128, dstChannel: 4 * plane, dstRow: 4 * w, channels: p.g.O, bias: ptr(io.bias, 0),
-		floor: noFloor, table: unsafe.Pointer(&winoTable),
+		srcPlace: 4 * p.product, srcChannel: 8 * p.lanes, dstChannel: plane, dstRow: rowBytes, channels: p.g.O,
+		bias: ptr(io.bias, 0), floor: noFloor, table: unsafe.Pointer(&winoTable),
 	}
 	if io.relu {
 		out.floor = 0
 	}
-	all := p.g.H / rows // vectors
+	all := p.tileH * p.tileW / p.lanes // vectors
 	for first := 0; first < all; first += 2 {
 		vecs := min(2, all-first)
 		for i := range vecs {
-			y := (first + i) * rows
-			in.src, in.dst, in.top, in.bottom = ptr(io.src, y*w), ptr(v, 16*i), 1<<32-1, 1<<32-1
-			if y == 0 {
-				in.top = outside(w, 0)
-			}
-			if y+rows == p.g.H {
-				in.bottom = outside(w, 1)
-			}
-			if w == 32 {
-				winoIn16AVX512(&in)
-			} else {
-				winoIn8AVX512(&in)
-			}
+			tile := (first + i) * p.lanes
+			y, x := 2*(tile/p.tileW), 2*(tile%p.tileW)
+			in.src, in.dst = ptr(io.src, y*p.g.W+x), ptr(v, i*p.lanes)
+			p.transformDirect(&in, y, x)
 		}
 		p.multiply(v, m, vecs)
 		for i := range vecs {
-			at := (first + i) * rows * w
-			out.src, out.dst, out.bias = ptr(m, 16*i), ptr(io.dst, at), ptr(io.bias, 0)
+			tile := (first + i) * p.lanes
+			at := 2*(tile/p.tileW)*p.g.W + 2*(tile%p.tileW)
+			out.src, out.dst = ptr(m, i*p.lanes), ptr(io.dst, at)
 			if io.residual != nil {
 				out.res = ptr(io.residual, at)
 			}
-			if w == 32 {
+			switch {
+			case p.level == avx2:
+				winoOutSegmentAVX2(&out)
+			case p.g.W == 32:
 				winoOut16AVX512(&out)
-			} else {
+			default:
 				winoOut8AVX512(&out)
 			}
 		}
 	}
 }
 
-// outside returns the lanes of the two loads that remain where the first (edge 0) or the last row (edge 1) of tiles is
-// cut off: in images 32 wide both loads are of that row, in images 16 wide there is one for each of two rows of tiles.
-func outside(w, edge int) int {
+// transformDirect transforms the inputs of the vector of tiles whose outputs start at pixel (y, x).
+func (p *winograd) transformDirect(in *winoInArgs, y, x int) {
+	// The lanes of the two loads of the first and of the last row that lie in the image. With AVX-512 in images sixteen
+	// wide each load is of another row of tiles, otherwise both are of the same.
+	two := p.level == avx512 && p.g.W == 16
+	rows := 2
+	if two {
+		rows = 4
+	}
+	in.top, in.bottom = 1<<32-1, 1<<32-1
+	if y == 0 {
+		in.top = 0
+		if two {
+			in.top = 0xffff0000
+		}
+	}
+	if y+rows == p.g.H {
+		in.bottom = 0
+		if two {
+			in.bottom = 0xffff
+		}
+	}
+	left, right := x > 0, x+16 < p.g.W
 	switch {
-	case w == 32:
-		return 0
-	case edge == 0:
-		return 0xffff0000
+	case two:
+		winoIn8AVX512(in)
+	case p.level == avx512:
+		winoIn16AVX512(in)
+	case left && right:
+		winoInMiddleAVX2(in)
+	case left:
+		winoInLastAVX2(in)
+	case right:
+		winoInFirstAVX2(in)
 	default:
-		return 0xffff
+		winoInAloneAVX2(in)
 	}
 }

@@ -532,6 +532,1113 @@ next:
 	VZEROUPPER
 	RET
 
+// func winoInAloneAVX2(args *byte)
+// Requires: AVX, AVX2
+TEXT ·winoInAloneAVX2(SB), $0-8
+	MOVQ    args+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    16(AX), DX
+	MOVQ    24(AX), BX
+	MOVQ    48(AX), SI
+	MOVQ    72(AX), DI
+	VMOVUPS 128(DI), Y0
+	VMOVUPS 192(DI), Y1
+	VXORPS  Y2, Y2, Y2
+	MOVQ    32(AX), DI
+	MOVQ    DI, R9
+	SHLQ    $0x02, R9
+
+channel:
+	MOVQ    CX, R8
+	SUBQ    DX, R8
+	MOVQ    BX, R10
+	CMPQ    56(AX), $0x00
+	JNE     row0
+	VMOVUPS Y2, (R10)
+	ADDQ    DI, R10
+	VMOVUPS Y2, (R10)
+	ADDQ    DI, R10
+	VMOVUPS Y2, (R10)
+	ADDQ    DI, R10
+	VMOVUPS Y2, (R10)
+	ADDQ    DI, R10
+	JMP     done0
+
+row0:
+	VMOVUPS  (R8), Y3
+	VMOVUPS  32(R8), Y4
+	VSHUFPS  $0x88, Y4, Y3, Y5
+	VPERMPD  $0xd8, Y5, Y5
+	VSHUFPS  $0xdd, Y4, Y3, Y3
+	VPERMPD  $0xd8, Y3, Y3
+	VPERMPS  Y3, Y0, Y4
+	VBLENDPS $0x01, Y2, Y4, Y4
+	VPERMPS  Y5, Y1, Y6
+	VBLENDPS $0x80, Y2, Y6, Y6
+	VSUBPS   Y3, Y4, Y4
+	VADDPS   Y3, Y5, Y7
+	VSUBPS   Y5, Y3, Y3
+	VSUBPS   Y6, Y5, Y5
+	VMOVUPS  Y4, (R10)
+	ADDQ     DI, R10
+	VMOVUPS  Y7, (R10)
+	ADDQ     DI, R10
+	VMOVUPS  Y3, (R10)
+	ADDQ     DI, R10
+	VMOVUPS  Y5, (R10)
+	ADDQ     DI, R10
+
+done0:
+	ADDQ     DX, R8
+	VMOVUPS  (R8), Y3
+	VMOVUPS  32(R8), Y4
+	VSHUFPS  $0x88, Y4, Y3, Y5
+	VPERMPD  $0xd8, Y5, Y5
+	VSHUFPS  $0xdd, Y4, Y3, Y3
+	VPERMPD  $0xd8, Y3, Y3
+	VPERMPS  Y3, Y0, Y4
+	VBLENDPS $0x01, Y2, Y4, Y4
+	VPERMPS  Y5, Y1, Y6
+	VBLENDPS $0x80, Y2, Y6, Y6
+	VSUBPS   Y3, Y4, Y4
+	VADDPS   Y3, Y5, Y7
+	VSUBPS   Y5, Y3, Y3
+	VSUBPS   Y6, Y5, Y5
+	VMOVUPS  Y4, (R10)
+	ADDQ     DI, R10
+	VMOVUPS  Y7, (R10)
+	ADDQ     DI, R10
+	VMOVUPS  Y3, (R10)
+	ADDQ     DI, R10
+	VMOVUPS  Y5, (R10)
+	ADDQ     DI, R10
+	ADDQ     DX, R8
+	VMOVUPS  (R8), Y3
+	VMOVUPS  32(R8), Y4
+	VSHUFPS  $0x88, Y4, Y3, Y5
+	VPERMPD  $0xd8, Y5, Y5
+	VSHUFPS  $0xdd, Y4, Y3, Y3
+	VPERMPD  $0xd8, Y3, Y3
+	VPERMPS  Y3, Y0, Y4
+	VBLENDPS $0x01, Y2, Y4, Y4
+	VPERMPS  Y5, Y1, Y6
+	VBLENDPS $0x80, Y2, Y6, Y6
+	VSUBPS   Y3, Y4, Y4
+	VADDPS   Y3, Y5, Y7
+	VSUBPS   Y5, Y3, Y3
+	VSUBPS   Y6, Y5, Y5
+	VMOVUPS  Y4, (R10)
+	ADDQ     DI, R10
+	VMOVUPS  Y7, (R10)
+	ADDQ     DI, R10
+	VMOVUPS  Y3, (R10)
+	ADDQ     DI, R10
+	VMOVUPS  Y5, (R10)
+	ADDQ     DI, R10
+	ADDQ     DX, R8
+	CMPQ     64(AX), $0x00
+	JNE      row3
+	VMOVUPS  Y2, (R10)
+	ADDQ     DI, R10
+	VMOVUPS  Y2, (R10)
+	ADDQ     DI, R10
+	VMOVUPS  Y2, (R10)
+	ADDQ     DI, R10
+	VMOVUPS  Y2, (R10)
+	ADDQ     DI, R10
+	JMP      done3
+
+row3:
+	VMOVUPS  (R8), Y3
+	VMOVUPS  32(R8), Y4
+	VSHUFPS  $0x88, Y4, Y3, Y5
+	VPERMPD  $0xd8, Y5, Y5
+	VSHUFPS  $0xdd, Y4, Y3, Y3
+	VPERMPD  $0xd8, Y3, Y3
+	VPERMPS  Y3, Y0, Y4
+	VBLENDPS $0x01, Y2, Y4, Y4
+	VPERMPS  Y5, Y1, Y6
+	VBLENDPS $0x80, Y2, Y6, Y6
+	VSUBPS   Y3, Y4, Y4
+	VADDPS   Y3, Y5, Y7
+	VSUBPS   Y5, Y3, Y3
+	VSUBPS   Y6, Y5, Y5
+	VMOVUPS  Y4, (R10)
+	ADDQ     DI, R10
+	VMOVUPS  Y7, (R10)
+	ADDQ     DI, R10
+	VMOVUPS  Y3, (R10)
+	ADDQ     DI, R10
+	VMOVUPS  Y5, (R10)
+	ADDQ     DI, R10
+
+done3:
+	MOVQ    BX, R8
+	MOVQ    R8, R10
+	VMOVUPS (R10), Y3
+	ADDQ    R9, R10
+	VMOVUPS (R10), Y4
+	ADDQ    R9, R10
+	VMOVUPS (R10), Y5
+	ADDQ    R9, R10
+	VMOVUPS (R10), Y6
+	ADDQ    R9, R10
+	MOVQ    R8, R10
+	VSUBPS  Y5, Y3, Y3
+	VMOVUPS Y3, (R10)
+	ADDQ    R9, R10
+	VADDPS  Y5, Y4, Y3
+	VMOVUPS Y3, (R10)
+	ADDQ    R9, R10
+	VSUBPS  Y4, Y5, Y3
+	VMOVUPS Y3, (R10)
+	ADDQ    R9, R10
+	VSUBPS  Y6, Y4, Y3
+	VMOVUPS Y3, (R10)
+	ADDQ    R9, R10
+	ADDQ    DI, R8
+	MOVQ    R8, R10
+	VMOVUPS (R10), Y3
+	ADDQ    R9, R10
+	VMOVUPS (R10), Y4
+	ADDQ    R9, R10
+	VMOVUPS (R10), Y5
+	ADDQ    R9, R10
+	VMOVUPS (R10), Y6
+	ADDQ    R9, R10
+	MOVQ    R8, R10
+	VSUBPS  Y5, Y3, Y3
+	VMOVUPS Y3, (R10)
+	ADDQ    R9, R10
+	VADDPS  Y5, Y4, Y3
+	VMOVUPS Y3, (R10)
+	ADDQ    R9, R10
+	VSUBPS  Y4, Y5, Y3
+	VMOVUPS Y3, (R10)
+	ADDQ    R9, R10
+	VSUBPS  Y6, Y4, Y3
+	VMOVUPS Y3, (R10)
+	ADDQ    R9, R10
+	ADDQ    DI, R8
+	MOVQ    R8, R10
+	VMOVUPS (R10), Y3
+	ADDQ    R9, R10
+	VMOVUPS (R10), Y4
+	ADDQ    R9, R10
+	VMOVUPS (R10), Y5
+	ADDQ    R9, R10
+	VMOVUPS (R10), Y6
+	ADDQ    R9, R10
+	MOVQ    R8, R10
+	VSUBPS  Y5, Y3, Y3
+	VMOVUPS Y3, (R10)
+	ADDQ    R9, R10
+	VADDPS  Y5, Y4, Y3
+	VMOVUPS Y3, (R10)
+	ADDQ    R9, R10
+	VSUBPS  Y4, Y5, Y3
+	VMOVUPS Y3, (R10)
+	ADDQ    R9, R10
+	VSUBPS  Y6, Y4, Y3
+	VMOVUPS Y3, (R10)
+	ADDQ    R9, R10
+	ADDQ    DI, R8
+	MOVQ    R8, R10
+	VMOVUPS (R10), Y3
+	ADDQ    R9, R10
+	VMOVUPS (R10), Y4
+	ADDQ    R9, R10
+	VMOVUPS (R10), Y5
+	ADDQ    R9, R10
+	VMOVUPS (R10), Y6
+	ADDQ    R9, R10
+	MOVQ    R8, R10
+	VSUBPS  Y5, Y3, Y3
+	VMOVUPS Y3, (R10)
+	ADDQ    R9, R10
+	VADDPS  Y5, Y4, Y3
+	VMOVUPS Y3, (R10)
+	ADDQ    R9, R10
+	VSUBPS  Y4, Y5, Y3
+	VMOVUPS Y3, (R10)
+	ADDQ    R9, R10
+	VSUBPS  Y6, Y4, Y3
+	VMOVUPS Y3, (R10)
+	ADDQ    R9, R10
+	ADDQ    DI, R8
+	ADDQ    8(AX), CX
+	ADDQ    40(AX), BX
+	DECQ    SI
+	JNZ     channel
+	VZEROUPPER
+	RET
+
+// func winoInFirstAVX2(args *byte)
+// Requires: AVX, AVX2
+TEXT ·winoInFirstAVX2(SB), $0-8
+	MOVQ    args+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    16(AX), DX
+	MOVQ    24(AX), BX
+	MOVQ    48(AX), SI
+	MOVQ    72(AX), DI
+	VMOVUPS 128(DI), Y0
+	VMOVUPS 192(DI), Y1
+	VXORPS  Y2, Y2, Y2
+	MOVQ    32(AX), DI
+	MOVQ    DI, R9
+	SHLQ    $0x02, R9
+
+channel:
+	MOVQ    CX, R8
+	SUBQ    DX, R8
+	MOVQ    BX, R10
+	CMPQ    56(AX), $0x00
+	JNE     row0
+	VMOVUPS Y2, (R10)
+	ADDQ    DI, R10
+	VMOVUPS Y2, (R10)
+	ADDQ    DI, R10
+	VMOVUPS Y2, (R10)
+	ADDQ    DI, R10
+	VMOVUPS Y2, (R10)
+	ADDQ    DI, R10
+	JMP     done0
+
+row0:
+	VMOVUPS      (R8), Y3
+	VMOVUPS      32(R8), Y4
+	VSHUFPS      $0x88, Y4, Y3, Y5
+	VPERMPD      $0xd8, Y5, Y5
+	VSHUFPS      $0xdd, Y4, Y3, Y3
+	VPERMPD      $0xd8, Y3, Y3
+	VPERMPS      Y3, Y0, Y4
+	VBLENDPS     $0x01, Y2, Y4, Y4
+	VPERMPS      Y5, Y1, Y6
+	VBROADCASTSS 64(R8), Y7
+	VBLENDPS     $0x80, Y7, Y6, Y6
+	VSUBPS       Y3, Y4, Y4
+	VADDPS       Y3, Y5, Y7
+	VSUBPS       Y5, Y3, Y3
+	VSUBPS       Y6, Y5, Y5
+	VMOVUPS      Y4, (R10)
+	ADDQ         DI, R10
+	VMOVUPS      Y7, (R10)
+	ADDQ         DI, R10
+	VMOVUPS      Y3, (R10)
+	ADDQ         DI, R10
+	VMOVUPS      Y5, (R10)
+	ADDQ         DI, R10
+
+done0:
+	ADDQ         DX, R8
+	VMOVUPS      (R8), Y3
+	VMOVUPS      32(R8), Y4
+	VSHUFPS      $0x88, Y4, Y3, Y5
+	VPERMPD      $0xd8, Y5, Y5
+	VSHUFPS      $0xdd, Y4, Y3, Y3
+	VPERMPD      $0xd8, Y3, Y3
+	VPERMPS      Y3, Y0, Y4
+	VBLENDPS     $0x01, Y2, Y4, Y4
+	VPERMPS      Y5, Y1, Y6
+	VBROADCASTSS 64(R8), Y7
+	VBLENDPS     $0x80, Y7, Y6, Y6
+	VSUBPS       Y3, Y4, Y4
+	VADDPS       Y3, Y5, Y7
+	VSUBPS       Y5, Y3, Y3
+	VSUBPS       Y6, Y5, Y5
+	VMOVUPS      Y4, (R10)
+	ADDQ         DI, R10
+	VMOVUPS      Y7, (R10)
+	ADDQ         DI, R10
+	VMOVUPS      Y3, (R10)
+	ADDQ         DI, R10
+	VMOVUPS      Y5, (R10)
+	ADDQ         DI, R10
+	ADDQ         DX, R8
+	VMOVUPS      (R8), Y3
+	VMOVUPS      32(R8), Y4
+	VSHUFPS      $0x88, Y4, Y3, Y5
+	VPERMPD      $0xd8, Y5, Y5
+	VSHUFPS      $0xdd, Y4, Y3, Y3
+	VPERMPD      $0xd8, Y3, Y3
+	VPERMPS      Y3, Y0, Y4
+	VBLENDPS     $0x01, Y2, Y4, Y4
+	VPERMPS      Y5, Y1, Y6
+	VBROADCASTSS 64(R8), Y7
+	VBLENDPS     $0x80, Y7, Y6, Y6
+	VSUBPS       Y3, Y4, Y4
+	VADDPS       Y3, Y5, Y7
+	VSUBPS       Y5, Y3, Y3
+	VSUBPS       Y6, Y5, Y5
+	VMOVUPS      Y4, (R10)
+	ADDQ         DI, R10
+	VMOVUPS      Y7, (R10)
+	ADDQ         DI, R10
+	VMOVUPS      Y3, (R10)
+	ADDQ         DI, R10
+	VMOVUPS      Y5, (R10)
+	ADDQ         DI, R10
+	ADDQ         DX, R8
+	CMPQ         64(AX), $0x00
+	JNE          row3
+	VMOVUPS      Y2, (R10)
+	ADDQ         DI, R10
+	VMOVUPS      Y2, (R10)
+	ADDQ         DI, R10
+	VMOVUPS      Y2, (R10)
+	ADDQ         DI, R10
+	VMOVUPS      Y2, (R10)
+	ADDQ         DI, R10
+	JMP          done3
+
+row3:
+	VMOVUPS      (R8), Y3
+	VMOVUPS      32(R8), Y4
+	VSHUFPS      $0x88, Y4, Y3, Y5
+	VPERMPD      $0xd8, Y5, Y5
+	VSHUFPS      $0xdd, Y4, Y3, Y3
+	VPERMPD      $0xd8, Y3, Y3
+	VPERMPS      Y3, Y0, Y4
+	VBLENDPS     $0x01, Y2, Y4, Y4
+	VPERMPS      Y5, Y1, Y6
+	VBROADCASTSS 64(R8), Y7
+	VBLENDPS     $0x80, Y7, Y6, Y6
+	VSUBPS       Y3, Y4, Y4
+	VADDPS       Y3, Y5, Y7
+	VSUBPS       Y5, Y3, Y3
+	VSUBPS       Y6, Y5, Y5
+	VMOVUPS      Y4, (R10)
+	ADDQ         DI, R10
+	VMOVUPS      Y7, (R10)
+	ADDQ         DI, R10
+	VMOVUPS      Y3, (R10)
+	ADDQ         DI, R10
+	VMOVUPS      Y5, (R10)
+	ADDQ         DI, R10
+
+done3:
+	MOVQ    BX, R8
+	MOVQ    R8, R10
+	VMOVUPS (R10), Y3
+	ADDQ    R9, R10
+	VMOVUPS (R10), Y4
+	ADDQ    R9, R10
+	VMOVUPS (R10), Y5
+	ADDQ    R9, R10
+	VMOVUPS (R10), Y6
+	ADDQ    R9, R10
+	MOVQ    R8, R10
+	VSUBPS  Y5, Y3, Y3
+	VMOVUPS Y3, (R10)
+	ADDQ    R9, R10
+	VADDPS  Y5, Y4, Y3
+	VMOVUPS Y3, (R10)
+	ADDQ    R9, R10
+	VSUBPS  Y4, Y5, Y3
+	VMOVUPS Y3, (R10)
+	ADDQ    R9, R10
+	VSUBPS  Y6, Y4, Y3
+	VMOVUPS Y3, (R10)
+	ADDQ    R9, R10
+	ADDQ    DI, R8
+	MOVQ    R8, R10
+	VMOVUPS (R10), Y3
+	ADDQ    R9, R10
+	VMOVUPS (R10), Y4
+	ADDQ    R9, R10
+	VMOVUPS (R10), Y5
+	ADDQ    R9, R10
+	VMOVUPS (R10), Y6
+	ADDQ    R9, R10
+	MOVQ    R8, R10
+	VSUBPS  Y5, Y3, Y3
+	VMOVUPS Y3, (R10)
+	ADDQ    R9, R10
+	VADDPS  Y5, Y4, Y3
+	VMOVUPS Y3, (R10)
+	ADDQ    R9, R10
+	VSUBPS  Y4, Y5, Y3
+	VMOVUPS Y3, (R10)
+	ADDQ    R9, R10
+	VSUBPS  Y6, Y4, Y3
+	VMOVUPS Y3, (R10)
+	ADDQ    R9, R10
+	ADDQ    DI, R8
+	MOVQ    R8, R10
+	VMOVUPS (R10), Y3
+	ADDQ    R9, R10
+	VMOVUPS (R10), Y4
+	ADDQ    R9, R10
+	VMOVUPS (R10), Y5
+	ADDQ    R9, R10
+	VMOVUPS (R10), Y6
+	ADDQ    R9, R10
+	MOVQ    R8, R10
+	VSUBPS  Y5, Y3, Y3
+	VMOVUPS Y3, (R10)
+	ADDQ    R9, R10
+	VADDPS  Y5, Y4, Y3
+	VMOVUPS Y3, (R10)
+	ADDQ    R9, R10
+	VSUBPS  Y4, Y5, Y3
+	VMOVUPS Y3, (R10)
+	ADDQ    R9, R10
+	VSUBPS  Y6, Y4, Y3
+	VMOVUPS Y3, (R10)
+	ADDQ    R9, R10
+	ADDQ    DI, R8
+	MOVQ    R8, R10
+	VMOVUPS (R10), Y3
+	ADDQ    R9, R10
+	VMOVUPS (R10), Y4
+	ADDQ    R9, R10
+	VMOVUPS (R10), Y5
+	ADDQ    R9, R10
+	VMOVUPS (R10), Y6
+	ADDQ    R9, R10
+	MOVQ    R8, R10
+	VSUBPS  Y5, Y3, Y3
+	VMOVUPS Y3, (R10)
+	ADDQ    R9, R10
+	VADDPS  Y5, Y4, Y3
+	VMOVUPS Y3, (R10)
+	ADDQ    R9, R10
+	VSUBPS  Y4, Y5, Y3
+	VMOVUPS Y3, (R10)
+	ADDQ    R9, R10
+	VSUBPS  Y6, Y4, Y3
+	VMOVUPS Y3, (R10)
+	ADDQ    R9, R10
+	ADDQ    DI, R8
+	ADDQ    8(AX), CX
+	ADDQ    40(AX), BX
+	DECQ    SI
+	JNZ     channel
+	VZEROUPPER
+	RET
+
+// func winoInLastAVX2(args *byte)
+// Requires: AVX, AVX2
+TEXT ·winoInLastAVX2(SB), $0-8
+	MOVQ    args+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    16(AX), DX
+	MOVQ    24(AX), BX
+	MOVQ    48(AX), SI
+	MOVQ    72(AX), DI
+	VMOVUPS 128(DI), Y0
+	VMOVUPS 192(DI), Y1
+	VXORPS  Y2, Y2, Y2
+	MOVQ    32(AX), DI
+	MOVQ    DI, R9
+	SHLQ    $0x02, R9
+
+channel:
+	MOVQ    CX, R8
+	SUBQ    DX, R8
+	MOVQ    BX, R10
+	CMPQ    56(AX), $0x00
+	JNE     row0
+	VMOVUPS Y2, (R10)
+	ADDQ    DI, R10
+	VMOVUPS Y2, (R10)
+	ADDQ    DI, R10
+	VMOVUPS Y2, (R10)
+	ADDQ    DI, R10
+	VMOVUPS Y2, (R10)
+	ADDQ    DI, R10
+	JMP     done0
+
+row0:
+	VMOVUPS      (R8), Y3
+	VMOVUPS      32(R8), Y4
+	VSHUFPS      $0x88, Y4, Y3, Y5
+	VPERMPD      $0xd8, Y5, Y5
+	VSHUFPS      $0xdd, Y4, Y3, Y3
+	VPERMPD      $0xd8, Y3, Y3
+	VPERMPS      Y3, Y0, Y4
+	VBROADCASTSS -4(R8), Y6
+	VBLENDPS     $0x01, Y6, Y4, Y4
+	VPERMPS      Y5, Y1, Y6
+	VBLENDPS     $0x80, Y2, Y6, Y6
+	VSUBPS       Y3, Y4, Y4
+	VADDPS       Y3, Y5, Y7
+	VSUBPS       Y5, Y3, Y3
+	VSUBPS       Y6, Y5, Y5
+	VMOVUPS      Y4, (R10)
+	ADDQ         DI, R10
+	VMOVUPS      Y7, (R10)
+	ADDQ         DI, R10
+	VMOVUPS      Y3, (R10)
+	ADDQ         DI, R10
+	VMOVUPS      Y5, (R10)
+	ADDQ         DI, R10
+
+done0:
+	ADDQ         DX, R8
+	VMOVUPS      (R8), Y3
+	VMOVUPS      32(R8), Y4
+	VSHUFPS      $0x88, Y4, Y3, Y5
+	VPERMPD      $0xd8, Y5, Y5
+	VSHUFPS      $0xdd, Y4, Y3, Y3
+	VPERMPD      $0xd8, Y3, Y3
+	VPERMPS      Y3, Y0, Y4
+	VBROADCASTSS -4(R8), Y6
+	VBLENDPS     $0x01, Y6, Y4, Y4
+	VPERMPS      Y5, Y1, Y6
+	VBLENDPS     $0x80, Y2, Y6, Y6
+	VSUBPS       Y3, Y4, Y4
+	VADDPS       Y3, Y5, Y7
+	VSUBPS       Y5, Y3, Y3
+	VSUBPS       Y6, Y5, Y5
+	VMOVUPS      Y4, (R10)
+	ADDQ         DI, R10
+	VMOVUPS      Y7, (R10)
+	ADDQ         DI, R10
+	VMOVUPS      Y3, (R10)
+	ADDQ         DI, R10
+	VMOVUPS      Y5, (R10)
+	ADDQ         DI, R10
+	ADDQ         DX, R8
+	VMOVUPS      (R8), Y3
+	VMOVUPS      32(R8), Y4
+	VSHUFPS      $0x88, Y4, Y3, Y5
+	VPERMPD      $0xd8, Y5, Y5
+	VSHUFPS      $0xdd, Y4, Y3, Y3
+	VPERMPD      $0xd8, Y3, Y3
+	VPERMPS      Y3, Y0, Y4
+	VBROADCASTSS -4(R8), Y6
+	VBLENDPS     $0x01, Y6, Y4, Y4
+	VPERMPS      Y5, Y1, Y6
+	VBLENDPS     $0x80, Y2, Y6, Y6
+	VSUBPS       Y3, Y4, Y4
+	VADDPS       Y3, Y5, Y7
+	VSUBPS       Y5, Y3, Y3
+	VSUBPS       Y6, Y5, Y5
+	VMOVUPS      Y4, (R10)
+	ADDQ         DI, R10
+	VMOVUPS      Y7, (R10)
+	ADDQ         DI, R10
+	VMOVUPS      Y3, (R10)
+	ADDQ         DI, R10
+	VMOVUPS      Y5, (R10)
+	ADDQ         DI, R10
+	ADDQ         DX, R8
+	CMPQ         64(AX), $0x00
+	JNE          row3
+	VMOVUPS      Y2, (R10)
+	ADDQ         DI, R10
+	VMOVUPS      Y2, (R10)
+	ADDQ         DI, R10
+	VMOVUPS      Y2, (R10)
+	ADDQ         DI, R10
+	VMOVUPS      Y2, (R10)
+	ADDQ         DI, R10
+	JMP          done3
+
+row3:
+	VMOVUPS      (R8), Y3
+	VMOVUPS      32(R8), Y4
+	VSHUFPS      $0x88, Y4, Y3, Y5
+	VPERMPD      $0xd8, Y5, Y5
+	VSHUFPS      $0xdd, Y4, Y3, Y3
+	VPERMPD      $0xd8, Y3, Y3
+	VPERMPS      Y3, Y0, Y4
+	VBROADCASTSS -4(R8), Y6
+	VBLENDPS     $0x01, Y6, Y4, Y4
+	VPERMPS      Y5, Y1, Y6
+	VBLENDPS     $0x80, Y2, Y6, Y6
+	VSUBPS       Y3, Y4, Y4
+	VADDPS       Y3, Y5, Y7
+	VSUBPS       Y5, Y3, Y3
+	VSUBPS       Y6, Y5, Y5
+	VMOVUPS      Y4, (R10)
+	ADDQ         DI, R10
+	VMOVUPS      Y7, (R10)
+	ADDQ         DI, R10
+	VMOVUPS      Y3, (R10)
+	ADDQ         DI, R10
+	VMOVUPS      Y5, (R10)
+	ADDQ         DI, R10
+
+done3:
+	MOVQ    BX, R8
+	MOVQ    R8, R10
+	VMOVUPS (R10), Y3
+	ADDQ    R9, R10
+	VMOVUPS (R10), Y4
+	ADDQ    R9, R10
+	VMOVUPS (R10), Y5
+	ADDQ    R9, R10
+	VMOVUPS (R10), Y6
+	ADDQ    R9, R10
+	MOVQ    R8, R10
+	VSUBPS  Y5, Y3, Y3
+	VMOVUPS Y3, (R10)
+	ADDQ    R9, R10
+	VADDPS  Y5, Y4, Y3
+	VMOVUPS Y3, (R10)
+	ADDQ    R9, R10
+	VSUBPS  Y4, Y5, Y3
+	VMOVUPS Y3, (R10)
+	ADDQ    R9, R10
+	VSUBPS  Y6, Y4, Y3
+	VMOVUPS Y3, (R10)
+	ADDQ    R9, R10
+	ADDQ    DI, R8
+	MOVQ    R8, R10
+	VMOVUPS (R10), Y3
+	ADDQ    R9, R10
+	VMOVUPS (R10), Y4
+	ADDQ    R9, R10
+	VMOVUPS (R10), Y5
+	ADDQ    R9, R10
+	VMOVUPS (R10), Y6
+	ADDQ    R9, R10
+	MOVQ    R8, R10
+	VSUBPS  Y5, Y3, Y3
+	VMOVUPS Y3, (R10)
+	ADDQ    R9, R10
+	VADDPS  Y5, Y4, Y3
+	VMOVUPS Y3, (R10)
+	ADDQ    R9, R10
+	VSUBPS  Y4, Y5, Y3
+	VMOVUPS Y3, (R10)
+	ADDQ    R9, R10
+	VSUBPS  Y6, Y4, Y3
+	VMOVUPS Y3, (R10)
+	ADDQ    R9, R10
+	ADDQ    DI, R8
+	MOVQ    R8, R10
+	VMOVUPS (R10), Y3
+	ADDQ    R9, R10
+	VMOVUPS (R10), Y4
+	ADDQ    R9, R10
+	VMOVUPS (R10), Y5
+	ADDQ    R9, R10
+	VMOVUPS (R10), Y6
+	ADDQ    R9, R10
+	MOVQ    R8, R10
+	VSUBPS  Y5, Y3, Y3
+	VMOVUPS Y3, (R10)
+	ADDQ    R9, R10
+	VADDPS  Y5, Y4, Y3
+	VMOVUPS Y3, (R10)
+	ADDQ    R9, R10
+	VSUBPS  Y4, Y5, Y3
+	VMOVUPS Y3, (R10)
+	ADDQ    R9, R10
+	VSUBPS  Y6, Y4, Y3
+	VMOVUPS Y3, (R10)
+	ADDQ    R9, R10
+	ADDQ    DI, R8
+	MOVQ    R8, R10
+	VMOVUPS (R10), Y3
+	ADDQ    R9, R10
+	VMOVUPS (R10), Y4
+	ADDQ    R9, R10
+	VMOVUPS (R10), Y5
+	ADDQ    R9, R10
+	VMOVUPS (R10), Y6
+	ADDQ    R9, R10
+	MOVQ    R8, R10
+	VSUBPS  Y5, Y3, Y3
+	VMOVUPS Y3, (R10)
+	ADDQ    R9, R10
+	VADDPS  Y5, Y4, Y3
+	VMOVUPS Y3, (R10)
+	ADDQ    R9, R10
+	VSUBPS  Y4, Y5, Y3
+	VMOVUPS Y3, (R10)
+	ADDQ    R9, R10
+	VSUBPS  Y6, Y4, Y3
+	VMOVUPS Y3, (R10)
+	ADDQ    R9, R10
+	ADDQ    DI, R8
+	ADDQ    8(AX), CX
+	ADDQ    40(AX), BX
+	DECQ    SI
+	JNZ     channel
+	VZEROUPPER
+	RET
+
+// func winoInMiddleAVX2(args *byte)
+// Requires: AVX, AVX2
+TEXT ·winoInMiddleAVX2(SB), $0-8
+	MOVQ    args+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    16(AX), DX
+	MOVQ    24(AX), BX
+	MOVQ    48(AX), SI
+	MOVQ    72(AX), DI
+	VMOVUPS 128(DI), Y0
+	VMOVUPS 192(DI), Y1
+	VXORPS  Y2, Y2, Y2
+	MOVQ    32(AX), DI
+	MOVQ    DI, R9
+	SHLQ    $0x02, R9
+
+channel:
+	MOVQ    CX, R8
+	SUBQ    DX, R8
+	MOVQ    BX, R10
+	CMPQ    56(AX), $0x00
+	JNE     row0
+	VMOVUPS Y2, (R10)
+	ADDQ    DI, R10
+	VMOVUPS Y2, (R10)
+	ADDQ    DI, R10
+	VMOVUPS Y2, (R10)
+	ADDQ    DI, R10
+	VMOVUPS Y2, (R10)
+	ADDQ    DI, R10
+	JMP     done0
+
+row0:
+	VMOVUPS      (R8), Y3
+	VMOVUPS      32(R8), Y4
+	VSHUFPS      $0x88, Y4, Y3, Y5
+	VPERMPD      $0xd8, Y5, Y5
+	VSHUFPS      $0xdd, Y4, Y3, Y3
+	VPERMPD      $0xd8, Y3, Y3
+	VPERMPS      Y3, Y0, Y4
+	VBROADCASTSS -4(R8), Y6
+	VBLENDPS     $0x01, Y6, Y4, Y4
+	VPERMPS      Y5, Y1, Y6
+	VBROADCASTSS 64(R8), Y7
+	VBLENDPS     $0x80, Y7, Y6, Y6
+	VSUBPS       Y3, Y4, Y4
+	VADDPS       Y3, Y5, Y7
+	VSUBPS       Y5, Y3, Y3
+	VSUBPS       Y6, Y5, Y5
+	VMOVUPS      Y4, (R10)
+	ADDQ         DI, R10
+	VMOVUPS      Y7, (R10)
+	ADDQ         DI, R10
+	VMOVUPS      Y3, (R10)
+	ADDQ         DI, R10
+	VMOVUPS      Y5, (R10)
+	ADDQ         DI, R10
+
+done0:
+	ADDQ         DX, R8
+	VMOVUPS      (R8), Y3
+	VMOVUPS      32(R8), Y4
+	VSHUFPS      $0x88, Y4, Y3, Y5
+	VPERMPD      $0xd8, Y5, Y5
+	VSHUFPS      $0xdd, Y4, Y3, Y3
+	VPERMPD      $0xd8, Y3, Y3
+	VPERMPS      Y3, Y0, Y4
+	VBROADCASTSS -4(R8), Y6
+	VBLENDPS     $0x01, Y6, Y4, Y4
+	VPERMPS      Y5, Y1, Y6
+	VBROADCASTSS 64(R8), Y7
+	VBLENDPS     $0x80, Y7, Y6, Y6
+	VSUBPS       Y3, Y4, Y4
+	VADDPS       Y3, Y5, Y7
+	VSUBPS       Y5, Y3, Y3
+	VSUBPS       Y6, Y5, Y5
+	VMOVUPS      Y4, (R10)
+	ADDQ         DI, R10
+	VMOVUPS      Y7, (R10)
+	ADDQ         DI, R10
+	VMOVUPS      Y3, (R10)
+	ADDQ         DI, R10
+	VMOVUPS      Y5, (R10)
+	ADDQ         DI, R10
+	ADDQ         DX, R8
+	VMOVUPS      (R8), Y3
+	VMOVUPS      32(R8), Y4
+	VSHUFPS      $0x88, Y4, Y3, Y5
+	VPERMPD      $0xd8, Y5, Y5
+	VSHUFPS      $0xdd, Y4, Y3, Y3
+	VPERMPD      $0xd8, Y3, Y3
+	VPERMPS      Y3, Y0, Y4
+	VBROADCASTSS -4(R8), Y6
+	VBLENDPS     $0x01, Y6, Y4, Y4
+	VPERMPS      Y5, Y1, Y6
+	VBROADCASTSS 64(R8), Y7
+	VBLENDPS     $0x80, Y7, Y6, Y6
+	VSUBPS       Y3, Y4, Y4
+	VADDPS       Y3, Y5, Y7
+	VSUBPS       Y5, Y3, Y3
+	VSUBPS       Y6, Y5, Y5
+	VMOVUPS      Y4, (R10)
+	ADDQ         DI, R10
+	VMOVUPS      Y7, (R10)
+	ADDQ         DI, R10
+	VMOVUPS      Y3, (R10)
+	ADDQ         DI, R10
+	VMOVUPS      Y5, (R10)
+	ADDQ         DI, R10
+	ADDQ         DX, R8
+	CMPQ         64(AX), $0x00
+	JNE          row3
+	VMOVUPS      Y2, (R10)
+	ADDQ         DI, R10
+	VMOVUPS      Y2, (R10)
+	ADDQ         DI, R10
+	VMOVUPS      Y2, (R10)
+	ADDQ         DI, R10
+	VMOVUPS      Y2, (R10)
+	ADDQ         DI, R10
+	JMP          done3
+
+row3:
+	VMOVUPS      (R8), Y3
+	VMOVUPS      32(R8), Y4
+	VSHUFPS      $0x88, Y4, Y3, Y5
+	VPERMPD      $0xd8, Y5, Y5
+	VSHUFPS      $0xdd, Y4, Y3, Y3
+	VPERMPD      $0xd8, Y3, Y3
+	VPERMPS      Y3, Y0, Y4
+	VBROADCASTSS -4(R8), Y6
+	VBLENDPS     $0x01, Y6, Y4, Y4
+	VPERMPS      Y5, Y1, Y6
+	VBROADCASTSS 64(R8), Y7
+	VBLENDPS     $0x80, Y7, Y6, Y6
+	VSUBPS       Y3, Y4, Y4
+	VADDPS       Y3, Y5, Y7
+	VSUBPS       Y5, Y3, Y3
+	VSUBPS       Y6, Y5, Y5
+	VMOVUPS      Y4, (R10)
+	ADDQ         DI, R10
+	VMOVUPS      Y7, (R10)
+	ADDQ         DI, R10
+	VMOVUPS      Y3, (R10)
+	ADDQ         DI, R10
+	VMOVUPS      Y5, (R10)
+	ADDQ         DI, R10
+
+done3:
+	MOVQ    BX, R8
+	MOVQ    R8, R10
+	VMOVUPS (R10), Y3
+	ADDQ    R9, R10
+	VMOVUPS (R10), Y4
+	ADDQ    R9, R10
+	VMOVUPS (R10), Y5
+	ADDQ    R9, R10
+	VMOVUPS (R10), Y6
+	ADDQ    R9, R10
+	MOVQ    R8, R10
+	VSUBPS  Y5, Y3, Y3
+	VMOVUPS Y3, (R10)
+	ADDQ    R9, R10
+	VADDPS  Y5, Y4, Y3
+	VMOVUPS Y3, (R10)
+	ADDQ    R9, R10
+	VSUBPS  Y4, Y5, Y3
+	VMOVUPS Y3, (R10)
+	ADDQ    R9, R10
+	VSUBPS  Y6, Y4, Y3
+	VMOVUPS Y3, (R10)
+	ADDQ    R9, R10
+	ADDQ    DI, R8
+	MOVQ    R8, R10
+	VMOVUPS (R10), Y3
+	ADDQ    R9, R10
+	VMOVUPS (R10), Y4
+	ADDQ    R9, R10
+	VMOVUPS (R10), Y5
+	ADDQ    R9, R10
+	VMOVUPS (R10), Y6
+	ADDQ    R9, R10
+	MOVQ    R8, R10
+	VSUBPS  Y5, Y3, Y3
+	VMOVUPS Y3, (R10)
+	ADDQ    R9, R10
+	VADDPS  Y5, Y4, Y3
+	VMOVUPS Y3, (R10)
+	ADDQ    R9, R10
+	VSUBPS  Y4, Y5, Y3
+	VMOVUPS Y3, (R10)
+	ADDQ    R9, R10
+	VSUBPS  Y6, Y4, Y3
+	VMOVUPS Y3, (R10)
+	ADDQ    R9, R10
+	ADDQ    DI, R8
+	MOVQ    R8, R10
+	VMOVUPS (R10), Y3
+	ADDQ    R9, R10
+	VMOVUPS (R10), Y4
+	ADDQ    R9, R10
+	VMOVUPS (R10), Y5
+	ADDQ    R9, R10
+	VMOVUPS (R10), Y6
+	ADDQ    R9, R10
+	MOVQ    R8, R10
+	VSUBPS  Y5, Y3, Y3
+	VMOVUPS Y3, (R10)
+	ADDQ    R9, R10
+	VADDPS  Y5, Y4, Y3
+	VMOVUPS Y3, (R10)
+	ADDQ    R9, R10
+	VSUBPS  Y4, Y5, Y3
+	VMOVUPS Y3, (R10)
+	ADDQ    R9, R10
+	VSUBPS  Y6, Y4, Y3
+	VMOVUPS Y3, (R10)
+	ADDQ    R9, R10
+	ADDQ    DI, R8
+	MOVQ    R8, R10
+	VMOVUPS (R10), Y3
+	ADDQ    R9, R10
+	VMOVUPS (R10), Y4
+	ADDQ    R9, R10
+	VMOVUPS (R10), Y5
+	ADDQ    R9, R10
+	VMOVUPS (R10), Y6
+	ADDQ    R9, R10
+	MOVQ    R8, R10
+	VSUBPS  Y5, Y3, Y3
+	VMOVUPS Y3, (R10)
+	ADDQ    R9, R10
+	VADDPS  Y5, Y4, Y3
+	VMOVUPS Y3, (R10)
+	ADDQ    R9, R10
+	VSUBPS  Y4, Y5, Y3
+	VMOVUPS Y3, (R10)
+	ADDQ    R9, R10
+	VSUBPS  Y6, Y4, Y3
+	VMOVUPS Y3, (R10)
+	ADDQ    R9, R10
+	ADDQ    DI, R8
+	ADDQ    8(AX), CX
+	ADDQ    40(AX), BX
+	DECQ    SI
+	JNZ     channel
+	VZEROUPPER
+	RET
+
+// func winoOutSegmentAVX2(args *byte)
+// Requires: AVX
+TEXT ·winoOutSegmentAVX2(SB), $0-8
+	MOVQ args+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 24(AX), DX
+	MOVQ 40(AX), BX
+	MOVQ 48(AX), SI
+	MOVQ 56(AX), DI
+	MOVQ 64(AX), R8
+	MOVQ 8(AX), R9
+	SUBQ DX, R8
+	MOVQ R9, R10
+	SHLQ $0x02, R10
+
+channel:
+	MOVQ         CX, R11
+	MOVQ         R11, R12
+	VMOVUPS      (R12), Y0
+	ADDQ         R10, R12
+	VMOVUPS      (R12), Y1
+	ADDQ         R10, R12
+	VMOVUPS      (R12), Y2
+	ADDQ         R10, R12
+	VMOVUPS      (R12), Y3
+	ADDQ         R10, R12
+	VADDPS       Y2, Y1, Y4
+	VADDPS       Y4, Y0, Y0
+	VSUBPS       Y2, Y1, Y1
+	VSUBPS       Y3, Y1, Y1
+	ADDQ         R9, R11
+	MOVQ         R11, R12
+	VMOVUPS      (R12), Y2
+	ADDQ         R10, R12
+	VMOVUPS      (R12), Y3
+	ADDQ         R10, R12
+	VMOVUPS      (R12), Y4
+	ADDQ         R10, R12
+	VMOVUPS      (R12), Y5
+	ADDQ         R10, R12
+	VADDPS       Y4, Y3, Y6
+	VADDPS       Y6, Y2, Y2
+	VSUBPS       Y4, Y3, Y3
+	VSUBPS       Y5, Y3, Y3
+	ADDQ         R9, R11
+	MOVQ         R11, R12
+	VMOVUPS      (R12), Y4
+	ADDQ         R10, R12
+	VMOVUPS      (R12), Y5
+	ADDQ         R10, R12
+	VMOVUPS      (R12), Y6
+	ADDQ         R10, R12
+	VMOVUPS      (R12), Y7
+	ADDQ         R10, R12
+	VADDPS       Y6, Y5, Y8
+	VADDPS       Y8, Y4, Y4
+	VSUBPS       Y6, Y5, Y5
+	VSUBPS       Y7, Y5, Y5
+	ADDQ         R9, R11
+	MOVQ         R11, R12
+	VMOVUPS      (R12), Y6
+	ADDQ         R10, R12
+	VMOVUPS      (R12), Y7
+	ADDQ         R10, R12
+	VMOVUPS      (R12), Y8
+	ADDQ         R10, R12
+	VMOVUPS      (R12), Y9
+	ADDQ         R10, R12
+	VADDPS       Y8, Y7, Y10
+	VADDPS       Y10, Y6, Y6
+	VSUBPS       Y8, Y7, Y7
+	VSUBPS       Y9, Y7, Y7
+	ADDQ         R9, R11
+	VBROADCASTSS (DI), Y8
+	MOVQ         DX, R11
+	VADDPS       Y4, Y2, Y9
+	VADDPS       Y9, Y0, Y0
+	VSUBPS       Y4, Y2, Y2
+	VSUBPS       Y6, Y2, Y2
+	VUNPCKLPS    Y2, Y0, Y4
+	VUNPCKHPS    Y2, Y0, Y0
+	VPERM2F128   $0x31, Y0, Y4, Y2
+	VPERM2F128   $0x20, Y0, Y4, Y4
+	VADDPS       Y8, Y4, Y4
+	VADDPS       Y8, Y2, Y2
+	CMPQ         64(AX), $0x00
+	JE           plain0
+	VADDPS       (R11)(R8*1), Y4, Y4
+	VADDPS       32(R11)(R8*1), Y2, Y2
+
+plain0:
+	VBROADCASTSS 72(AX), Y0
+	VMAXPS       Y4, Y0, Y4
+	VMAXPS       Y2, Y0, Y2
+	VMOVUPS      Y4, (R11)
+	VMOVUPS      Y2, 32(R11)
+	ADDQ         BX, R11
+	VADDPS       Y5, Y3, Y0
+	VADDPS       Y0, Y1, Y1
+	VSUBPS       Y5, Y3, Y3
+	VSUBPS       Y7, Y3, Y3
+	VUNPCKLPS    Y3, Y1, Y0
+	VUNPCKHPS    Y3, Y1, Y1
+	VPERM2F128   $0x31, Y1, Y0, Y2
+	VPERM2F128   $0x20, Y1, Y0, Y0
+	VADDPS       Y8, Y0, Y0
+	VADDPS       Y8, Y2, Y2
+	CMPQ         64(AX), $0x00
+	JE           plain1
+	VADDPS       (R11)(R8*1), Y0, Y0
+	VADDPS       32(R11)(R8*1), Y2, Y2
+
+plain1:
+	VBROADCASTSS 72(AX), Y1
+	VMAXPS       Y0, Y1, Y0
+	VMAXPS       Y2, Y1, Y2
+	VMOVUPS      Y0, (R11)
+	VMOVUPS      Y2, 32(R11)
+	ADDQ         BX, R11
+	ADDQ         32(AX), DX
+	ADDQ         16(AX), CX
+	ADDQ         $0x04, DI
+	DECQ         SI
+	JNZ          channel
+	VZEROUPPER
+	RET
+
 // func winoInViewsAVX512(args *byte)
 // Requires: AVX, AVX512F
 TEXT ·winoInViewsAVX512(SB), $0-8

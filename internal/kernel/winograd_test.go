@@ -14,7 +14,7 @@ func propWinograd(t *rapid.T) {
 	rng := newRand(rapid.Uint64().Draw(t, "seed"))
 	g := ConvGeom{
 		C: rapid.IntRange(16, 24).Draw(t, "C"), O: rapid.IntRange(8, 20).Draw(t, "O"),
-		H: rapid.IntRange(2, 16).Draw(t, "H"), W: rapid.SampledFrom([]int{9, 14, 16, 23, 28, 32, 66}).Draw(t, "W"),
+		H: rapid.IntRange(2, 16).Draw(t, "H"), W: rapid.SampledFrom([]int{9, 14, 16, 23, 28, 32, 48, 66}).Draw(t, "W"),
 		KH: 3, KW: 3, PH: 1, PW: 1,
 	}
 	if rapid.IntRange(0, 3).Draw(t, "other padding") == 0 {

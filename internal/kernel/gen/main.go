@@ -85,6 +85,12 @@ func generate() (map[string][]byte, error) {
 				winoIn(u, perRow)
 				winoOut(u, perRow)
 			}
+			for _, left := range []bool{false, true} {
+				for _, right := range []bool{false, true} {
+					winoInSegment(u, left, right)
+				}
+			}
+			winoOutSegment(u)
 			for _, s := range []isa{avx512, avx2} {
 				winoInViews(u, s)
 				winoOutFlat(u, s)

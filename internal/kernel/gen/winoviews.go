@@ -84,21 +84,7 @@ func winoInViews(u unit, s isa) {
 		row := u.GP64() // bytes from a row of places to the next
 		u.MOVQ(step, row)
 		u.SHLQ(Imm(2), row)
-		u.MOVQ(dst, at)
-		for range 4 {
-			c := s.vecs(u, 4)
-			u.MOVQ(at, place)
-			for i := range c {
-				u.VMOVUPS(Mem{Base: place}, c[i])
-				u.ADDQ(row, place)
-			}
-			u.MOVQ(at, place)
-			for i := range c {
-				u.VMOVUPS(u.rowTransform(s, i, c[0], c[1], c[2], c[3]), Mem{Base: place})
-				u.ADDQ(row, place)
-			}
-			u.ADDQ(step, at)
-		}
+		u.winoRows(s, dst, step, row, place, at)
 	}
 	u.ADDQ(field(args, wvSrcChannel), src)
 	u.ADDQ(field(args, wvDstChannel), dst)
@@ -147,18 +133,7 @@ func winoOutFlat(u unit, s isa) {
 	u.Label("channel")
 	at, place := u.GP64(), u.GP64()
 	u.MOVQ(src, at)
-	var y [2][4]reg.VecVirtual
-	for j := range 4 {
-		m := s.vecs(u, 4)
-		u.MOVQ(at, place)
-		for i := range m {
-			u.VMOVUPS(Mem{Base: place}, m[i])
-			u.ADDQ(row, place)
-		}
-		u.outPair(s, m[0], m[1], m[2], m[3])
-		y[0][j], y[1][j] = m[0], m[1]
-		u.ADDQ(step, at)
-	}
+	y := u.winoColumns(s, at, place, step, row)
 	u.MOVQ(dst, place)
 	for i := range y {
 		u.outPair(s, y[i][0], y[i][1], y[i][2], y[i][3])
