@@ -112,7 +112,7 @@ func (x *extractor) cached(path, source string) (s posthoc.Samples, ok bool, err
 	if got, err := a.String("source"); err != nil || got != source {
 		return s, false, nil
 	}
-	labels, err := a.Ints("labels")
+	labels, err := a.Ints("labels", -1)
 	if err != nil {
 		return s, false, fmt.Errorf("cached features %s: %w", path, err)
 	}
