@@ -1,0 +1,95 @@
+package nets_test
+
+import (
+	"context"
+	"math"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/line-ood/goline/graph"
+	"github.com/line-ood/goline/internal/nettest"
+	"github.com/line-ood/goline/internal/npyz"
+	"github.com/line-ood/goline/internal/sharedtest"
+	"github.com/line-ood/goline/nets"
+	"github.com/line-ood/goline/nets/weights"
+)
+
+const checkpoint10, checkpoint100 = "cifar10_densenet_bc_100_12.pth.tar", "cifar100_densenet_bc_100_12.pth.tar"
+
+// cifarBatch reads the first n records of a CIFAR-10 file, normalised.
+func cifarBatch(t testing.TB, path string, n int) graph.Batch {
+	t.Helper()
+	raw, err := os.ReadFile(path)
+	require.NoError(t, err)
+	p := nets.CIFAR()
+	b := graph.Batch{N: n}
+	for i := range n {
+		record := raw[i*3073:][:3073]
+		b.Labels = append(b.Labels, int(record[0]))
+		for j, v := range record[1:] {
+			c := j / 1024
+			b.X = append(b.X, (float32(v)/255-p.Mean[c])/p.Std[c])
+		}
+	}
+	return b
+}
+
+// TestDenseNetMatchesPyTorch compares features and logits of real images with those of the published network.
+func TestDenseNetMatchesPyTorch(t *testing.T) {
+	net, err := nets.Open("densenet-bc-100-12", sharedtest.Path(t, "checkpoints", checkpoint10))
+	require.NoError(t, err)
+	prog, err := graph.Compile(net, graph.Options{})
+	require.NoError(t, err)
+	want, err := npyz.ReadNpz(sharedtest.Path(t, "reference", "cifar10_densenet_probe64.npz"))
+	require.NoError(t, err)
+	batch := cifarBatch(t, sharedtest.Path(t, "data", "cifar10_test_5000.bin"), 64)
+	for out, err := range prog.Run(context.Background(), nettest.Stream(batch)) {
+		require.NoError(t, err)
+		for name, width := range map[string]int{nets.Features: 342, nets.Logits: 10} {
+			reference, err := want.Float32(name, 64, width)
+			require.NoError(t, err)
+			worst := 0.0
+			for i, v := range out.Float32(name) {
+				worst = max(worst, math.Abs(float64(reference[i]-v)))
+			}
+			t.Logf("%s: largest difference %.3g", name, worst)
+			require.Less(t, worst, 2e-4, name)
+		}
+	}
+}
+
+// TestNamesAreTheCheckpoints: every one of the 596 tensors has its place, in order, but for batch norm's step counters.
+func TestNamesAreTheCheckpoints(t *testing.T) {
+	for file, classes := range map[string]int{checkpoint10: 10, checkpoint100: 100} {
+		path := sharedtest.Path(t, "checkpoints", file)
+		sd, err := weights.Read(path)
+		require.NoError(t, err)
+		require.Equal(t, 596, sd.Len())
+		var names []string
+		counters := 0
+		for _, name := range sd.Names() {
+			if strings.HasSuffix(name, ".num_batches_tracked") {
+				counters++
+				continue
+			}
+			names = append(names, name)
+		}
+		require.Equal(t, 99, counters)
+
+		net, err := nets.Open("densenet-bc-100-12", path)
+		require.NoError(t, err)
+		require.Equal(t, classes, net.Classes(), "the number of classes is the file's")
+		var got []string
+		for _, p := range net.Params() {
+			got = append(got, p.Name)
+			require.Equal(t, strings.HasSuffix(p.Name, ".running_mean") || strings.HasSuffix(p.Name, ".running_var"), p.Buffer, p.Name)
+			tensor, ok := sd.Get(p.Name)
+			require.True(t, ok, p.Name)
+			require.Equal(t, tensor.F32, p.Float32s(), p.Name)
+		}
+		require.Equal(t, names, got)
+	}
+}

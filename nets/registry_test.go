@@ -1,0 +1,165 @@
+package nets_test
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/line-ood/goline/internal/nettest"
+	"github.com/line-ood/goline/nets"
+	"github.com/line-ood/goline/nets/weights"
+)
+
+func TestNewRefuses(t *testing.T) {
+	for name, want := range map[string]string{
+		"":                                "unknown network \"\"; known: densenet-bc-DEPTH-GROWTH[-rREDUCTION]",
+		"densenet":                        "unknown network",
+		"densenet-bc-100":                 "unknown network",
+		"densenet-bc-100-12x":             "unknown network",
+		"Densenet-BC-100-12":              "unknown network",
+		"densenet-bc--100-12":             "unknown network",
+		"densenet-bc-100-12-r":            "unknown network",
+		"densenet-bc-99-12":               `network "densenet-bc-99-12": depth 99 is not 6n+4`,
+		"densenet-bc-100-0":               "growth 0",
+		"densenet-bc-100-12-r1.5":         "reduction 1.5",
+		"densenet-bc-100-12345":           "12345 is out of range",
+		"densenet-bc-99999999999999999-1": "99999999999999999 is out of range",
+		"densenet-bc-100-12-r" + strings.Repeat("9", 400): "is out of range",
+	} {
+		_, err := nets.New(name, 10)
+		require.ErrorContains(t, err, want)
+		_, sizeErr := nets.Size(name, 10)
+		require.EqualError(t, sizeErr, err.Error())
+	}
+	_, err := nets.New("densenet-bc-100-12", 0)
+	require.ErrorContains(t, err, "0 classes")
+}
+
+// named puts numbers in the place of a name's capital words; an optional part is left out.
+func named(usage string, numbers ...int) string {
+	usage, _, _ = strings.Cut(usage, "[")
+	return regexp.MustCompile(`[A-Z]+`).ReplaceAllStringFunc(usage, func(string) string {
+		n := numbers[0]
+		numbers = numbers[1:]
+		return strconv.Itoa(n)
+	})
+}
+
+// TestSizeIsWhatNewAllocates, for one network of each kind; the largest numbers a name can have are refused before memory is
+// taken for them.
+func TestSizeIsWhatNewAllocates(t *testing.T) {
+	for _, usage := range nets.Names() {
+		built := 0
+		for depth := range 30 {
+			name := named(usage, depth, 2)
+			net, err := nets.New(name, 5)
+			if err != nil {
+				continue
+			}
+			built++
+			require.Equal(t, name, net.Name())
+			require.Equal(t, 5, net.Classes())
+			want, seen := 0, map[string]bool{}
+			for _, p := range net.Params() {
+				want += len(p.Float32s())
+				require.False(t, seen[p.Name], p.Name)
+				seen[p.Name] = true
+			}
+			got, err := nets.Size(name, 5)
+			require.NoError(t, err)
+			require.Equal(t, want, got)
+		}
+		require.Positive(t, built, usage)
+		for depth := 9990; depth <= 10000; depth++ {
+			_, err := nets.New(named(usage, depth, 10000), 10)
+			require.Error(t, err, usage)
+		}
+	}
+}
+
+// stateOf returns a network's parameters as they are saved.
+func stateOf(t testing.TB, net *nets.Network) *weights.StateDict {
+	t.Helper()
+	sd := &weights.StateDict{}
+	for _, p := range net.Params() {
+		require.NoError(t, sd.Add(weights.Tensor{Name: p.Name, Shape: p.Shape(), F32: p.Float32s()}))
+	}
+	return sd
+}
+
+func TestOpen(t *testing.T) {
+	want := nettest.DenseNetBC(t, 10, 4, 7, 1)
+	dir := t.TempDir()
+	npz, safe := filepath.Join(dir, "w.npz"), filepath.Join(dir, "w.safetensors")
+	require.NoError(t, weights.WriteNpz(npz, stateOf(t, want)))
+	require.NoError(t, weights.WriteSafetensors(safe, stateOf(t, want)))
+	for _, path := range []string{npz, safe} {
+		got, err := nets.Open("densenet-bc-10-4", path)
+		require.NoError(t, err)
+		require.Equal(t, 7, got.Classes())
+		for i, p := range want.Params() {
+			require.Equal(t, p.Name, got.Params()[i].Name)
+			require.Equal(t, p.Float32s(), got.Params()[i].Float32s())
+		}
+	}
+}
+
+func TestOpenRefuses(t *testing.T) {
+	dir := t.TempDir()
+	good := filepath.Join(dir, "good.npz")
+	require.NoError(t, weights.WriteNpz(good, stateOf(t, nettest.DenseNetBC(t, 10, 4, 7, 1))))
+
+	_, err := nets.Open("densenet-bc-10", good)
+	require.ErrorContains(t, err, `unknown network "densenet-bc-10"`)
+	_, err = nets.Open("densenet-bc-16-4", good)
+	require.ErrorContains(t, err, "load weights "+good+" into densenet-bc-16-4: ")
+	var mismatch *weights.MismatchError
+	require.ErrorAs(t, err, &mismatch)
+	require.Contains(t, mismatch.Missing, "block1.layer.1.bn1.weight")
+	require.NotEmpty(t, mismatch.Misshapen)
+
+	missing := filepath.Join(dir, "missing.npz")
+	_, err = nets.Open("densenet-bc-10-4", missing)
+	require.ErrorIs(t, err, os.ErrNotExist)
+	require.ErrorContains(t, err, missing)
+	whole, err := os.ReadFile(good)
+	require.NoError(t, err)
+	cut := filepath.Join(dir, "cut.npz")
+	require.NoError(t, os.WriteFile(cut, whole[:len(whole)/2], 0o666))
+	_, err = nets.Open("densenet-bc-10-4", cut)
+	require.ErrorContains(t, err, cut)
+
+	// Where the last layer does not tell the number of classes, that is one mismatch among others.
+	for name, shape := range map[string][]int{"no last layer": nil, "a vector": {63}, "no classes": {0, 9}} {
+		sd := &weights.StateDict{}
+		for _, p := range nettest.DenseNetBC(t, 10, 4, 7, 1).Params() {
+			tensor := weights.Tensor{Name: p.Name, Shape: p.Shape(), F32: p.Float32s()}
+			if p.Name == "fc.weight" {
+				if shape == nil {
+					continue
+				}
+				tensor.Shape = shape
+				if shape[0] == 0 {
+					tensor.F32 = []float32{}
+				}
+			}
+			require.NoError(t, sd.Add(tensor))
+		}
+		path := filepath.Join(dir, "bad.npz")
+		require.NoError(t, weights.WriteNpz(path, sd))
+		_, err := nets.Open("densenet-bc-10-4", path)
+		require.ErrorContains(t, err, path, name)
+		require.ErrorContains(t, err, "fc.weight", name)
+	}
+}
+
+func TestPreprocessing(t *testing.T) {
+	require.Equal(t, nets.Preprocessing{
+		Resize: 32, Crop: 32, Mean: [3]float32{.4914, .4822, .4465}, Std: [3]float32{.2023, .1994, .2010},
+	}, nets.CIFAR())
+}
