@@ -42,21 +42,25 @@ func newAttributeWorld(t testing.TB) attributeWorld {
 	require.NoError(t, weights.WriteNpz(w.path("net.npz"), &sd))
 	w.writeImages(t, "train.npz", 18, 1, 80, true)
 	w.writeImages(t, "test.npz", 12, 2, 80, true)
-	w.writeImages(t, "dark.npz", 10, 3, 20, false)
-	w.writeImages(t, "bright.npz", 11, 4, 140, false)
+	w.writeImages(t, "dark.npz", 10, 3, 50, false)
+	w.writeImages(t, "bright.npz", 11, 4, 110, false)
 	w.args = []string{"--net", attributeNet, "--weights", w.path("net.npz")}
 	return w
 }
 
 func (w attributeWorld) path(name string) string { return filepath.Join(w.dir, name) }
 
-// writeImages writes random images, from level to level+100, whose labels go round the three classes.
+// writeImages writes random images of differing brightness, about level, whose labels go round the three classes.
 func (w attributeWorld) writeImages(t testing.TB, name string, n int, seed uint64, level int, labelled bool) {
 	t.Helper()
 	rng := rand.New(rand.NewPCG(seed, 5))
 	pix := make([]uint8, n*32*32*3)
+	of := 0 // brightness of the image
 	for i := range pix {
-		pix[i] = uint8(level + rng.IntN(100))
+		if i%(32*32*3) == 0 {
+			of = level + rng.IntN(60)
+		}
+		pix[i] = uint8(of + rng.IntN(80))
 	}
 	labels := make([]int64, n)
 	for i := range labels {
