@@ -135,8 +135,25 @@ func TestStepsMatchPyTorch(t *testing.T) {
 				checked++
 			}
 			require.GreaterOrEqual(t, checked, 14)
+			logits, err := ref.Float32(fmt.Sprintf("%d/logits", run), torchBatch, torchClasses)
+			require.NoError(t, err)
+			requireClose(t, logits, inference(t, net, torchBatchAt(torchSteps, 0).X), 1e-4, "logits of the trained network in inference")
 		})
 	}
+}
+
+// inference returns the logits of a batch.
+func inference(t *testing.T, net *nets.Network, x []float32) []float32 {
+	t.Helper()
+	program, err := graph.Compile(net, graph.Options{Fetch: []string{nets.Logits}})
+	require.NoError(t, err)
+	var logits []float32
+	batches := func(yield func(graph.Batch, error) bool) { yield(graph.Batch{X: x, N: torchBatch}, nil) }
+	for out, err := range program.Run(context.Background(), batches) {
+		require.NoError(t, err)
+		logits = append(logits, out.Float32(nets.Logits)...)
+	}
+	return logits
 }
 
 // requireClose bounds the distance of two vectors relative to their length.

@@ -207,16 +207,20 @@ def train(run):
         sched.step()
         losses.append(loss.item())
     state = {k: v.numpy() for k, v in net.state_dict().items() if not k.endswith("num_batches_tracked")}
-    return losses, rates, state
+    net.eval()
+    with torch.no_grad():
+        logits = net(batch(STEPS)[0]).numpy()
+    return losses, rates, state, logits
 
 
 out = {}
 for i, run in enumerate(RUNS):
-    losses, rates, state = train(run)
+    losses, rates, state, logits = train(run)
     print(run["net"], run["optimizer"], [round(v, 4) for v in losses])
     out[f"{i}/settings"] = np.array(json.dumps({k: v for k, v in run.items() if k != "make"}))
     out[f"{i}/losses"] = np.array(losses)
     out[f"{i}/rates"] = np.array(rates)
+    out[f"{i}/logits"] = logits
     for k, v in state.items():
         if k.endswith(("running_mean", "running_var")) or run["net"] == "resnet-cifar-8-4":
             out[f"{i}/state/{k}"] = v
