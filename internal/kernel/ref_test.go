@@ -39,6 +39,10 @@ func drawGeom(t *rapid.T) ConvGeom {
 			g.Groups = rapid.IntRange(2, 3).Draw(t, "groups")
 			g.C = g.Groups * rapid.IntRange(1, 4).Draw(t, "C/G")
 			g.O = g.Groups * rapid.IntRange(1, 14).Draw(t, "O/G")
+		case 2:
+			g.Groups = 1
+			g.C, g.O = rapid.IntRange(30, 60).Draw(t, "C"), rapid.IntRange(1, 14).Draw(t, "O")
+			g.H, g.W = min(g.H, 8), min(g.W, 9)
 		default:
 			g.Groups = 1
 			g.C, g.O = rapid.IntRange(1, 9).Draw(t, "C"), rapid.IntRange(1, 30).Draw(t, "O")
