@@ -119,9 +119,7 @@ func TestTrainingDoesNotDependOnReplicas(t *testing.T) {
 		for step := range uint64(3) {
 			out = runTraining(t, p, smallBatch(20, step))
 		}
-		for _, g := range p.Gradients() {
-			values = append(values, g)
-		}
+		values = append(values, p.Gradients()...)
 		for _, q := range m.Params() {
 			values = append(values, q.Float32s())
 		}

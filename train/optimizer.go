@@ -56,7 +56,7 @@ func (c OptimizerConfig) withDefaults() (OptimizerConfig, error) {
 	case !in01(c.Momentum):
 		return c, fmt.Errorf("momentum %v is not in [0, 1)", c.Momentum)
 	case c.Nesterov && c.Momentum == 0:
-		return c, fmt.Errorf("Nesterov's look-ahead needs a momentum above 0")
+		return c, fmt.Errorf("look-ahead of Nesterov needs a momentum above 0")
 	case !(c.WeightDecay >= 0) || math.IsInf(c.WeightDecay, 0):
 		return c, fmt.Errorf("weight decay %v, expected 0 or more", c.WeightDecay)
 	case !in01(c.Beta1) || !in01(c.Beta2):
