@@ -103,11 +103,3 @@ func (n jsonNumber) MarshalJSON() ([]byte, error) {
 	}
 	return strconv.AppendFloat(nil, float64(n), 'g', -1, 64), nil
 }
-
-func jsonNumbers(x []float64) []jsonNumber {
-	out := make([]jsonNumber, len(x))
-	for i, v := range x {
-		out[i] = jsonNumber(v)
-	}
-	return out
-}

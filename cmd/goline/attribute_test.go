@@ -344,7 +344,7 @@ func TestAttributeUsage(t *testing.T) {
 		{append(compare, "--keep", "100000"), exitUsage, "--keep 100000: there are"},
 		{append(compare, "--bootstrap", "0"), exitUsage, "--bootstrap 0"},
 		{[]string{"compare", "--data", w.path("test.npz"), "--out-dir", w.path("net.npz")}, exitFailed, "--out-dir: "},
-		{[]string{"downstream"}, exitUsage, "--fit is required"},
+		{[]string{"downstream"}, exitUsage, "--fit"},
 		{downstream[:5], exitUsage, "--ood is required"},
 		{append(downstream, "--values", "joy"), exitUsage, `--values "joy"`},
 		{append(downstream, "--values", "logit,logit"), exitUsage, "logit is named twice"},

@@ -142,7 +142,6 @@ type stage struct {
 	network    *nets.Network
 	det        *line.Detector // nil without --detector
 	weightsSHA string
-	sources    map[string]string // for the record: file names by flag
 }
 
 func (c *common) newStage(p plan) (*stage, error) {
