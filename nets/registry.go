@@ -31,9 +31,9 @@ func families() []family {
 			func(n []float64, classes int) (*Network, error) {
 				return describeSmallResNet(SmallResNetConfig{Depth: int(n[0]), Width: int(n[1]), Classes: classes, Fashion: true})
 			}},
-		{regexp.MustCompile(`^wrn-(\d+)-(\d+)$`), "wrn-DEPTH-WIDEN",
+		{regexp.MustCompile(`^wrn-(\d+)-(\d+)(?:-d(\d+(?:\.\d+)?))?$`), "wrn-DEPTH-WIDEN[-dDROPOUT]",
 			func(n []float64, classes int) (*Network, error) {
-				return describeWideResNet(WideResNetConfig{Depth: int(n[0]), Widen: int(n[1]), Classes: classes})
+				return describeWideResNet(WideResNetConfig{Depth: int(n[0]), Widen: int(n[1]), Dropout: n[2], Classes: classes})
 			}},
 	}
 }

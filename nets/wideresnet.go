@@ -2,6 +2,7 @@ package nets
 
 import (
 	"fmt"
+	"strconv"
 
 	G "gorgonia.org/gorgonia"
 
@@ -46,6 +47,9 @@ func describeWideResNet(cfg WideResNetConfig) (*Network, error) {
 		name:    fmt.Sprintf("wrn-%d-%d", cfg.Depth, cfg.Widen),
 		classes: cfg.Classes, features: 64 * cfg.Widen, head: "fc",
 		input: []int{3, 32, 32}, preprocessing: CIFAR(), build: w.build,
+	}
+	if cfg.Dropout > 0 {
+		n.name += "-d" + strconv.FormatFloat(cfg.Dropout, 'f', -1, 64)
 	}
 	l := &n.layout
 	l.conv("conv1", 16, 3, 3)

@@ -1,0 +1,65 @@
+package nets_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/line-ood/goline/nets"
+)
+
+// trained counts the parameters that are not buffers.
+func trained(n *nets.Network) int {
+	count := 0
+	for _, p := range n.Params() {
+		if !p.Buffer {
+			count += len(p.Float32s())
+		}
+	}
+	return count
+}
+
+func TestResidualNetworksHaveTheKnownSizes(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		features int
+		want     int
+	}{
+		// He et al., table 6: 0.27 M for 269,722 with shortcuts without parameters; two projections with batch norm add 2,752.
+		{"resnet-cifar-20-16", 64, 272_474},
+		// Zagoruyko and Komodakis, table 5: 2.2 M and 2.7 M.
+		{"wrn-40-2", 128, 2_243_546},
+		{"wrn-16-4", 256, 2_748_890},
+		{"wrn-16-4-d0.3", 256, 2_748_890},
+	} {
+		n, err := nets.New(c.name, 10)
+		require.NoError(t, err)
+		require.Equal(t, c.name, n.Name(), "the name leads back to the network")
+		require.Equal(t, c.want, trained(n), c.name)
+		require.Equal(t, c.features, n.Features())
+		require.Equal(t, []int{3, 32, 32}, n.InputShape())
+	}
+	n, err := nets.New("resnet-fashion-8-24", 10)
+	require.NoError(t, err)
+	require.Equal(t, []int{3, 28, 28}, n.InputShape())
+	require.Equal(t, 28, n.Preprocessing().Crop)
+	w, b := n.Head()
+	require.Equal(t, []int{10, 96}, w.Shape())
+	require.Equal(t, []int{10}, b.Shape())
+}
+
+func TestResidualNetworksRefuse(t *testing.T) {
+	for name, want := range map[string]string{
+		"resnet-cifar-9-16": "6n+2", "resnet-cifar-2-16": "6n+2", "resnet-fashion-8-0": "width 0",
+		"wrn-12-2": "6n+4", "wrn-4-2": "6n+4", "wrn-10-0": "widening", "wrn-10-2-d1.5": "dropout 1.5",
+	} {
+		_, err := nets.New(name, 10)
+		require.ErrorContains(t, err, want, name)
+	}
+	for _, f := range []func() error{
+		func() error { _, err := nets.SmallResNet(nets.SmallResNetConfig{Depth: 8, Width: 4}); return err },
+		func() error { _, err := nets.WideResNet(nets.WideResNetConfig{Depth: 10, Widen: 1}); return err },
+	} {
+		require.ErrorContains(t, f(), "0 classes")
+	}
+}
