@@ -165,6 +165,9 @@ func (t *trainFlags) run(ctx context.Context, stdout, stderr io.Writer, live boo
 		}
 	}
 	if err != nil {
+		if _, stat := os.Stat(t.config.Checkpoint); ctx.Err() != nil && stat == nil {
+			fmt.Fprintf(stderr, "goline: the same command with --resume goes on from %s\n", t.config.Checkpoint)
+		}
 		return err
 	}
 	if err := t.write(net, result); err != nil {
