@@ -38,7 +38,7 @@ func (x *extractor) find(ctx context.Context, spec string, names ...string) (pos
 	if err != nil {
 		return posthoc.Samples{}, fmt.Errorf("%s: %w", spec, err)
 	}
-	source, err := x.source(set)
+	source, err := x.source(ctx, names[len(names)-1], set)
 	if err = errors.Join(err, set.Close()); err != nil {
 		return posthoc.Samples{}, err
 	}

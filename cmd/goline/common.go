@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -35,12 +36,18 @@ func (c *common) register(cmd *cobra.Command) {
 	}
 }
 
+// A run needs memory for so many images and workers at once: beyond these a number is a typing error.
+const (
+	maxBatch   = 4096
+	maxWorkers = 1024
+)
+
 func (c *common) check() error {
 	switch {
-	case c.batch < 1:
-		return usagef("--batch %d: expected at least 1", c.batch)
-	case c.workers < 0:
-		return usagef("--workers %d: expected 0 or more", c.workers)
+	case c.batch < 1 || c.batch > maxBatch:
+		return usagef("--batch %d: expected 1 to %d", c.batch, maxBatch)
+	case c.workers < 0 || c.workers > maxWorkers:
+		return usagef("--workers %d: expected 0 to %d", c.workers, maxWorkers)
 	case c.device != string(graph.CPU) && c.device != string(graph.CUDA):
 		return usagef("--device %q: expected cpu or cuda", c.device)
 	case c.progress != "auto" && c.progress != "always" && c.progress != "never":
@@ -57,8 +64,8 @@ func (c *common) options() graph.Options {
 type network struct{ name, weights string }
 
 func (n *network) register(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&n.name, "net", "", "architecture, for example densenet-bc-100-12")
-	cmd.Flags().StringVar(&n.weights, "weights", "", "weights: .pth, .pth.tar, .pt, .safetensors or .npz")
+	cmd.Flags().StringVar(&n.name, "net", "", "architecture by `NAME`, for example densenet-bc-100-12")
+	cmd.Flags().StringVar(&n.weights, "weights", "", "`FILE` of weights: .pth, .pth.tar, .pt, .safetensors or .npz")
 }
 
 func (n *network) open() (*nets.Network, error) {
@@ -71,24 +78,22 @@ func (n *network) open() (*nets.Network, error) {
 	return nets.Open(n.name, n.weights)
 }
 
-// required takes pairs of a flag and its value and fails for the first empty value.
+// required takes pairs of a flag and its value and fails where values are empty.
 func required(pairs ...string) error {
+	var missing []string
 	for i := 0; i < len(pairs); i += 2 {
 		if pairs[i+1] == "" {
-			return usagef("%s is required", pairs[i])
+			missing = append(missing, pairs[i])
 		}
 	}
-	return nil
-}
-
-// images opens a DATA argument and streams it for a network, with progress; done must be called at the end.
-func (c *common) images(ctx context.Context, what, spec string, p nets.Preprocessing) (set dataset.Dataset, stream graph.Batches, done func(), err error) {
-	set, err = dataset.Open(spec)
-	if err != nil {
-		return nil, nil, nil, fmt.Errorf("%s: %w", what, err)
+	switch len(missing) {
+	case 0:
+		return nil
+	case 1:
+		return usagef("%s is required", missing[0])
 	}
-	stream, finish := c.stream(ctx, what, set, p)
-	return set, stream, func() { finish(); set.Close() }, nil
+	last := len(missing) - 1
+	return usagef("%s and %s are required", strings.Join(missing[:last], ", "), missing[last])
 }
 
 // stream streams a set for a network, with progress; finish ends the progress.

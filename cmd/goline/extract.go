@@ -8,7 +8,10 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"runtime"
 	"strings"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/line-ood/goline/graph"
 	"github.com/line-ood/goline/internal/npyz"
@@ -33,11 +36,16 @@ func (x *extractor) samples(ctx context.Context, name, spec string) (posthoc.Sam
 		return posthoc.Samples{}, fmt.Errorf("%s: %w", name, err)
 	}
 	defer set.Close()
+	return x.samplesOf(ctx, name, set)
+}
+
+// samplesOf is samples for a set that is open.
+func (x *extractor) samplesOf(ctx context.Context, name string, set dataset.Dataset) (posthoc.Samples, error) {
 	if x.dir == "" {
 		return x.extract(ctx, name, set)
 	}
 	path := filepath.Join(x.dir, fileName(name)+".npz")
-	source, err := x.source(set)
+	source, err := x.source(ctx, name, set)
 	if err != nil {
 		return posthoc.Samples{}, err
 	}
@@ -75,27 +83,46 @@ func (x *extractor) extract(ctx context.Context, name string, set dataset.Datase
 		s.Z = append(s.Z, out.Float32(nets.Features)...)
 		s.Logits = append(s.Logits, out.Float32(nets.Logits)...)
 	}
-	s.Labels = set.Labels()
+	s.Labels = labelled(set)
 	return s, nil
 }
 
-// source identifies what features are made from: the network, its weights, the set's size, names and labels, and the
-// pixels of up to 256 images spread over it.
-func (x *extractor) source(set dataset.Dataset) (string, error) {
-	h := sha256.New()
-	fmt.Fprintf(h, "goline features 1\n%s\n%s\n%d %d\n", x.net.Name(), x.weightsSHA, set.Len(), set.Labels())
-	for i := range set.Len() {
-		fmt.Fprintf(h, "%s\n", filepath.Base(set.ID(i)))
+// source identifies what features are made from: the network, its weights, and the set's names, labels and pixels.
+func (x *extractor) source(ctx context.Context, name string, set dataset.Dataset) (string, error) {
+	digests := make([][sha256.Size]byte, set.Len())
+	bar := x.newBar(name+": compare with kept features", set.Len())
+	defer bar.finish()
+	group, ctx := errgroup.WithContext(ctx)
+	workers := x.workers
+	if workers == 0 {
+		workers = runtime.GOMAXPROCS(0)
 	}
-	const most = 256
-	step := max(1, set.Len()/most)
-	for i := 0; i < set.Len(); i += step {
-		img, err := set.Image(i)
-		if err != nil {
-			return "", err
-		}
-		fmt.Fprintf(h, "%d %d\n", img.Height, img.Width)
-		h.Write(img.Pix)
+	for w := range workers {
+		group.Go(func() error {
+			for i := w; i < len(digests); i += workers {
+				if err := ctx.Err(); err != nil {
+					return err
+				}
+				img, err := set.Image(i)
+				if err != nil {
+					return err
+				}
+				h := sha256.New()
+				fmt.Fprintf(h, "%s\n%d %d\n", filepath.Base(set.ID(i)), img.Height, img.Width)
+				h.Write(img.Pix)
+				h.Sum(digests[i][:0])
+				bar.add(1)
+			}
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return "", err
+	}
+	h := sha256.New()
+	fmt.Fprintf(h, "goline features 2\n%s\n%s\n%d %d\n", x.net.Name(), x.weightsSHA, set.Len(), set.Labels())
+	for _, d := range digests {
+		h.Write(d[:])
 	}
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
@@ -109,7 +136,10 @@ func (x *extractor) cached(path, source string) (s posthoc.Samples, ok bool, err
 	if err != nil {
 		return s, false, fmt.Errorf("cached features: %w (delete the file to compute them again)", err)
 	}
-	if got, err := a.String("source"); err != nil || got != source {
+	switch got, err := a.String("source"); {
+	case err != nil:
+		return s, false, fmt.Errorf("%s is not a file of kept features, and is not replaced: choose another --features-dir", path)
+	case got != source:
 		return s, false, nil
 	}
 	labels, err := a.Ints("labels", -1)

@@ -9,13 +9,14 @@ import (
 	"github.com/line-ood/goline/graph"
 	"github.com/line-ood/goline/internal/npyz"
 	"github.com/line-ood/goline/nets"
+	"github.com/line-ood/goline/train/dataset"
 )
 
 func newFeatures() *cobra.Command {
 	var (
-		c         common
-		net       network
-		data, out string
+		c           common
+		net         network
+		images, out string
 	)
 	cmd := &cobra.Command{
 		Use:   "features --net NAME --weights FILE --data DATA --out F.npz",
@@ -24,16 +25,20 @@ func newFeatures() *cobra.Command {
   features  float32 (images, neurons)   penultimate activations
   logits    float32 (images, classes)
   labels    int64   (images)            -1 where unknown`,
-		Args: noArgs,
+		Example: `  goline features --net densenet-bc-100-12 --weights checkpoint_100.pth.tar --data test_batch.bin --out test.npz`,
+		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := required("--data", data, "--out", out); err != nil {
+			if err := required("--net", net.name, "--weights", net.weights, "--data", images, "--out", out); err != nil {
+				return err
+			}
+			if err := checkOutputs([]file{{"--out", out}}, file{"--weights", net.weights}, data("--data", images)); err != nil {
 				return err
 			}
 			n, err := net.open()
 			if err != nil {
 				return err
 			}
-			count, err := c.writeFeatures(cmd.Context(), n, data, out)
+			count, err := c.writeFeatures(cmd.Context(), n, images, out)
 			if err != nil {
 				return err
 			}
@@ -43,22 +48,24 @@ func newFeatures() *cobra.Command {
 	}
 	c.register(cmd)
 	net.register(cmd)
-	cmd.Flags().StringVar(&data, "data", "", "images: [format:]path")
-	cmd.Flags().StringVar(&out, "out", "", "npz file to write")
+	cmd.Flags().StringVar(&images, "data", "", "images: `DATA`")
+	cmd.Flags().StringVar(&out, "out", "", "npz `FILE` to write")
 	return cmd
 }
 
 // writeFeatures streams features to the file as they come; only logits and labels are held to the end.
-func (c *common) writeFeatures(ctx context.Context, net *nets.Network, data, out string) (int, error) {
+func (c *common) writeFeatures(ctx context.Context, net *nets.Network, images, out string) (int, error) {
+	set, err := dataset.Open(images)
+	if err != nil {
+		return 0, fmt.Errorf("--data: %w", err)
+	}
+	defer set.Close()
 	prog, err := graph.Compile(net, c.options())
 	if err != nil {
 		return 0, err
 	}
-	set, stream, done, err := c.images(ctx, "features", data, net.Preprocessing())
-	if err != nil {
-		return 0, err
-	}
-	defer done()
+	stream, finish := c.stream(ctx, "features", set, net.Preprocessing())
+	defer finish()
 	n := set.Len()
 	err = npyz.CreateNpz(out, npyz.Stored, func(w *npyz.Writer) error {
 		rows, err := npyz.NewRows[float32](w, "features", n, net.Features())

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"strings"
 
@@ -8,6 +9,8 @@ import (
 
 	"github.com/line-ood/goline/graph"
 	"github.com/line-ood/goline/line"
+	"github.com/line-ood/goline/nets"
+	"github.com/line-ood/goline/train/dataset"
 )
 
 // lineFlags are LINe's parameters.
@@ -47,53 +50,71 @@ func (l *lineFlags) options() (line.Options, error) {
 
 func newFit() *cobra.Command {
 	var (
-		c         common
-		net       network
-		l         lineFlags
-		data, out string
+		c           common
+		net         network
+		l           lineFlags
+		images, out string
 	)
 	cmd := &cobra.Command{
 		Use:   "fit --net NAME --weights FILE --data DATA --out det.npz",
 		Short: "Fit LINe to a network on labelled training images",
 		Long: `Measure how much each neuron contributes to each class on labelled training images, and write a detector.
 The file holds the network too: goline score needs nothing else.`,
-		Args: noArgs,
+		Example: `  goline fit --net densenet-bc-100-12 --weights checkpoint_100.pth.tar --data 'data_batch_*.bin' --out detector.npz`,
+		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := required("--data", data, "--out", out); err != nil {
+			if err := required("--net", net.name, "--weights", net.weights, "--data", images, "--out", out); err != nil {
 				return err
 			}
 			o, err := l.options()
 			if err != nil {
 				return err
 			}
+			if err := checkOutputs([]file{{"--out", out}}, file{"--weights", net.weights}, data("--data", images)); err != nil {
+				return err
+			}
 			n, err := net.open()
 			if err != nil {
 				return err
 			}
-			prog, err := graph.Compile(n, c.options())
+			det, count, err := c.fitDetector(cmd.Context(), n, images, o)
 			if err != nil {
 				return err
-			}
-			set, stream, done, err := c.images(cmd.Context(), "fit", data, n.Preprocessing())
-			if err != nil {
-				return err
-			}
-			defer done()
-			det, err := line.Fit(cmd.Context(), prog, stream, o)
-			if err != nil {
-				return fmt.Errorf("%s: %w", data, err)
 			}
 			if err := det.Save(out); err != nil {
 				return err
 			}
-			fmt.Fprintf(cmd.OutOrStdout(), "%s: fitted to %d images of %d classes\n", out, set.Len(), n.Classes())
+			fmt.Fprintf(cmd.OutOrStdout(), "%s: fitted to %d images of %d classes\n", out, count, n.Classes())
 			return nil
 		},
 	}
 	c.register(cmd)
 	net.register(cmd)
 	l.register(cmd)
-	cmd.Flags().StringVar(&data, "data", "", "labelled training images: [format:]path")
-	cmd.Flags().StringVar(&out, "out", "", "detector file to write")
+	cmd.Flags().StringVar(&images, "data", "", "labelled training images: `DATA`")
+	cmd.Flags().StringVar(&out, "out", "", "detector `FILE` to write, an npz")
 	return cmd
+}
+
+// fitDetector returns the detector and the number of images that it was fitted to.
+func (c *common) fitDetector(ctx context.Context, net *nets.Network, images string, o line.Options) (*line.Detector, int, error) {
+	set, err := dataset.Open(images)
+	if err != nil {
+		return nil, 0, fmt.Errorf("--data: %w", err)
+	}
+	defer set.Close()
+	if err := checkTraining("--data", set, net.Classes()); err != nil {
+		return nil, 0, err
+	}
+	prog, err := graph.Compile(net, c.options())
+	if err != nil {
+		return nil, 0, err
+	}
+	stream, finish := c.stream(ctx, "fit", set, net.Preprocessing())
+	defer finish()
+	det, err := line.Fit(ctx, prog, stream, o)
+	if err != nil {
+		return nil, 0, fmt.Errorf("--data %s: %w", images, err)
+	}
+	return det, set.Len(), nil
 }

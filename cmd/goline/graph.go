@@ -54,10 +54,10 @@ Without --out DOT goes to standard output. A wrong name in --fetch or --from lis
 	}
 	net.register(cmd)
 	f := cmd.Flags()
-	f.StringVar(&detector, "detector", "", "detector whose whole pipeline is drawn")
-	f.StringVar(&out, "out", "", "file to write: .dot or .svg")
-	f.StringSliceVar(&fetch, "fetch", nil, "nodes to compute, for example features,contributions or score_gradient_input")
-	f.StringVar(&from, "from", "", "node to start at instead of the images, for example features")
+	f.StringVar(&detector, "detector", "", "detector `FILE` whose whole pipeline is drawn")
+	f.StringVar(&out, "out", "", "`FILE` to write: .dot or .svg")
+	f.StringSliceVar(&fetch, "fetch", nil, "`NODES` to compute, for example features,contributions or score_gradient_input")
+	f.StringVar(&from, "from", "", "`NODE` to start at instead of the images, for example features")
 	f.IntVar(&classes, "classes", 10, "number of classes where no weights are given")
 	return cmd
 }

@@ -68,8 +68,8 @@ neurons and weights it keeps, the size and classes of a data set. --net with --w
 		},
 	}
 	net.register(cmd)
-	cmd.Flags().StringVar(&detector, "detector", "", "detector that goline fit wrote")
-	cmd.Flags().StringVar(&data, "data", "", "images: [format:]path")
+	cmd.Flags().StringVar(&detector, "detector", "", "`FILE` that goline fit wrote")
+	cmd.Flags().StringVar(&data, "data", "", "images: `DATA`")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"runtime/debug"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -34,6 +35,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (code int
 		}
 	}()
 	root := newRoot()
+	root.Annotations = map[string]string{commandLine: quoted(args)}
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
@@ -46,12 +48,32 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (code int
 		fmt.Fprintln(stderr, "goline: interrupted")
 		return exitInterrupted
 	case errors.As(err, &usage):
-		fmt.Fprintf(stderr, "goline: %v\nsee: %s --help\n", err, cmd.CommandPath())
+		fmt.Fprintf(stderr, "goline: %s\nsee: %s --help\n", oneLine(err), cmd.CommandPath())
 		return exitUsage
 	default:
-		fmt.Fprintf(stderr, "goline: %v\n", err)
+		fmt.Fprintf(stderr, "goline: %s\n", oneLine(err))
 		return exitFailed
 	}
+}
+
+// oneLine puts errors that were joined, one to a line, behind each other.
+func oneLine(err error) string { return strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", "; ") }
+
+// commandLine is the root command's annotation that holds the command line, for reports.
+const commandLine = "command line"
+
+// quoted returns a command line as a shell would take it.
+func quoted(args []string) string {
+	out := "goline"
+	for _, a := range args {
+		if a == "" || strings.ContainsFunc(a, func(r rune) bool {
+			return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_=+:,./@%", r))
+		}) {
+			a = "'" + strings.ReplaceAll(a, "'", `'\''`) + "'"
+		}
+		out += " " + a
+	}
+	return out
 }
 
 func newRoot() *cobra.Command {

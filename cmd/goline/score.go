@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/csv"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -13,7 +14,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/line-ood/goline/graph"
 	"github.com/line-ood/goline/internal/atomicfile"
 	"github.com/line-ood/goline/internal/npyz"
 	"github.com/line-ood/goline/line"
@@ -23,9 +23,9 @@ import (
 
 func newScore() *cobra.Command {
 	var (
-		c                   common
-		net                 network
-		detector, data, out string
+		c                     common
+		net                   network
+		detector, images, out string
 	)
 	cmd := &cobra.Command{
 		Use:   "score --detector det.npz --data DATA --out scores.csv|.jsonl|.npz",
@@ -35,20 +35,25 @@ func newScore() *cobra.Command {
   .jsonl  {"id","score","prediction","label"}   one object per line, label null where unknown
   .npz    ids, scores float64, predictions int64, labels int64 (-1 where unknown)
 With --net and --weights the detector is checked to belong to that network.`,
-		Args: noArgs,
+		Example: `  goline score --detector detector.npz --data photos/ --out scores.csv`,
+		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := required("--detector", detector, "--data", data, "--out", out); err != nil {
+			if err := required("--detector", detector, "--data", images, "--out", out); err != nil {
 				return err
 			}
 			write, err := scoreWriter(out)
 			if err != nil {
 				return err
 			}
+			inputs := []file{{"--detector", detector}, {"--weights", net.weights}, data("--data", images)}
+			if err := checkOutputs([]file{{"--out", out}}, inputs...); err != nil {
+				return err
+			}
 			det, pre, err := openDetector(detector, net)
 			if err != nil {
 				return err
 			}
-			set, scores, err := c.score(cmd.Context(), det, pre, data)
+			set, scores, err := c.score(cmd.Context(), det, pre, images)
 			if err != nil {
 				return err
 			}
@@ -62,9 +67,9 @@ With --net and --weights the detector is checked to belong to that network.`,
 	}
 	c.register(cmd)
 	net.register(cmd)
-	cmd.Flags().StringVar(&detector, "detector", "", "detector that goline fit wrote")
-	cmd.Flags().StringVar(&data, "data", "", "images: [format:]path")
-	cmd.Flags().StringVar(&out, "out", "", "file to write: .csv, .jsonl or .npz")
+	cmd.Flags().StringVar(&detector, "detector", "", "`FILE` that goline fit wrote")
+	cmd.Flags().StringVar(&images, "data", "", "images: `DATA`")
+	cmd.Flags().StringVar(&out, "out", "", "`FILE` to write: .csv, .jsonl or .npz")
 	return cmd
 }
 
@@ -89,22 +94,25 @@ func openDetector(path string, net network) (*line.Detector, nets.Preprocessing,
 	return det, n.Preprocessing(), nil
 }
 
-func (c *common) score(ctx context.Context, det *line.Detector, p nets.Preprocessing, data string) (dataset.Dataset, *line.Scores, error) {
-	prog, err := det.Compile(c.options())
+// score returns the set, which the caller closes, with the scores of its images.
+func (c *common) score(
+	ctx context.Context, det *line.Detector, p nets.Preprocessing, images string,
+) (dataset.Dataset, *line.Scores, error) {
+	set, err := dataset.Open(images)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, fmt.Errorf("--data: %w", err)
 	}
-	set, err := dataset.Open(data)
+	scores, err := func() (*line.Scores, error) {
+		prog, err := det.Compile(c.options())
+		if err != nil {
+			return nil, err
+		}
+		stream, finish := c.stream(ctx, "score", set, p)
+		defer finish()
+		return line.Collect(ctx, prog, stream)
+	}()
 	if err != nil {
-		return nil, nil, err
-	}
-	var stream graph.Batches
-	stream, finish := c.stream(ctx, "score", set, p)
-	defer finish()
-	scores, err := line.Collect(ctx, prog, stream)
-	if err != nil {
-		set.Close()
-		return nil, nil, err
+		return nil, nil, errors.Join(fmt.Errorf("--data %s: %w", images, err), set.Close())
 	}
 	return set, scores, nil
 }

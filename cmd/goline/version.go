@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -41,6 +42,14 @@ func readVersion() versionInfo {
 	return v
 }
 
+// release is the version with the revision, where the version does not name one.
+func (v versionInfo) release() string {
+	if v.Revision == "" || len(v.Revision) >= 12 && strings.Contains(v.Version, v.Revision[:12]) {
+		return v.Version
+	}
+	return v.Version + " " + v.Revision
+}
+
 func newVersion() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
@@ -52,8 +61,8 @@ func newVersion() *cobra.Command {
 			if asJSON {
 				return json.NewEncoder(cmd.OutOrStdout()).Encode(v)
 			}
-			_, err := fmt.Fprintf(cmd.OutOrStdout(), "goline %s %s, %s, %s, kernels %s, gorgonia %s\n",
-				v.Version, v.Revision, v.Go, v.Platform, v.Kernels, v.Gorgonia)
+			_, err := fmt.Fprintf(cmd.OutOrStdout(), "goline %s, %s, %s, kernels %s, gorgonia %s\n",
+				v.release(), v.Go, v.Platform, v.Kernels, v.Gorgonia)
 			return err
 		},
 	}
