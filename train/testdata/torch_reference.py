@@ -213,15 +213,20 @@ def train(run):
     return losses, rates, state, logits
 
 
-out = {}
-for i, run in enumerate(RUNS):
-    losses, rates, state, logits = train(run)
-    print(run["net"], run["optimizer"], [round(v, 4) for v in losses])
-    out[f"{i}/settings"] = np.array(json.dumps({k: v for k, v in run.items() if k != "make"}))
-    out[f"{i}/losses"] = np.array(losses)
-    out[f"{i}/rates"] = np.array(rates)
-    out[f"{i}/logits"] = logits
-    for k, v in state.items():
-        if k.endswith(("running_mean", "running_var")) or run["net"] == "resnet-cifar-8-4":
-            out[f"{i}/state/{k}"] = v
-np.savez_compressed(os.path.join(os.path.dirname(os.path.abspath(__file__)), "torch_reference.npz"), **out)
+def main():
+    out = {}
+    for i, run in enumerate(RUNS):
+        losses, rates, state, logits = train(run)
+        print(run["net"], run["optimizer"], [round(v, 4) for v in losses])
+        out[f"{i}/settings"] = np.array(json.dumps({k: v for k, v in run.items() if k != "make"}))
+        out[f"{i}/losses"] = np.array(losses)
+        out[f"{i}/rates"] = np.array(rates)
+        out[f"{i}/logits"] = logits
+        for k, v in state.items():
+            if k.endswith(("running_mean", "running_var")) or run["net"] == "resnet-cifar-8-4":
+                out[f"{i}/state/{k}"] = v
+    np.savez_compressed(os.path.join(os.path.dirname(os.path.abspath(__file__)), "torch_reference.npz"), **out)
+
+
+if __name__ == "__main__":
+    main()
