@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"fmt"
+	"os"
 	"sync"
 	"testing"
 	"time"
@@ -28,6 +29,14 @@ type denseBuffers struct {
 	blocks         [3][]float32
 	mid, scratch   []float32
 	pooled, logits []float32
+	laps           []time.Time // when each layer ended, where wanted
+	timed          bool
+}
+
+func (b *denseBuffers) lap() {
+	if b.timed {
+		b.laps = append(b.laps, time.Now())
+	}
 }
 
 func newDenseNet(b testing.TB) *denseNet {
@@ -82,25 +91,67 @@ func (n *denseNet) buffers() *denseBuffers {
 }
 
 func (n *denseNet) forward(b *denseBuffers, image []float32) {
+	b.laps = b.laps[:0]
+	b.lap()
 	n.stem.Forward(b.blocks[0], image, nil, b.scratch)
+	b.lap()
 	for i := range n.blocks {
 		blk := &n.blocks[i]
 		hw, buf := blk.size*blk.size, b.blocks[i]
 		for _, l := range blk.layers {
 			c := l[0].Geom().C
 			l[0].Forward(b.mid, buf, nil, b.scratch)
+			b.lap()
 			l[1].Forward(buf[c*hw:], b.mid, nil, b.scratch)
+			b.lap()
 		}
 		if t := blk.transition; t != nil {
 			t.Forward(b.mid, buf, nil, b.scratch)
+			b.lap()
 			AvgPool(PoolGeom{C: t.Geom().O, H: blk.size, W: blk.size, KH: 2, KW: 2}, b.blocks[i+1], b.mid)
+			b.lap()
 			continue
 		}
 		c := blk.channels
 		Affine(buf, buf, n.final[:c], n.final[c:], c, hw, true)
 		GlobalAvgPool(b.pooled, buf, c, hw)
 		Linear(b.logits, b.pooled, n.head, n.bias, 1, c, 10)
+		b.lap()
 	}
+}
+
+// TestDenseNetSpeed adds up the shortest time of every layer over many runs of the network: on a busy machine the only
+// number that repeats. SPEED=1 asks for it.
+func TestDenseNetSpeed(t *testing.T) {
+	if os.Getenv("SPEED") == "" {
+		t.Skip("set SPEED=1")
+	}
+	atLevels(t, func(t *testing.T) {
+		if Level() == "generic" {
+			t.Skip("too slow to be worth it")
+		}
+		n := newDenseNet(t)
+		b := n.buffers()
+		b.timed = true
+		image := randSlice[float32](newRand(1), 3*32*32)
+		var best []time.Duration
+		for range 400 {
+			n.forward(b, image)
+			for i := range b.laps[1:] {
+				d := b.laps[i+1].Sub(b.laps[i])
+				if len(best) == i {
+					best = append(best, d)
+				}
+				best[i] = min(best[i], d)
+			}
+		}
+		var sum time.Duration
+		for _, d := range best {
+			sum += d
+		}
+		gflops := float64(n.flops) / float64(sum.Nanoseconds())
+		t.Logf("%v an image, %.1f images/s, %.1f GFLOP/s, %.1f %% of peak", sum, 1/sum.Seconds(), gflops, 100*gflops/PeakFMA(100*time.Millisecond))
+	})
 }
 
 // BenchmarkDenseNet runs the network on one image after the other, on one goroutine and on two. The best of many short

@@ -3,7 +3,7 @@
 //go:build amd64 && !noasm
 
 // func panelAVX512(args *byte)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·panelAVX512(SB), $0-8
 	MOVQ         args+0(FP), AX
 	MOVQ         (AX), CX
@@ -23,6 +23,8 @@ whole:
 	VBROADCASTSS (R8), Z2
 	VMOVUPS      (DX), Z3
 	VMOVUPS      64(DX), Z4
+	PREFETCHT1   128(DX)
+	PREFETCHT1   192(DX)
 	VFMADD213PS  Z2, Z1, Z3
 	VMAXPS       Z3, Z0, Z3
 	VMOVUPS      Z3, (CX)
@@ -52,6 +54,8 @@ one:
 	VBROADCASTSS (R8), Z2
 	VMOVUPS      (DX), Z3
 	VMOVUPS.Z    64(DX), K1, Z4
+	PREFETCHT1   128(DX)
+	PREFETCHT1   192(DX)
 	VFMADD213PS  Z2, Z1, Z3
 	VMAXPS       Z3, Z0, Z3
 	VMOVUPS      Z3, (CX)
@@ -78,6 +82,8 @@ none:
 	VBROADCASTSS (R8), Z2
 	VMOVUPS.Z    (DX), K1, Z3
 	VPXORD       Z4, Z4, Z4
+	PREFETCHT1   128(DX)
+	PREFETCHT1   192(DX)
 	VFMADD213PS  Z2, Z1, Z3
 	VMAXPS       Z3, Z0, Z3
 	VMOVUPS      Z3, (CX)
@@ -329,7 +335,7 @@ end:
 	RET
 
 // func panelAVX2(args *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·panelAVX2(SB), $0-8
 	MOVQ         args+0(FP), AX
 	MOVQ         (AX), CX
@@ -349,6 +355,7 @@ whole:
 	VBROADCASTSS (R8), Y2
 	VMOVUPS      (DX), Y3
 	VMOVUPS      32(DX), Y4
+	PREFETCHT1   64(DX)
 	VFMADD213PS  Y2, Y1, Y3
 	VMAXPS       Y3, Y0, Y3
 	VMOVUPS      Y3, (CX)
@@ -377,6 +384,7 @@ one:
 	VBROADCASTSS (R8), Y3
 	VMOVUPS      (DX), Y4
 	VMASKMOVPS   32(DX), Y1, Y5
+	PREFETCHT1   64(DX)
 	VFMADD213PS  Y3, Y2, Y4
 	VMAXPS       Y4, Y0, Y4
 	VMOVUPS      Y4, (CX)
@@ -402,6 +410,7 @@ none:
 	VBROADCASTSS (R8), Y3
 	VMASKMOVPS   (DX), Y1, Y4
 	VXORPS       Y5, Y5, Y5
+	PREFETCHT1   64(DX)
 	VFMADD213PS  Y3, Y2, Y4
 	VMAXPS       Y4, Y0, Y4
 	VMOVUPS      Y4, (CX)

@@ -58,6 +58,10 @@ func panel(u unit, s isa) {
 		u.VBROADCASTSS(Mem{Base: scale}, a)
 		u.VBROADCASTSS(Mem{Base: shift}, b)
 		load(x)
+		// The next columns of a channel lie beside these, those of the next channel too far for the CPU to foresee.
+		for i := 0; i < 2*s.bytes; i += 64 {
+			u.PREFETCHT1(Mem{Base: src, Disp: 2*s.bytes + i})
+		}
 		for i, v := range x {
 			u.VFMADD213PS(b, a, v)
 			u.VMAXPS(v, floor, v)
