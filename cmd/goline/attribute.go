@@ -77,10 +77,13 @@ func newTable(texts int, header ...string) table.Writer {
 	return t
 }
 
-// figure formats a number for people in four digits.
+// figure formats a number for people in four digits, large ones as whole numbers.
 func figure(v float64) string {
-	if math.IsNaN(v) {
+	switch size := math.Abs(v); {
+	case math.IsNaN(v):
 		return "–"
+	case size >= 1000 && size < 1e9:
+		return strconv.FormatFloat(v, 'f', 0, 64)
 	}
 	return strconv.FormatFloat(v, 'g', 4, 64)
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -395,4 +396,12 @@ func TestChoose(t *testing.T) {
 	assert.Equal(t, a, choose(5, 100, 1, imageStream))
 	assert.NotEqual(t, a, choose(5, 100, 2, imageStream))
 	assert.NotEqual(t, a, choose(5, 100, 1, backgroundStream))
+}
+
+func TestFigure(t *testing.T) {
+	for v, want := range map[float64]string{0: "0", -0.00123456: "-0.001235", 342: "342", 999.96: "1000", 34200: "34200", -12345.6: "-12346", 3e12: "3e+12"} {
+		assert.Equal(t, want, figure(v))
+	}
+	assert.Equal(t, "–", figure(math.NaN()))
+	assert.Equal(t, "null", func() string { b, _ := jsonNumber(math.Inf(1)).MarshalJSON(); return string(b) }())
 }
