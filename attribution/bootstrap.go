@@ -3,7 +3,8 @@ package attribution
 import (
 	"math"
 	"math/rand/v2"
-	"slices"
+
+	"github.com/line-ood/goline/internal/quantile"
 )
 
 // Band is a mean over runs with its bootstrap interval.
@@ -106,8 +107,10 @@ func bootstrapMean(clusters [][]float64, resamples int, level float64, seed uint
 		}
 		means[b] = total / float64(count)
 	}
-	slices.Sort(means)
-	band.Lo = Percentile(means, 50*(1-level))
-	band.Hi = Percentile(means, 50*(1+level))
+	lo, errLo := quantile.Percentile(means, 50*(1-level))
+	hi, errHi := quantile.Percentile(means, 50*(1+level))
+	if errLo == nil && errHi == nil {
+		band.Lo, band.Hi = lo, hi
+	}
 	return band
 }

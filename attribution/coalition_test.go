@@ -133,7 +133,8 @@ func TestDistinctSubsetsAreDistinctAndNeverComplements(t *testing.T) {
 		size := rapid.IntRange(1, n/2).Draw(t, "size")
 		count := rapid.IntRange(0, int(min(classPairs(n, size), 60))).Draw(t, "count")
 		rows := NewCoalitions(n, count)
-		distinctSubsets(testRNG(rapid.Uint64().Draw(t, "seed")), rows, size)
+		rankable := rapid.SampledFrom([]float64{0, maxRank}).Draw(t, "rankable") // 0: always by rejection
+		distinctSubsets(testRNG(rapid.Uint64().Draw(t, "seed")), rows, size, rankable)
 		seen := map[string]bool{}
 		other := NewCoalition(n)
 		for r := range count {

@@ -138,3 +138,37 @@ func TestRegressionsConverge(t *testing.T) {
 		}
 	}
 }
+
+// Stopping at a target looks at the standard error several times and stops when it is small; intervals still cover.
+func TestIntervalsCoverWhenStoppedAtATarget(t *testing.T) {
+	g := randomTable(6, 5)
+	truth := exactly(t, g)
+	for _, e := range []Estimator{Permutation{}, KernelSHAP{Paired: true}, SVARM{Stratified: true}, Stratified{}} {
+		t.Run(e.Name(), func(t *testing.T) {
+			t.Parallel()
+			r := runSeeds(t, e, g, truth, Options{TargetStdErr: 0.1})
+			assert.Greater(t, r.covered, 0.93, "coverage")
+			assert.Less(t, r.covered, 0.97, "coverage")
+		})
+	}
+}
+
+// With hardly more than the warm-up, its coalitions must be as random as the others.
+func TestSVARMWarmUpIsUnbiased(t *testing.T) {
+	g := randomTable(7, 8)
+	truth := exactly(t, g)
+	for _, e := range []Estimator{SVARM{}, SVARM{Stratified: true}} {
+		for _, samples := range []int{1, 5} {
+			total := newMoments(7)
+			for seed := range uint64(4000) {
+				est, err := e.Estimate(background, g, Options{Samples: samples, Seed: seed, Workers: 1})
+				require.NoError(t, err)
+				total.add(est.Values)
+			}
+			for i := range truth {
+				z := (total.mean[i] - truth[i]) / total.standardError(i)
+				assert.Less(t, math.Abs(z), 4.5, "%s, %d samples, player %d", e.Name(), samples, i)
+			}
+		}
+	}
+}

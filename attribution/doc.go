@@ -14,6 +14,9 @@
 //     [SVARM]: from sampled coalitions,
 //   - [Exact] (all 2^n coalitions) and [ClosedForm] (games that are linear): the truth to compare with.
 //
+// Each runs for a number of samples, a budget, or until a target standard error; [Predict] forecasts the cost, and
+// [ParseEstimator] reads an estimator's name.
+//
 // [TopK] spends its samples where it is undecided which players are among the k largest. [Compare] runs any set of
 // estimators, budgets and seeds on games whose values are known and reports errors, rank agreement, interval coverage
 // and cost, with bootstrap bands.

@@ -192,7 +192,7 @@ func drawLeverage(q *regression, seed, round uint64, pairs int) {
 	for i, count := range counts {
 		size := i + 1
 		weight, unsampled := leverageWeight(n, size, quota[i]), 1-quota[i]/classPairs(n, size)
-		distinctSubsets(&rng, q.rows.Slice(at, at+count), size)
+		distinctSubsets(&rng, q.rows.Slice(at, at+count), size, maxRank)
 		for range count {
 			q.weight = append(q.weight, weight)
 			q.unsampled = append(q.unsampled, max(unsampled, 0))

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+
+	"github.com/line-ood/goline/internal/quantile"
 )
 
 // MeanSquaredError is the mean of (x_i - y_i)². It is NaN for empty vectors and panics when the lengths differ.
@@ -120,38 +122,19 @@ func Jaccard(a, b []bool) float64 {
 	return float64(both) / float64(either)
 }
 
-// Percentile is the p-th percentile of the values by linear interpolation, as numpy's default. p is in [0, 100]. It is
-// NaN when there are no values or one is NaN.
-func Percentile(x []float64, p float64) float64 {
-	if len(x) == 0 || hasNaN(x) {
-		return math.NaN()
+// AbovePercentile is the mask of the values strictly above their p-th percentile (linear interpolation, as numpy's
+// default): the neurons that a detector keeps when it drops p percent. It is an error when there are no values, one is
+// NaN, or p is not in [0, 100].
+func AbovePercentile(x []float64, p float64) ([]bool, error) {
+	threshold, err := quantile.Percentile(x, p)
+	if err != nil {
+		return nil, fmt.Errorf("attribution: %w", err)
 	}
-	if !(p >= 0 && p <= 100) {
-		panic(fmt.Sprintf("attribution: percentile %v", p))
-	}
-	sorted := slices.Sorted(slices.Values(x))
-	at := float64(len(x)-1) * (p / 100)
-	i := int(at)
-	if i == len(x)-1 {
-		return sorted[i]
-	}
-	// Like numpy, interpolate from the nearer end, so that the ends are met exactly.
-	t, step := at-float64(i), sorted[i+1]-sorted[i]
-	if t < 0.5 {
-		return sorted[i] + t*step
-	}
-	return sorted[i+1] - (1-t)*step
-}
-
-// AbovePercentile is the mask of the values strictly above the p-th percentile: the neurons that a detector keeps when
-// it drops p percent.
-func AbovePercentile(x []float64, p float64) []bool {
-	threshold := Percentile(x, p)
 	mask := make([]bool, len(x))
 	for i, v := range x {
 		mask[i] = v > threshold
 	}
-	return mask
+	return mask, nil
 }
 
 // Coverage is the share of the players whose confidence interval at the level holds the true value. truthStdErr, nil

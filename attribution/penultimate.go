@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"math/bits"
 )
 
 // PenultimateOptions says which game is played on the neurons in front of a final linear layer.
@@ -214,12 +215,13 @@ func (g *PenultimateGame) Class() int { return g.class }
 func (g *PenultimateGame) logits(s Coalition, dst []float64) {
 	copy(dst, g.base)
 	k := len(dst)
-	for i, d := range g.delta {
-		if d == 0 || !s.Has(i) {
-			continue
-		}
-		for c, w := range g.weights[i*k : (i+1)*k] {
-			dst[c] += d * w
+	for w, word := range s {
+		for ; word != 0; word &= word - 1 {
+			i := w<<6 + bits.TrailingZeros64(word)
+			d, row := g.delta[i], g.weights[i*k:(i+1)*k]
+			for c := range dst {
+				dst[c] += d * row[c]
+			}
 		}
 	}
 }

@@ -234,22 +234,34 @@ func TestProductsDoNotDrift(t *testing.T) {
 
 // Logits that spread over more than float64's exponents, or single factors past them, take the direct path.
 func TestWideLogitsTakeTheDirectPath(t *testing.T) {
-	for _, weights := range [][]float64{{400, -400, 300, -300}, {900, -200, 0, 0}} {
+	for name, weights := range map[string][]float64{
+		"a factor past exp(700)": {900, -200, 0, 0},
+		"sums past exp(700)":     {600, 600, 600, 600, -600, -600, -600, -600},
+		"both":                   {800, -300, -200, 500},
+	} {
 		h, err := NewHead(weights, []float64{0, 0})
 		require.NoError(t, err)
-		g, err := NewPenultimate(h, []float64{1, 1}, -1, PenultimateOptions{Value: LogSumExp})
-		require.NoError(t, err)
-		if weights[0] == 900 {
-			require.IsType(t, &directWalker{}, g.(Incremental).NewWalker())
+		n := len(weights) / 2
+		z := make([]float64, n)
+		for i := range z {
+			z[i] = 1
 		}
-		checkWalker(t, g, []int{1, 0}, 1)
+		g, err := NewPenultimate(h, z, -1, PenultimateOptions{Value: LogSumExp})
+		require.NoError(t, err)
+		require.IsType(t, &directWalker{}, g.(Incremental).NewWalker(), name)
+		checkWalker(t, g, upTo(n), 1)
 	}
-	wide, err := NewHead([]float64{800, -300, -200, 500}, []float64{0, 0})
+}
+
+// LINe keeps what is strictly above its thresholds.
+func TestLINeThresholdsAreStrict(t *testing.T) {
+	h, err := NewHead([]float64{10, 2, 4}, []float64{0})
 	require.NoError(t, err)
-	g, err := NewPenultimate(wide, []float64{1, 1}, -1, PenultimateOptions{Value: LogSumExp})
-	require.NoError(t, err)
-	require.IsType(t, &directWalker{}, g.(Incremental).NewWalker())
-	checkWalker(t, g, []int{0, 1}, 1)
+	line := &LINe{Contributions: []float64{1, 2, 3}, ActivationThresholds: []float64{1}, WeightThresholds: []float64{4}, Clip: math.Inf(1)}
+	// Activation 0 is at its threshold, though |C| W = 10 is not; weight 1 has |C| W = 4, at its threshold; 3 x 4 is above.
+	assert.Equal(t, []float64{0, 0, 4}, line.masked(h, 0))
+	line.ActivationThresholds[0], line.WeightThresholds[0] = 0.999, 0.999
+	assert.Equal(t, []float64{10, 2, 4}, line.masked(h, 0))
 }
 
 func TestPenultimateGradientsMatchFiniteDifferences(t *testing.T) {

@@ -112,16 +112,20 @@ func TestOverlapCurveIsPrecisionAtEveryK(t *testing.T) {
 	})
 }
 
-func TestPercentileIsNumpys(t *testing.T) {
-	x := []float64{4, 1, 3, 2}
-	for p, want := range map[float64]float64{0: 1, 10: 1.3, 50: 2.5, 90: 3.7, 100: 4} { // numpy.percentile([4, 1, 3, 2], p)
-		assert.InDelta(t, want, Percentile(x, p), 1e-15)
+func TestAbovePercentile(t *testing.T) {
+	mask, err := AbovePercentile([]float64{4, 1, 3, 2}, 50)
+	require.NoError(t, err)
+	assert.Equal(t, []bool{true, false, true, false}, mask)
+	mask, err = AbovePercentile([]float64{4, 1, 3, 2}, 0)
+	require.NoError(t, err)
+	assert.Equal(t, []bool{true, false, true, true}, mask, "strictly above the smallest")
+	for _, bad := range []struct {
+		x []float64
+		p float64
+	}{{nil, 50}, {[]float64{1, math.NaN()}, 50}, {[]float64{1}, 101}} {
+		_, err := AbovePercentile(bad.x, bad.p)
+		assert.Error(t, err)
 	}
-	assert.Equal(t, []bool{true, false, true, false}, AbovePercentile(x, 50))
-	assert.True(t, math.IsNaN(Percentile(nil, 50)))
-	assert.True(t, math.IsNaN(Percentile([]float64{1, math.NaN()}, 50)))
-	assert.Panics(t, func() { Percentile(x, 101) })
-	assert.Equal(t, 7.0, Percentile([]float64{7}, 90))
 }
 
 func TestKeptByPercentileCountsTheMask(t *testing.T) {
@@ -137,7 +141,11 @@ func TestKeptByPercentileCountsTheMask(t *testing.T) {
 			x[i] = float64(i * 7919 % 10007)
 		}
 		kept := 0
-		for _, in := range AbovePercentile(x, p) {
+		mask, err := AbovePercentile(x, p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, in := range mask {
 			if in {
 				kept++
 			}

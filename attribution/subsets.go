@@ -21,12 +21,13 @@ func binomial(n, k int) float64 {
 	return c
 }
 
-// rankable is the number of subsets up to which they are drawn by rank instead of by rejection.
-const rankable = 1 << 40
+// maxRank keeps ranks exact in an int and a float64.
+const maxRank = 1 << 40
 
 // distinctSubsets fills the rows with different, uniformly drawn coalitions of the given size, at most half of the
-// players; where the size is half of the players, all of them hold player 0, so that no two are complements.
-func distinctSubsets(rng *rand.PCG, rows Coalitions, size int) {
+// players; where the size is half of the players, all of them hold player 0, so that no two are complements. Up to
+// rankable subsets they are drawn by rank, above that by rejection.
+func distinctSubsets(rng *rand.PCG, rows Coalitions, size int, rankable float64) {
 	n := rows.Players()
 	from, pool, choose := 0, n, size
 	if 2*size == n {

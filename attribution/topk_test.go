@@ -38,6 +38,25 @@ func TestTopKIsRightWhenDecided(t *testing.T) {
 	assert.Greater(t, float64(right)/float64(decided), 0.95)
 }
 
+// Close borders and strong noise: deciding too early shows. Bonferroni's inequality makes the confidence a bound, and
+// the repeated looks are not corrected for.
+func TestTopKConfidence(t *testing.T) {
+	const runs = 400
+	wrong := 0
+	for seed := range uint64(runs) {
+		g := randomTable(8, 900+seed)
+		got, err := TopK{K: 4}.Rank(background, g, Options{Samples: 3000, Seed: seed, Workers: 1})
+		require.NoError(t, err)
+		want := Largest(exactly(t, g), 4)
+		slices.Sort(want)
+		slices.Sort(got.Kept)
+		if got.Stopped == StopDecided && !slices.Equal(want, got.Kept) {
+			wrong++
+		}
+	}
+	assert.LessOrEqual(t, wrong, runs*5/100)
+}
+
 func TestTopKSpendsSamplesAtTheBorder(t *testing.T) {
 	// Values 8, 6, 4.5, 4, 2, 1 plus noise that depends on the coalition: the border of the top 3 is between the third
 	// and the fourth.
