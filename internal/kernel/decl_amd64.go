@@ -1029,6 +1029,16 @@ func winoOutFlatAVX2(args *winoFlatArgs)
 //go:noescape
 func weaveAVX2(args *weaveArgs)
 
+// pool2AVX512 averages windows of two rows and two columns.
+//
+//go:noescape
+func pool2AVX512(args *pool2Args)
+
+// pool2AVX2 averages windows of two rows and two columns.
+//
+//go:noescape
+func pool2AVX2(args *pool2Args)
+
 // gateAVX512 passes a gradient where a ReLU was open.
 //
 //go:noescape

@@ -149,6 +149,27 @@ func TestDenseNetSpeed(t *testing.T) {
 		for _, d := range best {
 			sum += d
 		}
+		if os.Getenv("SPEED") == "2" {
+			groups := map[string]time.Duration{}
+			for i, d := range best {
+				name := "stem"
+				switch j := i - 1; {
+				case i == 0:
+				case i == len(best)-1:
+					name = "tail"
+				default:
+					b, r := j/34, j%34
+					name = fmt.Sprint("block", b, " ", []string{"1x1", "3x3"}[r%2])
+					if r == 32 {
+						name = fmt.Sprint("transition", b)
+					} else if r == 33 {
+						name = fmt.Sprint("pool", b)
+					}
+				}
+				groups[name] += d
+			}
+			t.Log(groups)
+		}
 		gflops := float64(n.flops) / float64(sum.Nanoseconds())
 		t.Logf("%v an image, %.1f images/s, %.1f GFLOP/s, %.1f %% of peak", sum, 1/sum.Seconds(), gflops, 100*gflops/PeakFMA(100*time.Millisecond))
 	})

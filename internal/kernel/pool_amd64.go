@@ -1,0 +1,39 @@
+//go:build amd64 && !noasm
+
+package kernel
+
+import "unsafe"
+
+// pool2Args are the arguments of the kernels that average windows of 2x2.
+type pool2Args struct {
+	dst        unsafe.Pointer
+	src        unsafe.Pointer
+	srcRow     int // bytes
+	rows, cols int // of outputs, at least 1
+	table      unsafe.Pointer
+}
+
+// avgPool2Rows averages the 2x2 windows of rows rows of outputs, cols to a row, and returns how many columns of each it
+// did. dst is dense; src has w columns.
+func avgPool2Rows(dst, src []float32, rows, cols, w int) int {
+	l := currentLevel()
+	lanes := 16
+	if l == avx512 && cols < 16 {
+		l = avx2
+	}
+	if l == avx2 {
+		lanes = 8
+	}
+	done := cols &^ (lanes - 1)
+	if l == generic || done == 0 || rows == 0 {
+		return 0
+	}
+	_, _ = dst[rows*cols-1], src[(2*rows-1)*w+2*cols-1]
+	a := pool2Args{dst: ptr(dst, 0), src: ptr(src, 0), srcRow: 4 * w, rows: rows, cols: cols, table: unsafe.Pointer(&winoTable)}
+	if l == avx512 {
+		pool2AVX512(&a)
+	} else {
+		pool2AVX2(&a)
+	}
+	return done
+}
