@@ -9,7 +9,6 @@ import (
 	"math"
 	"math/rand/v2"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -21,38 +20,29 @@ import (
 	"github.com/line-ood/goline/attribution"
 	"github.com/line-ood/goline/internal/nettest"
 	"github.com/line-ood/goline/internal/npyz"
-	"github.com/line-ood/goline/nets/weights"
 )
 
-// attributeWorld is a folder with a small random network, labelled images and two unlabelled sets.
+// attributeWorld is a [world] whose network has more than 20 features, too many to enumerate, and whose sets of images overlap.
 type attributeWorld struct {
-	dir  string
+	world
 	args []string // --net and --weights
 }
 
-const attributeNet = "densenet-bc-10-14" // more than 20 features: too many to enumerate
-
 func newAttributeWorld(t testing.TB) attributeWorld {
 	t.Helper()
-	w := attributeWorld{dir: t.TempDir()}
-	net := nettest.DenseNetBC(t, 10, 14, 3, 2)
-	var sd weights.StateDict
-	for _, p := range net.Params() {
-		require.NoError(t, sd.Add(weights.Tensor{Name: p.Name, Shape: p.Shape(), F32: p.Float32s()}))
-	}
-	require.NoError(t, weights.WriteNpz(w.path("net.npz"), &sd))
-	w.writeImages(t, "train.npz", 18, 1, 80, true)
-	w.writeImages(t, "test.npz", 12, 2, 80, true)
-	w.writeImages(t, "dark.npz", 10, 3, 50, false)
-	w.writeImages(t, "bright.npz", 11, 4, 110, false)
-	w.args = []string{"--net", attributeNet, "--weights", w.path("net.npz")}
+	w := attributeWorld{world: world{t.TempDir()}}
+	w.writeNet(t, "net.npz", nettest.DenseNetBC(t, 10, 14, worldClasses, 2))
+	w.writeShaded(t, "train.npz", 18, 1, 80, roundLabels(18))
+	w.writeShaded(t, "test.npz", 12, 2, 80, roundLabels(12))
+	w.writeShaded(t, "foreign.npz", 4, 2, 80, []int64{0, 1, 7, 2})
+	w.writeShaded(t, "dark.npz", 10, 3, 50, nil)
+	w.writeShaded(t, "bright.npz", 11, 4, 110, nil)
+	w.args = []string{"--net", "densenet-bc-10-14", "--weights", w.path("net.npz")}
 	return w
 }
 
-func (w attributeWorld) path(name string) string { return filepath.Join(w.dir, name) }
-
-// writeImages writes random images of differing brightness, about level, whose labels go round the three classes.
-func (w attributeWorld) writeImages(t testing.TB, name string, n int, seed uint64, level int, labelled bool) {
+// writeShaded writes random images of differing brightness, from level on.
+func (w attributeWorld) writeShaded(t testing.TB, name string, n int, seed uint64, level int, labels []int64) {
 	t.Helper()
 	rng := rand.New(rand.NewPCG(seed, 5))
 	pix := make([]uint8, n*32*32*3)
@@ -63,12 +53,8 @@ func (w attributeWorld) writeImages(t testing.TB, name string, n int, seed uint6
 		}
 		pix[i] = uint8(of + rng.IntN(80))
 	}
-	labels := make([]int64, n)
-	for i := range labels {
-		labels[i] = int64(i % 3)
-	}
 	arrays := []npyz.Named{{Name: "images", Array: npyz.New(pix, n, 32, 32, 3)}}
-	if labelled {
+	if labels != nil {
 		arrays = append(arrays, npyz.Named{Name: "labels", Array: npyz.New(labels)})
 	}
 	require.NoError(t, npyz.WriteNpz(w.path(name), npyz.Stored, arrays...))
@@ -327,12 +313,19 @@ func TestAttributeUsage(t *testing.T) {
 		{append(values, "--top", "-1"), exitUsage, "--top -1"},
 		{append(values, "--budget", "3"), exitFailed, "budget too small"},
 		{append(values, "--value", "probability", "--estimators", "closed-form"), exitFailed, "not linear"},
-		{append(values, "--csv", w.path("no/such/folder.csv")), exitFailed, "no/such/folder.csv"},
+		{append(values, "--csv", w.path("no/such/folder.csv")), exitFailed, "no/such/folder"},
 		{[]string{"values", "--data", w.path("missing.npz")}, exitFailed, "missing.npz"},
 		{[]string{"values", "--data", w.path("net.npz")}, exitFailed, "net.npz"},
 		{[]string{"values", "--data", w.path("dark.npz"), "--scope", "class"}, exitUsage, "has no label"},
 		{[]string{"values", "--data", w.path("dark.npz"), "--target", "label"}, exitFailed, "label"},
 		{append(values, "--value", "line", "--detector", w.path("net.npz")), exitFailed, "not a LINe detector"},
+		{[]string{"values", "--data", w.path("foreign.npz"), "--scope", "class"}, exitFailed, "foreign.npz#2 has label 7"},
+		{[]string{"values", "--data", w.path("foreign.npz"), "--target", "label", "--layer", "block3"}, exitFailed, "foreign.npz#2 has label 7"},
+		{append(values, "--csv", w.path("x"), "--json", w.path("x")), exitUsage, "--csv and --json are the same file"},
+		{append(values, "--csv", w.path("test.npz")), exitUsage, "would replace the file of --data"},
+		{append(values, "--features-dir", w.path("net.npz")), exitFailed, "--features-dir"},
+		{append(compare, "--value", "log-sum-exp", "--groups", "3", "--features-dir", w.path("net.npz")), exitFailed, "--features-dir"},
+		{append(downstream, "--csv", w.path("no/such/folder.csv")), exitFailed, "no/such/folder"},
 		{[]string{"values", "more"}, exitUsage, `unexpected argument "more"`},
 		{[]string{"compare"}, exitUsage, "--out-dir is required"},
 		{append(compare, "--budgets", "0"), exitUsage, "--budgets 0"},
@@ -344,7 +337,7 @@ func TestAttributeUsage(t *testing.T) {
 		{append(compare, "--keep", "-1"), exitUsage, "--keep -1"},
 		{append(compare, "--keep", "100000"), exitUsage, "--keep 100000: there are"},
 		{append(compare, "--bootstrap", "0"), exitUsage, "--bootstrap 0"},
-		{[]string{"compare", "--data", w.path("test.npz"), "--out-dir", w.path("net.npz")}, exitFailed, "--out-dir: "},
+		{[]string{"compare", "--data", w.path("test.npz"), "--out-dir", w.path("net.npz")}, exitFailed, "--out-dir"},
 		{[]string{"downstream"}, exitUsage, "--fit"},
 		{downstream[:5], exitUsage, "--ood is required"},
 		{append(downstream, "--values", "joy"), exitUsage, `--values "joy"`},
@@ -385,6 +378,21 @@ func TestParseEstimator(t *testing.T) {
 	assert.Equal(t, "top-35", forPlayers(kept, 342)[0].Name())
 	assert.Equal(t, "top-1", forPlayers(kept, 2)[0].Name())
 	assert.Equal(t, attribution.TopK{}, kept[0], "settling K must not change the list")
+}
+
+// TestAttributeForeignLabels: labels that mean nothing to the network do no harm where they are not needed.
+func TestAttributeForeignLabels(t *testing.T) {
+	w := newAttributeWorld(t)
+	for _, layer := range []string{"features", "block3"} {
+		w.must(t, "values", "--data", w.path("foreign.npz"), "--images", "0", "--groups", "2", "--samples", "2", "--layer", layer, "--json", w.path("v.json"))
+		var f valuesFile
+		readJSON(t, w.path("v.json"), &f)
+		require.Len(t, f.Estimates, 4)
+		for _, e := range f.Estimates {
+			assert.Nil(t, e.Label)
+			assert.NotNil(t, e.Class)
+		}
+	}
 }
 
 func TestChoose(t *testing.T) {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"os"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -134,8 +133,8 @@ func seedList(first uint64, n int) []uint64 {
 }
 
 func (c *compareCommand) run(ctx context.Context) error {
-	if err := os.MkdirAll(c.outDir, 0o777); err != nil {
-		return fmt.Errorf("--out-dir: %w", err)
+	if err := makeFolder("--out-dir", c.outDir); err != nil {
+		return err
 	}
 	s, err := c.newStage(c.plan)
 	if err != nil {

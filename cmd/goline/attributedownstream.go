@@ -115,6 +115,10 @@ func (d *downstreamCommand) check() (err error) {
 }
 
 func (d *downstreamCommand) run(ctx context.Context) (err error) {
+	inputs := []file{{"--weights", d.net.weights}, data("--fit", d.fit), data("--id", d.id)}
+	if err := checkOutputs([]file{{"--json", d.jsonOut}, {"--csv", d.csvOut}}, inputs...); err != nil {
+		return err
+	}
 	if d.network, err = d.net.open(); err != nil {
 		return err
 	}

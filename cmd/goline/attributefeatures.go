@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 
 	"github.com/line-ood/goline/attribution"
@@ -17,8 +16,8 @@ import (
 // extractor returns one that shares its cache with goline eval.
 func (s *stage) extractor() (*extractor, error) {
 	if s.featuresDir != "" {
-		if err := os.MkdirAll(s.featuresDir, 0o777); err != nil {
-			return nil, fmt.Errorf("--features-dir: %w", err)
+		if err := makeFolder("--features-dir", s.featuresDir); err != nil {
+			return nil, err
 		}
 	}
 	prog, err := graph.Compile(s.network, s.common.options())
@@ -59,6 +58,18 @@ func rows(s posthoc.Samples, pick []int) [][]float64 {
 	return out
 }
 
+// labels returns the labels of a set, nil where they are none of the network's and not needed either.
+func (s *stage) labels(set dataset.Dataset) ([]int, error) {
+	err := checkLabels("--data", set, s.network.Classes())
+	switch {
+	case err == nil:
+		return set.Labels(), nil
+	case s.byClass || s.plan.target == attribution.TargetLabel():
+		return nil, err
+	}
+	return nil, nil
+}
+
 // featureSubjects plays on penultimate neurons, from their activations alone.
 func (s *stage) featureSubjects(ctx context.Context) ([]subject, error) {
 	set, err := dataset.Open(s.data)
@@ -66,6 +77,10 @@ func (s *stage) featureSubjects(ctx context.Context) ([]subject, error) {
 		return nil, fmt.Errorf("--data: %w", err)
 	}
 	defer set.Close()
+	labels, err := s.labels(set)
+	if err != nil {
+		return nil, err
+	}
 	pick, err := s.chosen(set.Len(), s.seed)
 	if err != nil {
 		return nil, err
@@ -78,6 +93,7 @@ func (s *stage) featureSubjects(ctx context.Context) ([]subject, error) {
 	if err != nil {
 		return nil, err
 	}
+	all.Labels = labels
 	if err := all.Validate(); err != nil {
 		return nil, fmt.Errorf("--data %s: %w", s.data, err)
 	}

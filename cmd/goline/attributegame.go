@@ -53,6 +53,11 @@ func (g *gameFlags) register(cmd *cobra.Command, images int) {
 	f.IntSliceVar(&g.index, "image", nil, "which images, counted from 0, instead of --images")
 }
 
+// inputs are the files that must not be written to.
+func (g *gameFlags) inputs() []file {
+	return []file{{"--weights", g.net.weights}, {"--detector", g.detector}, data("--data", g.data), data("--fit", g.fit)}
+}
+
 // plan is what the flags say, checked before anything is read.
 type plan struct {
 	gameFlags

@@ -17,12 +17,16 @@ func (s *stage) layerSubjects(ctx context.Context) ([]subject, error) {
 		return nil, fmt.Errorf("--data: %w", err)
 	}
 	defer set.Close()
+	labels, err := s.labels(set)
+	if err != nil {
+		return nil, err
+	}
 	pick, err := s.chosen(set.Len(), s.seed)
 	if err != nil {
 		return nil, err
 	}
 	if s.byClass { // before anything is run
-		if _, err := byLabel(pick, set.Labels(), s.network.Classes()); err != nil {
+		if _, err := byLabel(pick, labels, s.network.Classes()); err != nil {
 			return nil, err
 		}
 	}
@@ -43,7 +47,7 @@ func (s *stage) layerSubjects(ctx context.Context) ([]subject, error) {
 			return nil, err
 		}
 		k := len(out)
-		label := labelOf(chosen.Labels(), k)
+		label := labelOf(labels, pick[k])
 		if s.byClass {
 			members[label] = append(members[label], g)
 		}

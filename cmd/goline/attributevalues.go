@@ -71,8 +71,10 @@ func (v *valuesCommand) check(imagesGiven bool) (err error) {
 	if v.top < 0 {
 		return usagef("--top %d: expected 0 or more", v.top)
 	}
-	v.plan, err = v.gameFlags.check(imagesGiven)
-	return err
+	if v.plan, err = v.gameFlags.check(imagesGiven); err != nil {
+		return err
+	}
+	return checkOutputs([]file{{"--csv", v.csvOut}, {"--json", v.jsonOut}}, v.inputs()...)
 }
 
 // finding is what an estimator found in one game.
