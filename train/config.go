@@ -40,6 +40,8 @@ type Config struct {
 	CheckpointEvery int `json:"-"`
 	// Resume goes on from the checkpoint if there is one. Without it an existing checkpoint is overwritten.
 	Resume bool `json:"-"`
+	// StopAt ends the run after so many steps, with the schedule unfinished; 0 means at its end.
+	StopAt int `json:"-"`
 	// Progress, if not nil, is called after every step and after every validation, on the goroutine of Run.
 	Progress func(Progress) `json:"-"`
 }
@@ -106,6 +108,8 @@ func (c Config) withDefaults(net *nets.Network, data dataset.Dataset) (Config, e
 		return c, fmt.Errorf("train: gradient norm clipped at %v, expected 0 (not at all) or more", c.ClipNorm)
 	case !(c.AverageDecay >= 0 && c.AverageDecay < 1):
 		return c, fmt.Errorf("train: decay %v of the average is not in [0, 1)", c.AverageDecay)
+	case c.StopAt < 0:
+		return c, fmt.Errorf("train: stop at step %d", c.StopAt)
 	case c.CheckpointEvery < 0:
 		return c, fmt.Errorf("train: a checkpoint every %d steps", c.CheckpointEvery)
 	case len(shape) != 3 || shape[0] != 3:

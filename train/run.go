@@ -107,7 +107,11 @@ func (r *run) all(ctx context.Context) error {
 			return err
 		}
 	}
-	for b, err := range r.loader.batches(ctx, r.state.Step, r.totalSteps()) {
+	last := r.totalSteps()
+	if r.c.StopAt > 0 {
+		last = min(last, r.c.StopAt)
+	}
+	for b, err := range r.loader.batches(ctx, r.state.Step, last) {
 		if err == nil {
 			err = r.step(ctx, b)
 		}

@@ -149,6 +149,25 @@ func TestInterruptedRunResumesToTheSameBits(t *testing.T) {
 	}
 }
 
+func TestStopAtIsAPrefixOfTheRun(t *testing.T) {
+	data := waves(t, 72)
+	c := tinyConfig()
+	c.Checkpoint, c.CheckpointEvery = filepath.Join(t.TempDir(), "run.npz"), 4
+	c.StopAt = 4
+	stopped := tinyNet(t, 1)
+	result, err := train.Run(context.Background(), stopped, data, nil, c)
+	require.NoError(t, err)
+	require.Equal(t, 4, result.Steps)
+	c.StopAt, c.Resume = 0, true
+	resumed, whole := tinyNet(t, 2), tinyNet(t, 1)
+	_, err = train.Run(context.Background(), resumed, data, nil, c)
+	require.NoError(t, err)
+	_, err = train.Run(context.Background(), whole, data, nil, tinyConfig())
+	require.NoError(t, err)
+	require.Equal(t, bits(whole), bits(resumed))
+	require.NotEqual(t, bits(whole), bits(stopped))
+}
+
 func TestDivergenceKeepsTheLastGoodCheckpoint(t *testing.T) {
 	data := waves(t, 120)
 	net, c := tinyNet(t, 1), tinyConfig()

@@ -68,6 +68,7 @@ func (t *trainFlags) register(cmd *cobra.Command) {
 
 	f.StringVar(&c.Checkpoint, "checkpoint", "", "file that keeps the state of the run; default OUT.checkpoint.npz")
 	f.IntVar(&c.CheckpointEvery, "checkpoint-every", 0, "steps between checkpoints, 0 for one after each epoch")
+	f.IntVar(&c.StopAt, "stop-at", 0, "end after so many steps, with the schedule unfinished; 0 for its end")
 	f.BoolVar(&t.resume, "resume", false, "go on from the checkpoint, if there is one")
 }
 
@@ -108,6 +109,8 @@ func (t *trainFlags) check(progress string) error {
 		return usagef("--epochs %d: expected at least 1", t.config.Epochs)
 	case t.config.Batch < 1:
 		return usagef("--batch %d: expected at least 1", t.config.Batch)
+	case t.config.StopAt < 0:
+		return usagef("--stop-at %d: expected 0 or more", t.config.StopAt)
 	case t.config.Workers < 0:
 		return usagef("--workers %d: expected 0 or more", t.config.Workers)
 	case t.classes < 0:
