@@ -34,6 +34,11 @@ func tileAVX512_1x2p(args *tileArgs)
 //go:noescape
 func tileAVX512_1x2h(args *tileArgs)
 
+// tileAVX512_1x2k computes 1 rows of 2 vectors.
+//
+//go:noescape
+func tileAVX512_1x2k(args *tileArgs)
+
 // tileAVX512_2x1 computes 2 rows of 1 vectors.
 //
 //go:noescape
@@ -63,6 +68,11 @@ func tileAVX512_2x2p(args *tileArgs)
 //
 //go:noescape
 func tileAVX512_2x2h(args *tileArgs)
+
+// tileAVX512_2x2k computes 2 rows of 2 vectors.
+//
+//go:noescape
+func tileAVX512_2x2k(args *tileArgs)
 
 // tileAVX512_3x1 computes 3 rows of 1 vectors.
 //
@@ -94,6 +104,11 @@ func tileAVX512_3x2p(args *tileArgs)
 //go:noescape
 func tileAVX512_3x2h(args *tileArgs)
 
+// tileAVX512_3x2k computes 3 rows of 2 vectors.
+//
+//go:noescape
+func tileAVX512_3x2k(args *tileArgs)
+
 // tileAVX512_4x1 computes 4 rows of 1 vectors.
 //
 //go:noescape
@@ -123,6 +138,11 @@ func tileAVX512_4x2p(args *tileArgs)
 //
 //go:noescape
 func tileAVX512_4x2h(args *tileArgs)
+
+// tileAVX512_4x2k computes 4 rows of 2 vectors.
+//
+//go:noescape
+func tileAVX512_4x2k(args *tileArgs)
 
 // tileAVX512_5x1 computes 5 rows of 1 vectors.
 //
@@ -154,6 +174,11 @@ func tileAVX512_5x2p(args *tileArgs)
 //go:noescape
 func tileAVX512_5x2h(args *tileArgs)
 
+// tileAVX512_5x2k computes 5 rows of 2 vectors.
+//
+//go:noescape
+func tileAVX512_5x2k(args *tileArgs)
+
 // tileAVX512_6x1 computes 6 rows of 1 vectors.
 //
 //go:noescape
@@ -183,6 +208,11 @@ func tileAVX512_6x2p(args *tileArgs)
 //
 //go:noescape
 func tileAVX512_6x2h(args *tileArgs)
+
+// tileAVX512_6x2k computes 6 rows of 2 vectors.
+//
+//go:noescape
+func tileAVX512_6x2k(args *tileArgs)
 
 // tileAVX512_7x1 computes 7 rows of 1 vectors.
 //
@@ -214,6 +244,11 @@ func tileAVX512_7x2p(args *tileArgs)
 //go:noescape
 func tileAVX512_7x2h(args *tileArgs)
 
+// tileAVX512_7x2k computes 7 rows of 2 vectors.
+//
+//go:noescape
+func tileAVX512_7x2k(args *tileArgs)
+
 // tileAVX512_8x1 computes 8 rows of 1 vectors.
 //
 //go:noescape
@@ -243,6 +278,11 @@ func tileAVX512_8x2p(args *tileArgs)
 //
 //go:noescape
 func tileAVX512_8x2h(args *tileArgs)
+
+// tileAVX512_8x2k computes 8 rows of 2 vectors.
+//
+//go:noescape
+func tileAVX512_8x2k(args *tileArgs)
 
 // tileAVX512_9x1 computes 9 rows of 1 vectors.
 //
@@ -274,6 +314,11 @@ func tileAVX512_9x2p(args *tileArgs)
 //go:noescape
 func tileAVX512_9x2h(args *tileArgs)
 
+// tileAVX512_9x2k computes 9 rows of 2 vectors.
+//
+//go:noescape
+func tileAVX512_9x2k(args *tileArgs)
+
 // tileAVX512_10x1 computes 10 rows of 1 vectors.
 //
 //go:noescape
@@ -303,6 +348,11 @@ func tileAVX512_10x2p(args *tileArgs)
 //
 //go:noescape
 func tileAVX512_10x2h(args *tileArgs)
+
+// tileAVX512_10x2k computes 10 rows of 2 vectors.
+//
+//go:noescape
+func tileAVX512_10x2k(args *tileArgs)
 
 // tileAVX512_11x1 computes 11 rows of 1 vectors.
 //
@@ -334,6 +384,11 @@ func tileAVX512_11x2p(args *tileArgs)
 //go:noescape
 func tileAVX512_11x2h(args *tileArgs)
 
+// tileAVX512_11x2k computes 11 rows of 2 vectors.
+//
+//go:noescape
+func tileAVX512_11x2k(args *tileArgs)
+
 // tileAVX512_12x1 computes 12 rows of 1 vectors.
 //
 //go:noescape
@@ -363,6 +418,11 @@ func tileAVX512_12x2p(args *tileArgs)
 //
 //go:noescape
 func tileAVX512_12x2h(args *tileArgs)
+
+// tileAVX512_12x2k computes 12 rows of 2 vectors.
+//
+//go:noescape
+func tileAVX512_12x2k(args *tileArgs)
 
 // tileAVX2_1x1 computes 1 rows of 1 vectors.
 //

@@ -312,6 +312,38 @@ func tileAVX512h(rows, vecs int, args *tileArgs) {
 	}
 }
 
+// tileAVX512k runs a tile of a panel two vectors wide that packs the next panel.
+func tileAVX512k(rows int, args *tileArgs) {
+	switch rows {
+	case 1:
+		tileAVX512_1x2k(args)
+	case 2:
+		tileAVX512_2x2k(args)
+	case 3:
+		tileAVX512_3x2k(args)
+	case 4:
+		tileAVX512_4x2k(args)
+	case 5:
+		tileAVX512_5x2k(args)
+	case 6:
+		tileAVX512_6x2k(args)
+	case 7:
+		tileAVX512_7x2k(args)
+	case 8:
+		tileAVX512_8x2k(args)
+	case 9:
+		tileAVX512_9x2k(args)
+	case 10:
+		tileAVX512_10x2k(args)
+	case 11:
+		tileAVX512_11x2k(args)
+	case 12:
+		tileAVX512_12x2k(args)
+	default:
+		panic("kernel: no such tile")
+	}
+}
+
 // routed runs the kernel for so many rows.
 func routed(l level, rows int, args *routedArgs) {
 	if l == avx512 {

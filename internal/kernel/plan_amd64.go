@@ -189,7 +189,7 @@ func (p *plan) blockOffsets() []int32 {
 func (p *plan) scratchLen() int {
 	if p.panel {
 		columns := (p.oh*p.ow + 2*p.lanes - 1) / (2 * p.lanes)
-		return min(columns, p.columnsTogether)*p.blockC*2*p.lanes + slackLanes
+		return min(columns, max(2, p.columnsTogether))*p.blockC*2*p.lanes + slackLanes
 	}
 	return p.blockC*p.channel + 2*p.pitch + slackLanes
 }

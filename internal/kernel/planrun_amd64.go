@@ -90,6 +90,9 @@ func (p *plan) column(io *planIO, t *tileArgs, block []float32, group, first, la
 			tileAVX2(rows, vecs, t)
 		case p.level == avx2:
 			tileAVX2p(rows, vecs, t)
+		case p.panel && t.packDst != nil:
+			tileAVX512k(rows, t)
+			t.packDst = nil
 		case p.panel:
 			tileAVX512(rows, vecs, t)
 		case p.half:
@@ -109,6 +112,10 @@ func (p *plan) runPanels(io *planIO, scratch, block []float32, group, c0, n int)
 	final := c0+n == p.c
 	first := group*p.c + c0
 	pa := panelArgs{stride: 4 * hw, k: n, scale: ptr(io.scale, first), shift: ptr(io.shift, first), floor: io.floor, table: unsafe.Pointer(&laneTable)}
+	if p.columnsTogether == 1 {
+		p.runPanelPairs(io, &t, &pa, scratch, block, group, first, n, final)
+		return
+	}
 	for at := 0; at < hw; at += width * p.columnsTogether {
 		end := min(at+width*p.columnsTogether, hw)
 		for x, b := at, 0; x < end; x, b = x+width, b+width*n {
@@ -122,6 +129,28 @@ func (p *plan) runPanels(io *planIO, scratch, block []float32, group, c0, n int)
 				p.column(io, &t, block, group, tile, last, x, min(width, hw-x), final)
 			}
 		}
+	}
+}
+
+// runPanelPairs works on one column tile after the other. With AVX-512 the first row tile of each packs the panel of the
+// next one, which hides the latency of reading it.
+func (p *plan) runPanelPairs(io *planIO, t *tileArgs, pa *panelArgs, scratch, block []float32, group, first, n int, final bool) {
+	hw, width := p.oh*p.ow, 2*p.lanes
+	t.packStride, t.packScale, t.packShift, t.packFloor = pa.stride, pa.scale, pa.shift, pa.floor
+	packed := false
+	for x, b := 0, 0; x < hw; x, b = x+width, width*n-b {
+		if !packed {
+			pa.dst, pa.src, pa.cols = ptr(scratch, b), ptr(io.src, first*hw+x), hw-x
+			packPanel(p.level, pa)
+		}
+		t.b = ptr(scratch, b)
+		packed = p.level == avx512 && x+2*width <= hw
+		if packed {
+			t.packSrc, t.packDst = ptr(io.src, first*hw+x+width), ptr(scratch, width*n-b)
+		} else {
+			t.packDst = nil
+		}
+		p.column(io, t, block, group, 0, len(p.tiles), x, min(width, hw-x), final)
 	}
 }
 

@@ -20,6 +20,14 @@ type tileArgs struct {
 	h0    int     // bytes to the upper half of the first and the second vector, in the tiles that gather halves
 	h1    int
 	ahead int // bytes from b to what the next tile reads, to be prefetched
+	// The next panel, which the tiles that pack write on the side; see panelArgs.
+	packSrc    unsafe.Pointer
+	packStride int
+	packDst    unsafe.Pointer
+	packScale  unsafe.Pointer
+	packShift  unsafe.Pointer
+	packFloor  float32
+	_          uint32
 }
 
 const (

@@ -26,25 +26,23 @@ TEXT ·tileAVX512_1x1(SB), $0-8
 resume:
 	TESTQ   R9, R9
 	JNZ     resumeMasked
-	MOVQ    DI, R10
-	VMOVUPS (R10), Z0
+	VMOVUPS (DI), Z0
 	JMP     loop
 
 resumeMasked:
-	MOVQ      DI, R10
-	VMOVUPS.Z (R10), K1, Z0
+	VMOVUPS.Z (DI), K1, Z0
 
 loop:
 	SUBQ $0x02, BX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), R10
-	VMOVUPS      (SI)(R10*1), Z2
+	MOVLQSX      (DX), DI
+	VMOVUPS      (SI)(DI*1), Z2
 	VBROADCASTSS (CX), Z3
 	VFMADD231PS  Z2, Z3, Z0
-	MOVLQSX      4(DX), R10
-	VMOVUPS      (SI)(R10*1), Z2
+	MOVLQSX      4(DX), DI
+	VMOVUPS      (SI)(DI*1), Z2
 	VBROADCASTSS 4(CX), Z3
 	VFMADD231PS  Z2, Z3, Z0
 	ADDQ         $0x08, CX
@@ -61,43 +59,45 @@ last:
 	VFMADD231PS  Z2, Z3, Z0
 
 bias:
-	MOVQ         56(AX), CX
-	TESTQ        CX, CX
+	MOVQ         40(AX), CX
+	MOVQ         48(AX), DX
+	MOVQ         72(AX), DX
+	MOVQ         80(AX), BX
+	MOVQ         56(AX), SI
+	TESTQ        SI, SI
 	JZ           residual
-	VBROADCASTSS (CX), Z1
+	VBROADCASTSS (SI), Z1
 	VADDPS       Z1, Z0, Z0
 
 residual:
 	MOVQ   64(AX), AX
 	TESTQ  AX, AX
 	JZ     relu
-	TESTQ  R9, R9
+	TESTQ  BX, BX
 	JNZ    residualMasked
-	MOVQ   AX, R10
-	VADDPS (R10), Z0, Z0
+	VADDPS (AX), Z0, Z0
 	JMP    relu
 
 residualMasked:
-	MOVQ      AX, R10
-	VMOVUPS.Z (R10), K1, Z1
+	VMOVUPS.Z (AX), K1, Z1
 	VADDPS    Z1, Z0, Z0
 
 relu:
-	TESTQ  $0x00000002, R8
+	TESTQ  $0x00000002, DX
 	JZ     store
 	VPXORD Z1, Z1, Z1
 	VMAXPS Z0, Z1, Z0
 
 store:
-	TESTQ   R9, R9
+	TESTQ   BX, BX
 	JNZ     storeMasked
-	MOVQ    DI, R10
-	VMOVUPS Z0, (R10)
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
 	JMP     done
 
 storeMasked:
-	MOVQ    DI, R10
-	VMOVUPS Z0, K1, (R10)
+	MOVQ    CX, AX
+	VMOVUPS Z0, K1, (AX)
 
 done:
 	VZEROUPPER
@@ -129,27 +129,25 @@ TEXT ·tileAVX512_1x1p(SB), $0-8
 resume:
 	TESTQ   R9, R9
 	JNZ     resumeMasked
-	MOVQ    DI, R11
-	VMOVUPS (R11), Z0
+	VMOVUPS (DI), Z0
 	JMP     loop
 
 resumeMasked:
-	MOVQ      DI, R11
-	VMOVUPS.Z (R11), K1, Z0
+	VMOVUPS.Z (DI), K1, Z0
 
 loop:
 	SUBQ $0x02, BX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), R11
-	VMOVUPS      (SI)(R11*1), Z2
-	PREFETCHT0   (R10)(R11*1)
+	MOVLQSX      (DX), DI
+	VMOVUPS      (SI)(DI*1), Z2
+	PREFETCHT0   (R10)(DI*1)
 	VBROADCASTSS (CX), Z3
 	VFMADD231PS  Z2, Z3, Z0
-	MOVLQSX      4(DX), R11
-	VMOVUPS      (SI)(R11*1), Z2
-	PREFETCHT0   (R10)(R11*1)
+	MOVLQSX      4(DX), DI
+	VMOVUPS      (SI)(DI*1), Z2
+	PREFETCHT0   (R10)(DI*1)
 	VBROADCASTSS 4(CX), Z3
 	VFMADD231PS  Z2, Z3, Z0
 	ADDQ         $0x08, CX
@@ -167,43 +165,45 @@ last:
 	VFMADD231PS  Z2, Z3, Z0
 
 bias:
-	MOVQ         56(AX), CX
-	TESTQ        CX, CX
+	MOVQ         40(AX), CX
+	MOVQ         48(AX), DX
+	MOVQ         72(AX), DX
+	MOVQ         80(AX), BX
+	MOVQ         56(AX), SI
+	TESTQ        SI, SI
 	JZ           residual
-	VBROADCASTSS (CX), Z1
+	VBROADCASTSS (SI), Z1
 	VADDPS       Z1, Z0, Z0
 
 residual:
 	MOVQ   64(AX), AX
 	TESTQ  AX, AX
 	JZ     relu
-	TESTQ  R9, R9
+	TESTQ  BX, BX
 	JNZ    residualMasked
-	MOVQ   AX, R11
-	VADDPS (R11), Z0, Z0
+	VADDPS (AX), Z0, Z0
 	JMP    relu
 
 residualMasked:
-	MOVQ      AX, R11
-	VMOVUPS.Z (R11), K1, Z1
+	VMOVUPS.Z (AX), K1, Z1
 	VADDPS    Z1, Z0, Z0
 
 relu:
-	TESTQ  $0x00000002, R8
+	TESTQ  $0x00000002, DX
 	JZ     store
 	VPXORD Z1, Z1, Z1
 	VMAXPS Z0, Z1, Z0
 
 store:
-	TESTQ   R9, R9
+	TESTQ   BX, BX
 	JNZ     storeMasked
-	MOVQ    DI, R11
-	VMOVUPS Z0, (R11)
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
 	JMP     done
 
 storeMasked:
-	MOVQ    DI, R11
-	VMOVUPS Z0, K1, (R11)
+	MOVQ    CX, AX
+	VMOVUPS Z0, K1, (AX)
 
 done:
 	VZEROUPPER
@@ -237,29 +237,27 @@ TEXT ·tileAVX512_1x1h(SB), $0-8
 resume:
 	TESTQ   R9, R9
 	JNZ     resumeMasked
-	MOVQ    DI, R12
-	VMOVUPS (R12), Z0
+	VMOVUPS (DI), Z0
 	JMP     loop
 
 resumeMasked:
-	MOVQ      DI, R12
-	VMOVUPS.Z (R12), K1, Z0
+	VMOVUPS.Z (DI), K1, Z0
 
 loop:
 	SUBQ $0x02, BX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), R12
-	VMOVUPS      (SI)(R12*1), Y2
-	VINSERTF64X4 $0x01, (R11)(R12*1), Z2, Z2
-	PREFETCHT0   (R10)(R12*1)
+	MOVLQSX      (DX), DI
+	VMOVUPS      (SI)(DI*1), Y2
+	VINSERTF64X4 $0x01, (R11)(DI*1), Z2, Z2
+	PREFETCHT0   (R10)(DI*1)
 	VBROADCASTSS (CX), Z3
 	VFMADD231PS  Z2, Z3, Z0
-	MOVLQSX      4(DX), R12
-	VMOVUPS      (SI)(R12*1), Y4
-	VINSERTF64X4 $0x01, (R11)(R12*1), Z4, Z4
-	PREFETCHT0   (R10)(R12*1)
+	MOVLQSX      4(DX), DI
+	VMOVUPS      (SI)(DI*1), Y4
+	VINSERTF64X4 $0x01, (R11)(DI*1), Z4, Z4
+	PREFETCHT0   (R10)(DI*1)
 	VBROADCASTSS 4(CX), Z3
 	VFMADD231PS  Z4, Z3, Z0
 	ADDQ         $0x08, CX
@@ -278,43 +276,45 @@ last:
 	VFMADD231PS  Z5, Z2, Z0
 
 bias:
-	MOVQ         56(AX), CX
-	TESTQ        CX, CX
+	MOVQ         40(AX), CX
+	MOVQ         48(AX), DX
+	MOVQ         72(AX), DX
+	MOVQ         80(AX), BX
+	MOVQ         56(AX), SI
+	TESTQ        SI, SI
 	JZ           residual
-	VBROADCASTSS (CX), Z1
+	VBROADCASTSS (SI), Z1
 	VADDPS       Z1, Z0, Z0
 
 residual:
 	MOVQ   64(AX), AX
 	TESTQ  AX, AX
 	JZ     relu
-	TESTQ  R9, R9
+	TESTQ  BX, BX
 	JNZ    residualMasked
-	MOVQ   AX, R12
-	VADDPS (R12), Z0, Z0
+	VADDPS (AX), Z0, Z0
 	JMP    relu
 
 residualMasked:
-	MOVQ      AX, R12
-	VMOVUPS.Z (R12), K1, Z1
+	VMOVUPS.Z (AX), K1, Z1
 	VADDPS    Z1, Z0, Z0
 
 relu:
-	TESTQ  $0x00000002, R8
+	TESTQ  $0x00000002, DX
 	JZ     store
 	VPXORD Z1, Z1, Z1
 	VMAXPS Z0, Z1, Z0
 
 store:
-	TESTQ   R9, R9
+	TESTQ   BX, BX
 	JNZ     storeMasked
-	MOVQ    DI, R12
-	VMOVUPS Z0, (R12)
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
 	JMP     done
 
 storeMasked:
-	MOVQ    DI, R12
-	VMOVUPS Z0, K1, (R12)
+	MOVQ    CX, AX
+	VMOVUPS Z0, K1, (AX)
 
 done:
 	VZEROUPPER
@@ -350,30 +350,28 @@ TEXT ·tileAVX512_1x2(SB), $0-8
 resume:
 	TESTQ   R9, R9
 	JNZ     resumeMasked
-	MOVQ    DI, R11
-	VMOVUPS (R11), Z0
-	VMOVUPS 64(R11), Z1
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
 	JMP     loop
 
 resumeMasked:
-	MOVQ      DI, R11
-	VMOVUPS.Z (R11), K1, Z0
-	VMOVUPS.Z 64(R11), K2, Z1
+	VMOVUPS.Z (DI), K1, Z0
+	VMOVUPS.Z 64(DI), K2, Z1
 
 loop:
 	SUBQ $0x02, BX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), R11
-	VMOVUPS      (SI)(R11*1), Z3
-	VMOVUPS      (R10)(R11*1), Z4
+	MOVLQSX      (DX), DI
+	VMOVUPS      (SI)(DI*1), Z3
+	VMOVUPS      (R10)(DI*1), Z4
 	VBROADCASTSS (CX), Z5
 	VFMADD231PS  Z3, Z5, Z0
 	VFMADD231PS  Z4, Z5, Z1
-	MOVLQSX      4(DX), R11
-	VMOVUPS      (SI)(R11*1), Z3
-	VMOVUPS      (R10)(R11*1), Z4
+	MOVLQSX      4(DX), DI
+	VMOVUPS      (SI)(DI*1), Z3
+	VMOVUPS      (R10)(DI*1), Z4
 	VBROADCASTSS 4(CX), Z5
 	VFMADD231PS  Z3, Z5, Z0
 	VFMADD231PS  Z4, Z5, Z1
@@ -393,10 +391,14 @@ last:
 	VFMADD231PS  Z4, Z5, Z1
 
 bias:
-	MOVQ         56(AX), CX
-	TESTQ        CX, CX
+	MOVQ         40(AX), CX
+	MOVQ         48(AX), DX
+	MOVQ         72(AX), DX
+	MOVQ         80(AX), BX
+	MOVQ         56(AX), SI
+	TESTQ        SI, SI
 	JZ           residual
-	VBROADCASTSS (CX), Z2
+	VBROADCASTSS (SI), Z2
 	VADDPS       Z2, Z0, Z0
 	VADDPS       Z2, Z1, Z1
 
@@ -404,39 +406,37 @@ residual:
 	MOVQ   64(AX), AX
 	TESTQ  AX, AX
 	JZ     relu
-	TESTQ  R9, R9
+	TESTQ  BX, BX
 	JNZ    residualMasked
-	MOVQ   AX, R11
-	VADDPS (R11), Z0, Z0
-	VADDPS 64(R11), Z1, Z1
+	VADDPS (AX), Z0, Z0
+	VADDPS 64(AX), Z1, Z1
 	JMP    relu
 
 residualMasked:
-	MOVQ      AX, R11
-	VMOVUPS.Z (R11), K1, Z2
+	VMOVUPS.Z (AX), K1, Z2
 	VADDPS    Z2, Z0, Z0
-	VMOVUPS.Z 64(R11), K2, Z2
+	VMOVUPS.Z 64(AX), K2, Z2
 	VADDPS    Z2, Z1, Z1
 
 relu:
-	TESTQ  $0x00000002, R8
+	TESTQ  $0x00000002, DX
 	JZ     store
 	VPXORD Z2, Z2, Z2
 	VMAXPS Z0, Z2, Z0
 	VMAXPS Z1, Z2, Z1
 
 store:
-	TESTQ   R9, R9
+	TESTQ   BX, BX
 	JNZ     storeMasked
-	MOVQ    DI, R11
-	VMOVUPS Z0, (R11)
-	VMOVUPS Z1, 64(R11)
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
 	JMP     done
 
 storeMasked:
-	MOVQ    DI, R11
-	VMOVUPS Z0, K1, (R11)
-	VMOVUPS Z1, K2, 64(R11)
+	MOVQ    CX, AX
+	VMOVUPS Z0, K1, (AX)
+	VMOVUPS Z1, K2, 64(AX)
 
 done:
 	VZEROUPPER
@@ -474,32 +474,30 @@ TEXT ·tileAVX512_1x2p(SB), $0-8
 resume:
 	TESTQ   R9, R9
 	JNZ     resumeMasked
-	MOVQ    DI, R12
-	VMOVUPS (R12), Z0
-	VMOVUPS 64(R12), Z1
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
 	JMP     loop
 
 resumeMasked:
-	MOVQ      DI, R12
-	VMOVUPS.Z (R12), K1, Z0
-	VMOVUPS.Z 64(R12), K2, Z1
+	VMOVUPS.Z (DI), K1, Z0
+	VMOVUPS.Z 64(DI), K2, Z1
 
 loop:
 	SUBQ $0x02, BX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), R12
-	VMOVUPS      (SI)(R12*1), Z3
-	VMOVUPS      (R10)(R12*1), Z4
-	PREFETCHT0   (R11)(R12*1)
+	MOVLQSX      (DX), DI
+	VMOVUPS      (SI)(DI*1), Z3
+	VMOVUPS      (R10)(DI*1), Z4
+	PREFETCHT0   (R11)(DI*1)
 	VBROADCASTSS (CX), Z5
 	VFMADD231PS  Z3, Z5, Z0
 	VFMADD231PS  Z4, Z5, Z1
-	MOVLQSX      4(DX), R12
-	VMOVUPS      (SI)(R12*1), Z3
-	VMOVUPS      (R10)(R12*1), Z4
-	PREFETCHT0   (R11)(R12*1)
+	MOVLQSX      4(DX), DI
+	VMOVUPS      (SI)(DI*1), Z3
+	VMOVUPS      (R10)(DI*1), Z4
+	PREFETCHT0   (R11)(DI*1)
 	VBROADCASTSS 4(CX), Z5
 	VFMADD231PS  Z3, Z5, Z0
 	VFMADD231PS  Z4, Z5, Z1
@@ -520,10 +518,14 @@ last:
 	VFMADD231PS  Z4, Z5, Z1
 
 bias:
-	MOVQ         56(AX), CX
-	TESTQ        CX, CX
+	MOVQ         40(AX), CX
+	MOVQ         48(AX), DX
+	MOVQ         72(AX), DX
+	MOVQ         80(AX), BX
+	MOVQ         56(AX), SI
+	TESTQ        SI, SI
 	JZ           residual
-	VBROADCASTSS (CX), Z2
+	VBROADCASTSS (SI), Z2
 	VADDPS       Z2, Z0, Z0
 	VADDPS       Z2, Z1, Z1
 
@@ -531,39 +533,37 @@ residual:
 	MOVQ   64(AX), AX
 	TESTQ  AX, AX
 	JZ     relu
-	TESTQ  R9, R9
+	TESTQ  BX, BX
 	JNZ    residualMasked
-	MOVQ   AX, R12
-	VADDPS (R12), Z0, Z0
-	VADDPS 64(R12), Z1, Z1
+	VADDPS (AX), Z0, Z0
+	VADDPS 64(AX), Z1, Z1
 	JMP    relu
 
 residualMasked:
-	MOVQ      AX, R12
-	VMOVUPS.Z (R12), K1, Z2
+	VMOVUPS.Z (AX), K1, Z2
 	VADDPS    Z2, Z0, Z0
-	VMOVUPS.Z 64(R12), K2, Z2
+	VMOVUPS.Z 64(AX), K2, Z2
 	VADDPS    Z2, Z1, Z1
 
 relu:
-	TESTQ  $0x00000002, R8
+	TESTQ  $0x00000002, DX
 	JZ     store
 	VPXORD Z2, Z2, Z2
 	VMAXPS Z0, Z2, Z0
 	VMAXPS Z1, Z2, Z1
 
 store:
-	TESTQ   R9, R9
+	TESTQ   BX, BX
 	JNZ     storeMasked
-	MOVQ    DI, R12
-	VMOVUPS Z0, (R12)
-	VMOVUPS Z1, 64(R12)
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
 	JMP     done
 
 storeMasked:
-	MOVQ    DI, R12
-	VMOVUPS Z0, K1, (R12)
-	VMOVUPS Z1, K2, 64(R12)
+	MOVQ    CX, AX
+	VMOVUPS Z0, K1, (AX)
+	VMOVUPS Z1, K2, 64(AX)
 
 done:
 	VZEROUPPER
@@ -605,36 +605,34 @@ TEXT ·tileAVX512_1x2h(SB), $0-8
 resume:
 	TESTQ   R9, R9
 	JNZ     resumeMasked
-	MOVQ    DI, R14
-	VMOVUPS (R14), Z0
-	VMOVUPS 64(R14), Z1
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
 	JMP     loop
 
 resumeMasked:
-	MOVQ      DI, R14
-	VMOVUPS.Z (R14), K1, Z0
-	VMOVUPS.Z 64(R14), K2, Z1
+	VMOVUPS.Z (DI), K1, Z0
+	VMOVUPS.Z 64(DI), K2, Z1
 
 loop:
 	SUBQ $0x02, BX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), R14
-	VMOVUPS      (SI)(R14*1), Y3
-	VINSERTF64X4 $0x01, (R12)(R14*1), Z3, Z3
-	VMOVUPS      (R10)(R14*1), Y4
-	VINSERTF64X4 $0x01, (R13)(R14*1), Z4, Z4
-	PREFETCHT0   (R11)(R14*1)
+	MOVLQSX      (DX), DI
+	VMOVUPS      (SI)(DI*1), Y3
+	VINSERTF64X4 $0x01, (R12)(DI*1), Z3, Z3
+	VMOVUPS      (R10)(DI*1), Y4
+	VINSERTF64X4 $0x01, (R13)(DI*1), Z4, Z4
+	PREFETCHT0   (R11)(DI*1)
 	VBROADCASTSS (CX), Z5
 	VFMADD231PS  Z3, Z5, Z0
 	VFMADD231PS  Z4, Z5, Z1
-	MOVLQSX      4(DX), R14
-	VMOVUPS      (SI)(R14*1), Y6
-	VINSERTF64X4 $0x01, (R12)(R14*1), Z6, Z6
-	VMOVUPS      (R10)(R14*1), Y7
-	VINSERTF64X4 $0x01, (R13)(R14*1), Z7, Z7
-	PREFETCHT0   (R11)(R14*1)
+	MOVLQSX      4(DX), DI
+	VMOVUPS      (SI)(DI*1), Y6
+	VINSERTF64X4 $0x01, (R12)(DI*1), Z6, Z6
+	VMOVUPS      (R10)(DI*1), Y7
+	VINSERTF64X4 $0x01, (R13)(DI*1), Z7, Z7
+	PREFETCHT0   (R11)(DI*1)
 	VBROADCASTSS 4(CX), Z5
 	VFMADD231PS  Z6, Z5, Z0
 	VFMADD231PS  Z7, Z5, Z1
@@ -657,10 +655,14 @@ last:
 	VFMADD231PS  Z9, Z3, Z1
 
 bias:
-	MOVQ         56(AX), CX
-	TESTQ        CX, CX
+	MOVQ         40(AX), CX
+	MOVQ         48(AX), DX
+	MOVQ         72(AX), DX
+	MOVQ         80(AX), BX
+	MOVQ         56(AX), SI
+	TESTQ        SI, SI
 	JZ           residual
-	VBROADCASTSS (CX), Z2
+	VBROADCASTSS (SI), Z2
 	VADDPS       Z2, Z0, Z0
 	VADDPS       Z2, Z1, Z1
 
@@ -668,39 +670,212 @@ residual:
 	MOVQ   64(AX), AX
 	TESTQ  AX, AX
 	JZ     relu
-	TESTQ  R9, R9
+	TESTQ  BX, BX
 	JNZ    residualMasked
-	MOVQ   AX, R14
-	VADDPS (R14), Z0, Z0
-	VADDPS 64(R14), Z1, Z1
+	VADDPS (AX), Z0, Z0
+	VADDPS 64(AX), Z1, Z1
 	JMP    relu
 
 residualMasked:
-	MOVQ      AX, R14
-	VMOVUPS.Z (R14), K1, Z2
+	VMOVUPS.Z (AX), K1, Z2
 	VADDPS    Z2, Z0, Z0
-	VMOVUPS.Z 64(R14), K2, Z2
+	VMOVUPS.Z 64(AX), K2, Z2
 	VADDPS    Z2, Z1, Z1
 
 relu:
-	TESTQ  $0x00000002, R8
+	TESTQ  $0x00000002, DX
 	JZ     store
 	VPXORD Z2, Z2, Z2
 	VMAXPS Z0, Z2, Z0
 	VMAXPS Z1, Z2, Z1
 
 store:
-	TESTQ   R9, R9
+	TESTQ   BX, BX
 	JNZ     storeMasked
-	MOVQ    DI, R14
-	VMOVUPS Z0, (R14)
-	VMOVUPS Z1, 64(R14)
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
 	JMP     done
 
 storeMasked:
-	MOVQ    DI, R14
-	VMOVUPS Z0, K1, (R14)
-	VMOVUPS Z1, K2, 64(R14)
+	MOVQ    CX, AX
+	VMOVUPS Z0, K1, (AX)
+	VMOVUPS Z1, K2, 64(AX)
+
+done:
+	VZEROUPPER
+	RET
+
+// func tileAVX512_1x2k(args *byte)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tileAVX512_1x2k(SB), $0-8
+	MOVQ  args+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  8(AX), DX
+	MOVQ  16(AX), BX
+	MOVQ  24(AX), SI
+	MOVQ  40(AX), DI
+	MOVQ  48(AX), R8
+	MOVQ  72(AX), R8
+	MOVQ  80(AX), R9
+	MOVQ  32(AX), R10
+	ADDQ  SI, R10
+	MOVL  R9, R11
+	KMOVW R11, K1
+	MOVL  R9, R11
+	SHRL  $0x10, R11
+	KMOVW R11, K2
+
+	// start from zero or from C
+	TESTQ  $0x00000001, R8
+	JNZ    resume
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	JMP    loop
+
+resume:
+	TESTQ   R9, R9
+	JNZ     resumeMasked
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	JMP     loop
+
+resumeMasked:
+	VMOVUPS.Z (DI), K1, Z0
+	VMOVUPS.Z 64(DI), K2, Z1
+
+loop:
+	MOVQ         112(AX), DI
+	MOVQ         128(AX), R8
+	MOVQ         136(AX), R9
+	MOVQ         144(AX), R11
+	VBROADCASTSS 152(AX), Z3
+	SUBQ         $0x02, BX
+	JL           last
+
+pair:
+	VBROADCASTSS (R9), Z4
+	VBROADCASTSS (R11), Z5
+	VMOVUPS      (DI), Z6
+	VFMADD213PS  Z5, Z4, Z6
+	VMAXPS       Z6, Z3, Z6
+	VMOVUPS      Z6, (R8)
+	PREFETCHT1   128(DI)
+	VMOVUPS      64(DI), Z6
+	VFMADD213PS  Z5, Z4, Z6
+	VMAXPS       Z6, Z3, Z6
+	VMOVUPS      Z6, 64(R8)
+	PREFETCHT1   192(DI)
+	ADDQ         $0x04, R9
+	ADDQ         $0x04, R11
+	ADDQ         120(AX), DI
+	ADDQ         $0x00000080, R8
+	MOVLQSX      (DX), R12
+	VMOVUPS      (SI)(R12*1), Z4
+	VMOVUPS      (R10)(R12*1), Z5
+	VBROADCASTSS (CX), Z6
+	VFMADD231PS  Z4, Z6, Z0
+	VFMADD231PS  Z5, Z6, Z1
+	VBROADCASTSS (R9), Z4
+	VBROADCASTSS (R11), Z5
+	VMOVUPS      (DI), Z6
+	VFMADD213PS  Z5, Z4, Z6
+	VMAXPS       Z6, Z3, Z6
+	VMOVUPS      Z6, (R8)
+	PREFETCHT1   128(DI)
+	VMOVUPS      64(DI), Z6
+	VFMADD213PS  Z5, Z4, Z6
+	VMAXPS       Z6, Z3, Z6
+	VMOVUPS      Z6, 64(R8)
+	PREFETCHT1   192(DI)
+	ADDQ         $0x04, R9
+	ADDQ         $0x04, R11
+	ADDQ         120(AX), DI
+	ADDQ         $0x00000080, R8
+	MOVLQSX      4(DX), R12
+	VMOVUPS      (SI)(R12*1), Z4
+	VMOVUPS      (R10)(R12*1), Z5
+	VBROADCASTSS 4(CX), Z6
+	VFMADD231PS  Z4, Z6, Z0
+	VFMADD231PS  Z5, Z6, Z1
+	ADDQ         $0x08, CX
+	ADDQ         $0x08, DX
+	SUBQ         $0x02, BX
+	JGE          pair
+
+last:
+	TESTQ        $0x00000001, BX
+	JZ           bias
+	VBROADCASTSS (R9), Z4
+	VBROADCASTSS (R11), Z5
+	VMOVUPS      (DI), Z6
+	VFMADD213PS  Z5, Z4, Z6
+	VMAXPS       Z6, Z3, Z6
+	VMOVUPS      Z6, (R8)
+	PREFETCHT1   128(DI)
+	VMOVUPS      64(DI), Z6
+	VFMADD213PS  Z5, Z4, Z6
+	VMAXPS       Z6, Z3, Z6
+	VMOVUPS      Z6, 64(R8)
+	PREFETCHT1   192(DI)
+	ADDQ         $0x04, R9
+	ADDQ         $0x04, R11
+	ADDQ         120(AX), DI
+	ADDQ         $0x00000080, R8
+	MOVLQSX      (DX), DX
+	VMOVUPS      (SI)(DX*1), Z3
+	VMOVUPS      (R10)(DX*1), Z4
+	VBROADCASTSS (CX), Z5
+	VFMADD231PS  Z3, Z5, Z0
+	VFMADD231PS  Z4, Z5, Z1
+
+bias:
+	MOVQ         40(AX), CX
+	MOVQ         48(AX), DX
+	MOVQ         72(AX), DX
+	MOVQ         80(AX), BX
+	MOVQ         56(AX), SI
+	TESTQ        SI, SI
+	JZ           residual
+	VBROADCASTSS (SI), Z2
+	VADDPS       Z2, Z0, Z0
+	VADDPS       Z2, Z1, Z1
+
+residual:
+	MOVQ   64(AX), AX
+	TESTQ  AX, AX
+	JZ     relu
+	TESTQ  BX, BX
+	JNZ    residualMasked
+	VADDPS (AX), Z0, Z0
+	VADDPS 64(AX), Z1, Z1
+	JMP    relu
+
+residualMasked:
+	VMOVUPS.Z (AX), K1, Z2
+	VADDPS    Z2, Z0, Z0
+	VMOVUPS.Z 64(AX), K2, Z2
+	VADDPS    Z2, Z1, Z1
+
+relu:
+	TESTQ  $0x00000002, DX
+	JZ     store
+	VPXORD Z2, Z2, Z2
+	VMAXPS Z0, Z2, Z0
+	VMAXPS Z1, Z2, Z1
+
+store:
+	TESTQ   BX, BX
+	JNZ     storeMasked
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	JMP     done
+
+storeMasked:
+	MOVQ    CX, AX
+	VMOVUPS Z0, K1, (AX)
+	VMOVUPS Z1, K2, 64(AX)
 
 done:
 	VZEROUPPER
@@ -731,31 +906,29 @@ TEXT ·tileAVX512_2x1(SB), $0-8
 resume:
 	TESTQ   R10, R10
 	JNZ     resumeMasked
-	MOVQ    DI, R11
-	VMOVUPS (R11), Z0
-	ADDQ    R8, R11
-	VMOVUPS (R11), Z1
+	VMOVUPS (DI), Z0
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z1
 	JMP     loop
 
 resumeMasked:
-	MOVQ      DI, R11
-	VMOVUPS.Z (R11), K1, Z0
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z1
+	VMOVUPS.Z (DI), K1, Z0
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z1
 
 loop:
 	SUBQ $0x02, BX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), R11
-	VMOVUPS      (SI)(R11*1), Z3
+	MOVLQSX      (DX), DI
+	VMOVUPS      (SI)(DI*1), Z3
 	VBROADCASTSS (CX), Z4
 	VFMADD231PS  Z3, Z4, Z0
 	VBROADCASTSS 4(CX), Z4
 	VFMADD231PS  Z3, Z4, Z1
-	MOVLQSX      4(DX), R11
-	VMOVUPS      (SI)(R11*1), Z3
+	MOVLQSX      4(DX), DI
+	VMOVUPS      (SI)(DI*1), Z3
 	VBROADCASTSS 8(CX), Z4
 	VFMADD231PS  Z3, Z4, Z0
 	VBROADCASTSS 12(CX), Z4
@@ -776,55 +949,57 @@ last:
 	VFMADD231PS  Z3, Z4, Z1
 
 bias:
-	MOVQ         56(AX), CX
-	TESTQ        CX, CX
+	MOVQ         40(AX), CX
+	MOVQ         48(AX), DX
+	MOVQ         72(AX), BX
+	MOVQ         80(AX), SI
+	MOVQ         56(AX), DI
+	TESTQ        DI, DI
 	JZ           residual
-	VBROADCASTSS (CX), Z2
+	VBROADCASTSS (DI), Z2
 	VADDPS       Z2, Z0, Z0
-	VBROADCASTSS 4(CX), Z2
+	VBROADCASTSS 4(DI), Z2
 	VADDPS       Z2, Z1, Z1
 
 residual:
 	MOVQ   64(AX), AX
 	TESTQ  AX, AX
 	JZ     relu
-	TESTQ  R10, R10
+	TESTQ  SI, SI
 	JNZ    residualMasked
-	MOVQ   AX, R11
-	VADDPS (R11), Z0, Z0
-	ADDQ   R8, R11
-	VADDPS (R11), Z1, Z1
+	VADDPS (AX), Z0, Z0
+	ADDQ   DX, AX
+	VADDPS (AX), Z1, Z1
 	JMP    relu
 
 residualMasked:
-	MOVQ      AX, R11
-	VMOVUPS.Z (R11), K1, Z2
+	VMOVUPS.Z (AX), K1, Z2
 	VADDPS    Z2, Z0, Z0
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z2
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z2
 	VADDPS    Z2, Z1, Z1
 
 relu:
-	TESTQ  $0x00000002, R9
+	TESTQ  $0x00000002, BX
 	JZ     store
 	VPXORD Z2, Z2, Z2
 	VMAXPS Z0, Z2, Z0
 	VMAXPS Z1, Z2, Z1
 
 store:
-	TESTQ   R10, R10
+	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    DI, R11
-	VMOVUPS Z0, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z1, (R11)
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z1, (AX)
 	JMP     done
 
 storeMasked:
-	MOVQ    DI, R11
-	VMOVUPS Z0, K1, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z1, K1, (R11)
+	MOVQ    CX, AX
+	VMOVUPS Z0, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z1, K1, (AX)
 
 done:
 	VZEROUPPER
@@ -857,33 +1032,31 @@ TEXT ·tileAVX512_2x1p(SB), $0-8
 resume:
 	TESTQ   R10, R10
 	JNZ     resumeMasked
-	MOVQ    DI, R12
-	VMOVUPS (R12), Z0
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z1
+	VMOVUPS (DI), Z0
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z1
 	JMP     loop
 
 resumeMasked:
-	MOVQ      DI, R12
-	VMOVUPS.Z (R12), K1, Z0
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z1
+	VMOVUPS.Z (DI), K1, Z0
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z1
 
 loop:
 	SUBQ $0x02, BX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), R12
-	VMOVUPS      (SI)(R12*1), Z3
-	PREFETCHT0   (R11)(R12*1)
+	MOVLQSX      (DX), DI
+	VMOVUPS      (SI)(DI*1), Z3
+	PREFETCHT0   (R11)(DI*1)
 	VBROADCASTSS (CX), Z4
 	VFMADD231PS  Z3, Z4, Z0
 	VBROADCASTSS 4(CX), Z4
 	VFMADD231PS  Z3, Z4, Z1
-	MOVLQSX      4(DX), R12
-	VMOVUPS      (SI)(R12*1), Z3
-	PREFETCHT0   (R11)(R12*1)
+	MOVLQSX      4(DX), DI
+	VMOVUPS      (SI)(DI*1), Z3
+	PREFETCHT0   (R11)(DI*1)
 	VBROADCASTSS 8(CX), Z4
 	VFMADD231PS  Z3, Z4, Z0
 	VBROADCASTSS 12(CX), Z4
@@ -905,55 +1078,57 @@ last:
 	VFMADD231PS  Z3, Z4, Z1
 
 bias:
-	MOVQ         56(AX), CX
-	TESTQ        CX, CX
+	MOVQ         40(AX), CX
+	MOVQ         48(AX), DX
+	MOVQ         72(AX), BX
+	MOVQ         80(AX), SI
+	MOVQ         56(AX), DI
+	TESTQ        DI, DI
 	JZ           residual
-	VBROADCASTSS (CX), Z2
+	VBROADCASTSS (DI), Z2
 	VADDPS       Z2, Z0, Z0
-	VBROADCASTSS 4(CX), Z2
+	VBROADCASTSS 4(DI), Z2
 	VADDPS       Z2, Z1, Z1
 
 residual:
 	MOVQ   64(AX), AX
 	TESTQ  AX, AX
 	JZ     relu
-	TESTQ  R10, R10
+	TESTQ  SI, SI
 	JNZ    residualMasked
-	MOVQ   AX, R12
-	VADDPS (R12), Z0, Z0
-	ADDQ   R8, R12
-	VADDPS (R12), Z1, Z1
+	VADDPS (AX), Z0, Z0
+	ADDQ   DX, AX
+	VADDPS (AX), Z1, Z1
 	JMP    relu
 
 residualMasked:
-	MOVQ      AX, R12
-	VMOVUPS.Z (R12), K1, Z2
+	VMOVUPS.Z (AX), K1, Z2
 	VADDPS    Z2, Z0, Z0
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z2
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z2
 	VADDPS    Z2, Z1, Z1
 
 relu:
-	TESTQ  $0x00000002, R9
+	TESTQ  $0x00000002, BX
 	JZ     store
 	VPXORD Z2, Z2, Z2
 	VMAXPS Z0, Z2, Z0
 	VMAXPS Z1, Z2, Z1
 
 store:
-	TESTQ   R10, R10
+	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    DI, R12
-	VMOVUPS Z0, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z1, (R12)
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z1, (AX)
 	JMP     done
 
 storeMasked:
-	MOVQ    DI, R12
-	VMOVUPS Z0, K1, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z1, K1, (R12)
+	MOVQ    CX, AX
+	VMOVUPS Z0, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z1, K1, (AX)
 
 done:
 	VZEROUPPER
@@ -988,35 +1163,33 @@ TEXT ·tileAVX512_2x1h(SB), $0-8
 resume:
 	TESTQ   R10, R10
 	JNZ     resumeMasked
-	MOVQ    DI, R13
-	VMOVUPS (R13), Z0
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z1
+	VMOVUPS (DI), Z0
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z1
 	JMP     loop
 
 resumeMasked:
-	MOVQ      DI, R13
-	VMOVUPS.Z (R13), K1, Z0
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z1
+	VMOVUPS.Z (DI), K1, Z0
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z1
 
 loop:
 	SUBQ $0x02, BX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), R13
-	VMOVUPS      (SI)(R13*1), Y3
-	VINSERTF64X4 $0x01, (R12)(R13*1), Z3, Z3
-	PREFETCHT0   (R11)(R13*1)
+	MOVLQSX      (DX), DI
+	VMOVUPS      (SI)(DI*1), Y3
+	VINSERTF64X4 $0x01, (R12)(DI*1), Z3, Z3
+	PREFETCHT0   (R11)(DI*1)
 	VBROADCASTSS (CX), Z4
 	VFMADD231PS  Z3, Z4, Z0
 	VBROADCASTSS 4(CX), Z4
 	VFMADD231PS  Z3, Z4, Z1
-	MOVLQSX      4(DX), R13
-	VMOVUPS      (SI)(R13*1), Y5
-	VINSERTF64X4 $0x01, (R12)(R13*1), Z5, Z5
-	PREFETCHT0   (R11)(R13*1)
+	MOVLQSX      4(DX), DI
+	VMOVUPS      (SI)(DI*1), Y5
+	VINSERTF64X4 $0x01, (R12)(DI*1), Z5, Z5
+	PREFETCHT0   (R11)(DI*1)
 	VBROADCASTSS 8(CX), Z4
 	VFMADD231PS  Z5, Z4, Z0
 	VBROADCASTSS 12(CX), Z4
@@ -1039,55 +1212,57 @@ last:
 	VFMADD231PS  Z6, Z3, Z1
 
 bias:
-	MOVQ         56(AX), CX
-	TESTQ        CX, CX
+	MOVQ         40(AX), CX
+	MOVQ         48(AX), DX
+	MOVQ         72(AX), BX
+	MOVQ         80(AX), SI
+	MOVQ         56(AX), DI
+	TESTQ        DI, DI
 	JZ           residual
-	VBROADCASTSS (CX), Z2
+	VBROADCASTSS (DI), Z2
 	VADDPS       Z2, Z0, Z0
-	VBROADCASTSS 4(CX), Z2
+	VBROADCASTSS 4(DI), Z2
 	VADDPS       Z2, Z1, Z1
 
 residual:
 	MOVQ   64(AX), AX
 	TESTQ  AX, AX
 	JZ     relu
-	TESTQ  R10, R10
+	TESTQ  SI, SI
 	JNZ    residualMasked
-	MOVQ   AX, R13
-	VADDPS (R13), Z0, Z0
-	ADDQ   R8, R13
-	VADDPS (R13), Z1, Z1
+	VADDPS (AX), Z0, Z0
+	ADDQ   DX, AX
+	VADDPS (AX), Z1, Z1
 	JMP    relu
 
 residualMasked:
-	MOVQ      AX, R13
-	VMOVUPS.Z (R13), K1, Z2
+	VMOVUPS.Z (AX), K1, Z2
 	VADDPS    Z2, Z0, Z0
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z2
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z2
 	VADDPS    Z2, Z1, Z1
 
 relu:
-	TESTQ  $0x00000002, R9
+	TESTQ  $0x00000002, BX
 	JZ     store
 	VPXORD Z2, Z2, Z2
 	VMAXPS Z0, Z2, Z0
 	VMAXPS Z1, Z2, Z1
 
 store:
-	TESTQ   R10, R10
+	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    DI, R13
-	VMOVUPS Z0, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z1, (R13)
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z1, (AX)
 	JMP     done
 
 storeMasked:
-	MOVQ    DI, R13
-	VMOVUPS Z0, K1, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z1, K1, (R13)
+	MOVQ    CX, AX
+	VMOVUPS Z0, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z1, K1, (AX)
 
 done:
 	VZEROUPPER
@@ -1125,39 +1300,37 @@ TEXT ·tileAVX512_2x2(SB), $0-8
 resume:
 	TESTQ   R10, R10
 	JNZ     resumeMasked
-	MOVQ    DI, R12
-	VMOVUPS (R12), Z0
-	VMOVUPS 64(R12), Z1
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z2
-	VMOVUPS 64(R12), Z3
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z2
+	VMOVUPS 64(DI), Z3
 	JMP     loop
 
 resumeMasked:
-	MOVQ      DI, R12
-	VMOVUPS.Z (R12), K1, Z0
-	VMOVUPS.Z 64(R12), K2, Z1
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z2
-	VMOVUPS.Z 64(R12), K2, Z3
+	VMOVUPS.Z (DI), K1, Z0
+	VMOVUPS.Z 64(DI), K2, Z1
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z2
+	VMOVUPS.Z 64(DI), K2, Z3
 
 loop:
 	SUBQ $0x02, BX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), R12
-	VMOVUPS      (SI)(R12*1), Z5
-	VMOVUPS      (R11)(R12*1), Z6
+	MOVLQSX      (DX), DI
+	VMOVUPS      (SI)(DI*1), Z5
+	VMOVUPS      (R11)(DI*1), Z6
 	VBROADCASTSS (CX), Z7
 	VFMADD231PS  Z5, Z7, Z0
 	VFMADD231PS  Z6, Z7, Z1
 	VBROADCASTSS 4(CX), Z7
 	VFMADD231PS  Z5, Z7, Z2
 	VFMADD231PS  Z6, Z7, Z3
-	MOVLQSX      4(DX), R12
-	VMOVUPS      (SI)(R12*1), Z5
-	VMOVUPS      (R11)(R12*1), Z6
+	MOVLQSX      4(DX), DI
+	VMOVUPS      (SI)(DI*1), Z5
+	VMOVUPS      (R11)(DI*1), Z6
 	VBROADCASTSS 8(CX), Z7
 	VFMADD231PS  Z5, Z7, Z0
 	VFMADD231PS  Z6, Z7, Z1
@@ -1183,13 +1356,17 @@ last:
 	VFMADD231PS  Z6, Z7, Z3
 
 bias:
-	MOVQ         56(AX), CX
-	TESTQ        CX, CX
+	MOVQ         40(AX), CX
+	MOVQ         48(AX), DX
+	MOVQ         72(AX), BX
+	MOVQ         80(AX), SI
+	MOVQ         56(AX), DI
+	TESTQ        DI, DI
 	JZ           residual
-	VBROADCASTSS (CX), Z4
+	VBROADCASTSS (DI), Z4
 	VADDPS       Z4, Z0, Z0
 	VADDPS       Z4, Z1, Z1
-	VBROADCASTSS 4(CX), Z4
+	VBROADCASTSS 4(DI), Z4
 	VADDPS       Z4, Z2, Z2
 	VADDPS       Z4, Z3, Z3
 
@@ -1197,30 +1374,28 @@ residual:
 	MOVQ   64(AX), AX
 	TESTQ  AX, AX
 	JZ     relu
-	TESTQ  R10, R10
+	TESTQ  SI, SI
 	JNZ    residualMasked
-	MOVQ   AX, R12
-	VADDPS (R12), Z0, Z0
-	VADDPS 64(R12), Z1, Z1
-	ADDQ   R8, R12
-	VADDPS (R12), Z2, Z2
-	VADDPS 64(R12), Z3, Z3
+	VADDPS (AX), Z0, Z0
+	VADDPS 64(AX), Z1, Z1
+	ADDQ   DX, AX
+	VADDPS (AX), Z2, Z2
+	VADDPS 64(AX), Z3, Z3
 	JMP    relu
 
 residualMasked:
-	MOVQ      AX, R12
-	VMOVUPS.Z (R12), K1, Z4
+	VMOVUPS.Z (AX), K1, Z4
 	VADDPS    Z4, Z0, Z0
-	VMOVUPS.Z 64(R12), K2, Z4
+	VMOVUPS.Z 64(AX), K2, Z4
 	VADDPS    Z4, Z1, Z1
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z4
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z4
 	VADDPS    Z4, Z2, Z2
-	VMOVUPS.Z 64(R12), K2, Z4
+	VMOVUPS.Z 64(AX), K2, Z4
 	VADDPS    Z4, Z3, Z3
 
 relu:
-	TESTQ  $0x00000002, R9
+	TESTQ  $0x00000002, BX
 	JZ     store
 	VPXORD Z4, Z4, Z4
 	VMAXPS Z0, Z4, Z0
@@ -1229,23 +1404,23 @@ relu:
 	VMAXPS Z3, Z4, Z3
 
 store:
-	TESTQ   R10, R10
+	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    DI, R12
-	VMOVUPS Z0, (R12)
-	VMOVUPS Z1, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z2, (R12)
-	VMOVUPS Z3, 64(R12)
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
 	JMP     done
 
 storeMasked:
-	MOVQ    DI, R12
-	VMOVUPS Z0, K1, (R12)
-	VMOVUPS Z1, K2, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z2, K1, (R12)
-	VMOVUPS Z3, K2, 64(R12)
+	MOVQ    CX, AX
+	VMOVUPS Z0, K1, (AX)
+	VMOVUPS Z1, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, K1, (AX)
+	VMOVUPS Z3, K2, 64(AX)
 
 done:
 	VZEROUPPER
@@ -1285,41 +1460,39 @@ TEXT ·tileAVX512_2x2p(SB), $0-8
 resume:
 	TESTQ   R10, R10
 	JNZ     resumeMasked
-	MOVQ    DI, R13
-	VMOVUPS (R13), Z0
-	VMOVUPS 64(R13), Z1
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z2
-	VMOVUPS 64(R13), Z3
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z2
+	VMOVUPS 64(DI), Z3
 	JMP     loop
 
 resumeMasked:
-	MOVQ      DI, R13
-	VMOVUPS.Z (R13), K1, Z0
-	VMOVUPS.Z 64(R13), K2, Z1
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z2
-	VMOVUPS.Z 64(R13), K2, Z3
+	VMOVUPS.Z (DI), K1, Z0
+	VMOVUPS.Z 64(DI), K2, Z1
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z2
+	VMOVUPS.Z 64(DI), K2, Z3
 
 loop:
 	SUBQ $0x02, BX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), R13
-	VMOVUPS      (SI)(R13*1), Z5
-	VMOVUPS      (R11)(R13*1), Z6
-	PREFETCHT0   (R12)(R13*1)
+	MOVLQSX      (DX), DI
+	VMOVUPS      (SI)(DI*1), Z5
+	VMOVUPS      (R11)(DI*1), Z6
+	PREFETCHT0   (R12)(DI*1)
 	VBROADCASTSS (CX), Z7
 	VFMADD231PS  Z5, Z7, Z0
 	VFMADD231PS  Z6, Z7, Z1
 	VBROADCASTSS 4(CX), Z7
 	VFMADD231PS  Z5, Z7, Z2
 	VFMADD231PS  Z6, Z7, Z3
-	MOVLQSX      4(DX), R13
-	VMOVUPS      (SI)(R13*1), Z5
-	VMOVUPS      (R11)(R13*1), Z6
-	PREFETCHT0   (R12)(R13*1)
+	MOVLQSX      4(DX), DI
+	VMOVUPS      (SI)(DI*1), Z5
+	VMOVUPS      (R11)(DI*1), Z6
+	PREFETCHT0   (R12)(DI*1)
 	VBROADCASTSS 8(CX), Z7
 	VFMADD231PS  Z5, Z7, Z0
 	VFMADD231PS  Z6, Z7, Z1
@@ -1346,13 +1519,17 @@ last:
 	VFMADD231PS  Z6, Z7, Z3
 
 bias:
-	MOVQ         56(AX), CX
-	TESTQ        CX, CX
+	MOVQ         40(AX), CX
+	MOVQ         48(AX), DX
+	MOVQ         72(AX), BX
+	MOVQ         80(AX), SI
+	MOVQ         56(AX), DI
+	TESTQ        DI, DI
 	JZ           residual
-	VBROADCASTSS (CX), Z4
+	VBROADCASTSS (DI), Z4
 	VADDPS       Z4, Z0, Z0
 	VADDPS       Z4, Z1, Z1
-	VBROADCASTSS 4(CX), Z4
+	VBROADCASTSS 4(DI), Z4
 	VADDPS       Z4, Z2, Z2
 	VADDPS       Z4, Z3, Z3
 
@@ -1360,30 +1537,28 @@ residual:
 	MOVQ   64(AX), AX
 	TESTQ  AX, AX
 	JZ     relu
-	TESTQ  R10, R10
+	TESTQ  SI, SI
 	JNZ    residualMasked
-	MOVQ   AX, R13
-	VADDPS (R13), Z0, Z0
-	VADDPS 64(R13), Z1, Z1
-	ADDQ   R8, R13
-	VADDPS (R13), Z2, Z2
-	VADDPS 64(R13), Z3, Z3
+	VADDPS (AX), Z0, Z0
+	VADDPS 64(AX), Z1, Z1
+	ADDQ   DX, AX
+	VADDPS (AX), Z2, Z2
+	VADDPS 64(AX), Z3, Z3
 	JMP    relu
 
 residualMasked:
-	MOVQ      AX, R13
-	VMOVUPS.Z (R13), K1, Z4
+	VMOVUPS.Z (AX), K1, Z4
 	VADDPS    Z4, Z0, Z0
-	VMOVUPS.Z 64(R13), K2, Z4
+	VMOVUPS.Z 64(AX), K2, Z4
 	VADDPS    Z4, Z1, Z1
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z4
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z4
 	VADDPS    Z4, Z2, Z2
-	VMOVUPS.Z 64(R13), K2, Z4
+	VMOVUPS.Z 64(AX), K2, Z4
 	VADDPS    Z4, Z3, Z3
 
 relu:
-	TESTQ  $0x00000002, R9
+	TESTQ  $0x00000002, BX
 	JZ     store
 	VPXORD Z4, Z4, Z4
 	VMAXPS Z0, Z4, Z0
@@ -1392,23 +1567,23 @@ relu:
 	VMAXPS Z3, Z4, Z3
 
 store:
-	TESTQ   R10, R10
+	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    DI, R13
-	VMOVUPS Z0, (R13)
-	VMOVUPS Z1, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z2, (R13)
-	VMOVUPS Z3, 64(R13)
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
 	JMP     done
 
 storeMasked:
-	MOVQ    DI, R13
-	VMOVUPS Z0, K1, (R13)
-	VMOVUPS Z1, K2, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z2, K1, (R13)
-	VMOVUPS Z3, K2, 64(R13)
+	MOVQ    CX, AX
+	VMOVUPS Z0, K1, (AX)
+	VMOVUPS Z1, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, K1, (AX)
+	VMOVUPS Z3, K2, 64(AX)
 
 done:
 	VZEROUPPER
@@ -1452,45 +1627,43 @@ TEXT ·tileAVX512_2x2h(SB), $0-8
 resume:
 	TESTQ   R10, R10
 	JNZ     resumeMasked
-	MOVQ    DI, R15
-	VMOVUPS (R15), Z0
-	VMOVUPS 64(R15), Z1
-	ADDQ    R8, R15
-	VMOVUPS (R15), Z2
-	VMOVUPS 64(R15), Z3
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z2
+	VMOVUPS 64(DI), Z3
 	JMP     loop
 
 resumeMasked:
-	MOVQ      DI, R15
-	VMOVUPS.Z (R15), K1, Z0
-	VMOVUPS.Z 64(R15), K2, Z1
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z2
-	VMOVUPS.Z 64(R15), K2, Z3
+	VMOVUPS.Z (DI), K1, Z0
+	VMOVUPS.Z 64(DI), K2, Z1
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z2
+	VMOVUPS.Z 64(DI), K2, Z3
 
 loop:
 	SUBQ $0x02, BX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), R15
-	VMOVUPS      (SI)(R15*1), Y5
-	VINSERTF64X4 $0x01, (R13)(R15*1), Z5, Z5
-	VMOVUPS      (R11)(R15*1), Y6
-	VINSERTF64X4 $0x01, (R14)(R15*1), Z6, Z6
-	PREFETCHT0   (R12)(R15*1)
+	MOVLQSX      (DX), DI
+	VMOVUPS      (SI)(DI*1), Y5
+	VINSERTF64X4 $0x01, (R13)(DI*1), Z5, Z5
+	VMOVUPS      (R11)(DI*1), Y6
+	VINSERTF64X4 $0x01, (R14)(DI*1), Z6, Z6
+	PREFETCHT0   (R12)(DI*1)
 	VBROADCASTSS (CX), Z7
 	VFMADD231PS  Z5, Z7, Z0
 	VFMADD231PS  Z6, Z7, Z1
 	VBROADCASTSS 4(CX), Z7
 	VFMADD231PS  Z5, Z7, Z2
 	VFMADD231PS  Z6, Z7, Z3
-	MOVLQSX      4(DX), R15
-	VMOVUPS      (SI)(R15*1), Y8
-	VINSERTF64X4 $0x01, (R13)(R15*1), Z8, Z8
-	VMOVUPS      (R11)(R15*1), Y9
-	VINSERTF64X4 $0x01, (R14)(R15*1), Z9, Z9
-	PREFETCHT0   (R12)(R15*1)
+	MOVLQSX      4(DX), DI
+	VMOVUPS      (SI)(DI*1), Y8
+	VINSERTF64X4 $0x01, (R13)(DI*1), Z8, Z8
+	VMOVUPS      (R11)(DI*1), Y9
+	VINSERTF64X4 $0x01, (R14)(DI*1), Z9, Z9
+	PREFETCHT0   (R12)(DI*1)
 	VBROADCASTSS 8(CX), Z7
 	VFMADD231PS  Z8, Z7, Z0
 	VFMADD231PS  Z9, Z7, Z1
@@ -1519,13 +1692,17 @@ last:
 	VFMADD231PS  Z11, Z5, Z3
 
 bias:
-	MOVQ         56(AX), CX
-	TESTQ        CX, CX
+	MOVQ         40(AX), CX
+	MOVQ         48(AX), DX
+	MOVQ         72(AX), BX
+	MOVQ         80(AX), SI
+	MOVQ         56(AX), DI
+	TESTQ        DI, DI
 	JZ           residual
-	VBROADCASTSS (CX), Z4
+	VBROADCASTSS (DI), Z4
 	VADDPS       Z4, Z0, Z0
 	VADDPS       Z4, Z1, Z1
-	VBROADCASTSS 4(CX), Z4
+	VBROADCASTSS 4(DI), Z4
 	VADDPS       Z4, Z2, Z2
 	VADDPS       Z4, Z3, Z3
 
@@ -1533,30 +1710,28 @@ residual:
 	MOVQ   64(AX), AX
 	TESTQ  AX, AX
 	JZ     relu
-	TESTQ  R10, R10
+	TESTQ  SI, SI
 	JNZ    residualMasked
-	MOVQ   AX, R15
-	VADDPS (R15), Z0, Z0
-	VADDPS 64(R15), Z1, Z1
-	ADDQ   R8, R15
-	VADDPS (R15), Z2, Z2
-	VADDPS 64(R15), Z3, Z3
+	VADDPS (AX), Z0, Z0
+	VADDPS 64(AX), Z1, Z1
+	ADDQ   DX, AX
+	VADDPS (AX), Z2, Z2
+	VADDPS 64(AX), Z3, Z3
 	JMP    relu
 
 residualMasked:
-	MOVQ      AX, R15
-	VMOVUPS.Z (R15), K1, Z4
+	VMOVUPS.Z (AX), K1, Z4
 	VADDPS    Z4, Z0, Z0
-	VMOVUPS.Z 64(R15), K2, Z4
+	VMOVUPS.Z 64(AX), K2, Z4
 	VADDPS    Z4, Z1, Z1
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z4
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z4
 	VADDPS    Z4, Z2, Z2
-	VMOVUPS.Z 64(R15), K2, Z4
+	VMOVUPS.Z 64(AX), K2, Z4
 	VADDPS    Z4, Z3, Z3
 
 relu:
-	TESTQ  $0x00000002, R9
+	TESTQ  $0x00000002, BX
 	JZ     store
 	VPXORD Z4, Z4, Z4
 	VMAXPS Z0, Z4, Z0
@@ -1565,23 +1740,234 @@ relu:
 	VMAXPS Z3, Z4, Z3
 
 store:
-	TESTQ   R10, R10
+	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    DI, R15
-	VMOVUPS Z0, (R15)
-	VMOVUPS Z1, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z2, (R15)
-	VMOVUPS Z3, 64(R15)
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
 	JMP     done
 
 storeMasked:
-	MOVQ    DI, R15
-	VMOVUPS Z0, K1, (R15)
-	VMOVUPS Z1, K2, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z2, K1, (R15)
-	VMOVUPS Z3, K2, 64(R15)
+	MOVQ    CX, AX
+	VMOVUPS Z0, K1, (AX)
+	VMOVUPS Z1, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, K1, (AX)
+	VMOVUPS Z3, K2, 64(AX)
+
+done:
+	VZEROUPPER
+	RET
+
+// func tileAVX512_2x2k(args *byte)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tileAVX512_2x2k(SB), $0-8
+	MOVQ  args+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  8(AX), DX
+	MOVQ  16(AX), BX
+	MOVQ  24(AX), SI
+	MOVQ  40(AX), DI
+	MOVQ  48(AX), R8
+	MOVQ  72(AX), R9
+	MOVQ  80(AX), R10
+	MOVQ  32(AX), R11
+	ADDQ  SI, R11
+	MOVL  R10, R12
+	KMOVW R12, K1
+	MOVL  R10, R12
+	SHRL  $0x10, R12
+	KMOVW R12, K2
+
+	// start from zero or from C
+	TESTQ  $0x00000001, R9
+	JNZ    resume
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	JMP    loop
+
+resume:
+	TESTQ   R10, R10
+	JNZ     resumeMasked
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z2
+	VMOVUPS 64(DI), Z3
+	JMP     loop
+
+resumeMasked:
+	VMOVUPS.Z (DI), K1, Z0
+	VMOVUPS.Z 64(DI), K2, Z1
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z2
+	VMOVUPS.Z 64(DI), K2, Z3
+
+loop:
+	MOVQ         112(AX), DI
+	MOVQ         128(AX), R8
+	MOVQ         136(AX), R9
+	MOVQ         144(AX), R10
+	VBROADCASTSS 152(AX), Z5
+	SUBQ         $0x02, BX
+	JL           last
+
+pair:
+	VBROADCASTSS (R9), Z6
+	VBROADCASTSS (R10), Z7
+	VMOVUPS      (DI), Z8
+	VFMADD213PS  Z7, Z6, Z8
+	VMAXPS       Z8, Z5, Z8
+	VMOVUPS      Z8, (R8)
+	PREFETCHT1   128(DI)
+	VMOVUPS      64(DI), Z8
+	VFMADD213PS  Z7, Z6, Z8
+	VMAXPS       Z8, Z5, Z8
+	VMOVUPS      Z8, 64(R8)
+	PREFETCHT1   192(DI)
+	ADDQ         $0x04, R9
+	ADDQ         $0x04, R10
+	ADDQ         120(AX), DI
+	ADDQ         $0x00000080, R8
+	MOVLQSX      (DX), R12
+	VMOVUPS      (SI)(R12*1), Z6
+	VMOVUPS      (R11)(R12*1), Z7
+	VBROADCASTSS (CX), Z8
+	VFMADD231PS  Z6, Z8, Z0
+	VFMADD231PS  Z7, Z8, Z1
+	VBROADCASTSS 4(CX), Z8
+	VFMADD231PS  Z6, Z8, Z2
+	VFMADD231PS  Z7, Z8, Z3
+	VBROADCASTSS (R9), Z6
+	VBROADCASTSS (R10), Z7
+	VMOVUPS      (DI), Z8
+	VFMADD213PS  Z7, Z6, Z8
+	VMAXPS       Z8, Z5, Z8
+	VMOVUPS      Z8, (R8)
+	PREFETCHT1   128(DI)
+	VMOVUPS      64(DI), Z8
+	VFMADD213PS  Z7, Z6, Z8
+	VMAXPS       Z8, Z5, Z8
+	VMOVUPS      Z8, 64(R8)
+	PREFETCHT1   192(DI)
+	ADDQ         $0x04, R9
+	ADDQ         $0x04, R10
+	ADDQ         120(AX), DI
+	ADDQ         $0x00000080, R8
+	MOVLQSX      4(DX), R12
+	VMOVUPS      (SI)(R12*1), Z6
+	VMOVUPS      (R11)(R12*1), Z7
+	VBROADCASTSS 8(CX), Z8
+	VFMADD231PS  Z6, Z8, Z0
+	VFMADD231PS  Z7, Z8, Z1
+	VBROADCASTSS 12(CX), Z8
+	VFMADD231PS  Z6, Z8, Z2
+	VFMADD231PS  Z7, Z8, Z3
+	ADDQ         $0x10, CX
+	ADDQ         $0x08, DX
+	SUBQ         $0x02, BX
+	JGE          pair
+
+last:
+	TESTQ        $0x00000001, BX
+	JZ           bias
+	VBROADCASTSS (R9), Z6
+	VBROADCASTSS (R10), Z7
+	VMOVUPS      (DI), Z8
+	VFMADD213PS  Z7, Z6, Z8
+	VMAXPS       Z8, Z5, Z8
+	VMOVUPS      Z8, (R8)
+	PREFETCHT1   128(DI)
+	VMOVUPS      64(DI), Z8
+	VFMADD213PS  Z7, Z6, Z8
+	VMAXPS       Z8, Z5, Z8
+	VMOVUPS      Z8, 64(R8)
+	PREFETCHT1   192(DI)
+	ADDQ         $0x04, R9
+	ADDQ         $0x04, R10
+	ADDQ         120(AX), DI
+	ADDQ         $0x00000080, R8
+	MOVLQSX      (DX), DX
+	VMOVUPS      (SI)(DX*1), Z5
+	VMOVUPS      (R11)(DX*1), Z6
+	VBROADCASTSS (CX), Z7
+	VFMADD231PS  Z5, Z7, Z0
+	VFMADD231PS  Z6, Z7, Z1
+	VBROADCASTSS 4(CX), Z7
+	VFMADD231PS  Z5, Z7, Z2
+	VFMADD231PS  Z6, Z7, Z3
+
+bias:
+	MOVQ         40(AX), CX
+	MOVQ         48(AX), DX
+	MOVQ         72(AX), BX
+	MOVQ         80(AX), SI
+	MOVQ         56(AX), DI
+	TESTQ        DI, DI
+	JZ           residual
+	VBROADCASTSS (DI), Z4
+	VADDPS       Z4, Z0, Z0
+	VADDPS       Z4, Z1, Z1
+	VBROADCASTSS 4(DI), Z4
+	VADDPS       Z4, Z2, Z2
+	VADDPS       Z4, Z3, Z3
+
+residual:
+	MOVQ   64(AX), AX
+	TESTQ  AX, AX
+	JZ     relu
+	TESTQ  SI, SI
+	JNZ    residualMasked
+	VADDPS (AX), Z0, Z0
+	VADDPS 64(AX), Z1, Z1
+	ADDQ   DX, AX
+	VADDPS (AX), Z2, Z2
+	VADDPS 64(AX), Z3, Z3
+	JMP    relu
+
+residualMasked:
+	VMOVUPS.Z (AX), K1, Z4
+	VADDPS    Z4, Z0, Z0
+	VMOVUPS.Z 64(AX), K2, Z4
+	VADDPS    Z4, Z1, Z1
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z4
+	VADDPS    Z4, Z2, Z2
+	VMOVUPS.Z 64(AX), K2, Z4
+	VADDPS    Z4, Z3, Z3
+
+relu:
+	TESTQ  $0x00000002, BX
+	JZ     store
+	VPXORD Z4, Z4, Z4
+	VMAXPS Z0, Z4, Z0
+	VMAXPS Z1, Z4, Z1
+	VMAXPS Z2, Z4, Z2
+	VMAXPS Z3, Z4, Z3
+
+store:
+	TESTQ   SI, SI
+	JNZ     storeMasked
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	JMP     done
+
+storeMasked:
+	MOVQ    CX, AX
+	VMOVUPS Z0, K1, (AX)
+	VMOVUPS Z1, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, K1, (AX)
+	VMOVUPS Z3, K2, 64(AX)
 
 done:
 	VZEROUPPER
@@ -1613,37 +1999,35 @@ TEXT ·tileAVX512_3x1(SB), $0-8
 resume:
 	TESTQ   R10, R10
 	JNZ     resumeMasked
-	MOVQ    DI, R11
-	VMOVUPS (R11), Z0
-	ADDQ    R8, R11
-	VMOVUPS (R11), Z1
-	ADDQ    R8, R11
-	VMOVUPS (R11), Z2
+	VMOVUPS (DI), Z0
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z1
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z2
 	JMP     loop
 
 resumeMasked:
-	MOVQ      DI, R11
-	VMOVUPS.Z (R11), K1, Z0
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z1
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z2
+	VMOVUPS.Z (DI), K1, Z0
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z1
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z2
 
 loop:
 	SUBQ $0x02, BX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), R11
-	VMOVUPS      (SI)(R11*1), Z4
+	MOVLQSX      (DX), DI
+	VMOVUPS      (SI)(DI*1), Z4
 	VBROADCASTSS (CX), Z5
 	VFMADD231PS  Z4, Z5, Z0
 	VBROADCASTSS 4(CX), Z5
 	VFMADD231PS  Z4, Z5, Z1
 	VBROADCASTSS 8(CX), Z5
 	VFMADD231PS  Z4, Z5, Z2
-	MOVLQSX      4(DX), R11
-	VMOVUPS      (SI)(R11*1), Z4
+	MOVLQSX      4(DX), DI
+	VMOVUPS      (SI)(DI*1), Z4
 	VBROADCASTSS 12(CX), Z5
 	VFMADD231PS  Z4, Z5, Z0
 	VBROADCASTSS 16(CX), Z5
@@ -1668,43 +2052,45 @@ last:
 	VFMADD231PS  Z4, Z5, Z2
 
 bias:
-	MOVQ         56(AX), CX
-	TESTQ        CX, CX
+	MOVQ         40(AX), CX
+	MOVQ         48(AX), DX
+	MOVQ         72(AX), BX
+	MOVQ         80(AX), SI
+	MOVQ         56(AX), DI
+	TESTQ        DI, DI
 	JZ           residual
-	VBROADCASTSS (CX), Z3
+	VBROADCASTSS (DI), Z3
 	VADDPS       Z3, Z0, Z0
-	VBROADCASTSS 4(CX), Z3
+	VBROADCASTSS 4(DI), Z3
 	VADDPS       Z3, Z1, Z1
-	VBROADCASTSS 8(CX), Z3
+	VBROADCASTSS 8(DI), Z3
 	VADDPS       Z3, Z2, Z2
 
 residual:
 	MOVQ   64(AX), AX
 	TESTQ  AX, AX
 	JZ     relu
-	TESTQ  R10, R10
+	TESTQ  SI, SI
 	JNZ    residualMasked
-	MOVQ   AX, R11
-	VADDPS (R11), Z0, Z0
-	ADDQ   R8, R11
-	VADDPS (R11), Z1, Z1
-	ADDQ   R8, R11
-	VADDPS (R11), Z2, Z2
+	VADDPS (AX), Z0, Z0
+	ADDQ   DX, AX
+	VADDPS (AX), Z1, Z1
+	ADDQ   DX, AX
+	VADDPS (AX), Z2, Z2
 	JMP    relu
 
 residualMasked:
-	MOVQ      AX, R11
-	VMOVUPS.Z (R11), K1, Z3
+	VMOVUPS.Z (AX), K1, Z3
 	VADDPS    Z3, Z0, Z0
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z3
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z3
 	VADDPS    Z3, Z1, Z1
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z3
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z3
 	VADDPS    Z3, Z2, Z2
 
 relu:
-	TESTQ  $0x00000002, R9
+	TESTQ  $0x00000002, BX
 	JZ     store
 	VPXORD Z3, Z3, Z3
 	VMAXPS Z0, Z3, Z0
@@ -1712,23 +2098,23 @@ relu:
 	VMAXPS Z2, Z3, Z2
 
 store:
-	TESTQ   R10, R10
+	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    DI, R11
-	VMOVUPS Z0, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z1, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z2, (R11)
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, (AX)
 	JMP     done
 
 storeMasked:
-	MOVQ    DI, R11
-	VMOVUPS Z0, K1, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z1, K1, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z2, K1, (R11)
+	MOVQ    CX, AX
+	VMOVUPS Z0, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z1, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, K1, (AX)
 
 done:
 	VZEROUPPER
@@ -1762,39 +2148,37 @@ TEXT ·tileAVX512_3x1p(SB), $0-8
 resume:
 	TESTQ   R10, R10
 	JNZ     resumeMasked
-	MOVQ    DI, R12
-	VMOVUPS (R12), Z0
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z1
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z2
+	VMOVUPS (DI), Z0
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z1
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z2
 	JMP     loop
 
 resumeMasked:
-	MOVQ      DI, R12
-	VMOVUPS.Z (R12), K1, Z0
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z1
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z2
+	VMOVUPS.Z (DI), K1, Z0
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z1
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z2
 
 loop:
 	SUBQ $0x02, BX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), R12
-	VMOVUPS      (SI)(R12*1), Z4
-	PREFETCHT0   (R11)(R12*1)
+	MOVLQSX      (DX), DI
+	VMOVUPS      (SI)(DI*1), Z4
+	PREFETCHT0   (R11)(DI*1)
 	VBROADCASTSS (CX), Z5
 	VFMADD231PS  Z4, Z5, Z0
 	VBROADCASTSS 4(CX), Z5
 	VFMADD231PS  Z4, Z5, Z1
 	VBROADCASTSS 8(CX), Z5
 	VFMADD231PS  Z4, Z5, Z2
-	MOVLQSX      4(DX), R12
-	VMOVUPS      (SI)(R12*1), Z4
-	PREFETCHT0   (R11)(R12*1)
+	MOVLQSX      4(DX), DI
+	VMOVUPS      (SI)(DI*1), Z4
+	PREFETCHT0   (R11)(DI*1)
 	VBROADCASTSS 12(CX), Z5
 	VFMADD231PS  Z4, Z5, Z0
 	VBROADCASTSS 16(CX), Z5
@@ -1820,43 +2204,45 @@ last:
 	VFMADD231PS  Z4, Z5, Z2
 
 bias:
-	MOVQ         56(AX), CX
-	TESTQ        CX, CX
+	MOVQ         40(AX), CX
+	MOVQ         48(AX), DX
+	MOVQ         72(AX), BX
+	MOVQ         80(AX), SI
+	MOVQ         56(AX), DI
+	TESTQ        DI, DI
 	JZ           residual
-	VBROADCASTSS (CX), Z3
+	VBROADCASTSS (DI), Z3
 	VADDPS       Z3, Z0, Z0
-	VBROADCASTSS 4(CX), Z3
+	VBROADCASTSS 4(DI), Z3
 	VADDPS       Z3, Z1, Z1
-	VBROADCASTSS 8(CX), Z3
+	VBROADCASTSS 8(DI), Z3
 	VADDPS       Z3, Z2, Z2
 
 residual:
 	MOVQ   64(AX), AX
 	TESTQ  AX, AX
 	JZ     relu
-	TESTQ  R10, R10
+	TESTQ  SI, SI
 	JNZ    residualMasked
-	MOVQ   AX, R12
-	VADDPS (R12), Z0, Z0
-	ADDQ   R8, R12
-	VADDPS (R12), Z1, Z1
-	ADDQ   R8, R12
-	VADDPS (R12), Z2, Z2
+	VADDPS (AX), Z0, Z0
+	ADDQ   DX, AX
+	VADDPS (AX), Z1, Z1
+	ADDQ   DX, AX
+	VADDPS (AX), Z2, Z2
 	JMP    relu
 
 residualMasked:
-	MOVQ      AX, R12
-	VMOVUPS.Z (R12), K1, Z3
+	VMOVUPS.Z (AX), K1, Z3
 	VADDPS    Z3, Z0, Z0
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z3
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z3
 	VADDPS    Z3, Z1, Z1
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z3
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z3
 	VADDPS    Z3, Z2, Z2
 
 relu:
-	TESTQ  $0x00000002, R9
+	TESTQ  $0x00000002, BX
 	JZ     store
 	VPXORD Z3, Z3, Z3
 	VMAXPS Z0, Z3, Z0
@@ -1864,23 +2250,23 @@ relu:
 	VMAXPS Z2, Z3, Z2
 
 store:
-	TESTQ   R10, R10
+	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    DI, R12
-	VMOVUPS Z0, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z1, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z2, (R12)
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, (AX)
 	JMP     done
 
 storeMasked:
-	MOVQ    DI, R12
-	VMOVUPS Z0, K1, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z1, K1, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z2, K1, (R12)
+	MOVQ    CX, AX
+	VMOVUPS Z0, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z1, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, K1, (AX)
 
 done:
 	VZEROUPPER
@@ -1916,41 +2302,39 @@ TEXT ·tileAVX512_3x1h(SB), $0-8
 resume:
 	TESTQ   R10, R10
 	JNZ     resumeMasked
-	MOVQ    DI, R13
-	VMOVUPS (R13), Z0
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z1
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z2
+	VMOVUPS (DI), Z0
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z1
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z2
 	JMP     loop
 
 resumeMasked:
-	MOVQ      DI, R13
-	VMOVUPS.Z (R13), K1, Z0
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z1
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z2
+	VMOVUPS.Z (DI), K1, Z0
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z1
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z2
 
 loop:
 	SUBQ $0x02, BX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), R13
-	VMOVUPS      (SI)(R13*1), Y4
-	VINSERTF64X4 $0x01, (R12)(R13*1), Z4, Z4
-	PREFETCHT0   (R11)(R13*1)
+	MOVLQSX      (DX), DI
+	VMOVUPS      (SI)(DI*1), Y4
+	VINSERTF64X4 $0x01, (R12)(DI*1), Z4, Z4
+	PREFETCHT0   (R11)(DI*1)
 	VBROADCASTSS (CX), Z5
 	VFMADD231PS  Z4, Z5, Z0
 	VBROADCASTSS 4(CX), Z5
 	VFMADD231PS  Z4, Z5, Z1
 	VBROADCASTSS 8(CX), Z5
 	VFMADD231PS  Z4, Z5, Z2
-	MOVLQSX      4(DX), R13
-	VMOVUPS      (SI)(R13*1), Y6
-	VINSERTF64X4 $0x01, (R12)(R13*1), Z6, Z6
-	PREFETCHT0   (R11)(R13*1)
+	MOVLQSX      4(DX), DI
+	VMOVUPS      (SI)(DI*1), Y6
+	VINSERTF64X4 $0x01, (R12)(DI*1), Z6, Z6
+	PREFETCHT0   (R11)(DI*1)
 	VBROADCASTSS 12(CX), Z5
 	VFMADD231PS  Z6, Z5, Z0
 	VBROADCASTSS 16(CX), Z5
@@ -1977,43 +2361,45 @@ last:
 	VFMADD231PS  Z7, Z4, Z2
 
 bias:
-	MOVQ         56(AX), CX
-	TESTQ        CX, CX
+	MOVQ         40(AX), CX
+	MOVQ         48(AX), DX
+	MOVQ         72(AX), BX
+	MOVQ         80(AX), SI
+	MOVQ         56(AX), DI
+	TESTQ        DI, DI
 	JZ           residual
-	VBROADCASTSS (CX), Z3
+	VBROADCASTSS (DI), Z3
 	VADDPS       Z3, Z0, Z0
-	VBROADCASTSS 4(CX), Z3
+	VBROADCASTSS 4(DI), Z3
 	VADDPS       Z3, Z1, Z1
-	VBROADCASTSS 8(CX), Z3
+	VBROADCASTSS 8(DI), Z3
 	VADDPS       Z3, Z2, Z2
 
 residual:
 	MOVQ   64(AX), AX
 	TESTQ  AX, AX
 	JZ     relu
-	TESTQ  R10, R10
+	TESTQ  SI, SI
 	JNZ    residualMasked
-	MOVQ   AX, R13
-	VADDPS (R13), Z0, Z0
-	ADDQ   R8, R13
-	VADDPS (R13), Z1, Z1
-	ADDQ   R8, R13
-	VADDPS (R13), Z2, Z2
+	VADDPS (AX), Z0, Z0
+	ADDQ   DX, AX
+	VADDPS (AX), Z1, Z1
+	ADDQ   DX, AX
+	VADDPS (AX), Z2, Z2
 	JMP    relu
 
 residualMasked:
-	MOVQ      AX, R13
-	VMOVUPS.Z (R13), K1, Z3
+	VMOVUPS.Z (AX), K1, Z3
 	VADDPS    Z3, Z0, Z0
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z3
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z3
 	VADDPS    Z3, Z1, Z1
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z3
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z3
 	VADDPS    Z3, Z2, Z2
 
 relu:
-	TESTQ  $0x00000002, R9
+	TESTQ  $0x00000002, BX
 	JZ     store
 	VPXORD Z3, Z3, Z3
 	VMAXPS Z0, Z3, Z0
@@ -2021,23 +2407,23 @@ relu:
 	VMAXPS Z2, Z3, Z2
 
 store:
-	TESTQ   R10, R10
+	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    DI, R13
-	VMOVUPS Z0, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z1, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z2, (R13)
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, (AX)
 	JMP     done
 
 storeMasked:
-	MOVQ    DI, R13
-	VMOVUPS Z0, K1, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z1, K1, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z2, K1, (R13)
+	MOVQ    CX, AX
+	VMOVUPS Z0, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z1, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, K1, (AX)
 
 done:
 	VZEROUPPER
@@ -2077,36 +2463,34 @@ TEXT ·tileAVX512_3x2(SB), $0-8
 resume:
 	TESTQ   R10, R10
 	JNZ     resumeMasked
-	MOVQ    DI, R12
-	VMOVUPS (R12), Z0
-	VMOVUPS 64(R12), Z1
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z2
-	VMOVUPS 64(R12), Z3
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z4
-	VMOVUPS 64(R12), Z5
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z2
+	VMOVUPS 64(DI), Z3
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z4
+	VMOVUPS 64(DI), Z5
 	JMP     loop
 
 resumeMasked:
-	MOVQ      DI, R12
-	VMOVUPS.Z (R12), K1, Z0
-	VMOVUPS.Z 64(R12), K2, Z1
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z2
-	VMOVUPS.Z 64(R12), K2, Z3
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z4
-	VMOVUPS.Z 64(R12), K2, Z5
+	VMOVUPS.Z (DI), K1, Z0
+	VMOVUPS.Z 64(DI), K2, Z1
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z2
+	VMOVUPS.Z 64(DI), K2, Z3
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z4
+	VMOVUPS.Z 64(DI), K2, Z5
 
 loop:
 	SUBQ $0x02, BX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), R12
-	VMOVUPS      (SI)(R12*1), Z7
-	VMOVUPS      (R11)(R12*1), Z8
+	MOVLQSX      (DX), DI
+	VMOVUPS      (SI)(DI*1), Z7
+	VMOVUPS      (R11)(DI*1), Z8
 	VBROADCASTSS (CX), Z9
 	VFMADD231PS  Z7, Z9, Z0
 	VFMADD231PS  Z8, Z9, Z1
@@ -2116,9 +2500,9 @@ pair:
 	VBROADCASTSS 8(CX), Z9
 	VFMADD231PS  Z7, Z9, Z4
 	VFMADD231PS  Z8, Z9, Z5
-	MOVLQSX      4(DX), R12
-	VMOVUPS      (SI)(R12*1), Z7
-	VMOVUPS      (R11)(R12*1), Z8
+	MOVLQSX      4(DX), DI
+	VMOVUPS      (SI)(DI*1), Z7
+	VMOVUPS      (R11)(DI*1), Z8
 	VBROADCASTSS 12(CX), Z9
 	VFMADD231PS  Z7, Z9, Z0
 	VFMADD231PS  Z8, Z9, Z1
@@ -2150,16 +2534,20 @@ last:
 	VFMADD231PS  Z8, Z9, Z5
 
 bias:
-	MOVQ         56(AX), CX
-	TESTQ        CX, CX
+	MOVQ         40(AX), CX
+	MOVQ         48(AX), DX
+	MOVQ         72(AX), BX
+	MOVQ         80(AX), SI
+	MOVQ         56(AX), DI
+	TESTQ        DI, DI
 	JZ           residual
-	VBROADCASTSS (CX), Z6
+	VBROADCASTSS (DI), Z6
 	VADDPS       Z6, Z0, Z0
 	VADDPS       Z6, Z1, Z1
-	VBROADCASTSS 4(CX), Z6
+	VBROADCASTSS 4(DI), Z6
 	VADDPS       Z6, Z2, Z2
 	VADDPS       Z6, Z3, Z3
-	VBROADCASTSS 8(CX), Z6
+	VBROADCASTSS 8(DI), Z6
 	VADDPS       Z6, Z4, Z4
 	VADDPS       Z6, Z5, Z5
 
@@ -2167,38 +2555,36 @@ residual:
 	MOVQ   64(AX), AX
 	TESTQ  AX, AX
 	JZ     relu
-	TESTQ  R10, R10
+	TESTQ  SI, SI
 	JNZ    residualMasked
-	MOVQ   AX, R12
-	VADDPS (R12), Z0, Z0
-	VADDPS 64(R12), Z1, Z1
-	ADDQ   R8, R12
-	VADDPS (R12), Z2, Z2
-	VADDPS 64(R12), Z3, Z3
-	ADDQ   R8, R12
-	VADDPS (R12), Z4, Z4
-	VADDPS 64(R12), Z5, Z5
+	VADDPS (AX), Z0, Z0
+	VADDPS 64(AX), Z1, Z1
+	ADDQ   DX, AX
+	VADDPS (AX), Z2, Z2
+	VADDPS 64(AX), Z3, Z3
+	ADDQ   DX, AX
+	VADDPS (AX), Z4, Z4
+	VADDPS 64(AX), Z5, Z5
 	JMP    relu
 
 residualMasked:
-	MOVQ      AX, R12
-	VMOVUPS.Z (R12), K1, Z6
+	VMOVUPS.Z (AX), K1, Z6
 	VADDPS    Z6, Z0, Z0
-	VMOVUPS.Z 64(R12), K2, Z6
+	VMOVUPS.Z 64(AX), K2, Z6
 	VADDPS    Z6, Z1, Z1
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z6
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z6
 	VADDPS    Z6, Z2, Z2
-	VMOVUPS.Z 64(R12), K2, Z6
+	VMOVUPS.Z 64(AX), K2, Z6
 	VADDPS    Z6, Z3, Z3
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z6
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z6
 	VADDPS    Z6, Z4, Z4
-	VMOVUPS.Z 64(R12), K2, Z6
+	VMOVUPS.Z 64(AX), K2, Z6
 	VADDPS    Z6, Z5, Z5
 
 relu:
-	TESTQ  $0x00000002, R9
+	TESTQ  $0x00000002, BX
 	JZ     store
 	VPXORD Z6, Z6, Z6
 	VMAXPS Z0, Z6, Z0
@@ -2209,29 +2595,29 @@ relu:
 	VMAXPS Z5, Z6, Z5
 
 store:
-	TESTQ   R10, R10
+	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    DI, R12
-	VMOVUPS Z0, (R12)
-	VMOVUPS Z1, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z2, (R12)
-	VMOVUPS Z3, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z4, (R12)
-	VMOVUPS Z5, 64(R12)
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, 64(AX)
 	JMP     done
 
 storeMasked:
-	MOVQ    DI, R12
-	VMOVUPS Z0, K1, (R12)
-	VMOVUPS Z1, K2, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z2, K1, (R12)
-	VMOVUPS Z3, K2, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z4, K1, (R12)
-	VMOVUPS Z5, K2, 64(R12)
+	MOVQ    CX, AX
+	VMOVUPS Z0, K1, (AX)
+	VMOVUPS Z1, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, K1, (AX)
+	VMOVUPS Z3, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, K1, (AX)
+	VMOVUPS Z5, K2, 64(AX)
 
 done:
 	VZEROUPPER
@@ -2273,37 +2659,35 @@ TEXT ·tileAVX512_3x2p(SB), $0-8
 resume:
 	TESTQ   R10, R10
 	JNZ     resumeMasked
-	MOVQ    DI, R13
-	VMOVUPS (R13), Z0
-	VMOVUPS 64(R13), Z1
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z2
-	VMOVUPS 64(R13), Z3
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z4
-	VMOVUPS 64(R13), Z5
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z2
+	VMOVUPS 64(DI), Z3
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z4
+	VMOVUPS 64(DI), Z5
 	JMP     loop
 
 resumeMasked:
-	MOVQ      DI, R13
-	VMOVUPS.Z (R13), K1, Z0
-	VMOVUPS.Z 64(R13), K2, Z1
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z2
-	VMOVUPS.Z 64(R13), K2, Z3
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z4
-	VMOVUPS.Z 64(R13), K2, Z5
+	VMOVUPS.Z (DI), K1, Z0
+	VMOVUPS.Z 64(DI), K2, Z1
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z2
+	VMOVUPS.Z 64(DI), K2, Z3
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z4
+	VMOVUPS.Z 64(DI), K2, Z5
 
 loop:
 	SUBQ $0x02, BX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), R13
-	VMOVUPS      (SI)(R13*1), Z7
-	VMOVUPS      (R11)(R13*1), Z8
-	PREFETCHT0   (R12)(R13*1)
+	MOVLQSX      (DX), DI
+	VMOVUPS      (SI)(DI*1), Z7
+	VMOVUPS      (R11)(DI*1), Z8
+	PREFETCHT0   (R12)(DI*1)
 	VBROADCASTSS (CX), Z9
 	VFMADD231PS  Z7, Z9, Z0
 	VFMADD231PS  Z8, Z9, Z1
@@ -2313,10 +2697,10 @@ pair:
 	VBROADCASTSS 8(CX), Z9
 	VFMADD231PS  Z7, Z9, Z4
 	VFMADD231PS  Z8, Z9, Z5
-	MOVLQSX      4(DX), R13
-	VMOVUPS      (SI)(R13*1), Z7
-	VMOVUPS      (R11)(R13*1), Z8
-	PREFETCHT0   (R12)(R13*1)
+	MOVLQSX      4(DX), DI
+	VMOVUPS      (SI)(DI*1), Z7
+	VMOVUPS      (R11)(DI*1), Z8
+	PREFETCHT0   (R12)(DI*1)
 	VBROADCASTSS 12(CX), Z9
 	VFMADD231PS  Z7, Z9, Z0
 	VFMADD231PS  Z8, Z9, Z1
@@ -2349,16 +2733,20 @@ last:
 	VFMADD231PS  Z8, Z9, Z5
 
 bias:
-	MOVQ         56(AX), CX
-	TESTQ        CX, CX
+	MOVQ         40(AX), CX
+	MOVQ         48(AX), DX
+	MOVQ         72(AX), BX
+	MOVQ         80(AX), SI
+	MOVQ         56(AX), DI
+	TESTQ        DI, DI
 	JZ           residual
-	VBROADCASTSS (CX), Z6
+	VBROADCASTSS (DI), Z6
 	VADDPS       Z6, Z0, Z0
 	VADDPS       Z6, Z1, Z1
-	VBROADCASTSS 4(CX), Z6
+	VBROADCASTSS 4(DI), Z6
 	VADDPS       Z6, Z2, Z2
 	VADDPS       Z6, Z3, Z3
-	VBROADCASTSS 8(CX), Z6
+	VBROADCASTSS 8(DI), Z6
 	VADDPS       Z6, Z4, Z4
 	VADDPS       Z6, Z5, Z5
 
@@ -2366,38 +2754,36 @@ residual:
 	MOVQ   64(AX), AX
 	TESTQ  AX, AX
 	JZ     relu
-	TESTQ  R10, R10
+	TESTQ  SI, SI
 	JNZ    residualMasked
-	MOVQ   AX, R13
-	VADDPS (R13), Z0, Z0
-	VADDPS 64(R13), Z1, Z1
-	ADDQ   R8, R13
-	VADDPS (R13), Z2, Z2
-	VADDPS 64(R13), Z3, Z3
-	ADDQ   R8, R13
-	VADDPS (R13), Z4, Z4
-	VADDPS 64(R13), Z5, Z5
+	VADDPS (AX), Z0, Z0
+	VADDPS 64(AX), Z1, Z1
+	ADDQ   DX, AX
+	VADDPS (AX), Z2, Z2
+	VADDPS 64(AX), Z3, Z3
+	ADDQ   DX, AX
+	VADDPS (AX), Z4, Z4
+	VADDPS 64(AX), Z5, Z5
 	JMP    relu
 
 residualMasked:
-	MOVQ      AX, R13
-	VMOVUPS.Z (R13), K1, Z6
+	VMOVUPS.Z (AX), K1, Z6
 	VADDPS    Z6, Z0, Z0
-	VMOVUPS.Z 64(R13), K2, Z6
+	VMOVUPS.Z 64(AX), K2, Z6
 	VADDPS    Z6, Z1, Z1
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z6
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z6
 	VADDPS    Z6, Z2, Z2
-	VMOVUPS.Z 64(R13), K2, Z6
+	VMOVUPS.Z 64(AX), K2, Z6
 	VADDPS    Z6, Z3, Z3
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z6
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z6
 	VADDPS    Z6, Z4, Z4
-	VMOVUPS.Z 64(R13), K2, Z6
+	VMOVUPS.Z 64(AX), K2, Z6
 	VADDPS    Z6, Z5, Z5
 
 relu:
-	TESTQ  $0x00000002, R9
+	TESTQ  $0x00000002, BX
 	JZ     store
 	VPXORD Z6, Z6, Z6
 	VMAXPS Z0, Z6, Z0
@@ -2408,29 +2794,29 @@ relu:
 	VMAXPS Z5, Z6, Z5
 
 store:
-	TESTQ   R10, R10
+	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    DI, R13
-	VMOVUPS Z0, (R13)
-	VMOVUPS Z1, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z2, (R13)
-	VMOVUPS Z3, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z4, (R13)
-	VMOVUPS Z5, 64(R13)
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, 64(AX)
 	JMP     done
 
 storeMasked:
-	MOVQ    DI, R13
-	VMOVUPS Z0, K1, (R13)
-	VMOVUPS Z1, K2, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z2, K1, (R13)
-	VMOVUPS Z3, K2, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z4, K1, (R13)
-	VMOVUPS Z5, K2, 64(R13)
+	MOVQ    CX, AX
+	VMOVUPS Z0, K1, (AX)
+	VMOVUPS Z1, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, K1, (AX)
+	VMOVUPS Z3, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, K1, (AX)
+	VMOVUPS Z5, K2, 64(AX)
 
 done:
 	VZEROUPPER
@@ -2476,39 +2862,37 @@ TEXT ·tileAVX512_3x2h(SB), $0-8
 resume:
 	TESTQ   R10, R10
 	JNZ     resumeMasked
-	MOVQ    DI, R15
-	VMOVUPS (R15), Z0
-	VMOVUPS 64(R15), Z1
-	ADDQ    R8, R15
-	VMOVUPS (R15), Z2
-	VMOVUPS 64(R15), Z3
-	ADDQ    R8, R15
-	VMOVUPS (R15), Z4
-	VMOVUPS 64(R15), Z5
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z2
+	VMOVUPS 64(DI), Z3
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z4
+	VMOVUPS 64(DI), Z5
 	JMP     loop
 
 resumeMasked:
-	MOVQ      DI, R15
-	VMOVUPS.Z (R15), K1, Z0
-	VMOVUPS.Z 64(R15), K2, Z1
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z2
-	VMOVUPS.Z 64(R15), K2, Z3
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z4
-	VMOVUPS.Z 64(R15), K2, Z5
+	VMOVUPS.Z (DI), K1, Z0
+	VMOVUPS.Z 64(DI), K2, Z1
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z2
+	VMOVUPS.Z 64(DI), K2, Z3
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z4
+	VMOVUPS.Z 64(DI), K2, Z5
 
 loop:
 	SUBQ $0x02, BX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), R15
-	VMOVUPS      (SI)(R15*1), Y7
-	VINSERTF64X4 $0x01, (R13)(R15*1), Z7, Z7
-	VMOVUPS      (R11)(R15*1), Y8
-	VINSERTF64X4 $0x01, (R14)(R15*1), Z8, Z8
-	PREFETCHT0   (R12)(R15*1)
+	MOVLQSX      (DX), DI
+	VMOVUPS      (SI)(DI*1), Y7
+	VINSERTF64X4 $0x01, (R13)(DI*1), Z7, Z7
+	VMOVUPS      (R11)(DI*1), Y8
+	VINSERTF64X4 $0x01, (R14)(DI*1), Z8, Z8
+	PREFETCHT0   (R12)(DI*1)
 	VBROADCASTSS (CX), Z9
 	VFMADD231PS  Z7, Z9, Z0
 	VFMADD231PS  Z8, Z9, Z1
@@ -2518,12 +2902,12 @@ pair:
 	VBROADCASTSS 8(CX), Z9
 	VFMADD231PS  Z7, Z9, Z4
 	VFMADD231PS  Z8, Z9, Z5
-	MOVLQSX      4(DX), R15
-	VMOVUPS      (SI)(R15*1), Y10
-	VINSERTF64X4 $0x01, (R13)(R15*1), Z10, Z10
-	VMOVUPS      (R11)(R15*1), Y11
-	VINSERTF64X4 $0x01, (R14)(R15*1), Z11, Z11
-	PREFETCHT0   (R12)(R15*1)
+	MOVLQSX      4(DX), DI
+	VMOVUPS      (SI)(DI*1), Y10
+	VINSERTF64X4 $0x01, (R13)(DI*1), Z10, Z10
+	VMOVUPS      (R11)(DI*1), Y11
+	VINSERTF64X4 $0x01, (R14)(DI*1), Z11, Z11
+	PREFETCHT0   (R12)(DI*1)
 	VBROADCASTSS 12(CX), Z9
 	VFMADD231PS  Z10, Z9, Z0
 	VFMADD231PS  Z11, Z9, Z1
@@ -2558,16 +2942,20 @@ last:
 	VFMADD231PS  Z13, Z7, Z5
 
 bias:
-	MOVQ         56(AX), CX
-	TESTQ        CX, CX
+	MOVQ         40(AX), CX
+	MOVQ         48(AX), DX
+	MOVQ         72(AX), BX
+	MOVQ         80(AX), SI
+	MOVQ         56(AX), DI
+	TESTQ        DI, DI
 	JZ           residual
-	VBROADCASTSS (CX), Z6
+	VBROADCASTSS (DI), Z6
 	VADDPS       Z6, Z0, Z0
 	VADDPS       Z6, Z1, Z1
-	VBROADCASTSS 4(CX), Z6
+	VBROADCASTSS 4(DI), Z6
 	VADDPS       Z6, Z2, Z2
 	VADDPS       Z6, Z3, Z3
-	VBROADCASTSS 8(CX), Z6
+	VBROADCASTSS 8(DI), Z6
 	VADDPS       Z6, Z4, Z4
 	VADDPS       Z6, Z5, Z5
 
@@ -2575,38 +2963,36 @@ residual:
 	MOVQ   64(AX), AX
 	TESTQ  AX, AX
 	JZ     relu
-	TESTQ  R10, R10
+	TESTQ  SI, SI
 	JNZ    residualMasked
-	MOVQ   AX, R15
-	VADDPS (R15), Z0, Z0
-	VADDPS 64(R15), Z1, Z1
-	ADDQ   R8, R15
-	VADDPS (R15), Z2, Z2
-	VADDPS 64(R15), Z3, Z3
-	ADDQ   R8, R15
-	VADDPS (R15), Z4, Z4
-	VADDPS 64(R15), Z5, Z5
+	VADDPS (AX), Z0, Z0
+	VADDPS 64(AX), Z1, Z1
+	ADDQ   DX, AX
+	VADDPS (AX), Z2, Z2
+	VADDPS 64(AX), Z3, Z3
+	ADDQ   DX, AX
+	VADDPS (AX), Z4, Z4
+	VADDPS 64(AX), Z5, Z5
 	JMP    relu
 
 residualMasked:
-	MOVQ      AX, R15
-	VMOVUPS.Z (R15), K1, Z6
+	VMOVUPS.Z (AX), K1, Z6
 	VADDPS    Z6, Z0, Z0
-	VMOVUPS.Z 64(R15), K2, Z6
+	VMOVUPS.Z 64(AX), K2, Z6
 	VADDPS    Z6, Z1, Z1
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z6
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z6
 	VADDPS    Z6, Z2, Z2
-	VMOVUPS.Z 64(R15), K2, Z6
+	VMOVUPS.Z 64(AX), K2, Z6
 	VADDPS    Z6, Z3, Z3
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z6
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z6
 	VADDPS    Z6, Z4, Z4
-	VMOVUPS.Z 64(R15), K2, Z6
+	VMOVUPS.Z 64(AX), K2, Z6
 	VADDPS    Z6, Z5, Z5
 
 relu:
-	TESTQ  $0x00000002, R9
+	TESTQ  $0x00000002, BX
 	JZ     store
 	VPXORD Z6, Z6, Z6
 	VMAXPS Z0, Z6, Z0
@@ -2617,29 +3003,276 @@ relu:
 	VMAXPS Z5, Z6, Z5
 
 store:
-	TESTQ   R10, R10
+	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    DI, R15
-	VMOVUPS Z0, (R15)
-	VMOVUPS Z1, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z2, (R15)
-	VMOVUPS Z3, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z4, (R15)
-	VMOVUPS Z5, 64(R15)
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, 64(AX)
 	JMP     done
 
 storeMasked:
-	MOVQ    DI, R15
-	VMOVUPS Z0, K1, (R15)
-	VMOVUPS Z1, K2, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z2, K1, (R15)
-	VMOVUPS Z3, K2, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z4, K1, (R15)
-	VMOVUPS Z5, K2, 64(R15)
+	MOVQ    CX, AX
+	VMOVUPS Z0, K1, (AX)
+	VMOVUPS Z1, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, K1, (AX)
+	VMOVUPS Z3, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, K1, (AX)
+	VMOVUPS Z5, K2, 64(AX)
+
+done:
+	VZEROUPPER
+	RET
+
+// func tileAVX512_3x2k(args *byte)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tileAVX512_3x2k(SB), $0-8
+	MOVQ  args+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  8(AX), DX
+	MOVQ  16(AX), BX
+	MOVQ  24(AX), SI
+	MOVQ  40(AX), DI
+	MOVQ  48(AX), R8
+	MOVQ  72(AX), R9
+	MOVQ  80(AX), R10
+	MOVQ  32(AX), R11
+	ADDQ  SI, R11
+	MOVL  R10, R12
+	KMOVW R12, K1
+	MOVL  R10, R12
+	SHRL  $0x10, R12
+	KMOVW R12, K2
+
+	// start from zero or from C
+	TESTQ  $0x00000001, R9
+	JNZ    resume
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	JMP    loop
+
+resume:
+	TESTQ   R10, R10
+	JNZ     resumeMasked
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z2
+	VMOVUPS 64(DI), Z3
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z4
+	VMOVUPS 64(DI), Z5
+	JMP     loop
+
+resumeMasked:
+	VMOVUPS.Z (DI), K1, Z0
+	VMOVUPS.Z 64(DI), K2, Z1
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z2
+	VMOVUPS.Z 64(DI), K2, Z3
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z4
+	VMOVUPS.Z 64(DI), K2, Z5
+
+loop:
+	MOVQ         112(AX), DI
+	MOVQ         128(AX), R8
+	MOVQ         136(AX), R9
+	MOVQ         144(AX), R10
+	VBROADCASTSS 152(AX), Z7
+	SUBQ         $0x02, BX
+	JL           last
+
+pair:
+	VBROADCASTSS (R9), Z8
+	VBROADCASTSS (R10), Z9
+	VMOVUPS      (DI), Z10
+	VFMADD213PS  Z9, Z8, Z10
+	VMAXPS       Z10, Z7, Z10
+	VMOVUPS      Z10, (R8)
+	PREFETCHT1   128(DI)
+	VMOVUPS      64(DI), Z10
+	VFMADD213PS  Z9, Z8, Z10
+	VMAXPS       Z10, Z7, Z10
+	VMOVUPS      Z10, 64(R8)
+	PREFETCHT1   192(DI)
+	ADDQ         $0x04, R9
+	ADDQ         $0x04, R10
+	ADDQ         120(AX), DI
+	ADDQ         $0x00000080, R8
+	MOVLQSX      (DX), R12
+	VMOVUPS      (SI)(R12*1), Z8
+	VMOVUPS      (R11)(R12*1), Z9
+	VBROADCASTSS (CX), Z10
+	VFMADD231PS  Z8, Z10, Z0
+	VFMADD231PS  Z9, Z10, Z1
+	VBROADCASTSS 4(CX), Z10
+	VFMADD231PS  Z8, Z10, Z2
+	VFMADD231PS  Z9, Z10, Z3
+	VBROADCASTSS 8(CX), Z10
+	VFMADD231PS  Z8, Z10, Z4
+	VFMADD231PS  Z9, Z10, Z5
+	VBROADCASTSS (R9), Z8
+	VBROADCASTSS (R10), Z9
+	VMOVUPS      (DI), Z10
+	VFMADD213PS  Z9, Z8, Z10
+	VMAXPS       Z10, Z7, Z10
+	VMOVUPS      Z10, (R8)
+	PREFETCHT1   128(DI)
+	VMOVUPS      64(DI), Z10
+	VFMADD213PS  Z9, Z8, Z10
+	VMAXPS       Z10, Z7, Z10
+	VMOVUPS      Z10, 64(R8)
+	PREFETCHT1   192(DI)
+	ADDQ         $0x04, R9
+	ADDQ         $0x04, R10
+	ADDQ         120(AX), DI
+	ADDQ         $0x00000080, R8
+	MOVLQSX      4(DX), R12
+	VMOVUPS      (SI)(R12*1), Z8
+	VMOVUPS      (R11)(R12*1), Z9
+	VBROADCASTSS 12(CX), Z10
+	VFMADD231PS  Z8, Z10, Z0
+	VFMADD231PS  Z9, Z10, Z1
+	VBROADCASTSS 16(CX), Z10
+	VFMADD231PS  Z8, Z10, Z2
+	VFMADD231PS  Z9, Z10, Z3
+	VBROADCASTSS 20(CX), Z10
+	VFMADD231PS  Z8, Z10, Z4
+	VFMADD231PS  Z9, Z10, Z5
+	ADDQ         $0x18, CX
+	ADDQ         $0x08, DX
+	SUBQ         $0x02, BX
+	JGE          pair
+
+last:
+	TESTQ        $0x00000001, BX
+	JZ           bias
+	VBROADCASTSS (R9), Z8
+	VBROADCASTSS (R10), Z9
+	VMOVUPS      (DI), Z10
+	VFMADD213PS  Z9, Z8, Z10
+	VMAXPS       Z10, Z7, Z10
+	VMOVUPS      Z10, (R8)
+	PREFETCHT1   128(DI)
+	VMOVUPS      64(DI), Z10
+	VFMADD213PS  Z9, Z8, Z10
+	VMAXPS       Z10, Z7, Z10
+	VMOVUPS      Z10, 64(R8)
+	PREFETCHT1   192(DI)
+	ADDQ         $0x04, R9
+	ADDQ         $0x04, R10
+	ADDQ         120(AX), DI
+	ADDQ         $0x00000080, R8
+	MOVLQSX      (DX), DX
+	VMOVUPS      (SI)(DX*1), Z7
+	VMOVUPS      (R11)(DX*1), Z8
+	VBROADCASTSS (CX), Z9
+	VFMADD231PS  Z7, Z9, Z0
+	VFMADD231PS  Z8, Z9, Z1
+	VBROADCASTSS 4(CX), Z9
+	VFMADD231PS  Z7, Z9, Z2
+	VFMADD231PS  Z8, Z9, Z3
+	VBROADCASTSS 8(CX), Z9
+	VFMADD231PS  Z7, Z9, Z4
+	VFMADD231PS  Z8, Z9, Z5
+
+bias:
+	MOVQ         40(AX), CX
+	MOVQ         48(AX), DX
+	MOVQ         72(AX), BX
+	MOVQ         80(AX), SI
+	MOVQ         56(AX), DI
+	TESTQ        DI, DI
+	JZ           residual
+	VBROADCASTSS (DI), Z6
+	VADDPS       Z6, Z0, Z0
+	VADDPS       Z6, Z1, Z1
+	VBROADCASTSS 4(DI), Z6
+	VADDPS       Z6, Z2, Z2
+	VADDPS       Z6, Z3, Z3
+	VBROADCASTSS 8(DI), Z6
+	VADDPS       Z6, Z4, Z4
+	VADDPS       Z6, Z5, Z5
+
+residual:
+	MOVQ   64(AX), AX
+	TESTQ  AX, AX
+	JZ     relu
+	TESTQ  SI, SI
+	JNZ    residualMasked
+	VADDPS (AX), Z0, Z0
+	VADDPS 64(AX), Z1, Z1
+	ADDQ   DX, AX
+	VADDPS (AX), Z2, Z2
+	VADDPS 64(AX), Z3, Z3
+	ADDQ   DX, AX
+	VADDPS (AX), Z4, Z4
+	VADDPS 64(AX), Z5, Z5
+	JMP    relu
+
+residualMasked:
+	VMOVUPS.Z (AX), K1, Z6
+	VADDPS    Z6, Z0, Z0
+	VMOVUPS.Z 64(AX), K2, Z6
+	VADDPS    Z6, Z1, Z1
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z6
+	VADDPS    Z6, Z2, Z2
+	VMOVUPS.Z 64(AX), K2, Z6
+	VADDPS    Z6, Z3, Z3
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z6
+	VADDPS    Z6, Z4, Z4
+	VMOVUPS.Z 64(AX), K2, Z6
+	VADDPS    Z6, Z5, Z5
+
+relu:
+	TESTQ  $0x00000002, BX
+	JZ     store
+	VPXORD Z6, Z6, Z6
+	VMAXPS Z0, Z6, Z0
+	VMAXPS Z1, Z6, Z1
+	VMAXPS Z2, Z6, Z2
+	VMAXPS Z3, Z6, Z3
+	VMAXPS Z4, Z6, Z4
+	VMAXPS Z5, Z6, Z5
+
+store:
+	TESTQ   SI, SI
+	JNZ     storeMasked
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, 64(AX)
+	JMP     done
+
+storeMasked:
+	MOVQ    CX, AX
+	VMOVUPS Z0, K1, (AX)
+	VMOVUPS Z1, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, K1, (AX)
+	VMOVUPS Z3, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, K1, (AX)
+	VMOVUPS Z5, K2, 64(AX)
 
 done:
 	VZEROUPPER
@@ -2672,33 +3305,31 @@ TEXT ·tileAVX512_4x1(SB), $0-8
 resume:
 	TESTQ   R10, R10
 	JNZ     resumeMasked
-	MOVQ    DI, R11
-	VMOVUPS (R11), Z0
-	ADDQ    R8, R11
-	VMOVUPS (R11), Z1
-	ADDQ    R8, R11
-	VMOVUPS (R11), Z2
-	ADDQ    R8, R11
-	VMOVUPS (R11), Z3
+	VMOVUPS (DI), Z0
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z1
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z2
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z3
 	JMP     loop
 
 resumeMasked:
-	MOVQ      DI, R11
-	VMOVUPS.Z (R11), K1, Z0
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z1
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z2
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z3
+	VMOVUPS.Z (DI), K1, Z0
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z1
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z2
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z3
 
 loop:
 	SUBQ $0x02, BX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), R11
-	VMOVUPS      (SI)(R11*1), Z5
+	MOVLQSX      (DX), DI
+	VMOVUPS      (SI)(DI*1), Z5
 	VBROADCASTSS (CX), Z6
 	VFMADD231PS  Z5, Z6, Z0
 	VBROADCASTSS 4(CX), Z6
@@ -2707,8 +3338,8 @@ pair:
 	VFMADD231PS  Z5, Z6, Z2
 	VBROADCASTSS 12(CX), Z6
 	VFMADD231PS  Z5, Z6, Z3
-	MOVLQSX      4(DX), R11
-	VMOVUPS      (SI)(R11*1), Z5
+	MOVLQSX      4(DX), DI
+	VMOVUPS      (SI)(DI*1), Z5
 	VBROADCASTSS 16(CX), Z6
 	VFMADD231PS  Z5, Z6, Z0
 	VBROADCASTSS 20(CX), Z6
@@ -2737,50 +3368,52 @@ last:
 	VFMADD231PS  Z5, Z6, Z3
 
 bias:
-	MOVQ         56(AX), CX
-	TESTQ        CX, CX
+	MOVQ         40(AX), CX
+	MOVQ         48(AX), DX
+	MOVQ         72(AX), BX
+	MOVQ         80(AX), SI
+	MOVQ         56(AX), DI
+	TESTQ        DI, DI
 	JZ           residual
-	VBROADCASTSS (CX), Z4
+	VBROADCASTSS (DI), Z4
 	VADDPS       Z4, Z0, Z0
-	VBROADCASTSS 4(CX), Z4
+	VBROADCASTSS 4(DI), Z4
 	VADDPS       Z4, Z1, Z1
-	VBROADCASTSS 8(CX), Z4
+	VBROADCASTSS 8(DI), Z4
 	VADDPS       Z4, Z2, Z2
-	VBROADCASTSS 12(CX), Z4
+	VBROADCASTSS 12(DI), Z4
 	VADDPS       Z4, Z3, Z3
 
 residual:
 	MOVQ   64(AX), AX
 	TESTQ  AX, AX
 	JZ     relu
-	TESTQ  R10, R10
+	TESTQ  SI, SI
 	JNZ    residualMasked
-	MOVQ   AX, R11
-	VADDPS (R11), Z0, Z0
-	ADDQ   R8, R11
-	VADDPS (R11), Z1, Z1
-	ADDQ   R8, R11
-	VADDPS (R11), Z2, Z2
-	ADDQ   R8, R11
-	VADDPS (R11), Z3, Z3
+	VADDPS (AX), Z0, Z0
+	ADDQ   DX, AX
+	VADDPS (AX), Z1, Z1
+	ADDQ   DX, AX
+	VADDPS (AX), Z2, Z2
+	ADDQ   DX, AX
+	VADDPS (AX), Z3, Z3
 	JMP    relu
 
 residualMasked:
-	MOVQ      AX, R11
-	VMOVUPS.Z (R11), K1, Z4
+	VMOVUPS.Z (AX), K1, Z4
 	VADDPS    Z4, Z0, Z0
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z4
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z4
 	VADDPS    Z4, Z1, Z1
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z4
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z4
 	VADDPS    Z4, Z2, Z2
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z4
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z4
 	VADDPS    Z4, Z3, Z3
 
 relu:
-	TESTQ  $0x00000002, R9
+	TESTQ  $0x00000002, BX
 	JZ     store
 	VPXORD Z4, Z4, Z4
 	VMAXPS Z0, Z4, Z0
@@ -2789,27 +3422,27 @@ relu:
 	VMAXPS Z3, Z4, Z3
 
 store:
-	TESTQ   R10, R10
+	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    DI, R11
-	VMOVUPS Z0, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z1, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z2, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z3, (R11)
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z3, (AX)
 	JMP     done
 
 storeMasked:
-	MOVQ    DI, R11
-	VMOVUPS Z0, K1, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z1, K1, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z2, K1, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z3, K1, (R11)
+	MOVQ    CX, AX
+	VMOVUPS Z0, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z1, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z3, K1, (AX)
 
 done:
 	VZEROUPPER
@@ -2844,34 +3477,32 @@ TEXT ·tileAVX512_4x1p(SB), $0-8
 resume:
 	TESTQ   R10, R10
 	JNZ     resumeMasked
-	MOVQ    DI, R12
-	VMOVUPS (R12), Z0
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z1
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z2
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z3
+	VMOVUPS (DI), Z0
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z1
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z2
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z3
 	JMP     loop
 
 resumeMasked:
-	MOVQ      DI, R12
-	VMOVUPS.Z (R12), K1, Z0
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z1
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z2
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z3
+	VMOVUPS.Z (DI), K1, Z0
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z1
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z2
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z3
 
 loop:
 	SUBQ $0x02, BX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), R12
-	VMOVUPS      (SI)(R12*1), Z5
-	PREFETCHT0   (R11)(R12*1)
+	MOVLQSX      (DX), DI
+	VMOVUPS      (SI)(DI*1), Z5
+	PREFETCHT0   (R11)(DI*1)
 	VBROADCASTSS (CX), Z6
 	VFMADD231PS  Z5, Z6, Z0
 	VBROADCASTSS 4(CX), Z6
@@ -2880,9 +3511,9 @@ pair:
 	VFMADD231PS  Z5, Z6, Z2
 	VBROADCASTSS 12(CX), Z6
 	VFMADD231PS  Z5, Z6, Z3
-	MOVLQSX      4(DX), R12
-	VMOVUPS      (SI)(R12*1), Z5
-	PREFETCHT0   (R11)(R12*1)
+	MOVLQSX      4(DX), DI
+	VMOVUPS      (SI)(DI*1), Z5
+	PREFETCHT0   (R11)(DI*1)
 	VBROADCASTSS 16(CX), Z6
 	VFMADD231PS  Z5, Z6, Z0
 	VBROADCASTSS 20(CX), Z6
@@ -2912,50 +3543,52 @@ last:
 	VFMADD231PS  Z5, Z6, Z3
 
 bias:
-	MOVQ         56(AX), CX
-	TESTQ        CX, CX
+	MOVQ         40(AX), CX
+	MOVQ         48(AX), DX
+	MOVQ         72(AX), BX
+	MOVQ         80(AX), SI
+	MOVQ         56(AX), DI
+	TESTQ        DI, DI
 	JZ           residual
-	VBROADCASTSS (CX), Z4
+	VBROADCASTSS (DI), Z4
 	VADDPS       Z4, Z0, Z0
-	VBROADCASTSS 4(CX), Z4
+	VBROADCASTSS 4(DI), Z4
 	VADDPS       Z4, Z1, Z1
-	VBROADCASTSS 8(CX), Z4
+	VBROADCASTSS 8(DI), Z4
 	VADDPS       Z4, Z2, Z2
-	VBROADCASTSS 12(CX), Z4
+	VBROADCASTSS 12(DI), Z4
 	VADDPS       Z4, Z3, Z3
 
 residual:
 	MOVQ   64(AX), AX
 	TESTQ  AX, AX
 	JZ     relu
-	TESTQ  R10, R10
+	TESTQ  SI, SI
 	JNZ    residualMasked
-	MOVQ   AX, R12
-	VADDPS (R12), Z0, Z0
-	ADDQ   R8, R12
-	VADDPS (R12), Z1, Z1
-	ADDQ   R8, R12
-	VADDPS (R12), Z2, Z2
-	ADDQ   R8, R12
-	VADDPS (R12), Z3, Z3
+	VADDPS (AX), Z0, Z0
+	ADDQ   DX, AX
+	VADDPS (AX), Z1, Z1
+	ADDQ   DX, AX
+	VADDPS (AX), Z2, Z2
+	ADDQ   DX, AX
+	VADDPS (AX), Z3, Z3
 	JMP    relu
 
 residualMasked:
-	MOVQ      AX, R12
-	VMOVUPS.Z (R12), K1, Z4
+	VMOVUPS.Z (AX), K1, Z4
 	VADDPS    Z4, Z0, Z0
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z4
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z4
 	VADDPS    Z4, Z1, Z1
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z4
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z4
 	VADDPS    Z4, Z2, Z2
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z4
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z4
 	VADDPS    Z4, Z3, Z3
 
 relu:
-	TESTQ  $0x00000002, R9
+	TESTQ  $0x00000002, BX
 	JZ     store
 	VPXORD Z4, Z4, Z4
 	VMAXPS Z0, Z4, Z0
@@ -2964,27 +3597,27 @@ relu:
 	VMAXPS Z3, Z4, Z3
 
 store:
-	TESTQ   R10, R10
+	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    DI, R12
-	VMOVUPS Z0, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z1, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z2, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z3, (R12)
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z3, (AX)
 	JMP     done
 
 storeMasked:
-	MOVQ    DI, R12
-	VMOVUPS Z0, K1, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z1, K1, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z2, K1, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z3, K1, (R12)
+	MOVQ    CX, AX
+	VMOVUPS Z0, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z1, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z3, K1, (AX)
 
 done:
 	VZEROUPPER
@@ -3021,35 +3654,33 @@ TEXT ·tileAVX512_4x1h(SB), $0-8
 resume:
 	TESTQ   R10, R10
 	JNZ     resumeMasked
-	MOVQ    DI, R13
-	VMOVUPS (R13), Z0
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z1
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z2
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z3
+	VMOVUPS (DI), Z0
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z1
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z2
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z3
 	JMP     loop
 
 resumeMasked:
-	MOVQ      DI, R13
-	VMOVUPS.Z (R13), K1, Z0
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z1
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z2
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z3
+	VMOVUPS.Z (DI), K1, Z0
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z1
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z2
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z3
 
 loop:
 	SUBQ $0x02, BX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), R13
-	VMOVUPS      (SI)(R13*1), Y5
-	VINSERTF64X4 $0x01, (R12)(R13*1), Z5, Z5
-	PREFETCHT0   (R11)(R13*1)
+	MOVLQSX      (DX), DI
+	VMOVUPS      (SI)(DI*1), Y5
+	VINSERTF64X4 $0x01, (R12)(DI*1), Z5, Z5
+	PREFETCHT0   (R11)(DI*1)
 	VBROADCASTSS (CX), Z6
 	VFMADD231PS  Z5, Z6, Z0
 	VBROADCASTSS 4(CX), Z6
@@ -3058,10 +3689,10 @@ pair:
 	VFMADD231PS  Z5, Z6, Z2
 	VBROADCASTSS 12(CX), Z6
 	VFMADD231PS  Z5, Z6, Z3
-	MOVLQSX      4(DX), R13
-	VMOVUPS      (SI)(R13*1), Y7
-	VINSERTF64X4 $0x01, (R12)(R13*1), Z7, Z7
-	PREFETCHT0   (R11)(R13*1)
+	MOVLQSX      4(DX), DI
+	VMOVUPS      (SI)(DI*1), Y7
+	VINSERTF64X4 $0x01, (R12)(DI*1), Z7, Z7
+	PREFETCHT0   (R11)(DI*1)
 	VBROADCASTSS 16(CX), Z6
 	VFMADD231PS  Z7, Z6, Z0
 	VBROADCASTSS 20(CX), Z6
@@ -3092,50 +3723,52 @@ last:
 	VFMADD231PS  Z8, Z5, Z3
 
 bias:
-	MOVQ         56(AX), CX
-	TESTQ        CX, CX
+	MOVQ         40(AX), CX
+	MOVQ         48(AX), DX
+	MOVQ         72(AX), BX
+	MOVQ         80(AX), SI
+	MOVQ         56(AX), DI
+	TESTQ        DI, DI
 	JZ           residual
-	VBROADCASTSS (CX), Z4
+	VBROADCASTSS (DI), Z4
 	VADDPS       Z4, Z0, Z0
-	VBROADCASTSS 4(CX), Z4
+	VBROADCASTSS 4(DI), Z4
 	VADDPS       Z4, Z1, Z1
-	VBROADCASTSS 8(CX), Z4
+	VBROADCASTSS 8(DI), Z4
 	VADDPS       Z4, Z2, Z2
-	VBROADCASTSS 12(CX), Z4
+	VBROADCASTSS 12(DI), Z4
 	VADDPS       Z4, Z3, Z3
 
 residual:
 	MOVQ   64(AX), AX
 	TESTQ  AX, AX
 	JZ     relu
-	TESTQ  R10, R10
+	TESTQ  SI, SI
 	JNZ    residualMasked
-	MOVQ   AX, R13
-	VADDPS (R13), Z0, Z0
-	ADDQ   R8, R13
-	VADDPS (R13), Z1, Z1
-	ADDQ   R8, R13
-	VADDPS (R13), Z2, Z2
-	ADDQ   R8, R13
-	VADDPS (R13), Z3, Z3
+	VADDPS (AX), Z0, Z0
+	ADDQ   DX, AX
+	VADDPS (AX), Z1, Z1
+	ADDQ   DX, AX
+	VADDPS (AX), Z2, Z2
+	ADDQ   DX, AX
+	VADDPS (AX), Z3, Z3
 	JMP    relu
 
 residualMasked:
-	MOVQ      AX, R13
-	VMOVUPS.Z (R13), K1, Z4
+	VMOVUPS.Z (AX), K1, Z4
 	VADDPS    Z4, Z0, Z0
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z4
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z4
 	VADDPS    Z4, Z1, Z1
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z4
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z4
 	VADDPS    Z4, Z2, Z2
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z4
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z4
 	VADDPS    Z4, Z3, Z3
 
 relu:
-	TESTQ  $0x00000002, R9
+	TESTQ  $0x00000002, BX
 	JZ     store
 	VPXORD Z4, Z4, Z4
 	VMAXPS Z0, Z4, Z0
@@ -3144,27 +3777,27 @@ relu:
 	VMAXPS Z3, Z4, Z3
 
 store:
-	TESTQ   R10, R10
+	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    DI, R13
-	VMOVUPS Z0, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z1, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z2, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z3, (R13)
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z3, (AX)
 	JMP     done
 
 storeMasked:
-	MOVQ    DI, R13
-	VMOVUPS Z0, K1, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z1, K1, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z2, K1, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z3, K1, (R13)
+	MOVQ    CX, AX
+	VMOVUPS Z0, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z1, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z3, K1, (AX)
 
 done:
 	VZEROUPPER
@@ -3206,42 +3839,40 @@ TEXT ·tileAVX512_4x2(SB), $0-8
 resume:
 	TESTQ   R10, R10
 	JNZ     resumeMasked
-	MOVQ    DI, R12
-	VMOVUPS (R12), Z0
-	VMOVUPS 64(R12), Z1
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z2
-	VMOVUPS 64(R12), Z3
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z4
-	VMOVUPS 64(R12), Z5
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z6
-	VMOVUPS 64(R12), Z7
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z2
+	VMOVUPS 64(DI), Z3
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z4
+	VMOVUPS 64(DI), Z5
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z6
+	VMOVUPS 64(DI), Z7
 	JMP     loop
 
 resumeMasked:
-	MOVQ      DI, R12
-	VMOVUPS.Z (R12), K1, Z0
-	VMOVUPS.Z 64(R12), K2, Z1
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z2
-	VMOVUPS.Z 64(R12), K2, Z3
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z4
-	VMOVUPS.Z 64(R12), K2, Z5
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z6
-	VMOVUPS.Z 64(R12), K2, Z7
+	VMOVUPS.Z (DI), K1, Z0
+	VMOVUPS.Z 64(DI), K2, Z1
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z2
+	VMOVUPS.Z 64(DI), K2, Z3
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z4
+	VMOVUPS.Z 64(DI), K2, Z5
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z6
+	VMOVUPS.Z 64(DI), K2, Z7
 
 loop:
 	SUBQ $0x02, BX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), R12
-	VMOVUPS      (SI)(R12*1), Z9
-	VMOVUPS      (R11)(R12*1), Z10
+	MOVLQSX      (DX), DI
+	VMOVUPS      (SI)(DI*1), Z9
+	VMOVUPS      (R11)(DI*1), Z10
 	VBROADCASTSS (CX), Z11
 	VFMADD231PS  Z9, Z11, Z0
 	VFMADD231PS  Z10, Z11, Z1
@@ -3254,9 +3885,9 @@ pair:
 	VBROADCASTSS 12(CX), Z11
 	VFMADD231PS  Z9, Z11, Z6
 	VFMADD231PS  Z10, Z11, Z7
-	MOVLQSX      4(DX), R12
-	VMOVUPS      (SI)(R12*1), Z9
-	VMOVUPS      (R11)(R12*1), Z10
+	MOVLQSX      4(DX), DI
+	VMOVUPS      (SI)(DI*1), Z9
+	VMOVUPS      (R11)(DI*1), Z10
 	VBROADCASTSS 16(CX), Z11
 	VFMADD231PS  Z9, Z11, Z0
 	VFMADD231PS  Z10, Z11, Z1
@@ -3294,19 +3925,23 @@ last:
 	VFMADD231PS  Z10, Z11, Z7
 
 bias:
-	MOVQ         56(AX), CX
-	TESTQ        CX, CX
+	MOVQ         40(AX), CX
+	MOVQ         48(AX), DX
+	MOVQ         72(AX), BX
+	MOVQ         80(AX), SI
+	MOVQ         56(AX), DI
+	TESTQ        DI, DI
 	JZ           residual
-	VBROADCASTSS (CX), Z8
+	VBROADCASTSS (DI), Z8
 	VADDPS       Z8, Z0, Z0
 	VADDPS       Z8, Z1, Z1
-	VBROADCASTSS 4(CX), Z8
+	VBROADCASTSS 4(DI), Z8
 	VADDPS       Z8, Z2, Z2
 	VADDPS       Z8, Z3, Z3
-	VBROADCASTSS 8(CX), Z8
+	VBROADCASTSS 8(DI), Z8
 	VADDPS       Z8, Z4, Z4
 	VADDPS       Z8, Z5, Z5
-	VBROADCASTSS 12(CX), Z8
+	VBROADCASTSS 12(DI), Z8
 	VADDPS       Z8, Z6, Z6
 	VADDPS       Z8, Z7, Z7
 
@@ -3314,46 +3949,44 @@ residual:
 	MOVQ   64(AX), AX
 	TESTQ  AX, AX
 	JZ     relu
-	TESTQ  R10, R10
+	TESTQ  SI, SI
 	JNZ    residualMasked
-	MOVQ   AX, R12
-	VADDPS (R12), Z0, Z0
-	VADDPS 64(R12), Z1, Z1
-	ADDQ   R8, R12
-	VADDPS (R12), Z2, Z2
-	VADDPS 64(R12), Z3, Z3
-	ADDQ   R8, R12
-	VADDPS (R12), Z4, Z4
-	VADDPS 64(R12), Z5, Z5
-	ADDQ   R8, R12
-	VADDPS (R12), Z6, Z6
-	VADDPS 64(R12), Z7, Z7
+	VADDPS (AX), Z0, Z0
+	VADDPS 64(AX), Z1, Z1
+	ADDQ   DX, AX
+	VADDPS (AX), Z2, Z2
+	VADDPS 64(AX), Z3, Z3
+	ADDQ   DX, AX
+	VADDPS (AX), Z4, Z4
+	VADDPS 64(AX), Z5, Z5
+	ADDQ   DX, AX
+	VADDPS (AX), Z6, Z6
+	VADDPS 64(AX), Z7, Z7
 	JMP    relu
 
 residualMasked:
-	MOVQ      AX, R12
-	VMOVUPS.Z (R12), K1, Z8
+	VMOVUPS.Z (AX), K1, Z8
 	VADDPS    Z8, Z0, Z0
-	VMOVUPS.Z 64(R12), K2, Z8
+	VMOVUPS.Z 64(AX), K2, Z8
 	VADDPS    Z8, Z1, Z1
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z8
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z8
 	VADDPS    Z8, Z2, Z2
-	VMOVUPS.Z 64(R12), K2, Z8
+	VMOVUPS.Z 64(AX), K2, Z8
 	VADDPS    Z8, Z3, Z3
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z8
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z8
 	VADDPS    Z8, Z4, Z4
-	VMOVUPS.Z 64(R12), K2, Z8
+	VMOVUPS.Z 64(AX), K2, Z8
 	VADDPS    Z8, Z5, Z5
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z8
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z8
 	VADDPS    Z8, Z6, Z6
-	VMOVUPS.Z 64(R12), K2, Z8
+	VMOVUPS.Z 64(AX), K2, Z8
 	VADDPS    Z8, Z7, Z7
 
 relu:
-	TESTQ  $0x00000002, R9
+	TESTQ  $0x00000002, BX
 	JZ     store
 	VPXORD Z8, Z8, Z8
 	VMAXPS Z0, Z8, Z0
@@ -3366,35 +3999,35 @@ relu:
 	VMAXPS Z7, Z8, Z7
 
 store:
-	TESTQ   R10, R10
+	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    DI, R12
-	VMOVUPS Z0, (R12)
-	VMOVUPS Z1, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z2, (R12)
-	VMOVUPS Z3, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z4, (R12)
-	VMOVUPS Z5, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z6, (R12)
-	VMOVUPS Z7, 64(R12)
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z7, 64(AX)
 	JMP     done
 
 storeMasked:
-	MOVQ    DI, R12
-	VMOVUPS Z0, K1, (R12)
-	VMOVUPS Z1, K2, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z2, K1, (R12)
-	VMOVUPS Z3, K2, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z4, K1, (R12)
-	VMOVUPS Z5, K2, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z6, K1, (R12)
-	VMOVUPS Z7, K2, 64(R12)
+	MOVQ    CX, AX
+	VMOVUPS Z0, K1, (AX)
+	VMOVUPS Z1, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, K1, (AX)
+	VMOVUPS Z3, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, K1, (AX)
+	VMOVUPS Z5, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, K1, (AX)
+	VMOVUPS Z7, K2, 64(AX)
 
 done:
 	VZEROUPPER
@@ -3438,43 +4071,41 @@ TEXT ·tileAVX512_4x2p(SB), $0-8
 resume:
 	TESTQ   R10, R10
 	JNZ     resumeMasked
-	MOVQ    DI, R13
-	VMOVUPS (R13), Z0
-	VMOVUPS 64(R13), Z1
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z2
-	VMOVUPS 64(R13), Z3
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z4
-	VMOVUPS 64(R13), Z5
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z6
-	VMOVUPS 64(R13), Z7
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z2
+	VMOVUPS 64(DI), Z3
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z4
+	VMOVUPS 64(DI), Z5
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z6
+	VMOVUPS 64(DI), Z7
 	JMP     loop
 
 resumeMasked:
-	MOVQ      DI, R13
-	VMOVUPS.Z (R13), K1, Z0
-	VMOVUPS.Z 64(R13), K2, Z1
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z2
-	VMOVUPS.Z 64(R13), K2, Z3
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z4
-	VMOVUPS.Z 64(R13), K2, Z5
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z6
-	VMOVUPS.Z 64(R13), K2, Z7
+	VMOVUPS.Z (DI), K1, Z0
+	VMOVUPS.Z 64(DI), K2, Z1
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z2
+	VMOVUPS.Z 64(DI), K2, Z3
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z4
+	VMOVUPS.Z 64(DI), K2, Z5
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z6
+	VMOVUPS.Z 64(DI), K2, Z7
 
 loop:
 	SUBQ $0x02, BX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), R13
-	VMOVUPS      (SI)(R13*1), Z9
-	VMOVUPS      (R11)(R13*1), Z10
-	PREFETCHT0   (R12)(R13*1)
+	MOVLQSX      (DX), DI
+	VMOVUPS      (SI)(DI*1), Z9
+	VMOVUPS      (R11)(DI*1), Z10
+	PREFETCHT0   (R12)(DI*1)
 	VBROADCASTSS (CX), Z11
 	VFMADD231PS  Z9, Z11, Z0
 	VFMADD231PS  Z10, Z11, Z1
@@ -3487,10 +4118,10 @@ pair:
 	VBROADCASTSS 12(CX), Z11
 	VFMADD231PS  Z9, Z11, Z6
 	VFMADD231PS  Z10, Z11, Z7
-	MOVLQSX      4(DX), R13
-	VMOVUPS      (SI)(R13*1), Z9
-	VMOVUPS      (R11)(R13*1), Z10
-	PREFETCHT0   (R12)(R13*1)
+	MOVLQSX      4(DX), DI
+	VMOVUPS      (SI)(DI*1), Z9
+	VMOVUPS      (R11)(DI*1), Z10
+	PREFETCHT0   (R12)(DI*1)
 	VBROADCASTSS 16(CX), Z11
 	VFMADD231PS  Z9, Z11, Z0
 	VFMADD231PS  Z10, Z11, Z1
@@ -3529,19 +4160,23 @@ last:
 	VFMADD231PS  Z10, Z11, Z7
 
 bias:
-	MOVQ         56(AX), CX
-	TESTQ        CX, CX
+	MOVQ         40(AX), CX
+	MOVQ         48(AX), DX
+	MOVQ         72(AX), BX
+	MOVQ         80(AX), SI
+	MOVQ         56(AX), DI
+	TESTQ        DI, DI
 	JZ           residual
-	VBROADCASTSS (CX), Z8
+	VBROADCASTSS (DI), Z8
 	VADDPS       Z8, Z0, Z0
 	VADDPS       Z8, Z1, Z1
-	VBROADCASTSS 4(CX), Z8
+	VBROADCASTSS 4(DI), Z8
 	VADDPS       Z8, Z2, Z2
 	VADDPS       Z8, Z3, Z3
-	VBROADCASTSS 8(CX), Z8
+	VBROADCASTSS 8(DI), Z8
 	VADDPS       Z8, Z4, Z4
 	VADDPS       Z8, Z5, Z5
-	VBROADCASTSS 12(CX), Z8
+	VBROADCASTSS 12(DI), Z8
 	VADDPS       Z8, Z6, Z6
 	VADDPS       Z8, Z7, Z7
 
@@ -3549,46 +4184,44 @@ residual:
 	MOVQ   64(AX), AX
 	TESTQ  AX, AX
 	JZ     relu
-	TESTQ  R10, R10
+	TESTQ  SI, SI
 	JNZ    residualMasked
-	MOVQ   AX, R13
-	VADDPS (R13), Z0, Z0
-	VADDPS 64(R13), Z1, Z1
-	ADDQ   R8, R13
-	VADDPS (R13), Z2, Z2
-	VADDPS 64(R13), Z3, Z3
-	ADDQ   R8, R13
-	VADDPS (R13), Z4, Z4
-	VADDPS 64(R13), Z5, Z5
-	ADDQ   R8, R13
-	VADDPS (R13), Z6, Z6
-	VADDPS 64(R13), Z7, Z7
+	VADDPS (AX), Z0, Z0
+	VADDPS 64(AX), Z1, Z1
+	ADDQ   DX, AX
+	VADDPS (AX), Z2, Z2
+	VADDPS 64(AX), Z3, Z3
+	ADDQ   DX, AX
+	VADDPS (AX), Z4, Z4
+	VADDPS 64(AX), Z5, Z5
+	ADDQ   DX, AX
+	VADDPS (AX), Z6, Z6
+	VADDPS 64(AX), Z7, Z7
 	JMP    relu
 
 residualMasked:
-	MOVQ      AX, R13
-	VMOVUPS.Z (R13), K1, Z8
+	VMOVUPS.Z (AX), K1, Z8
 	VADDPS    Z8, Z0, Z0
-	VMOVUPS.Z 64(R13), K2, Z8
+	VMOVUPS.Z 64(AX), K2, Z8
 	VADDPS    Z8, Z1, Z1
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z8
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z8
 	VADDPS    Z8, Z2, Z2
-	VMOVUPS.Z 64(R13), K2, Z8
+	VMOVUPS.Z 64(AX), K2, Z8
 	VADDPS    Z8, Z3, Z3
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z8
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z8
 	VADDPS    Z8, Z4, Z4
-	VMOVUPS.Z 64(R13), K2, Z8
+	VMOVUPS.Z 64(AX), K2, Z8
 	VADDPS    Z8, Z5, Z5
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z8
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z8
 	VADDPS    Z8, Z6, Z6
-	VMOVUPS.Z 64(R13), K2, Z8
+	VMOVUPS.Z 64(AX), K2, Z8
 	VADDPS    Z8, Z7, Z7
 
 relu:
-	TESTQ  $0x00000002, R9
+	TESTQ  $0x00000002, BX
 	JZ     store
 	VPXORD Z8, Z8, Z8
 	VMAXPS Z0, Z8, Z0
@@ -3601,35 +4234,35 @@ relu:
 	VMAXPS Z7, Z8, Z7
 
 store:
-	TESTQ   R10, R10
+	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    DI, R13
-	VMOVUPS Z0, (R13)
-	VMOVUPS Z1, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z2, (R13)
-	VMOVUPS Z3, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z4, (R13)
-	VMOVUPS Z5, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z6, (R13)
-	VMOVUPS Z7, 64(R13)
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z7, 64(AX)
 	JMP     done
 
 storeMasked:
-	MOVQ    DI, R13
-	VMOVUPS Z0, K1, (R13)
-	VMOVUPS Z1, K2, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z2, K1, (R13)
-	VMOVUPS Z3, K2, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z4, K1, (R13)
-	VMOVUPS Z5, K2, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z6, K1, (R13)
-	VMOVUPS Z7, K2, 64(R13)
+	MOVQ    CX, AX
+	VMOVUPS Z0, K1, (AX)
+	VMOVUPS Z1, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, K1, (AX)
+	VMOVUPS Z3, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, K1, (AX)
+	VMOVUPS Z5, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, K1, (AX)
+	VMOVUPS Z7, K2, 64(AX)
 
 done:
 	VZEROUPPER
@@ -3677,45 +4310,43 @@ TEXT ·tileAVX512_4x2h(SB), $0-8
 resume:
 	TESTQ   R10, R10
 	JNZ     resumeMasked
-	MOVQ    DI, R15
-	VMOVUPS (R15), Z0
-	VMOVUPS 64(R15), Z1
-	ADDQ    R8, R15
-	VMOVUPS (R15), Z2
-	VMOVUPS 64(R15), Z3
-	ADDQ    R8, R15
-	VMOVUPS (R15), Z4
-	VMOVUPS 64(R15), Z5
-	ADDQ    R8, R15
-	VMOVUPS (R15), Z6
-	VMOVUPS 64(R15), Z7
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z2
+	VMOVUPS 64(DI), Z3
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z4
+	VMOVUPS 64(DI), Z5
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z6
+	VMOVUPS 64(DI), Z7
 	JMP     loop
 
 resumeMasked:
-	MOVQ      DI, R15
-	VMOVUPS.Z (R15), K1, Z0
-	VMOVUPS.Z 64(R15), K2, Z1
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z2
-	VMOVUPS.Z 64(R15), K2, Z3
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z4
-	VMOVUPS.Z 64(R15), K2, Z5
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z6
-	VMOVUPS.Z 64(R15), K2, Z7
+	VMOVUPS.Z (DI), K1, Z0
+	VMOVUPS.Z 64(DI), K2, Z1
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z2
+	VMOVUPS.Z 64(DI), K2, Z3
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z4
+	VMOVUPS.Z 64(DI), K2, Z5
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z6
+	VMOVUPS.Z 64(DI), K2, Z7
 
 loop:
 	SUBQ $0x02, BX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), R15
-	VMOVUPS      (SI)(R15*1), Y9
-	VINSERTF64X4 $0x01, (R13)(R15*1), Z9, Z9
-	VMOVUPS      (R11)(R15*1), Y10
-	VINSERTF64X4 $0x01, (R14)(R15*1), Z10, Z10
-	PREFETCHT0   (R12)(R15*1)
+	MOVLQSX      (DX), DI
+	VMOVUPS      (SI)(DI*1), Y9
+	VINSERTF64X4 $0x01, (R13)(DI*1), Z9, Z9
+	VMOVUPS      (R11)(DI*1), Y10
+	VINSERTF64X4 $0x01, (R14)(DI*1), Z10, Z10
+	PREFETCHT0   (R12)(DI*1)
 	VBROADCASTSS (CX), Z11
 	VFMADD231PS  Z9, Z11, Z0
 	VFMADD231PS  Z10, Z11, Z1
@@ -3728,12 +4359,12 @@ pair:
 	VBROADCASTSS 12(CX), Z11
 	VFMADD231PS  Z9, Z11, Z6
 	VFMADD231PS  Z10, Z11, Z7
-	MOVLQSX      4(DX), R15
-	VMOVUPS      (SI)(R15*1), Y12
-	VINSERTF64X4 $0x01, (R13)(R15*1), Z12, Z12
-	VMOVUPS      (R11)(R15*1), Y13
-	VINSERTF64X4 $0x01, (R14)(R15*1), Z13, Z13
-	PREFETCHT0   (R12)(R15*1)
+	MOVLQSX      4(DX), DI
+	VMOVUPS      (SI)(DI*1), Y12
+	VINSERTF64X4 $0x01, (R13)(DI*1), Z12, Z12
+	VMOVUPS      (R11)(DI*1), Y13
+	VINSERTF64X4 $0x01, (R14)(DI*1), Z13, Z13
+	PREFETCHT0   (R12)(DI*1)
 	VBROADCASTSS 16(CX), Z11
 	VFMADD231PS  Z12, Z11, Z0
 	VFMADD231PS  Z13, Z11, Z1
@@ -3774,19 +4405,23 @@ last:
 	VFMADD231PS  Z15, Z9, Z7
 
 bias:
-	MOVQ         56(AX), CX
-	TESTQ        CX, CX
+	MOVQ         40(AX), CX
+	MOVQ         48(AX), DX
+	MOVQ         72(AX), BX
+	MOVQ         80(AX), SI
+	MOVQ         56(AX), DI
+	TESTQ        DI, DI
 	JZ           residual
-	VBROADCASTSS (CX), Z8
+	VBROADCASTSS (DI), Z8
 	VADDPS       Z8, Z0, Z0
 	VADDPS       Z8, Z1, Z1
-	VBROADCASTSS 4(CX), Z8
+	VBROADCASTSS 4(DI), Z8
 	VADDPS       Z8, Z2, Z2
 	VADDPS       Z8, Z3, Z3
-	VBROADCASTSS 8(CX), Z8
+	VBROADCASTSS 8(DI), Z8
 	VADDPS       Z8, Z4, Z4
 	VADDPS       Z8, Z5, Z5
-	VBROADCASTSS 12(CX), Z8
+	VBROADCASTSS 12(DI), Z8
 	VADDPS       Z8, Z6, Z6
 	VADDPS       Z8, Z7, Z7
 
@@ -3794,46 +4429,44 @@ residual:
 	MOVQ   64(AX), AX
 	TESTQ  AX, AX
 	JZ     relu
-	TESTQ  R10, R10
+	TESTQ  SI, SI
 	JNZ    residualMasked
-	MOVQ   AX, R15
-	VADDPS (R15), Z0, Z0
-	VADDPS 64(R15), Z1, Z1
-	ADDQ   R8, R15
-	VADDPS (R15), Z2, Z2
-	VADDPS 64(R15), Z3, Z3
-	ADDQ   R8, R15
-	VADDPS (R15), Z4, Z4
-	VADDPS 64(R15), Z5, Z5
-	ADDQ   R8, R15
-	VADDPS (R15), Z6, Z6
-	VADDPS 64(R15), Z7, Z7
+	VADDPS (AX), Z0, Z0
+	VADDPS 64(AX), Z1, Z1
+	ADDQ   DX, AX
+	VADDPS (AX), Z2, Z2
+	VADDPS 64(AX), Z3, Z3
+	ADDQ   DX, AX
+	VADDPS (AX), Z4, Z4
+	VADDPS 64(AX), Z5, Z5
+	ADDQ   DX, AX
+	VADDPS (AX), Z6, Z6
+	VADDPS 64(AX), Z7, Z7
 	JMP    relu
 
 residualMasked:
-	MOVQ      AX, R15
-	VMOVUPS.Z (R15), K1, Z8
+	VMOVUPS.Z (AX), K1, Z8
 	VADDPS    Z8, Z0, Z0
-	VMOVUPS.Z 64(R15), K2, Z8
+	VMOVUPS.Z 64(AX), K2, Z8
 	VADDPS    Z8, Z1, Z1
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z8
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z8
 	VADDPS    Z8, Z2, Z2
-	VMOVUPS.Z 64(R15), K2, Z8
+	VMOVUPS.Z 64(AX), K2, Z8
 	VADDPS    Z8, Z3, Z3
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z8
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z8
 	VADDPS    Z8, Z4, Z4
-	VMOVUPS.Z 64(R15), K2, Z8
+	VMOVUPS.Z 64(AX), K2, Z8
 	VADDPS    Z8, Z5, Z5
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z8
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z8
 	VADDPS    Z8, Z6, Z6
-	VMOVUPS.Z 64(R15), K2, Z8
+	VMOVUPS.Z 64(AX), K2, Z8
 	VADDPS    Z8, Z7, Z7
 
 relu:
-	TESTQ  $0x00000002, R9
+	TESTQ  $0x00000002, BX
 	JZ     store
 	VPXORD Z8, Z8, Z8
 	VMAXPS Z0, Z8, Z0
@@ -3846,35 +4479,318 @@ relu:
 	VMAXPS Z7, Z8, Z7
 
 store:
-	TESTQ   R10, R10
+	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    DI, R15
-	VMOVUPS Z0, (R15)
-	VMOVUPS Z1, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z2, (R15)
-	VMOVUPS Z3, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z4, (R15)
-	VMOVUPS Z5, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z6, (R15)
-	VMOVUPS Z7, 64(R15)
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z7, 64(AX)
 	JMP     done
 
 storeMasked:
-	MOVQ    DI, R15
-	VMOVUPS Z0, K1, (R15)
-	VMOVUPS Z1, K2, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z2, K1, (R15)
-	VMOVUPS Z3, K2, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z4, K1, (R15)
-	VMOVUPS Z5, K2, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z6, K1, (R15)
-	VMOVUPS Z7, K2, 64(R15)
+	MOVQ    CX, AX
+	VMOVUPS Z0, K1, (AX)
+	VMOVUPS Z1, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, K1, (AX)
+	VMOVUPS Z3, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, K1, (AX)
+	VMOVUPS Z5, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, K1, (AX)
+	VMOVUPS Z7, K2, 64(AX)
+
+done:
+	VZEROUPPER
+	RET
+
+// func tileAVX512_4x2k(args *byte)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tileAVX512_4x2k(SB), $0-8
+	MOVQ  args+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  8(AX), DX
+	MOVQ  16(AX), BX
+	MOVQ  24(AX), SI
+	MOVQ  40(AX), DI
+	MOVQ  48(AX), R8
+	MOVQ  72(AX), R9
+	MOVQ  80(AX), R10
+	MOVQ  32(AX), R11
+	ADDQ  SI, R11
+	MOVL  R10, R12
+	KMOVW R12, K1
+	MOVL  R10, R12
+	SHRL  $0x10, R12
+	KMOVW R12, K2
+
+	// start from zero or from C
+	TESTQ  $0x00000001, R9
+	JNZ    resume
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	JMP    loop
+
+resume:
+	TESTQ   R10, R10
+	JNZ     resumeMasked
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z2
+	VMOVUPS 64(DI), Z3
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z4
+	VMOVUPS 64(DI), Z5
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z6
+	VMOVUPS 64(DI), Z7
+	JMP     loop
+
+resumeMasked:
+	VMOVUPS.Z (DI), K1, Z0
+	VMOVUPS.Z 64(DI), K2, Z1
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z2
+	VMOVUPS.Z 64(DI), K2, Z3
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z4
+	VMOVUPS.Z 64(DI), K2, Z5
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z6
+	VMOVUPS.Z 64(DI), K2, Z7
+
+loop:
+	MOVQ         112(AX), DI
+	MOVQ         128(AX), R8
+	MOVQ         136(AX), R9
+	MOVQ         144(AX), R10
+	VBROADCASTSS 152(AX), Z9
+	SUBQ         $0x02, BX
+	JL           last
+
+pair:
+	VBROADCASTSS (R9), Z10
+	VBROADCASTSS (R10), Z11
+	VMOVUPS      (DI), Z12
+	VFMADD213PS  Z11, Z10, Z12
+	VMAXPS       Z12, Z9, Z12
+	VMOVUPS      Z12, (R8)
+	PREFETCHT1   128(DI)
+	VMOVUPS      64(DI), Z12
+	VFMADD213PS  Z11, Z10, Z12
+	VMAXPS       Z12, Z9, Z12
+	VMOVUPS      Z12, 64(R8)
+	PREFETCHT1   192(DI)
+	ADDQ         $0x04, R9
+	ADDQ         $0x04, R10
+	ADDQ         120(AX), DI
+	ADDQ         $0x00000080, R8
+	MOVLQSX      (DX), R12
+	VMOVUPS      (SI)(R12*1), Z10
+	VMOVUPS      (R11)(R12*1), Z11
+	VBROADCASTSS (CX), Z12
+	VFMADD231PS  Z10, Z12, Z0
+	VFMADD231PS  Z11, Z12, Z1
+	VBROADCASTSS 4(CX), Z12
+	VFMADD231PS  Z10, Z12, Z2
+	VFMADD231PS  Z11, Z12, Z3
+	VBROADCASTSS 8(CX), Z12
+	VFMADD231PS  Z10, Z12, Z4
+	VFMADD231PS  Z11, Z12, Z5
+	VBROADCASTSS 12(CX), Z12
+	VFMADD231PS  Z10, Z12, Z6
+	VFMADD231PS  Z11, Z12, Z7
+	VBROADCASTSS (R9), Z10
+	VBROADCASTSS (R10), Z11
+	VMOVUPS      (DI), Z12
+	VFMADD213PS  Z11, Z10, Z12
+	VMAXPS       Z12, Z9, Z12
+	VMOVUPS      Z12, (R8)
+	PREFETCHT1   128(DI)
+	VMOVUPS      64(DI), Z12
+	VFMADD213PS  Z11, Z10, Z12
+	VMAXPS       Z12, Z9, Z12
+	VMOVUPS      Z12, 64(R8)
+	PREFETCHT1   192(DI)
+	ADDQ         $0x04, R9
+	ADDQ         $0x04, R10
+	ADDQ         120(AX), DI
+	ADDQ         $0x00000080, R8
+	MOVLQSX      4(DX), R12
+	VMOVUPS      (SI)(R12*1), Z10
+	VMOVUPS      (R11)(R12*1), Z11
+	VBROADCASTSS 16(CX), Z12
+	VFMADD231PS  Z10, Z12, Z0
+	VFMADD231PS  Z11, Z12, Z1
+	VBROADCASTSS 20(CX), Z12
+	VFMADD231PS  Z10, Z12, Z2
+	VFMADD231PS  Z11, Z12, Z3
+	VBROADCASTSS 24(CX), Z12
+	VFMADD231PS  Z10, Z12, Z4
+	VFMADD231PS  Z11, Z12, Z5
+	VBROADCASTSS 28(CX), Z12
+	VFMADD231PS  Z10, Z12, Z6
+	VFMADD231PS  Z11, Z12, Z7
+	ADDQ         $0x20, CX
+	ADDQ         $0x08, DX
+	SUBQ         $0x02, BX
+	JGE          pair
+
+last:
+	TESTQ        $0x00000001, BX
+	JZ           bias
+	VBROADCASTSS (R9), Z10
+	VBROADCASTSS (R10), Z11
+	VMOVUPS      (DI), Z12
+	VFMADD213PS  Z11, Z10, Z12
+	VMAXPS       Z12, Z9, Z12
+	VMOVUPS      Z12, (R8)
+	PREFETCHT1   128(DI)
+	VMOVUPS      64(DI), Z12
+	VFMADD213PS  Z11, Z10, Z12
+	VMAXPS       Z12, Z9, Z12
+	VMOVUPS      Z12, 64(R8)
+	PREFETCHT1   192(DI)
+	ADDQ         $0x04, R9
+	ADDQ         $0x04, R10
+	ADDQ         120(AX), DI
+	ADDQ         $0x00000080, R8
+	MOVLQSX      (DX), DX
+	VMOVUPS      (SI)(DX*1), Z9
+	VMOVUPS      (R11)(DX*1), Z10
+	VBROADCASTSS (CX), Z11
+	VFMADD231PS  Z9, Z11, Z0
+	VFMADD231PS  Z10, Z11, Z1
+	VBROADCASTSS 4(CX), Z11
+	VFMADD231PS  Z9, Z11, Z2
+	VFMADD231PS  Z10, Z11, Z3
+	VBROADCASTSS 8(CX), Z11
+	VFMADD231PS  Z9, Z11, Z4
+	VFMADD231PS  Z10, Z11, Z5
+	VBROADCASTSS 12(CX), Z11
+	VFMADD231PS  Z9, Z11, Z6
+	VFMADD231PS  Z10, Z11, Z7
+
+bias:
+	MOVQ         40(AX), CX
+	MOVQ         48(AX), DX
+	MOVQ         72(AX), BX
+	MOVQ         80(AX), SI
+	MOVQ         56(AX), DI
+	TESTQ        DI, DI
+	JZ           residual
+	VBROADCASTSS (DI), Z8
+	VADDPS       Z8, Z0, Z0
+	VADDPS       Z8, Z1, Z1
+	VBROADCASTSS 4(DI), Z8
+	VADDPS       Z8, Z2, Z2
+	VADDPS       Z8, Z3, Z3
+	VBROADCASTSS 8(DI), Z8
+	VADDPS       Z8, Z4, Z4
+	VADDPS       Z8, Z5, Z5
+	VBROADCASTSS 12(DI), Z8
+	VADDPS       Z8, Z6, Z6
+	VADDPS       Z8, Z7, Z7
+
+residual:
+	MOVQ   64(AX), AX
+	TESTQ  AX, AX
+	JZ     relu
+	TESTQ  SI, SI
+	JNZ    residualMasked
+	VADDPS (AX), Z0, Z0
+	VADDPS 64(AX), Z1, Z1
+	ADDQ   DX, AX
+	VADDPS (AX), Z2, Z2
+	VADDPS 64(AX), Z3, Z3
+	ADDQ   DX, AX
+	VADDPS (AX), Z4, Z4
+	VADDPS 64(AX), Z5, Z5
+	ADDQ   DX, AX
+	VADDPS (AX), Z6, Z6
+	VADDPS 64(AX), Z7, Z7
+	JMP    relu
+
+residualMasked:
+	VMOVUPS.Z (AX), K1, Z8
+	VADDPS    Z8, Z0, Z0
+	VMOVUPS.Z 64(AX), K2, Z8
+	VADDPS    Z8, Z1, Z1
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z8
+	VADDPS    Z8, Z2, Z2
+	VMOVUPS.Z 64(AX), K2, Z8
+	VADDPS    Z8, Z3, Z3
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z8
+	VADDPS    Z8, Z4, Z4
+	VMOVUPS.Z 64(AX), K2, Z8
+	VADDPS    Z8, Z5, Z5
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z8
+	VADDPS    Z8, Z6, Z6
+	VMOVUPS.Z 64(AX), K2, Z8
+	VADDPS    Z8, Z7, Z7
+
+relu:
+	TESTQ  $0x00000002, BX
+	JZ     store
+	VPXORD Z8, Z8, Z8
+	VMAXPS Z0, Z8, Z0
+	VMAXPS Z1, Z8, Z1
+	VMAXPS Z2, Z8, Z2
+	VMAXPS Z3, Z8, Z3
+	VMAXPS Z4, Z8, Z4
+	VMAXPS Z5, Z8, Z5
+	VMAXPS Z6, Z8, Z6
+	VMAXPS Z7, Z8, Z7
+
+store:
+	TESTQ   SI, SI
+	JNZ     storeMasked
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z7, 64(AX)
+	JMP     done
+
+storeMasked:
+	MOVQ    CX, AX
+	VMOVUPS Z0, K1, (AX)
+	VMOVUPS Z1, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, K1, (AX)
+	VMOVUPS Z3, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, K1, (AX)
+	VMOVUPS Z5, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, K1, (AX)
+	VMOVUPS Z7, K2, 64(AX)
 
 done:
 	VZEROUPPER
@@ -3908,37 +4824,35 @@ TEXT ·tileAVX512_5x1(SB), $0-8
 resume:
 	TESTQ   R10, R10
 	JNZ     resumeMasked
-	MOVQ    DI, R11
-	VMOVUPS (R11), Z0
-	ADDQ    R8, R11
-	VMOVUPS (R11), Z1
-	ADDQ    R8, R11
-	VMOVUPS (R11), Z2
-	ADDQ    R8, R11
-	VMOVUPS (R11), Z3
-	ADDQ    R8, R11
-	VMOVUPS (R11), Z4
+	VMOVUPS (DI), Z0
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z1
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z2
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z3
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z4
 	JMP     loop
 
 resumeMasked:
-	MOVQ      DI, R11
-	VMOVUPS.Z (R11), K1, Z0
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z1
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z2
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z3
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z4
+	VMOVUPS.Z (DI), K1, Z0
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z1
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z2
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z3
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z4
 
 loop:
 	SUBQ $0x02, BX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), R11
-	VMOVUPS      (SI)(R11*1), Z6
+	MOVLQSX      (DX), DI
+	VMOVUPS      (SI)(DI*1), Z6
 	VBROADCASTSS (CX), Z7
 	VFMADD231PS  Z6, Z7, Z0
 	VBROADCASTSS 4(CX), Z7
@@ -3949,8 +4863,8 @@ pair:
 	VFMADD231PS  Z6, Z7, Z3
 	VBROADCASTSS 16(CX), Z7
 	VFMADD231PS  Z6, Z7, Z4
-	MOVLQSX      4(DX), R11
-	VMOVUPS      (SI)(R11*1), Z6
+	MOVLQSX      4(DX), DI
+	VMOVUPS      (SI)(DI*1), Z6
 	VBROADCASTSS 20(CX), Z7
 	VFMADD231PS  Z6, Z7, Z0
 	VBROADCASTSS 24(CX), Z7
@@ -3983,57 +4897,59 @@ last:
 	VFMADD231PS  Z6, Z7, Z4
 
 bias:
-	MOVQ         56(AX), CX
-	TESTQ        CX, CX
+	MOVQ         40(AX), CX
+	MOVQ         48(AX), DX
+	MOVQ         72(AX), BX
+	MOVQ         80(AX), SI
+	MOVQ         56(AX), DI
+	TESTQ        DI, DI
 	JZ           residual
-	VBROADCASTSS (CX), Z5
+	VBROADCASTSS (DI), Z5
 	VADDPS       Z5, Z0, Z0
-	VBROADCASTSS 4(CX), Z5
+	VBROADCASTSS 4(DI), Z5
 	VADDPS       Z5, Z1, Z1
-	VBROADCASTSS 8(CX), Z5
+	VBROADCASTSS 8(DI), Z5
 	VADDPS       Z5, Z2, Z2
-	VBROADCASTSS 12(CX), Z5
+	VBROADCASTSS 12(DI), Z5
 	VADDPS       Z5, Z3, Z3
-	VBROADCASTSS 16(CX), Z5
+	VBROADCASTSS 16(DI), Z5
 	VADDPS       Z5, Z4, Z4
 
 residual:
 	MOVQ   64(AX), AX
 	TESTQ  AX, AX
 	JZ     relu
-	TESTQ  R10, R10
+	TESTQ  SI, SI
 	JNZ    residualMasked
-	MOVQ   AX, R11
-	VADDPS (R11), Z0, Z0
-	ADDQ   R8, R11
-	VADDPS (R11), Z1, Z1
-	ADDQ   R8, R11
-	VADDPS (R11), Z2, Z2
-	ADDQ   R8, R11
-	VADDPS (R11), Z3, Z3
-	ADDQ   R8, R11
-	VADDPS (R11), Z4, Z4
+	VADDPS (AX), Z0, Z0
+	ADDQ   DX, AX
+	VADDPS (AX), Z1, Z1
+	ADDQ   DX, AX
+	VADDPS (AX), Z2, Z2
+	ADDQ   DX, AX
+	VADDPS (AX), Z3, Z3
+	ADDQ   DX, AX
+	VADDPS (AX), Z4, Z4
 	JMP    relu
 
 residualMasked:
-	MOVQ      AX, R11
-	VMOVUPS.Z (R11), K1, Z5
+	VMOVUPS.Z (AX), K1, Z5
 	VADDPS    Z5, Z0, Z0
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z5
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z5
 	VADDPS    Z5, Z1, Z1
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z5
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z5
 	VADDPS    Z5, Z2, Z2
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z5
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z5
 	VADDPS    Z5, Z3, Z3
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z5
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z5
 	VADDPS    Z5, Z4, Z4
 
 relu:
-	TESTQ  $0x00000002, R9
+	TESTQ  $0x00000002, BX
 	JZ     store
 	VPXORD Z5, Z5, Z5
 	VMAXPS Z0, Z5, Z0
@@ -4043,31 +4959,31 @@ relu:
 	VMAXPS Z4, Z5, Z4
 
 store:
-	TESTQ   R10, R10
+	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    DI, R11
-	VMOVUPS Z0, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z1, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z2, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z3, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z4, (R11)
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z3, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, (AX)
 	JMP     done
 
 storeMasked:
-	MOVQ    DI, R11
-	VMOVUPS Z0, K1, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z1, K1, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z2, K1, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z3, K1, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z4, K1, (R11)
+	MOVQ    CX, AX
+	VMOVUPS Z0, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z1, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z3, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, K1, (AX)
 
 done:
 	VZEROUPPER
@@ -4103,38 +5019,36 @@ TEXT ·tileAVX512_5x1p(SB), $0-8
 resume:
 	TESTQ   R10, R10
 	JNZ     resumeMasked
-	MOVQ    DI, R12
-	VMOVUPS (R12), Z0
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z1
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z2
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z3
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z4
+	VMOVUPS (DI), Z0
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z1
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z2
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z3
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z4
 	JMP     loop
 
 resumeMasked:
-	MOVQ      DI, R12
-	VMOVUPS.Z (R12), K1, Z0
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z1
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z2
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z3
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z4
+	VMOVUPS.Z (DI), K1, Z0
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z1
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z2
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z3
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z4
 
 loop:
 	SUBQ $0x02, BX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), R12
-	VMOVUPS      (SI)(R12*1), Z6
-	PREFETCHT0   (R11)(R12*1)
+	MOVLQSX      (DX), DI
+	VMOVUPS      (SI)(DI*1), Z6
+	PREFETCHT0   (R11)(DI*1)
 	VBROADCASTSS (CX), Z7
 	VFMADD231PS  Z6, Z7, Z0
 	VBROADCASTSS 4(CX), Z7
@@ -4145,9 +5059,9 @@ pair:
 	VFMADD231PS  Z6, Z7, Z3
 	VBROADCASTSS 16(CX), Z7
 	VFMADD231PS  Z6, Z7, Z4
-	MOVLQSX      4(DX), R12
-	VMOVUPS      (SI)(R12*1), Z6
-	PREFETCHT0   (R11)(R12*1)
+	MOVLQSX      4(DX), DI
+	VMOVUPS      (SI)(DI*1), Z6
+	PREFETCHT0   (R11)(DI*1)
 	VBROADCASTSS 20(CX), Z7
 	VFMADD231PS  Z6, Z7, Z0
 	VBROADCASTSS 24(CX), Z7
@@ -4181,57 +5095,59 @@ last:
 	VFMADD231PS  Z6, Z7, Z4
 
 bias:
-	MOVQ         56(AX), CX
-	TESTQ        CX, CX
+	MOVQ         40(AX), CX
+	MOVQ         48(AX), DX
+	MOVQ         72(AX), BX
+	MOVQ         80(AX), SI
+	MOVQ         56(AX), DI
+	TESTQ        DI, DI
 	JZ           residual
-	VBROADCASTSS (CX), Z5
+	VBROADCASTSS (DI), Z5
 	VADDPS       Z5, Z0, Z0
-	VBROADCASTSS 4(CX), Z5
+	VBROADCASTSS 4(DI), Z5
 	VADDPS       Z5, Z1, Z1
-	VBROADCASTSS 8(CX), Z5
+	VBROADCASTSS 8(DI), Z5
 	VADDPS       Z5, Z2, Z2
-	VBROADCASTSS 12(CX), Z5
+	VBROADCASTSS 12(DI), Z5
 	VADDPS       Z5, Z3, Z3
-	VBROADCASTSS 16(CX), Z5
+	VBROADCASTSS 16(DI), Z5
 	VADDPS       Z5, Z4, Z4
 
 residual:
 	MOVQ   64(AX), AX
 	TESTQ  AX, AX
 	JZ     relu
-	TESTQ  R10, R10
+	TESTQ  SI, SI
 	JNZ    residualMasked
-	MOVQ   AX, R12
-	VADDPS (R12), Z0, Z0
-	ADDQ   R8, R12
-	VADDPS (R12), Z1, Z1
-	ADDQ   R8, R12
-	VADDPS (R12), Z2, Z2
-	ADDQ   R8, R12
-	VADDPS (R12), Z3, Z3
-	ADDQ   R8, R12
-	VADDPS (R12), Z4, Z4
+	VADDPS (AX), Z0, Z0
+	ADDQ   DX, AX
+	VADDPS (AX), Z1, Z1
+	ADDQ   DX, AX
+	VADDPS (AX), Z2, Z2
+	ADDQ   DX, AX
+	VADDPS (AX), Z3, Z3
+	ADDQ   DX, AX
+	VADDPS (AX), Z4, Z4
 	JMP    relu
 
 residualMasked:
-	MOVQ      AX, R12
-	VMOVUPS.Z (R12), K1, Z5
+	VMOVUPS.Z (AX), K1, Z5
 	VADDPS    Z5, Z0, Z0
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z5
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z5
 	VADDPS    Z5, Z1, Z1
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z5
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z5
 	VADDPS    Z5, Z2, Z2
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z5
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z5
 	VADDPS    Z5, Z3, Z3
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z5
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z5
 	VADDPS    Z5, Z4, Z4
 
 relu:
-	TESTQ  $0x00000002, R9
+	TESTQ  $0x00000002, BX
 	JZ     store
 	VPXORD Z5, Z5, Z5
 	VMAXPS Z0, Z5, Z0
@@ -4241,31 +5157,31 @@ relu:
 	VMAXPS Z4, Z5, Z4
 
 store:
-	TESTQ   R10, R10
+	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    DI, R12
-	VMOVUPS Z0, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z1, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z2, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z3, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z4, (R12)
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z3, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, (AX)
 	JMP     done
 
 storeMasked:
-	MOVQ    DI, R12
-	VMOVUPS Z0, K1, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z1, K1, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z2, K1, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z3, K1, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z4, K1, (R12)
+	MOVQ    CX, AX
+	VMOVUPS Z0, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z1, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z3, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, K1, (AX)
 
 done:
 	VZEROUPPER
@@ -4303,39 +5219,37 @@ TEXT ·tileAVX512_5x1h(SB), $0-8
 resume:
 	TESTQ   R10, R10
 	JNZ     resumeMasked
-	MOVQ    DI, R13
-	VMOVUPS (R13), Z0
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z1
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z2
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z3
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z4
+	VMOVUPS (DI), Z0
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z1
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z2
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z3
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z4
 	JMP     loop
 
 resumeMasked:
-	MOVQ      DI, R13
-	VMOVUPS.Z (R13), K1, Z0
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z1
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z2
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z3
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z4
+	VMOVUPS.Z (DI), K1, Z0
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z1
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z2
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z3
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z4
 
 loop:
 	SUBQ $0x02, BX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), R13
-	VMOVUPS      (SI)(R13*1), Y6
-	VINSERTF64X4 $0x01, (R12)(R13*1), Z6, Z6
-	PREFETCHT0   (R11)(R13*1)
+	MOVLQSX      (DX), DI
+	VMOVUPS      (SI)(DI*1), Y6
+	VINSERTF64X4 $0x01, (R12)(DI*1), Z6, Z6
+	PREFETCHT0   (R11)(DI*1)
 	VBROADCASTSS (CX), Z7
 	VFMADD231PS  Z6, Z7, Z0
 	VBROADCASTSS 4(CX), Z7
@@ -4346,10 +5260,10 @@ pair:
 	VFMADD231PS  Z6, Z7, Z3
 	VBROADCASTSS 16(CX), Z7
 	VFMADD231PS  Z6, Z7, Z4
-	MOVLQSX      4(DX), R13
-	VMOVUPS      (SI)(R13*1), Y8
-	VINSERTF64X4 $0x01, (R12)(R13*1), Z8, Z8
-	PREFETCHT0   (R11)(R13*1)
+	MOVLQSX      4(DX), DI
+	VMOVUPS      (SI)(DI*1), Y8
+	VINSERTF64X4 $0x01, (R12)(DI*1), Z8, Z8
+	PREFETCHT0   (R11)(DI*1)
 	VBROADCASTSS 20(CX), Z7
 	VFMADD231PS  Z8, Z7, Z0
 	VBROADCASTSS 24(CX), Z7
@@ -4384,57 +5298,59 @@ last:
 	VFMADD231PS  Z9, Z6, Z4
 
 bias:
-	MOVQ         56(AX), CX
-	TESTQ        CX, CX
+	MOVQ         40(AX), CX
+	MOVQ         48(AX), DX
+	MOVQ         72(AX), BX
+	MOVQ         80(AX), SI
+	MOVQ         56(AX), DI
+	TESTQ        DI, DI
 	JZ           residual
-	VBROADCASTSS (CX), Z5
+	VBROADCASTSS (DI), Z5
 	VADDPS       Z5, Z0, Z0
-	VBROADCASTSS 4(CX), Z5
+	VBROADCASTSS 4(DI), Z5
 	VADDPS       Z5, Z1, Z1
-	VBROADCASTSS 8(CX), Z5
+	VBROADCASTSS 8(DI), Z5
 	VADDPS       Z5, Z2, Z2
-	VBROADCASTSS 12(CX), Z5
+	VBROADCASTSS 12(DI), Z5
 	VADDPS       Z5, Z3, Z3
-	VBROADCASTSS 16(CX), Z5
+	VBROADCASTSS 16(DI), Z5
 	VADDPS       Z5, Z4, Z4
 
 residual:
 	MOVQ   64(AX), AX
 	TESTQ  AX, AX
 	JZ     relu
-	TESTQ  R10, R10
+	TESTQ  SI, SI
 	JNZ    residualMasked
-	MOVQ   AX, R13
-	VADDPS (R13), Z0, Z0
-	ADDQ   R8, R13
-	VADDPS (R13), Z1, Z1
-	ADDQ   R8, R13
-	VADDPS (R13), Z2, Z2
-	ADDQ   R8, R13
-	VADDPS (R13), Z3, Z3
-	ADDQ   R8, R13
-	VADDPS (R13), Z4, Z4
+	VADDPS (AX), Z0, Z0
+	ADDQ   DX, AX
+	VADDPS (AX), Z1, Z1
+	ADDQ   DX, AX
+	VADDPS (AX), Z2, Z2
+	ADDQ   DX, AX
+	VADDPS (AX), Z3, Z3
+	ADDQ   DX, AX
+	VADDPS (AX), Z4, Z4
 	JMP    relu
 
 residualMasked:
-	MOVQ      AX, R13
-	VMOVUPS.Z (R13), K1, Z5
+	VMOVUPS.Z (AX), K1, Z5
 	VADDPS    Z5, Z0, Z0
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z5
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z5
 	VADDPS    Z5, Z1, Z1
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z5
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z5
 	VADDPS    Z5, Z2, Z2
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z5
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z5
 	VADDPS    Z5, Z3, Z3
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z5
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z5
 	VADDPS    Z5, Z4, Z4
 
 relu:
-	TESTQ  $0x00000002, R9
+	TESTQ  $0x00000002, BX
 	JZ     store
 	VPXORD Z5, Z5, Z5
 	VMAXPS Z0, Z5, Z0
@@ -4444,31 +5360,31 @@ relu:
 	VMAXPS Z4, Z5, Z4
 
 store:
-	TESTQ   R10, R10
+	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    DI, R13
-	VMOVUPS Z0, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z1, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z2, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z3, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z4, (R13)
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z3, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, (AX)
 	JMP     done
 
 storeMasked:
-	MOVQ    DI, R13
-	VMOVUPS Z0, K1, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z1, K1, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z2, K1, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z3, K1, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z4, K1, (R13)
+	MOVQ    CX, AX
+	VMOVUPS Z0, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z1, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z3, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, K1, (AX)
 
 done:
 	VZEROUPPER
@@ -4512,48 +5428,46 @@ TEXT ·tileAVX512_5x2(SB), $0-8
 resume:
 	TESTQ   R10, R10
 	JNZ     resumeMasked
-	MOVQ    DI, R12
-	VMOVUPS (R12), Z0
-	VMOVUPS 64(R12), Z1
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z2
-	VMOVUPS 64(R12), Z3
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z4
-	VMOVUPS 64(R12), Z5
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z6
-	VMOVUPS 64(R12), Z7
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z8
-	VMOVUPS 64(R12), Z9
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z2
+	VMOVUPS 64(DI), Z3
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z4
+	VMOVUPS 64(DI), Z5
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z6
+	VMOVUPS 64(DI), Z7
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z8
+	VMOVUPS 64(DI), Z9
 	JMP     loop
 
 resumeMasked:
-	MOVQ      DI, R12
-	VMOVUPS.Z (R12), K1, Z0
-	VMOVUPS.Z 64(R12), K2, Z1
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z2
-	VMOVUPS.Z 64(R12), K2, Z3
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z4
-	VMOVUPS.Z 64(R12), K2, Z5
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z6
-	VMOVUPS.Z 64(R12), K2, Z7
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z8
-	VMOVUPS.Z 64(R12), K2, Z9
+	VMOVUPS.Z (DI), K1, Z0
+	VMOVUPS.Z 64(DI), K2, Z1
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z2
+	VMOVUPS.Z 64(DI), K2, Z3
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z4
+	VMOVUPS.Z 64(DI), K2, Z5
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z6
+	VMOVUPS.Z 64(DI), K2, Z7
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z8
+	VMOVUPS.Z 64(DI), K2, Z9
 
 loop:
 	SUBQ $0x02, BX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), R12
-	VMOVUPS      (SI)(R12*1), Z11
-	VMOVUPS      (R11)(R12*1), Z12
+	MOVLQSX      (DX), DI
+	VMOVUPS      (SI)(DI*1), Z11
+	VMOVUPS      (R11)(DI*1), Z12
 	VBROADCASTSS (CX), Z13
 	VFMADD231PS  Z11, Z13, Z0
 	VFMADD231PS  Z12, Z13, Z1
@@ -4569,9 +5483,9 @@ pair:
 	VBROADCASTSS 16(CX), Z13
 	VFMADD231PS  Z11, Z13, Z8
 	VFMADD231PS  Z12, Z13, Z9
-	MOVLQSX      4(DX), R12
-	VMOVUPS      (SI)(R12*1), Z11
-	VMOVUPS      (R11)(R12*1), Z12
+	MOVLQSX      4(DX), DI
+	VMOVUPS      (SI)(DI*1), Z11
+	VMOVUPS      (R11)(DI*1), Z12
 	VBROADCASTSS 20(CX), Z13
 	VFMADD231PS  Z11, Z13, Z0
 	VFMADD231PS  Z12, Z13, Z1
@@ -4615,22 +5529,26 @@ last:
 	VFMADD231PS  Z12, Z13, Z9
 
 bias:
-	MOVQ         56(AX), CX
-	TESTQ        CX, CX
+	MOVQ         40(AX), CX
+	MOVQ         48(AX), DX
+	MOVQ         72(AX), BX
+	MOVQ         80(AX), SI
+	MOVQ         56(AX), DI
+	TESTQ        DI, DI
 	JZ           residual
-	VBROADCASTSS (CX), Z10
+	VBROADCASTSS (DI), Z10
 	VADDPS       Z10, Z0, Z0
 	VADDPS       Z10, Z1, Z1
-	VBROADCASTSS 4(CX), Z10
+	VBROADCASTSS 4(DI), Z10
 	VADDPS       Z10, Z2, Z2
 	VADDPS       Z10, Z3, Z3
-	VBROADCASTSS 8(CX), Z10
+	VBROADCASTSS 8(DI), Z10
 	VADDPS       Z10, Z4, Z4
 	VADDPS       Z10, Z5, Z5
-	VBROADCASTSS 12(CX), Z10
+	VBROADCASTSS 12(DI), Z10
 	VADDPS       Z10, Z6, Z6
 	VADDPS       Z10, Z7, Z7
-	VBROADCASTSS 16(CX), Z10
+	VBROADCASTSS 16(DI), Z10
 	VADDPS       Z10, Z8, Z8
 	VADDPS       Z10, Z9, Z9
 
@@ -4638,54 +5556,52 @@ residual:
 	MOVQ   64(AX), AX
 	TESTQ  AX, AX
 	JZ     relu
-	TESTQ  R10, R10
+	TESTQ  SI, SI
 	JNZ    residualMasked
-	MOVQ   AX, R12
-	VADDPS (R12), Z0, Z0
-	VADDPS 64(R12), Z1, Z1
-	ADDQ   R8, R12
-	VADDPS (R12), Z2, Z2
-	VADDPS 64(R12), Z3, Z3
-	ADDQ   R8, R12
-	VADDPS (R12), Z4, Z4
-	VADDPS 64(R12), Z5, Z5
-	ADDQ   R8, R12
-	VADDPS (R12), Z6, Z6
-	VADDPS 64(R12), Z7, Z7
-	ADDQ   R8, R12
-	VADDPS (R12), Z8, Z8
-	VADDPS 64(R12), Z9, Z9
+	VADDPS (AX), Z0, Z0
+	VADDPS 64(AX), Z1, Z1
+	ADDQ   DX, AX
+	VADDPS (AX), Z2, Z2
+	VADDPS 64(AX), Z3, Z3
+	ADDQ   DX, AX
+	VADDPS (AX), Z4, Z4
+	VADDPS 64(AX), Z5, Z5
+	ADDQ   DX, AX
+	VADDPS (AX), Z6, Z6
+	VADDPS 64(AX), Z7, Z7
+	ADDQ   DX, AX
+	VADDPS (AX), Z8, Z8
+	VADDPS 64(AX), Z9, Z9
 	JMP    relu
 
 residualMasked:
-	MOVQ      AX, R12
-	VMOVUPS.Z (R12), K1, Z10
+	VMOVUPS.Z (AX), K1, Z10
 	VADDPS    Z10, Z0, Z0
-	VMOVUPS.Z 64(R12), K2, Z10
+	VMOVUPS.Z 64(AX), K2, Z10
 	VADDPS    Z10, Z1, Z1
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z10
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z10
 	VADDPS    Z10, Z2, Z2
-	VMOVUPS.Z 64(R12), K2, Z10
+	VMOVUPS.Z 64(AX), K2, Z10
 	VADDPS    Z10, Z3, Z3
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z10
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z10
 	VADDPS    Z10, Z4, Z4
-	VMOVUPS.Z 64(R12), K2, Z10
+	VMOVUPS.Z 64(AX), K2, Z10
 	VADDPS    Z10, Z5, Z5
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z10
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z10
 	VADDPS    Z10, Z6, Z6
-	VMOVUPS.Z 64(R12), K2, Z10
+	VMOVUPS.Z 64(AX), K2, Z10
 	VADDPS    Z10, Z7, Z7
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z10
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z10
 	VADDPS    Z10, Z8, Z8
-	VMOVUPS.Z 64(R12), K2, Z10
+	VMOVUPS.Z 64(AX), K2, Z10
 	VADDPS    Z10, Z9, Z9
 
 relu:
-	TESTQ  $0x00000002, R9
+	TESTQ  $0x00000002, BX
 	JZ     store
 	VPXORD Z10, Z10, Z10
 	VMAXPS Z0, Z10, Z0
@@ -4700,41 +5616,41 @@ relu:
 	VMAXPS Z9, Z10, Z9
 
 store:
-	TESTQ   R10, R10
+	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    DI, R12
-	VMOVUPS Z0, (R12)
-	VMOVUPS Z1, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z2, (R12)
-	VMOVUPS Z3, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z4, (R12)
-	VMOVUPS Z5, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z6, (R12)
-	VMOVUPS Z7, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z8, (R12)
-	VMOVUPS Z9, 64(R12)
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z7, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z8, (AX)
+	VMOVUPS Z9, 64(AX)
 	JMP     done
 
 storeMasked:
-	MOVQ    DI, R12
-	VMOVUPS Z0, K1, (R12)
-	VMOVUPS Z1, K2, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z2, K1, (R12)
-	VMOVUPS Z3, K2, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z4, K1, (R12)
-	VMOVUPS Z5, K2, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z6, K1, (R12)
-	VMOVUPS Z7, K2, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z8, K1, (R12)
-	VMOVUPS Z9, K2, 64(R12)
+	MOVQ    CX, AX
+	VMOVUPS Z0, K1, (AX)
+	VMOVUPS Z1, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, K1, (AX)
+	VMOVUPS Z3, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, K1, (AX)
+	VMOVUPS Z5, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, K1, (AX)
+	VMOVUPS Z7, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z8, K1, (AX)
+	VMOVUPS Z9, K2, 64(AX)
 
 done:
 	VZEROUPPER
@@ -4780,49 +5696,47 @@ TEXT ·tileAVX512_5x2p(SB), $0-8
 resume:
 	TESTQ   R10, R10
 	JNZ     resumeMasked
-	MOVQ    DI, R13
-	VMOVUPS (R13), Z0
-	VMOVUPS 64(R13), Z1
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z2
-	VMOVUPS 64(R13), Z3
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z4
-	VMOVUPS 64(R13), Z5
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z6
-	VMOVUPS 64(R13), Z7
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z8
-	VMOVUPS 64(R13), Z9
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z2
+	VMOVUPS 64(DI), Z3
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z4
+	VMOVUPS 64(DI), Z5
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z6
+	VMOVUPS 64(DI), Z7
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z8
+	VMOVUPS 64(DI), Z9
 	JMP     loop
 
 resumeMasked:
-	MOVQ      DI, R13
-	VMOVUPS.Z (R13), K1, Z0
-	VMOVUPS.Z 64(R13), K2, Z1
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z2
-	VMOVUPS.Z 64(R13), K2, Z3
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z4
-	VMOVUPS.Z 64(R13), K2, Z5
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z6
-	VMOVUPS.Z 64(R13), K2, Z7
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z8
-	VMOVUPS.Z 64(R13), K2, Z9
+	VMOVUPS.Z (DI), K1, Z0
+	VMOVUPS.Z 64(DI), K2, Z1
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z2
+	VMOVUPS.Z 64(DI), K2, Z3
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z4
+	VMOVUPS.Z 64(DI), K2, Z5
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z6
+	VMOVUPS.Z 64(DI), K2, Z7
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z8
+	VMOVUPS.Z 64(DI), K2, Z9
 
 loop:
 	SUBQ $0x02, BX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), R13
-	VMOVUPS      (SI)(R13*1), Z11
-	VMOVUPS      (R11)(R13*1), Z12
-	PREFETCHT0   (R12)(R13*1)
+	MOVLQSX      (DX), DI
+	VMOVUPS      (SI)(DI*1), Z11
+	VMOVUPS      (R11)(DI*1), Z12
+	PREFETCHT0   (R12)(DI*1)
 	VBROADCASTSS (CX), Z13
 	VFMADD231PS  Z11, Z13, Z0
 	VFMADD231PS  Z12, Z13, Z1
@@ -4838,10 +5752,10 @@ pair:
 	VBROADCASTSS 16(CX), Z13
 	VFMADD231PS  Z11, Z13, Z8
 	VFMADD231PS  Z12, Z13, Z9
-	MOVLQSX      4(DX), R13
-	VMOVUPS      (SI)(R13*1), Z11
-	VMOVUPS      (R11)(R13*1), Z12
-	PREFETCHT0   (R12)(R13*1)
+	MOVLQSX      4(DX), DI
+	VMOVUPS      (SI)(DI*1), Z11
+	VMOVUPS      (R11)(DI*1), Z12
+	PREFETCHT0   (R12)(DI*1)
 	VBROADCASTSS 20(CX), Z13
 	VFMADD231PS  Z11, Z13, Z0
 	VFMADD231PS  Z12, Z13, Z1
@@ -4886,22 +5800,26 @@ last:
 	VFMADD231PS  Z12, Z13, Z9
 
 bias:
-	MOVQ         56(AX), CX
-	TESTQ        CX, CX
+	MOVQ         40(AX), CX
+	MOVQ         48(AX), DX
+	MOVQ         72(AX), BX
+	MOVQ         80(AX), SI
+	MOVQ         56(AX), DI
+	TESTQ        DI, DI
 	JZ           residual
-	VBROADCASTSS (CX), Z10
+	VBROADCASTSS (DI), Z10
 	VADDPS       Z10, Z0, Z0
 	VADDPS       Z10, Z1, Z1
-	VBROADCASTSS 4(CX), Z10
+	VBROADCASTSS 4(DI), Z10
 	VADDPS       Z10, Z2, Z2
 	VADDPS       Z10, Z3, Z3
-	VBROADCASTSS 8(CX), Z10
+	VBROADCASTSS 8(DI), Z10
 	VADDPS       Z10, Z4, Z4
 	VADDPS       Z10, Z5, Z5
-	VBROADCASTSS 12(CX), Z10
+	VBROADCASTSS 12(DI), Z10
 	VADDPS       Z10, Z6, Z6
 	VADDPS       Z10, Z7, Z7
-	VBROADCASTSS 16(CX), Z10
+	VBROADCASTSS 16(DI), Z10
 	VADDPS       Z10, Z8, Z8
 	VADDPS       Z10, Z9, Z9
 
@@ -4909,54 +5827,52 @@ residual:
 	MOVQ   64(AX), AX
 	TESTQ  AX, AX
 	JZ     relu
-	TESTQ  R10, R10
+	TESTQ  SI, SI
 	JNZ    residualMasked
-	MOVQ   AX, R13
-	VADDPS (R13), Z0, Z0
-	VADDPS 64(R13), Z1, Z1
-	ADDQ   R8, R13
-	VADDPS (R13), Z2, Z2
-	VADDPS 64(R13), Z3, Z3
-	ADDQ   R8, R13
-	VADDPS (R13), Z4, Z4
-	VADDPS 64(R13), Z5, Z5
-	ADDQ   R8, R13
-	VADDPS (R13), Z6, Z6
-	VADDPS 64(R13), Z7, Z7
-	ADDQ   R8, R13
-	VADDPS (R13), Z8, Z8
-	VADDPS 64(R13), Z9, Z9
+	VADDPS (AX), Z0, Z0
+	VADDPS 64(AX), Z1, Z1
+	ADDQ   DX, AX
+	VADDPS (AX), Z2, Z2
+	VADDPS 64(AX), Z3, Z3
+	ADDQ   DX, AX
+	VADDPS (AX), Z4, Z4
+	VADDPS 64(AX), Z5, Z5
+	ADDQ   DX, AX
+	VADDPS (AX), Z6, Z6
+	VADDPS 64(AX), Z7, Z7
+	ADDQ   DX, AX
+	VADDPS (AX), Z8, Z8
+	VADDPS 64(AX), Z9, Z9
 	JMP    relu
 
 residualMasked:
-	MOVQ      AX, R13
-	VMOVUPS.Z (R13), K1, Z10
+	VMOVUPS.Z (AX), K1, Z10
 	VADDPS    Z10, Z0, Z0
-	VMOVUPS.Z 64(R13), K2, Z10
+	VMOVUPS.Z 64(AX), K2, Z10
 	VADDPS    Z10, Z1, Z1
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z10
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z10
 	VADDPS    Z10, Z2, Z2
-	VMOVUPS.Z 64(R13), K2, Z10
+	VMOVUPS.Z 64(AX), K2, Z10
 	VADDPS    Z10, Z3, Z3
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z10
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z10
 	VADDPS    Z10, Z4, Z4
-	VMOVUPS.Z 64(R13), K2, Z10
+	VMOVUPS.Z 64(AX), K2, Z10
 	VADDPS    Z10, Z5, Z5
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z10
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z10
 	VADDPS    Z10, Z6, Z6
-	VMOVUPS.Z 64(R13), K2, Z10
+	VMOVUPS.Z 64(AX), K2, Z10
 	VADDPS    Z10, Z7, Z7
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z10
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z10
 	VADDPS    Z10, Z8, Z8
-	VMOVUPS.Z 64(R13), K2, Z10
+	VMOVUPS.Z 64(AX), K2, Z10
 	VADDPS    Z10, Z9, Z9
 
 relu:
-	TESTQ  $0x00000002, R9
+	TESTQ  $0x00000002, BX
 	JZ     store
 	VPXORD Z10, Z10, Z10
 	VMAXPS Z0, Z10, Z0
@@ -4971,41 +5887,41 @@ relu:
 	VMAXPS Z9, Z10, Z9
 
 store:
-	TESTQ   R10, R10
+	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    DI, R13
-	VMOVUPS Z0, (R13)
-	VMOVUPS Z1, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z2, (R13)
-	VMOVUPS Z3, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z4, (R13)
-	VMOVUPS Z5, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z6, (R13)
-	VMOVUPS Z7, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z8, (R13)
-	VMOVUPS Z9, 64(R13)
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z7, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z8, (AX)
+	VMOVUPS Z9, 64(AX)
 	JMP     done
 
 storeMasked:
-	MOVQ    DI, R13
-	VMOVUPS Z0, K1, (R13)
-	VMOVUPS Z1, K2, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z2, K1, (R13)
-	VMOVUPS Z3, K2, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z4, K1, (R13)
-	VMOVUPS Z5, K2, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z6, K1, (R13)
-	VMOVUPS Z7, K2, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z8, K1, (R13)
-	VMOVUPS Z9, K2, 64(R13)
+	MOVQ    CX, AX
+	VMOVUPS Z0, K1, (AX)
+	VMOVUPS Z1, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, K1, (AX)
+	VMOVUPS Z3, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, K1, (AX)
+	VMOVUPS Z5, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, K1, (AX)
+	VMOVUPS Z7, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z8, K1, (AX)
+	VMOVUPS Z9, K2, 64(AX)
 
 done:
 	VZEROUPPER
@@ -5055,51 +5971,49 @@ TEXT ·tileAVX512_5x2h(SB), $0-8
 resume:
 	TESTQ   R10, R10
 	JNZ     resumeMasked
-	MOVQ    DI, R15
-	VMOVUPS (R15), Z0
-	VMOVUPS 64(R15), Z1
-	ADDQ    R8, R15
-	VMOVUPS (R15), Z2
-	VMOVUPS 64(R15), Z3
-	ADDQ    R8, R15
-	VMOVUPS (R15), Z4
-	VMOVUPS 64(R15), Z5
-	ADDQ    R8, R15
-	VMOVUPS (R15), Z6
-	VMOVUPS 64(R15), Z7
-	ADDQ    R8, R15
-	VMOVUPS (R15), Z8
-	VMOVUPS 64(R15), Z9
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z2
+	VMOVUPS 64(DI), Z3
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z4
+	VMOVUPS 64(DI), Z5
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z6
+	VMOVUPS 64(DI), Z7
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z8
+	VMOVUPS 64(DI), Z9
 	JMP     loop
 
 resumeMasked:
-	MOVQ      DI, R15
-	VMOVUPS.Z (R15), K1, Z0
-	VMOVUPS.Z 64(R15), K2, Z1
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z2
-	VMOVUPS.Z 64(R15), K2, Z3
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z4
-	VMOVUPS.Z 64(R15), K2, Z5
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z6
-	VMOVUPS.Z 64(R15), K2, Z7
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z8
-	VMOVUPS.Z 64(R15), K2, Z9
+	VMOVUPS.Z (DI), K1, Z0
+	VMOVUPS.Z 64(DI), K2, Z1
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z2
+	VMOVUPS.Z 64(DI), K2, Z3
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z4
+	VMOVUPS.Z 64(DI), K2, Z5
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z6
+	VMOVUPS.Z 64(DI), K2, Z7
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z8
+	VMOVUPS.Z 64(DI), K2, Z9
 
 loop:
 	SUBQ $0x02, BX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), R15
-	VMOVUPS      (SI)(R15*1), Y11
-	VINSERTF64X4 $0x01, (R13)(R15*1), Z11, Z11
-	VMOVUPS      (R11)(R15*1), Y12
-	VINSERTF64X4 $0x01, (R14)(R15*1), Z12, Z12
-	PREFETCHT0   (R12)(R15*1)
+	MOVLQSX      (DX), DI
+	VMOVUPS      (SI)(DI*1), Y11
+	VINSERTF64X4 $0x01, (R13)(DI*1), Z11, Z11
+	VMOVUPS      (R11)(DI*1), Y12
+	VINSERTF64X4 $0x01, (R14)(DI*1), Z12, Z12
+	PREFETCHT0   (R12)(DI*1)
 	VBROADCASTSS (CX), Z13
 	VFMADD231PS  Z11, Z13, Z0
 	VFMADD231PS  Z12, Z13, Z1
@@ -5115,12 +6029,12 @@ pair:
 	VBROADCASTSS 16(CX), Z13
 	VFMADD231PS  Z11, Z13, Z8
 	VFMADD231PS  Z12, Z13, Z9
-	MOVLQSX      4(DX), R15
-	VMOVUPS      (SI)(R15*1), Y14
-	VINSERTF64X4 $0x01, (R13)(R15*1), Z14, Z14
-	VMOVUPS      (R11)(R15*1), Y15
-	VINSERTF64X4 $0x01, (R14)(R15*1), Z15, Z15
-	PREFETCHT0   (R12)(R15*1)
+	MOVLQSX      4(DX), DI
+	VMOVUPS      (SI)(DI*1), Y14
+	VINSERTF64X4 $0x01, (R13)(DI*1), Z14, Z14
+	VMOVUPS      (R11)(DI*1), Y15
+	VINSERTF64X4 $0x01, (R14)(DI*1), Z15, Z15
+	PREFETCHT0   (R12)(DI*1)
 	VBROADCASTSS 20(CX), Z13
 	VFMADD231PS  Z14, Z13, Z0
 	VFMADD231PS  Z15, Z13, Z1
@@ -5167,22 +6081,26 @@ last:
 	VFMADD231PS  Z17, Z11, Z9
 
 bias:
-	MOVQ         56(AX), CX
-	TESTQ        CX, CX
+	MOVQ         40(AX), CX
+	MOVQ         48(AX), DX
+	MOVQ         72(AX), BX
+	MOVQ         80(AX), SI
+	MOVQ         56(AX), DI
+	TESTQ        DI, DI
 	JZ           residual
-	VBROADCASTSS (CX), Z10
+	VBROADCASTSS (DI), Z10
 	VADDPS       Z10, Z0, Z0
 	VADDPS       Z10, Z1, Z1
-	VBROADCASTSS 4(CX), Z10
+	VBROADCASTSS 4(DI), Z10
 	VADDPS       Z10, Z2, Z2
 	VADDPS       Z10, Z3, Z3
-	VBROADCASTSS 8(CX), Z10
+	VBROADCASTSS 8(DI), Z10
 	VADDPS       Z10, Z4, Z4
 	VADDPS       Z10, Z5, Z5
-	VBROADCASTSS 12(CX), Z10
+	VBROADCASTSS 12(DI), Z10
 	VADDPS       Z10, Z6, Z6
 	VADDPS       Z10, Z7, Z7
-	VBROADCASTSS 16(CX), Z10
+	VBROADCASTSS 16(DI), Z10
 	VADDPS       Z10, Z8, Z8
 	VADDPS       Z10, Z9, Z9
 
@@ -5190,54 +6108,52 @@ residual:
 	MOVQ   64(AX), AX
 	TESTQ  AX, AX
 	JZ     relu
-	TESTQ  R10, R10
+	TESTQ  SI, SI
 	JNZ    residualMasked
-	MOVQ   AX, R15
-	VADDPS (R15), Z0, Z0
-	VADDPS 64(R15), Z1, Z1
-	ADDQ   R8, R15
-	VADDPS (R15), Z2, Z2
-	VADDPS 64(R15), Z3, Z3
-	ADDQ   R8, R15
-	VADDPS (R15), Z4, Z4
-	VADDPS 64(R15), Z5, Z5
-	ADDQ   R8, R15
-	VADDPS (R15), Z6, Z6
-	VADDPS 64(R15), Z7, Z7
-	ADDQ   R8, R15
-	VADDPS (R15), Z8, Z8
-	VADDPS 64(R15), Z9, Z9
+	VADDPS (AX), Z0, Z0
+	VADDPS 64(AX), Z1, Z1
+	ADDQ   DX, AX
+	VADDPS (AX), Z2, Z2
+	VADDPS 64(AX), Z3, Z3
+	ADDQ   DX, AX
+	VADDPS (AX), Z4, Z4
+	VADDPS 64(AX), Z5, Z5
+	ADDQ   DX, AX
+	VADDPS (AX), Z6, Z6
+	VADDPS 64(AX), Z7, Z7
+	ADDQ   DX, AX
+	VADDPS (AX), Z8, Z8
+	VADDPS 64(AX), Z9, Z9
 	JMP    relu
 
 residualMasked:
-	MOVQ      AX, R15
-	VMOVUPS.Z (R15), K1, Z10
+	VMOVUPS.Z (AX), K1, Z10
 	VADDPS    Z10, Z0, Z0
-	VMOVUPS.Z 64(R15), K2, Z10
+	VMOVUPS.Z 64(AX), K2, Z10
 	VADDPS    Z10, Z1, Z1
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z10
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z10
 	VADDPS    Z10, Z2, Z2
-	VMOVUPS.Z 64(R15), K2, Z10
+	VMOVUPS.Z 64(AX), K2, Z10
 	VADDPS    Z10, Z3, Z3
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z10
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z10
 	VADDPS    Z10, Z4, Z4
-	VMOVUPS.Z 64(R15), K2, Z10
+	VMOVUPS.Z 64(AX), K2, Z10
 	VADDPS    Z10, Z5, Z5
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z10
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z10
 	VADDPS    Z10, Z6, Z6
-	VMOVUPS.Z 64(R15), K2, Z10
+	VMOVUPS.Z 64(AX), K2, Z10
 	VADDPS    Z10, Z7, Z7
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z10
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z10
 	VADDPS    Z10, Z8, Z8
-	VMOVUPS.Z 64(R15), K2, Z10
+	VMOVUPS.Z 64(AX), K2, Z10
 	VADDPS    Z10, Z9, Z9
 
 relu:
-	TESTQ  $0x00000002, R9
+	TESTQ  $0x00000002, BX
 	JZ     store
 	VPXORD Z10, Z10, Z10
 	VMAXPS Z0, Z10, Z0
@@ -5252,41 +6168,360 @@ relu:
 	VMAXPS Z9, Z10, Z9
 
 store:
-	TESTQ   R10, R10
+	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    DI, R15
-	VMOVUPS Z0, (R15)
-	VMOVUPS Z1, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z2, (R15)
-	VMOVUPS Z3, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z4, (R15)
-	VMOVUPS Z5, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z6, (R15)
-	VMOVUPS Z7, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z8, (R15)
-	VMOVUPS Z9, 64(R15)
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z7, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z8, (AX)
+	VMOVUPS Z9, 64(AX)
 	JMP     done
 
 storeMasked:
-	MOVQ    DI, R15
-	VMOVUPS Z0, K1, (R15)
-	VMOVUPS Z1, K2, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z2, K1, (R15)
-	VMOVUPS Z3, K2, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z4, K1, (R15)
-	VMOVUPS Z5, K2, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z6, K1, (R15)
-	VMOVUPS Z7, K2, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z8, K1, (R15)
-	VMOVUPS Z9, K2, 64(R15)
+	MOVQ    CX, AX
+	VMOVUPS Z0, K1, (AX)
+	VMOVUPS Z1, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, K1, (AX)
+	VMOVUPS Z3, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, K1, (AX)
+	VMOVUPS Z5, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, K1, (AX)
+	VMOVUPS Z7, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z8, K1, (AX)
+	VMOVUPS Z9, K2, 64(AX)
+
+done:
+	VZEROUPPER
+	RET
+
+// func tileAVX512_5x2k(args *byte)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tileAVX512_5x2k(SB), $0-8
+	MOVQ  args+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  8(AX), DX
+	MOVQ  16(AX), BX
+	MOVQ  24(AX), SI
+	MOVQ  40(AX), DI
+	MOVQ  48(AX), R8
+	MOVQ  72(AX), R9
+	MOVQ  80(AX), R10
+	MOVQ  32(AX), R11
+	ADDQ  SI, R11
+	MOVL  R10, R12
+	KMOVW R12, K1
+	MOVL  R10, R12
+	SHRL  $0x10, R12
+	KMOVW R12, K2
+
+	// start from zero or from C
+	TESTQ  $0x00000001, R9
+	JNZ    resume
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	JMP    loop
+
+resume:
+	TESTQ   R10, R10
+	JNZ     resumeMasked
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z2
+	VMOVUPS 64(DI), Z3
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z4
+	VMOVUPS 64(DI), Z5
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z6
+	VMOVUPS 64(DI), Z7
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z8
+	VMOVUPS 64(DI), Z9
+	JMP     loop
+
+resumeMasked:
+	VMOVUPS.Z (DI), K1, Z0
+	VMOVUPS.Z 64(DI), K2, Z1
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z2
+	VMOVUPS.Z 64(DI), K2, Z3
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z4
+	VMOVUPS.Z 64(DI), K2, Z5
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z6
+	VMOVUPS.Z 64(DI), K2, Z7
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z8
+	VMOVUPS.Z 64(DI), K2, Z9
+
+loop:
+	MOVQ         112(AX), DI
+	MOVQ         128(AX), R8
+	MOVQ         136(AX), R9
+	MOVQ         144(AX), R10
+	VBROADCASTSS 152(AX), Z11
+	SUBQ         $0x02, BX
+	JL           last
+
+pair:
+	VBROADCASTSS (R9), Z12
+	VBROADCASTSS (R10), Z13
+	VMOVUPS      (DI), Z14
+	VFMADD213PS  Z13, Z12, Z14
+	VMAXPS       Z14, Z11, Z14
+	VMOVUPS      Z14, (R8)
+	PREFETCHT1   128(DI)
+	VMOVUPS      64(DI), Z14
+	VFMADD213PS  Z13, Z12, Z14
+	VMAXPS       Z14, Z11, Z14
+	VMOVUPS      Z14, 64(R8)
+	PREFETCHT1   192(DI)
+	ADDQ         $0x04, R9
+	ADDQ         $0x04, R10
+	ADDQ         120(AX), DI
+	ADDQ         $0x00000080, R8
+	MOVLQSX      (DX), R12
+	VMOVUPS      (SI)(R12*1), Z12
+	VMOVUPS      (R11)(R12*1), Z13
+	VBROADCASTSS (CX), Z14
+	VFMADD231PS  Z12, Z14, Z0
+	VFMADD231PS  Z13, Z14, Z1
+	VBROADCASTSS 4(CX), Z14
+	VFMADD231PS  Z12, Z14, Z2
+	VFMADD231PS  Z13, Z14, Z3
+	VBROADCASTSS 8(CX), Z14
+	VFMADD231PS  Z12, Z14, Z4
+	VFMADD231PS  Z13, Z14, Z5
+	VBROADCASTSS 12(CX), Z14
+	VFMADD231PS  Z12, Z14, Z6
+	VFMADD231PS  Z13, Z14, Z7
+	VBROADCASTSS 16(CX), Z14
+	VFMADD231PS  Z12, Z14, Z8
+	VFMADD231PS  Z13, Z14, Z9
+	VBROADCASTSS (R9), Z12
+	VBROADCASTSS (R10), Z13
+	VMOVUPS      (DI), Z14
+	VFMADD213PS  Z13, Z12, Z14
+	VMAXPS       Z14, Z11, Z14
+	VMOVUPS      Z14, (R8)
+	PREFETCHT1   128(DI)
+	VMOVUPS      64(DI), Z14
+	VFMADD213PS  Z13, Z12, Z14
+	VMAXPS       Z14, Z11, Z14
+	VMOVUPS      Z14, 64(R8)
+	PREFETCHT1   192(DI)
+	ADDQ         $0x04, R9
+	ADDQ         $0x04, R10
+	ADDQ         120(AX), DI
+	ADDQ         $0x00000080, R8
+	MOVLQSX      4(DX), R12
+	VMOVUPS      (SI)(R12*1), Z12
+	VMOVUPS      (R11)(R12*1), Z13
+	VBROADCASTSS 20(CX), Z14
+	VFMADD231PS  Z12, Z14, Z0
+	VFMADD231PS  Z13, Z14, Z1
+	VBROADCASTSS 24(CX), Z14
+	VFMADD231PS  Z12, Z14, Z2
+	VFMADD231PS  Z13, Z14, Z3
+	VBROADCASTSS 28(CX), Z14
+	VFMADD231PS  Z12, Z14, Z4
+	VFMADD231PS  Z13, Z14, Z5
+	VBROADCASTSS 32(CX), Z14
+	VFMADD231PS  Z12, Z14, Z6
+	VFMADD231PS  Z13, Z14, Z7
+	VBROADCASTSS 36(CX), Z14
+	VFMADD231PS  Z12, Z14, Z8
+	VFMADD231PS  Z13, Z14, Z9
+	ADDQ         $0x28, CX
+	ADDQ         $0x08, DX
+	SUBQ         $0x02, BX
+	JGE          pair
+
+last:
+	TESTQ        $0x00000001, BX
+	JZ           bias
+	VBROADCASTSS (R9), Z12
+	VBROADCASTSS (R10), Z13
+	VMOVUPS      (DI), Z14
+	VFMADD213PS  Z13, Z12, Z14
+	VMAXPS       Z14, Z11, Z14
+	VMOVUPS      Z14, (R8)
+	PREFETCHT1   128(DI)
+	VMOVUPS      64(DI), Z14
+	VFMADD213PS  Z13, Z12, Z14
+	VMAXPS       Z14, Z11, Z14
+	VMOVUPS      Z14, 64(R8)
+	PREFETCHT1   192(DI)
+	ADDQ         $0x04, R9
+	ADDQ         $0x04, R10
+	ADDQ         120(AX), DI
+	ADDQ         $0x00000080, R8
+	MOVLQSX      (DX), DX
+	VMOVUPS      (SI)(DX*1), Z11
+	VMOVUPS      (R11)(DX*1), Z12
+	VBROADCASTSS (CX), Z13
+	VFMADD231PS  Z11, Z13, Z0
+	VFMADD231PS  Z12, Z13, Z1
+	VBROADCASTSS 4(CX), Z13
+	VFMADD231PS  Z11, Z13, Z2
+	VFMADD231PS  Z12, Z13, Z3
+	VBROADCASTSS 8(CX), Z13
+	VFMADD231PS  Z11, Z13, Z4
+	VFMADD231PS  Z12, Z13, Z5
+	VBROADCASTSS 12(CX), Z13
+	VFMADD231PS  Z11, Z13, Z6
+	VFMADD231PS  Z12, Z13, Z7
+	VBROADCASTSS 16(CX), Z13
+	VFMADD231PS  Z11, Z13, Z8
+	VFMADD231PS  Z12, Z13, Z9
+
+bias:
+	MOVQ         40(AX), CX
+	MOVQ         48(AX), DX
+	MOVQ         72(AX), BX
+	MOVQ         80(AX), SI
+	MOVQ         56(AX), DI
+	TESTQ        DI, DI
+	JZ           residual
+	VBROADCASTSS (DI), Z10
+	VADDPS       Z10, Z0, Z0
+	VADDPS       Z10, Z1, Z1
+	VBROADCASTSS 4(DI), Z10
+	VADDPS       Z10, Z2, Z2
+	VADDPS       Z10, Z3, Z3
+	VBROADCASTSS 8(DI), Z10
+	VADDPS       Z10, Z4, Z4
+	VADDPS       Z10, Z5, Z5
+	VBROADCASTSS 12(DI), Z10
+	VADDPS       Z10, Z6, Z6
+	VADDPS       Z10, Z7, Z7
+	VBROADCASTSS 16(DI), Z10
+	VADDPS       Z10, Z8, Z8
+	VADDPS       Z10, Z9, Z9
+
+residual:
+	MOVQ   64(AX), AX
+	TESTQ  AX, AX
+	JZ     relu
+	TESTQ  SI, SI
+	JNZ    residualMasked
+	VADDPS (AX), Z0, Z0
+	VADDPS 64(AX), Z1, Z1
+	ADDQ   DX, AX
+	VADDPS (AX), Z2, Z2
+	VADDPS 64(AX), Z3, Z3
+	ADDQ   DX, AX
+	VADDPS (AX), Z4, Z4
+	VADDPS 64(AX), Z5, Z5
+	ADDQ   DX, AX
+	VADDPS (AX), Z6, Z6
+	VADDPS 64(AX), Z7, Z7
+	ADDQ   DX, AX
+	VADDPS (AX), Z8, Z8
+	VADDPS 64(AX), Z9, Z9
+	JMP    relu
+
+residualMasked:
+	VMOVUPS.Z (AX), K1, Z10
+	VADDPS    Z10, Z0, Z0
+	VMOVUPS.Z 64(AX), K2, Z10
+	VADDPS    Z10, Z1, Z1
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z10
+	VADDPS    Z10, Z2, Z2
+	VMOVUPS.Z 64(AX), K2, Z10
+	VADDPS    Z10, Z3, Z3
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z10
+	VADDPS    Z10, Z4, Z4
+	VMOVUPS.Z 64(AX), K2, Z10
+	VADDPS    Z10, Z5, Z5
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z10
+	VADDPS    Z10, Z6, Z6
+	VMOVUPS.Z 64(AX), K2, Z10
+	VADDPS    Z10, Z7, Z7
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z10
+	VADDPS    Z10, Z8, Z8
+	VMOVUPS.Z 64(AX), K2, Z10
+	VADDPS    Z10, Z9, Z9
+
+relu:
+	TESTQ  $0x00000002, BX
+	JZ     store
+	VPXORD Z10, Z10, Z10
+	VMAXPS Z0, Z10, Z0
+	VMAXPS Z1, Z10, Z1
+	VMAXPS Z2, Z10, Z2
+	VMAXPS Z3, Z10, Z3
+	VMAXPS Z4, Z10, Z4
+	VMAXPS Z5, Z10, Z5
+	VMAXPS Z6, Z10, Z6
+	VMAXPS Z7, Z10, Z7
+	VMAXPS Z8, Z10, Z8
+	VMAXPS Z9, Z10, Z9
+
+store:
+	TESTQ   SI, SI
+	JNZ     storeMasked
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z7, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z8, (AX)
+	VMOVUPS Z9, 64(AX)
+	JMP     done
+
+storeMasked:
+	MOVQ    CX, AX
+	VMOVUPS Z0, K1, (AX)
+	VMOVUPS Z1, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, K1, (AX)
+	VMOVUPS Z3, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, K1, (AX)
+	VMOVUPS Z5, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, K1, (AX)
+	VMOVUPS Z7, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z8, K1, (AX)
+	VMOVUPS Z9, K2, 64(AX)
 
 done:
 	VZEROUPPER
@@ -5321,41 +6556,39 @@ TEXT ·tileAVX512_6x1(SB), $0-8
 resume:
 	TESTQ   R10, R10
 	JNZ     resumeMasked
-	MOVQ    DI, R11
-	VMOVUPS (R11), Z0
-	ADDQ    R8, R11
-	VMOVUPS (R11), Z1
-	ADDQ    R8, R11
-	VMOVUPS (R11), Z2
-	ADDQ    R8, R11
-	VMOVUPS (R11), Z3
-	ADDQ    R8, R11
-	VMOVUPS (R11), Z4
-	ADDQ    R8, R11
-	VMOVUPS (R11), Z5
+	VMOVUPS (DI), Z0
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z1
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z2
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z3
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z4
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z5
 	JMP     loop
 
 resumeMasked:
-	MOVQ      DI, R11
-	VMOVUPS.Z (R11), K1, Z0
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z1
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z2
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z3
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z4
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z5
+	VMOVUPS.Z (DI), K1, Z0
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z1
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z2
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z3
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z4
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z5
 
 loop:
 	SUBQ $0x02, BX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), R11
-	VMOVUPS      (SI)(R11*1), Z7
+	MOVLQSX      (DX), DI
+	VMOVUPS      (SI)(DI*1), Z7
 	VBROADCASTSS (CX), Z8
 	VFMADD231PS  Z7, Z8, Z0
 	VBROADCASTSS 4(CX), Z8
@@ -5368,8 +6601,8 @@ pair:
 	VFMADD231PS  Z7, Z8, Z4
 	VBROADCASTSS 20(CX), Z8
 	VFMADD231PS  Z7, Z8, Z5
-	MOVLQSX      4(DX), R11
-	VMOVUPS      (SI)(R11*1), Z7
+	MOVLQSX      4(DX), DI
+	VMOVUPS      (SI)(DI*1), Z7
 	VBROADCASTSS 24(CX), Z8
 	VFMADD231PS  Z7, Z8, Z0
 	VBROADCASTSS 28(CX), Z8
@@ -5406,64 +6639,66 @@ last:
 	VFMADD231PS  Z7, Z8, Z5
 
 bias:
-	MOVQ         56(AX), CX
-	TESTQ        CX, CX
+	MOVQ         40(AX), CX
+	MOVQ         48(AX), DX
+	MOVQ         72(AX), BX
+	MOVQ         80(AX), SI
+	MOVQ         56(AX), DI
+	TESTQ        DI, DI
 	JZ           residual
-	VBROADCASTSS (CX), Z6
+	VBROADCASTSS (DI), Z6
 	VADDPS       Z6, Z0, Z0
-	VBROADCASTSS 4(CX), Z6
+	VBROADCASTSS 4(DI), Z6
 	VADDPS       Z6, Z1, Z1
-	VBROADCASTSS 8(CX), Z6
+	VBROADCASTSS 8(DI), Z6
 	VADDPS       Z6, Z2, Z2
-	VBROADCASTSS 12(CX), Z6
+	VBROADCASTSS 12(DI), Z6
 	VADDPS       Z6, Z3, Z3
-	VBROADCASTSS 16(CX), Z6
+	VBROADCASTSS 16(DI), Z6
 	VADDPS       Z6, Z4, Z4
-	VBROADCASTSS 20(CX), Z6
+	VBROADCASTSS 20(DI), Z6
 	VADDPS       Z6, Z5, Z5
 
 residual:
 	MOVQ   64(AX), AX
 	TESTQ  AX, AX
 	JZ     relu
-	TESTQ  R10, R10
+	TESTQ  SI, SI
 	JNZ    residualMasked
-	MOVQ   AX, R11
-	VADDPS (R11), Z0, Z0
-	ADDQ   R8, R11
-	VADDPS (R11), Z1, Z1
-	ADDQ   R8, R11
-	VADDPS (R11), Z2, Z2
-	ADDQ   R8, R11
-	VADDPS (R11), Z3, Z3
-	ADDQ   R8, R11
-	VADDPS (R11), Z4, Z4
-	ADDQ   R8, R11
-	VADDPS (R11), Z5, Z5
+	VADDPS (AX), Z0, Z0
+	ADDQ   DX, AX
+	VADDPS (AX), Z1, Z1
+	ADDQ   DX, AX
+	VADDPS (AX), Z2, Z2
+	ADDQ   DX, AX
+	VADDPS (AX), Z3, Z3
+	ADDQ   DX, AX
+	VADDPS (AX), Z4, Z4
+	ADDQ   DX, AX
+	VADDPS (AX), Z5, Z5
 	JMP    relu
 
 residualMasked:
-	MOVQ      AX, R11
-	VMOVUPS.Z (R11), K1, Z6
+	VMOVUPS.Z (AX), K1, Z6
 	VADDPS    Z6, Z0, Z0
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z6
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z6
 	VADDPS    Z6, Z1, Z1
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z6
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z6
 	VADDPS    Z6, Z2, Z2
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z6
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z6
 	VADDPS    Z6, Z3, Z3
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z6
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z6
 	VADDPS    Z6, Z4, Z4
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z6
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z6
 	VADDPS    Z6, Z5, Z5
 
 relu:
-	TESTQ  $0x00000002, R9
+	TESTQ  $0x00000002, BX
 	JZ     store
 	VPXORD Z6, Z6, Z6
 	VMAXPS Z0, Z6, Z0
@@ -5474,35 +6709,35 @@ relu:
 	VMAXPS Z5, Z6, Z5
 
 store:
-	TESTQ   R10, R10
+	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    DI, R11
-	VMOVUPS Z0, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z1, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z2, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z3, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z4, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z5, (R11)
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z3, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z5, (AX)
 	JMP     done
 
 storeMasked:
-	MOVQ    DI, R11
-	VMOVUPS Z0, K1, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z1, K1, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z2, K1, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z3, K1, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z4, K1, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z5, K1, (R11)
+	MOVQ    CX, AX
+	VMOVUPS Z0, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z1, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z3, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z5, K1, (AX)
 
 done:
 	VZEROUPPER
@@ -5539,42 +6774,40 @@ TEXT ·tileAVX512_6x1p(SB), $0-8
 resume:
 	TESTQ   R10, R10
 	JNZ     resumeMasked
-	MOVQ    DI, R12
-	VMOVUPS (R12), Z0
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z1
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z2
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z3
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z4
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z5
+	VMOVUPS (DI), Z0
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z1
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z2
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z3
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z4
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z5
 	JMP     loop
 
 resumeMasked:
-	MOVQ      DI, R12
-	VMOVUPS.Z (R12), K1, Z0
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z1
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z2
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z3
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z4
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z5
+	VMOVUPS.Z (DI), K1, Z0
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z1
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z2
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z3
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z4
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z5
 
 loop:
 	SUBQ $0x02, BX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), R12
-	VMOVUPS      (SI)(R12*1), Z7
-	PREFETCHT0   (R11)(R12*1)
+	MOVLQSX      (DX), DI
+	VMOVUPS      (SI)(DI*1), Z7
+	PREFETCHT0   (R11)(DI*1)
 	VBROADCASTSS (CX), Z8
 	VFMADD231PS  Z7, Z8, Z0
 	VBROADCASTSS 4(CX), Z8
@@ -5587,9 +6820,9 @@ pair:
 	VFMADD231PS  Z7, Z8, Z4
 	VBROADCASTSS 20(CX), Z8
 	VFMADD231PS  Z7, Z8, Z5
-	MOVLQSX      4(DX), R12
-	VMOVUPS      (SI)(R12*1), Z7
-	PREFETCHT0   (R11)(R12*1)
+	MOVLQSX      4(DX), DI
+	VMOVUPS      (SI)(DI*1), Z7
+	PREFETCHT0   (R11)(DI*1)
 	VBROADCASTSS 24(CX), Z8
 	VFMADD231PS  Z7, Z8, Z0
 	VBROADCASTSS 28(CX), Z8
@@ -5627,64 +6860,66 @@ last:
 	VFMADD231PS  Z7, Z8, Z5
 
 bias:
-	MOVQ         56(AX), CX
-	TESTQ        CX, CX
+	MOVQ         40(AX), CX
+	MOVQ         48(AX), DX
+	MOVQ         72(AX), BX
+	MOVQ         80(AX), SI
+	MOVQ         56(AX), DI
+	TESTQ        DI, DI
 	JZ           residual
-	VBROADCASTSS (CX), Z6
+	VBROADCASTSS (DI), Z6
 	VADDPS       Z6, Z0, Z0
-	VBROADCASTSS 4(CX), Z6
+	VBROADCASTSS 4(DI), Z6
 	VADDPS       Z6, Z1, Z1
-	VBROADCASTSS 8(CX), Z6
+	VBROADCASTSS 8(DI), Z6
 	VADDPS       Z6, Z2, Z2
-	VBROADCASTSS 12(CX), Z6
+	VBROADCASTSS 12(DI), Z6
 	VADDPS       Z6, Z3, Z3
-	VBROADCASTSS 16(CX), Z6
+	VBROADCASTSS 16(DI), Z6
 	VADDPS       Z6, Z4, Z4
-	VBROADCASTSS 20(CX), Z6
+	VBROADCASTSS 20(DI), Z6
 	VADDPS       Z6, Z5, Z5
 
 residual:
 	MOVQ   64(AX), AX
 	TESTQ  AX, AX
 	JZ     relu
-	TESTQ  R10, R10
+	TESTQ  SI, SI
 	JNZ    residualMasked
-	MOVQ   AX, R12
-	VADDPS (R12), Z0, Z0
-	ADDQ   R8, R12
-	VADDPS (R12), Z1, Z1
-	ADDQ   R8, R12
-	VADDPS (R12), Z2, Z2
-	ADDQ   R8, R12
-	VADDPS (R12), Z3, Z3
-	ADDQ   R8, R12
-	VADDPS (R12), Z4, Z4
-	ADDQ   R8, R12
-	VADDPS (R12), Z5, Z5
+	VADDPS (AX), Z0, Z0
+	ADDQ   DX, AX
+	VADDPS (AX), Z1, Z1
+	ADDQ   DX, AX
+	VADDPS (AX), Z2, Z2
+	ADDQ   DX, AX
+	VADDPS (AX), Z3, Z3
+	ADDQ   DX, AX
+	VADDPS (AX), Z4, Z4
+	ADDQ   DX, AX
+	VADDPS (AX), Z5, Z5
 	JMP    relu
 
 residualMasked:
-	MOVQ      AX, R12
-	VMOVUPS.Z (R12), K1, Z6
+	VMOVUPS.Z (AX), K1, Z6
 	VADDPS    Z6, Z0, Z0
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z6
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z6
 	VADDPS    Z6, Z1, Z1
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z6
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z6
 	VADDPS    Z6, Z2, Z2
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z6
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z6
 	VADDPS    Z6, Z3, Z3
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z6
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z6
 	VADDPS    Z6, Z4, Z4
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z6
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z6
 	VADDPS    Z6, Z5, Z5
 
 relu:
-	TESTQ  $0x00000002, R9
+	TESTQ  $0x00000002, BX
 	JZ     store
 	VPXORD Z6, Z6, Z6
 	VMAXPS Z0, Z6, Z0
@@ -5695,35 +6930,35 @@ relu:
 	VMAXPS Z5, Z6, Z5
 
 store:
-	TESTQ   R10, R10
+	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    DI, R12
-	VMOVUPS Z0, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z1, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z2, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z3, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z4, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z5, (R12)
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z3, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z5, (AX)
 	JMP     done
 
 storeMasked:
-	MOVQ    DI, R12
-	VMOVUPS Z0, K1, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z1, K1, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z2, K1, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z3, K1, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z4, K1, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z5, K1, (R12)
+	MOVQ    CX, AX
+	VMOVUPS Z0, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z1, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z3, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z5, K1, (AX)
 
 done:
 	VZEROUPPER
@@ -5762,43 +6997,41 @@ TEXT ·tileAVX512_6x1h(SB), $0-8
 resume:
 	TESTQ   R10, R10
 	JNZ     resumeMasked
-	MOVQ    DI, R13
-	VMOVUPS (R13), Z0
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z1
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z2
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z3
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z4
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z5
+	VMOVUPS (DI), Z0
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z1
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z2
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z3
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z4
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z5
 	JMP     loop
 
 resumeMasked:
-	MOVQ      DI, R13
-	VMOVUPS.Z (R13), K1, Z0
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z1
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z2
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z3
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z4
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z5
+	VMOVUPS.Z (DI), K1, Z0
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z1
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z2
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z3
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z4
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z5
 
 loop:
 	SUBQ $0x02, BX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), R13
-	VMOVUPS      (SI)(R13*1), Y7
-	VINSERTF64X4 $0x01, (R12)(R13*1), Z7, Z7
-	PREFETCHT0   (R11)(R13*1)
+	MOVLQSX      (DX), DI
+	VMOVUPS      (SI)(DI*1), Y7
+	VINSERTF64X4 $0x01, (R12)(DI*1), Z7, Z7
+	PREFETCHT0   (R11)(DI*1)
 	VBROADCASTSS (CX), Z8
 	VFMADD231PS  Z7, Z8, Z0
 	VBROADCASTSS 4(CX), Z8
@@ -5811,10 +7044,10 @@ pair:
 	VFMADD231PS  Z7, Z8, Z4
 	VBROADCASTSS 20(CX), Z8
 	VFMADD231PS  Z7, Z8, Z5
-	MOVLQSX      4(DX), R13
-	VMOVUPS      (SI)(R13*1), Y9
-	VINSERTF64X4 $0x01, (R12)(R13*1), Z9, Z9
-	PREFETCHT0   (R11)(R13*1)
+	MOVLQSX      4(DX), DI
+	VMOVUPS      (SI)(DI*1), Y9
+	VINSERTF64X4 $0x01, (R12)(DI*1), Z9, Z9
+	PREFETCHT0   (R11)(DI*1)
 	VBROADCASTSS 24(CX), Z8
 	VFMADD231PS  Z9, Z8, Z0
 	VBROADCASTSS 28(CX), Z8
@@ -5853,64 +7086,66 @@ last:
 	VFMADD231PS  Z10, Z7, Z5
 
 bias:
-	MOVQ         56(AX), CX
-	TESTQ        CX, CX
+	MOVQ         40(AX), CX
+	MOVQ         48(AX), DX
+	MOVQ         72(AX), BX
+	MOVQ         80(AX), SI
+	MOVQ         56(AX), DI
+	TESTQ        DI, DI
 	JZ           residual
-	VBROADCASTSS (CX), Z6
+	VBROADCASTSS (DI), Z6
 	VADDPS       Z6, Z0, Z0
-	VBROADCASTSS 4(CX), Z6
+	VBROADCASTSS 4(DI), Z6
 	VADDPS       Z6, Z1, Z1
-	VBROADCASTSS 8(CX), Z6
+	VBROADCASTSS 8(DI), Z6
 	VADDPS       Z6, Z2, Z2
-	VBROADCASTSS 12(CX), Z6
+	VBROADCASTSS 12(DI), Z6
 	VADDPS       Z6, Z3, Z3
-	VBROADCASTSS 16(CX), Z6
+	VBROADCASTSS 16(DI), Z6
 	VADDPS       Z6, Z4, Z4
-	VBROADCASTSS 20(CX), Z6
+	VBROADCASTSS 20(DI), Z6
 	VADDPS       Z6, Z5, Z5
 
 residual:
 	MOVQ   64(AX), AX
 	TESTQ  AX, AX
 	JZ     relu
-	TESTQ  R10, R10
+	TESTQ  SI, SI
 	JNZ    residualMasked
-	MOVQ   AX, R13
-	VADDPS (R13), Z0, Z0
-	ADDQ   R8, R13
-	VADDPS (R13), Z1, Z1
-	ADDQ   R8, R13
-	VADDPS (R13), Z2, Z2
-	ADDQ   R8, R13
-	VADDPS (R13), Z3, Z3
-	ADDQ   R8, R13
-	VADDPS (R13), Z4, Z4
-	ADDQ   R8, R13
-	VADDPS (R13), Z5, Z5
+	VADDPS (AX), Z0, Z0
+	ADDQ   DX, AX
+	VADDPS (AX), Z1, Z1
+	ADDQ   DX, AX
+	VADDPS (AX), Z2, Z2
+	ADDQ   DX, AX
+	VADDPS (AX), Z3, Z3
+	ADDQ   DX, AX
+	VADDPS (AX), Z4, Z4
+	ADDQ   DX, AX
+	VADDPS (AX), Z5, Z5
 	JMP    relu
 
 residualMasked:
-	MOVQ      AX, R13
-	VMOVUPS.Z (R13), K1, Z6
+	VMOVUPS.Z (AX), K1, Z6
 	VADDPS    Z6, Z0, Z0
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z6
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z6
 	VADDPS    Z6, Z1, Z1
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z6
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z6
 	VADDPS    Z6, Z2, Z2
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z6
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z6
 	VADDPS    Z6, Z3, Z3
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z6
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z6
 	VADDPS    Z6, Z4, Z4
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z6
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z6
 	VADDPS    Z6, Z5, Z5
 
 relu:
-	TESTQ  $0x00000002, R9
+	TESTQ  $0x00000002, BX
 	JZ     store
 	VPXORD Z6, Z6, Z6
 	VMAXPS Z0, Z6, Z0
@@ -5921,35 +7156,35 @@ relu:
 	VMAXPS Z5, Z6, Z5
 
 store:
-	TESTQ   R10, R10
+	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    DI, R13
-	VMOVUPS Z0, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z1, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z2, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z3, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z4, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z5, (R13)
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z3, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z5, (AX)
 	JMP     done
 
 storeMasked:
-	MOVQ    DI, R13
-	VMOVUPS Z0, K1, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z1, K1, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z2, K1, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z3, K1, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z4, K1, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z5, K1, (R13)
+	MOVQ    CX, AX
+	VMOVUPS Z0, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z1, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z3, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z5, K1, (AX)
 
 done:
 	VZEROUPPER
@@ -5995,54 +7230,52 @@ TEXT ·tileAVX512_6x2(SB), $0-8
 resume:
 	TESTQ   R10, R10
 	JNZ     resumeMasked
-	MOVQ    DI, R12
-	VMOVUPS (R12), Z0
-	VMOVUPS 64(R12), Z1
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z2
-	VMOVUPS 64(R12), Z3
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z4
-	VMOVUPS 64(R12), Z5
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z6
-	VMOVUPS 64(R12), Z7
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z8
-	VMOVUPS 64(R12), Z9
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z10
-	VMOVUPS 64(R12), Z11
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z2
+	VMOVUPS 64(DI), Z3
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z4
+	VMOVUPS 64(DI), Z5
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z6
+	VMOVUPS 64(DI), Z7
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z8
+	VMOVUPS 64(DI), Z9
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z10
+	VMOVUPS 64(DI), Z11
 	JMP     loop
 
 resumeMasked:
-	MOVQ      DI, R12
-	VMOVUPS.Z (R12), K1, Z0
-	VMOVUPS.Z 64(R12), K2, Z1
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z2
-	VMOVUPS.Z 64(R12), K2, Z3
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z4
-	VMOVUPS.Z 64(R12), K2, Z5
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z6
-	VMOVUPS.Z 64(R12), K2, Z7
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z8
-	VMOVUPS.Z 64(R12), K2, Z9
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z10
-	VMOVUPS.Z 64(R12), K2, Z11
+	VMOVUPS.Z (DI), K1, Z0
+	VMOVUPS.Z 64(DI), K2, Z1
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z2
+	VMOVUPS.Z 64(DI), K2, Z3
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z4
+	VMOVUPS.Z 64(DI), K2, Z5
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z6
+	VMOVUPS.Z 64(DI), K2, Z7
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z8
+	VMOVUPS.Z 64(DI), K2, Z9
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z10
+	VMOVUPS.Z 64(DI), K2, Z11
 
 loop:
 	SUBQ $0x02, BX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), R12
-	VMOVUPS      (SI)(R12*1), Z13
-	VMOVUPS      (R11)(R12*1), Z14
+	MOVLQSX      (DX), DI
+	VMOVUPS      (SI)(DI*1), Z13
+	VMOVUPS      (R11)(DI*1), Z14
 	VBROADCASTSS (CX), Z15
 	VFMADD231PS  Z13, Z15, Z0
 	VFMADD231PS  Z14, Z15, Z1
@@ -6061,9 +7294,9 @@ pair:
 	VBROADCASTSS 20(CX), Z15
 	VFMADD231PS  Z13, Z15, Z10
 	VFMADD231PS  Z14, Z15, Z11
-	MOVLQSX      4(DX), R12
-	VMOVUPS      (SI)(R12*1), Z13
-	VMOVUPS      (R11)(R12*1), Z14
+	MOVLQSX      4(DX), DI
+	VMOVUPS      (SI)(DI*1), Z13
+	VMOVUPS      (R11)(DI*1), Z14
 	VBROADCASTSS 24(CX), Z15
 	VFMADD231PS  Z13, Z15, Z0
 	VFMADD231PS  Z14, Z15, Z1
@@ -6113,25 +7346,29 @@ last:
 	VFMADD231PS  Z14, Z15, Z11
 
 bias:
-	MOVQ         56(AX), CX
-	TESTQ        CX, CX
+	MOVQ         40(AX), CX
+	MOVQ         48(AX), DX
+	MOVQ         72(AX), BX
+	MOVQ         80(AX), SI
+	MOVQ         56(AX), DI
+	TESTQ        DI, DI
 	JZ           residual
-	VBROADCASTSS (CX), Z12
+	VBROADCASTSS (DI), Z12
 	VADDPS       Z12, Z0, Z0
 	VADDPS       Z12, Z1, Z1
-	VBROADCASTSS 4(CX), Z12
+	VBROADCASTSS 4(DI), Z12
 	VADDPS       Z12, Z2, Z2
 	VADDPS       Z12, Z3, Z3
-	VBROADCASTSS 8(CX), Z12
+	VBROADCASTSS 8(DI), Z12
 	VADDPS       Z12, Z4, Z4
 	VADDPS       Z12, Z5, Z5
-	VBROADCASTSS 12(CX), Z12
+	VBROADCASTSS 12(DI), Z12
 	VADDPS       Z12, Z6, Z6
 	VADDPS       Z12, Z7, Z7
-	VBROADCASTSS 16(CX), Z12
+	VBROADCASTSS 16(DI), Z12
 	VADDPS       Z12, Z8, Z8
 	VADDPS       Z12, Z9, Z9
-	VBROADCASTSS 20(CX), Z12
+	VBROADCASTSS 20(DI), Z12
 	VADDPS       Z12, Z10, Z10
 	VADDPS       Z12, Z11, Z11
 
@@ -6139,62 +7376,60 @@ residual:
 	MOVQ   64(AX), AX
 	TESTQ  AX, AX
 	JZ     relu
-	TESTQ  R10, R10
+	TESTQ  SI, SI
 	JNZ    residualMasked
-	MOVQ   AX, R12
-	VADDPS (R12), Z0, Z0
-	VADDPS 64(R12), Z1, Z1
-	ADDQ   R8, R12
-	VADDPS (R12), Z2, Z2
-	VADDPS 64(R12), Z3, Z3
-	ADDQ   R8, R12
-	VADDPS (R12), Z4, Z4
-	VADDPS 64(R12), Z5, Z5
-	ADDQ   R8, R12
-	VADDPS (R12), Z6, Z6
-	VADDPS 64(R12), Z7, Z7
-	ADDQ   R8, R12
-	VADDPS (R12), Z8, Z8
-	VADDPS 64(R12), Z9, Z9
-	ADDQ   R8, R12
-	VADDPS (R12), Z10, Z10
-	VADDPS 64(R12), Z11, Z11
+	VADDPS (AX), Z0, Z0
+	VADDPS 64(AX), Z1, Z1
+	ADDQ   DX, AX
+	VADDPS (AX), Z2, Z2
+	VADDPS 64(AX), Z3, Z3
+	ADDQ   DX, AX
+	VADDPS (AX), Z4, Z4
+	VADDPS 64(AX), Z5, Z5
+	ADDQ   DX, AX
+	VADDPS (AX), Z6, Z6
+	VADDPS 64(AX), Z7, Z7
+	ADDQ   DX, AX
+	VADDPS (AX), Z8, Z8
+	VADDPS 64(AX), Z9, Z9
+	ADDQ   DX, AX
+	VADDPS (AX), Z10, Z10
+	VADDPS 64(AX), Z11, Z11
 	JMP    relu
 
 residualMasked:
-	MOVQ      AX, R12
-	VMOVUPS.Z (R12), K1, Z12
+	VMOVUPS.Z (AX), K1, Z12
 	VADDPS    Z12, Z0, Z0
-	VMOVUPS.Z 64(R12), K2, Z12
+	VMOVUPS.Z 64(AX), K2, Z12
 	VADDPS    Z12, Z1, Z1
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z12
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z12
 	VADDPS    Z12, Z2, Z2
-	VMOVUPS.Z 64(R12), K2, Z12
+	VMOVUPS.Z 64(AX), K2, Z12
 	VADDPS    Z12, Z3, Z3
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z12
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z12
 	VADDPS    Z12, Z4, Z4
-	VMOVUPS.Z 64(R12), K2, Z12
+	VMOVUPS.Z 64(AX), K2, Z12
 	VADDPS    Z12, Z5, Z5
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z12
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z12
 	VADDPS    Z12, Z6, Z6
-	VMOVUPS.Z 64(R12), K2, Z12
+	VMOVUPS.Z 64(AX), K2, Z12
 	VADDPS    Z12, Z7, Z7
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z12
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z12
 	VADDPS    Z12, Z8, Z8
-	VMOVUPS.Z 64(R12), K2, Z12
+	VMOVUPS.Z 64(AX), K2, Z12
 	VADDPS    Z12, Z9, Z9
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z12
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z12
 	VADDPS    Z12, Z10, Z10
-	VMOVUPS.Z 64(R12), K2, Z12
+	VMOVUPS.Z 64(AX), K2, Z12
 	VADDPS    Z12, Z11, Z11
 
 relu:
-	TESTQ  $0x00000002, R9
+	TESTQ  $0x00000002, BX
 	JZ     store
 	VPXORD Z12, Z12, Z12
 	VMAXPS Z0, Z12, Z0
@@ -6211,47 +7446,47 @@ relu:
 	VMAXPS Z11, Z12, Z11
 
 store:
-	TESTQ   R10, R10
+	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    DI, R12
-	VMOVUPS Z0, (R12)
-	VMOVUPS Z1, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z2, (R12)
-	VMOVUPS Z3, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z4, (R12)
-	VMOVUPS Z5, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z6, (R12)
-	VMOVUPS Z7, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z8, (R12)
-	VMOVUPS Z9, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z10, (R12)
-	VMOVUPS Z11, 64(R12)
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z7, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z8, (AX)
+	VMOVUPS Z9, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z10, (AX)
+	VMOVUPS Z11, 64(AX)
 	JMP     done
 
 storeMasked:
-	MOVQ    DI, R12
-	VMOVUPS Z0, K1, (R12)
-	VMOVUPS Z1, K2, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z2, K1, (R12)
-	VMOVUPS Z3, K2, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z4, K1, (R12)
-	VMOVUPS Z5, K2, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z6, K1, (R12)
-	VMOVUPS Z7, K2, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z8, K1, (R12)
-	VMOVUPS Z9, K2, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z10, K1, (R12)
-	VMOVUPS Z11, K2, 64(R12)
+	MOVQ    CX, AX
+	VMOVUPS Z0, K1, (AX)
+	VMOVUPS Z1, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, K1, (AX)
+	VMOVUPS Z3, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, K1, (AX)
+	VMOVUPS Z5, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, K1, (AX)
+	VMOVUPS Z7, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z8, K1, (AX)
+	VMOVUPS Z9, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z10, K1, (AX)
+	VMOVUPS Z11, K2, 64(AX)
 
 done:
 	VZEROUPPER
@@ -6299,55 +7534,53 @@ TEXT ·tileAVX512_6x2p(SB), $0-8
 resume:
 	TESTQ   R10, R10
 	JNZ     resumeMasked
-	MOVQ    DI, R13
-	VMOVUPS (R13), Z0
-	VMOVUPS 64(R13), Z1
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z2
-	VMOVUPS 64(R13), Z3
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z4
-	VMOVUPS 64(R13), Z5
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z6
-	VMOVUPS 64(R13), Z7
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z8
-	VMOVUPS 64(R13), Z9
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z10
-	VMOVUPS 64(R13), Z11
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z2
+	VMOVUPS 64(DI), Z3
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z4
+	VMOVUPS 64(DI), Z5
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z6
+	VMOVUPS 64(DI), Z7
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z8
+	VMOVUPS 64(DI), Z9
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z10
+	VMOVUPS 64(DI), Z11
 	JMP     loop
 
 resumeMasked:
-	MOVQ      DI, R13
-	VMOVUPS.Z (R13), K1, Z0
-	VMOVUPS.Z 64(R13), K2, Z1
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z2
-	VMOVUPS.Z 64(R13), K2, Z3
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z4
-	VMOVUPS.Z 64(R13), K2, Z5
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z6
-	VMOVUPS.Z 64(R13), K2, Z7
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z8
-	VMOVUPS.Z 64(R13), K2, Z9
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z10
-	VMOVUPS.Z 64(R13), K2, Z11
+	VMOVUPS.Z (DI), K1, Z0
+	VMOVUPS.Z 64(DI), K2, Z1
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z2
+	VMOVUPS.Z 64(DI), K2, Z3
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z4
+	VMOVUPS.Z 64(DI), K2, Z5
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z6
+	VMOVUPS.Z 64(DI), K2, Z7
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z8
+	VMOVUPS.Z 64(DI), K2, Z9
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z10
+	VMOVUPS.Z 64(DI), K2, Z11
 
 loop:
 	SUBQ $0x02, BX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), R13
-	VMOVUPS      (SI)(R13*1), Z13
-	VMOVUPS      (R11)(R13*1), Z14
-	PREFETCHT0   (R12)(R13*1)
+	MOVLQSX      (DX), DI
+	VMOVUPS      (SI)(DI*1), Z13
+	VMOVUPS      (R11)(DI*1), Z14
+	PREFETCHT0   (R12)(DI*1)
 	VBROADCASTSS (CX), Z15
 	VFMADD231PS  Z13, Z15, Z0
 	VFMADD231PS  Z14, Z15, Z1
@@ -6366,10 +7599,10 @@ pair:
 	VBROADCASTSS 20(CX), Z15
 	VFMADD231PS  Z13, Z15, Z10
 	VFMADD231PS  Z14, Z15, Z11
-	MOVLQSX      4(DX), R13
-	VMOVUPS      (SI)(R13*1), Z13
-	VMOVUPS      (R11)(R13*1), Z14
-	PREFETCHT0   (R12)(R13*1)
+	MOVLQSX      4(DX), DI
+	VMOVUPS      (SI)(DI*1), Z13
+	VMOVUPS      (R11)(DI*1), Z14
+	PREFETCHT0   (R12)(DI*1)
 	VBROADCASTSS 24(CX), Z15
 	VFMADD231PS  Z13, Z15, Z0
 	VFMADD231PS  Z14, Z15, Z1
@@ -6420,25 +7653,29 @@ last:
 	VFMADD231PS  Z14, Z15, Z11
 
 bias:
-	MOVQ         56(AX), CX
-	TESTQ        CX, CX
+	MOVQ         40(AX), CX
+	MOVQ         48(AX), DX
+	MOVQ         72(AX), BX
+	MOVQ         80(AX), SI
+	MOVQ         56(AX), DI
+	TESTQ        DI, DI
 	JZ           residual
-	VBROADCASTSS (CX), Z12
+	VBROADCASTSS (DI), Z12
 	VADDPS       Z12, Z0, Z0
 	VADDPS       Z12, Z1, Z1
-	VBROADCASTSS 4(CX), Z12
+	VBROADCASTSS 4(DI), Z12
 	VADDPS       Z12, Z2, Z2
 	VADDPS       Z12, Z3, Z3
-	VBROADCASTSS 8(CX), Z12
+	VBROADCASTSS 8(DI), Z12
 	VADDPS       Z12, Z4, Z4
 	VADDPS       Z12, Z5, Z5
-	VBROADCASTSS 12(CX), Z12
+	VBROADCASTSS 12(DI), Z12
 	VADDPS       Z12, Z6, Z6
 	VADDPS       Z12, Z7, Z7
-	VBROADCASTSS 16(CX), Z12
+	VBROADCASTSS 16(DI), Z12
 	VADDPS       Z12, Z8, Z8
 	VADDPS       Z12, Z9, Z9
-	VBROADCASTSS 20(CX), Z12
+	VBROADCASTSS 20(DI), Z12
 	VADDPS       Z12, Z10, Z10
 	VADDPS       Z12, Z11, Z11
 
@@ -6446,62 +7683,60 @@ residual:
 	MOVQ   64(AX), AX
 	TESTQ  AX, AX
 	JZ     relu
-	TESTQ  R10, R10
+	TESTQ  SI, SI
 	JNZ    residualMasked
-	MOVQ   AX, R13
-	VADDPS (R13), Z0, Z0
-	VADDPS 64(R13), Z1, Z1
-	ADDQ   R8, R13
-	VADDPS (R13), Z2, Z2
-	VADDPS 64(R13), Z3, Z3
-	ADDQ   R8, R13
-	VADDPS (R13), Z4, Z4
-	VADDPS 64(R13), Z5, Z5
-	ADDQ   R8, R13
-	VADDPS (R13), Z6, Z6
-	VADDPS 64(R13), Z7, Z7
-	ADDQ   R8, R13
-	VADDPS (R13), Z8, Z8
-	VADDPS 64(R13), Z9, Z9
-	ADDQ   R8, R13
-	VADDPS (R13), Z10, Z10
-	VADDPS 64(R13), Z11, Z11
+	VADDPS (AX), Z0, Z0
+	VADDPS 64(AX), Z1, Z1
+	ADDQ   DX, AX
+	VADDPS (AX), Z2, Z2
+	VADDPS 64(AX), Z3, Z3
+	ADDQ   DX, AX
+	VADDPS (AX), Z4, Z4
+	VADDPS 64(AX), Z5, Z5
+	ADDQ   DX, AX
+	VADDPS (AX), Z6, Z6
+	VADDPS 64(AX), Z7, Z7
+	ADDQ   DX, AX
+	VADDPS (AX), Z8, Z8
+	VADDPS 64(AX), Z9, Z9
+	ADDQ   DX, AX
+	VADDPS (AX), Z10, Z10
+	VADDPS 64(AX), Z11, Z11
 	JMP    relu
 
 residualMasked:
-	MOVQ      AX, R13
-	VMOVUPS.Z (R13), K1, Z12
+	VMOVUPS.Z (AX), K1, Z12
 	VADDPS    Z12, Z0, Z0
-	VMOVUPS.Z 64(R13), K2, Z12
+	VMOVUPS.Z 64(AX), K2, Z12
 	VADDPS    Z12, Z1, Z1
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z12
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z12
 	VADDPS    Z12, Z2, Z2
-	VMOVUPS.Z 64(R13), K2, Z12
+	VMOVUPS.Z 64(AX), K2, Z12
 	VADDPS    Z12, Z3, Z3
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z12
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z12
 	VADDPS    Z12, Z4, Z4
-	VMOVUPS.Z 64(R13), K2, Z12
+	VMOVUPS.Z 64(AX), K2, Z12
 	VADDPS    Z12, Z5, Z5
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z12
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z12
 	VADDPS    Z12, Z6, Z6
-	VMOVUPS.Z 64(R13), K2, Z12
+	VMOVUPS.Z 64(AX), K2, Z12
 	VADDPS    Z12, Z7, Z7
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z12
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z12
 	VADDPS    Z12, Z8, Z8
-	VMOVUPS.Z 64(R13), K2, Z12
+	VMOVUPS.Z 64(AX), K2, Z12
 	VADDPS    Z12, Z9, Z9
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z12
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z12
 	VADDPS    Z12, Z10, Z10
-	VMOVUPS.Z 64(R13), K2, Z12
+	VMOVUPS.Z 64(AX), K2, Z12
 	VADDPS    Z12, Z11, Z11
 
 relu:
-	TESTQ  $0x00000002, R9
+	TESTQ  $0x00000002, BX
 	JZ     store
 	VPXORD Z12, Z12, Z12
 	VMAXPS Z0, Z12, Z0
@@ -6518,47 +7753,47 @@ relu:
 	VMAXPS Z11, Z12, Z11
 
 store:
-	TESTQ   R10, R10
+	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    DI, R13
-	VMOVUPS Z0, (R13)
-	VMOVUPS Z1, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z2, (R13)
-	VMOVUPS Z3, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z4, (R13)
-	VMOVUPS Z5, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z6, (R13)
-	VMOVUPS Z7, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z8, (R13)
-	VMOVUPS Z9, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z10, (R13)
-	VMOVUPS Z11, 64(R13)
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z7, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z8, (AX)
+	VMOVUPS Z9, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z10, (AX)
+	VMOVUPS Z11, 64(AX)
 	JMP     done
 
 storeMasked:
-	MOVQ    DI, R13
-	VMOVUPS Z0, K1, (R13)
-	VMOVUPS Z1, K2, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z2, K1, (R13)
-	VMOVUPS Z3, K2, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z4, K1, (R13)
-	VMOVUPS Z5, K2, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z6, K1, (R13)
-	VMOVUPS Z7, K2, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z8, K1, (R13)
-	VMOVUPS Z9, K2, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z10, K1, (R13)
-	VMOVUPS Z11, K2, 64(R13)
+	MOVQ    CX, AX
+	VMOVUPS Z0, K1, (AX)
+	VMOVUPS Z1, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, K1, (AX)
+	VMOVUPS Z3, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, K1, (AX)
+	VMOVUPS Z5, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, K1, (AX)
+	VMOVUPS Z7, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z8, K1, (AX)
+	VMOVUPS Z9, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z10, K1, (AX)
+	VMOVUPS Z11, K2, 64(AX)
 
 done:
 	VZEROUPPER
@@ -6610,57 +7845,55 @@ TEXT ·tileAVX512_6x2h(SB), $0-8
 resume:
 	TESTQ   R10, R10
 	JNZ     resumeMasked
-	MOVQ    DI, R15
-	VMOVUPS (R15), Z0
-	VMOVUPS 64(R15), Z1
-	ADDQ    R8, R15
-	VMOVUPS (R15), Z2
-	VMOVUPS 64(R15), Z3
-	ADDQ    R8, R15
-	VMOVUPS (R15), Z4
-	VMOVUPS 64(R15), Z5
-	ADDQ    R8, R15
-	VMOVUPS (R15), Z6
-	VMOVUPS 64(R15), Z7
-	ADDQ    R8, R15
-	VMOVUPS (R15), Z8
-	VMOVUPS 64(R15), Z9
-	ADDQ    R8, R15
-	VMOVUPS (R15), Z10
-	VMOVUPS 64(R15), Z11
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z2
+	VMOVUPS 64(DI), Z3
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z4
+	VMOVUPS 64(DI), Z5
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z6
+	VMOVUPS 64(DI), Z7
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z8
+	VMOVUPS 64(DI), Z9
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z10
+	VMOVUPS 64(DI), Z11
 	JMP     loop
 
 resumeMasked:
-	MOVQ      DI, R15
-	VMOVUPS.Z (R15), K1, Z0
-	VMOVUPS.Z 64(R15), K2, Z1
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z2
-	VMOVUPS.Z 64(R15), K2, Z3
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z4
-	VMOVUPS.Z 64(R15), K2, Z5
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z6
-	VMOVUPS.Z 64(R15), K2, Z7
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z8
-	VMOVUPS.Z 64(R15), K2, Z9
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z10
-	VMOVUPS.Z 64(R15), K2, Z11
+	VMOVUPS.Z (DI), K1, Z0
+	VMOVUPS.Z 64(DI), K2, Z1
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z2
+	VMOVUPS.Z 64(DI), K2, Z3
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z4
+	VMOVUPS.Z 64(DI), K2, Z5
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z6
+	VMOVUPS.Z 64(DI), K2, Z7
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z8
+	VMOVUPS.Z 64(DI), K2, Z9
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z10
+	VMOVUPS.Z 64(DI), K2, Z11
 
 loop:
 	SUBQ $0x02, BX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), R15
-	VMOVUPS      (SI)(R15*1), Y13
-	VINSERTF64X4 $0x01, (R13)(R15*1), Z13, Z13
-	VMOVUPS      (R11)(R15*1), Y14
-	VINSERTF64X4 $0x01, (R14)(R15*1), Z14, Z14
-	PREFETCHT0   (R12)(R15*1)
+	MOVLQSX      (DX), DI
+	VMOVUPS      (SI)(DI*1), Y13
+	VINSERTF64X4 $0x01, (R13)(DI*1), Z13, Z13
+	VMOVUPS      (R11)(DI*1), Y14
+	VINSERTF64X4 $0x01, (R14)(DI*1), Z14, Z14
+	PREFETCHT0   (R12)(DI*1)
 	VBROADCASTSS (CX), Z15
 	VFMADD231PS  Z13, Z15, Z0
 	VFMADD231PS  Z14, Z15, Z1
@@ -6679,12 +7912,12 @@ pair:
 	VBROADCASTSS 20(CX), Z15
 	VFMADD231PS  Z13, Z15, Z10
 	VFMADD231PS  Z14, Z15, Z11
-	MOVLQSX      4(DX), R15
-	VMOVUPS      (SI)(R15*1), Y16
-	VINSERTF64X4 $0x01, (R13)(R15*1), Z16, Z16
-	VMOVUPS      (R11)(R15*1), Y17
-	VINSERTF64X4 $0x01, (R14)(R15*1), Z17, Z17
-	PREFETCHT0   (R12)(R15*1)
+	MOVLQSX      4(DX), DI
+	VMOVUPS      (SI)(DI*1), Y16
+	VINSERTF64X4 $0x01, (R13)(DI*1), Z16, Z16
+	VMOVUPS      (R11)(DI*1), Y17
+	VINSERTF64X4 $0x01, (R14)(DI*1), Z17, Z17
+	PREFETCHT0   (R12)(DI*1)
 	VBROADCASTSS 24(CX), Z15
 	VFMADD231PS  Z16, Z15, Z0
 	VFMADD231PS  Z17, Z15, Z1
@@ -6737,25 +7970,29 @@ last:
 	VFMADD231PS  Z19, Z13, Z11
 
 bias:
-	MOVQ         56(AX), CX
-	TESTQ        CX, CX
+	MOVQ         40(AX), CX
+	MOVQ         48(AX), DX
+	MOVQ         72(AX), BX
+	MOVQ         80(AX), SI
+	MOVQ         56(AX), DI
+	TESTQ        DI, DI
 	JZ           residual
-	VBROADCASTSS (CX), Z12
+	VBROADCASTSS (DI), Z12
 	VADDPS       Z12, Z0, Z0
 	VADDPS       Z12, Z1, Z1
-	VBROADCASTSS 4(CX), Z12
+	VBROADCASTSS 4(DI), Z12
 	VADDPS       Z12, Z2, Z2
 	VADDPS       Z12, Z3, Z3
-	VBROADCASTSS 8(CX), Z12
+	VBROADCASTSS 8(DI), Z12
 	VADDPS       Z12, Z4, Z4
 	VADDPS       Z12, Z5, Z5
-	VBROADCASTSS 12(CX), Z12
+	VBROADCASTSS 12(DI), Z12
 	VADDPS       Z12, Z6, Z6
 	VADDPS       Z12, Z7, Z7
-	VBROADCASTSS 16(CX), Z12
+	VBROADCASTSS 16(DI), Z12
 	VADDPS       Z12, Z8, Z8
 	VADDPS       Z12, Z9, Z9
-	VBROADCASTSS 20(CX), Z12
+	VBROADCASTSS 20(DI), Z12
 	VADDPS       Z12, Z10, Z10
 	VADDPS       Z12, Z11, Z11
 
@@ -6763,62 +8000,60 @@ residual:
 	MOVQ   64(AX), AX
 	TESTQ  AX, AX
 	JZ     relu
-	TESTQ  R10, R10
+	TESTQ  SI, SI
 	JNZ    residualMasked
-	MOVQ   AX, R15
-	VADDPS (R15), Z0, Z0
-	VADDPS 64(R15), Z1, Z1
-	ADDQ   R8, R15
-	VADDPS (R15), Z2, Z2
-	VADDPS 64(R15), Z3, Z3
-	ADDQ   R8, R15
-	VADDPS (R15), Z4, Z4
-	VADDPS 64(R15), Z5, Z5
-	ADDQ   R8, R15
-	VADDPS (R15), Z6, Z6
-	VADDPS 64(R15), Z7, Z7
-	ADDQ   R8, R15
-	VADDPS (R15), Z8, Z8
-	VADDPS 64(R15), Z9, Z9
-	ADDQ   R8, R15
-	VADDPS (R15), Z10, Z10
-	VADDPS 64(R15), Z11, Z11
+	VADDPS (AX), Z0, Z0
+	VADDPS 64(AX), Z1, Z1
+	ADDQ   DX, AX
+	VADDPS (AX), Z2, Z2
+	VADDPS 64(AX), Z3, Z3
+	ADDQ   DX, AX
+	VADDPS (AX), Z4, Z4
+	VADDPS 64(AX), Z5, Z5
+	ADDQ   DX, AX
+	VADDPS (AX), Z6, Z6
+	VADDPS 64(AX), Z7, Z7
+	ADDQ   DX, AX
+	VADDPS (AX), Z8, Z8
+	VADDPS 64(AX), Z9, Z9
+	ADDQ   DX, AX
+	VADDPS (AX), Z10, Z10
+	VADDPS 64(AX), Z11, Z11
 	JMP    relu
 
 residualMasked:
-	MOVQ      AX, R15
-	VMOVUPS.Z (R15), K1, Z12
+	VMOVUPS.Z (AX), K1, Z12
 	VADDPS    Z12, Z0, Z0
-	VMOVUPS.Z 64(R15), K2, Z12
+	VMOVUPS.Z 64(AX), K2, Z12
 	VADDPS    Z12, Z1, Z1
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z12
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z12
 	VADDPS    Z12, Z2, Z2
-	VMOVUPS.Z 64(R15), K2, Z12
+	VMOVUPS.Z 64(AX), K2, Z12
 	VADDPS    Z12, Z3, Z3
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z12
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z12
 	VADDPS    Z12, Z4, Z4
-	VMOVUPS.Z 64(R15), K2, Z12
+	VMOVUPS.Z 64(AX), K2, Z12
 	VADDPS    Z12, Z5, Z5
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z12
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z12
 	VADDPS    Z12, Z6, Z6
-	VMOVUPS.Z 64(R15), K2, Z12
+	VMOVUPS.Z 64(AX), K2, Z12
 	VADDPS    Z12, Z7, Z7
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z12
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z12
 	VADDPS    Z12, Z8, Z8
-	VMOVUPS.Z 64(R15), K2, Z12
+	VMOVUPS.Z 64(AX), K2, Z12
 	VADDPS    Z12, Z9, Z9
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z12
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z12
 	VADDPS    Z12, Z10, Z10
-	VMOVUPS.Z 64(R15), K2, Z12
+	VMOVUPS.Z 64(AX), K2, Z12
 	VADDPS    Z12, Z11, Z11
 
 relu:
-	TESTQ  $0x00000002, R9
+	TESTQ  $0x00000002, BX
 	JZ     store
 	VPXORD Z12, Z12, Z12
 	VMAXPS Z0, Z12, Z0
@@ -6835,47 +8070,402 @@ relu:
 	VMAXPS Z11, Z12, Z11
 
 store:
-	TESTQ   R10, R10
+	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    DI, R15
-	VMOVUPS Z0, (R15)
-	VMOVUPS Z1, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z2, (R15)
-	VMOVUPS Z3, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z4, (R15)
-	VMOVUPS Z5, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z6, (R15)
-	VMOVUPS Z7, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z8, (R15)
-	VMOVUPS Z9, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z10, (R15)
-	VMOVUPS Z11, 64(R15)
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z7, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z8, (AX)
+	VMOVUPS Z9, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z10, (AX)
+	VMOVUPS Z11, 64(AX)
 	JMP     done
 
 storeMasked:
-	MOVQ    DI, R15
-	VMOVUPS Z0, K1, (R15)
-	VMOVUPS Z1, K2, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z2, K1, (R15)
-	VMOVUPS Z3, K2, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z4, K1, (R15)
-	VMOVUPS Z5, K2, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z6, K1, (R15)
-	VMOVUPS Z7, K2, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z8, K1, (R15)
-	VMOVUPS Z9, K2, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z10, K1, (R15)
-	VMOVUPS Z11, K2, 64(R15)
+	MOVQ    CX, AX
+	VMOVUPS Z0, K1, (AX)
+	VMOVUPS Z1, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, K1, (AX)
+	VMOVUPS Z3, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, K1, (AX)
+	VMOVUPS Z5, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, K1, (AX)
+	VMOVUPS Z7, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z8, K1, (AX)
+	VMOVUPS Z9, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z10, K1, (AX)
+	VMOVUPS Z11, K2, 64(AX)
+
+done:
+	VZEROUPPER
+	RET
+
+// func tileAVX512_6x2k(args *byte)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tileAVX512_6x2k(SB), $0-8
+	MOVQ  args+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  8(AX), DX
+	MOVQ  16(AX), BX
+	MOVQ  24(AX), SI
+	MOVQ  40(AX), DI
+	MOVQ  48(AX), R8
+	MOVQ  72(AX), R9
+	MOVQ  80(AX), R10
+	MOVQ  32(AX), R11
+	ADDQ  SI, R11
+	MOVL  R10, R12
+	KMOVW R12, K1
+	MOVL  R10, R12
+	SHRL  $0x10, R12
+	KMOVW R12, K2
+
+	// start from zero or from C
+	TESTQ  $0x00000001, R9
+	JNZ    resume
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	JMP    loop
+
+resume:
+	TESTQ   R10, R10
+	JNZ     resumeMasked
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z2
+	VMOVUPS 64(DI), Z3
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z4
+	VMOVUPS 64(DI), Z5
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z6
+	VMOVUPS 64(DI), Z7
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z8
+	VMOVUPS 64(DI), Z9
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z10
+	VMOVUPS 64(DI), Z11
+	JMP     loop
+
+resumeMasked:
+	VMOVUPS.Z (DI), K1, Z0
+	VMOVUPS.Z 64(DI), K2, Z1
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z2
+	VMOVUPS.Z 64(DI), K2, Z3
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z4
+	VMOVUPS.Z 64(DI), K2, Z5
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z6
+	VMOVUPS.Z 64(DI), K2, Z7
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z8
+	VMOVUPS.Z 64(DI), K2, Z9
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z10
+	VMOVUPS.Z 64(DI), K2, Z11
+
+loop:
+	MOVQ         112(AX), DI
+	MOVQ         128(AX), R8
+	MOVQ         136(AX), R9
+	MOVQ         144(AX), R10
+	VBROADCASTSS 152(AX), Z13
+	SUBQ         $0x02, BX
+	JL           last
+
+pair:
+	VBROADCASTSS (R9), Z14
+	VBROADCASTSS (R10), Z15
+	VMOVUPS      (DI), Z16
+	VFMADD213PS  Z15, Z14, Z16
+	VMAXPS       Z16, Z13, Z16
+	VMOVUPS      Z16, (R8)
+	PREFETCHT1   128(DI)
+	VMOVUPS      64(DI), Z16
+	VFMADD213PS  Z15, Z14, Z16
+	VMAXPS       Z16, Z13, Z16
+	VMOVUPS      Z16, 64(R8)
+	PREFETCHT1   192(DI)
+	ADDQ         $0x04, R9
+	ADDQ         $0x04, R10
+	ADDQ         120(AX), DI
+	ADDQ         $0x00000080, R8
+	MOVLQSX      (DX), R12
+	VMOVUPS      (SI)(R12*1), Z14
+	VMOVUPS      (R11)(R12*1), Z15
+	VBROADCASTSS (CX), Z16
+	VFMADD231PS  Z14, Z16, Z0
+	VFMADD231PS  Z15, Z16, Z1
+	VBROADCASTSS 4(CX), Z16
+	VFMADD231PS  Z14, Z16, Z2
+	VFMADD231PS  Z15, Z16, Z3
+	VBROADCASTSS 8(CX), Z16
+	VFMADD231PS  Z14, Z16, Z4
+	VFMADD231PS  Z15, Z16, Z5
+	VBROADCASTSS 12(CX), Z16
+	VFMADD231PS  Z14, Z16, Z6
+	VFMADD231PS  Z15, Z16, Z7
+	VBROADCASTSS 16(CX), Z16
+	VFMADD231PS  Z14, Z16, Z8
+	VFMADD231PS  Z15, Z16, Z9
+	VBROADCASTSS 20(CX), Z16
+	VFMADD231PS  Z14, Z16, Z10
+	VFMADD231PS  Z15, Z16, Z11
+	VBROADCASTSS (R9), Z14
+	VBROADCASTSS (R10), Z15
+	VMOVUPS      (DI), Z16
+	VFMADD213PS  Z15, Z14, Z16
+	VMAXPS       Z16, Z13, Z16
+	VMOVUPS      Z16, (R8)
+	PREFETCHT1   128(DI)
+	VMOVUPS      64(DI), Z16
+	VFMADD213PS  Z15, Z14, Z16
+	VMAXPS       Z16, Z13, Z16
+	VMOVUPS      Z16, 64(R8)
+	PREFETCHT1   192(DI)
+	ADDQ         $0x04, R9
+	ADDQ         $0x04, R10
+	ADDQ         120(AX), DI
+	ADDQ         $0x00000080, R8
+	MOVLQSX      4(DX), R12
+	VMOVUPS      (SI)(R12*1), Z14
+	VMOVUPS      (R11)(R12*1), Z15
+	VBROADCASTSS 24(CX), Z16
+	VFMADD231PS  Z14, Z16, Z0
+	VFMADD231PS  Z15, Z16, Z1
+	VBROADCASTSS 28(CX), Z16
+	VFMADD231PS  Z14, Z16, Z2
+	VFMADD231PS  Z15, Z16, Z3
+	VBROADCASTSS 32(CX), Z16
+	VFMADD231PS  Z14, Z16, Z4
+	VFMADD231PS  Z15, Z16, Z5
+	VBROADCASTSS 36(CX), Z16
+	VFMADD231PS  Z14, Z16, Z6
+	VFMADD231PS  Z15, Z16, Z7
+	VBROADCASTSS 40(CX), Z16
+	VFMADD231PS  Z14, Z16, Z8
+	VFMADD231PS  Z15, Z16, Z9
+	VBROADCASTSS 44(CX), Z16
+	VFMADD231PS  Z14, Z16, Z10
+	VFMADD231PS  Z15, Z16, Z11
+	ADDQ         $0x30, CX
+	ADDQ         $0x08, DX
+	SUBQ         $0x02, BX
+	JGE          pair
+
+last:
+	TESTQ        $0x00000001, BX
+	JZ           bias
+	VBROADCASTSS (R9), Z14
+	VBROADCASTSS (R10), Z15
+	VMOVUPS      (DI), Z16
+	VFMADD213PS  Z15, Z14, Z16
+	VMAXPS       Z16, Z13, Z16
+	VMOVUPS      Z16, (R8)
+	PREFETCHT1   128(DI)
+	VMOVUPS      64(DI), Z16
+	VFMADD213PS  Z15, Z14, Z16
+	VMAXPS       Z16, Z13, Z16
+	VMOVUPS      Z16, 64(R8)
+	PREFETCHT1   192(DI)
+	ADDQ         $0x04, R9
+	ADDQ         $0x04, R10
+	ADDQ         120(AX), DI
+	ADDQ         $0x00000080, R8
+	MOVLQSX      (DX), DX
+	VMOVUPS      (SI)(DX*1), Z13
+	VMOVUPS      (R11)(DX*1), Z14
+	VBROADCASTSS (CX), Z15
+	VFMADD231PS  Z13, Z15, Z0
+	VFMADD231PS  Z14, Z15, Z1
+	VBROADCASTSS 4(CX), Z15
+	VFMADD231PS  Z13, Z15, Z2
+	VFMADD231PS  Z14, Z15, Z3
+	VBROADCASTSS 8(CX), Z15
+	VFMADD231PS  Z13, Z15, Z4
+	VFMADD231PS  Z14, Z15, Z5
+	VBROADCASTSS 12(CX), Z15
+	VFMADD231PS  Z13, Z15, Z6
+	VFMADD231PS  Z14, Z15, Z7
+	VBROADCASTSS 16(CX), Z15
+	VFMADD231PS  Z13, Z15, Z8
+	VFMADD231PS  Z14, Z15, Z9
+	VBROADCASTSS 20(CX), Z15
+	VFMADD231PS  Z13, Z15, Z10
+	VFMADD231PS  Z14, Z15, Z11
+
+bias:
+	MOVQ         40(AX), CX
+	MOVQ         48(AX), DX
+	MOVQ         72(AX), BX
+	MOVQ         80(AX), SI
+	MOVQ         56(AX), DI
+	TESTQ        DI, DI
+	JZ           residual
+	VBROADCASTSS (DI), Z12
+	VADDPS       Z12, Z0, Z0
+	VADDPS       Z12, Z1, Z1
+	VBROADCASTSS 4(DI), Z12
+	VADDPS       Z12, Z2, Z2
+	VADDPS       Z12, Z3, Z3
+	VBROADCASTSS 8(DI), Z12
+	VADDPS       Z12, Z4, Z4
+	VADDPS       Z12, Z5, Z5
+	VBROADCASTSS 12(DI), Z12
+	VADDPS       Z12, Z6, Z6
+	VADDPS       Z12, Z7, Z7
+	VBROADCASTSS 16(DI), Z12
+	VADDPS       Z12, Z8, Z8
+	VADDPS       Z12, Z9, Z9
+	VBROADCASTSS 20(DI), Z12
+	VADDPS       Z12, Z10, Z10
+	VADDPS       Z12, Z11, Z11
+
+residual:
+	MOVQ   64(AX), AX
+	TESTQ  AX, AX
+	JZ     relu
+	TESTQ  SI, SI
+	JNZ    residualMasked
+	VADDPS (AX), Z0, Z0
+	VADDPS 64(AX), Z1, Z1
+	ADDQ   DX, AX
+	VADDPS (AX), Z2, Z2
+	VADDPS 64(AX), Z3, Z3
+	ADDQ   DX, AX
+	VADDPS (AX), Z4, Z4
+	VADDPS 64(AX), Z5, Z5
+	ADDQ   DX, AX
+	VADDPS (AX), Z6, Z6
+	VADDPS 64(AX), Z7, Z7
+	ADDQ   DX, AX
+	VADDPS (AX), Z8, Z8
+	VADDPS 64(AX), Z9, Z9
+	ADDQ   DX, AX
+	VADDPS (AX), Z10, Z10
+	VADDPS 64(AX), Z11, Z11
+	JMP    relu
+
+residualMasked:
+	VMOVUPS.Z (AX), K1, Z12
+	VADDPS    Z12, Z0, Z0
+	VMOVUPS.Z 64(AX), K2, Z12
+	VADDPS    Z12, Z1, Z1
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z12
+	VADDPS    Z12, Z2, Z2
+	VMOVUPS.Z 64(AX), K2, Z12
+	VADDPS    Z12, Z3, Z3
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z12
+	VADDPS    Z12, Z4, Z4
+	VMOVUPS.Z 64(AX), K2, Z12
+	VADDPS    Z12, Z5, Z5
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z12
+	VADDPS    Z12, Z6, Z6
+	VMOVUPS.Z 64(AX), K2, Z12
+	VADDPS    Z12, Z7, Z7
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z12
+	VADDPS    Z12, Z8, Z8
+	VMOVUPS.Z 64(AX), K2, Z12
+	VADDPS    Z12, Z9, Z9
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z12
+	VADDPS    Z12, Z10, Z10
+	VMOVUPS.Z 64(AX), K2, Z12
+	VADDPS    Z12, Z11, Z11
+
+relu:
+	TESTQ  $0x00000002, BX
+	JZ     store
+	VPXORD Z12, Z12, Z12
+	VMAXPS Z0, Z12, Z0
+	VMAXPS Z1, Z12, Z1
+	VMAXPS Z2, Z12, Z2
+	VMAXPS Z3, Z12, Z3
+	VMAXPS Z4, Z12, Z4
+	VMAXPS Z5, Z12, Z5
+	VMAXPS Z6, Z12, Z6
+	VMAXPS Z7, Z12, Z7
+	VMAXPS Z8, Z12, Z8
+	VMAXPS Z9, Z12, Z9
+	VMAXPS Z10, Z12, Z10
+	VMAXPS Z11, Z12, Z11
+
+store:
+	TESTQ   SI, SI
+	JNZ     storeMasked
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z7, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z8, (AX)
+	VMOVUPS Z9, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z10, (AX)
+	VMOVUPS Z11, 64(AX)
+	JMP     done
+
+storeMasked:
+	MOVQ    CX, AX
+	VMOVUPS Z0, K1, (AX)
+	VMOVUPS Z1, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, K1, (AX)
+	VMOVUPS Z3, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, K1, (AX)
+	VMOVUPS Z5, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, K1, (AX)
+	VMOVUPS Z7, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z8, K1, (AX)
+	VMOVUPS Z9, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z10, K1, (AX)
+	VMOVUPS Z11, K2, 64(AX)
 
 done:
 	VZEROUPPER
@@ -6911,45 +8501,43 @@ TEXT ·tileAVX512_7x1(SB), $0-8
 resume:
 	TESTQ   R10, R10
 	JNZ     resumeMasked
-	MOVQ    DI, R11
-	VMOVUPS (R11), Z0
-	ADDQ    R8, R11
-	VMOVUPS (R11), Z1
-	ADDQ    R8, R11
-	VMOVUPS (R11), Z2
-	ADDQ    R8, R11
-	VMOVUPS (R11), Z3
-	ADDQ    R8, R11
-	VMOVUPS (R11), Z4
-	ADDQ    R8, R11
-	VMOVUPS (R11), Z5
-	ADDQ    R8, R11
-	VMOVUPS (R11), Z6
+	VMOVUPS (DI), Z0
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z1
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z2
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z3
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z4
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z5
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z6
 	JMP     loop
 
 resumeMasked:
-	MOVQ      DI, R11
-	VMOVUPS.Z (R11), K1, Z0
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z1
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z2
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z3
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z4
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z5
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z6
+	VMOVUPS.Z (DI), K1, Z0
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z1
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z2
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z3
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z4
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z5
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z6
 
 loop:
 	SUBQ $0x02, BX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), R11
-	VMOVUPS      (SI)(R11*1), Z8
+	MOVLQSX      (DX), DI
+	VMOVUPS      (SI)(DI*1), Z8
 	VBROADCASTSS (CX), Z9
 	VFMADD231PS  Z8, Z9, Z0
 	VBROADCASTSS 4(CX), Z9
@@ -6964,8 +8552,8 @@ pair:
 	VFMADD231PS  Z8, Z9, Z5
 	VBROADCASTSS 24(CX), Z9
 	VFMADD231PS  Z8, Z9, Z6
-	MOVLQSX      4(DX), R11
-	VMOVUPS      (SI)(R11*1), Z8
+	MOVLQSX      4(DX), DI
+	VMOVUPS      (SI)(DI*1), Z8
 	VBROADCASTSS 28(CX), Z9
 	VFMADD231PS  Z8, Z9, Z0
 	VBROADCASTSS 32(CX), Z9
@@ -7006,71 +8594,73 @@ last:
 	VFMADD231PS  Z8, Z9, Z6
 
 bias:
-	MOVQ         56(AX), CX
-	TESTQ        CX, CX
+	MOVQ         40(AX), CX
+	MOVQ         48(AX), DX
+	MOVQ         72(AX), BX
+	MOVQ         80(AX), SI
+	MOVQ         56(AX), DI
+	TESTQ        DI, DI
 	JZ           residual
-	VBROADCASTSS (CX), Z7
+	VBROADCASTSS (DI), Z7
 	VADDPS       Z7, Z0, Z0
-	VBROADCASTSS 4(CX), Z7
+	VBROADCASTSS 4(DI), Z7
 	VADDPS       Z7, Z1, Z1
-	VBROADCASTSS 8(CX), Z7
+	VBROADCASTSS 8(DI), Z7
 	VADDPS       Z7, Z2, Z2
-	VBROADCASTSS 12(CX), Z7
+	VBROADCASTSS 12(DI), Z7
 	VADDPS       Z7, Z3, Z3
-	VBROADCASTSS 16(CX), Z7
+	VBROADCASTSS 16(DI), Z7
 	VADDPS       Z7, Z4, Z4
-	VBROADCASTSS 20(CX), Z7
+	VBROADCASTSS 20(DI), Z7
 	VADDPS       Z7, Z5, Z5
-	VBROADCASTSS 24(CX), Z7
+	VBROADCASTSS 24(DI), Z7
 	VADDPS       Z7, Z6, Z6
 
 residual:
 	MOVQ   64(AX), AX
 	TESTQ  AX, AX
 	JZ     relu
-	TESTQ  R10, R10
+	TESTQ  SI, SI
 	JNZ    residualMasked
-	MOVQ   AX, R11
-	VADDPS (R11), Z0, Z0
-	ADDQ   R8, R11
-	VADDPS (R11), Z1, Z1
-	ADDQ   R8, R11
-	VADDPS (R11), Z2, Z2
-	ADDQ   R8, R11
-	VADDPS (R11), Z3, Z3
-	ADDQ   R8, R11
-	VADDPS (R11), Z4, Z4
-	ADDQ   R8, R11
-	VADDPS (R11), Z5, Z5
-	ADDQ   R8, R11
-	VADDPS (R11), Z6, Z6
+	VADDPS (AX), Z0, Z0
+	ADDQ   DX, AX
+	VADDPS (AX), Z1, Z1
+	ADDQ   DX, AX
+	VADDPS (AX), Z2, Z2
+	ADDQ   DX, AX
+	VADDPS (AX), Z3, Z3
+	ADDQ   DX, AX
+	VADDPS (AX), Z4, Z4
+	ADDQ   DX, AX
+	VADDPS (AX), Z5, Z5
+	ADDQ   DX, AX
+	VADDPS (AX), Z6, Z6
 	JMP    relu
 
 residualMasked:
-	MOVQ      AX, R11
-	VMOVUPS.Z (R11), K1, Z7
+	VMOVUPS.Z (AX), K1, Z7
 	VADDPS    Z7, Z0, Z0
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z7
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z7
 	VADDPS    Z7, Z1, Z1
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z7
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z7
 	VADDPS    Z7, Z2, Z2
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z7
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z7
 	VADDPS    Z7, Z3, Z3
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z7
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z7
 	VADDPS    Z7, Z4, Z4
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z7
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z7
 	VADDPS    Z7, Z5, Z5
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z7
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z7
 	VADDPS    Z7, Z6, Z6
 
 relu:
-	TESTQ  $0x00000002, R9
+	TESTQ  $0x00000002, BX
 	JZ     store
 	VPXORD Z7, Z7, Z7
 	VMAXPS Z0, Z7, Z0
@@ -7082,39 +8672,39 @@ relu:
 	VMAXPS Z6, Z7, Z6
 
 store:
-	TESTQ   R10, R10
+	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    DI, R11
-	VMOVUPS Z0, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z1, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z2, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z3, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z4, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z5, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z6, (R11)
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z3, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z5, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, (AX)
 	JMP     done
 
 storeMasked:
-	MOVQ    DI, R11
-	VMOVUPS Z0, K1, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z1, K1, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z2, K1, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z3, K1, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z4, K1, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z5, K1, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z6, K1, (R11)
+	MOVQ    CX, AX
+	VMOVUPS Z0, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z1, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z3, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z5, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, K1, (AX)
 
 done:
 	VZEROUPPER
@@ -7152,46 +8742,44 @@ TEXT ·tileAVX512_7x1p(SB), $0-8
 resume:
 	TESTQ   R10, R10
 	JNZ     resumeMasked
-	MOVQ    DI, R12
-	VMOVUPS (R12), Z0
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z1
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z2
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z3
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z4
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z5
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z6
+	VMOVUPS (DI), Z0
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z1
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z2
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z3
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z4
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z5
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z6
 	JMP     loop
 
 resumeMasked:
-	MOVQ      DI, R12
-	VMOVUPS.Z (R12), K1, Z0
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z1
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z2
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z3
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z4
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z5
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z6
+	VMOVUPS.Z (DI), K1, Z0
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z1
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z2
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z3
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z4
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z5
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z6
 
 loop:
 	SUBQ $0x02, BX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), R12
-	VMOVUPS      (SI)(R12*1), Z8
-	PREFETCHT0   (R11)(R12*1)
+	MOVLQSX      (DX), DI
+	VMOVUPS      (SI)(DI*1), Z8
+	PREFETCHT0   (R11)(DI*1)
 	VBROADCASTSS (CX), Z9
 	VFMADD231PS  Z8, Z9, Z0
 	VBROADCASTSS 4(CX), Z9
@@ -7206,9 +8794,9 @@ pair:
 	VFMADD231PS  Z8, Z9, Z5
 	VBROADCASTSS 24(CX), Z9
 	VFMADD231PS  Z8, Z9, Z6
-	MOVLQSX      4(DX), R12
-	VMOVUPS      (SI)(R12*1), Z8
-	PREFETCHT0   (R11)(R12*1)
+	MOVLQSX      4(DX), DI
+	VMOVUPS      (SI)(DI*1), Z8
+	PREFETCHT0   (R11)(DI*1)
 	VBROADCASTSS 28(CX), Z9
 	VFMADD231PS  Z8, Z9, Z0
 	VBROADCASTSS 32(CX), Z9
@@ -7250,71 +8838,73 @@ last:
 	VFMADD231PS  Z8, Z9, Z6
 
 bias:
-	MOVQ         56(AX), CX
-	TESTQ        CX, CX
+	MOVQ         40(AX), CX
+	MOVQ         48(AX), DX
+	MOVQ         72(AX), BX
+	MOVQ         80(AX), SI
+	MOVQ         56(AX), DI
+	TESTQ        DI, DI
 	JZ           residual
-	VBROADCASTSS (CX), Z7
+	VBROADCASTSS (DI), Z7
 	VADDPS       Z7, Z0, Z0
-	VBROADCASTSS 4(CX), Z7
+	VBROADCASTSS 4(DI), Z7
 	VADDPS       Z7, Z1, Z1
-	VBROADCASTSS 8(CX), Z7
+	VBROADCASTSS 8(DI), Z7
 	VADDPS       Z7, Z2, Z2
-	VBROADCASTSS 12(CX), Z7
+	VBROADCASTSS 12(DI), Z7
 	VADDPS       Z7, Z3, Z3
-	VBROADCASTSS 16(CX), Z7
+	VBROADCASTSS 16(DI), Z7
 	VADDPS       Z7, Z4, Z4
-	VBROADCASTSS 20(CX), Z7
+	VBROADCASTSS 20(DI), Z7
 	VADDPS       Z7, Z5, Z5
-	VBROADCASTSS 24(CX), Z7
+	VBROADCASTSS 24(DI), Z7
 	VADDPS       Z7, Z6, Z6
 
 residual:
 	MOVQ   64(AX), AX
 	TESTQ  AX, AX
 	JZ     relu
-	TESTQ  R10, R10
+	TESTQ  SI, SI
 	JNZ    residualMasked
-	MOVQ   AX, R12
-	VADDPS (R12), Z0, Z0
-	ADDQ   R8, R12
-	VADDPS (R12), Z1, Z1
-	ADDQ   R8, R12
-	VADDPS (R12), Z2, Z2
-	ADDQ   R8, R12
-	VADDPS (R12), Z3, Z3
-	ADDQ   R8, R12
-	VADDPS (R12), Z4, Z4
-	ADDQ   R8, R12
-	VADDPS (R12), Z5, Z5
-	ADDQ   R8, R12
-	VADDPS (R12), Z6, Z6
+	VADDPS (AX), Z0, Z0
+	ADDQ   DX, AX
+	VADDPS (AX), Z1, Z1
+	ADDQ   DX, AX
+	VADDPS (AX), Z2, Z2
+	ADDQ   DX, AX
+	VADDPS (AX), Z3, Z3
+	ADDQ   DX, AX
+	VADDPS (AX), Z4, Z4
+	ADDQ   DX, AX
+	VADDPS (AX), Z5, Z5
+	ADDQ   DX, AX
+	VADDPS (AX), Z6, Z6
 	JMP    relu
 
 residualMasked:
-	MOVQ      AX, R12
-	VMOVUPS.Z (R12), K1, Z7
+	VMOVUPS.Z (AX), K1, Z7
 	VADDPS    Z7, Z0, Z0
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z7
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z7
 	VADDPS    Z7, Z1, Z1
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z7
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z7
 	VADDPS    Z7, Z2, Z2
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z7
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z7
 	VADDPS    Z7, Z3, Z3
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z7
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z7
 	VADDPS    Z7, Z4, Z4
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z7
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z7
 	VADDPS    Z7, Z5, Z5
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z7
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z7
 	VADDPS    Z7, Z6, Z6
 
 relu:
-	TESTQ  $0x00000002, R9
+	TESTQ  $0x00000002, BX
 	JZ     store
 	VPXORD Z7, Z7, Z7
 	VMAXPS Z0, Z7, Z0
@@ -7326,39 +8916,39 @@ relu:
 	VMAXPS Z6, Z7, Z6
 
 store:
-	TESTQ   R10, R10
+	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    DI, R12
-	VMOVUPS Z0, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z1, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z2, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z3, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z4, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z5, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z6, (R12)
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z3, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z5, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, (AX)
 	JMP     done
 
 storeMasked:
-	MOVQ    DI, R12
-	VMOVUPS Z0, K1, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z1, K1, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z2, K1, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z3, K1, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z4, K1, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z5, K1, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z6, K1, (R12)
+	MOVQ    CX, AX
+	VMOVUPS Z0, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z1, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z3, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z5, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, K1, (AX)
 
 done:
 	VZEROUPPER
@@ -7398,47 +8988,45 @@ TEXT ·tileAVX512_7x1h(SB), $0-8
 resume:
 	TESTQ   R10, R10
 	JNZ     resumeMasked
-	MOVQ    DI, R13
-	VMOVUPS (R13), Z0
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z1
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z2
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z3
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z4
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z5
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z6
+	VMOVUPS (DI), Z0
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z1
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z2
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z3
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z4
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z5
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z6
 	JMP     loop
 
 resumeMasked:
-	MOVQ      DI, R13
-	VMOVUPS.Z (R13), K1, Z0
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z1
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z2
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z3
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z4
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z5
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z6
+	VMOVUPS.Z (DI), K1, Z0
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z1
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z2
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z3
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z4
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z5
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z6
 
 loop:
 	SUBQ $0x02, BX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), R13
-	VMOVUPS      (SI)(R13*1), Y8
-	VINSERTF64X4 $0x01, (R12)(R13*1), Z8, Z8
-	PREFETCHT0   (R11)(R13*1)
+	MOVLQSX      (DX), DI
+	VMOVUPS      (SI)(DI*1), Y8
+	VINSERTF64X4 $0x01, (R12)(DI*1), Z8, Z8
+	PREFETCHT0   (R11)(DI*1)
 	VBROADCASTSS (CX), Z9
 	VFMADD231PS  Z8, Z9, Z0
 	VBROADCASTSS 4(CX), Z9
@@ -7453,10 +9041,10 @@ pair:
 	VFMADD231PS  Z8, Z9, Z5
 	VBROADCASTSS 24(CX), Z9
 	VFMADD231PS  Z8, Z9, Z6
-	MOVLQSX      4(DX), R13
-	VMOVUPS      (SI)(R13*1), Y10
-	VINSERTF64X4 $0x01, (R12)(R13*1), Z10, Z10
-	PREFETCHT0   (R11)(R13*1)
+	MOVLQSX      4(DX), DI
+	VMOVUPS      (SI)(DI*1), Y10
+	VINSERTF64X4 $0x01, (R12)(DI*1), Z10, Z10
+	PREFETCHT0   (R11)(DI*1)
 	VBROADCASTSS 28(CX), Z9
 	VFMADD231PS  Z10, Z9, Z0
 	VBROADCASTSS 32(CX), Z9
@@ -7499,71 +9087,73 @@ last:
 	VFMADD231PS  Z11, Z8, Z6
 
 bias:
-	MOVQ         56(AX), CX
-	TESTQ        CX, CX
+	MOVQ         40(AX), CX
+	MOVQ         48(AX), DX
+	MOVQ         72(AX), BX
+	MOVQ         80(AX), SI
+	MOVQ         56(AX), DI
+	TESTQ        DI, DI
 	JZ           residual
-	VBROADCASTSS (CX), Z7
+	VBROADCASTSS (DI), Z7
 	VADDPS       Z7, Z0, Z0
-	VBROADCASTSS 4(CX), Z7
+	VBROADCASTSS 4(DI), Z7
 	VADDPS       Z7, Z1, Z1
-	VBROADCASTSS 8(CX), Z7
+	VBROADCASTSS 8(DI), Z7
 	VADDPS       Z7, Z2, Z2
-	VBROADCASTSS 12(CX), Z7
+	VBROADCASTSS 12(DI), Z7
 	VADDPS       Z7, Z3, Z3
-	VBROADCASTSS 16(CX), Z7
+	VBROADCASTSS 16(DI), Z7
 	VADDPS       Z7, Z4, Z4
-	VBROADCASTSS 20(CX), Z7
+	VBROADCASTSS 20(DI), Z7
 	VADDPS       Z7, Z5, Z5
-	VBROADCASTSS 24(CX), Z7
+	VBROADCASTSS 24(DI), Z7
 	VADDPS       Z7, Z6, Z6
 
 residual:
 	MOVQ   64(AX), AX
 	TESTQ  AX, AX
 	JZ     relu
-	TESTQ  R10, R10
+	TESTQ  SI, SI
 	JNZ    residualMasked
-	MOVQ   AX, R13
-	VADDPS (R13), Z0, Z0
-	ADDQ   R8, R13
-	VADDPS (R13), Z1, Z1
-	ADDQ   R8, R13
-	VADDPS (R13), Z2, Z2
-	ADDQ   R8, R13
-	VADDPS (R13), Z3, Z3
-	ADDQ   R8, R13
-	VADDPS (R13), Z4, Z4
-	ADDQ   R8, R13
-	VADDPS (R13), Z5, Z5
-	ADDQ   R8, R13
-	VADDPS (R13), Z6, Z6
+	VADDPS (AX), Z0, Z0
+	ADDQ   DX, AX
+	VADDPS (AX), Z1, Z1
+	ADDQ   DX, AX
+	VADDPS (AX), Z2, Z2
+	ADDQ   DX, AX
+	VADDPS (AX), Z3, Z3
+	ADDQ   DX, AX
+	VADDPS (AX), Z4, Z4
+	ADDQ   DX, AX
+	VADDPS (AX), Z5, Z5
+	ADDQ   DX, AX
+	VADDPS (AX), Z6, Z6
 	JMP    relu
 
 residualMasked:
-	MOVQ      AX, R13
-	VMOVUPS.Z (R13), K1, Z7
+	VMOVUPS.Z (AX), K1, Z7
 	VADDPS    Z7, Z0, Z0
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z7
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z7
 	VADDPS    Z7, Z1, Z1
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z7
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z7
 	VADDPS    Z7, Z2, Z2
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z7
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z7
 	VADDPS    Z7, Z3, Z3
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z7
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z7
 	VADDPS    Z7, Z4, Z4
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z7
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z7
 	VADDPS    Z7, Z5, Z5
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z7
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z7
 	VADDPS    Z7, Z6, Z6
 
 relu:
-	TESTQ  $0x00000002, R9
+	TESTQ  $0x00000002, BX
 	JZ     store
 	VPXORD Z7, Z7, Z7
 	VMAXPS Z0, Z7, Z0
@@ -7575,39 +9165,39 @@ relu:
 	VMAXPS Z6, Z7, Z6
 
 store:
-	TESTQ   R10, R10
+	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    DI, R13
-	VMOVUPS Z0, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z1, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z2, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z3, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z4, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z5, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z6, (R13)
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z3, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z5, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, (AX)
 	JMP     done
 
 storeMasked:
-	MOVQ    DI, R13
-	VMOVUPS Z0, K1, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z1, K1, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z2, K1, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z3, K1, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z4, K1, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z5, K1, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z6, K1, (R13)
+	MOVQ    CX, AX
+	VMOVUPS Z0, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z1, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z3, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z5, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, K1, (AX)
 
 done:
 	VZEROUPPER
@@ -7655,60 +9245,58 @@ TEXT ·tileAVX512_7x2(SB), $0-8
 resume:
 	TESTQ   R10, R10
 	JNZ     resumeMasked
-	MOVQ    DI, R12
-	VMOVUPS (R12), Z0
-	VMOVUPS 64(R12), Z1
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z2
-	VMOVUPS 64(R12), Z3
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z4
-	VMOVUPS 64(R12), Z5
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z6
-	VMOVUPS 64(R12), Z7
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z8
-	VMOVUPS 64(R12), Z9
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z10
-	VMOVUPS 64(R12), Z11
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z12
-	VMOVUPS 64(R12), Z13
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z2
+	VMOVUPS 64(DI), Z3
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z4
+	VMOVUPS 64(DI), Z5
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z6
+	VMOVUPS 64(DI), Z7
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z8
+	VMOVUPS 64(DI), Z9
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z10
+	VMOVUPS 64(DI), Z11
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z12
+	VMOVUPS 64(DI), Z13
 	JMP     loop
 
 resumeMasked:
-	MOVQ      DI, R12
-	VMOVUPS.Z (R12), K1, Z0
-	VMOVUPS.Z 64(R12), K2, Z1
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z2
-	VMOVUPS.Z 64(R12), K2, Z3
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z4
-	VMOVUPS.Z 64(R12), K2, Z5
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z6
-	VMOVUPS.Z 64(R12), K2, Z7
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z8
-	VMOVUPS.Z 64(R12), K2, Z9
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z10
-	VMOVUPS.Z 64(R12), K2, Z11
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z12
-	VMOVUPS.Z 64(R12), K2, Z13
+	VMOVUPS.Z (DI), K1, Z0
+	VMOVUPS.Z 64(DI), K2, Z1
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z2
+	VMOVUPS.Z 64(DI), K2, Z3
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z4
+	VMOVUPS.Z 64(DI), K2, Z5
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z6
+	VMOVUPS.Z 64(DI), K2, Z7
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z8
+	VMOVUPS.Z 64(DI), K2, Z9
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z10
+	VMOVUPS.Z 64(DI), K2, Z11
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z12
+	VMOVUPS.Z 64(DI), K2, Z13
 
 loop:
 	SUBQ $0x02, BX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), R12
-	VMOVUPS      (SI)(R12*1), Z15
-	VMOVUPS      (R11)(R12*1), Z16
+	MOVLQSX      (DX), DI
+	VMOVUPS      (SI)(DI*1), Z15
+	VMOVUPS      (R11)(DI*1), Z16
 	VBROADCASTSS (CX), Z17
 	VFMADD231PS  Z15, Z17, Z0
 	VFMADD231PS  Z16, Z17, Z1
@@ -7730,9 +9318,9 @@ pair:
 	VBROADCASTSS 24(CX), Z17
 	VFMADD231PS  Z15, Z17, Z12
 	VFMADD231PS  Z16, Z17, Z13
-	MOVLQSX      4(DX), R12
-	VMOVUPS      (SI)(R12*1), Z15
-	VMOVUPS      (R11)(R12*1), Z16
+	MOVLQSX      4(DX), DI
+	VMOVUPS      (SI)(DI*1), Z15
+	VMOVUPS      (R11)(DI*1), Z16
 	VBROADCASTSS 28(CX), Z17
 	VFMADD231PS  Z15, Z17, Z0
 	VFMADD231PS  Z16, Z17, Z1
@@ -7788,28 +9376,32 @@ last:
 	VFMADD231PS  Z16, Z17, Z13
 
 bias:
-	MOVQ         56(AX), CX
-	TESTQ        CX, CX
+	MOVQ         40(AX), CX
+	MOVQ         48(AX), DX
+	MOVQ         72(AX), BX
+	MOVQ         80(AX), SI
+	MOVQ         56(AX), DI
+	TESTQ        DI, DI
 	JZ           residual
-	VBROADCASTSS (CX), Z14
+	VBROADCASTSS (DI), Z14
 	VADDPS       Z14, Z0, Z0
 	VADDPS       Z14, Z1, Z1
-	VBROADCASTSS 4(CX), Z14
+	VBROADCASTSS 4(DI), Z14
 	VADDPS       Z14, Z2, Z2
 	VADDPS       Z14, Z3, Z3
-	VBROADCASTSS 8(CX), Z14
+	VBROADCASTSS 8(DI), Z14
 	VADDPS       Z14, Z4, Z4
 	VADDPS       Z14, Z5, Z5
-	VBROADCASTSS 12(CX), Z14
+	VBROADCASTSS 12(DI), Z14
 	VADDPS       Z14, Z6, Z6
 	VADDPS       Z14, Z7, Z7
-	VBROADCASTSS 16(CX), Z14
+	VBROADCASTSS 16(DI), Z14
 	VADDPS       Z14, Z8, Z8
 	VADDPS       Z14, Z9, Z9
-	VBROADCASTSS 20(CX), Z14
+	VBROADCASTSS 20(DI), Z14
 	VADDPS       Z14, Z10, Z10
 	VADDPS       Z14, Z11, Z11
-	VBROADCASTSS 24(CX), Z14
+	VBROADCASTSS 24(DI), Z14
 	VADDPS       Z14, Z12, Z12
 	VADDPS       Z14, Z13, Z13
 
@@ -7817,70 +9409,68 @@ residual:
 	MOVQ   64(AX), AX
 	TESTQ  AX, AX
 	JZ     relu
-	TESTQ  R10, R10
+	TESTQ  SI, SI
 	JNZ    residualMasked
-	MOVQ   AX, R12
-	VADDPS (R12), Z0, Z0
-	VADDPS 64(R12), Z1, Z1
-	ADDQ   R8, R12
-	VADDPS (R12), Z2, Z2
-	VADDPS 64(R12), Z3, Z3
-	ADDQ   R8, R12
-	VADDPS (R12), Z4, Z4
-	VADDPS 64(R12), Z5, Z5
-	ADDQ   R8, R12
-	VADDPS (R12), Z6, Z6
-	VADDPS 64(R12), Z7, Z7
-	ADDQ   R8, R12
-	VADDPS (R12), Z8, Z8
-	VADDPS 64(R12), Z9, Z9
-	ADDQ   R8, R12
-	VADDPS (R12), Z10, Z10
-	VADDPS 64(R12), Z11, Z11
-	ADDQ   R8, R12
-	VADDPS (R12), Z12, Z12
-	VADDPS 64(R12), Z13, Z13
+	VADDPS (AX), Z0, Z0
+	VADDPS 64(AX), Z1, Z1
+	ADDQ   DX, AX
+	VADDPS (AX), Z2, Z2
+	VADDPS 64(AX), Z3, Z3
+	ADDQ   DX, AX
+	VADDPS (AX), Z4, Z4
+	VADDPS 64(AX), Z5, Z5
+	ADDQ   DX, AX
+	VADDPS (AX), Z6, Z6
+	VADDPS 64(AX), Z7, Z7
+	ADDQ   DX, AX
+	VADDPS (AX), Z8, Z8
+	VADDPS 64(AX), Z9, Z9
+	ADDQ   DX, AX
+	VADDPS (AX), Z10, Z10
+	VADDPS 64(AX), Z11, Z11
+	ADDQ   DX, AX
+	VADDPS (AX), Z12, Z12
+	VADDPS 64(AX), Z13, Z13
 	JMP    relu
 
 residualMasked:
-	MOVQ      AX, R12
-	VMOVUPS.Z (R12), K1, Z14
+	VMOVUPS.Z (AX), K1, Z14
 	VADDPS    Z14, Z0, Z0
-	VMOVUPS.Z 64(R12), K2, Z14
+	VMOVUPS.Z 64(AX), K2, Z14
 	VADDPS    Z14, Z1, Z1
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z14
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z14
 	VADDPS    Z14, Z2, Z2
-	VMOVUPS.Z 64(R12), K2, Z14
+	VMOVUPS.Z 64(AX), K2, Z14
 	VADDPS    Z14, Z3, Z3
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z14
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z14
 	VADDPS    Z14, Z4, Z4
-	VMOVUPS.Z 64(R12), K2, Z14
+	VMOVUPS.Z 64(AX), K2, Z14
 	VADDPS    Z14, Z5, Z5
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z14
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z14
 	VADDPS    Z14, Z6, Z6
-	VMOVUPS.Z 64(R12), K2, Z14
+	VMOVUPS.Z 64(AX), K2, Z14
 	VADDPS    Z14, Z7, Z7
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z14
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z14
 	VADDPS    Z14, Z8, Z8
-	VMOVUPS.Z 64(R12), K2, Z14
+	VMOVUPS.Z 64(AX), K2, Z14
 	VADDPS    Z14, Z9, Z9
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z14
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z14
 	VADDPS    Z14, Z10, Z10
-	VMOVUPS.Z 64(R12), K2, Z14
+	VMOVUPS.Z 64(AX), K2, Z14
 	VADDPS    Z14, Z11, Z11
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z14
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z14
 	VADDPS    Z14, Z12, Z12
-	VMOVUPS.Z 64(R12), K2, Z14
+	VMOVUPS.Z 64(AX), K2, Z14
 	VADDPS    Z14, Z13, Z13
 
 relu:
-	TESTQ  $0x00000002, R9
+	TESTQ  $0x00000002, BX
 	JZ     store
 	VPXORD Z14, Z14, Z14
 	VMAXPS Z0, Z14, Z0
@@ -7899,53 +9489,53 @@ relu:
 	VMAXPS Z13, Z14, Z13
 
 store:
-	TESTQ   R10, R10
+	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    DI, R12
-	VMOVUPS Z0, (R12)
-	VMOVUPS Z1, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z2, (R12)
-	VMOVUPS Z3, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z4, (R12)
-	VMOVUPS Z5, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z6, (R12)
-	VMOVUPS Z7, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z8, (R12)
-	VMOVUPS Z9, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z10, (R12)
-	VMOVUPS Z11, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z12, (R12)
-	VMOVUPS Z13, 64(R12)
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z7, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z8, (AX)
+	VMOVUPS Z9, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z10, (AX)
+	VMOVUPS Z11, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z12, (AX)
+	VMOVUPS Z13, 64(AX)
 	JMP     done
 
 storeMasked:
-	MOVQ    DI, R12
-	VMOVUPS Z0, K1, (R12)
-	VMOVUPS Z1, K2, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z2, K1, (R12)
-	VMOVUPS Z3, K2, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z4, K1, (R12)
-	VMOVUPS Z5, K2, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z6, K1, (R12)
-	VMOVUPS Z7, K2, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z8, K1, (R12)
-	VMOVUPS Z9, K2, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z10, K1, (R12)
-	VMOVUPS Z11, K2, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z12, K1, (R12)
-	VMOVUPS Z13, K2, 64(R12)
+	MOVQ    CX, AX
+	VMOVUPS Z0, K1, (AX)
+	VMOVUPS Z1, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, K1, (AX)
+	VMOVUPS Z3, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, K1, (AX)
+	VMOVUPS Z5, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, K1, (AX)
+	VMOVUPS Z7, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z8, K1, (AX)
+	VMOVUPS Z9, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z10, K1, (AX)
+	VMOVUPS Z11, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z12, K1, (AX)
+	VMOVUPS Z13, K2, 64(AX)
 
 done:
 	VZEROUPPER
@@ -7995,61 +9585,59 @@ TEXT ·tileAVX512_7x2p(SB), $0-8
 resume:
 	TESTQ   R10, R10
 	JNZ     resumeMasked
-	MOVQ    DI, R13
-	VMOVUPS (R13), Z0
-	VMOVUPS 64(R13), Z1
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z2
-	VMOVUPS 64(R13), Z3
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z4
-	VMOVUPS 64(R13), Z5
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z6
-	VMOVUPS 64(R13), Z7
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z8
-	VMOVUPS 64(R13), Z9
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z10
-	VMOVUPS 64(R13), Z11
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z12
-	VMOVUPS 64(R13), Z13
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z2
+	VMOVUPS 64(DI), Z3
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z4
+	VMOVUPS 64(DI), Z5
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z6
+	VMOVUPS 64(DI), Z7
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z8
+	VMOVUPS 64(DI), Z9
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z10
+	VMOVUPS 64(DI), Z11
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z12
+	VMOVUPS 64(DI), Z13
 	JMP     loop
 
 resumeMasked:
-	MOVQ      DI, R13
-	VMOVUPS.Z (R13), K1, Z0
-	VMOVUPS.Z 64(R13), K2, Z1
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z2
-	VMOVUPS.Z 64(R13), K2, Z3
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z4
-	VMOVUPS.Z 64(R13), K2, Z5
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z6
-	VMOVUPS.Z 64(R13), K2, Z7
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z8
-	VMOVUPS.Z 64(R13), K2, Z9
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z10
-	VMOVUPS.Z 64(R13), K2, Z11
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z12
-	VMOVUPS.Z 64(R13), K2, Z13
+	VMOVUPS.Z (DI), K1, Z0
+	VMOVUPS.Z 64(DI), K2, Z1
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z2
+	VMOVUPS.Z 64(DI), K2, Z3
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z4
+	VMOVUPS.Z 64(DI), K2, Z5
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z6
+	VMOVUPS.Z 64(DI), K2, Z7
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z8
+	VMOVUPS.Z 64(DI), K2, Z9
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z10
+	VMOVUPS.Z 64(DI), K2, Z11
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z12
+	VMOVUPS.Z 64(DI), K2, Z13
 
 loop:
 	SUBQ $0x02, BX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), R13
-	VMOVUPS      (SI)(R13*1), Z15
-	VMOVUPS      (R11)(R13*1), Z16
-	PREFETCHT0   (R12)(R13*1)
+	MOVLQSX      (DX), DI
+	VMOVUPS      (SI)(DI*1), Z15
+	VMOVUPS      (R11)(DI*1), Z16
+	PREFETCHT0   (R12)(DI*1)
 	VBROADCASTSS (CX), Z17
 	VFMADD231PS  Z15, Z17, Z0
 	VFMADD231PS  Z16, Z17, Z1
@@ -8071,10 +9659,10 @@ pair:
 	VBROADCASTSS 24(CX), Z17
 	VFMADD231PS  Z15, Z17, Z12
 	VFMADD231PS  Z16, Z17, Z13
-	MOVLQSX      4(DX), R13
-	VMOVUPS      (SI)(R13*1), Z15
-	VMOVUPS      (R11)(R13*1), Z16
-	PREFETCHT0   (R12)(R13*1)
+	MOVLQSX      4(DX), DI
+	VMOVUPS      (SI)(DI*1), Z15
+	VMOVUPS      (R11)(DI*1), Z16
+	PREFETCHT0   (R12)(DI*1)
 	VBROADCASTSS 28(CX), Z17
 	VFMADD231PS  Z15, Z17, Z0
 	VFMADD231PS  Z16, Z17, Z1
@@ -8131,28 +9719,32 @@ last:
 	VFMADD231PS  Z16, Z17, Z13
 
 bias:
-	MOVQ         56(AX), CX
-	TESTQ        CX, CX
+	MOVQ         40(AX), CX
+	MOVQ         48(AX), DX
+	MOVQ         72(AX), BX
+	MOVQ         80(AX), SI
+	MOVQ         56(AX), DI
+	TESTQ        DI, DI
 	JZ           residual
-	VBROADCASTSS (CX), Z14
+	VBROADCASTSS (DI), Z14
 	VADDPS       Z14, Z0, Z0
 	VADDPS       Z14, Z1, Z1
-	VBROADCASTSS 4(CX), Z14
+	VBROADCASTSS 4(DI), Z14
 	VADDPS       Z14, Z2, Z2
 	VADDPS       Z14, Z3, Z3
-	VBROADCASTSS 8(CX), Z14
+	VBROADCASTSS 8(DI), Z14
 	VADDPS       Z14, Z4, Z4
 	VADDPS       Z14, Z5, Z5
-	VBROADCASTSS 12(CX), Z14
+	VBROADCASTSS 12(DI), Z14
 	VADDPS       Z14, Z6, Z6
 	VADDPS       Z14, Z7, Z7
-	VBROADCASTSS 16(CX), Z14
+	VBROADCASTSS 16(DI), Z14
 	VADDPS       Z14, Z8, Z8
 	VADDPS       Z14, Z9, Z9
-	VBROADCASTSS 20(CX), Z14
+	VBROADCASTSS 20(DI), Z14
 	VADDPS       Z14, Z10, Z10
 	VADDPS       Z14, Z11, Z11
-	VBROADCASTSS 24(CX), Z14
+	VBROADCASTSS 24(DI), Z14
 	VADDPS       Z14, Z12, Z12
 	VADDPS       Z14, Z13, Z13
 
@@ -8160,70 +9752,68 @@ residual:
 	MOVQ   64(AX), AX
 	TESTQ  AX, AX
 	JZ     relu
-	TESTQ  R10, R10
+	TESTQ  SI, SI
 	JNZ    residualMasked
-	MOVQ   AX, R13
-	VADDPS (R13), Z0, Z0
-	VADDPS 64(R13), Z1, Z1
-	ADDQ   R8, R13
-	VADDPS (R13), Z2, Z2
-	VADDPS 64(R13), Z3, Z3
-	ADDQ   R8, R13
-	VADDPS (R13), Z4, Z4
-	VADDPS 64(R13), Z5, Z5
-	ADDQ   R8, R13
-	VADDPS (R13), Z6, Z6
-	VADDPS 64(R13), Z7, Z7
-	ADDQ   R8, R13
-	VADDPS (R13), Z8, Z8
-	VADDPS 64(R13), Z9, Z9
-	ADDQ   R8, R13
-	VADDPS (R13), Z10, Z10
-	VADDPS 64(R13), Z11, Z11
-	ADDQ   R8, R13
-	VADDPS (R13), Z12, Z12
-	VADDPS 64(R13), Z13, Z13
+	VADDPS (AX), Z0, Z0
+	VADDPS 64(AX), Z1, Z1
+	ADDQ   DX, AX
+	VADDPS (AX), Z2, Z2
+	VADDPS 64(AX), Z3, Z3
+	ADDQ   DX, AX
+	VADDPS (AX), Z4, Z4
+	VADDPS 64(AX), Z5, Z5
+	ADDQ   DX, AX
+	VADDPS (AX), Z6, Z6
+	VADDPS 64(AX), Z7, Z7
+	ADDQ   DX, AX
+	VADDPS (AX), Z8, Z8
+	VADDPS 64(AX), Z9, Z9
+	ADDQ   DX, AX
+	VADDPS (AX), Z10, Z10
+	VADDPS 64(AX), Z11, Z11
+	ADDQ   DX, AX
+	VADDPS (AX), Z12, Z12
+	VADDPS 64(AX), Z13, Z13
 	JMP    relu
 
 residualMasked:
-	MOVQ      AX, R13
-	VMOVUPS.Z (R13), K1, Z14
+	VMOVUPS.Z (AX), K1, Z14
 	VADDPS    Z14, Z0, Z0
-	VMOVUPS.Z 64(R13), K2, Z14
+	VMOVUPS.Z 64(AX), K2, Z14
 	VADDPS    Z14, Z1, Z1
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z14
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z14
 	VADDPS    Z14, Z2, Z2
-	VMOVUPS.Z 64(R13), K2, Z14
+	VMOVUPS.Z 64(AX), K2, Z14
 	VADDPS    Z14, Z3, Z3
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z14
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z14
 	VADDPS    Z14, Z4, Z4
-	VMOVUPS.Z 64(R13), K2, Z14
+	VMOVUPS.Z 64(AX), K2, Z14
 	VADDPS    Z14, Z5, Z5
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z14
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z14
 	VADDPS    Z14, Z6, Z6
-	VMOVUPS.Z 64(R13), K2, Z14
+	VMOVUPS.Z 64(AX), K2, Z14
 	VADDPS    Z14, Z7, Z7
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z14
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z14
 	VADDPS    Z14, Z8, Z8
-	VMOVUPS.Z 64(R13), K2, Z14
+	VMOVUPS.Z 64(AX), K2, Z14
 	VADDPS    Z14, Z9, Z9
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z14
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z14
 	VADDPS    Z14, Z10, Z10
-	VMOVUPS.Z 64(R13), K2, Z14
+	VMOVUPS.Z 64(AX), K2, Z14
 	VADDPS    Z14, Z11, Z11
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z14
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z14
 	VADDPS    Z14, Z12, Z12
-	VMOVUPS.Z 64(R13), K2, Z14
+	VMOVUPS.Z 64(AX), K2, Z14
 	VADDPS    Z14, Z13, Z13
 
 relu:
-	TESTQ  $0x00000002, R9
+	TESTQ  $0x00000002, BX
 	JZ     store
 	VPXORD Z14, Z14, Z14
 	VMAXPS Z0, Z14, Z0
@@ -8242,53 +9832,53 @@ relu:
 	VMAXPS Z13, Z14, Z13
 
 store:
-	TESTQ   R10, R10
+	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    DI, R13
-	VMOVUPS Z0, (R13)
-	VMOVUPS Z1, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z2, (R13)
-	VMOVUPS Z3, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z4, (R13)
-	VMOVUPS Z5, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z6, (R13)
-	VMOVUPS Z7, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z8, (R13)
-	VMOVUPS Z9, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z10, (R13)
-	VMOVUPS Z11, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z12, (R13)
-	VMOVUPS Z13, 64(R13)
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z7, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z8, (AX)
+	VMOVUPS Z9, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z10, (AX)
+	VMOVUPS Z11, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z12, (AX)
+	VMOVUPS Z13, 64(AX)
 	JMP     done
 
 storeMasked:
-	MOVQ    DI, R13
-	VMOVUPS Z0, K1, (R13)
-	VMOVUPS Z1, K2, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z2, K1, (R13)
-	VMOVUPS Z3, K2, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z4, K1, (R13)
-	VMOVUPS Z5, K2, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z6, K1, (R13)
-	VMOVUPS Z7, K2, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z8, K1, (R13)
-	VMOVUPS Z9, K2, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z10, K1, (R13)
-	VMOVUPS Z11, K2, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z12, K1, (R13)
-	VMOVUPS Z13, K2, 64(R13)
+	MOVQ    CX, AX
+	VMOVUPS Z0, K1, (AX)
+	VMOVUPS Z1, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, K1, (AX)
+	VMOVUPS Z3, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, K1, (AX)
+	VMOVUPS Z5, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, K1, (AX)
+	VMOVUPS Z7, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z8, K1, (AX)
+	VMOVUPS Z9, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z10, K1, (AX)
+	VMOVUPS Z11, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z12, K1, (AX)
+	VMOVUPS Z13, K2, 64(AX)
 
 done:
 	VZEROUPPER
@@ -8342,63 +9932,61 @@ TEXT ·tileAVX512_7x2h(SB), $0-8
 resume:
 	TESTQ   R10, R10
 	JNZ     resumeMasked
-	MOVQ    DI, R15
-	VMOVUPS (R15), Z0
-	VMOVUPS 64(R15), Z1
-	ADDQ    R8, R15
-	VMOVUPS (R15), Z2
-	VMOVUPS 64(R15), Z3
-	ADDQ    R8, R15
-	VMOVUPS (R15), Z4
-	VMOVUPS 64(R15), Z5
-	ADDQ    R8, R15
-	VMOVUPS (R15), Z6
-	VMOVUPS 64(R15), Z7
-	ADDQ    R8, R15
-	VMOVUPS (R15), Z8
-	VMOVUPS 64(R15), Z9
-	ADDQ    R8, R15
-	VMOVUPS (R15), Z10
-	VMOVUPS 64(R15), Z11
-	ADDQ    R8, R15
-	VMOVUPS (R15), Z12
-	VMOVUPS 64(R15), Z13
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z2
+	VMOVUPS 64(DI), Z3
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z4
+	VMOVUPS 64(DI), Z5
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z6
+	VMOVUPS 64(DI), Z7
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z8
+	VMOVUPS 64(DI), Z9
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z10
+	VMOVUPS 64(DI), Z11
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z12
+	VMOVUPS 64(DI), Z13
 	JMP     loop
 
 resumeMasked:
-	MOVQ      DI, R15
-	VMOVUPS.Z (R15), K1, Z0
-	VMOVUPS.Z 64(R15), K2, Z1
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z2
-	VMOVUPS.Z 64(R15), K2, Z3
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z4
-	VMOVUPS.Z 64(R15), K2, Z5
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z6
-	VMOVUPS.Z 64(R15), K2, Z7
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z8
-	VMOVUPS.Z 64(R15), K2, Z9
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z10
-	VMOVUPS.Z 64(R15), K2, Z11
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z12
-	VMOVUPS.Z 64(R15), K2, Z13
+	VMOVUPS.Z (DI), K1, Z0
+	VMOVUPS.Z 64(DI), K2, Z1
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z2
+	VMOVUPS.Z 64(DI), K2, Z3
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z4
+	VMOVUPS.Z 64(DI), K2, Z5
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z6
+	VMOVUPS.Z 64(DI), K2, Z7
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z8
+	VMOVUPS.Z 64(DI), K2, Z9
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z10
+	VMOVUPS.Z 64(DI), K2, Z11
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z12
+	VMOVUPS.Z 64(DI), K2, Z13
 
 loop:
 	SUBQ $0x02, BX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), R15
-	VMOVUPS      (SI)(R15*1), Y15
-	VINSERTF64X4 $0x01, (R13)(R15*1), Z15, Z15
-	VMOVUPS      (R11)(R15*1), Y16
-	VINSERTF64X4 $0x01, (R14)(R15*1), Z16, Z16
-	PREFETCHT0   (R12)(R15*1)
+	MOVLQSX      (DX), DI
+	VMOVUPS      (SI)(DI*1), Y15
+	VINSERTF64X4 $0x01, (R13)(DI*1), Z15, Z15
+	VMOVUPS      (R11)(DI*1), Y16
+	VINSERTF64X4 $0x01, (R14)(DI*1), Z16, Z16
+	PREFETCHT0   (R12)(DI*1)
 	VBROADCASTSS (CX), Z17
 	VFMADD231PS  Z15, Z17, Z0
 	VFMADD231PS  Z16, Z17, Z1
@@ -8420,12 +10008,12 @@ pair:
 	VBROADCASTSS 24(CX), Z17
 	VFMADD231PS  Z15, Z17, Z12
 	VFMADD231PS  Z16, Z17, Z13
-	MOVLQSX      4(DX), R15
-	VMOVUPS      (SI)(R15*1), Y18
-	VINSERTF64X4 $0x01, (R13)(R15*1), Z18, Z18
-	VMOVUPS      (R11)(R15*1), Y19
-	VINSERTF64X4 $0x01, (R14)(R15*1), Z19, Z19
-	PREFETCHT0   (R12)(R15*1)
+	MOVLQSX      4(DX), DI
+	VMOVUPS      (SI)(DI*1), Y18
+	VINSERTF64X4 $0x01, (R13)(DI*1), Z18, Z18
+	VMOVUPS      (R11)(DI*1), Y19
+	VINSERTF64X4 $0x01, (R14)(DI*1), Z19, Z19
+	PREFETCHT0   (R12)(DI*1)
 	VBROADCASTSS 28(CX), Z17
 	VFMADD231PS  Z18, Z17, Z0
 	VFMADD231PS  Z19, Z17, Z1
@@ -8484,28 +10072,32 @@ last:
 	VFMADD231PS  Z21, Z15, Z13
 
 bias:
-	MOVQ         56(AX), CX
-	TESTQ        CX, CX
+	MOVQ         40(AX), CX
+	MOVQ         48(AX), DX
+	MOVQ         72(AX), BX
+	MOVQ         80(AX), SI
+	MOVQ         56(AX), DI
+	TESTQ        DI, DI
 	JZ           residual
-	VBROADCASTSS (CX), Z14
+	VBROADCASTSS (DI), Z14
 	VADDPS       Z14, Z0, Z0
 	VADDPS       Z14, Z1, Z1
-	VBROADCASTSS 4(CX), Z14
+	VBROADCASTSS 4(DI), Z14
 	VADDPS       Z14, Z2, Z2
 	VADDPS       Z14, Z3, Z3
-	VBROADCASTSS 8(CX), Z14
+	VBROADCASTSS 8(DI), Z14
 	VADDPS       Z14, Z4, Z4
 	VADDPS       Z14, Z5, Z5
-	VBROADCASTSS 12(CX), Z14
+	VBROADCASTSS 12(DI), Z14
 	VADDPS       Z14, Z6, Z6
 	VADDPS       Z14, Z7, Z7
-	VBROADCASTSS 16(CX), Z14
+	VBROADCASTSS 16(DI), Z14
 	VADDPS       Z14, Z8, Z8
 	VADDPS       Z14, Z9, Z9
-	VBROADCASTSS 20(CX), Z14
+	VBROADCASTSS 20(DI), Z14
 	VADDPS       Z14, Z10, Z10
 	VADDPS       Z14, Z11, Z11
-	VBROADCASTSS 24(CX), Z14
+	VBROADCASTSS 24(DI), Z14
 	VADDPS       Z14, Z12, Z12
 	VADDPS       Z14, Z13, Z13
 
@@ -8513,70 +10105,68 @@ residual:
 	MOVQ   64(AX), AX
 	TESTQ  AX, AX
 	JZ     relu
-	TESTQ  R10, R10
+	TESTQ  SI, SI
 	JNZ    residualMasked
-	MOVQ   AX, R15
-	VADDPS (R15), Z0, Z0
-	VADDPS 64(R15), Z1, Z1
-	ADDQ   R8, R15
-	VADDPS (R15), Z2, Z2
-	VADDPS 64(R15), Z3, Z3
-	ADDQ   R8, R15
-	VADDPS (R15), Z4, Z4
-	VADDPS 64(R15), Z5, Z5
-	ADDQ   R8, R15
-	VADDPS (R15), Z6, Z6
-	VADDPS 64(R15), Z7, Z7
-	ADDQ   R8, R15
-	VADDPS (R15), Z8, Z8
-	VADDPS 64(R15), Z9, Z9
-	ADDQ   R8, R15
-	VADDPS (R15), Z10, Z10
-	VADDPS 64(R15), Z11, Z11
-	ADDQ   R8, R15
-	VADDPS (R15), Z12, Z12
-	VADDPS 64(R15), Z13, Z13
+	VADDPS (AX), Z0, Z0
+	VADDPS 64(AX), Z1, Z1
+	ADDQ   DX, AX
+	VADDPS (AX), Z2, Z2
+	VADDPS 64(AX), Z3, Z3
+	ADDQ   DX, AX
+	VADDPS (AX), Z4, Z4
+	VADDPS 64(AX), Z5, Z5
+	ADDQ   DX, AX
+	VADDPS (AX), Z6, Z6
+	VADDPS 64(AX), Z7, Z7
+	ADDQ   DX, AX
+	VADDPS (AX), Z8, Z8
+	VADDPS 64(AX), Z9, Z9
+	ADDQ   DX, AX
+	VADDPS (AX), Z10, Z10
+	VADDPS 64(AX), Z11, Z11
+	ADDQ   DX, AX
+	VADDPS (AX), Z12, Z12
+	VADDPS 64(AX), Z13, Z13
 	JMP    relu
 
 residualMasked:
-	MOVQ      AX, R15
-	VMOVUPS.Z (R15), K1, Z14
+	VMOVUPS.Z (AX), K1, Z14
 	VADDPS    Z14, Z0, Z0
-	VMOVUPS.Z 64(R15), K2, Z14
+	VMOVUPS.Z 64(AX), K2, Z14
 	VADDPS    Z14, Z1, Z1
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z14
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z14
 	VADDPS    Z14, Z2, Z2
-	VMOVUPS.Z 64(R15), K2, Z14
+	VMOVUPS.Z 64(AX), K2, Z14
 	VADDPS    Z14, Z3, Z3
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z14
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z14
 	VADDPS    Z14, Z4, Z4
-	VMOVUPS.Z 64(R15), K2, Z14
+	VMOVUPS.Z 64(AX), K2, Z14
 	VADDPS    Z14, Z5, Z5
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z14
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z14
 	VADDPS    Z14, Z6, Z6
-	VMOVUPS.Z 64(R15), K2, Z14
+	VMOVUPS.Z 64(AX), K2, Z14
 	VADDPS    Z14, Z7, Z7
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z14
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z14
 	VADDPS    Z14, Z8, Z8
-	VMOVUPS.Z 64(R15), K2, Z14
+	VMOVUPS.Z 64(AX), K2, Z14
 	VADDPS    Z14, Z9, Z9
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z14
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z14
 	VADDPS    Z14, Z10, Z10
-	VMOVUPS.Z 64(R15), K2, Z14
+	VMOVUPS.Z 64(AX), K2, Z14
 	VADDPS    Z14, Z11, Z11
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z14
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z14
 	VADDPS    Z14, Z12, Z12
-	VMOVUPS.Z 64(R15), K2, Z14
+	VMOVUPS.Z 64(AX), K2, Z14
 	VADDPS    Z14, Z13, Z13
 
 relu:
-	TESTQ  $0x00000002, R9
+	TESTQ  $0x00000002, BX
 	JZ     store
 	VPXORD Z14, Z14, Z14
 	VMAXPS Z0, Z14, Z0
@@ -8595,53 +10185,444 @@ relu:
 	VMAXPS Z13, Z14, Z13
 
 store:
-	TESTQ   R10, R10
+	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    DI, R15
-	VMOVUPS Z0, (R15)
-	VMOVUPS Z1, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z2, (R15)
-	VMOVUPS Z3, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z4, (R15)
-	VMOVUPS Z5, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z6, (R15)
-	VMOVUPS Z7, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z8, (R15)
-	VMOVUPS Z9, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z10, (R15)
-	VMOVUPS Z11, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z12, (R15)
-	VMOVUPS Z13, 64(R15)
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z7, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z8, (AX)
+	VMOVUPS Z9, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z10, (AX)
+	VMOVUPS Z11, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z12, (AX)
+	VMOVUPS Z13, 64(AX)
 	JMP     done
 
 storeMasked:
-	MOVQ    DI, R15
-	VMOVUPS Z0, K1, (R15)
-	VMOVUPS Z1, K2, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z2, K1, (R15)
-	VMOVUPS Z3, K2, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z4, K1, (R15)
-	VMOVUPS Z5, K2, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z6, K1, (R15)
-	VMOVUPS Z7, K2, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z8, K1, (R15)
-	VMOVUPS Z9, K2, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z10, K1, (R15)
-	VMOVUPS Z11, K2, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z12, K1, (R15)
-	VMOVUPS Z13, K2, 64(R15)
+	MOVQ    CX, AX
+	VMOVUPS Z0, K1, (AX)
+	VMOVUPS Z1, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, K1, (AX)
+	VMOVUPS Z3, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, K1, (AX)
+	VMOVUPS Z5, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, K1, (AX)
+	VMOVUPS Z7, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z8, K1, (AX)
+	VMOVUPS Z9, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z10, K1, (AX)
+	VMOVUPS Z11, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z12, K1, (AX)
+	VMOVUPS Z13, K2, 64(AX)
+
+done:
+	VZEROUPPER
+	RET
+
+// func tileAVX512_7x2k(args *byte)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tileAVX512_7x2k(SB), $0-8
+	MOVQ  args+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  8(AX), DX
+	MOVQ  16(AX), BX
+	MOVQ  24(AX), SI
+	MOVQ  40(AX), DI
+	MOVQ  48(AX), R8
+	MOVQ  72(AX), R9
+	MOVQ  80(AX), R10
+	MOVQ  32(AX), R11
+	ADDQ  SI, R11
+	MOVL  R10, R12
+	KMOVW R12, K1
+	MOVL  R10, R12
+	SHRL  $0x10, R12
+	KMOVW R12, K2
+
+	// start from zero or from C
+	TESTQ  $0x00000001, R9
+	JNZ    resume
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	JMP    loop
+
+resume:
+	TESTQ   R10, R10
+	JNZ     resumeMasked
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z2
+	VMOVUPS 64(DI), Z3
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z4
+	VMOVUPS 64(DI), Z5
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z6
+	VMOVUPS 64(DI), Z7
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z8
+	VMOVUPS 64(DI), Z9
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z10
+	VMOVUPS 64(DI), Z11
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z12
+	VMOVUPS 64(DI), Z13
+	JMP     loop
+
+resumeMasked:
+	VMOVUPS.Z (DI), K1, Z0
+	VMOVUPS.Z 64(DI), K2, Z1
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z2
+	VMOVUPS.Z 64(DI), K2, Z3
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z4
+	VMOVUPS.Z 64(DI), K2, Z5
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z6
+	VMOVUPS.Z 64(DI), K2, Z7
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z8
+	VMOVUPS.Z 64(DI), K2, Z9
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z10
+	VMOVUPS.Z 64(DI), K2, Z11
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z12
+	VMOVUPS.Z 64(DI), K2, Z13
+
+loop:
+	MOVQ         112(AX), DI
+	MOVQ         128(AX), R8
+	MOVQ         136(AX), R9
+	MOVQ         144(AX), R10
+	VBROADCASTSS 152(AX), Z15
+	SUBQ         $0x02, BX
+	JL           last
+
+pair:
+	VBROADCASTSS (R9), Z16
+	VBROADCASTSS (R10), Z17
+	VMOVUPS      (DI), Z18
+	VFMADD213PS  Z17, Z16, Z18
+	VMAXPS       Z18, Z15, Z18
+	VMOVUPS      Z18, (R8)
+	PREFETCHT1   128(DI)
+	VMOVUPS      64(DI), Z18
+	VFMADD213PS  Z17, Z16, Z18
+	VMAXPS       Z18, Z15, Z18
+	VMOVUPS      Z18, 64(R8)
+	PREFETCHT1   192(DI)
+	ADDQ         $0x04, R9
+	ADDQ         $0x04, R10
+	ADDQ         120(AX), DI
+	ADDQ         $0x00000080, R8
+	MOVLQSX      (DX), R12
+	VMOVUPS      (SI)(R12*1), Z16
+	VMOVUPS      (R11)(R12*1), Z17
+	VBROADCASTSS (CX), Z18
+	VFMADD231PS  Z16, Z18, Z0
+	VFMADD231PS  Z17, Z18, Z1
+	VBROADCASTSS 4(CX), Z18
+	VFMADD231PS  Z16, Z18, Z2
+	VFMADD231PS  Z17, Z18, Z3
+	VBROADCASTSS 8(CX), Z18
+	VFMADD231PS  Z16, Z18, Z4
+	VFMADD231PS  Z17, Z18, Z5
+	VBROADCASTSS 12(CX), Z18
+	VFMADD231PS  Z16, Z18, Z6
+	VFMADD231PS  Z17, Z18, Z7
+	VBROADCASTSS 16(CX), Z18
+	VFMADD231PS  Z16, Z18, Z8
+	VFMADD231PS  Z17, Z18, Z9
+	VBROADCASTSS 20(CX), Z18
+	VFMADD231PS  Z16, Z18, Z10
+	VFMADD231PS  Z17, Z18, Z11
+	VBROADCASTSS 24(CX), Z18
+	VFMADD231PS  Z16, Z18, Z12
+	VFMADD231PS  Z17, Z18, Z13
+	VBROADCASTSS (R9), Z16
+	VBROADCASTSS (R10), Z17
+	VMOVUPS      (DI), Z18
+	VFMADD213PS  Z17, Z16, Z18
+	VMAXPS       Z18, Z15, Z18
+	VMOVUPS      Z18, (R8)
+	PREFETCHT1   128(DI)
+	VMOVUPS      64(DI), Z18
+	VFMADD213PS  Z17, Z16, Z18
+	VMAXPS       Z18, Z15, Z18
+	VMOVUPS      Z18, 64(R8)
+	PREFETCHT1   192(DI)
+	ADDQ         $0x04, R9
+	ADDQ         $0x04, R10
+	ADDQ         120(AX), DI
+	ADDQ         $0x00000080, R8
+	MOVLQSX      4(DX), R12
+	VMOVUPS      (SI)(R12*1), Z16
+	VMOVUPS      (R11)(R12*1), Z17
+	VBROADCASTSS 28(CX), Z18
+	VFMADD231PS  Z16, Z18, Z0
+	VFMADD231PS  Z17, Z18, Z1
+	VBROADCASTSS 32(CX), Z18
+	VFMADD231PS  Z16, Z18, Z2
+	VFMADD231PS  Z17, Z18, Z3
+	VBROADCASTSS 36(CX), Z18
+	VFMADD231PS  Z16, Z18, Z4
+	VFMADD231PS  Z17, Z18, Z5
+	VBROADCASTSS 40(CX), Z18
+	VFMADD231PS  Z16, Z18, Z6
+	VFMADD231PS  Z17, Z18, Z7
+	VBROADCASTSS 44(CX), Z18
+	VFMADD231PS  Z16, Z18, Z8
+	VFMADD231PS  Z17, Z18, Z9
+	VBROADCASTSS 48(CX), Z18
+	VFMADD231PS  Z16, Z18, Z10
+	VFMADD231PS  Z17, Z18, Z11
+	VBROADCASTSS 52(CX), Z18
+	VFMADD231PS  Z16, Z18, Z12
+	VFMADD231PS  Z17, Z18, Z13
+	ADDQ         $0x38, CX
+	ADDQ         $0x08, DX
+	SUBQ         $0x02, BX
+	JGE          pair
+
+last:
+	TESTQ        $0x00000001, BX
+	JZ           bias
+	VBROADCASTSS (R9), Z16
+	VBROADCASTSS (R10), Z17
+	VMOVUPS      (DI), Z18
+	VFMADD213PS  Z17, Z16, Z18
+	VMAXPS       Z18, Z15, Z18
+	VMOVUPS      Z18, (R8)
+	PREFETCHT1   128(DI)
+	VMOVUPS      64(DI), Z18
+	VFMADD213PS  Z17, Z16, Z18
+	VMAXPS       Z18, Z15, Z18
+	VMOVUPS      Z18, 64(R8)
+	PREFETCHT1   192(DI)
+	ADDQ         $0x04, R9
+	ADDQ         $0x04, R10
+	ADDQ         120(AX), DI
+	ADDQ         $0x00000080, R8
+	MOVLQSX      (DX), DX
+	VMOVUPS      (SI)(DX*1), Z15
+	VMOVUPS      (R11)(DX*1), Z16
+	VBROADCASTSS (CX), Z17
+	VFMADD231PS  Z15, Z17, Z0
+	VFMADD231PS  Z16, Z17, Z1
+	VBROADCASTSS 4(CX), Z17
+	VFMADD231PS  Z15, Z17, Z2
+	VFMADD231PS  Z16, Z17, Z3
+	VBROADCASTSS 8(CX), Z17
+	VFMADD231PS  Z15, Z17, Z4
+	VFMADD231PS  Z16, Z17, Z5
+	VBROADCASTSS 12(CX), Z17
+	VFMADD231PS  Z15, Z17, Z6
+	VFMADD231PS  Z16, Z17, Z7
+	VBROADCASTSS 16(CX), Z17
+	VFMADD231PS  Z15, Z17, Z8
+	VFMADD231PS  Z16, Z17, Z9
+	VBROADCASTSS 20(CX), Z17
+	VFMADD231PS  Z15, Z17, Z10
+	VFMADD231PS  Z16, Z17, Z11
+	VBROADCASTSS 24(CX), Z17
+	VFMADD231PS  Z15, Z17, Z12
+	VFMADD231PS  Z16, Z17, Z13
+
+bias:
+	MOVQ         40(AX), CX
+	MOVQ         48(AX), DX
+	MOVQ         72(AX), BX
+	MOVQ         80(AX), SI
+	MOVQ         56(AX), DI
+	TESTQ        DI, DI
+	JZ           residual
+	VBROADCASTSS (DI), Z14
+	VADDPS       Z14, Z0, Z0
+	VADDPS       Z14, Z1, Z1
+	VBROADCASTSS 4(DI), Z14
+	VADDPS       Z14, Z2, Z2
+	VADDPS       Z14, Z3, Z3
+	VBROADCASTSS 8(DI), Z14
+	VADDPS       Z14, Z4, Z4
+	VADDPS       Z14, Z5, Z5
+	VBROADCASTSS 12(DI), Z14
+	VADDPS       Z14, Z6, Z6
+	VADDPS       Z14, Z7, Z7
+	VBROADCASTSS 16(DI), Z14
+	VADDPS       Z14, Z8, Z8
+	VADDPS       Z14, Z9, Z9
+	VBROADCASTSS 20(DI), Z14
+	VADDPS       Z14, Z10, Z10
+	VADDPS       Z14, Z11, Z11
+	VBROADCASTSS 24(DI), Z14
+	VADDPS       Z14, Z12, Z12
+	VADDPS       Z14, Z13, Z13
+
+residual:
+	MOVQ   64(AX), AX
+	TESTQ  AX, AX
+	JZ     relu
+	TESTQ  SI, SI
+	JNZ    residualMasked
+	VADDPS (AX), Z0, Z0
+	VADDPS 64(AX), Z1, Z1
+	ADDQ   DX, AX
+	VADDPS (AX), Z2, Z2
+	VADDPS 64(AX), Z3, Z3
+	ADDQ   DX, AX
+	VADDPS (AX), Z4, Z4
+	VADDPS 64(AX), Z5, Z5
+	ADDQ   DX, AX
+	VADDPS (AX), Z6, Z6
+	VADDPS 64(AX), Z7, Z7
+	ADDQ   DX, AX
+	VADDPS (AX), Z8, Z8
+	VADDPS 64(AX), Z9, Z9
+	ADDQ   DX, AX
+	VADDPS (AX), Z10, Z10
+	VADDPS 64(AX), Z11, Z11
+	ADDQ   DX, AX
+	VADDPS (AX), Z12, Z12
+	VADDPS 64(AX), Z13, Z13
+	JMP    relu
+
+residualMasked:
+	VMOVUPS.Z (AX), K1, Z14
+	VADDPS    Z14, Z0, Z0
+	VMOVUPS.Z 64(AX), K2, Z14
+	VADDPS    Z14, Z1, Z1
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z14
+	VADDPS    Z14, Z2, Z2
+	VMOVUPS.Z 64(AX), K2, Z14
+	VADDPS    Z14, Z3, Z3
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z14
+	VADDPS    Z14, Z4, Z4
+	VMOVUPS.Z 64(AX), K2, Z14
+	VADDPS    Z14, Z5, Z5
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z14
+	VADDPS    Z14, Z6, Z6
+	VMOVUPS.Z 64(AX), K2, Z14
+	VADDPS    Z14, Z7, Z7
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z14
+	VADDPS    Z14, Z8, Z8
+	VMOVUPS.Z 64(AX), K2, Z14
+	VADDPS    Z14, Z9, Z9
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z14
+	VADDPS    Z14, Z10, Z10
+	VMOVUPS.Z 64(AX), K2, Z14
+	VADDPS    Z14, Z11, Z11
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z14
+	VADDPS    Z14, Z12, Z12
+	VMOVUPS.Z 64(AX), K2, Z14
+	VADDPS    Z14, Z13, Z13
+
+relu:
+	TESTQ  $0x00000002, BX
+	JZ     store
+	VPXORD Z14, Z14, Z14
+	VMAXPS Z0, Z14, Z0
+	VMAXPS Z1, Z14, Z1
+	VMAXPS Z2, Z14, Z2
+	VMAXPS Z3, Z14, Z3
+	VMAXPS Z4, Z14, Z4
+	VMAXPS Z5, Z14, Z5
+	VMAXPS Z6, Z14, Z6
+	VMAXPS Z7, Z14, Z7
+	VMAXPS Z8, Z14, Z8
+	VMAXPS Z9, Z14, Z9
+	VMAXPS Z10, Z14, Z10
+	VMAXPS Z11, Z14, Z11
+	VMAXPS Z12, Z14, Z12
+	VMAXPS Z13, Z14, Z13
+
+store:
+	TESTQ   SI, SI
+	JNZ     storeMasked
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z7, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z8, (AX)
+	VMOVUPS Z9, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z10, (AX)
+	VMOVUPS Z11, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z12, (AX)
+	VMOVUPS Z13, 64(AX)
+	JMP     done
+
+storeMasked:
+	MOVQ    CX, AX
+	VMOVUPS Z0, K1, (AX)
+	VMOVUPS Z1, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, K1, (AX)
+	VMOVUPS Z3, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, K1, (AX)
+	VMOVUPS Z5, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, K1, (AX)
+	VMOVUPS Z7, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z8, K1, (AX)
+	VMOVUPS Z9, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z10, K1, (AX)
+	VMOVUPS Z11, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z12, K1, (AX)
+	VMOVUPS Z13, K2, 64(AX)
 
 done:
 	VZEROUPPER
@@ -8678,49 +10659,47 @@ TEXT ·tileAVX512_8x1(SB), $0-8
 resume:
 	TESTQ   R10, R10
 	JNZ     resumeMasked
-	MOVQ    DI, R11
-	VMOVUPS (R11), Z0
-	ADDQ    R8, R11
-	VMOVUPS (R11), Z1
-	ADDQ    R8, R11
-	VMOVUPS (R11), Z2
-	ADDQ    R8, R11
-	VMOVUPS (R11), Z3
-	ADDQ    R8, R11
-	VMOVUPS (R11), Z4
-	ADDQ    R8, R11
-	VMOVUPS (R11), Z5
-	ADDQ    R8, R11
-	VMOVUPS (R11), Z6
-	ADDQ    R8, R11
-	VMOVUPS (R11), Z7
+	VMOVUPS (DI), Z0
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z1
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z2
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z3
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z4
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z5
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z6
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z7
 	JMP     loop
 
 resumeMasked:
-	MOVQ      DI, R11
-	VMOVUPS.Z (R11), K1, Z0
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z1
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z2
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z3
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z4
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z5
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z6
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z7
+	VMOVUPS.Z (DI), K1, Z0
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z1
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z2
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z3
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z4
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z5
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z6
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z7
 
 loop:
 	SUBQ $0x02, BX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), R11
-	VMOVUPS      (SI)(R11*1), Z9
+	MOVLQSX      (DX), DI
+	VMOVUPS      (SI)(DI*1), Z9
 	VBROADCASTSS (CX), Z10
 	VFMADD231PS  Z9, Z10, Z0
 	VBROADCASTSS 4(CX), Z10
@@ -8737,8 +10716,8 @@ pair:
 	VFMADD231PS  Z9, Z10, Z6
 	VBROADCASTSS 28(CX), Z10
 	VFMADD231PS  Z9, Z10, Z7
-	MOVLQSX      4(DX), R11
-	VMOVUPS      (SI)(R11*1), Z9
+	MOVLQSX      4(DX), DI
+	VMOVUPS      (SI)(DI*1), Z9
 	VBROADCASTSS 32(CX), Z10
 	VFMADD231PS  Z9, Z10, Z0
 	VBROADCASTSS 36(CX), Z10
@@ -8783,78 +10762,80 @@ last:
 	VFMADD231PS  Z9, Z10, Z7
 
 bias:
-	MOVQ         56(AX), CX
-	TESTQ        CX, CX
+	MOVQ         40(AX), CX
+	MOVQ         48(AX), DX
+	MOVQ         72(AX), BX
+	MOVQ         80(AX), SI
+	MOVQ         56(AX), DI
+	TESTQ        DI, DI
 	JZ           residual
-	VBROADCASTSS (CX), Z8
+	VBROADCASTSS (DI), Z8
 	VADDPS       Z8, Z0, Z0
-	VBROADCASTSS 4(CX), Z8
+	VBROADCASTSS 4(DI), Z8
 	VADDPS       Z8, Z1, Z1
-	VBROADCASTSS 8(CX), Z8
+	VBROADCASTSS 8(DI), Z8
 	VADDPS       Z8, Z2, Z2
-	VBROADCASTSS 12(CX), Z8
+	VBROADCASTSS 12(DI), Z8
 	VADDPS       Z8, Z3, Z3
-	VBROADCASTSS 16(CX), Z8
+	VBROADCASTSS 16(DI), Z8
 	VADDPS       Z8, Z4, Z4
-	VBROADCASTSS 20(CX), Z8
+	VBROADCASTSS 20(DI), Z8
 	VADDPS       Z8, Z5, Z5
-	VBROADCASTSS 24(CX), Z8
+	VBROADCASTSS 24(DI), Z8
 	VADDPS       Z8, Z6, Z6
-	VBROADCASTSS 28(CX), Z8
+	VBROADCASTSS 28(DI), Z8
 	VADDPS       Z8, Z7, Z7
 
 residual:
 	MOVQ   64(AX), AX
 	TESTQ  AX, AX
 	JZ     relu
-	TESTQ  R10, R10
+	TESTQ  SI, SI
 	JNZ    residualMasked
-	MOVQ   AX, R11
-	VADDPS (R11), Z0, Z0
-	ADDQ   R8, R11
-	VADDPS (R11), Z1, Z1
-	ADDQ   R8, R11
-	VADDPS (R11), Z2, Z2
-	ADDQ   R8, R11
-	VADDPS (R11), Z3, Z3
-	ADDQ   R8, R11
-	VADDPS (R11), Z4, Z4
-	ADDQ   R8, R11
-	VADDPS (R11), Z5, Z5
-	ADDQ   R8, R11
-	VADDPS (R11), Z6, Z6
-	ADDQ   R8, R11
-	VADDPS (R11), Z7, Z7
+	VADDPS (AX), Z0, Z0
+	ADDQ   DX, AX
+	VADDPS (AX), Z1, Z1
+	ADDQ   DX, AX
+	VADDPS (AX), Z2, Z2
+	ADDQ   DX, AX
+	VADDPS (AX), Z3, Z3
+	ADDQ   DX, AX
+	VADDPS (AX), Z4, Z4
+	ADDQ   DX, AX
+	VADDPS (AX), Z5, Z5
+	ADDQ   DX, AX
+	VADDPS (AX), Z6, Z6
+	ADDQ   DX, AX
+	VADDPS (AX), Z7, Z7
 	JMP    relu
 
 residualMasked:
-	MOVQ      AX, R11
-	VMOVUPS.Z (R11), K1, Z8
+	VMOVUPS.Z (AX), K1, Z8
 	VADDPS    Z8, Z0, Z0
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z8
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z8
 	VADDPS    Z8, Z1, Z1
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z8
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z8
 	VADDPS    Z8, Z2, Z2
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z8
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z8
 	VADDPS    Z8, Z3, Z3
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z8
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z8
 	VADDPS    Z8, Z4, Z4
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z8
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z8
 	VADDPS    Z8, Z5, Z5
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z8
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z8
 	VADDPS    Z8, Z6, Z6
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z8
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z8
 	VADDPS    Z8, Z7, Z7
 
 relu:
-	TESTQ  $0x00000002, R9
+	TESTQ  $0x00000002, BX
 	JZ     store
 	VPXORD Z8, Z8, Z8
 	VMAXPS Z0, Z8, Z0
@@ -8867,43 +10848,43 @@ relu:
 	VMAXPS Z7, Z8, Z7
 
 store:
-	TESTQ   R10, R10
+	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    DI, R11
-	VMOVUPS Z0, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z1, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z2, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z3, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z4, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z5, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z6, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z7, (R11)
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z3, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z5, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z7, (AX)
 	JMP     done
 
 storeMasked:
-	MOVQ    DI, R11
-	VMOVUPS Z0, K1, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z1, K1, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z2, K1, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z3, K1, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z4, K1, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z5, K1, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z6, K1, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z7, K1, (R11)
+	MOVQ    CX, AX
+	VMOVUPS Z0, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z1, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z3, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z5, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z7, K1, (AX)
 
 done:
 	VZEROUPPER
@@ -8942,50 +10923,48 @@ TEXT ·tileAVX512_8x1p(SB), $0-8
 resume:
 	TESTQ   R10, R10
 	JNZ     resumeMasked
-	MOVQ    DI, R12
-	VMOVUPS (R12), Z0
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z1
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z2
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z3
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z4
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z5
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z6
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z7
+	VMOVUPS (DI), Z0
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z1
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z2
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z3
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z4
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z5
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z6
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z7
 	JMP     loop
 
 resumeMasked:
-	MOVQ      DI, R12
-	VMOVUPS.Z (R12), K1, Z0
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z1
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z2
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z3
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z4
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z5
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z6
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z7
+	VMOVUPS.Z (DI), K1, Z0
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z1
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z2
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z3
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z4
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z5
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z6
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z7
 
 loop:
 	SUBQ $0x02, BX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), R12
-	VMOVUPS      (SI)(R12*1), Z9
-	PREFETCHT0   (R11)(R12*1)
+	MOVLQSX      (DX), DI
+	VMOVUPS      (SI)(DI*1), Z9
+	PREFETCHT0   (R11)(DI*1)
 	VBROADCASTSS (CX), Z10
 	VFMADD231PS  Z9, Z10, Z0
 	VBROADCASTSS 4(CX), Z10
@@ -9002,9 +10981,9 @@ pair:
 	VFMADD231PS  Z9, Z10, Z6
 	VBROADCASTSS 28(CX), Z10
 	VFMADD231PS  Z9, Z10, Z7
-	MOVLQSX      4(DX), R12
-	VMOVUPS      (SI)(R12*1), Z9
-	PREFETCHT0   (R11)(R12*1)
+	MOVLQSX      4(DX), DI
+	VMOVUPS      (SI)(DI*1), Z9
+	PREFETCHT0   (R11)(DI*1)
 	VBROADCASTSS 32(CX), Z10
 	VFMADD231PS  Z9, Z10, Z0
 	VBROADCASTSS 36(CX), Z10
@@ -9050,78 +11029,80 @@ last:
 	VFMADD231PS  Z9, Z10, Z7
 
 bias:
-	MOVQ         56(AX), CX
-	TESTQ        CX, CX
+	MOVQ         40(AX), CX
+	MOVQ         48(AX), DX
+	MOVQ         72(AX), BX
+	MOVQ         80(AX), SI
+	MOVQ         56(AX), DI
+	TESTQ        DI, DI
 	JZ           residual
-	VBROADCASTSS (CX), Z8
+	VBROADCASTSS (DI), Z8
 	VADDPS       Z8, Z0, Z0
-	VBROADCASTSS 4(CX), Z8
+	VBROADCASTSS 4(DI), Z8
 	VADDPS       Z8, Z1, Z1
-	VBROADCASTSS 8(CX), Z8
+	VBROADCASTSS 8(DI), Z8
 	VADDPS       Z8, Z2, Z2
-	VBROADCASTSS 12(CX), Z8
+	VBROADCASTSS 12(DI), Z8
 	VADDPS       Z8, Z3, Z3
-	VBROADCASTSS 16(CX), Z8
+	VBROADCASTSS 16(DI), Z8
 	VADDPS       Z8, Z4, Z4
-	VBROADCASTSS 20(CX), Z8
+	VBROADCASTSS 20(DI), Z8
 	VADDPS       Z8, Z5, Z5
-	VBROADCASTSS 24(CX), Z8
+	VBROADCASTSS 24(DI), Z8
 	VADDPS       Z8, Z6, Z6
-	VBROADCASTSS 28(CX), Z8
+	VBROADCASTSS 28(DI), Z8
 	VADDPS       Z8, Z7, Z7
 
 residual:
 	MOVQ   64(AX), AX
 	TESTQ  AX, AX
 	JZ     relu
-	TESTQ  R10, R10
+	TESTQ  SI, SI
 	JNZ    residualMasked
-	MOVQ   AX, R12
-	VADDPS (R12), Z0, Z0
-	ADDQ   R8, R12
-	VADDPS (R12), Z1, Z1
-	ADDQ   R8, R12
-	VADDPS (R12), Z2, Z2
-	ADDQ   R8, R12
-	VADDPS (R12), Z3, Z3
-	ADDQ   R8, R12
-	VADDPS (R12), Z4, Z4
-	ADDQ   R8, R12
-	VADDPS (R12), Z5, Z5
-	ADDQ   R8, R12
-	VADDPS (R12), Z6, Z6
-	ADDQ   R8, R12
-	VADDPS (R12), Z7, Z7
+	VADDPS (AX), Z0, Z0
+	ADDQ   DX, AX
+	VADDPS (AX), Z1, Z1
+	ADDQ   DX, AX
+	VADDPS (AX), Z2, Z2
+	ADDQ   DX, AX
+	VADDPS (AX), Z3, Z3
+	ADDQ   DX, AX
+	VADDPS (AX), Z4, Z4
+	ADDQ   DX, AX
+	VADDPS (AX), Z5, Z5
+	ADDQ   DX, AX
+	VADDPS (AX), Z6, Z6
+	ADDQ   DX, AX
+	VADDPS (AX), Z7, Z7
 	JMP    relu
 
 residualMasked:
-	MOVQ      AX, R12
-	VMOVUPS.Z (R12), K1, Z8
+	VMOVUPS.Z (AX), K1, Z8
 	VADDPS    Z8, Z0, Z0
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z8
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z8
 	VADDPS    Z8, Z1, Z1
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z8
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z8
 	VADDPS    Z8, Z2, Z2
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z8
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z8
 	VADDPS    Z8, Z3, Z3
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z8
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z8
 	VADDPS    Z8, Z4, Z4
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z8
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z8
 	VADDPS    Z8, Z5, Z5
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z8
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z8
 	VADDPS    Z8, Z6, Z6
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z8
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z8
 	VADDPS    Z8, Z7, Z7
 
 relu:
-	TESTQ  $0x00000002, R9
+	TESTQ  $0x00000002, BX
 	JZ     store
 	VPXORD Z8, Z8, Z8
 	VMAXPS Z0, Z8, Z0
@@ -9134,43 +11115,43 @@ relu:
 	VMAXPS Z7, Z8, Z7
 
 store:
-	TESTQ   R10, R10
+	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    DI, R12
-	VMOVUPS Z0, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z1, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z2, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z3, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z4, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z5, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z6, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z7, (R12)
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z3, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z5, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z7, (AX)
 	JMP     done
 
 storeMasked:
-	MOVQ    DI, R12
-	VMOVUPS Z0, K1, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z1, K1, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z2, K1, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z3, K1, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z4, K1, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z5, K1, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z6, K1, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z7, K1, (R12)
+	MOVQ    CX, AX
+	VMOVUPS Z0, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z1, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z3, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z5, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z7, K1, (AX)
 
 done:
 	VZEROUPPER
@@ -9211,51 +11192,49 @@ TEXT ·tileAVX512_8x1h(SB), $0-8
 resume:
 	TESTQ   R10, R10
 	JNZ     resumeMasked
-	MOVQ    DI, R13
-	VMOVUPS (R13), Z0
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z1
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z2
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z3
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z4
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z5
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z6
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z7
+	VMOVUPS (DI), Z0
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z1
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z2
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z3
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z4
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z5
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z6
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z7
 	JMP     loop
 
 resumeMasked:
-	MOVQ      DI, R13
-	VMOVUPS.Z (R13), K1, Z0
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z1
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z2
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z3
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z4
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z5
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z6
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z7
+	VMOVUPS.Z (DI), K1, Z0
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z1
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z2
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z3
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z4
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z5
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z6
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z7
 
 loop:
 	SUBQ $0x02, BX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), R13
-	VMOVUPS      (SI)(R13*1), Y9
-	VINSERTF64X4 $0x01, (R12)(R13*1), Z9, Z9
-	PREFETCHT0   (R11)(R13*1)
+	MOVLQSX      (DX), DI
+	VMOVUPS      (SI)(DI*1), Y9
+	VINSERTF64X4 $0x01, (R12)(DI*1), Z9, Z9
+	PREFETCHT0   (R11)(DI*1)
 	VBROADCASTSS (CX), Z10
 	VFMADD231PS  Z9, Z10, Z0
 	VBROADCASTSS 4(CX), Z10
@@ -9272,10 +11251,10 @@ pair:
 	VFMADD231PS  Z9, Z10, Z6
 	VBROADCASTSS 28(CX), Z10
 	VFMADD231PS  Z9, Z10, Z7
-	MOVLQSX      4(DX), R13
-	VMOVUPS      (SI)(R13*1), Y11
-	VINSERTF64X4 $0x01, (R12)(R13*1), Z11, Z11
-	PREFETCHT0   (R11)(R13*1)
+	MOVLQSX      4(DX), DI
+	VMOVUPS      (SI)(DI*1), Y11
+	VINSERTF64X4 $0x01, (R12)(DI*1), Z11, Z11
+	PREFETCHT0   (R11)(DI*1)
 	VBROADCASTSS 32(CX), Z10
 	VFMADD231PS  Z11, Z10, Z0
 	VBROADCASTSS 36(CX), Z10
@@ -9322,78 +11301,80 @@ last:
 	VFMADD231PS  Z12, Z9, Z7
 
 bias:
-	MOVQ         56(AX), CX
-	TESTQ        CX, CX
+	MOVQ         40(AX), CX
+	MOVQ         48(AX), DX
+	MOVQ         72(AX), BX
+	MOVQ         80(AX), SI
+	MOVQ         56(AX), DI
+	TESTQ        DI, DI
 	JZ           residual
-	VBROADCASTSS (CX), Z8
+	VBROADCASTSS (DI), Z8
 	VADDPS       Z8, Z0, Z0
-	VBROADCASTSS 4(CX), Z8
+	VBROADCASTSS 4(DI), Z8
 	VADDPS       Z8, Z1, Z1
-	VBROADCASTSS 8(CX), Z8
+	VBROADCASTSS 8(DI), Z8
 	VADDPS       Z8, Z2, Z2
-	VBROADCASTSS 12(CX), Z8
+	VBROADCASTSS 12(DI), Z8
 	VADDPS       Z8, Z3, Z3
-	VBROADCASTSS 16(CX), Z8
+	VBROADCASTSS 16(DI), Z8
 	VADDPS       Z8, Z4, Z4
-	VBROADCASTSS 20(CX), Z8
+	VBROADCASTSS 20(DI), Z8
 	VADDPS       Z8, Z5, Z5
-	VBROADCASTSS 24(CX), Z8
+	VBROADCASTSS 24(DI), Z8
 	VADDPS       Z8, Z6, Z6
-	VBROADCASTSS 28(CX), Z8
+	VBROADCASTSS 28(DI), Z8
 	VADDPS       Z8, Z7, Z7
 
 residual:
 	MOVQ   64(AX), AX
 	TESTQ  AX, AX
 	JZ     relu
-	TESTQ  R10, R10
+	TESTQ  SI, SI
 	JNZ    residualMasked
-	MOVQ   AX, R13
-	VADDPS (R13), Z0, Z0
-	ADDQ   R8, R13
-	VADDPS (R13), Z1, Z1
-	ADDQ   R8, R13
-	VADDPS (R13), Z2, Z2
-	ADDQ   R8, R13
-	VADDPS (R13), Z3, Z3
-	ADDQ   R8, R13
-	VADDPS (R13), Z4, Z4
-	ADDQ   R8, R13
-	VADDPS (R13), Z5, Z5
-	ADDQ   R8, R13
-	VADDPS (R13), Z6, Z6
-	ADDQ   R8, R13
-	VADDPS (R13), Z7, Z7
+	VADDPS (AX), Z0, Z0
+	ADDQ   DX, AX
+	VADDPS (AX), Z1, Z1
+	ADDQ   DX, AX
+	VADDPS (AX), Z2, Z2
+	ADDQ   DX, AX
+	VADDPS (AX), Z3, Z3
+	ADDQ   DX, AX
+	VADDPS (AX), Z4, Z4
+	ADDQ   DX, AX
+	VADDPS (AX), Z5, Z5
+	ADDQ   DX, AX
+	VADDPS (AX), Z6, Z6
+	ADDQ   DX, AX
+	VADDPS (AX), Z7, Z7
 	JMP    relu
 
 residualMasked:
-	MOVQ      AX, R13
-	VMOVUPS.Z (R13), K1, Z8
+	VMOVUPS.Z (AX), K1, Z8
 	VADDPS    Z8, Z0, Z0
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z8
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z8
 	VADDPS    Z8, Z1, Z1
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z8
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z8
 	VADDPS    Z8, Z2, Z2
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z8
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z8
 	VADDPS    Z8, Z3, Z3
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z8
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z8
 	VADDPS    Z8, Z4, Z4
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z8
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z8
 	VADDPS    Z8, Z5, Z5
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z8
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z8
 	VADDPS    Z8, Z6, Z6
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z8
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z8
 	VADDPS    Z8, Z7, Z7
 
 relu:
-	TESTQ  $0x00000002, R9
+	TESTQ  $0x00000002, BX
 	JZ     store
 	VPXORD Z8, Z8, Z8
 	VMAXPS Z0, Z8, Z0
@@ -9406,43 +11387,43 @@ relu:
 	VMAXPS Z7, Z8, Z7
 
 store:
-	TESTQ   R10, R10
+	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    DI, R13
-	VMOVUPS Z0, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z1, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z2, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z3, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z4, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z5, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z6, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z7, (R13)
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z3, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z5, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z7, (AX)
 	JMP     done
 
 storeMasked:
-	MOVQ    DI, R13
-	VMOVUPS Z0, K1, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z1, K1, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z2, K1, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z3, K1, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z4, K1, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z5, K1, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z6, K1, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z7, K1, (R13)
+	MOVQ    CX, AX
+	VMOVUPS Z0, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z1, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z3, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z5, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z7, K1, (AX)
 
 done:
 	VZEROUPPER
@@ -9492,66 +11473,64 @@ TEXT ·tileAVX512_8x2(SB), $0-8
 resume:
 	TESTQ   R10, R10
 	JNZ     resumeMasked
-	MOVQ    DI, R12
-	VMOVUPS (R12), Z0
-	VMOVUPS 64(R12), Z1
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z2
-	VMOVUPS 64(R12), Z3
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z4
-	VMOVUPS 64(R12), Z5
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z6
-	VMOVUPS 64(R12), Z7
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z8
-	VMOVUPS 64(R12), Z9
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z10
-	VMOVUPS 64(R12), Z11
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z12
-	VMOVUPS 64(R12), Z13
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z14
-	VMOVUPS 64(R12), Z15
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z2
+	VMOVUPS 64(DI), Z3
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z4
+	VMOVUPS 64(DI), Z5
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z6
+	VMOVUPS 64(DI), Z7
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z8
+	VMOVUPS 64(DI), Z9
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z10
+	VMOVUPS 64(DI), Z11
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z12
+	VMOVUPS 64(DI), Z13
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z14
+	VMOVUPS 64(DI), Z15
 	JMP     loop
 
 resumeMasked:
-	MOVQ      DI, R12
-	VMOVUPS.Z (R12), K1, Z0
-	VMOVUPS.Z 64(R12), K2, Z1
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z2
-	VMOVUPS.Z 64(R12), K2, Z3
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z4
-	VMOVUPS.Z 64(R12), K2, Z5
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z6
-	VMOVUPS.Z 64(R12), K2, Z7
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z8
-	VMOVUPS.Z 64(R12), K2, Z9
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z10
-	VMOVUPS.Z 64(R12), K2, Z11
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z12
-	VMOVUPS.Z 64(R12), K2, Z13
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z14
-	VMOVUPS.Z 64(R12), K2, Z15
+	VMOVUPS.Z (DI), K1, Z0
+	VMOVUPS.Z 64(DI), K2, Z1
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z2
+	VMOVUPS.Z 64(DI), K2, Z3
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z4
+	VMOVUPS.Z 64(DI), K2, Z5
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z6
+	VMOVUPS.Z 64(DI), K2, Z7
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z8
+	VMOVUPS.Z 64(DI), K2, Z9
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z10
+	VMOVUPS.Z 64(DI), K2, Z11
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z12
+	VMOVUPS.Z 64(DI), K2, Z13
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z14
+	VMOVUPS.Z 64(DI), K2, Z15
 
 loop:
 	SUBQ $0x02, BX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), R12
-	VMOVUPS      (SI)(R12*1), Z17
-	VMOVUPS      (R11)(R12*1), Z18
+	MOVLQSX      (DX), DI
+	VMOVUPS      (SI)(DI*1), Z17
+	VMOVUPS      (R11)(DI*1), Z18
 	VBROADCASTSS (CX), Z19
 	VFMADD231PS  Z17, Z19, Z0
 	VFMADD231PS  Z18, Z19, Z1
@@ -9576,9 +11555,9 @@ pair:
 	VBROADCASTSS 28(CX), Z19
 	VFMADD231PS  Z17, Z19, Z14
 	VFMADD231PS  Z18, Z19, Z15
-	MOVLQSX      4(DX), R12
-	VMOVUPS      (SI)(R12*1), Z17
-	VMOVUPS      (R11)(R12*1), Z18
+	MOVLQSX      4(DX), DI
+	VMOVUPS      (SI)(DI*1), Z17
+	VMOVUPS      (R11)(DI*1), Z18
 	VBROADCASTSS 32(CX), Z19
 	VFMADD231PS  Z17, Z19, Z0
 	VFMADD231PS  Z18, Z19, Z1
@@ -9640,31 +11619,35 @@ last:
 	VFMADD231PS  Z18, Z19, Z15
 
 bias:
-	MOVQ         56(AX), CX
-	TESTQ        CX, CX
+	MOVQ         40(AX), CX
+	MOVQ         48(AX), DX
+	MOVQ         72(AX), BX
+	MOVQ         80(AX), SI
+	MOVQ         56(AX), DI
+	TESTQ        DI, DI
 	JZ           residual
-	VBROADCASTSS (CX), Z16
+	VBROADCASTSS (DI), Z16
 	VADDPS       Z16, Z0, Z0
 	VADDPS       Z16, Z1, Z1
-	VBROADCASTSS 4(CX), Z16
+	VBROADCASTSS 4(DI), Z16
 	VADDPS       Z16, Z2, Z2
 	VADDPS       Z16, Z3, Z3
-	VBROADCASTSS 8(CX), Z16
+	VBROADCASTSS 8(DI), Z16
 	VADDPS       Z16, Z4, Z4
 	VADDPS       Z16, Z5, Z5
-	VBROADCASTSS 12(CX), Z16
+	VBROADCASTSS 12(DI), Z16
 	VADDPS       Z16, Z6, Z6
 	VADDPS       Z16, Z7, Z7
-	VBROADCASTSS 16(CX), Z16
+	VBROADCASTSS 16(DI), Z16
 	VADDPS       Z16, Z8, Z8
 	VADDPS       Z16, Z9, Z9
-	VBROADCASTSS 20(CX), Z16
+	VBROADCASTSS 20(DI), Z16
 	VADDPS       Z16, Z10, Z10
 	VADDPS       Z16, Z11, Z11
-	VBROADCASTSS 24(CX), Z16
+	VBROADCASTSS 24(DI), Z16
 	VADDPS       Z16, Z12, Z12
 	VADDPS       Z16, Z13, Z13
-	VBROADCASTSS 28(CX), Z16
+	VBROADCASTSS 28(DI), Z16
 	VADDPS       Z16, Z14, Z14
 	VADDPS       Z16, Z15, Z15
 
@@ -9672,78 +11655,76 @@ residual:
 	MOVQ   64(AX), AX
 	TESTQ  AX, AX
 	JZ     relu
-	TESTQ  R10, R10
+	TESTQ  SI, SI
 	JNZ    residualMasked
-	MOVQ   AX, R12
-	VADDPS (R12), Z0, Z0
-	VADDPS 64(R12), Z1, Z1
-	ADDQ   R8, R12
-	VADDPS (R12), Z2, Z2
-	VADDPS 64(R12), Z3, Z3
-	ADDQ   R8, R12
-	VADDPS (R12), Z4, Z4
-	VADDPS 64(R12), Z5, Z5
-	ADDQ   R8, R12
-	VADDPS (R12), Z6, Z6
-	VADDPS 64(R12), Z7, Z7
-	ADDQ   R8, R12
-	VADDPS (R12), Z8, Z8
-	VADDPS 64(R12), Z9, Z9
-	ADDQ   R8, R12
-	VADDPS (R12), Z10, Z10
-	VADDPS 64(R12), Z11, Z11
-	ADDQ   R8, R12
-	VADDPS (R12), Z12, Z12
-	VADDPS 64(R12), Z13, Z13
-	ADDQ   R8, R12
-	VADDPS (R12), Z14, Z14
-	VADDPS 64(R12), Z15, Z15
+	VADDPS (AX), Z0, Z0
+	VADDPS 64(AX), Z1, Z1
+	ADDQ   DX, AX
+	VADDPS (AX), Z2, Z2
+	VADDPS 64(AX), Z3, Z3
+	ADDQ   DX, AX
+	VADDPS (AX), Z4, Z4
+	VADDPS 64(AX), Z5, Z5
+	ADDQ   DX, AX
+	VADDPS (AX), Z6, Z6
+	VADDPS 64(AX), Z7, Z7
+	ADDQ   DX, AX
+	VADDPS (AX), Z8, Z8
+	VADDPS 64(AX), Z9, Z9
+	ADDQ   DX, AX
+	VADDPS (AX), Z10, Z10
+	VADDPS 64(AX), Z11, Z11
+	ADDQ   DX, AX
+	VADDPS (AX), Z12, Z12
+	VADDPS 64(AX), Z13, Z13
+	ADDQ   DX, AX
+	VADDPS (AX), Z14, Z14
+	VADDPS 64(AX), Z15, Z15
 	JMP    relu
 
 residualMasked:
-	MOVQ      AX, R12
-	VMOVUPS.Z (R12), K1, Z16
+	VMOVUPS.Z (AX), K1, Z16
 	VADDPS    Z16, Z0, Z0
-	VMOVUPS.Z 64(R12), K2, Z16
+	VMOVUPS.Z 64(AX), K2, Z16
 	VADDPS    Z16, Z1, Z1
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z16
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z16
 	VADDPS    Z16, Z2, Z2
-	VMOVUPS.Z 64(R12), K2, Z16
+	VMOVUPS.Z 64(AX), K2, Z16
 	VADDPS    Z16, Z3, Z3
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z16
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z16
 	VADDPS    Z16, Z4, Z4
-	VMOVUPS.Z 64(R12), K2, Z16
+	VMOVUPS.Z 64(AX), K2, Z16
 	VADDPS    Z16, Z5, Z5
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z16
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z16
 	VADDPS    Z16, Z6, Z6
-	VMOVUPS.Z 64(R12), K2, Z16
+	VMOVUPS.Z 64(AX), K2, Z16
 	VADDPS    Z16, Z7, Z7
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z16
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z16
 	VADDPS    Z16, Z8, Z8
-	VMOVUPS.Z 64(R12), K2, Z16
+	VMOVUPS.Z 64(AX), K2, Z16
 	VADDPS    Z16, Z9, Z9
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z16
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z16
 	VADDPS    Z16, Z10, Z10
-	VMOVUPS.Z 64(R12), K2, Z16
+	VMOVUPS.Z 64(AX), K2, Z16
 	VADDPS    Z16, Z11, Z11
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z16
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z16
 	VADDPS    Z16, Z12, Z12
-	VMOVUPS.Z 64(R12), K2, Z16
+	VMOVUPS.Z 64(AX), K2, Z16
 	VADDPS    Z16, Z13, Z13
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z16
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z16
 	VADDPS    Z16, Z14, Z14
-	VMOVUPS.Z 64(R12), K2, Z16
+	VMOVUPS.Z 64(AX), K2, Z16
 	VADDPS    Z16, Z15, Z15
 
 relu:
-	TESTQ  $0x00000002, R9
+	TESTQ  $0x00000002, BX
 	JZ     store
 	VPXORD Z16, Z16, Z16
 	VMAXPS Z0, Z16, Z0
@@ -9764,59 +11745,59 @@ relu:
 	VMAXPS Z15, Z16, Z15
 
 store:
-	TESTQ   R10, R10
+	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    DI, R12
-	VMOVUPS Z0, (R12)
-	VMOVUPS Z1, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z2, (R12)
-	VMOVUPS Z3, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z4, (R12)
-	VMOVUPS Z5, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z6, (R12)
-	VMOVUPS Z7, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z8, (R12)
-	VMOVUPS Z9, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z10, (R12)
-	VMOVUPS Z11, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z12, (R12)
-	VMOVUPS Z13, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z14, (R12)
-	VMOVUPS Z15, 64(R12)
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z7, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z8, (AX)
+	VMOVUPS Z9, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z10, (AX)
+	VMOVUPS Z11, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z12, (AX)
+	VMOVUPS Z13, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z14, (AX)
+	VMOVUPS Z15, 64(AX)
 	JMP     done
 
 storeMasked:
-	MOVQ    DI, R12
-	VMOVUPS Z0, K1, (R12)
-	VMOVUPS Z1, K2, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z2, K1, (R12)
-	VMOVUPS Z3, K2, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z4, K1, (R12)
-	VMOVUPS Z5, K2, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z6, K1, (R12)
-	VMOVUPS Z7, K2, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z8, K1, (R12)
-	VMOVUPS Z9, K2, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z10, K1, (R12)
-	VMOVUPS Z11, K2, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z12, K1, (R12)
-	VMOVUPS Z13, K2, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z14, K1, (R12)
-	VMOVUPS Z15, K2, 64(R12)
+	MOVQ    CX, AX
+	VMOVUPS Z0, K1, (AX)
+	VMOVUPS Z1, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, K1, (AX)
+	VMOVUPS Z3, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, K1, (AX)
+	VMOVUPS Z5, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, K1, (AX)
+	VMOVUPS Z7, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z8, K1, (AX)
+	VMOVUPS Z9, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z10, K1, (AX)
+	VMOVUPS Z11, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z12, K1, (AX)
+	VMOVUPS Z13, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z14, K1, (AX)
+	VMOVUPS Z15, K2, 64(AX)
 
 done:
 	VZEROUPPER
@@ -9868,67 +11849,65 @@ TEXT ·tileAVX512_8x2p(SB), $0-8
 resume:
 	TESTQ   R10, R10
 	JNZ     resumeMasked
-	MOVQ    DI, R13
-	VMOVUPS (R13), Z0
-	VMOVUPS 64(R13), Z1
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z2
-	VMOVUPS 64(R13), Z3
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z4
-	VMOVUPS 64(R13), Z5
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z6
-	VMOVUPS 64(R13), Z7
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z8
-	VMOVUPS 64(R13), Z9
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z10
-	VMOVUPS 64(R13), Z11
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z12
-	VMOVUPS 64(R13), Z13
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z14
-	VMOVUPS 64(R13), Z15
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z2
+	VMOVUPS 64(DI), Z3
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z4
+	VMOVUPS 64(DI), Z5
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z6
+	VMOVUPS 64(DI), Z7
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z8
+	VMOVUPS 64(DI), Z9
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z10
+	VMOVUPS 64(DI), Z11
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z12
+	VMOVUPS 64(DI), Z13
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z14
+	VMOVUPS 64(DI), Z15
 	JMP     loop
 
 resumeMasked:
-	MOVQ      DI, R13
-	VMOVUPS.Z (R13), K1, Z0
-	VMOVUPS.Z 64(R13), K2, Z1
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z2
-	VMOVUPS.Z 64(R13), K2, Z3
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z4
-	VMOVUPS.Z 64(R13), K2, Z5
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z6
-	VMOVUPS.Z 64(R13), K2, Z7
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z8
-	VMOVUPS.Z 64(R13), K2, Z9
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z10
-	VMOVUPS.Z 64(R13), K2, Z11
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z12
-	VMOVUPS.Z 64(R13), K2, Z13
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z14
-	VMOVUPS.Z 64(R13), K2, Z15
+	VMOVUPS.Z (DI), K1, Z0
+	VMOVUPS.Z 64(DI), K2, Z1
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z2
+	VMOVUPS.Z 64(DI), K2, Z3
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z4
+	VMOVUPS.Z 64(DI), K2, Z5
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z6
+	VMOVUPS.Z 64(DI), K2, Z7
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z8
+	VMOVUPS.Z 64(DI), K2, Z9
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z10
+	VMOVUPS.Z 64(DI), K2, Z11
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z12
+	VMOVUPS.Z 64(DI), K2, Z13
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z14
+	VMOVUPS.Z 64(DI), K2, Z15
 
 loop:
 	SUBQ $0x02, BX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), R13
-	VMOVUPS      (SI)(R13*1), Z17
-	VMOVUPS      (R11)(R13*1), Z18
-	PREFETCHT0   (R12)(R13*1)
+	MOVLQSX      (DX), DI
+	VMOVUPS      (SI)(DI*1), Z17
+	VMOVUPS      (R11)(DI*1), Z18
+	PREFETCHT0   (R12)(DI*1)
 	VBROADCASTSS (CX), Z19
 	VFMADD231PS  Z17, Z19, Z0
 	VFMADD231PS  Z18, Z19, Z1
@@ -9953,10 +11932,10 @@ pair:
 	VBROADCASTSS 28(CX), Z19
 	VFMADD231PS  Z17, Z19, Z14
 	VFMADD231PS  Z18, Z19, Z15
-	MOVLQSX      4(DX), R13
-	VMOVUPS      (SI)(R13*1), Z17
-	VMOVUPS      (R11)(R13*1), Z18
-	PREFETCHT0   (R12)(R13*1)
+	MOVLQSX      4(DX), DI
+	VMOVUPS      (SI)(DI*1), Z17
+	VMOVUPS      (R11)(DI*1), Z18
+	PREFETCHT0   (R12)(DI*1)
 	VBROADCASTSS 32(CX), Z19
 	VFMADD231PS  Z17, Z19, Z0
 	VFMADD231PS  Z18, Z19, Z1
@@ -10019,31 +11998,35 @@ last:
 	VFMADD231PS  Z18, Z19, Z15
 
 bias:
-	MOVQ         56(AX), CX
-	TESTQ        CX, CX
+	MOVQ         40(AX), CX
+	MOVQ         48(AX), DX
+	MOVQ         72(AX), BX
+	MOVQ         80(AX), SI
+	MOVQ         56(AX), DI
+	TESTQ        DI, DI
 	JZ           residual
-	VBROADCASTSS (CX), Z16
+	VBROADCASTSS (DI), Z16
 	VADDPS       Z16, Z0, Z0
 	VADDPS       Z16, Z1, Z1
-	VBROADCASTSS 4(CX), Z16
+	VBROADCASTSS 4(DI), Z16
 	VADDPS       Z16, Z2, Z2
 	VADDPS       Z16, Z3, Z3
-	VBROADCASTSS 8(CX), Z16
+	VBROADCASTSS 8(DI), Z16
 	VADDPS       Z16, Z4, Z4
 	VADDPS       Z16, Z5, Z5
-	VBROADCASTSS 12(CX), Z16
+	VBROADCASTSS 12(DI), Z16
 	VADDPS       Z16, Z6, Z6
 	VADDPS       Z16, Z7, Z7
-	VBROADCASTSS 16(CX), Z16
+	VBROADCASTSS 16(DI), Z16
 	VADDPS       Z16, Z8, Z8
 	VADDPS       Z16, Z9, Z9
-	VBROADCASTSS 20(CX), Z16
+	VBROADCASTSS 20(DI), Z16
 	VADDPS       Z16, Z10, Z10
 	VADDPS       Z16, Z11, Z11
-	VBROADCASTSS 24(CX), Z16
+	VBROADCASTSS 24(DI), Z16
 	VADDPS       Z16, Z12, Z12
 	VADDPS       Z16, Z13, Z13
-	VBROADCASTSS 28(CX), Z16
+	VBROADCASTSS 28(DI), Z16
 	VADDPS       Z16, Z14, Z14
 	VADDPS       Z16, Z15, Z15
 
@@ -10051,78 +12034,76 @@ residual:
 	MOVQ   64(AX), AX
 	TESTQ  AX, AX
 	JZ     relu
-	TESTQ  R10, R10
+	TESTQ  SI, SI
 	JNZ    residualMasked
-	MOVQ   AX, R13
-	VADDPS (R13), Z0, Z0
-	VADDPS 64(R13), Z1, Z1
-	ADDQ   R8, R13
-	VADDPS (R13), Z2, Z2
-	VADDPS 64(R13), Z3, Z3
-	ADDQ   R8, R13
-	VADDPS (R13), Z4, Z4
-	VADDPS 64(R13), Z5, Z5
-	ADDQ   R8, R13
-	VADDPS (R13), Z6, Z6
-	VADDPS 64(R13), Z7, Z7
-	ADDQ   R8, R13
-	VADDPS (R13), Z8, Z8
-	VADDPS 64(R13), Z9, Z9
-	ADDQ   R8, R13
-	VADDPS (R13), Z10, Z10
-	VADDPS 64(R13), Z11, Z11
-	ADDQ   R8, R13
-	VADDPS (R13), Z12, Z12
-	VADDPS 64(R13), Z13, Z13
-	ADDQ   R8, R13
-	VADDPS (R13), Z14, Z14
-	VADDPS 64(R13), Z15, Z15
+	VADDPS (AX), Z0, Z0
+	VADDPS 64(AX), Z1, Z1
+	ADDQ   DX, AX
+	VADDPS (AX), Z2, Z2
+	VADDPS 64(AX), Z3, Z3
+	ADDQ   DX, AX
+	VADDPS (AX), Z4, Z4
+	VADDPS 64(AX), Z5, Z5
+	ADDQ   DX, AX
+	VADDPS (AX), Z6, Z6
+	VADDPS 64(AX), Z7, Z7
+	ADDQ   DX, AX
+	VADDPS (AX), Z8, Z8
+	VADDPS 64(AX), Z9, Z9
+	ADDQ   DX, AX
+	VADDPS (AX), Z10, Z10
+	VADDPS 64(AX), Z11, Z11
+	ADDQ   DX, AX
+	VADDPS (AX), Z12, Z12
+	VADDPS 64(AX), Z13, Z13
+	ADDQ   DX, AX
+	VADDPS (AX), Z14, Z14
+	VADDPS 64(AX), Z15, Z15
 	JMP    relu
 
 residualMasked:
-	MOVQ      AX, R13
-	VMOVUPS.Z (R13), K1, Z16
+	VMOVUPS.Z (AX), K1, Z16
 	VADDPS    Z16, Z0, Z0
-	VMOVUPS.Z 64(R13), K2, Z16
+	VMOVUPS.Z 64(AX), K2, Z16
 	VADDPS    Z16, Z1, Z1
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z16
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z16
 	VADDPS    Z16, Z2, Z2
-	VMOVUPS.Z 64(R13), K2, Z16
+	VMOVUPS.Z 64(AX), K2, Z16
 	VADDPS    Z16, Z3, Z3
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z16
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z16
 	VADDPS    Z16, Z4, Z4
-	VMOVUPS.Z 64(R13), K2, Z16
+	VMOVUPS.Z 64(AX), K2, Z16
 	VADDPS    Z16, Z5, Z5
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z16
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z16
 	VADDPS    Z16, Z6, Z6
-	VMOVUPS.Z 64(R13), K2, Z16
+	VMOVUPS.Z 64(AX), K2, Z16
 	VADDPS    Z16, Z7, Z7
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z16
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z16
 	VADDPS    Z16, Z8, Z8
-	VMOVUPS.Z 64(R13), K2, Z16
+	VMOVUPS.Z 64(AX), K2, Z16
 	VADDPS    Z16, Z9, Z9
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z16
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z16
 	VADDPS    Z16, Z10, Z10
-	VMOVUPS.Z 64(R13), K2, Z16
+	VMOVUPS.Z 64(AX), K2, Z16
 	VADDPS    Z16, Z11, Z11
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z16
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z16
 	VADDPS    Z16, Z12, Z12
-	VMOVUPS.Z 64(R13), K2, Z16
+	VMOVUPS.Z 64(AX), K2, Z16
 	VADDPS    Z16, Z13, Z13
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z16
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z16
 	VADDPS    Z16, Z14, Z14
-	VMOVUPS.Z 64(R13), K2, Z16
+	VMOVUPS.Z 64(AX), K2, Z16
 	VADDPS    Z16, Z15, Z15
 
 relu:
-	TESTQ  $0x00000002, R9
+	TESTQ  $0x00000002, BX
 	JZ     store
 	VPXORD Z16, Z16, Z16
 	VMAXPS Z0, Z16, Z0
@@ -10143,59 +12124,59 @@ relu:
 	VMAXPS Z15, Z16, Z15
 
 store:
-	TESTQ   R10, R10
+	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    DI, R13
-	VMOVUPS Z0, (R13)
-	VMOVUPS Z1, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z2, (R13)
-	VMOVUPS Z3, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z4, (R13)
-	VMOVUPS Z5, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z6, (R13)
-	VMOVUPS Z7, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z8, (R13)
-	VMOVUPS Z9, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z10, (R13)
-	VMOVUPS Z11, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z12, (R13)
-	VMOVUPS Z13, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z14, (R13)
-	VMOVUPS Z15, 64(R13)
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z7, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z8, (AX)
+	VMOVUPS Z9, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z10, (AX)
+	VMOVUPS Z11, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z12, (AX)
+	VMOVUPS Z13, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z14, (AX)
+	VMOVUPS Z15, 64(AX)
 	JMP     done
 
 storeMasked:
-	MOVQ    DI, R13
-	VMOVUPS Z0, K1, (R13)
-	VMOVUPS Z1, K2, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z2, K1, (R13)
-	VMOVUPS Z3, K2, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z4, K1, (R13)
-	VMOVUPS Z5, K2, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z6, K1, (R13)
-	VMOVUPS Z7, K2, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z8, K1, (R13)
-	VMOVUPS Z9, K2, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z10, K1, (R13)
-	VMOVUPS Z11, K2, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z12, K1, (R13)
-	VMOVUPS Z13, K2, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z14, K1, (R13)
-	VMOVUPS Z15, K2, 64(R13)
+	MOVQ    CX, AX
+	VMOVUPS Z0, K1, (AX)
+	VMOVUPS Z1, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, K1, (AX)
+	VMOVUPS Z3, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, K1, (AX)
+	VMOVUPS Z5, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, K1, (AX)
+	VMOVUPS Z7, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z8, K1, (AX)
+	VMOVUPS Z9, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z10, K1, (AX)
+	VMOVUPS Z11, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z12, K1, (AX)
+	VMOVUPS Z13, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z14, K1, (AX)
+	VMOVUPS Z15, K2, 64(AX)
 
 done:
 	VZEROUPPER
@@ -10251,69 +12232,67 @@ TEXT ·tileAVX512_8x2h(SB), $0-8
 resume:
 	TESTQ   R10, R10
 	JNZ     resumeMasked
-	MOVQ    DI, R15
-	VMOVUPS (R15), Z0
-	VMOVUPS 64(R15), Z1
-	ADDQ    R8, R15
-	VMOVUPS (R15), Z2
-	VMOVUPS 64(R15), Z3
-	ADDQ    R8, R15
-	VMOVUPS (R15), Z4
-	VMOVUPS 64(R15), Z5
-	ADDQ    R8, R15
-	VMOVUPS (R15), Z6
-	VMOVUPS 64(R15), Z7
-	ADDQ    R8, R15
-	VMOVUPS (R15), Z8
-	VMOVUPS 64(R15), Z9
-	ADDQ    R8, R15
-	VMOVUPS (R15), Z10
-	VMOVUPS 64(R15), Z11
-	ADDQ    R8, R15
-	VMOVUPS (R15), Z12
-	VMOVUPS 64(R15), Z13
-	ADDQ    R8, R15
-	VMOVUPS (R15), Z14
-	VMOVUPS 64(R15), Z15
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z2
+	VMOVUPS 64(DI), Z3
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z4
+	VMOVUPS 64(DI), Z5
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z6
+	VMOVUPS 64(DI), Z7
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z8
+	VMOVUPS 64(DI), Z9
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z10
+	VMOVUPS 64(DI), Z11
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z12
+	VMOVUPS 64(DI), Z13
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z14
+	VMOVUPS 64(DI), Z15
 	JMP     loop
 
 resumeMasked:
-	MOVQ      DI, R15
-	VMOVUPS.Z (R15), K1, Z0
-	VMOVUPS.Z 64(R15), K2, Z1
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z2
-	VMOVUPS.Z 64(R15), K2, Z3
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z4
-	VMOVUPS.Z 64(R15), K2, Z5
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z6
-	VMOVUPS.Z 64(R15), K2, Z7
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z8
-	VMOVUPS.Z 64(R15), K2, Z9
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z10
-	VMOVUPS.Z 64(R15), K2, Z11
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z12
-	VMOVUPS.Z 64(R15), K2, Z13
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z14
-	VMOVUPS.Z 64(R15), K2, Z15
+	VMOVUPS.Z (DI), K1, Z0
+	VMOVUPS.Z 64(DI), K2, Z1
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z2
+	VMOVUPS.Z 64(DI), K2, Z3
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z4
+	VMOVUPS.Z 64(DI), K2, Z5
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z6
+	VMOVUPS.Z 64(DI), K2, Z7
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z8
+	VMOVUPS.Z 64(DI), K2, Z9
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z10
+	VMOVUPS.Z 64(DI), K2, Z11
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z12
+	VMOVUPS.Z 64(DI), K2, Z13
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z14
+	VMOVUPS.Z 64(DI), K2, Z15
 
 loop:
 	SUBQ $0x02, BX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), R15
-	VMOVUPS      (SI)(R15*1), Y17
-	VINSERTF64X4 $0x01, (R13)(R15*1), Z17, Z17
-	VMOVUPS      (R11)(R15*1), Y18
-	VINSERTF64X4 $0x01, (R14)(R15*1), Z18, Z18
-	PREFETCHT0   (R12)(R15*1)
+	MOVLQSX      (DX), DI
+	VMOVUPS      (SI)(DI*1), Y17
+	VINSERTF64X4 $0x01, (R13)(DI*1), Z17, Z17
+	VMOVUPS      (R11)(DI*1), Y18
+	VINSERTF64X4 $0x01, (R14)(DI*1), Z18, Z18
+	PREFETCHT0   (R12)(DI*1)
 	VBROADCASTSS (CX), Z19
 	VFMADD231PS  Z17, Z19, Z0
 	VFMADD231PS  Z18, Z19, Z1
@@ -10338,12 +12317,12 @@ pair:
 	VBROADCASTSS 28(CX), Z19
 	VFMADD231PS  Z17, Z19, Z14
 	VFMADD231PS  Z18, Z19, Z15
-	MOVLQSX      4(DX), R15
-	VMOVUPS      (SI)(R15*1), Y20
-	VINSERTF64X4 $0x01, (R13)(R15*1), Z20, Z20
-	VMOVUPS      (R11)(R15*1), Y21
-	VINSERTF64X4 $0x01, (R14)(R15*1), Z21, Z21
-	PREFETCHT0   (R12)(R15*1)
+	MOVLQSX      4(DX), DI
+	VMOVUPS      (SI)(DI*1), Y20
+	VINSERTF64X4 $0x01, (R13)(DI*1), Z20, Z20
+	VMOVUPS      (R11)(DI*1), Y21
+	VINSERTF64X4 $0x01, (R14)(DI*1), Z21, Z21
+	PREFETCHT0   (R12)(DI*1)
 	VBROADCASTSS 32(CX), Z19
 	VFMADD231PS  Z20, Z19, Z0
 	VFMADD231PS  Z21, Z19, Z1
@@ -10408,31 +12387,35 @@ last:
 	VFMADD231PS  Z23, Z17, Z15
 
 bias:
-	MOVQ         56(AX), CX
-	TESTQ        CX, CX
+	MOVQ         40(AX), CX
+	MOVQ         48(AX), DX
+	MOVQ         72(AX), BX
+	MOVQ         80(AX), SI
+	MOVQ         56(AX), DI
+	TESTQ        DI, DI
 	JZ           residual
-	VBROADCASTSS (CX), Z16
+	VBROADCASTSS (DI), Z16
 	VADDPS       Z16, Z0, Z0
 	VADDPS       Z16, Z1, Z1
-	VBROADCASTSS 4(CX), Z16
+	VBROADCASTSS 4(DI), Z16
 	VADDPS       Z16, Z2, Z2
 	VADDPS       Z16, Z3, Z3
-	VBROADCASTSS 8(CX), Z16
+	VBROADCASTSS 8(DI), Z16
 	VADDPS       Z16, Z4, Z4
 	VADDPS       Z16, Z5, Z5
-	VBROADCASTSS 12(CX), Z16
+	VBROADCASTSS 12(DI), Z16
 	VADDPS       Z16, Z6, Z6
 	VADDPS       Z16, Z7, Z7
-	VBROADCASTSS 16(CX), Z16
+	VBROADCASTSS 16(DI), Z16
 	VADDPS       Z16, Z8, Z8
 	VADDPS       Z16, Z9, Z9
-	VBROADCASTSS 20(CX), Z16
+	VBROADCASTSS 20(DI), Z16
 	VADDPS       Z16, Z10, Z10
 	VADDPS       Z16, Z11, Z11
-	VBROADCASTSS 24(CX), Z16
+	VBROADCASTSS 24(DI), Z16
 	VADDPS       Z16, Z12, Z12
 	VADDPS       Z16, Z13, Z13
-	VBROADCASTSS 28(CX), Z16
+	VBROADCASTSS 28(DI), Z16
 	VADDPS       Z16, Z14, Z14
 	VADDPS       Z16, Z15, Z15
 
@@ -10440,78 +12423,76 @@ residual:
 	MOVQ   64(AX), AX
 	TESTQ  AX, AX
 	JZ     relu
-	TESTQ  R10, R10
+	TESTQ  SI, SI
 	JNZ    residualMasked
-	MOVQ   AX, R15
-	VADDPS (R15), Z0, Z0
-	VADDPS 64(R15), Z1, Z1
-	ADDQ   R8, R15
-	VADDPS (R15), Z2, Z2
-	VADDPS 64(R15), Z3, Z3
-	ADDQ   R8, R15
-	VADDPS (R15), Z4, Z4
-	VADDPS 64(R15), Z5, Z5
-	ADDQ   R8, R15
-	VADDPS (R15), Z6, Z6
-	VADDPS 64(R15), Z7, Z7
-	ADDQ   R8, R15
-	VADDPS (R15), Z8, Z8
-	VADDPS 64(R15), Z9, Z9
-	ADDQ   R8, R15
-	VADDPS (R15), Z10, Z10
-	VADDPS 64(R15), Z11, Z11
-	ADDQ   R8, R15
-	VADDPS (R15), Z12, Z12
-	VADDPS 64(R15), Z13, Z13
-	ADDQ   R8, R15
-	VADDPS (R15), Z14, Z14
-	VADDPS 64(R15), Z15, Z15
+	VADDPS (AX), Z0, Z0
+	VADDPS 64(AX), Z1, Z1
+	ADDQ   DX, AX
+	VADDPS (AX), Z2, Z2
+	VADDPS 64(AX), Z3, Z3
+	ADDQ   DX, AX
+	VADDPS (AX), Z4, Z4
+	VADDPS 64(AX), Z5, Z5
+	ADDQ   DX, AX
+	VADDPS (AX), Z6, Z6
+	VADDPS 64(AX), Z7, Z7
+	ADDQ   DX, AX
+	VADDPS (AX), Z8, Z8
+	VADDPS 64(AX), Z9, Z9
+	ADDQ   DX, AX
+	VADDPS (AX), Z10, Z10
+	VADDPS 64(AX), Z11, Z11
+	ADDQ   DX, AX
+	VADDPS (AX), Z12, Z12
+	VADDPS 64(AX), Z13, Z13
+	ADDQ   DX, AX
+	VADDPS (AX), Z14, Z14
+	VADDPS 64(AX), Z15, Z15
 	JMP    relu
 
 residualMasked:
-	MOVQ      AX, R15
-	VMOVUPS.Z (R15), K1, Z16
+	VMOVUPS.Z (AX), K1, Z16
 	VADDPS    Z16, Z0, Z0
-	VMOVUPS.Z 64(R15), K2, Z16
+	VMOVUPS.Z 64(AX), K2, Z16
 	VADDPS    Z16, Z1, Z1
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z16
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z16
 	VADDPS    Z16, Z2, Z2
-	VMOVUPS.Z 64(R15), K2, Z16
+	VMOVUPS.Z 64(AX), K2, Z16
 	VADDPS    Z16, Z3, Z3
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z16
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z16
 	VADDPS    Z16, Z4, Z4
-	VMOVUPS.Z 64(R15), K2, Z16
+	VMOVUPS.Z 64(AX), K2, Z16
 	VADDPS    Z16, Z5, Z5
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z16
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z16
 	VADDPS    Z16, Z6, Z6
-	VMOVUPS.Z 64(R15), K2, Z16
+	VMOVUPS.Z 64(AX), K2, Z16
 	VADDPS    Z16, Z7, Z7
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z16
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z16
 	VADDPS    Z16, Z8, Z8
-	VMOVUPS.Z 64(R15), K2, Z16
+	VMOVUPS.Z 64(AX), K2, Z16
 	VADDPS    Z16, Z9, Z9
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z16
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z16
 	VADDPS    Z16, Z10, Z10
-	VMOVUPS.Z 64(R15), K2, Z16
+	VMOVUPS.Z 64(AX), K2, Z16
 	VADDPS    Z16, Z11, Z11
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z16
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z16
 	VADDPS    Z16, Z12, Z12
-	VMOVUPS.Z 64(R15), K2, Z16
+	VMOVUPS.Z 64(AX), K2, Z16
 	VADDPS    Z16, Z13, Z13
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z16
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z16
 	VADDPS    Z16, Z14, Z14
-	VMOVUPS.Z 64(R15), K2, Z16
+	VMOVUPS.Z 64(AX), K2, Z16
 	VADDPS    Z16, Z15, Z15
 
 relu:
-	TESTQ  $0x00000002, R9
+	TESTQ  $0x00000002, BX
 	JZ     store
 	VPXORD Z16, Z16, Z16
 	VMAXPS Z0, Z16, Z0
@@ -10532,59 +12513,486 @@ relu:
 	VMAXPS Z15, Z16, Z15
 
 store:
-	TESTQ   R10, R10
+	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    DI, R15
-	VMOVUPS Z0, (R15)
-	VMOVUPS Z1, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z2, (R15)
-	VMOVUPS Z3, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z4, (R15)
-	VMOVUPS Z5, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z6, (R15)
-	VMOVUPS Z7, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z8, (R15)
-	VMOVUPS Z9, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z10, (R15)
-	VMOVUPS Z11, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z12, (R15)
-	VMOVUPS Z13, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z14, (R15)
-	VMOVUPS Z15, 64(R15)
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z7, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z8, (AX)
+	VMOVUPS Z9, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z10, (AX)
+	VMOVUPS Z11, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z12, (AX)
+	VMOVUPS Z13, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z14, (AX)
+	VMOVUPS Z15, 64(AX)
 	JMP     done
 
 storeMasked:
-	MOVQ    DI, R15
-	VMOVUPS Z0, K1, (R15)
-	VMOVUPS Z1, K2, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z2, K1, (R15)
-	VMOVUPS Z3, K2, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z4, K1, (R15)
-	VMOVUPS Z5, K2, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z6, K1, (R15)
-	VMOVUPS Z7, K2, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z8, K1, (R15)
-	VMOVUPS Z9, K2, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z10, K1, (R15)
-	VMOVUPS Z11, K2, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z12, K1, (R15)
-	VMOVUPS Z13, K2, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z14, K1, (R15)
-	VMOVUPS Z15, K2, 64(R15)
+	MOVQ    CX, AX
+	VMOVUPS Z0, K1, (AX)
+	VMOVUPS Z1, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, K1, (AX)
+	VMOVUPS Z3, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, K1, (AX)
+	VMOVUPS Z5, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, K1, (AX)
+	VMOVUPS Z7, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z8, K1, (AX)
+	VMOVUPS Z9, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z10, K1, (AX)
+	VMOVUPS Z11, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z12, K1, (AX)
+	VMOVUPS Z13, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z14, K1, (AX)
+	VMOVUPS Z15, K2, 64(AX)
+
+done:
+	VZEROUPPER
+	RET
+
+// func tileAVX512_8x2k(args *byte)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tileAVX512_8x2k(SB), $0-8
+	MOVQ  args+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  8(AX), DX
+	MOVQ  16(AX), BX
+	MOVQ  24(AX), SI
+	MOVQ  40(AX), DI
+	MOVQ  48(AX), R8
+	MOVQ  72(AX), R9
+	MOVQ  80(AX), R10
+	MOVQ  32(AX), R11
+	ADDQ  SI, R11
+	MOVL  R10, R12
+	KMOVW R12, K1
+	MOVL  R10, R12
+	SHRL  $0x10, R12
+	KMOVW R12, K2
+
+	// start from zero or from C
+	TESTQ  $0x00000001, R9
+	JNZ    resume
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	JMP    loop
+
+resume:
+	TESTQ   R10, R10
+	JNZ     resumeMasked
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z2
+	VMOVUPS 64(DI), Z3
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z4
+	VMOVUPS 64(DI), Z5
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z6
+	VMOVUPS 64(DI), Z7
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z8
+	VMOVUPS 64(DI), Z9
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z10
+	VMOVUPS 64(DI), Z11
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z12
+	VMOVUPS 64(DI), Z13
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z14
+	VMOVUPS 64(DI), Z15
+	JMP     loop
+
+resumeMasked:
+	VMOVUPS.Z (DI), K1, Z0
+	VMOVUPS.Z 64(DI), K2, Z1
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z2
+	VMOVUPS.Z 64(DI), K2, Z3
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z4
+	VMOVUPS.Z 64(DI), K2, Z5
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z6
+	VMOVUPS.Z 64(DI), K2, Z7
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z8
+	VMOVUPS.Z 64(DI), K2, Z9
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z10
+	VMOVUPS.Z 64(DI), K2, Z11
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z12
+	VMOVUPS.Z 64(DI), K2, Z13
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z14
+	VMOVUPS.Z 64(DI), K2, Z15
+
+loop:
+	MOVQ         112(AX), DI
+	MOVQ         128(AX), R8
+	MOVQ         136(AX), R9
+	MOVQ         144(AX), R10
+	VBROADCASTSS 152(AX), Z17
+	SUBQ         $0x02, BX
+	JL           last
+
+pair:
+	VBROADCASTSS (R9), Z18
+	VBROADCASTSS (R10), Z19
+	VMOVUPS      (DI), Z20
+	VFMADD213PS  Z19, Z18, Z20
+	VMAXPS       Z20, Z17, Z20
+	VMOVUPS      Z20, (R8)
+	PREFETCHT1   128(DI)
+	VMOVUPS      64(DI), Z20
+	VFMADD213PS  Z19, Z18, Z20
+	VMAXPS       Z20, Z17, Z20
+	VMOVUPS      Z20, 64(R8)
+	PREFETCHT1   192(DI)
+	ADDQ         $0x04, R9
+	ADDQ         $0x04, R10
+	ADDQ         120(AX), DI
+	ADDQ         $0x00000080, R8
+	MOVLQSX      (DX), R12
+	VMOVUPS      (SI)(R12*1), Z18
+	VMOVUPS      (R11)(R12*1), Z19
+	VBROADCASTSS (CX), Z20
+	VFMADD231PS  Z18, Z20, Z0
+	VFMADD231PS  Z19, Z20, Z1
+	VBROADCASTSS 4(CX), Z20
+	VFMADD231PS  Z18, Z20, Z2
+	VFMADD231PS  Z19, Z20, Z3
+	VBROADCASTSS 8(CX), Z20
+	VFMADD231PS  Z18, Z20, Z4
+	VFMADD231PS  Z19, Z20, Z5
+	VBROADCASTSS 12(CX), Z20
+	VFMADD231PS  Z18, Z20, Z6
+	VFMADD231PS  Z19, Z20, Z7
+	VBROADCASTSS 16(CX), Z20
+	VFMADD231PS  Z18, Z20, Z8
+	VFMADD231PS  Z19, Z20, Z9
+	VBROADCASTSS 20(CX), Z20
+	VFMADD231PS  Z18, Z20, Z10
+	VFMADD231PS  Z19, Z20, Z11
+	VBROADCASTSS 24(CX), Z20
+	VFMADD231PS  Z18, Z20, Z12
+	VFMADD231PS  Z19, Z20, Z13
+	VBROADCASTSS 28(CX), Z20
+	VFMADD231PS  Z18, Z20, Z14
+	VFMADD231PS  Z19, Z20, Z15
+	VBROADCASTSS (R9), Z18
+	VBROADCASTSS (R10), Z19
+	VMOVUPS      (DI), Z20
+	VFMADD213PS  Z19, Z18, Z20
+	VMAXPS       Z20, Z17, Z20
+	VMOVUPS      Z20, (R8)
+	PREFETCHT1   128(DI)
+	VMOVUPS      64(DI), Z20
+	VFMADD213PS  Z19, Z18, Z20
+	VMAXPS       Z20, Z17, Z20
+	VMOVUPS      Z20, 64(R8)
+	PREFETCHT1   192(DI)
+	ADDQ         $0x04, R9
+	ADDQ         $0x04, R10
+	ADDQ         120(AX), DI
+	ADDQ         $0x00000080, R8
+	MOVLQSX      4(DX), R12
+	VMOVUPS      (SI)(R12*1), Z18
+	VMOVUPS      (R11)(R12*1), Z19
+	VBROADCASTSS 32(CX), Z20
+	VFMADD231PS  Z18, Z20, Z0
+	VFMADD231PS  Z19, Z20, Z1
+	VBROADCASTSS 36(CX), Z20
+	VFMADD231PS  Z18, Z20, Z2
+	VFMADD231PS  Z19, Z20, Z3
+	VBROADCASTSS 40(CX), Z20
+	VFMADD231PS  Z18, Z20, Z4
+	VFMADD231PS  Z19, Z20, Z5
+	VBROADCASTSS 44(CX), Z20
+	VFMADD231PS  Z18, Z20, Z6
+	VFMADD231PS  Z19, Z20, Z7
+	VBROADCASTSS 48(CX), Z20
+	VFMADD231PS  Z18, Z20, Z8
+	VFMADD231PS  Z19, Z20, Z9
+	VBROADCASTSS 52(CX), Z20
+	VFMADD231PS  Z18, Z20, Z10
+	VFMADD231PS  Z19, Z20, Z11
+	VBROADCASTSS 56(CX), Z20
+	VFMADD231PS  Z18, Z20, Z12
+	VFMADD231PS  Z19, Z20, Z13
+	VBROADCASTSS 60(CX), Z20
+	VFMADD231PS  Z18, Z20, Z14
+	VFMADD231PS  Z19, Z20, Z15
+	ADDQ         $0x40, CX
+	ADDQ         $0x08, DX
+	SUBQ         $0x02, BX
+	JGE          pair
+
+last:
+	TESTQ        $0x00000001, BX
+	JZ           bias
+	VBROADCASTSS (R9), Z18
+	VBROADCASTSS (R10), Z19
+	VMOVUPS      (DI), Z20
+	VFMADD213PS  Z19, Z18, Z20
+	VMAXPS       Z20, Z17, Z20
+	VMOVUPS      Z20, (R8)
+	PREFETCHT1   128(DI)
+	VMOVUPS      64(DI), Z20
+	VFMADD213PS  Z19, Z18, Z20
+	VMAXPS       Z20, Z17, Z20
+	VMOVUPS      Z20, 64(R8)
+	PREFETCHT1   192(DI)
+	ADDQ         $0x04, R9
+	ADDQ         $0x04, R10
+	ADDQ         120(AX), DI
+	ADDQ         $0x00000080, R8
+	MOVLQSX      (DX), DX
+	VMOVUPS      (SI)(DX*1), Z17
+	VMOVUPS      (R11)(DX*1), Z18
+	VBROADCASTSS (CX), Z19
+	VFMADD231PS  Z17, Z19, Z0
+	VFMADD231PS  Z18, Z19, Z1
+	VBROADCASTSS 4(CX), Z19
+	VFMADD231PS  Z17, Z19, Z2
+	VFMADD231PS  Z18, Z19, Z3
+	VBROADCASTSS 8(CX), Z19
+	VFMADD231PS  Z17, Z19, Z4
+	VFMADD231PS  Z18, Z19, Z5
+	VBROADCASTSS 12(CX), Z19
+	VFMADD231PS  Z17, Z19, Z6
+	VFMADD231PS  Z18, Z19, Z7
+	VBROADCASTSS 16(CX), Z19
+	VFMADD231PS  Z17, Z19, Z8
+	VFMADD231PS  Z18, Z19, Z9
+	VBROADCASTSS 20(CX), Z19
+	VFMADD231PS  Z17, Z19, Z10
+	VFMADD231PS  Z18, Z19, Z11
+	VBROADCASTSS 24(CX), Z19
+	VFMADD231PS  Z17, Z19, Z12
+	VFMADD231PS  Z18, Z19, Z13
+	VBROADCASTSS 28(CX), Z19
+	VFMADD231PS  Z17, Z19, Z14
+	VFMADD231PS  Z18, Z19, Z15
+
+bias:
+	MOVQ         40(AX), CX
+	MOVQ         48(AX), DX
+	MOVQ         72(AX), BX
+	MOVQ         80(AX), SI
+	MOVQ         56(AX), DI
+	TESTQ        DI, DI
+	JZ           residual
+	VBROADCASTSS (DI), Z16
+	VADDPS       Z16, Z0, Z0
+	VADDPS       Z16, Z1, Z1
+	VBROADCASTSS 4(DI), Z16
+	VADDPS       Z16, Z2, Z2
+	VADDPS       Z16, Z3, Z3
+	VBROADCASTSS 8(DI), Z16
+	VADDPS       Z16, Z4, Z4
+	VADDPS       Z16, Z5, Z5
+	VBROADCASTSS 12(DI), Z16
+	VADDPS       Z16, Z6, Z6
+	VADDPS       Z16, Z7, Z7
+	VBROADCASTSS 16(DI), Z16
+	VADDPS       Z16, Z8, Z8
+	VADDPS       Z16, Z9, Z9
+	VBROADCASTSS 20(DI), Z16
+	VADDPS       Z16, Z10, Z10
+	VADDPS       Z16, Z11, Z11
+	VBROADCASTSS 24(DI), Z16
+	VADDPS       Z16, Z12, Z12
+	VADDPS       Z16, Z13, Z13
+	VBROADCASTSS 28(DI), Z16
+	VADDPS       Z16, Z14, Z14
+	VADDPS       Z16, Z15, Z15
+
+residual:
+	MOVQ   64(AX), AX
+	TESTQ  AX, AX
+	JZ     relu
+	TESTQ  SI, SI
+	JNZ    residualMasked
+	VADDPS (AX), Z0, Z0
+	VADDPS 64(AX), Z1, Z1
+	ADDQ   DX, AX
+	VADDPS (AX), Z2, Z2
+	VADDPS 64(AX), Z3, Z3
+	ADDQ   DX, AX
+	VADDPS (AX), Z4, Z4
+	VADDPS 64(AX), Z5, Z5
+	ADDQ   DX, AX
+	VADDPS (AX), Z6, Z6
+	VADDPS 64(AX), Z7, Z7
+	ADDQ   DX, AX
+	VADDPS (AX), Z8, Z8
+	VADDPS 64(AX), Z9, Z9
+	ADDQ   DX, AX
+	VADDPS (AX), Z10, Z10
+	VADDPS 64(AX), Z11, Z11
+	ADDQ   DX, AX
+	VADDPS (AX), Z12, Z12
+	VADDPS 64(AX), Z13, Z13
+	ADDQ   DX, AX
+	VADDPS (AX), Z14, Z14
+	VADDPS 64(AX), Z15, Z15
+	JMP    relu
+
+residualMasked:
+	VMOVUPS.Z (AX), K1, Z16
+	VADDPS    Z16, Z0, Z0
+	VMOVUPS.Z 64(AX), K2, Z16
+	VADDPS    Z16, Z1, Z1
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z16
+	VADDPS    Z16, Z2, Z2
+	VMOVUPS.Z 64(AX), K2, Z16
+	VADDPS    Z16, Z3, Z3
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z16
+	VADDPS    Z16, Z4, Z4
+	VMOVUPS.Z 64(AX), K2, Z16
+	VADDPS    Z16, Z5, Z5
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z16
+	VADDPS    Z16, Z6, Z6
+	VMOVUPS.Z 64(AX), K2, Z16
+	VADDPS    Z16, Z7, Z7
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z16
+	VADDPS    Z16, Z8, Z8
+	VMOVUPS.Z 64(AX), K2, Z16
+	VADDPS    Z16, Z9, Z9
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z16
+	VADDPS    Z16, Z10, Z10
+	VMOVUPS.Z 64(AX), K2, Z16
+	VADDPS    Z16, Z11, Z11
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z16
+	VADDPS    Z16, Z12, Z12
+	VMOVUPS.Z 64(AX), K2, Z16
+	VADDPS    Z16, Z13, Z13
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z16
+	VADDPS    Z16, Z14, Z14
+	VMOVUPS.Z 64(AX), K2, Z16
+	VADDPS    Z16, Z15, Z15
+
+relu:
+	TESTQ  $0x00000002, BX
+	JZ     store
+	VPXORD Z16, Z16, Z16
+	VMAXPS Z0, Z16, Z0
+	VMAXPS Z1, Z16, Z1
+	VMAXPS Z2, Z16, Z2
+	VMAXPS Z3, Z16, Z3
+	VMAXPS Z4, Z16, Z4
+	VMAXPS Z5, Z16, Z5
+	VMAXPS Z6, Z16, Z6
+	VMAXPS Z7, Z16, Z7
+	VMAXPS Z8, Z16, Z8
+	VMAXPS Z9, Z16, Z9
+	VMAXPS Z10, Z16, Z10
+	VMAXPS Z11, Z16, Z11
+	VMAXPS Z12, Z16, Z12
+	VMAXPS Z13, Z16, Z13
+	VMAXPS Z14, Z16, Z14
+	VMAXPS Z15, Z16, Z15
+
+store:
+	TESTQ   SI, SI
+	JNZ     storeMasked
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z7, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z8, (AX)
+	VMOVUPS Z9, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z10, (AX)
+	VMOVUPS Z11, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z12, (AX)
+	VMOVUPS Z13, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z14, (AX)
+	VMOVUPS Z15, 64(AX)
+	JMP     done
+
+storeMasked:
+	MOVQ    CX, AX
+	VMOVUPS Z0, K1, (AX)
+	VMOVUPS Z1, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, K1, (AX)
+	VMOVUPS Z3, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, K1, (AX)
+	VMOVUPS Z5, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, K1, (AX)
+	VMOVUPS Z7, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z8, K1, (AX)
+	VMOVUPS Z9, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z10, K1, (AX)
+	VMOVUPS Z11, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z12, K1, (AX)
+	VMOVUPS Z13, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z14, K1, (AX)
+	VMOVUPS Z15, K2, 64(AX)
 
 done:
 	VZEROUPPER
@@ -10622,53 +13030,51 @@ TEXT ·tileAVX512_9x1(SB), $0-8
 resume:
 	TESTQ   R10, R10
 	JNZ     resumeMasked
-	MOVQ    DI, R11
-	VMOVUPS (R11), Z0
-	ADDQ    R8, R11
-	VMOVUPS (R11), Z1
-	ADDQ    R8, R11
-	VMOVUPS (R11), Z2
-	ADDQ    R8, R11
-	VMOVUPS (R11), Z3
-	ADDQ    R8, R11
-	VMOVUPS (R11), Z4
-	ADDQ    R8, R11
-	VMOVUPS (R11), Z5
-	ADDQ    R8, R11
-	VMOVUPS (R11), Z6
-	ADDQ    R8, R11
-	VMOVUPS (R11), Z7
-	ADDQ    R8, R11
-	VMOVUPS (R11), Z8
+	VMOVUPS (DI), Z0
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z1
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z2
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z3
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z4
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z5
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z6
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z7
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z8
 	JMP     loop
 
 resumeMasked:
-	MOVQ      DI, R11
-	VMOVUPS.Z (R11), K1, Z0
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z1
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z2
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z3
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z4
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z5
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z6
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z7
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z8
+	VMOVUPS.Z (DI), K1, Z0
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z1
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z2
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z3
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z4
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z5
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z6
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z7
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z8
 
 loop:
 	SUBQ $0x02, BX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), R11
-	VMOVUPS      (SI)(R11*1), Z10
+	MOVLQSX      (DX), DI
+	VMOVUPS      (SI)(DI*1), Z10
 	VBROADCASTSS (CX), Z11
 	VFMADD231PS  Z10, Z11, Z0
 	VBROADCASTSS 4(CX), Z11
@@ -10687,8 +13093,8 @@ pair:
 	VFMADD231PS  Z10, Z11, Z7
 	VBROADCASTSS 32(CX), Z11
 	VFMADD231PS  Z10, Z11, Z8
-	MOVLQSX      4(DX), R11
-	VMOVUPS      (SI)(R11*1), Z10
+	MOVLQSX      4(DX), DI
+	VMOVUPS      (SI)(DI*1), Z10
 	VBROADCASTSS 36(CX), Z11
 	VFMADD231PS  Z10, Z11, Z0
 	VBROADCASTSS 40(CX), Z11
@@ -10737,85 +13143,87 @@ last:
 	VFMADD231PS  Z10, Z11, Z8
 
 bias:
-	MOVQ         56(AX), CX
-	TESTQ        CX, CX
+	MOVQ         40(AX), CX
+	MOVQ         48(AX), DX
+	MOVQ         72(AX), BX
+	MOVQ         80(AX), SI
+	MOVQ         56(AX), DI
+	TESTQ        DI, DI
 	JZ           residual
-	VBROADCASTSS (CX), Z9
+	VBROADCASTSS (DI), Z9
 	VADDPS       Z9, Z0, Z0
-	VBROADCASTSS 4(CX), Z9
+	VBROADCASTSS 4(DI), Z9
 	VADDPS       Z9, Z1, Z1
-	VBROADCASTSS 8(CX), Z9
+	VBROADCASTSS 8(DI), Z9
 	VADDPS       Z9, Z2, Z2
-	VBROADCASTSS 12(CX), Z9
+	VBROADCASTSS 12(DI), Z9
 	VADDPS       Z9, Z3, Z3
-	VBROADCASTSS 16(CX), Z9
+	VBROADCASTSS 16(DI), Z9
 	VADDPS       Z9, Z4, Z4
-	VBROADCASTSS 20(CX), Z9
+	VBROADCASTSS 20(DI), Z9
 	VADDPS       Z9, Z5, Z5
-	VBROADCASTSS 24(CX), Z9
+	VBROADCASTSS 24(DI), Z9
 	VADDPS       Z9, Z6, Z6
-	VBROADCASTSS 28(CX), Z9
+	VBROADCASTSS 28(DI), Z9
 	VADDPS       Z9, Z7, Z7
-	VBROADCASTSS 32(CX), Z9
+	VBROADCASTSS 32(DI), Z9
 	VADDPS       Z9, Z8, Z8
 
 residual:
 	MOVQ   64(AX), AX
 	TESTQ  AX, AX
 	JZ     relu
-	TESTQ  R10, R10
+	TESTQ  SI, SI
 	JNZ    residualMasked
-	MOVQ   AX, R11
-	VADDPS (R11), Z0, Z0
-	ADDQ   R8, R11
-	VADDPS (R11), Z1, Z1
-	ADDQ   R8, R11
-	VADDPS (R11), Z2, Z2
-	ADDQ   R8, R11
-	VADDPS (R11), Z3, Z3
-	ADDQ   R8, R11
-	VADDPS (R11), Z4, Z4
-	ADDQ   R8, R11
-	VADDPS (R11), Z5, Z5
-	ADDQ   R8, R11
-	VADDPS (R11), Z6, Z6
-	ADDQ   R8, R11
-	VADDPS (R11), Z7, Z7
-	ADDQ   R8, R11
-	VADDPS (R11), Z8, Z8
+	VADDPS (AX), Z0, Z0
+	ADDQ   DX, AX
+	VADDPS (AX), Z1, Z1
+	ADDQ   DX, AX
+	VADDPS (AX), Z2, Z2
+	ADDQ   DX, AX
+	VADDPS (AX), Z3, Z3
+	ADDQ   DX, AX
+	VADDPS (AX), Z4, Z4
+	ADDQ   DX, AX
+	VADDPS (AX), Z5, Z5
+	ADDQ   DX, AX
+	VADDPS (AX), Z6, Z6
+	ADDQ   DX, AX
+	VADDPS (AX), Z7, Z7
+	ADDQ   DX, AX
+	VADDPS (AX), Z8, Z8
 	JMP    relu
 
 residualMasked:
-	MOVQ      AX, R11
-	VMOVUPS.Z (R11), K1, Z9
+	VMOVUPS.Z (AX), K1, Z9
 	VADDPS    Z9, Z0, Z0
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z9
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z9
 	VADDPS    Z9, Z1, Z1
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z9
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z9
 	VADDPS    Z9, Z2, Z2
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z9
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z9
 	VADDPS    Z9, Z3, Z3
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z9
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z9
 	VADDPS    Z9, Z4, Z4
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z9
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z9
 	VADDPS    Z9, Z5, Z5
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z9
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z9
 	VADDPS    Z9, Z6, Z6
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z9
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z9
 	VADDPS    Z9, Z7, Z7
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z9
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z9
 	VADDPS    Z9, Z8, Z8
 
 relu:
-	TESTQ  $0x00000002, R9
+	TESTQ  $0x00000002, BX
 	JZ     store
 	VPXORD Z9, Z9, Z9
 	VMAXPS Z0, Z9, Z0
@@ -10829,47 +13237,47 @@ relu:
 	VMAXPS Z8, Z9, Z8
 
 store:
-	TESTQ   R10, R10
+	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    DI, R11
-	VMOVUPS Z0, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z1, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z2, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z3, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z4, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z5, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z6, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z7, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z8, (R11)
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z3, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z5, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z7, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z8, (AX)
 	JMP     done
 
 storeMasked:
-	MOVQ    DI, R11
-	VMOVUPS Z0, K1, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z1, K1, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z2, K1, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z3, K1, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z4, K1, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z5, K1, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z6, K1, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z7, K1, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z8, K1, (R11)
+	MOVQ    CX, AX
+	VMOVUPS Z0, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z1, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z3, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z5, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z7, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z8, K1, (AX)
 
 done:
 	VZEROUPPER
@@ -10909,54 +13317,52 @@ TEXT ·tileAVX512_9x1p(SB), $0-8
 resume:
 	TESTQ   R10, R10
 	JNZ     resumeMasked
-	MOVQ    DI, R12
-	VMOVUPS (R12), Z0
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z1
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z2
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z3
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z4
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z5
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z6
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z7
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z8
+	VMOVUPS (DI), Z0
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z1
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z2
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z3
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z4
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z5
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z6
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z7
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z8
 	JMP     loop
 
 resumeMasked:
-	MOVQ      DI, R12
-	VMOVUPS.Z (R12), K1, Z0
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z1
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z2
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z3
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z4
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z5
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z6
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z7
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z8
+	VMOVUPS.Z (DI), K1, Z0
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z1
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z2
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z3
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z4
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z5
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z6
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z7
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z8
 
 loop:
 	SUBQ $0x02, BX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), R12
-	VMOVUPS      (SI)(R12*1), Z10
-	PREFETCHT0   (R11)(R12*1)
+	MOVLQSX      (DX), DI
+	VMOVUPS      (SI)(DI*1), Z10
+	PREFETCHT0   (R11)(DI*1)
 	VBROADCASTSS (CX), Z11
 	VFMADD231PS  Z10, Z11, Z0
 	VBROADCASTSS 4(CX), Z11
@@ -10975,9 +13381,9 @@ pair:
 	VFMADD231PS  Z10, Z11, Z7
 	VBROADCASTSS 32(CX), Z11
 	VFMADD231PS  Z10, Z11, Z8
-	MOVLQSX      4(DX), R12
-	VMOVUPS      (SI)(R12*1), Z10
-	PREFETCHT0   (R11)(R12*1)
+	MOVLQSX      4(DX), DI
+	VMOVUPS      (SI)(DI*1), Z10
+	PREFETCHT0   (R11)(DI*1)
 	VBROADCASTSS 36(CX), Z11
 	VFMADD231PS  Z10, Z11, Z0
 	VBROADCASTSS 40(CX), Z11
@@ -11027,85 +13433,87 @@ last:
 	VFMADD231PS  Z10, Z11, Z8
 
 bias:
-	MOVQ         56(AX), CX
-	TESTQ        CX, CX
+	MOVQ         40(AX), CX
+	MOVQ         48(AX), DX
+	MOVQ         72(AX), BX
+	MOVQ         80(AX), SI
+	MOVQ         56(AX), DI
+	TESTQ        DI, DI
 	JZ           residual
-	VBROADCASTSS (CX), Z9
+	VBROADCASTSS (DI), Z9
 	VADDPS       Z9, Z0, Z0
-	VBROADCASTSS 4(CX), Z9
+	VBROADCASTSS 4(DI), Z9
 	VADDPS       Z9, Z1, Z1
-	VBROADCASTSS 8(CX), Z9
+	VBROADCASTSS 8(DI), Z9
 	VADDPS       Z9, Z2, Z2
-	VBROADCASTSS 12(CX), Z9
+	VBROADCASTSS 12(DI), Z9
 	VADDPS       Z9, Z3, Z3
-	VBROADCASTSS 16(CX), Z9
+	VBROADCASTSS 16(DI), Z9
 	VADDPS       Z9, Z4, Z4
-	VBROADCASTSS 20(CX), Z9
+	VBROADCASTSS 20(DI), Z9
 	VADDPS       Z9, Z5, Z5
-	VBROADCASTSS 24(CX), Z9
+	VBROADCASTSS 24(DI), Z9
 	VADDPS       Z9, Z6, Z6
-	VBROADCASTSS 28(CX), Z9
+	VBROADCASTSS 28(DI), Z9
 	VADDPS       Z9, Z7, Z7
-	VBROADCASTSS 32(CX), Z9
+	VBROADCASTSS 32(DI), Z9
 	VADDPS       Z9, Z8, Z8
 
 residual:
 	MOVQ   64(AX), AX
 	TESTQ  AX, AX
 	JZ     relu
-	TESTQ  R10, R10
+	TESTQ  SI, SI
 	JNZ    residualMasked
-	MOVQ   AX, R12
-	VADDPS (R12), Z0, Z0
-	ADDQ   R8, R12
-	VADDPS (R12), Z1, Z1
-	ADDQ   R8, R12
-	VADDPS (R12), Z2, Z2
-	ADDQ   R8, R12
-	VADDPS (R12), Z3, Z3
-	ADDQ   R8, R12
-	VADDPS (R12), Z4, Z4
-	ADDQ   R8, R12
-	VADDPS (R12), Z5, Z5
-	ADDQ   R8, R12
-	VADDPS (R12), Z6, Z6
-	ADDQ   R8, R12
-	VADDPS (R12), Z7, Z7
-	ADDQ   R8, R12
-	VADDPS (R12), Z8, Z8
+	VADDPS (AX), Z0, Z0
+	ADDQ   DX, AX
+	VADDPS (AX), Z1, Z1
+	ADDQ   DX, AX
+	VADDPS (AX), Z2, Z2
+	ADDQ   DX, AX
+	VADDPS (AX), Z3, Z3
+	ADDQ   DX, AX
+	VADDPS (AX), Z4, Z4
+	ADDQ   DX, AX
+	VADDPS (AX), Z5, Z5
+	ADDQ   DX, AX
+	VADDPS (AX), Z6, Z6
+	ADDQ   DX, AX
+	VADDPS (AX), Z7, Z7
+	ADDQ   DX, AX
+	VADDPS (AX), Z8, Z8
 	JMP    relu
 
 residualMasked:
-	MOVQ      AX, R12
-	VMOVUPS.Z (R12), K1, Z9
+	VMOVUPS.Z (AX), K1, Z9
 	VADDPS    Z9, Z0, Z0
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z9
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z9
 	VADDPS    Z9, Z1, Z1
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z9
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z9
 	VADDPS    Z9, Z2, Z2
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z9
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z9
 	VADDPS    Z9, Z3, Z3
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z9
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z9
 	VADDPS    Z9, Z4, Z4
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z9
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z9
 	VADDPS    Z9, Z5, Z5
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z9
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z9
 	VADDPS    Z9, Z6, Z6
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z9
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z9
 	VADDPS    Z9, Z7, Z7
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z9
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z9
 	VADDPS    Z9, Z8, Z8
 
 relu:
-	TESTQ  $0x00000002, R9
+	TESTQ  $0x00000002, BX
 	JZ     store
 	VPXORD Z9, Z9, Z9
 	VMAXPS Z0, Z9, Z0
@@ -11119,47 +13527,47 @@ relu:
 	VMAXPS Z8, Z9, Z8
 
 store:
-	TESTQ   R10, R10
+	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    DI, R12
-	VMOVUPS Z0, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z1, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z2, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z3, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z4, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z5, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z6, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z7, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z8, (R12)
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z3, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z5, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z7, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z8, (AX)
 	JMP     done
 
 storeMasked:
-	MOVQ    DI, R12
-	VMOVUPS Z0, K1, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z1, K1, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z2, K1, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z3, K1, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z4, K1, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z5, K1, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z6, K1, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z7, K1, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z8, K1, (R12)
+	MOVQ    CX, AX
+	VMOVUPS Z0, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z1, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z3, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z5, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z7, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z8, K1, (AX)
 
 done:
 	VZEROUPPER
@@ -11201,55 +13609,53 @@ TEXT ·tileAVX512_9x1h(SB), $0-8
 resume:
 	TESTQ   R10, R10
 	JNZ     resumeMasked
-	MOVQ    DI, R13
-	VMOVUPS (R13), Z0
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z1
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z2
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z3
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z4
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z5
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z6
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z7
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z8
+	VMOVUPS (DI), Z0
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z1
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z2
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z3
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z4
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z5
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z6
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z7
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z8
 	JMP     loop
 
 resumeMasked:
-	MOVQ      DI, R13
-	VMOVUPS.Z (R13), K1, Z0
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z1
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z2
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z3
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z4
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z5
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z6
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z7
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z8
+	VMOVUPS.Z (DI), K1, Z0
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z1
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z2
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z3
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z4
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z5
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z6
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z7
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z8
 
 loop:
 	SUBQ $0x02, BX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), R13
-	VMOVUPS      (SI)(R13*1), Y10
-	VINSERTF64X4 $0x01, (R12)(R13*1), Z10, Z10
-	PREFETCHT0   (R11)(R13*1)
+	MOVLQSX      (DX), DI
+	VMOVUPS      (SI)(DI*1), Y10
+	VINSERTF64X4 $0x01, (R12)(DI*1), Z10, Z10
+	PREFETCHT0   (R11)(DI*1)
 	VBROADCASTSS (CX), Z11
 	VFMADD231PS  Z10, Z11, Z0
 	VBROADCASTSS 4(CX), Z11
@@ -11268,10 +13674,10 @@ pair:
 	VFMADD231PS  Z10, Z11, Z7
 	VBROADCASTSS 32(CX), Z11
 	VFMADD231PS  Z10, Z11, Z8
-	MOVLQSX      4(DX), R13
-	VMOVUPS      (SI)(R13*1), Y12
-	VINSERTF64X4 $0x01, (R12)(R13*1), Z12, Z12
-	PREFETCHT0   (R11)(R13*1)
+	MOVLQSX      4(DX), DI
+	VMOVUPS      (SI)(DI*1), Y12
+	VINSERTF64X4 $0x01, (R12)(DI*1), Z12, Z12
+	PREFETCHT0   (R11)(DI*1)
 	VBROADCASTSS 36(CX), Z11
 	VFMADD231PS  Z12, Z11, Z0
 	VBROADCASTSS 40(CX), Z11
@@ -11322,85 +13728,87 @@ last:
 	VFMADD231PS  Z13, Z10, Z8
 
 bias:
-	MOVQ         56(AX), CX
-	TESTQ        CX, CX
+	MOVQ         40(AX), CX
+	MOVQ         48(AX), DX
+	MOVQ         72(AX), BX
+	MOVQ         80(AX), SI
+	MOVQ         56(AX), DI
+	TESTQ        DI, DI
 	JZ           residual
-	VBROADCASTSS (CX), Z9
+	VBROADCASTSS (DI), Z9
 	VADDPS       Z9, Z0, Z0
-	VBROADCASTSS 4(CX), Z9
+	VBROADCASTSS 4(DI), Z9
 	VADDPS       Z9, Z1, Z1
-	VBROADCASTSS 8(CX), Z9
+	VBROADCASTSS 8(DI), Z9
 	VADDPS       Z9, Z2, Z2
-	VBROADCASTSS 12(CX), Z9
+	VBROADCASTSS 12(DI), Z9
 	VADDPS       Z9, Z3, Z3
-	VBROADCASTSS 16(CX), Z9
+	VBROADCASTSS 16(DI), Z9
 	VADDPS       Z9, Z4, Z4
-	VBROADCASTSS 20(CX), Z9
+	VBROADCASTSS 20(DI), Z9
 	VADDPS       Z9, Z5, Z5
-	VBROADCASTSS 24(CX), Z9
+	VBROADCASTSS 24(DI), Z9
 	VADDPS       Z9, Z6, Z6
-	VBROADCASTSS 28(CX), Z9
+	VBROADCASTSS 28(DI), Z9
 	VADDPS       Z9, Z7, Z7
-	VBROADCASTSS 32(CX), Z9
+	VBROADCASTSS 32(DI), Z9
 	VADDPS       Z9, Z8, Z8
 
 residual:
 	MOVQ   64(AX), AX
 	TESTQ  AX, AX
 	JZ     relu
-	TESTQ  R10, R10
+	TESTQ  SI, SI
 	JNZ    residualMasked
-	MOVQ   AX, R13
-	VADDPS (R13), Z0, Z0
-	ADDQ   R8, R13
-	VADDPS (R13), Z1, Z1
-	ADDQ   R8, R13
-	VADDPS (R13), Z2, Z2
-	ADDQ   R8, R13
-	VADDPS (R13), Z3, Z3
-	ADDQ   R8, R13
-	VADDPS (R13), Z4, Z4
-	ADDQ   R8, R13
-	VADDPS (R13), Z5, Z5
-	ADDQ   R8, R13
-	VADDPS (R13), Z6, Z6
-	ADDQ   R8, R13
-	VADDPS (R13), Z7, Z7
-	ADDQ   R8, R13
-	VADDPS (R13), Z8, Z8
+	VADDPS (AX), Z0, Z0
+	ADDQ   DX, AX
+	VADDPS (AX), Z1, Z1
+	ADDQ   DX, AX
+	VADDPS (AX), Z2, Z2
+	ADDQ   DX, AX
+	VADDPS (AX), Z3, Z3
+	ADDQ   DX, AX
+	VADDPS (AX), Z4, Z4
+	ADDQ   DX, AX
+	VADDPS (AX), Z5, Z5
+	ADDQ   DX, AX
+	VADDPS (AX), Z6, Z6
+	ADDQ   DX, AX
+	VADDPS (AX), Z7, Z7
+	ADDQ   DX, AX
+	VADDPS (AX), Z8, Z8
 	JMP    relu
 
 residualMasked:
-	MOVQ      AX, R13
-	VMOVUPS.Z (R13), K1, Z9
+	VMOVUPS.Z (AX), K1, Z9
 	VADDPS    Z9, Z0, Z0
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z9
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z9
 	VADDPS    Z9, Z1, Z1
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z9
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z9
 	VADDPS    Z9, Z2, Z2
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z9
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z9
 	VADDPS    Z9, Z3, Z3
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z9
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z9
 	VADDPS    Z9, Z4, Z4
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z9
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z9
 	VADDPS    Z9, Z5, Z5
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z9
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z9
 	VADDPS    Z9, Z6, Z6
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z9
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z9
 	VADDPS    Z9, Z7, Z7
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z9
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z9
 	VADDPS    Z9, Z8, Z8
 
 relu:
-	TESTQ  $0x00000002, R9
+	TESTQ  $0x00000002, BX
 	JZ     store
 	VPXORD Z9, Z9, Z9
 	VMAXPS Z0, Z9, Z0
@@ -11414,47 +13822,47 @@ relu:
 	VMAXPS Z8, Z9, Z8
 
 store:
-	TESTQ   R10, R10
+	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    DI, R13
-	VMOVUPS Z0, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z1, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z2, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z3, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z4, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z5, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z6, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z7, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z8, (R13)
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z3, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z5, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z7, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z8, (AX)
 	JMP     done
 
 storeMasked:
-	MOVQ    DI, R13
-	VMOVUPS Z0, K1, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z1, K1, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z2, K1, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z3, K1, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z4, K1, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z5, K1, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z6, K1, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z7, K1, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z8, K1, (R13)
+	MOVQ    CX, AX
+	VMOVUPS Z0, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z1, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z3, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z5, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z7, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z8, K1, (AX)
 
 done:
 	VZEROUPPER
@@ -11506,72 +13914,70 @@ TEXT ·tileAVX512_9x2(SB), $0-8
 resume:
 	TESTQ   R10, R10
 	JNZ     resumeMasked
-	MOVQ    DI, R12
-	VMOVUPS (R12), Z0
-	VMOVUPS 64(R12), Z1
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z2
-	VMOVUPS 64(R12), Z3
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z4
-	VMOVUPS 64(R12), Z5
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z6
-	VMOVUPS 64(R12), Z7
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z8
-	VMOVUPS 64(R12), Z9
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z10
-	VMOVUPS 64(R12), Z11
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z12
-	VMOVUPS 64(R12), Z13
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z14
-	VMOVUPS 64(R12), Z15
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z16
-	VMOVUPS 64(R12), Z17
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z2
+	VMOVUPS 64(DI), Z3
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z4
+	VMOVUPS 64(DI), Z5
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z6
+	VMOVUPS 64(DI), Z7
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z8
+	VMOVUPS 64(DI), Z9
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z10
+	VMOVUPS 64(DI), Z11
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z12
+	VMOVUPS 64(DI), Z13
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z14
+	VMOVUPS 64(DI), Z15
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z16
+	VMOVUPS 64(DI), Z17
 	JMP     loop
 
 resumeMasked:
-	MOVQ      DI, R12
-	VMOVUPS.Z (R12), K1, Z0
-	VMOVUPS.Z 64(R12), K2, Z1
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z2
-	VMOVUPS.Z 64(R12), K2, Z3
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z4
-	VMOVUPS.Z 64(R12), K2, Z5
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z6
-	VMOVUPS.Z 64(R12), K2, Z7
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z8
-	VMOVUPS.Z 64(R12), K2, Z9
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z10
-	VMOVUPS.Z 64(R12), K2, Z11
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z12
-	VMOVUPS.Z 64(R12), K2, Z13
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z14
-	VMOVUPS.Z 64(R12), K2, Z15
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z16
-	VMOVUPS.Z 64(R12), K2, Z17
+	VMOVUPS.Z (DI), K1, Z0
+	VMOVUPS.Z 64(DI), K2, Z1
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z2
+	VMOVUPS.Z 64(DI), K2, Z3
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z4
+	VMOVUPS.Z 64(DI), K2, Z5
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z6
+	VMOVUPS.Z 64(DI), K2, Z7
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z8
+	VMOVUPS.Z 64(DI), K2, Z9
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z10
+	VMOVUPS.Z 64(DI), K2, Z11
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z12
+	VMOVUPS.Z 64(DI), K2, Z13
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z14
+	VMOVUPS.Z 64(DI), K2, Z15
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z16
+	VMOVUPS.Z 64(DI), K2, Z17
 
 loop:
 	SUBQ $0x02, BX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), R12
-	VMOVUPS      (SI)(R12*1), Z19
-	VMOVUPS      (R11)(R12*1), Z20
+	MOVLQSX      (DX), DI
+	VMOVUPS      (SI)(DI*1), Z19
+	VMOVUPS      (R11)(DI*1), Z20
 	VBROADCASTSS (CX), Z21
 	VFMADD231PS  Z19, Z21, Z0
 	VFMADD231PS  Z20, Z21, Z1
@@ -11599,9 +14005,9 @@ pair:
 	VBROADCASTSS 32(CX), Z21
 	VFMADD231PS  Z19, Z21, Z16
 	VFMADD231PS  Z20, Z21, Z17
-	MOVLQSX      4(DX), R12
-	VMOVUPS      (SI)(R12*1), Z19
-	VMOVUPS      (R11)(R12*1), Z20
+	MOVLQSX      4(DX), DI
+	VMOVUPS      (SI)(DI*1), Z19
+	VMOVUPS      (R11)(DI*1), Z20
 	VBROADCASTSS 36(CX), Z21
 	VFMADD231PS  Z19, Z21, Z0
 	VFMADD231PS  Z20, Z21, Z1
@@ -11669,34 +14075,38 @@ last:
 	VFMADD231PS  Z20, Z21, Z17
 
 bias:
-	MOVQ         56(AX), CX
-	TESTQ        CX, CX
+	MOVQ         40(AX), CX
+	MOVQ         48(AX), DX
+	MOVQ         72(AX), BX
+	MOVQ         80(AX), SI
+	MOVQ         56(AX), DI
+	TESTQ        DI, DI
 	JZ           residual
-	VBROADCASTSS (CX), Z18
+	VBROADCASTSS (DI), Z18
 	VADDPS       Z18, Z0, Z0
 	VADDPS       Z18, Z1, Z1
-	VBROADCASTSS 4(CX), Z18
+	VBROADCASTSS 4(DI), Z18
 	VADDPS       Z18, Z2, Z2
 	VADDPS       Z18, Z3, Z3
-	VBROADCASTSS 8(CX), Z18
+	VBROADCASTSS 8(DI), Z18
 	VADDPS       Z18, Z4, Z4
 	VADDPS       Z18, Z5, Z5
-	VBROADCASTSS 12(CX), Z18
+	VBROADCASTSS 12(DI), Z18
 	VADDPS       Z18, Z6, Z6
 	VADDPS       Z18, Z7, Z7
-	VBROADCASTSS 16(CX), Z18
+	VBROADCASTSS 16(DI), Z18
 	VADDPS       Z18, Z8, Z8
 	VADDPS       Z18, Z9, Z9
-	VBROADCASTSS 20(CX), Z18
+	VBROADCASTSS 20(DI), Z18
 	VADDPS       Z18, Z10, Z10
 	VADDPS       Z18, Z11, Z11
-	VBROADCASTSS 24(CX), Z18
+	VBROADCASTSS 24(DI), Z18
 	VADDPS       Z18, Z12, Z12
 	VADDPS       Z18, Z13, Z13
-	VBROADCASTSS 28(CX), Z18
+	VBROADCASTSS 28(DI), Z18
 	VADDPS       Z18, Z14, Z14
 	VADDPS       Z18, Z15, Z15
-	VBROADCASTSS 32(CX), Z18
+	VBROADCASTSS 32(DI), Z18
 	VADDPS       Z18, Z16, Z16
 	VADDPS       Z18, Z17, Z17
 
@@ -11704,86 +14114,84 @@ residual:
 	MOVQ   64(AX), AX
 	TESTQ  AX, AX
 	JZ     relu
-	TESTQ  R10, R10
+	TESTQ  SI, SI
 	JNZ    residualMasked
-	MOVQ   AX, R12
-	VADDPS (R12), Z0, Z0
-	VADDPS 64(R12), Z1, Z1
-	ADDQ   R8, R12
-	VADDPS (R12), Z2, Z2
-	VADDPS 64(R12), Z3, Z3
-	ADDQ   R8, R12
-	VADDPS (R12), Z4, Z4
-	VADDPS 64(R12), Z5, Z5
-	ADDQ   R8, R12
-	VADDPS (R12), Z6, Z6
-	VADDPS 64(R12), Z7, Z7
-	ADDQ   R8, R12
-	VADDPS (R12), Z8, Z8
-	VADDPS 64(R12), Z9, Z9
-	ADDQ   R8, R12
-	VADDPS (R12), Z10, Z10
-	VADDPS 64(R12), Z11, Z11
-	ADDQ   R8, R12
-	VADDPS (R12), Z12, Z12
-	VADDPS 64(R12), Z13, Z13
-	ADDQ   R8, R12
-	VADDPS (R12), Z14, Z14
-	VADDPS 64(R12), Z15, Z15
-	ADDQ   R8, R12
-	VADDPS (R12), Z16, Z16
-	VADDPS 64(R12), Z17, Z17
+	VADDPS (AX), Z0, Z0
+	VADDPS 64(AX), Z1, Z1
+	ADDQ   DX, AX
+	VADDPS (AX), Z2, Z2
+	VADDPS 64(AX), Z3, Z3
+	ADDQ   DX, AX
+	VADDPS (AX), Z4, Z4
+	VADDPS 64(AX), Z5, Z5
+	ADDQ   DX, AX
+	VADDPS (AX), Z6, Z6
+	VADDPS 64(AX), Z7, Z7
+	ADDQ   DX, AX
+	VADDPS (AX), Z8, Z8
+	VADDPS 64(AX), Z9, Z9
+	ADDQ   DX, AX
+	VADDPS (AX), Z10, Z10
+	VADDPS 64(AX), Z11, Z11
+	ADDQ   DX, AX
+	VADDPS (AX), Z12, Z12
+	VADDPS 64(AX), Z13, Z13
+	ADDQ   DX, AX
+	VADDPS (AX), Z14, Z14
+	VADDPS 64(AX), Z15, Z15
+	ADDQ   DX, AX
+	VADDPS (AX), Z16, Z16
+	VADDPS 64(AX), Z17, Z17
 	JMP    relu
 
 residualMasked:
-	MOVQ      AX, R12
-	VMOVUPS.Z (R12), K1, Z18
+	VMOVUPS.Z (AX), K1, Z18
 	VADDPS    Z18, Z0, Z0
-	VMOVUPS.Z 64(R12), K2, Z18
+	VMOVUPS.Z 64(AX), K2, Z18
 	VADDPS    Z18, Z1, Z1
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z18
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z18
 	VADDPS    Z18, Z2, Z2
-	VMOVUPS.Z 64(R12), K2, Z18
+	VMOVUPS.Z 64(AX), K2, Z18
 	VADDPS    Z18, Z3, Z3
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z18
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z18
 	VADDPS    Z18, Z4, Z4
-	VMOVUPS.Z 64(R12), K2, Z18
+	VMOVUPS.Z 64(AX), K2, Z18
 	VADDPS    Z18, Z5, Z5
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z18
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z18
 	VADDPS    Z18, Z6, Z6
-	VMOVUPS.Z 64(R12), K2, Z18
+	VMOVUPS.Z 64(AX), K2, Z18
 	VADDPS    Z18, Z7, Z7
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z18
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z18
 	VADDPS    Z18, Z8, Z8
-	VMOVUPS.Z 64(R12), K2, Z18
+	VMOVUPS.Z 64(AX), K2, Z18
 	VADDPS    Z18, Z9, Z9
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z18
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z18
 	VADDPS    Z18, Z10, Z10
-	VMOVUPS.Z 64(R12), K2, Z18
+	VMOVUPS.Z 64(AX), K2, Z18
 	VADDPS    Z18, Z11, Z11
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z18
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z18
 	VADDPS    Z18, Z12, Z12
-	VMOVUPS.Z 64(R12), K2, Z18
+	VMOVUPS.Z 64(AX), K2, Z18
 	VADDPS    Z18, Z13, Z13
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z18
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z18
 	VADDPS    Z18, Z14, Z14
-	VMOVUPS.Z 64(R12), K2, Z18
+	VMOVUPS.Z 64(AX), K2, Z18
 	VADDPS    Z18, Z15, Z15
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z18
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z18
 	VADDPS    Z18, Z16, Z16
-	VMOVUPS.Z 64(R12), K2, Z18
+	VMOVUPS.Z 64(AX), K2, Z18
 	VADDPS    Z18, Z17, Z17
 
 relu:
-	TESTQ  $0x00000002, R9
+	TESTQ  $0x00000002, BX
 	JZ     store
 	VPXORD Z18, Z18, Z18
 	VMAXPS Z0, Z18, Z0
@@ -11806,65 +14214,65 @@ relu:
 	VMAXPS Z17, Z18, Z17
 
 store:
-	TESTQ   R10, R10
+	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    DI, R12
-	VMOVUPS Z0, (R12)
-	VMOVUPS Z1, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z2, (R12)
-	VMOVUPS Z3, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z4, (R12)
-	VMOVUPS Z5, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z6, (R12)
-	VMOVUPS Z7, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z8, (R12)
-	VMOVUPS Z9, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z10, (R12)
-	VMOVUPS Z11, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z12, (R12)
-	VMOVUPS Z13, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z14, (R12)
-	VMOVUPS Z15, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z16, (R12)
-	VMOVUPS Z17, 64(R12)
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z7, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z8, (AX)
+	VMOVUPS Z9, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z10, (AX)
+	VMOVUPS Z11, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z12, (AX)
+	VMOVUPS Z13, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z14, (AX)
+	VMOVUPS Z15, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z16, (AX)
+	VMOVUPS Z17, 64(AX)
 	JMP     done
 
 storeMasked:
-	MOVQ    DI, R12
-	VMOVUPS Z0, K1, (R12)
-	VMOVUPS Z1, K2, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z2, K1, (R12)
-	VMOVUPS Z3, K2, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z4, K1, (R12)
-	VMOVUPS Z5, K2, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z6, K1, (R12)
-	VMOVUPS Z7, K2, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z8, K1, (R12)
-	VMOVUPS Z9, K2, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z10, K1, (R12)
-	VMOVUPS Z11, K2, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z12, K1, (R12)
-	VMOVUPS Z13, K2, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z14, K1, (R12)
-	VMOVUPS Z15, K2, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z16, K1, (R12)
-	VMOVUPS Z17, K2, 64(R12)
+	MOVQ    CX, AX
+	VMOVUPS Z0, K1, (AX)
+	VMOVUPS Z1, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, K1, (AX)
+	VMOVUPS Z3, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, K1, (AX)
+	VMOVUPS Z5, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, K1, (AX)
+	VMOVUPS Z7, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z8, K1, (AX)
+	VMOVUPS Z9, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z10, K1, (AX)
+	VMOVUPS Z11, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z12, K1, (AX)
+	VMOVUPS Z13, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z14, K1, (AX)
+	VMOVUPS Z15, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z16, K1, (AX)
+	VMOVUPS Z17, K2, 64(AX)
 
 done:
 	VZEROUPPER
@@ -11918,73 +14326,71 @@ TEXT ·tileAVX512_9x2p(SB), $0-8
 resume:
 	TESTQ   R10, R10
 	JNZ     resumeMasked
-	MOVQ    DI, R13
-	VMOVUPS (R13), Z0
-	VMOVUPS 64(R13), Z1
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z2
-	VMOVUPS 64(R13), Z3
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z4
-	VMOVUPS 64(R13), Z5
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z6
-	VMOVUPS 64(R13), Z7
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z8
-	VMOVUPS 64(R13), Z9
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z10
-	VMOVUPS 64(R13), Z11
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z12
-	VMOVUPS 64(R13), Z13
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z14
-	VMOVUPS 64(R13), Z15
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z16
-	VMOVUPS 64(R13), Z17
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z2
+	VMOVUPS 64(DI), Z3
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z4
+	VMOVUPS 64(DI), Z5
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z6
+	VMOVUPS 64(DI), Z7
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z8
+	VMOVUPS 64(DI), Z9
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z10
+	VMOVUPS 64(DI), Z11
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z12
+	VMOVUPS 64(DI), Z13
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z14
+	VMOVUPS 64(DI), Z15
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z16
+	VMOVUPS 64(DI), Z17
 	JMP     loop
 
 resumeMasked:
-	MOVQ      DI, R13
-	VMOVUPS.Z (R13), K1, Z0
-	VMOVUPS.Z 64(R13), K2, Z1
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z2
-	VMOVUPS.Z 64(R13), K2, Z3
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z4
-	VMOVUPS.Z 64(R13), K2, Z5
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z6
-	VMOVUPS.Z 64(R13), K2, Z7
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z8
-	VMOVUPS.Z 64(R13), K2, Z9
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z10
-	VMOVUPS.Z 64(R13), K2, Z11
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z12
-	VMOVUPS.Z 64(R13), K2, Z13
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z14
-	VMOVUPS.Z 64(R13), K2, Z15
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z16
-	VMOVUPS.Z 64(R13), K2, Z17
+	VMOVUPS.Z (DI), K1, Z0
+	VMOVUPS.Z 64(DI), K2, Z1
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z2
+	VMOVUPS.Z 64(DI), K2, Z3
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z4
+	VMOVUPS.Z 64(DI), K2, Z5
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z6
+	VMOVUPS.Z 64(DI), K2, Z7
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z8
+	VMOVUPS.Z 64(DI), K2, Z9
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z10
+	VMOVUPS.Z 64(DI), K2, Z11
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z12
+	VMOVUPS.Z 64(DI), K2, Z13
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z14
+	VMOVUPS.Z 64(DI), K2, Z15
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z16
+	VMOVUPS.Z 64(DI), K2, Z17
 
 loop:
 	SUBQ $0x02, BX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), R13
-	VMOVUPS      (SI)(R13*1), Z19
-	VMOVUPS      (R11)(R13*1), Z20
-	PREFETCHT0   (R12)(R13*1)
+	MOVLQSX      (DX), DI
+	VMOVUPS      (SI)(DI*1), Z19
+	VMOVUPS      (R11)(DI*1), Z20
+	PREFETCHT0   (R12)(DI*1)
 	VBROADCASTSS (CX), Z21
 	VFMADD231PS  Z19, Z21, Z0
 	VFMADD231PS  Z20, Z21, Z1
@@ -12012,10 +14418,10 @@ pair:
 	VBROADCASTSS 32(CX), Z21
 	VFMADD231PS  Z19, Z21, Z16
 	VFMADD231PS  Z20, Z21, Z17
-	MOVLQSX      4(DX), R13
-	VMOVUPS      (SI)(R13*1), Z19
-	VMOVUPS      (R11)(R13*1), Z20
-	PREFETCHT0   (R12)(R13*1)
+	MOVLQSX      4(DX), DI
+	VMOVUPS      (SI)(DI*1), Z19
+	VMOVUPS      (R11)(DI*1), Z20
+	PREFETCHT0   (R12)(DI*1)
 	VBROADCASTSS 36(CX), Z21
 	VFMADD231PS  Z19, Z21, Z0
 	VFMADD231PS  Z20, Z21, Z1
@@ -12084,34 +14490,38 @@ last:
 	VFMADD231PS  Z20, Z21, Z17
 
 bias:
-	MOVQ         56(AX), CX
-	TESTQ        CX, CX
+	MOVQ         40(AX), CX
+	MOVQ         48(AX), DX
+	MOVQ         72(AX), BX
+	MOVQ         80(AX), SI
+	MOVQ         56(AX), DI
+	TESTQ        DI, DI
 	JZ           residual
-	VBROADCASTSS (CX), Z18
+	VBROADCASTSS (DI), Z18
 	VADDPS       Z18, Z0, Z0
 	VADDPS       Z18, Z1, Z1
-	VBROADCASTSS 4(CX), Z18
+	VBROADCASTSS 4(DI), Z18
 	VADDPS       Z18, Z2, Z2
 	VADDPS       Z18, Z3, Z3
-	VBROADCASTSS 8(CX), Z18
+	VBROADCASTSS 8(DI), Z18
 	VADDPS       Z18, Z4, Z4
 	VADDPS       Z18, Z5, Z5
-	VBROADCASTSS 12(CX), Z18
+	VBROADCASTSS 12(DI), Z18
 	VADDPS       Z18, Z6, Z6
 	VADDPS       Z18, Z7, Z7
-	VBROADCASTSS 16(CX), Z18
+	VBROADCASTSS 16(DI), Z18
 	VADDPS       Z18, Z8, Z8
 	VADDPS       Z18, Z9, Z9
-	VBROADCASTSS 20(CX), Z18
+	VBROADCASTSS 20(DI), Z18
 	VADDPS       Z18, Z10, Z10
 	VADDPS       Z18, Z11, Z11
-	VBROADCASTSS 24(CX), Z18
+	VBROADCASTSS 24(DI), Z18
 	VADDPS       Z18, Z12, Z12
 	VADDPS       Z18, Z13, Z13
-	VBROADCASTSS 28(CX), Z18
+	VBROADCASTSS 28(DI), Z18
 	VADDPS       Z18, Z14, Z14
 	VADDPS       Z18, Z15, Z15
-	VBROADCASTSS 32(CX), Z18
+	VBROADCASTSS 32(DI), Z18
 	VADDPS       Z18, Z16, Z16
 	VADDPS       Z18, Z17, Z17
 
@@ -12119,86 +14529,84 @@ residual:
 	MOVQ   64(AX), AX
 	TESTQ  AX, AX
 	JZ     relu
-	TESTQ  R10, R10
+	TESTQ  SI, SI
 	JNZ    residualMasked
-	MOVQ   AX, R13
-	VADDPS (R13), Z0, Z0
-	VADDPS 64(R13), Z1, Z1
-	ADDQ   R8, R13
-	VADDPS (R13), Z2, Z2
-	VADDPS 64(R13), Z3, Z3
-	ADDQ   R8, R13
-	VADDPS (R13), Z4, Z4
-	VADDPS 64(R13), Z5, Z5
-	ADDQ   R8, R13
-	VADDPS (R13), Z6, Z6
-	VADDPS 64(R13), Z7, Z7
-	ADDQ   R8, R13
-	VADDPS (R13), Z8, Z8
-	VADDPS 64(R13), Z9, Z9
-	ADDQ   R8, R13
-	VADDPS (R13), Z10, Z10
-	VADDPS 64(R13), Z11, Z11
-	ADDQ   R8, R13
-	VADDPS (R13), Z12, Z12
-	VADDPS 64(R13), Z13, Z13
-	ADDQ   R8, R13
-	VADDPS (R13), Z14, Z14
-	VADDPS 64(R13), Z15, Z15
-	ADDQ   R8, R13
-	VADDPS (R13), Z16, Z16
-	VADDPS 64(R13), Z17, Z17
+	VADDPS (AX), Z0, Z0
+	VADDPS 64(AX), Z1, Z1
+	ADDQ   DX, AX
+	VADDPS (AX), Z2, Z2
+	VADDPS 64(AX), Z3, Z3
+	ADDQ   DX, AX
+	VADDPS (AX), Z4, Z4
+	VADDPS 64(AX), Z5, Z5
+	ADDQ   DX, AX
+	VADDPS (AX), Z6, Z6
+	VADDPS 64(AX), Z7, Z7
+	ADDQ   DX, AX
+	VADDPS (AX), Z8, Z8
+	VADDPS 64(AX), Z9, Z9
+	ADDQ   DX, AX
+	VADDPS (AX), Z10, Z10
+	VADDPS 64(AX), Z11, Z11
+	ADDQ   DX, AX
+	VADDPS (AX), Z12, Z12
+	VADDPS 64(AX), Z13, Z13
+	ADDQ   DX, AX
+	VADDPS (AX), Z14, Z14
+	VADDPS 64(AX), Z15, Z15
+	ADDQ   DX, AX
+	VADDPS (AX), Z16, Z16
+	VADDPS 64(AX), Z17, Z17
 	JMP    relu
 
 residualMasked:
-	MOVQ      AX, R13
-	VMOVUPS.Z (R13), K1, Z18
+	VMOVUPS.Z (AX), K1, Z18
 	VADDPS    Z18, Z0, Z0
-	VMOVUPS.Z 64(R13), K2, Z18
+	VMOVUPS.Z 64(AX), K2, Z18
 	VADDPS    Z18, Z1, Z1
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z18
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z18
 	VADDPS    Z18, Z2, Z2
-	VMOVUPS.Z 64(R13), K2, Z18
+	VMOVUPS.Z 64(AX), K2, Z18
 	VADDPS    Z18, Z3, Z3
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z18
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z18
 	VADDPS    Z18, Z4, Z4
-	VMOVUPS.Z 64(R13), K2, Z18
+	VMOVUPS.Z 64(AX), K2, Z18
 	VADDPS    Z18, Z5, Z5
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z18
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z18
 	VADDPS    Z18, Z6, Z6
-	VMOVUPS.Z 64(R13), K2, Z18
+	VMOVUPS.Z 64(AX), K2, Z18
 	VADDPS    Z18, Z7, Z7
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z18
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z18
 	VADDPS    Z18, Z8, Z8
-	VMOVUPS.Z 64(R13), K2, Z18
+	VMOVUPS.Z 64(AX), K2, Z18
 	VADDPS    Z18, Z9, Z9
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z18
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z18
 	VADDPS    Z18, Z10, Z10
-	VMOVUPS.Z 64(R13), K2, Z18
+	VMOVUPS.Z 64(AX), K2, Z18
 	VADDPS    Z18, Z11, Z11
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z18
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z18
 	VADDPS    Z18, Z12, Z12
-	VMOVUPS.Z 64(R13), K2, Z18
+	VMOVUPS.Z 64(AX), K2, Z18
 	VADDPS    Z18, Z13, Z13
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z18
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z18
 	VADDPS    Z18, Z14, Z14
-	VMOVUPS.Z 64(R13), K2, Z18
+	VMOVUPS.Z 64(AX), K2, Z18
 	VADDPS    Z18, Z15, Z15
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z18
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z18
 	VADDPS    Z18, Z16, Z16
-	VMOVUPS.Z 64(R13), K2, Z18
+	VMOVUPS.Z 64(AX), K2, Z18
 	VADDPS    Z18, Z17, Z17
 
 relu:
-	TESTQ  $0x00000002, R9
+	TESTQ  $0x00000002, BX
 	JZ     store
 	VPXORD Z18, Z18, Z18
 	VMAXPS Z0, Z18, Z0
@@ -12221,65 +14629,65 @@ relu:
 	VMAXPS Z17, Z18, Z17
 
 store:
-	TESTQ   R10, R10
+	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    DI, R13
-	VMOVUPS Z0, (R13)
-	VMOVUPS Z1, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z2, (R13)
-	VMOVUPS Z3, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z4, (R13)
-	VMOVUPS Z5, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z6, (R13)
-	VMOVUPS Z7, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z8, (R13)
-	VMOVUPS Z9, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z10, (R13)
-	VMOVUPS Z11, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z12, (R13)
-	VMOVUPS Z13, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z14, (R13)
-	VMOVUPS Z15, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z16, (R13)
-	VMOVUPS Z17, 64(R13)
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z7, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z8, (AX)
+	VMOVUPS Z9, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z10, (AX)
+	VMOVUPS Z11, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z12, (AX)
+	VMOVUPS Z13, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z14, (AX)
+	VMOVUPS Z15, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z16, (AX)
+	VMOVUPS Z17, 64(AX)
 	JMP     done
 
 storeMasked:
-	MOVQ    DI, R13
-	VMOVUPS Z0, K1, (R13)
-	VMOVUPS Z1, K2, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z2, K1, (R13)
-	VMOVUPS Z3, K2, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z4, K1, (R13)
-	VMOVUPS Z5, K2, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z6, K1, (R13)
-	VMOVUPS Z7, K2, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z8, K1, (R13)
-	VMOVUPS Z9, K2, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z10, K1, (R13)
-	VMOVUPS Z11, K2, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z12, K1, (R13)
-	VMOVUPS Z13, K2, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z14, K1, (R13)
-	VMOVUPS Z15, K2, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z16, K1, (R13)
-	VMOVUPS Z17, K2, 64(R13)
+	MOVQ    CX, AX
+	VMOVUPS Z0, K1, (AX)
+	VMOVUPS Z1, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, K1, (AX)
+	VMOVUPS Z3, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, K1, (AX)
+	VMOVUPS Z5, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, K1, (AX)
+	VMOVUPS Z7, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z8, K1, (AX)
+	VMOVUPS Z9, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z10, K1, (AX)
+	VMOVUPS Z11, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z12, K1, (AX)
+	VMOVUPS Z13, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z14, K1, (AX)
+	VMOVUPS Z15, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z16, K1, (AX)
+	VMOVUPS Z17, K2, 64(AX)
 
 done:
 	VZEROUPPER
@@ -12337,75 +14745,73 @@ TEXT ·tileAVX512_9x2h(SB), $0-8
 resume:
 	TESTQ   R10, R10
 	JNZ     resumeMasked
-	MOVQ    DI, R15
-	VMOVUPS (R15), Z0
-	VMOVUPS 64(R15), Z1
-	ADDQ    R8, R15
-	VMOVUPS (R15), Z2
-	VMOVUPS 64(R15), Z3
-	ADDQ    R8, R15
-	VMOVUPS (R15), Z4
-	VMOVUPS 64(R15), Z5
-	ADDQ    R8, R15
-	VMOVUPS (R15), Z6
-	VMOVUPS 64(R15), Z7
-	ADDQ    R8, R15
-	VMOVUPS (R15), Z8
-	VMOVUPS 64(R15), Z9
-	ADDQ    R8, R15
-	VMOVUPS (R15), Z10
-	VMOVUPS 64(R15), Z11
-	ADDQ    R8, R15
-	VMOVUPS (R15), Z12
-	VMOVUPS 64(R15), Z13
-	ADDQ    R8, R15
-	VMOVUPS (R15), Z14
-	VMOVUPS 64(R15), Z15
-	ADDQ    R8, R15
-	VMOVUPS (R15), Z16
-	VMOVUPS 64(R15), Z17
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z2
+	VMOVUPS 64(DI), Z3
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z4
+	VMOVUPS 64(DI), Z5
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z6
+	VMOVUPS 64(DI), Z7
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z8
+	VMOVUPS 64(DI), Z9
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z10
+	VMOVUPS 64(DI), Z11
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z12
+	VMOVUPS 64(DI), Z13
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z14
+	VMOVUPS 64(DI), Z15
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z16
+	VMOVUPS 64(DI), Z17
 	JMP     loop
 
 resumeMasked:
-	MOVQ      DI, R15
-	VMOVUPS.Z (R15), K1, Z0
-	VMOVUPS.Z 64(R15), K2, Z1
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z2
-	VMOVUPS.Z 64(R15), K2, Z3
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z4
-	VMOVUPS.Z 64(R15), K2, Z5
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z6
-	VMOVUPS.Z 64(R15), K2, Z7
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z8
-	VMOVUPS.Z 64(R15), K2, Z9
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z10
-	VMOVUPS.Z 64(R15), K2, Z11
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z12
-	VMOVUPS.Z 64(R15), K2, Z13
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z14
-	VMOVUPS.Z 64(R15), K2, Z15
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z16
-	VMOVUPS.Z 64(R15), K2, Z17
+	VMOVUPS.Z (DI), K1, Z0
+	VMOVUPS.Z 64(DI), K2, Z1
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z2
+	VMOVUPS.Z 64(DI), K2, Z3
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z4
+	VMOVUPS.Z 64(DI), K2, Z5
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z6
+	VMOVUPS.Z 64(DI), K2, Z7
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z8
+	VMOVUPS.Z 64(DI), K2, Z9
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z10
+	VMOVUPS.Z 64(DI), K2, Z11
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z12
+	VMOVUPS.Z 64(DI), K2, Z13
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z14
+	VMOVUPS.Z 64(DI), K2, Z15
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z16
+	VMOVUPS.Z 64(DI), K2, Z17
 
 loop:
 	SUBQ $0x02, BX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), R15
-	VMOVUPS      (SI)(R15*1), Y19
-	VINSERTF64X4 $0x01, (R13)(R15*1), Z19, Z19
-	VMOVUPS      (R11)(R15*1), Y20
-	VINSERTF64X4 $0x01, (R14)(R15*1), Z20, Z20
-	PREFETCHT0   (R12)(R15*1)
+	MOVLQSX      (DX), DI
+	VMOVUPS      (SI)(DI*1), Y19
+	VINSERTF64X4 $0x01, (R13)(DI*1), Z19, Z19
+	VMOVUPS      (R11)(DI*1), Y20
+	VINSERTF64X4 $0x01, (R14)(DI*1), Z20, Z20
+	PREFETCHT0   (R12)(DI*1)
 	VBROADCASTSS (CX), Z21
 	VFMADD231PS  Z19, Z21, Z0
 	VFMADD231PS  Z20, Z21, Z1
@@ -12433,12 +14839,12 @@ pair:
 	VBROADCASTSS 32(CX), Z21
 	VFMADD231PS  Z19, Z21, Z16
 	VFMADD231PS  Z20, Z21, Z17
-	MOVLQSX      4(DX), R15
-	VMOVUPS      (SI)(R15*1), Y22
-	VINSERTF64X4 $0x01, (R13)(R15*1), Z22, Z22
-	VMOVUPS      (R11)(R15*1), Y23
-	VINSERTF64X4 $0x01, (R14)(R15*1), Z23, Z23
-	PREFETCHT0   (R12)(R15*1)
+	MOVLQSX      4(DX), DI
+	VMOVUPS      (SI)(DI*1), Y22
+	VINSERTF64X4 $0x01, (R13)(DI*1), Z22, Z22
+	VMOVUPS      (R11)(DI*1), Y23
+	VINSERTF64X4 $0x01, (R14)(DI*1), Z23, Z23
+	PREFETCHT0   (R12)(DI*1)
 	VBROADCASTSS 36(CX), Z21
 	VFMADD231PS  Z22, Z21, Z0
 	VFMADD231PS  Z23, Z21, Z1
@@ -12509,34 +14915,38 @@ last:
 	VFMADD231PS  Z25, Z19, Z17
 
 bias:
-	MOVQ         56(AX), CX
-	TESTQ        CX, CX
+	MOVQ         40(AX), CX
+	MOVQ         48(AX), DX
+	MOVQ         72(AX), BX
+	MOVQ         80(AX), SI
+	MOVQ         56(AX), DI
+	TESTQ        DI, DI
 	JZ           residual
-	VBROADCASTSS (CX), Z18
+	VBROADCASTSS (DI), Z18
 	VADDPS       Z18, Z0, Z0
 	VADDPS       Z18, Z1, Z1
-	VBROADCASTSS 4(CX), Z18
+	VBROADCASTSS 4(DI), Z18
 	VADDPS       Z18, Z2, Z2
 	VADDPS       Z18, Z3, Z3
-	VBROADCASTSS 8(CX), Z18
+	VBROADCASTSS 8(DI), Z18
 	VADDPS       Z18, Z4, Z4
 	VADDPS       Z18, Z5, Z5
-	VBROADCASTSS 12(CX), Z18
+	VBROADCASTSS 12(DI), Z18
 	VADDPS       Z18, Z6, Z6
 	VADDPS       Z18, Z7, Z7
-	VBROADCASTSS 16(CX), Z18
+	VBROADCASTSS 16(DI), Z18
 	VADDPS       Z18, Z8, Z8
 	VADDPS       Z18, Z9, Z9
-	VBROADCASTSS 20(CX), Z18
+	VBROADCASTSS 20(DI), Z18
 	VADDPS       Z18, Z10, Z10
 	VADDPS       Z18, Z11, Z11
-	VBROADCASTSS 24(CX), Z18
+	VBROADCASTSS 24(DI), Z18
 	VADDPS       Z18, Z12, Z12
 	VADDPS       Z18, Z13, Z13
-	VBROADCASTSS 28(CX), Z18
+	VBROADCASTSS 28(DI), Z18
 	VADDPS       Z18, Z14, Z14
 	VADDPS       Z18, Z15, Z15
-	VBROADCASTSS 32(CX), Z18
+	VBROADCASTSS 32(DI), Z18
 	VADDPS       Z18, Z16, Z16
 	VADDPS       Z18, Z17, Z17
 
@@ -12544,86 +14954,84 @@ residual:
 	MOVQ   64(AX), AX
 	TESTQ  AX, AX
 	JZ     relu
-	TESTQ  R10, R10
+	TESTQ  SI, SI
 	JNZ    residualMasked
-	MOVQ   AX, R15
-	VADDPS (R15), Z0, Z0
-	VADDPS 64(R15), Z1, Z1
-	ADDQ   R8, R15
-	VADDPS (R15), Z2, Z2
-	VADDPS 64(R15), Z3, Z3
-	ADDQ   R8, R15
-	VADDPS (R15), Z4, Z4
-	VADDPS 64(R15), Z5, Z5
-	ADDQ   R8, R15
-	VADDPS (R15), Z6, Z6
-	VADDPS 64(R15), Z7, Z7
-	ADDQ   R8, R15
-	VADDPS (R15), Z8, Z8
-	VADDPS 64(R15), Z9, Z9
-	ADDQ   R8, R15
-	VADDPS (R15), Z10, Z10
-	VADDPS 64(R15), Z11, Z11
-	ADDQ   R8, R15
-	VADDPS (R15), Z12, Z12
-	VADDPS 64(R15), Z13, Z13
-	ADDQ   R8, R15
-	VADDPS (R15), Z14, Z14
-	VADDPS 64(R15), Z15, Z15
-	ADDQ   R8, R15
-	VADDPS (R15), Z16, Z16
-	VADDPS 64(R15), Z17, Z17
+	VADDPS (AX), Z0, Z0
+	VADDPS 64(AX), Z1, Z1
+	ADDQ   DX, AX
+	VADDPS (AX), Z2, Z2
+	VADDPS 64(AX), Z3, Z3
+	ADDQ   DX, AX
+	VADDPS (AX), Z4, Z4
+	VADDPS 64(AX), Z5, Z5
+	ADDQ   DX, AX
+	VADDPS (AX), Z6, Z6
+	VADDPS 64(AX), Z7, Z7
+	ADDQ   DX, AX
+	VADDPS (AX), Z8, Z8
+	VADDPS 64(AX), Z9, Z9
+	ADDQ   DX, AX
+	VADDPS (AX), Z10, Z10
+	VADDPS 64(AX), Z11, Z11
+	ADDQ   DX, AX
+	VADDPS (AX), Z12, Z12
+	VADDPS 64(AX), Z13, Z13
+	ADDQ   DX, AX
+	VADDPS (AX), Z14, Z14
+	VADDPS 64(AX), Z15, Z15
+	ADDQ   DX, AX
+	VADDPS (AX), Z16, Z16
+	VADDPS 64(AX), Z17, Z17
 	JMP    relu
 
 residualMasked:
-	MOVQ      AX, R15
-	VMOVUPS.Z (R15), K1, Z18
+	VMOVUPS.Z (AX), K1, Z18
 	VADDPS    Z18, Z0, Z0
-	VMOVUPS.Z 64(R15), K2, Z18
+	VMOVUPS.Z 64(AX), K2, Z18
 	VADDPS    Z18, Z1, Z1
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z18
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z18
 	VADDPS    Z18, Z2, Z2
-	VMOVUPS.Z 64(R15), K2, Z18
+	VMOVUPS.Z 64(AX), K2, Z18
 	VADDPS    Z18, Z3, Z3
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z18
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z18
 	VADDPS    Z18, Z4, Z4
-	VMOVUPS.Z 64(R15), K2, Z18
+	VMOVUPS.Z 64(AX), K2, Z18
 	VADDPS    Z18, Z5, Z5
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z18
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z18
 	VADDPS    Z18, Z6, Z6
-	VMOVUPS.Z 64(R15), K2, Z18
+	VMOVUPS.Z 64(AX), K2, Z18
 	VADDPS    Z18, Z7, Z7
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z18
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z18
 	VADDPS    Z18, Z8, Z8
-	VMOVUPS.Z 64(R15), K2, Z18
+	VMOVUPS.Z 64(AX), K2, Z18
 	VADDPS    Z18, Z9, Z9
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z18
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z18
 	VADDPS    Z18, Z10, Z10
-	VMOVUPS.Z 64(R15), K2, Z18
+	VMOVUPS.Z 64(AX), K2, Z18
 	VADDPS    Z18, Z11, Z11
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z18
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z18
 	VADDPS    Z18, Z12, Z12
-	VMOVUPS.Z 64(R15), K2, Z18
+	VMOVUPS.Z 64(AX), K2, Z18
 	VADDPS    Z18, Z13, Z13
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z18
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z18
 	VADDPS    Z18, Z14, Z14
-	VMOVUPS.Z 64(R15), K2, Z18
+	VMOVUPS.Z 64(AX), K2, Z18
 	VADDPS    Z18, Z15, Z15
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z18
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z18
 	VADDPS    Z18, Z16, Z16
-	VMOVUPS.Z 64(R15), K2, Z18
+	VMOVUPS.Z 64(AX), K2, Z18
 	VADDPS    Z18, Z17, Z17
 
 relu:
-	TESTQ  $0x00000002, R9
+	TESTQ  $0x00000002, BX
 	JZ     store
 	VPXORD Z18, Z18, Z18
 	VMAXPS Z0, Z18, Z0
@@ -12646,65 +15054,528 @@ relu:
 	VMAXPS Z17, Z18, Z17
 
 store:
-	TESTQ   R10, R10
+	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    DI, R15
-	VMOVUPS Z0, (R15)
-	VMOVUPS Z1, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z2, (R15)
-	VMOVUPS Z3, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z4, (R15)
-	VMOVUPS Z5, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z6, (R15)
-	VMOVUPS Z7, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z8, (R15)
-	VMOVUPS Z9, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z10, (R15)
-	VMOVUPS Z11, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z12, (R15)
-	VMOVUPS Z13, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z14, (R15)
-	VMOVUPS Z15, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z16, (R15)
-	VMOVUPS Z17, 64(R15)
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z7, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z8, (AX)
+	VMOVUPS Z9, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z10, (AX)
+	VMOVUPS Z11, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z12, (AX)
+	VMOVUPS Z13, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z14, (AX)
+	VMOVUPS Z15, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z16, (AX)
+	VMOVUPS Z17, 64(AX)
 	JMP     done
 
 storeMasked:
-	MOVQ    DI, R15
-	VMOVUPS Z0, K1, (R15)
-	VMOVUPS Z1, K2, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z2, K1, (R15)
-	VMOVUPS Z3, K2, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z4, K1, (R15)
-	VMOVUPS Z5, K2, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z6, K1, (R15)
-	VMOVUPS Z7, K2, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z8, K1, (R15)
-	VMOVUPS Z9, K2, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z10, K1, (R15)
-	VMOVUPS Z11, K2, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z12, K1, (R15)
-	VMOVUPS Z13, K2, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z14, K1, (R15)
-	VMOVUPS Z15, K2, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z16, K1, (R15)
-	VMOVUPS Z17, K2, 64(R15)
+	MOVQ    CX, AX
+	VMOVUPS Z0, K1, (AX)
+	VMOVUPS Z1, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, K1, (AX)
+	VMOVUPS Z3, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, K1, (AX)
+	VMOVUPS Z5, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, K1, (AX)
+	VMOVUPS Z7, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z8, K1, (AX)
+	VMOVUPS Z9, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z10, K1, (AX)
+	VMOVUPS Z11, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z12, K1, (AX)
+	VMOVUPS Z13, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z14, K1, (AX)
+	VMOVUPS Z15, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z16, K1, (AX)
+	VMOVUPS Z17, K2, 64(AX)
+
+done:
+	VZEROUPPER
+	RET
+
+// func tileAVX512_9x2k(args *byte)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tileAVX512_9x2k(SB), $0-8
+	MOVQ  args+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  8(AX), DX
+	MOVQ  16(AX), BX
+	MOVQ  24(AX), SI
+	MOVQ  40(AX), DI
+	MOVQ  48(AX), R8
+	MOVQ  72(AX), R9
+	MOVQ  80(AX), R10
+	MOVQ  32(AX), R11
+	ADDQ  SI, R11
+	MOVL  R10, R12
+	KMOVW R12, K1
+	MOVL  R10, R12
+	SHRL  $0x10, R12
+	KMOVW R12, K2
+
+	// start from zero or from C
+	TESTQ  $0x00000001, R9
+	JNZ    resume
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	JMP    loop
+
+resume:
+	TESTQ   R10, R10
+	JNZ     resumeMasked
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z2
+	VMOVUPS 64(DI), Z3
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z4
+	VMOVUPS 64(DI), Z5
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z6
+	VMOVUPS 64(DI), Z7
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z8
+	VMOVUPS 64(DI), Z9
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z10
+	VMOVUPS 64(DI), Z11
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z12
+	VMOVUPS 64(DI), Z13
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z14
+	VMOVUPS 64(DI), Z15
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z16
+	VMOVUPS 64(DI), Z17
+	JMP     loop
+
+resumeMasked:
+	VMOVUPS.Z (DI), K1, Z0
+	VMOVUPS.Z 64(DI), K2, Z1
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z2
+	VMOVUPS.Z 64(DI), K2, Z3
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z4
+	VMOVUPS.Z 64(DI), K2, Z5
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z6
+	VMOVUPS.Z 64(DI), K2, Z7
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z8
+	VMOVUPS.Z 64(DI), K2, Z9
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z10
+	VMOVUPS.Z 64(DI), K2, Z11
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z12
+	VMOVUPS.Z 64(DI), K2, Z13
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z14
+	VMOVUPS.Z 64(DI), K2, Z15
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z16
+	VMOVUPS.Z 64(DI), K2, Z17
+
+loop:
+	MOVQ         112(AX), DI
+	MOVQ         128(AX), R8
+	MOVQ         136(AX), R9
+	MOVQ         144(AX), R10
+	VBROADCASTSS 152(AX), Z19
+	SUBQ         $0x02, BX
+	JL           last
+
+pair:
+	VBROADCASTSS (R9), Z20
+	VBROADCASTSS (R10), Z21
+	VMOVUPS      (DI), Z22
+	VFMADD213PS  Z21, Z20, Z22
+	VMAXPS       Z22, Z19, Z22
+	VMOVUPS      Z22, (R8)
+	PREFETCHT1   128(DI)
+	VMOVUPS      64(DI), Z22
+	VFMADD213PS  Z21, Z20, Z22
+	VMAXPS       Z22, Z19, Z22
+	VMOVUPS      Z22, 64(R8)
+	PREFETCHT1   192(DI)
+	ADDQ         $0x04, R9
+	ADDQ         $0x04, R10
+	ADDQ         120(AX), DI
+	ADDQ         $0x00000080, R8
+	MOVLQSX      (DX), R12
+	VMOVUPS      (SI)(R12*1), Z20
+	VMOVUPS      (R11)(R12*1), Z21
+	VBROADCASTSS (CX), Z22
+	VFMADD231PS  Z20, Z22, Z0
+	VFMADD231PS  Z21, Z22, Z1
+	VBROADCASTSS 4(CX), Z22
+	VFMADD231PS  Z20, Z22, Z2
+	VFMADD231PS  Z21, Z22, Z3
+	VBROADCASTSS 8(CX), Z22
+	VFMADD231PS  Z20, Z22, Z4
+	VFMADD231PS  Z21, Z22, Z5
+	VBROADCASTSS 12(CX), Z22
+	VFMADD231PS  Z20, Z22, Z6
+	VFMADD231PS  Z21, Z22, Z7
+	VBROADCASTSS 16(CX), Z22
+	VFMADD231PS  Z20, Z22, Z8
+	VFMADD231PS  Z21, Z22, Z9
+	VBROADCASTSS 20(CX), Z22
+	VFMADD231PS  Z20, Z22, Z10
+	VFMADD231PS  Z21, Z22, Z11
+	VBROADCASTSS 24(CX), Z22
+	VFMADD231PS  Z20, Z22, Z12
+	VFMADD231PS  Z21, Z22, Z13
+	VBROADCASTSS 28(CX), Z22
+	VFMADD231PS  Z20, Z22, Z14
+	VFMADD231PS  Z21, Z22, Z15
+	VBROADCASTSS 32(CX), Z22
+	VFMADD231PS  Z20, Z22, Z16
+	VFMADD231PS  Z21, Z22, Z17
+	VBROADCASTSS (R9), Z20
+	VBROADCASTSS (R10), Z21
+	VMOVUPS      (DI), Z22
+	VFMADD213PS  Z21, Z20, Z22
+	VMAXPS       Z22, Z19, Z22
+	VMOVUPS      Z22, (R8)
+	PREFETCHT1   128(DI)
+	VMOVUPS      64(DI), Z22
+	VFMADD213PS  Z21, Z20, Z22
+	VMAXPS       Z22, Z19, Z22
+	VMOVUPS      Z22, 64(R8)
+	PREFETCHT1   192(DI)
+	ADDQ         $0x04, R9
+	ADDQ         $0x04, R10
+	ADDQ         120(AX), DI
+	ADDQ         $0x00000080, R8
+	MOVLQSX      4(DX), R12
+	VMOVUPS      (SI)(R12*1), Z20
+	VMOVUPS      (R11)(R12*1), Z21
+	VBROADCASTSS 36(CX), Z22
+	VFMADD231PS  Z20, Z22, Z0
+	VFMADD231PS  Z21, Z22, Z1
+	VBROADCASTSS 40(CX), Z22
+	VFMADD231PS  Z20, Z22, Z2
+	VFMADD231PS  Z21, Z22, Z3
+	VBROADCASTSS 44(CX), Z22
+	VFMADD231PS  Z20, Z22, Z4
+	VFMADD231PS  Z21, Z22, Z5
+	VBROADCASTSS 48(CX), Z22
+	VFMADD231PS  Z20, Z22, Z6
+	VFMADD231PS  Z21, Z22, Z7
+	VBROADCASTSS 52(CX), Z22
+	VFMADD231PS  Z20, Z22, Z8
+	VFMADD231PS  Z21, Z22, Z9
+	VBROADCASTSS 56(CX), Z22
+	VFMADD231PS  Z20, Z22, Z10
+	VFMADD231PS  Z21, Z22, Z11
+	VBROADCASTSS 60(CX), Z22
+	VFMADD231PS  Z20, Z22, Z12
+	VFMADD231PS  Z21, Z22, Z13
+	VBROADCASTSS 64(CX), Z22
+	VFMADD231PS  Z20, Z22, Z14
+	VFMADD231PS  Z21, Z22, Z15
+	VBROADCASTSS 68(CX), Z22
+	VFMADD231PS  Z20, Z22, Z16
+	VFMADD231PS  Z21, Z22, Z17
+	ADDQ         $0x48, CX
+	ADDQ         $0x08, DX
+	SUBQ         $0x02, BX
+	JGE          pair
+
+last:
+	TESTQ        $0x00000001, BX
+	JZ           bias
+	VBROADCASTSS (R9), Z20
+	VBROADCASTSS (R10), Z21
+	VMOVUPS      (DI), Z22
+	VFMADD213PS  Z21, Z20, Z22
+	VMAXPS       Z22, Z19, Z22
+	VMOVUPS      Z22, (R8)
+	PREFETCHT1   128(DI)
+	VMOVUPS      64(DI), Z22
+	VFMADD213PS  Z21, Z20, Z22
+	VMAXPS       Z22, Z19, Z22
+	VMOVUPS      Z22, 64(R8)
+	PREFETCHT1   192(DI)
+	ADDQ         $0x04, R9
+	ADDQ         $0x04, R10
+	ADDQ         120(AX), DI
+	ADDQ         $0x00000080, R8
+	MOVLQSX      (DX), DX
+	VMOVUPS      (SI)(DX*1), Z19
+	VMOVUPS      (R11)(DX*1), Z20
+	VBROADCASTSS (CX), Z21
+	VFMADD231PS  Z19, Z21, Z0
+	VFMADD231PS  Z20, Z21, Z1
+	VBROADCASTSS 4(CX), Z21
+	VFMADD231PS  Z19, Z21, Z2
+	VFMADD231PS  Z20, Z21, Z3
+	VBROADCASTSS 8(CX), Z21
+	VFMADD231PS  Z19, Z21, Z4
+	VFMADD231PS  Z20, Z21, Z5
+	VBROADCASTSS 12(CX), Z21
+	VFMADD231PS  Z19, Z21, Z6
+	VFMADD231PS  Z20, Z21, Z7
+	VBROADCASTSS 16(CX), Z21
+	VFMADD231PS  Z19, Z21, Z8
+	VFMADD231PS  Z20, Z21, Z9
+	VBROADCASTSS 20(CX), Z21
+	VFMADD231PS  Z19, Z21, Z10
+	VFMADD231PS  Z20, Z21, Z11
+	VBROADCASTSS 24(CX), Z21
+	VFMADD231PS  Z19, Z21, Z12
+	VFMADD231PS  Z20, Z21, Z13
+	VBROADCASTSS 28(CX), Z21
+	VFMADD231PS  Z19, Z21, Z14
+	VFMADD231PS  Z20, Z21, Z15
+	VBROADCASTSS 32(CX), Z21
+	VFMADD231PS  Z19, Z21, Z16
+	VFMADD231PS  Z20, Z21, Z17
+
+bias:
+	MOVQ         40(AX), CX
+	MOVQ         48(AX), DX
+	MOVQ         72(AX), BX
+	MOVQ         80(AX), SI
+	MOVQ         56(AX), DI
+	TESTQ        DI, DI
+	JZ           residual
+	VBROADCASTSS (DI), Z18
+	VADDPS       Z18, Z0, Z0
+	VADDPS       Z18, Z1, Z1
+	VBROADCASTSS 4(DI), Z18
+	VADDPS       Z18, Z2, Z2
+	VADDPS       Z18, Z3, Z3
+	VBROADCASTSS 8(DI), Z18
+	VADDPS       Z18, Z4, Z4
+	VADDPS       Z18, Z5, Z5
+	VBROADCASTSS 12(DI), Z18
+	VADDPS       Z18, Z6, Z6
+	VADDPS       Z18, Z7, Z7
+	VBROADCASTSS 16(DI), Z18
+	VADDPS       Z18, Z8, Z8
+	VADDPS       Z18, Z9, Z9
+	VBROADCASTSS 20(DI), Z18
+	VADDPS       Z18, Z10, Z10
+	VADDPS       Z18, Z11, Z11
+	VBROADCASTSS 24(DI), Z18
+	VADDPS       Z18, Z12, Z12
+	VADDPS       Z18, Z13, Z13
+	VBROADCASTSS 28(DI), Z18
+	VADDPS       Z18, Z14, Z14
+	VADDPS       Z18, Z15, Z15
+	VBROADCASTSS 32(DI), Z18
+	VADDPS       Z18, Z16, Z16
+	VADDPS       Z18, Z17, Z17
+
+residual:
+	MOVQ   64(AX), AX
+	TESTQ  AX, AX
+	JZ     relu
+	TESTQ  SI, SI
+	JNZ    residualMasked
+	VADDPS (AX), Z0, Z0
+	VADDPS 64(AX), Z1, Z1
+	ADDQ   DX, AX
+	VADDPS (AX), Z2, Z2
+	VADDPS 64(AX), Z3, Z3
+	ADDQ   DX, AX
+	VADDPS (AX), Z4, Z4
+	VADDPS 64(AX), Z5, Z5
+	ADDQ   DX, AX
+	VADDPS (AX), Z6, Z6
+	VADDPS 64(AX), Z7, Z7
+	ADDQ   DX, AX
+	VADDPS (AX), Z8, Z8
+	VADDPS 64(AX), Z9, Z9
+	ADDQ   DX, AX
+	VADDPS (AX), Z10, Z10
+	VADDPS 64(AX), Z11, Z11
+	ADDQ   DX, AX
+	VADDPS (AX), Z12, Z12
+	VADDPS 64(AX), Z13, Z13
+	ADDQ   DX, AX
+	VADDPS (AX), Z14, Z14
+	VADDPS 64(AX), Z15, Z15
+	ADDQ   DX, AX
+	VADDPS (AX), Z16, Z16
+	VADDPS 64(AX), Z17, Z17
+	JMP    relu
+
+residualMasked:
+	VMOVUPS.Z (AX), K1, Z18
+	VADDPS    Z18, Z0, Z0
+	VMOVUPS.Z 64(AX), K2, Z18
+	VADDPS    Z18, Z1, Z1
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z18
+	VADDPS    Z18, Z2, Z2
+	VMOVUPS.Z 64(AX), K2, Z18
+	VADDPS    Z18, Z3, Z3
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z18
+	VADDPS    Z18, Z4, Z4
+	VMOVUPS.Z 64(AX), K2, Z18
+	VADDPS    Z18, Z5, Z5
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z18
+	VADDPS    Z18, Z6, Z6
+	VMOVUPS.Z 64(AX), K2, Z18
+	VADDPS    Z18, Z7, Z7
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z18
+	VADDPS    Z18, Z8, Z8
+	VMOVUPS.Z 64(AX), K2, Z18
+	VADDPS    Z18, Z9, Z9
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z18
+	VADDPS    Z18, Z10, Z10
+	VMOVUPS.Z 64(AX), K2, Z18
+	VADDPS    Z18, Z11, Z11
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z18
+	VADDPS    Z18, Z12, Z12
+	VMOVUPS.Z 64(AX), K2, Z18
+	VADDPS    Z18, Z13, Z13
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z18
+	VADDPS    Z18, Z14, Z14
+	VMOVUPS.Z 64(AX), K2, Z18
+	VADDPS    Z18, Z15, Z15
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z18
+	VADDPS    Z18, Z16, Z16
+	VMOVUPS.Z 64(AX), K2, Z18
+	VADDPS    Z18, Z17, Z17
+
+relu:
+	TESTQ  $0x00000002, BX
+	JZ     store
+	VPXORD Z18, Z18, Z18
+	VMAXPS Z0, Z18, Z0
+	VMAXPS Z1, Z18, Z1
+	VMAXPS Z2, Z18, Z2
+	VMAXPS Z3, Z18, Z3
+	VMAXPS Z4, Z18, Z4
+	VMAXPS Z5, Z18, Z5
+	VMAXPS Z6, Z18, Z6
+	VMAXPS Z7, Z18, Z7
+	VMAXPS Z8, Z18, Z8
+	VMAXPS Z9, Z18, Z9
+	VMAXPS Z10, Z18, Z10
+	VMAXPS Z11, Z18, Z11
+	VMAXPS Z12, Z18, Z12
+	VMAXPS Z13, Z18, Z13
+	VMAXPS Z14, Z18, Z14
+	VMAXPS Z15, Z18, Z15
+	VMAXPS Z16, Z18, Z16
+	VMAXPS Z17, Z18, Z17
+
+store:
+	TESTQ   SI, SI
+	JNZ     storeMasked
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z7, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z8, (AX)
+	VMOVUPS Z9, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z10, (AX)
+	VMOVUPS Z11, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z12, (AX)
+	VMOVUPS Z13, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z14, (AX)
+	VMOVUPS Z15, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z16, (AX)
+	VMOVUPS Z17, 64(AX)
+	JMP     done
+
+storeMasked:
+	MOVQ    CX, AX
+	VMOVUPS Z0, K1, (AX)
+	VMOVUPS Z1, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, K1, (AX)
+	VMOVUPS Z3, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, K1, (AX)
+	VMOVUPS Z5, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, K1, (AX)
+	VMOVUPS Z7, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z8, K1, (AX)
+	VMOVUPS Z9, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z10, K1, (AX)
+	VMOVUPS Z11, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z12, K1, (AX)
+	VMOVUPS Z13, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z14, K1, (AX)
+	VMOVUPS Z15, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z16, K1, (AX)
+	VMOVUPS Z17, K2, 64(AX)
 
 done:
 	VZEROUPPER
@@ -12743,57 +15614,55 @@ TEXT ·tileAVX512_10x1(SB), $0-8
 resume:
 	TESTQ   R10, R10
 	JNZ     resumeMasked
-	MOVQ    DI, R11
-	VMOVUPS (R11), Z0
-	ADDQ    R8, R11
-	VMOVUPS (R11), Z1
-	ADDQ    R8, R11
-	VMOVUPS (R11), Z2
-	ADDQ    R8, R11
-	VMOVUPS (R11), Z3
-	ADDQ    R8, R11
-	VMOVUPS (R11), Z4
-	ADDQ    R8, R11
-	VMOVUPS (R11), Z5
-	ADDQ    R8, R11
-	VMOVUPS (R11), Z6
-	ADDQ    R8, R11
-	VMOVUPS (R11), Z7
-	ADDQ    R8, R11
-	VMOVUPS (R11), Z8
-	ADDQ    R8, R11
-	VMOVUPS (R11), Z9
+	VMOVUPS (DI), Z0
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z1
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z2
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z3
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z4
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z5
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z6
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z7
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z8
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z9
 	JMP     loop
 
 resumeMasked:
-	MOVQ      DI, R11
-	VMOVUPS.Z (R11), K1, Z0
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z1
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z2
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z3
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z4
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z5
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z6
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z7
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z8
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z9
+	VMOVUPS.Z (DI), K1, Z0
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z1
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z2
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z3
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z4
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z5
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z6
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z7
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z8
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z9
 
 loop:
 	SUBQ $0x02, BX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), R11
-	VMOVUPS      (SI)(R11*1), Z11
+	MOVLQSX      (DX), DI
+	VMOVUPS      (SI)(DI*1), Z11
 	VBROADCASTSS (CX), Z12
 	VFMADD231PS  Z11, Z12, Z0
 	VBROADCASTSS 4(CX), Z12
@@ -12814,8 +15683,8 @@ pair:
 	VFMADD231PS  Z11, Z12, Z8
 	VBROADCASTSS 36(CX), Z12
 	VFMADD231PS  Z11, Z12, Z9
-	MOVLQSX      4(DX), R11
-	VMOVUPS      (SI)(R11*1), Z11
+	MOVLQSX      4(DX), DI
+	VMOVUPS      (SI)(DI*1), Z11
 	VBROADCASTSS 40(CX), Z12
 	VFMADD231PS  Z11, Z12, Z0
 	VBROADCASTSS 44(CX), Z12
@@ -12868,92 +15737,94 @@ last:
 	VFMADD231PS  Z11, Z12, Z9
 
 bias:
-	MOVQ         56(AX), CX
-	TESTQ        CX, CX
+	MOVQ         40(AX), CX
+	MOVQ         48(AX), DX
+	MOVQ         72(AX), BX
+	MOVQ         80(AX), SI
+	MOVQ         56(AX), DI
+	TESTQ        DI, DI
 	JZ           residual
-	VBROADCASTSS (CX), Z10
+	VBROADCASTSS (DI), Z10
 	VADDPS       Z10, Z0, Z0
-	VBROADCASTSS 4(CX), Z10
+	VBROADCASTSS 4(DI), Z10
 	VADDPS       Z10, Z1, Z1
-	VBROADCASTSS 8(CX), Z10
+	VBROADCASTSS 8(DI), Z10
 	VADDPS       Z10, Z2, Z2
-	VBROADCASTSS 12(CX), Z10
+	VBROADCASTSS 12(DI), Z10
 	VADDPS       Z10, Z3, Z3
-	VBROADCASTSS 16(CX), Z10
+	VBROADCASTSS 16(DI), Z10
 	VADDPS       Z10, Z4, Z4
-	VBROADCASTSS 20(CX), Z10
+	VBROADCASTSS 20(DI), Z10
 	VADDPS       Z10, Z5, Z5
-	VBROADCASTSS 24(CX), Z10
+	VBROADCASTSS 24(DI), Z10
 	VADDPS       Z10, Z6, Z6
-	VBROADCASTSS 28(CX), Z10
+	VBROADCASTSS 28(DI), Z10
 	VADDPS       Z10, Z7, Z7
-	VBROADCASTSS 32(CX), Z10
+	VBROADCASTSS 32(DI), Z10
 	VADDPS       Z10, Z8, Z8
-	VBROADCASTSS 36(CX), Z10
+	VBROADCASTSS 36(DI), Z10
 	VADDPS       Z10, Z9, Z9
 
 residual:
 	MOVQ   64(AX), AX
 	TESTQ  AX, AX
 	JZ     relu
-	TESTQ  R10, R10
+	TESTQ  SI, SI
 	JNZ    residualMasked
-	MOVQ   AX, R11
-	VADDPS (R11), Z0, Z0
-	ADDQ   R8, R11
-	VADDPS (R11), Z1, Z1
-	ADDQ   R8, R11
-	VADDPS (R11), Z2, Z2
-	ADDQ   R8, R11
-	VADDPS (R11), Z3, Z3
-	ADDQ   R8, R11
-	VADDPS (R11), Z4, Z4
-	ADDQ   R8, R11
-	VADDPS (R11), Z5, Z5
-	ADDQ   R8, R11
-	VADDPS (R11), Z6, Z6
-	ADDQ   R8, R11
-	VADDPS (R11), Z7, Z7
-	ADDQ   R8, R11
-	VADDPS (R11), Z8, Z8
-	ADDQ   R8, R11
-	VADDPS (R11), Z9, Z9
+	VADDPS (AX), Z0, Z0
+	ADDQ   DX, AX
+	VADDPS (AX), Z1, Z1
+	ADDQ   DX, AX
+	VADDPS (AX), Z2, Z2
+	ADDQ   DX, AX
+	VADDPS (AX), Z3, Z3
+	ADDQ   DX, AX
+	VADDPS (AX), Z4, Z4
+	ADDQ   DX, AX
+	VADDPS (AX), Z5, Z5
+	ADDQ   DX, AX
+	VADDPS (AX), Z6, Z6
+	ADDQ   DX, AX
+	VADDPS (AX), Z7, Z7
+	ADDQ   DX, AX
+	VADDPS (AX), Z8, Z8
+	ADDQ   DX, AX
+	VADDPS (AX), Z9, Z9
 	JMP    relu
 
 residualMasked:
-	MOVQ      AX, R11
-	VMOVUPS.Z (R11), K1, Z10
+	VMOVUPS.Z (AX), K1, Z10
 	VADDPS    Z10, Z0, Z0
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z10
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z10
 	VADDPS    Z10, Z1, Z1
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z10
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z10
 	VADDPS    Z10, Z2, Z2
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z10
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z10
 	VADDPS    Z10, Z3, Z3
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z10
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z10
 	VADDPS    Z10, Z4, Z4
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z10
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z10
 	VADDPS    Z10, Z5, Z5
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z10
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z10
 	VADDPS    Z10, Z6, Z6
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z10
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z10
 	VADDPS    Z10, Z7, Z7
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z10
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z10
 	VADDPS    Z10, Z8, Z8
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z10
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z10
 	VADDPS    Z10, Z9, Z9
 
 relu:
-	TESTQ  $0x00000002, R9
+	TESTQ  $0x00000002, BX
 	JZ     store
 	VPXORD Z10, Z10, Z10
 	VMAXPS Z0, Z10, Z0
@@ -12968,51 +15839,51 @@ relu:
 	VMAXPS Z9, Z10, Z9
 
 store:
-	TESTQ   R10, R10
+	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    DI, R11
-	VMOVUPS Z0, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z1, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z2, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z3, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z4, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z5, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z6, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z7, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z8, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z9, (R11)
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z3, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z5, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z7, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z8, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z9, (AX)
 	JMP     done
 
 storeMasked:
-	MOVQ    DI, R11
-	VMOVUPS Z0, K1, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z1, K1, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z2, K1, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z3, K1, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z4, K1, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z5, K1, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z6, K1, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z7, K1, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z8, K1, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z9, K1, (R11)
+	MOVQ    CX, AX
+	VMOVUPS Z0, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z1, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z3, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z5, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z7, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z8, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z9, K1, (AX)
 
 done:
 	VZEROUPPER
@@ -13053,58 +15924,56 @@ TEXT ·tileAVX512_10x1p(SB), $0-8
 resume:
 	TESTQ   R10, R10
 	JNZ     resumeMasked
-	MOVQ    DI, R12
-	VMOVUPS (R12), Z0
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z1
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z2
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z3
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z4
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z5
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z6
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z7
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z8
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z9
+	VMOVUPS (DI), Z0
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z1
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z2
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z3
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z4
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z5
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z6
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z7
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z8
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z9
 	JMP     loop
 
 resumeMasked:
-	MOVQ      DI, R12
-	VMOVUPS.Z (R12), K1, Z0
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z1
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z2
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z3
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z4
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z5
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z6
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z7
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z8
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z9
+	VMOVUPS.Z (DI), K1, Z0
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z1
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z2
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z3
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z4
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z5
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z6
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z7
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z8
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z9
 
 loop:
 	SUBQ $0x02, BX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), R12
-	VMOVUPS      (SI)(R12*1), Z11
-	PREFETCHT0   (R11)(R12*1)
+	MOVLQSX      (DX), DI
+	VMOVUPS      (SI)(DI*1), Z11
+	PREFETCHT0   (R11)(DI*1)
 	VBROADCASTSS (CX), Z12
 	VFMADD231PS  Z11, Z12, Z0
 	VBROADCASTSS 4(CX), Z12
@@ -13125,9 +15994,9 @@ pair:
 	VFMADD231PS  Z11, Z12, Z8
 	VBROADCASTSS 36(CX), Z12
 	VFMADD231PS  Z11, Z12, Z9
-	MOVLQSX      4(DX), R12
-	VMOVUPS      (SI)(R12*1), Z11
-	PREFETCHT0   (R11)(R12*1)
+	MOVLQSX      4(DX), DI
+	VMOVUPS      (SI)(DI*1), Z11
+	PREFETCHT0   (R11)(DI*1)
 	VBROADCASTSS 40(CX), Z12
 	VFMADD231PS  Z11, Z12, Z0
 	VBROADCASTSS 44(CX), Z12
@@ -13181,92 +16050,94 @@ last:
 	VFMADD231PS  Z11, Z12, Z9
 
 bias:
-	MOVQ         56(AX), CX
-	TESTQ        CX, CX
+	MOVQ         40(AX), CX
+	MOVQ         48(AX), DX
+	MOVQ         72(AX), BX
+	MOVQ         80(AX), SI
+	MOVQ         56(AX), DI
+	TESTQ        DI, DI
 	JZ           residual
-	VBROADCASTSS (CX), Z10
+	VBROADCASTSS (DI), Z10
 	VADDPS       Z10, Z0, Z0
-	VBROADCASTSS 4(CX), Z10
+	VBROADCASTSS 4(DI), Z10
 	VADDPS       Z10, Z1, Z1
-	VBROADCASTSS 8(CX), Z10
+	VBROADCASTSS 8(DI), Z10
 	VADDPS       Z10, Z2, Z2
-	VBROADCASTSS 12(CX), Z10
+	VBROADCASTSS 12(DI), Z10
 	VADDPS       Z10, Z3, Z3
-	VBROADCASTSS 16(CX), Z10
+	VBROADCASTSS 16(DI), Z10
 	VADDPS       Z10, Z4, Z4
-	VBROADCASTSS 20(CX), Z10
+	VBROADCASTSS 20(DI), Z10
 	VADDPS       Z10, Z5, Z5
-	VBROADCASTSS 24(CX), Z10
+	VBROADCASTSS 24(DI), Z10
 	VADDPS       Z10, Z6, Z6
-	VBROADCASTSS 28(CX), Z10
+	VBROADCASTSS 28(DI), Z10
 	VADDPS       Z10, Z7, Z7
-	VBROADCASTSS 32(CX), Z10
+	VBROADCASTSS 32(DI), Z10
 	VADDPS       Z10, Z8, Z8
-	VBROADCASTSS 36(CX), Z10
+	VBROADCASTSS 36(DI), Z10
 	VADDPS       Z10, Z9, Z9
 
 residual:
 	MOVQ   64(AX), AX
 	TESTQ  AX, AX
 	JZ     relu
-	TESTQ  R10, R10
+	TESTQ  SI, SI
 	JNZ    residualMasked
-	MOVQ   AX, R12
-	VADDPS (R12), Z0, Z0
-	ADDQ   R8, R12
-	VADDPS (R12), Z1, Z1
-	ADDQ   R8, R12
-	VADDPS (R12), Z2, Z2
-	ADDQ   R8, R12
-	VADDPS (R12), Z3, Z3
-	ADDQ   R8, R12
-	VADDPS (R12), Z4, Z4
-	ADDQ   R8, R12
-	VADDPS (R12), Z5, Z5
-	ADDQ   R8, R12
-	VADDPS (R12), Z6, Z6
-	ADDQ   R8, R12
-	VADDPS (R12), Z7, Z7
-	ADDQ   R8, R12
-	VADDPS (R12), Z8, Z8
-	ADDQ   R8, R12
-	VADDPS (R12), Z9, Z9
+	VADDPS (AX), Z0, Z0
+	ADDQ   DX, AX
+	VADDPS (AX), Z1, Z1
+	ADDQ   DX, AX
+	VADDPS (AX), Z2, Z2
+	ADDQ   DX, AX
+	VADDPS (AX), Z3, Z3
+	ADDQ   DX, AX
+	VADDPS (AX), Z4, Z4
+	ADDQ   DX, AX
+	VADDPS (AX), Z5, Z5
+	ADDQ   DX, AX
+	VADDPS (AX), Z6, Z6
+	ADDQ   DX, AX
+	VADDPS (AX), Z7, Z7
+	ADDQ   DX, AX
+	VADDPS (AX), Z8, Z8
+	ADDQ   DX, AX
+	VADDPS (AX), Z9, Z9
 	JMP    relu
 
 residualMasked:
-	MOVQ      AX, R12
-	VMOVUPS.Z (R12), K1, Z10
+	VMOVUPS.Z (AX), K1, Z10
 	VADDPS    Z10, Z0, Z0
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z10
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z10
 	VADDPS    Z10, Z1, Z1
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z10
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z10
 	VADDPS    Z10, Z2, Z2
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z10
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z10
 	VADDPS    Z10, Z3, Z3
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z10
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z10
 	VADDPS    Z10, Z4, Z4
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z10
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z10
 	VADDPS    Z10, Z5, Z5
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z10
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z10
 	VADDPS    Z10, Z6, Z6
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z10
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z10
 	VADDPS    Z10, Z7, Z7
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z10
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z10
 	VADDPS    Z10, Z8, Z8
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z10
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z10
 	VADDPS    Z10, Z9, Z9
 
 relu:
-	TESTQ  $0x00000002, R9
+	TESTQ  $0x00000002, BX
 	JZ     store
 	VPXORD Z10, Z10, Z10
 	VMAXPS Z0, Z10, Z0
@@ -13281,51 +16152,51 @@ relu:
 	VMAXPS Z9, Z10, Z9
 
 store:
-	TESTQ   R10, R10
+	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    DI, R12
-	VMOVUPS Z0, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z1, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z2, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z3, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z4, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z5, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z6, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z7, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z8, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z9, (R12)
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z3, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z5, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z7, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z8, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z9, (AX)
 	JMP     done
 
 storeMasked:
-	MOVQ    DI, R12
-	VMOVUPS Z0, K1, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z1, K1, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z2, K1, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z3, K1, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z4, K1, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z5, K1, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z6, K1, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z7, K1, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z8, K1, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z9, K1, (R12)
+	MOVQ    CX, AX
+	VMOVUPS Z0, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z1, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z3, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z5, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z7, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z8, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z9, K1, (AX)
 
 done:
 	VZEROUPPER
@@ -13368,59 +16239,57 @@ TEXT ·tileAVX512_10x1h(SB), $0-8
 resume:
 	TESTQ   R10, R10
 	JNZ     resumeMasked
-	MOVQ    DI, R13
-	VMOVUPS (R13), Z0
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z1
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z2
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z3
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z4
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z5
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z6
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z7
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z8
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z9
+	VMOVUPS (DI), Z0
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z1
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z2
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z3
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z4
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z5
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z6
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z7
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z8
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z9
 	JMP     loop
 
 resumeMasked:
-	MOVQ      DI, R13
-	VMOVUPS.Z (R13), K1, Z0
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z1
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z2
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z3
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z4
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z5
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z6
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z7
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z8
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z9
+	VMOVUPS.Z (DI), K1, Z0
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z1
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z2
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z3
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z4
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z5
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z6
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z7
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z8
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z9
 
 loop:
 	SUBQ $0x02, BX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), R13
-	VMOVUPS      (SI)(R13*1), Y11
-	VINSERTF64X4 $0x01, (R12)(R13*1), Z11, Z11
-	PREFETCHT0   (R11)(R13*1)
+	MOVLQSX      (DX), DI
+	VMOVUPS      (SI)(DI*1), Y11
+	VINSERTF64X4 $0x01, (R12)(DI*1), Z11, Z11
+	PREFETCHT0   (R11)(DI*1)
 	VBROADCASTSS (CX), Z12
 	VFMADD231PS  Z11, Z12, Z0
 	VBROADCASTSS 4(CX), Z12
@@ -13441,10 +16310,10 @@ pair:
 	VFMADD231PS  Z11, Z12, Z8
 	VBROADCASTSS 36(CX), Z12
 	VFMADD231PS  Z11, Z12, Z9
-	MOVLQSX      4(DX), R13
-	VMOVUPS      (SI)(R13*1), Y13
-	VINSERTF64X4 $0x01, (R12)(R13*1), Z13, Z13
-	PREFETCHT0   (R11)(R13*1)
+	MOVLQSX      4(DX), DI
+	VMOVUPS      (SI)(DI*1), Y13
+	VINSERTF64X4 $0x01, (R12)(DI*1), Z13, Z13
+	PREFETCHT0   (R11)(DI*1)
 	VBROADCASTSS 40(CX), Z12
 	VFMADD231PS  Z13, Z12, Z0
 	VBROADCASTSS 44(CX), Z12
@@ -13499,92 +16368,94 @@ last:
 	VFMADD231PS  Z14, Z11, Z9
 
 bias:
-	MOVQ         56(AX), CX
-	TESTQ        CX, CX
+	MOVQ         40(AX), CX
+	MOVQ         48(AX), DX
+	MOVQ         72(AX), BX
+	MOVQ         80(AX), SI
+	MOVQ         56(AX), DI
+	TESTQ        DI, DI
 	JZ           residual
-	VBROADCASTSS (CX), Z10
+	VBROADCASTSS (DI), Z10
 	VADDPS       Z10, Z0, Z0
-	VBROADCASTSS 4(CX), Z10
+	VBROADCASTSS 4(DI), Z10
 	VADDPS       Z10, Z1, Z1
-	VBROADCASTSS 8(CX), Z10
+	VBROADCASTSS 8(DI), Z10
 	VADDPS       Z10, Z2, Z2
-	VBROADCASTSS 12(CX), Z10
+	VBROADCASTSS 12(DI), Z10
 	VADDPS       Z10, Z3, Z3
-	VBROADCASTSS 16(CX), Z10
+	VBROADCASTSS 16(DI), Z10
 	VADDPS       Z10, Z4, Z4
-	VBROADCASTSS 20(CX), Z10
+	VBROADCASTSS 20(DI), Z10
 	VADDPS       Z10, Z5, Z5
-	VBROADCASTSS 24(CX), Z10
+	VBROADCASTSS 24(DI), Z10
 	VADDPS       Z10, Z6, Z6
-	VBROADCASTSS 28(CX), Z10
+	VBROADCASTSS 28(DI), Z10
 	VADDPS       Z10, Z7, Z7
-	VBROADCASTSS 32(CX), Z10
+	VBROADCASTSS 32(DI), Z10
 	VADDPS       Z10, Z8, Z8
-	VBROADCASTSS 36(CX), Z10
+	VBROADCASTSS 36(DI), Z10
 	VADDPS       Z10, Z9, Z9
 
 residual:
 	MOVQ   64(AX), AX
 	TESTQ  AX, AX
 	JZ     relu
-	TESTQ  R10, R10
+	TESTQ  SI, SI
 	JNZ    residualMasked
-	MOVQ   AX, R13
-	VADDPS (R13), Z0, Z0
-	ADDQ   R8, R13
-	VADDPS (R13), Z1, Z1
-	ADDQ   R8, R13
-	VADDPS (R13), Z2, Z2
-	ADDQ   R8, R13
-	VADDPS (R13), Z3, Z3
-	ADDQ   R8, R13
-	VADDPS (R13), Z4, Z4
-	ADDQ   R8, R13
-	VADDPS (R13), Z5, Z5
-	ADDQ   R8, R13
-	VADDPS (R13), Z6, Z6
-	ADDQ   R8, R13
-	VADDPS (R13), Z7, Z7
-	ADDQ   R8, R13
-	VADDPS (R13), Z8, Z8
-	ADDQ   R8, R13
-	VADDPS (R13), Z9, Z9
+	VADDPS (AX), Z0, Z0
+	ADDQ   DX, AX
+	VADDPS (AX), Z1, Z1
+	ADDQ   DX, AX
+	VADDPS (AX), Z2, Z2
+	ADDQ   DX, AX
+	VADDPS (AX), Z3, Z3
+	ADDQ   DX, AX
+	VADDPS (AX), Z4, Z4
+	ADDQ   DX, AX
+	VADDPS (AX), Z5, Z5
+	ADDQ   DX, AX
+	VADDPS (AX), Z6, Z6
+	ADDQ   DX, AX
+	VADDPS (AX), Z7, Z7
+	ADDQ   DX, AX
+	VADDPS (AX), Z8, Z8
+	ADDQ   DX, AX
+	VADDPS (AX), Z9, Z9
 	JMP    relu
 
 residualMasked:
-	MOVQ      AX, R13
-	VMOVUPS.Z (R13), K1, Z10
+	VMOVUPS.Z (AX), K1, Z10
 	VADDPS    Z10, Z0, Z0
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z10
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z10
 	VADDPS    Z10, Z1, Z1
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z10
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z10
 	VADDPS    Z10, Z2, Z2
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z10
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z10
 	VADDPS    Z10, Z3, Z3
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z10
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z10
 	VADDPS    Z10, Z4, Z4
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z10
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z10
 	VADDPS    Z10, Z5, Z5
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z10
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z10
 	VADDPS    Z10, Z6, Z6
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z10
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z10
 	VADDPS    Z10, Z7, Z7
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z10
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z10
 	VADDPS    Z10, Z8, Z8
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z10
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z10
 	VADDPS    Z10, Z9, Z9
 
 relu:
-	TESTQ  $0x00000002, R9
+	TESTQ  $0x00000002, BX
 	JZ     store
 	VPXORD Z10, Z10, Z10
 	VMAXPS Z0, Z10, Z0
@@ -13599,51 +16470,51 @@ relu:
 	VMAXPS Z9, Z10, Z9
 
 store:
-	TESTQ   R10, R10
+	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    DI, R13
-	VMOVUPS Z0, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z1, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z2, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z3, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z4, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z5, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z6, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z7, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z8, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z9, (R13)
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z3, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z5, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z7, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z8, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z9, (AX)
 	JMP     done
 
 storeMasked:
-	MOVQ    DI, R13
-	VMOVUPS Z0, K1, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z1, K1, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z2, K1, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z3, K1, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z4, K1, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z5, K1, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z6, K1, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z7, K1, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z8, K1, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z9, K1, (R13)
+	MOVQ    CX, AX
+	VMOVUPS Z0, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z1, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z3, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z5, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z7, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z8, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z9, K1, (AX)
 
 done:
 	VZEROUPPER
@@ -13697,78 +16568,76 @@ TEXT ·tileAVX512_10x2(SB), $0-8
 resume:
 	TESTQ   R10, R10
 	JNZ     resumeMasked
-	MOVQ    DI, R12
-	VMOVUPS (R12), Z0
-	VMOVUPS 64(R12), Z1
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z2
-	VMOVUPS 64(R12), Z3
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z4
-	VMOVUPS 64(R12), Z5
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z6
-	VMOVUPS 64(R12), Z7
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z8
-	VMOVUPS 64(R12), Z9
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z10
-	VMOVUPS 64(R12), Z11
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z12
-	VMOVUPS 64(R12), Z13
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z14
-	VMOVUPS 64(R12), Z15
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z16
-	VMOVUPS 64(R12), Z17
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z18
-	VMOVUPS 64(R12), Z19
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z2
+	VMOVUPS 64(DI), Z3
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z4
+	VMOVUPS 64(DI), Z5
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z6
+	VMOVUPS 64(DI), Z7
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z8
+	VMOVUPS 64(DI), Z9
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z10
+	VMOVUPS 64(DI), Z11
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z12
+	VMOVUPS 64(DI), Z13
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z14
+	VMOVUPS 64(DI), Z15
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z16
+	VMOVUPS 64(DI), Z17
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z18
+	VMOVUPS 64(DI), Z19
 	JMP     loop
 
 resumeMasked:
-	MOVQ      DI, R12
-	VMOVUPS.Z (R12), K1, Z0
-	VMOVUPS.Z 64(R12), K2, Z1
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z2
-	VMOVUPS.Z 64(R12), K2, Z3
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z4
-	VMOVUPS.Z 64(R12), K2, Z5
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z6
-	VMOVUPS.Z 64(R12), K2, Z7
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z8
-	VMOVUPS.Z 64(R12), K2, Z9
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z10
-	VMOVUPS.Z 64(R12), K2, Z11
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z12
-	VMOVUPS.Z 64(R12), K2, Z13
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z14
-	VMOVUPS.Z 64(R12), K2, Z15
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z16
-	VMOVUPS.Z 64(R12), K2, Z17
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z18
-	VMOVUPS.Z 64(R12), K2, Z19
+	VMOVUPS.Z (DI), K1, Z0
+	VMOVUPS.Z 64(DI), K2, Z1
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z2
+	VMOVUPS.Z 64(DI), K2, Z3
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z4
+	VMOVUPS.Z 64(DI), K2, Z5
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z6
+	VMOVUPS.Z 64(DI), K2, Z7
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z8
+	VMOVUPS.Z 64(DI), K2, Z9
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z10
+	VMOVUPS.Z 64(DI), K2, Z11
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z12
+	VMOVUPS.Z 64(DI), K2, Z13
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z14
+	VMOVUPS.Z 64(DI), K2, Z15
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z16
+	VMOVUPS.Z 64(DI), K2, Z17
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z18
+	VMOVUPS.Z 64(DI), K2, Z19
 
 loop:
 	SUBQ $0x02, BX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), R12
-	VMOVUPS      (SI)(R12*1), Z21
-	VMOVUPS      (R11)(R12*1), Z22
+	MOVLQSX      (DX), DI
+	VMOVUPS      (SI)(DI*1), Z21
+	VMOVUPS      (R11)(DI*1), Z22
 	VBROADCASTSS (CX), Z23
 	VFMADD231PS  Z21, Z23, Z0
 	VFMADD231PS  Z22, Z23, Z1
@@ -13799,9 +16668,9 @@ pair:
 	VBROADCASTSS 36(CX), Z23
 	VFMADD231PS  Z21, Z23, Z18
 	VFMADD231PS  Z22, Z23, Z19
-	MOVLQSX      4(DX), R12
-	VMOVUPS      (SI)(R12*1), Z21
-	VMOVUPS      (R11)(R12*1), Z22
+	MOVLQSX      4(DX), DI
+	VMOVUPS      (SI)(DI*1), Z21
+	VMOVUPS      (R11)(DI*1), Z22
 	VBROADCASTSS 40(CX), Z23
 	VFMADD231PS  Z21, Z23, Z0
 	VFMADD231PS  Z22, Z23, Z1
@@ -13875,37 +16744,41 @@ last:
 	VFMADD231PS  Z22, Z23, Z19
 
 bias:
-	MOVQ         56(AX), CX
-	TESTQ        CX, CX
+	MOVQ         40(AX), CX
+	MOVQ         48(AX), DX
+	MOVQ         72(AX), BX
+	MOVQ         80(AX), SI
+	MOVQ         56(AX), DI
+	TESTQ        DI, DI
 	JZ           residual
-	VBROADCASTSS (CX), Z20
+	VBROADCASTSS (DI), Z20
 	VADDPS       Z20, Z0, Z0
 	VADDPS       Z20, Z1, Z1
-	VBROADCASTSS 4(CX), Z20
+	VBROADCASTSS 4(DI), Z20
 	VADDPS       Z20, Z2, Z2
 	VADDPS       Z20, Z3, Z3
-	VBROADCASTSS 8(CX), Z20
+	VBROADCASTSS 8(DI), Z20
 	VADDPS       Z20, Z4, Z4
 	VADDPS       Z20, Z5, Z5
-	VBROADCASTSS 12(CX), Z20
+	VBROADCASTSS 12(DI), Z20
 	VADDPS       Z20, Z6, Z6
 	VADDPS       Z20, Z7, Z7
-	VBROADCASTSS 16(CX), Z20
+	VBROADCASTSS 16(DI), Z20
 	VADDPS       Z20, Z8, Z8
 	VADDPS       Z20, Z9, Z9
-	VBROADCASTSS 20(CX), Z20
+	VBROADCASTSS 20(DI), Z20
 	VADDPS       Z20, Z10, Z10
 	VADDPS       Z20, Z11, Z11
-	VBROADCASTSS 24(CX), Z20
+	VBROADCASTSS 24(DI), Z20
 	VADDPS       Z20, Z12, Z12
 	VADDPS       Z20, Z13, Z13
-	VBROADCASTSS 28(CX), Z20
+	VBROADCASTSS 28(DI), Z20
 	VADDPS       Z20, Z14, Z14
 	VADDPS       Z20, Z15, Z15
-	VBROADCASTSS 32(CX), Z20
+	VBROADCASTSS 32(DI), Z20
 	VADDPS       Z20, Z16, Z16
 	VADDPS       Z20, Z17, Z17
-	VBROADCASTSS 36(CX), Z20
+	VBROADCASTSS 36(DI), Z20
 	VADDPS       Z20, Z18, Z18
 	VADDPS       Z20, Z19, Z19
 
@@ -13913,94 +16786,92 @@ residual:
 	MOVQ   64(AX), AX
 	TESTQ  AX, AX
 	JZ     relu
-	TESTQ  R10, R10
+	TESTQ  SI, SI
 	JNZ    residualMasked
-	MOVQ   AX, R12
-	VADDPS (R12), Z0, Z0
-	VADDPS 64(R12), Z1, Z1
-	ADDQ   R8, R12
-	VADDPS (R12), Z2, Z2
-	VADDPS 64(R12), Z3, Z3
-	ADDQ   R8, R12
-	VADDPS (R12), Z4, Z4
-	VADDPS 64(R12), Z5, Z5
-	ADDQ   R8, R12
-	VADDPS (R12), Z6, Z6
-	VADDPS 64(R12), Z7, Z7
-	ADDQ   R8, R12
-	VADDPS (R12), Z8, Z8
-	VADDPS 64(R12), Z9, Z9
-	ADDQ   R8, R12
-	VADDPS (R12), Z10, Z10
-	VADDPS 64(R12), Z11, Z11
-	ADDQ   R8, R12
-	VADDPS (R12), Z12, Z12
-	VADDPS 64(R12), Z13, Z13
-	ADDQ   R8, R12
-	VADDPS (R12), Z14, Z14
-	VADDPS 64(R12), Z15, Z15
-	ADDQ   R8, R12
-	VADDPS (R12), Z16, Z16
-	VADDPS 64(R12), Z17, Z17
-	ADDQ   R8, R12
-	VADDPS (R12), Z18, Z18
-	VADDPS 64(R12), Z19, Z19
+	VADDPS (AX), Z0, Z0
+	VADDPS 64(AX), Z1, Z1
+	ADDQ   DX, AX
+	VADDPS (AX), Z2, Z2
+	VADDPS 64(AX), Z3, Z3
+	ADDQ   DX, AX
+	VADDPS (AX), Z4, Z4
+	VADDPS 64(AX), Z5, Z5
+	ADDQ   DX, AX
+	VADDPS (AX), Z6, Z6
+	VADDPS 64(AX), Z7, Z7
+	ADDQ   DX, AX
+	VADDPS (AX), Z8, Z8
+	VADDPS 64(AX), Z9, Z9
+	ADDQ   DX, AX
+	VADDPS (AX), Z10, Z10
+	VADDPS 64(AX), Z11, Z11
+	ADDQ   DX, AX
+	VADDPS (AX), Z12, Z12
+	VADDPS 64(AX), Z13, Z13
+	ADDQ   DX, AX
+	VADDPS (AX), Z14, Z14
+	VADDPS 64(AX), Z15, Z15
+	ADDQ   DX, AX
+	VADDPS (AX), Z16, Z16
+	VADDPS 64(AX), Z17, Z17
+	ADDQ   DX, AX
+	VADDPS (AX), Z18, Z18
+	VADDPS 64(AX), Z19, Z19
 	JMP    relu
 
 residualMasked:
-	MOVQ      AX, R12
-	VMOVUPS.Z (R12), K1, Z20
+	VMOVUPS.Z (AX), K1, Z20
 	VADDPS    Z20, Z0, Z0
-	VMOVUPS.Z 64(R12), K2, Z20
+	VMOVUPS.Z 64(AX), K2, Z20
 	VADDPS    Z20, Z1, Z1
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z20
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z20
 	VADDPS    Z20, Z2, Z2
-	VMOVUPS.Z 64(R12), K2, Z20
+	VMOVUPS.Z 64(AX), K2, Z20
 	VADDPS    Z20, Z3, Z3
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z20
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z20
 	VADDPS    Z20, Z4, Z4
-	VMOVUPS.Z 64(R12), K2, Z20
+	VMOVUPS.Z 64(AX), K2, Z20
 	VADDPS    Z20, Z5, Z5
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z20
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z20
 	VADDPS    Z20, Z6, Z6
-	VMOVUPS.Z 64(R12), K2, Z20
+	VMOVUPS.Z 64(AX), K2, Z20
 	VADDPS    Z20, Z7, Z7
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z20
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z20
 	VADDPS    Z20, Z8, Z8
-	VMOVUPS.Z 64(R12), K2, Z20
+	VMOVUPS.Z 64(AX), K2, Z20
 	VADDPS    Z20, Z9, Z9
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z20
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z20
 	VADDPS    Z20, Z10, Z10
-	VMOVUPS.Z 64(R12), K2, Z20
+	VMOVUPS.Z 64(AX), K2, Z20
 	VADDPS    Z20, Z11, Z11
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z20
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z20
 	VADDPS    Z20, Z12, Z12
-	VMOVUPS.Z 64(R12), K2, Z20
+	VMOVUPS.Z 64(AX), K2, Z20
 	VADDPS    Z20, Z13, Z13
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z20
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z20
 	VADDPS    Z20, Z14, Z14
-	VMOVUPS.Z 64(R12), K2, Z20
+	VMOVUPS.Z 64(AX), K2, Z20
 	VADDPS    Z20, Z15, Z15
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z20
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z20
 	VADDPS    Z20, Z16, Z16
-	VMOVUPS.Z 64(R12), K2, Z20
+	VMOVUPS.Z 64(AX), K2, Z20
 	VADDPS    Z20, Z17, Z17
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z20
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z20
 	VADDPS    Z20, Z18, Z18
-	VMOVUPS.Z 64(R12), K2, Z20
+	VMOVUPS.Z 64(AX), K2, Z20
 	VADDPS    Z20, Z19, Z19
 
 relu:
-	TESTQ  $0x00000002, R9
+	TESTQ  $0x00000002, BX
 	JZ     store
 	VPXORD Z20, Z20, Z20
 	VMAXPS Z0, Z20, Z0
@@ -14025,71 +16896,71 @@ relu:
 	VMAXPS Z19, Z20, Z19
 
 store:
-	TESTQ   R10, R10
+	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    DI, R12
-	VMOVUPS Z0, (R12)
-	VMOVUPS Z1, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z2, (R12)
-	VMOVUPS Z3, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z4, (R12)
-	VMOVUPS Z5, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z6, (R12)
-	VMOVUPS Z7, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z8, (R12)
-	VMOVUPS Z9, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z10, (R12)
-	VMOVUPS Z11, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z12, (R12)
-	VMOVUPS Z13, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z14, (R12)
-	VMOVUPS Z15, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z16, (R12)
-	VMOVUPS Z17, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z18, (R12)
-	VMOVUPS Z19, 64(R12)
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z7, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z8, (AX)
+	VMOVUPS Z9, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z10, (AX)
+	VMOVUPS Z11, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z12, (AX)
+	VMOVUPS Z13, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z14, (AX)
+	VMOVUPS Z15, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z16, (AX)
+	VMOVUPS Z17, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z18, (AX)
+	VMOVUPS Z19, 64(AX)
 	JMP     done
 
 storeMasked:
-	MOVQ    DI, R12
-	VMOVUPS Z0, K1, (R12)
-	VMOVUPS Z1, K2, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z2, K1, (R12)
-	VMOVUPS Z3, K2, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z4, K1, (R12)
-	VMOVUPS Z5, K2, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z6, K1, (R12)
-	VMOVUPS Z7, K2, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z8, K1, (R12)
-	VMOVUPS Z9, K2, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z10, K1, (R12)
-	VMOVUPS Z11, K2, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z12, K1, (R12)
-	VMOVUPS Z13, K2, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z14, K1, (R12)
-	VMOVUPS Z15, K2, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z16, K1, (R12)
-	VMOVUPS Z17, K2, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z18, K1, (R12)
-	VMOVUPS Z19, K2, 64(R12)
+	MOVQ    CX, AX
+	VMOVUPS Z0, K1, (AX)
+	VMOVUPS Z1, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, K1, (AX)
+	VMOVUPS Z3, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, K1, (AX)
+	VMOVUPS Z5, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, K1, (AX)
+	VMOVUPS Z7, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z8, K1, (AX)
+	VMOVUPS Z9, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z10, K1, (AX)
+	VMOVUPS Z11, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z12, K1, (AX)
+	VMOVUPS Z13, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z14, K1, (AX)
+	VMOVUPS Z15, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z16, K1, (AX)
+	VMOVUPS Z17, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z18, K1, (AX)
+	VMOVUPS Z19, K2, 64(AX)
 
 done:
 	VZEROUPPER
@@ -14145,79 +17016,77 @@ TEXT ·tileAVX512_10x2p(SB), $0-8
 resume:
 	TESTQ   R10, R10
 	JNZ     resumeMasked
-	MOVQ    DI, R13
-	VMOVUPS (R13), Z0
-	VMOVUPS 64(R13), Z1
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z2
-	VMOVUPS 64(R13), Z3
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z4
-	VMOVUPS 64(R13), Z5
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z6
-	VMOVUPS 64(R13), Z7
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z8
-	VMOVUPS 64(R13), Z9
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z10
-	VMOVUPS 64(R13), Z11
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z12
-	VMOVUPS 64(R13), Z13
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z14
-	VMOVUPS 64(R13), Z15
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z16
-	VMOVUPS 64(R13), Z17
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z18
-	VMOVUPS 64(R13), Z19
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z2
+	VMOVUPS 64(DI), Z3
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z4
+	VMOVUPS 64(DI), Z5
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z6
+	VMOVUPS 64(DI), Z7
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z8
+	VMOVUPS 64(DI), Z9
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z10
+	VMOVUPS 64(DI), Z11
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z12
+	VMOVUPS 64(DI), Z13
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z14
+	VMOVUPS 64(DI), Z15
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z16
+	VMOVUPS 64(DI), Z17
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z18
+	VMOVUPS 64(DI), Z19
 	JMP     loop
 
 resumeMasked:
-	MOVQ      DI, R13
-	VMOVUPS.Z (R13), K1, Z0
-	VMOVUPS.Z 64(R13), K2, Z1
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z2
-	VMOVUPS.Z 64(R13), K2, Z3
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z4
-	VMOVUPS.Z 64(R13), K2, Z5
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z6
-	VMOVUPS.Z 64(R13), K2, Z7
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z8
-	VMOVUPS.Z 64(R13), K2, Z9
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z10
-	VMOVUPS.Z 64(R13), K2, Z11
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z12
-	VMOVUPS.Z 64(R13), K2, Z13
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z14
-	VMOVUPS.Z 64(R13), K2, Z15
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z16
-	VMOVUPS.Z 64(R13), K2, Z17
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z18
-	VMOVUPS.Z 64(R13), K2, Z19
+	VMOVUPS.Z (DI), K1, Z0
+	VMOVUPS.Z 64(DI), K2, Z1
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z2
+	VMOVUPS.Z 64(DI), K2, Z3
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z4
+	VMOVUPS.Z 64(DI), K2, Z5
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z6
+	VMOVUPS.Z 64(DI), K2, Z7
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z8
+	VMOVUPS.Z 64(DI), K2, Z9
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z10
+	VMOVUPS.Z 64(DI), K2, Z11
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z12
+	VMOVUPS.Z 64(DI), K2, Z13
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z14
+	VMOVUPS.Z 64(DI), K2, Z15
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z16
+	VMOVUPS.Z 64(DI), K2, Z17
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z18
+	VMOVUPS.Z 64(DI), K2, Z19
 
 loop:
 	SUBQ $0x02, BX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), R13
-	VMOVUPS      (SI)(R13*1), Z21
-	VMOVUPS      (R11)(R13*1), Z22
-	PREFETCHT0   (R12)(R13*1)
+	MOVLQSX      (DX), DI
+	VMOVUPS      (SI)(DI*1), Z21
+	VMOVUPS      (R11)(DI*1), Z22
+	PREFETCHT0   (R12)(DI*1)
 	VBROADCASTSS (CX), Z23
 	VFMADD231PS  Z21, Z23, Z0
 	VFMADD231PS  Z22, Z23, Z1
@@ -14248,10 +17117,10 @@ pair:
 	VBROADCASTSS 36(CX), Z23
 	VFMADD231PS  Z21, Z23, Z18
 	VFMADD231PS  Z22, Z23, Z19
-	MOVLQSX      4(DX), R13
-	VMOVUPS      (SI)(R13*1), Z21
-	VMOVUPS      (R11)(R13*1), Z22
-	PREFETCHT0   (R12)(R13*1)
+	MOVLQSX      4(DX), DI
+	VMOVUPS      (SI)(DI*1), Z21
+	VMOVUPS      (R11)(DI*1), Z22
+	PREFETCHT0   (R12)(DI*1)
 	VBROADCASTSS 40(CX), Z23
 	VFMADD231PS  Z21, Z23, Z0
 	VFMADD231PS  Z22, Z23, Z1
@@ -14326,37 +17195,41 @@ last:
 	VFMADD231PS  Z22, Z23, Z19
 
 bias:
-	MOVQ         56(AX), CX
-	TESTQ        CX, CX
+	MOVQ         40(AX), CX
+	MOVQ         48(AX), DX
+	MOVQ         72(AX), BX
+	MOVQ         80(AX), SI
+	MOVQ         56(AX), DI
+	TESTQ        DI, DI
 	JZ           residual
-	VBROADCASTSS (CX), Z20
+	VBROADCASTSS (DI), Z20
 	VADDPS       Z20, Z0, Z0
 	VADDPS       Z20, Z1, Z1
-	VBROADCASTSS 4(CX), Z20
+	VBROADCASTSS 4(DI), Z20
 	VADDPS       Z20, Z2, Z2
 	VADDPS       Z20, Z3, Z3
-	VBROADCASTSS 8(CX), Z20
+	VBROADCASTSS 8(DI), Z20
 	VADDPS       Z20, Z4, Z4
 	VADDPS       Z20, Z5, Z5
-	VBROADCASTSS 12(CX), Z20
+	VBROADCASTSS 12(DI), Z20
 	VADDPS       Z20, Z6, Z6
 	VADDPS       Z20, Z7, Z7
-	VBROADCASTSS 16(CX), Z20
+	VBROADCASTSS 16(DI), Z20
 	VADDPS       Z20, Z8, Z8
 	VADDPS       Z20, Z9, Z9
-	VBROADCASTSS 20(CX), Z20
+	VBROADCASTSS 20(DI), Z20
 	VADDPS       Z20, Z10, Z10
 	VADDPS       Z20, Z11, Z11
-	VBROADCASTSS 24(CX), Z20
+	VBROADCASTSS 24(DI), Z20
 	VADDPS       Z20, Z12, Z12
 	VADDPS       Z20, Z13, Z13
-	VBROADCASTSS 28(CX), Z20
+	VBROADCASTSS 28(DI), Z20
 	VADDPS       Z20, Z14, Z14
 	VADDPS       Z20, Z15, Z15
-	VBROADCASTSS 32(CX), Z20
+	VBROADCASTSS 32(DI), Z20
 	VADDPS       Z20, Z16, Z16
 	VADDPS       Z20, Z17, Z17
-	VBROADCASTSS 36(CX), Z20
+	VBROADCASTSS 36(DI), Z20
 	VADDPS       Z20, Z18, Z18
 	VADDPS       Z20, Z19, Z19
 
@@ -14364,94 +17237,92 @@ residual:
 	MOVQ   64(AX), AX
 	TESTQ  AX, AX
 	JZ     relu
-	TESTQ  R10, R10
+	TESTQ  SI, SI
 	JNZ    residualMasked
-	MOVQ   AX, R13
-	VADDPS (R13), Z0, Z0
-	VADDPS 64(R13), Z1, Z1
-	ADDQ   R8, R13
-	VADDPS (R13), Z2, Z2
-	VADDPS 64(R13), Z3, Z3
-	ADDQ   R8, R13
-	VADDPS (R13), Z4, Z4
-	VADDPS 64(R13), Z5, Z5
-	ADDQ   R8, R13
-	VADDPS (R13), Z6, Z6
-	VADDPS 64(R13), Z7, Z7
-	ADDQ   R8, R13
-	VADDPS (R13), Z8, Z8
-	VADDPS 64(R13), Z9, Z9
-	ADDQ   R8, R13
-	VADDPS (R13), Z10, Z10
-	VADDPS 64(R13), Z11, Z11
-	ADDQ   R8, R13
-	VADDPS (R13), Z12, Z12
-	VADDPS 64(R13), Z13, Z13
-	ADDQ   R8, R13
-	VADDPS (R13), Z14, Z14
-	VADDPS 64(R13), Z15, Z15
-	ADDQ   R8, R13
-	VADDPS (R13), Z16, Z16
-	VADDPS 64(R13), Z17, Z17
-	ADDQ   R8, R13
-	VADDPS (R13), Z18, Z18
-	VADDPS 64(R13), Z19, Z19
+	VADDPS (AX), Z0, Z0
+	VADDPS 64(AX), Z1, Z1
+	ADDQ   DX, AX
+	VADDPS (AX), Z2, Z2
+	VADDPS 64(AX), Z3, Z3
+	ADDQ   DX, AX
+	VADDPS (AX), Z4, Z4
+	VADDPS 64(AX), Z5, Z5
+	ADDQ   DX, AX
+	VADDPS (AX), Z6, Z6
+	VADDPS 64(AX), Z7, Z7
+	ADDQ   DX, AX
+	VADDPS (AX), Z8, Z8
+	VADDPS 64(AX), Z9, Z9
+	ADDQ   DX, AX
+	VADDPS (AX), Z10, Z10
+	VADDPS 64(AX), Z11, Z11
+	ADDQ   DX, AX
+	VADDPS (AX), Z12, Z12
+	VADDPS 64(AX), Z13, Z13
+	ADDQ   DX, AX
+	VADDPS (AX), Z14, Z14
+	VADDPS 64(AX), Z15, Z15
+	ADDQ   DX, AX
+	VADDPS (AX), Z16, Z16
+	VADDPS 64(AX), Z17, Z17
+	ADDQ   DX, AX
+	VADDPS (AX), Z18, Z18
+	VADDPS 64(AX), Z19, Z19
 	JMP    relu
 
 residualMasked:
-	MOVQ      AX, R13
-	VMOVUPS.Z (R13), K1, Z20
+	VMOVUPS.Z (AX), K1, Z20
 	VADDPS    Z20, Z0, Z0
-	VMOVUPS.Z 64(R13), K2, Z20
+	VMOVUPS.Z 64(AX), K2, Z20
 	VADDPS    Z20, Z1, Z1
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z20
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z20
 	VADDPS    Z20, Z2, Z2
-	VMOVUPS.Z 64(R13), K2, Z20
+	VMOVUPS.Z 64(AX), K2, Z20
 	VADDPS    Z20, Z3, Z3
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z20
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z20
 	VADDPS    Z20, Z4, Z4
-	VMOVUPS.Z 64(R13), K2, Z20
+	VMOVUPS.Z 64(AX), K2, Z20
 	VADDPS    Z20, Z5, Z5
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z20
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z20
 	VADDPS    Z20, Z6, Z6
-	VMOVUPS.Z 64(R13), K2, Z20
+	VMOVUPS.Z 64(AX), K2, Z20
 	VADDPS    Z20, Z7, Z7
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z20
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z20
 	VADDPS    Z20, Z8, Z8
-	VMOVUPS.Z 64(R13), K2, Z20
+	VMOVUPS.Z 64(AX), K2, Z20
 	VADDPS    Z20, Z9, Z9
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z20
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z20
 	VADDPS    Z20, Z10, Z10
-	VMOVUPS.Z 64(R13), K2, Z20
+	VMOVUPS.Z 64(AX), K2, Z20
 	VADDPS    Z20, Z11, Z11
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z20
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z20
 	VADDPS    Z20, Z12, Z12
-	VMOVUPS.Z 64(R13), K2, Z20
+	VMOVUPS.Z 64(AX), K2, Z20
 	VADDPS    Z20, Z13, Z13
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z20
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z20
 	VADDPS    Z20, Z14, Z14
-	VMOVUPS.Z 64(R13), K2, Z20
+	VMOVUPS.Z 64(AX), K2, Z20
 	VADDPS    Z20, Z15, Z15
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z20
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z20
 	VADDPS    Z20, Z16, Z16
-	VMOVUPS.Z 64(R13), K2, Z20
+	VMOVUPS.Z 64(AX), K2, Z20
 	VADDPS    Z20, Z17, Z17
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z20
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z20
 	VADDPS    Z20, Z18, Z18
-	VMOVUPS.Z 64(R13), K2, Z20
+	VMOVUPS.Z 64(AX), K2, Z20
 	VADDPS    Z20, Z19, Z19
 
 relu:
-	TESTQ  $0x00000002, R9
+	TESTQ  $0x00000002, BX
 	JZ     store
 	VPXORD Z20, Z20, Z20
 	VMAXPS Z0, Z20, Z0
@@ -14476,71 +17347,71 @@ relu:
 	VMAXPS Z19, Z20, Z19
 
 store:
-	TESTQ   R10, R10
+	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    DI, R13
-	VMOVUPS Z0, (R13)
-	VMOVUPS Z1, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z2, (R13)
-	VMOVUPS Z3, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z4, (R13)
-	VMOVUPS Z5, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z6, (R13)
-	VMOVUPS Z7, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z8, (R13)
-	VMOVUPS Z9, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z10, (R13)
-	VMOVUPS Z11, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z12, (R13)
-	VMOVUPS Z13, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z14, (R13)
-	VMOVUPS Z15, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z16, (R13)
-	VMOVUPS Z17, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z18, (R13)
-	VMOVUPS Z19, 64(R13)
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z7, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z8, (AX)
+	VMOVUPS Z9, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z10, (AX)
+	VMOVUPS Z11, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z12, (AX)
+	VMOVUPS Z13, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z14, (AX)
+	VMOVUPS Z15, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z16, (AX)
+	VMOVUPS Z17, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z18, (AX)
+	VMOVUPS Z19, 64(AX)
 	JMP     done
 
 storeMasked:
-	MOVQ    DI, R13
-	VMOVUPS Z0, K1, (R13)
-	VMOVUPS Z1, K2, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z2, K1, (R13)
-	VMOVUPS Z3, K2, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z4, K1, (R13)
-	VMOVUPS Z5, K2, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z6, K1, (R13)
-	VMOVUPS Z7, K2, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z8, K1, (R13)
-	VMOVUPS Z9, K2, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z10, K1, (R13)
-	VMOVUPS Z11, K2, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z12, K1, (R13)
-	VMOVUPS Z13, K2, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z14, K1, (R13)
-	VMOVUPS Z15, K2, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z16, K1, (R13)
-	VMOVUPS Z17, K2, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z18, K1, (R13)
-	VMOVUPS Z19, K2, 64(R13)
+	MOVQ    CX, AX
+	VMOVUPS Z0, K1, (AX)
+	VMOVUPS Z1, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, K1, (AX)
+	VMOVUPS Z3, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, K1, (AX)
+	VMOVUPS Z5, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, K1, (AX)
+	VMOVUPS Z7, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z8, K1, (AX)
+	VMOVUPS Z9, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z10, K1, (AX)
+	VMOVUPS Z11, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z12, K1, (AX)
+	VMOVUPS Z13, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z14, K1, (AX)
+	VMOVUPS Z15, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z16, K1, (AX)
+	VMOVUPS Z17, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z18, K1, (AX)
+	VMOVUPS Z19, K2, 64(AX)
 
 done:
 	VZEROUPPER
@@ -14600,81 +17471,79 @@ TEXT ·tileAVX512_10x2h(SB), $0-8
 resume:
 	TESTQ   R10, R10
 	JNZ     resumeMasked
-	MOVQ    DI, R15
-	VMOVUPS (R15), Z0
-	VMOVUPS 64(R15), Z1
-	ADDQ    R8, R15
-	VMOVUPS (R15), Z2
-	VMOVUPS 64(R15), Z3
-	ADDQ    R8, R15
-	VMOVUPS (R15), Z4
-	VMOVUPS 64(R15), Z5
-	ADDQ    R8, R15
-	VMOVUPS (R15), Z6
-	VMOVUPS 64(R15), Z7
-	ADDQ    R8, R15
-	VMOVUPS (R15), Z8
-	VMOVUPS 64(R15), Z9
-	ADDQ    R8, R15
-	VMOVUPS (R15), Z10
-	VMOVUPS 64(R15), Z11
-	ADDQ    R8, R15
-	VMOVUPS (R15), Z12
-	VMOVUPS 64(R15), Z13
-	ADDQ    R8, R15
-	VMOVUPS (R15), Z14
-	VMOVUPS 64(R15), Z15
-	ADDQ    R8, R15
-	VMOVUPS (R15), Z16
-	VMOVUPS 64(R15), Z17
-	ADDQ    R8, R15
-	VMOVUPS (R15), Z18
-	VMOVUPS 64(R15), Z19
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z2
+	VMOVUPS 64(DI), Z3
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z4
+	VMOVUPS 64(DI), Z5
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z6
+	VMOVUPS 64(DI), Z7
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z8
+	VMOVUPS 64(DI), Z9
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z10
+	VMOVUPS 64(DI), Z11
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z12
+	VMOVUPS 64(DI), Z13
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z14
+	VMOVUPS 64(DI), Z15
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z16
+	VMOVUPS 64(DI), Z17
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z18
+	VMOVUPS 64(DI), Z19
 	JMP     loop
 
 resumeMasked:
-	MOVQ      DI, R15
-	VMOVUPS.Z (R15), K1, Z0
-	VMOVUPS.Z 64(R15), K2, Z1
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z2
-	VMOVUPS.Z 64(R15), K2, Z3
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z4
-	VMOVUPS.Z 64(R15), K2, Z5
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z6
-	VMOVUPS.Z 64(R15), K2, Z7
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z8
-	VMOVUPS.Z 64(R15), K2, Z9
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z10
-	VMOVUPS.Z 64(R15), K2, Z11
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z12
-	VMOVUPS.Z 64(R15), K2, Z13
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z14
-	VMOVUPS.Z 64(R15), K2, Z15
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z16
-	VMOVUPS.Z 64(R15), K2, Z17
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z18
-	VMOVUPS.Z 64(R15), K2, Z19
+	VMOVUPS.Z (DI), K1, Z0
+	VMOVUPS.Z 64(DI), K2, Z1
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z2
+	VMOVUPS.Z 64(DI), K2, Z3
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z4
+	VMOVUPS.Z 64(DI), K2, Z5
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z6
+	VMOVUPS.Z 64(DI), K2, Z7
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z8
+	VMOVUPS.Z 64(DI), K2, Z9
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z10
+	VMOVUPS.Z 64(DI), K2, Z11
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z12
+	VMOVUPS.Z 64(DI), K2, Z13
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z14
+	VMOVUPS.Z 64(DI), K2, Z15
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z16
+	VMOVUPS.Z 64(DI), K2, Z17
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z18
+	VMOVUPS.Z 64(DI), K2, Z19
 
 loop:
 	SUBQ $0x02, BX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), R15
-	VMOVUPS      (SI)(R15*1), Y21
-	VINSERTF64X4 $0x01, (R13)(R15*1), Z21, Z21
-	VMOVUPS      (R11)(R15*1), Y22
-	VINSERTF64X4 $0x01, (R14)(R15*1), Z22, Z22
-	PREFETCHT0   (R12)(R15*1)
+	MOVLQSX      (DX), DI
+	VMOVUPS      (SI)(DI*1), Y21
+	VINSERTF64X4 $0x01, (R13)(DI*1), Z21, Z21
+	VMOVUPS      (R11)(DI*1), Y22
+	VINSERTF64X4 $0x01, (R14)(DI*1), Z22, Z22
+	PREFETCHT0   (R12)(DI*1)
 	VBROADCASTSS (CX), Z23
 	VFMADD231PS  Z21, Z23, Z0
 	VFMADD231PS  Z22, Z23, Z1
@@ -14705,12 +17574,12 @@ pair:
 	VBROADCASTSS 36(CX), Z23
 	VFMADD231PS  Z21, Z23, Z18
 	VFMADD231PS  Z22, Z23, Z19
-	MOVLQSX      4(DX), R15
-	VMOVUPS      (SI)(R15*1), Y24
-	VINSERTF64X4 $0x01, (R13)(R15*1), Z24, Z24
-	VMOVUPS      (R11)(R15*1), Y25
-	VINSERTF64X4 $0x01, (R14)(R15*1), Z25, Z25
-	PREFETCHT0   (R12)(R15*1)
+	MOVLQSX      4(DX), DI
+	VMOVUPS      (SI)(DI*1), Y24
+	VINSERTF64X4 $0x01, (R13)(DI*1), Z24, Z24
+	VMOVUPS      (R11)(DI*1), Y25
+	VINSERTF64X4 $0x01, (R14)(DI*1), Z25, Z25
+	PREFETCHT0   (R12)(DI*1)
 	VBROADCASTSS 40(CX), Z23
 	VFMADD231PS  Z24, Z23, Z0
 	VFMADD231PS  Z25, Z23, Z1
@@ -14787,37 +17656,41 @@ last:
 	VFMADD231PS  Z27, Z21, Z19
 
 bias:
-	MOVQ         56(AX), CX
-	TESTQ        CX, CX
+	MOVQ         40(AX), CX
+	MOVQ         48(AX), DX
+	MOVQ         72(AX), BX
+	MOVQ         80(AX), SI
+	MOVQ         56(AX), DI
+	TESTQ        DI, DI
 	JZ           residual
-	VBROADCASTSS (CX), Z20
+	VBROADCASTSS (DI), Z20
 	VADDPS       Z20, Z0, Z0
 	VADDPS       Z20, Z1, Z1
-	VBROADCASTSS 4(CX), Z20
+	VBROADCASTSS 4(DI), Z20
 	VADDPS       Z20, Z2, Z2
 	VADDPS       Z20, Z3, Z3
-	VBROADCASTSS 8(CX), Z20
+	VBROADCASTSS 8(DI), Z20
 	VADDPS       Z20, Z4, Z4
 	VADDPS       Z20, Z5, Z5
-	VBROADCASTSS 12(CX), Z20
+	VBROADCASTSS 12(DI), Z20
 	VADDPS       Z20, Z6, Z6
 	VADDPS       Z20, Z7, Z7
-	VBROADCASTSS 16(CX), Z20
+	VBROADCASTSS 16(DI), Z20
 	VADDPS       Z20, Z8, Z8
 	VADDPS       Z20, Z9, Z9
-	VBROADCASTSS 20(CX), Z20
+	VBROADCASTSS 20(DI), Z20
 	VADDPS       Z20, Z10, Z10
 	VADDPS       Z20, Z11, Z11
-	VBROADCASTSS 24(CX), Z20
+	VBROADCASTSS 24(DI), Z20
 	VADDPS       Z20, Z12, Z12
 	VADDPS       Z20, Z13, Z13
-	VBROADCASTSS 28(CX), Z20
+	VBROADCASTSS 28(DI), Z20
 	VADDPS       Z20, Z14, Z14
 	VADDPS       Z20, Z15, Z15
-	VBROADCASTSS 32(CX), Z20
+	VBROADCASTSS 32(DI), Z20
 	VADDPS       Z20, Z16, Z16
 	VADDPS       Z20, Z17, Z17
-	VBROADCASTSS 36(CX), Z20
+	VBROADCASTSS 36(DI), Z20
 	VADDPS       Z20, Z18, Z18
 	VADDPS       Z20, Z19, Z19
 
@@ -14825,94 +17698,92 @@ residual:
 	MOVQ   64(AX), AX
 	TESTQ  AX, AX
 	JZ     relu
-	TESTQ  R10, R10
+	TESTQ  SI, SI
 	JNZ    residualMasked
-	MOVQ   AX, R15
-	VADDPS (R15), Z0, Z0
-	VADDPS 64(R15), Z1, Z1
-	ADDQ   R8, R15
-	VADDPS (R15), Z2, Z2
-	VADDPS 64(R15), Z3, Z3
-	ADDQ   R8, R15
-	VADDPS (R15), Z4, Z4
-	VADDPS 64(R15), Z5, Z5
-	ADDQ   R8, R15
-	VADDPS (R15), Z6, Z6
-	VADDPS 64(R15), Z7, Z7
-	ADDQ   R8, R15
-	VADDPS (R15), Z8, Z8
-	VADDPS 64(R15), Z9, Z9
-	ADDQ   R8, R15
-	VADDPS (R15), Z10, Z10
-	VADDPS 64(R15), Z11, Z11
-	ADDQ   R8, R15
-	VADDPS (R15), Z12, Z12
-	VADDPS 64(R15), Z13, Z13
-	ADDQ   R8, R15
-	VADDPS (R15), Z14, Z14
-	VADDPS 64(R15), Z15, Z15
-	ADDQ   R8, R15
-	VADDPS (R15), Z16, Z16
-	VADDPS 64(R15), Z17, Z17
-	ADDQ   R8, R15
-	VADDPS (R15), Z18, Z18
-	VADDPS 64(R15), Z19, Z19
+	VADDPS (AX), Z0, Z0
+	VADDPS 64(AX), Z1, Z1
+	ADDQ   DX, AX
+	VADDPS (AX), Z2, Z2
+	VADDPS 64(AX), Z3, Z3
+	ADDQ   DX, AX
+	VADDPS (AX), Z4, Z4
+	VADDPS 64(AX), Z5, Z5
+	ADDQ   DX, AX
+	VADDPS (AX), Z6, Z6
+	VADDPS 64(AX), Z7, Z7
+	ADDQ   DX, AX
+	VADDPS (AX), Z8, Z8
+	VADDPS 64(AX), Z9, Z9
+	ADDQ   DX, AX
+	VADDPS (AX), Z10, Z10
+	VADDPS 64(AX), Z11, Z11
+	ADDQ   DX, AX
+	VADDPS (AX), Z12, Z12
+	VADDPS 64(AX), Z13, Z13
+	ADDQ   DX, AX
+	VADDPS (AX), Z14, Z14
+	VADDPS 64(AX), Z15, Z15
+	ADDQ   DX, AX
+	VADDPS (AX), Z16, Z16
+	VADDPS 64(AX), Z17, Z17
+	ADDQ   DX, AX
+	VADDPS (AX), Z18, Z18
+	VADDPS 64(AX), Z19, Z19
 	JMP    relu
 
 residualMasked:
-	MOVQ      AX, R15
-	VMOVUPS.Z (R15), K1, Z20
+	VMOVUPS.Z (AX), K1, Z20
 	VADDPS    Z20, Z0, Z0
-	VMOVUPS.Z 64(R15), K2, Z20
+	VMOVUPS.Z 64(AX), K2, Z20
 	VADDPS    Z20, Z1, Z1
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z20
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z20
 	VADDPS    Z20, Z2, Z2
-	VMOVUPS.Z 64(R15), K2, Z20
+	VMOVUPS.Z 64(AX), K2, Z20
 	VADDPS    Z20, Z3, Z3
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z20
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z20
 	VADDPS    Z20, Z4, Z4
-	VMOVUPS.Z 64(R15), K2, Z20
+	VMOVUPS.Z 64(AX), K2, Z20
 	VADDPS    Z20, Z5, Z5
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z20
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z20
 	VADDPS    Z20, Z6, Z6
-	VMOVUPS.Z 64(R15), K2, Z20
+	VMOVUPS.Z 64(AX), K2, Z20
 	VADDPS    Z20, Z7, Z7
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z20
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z20
 	VADDPS    Z20, Z8, Z8
-	VMOVUPS.Z 64(R15), K2, Z20
+	VMOVUPS.Z 64(AX), K2, Z20
 	VADDPS    Z20, Z9, Z9
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z20
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z20
 	VADDPS    Z20, Z10, Z10
-	VMOVUPS.Z 64(R15), K2, Z20
+	VMOVUPS.Z 64(AX), K2, Z20
 	VADDPS    Z20, Z11, Z11
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z20
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z20
 	VADDPS    Z20, Z12, Z12
-	VMOVUPS.Z 64(R15), K2, Z20
+	VMOVUPS.Z 64(AX), K2, Z20
 	VADDPS    Z20, Z13, Z13
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z20
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z20
 	VADDPS    Z20, Z14, Z14
-	VMOVUPS.Z 64(R15), K2, Z20
+	VMOVUPS.Z 64(AX), K2, Z20
 	VADDPS    Z20, Z15, Z15
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z20
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z20
 	VADDPS    Z20, Z16, Z16
-	VMOVUPS.Z 64(R15), K2, Z20
+	VMOVUPS.Z 64(AX), K2, Z20
 	VADDPS    Z20, Z17, Z17
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z20
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z20
 	VADDPS    Z20, Z18, Z18
-	VMOVUPS.Z 64(R15), K2, Z20
+	VMOVUPS.Z 64(AX), K2, Z20
 	VADDPS    Z20, Z19, Z19
 
 relu:
-	TESTQ  $0x00000002, R9
+	TESTQ  $0x00000002, BX
 	JZ     store
 	VPXORD Z20, Z20, Z20
 	VMAXPS Z0, Z20, Z0
@@ -14937,71 +17808,570 @@ relu:
 	VMAXPS Z19, Z20, Z19
 
 store:
-	TESTQ   R10, R10
+	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    DI, R15
-	VMOVUPS Z0, (R15)
-	VMOVUPS Z1, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z2, (R15)
-	VMOVUPS Z3, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z4, (R15)
-	VMOVUPS Z5, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z6, (R15)
-	VMOVUPS Z7, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z8, (R15)
-	VMOVUPS Z9, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z10, (R15)
-	VMOVUPS Z11, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z12, (R15)
-	VMOVUPS Z13, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z14, (R15)
-	VMOVUPS Z15, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z16, (R15)
-	VMOVUPS Z17, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z18, (R15)
-	VMOVUPS Z19, 64(R15)
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z7, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z8, (AX)
+	VMOVUPS Z9, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z10, (AX)
+	VMOVUPS Z11, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z12, (AX)
+	VMOVUPS Z13, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z14, (AX)
+	VMOVUPS Z15, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z16, (AX)
+	VMOVUPS Z17, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z18, (AX)
+	VMOVUPS Z19, 64(AX)
 	JMP     done
 
 storeMasked:
-	MOVQ    DI, R15
-	VMOVUPS Z0, K1, (R15)
-	VMOVUPS Z1, K2, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z2, K1, (R15)
-	VMOVUPS Z3, K2, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z4, K1, (R15)
-	VMOVUPS Z5, K2, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z6, K1, (R15)
-	VMOVUPS Z7, K2, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z8, K1, (R15)
-	VMOVUPS Z9, K2, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z10, K1, (R15)
-	VMOVUPS Z11, K2, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z12, K1, (R15)
-	VMOVUPS Z13, K2, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z14, K1, (R15)
-	VMOVUPS Z15, K2, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z16, K1, (R15)
-	VMOVUPS Z17, K2, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z18, K1, (R15)
-	VMOVUPS Z19, K2, 64(R15)
+	MOVQ    CX, AX
+	VMOVUPS Z0, K1, (AX)
+	VMOVUPS Z1, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, K1, (AX)
+	VMOVUPS Z3, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, K1, (AX)
+	VMOVUPS Z5, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, K1, (AX)
+	VMOVUPS Z7, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z8, K1, (AX)
+	VMOVUPS Z9, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z10, K1, (AX)
+	VMOVUPS Z11, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z12, K1, (AX)
+	VMOVUPS Z13, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z14, K1, (AX)
+	VMOVUPS Z15, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z16, K1, (AX)
+	VMOVUPS Z17, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z18, K1, (AX)
+	VMOVUPS Z19, K2, 64(AX)
+
+done:
+	VZEROUPPER
+	RET
+
+// func tileAVX512_10x2k(args *byte)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tileAVX512_10x2k(SB), $0-8
+	MOVQ  args+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  8(AX), DX
+	MOVQ  16(AX), BX
+	MOVQ  24(AX), SI
+	MOVQ  40(AX), DI
+	MOVQ  48(AX), R8
+	MOVQ  72(AX), R9
+	MOVQ  80(AX), R10
+	MOVQ  32(AX), R11
+	ADDQ  SI, R11
+	MOVL  R10, R12
+	KMOVW R12, K1
+	MOVL  R10, R12
+	SHRL  $0x10, R12
+	KMOVW R12, K2
+
+	// start from zero or from C
+	TESTQ  $0x00000001, R9
+	JNZ    resume
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	JMP    loop
+
+resume:
+	TESTQ   R10, R10
+	JNZ     resumeMasked
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z2
+	VMOVUPS 64(DI), Z3
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z4
+	VMOVUPS 64(DI), Z5
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z6
+	VMOVUPS 64(DI), Z7
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z8
+	VMOVUPS 64(DI), Z9
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z10
+	VMOVUPS 64(DI), Z11
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z12
+	VMOVUPS 64(DI), Z13
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z14
+	VMOVUPS 64(DI), Z15
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z16
+	VMOVUPS 64(DI), Z17
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z18
+	VMOVUPS 64(DI), Z19
+	JMP     loop
+
+resumeMasked:
+	VMOVUPS.Z (DI), K1, Z0
+	VMOVUPS.Z 64(DI), K2, Z1
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z2
+	VMOVUPS.Z 64(DI), K2, Z3
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z4
+	VMOVUPS.Z 64(DI), K2, Z5
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z6
+	VMOVUPS.Z 64(DI), K2, Z7
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z8
+	VMOVUPS.Z 64(DI), K2, Z9
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z10
+	VMOVUPS.Z 64(DI), K2, Z11
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z12
+	VMOVUPS.Z 64(DI), K2, Z13
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z14
+	VMOVUPS.Z 64(DI), K2, Z15
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z16
+	VMOVUPS.Z 64(DI), K2, Z17
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z18
+	VMOVUPS.Z 64(DI), K2, Z19
+
+loop:
+	MOVQ         112(AX), DI
+	MOVQ         128(AX), R8
+	MOVQ         136(AX), R9
+	MOVQ         144(AX), R10
+	VBROADCASTSS 152(AX), Z21
+	SUBQ         $0x02, BX
+	JL           last
+
+pair:
+	VBROADCASTSS (R9), Z22
+	VBROADCASTSS (R10), Z23
+	VMOVUPS      (DI), Z24
+	VFMADD213PS  Z23, Z22, Z24
+	VMAXPS       Z24, Z21, Z24
+	VMOVUPS      Z24, (R8)
+	PREFETCHT1   128(DI)
+	VMOVUPS      64(DI), Z24
+	VFMADD213PS  Z23, Z22, Z24
+	VMAXPS       Z24, Z21, Z24
+	VMOVUPS      Z24, 64(R8)
+	PREFETCHT1   192(DI)
+	ADDQ         $0x04, R9
+	ADDQ         $0x04, R10
+	ADDQ         120(AX), DI
+	ADDQ         $0x00000080, R8
+	MOVLQSX      (DX), R12
+	VMOVUPS      (SI)(R12*1), Z22
+	VMOVUPS      (R11)(R12*1), Z23
+	VBROADCASTSS (CX), Z24
+	VFMADD231PS  Z22, Z24, Z0
+	VFMADD231PS  Z23, Z24, Z1
+	VBROADCASTSS 4(CX), Z24
+	VFMADD231PS  Z22, Z24, Z2
+	VFMADD231PS  Z23, Z24, Z3
+	VBROADCASTSS 8(CX), Z24
+	VFMADD231PS  Z22, Z24, Z4
+	VFMADD231PS  Z23, Z24, Z5
+	VBROADCASTSS 12(CX), Z24
+	VFMADD231PS  Z22, Z24, Z6
+	VFMADD231PS  Z23, Z24, Z7
+	VBROADCASTSS 16(CX), Z24
+	VFMADD231PS  Z22, Z24, Z8
+	VFMADD231PS  Z23, Z24, Z9
+	VBROADCASTSS 20(CX), Z24
+	VFMADD231PS  Z22, Z24, Z10
+	VFMADD231PS  Z23, Z24, Z11
+	VBROADCASTSS 24(CX), Z24
+	VFMADD231PS  Z22, Z24, Z12
+	VFMADD231PS  Z23, Z24, Z13
+	VBROADCASTSS 28(CX), Z24
+	VFMADD231PS  Z22, Z24, Z14
+	VFMADD231PS  Z23, Z24, Z15
+	VBROADCASTSS 32(CX), Z24
+	VFMADD231PS  Z22, Z24, Z16
+	VFMADD231PS  Z23, Z24, Z17
+	VBROADCASTSS 36(CX), Z24
+	VFMADD231PS  Z22, Z24, Z18
+	VFMADD231PS  Z23, Z24, Z19
+	VBROADCASTSS (R9), Z22
+	VBROADCASTSS (R10), Z23
+	VMOVUPS      (DI), Z24
+	VFMADD213PS  Z23, Z22, Z24
+	VMAXPS       Z24, Z21, Z24
+	VMOVUPS      Z24, (R8)
+	PREFETCHT1   128(DI)
+	VMOVUPS      64(DI), Z24
+	VFMADD213PS  Z23, Z22, Z24
+	VMAXPS       Z24, Z21, Z24
+	VMOVUPS      Z24, 64(R8)
+	PREFETCHT1   192(DI)
+	ADDQ         $0x04, R9
+	ADDQ         $0x04, R10
+	ADDQ         120(AX), DI
+	ADDQ         $0x00000080, R8
+	MOVLQSX      4(DX), R12
+	VMOVUPS      (SI)(R12*1), Z22
+	VMOVUPS      (R11)(R12*1), Z23
+	VBROADCASTSS 40(CX), Z24
+	VFMADD231PS  Z22, Z24, Z0
+	VFMADD231PS  Z23, Z24, Z1
+	VBROADCASTSS 44(CX), Z24
+	VFMADD231PS  Z22, Z24, Z2
+	VFMADD231PS  Z23, Z24, Z3
+	VBROADCASTSS 48(CX), Z24
+	VFMADD231PS  Z22, Z24, Z4
+	VFMADD231PS  Z23, Z24, Z5
+	VBROADCASTSS 52(CX), Z24
+	VFMADD231PS  Z22, Z24, Z6
+	VFMADD231PS  Z23, Z24, Z7
+	VBROADCASTSS 56(CX), Z24
+	VFMADD231PS  Z22, Z24, Z8
+	VFMADD231PS  Z23, Z24, Z9
+	VBROADCASTSS 60(CX), Z24
+	VFMADD231PS  Z22, Z24, Z10
+	VFMADD231PS  Z23, Z24, Z11
+	VBROADCASTSS 64(CX), Z24
+	VFMADD231PS  Z22, Z24, Z12
+	VFMADD231PS  Z23, Z24, Z13
+	VBROADCASTSS 68(CX), Z24
+	VFMADD231PS  Z22, Z24, Z14
+	VFMADD231PS  Z23, Z24, Z15
+	VBROADCASTSS 72(CX), Z24
+	VFMADD231PS  Z22, Z24, Z16
+	VFMADD231PS  Z23, Z24, Z17
+	VBROADCASTSS 76(CX), Z24
+	VFMADD231PS  Z22, Z24, Z18
+	VFMADD231PS  Z23, Z24, Z19
+	ADDQ         $0x50, CX
+	ADDQ         $0x08, DX
+	SUBQ         $0x02, BX
+	JGE          pair
+
+last:
+	TESTQ        $0x00000001, BX
+	JZ           bias
+	VBROADCASTSS (R9), Z22
+	VBROADCASTSS (R10), Z23
+	VMOVUPS      (DI), Z24
+	VFMADD213PS  Z23, Z22, Z24
+	VMAXPS       Z24, Z21, Z24
+	VMOVUPS      Z24, (R8)
+	PREFETCHT1   128(DI)
+	VMOVUPS      64(DI), Z24
+	VFMADD213PS  Z23, Z22, Z24
+	VMAXPS       Z24, Z21, Z24
+	VMOVUPS      Z24, 64(R8)
+	PREFETCHT1   192(DI)
+	ADDQ         $0x04, R9
+	ADDQ         $0x04, R10
+	ADDQ         120(AX), DI
+	ADDQ         $0x00000080, R8
+	MOVLQSX      (DX), DX
+	VMOVUPS      (SI)(DX*1), Z21
+	VMOVUPS      (R11)(DX*1), Z22
+	VBROADCASTSS (CX), Z23
+	VFMADD231PS  Z21, Z23, Z0
+	VFMADD231PS  Z22, Z23, Z1
+	VBROADCASTSS 4(CX), Z23
+	VFMADD231PS  Z21, Z23, Z2
+	VFMADD231PS  Z22, Z23, Z3
+	VBROADCASTSS 8(CX), Z23
+	VFMADD231PS  Z21, Z23, Z4
+	VFMADD231PS  Z22, Z23, Z5
+	VBROADCASTSS 12(CX), Z23
+	VFMADD231PS  Z21, Z23, Z6
+	VFMADD231PS  Z22, Z23, Z7
+	VBROADCASTSS 16(CX), Z23
+	VFMADD231PS  Z21, Z23, Z8
+	VFMADD231PS  Z22, Z23, Z9
+	VBROADCASTSS 20(CX), Z23
+	VFMADD231PS  Z21, Z23, Z10
+	VFMADD231PS  Z22, Z23, Z11
+	VBROADCASTSS 24(CX), Z23
+	VFMADD231PS  Z21, Z23, Z12
+	VFMADD231PS  Z22, Z23, Z13
+	VBROADCASTSS 28(CX), Z23
+	VFMADD231PS  Z21, Z23, Z14
+	VFMADD231PS  Z22, Z23, Z15
+	VBROADCASTSS 32(CX), Z23
+	VFMADD231PS  Z21, Z23, Z16
+	VFMADD231PS  Z22, Z23, Z17
+	VBROADCASTSS 36(CX), Z23
+	VFMADD231PS  Z21, Z23, Z18
+	VFMADD231PS  Z22, Z23, Z19
+
+bias:
+	MOVQ         40(AX), CX
+	MOVQ         48(AX), DX
+	MOVQ         72(AX), BX
+	MOVQ         80(AX), SI
+	MOVQ         56(AX), DI
+	TESTQ        DI, DI
+	JZ           residual
+	VBROADCASTSS (DI), Z20
+	VADDPS       Z20, Z0, Z0
+	VADDPS       Z20, Z1, Z1
+	VBROADCASTSS 4(DI), Z20
+	VADDPS       Z20, Z2, Z2
+	VADDPS       Z20, Z3, Z3
+	VBROADCASTSS 8(DI), Z20
+	VADDPS       Z20, Z4, Z4
+	VADDPS       Z20, Z5, Z5
+	VBROADCASTSS 12(DI), Z20
+	VADDPS       Z20, Z6, Z6
+	VADDPS       Z20, Z7, Z7
+	VBROADCASTSS 16(DI), Z20
+	VADDPS       Z20, Z8, Z8
+	VADDPS       Z20, Z9, Z9
+	VBROADCASTSS 20(DI), Z20
+	VADDPS       Z20, Z10, Z10
+	VADDPS       Z20, Z11, Z11
+	VBROADCASTSS 24(DI), Z20
+	VADDPS       Z20, Z12, Z12
+	VADDPS       Z20, Z13, Z13
+	VBROADCASTSS 28(DI), Z20
+	VADDPS       Z20, Z14, Z14
+	VADDPS       Z20, Z15, Z15
+	VBROADCASTSS 32(DI), Z20
+	VADDPS       Z20, Z16, Z16
+	VADDPS       Z20, Z17, Z17
+	VBROADCASTSS 36(DI), Z20
+	VADDPS       Z20, Z18, Z18
+	VADDPS       Z20, Z19, Z19
+
+residual:
+	MOVQ   64(AX), AX
+	TESTQ  AX, AX
+	JZ     relu
+	TESTQ  SI, SI
+	JNZ    residualMasked
+	VADDPS (AX), Z0, Z0
+	VADDPS 64(AX), Z1, Z1
+	ADDQ   DX, AX
+	VADDPS (AX), Z2, Z2
+	VADDPS 64(AX), Z3, Z3
+	ADDQ   DX, AX
+	VADDPS (AX), Z4, Z4
+	VADDPS 64(AX), Z5, Z5
+	ADDQ   DX, AX
+	VADDPS (AX), Z6, Z6
+	VADDPS 64(AX), Z7, Z7
+	ADDQ   DX, AX
+	VADDPS (AX), Z8, Z8
+	VADDPS 64(AX), Z9, Z9
+	ADDQ   DX, AX
+	VADDPS (AX), Z10, Z10
+	VADDPS 64(AX), Z11, Z11
+	ADDQ   DX, AX
+	VADDPS (AX), Z12, Z12
+	VADDPS 64(AX), Z13, Z13
+	ADDQ   DX, AX
+	VADDPS (AX), Z14, Z14
+	VADDPS 64(AX), Z15, Z15
+	ADDQ   DX, AX
+	VADDPS (AX), Z16, Z16
+	VADDPS 64(AX), Z17, Z17
+	ADDQ   DX, AX
+	VADDPS (AX), Z18, Z18
+	VADDPS 64(AX), Z19, Z19
+	JMP    relu
+
+residualMasked:
+	VMOVUPS.Z (AX), K1, Z20
+	VADDPS    Z20, Z0, Z0
+	VMOVUPS.Z 64(AX), K2, Z20
+	VADDPS    Z20, Z1, Z1
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z20
+	VADDPS    Z20, Z2, Z2
+	VMOVUPS.Z 64(AX), K2, Z20
+	VADDPS    Z20, Z3, Z3
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z20
+	VADDPS    Z20, Z4, Z4
+	VMOVUPS.Z 64(AX), K2, Z20
+	VADDPS    Z20, Z5, Z5
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z20
+	VADDPS    Z20, Z6, Z6
+	VMOVUPS.Z 64(AX), K2, Z20
+	VADDPS    Z20, Z7, Z7
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z20
+	VADDPS    Z20, Z8, Z8
+	VMOVUPS.Z 64(AX), K2, Z20
+	VADDPS    Z20, Z9, Z9
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z20
+	VADDPS    Z20, Z10, Z10
+	VMOVUPS.Z 64(AX), K2, Z20
+	VADDPS    Z20, Z11, Z11
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z20
+	VADDPS    Z20, Z12, Z12
+	VMOVUPS.Z 64(AX), K2, Z20
+	VADDPS    Z20, Z13, Z13
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z20
+	VADDPS    Z20, Z14, Z14
+	VMOVUPS.Z 64(AX), K2, Z20
+	VADDPS    Z20, Z15, Z15
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z20
+	VADDPS    Z20, Z16, Z16
+	VMOVUPS.Z 64(AX), K2, Z20
+	VADDPS    Z20, Z17, Z17
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z20
+	VADDPS    Z20, Z18, Z18
+	VMOVUPS.Z 64(AX), K2, Z20
+	VADDPS    Z20, Z19, Z19
+
+relu:
+	TESTQ  $0x00000002, BX
+	JZ     store
+	VPXORD Z20, Z20, Z20
+	VMAXPS Z0, Z20, Z0
+	VMAXPS Z1, Z20, Z1
+	VMAXPS Z2, Z20, Z2
+	VMAXPS Z3, Z20, Z3
+	VMAXPS Z4, Z20, Z4
+	VMAXPS Z5, Z20, Z5
+	VMAXPS Z6, Z20, Z6
+	VMAXPS Z7, Z20, Z7
+	VMAXPS Z8, Z20, Z8
+	VMAXPS Z9, Z20, Z9
+	VMAXPS Z10, Z20, Z10
+	VMAXPS Z11, Z20, Z11
+	VMAXPS Z12, Z20, Z12
+	VMAXPS Z13, Z20, Z13
+	VMAXPS Z14, Z20, Z14
+	VMAXPS Z15, Z20, Z15
+	VMAXPS Z16, Z20, Z16
+	VMAXPS Z17, Z20, Z17
+	VMAXPS Z18, Z20, Z18
+	VMAXPS Z19, Z20, Z19
+
+store:
+	TESTQ   SI, SI
+	JNZ     storeMasked
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z7, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z8, (AX)
+	VMOVUPS Z9, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z10, (AX)
+	VMOVUPS Z11, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z12, (AX)
+	VMOVUPS Z13, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z14, (AX)
+	VMOVUPS Z15, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z16, (AX)
+	VMOVUPS Z17, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z18, (AX)
+	VMOVUPS Z19, 64(AX)
+	JMP     done
+
+storeMasked:
+	MOVQ    CX, AX
+	VMOVUPS Z0, K1, (AX)
+	VMOVUPS Z1, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, K1, (AX)
+	VMOVUPS Z3, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, K1, (AX)
+	VMOVUPS Z5, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, K1, (AX)
+	VMOVUPS Z7, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z8, K1, (AX)
+	VMOVUPS Z9, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z10, K1, (AX)
+	VMOVUPS Z11, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z12, K1, (AX)
+	VMOVUPS Z13, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z14, K1, (AX)
+	VMOVUPS Z15, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z16, K1, (AX)
+	VMOVUPS Z17, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z18, K1, (AX)
+	VMOVUPS Z19, K2, 64(AX)
 
 done:
 	VZEROUPPER
@@ -15041,61 +18411,59 @@ TEXT ·tileAVX512_11x1(SB), $0-8
 resume:
 	TESTQ   R10, R10
 	JNZ     resumeMasked
-	MOVQ    DI, R11
-	VMOVUPS (R11), Z0
-	ADDQ    R8, R11
-	VMOVUPS (R11), Z1
-	ADDQ    R8, R11
-	VMOVUPS (R11), Z2
-	ADDQ    R8, R11
-	VMOVUPS (R11), Z3
-	ADDQ    R8, R11
-	VMOVUPS (R11), Z4
-	ADDQ    R8, R11
-	VMOVUPS (R11), Z5
-	ADDQ    R8, R11
-	VMOVUPS (R11), Z6
-	ADDQ    R8, R11
-	VMOVUPS (R11), Z7
-	ADDQ    R8, R11
-	VMOVUPS (R11), Z8
-	ADDQ    R8, R11
-	VMOVUPS (R11), Z9
-	ADDQ    R8, R11
-	VMOVUPS (R11), Z10
+	VMOVUPS (DI), Z0
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z1
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z2
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z3
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z4
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z5
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z6
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z7
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z8
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z9
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z10
 	JMP     loop
 
 resumeMasked:
-	MOVQ      DI, R11
-	VMOVUPS.Z (R11), K1, Z0
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z1
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z2
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z3
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z4
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z5
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z6
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z7
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z8
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z9
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z10
+	VMOVUPS.Z (DI), K1, Z0
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z1
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z2
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z3
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z4
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z5
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z6
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z7
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z8
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z9
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z10
 
 loop:
 	SUBQ $0x02, BX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), R11
-	VMOVUPS      (SI)(R11*1), Z12
+	MOVLQSX      (DX), DI
+	VMOVUPS      (SI)(DI*1), Z12
 	VBROADCASTSS (CX), Z13
 	VFMADD231PS  Z12, Z13, Z0
 	VBROADCASTSS 4(CX), Z13
@@ -15118,8 +18486,8 @@ pair:
 	VFMADD231PS  Z12, Z13, Z9
 	VBROADCASTSS 40(CX), Z13
 	VFMADD231PS  Z12, Z13, Z10
-	MOVLQSX      4(DX), R11
-	VMOVUPS      (SI)(R11*1), Z12
+	MOVLQSX      4(DX), DI
+	VMOVUPS      (SI)(DI*1), Z12
 	VBROADCASTSS 44(CX), Z13
 	VFMADD231PS  Z12, Z13, Z0
 	VBROADCASTSS 48(CX), Z13
@@ -15176,99 +18544,101 @@ last:
 	VFMADD231PS  Z12, Z13, Z10
 
 bias:
-	MOVQ         56(AX), CX
-	TESTQ        CX, CX
+	MOVQ         40(AX), CX
+	MOVQ         48(AX), DX
+	MOVQ         72(AX), BX
+	MOVQ         80(AX), SI
+	MOVQ         56(AX), DI
+	TESTQ        DI, DI
 	JZ           residual
-	VBROADCASTSS (CX), Z11
+	VBROADCASTSS (DI), Z11
 	VADDPS       Z11, Z0, Z0
-	VBROADCASTSS 4(CX), Z11
+	VBROADCASTSS 4(DI), Z11
 	VADDPS       Z11, Z1, Z1
-	VBROADCASTSS 8(CX), Z11
+	VBROADCASTSS 8(DI), Z11
 	VADDPS       Z11, Z2, Z2
-	VBROADCASTSS 12(CX), Z11
+	VBROADCASTSS 12(DI), Z11
 	VADDPS       Z11, Z3, Z3
-	VBROADCASTSS 16(CX), Z11
+	VBROADCASTSS 16(DI), Z11
 	VADDPS       Z11, Z4, Z4
-	VBROADCASTSS 20(CX), Z11
+	VBROADCASTSS 20(DI), Z11
 	VADDPS       Z11, Z5, Z5
-	VBROADCASTSS 24(CX), Z11
+	VBROADCASTSS 24(DI), Z11
 	VADDPS       Z11, Z6, Z6
-	VBROADCASTSS 28(CX), Z11
+	VBROADCASTSS 28(DI), Z11
 	VADDPS       Z11, Z7, Z7
-	VBROADCASTSS 32(CX), Z11
+	VBROADCASTSS 32(DI), Z11
 	VADDPS       Z11, Z8, Z8
-	VBROADCASTSS 36(CX), Z11
+	VBROADCASTSS 36(DI), Z11
 	VADDPS       Z11, Z9, Z9
-	VBROADCASTSS 40(CX), Z11
+	VBROADCASTSS 40(DI), Z11
 	VADDPS       Z11, Z10, Z10
 
 residual:
 	MOVQ   64(AX), AX
 	TESTQ  AX, AX
 	JZ     relu
-	TESTQ  R10, R10
+	TESTQ  SI, SI
 	JNZ    residualMasked
-	MOVQ   AX, R11
-	VADDPS (R11), Z0, Z0
-	ADDQ   R8, R11
-	VADDPS (R11), Z1, Z1
-	ADDQ   R8, R11
-	VADDPS (R11), Z2, Z2
-	ADDQ   R8, R11
-	VADDPS (R11), Z3, Z3
-	ADDQ   R8, R11
-	VADDPS (R11), Z4, Z4
-	ADDQ   R8, R11
-	VADDPS (R11), Z5, Z5
-	ADDQ   R8, R11
-	VADDPS (R11), Z6, Z6
-	ADDQ   R8, R11
-	VADDPS (R11), Z7, Z7
-	ADDQ   R8, R11
-	VADDPS (R11), Z8, Z8
-	ADDQ   R8, R11
-	VADDPS (R11), Z9, Z9
-	ADDQ   R8, R11
-	VADDPS (R11), Z10, Z10
+	VADDPS (AX), Z0, Z0
+	ADDQ   DX, AX
+	VADDPS (AX), Z1, Z1
+	ADDQ   DX, AX
+	VADDPS (AX), Z2, Z2
+	ADDQ   DX, AX
+	VADDPS (AX), Z3, Z3
+	ADDQ   DX, AX
+	VADDPS (AX), Z4, Z4
+	ADDQ   DX, AX
+	VADDPS (AX), Z5, Z5
+	ADDQ   DX, AX
+	VADDPS (AX), Z6, Z6
+	ADDQ   DX, AX
+	VADDPS (AX), Z7, Z7
+	ADDQ   DX, AX
+	VADDPS (AX), Z8, Z8
+	ADDQ   DX, AX
+	VADDPS (AX), Z9, Z9
+	ADDQ   DX, AX
+	VADDPS (AX), Z10, Z10
 	JMP    relu
 
 residualMasked:
-	MOVQ      AX, R11
-	VMOVUPS.Z (R11), K1, Z11
+	VMOVUPS.Z (AX), K1, Z11
 	VADDPS    Z11, Z0, Z0
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z11
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z11
 	VADDPS    Z11, Z1, Z1
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z11
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z11
 	VADDPS    Z11, Z2, Z2
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z11
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z11
 	VADDPS    Z11, Z3, Z3
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z11
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z11
 	VADDPS    Z11, Z4, Z4
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z11
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z11
 	VADDPS    Z11, Z5, Z5
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z11
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z11
 	VADDPS    Z11, Z6, Z6
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z11
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z11
 	VADDPS    Z11, Z7, Z7
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z11
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z11
 	VADDPS    Z11, Z8, Z8
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z11
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z11
 	VADDPS    Z11, Z9, Z9
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z11
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z11
 	VADDPS    Z11, Z10, Z10
 
 relu:
-	TESTQ  $0x00000002, R9
+	TESTQ  $0x00000002, BX
 	JZ     store
 	VPXORD Z11, Z11, Z11
 	VMAXPS Z0, Z11, Z0
@@ -15284,55 +18654,55 @@ relu:
 	VMAXPS Z10, Z11, Z10
 
 store:
-	TESTQ   R10, R10
+	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    DI, R11
-	VMOVUPS Z0, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z1, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z2, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z3, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z4, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z5, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z6, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z7, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z8, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z9, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z10, (R11)
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z3, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z5, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z7, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z8, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z9, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z10, (AX)
 	JMP     done
 
 storeMasked:
-	MOVQ    DI, R11
-	VMOVUPS Z0, K1, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z1, K1, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z2, K1, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z3, K1, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z4, K1, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z5, K1, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z6, K1, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z7, K1, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z8, K1, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z9, K1, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z10, K1, (R11)
+	MOVQ    CX, AX
+	VMOVUPS Z0, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z1, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z3, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z5, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z7, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z8, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z9, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z10, K1, (AX)
 
 done:
 	VZEROUPPER
@@ -15374,62 +18744,60 @@ TEXT ·tileAVX512_11x1p(SB), $0-8
 resume:
 	TESTQ   R10, R10
 	JNZ     resumeMasked
-	MOVQ    DI, R12
-	VMOVUPS (R12), Z0
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z1
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z2
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z3
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z4
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z5
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z6
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z7
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z8
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z9
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z10
+	VMOVUPS (DI), Z0
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z1
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z2
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z3
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z4
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z5
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z6
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z7
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z8
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z9
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z10
 	JMP     loop
 
 resumeMasked:
-	MOVQ      DI, R12
-	VMOVUPS.Z (R12), K1, Z0
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z1
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z2
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z3
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z4
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z5
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z6
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z7
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z8
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z9
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z10
+	VMOVUPS.Z (DI), K1, Z0
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z1
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z2
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z3
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z4
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z5
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z6
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z7
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z8
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z9
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z10
 
 loop:
 	SUBQ $0x02, BX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), R12
-	VMOVUPS      (SI)(R12*1), Z12
-	PREFETCHT0   (R11)(R12*1)
+	MOVLQSX      (DX), DI
+	VMOVUPS      (SI)(DI*1), Z12
+	PREFETCHT0   (R11)(DI*1)
 	VBROADCASTSS (CX), Z13
 	VFMADD231PS  Z12, Z13, Z0
 	VBROADCASTSS 4(CX), Z13
@@ -15452,9 +18820,9 @@ pair:
 	VFMADD231PS  Z12, Z13, Z9
 	VBROADCASTSS 40(CX), Z13
 	VFMADD231PS  Z12, Z13, Z10
-	MOVLQSX      4(DX), R12
-	VMOVUPS      (SI)(R12*1), Z12
-	PREFETCHT0   (R11)(R12*1)
+	MOVLQSX      4(DX), DI
+	VMOVUPS      (SI)(DI*1), Z12
+	PREFETCHT0   (R11)(DI*1)
 	VBROADCASTSS 44(CX), Z13
 	VFMADD231PS  Z12, Z13, Z0
 	VBROADCASTSS 48(CX), Z13
@@ -15512,99 +18880,101 @@ last:
 	VFMADD231PS  Z12, Z13, Z10
 
 bias:
-	MOVQ         56(AX), CX
-	TESTQ        CX, CX
+	MOVQ         40(AX), CX
+	MOVQ         48(AX), DX
+	MOVQ         72(AX), BX
+	MOVQ         80(AX), SI
+	MOVQ         56(AX), DI
+	TESTQ        DI, DI
 	JZ           residual
-	VBROADCASTSS (CX), Z11
+	VBROADCASTSS (DI), Z11
 	VADDPS       Z11, Z0, Z0
-	VBROADCASTSS 4(CX), Z11
+	VBROADCASTSS 4(DI), Z11
 	VADDPS       Z11, Z1, Z1
-	VBROADCASTSS 8(CX), Z11
+	VBROADCASTSS 8(DI), Z11
 	VADDPS       Z11, Z2, Z2
-	VBROADCASTSS 12(CX), Z11
+	VBROADCASTSS 12(DI), Z11
 	VADDPS       Z11, Z3, Z3
-	VBROADCASTSS 16(CX), Z11
+	VBROADCASTSS 16(DI), Z11
 	VADDPS       Z11, Z4, Z4
-	VBROADCASTSS 20(CX), Z11
+	VBROADCASTSS 20(DI), Z11
 	VADDPS       Z11, Z5, Z5
-	VBROADCASTSS 24(CX), Z11
+	VBROADCASTSS 24(DI), Z11
 	VADDPS       Z11, Z6, Z6
-	VBROADCASTSS 28(CX), Z11
+	VBROADCASTSS 28(DI), Z11
 	VADDPS       Z11, Z7, Z7
-	VBROADCASTSS 32(CX), Z11
+	VBROADCASTSS 32(DI), Z11
 	VADDPS       Z11, Z8, Z8
-	VBROADCASTSS 36(CX), Z11
+	VBROADCASTSS 36(DI), Z11
 	VADDPS       Z11, Z9, Z9
-	VBROADCASTSS 40(CX), Z11
+	VBROADCASTSS 40(DI), Z11
 	VADDPS       Z11, Z10, Z10
 
 residual:
 	MOVQ   64(AX), AX
 	TESTQ  AX, AX
 	JZ     relu
-	TESTQ  R10, R10
+	TESTQ  SI, SI
 	JNZ    residualMasked
-	MOVQ   AX, R12
-	VADDPS (R12), Z0, Z0
-	ADDQ   R8, R12
-	VADDPS (R12), Z1, Z1
-	ADDQ   R8, R12
-	VADDPS (R12), Z2, Z2
-	ADDQ   R8, R12
-	VADDPS (R12), Z3, Z3
-	ADDQ   R8, R12
-	VADDPS (R12), Z4, Z4
-	ADDQ   R8, R12
-	VADDPS (R12), Z5, Z5
-	ADDQ   R8, R12
-	VADDPS (R12), Z6, Z6
-	ADDQ   R8, R12
-	VADDPS (R12), Z7, Z7
-	ADDQ   R8, R12
-	VADDPS (R12), Z8, Z8
-	ADDQ   R8, R12
-	VADDPS (R12), Z9, Z9
-	ADDQ   R8, R12
-	VADDPS (R12), Z10, Z10
+	VADDPS (AX), Z0, Z0
+	ADDQ   DX, AX
+	VADDPS (AX), Z1, Z1
+	ADDQ   DX, AX
+	VADDPS (AX), Z2, Z2
+	ADDQ   DX, AX
+	VADDPS (AX), Z3, Z3
+	ADDQ   DX, AX
+	VADDPS (AX), Z4, Z4
+	ADDQ   DX, AX
+	VADDPS (AX), Z5, Z5
+	ADDQ   DX, AX
+	VADDPS (AX), Z6, Z6
+	ADDQ   DX, AX
+	VADDPS (AX), Z7, Z7
+	ADDQ   DX, AX
+	VADDPS (AX), Z8, Z8
+	ADDQ   DX, AX
+	VADDPS (AX), Z9, Z9
+	ADDQ   DX, AX
+	VADDPS (AX), Z10, Z10
 	JMP    relu
 
 residualMasked:
-	MOVQ      AX, R12
-	VMOVUPS.Z (R12), K1, Z11
+	VMOVUPS.Z (AX), K1, Z11
 	VADDPS    Z11, Z0, Z0
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z11
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z11
 	VADDPS    Z11, Z1, Z1
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z11
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z11
 	VADDPS    Z11, Z2, Z2
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z11
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z11
 	VADDPS    Z11, Z3, Z3
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z11
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z11
 	VADDPS    Z11, Z4, Z4
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z11
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z11
 	VADDPS    Z11, Z5, Z5
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z11
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z11
 	VADDPS    Z11, Z6, Z6
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z11
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z11
 	VADDPS    Z11, Z7, Z7
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z11
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z11
 	VADDPS    Z11, Z8, Z8
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z11
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z11
 	VADDPS    Z11, Z9, Z9
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z11
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z11
 	VADDPS    Z11, Z10, Z10
 
 relu:
-	TESTQ  $0x00000002, R9
+	TESTQ  $0x00000002, BX
 	JZ     store
 	VPXORD Z11, Z11, Z11
 	VMAXPS Z0, Z11, Z0
@@ -15620,55 +18990,55 @@ relu:
 	VMAXPS Z10, Z11, Z10
 
 store:
-	TESTQ   R10, R10
+	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    DI, R12
-	VMOVUPS Z0, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z1, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z2, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z3, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z4, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z5, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z6, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z7, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z8, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z9, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z10, (R12)
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z3, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z5, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z7, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z8, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z9, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z10, (AX)
 	JMP     done
 
 storeMasked:
-	MOVQ    DI, R12
-	VMOVUPS Z0, K1, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z1, K1, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z2, K1, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z3, K1, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z4, K1, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z5, K1, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z6, K1, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z7, K1, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z8, K1, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z9, K1, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z10, K1, (R12)
+	MOVQ    CX, AX
+	VMOVUPS Z0, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z1, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z3, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z5, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z7, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z8, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z9, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z10, K1, (AX)
 
 done:
 	VZEROUPPER
@@ -15712,63 +19082,61 @@ TEXT ·tileAVX512_11x1h(SB), $0-8
 resume:
 	TESTQ   R10, R10
 	JNZ     resumeMasked
-	MOVQ    DI, R13
-	VMOVUPS (R13), Z0
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z1
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z2
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z3
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z4
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z5
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z6
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z7
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z8
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z9
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z10
+	VMOVUPS (DI), Z0
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z1
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z2
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z3
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z4
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z5
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z6
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z7
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z8
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z9
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z10
 	JMP     loop
 
 resumeMasked:
-	MOVQ      DI, R13
-	VMOVUPS.Z (R13), K1, Z0
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z1
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z2
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z3
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z4
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z5
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z6
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z7
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z8
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z9
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z10
+	VMOVUPS.Z (DI), K1, Z0
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z1
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z2
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z3
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z4
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z5
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z6
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z7
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z8
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z9
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z10
 
 loop:
 	SUBQ $0x02, BX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), R13
-	VMOVUPS      (SI)(R13*1), Y12
-	VINSERTF64X4 $0x01, (R12)(R13*1), Z12, Z12
-	PREFETCHT0   (R11)(R13*1)
+	MOVLQSX      (DX), DI
+	VMOVUPS      (SI)(DI*1), Y12
+	VINSERTF64X4 $0x01, (R12)(DI*1), Z12, Z12
+	PREFETCHT0   (R11)(DI*1)
 	VBROADCASTSS (CX), Z13
 	VFMADD231PS  Z12, Z13, Z0
 	VBROADCASTSS 4(CX), Z13
@@ -15791,10 +19159,10 @@ pair:
 	VFMADD231PS  Z12, Z13, Z9
 	VBROADCASTSS 40(CX), Z13
 	VFMADD231PS  Z12, Z13, Z10
-	MOVLQSX      4(DX), R13
-	VMOVUPS      (SI)(R13*1), Y14
-	VINSERTF64X4 $0x01, (R12)(R13*1), Z14, Z14
-	PREFETCHT0   (R11)(R13*1)
+	MOVLQSX      4(DX), DI
+	VMOVUPS      (SI)(DI*1), Y14
+	VINSERTF64X4 $0x01, (R12)(DI*1), Z14, Z14
+	PREFETCHT0   (R11)(DI*1)
 	VBROADCASTSS 44(CX), Z13
 	VFMADD231PS  Z14, Z13, Z0
 	VBROADCASTSS 48(CX), Z13
@@ -15853,99 +19221,101 @@ last:
 	VFMADD231PS  Z15, Z12, Z10
 
 bias:
-	MOVQ         56(AX), CX
-	TESTQ        CX, CX
+	MOVQ         40(AX), CX
+	MOVQ         48(AX), DX
+	MOVQ         72(AX), BX
+	MOVQ         80(AX), SI
+	MOVQ         56(AX), DI
+	TESTQ        DI, DI
 	JZ           residual
-	VBROADCASTSS (CX), Z11
+	VBROADCASTSS (DI), Z11
 	VADDPS       Z11, Z0, Z0
-	VBROADCASTSS 4(CX), Z11
+	VBROADCASTSS 4(DI), Z11
 	VADDPS       Z11, Z1, Z1
-	VBROADCASTSS 8(CX), Z11
+	VBROADCASTSS 8(DI), Z11
 	VADDPS       Z11, Z2, Z2
-	VBROADCASTSS 12(CX), Z11
+	VBROADCASTSS 12(DI), Z11
 	VADDPS       Z11, Z3, Z3
-	VBROADCASTSS 16(CX), Z11
+	VBROADCASTSS 16(DI), Z11
 	VADDPS       Z11, Z4, Z4
-	VBROADCASTSS 20(CX), Z11
+	VBROADCASTSS 20(DI), Z11
 	VADDPS       Z11, Z5, Z5
-	VBROADCASTSS 24(CX), Z11
+	VBROADCASTSS 24(DI), Z11
 	VADDPS       Z11, Z6, Z6
-	VBROADCASTSS 28(CX), Z11
+	VBROADCASTSS 28(DI), Z11
 	VADDPS       Z11, Z7, Z7
-	VBROADCASTSS 32(CX), Z11
+	VBROADCASTSS 32(DI), Z11
 	VADDPS       Z11, Z8, Z8
-	VBROADCASTSS 36(CX), Z11
+	VBROADCASTSS 36(DI), Z11
 	VADDPS       Z11, Z9, Z9
-	VBROADCASTSS 40(CX), Z11
+	VBROADCASTSS 40(DI), Z11
 	VADDPS       Z11, Z10, Z10
 
 residual:
 	MOVQ   64(AX), AX
 	TESTQ  AX, AX
 	JZ     relu
-	TESTQ  R10, R10
+	TESTQ  SI, SI
 	JNZ    residualMasked
-	MOVQ   AX, R13
-	VADDPS (R13), Z0, Z0
-	ADDQ   R8, R13
-	VADDPS (R13), Z1, Z1
-	ADDQ   R8, R13
-	VADDPS (R13), Z2, Z2
-	ADDQ   R8, R13
-	VADDPS (R13), Z3, Z3
-	ADDQ   R8, R13
-	VADDPS (R13), Z4, Z4
-	ADDQ   R8, R13
-	VADDPS (R13), Z5, Z5
-	ADDQ   R8, R13
-	VADDPS (R13), Z6, Z6
-	ADDQ   R8, R13
-	VADDPS (R13), Z7, Z7
-	ADDQ   R8, R13
-	VADDPS (R13), Z8, Z8
-	ADDQ   R8, R13
-	VADDPS (R13), Z9, Z9
-	ADDQ   R8, R13
-	VADDPS (R13), Z10, Z10
+	VADDPS (AX), Z0, Z0
+	ADDQ   DX, AX
+	VADDPS (AX), Z1, Z1
+	ADDQ   DX, AX
+	VADDPS (AX), Z2, Z2
+	ADDQ   DX, AX
+	VADDPS (AX), Z3, Z3
+	ADDQ   DX, AX
+	VADDPS (AX), Z4, Z4
+	ADDQ   DX, AX
+	VADDPS (AX), Z5, Z5
+	ADDQ   DX, AX
+	VADDPS (AX), Z6, Z6
+	ADDQ   DX, AX
+	VADDPS (AX), Z7, Z7
+	ADDQ   DX, AX
+	VADDPS (AX), Z8, Z8
+	ADDQ   DX, AX
+	VADDPS (AX), Z9, Z9
+	ADDQ   DX, AX
+	VADDPS (AX), Z10, Z10
 	JMP    relu
 
 residualMasked:
-	MOVQ      AX, R13
-	VMOVUPS.Z (R13), K1, Z11
+	VMOVUPS.Z (AX), K1, Z11
 	VADDPS    Z11, Z0, Z0
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z11
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z11
 	VADDPS    Z11, Z1, Z1
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z11
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z11
 	VADDPS    Z11, Z2, Z2
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z11
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z11
 	VADDPS    Z11, Z3, Z3
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z11
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z11
 	VADDPS    Z11, Z4, Z4
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z11
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z11
 	VADDPS    Z11, Z5, Z5
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z11
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z11
 	VADDPS    Z11, Z6, Z6
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z11
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z11
 	VADDPS    Z11, Z7, Z7
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z11
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z11
 	VADDPS    Z11, Z8, Z8
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z11
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z11
 	VADDPS    Z11, Z9, Z9
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z11
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z11
 	VADDPS    Z11, Z10, Z10
 
 relu:
-	TESTQ  $0x00000002, R9
+	TESTQ  $0x00000002, BX
 	JZ     store
 	VPXORD Z11, Z11, Z11
 	VMAXPS Z0, Z11, Z0
@@ -15961,55 +19331,55 @@ relu:
 	VMAXPS Z10, Z11, Z10
 
 store:
-	TESTQ   R10, R10
+	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    DI, R13
-	VMOVUPS Z0, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z1, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z2, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z3, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z4, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z5, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z6, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z7, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z8, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z9, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z10, (R13)
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z3, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z5, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z7, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z8, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z9, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z10, (AX)
 	JMP     done
 
 storeMasked:
-	MOVQ    DI, R13
-	VMOVUPS Z0, K1, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z1, K1, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z2, K1, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z3, K1, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z4, K1, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z5, K1, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z6, K1, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z7, K1, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z8, K1, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z9, K1, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z10, K1, (R13)
+	MOVQ    CX, AX
+	VMOVUPS Z0, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z1, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z3, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z5, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z7, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z8, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z9, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z10, K1, (AX)
 
 done:
 	VZEROUPPER
@@ -16065,84 +19435,82 @@ TEXT ·tileAVX512_11x2(SB), $0-8
 resume:
 	TESTQ   R10, R10
 	JNZ     resumeMasked
-	MOVQ    DI, R12
-	VMOVUPS (R12), Z0
-	VMOVUPS 64(R12), Z1
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z2
-	VMOVUPS 64(R12), Z3
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z4
-	VMOVUPS 64(R12), Z5
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z6
-	VMOVUPS 64(R12), Z7
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z8
-	VMOVUPS 64(R12), Z9
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z10
-	VMOVUPS 64(R12), Z11
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z12
-	VMOVUPS 64(R12), Z13
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z14
-	VMOVUPS 64(R12), Z15
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z16
-	VMOVUPS 64(R12), Z17
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z18
-	VMOVUPS 64(R12), Z19
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z20
-	VMOVUPS 64(R12), Z21
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z2
+	VMOVUPS 64(DI), Z3
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z4
+	VMOVUPS 64(DI), Z5
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z6
+	VMOVUPS 64(DI), Z7
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z8
+	VMOVUPS 64(DI), Z9
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z10
+	VMOVUPS 64(DI), Z11
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z12
+	VMOVUPS 64(DI), Z13
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z14
+	VMOVUPS 64(DI), Z15
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z16
+	VMOVUPS 64(DI), Z17
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z18
+	VMOVUPS 64(DI), Z19
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z20
+	VMOVUPS 64(DI), Z21
 	JMP     loop
 
 resumeMasked:
-	MOVQ      DI, R12
-	VMOVUPS.Z (R12), K1, Z0
-	VMOVUPS.Z 64(R12), K2, Z1
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z2
-	VMOVUPS.Z 64(R12), K2, Z3
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z4
-	VMOVUPS.Z 64(R12), K2, Z5
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z6
-	VMOVUPS.Z 64(R12), K2, Z7
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z8
-	VMOVUPS.Z 64(R12), K2, Z9
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z10
-	VMOVUPS.Z 64(R12), K2, Z11
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z12
-	VMOVUPS.Z 64(R12), K2, Z13
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z14
-	VMOVUPS.Z 64(R12), K2, Z15
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z16
-	VMOVUPS.Z 64(R12), K2, Z17
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z18
-	VMOVUPS.Z 64(R12), K2, Z19
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z20
-	VMOVUPS.Z 64(R12), K2, Z21
+	VMOVUPS.Z (DI), K1, Z0
+	VMOVUPS.Z 64(DI), K2, Z1
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z2
+	VMOVUPS.Z 64(DI), K2, Z3
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z4
+	VMOVUPS.Z 64(DI), K2, Z5
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z6
+	VMOVUPS.Z 64(DI), K2, Z7
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z8
+	VMOVUPS.Z 64(DI), K2, Z9
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z10
+	VMOVUPS.Z 64(DI), K2, Z11
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z12
+	VMOVUPS.Z 64(DI), K2, Z13
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z14
+	VMOVUPS.Z 64(DI), K2, Z15
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z16
+	VMOVUPS.Z 64(DI), K2, Z17
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z18
+	VMOVUPS.Z 64(DI), K2, Z19
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z20
+	VMOVUPS.Z 64(DI), K2, Z21
 
 loop:
 	SUBQ $0x02, BX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), R12
-	VMOVUPS      (SI)(R12*1), Z23
-	VMOVUPS      (R11)(R12*1), Z24
+	MOVLQSX      (DX), DI
+	VMOVUPS      (SI)(DI*1), Z23
+	VMOVUPS      (R11)(DI*1), Z24
 	VBROADCASTSS (CX), Z25
 	VFMADD231PS  Z23, Z25, Z0
 	VFMADD231PS  Z24, Z25, Z1
@@ -16176,9 +19544,9 @@ pair:
 	VBROADCASTSS 40(CX), Z25
 	VFMADD231PS  Z23, Z25, Z20
 	VFMADD231PS  Z24, Z25, Z21
-	MOVLQSX      4(DX), R12
-	VMOVUPS      (SI)(R12*1), Z23
-	VMOVUPS      (R11)(R12*1), Z24
+	MOVLQSX      4(DX), DI
+	VMOVUPS      (SI)(DI*1), Z23
+	VMOVUPS      (R11)(DI*1), Z24
 	VBROADCASTSS 44(CX), Z25
 	VFMADD231PS  Z23, Z25, Z0
 	VFMADD231PS  Z24, Z25, Z1
@@ -16258,40 +19626,44 @@ last:
 	VFMADD231PS  Z24, Z25, Z21
 
 bias:
-	MOVQ         56(AX), CX
-	TESTQ        CX, CX
+	MOVQ         40(AX), CX
+	MOVQ         48(AX), DX
+	MOVQ         72(AX), BX
+	MOVQ         80(AX), SI
+	MOVQ         56(AX), DI
+	TESTQ        DI, DI
 	JZ           residual
-	VBROADCASTSS (CX), Z22
+	VBROADCASTSS (DI), Z22
 	VADDPS       Z22, Z0, Z0
 	VADDPS       Z22, Z1, Z1
-	VBROADCASTSS 4(CX), Z22
+	VBROADCASTSS 4(DI), Z22
 	VADDPS       Z22, Z2, Z2
 	VADDPS       Z22, Z3, Z3
-	VBROADCASTSS 8(CX), Z22
+	VBROADCASTSS 8(DI), Z22
 	VADDPS       Z22, Z4, Z4
 	VADDPS       Z22, Z5, Z5
-	VBROADCASTSS 12(CX), Z22
+	VBROADCASTSS 12(DI), Z22
 	VADDPS       Z22, Z6, Z6
 	VADDPS       Z22, Z7, Z7
-	VBROADCASTSS 16(CX), Z22
+	VBROADCASTSS 16(DI), Z22
 	VADDPS       Z22, Z8, Z8
 	VADDPS       Z22, Z9, Z9
-	VBROADCASTSS 20(CX), Z22
+	VBROADCASTSS 20(DI), Z22
 	VADDPS       Z22, Z10, Z10
 	VADDPS       Z22, Z11, Z11
-	VBROADCASTSS 24(CX), Z22
+	VBROADCASTSS 24(DI), Z22
 	VADDPS       Z22, Z12, Z12
 	VADDPS       Z22, Z13, Z13
-	VBROADCASTSS 28(CX), Z22
+	VBROADCASTSS 28(DI), Z22
 	VADDPS       Z22, Z14, Z14
 	VADDPS       Z22, Z15, Z15
-	VBROADCASTSS 32(CX), Z22
+	VBROADCASTSS 32(DI), Z22
 	VADDPS       Z22, Z16, Z16
 	VADDPS       Z22, Z17, Z17
-	VBROADCASTSS 36(CX), Z22
+	VBROADCASTSS 36(DI), Z22
 	VADDPS       Z22, Z18, Z18
 	VADDPS       Z22, Z19, Z19
-	VBROADCASTSS 40(CX), Z22
+	VBROADCASTSS 40(DI), Z22
 	VADDPS       Z22, Z20, Z20
 	VADDPS       Z22, Z21, Z21
 
@@ -16299,102 +19671,100 @@ residual:
 	MOVQ   64(AX), AX
 	TESTQ  AX, AX
 	JZ     relu
-	TESTQ  R10, R10
+	TESTQ  SI, SI
 	JNZ    residualMasked
-	MOVQ   AX, R12
-	VADDPS (R12), Z0, Z0
-	VADDPS 64(R12), Z1, Z1
-	ADDQ   R8, R12
-	VADDPS (R12), Z2, Z2
-	VADDPS 64(R12), Z3, Z3
-	ADDQ   R8, R12
-	VADDPS (R12), Z4, Z4
-	VADDPS 64(R12), Z5, Z5
-	ADDQ   R8, R12
-	VADDPS (R12), Z6, Z6
-	VADDPS 64(R12), Z7, Z7
-	ADDQ   R8, R12
-	VADDPS (R12), Z8, Z8
-	VADDPS 64(R12), Z9, Z9
-	ADDQ   R8, R12
-	VADDPS (R12), Z10, Z10
-	VADDPS 64(R12), Z11, Z11
-	ADDQ   R8, R12
-	VADDPS (R12), Z12, Z12
-	VADDPS 64(R12), Z13, Z13
-	ADDQ   R8, R12
-	VADDPS (R12), Z14, Z14
-	VADDPS 64(R12), Z15, Z15
-	ADDQ   R8, R12
-	VADDPS (R12), Z16, Z16
-	VADDPS 64(R12), Z17, Z17
-	ADDQ   R8, R12
-	VADDPS (R12), Z18, Z18
-	VADDPS 64(R12), Z19, Z19
-	ADDQ   R8, R12
-	VADDPS (R12), Z20, Z20
-	VADDPS 64(R12), Z21, Z21
+	VADDPS (AX), Z0, Z0
+	VADDPS 64(AX), Z1, Z1
+	ADDQ   DX, AX
+	VADDPS (AX), Z2, Z2
+	VADDPS 64(AX), Z3, Z3
+	ADDQ   DX, AX
+	VADDPS (AX), Z4, Z4
+	VADDPS 64(AX), Z5, Z5
+	ADDQ   DX, AX
+	VADDPS (AX), Z6, Z6
+	VADDPS 64(AX), Z7, Z7
+	ADDQ   DX, AX
+	VADDPS (AX), Z8, Z8
+	VADDPS 64(AX), Z9, Z9
+	ADDQ   DX, AX
+	VADDPS (AX), Z10, Z10
+	VADDPS 64(AX), Z11, Z11
+	ADDQ   DX, AX
+	VADDPS (AX), Z12, Z12
+	VADDPS 64(AX), Z13, Z13
+	ADDQ   DX, AX
+	VADDPS (AX), Z14, Z14
+	VADDPS 64(AX), Z15, Z15
+	ADDQ   DX, AX
+	VADDPS (AX), Z16, Z16
+	VADDPS 64(AX), Z17, Z17
+	ADDQ   DX, AX
+	VADDPS (AX), Z18, Z18
+	VADDPS 64(AX), Z19, Z19
+	ADDQ   DX, AX
+	VADDPS (AX), Z20, Z20
+	VADDPS 64(AX), Z21, Z21
 	JMP    relu
 
 residualMasked:
-	MOVQ      AX, R12
-	VMOVUPS.Z (R12), K1, Z22
+	VMOVUPS.Z (AX), K1, Z22
 	VADDPS    Z22, Z0, Z0
-	VMOVUPS.Z 64(R12), K2, Z22
+	VMOVUPS.Z 64(AX), K2, Z22
 	VADDPS    Z22, Z1, Z1
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z22
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z22
 	VADDPS    Z22, Z2, Z2
-	VMOVUPS.Z 64(R12), K2, Z22
+	VMOVUPS.Z 64(AX), K2, Z22
 	VADDPS    Z22, Z3, Z3
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z22
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z22
 	VADDPS    Z22, Z4, Z4
-	VMOVUPS.Z 64(R12), K2, Z22
+	VMOVUPS.Z 64(AX), K2, Z22
 	VADDPS    Z22, Z5, Z5
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z22
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z22
 	VADDPS    Z22, Z6, Z6
-	VMOVUPS.Z 64(R12), K2, Z22
+	VMOVUPS.Z 64(AX), K2, Z22
 	VADDPS    Z22, Z7, Z7
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z22
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z22
 	VADDPS    Z22, Z8, Z8
-	VMOVUPS.Z 64(R12), K2, Z22
+	VMOVUPS.Z 64(AX), K2, Z22
 	VADDPS    Z22, Z9, Z9
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z22
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z22
 	VADDPS    Z22, Z10, Z10
-	VMOVUPS.Z 64(R12), K2, Z22
+	VMOVUPS.Z 64(AX), K2, Z22
 	VADDPS    Z22, Z11, Z11
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z22
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z22
 	VADDPS    Z22, Z12, Z12
-	VMOVUPS.Z 64(R12), K2, Z22
+	VMOVUPS.Z 64(AX), K2, Z22
 	VADDPS    Z22, Z13, Z13
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z22
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z22
 	VADDPS    Z22, Z14, Z14
-	VMOVUPS.Z 64(R12), K2, Z22
+	VMOVUPS.Z 64(AX), K2, Z22
 	VADDPS    Z22, Z15, Z15
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z22
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z22
 	VADDPS    Z22, Z16, Z16
-	VMOVUPS.Z 64(R12), K2, Z22
+	VMOVUPS.Z 64(AX), K2, Z22
 	VADDPS    Z22, Z17, Z17
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z22
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z22
 	VADDPS    Z22, Z18, Z18
-	VMOVUPS.Z 64(R12), K2, Z22
+	VMOVUPS.Z 64(AX), K2, Z22
 	VADDPS    Z22, Z19, Z19
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z22
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z22
 	VADDPS    Z22, Z20, Z20
-	VMOVUPS.Z 64(R12), K2, Z22
+	VMOVUPS.Z 64(AX), K2, Z22
 	VADDPS    Z22, Z21, Z21
 
 relu:
-	TESTQ  $0x00000002, R9
+	TESTQ  $0x00000002, BX
 	JZ     store
 	VPXORD Z22, Z22, Z22
 	VMAXPS Z0, Z22, Z0
@@ -16421,77 +19791,77 @@ relu:
 	VMAXPS Z21, Z22, Z21
 
 store:
-	TESTQ   R10, R10
+	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    DI, R12
-	VMOVUPS Z0, (R12)
-	VMOVUPS Z1, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z2, (R12)
-	VMOVUPS Z3, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z4, (R12)
-	VMOVUPS Z5, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z6, (R12)
-	VMOVUPS Z7, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z8, (R12)
-	VMOVUPS Z9, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z10, (R12)
-	VMOVUPS Z11, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z12, (R12)
-	VMOVUPS Z13, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z14, (R12)
-	VMOVUPS Z15, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z16, (R12)
-	VMOVUPS Z17, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z18, (R12)
-	VMOVUPS Z19, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z20, (R12)
-	VMOVUPS Z21, 64(R12)
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z7, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z8, (AX)
+	VMOVUPS Z9, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z10, (AX)
+	VMOVUPS Z11, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z12, (AX)
+	VMOVUPS Z13, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z14, (AX)
+	VMOVUPS Z15, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z16, (AX)
+	VMOVUPS Z17, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z18, (AX)
+	VMOVUPS Z19, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z20, (AX)
+	VMOVUPS Z21, 64(AX)
 	JMP     done
 
 storeMasked:
-	MOVQ    DI, R12
-	VMOVUPS Z0, K1, (R12)
-	VMOVUPS Z1, K2, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z2, K1, (R12)
-	VMOVUPS Z3, K2, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z4, K1, (R12)
-	VMOVUPS Z5, K2, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z6, K1, (R12)
-	VMOVUPS Z7, K2, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z8, K1, (R12)
-	VMOVUPS Z9, K2, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z10, K1, (R12)
-	VMOVUPS Z11, K2, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z12, K1, (R12)
-	VMOVUPS Z13, K2, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z14, K1, (R12)
-	VMOVUPS Z15, K2, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z16, K1, (R12)
-	VMOVUPS Z17, K2, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z18, K1, (R12)
-	VMOVUPS Z19, K2, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z20, K1, (R12)
-	VMOVUPS Z21, K2, 64(R12)
+	MOVQ    CX, AX
+	VMOVUPS Z0, K1, (AX)
+	VMOVUPS Z1, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, K1, (AX)
+	VMOVUPS Z3, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, K1, (AX)
+	VMOVUPS Z5, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, K1, (AX)
+	VMOVUPS Z7, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z8, K1, (AX)
+	VMOVUPS Z9, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z10, K1, (AX)
+	VMOVUPS Z11, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z12, K1, (AX)
+	VMOVUPS Z13, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z14, K1, (AX)
+	VMOVUPS Z15, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z16, K1, (AX)
+	VMOVUPS Z17, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z18, K1, (AX)
+	VMOVUPS Z19, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z20, K1, (AX)
+	VMOVUPS Z21, K2, 64(AX)
 
 done:
 	VZEROUPPER
@@ -16549,85 +19919,83 @@ TEXT ·tileAVX512_11x2p(SB), $0-8
 resume:
 	TESTQ   R10, R10
 	JNZ     resumeMasked
-	MOVQ    DI, R13
-	VMOVUPS (R13), Z0
-	VMOVUPS 64(R13), Z1
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z2
-	VMOVUPS 64(R13), Z3
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z4
-	VMOVUPS 64(R13), Z5
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z6
-	VMOVUPS 64(R13), Z7
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z8
-	VMOVUPS 64(R13), Z9
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z10
-	VMOVUPS 64(R13), Z11
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z12
-	VMOVUPS 64(R13), Z13
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z14
-	VMOVUPS 64(R13), Z15
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z16
-	VMOVUPS 64(R13), Z17
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z18
-	VMOVUPS 64(R13), Z19
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z20
-	VMOVUPS 64(R13), Z21
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z2
+	VMOVUPS 64(DI), Z3
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z4
+	VMOVUPS 64(DI), Z5
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z6
+	VMOVUPS 64(DI), Z7
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z8
+	VMOVUPS 64(DI), Z9
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z10
+	VMOVUPS 64(DI), Z11
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z12
+	VMOVUPS 64(DI), Z13
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z14
+	VMOVUPS 64(DI), Z15
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z16
+	VMOVUPS 64(DI), Z17
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z18
+	VMOVUPS 64(DI), Z19
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z20
+	VMOVUPS 64(DI), Z21
 	JMP     loop
 
 resumeMasked:
-	MOVQ      DI, R13
-	VMOVUPS.Z (R13), K1, Z0
-	VMOVUPS.Z 64(R13), K2, Z1
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z2
-	VMOVUPS.Z 64(R13), K2, Z3
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z4
-	VMOVUPS.Z 64(R13), K2, Z5
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z6
-	VMOVUPS.Z 64(R13), K2, Z7
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z8
-	VMOVUPS.Z 64(R13), K2, Z9
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z10
-	VMOVUPS.Z 64(R13), K2, Z11
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z12
-	VMOVUPS.Z 64(R13), K2, Z13
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z14
-	VMOVUPS.Z 64(R13), K2, Z15
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z16
-	VMOVUPS.Z 64(R13), K2, Z17
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z18
-	VMOVUPS.Z 64(R13), K2, Z19
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z20
-	VMOVUPS.Z 64(R13), K2, Z21
+	VMOVUPS.Z (DI), K1, Z0
+	VMOVUPS.Z 64(DI), K2, Z1
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z2
+	VMOVUPS.Z 64(DI), K2, Z3
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z4
+	VMOVUPS.Z 64(DI), K2, Z5
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z6
+	VMOVUPS.Z 64(DI), K2, Z7
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z8
+	VMOVUPS.Z 64(DI), K2, Z9
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z10
+	VMOVUPS.Z 64(DI), K2, Z11
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z12
+	VMOVUPS.Z 64(DI), K2, Z13
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z14
+	VMOVUPS.Z 64(DI), K2, Z15
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z16
+	VMOVUPS.Z 64(DI), K2, Z17
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z18
+	VMOVUPS.Z 64(DI), K2, Z19
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z20
+	VMOVUPS.Z 64(DI), K2, Z21
 
 loop:
 	SUBQ $0x02, BX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), R13
-	VMOVUPS      (SI)(R13*1), Z23
-	VMOVUPS      (R11)(R13*1), Z24
-	PREFETCHT0   (R12)(R13*1)
+	MOVLQSX      (DX), DI
+	VMOVUPS      (SI)(DI*1), Z23
+	VMOVUPS      (R11)(DI*1), Z24
+	PREFETCHT0   (R12)(DI*1)
 	VBROADCASTSS (CX), Z25
 	VFMADD231PS  Z23, Z25, Z0
 	VFMADD231PS  Z24, Z25, Z1
@@ -16661,10 +20029,10 @@ pair:
 	VBROADCASTSS 40(CX), Z25
 	VFMADD231PS  Z23, Z25, Z20
 	VFMADD231PS  Z24, Z25, Z21
-	MOVLQSX      4(DX), R13
-	VMOVUPS      (SI)(R13*1), Z23
-	VMOVUPS      (R11)(R13*1), Z24
-	PREFETCHT0   (R12)(R13*1)
+	MOVLQSX      4(DX), DI
+	VMOVUPS      (SI)(DI*1), Z23
+	VMOVUPS      (R11)(DI*1), Z24
+	PREFETCHT0   (R12)(DI*1)
 	VBROADCASTSS 44(CX), Z25
 	VFMADD231PS  Z23, Z25, Z0
 	VFMADD231PS  Z24, Z25, Z1
@@ -16745,40 +20113,44 @@ last:
 	VFMADD231PS  Z24, Z25, Z21
 
 bias:
-	MOVQ         56(AX), CX
-	TESTQ        CX, CX
+	MOVQ         40(AX), CX
+	MOVQ         48(AX), DX
+	MOVQ         72(AX), BX
+	MOVQ         80(AX), SI
+	MOVQ         56(AX), DI
+	TESTQ        DI, DI
 	JZ           residual
-	VBROADCASTSS (CX), Z22
+	VBROADCASTSS (DI), Z22
 	VADDPS       Z22, Z0, Z0
 	VADDPS       Z22, Z1, Z1
-	VBROADCASTSS 4(CX), Z22
+	VBROADCASTSS 4(DI), Z22
 	VADDPS       Z22, Z2, Z2
 	VADDPS       Z22, Z3, Z3
-	VBROADCASTSS 8(CX), Z22
+	VBROADCASTSS 8(DI), Z22
 	VADDPS       Z22, Z4, Z4
 	VADDPS       Z22, Z5, Z5
-	VBROADCASTSS 12(CX), Z22
+	VBROADCASTSS 12(DI), Z22
 	VADDPS       Z22, Z6, Z6
 	VADDPS       Z22, Z7, Z7
-	VBROADCASTSS 16(CX), Z22
+	VBROADCASTSS 16(DI), Z22
 	VADDPS       Z22, Z8, Z8
 	VADDPS       Z22, Z9, Z9
-	VBROADCASTSS 20(CX), Z22
+	VBROADCASTSS 20(DI), Z22
 	VADDPS       Z22, Z10, Z10
 	VADDPS       Z22, Z11, Z11
-	VBROADCASTSS 24(CX), Z22
+	VBROADCASTSS 24(DI), Z22
 	VADDPS       Z22, Z12, Z12
 	VADDPS       Z22, Z13, Z13
-	VBROADCASTSS 28(CX), Z22
+	VBROADCASTSS 28(DI), Z22
 	VADDPS       Z22, Z14, Z14
 	VADDPS       Z22, Z15, Z15
-	VBROADCASTSS 32(CX), Z22
+	VBROADCASTSS 32(DI), Z22
 	VADDPS       Z22, Z16, Z16
 	VADDPS       Z22, Z17, Z17
-	VBROADCASTSS 36(CX), Z22
+	VBROADCASTSS 36(DI), Z22
 	VADDPS       Z22, Z18, Z18
 	VADDPS       Z22, Z19, Z19
-	VBROADCASTSS 40(CX), Z22
+	VBROADCASTSS 40(DI), Z22
 	VADDPS       Z22, Z20, Z20
 	VADDPS       Z22, Z21, Z21
 
@@ -16786,102 +20158,100 @@ residual:
 	MOVQ   64(AX), AX
 	TESTQ  AX, AX
 	JZ     relu
-	TESTQ  R10, R10
+	TESTQ  SI, SI
 	JNZ    residualMasked
-	MOVQ   AX, R13
-	VADDPS (R13), Z0, Z0
-	VADDPS 64(R13), Z1, Z1
-	ADDQ   R8, R13
-	VADDPS (R13), Z2, Z2
-	VADDPS 64(R13), Z3, Z3
-	ADDQ   R8, R13
-	VADDPS (R13), Z4, Z4
-	VADDPS 64(R13), Z5, Z5
-	ADDQ   R8, R13
-	VADDPS (R13), Z6, Z6
-	VADDPS 64(R13), Z7, Z7
-	ADDQ   R8, R13
-	VADDPS (R13), Z8, Z8
-	VADDPS 64(R13), Z9, Z9
-	ADDQ   R8, R13
-	VADDPS (R13), Z10, Z10
-	VADDPS 64(R13), Z11, Z11
-	ADDQ   R8, R13
-	VADDPS (R13), Z12, Z12
-	VADDPS 64(R13), Z13, Z13
-	ADDQ   R8, R13
-	VADDPS (R13), Z14, Z14
-	VADDPS 64(R13), Z15, Z15
-	ADDQ   R8, R13
-	VADDPS (R13), Z16, Z16
-	VADDPS 64(R13), Z17, Z17
-	ADDQ   R8, R13
-	VADDPS (R13), Z18, Z18
-	VADDPS 64(R13), Z19, Z19
-	ADDQ   R8, R13
-	VADDPS (R13), Z20, Z20
-	VADDPS 64(R13), Z21, Z21
+	VADDPS (AX), Z0, Z0
+	VADDPS 64(AX), Z1, Z1
+	ADDQ   DX, AX
+	VADDPS (AX), Z2, Z2
+	VADDPS 64(AX), Z3, Z3
+	ADDQ   DX, AX
+	VADDPS (AX), Z4, Z4
+	VADDPS 64(AX), Z5, Z5
+	ADDQ   DX, AX
+	VADDPS (AX), Z6, Z6
+	VADDPS 64(AX), Z7, Z7
+	ADDQ   DX, AX
+	VADDPS (AX), Z8, Z8
+	VADDPS 64(AX), Z9, Z9
+	ADDQ   DX, AX
+	VADDPS (AX), Z10, Z10
+	VADDPS 64(AX), Z11, Z11
+	ADDQ   DX, AX
+	VADDPS (AX), Z12, Z12
+	VADDPS 64(AX), Z13, Z13
+	ADDQ   DX, AX
+	VADDPS (AX), Z14, Z14
+	VADDPS 64(AX), Z15, Z15
+	ADDQ   DX, AX
+	VADDPS (AX), Z16, Z16
+	VADDPS 64(AX), Z17, Z17
+	ADDQ   DX, AX
+	VADDPS (AX), Z18, Z18
+	VADDPS 64(AX), Z19, Z19
+	ADDQ   DX, AX
+	VADDPS (AX), Z20, Z20
+	VADDPS 64(AX), Z21, Z21
 	JMP    relu
 
 residualMasked:
-	MOVQ      AX, R13
-	VMOVUPS.Z (R13), K1, Z22
+	VMOVUPS.Z (AX), K1, Z22
 	VADDPS    Z22, Z0, Z0
-	VMOVUPS.Z 64(R13), K2, Z22
+	VMOVUPS.Z 64(AX), K2, Z22
 	VADDPS    Z22, Z1, Z1
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z22
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z22
 	VADDPS    Z22, Z2, Z2
-	VMOVUPS.Z 64(R13), K2, Z22
+	VMOVUPS.Z 64(AX), K2, Z22
 	VADDPS    Z22, Z3, Z3
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z22
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z22
 	VADDPS    Z22, Z4, Z4
-	VMOVUPS.Z 64(R13), K2, Z22
+	VMOVUPS.Z 64(AX), K2, Z22
 	VADDPS    Z22, Z5, Z5
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z22
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z22
 	VADDPS    Z22, Z6, Z6
-	VMOVUPS.Z 64(R13), K2, Z22
+	VMOVUPS.Z 64(AX), K2, Z22
 	VADDPS    Z22, Z7, Z7
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z22
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z22
 	VADDPS    Z22, Z8, Z8
-	VMOVUPS.Z 64(R13), K2, Z22
+	VMOVUPS.Z 64(AX), K2, Z22
 	VADDPS    Z22, Z9, Z9
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z22
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z22
 	VADDPS    Z22, Z10, Z10
-	VMOVUPS.Z 64(R13), K2, Z22
+	VMOVUPS.Z 64(AX), K2, Z22
 	VADDPS    Z22, Z11, Z11
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z22
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z22
 	VADDPS    Z22, Z12, Z12
-	VMOVUPS.Z 64(R13), K2, Z22
+	VMOVUPS.Z 64(AX), K2, Z22
 	VADDPS    Z22, Z13, Z13
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z22
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z22
 	VADDPS    Z22, Z14, Z14
-	VMOVUPS.Z 64(R13), K2, Z22
+	VMOVUPS.Z 64(AX), K2, Z22
 	VADDPS    Z22, Z15, Z15
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z22
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z22
 	VADDPS    Z22, Z16, Z16
-	VMOVUPS.Z 64(R13), K2, Z22
+	VMOVUPS.Z 64(AX), K2, Z22
 	VADDPS    Z22, Z17, Z17
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z22
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z22
 	VADDPS    Z22, Z18, Z18
-	VMOVUPS.Z 64(R13), K2, Z22
+	VMOVUPS.Z 64(AX), K2, Z22
 	VADDPS    Z22, Z19, Z19
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z22
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z22
 	VADDPS    Z22, Z20, Z20
-	VMOVUPS.Z 64(R13), K2, Z22
+	VMOVUPS.Z 64(AX), K2, Z22
 	VADDPS    Z22, Z21, Z21
 
 relu:
-	TESTQ  $0x00000002, R9
+	TESTQ  $0x00000002, BX
 	JZ     store
 	VPXORD Z22, Z22, Z22
 	VMAXPS Z0, Z22, Z0
@@ -16908,77 +20278,77 @@ relu:
 	VMAXPS Z21, Z22, Z21
 
 store:
-	TESTQ   R10, R10
+	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    DI, R13
-	VMOVUPS Z0, (R13)
-	VMOVUPS Z1, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z2, (R13)
-	VMOVUPS Z3, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z4, (R13)
-	VMOVUPS Z5, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z6, (R13)
-	VMOVUPS Z7, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z8, (R13)
-	VMOVUPS Z9, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z10, (R13)
-	VMOVUPS Z11, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z12, (R13)
-	VMOVUPS Z13, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z14, (R13)
-	VMOVUPS Z15, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z16, (R13)
-	VMOVUPS Z17, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z18, (R13)
-	VMOVUPS Z19, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z20, (R13)
-	VMOVUPS Z21, 64(R13)
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z7, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z8, (AX)
+	VMOVUPS Z9, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z10, (AX)
+	VMOVUPS Z11, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z12, (AX)
+	VMOVUPS Z13, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z14, (AX)
+	VMOVUPS Z15, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z16, (AX)
+	VMOVUPS Z17, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z18, (AX)
+	VMOVUPS Z19, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z20, (AX)
+	VMOVUPS Z21, 64(AX)
 	JMP     done
 
 storeMasked:
-	MOVQ    DI, R13
-	VMOVUPS Z0, K1, (R13)
-	VMOVUPS Z1, K2, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z2, K1, (R13)
-	VMOVUPS Z3, K2, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z4, K1, (R13)
-	VMOVUPS Z5, K2, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z6, K1, (R13)
-	VMOVUPS Z7, K2, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z8, K1, (R13)
-	VMOVUPS Z9, K2, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z10, K1, (R13)
-	VMOVUPS Z11, K2, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z12, K1, (R13)
-	VMOVUPS Z13, K2, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z14, K1, (R13)
-	VMOVUPS Z15, K2, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z16, K1, (R13)
-	VMOVUPS Z17, K2, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z18, K1, (R13)
-	VMOVUPS Z19, K2, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z20, K1, (R13)
-	VMOVUPS Z21, K2, 64(R13)
+	MOVQ    CX, AX
+	VMOVUPS Z0, K1, (AX)
+	VMOVUPS Z1, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, K1, (AX)
+	VMOVUPS Z3, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, K1, (AX)
+	VMOVUPS Z5, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, K1, (AX)
+	VMOVUPS Z7, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z8, K1, (AX)
+	VMOVUPS Z9, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z10, K1, (AX)
+	VMOVUPS Z11, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z12, K1, (AX)
+	VMOVUPS Z13, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z14, K1, (AX)
+	VMOVUPS Z15, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z16, K1, (AX)
+	VMOVUPS Z17, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z18, K1, (AX)
+	VMOVUPS Z19, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z20, K1, (AX)
+	VMOVUPS Z21, K2, 64(AX)
 
 done:
 	VZEROUPPER
@@ -17040,87 +20410,85 @@ TEXT ·tileAVX512_11x2h(SB), $0-8
 resume:
 	TESTQ   R10, R10
 	JNZ     resumeMasked
-	MOVQ    DI, R15
-	VMOVUPS (R15), Z0
-	VMOVUPS 64(R15), Z1
-	ADDQ    R8, R15
-	VMOVUPS (R15), Z2
-	VMOVUPS 64(R15), Z3
-	ADDQ    R8, R15
-	VMOVUPS (R15), Z4
-	VMOVUPS 64(R15), Z5
-	ADDQ    R8, R15
-	VMOVUPS (R15), Z6
-	VMOVUPS 64(R15), Z7
-	ADDQ    R8, R15
-	VMOVUPS (R15), Z8
-	VMOVUPS 64(R15), Z9
-	ADDQ    R8, R15
-	VMOVUPS (R15), Z10
-	VMOVUPS 64(R15), Z11
-	ADDQ    R8, R15
-	VMOVUPS (R15), Z12
-	VMOVUPS 64(R15), Z13
-	ADDQ    R8, R15
-	VMOVUPS (R15), Z14
-	VMOVUPS 64(R15), Z15
-	ADDQ    R8, R15
-	VMOVUPS (R15), Z16
-	VMOVUPS 64(R15), Z17
-	ADDQ    R8, R15
-	VMOVUPS (R15), Z18
-	VMOVUPS 64(R15), Z19
-	ADDQ    R8, R15
-	VMOVUPS (R15), Z20
-	VMOVUPS 64(R15), Z21
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z2
+	VMOVUPS 64(DI), Z3
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z4
+	VMOVUPS 64(DI), Z5
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z6
+	VMOVUPS 64(DI), Z7
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z8
+	VMOVUPS 64(DI), Z9
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z10
+	VMOVUPS 64(DI), Z11
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z12
+	VMOVUPS 64(DI), Z13
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z14
+	VMOVUPS 64(DI), Z15
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z16
+	VMOVUPS 64(DI), Z17
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z18
+	VMOVUPS 64(DI), Z19
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z20
+	VMOVUPS 64(DI), Z21
 	JMP     loop
 
 resumeMasked:
-	MOVQ      DI, R15
-	VMOVUPS.Z (R15), K1, Z0
-	VMOVUPS.Z 64(R15), K2, Z1
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z2
-	VMOVUPS.Z 64(R15), K2, Z3
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z4
-	VMOVUPS.Z 64(R15), K2, Z5
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z6
-	VMOVUPS.Z 64(R15), K2, Z7
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z8
-	VMOVUPS.Z 64(R15), K2, Z9
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z10
-	VMOVUPS.Z 64(R15), K2, Z11
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z12
-	VMOVUPS.Z 64(R15), K2, Z13
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z14
-	VMOVUPS.Z 64(R15), K2, Z15
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z16
-	VMOVUPS.Z 64(R15), K2, Z17
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z18
-	VMOVUPS.Z 64(R15), K2, Z19
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z20
-	VMOVUPS.Z 64(R15), K2, Z21
+	VMOVUPS.Z (DI), K1, Z0
+	VMOVUPS.Z 64(DI), K2, Z1
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z2
+	VMOVUPS.Z 64(DI), K2, Z3
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z4
+	VMOVUPS.Z 64(DI), K2, Z5
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z6
+	VMOVUPS.Z 64(DI), K2, Z7
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z8
+	VMOVUPS.Z 64(DI), K2, Z9
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z10
+	VMOVUPS.Z 64(DI), K2, Z11
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z12
+	VMOVUPS.Z 64(DI), K2, Z13
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z14
+	VMOVUPS.Z 64(DI), K2, Z15
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z16
+	VMOVUPS.Z 64(DI), K2, Z17
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z18
+	VMOVUPS.Z 64(DI), K2, Z19
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z20
+	VMOVUPS.Z 64(DI), K2, Z21
 
 loop:
 	SUBQ $0x02, BX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), R15
-	VMOVUPS      (SI)(R15*1), Y23
-	VINSERTF64X4 $0x01, (R13)(R15*1), Z23, Z23
-	VMOVUPS      (R11)(R15*1), Y24
-	VINSERTF64X4 $0x01, (R14)(R15*1), Z24, Z24
-	PREFETCHT0   (R12)(R15*1)
+	MOVLQSX      (DX), DI
+	VMOVUPS      (SI)(DI*1), Y23
+	VINSERTF64X4 $0x01, (R13)(DI*1), Z23, Z23
+	VMOVUPS      (R11)(DI*1), Y24
+	VINSERTF64X4 $0x01, (R14)(DI*1), Z24, Z24
+	PREFETCHT0   (R12)(DI*1)
 	VBROADCASTSS (CX), Z25
 	VFMADD231PS  Z23, Z25, Z0
 	VFMADD231PS  Z24, Z25, Z1
@@ -17154,12 +20522,12 @@ pair:
 	VBROADCASTSS 40(CX), Z25
 	VFMADD231PS  Z23, Z25, Z20
 	VFMADD231PS  Z24, Z25, Z21
-	MOVLQSX      4(DX), R15
-	VMOVUPS      (SI)(R15*1), Y26
-	VINSERTF64X4 $0x01, (R13)(R15*1), Z26, Z26
-	VMOVUPS      (R11)(R15*1), Y27
-	VINSERTF64X4 $0x01, (R14)(R15*1), Z27, Z27
-	PREFETCHT0   (R12)(R15*1)
+	MOVLQSX      4(DX), DI
+	VMOVUPS      (SI)(DI*1), Y26
+	VINSERTF64X4 $0x01, (R13)(DI*1), Z26, Z26
+	VMOVUPS      (R11)(DI*1), Y27
+	VINSERTF64X4 $0x01, (R14)(DI*1), Z27, Z27
+	PREFETCHT0   (R12)(DI*1)
 	VBROADCASTSS 44(CX), Z25
 	VFMADD231PS  Z26, Z25, Z0
 	VFMADD231PS  Z27, Z25, Z1
@@ -17242,40 +20610,44 @@ last:
 	VFMADD231PS  Z29, Z23, Z21
 
 bias:
-	MOVQ         56(AX), CX
-	TESTQ        CX, CX
+	MOVQ         40(AX), CX
+	MOVQ         48(AX), DX
+	MOVQ         72(AX), BX
+	MOVQ         80(AX), SI
+	MOVQ         56(AX), DI
+	TESTQ        DI, DI
 	JZ           residual
-	VBROADCASTSS (CX), Z22
+	VBROADCASTSS (DI), Z22
 	VADDPS       Z22, Z0, Z0
 	VADDPS       Z22, Z1, Z1
-	VBROADCASTSS 4(CX), Z22
+	VBROADCASTSS 4(DI), Z22
 	VADDPS       Z22, Z2, Z2
 	VADDPS       Z22, Z3, Z3
-	VBROADCASTSS 8(CX), Z22
+	VBROADCASTSS 8(DI), Z22
 	VADDPS       Z22, Z4, Z4
 	VADDPS       Z22, Z5, Z5
-	VBROADCASTSS 12(CX), Z22
+	VBROADCASTSS 12(DI), Z22
 	VADDPS       Z22, Z6, Z6
 	VADDPS       Z22, Z7, Z7
-	VBROADCASTSS 16(CX), Z22
+	VBROADCASTSS 16(DI), Z22
 	VADDPS       Z22, Z8, Z8
 	VADDPS       Z22, Z9, Z9
-	VBROADCASTSS 20(CX), Z22
+	VBROADCASTSS 20(DI), Z22
 	VADDPS       Z22, Z10, Z10
 	VADDPS       Z22, Z11, Z11
-	VBROADCASTSS 24(CX), Z22
+	VBROADCASTSS 24(DI), Z22
 	VADDPS       Z22, Z12, Z12
 	VADDPS       Z22, Z13, Z13
-	VBROADCASTSS 28(CX), Z22
+	VBROADCASTSS 28(DI), Z22
 	VADDPS       Z22, Z14, Z14
 	VADDPS       Z22, Z15, Z15
-	VBROADCASTSS 32(CX), Z22
+	VBROADCASTSS 32(DI), Z22
 	VADDPS       Z22, Z16, Z16
 	VADDPS       Z22, Z17, Z17
-	VBROADCASTSS 36(CX), Z22
+	VBROADCASTSS 36(DI), Z22
 	VADDPS       Z22, Z18, Z18
 	VADDPS       Z22, Z19, Z19
-	VBROADCASTSS 40(CX), Z22
+	VBROADCASTSS 40(DI), Z22
 	VADDPS       Z22, Z20, Z20
 	VADDPS       Z22, Z21, Z21
 
@@ -17283,102 +20655,100 @@ residual:
 	MOVQ   64(AX), AX
 	TESTQ  AX, AX
 	JZ     relu
-	TESTQ  R10, R10
+	TESTQ  SI, SI
 	JNZ    residualMasked
-	MOVQ   AX, R15
-	VADDPS (R15), Z0, Z0
-	VADDPS 64(R15), Z1, Z1
-	ADDQ   R8, R15
-	VADDPS (R15), Z2, Z2
-	VADDPS 64(R15), Z3, Z3
-	ADDQ   R8, R15
-	VADDPS (R15), Z4, Z4
-	VADDPS 64(R15), Z5, Z5
-	ADDQ   R8, R15
-	VADDPS (R15), Z6, Z6
-	VADDPS 64(R15), Z7, Z7
-	ADDQ   R8, R15
-	VADDPS (R15), Z8, Z8
-	VADDPS 64(R15), Z9, Z9
-	ADDQ   R8, R15
-	VADDPS (R15), Z10, Z10
-	VADDPS 64(R15), Z11, Z11
-	ADDQ   R8, R15
-	VADDPS (R15), Z12, Z12
-	VADDPS 64(R15), Z13, Z13
-	ADDQ   R8, R15
-	VADDPS (R15), Z14, Z14
-	VADDPS 64(R15), Z15, Z15
-	ADDQ   R8, R15
-	VADDPS (R15), Z16, Z16
-	VADDPS 64(R15), Z17, Z17
-	ADDQ   R8, R15
-	VADDPS (R15), Z18, Z18
-	VADDPS 64(R15), Z19, Z19
-	ADDQ   R8, R15
-	VADDPS (R15), Z20, Z20
-	VADDPS 64(R15), Z21, Z21
+	VADDPS (AX), Z0, Z0
+	VADDPS 64(AX), Z1, Z1
+	ADDQ   DX, AX
+	VADDPS (AX), Z2, Z2
+	VADDPS 64(AX), Z3, Z3
+	ADDQ   DX, AX
+	VADDPS (AX), Z4, Z4
+	VADDPS 64(AX), Z5, Z5
+	ADDQ   DX, AX
+	VADDPS (AX), Z6, Z6
+	VADDPS 64(AX), Z7, Z7
+	ADDQ   DX, AX
+	VADDPS (AX), Z8, Z8
+	VADDPS 64(AX), Z9, Z9
+	ADDQ   DX, AX
+	VADDPS (AX), Z10, Z10
+	VADDPS 64(AX), Z11, Z11
+	ADDQ   DX, AX
+	VADDPS (AX), Z12, Z12
+	VADDPS 64(AX), Z13, Z13
+	ADDQ   DX, AX
+	VADDPS (AX), Z14, Z14
+	VADDPS 64(AX), Z15, Z15
+	ADDQ   DX, AX
+	VADDPS (AX), Z16, Z16
+	VADDPS 64(AX), Z17, Z17
+	ADDQ   DX, AX
+	VADDPS (AX), Z18, Z18
+	VADDPS 64(AX), Z19, Z19
+	ADDQ   DX, AX
+	VADDPS (AX), Z20, Z20
+	VADDPS 64(AX), Z21, Z21
 	JMP    relu
 
 residualMasked:
-	MOVQ      AX, R15
-	VMOVUPS.Z (R15), K1, Z22
+	VMOVUPS.Z (AX), K1, Z22
 	VADDPS    Z22, Z0, Z0
-	VMOVUPS.Z 64(R15), K2, Z22
+	VMOVUPS.Z 64(AX), K2, Z22
 	VADDPS    Z22, Z1, Z1
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z22
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z22
 	VADDPS    Z22, Z2, Z2
-	VMOVUPS.Z 64(R15), K2, Z22
+	VMOVUPS.Z 64(AX), K2, Z22
 	VADDPS    Z22, Z3, Z3
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z22
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z22
 	VADDPS    Z22, Z4, Z4
-	VMOVUPS.Z 64(R15), K2, Z22
+	VMOVUPS.Z 64(AX), K2, Z22
 	VADDPS    Z22, Z5, Z5
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z22
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z22
 	VADDPS    Z22, Z6, Z6
-	VMOVUPS.Z 64(R15), K2, Z22
+	VMOVUPS.Z 64(AX), K2, Z22
 	VADDPS    Z22, Z7, Z7
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z22
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z22
 	VADDPS    Z22, Z8, Z8
-	VMOVUPS.Z 64(R15), K2, Z22
+	VMOVUPS.Z 64(AX), K2, Z22
 	VADDPS    Z22, Z9, Z9
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z22
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z22
 	VADDPS    Z22, Z10, Z10
-	VMOVUPS.Z 64(R15), K2, Z22
+	VMOVUPS.Z 64(AX), K2, Z22
 	VADDPS    Z22, Z11, Z11
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z22
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z22
 	VADDPS    Z22, Z12, Z12
-	VMOVUPS.Z 64(R15), K2, Z22
+	VMOVUPS.Z 64(AX), K2, Z22
 	VADDPS    Z22, Z13, Z13
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z22
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z22
 	VADDPS    Z22, Z14, Z14
-	VMOVUPS.Z 64(R15), K2, Z22
+	VMOVUPS.Z 64(AX), K2, Z22
 	VADDPS    Z22, Z15, Z15
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z22
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z22
 	VADDPS    Z22, Z16, Z16
-	VMOVUPS.Z 64(R15), K2, Z22
+	VMOVUPS.Z 64(AX), K2, Z22
 	VADDPS    Z22, Z17, Z17
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z22
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z22
 	VADDPS    Z22, Z18, Z18
-	VMOVUPS.Z 64(R15), K2, Z22
+	VMOVUPS.Z 64(AX), K2, Z22
 	VADDPS    Z22, Z19, Z19
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z22
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z22
 	VADDPS    Z22, Z20, Z20
-	VMOVUPS.Z 64(R15), K2, Z22
+	VMOVUPS.Z 64(AX), K2, Z22
 	VADDPS    Z22, Z21, Z21
 
 relu:
-	TESTQ  $0x00000002, R9
+	TESTQ  $0x00000002, BX
 	JZ     store
 	VPXORD Z22, Z22, Z22
 	VMAXPS Z0, Z22, Z0
@@ -17405,77 +20775,612 @@ relu:
 	VMAXPS Z21, Z22, Z21
 
 store:
-	TESTQ   R10, R10
+	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    DI, R15
-	VMOVUPS Z0, (R15)
-	VMOVUPS Z1, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z2, (R15)
-	VMOVUPS Z3, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z4, (R15)
-	VMOVUPS Z5, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z6, (R15)
-	VMOVUPS Z7, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z8, (R15)
-	VMOVUPS Z9, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z10, (R15)
-	VMOVUPS Z11, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z12, (R15)
-	VMOVUPS Z13, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z14, (R15)
-	VMOVUPS Z15, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z16, (R15)
-	VMOVUPS Z17, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z18, (R15)
-	VMOVUPS Z19, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z20, (R15)
-	VMOVUPS Z21, 64(R15)
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z7, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z8, (AX)
+	VMOVUPS Z9, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z10, (AX)
+	VMOVUPS Z11, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z12, (AX)
+	VMOVUPS Z13, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z14, (AX)
+	VMOVUPS Z15, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z16, (AX)
+	VMOVUPS Z17, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z18, (AX)
+	VMOVUPS Z19, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z20, (AX)
+	VMOVUPS Z21, 64(AX)
 	JMP     done
 
 storeMasked:
-	MOVQ    DI, R15
-	VMOVUPS Z0, K1, (R15)
-	VMOVUPS Z1, K2, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z2, K1, (R15)
-	VMOVUPS Z3, K2, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z4, K1, (R15)
-	VMOVUPS Z5, K2, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z6, K1, (R15)
-	VMOVUPS Z7, K2, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z8, K1, (R15)
-	VMOVUPS Z9, K2, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z10, K1, (R15)
-	VMOVUPS Z11, K2, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z12, K1, (R15)
-	VMOVUPS Z13, K2, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z14, K1, (R15)
-	VMOVUPS Z15, K2, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z16, K1, (R15)
-	VMOVUPS Z17, K2, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z18, K1, (R15)
-	VMOVUPS Z19, K2, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z20, K1, (R15)
-	VMOVUPS Z21, K2, 64(R15)
+	MOVQ    CX, AX
+	VMOVUPS Z0, K1, (AX)
+	VMOVUPS Z1, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, K1, (AX)
+	VMOVUPS Z3, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, K1, (AX)
+	VMOVUPS Z5, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, K1, (AX)
+	VMOVUPS Z7, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z8, K1, (AX)
+	VMOVUPS Z9, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z10, K1, (AX)
+	VMOVUPS Z11, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z12, K1, (AX)
+	VMOVUPS Z13, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z14, K1, (AX)
+	VMOVUPS Z15, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z16, K1, (AX)
+	VMOVUPS Z17, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z18, K1, (AX)
+	VMOVUPS Z19, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z20, K1, (AX)
+	VMOVUPS Z21, K2, 64(AX)
+
+done:
+	VZEROUPPER
+	RET
+
+// func tileAVX512_11x2k(args *byte)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tileAVX512_11x2k(SB), $0-8
+	MOVQ  args+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  8(AX), DX
+	MOVQ  16(AX), BX
+	MOVQ  24(AX), SI
+	MOVQ  40(AX), DI
+	MOVQ  48(AX), R8
+	MOVQ  72(AX), R9
+	MOVQ  80(AX), R10
+	MOVQ  32(AX), R11
+	ADDQ  SI, R11
+	MOVL  R10, R12
+	KMOVW R12, K1
+	MOVL  R10, R12
+	SHRL  $0x10, R12
+	KMOVW R12, K2
+
+	// start from zero or from C
+	TESTQ  $0x00000001, R9
+	JNZ    resume
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	VPXORD Z20, Z20, Z20
+	VPXORD Z21, Z21, Z21
+	JMP    loop
+
+resume:
+	TESTQ   R10, R10
+	JNZ     resumeMasked
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z2
+	VMOVUPS 64(DI), Z3
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z4
+	VMOVUPS 64(DI), Z5
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z6
+	VMOVUPS 64(DI), Z7
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z8
+	VMOVUPS 64(DI), Z9
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z10
+	VMOVUPS 64(DI), Z11
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z12
+	VMOVUPS 64(DI), Z13
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z14
+	VMOVUPS 64(DI), Z15
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z16
+	VMOVUPS 64(DI), Z17
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z18
+	VMOVUPS 64(DI), Z19
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z20
+	VMOVUPS 64(DI), Z21
+	JMP     loop
+
+resumeMasked:
+	VMOVUPS.Z (DI), K1, Z0
+	VMOVUPS.Z 64(DI), K2, Z1
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z2
+	VMOVUPS.Z 64(DI), K2, Z3
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z4
+	VMOVUPS.Z 64(DI), K2, Z5
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z6
+	VMOVUPS.Z 64(DI), K2, Z7
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z8
+	VMOVUPS.Z 64(DI), K2, Z9
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z10
+	VMOVUPS.Z 64(DI), K2, Z11
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z12
+	VMOVUPS.Z 64(DI), K2, Z13
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z14
+	VMOVUPS.Z 64(DI), K2, Z15
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z16
+	VMOVUPS.Z 64(DI), K2, Z17
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z18
+	VMOVUPS.Z 64(DI), K2, Z19
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z20
+	VMOVUPS.Z 64(DI), K2, Z21
+
+loop:
+	MOVQ         112(AX), DI
+	MOVQ         128(AX), R8
+	MOVQ         136(AX), R9
+	MOVQ         144(AX), R10
+	VBROADCASTSS 152(AX), Z23
+	SUBQ         $0x02, BX
+	JL           last
+
+pair:
+	VBROADCASTSS (R9), Z24
+	VBROADCASTSS (R10), Z25
+	VMOVUPS      (DI), Z26
+	VFMADD213PS  Z25, Z24, Z26
+	VMAXPS       Z26, Z23, Z26
+	VMOVUPS      Z26, (R8)
+	PREFETCHT1   128(DI)
+	VMOVUPS      64(DI), Z26
+	VFMADD213PS  Z25, Z24, Z26
+	VMAXPS       Z26, Z23, Z26
+	VMOVUPS      Z26, 64(R8)
+	PREFETCHT1   192(DI)
+	ADDQ         $0x04, R9
+	ADDQ         $0x04, R10
+	ADDQ         120(AX), DI
+	ADDQ         $0x00000080, R8
+	MOVLQSX      (DX), R12
+	VMOVUPS      (SI)(R12*1), Z24
+	VMOVUPS      (R11)(R12*1), Z25
+	VBROADCASTSS (CX), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS 4(CX), Z26
+	VFMADD231PS  Z24, Z26, Z2
+	VFMADD231PS  Z25, Z26, Z3
+	VBROADCASTSS 8(CX), Z26
+	VFMADD231PS  Z24, Z26, Z4
+	VFMADD231PS  Z25, Z26, Z5
+	VBROADCASTSS 12(CX), Z26
+	VFMADD231PS  Z24, Z26, Z6
+	VFMADD231PS  Z25, Z26, Z7
+	VBROADCASTSS 16(CX), Z26
+	VFMADD231PS  Z24, Z26, Z8
+	VFMADD231PS  Z25, Z26, Z9
+	VBROADCASTSS 20(CX), Z26
+	VFMADD231PS  Z24, Z26, Z10
+	VFMADD231PS  Z25, Z26, Z11
+	VBROADCASTSS 24(CX), Z26
+	VFMADD231PS  Z24, Z26, Z12
+	VFMADD231PS  Z25, Z26, Z13
+	VBROADCASTSS 28(CX), Z26
+	VFMADD231PS  Z24, Z26, Z14
+	VFMADD231PS  Z25, Z26, Z15
+	VBROADCASTSS 32(CX), Z26
+	VFMADD231PS  Z24, Z26, Z16
+	VFMADD231PS  Z25, Z26, Z17
+	VBROADCASTSS 36(CX), Z26
+	VFMADD231PS  Z24, Z26, Z18
+	VFMADD231PS  Z25, Z26, Z19
+	VBROADCASTSS 40(CX), Z26
+	VFMADD231PS  Z24, Z26, Z20
+	VFMADD231PS  Z25, Z26, Z21
+	VBROADCASTSS (R9), Z24
+	VBROADCASTSS (R10), Z25
+	VMOVUPS      (DI), Z26
+	VFMADD213PS  Z25, Z24, Z26
+	VMAXPS       Z26, Z23, Z26
+	VMOVUPS      Z26, (R8)
+	PREFETCHT1   128(DI)
+	VMOVUPS      64(DI), Z26
+	VFMADD213PS  Z25, Z24, Z26
+	VMAXPS       Z26, Z23, Z26
+	VMOVUPS      Z26, 64(R8)
+	PREFETCHT1   192(DI)
+	ADDQ         $0x04, R9
+	ADDQ         $0x04, R10
+	ADDQ         120(AX), DI
+	ADDQ         $0x00000080, R8
+	MOVLQSX      4(DX), R12
+	VMOVUPS      (SI)(R12*1), Z24
+	VMOVUPS      (R11)(R12*1), Z25
+	VBROADCASTSS 44(CX), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS 48(CX), Z26
+	VFMADD231PS  Z24, Z26, Z2
+	VFMADD231PS  Z25, Z26, Z3
+	VBROADCASTSS 52(CX), Z26
+	VFMADD231PS  Z24, Z26, Z4
+	VFMADD231PS  Z25, Z26, Z5
+	VBROADCASTSS 56(CX), Z26
+	VFMADD231PS  Z24, Z26, Z6
+	VFMADD231PS  Z25, Z26, Z7
+	VBROADCASTSS 60(CX), Z26
+	VFMADD231PS  Z24, Z26, Z8
+	VFMADD231PS  Z25, Z26, Z9
+	VBROADCASTSS 64(CX), Z26
+	VFMADD231PS  Z24, Z26, Z10
+	VFMADD231PS  Z25, Z26, Z11
+	VBROADCASTSS 68(CX), Z26
+	VFMADD231PS  Z24, Z26, Z12
+	VFMADD231PS  Z25, Z26, Z13
+	VBROADCASTSS 72(CX), Z26
+	VFMADD231PS  Z24, Z26, Z14
+	VFMADD231PS  Z25, Z26, Z15
+	VBROADCASTSS 76(CX), Z26
+	VFMADD231PS  Z24, Z26, Z16
+	VFMADD231PS  Z25, Z26, Z17
+	VBROADCASTSS 80(CX), Z26
+	VFMADD231PS  Z24, Z26, Z18
+	VFMADD231PS  Z25, Z26, Z19
+	VBROADCASTSS 84(CX), Z26
+	VFMADD231PS  Z24, Z26, Z20
+	VFMADD231PS  Z25, Z26, Z21
+	ADDQ         $0x58, CX
+	ADDQ         $0x08, DX
+	SUBQ         $0x02, BX
+	JGE          pair
+
+last:
+	TESTQ        $0x00000001, BX
+	JZ           bias
+	VBROADCASTSS (R9), Z24
+	VBROADCASTSS (R10), Z25
+	VMOVUPS      (DI), Z26
+	VFMADD213PS  Z25, Z24, Z26
+	VMAXPS       Z26, Z23, Z26
+	VMOVUPS      Z26, (R8)
+	PREFETCHT1   128(DI)
+	VMOVUPS      64(DI), Z26
+	VFMADD213PS  Z25, Z24, Z26
+	VMAXPS       Z26, Z23, Z26
+	VMOVUPS      Z26, 64(R8)
+	PREFETCHT1   192(DI)
+	ADDQ         $0x04, R9
+	ADDQ         $0x04, R10
+	ADDQ         120(AX), DI
+	ADDQ         $0x00000080, R8
+	MOVLQSX      (DX), DX
+	VMOVUPS      (SI)(DX*1), Z23
+	VMOVUPS      (R11)(DX*1), Z24
+	VBROADCASTSS (CX), Z25
+	VFMADD231PS  Z23, Z25, Z0
+	VFMADD231PS  Z24, Z25, Z1
+	VBROADCASTSS 4(CX), Z25
+	VFMADD231PS  Z23, Z25, Z2
+	VFMADD231PS  Z24, Z25, Z3
+	VBROADCASTSS 8(CX), Z25
+	VFMADD231PS  Z23, Z25, Z4
+	VFMADD231PS  Z24, Z25, Z5
+	VBROADCASTSS 12(CX), Z25
+	VFMADD231PS  Z23, Z25, Z6
+	VFMADD231PS  Z24, Z25, Z7
+	VBROADCASTSS 16(CX), Z25
+	VFMADD231PS  Z23, Z25, Z8
+	VFMADD231PS  Z24, Z25, Z9
+	VBROADCASTSS 20(CX), Z25
+	VFMADD231PS  Z23, Z25, Z10
+	VFMADD231PS  Z24, Z25, Z11
+	VBROADCASTSS 24(CX), Z25
+	VFMADD231PS  Z23, Z25, Z12
+	VFMADD231PS  Z24, Z25, Z13
+	VBROADCASTSS 28(CX), Z25
+	VFMADD231PS  Z23, Z25, Z14
+	VFMADD231PS  Z24, Z25, Z15
+	VBROADCASTSS 32(CX), Z25
+	VFMADD231PS  Z23, Z25, Z16
+	VFMADD231PS  Z24, Z25, Z17
+	VBROADCASTSS 36(CX), Z25
+	VFMADD231PS  Z23, Z25, Z18
+	VFMADD231PS  Z24, Z25, Z19
+	VBROADCASTSS 40(CX), Z25
+	VFMADD231PS  Z23, Z25, Z20
+	VFMADD231PS  Z24, Z25, Z21
+
+bias:
+	MOVQ         40(AX), CX
+	MOVQ         48(AX), DX
+	MOVQ         72(AX), BX
+	MOVQ         80(AX), SI
+	MOVQ         56(AX), DI
+	TESTQ        DI, DI
+	JZ           residual
+	VBROADCASTSS (DI), Z22
+	VADDPS       Z22, Z0, Z0
+	VADDPS       Z22, Z1, Z1
+	VBROADCASTSS 4(DI), Z22
+	VADDPS       Z22, Z2, Z2
+	VADDPS       Z22, Z3, Z3
+	VBROADCASTSS 8(DI), Z22
+	VADDPS       Z22, Z4, Z4
+	VADDPS       Z22, Z5, Z5
+	VBROADCASTSS 12(DI), Z22
+	VADDPS       Z22, Z6, Z6
+	VADDPS       Z22, Z7, Z7
+	VBROADCASTSS 16(DI), Z22
+	VADDPS       Z22, Z8, Z8
+	VADDPS       Z22, Z9, Z9
+	VBROADCASTSS 20(DI), Z22
+	VADDPS       Z22, Z10, Z10
+	VADDPS       Z22, Z11, Z11
+	VBROADCASTSS 24(DI), Z22
+	VADDPS       Z22, Z12, Z12
+	VADDPS       Z22, Z13, Z13
+	VBROADCASTSS 28(DI), Z22
+	VADDPS       Z22, Z14, Z14
+	VADDPS       Z22, Z15, Z15
+	VBROADCASTSS 32(DI), Z22
+	VADDPS       Z22, Z16, Z16
+	VADDPS       Z22, Z17, Z17
+	VBROADCASTSS 36(DI), Z22
+	VADDPS       Z22, Z18, Z18
+	VADDPS       Z22, Z19, Z19
+	VBROADCASTSS 40(DI), Z22
+	VADDPS       Z22, Z20, Z20
+	VADDPS       Z22, Z21, Z21
+
+residual:
+	MOVQ   64(AX), AX
+	TESTQ  AX, AX
+	JZ     relu
+	TESTQ  SI, SI
+	JNZ    residualMasked
+	VADDPS (AX), Z0, Z0
+	VADDPS 64(AX), Z1, Z1
+	ADDQ   DX, AX
+	VADDPS (AX), Z2, Z2
+	VADDPS 64(AX), Z3, Z3
+	ADDQ   DX, AX
+	VADDPS (AX), Z4, Z4
+	VADDPS 64(AX), Z5, Z5
+	ADDQ   DX, AX
+	VADDPS (AX), Z6, Z6
+	VADDPS 64(AX), Z7, Z7
+	ADDQ   DX, AX
+	VADDPS (AX), Z8, Z8
+	VADDPS 64(AX), Z9, Z9
+	ADDQ   DX, AX
+	VADDPS (AX), Z10, Z10
+	VADDPS 64(AX), Z11, Z11
+	ADDQ   DX, AX
+	VADDPS (AX), Z12, Z12
+	VADDPS 64(AX), Z13, Z13
+	ADDQ   DX, AX
+	VADDPS (AX), Z14, Z14
+	VADDPS 64(AX), Z15, Z15
+	ADDQ   DX, AX
+	VADDPS (AX), Z16, Z16
+	VADDPS 64(AX), Z17, Z17
+	ADDQ   DX, AX
+	VADDPS (AX), Z18, Z18
+	VADDPS 64(AX), Z19, Z19
+	ADDQ   DX, AX
+	VADDPS (AX), Z20, Z20
+	VADDPS 64(AX), Z21, Z21
+	JMP    relu
+
+residualMasked:
+	VMOVUPS.Z (AX), K1, Z22
+	VADDPS    Z22, Z0, Z0
+	VMOVUPS.Z 64(AX), K2, Z22
+	VADDPS    Z22, Z1, Z1
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z22
+	VADDPS    Z22, Z2, Z2
+	VMOVUPS.Z 64(AX), K2, Z22
+	VADDPS    Z22, Z3, Z3
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z22
+	VADDPS    Z22, Z4, Z4
+	VMOVUPS.Z 64(AX), K2, Z22
+	VADDPS    Z22, Z5, Z5
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z22
+	VADDPS    Z22, Z6, Z6
+	VMOVUPS.Z 64(AX), K2, Z22
+	VADDPS    Z22, Z7, Z7
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z22
+	VADDPS    Z22, Z8, Z8
+	VMOVUPS.Z 64(AX), K2, Z22
+	VADDPS    Z22, Z9, Z9
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z22
+	VADDPS    Z22, Z10, Z10
+	VMOVUPS.Z 64(AX), K2, Z22
+	VADDPS    Z22, Z11, Z11
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z22
+	VADDPS    Z22, Z12, Z12
+	VMOVUPS.Z 64(AX), K2, Z22
+	VADDPS    Z22, Z13, Z13
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z22
+	VADDPS    Z22, Z14, Z14
+	VMOVUPS.Z 64(AX), K2, Z22
+	VADDPS    Z22, Z15, Z15
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z22
+	VADDPS    Z22, Z16, Z16
+	VMOVUPS.Z 64(AX), K2, Z22
+	VADDPS    Z22, Z17, Z17
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z22
+	VADDPS    Z22, Z18, Z18
+	VMOVUPS.Z 64(AX), K2, Z22
+	VADDPS    Z22, Z19, Z19
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z22
+	VADDPS    Z22, Z20, Z20
+	VMOVUPS.Z 64(AX), K2, Z22
+	VADDPS    Z22, Z21, Z21
+
+relu:
+	TESTQ  $0x00000002, BX
+	JZ     store
+	VPXORD Z22, Z22, Z22
+	VMAXPS Z0, Z22, Z0
+	VMAXPS Z1, Z22, Z1
+	VMAXPS Z2, Z22, Z2
+	VMAXPS Z3, Z22, Z3
+	VMAXPS Z4, Z22, Z4
+	VMAXPS Z5, Z22, Z5
+	VMAXPS Z6, Z22, Z6
+	VMAXPS Z7, Z22, Z7
+	VMAXPS Z8, Z22, Z8
+	VMAXPS Z9, Z22, Z9
+	VMAXPS Z10, Z22, Z10
+	VMAXPS Z11, Z22, Z11
+	VMAXPS Z12, Z22, Z12
+	VMAXPS Z13, Z22, Z13
+	VMAXPS Z14, Z22, Z14
+	VMAXPS Z15, Z22, Z15
+	VMAXPS Z16, Z22, Z16
+	VMAXPS Z17, Z22, Z17
+	VMAXPS Z18, Z22, Z18
+	VMAXPS Z19, Z22, Z19
+	VMAXPS Z20, Z22, Z20
+	VMAXPS Z21, Z22, Z21
+
+store:
+	TESTQ   SI, SI
+	JNZ     storeMasked
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z7, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z8, (AX)
+	VMOVUPS Z9, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z10, (AX)
+	VMOVUPS Z11, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z12, (AX)
+	VMOVUPS Z13, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z14, (AX)
+	VMOVUPS Z15, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z16, (AX)
+	VMOVUPS Z17, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z18, (AX)
+	VMOVUPS Z19, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z20, (AX)
+	VMOVUPS Z21, 64(AX)
+	JMP     done
+
+storeMasked:
+	MOVQ    CX, AX
+	VMOVUPS Z0, K1, (AX)
+	VMOVUPS Z1, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, K1, (AX)
+	VMOVUPS Z3, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, K1, (AX)
+	VMOVUPS Z5, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, K1, (AX)
+	VMOVUPS Z7, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z8, K1, (AX)
+	VMOVUPS Z9, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z10, K1, (AX)
+	VMOVUPS Z11, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z12, K1, (AX)
+	VMOVUPS Z13, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z14, K1, (AX)
+	VMOVUPS Z15, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z16, K1, (AX)
+	VMOVUPS Z17, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z18, K1, (AX)
+	VMOVUPS Z19, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z20, K1, (AX)
+	VMOVUPS Z21, K2, 64(AX)
 
 done:
 	VZEROUPPER
@@ -17516,65 +21421,63 @@ TEXT ·tileAVX512_12x1(SB), $0-8
 resume:
 	TESTQ   R10, R10
 	JNZ     resumeMasked
-	MOVQ    DI, R11
-	VMOVUPS (R11), Z0
-	ADDQ    R8, R11
-	VMOVUPS (R11), Z1
-	ADDQ    R8, R11
-	VMOVUPS (R11), Z2
-	ADDQ    R8, R11
-	VMOVUPS (R11), Z3
-	ADDQ    R8, R11
-	VMOVUPS (R11), Z4
-	ADDQ    R8, R11
-	VMOVUPS (R11), Z5
-	ADDQ    R8, R11
-	VMOVUPS (R11), Z6
-	ADDQ    R8, R11
-	VMOVUPS (R11), Z7
-	ADDQ    R8, R11
-	VMOVUPS (R11), Z8
-	ADDQ    R8, R11
-	VMOVUPS (R11), Z9
-	ADDQ    R8, R11
-	VMOVUPS (R11), Z10
-	ADDQ    R8, R11
-	VMOVUPS (R11), Z11
+	VMOVUPS (DI), Z0
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z1
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z2
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z3
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z4
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z5
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z6
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z7
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z8
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z9
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z10
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z11
 	JMP     loop
 
 resumeMasked:
-	MOVQ      DI, R11
-	VMOVUPS.Z (R11), K1, Z0
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z1
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z2
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z3
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z4
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z5
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z6
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z7
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z8
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z9
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z10
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z11
+	VMOVUPS.Z (DI), K1, Z0
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z1
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z2
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z3
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z4
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z5
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z6
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z7
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z8
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z9
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z10
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z11
 
 loop:
 	SUBQ $0x02, BX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), R11
-	VMOVUPS      (SI)(R11*1), Z13
+	MOVLQSX      (DX), DI
+	VMOVUPS      (SI)(DI*1), Z13
 	VBROADCASTSS (CX), Z14
 	VFMADD231PS  Z13, Z14, Z0
 	VBROADCASTSS 4(CX), Z14
@@ -17599,8 +21502,8 @@ pair:
 	VFMADD231PS  Z13, Z14, Z10
 	VBROADCASTSS 44(CX), Z14
 	VFMADD231PS  Z13, Z14, Z11
-	MOVLQSX      4(DX), R11
-	VMOVUPS      (SI)(R11*1), Z13
+	MOVLQSX      4(DX), DI
+	VMOVUPS      (SI)(DI*1), Z13
 	VBROADCASTSS 48(CX), Z14
 	VFMADD231PS  Z13, Z14, Z0
 	VBROADCASTSS 52(CX), Z14
@@ -17661,106 +21564,108 @@ last:
 	VFMADD231PS  Z13, Z14, Z11
 
 bias:
-	MOVQ         56(AX), CX
-	TESTQ        CX, CX
+	MOVQ         40(AX), CX
+	MOVQ         48(AX), DX
+	MOVQ         72(AX), BX
+	MOVQ         80(AX), SI
+	MOVQ         56(AX), DI
+	TESTQ        DI, DI
 	JZ           residual
-	VBROADCASTSS (CX), Z12
+	VBROADCASTSS (DI), Z12
 	VADDPS       Z12, Z0, Z0
-	VBROADCASTSS 4(CX), Z12
+	VBROADCASTSS 4(DI), Z12
 	VADDPS       Z12, Z1, Z1
-	VBROADCASTSS 8(CX), Z12
+	VBROADCASTSS 8(DI), Z12
 	VADDPS       Z12, Z2, Z2
-	VBROADCASTSS 12(CX), Z12
+	VBROADCASTSS 12(DI), Z12
 	VADDPS       Z12, Z3, Z3
-	VBROADCASTSS 16(CX), Z12
+	VBROADCASTSS 16(DI), Z12
 	VADDPS       Z12, Z4, Z4
-	VBROADCASTSS 20(CX), Z12
+	VBROADCASTSS 20(DI), Z12
 	VADDPS       Z12, Z5, Z5
-	VBROADCASTSS 24(CX), Z12
+	VBROADCASTSS 24(DI), Z12
 	VADDPS       Z12, Z6, Z6
-	VBROADCASTSS 28(CX), Z12
+	VBROADCASTSS 28(DI), Z12
 	VADDPS       Z12, Z7, Z7
-	VBROADCASTSS 32(CX), Z12
+	VBROADCASTSS 32(DI), Z12
 	VADDPS       Z12, Z8, Z8
-	VBROADCASTSS 36(CX), Z12
+	VBROADCASTSS 36(DI), Z12
 	VADDPS       Z12, Z9, Z9
-	VBROADCASTSS 40(CX), Z12
+	VBROADCASTSS 40(DI), Z12
 	VADDPS       Z12, Z10, Z10
-	VBROADCASTSS 44(CX), Z12
+	VBROADCASTSS 44(DI), Z12
 	VADDPS       Z12, Z11, Z11
 
 residual:
 	MOVQ   64(AX), AX
 	TESTQ  AX, AX
 	JZ     relu
-	TESTQ  R10, R10
+	TESTQ  SI, SI
 	JNZ    residualMasked
-	MOVQ   AX, R11
-	VADDPS (R11), Z0, Z0
-	ADDQ   R8, R11
-	VADDPS (R11), Z1, Z1
-	ADDQ   R8, R11
-	VADDPS (R11), Z2, Z2
-	ADDQ   R8, R11
-	VADDPS (R11), Z3, Z3
-	ADDQ   R8, R11
-	VADDPS (R11), Z4, Z4
-	ADDQ   R8, R11
-	VADDPS (R11), Z5, Z5
-	ADDQ   R8, R11
-	VADDPS (R11), Z6, Z6
-	ADDQ   R8, R11
-	VADDPS (R11), Z7, Z7
-	ADDQ   R8, R11
-	VADDPS (R11), Z8, Z8
-	ADDQ   R8, R11
-	VADDPS (R11), Z9, Z9
-	ADDQ   R8, R11
-	VADDPS (R11), Z10, Z10
-	ADDQ   R8, R11
-	VADDPS (R11), Z11, Z11
+	VADDPS (AX), Z0, Z0
+	ADDQ   DX, AX
+	VADDPS (AX), Z1, Z1
+	ADDQ   DX, AX
+	VADDPS (AX), Z2, Z2
+	ADDQ   DX, AX
+	VADDPS (AX), Z3, Z3
+	ADDQ   DX, AX
+	VADDPS (AX), Z4, Z4
+	ADDQ   DX, AX
+	VADDPS (AX), Z5, Z5
+	ADDQ   DX, AX
+	VADDPS (AX), Z6, Z6
+	ADDQ   DX, AX
+	VADDPS (AX), Z7, Z7
+	ADDQ   DX, AX
+	VADDPS (AX), Z8, Z8
+	ADDQ   DX, AX
+	VADDPS (AX), Z9, Z9
+	ADDQ   DX, AX
+	VADDPS (AX), Z10, Z10
+	ADDQ   DX, AX
+	VADDPS (AX), Z11, Z11
 	JMP    relu
 
 residualMasked:
-	MOVQ      AX, R11
-	VMOVUPS.Z (R11), K1, Z12
+	VMOVUPS.Z (AX), K1, Z12
 	VADDPS    Z12, Z0, Z0
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z12
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z12
 	VADDPS    Z12, Z1, Z1
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z12
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z12
 	VADDPS    Z12, Z2, Z2
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z12
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z12
 	VADDPS    Z12, Z3, Z3
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z12
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z12
 	VADDPS    Z12, Z4, Z4
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z12
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z12
 	VADDPS    Z12, Z5, Z5
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z12
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z12
 	VADDPS    Z12, Z6, Z6
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z12
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z12
 	VADDPS    Z12, Z7, Z7
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z12
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z12
 	VADDPS    Z12, Z8, Z8
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z12
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z12
 	VADDPS    Z12, Z9, Z9
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z12
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z12
 	VADDPS    Z12, Z10, Z10
-	ADDQ      R8, R11
-	VMOVUPS.Z (R11), K1, Z12
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z12
 	VADDPS    Z12, Z11, Z11
 
 relu:
-	TESTQ  $0x00000002, R9
+	TESTQ  $0x00000002, BX
 	JZ     store
 	VPXORD Z12, Z12, Z12
 	VMAXPS Z0, Z12, Z0
@@ -17777,59 +21682,59 @@ relu:
 	VMAXPS Z11, Z12, Z11
 
 store:
-	TESTQ   R10, R10
+	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    DI, R11
-	VMOVUPS Z0, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z1, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z2, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z3, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z4, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z5, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z6, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z7, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z8, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z9, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z10, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z11, (R11)
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z3, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z5, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z7, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z8, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z9, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z10, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z11, (AX)
 	JMP     done
 
 storeMasked:
-	MOVQ    DI, R11
-	VMOVUPS Z0, K1, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z1, K1, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z2, K1, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z3, K1, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z4, K1, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z5, K1, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z6, K1, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z7, K1, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z8, K1, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z9, K1, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z10, K1, (R11)
-	ADDQ    R8, R11
-	VMOVUPS Z11, K1, (R11)
+	MOVQ    CX, AX
+	VMOVUPS Z0, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z1, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z3, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z5, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z7, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z8, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z9, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z10, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z11, K1, (AX)
 
 done:
 	VZEROUPPER
@@ -17872,66 +21777,64 @@ TEXT ·tileAVX512_12x1p(SB), $0-8
 resume:
 	TESTQ   R10, R10
 	JNZ     resumeMasked
-	MOVQ    DI, R12
-	VMOVUPS (R12), Z0
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z1
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z2
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z3
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z4
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z5
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z6
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z7
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z8
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z9
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z10
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z11
+	VMOVUPS (DI), Z0
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z1
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z2
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z3
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z4
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z5
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z6
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z7
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z8
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z9
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z10
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z11
 	JMP     loop
 
 resumeMasked:
-	MOVQ      DI, R12
-	VMOVUPS.Z (R12), K1, Z0
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z1
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z2
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z3
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z4
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z5
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z6
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z7
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z8
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z9
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z10
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z11
+	VMOVUPS.Z (DI), K1, Z0
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z1
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z2
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z3
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z4
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z5
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z6
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z7
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z8
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z9
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z10
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z11
 
 loop:
 	SUBQ $0x02, BX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), R12
-	VMOVUPS      (SI)(R12*1), Z13
-	PREFETCHT0   (R11)(R12*1)
+	MOVLQSX      (DX), DI
+	VMOVUPS      (SI)(DI*1), Z13
+	PREFETCHT0   (R11)(DI*1)
 	VBROADCASTSS (CX), Z14
 	VFMADD231PS  Z13, Z14, Z0
 	VBROADCASTSS 4(CX), Z14
@@ -17956,9 +21859,9 @@ pair:
 	VFMADD231PS  Z13, Z14, Z10
 	VBROADCASTSS 44(CX), Z14
 	VFMADD231PS  Z13, Z14, Z11
-	MOVLQSX      4(DX), R12
-	VMOVUPS      (SI)(R12*1), Z13
-	PREFETCHT0   (R11)(R12*1)
+	MOVLQSX      4(DX), DI
+	VMOVUPS      (SI)(DI*1), Z13
+	PREFETCHT0   (R11)(DI*1)
 	VBROADCASTSS 48(CX), Z14
 	VFMADD231PS  Z13, Z14, Z0
 	VBROADCASTSS 52(CX), Z14
@@ -18020,106 +21923,108 @@ last:
 	VFMADD231PS  Z13, Z14, Z11
 
 bias:
-	MOVQ         56(AX), CX
-	TESTQ        CX, CX
+	MOVQ         40(AX), CX
+	MOVQ         48(AX), DX
+	MOVQ         72(AX), BX
+	MOVQ         80(AX), SI
+	MOVQ         56(AX), DI
+	TESTQ        DI, DI
 	JZ           residual
-	VBROADCASTSS (CX), Z12
+	VBROADCASTSS (DI), Z12
 	VADDPS       Z12, Z0, Z0
-	VBROADCASTSS 4(CX), Z12
+	VBROADCASTSS 4(DI), Z12
 	VADDPS       Z12, Z1, Z1
-	VBROADCASTSS 8(CX), Z12
+	VBROADCASTSS 8(DI), Z12
 	VADDPS       Z12, Z2, Z2
-	VBROADCASTSS 12(CX), Z12
+	VBROADCASTSS 12(DI), Z12
 	VADDPS       Z12, Z3, Z3
-	VBROADCASTSS 16(CX), Z12
+	VBROADCASTSS 16(DI), Z12
 	VADDPS       Z12, Z4, Z4
-	VBROADCASTSS 20(CX), Z12
+	VBROADCASTSS 20(DI), Z12
 	VADDPS       Z12, Z5, Z5
-	VBROADCASTSS 24(CX), Z12
+	VBROADCASTSS 24(DI), Z12
 	VADDPS       Z12, Z6, Z6
-	VBROADCASTSS 28(CX), Z12
+	VBROADCASTSS 28(DI), Z12
 	VADDPS       Z12, Z7, Z7
-	VBROADCASTSS 32(CX), Z12
+	VBROADCASTSS 32(DI), Z12
 	VADDPS       Z12, Z8, Z8
-	VBROADCASTSS 36(CX), Z12
+	VBROADCASTSS 36(DI), Z12
 	VADDPS       Z12, Z9, Z9
-	VBROADCASTSS 40(CX), Z12
+	VBROADCASTSS 40(DI), Z12
 	VADDPS       Z12, Z10, Z10
-	VBROADCASTSS 44(CX), Z12
+	VBROADCASTSS 44(DI), Z12
 	VADDPS       Z12, Z11, Z11
 
 residual:
 	MOVQ   64(AX), AX
 	TESTQ  AX, AX
 	JZ     relu
-	TESTQ  R10, R10
+	TESTQ  SI, SI
 	JNZ    residualMasked
-	MOVQ   AX, R12
-	VADDPS (R12), Z0, Z0
-	ADDQ   R8, R12
-	VADDPS (R12), Z1, Z1
-	ADDQ   R8, R12
-	VADDPS (R12), Z2, Z2
-	ADDQ   R8, R12
-	VADDPS (R12), Z3, Z3
-	ADDQ   R8, R12
-	VADDPS (R12), Z4, Z4
-	ADDQ   R8, R12
-	VADDPS (R12), Z5, Z5
-	ADDQ   R8, R12
-	VADDPS (R12), Z6, Z6
-	ADDQ   R8, R12
-	VADDPS (R12), Z7, Z7
-	ADDQ   R8, R12
-	VADDPS (R12), Z8, Z8
-	ADDQ   R8, R12
-	VADDPS (R12), Z9, Z9
-	ADDQ   R8, R12
-	VADDPS (R12), Z10, Z10
-	ADDQ   R8, R12
-	VADDPS (R12), Z11, Z11
+	VADDPS (AX), Z0, Z0
+	ADDQ   DX, AX
+	VADDPS (AX), Z1, Z1
+	ADDQ   DX, AX
+	VADDPS (AX), Z2, Z2
+	ADDQ   DX, AX
+	VADDPS (AX), Z3, Z3
+	ADDQ   DX, AX
+	VADDPS (AX), Z4, Z4
+	ADDQ   DX, AX
+	VADDPS (AX), Z5, Z5
+	ADDQ   DX, AX
+	VADDPS (AX), Z6, Z6
+	ADDQ   DX, AX
+	VADDPS (AX), Z7, Z7
+	ADDQ   DX, AX
+	VADDPS (AX), Z8, Z8
+	ADDQ   DX, AX
+	VADDPS (AX), Z9, Z9
+	ADDQ   DX, AX
+	VADDPS (AX), Z10, Z10
+	ADDQ   DX, AX
+	VADDPS (AX), Z11, Z11
 	JMP    relu
 
 residualMasked:
-	MOVQ      AX, R12
-	VMOVUPS.Z (R12), K1, Z12
+	VMOVUPS.Z (AX), K1, Z12
 	VADDPS    Z12, Z0, Z0
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z12
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z12
 	VADDPS    Z12, Z1, Z1
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z12
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z12
 	VADDPS    Z12, Z2, Z2
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z12
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z12
 	VADDPS    Z12, Z3, Z3
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z12
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z12
 	VADDPS    Z12, Z4, Z4
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z12
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z12
 	VADDPS    Z12, Z5, Z5
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z12
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z12
 	VADDPS    Z12, Z6, Z6
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z12
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z12
 	VADDPS    Z12, Z7, Z7
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z12
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z12
 	VADDPS    Z12, Z8, Z8
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z12
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z12
 	VADDPS    Z12, Z9, Z9
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z12
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z12
 	VADDPS    Z12, Z10, Z10
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z12
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z12
 	VADDPS    Z12, Z11, Z11
 
 relu:
-	TESTQ  $0x00000002, R9
+	TESTQ  $0x00000002, BX
 	JZ     store
 	VPXORD Z12, Z12, Z12
 	VMAXPS Z0, Z12, Z0
@@ -18136,59 +22041,59 @@ relu:
 	VMAXPS Z11, Z12, Z11
 
 store:
-	TESTQ   R10, R10
+	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    DI, R12
-	VMOVUPS Z0, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z1, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z2, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z3, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z4, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z5, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z6, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z7, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z8, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z9, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z10, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z11, (R12)
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z3, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z5, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z7, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z8, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z9, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z10, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z11, (AX)
 	JMP     done
 
 storeMasked:
-	MOVQ    DI, R12
-	VMOVUPS Z0, K1, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z1, K1, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z2, K1, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z3, K1, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z4, K1, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z5, K1, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z6, K1, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z7, K1, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z8, K1, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z9, K1, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z10, K1, (R12)
-	ADDQ    R8, R12
-	VMOVUPS Z11, K1, (R12)
+	MOVQ    CX, AX
+	VMOVUPS Z0, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z1, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z3, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z5, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z7, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z8, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z9, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z10, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z11, K1, (AX)
 
 done:
 	VZEROUPPER
@@ -18233,67 +22138,65 @@ TEXT ·tileAVX512_12x1h(SB), $0-8
 resume:
 	TESTQ   R10, R10
 	JNZ     resumeMasked
-	MOVQ    DI, R13
-	VMOVUPS (R13), Z0
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z1
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z2
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z3
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z4
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z5
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z6
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z7
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z8
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z9
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z10
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z11
+	VMOVUPS (DI), Z0
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z1
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z2
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z3
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z4
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z5
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z6
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z7
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z8
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z9
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z10
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z11
 	JMP     loop
 
 resumeMasked:
-	MOVQ      DI, R13
-	VMOVUPS.Z (R13), K1, Z0
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z1
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z2
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z3
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z4
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z5
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z6
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z7
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z8
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z9
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z10
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z11
+	VMOVUPS.Z (DI), K1, Z0
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z1
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z2
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z3
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z4
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z5
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z6
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z7
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z8
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z9
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z10
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z11
 
 loop:
 	SUBQ $0x02, BX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), R13
-	VMOVUPS      (SI)(R13*1), Y13
-	VINSERTF64X4 $0x01, (R12)(R13*1), Z13, Z13
-	PREFETCHT0   (R11)(R13*1)
+	MOVLQSX      (DX), DI
+	VMOVUPS      (SI)(DI*1), Y13
+	VINSERTF64X4 $0x01, (R12)(DI*1), Z13, Z13
+	PREFETCHT0   (R11)(DI*1)
 	VBROADCASTSS (CX), Z14
 	VFMADD231PS  Z13, Z14, Z0
 	VBROADCASTSS 4(CX), Z14
@@ -18318,10 +22221,10 @@ pair:
 	VFMADD231PS  Z13, Z14, Z10
 	VBROADCASTSS 44(CX), Z14
 	VFMADD231PS  Z13, Z14, Z11
-	MOVLQSX      4(DX), R13
-	VMOVUPS      (SI)(R13*1), Y15
-	VINSERTF64X4 $0x01, (R12)(R13*1), Z15, Z15
-	PREFETCHT0   (R11)(R13*1)
+	MOVLQSX      4(DX), DI
+	VMOVUPS      (SI)(DI*1), Y15
+	VINSERTF64X4 $0x01, (R12)(DI*1), Z15, Z15
+	PREFETCHT0   (R11)(DI*1)
 	VBROADCASTSS 48(CX), Z14
 	VFMADD231PS  Z15, Z14, Z0
 	VBROADCASTSS 52(CX), Z14
@@ -18384,106 +22287,108 @@ last:
 	VFMADD231PS  Z16, Z13, Z11
 
 bias:
-	MOVQ         56(AX), CX
-	TESTQ        CX, CX
+	MOVQ         40(AX), CX
+	MOVQ         48(AX), DX
+	MOVQ         72(AX), BX
+	MOVQ         80(AX), SI
+	MOVQ         56(AX), DI
+	TESTQ        DI, DI
 	JZ           residual
-	VBROADCASTSS (CX), Z12
+	VBROADCASTSS (DI), Z12
 	VADDPS       Z12, Z0, Z0
-	VBROADCASTSS 4(CX), Z12
+	VBROADCASTSS 4(DI), Z12
 	VADDPS       Z12, Z1, Z1
-	VBROADCASTSS 8(CX), Z12
+	VBROADCASTSS 8(DI), Z12
 	VADDPS       Z12, Z2, Z2
-	VBROADCASTSS 12(CX), Z12
+	VBROADCASTSS 12(DI), Z12
 	VADDPS       Z12, Z3, Z3
-	VBROADCASTSS 16(CX), Z12
+	VBROADCASTSS 16(DI), Z12
 	VADDPS       Z12, Z4, Z4
-	VBROADCASTSS 20(CX), Z12
+	VBROADCASTSS 20(DI), Z12
 	VADDPS       Z12, Z5, Z5
-	VBROADCASTSS 24(CX), Z12
+	VBROADCASTSS 24(DI), Z12
 	VADDPS       Z12, Z6, Z6
-	VBROADCASTSS 28(CX), Z12
+	VBROADCASTSS 28(DI), Z12
 	VADDPS       Z12, Z7, Z7
-	VBROADCASTSS 32(CX), Z12
+	VBROADCASTSS 32(DI), Z12
 	VADDPS       Z12, Z8, Z8
-	VBROADCASTSS 36(CX), Z12
+	VBROADCASTSS 36(DI), Z12
 	VADDPS       Z12, Z9, Z9
-	VBROADCASTSS 40(CX), Z12
+	VBROADCASTSS 40(DI), Z12
 	VADDPS       Z12, Z10, Z10
-	VBROADCASTSS 44(CX), Z12
+	VBROADCASTSS 44(DI), Z12
 	VADDPS       Z12, Z11, Z11
 
 residual:
 	MOVQ   64(AX), AX
 	TESTQ  AX, AX
 	JZ     relu
-	TESTQ  R10, R10
+	TESTQ  SI, SI
 	JNZ    residualMasked
-	MOVQ   AX, R13
-	VADDPS (R13), Z0, Z0
-	ADDQ   R8, R13
-	VADDPS (R13), Z1, Z1
-	ADDQ   R8, R13
-	VADDPS (R13), Z2, Z2
-	ADDQ   R8, R13
-	VADDPS (R13), Z3, Z3
-	ADDQ   R8, R13
-	VADDPS (R13), Z4, Z4
-	ADDQ   R8, R13
-	VADDPS (R13), Z5, Z5
-	ADDQ   R8, R13
-	VADDPS (R13), Z6, Z6
-	ADDQ   R8, R13
-	VADDPS (R13), Z7, Z7
-	ADDQ   R8, R13
-	VADDPS (R13), Z8, Z8
-	ADDQ   R8, R13
-	VADDPS (R13), Z9, Z9
-	ADDQ   R8, R13
-	VADDPS (R13), Z10, Z10
-	ADDQ   R8, R13
-	VADDPS (R13), Z11, Z11
+	VADDPS (AX), Z0, Z0
+	ADDQ   DX, AX
+	VADDPS (AX), Z1, Z1
+	ADDQ   DX, AX
+	VADDPS (AX), Z2, Z2
+	ADDQ   DX, AX
+	VADDPS (AX), Z3, Z3
+	ADDQ   DX, AX
+	VADDPS (AX), Z4, Z4
+	ADDQ   DX, AX
+	VADDPS (AX), Z5, Z5
+	ADDQ   DX, AX
+	VADDPS (AX), Z6, Z6
+	ADDQ   DX, AX
+	VADDPS (AX), Z7, Z7
+	ADDQ   DX, AX
+	VADDPS (AX), Z8, Z8
+	ADDQ   DX, AX
+	VADDPS (AX), Z9, Z9
+	ADDQ   DX, AX
+	VADDPS (AX), Z10, Z10
+	ADDQ   DX, AX
+	VADDPS (AX), Z11, Z11
 	JMP    relu
 
 residualMasked:
-	MOVQ      AX, R13
-	VMOVUPS.Z (R13), K1, Z12
+	VMOVUPS.Z (AX), K1, Z12
 	VADDPS    Z12, Z0, Z0
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z12
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z12
 	VADDPS    Z12, Z1, Z1
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z12
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z12
 	VADDPS    Z12, Z2, Z2
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z12
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z12
 	VADDPS    Z12, Z3, Z3
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z12
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z12
 	VADDPS    Z12, Z4, Z4
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z12
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z12
 	VADDPS    Z12, Z5, Z5
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z12
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z12
 	VADDPS    Z12, Z6, Z6
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z12
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z12
 	VADDPS    Z12, Z7, Z7
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z12
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z12
 	VADDPS    Z12, Z8, Z8
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z12
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z12
 	VADDPS    Z12, Z9, Z9
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z12
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z12
 	VADDPS    Z12, Z10, Z10
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z12
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z12
 	VADDPS    Z12, Z11, Z11
 
 relu:
-	TESTQ  $0x00000002, R9
+	TESTQ  $0x00000002, BX
 	JZ     store
 	VPXORD Z12, Z12, Z12
 	VMAXPS Z0, Z12, Z0
@@ -18500,59 +22405,59 @@ relu:
 	VMAXPS Z11, Z12, Z11
 
 store:
-	TESTQ   R10, R10
+	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    DI, R13
-	VMOVUPS Z0, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z1, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z2, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z3, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z4, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z5, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z6, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z7, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z8, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z9, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z10, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z11, (R13)
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z3, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z5, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z7, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z8, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z9, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z10, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z11, (AX)
 	JMP     done
 
 storeMasked:
-	MOVQ    DI, R13
-	VMOVUPS Z0, K1, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z1, K1, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z2, K1, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z3, K1, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z4, K1, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z5, K1, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z6, K1, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z7, K1, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z8, K1, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z9, K1, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z10, K1, (R13)
-	ADDQ    R8, R13
-	VMOVUPS Z11, K1, (R13)
+	MOVQ    CX, AX
+	VMOVUPS Z0, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z1, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z3, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z5, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z7, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z8, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z9, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z10, K1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z11, K1, (AX)
 
 done:
 	VZEROUPPER
@@ -18610,90 +22515,88 @@ TEXT ·tileAVX512_12x2(SB), $0-8
 resume:
 	TESTQ   R10, R10
 	JNZ     resumeMasked
-	MOVQ    DI, R12
-	VMOVUPS (R12), Z0
-	VMOVUPS 64(R12), Z1
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z2
-	VMOVUPS 64(R12), Z3
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z4
-	VMOVUPS 64(R12), Z5
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z6
-	VMOVUPS 64(R12), Z7
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z8
-	VMOVUPS 64(R12), Z9
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z10
-	VMOVUPS 64(R12), Z11
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z12
-	VMOVUPS 64(R12), Z13
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z14
-	VMOVUPS 64(R12), Z15
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z16
-	VMOVUPS 64(R12), Z17
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z18
-	VMOVUPS 64(R12), Z19
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z20
-	VMOVUPS 64(R12), Z21
-	ADDQ    R8, R12
-	VMOVUPS (R12), Z22
-	VMOVUPS 64(R12), Z23
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z2
+	VMOVUPS 64(DI), Z3
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z4
+	VMOVUPS 64(DI), Z5
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z6
+	VMOVUPS 64(DI), Z7
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z8
+	VMOVUPS 64(DI), Z9
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z10
+	VMOVUPS 64(DI), Z11
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z12
+	VMOVUPS 64(DI), Z13
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z14
+	VMOVUPS 64(DI), Z15
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z16
+	VMOVUPS 64(DI), Z17
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z18
+	VMOVUPS 64(DI), Z19
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z20
+	VMOVUPS 64(DI), Z21
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z22
+	VMOVUPS 64(DI), Z23
 	JMP     loop
 
 resumeMasked:
-	MOVQ      DI, R12
-	VMOVUPS.Z (R12), K1, Z0
-	VMOVUPS.Z 64(R12), K2, Z1
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z2
-	VMOVUPS.Z 64(R12), K2, Z3
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z4
-	VMOVUPS.Z 64(R12), K2, Z5
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z6
-	VMOVUPS.Z 64(R12), K2, Z7
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z8
-	VMOVUPS.Z 64(R12), K2, Z9
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z10
-	VMOVUPS.Z 64(R12), K2, Z11
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z12
-	VMOVUPS.Z 64(R12), K2, Z13
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z14
-	VMOVUPS.Z 64(R12), K2, Z15
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z16
-	VMOVUPS.Z 64(R12), K2, Z17
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z18
-	VMOVUPS.Z 64(R12), K2, Z19
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z20
-	VMOVUPS.Z 64(R12), K2, Z21
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z22
-	VMOVUPS.Z 64(R12), K2, Z23
+	VMOVUPS.Z (DI), K1, Z0
+	VMOVUPS.Z 64(DI), K2, Z1
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z2
+	VMOVUPS.Z 64(DI), K2, Z3
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z4
+	VMOVUPS.Z 64(DI), K2, Z5
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z6
+	VMOVUPS.Z 64(DI), K2, Z7
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z8
+	VMOVUPS.Z 64(DI), K2, Z9
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z10
+	VMOVUPS.Z 64(DI), K2, Z11
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z12
+	VMOVUPS.Z 64(DI), K2, Z13
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z14
+	VMOVUPS.Z 64(DI), K2, Z15
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z16
+	VMOVUPS.Z 64(DI), K2, Z17
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z18
+	VMOVUPS.Z 64(DI), K2, Z19
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z20
+	VMOVUPS.Z 64(DI), K2, Z21
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z22
+	VMOVUPS.Z 64(DI), K2, Z23
 
 loop:
 	SUBQ $0x02, BX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), R12
-	VMOVUPS      (SI)(R12*1), Z25
-	VMOVUPS      (R11)(R12*1), Z26
+	MOVLQSX      (DX), DI
+	VMOVUPS      (SI)(DI*1), Z25
+	VMOVUPS      (R11)(DI*1), Z26
 	VBROADCASTSS (CX), Z27
 	VFMADD231PS  Z25, Z27, Z0
 	VFMADD231PS  Z26, Z27, Z1
@@ -18730,9 +22633,9 @@ pair:
 	VBROADCASTSS 44(CX), Z27
 	VFMADD231PS  Z25, Z27, Z22
 	VFMADD231PS  Z26, Z27, Z23
-	MOVLQSX      4(DX), R12
-	VMOVUPS      (SI)(R12*1), Z25
-	VMOVUPS      (R11)(R12*1), Z26
+	MOVLQSX      4(DX), DI
+	VMOVUPS      (SI)(DI*1), Z25
+	VMOVUPS      (R11)(DI*1), Z26
 	VBROADCASTSS 48(CX), Z27
 	VFMADD231PS  Z25, Z27, Z0
 	VFMADD231PS  Z26, Z27, Z1
@@ -18818,43 +22721,47 @@ last:
 	VFMADD231PS  Z26, Z27, Z23
 
 bias:
-	MOVQ         56(AX), CX
-	TESTQ        CX, CX
+	MOVQ         40(AX), CX
+	MOVQ         48(AX), DX
+	MOVQ         72(AX), BX
+	MOVQ         80(AX), SI
+	MOVQ         56(AX), DI
+	TESTQ        DI, DI
 	JZ           residual
-	VBROADCASTSS (CX), Z24
+	VBROADCASTSS (DI), Z24
 	VADDPS       Z24, Z0, Z0
 	VADDPS       Z24, Z1, Z1
-	VBROADCASTSS 4(CX), Z24
+	VBROADCASTSS 4(DI), Z24
 	VADDPS       Z24, Z2, Z2
 	VADDPS       Z24, Z3, Z3
-	VBROADCASTSS 8(CX), Z24
+	VBROADCASTSS 8(DI), Z24
 	VADDPS       Z24, Z4, Z4
 	VADDPS       Z24, Z5, Z5
-	VBROADCASTSS 12(CX), Z24
+	VBROADCASTSS 12(DI), Z24
 	VADDPS       Z24, Z6, Z6
 	VADDPS       Z24, Z7, Z7
-	VBROADCASTSS 16(CX), Z24
+	VBROADCASTSS 16(DI), Z24
 	VADDPS       Z24, Z8, Z8
 	VADDPS       Z24, Z9, Z9
-	VBROADCASTSS 20(CX), Z24
+	VBROADCASTSS 20(DI), Z24
 	VADDPS       Z24, Z10, Z10
 	VADDPS       Z24, Z11, Z11
-	VBROADCASTSS 24(CX), Z24
+	VBROADCASTSS 24(DI), Z24
 	VADDPS       Z24, Z12, Z12
 	VADDPS       Z24, Z13, Z13
-	VBROADCASTSS 28(CX), Z24
+	VBROADCASTSS 28(DI), Z24
 	VADDPS       Z24, Z14, Z14
 	VADDPS       Z24, Z15, Z15
-	VBROADCASTSS 32(CX), Z24
+	VBROADCASTSS 32(DI), Z24
 	VADDPS       Z24, Z16, Z16
 	VADDPS       Z24, Z17, Z17
-	VBROADCASTSS 36(CX), Z24
+	VBROADCASTSS 36(DI), Z24
 	VADDPS       Z24, Z18, Z18
 	VADDPS       Z24, Z19, Z19
-	VBROADCASTSS 40(CX), Z24
+	VBROADCASTSS 40(DI), Z24
 	VADDPS       Z24, Z20, Z20
 	VADDPS       Z24, Z21, Z21
-	VBROADCASTSS 44(CX), Z24
+	VBROADCASTSS 44(DI), Z24
 	VADDPS       Z24, Z22, Z22
 	VADDPS       Z24, Z23, Z23
 
@@ -18862,110 +22769,108 @@ residual:
 	MOVQ   64(AX), AX
 	TESTQ  AX, AX
 	JZ     relu
-	TESTQ  R10, R10
+	TESTQ  SI, SI
 	JNZ    residualMasked
-	MOVQ   AX, R12
-	VADDPS (R12), Z0, Z0
-	VADDPS 64(R12), Z1, Z1
-	ADDQ   R8, R12
-	VADDPS (R12), Z2, Z2
-	VADDPS 64(R12), Z3, Z3
-	ADDQ   R8, R12
-	VADDPS (R12), Z4, Z4
-	VADDPS 64(R12), Z5, Z5
-	ADDQ   R8, R12
-	VADDPS (R12), Z6, Z6
-	VADDPS 64(R12), Z7, Z7
-	ADDQ   R8, R12
-	VADDPS (R12), Z8, Z8
-	VADDPS 64(R12), Z9, Z9
-	ADDQ   R8, R12
-	VADDPS (R12), Z10, Z10
-	VADDPS 64(R12), Z11, Z11
-	ADDQ   R8, R12
-	VADDPS (R12), Z12, Z12
-	VADDPS 64(R12), Z13, Z13
-	ADDQ   R8, R12
-	VADDPS (R12), Z14, Z14
-	VADDPS 64(R12), Z15, Z15
-	ADDQ   R8, R12
-	VADDPS (R12), Z16, Z16
-	VADDPS 64(R12), Z17, Z17
-	ADDQ   R8, R12
-	VADDPS (R12), Z18, Z18
-	VADDPS 64(R12), Z19, Z19
-	ADDQ   R8, R12
-	VADDPS (R12), Z20, Z20
-	VADDPS 64(R12), Z21, Z21
-	ADDQ   R8, R12
-	VADDPS (R12), Z22, Z22
-	VADDPS 64(R12), Z23, Z23
+	VADDPS (AX), Z0, Z0
+	VADDPS 64(AX), Z1, Z1
+	ADDQ   DX, AX
+	VADDPS (AX), Z2, Z2
+	VADDPS 64(AX), Z3, Z3
+	ADDQ   DX, AX
+	VADDPS (AX), Z4, Z4
+	VADDPS 64(AX), Z5, Z5
+	ADDQ   DX, AX
+	VADDPS (AX), Z6, Z6
+	VADDPS 64(AX), Z7, Z7
+	ADDQ   DX, AX
+	VADDPS (AX), Z8, Z8
+	VADDPS 64(AX), Z9, Z9
+	ADDQ   DX, AX
+	VADDPS (AX), Z10, Z10
+	VADDPS 64(AX), Z11, Z11
+	ADDQ   DX, AX
+	VADDPS (AX), Z12, Z12
+	VADDPS 64(AX), Z13, Z13
+	ADDQ   DX, AX
+	VADDPS (AX), Z14, Z14
+	VADDPS 64(AX), Z15, Z15
+	ADDQ   DX, AX
+	VADDPS (AX), Z16, Z16
+	VADDPS 64(AX), Z17, Z17
+	ADDQ   DX, AX
+	VADDPS (AX), Z18, Z18
+	VADDPS 64(AX), Z19, Z19
+	ADDQ   DX, AX
+	VADDPS (AX), Z20, Z20
+	VADDPS 64(AX), Z21, Z21
+	ADDQ   DX, AX
+	VADDPS (AX), Z22, Z22
+	VADDPS 64(AX), Z23, Z23
 	JMP    relu
 
 residualMasked:
-	MOVQ      AX, R12
-	VMOVUPS.Z (R12), K1, Z24
+	VMOVUPS.Z (AX), K1, Z24
 	VADDPS    Z24, Z0, Z0
-	VMOVUPS.Z 64(R12), K2, Z24
+	VMOVUPS.Z 64(AX), K2, Z24
 	VADDPS    Z24, Z1, Z1
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z24
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z24
 	VADDPS    Z24, Z2, Z2
-	VMOVUPS.Z 64(R12), K2, Z24
+	VMOVUPS.Z 64(AX), K2, Z24
 	VADDPS    Z24, Z3, Z3
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z24
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z24
 	VADDPS    Z24, Z4, Z4
-	VMOVUPS.Z 64(R12), K2, Z24
+	VMOVUPS.Z 64(AX), K2, Z24
 	VADDPS    Z24, Z5, Z5
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z24
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z24
 	VADDPS    Z24, Z6, Z6
-	VMOVUPS.Z 64(R12), K2, Z24
+	VMOVUPS.Z 64(AX), K2, Z24
 	VADDPS    Z24, Z7, Z7
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z24
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z24
 	VADDPS    Z24, Z8, Z8
-	VMOVUPS.Z 64(R12), K2, Z24
+	VMOVUPS.Z 64(AX), K2, Z24
 	VADDPS    Z24, Z9, Z9
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z24
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z24
 	VADDPS    Z24, Z10, Z10
-	VMOVUPS.Z 64(R12), K2, Z24
+	VMOVUPS.Z 64(AX), K2, Z24
 	VADDPS    Z24, Z11, Z11
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z24
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z24
 	VADDPS    Z24, Z12, Z12
-	VMOVUPS.Z 64(R12), K2, Z24
+	VMOVUPS.Z 64(AX), K2, Z24
 	VADDPS    Z24, Z13, Z13
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z24
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z24
 	VADDPS    Z24, Z14, Z14
-	VMOVUPS.Z 64(R12), K2, Z24
+	VMOVUPS.Z 64(AX), K2, Z24
 	VADDPS    Z24, Z15, Z15
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z24
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z24
 	VADDPS    Z24, Z16, Z16
-	VMOVUPS.Z 64(R12), K2, Z24
+	VMOVUPS.Z 64(AX), K2, Z24
 	VADDPS    Z24, Z17, Z17
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z24
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z24
 	VADDPS    Z24, Z18, Z18
-	VMOVUPS.Z 64(R12), K2, Z24
+	VMOVUPS.Z 64(AX), K2, Z24
 	VADDPS    Z24, Z19, Z19
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z24
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z24
 	VADDPS    Z24, Z20, Z20
-	VMOVUPS.Z 64(R12), K2, Z24
+	VMOVUPS.Z 64(AX), K2, Z24
 	VADDPS    Z24, Z21, Z21
-	ADDQ      R8, R12
-	VMOVUPS.Z (R12), K1, Z24
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z24
 	VADDPS    Z24, Z22, Z22
-	VMOVUPS.Z 64(R12), K2, Z24
+	VMOVUPS.Z 64(AX), K2, Z24
 	VADDPS    Z24, Z23, Z23
 
 relu:
-	TESTQ  $0x00000002, R9
+	TESTQ  $0x00000002, BX
 	JZ     store
 	VPXORD Z24, Z24, Z24
 	VMAXPS Z0, Z24, Z0
@@ -18994,83 +22899,83 @@ relu:
 	VMAXPS Z23, Z24, Z23
 
 store:
-	TESTQ   R10, R10
+	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    DI, R12
-	VMOVUPS Z0, (R12)
-	VMOVUPS Z1, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z2, (R12)
-	VMOVUPS Z3, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z4, (R12)
-	VMOVUPS Z5, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z6, (R12)
-	VMOVUPS Z7, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z8, (R12)
-	VMOVUPS Z9, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z10, (R12)
-	VMOVUPS Z11, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z12, (R12)
-	VMOVUPS Z13, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z14, (R12)
-	VMOVUPS Z15, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z16, (R12)
-	VMOVUPS Z17, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z18, (R12)
-	VMOVUPS Z19, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z20, (R12)
-	VMOVUPS Z21, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z22, (R12)
-	VMOVUPS Z23, 64(R12)
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z7, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z8, (AX)
+	VMOVUPS Z9, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z10, (AX)
+	VMOVUPS Z11, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z12, (AX)
+	VMOVUPS Z13, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z14, (AX)
+	VMOVUPS Z15, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z16, (AX)
+	VMOVUPS Z17, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z18, (AX)
+	VMOVUPS Z19, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z20, (AX)
+	VMOVUPS Z21, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z22, (AX)
+	VMOVUPS Z23, 64(AX)
 	JMP     done
 
 storeMasked:
-	MOVQ    DI, R12
-	VMOVUPS Z0, K1, (R12)
-	VMOVUPS Z1, K2, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z2, K1, (R12)
-	VMOVUPS Z3, K2, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z4, K1, (R12)
-	VMOVUPS Z5, K2, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z6, K1, (R12)
-	VMOVUPS Z7, K2, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z8, K1, (R12)
-	VMOVUPS Z9, K2, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z10, K1, (R12)
-	VMOVUPS Z11, K2, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z12, K1, (R12)
-	VMOVUPS Z13, K2, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z14, K1, (R12)
-	VMOVUPS Z15, K2, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z16, K1, (R12)
-	VMOVUPS Z17, K2, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z18, K1, (R12)
-	VMOVUPS Z19, K2, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z20, K1, (R12)
-	VMOVUPS Z21, K2, 64(R12)
-	ADDQ    R8, R12
-	VMOVUPS Z22, K1, (R12)
-	VMOVUPS Z23, K2, 64(R12)
+	MOVQ    CX, AX
+	VMOVUPS Z0, K1, (AX)
+	VMOVUPS Z1, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, K1, (AX)
+	VMOVUPS Z3, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, K1, (AX)
+	VMOVUPS Z5, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, K1, (AX)
+	VMOVUPS Z7, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z8, K1, (AX)
+	VMOVUPS Z9, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z10, K1, (AX)
+	VMOVUPS Z11, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z12, K1, (AX)
+	VMOVUPS Z13, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z14, K1, (AX)
+	VMOVUPS Z15, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z16, K1, (AX)
+	VMOVUPS Z17, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z18, K1, (AX)
+	VMOVUPS Z19, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z20, K1, (AX)
+	VMOVUPS Z21, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z22, K1, (AX)
+	VMOVUPS Z23, K2, 64(AX)
 
 done:
 	VZEROUPPER
@@ -19130,91 +23035,89 @@ TEXT ·tileAVX512_12x2p(SB), $0-8
 resume:
 	TESTQ   R10, R10
 	JNZ     resumeMasked
-	MOVQ    DI, R13
-	VMOVUPS (R13), Z0
-	VMOVUPS 64(R13), Z1
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z2
-	VMOVUPS 64(R13), Z3
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z4
-	VMOVUPS 64(R13), Z5
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z6
-	VMOVUPS 64(R13), Z7
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z8
-	VMOVUPS 64(R13), Z9
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z10
-	VMOVUPS 64(R13), Z11
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z12
-	VMOVUPS 64(R13), Z13
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z14
-	VMOVUPS 64(R13), Z15
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z16
-	VMOVUPS 64(R13), Z17
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z18
-	VMOVUPS 64(R13), Z19
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z20
-	VMOVUPS 64(R13), Z21
-	ADDQ    R8, R13
-	VMOVUPS (R13), Z22
-	VMOVUPS 64(R13), Z23
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z2
+	VMOVUPS 64(DI), Z3
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z4
+	VMOVUPS 64(DI), Z5
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z6
+	VMOVUPS 64(DI), Z7
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z8
+	VMOVUPS 64(DI), Z9
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z10
+	VMOVUPS 64(DI), Z11
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z12
+	VMOVUPS 64(DI), Z13
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z14
+	VMOVUPS 64(DI), Z15
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z16
+	VMOVUPS 64(DI), Z17
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z18
+	VMOVUPS 64(DI), Z19
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z20
+	VMOVUPS 64(DI), Z21
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z22
+	VMOVUPS 64(DI), Z23
 	JMP     loop
 
 resumeMasked:
-	MOVQ      DI, R13
-	VMOVUPS.Z (R13), K1, Z0
-	VMOVUPS.Z 64(R13), K2, Z1
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z2
-	VMOVUPS.Z 64(R13), K2, Z3
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z4
-	VMOVUPS.Z 64(R13), K2, Z5
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z6
-	VMOVUPS.Z 64(R13), K2, Z7
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z8
-	VMOVUPS.Z 64(R13), K2, Z9
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z10
-	VMOVUPS.Z 64(R13), K2, Z11
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z12
-	VMOVUPS.Z 64(R13), K2, Z13
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z14
-	VMOVUPS.Z 64(R13), K2, Z15
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z16
-	VMOVUPS.Z 64(R13), K2, Z17
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z18
-	VMOVUPS.Z 64(R13), K2, Z19
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z20
-	VMOVUPS.Z 64(R13), K2, Z21
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z22
-	VMOVUPS.Z 64(R13), K2, Z23
+	VMOVUPS.Z (DI), K1, Z0
+	VMOVUPS.Z 64(DI), K2, Z1
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z2
+	VMOVUPS.Z 64(DI), K2, Z3
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z4
+	VMOVUPS.Z 64(DI), K2, Z5
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z6
+	VMOVUPS.Z 64(DI), K2, Z7
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z8
+	VMOVUPS.Z 64(DI), K2, Z9
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z10
+	VMOVUPS.Z 64(DI), K2, Z11
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z12
+	VMOVUPS.Z 64(DI), K2, Z13
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z14
+	VMOVUPS.Z 64(DI), K2, Z15
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z16
+	VMOVUPS.Z 64(DI), K2, Z17
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z18
+	VMOVUPS.Z 64(DI), K2, Z19
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z20
+	VMOVUPS.Z 64(DI), K2, Z21
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z22
+	VMOVUPS.Z 64(DI), K2, Z23
 
 loop:
 	SUBQ $0x02, BX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), R13
-	VMOVUPS      (SI)(R13*1), Z25
-	VMOVUPS      (R11)(R13*1), Z26
-	PREFETCHT0   (R12)(R13*1)
+	MOVLQSX      (DX), DI
+	VMOVUPS      (SI)(DI*1), Z25
+	VMOVUPS      (R11)(DI*1), Z26
+	PREFETCHT0   (R12)(DI*1)
 	VBROADCASTSS (CX), Z27
 	VFMADD231PS  Z25, Z27, Z0
 	VFMADD231PS  Z26, Z27, Z1
@@ -19251,10 +23154,10 @@ pair:
 	VBROADCASTSS 44(CX), Z27
 	VFMADD231PS  Z25, Z27, Z22
 	VFMADD231PS  Z26, Z27, Z23
-	MOVLQSX      4(DX), R13
-	VMOVUPS      (SI)(R13*1), Z25
-	VMOVUPS      (R11)(R13*1), Z26
-	PREFETCHT0   (R12)(R13*1)
+	MOVLQSX      4(DX), DI
+	VMOVUPS      (SI)(DI*1), Z25
+	VMOVUPS      (R11)(DI*1), Z26
+	PREFETCHT0   (R12)(DI*1)
 	VBROADCASTSS 48(CX), Z27
 	VFMADD231PS  Z25, Z27, Z0
 	VFMADD231PS  Z26, Z27, Z1
@@ -19341,43 +23244,47 @@ last:
 	VFMADD231PS  Z26, Z27, Z23
 
 bias:
-	MOVQ         56(AX), CX
-	TESTQ        CX, CX
+	MOVQ         40(AX), CX
+	MOVQ         48(AX), DX
+	MOVQ         72(AX), BX
+	MOVQ         80(AX), SI
+	MOVQ         56(AX), DI
+	TESTQ        DI, DI
 	JZ           residual
-	VBROADCASTSS (CX), Z24
+	VBROADCASTSS (DI), Z24
 	VADDPS       Z24, Z0, Z0
 	VADDPS       Z24, Z1, Z1
-	VBROADCASTSS 4(CX), Z24
+	VBROADCASTSS 4(DI), Z24
 	VADDPS       Z24, Z2, Z2
 	VADDPS       Z24, Z3, Z3
-	VBROADCASTSS 8(CX), Z24
+	VBROADCASTSS 8(DI), Z24
 	VADDPS       Z24, Z4, Z4
 	VADDPS       Z24, Z5, Z5
-	VBROADCASTSS 12(CX), Z24
+	VBROADCASTSS 12(DI), Z24
 	VADDPS       Z24, Z6, Z6
 	VADDPS       Z24, Z7, Z7
-	VBROADCASTSS 16(CX), Z24
+	VBROADCASTSS 16(DI), Z24
 	VADDPS       Z24, Z8, Z8
 	VADDPS       Z24, Z9, Z9
-	VBROADCASTSS 20(CX), Z24
+	VBROADCASTSS 20(DI), Z24
 	VADDPS       Z24, Z10, Z10
 	VADDPS       Z24, Z11, Z11
-	VBROADCASTSS 24(CX), Z24
+	VBROADCASTSS 24(DI), Z24
 	VADDPS       Z24, Z12, Z12
 	VADDPS       Z24, Z13, Z13
-	VBROADCASTSS 28(CX), Z24
+	VBROADCASTSS 28(DI), Z24
 	VADDPS       Z24, Z14, Z14
 	VADDPS       Z24, Z15, Z15
-	VBROADCASTSS 32(CX), Z24
+	VBROADCASTSS 32(DI), Z24
 	VADDPS       Z24, Z16, Z16
 	VADDPS       Z24, Z17, Z17
-	VBROADCASTSS 36(CX), Z24
+	VBROADCASTSS 36(DI), Z24
 	VADDPS       Z24, Z18, Z18
 	VADDPS       Z24, Z19, Z19
-	VBROADCASTSS 40(CX), Z24
+	VBROADCASTSS 40(DI), Z24
 	VADDPS       Z24, Z20, Z20
 	VADDPS       Z24, Z21, Z21
-	VBROADCASTSS 44(CX), Z24
+	VBROADCASTSS 44(DI), Z24
 	VADDPS       Z24, Z22, Z22
 	VADDPS       Z24, Z23, Z23
 
@@ -19385,110 +23292,108 @@ residual:
 	MOVQ   64(AX), AX
 	TESTQ  AX, AX
 	JZ     relu
-	TESTQ  R10, R10
+	TESTQ  SI, SI
 	JNZ    residualMasked
-	MOVQ   AX, R13
-	VADDPS (R13), Z0, Z0
-	VADDPS 64(R13), Z1, Z1
-	ADDQ   R8, R13
-	VADDPS (R13), Z2, Z2
-	VADDPS 64(R13), Z3, Z3
-	ADDQ   R8, R13
-	VADDPS (R13), Z4, Z4
-	VADDPS 64(R13), Z5, Z5
-	ADDQ   R8, R13
-	VADDPS (R13), Z6, Z6
-	VADDPS 64(R13), Z7, Z7
-	ADDQ   R8, R13
-	VADDPS (R13), Z8, Z8
-	VADDPS 64(R13), Z9, Z9
-	ADDQ   R8, R13
-	VADDPS (R13), Z10, Z10
-	VADDPS 64(R13), Z11, Z11
-	ADDQ   R8, R13
-	VADDPS (R13), Z12, Z12
-	VADDPS 64(R13), Z13, Z13
-	ADDQ   R8, R13
-	VADDPS (R13), Z14, Z14
-	VADDPS 64(R13), Z15, Z15
-	ADDQ   R8, R13
-	VADDPS (R13), Z16, Z16
-	VADDPS 64(R13), Z17, Z17
-	ADDQ   R8, R13
-	VADDPS (R13), Z18, Z18
-	VADDPS 64(R13), Z19, Z19
-	ADDQ   R8, R13
-	VADDPS (R13), Z20, Z20
-	VADDPS 64(R13), Z21, Z21
-	ADDQ   R8, R13
-	VADDPS (R13), Z22, Z22
-	VADDPS 64(R13), Z23, Z23
+	VADDPS (AX), Z0, Z0
+	VADDPS 64(AX), Z1, Z1
+	ADDQ   DX, AX
+	VADDPS (AX), Z2, Z2
+	VADDPS 64(AX), Z3, Z3
+	ADDQ   DX, AX
+	VADDPS (AX), Z4, Z4
+	VADDPS 64(AX), Z5, Z5
+	ADDQ   DX, AX
+	VADDPS (AX), Z6, Z6
+	VADDPS 64(AX), Z7, Z7
+	ADDQ   DX, AX
+	VADDPS (AX), Z8, Z8
+	VADDPS 64(AX), Z9, Z9
+	ADDQ   DX, AX
+	VADDPS (AX), Z10, Z10
+	VADDPS 64(AX), Z11, Z11
+	ADDQ   DX, AX
+	VADDPS (AX), Z12, Z12
+	VADDPS 64(AX), Z13, Z13
+	ADDQ   DX, AX
+	VADDPS (AX), Z14, Z14
+	VADDPS 64(AX), Z15, Z15
+	ADDQ   DX, AX
+	VADDPS (AX), Z16, Z16
+	VADDPS 64(AX), Z17, Z17
+	ADDQ   DX, AX
+	VADDPS (AX), Z18, Z18
+	VADDPS 64(AX), Z19, Z19
+	ADDQ   DX, AX
+	VADDPS (AX), Z20, Z20
+	VADDPS 64(AX), Z21, Z21
+	ADDQ   DX, AX
+	VADDPS (AX), Z22, Z22
+	VADDPS 64(AX), Z23, Z23
 	JMP    relu
 
 residualMasked:
-	MOVQ      AX, R13
-	VMOVUPS.Z (R13), K1, Z24
+	VMOVUPS.Z (AX), K1, Z24
 	VADDPS    Z24, Z0, Z0
-	VMOVUPS.Z 64(R13), K2, Z24
+	VMOVUPS.Z 64(AX), K2, Z24
 	VADDPS    Z24, Z1, Z1
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z24
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z24
 	VADDPS    Z24, Z2, Z2
-	VMOVUPS.Z 64(R13), K2, Z24
+	VMOVUPS.Z 64(AX), K2, Z24
 	VADDPS    Z24, Z3, Z3
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z24
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z24
 	VADDPS    Z24, Z4, Z4
-	VMOVUPS.Z 64(R13), K2, Z24
+	VMOVUPS.Z 64(AX), K2, Z24
 	VADDPS    Z24, Z5, Z5
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z24
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z24
 	VADDPS    Z24, Z6, Z6
-	VMOVUPS.Z 64(R13), K2, Z24
+	VMOVUPS.Z 64(AX), K2, Z24
 	VADDPS    Z24, Z7, Z7
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z24
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z24
 	VADDPS    Z24, Z8, Z8
-	VMOVUPS.Z 64(R13), K2, Z24
+	VMOVUPS.Z 64(AX), K2, Z24
 	VADDPS    Z24, Z9, Z9
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z24
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z24
 	VADDPS    Z24, Z10, Z10
-	VMOVUPS.Z 64(R13), K2, Z24
+	VMOVUPS.Z 64(AX), K2, Z24
 	VADDPS    Z24, Z11, Z11
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z24
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z24
 	VADDPS    Z24, Z12, Z12
-	VMOVUPS.Z 64(R13), K2, Z24
+	VMOVUPS.Z 64(AX), K2, Z24
 	VADDPS    Z24, Z13, Z13
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z24
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z24
 	VADDPS    Z24, Z14, Z14
-	VMOVUPS.Z 64(R13), K2, Z24
+	VMOVUPS.Z 64(AX), K2, Z24
 	VADDPS    Z24, Z15, Z15
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z24
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z24
 	VADDPS    Z24, Z16, Z16
-	VMOVUPS.Z 64(R13), K2, Z24
+	VMOVUPS.Z 64(AX), K2, Z24
 	VADDPS    Z24, Z17, Z17
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z24
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z24
 	VADDPS    Z24, Z18, Z18
-	VMOVUPS.Z 64(R13), K2, Z24
+	VMOVUPS.Z 64(AX), K2, Z24
 	VADDPS    Z24, Z19, Z19
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z24
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z24
 	VADDPS    Z24, Z20, Z20
-	VMOVUPS.Z 64(R13), K2, Z24
+	VMOVUPS.Z 64(AX), K2, Z24
 	VADDPS    Z24, Z21, Z21
-	ADDQ      R8, R13
-	VMOVUPS.Z (R13), K1, Z24
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z24
 	VADDPS    Z24, Z22, Z22
-	VMOVUPS.Z 64(R13), K2, Z24
+	VMOVUPS.Z 64(AX), K2, Z24
 	VADDPS    Z24, Z23, Z23
 
 relu:
-	TESTQ  $0x00000002, R9
+	TESTQ  $0x00000002, BX
 	JZ     store
 	VPXORD Z24, Z24, Z24
 	VMAXPS Z0, Z24, Z0
@@ -19517,83 +23422,83 @@ relu:
 	VMAXPS Z23, Z24, Z23
 
 store:
-	TESTQ   R10, R10
+	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    DI, R13
-	VMOVUPS Z0, (R13)
-	VMOVUPS Z1, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z2, (R13)
-	VMOVUPS Z3, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z4, (R13)
-	VMOVUPS Z5, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z6, (R13)
-	VMOVUPS Z7, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z8, (R13)
-	VMOVUPS Z9, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z10, (R13)
-	VMOVUPS Z11, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z12, (R13)
-	VMOVUPS Z13, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z14, (R13)
-	VMOVUPS Z15, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z16, (R13)
-	VMOVUPS Z17, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z18, (R13)
-	VMOVUPS Z19, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z20, (R13)
-	VMOVUPS Z21, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z22, (R13)
-	VMOVUPS Z23, 64(R13)
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z7, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z8, (AX)
+	VMOVUPS Z9, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z10, (AX)
+	VMOVUPS Z11, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z12, (AX)
+	VMOVUPS Z13, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z14, (AX)
+	VMOVUPS Z15, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z16, (AX)
+	VMOVUPS Z17, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z18, (AX)
+	VMOVUPS Z19, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z20, (AX)
+	VMOVUPS Z21, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z22, (AX)
+	VMOVUPS Z23, 64(AX)
 	JMP     done
 
 storeMasked:
-	MOVQ    DI, R13
-	VMOVUPS Z0, K1, (R13)
-	VMOVUPS Z1, K2, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z2, K1, (R13)
-	VMOVUPS Z3, K2, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z4, K1, (R13)
-	VMOVUPS Z5, K2, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z6, K1, (R13)
-	VMOVUPS Z7, K2, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z8, K1, (R13)
-	VMOVUPS Z9, K2, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z10, K1, (R13)
-	VMOVUPS Z11, K2, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z12, K1, (R13)
-	VMOVUPS Z13, K2, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z14, K1, (R13)
-	VMOVUPS Z15, K2, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z16, K1, (R13)
-	VMOVUPS Z17, K2, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z18, K1, (R13)
-	VMOVUPS Z19, K2, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z20, K1, (R13)
-	VMOVUPS Z21, K2, 64(R13)
-	ADDQ    R8, R13
-	VMOVUPS Z22, K1, (R13)
-	VMOVUPS Z23, K2, 64(R13)
+	MOVQ    CX, AX
+	VMOVUPS Z0, K1, (AX)
+	VMOVUPS Z1, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, K1, (AX)
+	VMOVUPS Z3, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, K1, (AX)
+	VMOVUPS Z5, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, K1, (AX)
+	VMOVUPS Z7, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z8, K1, (AX)
+	VMOVUPS Z9, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z10, K1, (AX)
+	VMOVUPS Z11, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z12, K1, (AX)
+	VMOVUPS Z13, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z14, K1, (AX)
+	VMOVUPS Z15, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z16, K1, (AX)
+	VMOVUPS Z17, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z18, K1, (AX)
+	VMOVUPS Z19, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z20, K1, (AX)
+	VMOVUPS Z21, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z22, K1, (AX)
+	VMOVUPS Z23, K2, 64(AX)
 
 done:
 	VZEROUPPER
@@ -19657,93 +23562,91 @@ TEXT ·tileAVX512_12x2h(SB), $0-8
 resume:
 	TESTQ   R10, R10
 	JNZ     resumeMasked
-	MOVQ    DI, R15
-	VMOVUPS (R15), Z0
-	VMOVUPS 64(R15), Z1
-	ADDQ    R8, R15
-	VMOVUPS (R15), Z2
-	VMOVUPS 64(R15), Z3
-	ADDQ    R8, R15
-	VMOVUPS (R15), Z4
-	VMOVUPS 64(R15), Z5
-	ADDQ    R8, R15
-	VMOVUPS (R15), Z6
-	VMOVUPS 64(R15), Z7
-	ADDQ    R8, R15
-	VMOVUPS (R15), Z8
-	VMOVUPS 64(R15), Z9
-	ADDQ    R8, R15
-	VMOVUPS (R15), Z10
-	VMOVUPS 64(R15), Z11
-	ADDQ    R8, R15
-	VMOVUPS (R15), Z12
-	VMOVUPS 64(R15), Z13
-	ADDQ    R8, R15
-	VMOVUPS (R15), Z14
-	VMOVUPS 64(R15), Z15
-	ADDQ    R8, R15
-	VMOVUPS (R15), Z16
-	VMOVUPS 64(R15), Z17
-	ADDQ    R8, R15
-	VMOVUPS (R15), Z18
-	VMOVUPS 64(R15), Z19
-	ADDQ    R8, R15
-	VMOVUPS (R15), Z20
-	VMOVUPS 64(R15), Z21
-	ADDQ    R8, R15
-	VMOVUPS (R15), Z22
-	VMOVUPS 64(R15), Z23
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z2
+	VMOVUPS 64(DI), Z3
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z4
+	VMOVUPS 64(DI), Z5
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z6
+	VMOVUPS 64(DI), Z7
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z8
+	VMOVUPS 64(DI), Z9
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z10
+	VMOVUPS 64(DI), Z11
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z12
+	VMOVUPS 64(DI), Z13
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z14
+	VMOVUPS 64(DI), Z15
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z16
+	VMOVUPS 64(DI), Z17
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z18
+	VMOVUPS 64(DI), Z19
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z20
+	VMOVUPS 64(DI), Z21
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z22
+	VMOVUPS 64(DI), Z23
 	JMP     loop
 
 resumeMasked:
-	MOVQ      DI, R15
-	VMOVUPS.Z (R15), K1, Z0
-	VMOVUPS.Z 64(R15), K2, Z1
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z2
-	VMOVUPS.Z 64(R15), K2, Z3
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z4
-	VMOVUPS.Z 64(R15), K2, Z5
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z6
-	VMOVUPS.Z 64(R15), K2, Z7
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z8
-	VMOVUPS.Z 64(R15), K2, Z9
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z10
-	VMOVUPS.Z 64(R15), K2, Z11
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z12
-	VMOVUPS.Z 64(R15), K2, Z13
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z14
-	VMOVUPS.Z 64(R15), K2, Z15
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z16
-	VMOVUPS.Z 64(R15), K2, Z17
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z18
-	VMOVUPS.Z 64(R15), K2, Z19
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z20
-	VMOVUPS.Z 64(R15), K2, Z21
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z22
-	VMOVUPS.Z 64(R15), K2, Z23
+	VMOVUPS.Z (DI), K1, Z0
+	VMOVUPS.Z 64(DI), K2, Z1
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z2
+	VMOVUPS.Z 64(DI), K2, Z3
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z4
+	VMOVUPS.Z 64(DI), K2, Z5
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z6
+	VMOVUPS.Z 64(DI), K2, Z7
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z8
+	VMOVUPS.Z 64(DI), K2, Z9
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z10
+	VMOVUPS.Z 64(DI), K2, Z11
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z12
+	VMOVUPS.Z 64(DI), K2, Z13
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z14
+	VMOVUPS.Z 64(DI), K2, Z15
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z16
+	VMOVUPS.Z 64(DI), K2, Z17
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z18
+	VMOVUPS.Z 64(DI), K2, Z19
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z20
+	VMOVUPS.Z 64(DI), K2, Z21
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z22
+	VMOVUPS.Z 64(DI), K2, Z23
 
 loop:
 	SUBQ $0x02, BX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), R15
-	VMOVUPS      (SI)(R15*1), Y25
-	VINSERTF64X4 $0x01, (R13)(R15*1), Z25, Z25
-	VMOVUPS      (R11)(R15*1), Y26
-	VINSERTF64X4 $0x01, (R14)(R15*1), Z26, Z26
-	PREFETCHT0   (R12)(R15*1)
+	MOVLQSX      (DX), DI
+	VMOVUPS      (SI)(DI*1), Y25
+	VINSERTF64X4 $0x01, (R13)(DI*1), Z25, Z25
+	VMOVUPS      (R11)(DI*1), Y26
+	VINSERTF64X4 $0x01, (R14)(DI*1), Z26, Z26
+	PREFETCHT0   (R12)(DI*1)
 	VBROADCASTSS (CX), Z27
 	VFMADD231PS  Z25, Z27, Z0
 	VFMADD231PS  Z26, Z27, Z1
@@ -19780,12 +23683,12 @@ pair:
 	VBROADCASTSS 44(CX), Z27
 	VFMADD231PS  Z25, Z27, Z22
 	VFMADD231PS  Z26, Z27, Z23
-	MOVLQSX      4(DX), R15
-	VMOVUPS      (SI)(R15*1), Y28
-	VINSERTF64X4 $0x01, (R13)(R15*1), Z28, Z28
-	VMOVUPS      (R11)(R15*1), Y29
-	VINSERTF64X4 $0x01, (R14)(R15*1), Z29, Z29
-	PREFETCHT0   (R12)(R15*1)
+	MOVLQSX      4(DX), DI
+	VMOVUPS      (SI)(DI*1), Y28
+	VINSERTF64X4 $0x01, (R13)(DI*1), Z28, Z28
+	VMOVUPS      (R11)(DI*1), Y29
+	VINSERTF64X4 $0x01, (R14)(DI*1), Z29, Z29
+	PREFETCHT0   (R12)(DI*1)
 	VBROADCASTSS 48(CX), Z27
 	VFMADD231PS  Z28, Z27, Z0
 	VFMADD231PS  Z29, Z27, Z1
@@ -19874,43 +23777,47 @@ last:
 	VFMADD231PS  Z31, Z25, Z23
 
 bias:
-	MOVQ         56(AX), CX
-	TESTQ        CX, CX
+	MOVQ         40(AX), CX
+	MOVQ         48(AX), DX
+	MOVQ         72(AX), BX
+	MOVQ         80(AX), SI
+	MOVQ         56(AX), DI
+	TESTQ        DI, DI
 	JZ           residual
-	VBROADCASTSS (CX), Z24
+	VBROADCASTSS (DI), Z24
 	VADDPS       Z24, Z0, Z0
 	VADDPS       Z24, Z1, Z1
-	VBROADCASTSS 4(CX), Z24
+	VBROADCASTSS 4(DI), Z24
 	VADDPS       Z24, Z2, Z2
 	VADDPS       Z24, Z3, Z3
-	VBROADCASTSS 8(CX), Z24
+	VBROADCASTSS 8(DI), Z24
 	VADDPS       Z24, Z4, Z4
 	VADDPS       Z24, Z5, Z5
-	VBROADCASTSS 12(CX), Z24
+	VBROADCASTSS 12(DI), Z24
 	VADDPS       Z24, Z6, Z6
 	VADDPS       Z24, Z7, Z7
-	VBROADCASTSS 16(CX), Z24
+	VBROADCASTSS 16(DI), Z24
 	VADDPS       Z24, Z8, Z8
 	VADDPS       Z24, Z9, Z9
-	VBROADCASTSS 20(CX), Z24
+	VBROADCASTSS 20(DI), Z24
 	VADDPS       Z24, Z10, Z10
 	VADDPS       Z24, Z11, Z11
-	VBROADCASTSS 24(CX), Z24
+	VBROADCASTSS 24(DI), Z24
 	VADDPS       Z24, Z12, Z12
 	VADDPS       Z24, Z13, Z13
-	VBROADCASTSS 28(CX), Z24
+	VBROADCASTSS 28(DI), Z24
 	VADDPS       Z24, Z14, Z14
 	VADDPS       Z24, Z15, Z15
-	VBROADCASTSS 32(CX), Z24
+	VBROADCASTSS 32(DI), Z24
 	VADDPS       Z24, Z16, Z16
 	VADDPS       Z24, Z17, Z17
-	VBROADCASTSS 36(CX), Z24
+	VBROADCASTSS 36(DI), Z24
 	VADDPS       Z24, Z18, Z18
 	VADDPS       Z24, Z19, Z19
-	VBROADCASTSS 40(CX), Z24
+	VBROADCASTSS 40(DI), Z24
 	VADDPS       Z24, Z20, Z20
 	VADDPS       Z24, Z21, Z21
-	VBROADCASTSS 44(CX), Z24
+	VBROADCASTSS 44(DI), Z24
 	VADDPS       Z24, Z22, Z22
 	VADDPS       Z24, Z23, Z23
 
@@ -19918,110 +23825,108 @@ residual:
 	MOVQ   64(AX), AX
 	TESTQ  AX, AX
 	JZ     relu
-	TESTQ  R10, R10
+	TESTQ  SI, SI
 	JNZ    residualMasked
-	MOVQ   AX, R15
-	VADDPS (R15), Z0, Z0
-	VADDPS 64(R15), Z1, Z1
-	ADDQ   R8, R15
-	VADDPS (R15), Z2, Z2
-	VADDPS 64(R15), Z3, Z3
-	ADDQ   R8, R15
-	VADDPS (R15), Z4, Z4
-	VADDPS 64(R15), Z5, Z5
-	ADDQ   R8, R15
-	VADDPS (R15), Z6, Z6
-	VADDPS 64(R15), Z7, Z7
-	ADDQ   R8, R15
-	VADDPS (R15), Z8, Z8
-	VADDPS 64(R15), Z9, Z9
-	ADDQ   R8, R15
-	VADDPS (R15), Z10, Z10
-	VADDPS 64(R15), Z11, Z11
-	ADDQ   R8, R15
-	VADDPS (R15), Z12, Z12
-	VADDPS 64(R15), Z13, Z13
-	ADDQ   R8, R15
-	VADDPS (R15), Z14, Z14
-	VADDPS 64(R15), Z15, Z15
-	ADDQ   R8, R15
-	VADDPS (R15), Z16, Z16
-	VADDPS 64(R15), Z17, Z17
-	ADDQ   R8, R15
-	VADDPS (R15), Z18, Z18
-	VADDPS 64(R15), Z19, Z19
-	ADDQ   R8, R15
-	VADDPS (R15), Z20, Z20
-	VADDPS 64(R15), Z21, Z21
-	ADDQ   R8, R15
-	VADDPS (R15), Z22, Z22
-	VADDPS 64(R15), Z23, Z23
+	VADDPS (AX), Z0, Z0
+	VADDPS 64(AX), Z1, Z1
+	ADDQ   DX, AX
+	VADDPS (AX), Z2, Z2
+	VADDPS 64(AX), Z3, Z3
+	ADDQ   DX, AX
+	VADDPS (AX), Z4, Z4
+	VADDPS 64(AX), Z5, Z5
+	ADDQ   DX, AX
+	VADDPS (AX), Z6, Z6
+	VADDPS 64(AX), Z7, Z7
+	ADDQ   DX, AX
+	VADDPS (AX), Z8, Z8
+	VADDPS 64(AX), Z9, Z9
+	ADDQ   DX, AX
+	VADDPS (AX), Z10, Z10
+	VADDPS 64(AX), Z11, Z11
+	ADDQ   DX, AX
+	VADDPS (AX), Z12, Z12
+	VADDPS 64(AX), Z13, Z13
+	ADDQ   DX, AX
+	VADDPS (AX), Z14, Z14
+	VADDPS 64(AX), Z15, Z15
+	ADDQ   DX, AX
+	VADDPS (AX), Z16, Z16
+	VADDPS 64(AX), Z17, Z17
+	ADDQ   DX, AX
+	VADDPS (AX), Z18, Z18
+	VADDPS 64(AX), Z19, Z19
+	ADDQ   DX, AX
+	VADDPS (AX), Z20, Z20
+	VADDPS 64(AX), Z21, Z21
+	ADDQ   DX, AX
+	VADDPS (AX), Z22, Z22
+	VADDPS 64(AX), Z23, Z23
 	JMP    relu
 
 residualMasked:
-	MOVQ      AX, R15
-	VMOVUPS.Z (R15), K1, Z24
+	VMOVUPS.Z (AX), K1, Z24
 	VADDPS    Z24, Z0, Z0
-	VMOVUPS.Z 64(R15), K2, Z24
+	VMOVUPS.Z 64(AX), K2, Z24
 	VADDPS    Z24, Z1, Z1
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z24
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z24
 	VADDPS    Z24, Z2, Z2
-	VMOVUPS.Z 64(R15), K2, Z24
+	VMOVUPS.Z 64(AX), K2, Z24
 	VADDPS    Z24, Z3, Z3
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z24
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z24
 	VADDPS    Z24, Z4, Z4
-	VMOVUPS.Z 64(R15), K2, Z24
+	VMOVUPS.Z 64(AX), K2, Z24
 	VADDPS    Z24, Z5, Z5
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z24
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z24
 	VADDPS    Z24, Z6, Z6
-	VMOVUPS.Z 64(R15), K2, Z24
+	VMOVUPS.Z 64(AX), K2, Z24
 	VADDPS    Z24, Z7, Z7
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z24
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z24
 	VADDPS    Z24, Z8, Z8
-	VMOVUPS.Z 64(R15), K2, Z24
+	VMOVUPS.Z 64(AX), K2, Z24
 	VADDPS    Z24, Z9, Z9
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z24
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z24
 	VADDPS    Z24, Z10, Z10
-	VMOVUPS.Z 64(R15), K2, Z24
+	VMOVUPS.Z 64(AX), K2, Z24
 	VADDPS    Z24, Z11, Z11
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z24
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z24
 	VADDPS    Z24, Z12, Z12
-	VMOVUPS.Z 64(R15), K2, Z24
+	VMOVUPS.Z 64(AX), K2, Z24
 	VADDPS    Z24, Z13, Z13
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z24
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z24
 	VADDPS    Z24, Z14, Z14
-	VMOVUPS.Z 64(R15), K2, Z24
+	VMOVUPS.Z 64(AX), K2, Z24
 	VADDPS    Z24, Z15, Z15
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z24
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z24
 	VADDPS    Z24, Z16, Z16
-	VMOVUPS.Z 64(R15), K2, Z24
+	VMOVUPS.Z 64(AX), K2, Z24
 	VADDPS    Z24, Z17, Z17
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z24
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z24
 	VADDPS    Z24, Z18, Z18
-	VMOVUPS.Z 64(R15), K2, Z24
+	VMOVUPS.Z 64(AX), K2, Z24
 	VADDPS    Z24, Z19, Z19
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z24
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z24
 	VADDPS    Z24, Z20, Z20
-	VMOVUPS.Z 64(R15), K2, Z24
+	VMOVUPS.Z 64(AX), K2, Z24
 	VADDPS    Z24, Z21, Z21
-	ADDQ      R8, R15
-	VMOVUPS.Z (R15), K1, Z24
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z24
 	VADDPS    Z24, Z22, Z22
-	VMOVUPS.Z 64(R15), K2, Z24
+	VMOVUPS.Z 64(AX), K2, Z24
 	VADDPS    Z24, Z23, Z23
 
 relu:
-	TESTQ  $0x00000002, R9
+	TESTQ  $0x00000002, BX
 	JZ     store
 	VPXORD Z24, Z24, Z24
 	VMAXPS Z0, Z24, Z0
@@ -20050,83 +23955,654 @@ relu:
 	VMAXPS Z23, Z24, Z23
 
 store:
-	TESTQ   R10, R10
+	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    DI, R15
-	VMOVUPS Z0, (R15)
-	VMOVUPS Z1, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z2, (R15)
-	VMOVUPS Z3, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z4, (R15)
-	VMOVUPS Z5, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z6, (R15)
-	VMOVUPS Z7, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z8, (R15)
-	VMOVUPS Z9, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z10, (R15)
-	VMOVUPS Z11, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z12, (R15)
-	VMOVUPS Z13, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z14, (R15)
-	VMOVUPS Z15, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z16, (R15)
-	VMOVUPS Z17, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z18, (R15)
-	VMOVUPS Z19, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z20, (R15)
-	VMOVUPS Z21, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z22, (R15)
-	VMOVUPS Z23, 64(R15)
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z7, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z8, (AX)
+	VMOVUPS Z9, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z10, (AX)
+	VMOVUPS Z11, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z12, (AX)
+	VMOVUPS Z13, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z14, (AX)
+	VMOVUPS Z15, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z16, (AX)
+	VMOVUPS Z17, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z18, (AX)
+	VMOVUPS Z19, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z20, (AX)
+	VMOVUPS Z21, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z22, (AX)
+	VMOVUPS Z23, 64(AX)
 	JMP     done
 
 storeMasked:
-	MOVQ    DI, R15
-	VMOVUPS Z0, K1, (R15)
-	VMOVUPS Z1, K2, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z2, K1, (R15)
-	VMOVUPS Z3, K2, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z4, K1, (R15)
-	VMOVUPS Z5, K2, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z6, K1, (R15)
-	VMOVUPS Z7, K2, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z8, K1, (R15)
-	VMOVUPS Z9, K2, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z10, K1, (R15)
-	VMOVUPS Z11, K2, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z12, K1, (R15)
-	VMOVUPS Z13, K2, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z14, K1, (R15)
-	VMOVUPS Z15, K2, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z16, K1, (R15)
-	VMOVUPS Z17, K2, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z18, K1, (R15)
-	VMOVUPS Z19, K2, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z20, K1, (R15)
-	VMOVUPS Z21, K2, 64(R15)
-	ADDQ    R8, R15
-	VMOVUPS Z22, K1, (R15)
-	VMOVUPS Z23, K2, 64(R15)
+	MOVQ    CX, AX
+	VMOVUPS Z0, K1, (AX)
+	VMOVUPS Z1, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, K1, (AX)
+	VMOVUPS Z3, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, K1, (AX)
+	VMOVUPS Z5, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, K1, (AX)
+	VMOVUPS Z7, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z8, K1, (AX)
+	VMOVUPS Z9, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z10, K1, (AX)
+	VMOVUPS Z11, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z12, K1, (AX)
+	VMOVUPS Z13, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z14, K1, (AX)
+	VMOVUPS Z15, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z16, K1, (AX)
+	VMOVUPS Z17, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z18, K1, (AX)
+	VMOVUPS Z19, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z20, K1, (AX)
+	VMOVUPS Z21, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z22, K1, (AX)
+	VMOVUPS Z23, K2, 64(AX)
+
+done:
+	VZEROUPPER
+	RET
+
+// func tileAVX512_12x2k(args *byte)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tileAVX512_12x2k(SB), $0-8
+	MOVQ  args+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  8(AX), DX
+	MOVQ  16(AX), BX
+	MOVQ  24(AX), SI
+	MOVQ  40(AX), DI
+	MOVQ  48(AX), R8
+	MOVQ  72(AX), R9
+	MOVQ  80(AX), R10
+	MOVQ  32(AX), R11
+	ADDQ  SI, R11
+	MOVL  R10, R12
+	KMOVW R12, K1
+	MOVL  R10, R12
+	SHRL  $0x10, R12
+	KMOVW R12, K2
+
+	// start from zero or from C
+	TESTQ  $0x00000001, R9
+	JNZ    resume
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	VPXORD Z20, Z20, Z20
+	VPXORD Z21, Z21, Z21
+	VPXORD Z22, Z22, Z22
+	VPXORD Z23, Z23, Z23
+	JMP    loop
+
+resume:
+	TESTQ   R10, R10
+	JNZ     resumeMasked
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z2
+	VMOVUPS 64(DI), Z3
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z4
+	VMOVUPS 64(DI), Z5
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z6
+	VMOVUPS 64(DI), Z7
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z8
+	VMOVUPS 64(DI), Z9
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z10
+	VMOVUPS 64(DI), Z11
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z12
+	VMOVUPS 64(DI), Z13
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z14
+	VMOVUPS 64(DI), Z15
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z16
+	VMOVUPS 64(DI), Z17
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z18
+	VMOVUPS 64(DI), Z19
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z20
+	VMOVUPS 64(DI), Z21
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z22
+	VMOVUPS 64(DI), Z23
+	JMP     loop
+
+resumeMasked:
+	VMOVUPS.Z (DI), K1, Z0
+	VMOVUPS.Z 64(DI), K2, Z1
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z2
+	VMOVUPS.Z 64(DI), K2, Z3
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z4
+	VMOVUPS.Z 64(DI), K2, Z5
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z6
+	VMOVUPS.Z 64(DI), K2, Z7
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z8
+	VMOVUPS.Z 64(DI), K2, Z9
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z10
+	VMOVUPS.Z 64(DI), K2, Z11
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z12
+	VMOVUPS.Z 64(DI), K2, Z13
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z14
+	VMOVUPS.Z 64(DI), K2, Z15
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z16
+	VMOVUPS.Z 64(DI), K2, Z17
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z18
+	VMOVUPS.Z 64(DI), K2, Z19
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z20
+	VMOVUPS.Z 64(DI), K2, Z21
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z22
+	VMOVUPS.Z 64(DI), K2, Z23
+
+loop:
+	MOVQ         112(AX), DI
+	MOVQ         128(AX), R8
+	MOVQ         136(AX), R9
+	MOVQ         144(AX), R10
+	VBROADCASTSS 152(AX), Z25
+	SUBQ         $0x02, BX
+	JL           last
+
+pair:
+	VBROADCASTSS (R9), Z26
+	VBROADCASTSS (R10), Z27
+	VMOVUPS      (DI), Z28
+	VFMADD213PS  Z27, Z26, Z28
+	VMAXPS       Z28, Z25, Z28
+	VMOVUPS      Z28, (R8)
+	PREFETCHT1   128(DI)
+	VMOVUPS      64(DI), Z28
+	VFMADD213PS  Z27, Z26, Z28
+	VMAXPS       Z28, Z25, Z28
+	VMOVUPS      Z28, 64(R8)
+	PREFETCHT1   192(DI)
+	ADDQ         $0x04, R9
+	ADDQ         $0x04, R10
+	ADDQ         120(AX), DI
+	ADDQ         $0x00000080, R8
+	MOVLQSX      (DX), R12
+	VMOVUPS      (SI)(R12*1), Z26
+	VMOVUPS      (R11)(R12*1), Z27
+	VBROADCASTSS (CX), Z28
+	VFMADD231PS  Z26, Z28, Z0
+	VFMADD231PS  Z27, Z28, Z1
+	VBROADCASTSS 4(CX), Z28
+	VFMADD231PS  Z26, Z28, Z2
+	VFMADD231PS  Z27, Z28, Z3
+	VBROADCASTSS 8(CX), Z28
+	VFMADD231PS  Z26, Z28, Z4
+	VFMADD231PS  Z27, Z28, Z5
+	VBROADCASTSS 12(CX), Z28
+	VFMADD231PS  Z26, Z28, Z6
+	VFMADD231PS  Z27, Z28, Z7
+	VBROADCASTSS 16(CX), Z28
+	VFMADD231PS  Z26, Z28, Z8
+	VFMADD231PS  Z27, Z28, Z9
+	VBROADCASTSS 20(CX), Z28
+	VFMADD231PS  Z26, Z28, Z10
+	VFMADD231PS  Z27, Z28, Z11
+	VBROADCASTSS 24(CX), Z28
+	VFMADD231PS  Z26, Z28, Z12
+	VFMADD231PS  Z27, Z28, Z13
+	VBROADCASTSS 28(CX), Z28
+	VFMADD231PS  Z26, Z28, Z14
+	VFMADD231PS  Z27, Z28, Z15
+	VBROADCASTSS 32(CX), Z28
+	VFMADD231PS  Z26, Z28, Z16
+	VFMADD231PS  Z27, Z28, Z17
+	VBROADCASTSS 36(CX), Z28
+	VFMADD231PS  Z26, Z28, Z18
+	VFMADD231PS  Z27, Z28, Z19
+	VBROADCASTSS 40(CX), Z28
+	VFMADD231PS  Z26, Z28, Z20
+	VFMADD231PS  Z27, Z28, Z21
+	VBROADCASTSS 44(CX), Z28
+	VFMADD231PS  Z26, Z28, Z22
+	VFMADD231PS  Z27, Z28, Z23
+	VBROADCASTSS (R9), Z26
+	VBROADCASTSS (R10), Z27
+	VMOVUPS      (DI), Z28
+	VFMADD213PS  Z27, Z26, Z28
+	VMAXPS       Z28, Z25, Z28
+	VMOVUPS      Z28, (R8)
+	PREFETCHT1   128(DI)
+	VMOVUPS      64(DI), Z28
+	VFMADD213PS  Z27, Z26, Z28
+	VMAXPS       Z28, Z25, Z28
+	VMOVUPS      Z28, 64(R8)
+	PREFETCHT1   192(DI)
+	ADDQ         $0x04, R9
+	ADDQ         $0x04, R10
+	ADDQ         120(AX), DI
+	ADDQ         $0x00000080, R8
+	MOVLQSX      4(DX), R12
+	VMOVUPS      (SI)(R12*1), Z26
+	VMOVUPS      (R11)(R12*1), Z27
+	VBROADCASTSS 48(CX), Z28
+	VFMADD231PS  Z26, Z28, Z0
+	VFMADD231PS  Z27, Z28, Z1
+	VBROADCASTSS 52(CX), Z28
+	VFMADD231PS  Z26, Z28, Z2
+	VFMADD231PS  Z27, Z28, Z3
+	VBROADCASTSS 56(CX), Z28
+	VFMADD231PS  Z26, Z28, Z4
+	VFMADD231PS  Z27, Z28, Z5
+	VBROADCASTSS 60(CX), Z28
+	VFMADD231PS  Z26, Z28, Z6
+	VFMADD231PS  Z27, Z28, Z7
+	VBROADCASTSS 64(CX), Z28
+	VFMADD231PS  Z26, Z28, Z8
+	VFMADD231PS  Z27, Z28, Z9
+	VBROADCASTSS 68(CX), Z28
+	VFMADD231PS  Z26, Z28, Z10
+	VFMADD231PS  Z27, Z28, Z11
+	VBROADCASTSS 72(CX), Z28
+	VFMADD231PS  Z26, Z28, Z12
+	VFMADD231PS  Z27, Z28, Z13
+	VBROADCASTSS 76(CX), Z28
+	VFMADD231PS  Z26, Z28, Z14
+	VFMADD231PS  Z27, Z28, Z15
+	VBROADCASTSS 80(CX), Z28
+	VFMADD231PS  Z26, Z28, Z16
+	VFMADD231PS  Z27, Z28, Z17
+	VBROADCASTSS 84(CX), Z28
+	VFMADD231PS  Z26, Z28, Z18
+	VFMADD231PS  Z27, Z28, Z19
+	VBROADCASTSS 88(CX), Z28
+	VFMADD231PS  Z26, Z28, Z20
+	VFMADD231PS  Z27, Z28, Z21
+	VBROADCASTSS 92(CX), Z28
+	VFMADD231PS  Z26, Z28, Z22
+	VFMADD231PS  Z27, Z28, Z23
+	ADDQ         $0x60, CX
+	ADDQ         $0x08, DX
+	SUBQ         $0x02, BX
+	JGE          pair
+
+last:
+	TESTQ        $0x00000001, BX
+	JZ           bias
+	VBROADCASTSS (R9), Z26
+	VBROADCASTSS (R10), Z27
+	VMOVUPS      (DI), Z28
+	VFMADD213PS  Z27, Z26, Z28
+	VMAXPS       Z28, Z25, Z28
+	VMOVUPS      Z28, (R8)
+	PREFETCHT1   128(DI)
+	VMOVUPS      64(DI), Z28
+	VFMADD213PS  Z27, Z26, Z28
+	VMAXPS       Z28, Z25, Z28
+	VMOVUPS      Z28, 64(R8)
+	PREFETCHT1   192(DI)
+	ADDQ         $0x04, R9
+	ADDQ         $0x04, R10
+	ADDQ         120(AX), DI
+	ADDQ         $0x00000080, R8
+	MOVLQSX      (DX), DX
+	VMOVUPS      (SI)(DX*1), Z25
+	VMOVUPS      (R11)(DX*1), Z26
+	VBROADCASTSS (CX), Z27
+	VFMADD231PS  Z25, Z27, Z0
+	VFMADD231PS  Z26, Z27, Z1
+	VBROADCASTSS 4(CX), Z27
+	VFMADD231PS  Z25, Z27, Z2
+	VFMADD231PS  Z26, Z27, Z3
+	VBROADCASTSS 8(CX), Z27
+	VFMADD231PS  Z25, Z27, Z4
+	VFMADD231PS  Z26, Z27, Z5
+	VBROADCASTSS 12(CX), Z27
+	VFMADD231PS  Z25, Z27, Z6
+	VFMADD231PS  Z26, Z27, Z7
+	VBROADCASTSS 16(CX), Z27
+	VFMADD231PS  Z25, Z27, Z8
+	VFMADD231PS  Z26, Z27, Z9
+	VBROADCASTSS 20(CX), Z27
+	VFMADD231PS  Z25, Z27, Z10
+	VFMADD231PS  Z26, Z27, Z11
+	VBROADCASTSS 24(CX), Z27
+	VFMADD231PS  Z25, Z27, Z12
+	VFMADD231PS  Z26, Z27, Z13
+	VBROADCASTSS 28(CX), Z27
+	VFMADD231PS  Z25, Z27, Z14
+	VFMADD231PS  Z26, Z27, Z15
+	VBROADCASTSS 32(CX), Z27
+	VFMADD231PS  Z25, Z27, Z16
+	VFMADD231PS  Z26, Z27, Z17
+	VBROADCASTSS 36(CX), Z27
+	VFMADD231PS  Z25, Z27, Z18
+	VFMADD231PS  Z26, Z27, Z19
+	VBROADCASTSS 40(CX), Z27
+	VFMADD231PS  Z25, Z27, Z20
+	VFMADD231PS  Z26, Z27, Z21
+	VBROADCASTSS 44(CX), Z27
+	VFMADD231PS  Z25, Z27, Z22
+	VFMADD231PS  Z26, Z27, Z23
+
+bias:
+	MOVQ         40(AX), CX
+	MOVQ         48(AX), DX
+	MOVQ         72(AX), BX
+	MOVQ         80(AX), SI
+	MOVQ         56(AX), DI
+	TESTQ        DI, DI
+	JZ           residual
+	VBROADCASTSS (DI), Z24
+	VADDPS       Z24, Z0, Z0
+	VADDPS       Z24, Z1, Z1
+	VBROADCASTSS 4(DI), Z24
+	VADDPS       Z24, Z2, Z2
+	VADDPS       Z24, Z3, Z3
+	VBROADCASTSS 8(DI), Z24
+	VADDPS       Z24, Z4, Z4
+	VADDPS       Z24, Z5, Z5
+	VBROADCASTSS 12(DI), Z24
+	VADDPS       Z24, Z6, Z6
+	VADDPS       Z24, Z7, Z7
+	VBROADCASTSS 16(DI), Z24
+	VADDPS       Z24, Z8, Z8
+	VADDPS       Z24, Z9, Z9
+	VBROADCASTSS 20(DI), Z24
+	VADDPS       Z24, Z10, Z10
+	VADDPS       Z24, Z11, Z11
+	VBROADCASTSS 24(DI), Z24
+	VADDPS       Z24, Z12, Z12
+	VADDPS       Z24, Z13, Z13
+	VBROADCASTSS 28(DI), Z24
+	VADDPS       Z24, Z14, Z14
+	VADDPS       Z24, Z15, Z15
+	VBROADCASTSS 32(DI), Z24
+	VADDPS       Z24, Z16, Z16
+	VADDPS       Z24, Z17, Z17
+	VBROADCASTSS 36(DI), Z24
+	VADDPS       Z24, Z18, Z18
+	VADDPS       Z24, Z19, Z19
+	VBROADCASTSS 40(DI), Z24
+	VADDPS       Z24, Z20, Z20
+	VADDPS       Z24, Z21, Z21
+	VBROADCASTSS 44(DI), Z24
+	VADDPS       Z24, Z22, Z22
+	VADDPS       Z24, Z23, Z23
+
+residual:
+	MOVQ   64(AX), AX
+	TESTQ  AX, AX
+	JZ     relu
+	TESTQ  SI, SI
+	JNZ    residualMasked
+	VADDPS (AX), Z0, Z0
+	VADDPS 64(AX), Z1, Z1
+	ADDQ   DX, AX
+	VADDPS (AX), Z2, Z2
+	VADDPS 64(AX), Z3, Z3
+	ADDQ   DX, AX
+	VADDPS (AX), Z4, Z4
+	VADDPS 64(AX), Z5, Z5
+	ADDQ   DX, AX
+	VADDPS (AX), Z6, Z6
+	VADDPS 64(AX), Z7, Z7
+	ADDQ   DX, AX
+	VADDPS (AX), Z8, Z8
+	VADDPS 64(AX), Z9, Z9
+	ADDQ   DX, AX
+	VADDPS (AX), Z10, Z10
+	VADDPS 64(AX), Z11, Z11
+	ADDQ   DX, AX
+	VADDPS (AX), Z12, Z12
+	VADDPS 64(AX), Z13, Z13
+	ADDQ   DX, AX
+	VADDPS (AX), Z14, Z14
+	VADDPS 64(AX), Z15, Z15
+	ADDQ   DX, AX
+	VADDPS (AX), Z16, Z16
+	VADDPS 64(AX), Z17, Z17
+	ADDQ   DX, AX
+	VADDPS (AX), Z18, Z18
+	VADDPS 64(AX), Z19, Z19
+	ADDQ   DX, AX
+	VADDPS (AX), Z20, Z20
+	VADDPS 64(AX), Z21, Z21
+	ADDQ   DX, AX
+	VADDPS (AX), Z22, Z22
+	VADDPS 64(AX), Z23, Z23
+	JMP    relu
+
+residualMasked:
+	VMOVUPS.Z (AX), K1, Z24
+	VADDPS    Z24, Z0, Z0
+	VMOVUPS.Z 64(AX), K2, Z24
+	VADDPS    Z24, Z1, Z1
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z24
+	VADDPS    Z24, Z2, Z2
+	VMOVUPS.Z 64(AX), K2, Z24
+	VADDPS    Z24, Z3, Z3
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z24
+	VADDPS    Z24, Z4, Z4
+	VMOVUPS.Z 64(AX), K2, Z24
+	VADDPS    Z24, Z5, Z5
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z24
+	VADDPS    Z24, Z6, Z6
+	VMOVUPS.Z 64(AX), K2, Z24
+	VADDPS    Z24, Z7, Z7
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z24
+	VADDPS    Z24, Z8, Z8
+	VMOVUPS.Z 64(AX), K2, Z24
+	VADDPS    Z24, Z9, Z9
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z24
+	VADDPS    Z24, Z10, Z10
+	VMOVUPS.Z 64(AX), K2, Z24
+	VADDPS    Z24, Z11, Z11
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z24
+	VADDPS    Z24, Z12, Z12
+	VMOVUPS.Z 64(AX), K2, Z24
+	VADDPS    Z24, Z13, Z13
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z24
+	VADDPS    Z24, Z14, Z14
+	VMOVUPS.Z 64(AX), K2, Z24
+	VADDPS    Z24, Z15, Z15
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z24
+	VADDPS    Z24, Z16, Z16
+	VMOVUPS.Z 64(AX), K2, Z24
+	VADDPS    Z24, Z17, Z17
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z24
+	VADDPS    Z24, Z18, Z18
+	VMOVUPS.Z 64(AX), K2, Z24
+	VADDPS    Z24, Z19, Z19
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z24
+	VADDPS    Z24, Z20, Z20
+	VMOVUPS.Z 64(AX), K2, Z24
+	VADDPS    Z24, Z21, Z21
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z24
+	VADDPS    Z24, Z22, Z22
+	VMOVUPS.Z 64(AX), K2, Z24
+	VADDPS    Z24, Z23, Z23
+
+relu:
+	TESTQ  $0x00000002, BX
+	JZ     store
+	VPXORD Z24, Z24, Z24
+	VMAXPS Z0, Z24, Z0
+	VMAXPS Z1, Z24, Z1
+	VMAXPS Z2, Z24, Z2
+	VMAXPS Z3, Z24, Z3
+	VMAXPS Z4, Z24, Z4
+	VMAXPS Z5, Z24, Z5
+	VMAXPS Z6, Z24, Z6
+	VMAXPS Z7, Z24, Z7
+	VMAXPS Z8, Z24, Z8
+	VMAXPS Z9, Z24, Z9
+	VMAXPS Z10, Z24, Z10
+	VMAXPS Z11, Z24, Z11
+	VMAXPS Z12, Z24, Z12
+	VMAXPS Z13, Z24, Z13
+	VMAXPS Z14, Z24, Z14
+	VMAXPS Z15, Z24, Z15
+	VMAXPS Z16, Z24, Z16
+	VMAXPS Z17, Z24, Z17
+	VMAXPS Z18, Z24, Z18
+	VMAXPS Z19, Z24, Z19
+	VMAXPS Z20, Z24, Z20
+	VMAXPS Z21, Z24, Z21
+	VMAXPS Z22, Z24, Z22
+	VMAXPS Z23, Z24, Z23
+
+store:
+	TESTQ   SI, SI
+	JNZ     storeMasked
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z7, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z8, (AX)
+	VMOVUPS Z9, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z10, (AX)
+	VMOVUPS Z11, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z12, (AX)
+	VMOVUPS Z13, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z14, (AX)
+	VMOVUPS Z15, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z16, (AX)
+	VMOVUPS Z17, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z18, (AX)
+	VMOVUPS Z19, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z20, (AX)
+	VMOVUPS Z21, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z22, (AX)
+	VMOVUPS Z23, 64(AX)
+	JMP     done
+
+storeMasked:
+	MOVQ    CX, AX
+	VMOVUPS Z0, K1, (AX)
+	VMOVUPS Z1, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, K1, (AX)
+	VMOVUPS Z3, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, K1, (AX)
+	VMOVUPS Z5, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, K1, (AX)
+	VMOVUPS Z7, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z8, K1, (AX)
+	VMOVUPS Z9, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z10, K1, (AX)
+	VMOVUPS Z11, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z12, K1, (AX)
+	VMOVUPS Z13, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z14, K1, (AX)
+	VMOVUPS Z15, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z16, K1, (AX)
+	VMOVUPS Z17, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z18, K1, (AX)
+	VMOVUPS Z19, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z20, K1, (AX)
+	VMOVUPS Z21, K2, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z22, K1, (AX)
+	VMOVUPS Z23, K2, 64(AX)
 
 done:
 	VZEROUPPER

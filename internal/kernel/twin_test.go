@@ -192,3 +192,42 @@ func TestPeakFMA(t *testing.T) {
 		require.True(t, p > 0.01 && p < 1e4 && !math.IsInf(p, 0), "%v GFLOP/s", p)
 	})
 }
+
+// TestLevelBits checks that the vector levels agree in every bit outside of convolutions too.
+func TestLevelBits(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		rng := newRand(rapid.Uint64().Draw(t, "seed"))
+		n, in, out := rapid.IntRange(1, 9).Draw(t, "n"), rapid.IntRange(1, 90).Draw(t, "in"), rapid.IntRange(1, 40).Draw(t, "out")
+		x, w, dy := randSlice[float32](rng, n*in), randSlice[float32](rng, out*in), randSlice[float32](rng, n*out)
+		c := randSlice[float32](rng, in)
+		results := perLevel(t, func() []float32 {
+			var all []float32
+			keep := func(size int, f func(dst []float32)) {
+				dst := make([]float32, size)
+				f(dst)
+				all = append(all, dst...)
+			}
+			keep(n*out, func(d []float32) { Linear(d, x, w, nil, n, in, out) })
+			keep(n*in, func(d []float32) { LinearBackwardInput(d, dy, w, n, in, out) })
+			keep(out*in, func(d []float32) { LinearBackwardWeight(d, nil, x, dy, n, in, out) })
+			keep(out, func(d []float32) { RoutedLinear(d, x, w, nil, c, 0.1, in, out) })
+			keep(in, func(d []float32) { RoutedLinearBackwardInput(d, dy, w, c, 0.1, in, out) })
+			keep(n*out, func(d []float32) {
+				Gemm(false, true, n, out, in, 0.5, x, in, w, in, 0, d, out, make([]float32, GemmScratch(n, out, in)))
+			})
+			keep(in*out, func(d []float32) {
+				Gemm(true, false, in, out, n, 0.5, x, in, dy, out, 0, d, out, make([]float32, GemmScratch(in, out, n)))
+			})
+			keep(n, func(d []float32) { GlobalAvgPool(d, x, n, in) })
+			keep(n*in+3, func(d []float32) {
+				m := d[n*in:]
+				BatchNormForward(d, x, w, c, m, m[1:], m[2:], n, 1, in, 1e-3)
+			})
+			keep(n*in, func(d []float32) { BatchNormBackward(d, nil, nil, x, x, c, c, c, n, 1, in) })
+			return all
+		})
+		for _, got := range results[1:] {
+			require.Equal(t, results[1], got)
+		}
+	})
+}

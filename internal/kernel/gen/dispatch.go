@@ -26,6 +26,11 @@ func dispatch() ([]byte, error) {
 		choose("dots"+s.name, "", "dotsArgs", "cols", "runs a tile of products.", s.dotRows, s.dotCols)
 	}
 	choose("tile"+avx512.name, "h", "tileArgs", "vecs", "runs a tile of a view whose vectors span two rows.", avx512.rows, 2)
+	fmt.Fprintf(b, "\n// tileAVX512k runs a tile of a panel two vectors wide that packs the next panel.\nfunc tileAVX512k(rows int, args *tileArgs) {\n\tswitch rows {\n")
+	for r := 1; r <= avx512.rows; r++ {
+		fmt.Fprintf(b, "\tcase %d:\n\t\ttileAVX512_%dx2k(args)\n", r, r)
+	}
+	fmt.Fprintf(b, "\tdefault:\n\t\tpanic(\"kernel: no such tile\")\n\t}\n}\n")
 	for _, name := range []string{"routed", "spread", "spreadRouted"} {
 		fmt.Fprintf(b, "\n// %s runs the kernel for so many rows.\nfunc %s(l level, rows int, args *routedArgs) {\n\tif l == avx512 {\n", name, name)
 		for _, s := range []isa{avx512, avx2} {

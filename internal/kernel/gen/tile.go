@@ -23,30 +23,45 @@ const (
 	tileH0
 	tileH1
 	tileAhead
+	tilePackSrc
+	tilePackStride
+	tilePackDst
+	tilePackScale
+	tilePackShift
+	tilePackFloor
 )
 
-// tiles writes the register tiles of an instruction set: every height, one and two vectors wide, without and with
-// prefetch (p), and for AVX-512 those whose vectors are gathered as two halves (h).
+// tileKind tells the variants of a tile apart by the end of their names.
+type tileKind string
+
+const (
+	tilePanel   tileKind = ""  // columns in a panel
+	tileView    tileKind = "p" // columns in a view, which is prefetched
+	tileHalf    tileKind = "h" // the same, vectors gathered as two halves
+	tilePacking tileKind = "k" // columns in a panel; packs the next one on the side, a row for each k
+)
+
+// tiles writes the register tiles of an instruction set: every height, one and two vectors wide. Gathering halves and
+// packing are for AVX-512 alone, which has the registers.
 func tiles(u unit, s isa) {
 	for m := 1; m <= s.rows; m++ {
 		for nv := 1; nv <= 2; nv++ {
-			tile(u, s, m, nv, false, false)
-			tile(u, s, m, nv, false, true)
+			tile(u, s, m, nv, tilePanel)
+			tile(u, s, m, nv, tileView)
 			if s.bytes == 64 {
-				tile(u, s, m, nv, true, true)
+				tile(u, s, m, nv, tileHalf)
 			}
+		}
+		if s.bytes == 64 {
+			tile(u, s, m, 2, tilePacking)
 		}
 	}
 }
 
 // tile writes C[m][nv vectors] = post(sum over k of A[k][m] * B[off[k]][nv vectors]).
-func tile(u unit, s isa, m, nv int, half, prefetch bool) {
-	name := fmt.Sprintf("tile%s_%dx%d", s.name, m, nv)
-	if half {
-		name += "h"
-	} else if prefetch {
-		name += "p"
-	}
+func tile(u unit, s isa, m, nv int, kind tileKind) {
+	half, prefetch := kind == tileHalf, kind == tileHalf || kind == tileView
+	name := fmt.Sprintf("tile%s_%dx%d%s", s.name, m, nv, kind)
 	u.text(name, "tileArgs", fmt.Sprintf("computes %d rows of %d vectors.", m, nv))
 	args := u.args()
 	a, off, k, b := u.load64(args, tileA), u.load64(args, tileOff), u.load64(args, tileK), u.load64(args, tileB)
@@ -94,7 +109,12 @@ func tile(u unit, s isa, m, nv int, half, prefetch bool) {
 	}, func(v reg.VecVirtual, at Mem, km reg.Register) { u.maskedLoad(s, at, km, v) })
 
 	u.Label("loop")
+	pack := func() {}
+	if kind == tilePacking {
+		pack = u.packing(s, args)
+	}
 	step := func(at int) {
+		pack()
 		o := u.GP64()
 		bv := s.vecs(u, nv)
 		u.MOVLQSX(Mem{Base: off, Disp: 4 * at}, o)
@@ -133,6 +153,9 @@ func tile(u unit, s isa, m, nv int, half, prefetch bool) {
 	step(0)
 
 	u.Label("bias")
+	// Loaded again rather than kept, since the loop is short of registers.
+	c, ldc, flags, mask = u.load64(args, tileC), u.load64(args, tileLdc), u.load64(args, tileFlags), u.load64(args, tileMask)
+	row = u.GP64()
 	bias := u.load64(args, tileBias)
 	u.TESTQ(bias, bias)
 	u.JZ(LabelRef("residual"))
@@ -174,6 +197,30 @@ func tile(u unit, s isa, m, nv int, half, prefetch bool) {
 	u.Label("done")
 	u.VZEROUPPER()
 	u.RET()
+}
+
+// packing returns what packs one row of the next panel; see panel.
+func (u unit) packing(s isa, args reg.Register) func() {
+	src, dst := u.load64(args, tilePackSrc), u.load64(args, tilePackDst)
+	scale, shift := u.load64(args, tilePackScale), u.load64(args, tilePackShift)
+	floor := s.vec(u)
+	u.VBROADCASTSS(field(args, tilePackFloor), floor)
+	return func() {
+		a, b, x := s.vec(u), s.vec(u), s.vecs(u, 2)
+		u.VBROADCASTSS(Mem{Base: scale}, a)
+		u.VBROADCASTSS(Mem{Base: shift}, b)
+		for i, v := range x {
+			u.VMOVUPS(Mem{Base: src, Disp: i * s.bytes}, v)
+			u.VFMADD213PS(b, a, v)
+			u.VMAXPS(v, floor, v)
+			u.VMOVUPS(v, Mem{Base: dst, Disp: i * s.bytes})
+			u.PREFETCHT1(Mem{Base: src, Disp: (2 + i) * s.bytes})
+		}
+		u.ADDQ(Imm(4), scale)
+		u.ADDQ(Imm(4), shift)
+		u.ADDQ(field(args, tilePackStride), src)
+		u.ADDQ(U32(uint32(2*s.bytes)), dst)
+	}
 }
 
 // tileMasks prepares the tail masks of the columns: AVX-512 takes a bit for each column, AVX2 the address of a word for
