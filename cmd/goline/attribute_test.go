@@ -347,6 +347,7 @@ func TestAttributeUsage(t *testing.T) {
 		{append(downstream, "--seeds", "0"), exitUsage, "--seeds 0"},
 		{append(downstream, "--seed", "4294967296"), exitUsage, "--seed 4294967296"},
 		{append(downstream, "--removal", "x"), exitUsage, `--removal "x"`},
+		{append(downstream, "--removal", "class-mean"), exitUsage, "zero on average"},
 		{append(downstream, "--background", "0"), exitUsage, "--background 0"},
 		{append(downstream, "--p-a", "101"), exitUsage, "percentile 101"},
 		{[]string{"downstream", "--fit", w.path("dark.npz"), "--id", w.path("test.npz"), "--ood", "d=" + w.path("dark.npz")}, exitFailed, "no labels"},

@@ -62,7 +62,7 @@ An interrupt writes what was finished, marked as partial, and the exit status is
 	f.StringSliceVar(&d.estimators, "estimators", []string{"gradient-activation", "integrated-gradients", "permutation", "antithetic", "owen-halved", "kernelshap-paired"}, "estimators to try, by name")
 	f.Float64SliceVar(&d.budgets, "budgets", []float64{4, 100, 1000}, "forward passes to spend for each training image, a backward counted too; gradient × activation takes 4")
 	f.IntVar(&d.seeds, "seeds", 3, "runs of each estimator that samples, with seeds from --seed on")
-	f.StringVar(&d.removal, "removal", "zero", "what a removed neuron becomes: zero, mean, class-mean or resample")
+	f.StringVar(&d.removal, "removal", "zero", "what a removed neuron becomes: zero, mean or resample")
 	f.IntVar(&d.background, "background", 10, "images of --fit that --removal resample draws from, chosen by --seed")
 	f.StringVar(&d.featuresDir, "features-dir", "", "folder to keep features in, shared with goline eval")
 	f.StringVar(&d.jsonOut, "json", "", "JSON file to write, with all runs")
@@ -108,8 +108,10 @@ func (d *downstreamCommand) check() (err error) {
 		return usagef("--seed %d: expected less than 2^32", d.seed)
 	case d.background < 1:
 		return usagef("--background %d: expected at least 1", d.background)
-	case !slices.Contains([]string{"zero", "mean", "class-mean", "resample"}, d.removal):
-		return usagef("--removal %q: expected zero, mean, class-mean or resample", d.removal)
+	case d.removal == "class-mean":
+		return usagef("--removal class-mean: what the images of a class add to their own mean is zero on average, so nothing is left to keep neurons by")
+	case !slices.Contains([]string{"zero", "mean", "resample"}, d.removal):
+		return usagef("--removal %q: expected zero, mean or resample", d.removal)
 	}
 	return nil
 }
