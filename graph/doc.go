@@ -7,9 +7,9 @@
 // Each has a forward pass and a symbolic gradient in float32 and float64, owns its output buffer, and never writes to its
 // inputs. [Gradients] differentiates any node with respect to any other, as often as wanted in one graph.
 //
-// What stock operations do in place is undone before an operation runs again. But a stock Reshape shares the memory of what
-// it reads, and stock operations behind it write there when they believe to be its last readers: use [Reshape], or put a
-// [Copy] between. Gorgonia keeps global registries, so graphs must not be built side by side; [Compile] sees to that for
+// Stock operations write in place where they are the last to read, which never harms ours. But a stock Reshape shares the
+// memory of what it reads, so a stock operation behind it writes there although others may still read: use [Reshape], or put
+// a [Copy] between. Gorgonia keeps global registries, so graphs must not be built side by side; [Compile] sees to that for
 // itself.
 //
 // A [Builder] adds whole layers by parameter name, fuses batch norm, ReLU and convolution where gradients of the weights

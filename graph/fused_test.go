@@ -213,3 +213,60 @@ func TestFusion(t *testing.T) {
 	f.tap = true
 	require.NotContains(t, dot(), "→")
 }
+
+// TestAffineReLU has batch norm and ReLU with no convolution next to them that they could become part of.
+func TestAffineReLU(t *testing.T) {
+	r := newRand(9)
+	m := &model{shape: []int{3, 4, 2}, outputs: []string{"y", "dx"}}
+	n := newNorm(m, r, "norm", 3)
+	m.build = func(b *graph.Builder, x *G.Node) error {
+		y := b.Tap("y", b.ReLU(b.BatchNorm(x, "norm", normEps)))
+		b.Lazy("dx", func() (*G.Node, error) {
+			return gradientOf(t, y, b.Input("cotangent", m.shape...), x), nil
+		})
+		return b.Err()
+	}
+	x, cotangent := normal(r, 2, 3, 4, 2), normal(r, 2, 3, 4, 2)
+	o := opTest{in: []input{variable(x)}, want: func(in []input) array { return n.apply(in[0].array, true) }}
+	batch := batchOf(x)
+	batch.Inputs = map[string][]float32{"cotangent": narrow(cotangent.data)}
+	for dtype, tol := range map[tensor.Dtype]float64{tensor.Float64: 1e-12, tensor.Float32: 1e-5} {
+		p := compile(t, m, graph.Options{Dtype: dtype, Batch: 2})
+		got := fetched(t, p, stream(batch))
+		requireClose(t, o.want(o.in).data, got["y"], tol, "value")
+		if dtype == tensor.Float64 {
+			o.checkGradients(t, cotangent, [][]float64{got["dx"]}, r)
+		}
+		var dot bytes.Buffer
+		require.NoError(t, p.DOT(&dot))
+		require.Contains(t, dot.String(), "Affine→ReLU")
+	}
+}
+
+// TestSharedConvolution uses the weights of one convolution with different layers fused to it: the packed forms are shared
+// among replicas, but not among these.
+func TestSharedConvolution(t *testing.T) {
+	r := newRand(13)
+	m := &model{shape: []int{2, 5, 5}, outputs: []string{"plain", "relu", "pre", "pre relu", "norm"}}
+	w := m.param("conv.weight", normal(r, 3, 2, 3, 3))
+	pre, post := newNorm(m, r, "pre", 2), newNorm(m, r, "post", 3)
+	m.build = func(b *graph.Builder, x *G.Node) error {
+		conv := func(x *G.Node) *G.Node { return b.Conv(x, "conv", graph.ConvConfig{}) }
+		b.Tap("plain", conv(x))
+		b.Tap("relu", b.ReLU(conv(x)))
+		b.Tap("pre", conv(b.BatchNorm(x, "pre", normEps)))
+		b.Tap("pre relu", conv(b.ReLU(b.BatchNorm(x, "pre", normEps))))
+		b.Tap("norm", b.BatchNorm(conv(x), "post", normEps))
+		return b.Err()
+	}
+	x := normal(r, 2, 2, 5, 5)
+	conv := func(x array) array { return convRef(x, w, nil, graph.ConvConfig{}) }
+	plain := conv(x)
+	got := fetched(t, compile(t, m, graph.Options{Dtype: tensor.Float64, Replicas: 2}), stream(batchOf(x)))
+	for name, want := range map[string]array{
+		"plain": plain, "relu": mapIndex(plain.shape, func(i []int) float64 { return reluRef(plain.at(i...)) }),
+		"pre": conv(pre.apply(x, false)), "pre relu": conv(pre.apply(x, true)), "norm": post.apply(plain, false),
+	} {
+		requireClose(t, want.data, got[name], 1e-12, name)
+	}
+}

@@ -21,8 +21,8 @@ func Mix(mask, present, removed *G.Node, group []int) (*G.Node, error) {
 	if err := wantDims(name, 2, mask); err != nil {
 		return nil, err
 	}
-	if present == nil || present.Dims() < 1 {
-		return nil, fmt.Errorf("%s: present activations have no batch axis", name)
+	if err := wantBatched(name, 1, present); err != nil {
+		return nil, err
 	}
 	shape := present.Shape()
 	if err := wantShape(name, "removed activations", removed, shape...); err != nil {

@@ -63,7 +63,7 @@ func TestMixingWithStockOperations(t *testing.T) {
 				}))
 			},
 		},
-		"reshaped in place": { // the stock Reshape changes the shape of our output itself
+		"reshaped": { // the stock Reshape shares the memory of our output
 			in: []input{x, w},
 			build: func(in G.Nodes) (*G.Node, error) {
 				return graph.ReLU(G.Must(G.Reshape(convNode(in), tensor.Shape{8, 4})))

@@ -96,8 +96,7 @@ func (o *op) Do(in ...G.Value) (v G.Value, err error) {
 	return o.readable()
 }
 
-// restore makes the output's memory, or its shape where a stock operation worked in place on the last run's value, as
-// Reshape does.
+// restore makes the output's memory, or its shape where an operation of somebody else's changed the last run's value.
 func (o *op) restore() {
 	if o.out == nil {
 		o.out, o.memory = newValue(o.dtype, o.shape)

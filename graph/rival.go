@@ -10,7 +10,7 @@ import (
 )
 
 // Rival returns the index of the largest of x [batch, classes] other than class [batch], the first of equals: [batch] of int.
-// It needs at least two classes. It has no gradient.
+// A NaN counts as larger than any number, as for [ArgMax]. It needs at least two classes. It has no gradient.
 func Rival(x, class *G.Node) (*G.Node, error) {
 	if err := wantDims("Rival", 2, x); err != nil {
 		return nil, err
@@ -22,11 +22,16 @@ func Rival(x, class *G.Node) (*G.Node, error) {
 	if shape[1] < 2 {
 		return nil, fmt.Errorf("Rival: input %v has one class", shape)
 	}
-	run := rivalRun[float32]
-	if x.Dtype() == tensor.Float64 {
-		run = rivalRun[float64]
+	if err := wantInts("Rival", class); err != nil {
+		return nil, err
 	}
-	return apply("Rival", &intFn{run: run}, tensor.Int, tensor.Shape{shape[0]}, x, class)
+	fn, err := dispatch("Rival", x.Dtype(),
+		func() function { return &intFn{run: rivalRun[float32]} },
+		func() function { return &intFn{run: rivalRun[float64]} })
+	if err != nil {
+		return nil, err
+	}
+	return apply("Rival", fn, tensor.Int, tensor.Shape{shape[0]}, x, class)
 }
 
 func rivalRun[T kernel.Float](out []int, in []G.Value) error {
@@ -42,7 +47,7 @@ func rivalRun[T kernel.Float](out []int, in []G.Value) error {
 		row := x.sample(i)
 		best := -1
 		for j, v := range row {
-			if j != class[i] && (best < 0 || v > row[best]) {
+			if j != class[i] && (best < 0 || v > row[best] || (v != v && row[best] == row[best])) {
 				best = j
 			}
 		}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -202,6 +201,22 @@ func TestCancelIsPrompt(t *testing.T) {
 	require.Equal(t, 1, n)
 }
 
+// TestStreamThatJustEndsWhenCancelled: to the program it looks complete, to the caller it must not.
+func TestStreamThatJustEndsWhenCancelled(t *testing.T) {
+	p := compile(t, wired(quiet), graph.Options{})
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	var errs []error
+	for _, err := range p.Run(ctx, func(yield func(graph.Batch, error) bool) {
+		yield(graph.Batch{X: []float32{1}, N: 1}, nil)
+		<-ctx.Done()
+	}) {
+		errs = append(errs, err)
+		cancel()
+	}
+	require.Equal(t, []error{nil, context.Canceled}, errs)
+}
+
 // TestPanicInTheLoop leaves a run by a panic of the loop's body.
 func TestPanicInTheLoop(t *testing.T) {
 	p := compile(t, wired(quiet), graph.Options{Batch: 2, Replicas: 2})
@@ -262,59 +277,6 @@ func TestAStreamThatWaitsForReleases(t *testing.T) {
 			break
 		}
 	}
-}
-
-// TestBadBatches come after a good one, which is yielded first.
-func TestBadBatches(t *testing.T) {
-	m := smallNet(6)
-	p := compile(t, m, graph.Options{Fetch: []string{"logits", "scaled"}})
-	good := samples(6, 3)
-	change := func(f func(b *graph.Batch)) graph.Batch {
-		b := good
-		f(&b)
-		return b
-	}
-	for name, c := range map[string]struct {
-		batch graph.Batch
-		want  string
-	}{
-		"empty":           {graph.Batch{}, "batch 1: 0 samples, expected at least 1"},
-		"negative":        {change(func(b *graph.Batch) { b.N = -3 }), "batch 1: -3 samples"},
-		"too few values":  {change(func(b *graph.Batch) { b.X = b.X[1:] }), "batch 1: 3 samples hold 323 values, expected 108 of shape [3 6 6] each"},
-		"too many values": {change(func(b *graph.Batch) { b.X = append(slices.Clone(b.X), 1) }), "hold 325 values"},
-		"no values":       {change(func(b *graph.Batch) { b.X = nil }), "hold 0 values"},
-		"overflow":        {change(func(b *graph.Batch) { b.N, b.X = 1<<62, nil }), "4611686018427387904 samples hold 0 values"},
-		"labels":          {change(func(b *graph.Batch) { b.Labels = []int{1} }), "batch 1: 1 labels for 3 samples"},
-		"no input":        {change(func(b *graph.Batch) { b.Inputs = nil }), `batch 1: input "scale" of 3 samples holds 0 values, expected 11 of shape [11] each`},
-		"input's size":    {change(func(b *graph.Batch) { b.Inputs = map[string][]float32{"scale": make([]float32, 34)} }), `input "scale" of 3 samples holds 34 values`},
-	} {
-		n := 0
-		released := 0
-		c.batch.Release = func() { released++ }
-		for _, err := range p.Run(context.Background(), stream(good, c.batch, good)) {
-			if n == 0 {
-				require.NoError(t, err, name)
-			} else {
-				require.ErrorContains(t, err, c.want, name)
-			}
-			n++
-		}
-		require.Equal(t, 2, n, name)
-		require.Equal(t, 1, released, name)
-	}
-	// An input that nothing fetched depends on need not come.
-	fetched(t, compile(t, m, graph.Options{}), stream(graph.Batch{X: good.X, N: good.N}))
-}
-
-// TestErrorsNameTheSamples: a label that the network has no class for.
-func TestErrorsNameTheSamples(t *testing.T) {
-	p := compile(t, smallNet(6), graph.Options{Fetch: []string{"label logit"}, Batch: 2, Replicas: 1})
-	bad := samples(6, 5)
-	bad.Labels = []int{0, 1, 2, 9, 3}
-	for _, err := range p.Run(context.Background(), stream(bad)) {
-		require.EqualError(t, err, "batch 0: samples 2 to 3: Gather: sample 1 of the batch has class 9, expected 0 to 3")
-	}
-	require.NotEmpty(t, fetched(t, p, stream(pick(bad, 0, 1, 2)))["label logit"])
 }
 
 // TestConcurrentRuns shares one program between goroutines.
@@ -401,12 +363,4 @@ func TestSizesOfBatchesMayChange(t *testing.T) {
 		i++
 	}
 	require.Equal(t, len(batches), i)
-}
-
-func TestPanicsNameTheOperation(t *testing.T) {
-	p := compile(t, wired(func(float64) error { return fmt.Errorf("%d", []int{1}[len(graph.CPU)]) }), graph.Options{})
-	for _, err := range p.Run(context.Background(), stream(graph.Batch{X: []float32{1}, N: 1})) {
-		require.ErrorContains(t, err, "batch 0: samples 0 to 0: Tripwire: panic: runtime error: index out of range [3] with length 1")
-		require.True(t, strings.Contains(err.Error(), "export_test.go"), "with a stack")
-	}
 }

@@ -124,3 +124,26 @@ func TestStockHashCollision(t *testing.T) {
 type foreign struct{ *op }
 
 func (foreign) Hashcode() uint32 { return 12345 }
+
+// TestOutputsKeepTheirForm: what others do to the form of the last run's value is undone before the next.
+func TestOutputsKeepTheirForm(t *testing.T) {
+	g := G.NewGraph()
+	x := G.NewMatrix(g, tensor.Float64, G.WithShape(2, 2), G.WithName("x"))
+	y, err := ReLU(x)
+	require.NoError(t, err)
+	in := tensor.New(tensor.WithShape(2, 2), tensor.WithBacking([]float64{1, 2, 3, 4}))
+	for _, meddle := range []func(d *tensor.Dense) error{
+		func(d *tensor.Dense) error { return nil },
+		func(d *tensor.Dense) error { return d.Reshape(4) },
+		func(d *tensor.Dense) error { return d.Reshape(1, 4, 1) },
+		func(d *tensor.Dense) error { return d.T() },
+		func(d *tensor.Dense) error { d.Zero(); return nil },
+	} {
+		v, err := y.Op().Do(in)
+		require.NoError(t, err)
+		require.Equal(t, tensor.Shape{2, 2}, v.Shape())
+		require.False(t, v.(*tensor.Dense).RequiresIterator())
+		require.Equal(t, []float64{1, 2, 3, 4}, v.Data())
+		require.NoError(t, meddle(v.(*tensor.Dense)))
+	}
+}
