@@ -110,8 +110,11 @@ func (r *run) take(a *npyz.Archive) error {
 		return fmt.Errorf("step %d of a run of %d", s.Step, r.totalSteps())
 	}
 	steps, err := a.Ints("optimizer_steps")
-	if err != nil || len(steps) != 1 {
-		return fmt.Errorf("optimizer_steps: %v %w", steps, err)
+	if err != nil {
+		return err
+	}
+	if len(steps) != 1 || steps[0] != s.Step {
+		return fmt.Errorf("optimizer_steps are %v after %d steps", steps, s.Step)
 	}
 	values := map[string][]float32{}
 	for name, dst := range r.tensors() {

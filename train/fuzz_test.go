@@ -1,0 +1,89 @@
+package train
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/line-ood/goline/internal/npyz"
+	"github.com/line-ood/goline/nets"
+	"github.com/line-ood/goline/train/dataset"
+)
+
+// blank is a set of eight black pictures.
+type blank struct{}
+
+func (blank) Name() string      { return "blank" }
+func (blank) Len() int          { return 8 }
+func (blank) Labels() []int     { return make([]int, 8) }
+func (blank) Classes() []string { return nil }
+func (blank) ID(i int) string   { return fmt.Sprint(i) }
+func (blank) Close() error      { return nil }
+func (blank) Image(int) (dataset.Image, error) {
+	return dataset.Image{Pix: make([]uint8, 3*28*28), Height: 28, Width: 28}, nil
+}
+
+func newBlankRun(t testing.TB, checkpoint string) *run {
+	net, err := nets.New("resnet-fashion-8-1", 1)
+	require.NoError(t, err)
+	c, err := Config{Epochs: 3, Batch: 4, Schedule: ScheduleConfig{Rate: 1}, Checkpoint: checkpoint}.withDefaults(net, blank{})
+	require.NoError(t, err)
+	r, err := newRun(net, blank{}, nil, c)
+	require.NoError(t, err)
+	return r
+}
+
+// FuzzCheckpoint reads damaged checkpoints: whatever is taken is a state that a run can be in.
+func FuzzCheckpoint(f *testing.F) {
+	path := filepath.Join(f.TempDir(), "run.npz")
+	r := newBlankRun(f, path)
+	r.state.Step, r.state.Curve = 2, []Epoch{{Epoch: 1}}
+	r.optimizer.SetSteps(2)
+	require.NoError(f, r.save())
+	good, err := os.ReadFile(path)
+	require.NoError(f, err)
+	f.Add(good)
+	f.Add(good[:len(good)/2])
+	for _, change := range [][2]string{{`"Step":2`, `"Step":9`}, {`"Step":2`, `"Step":-`}, {`"Epoch":1`, `"Epoch":"`}} {
+		f.Add(bytes.ReplaceAll(good, []byte(change[0]), []byte(change[1])))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		reader, err := npyz.NewReader(bytes.NewReader(data), int64(len(data)), "checkpoint")
+		if err != nil {
+			return
+		}
+		archive, err := reader.ReadAll()
+		if err != nil {
+			return
+		}
+		if err := r.take(archive); err != nil {
+			require.NotEmpty(t, err.Error())
+			return
+		}
+		require.GreaterOrEqual(t, r.state.Step, 0)
+		require.LessOrEqual(t, r.state.Step, r.totalSteps())
+		require.Equal(t, r.state.Step, r.optimizer.Steps())
+	})
+}
+
+func TestCheckpointOfAnotherStepIsRefused(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "run.npz")
+	r := newBlankRun(t, path)
+	for _, c := range []struct {
+		step, steps int
+		want        string
+	}{{7, 7, "step 7 of a run of 6"}, {-1, -1, "step -1"}, {2, 3, "optimizer_steps"}} {
+		r.state.Step = c.step
+		r.optimizer.SetSteps(c.steps)
+		require.NoError(t, r.save())
+		require.ErrorContains(t, newBlankRun(t, path).restore(), c.want)
+	}
+	r.state.Step = 4
+	r.optimizer.SetSteps(4)
+	require.NoError(t, r.save())
+	require.NoError(t, newBlankRun(t, path).restore())
+}
