@@ -28,11 +28,12 @@ type compareReport struct {
 	partial    bool
 }
 
-// print writes two tables: the error at every budget, and all measures at the largest.
+// print writes two tables: the relative error at every budget, and all measures at the largest.
 func (r *compareReport) print(w io.Writer) error {
 	fmt.Fprintf(w, "%s of %s, %d games of %d players; truth: %s\n\n", r.command.gameFlags.value, r.stage.layer, len(r.study.Subjects),
 		r.study.Subjects[0].Game.Players(), r.truthText())
-	fmt.Fprintf(w, "mean squared error with 95 %% band, by budget in forward-equivalents (a backward counts %s)\n", figure(r.comparison.BackwardCost))
+	fmt.Fprintf(w, "root mean squared error with 95 %% band, in percent of the root mean square of the true values, by budget in\n"+
+		"forward-equivalents (a backward counts %s)\n", figure(r.comparison.BackwardCost))
 	header := []string{"estimator"}
 	for _, b := range r.command.budgets {
 		header = append(header, figure(b))
@@ -87,10 +88,20 @@ func (r *compareReport) cellText(estimator string, budget float64) string {
 		return "–"
 	}
 	b := c.Bands[attribution.MSE]
+	percent := func(mse float64) float64 { return 100 * math.Sqrt(mse/r.size()) }
 	if math.IsNaN(b.Lo) {
-		return fmt.Sprintf("%.2e", b.Mean)
+		return fmt.Sprintf("%.3g", percent(b.Mean))
 	}
-	return fmt.Sprintf("%.2e [%.1e, %.1e]", b.Mean, b.Lo, b.Hi)
+	return fmt.Sprintf("%.3g [%.3g, %.3g]", percent(b.Mean), percent(b.Lo), percent(b.Hi))
+}
+
+// size is the mean square of the true values over all games.
+func (r *compareReport) size() float64 {
+	total := 0.0
+	for _, s := range r.study.Subjects {
+		total += truthSize(s.Truth) / float64(len(r.study.Subjects))
+	}
+	return total
 }
 
 // truthNoise is the mean squared standard error of the truth over its players, 0 for an exact truth, and truthSize the mean
@@ -111,19 +122,18 @@ func meanSquare(x []float64) float64 {
 
 func (r *compareReport) truthText() string {
 	var methods []string
-	noise, size := 0.0, 0.0
+	noise := 0.0
 	for _, s := range r.study.Subjects {
 		if !slices.Contains(methods, s.Truth.Method) {
 			methods = append(methods, s.Truth.Method)
 		}
 		noise += truthNoise(s.Truth) / float64(len(r.study.Subjects))
-		size += truthSize(s.Truth) / float64(len(r.study.Subjects))
 	}
 	text := strings.Join(methods, ", ")
 	if noise > 0 {
-		text += fmt.Sprintf(" with up to %s forwards, mean squared error %s", figure(r.command.truthBudget), figure(noise))
+		text += fmt.Sprintf(" with up to %s forwards, its own error %.2g %%", figure(r.command.truthBudget), 100*math.Sqrt(noise/r.size()))
 	}
-	return text + fmt.Sprintf("; mean square of the true values %s", figure(size))
+	return text + fmt.Sprintf("; root mean square of the true values %s", figure(math.Sqrt(r.size())))
 }
 
 // write writes all files; a file that fails does not keep the others from being written.
