@@ -156,3 +156,26 @@ func BenchmarkPool(b *testing.B) {
 	benchAtLevels(b, "avg 2x2s2", "GB/s", bytes, func() { AvgPool(g, y, x) })
 	benchAtLevels(b, "avg back", "GB/s", bytes, func() { AvgPoolBackward(g, x, y) })
 }
+
+// BenchmarkConvUpdate packs the weights of both directions anew, as every step of training does, and runs one image.
+func BenchmarkConvUpdate(b *testing.B) {
+	for _, g := range []ConvGeom{{C: 200, H: 16, W: 16, O: 48, KH: 1, KW: 1}, {C: 48, H: 16, W: 16, O: 12, KH: 3, KW: 3, PH: 1, PW: 1}} {
+		s := benchSpec(g, true)
+		c, err := NewConv(s)
+		if err != nil {
+			b.Fatal(err)
+		}
+		x, y, dx, scratch := make([]float32, g.InLen()), make([]float32, g.OutLen()), make([]float32, g.InLen()), make([]float32, c.ScratchLen())
+		b.Run(fmt.Sprintf("%dx%d", g.KH, g.KW), func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := c.Update(s); err != nil {
+					b.Fatal(err)
+				}
+				c.Forward(y, x, nil, scratch)
+				c.BackwardInput(dx, y, x, y, nil, scratch, false)
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*g.WeightLen()), "ns/weight")
+		})
+	}
+}

@@ -15,7 +15,8 @@ type ConvSpec[T Float] struct {
 	PostReLU             bool
 }
 
-// Conv is a convolution with its weights packed. It is immutable and safe for concurrent use.
+// Conv is a convolution with its weights packed, on first use. It is safe for concurrent use and, but for Update,
+// immutable.
 //
 // PostScale is folded into the weights when it is built. Every output is the sum over (input channel, kernel row,
 // kernel column), in that order, started at zero; then the shift, the residual and the ReLU follow.
@@ -29,50 +30,80 @@ type Conv[T Float] struct {
 	fast               *conv32 // nil where the generic code runs
 }
 
-// NewConv checks the spec and packs the weights; the spec's slices are not kept.
+// NewConv checks the spec and copies what it needs of it.
 func NewConv[T Float](spec ConvSpec[T]) (*Conv[T], error) {
 	g := spec.Geom.norm()
 	if err := g.Check(); err != nil {
 		return nil, err
 	}
-	for _, v := range []struct {
-		name     string
-		got      int
-		want     int
-		optional bool
-	}{
-		{"weight", len(spec.Weight), g.WeightLen(), false},
-		{"pre scale", len(spec.PreScale), g.C, spec.PreScale == nil},
-		{"pre shift", len(spec.PreShift), g.C, spec.PreShift == nil},
-		{"post scale", len(spec.PostScale), g.O, spec.PostScale == nil},
-		{"post shift", len(spec.PostShift), g.O, spec.PostShift == nil},
-	} {
-		if !v.optional && v.got != v.want {
-			return nil, fmt.Errorf("kernel: convolution %s has %d elements, want %d", v.name, v.got, v.want)
-		}
-	}
-	c := &Conv[T]{g: g, weight: make([]T, len(spec.Weight)), bias: make([]T, g.O), preReLU: spec.PreReLU, postReLU: spec.PostReLU}
-	copy(c.weight, spec.Weight)
-	copy(c.bias, spec.PostShift)
-	if spec.PostScale != nil {
-		per := len(c.weight) / g.O
-		for i := range c.weight {
-			c.weight[i] *= spec.PostScale[i/per]
-		}
+	c := &Conv[T]{
+		g: g, weight: make([]T, g.WeightLen()), bias: make([]T, g.O), preReLU: spec.PreReLU, postReLU: spec.PostReLU,
+		padded: newPadding(g),
 	}
 	if spec.PreScale != nil || spec.PreShift != nil {
 		c.preScale, c.preShift = make([]T, g.C), make([]T, g.C)
-		for i := range c.preScale {
-			c.preScale[i] = 1
-		}
-		copy(c.preScale, spec.PreScale)
-		copy(c.preShift, spec.PreShift)
 	}
-	c.padded = newPadding(g)
+	if err := c.Update(spec); err != nil {
+		return nil, err
+	}
 	if w, ok := any(c).(*Conv[float32]); ok {
 		c.fast = newConv32(w)
 	}
 	return c, nil
+}
+
+// Update replaces the parameters by those of a spec that differs in nothing else, as after a step of training. It
+// allocates nothing and must not run while the convolution is in use.
+func (c *Conv[T]) Update(spec ConvSpec[T]) error {
+	g := c.g
+	if spec.Geom.norm() != g || spec.PreReLU != c.preReLU || spec.PostReLU != c.postReLU ||
+		(spec.PreScale != nil || spec.PreShift != nil) != (c.preScale != nil) {
+		return fmt.Errorf("kernel: the update of a convolution may change its parameters alone: have %+v, got %+v", g, spec.Geom)
+	}
+	if err := spec.checkLengths(); err != nil {
+		return err
+	}
+	copy(c.weight, spec.Weight)
+	clear(c.bias)
+	copy(c.bias, spec.PostShift)
+	if spec.PostScale != nil {
+		per := len(c.weight) / g.O
+		for o, scale := range spec.PostScale {
+			for i := range c.weight[o*per:][:per] {
+				c.weight[o*per+i] *= scale
+			}
+		}
+	}
+	for i := range c.preScale {
+		c.preScale[i], c.preShift[i] = 1, 0
+	}
+	copy(c.preScale, spec.PreScale)
+	copy(c.preShift, spec.PreShift)
+	if c.fast != nil {
+		c.fast.changed()
+	}
+	return nil
+}
+
+func (s *ConvSpec[T]) checkLengths() error {
+	g := s.Geom.norm()
+	for _, v := range [...]struct {
+		name     string
+		got      []T
+		want     int
+		optional bool
+	}{
+		{"weight", s.Weight, g.WeightLen(), false},
+		{"pre scale", s.PreScale, g.C, true},
+		{"pre shift", s.PreShift, g.C, true},
+		{"post scale", s.PostScale, g.O, true},
+		{"post shift", s.PostShift, g.O, true},
+	} {
+		if len(v.got) != v.want && !(v.optional && v.got == nil) {
+			return fmt.Errorf("kernel: convolution %s has %d elements, want %d", v.name, len(v.got), v.want)
+		}
+	}
+	return nil
 }
 
 // Geom returns the geometry, with zero strides, dilations and groups replaced by one.

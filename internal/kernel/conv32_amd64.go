@@ -5,6 +5,7 @@ package kernel
 import (
 	"slices"
 	"sync"
+	"sync/atomic"
 )
 
 // conv32 is the vectorised half of a Conv[float32].
@@ -14,9 +15,13 @@ type conv32 struct {
 	engine       engine
 	scale, shift []float32 // pre affine, ones and zeros where there is none
 	floor        float32
-	ones         []float32 // [C]
-	backward     func() *backward
+	ones, zeros  []float32 // as many as there are channels on the larger side
+	order        []int     // the taps as the weights have them
+	phases       []phase
 	scratch      int
+	// Weights are packed when a direction is first used, so that inference does not hold them for the other one.
+	forwardReady, backwardReady atomic.Bool
+	packing                     sync.Mutex
 }
 
 // newConv32 returns nil where the generic code is to run.
@@ -26,26 +31,49 @@ func newConv32(c *Conv[float32]) *conv32 {
 	if l == generic {
 		return nil
 	}
-	f := &conv32{c: c, level: l, scale: c.preScale, shift: c.preShift, floor: noFloor, ones: slices.Repeat([]float32{1}, g.C)}
-	if f.scale == nil {
-		f.scale, f.shift = f.ones, make([]float32, g.C)
+	most := max(g.C, g.O)
+	f := &conv32{c: c, level: l, floor: noFloor, ones: slices.Repeat([]float32{1}, most), zeros: make([]float32, most)}
+	f.scale, f.shift = f.ones, f.zeros
+	if c.preScale != nil {
+		f.scale, f.shift = c.preScale, c.preShift
 	}
 	if c.preReLU {
 		f.floor = 0
 	}
+	for t := range g.KH * g.KW {
+		f.order = append(f.order, t)
+	}
 	f.engine = newEngine(l, g, !c.hasPre())
-	in, out, taps := g.C/g.Groups, g.O/g.Groups, g.KH*g.KW
-	f.engine.pack(func(group, m, ch, t int) float32 {
-		return c.weight[((group*out+m)*in+ch)*taps+t]
-	})
-	f.backward = sync.OnceValue(f.buildBackward)
-	f.scratch = max(f.engine.scratchLen(), g.OutLen()+g.InLen()+scratchOf(f.phases()))
+	f.phases = f.newPhases()
+	f.scratch = max(f.engine.scratchLen(), g.OutLen()+g.InLen()+scratchOf(f.phases))
 	return f
 }
 
 func (f *conv32) scratchLen() int { return f.scratch }
 
+// changed says that the weights of the Conv are others.
+func (f *conv32) changed() {
+	f.forwardReady.Store(false)
+	f.backwardReady.Store(false)
+}
+
+func (f *conv32) packForward() {
+	f.packing.Lock()
+	defer f.packing.Unlock()
+	if f.forwardReady.Load() {
+		return
+	}
+	g := f.c.g
+	in, taps := g.C/g.Groups, g.KH*g.KW
+	s := weightSource{w: f.c.weight, byGroup: g.O / g.Groups * in * taps, byOut: in * taps, byIn: taps, tap: f.order}
+	f.engine.pack(s)
+	f.forwardReady.Store(true)
+}
+
 func (f *conv32) forward(dst, src, residual, scratch []float32) {
+	if !f.forwardReady.Load() {
+		f.packForward()
+	}
 	io := planIO{
 		dst: dst, src: src, bias: f.c.bias, residual: residual, relu: f.c.postReLU,
 		scale: f.scale, shift: f.shift, floor: f.floor, scratch: scratch,

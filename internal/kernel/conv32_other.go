@@ -16,3 +16,5 @@ func (*conv32) forward(dst, src, residual, scratch []float32) {
 func (*conv32) backwardInput(dx, dy, x, y, dresidual, scratch []float32, accumulate bool) {
 	panic("kernel: no vector code in this build")
 }
+
+func (*conv32) changed() { panic("kernel: no vector code in this build") }

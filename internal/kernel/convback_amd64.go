@@ -2,8 +2,6 @@
 
 package kernel
 
-import "slices"
-
 // The gradient with respect to the input is a correlation of the output gradient again: input row iy gets output row
 // (iy+P-kh*D)/S through tap kh, where that division leaves no rest. The rows with the same iy mod S share their taps,
 // and so do the columns, which makes S*S phases, each a plan of its own with stride one. Terms are summed over
@@ -18,35 +16,28 @@ type phase struct {
 
 func (ph *phase) empty() bool { return len(ph.from) == 0 }
 
-// backward is what BackwardInput needs, packed on first use so that inference does not hold the weights twice.
-type backward struct {
-	phases      []phase
-	ones, zeros []float32 // the neutral pre operation of the output gradient
-	bias        []float32 // zeros too
-}
-
-func (f *conv32) buildBackward() *backward {
+func (f *conv32) packBackward() {
+	f.packing.Lock()
+	defer f.packing.Unlock()
+	if f.backwardReady.Load() {
+		return
+	}
 	g := f.c.g
-	bw := &backward{phases: f.phases(), ones: slices.Repeat([]float32{1}, g.O), zeros: make([]float32, g.O), bias: make([]float32, g.C)}
-	in, out := g.C/g.Groups, g.O/g.Groups
-	for i := range bw.phases {
-		ph := &bw.phases[i]
+	in, taps := g.C/g.Groups, g.KH*g.KW
+	for i := range f.phases {
+		ph := &f.phases[i]
 		if ph.empty() {
 			continue
 		}
-		ph.engine.pack(func(group, m, ch, t int) float32 {
-			w := f.c.weight[((group*out+ch)*in+m)*g.KH*g.KW+ph.from[t]]
-			if f.c.preScale != nil {
-				w *= f.c.preScale[group*in+m]
-			}
-			return w
+		ph.engine.pack(weightSource{
+			w: f.c.weight, byGroup: g.O / g.Groups * in * taps, byOut: taps, byIn: in * taps, tap: ph.from, scale: f.c.preScale,
 		})
 	}
-	return bw
+	f.backwardReady.Store(true)
 }
 
-// phases lays out the phases without weights.
-func (f *conv32) phases() []phase {
+// newPhases lays out the phases without weights.
+func (f *conv32) newPhases() []phase {
 	g := f.c.g
 	if ph, ok := f.mirrored(); ok {
 		return []phase{ph}
@@ -108,7 +99,9 @@ func scratchOf(phases []phase) int {
 }
 
 func (f *conv32) backwardInput(dx, dy, x, y, dresidual, scratch []float32, accumulate bool) {
-	bw := f.backward()
+	if !f.backwardReady.Load() {
+		f.packBackward()
+	}
 	g := f.c.g
 	if f.c.postReLU {
 		masked := scratch[:g.OutLen()]
@@ -118,15 +111,15 @@ func (f *conv32) backwardInput(dx, dy, x, y, dresidual, scratch []float32, accum
 	if dresidual != nil {
 		copy(dresidual, dy)
 	}
-	io := planIO{src: dy, bias: bw.bias, scale: bw.ones, shift: bw.zeros, floor: noFloor}
-	one := len(bw.phases) == 1
-	if one && !bw.phases[0].empty() && !f.c.preReLU {
+	io := planIO{src: dy, bias: f.zeros, scale: f.ones, shift: f.zeros, floor: noFloor}
+	one := len(f.phases) == 1
+	if one && !f.phases[0].empty() && !f.c.preReLU {
 		io.dst, io.scratch, io.accumulate = dx, scratch, accumulate
-		bw.phases[0].engine.run(&io)
+		f.phases[0].engine.run(&io)
 		return
 	}
-	for i := range bw.phases {
-		ph := &bw.phases[i]
+	for i := range f.phases {
+		ph := &f.phases[i]
 		n := g.C * ph.rows * ph.cols
 		io.dst, io.scratch = scratch[:n], scratch[n:]
 		if ph.empty() {

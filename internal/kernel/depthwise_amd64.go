@@ -60,10 +60,18 @@ func newDepthwise(l level, g ConvGeom) *depthwise {
 	return d
 }
 
-func (d *depthwise) pack(w func(group, m, c, tap int) float32) {
-	d.weights = make([]float32, 9*d.g.C)
-	for i := range d.weights {
-		d.weights[i] = w(i/9, 0, 0, i%9)
+func (d *depthwise) pack(s weightSource) {
+	if d.weights == nil {
+		d.weights = make([]float32, 9*d.g.C)
+	}
+	for c := range d.g.C {
+		for t, at := range s.tap {
+			v := s.w[c*s.byGroup+at]
+			if s.scale != nil {
+				v *= s.scale[c]
+			}
+			d.weights[9*c+t] = v
+		}
 	}
 }
 

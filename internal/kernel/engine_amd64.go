@@ -26,15 +26,15 @@ func newEngine(l level, g ConvGeom, plain bool) engine {
 	return engine{plan: newPlan(l, pg)}
 }
 
-// pack orders the weights w(group, output channel, input channel, tap), channels counted within the group.
-func (e *engine) pack(w func(group, m, c, tap int) float32) {
+// pack gives the engine its weights, again where they have changed.
+func (e *engine) pack(s weightSource) {
 	switch {
 	case e.depth != nil:
-		e.depth.pack(w)
+		e.depth.pack(s)
 	case e.wino != nil:
-		e.wino.pack(w)
+		e.wino.pack(s)
 	default:
-		e.plan.pack(w)
+		e.plan.pack(s)
 	}
 }
 

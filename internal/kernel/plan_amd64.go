@@ -65,19 +65,37 @@ func newPlan(l level, g planGeom) *plan {
 	return p
 }
 
-// pack orders the weights w as the tiles read them.
-func (p *plan) pack(w func(group, m, c, tap int) float32) {
-	g := &p.planGeom
-	p.weights = make([]float32, 0, g.groups*g.m*g.c*len(g.taps))
-	for group := range g.groups {
-		for c0 := 0; c0 < g.c; c0 += p.blockC {
+// weightSource says where to find the weights of a convolution: w[group*byGroup + m*byOut + c*byIn + tap[t]] for output
+// channel m and input channel c of a group, times scale[group*outs+m] where there is one.
+type weightSource struct {
+	w                    []float32
+	byGroup, byOut, byIn int
+	tap                  []int
+	scale                []float32
+}
+
+// pack orders the weights as the tiles read them, in the memory of the last packing where there was one.
+func (p *plan) pack(s weightSource) {
+	if p.weights == nil {
+		p.weights = make([]float32, p.groups*p.m*p.c*len(p.taps))
+	}
+	out := p.weights
+	for group := range p.groups {
+		for c0 := 0; c0 < p.c; c0 += p.blockC {
 			row := 0
 			for _, n := range p.tiles {
-				for c := c0; c < min(c0+p.blockC, g.c); c++ {
-					for t := range g.taps {
-						for i := range n {
-							p.weights = append(p.weights, w(group, row+i, c, t))
+				for c := c0; c < min(c0+p.blockC, p.c); c++ {
+					for _, at := range s.tap {
+						from := s.w[group*s.byGroup+row*s.byOut+c*s.byIn+at:]
+						for i := range out[:n] {
+							out[i] = from[i*s.byOut]
 						}
+						if s.scale != nil {
+							for i, v := range s.scale[group*p.m+row:][:n] {
+								out[i] *= v
+							}
+						}
+						out = out[n:]
 					}
 				}
 				row += n

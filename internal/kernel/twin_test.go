@@ -117,6 +117,55 @@ func TestConvConcurrent(t *testing.T) {
 	}
 }
 
+// TestConvUpdate checks that updated weights give what a new convolution gives, with nothing allocated in between.
+func TestConvUpdate(t *testing.T) {
+	atLevels(t, func(t *testing.T) {
+		for _, g := range []ConvGeom{
+			{C: 5, H: 8, W: 8, O: 7, KH: 1, KW: 1},
+			{C: 16, H: 16, W: 16, O: 20, KH: 3, KW: 3, PH: 1, PW: 1},
+			{C: 5, H: 9, W: 8, O: 7, KH: 3, KW: 3, PH: 1, PW: 1, SH: 2, SW: 2},
+			{C: 6, H: 9, W: 8, O: 6, KH: 3, KW: 3, PH: 1, PW: 1, Groups: 6},
+		} {
+			first, second := benchSpec(g, true), benchSpec(g, true)
+			rng := newRand(6)
+			second.Weight, second.PreScale, second.PostShift = randSlice[float32](rng, g.WeightLen()), randSlice[float32](rng, g.C), nil
+			second.PostScale = randSlice[float32](rng, g.O)
+			x, y, dx := randSlice[float32](rng, g.InLen()), make([]float32, g.OutLen()), make([]float32, g.InLen())
+			both := func(c *Conv[float32], scratch []float32) []float32 {
+				c.Forward(y, x, nil, scratch)
+				c.BackwardInput(dx, y, x, y, nil, scratch, false)
+				return append(append([]float32(nil), y...), dx...)
+			}
+			c, err := NewConv(first)
+			require.NoError(t, err)
+			fresh, err := NewConv(second)
+			require.NoError(t, err)
+			scratch := make([]float32, c.ScratchLen())
+			before := both(c, scratch)
+			require.NoError(t, c.Update(second))
+			after := both(c, scratch)
+			require.NotEqual(t, before, after)
+			require.Equal(t, both(fresh, scratch), after)
+			require.NoError(t, c.Update(first))
+			require.Equal(t, before, both(c, scratch))
+			require.Zero(t, testing.AllocsPerRun(3, func() {
+				if err := c.Update(second); err != nil {
+					panic(err)
+				}
+				c.Forward(y, x, nil, scratch)
+				c.BackwardInput(dx, y, x, y, nil, scratch, false)
+			}))
+
+			other := first
+			other.PostReLU = !other.PostReLU
+			require.ErrorContains(t, c.Update(other), "parameters alone")
+			other = first
+			other.Weight = other.Weight[1:]
+			require.ErrorContains(t, c.Update(other), "weight has")
+		}
+	})
+}
+
 func TestNoAllocations(t *testing.T) {
 	atLevels(t, func(t *testing.T) {
 		rng := newRand(1)

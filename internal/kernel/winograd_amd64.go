@@ -82,32 +82,31 @@ func winogradFits(l level, g ConvGeom) bool {
 		g.C >= 12 && g.O >= 8 && (tiles >= 32 || tiles >= 16 && g.O >= 32)
 }
 
-// pack transforms the weights w(0, output channel, input channel, tap) and orders them as the tiles read them.
-func (p *winograd) pack(w func(group, m, c, tap int) float32) {
-	g := p.g
-	u := make([]float32, winoPlaces*g.O*g.C)
-	for m := range g.O {
-		for c := range g.C {
-			var k [9]float64
-			for t := range k {
-				k[t] = float64(w(0, m, c, t))
-			}
-			for place, v := range winoWeights(k) {
-				u[(place*g.O+m)*g.C+c] = float32(v)
-			}
-		}
+// pack transforms the weights and orders them as the tiles read them.
+func (p *winograd) pack(s weightSource) {
+	size := p.g.O * p.g.C
+	if p.weights == nil {
+		p.weights = make([]float32, winoPlaces*size)
 	}
-	p.weights = make([]float32, 0, len(u))
-	for place := range winoPlaces {
-		row := 0
-		for _, n := range p.rows {
-			for c := range g.C {
-				for i := range n {
-					p.weights = append(p.weights, u[(place*g.O+row+i)*g.C+c])
+	row := 0
+	for _, n := range p.rows {
+		for c := range p.g.C {
+			for i := range n {
+				m := row + i
+				var k [9]float64
+				for t, at := range s.tap {
+					k[t] = float64(s.w[m*s.byOut+c*s.byIn+at])
+				}
+				scale := 1.0
+				if s.scale != nil {
+					scale = float64(s.scale[m])
+				}
+				for place, v := range winoWeights(k) {
+					p.weights[place*size+row*p.g.C+c*n+i] = float32(scale * v)
 				}
 			}
-			row += n
 		}
+		row += n
 	}
 }
 
