@@ -163,11 +163,8 @@ func TestClipEdges(t *testing.T) {
 		[]float64{1, 1, 0.5, -inf, 1, 1}, []float64{1, 0, 3, 4, 0, 6})
 	edge(t, clipAt(1, 2, inf), array{[]int{2, 3}, []float64{1, 2, 3, 1.5, 2.5, inf}},
 		[]float64{1, 2, 3, 1, 2, inf}, []float64{1, 2, 3, 0, 0, 6})
-	s := newSession(t, tensor.Float32, variable(array{[]int{1, 2}, []float64{nan, 3}}))
-	s.read(must2(t)(clipAt(1)(s.in[0])))
-	got := s.run()[0]
-	require.True(t, math.IsNaN(got[0]))
-	require.Equal(t, 1.0, got[1])
+	edge(t, clipAt(1), array{[]int{1, 3}, []float64{nan, 3, 0}}, []float64{nan, 1, 0}, []float64{0, 0, 3})
+	edge(t, clipAt(1, 1, 1), array{[]int{1, 3}, []float64{nan, 3, 0}}, []float64{nan, 1, 0}, []float64{0, 0, 3})
 }
 
 func TestReshape(t *testing.T) {

@@ -213,3 +213,35 @@ func TestStockReadersOfADenseBlock(t *testing.T) {
 		requireSameBits(t, results[false], results[true], name)
 	}
 }
+
+// TestViewsAsInputs: a tensor that is a view of another's memory is read by its shape, not by what lies there.
+func TestViewsAsInputs(t *testing.T) {
+	base := func() *tensor.Dense {
+		return tensor.New(tensor.WithShape(3, 4), tensor.WithBacking([]float64{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11}))
+	}
+	sliced := func(s ...tensor.Slice) *tensor.Dense {
+		v, err := base().Slice(s...)
+		require.NoError(t, err)
+		return v.(*tensor.Dense)
+	}
+	transposed := base()
+	require.NoError(t, transposed.T())
+	for name, c := range map[string]struct {
+		view *tensor.Dense
+		want []float64
+	}{
+		"rows":       {sliced(tensor.S(1, 3)), []float64{4, 5, 6, 7, 8, 9, 10, 11}},
+		"columns":    {sliced(nil, tensor.S(1, 3)), []float64{1, 2, 5, 6, 9, 10}},
+		"both":       {sliced(tensor.S(0, 2), tensor.S(2, 4)), []float64{2, 3, 6, 7}},
+		"transposed": {transposed, []float64{0, 4, 8, 1, 5, 9, 2, 6, 10, 3, 7, 11}},
+	} {
+		g := G.NewGraph()
+		x := G.NewMatrix(g, tensor.Float64, G.WithShape(c.view.Shape()...), G.WithName("x"), G.WithValue(c.view))
+		var y, z G.Value
+		G.Read(must2(t)(graph.ReLU(x)), &y)
+		G.Read(must2(t)(graph.Reshape(x, 1, c.view.Shape()[1])), &z)
+		require.NoError(t, G.NewTapeMachine(g).RunAll())
+		require.Equal(t, c.want, y.Data(), name)
+		require.Equal(t, c.want, z.Data(), name)
+	}
+}
