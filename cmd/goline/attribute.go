@@ -1,8 +1,10 @@
 package main
 
 import (
+	"fmt"
 	"math"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -106,3 +108,29 @@ func (n jsonNumber) MarshalJSON() ([]byte, error) {
 	}
 	return strconv.AppendFloat(nil, float64(n), 'g', -1, 64), nil
 }
+
+// numberList is a flag of numbers with commas between them.
+type numberList []float64
+
+func (l *numberList) String() string {
+	text := make([]string, len(*l))
+	for i, v := range *l {
+		text[i] = strconv.FormatFloat(v, 'g', -1, 64)
+	}
+	return strings.Join(text, ",")
+}
+
+// Set replaces the list, so that a default does not stay.
+func (l *numberList) Set(text string) error {
+	*l = nil
+	for _, word := range strings.Split(text, ",") {
+		v, err := strconv.ParseFloat(strings.TrimSpace(word), 64)
+		if err != nil {
+			return fmt.Errorf("%q is not a number", word)
+		}
+		*l = append(*l, v)
+	}
+	return nil
+}
+
+func (l *numberList) Type() string { return "numbers" }

@@ -329,6 +329,8 @@ func TestAttributeUsage(t *testing.T) {
 		{[]string{"values", "more"}, exitUsage, `unexpected argument "more"`},
 		{[]string{"compare"}, exitUsage, "--out-dir is required"},
 		{append(compare, "--budgets", "0"), exitUsage, "--budgets 0"},
+		{append(compare, "--budgets", "5,x"), exitUsage, `"x" is not a number`},
+		{append(compare, "--budgets", ""), exitUsage, `"" is not a number`},
 		{append(compare, "--budgets", "5,5"), exitUsage, "5 is named twice"},
 		{append(compare, "--budgets", "Inf"), exitUsage, "--budgets +Inf"},
 		{append(compare, "--seeds", "0"), exitUsage, "--seeds 0"},

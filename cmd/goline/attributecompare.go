@@ -18,7 +18,7 @@ type compareCommand struct {
 	common
 	gameFlags
 	estimators                []string
-	budgets                   []float64
+	budgets                   numberList
 	seeds, keep, resamples    int
 	truthBudget, backwardCost float64
 	outDir                    string
@@ -64,12 +64,13 @@ files whose names say partial.
 	registerBackward(cmd, &c.backwardCost)
 	f := cmd.Flags()
 	f.StringSliceVar(&c.estimators, "estimators", everyEstimator, "estimators to compare, by name")
-	f.Float64SliceVar(&c.budgets, "budgets", []float64{342, 1000, 3420, 10000, 34200}, "forward passes to spend on each estimate, a backward counted too")
+	c.budgets = numberList{342, 1000, 3420, 10000, 34200}
+	f.Var(&c.budgets, "budgets", "forward passes to spend on each estimate, a backward counted too")
 	f.IntVar(&c.seeds, "seeds", 5, "runs of each estimator that samples, with seeds from --seed on")
 	f.Float64Var(&c.truthBudget, "truth-budget", 0, "forward passes for a truth that must be sampled; 0 for 100 times the largest budget")
 	f.IntVar(&c.keep, "keep", 0, "k of precision@k; 0 for as many as LINe keeps at p_a = 90")
 	f.IntVar(&c.resamples, "bootstrap", 1000, "resamples behind the bands")
-	f.StringVar(&c.outDir, "out-dir", "", "folder to write to")
+	f.StringVar(&c.outDir, "out-dir", "", "`FOLDER` to write to")
 	return cmd
 }
 

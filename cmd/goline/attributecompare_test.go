@@ -140,6 +140,16 @@ func TestAttributeCompareDrawsApart(t *testing.T) {
 	assert.Equal(t, plain.Values, va.Values, "the first game keeps the seed")
 }
 
+// TestAttributeTruthDrawsApart: a truth that shared its coalitions with an estimate would call it perfect.
+func TestAttributeTruthDrawsApart(t *testing.T) {
+	w := newAttributeWorld(t)
+	w.must(t, "compare", "--data", w.path("test.npz"), "--images", "4", "--seeds", "3", "--budgets", "400", "--truth-budget", "400",
+		"--value", "probability", "--estimators", "antithetic", "--out-dir", w.path("out"))
+	for _, run := range readCSV(t, w.path("out/runs.csv")) {
+		assert.Positive(t, number(t, run["mse"]), run)
+	}
+}
+
 func TestAttributeCompareInterrupt(t *testing.T) {
 	w := newAttributeWorld(t)
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)

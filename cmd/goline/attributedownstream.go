@@ -19,7 +19,7 @@ import (
 type downstreamCommand struct {
 	evaluation
 	values, estimators []string
-	budgets            []float64
+	budgets            numberList
 	seeds, background  int
 	removal            string
 	backwardCost       float64
@@ -55,18 +55,19 @@ An interrupt writes what was finished, marked as partial, and the exit status is
 	d.line.register(cmd)
 	registerBackward(cmd, &d.backwardCost)
 	f := cmd.Flags()
-	f.StringVar(&d.fit, "fit", "", "labelled training images that contributions are measured on: [format:]path")
-	f.StringVar(&d.id, "id", "", "in-distribution test images: [format:]path")
-	f.StringArrayVar(&d.ood, "ood", nil, "out-of-distribution test images: NAME=[format:]path; repeatable")
+	f.StringVar(&d.fit, "fit", "", "labelled training images that contributions are measured on: `DATA`")
+	f.StringVar(&d.id, "id", "", "in-distribution test images: `DATA`")
+	f.StringArrayVar(&d.ood, "ood", nil, "out-of-distribution test images: `NAME=DATA`; repeatable")
 	f.StringSliceVar(&d.values, "values", []string{"logit", "probability", "log-probability", "log-sum-exp"}, "what is attributed: logit, probability, log-probability, log-sum-exp, margin")
 	f.StringSliceVar(&d.estimators, "estimators", []string{"gradient-activation", "integrated-gradients", "permutation", "antithetic", "owen-halved", "kernelshap-paired"}, "estimators to try, by name")
-	f.Float64SliceVar(&d.budgets, "budgets", []float64{4, 100, 1000}, "forward passes to spend for each training image, a backward counted too; gradient × activation takes 4")
+	d.budgets = numberList{4, 100, 1000}
+	f.Var(&d.budgets, "budgets", "forward passes to spend for each training image, a backward counted too; gradient × activation takes 4")
 	f.IntVar(&d.seeds, "seeds", 3, "runs of each estimator that samples, with seeds from --seed on")
 	f.StringVar(&d.removal, "removal", "zero", "what a removed neuron becomes: zero, mean or resample")
 	f.IntVar(&d.background, "background", 10, "images of --fit that --removal resample draws from, chosen by --seed")
-	f.StringVar(&d.featuresDir, "features-dir", "", "folder to keep features in, shared with goline eval")
-	f.StringVar(&d.jsonOut, "json", "", "JSON file to write, with all runs")
-	f.StringVar(&d.csvOut, "csv", "", "CSV file to write, one line for each run and set")
+	f.StringVar(&d.featuresDir, "features-dir", "", "`FOLDER` to keep features in, shared with goline eval")
+	f.StringVar(&d.jsonOut, "json", "", "JSON `FILE` to write, with all runs")
+	f.StringVar(&d.csvOut, "csv", "", "CSV `FILE` to write, one line for each run and set")
 	return cmd
 }
 

@@ -56,8 +56,8 @@ status is 130.
 	f.StringSliceVar(&v.estimators, "estimators", []string{"antithetic"}, "estimators, by name")
 	f.BoolVar(&v.forecast, "forecast", false, "print first what each estimate will take, from short pilot runs")
 	f.IntVar(&v.top, "top", 10, "neurons to print, the largest first; 0 for none")
-	f.StringVar(&v.csvOut, "csv", "", "CSV file to write")
-	f.StringVar(&v.jsonOut, "json", "", "JSON file to write")
+	f.StringVar(&v.csvOut, "csv", "", "CSV `FILE` to write")
+	f.StringVar(&v.jsonOut, "json", "", "JSON `FILE` to write")
 	return cmd
 }
 
