@@ -444,6 +444,11 @@ func tileAVX2_1x2(args *tileArgs)
 //go:noescape
 func tileAVX2_1x2p(args *tileArgs)
 
+// tileAVX2_1x2k computes 1 rows of 2 vectors.
+//
+//go:noescape
+func tileAVX2_1x2k(args *tileArgs)
+
 // tileAVX2_2x1 computes 2 rows of 1 vectors.
 //
 //go:noescape
@@ -463,6 +468,11 @@ func tileAVX2_2x2(args *tileArgs)
 //
 //go:noescape
 func tileAVX2_2x2p(args *tileArgs)
+
+// tileAVX2_2x2k computes 2 rows of 2 vectors.
+//
+//go:noescape
+func tileAVX2_2x2k(args *tileArgs)
 
 // tileAVX2_3x1 computes 3 rows of 1 vectors.
 //
@@ -484,6 +494,11 @@ func tileAVX2_3x2(args *tileArgs)
 //go:noescape
 func tileAVX2_3x2p(args *tileArgs)
 
+// tileAVX2_3x2k computes 3 rows of 2 vectors.
+//
+//go:noescape
+func tileAVX2_3x2k(args *tileArgs)
+
 // tileAVX2_4x1 computes 4 rows of 1 vectors.
 //
 //go:noescape
@@ -503,6 +518,11 @@ func tileAVX2_4x2(args *tileArgs)
 //
 //go:noescape
 func tileAVX2_4x2p(args *tileArgs)
+
+// tileAVX2_4x2k computes 4 rows of 2 vectors.
+//
+//go:noescape
+func tileAVX2_4x2k(args *tileArgs)
 
 // tileAVX2_5x1 computes 5 rows of 1 vectors.
 //
@@ -524,6 +544,11 @@ func tileAVX2_5x2(args *tileArgs)
 //go:noescape
 func tileAVX2_5x2p(args *tileArgs)
 
+// tileAVX2_5x2k computes 5 rows of 2 vectors.
+//
+//go:noescape
+func tileAVX2_5x2k(args *tileArgs)
+
 // tileAVX2_6x1 computes 6 rows of 1 vectors.
 //
 //go:noescape
@@ -543,6 +568,11 @@ func tileAVX2_6x2(args *tileArgs)
 //
 //go:noescape
 func tileAVX2_6x2p(args *tileArgs)
+
+// tileAVX2_6x2k computes 6 rows of 2 vectors.
+//
+//go:noescape
+func tileAVX2_6x2k(args *tileArgs)
 
 // panelAVX512 packs the columns of one register tile.
 //

@@ -344,6 +344,26 @@ func tileAVX512k(rows int, args *tileArgs) {
 	}
 }
 
+// tileAVX2k runs a tile of a panel two vectors wide that packs the next panel.
+func tileAVX2k(rows int, args *tileArgs) {
+	switch rows {
+	case 1:
+		tileAVX2_1x2k(args)
+	case 2:
+		tileAVX2_2x2k(args)
+	case 3:
+		tileAVX2_3x2k(args)
+	case 4:
+		tileAVX2_4x2k(args)
+	case 5:
+		tileAVX2_5x2k(args)
+	case 6:
+		tileAVX2_6x2k(args)
+	default:
+		panic("kernel: no such tile")
+	}
+}
+
 // routed runs the kernel for so many rows.
 func routed(l level, rows int, args *routedArgs) {
 	if l == avx512 {

@@ -86,6 +86,9 @@ func (p *plan) column(io *planIO, t *tileArgs, block []float32, group, first, la
 			}
 		}
 		switch {
+		case p.level == avx2 && t.packDst != nil:
+			tileAVX2k(rows, t)
+			t.packDst = nil
 		case p.level == avx2 && p.panel:
 			tileAVX2(rows, vecs, t)
 		case p.level == avx2:
@@ -132,8 +135,8 @@ func (p *plan) runPanels(io *planIO, scratch, block []float32, group, c0, n int)
 	}
 }
 
-// runPanelPairs works on one column tile after the other. With AVX-512 the first row tile of each packs the panel of the
-// next one, which hides the latency of reading it.
+// runPanelPairs works on one column tile after the other. The first row tile of each packs the panel of the next one,
+// which hides the latency of reading it.
 func (p *plan) runPanelPairs(io *planIO, t *tileArgs, pa *panelArgs, scratch, block []float32, group, first, n int, final bool) {
 	hw, width := p.oh*p.ow, 2*p.lanes
 	t.packStride, t.packScale, t.packShift, t.packFloor = pa.stride, pa.scale, pa.shift, pa.floor
@@ -144,7 +147,7 @@ func (p *plan) runPanelPairs(io *planIO, t *tileArgs, pa *panelArgs, scratch, bl
 			packPanel(p.level, pa)
 		}
 		t.b = ptr(scratch, b)
-		packed = p.level == avx512 && x+2*width <= hw
+		packed = x+2*width <= hw
 		if packed {
 			t.packSrc, t.packDst = ptr(io.src, first*hw+x+width), ptr(scratch, width*n-b)
 		} else {

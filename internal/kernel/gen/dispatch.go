@@ -26,11 +26,13 @@ func dispatch() ([]byte, error) {
 		choose("dots"+s.name, "", "dotsArgs", "cols", "runs a tile of products.", s.dotRows, s.dotCols)
 	}
 	choose("tile"+avx512.name, "h", "tileArgs", "vecs", "runs a tile of a view whose vectors span two rows.", avx512.rows, 2)
-	fmt.Fprintf(b, "\n// tileAVX512k runs a tile of a panel two vectors wide that packs the next panel.\nfunc tileAVX512k(rows int, args *tileArgs) {\n\tswitch rows {\n")
-	for r := 1; r <= avx512.rows; r++ {
-		fmt.Fprintf(b, "\tcase %d:\n\t\ttileAVX512_%dx2k(args)\n", r, r)
+	for _, s := range []isa{avx512, avx2} {
+		fmt.Fprintf(b, "\n// tile%sk runs a tile of a panel two vectors wide that packs the next panel.\nfunc tile%sk(rows int, args *tileArgs) {\n\tswitch rows {\n", s.name, s.name)
+		for r := 1; r <= s.rows; r++ {
+			fmt.Fprintf(b, "\tcase %d:\n\t\ttile%s_%dx2k(args)\n", r, s.name, r)
+		}
+		fmt.Fprintf(b, "\tdefault:\n\t\tpanic(\"kernel: no such tile\")\n\t}\n}\n")
 	}
-	fmt.Fprintf(b, "\tdefault:\n\t\tpanic(\"kernel: no such tile\")\n\t}\n}\n")
 	for _, name := range []string{"routed", "spread", "spreadRouted"} {
 		fmt.Fprintf(b, "\n// %s runs the kernel for so many rows.\nfunc %s(l level, rows int, args *routedArgs) {\n\tif l == avx512 {\n", name, name)
 		for _, s := range []isa{avx512, avx2} {

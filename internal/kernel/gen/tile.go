@@ -41,8 +41,8 @@ const (
 	tilePacking tileKind = "k" // columns in a panel; packs the next one on the side, a row for each k
 )
 
-// tiles writes the register tiles of an instruction set: every height, one and two vectors wide. Gathering halves and
-// packing are for AVX-512 alone, which has the registers.
+// tiles writes the register tiles of an instruction set: every height, one and two vectors wide. Gathering halves is
+// for AVX-512 alone.
 func tiles(u unit, s isa) {
 	for m := 1; m <= s.rows; m++ {
 		for nv := 1; nv <= 2; nv++ {
@@ -52,9 +52,7 @@ func tiles(u unit, s isa) {
 				tile(u, s, m, nv, tileHalf)
 			}
 		}
-		if s.bytes == 64 {
-			tile(u, s, m, 2, tilePacking)
-		}
+		tile(u, s, m, 2, tilePacking)
 	}
 }
 
@@ -204,17 +202,26 @@ func (u unit) packing(s isa, args reg.Register) func() {
 	src, dst := u.load64(args, tilePackSrc), u.load64(args, tilePackDst)
 	scale, shift := u.load64(args, tilePackScale), u.load64(args, tilePackShift)
 	floor := s.vec(u)
-	u.VBROADCASTSS(field(args, tilePackFloor), floor)
+	if s.bytes == 64 {
+		u.VBROADCASTSS(field(args, tilePackFloor), floor)
+	}
 	return func() {
-		a, b, x := s.vec(u), s.vec(u), s.vecs(u, 2)
+		a, b := s.vec(u), s.vec(u)
+		if s.bytes == 32 { // too few registers to keep it
+			floor = s.vec(u)
+			u.VBROADCASTSS(field(args, tilePackFloor), floor)
+		}
 		u.VBROADCASTSS(Mem{Base: scale}, a)
 		u.VBROADCASTSS(Mem{Base: shift}, b)
-		for i, v := range x {
+		for i := range 2 {
+			v := s.vec(u)
 			u.VMOVUPS(Mem{Base: src, Disp: i * s.bytes}, v)
 			u.VFMADD213PS(b, a, v)
 			u.VMAXPS(v, floor, v)
 			u.VMOVUPS(v, Mem{Base: dst, Disp: i * s.bytes})
-			u.PREFETCHT1(Mem{Base: src, Disp: (2 + i) * s.bytes})
+		}
+		for i := 0; i < 2*s.bytes; i += 64 {
+			u.PREFETCHT1(Mem{Base: src, Disp: 2*s.bytes + i})
 		}
 		u.ADDQ(Imm(4), scale)
 		u.ADDQ(Imm(4), shift)
