@@ -20,6 +20,7 @@ import (
 	"github.com/line-ood/goline/attribution"
 	"github.com/line-ood/goline/internal/nettest"
 	"github.com/line-ood/goline/internal/npyz"
+	"github.com/line-ood/goline/line"
 )
 
 // attributeWorld is a [world] whose network has more than 20 features, too many to enumerate, and whose sets of images overlap.
@@ -381,6 +382,35 @@ func TestParseEstimator(t *testing.T) {
 	assert.Equal(t, "top-35", forPlayers(kept, 342)[0].Name())
 	assert.Equal(t, "top-1", forPlayers(kept, 2)[0].Name())
 	assert.Equal(t, attribution.TopK{}, kept[0], "settling K must not change the list")
+}
+
+// TestAttributeClassScope: the logit's class means are the contributions that goline fit measures in the network's own graph.
+func TestAttributeClassScope(t *testing.T) {
+	w := newAttributeWorld(t)
+	require.Equal(t, exitDone, run(context.Background(), append([]string{"fit", "--data", w.path("train.npz"), "--out", w.path("det.npz")}, w.args...),
+		new(bytes.Buffer), os.Stderr))
+	det, err := line.Load(w.path("det.npz"))
+	require.NoError(t, err)
+	w.must(t, "values", "--data", w.path("train.npz"), "--scope", "class", "--estimators", "gradient,closed-form", "--json", w.path("v.json"))
+	var f valuesFile
+	readJSON(t, w.path("v.json"), &f)
+	require.Len(t, f.Estimates, 2*worldClasses)
+	features := det.Network().Features()
+	for i, e := range f.Estimates {
+		class := i / 2
+		assert.Equal(t, class, *e.Class)
+		assert.Equal(t, 6, e.Images)
+		assert.Nil(t, e.Image)
+		for j, v := range e.Estimate.Values {
+			assert.InDelta(t, det.Mean()[class*features+j], *v, 1e-5)
+		}
+	}
+	// Chosen images: fewer, the same for the same seed, and those of --image in their order.
+	w.must(t, "values", "--data", w.path("train.npz"), "--image", "5,2", "--estimators", "closed-form", "--json", w.path("v.json"))
+	readJSON(t, w.path("v.json"), &f)
+	require.Len(t, f.Estimates, 2)
+	assert.Equal(t, []int{5, 2}, []int{*f.Estimates[0].Image, *f.Estimates[1].Image})
+	assert.Contains(t, f.Estimates[0].ID, "#5")
 }
 
 // TestAttributeForeignLabels: labels that mean nothing to the network do no harm where they are not needed.
