@@ -93,7 +93,7 @@ Exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted. A command that fa
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(newFeatures(), newFit(), newScore(), newEval(), newAttribute(), newInspect(), newGraph(), newBench(), newTrain(), newVersion())
+	root.AddCommand(newFeatures(), newFit(), newScore(), newEval(), newAttribute(), newInspect(), newGraph(), newBench(), newTrain(), newDemo(), newVersion())
 	return root
 }
 
