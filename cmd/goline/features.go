@@ -42,8 +42,8 @@ func newFeatures() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(cmd.OutOrStdout(), "%s: %d images, %d features, %d classes\n", out, count, n.Features(), n.Classes())
-			return nil
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: %d images, %d features, %d classes\n", out, count, n.Features(), n.Classes())
+			return err
 		},
 	}
 	c.register(cmd)

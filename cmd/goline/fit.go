@@ -84,8 +84,8 @@ The file holds the network too: goline score needs nothing else.`,
 			if err := det.Save(out); err != nil {
 				return err
 			}
-			fmt.Fprintf(cmd.OutOrStdout(), "%s: fitted to %d images of %d classes\n", out, count, n.Classes())
-			return nil
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: fitted to %d images of %d classes\n", out, count, n.Classes())
+			return err
 		},
 	}
 	c.register(cmd)

@@ -61,8 +61,8 @@ With --net and --weights the detector is checked to belong to that network.`,
 			if err := write(out, set, scores); err != nil {
 				return err
 			}
-			fmt.Fprintf(cmd.OutOrStdout(), "%s: %d images\n", out, len(scores.Score))
-			return nil
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: %d images\n", out, len(scores.Score))
+			return err
 		},
 	}
 	c.register(cmd)
@@ -143,7 +143,7 @@ func writeCSV(path string, set dataset.Dataset, s *line.Scores) error {
 			if s.Label[i] >= 0 {
 				label = strconv.Itoa(s.Label[i])
 			}
-			row := []string{set.ID(i), strconv.FormatFloat(v, 'g', 9, 64), strconv.Itoa(s.Prediction[i]), label}
+			row := []string{set.ID(i), strconv.FormatFloat(v, 'g', -1, 64), strconv.Itoa(s.Prediction[i]), label}
 			if err := out.Write(row); err != nil {
 				return err
 			}
