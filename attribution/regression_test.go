@@ -58,7 +58,7 @@ func naiveRegression(q *regression) (beta, variance []float64) {
 			leverage += z.At(r, i) * t[i]
 		}
 		w := q.weightOf(r)
-		e := w * (q.target[r] - fitted) / (1 - w*leverage)
+		e := w * (q.target[r] - fitted) / max(1-w*leverage, 1e-9) // a row of leverage 1 is fitted exactly: 0/0 but for rounding
 		for i := range n {
 			f := 1.0
 			if q.unsampled != nil {
