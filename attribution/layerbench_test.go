@@ -1,0 +1,74 @@
+package attribution
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/line-ood/goline/graph"
+	"github.com/line-ood/goline/nets"
+)
+
+// BenchmarkLayerGames compares coalitions a second of a game with samples a second of the bare graph from the same layer on,
+// in turn: "share-%" is what the game keeps of the forward throughput.
+func BenchmarkLayerGames(b *testing.B) {
+	net, err := nets.New("densenet-bc-100-12", 10)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for i, p := range net.Params() {
+		for j := range p.Float32s() {
+			p.Float32s()[j] = 0.01 * float32((i+j)%7+1)
+		}
+	}
+	const rows = 1024
+	ctx := context.Background()
+	for _, layer := range []string{"block1", "trans1", "trans2", "block3"} {
+		b.Run(layer, func(b *testing.B) {
+			l, err := NewLayer(net, LayerOptions{Layer: layer, Channels: true, Value: LogSumExp})
+			if err != nil {
+				b.Fatal(err)
+			}
+			var game Game
+			for g, err := range l.Games(ctx, randomImages(1)) {
+				if err != nil {
+					b.Fatal(err)
+				}
+				game = g
+			}
+			bare, err := graph.Compile(net, graph.Options{From: layer, Fetch: []string{"logits"}})
+			if err != nil {
+				b.Fatal(err)
+			}
+			const batch = 64
+			x := make([]float32, batch*l.size)
+			stream := func(yield func(graph.Batch, error) bool) {
+				for range rows / batch {
+					if !yield(graph.Batch{X: x, N: batch}, nil) {
+						return
+					}
+				}
+			}
+			s, dst := randomCoalitions(l.players, rows), make([]float64, rows)
+			var forward, values time.Duration
+			n := 0
+			for b.Loop() {
+				start := time.Now()
+				for _, err := range bare.Run(ctx, stream) {
+					if err != nil {
+						b.Fatal(err)
+					}
+				}
+				forward += time.Since(start)
+				start = time.Now()
+				if err := game.Values(ctx, s, dst); err != nil {
+					b.Fatal(err)
+				}
+				values += time.Since(start)
+				n += rows
+			}
+			b.ReportMetric(float64(n)/values.Seconds(), "coalitions/s")
+			b.ReportMetric(100*forward.Seconds()/values.Seconds(), "share-%")
+		})
+	}
+}
