@@ -24,7 +24,7 @@ const killedRun = "GOLINE_TEST_KILLED_RUN"
 // longRun trains with a checkpoint after every third step and writes the weights when it is done.
 func longRun(t *testing.T, dir, name string) {
 	c := tinyConfig()
-	c.Epochs, c.Workers = 40, 2
+	c.Epochs, c.Workers = 150, 2
 	c.Checkpoint, c.CheckpointEvery, c.Resume = filepath.Join(dir, name+".checkpoint.npz"), 3, true
 	net := tinyNet(t, 1)
 	_, err := train.Run(context.Background(), net, waves(t, 150), waves(t, 12), c)
@@ -39,6 +39,33 @@ func writeWeights(t *testing.T, path string, net *nets.Network) {
 		arrays = append(arrays, npyz.Named{Name: p.Name, Array: npyz.New(p.Float32s(), p.Shape()...)})
 	}
 	require.NoError(t, npyz.WriteNpz(path, npyz.Stored, arrays...))
+}
+
+// randomMoment comes some time after now or, on a machine of any speed, some time after the file has next been written.
+func randomMoment(r *rand.Rand, afterWrite bool, path string) <-chan time.Time {
+	delay := time.Duration(30+r.IntN(300)) * time.Millisecond
+	if !afterWrite {
+		return time.After(delay)
+	}
+	written := func() time.Time {
+		info, err := os.Stat(path)
+		if err != nil {
+			return time.Time{}
+		}
+		return info.ModTime()
+	}
+	before := written()
+	moment := make(chan time.Time, 1)
+	go func() {
+		for range 12_000 { // a minute, then the child is stuck and is killed anyway
+			if written() != before {
+				break
+			}
+			time.Sleep(5 * time.Millisecond)
+		}
+		moment <- <-time.After(delay / 3)
+	}()
+	return moment
 }
 
 // TestSurvivesKills kills a training process twenty times at random moments, starts it again each time, and expects the
@@ -66,7 +93,7 @@ func TestSurvivesKills(t *testing.T) {
 		go func() { done <- cmd.Wait() }()
 		var moment <-chan time.Time
 		if killed < kills {
-			moment = time.After(time.Duration(30+r.IntN(300)) * time.Millisecond)
+			moment = randomMoment(r, killed%2 == 1, filepath.Join(dir, "killed.checkpoint.npz"))
 		}
 		var err error
 		select {
