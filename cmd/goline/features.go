@@ -48,7 +48,7 @@ func newFeatures() *cobra.Command {
 	}
 	c.register(cmd)
 	net.register(cmd)
-	cmd.Flags().StringVar(&images, "data", "", "images: `DATA`")
+	cmd.Flags().StringVar(&images, "data", "", "images: `DATA`, [format:]path")
 	cmd.Flags().StringVar(&out, "out", "", "npz `FILE` to write")
 	return cmd
 }

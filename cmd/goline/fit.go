@@ -25,7 +25,7 @@ func (l *lineFlags) register(cmd *cobra.Command) {
 	f.Float64Var(&l.pA, "p-a", d.ActivationPercentile, "percent of neurons dropped per class (activation pruning)")
 	f.Float64Var(&l.pW, "p-w", d.WeightPercentile, "percent of last-layer weights dropped per class (weight pruning)")
 	f.Float64Var(&l.clip, "clip", d.Clip, "upper bound of activations (activation clipping)")
-	f.StringSliceVar(&l.without, "without", nil, "switch components off: ac (clipping), ap (activation pruning), wp (weight pruning)")
+	f.StringSliceVar(&l.without, "without", nil, "switch `COMPONENTS` off: ac (clipping), ap (activation pruning), wp (weight pruning)")
 }
 
 func (l *lineFlags) options() (line.Options, error) {
@@ -91,7 +91,7 @@ The file holds the network too: goline score needs nothing else.`,
 	c.register(cmd)
 	net.register(cmd)
 	l.register(cmd)
-	cmd.Flags().StringVar(&images, "data", "", "labelled training images: `DATA`")
+	cmd.Flags().StringVar(&images, "data", "", "labelled training images: `DATA`, [format:]path")
 	cmd.Flags().StringVar(&out, "out", "", "detector `FILE` to write, an npz")
 	return cmd
 }

@@ -4,9 +4,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"math"
+	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/jedib0t/go-pretty/v6/text"
 	"github.com/spf13/cobra"
 
 	"github.com/line-ood/goline/line"
@@ -21,9 +26,13 @@ type facts struct {
 	values map[string]any
 }
 
+// add appends a fact, whose name must be new.
 func (f *facts) add(name string, value any) {
 	if f.values == nil {
 		f.values = map[string]any{}
+	}
+	if _, taken := f.values[name]; taken {
+		panic("inspect: two facts are named " + name)
 	}
 	f.names = append(f.names, name)
 	f.values[name] = value
@@ -69,7 +78,7 @@ neurons and weights it keeps, the size and classes of a data set. --net with --w
 	}
 	net.register(cmd)
 	cmd.Flags().StringVar(&detector, "detector", "", "`FILE` that goline fit wrote")
-	cmd.Flags().StringVar(&data, "data", "", "images: `DATA`")
+	cmd.Flags().StringVar(&data, "data", "", "images: `DATA`, [format:]path")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
 }
@@ -84,20 +93,38 @@ func (f *facts) print(w io.Writer, asJSON bool) error {
 		if rows, ok := f.values[name].([]tensorFacts); ok {
 			t := table.NewWriter()
 			t.SetStyle(table.StyleLight)
+			t.Style().Format.Header = text.FormatDefault
 			t.AppendHeader(table.Row{name, "shape", "type", "smallest", "largest"})
 			for _, r := range rows {
-				t.AppendRow(table.Row{r.Name, fmt.Sprint(r.Shape), r.Type, r.Min, r.Max})
+				t.AppendRow(table.Row{r.Name, fmt.Sprint(r.Shape), r.Type, readable(r.Min), readable(r.Max)})
 			}
 			if _, err := fmt.Fprintln(w, t.Render()); err != nil {
 				return err
 			}
 			continue
 		}
-		if _, err := fmt.Fprintf(w, "%-22s %v\n", name, f.values[name]); err != nil {
+		if _, err := fmt.Fprintf(w, "%-22s %s\n", strings.ReplaceAll(name, "_", " "), readable(f.values[name])); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// readable is a value for people.
+func readable(value any) string {
+	switch v := value.(type) {
+	case float64:
+		return strconv.FormatFloat(v, 'g', 6, 64)
+	case []string:
+		return strings.Join(v, ", ")
+	case map[string]any:
+		var parts []string
+		for _, name := range slices.Sorted(maps.Keys(v)) {
+			parts = append(parts, fmt.Sprintf("%s %v", name, v[name]))
+		}
+		return strings.Join(parts, ", ")
+	}
+	return fmt.Sprint(value)
 }
 
 func inspectNetwork(f *facts, net network) error {
@@ -180,15 +207,15 @@ func inspectDetector(f *facts, path string) error {
 	f.add("detector", path)
 	f.add("fitted_to", n.Name())
 	f.add("fingerprint", line.Fingerprint(n))
-	f.add("params", det.Options().Params())
+	f.add("line_params", det.Options().Params())
 	images, neurons, kept := 0, 0, 0
 	for c := range n.Classes() {
 		images += det.Contributions().Count(c)
 		neurons += count(det.ActiveNeurons(c))
 		kept += count(det.ActiveWeights(c))
 	}
-	f.add("images", images)
-	f.add("detector_classes", n.Classes())
+	f.add("fitted_images", images)
+	f.add("fitted_classes", n.Classes())
 	f.add("neurons_kept_percent", 100*float64(neurons)/float64(n.Classes()*n.Features()))
 	f.add("weights_kept_percent", 100*float64(kept)/float64(n.Classes()*n.Classes()*n.Features()))
 	return nil

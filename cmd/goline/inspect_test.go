@@ -16,7 +16,8 @@ func TestInspect(t *testing.T) {
 	stdout := must(t, join([]string{"inspect", "--detector", det, "--data", w.path("test.npz")}, w.net())...)
 	for _, want := range []string{
 		"network                densenet-bc-10-4\n", "features               9\n", "classes                3\n",
-		"│ fc.weight ", "[3 9]", "p_a:50", "test.npz#0, 32×32", "classes_present        3",
+		"│ fc.weight ", "[3 9]", "clip 1, p_a 50, p_w 75\n", "fitted images          21\n", "neurons kept percent   44.4444\n",
+		"images                 13\n", "test.npz#0, 32×32", "classes present        3\n",
 	} {
 		require.Contains(t, stdout, want)
 	}
@@ -26,7 +27,8 @@ func TestInspect(t *testing.T) {
 		Tensors                   []tensorFacts
 		Neurons_kept_percent      float64
 		Weights_kept_percent      float64
-		Params                    map[string]float64
+		Fitted_images             int
+		Line_params               map[string]float64
 		Labelled                  bool
 	}
 	stdout = must(t, join([]string{"inspect", "--json", "--detector", det, "--data", w.path("noise.npy")}, w.net())...)
@@ -34,9 +36,10 @@ func TestInspect(t *testing.T) {
 	require.Equal(t, worldClasses, facts.Classes)
 	require.Equal(t, 9, facts.Features)
 	require.Len(t, facts.Tensors, 47)
-	require.Equal(t, map[string]float64{"p_a": 50, "p_w": 75, "clip": 1}, facts.Params)
+	require.Equal(t, map[string]float64{"p_a": 50, "p_w": 75, "clip": 1}, facts.Line_params)
 	require.InDelta(t, 100*4.0/9, facts.Neurons_kept_percent, 1e-9, "more than the median of nine are four")
 	require.Equal(t, 9, facts.Images)
+	require.Equal(t, 21, facts.Fitted_images)
 	require.False(t, facts.Labelled)
 }
 

@@ -68,7 +68,7 @@ With --net and --weights the detector is checked to belong to that network.`,
 	c.register(cmd)
 	net.register(cmd)
 	cmd.Flags().StringVar(&detector, "detector", "", "`FILE` that goline fit wrote")
-	cmd.Flags().StringVar(&images, "data", "", "images: `DATA`")
+	cmd.Flags().StringVar(&images, "data", "", "images: `DATA`, [format:]path")
 	cmd.Flags().StringVar(&out, "out", "", "`FILE` to write: .csv, .jsonl or .npz")
 	return cmd
 }

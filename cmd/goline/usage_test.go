@@ -7,6 +7,8 @@ import (
 	"github.com/spf13/pflag"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/line-ood/goline/graph"
 )
 
 // TestUsage: what is wrong with a command line is said before anything is read, with exit status 2 and where to look.
@@ -105,4 +107,10 @@ func TestQuoted(t *testing.T) {
 	} {
 		require.Equal(t, want, quoted(args))
 	}
+}
+
+// TestCommonFlagsReachTheGraph, where results could not tell.
+func TestCommonFlagsReachTheGraph(t *testing.T) {
+	c := common{batch: 3, workers: 5, device: "cuda"}
+	require.Equal(t, graph.Options{Batch: 3, Replicas: 5, Device: graph.CUDA}, c.options())
 }
