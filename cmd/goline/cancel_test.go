@@ -17,14 +17,21 @@ import (
 
 func inf() float64 { return math.Inf(1) }
 
-// asGoline makes the test binary run as goline itself.
-const asGoline = "GOLINE_TEST_RUN_MAIN"
+// asGoline makes the test binary run as goline itself; with the value of tellPeak it tells its memory at the end.
+const asGoline, tellPeak = "GOLINE_TEST_RUN_MAIN", "peak"
 
 func TestMain(m *testing.M) {
-	if os.Getenv(asGoline) != "" {
+	switch os.Getenv(asGoline) {
+	case "":
+		os.Exit(m.Run())
+	case tellPeak:
+		code := run(context.Background(), os.Args[1:], os.Stdout, os.Stderr)
+		status, _ := os.ReadFile("/proc/self/status")
+		os.Stderr.Write(status)
+		os.Exit(code)
+	default:
 		main()
 	}
-	os.Exit(m.Run())
 }
 
 // long is a DATA argument of many images: one file under many names.

@@ -9,26 +9,28 @@ import (
 	"github.com/line-ood/goline/line/report"
 )
 
-// write puts the result where the flags say. Files that cannot be written do not keep the table from being printed.
+// write puts the result where the flags say. Files come first: a pipe that breaks must not lose them. Files that cannot be
+// written do not keep the table from being printed.
 func (e *evaluation) write(r report.Result) error {
 	table, err := r.Table(report.Text, isTerminal(e.out))
 	if err != nil {
 		return err
 	}
+	var errs []error
+	for _, o := range []struct {
+		path  string
+		write func(io.Writer) error
+	}{
+		{e.jsonOut, r.WriteJSON},
+		{e.csvOut, r.WriteCSV},
+		{e.htmlOut, func(w io.Writer) error { return r.WriteHTML(w, e.scores, e.provenance()) }},
+	} {
+		if o.path != "" {
+			errs = append(errs, atomicfile.Write(o.path, o.write))
+		}
+	}
 	_, err = fmt.Fprintln(e.out, table)
-	errs := []error{err}
-	if e.jsonOut != "" {
-		errs = append(errs, atomicfile.Write(e.jsonOut, r.WriteJSON))
-	}
-	if e.csvOut != "" {
-		errs = append(errs, atomicfile.Write(e.csvOut, r.WriteCSV))
-	}
-	if e.htmlOut != "" {
-		errs = append(errs, atomicfile.Write(e.htmlOut, func(w io.Writer) error {
-			return r.WriteHTML(w, e.scores, e.provenance())
-		}))
-	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, err)...)
 }
 
 // provenance says where a report comes from, beyond what the result holds.

@@ -250,12 +250,13 @@ func TestFullDisk(t *testing.T) {
 	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
 	require.NoError(t, err)
 	defer full.Close()
-	for _, args := range [][]string{w.eval(), {"version"}, {"version", "--json"}, {"inspect", "--net", worldNet}, {"graph", "--net", worldNet},
+	for _, args := range [][]string{w.eval("--json", w.path("e.json")), {"version"}, {"version", "--json"}, {"inspect", "--net", worldNet}, {"graph", "--net", worldNet},
 		join([]string{"features", "--data", w.path("noise.npy"), "--out", w.path("f.npz")}, w.net())} {
 		var stderr bytes.Buffer
 		require.Equal(t, exitFailed, run(context.Background(), args, full, &stderr), "%q", args)
 		require.Contains(t, stderr.String(), "no space left on device")
 	}
+	require.FileExists(t, w.path("e.json"), "a result is not lost with the table")
 }
 
 // TestFailureKeepsTheOldFile: an image that breaks in the middle leaves an earlier result as it was.
