@@ -5,13 +5,14 @@ import "iter"
 // Batch is a stack of samples that enters a program together.
 type Batch struct {
 	// X holds N samples of the program's input, row-major, for images [batch, channels, height, width],
-	// already normalised. The program only reads it.
+	// already normalised. The program only reads it. With [Options].FromShared it is one sample for all N.
 	X []float32
 	// N is the number of samples, at least 1.
 	N int
 	// Labels holds one class per sample, -1 where it is unknown. Nil means all unknown.
 	Labels []int
-	// Inputs holds, for each further input that the model's Builder declared, N samples of it.
+	// Inputs holds, for each further input that the model's Builder declared, N samples of it, or where it is
+	// [Builder.Shared] that alone.
 	Inputs map[string][]float32
 	// Release, if not nil, is called once when the receiver has no further use for X, Labels and Inputs, so that the producer
 	// can fill them again. It may be called from another goroutine. A receiver that never calls it costs only memory;

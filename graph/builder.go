@@ -33,10 +33,12 @@ type Builder struct {
 	params map[string]*Param
 	shared *store
 	from   string
+	spread bool // what is fed at from is one sample for all of a batch
 	hooks  map[string]Hook
 
 	input   *G.Node // what the program's batches are fed to
 	extra   map[string]*G.Node
+	shareds map[*G.Node]*sharedInput
 	labels  *G.Node
 	fixed   map[fixedKey]*G.Node
 	paramOf map[*G.Node]*Param
@@ -50,7 +52,8 @@ type Builder struct {
 	err      error
 }
 
-// Hook replaces a tapped node by another of the same shape, computed from it. It is called once for each replica.
+// Hook replaces a tapped node by another of the same shape, computed from it. It is called once for each replica. With
+// [Options].FromShared the hook at From is given [1, ...] and returns [batch, ...].
 type Hook func(b *Builder, n *G.Node) (*G.Node, error)
 
 // lazyNode is a node that is made when it is first asked for.
@@ -67,8 +70,8 @@ type affineParts struct {
 
 func newBuilder(m Model, o Options, shared *store) *Builder {
 	b := &Builder{
-		g: G.NewGraph(), dtype: o.Dtype, batch: o.Batch, shared: shared, from: o.From, hooks: o.Hooks,
-		params: map[string]*Param{}, extra: map[string]*G.Node{}, fixed: map[fixedKey]*G.Node{}, paramOf: map[*G.Node]*Param{},
+		g: G.NewGraph(), dtype: o.Dtype, batch: o.Batch, shared: shared, from: o.From, spread: o.FromShared, hooks: o.Hooks,
+		params: map[string]*Param{}, extra: map[string]*G.Node{}, shareds: map[*G.Node]*sharedInput{}, fixed: map[fixedKey]*G.Node{}, paramOf: map[*G.Node]*Param{},
 		taps: map[string]*G.Node{}, lazy: map[string]*lazyNode{},
 		affines: map[*G.Node]affineParts{}, convs: map[*G.Node]convParts{},
 	}
@@ -125,12 +128,18 @@ func (b *Builder) Tap(name string, n *G.Node) *G.Node {
 	if n = b.check(b.own(name, n)); n == nil || !b.claim(name) {
 		return nil
 	}
+	shape := n.Shape()
 	if name == b.from {
 		if n.Dims() == 0 || n.Shape()[0] != b.batch || n.Dtype() != b.dtype {
 			b.fail(fmt.Errorf("%s of shape %v and %v cannot be started from, expected %d samples of %v", name, n.Shape(), n.Dtype(), b.batch, b.dtype))
 			return nil
 		}
-		if n = b.inputNode(name, n.Dtype(), n.Shape()[1:]...); n == nil {
+		if b.spread {
+			n = b.sharedNode(name, append([]int{1}, shape[1:]...)...)
+		} else {
+			n = b.inputNode(name, n.Dtype(), shape[1:]...)
+		}
+		if n == nil {
 			return nil
 		}
 		b.input = n
@@ -138,7 +147,7 @@ func (b *Builder) Tap(name string, n *G.Node) *G.Node {
 	if hook := b.hooks[name]; hook != nil {
 		hooked, err := hook(b, n)
 		if err == nil {
-			err = wantShape("hook", "result for "+name, hooked, n.Shape()...)
+			err = wantShape("hook", "result for "+name, hooked, shape...)
 		}
 		if err == nil && hooked.Dtype() != n.Dtype() {
 			err = fmt.Errorf("hook: result for %s is of %v, expected %v", name, hooked.Dtype(), n.Dtype())

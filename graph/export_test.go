@@ -20,3 +20,17 @@ func tripwire[T kernel.Float](trip func(first float64) error) func(*call[T]) err
 		return copyRun(c)
 	}
 }
+
+// Reads tells whether an input of some replica lies in x.
+func (p *Program) Reads(x []float32) bool {
+	for _, r := range p.replicas {
+		for n := range r.b.shareds {
+			if v := n.Value(); v != nil {
+				if data, ok := v.Data().([]float32); ok && &data[0] == &x[0] {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}

@@ -9,19 +9,23 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// newInput adds an input node with a value. Gorgonia merges inputs that hash alike, whatever their values, so the node is
-// named otherwise where the name is taken.
+// newInput adds an input node with a value.
 func (b *Builder) newInput(name string, value *tensor.Dense) *G.Node {
-	shape := value.Shape()
+	return b.newNode(name, value.Dtype(), value.Shape(), G.WithValue(value))
+}
+
+// newNode adds an input node. Gorgonia merges inputs that hash alike, whatever their values, so the node is named otherwise
+// where the name is taken.
+func (b *Builder) newNode(name string, dtype tensor.Dtype, shape tensor.Shape, options ...G.NodeConsOpt) *G.Node {
 	hash := func() uint32 {
 		h := fnv.New32a()
-		fmt.Fprintf(h, "%v%v%s\x00", typeOf(value.Dtype(), shape), shape, name)
+		fmt.Fprintf(h, "%v%v%s\x00", typeOf(dtype, shape), shape, name)
 		return h.Sum32()
 	}
 	for h := hash(); slices.ContainsFunc(b.g.AllNodes(), func(n *G.Node) bool { return n.Hashcode() == h }); h = hash() {
 		name += "'"
 	}
-	return G.NewTensor(b.g, value.Dtype(), shape.Dims(), G.WithShape(shape...), G.WithName(name), G.WithValue(value))
+	return G.NewTensor(b.g, dtype, shape.Dims(), append([]G.NodeConsOpt{G.WithShape(shape...), G.WithName(name)}, options...)...)
 }
 
 // inputNode adds an input whose first axis is the batch.
@@ -41,6 +45,10 @@ func (b *Builder) Input(name string, shape ...int) *G.Node {
 		return nil
 	}
 	if n, ok := b.extra[name]; ok {
+		if b.shareds[n] != nil {
+			b.fail(fmt.Errorf("input %q is shared by all samples, not one for each", name))
+			return nil
+		}
 		return b.check(n, wantShape("input", name, n, append([]int{b.batch}, shape...)...))
 	}
 	n := b.inputNode("input:"+name, b.dtype, shape...)

@@ -2,10 +2,9 @@ package graph
 
 import (
 	"fmt"
+	"slices"
 
 	G "gorgonia.org/gorgonia"
-
-	"github.com/line-ood/goline/internal/kernel"
 )
 
 // AlwaysPresent marks, in the groups of [Mix], an element that belongs to no group.
@@ -14,25 +13,73 @@ const AlwaysPresent = -1
 // Mix returns removed + mask[group]·(present - removed): the activations of a coalition, in which the groups of mask 1 are
 // present and those of mask 0 removed. In between it is a point on the way from one to the other.
 //
-// present and removed are [batch, ...] of one shape, mask is [batch, groups]; group holds for each element of a sample the
-// group it belongs to, or AlwaysPresent. All three inputs have gradients.
+// mask is [batch, groups]; present and removed are of one shape, each [batch, ...], or [1, ...] where all samples share it;
+// group holds for each element of a sample the group it belongs to, or AlwaysPresent. The result is [batch, ...].
+//
+// The inputs have gradients, but for what the samples of a batch share: its gradient would add up over them, and so depend
+// on how a stream is cut into batches.
 func Mix(mask, present, removed *G.Node, group []int) (*G.Node, error) {
 	const name = "Mix"
+	m, err := newMixing(name, mask, present, removed, group)
+	if err != nil {
+		return nil, err
+	}
+	if err := m.wantSamples("removed", removed); err != nil {
+		return nil, err
+	}
+	return m.node(mask, present, removed)
+}
+
+// MixRows is [Mix] where every sample has one of several rows removed to: sample i has rows[row[i]]. rows are [any, ...], row
+// is [batch] of whole numbers, of the element type of the others. Neither has a gradient.
+func MixRows(mask, present, rows, row *G.Node, group []int) (*G.Node, error) {
+	const name = "MixRows"
+	m, err := newMixing(name, mask, present, rows, group)
+	if err != nil {
+		return nil, err
+	}
+	if err := wantShape(name, "row", row, m.batch); err != nil {
+		return nil, err
+	}
+	m.byRow = true
+	return m.node(mask, present, rows, row)
+}
+
+// mixing is what the element types of an operation of [Mix] have in common.
+type mixing struct {
+	name  string
+	batch int
+	shape []int // [batch, ...]
+	group []int
+	runs  []groupRun
+	byRow bool // the last input says which row of removed activations a sample has
+}
+
+// groupRun is a stretch of elements of one group, or of groups that rise by one from each element to the next.
+type groupRun struct {
+	lo, hi, group int
+	rising        bool
+}
+
+func newMixing(name string, mask, present, removed *G.Node, group []int) (*mixing, error) {
 	if err := wantDims(name, 2, mask); err != nil {
 		return nil, err
 	}
-	if err := wantBatched(name, 1, present); err != nil {
+	if err := wantBatched(name+": present activations", 1, present); err != nil {
 		return nil, err
 	}
-	shape := present.Shape()
-	if err := wantShape(name, "removed activations", removed, shape...); err != nil {
+	if err := wantBatched(name+": removed activations", 1, removed); err != nil {
 		return nil, err
 	}
-	if err := wantShape(name, "mask", mask, shape[0], mask.Shape()[1]); err != nil {
+	batch, groups := mask.Shape()[0], mask.Shape()[1]
+	m := &mixing{name: name, batch: batch, shape: append([]int{batch}, present.Shape()[1:]...), group: slices.Clone(group)}
+	if err := m.wantSamples("present", present); err != nil {
 		return nil, err
 	}
-	groups := mask.Shape()[1]
-	if size := shape.TotalSize() / shape[0]; len(group) != size {
+	if got, want := removed.Shape()[1:], m.shape[1:]; !sameShape(got, want) {
+		return nil, fmt.Errorf("%s: removed activations (%s) have shape %v for a sample, expected %v", name, removed.Name(), []int(got), want)
+	}
+	if size := present.Shape()[1:].TotalSize(); len(group) != size {
 		return nil, fmt.Errorf("%s: groups of %d elements, activations have %d", name, len(group), size)
 	}
 	for i, g := range group {
@@ -40,77 +87,57 @@ func Mix(mask, present, removed *G.Node, group []int) (*G.Node, error) {
 			return nil, fmt.Errorf("%s: element %d is in group %d, expected %d to %d", name, i, g, AlwaysPresent, groups-1)
 		}
 	}
-	grad := func(in G.Nodes, _, grad *G.Node, need []bool) (gs G.Nodes, err error) {
-		gs = make(G.Nodes, 3)
-		if need[0] {
-			args := []*G.Node{grad, in[1], in[2]}
-			if gs[0], err = floatOp(name+"'mask", mask.Shape(), args, nil, nil, mixDMask[float32](group), mixDMask[float64](group)); err != nil {
-				return nil, err
-			}
-		}
-		for i := 1; i <= 2; i++ {
-			if !need[i] {
-				continue
-			}
-			args := []*G.Node{grad, in[0]}
-			if gs[i], err = floatOp(name+"'x", shape, args, nil, nil, mixDX[float32](group, i == 1), mixDX[float64](group, i == 1)); err != nil {
-				return nil, err
-			}
-		}
-		return gs, nil
-	}
-	return floatOp(name, shape, []*G.Node{mask, present, removed}, all(3), grad, mixRun[float32](group), mixRun[float64](group))
+	m.runs = groupRuns(m.group)
+	return m, nil
 }
 
-func mixRun[T kernel.Float](group []int) func(*call[T]) error {
-	return func(c *call[T]) error {
-		for i := range c.out.n {
-			out, m, p, r := c.out.sample(i), c.in[0].sample(i), c.in[1].sample(i), c.in[2].sample(i)
-			for e, g := range group {
-				switch {
-				case g < 0 || m[g] == 1: // not r + (p - r), which rounds
-					out[e] = p[e]
-				case m[g] == 0:
-					out[e] = r[e]
-				default:
-					out[e] = r[e] + m[g]*(p[e]-r[e])
-				}
-			}
-		}
-		return nil
+// wantSamples fails unless there is one sample for each of the batch, or one for all.
+func (m *mixing) wantSamples(what string, n *G.Node) error {
+	if s := n.Shape(); s[0] != 1 && s[0] != m.batch || !sameShape(s[1:], m.shape[1:]) {
+		return fmt.Errorf("%s: %s activations (%s) have shape %v, expected 1 or %d samples of %v", m.name, what, n.Name(), s, m.batch, m.shape[1:])
 	}
+	return nil
 }
 
-func mixDMask[T kernel.Float](group []int) func(*call[T]) error {
-	return func(c *call[T]) error {
-		for i := range c.out.n {
-			dm, dy, p, r := c.out.sample(i), c.in[0].sample(i), c.in[1].sample(i), c.in[2].sample(i)
-			clear(dm)
-			for e, g := range group {
-				if g >= 0 {
-					dm[g] += dy[e] * (p[e] - r[e])
-				}
-			}
+// groupRuns cuts the elements into runs.
+func groupRuns(group []int) []groupRun {
+	var runs []groupRun
+	for lo := 0; lo < len(group); {
+		r := groupRun{lo: lo, hi: lo + 1, group: group[lo]}
+		step := 0
+		if r.rising = r.hi < len(group) && group[lo] >= 0 && group[r.hi] == group[lo]+1; r.rising {
+			step = 1
 		}
-		return nil
+		for r.hi < len(group) && group[r.hi] == group[r.hi-1]+step {
+			r.hi++
+		}
+		runs = append(runs, r)
+		lo = r.hi
 	}
+	return runs
 }
 
-func mixDX[T kernel.Float](group []int, present bool) func(*call[T]) error {
-	return func(c *call[T]) error {
-		for i := range c.out.n {
-			dx, dy, m := c.out.sample(i), c.in[0].sample(i), c.in[1].sample(i)
-			for e, g := range group {
-				share := T(1)
-				if g >= 0 {
-					share = m[g]
-				}
-				if !present {
-					share = 1 - share
-				}
-				dx[e] = dy[e] * share
-			}
+func (m *mixing) node(in ...*G.Node) (*G.Node, error) {
+	diff := []bool{true, in[1].Shape()[0] == m.batch, in[2].Shape()[0] == m.batch && !m.byRow, false}[:len(in)]
+	return floatOp(m.name, m.shape, in, diff, m.gradients, mixRun[float32](m), mixRun[float64](m))
+}
+
+func (m *mixing) gradients(in G.Nodes, _, grad *G.Node, need []bool) (gs G.Nodes, err error) {
+	gs = make(G.Nodes, len(in))
+	if need[0] {
+		args := append([]*G.Node{grad}, in[1:]...)
+		if gs[0], err = floatOp(m.name+"'mask", in[0].Shape(), args, nil, nil, mixDMask[float32](m), mixDMask[float64](m)); err != nil {
+			return nil, err
 		}
-		return nil
 	}
+	for i := 1; i <= 2; i++ {
+		if !need[i] {
+			continue
+		}
+		args := []*G.Node{grad, in[0]}
+		if gs[i], err = floatOp(m.name+"'x", m.shape, args, nil, nil, mixDX[float32](m.group, i == 1), mixDX[float64](m.group, i == 1)); err != nil {
+			return nil, err
+		}
+	}
+	return gs, nil
 }

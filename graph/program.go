@@ -63,16 +63,27 @@ func (p *Program) checkBatch(batch Batch) error {
 	if batch.N < 1 {
 		return fmt.Errorf("%d samples, expected at least 1", batch.N)
 	}
+	b := p.replicas[0].b
 	shape := p.InputShape()
-	if !holds(batch.X, batch.N, shape) {
+	switch {
+	case b.shareds[b.input] != nil && !holds(batch.X, 1, shape):
+		return fmt.Errorf("%d samples share %d values, expected %d of shape %v", batch.N, len(batch.X), tensor.Shape(shape).TotalSize(), shape)
+	case b.shareds[b.input] == nil && !holds(batch.X, batch.N, shape):
 		return fmt.Errorf("%d samples hold %d values, expected %d of shape %v each", batch.N, len(batch.X), tensor.Shape(shape).TotalSize(), shape)
 	}
 	if l := len(batch.Labels); l != 0 && l != batch.N {
 		return fmt.Errorf("%d labels for %d samples", l, batch.N)
 	}
-	for name, node := range p.replicas[0].b.extra {
-		shape := []int(node.Shape()[1:])
-		if x := batch.Inputs[name]; !holds(x, batch.N, shape) {
+	for name, node := range b.extra {
+		x := batch.Inputs[name]
+		if b.shareds[node] != nil {
+			if shape := node.Shape(); !holds(x, 1, shape) {
+				return fmt.Errorf("input %q, which %d samples share, holds %d values, expected %d of shape %v",
+					name, batch.N, len(x), shape.TotalSize(), []int(shape))
+			}
+			continue
+		}
+		if shape := []int(node.Shape()[1:]); !holds(x, batch.N, shape) {
 			return fmt.Errorf("input %q of %d samples holds %d values, expected %d of shape %v each",
 				name, batch.N, len(x), tensor.Shape(shape).TotalSize(), shape)
 		}

@@ -140,6 +140,9 @@ func newReplica(m Model, o Options, shared *store) (*replica, error) {
 			delete(b.extra, name) // no batch needs to bring it
 		}
 	}
+	if err := b.settle(r.order); err != nil {
+		return nil, err
+	}
 	if err := r.takeParams(); err != nil {
 		return nil, err
 	}
@@ -231,9 +234,13 @@ func (r *replica) compile(o Options, sinks G.Nodes) (err error) {
 // run computes samples lo to hi of the batch, at most as many as the graph takes, into the same rows of the outputs.
 func (r *replica) run(batch Batch, lo, hi int, out *Outputs) error {
 	n := hi - lo
-	fill(r.b.input, batch.X, batch.N, lo, n)
+	if err := r.feed(r.b.input, batch.X, batch.N, lo, n); err != nil {
+		return err
+	}
 	for name, node := range r.b.extra {
-		fill(node, batch.Inputs[name], batch.N, lo, n)
+		if err := r.feed(node, batch.Inputs[name], batch.N, lo, n); err != nil {
+			return err
+		}
 	}
 	if r.b.labels != nil {
 		labels := r.b.labels.Value().Data().([]int)
@@ -259,6 +266,15 @@ func (r *replica) cause(err error) error {
 		}
 	}
 	return err
+}
+
+// feed gives an input node its value for n samples from the lo-th on, or for all of them where they share it.
+func (r *replica) feed(node *G.Node, src []float32, samples, lo, n int) error {
+	if s := r.b.shareds[node]; s != nil {
+		return s.take(src)
+	}
+	fill(node, src, samples, lo, n)
+	return nil
 }
 
 // fill copies n samples from the lo-th on into an input node. Where the node takes more, the last sample follows again, so

@@ -1,0 +1,144 @@
+package graph
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/line-ood/goline/internal/kernel"
+)
+
+func mixRun[T kernel.Float](m *mixing) func(*call[T]) error {
+	return func(c *call[T]) error {
+		for i := range c.out.n {
+			p, r, err := mixSample(m, c.in[1:], i)
+			if err != nil {
+				return err
+			}
+			out, mask := c.out.sample(i), c.in[0].sample(i)
+			for _, run := range m.runs {
+				to, p, r := out[run.lo:run.hi], p[run.lo:run.hi], r[run.lo:run.hi]
+				switch {
+				case run.group < 0:
+					copy(to, p)
+				case run.rising:
+					mixEach(to, mask[run.group:][:len(to)], p, r)
+				default:
+					mixOne(to, mask[run.group], p, r)
+				}
+			}
+		}
+		return nil
+	}
+}
+
+// mixSample returns the present and the removed activations of sample i, given them and, where it is chosen, the row.
+func mixSample[T kernel.Float](m *mixing, in []array[T], i int) (present, removed []T, err error) {
+	at := func(a array[T]) []T {
+		if a.n == 1 {
+			return a.sample(0)
+		}
+		return a.sample(i)
+	}
+	if !m.byRow {
+		return at(in[0]), at(in[1]), nil
+	}
+	row := in[2].sample(i)[0]
+	if !(row >= 0 && row < T(in[1].n)) || row != T(int(row)) {
+		return nil, nil, fmt.Errorf("sample %d of the batch has row %v, expected 0 to %d", i, row, in[1].n-1)
+	}
+	return at(in[0]), in[1].sample(int(row)), nil
+}
+
+// mixBetween is a point between r and p. Each operation rounds, on every machine.
+func mixBetween[T kernel.Float](m, p, r T) T {
+	d := T(p - r)
+	d = T(m * d)
+	return r + d
+}
+
+// mixOne mixes elements of one mask. It chooses without a branch, which random coalitions would mispredict every other time.
+func mixOne[T kernel.Float](to []T, m T, p, r []T) {
+	const vector = 16 // elements from which on four passes of vector code are faster
+	switch {
+	case m*(1-m) == 0: // 1 or 0: not r + (p - r), which rounds
+		copy(to, [2][]T{r, p}[int(m)])
+	case len(to) < vector:
+		for e := range to {
+			to[e] = mixBetween(m, p[e], r[e])
+		}
+	default: // the same steps as mixBetween, to the bit
+		copy(to, p)
+		kernel.Axpy(to, r, -1)
+		kernel.Scale(to, to, m)
+		kernel.Add(to, to, r)
+	}
+}
+
+// mixEach mixes elements of which each has a mask of its own.
+func mixEach[T kernel.Float](to, m, p, r []T) {
+	if to, ok := any(to).([]float32); ok {
+		mixEach32(to, any(m).([]float32), any(p).([]float32), any(r).([]float32))
+		return
+	}
+	for e, v := range m[:len(to)] {
+		switch v {
+		case 1:
+			to[e] = p[e]
+		case 0:
+			to[e] = r[e]
+		default:
+			to[e] = mixBetween(v, p[e], r[e])
+		}
+	}
+}
+
+// mixEach32 chooses by bits, for the same reason.
+func mixEach32(to, m, p, r []float32) {
+	m, p, r = m[:len(to)], p[:len(to)], r[:len(to)]
+	for e, v := range m {
+		if v*(1-v) != 0 {
+			to[e] = mixBetween(v, p[e], r[e])
+			continue
+		}
+		chosen := -uint32(int(v)) // all bits or none
+		to[e] = math.Float32frombits(math.Float32bits(p[e])&chosen | math.Float32bits(r[e])&^chosen)
+	}
+}
+
+func mixDMask[T kernel.Float](m *mixing) func(*call[T]) error {
+	return func(c *call[T]) error {
+		for i := range c.out.n {
+			p, r, err := mixSample(m, c.in[1:], i)
+			if err != nil {
+				return err
+			}
+			dm, dy := c.out.sample(i), c.in[0].sample(i)
+			clear(dm)
+			for e, g := range m.group {
+				if g >= 0 {
+					dm[g] += dy[e] * (p[e] - r[e])
+				}
+			}
+		}
+		return nil
+	}
+}
+
+func mixDX[T kernel.Float](group []int, present bool) func(*call[T]) error {
+	return func(c *call[T]) error {
+		for i := range c.out.n {
+			dx, dy, m := c.out.sample(i), c.in[0].sample(i), c.in[1].sample(i)
+			for e, g := range group {
+				share := T(1)
+				if g >= 0 {
+					share = m[g]
+				}
+				if !present {
+					share = 1 - share
+				}
+				dx[e] = dy[e] * share
+			}
+		}
+		return nil
+	}
+}

@@ -1,0 +1,88 @@
+package graph
+
+import (
+	"fmt"
+	"slices"
+	"unsafe"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+)
+
+// sharedInput is an input that a batch brings once for all its samples. It is read where the batch holds it, not copied,
+// unless the computation is in float64 or an operation of Gorgonia's own reads it, which might write to it as well.
+type sharedInput struct {
+	node  *G.Node
+	bound []float32     // what the node's value lies in
+	own   *tensor.Dense // what values are copied to instead, if they are
+}
+
+// Shared adds an input of exactly the given shape, of which each batch holds one in its Inputs of that name for all its
+// samples: background rows of a Shapley game, say. Samples may be read from it with [Mix] or [MixRows].
+//
+// In float32 it costs no copy. The program then keeps hold of the slice, without reading it, until a batch brings another.
+func (b *Builder) Shared(name string, shape ...int) *G.Node {
+	if b.err != nil {
+		return nil
+	}
+	if n, ok := b.extra[name]; ok {
+		if b.shareds[n] == nil {
+			b.fail(fmt.Errorf("input %q is one for each sample, not shared by them", name))
+			return nil
+		}
+		return b.check(n, wantShape("shared input", name, n, shape...))
+	}
+	n := b.sharedNode("input:"+name, shape...)
+	if n != nil {
+		b.extra[name] = n
+	}
+	return n
+}
+
+func (b *Builder) sharedNode(name string, shape ...int) *G.Node {
+	if len(shape) == 0 {
+		b.fail(fmt.Errorf("%s: a shared input has at least one axis", name))
+		return nil
+	}
+	if _, err := elements(shape); err != nil {
+		b.fail(fmt.Errorf("%s: %w", name, err))
+		return nil
+	}
+	n := b.newNode(name, b.dtype, slices.Clone(shape))
+	b.shareds[n] = &sharedInput{node: n}
+	return n
+}
+
+// settle decides which shared inputs need memory of their own, given all operations that run.
+func (b *Builder) settle(order G.Nodes) error {
+	for n, s := range b.shareds {
+		stock := slices.ContainsFunc(order, func(reader *G.Node) bool {
+			_, own := reader.Op().(*op)
+			return reader.Op() != nil && !own && slices.Contains(children(reader), n)
+		})
+		if !stock && b.dtype == tensor.Float32 {
+			continue
+		}
+		s.own = newDense(b.dtype, n.Shape())
+		if err := G.Let(n, s.own); err != nil {
+			return fmt.Errorf("%s: %w", n.Name(), err)
+		}
+	}
+	return nil
+}
+
+// take makes src, which has as many elements as the node, the node's value.
+func (s *sharedInput) take(src []float32) error {
+	if s.own != nil {
+		fill(s.node, src, 1, 0, 1)
+		return nil
+	}
+	if len(s.bound) == len(src) && unsafe.SliceData(s.bound) == unsafe.SliceData(src) {
+		return nil
+	}
+	s.bound = src
+	if err := G.Let(s.node, tensor.New(tensor.WithShape(s.node.Shape()...), tensor.WithBacking(src))); err != nil {
+		return fmt.Errorf("%s: %w", s.node.Name(), err)
+	}
+	return nil
+}

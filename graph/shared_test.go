@@ -1,0 +1,121 @@
+package graph_test
+
+import (
+	"context"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"github.com/line-ood/goline/graph"
+)
+
+// coalitions is a hook at "features" of smallNet that mixes them by a mask of 3 groups.
+func coalitions(removed func(b *graph.Builder) *G.Node) map[string]graph.Hook {
+	group := []int{0, 0, 0, 1, 2, 0, 1, 2, -1, 1, 1}
+	return map[string]graph.Hook{"features": func(b *graph.Builder, n *G.Node) (*G.Node, error) {
+		mask, r := b.Input("mask", 3), removed(b)
+		return b.Do(func() (*G.Node, error) { return graph.Mix(mask, n, r, group) }), b.Err()
+	}}
+}
+
+func sharedRemoved(b *graph.Builder) *G.Node { return b.Shared("removed", 1, 11) }
+
+// TestSharedGiveTheBitsOfCopies however many samples run at once, and leave what the batch holds as it was.
+func TestSharedGiveTheBitsOfCopies(t *testing.T) {
+	const n = 7
+	r := newRand(40)
+	mask := narrow(normal(r, n, 3).data)
+	copy(mask, []float32{0, 1, 1, 1, 0, 0})
+	for _, dtype := range []tensor.Dtype{tensor.Float32, tensor.Float64} {
+		for _, o := range []graph.Options{{}, {Batch: 1, Replicas: 1}, {Batch: 9, Replicas: 3}} {
+			o.Dtype, o.From, o.Fetch = dtype, "features", []string{"logits"}
+			o.Hooks = coalitions(func(b *graph.Builder) *G.Node { return b.Input("removed", 11) })
+			copied := compile(t, smallNet(6), o)
+			o.FromShared, o.Hooks = true, coalitions(sharedRemoved)
+			shared := compile(t, smallNet(6), o)
+			require.Equal(t, []int{11}, shared.InputShape())
+			x, removed := make([]float32, 11), make([]float32, 11)
+			for range 3 { // other values in the same memory, which is the producer's again after each run
+				copy(x, narrow(normal(r, 11).data))
+				copy(removed, narrow(normal(r, 11).data))
+				wantX, wantRemoved := slices.Clone(x), slices.Clone(removed)
+				one := graph.Batch{X: x, N: n, Inputs: map[string][]float32{"mask": mask, "removed": removed}}
+				other := graph.Batch{X: removed, N: 2, Inputs: map[string][]float32{"mask": mask[:6], "removed": x}}
+				all := func(b graph.Batch) graph.Batch {
+					return graph.Batch{X: slices.Repeat(b.X, b.N), N: b.N, Inputs: map[string][]float32{
+						"mask": b.Inputs["mask"], "removed": slices.Repeat(b.Inputs["removed"], b.N)}}
+				}
+				want := fetched(t, copied, stream(all(one), all(other)))
+				requireSameBits(t, [][]float64{want["logits"]}, [][]float64{fetched(t, shared, stream(one, other))["logits"]}, "logits")
+				require.Equal(t, wantX, x)
+				require.Equal(t, wantRemoved, removed)
+			}
+		}
+	}
+}
+
+// TestSharedIsNotCopied: the program reads what lies in the batch.
+func TestSharedIsNotCopied(t *testing.T) {
+	p := compile(t, smallNet(6), graph.Options{From: "features", FromShared: true, Fetch: []string{"logits"}, Hooks: coalitions(sharedRemoved)})
+	x, removed := make([]float32, 11), make([]float32, 11)
+	fetched(t, p, stream(graph.Batch{X: x, N: 1, Inputs: map[string][]float32{"mask": make([]float32, 3), "removed": removed}}))
+	require.True(t, p.Reads(x))
+	require.True(t, p.Reads(removed))
+	require.False(t, p.Reads(make([]float32, 11)))
+}
+
+// TestSharedWithStockOperations, which may write to what they read: they get a copy.
+func TestSharedWithStockOperations(t *testing.T) {
+	m := &model{shape: []int{2}, outputs: []string{"sum"}}
+	m.build = func(b *graph.Builder, x *G.Node) error {
+		bank := b.Shared("bank", 2, 2)
+		b.Tap("sum", b.Do(func() (*G.Node, error) { return G.Add(G.Must(G.Square(bank)), x) }))
+		return b.Err()
+	}
+	p := compile(t, m, graph.Options{Batch: 2, Replicas: 1})
+	bank := []float32{1, 2, 3, 4}
+	for range 2 {
+		got := fetched(t, p, stream(graph.Batch{X: []float32{10, 20, 30, 40}, N: 2, Inputs: map[string][]float32{"bank": bank}}))
+		require.Equal(t, []float64{11, 24, 39, 56}, got["sum"])
+		require.Equal(t, []float32{1, 2, 3, 4}, bank)
+	}
+	require.False(t, p.Reads(bank))
+}
+
+func TestSharedRefusals(t *testing.T) {
+	hooks := coalitions(sharedRemoved)
+	kept := map[string]graph.Hook{"features": func(_ *graph.Builder, n *G.Node) (*G.Node, error) { return n, nil }}
+	for want, o := range map[string]graph.Options{
+		`activations at "" that all samples share need a hook`:                         {FromShared: true, Hooks: hooks},
+		`activations at "features" that all samples share need a hook there`:           {From: "features", FromShared: true},
+		`activations at "block" that all samples share need a hook there`:              {From: "block", FromShared: true, Hooks: hooks},
+		"result for features (features) has shape (1, 11), expected (4, 11)":           {From: "features", FromShared: true, Hooks: kept},
+		`input "mask" is one for each sample, not shared by them`:                      {Hooks: coalitions(func(b *graph.Builder) *G.Node { return b.Shared("mask", 4, 11) })},
+		"shared input: removed (input:removed) has shape (1, 11), expected (2, 11)":    {Hooks: coalitions(func(b *graph.Builder) *G.Node { sharedRemoved(b); return b.Shared("removed", 2, 11) })},
+		`input "removed" is shared by all samples, not one for each`:                   {Hooks: coalitions(func(b *graph.Builder) *G.Node { sharedRemoved(b); return b.Input("removed", 11) })},
+		"input:removed: a shared input has at least one axis":                          {Hooks: coalitions(func(b *graph.Builder) *G.Node { return b.Shared("removed") })},
+		"input:removed: shape (0, 11): every axis must have at least one element":      {Hooks: coalitions(func(b *graph.Builder) *G.Node { return b.Shared("removed", 0, 11) })},
+		"removed activations (input:removed) have shape (2, 11), expected 1 or 4 samp": {Hooks: coalitions(func(b *graph.Builder) *G.Node { return b.Shared("removed", 2, 11) })},
+	} {
+		_, err := graph.Compile(smallNet(6), o)
+		require.ErrorContains(t, err, want)
+	}
+	p := compile(t, smallNet(6), graph.Options{From: "features", FromShared: true, Hooks: hooks, Fetch: []string{"logits"}})
+	x, mask := make([]float32, 11), make([]float32, 6)
+	for want, b := range map[string]graph.Batch{
+		"batch 0: 2 samples share 22 values, expected 11 of shape [11]":                                     {X: make([]float32, 22), N: 2},
+		`batch 0: input "removed", which 2 samples share, holds 10 values, expected 11 of shape [1 11]`:     {X: x, N: 2, Inputs: map[string][]float32{"mask": mask, "removed": x[1:]}},
+		`batch 0: input "removed", which 2 samples share, holds 0 values, expected 11 of shape [1 11]`:      {X: x, N: 2, Inputs: map[string][]float32{"mask": mask}},
+		`batch 0: input "mask" of 2 samples holds 3 values, expected 3 of shape [3] each`:                   {X: x, N: 2, Inputs: map[string][]float32{"mask": mask[:3], "removed": x}},
+		`batch 0: 4611686018427387904 samples share 0 values, expected 11 of shape [11]`:                    {N: 1 << 62},
+		`batch 0: input "mask" of 4611686018427387904 samples holds 6 values, expected 3 of shape [3] each`: {X: x, N: 1 << 62, Inputs: map[string][]float32{"mask": mask, "removed": x}},
+		"batch 0: 0 samples, expected at least 1":                                                           {X: x, Inputs: map[string][]float32{"mask": mask, "removed": x}},
+	} {
+		for _, err := range p.Run(context.Background(), stream(b)) {
+			require.EqualError(t, err, want)
+		}
+	}
+}
