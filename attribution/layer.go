@@ -24,7 +24,8 @@ type LayerOptions struct {
 	Output string
 	// Target is the class that Value is about. With Output it is handed to the graph as the sample's label.
 	Target Target
-	// Removal says what absent neurons become; its rows hold one number for each neuron of the layer, row-major.
+	// Removal says what absent neurons become; its rows hold one number for each neuron of the layer, row-major. They are
+	// kept in float32, once for all games.
 	Removal Removal
 	// Channels makes each channel of a [channels, height, width] layer a player. Groups makes each group of neurons one,
 	// given by their row-major indices, disjoint; neurons in no group are always present.
@@ -42,10 +43,13 @@ type Layer struct {
 	opt           LayerOptions
 	shape         []int // of the layer, one sample
 	size, players int
+	removed       []float32      // [rows, neurons]: what the removal may put in
+	byRow         bool           // every row of a batch says what is put in
 	front         *graph.Program // input → activations, logits
 	values        *graph.Program // activations, mask → value
 	gradients     func() (*graph.Program, error)
-	forwards      float64 // cost of a value in forward passes
+	forwards      float64   // cost of a value in forward passes
+	spare         sync.Pool // of *layerBatch
 }
 
 // Nodes that a layer game adds to its network.
@@ -54,10 +58,11 @@ const (
 	layerGradient = "attribution_gradient"
 	layerMask     = "mask"
 	layerRemoved  = "removed"
+	layerRow      = "row"
 )
 
 // NewLayer compiles the games of a layer of the network. It errors when the network has no such node, groups or removal do
-// not fit it, or the value does not depend on it.
+// not fit it, a removal is not finite, or the value does not depend on the layer.
 func NewLayer(net graph.Model, opt LayerOptions) (*Layer, error) {
 	l := &Layer{opt: opt}
 	if err := l.compileFront(net); err != nil {
@@ -67,12 +72,30 @@ func NewLayer(net graph.Model, opt LayerOptions) (*Layer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("attribution: layer %q of shape %v: %w", opt.Layer, l.shape, err)
 	}
+	if err := opt.Removal.check(l.front.Shape("logits")[0], l.size); err != nil {
+		return nil, fmt.Errorf("layer %q of shape %v: %w", opt.Layer, l.shape, err)
+	}
+	l.removed = opt.Removal.bank(l.size)
+	background := 1
+	if opt.Removal.kind == removeByResampling {
+		background = len(opt.Removal.rows)
+	}
+	l.byRow = background > 1
 	o := opt.Graph
 	o.Dtype = tensor.Float32
-	o.From = opt.Layer
+	o.From, o.FromShared = opt.Layer, true
 	o.Hooks = map[string]graph.Hook{opt.Layer: func(b *graph.Builder, present *G.Node) (*G.Node, error) {
-		mask, removed := b.Input(layerMask, l.players), b.Input(layerRemoved, l.shape...)
-		return b.Do(func() (*G.Node, error) { return graph.Mix(mask, present, removed, group) }), b.Err()
+		mask, removed := b.Input(layerMask, l.players), b.Shared(layerRemoved, append([]int{background}, l.shape...)...)
+		return b.Do(func() (*G.Node, error) {
+			if !l.byRow {
+				return graph.Mix(mask, present, removed, group)
+			}
+			row := b.Input(layerRow)
+			if row == nil {
+				return nil, b.Err()
+			}
+			return graph.MixRows(mask, present, removed, row, group)
+		}), b.Err()
 	}}
 	o.Fetch = []string{layerValue}
 	model := layerModel{net, &l.opt, l.players}
@@ -92,7 +115,7 @@ func NewLayer(net graph.Model, opt LayerOptions) (*Layer, error) {
 
 func (l *Layer) compileFront(net graph.Model) (err error) {
 	o := l.opt.Graph
-	o.Dtype, o.From, o.Hooks = tensor.Float32, "", nil
+	o.Dtype, o.From, o.FromShared, o.Hooks = tensor.Float32, "", false, nil
 	o.Fetch = []string{l.opt.Layer, "logits"}
 	if l.front, err = graph.Compile(net, o); err != nil {
 		return err
@@ -156,8 +179,8 @@ func (l *Layer) Shape() []int { return slices.Clone(l.shape) }
 // Players returns the number of players of every game.
 func (l *Layer) Players() int { return l.players }
 
-// Games runs the network once on each image and yields its game; labels come from the batches, -1 where unknown. With
-// [RemoveByResampling] and several rows a game is a [*Mean] of one for each row.
+// Games runs the network once on each image and yields its game, a [*LayerGame]; labels come from the batches, -1 where
+// unknown.
 func (l *Layer) Games(ctx context.Context, images graph.Batches) iter.Seq2[Game, error] {
 	return func(yield func(Game, error) bool) {
 		seen := 0
@@ -187,27 +210,9 @@ func (l *Layer) game(present []float32, logits []float64, label int) (Game, erro
 	if err != nil {
 		return nil, err
 	}
-	if l.opt.Removal.kind == removeToClassMean && class >= len(l.opt.Removal.rows) {
-		return nil, fmt.Errorf("attribution: removal %v has %d rows, class is %d", l.opt.Removal, len(l.opt.Removal.rows), class)
-	}
-	var members []Game
-	for i, row := range l.opt.Removal.forClass(class, l.size) {
-		if len(row) != l.size {
-			return nil, fmt.Errorf("attribution: removal %v: row %d has %d neurons, the layer has %d", l.opt.Removal, i, len(row), l.size)
-		}
-		removed := make([]float32, l.size)
-		for j, v := range row {
-			removed[j] = float32(v)
-		}
-		members = append(members, &LayerGame{l: l, class: class, present: present, removed: removed})
-	}
-	switch len(members) {
-	case 0:
-		return nil, fmt.Errorf("attribution: removal %v has no rows", l.opt.Removal)
-	case 1:
-		return members[0], nil
-	}
-	return NewMean(members...)
+	g := &LayerGame{l: l, class: class, present: present}
+	g.first, g.members = l.opt.Removal.inBank(class)
+	return g, nil
 }
 
 // layerModel is a network with a game's value, and the value's gradient with respect to the mask.

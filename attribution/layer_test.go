@@ -191,13 +191,11 @@ func TestLayerRefusals(t *testing.T) {
 		"either channels":         {Layer: "block3", Channels: true, Groups: [][]int{{1}}},
 		"names":                   {Layer: "features", Names: []string{"one"}},
 		"cannot be computed from": {Layer: "features", Output: "block1"},
+		"row 0 has 2 neurons":     {Layer: "features", Removal: RemoveTo([]float64{1, 2})},
+		"has 0 rows, want 1":      {Layer: "features", Removal: RemoveByResampling(nil)},
+		"has 1 rows, want 5":      {Layer: "features", Removal: RemoveToClassMean(make([][]float64, 1))},
 	} {
 		_, err := NewLayer(net, opt)
 		require.ErrorContains(t, err, name)
-	}
-	l, err := NewLayer(net, LayerOptions{Layer: "features", Removal: RemoveTo([]float64{1, 2})})
-	require.NoError(t, err)
-	for _, err := range l.Games(context.Background(), randomImages(1)) {
-		require.ErrorContains(t, err, "row 0 has 2 neurons")
 	}
 }

@@ -7,17 +7,21 @@ import (
 	"github.com/line-ood/goline/graph"
 )
 
-// LayerGame is the game of one sample on the neurons of a layer. It is [Differentiable], [Costed] and [Named].
+// LayerGame is the game of one sample on the neurons of a layer. It is [Differentiable], [Costed], [Named] and
+// [SampledGradients]: with [RemoveByResampling] its members are the games of single background rows, otherwise it is its
+// only member.
 type LayerGame struct {
-	l                *Layer
-	class            int
-	present, removed []float32 // [neurons]
+	l              *Layer
+	class          int
+	present        []float32 // [neurons]
+	first, members int       // rows of the layer's removed activations
 }
 
 var (
-	_ Differentiable = (*LayerGame)(nil)
-	_ Costed         = (*LayerGame)(nil)
-	_ Named          = (*LayerGame)(nil)
+	_ Differentiable   = (*LayerGame)(nil)
+	_ SampledGradients = (*LayerGame)(nil)
+	_ Costed           = (*LayerGame)(nil)
+	_ Named            = (*LayerGame)(nil)
 )
 
 // Players is the number of players.
@@ -29,25 +33,64 @@ func (g *LayerGame) Class() int { return g.class }
 // PlayerNames returns the names given with the options.
 func (g *LayerGame) PlayerNames() []string { return g.l.opt.Names }
 
-// ForwardsPerValue is the share of the network's floating-point operations behind the layer.
-func (g *LayerGame) ForwardsPerValue() float64 { return g.l.forwards }
+// ForwardsPerValue is the share of the network's floating-point operations behind the layer, for each member.
+func (g *LayerGame) ForwardsPerValue() float64 { return g.l.forwards * float64(g.members) }
 
-// Values runs the graph from the layer on for every coalition.
+// Members is the number of background rows of a resampled game, otherwise 1.
+func (g *LayerGame) Members() int { return g.members }
+
+// Member returns the game of one background row, a [*LayerGame].
+func (g *LayerGame) Member(m int) Game {
+	one := *g
+	one.first, one.members = g.first+m, 1
+	return &one
+}
+
+// Values runs the graph from the layer on for every coalition and member.
 func (g *LayerGame) Values(ctx context.Context, s Coalitions, dst []float64) error {
+	return g.values(ctx, s, dst, g.all(s.Len()))
+}
+
+// MemberValues implements [Sampled], all rows in the same batches whatever their members.
+func (g *LayerGame) MemberValues(ctx context.Context, members []int, s Coalitions, dst []float64) error {
+	rows, err := g.each(members, s.Len())
+	if err != nil {
+		return err
+	}
+	return g.values(ctx, s, dst, rows)
+}
+
+func (g *LayerGame) values(ctx context.Context, s Coalitions, dst []float64, rows layerRows) error {
 	if s.Players() != g.l.players || len(dst) != s.Len() {
 		return fmt.Errorf("attribution: %d values for %d coalitions over %d players, the game has %d players",
 			len(dst), s.Len(), s.Players(), g.l.players)
 	}
-	fill := func(mask []float32, lo, hi int) { s.Slice(lo, hi).Mask(mask) }
-	return g.run(ctx, g.l.values, s.Len(), fill, func(lo int, out *graph.Outputs) {
-		for i, v := range out.Float32(layerValue) {
-			dst[lo+i] = float64(v)
-		}
+	clear(dst)
+	fill := func(mask []float32, item int) { s.Slice(item, item+1).Mask(mask) }
+	err := g.run(ctx, g.l.values, rows, fill, func(row, item int, out *graph.Outputs) {
+		dst[item] += float64(out.Float32(layerValue)[row])
 	})
+	for i := range dst {
+		dst[i] /= float64(rows.perItem)
+	}
+	return err
 }
 
-// Gradients runs the graph and its gradient with respect to the mask at every point.
+// Gradients runs the graph and its gradient with respect to the mask at every point, for every member.
 func (g *LayerGame) Gradients(ctx context.Context, alpha, values, grads []float64) error {
+	return g.gradients(ctx, alpha, values, grads, g.all(len(values)))
+}
+
+// MemberGradients implements [SampledGradients].
+func (g *LayerGame) MemberGradients(ctx context.Context, members []int, alpha, values, grads []float64) error {
+	rows, err := g.each(members, len(values))
+	if err != nil {
+		return err
+	}
+	return g.gradients(ctx, alpha, values, grads, rows)
+}
+
+func (g *LayerGame) gradients(ctx context.Context, alpha, values, grads []float64, rows layerRows) error {
 	n := g.l.players
 	if len(alpha) != len(values)*n || len(grads) != len(alpha) {
 		return fmt.Errorf("attribution: %d coordinates and %d gradients for %d points over %d players", len(alpha), len(grads), len(values), n)
@@ -56,48 +99,73 @@ func (g *LayerGame) Gradients(ctx context.Context, alpha, values, grads []float6
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrNotDifferentiable, err)
 	}
-	fill := func(mask []float32, lo, hi int) {
-		for i, v := range alpha[lo*n : hi*n] {
+	clear(values)
+	clear(grads)
+	scale := 1 / float64(rows.perItem)
+	fill := func(mask []float32, item int) {
+		for i, v := range alpha[item*n:][:n] {
 			mask[i] = float32(v)
 		}
 	}
-	return g.run(ctx, prog, len(values), fill, func(lo int, out *graph.Outputs) {
-		for i, v := range out.Float32(layerValue) {
-			values[lo+i] = float64(v)
-		}
-		for i, v := range out.Float32(layerGradient) {
-			grads[lo*n+i] = float64(v)
+	return g.run(ctx, prog, rows, fill, func(row, item int, out *graph.Outputs) {
+		values[item] += float64(out.Float32(layerValue)[row]) * scale
+		sum := grads[item*n:][:n]
+		for i, v := range out.Float32(layerGradient)[row*n:][:n] {
+			sum[i] += float64(v) * scale
 		}
 	})
 }
 
-// rowsPerBatch bounds how many coalitions are prepared at once, in rows and in activations.
+// layerRows are the rows that run through the graph: some for each item, a coalition or a point, each with a row of
+// removed activations.
+type layerRows struct {
+	items, perItem int
+	removed        func(row int) int
+}
+
+// all has each item with every member.
+func (g *LayerGame) all(items int) layerRows {
+	return layerRows{items, g.members, func(row int) int { return g.first + row%g.members }}
+}
+
+// each has each item with one member.
+func (g *LayerGame) each(members []int, items int) (layerRows, error) {
+	if len(members) != items {
+		return layerRows{}, fmt.Errorf("attribution: %d members for %d coalitions or points", len(members), items)
+	}
+	for i, m := range members {
+		if m < 0 || m >= g.members {
+			return layerRows{}, fmt.Errorf("attribution: member %d of row %d, the game has %d", m, i, g.members)
+		}
+	}
+	return layerRows{items, 1, func(row int) int { return g.first + members[row] }}, nil
+}
+
+// rowsPerBatch and masksPerBatch bound how many rows are prepared at once, in rows and in elements of their masks.
 const (
-	rowsPerBatch        = 256
-	activationsPerBatch = 1 << 20
+	rowsPerBatch  = 128
+	masksPerBatch = 1 << 20
 )
 
-// run feeds rows of masks to a program; take receives what comes out, from row lo on.
-func (g *LayerGame) run(ctx context.Context, prog *graph.Program, rows int, fill func(mask []float32, lo, hi int), take func(lo int, out *graph.Outputs)) error {
-	if rows == 0 {
+// run feeds rows to a program; fill writes the mask of an item, take receives what comes out for a row of a batch. The
+// activations are shared by all rows, so that a batch holds little more than masks.
+func (g *LayerGame) run(ctx context.Context, prog *graph.Program, rows layerRows, fill func(mask []float32, item int), take func(row, item int, out *graph.Outputs)) error {
+	total := rows.items * rows.perItem
+	if total == 0 {
 		return ctx.Err()
 	}
-	o := prog.Options()
-	per := max(1, min(rowsPerBatch, activationsPerBatch/g.l.size))
-	per = (per + o.Batch - 1) / o.Batch * o.Batch
-	per = min(per, rows)
-	spare := make(chan *graph.Batch, 8)
+	size := prog.Options().Batch
+	per := max(1, min(rowsPerBatch, masksPerBatch/g.l.players))
+	per = min((per+size-1)/size*size, total)
 	batches := func(yield func(graph.Batch, error) bool) {
-		for lo := 0; lo < rows; lo += per {
-			n := min(per, rows-lo)
-			var b *graph.Batch
-			select {
-			case b = <-spare:
-			default:
-				b = g.newBatch(per)
+		for lo := 0; lo < total; lo += per {
+			n := min(per, total-lo)
+			b := g.l.batch(n)
+			for i := range n {
+				fill(b.masks[i*g.l.players:][:g.l.players], (lo+i)/rows.perItem)
+				b.rows[i], b.labels[i] = float32(rows.removed(lo+i)), g.class
 			}
-			fill(b.Inputs[layerMask][:n*g.l.players], lo, lo+n)
-			if !yield(g.cut(b, n, spare), nil) {
+			if !yield(g.input(b), nil) {
 				return
 			}
 		}
@@ -107,38 +175,37 @@ func (g *LayerGame) run(ctx context.Context, prog *graph.Program, rows int, fill
 		if err != nil {
 			return err
 		}
-		take(lo, out)
+		for i := range out.N {
+			take(i, (lo+i)/rows.perItem, out)
+		}
 		lo += out.N
 	}
 	return nil
 }
 
-// newBatch returns memory for n coalitions with everything but the masks filled in.
-func (g *LayerGame) newBatch(n int) *graph.Batch {
-	b := &graph.Batch{
-		X: make([]float32, 0, n*g.l.size), Labels: make([]int, n), N: n,
-		Inputs: map[string][]float32{layerMask: make([]float32, n*g.l.players)},
+// layerBatch is what rows of a batch do not share.
+type layerBatch struct {
+	masks, rows []float32 // [n, players], [n]
+	labels      []int     // [n]
+}
+
+// batch returns memory for n rows, used before if there is any.
+func (l *Layer) batch(n int) *layerBatch {
+	b, ok := l.spare.Get().(*layerBatch)
+	if !ok || cap(b.rows) < n {
+		b = &layerBatch{masks: make([]float32, n*l.players), rows: make([]float32, n), labels: make([]int, n)}
 	}
-	removed := make([]float32, 0, n*g.l.size)
-	for i := range n {
-		b.X = append(b.X, g.present...)
-		removed = append(removed, g.removed...)
-		b.Labels[i] = g.class
-	}
-	b.Inputs[layerRemoved] = removed
+	b.masks, b.rows, b.labels = b.masks[:n*l.players], b.rows[:n], b.labels[:n]
 	return b
 }
 
-// cut returns the first n samples of b, which goes to spare when they are released.
-func (g *LayerGame) cut(b *graph.Batch, n int, spare chan<- *graph.Batch) graph.Batch {
-	return graph.Batch{
-		X: b.X[:n*g.l.size], N: n, Labels: b.Labels[:n],
-		Inputs: map[string][]float32{layerMask: b.Inputs[layerMask][:n*g.l.players], layerRemoved: b.Inputs[layerRemoved][:n*g.l.size]},
-		Release: func() {
-			select {
-			case spare <- b:
-			default:
-			}
-		},
+// input returns what enters the program.
+func (g *LayerGame) input(b *layerBatch) graph.Batch {
+	in := map[string][]float32{layerMask: b.masks}
+	if g.l.byRow {
+		in[layerRemoved], in[layerRow] = g.l.removed, b.rows
+	} else {
+		in[layerRemoved] = g.l.removed[g.first*g.l.size:][:g.l.size]
 	}
+	return graph.Batch{X: g.present, N: len(b.rows), Labels: b.labels, Inputs: in, Release: func() { g.l.spare.Put(b) }}
 }

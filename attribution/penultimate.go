@@ -144,7 +144,7 @@ func (o *PenultimateOptions) check(h *Head) error {
 	if err := o.Value.check(h.classes); err != nil {
 		return err
 	}
-	if err := o.Removal.check(h); err != nil {
+	if err := o.Removal.check(h.classes, h.neurons); err != nil {
 		return err
 	}
 	players := h.neurons

@@ -390,7 +390,7 @@ func TestBadPenultimateInput(t *testing.T) {
 		{[]float64{1, 2, nan, 3}, 0, PenultimateOptions{}, "activation 2 of sample 0 is NaN"},
 		{net.z, -1, PenultimateOptions{Target: TargetLabel()}, "class -1 of 3 classes"},
 		{net.z, 0, PenultimateOptions{Value: 17}, "unknown value 17"},
-		{net.z, 0, PenultimateOptions{Removal: RemoveTo([]float64{1})}, "row 0 has 1 neurons, the head has 4"},
+		{net.z, 0, PenultimateOptions{Removal: RemoveTo([]float64{1})}, "row 0 has 1 neurons, expected 4"},
 		{net.z, 0, PenultimateOptions{Removal: RemoveTo([]float64{1, 2, 3, nan})}, "row 0, neuron 3 is NaN"},
 		{net.z, 0, PenultimateOptions{Removal: RemoveByResampling(nil)}, "has 0 rows, want 1"},
 		{net.z, 0, PenultimateOptions{Removal: RemoveToClassMean([][]float64{net.z})}, "has 1 rows, want 3"},

@@ -48,12 +48,12 @@ func (r Removal) String() string {
 	return [...]string{"zero", "baseline", "class-mean", "resample"}[r.kind]
 }
 
-// check reports rows that do not fit a head.
-func (r Removal) check(h *Head) error {
+// check reports rows that do not fit a layer of that many neurons in a network of that many classes.
+func (r Removal) check(classes, neurons int) error {
 	want := len(r.rows)
 	switch r.kind {
 	case removeToClassMean:
-		want = h.classes
+		want = classes
 	case removeByResampling:
 		want = max(1, want)
 	}
@@ -61,8 +61,8 @@ func (r Removal) check(h *Head) error {
 		return fmt.Errorf("attribution: removal %v has %d rows, want %d", r, len(r.rows), want)
 	}
 	for i, row := range r.rows {
-		if len(row) != h.neurons {
-			return fmt.Errorf("attribution: removal %v: row %d has %d neurons, the head has %d", r, i, len(row), h.neurons)
+		if len(row) != neurons {
+			return fmt.Errorf("attribution: removal %v: row %d has %d neurons, expected %d", r, i, len(row), neurons)
 		}
 		if j := firstNotFinite(row); j >= 0 {
 			return fmt.Errorf("attribution: removal %v: row %d, neuron %d is %v", r, i, j, row[j])
@@ -80,6 +80,31 @@ func (r Removal) forClass(class, neurons int) [][]float64 {
 		return r.rows[class : class+1]
 	}
 	return r.rows
+}
+
+// bank returns all rows one after the other, in float32.
+func (r Removal) bank(neurons int) []float32 {
+	if r.kind == removeToZero {
+		return make([]float32, neurons)
+	}
+	out := make([]float32, 0, len(r.rows)*neurons)
+	for _, row := range r.rows {
+		for _, v := range row {
+			out = append(out, float32(v))
+		}
+	}
+	return out
+}
+
+// inBank returns which rows of the bank stand for removed neurons in a game about the given class.
+func (r Removal) inBank(class int) (first, count int) {
+	switch r.kind {
+	case removeToClassMean:
+		return class, 1
+	case removeByResampling:
+		return 0, len(r.rows)
+	}
+	return 0, 1
 }
 
 // MeanRow returns the mean of the rows, for [RemoveTo]. It is an error when there are none or their lengths differ.
