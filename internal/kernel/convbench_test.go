@@ -3,6 +3,7 @@ package kernel
 import (
 	"fmt"
 	"os"
+	"strings"
 	"testing"
 	"time"
 )
@@ -52,9 +53,15 @@ var benchConvs = []struct {
 	{"1x1 1024-256 14", ConvGeom{C: 1024, H: 14, W: 14, O: 256, KH: 1, KW: 1}, false},
 	{"1x1 512-2048 7", ConvGeom{C: 512, H: 7, W: 7, O: 2048, KH: 1, KW: 1}, false},
 	{"1x1s2 256-512 56", ConvGeom{C: 256, H: 56, W: 56, O: 512, KH: 1, KW: 1, SH: 2, SW: 2}, false},
+	{"dw3x3 32 112", ConvGeom{C: 32, H: 112, W: 112, O: 32, KH: 3, KW: 3, PH: 1, PW: 1, Groups: 32}, false},
+	{"dw3x3s2 96 112", ConvGeom{C: 96, H: 112, W: 112, O: 96, KH: 3, KW: 3, PH: 1, PW: 1, SH: 2, SW: 2, Groups: 96}, false},
 	{"dw3x3 144 56", ConvGeom{C: 144, H: 56, W: 56, O: 144, KH: 3, KW: 3, PH: 1, PW: 1, Groups: 144}, false},
-	{"dw3x3 576 14", ConvGeom{C: 576, H: 14, W: 14, O: 576, KH: 3, KW: 3, PH: 1, PW: 1, Groups: 576}, false},
 	{"dw3x3s2 144 56", ConvGeom{C: 144, H: 56, W: 56, O: 144, KH: 3, KW: 3, PH: 1, PW: 1, SH: 2, SW: 2, Groups: 144}, false},
+	{"dw3x3 192 28", ConvGeom{C: 192, H: 28, W: 28, O: 192, KH: 3, KW: 3, PH: 1, PW: 1, Groups: 192}, false},
+	{"dw3x3s2 192 28", ConvGeom{C: 192, H: 28, W: 28, O: 192, KH: 3, KW: 3, PH: 1, PW: 1, SH: 2, SW: 2, Groups: 192}, false},
+	{"dw3x3 384 14", ConvGeom{C: 384, H: 14, W: 14, O: 384, KH: 3, KW: 3, PH: 1, PW: 1, Groups: 384}, false},
+	{"dw3x3 576 14", ConvGeom{C: 576, H: 14, W: 14, O: 576, KH: 3, KW: 3, PH: 1, PW: 1, Groups: 576}, false},
+	{"dw3x3s2 576 14", ConvGeom{C: 576, H: 14, W: 14, O: 576, KH: 3, KW: 3, PH: 1, PW: 1, SH: 2, SW: 2, Groups: 576}, false},
 	{"dw3x3 960 7", ConvGeom{C: 960, H: 7, W: 7, O: 960, KH: 3, KW: 3, PH: 1, PW: 1, Groups: 960}, false},
 }
 
@@ -67,7 +74,8 @@ func benchSpec(g ConvGeom, pre bool) ConvSpec[float32] {
 	return s
 }
 
-// TestSpeed prints the share of peak of every shape, from minima of short runs; SPEED=1 asks for it.
+// TestSpeed prints the share of peak of every shape, from minima of short runs; SPEED=1 asks for it and SPEED_OF
+// for the shapes whose names contain it.
 func TestSpeed(t *testing.T) {
 	if os.Getenv("SPEED") == "" {
 		t.Skip("set SPEED=1")
@@ -78,6 +86,9 @@ func TestSpeed(t *testing.T) {
 	}
 	fmt.Println()
 	for _, bc := range benchConvs {
+		if !strings.Contains(bc.name, os.Getenv("SPEED_OF")) {
+			continue
+		}
 		fmt.Printf("%-18s", bc.name)
 		for _, lev := range Levels()[1:] {
 			restore, _ := ForceLevel(lev)
