@@ -181,12 +181,9 @@ func (k *packer[T]) pack(value func(input int) ([]T, error)) (*kernel.Conv[T], e
 	if err != nil {
 		return nil, err
 	}
-	switch {
-	case k.parts.frozen:
+	if k.parts.frozen {
 		k.conv, err = sharedConv(k.parts.cache, spec)
-	case k.conv != nil:
-		err = k.conv.Update(spec)
-	default:
+	} else {
 		k.conv, err = kernel.NewConv(spec)
 	}
 	if err != nil {

@@ -42,6 +42,9 @@ func (f *conv32) newPhases() []phase {
 	if ph, ok := f.mirrored(); ok {
 		return []phase{ph}
 	}
+	if depthSpreadFits(g) {
+		return []phase{{rows: g.H, cols: g.W, from: f.order, engine: engine{spread: newDepthSpread(f.level, g)}}}
+	}
 	var phases []phase
 	for a := range min(g.SH, g.H) {
 		for b := range min(g.SW, g.W) {

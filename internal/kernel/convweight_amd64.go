@@ -57,6 +57,9 @@ func convBackwardWeightScratch(g ConvGeom) int {
 	if currentLevel() == generic {
 		return 0
 	}
+	if depthGradFits(g) {
+		return depthGradSaved
+	}
 	w := newWeightGrad(g)
 	n := w.blockC*w.KH*w.KW + 16 // the offsets
 	if !w.direct {
@@ -70,6 +73,13 @@ func convBackwardWeight32(g ConvGeom, dw, dbias, x, dy, scratch []float32) bool 
 	if l == generic {
 		return false
 	}
+	if depthGradFits(g) {
+		if dbias != nil {
+			biasGrad(l, dbias, dy, g.OutH()*g.OutW(), g.OutH()*g.OutW())
+		}
+		depthGrad(l, g, dw, x, dy, scratch)
+		return true
+	}
 	w := newWeightGrad(g)
 	scratch = alignVector(scratch)
 	taps := w.KH * w.KW
@@ -81,7 +91,7 @@ func convBackwardWeight32(g ConvGeom, dw, dbias, x, dy, scratch []float32) bool 
 	for y0 := 0; y0 < w.oh; y0 += w.strip {
 		rows := min(w.strip, w.oh-y0)
 		if dbias != nil {
-			w.biasStrip(l, dbias, dy[y0*w.ow:], rows*w.ow)
+			biasGrad(l, dbias, dy[y0*w.ow:], hw, rows*w.ow)
 		}
 		for group := range w.Groups {
 			for c0 := 0; c0 < w.in; c0 += w.blockC {
@@ -104,11 +114,12 @@ func convBackwardWeight32(g ConvGeom, dw, dbias, x, dy, scratch []float32) bool 
 	return true
 }
 
-func (w *weightGrad) biasStrip(l level, dbias, dy []float32, n int) {
+// biasGrad adds the sums of the first n elements of each plane, of which there are as many as dbias has elements.
+func biasGrad(l level, dbias, dy []float32, plane, n int) {
 	off := [1]int32{}
 	for at := 0; at < n; at += onesLen {
-		dots(l, w.O, off[:], dotsArgs{
-			a: ptr(dy, at), lda: 4 * w.oh * w.ow, n: min(onesLen, n-at), b: unsafe.Pointer(&ones32), c: ptr(dbias, 0), ldc: 4,
+		dots(l, len(dbias), off[:], dotsArgs{
+			a: ptr(dy, at), lda: 4 * plane, n: min(onesLen, n-at), b: unsafe.Pointer(&ones32), c: ptr(dbias, 0), ldc: 4,
 		})
 	}
 }

@@ -1024,25 +1024,80 @@ func spreadAVX2_4(args *routedArgs)
 //go:noescape
 func spreadRoutedAVX2_4(args *routedArgs)
 
-// depthAVX512_s1 convolves each channel with its own 3x3 kernel, row stride 1.
+// depthAVX512_s1 convolves each channel with its own 3x3 kernel, stride 1.
 //
 //go:noescape
 func depthAVX512_s1(args *depthArgs)
 
-// depthAVX512_s2 convolves each channel with its own 3x3 kernel, row stride 2.
+// depthGradAVX512_s1 adds the gradient of each channel's own 3x3 kernel, stride 1.
+//
+//go:noescape
+func depthGradAVX512_s1(args *depthArgs)
+
+// depthAVX512_s2 convolves each channel with its own 3x3 kernel, stride 2.
 //
 //go:noescape
 func depthAVX512_s2(args *depthArgs)
 
-// depthAVX2_s1 convolves each channel with its own 3x3 kernel, row stride 1.
+// depthGradAVX512_s2 adds the gradient of each channel's own 3x3 kernel, stride 2.
+//
+//go:noescape
+func depthGradAVX512_s2(args *depthArgs)
+
+// depthSpreadAVX512_s2 computes the input gradient of a 3x3 depthwise convolution of stride 2.
+//
+//go:noescape
+func depthSpreadAVX512_s2(args *depthArgs)
+
+// depthAVX512y_s1 convolves each channel with its own 3x3 kernel, stride 1.
+//
+//go:noescape
+func depthAVX512y_s1(args *depthArgs)
+
+// depthGradAVX512y_s1 adds the gradient of each channel's own 3x3 kernel, stride 1.
+//
+//go:noescape
+func depthGradAVX512y_s1(args *depthArgs)
+
+// depthAVX512y_s2 convolves each channel with its own 3x3 kernel, stride 2.
+//
+//go:noescape
+func depthAVX512y_s2(args *depthArgs)
+
+// depthGradAVX512y_s2 adds the gradient of each channel's own 3x3 kernel, stride 2.
+//
+//go:noescape
+func depthGradAVX512y_s2(args *depthArgs)
+
+// depthSpreadAVX512y_s2 computes the input gradient of a 3x3 depthwise convolution of stride 2.
+//
+//go:noescape
+func depthSpreadAVX512y_s2(args *depthArgs)
+
+// depthAVX2_s1 convolves each channel with its own 3x3 kernel, stride 1.
 //
 //go:noescape
 func depthAVX2_s1(args *depthArgs)
 
-// depthAVX2_s2 convolves each channel with its own 3x3 kernel, row stride 2.
+// depthGradAVX2_s1 adds the gradient of each channel's own 3x3 kernel, stride 1.
+//
+//go:noescape
+func depthGradAVX2_s1(args *depthArgs)
+
+// depthAVX2_s2 convolves each channel with its own 3x3 kernel, stride 2.
 //
 //go:noescape
 func depthAVX2_s2(args *depthArgs)
+
+// depthGradAVX2_s2 adds the gradient of each channel's own 3x3 kernel, stride 2.
+//
+//go:noescape
+func depthGradAVX2_s2(args *depthArgs)
+
+// depthSpreadAVX2_s2 computes the input gradient of a 3x3 depthwise convolution of stride 2.
+//
+//go:noescape
+func depthSpreadAVX2_s2(args *depthArgs)
 
 // winoIn16AVX512 transforms the inputs of a vector of tiles, 16 to a row.
 //

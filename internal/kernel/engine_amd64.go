@@ -4,15 +4,16 @@ package kernel
 
 // engine is one of the ways to run a convolution, the one that is not nil.
 type engine struct {
-	plan  *plan
-	depth *depthwise
-	wino  *winograd
+	plan   *plan
+	depth  *depthwise
+	spread *depthSpread
+	wino   *winograd
 }
 
 // newEngine lays out the way for a geometry; pack gives it weights. plain says that there is no pre operation.
 func newEngine(l level, g ConvGeom, plain bool) engine {
 	if depthwiseFits(g) {
-		return engine{depth: newDepthwise(l, g)}
+		return engine{depth: newDepthwise(l, g, plain)}
 	}
 	if winogradFits(l, g) {
 		return engine{wino: newWinograd(l, g, plain)}
@@ -31,6 +32,8 @@ func (e *engine) pack(s weightSource) {
 	switch {
 	case e.depth != nil:
 		e.depth.pack(s)
+	case e.spread != nil:
+		e.spread.weights = packDepth(e.spread.weights, e.spread.g.C, s)
 	case e.wino != nil:
 		e.wino.pack(s)
 	default:
@@ -43,6 +46,8 @@ func (e *engine) run(io *planIO) {
 	switch {
 	case e.depth != nil:
 		e.depth.run(io)
+	case e.spread != nil:
+		e.spread.run(io)
 	case e.wino != nil:
 		e.wino.run(io)
 	default:
@@ -54,6 +59,8 @@ func (e *engine) scratchLen() int {
 	switch {
 	case e.depth != nil:
 		return e.depth.scratchLen()
+	case e.spread != nil:
+		return e.spread.scratchLen()
 	case e.wino != nil:
 		return e.wino.scratchLen()
 	}

@@ -15,176 +15,350 @@ const (
 	depthSrc
 	depthSrcRow
 	depthSrcChannel
-	depthTap1
-	depthTap2
 	depthWeights
 	depthBias
 	depthFloor
 	depthRows
-	depthCols
+	depthHeight
+	depthTop
 	depthChannels
+	depthStrips
+	depthCount
+	depthMore
+	depthZero
 	depthTable
-	depthAt // spilled: destination of the current rows
+	depthMasked
+	depthSaved
+	depthLeft // the kernel's own: strips left
 )
 
-// depthwise writes the 3x3 depthwise convolution over padded planes: several output rows at a time, so that a loaded
-// vector serves up to three of them. With stride two the source's even and odd columns lie apart and step is 2.
-func depthwise(u unit, s isa, step int) {
-	block := 4 / step // output rows at a time
-	u.text(fmt.Sprintf("depth%s_s%d", s.name, step), "depthArgs", fmt.Sprintf("convolves each channel with its own 3x3 kernel, row stride %d.", step))
-	args := u.args()
+// Offsets into depthStrip.
+const (
+	stripSrc    = 0
+	stripDst    = 8
+	stripPlain  = 16
+	stripBits   = 24
+	stripLanes  = stripBits + 6*8
+	stripSize   = stripLanes + 6*32
+	stripStores = 4 // first mask of the stores; those before are of the loads
+)
+
+// depthISA is how a depthwise kernel uses its instruction set: with mask registers and 32 vectors, or without.
+type depthISA struct {
+	isa
+	evex bool
+}
+
+var depthISAs = []depthISA{{avx512, true}, {isa{name: "AVX512y", bytes: 32}, true}, {avx2, false}}
+
+// depthKernel is one depthwise kernel in the making.
+type depthKernel struct {
+	unit
+	s      depthISA
+	args   reg.Register
+	strip  reg.GPVirtual
+	k      []reg.Register // masks of the strip with evex
+	idx    []reg.VecVirtual
+	masked bool // not evex: the variant for strips that need masks
+}
+
+// load reads a vector through mask i of the strip.
+func (d *depthKernel) load(at Mem, i int, v reg.VecVirtual) {
+	switch {
+	case d.s.evex:
+		d.VMOVUPS_Z(at, d.k[i], v)
+	case d.masked:
+		d.VMOVUPS(Mem{Base: d.strip, Disp: stripLanes + 32*i}, v)
+		d.VMASKMOVPS(at, v, v)
+	default:
+		d.VMOVUPS(at, v)
+	}
+}
+
+// taps loads what the three columns of weights see of a row, one after the other. With stride two and without evex the
+// lanes are in the order of a shuffle, see ordered.
+func (d *depthKernel) taps(row reg.Register, stride int, use func(t int, x reg.VecVirtual)) {
+	vl := d.s.bytes
+	if stride == 1 {
+		for t := range 3 {
+			x := d.s.vec(d.unit)
+			d.load(Mem{Base: row, Disp: 4 * t}, t, x)
+			use(t, x)
+		}
+		return
+	}
+	x, y, even := d.s.vec(d.unit), d.s.vec(d.unit), d.s.vec(d.unit)
+	d.load(Mem{Base: row}, 0, x)
+	d.load(Mem{Base: row, Disp: vl}, 1, y)
+	if d.s.evex {
+		last := d.XMM()
+		d.VMOVSS_Z(Mem{Base: row, Disp: 2 * vl}, d.k[2], last)
+		d.VMOVAPS(x, even)
+		d.VPERMT2PS(y, d.idx[0], even)
+		use(0, even)
+		d.VPERMT2PS(y, d.idx[1], x)
+		use(1, x)
+		next := d.s.vec(d.unit)
+		if vl == 64 {
+			d.VALIGND(Imm(1), even, last.AsZ(), next)
+		} else {
+			d.VALIGND(Imm(1), even, last.AsY(), next)
+		}
+		use(2, next)
+		return
+	}
+	d.VSHUFPS(Imm(0x88), y, x, even)
+	use(0, even)
+	d.VSHUFPS(Imm(0xdd), y, x, x)
+	use(1, x)
+	z, w := d.s.vec(d.unit), d.s.vec(d.unit)
+	d.load(Mem{Base: row, Disp: 8}, 2, z)
+	d.load(Mem{Base: row, Disp: vl + 8}, 3, w)
+	d.VSHUFPS(Imm(0x88), w, z, z)
+	use(2, z)
+}
+
+// ordered takes a vector to the order of taps or back, which is the same.
+func (d *depthKernel) ordered(stride int, v reg.VecVirtual) {
+	if stride == 2 && !d.s.evex {
+		d.VPERMPD(Imm(0xd8), v, v)
+	}
+}
+
+// eachStrip runs body, which needs some of the masks, for every strip of a channel; without evex in two variants, with
+// masks and without.
+func (d *depthKernel) eachStrip(masks []int, body func(suffix string)) {
+	u := d.unit
+	u.Label("strip")
+	if d.s.evex {
+		d.k = make([]reg.Register, stripStores+2)
+		for _, i := range masks {
+			d.k[i] = u.K()
+			u.KMOVW(Mem{Base: d.strip, Disp: stripBits + 8*i}, d.k[i])
+		}
+		body("")
+	} else {
+		u.CMPQ(Mem{Base: d.strip, Disp: stripPlain}, Imm(0))
+		u.JE(LabelRef("masked"))
+		body("Plain")
+		u.JMP(LabelRef("stripDone"))
+		u.Label("masked")
+		d.masked = true
+		body("Masked")
+		d.masked = false
+		u.Label("stripDone")
+	}
+	u.ADDQ(U32(stripSize), d.strip)
+	u.DECQ(field(d.args, depthLeft))
+	u.JNZ(LabelRef("strip"))
+}
+
+// rowBlocks are the numbers of output rows done at once, so that a loaded row serves several.
+func (d *depthKernel) rowBlocks() []int {
+	if d.s.evex {
+		return []int{7, 4, 2, 1} // the planes of most networks have a multiple of seven rows
+	}
+	return []int{4, 3, 2, 1}
+}
+
+// depthwise writes the 3x3 depthwise convolution or, with gradient, its weight gradient, where dst is the output's.
+// Rows and columns outside of the plane read as zeros: columns by the strip's masks, rows from args.zero.
+func depthwise(u unit, s depthISA, stride int, gradient bool) {
+	name, doc := "depth", "convolves each channel with its own 3x3 kernel, stride %d."
+	if gradient {
+		name, doc = "depthGrad", "adds the gradient of each channel's own 3x3 kernel, stride %d."
+	}
+	u.text(fmt.Sprintf("%s%s_s%d", name, s.name, stride), "depthArgs", fmt.Sprintf(doc, stride))
+	d := &depthKernel{unit: u, s: s, args: u.args()}
 	w := s.vecs(u, 9)
-	bias, floor := s.vec(u), s.vec(u)
-	if s.bytes == 64 {
-		u.VBROADCASTSS(field(args, depthFloor), floor)
+	if s.evex && stride == 2 {
+		table := u.load64(d.args, depthTable)
+		d.idx = s.vecs(u, 2)
+		for i, v := range d.idx {
+			u.VMOVUPS(Mem{Base: table, Disp: 64 * i}, v)
+		}
 	}
-	tail := u.GP64()
-	u.MOVQ(field(args, depthCols), tail)
-	u.ANDQ(Imm(uint64(s.bytes/4-1)), tail)
-	var mask tailMask
-	if s.bytes == 64 {
-		mask = u.newTailMask(s, tail, nil)
-	}
+	height, zero, pitch := u.load64(d.args, depthHeight), u.load64(d.args, depthZero), u.load64(d.args, depthSrcRow)
+	d.strip = u.GP64()
 	u.Label("channel")
-	p := u.GP64()
-	u.MOVQ(field(args, depthWeights), p)
-	for i, v := range w {
-		u.VBROADCASTSS(Mem{Base: p, Disp: 4 * i}, v)
+	if gradient {
+		for _, v := range w {
+			u.clear(s, v)
+		}
+	} else {
+		p := u.load64(d.args, depthWeights)
+		for i, v := range w {
+			u.VBROADCASTSS(Mem{Base: p, Disp: 4 * i}, v)
+		}
 	}
-	u.ADDQ(Imm(36), field(args, depthWeights))
-	u.MOVQ(field(args, depthBias), p)
-	if s.bytes == 64 {
-		u.VBROADCASTSS(Mem{Base: p}, bias)
-	}
-	src, rows := u.GP64(), u.GP64()
-	u.MOVQ(field(args, depthSrc), src)
-	u.MOVQ(field(args, depthRows), rows)
-	at := u.GP64()
-	u.MOVQ(field(args, depthDst), at)
-	u.MOVQ(at, field(args, depthAt))
-	for _, n := range []int{block, 1} {
-		again, done := fmt.Sprintf("rows%d", n), fmt.Sprintf("end%d", n)
-		u.Label(again)
-		u.CMPQ(rows, Imm(uint64(n)))
-		u.JL(LabelRef(done))
-		u.depthRows(s, args, w, bias, floor, src, mask, tail, n, step)
-		pitch := u.load64(args, depthSrcRow)
-		u.IMUL3Q(Imm(uint64(n*step)), pitch, pitch)
-		u.ADDQ(pitch, src)
-		ds := u.load64(args, depthDstRow)
-		u.IMUL3Q(Imm(uint64(n)), ds, ds)
-		u.ADDQ(ds, field(args, depthAt))
-		u.SUBQ(Imm(uint64(n)), rows)
-		u.JMP(LabelRef(again))
-		u.Label(done)
+	u.MOVQ(field(d.args, depthStrips), d.strip)
+	t := u.load64(d.args, depthCount)
+	u.MOVQ(t, field(d.args, depthLeft))
+	d.eachStrip([]int{0, 1, 2, stripStores}, func(suffix string) {
+		row, iy, at, rows := u.GP64(), u.load64(d.args, depthTop), u.load64(d.args, depthDst), u.load64(d.args, depthRows)
+		u.MOVQ(iy, row)
+		u.IMULQ(pitch, row)
+		u.ADDQ(field(d.args, depthSrc), row)
+		u.ADDQ(Mem{Base: d.strip, Disp: stripSrc}, row)
+		u.ADDQ(Mem{Base: d.strip, Disp: stripDst}, at)
+		for _, n := range d.rowBlocks() {
+			again, done := fmt.Sprintf("rows%d%s", n, suffix), fmt.Sprintf("end%d%s", n, suffix)
+			u.Label(again)
+			u.CMPQ(rows, Imm(uint64(n)))
+			u.JL(LabelRef(done))
+			d.block(n, stride, gradient, w, row, iy, at, height, zero, pitch, suffix)
+			u.SUBQ(Imm(uint64(n)), rows)
+			u.JMP(LabelRef(again))
+			u.Label(done)
+		}
+	})
+	if gradient {
+		d.finishGradient(stride, w)
 	}
 	for _, f := range [][2]int{{depthSrc, depthSrcChannel}, {depthDst, depthDstChannel}} {
-		t := u.load64(args, f[1])
-		u.ADDQ(t, field(args, f[0]))
+		t := u.load64(d.args, f[1])
+		u.ADDQ(t, field(d.args, f[0]))
 	}
-	u.ADDQ(Imm(4), field(args, depthBias))
-	u.DECQ(field(args, depthChannels))
+	u.ADDQ(Imm(36), field(d.args, depthWeights))
+	if !gradient {
+		u.ADDQ(Imm(4), field(d.args, depthBias))
+	}
+	u.DECQ(field(d.args, depthChannels))
 	u.JNZ(LabelRef("channel"))
 	u.VZEROUPPER()
 	u.RET()
 }
 
-// depthRows computes n output rows over all columns.
-func (u unit) depthRows(s isa, args reg.Register, w []reg.VecVirtual, bias, floor reg.VecVirtual, src reg.Register, mask tailMask, tail reg.GPVirtual, n, step int) {
-	inRows := (n-1)*step + 3
-	pitch := u.load64(args, depthSrcRow)
-	low, high := make([]reg.Register, 3), make([]reg.Register, 3) // of each tap's column: input rows 0 to 2, and 3 on
-	for t := range low {
-		r := u.GP64()
-		u.MOVQ(src, r)
-		if t > 0 {
-			u.ADDQ(field(args, depthTap1+t-1), r)
-		}
-		low[t] = r
-		if inRows > 3 {
-			h := u.GP64()
-			u.LEAQ(Mem{Base: r, Index: pitch, Scale: 2}, h)
-			u.ADDQ(pitch, h)
-			high[t] = h
+func (u unit) clear(s depthISA, v reg.VecVirtual) {
+	if s.evex {
+		u.VPXORD(v, v, v)
+	} else {
+		u.VXORPS(v, v, v)
+	}
+}
+
+// block does n output rows of a strip and moves row, iy and at to those after.
+func (d *depthKernel) block(n, stride int, gradient bool, w []reg.VecVirtual, row, iy, at, height, zero, pitch reg.GPVirtual, suffix string) {
+	u, s := d.unit, d.s
+	acc := s.vecs(u, n) // outputs, or their gradients
+	if gradient {
+		for _, v := range acc {
+			d.load(Mem{Base: at}, stripStores, v)
+			d.ordered(stride, v)
+			u.ADDQ(field(d.args, depthDstRow), at)
 		}
 	}
-	dst := u.load64(args, depthAt)
-	cols := u.load64(args, depthCols)
-	whole, rest, end := fmt.Sprintf("whole%d", n), fmt.Sprintf("rest%d", n), fmt.Sprintf("rowsDone%d", n)
-	compute := func(store func(v reg.VecVirtual, at Mem)) {
-		acc := s.vecs(u, n)
-		for q := range inRows {
-			for t := range 3 {
-				x := s.vec(u)
-				m := Mem{Base: low[t]}
-				if q >= 3 {
-					m.Base = high[t]
-				}
-				if k := q % 3; k > 0 {
-					m.Index, m.Scale = pitch, uint8(k)
-				}
-				u.VMOVUPS(m, x)
-				for i := range acc {
-					kh := q - i*step
-					switch {
-					case kh < 0 || kh > 2:
-					case kh == 0 && t == 0:
-						u.VMULPS(x, w[0], acc[i])
-					default:
-						u.VFMADD231PS(x, w[kh*3+t], acc[i])
-					}
-				}
-			}
-		}
-		if s.bytes == 32 { // too few registers to keep them
-			bias, floor = s.vec(u), s.vec(u)
-			p := u.load64(args, depthBias)
-			u.VBROADCASTSS(Mem{Base: p}, bias)
+	inRows := (n-1)*stride + 3
+	for q := range inRows {
+		from := u.GP64()
+		u.MOVQ(row, from)
+		u.CMPQ(iy, height)
+		u.CMOVQCC(zero, from) // negative rows too, as unsigned numbers
+		u.ADDQ(pitch, row)
+		u.INCQ(iy)
+		d.taps(from, stride, func(t int, x reg.VecVirtual) {
 			for i := range acc {
-				u.VADDPS(bias, acc[i], acc[i])
+				kh := q - i*stride
+				switch {
+				case kh < 0 || kh > 2:
+				case gradient:
+					u.VFMADD231PS(x, acc[i], w[3*kh+t])
+				case kh == 0 && t == 0:
+					u.VMULPS(x, w[0], acc[i])
+				default:
+					u.VFMADD231PS(x, w[3*kh+t], acc[i])
+				}
 			}
-			u.VBROADCASTSS(field(args, depthFloor), floor)
+		})
+	}
+	for range 3 - stride {
+		u.SUBQ(pitch, row)
+		u.DECQ(iy)
+	}
+	if gradient {
+		return
+	}
+	bias, floor := s.vec(u), s.vec(u)
+	p := u.load64(d.args, depthBias)
+	u.VBROADCASTSS(Mem{Base: p}, bias)
+	for i := range acc {
+		u.VADDPS(bias, acc[i], acc[i])
+	}
+	u.VBROADCASTSS(field(d.args, depthFloor), floor)
+	for i := range acc {
+		u.VMAXPS(acc[i], floor, acc[i])
+		d.ordered(stride, acc[i])
+	}
+	pitchOut := u.load64(d.args, depthDstRow)
+	full, done := fmt.Sprintf("full%d%s", n, suffix), fmt.Sprintf("stored%d%s", n, suffix)
+	if d.masked {
+		u.CMPQ(field(d.args, depthMasked), Imm(0))
+		u.JE(LabelRef(full))
+		m := u.YMM()
+		u.VMOVUPS(Mem{Base: d.strip, Disp: stripLanes + 32*stripStores}, m)
+		for _, v := range acc {
+			u.VMASKMOVPS(v, m, Mem{Base: at})
+			u.ADDQ(pitchOut, at)
+		}
+		u.JMP(LabelRef(done))
+		u.Label(full)
+	}
+	for _, v := range acc {
+		if s.evex {
+			u.VMOVUPS(v, d.k[stripStores], Mem{Base: at})
 		} else {
-			for i := range acc {
-				u.VADDPS(bias, acc[i], acc[i])
-			}
+			u.VMOVUPS(v, Mem{Base: at})
 		}
-		row := u.GP64()
-		u.MOVQ(dst, row)
-		for i := range acc {
-			u.VMAXPS(acc[i], floor, acc[i])
-			store(acc[i], Mem{Base: row})
-			if i < n-1 {
-				u.ADDQ(field(args, depthDstRow), row)
-			}
-		}
+		u.ADDQ(pitchOut, at)
 	}
-	u.SUBQ(Imm(uint64(s.bytes/4)), cols)
-	u.JL(LabelRef(rest))
-	u.Label(whole)
-	compute(func(v reg.VecVirtual, at Mem) { u.VMOVUPS(v, at) })
-	for t := range low {
-		u.ADDQ(Imm(uint64(s.bytes)), low[t])
-		if high[t] != nil {
-			u.ADDQ(Imm(uint64(s.bytes)), high[t])
-		}
+	if d.masked {
+		u.Label(done)
 	}
-	u.ADDQ(Imm(uint64(s.bytes)), dst)
-	u.SUBQ(Imm(uint64(s.bytes/4)), cols)
-	u.JGE(LabelRef(whole))
-	u.Label(rest)
-	u.TESTQ(tail, tail)
-	u.JZ(LabelRef(end))
-	compute(func(v reg.VecVirtual, at Mem) {
+}
+
+// finishGradient adds the sums of the lanes to the weights' gradient. Sixteen lanes are summed, as two halves where
+// vectors have eight: the first strips hold the lower half, those after them, args.more, the upper one.
+func (d *depthKernel) finishGradient(stride int, w []reg.VecVirtual) {
+	u, s := d.unit, d.s
+	if !s.evex {
+		saved, t := u.load64(d.args, depthSaved), u.GP64()
+		u.MOVQ(field(d.args, depthMore), t)
+		u.TESTQ(t, t)
+		u.JZ(LabelRef("fold"))
+		stripEnd := u.GP64()
+		u.MOVQ(t, stripEnd)
+		u.ADDQ(field(d.args, depthCount), stripEnd)
+		u.IMUL3Q(U32(stripSize), stripEnd, stripEnd)
+		u.ADDQ(field(d.args, depthStrips), stripEnd)
+		u.CMPQ(d.strip, stripEnd)
+		u.JE(LabelRef("halves"))
+		for i, v := range w {
+			u.VMOVUPS(v, Mem{Base: saved, Disp: 32 * i})
+			u.clear(s, v)
+		}
+		u.MOVQ(t, field(d.args, depthLeft))
+		u.JMP(LabelRef("strip"))
+		u.Label("halves")
+		for i, v := range w {
+			u.VADDPS(Mem{Base: saved, Disp: 32 * i}, v, v)
+		}
+		u.Label("fold")
+	}
+	c := u.load64(d.args, depthWeights)
+	for i, v := range w {
+		d.ordered(stride, v)
 		if s.bytes == 64 {
-			u.VMOVUPS(v, mask.r, at)
-			return
+			w[i] = u.eightLanes(s.isa, []reg.VecVirtual{v})
 		}
-		m, p, o := u.YMM(), u.load64(args, depthTable), u.GP64()
-		u.MOVQ(tail, o)
-		u.NEGQ(o)
-		u.VMOVUPS(Mem{Base: p, Index: o, Scale: 4, Disp: 64}, m)
-		u.VMASKMOVPS(v, m, at)
-	})
-	u.Label(end)
+	}
+	form := s.isa
+	if s.evex {
+		form = avx512
+	}
+	for len(w) > 0 {
+		n := min(4, len(w))
+		u.addSums(form, w[:n], c)
+		u.ADDQ(Imm(16), c)
+		w = w[n:]
+	}
 }

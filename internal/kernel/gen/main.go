@@ -75,9 +75,12 @@ func generate() (map[string][]byte, error) {
 			}
 		}},
 		{"depthwise_amd64.s", func(u unit) {
-			for _, s := range []isa{avx512, avx2} {
-				depthwise(u, s, 1)
-				depthwise(u, s, 2)
+			for _, s := range depthISAs {
+				for stride := 1; stride <= 2; stride++ {
+					depthwise(u, s, stride, false)
+					depthwise(u, s, stride, true)
+				}
+				depthSpread(u, s)
 			}
 		}},
 		{"winograd_amd64.s", func(u unit) {
