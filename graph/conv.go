@@ -181,9 +181,12 @@ func (k *packer[T]) pack(value func(input int) ([]T, error)) (*kernel.Conv[T], e
 	if err != nil {
 		return nil, err
 	}
-	if k.parts.frozen {
+	switch {
+	case k.parts.frozen:
 		k.conv, err = sharedConv(k.parts.cache, spec)
-	} else {
+	case k.conv != nil:
+		err = k.conv.Update(spec)
+	default:
 		k.conv, err = kernel.NewConv(spec)
 	}
 	if err != nil {

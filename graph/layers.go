@@ -163,8 +163,19 @@ func (b *Builder) MaxPool(x *G.Node, cfg PoolConfig) *G.Node {
 	return b.Do(func() (*G.Node, error) { return MaxPool2D(x, cfg) })
 }
 
-// AvgPool adds [AvgPool2D].
+// AvgPool adds [AvgPool2D]. Behind a 1×1 convolution it moves in front of it, which then has the fewer pixels to convolve.
 func (b *Builder) AvgPool(x *G.Node, cfg PoolConfig) *G.Node {
+	if b.err != nil {
+		return nil
+	}
+	if p, ok := b.convs[x]; ok && p.averagesInput(cfg) {
+		pooled := b.check(p.poolFirst(cfg))
+		if pooled == nil {
+			return nil
+		}
+		p.x, p.preScale, p.preShift, p.preReLU = pooled, nil, nil, false
+		return b.conv(p)
+	}
 	return b.Do(func() (*G.Node, error) { return AvgPool2D(x, cfg) })
 }
 

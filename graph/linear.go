@@ -154,12 +154,19 @@ func routedRun[T kernel.Float](c *call[T]) error {
 	if err != nil {
 		return err
 	}
-	for i := range z.n {
-		abs, err := row(contribution, i, class[i])
-		if err != nil {
+	for i, k := range class {
+		if err := wantClass(i, k, contribution.n); err != nil {
 			return err
 		}
-		kernel.RoutedLinear(c.out.sample(i), z.sample(i), w.data, b.data, abs, threshold.data[class[i]], z.size, c.out.size)
+	}
+	dst, whole := c.out.flat()
+	src, contiguous := z.flat()
+	if whole && contiguous {
+		kernel.RoutedLinearBatch(dst, src, w.data, b.data, contribution.data, class, threshold.data, z.size, c.out.size)
+		return nil
+	}
+	for i, k := range class {
+		kernel.RoutedLinear(c.out.sample(i), z.sample(i), w.data, b.data, contribution.sample(k), threshold.data[k], z.size, c.out.size)
 	}
 	return nil
 }

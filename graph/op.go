@@ -46,6 +46,7 @@ type op struct {
 	out   G.Value
 	fail  error // of the last run: Gorgonia passes errors on as text
 
+	slab    *slab   // where out lies, nil for memory of its own
 	memory  any     // what out was made of, if the operation made it
 	strides []int   // of that
 	copied  G.Value // of out, for stock operations that cannot read it in place
@@ -99,7 +100,11 @@ func (o *op) Do(in ...G.Value) (v G.Value, err error) {
 // restore makes the output's memory, or its shape where an operation of somebody else's changed the last run's value.
 func (o *op) restore() {
 	if o.out == nil {
-		o.out, o.memory = newValue(o.dtype, o.shape)
+		if o.slab != nil {
+			o.out, o.memory = o.slab.dense(o.shape)
+		} else {
+			o.out, o.memory = newValue(o.dtype, o.shape)
+		}
 		o.strides = o.shape.CalcStrides()
 		return
 	}

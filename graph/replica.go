@@ -226,6 +226,7 @@ func (r *replica) compile(o Options, sinks G.Nodes) (err error) {
 			}
 		}
 	}
+	planMemory(r.order)
 	r.vm = G.NewTapeMachine(r.b.g, opts...)
 	return nil
 }

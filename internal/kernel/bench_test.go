@@ -86,12 +86,12 @@ func BenchmarkRoutedLinear(b *testing.B) {
 	const in, out, n = 2048, 1000, 16
 	rng := newRand(1)
 	w, bias, absC, z := randSlice[float32](rng, in*out), randSlice[float32](rng, out), randSlice[float32](rng, n*in), randSlice[float32](rng, n*in)
-	y, class := make([]float32, n*out), make([]int, n)
+	y, class, thresholds := make([]float32, n*out), make([]int, n), make([]float32, n)
 	for i := range class {
-		class[i] = i
+		class[i], thresholds[i] = i, 0.1
 	}
 	benchAtLevels(b, "one", "GFLOP/s", 2*in*out, func() { RoutedLinear(y, z, w, bias, absC, 0.1, in, out) })
-	benchAtLevels(b, "batch of 16", "GFLOP/s", 2*in*out*n, func() { RoutedLinearBatch(y, z, w, bias, absC, class, 0.1, in, out) })
+	benchAtLevels(b, "batch of 16", "GFLOP/s", 2*in*out*n, func() { RoutedLinearBatch(y, z, w, bias, absC, class, thresholds, in, out) })
 	benchAtLevels(b, "input", "GFLOP/s", 2*in*out, func() { RoutedLinearBackwardInput(z[:in], y[:out], w, absC, 0.1, in, out) })
 }
 

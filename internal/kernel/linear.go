@@ -95,9 +95,9 @@ func RoutedLinear[T Float](dst, z, w, bias, absC []T, threshold T, in, out int) 
 const routedBytes = 128 << 10
 
 // RoutedLinearBatch is RoutedLinear for the n = len(class) samples of z [n, in] and dst [n, out], with the contributions
-// absC [classes, in] of all classes and the class of each sample. The bits equal those of n calls of RoutedLinear; the
-// weights are read from memory once.
-func RoutedLinearBatch[T Float](dst, z, w, bias, absC []T, class []int, threshold T, in, out int) {
+// absC [classes, in] and the thresholds [classes] of all classes and the class of each sample. The bits equal those of n calls
+// of RoutedLinear; the weights are read from memory once.
+func RoutedLinearBatch[T Float](dst, z, w, bias, absC []T, class []int, threshold []T, in, out int) {
 	step := max(4, routedBytes/8/max(in, 1)&^3)
 	for j := 0; j < out; j += step {
 		rows := min(step, out-j)
@@ -106,7 +106,7 @@ func RoutedLinearBatch[T Float](dst, z, w, bias, absC []T, class []int, threshol
 			b = bias[j:]
 		}
 		for i, k := range class {
-			RoutedLinear(dst[i*out+j:], z[i*in:], w[j*in:], b, absC[k*in:], threshold, in, rows)
+			RoutedLinear(dst[i*out+j:], z[i*in:], w[j*in:], b, absC[k*in:], threshold[k], in, rows)
 		}
 	}
 }

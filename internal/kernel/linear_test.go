@@ -103,7 +103,8 @@ func propRouted[T Float](eps float64) func(*rapid.T) {
 		for i := range absC {
 			absC[i] = T(math.Abs(float64(absC[i])))
 		}
-		threshold := absC[0] * w[0] // a weight at the threshold itself is dropped
+		thresholds := guarded(&mem, randSlice[T](rng, classes))
+		thresholds[0] = absC[0] * w[0] // a weight at the threshold itself is dropped
 		var bias []T
 		if rapid.Bool().Draw(t, "bias") {
 			bias = guarded(&mem, randSlice[T](rng, out))
@@ -115,10 +116,10 @@ func propRouted[T Float](eps float64) func(*rapid.T) {
 		class[0] = 0
 		z[rng.IntN(in)] = T(math.Inf(1)) // must not leak through dropped weights
 		batch := guarded(&mem, nans[T](n*out))
-		RoutedLinearBatch(batch, z, w, bias, absC, class, threshold, in, out)
+		RoutedLinearBatch(batch, z, w, bias, absC, class, thresholds, in, out)
 		tol := eps * float64((in+2)*(in+2))
 		for i, k := range class {
-			dst, x, c := guarded(&mem, nans[T](out)), z[i*in:][:in], absC[k*in:][:in]
+			dst, x, c, threshold := guarded(&mem, nans[T](out)), z[i*in:][:in], absC[k*in:][:in], thresholds[k]
 			RoutedLinear(dst, x, w, bias, c, threshold, in, out)
 			require.Equal(t, bitsOf(dst), bitsOf(batch[i*out:][:out]))
 			dy := randSlice[T](rng, out)

@@ -208,7 +208,7 @@ func TestNoAllocations(t *testing.T) {
 		check("LinearBackwardInput", func() { LinearBackwardInput(d, a, b, 20, 20, 20) })
 		check("LinearBackwardWeight", func() { LinearBackwardWeight(d, d, a, b, 20, 20, 20) })
 		check("RoutedLinear", func() { RoutedLinear(d, a, b, b, a, 0, 20, 20) })
-		check("RoutedLinearBatch", func() { RoutedLinearBatch(d, a, b, b, a, class, 0, 20, 20) })
+		check("RoutedLinearBatch", func() { RoutedLinearBatch(d, a, b, b, a, class, b, 20, 20) })
 		check("RoutedLinearBackwardInput", func() { RoutedLinearBackwardInput(d, a, b, a, 0, 20, 20) })
 		check("Gemm", func() { Gemm(true, false, 20, 20, 20, 1, a, 20, b, 20, 0, d, 20, scratch) })
 		check("Gemm transposed", func() { Gemm(false, true, 20, 20, 20, 1, a, 20, b, 20, 0, d, 20, scratch) })

@@ -1,0 +1,127 @@
+package graph
+
+import (
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"github.com/line-ood/goline/internal/kernel"
+)
+
+// slab is memory that operations of one replica put their values into, one after the other, so that what is written is still
+// in the processor's cache when it is read. It is allocated when a run first touches it.
+type slab struct {
+	dtype  tensor.Dtype
+	size   int // elements of the largest value
+	memory any
+}
+
+// dense returns a tensor in the slab's memory, and that memory as long as the tensor is.
+func (s *slab) dense(shape tensor.Shape) (*tensor.Dense, any) {
+	var memory any
+	switch n := shape.TotalSize(); s.dtype {
+	case tensor.Float32:
+		memory = cut[float32](s, n)
+	case tensor.Float64:
+		memory = cut[float64](s, n)
+	}
+	return tensor.New(tensor.WithShape(shape...), tensor.WithBacking(memory)), memory
+}
+
+func cut[T kernel.Float](s *slab, n int) []T {
+	if s.memory == nil {
+		s.memory = make([]T, s.size)
+	}
+	return s.memory.([]T)[:n:n]
+}
+
+// planMemory lets operations share memory. One may take the slab of another once every reader of that other is among its own
+// ancestors: they have then run, in whatever order the machine takes operations that do not depend on each other.
+// Values that a stock operation reads keep their memory, since it may hand it on as its own.
+func planMemory(order G.Nodes) {
+	type tenant struct {
+		slab    *slab
+		readers []int
+	}
+	at := make(map[*G.Node]int, len(order))
+	for i, n := range order {
+		at[n] = i
+	}
+	readers := make([][]int, len(order))
+	stock := make([]bool, len(order)) // a stock operation reads it
+	for i, n := range order {
+		_, own := n.Op().(*op)
+		for _, c := range children(n) {
+			j := at[c]
+			readers[j] = append(readers[j], i)
+			stock[j] = stock[j] || !own
+		}
+	}
+	var (
+		before  = ancestors(order, at)
+		tenants []*tenant
+	)
+	for i, n := range order {
+		o, own := n.Op().(*op)
+		if !own || stock[i] || o.out != nil || len(o.shape) == 0 || o.dtype != tensor.Float32 && o.dtype != tensor.Float64 {
+			continue
+		}
+		size := o.shape.TotalSize()
+		var best *tenant
+		for _, t := range tenants {
+			if t.slab.dtype != o.dtype || !before[i].hasAll(t.readers) {
+				continue
+			}
+			if best == nil || fits(t.slab.size, best.slab.size, size) {
+				best = t
+			}
+		}
+		if best == nil {
+			best = &tenant{slab: &slab{dtype: o.dtype}}
+			tenants = append(tenants, best)
+		}
+		best.slab.size = max(best.slab.size, size)
+		best.readers = readers[i]
+		o.slab = best.slab
+	}
+}
+
+// fits tells whether a slab of a elements serves a value of size elements better than one of b: the smallest that is large
+// enough, else the largest.
+func fits(a, b, size int) bool {
+	if a >= size && b >= size {
+		return a < b
+	}
+	return a > b
+}
+
+// nodeSet is a set of positions in the order of nodes.
+type nodeSet []uint64
+
+func (s nodeSet) add(i int) { s[i/64] |= 1 << (i % 64) }
+
+func (s nodeSet) has(i int) bool { return s[i/64]&(1<<(i%64)) != 0 }
+
+func (s nodeSet) hasAll(is []int) bool {
+	for _, i := range is {
+		if !s.has(i) {
+			return false
+		}
+	}
+	return true
+}
+
+// ancestors returns, for each node, all that must run before it. order has inputs before what reads them.
+func ancestors(order G.Nodes, at map[*G.Node]int) []nodeSet {
+	sets := make([]nodeSet, len(order))
+	for i, n := range order {
+		sets[i] = make(nodeSet, (len(order)+63)/64)
+		for _, c := range children(n) {
+			j := at[c]
+			for k, w := range sets[j] {
+				sets[i][k] |= w
+			}
+			sets[i].add(j)
+		}
+	}
+	return sets
+}
