@@ -47,13 +47,14 @@ func (o Owen) Estimate(ctx context.Context, g Game, opt Options) (Estimate, erro
 	if o.Levels < 0 {
 		return Estimate{}, fmt.Errorf("attribution: Owen sampling on %d levels", o.Levels)
 	}
+	name := o.Name() // before the default becomes part of it
 	if o.Levels == 0 {
 		o.Levels = 2
 		if o.Trapezoid {
 			o.Levels = 10
 		}
 	}
-	r, err := newRun(o.Name(), g, opt)
+	r, err := newRun(name, g, opt)
 	if err != nil {
 		return Estimate{}, err
 	}

@@ -23,6 +23,31 @@ func withoutTime(e Estimate) Estimate {
 	return e
 }
 
+// An estimate is called by its estimator's name, whatever defaults were filled in and however it ended.
+func TestMethodIsTheName(t *testing.T) {
+	net := randomNetwork(3, 7, 1)
+	games := []Game{net.game(t, PenultimateOptions{}), randomNetwork(3, 1, 1).game(t, PenultimateOptions{}),
+		net.game(t, PenultimateOptions{Removal: RemoveByResampling([][]float64{net.z, make([]float64, 7)})})}
+	cancelled, cancel := context.WithCancel(background)
+	cancel()
+	for _, e := range append(everyEstimator(), ClosedForm{}, TopK{K: 1}, IntegratedGradients{Rule: RightRiemann}, IntegratedGradients{Steps: 10},
+		Owen{Trapezoid: true, Levels: 1}, Owen{Levels: 2}, Permutation{Rotations: 1}, Stratified{Strata: 3}) {
+		for i, g := range games {
+			if top, ok := e.(TopK); ok && top.K > g.Players() {
+				continue
+			}
+			est, err := e.Estimate(background, g, Options{Budget: 4000})
+			require.NoError(t, err, "%s, game %d", e.Name(), i)
+			assert.Equal(t, e.Name(), est.Method, "game %d", i)
+			est, err = e.Estimate(cancelled, g, Options{Budget: 4000})
+			if err != nil {
+				require.ErrorContains(t, err, e.Name())
+				assert.Equal(t, e.Name(), est.Method, "game %d, cancelled", i)
+			}
+		}
+	}
+}
+
 // The same bits for one worker and for several, on the incremental and on the general path, with and without drawn
 // members.
 func TestResultsDoNotDependOnWorkers(t *testing.T) {
