@@ -112,7 +112,8 @@ type Study struct {
 	Estimators []Estimator
 	// Budgets are in forward-equivalents. A budget that is too small for an estimator skips it; see Run.Skipped.
 	Budgets []float64
-	// Seeds are the seeds of the runs. Estimators without randomness run once.
+	// Seeds are the seeds of the runs; each game makes one of its own from each of them, [GameSeed]. Estimators without
+	// randomness run once.
 	Seeds []uint64
 	// K is how many players the detector keeps, for precision@k; 0 is a tenth of them, as LINe's p_a = 90 does.
 	K int
@@ -135,7 +136,7 @@ type Study struct {
 type Run struct {
 	Subject, Estimator               string
 	Budget                           float64
-	Seed                             uint64
+	Seed                             uint64 // the study's
 	Samples                          int
 	Evaluations                      int64
 	Forwards, Backwards, Equivalents float64
@@ -206,7 +207,7 @@ func (s *Study) run(ctx context.Context, e Estimator, subject int, budget float6
 	for m := range run.Scores {
 		run.Scores[m] = math.NaN()
 	}
-	est, err := e.Estimate(ctx, sub.Game, Options{Budget: budget, Seed: seed, Workers: s.Workers, BackwardCost: s.BackwardCost})
+	est, err := e.Estimate(ctx, sub.Game, Options{Budget: budget, Seed: GameSeed(seed, subject), Workers: s.Workers, BackwardCost: s.BackwardCost})
 	if errors.Is(err, ErrBudget) || errors.Is(err, ErrNotDifferentiable) || errors.Is(err, ErrNotLinear) {
 		run.Skipped = err.Error()
 		return run, nil

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"gonum.org/v1/gonum/stat"
 )
 
 func smallStudy(t *testing.T) Study {
@@ -72,11 +73,51 @@ func TestCompare(t *testing.T) {
 		if run.Estimator != "antithetic" || run.Budget != 1000 || run.Seed != 4 || run.Subject != "b" {
 			continue
 		}
-		est, err := Permutation{Antithetic: true}.Estimate(background, study.Subjects[1].Game, Options{Budget: 1000, Seed: 4})
+		est, err := Permutation{Antithetic: true}.Estimate(background, study.Subjects[1].Game, Options{Budget: 1000, Seed: GameSeed(4, 1)})
 		require.NoError(t, err)
 		assert.Equal(t, est.Values, run.Values)
 		assert.Equal(t, Score(study.Subjects[1].Truth, &est, 3, 0.95), run.Scores)
 	}
+}
+
+// TestCompareDrawsApart: errors on several games are independent even where the games are the same, or their mean would be less
+// certain than its band says.
+func TestCompareDrawsApart(t *testing.T) {
+	g := randomTable(6, 4)
+	truth, err := FindTruth(background, g, Options{})
+	require.NoError(t, err)
+	study := Study{Estimators: []Estimator{Permutation{}}, Budgets: []float64{60}, K: 2, Resamples: 1, KeepValues: true}
+	const games, seeds = 3, 400
+	for i := range games {
+		study.Subjects = append(study.Subjects, Subject{Name: string(rune('a' + i)), Game: g, Truth: truth})
+	}
+	for s := range uint64(seeds) {
+		study.Seeds = append(study.Seeds, s)
+	}
+	c, err := Compare(background, study)
+	require.NoError(t, err)
+	errs := make([][]float64, games)
+	for _, r := range c.Runs {
+		errs[r.subject] = append(errs[r.subject], r.Values[0]-truth.Values[0])
+	}
+	for i := range games {
+		for j := range i {
+			assert.Less(t, math.Abs(stat.Correlation(errs[i], errs[j], nil)), 4/math.Sqrt(seeds), "games %d and %d", i, j)
+		}
+	}
+	first, err := Permutation{}.Estimate(background, g, Options{Budget: 60, Seed: 7})
+	require.NoError(t, err)
+	assert.Equal(t, first.Values[0]-truth.Values[0], errs[0][7], "the first game keeps the seed")
+}
+
+func TestGameSeedsDiffer(t *testing.T) {
+	seen := map[uint64]bool{}
+	for seed := range uint64(200) {
+		for game := range 200 {
+			seen[GameSeed(seed, game)] = true
+		}
+	}
+	assert.Len(t, seen, 200*200)
 }
 
 func TestCompareIsDeterministic(t *testing.T) {

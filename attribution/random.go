@@ -12,6 +12,7 @@ const (
 	domainLeverage
 	domainBootstrap
 	domainWarmUp
+	domainGame
 )
 
 // mix64 is the finaliser of SplitMix64 (Steele, Lea and Flood 2014): a bijection that spreads every input bit.
@@ -26,6 +27,17 @@ func seedStream(p *rand.PCG, seed, domain, index uint64) {
 	const golden = 0x9e3779b97f4a7c15
 	a := mix64(seed + golden*domain)
 	p.Seed(mix64(a+golden*(2*index+1)), mix64(a^mix64(golden*(2*index+2))))
+}
+
+// GameSeed returns the seed with which [Compare] runs an estimator on game i of a study under one of the study's seeds. Each
+// game has random numbers of its own, so that errors on several games are independent; game 0 takes the seed itself.
+func GameSeed(seed uint64, game int) uint64 {
+	if game == 0 {
+		return seed
+	}
+	var rng rand.PCG
+	seedStream(&rng, seed, domainGame, uint64(game))
+	return rng.Uint64()
 }
 
 // below returns a uniform number in [0, n) (Lemire 2019, without bias). n must be positive.

@@ -173,12 +173,8 @@ const truthStream = 1 << 63
 
 // study finds the truth of every game.
 func (c *compareCommand) study(ctx context.Context, subjects []subject) (attribution.Study, error) {
-	index := map[attribution.Game]uint64{}
-	for i := range subjects {
-		index[subjects[i].Game] = uint64(i)
-	}
 	st := attribution.Study{
-		Estimators: apart(forPlayers(c.parsed, subjects[0].Game.Players()), index), Budgets: c.budgets, Seeds: seedList(c.seed, c.seeds),
+		Estimators: forPlayers(c.parsed, subjects[0].Game.Players()), Budgets: c.budgets, Seeds: seedList(c.seed, c.seeds),
 		K: c.keep, Level: intervalLevel, Resamples: c.resamples, Seed: c.seed, Workers: c.workers, BackwardCost: c.backwardCost,
 	}
 	b := c.counter("truth", len(subjects))
@@ -203,32 +199,6 @@ func (c *compareCommand) study(ctx context.Context, subjects []subject) (attribu
 		}
 	}
 	return st, nil
-}
-
-// perGame gives every game of a comparison random numbers of its own. With the same coalitions in all games their errors would
-// go together, and the mean over games would be less certain than its band says.
-type perGame struct {
-	attribution.Estimator
-	index map[attribution.Game]uint64
-}
-
-func (p perGame) Estimate(ctx context.Context, g attribution.Game, o attribution.Options) (attribution.Estimate, error) {
-	o.Seed += p.index[g] * 0x9e3779b97f4a7c15 // far apart, so that seeds in a row do not meet
-	return p.Estimator.Estimate(ctx, g, o)
-}
-
-// apart makes every estimator that draws a perGame; [attribution.Compare] must see that the others do not.
-func apart(estimators []attribution.Estimator, index map[attribution.Game]uint64) []attribution.Estimator {
-	out := make([]attribution.Estimator, len(estimators))
-	for i, e := range estimators {
-		switch e.(type) {
-		case attribution.GradientActivation, attribution.IntegratedGradients, attribution.Exact, attribution.ClosedForm:
-			out[i] = e
-		default:
-			out[i] = perGame{e, index}
-		}
-	}
-	return out
 }
 
 // show estimates the first game once more with the largest budget, for the figures of single games.

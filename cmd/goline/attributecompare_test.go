@@ -115,31 +115,6 @@ func TestAttributeCompareAnyWorkers(t *testing.T) {
 	assert.NotEqual(t, one, find("--seed", "5"))
 }
 
-// TestAttributeCompareDrawsApart: games and seeds must not share coalitions, or their errors go together.
-func TestAttributeCompareDrawsApart(t *testing.T) {
-	game := func(scale float64) attribution.Game {
-		return attribution.GameFunc(9, func(c attribution.Coalition) float64 { return scale * float64(c.Size()*c.Size()) * float64(c[0]%7) })
-	}
-	a, b := game(1), game(1)
-	// funcGame values hold functions and cannot be keys; the games of the command are pointers.
-	ga, err := attribution.NewMean(a)
-	require.NoError(t, err)
-	gb, err := attribution.NewMean(b)
-	require.NoError(t, err)
-	e := apart([]attribution.Estimator{attribution.Permutation{}, attribution.GradientActivation{}}, map[attribution.Game]uint64{ga: 0, gb: 1})
-	assert.Equal(t, attribution.GradientActivation{}, e[1])
-	assert.Equal(t, "permutation", e[0].Name())
-	o := attribution.Options{Samples: 5, Seed: 3}
-	va, err := e[0].Estimate(context.Background(), ga, o)
-	require.NoError(t, err)
-	vb, err := e[0].Estimate(context.Background(), gb, o)
-	require.NoError(t, err)
-	assert.NotEqual(t, va.Values, vb.Values)
-	plain, err := attribution.Permutation{}.Estimate(context.Background(), ga, o)
-	require.NoError(t, err)
-	assert.Equal(t, plain.Values, va.Values, "the first game keeps the seed")
-}
-
 // TestAttributeTruthDrawsApart: a truth that shared its coalitions with an estimate would call it perfect.
 func TestAttributeTruthDrawsApart(t *testing.T) {
 	w := newAttributeWorld(t)
