@@ -62,6 +62,9 @@ of fused multiply-adds, what is allocated per image, and where the time goes by 
 			if images < 1 || runs < 1 {
 				return usagef("--images %d, --runs %d: expected at least 1", images, runs)
 			}
+			if err := checkOutputs([]file{{"--json", jsonOut}}, file{"--weights", net.weights}); err != nil {
+				return err
+			}
 			n, err := benchNetwork(net, c.seed)
 			if err != nil {
 				return err

@@ -60,6 +60,9 @@ digits, textures, photographs and galaxies, compare with the baselines, compare 
 Shapley values, and write one HTML page about it. Everything needed is in the program.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			if err := checkOutputs([]file{{"--html", d.html}}); err != nil {
+				return err
+			}
 			d.out = cmd.OutOrStdout()
 			if d.options, err = d.line.options(); err != nil {
 				return err

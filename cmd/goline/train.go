@@ -135,7 +135,8 @@ func (t *trainFlags) check(progress string) error {
 		t.config.Checkpoint = stem + ".checkpoint.npz"
 	}
 	t.config.Resume = t.resume
-	return nil
+	outputs := []file{{"--out", t.out}, {"--curves", t.curves + ".csv"}, {"--curves", t.curves + ".png"}, {"--checkpoint", t.config.Checkpoint}}
+	return checkOutputs(outputs, data("--data", t.data), data("--val", t.val))
 }
 
 func (t *trainFlags) run(ctx context.Context, stdout, stderr io.Writer, live bool) error {
