@@ -155,6 +155,35 @@ func TestSymmetry(t *testing.T) {
 	})
 }
 
+// Players that can be exchanged get the same from every estimator that samples, in the mean over seeds.
+func TestSymmetryOfSampling(t *testing.T) {
+	const n, runs = 6, 1000
+	v := randomTable(n, 31).values
+	for s := range v {
+		if s&3 == 2 {
+			v[s] = v[s^3]
+		}
+	}
+	g, err := NewTable(v)
+	require.NoError(t, err)
+	for _, e := range append(sampling(), Owen{Trapezoid: true}) {
+		opt := Options{Budget: 300, Workers: 1}
+		if _, ok := e.(LeverageSHAP); ok {
+			opt = Options{Samples: 15, Workers: 1} // of all 31 pairs
+		}
+		difference := newMoments(1)
+		for seed := range uint64(runs) {
+			opt.Seed = seed
+			est, err := e.Estimate(background, g, opt)
+			require.NoError(t, err, e.Name())
+			difference.add([]float64{est.Values[0] - est.Values[1]})
+		}
+		require.Positive(t, difference.standardError(0), e.Name())
+		// Normal beyond 4.5 in one of 17 comparisons has probability 1e-4.
+		assert.Less(t, math.Abs(difference.mean[0])/difference.standardError(0), 4.5, e.Name())
+	}
+}
+
 // Every estimator is linear in the game when the seed is the same.
 func TestLinearity(t *testing.T) {
 	all := append([]Estimator{Exact{}, Owen{Trapezoid: true}}, sampling()...)

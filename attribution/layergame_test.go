@@ -1,6 +1,7 @@
 package attribution
 
 import (
+	"context"
 	"math/rand/v2"
 	"testing"
 
@@ -127,6 +128,38 @@ func TestLayerGameRemovesToItsClass(t *testing.T) {
 		require.NoError(t, g.Values(background, s, got))
 		require.NoError(t, layerGames(t, opt, 4)[i].Values(background, s, want))
 		require.Equal(t, want, got)
+	}
+}
+
+// TestEstimatesOfLayerGames: the same bits for any number of workers, and cancelled they keep what was computed.
+func TestEstimatesOfLayerGames(t *testing.T) {
+	removal := RemoveByResampling(backgroundRows(3, layerSize(t, "trans2")))
+	for name, opt := range map[string]LayerOptions{
+		"zero":     {Layer: "trans2", Channels: true, Value: LogSumExp},
+		"resample": {Layer: "trans2", Channels: true, Value: LogSumExp, Removal: removal},
+	} {
+		g := layerGames(t, opt, 1)[0].(*LayerGame)
+		for _, e := range []Estimator{Permutation{}, KernelSHAP{Paired: true}, SVARM{}, ExpectedGradients{}, TopK{K: 3}} {
+			one, err := e.Estimate(background, g, Options{Samples: 40, Seed: 5, Workers: 1})
+			require.NoError(t, err, e.Name())
+			three, err := e.Estimate(background, g, Options{Samples: 40, Seed: 5, Workers: 3})
+			require.NoError(t, err)
+			assert.Equal(t, withoutTime(one), withoutTime(three), "%s, %s", e.Name(), name)
+		}
+		ctx, cancel := context.WithCancel(background)
+		seen := 0
+		est, err := Permutation{}.Estimate(ctx, g, Options{Samples: 100000, Seed: 5, Progress: func(done, _ int) {
+			if seen = done; done > 30 {
+				cancel()
+			}
+		}})
+		cancel()
+		require.ErrorIs(t, err, context.Canceled)
+		require.GreaterOrEqual(t, est.Samples, seen)
+		want, err := Permutation{}.Estimate(background, g, Options{Samples: est.Samples, Seed: 5})
+		require.NoError(t, err)
+		assert.Equal(t, want.Values, est.Values)
+		assert.Equal(t, want.StdErr, est.StdErr)
 	}
 }
 

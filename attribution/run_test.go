@@ -140,6 +140,27 @@ func TestCancelKeepsWhatWasComputed(t *testing.T) {
 	}
 }
 
+// The same for gradients, and for a grid with ends of its own.
+func TestCancelKeepsGradientsAndGrids(t *testing.T) {
+	g := randomNetwork(4, 8, 3).game(t, PenultimateOptions{Value: LogSumExp, Removal: RemoveByResampling([][]float64{make([]float64, 8), {1, 0, 1, 0, 2, 0, 1, 0}})})
+	for _, e := range []Estimator{ExpectedGradients{}, Owen{Trapezoid: true}} {
+		ctx, cancel := context.WithCancel(background)
+		est, err := e.Estimate(ctx, g, Options{Samples: 1 << 30, Seed: 9, Progress: func(done, _ int) {
+			if done > 100 {
+				cancel()
+			}
+		}})
+		cancel()
+		require.ErrorIs(t, err, context.Canceled, e.Name())
+		require.Greater(t, est.Samples, 100, e.Name())
+		assert.Equal(t, StopInterrupted, est.Stopped)
+		want, err := e.Estimate(background, g, Options{Samples: est.Samples, Seed: 9})
+		require.NoError(t, err)
+		assert.Equal(t, want.Values, est.Values, e.Name())
+		assert.Equal(t, want.StdErr, est.StdErr, e.Name())
+	}
+}
+
 func TestCancelledLeverageSHAPAndTopK(t *testing.T) {
 	table := randomTable(12, 4)
 	truth := exactly(t, table)
