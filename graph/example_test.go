@@ -156,6 +156,32 @@ func ExampleOptions() {
 	// [-0.5 0.5] <nil>
 }
 
+// Coalitions of the neurons of one sample: the activations are the same for all of a batch, and only masks differ.
+func ExampleMix() {
+	program, err := graph.Compile(newPerceptron(), graph.Options{
+		From: "hidden", FromShared: true,
+		Fetch: []string{"logits"},
+		Hooks: map[string]graph.Hook{"hidden": func(b *graph.Builder, present *G.Node) (*G.Node, error) {
+			mask, removed := b.Input("mask", 3), b.Shared("removed", 1, 3)
+			return b.Do(func() (*G.Node, error) { return graph.Mix(mask, present, removed, []int{0, 1, 2}) }), b.Err()
+		}},
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	coalitions := graph.Batch{N: 3, X: []float32{1, 2, 3}, Inputs: map[string][]float32{
+		"mask":    {1, 1, 1, 0, 1, 0, 0, 0, 0},
+		"removed": {0, 0, 0},
+	}}
+	batches := func(yield func(graph.Batch, error) bool) { yield(coalitions, nil) }
+	for out, err := range program.Run(context.Background(), batches) {
+		fmt.Println(out.Float32("logits"), err)
+	}
+	// Output:
+	// [-1 1 -2 2 0 0] <nil>
+}
+
 func ExampleProgram_DOT() {
 	program, err := graph.Compile(newPerceptron(), graph.Options{From: "logits", Fetch: []string{"class"}})
 	if err != nil {
