@@ -184,6 +184,34 @@ func TestSymmetryOfSampling(t *testing.T) {
 	}
 }
 
+// A complement or a reversed order cancels what is linear in the coalition's size, and rotations take a player to every
+// position: where that is all there is, nothing is left to chance. Without them the estimates would be as unbiased.
+func TestPairsAndRotationsCancel(t *testing.T) {
+	const n = 7
+	square := plain{GameFunc(n, func(c Coalition) float64 { return float64(c.Size() * c.Size()) })}
+	cube := plain{GameFunc(n, func(c Coalition) float64 { return math.Pow(float64(c.Size()), 3) })}
+	for _, c := range []struct {
+		e    Estimator
+		g    Game
+		want float64
+		sure bool
+	}{
+		{Permutation{}, square, n, false}, {Permutation{Antithetic: true}, square, n, true}, {Permutation{Antithetic: true}, cube, n * n, false},
+		{Permutation{Rotations: n - 1}, cube, n * n, false}, {Permutation{Rotations: n}, cube, n * n, true},
+		{Owen{}, square, n, false}, {Owen{Halved: true}, square, n, true}, {Owen{Halved: true, Levels: 3}, square, n, true},
+		{Owen{Halved: true, Trapezoid: true}, square, n, true}, {Owen{Halved: true}, cube, n * n, false},
+		{KernelSHAP{Unbiased: true}, square, n, false}, {KernelSHAP{Unbiased: true, Paired: true}, square, n, true},
+		{TopK{K: n}, square, n, true}, {TopK{K: n}, cube, n * n, false},
+	} {
+		est, err := c.e.Estimate(background, c.g, Options{Samples: 20, Seed: 3})
+		require.NoError(t, err, c.e.Name())
+		assert.Equal(t, c.sure, est.MaxStdErr() < 1e-10, "%s: standard error %v", c.e.Name(), est.MaxStdErr())
+		for _, v := range est.Values {
+			assert.InDelta(t, c.want, v, 1e-10+5*est.MaxStdErr(), c.e.Name())
+		}
+	}
+}
+
 // Every estimator is linear in the game when the seed is the same.
 func TestLinearity(t *testing.T) {
 	all := append([]Estimator{Exact{}, Owen{Trapezoid: true}}, sampling()...)

@@ -77,6 +77,28 @@ func TestSamplingIsUnbiasedWithHonestIntervals(t *testing.T) {
 	})
 }
 
+// With few samples the normal distribution's intervals would cover far less: 88 % with five.
+func TestIntervalsCoverWithFewSamples(t *testing.T) {
+	e := Estimate{Values: []float64{2}, StdErr: []float64{0.5}, DF: []float64{4}}
+	lo, hi := e.Interval(0, 0.95)
+	assert.InDelta(t, 2-0.5*2.7764451052, lo, 1e-9) // Student's t with 4 degrees of freedom, from tables
+	assert.InDelta(t, 2+0.5*2.7764451052, hi, 1e-9)
+	e.DF[0] = math.Inf(1)
+	lo, _ = e.Interval(0, 0.9)
+	assert.InDelta(t, 2-0.5*1.6448536270, lo, 1e-9)
+
+	g := randomTable(9, 12) // normal values, so that the marginal contributions are normal as well
+	truth := exactly(t, g)
+	for _, est := range []Estimator{Permutation{}, Permutation{Antithetic: true}, Stratified{}, Owen{}} {
+		t.Run(est.Name(), func(t *testing.T) {
+			t.Parallel()
+			r := runSeeds(t, est, g, truth, Options{Samples: 5})
+			assert.Greater(t, r.covered, 0.93, "coverage")
+			assert.Less(t, r.covered, 0.97, "coverage")
+		})
+	}
+}
+
 // A penultimate log-sum-exp game through the incremental path: skewed marginal contributions, no dummies.
 func TestIncrementalSamplingIsUnbiasedWithHonestIntervals(t *testing.T) {
 	net := randomNetwork(4, 8, 3)
