@@ -2,6 +2,7 @@ package attribution
 
 import (
 	"math"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -86,6 +87,13 @@ func TestIntervalsCoverWithFewSamples(t *testing.T) {
 	e.DF[0] = math.Inf(1)
 	lo, _ = e.Interval(0, 0.9)
 	assert.InDelta(t, 2-0.5*1.6448536270, lo, 1e-9)
+
+	// A regression has as many degrees of freedom as samples beyond its n-1 unknowns.
+	for _, k := range []KernelSHAP{{}, {Paired: true}} {
+		est, err := k.Estimate(background, randomTable(6, 5), Options{Samples: 14})
+		require.NoError(t, err)
+		assert.Equal(t, slices.Repeat([]float64{9}, 6), est.DF, k.Name())
+	}
 
 	g := randomTable(9, 12) // normal values, so that the marginal contributions are normal as well
 	truth := exactly(t, g)

@@ -87,6 +87,32 @@ func TestTopKSpendsSamplesAtTheBorder(t *testing.T) {
 	assert.Less(t, got.Border, worth[2]+1)
 }
 
+// Players 0 and 1 can be exchanged, so that the border between them is never found: the tolerance stops the search.
+func TestTopKStopsAtTheTolerance(t *testing.T) {
+	v := randomTable(6, 31).values
+	for s := range v {
+		if s&3 == 2 {
+			v[s] = v[s^3]
+		}
+	}
+	g, err := NewTable(v)
+	require.NoError(t, err)
+	k := slices.Index(Largest(exactly(t, g), 6), 0)
+	if other := slices.Index(Largest(exactly(t, g), 6), 1); other < k {
+		k = other
+	}
+	search := TopK{K: k + 1}
+	got, err := search.Rank(background, g, Options{Samples: 60000, Seed: 2})
+	require.NoError(t, err)
+	assert.Equal(t, StopSamples, got.Stopped)
+	assert.Equal(t, []int{0, 1}, got.Undecided)
+	got, err = search.Rank(background, g, Options{Samples: 60000, Seed: 2, TargetStdErr: 0.02})
+	require.NoError(t, err)
+	assert.Equal(t, StopDecided, got.Stopped)
+	assert.Empty(t, got.Undecided)
+	assert.LessOrEqual(t, max(got.StdErr[0], got.StdErr[1]), 0.02)
+}
+
 // Players that tie at the border are decided by the tolerance, or by exactness.
 func TestTopKWithTies(t *testing.T) {
 	noise := randomTable(3, 5)
