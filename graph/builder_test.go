@@ -161,13 +161,13 @@ func TestBuilderErrors(t *testing.T) {
 			if c.build == nil {
 				c.build = func(b *graph.Builder, x *G.Node) error { b.Tap("y", x); return b.Err() }
 			}
-			_, err := graph.Compile(&model{shape: []int{2, 3, 3}, outputs: []string{"y"}, params: c.params, build: c.build}, graph.Options{})
+			_, err := graph.Compile(&model{shape: []int{2, 3, 3}, outputs: []string{"y"}, params: c.params, build: c.build}, graph.Options{Batch: 4})
 			require.ErrorContains(t, err, c.want)
 			require.ErrorContains(t, err, "graph: ")
 		})
 	}
 	for _, shape := range [][]int{{0}, {3, -1}, {1 << 40, 1 << 40}} {
-		_, err := graph.Compile(&model{shape: shape, outputs: []string{"y"}}, graph.Options{})
+		_, err := graph.Compile(&model{shape: shape, outputs: []string{"y"}}, graph.Options{Batch: 4})
 		require.ErrorContains(t, err, "input: shape (4")
 	}
 }
@@ -194,7 +194,7 @@ func TestBuilderAfterAnError(t *testing.T) {
 		require.Equal(t, first, b.Err())
 		return nil
 	}
-	_, err := graph.Compile(m, graph.Options{})
+	_, err := graph.Compile(m, graph.Options{Batch: 4})
 	require.EqualError(t, err, `graph: model has no parameter "p"`)
 }
 
@@ -214,6 +214,6 @@ func TestBuilderInputs(t *testing.T) {
 		require.Same(t, x, n)
 		return b.Err()
 	}
-	compile(t, m, graph.Options{Replicas: 1})
+	compile(t, m, graph.Options{Batch: 4, Replicas: 1})
 	require.Equal(t, "p [2]", m.params[0].String())
 }

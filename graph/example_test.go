@@ -195,8 +195,8 @@ func ExampleProgram_DOT() {
 	// digraph goline {
 	//   rankdir=TB;
 	//   node [fontname="Helvetica", fontsize=11, shape=box, style="rounded,filled", fillcolor=white];
-	//   n8 [label="logits\n4×2", fillcolor=lightblue];
-	//   n9 [label="class\nArgMax\n4", fillcolor=lightyellow, penwidth=2];
+	//   n8 [label="logits\n8×2", fillcolor=lightblue];
+	//   n9 [label="class\nArgMax\n8", fillcolor=lightyellow, penwidth=2];
 	//   n8 -> n9;
 	// }
 }

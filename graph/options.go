@@ -21,8 +21,8 @@ const (
 )
 
 // DefaultBatch is the number of samples that a replica runs at once unless told otherwise: few enough that the feature
-// maps of a CIFAR network stay in the cache of a core.
-const DefaultBatch = 4
+// maps of a CIFAR network stay in a shared cache, enough that the machine's own bookkeeping does not count.
+const DefaultBatch = 8
 
 // Options says how to compile a model. The zero value is a good choice.
 type Options struct {

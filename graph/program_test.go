@@ -180,7 +180,7 @@ func TestStartAtATap(t *testing.T) {
 	}{
 		"unknown":    {graph.Options{From: "nowhere"}, `no tapped node is named "nowhere" to start from; there are ["block" "features" "logits" "prediction"]`},
 		"lazy":       {graph.Options{From: "scaled"}, `no tapped node is named "scaled"`},
-		"ints":       {graph.Options{From: "prediction"}, "prediction of shape (4) and int cannot be started from"},
+		"ints":       {graph.Options{From: "prediction"}, "prediction of shape (8) and int cannot be started from"},
 		"not enough": {graph.Options{From: "features", Fetch: []string{"logits", "image gradient"}}, "no output depends differentiably on input"},
 		"before":     {graph.Options{From: "features", Fetch: []string{"block"}}, `["block"] cannot be computed from "features" alone`},
 	} {
@@ -223,8 +223,8 @@ func TestHooks(t *testing.T) {
 		"lazy":         {"scaled", clip, `no tapped node is named "scaled" to hook`},
 		"nil":          {"features", func(*graph.Builder, *G.Node) (*G.Node, error) { return nil, nil }, "hook: result for features is nil"},
 		"error":        {"features", func(*graph.Builder, *G.Node) (*G.Node, error) { return nil, fmt.Errorf("no luck") }, "no luck"},
-		"shape":        {"features", func(_ *graph.Builder, n *G.Node) (*G.Node, error) { return graph.Channels(n, 0, 3) }, "has shape (4, 3), expected (4, 11)"},
-		"type":         {"features", func(b *graph.Builder, n *G.Node) (*G.Node, error) { return b.Labels(), nil }, "has shape (4), expected (4, 11)"},
+		"shape":        {"features", func(_ *graph.Builder, n *G.Node) (*G.Node, error) { return graph.Channels(n, 0, 3) }, "has shape (8, 3), expected (8, 11)"},
+		"type":         {"features", func(b *graph.Builder, n *G.Node) (*G.Node, error) { return b.Labels(), nil }, "has shape (8), expected (8, 11)"},
 	} {
 		_, err := graph.Compile(smallNet(6), graph.Options{Hooks: map[string]graph.Hook{c.at: c.hook}})
 		require.ErrorContains(t, err, c.want, name)

@@ -92,13 +92,13 @@ func TestSharedRefusals(t *testing.T) {
 		`activations at "" that all samples share need a hook`:                         {FromShared: true, Hooks: hooks},
 		`activations at "features" that all samples share need a hook there`:           {From: "features", FromShared: true},
 		`activations at "block" that all samples share need a hook there`:              {From: "block", FromShared: true, Hooks: hooks},
-		"result for features (features) has shape (1, 11), expected (4, 11)":           {From: "features", FromShared: true, Hooks: kept},
+		"result for features (features) has shape (1, 11), expected (8, 11)":           {From: "features", FromShared: true, Hooks: kept},
 		`input "mask" is one for each sample, not shared by them`:                      {Hooks: coalitions(func(b *graph.Builder) *G.Node { return b.Shared("mask", 4, 11) })},
 		"shared input: removed (input:removed) has shape (1, 11), expected (2, 11)":    {Hooks: coalitions(func(b *graph.Builder) *G.Node { sharedRemoved(b); return b.Shared("removed", 2, 11) })},
 		`input "removed" is shared by all samples, not one for each`:                   {Hooks: coalitions(func(b *graph.Builder) *G.Node { sharedRemoved(b); return b.Input("removed", 11) })},
 		"input:removed: a shared input has at least one axis":                          {Hooks: coalitions(func(b *graph.Builder) *G.Node { return b.Shared("removed") })},
 		"input:removed: shape (0, 11): every axis must have at least one element":      {Hooks: coalitions(func(b *graph.Builder) *G.Node { return b.Shared("removed", 0, 11) })},
-		"removed activations (input:removed) have shape (2, 11), expected 1 or 4 samp": {Hooks: coalitions(func(b *graph.Builder) *G.Node { return b.Shared("removed", 2, 11) })},
+		"removed activations (input:removed) have shape (2, 11), expected 1 or 8 samp": {Hooks: coalitions(func(b *graph.Builder) *G.Node { return b.Shared("removed", 2, 11) })},
 	} {
 		_, err := graph.Compile(smallNet(6), o)
 		require.ErrorContains(t, err, want)
