@@ -25,7 +25,7 @@ type depthArgs struct {
 	more       int // weight gradient on AVX2: strips after those, of the upper half of sixteen lanes
 	zero       unsafe.Pointer
 	table      unsafe.Pointer
-	masked     int            // AVX2: not zero asks for stores that write nothing beyond a row
+	masked     int            // AVX2: not zero asks for nothing beyond a row to be read or written
 	saved      unsafe.Pointer // AVX2: room for nine vectors
 	_          int            // the kernel's own
 }
@@ -34,7 +34,7 @@ type depthArgs struct {
 // stride one; with stride two of consecutive vectors) and store (from the fifth mask on) are in the plane.
 type depthStrip struct {
 	src, dst int // bytes from the row's start
-	plain    int // not zero: all lanes of all masks are
+	plain    int // one: all lanes of all masks are; AVX2: two where few masks suffice, see fewMasks
 	bits     [6]int
 	lanes    [6][8]int32
 }
@@ -109,6 +109,17 @@ func correlationStrip(g ConvGeom, lanes, x int) depthStrip {
 	return s
 }
 
+// fewMasks reports whether a strip of eight lanes from column x on needs no masks but those of the first and the third
+// column of weights, or with stride two that of the first load, for the outputs that it has.
+func fewMasks(g ConvGeom, x int) bool {
+	first, outs := x*g.SW-g.PW, min(8, g.OutW()-x)
+	in := func(from, to int) bool { return first+from >= 0 && first+to < g.W }
+	if g.SW == 1 {
+		return in(1, outs)
+	}
+	return in(2, 2*outs)
+}
+
 // depthwise is a 3x3 convolution of each channel with its own weights, of stride one or two.
 type depthwise struct {
 	level   level
@@ -135,7 +146,11 @@ func newDepthwise(l level, g ConvGeom, plain bool) *depthwise {
 	}
 	// Without mask registers the last strip's stores run over into the next row, whose turn must come after.
 	for x := (cols - 1) &^ 7; x >= wide; x -= 8 {
-		d.narrow = append(d.narrow, correlationStrip(g, 8, x))
+		s := correlationStrip(g, 8, x)
+		if s.plain == 0 && fewMasks(g, x) {
+			s.plain = 2
+		}
+		d.narrow = append(d.narrow, s)
 	}
 	d.blockC = min(g.C, max(1, depthCache/4/(g.H*g.W)))
 	return d
@@ -217,7 +232,7 @@ func (d *depthwise) convolve(io *planIO) {
 			a.strips, a.count = unsafe.Pointer(&strips[0]), len(strips)
 			careful := 0
 			if d.level == avx2 {
-				careful = carefulChannels(g.C, c, n, out, 8)
+				careful = max(carefulChannels(g.C, c, n, out, 8), carefulChannels(g.C, c, n, in, 16+g.PW))
 			}
 			for from, part := range [...]int{n - careful, careful} {
 				if part == 0 {
@@ -232,7 +247,7 @@ func (d *depthwise) convolve(io *planIO) {
 	}
 }
 
-// carefulChannels returns how many of the n channels from c on, of total, must not write so many lanes beyond a plane.
+// carefulChannels returns how many of the n channels from c on, of total, must not touch so many lanes beyond a plane.
 func carefulChannels(total, c, n, plane, lanes int) int {
 	return min(n, max(0, c+n-total+(lanes+plane-1)/plane))
 }

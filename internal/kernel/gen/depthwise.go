@@ -60,6 +60,9 @@ type depthKernel struct {
 	k      []reg.Register // masks of the strip with evex
 	idx    []reg.VecVirtual
 	masked bool // not evex: the variant for strips that need masks
+	// edges is the variant for strips that need few masks, edgeMasks those of them that stay in vectors.
+	edges     bool
+	edgeMasks map[int]reg.VecVirtual
 }
 
 // load reads a vector through mask i of the strip.
@@ -67,7 +70,9 @@ func (d *depthKernel) load(at Mem, i int, v reg.VecVirtual) {
 	switch {
 	case d.s.evex:
 		d.VMOVUPS_Z(at, d.k[i], v)
-	case d.masked:
+	case d.edges && d.edgeMasks[i] != nil:
+		d.VMASKMOVPS(at, d.edgeMasks[i], v)
+	case d.masked, d.edges && i == 0:
 		d.VMOVUPS(Mem{Base: d.strip, Disp: stripLanes + 32*i}, v)
 		d.VMASKMOVPS(at, v, v)
 	default:
@@ -126,8 +131,8 @@ func (d *depthKernel) ordered(stride int, v reg.VecVirtual) {
 }
 
 // eachStrip runs body, which needs some of the masks, for every strip of a channel; without evex in two variants, with
-// masks and without.
-func (d *depthKernel) eachStrip(masks []int, body func(suffix string)) {
+// masks and without, or a third one for strips that need few.
+func (d *depthKernel) eachStrip(masks []int, edges bool, body func(suffix string)) {
 	u := d.unit
 	u.Label("strip")
 	if d.s.evex {
@@ -138,10 +143,23 @@ func (d *depthKernel) eachStrip(masks []int, body func(suffix string)) {
 		}
 		body("")
 	} else {
-		u.CMPQ(Mem{Base: d.strip, Disp: stripPlain}, Imm(0))
-		u.JE(LabelRef("masked"))
+		if edges {
+			u.CMPQ(field(d.args, depthMasked), Imm(0))
+			u.JNE(LabelRef("masked"))
+			u.CMPQ(Mem{Base: d.strip, Disp: stripPlain}, Imm(2))
+			u.JE(LabelRef("edges"))
+		}
+		u.CMPQ(Mem{Base: d.strip, Disp: stripPlain}, Imm(1))
+		u.JNE(LabelRef("masked"))
 		body("Plain")
 		u.JMP(LabelRef("stripDone"))
+		if edges {
+			u.Label("edges")
+			d.edges = true
+			body("Edges")
+			d.edges = false
+			u.JMP(LabelRef("stripDone"))
+		}
 		u.Label("masked")
 		d.masked = true
 		body("Masked")
@@ -194,7 +212,14 @@ func depthwise(u unit, s depthISA, stride int, gradient bool) {
 	u.MOVQ(field(d.args, depthStrips), d.strip)
 	t := u.load64(d.args, depthCount)
 	u.MOVQ(t, field(d.args, depthLeft))
-	d.eachStrip([]int{0, 1, 2, stripStores}, func(suffix string) {
+	d.eachStrip([]int{0, 1, 2, stripStores}, !gradient, func(suffix string) {
+		d.edgeMasks = map[int]reg.VecVirtual{}
+		if d.edges && stride == 1 {
+			for _, i := range []int{0, 2} {
+				d.edgeMasks[i] = u.YMM()
+				u.VMOVUPS(Mem{Base: d.strip, Disp: stripLanes + 32*i}, d.edgeMasks[i])
+			}
+		}
 		row, iy, at, rows := u.GP64(), u.load64(d.args, depthTop), u.load64(d.args, depthDst), u.load64(d.args, depthRows)
 		u.MOVQ(iy, row)
 		u.IMULQ(pitch, row)
