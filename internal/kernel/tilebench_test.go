@@ -10,7 +10,7 @@ import (
 
 func TestTileSpeed(t *testing.T) {
 	if os.Getenv("SPEED") == "" {
-		t.Skip()
+		t.Skip("set SPEED=1")
 	}
 	for range 2 {
 		ns := best(func() { peakAVX512(&peakArgs{1000}) }, 100)

@@ -99,8 +99,6 @@ func TestWinograd(t *testing.T) {
 	atLevels(t, func(t *testing.T) { rapid.Check(t, propWinograd) })
 }
 
-func FuzzWinograd(f *testing.F) { f.Fuzz(rapid.MakeFuzz(propWinograd)) }
-
 // TestWinogradError compares the rounding errors of every level on a layer of the DenseNet.
 func TestWinogradError(t *testing.T) {
 	atLevels(t, func(t *testing.T) {
