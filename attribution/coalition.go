@@ -110,13 +110,28 @@ func (s Coalitions) Mask(dst []float32) {
 	if len(dst) != s.rows*s.players {
 		panic(fmt.Sprintf("attribution: mask of %d values for %d coalitions over %d players", len(dst), s.rows, s.players))
 	}
-	clear(dst)
 	for r := range s.rows {
 		row := dst[r*s.players : (r+1)*s.players]
-		for w, word := range s.Row(r) {
-			for ; word != 0; word &= word - 1 {
-				row[w<<6+bits.TrailingZeros64(word)] = 1
+		for _, word := range s.Row(r) {
+			for range 8 {
+				if len(row) < 8 {
+					copy(row, masks[byte(word)][:])
+					row = nil
+					break
+				}
+				*(*[8]float32)(row) = masks[byte(word)]
+				row, word = row[8:], word>>8
 			}
 		}
 	}
 }
+
+// masks holds the masks of eight players for every byte of a coalition.
+var masks = func() (t [256][8]float32) {
+	for b := range t {
+		for i := range t[b] {
+			t[b][i] = float32(b >> i & 1)
+		}
+	}
+	return t
+}()

@@ -33,9 +33,14 @@ type LayerOptions struct {
 	Groups   [][]int
 	// Names holds one name for each player, or nil.
 	Names []string
-	// Graph says how the graphs are compiled: Batch is the number of coalitions that run at once, in float32.
+	// Graph says how the graphs are compiled, in float32: Batch is the number of coalitions that run at once, 0 for a choice by
+	// the size of the layer.
 	Graph graph.Options
 }
+
+// smallLayer is the number of neurons up to which so little is left to run behind a layer that the machine's own cost of a
+// run shows, and more coalitions at once make up for it.
+const smallLayer = 1 << 16
 
 // Layer plays games on one layer of a network. Each coalition is a row of a mask that enters the graph behind the layer; only
 // what comes after it is run. It is compiled once and serves any number of samples.
@@ -97,6 +102,9 @@ func NewLayer(net graph.Model, opt LayerOptions) (*Layer, error) {
 			return graph.MixRows(mask, present, removed, row, group)
 		}), b.Err()
 	}}
+	if o.Batch == 0 && l.size <= smallLayer {
+		o.Batch = 2 * graph.DefaultBatch
+	}
 	o.Fetch = []string{layerValue}
 	model := layerModel{net, &l.opt, l.players}
 	if l.values, err = graph.Compile(model, o); err != nil {

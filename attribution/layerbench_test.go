@@ -23,9 +23,15 @@ func BenchmarkLayerGames(b *testing.B) {
 	}
 	const rows = 1024
 	ctx := context.Background()
-	for _, layer := range []string{"block1", "trans1", "trans2", "block3"} {
-		b.Run(layer, func(b *testing.B) {
-			l, err := NewLayer(net, LayerOptions{Layer: layer, Channels: true, Value: LogSumExp})
+	for _, c := range []struct {
+		layer, players string
+	}{
+		{"block1", "channels"}, {"trans1", "channels"}, {"trans2", "channels"}, {"block3", "channels"},
+		{"block1", "neurons"}, {"trans1", "neurons"}, {"trans2", "neurons"}, {"block3", "neurons"},
+	} {
+		b.Run(c.layer+"/"+c.players, func(b *testing.B) {
+			layer := c.layer
+			l, err := NewLayer(net, LayerOptions{Layer: layer, Channels: c.players == "channels", Value: LogSumExp})
 			if err != nil {
 				b.Fatal(err)
 			}

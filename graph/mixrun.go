@@ -2,7 +2,6 @@ package graph
 
 import (
 	"fmt"
-	"math"
 
 	"github.com/line-ood/goline/internal/kernel"
 )
@@ -21,7 +20,7 @@ func mixRun[T kernel.Float](m *mixing) func(*call[T]) error {
 				case run.group < 0:
 					copy(to, p)
 				case run.rising:
-					mixEach(to, mask[run.group:][:len(to)], p, r)
+					kernel.Mix(to, mask[run.group:][:len(to)], p, r) // each element has a mask of its own
 				default:
 					mixOne(to, mask[run.group], p, r)
 				}
@@ -71,37 +70,6 @@ func mixOne[T kernel.Float](to []T, m T, p, r []T) {
 		kernel.Axpy(to, r, -1)
 		kernel.Scale(to, to, m)
 		kernel.Add(to, to, r)
-	}
-}
-
-// mixEach mixes elements of which each has a mask of its own.
-func mixEach[T kernel.Float](to, m, p, r []T) {
-	if to, ok := any(to).([]float32); ok {
-		mixEach32(to, any(m).([]float32), any(p).([]float32), any(r).([]float32))
-		return
-	}
-	for e, v := range m[:len(to)] {
-		switch v {
-		case 1:
-			to[e] = p[e]
-		case 0:
-			to[e] = r[e]
-		default:
-			to[e] = mixBetween(v, p[e], r[e])
-		}
-	}
-}
-
-// mixEach32 chooses by bits, for the same reason.
-func mixEach32(to, m, p, r []float32) {
-	m, p, r = m[:len(to)], p[:len(to)], r[:len(to)]
-	for e, v := range m {
-		if v*(1-v) != 0 {
-			to[e] = mixBetween(v, p[e], r[e])
-			continue
-		}
-		chosen := -uint32(int(v)) // all bits or none
-		to[e] = math.Float32frombits(math.Float32bits(p[e])&chosen | math.Float32bits(r[e])&^chosen)
 	}
 }
 

@@ -80,7 +80,7 @@ type chunk struct {
 
 func (p *Program) start(ctx context.Context, batches Batches) *running {
 	const ahead = 3
-	r := &running{p: p, order: make(chan *inFlight, ahead), chunks: make(chan chunk), spare: make(chan *inFlight, ahead+2)}
+	r := &running{p: p, order: make(chan *inFlight, ahead), chunks: make(chan chunk, 4*p.options.Replicas), spare: make(chan *inFlight, ahead+2)}
 	r.ctx, r.cancel = context.WithCancel(ctx)
 	r.group.Go(func() error {
 		defer close(r.chunks)

@@ -75,6 +75,9 @@ func (s *stage) layerSubjects(ctx context.Context) ([]subject, error) {
 // layerGames compiles the games of the layer.
 func (s *stage) layerGames(ctx context.Context) (*attribution.Layer, error) {
 	o := attribution.LayerOptions{Layer: s.layer, Value: s.value, Target: s.plan.target, Channels: s.channels, Graph: s.common.options()}
+	if o.Graph.Batch == graph.DefaultBatch {
+		o.Graph.Batch = 0 // the layer's size decides
+	}
 	var model graph.Model = s.network
 	if s.line {
 		// The label routes, so that the masks do not change with the coalition.

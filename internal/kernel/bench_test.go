@@ -126,6 +126,7 @@ func BenchmarkElementwise(b *testing.B) {
 		f      func()
 	}{
 		{"Add", 3, func() { Add(z, x, y) }},
+		{"Mix", 4, func() { Mix(z, x, y, x) }},
 		{"ReLU", 2, func() { ReLU(z, x) }},
 		{"ReLUBackward", 3, func() { ReLUBackward(z, x, y) }},
 		{"Affine", 2, func() { Affine(z, x, coef, coef, 64, 1024, true) }},

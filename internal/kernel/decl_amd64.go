@@ -809,6 +809,11 @@ func whereAtMostAVX512(args *streamArgs)
 //go:noescape
 func whereAtMost1AVX512(args *streamArgs)
 
+// mixAVX512 computes dst = b where a is s, c where a is t, c + a*(b-c) elsewhere, each step rounded.
+//
+//go:noescape
+func mixAVX512(args *streamArgs)
+
 // normBackAVX512 computes dst = s*a + (t*(b-m) + floor).
 //
 //go:noescape
@@ -868,6 +873,11 @@ func whereAtMostAVX2(args *streamArgs)
 //
 //go:noescape
 func whereAtMost1AVX2(args *streamArgs)
+
+// mixAVX2 computes dst = b where a is s, c where a is t, c + a*(b-c) elsewhere, each step rounded.
+//
+//go:noescape
+func mixAVX2(args *streamArgs)
 
 // normBackAVX2 computes dst = s*a + (t*(b-m) + floor).
 //

@@ -470,6 +470,8 @@ func streamAVX512(op streamOp, args *streamArgs) {
 		whereAtMostAVX512(args)
 	case opWhereAtMost1:
 		whereAtMost1AVX512(args)
+	case opMix:
+		mixAVX512(args)
 	case opNormBack:
 		normBackAVX512(args)
 	}
@@ -500,6 +502,8 @@ func streamAVX2(op streamOp, args *streamArgs) {
 		whereAtMostAVX2(args)
 	case opWhereAtMost1:
 		whereAtMost1AVX2(args)
+	case opMix:
+		mixAVX2(args)
 	case opNormBack:
 		normBackAVX2(args)
 	}

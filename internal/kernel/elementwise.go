@@ -135,6 +135,27 @@ func Add[T Float](dst, a, b []T) {
 // AddTo computes dst += a.
 func AddTo[T Float](dst, a []T) { Add(dst[:len(a)], dst[:len(a)], a) }
 
+// Mix computes dst = r + m*(p-r), exactly p where m is 1 and r where it is 0: present and removed activations by a mask.
+// Each step rounds, whatever the instruction set. dst may be any of the others.
+func Mix[T Float](dst, m, p, r []T) {
+	dst, p, r = dst[:len(m)], p[:len(m)], r[:len(m)]
+	if is32[T]() && (&stream{op: opMix, dst: as32(dst), a: as32(m), b: as32(p), c: as32(r), s: 1}).run() {
+		return
+	}
+	for i, v := range m {
+		switch v {
+		case 1:
+			dst[i] = p[i]
+		case 0:
+			dst[i] = r[i]
+		default:
+			d := T(p[i] - r[i])
+			d = T(v * d)
+			dst[i] = r[i] + d
+		}
+	}
+}
+
 // Mul computes dst = a * b. dst may be a or b.
 func Mul[T Float](dst, a, b []T) {
 	dst, b = dst[:len(a)], b[:len(a)]

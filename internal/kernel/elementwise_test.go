@@ -26,6 +26,8 @@ func special[T Float](t *rapid.T, n int, label string) []T {
 			s[i] = T(math.Inf(-1))
 		case 5:
 			s[i] = 0.5
+		case 6:
+			s[i] = 1
 		}
 	}
 	return s
@@ -65,6 +67,16 @@ func elementwise[T Float](alpha T, limit []T, channels int, scale, shift []T, re
 	}{
 		"Add":   {func(d, a, b []T) { Add(d, a, b) }, func(_ int, a, b float64) float64 { return a + b }},
 		"AddTo": {func(d, a, b []T) { copy(d, old); AddTo(d, a) }, func(i int, a, b float64) float64 { return float64(old[i]) + a }},
+		"Mix": {func(d, a, b []T) { Mix(d, a, b, old) }, func(i int, a, b float64) float64 {
+			switch r := float64(old[i]); a {
+			case 1:
+				return b
+			case 0:
+				return r
+			default:
+				return r + a*(b-r)
+			}
+		}},
 		"Mul":   {func(d, a, b []T) { Mul(d, a, b) }, func(_ int, a, b float64) float64 { return a * b }},
 		"Scale": {func(d, a, b []T) { Scale(d, a, alpha) }, func(_ int, a, b float64) float64 { return float64(alpha) * a }},
 		"Axpy":  {func(d, a, b []T) { copy(d, old); Axpy(d, a, alpha) }, func(i int, a, b float64) float64 { return float64(old[i]) + float64(alpha)*a }},
@@ -152,6 +164,9 @@ func TestElementwiseInPlace(t *testing.T) {
 			for name, f := range map[string]func(dst, a []float32){
 				"Add":             func(d, a []float32) { Add(d, a, b) },
 				"Mul":             func(d, a []float32) { Mul(d, b, a) },
+				"Mix":             func(d, a []float32) { Mix(d, a, b, b) },
+				"Mix of":          func(d, a []float32) { Mix(d, b, a, b) },
+				"Mix with":        func(d, a []float32) { Mix(d, b, b, a) },
 				"Scale":           func(d, a []float32) { Scale(d, a, 3) },
 				"ReLU":            func(d, a []float32) { ReLU(d, a) },
 				"ReLUBackward":    func(d, a []float32) { ReLUBackward(d, a, b) },
@@ -165,6 +180,22 @@ func TestElementwiseInPlace(t *testing.T) {
 				got := append([]float32(nil), a...)
 				f(got, got)
 				require.Equal(t, want, got, "%s of %d", name, n)
+			}
+		}
+	})
+}
+
+// TestMixBits: masks between 0 and 1 mix to the same bits whatever the instruction set.
+func TestMixBits(t *testing.T) {
+	atLevels(t, func(t *testing.T) {
+		rng := newRand(6)
+		for n := range 70 {
+			m, p, r, got := randSlice[float32](rng, n), randSlice[float32](rng, n), randSlice[float32](rng, n), make([]float32, n)
+			Mix(got, m, p, r)
+			for i := range got {
+				d := float32(p[i] - r[i])
+				d = float32(m[i] * d)
+				require.Equal(t, r[i]+d, got[i])
 			}
 		}
 	})

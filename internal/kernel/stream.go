@@ -15,6 +15,7 @@ const (
 	opLarger                       // dst = max(a, b), NaN if either is
 	opWhereAtMost                  // dst = a where c <= b, zero elsewhere
 	opWhereAtMost1                 // dst = a where c <= s, zero elsewhere
+	opMix                          // dst = b where a is s, c where a is t, c + a*(b-c) elsewhere
 	opNormBack                     // dst = s*a + (t*(b-m) + floor)
 )
 

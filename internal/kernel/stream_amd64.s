@@ -590,6 +590,93 @@ done:
 	VZEROUPPER
 	RET
 
+// func mixAVX512(args *byte)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·mixAVX512(SB), $0-8
+	MOVQ         args+0(FP), AX
+	MOVQ         (AX), CX
+	MOVQ         8(AX), DX
+	MOVQ         16(AX), BX
+	MOVQ         24(AX), SI
+	VBROADCASTSS 48(AX), Z0
+	VBROADCASTSS 56(AX), Z1
+	MOVQ         32(AX), R8
+	XORQ         DI, DI
+	SUBQ         $0x20, R8
+	JL           short
+
+whole:
+	VMOVUPS (DX)(DI*4), Z2
+	VMOVUPS (BX)(DI*4), Z3
+	VMOVUPS (SI)(DI*4), Z4
+	VSUBPS  Z4, Z3, Z5
+	VMULPS  Z5, Z2, Z5
+	VADDPS  Z5, Z4, Z5
+	VCMPPS  $0x00, Z0, Z2, K1
+	VMOVAPS Z3, K1, Z5
+	VCMPPS  $0x00, Z1, Z2, K1
+	VMOVAPS Z4, K1, Z5
+	VMOVAPS Z5, Z2
+	VMOVUPS Z2, (CX)(DI*4)
+	VMOVUPS 64(DX)(DI*4), Z2
+	VMOVUPS 64(BX)(DI*4), Z3
+	VMOVUPS 64(SI)(DI*4), Z4
+	VSUBPS  Z4, Z3, Z5
+	VMULPS  Z5, Z2, Z5
+	VADDPS  Z5, Z4, Z5
+	VCMPPS  $0x00, Z0, Z2, K1
+	VMOVAPS Z3, K1, Z5
+	VCMPPS  $0x00, Z1, Z2, K1
+	VMOVAPS Z4, K1, Z5
+	VMOVAPS Z5, Z2
+	VMOVUPS Z2, 64(CX)(DI*4)
+	ADDQ    $0x20, DI
+	SUBQ    $0x20, R8
+	JGE     whole
+
+short:
+	ADDQ    $0x10, R8
+	JL      tail
+	VMOVUPS (DX)(DI*4), Z2
+	VMOVUPS (BX)(DI*4), Z3
+	VMOVUPS (SI)(DI*4), Z4
+	VSUBPS  Z4, Z3, Z5
+	VMULPS  Z5, Z2, Z5
+	VADDPS  Z5, Z4, Z5
+	VCMPPS  $0x00, Z0, Z2, K1
+	VMOVAPS Z3, K1, Z5
+	VCMPPS  $0x00, Z1, Z2, K1
+	VMOVAPS Z4, K1, Z5
+	VMOVAPS Z5, Z2
+	VMOVUPS Z2, (CX)(DI*4)
+	ADDQ    $0x10, DI
+	SUBQ    $0x10, R8
+
+tail:
+	ADDQ      $0x10, R8
+	JZ        done
+	MOVQ      40(AX), AX
+	MOVQ      $0x00000001, AX
+	SHLXQ     R8, AX, AX
+	DECQ      AX
+	KMOVW     AX, K1
+	VMOVUPS.Z (DX)(DI*4), K1, Z2
+	VMOVUPS.Z (BX)(DI*4), K1, Z3
+	VMOVUPS.Z (SI)(DI*4), K1, Z4
+	VSUBPS    Z4, Z3, Z5
+	VMULPS    Z5, Z2, Z5
+	VADDPS    Z5, Z4, Z5
+	VCMPPS    $0x00, Z0, Z2, K2
+	VMOVAPS   Z3, K2, Z5
+	VCMPPS    $0x00, Z1, Z2, K2
+	VMOVAPS   Z4, K2, Z5
+	VMOVAPS   Z5, Z2
+	VMOVUPS   Z2, K1, (CX)(DI*4)
+
+done:
+	VZEROUPPER
+	RET
+
 // func normBackAVX512(args *byte)
 // Requires: AVX, AVX512F, BMI2
 TEXT ·normBackAVX512(SB), $0-8
@@ -1211,6 +1298,91 @@ tail:
 	VCMPPS     $0x12, Y0, Y3, Y3
 	VANDPS     Y3, Y2, Y2
 	VMASKMOVPS Y2, Y1, (CX)(SI*4)
+
+done:
+	VZEROUPPER
+	RET
+
+// func mixAVX2(args *byte)
+// Requires: AVX
+TEXT ·mixAVX2(SB), $0-8
+	MOVQ         args+0(FP), AX
+	MOVQ         (AX), CX
+	MOVQ         8(AX), DX
+	MOVQ         16(AX), BX
+	MOVQ         24(AX), SI
+	VBROADCASTSS 48(AX), Y0
+	VBROADCASTSS 56(AX), Y1
+	MOVQ         32(AX), R8
+	XORQ         DI, DI
+	SUBQ         $0x10, R8
+	JL           short
+
+whole:
+	VMOVUPS   (DX)(DI*4), Y2
+	VMOVUPS   (BX)(DI*4), Y3
+	VMOVUPS   (SI)(DI*4), Y4
+	VSUBPS    Y4, Y3, Y5
+	VMULPS    Y5, Y2, Y5
+	VADDPS    Y5, Y4, Y5
+	VCMPPS    $0x00, Y0, Y2, Y6
+	VBLENDVPS Y6, Y3, Y5, Y5
+	VCMPPS    $0x00, Y1, Y2, Y2
+	VBLENDVPS Y2, Y4, Y5, Y5
+	VMOVAPS   Y5, Y2
+	VMOVUPS   Y2, (CX)(DI*4)
+	VMOVUPS   32(DX)(DI*4), Y2
+	VMOVUPS   32(BX)(DI*4), Y3
+	VMOVUPS   32(SI)(DI*4), Y4
+	VSUBPS    Y4, Y3, Y5
+	VMULPS    Y5, Y2, Y5
+	VADDPS    Y5, Y4, Y5
+	VCMPPS    $0x00, Y0, Y2, Y6
+	VBLENDVPS Y6, Y3, Y5, Y5
+	VCMPPS    $0x00, Y1, Y2, Y2
+	VBLENDVPS Y2, Y4, Y5, Y5
+	VMOVAPS   Y5, Y2
+	VMOVUPS   Y2, 32(CX)(DI*4)
+	ADDQ      $0x10, DI
+	SUBQ      $0x10, R8
+	JGE       whole
+
+short:
+	ADDQ      $0x08, R8
+	JL        tail
+	VMOVUPS   (DX)(DI*4), Y2
+	VMOVUPS   (BX)(DI*4), Y3
+	VMOVUPS   (SI)(DI*4), Y4
+	VSUBPS    Y4, Y3, Y5
+	VMULPS    Y5, Y2, Y5
+	VADDPS    Y5, Y4, Y5
+	VCMPPS    $0x00, Y0, Y2, Y6
+	VBLENDVPS Y6, Y3, Y5, Y5
+	VCMPPS    $0x00, Y1, Y2, Y2
+	VBLENDVPS Y2, Y4, Y5, Y5
+	VMOVAPS   Y5, Y2
+	VMOVUPS   Y2, (CX)(DI*4)
+	ADDQ      $0x08, DI
+	SUBQ      $0x08, R8
+
+tail:
+	ADDQ       $0x08, R8
+	JZ         done
+	MOVQ       40(AX), AX
+	NEGQ       R8
+	VMOVUPS    64(AX)(R8*4), Y2
+	VMASKMOVPS (DX)(DI*4), Y2, Y3
+	VMASKMOVPS (BX)(DI*4), Y2, Y4
+	VMASKMOVPS (SI)(DI*4), Y2, Y5
+	VSUBPS     Y5, Y4, Y6
+	VMULPS     Y6, Y3, Y6
+	VADDPS     Y6, Y5, Y6
+	VCMPPS     $0x00, Y0, Y3, Y0
+	VBLENDVPS  Y0, Y4, Y6, Y6
+	VCMPPS     $0x00, Y1, Y3, Y0
+	VBLENDVPS  Y0, Y5, Y6, Y6
+	VMOVAPS    Y6, Y3
+	VMASKMOVPS Y3, Y2, (CX)(DI*4)
 
 done:
 	VZEROUPPER

@@ -256,6 +256,7 @@ func TestNoAllocations(t *testing.T) {
 		check("ReLUBackward", func() { ReLUBackward(d, a, b) })
 		check("Add", func() { Add(d, a, b) })
 		check("Mul", func() { Mul(d, a, b) })
+		check("Mix", func() { Mix(d, a, b, a) })
 		check("Scale", func() { Scale(d, a, 2) })
 		check("Axpy", func() { Axpy(d, a, 2) })
 		check("Dot", func() { d[0] = Dot(a, b) })

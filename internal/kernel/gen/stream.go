@@ -76,6 +76,16 @@ var streamOps = []streamOp{
 	{"whereAtMost1", "dst = a where c <= s, zero elsewhere", []int{streamA, streamC}, []int{streamS}, func(u unit, s isa, in, k []reg.VecVirtual) {
 		u.keep(s, 0x12, k[0], in[1], in[0])
 	}},
+	{"mix", "dst = b where a is s, c where a is t, c + a*(b-c) elsewhere, each step rounded", []int{streamA, streamB, streamC}, []int{streamS, streamT},
+		func(u unit, s isa, in, k []reg.VecVirtual) {
+			m, p, r, y := in[0], in[1], in[2], s.vec(u)
+			u.VSUBPS(r, p, y)
+			u.VMULPS(y, m, y)
+			u.VADDPS(y, r, y)
+			u.choose(s, k[0], m, p, y)
+			u.choose(s, k[1], m, r, y)
+			u.VMOVAPS(y, in[0])
+		}},
 	{"normBack", "dst = s*a + (t*(b-m) + floor)", []int{streamA, streamB}, []int{streamS, streamT, streamM, streamFloor},
 		func(u unit, s isa, in, k []reg.VecVirtual) {
 			u.VSUBPS(k[2], in[1], in[1])
@@ -94,6 +104,19 @@ func (u unit) keep(s isa, compare uint64, y, x, v reg.VecVirtual) {
 	}
 	u.VCMPPS(Imm(compare), y, x, x)
 	u.VANDPS(x, v, v)
+}
+
+// choose puts those lanes of from into to where x equals y.
+func (u unit) choose(s isa, y, x, from, to reg.VecVirtual) {
+	if s.bytes == 64 {
+		k := u.K()
+		u.VCMPPS(Imm(0), y, x, k)
+		u.VMOVAPS(from, k, to)
+		return
+	}
+	equal := s.vec(u)
+	u.VCMPPS(Imm(0), y, x, equal)
+	u.VBLENDVPS(equal, from, to, to)
 }
 
 func streams(u unit, s isa) {
