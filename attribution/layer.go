@@ -50,11 +50,13 @@ type Layer struct {
 	size, players int
 	removed       []float32      // [rows, neurons]: what the removal may put in
 	byRow         bool           // every row of a batch says what is put in
+	byBits        bool           // neurons are the players, so that coalitions enter values as they are
 	front         *graph.Program // input → activations, logits
 	values        *graph.Program // activations, mask → value
 	gradients     func() (*graph.Program, error)
 	forwards      float64   // cost of a value in forward passes
 	spare         sync.Pool // of *layerBatch
+	spareBits     sync.Pool // of *layerBatch without masks
 }
 
 // Nodes that a layer game adds to its network.
@@ -89,19 +91,34 @@ func NewLayer(net graph.Model, opt LayerOptions) (*Layer, error) {
 	o := opt.Graph
 	o.Dtype = tensor.Float32
 	o.From, o.FromShared = opt.Layer, true
-	o.Hooks = map[string]graph.Hook{opt.Layer: func(b *graph.Builder, present *G.Node) (*G.Node, error) {
-		mask, removed := b.Input(layerMask, l.players), b.Shared(layerRemoved, append([]int{background}, l.shape...)...)
-		return b.Do(func() (*G.Node, error) {
-			if !l.byRow {
-				return graph.Mix(mask, present, removed, group)
+	l.byBits = !opt.Channels && opt.Groups == nil
+	hook := func(byBits bool) map[string]graph.Hook {
+		return map[string]graph.Hook{opt.Layer: func(b *graph.Builder, present *G.Node) (*G.Node, error) {
+			removed := b.Shared(layerRemoved, append([]int{background}, l.shape...)...)
+			var mask, row *G.Node
+			if byBits {
+				mask = b.Bits(layerMask, l.players)
+			} else {
+				mask = b.Input(layerMask, l.players)
 			}
-			row := b.Input(layerRow)
-			if row == nil {
-				return nil, b.Err()
+			if l.byRow {
+				row = b.Input(layerRow)
 			}
-			return graph.MixRows(mask, present, removed, row, group)
-		}), b.Err()
-	}}
+			return b.Do(func() (*G.Node, error) {
+				switch {
+				case byBits && l.byRow:
+					return graph.MixRowsBits(mask, present, removed, row)
+				case byBits:
+					return graph.MixBits(mask, present, removed)
+				case l.byRow:
+					return graph.MixRows(mask, present, removed, row, group)
+				default:
+					return graph.Mix(mask, present, removed, group)
+				}
+			}), b.Err()
+		}}
+	}
+	o.Hooks = hook(l.byBits)
 	if o.Batch == 0 && l.size <= smallLayer {
 		o.Batch = 2 * graph.DefaultBatch
 	}
@@ -112,6 +129,7 @@ func NewLayer(net graph.Model, opt LayerOptions) (*Layer, error) {
 	}
 	l.gradients = sync.OnceValues(func() (*graph.Program, error) {
 		o := o
+		o.Hooks = hook(false)
 		o.Fetch = []string{layerValue, layerGradient}
 		return graph.Compile(model, o)
 	})

@@ -3,6 +3,7 @@ package attribution
 import (
 	"context"
 	"fmt"
+	"sync"
 
 	"github.com/line-ood/goline/graph"
 )
@@ -66,8 +67,14 @@ func (g *LayerGame) values(ctx context.Context, s Coalitions, dst []float64, row
 			len(dst), s.Len(), s.Players(), g.l.players)
 	}
 	clear(dst)
-	fill := func(mask []float32, item int) { s.Slice(item, item+1).Mask(mask) }
-	err := g.run(ctx, g.l.values, rows, fill, func(row, item int, out *graph.Outputs) {
+	fill := func(b *layerBatch, row, item int) {
+		if g.l.byBits {
+			copy(b.bits[row*s.words:], s.Row(item))
+		} else {
+			s.Slice(item, item+1).Mask(b.mask(row))
+		}
+	}
+	err := g.run(ctx, g.l.values, g.l.byBits, rows, fill, func(row, item int, out *graph.Outputs) {
 		dst[item] += float64(out.Float32(layerValue)[row])
 	})
 	for i := range dst {
@@ -102,12 +109,13 @@ func (g *LayerGame) gradients(ctx context.Context, alpha, values, grads []float6
 	clear(values)
 	clear(grads)
 	scale := 1 / float64(rows.perItem)
-	fill := func(mask []float32, item int) {
+	fill := func(b *layerBatch, row, item int) {
+		mask := b.mask(row)
 		for i, v := range alpha[item*n:][:n] {
 			mask[i] = float32(v)
 		}
 	}
-	return g.run(ctx, prog, rows, fill, func(row, item int, out *graph.Outputs) {
+	return g.run(ctx, prog, false, rows, fill, func(row, item int, out *graph.Outputs) {
 		values[item] += float64(out.Float32(layerValue)[row]) * scale
 		sum := grads[item*n:][:n]
 		for i, v := range out.Float32(layerGradient)[row*n:][:n] {
@@ -147,9 +155,9 @@ const (
 	masksPerBatch = 1 << 20
 )
 
-// run feeds rows to a program; fill writes the mask of an item, take receives what comes out for a row of a batch. The
-// activations are shared by all rows, so that a batch holds little more than masks.
-func (g *LayerGame) run(ctx context.Context, prog *graph.Program, rows layerRows, fill func(mask []float32, item int), take func(row, item int, out *graph.Outputs)) error {
+// run feeds rows to a program; fill writes the mask of an item, or its bits, into a row of a batch, take receives what comes
+// out for it. The activations are shared by all rows, so that a batch holds little more than masks.
+func (g *LayerGame) run(ctx context.Context, prog *graph.Program, byBits bool, rows layerRows, fill func(b *layerBatch, row, item int), take func(row, item int, out *graph.Outputs)) error {
 	total := rows.items * rows.perItem
 	if total == 0 {
 		return ctx.Err()
@@ -160,9 +168,9 @@ func (g *LayerGame) run(ctx context.Context, prog *graph.Program, rows layerRows
 	batches := func(yield func(graph.Batch, error) bool) {
 		for lo := 0; lo < total; lo += per {
 			n := min(per, total-lo)
-			b := g.l.batch(n)
+			b := g.l.batch(n, byBits)
 			for i := range n {
-				fill(b.masks[i*g.l.players:][:g.l.players], (lo+i)/rows.perItem)
+				fill(b, i, (lo+i)/rows.perItem)
 				b.rows[i], b.labels[i] = float32(rows.removed(lo+i)), g.class
 			}
 			if !yield(g.input(b), nil) {
@@ -185,27 +193,45 @@ func (g *LayerGame) run(ctx context.Context, prog *graph.Program, rows layerRows
 
 // layerBatch is what rows of a batch do not share.
 type layerBatch struct {
+	pool        *sync.Pool
+	players     int
 	masks, rows []float32 // [n, players], [n]
+	bits        []uint64  // [n, words], instead of masks
 	labels      []int     // [n]
 }
 
+// mask returns a row of masks.
+func (b *layerBatch) mask(row int) []float32 { return b.masks[row*b.players:][:b.players] }
+
 // batch returns memory for n rows, used before if there is any.
-func (l *Layer) batch(n int) *layerBatch {
-	b, ok := l.spare.Get().(*layerBatch)
-	if !ok || cap(b.rows) < n {
-		b = &layerBatch{masks: make([]float32, n*l.players), rows: make([]float32, n), labels: make([]int, n)}
+func (l *Layer) batch(n int, byBits bool) *layerBatch {
+	pool, masks, words := &l.spare, l.players, 0
+	if byBits {
+		pool, masks, words = &l.spareBits, 0, coalitionWords(l.players)
 	}
-	b.masks, b.rows, b.labels = b.masks[:n*l.players], b.rows[:n], b.labels[:n]
+	b, ok := pool.Get().(*layerBatch)
+	if !ok || cap(b.rows) < n {
+		b = &layerBatch{
+			pool: pool, players: l.players, masks: make([]float32, n*masks), bits: make([]uint64, n*words),
+			rows: make([]float32, n), labels: make([]int, n),
+		}
+	}
+	b.masks, b.bits, b.rows, b.labels = b.masks[:n*masks], b.bits[:n*words], b.rows[:n], b.labels[:n]
 	return b
 }
 
 // input returns what enters the program.
 func (g *LayerGame) input(b *layerBatch) graph.Batch {
-	in := map[string][]float32{layerMask: b.masks}
+	in, bits := map[string][]float32{}, map[string][]uint64{}
+	if len(b.bits) > 0 {
+		bits[layerMask] = b.bits
+	} else {
+		in[layerMask] = b.masks
+	}
 	if g.l.byRow {
 		in[layerRemoved], in[layerRow] = g.l.removed, b.rows
 	} else {
 		in[layerRemoved] = g.l.removed[g.first*g.l.size:][:g.l.size]
 	}
-	return graph.Batch{X: g.present, N: len(b.rows), Labels: b.labels, Inputs: in, Release: func() { g.l.spare.Put(b) }}
+	return graph.Batch{X: g.present, N: len(b.rows), Labels: b.labels, Inputs: in, Bits: bits, Release: func() { b.pool.Put(b) }}
 }

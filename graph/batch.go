@@ -14,7 +14,9 @@ type Batch struct {
 	// Inputs holds, for each further input that the model's Builder declared, N samples of it, or where it is
 	// [Builder.Shared] that alone.
 	Inputs map[string][]float32
-	// Release, if not nil, is called once when the receiver has no further use for X, Labels and Inputs, so that the producer
+	// Bits holds, for each input of n bits that the Builder declared with [Builder.Bits], N rows of ⌈n/64⌉ words.
+	Bits map[string][]uint64
+	// Release, if not nil, is called once when the receiver has no further use for X, Labels, Inputs and Bits, so that the producer
 	// can fill them again. It may be called from another goroutine. A receiver that never calls it costs only memory;
 	// [Program.Run] calls it for every batch that it was given, also where it fails or its loop is left.
 	Release func()

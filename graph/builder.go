@@ -38,6 +38,7 @@ type Builder struct {
 
 	input   *G.Node // what the program's batches are fed to
 	extra   map[string]*G.Node
+	bits    map[string]*G.Node
 	shareds map[*G.Node]*sharedInput
 	labels  *G.Node
 	fixed   map[fixedKey]*G.Node
@@ -71,7 +72,7 @@ type affineParts struct {
 func newBuilder(m Model, o Options, shared *store) *Builder {
 	b := &Builder{
 		g: G.NewGraph(), dtype: o.Dtype, batch: o.Batch, shared: shared, from: o.From, spread: o.FromShared, hooks: o.Hooks,
-		params: map[string]*Param{}, extra: map[string]*G.Node{}, shareds: map[*G.Node]*sharedInput{}, fixed: map[fixedKey]*G.Node{}, paramOf: map[*G.Node]*Param{},
+		params: map[string]*Param{}, extra: map[string]*G.Node{}, bits: map[string]*G.Node{}, shareds: map[*G.Node]*sharedInput{}, fixed: map[fixedKey]*G.Node{}, paramOf: map[*G.Node]*Param{},
 		taps: map[string]*G.Node{}, lazy: map[string]*lazyNode{},
 		affines: map[*G.Node]affineParts{}, convs: map[*G.Node]convParts{},
 	}

@@ -59,9 +59,11 @@ func (b *Builder) isBatchInput(n *G.Node) bool {
 	if n == b.input || n == b.labels {
 		return true
 	}
-	for _, x := range b.extra {
-		if n == x {
-			return true
+	for _, inputs := range []map[string]*G.Node{b.extra, b.bits} {
+		for _, x := range inputs {
+			if n == x {
+				return true
+			}
 		}
 	}
 	return false

@@ -44,6 +44,10 @@ func (b *Builder) Input(name string, shape ...int) *G.Node {
 	if b.err != nil {
 		return nil
 	}
+	if b.bits[name] != nil {
+		b.fail(fmt.Errorf("input %q is one of bits, not of numbers", name))
+		return nil
+	}
 	if n, ok := b.extra[name]; ok {
 		if b.shareds[n] != nil {
 			b.fail(fmt.Errorf("input %q is shared by all samples, not one for each", name))

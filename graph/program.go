@@ -88,6 +88,11 @@ func (p *Program) checkBatch(batch Batch) error {
 				name, batch.N, len(x), tensor.Shape(shape).TotalSize(), shape)
 		}
 	}
+	for name, node := range b.bits {
+		if got, per := len(batch.Bits[name]), node.Shape()[1]; got%batch.N != 0 || got/batch.N != per {
+			return fmt.Errorf("input %q of %d samples holds %d words of bits, expected %d each", name, batch.N, got, per)
+		}
+	}
 	return nil
 }
 

@@ -135,9 +135,11 @@ func newReplica(m Model, o Options, shared *store) (*replica, error) {
 	if o.From != "" && slices.Contains(r.order, x) {
 		return nil, fmt.Errorf("%q cannot be computed from %q alone", o.Fetch, o.From)
 	}
-	for name, n := range b.extra {
-		if !slices.Contains(r.order, n) {
-			delete(b.extra, name) // no batch needs to bring it
+	for _, inputs := range []map[string]*G.Node{b.extra, b.bits} {
+		for name, n := range inputs {
+			if !slices.Contains(r.order, n) {
+				delete(inputs, name) // no batch needs to bring it
+			}
 		}
 	}
 	if err := b.settle(r.order); err != nil {
@@ -241,6 +243,10 @@ func (r *replica) run(batch Batch, lo, hi int, out *Outputs) error {
 		if err := r.feed(node, batch.Inputs[name], batch.N, lo, n); err != nil {
 			return err
 		}
+	}
+	for name, node := range r.b.bits {
+		dst, per := node.Value().Data().([]uint64), node.Shape()[1]
+		repeatLast(dst, copy(dst, batch.Bits[name][lo*per:hi*per]), per)
 	}
 	if r.b.labels != nil {
 		labels := r.b.labels.Value().Data().([]int)

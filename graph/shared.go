@@ -25,6 +25,10 @@ func (b *Builder) Shared(name string, shape ...int) *G.Node {
 	if b.err != nil {
 		return nil
 	}
+	if b.bits[name] != nil {
+		b.fail(fmt.Errorf("input %q is one of bits, not of numbers", name))
+		return nil
+	}
 	if n, ok := b.extra[name]; ok {
 		if b.shareds[n] == nil {
 			b.fail(fmt.Errorf("input %q is one for each sample, not shared by them", name))

@@ -119,6 +119,10 @@ func BenchmarkGemm(b *testing.B) {
 func BenchmarkElementwise(b *testing.B) {
 	const n = 64 * 1024
 	rng := newRand(1)
+	words := make([]uint64, n/64)
+	for i := range words {
+		words[i] = rng.Uint64()
+	}
 	x, y, z, coef := randSlice[float32](rng, n), randSlice[float32](rng, n), make([]float32, n), randSlice[float32](rng, 64)
 	for _, op := range []struct {
 		name   string
@@ -127,6 +131,7 @@ func BenchmarkElementwise(b *testing.B) {
 	}{
 		{"Add", 3, func() { Add(z, x, y) }},
 		{"Mix", 4, func() { Mix(z, x, y, x) }},
+		{"Select", 3, func() { Select(z, x, y, words) }},
 		{"ReLU", 2, func() { ReLU(z, x) }},
 		{"ReLUBackward", 3, func() { ReLUBackward(z, x, y) }},
 		{"Affine", 2, func() { Affine(z, x, coef, coef, 64, 1024, true) }},

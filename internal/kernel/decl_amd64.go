@@ -1204,6 +1204,16 @@ func gateAVX512(args *gateArgs)
 //go:noescape
 func gateAVX2(args *gateArgs)
 
+// selectAVX512 chooses between two vectors by bits.
+//
+//go:noescape
+func selectAVX512(args *selectArgs)
+
+// selectAVX2 chooses between two vectors by bits.
+//
+//go:noescape
+func selectAVX2(args *selectArgs)
+
 // peakAVX512 runs args.n rounds of twelve independent multiply-adds.
 //
 //go:noescape

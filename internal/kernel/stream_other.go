@@ -19,3 +19,5 @@ func routed32(dst, z, w, absC []float32, threshold float32) bool { return false 
 func spread32(dst, coef, w []float32, ldw int, absC []float32, threshold float32) bool { return false }
 
 func avgPool2Rows(dst, src []float32, rows, cols, w int) int { return 0 }
+
+func select32(dst, on, off []float32, bits []uint64) int { return 0 }

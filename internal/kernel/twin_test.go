@@ -256,6 +256,7 @@ func TestNoAllocations(t *testing.T) {
 		check("ReLUBackward", func() { ReLUBackward(d, a, b) })
 		check("Add", func() { Add(d, a, b) })
 		check("Mul", func() { Mul(d, a, b) })
+		check("Select", func() { Select(d, a, b, []uint64{1, 2, 3, 4, 5, 6, 7}) })
 		check("Mix", func() { Mix(d, a, b, a) })
 		check("Scale", func() { Scale(d, a, 2) })
 		check("Axpy", func() { Axpy(d, a, 2) })

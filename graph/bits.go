@@ -1,0 +1,112 @@
+package graph
+
+import (
+	"fmt"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"github.com/line-ood/goline/internal/kernel"
+)
+
+// bitWords returns how many words hold n bits.
+func bitWords(n int) int { return (n + 63) / 64 }
+
+// Bits adds an input of n bits per sample that each batch fills from its Bits of that name: which neurons are in a coalition,
+// say. The node is [batch, words of 64 bits] of uint64, bit i of a sample in bit i%64 of word i/64.
+func (b *Builder) Bits(name string, n int) *G.Node {
+	if b.err != nil {
+		return nil
+	}
+	if n < 1 {
+		b.fail(fmt.Errorf("input %q of %d bits, expected at least 1", name, n))
+		return nil
+	}
+	if b.extra[name] != nil {
+		b.fail(fmt.Errorf("input %q is one of numbers, not of bits", name))
+		return nil
+	}
+	if node, ok := b.bits[name]; ok {
+		return b.check(node, wantShape("input", name, node, b.batch, bitWords(n)))
+	}
+	node := b.inputNode("input:"+name, tensor.Uint64, bitWords(n))
+	if node != nil {
+		b.bits[name] = node
+	}
+	return node
+}
+
+// MixBits is [Mix] of coalitions in which every element of a sample is a player of its own, given by bits [batch, words] as
+// [Builder.Bits] has them: present where the element's bit is set, removed elsewhere. It needs neither masks nor arithmetic.
+// present and removed are [batch, ...], or [1, ...] where all samples share it. Nothing has a gradient.
+func MixBits(bits, present, removed *G.Node) (*G.Node, error) {
+	m, err := newBitMixing("MixBits", bits, present, removed)
+	if err != nil {
+		return nil, err
+	}
+	if err := m.wantSamples("removed", removed); err != nil {
+		return nil, err
+	}
+	return m.bitNode(present, removed, bits)
+}
+
+// MixRowsBits is [MixBits] where every sample has one of several rows removed to, as in [MixRows].
+func MixRowsBits(bits, present, rows, row *G.Node) (*G.Node, error) {
+	m, err := newBitMixing("MixRowsBits", bits, present, rows)
+	if err != nil {
+		return nil, err
+	}
+	if err := wantShape(m.name, "row", row, m.batch); err != nil {
+		return nil, err
+	}
+	m.byRow = true
+	return m.bitNode(present, rows, row, bits)
+}
+
+func newBitMixing(name string, bits, present, removed *G.Node) (*mixing, error) {
+	if err := wantDims(name, 2, bits); err != nil {
+		return nil, err
+	}
+	if bits.Dtype() != tensor.Uint64 {
+		return nil, fmt.Errorf("%s: bits (%s) are of %v, expected uint64", name, bits.Name(), bits.Dtype())
+	}
+	if err := wantBatched(name+": present activations", 1, present); err != nil {
+		return nil, err
+	}
+	if err := wantBatched(name+": removed activations", 1, removed); err != nil {
+		return nil, err
+	}
+	batch := bits.Shape()[0]
+	m := &mixing{name: name, batch: batch, shape: append([]int{batch}, present.Shape()[1:]...)}
+	if err := m.wantSamples("present", present); err != nil {
+		return nil, err
+	}
+	if got, want := removed.Shape()[1:], m.shape[1:]; !sameShape(got, want) {
+		return nil, fmt.Errorf("%s: removed activations (%s) have shape %v for a sample, expected %v", name, removed.Name(), []int(got), want)
+	}
+	size := present.Shape()[1:].TotalSize()
+	return m, wantShape(name, "bits", bits, batch, bitWords(size))
+}
+
+// bitNode adds the operation; the bits are its last input.
+func (m *mixing) bitNode(in ...*G.Node) (*G.Node, error) {
+	return newFloatOp(m.name, m.shape, in, len(in)-1, nil, nil, mixBitsRun[float32](m), mixBitsRun[float64](m))
+}
+
+func mixBitsRun[T kernel.Float](m *mixing) func(*call[T]) error {
+	return func(c *call[T]) error {
+		words, err := sliceOf[uint64](c.raw[len(c.raw)-1])
+		if err != nil {
+			return err
+		}
+		per := len(words) / c.out.n
+		for i := range c.out.n {
+			present, removed, err := mixSample(m, c.in, i)
+			if err != nil {
+				return err
+			}
+			kernel.Select(c.out.sample(i), present, removed, words[i*per:][:per])
+		}
+		return nil
+	}
+}

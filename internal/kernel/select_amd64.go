@@ -1,0 +1,37 @@
+//go:build amd64 && !noasm
+
+package kernel
+
+import "unsafe"
+
+// selectArgs are the arguments of the select kernels.
+type selectArgs struct {
+	dst, on, off, bits unsafe.Pointer
+	n                  int // a multiple of sixteen, at least that
+	table              unsafe.Pointer
+}
+
+// byteTable holds for each byte the lanes that its bits choose.
+var byteTable = func() (t [256][8]int32) {
+	for b := range t {
+		for i := range t[b] {
+			t[b][i] = -int32(b >> i & 1)
+		}
+	}
+	return t
+}()
+
+// select32 does as many elements as vectors take, and tells how many.
+func select32(dst, on, off []float32, bits []uint64) int {
+	l, n := currentLevel(), len(dst)&^15
+	if l == generic || n == 0 {
+		return 0
+	}
+	a := selectArgs{ptr(dst, 0), ptr(on, 0), ptr(off, 0), unsafe.Pointer(unsafe.SliceData(bits)), n, unsafe.Pointer(&byteTable)}
+	if l == avx512 {
+		selectAVX512(&a)
+	} else {
+		selectAVX2(&a)
+	}
+	return n
+}
