@@ -4,7 +4,7 @@ package kernel
 
 import "unsafe"
 
-// depthArgs are the arguments of the depthwise kernels, which advance some of them. Strides are in bytes.
+// depthArgs are the arguments of the depthwise kernels. Strides are in bytes.
 type depthArgs struct {
 	dst        unsafe.Pointer // outputs; their gradients where the weights' are computed
 	dstRow     int
@@ -27,7 +27,7 @@ type depthArgs struct {
 	table      unsafe.Pointer
 	masked     int            // AVX2: not zero asks for nothing beyond a row to be read or written
 	saved      unsafe.Pointer // AVX2: room for nine vectors
-	_          int            // the kernel's own
+	_          [5]int         // the kernel's own
 }
 
 // depthStrip is a vector of columns of every row: where it lies and which lanes of each load (by column of weights with

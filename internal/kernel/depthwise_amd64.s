@@ -6,12 +6,20 @@
 // Requires: AVX, AVX512F, CMOV
 TEXT ·depthAVX512_s1(SB), $0-8
 	MOVQ args+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ CX, 168(AX)
+	MOVQ 24(AX), CX
+	MOVQ CX, 176(AX)
+	MOVQ 48(AX), CX
+	MOVQ CX, 184(AX)
+	MOVQ 56(AX), CX
+	MOVQ CX, 192(AX)
 	MOVQ 80(AX), CX
 	MOVQ 128(AX), DX
 	MOVQ 32(AX), BX
 
 channel:
-	MOVQ         48(AX), SI
+	MOVQ         184(AX), SI
 	VBROADCASTSS (SI), Z0
 	VBROADCASTSS 4(SI), Z1
 	VBROADCASTSS 8(SI), Z2
@@ -31,11 +39,11 @@ strip:
 	KMOVW 40(SI), K3
 	KMOVW 56(SI), K4
 	MOVQ  88(AX), R8
-	MOVQ  (AX), R9
+	MOVQ  168(AX), R9
 	MOVQ  72(AX), R10
 	MOVQ  R8, DI
 	IMULQ BX, DI
-	ADDQ  24(AX), DI
+	ADDQ  176(AX), DI
 	ADDQ  (SI), DI
 	ADDQ  8(SI), R9
 
@@ -181,7 +189,7 @@ rows7:
 	DECQ         R8
 	SUBQ         BX, DI
 	DECQ         R8
-	MOVQ         56(AX), R11
+	MOVQ         192(AX), R11
 	VBROADCASTSS (R11), Z16
 	VADDPS       Z16, Z9, Z9
 	VADDPS       Z16, Z10, Z10
@@ -308,7 +316,7 @@ rows4:
 	DECQ         R8
 	SUBQ         BX, DI
 	DECQ         R8
-	MOVQ         56(AX), R11
+	MOVQ         192(AX), R11
 	VBROADCASTSS (R11), Z13
 	VADDPS       Z13, Z9, Z9
 	VADDPS       Z13, Z10, Z10
@@ -389,7 +397,7 @@ rows2:
 	DECQ         R8
 	SUBQ         BX, DI
 	DECQ         R8
-	MOVQ         56(AX), R11
+	MOVQ         192(AX), R11
 	VBROADCASTSS (R11), Z11
 	VADDPS       Z11, Z9, Z9
 	VADDPS       Z11, Z10, Z10
@@ -445,7 +453,7 @@ rows1:
 	DECQ         R8
 	SUBQ         BX, DI
 	DECQ         R8
-	MOVQ         56(AX), R11
+	MOVQ         192(AX), R11
 	VBROADCASTSS (R11), Z10
 	VADDPS       Z10, Z9, Z9
 	VBROADCASTSS 64(AX), Z10
@@ -461,11 +469,11 @@ end1:
 	DECQ 160(AX)
 	JNZ  strip
 	MOVQ 40(AX), SI
-	ADDQ SI, 24(AX)
+	ADDQ SI, 176(AX)
 	MOVQ 16(AX), SI
-	ADDQ SI, (AX)
-	ADDQ $0x24, 48(AX)
-	ADDQ $0x04, 56(AX)
+	ADDQ SI, 168(AX)
+	ADDQ $0x24, 184(AX)
+	ADDQ $0x04, 192(AX)
 	DECQ 96(AX)
 	JNZ  channel
 	VZEROUPPER
@@ -475,6 +483,14 @@ end1:
 // Requires: AVX, AVX512F, AVX512VL, CMOV
 TEXT ·depthGradAVX512_s1(SB), $0-8
 	MOVQ args+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ CX, 168(AX)
+	MOVQ 24(AX), CX
+	MOVQ CX, 176(AX)
+	MOVQ 48(AX), CX
+	MOVQ CX, 184(AX)
+	MOVQ 56(AX), CX
+	MOVQ CX, 192(AX)
 	MOVQ 80(AX), CX
 	MOVQ 128(AX), DX
 	MOVQ 32(AX), BX
@@ -499,11 +515,11 @@ strip:
 	KMOVW 40(SI), K3
 	KMOVW 56(SI), K4
 	MOVQ  88(AX), R8
-	MOVQ  (AX), R9
+	MOVQ  168(AX), R9
 	MOVQ  72(AX), R10
 	MOVQ  R8, DI
 	IMULQ BX, DI
-	ADDQ  24(AX), DI
+	ADDQ  176(AX), DI
 	ADDQ  (SI), DI
 	ADDQ  8(SI), R9
 
@@ -884,7 +900,7 @@ end1:
 	ADDQ          $0x00000108, SI
 	DECQ          160(AX)
 	JNZ           strip
-	MOVQ          48(AX), SI
+	MOVQ          184(AX), SI
 	VEXTRACTF64X4 $0x01, Z0, Y9
 	VADDPS        Y9, Y0, Y0
 	VEXTRACTF64X4 $0x01, Z1, Y9
@@ -955,10 +971,10 @@ end1:
 	VMOVSS        X8, (SI)
 	ADDQ          $0x10, SI
 	MOVQ          40(AX), SI
-	ADDQ          SI, 24(AX)
+	ADDQ          SI, 176(AX)
 	MOVQ          16(AX), SI
-	ADDQ          SI, (AX)
-	ADDQ          $0x24, 48(AX)
+	ADDQ          SI, 168(AX)
+	ADDQ          $0x24, 184(AX)
 	DECQ          96(AX)
 	JNZ           channel
 	VZEROUPPER
@@ -968,6 +984,14 @@ end1:
 // Requires: AVX, AVX512F, CMOV
 TEXT ·depthAVX512_s2(SB), $0-8
 	MOVQ    args+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    CX, 168(AX)
+	MOVQ    24(AX), CX
+	MOVQ    CX, 176(AX)
+	MOVQ    48(AX), CX
+	MOVQ    CX, 184(AX)
+	MOVQ    56(AX), CX
+	MOVQ    CX, 192(AX)
 	MOVQ    136(AX), CX
 	VMOVUPS (CX), Z9
 	VMOVUPS 64(CX), Z10
@@ -976,7 +1000,7 @@ TEXT ·depthAVX512_s2(SB), $0-8
 	MOVQ    32(AX), BX
 
 channel:
-	MOVQ         48(AX), SI
+	MOVQ         184(AX), SI
 	VBROADCASTSS (SI), Z0
 	VBROADCASTSS 4(SI), Z1
 	VBROADCASTSS 8(SI), Z2
@@ -996,11 +1020,11 @@ strip:
 	KMOVW 40(SI), K3
 	KMOVW 56(SI), K4
 	MOVQ  88(AX), R8
-	MOVQ  (AX), R9
+	MOVQ  168(AX), R9
 	MOVQ  72(AX), R10
 	MOVQ  R8, DI
 	IMULQ BX, DI
-	ADDQ  24(AX), DI
+	ADDQ  176(AX), DI
 	ADDQ  (SI), DI
 	ADDQ  8(SI), R9
 
@@ -1252,7 +1276,7 @@ rows7:
 	VFMADD231PS  Z19, Z8, Z17
 	SUBQ         BX, DI
 	DECQ         R8
-	MOVQ         56(AX), R11
+	MOVQ         192(AX), R11
 	VBROADCASTSS (R11), Z19
 	VADDPS       Z19, Z11, Z11
 	VADDPS       Z19, Z12, Z12
@@ -1437,7 +1461,7 @@ rows4:
 	VFMADD231PS  Z15, Z8, Z14
 	SUBQ         BX, DI
 	DECQ         R8
-	MOVQ         56(AX), R11
+	MOVQ         192(AX), R11
 	VBROADCASTSS (R11), Z15
 	VADDPS       Z15, Z11, Z11
 	VADDPS       Z15, Z12, Z12
@@ -1544,7 +1568,7 @@ rows2:
 	VFMADD231PS  Z13, Z8, Z12
 	SUBQ         BX, DI
 	DECQ         R8
-	MOVQ         56(AX), R11
+	MOVQ         192(AX), R11
 	VBROADCASTSS (R11), Z13
 	VADDPS       Z13, Z11, Z11
 	VADDPS       Z13, Z12, Z12
@@ -1610,7 +1634,7 @@ rows1:
 	VFMADD231PS  Z12, Z8, Z11
 	SUBQ         BX, DI
 	DECQ         R8
-	MOVQ         56(AX), R11
+	MOVQ         192(AX), R11
 	VBROADCASTSS (R11), Z12
 	VADDPS       Z12, Z11, Z11
 	VBROADCASTSS 64(AX), Z12
@@ -1626,11 +1650,11 @@ end1:
 	DECQ 160(AX)
 	JNZ  strip
 	MOVQ 40(AX), SI
-	ADDQ SI, 24(AX)
+	ADDQ SI, 176(AX)
 	MOVQ 16(AX), SI
-	ADDQ SI, (AX)
-	ADDQ $0x24, 48(AX)
-	ADDQ $0x04, 56(AX)
+	ADDQ SI, 168(AX)
+	ADDQ $0x24, 184(AX)
+	ADDQ $0x04, 192(AX)
 	DECQ 96(AX)
 	JNZ  channel
 	VZEROUPPER
@@ -1640,6 +1664,14 @@ end1:
 // Requires: AVX, AVX512F, AVX512VL, CMOV
 TEXT ·depthGradAVX512_s2(SB), $0-8
 	MOVQ    args+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    CX, 168(AX)
+	MOVQ    24(AX), CX
+	MOVQ    CX, 176(AX)
+	MOVQ    48(AX), CX
+	MOVQ    CX, 184(AX)
+	MOVQ    56(AX), CX
+	MOVQ    CX, 192(AX)
 	MOVQ    136(AX), CX
 	VMOVUPS (CX), Z9
 	VMOVUPS 64(CX), Z10
@@ -1667,11 +1699,11 @@ strip:
 	KMOVW 40(SI), K3
 	KMOVW 56(SI), K4
 	MOVQ  88(AX), R8
-	MOVQ  (AX), R9
+	MOVQ  168(AX), R9
 	MOVQ  72(AX), R10
 	MOVQ  R8, DI
 	IMULQ BX, DI
-	ADDQ  24(AX), DI
+	ADDQ  176(AX), DI
 	ADDQ  (SI), DI
 	ADDQ  8(SI), R9
 
@@ -2252,7 +2284,7 @@ end1:
 	ADDQ          $0x00000108, SI
 	DECQ          160(AX)
 	JNZ           strip
-	MOVQ          48(AX), SI
+	MOVQ          184(AX), SI
 	VEXTRACTF64X4 $0x01, Z0, Y11
 	VADDPS        Y11, Y0, Y0
 	VEXTRACTF64X4 $0x01, Z1, Y11
@@ -2323,10 +2355,10 @@ end1:
 	VMOVSS        X8, (SI)
 	ADDQ          $0x10, SI
 	MOVQ          40(AX), SI
-	ADDQ          SI, 24(AX)
+	ADDQ          SI, 176(AX)
 	MOVQ          16(AX), SI
-	ADDQ          SI, (AX)
-	ADDQ          $0x24, 48(AX)
+	ADDQ          SI, 168(AX)
+	ADDQ          $0x24, 184(AX)
 	DECQ          96(AX)
 	JNZ           channel
 	VZEROUPPER
@@ -2336,6 +2368,14 @@ end1:
 // Requires: AVX, AVX512F, CMOV
 TEXT ·depthSpreadAVX512_s2(SB), $0-8
 	MOVQ    args+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    CX, 168(AX)
+	MOVQ    24(AX), CX
+	MOVQ    CX, 176(AX)
+	MOVQ    48(AX), CX
+	MOVQ    CX, 184(AX)
+	MOVQ    56(AX), CX
+	MOVQ    CX, 192(AX)
 	MOVQ    136(AX), CX
 	VMOVUPS 128(CX), Z9
 	VMOVUPS 256(CX), Z10
@@ -2343,7 +2383,7 @@ TEXT ·depthSpreadAVX512_s2(SB), $0-8
 	MOVQ    32(AX), DX
 
 channel:
-	MOVQ         48(AX), BX
+	MOVQ         184(AX), BX
 	VBROADCASTSS (BX), Z0
 	VBROADCASTSS 4(BX), Z1
 	VBROADCASTSS 8(BX), Z2
@@ -2362,8 +2402,8 @@ strip:
 	KMOVW     32(BX), K2
 	KMOVW     56(BX), K3
 	KMOVW     64(BX), K4
-	MOVQ      24(AX), SI
-	MOVQ      (AX), DI
+	MOVQ      176(AX), SI
+	MOVQ      168(AX), DI
 	MOVQ      72(AX), R8
 	MOVQ      80(AX), R9
 	ADDQ      (BX), SI
@@ -2410,10 +2450,10 @@ end:
 	DECQ 160(AX)
 	JNZ  strip
 	MOVQ 40(AX), BX
-	ADDQ BX, 24(AX)
+	ADDQ BX, 176(AX)
 	MOVQ 16(AX), BX
-	ADDQ BX, (AX)
-	ADDQ $0x24, 48(AX)
+	ADDQ BX, 168(AX)
+	ADDQ $0x24, 184(AX)
 	DECQ 96(AX)
 	JNZ  channel
 	VZEROUPPER
@@ -2423,12 +2463,20 @@ end:
 // Requires: AVX, AVX512F, AVX512VL, CMOV, FMA3
 TEXT ·depthAVX512y_s1(SB), $0-8
 	MOVQ args+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ CX, 168(AX)
+	MOVQ 24(AX), CX
+	MOVQ CX, 176(AX)
+	MOVQ 48(AX), CX
+	MOVQ CX, 184(AX)
+	MOVQ 56(AX), CX
+	MOVQ CX, 192(AX)
 	MOVQ 80(AX), CX
 	MOVQ 128(AX), DX
 	MOVQ 32(AX), BX
 
 channel:
-	MOVQ         48(AX), SI
+	MOVQ         184(AX), SI
 	VBROADCASTSS (SI), Y0
 	VBROADCASTSS 4(SI), Y1
 	VBROADCASTSS 8(SI), Y2
@@ -2448,11 +2496,11 @@ strip:
 	KMOVW 40(SI), K3
 	KMOVW 56(SI), K4
 	MOVQ  88(AX), R8
-	MOVQ  (AX), R9
+	MOVQ  168(AX), R9
 	MOVQ  72(AX), R10
 	MOVQ  R8, DI
 	IMULQ BX, DI
-	ADDQ  24(AX), DI
+	ADDQ  176(AX), DI
 	ADDQ  (SI), DI
 	ADDQ  8(SI), R9
 
@@ -2598,7 +2646,7 @@ rows7:
 	DECQ         R8
 	SUBQ         BX, DI
 	DECQ         R8
-	MOVQ         56(AX), R11
+	MOVQ         192(AX), R11
 	VBROADCASTSS (R11), Y16
 	VADDPS       Y16, Y9, Y9
 	VADDPS       Y16, Y10, Y10
@@ -2725,7 +2773,7 @@ rows4:
 	DECQ         R8
 	SUBQ         BX, DI
 	DECQ         R8
-	MOVQ         56(AX), R11
+	MOVQ         192(AX), R11
 	VBROADCASTSS (R11), Y13
 	VADDPS       Y13, Y9, Y9
 	VADDPS       Y13, Y10, Y10
@@ -2806,7 +2854,7 @@ rows2:
 	DECQ         R8
 	SUBQ         BX, DI
 	DECQ         R8
-	MOVQ         56(AX), R11
+	MOVQ         192(AX), R11
 	VBROADCASTSS (R11), Y11
 	VADDPS       Y11, Y9, Y9
 	VADDPS       Y11, Y10, Y10
@@ -2862,7 +2910,7 @@ rows1:
 	DECQ         R8
 	SUBQ         BX, DI
 	DECQ         R8
-	MOVQ         56(AX), R11
+	MOVQ         192(AX), R11
 	VBROADCASTSS (R11), Y10
 	VADDPS       Y10, Y9, Y9
 	VBROADCASTSS 64(AX), Y10
@@ -2878,11 +2926,11 @@ end1:
 	DECQ 160(AX)
 	JNZ  strip
 	MOVQ 40(AX), SI
-	ADDQ SI, 24(AX)
+	ADDQ SI, 176(AX)
 	MOVQ 16(AX), SI
-	ADDQ SI, (AX)
-	ADDQ $0x24, 48(AX)
-	ADDQ $0x04, 56(AX)
+	ADDQ SI, 168(AX)
+	ADDQ $0x24, 184(AX)
+	ADDQ $0x04, 192(AX)
 	DECQ 96(AX)
 	JNZ  channel
 	VZEROUPPER
@@ -2892,6 +2940,14 @@ end1:
 // Requires: AVX, AVX512F, AVX512VL, CMOV, FMA3
 TEXT ·depthGradAVX512y_s1(SB), $0-8
 	MOVQ args+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ CX, 168(AX)
+	MOVQ 24(AX), CX
+	MOVQ CX, 176(AX)
+	MOVQ 48(AX), CX
+	MOVQ CX, 184(AX)
+	MOVQ 56(AX), CX
+	MOVQ CX, 192(AX)
 	MOVQ 80(AX), CX
 	MOVQ 128(AX), DX
 	MOVQ 32(AX), BX
@@ -2916,11 +2972,11 @@ strip:
 	KMOVW 40(SI), K3
 	KMOVW 56(SI), K4
 	MOVQ  88(AX), R8
-	MOVQ  (AX), R9
+	MOVQ  168(AX), R9
 	MOVQ  72(AX), R10
 	MOVQ  R8, DI
 	IMULQ BX, DI
-	ADDQ  24(AX), DI
+	ADDQ  176(AX), DI
 	ADDQ  (SI), DI
 	ADDQ  8(SI), R9
 
@@ -3301,7 +3357,7 @@ end1:
 	ADDQ          $0x00000108, SI
 	DECQ          160(AX)
 	JNZ           strip
-	MOVQ          48(AX), SI
+	MOVQ          184(AX), SI
 	VEXTRACTF32X4 $0x01, Y0, X9
 	VADDPS        X9, X0, X0
 	VEXTRACTF32X4 $0x01, Y1, X9
@@ -3354,10 +3410,10 @@ end1:
 	VMOVSS        X8, (SI)
 	ADDQ          $0x10, SI
 	MOVQ          40(AX), SI
-	ADDQ          SI, 24(AX)
+	ADDQ          SI, 176(AX)
 	MOVQ          16(AX), SI
-	ADDQ          SI, (AX)
-	ADDQ          $0x24, 48(AX)
+	ADDQ          SI, 168(AX)
+	ADDQ          $0x24, 184(AX)
 	DECQ          96(AX)
 	JNZ           channel
 	VZEROUPPER
@@ -3367,6 +3423,14 @@ end1:
 // Requires: AVX, AVX512F, AVX512VL, CMOV, FMA3
 TEXT ·depthAVX512y_s2(SB), $0-8
 	MOVQ    args+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    CX, 168(AX)
+	MOVQ    24(AX), CX
+	MOVQ    CX, 176(AX)
+	MOVQ    48(AX), CX
+	MOVQ    CX, 184(AX)
+	MOVQ    56(AX), CX
+	MOVQ    CX, 192(AX)
 	MOVQ    136(AX), CX
 	VMOVUPS (CX), Y9
 	VMOVUPS 64(CX), Y10
@@ -3375,7 +3439,7 @@ TEXT ·depthAVX512y_s2(SB), $0-8
 	MOVQ    32(AX), BX
 
 channel:
-	MOVQ         48(AX), SI
+	MOVQ         184(AX), SI
 	VBROADCASTSS (SI), Y0
 	VBROADCASTSS 4(SI), Y1
 	VBROADCASTSS 8(SI), Y2
@@ -3395,11 +3459,11 @@ strip:
 	KMOVW 40(SI), K3
 	KMOVW 56(SI), K4
 	MOVQ  88(AX), R8
-	MOVQ  (AX), R9
+	MOVQ  168(AX), R9
 	MOVQ  72(AX), R10
 	MOVQ  R8, DI
 	IMULQ BX, DI
-	ADDQ  24(AX), DI
+	ADDQ  176(AX), DI
 	ADDQ  (SI), DI
 	ADDQ  8(SI), R9
 
@@ -3651,7 +3715,7 @@ rows7:
 	VFMADD231PS  Y19, Y8, Y17
 	SUBQ         BX, DI
 	DECQ         R8
-	MOVQ         56(AX), R11
+	MOVQ         192(AX), R11
 	VBROADCASTSS (R11), Y19
 	VADDPS       Y19, Y11, Y11
 	VADDPS       Y19, Y12, Y12
@@ -3836,7 +3900,7 @@ rows4:
 	VFMADD231PS  Y15, Y8, Y14
 	SUBQ         BX, DI
 	DECQ         R8
-	MOVQ         56(AX), R11
+	MOVQ         192(AX), R11
 	VBROADCASTSS (R11), Y15
 	VADDPS       Y15, Y11, Y11
 	VADDPS       Y15, Y12, Y12
@@ -3943,7 +4007,7 @@ rows2:
 	VFMADD231PS  Y13, Y8, Y12
 	SUBQ         BX, DI
 	DECQ         R8
-	MOVQ         56(AX), R11
+	MOVQ         192(AX), R11
 	VBROADCASTSS (R11), Y13
 	VADDPS       Y13, Y11, Y11
 	VADDPS       Y13, Y12, Y12
@@ -4009,7 +4073,7 @@ rows1:
 	VFMADD231PS  Y12, Y8, Y11
 	SUBQ         BX, DI
 	DECQ         R8
-	MOVQ         56(AX), R11
+	MOVQ         192(AX), R11
 	VBROADCASTSS (R11), Y12
 	VADDPS       Y12, Y11, Y11
 	VBROADCASTSS 64(AX), Y12
@@ -4025,11 +4089,11 @@ end1:
 	DECQ 160(AX)
 	JNZ  strip
 	MOVQ 40(AX), SI
-	ADDQ SI, 24(AX)
+	ADDQ SI, 176(AX)
 	MOVQ 16(AX), SI
-	ADDQ SI, (AX)
-	ADDQ $0x24, 48(AX)
-	ADDQ $0x04, 56(AX)
+	ADDQ SI, 168(AX)
+	ADDQ $0x24, 184(AX)
+	ADDQ $0x04, 192(AX)
 	DECQ 96(AX)
 	JNZ  channel
 	VZEROUPPER
@@ -4039,6 +4103,14 @@ end1:
 // Requires: AVX, AVX512F, AVX512VL, CMOV, FMA3
 TEXT ·depthGradAVX512y_s2(SB), $0-8
 	MOVQ    args+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    CX, 168(AX)
+	MOVQ    24(AX), CX
+	MOVQ    CX, 176(AX)
+	MOVQ    48(AX), CX
+	MOVQ    CX, 184(AX)
+	MOVQ    56(AX), CX
+	MOVQ    CX, 192(AX)
 	MOVQ    136(AX), CX
 	VMOVUPS (CX), Y9
 	VMOVUPS 64(CX), Y10
@@ -4066,11 +4138,11 @@ strip:
 	KMOVW 40(SI), K3
 	KMOVW 56(SI), K4
 	MOVQ  88(AX), R8
-	MOVQ  (AX), R9
+	MOVQ  168(AX), R9
 	MOVQ  72(AX), R10
 	MOVQ  R8, DI
 	IMULQ BX, DI
-	ADDQ  24(AX), DI
+	ADDQ  176(AX), DI
 	ADDQ  (SI), DI
 	ADDQ  8(SI), R9
 
@@ -4651,7 +4723,7 @@ end1:
 	ADDQ          $0x00000108, SI
 	DECQ          160(AX)
 	JNZ           strip
-	MOVQ          48(AX), SI
+	MOVQ          184(AX), SI
 	VEXTRACTF32X4 $0x01, Y0, X11
 	VADDPS        X11, X0, X0
 	VEXTRACTF32X4 $0x01, Y1, X11
@@ -4704,10 +4776,10 @@ end1:
 	VMOVSS        X8, (SI)
 	ADDQ          $0x10, SI
 	MOVQ          40(AX), SI
-	ADDQ          SI, 24(AX)
+	ADDQ          SI, 176(AX)
 	MOVQ          16(AX), SI
-	ADDQ          SI, (AX)
-	ADDQ          $0x24, 48(AX)
+	ADDQ          SI, 168(AX)
+	ADDQ          $0x24, 184(AX)
 	DECQ          96(AX)
 	JNZ           channel
 	VZEROUPPER
@@ -4717,6 +4789,14 @@ end1:
 // Requires: AVX, AVX512F, AVX512VL, CMOV, FMA3
 TEXT ·depthSpreadAVX512y_s2(SB), $0-8
 	MOVQ    args+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    CX, 168(AX)
+	MOVQ    24(AX), CX
+	MOVQ    CX, 176(AX)
+	MOVQ    48(AX), CX
+	MOVQ    CX, 184(AX)
+	MOVQ    56(AX), CX
+	MOVQ    CX, 192(AX)
 	MOVQ    136(AX), CX
 	VMOVUPS 192(CX), Y9
 	VMOVUPS 320(CX), Y10
@@ -4724,7 +4804,7 @@ TEXT ·depthSpreadAVX512y_s2(SB), $0-8
 	MOVQ    32(AX), DX
 
 channel:
-	MOVQ         48(AX), BX
+	MOVQ         184(AX), BX
 	VBROADCASTSS (BX), Y0
 	VBROADCASTSS 4(BX), Y1
 	VBROADCASTSS 8(BX), Y2
@@ -4743,8 +4823,8 @@ strip:
 	KMOVW     32(BX), K2
 	KMOVW     56(BX), K3
 	KMOVW     64(BX), K4
-	MOVQ      24(AX), SI
-	MOVQ      (AX), DI
+	MOVQ      176(AX), SI
+	MOVQ      168(AX), DI
 	MOVQ      72(AX), R8
 	MOVQ      80(AX), R9
 	ADDQ      (BX), SI
@@ -4791,10 +4871,10 @@ end:
 	DECQ 160(AX)
 	JNZ  strip
 	MOVQ 40(AX), BX
-	ADDQ BX, 24(AX)
+	ADDQ BX, 176(AX)
 	MOVQ 16(AX), BX
-	ADDQ BX, (AX)
-	ADDQ $0x24, 48(AX)
+	ADDQ BX, 168(AX)
+	ADDQ $0x24, 184(AX)
 	DECQ 96(AX)
 	JNZ  channel
 	VZEROUPPER
@@ -4804,12 +4884,20 @@ end:
 // Requires: AVX, CMOV, FMA3
 TEXT ·depthAVX2_s1(SB), $0-8
 	MOVQ args+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ CX, 168(AX)
+	MOVQ 24(AX), CX
+	MOVQ CX, 176(AX)
+	MOVQ 48(AX), CX
+	MOVQ CX, 184(AX)
+	MOVQ 56(AX), CX
+	MOVQ CX, 192(AX)
 	MOVQ 80(AX), CX
 	MOVQ 128(AX), DX
 	MOVQ 32(AX), BX
 
 channel:
-	MOVQ         48(AX), SI
+	MOVQ         184(AX), SI
 	VBROADCASTSS (SI), Y0
 	VBROADCASTSS 4(SI), Y1
 	VBROADCASTSS 8(SI), Y2
@@ -4831,11 +4919,11 @@ strip:
 	CMPQ  16(SI), $0x01
 	JNE   masked
 	MOVQ  88(AX), R8
-	MOVQ  (AX), R9
+	MOVQ  168(AX), R9
 	MOVQ  72(AX), R10
 	MOVQ  R8, DI
 	IMULQ BX, DI
-	ADDQ  24(AX), DI
+	ADDQ  176(AX), DI
 	ADDQ  (SI), DI
 	ADDQ  8(SI), R9
 
@@ -4930,7 +5018,7 @@ rows4Plain:
 	DECQ         R8
 	SUBQ         BX, DI
 	DECQ         R8
-	MOVQ         56(AX), R11
+	MOVQ         192(AX), R11
 	VBROADCASTSS (R11), Y13
 	VADDPS       Y13, Y9, Y9
 	VADDPS       Y13, Y10, Y10
@@ -5028,7 +5116,7 @@ rows3Plain:
 	DECQ         R8
 	SUBQ         BX, DI
 	DECQ         R8
-	MOVQ         56(AX), R11
+	MOVQ         192(AX), R11
 	VBROADCASTSS (R11), Y12
 	VADDPS       Y12, Y9, Y9
 	VADDPS       Y12, Y10, Y10
@@ -5105,7 +5193,7 @@ rows2Plain:
 	DECQ         R8
 	SUBQ         BX, DI
 	DECQ         R8
-	MOVQ         56(AX), R11
+	MOVQ         192(AX), R11
 	VBROADCASTSS (R11), Y11
 	VADDPS       Y11, Y9, Y9
 	VADDPS       Y11, Y10, Y10
@@ -5161,7 +5249,7 @@ rows1Plain:
 	DECQ         R8
 	SUBQ         BX, DI
 	DECQ         R8
-	MOVQ         56(AX), R11
+	MOVQ         192(AX), R11
 	VBROADCASTSS (R11), Y10
 	VADDPS       Y10, Y9, Y9
 	VBROADCASTSS 64(AX), Y10
@@ -5179,11 +5267,11 @@ edges:
 	VMOVUPS 72(SI), Y9
 	VMOVUPS 136(SI), Y10
 	MOVQ    88(AX), R8
-	MOVQ    (AX), R9
+	MOVQ    168(AX), R9
 	MOVQ    72(AX), R10
 	MOVQ    R8, DI
 	IMULQ   BX, DI
-	ADDQ    24(AX), DI
+	ADDQ    176(AX), DI
 	ADDQ    (SI), DI
 	ADDQ    8(SI), R9
 
@@ -5278,7 +5366,7 @@ rows4Edges:
 	DECQ         R8
 	SUBQ         BX, DI
 	DECQ         R8
-	MOVQ         56(AX), R11
+	MOVQ         192(AX), R11
 	VBROADCASTSS (R11), Y15
 	VADDPS       Y15, Y11, Y11
 	VADDPS       Y15, Y12, Y12
@@ -5376,7 +5464,7 @@ rows3Edges:
 	DECQ         R8
 	SUBQ         BX, DI
 	DECQ         R8
-	MOVQ         56(AX), R11
+	MOVQ         192(AX), R11
 	VBROADCASTSS (R11), Y14
 	VADDPS       Y14, Y11, Y11
 	VADDPS       Y14, Y12, Y12
@@ -5453,7 +5541,7 @@ rows2Edges:
 	DECQ         R8
 	SUBQ         BX, DI
 	DECQ         R8
-	MOVQ         56(AX), R11
+	MOVQ         192(AX), R11
 	VBROADCASTSS (R11), Y13
 	VADDPS       Y13, Y11, Y11
 	VADDPS       Y13, Y12, Y12
@@ -5509,7 +5597,7 @@ rows1Edges:
 	DECQ         R8
 	SUBQ         BX, DI
 	DECQ         R8
-	MOVQ         56(AX), R11
+	MOVQ         192(AX), R11
 	VBROADCASTSS (R11), Y12
 	VADDPS       Y12, Y11, Y11
 	VBROADCASTSS 64(AX), Y12
@@ -5525,11 +5613,11 @@ end1Edges:
 
 masked:
 	MOVQ  88(AX), R8
-	MOVQ  (AX), R9
+	MOVQ  168(AX), R9
 	MOVQ  72(AX), R10
 	MOVQ  R8, DI
 	IMULQ BX, DI
-	ADDQ  24(AX), DI
+	ADDQ  176(AX), DI
 	ADDQ  (SI), DI
 	ADDQ  8(SI), R9
 
@@ -5642,7 +5730,7 @@ rows4Masked:
 	DECQ         R8
 	SUBQ         BX, DI
 	DECQ         R8
-	MOVQ         56(AX), R11
+	MOVQ         192(AX), R11
 	VBROADCASTSS (R11), Y13
 	VADDPS       Y13, Y9, Y9
 	VADDPS       Y13, Y10, Y10
@@ -5771,7 +5859,7 @@ rows3Masked:
 	DECQ         R8
 	SUBQ         BX, DI
 	DECQ         R8
-	MOVQ         56(AX), R11
+	MOVQ         192(AX), R11
 	VBROADCASTSS (R11), Y12
 	VADDPS       Y12, Y9, Y9
 	VADDPS       Y12, Y10, Y10
@@ -5874,7 +5962,7 @@ rows2Masked:
 	DECQ         R8
 	SUBQ         BX, DI
 	DECQ         R8
-	MOVQ         56(AX), R11
+	MOVQ         192(AX), R11
 	VBROADCASTSS (R11), Y11
 	VADDPS       Y11, Y9, Y9
 	VADDPS       Y11, Y10, Y10
@@ -5951,7 +6039,7 @@ rows1Masked:
 	DECQ         R8
 	SUBQ         BX, DI
 	DECQ         R8
-	MOVQ         56(AX), R11
+	MOVQ         192(AX), R11
 	VBROADCASTSS (R11), Y10
 	VADDPS       Y10, Y9, Y9
 	VBROADCASTSS 64(AX), Y10
@@ -5978,11 +6066,11 @@ stripDone:
 	DECQ 160(AX)
 	JNZ  strip
 	MOVQ 40(AX), SI
-	ADDQ SI, 24(AX)
+	ADDQ SI, 176(AX)
 	MOVQ 16(AX), SI
-	ADDQ SI, (AX)
-	ADDQ $0x24, 48(AX)
-	ADDQ $0x04, 56(AX)
+	ADDQ SI, 168(AX)
+	ADDQ $0x24, 184(AX)
+	ADDQ $0x04, 192(AX)
 	DECQ 96(AX)
 	JNZ  channel
 	VZEROUPPER
@@ -5992,6 +6080,14 @@ stripDone:
 // Requires: AVX, CMOV, FMA3
 TEXT ·depthGradAVX2_s1(SB), $0-8
 	MOVQ args+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ CX, 168(AX)
+	MOVQ 24(AX), CX
+	MOVQ CX, 176(AX)
+	MOVQ 48(AX), CX
+	MOVQ CX, 184(AX)
+	MOVQ 56(AX), CX
+	MOVQ CX, 192(AX)
 	MOVQ 80(AX), CX
 	MOVQ 128(AX), DX
 	MOVQ 32(AX), BX
@@ -6014,11 +6110,11 @@ strip:
 	CMPQ  16(SI), $0x01
 	JNE   masked
 	MOVQ  88(AX), R8
-	MOVQ  (AX), R9
+	MOVQ  168(AX), R9
 	MOVQ  72(AX), R10
 	MOVQ  R8, DI
 	IMULQ BX, DI
-	ADDQ  24(AX), DI
+	ADDQ  176(AX), DI
 	ADDQ  (SI), DI
 	ADDQ  8(SI), R9
 
@@ -6324,11 +6420,11 @@ end1Plain:
 
 masked:
 	MOVQ  88(AX), R8
-	MOVQ  (AX), R9
+	MOVQ  168(AX), R9
 	MOVQ  72(AX), R10
 	MOVQ  R8, DI
 	IMULQ BX, DI
-	ADDQ  24(AX), DI
+	ADDQ  176(AX), DI
 	ADDQ  (SI), DI
 	ADDQ  8(SI), R9
 
@@ -6741,7 +6837,7 @@ halves:
 	VADDPS 256(DI), Y8, Y8
 
 fold:
-	MOVQ         48(AX), SI
+	MOVQ         184(AX), SI
 	VEXTRACTF128 $0x01, Y0, X9
 	VADDPS       X9, X0, X0
 	VEXTRACTF128 $0x01, Y1, X9
@@ -6794,10 +6890,10 @@ fold:
 	VMOVSS       X8, (SI)
 	ADDQ         $0x10, SI
 	MOVQ         40(AX), SI
-	ADDQ         SI, 24(AX)
+	ADDQ         SI, 176(AX)
 	MOVQ         16(AX), SI
-	ADDQ         SI, (AX)
-	ADDQ         $0x24, 48(AX)
+	ADDQ         SI, 168(AX)
+	ADDQ         $0x24, 184(AX)
 	DECQ         96(AX)
 	JNZ          channel
 	VZEROUPPER
@@ -6807,12 +6903,20 @@ fold:
 // Requires: AVX, AVX2, CMOV, FMA3
 TEXT ·depthAVX2_s2(SB), $0-8
 	MOVQ args+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ CX, 168(AX)
+	MOVQ 24(AX), CX
+	MOVQ CX, 176(AX)
+	MOVQ 48(AX), CX
+	MOVQ CX, 184(AX)
+	MOVQ 56(AX), CX
+	MOVQ CX, 192(AX)
 	MOVQ 80(AX), CX
 	MOVQ 128(AX), DX
 	MOVQ 32(AX), BX
 
 channel:
-	MOVQ         48(AX), SI
+	MOVQ         184(AX), SI
 	VBROADCASTSS (SI), Y0
 	VBROADCASTSS 4(SI), Y1
 	VBROADCASTSS 8(SI), Y2
@@ -6834,11 +6938,11 @@ strip:
 	CMPQ  16(SI), $0x01
 	JNE   masked
 	MOVQ  88(AX), R8
-	MOVQ  (AX), R9
+	MOVQ  168(AX), R9
 	MOVQ  72(AX), R10
 	MOVQ  R8, DI
 	IMULQ BX, DI
-	ADDQ  24(AX), DI
+	ADDQ  176(AX), DI
 	ADDQ  (SI), DI
 	ADDQ  8(SI), R9
 
@@ -6991,7 +7095,7 @@ rows4Plain:
 	VFMADD231PS  Y13, Y8, Y12
 	SUBQ         BX, DI
 	DECQ         R8
-	MOVQ         56(AX), R11
+	MOVQ         192(AX), R11
 	VBROADCASTSS (R11), Y13
 	VADDPS       Y13, Y9, Y9
 	VADDPS       Y13, Y10, Y10
@@ -7135,7 +7239,7 @@ rows3Plain:
 	VFMADD231PS  Y12, Y8, Y11
 	SUBQ         BX, DI
 	DECQ         R8
-	MOVQ         56(AX), R11
+	MOVQ         192(AX), R11
 	VBROADCASTSS (R11), Y12
 	VADDPS       Y12, Y9, Y9
 	VADDPS       Y12, Y10, Y10
@@ -7241,7 +7345,7 @@ rows2Plain:
 	VFMADD231PS  Y11, Y8, Y10
 	SUBQ         BX, DI
 	DECQ         R8
-	MOVQ         56(AX), R11
+	MOVQ         192(AX), R11
 	VBROADCASTSS (R11), Y11
 	VADDPS       Y11, Y9, Y9
 	VADDPS       Y11, Y10, Y10
@@ -7309,7 +7413,7 @@ rows1Plain:
 	VFMADD231PS  Y10, Y8, Y9
 	SUBQ         BX, DI
 	DECQ         R8
-	MOVQ         56(AX), R11
+	MOVQ         192(AX), R11
 	VBROADCASTSS (R11), Y10
 	VADDPS       Y10, Y9, Y9
 	VBROADCASTSS 64(AX), Y10
@@ -7326,11 +7430,11 @@ end1Plain:
 
 edges:
 	MOVQ  88(AX), R8
-	MOVQ  (AX), R9
+	MOVQ  168(AX), R9
 	MOVQ  72(AX), R10
 	MOVQ  R8, DI
 	IMULQ BX, DI
-	ADDQ  24(AX), DI
+	ADDQ  176(AX), DI
 	ADDQ  (SI), DI
 	ADDQ  8(SI), R9
 
@@ -7492,7 +7596,7 @@ rows4Edges:
 	VFMADD231PS  Y13, Y8, Y12
 	SUBQ         BX, DI
 	DECQ         R8
-	MOVQ         56(AX), R11
+	MOVQ         192(AX), R11
 	VBROADCASTSS (R11), Y13
 	VADDPS       Y13, Y9, Y9
 	VADDPS       Y13, Y10, Y10
@@ -7643,7 +7747,7 @@ rows3Edges:
 	VFMADD231PS  Y12, Y8, Y11
 	SUBQ         BX, DI
 	DECQ         R8
-	MOVQ         56(AX), R11
+	MOVQ         192(AX), R11
 	VBROADCASTSS (R11), Y12
 	VADDPS       Y12, Y9, Y9
 	VADDPS       Y12, Y10, Y10
@@ -7754,7 +7858,7 @@ rows2Edges:
 	VFMADD231PS  Y11, Y8, Y10
 	SUBQ         BX, DI
 	DECQ         R8
-	MOVQ         56(AX), R11
+	MOVQ         192(AX), R11
 	VBROADCASTSS (R11), Y11
 	VADDPS       Y11, Y9, Y9
 	VADDPS       Y11, Y10, Y10
@@ -7825,7 +7929,7 @@ rows1Edges:
 	VFMADD231PS  Y10, Y8, Y9
 	SUBQ         BX, DI
 	DECQ         R8
-	MOVQ         56(AX), R11
+	MOVQ         192(AX), R11
 	VBROADCASTSS (R11), Y10
 	VADDPS       Y10, Y9, Y9
 	VBROADCASTSS 64(AX), Y10
@@ -7842,11 +7946,11 @@ end1Edges:
 
 masked:
 	MOVQ  88(AX), R8
-	MOVQ  (AX), R9
+	MOVQ  168(AX), R9
 	MOVQ  72(AX), R10
 	MOVQ  R8, DI
 	IMULQ BX, DI
-	ADDQ  24(AX), DI
+	ADDQ  176(AX), DI
 	ADDQ  (SI), DI
 	ADDQ  8(SI), R9
 
@@ -8035,7 +8139,7 @@ rows4Masked:
 	VFMADD231PS  Y13, Y8, Y12
 	SUBQ         BX, DI
 	DECQ         R8
-	MOVQ         56(AX), R11
+	MOVQ         192(AX), R11
 	VBROADCASTSS (R11), Y13
 	VADDPS       Y13, Y9, Y9
 	VADDPS       Y13, Y10, Y10
@@ -8223,7 +8327,7 @@ rows3Masked:
 	VFMADD231PS  Y12, Y8, Y11
 	SUBQ         BX, DI
 	DECQ         R8
-	MOVQ         56(AX), R11
+	MOVQ         192(AX), R11
 	VBROADCASTSS (R11), Y12
 	VADDPS       Y12, Y9, Y9
 	VADDPS       Y12, Y10, Y10
@@ -8363,7 +8467,7 @@ rows2Masked:
 	VFMADD231PS  Y11, Y8, Y10
 	SUBQ         BX, DI
 	DECQ         R8
-	MOVQ         56(AX), R11
+	MOVQ         192(AX), R11
 	VBROADCASTSS (R11), Y11
 	VADDPS       Y11, Y9, Y9
 	VADDPS       Y11, Y10, Y10
@@ -8455,7 +8559,7 @@ rows1Masked:
 	VFMADD231PS  Y10, Y8, Y9
 	SUBQ         BX, DI
 	DECQ         R8
-	MOVQ         56(AX), R11
+	MOVQ         192(AX), R11
 	VBROADCASTSS (R11), Y10
 	VADDPS       Y10, Y9, Y9
 	VBROADCASTSS 64(AX), Y10
@@ -8483,11 +8587,11 @@ stripDone:
 	DECQ 160(AX)
 	JNZ  strip
 	MOVQ 40(AX), SI
-	ADDQ SI, 24(AX)
+	ADDQ SI, 176(AX)
 	MOVQ 16(AX), SI
-	ADDQ SI, (AX)
-	ADDQ $0x24, 48(AX)
-	ADDQ $0x04, 56(AX)
+	ADDQ SI, 168(AX)
+	ADDQ $0x24, 184(AX)
+	ADDQ $0x04, 192(AX)
 	DECQ 96(AX)
 	JNZ  channel
 	VZEROUPPER
@@ -8497,6 +8601,14 @@ stripDone:
 // Requires: AVX, AVX2, CMOV, FMA3
 TEXT ·depthGradAVX2_s2(SB), $0-8
 	MOVQ args+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ CX, 168(AX)
+	MOVQ 24(AX), CX
+	MOVQ CX, 176(AX)
+	MOVQ 48(AX), CX
+	MOVQ CX, 184(AX)
+	MOVQ 56(AX), CX
+	MOVQ CX, 192(AX)
 	MOVQ 80(AX), CX
 	MOVQ 128(AX), DX
 	MOVQ 32(AX), BX
@@ -8519,11 +8631,11 @@ strip:
 	CMPQ  16(SI), $0x01
 	JNE   masked
 	MOVQ  88(AX), R8
-	MOVQ  (AX), R9
+	MOVQ  168(AX), R9
 	MOVQ  72(AX), R10
 	MOVQ  R8, DI
 	IMULQ BX, DI
-	ADDQ  24(AX), DI
+	ADDQ  176(AX), DI
 	ADDQ  (SI), DI
 	ADDQ  8(SI), R9
 
@@ -8975,11 +9087,11 @@ end1Plain:
 
 masked:
 	MOVQ  88(AX), R8
-	MOVQ  (AX), R9
+	MOVQ  168(AX), R9
 	MOVQ  72(AX), R10
 	MOVQ  R8, DI
 	IMULQ BX, DI
-	ADDQ  24(AX), DI
+	ADDQ  176(AX), DI
 	ADDQ  (SI), DI
 	ADDQ  8(SI), R9
 
@@ -9580,7 +9692,7 @@ halves:
 	VADDPS 256(DI), Y8, Y8
 
 fold:
-	MOVQ         48(AX), SI
+	MOVQ         184(AX), SI
 	VPERMPD      $0xd8, Y0, Y0
 	VPERMPD      $0xd8, Y1, Y1
 	VPERMPD      $0xd8, Y2, Y2
@@ -9642,10 +9754,10 @@ fold:
 	VMOVSS       X8, (SI)
 	ADDQ         $0x10, SI
 	MOVQ         40(AX), SI
-	ADDQ         SI, 24(AX)
+	ADDQ         SI, 176(AX)
 	MOVQ         16(AX), SI
-	ADDQ         SI, (AX)
-	ADDQ         $0x24, 48(AX)
+	ADDQ         SI, 168(AX)
+	ADDQ         $0x24, 184(AX)
 	DECQ         96(AX)
 	JNZ          channel
 	VZEROUPPER
@@ -9655,11 +9767,19 @@ fold:
 // Requires: AVX, CMOV, FMA3
 TEXT ·depthSpreadAVX2_s2(SB), $0-8
 	MOVQ args+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ CX, 168(AX)
+	MOVQ 24(AX), CX
+	MOVQ CX, 176(AX)
+	MOVQ 48(AX), CX
+	MOVQ CX, 184(AX)
+	MOVQ 56(AX), CX
+	MOVQ CX, 192(AX)
 	MOVQ 128(AX), CX
 	MOVQ 32(AX), DX
 
 channel:
-	MOVQ         48(AX), BX
+	MOVQ         184(AX), BX
 	VBROADCASTSS (BX), Y0
 	VBROADCASTSS 4(BX), Y1
 	VBROADCASTSS 8(BX), Y2
@@ -9676,8 +9796,8 @@ channel:
 strip:
 	CMPQ    16(BX), $0x01
 	JNE     masked
-	MOVQ    24(AX), SI
-	MOVQ    (AX), DI
+	MOVQ    176(AX), SI
+	MOVQ    168(AX), DI
 	MOVQ    72(AX), R8
 	MOVQ    80(AX), R9
 	ADDQ    (BX), SI
@@ -9725,8 +9845,8 @@ endPlain:
 	JMP stripDone
 
 masked:
-	MOVQ       24(AX), SI
-	MOVQ       (AX), DI
+	MOVQ       176(AX), SI
+	MOVQ       168(AX), DI
 	MOVQ       72(AX), R8
 	MOVQ       80(AX), R9
 	ADDQ       (BX), SI
@@ -9802,10 +9922,10 @@ stripDone:
 	DECQ 160(AX)
 	JNZ  strip
 	MOVQ 40(AX), BX
-	ADDQ BX, 24(AX)
+	ADDQ BX, 176(AX)
 	MOVQ 16(AX), BX
-	ADDQ BX, (AX)
-	ADDQ $0x24, 48(AX)
+	ADDQ BX, 168(AX)
+	ADDQ $0x24, 184(AX)
 	DECQ 96(AX)
 	JNZ  channel
 	VZEROUPPER

@@ -10,7 +10,7 @@ import (
 // odd columns are then woven. args.rows counts the output's rows, args.height those of the input.
 func depthSpread(u unit, s depthISA) {
 	u.text("depthSpread"+s.name+"_s2", "depthArgs", "computes the input gradient of a 3x3 depthwise convolution of stride 2.")
-	d := &depthKernel{unit: u, s: s, args: u.args()}
+	d := newDepthKernel(u, s)
 	w := s.vecs(u, 9)
 	if s.evex {
 		table := u.load64(d.args, depthTable)
@@ -22,7 +22,7 @@ func depthSpread(u unit, s depthISA) {
 	zero, pitch := u.load64(d.args, depthZero), u.load64(d.args, depthSrcRow)
 	d.strip = u.GP64()
 	u.Label("channel")
-	p := u.load64(d.args, depthWeights)
+	p := u.load64(d.args, depthWeightsNow)
 	for i, v := range w {
 		u.VBROADCASTSS(Mem{Base: p, Disp: 4 * i}, v)
 	}
@@ -30,11 +30,11 @@ func depthSpread(u unit, s depthISA) {
 	t := u.load64(d.args, depthCount)
 	u.MOVQ(t, field(d.args, depthLeft))
 	d.eachStrip([]int{0, 1, stripStores, stripStores + 1}, false, func(suffix string) { d.spreadStrip(w, zero, pitch, suffix) })
-	for _, f := range [][2]int{{depthSrc, depthSrcChannel}, {depthDst, depthDstChannel}} {
+	for _, f := range [][2]int{{depthSrcNow, depthSrcChannel}, {depthDstNow, depthDstChannel}} {
 		t := u.load64(d.args, f[1])
 		u.ADDQ(t, field(d.args, f[0]))
 	}
-	u.ADDQ(Imm(36), field(d.args, depthWeights))
+	u.ADDQ(Imm(36), field(d.args, depthWeightsNow))
 	u.DECQ(field(d.args, depthChannels))
 	u.JNZ(LabelRef("channel"))
 	u.VZEROUPPER()
@@ -43,7 +43,7 @@ func depthSpread(u unit, s depthISA) {
 
 func (d *depthKernel) spreadStrip(w []reg.VecVirtual, zero, pitch reg.GPVirtual, suffix string) {
 	u, s := d.unit, d.s
-	row, at, rows, left := u.load64(d.args, depthSrc), u.load64(d.args, depthDst), u.load64(d.args, depthRows), u.load64(d.args, depthHeight)
+	row, at, rows, left := u.load64(d.args, depthSrcNow), u.load64(d.args, depthDstNow), u.load64(d.args, depthRows), u.load64(d.args, depthHeight)
 	u.ADDQ(Mem{Base: d.strip, Disp: stripSrc}, row)
 	u.ADDQ(Mem{Base: d.strip, Disp: stripDst}, at)
 	a, b := s.vecs(u, 2), s.vecs(u, 2) // the row's and the next one's vector, and the same one column on

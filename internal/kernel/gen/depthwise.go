@@ -29,7 +29,13 @@ const (
 	depthTable
 	depthMasked
 	depthSaved
-	depthLeft // the kernel's own: strips left
+	// The kernel's own: strips left, and where it is, which must not be in the pointers: they would be left beyond the ends of
+	// what they point to, for the garbage collector to find.
+	depthLeft
+	depthDstNow
+	depthSrcNow
+	depthWeightsNow
+	depthBiasNow
 )
 
 // Offsets into depthStrip.
@@ -63,6 +69,14 @@ type depthKernel struct {
 	// edges is the variant for strips that need few masks, edgeMasks those of them that stay in vectors.
 	edges     bool
 	edgeMasks map[int]reg.VecVirtual
+}
+
+func newDepthKernel(u unit, s depthISA) *depthKernel {
+	d := &depthKernel{unit: u, s: s, args: u.args()}
+	for _, f := range [][2]int{{depthDst, depthDstNow}, {depthSrc, depthSrcNow}, {depthWeights, depthWeightsNow}, {depthBias, depthBiasNow}} {
+		u.MOVQ(u.load64(d.args, f[0]), field(d.args, f[1]))
+	}
+	return d
 }
 
 // load reads a vector through mask i of the strip.
@@ -187,7 +201,7 @@ func depthwise(u unit, s depthISA, stride int, gradient bool) {
 		name, doc = "depthGrad", "adds the gradient of each channel's own 3x3 kernel, stride %d."
 	}
 	u.text(fmt.Sprintf("%s%s_s%d", name, s.name, stride), "depthArgs", fmt.Sprintf(doc, stride))
-	d := &depthKernel{unit: u, s: s, args: u.args()}
+	d := newDepthKernel(u, s)
 	w := s.vecs(u, 9)
 	if s.evex && stride == 2 {
 		table := u.load64(d.args, depthTable)
@@ -204,7 +218,7 @@ func depthwise(u unit, s depthISA, stride int, gradient bool) {
 			u.clear(s, v)
 		}
 	} else {
-		p := u.load64(d.args, depthWeights)
+		p := u.load64(d.args, depthWeightsNow)
 		for i, v := range w {
 			u.VBROADCASTSS(Mem{Base: p, Disp: 4 * i}, v)
 		}
@@ -220,10 +234,10 @@ func depthwise(u unit, s depthISA, stride int, gradient bool) {
 				u.VMOVUPS(Mem{Base: d.strip, Disp: stripLanes + 32*i}, d.edgeMasks[i])
 			}
 		}
-		row, iy, at, rows := u.GP64(), u.load64(d.args, depthTop), u.load64(d.args, depthDst), u.load64(d.args, depthRows)
+		row, iy, at, rows := u.GP64(), u.load64(d.args, depthTop), u.load64(d.args, depthDstNow), u.load64(d.args, depthRows)
 		u.MOVQ(iy, row)
 		u.IMULQ(pitch, row)
-		u.ADDQ(field(d.args, depthSrc), row)
+		u.ADDQ(field(d.args, depthSrcNow), row)
 		u.ADDQ(Mem{Base: d.strip, Disp: stripSrc}, row)
 		u.ADDQ(Mem{Base: d.strip, Disp: stripDst}, at)
 		for _, n := range d.rowBlocks() {
@@ -240,13 +254,13 @@ func depthwise(u unit, s depthISA, stride int, gradient bool) {
 	if gradient {
 		d.finishGradient(stride, w)
 	}
-	for _, f := range [][2]int{{depthSrc, depthSrcChannel}, {depthDst, depthDstChannel}} {
+	for _, f := range [][2]int{{depthSrcNow, depthSrcChannel}, {depthDstNow, depthDstChannel}} {
 		t := u.load64(d.args, f[1])
 		u.ADDQ(t, field(d.args, f[0]))
 	}
-	u.ADDQ(Imm(36), field(d.args, depthWeights))
+	u.ADDQ(Imm(36), field(d.args, depthWeightsNow))
 	if !gradient {
-		u.ADDQ(Imm(4), field(d.args, depthBias))
+		u.ADDQ(Imm(4), field(d.args, depthBiasNow))
 	}
 	u.DECQ(field(d.args, depthChannels))
 	u.JNZ(LabelRef("channel"))
@@ -304,7 +318,7 @@ func (d *depthKernel) block(n, stride int, gradient bool, w []reg.VecVirtual, ro
 		return
 	}
 	bias, floor := s.vec(u), s.vec(u)
-	p := u.load64(d.args, depthBias)
+	p := u.load64(d.args, depthBiasNow)
 	u.VBROADCASTSS(Mem{Base: p}, bias)
 	for i := range acc {
 		u.VADDPS(bias, acc[i], acc[i])
@@ -369,7 +383,7 @@ func (d *depthKernel) finishGradient(stride int, w []reg.VecVirtual) {
 		}
 		u.Label("fold")
 	}
-	c := u.load64(d.args, depthWeights)
+	c := u.load64(d.args, depthWeightsNow)
 	for i, v := range w {
 		d.ordered(stride, v)
 		if s.bytes == 64 {
