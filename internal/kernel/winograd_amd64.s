@@ -1854,11 +1854,13 @@ TEXT ·weaveAVX512(SB), $0-8
 	MOVQ         32(AX), DX
 	MOVQ         56(AX), BX
 	SUBQ         DX, BX
+	MOVQ         88(AX), SI
+	MOVQ         SI, 120(AX)
 
 channel:
-	MOVQ         88(AX), SI
+	MOVQ         120(AX), SI
 	VBROADCASTSS (SI), Z0
-	ADDQ         $0x04, 88(AX)
+	ADDQ         $0x04, 120(AX)
 	MOVQ         CX, SI
 	MOVQ         DX, DI
 	MOVQ         72(AX), R8
@@ -2270,11 +2272,13 @@ TEXT ·weaveAVX2(SB), $0-8
 	MOVQ         32(AX), DX
 	MOVQ         56(AX), BX
 	SUBQ         DX, BX
+	MOVQ         88(AX), SI
+	MOVQ         SI, 120(AX)
 
 channel:
-	MOVQ         88(AX), SI
+	MOVQ         120(AX), SI
 	VBROADCASTSS (SI), Y0
-	ADDQ         $0x04, 88(AX)
+	ADDQ         $0x04, 120(AX)
 	MOVQ         CX, SI
 	MOVQ         DX, DI
 	MOVQ         72(AX), R8

@@ -42,6 +42,7 @@ type weaveArgs struct {
 	_          uint32
 	table      unsafe.Pointer
 	lanes      unsafe.Pointer
+	_          int // the kernel's own
 }
 
 // runStrips works on strips of tiles, numbered row by row.

@@ -176,6 +176,7 @@ const (
 	weaveFloor
 	weaveTable
 	weaveLanes
+	weaveBiasNow // the kernel's own, since pointers must stay in what they point to
 )
 
 // weave interleaves the columns of two planes, one pair of planes for the even rows and one for the odd ones, adds bias
@@ -196,11 +197,12 @@ func weave(u unit, s isa) {
 	src, dst := u.load64(args, weaveSrc), u.load64(args, weaveDst)
 	res := u.load64(args, weaveRes)
 	u.SUBQ(dst, res)
+	u.MOVQ(u.load64(args, weaveBias), field(args, weaveBiasNow))
 	u.Label("channel")
 	p := u.GP64()
-	u.MOVQ(field(args, weaveBias), p)
+	u.MOVQ(field(args, weaveBiasNow), p)
 	u.VBROADCASTSS(Mem{Base: p}, bias)
-	u.ADDQ(Imm(4), field(args, weaveBias))
+	u.ADDQ(Imm(4), field(args, weaveBiasNow))
 	from, row := u.GP64(), u.GP64()
 	u.MOVQ(src, from)
 	u.MOVQ(dst, row)
