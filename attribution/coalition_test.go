@@ -160,3 +160,23 @@ func TestBinomial(t *testing.T) {
 	}
 	assert.InEpsilon(t, 1.0089134454556415e29, binomial(100, 50), 1e-12) // 100!/(50!)^2
 }
+
+// A mask says of every player of every row what the coalition says.
+func TestMaskOfAnyCoalition(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		n, rows := rapid.IntRange(1, 200).Draw(t, "players"), rapid.IntRange(1, 3).Draw(t, "rows")
+		s := NewCoalitions(n, rows)
+		mask := make([]float32, rows*n)
+		for i := range mask {
+			mask[i] = -1 // whatever was there before
+			if rapid.Bool().Draw(t, "present") {
+				s.Row(i / n).Add(i % n)
+			}
+		}
+		s.Mask(mask)
+		for i, v := range mask {
+			require.Equal(t, s.Row(i/n).Has(i%n), v == 1)
+			require.True(t, v == 0 || v == 1)
+		}
+	})
+}

@@ -213,7 +213,6 @@ func (c *compareCommand) show(ctx context.Context, st attribution.Study) ([]attr
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", e.Name(), err)
 		}
-		estimate.Method = e.Name()
 		out = append(out, estimate)
 	}
 	return out, nil
