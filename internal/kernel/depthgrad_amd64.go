@@ -10,30 +10,51 @@ const depthGradSaved = 9 * 8
 // maxDepthStrips bounds the strips that depthGrad keeps on its stack; wider outputs take the general way.
 const maxDepthStrips = 16
 
-func depthGradFits(g ConvGeom) bool { return depthwiseFits(g) && g.OutW() <= 8*maxDepthStrips }
+func depthGradFits(g ConvGeom) bool {
+	return depthwiseFits(g) && g.OutW()-firstDepthLane(g) <= 8*maxDepthStrips
+}
+
+// depthGradStrip is the strip of outputs' gradients from column x on. With stride two those of the left column of weights
+// are the ones from a column further on.
+func depthGradStrip(g ConvGeom, lanes, x int) depthStrip {
+	if g.SW == 1 {
+		s := strideOneStrip(g, lanes, x)
+		s.plain &= 1
+		return s
+	}
+	s := depthStrip{src: 4 * (2*x - g.PW + 1), dst: 4 * x, plain: 1}
+	s.mask(0, lanes, 2*x-g.PW+1, g.W)
+	s.mask(1, lanes, 2*x-g.PW+1+lanes, g.W)
+	s.mask(stripStores, lanes, x, g.OutW())
+	s.mask(stripStores+1, lanes, x+1, g.OutW())
+	return s
+}
 
 // depthGrad adds the weight gradient of a depthwise 3x3 convolution to dw. Each is summed in sixteen lanes, by column,
 // which are then added up as those of dots, whatever the level.
 func depthGrad(l level, g ConvGeom, dw, x, dy, scratch []float32) {
 	in, out, cols := g.H*g.W, g.OutH()*g.OutW(), g.OutW()
-	var strips [maxDepthStrips]depthStrip
+	var room [maxDepthStrips + 1]depthStrip
+	strips := alignStrips(room[:])
 	a := depthArgs{
 		dst: ptr(dy, 0), dstRow: 4 * cols, dstChannel: 4 * out, src: ptr(x, 0), srcRow: 4 * g.W, srcChannel: 4 * in,
-		weights: ptr(dw, 0), rows: g.OutH(), height: g.H, top: -g.PH, channels: g.C, strips: unsafe.Pointer(&strips),
+		weights: ptr(dw, 0), rows: g.OutH(), height: g.H, top: -g.PH, channels: g.C, strips: unsafe.Pointer(&strips[0]),
 		zero: unsafe.Pointer(&zeros32), table: unsafe.Pointer(&depthTable), saved: ptr(scratch[:depthGradSaved], 0),
 	}
-	if l == avx512 && cols > 8 {
-		for at := 0; at < cols; at += 16 {
-			strips[a.count] = correlationStrip(g, 16, at)
+	first := firstDepthLane(g)
+	wide := cols-first > 8
+	if l == avx512 && wide {
+		for at := first; at < cols; at += 16 {
+			strips[a.count] = depthGradStrip(g, 16, at)
 			a.count++
 		}
 	} else {
-		for at := 0; at < cols; at += 16 {
-			strips[a.count] = correlationStrip(g, 8, at)
+		for at := first; at < cols; at += 16 {
+			strips[a.count] = depthGradStrip(g, 8, at)
 			a.count++
 		}
-		for at := 8; at < cols; at += 16 {
-			strips[a.count+a.more] = correlationStrip(g, 8, at)
+		for at := first + 8; at < cols; at += 16 {
+			strips[a.count+a.more] = depthGradStrip(g, 8, at)
 			a.more++
 		}
 	}
@@ -42,9 +63,9 @@ func depthGrad(l level, g ConvGeom, dw, x, dy, scratch []float32) {
 		depthGradAVX2_s1(&a)
 	case l == avx2:
 		depthGradAVX2_s2(&a)
-	case cols > 8 && g.SH == 1:
+	case wide && g.SH == 1:
 		depthGradAVX512_s1(&a)
-	case cols > 8:
+	case wide:
 		depthGradAVX512_s2(&a)
 	case g.SH == 1:
 		depthGradAVX512y_s1(&a)

@@ -22,10 +22,10 @@ func newDepthSpread(l level, g ConvGeom) *depthSpread {
 	d := &depthSpread{level: l, g: g}
 	strip := func(lanes, x int) depthStrip {
 		s := depthStrip{src: 4 * x, dst: 8 * x, plain: 1}
-		s.mask(0, lanes, x, 1, g.OutW())
-		s.mask(1, lanes, x+1, 1, g.OutW())
-		s.mask(stripStores, lanes, 2*x, 1, g.W)
-		s.mask(stripStores+1, lanes, 2*x+lanes, 1, g.W)
+		s.mask(0, lanes, x, g.OutW())
+		s.mask(1, lanes, x+1, g.OutW())
+		s.mask(stripStores, lanes, 2*x, g.W)
+		s.mask(stripStores+1, lanes, 2*x+lanes, g.W)
 		return s
 	}
 	cols := g.OutW()
@@ -33,9 +33,12 @@ func newDepthSpread(l level, g ConvGeom) *depthSpread {
 	for x := 0; x < wide; x += 16 {
 		d.wide = append(d.wide, strip(16, x))
 	}
-	for x := (cols - 1) &^ 7; x >= wide; x -= 8 { // see newDepthwise
-		d.narrow = append(d.narrow, strip(8, x))
+	var narrow []depthStrip
+	for x := (cols - 1) &^ 7; x >= wide; x -= 8 { // see depthStrips
+		narrow = append(narrow, strip(8, x))
 	}
+	d.narrow = alignStrips(make([]depthStrip, len(narrow)+1))
+	copy(d.narrow, narrow)
 	d.blockC = min(g.C, max(1, depthCache/4/(g.H*g.W)))
 	return d
 }

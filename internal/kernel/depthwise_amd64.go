@@ -2,7 +2,10 @@
 
 package kernel
 
-import "unsafe"
+import (
+	"slices"
+	"unsafe"
+)
 
 // depthArgs are the arguments of the depthwise kernels. Strides are in bytes.
 type depthArgs struct {
@@ -33,18 +36,25 @@ type depthArgs struct {
 // depthStrip is a vector of columns of every row: where it lies and which lanes of each load (by column of weights with
 // stride one; with stride two of consecutive vectors) and store (from the fifth mask on) are in the plane.
 type depthStrip struct {
-	src, dst int // bytes from the row's start
-	plain    int // one: all lanes of all masks are; AVX2: two where few masks suffice, see fewMasks
-	bits     [6]int
 	lanes    [6][8]int32
+	src, dst int // bytes from the row's start
+	plain    int // one: needs no masks; AVX2 with stride one: two where those of the first and the last load suffice
+	bits     [6]int
+	_        [56]byte // to whole cache lines
+}
+
+// alignStrips cuts strips, but for the last one, to start at a cache line: masks that lie in two take longer to load.
+func alignStrips(s []depthStrip) []depthStrip {
+	p := unsafe.Pointer(unsafe.SliceData(s))
+	return unsafe.Slice((*depthStrip)(unsafe.Add(p, -uintptr(p)%64)), len(s)-1)
 }
 
 const stripStores = 4 // first mask of the stores
 
-// mask makes mask i the lanes whose column, the first one's plus step for each, is in [0, n).
-func (s *depthStrip) mask(i, lanes, first, step, n int) {
+// mask makes mask i the lanes whose column, counted from the first one's, is in [0, n).
+func (s *depthStrip) mask(i, lanes, first, n int) {
 	for lane := range lanes {
-		if x := first + lane*step; x >= 0 && x < n {
+		if x := first + lane; x >= 0 && x < n {
 			s.bits[i] |= 1 << lane
 			if lane < 8 {
 				s.lanes[i][lane] = -1
@@ -57,14 +67,29 @@ func (s *depthStrip) mask(i, lanes, first, step, n int) {
 }
 
 // depthTable holds, for pairs of vectors, their even lanes, their odd lanes, and both halves of their lanes in turns:
-// of sixteen lanes, then of eight.
-var depthTable = func() (t [96]int32) {
+// of sixteen lanes, then of eight. After those comes where each lane lies once VSHUFPS has taken every other lane of two
+// vectors: of sixteen lanes, of eight, the same for the lane before, and back.
+var depthTable = func() (t [160]int32) {
 	for i := range 16 {
 		t[i], t[16+i] = int32(2*i), int32(2*i+1)
 		t[32+i], t[64+i] = int32(i/2+16*(i%2)), int32(8+i/2+16*(i%2))
 	}
 	for i := range 8 {
 		t[48+i], t[80+i] = int32(i/2+8*(i%2)), int32(4+i/2+8*(i%2))
+	}
+	at := 96
+	for _, before := range []int{0, 1} {
+		for _, lanes := range []int{16, 8} {
+			for i := range lanes {
+				from := max(0, i-before)
+				half := lanes / 2 // of the lanes are one of the vectors'
+				t[at+i] = int32(from%half/2*4 + from/half*2 + from%2)
+			}
+			at += lanes
+		}
+	}
+	for i, from := range t[96:112] {
+		t[144+from] = int32(i)
 	}
 	return t
 }()
@@ -81,43 +106,80 @@ func depthLanes(l level, cols int) int {
 	return wide
 }
 
-// correlationStrip is the strip of outputs from column x on.
-func correlationStrip(g ConvGeom, lanes, x int) depthStrip {
-	first := x*g.SW - g.PW
-	s := depthStrip{src: 4 * first, dst: 4 * x, plain: 1}
-	switch {
-	case g.SW == 1:
-		for t := range 3 {
-			s.mask(t, lanes, first+t, 1, g.W)
+// depthStrips returns the strips of sixteen lanes, which AVX2 has none of, and those of eight.
+func depthStrips(l level, g ConvGeom) (wide, narrow []depthStrip) {
+	cols := g.OutW()
+	if g.SW == 2 {
+		lanes := 0
+		for x := firstDepthLane(g); x == 0 || x < cols-1; x += lanes - 1 {
+			if lanes = 8; l != avx2 && cols-x > 8 {
+				lanes = 16
+			}
+			s := strideTwoStrip(g, lanes, x)
+			if lanes == 16 {
+				wide = append(wide, s)
+			} else {
+				narrow = append(narrow, s)
+			}
 		}
-	case lanes == 16:
-		s.mask(0, 16, first, 1, g.W)
-		s.mask(1, 16, first+16, 1, g.W)
-		s.mask(2, 1, first+32, 1, g.W)
-	default: // the third mask is the third vector's first lane alone with mask registers
-		s.mask(0, 8, first, 1, g.W)
-		s.mask(1, 8, first+8, 1, g.W)
-		s.mask(2, 8, first+2, 1, g.W)
-		s.mask(3, 8, first+10, 1, g.W)
-		if first+16 < 0 || first+16 >= g.W {
-			s.bits[2] = 0
-		} else {
-			s.bits[2] = 1
+	} else {
+		n := depthLanes(l, cols)
+		for x := 0; x < n; x += 16 {
+			wide = append(wide, strideOneStrip(g, 16, x))
+		}
+		for x := n; x < cols; x += 8 {
+			narrow = append(narrow, strideOneStrip(g, 8, x))
 		}
 	}
-	s.mask(stripStores, lanes, x, 1, g.OutW())
+	// Without mask registers the last strip's stores run over into the next row, whose turn must come after, and with
+	// stride two a strip's first lane spoils the last one of the strip before.
+	slices.Reverse(narrow)
+	aligned := alignStrips(make([]depthStrip, len(narrow)+1))
+	copy(aligned, narrow)
+	return wide, aligned
+}
+
+// strideOneStrip is the strip of outputs from column x on.
+func strideOneStrip(g ConvGeom, lanes, x int) depthStrip {
+	first := x - g.PW
+	s := depthStrip{src: 4 * first, dst: 4 * x, plain: 1}
+	for t := range 3 {
+		s.mask(t, lanes, first+t, g.W)
+	}
+	s.mask(stripStores, lanes, x, g.OutW())
+	outs := min(lanes, g.OutW()-x)
+	if s.plain == 0 && first+1 >= 0 && first+outs < g.W {
+		s.plain = 2
+	}
 	return s
 }
 
-// fewMasks reports whether a strip of eight lanes from column x on needs no masks but those of the first and the third
-// column of weights, or with stride two that of the first load, for the outputs that it has.
-func fewMasks(g ConvGeom, x int) bool {
-	first, outs := x*g.SW-g.PW, min(8, g.OutW()-x)
-	in := func(from, to int) bool { return first+from >= 0 && first+to < g.W }
-	if g.SW == 1 {
-		return in(1, outs)
+// firstDepthLane returns the column of the first lane. With stride two that lane lacks what the left column of weights
+// adds, so that only padding may be there.
+func firstDepthLane(g ConvGeom) int {
+	if g.SW == 2 && g.PW == 0 {
+		return -1
 	}
-	return in(2, 2*outs)
+	return 0
+}
+
+// strideTwoStrip is the strip of the outputs that follow column x, and of that one where it is the plane's first.
+func strideTwoStrip(g ConvGeom, lanes, x int) depthStrip {
+	first := 2*x - g.PW + 1
+	s := depthStrip{src: 4 * first, dst: 4 * x, plain: 1}
+	s.mask(0, lanes, first, g.W)
+	s.mask(1, lanes, first+lanes, g.W)
+	s.mask(stripStores, lanes, x, g.OutW())
+	if x != 0 {
+		s.bits[stripStores] &^= 1
+		s.lanes[stripStores][0] = 0
+	}
+	// What the lanes beyond the outputs hold does not matter.
+	s.plain = 0
+	if outs := min(lanes, g.OutW()-x); first >= 0 && first+2*outs <= g.W {
+		s.plain = 1
+	}
+	return s
 }
 
 // depthwise is a 3x3 convolution of each channel with its own weights, of stride one or two.
@@ -134,24 +196,13 @@ type depthwise struct {
 const depthCache = 64 << 10 // bytes of input planes worked on at a time
 
 func depthwiseFits(g ConvGeom) bool {
-	return g.Groups == g.C && g.O == g.C && g.KH == 3 && g.KW == 3 && g.DH == 1 && g.DW == 1 && g.SH == g.SW && g.SH <= 2
+	return g.Groups == g.C && g.O == g.C && g.KH == 3 && g.KW == 3 && g.DH == 1 && g.DW == 1 && g.SH == g.SW && g.SH <= 2 && g.PH <= 2 && g.PW <= 2
 }
 
 // newDepthwise lays out a geometry that fits; pack gives it weights. plain says that there is no pre operation.
 func newDepthwise(l level, g ConvGeom, plain bool) *depthwise {
 	d := &depthwise{level: l, g: g, plain: plain}
-	wide, cols := depthLanes(l, g.OutW()), g.OutW()
-	for x := 0; x < wide; x += 16 {
-		d.wide = append(d.wide, correlationStrip(g, 16, x))
-	}
-	// Without mask registers the last strip's stores run over into the next row, whose turn must come after.
-	for x := (cols - 1) &^ 7; x >= wide; x -= 8 {
-		s := correlationStrip(g, 8, x)
-		if s.plain == 0 && fewMasks(g, x) {
-			s.plain = 2
-		}
-		d.narrow = append(d.narrow, s)
-	}
+	d.wide, d.narrow = depthStrips(l, g)
 	d.blockC = min(g.C, max(1, depthCache/4/(g.H*g.W)))
 	return d
 }
@@ -230,10 +281,7 @@ func (d *depthwise) convolve(io *planIO) {
 				continue
 			}
 			a.strips, a.count = unsafe.Pointer(&strips[0]), len(strips)
-			careful := 0
-			if d.level == avx2 {
-				careful = max(carefulChannels(g.C, c, n, out, 8), carefulChannels(g.C, c, n, in, 16+g.PW))
-			}
+			careful := d.careful(c, n)
 			for from, part := range [...]int{n - careful, careful} {
 				if part == 0 {
 					continue
@@ -245,6 +293,21 @@ func (d *depthwise) convolve(io *planIO) {
 			}
 		}
 	}
+}
+
+// careful returns how many of the n channels from c on must not be read, or written without mask registers, beyond a plane.
+func (d *depthwise) careful(c, n int) int {
+	g := d.g
+	in, out := g.H*g.W, g.OutH()*g.OutW()
+	switch {
+	case firstDepthLane(g) < 0:
+		return n // the first lane is one before the row
+	case d.level == avx2:
+		return max(carefulChannels(g.C, c, n, out, 8), carefulChannels(g.C, c, n, in, 16+g.PW))
+	case g.SW == 2:
+		return carefulChannels(g.C, c, n, in, 32)
+	}
+	return 0
 }
 
 // carefulChannels returns how many of the n channels from c on, of total, must not touch so many lanes beyond a plane.

@@ -29,7 +29,7 @@ func depthSpread(u unit, s depthISA) {
 	u.MOVQ(field(d.args, depthStrips), d.strip)
 	t := u.load64(d.args, depthCount)
 	u.MOVQ(t, field(d.args, depthLeft))
-	d.eachStrip([]int{0, 1, stripStores, stripStores + 1}, false, func(suffix string) { d.spreadStrip(w, zero, pitch, suffix) })
+	d.eachStrip([]int{0, 1, stripStores, stripStores + 1}, false, false, func(suffix string) { d.spreadStrip(w, zero, pitch, suffix) })
 	for _, f := range [][2]int{{depthSrcNow, depthSrcChannel}, {depthDstNow, depthDstChannel}} {
 		t := u.load64(d.args, f[1])
 		u.ADDQ(t, field(d.args, f[0]))

@@ -40,13 +40,18 @@ const (
 
 // Offsets into depthStrip.
 const (
-	stripSrc    = 0
-	stripDst    = 8
-	stripPlain  = 16
-	stripBits   = 24
-	stripLanes  = stripBits + 6*8
-	stripSize   = stripLanes + 6*32
+	stripLanes  = 0
+	stripSrc    = 6 * 32
+	stripDst    = stripSrc + 8
+	stripPlain  = stripDst + 8
+	stripBits   = stripPlain + 8
+	stripSize   = 320
 	stripStores = 4 // first mask of the stores; those before are of the loads
+
+	// Offsets into depthTable: what orders the lanes of VSHUFPS, sixteen and then eight, and 96 bytes on what also moves
+	// them by one.
+	depthTableOrder = 4 * 96
+	depthTableBack  = 4 * 144 // the inverse for sixteen lanes
 )
 
 // depthISA is how a depthwise kernel uses its instruction set: with mask registers and 32 vectors, or without.
@@ -60,12 +65,17 @@ var depthISAs = []depthISA{{avx512, true}, {isa{name: "AVX512y", bytes: 32}, tru
 // depthKernel is one depthwise kernel in the making.
 type depthKernel struct {
 	unit
-	s      depthISA
-	args   reg.Register
-	strip  reg.GPVirtual
-	k      []reg.Register // masks of the strip with evex
-	idx    []reg.VecVirtual
-	masked bool // not evex: the variant for strips that need masks
+	s     depthISA
+	args  reg.Register
+	strip reg.GPVirtual
+	k     []reg.Register // masks of the strip with evex
+	idx   []reg.VecVirtual
+	// With evex and stride two, order and shift order the lanes of pair, and shift moves them by one; of gradients it is
+	// the inverse of order.
+	order, shift reg.VecVirtual
+	// notFirst is the mask of all lanes but the first, with evex.
+	notFirst reg.Register
+	masked   bool // the variant for strips that need masks
 	// edges is the variant for strips that need few masks, edgeMasks those of them that stay in vectors.
 	edges     bool
 	edgeMasks map[int]reg.VecVirtual
@@ -82,11 +92,11 @@ func newDepthKernel(u unit, s depthISA) *depthKernel {
 // load reads a vector through mask i of the strip.
 func (d *depthKernel) load(at Mem, i int, v reg.VecVirtual) {
 	switch {
-	case d.s.evex:
+	case d.s.evex && d.masked:
 		d.VMOVUPS_Z(at, d.k[i], v)
 	case d.edges && d.edgeMasks[i] != nil:
 		d.VMASKMOVPS(at, d.edgeMasks[i], v)
-	case d.masked, d.edges && i == 0:
+	case d.masked:
 		d.VMOVUPS(Mem{Base: d.strip, Disp: stripLanes + 32*i}, v)
 		d.VMASKMOVPS(at, v, v)
 	default:
@@ -94,100 +104,62 @@ func (d *depthKernel) load(at Mem, i int, v reg.VecVirtual) {
 	}
 }
 
-// taps loads what the three columns of weights see of a row, one after the other. With stride two and without evex the
-// lanes are in the order of a shuffle, see ordered.
-func (d *depthKernel) taps(row reg.Register, stride int, use func(t int, x reg.VecVirtual)) {
-	vl := d.s.bytes
-	if stride == 1 {
-		for t := range 3 {
-			x := d.s.vec(d.unit)
-			d.load(Mem{Base: row, Disp: 4 * t}, t, x)
-			use(t, x)
-		}
-		return
-	}
-	x, y, even := d.s.vec(d.unit), d.s.vec(d.unit), d.s.vec(d.unit)
-	d.load(Mem{Base: row}, 0, x)
-	d.load(Mem{Base: row, Disp: vl}, 1, y)
-	if d.s.evex {
-		last := d.XMM()
-		d.VMOVSS_Z(Mem{Base: row, Disp: 2 * vl}, d.k[2], last)
-		d.VMOVAPS(x, even)
-		d.VPERMT2PS(y, d.idx[0], even)
-		use(0, even)
-		d.VPERMT2PS(y, d.idx[1], x)
-		use(1, x)
-		next := d.s.vec(d.unit)
-		if vl == 64 {
-			d.VALIGND(Imm(1), even, last.AsZ(), next)
-		} else {
-			d.VALIGND(Imm(1), even, last.AsY(), next)
-		}
-		use(2, next)
-		return
-	}
-	d.VSHUFPS(Imm(0x88), y, x, even)
-	use(0, even)
-	d.VSHUFPS(Imm(0xdd), y, x, x)
-	use(1, x)
-	z, w := d.s.vec(d.unit), d.s.vec(d.unit)
-	d.load(Mem{Base: row, Disp: 8}, 2, z)
-	d.load(Mem{Base: row, Disp: vl + 8}, 3, w)
-	d.VSHUFPS(Imm(0x88), w, z, z)
-	use(2, z)
-}
-
-// ordered takes a vector to the order of taps or back, which is the same.
-func (d *depthKernel) ordered(stride int, v reg.VecVirtual) {
-	if stride == 2 && !d.s.evex {
-		d.VPERMPD(Imm(0xd8), v, v)
+// taps loads what the three columns of weights see of a row with stride one, one after the other.
+func (d *depthKernel) taps(row reg.Register, use func(t int, x reg.VecVirtual)) {
+	for t := range 3 {
+		x := d.s.vec(d.unit)
+		d.load(Mem{Base: row, Disp: 4 * t}, t, x)
+		use(t, x)
 	}
 }
 
-// eachStrip runs body, which needs some of the masks, for every strip of a channel; without evex in two variants, with
-// masks and without, or a third one for strips that need few.
-func (d *depthKernel) eachStrip(masks []int, edges bool, body func(suffix string)) {
+// eachStrip runs body, which needs some of the masks, for every strip of a channel, in two variants, with masks and
+// without, or a third one for strips that need few. Careful ones use masks where args.masked asks for them.
+func (d *depthKernel) eachStrip(masks []int, careful, edges bool, body func(suffix string)) {
 	u := d.unit
 	u.Label("strip")
-	if d.s.evex {
-		d.k = make([]reg.Register, stripStores+2)
+	d.k = make([]reg.Register, stripStores+2)
+	loadMasks := func(ofLoads bool) {
 		for _, i := range masks {
-			d.k[i] = u.K()
-			u.KMOVW(Mem{Base: d.strip, Disp: stripBits + 8*i}, d.k[i])
+			if d.s.evex && (i < stripStores) == ofLoads {
+				d.k[i] = u.K()
+				u.KMOVW(Mem{Base: d.strip, Disp: stripBits + 8*i}, d.k[i])
+			}
 		}
-		body("")
-	} else {
-		if edges {
-			u.CMPQ(field(d.args, depthMasked), Imm(0))
-			u.JNE(LabelRef("masked"))
-			u.CMPQ(Mem{Base: d.strip, Disp: stripPlain}, Imm(2))
-			u.JE(LabelRef("edges"))
-		}
-		u.CMPQ(Mem{Base: d.strip, Disp: stripPlain}, Imm(1))
-		u.JNE(LabelRef("masked"))
-		body("Plain")
-		u.JMP(LabelRef("stripDone"))
-		if edges {
-			u.Label("edges")
-			d.edges = true
-			body("Edges")
-			d.edges = false
-			u.JMP(LabelRef("stripDone"))
-		}
-		u.Label("masked")
-		d.masked = true
-		body("Masked")
-		d.masked = false
-		u.Label("stripDone")
 	}
+	loadMasks(false)
+	if careful {
+		u.CMPQ(field(d.args, depthMasked), Imm(0))
+		u.JNE(LabelRef("masked"))
+	}
+	u.CMPQ(Mem{Base: d.strip, Disp: stripPlain}, Imm(1))
+	if edges {
+		u.JHI(LabelRef("edges"))
+	}
+	u.JNE(LabelRef("masked"))
+	body("Plain")
+	u.JMP(LabelRef("stripDone"))
+	if edges {
+		u.Label("edges")
+		d.edges = true
+		body("Edges")
+		d.edges = false
+		u.JMP(LabelRef("stripDone"))
+	}
+	u.Label("masked")
+	loadMasks(true)
+	d.masked = true
+	body("Masked")
+	d.masked = false
+	u.Label("stripDone")
 	u.ADDQ(U32(stripSize), d.strip)
 	u.DECQ(field(d.args, depthLeft))
 	u.JNZ(LabelRef("strip"))
 }
 
 // rowBlocks are the numbers of output rows done at once, so that a loaded row serves several.
-func (d *depthKernel) rowBlocks() []int {
-	if d.s.evex {
+func (d *depthKernel) rowBlocks(stride int) []int {
+	if d.s.evex || stride == 2 {
 		return []int{7, 4, 2, 1} // the planes of most networks have a multiple of seven rows
 	}
 	return []int{4, 3, 2, 1}
@@ -202,17 +174,13 @@ func depthwise(u unit, s depthISA, stride int, gradient bool) {
 	}
 	u.text(fmt.Sprintf("%s%s_s%d", name, s.name, stride), "depthArgs", fmt.Sprintf(doc, stride))
 	d := newDepthKernel(u, s)
-	w := s.vecs(u, 9)
-	if s.evex && stride == 2 {
-		table := u.load64(d.args, depthTable)
-		d.idx = s.vecs(u, 2)
-		for i, v := range d.idx {
-			u.VMOVUPS(Mem{Base: table, Disp: 64 * i}, v)
-		}
+	if stride == 2 {
+		d.loadOrders(gradient)
 	}
 	height, zero, pitch := u.load64(d.args, depthHeight), u.load64(d.args, depthZero), u.load64(d.args, depthSrcRow)
 	d.strip = u.GP64()
 	u.Label("channel")
+	w := s.vecs(u, 9)
 	if gradient {
 		for _, v := range w {
 			u.clear(s, v)
@@ -223,12 +191,20 @@ func depthwise(u unit, s depthISA, stride int, gradient bool) {
 			u.VBROADCASTSS(Mem{Base: p, Disp: 4 * i}, v)
 		}
 	}
+	var two *forwardTwo
+	if stride == 2 && !gradient {
+		two = d.forwardTwo(w)
+	}
 	u.MOVQ(field(d.args, depthStrips), d.strip)
 	t := u.load64(d.args, depthCount)
 	u.MOVQ(t, field(d.args, depthLeft))
-	d.eachStrip([]int{0, 1, 2, stripStores}, !gradient, func(suffix string) {
+	masks := []int{0, 1, 2, stripStores}
+	if stride == 2 {
+		masks = []int{0, 1, stripStores, stripStores + 1}
+	}
+	d.eachStrip(masks, !gradient, stride == 1 && !gradient && !s.evex, func(suffix string) {
 		d.edgeMasks = map[int]reg.VecVirtual{}
-		if d.edges && stride == 1 {
+		if d.edges {
 			for _, i := range []int{0, 2} {
 				d.edgeMasks[i] = u.YMM()
 				u.VMOVUPS(Mem{Base: d.strip, Disp: stripLanes + 32*i}, d.edgeMasks[i])
@@ -240,12 +216,20 @@ func depthwise(u unit, s depthISA, stride int, gradient bool) {
 		u.ADDQ(field(d.args, depthSrcNow), row)
 		u.ADDQ(Mem{Base: d.strip, Disp: stripSrc}, row)
 		u.ADDQ(Mem{Base: d.strip, Disp: stripDst}, at)
-		for _, n := range d.rowBlocks() {
+		for _, n := range d.rowBlocks(stride) {
 			again, done := fmt.Sprintf("rows%d%s", n, suffix), fmt.Sprintf("end%d%s", n, suffix)
 			u.Label(again)
 			u.CMPQ(rows, Imm(uint64(n)))
 			u.JL(LabelRef(done))
-			d.block(n, stride, gradient, w, row, iy, at, height, zero, pitch, suffix)
+			b := depthBlock{n, row, iy, at, height, zero, pitch, suffix}
+			switch {
+			case stride == 1:
+				d.blockOne(b, w, gradient)
+			case gradient:
+				d.gradTwo(b, w)
+			default:
+				two.block(b)
+			}
 			u.SUBQ(Imm(uint64(n)), rows)
 			u.JMP(LabelRef(again))
 			u.Label(done)
@@ -276,28 +260,33 @@ func (u unit) clear(s depthISA, v reg.VecVirtual) {
 	}
 }
 
-// block does n output rows of a strip and moves row, iy and at to those after.
-func (d *depthKernel) block(n, stride int, gradient bool, w []reg.VecVirtual, row, iy, at, height, zero, pitch reg.GPVirtual, suffix string) {
-	u, s := d.unit, d.s
+// depthBlock is n output rows of a strip, from input row iy at row on to at. The functions that do it move these on.
+type depthBlock struct {
+	n                                int
+	row, iy, at, height, zero, pitch reg.GPVirtual
+	suffix                           string
+}
+
+// blockOne does a block with stride one.
+func (d *depthKernel) blockOne(b depthBlock, w []reg.VecVirtual, gradient bool) {
+	u, s, n, at := d.unit, d.s, b.n, b.at
 	acc := s.vecs(u, n) // outputs, or their gradients
 	if gradient {
 		for _, v := range acc {
 			d.load(Mem{Base: at}, stripStores, v)
-			d.ordered(stride, v)
 			u.ADDQ(field(d.args, depthDstRow), at)
 		}
 	}
-	inRows := (n-1)*stride + 3
-	for q := range inRows {
+	for q := range n + 2 {
 		from := u.GP64()
-		u.MOVQ(row, from)
-		u.CMPQ(iy, height)
-		u.CMOVQCC(zero, from) // negative rows too, as unsigned numbers
-		u.ADDQ(pitch, row)
-		u.INCQ(iy)
-		d.taps(from, stride, func(t int, x reg.VecVirtual) {
+		u.MOVQ(b.row, from)
+		u.CMPQ(b.iy, b.height)
+		u.CMOVQCC(b.zero, from) // negative rows too, as unsigned numbers
+		u.ADDQ(b.pitch, b.row)
+		u.INCQ(b.iy)
+		d.taps(from, func(t int, x reg.VecVirtual) {
 			for i := range acc {
-				kh := q - i*stride
+				kh := q - i
 				switch {
 				case kh < 0 || kh > 2:
 				case gradient:
@@ -310,9 +299,9 @@ func (d *depthKernel) block(n, stride int, gradient bool, w []reg.VecVirtual, ro
 			}
 		})
 	}
-	for range 3 - stride {
-		u.SUBQ(pitch, row)
-		u.DECQ(iy)
+	for range 2 {
+		u.SUBQ(b.pitch, b.row)
+		u.DECQ(b.iy)
 	}
 	if gradient {
 		return
@@ -326,11 +315,10 @@ func (d *depthKernel) block(n, stride int, gradient bool, w []reg.VecVirtual, ro
 	u.VBROADCASTSS(field(d.args, depthFloor), floor)
 	for i := range acc {
 		u.VMAXPS(acc[i], floor, acc[i])
-		d.ordered(stride, acc[i])
 	}
 	pitchOut := u.load64(d.args, depthDstRow)
-	full, done := fmt.Sprintf("full%d%s", n, suffix), fmt.Sprintf("stored%d%s", n, suffix)
-	if d.masked {
+	full, done := fmt.Sprintf("full%d%s", n, b.suffix), fmt.Sprintf("stored%d%s", n, b.suffix)
+	if d.masked && !s.evex {
 		u.CMPQ(field(d.args, depthMasked), Imm(0))
 		u.JE(LabelRef(full))
 		m := u.YMM()
@@ -350,7 +338,7 @@ func (d *depthKernel) block(n, stride int, gradient bool, w []reg.VecVirtual, ro
 		}
 		u.ADDQ(pitchOut, at)
 	}
-	if d.masked {
+	if d.masked && !s.evex {
 		u.Label(done)
 	}
 }
@@ -385,7 +373,9 @@ func (d *depthKernel) finishGradient(stride int, w []reg.VecVirtual) {
 	}
 	c := u.load64(d.args, depthWeightsNow)
 	for i, v := range w {
-		d.ordered(stride, v)
+		if stride == 2 {
+			d.ordered(v)
+		}
 		if s.bytes == 64 {
 			w[i] = u.eightLanes(s.isa, []reg.VecVirtual{v})
 		}

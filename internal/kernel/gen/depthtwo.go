@@ -1,0 +1,200 @@
+package main
+
+import (
+	"fmt"
+
+	. "github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// With stride two, the middle column of weights sees every other column of the input, the right one those between, and the
+// left one the latter too, but an output further on. A strip starts with a column that the middle one sees. The left
+// column's products are summed apart and move by a lane when a row of outputs is done, instead of the input at each of its
+// rows. The first lane gets nothing from there: the strip before it, or the padding, knows it.
+//
+// Columns are told apart by VSHUFPS, which leaves lanes out of order, see ordered: permutations that do not would take
+// turns with the multiplications.
+
+// forwardTwo are what all rows need.
+type forwardTwo struct {
+	d           *depthKernel
+	w           []reg.VecVirtual
+	bias, floor reg.VecVirtual // evex
+	pitchOut    reg.GPVirtual
+}
+
+// loadOrders loads what the kernels with mask registers need to order lanes.
+func (d *depthKernel) loadOrders(gradient bool) {
+	if !d.s.evex {
+		return
+	}
+	table := d.load64(d.args, depthTable)
+	d.order, d.shift = d.s.vec(d.unit), d.s.vec(d.unit)
+	at := depthTableOrder + 2*(64-d.s.bytes) // those of eight lanes follow
+	d.VMOVUPS(Mem{Base: table, Disp: at}, d.order)
+	if gradient {
+		d.VMOVUPS(Mem{Base: table, Disp: depthTableBack}, d.shift)
+		return
+	}
+	d.VMOVUPS(Mem{Base: table, Disp: at + 96}, d.shift)
+	t := d.GP32()
+	d.notFirst = d.K()
+	d.MOVL(U32(0xfffe), t)
+	d.KMOVW(t, d.notFirst)
+}
+
+// forwardTwo loads a channel's weights.
+func (d *depthKernel) forwardTwo(w []reg.VecVirtual) *forwardTwo {
+	u := d.unit
+	f := &forwardTwo{d: d, w: w, pitchOut: u.load64(d.args, depthDstRow)}
+	if d.s.evex {
+		f.bias, f.floor = d.s.vec(u), d.s.vec(u)
+		u.VBROADCASTSS(Mem{Base: u.load64(d.args, depthBiasNow)}, f.bias)
+		u.VBROADCASTSS(field(d.args, depthFloor), f.floor)
+	}
+	return f
+}
+
+// rowTwo is a row of outputs in the making: their sums, and what is to move by a lane. Of the gradient it is the outputs'
+// gradients, and those from an output further on.
+type rowTwo struct{ own, next reg.VecVirtual }
+
+// block does a block.
+func (f *forwardTwo) block(b depthBlock) {
+	d, u, n, w := f.d, f.d.unit, b.n, f.w
+	rows := make([]rowTwo, n)
+	for q := range 2*n + 1 {
+		even, odd := d.pair(b, q)
+		d.eachOfTwo(n, q, func(i, kh int) {
+			r := &rows[i]
+			if kh == 0 {
+				*r = rowTwo{d.s.vec(u), d.s.vec(u)}
+				if d.s.evex {
+					u.VMOVAPS(f.bias, r.own)
+				} else {
+					u.VBROADCASTSS(Mem{Base: u.load64(d.args, depthBiasNow)}, r.own)
+				}
+				u.VMULPS(odd, w[0], r.next)
+			} else {
+				u.VFMADD231PS(odd, w[3*kh], r.next)
+			}
+			u.VFMADD231PS(even, w[3*kh+1], r.own)
+			u.VFMADD231PS(odd, w[3*kh+2], r.own)
+			if kh == 2 {
+				f.finish(b, *r, fmt.Sprintf("%dof%d%s", i, n, b.suffix))
+			}
+		})
+	}
+	u.ADDQ(U32(2*n), b.iy)
+}
+
+// finish stores a row.
+func (f *forwardTwo) finish(b depthBlock, r rowTwo, suffix string) {
+	d, u := f.d, f.d.unit
+	floor := f.floor
+	if d.s.evex {
+		u.VPERMPS_Z(r.next, d.shift, d.notFirst, r.next)
+	} else {
+		floor = u.YMM()
+		idx := floor
+		u.VMOVUPS(Mem{Base: u.load64(d.args, depthTable), Disp: depthTableOrder + 96 + 64}, idx)
+		u.VPERMPS(r.next, idx, r.next)
+		u.VBLENDPS(Imm(1), Mem{Base: b.zero}, r.next, r.next)
+		u.VBROADCASTSS(field(d.args, depthFloor), floor)
+	}
+	d.ordered(r.own)
+	u.VADDPS(r.next, r.own, r.own)
+	u.VMAXPS(r.own, floor, r.own)
+	full, done := "full"+suffix, "stored"+suffix
+	switch {
+	case d.s.evex:
+		u.VMOVUPS(r.own, d.k[stripStores], Mem{Base: b.at})
+	case d.masked:
+		u.CMPQ(field(d.args, depthMasked), Imm(0))
+		u.JE(LabelRef(full))
+		u.VMOVUPS(Mem{Base: d.strip, Disp: stripLanes + 32*stripStores}, r.next)
+		u.VMASKMOVPS(r.own, r.next, Mem{Base: b.at})
+		u.JMP(LabelRef(done))
+		u.Label(full)
+		u.VMOVUPS(r.own, Mem{Base: b.at})
+		u.Label(done)
+	default:
+		u.VMOVUPS(r.own, Mem{Base: b.at})
+	}
+	u.ADDQ(f.pitchOut, b.at)
+}
+
+// pair loads every other column of row q of a block's input and those between, and moves on to the next row but from the
+// last, where the next block begins.
+func (d *depthKernel) pair(b depthBlock, q int) (even, odd reg.VecVirtual) {
+	u := d.unit
+	from := b.row
+	if q < 2 || q >= 2*b.n-1 { // no others can be outside of the plane, as there is no more padding than two rows
+		from = u.GP64()
+		t := u.GP64()
+		u.MOVQ(b.row, from)
+		u.LEAQ(Mem{Base: b.iy, Disp: q}, t)
+		u.CMPQ(t, b.height)
+		u.CMOVQCC(b.zero, from) // negative rows too, as unsigned numbers
+	}
+	x, y, even := d.s.vec(u), d.s.vec(u), d.s.vec(u)
+	d.load(Mem{Base: from}, 0, x)
+	d.load(Mem{Base: from, Disp: d.s.bytes}, 1, y)
+	u.VSHUFPS(Imm(0x88), y, x, even)
+	u.VSHUFPS(Imm(0xdd), y, x, x)
+	if q < 2*b.n {
+		u.ADDQ(b.pitch, b.row)
+	}
+	return even, x
+}
+
+// eachOfTwo calls use for the outputs of n, those that end first, which see row q of the input as row kh of their weights.
+func (d *depthKernel) eachOfTwo(n, q int, use func(i, kh int)) {
+	for kh := 2; kh >= 0; kh-- {
+		if i := (q - kh) / 2; q >= kh && (q-kh)%2 == 0 && i < n {
+			use(i, kh)
+		}
+	}
+}
+
+// gradTwo adds a block's products of inputs and of outputs' gradients to those of the weights, w.
+func (d *depthKernel) gradTwo(b depthBlock, w []reg.VecVirtual) {
+	u, n := d.unit, b.n
+	rows := make([]rowTwo, n)
+	for q := range 2*n + 1 {
+		even, odd := d.pair(b, q)
+		d.eachOfTwo(n, q, func(i, kh int) {
+			r := &rows[i]
+			if kh == 0 {
+				*r = rowTwo{d.s.vec(u), d.s.vec(u)}
+				for j, v := range []reg.VecVirtual{r.own, r.next} {
+					d.load(Mem{Base: b.at, Disp: 4 * j}, stripStores+j, v)
+					d.scrambled(v)
+				}
+				u.ADDQ(field(d.args, depthDstRow), b.at)
+			}
+			u.VFMADD231PS(odd, r.next, w[3*kh])
+			u.VFMADD231PS(even, r.own, w[3*kh+1])
+			u.VFMADD231PS(odd, r.own, w[3*kh+2])
+		})
+	}
+	u.ADDQ(U32(2*n), b.iy)
+}
+
+// ordered takes a vector from the order of pair.
+func (d *depthKernel) ordered(v reg.VecVirtual) {
+	if d.s.evex {
+		d.VPERMPS(v, d.order, v)
+	} else {
+		d.VPERMPD(Imm(0xd8), v, v)
+	}
+}
+
+// scrambled takes a vector to the order of pair.
+func (d *depthKernel) scrambled(v reg.VecVirtual) {
+	if d.s.bytes == 64 {
+		d.VPERMPS(v, d.shift, v)
+	} else {
+		d.ordered(v) // of eight lanes it is its own inverse
+	}
+}
