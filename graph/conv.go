@@ -305,10 +305,9 @@ type convDWFn[T kernel.Float] struct {
 func (f *convDWFn[T]) run(c *call[T]) error {
 	dw, _ := c.out.flat()
 	clear(dw)
-	work := c.workspace(kernel.ConvBackwardWeightScratch(f.geom))
-	for i := range c.in[0].n {
-		kernel.ConvBackwardWeight(f.geom, dw, nil, c.in[1].sample(i), c.in[0].sample(i), work)
-	}
+	dy, x := c.in[0], c.in[1]
+	work := c.workspace(kernel.ConvBackwardWeightScratch(f.geom, dy.n))
+	kernel.ConvBackwardWeight(f.geom, dw, nil, x.data, dy.data, dy.n, x.stride, dy.stride, work)
 	return nil
 }
 

@@ -59,12 +59,18 @@ func BenchmarkConv(b *testing.B) {
 	}
 }
 
+// weightImages is how many images the benchmarks of weight gradients sum, as training does for small batches.
+const weightImages = 8
+
 func BenchmarkConvBackwardWeight(b *testing.B) {
 	for _, bc := range benchConvs {
 		rng := newRand(5)
-		x, y, dw := randSlice[float32](rng, bc.g.InLen()), randSlice[float32](rng, bc.g.OutLen()), make([]float32, bc.g.WeightLen())
-		scratch := make([]float32, ConvBackwardWeightScratch(bc.g))
-		benchAtLevels(b, bc.name, "GFLOP/s", float64(bc.g.FLOPs()), func() { ConvBackwardWeight(bc.g, dw, nil, x, y, scratch) })
+		in, out := bc.g.InLen(), bc.g.OutLen()
+		x, dy, dw := randSlice[float32](rng, weightImages*in), randSlice[float32](rng, weightImages*out), make([]float32, bc.g.WeightLen())
+		scratch := make([]float32, ConvBackwardWeightScratch(bc.g, weightImages))
+		benchAtLevels(b, bc.name, "GFLOP/s", float64(weightImages*bc.g.FLOPs()), func() {
+			ConvBackwardWeight(bc.g, dw, nil, x, dy, weightImages, in, out, scratch)
+		})
 	}
 }
 

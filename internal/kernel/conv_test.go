@@ -194,33 +194,41 @@ func propConvBackwardWeight[T Float](eps float64) func(*rapid.T) {
 		g := drawGeom(t)
 		var mem arena
 		defer mem.free()
-		x, dy := guarded(&mem, randSlice[T](rng, g.InLen())), guarded(&mem, randSlice[T](rng, g.OutLen()))
+		n := rapid.IntRange(1, 5).Draw(t, "images")
+		xs, dys := g.InLen()+rapid.IntRange(0, 9).Draw(t, "x gap"), g.OutLen()+rapid.IntRange(0, 9).Draw(t, "dy gap")
+		x, dy := guarded(&mem, randSlice[T](rng, (n-1)*xs+g.InLen())), guarded(&mem, randSlice[T](rng, (n-1)*dys+g.OutLen()))
 		dw, dbias := guarded(&mem, randSlice[T](rng, g.WeightLen())), guarded(&mem, randSlice[T](rng, g.O))
 		dw0, dbias0 := append([]T(nil), dw...), append([]T(nil), dbias...)
-		scratch := guarded(&mem, nans[T](ConvBackwardWeightScratch(g)))
+		scratch := guarded(&mem, nans[T](ConvBackwardWeightScratch(g, n)))
 		if rapid.Bool().Draw(t, "no bias") {
-			ConvBackwardWeight(g, dw, nil, x, dy, scratch)
+			ConvBackwardWeight(g, dw, nil, x, dy, n, xs, dys, scratch)
 			require.Equal(t, dbias0, dbias)
 		} else {
-			ConvBackwardWeight(g, dw, dbias, x, dy, scratch)
+			ConvBackwardWeight(g, dw, dbias, x, dy, n, xs, dys, scratch)
 			hw := g.OutH() * g.OutW()
 			for o := range dbias {
 				want, mag := float64(dbias0[o]), 0.0
-				for _, v := range dy[o*hw:][:hw] {
-					want += float64(v)
-					mag += math.Abs(float64(v))
+				for image := range n {
+					for _, v := range dy[image*dys+o*hw:][:hw] {
+						want += float64(v)
+						mag += math.Abs(float64(v))
+					}
 				}
-				require.InDelta(t, want, float64(dbias[o]), eps*(float64(hw)*mag+2))
+				require.InDelta(t, want, float64(dbias[o]), eps*(float64(n*hw)*mag+2))
 			}
 		}
 		hot := make([]T, len(dw))
 		for range 8 {
 			i := rng.IntN(len(dw))
 			hot[i] = 1
-			out, _ := refConv(g, to64(x), hot)
+			want, mag := float64(dw0[i]), 0.0
+			for image := range n {
+				out, _ := refConv(g, to64(x[image*xs:][:g.InLen()]), hot)
+				w, m := dot64(out, to64(dy[image*dys:][:g.OutLen()]))
+				want, mag = want+w, mag+m
+			}
 			hot[i] = 0
-			want, mag := dot64(out, to64(dy))
-			require.InDelta(t, want+float64(dw0[i]), float64(dw[i]), eps*(float64(g.OutH()*g.OutW())*mag+4), "dw %d of %+v", i, g)
+			require.InDelta(t, want, float64(dw[i]), eps*(float64(n*g.OutH()*g.OutW())*mag+4), "dw %d of %d images, %+v", i, n, g)
 		}
 	}
 }

@@ -74,8 +74,8 @@ func benchSpec(g ConvGeom, pre bool) ConvSpec[float32] {
 	return s
 }
 
-// TestSpeed prints the share of peak of every shape, from minima of short runs; SPEED=1 asks for it and SPEED_OF
-// for the shapes whose names contain it.
+// TestSpeed prints the share of peak of every shape, from minima of short runs, weight gradients for several images;
+// SPEED=1 asks for it and SPEED_OF for the shapes whose names contain it.
 func TestSpeed(t *testing.T) {
 	if os.Getenv("SPEED") == "" {
 		t.Skip("set SPEED=1")
@@ -108,10 +108,11 @@ func TestSpeed(t *testing.T) {
 			for range 3 {
 				r = min(r, best(func() { c.BackwardInput(dx, y, x, y, nil, scratch, false) }, 12))
 			}
-			dw, ws := make([]float32, bc.g.WeightLen()), make([]float32, ConvBackwardWeightScratch(bc.g))
+			dw, ws := make([]float32, bc.g.WeightLen()), make([]float32, ConvBackwardWeightScratch(bc.g, weightImages))
+			xs, dys := randSlice[float32](rng, weightImages*len(x)), randSlice[float32](rng, weightImages*len(y))
 			q := 1e9
 			for range 3 {
-				q = min(q, best(func() { ConvBackwardWeight(bc.g, dw, nil, x, y, ws) }, 12))
+				q = min(q, best(func() { ConvBackwardWeight(bc.g, dw, nil, xs, dys, weightImages, len(x), len(y), ws) }, 12)/weightImages)
 			}
 			for _, s := range []float64{s, r, q} {
 				gf := float64(bc.g.FLOPs()) / s * 1e-9

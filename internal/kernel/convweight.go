@@ -1,25 +1,36 @@
 package kernel
 
-// ConvBackwardWeight adds the weight gradient of a plain convolution (no pre, no post) for one image to
-// dw [O, C/Groups, KH, KW] and, unless it is nil, the bias gradient to dbias [O]; x is [C, H, W], dy [O, OutH, OutW].
-// It panics on an impossible geometry.
-func ConvBackwardWeight[T Float](g ConvGeom, dw, dbias, x, dy, scratch []T) {
+// ConvBackwardWeight adds the weight gradient of a plain convolution (no pre, no post) for n images to
+// dw [O, C/Groups, KH, KW] and, unless it is nil, the bias gradient to dbias [O]. Image i is x[i*xStride:], [C, H, W], and
+// dy[i*dyStride:], [O, OutH, OutW]. Small images are summed together before they are added, so that the last bits depend on
+// n. It panics on an impossible geometry.
+func ConvBackwardWeight[T Float](g ConvGeom, dw, dbias, x, dy []T, n, xStride, dyStride int, scratch []T) {
 	g = g.norm()
 	if err := g.Check(); err != nil {
 		panic(err)
 	}
-	dw, x, dy = dw[:g.WeightLen()], x[:g.InLen()], dy[:g.OutLen()]
+	if n == 0 {
+		return
+	}
+	dw, x, dy = dw[:g.WeightLen()], x[:(n-1)*xStride+g.InLen()], dy[:(n-1)*dyStride+g.OutLen()]
 	if dbias != nil {
 		dbias = dbias[:g.O]
 	}
-	if is32[T]() && convBackwardWeight32(g, as32(dw), as32(dbias), as32(x), as32(dy), as32(scratch)) {
+	if is32[T]() && convBackwardWeight32(g, as32(dw), as32(dbias), as32(x), as32(dy), n, xStride, dyStride, as32(scratch)) {
 		return
 	}
-	convBackwardWeightGeneric(g, dw, dbias, x, dy)
+	for i := range n {
+		convBackwardWeightGeneric(g, dw, dbias, x[i*xStride:], dy[i*dyStride:])
+	}
 }
 
-// ConvBackwardWeightScratch returns how many elements of scratch ConvBackwardWeight needs.
-func ConvBackwardWeightScratch(g ConvGeom) int { return convBackwardWeightScratch(g.norm()) }
+// ConvBackwardWeightScratch returns how many elements of scratch ConvBackwardWeight needs for n images.
+func ConvBackwardWeightScratch(g ConvGeom, n int) int {
+	if n == 0 {
+		return 0
+	}
+	return convBackwardWeightScratch(g.norm(), n)
+}
 
 func convBackwardWeightGeneric[T Float](g ConvGeom, dw, dbias, x, dy []T) {
 	hw, in := g.OutH()*g.OutW(), g.C/g.Groups

@@ -32,9 +32,10 @@ type weightGrad struct {
 	view    int  // elements of a view
 	channel int  // elements of a channel
 	blockC  int
+	images  int // summed together
 }
 
-func newWeightGrad(g ConvGeom) weightGrad {
+func newWeightGrad(g ConvGeom, n int) weightGrad {
 	w := weightGrad{ConvGeom: g, in: g.C / g.Groups, out: g.O / g.Groups, oh: g.OutH(), ow: g.OutW()}
 	w.strip = min(w.oh, max(1, weightColumns/w.ow))
 	strips := (w.oh + w.strip - 1) / w.strip
@@ -46,80 +47,101 @@ func newWeightGrad(g ConvGeom) weightGrad {
 	if w.direct {
 		w.channel = g.H * g.W
 	}
-	w.blockC = evenBlock(w.in, min(onesLen, max(1, rearrangeCache/4/w.channel)))
+	w.images = 1
+	if w.strip == w.oh {
+		w.images = evenBlock(n, max(1, weightColumns/(w.oh*w.ow)))
+	}
+	w.blockC = evenBlock(w.in, min(onesLen, max(1, rearrangeCache/4/(w.channel*w.images))))
 	return w
 }
 
 // viewRows returns the rows of a view for a strip of so many output rows.
 func (w *weightGrad) viewRows(strip int) int { return strip + (w.KH-1)*w.DH/w.SH }
 
-func convBackwardWeightScratch(g ConvGeom) int {
+func convBackwardWeightScratch(g ConvGeom, images int) int {
 	if currentLevel() == generic {
 		return 0
 	}
 	if depthGradFits(g) {
 		return depthGradSaved
 	}
-	w := newWeightGrad(g)
+	w := newWeightGrad(g, images)
 	n := w.blockC*w.KH*w.KW + 16 // the offsets
 	if !w.direct {
-		n += w.blockC*w.channel + slackLanes
+		n += w.images*w.blockC*w.channel + slackLanes
 	}
 	return n
 }
 
-func convBackwardWeight32(g ConvGeom, dw, dbias, x, dy, scratch []float32) bool {
+func convBackwardWeight32(g ConvGeom, dw, dbias, x, dy []float32, n, xStride, dyStride int, scratch []float32) bool {
 	l := currentLevel()
 	if l == generic {
 		return false
 	}
-	if depthGradFits(g) {
-		if dbias != nil {
-			biasGrad(l, dbias, dy, g.OutH()*g.OutW(), g.OutH()*g.OutW())
+	hw := g.OutH() * g.OutW()
+	if dbias != nil {
+		for i := range n {
+			biasGrad(l, dbias, dy[i*dyStride:], hw)
 		}
-		depthGrad(l, g, dw, x, dy, scratch)
+	}
+	if depthGradFits(g) {
+		for i := range n {
+			depthGrad(l, g, dw, x[i*xStride:], dy[i*dyStride:], scratch)
+		}
 		return true
 	}
-	w := newWeightGrad(g)
+	w := newWeightGrad(g, n)
 	scratch = alignVector(scratch)
-	taps := w.KH * w.KW
 	// Offsets have the size of a float32, so scratch can hold them.
-	off := unsafe.Slice((*int32)(unsafe.Pointer(&scratch[0])), w.blockC*taps)
-	scratch = scratch[len(off):]
+	off := unsafe.Slice((*int32)(unsafe.Pointer(&scratch[0])), w.blockC*w.KH*w.KW)
 	w.offsets(off)
-	hw := w.oh * w.ow
-	for y0 := 0; y0 < w.oh; y0 += w.strip {
-		rows := min(w.strip, w.oh-y0)
-		if dbias != nil {
-			biasGrad(l, dbias, dy[y0*w.ow:], hw, rows*w.ow)
-		}
-		for group := range w.Groups {
-			for c0 := 0; c0 < w.in; c0 += w.blockC {
-				n := min(w.blockC, w.in-c0)
-				first := group*w.in + c0
-				d := dotsArgs{
-					a: ptr(dy, group*w.out*hw+y0*w.ow), lda: 4 * hw, n: rows * w.ow,
-					c: ptr(dw, (group*w.out*w.in+c0)*taps), ldc: 4 * w.in * taps,
-				}
-				if w.direct {
-					d.b = ptr(x, first*hw+y0*w.ow)
-				} else {
-					w.fill(l, scratch, x[first*w.H*w.W:], n, y0, rows)
-					d.b = ptr(scratch, 0)
-				}
-				dots(l, w.out, off[:n*taps], d)
-			}
+	for i := 0; i < n; i += w.images {
+		images := min(w.images, n-i)
+		for y0 := 0; y0 < w.oh; y0 += w.strip {
+			w.add(l, dw, x[i*xStride:], dy[i*dyStride:], images, xStride, dyStride, y0, off, scratch[len(off):])
 		}
 	}
 	return true
 }
 
-// biasGrad adds the sums of the first n elements of each plane, of which there are as many as dbias has elements.
-func biasGrad(l level, dbias, dy []float32, plane, n int) {
+// add adds the gradient of a strip, which starts at output row y0, of some images.
+func (w *weightGrad) add(l level, dw, x, dy []float32, images, xStride, dyStride, y0 int, off []int32, scratch []float32) {
+	hw, taps, rows := w.oh*w.ow, w.KH*w.KW, min(w.strip, w.oh-y0)
+	for group := range w.Groups {
+		for c0 := 0; c0 < w.in; c0 += w.blockC {
+			n := min(w.blockC, w.in-c0)
+			first := group*w.in + c0
+			d := dotsArgs{
+				a: ptr(dy, group*w.out*hw+y0*w.ow), lda: 4 * hw, n: rows * w.ow,
+				c: ptr(dw, (group*w.out*w.in+c0)*taps), ldc: 4 * w.in * taps,
+				parts: images, aPart: 4 * dyStride, bPart: 4 * xStride,
+			}
+			if w.direct {
+				d.b = ptr(x, first*hw+y0*w.ow)
+			} else {
+				d.bPart = 4 * w.blockC * w.channel
+				for i := range images {
+					w.fill(l, scratch[i*w.blockC*w.channel:], x[i*xStride+first*w.H*w.W:], n, y0, rows)
+				}
+				d.b = ptr(scratch, 0)
+			}
+			// Output gradients are read once for each few columns, so as many rows at a time as stay in cache.
+			block := max(12, rearrangeCache/4/(rows*w.ow*images)/12*12)
+			for o := 0; o < w.out; o += block {
+				e := d
+				e.a, e.c = unsafe.Add(d.a, o*d.lda), unsafe.Add(d.c, o*d.ldc)
+				dots(l, min(block, w.out-o), off[:n*taps], e)
+			}
+		}
+	}
+}
+
+// biasGrad adds the sum of each plane of n elements, of which there are as many as dbias has elements.
+func biasGrad(l level, dbias, dy []float32, n int) {
 	off := [1]int32{}
 	for at := 0; at < n; at += onesLen {
 		dots(l, len(dbias), off[:], dotsArgs{
-			a: ptr(dy, at), lda: 4 * plane, n: min(onesLen, n-at), b: unsafe.Pointer(&ones32), c: ptr(dbias, 0), ldc: 4,
+			a: ptr(dy, at), lda: 4 * n, n: min(onesLen, n-at), b: unsafe.Pointer(&ones32), c: ptr(dbias, 0), ldc: 4, parts: 1,
 		})
 	}
 }

@@ -2,6 +2,8 @@
 
 package kernel
 
-func convBackwardWeightScratch(ConvGeom) int { return 0 }
+func convBackwardWeightScratch(ConvGeom, int) int { return 0 }
 
-func convBackwardWeight32(g ConvGeom, dw, dbias, x, dy, scratch []float32) bool { return false }
+func convBackwardWeight32(g ConvGeom, dw, dbias, x, dy []float32, n, xStride, dyStride int, scratch []float32) bool {
+	return false
+}

@@ -4,16 +4,20 @@ package kernel
 
 import "unsafe"
 
-// dotsArgs are the arguments of the dot kernels: c[i][j] += a[i]·b[j].
+// dotsArgs are the arguments of the dot kernels: c[i][j] += a[i]·b[j], where both lie in several parts of n elements.
 type dotsArgs struct {
 	a     unsafe.Pointer
 	lda   int // bytes
 	b     unsafe.Pointer
 	off   unsafe.Pointer // int32 byte offset into b for each j
-	n     int            // elements of a product
+	n     int            // elements of a part
 	c     unsafe.Pointer
 	ldc   int // bytes
 	table unsafe.Pointer
+	parts int // at least 1
+	aPart int // bytes from part to part
+	bPart int
+	left  int // the kernel's own
 }
 
 // dots adds the products of rows [rows] of a with all the columns that off lists to c; see dotsArgs for the units.
@@ -65,7 +69,7 @@ func dots32(rows, n int, a []float32, lda int, b []float32, ldb, cols int, c []f
 	_ = b[(cols-1)*ldb+n-1]
 	_ = c[(rows-1)*ldc+cols-1]
 	for j := 0; j < cols; j += most {
-		dots(l, rows, off[:min(most, cols-j)], dotsArgs{a: ptr(a, 0), lda: 4 * lda, b: ptr(b, j*ldb), n: n, c: ptr(c, j), ldc: 4 * ldc})
+		dots(l, rows, off[:min(most, cols-j)], dotsArgs{a: ptr(a, 0), lda: 4 * lda, b: ptr(b, j*ldb), n: n, c: ptr(c, j), ldc: 4 * ldc, parts: 1})
 	}
 	return true
 }

@@ -13,10 +13,14 @@ TEXT ·dotsAVX512_1x1(SB), $0-8
 	MOVQ    24(AX), BX
 	MOVLQSX (BX), BX
 	ADDQ    DX, BX
-	MOVQ    32(AX), SI
-	XORQ    DX, DX
-	SUBQ    $0x10, SI
-	JL      tail
+	MOVQ    64(AX), DX
+	MOVQ    DX, 88(AX)
+
+part:
+	MOVQ 32(AX), SI
+	XORQ DX, DX
+	SUBQ $0x10, SI
+	JL   tail
 
 whole:
 	VMOVUPS     (CX)(DX*4), Z1
@@ -39,6 +43,15 @@ tail:
 	VFMADD231PS Z1, Z2, Z0
 
 reduce:
+	DECQ 88(AX)
+	JZ   sum
+	MOVQ 72(AX), DX
+	ADDQ DX, CX
+	MOVQ 80(AX), DX
+	ADDQ DX, BX
+	JMP  part
+
+sum:
 	MOVQ          40(AX), CX
 	MOVQ          48(AX), AX
 	VEXTRACTF64X4 $0x01, Z0, Y1
@@ -70,10 +83,14 @@ TEXT ·dotsAVX512_1x2(SB), $0-8
 	ADDQ    DX, SI
 	MOVLQSX 4(BX), BX
 	ADDQ    DX, BX
-	MOVQ    32(AX), DI
-	XORQ    DX, DX
-	SUBQ    $0x10, DI
-	JL      tail
+	MOVQ    64(AX), DX
+	MOVQ    DX, 88(AX)
+
+part:
+	MOVQ 32(AX), DI
+	XORQ DX, DX
+	SUBQ $0x10, DI
+	JL   tail
 
 whole:
 	VMOVUPS     (CX)(DX*4), Z2
@@ -100,6 +117,16 @@ tail:
 	VFMADD231PS Z2, Z3, Z1
 
 reduce:
+	DECQ 88(AX)
+	JZ   sum
+	MOVQ 72(AX), DX
+	ADDQ DX, CX
+	MOVQ 80(AX), DX
+	ADDQ DX, SI
+	ADDQ DX, BX
+	JMP  part
+
+sum:
 	MOVQ          40(AX), CX
 	MOVQ          48(AX), AX
 	VEXTRACTF64X4 $0x01, Z0, Y2
@@ -139,10 +166,14 @@ TEXT ·dotsAVX512_1x3(SB), $0-8
 	ADDQ    DX, DI
 	MOVLQSX 8(BX), BX
 	ADDQ    DX, BX
-	MOVQ    32(AX), R8
-	XORQ    DX, DX
-	SUBQ    $0x10, R8
-	JL      tail
+	MOVQ    64(AX), DX
+	MOVQ    DX, 88(AX)
+
+part:
+	MOVQ 32(AX), R8
+	XORQ DX, DX
+	SUBQ $0x10, R8
+	JL   tail
 
 whole:
 	VMOVUPS     (CX)(DX*4), Z3
@@ -173,6 +204,17 @@ tail:
 	VFMADD231PS Z3, Z4, Z2
 
 reduce:
+	DECQ 88(AX)
+	JZ   sum
+	MOVQ 72(AX), DX
+	ADDQ DX, CX
+	MOVQ 80(AX), DX
+	ADDQ DX, SI
+	ADDQ DX, DI
+	ADDQ DX, BX
+	JMP  part
+
+sum:
 	MOVQ          40(AX), CX
 	MOVQ          48(AX), AX
 	VEXTRACTF64X4 $0x01, Z0, Y3
@@ -227,10 +269,14 @@ TEXT ·dotsAVX512_1x4(SB), $0-8
 	ADDQ    DX, R8
 	MOVLQSX 12(BX), BX
 	ADDQ    DX, BX
-	MOVQ    32(AX), R9
-	XORQ    DX, DX
-	SUBQ    $0x10, R9
-	JL      tail
+	MOVQ    64(AX), DX
+	MOVQ    DX, 88(AX)
+
+part:
+	MOVQ 32(AX), R9
+	XORQ DX, DX
+	SUBQ $0x10, R9
+	JL   tail
 
 whole:
 	VMOVUPS     (CX)(DX*4), Z4
@@ -265,6 +311,18 @@ tail:
 	VFMADD231PS Z4, Z5, Z3
 
 reduce:
+	DECQ 88(AX)
+	JZ   sum
+	MOVQ 72(AX), DX
+	ADDQ DX, CX
+	MOVQ 80(AX), DX
+	ADDQ DX, SI
+	ADDQ DX, DI
+	ADDQ DX, R8
+	ADDQ DX, BX
+	JMP  part
+
+sum:
 	MOVQ          40(AX), CX
 	MOVQ          48(AX), AX
 	VEXTRACTF64X4 $0x01, Z0, Y4
@@ -310,10 +368,14 @@ TEXT ·dotsAVX512_2x1(SB), $0-8
 	MOVQ    24(AX), SI
 	MOVLQSX (SI), SI
 	ADDQ    BX, SI
-	MOVQ    32(AX), DI
-	XORQ    BX, BX
-	SUBQ    $0x10, DI
-	JL      tail
+	MOVQ    64(AX), BX
+	MOVQ    BX, 88(AX)
+
+part:
+	MOVQ 32(AX), DI
+	XORQ BX, BX
+	SUBQ $0x10, DI
+	JL   tail
 
 whole:
 	VMOVUPS     (CX)(BX*4), Z2
@@ -340,6 +402,16 @@ tail:
 	VFMADD231PS Z3, Z4, Z1
 
 reduce:
+	DECQ 88(AX)
+	JZ   sum
+	MOVQ 72(AX), BX
+	ADDQ BX, CX
+	ADDQ BX, DX
+	MOVQ 80(AX), BX
+	ADDQ BX, SI
+	JMP  part
+
+sum:
 	MOVQ          40(AX), CX
 	MOVQ          48(AX), AX
 	VEXTRACTF64X4 $0x01, Z0, Y2
@@ -387,10 +459,14 @@ TEXT ·dotsAVX512_2x2(SB), $0-8
 	ADDQ    BX, DI
 	MOVLQSX 4(SI), SI
 	ADDQ    BX, SI
-	MOVQ    32(AX), R8
-	XORQ    BX, BX
-	SUBQ    $0x10, R8
-	JL      tail
+	MOVQ    64(AX), BX
+	MOVQ    BX, 88(AX)
+
+part:
+	MOVQ 32(AX), R8
+	XORQ BX, BX
+	SUBQ $0x10, R8
+	JL   tail
 
 whole:
 	VMOVUPS     (CX)(BX*4), Z4
@@ -423,6 +499,17 @@ tail:
 	VFMADD231PS Z5, Z6, Z3
 
 reduce:
+	DECQ 88(AX)
+	JZ   sum
+	MOVQ 72(AX), BX
+	ADDQ BX, CX
+	ADDQ BX, DX
+	MOVQ 80(AX), BX
+	ADDQ BX, DI
+	ADDQ BX, SI
+	JMP  part
+
+sum:
 	MOVQ          40(AX), CX
 	MOVQ          48(AX), AX
 	VEXTRACTF64X4 $0x01, Z0, Y4
@@ -484,10 +571,14 @@ TEXT ·dotsAVX512_2x3(SB), $0-8
 	ADDQ    BX, R8
 	MOVLQSX 8(SI), SI
 	ADDQ    BX, SI
-	MOVQ    32(AX), R9
-	XORQ    BX, BX
-	SUBQ    $0x10, R9
-	JL      tail
+	MOVQ    64(AX), BX
+	MOVQ    BX, 88(AX)
+
+part:
+	MOVQ 32(AX), R9
+	XORQ BX, BX
+	SUBQ $0x10, R9
+	JL   tail
 
 whole:
 	VMOVUPS     (CX)(BX*4), Z6
@@ -526,6 +617,18 @@ tail:
 	VFMADD231PS Z7, Z8, Z5
 
 reduce:
+	DECQ 88(AX)
+	JZ   sum
+	MOVQ 72(AX), BX
+	ADDQ BX, CX
+	ADDQ BX, DX
+	MOVQ 80(AX), BX
+	ADDQ BX, DI
+	ADDQ BX, R8
+	ADDQ BX, SI
+	JMP  part
+
+sum:
 	MOVQ          40(AX), CX
 	MOVQ          48(AX), AX
 	VEXTRACTF64X4 $0x01, Z0, Y6
@@ -615,10 +718,14 @@ TEXT ·dotsAVX512_2x4(SB), $0-8
 	ADDQ    BX, R9
 	MOVLQSX 12(SI), SI
 	ADDQ    BX, SI
-	MOVQ    32(AX), R10
-	XORQ    BX, BX
-	SUBQ    $0x10, R10
-	JL      tail
+	MOVQ    64(AX), BX
+	MOVQ    BX, 88(AX)
+
+part:
+	MOVQ 32(AX), R10
+	XORQ BX, BX
+	SUBQ $0x10, R10
+	JL   tail
 
 whole:
 	VMOVUPS     (CX)(BX*4), Z8
@@ -663,6 +770,19 @@ tail:
 	VFMADD231PS Z9, Z10, Z7
 
 reduce:
+	DECQ 88(AX)
+	JZ   sum
+	MOVQ 72(AX), BX
+	ADDQ BX, CX
+	ADDQ BX, DX
+	MOVQ 80(AX), BX
+	ADDQ BX, DI
+	ADDQ BX, R8
+	ADDQ BX, R9
+	ADDQ BX, SI
+	JMP  part
+
+sum:
 	MOVQ          40(AX), CX
 	MOVQ          48(AX), AX
 	VEXTRACTF64X4 $0x01, Z0, Y8
@@ -738,10 +858,14 @@ TEXT ·dotsAVX512_3x1(SB), $0-8
 	MOVQ    24(AX), DI
 	MOVLQSX (DI), DI
 	ADDQ    SI, DI
-	MOVQ    32(AX), R8
-	XORQ    SI, SI
-	SUBQ    $0x10, R8
-	JL      tail
+	MOVQ    64(AX), SI
+	MOVQ    SI, 88(AX)
+
+part:
+	MOVQ 32(AX), R8
+	XORQ SI, SI
+	SUBQ $0x10, R8
+	JL   tail
 
 whole:
 	VMOVUPS     (CX)(SI*4), Z3
@@ -772,6 +896,17 @@ tail:
 	VFMADD231PS Z5, Z6, Z2
 
 reduce:
+	DECQ 88(AX)
+	JZ   sum
+	MOVQ 72(AX), SI
+	ADDQ SI, CX
+	ADDQ SI, BX
+	ADDQ SI, DX
+	MOVQ 80(AX), SI
+	ADDQ SI, DI
+	JMP  part
+
+sum:
 	MOVQ          40(AX), CX
 	MOVQ          48(AX), AX
 	VEXTRACTF64X4 $0x01, Z0, Y3
@@ -835,10 +970,14 @@ TEXT ·dotsAVX512_3x2(SB), $0-8
 	ADDQ    SI, R8
 	MOVLQSX 4(DI), DI
 	ADDQ    SI, DI
-	MOVQ    32(AX), R9
-	XORQ    SI, SI
-	SUBQ    $0x10, R9
-	JL      tail
+	MOVQ    64(AX), SI
+	MOVQ    SI, 88(AX)
+
+part:
+	MOVQ 32(AX), R9
+	XORQ SI, SI
+	SUBQ $0x10, R9
+	JL   tail
 
 whole:
 	VMOVUPS     (CX)(SI*4), Z6
@@ -877,6 +1016,18 @@ tail:
 	VFMADD231PS Z8, Z9, Z5
 
 reduce:
+	DECQ 88(AX)
+	JZ   sum
+	MOVQ 72(AX), SI
+	ADDQ SI, CX
+	ADDQ SI, BX
+	ADDQ SI, DX
+	MOVQ 80(AX), SI
+	ADDQ SI, R8
+	ADDQ SI, DI
+	JMP  part
+
+sum:
 	MOVQ          40(AX), CX
 	MOVQ          48(AX), AX
 	VEXTRACTF64X4 $0x01, Z0, Y6
@@ -960,10 +1111,14 @@ TEXT ·dotsAVX512_3x3(SB), $0-8
 	ADDQ    SI, R9
 	MOVLQSX 8(DI), DI
 	ADDQ    SI, DI
-	MOVQ    32(AX), R10
-	XORQ    SI, SI
-	SUBQ    $0x10, R10
-	JL      tail
+	MOVQ    64(AX), SI
+	MOVQ    SI, 88(AX)
+
+part:
+	MOVQ 32(AX), R10
+	XORQ SI, SI
+	SUBQ $0x10, R10
+	JL   tail
 
 whole:
 	VMOVUPS     (CX)(SI*4), Z9
@@ -1010,6 +1165,19 @@ tail:
 	VFMADD231PS Z11, Z12, Z8
 
 reduce:
+	DECQ 88(AX)
+	JZ   sum
+	MOVQ 72(AX), SI
+	ADDQ SI, CX
+	ADDQ SI, BX
+	ADDQ SI, DX
+	MOVQ 80(AX), SI
+	ADDQ SI, R8
+	ADDQ SI, R9
+	ADDQ SI, DI
+	JMP  part
+
+sum:
 	MOVQ          40(AX), CX
 	MOVQ          48(AX), AX
 	VEXTRACTF64X4 $0x01, Z0, Y9
@@ -1134,10 +1302,14 @@ TEXT ·dotsAVX512_3x4(SB), $0-8
 	ADDQ    SI, R10
 	MOVLQSX 12(DI), DI
 	ADDQ    SI, DI
-	MOVQ    32(AX), R11
-	XORQ    SI, SI
-	SUBQ    $0x10, R11
-	JL      tail
+	MOVQ    64(AX), SI
+	MOVQ    SI, 88(AX)
+
+part:
+	MOVQ 32(AX), R11
+	XORQ SI, SI
+	SUBQ $0x10, R11
+	JL   tail
 
 whole:
 	VMOVUPS     (CX)(SI*4), Z12
@@ -1192,6 +1364,20 @@ tail:
 	VFMADD231PS Z14, Z15, Z11
 
 reduce:
+	DECQ 88(AX)
+	JZ   sum
+	MOVQ 72(AX), SI
+	ADDQ SI, CX
+	ADDQ SI, BX
+	ADDQ SI, DX
+	MOVQ 80(AX), SI
+	ADDQ SI, R8
+	ADDQ SI, R9
+	ADDQ SI, R10
+	ADDQ SI, DI
+	JMP  part
+
+sum:
 	MOVQ          40(AX), CX
 	MOVQ          48(AX), AX
 	VEXTRACTF64X4 $0x01, Z0, Y12
@@ -1297,10 +1483,14 @@ TEXT ·dotsAVX512_4x1(SB), $0-8
 	MOVQ    24(AX), R8
 	MOVLQSX (R8), R8
 	ADDQ    DI, R8
-	MOVQ    32(AX), R9
-	XORQ    DI, DI
-	SUBQ    $0x10, R9
-	JL      tail
+	MOVQ    64(AX), DI
+	MOVQ    DI, 88(AX)
+
+part:
+	MOVQ 32(AX), R9
+	XORQ DI, DI
+	SUBQ $0x10, R9
+	JL   tail
 
 whole:
 	VMOVUPS     (CX)(DI*4), Z4
@@ -1335,6 +1525,18 @@ tail:
 	VFMADD231PS Z7, Z8, Z3
 
 reduce:
+	DECQ 88(AX)
+	JZ   sum
+	MOVQ 72(AX), DI
+	ADDQ DI, CX
+	ADDQ DI, BX
+	ADDQ DI, SI
+	ADDQ DI, DX
+	MOVQ 80(AX), DI
+	ADDQ DI, R8
+	JMP  part
+
+sum:
 	MOVQ          40(AX), CX
 	MOVQ          48(AX), AX
 	VEXTRACTF64X4 $0x01, Z0, Y4
@@ -1414,10 +1616,14 @@ TEXT ·dotsAVX512_4x2(SB), $0-8
 	ADDQ    DI, R9
 	MOVLQSX 4(R8), R8
 	ADDQ    DI, R8
-	MOVQ    32(AX), R10
-	XORQ    DI, DI
-	SUBQ    $0x10, R10
-	JL      tail
+	MOVQ    64(AX), DI
+	MOVQ    DI, 88(AX)
+
+part:
+	MOVQ 32(AX), R10
+	XORQ DI, DI
+	SUBQ $0x10, R10
+	JL   tail
 
 whole:
 	VMOVUPS     (CX)(DI*4), Z8
@@ -1462,6 +1668,19 @@ tail:
 	VFMADD231PS Z11, Z12, Z7
 
 reduce:
+	DECQ 88(AX)
+	JZ   sum
+	MOVQ 72(AX), DI
+	ADDQ DI, CX
+	ADDQ DI, BX
+	ADDQ DI, SI
+	ADDQ DI, DX
+	MOVQ 80(AX), DI
+	ADDQ DI, R9
+	ADDQ DI, R8
+	JMP  part
+
+sum:
 	MOVQ          40(AX), CX
 	MOVQ          48(AX), AX
 	VEXTRACTF64X4 $0x01, Z0, Y8
@@ -1567,10 +1786,14 @@ TEXT ·dotsAVX512_4x3(SB), $0-8
 	ADDQ    DI, R10
 	MOVLQSX 8(R8), R8
 	ADDQ    DI, R8
-	MOVQ    32(AX), R11
-	XORQ    DI, DI
-	SUBQ    $0x10, R11
-	JL      tail
+	MOVQ    64(AX), DI
+	MOVQ    DI, 88(AX)
+
+part:
+	MOVQ 32(AX), R11
+	XORQ DI, DI
+	SUBQ $0x10, R11
+	JL   tail
 
 whole:
 	VMOVUPS     (CX)(DI*4), Z12
@@ -1625,6 +1848,20 @@ tail:
 	VFMADD231PS Z15, Z16, Z11
 
 reduce:
+	DECQ 88(AX)
+	JZ   sum
+	MOVQ 72(AX), DI
+	ADDQ DI, CX
+	ADDQ DI, BX
+	ADDQ DI, SI
+	ADDQ DI, DX
+	MOVQ 80(AX), DI
+	ADDQ DI, R9
+	ADDQ DI, R10
+	ADDQ DI, R8
+	JMP  part
+
+sum:
 	MOVQ          40(AX), CX
 	MOVQ          48(AX), AX
 	VEXTRACTF64X4 $0x01, Z0, Y12
@@ -1784,10 +2021,14 @@ TEXT ·dotsAVX512_4x4(SB), $0-8
 	ADDQ    DI, R11
 	MOVLQSX 12(R8), R8
 	ADDQ    DI, R8
-	MOVQ    32(AX), R12
-	XORQ    DI, DI
-	SUBQ    $0x10, R12
-	JL      tail
+	MOVQ    64(AX), DI
+	MOVQ    DI, 88(AX)
+
+part:
+	MOVQ 32(AX), R12
+	XORQ DI, DI
+	SUBQ $0x10, R12
+	JL   tail
 
 whole:
 	VMOVUPS     (CX)(DI*4), Z16
@@ -1852,6 +2093,21 @@ tail:
 	VFMADD231PS Z19, Z20, Z15
 
 reduce:
+	DECQ 88(AX)
+	JZ   sum
+	MOVQ 72(AX), DI
+	ADDQ DI, CX
+	ADDQ DI, BX
+	ADDQ DI, SI
+	ADDQ DI, DX
+	MOVQ 80(AX), DI
+	ADDQ DI, R9
+	ADDQ DI, R10
+	ADDQ DI, R11
+	ADDQ DI, R8
+	JMP  part
+
+sum:
 	MOVQ          40(AX), CX
 	MOVQ          48(AX), AX
 	VEXTRACTF64X4 $0x01, Z0, Y16
@@ -1987,10 +2243,14 @@ TEXT ·dotsAVX512_5x1(SB), $0-8
 	MOVQ    24(AX), R9
 	MOVLQSX (R9), R9
 	ADDQ    R8, R9
-	MOVQ    32(AX), R10
-	XORQ    R8, R8
-	SUBQ    $0x10, R10
-	JL      tail
+	MOVQ    64(AX), R8
+	MOVQ    R8, 88(AX)
+
+part:
+	MOVQ 32(AX), R10
+	XORQ R8, R8
+	SUBQ $0x10, R10
+	JL   tail
 
 whole:
 	VMOVUPS     (CX)(R8*4), Z5
@@ -2029,6 +2289,19 @@ tail:
 	VFMADD231PS Z9, Z10, Z4
 
 reduce:
+	DECQ 88(AX)
+	JZ   sum
+	MOVQ 72(AX), R8
+	ADDQ R8, CX
+	ADDQ R8, BX
+	ADDQ R8, SI
+	ADDQ R8, DI
+	ADDQ R8, DX
+	MOVQ 80(AX), R8
+	ADDQ R8, R9
+	JMP  part
+
+sum:
 	MOVQ          40(AX), CX
 	MOVQ          48(AX), AX
 	VEXTRACTF64X4 $0x01, Z0, Y5
@@ -2124,10 +2397,14 @@ TEXT ·dotsAVX512_5x2(SB), $0-8
 	ADDQ    R8, R10
 	MOVLQSX 4(R9), R9
 	ADDQ    R8, R9
-	MOVQ    32(AX), R11
-	XORQ    R8, R8
-	SUBQ    $0x10, R11
-	JL      tail
+	MOVQ    64(AX), R8
+	MOVQ    R8, 88(AX)
+
+part:
+	MOVQ 32(AX), R11
+	XORQ R8, R8
+	SUBQ $0x10, R11
+	JL   tail
 
 whole:
 	VMOVUPS     (CX)(R8*4), Z10
@@ -2178,6 +2455,20 @@ tail:
 	VFMADD231PS Z14, Z15, Z9
 
 reduce:
+	DECQ 88(AX)
+	JZ   sum
+	MOVQ 72(AX), R8
+	ADDQ R8, CX
+	ADDQ R8, BX
+	ADDQ R8, SI
+	ADDQ R8, DI
+	ADDQ R8, DX
+	MOVQ 80(AX), R8
+	ADDQ R8, R10
+	ADDQ R8, R9
+	JMP  part
+
+sum:
 	MOVQ          40(AX), CX
 	MOVQ          48(AX), AX
 	VEXTRACTF64X4 $0x01, Z0, Y10
@@ -2305,10 +2596,14 @@ TEXT ·dotsAVX512_5x3(SB), $0-8
 	ADDQ    R8, R11
 	MOVLQSX 8(R9), R9
 	ADDQ    R8, R9
-	MOVQ    32(AX), R12
-	XORQ    R8, R8
-	SUBQ    $0x10, R12
-	JL      tail
+	MOVQ    64(AX), R8
+	MOVQ    R8, 88(AX)
+
+part:
+	MOVQ 32(AX), R12
+	XORQ R8, R8
+	SUBQ $0x10, R12
+	JL   tail
 
 whole:
 	VMOVUPS     (CX)(R8*4), Z15
@@ -2371,6 +2666,21 @@ tail:
 	VFMADD231PS Z19, Z20, Z14
 
 reduce:
+	DECQ 88(AX)
+	JZ   sum
+	MOVQ 72(AX), R8
+	ADDQ R8, CX
+	ADDQ R8, BX
+	ADDQ R8, SI
+	ADDQ R8, DI
+	ADDQ R8, DX
+	MOVQ 80(AX), R8
+	ADDQ R8, R10
+	ADDQ R8, R11
+	ADDQ R8, R9
+	JMP  part
+
+sum:
 	MOVQ          40(AX), CX
 	MOVQ          48(AX), AX
 	VEXTRACTF64X4 $0x01, Z0, Y15
@@ -2565,10 +2875,14 @@ TEXT ·dotsAVX512_5x4(SB), $0-8
 	ADDQ    R8, R12
 	MOVLQSX 12(R9), R9
 	ADDQ    R8, R9
-	MOVQ    32(AX), R13
-	XORQ    R8, R8
-	SUBQ    $0x10, R13
-	JL      tail
+	MOVQ    64(AX), R8
+	MOVQ    R8, 88(AX)
+
+part:
+	MOVQ 32(AX), R13
+	XORQ R8, R8
+	SUBQ $0x10, R13
+	JL   tail
 
 whole:
 	VMOVUPS     (CX)(R8*4), Z20
@@ -2643,6 +2957,22 @@ tail:
 	VFMADD231PS Z24, Z25, Z19
 
 reduce:
+	DECQ 88(AX)
+	JZ   sum
+	MOVQ 72(AX), R8
+	ADDQ R8, CX
+	ADDQ R8, BX
+	ADDQ R8, SI
+	ADDQ R8, DI
+	ADDQ R8, DX
+	MOVQ 80(AX), R8
+	ADDQ R8, R10
+	ADDQ R8, R11
+	ADDQ R8, R12
+	ADDQ R8, R9
+	JMP  part
+
+sum:
 	MOVQ          40(AX), CX
 	MOVQ          48(AX), AX
 	VEXTRACTF64X4 $0x01, Z0, Y20
@@ -2808,10 +3138,14 @@ TEXT ·dotsAVX512_6x1(SB), $0-8
 	MOVQ    24(AX), R10
 	MOVLQSX (R10), R10
 	ADDQ    R9, R10
-	MOVQ    32(AX), R11
-	XORQ    R9, R9
-	SUBQ    $0x10, R11
-	JL      tail
+	MOVQ    64(AX), R9
+	MOVQ    R9, 88(AX)
+
+part:
+	MOVQ 32(AX), R11
+	XORQ R9, R9
+	SUBQ $0x10, R11
+	JL   tail
 
 whole:
 	VMOVUPS     (CX)(R9*4), Z6
@@ -2854,6 +3188,20 @@ tail:
 	VFMADD231PS Z11, Z12, Z5
 
 reduce:
+	DECQ 88(AX)
+	JZ   sum
+	MOVQ 72(AX), R9
+	ADDQ R9, CX
+	ADDQ R9, BX
+	ADDQ R9, SI
+	ADDQ R9, DI
+	ADDQ R9, R8
+	ADDQ R9, DX
+	MOVQ 80(AX), R9
+	ADDQ R9, R10
+	JMP  part
+
+sum:
 	MOVQ          40(AX), CX
 	MOVQ          48(AX), AX
 	VEXTRACTF64X4 $0x01, Z0, Y6
@@ -2965,10 +3313,14 @@ TEXT ·dotsAVX512_6x2(SB), $0-8
 	ADDQ    R9, R11
 	MOVLQSX 4(R10), R10
 	ADDQ    R9, R10
-	MOVQ    32(AX), R12
-	XORQ    R9, R9
-	SUBQ    $0x10, R12
-	JL      tail
+	MOVQ    64(AX), R9
+	MOVQ    R9, 88(AX)
+
+part:
+	MOVQ 32(AX), R12
+	XORQ R9, R9
+	SUBQ $0x10, R12
+	JL   tail
 
 whole:
 	VMOVUPS     (CX)(R9*4), Z12
@@ -3025,6 +3377,21 @@ tail:
 	VFMADD231PS Z17, Z18, Z11
 
 reduce:
+	DECQ 88(AX)
+	JZ   sum
+	MOVQ 72(AX), R9
+	ADDQ R9, CX
+	ADDQ R9, BX
+	ADDQ R9, SI
+	ADDQ R9, DI
+	ADDQ R9, R8
+	ADDQ R9, DX
+	MOVQ 80(AX), R9
+	ADDQ R9, R11
+	ADDQ R9, R10
+	JMP  part
+
+sum:
 	MOVQ          40(AX), CX
 	MOVQ          48(AX), AX
 	VEXTRACTF64X4 $0x01, Z0, Y12
@@ -3174,10 +3541,14 @@ TEXT ·dotsAVX512_6x3(SB), $0-8
 	ADDQ    R9, R12
 	MOVLQSX 8(R10), R10
 	ADDQ    R9, R10
-	MOVQ    32(AX), R13
-	XORQ    R9, R9
-	SUBQ    $0x10, R13
-	JL      tail
+	MOVQ    64(AX), R9
+	MOVQ    R9, 88(AX)
+
+part:
+	MOVQ 32(AX), R13
+	XORQ R9, R9
+	SUBQ $0x10, R13
+	JL   tail
 
 whole:
 	VMOVUPS     (CX)(R9*4), Z18
@@ -3248,6 +3619,22 @@ tail:
 	VFMADD231PS Z23, Z24, Z17
 
 reduce:
+	DECQ 88(AX)
+	JZ   sum
+	MOVQ 72(AX), R9
+	ADDQ R9, CX
+	ADDQ R9, BX
+	ADDQ R9, SI
+	ADDQ R9, DI
+	ADDQ R9, R8
+	ADDQ R9, DX
+	MOVQ 80(AX), R9
+	ADDQ R9, R11
+	ADDQ R9, R12
+	ADDQ R9, R10
+	JMP  part
+
+sum:
 	MOVQ          40(AX), CX
 	MOVQ          48(AX), AX
 	VEXTRACTF64X4 $0x01, Z0, Y18
@@ -3477,10 +3864,14 @@ TEXT ·dotsAVX512_6x4(SB), $0-8
 	ADDQ    R9, R13
 	MOVLQSX 12(R10), R10
 	ADDQ    R9, R10
-	MOVQ    32(AX), R14
-	XORQ    R9, R9
-	SUBQ    $0x10, R14
-	JL      tail
+	MOVQ    64(AX), R9
+	MOVQ    R9, 88(AX)
+
+part:
+	MOVQ 32(AX), R14
+	XORQ R9, R9
+	SUBQ $0x10, R14
+	JL   tail
 
 whole:
 	VMOVUPS     (CX)(R9*4), Z24
@@ -3565,6 +3956,23 @@ tail:
 	VFMADD231PS Z29, Z30, Z23
 
 reduce:
+	DECQ 88(AX)
+	JZ   sum
+	MOVQ 72(AX), R9
+	ADDQ R9, CX
+	ADDQ R9, BX
+	ADDQ R9, SI
+	ADDQ R9, DI
+	ADDQ R9, R8
+	ADDQ R9, DX
+	MOVQ 80(AX), R9
+	ADDQ R9, R11
+	ADDQ R9, R12
+	ADDQ R9, R13
+	ADDQ R9, R10
+	JMP  part
+
+sum:
 	MOVQ          40(AX), CX
 	MOVQ          48(AX), AX
 	VEXTRACTF64X4 $0x01, Z0, Y24
@@ -3749,10 +4157,14 @@ TEXT ·dotsAVX2_1x1(SB), $0-8
 	MOVQ    24(AX), BX
 	MOVLQSX (BX), BX
 	ADDQ    DX, BX
-	MOVQ    32(AX), SI
-	XORQ    DX, DX
-	SUBQ    $0x10, SI
-	JL      tail
+	MOVQ    64(AX), DX
+	MOVQ    DX, 88(AX)
+
+part:
+	MOVQ 32(AX), SI
+	XORQ DX, DX
+	SUBQ $0x10, SI
+	JL   tail
 
 whole:
 	VMOVUPS     (CX)(DX*4), Y2
@@ -3783,6 +4195,15 @@ tail:
 	VFMADD231PS Y2, Y3, Y1
 
 reduce:
+	DECQ 88(AX)
+	JZ   sum
+	MOVQ 72(AX), DX
+	ADDQ DX, CX
+	MOVQ 80(AX), DX
+	ADDQ DX, BX
+	JMP  part
+
+sum:
 	MOVQ         40(AX), CX
 	MOVQ         48(AX), AX
 	VADDPS       Y1, Y0, Y0
@@ -3815,10 +4236,14 @@ TEXT ·dotsAVX2_1x2(SB), $0-8
 	ADDQ    DX, SI
 	MOVLQSX 4(BX), BX
 	ADDQ    DX, BX
-	MOVQ    32(AX), DI
-	XORQ    DX, DX
-	SUBQ    $0x10, DI
-	JL      tail
+	MOVQ    64(AX), DX
+	MOVQ    DX, 88(AX)
+
+part:
+	MOVQ 32(AX), DI
+	XORQ DX, DX
+	SUBQ $0x10, DI
+	JL   tail
 
 whole:
 	VMOVUPS     (CX)(DX*4), Y4
@@ -3859,6 +4284,16 @@ tail:
 	VFMADD231PS Y4, Y5, Y3
 
 reduce:
+	DECQ 88(AX)
+	JZ   sum
+	MOVQ 72(AX), DX
+	ADDQ DX, CX
+	MOVQ 80(AX), DX
+	ADDQ DX, SI
+	ADDQ DX, BX
+	JMP  part
+
+sum:
 	MOVQ         40(AX), CX
 	MOVQ         48(AX), AX
 	VADDPS       Y1, Y0, Y0
@@ -3894,10 +4329,14 @@ TEXT ·dotsAVX2_2x1(SB), $0-8
 	MOVQ    24(AX), SI
 	MOVLQSX (SI), SI
 	ADDQ    BX, SI
-	MOVQ    32(AX), DI
-	XORQ    BX, BX
-	SUBQ    $0x10, DI
-	JL      tail
+	MOVQ    64(AX), BX
+	MOVQ    BX, 88(AX)
+
+part:
+	MOVQ 32(AX), DI
+	XORQ BX, BX
+	SUBQ $0x10, DI
+	JL   tail
 
 whole:
 	VMOVUPS     (CX)(BX*4), Y4
@@ -3938,6 +4377,16 @@ tail:
 	VFMADD231PS Y5, Y6, Y3
 
 reduce:
+	DECQ 88(AX)
+	JZ   sum
+	MOVQ 72(AX), BX
+	ADDQ BX, CX
+	ADDQ BX, DX
+	MOVQ 80(AX), BX
+	ADDQ BX, SI
+	JMP  part
+
+sum:
 	MOVQ         40(AX), CX
 	MOVQ         48(AX), AX
 	VADDPS       Y1, Y0, Y0
@@ -3987,10 +4436,14 @@ TEXT ·dotsAVX2_2x2(SB), $0-8
 	ADDQ    BX, DI
 	MOVLQSX 4(SI), SI
 	ADDQ    BX, SI
-	MOVQ    32(AX), R8
-	XORQ    BX, BX
-	SUBQ    $0x10, R8
-	JL      tail
+	MOVQ    64(AX), BX
+	MOVQ    BX, 88(AX)
+
+part:
+	MOVQ 32(AX), R8
+	XORQ BX, BX
+	SUBQ $0x10, R8
+	JL   tail
 
 whole:
 	VMOVUPS     (CX)(BX*4), Y8
@@ -4045,6 +4498,17 @@ tail:
 	VFMADD231PS Y9, Y10, Y7
 
 reduce:
+	DECQ 88(AX)
+	JZ   sum
+	MOVQ 72(AX), BX
+	ADDQ BX, CX
+	ADDQ BX, DX
+	MOVQ 80(AX), BX
+	ADDQ BX, DI
+	ADDQ BX, SI
+	JMP  part
+
+sum:
 	MOVQ         40(AX), CX
 	MOVQ         48(AX), AX
 	VADDPS       Y1, Y0, Y0
@@ -4099,10 +4563,14 @@ TEXT ·dotsAVX2_3x1(SB), $0-8
 	MOVQ    24(AX), DI
 	MOVLQSX (DI), DI
 	ADDQ    SI, DI
-	MOVQ    32(AX), R8
-	XORQ    SI, SI
-	SUBQ    $0x10, R8
-	JL      tail
+	MOVQ    64(AX), SI
+	MOVQ    SI, 88(AX)
+
+part:
+	MOVQ 32(AX), R8
+	XORQ SI, SI
+	SUBQ $0x10, R8
+	JL   tail
 
 whole:
 	VMOVUPS     (CX)(SI*4), Y6
@@ -4153,6 +4621,17 @@ tail:
 	VFMADD231PS Y8, Y9, Y5
 
 reduce:
+	DECQ 88(AX)
+	JZ   sum
+	MOVQ 72(AX), SI
+	ADDQ SI, CX
+	ADDQ SI, BX
+	ADDQ SI, DX
+	MOVQ 80(AX), SI
+	ADDQ SI, DI
+	JMP  part
+
+sum:
 	MOVQ         40(AX), CX
 	MOVQ         48(AX), AX
 	VADDPS       Y1, Y0, Y0
@@ -4219,10 +4698,14 @@ TEXT ·dotsAVX2_3x2(SB), $0-8
 	ADDQ    SI, R8
 	MOVLQSX 4(DI), DI
 	ADDQ    SI, DI
-	MOVQ    32(AX), R9
-	XORQ    SI, SI
-	SUBQ    $0x10, R9
-	JL      tail
+	MOVQ    64(AX), SI
+	MOVQ    SI, 88(AX)
+
+part:
+	MOVQ 32(AX), R9
+	XORQ SI, SI
+	SUBQ $0x10, R9
+	JL   tail
 
 whole:
 	VMOVUPS     (CX)(SI*4), Y12
@@ -4291,6 +4774,18 @@ tail:
 	VFMADD231PS Y14, Y15, Y11
 
 reduce:
+	DECQ 88(AX)
+	JZ   sum
+	MOVQ 72(AX), SI
+	ADDQ SI, CX
+	ADDQ SI, BX
+	ADDQ SI, DX
+	MOVQ 80(AX), SI
+	ADDQ SI, R8
+	ADDQ SI, DI
+	JMP  part
+
+sum:
 	MOVQ         40(AX), CX
 	MOVQ         48(AX), AX
 	VADDPS       Y1, Y0, Y0

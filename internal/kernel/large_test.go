@@ -46,7 +46,7 @@ func TestConvLarge(t *testing.T) {
 			}
 			dx, dw := guarded(&mem, make([]float32, g.InLen())), guarded(&mem, make([]float32, g.WeightLen()))
 			c.BackwardInput(dx, dy, x, y, nil, scratch, false)
-			ConvBackwardWeight(g, dw, nil, x, dy, guarded(&mem, nans[float32](ConvBackwardWeightScratch(g))))
+			ConvBackwardWeight(g, dw, nil, x, dy, 1, 0, 0, guarded(&mem, nans[float32](ConvBackwardWeightScratch(g, 1))))
 			return append(append(append([]float32(nil), out...), dx...), dw...)
 		})
 		for l, got := range results[1:] {

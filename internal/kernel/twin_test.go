@@ -33,6 +33,8 @@ func checkConvTwins(t require.TestingT, rng *rand.Rand, spec ConvSpec[float32]) 
 	g := spec.Geom
 	x, residual, dy := randSlice[float32](rng, g.InLen()), randSlice[float32](rng, g.OutLen()), randSlice[float32](rng, g.OutLen())
 	_, bound := refForward(spec, x, residual, eps32)
+	const images = 3 // of the weight gradient
+	xs, dys := randSlice[float32](rng, images*g.InLen()), randSlice[float32](rng, images*g.OutLen())
 	var y []float32 // the generic output sets the masks of every backward pass
 	results := perLevel(t, func() []float32 {
 		c, err := NewConv(spec)
@@ -45,12 +47,12 @@ func checkConvTwins(t require.TestingT, rng *rand.Rand, spec ConvSpec[float32]) 
 		}
 		dx, dw := make([]float32, g.InLen()), make([]float32, g.WeightLen())
 		c.BackwardInput(dx, dy, x, y, nil, scratch, false)
-		ConvBackwardWeight(g, dw, nil, x, dy, nans[float32](ConvBackwardWeightScratch(g)))
+		ConvBackwardWeight(g, dw, nil, xs, dys, images, g.InLen(), g.OutLen(), nans[float32](ConvBackwardWeightScratch(g, images)))
 		return append(append(out, dx...), dw...)
 	})
 	in := g.OutLen() + g.InLen()
 	per := float64(g.O / one(g.Groups) * g.KH * g.KW)
-	area := float64(g.OutH() * g.OutW())
+	area := float64(images * g.OutH() * g.OutW())
 	for level, got := range results[1:] {
 		for i, want := range results[0] {
 			tol := 0.0
@@ -243,10 +245,10 @@ func TestNoAllocations(t *testing.T) {
 			c, err := NewConv(benchSpec(g, true))
 			require.NoError(t, err)
 			x, y, dx := randSlice[float32](rng, g.InLen()), make([]float32, g.OutLen()), make([]float32, g.InLen())
-			scratch, dw, dwScratch := make([]float32, c.ScratchLen()), make([]float32, g.WeightLen()), make([]float32, ConvBackwardWeightScratch(g))
+			scratch, dw, dwScratch := make([]float32, c.ScratchLen()), make([]float32, g.WeightLen()), make([]float32, ConvBackwardWeightScratch(g, 1))
 			check("Forward", func() { c.Forward(y, x, nil, scratch) })
 			check("BackwardInput", func() { c.BackwardInput(dx, y, x, y, nil, scratch, true) })
-			check("ConvBackwardWeight", func() { ConvBackwardWeight(g, dw, y[:g.O], x, y, dwScratch) })
+			check("ConvBackwardWeight", func() { ConvBackwardWeight(g, dw, y[:g.O], x, y, 1, 0, 0, dwScratch) })
 		}
 		a, b, d, class := randSlice[float32](rng, 400), randSlice[float32](rng, 400), make([]float32, 400), []int{0, 1}
 		scratch, index, pool := make([]float32, GemmScratch(20, 20, 20)), make([]int32, 400), PoolGeom{C: 4, H: 10, W: 10, KH: 2, KW: 2}

@@ -17,6 +17,10 @@ const (
 	dotsC
 	dotsLdc
 	dotsTable
+	dotsParts
+	dotsAPart
+	dotsBPart
+	dotsLeft
 )
 
 // dots writes the kernels that add every product of some rows with some others: c[i][j] += a[i]·b[j]. A product is
@@ -52,6 +56,9 @@ func dot(u unit, s isa, rows, cols int) {
 		u.ADDQ(base, r)
 		b = append(b, r)
 	}
+	left := u.load64(args, dotsParts)
+	u.MOVQ(left, field(args, dotsLeft))
+	u.Label("part")
 	u.sixteens(s, args, dotsN, dotsTable, func(load func(from reg.Register, part int, v reg.VecVirtual)) {
 		for p := range parts {
 			x := s.vecs(u, rows)
@@ -67,6 +74,16 @@ func dot(u unit, s isa, rows, cols int) {
 			}
 		}
 	})
+	u.DECQ(field(args, dotsLeft))
+	u.JZ(LabelRef("sum"))
+	for i, rows := range [][]reg.Register{a, b} {
+		step := u.load64(args, dotsAPart+i)
+		for _, r := range rows {
+			u.ADDQ(step, r)
+		}
+	}
+	u.JMP(LabelRef("part"))
+	u.Label("sum")
 	c, ldc := u.load64(args, dotsC), u.load64(args, dotsLdc)
 	for k := range acc {
 		sums := make([]reg.VecVirtual, cols)
