@@ -55,6 +55,9 @@ func sliceOf[T any](v G.Value) ([]T, error) {
 	if s, ok := scalar[T](v); ok {
 		return s, nil
 	}
+	if s := dense[T](v); s != nil {
+		return s[:max(1, v.Shape().TotalSize())], nil
+	}
 	switch data := v.Data().(type) {
 	case []T:
 		return data[:v.Shape().TotalSize()], nil
@@ -63,6 +66,33 @@ func sliceOf[T any](v G.Value) ([]T, error) {
 	default:
 		return nil, fmt.Errorf("value of shape %v holds %T, expected []%T", v.Shape(), data, *new(T))
 	}
+}
+
+// dense returns the elements of a tensor that holds them as T, and nil for all else. Unlike Data, it allocates nothing.
+func dense[T any](v G.Value) (s []T) {
+	d, ok := v.(*tensor.Dense)
+	if !ok {
+		return nil
+	}
+	switch to := any(&s).(type) {
+	case *[]float32:
+		if d.Dtype() == tensor.Float32 {
+			*to = d.Float32s()
+		}
+	case *[]float64:
+		if d.Dtype() == tensor.Float64 {
+			*to = d.Float64s()
+		}
+	case *[]int:
+		if d.Dtype() == tensor.Int {
+			*to = d.Ints()
+		}
+	case *[]uint64:
+		if d.Dtype() == tensor.Uint64 {
+			*to = d.Uint64s()
+		}
+	}
+	return s
 }
 
 // scalar returns the memory of a value that Gorgonia holds as a number.

@@ -1,6 +1,8 @@
 package graph
 
 import (
+	"testing"
+
 	G "gorgonia.org/gorgonia"
 
 	"github.com/line-ood/goline/internal/kernel"
@@ -33,4 +35,25 @@ func (p *Program) Reads(x []float32) bool {
 		}
 	}
 	return false
+}
+
+// Allocations returns by name how many objects operations of goline's allocate that have run before.
+func (p *Program) Allocations() map[string]float64 {
+	found := map[string]float64{}
+	for _, n := range p.replicas[0].order {
+		o, ok := n.Op().(*op)
+		if !ok {
+			continue
+		}
+		var in []G.Value
+		for _, child := range children(n) {
+			in = append(in, child.Value())
+		}
+		found[o.name] = max(found[o.name], testing.AllocsPerRun(20, func() {
+			if _, err := o.Do(in...); err != nil {
+				panic(err)
+			}
+		}))
+	}
+	return found
 }

@@ -46,6 +46,21 @@ func TestAllocationsDoNotGrowWithTensors(t *testing.T) {
 	}
 }
 
+// TestOperationsAllocateNothing runs each operation of a warm program alone.
+func TestOperationsAllocateNothing(t *testing.T) {
+	for name, fetch := range map[string][]string{"forward": {"features", "logits"}, "everything": everything} {
+		p := compile(t, smallNet(6), graph.Options{Batch: 4, Replicas: 1, Fetch: fetch})
+		for _, err := range p.Run(context.Background(), stream(samples(6, 8))) {
+			require.NoError(t, err)
+		}
+		found := p.Allocations()
+		require.Greater(t, len(found), 3)
+		for op, objects := range found {
+			require.Zero(t, objects, "%s: %s", name, op)
+		}
+	}
+}
+
 // TestMemoryIsFlat runs ten thousand batches.
 func TestMemoryIsFlat(t *testing.T) {
 	p := compile(t, wired(quiet), graph.Options{Batch: 2, Replicas: 2})
