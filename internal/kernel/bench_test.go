@@ -136,6 +136,11 @@ func BenchmarkElementwise(b *testing.B) {
 		f      func()
 	}{
 		{"Add", 3, func() { Add(z, x, y) }},
+		{"AddTo", 3, func() { AddTo(z, x) }},
+		{"Mul", 3, func() { Mul(z, x, y) }},
+		{"Scale", 2, func() { Scale(z, x, 2) }},
+		{"Axpy", 3, func() { Axpy(z, x, 2) }},
+		{"Dot", 2, func() { Dot(x, y) }},
 		{"Mix", 4, func() { Mix(z, x, y, x) }},
 		{"Select", 3, func() { Select(z, x, y, words) }},
 		{"ReLU", 2, func() { ReLU(z, x) }},
@@ -143,7 +148,11 @@ func BenchmarkElementwise(b *testing.B) {
 		{"Affine", 2, func() { Affine(z, x, coef, coef, 64, 1024, true) }},
 		{"AffineBackward", 3, func() { AffineBackward(z, x, y, coef, 64, 1024, true, false) }},
 		{"ClipMax", 2, func() { ClipMax(z, x, coef[:1]) }},
+		{"ClipMaxBackward", 3, func() { ClipMaxBackward(z, x, y, coef[:1]) }},
 		{"GlobalAvgPool", 1, func() { GlobalAvgPool(z, x, 64, 1024) }},
+		{"GlobalAvgPoolBackward", 1, func() { GlobalAvgPoolBackward(z, x, 64, 1024) }},
+		{"LogSoftmax", 2, func() { LogSoftmax(z, x, 64, 1024) }},
+		{"LogSumExp", 1, func() { LogSumExp(z, x, 64, 1024) }},
 		{"Softmax", 2, func() { Softmax(z, x, 64, 1024) }},
 		{"BatchNormForward", 4, func() {
 			BatchNormForward(z, x, coef, coef, y[:16], y[16:], y[32:], 4, 16, 1024, 1e-5)
