@@ -21,6 +21,7 @@ type forwardTwo struct {
 	w           []reg.VecVirtual
 	bias, floor reg.VecVirtual // evex
 	pitchOut    reg.GPVirtual
+	ahead       reg.GPVirtual // bytes to the next channel
 }
 
 // loadOrders loads what the kernels with mask registers need to order lanes.
@@ -43,16 +44,23 @@ func (d *depthKernel) loadOrders(gradient bool) {
 	d.KMOVW(t, d.notFirst)
 }
 
-// forwardTwo loads a channel's weights.
-func (d *depthKernel) forwardTwo(w []reg.VecVirtual) *forwardTwo {
+// forwardTwo loads what all channels need.
+func (d *depthKernel) forwardTwo() *forwardTwo {
 	u := d.unit
-	f := &forwardTwo{d: d, w: w, pitchOut: u.load64(d.args, depthDstRow)}
+	f := &forwardTwo{d: d, pitchOut: u.load64(d.args, depthDstRow), ahead: u.load64(d.args, depthSrcChannel)}
 	if d.s.evex {
 		f.bias, f.floor = d.s.vec(u), d.s.vec(u)
-		u.VBROADCASTSS(Mem{Base: u.load64(d.args, depthBiasNow)}, f.bias)
 		u.VBROADCASTSS(field(d.args, depthFloor), f.floor)
 	}
 	return f
+}
+
+// channel takes a channel's weights and its bias.
+func (f *forwardTwo) channel(w []reg.VecVirtual) {
+	f.w = w
+	if f.d.s.evex {
+		f.d.VBROADCASTSS(Mem{Base: f.d.load64(f.d.args, depthBiasNow)}, f.bias)
+	}
 }
 
 // rowTwo is a row of outputs in the making: their sums, and what is to move by a lane. Of the gradient it is the outputs'
@@ -64,6 +72,12 @@ func (f *forwardTwo) block(b depthBlock) {
 	d, u, n, w := f.d, f.d.unit, b.n, f.w
 	rows := make([]rowTwo, n)
 	for q := range 2*n + 1 {
+		if d.s.bytes == 64 { // large planes come from the third-level cache, out of step with what the processor expects
+			u.PREFETCHT1(Mem{Base: b.row, Index: f.ahead, Scale: 1, Disp: 64})
+			if q%2 == 0 {
+				u.PREFETCHT1(Mem{Base: b.row, Index: f.ahead, Scale: 1})
+			}
+		}
 		even, odd := d.pair(b, q)
 		d.eachOfTwo(n, q, func(i, kh int) {
 			r := &rows[i]

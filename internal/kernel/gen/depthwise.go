@@ -179,6 +179,10 @@ func depthwise(u unit, s depthISA, stride int, gradient bool) {
 	}
 	height, zero, pitch := u.load64(d.args, depthHeight), u.load64(d.args, depthZero), u.load64(d.args, depthSrcRow)
 	d.strip = u.GP64()
+	var two *forwardTwo
+	if stride == 2 && !gradient {
+		two = d.forwardTwo()
+	}
 	u.Label("channel")
 	w := s.vecs(u, 9)
 	if gradient {
@@ -191,9 +195,8 @@ func depthwise(u unit, s depthISA, stride int, gradient bool) {
 			u.VBROADCASTSS(Mem{Base: p, Disp: 4 * i}, v)
 		}
 	}
-	var two *forwardTwo
-	if stride == 2 && !gradient {
-		two = d.forwardTwo(w)
+	if two != nil {
+		two.channel(w)
 	}
 	u.MOVQ(field(d.args, depthStrips), d.strip)
 	t := u.load64(d.args, depthCount)
@@ -231,9 +234,11 @@ func depthwise(u unit, s depthISA, stride int, gradient bool) {
 				two.block(b)
 			}
 			u.SUBQ(Imm(uint64(n)), rows)
+			u.JZ(LabelRef("end" + suffix))
 			u.JMP(LabelRef(again))
 			u.Label(done)
 		}
+		u.Label("end" + suffix)
 	})
 	if gradient {
 		d.finishGradient(stride, w)
