@@ -1109,6 +1109,11 @@ func depthGradAVX2_s2(args *depthArgs)
 //go:noescape
 func depthSpreadAVX2_s2(args *depthArgs)
 
+// depthAVX512pair_s2 convolves each channel with its own 3x3 kernel, stride 2.
+//
+//go:noescape
+func depthAVX512pair_s2(args *depthArgs)
+
 // winoIn16AVX512 transforms the inputs of a vector of tiles, 16 to a row.
 //
 //go:noescape

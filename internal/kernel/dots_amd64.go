@@ -17,7 +17,7 @@ type dotsArgs struct {
 	parts int // at least 1
 	aPart int // bytes from part to part
 	bPart int
-	left  int // the kernel's own
+	_     int // the kernel's own: parts left
 }
 
 // dots adds the products of rows [rows] of a with all the columns that off lists to c; see dotsArgs for the units.

@@ -21,7 +21,6 @@ type forwardTwo struct {
 	w           []reg.VecVirtual
 	bias, floor reg.VecVirtual // evex
 	pitchOut    reg.GPVirtual
-	ahead       reg.GPVirtual // bytes to the next channel
 }
 
 // loadOrders loads what the kernels with mask registers need to order lanes.
@@ -38,16 +37,23 @@ func (d *depthKernel) loadOrders(gradient bool) {
 		return
 	}
 	d.VMOVUPS(Mem{Base: table, Disp: at + 96}, d.shift)
-	t := d.GP32()
-	d.notFirst = d.K()
-	d.MOVL(U32(0xfffe), t)
-	d.KMOVW(t, d.notFirst)
+	mask := func(bits uint32) reg.Register {
+		t, k := d.GP32(), d.K()
+		d.MOVL(U32(bits), t)
+		d.KMOVW(t, k)
+		return k
+	}
+	d.notFirst = mask(0xfffe)
+	if d.s.pair {
+		d.notFirst, d.second = mask(0xfefe), mask(0xcccc)
+	}
 }
 
 // forwardTwo loads what all channels need.
 func (d *depthKernel) forwardTwo() *forwardTwo {
 	u := d.unit
-	f := &forwardTwo{d: d, pitchOut: u.load64(d.args, depthDstRow), ahead: u.load64(d.args, depthSrcChannel)}
+	d.apart = u.load64(d.args, depthSrcChannel)
+	f := &forwardTwo{d: d, pitchOut: u.load64(d.args, depthDstRow)}
 	if d.s.evex {
 		f.bias, f.floor = d.s.vec(u), d.s.vec(u)
 		u.VBROADCASTSS(field(d.args, depthFloor), f.floor)
@@ -59,7 +65,7 @@ func (d *depthKernel) forwardTwo() *forwardTwo {
 func (f *forwardTwo) channel(w []reg.VecVirtual) {
 	f.w = w
 	if f.d.s.evex {
-		f.d.VBROADCASTSS(Mem{Base: f.d.load64(f.d.args, depthBiasNow)}, f.bias)
+		f.d.broadcast(Mem{Base: f.d.load64(f.d.args, depthBiasNow)}, 4, f.bias)
 	}
 }
 
@@ -72,10 +78,10 @@ func (f *forwardTwo) block(b depthBlock) {
 	d, u, n, w := f.d, f.d.unit, b.n, f.w
 	rows := make([]rowTwo, n)
 	for q := range 2*n + 1 {
-		if d.s.bytes == 64 { // large planes come from the third-level cache, out of step with what the processor expects
-			u.PREFETCHT1(Mem{Base: b.row, Index: f.ahead, Scale: 1, Disp: 64})
+		if d.s.bytes == 64 && !d.s.pair { // large planes come from the third-level cache, out of step with what the processor expects
+			u.PREFETCHT1(Mem{Base: b.row, Index: d.apart, Scale: 1, Disp: 64})
 			if q%2 == 0 {
-				u.PREFETCHT1(Mem{Base: b.row, Index: f.ahead, Scale: 1})
+				u.PREFETCHT1(Mem{Base: b.row, Index: d.apart, Scale: 1})
 			}
 		}
 		even, odd := d.pair(b, q)
@@ -121,6 +127,11 @@ func (f *forwardTwo) finish(b depthBlock, r rowTwo, suffix string) {
 	u.VMAXPS(r.own, floor, r.own)
 	full, done := "full"+suffix, "stored"+suffix
 	switch {
+	case d.s.pair:
+		t := u.load64(d.args, depthDstChannel)
+		u.VMOVUPS(r.own.AsY(), d.k[stripStores], Mem{Base: b.at})
+		u.VEXTRACTF64X4(Imm(1), r.own, r.next.AsY())
+		u.VMOVUPS(r.next.AsY(), d.k[stripStores], Mem{Base: b.at, Index: t, Scale: 1})
 	case d.s.evex:
 		u.VMOVUPS(r.own, d.k[stripStores], Mem{Base: b.at})
 	case d.masked:
@@ -139,21 +150,38 @@ func (f *forwardTwo) finish(b depthBlock, r rowTwo, suffix string) {
 }
 
 // pair loads every other column of row q of a block's input and those between, and moves on to the next row but from the
-// last, where the next block begins.
+// last, where the next block begins. Of two channels at once, the second one takes the place of a strip's second half.
 func (d *depthKernel) pair(b depthBlock, q int) (even, odd reg.VecVirtual) {
 	u := d.unit
 	from := b.row
+	next := Mem{Base: from, Disp: d.s.bytes}
+	if d.s.pair {
+		next = Mem{Base: from, Index: d.apart, Scale: 1}
+	}
 	if q < 2 || q >= 2*b.n-1 { // no others can be outside of the plane, as there is no more padding than two rows
 		from = u.GP64()
 		t := u.GP64()
 		u.MOVQ(b.row, from)
 		u.LEAQ(Mem{Base: b.iy, Disp: q}, t)
-		u.CMPQ(t, b.height)
+		if d.s.pair {
+			next = Mem{Base: u.GP64()}
+			u.LEAQ(Mem{Base: b.row, Index: d.apart, Scale: 1}, next.Base)
+			u.CMPQ(t, b.height)
+			u.CMOVQCC(b.zero, next.Base)
+		} else {
+			next.Base = from
+			u.CMPQ(t, b.height)
+		}
 		u.CMOVQCC(b.zero, from) // negative rows too, as unsigned numbers
 	}
 	x, y, even := d.s.vec(u), d.s.vec(u), d.s.vec(u)
-	d.load(Mem{Base: from}, 0, x)
-	d.load(Mem{Base: from, Disp: d.s.bytes}, 1, y)
+	if d.s.pair {
+		d.load(Mem{Base: from}, 2, x)
+		d.load(next, 2, y)
+	} else {
+		d.load(Mem{Base: from}, 0, x)
+		d.load(next, 1, y)
+	}
 	u.VSHUFPS(Imm(0x88), y, x, even)
 	u.VSHUFPS(Imm(0xdd), y, x, x)
 	if q < 2*b.n {

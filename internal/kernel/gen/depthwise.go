@@ -58,9 +58,13 @@ const (
 type depthISA struct {
 	isa
 	evex bool
+	pair bool // two channels at once, eight lanes each
 }
 
-var depthISAs = []depthISA{{avx512, true}, {isa{name: "AVX512y", bytes: 32}, true}, {avx2, false}}
+var (
+	depthISAs = []depthISA{{isa: avx512, evex: true}, {isa: isa{name: "AVX512y", bytes: 32}, evex: true}, {isa: avx2}}
+	depthPair = depthISA{isa: isa{name: "AVX512pair", bytes: 64}, evex: true, pair: true}
+)
 
 // depthKernel is one depthwise kernel in the making.
 type depthKernel struct {
@@ -73,9 +77,10 @@ type depthKernel struct {
 	// With evex and stride two, order and shift order the lanes of pair, and shift moves them by one; of gradients it is
 	// the inverse of order.
 	order, shift reg.VecVirtual
-	// notFirst is the mask of all lanes but the first, with evex.
-	notFirst reg.Register
-	masked   bool // the variant for strips that need masks
+	apart        reg.GPVirtual // bytes from channel to channel of the input, forward with stride two
+	// With evex, notFirst is the mask of all lanes but a channel's first, and second that of a pair's second channel.
+	notFirst, second reg.Register
+	masked           bool // the variant for strips that need masks
 	// edges is the variant for strips that need few masks, edgeMasks those of them that stay in vectors.
 	edges     bool
 	edgeMasks map[int]reg.VecVirtual
@@ -101,6 +106,15 @@ func (d *depthKernel) load(at Mem, i int, v reg.VecVirtual) {
 		d.VMASKMOVPS(at, v, v)
 	default:
 		d.VMOVUPS(at, v)
+	}
+}
+
+// broadcast fills a vector with a number, of a pair the second channel's lanes in the order of pair with the one apart bytes on.
+func (d *depthKernel) broadcast(from Mem, apart int, v reg.VecVirtual) {
+	d.VBROADCASTSS(from, v)
+	if d.s.pair {
+		from.Disp += apart
+		d.VBROADCASTSS(from, d.second, v)
 	}
 }
 
@@ -192,7 +206,7 @@ func depthwise(u unit, s depthISA, stride int, gradient bool) {
 	} else {
 		p := u.load64(d.args, depthWeightsNow)
 		for i, v := range w {
-			u.VBROADCASTSS(Mem{Base: p, Disp: 4 * i}, v)
+			d.broadcast(Mem{Base: p, Disp: 4 * i}, 36, v)
 		}
 	}
 	if two != nil {
@@ -203,7 +217,7 @@ func depthwise(u unit, s depthISA, stride int, gradient bool) {
 	u.MOVQ(t, field(d.args, depthLeft))
 	masks := []int{0, 1, 2, stripStores}
 	if stride == 2 {
-		masks = []int{0, 1, stripStores, stripStores + 1}
+		masks = []int{0, 1, 2, stripStores, stripStores + 1}
 	}
 	d.eachStrip(masks, !gradient, stride == 1 && !gradient && !s.evex, func(suffix string) {
 		d.edgeMasks = map[int]reg.VecVirtual{}
@@ -243,15 +257,21 @@ func depthwise(u unit, s depthISA, stride int, gradient bool) {
 	if gradient {
 		d.finishGradient(stride, w)
 	}
+	channels := 1
+	if s.pair {
+		channels = 2
+	}
 	for _, f := range [][2]int{{depthSrcNow, depthSrcChannel}, {depthDstNow, depthDstChannel}} {
 		t := u.load64(d.args, f[1])
-		u.ADDQ(t, field(d.args, f[0]))
+		for range channels {
+			u.ADDQ(t, field(d.args, f[0]))
+		}
 	}
-	u.ADDQ(Imm(36), field(d.args, depthWeightsNow))
+	u.ADDQ(Imm(uint64(36*channels)), field(d.args, depthWeightsNow))
 	if !gradient {
-		u.ADDQ(Imm(4), field(d.args, depthBiasNow))
+		u.ADDQ(Imm(uint64(4*channels)), field(d.args, depthBiasNow))
 	}
-	u.DECQ(field(d.args, depthChannels))
+	u.SUBQ(Imm(uint64(channels)), field(d.args, depthChannels))
 	u.JNZ(LabelRef("channel"))
 	u.VZEROUPPER()
 	u.RET()

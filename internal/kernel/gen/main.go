@@ -82,6 +82,7 @@ func generate() (map[string][]byte, error) {
 				}
 				depthSpread(u, s)
 			}
+			depthwise(u, depthPair, 2, false)
 		}},
 		{"winograd_amd64.s", func(u unit) {
 			for _, perRow := range []int{16, 8} {
