@@ -56,7 +56,7 @@ func sliceOf[T any](v G.Value) ([]T, error) {
 		return s, nil
 	}
 	if s := dense[T](v); s != nil {
-		return s[:max(1, v.Shape().TotalSize())], nil
+		return s[:v.Shape().TotalSize()], nil
 	}
 	switch data := v.Data().(type) {
 	case []T:

@@ -24,7 +24,8 @@ func ConvBackwardWeight[T Float](g ConvGeom, dw, dbias, x, dy []T, n, xStride, d
 	}
 }
 
-// ConvBackwardWeightScratch returns how many elements of scratch ConvBackwardWeight needs for n images.
+// ConvBackwardWeightScratch returns how many elements of scratch ConvBackwardWeight needs for exactly n images; it may need
+// more for fewer.
 func ConvBackwardWeightScratch(g ConvGeom, n int) int {
 	if n == 0 {
 		return 0

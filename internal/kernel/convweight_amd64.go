@@ -47,10 +47,7 @@ func newWeightGrad(g ConvGeom, n int) weightGrad {
 	if w.direct {
 		w.channel = g.H * g.W
 	}
-	w.images = 1
-	if w.strip == w.oh {
-		w.images = evenBlock(n, max(1, weightColumns/(w.oh*w.ow)))
-	}
+	w.images = evenBlock(n, max(1, weightColumns/(w.oh*w.ow))) // one where a strip is not the whole
 	w.blockC = evenBlock(w.in, min(onesLen, max(1, rearrangeCache/4/(w.channel*w.images))))
 	return w
 }

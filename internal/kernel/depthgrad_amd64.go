@@ -18,13 +18,12 @@ func depthGradFits(g ConvGeom) bool {
 // are the ones from a column further on.
 func depthGradStrip(g ConvGeom, lanes, x int) depthStrip {
 	if g.SW == 1 {
-		s := strideOneStrip(g, lanes, x)
-		s.plain &= 1
-		return s
+		return strideOneStrip(g, lanes, x)
 	}
+	seen := min(g.W, 2*g.OutW()+1-g.PW) // columns that any output sees
 	s := depthStrip{src: 4 * (2*x - g.PW + 1), dst: 4 * x, plain: 1}
-	s.mask(0, lanes, 2*x-g.PW+1, g.W)
-	s.mask(1, lanes, 2*x-g.PW+1+lanes, g.W)
+	s.mask(0, lanes, 2*x-g.PW+1, seen)
+	s.mask(1, lanes, 2*x-g.PW+1+lanes, seen)
 	s.mask(stripStores, lanes, x, g.OutW())
 	s.mask(stripStores+1, lanes, x+1, g.OutW())
 	return s

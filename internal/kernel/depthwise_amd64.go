@@ -39,7 +39,7 @@ type depthArgs struct {
 type depthStrip struct {
 	lanes    [6][8]int32
 	src, dst int // bytes from the row's start
-	plain    int // one: needs no masks; AVX2 with stride one: two where those of the first and the last load suffice
+	plain    int // one: needs no masks of loads; AVX2 with stride one: two where those of the first and the last load suffice
 	bits     [6]int
 	_        [56]byte // to whole cache lines
 }
@@ -67,18 +67,16 @@ func (s *depthStrip) mask(i, lanes, first, n int) {
 	}
 }
 
-// depthTable holds, for pairs of vectors, their even lanes, their odd lanes, and both halves of their lanes in turns:
-// of sixteen lanes, then of eight. After those comes where each lane lies once VSHUFPS has taken every other lane of two
+// depthTable holds, for pairs of vectors, both halves of their lanes in turns: of sixteen lanes, then of eight. After those comes where each lane lies once VSHUFPS has taken every other lane of two
 // vectors: of sixteen lanes, of eight, the same for the lane before, and back.
-var depthTable = func() (t [160]int32) {
+var depthTable = func() (t [128]int32) {
 	for i := range 16 {
-		t[i], t[16+i] = int32(2*i), int32(2*i+1)
-		t[32+i], t[64+i] = int32(i/2+16*(i%2)), int32(8+i/2+16*(i%2))
+		t[i], t[32+i] = int32(i/2+16*(i%2)), int32(8+i/2+16*(i%2))
 	}
 	for i := range 8 {
-		t[48+i], t[80+i] = int32(i/2+8*(i%2)), int32(4+i/2+8*(i%2))
+		t[16+i], t[48+i] = int32(i/2+8*(i%2)), int32(4+i/2+8*(i%2))
 	}
-	at := 96
+	at := 64
 	for _, before := range []int{0, 1} {
 		for _, lanes := range []int{16, 8} {
 			for i := range lanes {
@@ -89,8 +87,8 @@ var depthTable = func() (t [160]int32) {
 			at += lanes
 		}
 	}
-	for i, from := range t[96:112] {
-		t[144+from] = int32(i)
+	for i, from := range t[64:80] {
+		t[112+from] = int32(i)
 	}
 	return t
 }()
@@ -173,8 +171,7 @@ func strideTwoStrip(g ConvGeom, lanes, x int) depthStrip {
 	s.mask(2, 2*lanes, first, g.W)
 	s.mask(stripStores, lanes, x, g.OutW())
 	if x != 0 {
-		s.bits[stripStores] &^= 1
-		s.lanes[stripStores][0] = 0
+		s.bits[stripStores] &^= 1 // without mask registers the strip before overwrites it
 	}
 	// What the lanes beyond the outputs hold does not matter.
 	s.plain = 0
@@ -306,8 +303,8 @@ func (d *depthwise) careful(c, n int) int {
 		return n // the first lane is one before the row
 	case d.level == avx2:
 		return max(carefulChannels(g.C, c, n, out, 8), carefulChannels(g.C, c, n, in, 16+g.PW))
-	case g.SW == 2:
-		return carefulChannels(g.C, c, n, in, 32)
+	case g.SW == 2: // no vector of sixteen outputs has less than nine
+		return carefulChannels(g.C, c, n, in, 16+g.PW)
 	}
 	return 0
 }

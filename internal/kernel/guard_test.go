@@ -35,7 +35,10 @@ func (a *arena) free() {
 }
 
 // guarded returns a copy of s in front of a guard page.
-func guarded[T Float](a *arena, s []T) []T {
+func guarded[T Float](a *arena, s []T) []T { return guardedAt(a, s, false) }
+
+// guardedAt returns a copy of s in front of a guard page or right behind one.
+func guardedAt[T Float](a *arena, s []T, behind bool) []T {
 	if runtime.GOOS != "linux" {
 		return append([]T(nil), s...)
 	}
@@ -52,7 +55,11 @@ func guarded[T Float](a *arena, s []T) []T {
 			panic(err)
 		}
 	}
-	out := unsafe.Slice((*T)(unsafe.Pointer(&m[canPage+size-n])), max(len(s), 1))[:len(s)]
+	at := canPage + size - n
+	if behind {
+		at = canPage
+	}
+	out := unsafe.Slice((*T)(unsafe.Pointer(&m[at])), max(len(s), 1))[:len(s)]
 	copy(out, s)
 	return out
 }

@@ -16,7 +16,7 @@ func depthSpread(u unit, s depthISA) {
 		table := u.load64(d.args, depthTable)
 		d.idx = s.vecs(u, 2)
 		for i, v := range d.idx {
-			u.VMOVUPS(Mem{Base: table, Disp: 128 + 128*i + 2*(64-s.bytes)}, v)
+			u.VMOVUPS(Mem{Base: table, Disp: 128*i + 2*(64-s.bytes)}, v)
 		}
 	}
 	zero, pitch := u.load64(d.args, depthZero), u.load64(d.args, depthSrcRow)

@@ -50,8 +50,8 @@ const (
 
 	// Offsets into depthTable: what orders the lanes of VSHUFPS, sixteen and then eight, and 96 bytes on what also moves
 	// them by one.
-	depthTableOrder = 4 * 96
-	depthTableBack  = 4 * 144 // the inverse for sixteen lanes
+	depthTableOrder = 4 * 64
+	depthTableBack  = 4 * 112 // the inverse for sixteen lanes
 )
 
 // depthISA is how a depthwise kernel uses its instruction set: with mask registers and 32 vectors, or without.
@@ -72,8 +72,8 @@ type depthKernel struct {
 	s     depthISA
 	args  reg.Register
 	strip reg.GPVirtual
-	k     []reg.Register // masks of the strip with evex
-	idx   []reg.VecVirtual
+	k     []reg.Register   // masks of the strip with evex
+	idx   []reg.VecVirtual // with evex, what weaves two vectors in depthSpread
 	// With evex and stride two, order and shift order the lanes of pair, and shift moves them by one; of gradients it is
 	// the inverse of order.
 	order, shift reg.VecVirtual
