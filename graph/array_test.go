@@ -12,7 +12,7 @@ func TestArrayOfEmptyTensor(t *testing.T) {
 	require.ErrorContains(t, err, "(0, 3)")
 }
 
-func TestSliceOfSharesMemory(t *testing.T) {
+func TestSliceOf(t *testing.T) {
 	for name, d := range map[string]*tensor.Dense{
 		"scalar": tensor.New(tensor.FromScalar(float32(3))),
 		"vector": tensor.New(tensor.WithBacking([]float32{3})),
@@ -25,6 +25,15 @@ func TestSliceOfSharesMemory(t *testing.T) {
 		_, err = sliceOf[float64](d)
 		require.Error(t, err, name)
 	}
+	doubles := tensor.New(tensor.WithBacking([]float64{1, 2}))
+	_, err := sliceOf[float32](doubles)
+	require.Error(t, err, "of another type")
+	_, err = sliceOf[int](doubles)
+	require.Error(t, err, "of another type")
+	_, err = sliceOf[uint64](doubles)
+	require.Error(t, err, "of another type")
+	_, err = sliceOf[float64](tensor.New(tensor.WithBacking([]uint64{1})))
+	require.Error(t, err, "of another type")
 	rows := tensor.New(tensor.WithBacking([]float32{1, 2, 3, 4, 5, 6}), tensor.WithShape(3, 2))
 	middle, err := rows.Slice(tensor.S(1, 2))
 	require.NoError(t, err)

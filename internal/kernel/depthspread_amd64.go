@@ -37,8 +37,7 @@ func newDepthSpread(l level, g ConvGeom) *depthSpread {
 	for x := (cols - 1) &^ 7; x >= wide; x -= 8 { // see depthStrips
 		narrow = append(narrow, strip(8, x))
 	}
-	d.narrow = alignStrips(make([]depthStrip, len(narrow)+1))
-	copy(d.narrow, narrow)
+	d.narrow = alignedCopy(narrow)
 	d.blockC = min(g.C, max(1, depthCache/4/(g.H*g.W)))
 	return d
 }

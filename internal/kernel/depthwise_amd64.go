@@ -28,13 +28,13 @@ type depthArgs struct {
 	more       int // weight gradient on AVX2: strips after those, of the upper half of sixteen lanes
 	zero       unsafe.Pointer
 	table      unsafe.Pointer
-	masked     int            // AVX2: not zero asks for nothing beyond a row to be read or written
+	masked     int            // not zero asks for nothing beyond a row to be read, or on AVX2 written
 	saved      unsafe.Pointer // AVX2: room for nine vectors
 	_          [5]int         // the kernel's own
 }
 
 // depthStrip is a vector of columns of every row: where it lies and which lanes of each load (by column of weights with
-// stride one; with stride two of consecutive vectors, and of both as one) and store (from the fifth mask on) are in the
+// stride one; with stride two of consecutive vectors, and of both as one where they have eight lanes) and store (from the fifth mask on) are in the
 // plane.
 type depthStrip struct {
 	lanes    [6][8]int32
@@ -48,6 +48,13 @@ type depthStrip struct {
 func alignStrips(s []depthStrip) []depthStrip {
 	p := unsafe.Pointer(unsafe.SliceData(s))
 	return unsafe.Slice((*depthStrip)(unsafe.Add(p, -uintptr(p)%64)), len(s)-1)
+}
+
+// alignedCopy returns strips that start at a cache line.
+func alignedCopy(s []depthStrip) []depthStrip {
+	aligned := alignStrips(make([]depthStrip, len(s)+1))
+	copy(aligned, s)
+	return aligned
 }
 
 const stripStores = 4 // first mask of the stores
@@ -133,9 +140,7 @@ func depthStrips(l level, g ConvGeom) (wide, narrow []depthStrip) {
 	// Without mask registers the last strip's stores run over into the next row, whose turn must come after, and with
 	// stride two a strip's first lane spoils the last one of the strip before.
 	slices.Reverse(narrow)
-	aligned := alignStrips(make([]depthStrip, len(narrow)+1))
-	copy(aligned, narrow)
-	return wide, aligned
+	return wide, alignedCopy(narrow)
 }
 
 // strideOneStrip is the strip of outputs from column x on.
@@ -165,16 +170,17 @@ func firstDepthLane(g ConvGeom) int {
 // strideTwoStrip is the strip of the outputs that follow column x, and of that one where it is the plane's first.
 func strideTwoStrip(g ConvGeom, lanes, x int) depthStrip {
 	first := 2*x - g.PW + 1
-	s := depthStrip{src: 4 * first, dst: 4 * x, plain: 1}
+	s := depthStrip{src: 4 * first, dst: 4 * x}
 	s.mask(0, lanes, first, g.W)
 	s.mask(1, lanes, first+lanes, g.W)
-	s.mask(2, 2*lanes, first, g.W)
+	if lanes == 8 {
+		s.mask(2, 16, first, g.W) // both as one, for two channels at once
+	}
 	s.mask(stripStores, lanes, x, g.OutW())
 	if x != 0 {
 		s.bits[stripStores] &^= 1 // without mask registers the strip before overwrites it
 	}
 	// What the lanes beyond the outputs hold does not matter.
-	s.plain = 0
 	if outs := min(lanes, g.OutW()-x); first >= 0 && first+2*outs <= g.W {
 		s.plain = 1
 	}
@@ -194,6 +200,7 @@ type depthwise struct {
 
 const depthCache = 64 << 10 // bytes of input planes worked on at a time
 
+// depthwiseFits reports whether the depthwise kernels take a geometry. They count on at most two rows of padding.
 func depthwiseFits(g ConvGeom) bool {
 	return g.Groups == g.C && g.O == g.C && g.KH == 3 && g.KW == 3 && g.DH == 1 && g.DW == 1 && g.SH == g.SW && g.SH <= 2 && g.PH <= 2 && g.PW <= 2
 }
@@ -271,6 +278,7 @@ func (d *depthwise) convolve(io *planIO) {
 		if !d.plain {
 			src = d.pre(io, src, c)
 		}
+		careful := d.careful(c, n)
 		for _, narrow := range []bool{false, true} {
 			strips := d.wide
 			if narrow {
@@ -280,7 +288,6 @@ func (d *depthwise) convolve(io *planIO) {
 				continue
 			}
 			a.strips, a.count = unsafe.Pointer(&strips[0]), len(strips)
-			careful := d.careful(c, n)
 			for from, part := range [...]int{n - careful, careful} {
 				if part == 0 {
 					continue

@@ -1867,7 +1867,6 @@ channel:
 
 strip:
 	KMOVW 248(SI), K2
-	KMOVW 256(SI), K3
 	CMPQ  144(AX), $0x00
 	JNE   masked
 	CMPQ  208(SI), $0x01
@@ -2413,7 +2412,6 @@ endPlain:
 masked:
 	KMOVW 216(SI), K3
 	KMOVW 224(SI), K4
-	KMOVW 232(SI), K5
 	MOVQ  88(AX), R10
 	MOVQ  168(AX), R11
 	MOVQ  72(AX), R12
@@ -3466,7 +3464,6 @@ endPlain:
 masked:
 	KMOVW 216(SI), K3
 	KMOVW 224(SI), K4
-	KMOVW 232(SI), K5
 	MOVQ  88(AX), R8
 	MOVQ  168(AX), R9
 	MOVQ  72(AX), R10
@@ -6010,7 +6007,6 @@ channel:
 
 strip:
 	KMOVW 248(SI), K2
-	KMOVW 256(SI), K3
 	CMPQ  144(AX), $0x00
 	JNE   masked
 	CMPQ  208(SI), $0x01
@@ -6506,7 +6502,6 @@ endPlain:
 masked:
 	KMOVW 216(SI), K3
 	KMOVW 224(SI), K4
-	KMOVW 232(SI), K5
 	MOVQ  88(AX), R9
 	MOVQ  168(AX), R10
 	MOVQ  72(AX), R11
@@ -7509,7 +7504,6 @@ endPlain:
 masked:
 	KMOVW 216(SI), K3
 	KMOVW 224(SI), K4
-	KMOVW 232(SI), K5
 	MOVQ  88(AX), R8
 	MOVQ  168(AX), R9
 	MOVQ  72(AX), R10
@@ -12976,7 +12970,6 @@ channel:
 
 strip:
 	KMOVW 248(SI), K3
-	KMOVW 256(SI), K4
 	CMPQ  144(AX), $0x00
 	JNE   masked
 	CMPQ  208(SI), $0x01
@@ -13542,8 +13535,6 @@ endPlain:
 	JMP stripDone
 
 masked:
-	KMOVW 216(SI), K4
-	KMOVW 224(SI), K4
 	KMOVW 232(SI), K4
 	MOVQ  88(AX), R10
 	MOVQ  168(AX), R11

@@ -29,14 +29,18 @@ func (d *depthKernel) loadOrders(gradient bool) {
 		return
 	}
 	table := d.load64(d.args, depthTable)
-	d.order, d.shift = d.s.vec(d.unit), d.s.vec(d.unit)
+	load := func(at int) reg.VecVirtual {
+		v := d.s.vec(d.unit)
+		d.VMOVUPS(Mem{Base: table, Disp: at}, v)
+		return v
+	}
 	at := depthTableOrder + 2*(64-d.s.bytes) // those of eight lanes follow
-	d.VMOVUPS(Mem{Base: table, Disp: at}, d.order)
+	d.order = load(at)
 	if gradient {
-		d.VMOVUPS(Mem{Base: table, Disp: depthTableBack}, d.shift)
+		d.back = load(depthTableBack)
 		return
 	}
-	d.VMOVUPS(Mem{Base: table, Disp: at + 96}, d.shift)
+	d.shift = load(at + 96)
 	mask := func(bits uint32) reg.Register {
 		t, k := d.GP32(), d.K()
 		d.MOVL(U32(bits), t)
@@ -235,7 +239,7 @@ func (d *depthKernel) ordered(v reg.VecVirtual) {
 // scrambled takes a vector to the order of pair.
 func (d *depthKernel) scrambled(v reg.VecVirtual) {
 	if d.s.bytes == 64 {
-		d.VPERMPS(v, d.shift, v)
+		d.VPERMPS(v, d.back, v)
 	} else {
 		d.ordered(v) // of eight lanes it is its own inverse
 	}

@@ -74,10 +74,9 @@ type depthKernel struct {
 	strip reg.GPVirtual
 	k     []reg.Register   // masks of the strip with evex
 	idx   []reg.VecVirtual // with evex, what weaves two vectors in depthSpread
-	// With evex and stride two, order and shift order the lanes of pair, and shift moves them by one; of gradients it is
-	// the inverse of order.
-	order, shift reg.VecVirtual
-	apart        reg.GPVirtual // bytes from channel to channel of the input, forward with stride two
+	// With evex and stride two, order takes lanes from the order of pair, back to it, and shift orders them one lane on.
+	order, back, shift reg.VecVirtual
+	apart              reg.GPVirtual // bytes from channel to channel of the input, forward with stride two
 	// With evex, notFirst is the mask of all lanes but a channel's first, and second that of a pair's second channel.
 	notFirst, second reg.Register
 	masked           bool // the variant for strips that need masks
@@ -216,8 +215,13 @@ func depthwise(u unit, s depthISA, stride int, gradient bool) {
 	t := u.load64(d.args, depthCount)
 	u.MOVQ(t, field(d.args, depthLeft))
 	masks := []int{0, 1, 2, stripStores}
-	if stride == 2 {
-		masks = []int{0, 1, 2, stripStores, stripStores + 1}
+	switch {
+	case stride == 2 && gradient:
+		masks = []int{0, 1, stripStores, stripStores + 1}
+	case s.pair:
+		masks = []int{2, stripStores}
+	case stride == 2:
+		masks = []int{0, 1, stripStores}
 	}
 	d.eachStrip(masks, !gradient, stride == 1 && !gradient && !s.evex, func(suffix string) {
 		d.edgeMasks = map[int]reg.VecVirtual{}
