@@ -6,10 +6,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/line-ood/goline/dataset"
 	"github.com/line-ood/goline/internal/sharedtest"
 	"github.com/line-ood/goline/nets"
 	"github.com/line-ood/goline/train"
-	"github.com/line-ood/goline/train/dataset"
 )
 
 // TestLearnsCIFAR10 trains on 5,000 images for three epochs: far too little, but far better than the 10 % of guessing.

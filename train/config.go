@@ -8,8 +8,8 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/line-ood/goline/dataset"
 	"github.com/line-ood/goline/nets"
-	"github.com/line-ood/goline/train/dataset"
 )
 
 // Config says how to train. Epochs and Schedule.Rate must be set; zero values of the rest mean what the comments say.

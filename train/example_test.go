@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"log"
 
+	"github.com/line-ood/goline/dataset"
 	"github.com/line-ood/goline/nets"
 	"github.com/line-ood/goline/train"
-	"github.com/line-ood/goline/train/dataset"
 )
 
 // shades is a set of 64 plain pictures of two classes, dark and bright. Any [dataset.Dataset] will do, for example what

@@ -9,9 +9,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/line-ood/goline/dataset"
 	"github.com/line-ood/goline/internal/npyz"
 	"github.com/line-ood/goline/nets"
-	"github.com/line-ood/goline/train/dataset"
 )
 
 // blank is a set of eight black pictures.

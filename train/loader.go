@@ -8,9 +8,9 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/line-ood/goline/dataset"
 	"github.com/line-ood/goline/graph"
 	"github.com/line-ood/goline/nets"
-	"github.com/line-ood/goline/train/dataset"
 )
 
 // loader makes the batches of a run. What a batch holds follows from the seed and its place in the run alone.

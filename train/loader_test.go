@@ -7,8 +7,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/line-ood/goline/dataset"
 	"github.com/line-ood/goline/nets"
-	"github.com/line-ood/goline/train/dataset"
 )
 
 // numbered is a set of ten pictures whose brightness is their number, of three classes.

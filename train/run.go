@@ -7,9 +7,9 @@ import (
 	"math"
 	"time"
 
+	"github.com/line-ood/goline/dataset"
 	"github.com/line-ood/goline/graph"
 	"github.com/line-ood/goline/nets"
-	"github.com/line-ood/goline/train/dataset"
 )
 
 // Run trains the network, from the values that its parameters have, on labelled images, and validates it after every epoch

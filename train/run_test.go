@@ -12,10 +12,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/line-ood/goline/dataset"
 	"github.com/line-ood/goline/internal/npyz"
 	"github.com/line-ood/goline/nets"
 	"github.com/line-ood/goline/train"
-	"github.com/line-ood/goline/train/dataset"
 )
 
 // waves writes n pictures of 28×28 pixels of three classes, stripes of three directions in noise, and opens them.

@@ -1,0 +1,282 @@
+package dataset
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/line-ood/goline/dataset/internal/picture"
+)
+
+// pictures is a set of picture files.
+type pictures struct {
+	name    string
+	root    string   // folder that the files are relative to
+	prefix  string   // of IDs
+	files   []string // relative, with slashes
+	labels  []int
+	classes []string
+}
+
+func (p *pictures) Name() string      { return p.name }
+func (p *pictures) Len() int          { return len(p.files) }
+func (p *pictures) Labels() []int     { return p.labels }
+func (p *pictures) Classes() []string { return p.classes }
+func (p *pictures) ID(i int) string   { return path.Join(p.prefix, p.files[i]) }
+func (p *pictures) Close() error      { return nil }
+
+func (p *pictures) file(i int) string { return filepath.Join(p.root, filepath.FromSlash(p.files[i])) }
+
+func (p *pictures) Image(i int) (Image, error) {
+	var buf []uint8
+	return p.imageInto(i, &buf)
+}
+
+// maxPictureFile bounds the size of a picture file, 1 GiB.
+const maxPictureFile = 1 << 30
+
+func (p *pictures) imageInto(i int, buf *[]uint8) (Image, error) {
+	if err := checkIndex(p, i); err != nil {
+		return Image{}, err
+	}
+	name := p.file(i)
+	f, size, err := openRegular(name)
+	if err != nil {
+		return Image{}, err
+	}
+	defer f.Close()
+	if size > maxPictureFile {
+		return Image{}, fmt.Errorf("%s: %d bytes are too many for a picture, at most %d are read", name, size, maxPictureFile)
+	}
+	data := make([]byte, size)
+	if _, err := io.ReadFull(f, data); err != nil {
+		return Image{}, fmt.Errorf("%s: %w", name, err)
+	}
+	pix, height, width, err := picture.Decode(data, *buf)
+	if err != nil {
+		return Image{}, fmt.Errorf("%s: %w", name, err)
+	}
+	*buf = pix
+	return Image{Pix: pix, Height: height, Width: width}, nil
+}
+
+// openFolder opens a folder of classes, a flat folder, or a single picture.
+func openFolder(s source) (Dataset, error) {
+	info, err := os.Stat(s.path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.IsDir() {
+		p := &pictures{name: s.name, root: filepath.Dir(s.path), prefix: path.Dir(s.label), files: []string{filepath.Base(s.path)}}
+		switch kept, err := sift(p.root, p.files, s.path); {
+		case err != nil:
+			return nil, err
+		case len(kept) == 0:
+			return nil, fmt.Errorf("%s is not a picture", s.path)
+		}
+		return p, nil
+	}
+	p := &pictures{name: s.name, root: s.path, prefix: s.label}
+	loose, classes, err := list(s.path, "")
+	if err != nil {
+		return nil, err
+	}
+	kept, err := sift(s.path, loose, s.path)
+	switch {
+	case err != nil:
+		return nil, err
+	case len(classes) > 0 && len(kept) > 0:
+		return nil, fmt.Errorf("%s holds class folders (such as %s) and loose pictures (such as %s), want one or the other",
+			s.path, classes[0], loose[kept[0]])
+	case len(classes) > 0:
+		if err := p.readClasses(classes); err != nil {
+			return nil, err
+		}
+		return p, nil
+	case len(kept) == 0:
+		return nil, fmt.Errorf("%s: %w", s.path, errEmpty)
+	}
+	for _, k := range kept {
+		p.files = append(p.files, loose[k])
+	}
+	return p, nil
+}
+
+// readClasses finds the pictures of each class folder.
+func (p *pictures) readClasses(classes []string) error {
+	var files []string
+	var labels []int
+	for i, class := range classes {
+		found, err := walk(p.root, class)
+		if err != nil {
+			return err
+		}
+		files = append(files, found...)
+		labels = append(labels, slices.Repeat([]int{i}, len(found))...)
+	}
+	kept, err := sift(p.root, files, p.root)
+	if err != nil {
+		return err
+	}
+	counts := make([]int, len(classes))
+	for _, k := range kept {
+		p.files, p.labels = append(p.files, files[k]), append(p.labels, labels[k])
+		counts[labels[k]]++
+	}
+	if i := slices.Index(counts, 0); i >= 0 {
+		return fmt.Errorf("class folder %s holds no pictures", filepath.Join(p.root, classes[i]))
+	}
+	p.classes = classes
+	return nil
+}
+
+// list returns the visible files and folders in a folder, relative to root, in byte order.
+func list(root, rel string) (files, folders []string, err error) {
+	dir := filepath.Join(root, filepath.FromSlash(rel))
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), ".") {
+			continue
+		}
+		isDir := e.IsDir()
+		if e.Type()&os.ModeSymlink != 0 {
+			info, err := os.Stat(filepath.Join(dir, e.Name()))
+			if err != nil {
+				return nil, nil, fmt.Errorf("symbolic link: %w", err)
+			}
+			isDir = info.IsDir()
+		}
+		if isDir {
+			folders = append(folders, path.Join(rel, e.Name()))
+		} else {
+			files = append(files, path.Join(rel, e.Name()))
+		}
+	}
+	slices.Sort(files)
+	slices.Sort(folders)
+	return files, folders, nil
+}
+
+// walk returns all files below a class folder in torchvision's order: folders sorted by their whole path, and the files
+// of each sorted by name.
+func walk(root, class string) ([]string, error) {
+	found := map[string][]string{}
+	var visit func(rel string, above []os.FileInfo) error
+	visit = func(rel string, above []os.FileInfo) error {
+		info, err := os.Stat(filepath.Join(root, filepath.FromSlash(rel)))
+		if err != nil {
+			return err
+		}
+		for _, a := range above {
+			if os.SameFile(a, info) {
+				return nil // a link back up: everything in there is found anyway
+			}
+		}
+		files, folders, err := list(root, rel)
+		if err != nil {
+			return err
+		}
+		found[rel] = files
+		above = append(slices.Clip(above), info)
+		for _, f := range folders {
+			if err := visit(f, above); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	top, err := os.Stat(root)
+	if err != nil {
+		return nil, err
+	}
+	if err := visit(class, []os.FileInfo{top}); err != nil {
+		return nil, err
+	}
+	var folders, all []string
+	for f := range found {
+		folders = append(folders, f)
+	}
+	slices.Sort(folders)
+	for _, f := range folders {
+		all = append(all, found[f]...)
+	}
+	return all, nil
+}
+
+// sift looks into the files and returns the indices of those that are pictures. Side files are left out; others make an
+// error about the place.
+func sift(root string, files []string, place string) ([]int, error) {
+	const (
+		atOnce = 16 // reads under way: opening files on a network is slow
+		named  = 3  // files in the error
+	)
+	kinds, errs := make([]picture.Format, len(files)), make([]error, len(files))
+	var g errgroup.Group
+	g.SetLimit(atOnce)
+	for i, name := range files {
+		g.Go(func() error {
+			kinds[i], errs[i] = sniff(filepath.Join(root, filepath.FromSlash(name)))
+			return nil
+		})
+	}
+	g.Wait()
+	var kept []int
+	var others []string
+	for i, name := range files {
+		switch {
+		case errs[i] != nil:
+			return nil, errs[i]
+		case kinds[i] != picture.Unknown:
+			kept = append(kept, i)
+		case !isSideFile(name):
+			others = append(others, name)
+		}
+	}
+	if len(others) > 0 {
+		more := ""
+		if len(others) > named {
+			more = fmt.Sprintf(" and %d more", len(others)-named)
+		}
+		return nil, fmt.Errorf("%s: %d of %d files are not JPEG, PNG, GIF, BMP or WebP pictures: %s%s",
+			place, len(others), len(files), strings.Join(others[:min(named, len(others))], ", "), more)
+	}
+	return kept, nil
+}
+
+// sniff tells what picture a file is; Unknown for pipes and the like, which are not opened.
+func sniff(name string) (picture.Format, error) {
+	info, err := os.Stat(name)
+	if err != nil || !info.Mode().IsRegular() {
+		return picture.Unknown, err
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return picture.Unknown, err
+	}
+	defer f.Close()
+	head := make([]byte, picture.SniffLen)
+	n, err := io.ReadFull(f, head)
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return picture.Unknown, fmt.Errorf("%s: %w", name, err)
+	}
+	return picture.Sniff(head[:n]), nil
+}
+
+// isSideFile tells by the name what may lie beside pictures.
+func isSideFile(name string) bool {
+	switch strings.ToLower(path.Ext(name)) {
+	case ".txt", ".csv", ".json", ".md":
+		return true
+	}
+	return strings.EqualFold(path.Base(name), "Thumbs.db")
+}

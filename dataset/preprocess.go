@@ -1,0 +1,164 @@
+package dataset
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/line-ood/goline/dataset/internal/picture"
+	"github.com/line-ood/goline/dataset/internal/resample"
+	"github.com/line-ood/goline/nets"
+)
+
+// Preprocessor turns images into network input as torchvision does with PIL images:
+//
+//	Compose([Resize(p.Resize), CenterCrop(p.Crop), ToTensor(), Normalize(p.Mean, p.Std)])
+//
+// Resize brings the shorter side to p.Resize and the longer one to int(p.Resize * longer / shorter), with Pillow's
+// bilinear antialias filter in 8-bit fixed point. CenterCrop cuts out the central square, half pixels rounded to even,
+// and pads with black where the image is smaller. Each step has the same bits as torchvision with Pillow and PyTorch.
+// A step whose size is 0 is left out; a resizing that would not change the size changes nothing.
+//
+// It keeps the filters for sizes it has met and scratch memory, so that images of a known size take no allocation. It is
+// not safe for concurrent use.
+type Preprocessor struct {
+	p       nets.Preprocessing
+	table   [3][256]float32 // normalised value per channel and sample
+	resizer resample.Resizer
+	scratch []uint8
+}
+
+// NewPreprocessor checks the settings: sizes not negative, mean and standard deviation finite, the latter positive.
+func NewPreprocessor(p nets.Preprocessing) (*Preprocessor, error) {
+	if p.Resize < 0 || p.Crop < 0 || p.Resize > picture.MaxPixels || p.Crop > maxCrop {
+		return nil, fmt.Errorf("preprocessing: resize %d and crop %d, want 0 (leave out) or more, a crop of at most %d",
+			p.Resize, p.Crop, maxCrop)
+	}
+	q := &Preprocessor{p: p}
+	for c, name := range []string{"red", "green", "blue"} {
+		mean, std := float64(p.Mean[c]), float64(p.Std[c])
+		if math.IsNaN(mean) || math.IsInf(mean, 0) || math.IsNaN(std) || math.IsInf(std, 0) || std <= 0 {
+			return nil, fmt.Errorf("preprocessing: mean %g and standard deviation %g of %s, want finite and positive ones", mean, std, name)
+		}
+		for v := range q.table[c] {
+			// Each operation rounds to float32 by itself, as PyTorch's separate passes do.
+			x := float32(v) / 255
+			x = float32(x - p.Mean[c])
+			q.table[c][v] = float32(x / p.Std[c])
+		}
+	}
+	return q, nil
+}
+
+// maxCrop keeps the output below the pixel limit.
+const maxCrop = 13_377 // floor(sqrt(picture.MaxPixels))
+
+// layout is where an image's pixels go: it is resized to height x width, and the region of it lands at (top, left) of
+// the output.
+type layout struct {
+	height, width       int
+	region              resample.Region
+	top, left           int
+	outHeight, outWidth int
+}
+
+// layout follows torchvision's Resize and CenterCrop for an image of the given size.
+func (q *Preprocessor) layout(height, width int) layout {
+	l := layout{height: height, width: width}
+	if n := q.p.Resize; n > 0 {
+		if width <= height {
+			l.height, l.width = int(int64(n)*int64(height)/int64(width)), n
+		} else {
+			l.height, l.width = n, int(int64(n)*int64(width)/int64(height))
+		}
+	}
+	l.outHeight, l.outWidth = l.height, l.width
+	if n := q.p.Crop; n > 0 {
+		l.outHeight, l.outWidth = n, n
+	}
+	var top, left int
+	top, l.top, l.region.Height = center(l.height, l.outHeight)
+	left, l.left, l.region.Width = center(l.width, l.outWidth)
+	l.region.Top, l.region.Left = top, left
+	return l
+}
+
+// center places a side of n pixels in one of crop pixels: where the cut begins, where it lands, how long it is.
+func center(n, crop int) (from, to, length int) {
+	if n < crop {
+		return 0, (crop - n) / 2, n
+	}
+	return int(math.RoundToEven(float64(n-crop) / 2)), 0, crop
+}
+
+// Size returns the size in pixels that an image of the given size has after preprocessing.
+func (q *Preprocessor) Size(height, width int) (outHeight, outWidth int, err error) {
+	if height < 1 || width < 1 {
+		return 0, 0, fmt.Errorf("image of %dx%d pixels (height x width)", height, width)
+	}
+	l := q.layout(height, width)
+	if l.outWidth > picture.MaxPixels/l.outHeight {
+		return 0, 0, fmt.Errorf("image of %dx%d pixels (height x width) would become one of %dx%d, above the limit of %d pixels",
+			height, width, l.outHeight, l.outWidth, picture.MaxPixels)
+	}
+	return l.outHeight, l.outWidth, nil
+}
+
+// Apply writes the network input for one image to dst, row-major [3, height, width], whose length must be that of
+// [Preprocessor.Size]: 3 x Crop x Crop where Crop is set. The image is only read.
+func (q *Preprocessor) Apply(dst []float32, img Image) error {
+	outHeight, outWidth, err := q.Size(img.Height, img.Width)
+	if err != nil {
+		return err
+	}
+	if len(img.Pix) != 3*img.Height*img.Width {
+		return fmt.Errorf("image of %dx%d pixels (height x width) has %d samples, want %d",
+			img.Height, img.Width, len(img.Pix), 3*img.Height*img.Width)
+	}
+	if len(dst) != 3*outHeight*outWidth {
+		return fmt.Errorf("room for %d values, but an image of %dx%d pixels (height x width) becomes [3 %d %d]",
+			len(dst), img.Height, img.Width, outHeight, outWidth)
+	}
+	l := q.layout(img.Height, img.Width)
+	var pix []uint8 // the region's rows
+	var stride int
+	if l.height == img.Height && l.width == img.Width {
+		pix, stride = img.Pix[3*(l.region.Top*img.Width+l.region.Left):], 3*img.Width
+	} else {
+		pix, stride = enlarge(&q.scratch, 3*l.region.Height*l.region.Width), 3*l.region.Width
+		q.resizer.Resize(pix, img.Pix, img.Height, img.Width, l.height, l.width, l.region)
+	}
+	plane := outHeight * outWidth
+	if l.region.Height < outHeight || l.region.Width < outWidth {
+		for c := range 3 {
+			black := q.table[c][0]
+			for i := range dst[c*plane : (c+1)*plane] {
+				dst[c*plane+i] = black
+			}
+		}
+	}
+	for y := range l.region.Height {
+		row := pix[y*stride:][:3*l.region.Width]
+		at := (l.top+y)*outWidth + l.left
+		q.normalise(dst[at:], dst[plane+at:], dst[2*plane+at:], row)
+	}
+	return nil
+}
+
+// normalise spreads one row of pixels over the three planes.
+func (q *Preprocessor) normalise(r, g, b []float32, row []uint8) {
+	n := len(row) / 3
+	r, g, b = r[:n], g[:n], b[:n]
+	for x := range r {
+		p := row[3*x : 3*x+3 : 3*x+3]
+		r[x], g[x], b[x] = q.table[0][p[0]], q.table[1][p[1]], q.table[2][p[2]]
+	}
+}
+
+// Preprocess writes the network input for one image to dst; see [Preprocessor], which is faster for many images.
+func Preprocess(dst []float32, img Image, p nets.Preprocessing) error {
+	q, err := NewPreprocessor(p)
+	if err != nil {
+		return err
+	}
+	return q.Apply(dst, img)
+}

@@ -1,0 +1,105 @@
+package dataset
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/line-ood/goline/dataset/internal/picture"
+)
+
+// records is a set of equally sized raw images at fixed distances in a file or in memory: cifar, idx, npy, npz.
+type records struct {
+	name    string // see Dataset.Name
+	path    string // what errors call the file
+	label   string // what IDs call the file
+	src     io.ReaderAt
+	closer  io.Closer // nil for sets in memory
+	first   int64     // offset of the first image's pixels
+	stride  int64     // distance of records in bytes
+	n       int
+	height  int
+	width   int
+	colours int  // 1 or 3
+	planar  bool // (3, height, width) instead of (height, width, 3)
+	labels  []int
+	classes []string
+}
+
+func (r *records) Name() string      { return r.name }
+func (r *records) Len() int          { return r.n }
+func (r *records) Labels() []int     { return r.labels }
+func (r *records) Classes() []string { return r.classes }
+func (r *records) ID(i int) string   { return fmt.Sprintf("%s#%d", r.label, i) }
+
+func (r *records) Close() error {
+	if r.closer == nil {
+		return nil
+	}
+	return r.closer.Close()
+}
+
+func (r *records) Image(i int) (Image, error) {
+	var buf []uint8
+	return r.imageInto(i, &buf)
+}
+
+func (r *records) imageInto(i int, buf *[]uint8) (Image, error) {
+	if err := checkIndex(r, i); err != nil {
+		return Image{}, err
+	}
+	pixels := r.height * r.width
+	raw := pixels * r.colours
+	room := 3 * pixels
+	if r.planar {
+		room += raw
+	}
+	all := enlarge(buf, room)
+	// The raw bytes lie at the end. The spreading of grey values below never overtakes them.
+	pix, src := all[:3*pixels:3*pixels], all[room-raw:]
+	if _, err := r.src.ReadAt(src, r.first+int64(i)*r.stride); err != nil {
+		if errors.Is(err, io.EOF) {
+			err = fmt.Errorf("%w: the file has become shorter", io.ErrUnexpectedEOF)
+		}
+		return Image{}, fmt.Errorf("%s, record %d: %w", r.path, i, err)
+	}
+	switch {
+	case r.planar:
+		red, green, blue := src[:pixels], src[pixels:2*pixels], src[2*pixels:]
+		for k, v := range red {
+			q := pix[3*k : 3*k+3 : 3*k+3]
+			q[0], q[1], q[2] = v, green[k], blue[k]
+		}
+	case r.colours == 1:
+		for k, v := range src {
+			q := pix[3*k : 3*k+3 : 3*k+3]
+			q[0], q[1], q[2] = v, v, v
+		}
+	}
+	return Image{Pix: pix, Height: r.height, Width: r.width}, nil
+}
+
+// imagesShape reads (N, H, W) or (N, H, W, 3) and returns the number of bytes of one image and of all.
+func imagesShape(shape []int) (n, height, width, colours int, one, total int64, err error) {
+	switch {
+	case len(shape) == 3:
+		colours = 1
+	case len(shape) == 4 && shape[3] == 3:
+		colours = 3
+	default:
+		return 0, 0, 0, 0, 0, 0, fmt.Errorf("images of shape %v, want (N, height, width) or (N, height, width, 3)", shape)
+	}
+	n, height, width = shape[0], shape[1], shape[2]
+	if n == 0 {
+		return 0, 0, 0, 0, 0, 0, fmt.Errorf("%w: shape %v", errEmpty, shape)
+	}
+	const maxImages = 1 << 40
+	if n < 0 || n > maxImages || height < 1 || width < 1 || width > picture.MaxPixels/height {
+		return 0, 0, 0, 0, 0, 0, fmt.Errorf("images of shape %v: sizes out of range", shape)
+	}
+	one = int64(height) * int64(width) * int64(colours)
+	if int64(n) > (1<<62)/one {
+		return 0, 0, 0, 0, 0, 0, fmt.Errorf("images of shape %v: sizes out of range", shape)
+	}
+	return n, height, width, colours, one, int64(n) * one, nil
+}

@@ -1,0 +1,191 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"github.com/line-ood/goline/attribution"
+	"github.com/line-ood/goline/dataset"
+	"github.com/line-ood/goline/graph"
+	"github.com/line-ood/goline/line/downstream"
+	"github.com/line-ood/goline/line/posthoc"
+)
+
+// extractor returns one that shares its cache with goline eval.
+func (s *stage) extractor() (*extractor, error) {
+	if s.featuresDir != "" {
+		if err := makeFolder("--features-dir", s.featuresDir); err != nil {
+			return nil, err
+		}
+	}
+	prog, err := graph.Compile(s.network, s.common.options())
+	if err != nil {
+		return nil, err
+	}
+	return &extractor{common: s.common, net: s.network, program: prog, dir: s.featuresDir, weightsSHA: s.weightsSHA}, nil
+}
+
+// find returns features of a set, from the cache under any of the names if they are there, and otherwise extracts them and
+// keeps them under the last.
+func (x *extractor) find(ctx context.Context, spec string, names ...string) (posthoc.Samples, error) {
+	if x.dir == "" {
+		return x.samples(ctx, names[len(names)-1], spec)
+	}
+	set, err := dataset.Open(spec)
+	if err != nil {
+		return posthoc.Samples{}, fmt.Errorf("%s: %w", spec, err)
+	}
+	source, err := x.source(ctx, names[len(names)-1], set)
+	if err = errors.Join(err, set.Close()); err != nil {
+		return posthoc.Samples{}, err
+	}
+	for _, name := range names {
+		if s, ok, err := x.cached(filepath.Join(x.dir, fileName(name)+".npz"), source); err != nil || ok {
+			return s, err
+		}
+	}
+	return x.samples(ctx, names[len(names)-1], spec)
+}
+
+// rows returns the features of the given samples in double precision.
+func rows(s posthoc.Samples, pick []int) [][]float64 {
+	out := make([][]float64, len(pick))
+	for k, i := range pick {
+		out[k] = attribution.Float64s(s.Z[i*s.Features:][:s.Features])
+	}
+	return out
+}
+
+// labels returns the labels of a set, nil where they are none of the network's and not needed either.
+func (s *stage) labels(set dataset.Dataset) ([]int, error) {
+	err := checkLabels("--data", set, s.network.Classes())
+	switch {
+	case err == nil:
+		return set.Labels(), nil
+	case s.byClass || s.plan.target == attribution.TargetLabel():
+		return nil, err
+	}
+	return nil, nil
+}
+
+// featureSubjects plays on penultimate neurons, from their activations alone.
+func (s *stage) featureSubjects(ctx context.Context) ([]subject, error) {
+	set, err := dataset.Open(s.data)
+	if err != nil {
+		return nil, fmt.Errorf("--data: %w", err)
+	}
+	defer set.Close()
+	labels, err := s.labels(set)
+	if err != nil {
+		return nil, err
+	}
+	pick, err := s.chosen(set.Len(), s.seed)
+	if err != nil {
+		return nil, err
+	}
+	x, err := s.extractor()
+	if err != nil {
+		return nil, err
+	}
+	all, err := x.find(ctx, s.data, "id", "fit", "data")
+	if err != nil {
+		return nil, err
+	}
+	all.Labels = labels
+	if err := all.Validate(); err != nil {
+		return nil, fmt.Errorf("--data %s: %w", s.data, err)
+	}
+	weight, bias := s.network.Head()
+	head, err := attribution.NewHead(attribution.Float64s(weight.Float32s()), attribution.Float64s(bias.Float32s()))
+	if err != nil {
+		return nil, err
+	}
+	o, err := s.featureOptions(ctx, x)
+	if err != nil {
+		return nil, err
+	}
+	if s.byClass {
+		return s.featureClasses(head, all, pick, set, o)
+	}
+	out := make([]subject, len(pick))
+	for k, z := range rows(all, pick) {
+		i := pick[k]
+		g, err := attribution.NewPenultimate(head, z, labelOf(all.Labels, i), o)
+		if err != nil {
+			return nil, fmt.Errorf("image %d (%s): %w", i, set.ID(i), err)
+		}
+		out[k] = subject{Name: fmt.Sprintf("image-%d", i), Image: i, ID: set.ID(i), Label: labelOf(all.Labels, i), Class: classOf(g), Images: 1, Game: g}
+	}
+	return out, nil
+}
+
+// featureClasses plays one game for each class that has images.
+func (s *stage) featureClasses(head *attribution.Head, all posthoc.Samples, pick []int, set dataset.Dataset, o attribution.PenultimateOptions) ([]subject, error) {
+	classes, err := byLabel(pick, all.Labels, s.network.Classes())
+	if err != nil {
+		return nil, err
+	}
+	var out []subject
+	for class, members := range classes {
+		if len(members) == 0 {
+			continue
+		}
+		labels := make([]int, len(members))
+		for i := range labels {
+			labels[i] = class
+		}
+		g, err := attribution.NewPenultimateMean(head, rows(all, members), labels, o)
+		if err != nil {
+			return nil, fmt.Errorf("class %d: %w", class, err)
+		}
+		name := className(set.Classes(), class)
+		out = append(out, subject{Name: name, Image: -1, ID: name, Label: class, Class: classOf(g), Images: len(members), Game: g})
+	}
+	return out, nil
+}
+
+// featureOptions are those of games on penultimate neurons.
+func (s *stage) featureOptions(ctx context.Context, x *extractor) (o attribution.PenultimateOptions, err error) {
+	o.Value, o.Target = s.value, s.plan.target
+	if o.Groups, o.Names, err = s.group([]int{s.network.Features()}); err != nil {
+		return o, err
+	}
+	if s.line {
+		o.LINe = downstream.ScoreGame(s.det)
+	}
+	o.Removal, err = featureRemoval(ctx, x, s.removal, s.fit, s.background, s.seed)
+	return o, err
+}
+
+// featureRemoval reads what removed penultimate neurons become from the features of --fit.
+func featureRemoval(ctx context.Context, x *extractor, removal, fit string, background int, seed uint64) (attribution.Removal, error) {
+	if removal == "zero" {
+		return attribution.RemoveToZero(), nil
+	}
+	all, err := x.find(ctx, fit, "fit")
+	if err != nil {
+		return attribution.Removal{}, err
+	}
+	return removalFrom(all, removal, background, seed)
+}
+
+func removalFrom(all posthoc.Samples, removal string, background int, seed uint64) (attribution.Removal, error) {
+	switch removal {
+	case "zero":
+		return attribution.RemoveToZero(), nil
+	case "resample":
+		return attribution.RemoveByResampling(rows(all, choose(background, all.N, seed, backgroundStream))), nil
+	}
+	every := rows(all, choose(0, all.N, 0, 0))
+	if removal == "mean" {
+		mean, err := attribution.MeanRow(every)
+		return attribution.RemoveTo(mean), err
+	}
+	if all.Labels == nil {
+		return attribution.Removal{}, usagef("--removal class-mean: the images of --fit have no labels")
+	}
+	means, err := attribution.ClassMeans(every, all.Labels, all.Classes)
+	return attribution.RemoveToClassMean(means), err
+}

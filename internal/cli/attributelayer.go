@@ -1,0 +1,184 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/line-ood/goline/attribution"
+	"github.com/line-ood/goline/dataset"
+	"github.com/line-ood/goline/graph"
+	"github.com/line-ood/goline/line"
+)
+
+// layerSubjects plays on any layer, through the graph behind it.
+func (s *stage) layerSubjects(ctx context.Context) ([]subject, error) {
+	set, err := dataset.Open(s.data)
+	if err != nil {
+		return nil, fmt.Errorf("--data: %w", err)
+	}
+	defer set.Close()
+	labels, err := s.labels(set)
+	if err != nil {
+		return nil, err
+	}
+	pick, err := s.chosen(set.Len(), s.seed)
+	if err != nil {
+		return nil, err
+	}
+	if s.byClass { // before anything is run
+		if _, err := byLabel(pick, labels, s.network.Classes()); err != nil {
+			return nil, err
+		}
+	}
+	layer, err := s.layerGames(ctx)
+	if err != nil {
+		return nil, err
+	}
+	chosen, err := dataset.Subset(set, pick)
+	if err != nil {
+		return nil, err
+	}
+	stream, finish := s.stream(ctx, "images", chosen, s.network.Preprocessing())
+	defer finish()
+	var out []subject
+	members := make([][]attribution.Game, s.network.Classes())
+	for g, err := range layer.Games(ctx, stream) {
+		if err != nil {
+			return nil, err
+		}
+		k := len(out)
+		label := labelOf(labels, pick[k])
+		if s.byClass {
+			members[label] = append(members[label], g)
+		}
+		out = append(out, subject{Name: fmt.Sprintf("image-%d", pick[k]), Image: pick[k], ID: set.ID(pick[k]), Label: label,
+			Class: classOf(g), Images: 1, Game: g})
+	}
+	if !s.byClass {
+		return out, nil
+	}
+	out = nil
+	for class, games := range members {
+		if len(games) == 0 {
+			continue
+		}
+		g, err := attribution.NewMean(games...)
+		if err != nil {
+			return nil, fmt.Errorf("class %d: %w", class, err)
+		}
+		name := className(set.Classes(), class)
+		out = append(out, subject{Name: name, Image: -1, ID: name, Label: class, Class: classOf(g), Images: len(games), Game: g})
+	}
+	return out, nil
+}
+
+// layerGames compiles the games of the layer.
+func (s *stage) layerGames(ctx context.Context) (*attribution.Layer, error) {
+	o := attribution.LayerOptions{Layer: s.layer, Value: s.value, Target: s.plan.target, Channels: s.channels, Graph: s.common.options()}
+	if o.Graph.Batch == graph.DefaultBatch {
+		o.Graph.Batch = 0 // the layer's size decides
+	}
+	var model graph.Model = s.network
+	if s.line {
+		// The label routes, so that the masks do not change with the coalition.
+		model, o.Output = line.Pipeline{Classifier: s.network, Detector: s.det, RouteByLabel: true}, line.Score
+	}
+	probe, err := s.layerProgram()
+	if err != nil {
+		return nil, err
+	}
+	if o.Groups, o.Names, err = s.group(probe.Shape(s.layer)); err != nil {
+		return nil, err
+	}
+	if o.Removal, err = s.layerRemoval(ctx, probe); err != nil {
+		return nil, err
+	}
+	return attribution.NewLayer(model, o)
+}
+
+// layerProgram computes the activations of the layer.
+func (s *stage) layerProgram() (*graph.Program, error) {
+	o := s.common.options()
+	o.Fetch = []string{s.layer}
+	prog, err := graph.Compile(s.network, o)
+	if err != nil {
+		return nil, usageError{fmt.Errorf("--layer %s: %w", s.layer, err)}
+	}
+	return prog, nil
+}
+
+// layerRemoval reads what removed neurons become from the activations of the layer on --fit, without keeping them all.
+func (s *stage) layerRemoval(ctx context.Context, prog *graph.Program) (attribution.Removal, error) {
+	if s.removal == "zero" {
+		return attribution.RemoveToZero(), nil
+	}
+	set, err := dataset.Open(s.fit)
+	if err != nil {
+		return attribution.Removal{}, fmt.Errorf("--fit: %w", err)
+	}
+	defer set.Close()
+	use := set
+	if s.removal == "resample" {
+		if use, err = dataset.Subset(set, choose(s.background, set.Len(), s.seed, backgroundStream)); err != nil {
+			return attribution.Removal{}, err
+		}
+	}
+	labels, classes := make([]int, use.Len()), 1
+	if s.removal == "class-mean" {
+		if labels, classes = set.Labels(), s.network.Classes(); labels == nil {
+			return attribution.Removal{}, usagef("--removal class-mean: the images of --fit have no labels")
+		}
+	}
+	size := 1
+	for _, d := range prog.Shape(s.layer) {
+		size *= d
+	}
+	sums, counts := make([][]float64, classes), make([]int, classes)
+	for c := range sums {
+		sums[c] = make([]float64, size)
+	}
+	var background [][]float64
+	stream, finish := s.stream(ctx, "fit", use, s.network.Preprocessing())
+	defer finish()
+	seen := 0
+	for out, err := range prog.Run(ctx, stream) {
+		if err != nil {
+			return attribution.Removal{}, err
+		}
+		z := out.Float32(s.layer)
+		for i := range out.N {
+			row := z[i*size:][:size]
+			if s.removal == "resample" {
+				background = append(background, attribution.Float64s(row))
+				continue
+			}
+			class := labels[seen+i]
+			if class < 0 {
+				continue
+			}
+			if class >= classes {
+				return attribution.Removal{}, fmt.Errorf("--fit %s: image %d has label %d, the network has %d classes", s.fit, seen+i, class, classes)
+			}
+			for j, v := range row {
+				sums[class][j] += float64(v)
+			}
+			counts[class]++
+		}
+		seen += out.N
+	}
+	if s.removal == "resample" {
+		return attribution.RemoveByResampling(background), nil
+	}
+	for c, sum := range sums {
+		if counts[c] == 0 {
+			return attribution.Removal{}, fmt.Errorf("--fit %s: no images of class %d", s.fit, c)
+		}
+		for j := range sum {
+			sum[j] /= float64(counts[c])
+		}
+	}
+	if s.removal == "mean" {
+		return attribution.RemoveTo(sums[0]), nil
+	}
+	return attribution.RemoveToClassMean(sums), nil
+}

@@ -1,0 +1,120 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"math"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func inf() float64 { return math.Inf(1) }
+
+// asGoline makes the test binary run as goline itself; with the value of tellPeak it tells its memory at the end.
+const asGoline, tellPeak = "GOLINE_TEST_RUN_MAIN", "peak"
+
+func TestMain(m *testing.M) {
+	switch os.Getenv(asGoline) {
+	case "":
+		os.Exit(m.Run())
+	case tellPeak:
+		code := Run(context.Background(), os.Args[1:], os.Stdout, os.Stderr)
+		status, _ := os.ReadFile("/proc/self/status")
+		os.Stderr.Write(status)
+		os.Exit(code)
+	default:
+		os.Exit(Main())
+	}
+}
+
+// long is a DATA argument of many images: one file under many names.
+func (w world) long(t testing.TB, name string) string {
+	t.Helper()
+	w.writeImages(t, "part.npz", 60, 1, 20, roundLabels(60))
+	require.NoError(t, os.Mkdir(w.path(name), 0o777))
+	for i := range 50 {
+		require.NoError(t, os.Symlink(w.path("part.npz"), filepath.Join(w.path(name), string(rune('A'+i))+".npz")))
+	}
+	return filepath.Join(w.path(name), "*.npz")
+}
+
+// commandsThatRunLong are all commands that run the network, over many images, writing into a folder.
+func (w world) commandsThatRunLong(t testing.TB, out string) [][]string {
+	long, det := w.long(t, "long"), w.fit(t)
+	return [][]string{
+		join([]string{"features", "--data", long, "--out", filepath.Join(out, "f.npz")}, w.net()),
+		join([]string{"fit", "--data", long, "--out", filepath.Join(out, "det.npz")}, w.net()),
+		{"score", "--detector", det, "--data", long, "--out", filepath.Join(out, "s.csv")},
+		w.eval("--fit", long, "--json", filepath.Join(out, "e.json"), "--features-dir", out),
+	}
+}
+
+// TestCancel: a command that is cancelled in the middle says so, exits with 130 and leaves nothing behind.
+func TestCancel(t *testing.T) {
+	w := newWorld(t)
+	out := t.TempDir()
+	for _, args := range w.commandsThatRunLong(t, out) {
+		ctx, cancel := context.WithCancel(context.Background())
+		var stderr bytes.Buffer
+		// The first sign of progress comes when a batch is done and many are not.
+		code, stdout := runWith(ctx, &stderr, cancel, append(args, "--progress", "always")...)
+		require.Equal(t, exitInterrupted, code, "%q: %s", args, stderr.String())
+		require.Empty(t, stdout)
+		require.True(t, strings.HasSuffix(stderr.String(), "goline: interrupted\n"), stderr.String())
+		require.Empty(t, entries(t, out), "%q", args)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	var stderr bytes.Buffer
+	code, _ := runWith(ctx, &stderr, func() {}, w.eval()...)
+	require.Equal(t, exitInterrupted, code)
+	require.Equal(t, "goline: interrupted\n", stderr.String())
+}
+
+// TestSignals sends signals to the program itself.
+func TestSignals(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts processes")
+	}
+	w := newWorld(t)
+	out := t.TempDir()
+	for i, args := range w.commandsThatRunLong(t, out) {
+		cmd := exec.Command(os.Args[0], append(args, "--progress", "always")...)
+		cmd.Env = append(os.Environ(), asGoline+"=1")
+		stderr, err := cmd.StderrPipe()
+		require.NoError(t, err)
+		require.NoError(t, cmd.Start())
+		first := make([]byte, 1)
+		_, err = io.ReadFull(stderr, first) // the work has begun
+		require.NoError(t, err)
+		require.NoError(t, cmd.Process.Signal([]os.Signal{os.Interrupt, syscall.SIGTERM}[i%2]))
+		rest, err := io.ReadAll(stderr)
+		require.NoError(t, err)
+		_ = cmd.Wait()
+		require.Equal(t, exitInterrupted, cmd.ProcessState.ExitCode(), string(rest))
+		require.Contains(t, string(rest), "goline: interrupted\n")
+		require.Empty(t, entries(t, out), "%q", args)
+	}
+}
+
+// TestProgress goes to stderr alone, and only where it is wanted.
+func TestProgress(t *testing.T) {
+	w := newWorld(t)
+	args := join([]string{"features", "--data", w.long(t, "long"), "--out", w.path("f.npz")}, w.net())
+	quiet := must(t, args...) // stderr is no terminal
+	require.Equal(t, quiet, must(t, append(args, "--progress", "never")...))
+	code, stdout, stderr := runGoline(append(args, "--progress", "always")...)
+	require.Equal(t, exitDone, code)
+	require.Equal(t, quiet, stdout)
+	require.Contains(t, stderr, "features")
+	code, table, _ := runGoline(w.eval("--progress", "always")...)
+	require.Equal(t, exitDone, code)
+	require.Equal(t, must(t, w.eval()...), table)
+}

@@ -1,0 +1,107 @@
+package cli
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/line-ood/goline/internal/demo"
+)
+
+func TestDemoData(t *testing.T) {
+	for name, each := range map[string]int{"fit": 200, "test": 100} {
+		open := demo.Fit
+		if name == "test" {
+			open = demo.Test
+		}
+		s, err := open()
+		require.NoError(t, err)
+		require.Equal(t, 10*each, s.Len())
+		counts := make([]int, 10)
+		for _, label := range s.Labels() {
+			counts[label]++
+		}
+		for class, n := range counts {
+			require.Equal(t, each, n, "%s %s", name, s.Classes()[class])
+		}
+	}
+	sets, err := demo.OutOfDistribution()
+	require.NoError(t, err)
+	require.GreaterOrEqual(t, len(sets), 3)
+	for _, s := range sets {
+		require.GreaterOrEqual(t, s.Len(), 490)
+		require.NotEmpty(t, s.Source)
+		require.NotEmpty(t, s.Licence)
+		img, err := s.Image(s.Len() - 1)
+		require.NoError(t, err)
+		require.Len(t, img.Pix, 3*28*28)
+		_, err = s.Image(s.Len())
+		require.ErrorContains(t, err, s.Name())
+		bright := map[uint8]bool{}
+		for _, v := range img.Pix {
+			bright[v] = true
+		}
+		require.Greater(t, len(bright), 8, "a real picture has many shades")
+	}
+	var total int64
+	err = filepath.WalkDir("../../testdata", func(path string, entry os.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		info, err := entry.Info()
+		total += info.Size()
+		return err
+	})
+	require.NoError(t, err)
+	require.Less(t, total, int64(8<<20))
+}
+
+func TestDemo(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "demo.html")
+	code, stdout, stderr := runGoline("demo", "--html", path)
+	require.Zero(t, code, stderr)
+	for _, want := range []string{"line", "msp", "energy", "digits", "textures", "photographs", "galaxies", "gradient × activation", "sampled Shapley", "CC BY 4.0", path} {
+		require.Contains(t, stdout, want)
+	}
+	accuracy := regexp.MustCompile(`accuracy (\d+)\.\d+ %`).FindStringSubmatch(stdout)
+	require.NotNil(t, accuracy)
+	require.GreaterOrEqual(t, accuracy[1], "90")
+	raw, err := os.ReadFile(path)
+	require.NoError(t, err)
+	page := string(raw)
+	for _, want := range []string{`id="pictures"`, `id="contributions"`, `id="sampled"`, `id="extremes"`, `id="roc"`, `id="scores"`, "ankle boot", "img-src data:", "neuron 95"} {
+		require.Contains(t, page, want)
+	}
+	require.NotRegexp(t, `(?i)(src|href)\s*=\s*"(https?:)?//`, page, "nothing is loaded from elsewhere")
+	require.NotContains(t, page, "<script")
+	require.NotContains(t, page, "ZgotmplZ", "the template took something for unsafe")
+	require.Equal(t, 1, strings.Count(page, "</html>"))
+
+	again := filepath.Join(t.TempDir(), "demo.html")
+	code, second, stderr := runGoline("demo", "--html", again, "--workers", "1", "--batch", "7")
+	require.Zero(t, code, stderr)
+	seconds := regexp.MustCompile(`\d+\.\d+ s\b.*|/.*html`)
+	require.Equal(t, seconds.ReplaceAllString(stdout, ""), seconds.ReplaceAllString(second, ""), "results do not depend on batch or workers")
+}
+
+func TestDemoRefuses(t *testing.T) {
+	code, _, stderr := runGoline("demo", "--p-a", "101")
+	require.Equal(t, exitUsage, code, stderr)
+	code, _, stderr = runGoline("demo", "extra")
+	require.Equal(t, exitUsage, code, stderr)
+	code, _, stderr = runGoline("demo", "--html", filepath.Join(t.TempDir(), "no", "folder", "x.html"))
+	require.Equal(t, exitFailed, code)
+	require.Contains(t, stderr, "x.html")
+}
+
+func TestInsertSectionsNoticesAnotherReport(t *testing.T) {
+	_, err := insertSections("<html></html>", "x")
+	require.ErrorContains(t, err, "has changed")
+	page, err := insertSections(`default-src 'none'; <h2 id="methods">`, "NEW")
+	require.NoError(t, err)
+	require.Equal(t, "default-src 'none'; img-src data:; NEW\n<h2 id=\"methods\">", string(page))
+}

@@ -1,0 +1,307 @@
+package cli
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	_ "embed"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"html/template"
+	"image"
+	"image/color"
+	"image/png"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/line-ood/goline/attribution"
+	"github.com/line-ood/goline/attribution/plot"
+	"github.com/line-ood/goline/internal/demo"
+	"github.com/line-ood/goline/line/report"
+)
+
+//go:embed demo.html.tmpl
+var demoTemplate string
+
+// page returns the report of the evaluation with the demo's own sections.
+func (d *demonstration) page(ctx context.Context, study []contributionRow) ([]byte, error) {
+	r, err := d.result()
+	if err != nil {
+		return nil, err
+	}
+	var scores []report.Scores
+	for _, m := range d.methods {
+		s := report.Scores{Method: m.Name, ID: m.id}
+		for i, set := range d.ood {
+			s.OOD = append(s.OOD, report.NamedScores{Name: set.Name(), Scores: m.ood[i]})
+		}
+		scores = append(scores, s)
+	}
+	facts := []report.Fact{{Name: "In-distribution", Value: fmt.Sprintf("%s, %s", d.test.Source, d.test.Licence)}}
+	for _, s := range d.ood {
+		facts = append(facts, report.Fact{Name: s.Name(), Value: fmt.Sprintf("%s, %s", s.Source, s.Licence)})
+	}
+	var whole, sections bytes.Buffer
+	if err := r.WriteHTML(&whole, scores, report.Provenance{Command: "goline demo", Facts: facts}); err != nil {
+		return nil, err
+	}
+	t, err := template.New("demo").Parse(demoTemplate)
+	if err != nil {
+		return nil, fmt.Errorf("demo page: %w", err)
+	}
+	v, err := d.view(ctx, study)
+	if err != nil {
+		return nil, err
+	}
+	if err := t.Execute(&sections, v); err != nil {
+		return nil, fmt.Errorf("demo page: %w", err)
+	}
+	return insertSections(whole.String(), sections.String())
+}
+
+// insertSections puts the demo's sections behind the report's overview, and lets the page show pictures of its own.
+func insertSections(page, sections string) ([]byte, error) {
+	const next, policy = `<h2 id="methods">`, `default-src 'none';`
+	if strings.Count(page, next) != 1 || strings.Count(page, policy) != 1 {
+		return nil, errors.New("demo page: the report has changed")
+	}
+	page = strings.Replace(page, policy, policy+" img-src data:;", 1)
+	return []byte(strings.Replace(page, next, sections+"\n"+next, 1)), nil
+}
+
+// demoView is what the demo's sections show.
+type demoView struct {
+	Sets      []setStrip
+	Map       template.HTML
+	Features  int
+	Rows      []contributionRow
+	ErrorPlot template.HTML
+	Galleries []gallery
+}
+
+// setStrip is a row of pictures of a set.
+type setStrip struct {
+	Name, Source, Licence string
+	N                     int
+	Picture               template.URL
+}
+
+// gallery is some pictures with what LINe says of them.
+type gallery struct {
+	Title string
+	Cards []card
+}
+
+type card struct {
+	Picture           template.URL
+	ID, Class, Score  string
+	Label             string // what it is, if known
+	Neurons           string // the important ones
+	Known, Recognised bool
+}
+
+func (d *demonstration) view(ctx context.Context, study []contributionRow) (*demoView, error) {
+	v := &demoView{Features: d.net.Features(), Rows: study, Map: d.contributionMap()}
+	for _, s := range append([]demoSet{d.test}, d.ood...) {
+		const shown = 16
+		strip := image.NewGray(image.Rect(0, 0, 28*shown, 28))
+		for i := range shown {
+			paint(strip, 28*i, s.Grey(i*s.N/shown))
+		}
+		url, err := pictureURL(strip)
+		if err != nil {
+			return nil, err
+		}
+		v.Sets = append(v.Sets, setStrip{s.Name(), s.Source, s.Licence, s.N, url})
+	}
+	var err error
+	if v.ErrorPlot, err = d.errorPlot(ctx); err != nil {
+		return nil, err
+	}
+	v.Galleries, err = d.galleries()
+	return v, err
+}
+
+// paint copies a grey picture of 28×28 pixels to column x of an image.
+func paint(dst *image.Gray, x int, grey []uint8) {
+	for y := range 28 {
+		copy(dst.Pix[y*dst.Stride+x:][:28], grey[y*28:])
+	}
+}
+
+// pictureURL holds an image in its own address.
+func pictureURL(img image.Image) (template.URL, error) {
+	var buf bytes.Buffer
+	if err := png.Encode(&buf, img); err != nil {
+		return "", fmt.Errorf("demo page: %w", err)
+	}
+	return template.URL("data:image/png;base64," + base64.StdEncoding.EncodeToString(buf.Bytes())), nil
+}
+
+// contributionMap draws the mean contribution of each neuron to each class, neurons that LINe keeps with a frame.
+func (d *demonstration) contributionMap() template.HTML {
+	const left, top, w, h = 90, 22, 9, 18
+	k, f := d.net.Classes(), d.net.Features()
+	mean := d.detector.Mean()
+	most := 0.0
+	for _, c := range mean {
+		most = math.Max(most, math.Abs(float64(c)))
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" role="img" font-family="sans-serif" font-size="11">`, left+f*w+4, top+k*h+4)
+	fmt.Fprintf(&b, `<title>Mean contribution of %d neurons to %d classes</title>`, f, k)
+	for i := 0; i < f; i += 8 {
+		fmt.Fprintf(&b, `<text x="%d" y="14">%d</text>`, left+i*w, i)
+	}
+	for c, name := range demo.Classes() {
+		fmt.Fprintf(&b, `<text x="%d" y="%d" text-anchor="end">%s</text>`, left-6, top+c*h+h*3/4, template.HTMLEscapeString(name))
+		keep := d.detector.ActiveNeurons(c)
+		for i := range f {
+			value := float64(mean[c*f+i])
+			stroke := "none"
+			if keep[i] {
+				stroke = "#555"
+			}
+			fmt.Fprintf(&b, `<rect x="%d" y="%d" width="%d" height="%d" fill="%s" stroke="%s" stroke-width=".6"><title>%s, neuron %d: %.3f</title></rect>`,
+				left+i*w, top+c*h, w-1, h-1, diverging(value/most), stroke, template.HTMLEscapeString(name), i, value)
+		}
+	}
+	b.WriteString(`</svg>`)
+	return template.HTML(b.String())
+}
+
+// diverging maps -1 to blue, 0 to white and 1 to red; the root makes small values visible.
+func diverging(v float64) string {
+	t := math.Sqrt(math.Min(math.Abs(v), 1))
+	end := color.RGBA{178, 24, 43, 255}
+	if v < 0 {
+		end = color.RGBA{33, 102, 172, 255}
+	}
+	part := func(c uint8) int { return int(math.Round(255 + t*(float64(c)-255))) }
+	return fmt.Sprintf("#%02x%02x%02x", part(end.R), part(end.G), part(end.B))
+}
+
+// errorPlot draws how fast estimators of Shapley values come close to the truth on some pictures.
+func (d *demonstration) errorPlot(ctx context.Context) (template.HTML, error) {
+	head, err := attribution.NewHead(attribution.Float64s(d.head.Weight), attribution.Float64s(d.head.Bias))
+	if err != nil {
+		return "", err
+	}
+	s := attribution.Study{
+		Estimators: []attribution.Estimator{
+			attribution.GradientActivation{}, attribution.Permutation{}, attribution.Permutation{Antithetic: true}, attribution.KernelSHAP{},
+		},
+		Budgets: []float64{400, 800, 1600, 3200, 6400}, Seeds: []uint64{1, 2, 3, 4, 5, 6}, Resamples: 200, Seed: d.seed, Workers: d.workers,
+	}
+	for _, i := range []int{0, d.test.N / 3, 2 * d.test.N / 3} {
+		z := attribution.Float64s(d.test.Z[i*d.test.Features:][:d.test.Features])
+		game, err := attribution.NewPenultimate(head, z, d.test.Samples.Labels[i], attribution.PenultimateOptions{Value: attribution.Probability, Target: attribution.TargetLabel()})
+		if err != nil {
+			return "", err
+		}
+		truth, err := attribution.Permutation{Antithetic: true}.Estimate(ctx, game, attribution.Options{Samples: 4000, Seed: d.seed + 1, Workers: d.workers})
+		if err != nil {
+			return "", err
+		}
+		s.Subjects = append(s.Subjects, attribution.Subject{
+			Name: d.test.ID(i), Game: game,
+			Truth: attribution.Truth{Values: truth.Values, StdErr: truth.StdErr, Method: "4000 antithetic permutations"},
+		})
+	}
+	c, err := attribution.Compare(ctx, s)
+	if err != nil {
+		return "", err
+	}
+	figure, err := plot.ErrorVersusCost(c, attribution.MSE, plot.Equivalents)
+	if err != nil {
+		return "", err
+	}
+	var b bytes.Buffer
+	if _, err := figure.SVG().WriteTo(&b); err != nil {
+		return "", fmt.Errorf("demo page: %w", err)
+	}
+	text := b.String()
+	if at := strings.Index(text, "<svg"); at > 0 { // what stands before has no place within a page
+		text = text[at:]
+	}
+	return template.HTML(text), nil
+}
+
+// galleries shows the extremes of LINe's scores.
+func (d *demonstration) galleries() ([]gallery, error) {
+	const shown = 7
+	scores := d.methods[0]
+	extremes := func(title string, s demoSet, scores []float64, highest bool) (gallery, error) {
+		order := make([]int, s.N)
+		for i := range order {
+			order[i] = i
+		}
+		slices.SortStableFunc(order, func(a, b int) int {
+			if highest {
+				a, b = b, a
+			}
+			return cmp.Compare(scores[a], scores[b])
+		})
+		g := gallery{Title: title}
+		for _, i := range order[:min(shown, s.N)] {
+			c, err := d.card(s, i, scores[i])
+			if err != nil {
+				return g, err
+			}
+			g.Cards = append(g.Cards, c)
+		}
+		return g, nil
+	}
+	var out []gallery
+	add := func(g gallery, err error) error {
+		out = append(out, g)
+		return err
+	}
+	err := errors.Join(
+		add(extremes("Fashion, most in-distribution", d.test, scores.id, true)),
+		add(extremes("Fashion, least in-distribution", d.test, scores.id, false)))
+	for i, set := range d.ood {
+		err = errors.Join(err,
+			add(extremes("The "+set.Name()+" that fool the network most", set, scores.ood[i], true)),
+			add(extremes("The "+set.Name()+" that it finds strangest", set, scores.ood[i], false)))
+	}
+	return out, err
+}
+
+func (d *demonstration) card(s demoSet, i int, score float64) (card, error) {
+	img := image.NewGray(image.Rect(0, 0, 28, 28))
+	paint(img, 0, s.Grey(i))
+	url, err := pictureURL(img)
+	if err != nil {
+		return card{}, err
+	}
+	classes := demo.Classes()
+	row := s.Logits[i*s.Samples.Classes:][:s.Samples.Classes]
+	class := slices.Index(row, slices.Max(row))
+	c := card{Picture: url, ID: s.ID(i), Class: classes[class], Score: fmt.Sprintf("%.2f", score), Neurons: d.neurons(s, i, class)}
+	if labels := s.Set.Labels(); labels != nil {
+		c.Known, c.Recognised, c.Label = true, labels[i] == class, classes[labels[i]]
+	}
+	return c, nil
+}
+
+// neurons names those that speak most for the predicted class: the largest W[class, i] · z[i] among those that LINe keeps.
+func (d *demonstration) neurons(s demoSet, i, class int) string {
+	f := d.net.Features()
+	z, w, keep := s.Z[i*f:][:f], d.head.Weight[class*f:][:f], d.detector.ActiveNeurons(class)
+	contribution := make([]float64, f)
+	for j := range contribution {
+		if keep[j] {
+			contribution[j] = float64(w[j] * z[j])
+		}
+	}
+	var parts []string
+	for _, j := range attribution.Largest(contribution, min(4, f)) {
+		if contribution[j] > 0 {
+			parts = append(parts, fmt.Sprintf("%d (%+.1f)", j, contribution[j]))
+		}
+	}
+	return strings.Join(parts, ", ")
+}

@@ -1,0 +1,115 @@
+package cli
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/line-ood/goline/graph"
+	"github.com/line-ood/goline/internal/atomicfile"
+	"github.com/line-ood/goline/line"
+	"github.com/line-ood/goline/nets"
+)
+
+func newGraph() *cobra.Command {
+	var (
+		net           network
+		detector, out string
+		from          string
+		fetch         []string
+		classes       int
+	)
+	cmd := &cobra.Command{
+		Use:   "graph --net NAME [--weights FILE] | --detector det.npz  [--fetch NAMES] [--from NAME] [--out FILE.dot|.svg]",
+		Short: "Draw the expression graph",
+		Long: `Write the Gorgonia expression graph that computes the fetched nodes, as DOT or, where Graphviz is installed, as SVG.
+Without --out DOT goes to standard output. A wrong name in --fetch or --from lists the right ones.`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := checkOutputs([]file{{"--out", out}}, file{"--weights", net.weights}, file{"--detector", detector}); err != nil {
+				return err
+			}
+			model, err := graphModel(net, detector, classes)
+			if err != nil {
+				return err
+			}
+			if len(fetch) == 0 {
+				fetch = nil
+			}
+			prog, err := graph.Compile(model, graph.Options{Batch: 1, Replicas: 1, Fetch: fetch, From: from})
+			if err != nil {
+				return err
+			}
+			if out == "" {
+				return prog.DOT(cmd.OutOrStdout())
+			}
+			write, err := drawer(cmd, out, prog)
+			if err != nil {
+				return err
+			}
+			return atomicfile.Write(out, write)
+		},
+	}
+	net.register(cmd)
+	f := cmd.Flags()
+	f.StringVar(&detector, "detector", "", "detector `FILE` whose whole pipeline is drawn")
+	f.StringVar(&out, "out", "", "`FILE` to write: .dot or .svg")
+	f.StringSliceVar(&fetch, "fetch", nil, "`NODES` to compute, for example features,contributions or score_gradient_input")
+	f.StringVar(&from, "from", "", "`NODE` to start at instead of the images, for example features")
+	f.IntVar(&classes, "classes", 10, "number of classes where no weights are given")
+	return cmd
+}
+
+func graphModel(net network, detector string, classes int) (graph.Model, error) {
+	switch {
+	case detector != "":
+		det, _, err := openDetector(detector, net)
+		if err != nil {
+			return nil, err
+		}
+		return line.Pipeline{Classifier: det.Network(), Detector: det}, nil
+	case net.weights != "":
+		n, err := net.open()
+		return line.Pipeline{Classifier: n}, err
+	default:
+		if err := required("--net or --detector", net.name); err != nil {
+			return nil, err
+		}
+		n, err := nets.New(net.name, classes)
+		if err != nil {
+			return nil, usageError{err}
+		}
+		return line.Pipeline{Classifier: n}, nil
+	}
+}
+
+func drawer(cmd *cobra.Command, path string, prog *graph.Program) (func(io.Writer) error, error) {
+	switch ext := strings.ToLower(filepath.Ext(path)); ext {
+	case ".dot", ".gv":
+		return prog.DOT, nil
+	case ".svg":
+		dot, err := exec.LookPath("dot")
+		if err != nil {
+			return nil, fmt.Errorf("%s needs Graphviz: install it, or write a .dot file: %w", path, err)
+		}
+		return func(w io.Writer) error {
+			var source, problem bytes.Buffer
+			if err := prog.DOT(&source); err != nil {
+				return err
+			}
+			run := exec.CommandContext(cmd.Context(), dot, "-Tsvg")
+			run.Stdin, run.Stdout, run.Stderr = &source, w, &problem
+			if err := run.Run(); err != nil {
+				return fmt.Errorf("%s: %w: %s", dot, err, strings.TrimSpace(problem.String()))
+			}
+			return nil
+		}, nil
+	default:
+		return nil, usagef("--out %s: ending %q, expected .dot or .svg", path, ext)
+	}
+}

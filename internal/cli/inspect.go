@@ -1,0 +1,258 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/jedib0t/go-pretty/v6/text"
+	"github.com/spf13/cobra"
+
+	"github.com/line-ood/goline/dataset"
+	"github.com/line-ood/goline/line"
+	"github.com/line-ood/goline/nets"
+	"github.com/line-ood/goline/nets/weights"
+)
+
+// facts is what goline inspect says, in order.
+type facts struct {
+	names  []string
+	values map[string]any
+}
+
+// add appends a fact, whose name must be new.
+func (f *facts) add(name string, value any) {
+	if f.values == nil {
+		f.values = map[string]any{}
+	}
+	if _, taken := f.values[name]; taken {
+		panic("inspect: two facts are named " + name)
+	}
+	f.names = append(f.names, name)
+	f.values[name] = value
+}
+
+func newInspect() *cobra.Command {
+	var (
+		net            network
+		detector, data string
+		asJSON         bool
+	)
+	cmd := &cobra.Command{
+		Use:   "inspect [--net NAME] [--weights FILE] [--detector det.npz] [--data DATA]",
+		Short: "Say what a network, a weights file, a detector or a data set is",
+		Long: `Print the facts of what is named: the architecture, the tensors of a weights file, a detector's parameters and how many
+neurons and weights it keeps, the size and classes of a data set. --net with --weights checks that the two fit.`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var f facts
+			steps := []struct {
+				when bool
+				do   func(*facts) error
+			}{
+				{net.name != "", func(f *facts) error { return inspectNetwork(f, net) }},
+				{net.weights != "", func(f *facts) error { return inspectWeights(f, net.weights) }},
+				{detector != "", func(f *facts) error { return inspectDetector(f, detector) }},
+				{data != "", func(f *facts) error { return inspectData(f, data) }},
+			}
+			any := false
+			for _, s := range steps {
+				if s.when {
+					any = true
+					if err := s.do(&f); err != nil {
+						return err
+					}
+				}
+			}
+			if !any {
+				return usagef("nothing to inspect: name --net, --weights, --detector or --data")
+			}
+			return f.print(cmd.OutOrStdout(), asJSON)
+		},
+	}
+	net.register(cmd)
+	cmd.Flags().StringVar(&detector, "detector", "", "`FILE` that goline fit wrote")
+	cmd.Flags().StringVar(&data, "data", "", "images: `DATA`, [format:]path")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+func (f *facts) print(w io.Writer, asJSON bool) error {
+	if asJSON {
+		e := json.NewEncoder(w)
+		e.SetIndent("", "  ")
+		return e.Encode(f.values)
+	}
+	for _, name := range f.names {
+		if rows, ok := f.values[name].([]tensorFacts); ok {
+			t := table.NewWriter()
+			t.SetStyle(table.StyleLight)
+			t.Style().Format.Header = text.FormatDefault
+			t.AppendHeader(table.Row{name, "shape", "type", "smallest", "largest"})
+			for _, r := range rows {
+				t.AppendRow(table.Row{r.Name, fmt.Sprint(r.Shape), r.Type, readable(r.Min), readable(r.Max)})
+			}
+			if _, err := fmt.Fprintln(w, t.Render()); err != nil {
+				return err
+			}
+			continue
+		}
+		if _, err := fmt.Fprintf(w, "%-22s %s\n", strings.ReplaceAll(name, "_", " "), readable(f.values[name])); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readable is a value for people.
+func readable(value any) string {
+	switch v := value.(type) {
+	case float64:
+		return strconv.FormatFloat(v, 'g', 6, 64)
+	case []string:
+		return strings.Join(v, ", ")
+	case map[string]any:
+		var parts []string
+		for _, name := range slices.Sorted(maps.Keys(v)) {
+			parts = append(parts, fmt.Sprintf("%s %v", name, v[name]))
+		}
+		return strings.Join(parts, ", ")
+	}
+	return fmt.Sprint(value)
+}
+
+func inspectNetwork(f *facts, net network) error {
+	n, err := nets.New(net.name, 10)
+	if err != nil {
+		return usageError{err}
+	}
+	if net.weights != "" {
+		if n, err = net.open(); err != nil {
+			return err
+		}
+		f.add("classes", n.Classes())
+	}
+	count := 0
+	for _, p := range n.Params() {
+		if !p.Buffer {
+			count += len(p.Float32s())
+		}
+	}
+	f.add("network", n.Name())
+	f.add("input", n.InputShape())
+	f.add("features", n.Features())
+	f.add("trained_parameters", count)
+	p := n.Preprocessing()
+	f.add("preprocessing", fmt.Sprintf("resize %d, crop %d, mean %v, std %v", p.Resize, p.Crop, p.Mean, p.Std))
+	return nil
+}
+
+// tensorFacts describes one tensor of a weights file.
+type tensorFacts struct {
+	Name  string  `json:"name"`
+	Shape []int   `json:"shape"`
+	Type  string  `json:"type"`
+	Min   float64 `json:"min"`
+	Max   float64 `json:"max"`
+}
+
+func inspectWeights(f *facts, path string) error {
+	sd, err := weights.Read(path)
+	if err != nil {
+		return err
+	}
+	sha, err := weights.SHA256(path)
+	if err != nil {
+		return err
+	}
+	var rows []tensorFacts
+	for t := range sd.All() {
+		r := tensorFacts{Name: t.Name, Shape: t.Shape, Type: "float32", Min: math.Inf(1), Max: math.Inf(-1)}
+		if t.Shape == nil {
+			r.Shape = []int{}
+		}
+		for _, v := range t.F32 {
+			r.Min, r.Max = min(r.Min, float64(v)), max(r.Max, float64(v))
+		}
+		for _, v := range t.I64 {
+			r.Type = "int64"
+			r.Min, r.Max = min(r.Min, float64(v)), max(r.Max, float64(v))
+		}
+		if t.Len() == 0 {
+			r.Min, r.Max = 0, 0
+		}
+		if r.Min-r.Min != 0 || r.Max-r.Max != 0 {
+			return fmt.Errorf("%s: tensor %s holds NaN or infinite values", path, t.Name)
+		}
+		rows = append(rows, r)
+	}
+	f.add("weights", path)
+	f.add("sha256", sha)
+	f.add("tensors", rows)
+	return nil
+}
+
+func inspectDetector(f *facts, path string) error {
+	det, err := line.Load(path)
+	if err != nil {
+		return err
+	}
+	n := det.Network()
+	f.add("detector", path)
+	f.add("fitted_to", n.Name())
+	f.add("fingerprint", line.Fingerprint(n))
+	f.add("line_params", det.Options().Params())
+	images, neurons, kept := 0, 0, 0
+	for c := range n.Classes() {
+		images += det.Contributions().Count(c)
+		neurons += count(det.ActiveNeurons(c))
+		kept += count(det.ActiveWeights(c))
+	}
+	f.add("fitted_images", images)
+	f.add("fitted_classes", n.Classes())
+	f.add("neurons_kept_percent", 100*float64(neurons)/float64(n.Classes()*n.Features()))
+	f.add("weights_kept_percent", 100*float64(kept)/float64(n.Classes()*n.Classes()*n.Features()))
+	return nil
+}
+
+func count(keep []bool) (n int) {
+	for _, k := range keep {
+		if k {
+			n++
+		}
+	}
+	return n
+}
+
+func inspectData(f *facts, spec string) error {
+	set, err := dataset.Open(spec)
+	if err != nil {
+		return err
+	}
+	defer set.Close()
+	f.add("data", spec)
+	f.add("images", set.Len())
+	first, err := set.Image(0)
+	if err != nil {
+		return err
+	}
+	f.add("first_image", fmt.Sprintf("%s, %d×%d", set.ID(0), first.Width, first.Height))
+	labels := map[int]int{}
+	for _, l := range set.Labels() {
+		labels[l]++
+	}
+	f.add("labelled", set.Labels() != nil)
+	if set.Labels() != nil {
+		f.add("classes_present", len(labels))
+		if names := set.Classes(); names != nil {
+			f.add("class_names", names)
+		}
+	}
+	return nil
+}

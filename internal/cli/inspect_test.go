@@ -1,0 +1,86 @@
+package cli
+
+import (
+	"encoding/json"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestInspect(t *testing.T) {
+	w := newWorld(t)
+	det := w.fit(t, "--p-a", "50", "--p-w", "75")
+	stdout := must(t, join([]string{"inspect", "--detector", det, "--data", w.path("test.npz")}, w.net())...)
+	for _, want := range []string{
+		"network                densenet-bc-10-4\n", "features               9\n", "classes                3\n",
+		"│ fc.weight ", "[3 9]", "clip 1, p_a 50, p_w 75\n", "fitted images          21\n", "neurons kept percent   44.4444\n",
+		"images                 13\n", "test.npz#0, 32×32", "classes present        3\n",
+	} {
+		require.Contains(t, stdout, want)
+	}
+	var facts struct {
+		Classes, Features, Images int
+		Network, Weights, SHA256  string
+		Tensors                   []tensorFacts
+		Neurons_kept_percent      float64
+		Weights_kept_percent      float64
+		Fitted_images             int
+		Line_params               map[string]float64
+		Labelled                  bool
+	}
+	stdout = must(t, join([]string{"inspect", "--json", "--detector", det, "--data", w.path("noise.npy")}, w.net())...)
+	require.NoError(t, json.Unmarshal([]byte(stdout), &facts))
+	require.Equal(t, worldClasses, facts.Classes)
+	require.Equal(t, 9, facts.Features)
+	require.Len(t, facts.Tensors, 47)
+	require.Equal(t, map[string]float64{"p_a": 50, "p_w": 75, "clip": 1}, facts.Line_params)
+	require.InDelta(t, 100*4.0/9, facts.Neurons_kept_percent, 1e-9, "more than the median of nine are four")
+	require.Equal(t, 9, facts.Images)
+	require.Equal(t, 21, facts.Fitted_images)
+	require.False(t, facts.Labelled)
+}
+
+func TestGraph(t *testing.T) {
+	w := newWorld(t)
+	det := w.fit(t)
+	dot := must(t, "graph", "--net", worldNet)
+	require.True(t, strings.HasPrefix(dot, "digraph"), dot[:20])
+	require.Contains(t, dot, "contributions")
+	require.NotContains(t, dot, "score")
+	require.Contains(t, must(t, "graph", "--net", worldNet, "--classes", "77"), "77")
+	require.NotContains(t, must(t, join([]string{"graph", "--classes", "77"}, w.net())...), "77", "the weights know the classes")
+
+	whole := must(t, "graph", "--detector", det)
+	require.Contains(t, whole, "score")
+	require.Greater(t, len(whole), 2*len(must(t, "graph", "--detector", det, "--from", "features", "--fetch", "score")))
+	require.Contains(t, must(t, "graph", "--detector", det, "--fetch", "score_gradient_input,line_class"), "score_gradient_input")
+
+	for ext, begin := range map[string]string{".dot": "digraph", ".gv": "digraph", ".svg": "<?xml"} {
+		if _, err := exec.LookPath("dot"); err != nil && ext == ".svg" {
+			require.Contains(t, fails(t, "graph", "--net", worldNet, "--out", w.path("g.svg")), "needs Graphviz")
+			continue
+		}
+		out := filepath.Join(t.TempDir(), "g"+ext)
+		require.Empty(t, must(t, "graph", "--net", worldNet, "--out", out))
+		require.True(t, strings.HasPrefix(contents(t, out), begin), ext)
+	}
+
+	require.Contains(t, fails(t, "graph", "--detector", det, "--fetch", "scores"), `no node is named "scores"; there are ["block1"`)
+	require.Contains(t, fails(t, "graph", "--net", worldNet, "--from", "pool"), `no tapped node is named "pool" to start from`)
+	require.Contains(t, fails(t, "graph", "--net", worldNet, "--out", w.path("no/g.dot")), w.path("no/g.dot"))
+}
+
+func TestVersion(t *testing.T) {
+	stdout := must(t, "version")
+	require.Regexp(t, `^goline \S.*, go1\.\S+, \w+/\w+, kernels \w+, gorgonia v0\.9\.\d+\n$`, stdout)
+	var v versionInfo
+	require.NoError(t, json.Unmarshal([]byte(must(t, "version", "--json")), &v))
+	require.NotEmpty(t, v.Version)
+	require.Equal(t, "v1 abc", versionInfo{Version: "v1", Revision: "abc"}.release())
+	require.Equal(t, "v1", versionInfo{Version: "v1"}.release())
+	const pseudo = "v0.0.0-20260101000000-0123456789ab"
+	require.Equal(t, pseudo, versionInfo{Version: pseudo, Revision: "0123456789abcdef"}.release())
+}

@@ -1,0 +1,53 @@
+package cli
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/line-ood/goline/internal/npyz"
+)
+
+// TestMemoryStaysFlat: ten times the images take the same memory, but for what is kept of each: logits and labels, or scores.
+// A batch of images that is not let go would show: 9,000 images are 110 MB of network input.
+func TestMemoryStaysFlat(t *testing.T) {
+	if testing.Short() {
+		t.Skip("runs 11,000 images in processes of their own")
+	}
+	w := newWorld(t)
+	det := w.fit(t)
+	require.NoError(t, npyz.WriteNpyFile(w.path("part.npy"), npyz.New(pixels(100, 1, 20), 100, 32, 32, 3))) // read on demand
+	// peak returns the largest resident memory in bytes of a command over n images.
+	peak := func(n int, args ...string) int64 {
+		dir := t.TempDir()
+		for i := range n / 100 {
+			require.NoError(t, os.Symlink(w.path("part.npy"), filepath.Join(dir, fmt.Sprintf("%03d.npy", i))))
+		}
+		cmd := exec.Command(os.Args[0], append(args, "--data", filepath.Join(dir, "*.npy"))...)
+		cmd.Env = append(os.Environ(), asGoline+"="+tellPeak)
+		out, err := cmd.CombinedOutput()
+		require.NoError(t, err, string(out))
+		require.Contains(t, string(out), fmt.Sprintf("%d images", n))
+		_, status, found := strings.Cut(string(out), "VmHWM:") // rusage would hold the peak of the test as well
+		if !found {
+			t.Skip("this system does not tell the peak of a process")
+		}
+		kilobytes, err := strconv.ParseInt(strings.Fields(status)[0], 10, 64)
+		require.NoError(t, err)
+		return 1024 * kilobytes
+	}
+	for _, args := range [][]string{
+		join([]string{"features", "--out", w.path("f.npz")}, w.net()),
+		{"score", "--detector", det, "--out", w.path("s.csv")},
+	} {
+		few, many := peak(1000, args...), peak(10000, args...)
+		t.Logf("%s: %.1f MB for 1,000 images, %.1f MB for 10,000", args[0], float64(few)/1e6, float64(many)/1e6)
+		require.Less(t, many, few+40e6, args[0])
+	}
+}

@@ -1,0 +1,109 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"runtime/debug"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// Exit statuses.
+const (
+	exitDone        = 0
+	exitFailed      = 1
+	exitUsage       = 2
+	exitInterrupted = 130
+)
+
+// usageError marks errors that are the caller's: exit status 2 and a hint at --help.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+
+// Run executes one command line and returns the exit status.
+func Run(ctx context.Context, args []string, stdout, stderr io.Writer) (code int) {
+	defer func() {
+		if r := recover(); r != nil {
+			fmt.Fprintf(stderr, "goline: internal error, please report it: %v\n%s", r, debug.Stack())
+			code = exitFailed
+		}
+	}()
+	root := newRoot()
+	root.Annotations = map[string]string{commandLine: quoted(args)}
+	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	cmd, err := root.ExecuteContextC(ctx)
+	var usage usageError
+	switch {
+	case err == nil:
+		return exitDone
+	case ctx.Err() != nil && errors.Is(err, ctx.Err()):
+		fmt.Fprintln(stderr, "goline: interrupted")
+		return exitInterrupted
+	case errors.As(err, &usage):
+		fmt.Fprintf(stderr, "goline: %s\nsee: %s --help\n", oneLine(err), cmd.CommandPath())
+		return exitUsage
+	default:
+		fmt.Fprintf(stderr, "goline: %s\n", oneLine(err))
+		return exitFailed
+	}
+}
+
+// oneLine puts errors that were joined, one to a line, behind each other.
+func oneLine(err error) string { return strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", "; ") }
+
+// commandLine is the root command's annotation that holds the command line, for reports.
+const commandLine = "command line"
+
+// quoted returns a command line as a shell would take it.
+func quoted(args []string) string {
+	out := "goline"
+	for _, a := range args {
+		if a == "" || strings.ContainsFunc(a, func(r rune) bool {
+			return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_=+:,./@%", r))
+		}) {
+			a = "'" + strings.ReplaceAll(a, "'", `'\''`) + "'"
+		}
+		out += " " + a
+	}
+	return out
+}
+
+func newRoot() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "goline",
+		Short: "Tell when an image classifier is looking at something it never learned",
+		Long: `goline finds out-of-distribution inputs of an image classifier by LINe (Ahn, Park and Kim, CVPR 2023).
+
+A DATA argument is [format:]path with one of the formats cifar10, cifar100, folder, idx, npy, npz; without a prefix the
+format is told from the content. A path may be a pattern such as 'data_batch_*.bin'.
+
+Exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted. A command that fails leaves no half-written file.`,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Args:          noArgs,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.AddCommand(newFeatures(), newFit(), newScore(), newEval(), newAttribute(), newInspect(), newGraph(), newBench(), newTrain(), newDemo(), newVersion())
+	return root
+}
+
+// noArgs refuses positional arguments; on the root command they are unknown subcommands.
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	if cmd.HasSubCommands() {
+		return usagef("unknown command %q", args[0])
+	}
+	return usagef("unexpected argument %q", args[0])
+}

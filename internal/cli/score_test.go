@@ -1,0 +1,174 @@
+package cli
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/line-ood/goline/dataset"
+	"github.com/line-ood/goline/internal/npyz"
+	"github.com/line-ood/goline/line"
+	"github.com/line-ood/goline/nets"
+)
+
+// scoreRow is one image of a scores file, whatever its format.
+type scoreRow struct {
+	id         string
+	score      float64
+	prediction int
+	label      int
+}
+
+// wantRows scores a set through the library.
+func wantRows(t testing.TB, detector, spec string) (rows []scoreRow) {
+	t.Helper()
+	det, err := line.Load(detector)
+	require.NoError(t, err)
+	set, err := dataset.Open(spec)
+	require.NoError(t, err)
+	defer set.Close()
+	s, err := det.Score(context.Background(), dataset.Batches(context.Background(), set, nets.CIFAR(), dataset.BatchOptions{}))
+	require.NoError(t, err)
+	for i, v := range s.Score {
+		rows = append(rows, scoreRow{set.ID(i), v, s.Prediction[i], s.Label[i]})
+	}
+	return rows
+}
+
+func readScoresCSV(t testing.TB, path string) (rows []scoreRow) {
+	t.Helper()
+	records, err := csv.NewReader(strings.NewReader(contents(t, path))).ReadAll()
+	require.NoError(t, err)
+	require.Equal(t, []string{"id", "score", "prediction", "label"}, records[0])
+	for _, r := range records[1:] {
+		row := scoreRow{id: r[0], label: -1}
+		if row.score, err = strconv.ParseFloat(r[1], 64); err == nil {
+			row.prediction, err = strconv.Atoi(r[2])
+		}
+		require.NoError(t, err)
+		if r[3] != "" {
+			row.label, err = strconv.Atoi(r[3])
+			require.NoError(t, err)
+		}
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+func readScoresJSONL(t testing.TB, path string) (rows []scoreRow) {
+	t.Helper()
+	lines := bufio.NewScanner(strings.NewReader(contents(t, path)))
+	for lines.Scan() {
+		var r struct {
+			ID         *string
+			Score      *float64
+			Prediction *int
+			Label      *int
+		}
+		d := json.NewDecoder(bytes.NewReader(lines.Bytes()))
+		d.DisallowUnknownFields()
+		require.NoError(t, d.Decode(&r))
+		require.Contains(t, lines.Text(), `"label":`, "an unknown label is null, not left out")
+		row := scoreRow{*r.ID, *r.Score, *r.Prediction, -1}
+		if r.Label != nil {
+			row.label = *r.Label
+		}
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+func readScoresNpz(t testing.TB, path string) (rows []scoreRow) {
+	t.Helper()
+	a, err := npyz.ReadNpz(path)
+	require.NoError(t, err)
+	require.Equal(t, []string{"ids", "scores", "predictions", "labels"}, a.Names())
+	types := map[string]string{"ids": "string", "scores": "float64", "predictions": "int64", "labels": "int64"}
+	for name, array := range a.All() {
+		require.Equal(t, types[name], array.TypeName(), name)
+		require.Len(t, array.Shape, 1, name)
+	}
+	ids, err := a.Strings("ids", -1)
+	require.NoError(t, err)
+	scores, err := a.Float64("scores", len(ids))
+	require.NoError(t, err)
+	predictions, err := a.Ints("predictions", len(ids))
+	require.NoError(t, err)
+	labels, err := a.Ints("labels", len(ids))
+	require.NoError(t, err)
+	for i, id := range ids {
+		rows = append(rows, scoreRow{id, scores[i], predictions[i], labels[i]})
+	}
+	return rows
+}
+
+// TestScore: every format holds the library's scores in full, for labelled, unlabelled and oddly named images.
+func TestScore(t *testing.T) {
+	w := newWorld(t)
+	det := w.fit(t)
+	readers := map[string]func(testing.TB, string) []scoreRow{
+		".csv": readScoresCSV, ".jsonl": readScoresJSONL, ".npz": readScoresNpz, ".CSV": readScoresCSV,
+	}
+	for _, spec := range []string{w.path("test.npz"), w.path("noise.npy"), w.path("pictures")} {
+		want := wantRows(t, det, spec)
+		for ext, read := range readers {
+			out := filepath.Join(t.TempDir(), "scores"+ext)
+			stdout := must(t, "score", "--detector", det, "--data", spec, "--out", out)
+			require.Equal(t, fmt.Sprintf("%s: %d images\n", out, len(want)), stdout)
+			require.Equal(t, want, read(t, out), "%s of %s", ext, spec)
+		}
+	}
+}
+
+// TestScoreChecksTheNetwork: with --net and --weights the detector must belong to them.
+func TestScoreChecksTheNetwork(t *testing.T) {
+	w := newWorld(t)
+	det, out := w.fit(t), filepath.Join(t.TempDir(), "s.csv")
+	args := []string{"score", "--detector", det, "--data", w.path("noise.npy"), "--out", out}
+	must(t, args...)
+	want := contents(t, out)
+	must(t, join(args, w.net())...)
+	require.Equal(t, want, contents(t, out))
+
+	other := newWorld(t)
+	net, err := nets.Open(worldNet, other.path("net.npz"))
+	require.NoError(t, err)
+	net.Params()[0].Float32s()[0] += 1
+	other.writeNet(t, "net.npz", net)
+	require.Contains(t, fails(t, join(args, other.net())...), "fitted to a densenet-bc-10-4 with other weights")
+	code, _, stderr := runGoline(append(args, "--net", worldNet)...)
+	require.Equal(t, exitUsage, code)
+	require.Contains(t, stderr, "--weights is required")
+}
+
+// TestFitFlags: each of LINe's flags reaches the detector.
+func TestFitFlags(t *testing.T) {
+	w := newWorld(t)
+	for _, c := range []struct {
+		args []string
+		want line.Options
+	}{
+		{nil, line.Options{ActivationPercentile: 90, WeightPercentile: 90, Clip: 1}},
+		{[]string{"--p-a", "10", "--p-w=70.5", "--clip", "0.8"}, line.Options{ActivationPercentile: 10, WeightPercentile: 70.5, Clip: 0.8}},
+		{[]string{"--without", "ac", "--without", "AP"}, line.Options{
+			ActivationPercentile: 90, WeightPercentile: 90, Clip: 1, NoClipping: true, NoActivationPruning: true,
+		}},
+		{[]string{"--without", "wp, ac,ap", "--clip", "-1"}, line.Options{
+			ActivationPercentile: 90, WeightPercentile: 90, Clip: -1, NoClipping: true, NoActivationPruning: true, NoWeightPruning: true,
+		}},
+	} {
+		det, err := line.Load(w.fit(t, c.args...))
+		require.NoError(t, err)
+		require.Equal(t, c.want, det.Options(), c.args)
+		require.Equal(t, 7, det.Contributions().Count(1))
+	}
+}

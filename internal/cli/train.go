@@ -1,0 +1,257 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/line-ood/goline/dataset"
+	"github.com/line-ood/goline/nets"
+	"github.com/line-ood/goline/nets/weights"
+	"github.com/line-ood/goline/train"
+)
+
+// trainFlags are what goline train is told beside the common flags.
+type trainFlags struct {
+	net, weights, data, val, out, curves string
+	config                               train.Config
+	decayVectors, resume                 bool
+	classes                              int
+}
+
+func (t *trainFlags) register(cmd *cobra.Command) {
+	f, c := cmd.Flags(), &t.config
+	f.StringVar(&t.net, "net", "", "architecture, for example resnet-cifar-8-16")
+	f.StringVar(&t.weights, "weights", "", "weights to start from instead of random ones")
+	f.StringVar(&t.data, "data", "", "labelled training images: [format:]path")
+	f.StringVar(&t.val, "val", "", "labelled images to validate on after each epoch: [format:]path")
+	f.StringVar(&t.out, "out", "", "weights to write: .npz or .safetensors")
+	f.StringVar(&t.curves, "curves", "", "learning curves to write, FILE.csv and FILE.png; default beside --out")
+	f.IntVar(&t.classes, "classes", 0, "number of classes, 0 for one more than the largest label")
+
+	f.IntVar(&c.Epochs, "epochs", 0, "passes over the training images")
+	f.IntVar(&c.Batch, "batch", 128, "images of a step")
+	f.IntVar(&c.Shard, "shard", 0, "images that share batch-norm statistics, a divisor of --batch; 0 for 32 if that divides it, else all")
+	f.IntVar(&c.Workers, "workers", 0, "parallel workers, 0 for one per processor; the weights do not depend on it")
+	f.Uint64Var(&c.Seed, "seed", 1, "seed of everything random")
+
+	o := &c.Optimizer
+	f.StringVar(&o.Name, "optimizer", train.SGD, "sgd, sgdw (decoupled weight decay) or adamw")
+	f.Float64Var(&o.Momentum, "momentum", 0.9, "momentum of sgd and sgdw")
+	f.BoolVar(&o.Nesterov, "nesterov", true, "Nesterov's look-ahead of sgd and sgdw")
+	f.Float64Var(&o.WeightDecay, "weight-decay", 5e-4, "weight decay")
+	f.BoolVar(&t.decayVectors, "decay-vectors", false, "let biases and batch-norm scales decay as well, as PyTorch does by default")
+
+	s := &c.Schedule
+	f.StringVar(&s.Name, "schedule", train.OneCycle, "of the learning rate: constant, step, cosine or onecycle")
+	f.Float64Var(&s.Rate, "lr", 0.1, "highest learning rate")
+	f.Float64Var(&s.Warmup, "warmup", 0, "epochs until the learning rate is highest")
+	f.Float64Var(&s.Every, "step-every", 10, "epochs between the drops of the step schedule")
+	f.Float64Var(&s.Gamma, "step-gamma", 0.1, "factor of each drop of the step schedule")
+	f.Float64Var(&s.Final, "final-lr", 0, "share of --lr at the end of the cosine and onecycle schedules")
+
+	a := &c.Augmentation
+	f.IntVar(&a.Crop, "crop", 0, "cut randomly out of images padded by so many pixels")
+	f.BoolVar(&a.Flip, "flip", false, "mirror images at random")
+	f.IntVar(&a.Cutout, "cutout", 0, "blank a random square of so many pixels a side")
+	f.Float64Var(&a.Mixup, "mixup", 0, "blend pairs of images, shares drawn from Beta(MIXUP, MIXUP)")
+	f.Float64Var(&c.LabelSmoothing, "label-smoothing", 0, "share of each label spread over all classes")
+	f.Float64Var(&c.ClipNorm, "clip-norm", 0, "bound of the gradients' norm, 0 for none")
+	f.Float64Var(&c.AverageDecay, "ema", 0, "decay of an exponential moving average of the weights, 0 for none")
+
+	f.StringVar(&c.Checkpoint, "checkpoint", "", "file that keeps the state of the run; default OUT.checkpoint.npz")
+	f.IntVar(&c.CheckpointEvery, "checkpoint-every", 0, "steps between checkpoints, 0 for one after each epoch")
+	f.IntVar(&c.StopAt, "stop-at", 0, "end after so many steps, with the schedule unfinished; 0 for its end")
+	f.BoolVar(&t.resume, "resume", false, "go on from the checkpoint, if there is one")
+}
+
+func newTrain() *cobra.Command {
+	var (
+		t        trainFlags
+		progress string
+	)
+	cmd := &cobra.Command{
+		Use:   "train --net NAME --data DATA [--val DATA] --epochs N --out model.npz",
+		Short: "Train a network on labelled images",
+		Long: `Train a network on labelled images with stochastic gradient descent, and write its weights and learning curves.
+
+The same seed gives the same weights, bit for bit, for any number of workers. A checkpoint is kept while the run lasts:
+after an interrupt, or a kill, --resume with the same flags goes on from it and ends with the same weights. When the loss
+is not a number any more the command fails and leaves the last good checkpoint.`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := t.check(progress); err != nil {
+				return err
+			}
+			w := cmd.ErrOrStderr()
+			live := progress == "always" || progress == "auto" && isTerminal(w)
+			return t.run(cmd.Context(), cmd.OutOrStdout(), w, live)
+		},
+	}
+	t.register(cmd)
+	cmd.Flags().StringVar(&progress, "progress", "auto", "progress on stderr: auto (on a terminal), always or never")
+	return cmd
+}
+
+func (t *trainFlags) check(progress string) error {
+	if err := required("--net", t.net, "--data", t.data, "--out", t.out); err != nil {
+		return err
+	}
+	switch ext := filepath.Ext(t.out); {
+	case t.config.Epochs < 1:
+		return usagef("--epochs %d: expected at least 1", t.config.Epochs)
+	case t.config.Batch < 1:
+		return usagef("--batch %d: expected at least 1", t.config.Batch)
+	case t.config.StopAt < 0:
+		return usagef("--stop-at %d: expected 0 or more", t.config.StopAt)
+	case t.config.Workers < 0:
+		return usagef("--workers %d: expected 0 or more", t.config.Workers)
+	case t.classes < 0:
+		return usagef("--classes %d: expected 0 or more", t.classes)
+	case ext != ".npz" && ext != ".safetensors":
+		return usagef("--out %s: expected a name that ends with .npz or .safetensors", t.out)
+	case progress != "auto" && progress != "always" && progress != "never":
+		return usagef("--progress %q: expected auto, always or never", progress)
+	}
+	if _, err := nets.New(t.net, 1); err != nil {
+		return usageError{err}
+	}
+	t.config.Optimizer.KeepVectors = !t.decayVectors
+	if t.config.Optimizer.Name == train.AdamW || t.config.Optimizer.Momentum == 0 {
+		t.config.Optimizer.Nesterov = false
+	}
+	stem := strings.TrimSuffix(t.out, filepath.Ext(t.out))
+	if t.curves == "" {
+		t.curves = stem + ".curves"
+	}
+	if t.config.Checkpoint == "" {
+		t.config.Checkpoint = stem + ".checkpoint.npz"
+	}
+	t.config.Resume = t.resume
+	outputs := []file{{"--out", t.out}, {"--curves", t.curves + ".csv"}, {"--curves", t.curves + ".png"}, {"--checkpoint", t.config.Checkpoint}}
+	return checkOutputs(outputs, data("--data", t.data), data("--val", t.val))
+}
+
+func (t *trainFlags) run(ctx context.Context, stdout, stderr io.Writer, live bool) error {
+	data, err := dataset.Open(t.data)
+	if err != nil {
+		return err
+	}
+	defer data.Close()
+	var val dataset.Dataset
+	if t.val != "" {
+		if val, err = dataset.Open(t.val); err != nil {
+			return err
+		}
+		defer val.Close()
+	}
+	net, err := t.network(data)
+	if err != nil {
+		return err
+	}
+	if _, err := os.Stat(t.config.Checkpoint); err == nil && !t.resume {
+		return usagef("%s exists: --resume goes on from it; remove it to start anew", t.config.Checkpoint)
+	}
+	show := trainProgress{w: stderr, out: stdout, live: live}
+	t.config.Progress = show.report
+	result, err := train.Run(ctx, net, data, val, t.config)
+	show.clear()
+	if errors.Is(err, train.ErrDiverged) {
+		if _, stat := os.Stat(t.config.Checkpoint); stat == nil {
+			return fmt.Errorf("%w; the last good checkpoint is %s", err, t.config.Checkpoint)
+		}
+	}
+	if err != nil {
+		if _, stat := os.Stat(t.config.Checkpoint); ctx.Err() != nil && stat == nil {
+			fmt.Fprintf(stderr, "goline: the same command with --resume goes on from %s\n", t.config.Checkpoint)
+		}
+		return err
+	}
+	if err := t.write(net, result); err != nil {
+		return err
+	}
+	if err := os.Remove(t.config.Checkpoint); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("remove checkpoint: %w", err)
+	}
+	fmt.Fprintf(stdout, "%s: %s trained for %d steps; learning curves in %s.csv and .png\n", t.out, net.Name(), result.Steps, t.curves)
+	return nil
+}
+
+// network returns the network to train, with the values that training starts from.
+func (t *trainFlags) network(data dataset.Dataset) (*nets.Network, error) {
+	classes := t.classes
+	if classes == 0 {
+		for _, c := range data.Labels() {
+			classes = max(classes, c+1)
+		}
+	}
+	if t.weights != "" {
+		return nets.Open(t.net, t.weights)
+	}
+	net, err := nets.New(t.net, max(classes, 1))
+	if err != nil {
+		return nil, err
+	}
+	train.Initialise(net.Params(), t.config.Seed)
+	return net, nil
+}
+
+func (t *trainFlags) write(net *nets.Network, result *train.Result) error {
+	sd := &weights.StateDict{}
+	for _, p := range net.Params() {
+		if err := sd.Add(weights.Tensor{Name: p.Name, Shape: p.Shape(), F32: p.Float32s()}); err != nil {
+			return err
+		}
+	}
+	save := weights.WriteNpz
+	if filepath.Ext(t.out) == ".safetensors" {
+		save = weights.WriteSafetensors
+	}
+	if err := save(t.out, sd); err != nil {
+		return err
+	}
+	return train.WriteCurves(t.curves, result.Curve)
+}
+
+// trainProgress shows a line that is written over again and again, and one line that stays for each epoch.
+type trainProgress struct {
+	w, out io.Writer
+	live   bool
+	last   time.Time
+	width  int
+}
+
+func (s *trainProgress) report(p train.Progress) {
+	if e := p.Done; e != nil {
+		s.clear()
+		line := fmt.Sprintf("epoch %d/%d  loss %.4f  accuracy %.2f %%", e.Epoch, p.Epochs, e.Loss, 100*e.Accuracy)
+		if e.ValLoss != 0 || e.ValAccuracy != 0 {
+			line += fmt.Sprintf("  validation loss %.4f  accuracy %.2f %%", e.ValLoss, 100*e.ValAccuracy)
+		}
+		fmt.Fprintf(s.out, "%s  %.0f images/s  %.0f s\n", line, e.ImagesPerSec, e.Seconds)
+		return
+	}
+	if !s.live || time.Since(s.last) < 200*time.Millisecond && p.Step != p.Steps {
+		return
+	}
+	s.last = time.Now()
+	line := fmt.Sprintf("epoch %d/%d  step %d/%d  loss %.4f  accuracy %.2f %%  %.0f images/s  %s left",
+		p.Epoch, p.Epochs, p.Step, p.Steps, p.Loss, 100*p.Accuracy, p.ImagesPerSec, p.Left.Round(time.Second))
+	fmt.Fprintf(s.w, "\r%-*s", s.width, line)
+	s.width = len(line)
+}
+
+// clear wipes the line.
+func (s *trainProgress) clear() {
+	if s.width > 0 {
+		fmt.Fprintf(s.w, "\r%*s\r", s.width, "")
+		s.width = 0
+	}
+}

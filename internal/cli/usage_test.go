@@ -1,0 +1,116 @@
+package cli
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/spf13/pflag"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/line-ood/goline/graph"
+)
+
+// TestUsage: what is wrong with a command line is said before anything is read, with exit status 2 and where to look.
+func TestUsage(t *testing.T) {
+	net := []string{"--net", "densenet-bc-10-4", "--weights", "w"}
+	append := func(args []string, more ...string) []string { return join(args, more) }
+	eval := join([]string{"eval", "--fit", "f", "--id", "i", "--ood", "a=x"}, net)
+	fit := join([]string{"fit", "--data", "d", "--out", "o"}, net)
+	score := []string{"score", "--detector", "det", "--data", "d", "--out", "o.csv"}
+	features := join([]string{"features", "--data", "d", "--out", "o"}, net)
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"evil"}, `unknown command "evil"`},
+		{[]string{"--bogus"}, "unknown flag: --bogus"},
+		{[]string{"features", "x"}, `unexpected argument "x"`},
+		{[]string{"features"}, "--net, --weights, --data and --out are required"},
+		{[]string{"fit", "--net", "densenet-bc-10-4", "--data", "d"}, "--weights and --out are required"},
+		{[]string{"score"}, "--detector, --data and --out are required"},
+		{[]string{"eval"}, "--net, --weights, --fit, --id and --ood are required"},
+		{eval[:5], "--net, --weights and --ood are required"},
+		{[]string{"inspect"}, "nothing to inspect: name --net, --weights, --detector or --data"},
+		{[]string{"inspect", "--weights", "w", "--net", "lenet"}, `unknown network "lenet"; known: densenet-bc-DEPTH-GROWTH`},
+		{[]string{"graph"}, "--net or --detector is required"},
+		{[]string{"graph", "--net", "densenet-bc-9-4"}, "depth 9 is not 6n+4"},
+		{[]string{"graph", "--net", "densenet-bc-10-4", "--classes", "0"}, "0 classes"},
+		{[]string{"graph", "--net", "densenet-bc-10-4", "--out", "g.png"}, `--out g.png: ending ".png", expected .dot or .svg`},
+		{[]string{"version", "1"}, `unexpected argument "1"`},
+		{append(fit, "--net", "lenet"), `unknown network "lenet"`},
+		{append(features, "--batch", "0"), "--batch 0: expected 1 to 4096"},
+		{append(features, "--batch", "4097"), "--batch 4097"},
+		{append(fit, "--workers", "-1"), "--workers -1: expected 0 to 1024"},
+		{append(fit, "--workers", "2000"), "--workers 2000"},
+		{append(score, "--device", "tpu"), `--device "tpu": expected cpu or cuda`},
+		{append(score, "--progress", "maybe"), `--progress "maybe": expected auto, always or never`},
+		{append(eval, "--seed", "-1"), `invalid argument "-1" for "--seed"`},
+		{append(score, "--out", "o.txt"), `--out o.txt: ending ".txt", expected .csv, .jsonl or .npz`},
+		{append(score, "--out", "o"), `ending "", expected`},
+		{append(fit, "--p-a", "101"), "activation percentile 101 is not in [0, 100]"},
+		{append(fit, "--p-a", "NaN"), "activation percentile NaN"},
+		{append(fit, "--p-w", "-1"), "weight percentile -1"},
+		{append(eval, "--p-w", "x"), `invalid argument "x" for "--p-w"`},
+		{append(eval, "--clip", "0"), "clip 0 is not a positive number"},
+		{append(fit, "--without", "ac,xx"), `--without "xx": expected ac, ap or wp`},
+		{append(eval, "--ood", "a=y"), `--ood: two sets are named "a"`},
+		{append(eval, "--ood", "average=y"), `--ood: a set cannot be named "average"`},
+		{append(eval, "--ood", "y"), `--ood "y": expected NAME=DATA`},
+		{append(eval, "--ood", "=y"), `--ood "=y": expected NAME=DATA`},
+		{append(eval, "--ood", "b="), `--ood "b=": expected NAME=DATA`},
+		{append(eval, "--methods", "line,odin"), `unknown method "odin", known: msp`},
+		{append(eval, "--methods", "msp,line,msp"), `--methods: "msp" is named twice`},
+		{append(eval, "--methods", ""), "--methods names none"},
+		{append(eval, "--param", "react=95"), `--param "react=95": expected METHOD.NAME=NUMBER`},
+		{append(eval, "--param", "react.percentile=high"), "expected METHOD.NAME=NUMBER"},
+		{append(eval, "--param", "react.p=95"), `react has no parameter "p", known: percentile`},
+		{append(eval, "--param", "react.percentile=101"), "parameter percentile = 101 is outside [0, 100]"},
+		{append(eval, "--methods", "line", "--param", "react.percentile=95"), `--param: method "react" is not among --methods`},
+		{append(eval, "--bootstrap", "-1"), "--bootstrap -1: expected 0 or more"},
+		{append(eval, "--json", "same", "--csv", "./same"), "--json and --csv are the same file ./same"},
+	} {
+		code, stdout, stderr := runGoline(c.args...)
+		assert.Equal(t, exitUsage, code, "%q: %s", c.args, stderr)
+		assert.Empty(t, stdout, "%q", c.args)
+		assert.Contains(t, stderr, c.want, "%q", c.args)
+		lines := strings.Split(strings.TrimSuffix(stderr, "\n"), "\n")
+		require.Len(t, lines, 2, stderr)
+		assert.True(t, strings.HasPrefix(lines[0], "goline: "), stderr)
+		assert.Regexp(t, `^see: goline( [a-z]+)? --help$`, lines[1])
+	}
+}
+
+// TestHelp: each command says what it is for, and names all of its flags with what they take.
+func TestHelp(t *testing.T) {
+	stdout := must(t)
+	require.Equal(t, stdout, must(t, "--help"))
+	root := newRoot()
+	for _, cmd := range root.Commands() {
+		require.Contains(t, stdout, "  "+cmd.Name()+" ", "the overview lists every command")
+		require.Contains(t, stdout, cmd.Short)
+		require.NotRegexp(t, `\.$`, cmd.Short)
+		help := must(t, cmd.Name(), "--help")
+		require.Contains(t, help, "Usage:\n  goline "+cmd.Name(), help)
+		cmd.Flags().VisitAll(func(f *pflag.Flag) {
+			require.Contains(t, help, "--"+f.Name+" ", cmd.Name())
+			require.NotEmpty(t, f.Usage, "%s --%s", cmd.Name(), f.Name)
+		})
+	}
+}
+
+func TestQuoted(t *testing.T) {
+	for want, args := range map[string][]string{
+		"goline": nil,
+		"goline eval --ood a=b:c/d.npy --p-a 90.5": {"eval", "--ood", "a=b:c/d.npy", "--p-a", "90.5"},
+		`goline '' 'a b' 'it'\''s' '*.bin' '$X'`:   {"", "a b", "it's", "*.bin", "$X"},
+	} {
+		require.Equal(t, want, quoted(args))
+	}
+}
+
+// TestCommonFlagsReachTheGraph, where results could not tell.
+func TestCommonFlagsReachTheGraph(t *testing.T) {
+	c := common{batch: 3, workers: 5, device: "cuda"}
+	require.Equal(t, graph.Options{Batch: 3, Replicas: 5, Device: graph.CUDA}, c.options())
+}
