@@ -292,7 +292,7 @@ func (m layerModel) value(b *graph.Builder) (*G.Node, error) {
 	case LogSumExp:
 		return graph.LogSumExp(logits)
 	case Margin:
-		rival, err := graph.Rival(logits, b.Labels())
+		runnerUp, err := graph.RunnerUp(logits, b.Labels())
 		if err != nil {
 			return nil, err
 		}
@@ -300,7 +300,7 @@ func (m layerModel) value(b *graph.Builder) (*G.Node, error) {
 		if err != nil {
 			return nil, err
 		}
-		other, err := graph.Gather(logits, rival)
+		other, err := graph.Gather(logits, runnerUp)
 		if err != nil {
 			return nil, err
 		}

@@ -94,10 +94,10 @@ func TestLayerGameOnFeaturesEqualsPenultimateGame(t *testing.T) {
 	for out, err := range prog.Run(context.Background(), randomImages(3)) {
 		require.NoError(t, err)
 		for i := range out.N {
-			z = append(z, Float64s(out.Float32("features")[i*net.Features():][:net.Features()]))
+			z = append(z, Float64s(out.Float32("features")[i*net.Dim():][:net.Dim()]))
 		}
 	}
-	s := randomCoalitions(net.Features(), 37)
+	s := randomCoalitions(net.Dim(), 37)
 	got, want := make([]float64, s.Len()), make([]float64, s.Len())
 	for _, removal := range []Removal{RemoveToZero(), RemoveTo(z[2]), RemoveByResampling(z[1:])} {
 		for v := Logit; v <= Margin; v++ {
@@ -145,7 +145,7 @@ func TestLayerGameGradients(t *testing.T) {
 func TestLayerGamesDoNotDependOnHowTheyRun(t *testing.T) {
 	opt := LayerOptions{Layer: "block3", Channels: true, Value: Probability}
 	var want []float64
-	for _, o := range []graph.Options{{}, {Batch: 1, Replicas: 1}, {Batch: 7, Replicas: 3}} {
+	for _, o := range []graph.Options{{}, {Batch: 1, Workers: 1}, {Batch: 7, Workers: 3}} {
 		opt.Graph = o
 		g := layerGames(t, opt, 1)[0]
 		s := randomCoalitions(g.Players(), 300)

@@ -35,7 +35,7 @@ func layerSize(t testing.TB, layer string) int {
 func TestResampledLayerGameIsTheMeanOfItsRows(t *testing.T) {
 	const layer, rows = "trans2", 5
 	background0 := backgroundRows(rows, layerSize(t, layer))
-	for _, o := range []graph.Options{{}, {Batch: 1, Replicas: 1}, {Batch: 7, Replicas: 3}} {
+	for _, o := range []graph.Options{{}, {Batch: 1, Workers: 1}, {Batch: 7, Workers: 3}} {
 		opt := LayerOptions{Layer: layer, Channels: true, Value: LogSumExp, Graph: o}
 		opt.Removal = RemoveByResampling(background0)
 		g := layerGames(t, opt, 2)[1].(*LayerGame)

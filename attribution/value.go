@@ -55,12 +55,12 @@ func (v Value) Of(logits []float64, class int) float64 {
 	case LogSumExp:
 		return logSumExp(logits)
 	case Margin:
-		return logits[class] - logits[rival(logits, class)]
+		return logits[class] - logits[runnerUp(logits, class)]
 	}
 	panic("attribution: unknown " + v.String())
 }
 
-// Gradient writes the derivative of the value with respect to each logit. At a tie the margin's rival is the first
+// Gradient writes the derivative of the value with respect to each logit. At a tie the margin's runner-up is the first
 // of the largest logits.
 //
 // Shapes: logits [classes], dst [classes].
@@ -88,7 +88,7 @@ func (v Value) Gradient(logits []float64, class int, dst []float64) {
 	case Margin:
 		clear(dst)
 		dst[class] = 1
-		dst[rival(logits, class)] = -1
+		dst[runnerUp(logits, class)] = -1
 	default:
 		panic("attribution: unknown " + v.String())
 	}
@@ -121,8 +121,8 @@ func logSumExp(l []float64) float64 {
 	return m + math.Log(s)
 }
 
-// rival is the first of the largest logits among the other classes.
-func rival(l []float64, class int) int {
+// runnerUp is the first of the largest logits among the other classes.
+func runnerUp(l []float64, class int) int {
 	best := -1
 	for k, x := range l {
 		if k != class && (best < 0 || x > l[best]) {

@@ -18,7 +18,7 @@ func TestValuesOfKnownLogits(t *testing.T) {
 	assert.InDelta(t, math.Log(0.25), LogProbability.Of(l, 1), 1e-15)
 	assert.InDelta(t, math.Log(8), LogSumExp.Of(l, 1), 1e-15)
 	assert.InDelta(t, math.Log(2)-math.Log(5), Margin.Of(l, 1), 1e-15)
-	assert.InDelta(t, math.Log(5)-math.Log(2), Margin.Of(l, 2), 1e-15, "the winner's rival is the second")
+	assert.InDelta(t, math.Log(5)-math.Log(2), Margin.Of(l, 2), 1e-15, "the winner's runner-up is the second")
 	huge := []float64{1000, 1000, -1000}
 	assert.InDelta(t, 1000+math.Log(2), LogSumExp.Of(huge, 0), 1e-12, "no overflow")
 	assert.InDelta(t, 0.5, Probability.Of(huge, 0), 1e-12)
@@ -48,7 +48,7 @@ func TestValueGradientsMatchFiniteDifferences(t *testing.T) {
 }
 
 func nearTie(l []float64, c int) bool {
-	r := rival(l, c)
+	r := runnerUp(l, c)
 	for k, x := range l {
 		if k != c && k != r && math.Abs(x-l[r]) < 1e-4 {
 			return true
@@ -57,7 +57,7 @@ func nearTie(l []float64, c int) bool {
 	return false
 }
 
-func TestMarginGradientAtATieTakesTheFirstRival(t *testing.T) {
+func TestMarginGradientAtATieTakesTheFirstRunnerUp(t *testing.T) {
 	grad := make([]float64, 3)
 	Margin.Gradient([]float64{1, 2, 2}, 0, grad)
 	assert.Equal(t, []float64{1, -1, 0}, grad)

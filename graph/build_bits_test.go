@@ -87,7 +87,7 @@ func TestMixBits(t *testing.T) {
 			Inputs: map[string][]float32{"present": narrow(present.data), "removed": narrow(removed.data), "row": row},
 		}
 		for _, dtype := range []tensor.Dtype{tensor.Float32, tensor.Float64} {
-			p := compile(rt, m.model(), graph.Options{Batch: 4, Dtype: dtype, Replicas: 2})
+			p := compile(rt, m.model(), graph.Options{Batch: 4, Dtype: dtype, Workers: 2})
 			for range 2 {
 				require.InDeltaSlice(rt, want, fetched(rt, p, stream(batch))["y"], 1e-5)
 			}

@@ -214,6 +214,6 @@ func TestBuilderInputs(t *testing.T) {
 		require.Same(t, x, n)
 		return b.Err()
 	}
-	compile(t, m, graph.Options{Batch: 4, Replicas: 1})
+	compile(t, m, graph.Options{Batch: 4, Workers: 1})
 	require.Equal(t, "p [2]", m.params[0].String())
 }

@@ -30,7 +30,7 @@ func TestSharedGiveTheBitsOfCopies(t *testing.T) {
 	mask := narrow(normal(r, n, 3).data)
 	copy(mask, []float32{0, 1, 1, 1, 0, 0})
 	for _, dtype := range []tensor.Dtype{tensor.Float32, tensor.Float64} {
-		for _, o := range []graph.Options{{}, {Batch: 1, Replicas: 1}, {Batch: 9, Replicas: 3}} {
+		for _, o := range []graph.Options{{}, {Batch: 1, Workers: 1}, {Batch: 9, Workers: 3}} {
 			o.Dtype, o.From, o.Fetch = dtype, "features", []string{"logits"}
 			o.Hooks = coalitions(func(b *graph.Builder) *G.Node { return b.Input("removed", 11) })
 			copied := compile(t, smallNet(6), o)
@@ -75,7 +75,7 @@ func TestSharedWithStockOperations(t *testing.T) {
 		b.Tap("sum", b.Do(func() (*G.Node, error) { return G.Add(G.Must(G.Square(bank)), x) }))
 		return b.Err()
 	}
-	p := compile(t, m, graph.Options{Batch: 2, Replicas: 1})
+	p := compile(t, m, graph.Options{Batch: 2, Workers: 1})
 	bank := []float32{1, 2, 3, 4}
 	for range 2 {
 		got := fetched(t, p, stream(graph.Batch{X: []float32{10, 20, 30, 40}, N: 2, Inputs: map[string][]float32{"bank": bank}}))

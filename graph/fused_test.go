@@ -153,7 +153,7 @@ func (f fused) check(t tester, seed uint64) {
 	}
 	batch := batchOf(x)
 	batch.Inputs = map[string][]float32{"shortcut": narrow(shortcut.data), "cotangent": narrow(cotangent.data)}
-	p := compile(t, m, graph.Options{Dtype: tensor.Float64, Batch: 2, Replicas: 1})
+	p := compile(t, m, graph.Options{Dtype: tensor.Float64, Batch: 2, Workers: 1})
 	got := fetched(t, p, stream(batch))
 	requireClose(t, y.data, got["y"], 1e-12, "value")
 	gradients := [][]float64{got["dx"]}
@@ -161,7 +161,7 @@ func (f fused) check(t tester, seed uint64) {
 		gradients = append(gradients, got["dshortcut"])
 	}
 	ref.checkGradients(t, cotangent, gradients, newRand(seed))
-	for name, v := range fetched(t, compile(t, m, graph.Options{Batch: 2, Replicas: 1}), stream(batch)) {
+	for name, v := range fetched(t, compile(t, m, graph.Options{Batch: 2, Workers: 1}), stream(batch)) {
 		requireClose(t, got[name], v, 5e-5, "float32 "+name)
 	}
 }
@@ -262,7 +262,7 @@ func TestSharedConvolution(t *testing.T) {
 	x := normal(r, 2, 2, 5, 5)
 	conv := func(x array) array { return convRef(x, w, nil, graph.ConvConfig{}) }
 	plain := conv(x)
-	got := fetched(t, compile(t, m, graph.Options{Dtype: tensor.Float64, Replicas: 2}), stream(batchOf(x)))
+	got := fetched(t, compile(t, m, graph.Options{Dtype: tensor.Float64, Workers: 2}), stream(batchOf(x)))
 	for name, want := range map[string]array{
 		"plain": plain, "relu": mapIndex(plain.shape, func(i []int) float64 { return reluRef(plain.at(i...)) }),
 		"pre": conv(pre.apply(x, false)), "pre relu": conv(pre.apply(x, true)), "norm": post.apply(plain, false),

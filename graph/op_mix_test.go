@@ -183,7 +183,7 @@ func TestSub(t *testing.T) {
 		variable(normal(newRand(1), 2, 3))).check(t, 1)
 }
 
-func TestRival(t *testing.T) {
+func TestRunnerUp(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		n, k := rapid.IntRange(1, 3).Draw(rt, "batch"), rapid.IntRange(2, 5).Draw(rt, "classes")
 		x := zeros(n, k)
@@ -206,7 +206,7 @@ func TestRival(t *testing.T) {
 		}
 		for _, dtype := range []tensor.Dtype{tensor.Float64, tensor.Float32} {
 			s := newSession(rt, dtype, constant(x), classInput(class...))
-			s.read(must2(rt)(graph.Rival(s.in[0], s.in[1])))
+			s.read(must2(rt)(graph.RunnerUp(s.in[0], s.in[1])))
 			require.Equal(rt, [][]float64{want}, s.run())
 		}
 	})
@@ -236,10 +236,10 @@ func TestMixErrors(t *testing.T) {
 		"MixRows rows":      {func() (*G.Node, error) { return graph.MixRows(mask, x, mask, add("row", 2), group) }, "removed activations (mask) have shape [2] for a sample, expected [3]"},
 		"Sub nil":           {func() (*G.Node, error) { return graph.Sub(nil, x) }, "Sub: input 0 is nil"},
 		"Sub shapes":        {func() (*G.Node, error) { return graph.Sub(x, mask) }, "input 1 (mask) has shape (2, 2), expected (2, 3)"},
-		"Rival nil":         {func() (*G.Node, error) { return graph.Rival(nil, class) }, "Rival: input 0 is nil"},
-		"Rival of one":      {func() (*G.Node, error) { return graph.Rival(add("one", 2, 1), class) }, "has one class"},
-		"Rival class":       {func() (*G.Node, error) { return graph.Rival(x, add("f", 2)) }, "class (f) is of float64, expected int"},
-		"Rival batch":       {func() (*G.Node, error) { return graph.Rival(add("x3", 3, 2), class) }, "class (class) has shape (2), expected (3)"},
+		"RunnerUp nil":         {func() (*G.Node, error) { return graph.RunnerUp(nil, class) }, "RunnerUp: input 0 is nil"},
+		"RunnerUp of one":      {func() (*G.Node, error) { return graph.RunnerUp(add("one", 2, 1), class) }, "has one class"},
+		"RunnerUp class":       {func() (*G.Node, error) { return graph.RunnerUp(x, add("f", 2)) }, "class (f) is of float64, expected int"},
+		"RunnerUp batch":       {func() (*G.Node, error) { return graph.RunnerUp(add("x3", 3, 2), class) }, "class (class) has shape (2), expected (3)"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			n, err := c.op()
@@ -267,7 +267,7 @@ func TestFLOPs(t *testing.T) {
 }
 
 func TestProfile(t *testing.T) {
-	p := compile(t, smallNet(6), graph.Options{Profile: true, Batch: 2, Replicas: 2})
+	p := compile(t, smallNet(6), graph.Options{Profile: true, Batch: 2, Workers: 2})
 	fetched(t, p, stream(samples(6, 8)))
 	flops, nodes := 0, map[string]int{}
 	last := p.Profile()[0].Time

@@ -9,32 +9,32 @@ import (
 	"github.com/line-ood/goline/internal/kernel"
 )
 
-// Rival returns the index of the largest of x [batch, classes] other than class [batch], the first of equals: [batch] of int.
+// RunnerUp returns the index of the largest of x [batch, classes] other than class [batch], the first of equals: [batch] of int.
 // A NaN counts as larger than any number, as for [ArgMax]. It needs at least two classes. It has no gradient.
-func Rival(x, class *G.Node) (*G.Node, error) {
-	if err := wantDims("Rival", 2, x); err != nil {
+func RunnerUp(x, class *G.Node) (*G.Node, error) {
+	if err := wantDims("RunnerUp", 2, x); err != nil {
 		return nil, err
 	}
 	shape := x.Shape()
-	if err := wantShape("Rival", "class", class, shape[0]); err != nil {
+	if err := wantShape("RunnerUp", "class", class, shape[0]); err != nil {
 		return nil, err
 	}
 	if shape[1] < 2 {
-		return nil, fmt.Errorf("Rival: input %v has one class", shape)
+		return nil, fmt.Errorf("RunnerUp: input %v has one class", shape)
 	}
-	if err := wantInts("Rival", class); err != nil {
+	if err := wantInts("RunnerUp", class); err != nil {
 		return nil, err
 	}
-	fn, err := dispatch("Rival", x.Dtype(),
-		func() function { return &intFn{run: rivalRun[float32]} },
-		func() function { return &intFn{run: rivalRun[float64]} })
+	fn, err := dispatch("RunnerUp", x.Dtype(),
+		func() function { return &intFn{run: runnerUpRun[float32]} },
+		func() function { return &intFn{run: runnerUpRun[float64]} })
 	if err != nil {
 		return nil, err
 	}
-	return apply("Rival", fn, tensor.Int, tensor.Shape{shape[0]}, x, class)
+	return apply("RunnerUp", fn, tensor.Int, tensor.Shape{shape[0]}, x, class)
 }
 
-func rivalRun[T kernel.Float](out []int, in []G.Value) error {
+func runnerUpRun[T kernel.Float](out []int, in []G.Value) error {
 	x, err := arrayOf[T](in[0])
 	if err != nil {
 		return err

@@ -69,7 +69,7 @@ func TestInputsThatNothingNeeds(t *testing.T) {
 
 // TestErrorsNameTheSamples: a label that the network has no class for.
 func TestErrorsNameTheSamples(t *testing.T) {
-	p := compile(t, smallNet(6), graph.Options{Fetch: []string{"label logit"}, Batch: 4, Replicas: 1})
+	p := compile(t, smallNet(6), graph.Options{Fetch: []string{"label logit"}, Batch: 4, Workers: 1})
 	bad := samples(6, 5)
 	bad.Labels = []int{0, 1, 2, 9, 3}
 	for _, err := range p.Run(context.Background(), stream(bad)) {

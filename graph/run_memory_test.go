@@ -12,7 +12,7 @@ import (
 
 // perBatch returns how many bytes and objects a batch allocates once a program is warm.
 func perBatch(t testing.TB, side int, fetch []string) (bytes, objects float64) {
-	p := compile(t, smallNet(side), graph.Options{Batch: 4, Replicas: 1, Fetch: fetch})
+	p := compile(t, smallNet(side), graph.Options{Batch: 4, Workers: 1, Fetch: fetch})
 	batch := samples(side, 8)
 	const warm, measured = 20, 200
 	var before, after runtime.MemStats
@@ -49,7 +49,7 @@ func TestAllocationsDoNotGrowWithTensors(t *testing.T) {
 // TestOperationsAllocateNothing runs each operation of a warm program alone.
 func TestOperationsAllocateNothing(t *testing.T) {
 	for name, fetch := range map[string][]string{"forward": {"features", "logits"}, "everything": everything} {
-		p := compile(t, smallNet(6), graph.Options{Batch: 4, Replicas: 1, Fetch: fetch})
+		p := compile(t, smallNet(6), graph.Options{Batch: 4, Workers: 1, Fetch: fetch})
 		for _, err := range p.Run(context.Background(), stream(samples(6, 8))) {
 			require.NoError(t, err)
 		}
@@ -63,7 +63,7 @@ func TestOperationsAllocateNothing(t *testing.T) {
 
 // TestMemoryIsFlat runs ten thousand batches.
 func TestMemoryIsFlat(t *testing.T) {
-	p := compile(t, wired(quiet), graph.Options{Batch: 2, Replicas: 2})
+	p := compile(t, wired(quiet), graph.Options{Batch: 2, Workers: 2})
 	heap := func() float64 {
 		runtime.GC()
 		var m runtime.MemStats

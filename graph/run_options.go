@@ -28,9 +28,9 @@ const DefaultBatch = 8
 type Options struct {
 	// Batch is the number of samples that one replica runs at once; 0 means DefaultBatch. Results do not depend on it.
 	Batch int
-	// Replicas is the number of copies of the graph that run side by side, each on one goroutine, all with the same weights;
+	// Workers is the number of copies of the graph that run side by side, each on one goroutine, all with the same weights;
 	// 0 means GOMAXPROCS. Results do not depend on it.
-	Replicas int
+	Workers int
 	// Fetch names the nodes to return for each batch; nil means the model's Outputs. Only what they need is computed.
 	Fetch []string
 	// From names the tapped node that batches are fed to; "" means the model's input. What comes before it is not run.
@@ -52,8 +52,8 @@ func (o Options) withDefaults(m Model) (Options, error) {
 	if o.Batch == 0 {
 		o.Batch = DefaultBatch
 	}
-	if o.Replicas == 0 {
-		o.Replicas = runtime.GOMAXPROCS(0)
+	if o.Workers == 0 {
+		o.Workers = runtime.GOMAXPROCS(0)
 	}
 	if o.Fetch == nil {
 		o.Fetch = m.Outputs()
@@ -68,8 +68,8 @@ func (o Options) withDefaults(m Model) (Options, error) {
 	switch {
 	case o.Batch < 0:
 		return o, fmt.Errorf("batch of %d samples", o.Batch)
-	case o.Replicas < 0:
-		return o, fmt.Errorf("%d replicas", o.Replicas)
+	case o.Workers < 0:
+		return o, fmt.Errorf("%d replicas", o.Workers)
 	case len(o.Fetch) == 0:
 		return o, fmt.Errorf("nothing to fetch")
 	case o.FromShared && (o.From == "" || o.Hooks[o.From] == nil):

@@ -27,9 +27,9 @@ func Compile(m Model, o Options) (*Program, error) {
 	if err != nil {
 		return nil, fmt.Errorf("graph: %w", err)
 	}
-	p := &Program{model: m, options: o, free: make(chan *replica, o.Replicas)}
+	p := &Program{model: m, options: o, free: make(chan *replica, o.Workers)}
 	shared := newStore()
-	for range o.Replicas {
+	for range o.Workers {
 		r, err := newReplica(m, o, shared)
 		if err != nil {
 			return nil, fmt.Errorf("graph: %w", err)

@@ -134,7 +134,7 @@ func TestSameBitsHoweverTheSamplesArrive(t *testing.T) {
 				if dtype == tensor.Float64 && replicas > 2 {
 					continue
 				}
-				p := compile(t, smallNet(6), graph.Options{Batch: batch, Replicas: replicas, Fetch: everything, Dtype: dtype})
+				p := compile(t, smallNet(6), graph.Options{Batch: batch, Workers: replicas, Fetch: everything, Dtype: dtype})
 				if want == nil {
 					want = fetched(t, p, stream(all))
 				}
@@ -196,7 +196,7 @@ func TestHooks(t *testing.T) {
 	clip := func(b *graph.Builder, n *G.Node) (*G.Node, error) {
 		return graph.Clip(n, b.Constant("limit", func() []float64 { return []float64{limit} }, 1))
 	}
-	p := compile(t, smallNet(6), graph.Options{Fetch: []string{"features", "logits", "contribution"}, Hooks: map[string]graph.Hook{"features": clip}, Replicas: 2})
+	p := compile(t, smallNet(6), graph.Options{Fetch: []string{"features", "logits", "contribution"}, Hooks: map[string]graph.Hook{"features": clip}, Workers: 2})
 	got := fetched(t, p, stream(all))
 	clipped := 0
 	for i, v := range plain["features"] {
@@ -294,7 +294,7 @@ func TestNaNStaysInItsSample(t *testing.T) {
 // TestParametersAreTakenWhenCompiled changes them later, which only a new program sees.
 func TestParametersAreTakenWhenCompiled(t *testing.T) {
 	m := smallNet(6)
-	o := graph.Options{Fetch: everything, Replicas: 2}
+	o := graph.Options{Fetch: everything, Workers: 2}
 	p := compile(t, m, o)
 	for _, x := range m.params {
 		for i := range x.Float32s() {
@@ -330,7 +330,7 @@ func TestLazyNodesAreMadeOnDemand(t *testing.T) {
 		b.Lazy("builder", func() (*G.Node, error) { return b.Param("none"), nil })
 		return b.Err()
 	}
-	o := graph.Options{Replicas: 1}
+	o := graph.Options{Workers: 1}
 	compile(t, m, o)
 	require.Zero(t, made)
 	o.Fetch = []string{"once", "twice", "once"}
@@ -355,7 +355,7 @@ func TestOptionsErrors(t *testing.T) {
 	}{
 		"batch":        {graph.Options{Batch: -1}, "graph: batch of -1 samples"},
 		"huge batch":   {graph.Options{Batch: 1 << 60}, "input: shape (1152921504606846976, 3, 6, 6) has too many elements"},
-		"replicas":     {graph.Options{Replicas: -2}, "-2 replicas"},
+		"replicas":     {graph.Options{Workers: -2}, "-2 replicas"},
 		"nothing":      {graph.Options{Fetch: []string{}}, "nothing to fetch"},
 		"element type": {graph.Options{Dtype: tensor.Int}, "element type int, expected float32 or float64"},
 		"device":       {graph.Options{Device: "tpu"}, `device "tpu", expected "cpu" or "cuda"`},
@@ -375,7 +375,7 @@ func TestOptionsAreCopied(t *testing.T) {
 	fetch[0] = "features"
 	require.Equal(t, []string{"logits"}, p.Options().Fetch)
 	require.Equal(t, graph.DefaultBatch, p.Options().Batch)
-	require.Positive(t, p.Options().Replicas)
+	require.Positive(t, p.Options().Workers)
 	require.Equal(t, graph.CPU, p.Options().Device)
 	require.IsType(t, &model{}, p.Model())
 }

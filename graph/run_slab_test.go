@@ -95,7 +95,7 @@ func TestOperationsThatShareMemory(t *testing.T) {
 			}
 			return values[1:]
 		}
-		p := compile(rt, m, graph.Options{Batch: n, Replicas: 1, Dtype: tensor.Float64})
+		p := compile(rt, m, graph.Options{Batch: n, Workers: 1, Dtype: tensor.Float64})
 		r := newRand(rapid.Uint64().Draw(rt, "seed"))
 		for range 2 {
 			x := normal(r, n, width)

@@ -80,14 +80,14 @@ type chunk struct {
 
 func (p *Program) start(ctx context.Context, batches Batches) *running {
 	const ahead = 3
-	r := &running{p: p, order: make(chan *inFlight, ahead), chunks: make(chan chunk, 4*p.options.Replicas), spare: make(chan *inFlight, ahead+2)}
+	r := &running{p: p, order: make(chan *inFlight, ahead), chunks: make(chan chunk, 4*p.options.Workers), spare: make(chan *inFlight, ahead+2)}
 	r.ctx, r.cancel = context.WithCancel(ctx)
 	r.group.Go(func() error {
 		defer close(r.chunks)
 		defer close(r.order)
 		return r.feed(batches)
 	})
-	for range p.options.Replicas {
+	for range p.options.Workers {
 		r.group.Go(func() error {
 			for c := range r.chunks {
 				r.compute(c)

@@ -120,8 +120,8 @@ func TestEveryWayARunEnds(t *testing.T) {
 		}},
 		"error of an operation at once": {batches: 3, samples: 5, good: 0, want: errTrip, text: "batch 0: samples ", trip: func(float64) error { return errTrip }},
 	} {
-		for _, o := range []graph.Options{{Batch: 2, Replicas: 3}, {Batch: 4, Replicas: 1}, {Batch: 9, Replicas: 2}} {
-			t.Run(fmt.Sprintf("%s, batch %d, replicas %d", name, o.Batch, o.Replicas), func(t *testing.T) {
+		for _, o := range []graph.Options{{Batch: 2, Workers: 3}, {Batch: 4, Workers: 1}, {Batch: 9, Workers: 2}} {
+			t.Run(fmt.Sprintf("%s, batch %d, replicas %d", name, o.Batch, o.Workers), func(t *testing.T) {
 				trip := atomic.Pointer[func(float64) error]{}
 				trip.Store(&c.trip)
 				if c.trip == nil {
@@ -179,7 +179,7 @@ func TestCancelIsPrompt(t *testing.T) {
 		}
 		time.Sleep(time.Millisecond)
 		return nil
-	}), graph.Options{Batch: 1, Replicas: 2})
+	}), graph.Options{Batch: 1, Workers: 2})
 	var l ledger
 	before := runtime.NumGoroutine()
 	start := time.Now()
@@ -219,7 +219,7 @@ func TestStreamThatJustEndsWhenCancelled(t *testing.T) {
 
 // TestPanicInTheLoop leaves a run by a panic of the loop's body.
 func TestPanicInTheLoop(t *testing.T) {
-	p := compile(t, wired(quiet), graph.Options{Batch: 2, Replicas: 2})
+	p := compile(t, wired(quiet), graph.Options{Batch: 2, Workers: 2})
 	var l ledger
 	before := runtime.NumGoroutine()
 	require.PanicsWithValue(t, "enough", func() {
@@ -255,7 +255,7 @@ func TestPanicInTheStream(t *testing.T) {
 
 // TestAStreamThatWaitsForReleases has one batch of memory and fills it again only when it was released.
 func TestAStreamThatWaitsForReleases(t *testing.T) {
-	p := compile(t, wired(quiet), graph.Options{Batch: 2, Replicas: 2})
+	p := compile(t, wired(quiet), graph.Options{Batch: 2, Workers: 2})
 	memory := []float32{0, 0, 0}
 	free := make(chan struct{}, 1)
 	batches := func(yield func(graph.Batch, error) bool) {
@@ -281,7 +281,7 @@ func TestAStreamThatWaitsForReleases(t *testing.T) {
 
 // TestConcurrentRuns shares one program between goroutines.
 func TestConcurrentRuns(t *testing.T) {
-	p := compile(t, smallNet(6), graph.Options{Fetch: everything, Batch: 2, Replicas: 2})
+	p := compile(t, smallNet(6), graph.Options{Fetch: everything, Batch: 2, Workers: 2})
 	all := samples(6, 7)
 	want := fetched(t, p, stream(all))
 	var wg sync.WaitGroup
@@ -298,7 +298,7 @@ func TestConcurrentRuns(t *testing.T) {
 
 // TestNestedRuns starts a second run of the program in the loop of the first.
 func TestNestedRuns(t *testing.T) {
-	p := compile(t, wired(quiet), graph.Options{Batch: 2, Replicas: 1})
+	p := compile(t, wired(quiet), graph.Options{Batch: 2, Workers: 1})
 	var l ledger
 	n := 0
 	for out, err := range p.Run(context.Background(), l.numbered(context.Background(), 4, 3, nil)) {
@@ -331,7 +331,7 @@ func TestRunAgain(t *testing.T) {
 
 // TestOutputsAreReused: rows are valid until the next batch, a clone for ever, whatever runs ahead meanwhile.
 func TestOutputsAreReused(t *testing.T) {
-	p := compile(t, wired(quiet), graph.Options{Batch: 3, Replicas: 2})
+	p := compile(t, wired(quiet), graph.Options{Batch: 3, Workers: 2})
 	var l ledger
 	distinct := map[*float32]bool{}
 	var kept [][]float32

@@ -21,8 +21,8 @@ type TrainingOptions struct {
 	// from a shard (the ghost batches of Hoffer et al., NeurIPS 2017), so results depend on it: with Shard equal to Batch they
 	// are those of one device in PyTorch.
 	Shard int
-	// Replicas is the number of shards that run side by side; 0 means GOMAXPROCS. Results do not depend on it.
-	Replicas int
+	// Workers is the number of shards that run side by side; 0 means GOMAXPROCS. Results do not depend on it.
+	Workers int
 	// Logits names the node [batch, classes] whose cross-entropy is the loss; "" means "logits".
 	Logits string
 	// Momentum is the weight of the newest batch in the running statistics of batch norm; 0 means 0.1, PyTorch's default.
@@ -33,8 +33,8 @@ func (o TrainingOptions) withDefaults() (TrainingOptions, error) {
 	if o.Shard == 0 {
 		o.Shard = o.Batch
 	}
-	if o.Replicas == 0 {
-		o.Replicas = runtime.GOMAXPROCS(0)
+	if o.Workers == 0 {
+		o.Workers = runtime.GOMAXPROCS(0)
 	}
 	if o.Logits == "" {
 		o.Logits = "logits"
@@ -47,12 +47,12 @@ func (o TrainingOptions) withDefaults() (TrainingOptions, error) {
 		return o, fmt.Errorf("batch of %d samples", o.Batch)
 	case o.Shard < 1 || o.Batch%o.Shard != 0:
 		return o, fmt.Errorf("shard of %d samples does not divide the batch of %d", o.Shard, o.Batch)
-	case o.Replicas < 1:
-		return o, fmt.Errorf("%d replicas", o.Replicas)
+	case o.Workers < 1:
+		return o, fmt.Errorf("%d replicas", o.Workers)
 	case !(o.Momentum > 0 && o.Momentum <= 1):
 		return o, fmt.Errorf("momentum of running statistics %v is not in (0, 1]", o.Momentum)
 	}
-	o.Replicas = min(o.Replicas, o.Batch/o.Shard)
+	o.Workers = min(o.Workers, o.Batch/o.Shard)
 	return o, nil
 }
 
@@ -109,7 +109,7 @@ func CompileTraining(m Model, o TrainingOptions) (*TrainingProgram, error) {
 		}
 	}
 	shared := newStore()
-	for range o.Replicas {
+	for range o.Workers {
 		r, err := newTrainReplica(m, o, p.params, shared)
 		if err != nil {
 			return nil, fmt.Errorf("graph: training: %w", err)

@@ -87,7 +87,7 @@ func runTraining(t *testing.T, p *graph.TrainingProgram, b graph.TrainingBatch) 
 
 func TestTrainingGradientsAgainstCentralDifferences(t *testing.T) {
 	m := newSmallClassifier()
-	p := compileTraining(t, m, graph.TrainingOptions{Batch: 6, Shard: 3, Replicas: 1})
+	p := compileTraining(t, m, graph.TrainingOptions{Batch: 6, Shard: 3, Workers: 1})
 	batch := smallBatch(6, 1)
 	runTraining(t, p, batch)
 	const h = 2e-3
@@ -108,12 +108,12 @@ func TestTrainingGradientsAgainstCentralDifferences(t *testing.T) {
 	}
 }
 
-func TestTrainingDoesNotDependOnReplicas(t *testing.T) {
+func TestTrainingDoesNotDependOnWorkers(t *testing.T) {
 	var first [][]float32
 	var loss float64
 	for _, replicas := range []int{1, 2, 3, 5, 8} {
 		m := newSmallClassifier()
-		p := compileTraining(t, m, graph.TrainingOptions{Batch: 20, Shard: 4, Replicas: replicas})
+		p := compileTraining(t, m, graph.TrainingOptions{Batch: 20, Shard: 4, Workers: replicas})
 		var values [][]float32
 		var out graph.TrainingResult
 		for step := range uint64(3) {
@@ -176,7 +176,7 @@ func TestCompileTrainingRefuses(t *testing.T) {
 		{nil, graph.TrainingOptions{Batch: 1}, "model is nil"},
 		{m, graph.TrainingOptions{}, "batch of 0"},
 		{m, graph.TrainingOptions{Batch: 10, Shard: 4}, "does not divide"},
-		{m, graph.TrainingOptions{Batch: 10, Replicas: -1}, "-1 replicas"},
+		{m, graph.TrainingOptions{Batch: 10, Workers: -1}, "-1 replicas"},
 		{m, graph.TrainingOptions{Batch: 10, Momentum: 2}, "momentum"},
 		{m, graph.TrainingOptions{Batch: 10, Logits: "nothing"}, `no node is named "nothing"`},
 	} {

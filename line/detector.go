@@ -5,23 +5,12 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/line-ood/goline/graph"
+	"github.com/line-ood/goline/nets"
 )
-
-// Classifier is a network whose logits are linear in its penultimate features; *nets.Network is one. Its graph taps
-// "features", "logits" and "prediction".
-type Classifier interface {
-	graph.Model
-	Name() string
-	Classes() int
-	Features() int
-	// Head returns weight [classes, features] and bias [classes] of the last layer.
-	Head() (weight, bias *graph.Param)
-}
 
 // Detector is LINe fitted to a network. It is immutable and safe for concurrent use.
 type Detector struct {
-	net           Classifier
+	net           nets.Classifier
 	options       Options
 	contributions *Contributions
 	mean          []float32 // C [K, D]
@@ -33,13 +22,13 @@ type Detector struct {
 // gradient × activation, other estimates of the Shapley value may take their place. The network and the contributions must not
 // change afterwards. It errors for an option out of range, contributions of another shape than the network's, and classes
 // without images, which it names.
-func New(ctx context.Context, net Classifier, c *Contributions, o Options) (*Detector, error) {
+func New(ctx context.Context, net nets.Classifier, c *Contributions, o Options) (*Detector, error) {
 	if err := o.Check(); err != nil {
 		return nil, fmt.Errorf("line: %w", err)
 	}
-	if c.classes != net.Classes() || c.features != net.Features() {
+	if c.classes != net.Classes() || c.features != net.Dim() {
 		return nil, fmt.Errorf("line: contributions of %d neurons to %d classes, network %s has %d neurons and %d classes",
-			c.features, c.classes, net.Name(), net.Features(), net.Classes())
+			c.features, c.classes, net.Name(), net.Dim(), net.Classes())
 	}
 	mean, err := c.Mean()
 	if err != nil {
@@ -61,7 +50,7 @@ func New(ctx context.Context, net Classifier, c *Contributions, o Options) (*Det
 }
 
 // Network returns the network that the detector belongs to.
-func (d *Detector) Network() Classifier { return d.net }
+func (d *Detector) Network() nets.Classifier { return d.net }
 
 // Options returns the detector's parameters.
 func (d *Detector) Options() Options { return d.options }
@@ -74,7 +63,7 @@ func (d *Detector) Mean() []float32 { return slices.Clone(d.mean) }
 
 // ActiveNeurons tells for each neuron whether activation pruning keeps it for the class: [features].
 func (d *Detector) ActiveNeurons(class int) []bool {
-	features := d.net.Features()
+	features := d.net.Dim()
 	out := make([]bool, features)
 	for i := range out {
 		out[i] = d.activation == nil || d.mean[class*features+i] > d.activation[class]
@@ -86,7 +75,7 @@ func (d *Detector) ActiveNeurons(class int) []bool {
 // row-major.
 func (d *Detector) ActiveWeights(class int) []bool {
 	w, _ := d.net.Head()
-	features := d.net.Features()
+	features := d.net.Dim()
 	out := make([]bool, len(w.Float32s()))
 	for j, v := range w.Float32s() {
 		out[j] = d.weight == nil || abs(d.mean[class*features+j%features])*v > d.weight[class]

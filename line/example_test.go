@@ -11,6 +11,7 @@ import (
 
 	"github.com/line-ood/goline/graph"
 	"github.com/line-ood/goline/line"
+	"github.com/line-ood/goline/nets"
 )
 
 // colours is a classifier that tells red from green images. Its features are the mean of each colour, its logits linear in
@@ -28,7 +29,8 @@ func newColours() colours {
 
 func (c colours) Name() string                      { return "colours" }
 func (c colours) Classes() int                      { return 2 }
-func (c colours) Features() int                     { return 3 }
+func (c colours) Dim() int                          { return 3 }
+func (c colours) Preprocessing() nets.Preprocessing { return nets.Preprocessing{} }
 func (c colours) Head() (weight, bias *graph.Param) { return c.weight, c.bias }
 func (c colours) InputShape() []int                 { return []int{3, 2, 2} }
 func (c colours) Params() []*graph.Param            { return []*graph.Param{c.weight, c.bias} }

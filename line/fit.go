@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/line-ood/goline/graph"
+	"github.com/line-ood/goline/nets"
 )
 
 // errNoImages is wrapped by errors about empty streams.
@@ -48,7 +49,7 @@ func Measure(ctx context.Context, program *graph.Program, images graph.Batches) 
 	if err != nil {
 		return nil, fmt.Errorf("line: %w", err)
 	}
-	c := NewContributions(net.Classes(), net.Features())
+	c := NewContributions(net.Classes(), net.Dim())
 	seen := 0
 	for out, err := range prog.Run(ctx, checkLabels(images, net.Classes())) {
 		if err != nil {
@@ -93,11 +94,11 @@ func checkLabels(batches graph.Batches, classes int) graph.Batches {
 	}
 }
 
-func classifier(program *graph.Program) (Classifier, error) {
+func classifier(program *graph.Program) (nets.Classifier, error) {
 	switch m := program.Model().(type) {
 	case Pipeline:
 		return m.Classifier, nil
-	case Classifier:
+	case nets.Classifier:
 		return m, nil
 	default:
 		return nil, fmt.Errorf("line: program of a %T, expected a classifier with a linear last layer", m)

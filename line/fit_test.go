@@ -157,7 +157,7 @@ func TestCancel(t *testing.T) {
 func TestDetectorIsSafeForConcurrentUse(t *testing.T) {
 	net := newTiny(3, 5, 1)
 	det := fit(t, net, nettest.Stream(net.batch(9, 1)), line.DefaultOptions())
-	prog, err := det.Compile(graph.Options{Replicas: 2})
+	prog, err := det.Compile(graph.Options{Workers: 2})
 	require.NoError(t, err)
 	want, err := det.Score(context.Background(), nettest.Stream(net.batch(30, 2)))
 	require.NoError(t, err)

@@ -12,6 +12,7 @@ import (
 	"github.com/line-ood/goline/graph"
 	"github.com/line-ood/goline/internal/nettest"
 	"github.com/line-ood/goline/line"
+	"github.com/line-ood/goline/nets"
 )
 
 // tiny is a classifier of one convolution and a linear layer, of another make than those in package nets.
@@ -31,7 +32,8 @@ func newTiny(classes, features int, seed uint64) *tiny {
 
 func (n *tiny) Name() string                      { return "tiny" }
 func (n *tiny) Classes() int                      { return n.classes }
-func (n *tiny) Features() int                     { return n.features }
+func (n *tiny) Dim() int                          { return n.features }
+func (t *tiny) Preprocessing() nets.Preprocessing { return nets.Preprocessing{} }
 func (n *tiny) Head() (weight, bias *graph.Param) { return n.params[2], n.params[3] }
 func (n *tiny) InputShape() []int                 { return []int{2, 5, 4} }
 func (n *tiny) Params() []*graph.Param            { return n.params }
@@ -78,7 +80,7 @@ func run(t testing.TB, m graph.Model, o graph.Options, batches graph.Batches) fe
 }
 
 // fit fits LINe to n images of a network.
-func fit(t testing.TB, net line.Classifier, images graph.Batches, o line.Options) *line.Detector {
+func fit(t testing.TB, net nets.Classifier, images graph.Batches, o line.Options) *line.Detector {
 	t.Helper()
 	prog, err := graph.Compile(net, graph.Options{})
 	require.NoError(t, err)

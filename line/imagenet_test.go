@@ -11,6 +11,7 @@ import (
 	G "gorgonia.org/gorgonia"
 
 	"github.com/line-ood/goline/graph"
+	"github.com/line-ood/goline/nets"
 )
 
 // linearNet is a final layer without a network in front of it.
@@ -30,7 +31,8 @@ func newLinearNet(classes, features int) *linearNet {
 
 func (n *linearNet) Name() string                      { return "linear" }
 func (n *linearNet) Classes() int                      { return n.classes }
-func (n *linearNet) Features() int                     { return n.features }
+func (n *linearNet) Dim() int                          { return n.features }
+func (n *linearNet) Preprocessing() nets.Preprocessing { return nets.Preprocessing{} }
 func (n *linearNet) Head() (weight, bias *graph.Param) { return n.weight, n.bias }
 func (n *linearNet) InputShape() []int                 { return []int{n.features} }
 func (n *linearNet) Params() []*graph.Param            { return []*graph.Param{n.weight, n.bias} }
@@ -72,7 +74,7 @@ func BenchmarkImageNetHead(b *testing.B) {
 	const classes, features, samples = 1000, 2048, 1000
 	ctx := context.Background()
 	net := newLinearNet(classes, features)
-	one := graph.Options{From: "features", Replicas: 1}
+	one := graph.Options{From: "features", Workers: 1}
 	prog, err := graph.Compile(net, one)
 	if err != nil {
 		b.Fatal(err)

@@ -15,11 +15,11 @@ func Load(path string) (*Detector, error) {
 
 // LoadFor reads a detector for a network that is there already. A network other than the one it was fitted to, by
 // architecture or by a single weight, is an error.
-func LoadFor(path string, net Classifier) (*Detector, error) {
-	return load(path, func(*npyz.Archive) (Classifier, error) { return net, nil })
+func LoadFor(path string, net nets.Classifier) (*Detector, error) {
+	return load(path, func(*npyz.Archive) (nets.Classifier, error) { return net, nil })
 }
 
-func load(path string, network func(*npyz.Archive) (Classifier, error)) (*Detector, error) {
+func load(path string, network func(*npyz.Archive) (nets.Classifier, error)) (*Detector, error) {
 	a, err := npyz.ReadNpz(path)
 	if err != nil {
 		return nil, fmt.Errorf("load detector: %w", err) // which names the path
@@ -31,7 +31,7 @@ func load(path string, network func(*npyz.Archive) (Classifier, error)) (*Detect
 	return d, nil
 }
 
-func decode(a *npyz.Archive, network func(*npyz.Archive) (Classifier, error)) (*Detector, error) {
+func decode(a *npyz.Archive, network func(*npyz.Archive) (nets.Classifier, error)) (*Detector, error) {
 	if err := checkFormat(a); err != nil {
 		return nil, err
 	}
@@ -46,13 +46,13 @@ func decode(a *npyz.Archive, network func(*npyz.Archive) (Classifier, error)) (*
 	if d.options, err = decodeOptions(a); err != nil {
 		return nil, err
 	}
-	if d.contributions, err = decodeContributions(a, net.Classes(), net.Features()); err != nil {
+	if d.contributions, err = decodeContributions(a, net.Classes(), net.Dim()); err != nil {
 		return nil, err
 	}
 	if d.mean, err = d.contributions.Mean(); err != nil {
 		return nil, err
 	}
-	stored, err := finite(a, "contributions", net.Classes(), net.Features())
+	stored, err := finite(a, "contributions", net.Classes(), net.Dim())
 	if err != nil {
 		return nil, err
 	}
@@ -91,7 +91,7 @@ func checkFormat(a *npyz.Archive) error {
 }
 
 // loadNetwork makes the network that the file names, with its parameters.
-func loadNetwork(a *npyz.Archive) (Classifier, error) {
+func loadNetwork(a *npyz.Archive) (nets.Classifier, error) {
 	name, err := a.String("network")
 	if err != nil {
 		return nil, err
@@ -127,7 +127,7 @@ func loadNetwork(a *npyz.Archive) (Classifier, error) {
 }
 
 // checkNetwork fails unless the detector was fitted to this very network.
-func checkNetwork(a *npyz.Archive, net Classifier) error {
+func checkNetwork(a *npyz.Archive, net nets.Classifier) error {
 	name, err := a.String("network")
 	if err != nil {
 		return err

@@ -7,12 +7,13 @@ import (
 
 	"github.com/line-ood/goline/graph"
 	"github.com/line-ood/goline/line/posthoc"
+	"github.com/line-ood/goline/nets"
 )
 
 // Method makes LINe comparable with the post-hoc baselines: it fits and scores from the penultimate features on, through the
 // same graph that runs from images.
 type Method struct {
-	net     Classifier
+	net     nets.Classifier
 	options Options
 	graph   graph.Options
 	program *graph.Program
@@ -21,9 +22,9 @@ type Method struct {
 
 var _ posthoc.Method = (*Method)(nil)
 
-// NewMethod returns LINe for a network, not yet fitted. o says how its graph is compiled; only Batch, Replicas and Device
+// NewMethod returns LINe for a network, not yet fitted. o says how its graph is compiled; only Batch, Workers and Device
 // matter. An option out of range is an error.
-func NewMethod(net Classifier, options Options, o graph.Options) (*Method, error) {
+func NewMethod(net nets.Classifier, options Options, o graph.Options) (*Method, error) {
 	if err := options.Check(); err != nil {
 		return nil, fmt.Errorf("line: %w", err)
 	}
@@ -70,9 +71,9 @@ func (m *Method) checkHead(head posthoc.Head) error {
 	if err := head.Validate(); err != nil {
 		return fmt.Errorf("line: %w", err)
 	}
-	if head.Classes != m.net.Classes() || head.Features != m.net.Features() {
+	if head.Classes != m.net.Classes() || head.Dim != m.net.Dim() {
 		return fmt.Errorf("line: head of %d×%d weights, network %s has %d×%d",
-			head.Classes, head.Features, m.net.Name(), m.net.Classes(), m.net.Features())
+			head.Classes, head.Dim, m.net.Name(), m.net.Classes(), m.net.Dim())
 	}
 	w, b := m.net.Head()
 	if !slices.Equal(head.Weight, w.Float32s()) || !slices.Equal(head.Bias, b.Float32s()) {
@@ -106,7 +107,7 @@ func FeatureBatches(s posthoc.Samples) graph.Batches {
 	return func(yield func(graph.Batch, error) bool) {
 		for lo := 0; lo < s.N; lo += size {
 			hi := min(lo+size, s.N)
-			b := graph.Batch{N: hi - lo, X: s.Z[lo*s.Features : hi*s.Features]}
+			b := graph.Batch{N: hi - lo, X: s.Features[lo*s.Dim : hi*s.Dim]}
 			if s.Labels != nil {
 				b.Labels = s.Labels[lo:hi]
 			}

@@ -18,14 +18,14 @@ func samples(t testing.TB, net *tiny, b graph.Batch) posthoc.Samples {
 	t.Helper()
 	out := run(t, net, graph.Options{}, nettest.Stream(b))
 	return posthoc.Samples{
-		N: b.N, Features: net.features, Classes: net.classes,
-		Z: out.f32["features"], Logits: out.f32["logits"], Labels: b.Labels,
+		N: b.N, Dim: net.features, Classes: net.classes,
+		Features: out.f32["features"], Logits: out.f32["logits"], Labels: b.Labels,
 	}
 }
 
 func headOf(net *tiny) posthoc.Head {
 	w, b := net.head()
-	return posthoc.Head{Classes: net.classes, Features: net.features, Weight: w, Bias: b}
+	return posthoc.Head{Classes: net.classes, Dim: net.features, Weight: w, Bias: b}
 }
 
 // TestMethodIsTheDetector: fitted and scored from features it gives the bits that the detector gives from images.
@@ -68,7 +68,7 @@ func TestMethodRefuses(t *testing.T) {
 	wrong.Bias = []float32{1, 2, 3}
 	require.ErrorContains(t, m.Fit(ctx, wrong, s), "other weights")
 	require.ErrorContains(t, m.Fit(ctx, headOf(newTiny(4, 5, 1)), s), "head of 4×5 weights, network tiny has 3×5")
-	require.ErrorContains(t, m.Fit(ctx, posthoc.Head{Classes: 3, Features: 5}, s), "head weight has 0 values")
+	require.ErrorContains(t, m.Fit(ctx, posthoc.Head{Classes: 3, Dim: 5}, s), "head weight has 0 values")
 
 	unlabelled := s
 	unlabelled.Labels = nil

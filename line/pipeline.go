@@ -6,6 +6,7 @@ import (
 	G "gorgonia.org/gorgonia"
 
 	"github.com/line-ood/goline/graph"
+	"github.com/line-ood/goline/nets"
 )
 
 // Names of the nodes that a [Pipeline] adds to those of its network.
@@ -27,7 +28,7 @@ const (
 // Pipeline is a network with LINe around it, as one graph: image → backbone → clip → class mask → routed head → log-sum-exp.
 // Every node named in this package can be fetched from one run. Without a detector it ends at the contributions.
 type Pipeline struct {
-	Classifier
+	nets.Classifier
 	Detector *Detector
 	// RouteByLabel chooses neurons and weights by the label of a sample where it has one, instead of by the prediction from
 	// clipped activations: a Shapley game must not change its rules with the coalition.
@@ -96,7 +97,7 @@ func (p Pipeline) Build(b *graph.Builder, x *G.Node) error {
 func (d *Detector) build(b *graph.Builder, z *G.Node, routeByLabel bool) (*G.Node, error) {
 	weight, bias := d.net.Head()
 	w, v := b.Param(weight.Name), b.Param(bias.Name)
-	k, features := d.net.Classes(), d.net.Features()
+	k, features := d.net.Classes(), d.net.Dim()
 	if !d.options.NoClipping {
 		limit := b.Constant("line.clip", func() []float64 { return []float64{float64(float32(d.options.Clip))} }, 1)
 		z = b.Do(func() (*G.Node, error) { return graph.Clip(z, limit) })

@@ -9,6 +9,7 @@ import (
 	"github.com/line-ood/goline/graph"
 	"github.com/line-ood/goline/internal/nettest"
 	"github.com/line-ood/goline/line"
+	"github.com/line-ood/goline/nets"
 )
 
 // everything is every node that a pipeline with a detector names.
@@ -21,7 +22,7 @@ func everything() []string {
 
 // TestOneRunGivesAll: what one run of one graph fetches together equals what a program for each gives alone.
 func TestOneRunGivesAll(t *testing.T) {
-	for name, net := range map[string]line.Classifier{"tiny": newTiny(4, 9, 2), "densenet": nettest.DenseNetBC(t, 10, 4, 4, 2)} {
+	for name, net := range map[string]nets.Classifier{"tiny": newTiny(4, 9, 2), "densenet": nettest.DenseNetBC(t, 10, 4, 4, 2)} {
 		train, test := nettest.Batch(12, net.InputShape(), 4, 1), nettest.Batch(9, net.InputShape(), 4, 2)
 		test.Labels[3], test.Labels[8] = -1, -1
 		for _, o := range switches() {

@@ -45,7 +45,7 @@ func TestFloat64KeepsTheSameWeights(t *testing.T) {
 			float64(max(1, len(net.params[2].Float32s())-1))
 		det, err := line.New(context.Background(), net, c, o)
 		require.NoError(t, err)
-		prog, err := det.Compile(graph.Options{Batch: 1, Replicas: 1, From: "features", Fetch: []string{line.Score}, Dtype: G.Float64})
+		prog, err := det.Compile(graph.Options{Batch: 1, Workers: 1, From: "features", Fetch: []string{line.Score}, Dtype: G.Float64})
 		require.NoError(t, err)
 		z := nettest.Batch(1, []int{net.features}, 0, 5).X
 		want, _ := newLiteral(net, mean(t, c), o).score(z)
@@ -130,8 +130,8 @@ func TestFeaturesAndImagesGiveTheSameBits(t *testing.T) {
 	require.Equal(t, want, got)
 }
 
-// TestBatchesAndReplicasDoNotShow: every way of cutting and sharing the work gives the same bits.
-func TestBatchesAndReplicasDoNotShow(t *testing.T) {
+// TestBatchesAndWorkersDoNotShow: every way of cutting and sharing the work gives the same bits.
+func TestBatchesAndWorkersDoNotShow(t *testing.T) {
 	net := nettest.DenseNetBC(t, 10, 4, 3, 8)
 	train, test := nettest.Batch(20, net.InputShape(), 3, 1), nettest.Batch(17, net.InputShape(), 3, 2)
 	o := line.Options{ActivationPercentile: 30, WeightPercentile: 50, Clip: 0.5}
@@ -142,7 +142,7 @@ func TestBatchesAndReplicasDoNotShow(t *testing.T) {
 		batch, replicas int
 		sizes           []int
 	}{{1, 1, []int{20}}, {4, 2, []int{1}}, {7, 3, []int{3, 1, 9, 2}}, {32, 2, []int{20}}} {
-		g := graph.Options{Batch: way.batch, Replicas: way.replicas}
+		g := graph.Options{Batch: way.batch, Workers: way.replicas}
 		prog, err := graph.Compile(net, g)
 		require.NoError(t, err)
 		det, err := line.Fit(context.Background(), prog, nettest.Split(train, way.sizes...), o)

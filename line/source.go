@@ -6,6 +6,7 @@ import (
 
 	"github.com/line-ood/goline/attribution"
 	"github.com/line-ood/goline/graph"
+	"github.com/line-ood/goline/nets"
 )
 
 // Source is a way to get contributions from labelled images.
@@ -56,7 +57,7 @@ func (s Estimated) Measure(ctx context.Context, program *graph.Program, images g
 	if err != nil {
 		return nil, fmt.Errorf("line: %w", err)
 	}
-	c := NewContributions(net.Classes(), net.Features())
+	c := NewContributions(net.Classes(), net.Dim())
 	for class, rows := range byClass {
 		c.count[class] = len(rows)
 	}
@@ -94,7 +95,7 @@ func (s Estimated) Measure(ctx context.Context, program *graph.Program, images g
 }
 
 // featuresByClass returns the features of labelled images: [class][image][feature].
-func featuresByClass(ctx context.Context, program *graph.Program, net Classifier, images graph.Batches) ([][][]float64, error) {
+func featuresByClass(ctx context.Context, program *graph.Program, net nets.Classifier, images graph.Batches) ([][][]float64, error) {
 	o := program.Options()
 	o.Fetch = []string{"features"}
 	prog, err := graph.Compile(net, o)
@@ -109,7 +110,7 @@ func featuresByClass(ctx context.Context, program *graph.Program, net Classifier
 		}
 		z := b.Float32("features")
 		for i, label := range b.Labels {
-			out[label] = append(out[label], attribution.Float64s(z[i*net.Features():][:net.Features()]))
+			out[label] = append(out[label], attribution.Float64s(z[i*net.Dim():][:net.Dim()]))
 		}
 		seen += b.N
 	}

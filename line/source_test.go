@@ -32,7 +32,7 @@ func sourceProgram(t *testing.T) (*graph.Program, graph.Batches) {
 	require.NoError(t, err)
 	b := graph.Batch{N: 24}
 	for i := range b.N {
-		for range net.Features() {
+		for range net.Dim() {
 			b.X = append(b.X, float32(math.Abs(rng.NormFloat64())))
 		}
 		b.Labels = append(b.Labels, i%4)
@@ -65,7 +65,7 @@ func TestEstimatedContributionsAgreeWithTheGraph(t *testing.T) {
 	det, err := Fit(ctx, prog, train, Options{ActivationPercentile: 50, WeightPercentile: 50, Clip: 1, Source: s})
 	require.NoError(t, err)
 	require.Len(t, seen, 4)
-	features := det.Network().Features()
+	features := det.Network().Dim()
 	for class, e := range seen {
 		for i := range features {
 			require.InDelta(t, want[class*features+i], det.Mean()[class*features+i], 6*e.StdErr[i]+1e-6)

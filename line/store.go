@@ -8,6 +8,7 @@ import (
 	"math"
 
 	"github.com/line-ood/goline/internal/npyz"
+	"github.com/line-ood/goline/nets"
 )
 
 // Version is the version of the file format that [Detector.Save] writes.
@@ -19,7 +20,7 @@ const (
 )
 
 // Fingerprint returns the SHA-256 of a network's name and parameters, in hexadecimal: equal fingerprints mean the same network.
-func Fingerprint(net Classifier) string {
+func Fingerprint(net nets.Classifier) string {
 	h := sha256.New()
 	fmt.Fprintf(h, "%s\n", net.Name())
 	for _, p := range net.Params() {
@@ -36,7 +37,7 @@ func Fingerprint(net Classifier) string {
 // Save writes the detector with its network to an npz file that numpy reads. The file is complete: [Load] needs nothing else.
 // It appears whole or not at all.
 func (d *Detector) Save(path string) error {
-	k, f := d.net.Classes(), d.net.Features()
+	k, f := d.net.Classes(), d.net.Dim()
 	o := d.options
 	counts := make([]int64, k)
 	for c, n := range d.contributions.count {

@@ -33,7 +33,7 @@ func TestDenseNetBCConfigs(t *testing.T) {
 		n, err := nets.DenseNetBC(c.cfg)
 		require.NoError(t, err)
 		require.Equal(t, c.name, n.Name())
-		require.Equal(t, c.features, n.Features(), c.name)
+		require.Equal(t, c.features, n.Dim(), c.name)
 		require.Equal(t, c.cfg.Classes, n.Classes())
 		require.Equal(t, []int{3, 32, 32}, n.InputShape())
 		require.Equal(t, nets.CIFAR(), n.Preprocessing())

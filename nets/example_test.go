@@ -14,7 +14,7 @@ func ExampleNew() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(net.Name(), "takes", net.InputShape(), "and has", net.Features(), "features")
+	fmt.Println(net.Name(), "takes", net.InputShape(), "and has", net.Dim(), "features")
 	fmt.Println(net.Params()[0])
 	weight, bias := net.Head()
 	fmt.Println(weight, bias)

@@ -36,8 +36,8 @@ func (n *Network) Name() string { return n.name }
 // Classes returns the number of classes, K.
 func (n *Network) Classes() int { return n.classes }
 
-// Features returns the number of penultimate neurons, D.
-func (n *Network) Features() int { return n.features }
+// Dim returns the number of penultimate neurons, D.
+func (n *Network) Dim() int { return n.features }
 
 // InputShape returns [channels, height, width].
 func (n *Network) InputShape() []int { return slices.Clone(n.input) }

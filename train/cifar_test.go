@@ -29,7 +29,7 @@ func TestLearnsCIFAR10(t *testing.T) {
 	result, err := train.Run(context.Background(), net, open("cifar10_train_5000.bin"), open("cifar10_test_5000.bin"), train.Config{
 		Epochs: 3, Batch: 64, Seed: 1,
 		Optimizer:    train.OptimizerConfig{Momentum: 0.9, Nesterov: true, WeightDecay: 5e-4, KeepVectors: true},
-		Schedule:     train.ScheduleConfig{Name: train.OneCycle, Rate: 0.1, Warmup: 1},
+		Schedule:     train.ScheduleConfig{Name: train.OneCycle, LearningRate: 0.1, Warmup: 1},
 		Augmentation: train.Augmentation{Crop: 4, Flip: true},
 	})
 	require.NoError(t, err)

@@ -30,9 +30,9 @@ type Config struct {
 	Augmentation   Augmentation
 	LabelSmoothing float64 // share of each target that is spread over all classes, in [0, 1)
 	ClipNorm       float64 // bound of the norm of the gradients; 0 means none
-	// AverageDecay is the decay per step of an exponential moving average of the weights, in [0, 1), which is then what is
+	// EMADecay is the decay per step of an exponential moving average of the weights, in [0, 1), which is then what is
 	// validated and returned; 0 means none.
-	AverageDecay float64
+	EMADecay float64 `json:"AverageDecay"`
 
 	// Checkpoint is the file that the state of the run is kept in; "" means none.
 	Checkpoint string `json:"-"`
@@ -51,7 +51,7 @@ type Progress struct {
 	Epoch, Epochs  int     // the current epoch, counted from 1
 	Step, Steps    int     // steps done, of the whole run
 	Loss, Accuracy float64 // on the training images of this epoch so far, as varied; accuracy in [0, 1]
-	Rate           float64 // of learning, in the last step
+	LearningRate   float64 // of learning, in the last step
 	ImagesPerSec   float64
 	Left           time.Duration // at this speed, validation not counted
 	Done           *Epoch        // the epoch that was just validated, otherwise nil
@@ -106,8 +106,8 @@ func (c Config) withDefaults(net *nets.Network, data dataset.Dataset) (Config, e
 		return c, fmt.Errorf("train: label smoothing %v is not in [0, 1)", c.LabelSmoothing)
 	case !(c.ClipNorm >= 0) || math.IsInf(c.ClipNorm, 0):
 		return c, fmt.Errorf("train: gradient norm clipped at %v, expected 0 (not at all) or more", c.ClipNorm)
-	case !(c.AverageDecay >= 0 && c.AverageDecay < 1):
-		return c, fmt.Errorf("train: decay %v of the average is not in [0, 1)", c.AverageDecay)
+	case !(c.EMADecay >= 0 && c.EMADecay < 1):
+		return c, fmt.Errorf("train: decay %v of the average is not in [0, 1)", c.EMADecay)
 	case c.StopAt < 0:
 		return c, fmt.Errorf("train: stop at step %d", c.StopAt)
 	case c.CheckpointEvery < 0:

@@ -46,7 +46,7 @@ func ExampleRun() {
 	result, err := train.Run(context.Background(), net, data, data, train.Config{
 		Epochs: 4, Batch: 16, Seed: 1,
 		Optimizer: train.OptimizerConfig{Momentum: 0.9, Nesterov: true},
-		Schedule:  train.ScheduleConfig{Name: train.OneCycle, Rate: 0.05, Warmup: 1},
+		Schedule:  train.ScheduleConfig{Name: train.OneCycle, LearningRate: 0.05, Warmup: 1},
 	})
 	if err != nil {
 		log.Fatal(err)
@@ -57,7 +57,7 @@ func ExampleRun() {
 }
 
 func ExampleNewSchedule() {
-	rate, err := train.NewSchedule(train.ScheduleConfig{Name: train.Cosine, Rate: 1, Warmup: 1}, 5, 2)
+	rate, err := train.NewSchedule(train.ScheduleConfig{Name: train.Cosine, LearningRate: 1, Warmup: 1}, 5, 2)
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -30,7 +30,7 @@ func (blank) Image(int) (dataset.Image, error) {
 func newBlankRun(t testing.TB, checkpoint string) *run {
 	net, err := nets.New("resnet-fashion-8-1", 1)
 	require.NoError(t, err)
-	c, err := Config{Epochs: 3, Batch: 4, Schedule: ScheduleConfig{Rate: 1}, Checkpoint: checkpoint}.withDefaults(net, blank{})
+	c, err := Config{Epochs: 3, Batch: 4, Schedule: ScheduleConfig{LearningRate: 1}, Checkpoint: checkpoint}.withDefaults(net, blank{})
 	require.NoError(t, err)
 	r, err := newRun(net, blank{}, nil, c)
 	require.NoError(t, err)

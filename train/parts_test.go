@@ -21,11 +21,11 @@ func TestSchedules(t *testing.T) {
 		}
 		return out
 	}
-	require.InDeltaSlice(t, []float64{2, 2, 2}, at(ScheduleConfig{Rate: 2}, 3, 1), 1e-15)
-	require.InDeltaSlice(t, []float64{0.5, 1, 1.5, 2, 2, 2}, at(ScheduleConfig{Rate: 2, Warmup: 2}, 3, 2), 1e-15)
-	require.InDeltaSlice(t, []float64{8, 8, 4, 4, 2, 2}, at(ScheduleConfig{Name: StepDecay, Rate: 8, Every: 1, Gamma: 0.5}, 3, 2), 1e-15)
-	require.InDeltaSlice(t, []float64{4, 2 + math.Sqrt2, 2, 2 - math.Sqrt2}, at(ScheduleConfig{Name: Cosine, Rate: 4}, 2, 2), 1e-12)
-	cycle := at(ScheduleConfig{Name: OneCycle, Rate: 25, Warmup: 1, Final: 0.2}, 4, 3)
+	require.InDeltaSlice(t, []float64{2, 2, 2}, at(ScheduleConfig{LearningRate: 2}, 3, 1), 1e-15)
+	require.InDeltaSlice(t, []float64{0.5, 1, 1.5, 2, 2, 2}, at(ScheduleConfig{LearningRate: 2, Warmup: 2}, 3, 2), 1e-15)
+	require.InDeltaSlice(t, []float64{8, 8, 4, 4, 2, 2}, at(ScheduleConfig{Name: StepDecay, LearningRate: 8, Every: 1, Gamma: 0.5}, 3, 2), 1e-15)
+	require.InDeltaSlice(t, []float64{4, 2 + math.Sqrt2, 2, 2 - math.Sqrt2}, at(ScheduleConfig{Name: Cosine, LearningRate: 4}, 2, 2), 1e-12)
+	cycle := at(ScheduleConfig{Name: OneCycle, LearningRate: 25, Warmup: 1, Final: 0.2}, 4, 3)
 	require.InDelta(t, 1, cycle[0], 1e-12)
 	require.InDelta(t, 25, cycle[2], 1e-12)
 	require.InDelta(t, 5, cycle[11], 1e-12)
@@ -35,15 +35,15 @@ func TestScheduleNeverExceedsItsRate(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		epochs, steps := rapid.IntRange(1, 9).Draw(t, "epochs"), rapid.IntRange(1, 9).Draw(t, "steps")
 		c := ScheduleConfig{
-			Name: rapid.SampledFrom([]string{Constant, StepDecay, Cosine, OneCycle}).Draw(t, "name"),
-			Rate: rapid.Float64Range(1e-6, 10).Draw(t, "rate"), Every: 2,
+			Name:         rapid.SampledFrom([]string{Constant, StepDecay, Cosine, OneCycle}).Draw(t, "name"),
+			LearningRate: rapid.Float64Range(1e-6, 10).Draw(t, "rate"), Every: 2,
 			Warmup: rapid.Float64Range(0, float64(epochs)*0.99).Draw(t, "warmup"),
 			Final:  rapid.Float64Range(0, 1).Draw(t, "final"),
 		}
 		s, err := NewSchedule(c, epochs, steps)
 		require.NoError(t, err)
 		for i := range epochs * steps {
-			require.LessOrEqual(t, s(i), c.Rate*(1+1e-12))
+			require.LessOrEqual(t, s(i), c.LearningRate*(1+1e-12))
 			require.GreaterOrEqual(t, s(i), 0.0)
 		}
 	})

@@ -82,15 +82,15 @@ func newRun(net *nets.Network, data, val dataset.Dataset, c Config) (*run, error
 	if r.schedule, err = NewSchedule(c.Schedule, c.Epochs, r.loader.stepsPerEpoch()); err != nil {
 		return nil, err
 	}
-	r.program, err = graph.CompileTraining(net, graph.TrainingOptions{Batch: c.Batch, Shard: c.Shard, Replicas: c.Workers})
+	r.program, err = graph.CompileTraining(net, graph.TrainingOptions{Batch: c.Batch, Shard: c.Shard, Workers: c.Workers})
 	if err != nil {
 		return nil, fmt.Errorf("train: %w", err)
 	}
 	if r.optimizer, err = NewOptimizer(c.Optimizer, r.program.Params()); err != nil {
 		return nil, err
 	}
-	if c.AverageDecay > 0 {
-		r.average = newAverage(net.Params(), c.AverageDecay)
+	if c.EMADecay > 0 {
+		r.average = newAverage(net.Params(), c.EMADecay)
 	}
 	return r, nil
 }
@@ -213,7 +213,7 @@ func (r *run) report(rate float64, done *Epoch) {
 		return
 	}
 	p := Progress{
-		Epoch: r.epoch() + 1, Epochs: r.c.Epochs, Step: r.state.Step, Steps: r.totalSteps(), Rate: rate, Done: done,
+		Epoch: r.epoch() + 1, Epochs: r.c.Epochs, Step: r.state.Step, Steps: r.totalSteps(), LearningRate: rate, Done: done,
 		ImagesPerSec: r.speed(),
 	}
 	p.Loss, p.Accuracy = r.means()
@@ -258,7 +258,7 @@ func Evaluate(ctx context.Context, net *nets.Network, data dataset.Dataset, work
 	if err := checkLabels(data, net.Classes()); err != nil {
 		return 0, 0, err
 	}
-	program, err := graph.Compile(net, graph.Options{Replicas: workers, Fetch: []string{nets.Logits}})
+	program, err := graph.Compile(net, graph.Options{Workers: workers, Fetch: []string{nets.Logits}})
 	if err != nil {
 		return 0, 0, fmt.Errorf("train: %w", err)
 	}

@@ -51,9 +51,9 @@ func tinyConfig() train.Config {
 	return train.Config{
 		Epochs: 2, Batch: 24, Shard: 6, Seed: 3,
 		Optimizer:      train.OptimizerConfig{Momentum: 0.9, Nesterov: true, WeightDecay: 1e-4},
-		Schedule:       train.ScheduleConfig{Name: train.OneCycle, Rate: 0.1, Warmup: 0.5},
+		Schedule:       train.ScheduleConfig{Name: train.OneCycle, LearningRate: 0.1, Warmup: 0.5},
 		Augmentation:   train.Augmentation{Crop: 2, Flip: true, Cutout: 4, Mixup: 0.2},
-		LabelSmoothing: 0.05, ClipNorm: 5, AverageDecay: 0.9,
+		LabelSmoothing: 0.05, ClipNorm: 5, EMADecay: 0.9,
 	}
 }
 
@@ -121,7 +121,7 @@ func TestInterruptedRunResumesToTheSameBits(t *testing.T) {
 	for _, name := range []string{train.SGD, train.AdamW} {
 		c := tinyConfig()
 		if name == train.AdamW {
-			c.Optimizer, c.Schedule.Rate = train.OptimizerConfig{Name: name, WeightDecay: 0.01}, 0.01
+			c.Optimizer, c.Schedule.LearningRate = train.OptimizerConfig{Name: name, WeightDecay: 0.01}, 0.01
 			whole = tinyNet(t, 1)
 			want, err = train.Run(context.Background(), whole, data, val, c)
 			require.NoError(t, err)
@@ -171,7 +171,7 @@ func TestStopAtIsAPrefixOfTheRun(t *testing.T) {
 func TestDivergenceKeepsTheLastGoodCheckpoint(t *testing.T) {
 	data := waves(t, 120)
 	net, c := tinyNet(t, 1), tinyConfig()
-	c.Epochs, c.ClipNorm, c.Schedule = 20, 0, train.ScheduleConfig{Rate: 1e18}
+	c.Epochs, c.ClipNorm, c.Schedule = 20, 0, train.ScheduleConfig{LearningRate: 1e18}
 	c.Checkpoint, c.CheckpointEvery = filepath.Join(t.TempDir(), "run.npz"), 1
 	_, err := train.Run(context.Background(), net, data, nil, c)
 	require.ErrorIs(t, err, train.ErrDiverged)
@@ -225,10 +225,10 @@ func TestRunRefuses(t *testing.T) {
 		{func(c *train.Config) { c.Workers = -1 }, "-1 workers"},
 		{func(c *train.Config) { c.LabelSmoothing = 1 }, "label smoothing"},
 		{func(c *train.Config) { c.ClipNorm = math.NaN() }, "norm"},
-		{func(c *train.Config) { c.AverageDecay = 1 }, "average"},
+		{func(c *train.Config) { c.EMADecay = 1 }, "average"},
 		{func(c *train.Config) { c.Optimizer.Name = "lion" }, `optimizer "lion"`},
 		{func(c *train.Config) { c.Optimizer.Momentum = 1 }, "momentum 1"},
-		{func(c *train.Config) { c.Schedule.Rate = 0 }, "learning rate 0"},
+		{func(c *train.Config) { c.Schedule.LearningRate = 0 }, "learning rate 0"},
 		{func(c *train.Config) { c.Schedule.Name = "zigzag" }, `schedule "zigzag"`},
 		{func(c *train.Config) { c.Schedule.Warmup = 2 }, "warm-up"},
 		{func(c *train.Config) { c.Augmentation.Crop = 29 }, "crop"},

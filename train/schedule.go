@@ -15,14 +15,14 @@ const (
 
 // ScheduleConfig says how the learning rate changes from step to step.
 type ScheduleConfig struct {
-	Name string  // Constant, StepDecay, Cosine or OneCycle; "" means Constant
-	Rate float64 // the highest learning rate, above 0
+	Name         string  // Constant, StepDecay, Cosine or OneCycle; "" means Constant
+	LearningRate float64 `json:"Rate"` // the highest learning rate, above 0
 	// Warmup is the number of epochs, fractions allowed, in which the rate rises to its highest: linearly from 0, for OneCycle
-	// along a cosine from Rate/25.
+	// along a cosine from LearningRate/25.
 	Warmup float64
 	Every  float64 // epochs between the steps of StepDecay
 	Gamma  float64 // factor of each step of StepDecay; 0 means 0.1
-	Final  float64 // share of Rate that Cosine ends with, in [0, 1]; OneCycle's default 0 means 1/250000
+	Final  float64 // share of LearningRate that Cosine ends with, in [0, 1]; OneCycle's default 0 means 1/250000
 }
 
 // Schedule gives the learning rate of each step, counted from 0.
@@ -41,8 +41,8 @@ func NewSchedule(c ScheduleConfig, epochs, stepsPerEpoch int) (Schedule, error) 
 	switch {
 	case epochs < 1 || stepsPerEpoch < 1:
 		return nil, fmt.Errorf("train: schedule over %d epochs of %d steps", epochs, stepsPerEpoch)
-	case !(c.Rate > 0) || math.IsInf(c.Rate, 0):
-		return nil, fmt.Errorf("train: learning rate %v, expected a positive number", c.Rate)
+	case !(c.LearningRate > 0) || math.IsInf(c.LearningRate, 0):
+		return nil, fmt.Errorf("train: learning rate %v, expected a positive number", c.LearningRate)
 	case !(warm >= 0 && warm < total):
 		return nil, fmt.Errorf("train: warm-up of %v epochs in a run of %d", c.Warmup, epochs)
 	case c.Name == StepDecay && !(c.Every > 0):
@@ -55,13 +55,15 @@ func NewSchedule(c ScheduleConfig, epochs, stepsPerEpoch int) (Schedule, error) 
 	var after func(step float64) float64
 	switch c.Name {
 	case Constant:
-		after = func(float64) float64 { return c.Rate }
+		after = func(float64) float64 { return c.LearningRate }
 	case StepDecay:
 		after = func(step float64) float64 {
-			return c.Rate * math.Pow(c.Gamma, math.Floor(step/(c.Every*float64(stepsPerEpoch))))
+			return c.LearningRate * math.Pow(c.Gamma, math.Floor(step/(c.Every*float64(stepsPerEpoch))))
 		}
 	case Cosine:
-		after = func(step float64) float64 { return anneal(c.Rate, c.Final*c.Rate, (step-warm)/(total-warm)) }
+		after = func(step float64) float64 {
+			return anneal(c.LearningRate, c.Final*c.LearningRate, (step-warm)/(total-warm))
+		}
 	case OneCycle:
 		return oneCycle(c, total, warm), nil
 	default:
@@ -69,7 +71,7 @@ func NewSchedule(c ScheduleConfig, epochs, stepsPerEpoch int) (Schedule, error) 
 	}
 	return func(step int) float64 {
 		if s := float64(step); s < warm {
-			return c.Rate * math.Min(1, (s+1)/warm)
+			return c.LearningRate * math.Min(1, (s+1)/warm)
 		}
 		return after(float64(step))
 	}, nil
@@ -77,7 +79,7 @@ func NewSchedule(c ScheduleConfig, epochs, stepsPerEpoch int) (Schedule, error) 
 
 // oneCycle has its turning points where PyTorch has them: the peak one step before the warm-up ends, the end at the last step.
 func oneCycle(c ScheduleConfig, total, warm float64) Schedule {
-	start, final := c.Rate/25, c.Final*c.Rate
+	start, final := c.LearningRate/25, c.Final*c.LearningRate
 	if c.Final == 0 {
 		final = start / 1e4
 	}
@@ -85,9 +87,9 @@ func oneCycle(c ScheduleConfig, total, warm float64) Schedule {
 	return func(step int) float64 {
 		s := math.Min(float64(step), down)
 		if s < up {
-			return anneal(start, c.Rate, s/up)
+			return anneal(start, c.LearningRate, s/up)
 		}
-		return anneal(c.Rate, final, (s-up)/max(down-up, 1))
+		return anneal(c.LearningRate, final, (s-up)/max(down-up, 1))
 	}
 }
 

@@ -101,7 +101,7 @@ func TestStepsMatchPyTorch(t *testing.T) {
 				Name: s.Optimizer, Momentum: s.Momentum, Nesterov: s.Nesterov, WeightDecay: s.WeightDecay,
 			}, program.Params())
 			require.NoError(t, err)
-			course := train.ScheduleConfig{Name: s.Schedule, Rate: s.LR, Every: 0.4, Gamma: 0.1}
+			course := train.ScheduleConfig{Name: s.Schedule, LearningRate: s.LR, Every: 0.4, Gamma: 0.1}
 			if s.Schedule == train.OneCycle {
 				course.Warmup = 0.25
 			}

@@ -395,7 +395,7 @@ func TestAttributeClassScope(t *testing.T) {
 	var f valuesFile
 	readJSON(t, w.path("v.json"), &f)
 	require.Len(t, f.Estimates, 2*worldClasses)
-	features := det.Network().Features()
+	features := det.Network().Dim()
 	for i, e := range f.Estimates {
 		class := i / 2
 		assert.Equal(t, class, *e.Class)

@@ -142,7 +142,7 @@ func (d *downstreamCommand) run(ctx context.Context) (err error) {
 	defer b.finish()
 	study := downstream.Study{
 		Net: d.network, Line: d.lineOptions, Fit: d.fitSet, ID: d.idSet, Games: d.games,
-		Estimators: forPlayers(d.parsed, d.network.Features()), Budgets: d.budgets, Seeds: seedList(d.seed, d.seeds),
+		Estimators: forPlayers(d.parsed, d.network.Dim()), Budgets: d.budgets, Seeds: seedList(d.seed, d.seeds),
 		Graph: d.common.options(), Workers: d.workers, BackwardCost: d.backwardCost, Progress: b.set,
 	}
 	for i, set := range d.oodSets {

@@ -53,7 +53,7 @@ func (x *extractor) find(ctx context.Context, spec string, names ...string) (pos
 func rows(s posthoc.Samples, pick []int) [][]float64 {
 	out := make([][]float64, len(pick))
 	for k, i := range pick {
-		out[k] = attribution.Float64s(s.Z[i*s.Features:][:s.Features])
+		out[k] = attribution.Float64s(s.Features[i*s.Dim:][:s.Dim])
 	}
 	return out
 }
@@ -149,7 +149,7 @@ func (s *stage) featureClasses(head *attribution.Head, all posthoc.Samples, pick
 // featureOptions are those of games on penultimate neurons.
 func (s *stage) featureOptions(ctx context.Context, x *extractor) (o attribution.PenultimateOptions, err error) {
 	o.Value, o.Target = s.value, s.plan.target
-	if o.Groups, o.Names, err = s.group([]int{s.network.Features()}); err != nil {
+	if o.Groups, o.Names, err = s.group([]int{s.network.Dim()}); err != nil {
 		return o, err
 	}
 	if s.line {

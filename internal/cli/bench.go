@@ -123,10 +123,10 @@ func (c *common) bench(ctx context.Context, net *nets.Network, images, runs int)
 	}
 	o = prog.Options()
 	r := benchResult{
-		Net: net.Name(), Kernels: kernel.Level(), Workers: o.Replicas, Batch: o.Batch, Images: images,
+		Net: net.Name(), Kernels: kernel.Level(), Workers: o.Workers, Batch: o.Batch, Images: images,
 		GFLOPPerImage: float64(prog.FLOPs()) / 1e9,
 	}
-	r.PeakGFLOPS = peak(o.Replicas)
+	r.PeakGFLOPS = peak(o.Workers)
 	if err := runSynthetic(ctx, prog, images, c.seed); err != nil {
 		return r, err
 	}

@@ -57,7 +57,7 @@ func (c *common) check() error {
 }
 
 func (c *common) options() graph.Options {
-	return graph.Options{Batch: c.batch, Replicas: c.workers, Device: graph.Device(c.device)}
+	return graph.Options{Batch: c.batch, Workers: c.workers, Device: graph.Device(c.device)}
 }
 
 // network holds the flags that choose a network.

@@ -127,7 +127,7 @@ func (d *demonstration) load(ctx context.Context) (err error) {
 		return err
 	}
 	w, b := d.net.Head()
-	d.head = posthoc.Head{Classes: d.net.Classes(), Features: d.net.Features(), Weight: w.Float32s(), Bias: b.Float32s()}
+	d.head = posthoc.Head{Classes: d.net.Classes(), Dim: d.net.Dim(), Weight: w.Float32s(), Bias: b.Float32s()}
 	program, err := graph.Compile(d.net, d.common.options())
 	if err != nil {
 		return err
@@ -241,7 +241,7 @@ func (d *demonstration) print(study []contributionRow) error {
 	for _, s := range d.ood {
 		fmt.Fprintf(d.out, "  %s: %d pictures, %s (%s)\n", s.Name(), s.N, s.Source, s.Licence)
 	}
-	fmt.Fprintf(d.out, "\n%s\n\nContributions of the %d neurons to the %d classes, and what LINe makes of them:\n", table, d.net.Features(), d.net.Classes())
+	fmt.Fprintf(d.out, "\n%s\n\nContributions of the %d neurons to the %d classes, and what LINe makes of them:\n", table, d.net.Dim(), d.net.Classes())
 	for _, row := range study {
 		fmt.Fprintf(d.out, "  %-44s Spearman %6.3f  largest difference %6.3f  kept alike %5.1f %%  FPR95 %5.2f  AUROC %5.2f  %6.2f s\n",
 			row.Name, row.Spearman, row.Worst, row.KeptPercent(), row.FPRPercent(), row.AUROCPercent(), row.Seconds)
@@ -312,7 +312,7 @@ func (d *demonstration) compareContributions(ctx context.Context) ([]contributio
 
 func (d *demonstration) compareWithPaper(other *line.Detector) contributionRow {
 	var row contributionRow
-	k, f := d.net.Classes(), d.net.Features()
+	k, f := d.net.Classes(), d.net.Dim()
 	mine, its := d.detector.Mean(), other.Mean()
 	for c := range k {
 		a, b := attribution.Float64s(mine[c*f:][:f]), attribution.Float64s(its[c*f:][:f])

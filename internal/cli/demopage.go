@@ -103,7 +103,7 @@ type card struct {
 }
 
 func (d *demonstration) view(ctx context.Context, study []contributionRow) (*demoView, error) {
-	v := &demoView{Features: d.net.Features(), Rows: study, Map: d.contributionMap()}
+	v := &demoView{Features: d.net.Dim(), Rows: study, Map: d.contributionMap()}
 	for _, s := range append([]demoSet{d.test}, d.ood...) {
 		const shown = 16
 		strip := image.NewGray(image.Rect(0, 0, 28*shown, 28))
@@ -143,7 +143,7 @@ func pictureURL(img image.Image) (template.URL, error) {
 // contributionMap draws the mean contribution of each neuron to each class, neurons that LINe keeps with a frame.
 func (d *demonstration) contributionMap() template.HTML {
 	const left, top, w, h = 90, 22, 9, 18
-	k, f := d.net.Classes(), d.net.Features()
+	k, f := d.net.Classes(), d.net.Dim()
 	mean := d.detector.Mean()
 	most := 0.0
 	for _, c := range mean {
@@ -196,7 +196,7 @@ func (d *demonstration) errorPlot(ctx context.Context) (template.HTML, error) {
 		Budgets: []float64{400, 800, 1600, 3200, 6400}, Seeds: []uint64{1, 2, 3, 4, 5, 6}, Resamples: 200, Seed: d.seed, Workers: d.workers,
 	}
 	for _, i := range []int{0, d.test.N / 3, 2 * d.test.N / 3} {
-		z := attribution.Float64s(d.test.Z[i*d.test.Features:][:d.test.Features])
+		z := attribution.Float64s(d.test.Features[i*d.test.Dim:][:d.test.Dim])
 		game, err := attribution.NewPenultimate(head, z, d.test.Samples.Labels[i], attribution.PenultimateOptions{Value: attribution.Probability, Target: attribution.TargetLabel()})
 		if err != nil {
 			return "", err
@@ -289,8 +289,8 @@ func (d *demonstration) card(s demoSet, i int, score float64) (card, error) {
 
 // neurons names those that speak most for the predicted class: the largest W[class, i] · z[i] among those that LINe keeps.
 func (d *demonstration) neurons(s demoSet, i, class int) string {
-	f := d.net.Features()
-	z, w, keep := s.Z[i*f:][:f], d.head.Weight[class*f:][:f], d.detector.ActiveNeurons(class)
+	f := d.net.Dim()
+	z, w, keep := s.Features[i*f:][:f], d.head.Weight[class*f:][:f], d.detector.ActiveNeurons(class)
 	contribution := make([]float64, f)
 	for j := range contribution {
 		if keep[j] {

@@ -179,7 +179,7 @@ func (e *evaluation) measure(ctx context.Context, name string) (report.Method, e
 		return report.Method{}, err
 	}
 	w, b := e.network.Head()
-	head := posthoc.Head{Classes: e.network.Classes(), Features: e.network.Features(), Weight: w.Float32s(), Bias: b.Float32s()}
+	head := posthoc.Head{Classes: e.network.Classes(), Dim: e.network.Dim(), Weight: w.Float32s(), Bias: b.Float32s()}
 	start := time.Now()
 	if err := method.Fit(ctx, head, e.fitSet); err != nil {
 		return report.Method{}, fmt.Errorf("fit %s on %s: %w", name, e.fit, err)

@@ -64,15 +64,15 @@ func (x *extractor) samplesOf(ctx context.Context, name string, set dataset.Data
 		}
 	}
 	return s, npyz.WriteNpz(path, npyz.Stored,
-		npyz.Named{Name: "features", Array: npyz.New(s.Z, s.N, s.Features)},
+		npyz.Named{Name: "features", Array: npyz.New(s.Features, s.N, s.Dim)},
 		npyz.Named{Name: "logits", Array: npyz.New(s.Logits, s.N, s.Classes)},
 		npyz.Named{Name: "labels", Array: npyz.New(int64s(labels))},
 		npyz.Named{Name: "source", Array: npyz.Scalar(source)})
 }
 
 func (x *extractor) extract(ctx context.Context, name string, set dataset.Dataset) (posthoc.Samples, error) {
-	s := posthoc.Samples{N: set.Len(), Features: x.net.Features(), Classes: x.net.Classes()}
-	s.Z = make([]float32, 0, s.N*s.Features)
+	s := posthoc.Samples{N: set.Len(), Dim: x.net.Dim(), Classes: x.net.Classes()}
+	s.Features = make([]float32, 0, s.N*s.Dim)
 	s.Logits = make([]float32, 0, s.N*s.Classes)
 	stream, finish := x.stream(ctx, name, set, x.net.Preprocessing())
 	defer finish()
@@ -80,7 +80,7 @@ func (x *extractor) extract(ctx context.Context, name string, set dataset.Datase
 		if err != nil {
 			return s, err
 		}
-		s.Z = append(s.Z, out.Float32(nets.Features)...)
+		s.Features = append(s.Features, out.Float32(nets.Features)...)
 		s.Logits = append(s.Logits, out.Float32(nets.Logits)...)
 	}
 	s.Labels = labelled(set)
@@ -146,8 +146,8 @@ func (x *extractor) cached(path, source string) (s posthoc.Samples, ok bool, err
 	if err != nil {
 		return s, false, fmt.Errorf("cached features %s: %w", path, err)
 	}
-	s = posthoc.Samples{N: len(labels), Features: x.net.Features(), Classes: x.net.Classes()}
-	if s.Z, err = a.Float32("features", s.N, s.Features); err != nil {
+	s = posthoc.Samples{N: len(labels), Dim: x.net.Dim(), Classes: x.net.Classes()}
+	if s.Features, err = a.Float32("features", s.N, s.Dim); err != nil {
 		return s, false, fmt.Errorf("cached features %s: %w", path, err)
 	}
 	if s.Logits, err = a.Float32("logits", s.N, s.Classes); err != nil {

@@ -42,7 +42,7 @@ func newFeatures() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: %d images, %d features, %d classes\n", out, count, n.Features(), n.Classes())
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: %d images, %d features, %d classes\n", out, count, n.Dim(), n.Classes())
 			return err
 		},
 	}
@@ -68,7 +68,7 @@ func (c *common) writeFeatures(ctx context.Context, net *nets.Network, images, o
 	defer finish()
 	n := set.Len()
 	err = npyz.CreateNpz(out, npyz.Stored, func(w *npyz.Writer) error {
-		rows, err := npyz.NewRows[float32](w, "features", n, net.Features())
+		rows, err := npyz.NewRows[float32](w, "features", n, net.Dim())
 		if err != nil {
 			return err
 		}

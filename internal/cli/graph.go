@@ -41,7 +41,7 @@ Without --out DOT goes to standard output. A wrong name in --fetch or --from lis
 			if len(fetch) == 0 {
 				fetch = nil
 			}
-			prog, err := graph.Compile(model, graph.Options{Batch: 1, Replicas: 1, Fetch: fetch, From: from})
+			prog, err := graph.Compile(model, graph.Options{Batch: 1, Workers: 1, Fetch: fetch, From: from})
 			if err != nil {
 				return err
 			}

@@ -146,7 +146,7 @@ func inspectNetwork(f *facts, net network) error {
 	}
 	f.add("network", n.Name())
 	f.add("input", n.InputShape())
-	f.add("features", n.Features())
+	f.add("features", n.Dim())
 	f.add("trained_parameters", count)
 	p := n.Preprocessing()
 	f.add("preprocessing", fmt.Sprintf("resize %d, crop %d, mean %v, std %v", p.Resize, p.Crop, p.Mean, p.Std))
@@ -216,8 +216,8 @@ func inspectDetector(f *facts, path string) error {
 	}
 	f.add("fitted_images", images)
 	f.add("fitted_classes", n.Classes())
-	f.add("neurons_kept_percent", 100*float64(neurons)/float64(n.Classes()*n.Features()))
-	f.add("weights_kept_percent", 100*float64(kept)/float64(n.Classes()*n.Classes()*n.Features()))
+	f.add("neurons_kept_percent", 100*float64(neurons)/float64(n.Classes()*n.Dim()))
+	f.add("weights_kept_percent", 100*float64(kept)/float64(n.Classes()*n.Classes()*n.Dim()))
 	return nil
 }
 

@@ -75,7 +75,7 @@ func TestRealCIFAR10(t *testing.T) {
 	net, err := nets.Open(realNet, weights)
 	require.NoError(t, err)
 	w, b := net.Head()
-	head := posthoc.Head{Classes: 10, Features: 342, Weight: w.Float32s(), Bias: b.Float32s()}
+	head := posthoc.Head{Classes: 10, Dim: 342, Weight: w.Float32s(), Bias: b.Float32s()}
 	fit := keptSamples(t, filepath.Join(kept, "fit.npz"))
 	method, err := line.NewMethod(net, line.DefaultOptions(), graph.Options{})
 	require.NoError(t, err)
@@ -130,8 +130,8 @@ func keptSamples(t *testing.T, path string) posthoc.Samples {
 	require.NoError(t, err)
 	labels, err := a.Ints("labels", -1)
 	require.NoError(t, err)
-	s := posthoc.Samples{N: len(labels), Features: 342, Classes: 10, Labels: labels}
-	s.Z, err = a.Float32("features", s.N, 342)
+	s := posthoc.Samples{N: len(labels), Dim: 342, Classes: 10, Labels: labels}
+	s.Features, err = a.Float32("features", s.N, 342)
 	require.NoError(t, err)
 	s.Logits, err = a.Float32("logits", s.N, 10)
 	require.NoError(t, err)
@@ -185,14 +185,14 @@ func compareCommands(t *testing.T, kept, weights string, method *line.Method) {
 	records := contents(t, sharedtest.Path(t, "data", "cifar10_test_5000.bin"))[:n*3073]
 	require.NoError(t, os.WriteFile(few, []byte(records), 0o666))
 	id := keptSamples(t, filepath.Join(kept, "id.npz"))
-	id.N, id.Z, id.Logits, id.Labels = n, id.Z[:n*342], id.Logits[:n*10], id.Labels[:n]
+	id.N, id.Features, id.Logits, id.Labels = n, id.Features[:n*342], id.Logits[:n*10], id.Labels[:n]
 
 	out := filepath.Join(dir, "f.npz")
 	must(t, "features", "--net", realNet, "--weights", weights, "--data", few, "--out", out, "--batch", "5", "--workers", "3")
 	require.Equal(t, id, keptSamples(t, out))
 	probe := keptSamples(t, sharedtest.Path(t, "reference", "cifar10_densenet_probe64.npz"))
-	for i, v := range probe.Z {
-		require.InDelta(t, v, id.Z[i], 2e-4)
+	for i, v := range probe.Features {
+		require.InDelta(t, v, id.Features[i], 2e-4)
 	}
 	for i, v := range probe.Logits {
 		require.InDelta(t, v, id.Logits[i], 2e-4)

@@ -51,7 +51,7 @@ func (t *trainFlags) register(cmd *cobra.Command) {
 
 	s := &c.Schedule
 	f.StringVar(&s.Name, "schedule", train.OneCycle, "of the learning rate: constant, step, cosine or onecycle")
-	f.Float64Var(&s.Rate, "lr", 0.1, "highest learning rate")
+	f.Float64Var(&s.LearningRate, "lr", 0.1, "highest learning rate")
 	f.Float64Var(&s.Warmup, "warmup", 0, "epochs until the learning rate is highest")
 	f.Float64Var(&s.Every, "step-every", 10, "epochs between the drops of the step schedule")
 	f.Float64Var(&s.Gamma, "step-gamma", 0.1, "factor of each drop of the step schedule")
@@ -64,7 +64,7 @@ func (t *trainFlags) register(cmd *cobra.Command) {
 	f.Float64Var(&a.Mixup, "mixup", 0, "blend pairs of images, shares drawn from Beta(MIXUP, MIXUP)")
 	f.Float64Var(&c.LabelSmoothing, "label-smoothing", 0, "share of each label spread over all classes")
 	f.Float64Var(&c.ClipNorm, "clip-norm", 0, "bound of the gradients' norm, 0 for none")
-	f.Float64Var(&c.AverageDecay, "ema", 0, "decay of an exponential moving average of the weights, 0 for none")
+	f.Float64Var(&c.EMADecay, "ema", 0, "decay of an exponential moving average of the weights, 0 for none")
 
 	f.StringVar(&c.Checkpoint, "checkpoint", "", "file that keeps the state of the run; default OUT.checkpoint.npz")
 	f.IntVar(&c.CheckpointEvery, "checkpoint-every", 0, "steps between checkpoints, 0 for one after each epoch")

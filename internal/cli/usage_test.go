@@ -112,5 +112,5 @@ func TestQuoted(t *testing.T) {
 // TestCommonFlagsReachTheGraph, where results could not tell.
 func TestCommonFlagsReachTheGraph(t *testing.T) {
 	c := common{batch: 3, workers: 5, device: "cuda"}
-	require.Equal(t, graph.Options{Batch: 3, Replicas: 5, Device: graph.CUDA}, c.options())
+	require.Equal(t, graph.Options{Batch: 3, Workers: 5, Device: graph.CUDA}, c.options())
 }

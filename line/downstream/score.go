@@ -12,7 +12,7 @@ import (
 // keeps; a component that is switched off drops nothing.
 func ScoreGame(det *line.Detector) *attribution.LINe {
 	net := det.Network()
-	k, d := net.Classes(), net.Features()
+	k, d := net.Classes(), net.Dim()
 	w, _ := net.Head()
 	weight := w.Float32s()
 	p := &attribution.LINe{Contributions: attribution.Float64s(det.Mean()), Clip: det.Options().Clip}

@@ -31,7 +31,7 @@ func TestScoreGame(t *testing.T) {
 			w, b := net.Head()
 			method, err := line.NewMethod(net, o, graph.Options{})
 			require.NoError(t, err)
-			head := posthoc.Head{Classes: classes, Features: net.Features(), Weight: w.Float32s(), Bias: b.Float32s()}
+			head := posthoc.Head{Classes: classes, Dim: net.Dim(), Weight: w.Float32s(), Bias: b.Float32s()}
 			require.NoError(t, method.Fit(ctx, head, samples(net, 24, 1, seed)))
 			test := samples(net, 20, 1.3, 100+seed)
 			want := make([]float64, test.N)
@@ -41,7 +41,7 @@ func TestScoreGame(t *testing.T) {
 			require.NoError(t, err)
 			params := downstream.ScoreGame(method.Detector())
 			for i := range test.N {
-				g, err := attribution.NewPenultimate(h, attribution.Float64s(test.Z[i*test.Features:][:test.Features]), -1,
+				g, err := attribution.NewPenultimate(h, attribution.Float64s(test.Features[i*test.Dim:][:test.Dim]), -1,
 					attribution.PenultimateOptions{LINe: params})
 				require.NoError(t, err)
 				all, value := attribution.NewCoalitions(g.Players(), 1), make([]float64, 1)

@@ -12,6 +12,7 @@ import (
 	"github.com/line-ood/goline/line"
 	"github.com/line-ood/goline/line/metrics"
 	"github.com/line-ood/goline/line/posthoc"
+	"github.com/line-ood/goline/nets"
 )
 
 // Set is a named set of out-of-distribution samples.
@@ -29,7 +30,7 @@ type Game struct {
 
 // Study says which contributions are tried. Every field but Workers, BackwardCost and Progress is needed.
 type Study struct {
-	Net line.Classifier
+	Net nets.Classifier
 	// Line holds the detector's parameters, for all contributions the same. Source is not used.
 	Line line.Options
 	// Fit holds the labelled training samples, ID the in-distribution and OOD the out-of-distribution test samples.
@@ -151,7 +152,7 @@ func (s *Study) detect(ctx context.Context, source line.Source) (*line.Detector,
 		return nil, nil, err
 	}
 	w, b := s.Net.Head()
-	head := posthoc.Head{Classes: s.Net.Classes(), Features: s.Net.Features(), Weight: w.Float32s(), Bias: b.Float32s()}
+	head := posthoc.Head{Classes: s.Net.Classes(), Dim: s.Net.Dim(), Weight: w.Float32s(), Bias: b.Float32s()}
 	if err := method.Fit(ctx, head, s.Fit); err != nil {
 		return nil, nil, err
 	}

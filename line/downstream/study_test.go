@@ -23,10 +23,10 @@ const classes = 4
 // samples are n rows of positive random features with labels that go round the classes.
 func samples(net *nets.Network, n int, scale float64, seed uint64) posthoc.Samples {
 	rng := rand.New(rand.NewPCG(seed, 7))
-	s := posthoc.Samples{N: n, Features: net.Features(), Classes: classes, Logits: make([]float32, n*classes)}
+	s := posthoc.Samples{N: n, Dim: net.Dim(), Classes: classes, Logits: make([]float32, n*classes)}
 	for i := range n {
-		for range s.Features {
-			s.Z = append(s.Z, float32(scale*math.Abs(rng.NormFloat64())))
+		for range s.Dim {
+			s.Features = append(s.Features, float32(scale*math.Abs(rng.NormFloat64())))
 		}
 		s.Labels = append(s.Labels, i%classes)
 	}
@@ -155,8 +155,8 @@ func TestDeterministicForAnyWorkers(t *testing.T) {
 	s := study(t)
 	s.Budgets = []float64{30}
 	one := s
-	one.Workers, one.Graph = 1, graph.Options{Replicas: 1, Batch: 2}
-	s.Workers, s.Graph = 3, graph.Options{Replicas: 3, Batch: 5}
+	one.Workers, one.Graph = 1, graph.Options{Workers: 1, Batch: 2}
+	s.Workers, s.Graph = 3, graph.Options{Workers: 3, Batch: 5}
 	a, err := downstream.Measure(context.Background(), one)
 	require.NoError(t, err)
 	b, err := downstream.Measure(context.Background(), s)
@@ -215,9 +215,9 @@ func TestStudiesThatCannotBe(t *testing.T) {
 		"percentile":                       func(s *downstream.Study) { s.Line.ActivationPercentile = 101 },
 		"no labels":                        func(s *downstream.Study) { s.Fit.Labels = nil },
 		"no images of class 3": func(s *downstream.Study) {
-			s.Fit.N, s.Fit.Z, s.Fit.Labels, s.Fit.Logits = 3, s.Fit.Z[:3*s.Fit.Features], s.Fit.Labels[:3], s.Fit.Logits[:3*classes]
+			s.Fit.N, s.Fit.Features, s.Fit.Labels, s.Fit.Logits = 3, s.Fit.Features[:3*s.Fit.Dim], s.Fit.Labels[:3], s.Fit.Logits[:3*classes]
 		},
-		"feature 0 is NaN": func(s *downstream.Study) { s.OOD[1].Samples.Z[0] = float32(math.NaN()) },
+		"feature 0 is NaN": func(s *downstream.Study) { s.OOD[1].Samples.Features[0] = float32(math.NaN()) },
 	} {
 		s := study(t)
 		spoil(&s)

@@ -6,8 +6,9 @@ import (
 	"math/rand/v2"
 	"runtime"
 
-	"github.com/line-ood/goline/internal/quantile"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/line-ood/goline/internal/quantile"
 )
 
 // Interval is a two-sided confidence interval.

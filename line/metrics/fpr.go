@@ -5,11 +5,11 @@ import (
 	"slices"
 )
 
-// FPRAtTPR returns FPR95 in the convention of the code published with LINe (Ahn et al., CVPR 2023), DICE and ReAct:
+// FPR95 returns FPR95 in the convention of the code published with LINe (Ahn et al., CVPR 2023), DICE and ReAct:
 // ID is the positive class, the threshold keeps about 95 % of it (see Threshold95), and the result is the share of
 // OOD samples strictly above the threshold.
 // With many ID samples tied at the threshold the true positive rate itself may lie below 95 %.
-func FPRAtTPR(id, ood []float64) (float64, error) {
+func FPR95(id, ood []float64) (float64, error) {
 	r, err := rank(id, ood)
 	if err != nil {
 		return 0, err

@@ -6,10 +6,11 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/line-ood/goline/line/metrics"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
+
+	"github.com/line-ood/goline/line/metrics"
 )
 
 func TestPermutationInvariance(t *testing.T) {
@@ -105,7 +106,7 @@ func TestErrorsNameTheSet(t *testing.T) {
 		{[]float64{1}, []float64{nan}, "metrics: OOD score 0 of 1 is NaN"},
 	} {
 		for _, f := range []func(id, ood []float64) (float64, error){
-			metrics.FPRAtTPR, metrics.FPR95OpenOOD, metrics.AUROC,
+			metrics.FPR95, metrics.FPR95OpenOOD, metrics.AUROC,
 			metrics.AUPRIn, metrics.AUPROut, metrics.DetectionError,
 		} {
 			_, err := f(c.id, c.ood)

@@ -8,10 +8,11 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/line-ood/goline/line/metrics"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
+
+	"github.com/line-ood/goline/line/metrics"
 )
 
 // naive computes every metric by its definition over all pairs or all thresholds, O(n^2).
@@ -178,7 +179,7 @@ func TestEachFunctionIsPartOfEvaluate(t *testing.T) {
 			f    func(id, ood []float64) (float64, error)
 			want float64
 		}{
-			{metrics.FPRAtTPR, m.FPR95}, {metrics.FPR95OpenOOD, m.FPR95OpenOOD}, {metrics.AUROC, m.AUROC},
+			{metrics.FPR95, m.FPR95}, {metrics.FPR95OpenOOD, m.FPR95OpenOOD}, {metrics.AUROC, m.AUROC},
 			{metrics.AUPRIn, m.AUPRIn}, {metrics.AUPROut, m.AUPROut}, {metrics.DetectionError, m.DTERR},
 		} {
 			got, err := c.f(id, ood)

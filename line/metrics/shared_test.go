@@ -6,10 +6,11 @@ import (
 	"os"
 	"testing"
 
-	"github.com/line-ood/goline/internal/npyz"
-	"github.com/line-ood/goline/internal/sharedtest"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/line-ood/goline/internal/npyz"
+	"github.com/line-ood/goline/internal/sharedtest"
 )
 
 type reference struct {

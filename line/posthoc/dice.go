@@ -32,14 +32,14 @@ func (m *dice) Fit(ctx context.Context, head Head, id Samples) error {
 	}
 	contribution := make([]float64, len(head.Weight))
 	for i, w := range head.Weight {
-		contribution[i] = mean[i%head.Features] * float64(w)
+		contribution[i] = mean[i%head.Dim] * float64(w)
 	}
 	threshold, err := quantile.Percentile(contribution, m.p)
 	if err != nil {
 		return m.errorf("%w", err)
 	}
 	m.head = newSparse(head, func(class, feature int) bool {
-		return contribution[class*head.Features+feature] > threshold
+		return contribution[class*head.Dim+feature] > threshold
 	})
 	return nil
 }
@@ -61,12 +61,12 @@ func (m *dice) Score(ctx context.Context, s Samples, dst []float64) error {
 // meanFeatures returns E[z] over the samples, shape [feature]. Workers share the features, not the samples, so that
 // each sum runs over the samples in their order.
 func meanFeatures(ctx context.Context, s Samples, workers int) ([]float64, error) {
-	mean := make([]float64, s.Features)
-	err := forEachBlock(ctx, s.Features, 64, workers, func() func(lo, hi int) {
+	mean := make([]float64, s.Dim)
+	err := forEachBlock(ctx, s.Dim, 64, workers, func() func(lo, hi int) {
 		return func(lo, hi int) {
 			sums := mean[lo:hi]
 			for i := range s.N {
-				for d, v := range s.Z[i*s.Features+lo : i*s.Features+hi] {
+				for d, v := range s.Features[i*s.Dim+lo : i*s.Dim+hi] {
 					sums[d] += float64(v)
 				}
 			}

@@ -32,7 +32,7 @@ func energies(
 			for i := lo; i < hi; i++ {
 				group, j := (i-lo)/lanes, (i-lo)%lanes
 				to := z[group*features:]
-				for d, v := range s.Z[i*features : (i+1)*features] {
+				for d, v := range s.Features[i*features : (i+1)*features] {
 					to[d][j] = change(float64(v))
 				}
 			}
@@ -58,7 +58,7 @@ type dense struct {
 }
 
 func newDense(h Head) *dense {
-	return &dense{h.Classes, h.Features, widen(h.Weight), widen(h.Bias)}
+	return &dense{h.Classes, h.Dim, widen(h.Weight), widen(h.Bias)}
 }
 
 func (h *dense) shape() (classes, features int) { return h.classes, h.features }
@@ -108,12 +108,12 @@ type sparse struct {
 
 // newSparse keeps the weights for which keep says so.
 func newSparse(h Head, keep func(class, feature int) bool) *sparse {
-	out := &sparse{features: h.Features, start: make([]int, 1, h.Classes+1), bias: widen(h.Bias)}
+	out := &sparse{features: h.Dim, start: make([]int, 1, h.Classes+1), bias: widen(h.Bias)}
 	for k := range h.Classes {
-		for d := range h.Features {
+		for d := range h.Dim {
 			if keep(k, d) {
 				out.feature = append(out.feature, int32(d))
-				out.weight = append(out.weight, float64(h.Weight[k*h.Features+d]))
+				out.weight = append(out.weight, float64(h.Weight[k*h.Dim+d]))
 			}
 		}
 		out.start = append(out.start, len(out.weight))

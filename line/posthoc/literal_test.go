@@ -4,15 +4,16 @@ import (
 	"math"
 	"slices"
 
-	"github.com/line-ood/goline/line/posthoc"
 	"pgregory.net/rapid"
+
+	"github.com/line-ood/goline/line/posthoc"
 )
 
 // Literal re-implementations in float64, one sample and one weight at a time, straight from the definitions.
 
 func literalScore(name string, p float64, head posthoc.Head, fit, s posthoc.Samples, i int) float64 {
 	logits := row(s.Logits, i, s.Classes)
-	z := row(s.Z, i, s.Features)
+	z := row(s.Features, i, s.Dim)
 	switch name {
 	case "msp":
 		var sum float64
@@ -29,22 +30,22 @@ func literalScore(name string, p float64, head posthoc.Head, fit, s posthoc.Samp
 		}
 		return p * lse(scaled)
 	case "react":
-		t := percentile(row(fit.Z, 0, len(fit.Z)), p)
+		t := percentile(row(fit.Features, 0, len(fit.Features)), p)
 		for d := range z {
 			z[d] = math.Min(z[d], t)
 		}
 		return lse(affine(head, z, nil))
 	case "dice":
-		mean := make([]float64, fit.Features)
+		mean := make([]float64, fit.Dim)
 		for n := range fit.N {
-			for d, v := range row(fit.Z, n, fit.Features) {
+			for d, v := range row(fit.Features, n, fit.Dim) {
 				mean[d] += v / float64(fit.N)
 			}
 		}
 		var contribution []float64
 		for k := range head.Classes {
-			for d := range head.Features {
-				contribution = append(contribution, mean[d]*float64(head.Weight[k*head.Features+d]))
+			for d := range head.Dim {
+				contribution = append(contribution, mean[d]*float64(head.Weight[k*head.Dim+d]))
 			}
 		}
 		t := percentile(contribution, p)
@@ -79,7 +80,7 @@ func affine(head posthoc.Head, z []float64, mask []bool) []float64 {
 	for k := range out {
 		out[k] = float64(head.Bias[k])
 		for d, v := range z {
-			if e := k*head.Features + d; mask == nil || mask[e] {
+			if e := k*head.Dim + d; mask == nil || mask[e] {
 				out[k] += float64(head.Weight[e]) * v
 			}
 		}
@@ -110,7 +111,7 @@ func drawProblem(t *rapid.T) problem {
 	weight := rapid.Map(rapid.IntRange(-16, 16), func(i int) float32 { return float32(i) / 8 })
 	feature := rapid.Map(rapid.IntRange(-4, 24), func(i int) float32 { return max(0, float32(i)/8) })
 	head := posthoc.Head{
-		Classes: k, Features: d,
+		Classes: k, Dim: d,
 		Weight: rapid.SliceOfN(weight, k*d, k*d).Draw(t, "weight"),
 		Bias:   rapid.SliceOfN(weight, k, k).Draw(t, "bias"),
 	}
@@ -126,10 +127,10 @@ func drawProblem(t *rapid.T) problem {
 }
 
 func samplesOf(head posthoc.Head, z []float32) posthoc.Samples {
-	n := len(z) / head.Features
-	s := posthoc.Samples{N: n, Features: head.Features, Classes: head.Classes, Z: z}
+	n := len(z) / head.Dim
+	s := posthoc.Samples{N: n, Dim: head.Dim, Classes: head.Classes, Features: z}
 	for i := range n {
-		for _, l := range affine(head, row(z, i, head.Features), nil) {
+		for _, l := range affine(head, row(z, i, head.Dim), nil) {
 			s.Logits = append(s.Logits, float32(l))
 		}
 	}

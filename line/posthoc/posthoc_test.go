@@ -9,10 +9,11 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/line-ood/goline/line/posthoc"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
+
+	"github.com/line-ood/goline/line/posthoc"
 )
 
 func newMethod(t require.TestingT, name string, o posthoc.Options) posthoc.Method {
@@ -70,7 +71,7 @@ func realistic(classes, features, fit, test int) problem {
 		}
 		return out
 	}
-	head := posthoc.Head{Classes: classes, Features: features, Weight: normal(classes*features, 0.3), Bias: normal(classes, 0.1)}
+	head := posthoc.Head{Classes: classes, Dim: features, Weight: normal(classes*features, 0.3), Bias: normal(classes, 0.1)}
 	relu := func(n int) []float32 {
 		z := normal(n, 0.5)
 		for i := range z {
@@ -104,7 +105,7 @@ func TestSameBits(t *testing.T) {
 		require.NoError(t, m.Fit(t.Context(), p.head, p.fit))
 		for i := range p.test.N {
 			var dst [1]float64
-			one := samplesOf(p.head, p.test.Z[i*131:(i+1)*131])
+			one := samplesOf(p.head, p.test.Features[i*131:(i+1)*131])
 			require.NoError(t, m.Score(t.Context(), one, dst[:]))
 			assert.Equal(t, want[i], dst[0], "%s, sample %d alone", name, i)
 		}
@@ -123,7 +124,7 @@ func TestFitOwnsWhatItLearned(t *testing.T) {
 		want := fitAndScore(t, m, p)
 		clear(p.head.Weight)
 		clear(p.head.Bias)
-		clear(p.fit.Z)
+		clear(p.fit.Features)
 		got := make([]float64, p.test.N)
 		require.NoError(t, m.Score(t.Context(), p.test, got))
 		assert.Equal(t, want, got, name)
@@ -133,7 +134,7 @@ func TestFitOwnsWhatItLearned(t *testing.T) {
 
 // Logits far outside the range of exp.
 func TestLargeLogits(t *testing.T) {
-	s := posthoc.Samples{N: 2, Features: 1, Classes: 2, Z: []float32{0, 0}, Logits: []float32{2000, 1999, -3000, -3000}}
+	s := posthoc.Samples{N: 2, Dim: 1, Classes: 2, Features: []float32{0, 0}, Logits: []float32{2000, 1999, -3000, -3000}}
 	for name, want := range map[string][]float64{
 		"msp":      {1 / (1 + math.Exp(-1)), 0.5},
 		"maxlogit": {2000, -3000},
@@ -213,8 +214,8 @@ func TestScoreErrors(t *testing.T) {
 		assert.EqualError(t, m.Score(t.Context(), p.test, dst[:1]),
 			"posthoc: "+name+": room for 1 scores, want 2, one for each sample")
 		bad := p.test
-		bad.Z = slices.Clone(bad.Z)
-		bad.Z[5] = float32(math.NaN())
+		bad.Features = slices.Clone(bad.Features)
+		bad.Features[5] = float32(math.NaN())
 		assert.EqualError(t, m.Score(t.Context(), bad, dst), "posthoc: "+name+": sample 1: feature 1 is NaN")
 
 		ctx, cancel := context.WithCancel(t.Context())
@@ -238,17 +239,17 @@ func TestValidate(t *testing.T) {
 	inf := float32(math.Inf(-1))
 	good := func() posthoc.Samples {
 		return posthoc.Samples{
-			N: 2, Features: 2, Classes: 3, Z: make([]float32, 4), Logits: make([]float32, 6), Labels: []int{-1, 2},
+			N: 2, Dim: 2, Classes: 3, Features: make([]float32, 4), Logits: make([]float32, 6), Labels: []int{-1, 2},
 		}
 	}
 	require.NoError(t, good().Validate())
 	for want, change := range map[string]func(*posthoc.Samples){
 		"posthoc: 0 samples, want at least 1":                     func(s *posthoc.Samples) { *s = posthoc.Samples{} },
 		"samples of 0 classes and 2 features":                     func(s *posthoc.Samples) { s.Classes = 0 },
-		"features have 3 values, want 2 samples x 2 features = 4": func(s *posthoc.Samples) { s.Z = s.Z[:3] },
+		"features have 3 values, want 2 samples x 2 features = 4": func(s *posthoc.Samples) { s.Features = s.Features[:3] },
 		"logits have 0 values, want 2 samples x 3 classes = 6":    func(s *posthoc.Samples) { s.Logits = nil },
 		"posthoc: 1 labels for 2 samples":                         func(s *posthoc.Samples) { s.Labels = s.Labels[:1] },
-		"posthoc: sample 1: feature 0 is -Inf":                    func(s *posthoc.Samples) { s.Z[2] = inf },
+		"posthoc: sample 1: feature 0 is -Inf":                    func(s *posthoc.Samples) { s.Features[2] = inf },
 		"posthoc: sample 1: logit of class 2 is -Inf":             func(s *posthoc.Samples) { s.Logits[5] = inf },
 		"posthoc: sample 0: label -2, want -1 or a class below 3": func(s *posthoc.Samples) { s.Labels[0] = -2 },
 		"posthoc: sample 1: label 3, want -1 or a class below 3":  func(s *posthoc.Samples) { s.Labels[1] = 3 },
@@ -259,24 +260,24 @@ func TestValidate(t *testing.T) {
 	}
 	for want, h := range map[string]posthoc.Head{
 		"posthoc: head of 1 classes and 0 features":                 {Classes: 1},
-		"head weight has 1 values, want 1 classes x 2 features = 2": {Classes: 1, Features: 2, Weight: make([]float32, 1)},
-		"head bias has 0 values for 1 classes":                      {Classes: 1, Features: 1, Weight: make([]float32, 1)},
+		"head weight has 1 values, want 1 classes x 2 features = 2": {Classes: 1, Dim: 2, Weight: make([]float32, 1)},
+		"head bias has 0 values for 1 classes":                      {Classes: 1, Dim: 1, Weight: make([]float32, 1)},
 		"head weight of class 1, feature 0 is -Inf": {
-			Classes: 2, Features: 2, Weight: []float32{0, 0, inf, 0}, Bias: make([]float32, 2)},
-		"head bias of class 1 is -Inf": {Classes: 2, Features: 1, Weight: make([]float32, 2), Bias: []float32{0, inf}},
+			Classes: 2, Dim: 2, Weight: []float32{0, 0, inf, 0}, Bias: make([]float32, 2)},
+		"head bias of class 1 is -Inf": {Classes: 2, Dim: 1, Weight: make([]float32, 2), Bias: []float32{0, inf}},
 	} {
 		assert.ErrorContains(t, h.Validate(), want)
 	}
 }
 
 func ExampleNew() {
-	head := posthoc.Head{Classes: 2, Features: 3, Weight: []float32{1, 0, 0, 0, 1, 0.5}, Bias: []float32{0, 0}}
+	head := posthoc.Head{Classes: 2, Dim: 3, Weight: []float32{1, 0, 0, 0, 1, 0.5}, Bias: []float32{0, 0}}
 	id := posthoc.Samples{
-		N: 2, Features: 3, Classes: 2,
-		Z:      []float32{4, 0, 1, 0, 5, 1},
-		Logits: []float32{4, 0.5, 0, 5.5},
+		N: 2, Dim: 3, Classes: 2,
+		Features: []float32{4, 0, 1, 0, 5, 1},
+		Logits:   []float32{4, 0.5, 0, 5.5},
 	}
-	odd := posthoc.Samples{N: 1, Features: 3, Classes: 2, Z: []float32{1, 1, 9}, Logits: []float32{1, 5.5}}
+	odd := posthoc.Samples{N: 1, Dim: 3, Classes: 2, Features: []float32{1, 1, 9}, Logits: []float32{1, 5.5}}
 
 	for _, name := range []string{"msp", "react"} {
 		m, err := posthoc.New(name, posthoc.Options{Params: map[string]float64{}})

@@ -30,7 +30,7 @@ func (m *react) Fit(ctx context.Context, head Head, id Samples) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	t, err := quantile.Percentile(id.Z, m.percentile)
+	t, err := quantile.Percentile(id.Features, m.percentile)
 	if err != nil {
 		return m.errorf("%w", err)
 	}

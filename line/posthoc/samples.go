@@ -7,9 +7,9 @@ import (
 
 // Head is the final linear layer of a classifier, l = W z + b.
 type Head struct {
-	Classes, Features int
-	Weight            []float32 // W, shape [class, feature], row-major
-	Bias              []float32 // b, shape [class]
+	Classes, Dim int
+	Weight       []float32 // W, shape [class, feature], row-major
+	Bias         []float32 // b, shape [class]
 }
 
 // Validate errors if a length does not match Classes and Features, or a value is not finite.
@@ -17,16 +17,16 @@ func (h Head) Validate() error { return prefixed(h.validate()) }
 
 func (h Head) validate() error {
 	switch {
-	case h.Classes < 1 || h.Features < 1:
-		return fmt.Errorf("head of %d classes and %d features, want at least 1 of each", h.Classes, h.Features)
-	case len(h.Weight) != h.Classes*h.Features:
+	case h.Classes < 1 || h.Dim < 1:
+		return fmt.Errorf("head of %d classes and %d features, want at least 1 of each", h.Classes, h.Dim)
+	case len(h.Weight) != h.Classes*h.Dim:
 		return fmt.Errorf("head weight has %d values, want %d classes x %d features = %d",
-			len(h.Weight), h.Classes, h.Features, h.Classes*h.Features)
+			len(h.Weight), h.Classes, h.Dim, h.Classes*h.Dim)
 	case len(h.Bias) != h.Classes:
 		return fmt.Errorf("head bias has %d values for %d classes", len(h.Bias), h.Classes)
 	}
 	if i := firstNotFinite(h.Weight); i >= 0 {
-		return fmt.Errorf("head weight of class %d, feature %d is %v", i/h.Features, i%h.Features, h.Weight[i])
+		return fmt.Errorf("head weight of class %d, feature %d is %v", i/h.Dim, i%h.Dim, h.Weight[i])
 	}
 	if i := firstNotFinite(h.Bias); i >= 0 {
 		return fmt.Errorf("head bias of class %d is %v", i, h.Bias[i])
@@ -36,10 +36,10 @@ func (h Head) validate() error {
 
 // Samples is what a network says of N inputs.
 type Samples struct {
-	N, Features, Classes int
-	Z                    []float32 // penultimate features, shape [sample, feature], row-major
-	Logits               []float32 // shape [sample, class], row-major; W z + b without any clipping or masking
-	Labels               []int     // shape [sample], -1 where unknown; nil means all unknown
+	N, Dim, Classes int
+	Features        []float32 // penultimate features, shape [sample, feature], row-major
+	Logits          []float32 // shape [sample, class], row-major; W z + b without any clipping or masking
+	Labels          []int     // shape [sample], -1 where unknown; nil means all unknown
 }
 
 // Validate errors if there are no samples, a length does not match N, Features and Classes, a feature or logit is not
@@ -50,19 +50,19 @@ func (s Samples) validate() error {
 	switch {
 	case s.N < 1:
 		return fmt.Errorf("%d samples, want at least 1", s.N)
-	case s.Classes < 1 || s.Features < 1:
-		return fmt.Errorf("samples of %d classes and %d features, want at least 1 of each", s.Classes, s.Features)
-	case len(s.Z) != s.N*s.Features:
+	case s.Classes < 1 || s.Dim < 1:
+		return fmt.Errorf("samples of %d classes and %d features, want at least 1 of each", s.Classes, s.Dim)
+	case len(s.Features) != s.N*s.Dim:
 		return fmt.Errorf("features have %d values, want %d samples x %d features = %d",
-			len(s.Z), s.N, s.Features, s.N*s.Features)
+			len(s.Features), s.N, s.Dim, s.N*s.Dim)
 	case len(s.Logits) != s.N*s.Classes:
 		return fmt.Errorf("logits have %d values, want %d samples x %d classes = %d",
 			len(s.Logits), s.N, s.Classes, s.N*s.Classes)
 	case s.Labels != nil && len(s.Labels) != s.N:
 		return fmt.Errorf("%d labels for %d samples", len(s.Labels), s.N)
 	}
-	if i := firstNotFinite(s.Z); i >= 0 {
-		return fmt.Errorf("sample %d: feature %d is %v", i/s.Features, i%s.Features, s.Z[i])
+	if i := firstNotFinite(s.Features); i >= 0 {
+		return fmt.Errorf("sample %d: feature %d is %v", i/s.Dim, i%s.Dim, s.Features[i])
 	}
 	if i := firstNotFinite(s.Logits); i >= 0 {
 		return fmt.Errorf("sample %d: logit of class %d is %v", i/s.Classes, i%s.Classes, s.Logits[i])

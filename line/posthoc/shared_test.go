@@ -3,11 +3,12 @@ package posthoc_test
 import (
 	"testing"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
 	"github.com/line-ood/goline/internal/npyz"
 	"github.com/line-ood/goline/internal/sharedtest"
 	"github.com/line-ood/goline/line/posthoc"
-	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 )
 
 // Scores of a trained DenseNet's logits, against those computed by PyTorch in float64 and stored as float32.
@@ -16,8 +17,8 @@ func TestReferenceScores(t *testing.T) {
 	require.NoError(t, err)
 	reference, err := npyz.ReadNpz(sharedtest.Path(t, "reference", "cifar10_densenet_scores.npz"))
 	require.NoError(t, err)
-	s := posthoc.Samples{N: 64, Features: 342, Classes: 10}
-	s.Z, err = probe.Float32("features", 64, 342)
+	s := posthoc.Samples{N: 64, Dim: 342, Classes: 10}
+	s.Features, err = probe.Float32("features", 64, 342)
 	require.NoError(t, err)
 	s.Logits, err = probe.Float32("logits", 64, 10)
 	require.NoError(t, err)

@@ -11,9 +11,10 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/line-ood/goline/line/report"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/line-ood/goline/line/report"
 )
 
 func rendered(t require.TestingT, from io.WriterTo) []byte {

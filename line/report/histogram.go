@@ -6,12 +6,13 @@ import (
 	"math"
 	"strings"
 
-	"github.com/line-ood/goline/internal/quantile"
-	"github.com/line-ood/goline/line/metrics"
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
+
+	"github.com/line-ood/goline/internal/quantile"
+	"github.com/line-ood/goline/line/metrics"
 )
 
 // Scores is what one method gives, higher = more in-distribution.

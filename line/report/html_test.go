@@ -7,9 +7,10 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/line-ood/goline/line/report"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/line-ood/goline/line/report"
 )
 
 var provenance = report.Provenance{

@@ -7,11 +7,12 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/line-ood/goline/line/metrics"
-	"github.com/line-ood/goline/line/report"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
+
+	"github.com/line-ood/goline/line/metrics"
+	"github.com/line-ood/goline/line/report"
 )
 
 const exampleJSON = `{

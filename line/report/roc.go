@@ -6,11 +6,12 @@ import (
 	"math"
 	"strings"
 
-	"github.com/line-ood/goline/line/metrics"
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
+
+	"github.com/line-ood/goline/line/metrics"
 )
 
 // Curve is one method's scores on one pair of sets, higher = more in-distribution.

@@ -9,9 +9,10 @@ import (
 	"testing"
 	"unicode"
 
-	"github.com/line-ood/goline/line/report"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/line-ood/goline/line/report"
 )
 
 func TestTableText(t *testing.T) {
