@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"path/filepath"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -137,6 +138,13 @@ func (c *compareCommand) run(ctx context.Context) error {
 	if err := makeFolder("--out-dir", c.outDir); err != nil {
 		return err
 	}
+	var outputs []file
+	for _, name := range compareFiles(c.parsed) {
+		outputs = append(outputs, file{"--out-dir", filepath.Join(c.outDir, name)})
+	}
+	if err := checkOutputs(outputs, c.plan.inputs()...); err != nil {
+		return err
+	}
 	s, err := c.newStage(c.plan)
 	if err != nil {
 		return err
@@ -164,7 +172,8 @@ func (c *compareCommand) run(ctx context.Context) error {
 		}
 		r.partial = stopped != nil
 	}
-	return errors.Join(r.print(c.stdout), r.write(c.outDir), stopped)
+	wrote := r.write(c.outDir) // files come first: a pipe that breaks must not lose them
+	return errors.Join(wrote, r.print(c.stdout), stopped)
 }
 
 // truthStream sets the seeds of sampled truths apart from those of the runs: an estimate and its truth must not share

@@ -140,8 +140,7 @@ func (r *compareReport) truthText() string {
 func (r *compareReport) write(dir string) error {
 	name := func(file string) string {
 		if r.partial {
-			ext := filepath.Ext(file)
-			file = strings.TrimSuffix(file, ext) + ".partial" + ext
+			file = partialName(file)
 		}
 		return filepath.Join(dir, file)
 	}
@@ -242,4 +241,30 @@ func (r *compareReport) writeJSON(w io.Writer) error {
 		Truth       []truthJSON             `json:"truth"`
 		Comparison  *attribution.Comparison `json:"comparison"`
 	}{r.stage.setting(len(truth)), r.study.Seeds, r.command.budgets, jsonNumber(r.command.truthBudget), r.partial, truth, r.comparison})
+}
+
+// compareFiles are the names of all files that a comparison may write.
+func compareFiles(estimators []attribution.Estimator) []string {
+	names := []string{"runs.csv", "cells.csv", "truth.csv", "comparison.json"}
+	figures := []string{"error", "seconds", "overlap"}
+	for _, m := range attribution.Metrics() {
+		figures = append(figures, m.String())
+	}
+	for _, e := range estimators {
+		figures = append(figures, "scatter-"+e.Name())
+	}
+	for _, f := range figures {
+		names = append(names, f+".png", f+".svg")
+	}
+	for _, name := range slices.Clone(names) {
+		names = append(names, partialName(name))
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// partialName is how a file of an interrupted comparison is called.
+func partialName(file string) string {
+	ext := filepath.Ext(file)
+	return strings.TrimSuffix(file, ext) + ".partial" + ext
 }

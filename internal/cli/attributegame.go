@@ -54,8 +54,8 @@ func (g *gameFlags) register(cmd *cobra.Command, images int) {
 }
 
 // inputs are the files that must not be written to.
-func (g *gameFlags) inputs() []file {
-	return []file{{"--weights", g.net.weights}, {"--detector", g.detector}, data("--data", g.data), data("--fit", g.fit)}
+func (g *gameFlags) inputs() []input {
+	return []input{inputFile("--weights", g.net.weights), inputFile("--detector", g.detector), inputData("--data", g.data), inputData("--fit", g.fit), inputFolder("--features-dir", g.featuresDir)}
 }
 
 // plan is what the flags say, checked before anything is read.

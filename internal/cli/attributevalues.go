@@ -99,14 +99,14 @@ func (v *valuesCommand) run(ctx context.Context) error {
 	}
 	partial := stopped != nil
 	r := valuesReport{stage: s, options: v.estimatorOptions, found: found, partial: partial}
-	errs := []error{r.print(v.stdout, v.top)}
+	var errs []error // files come first: a pipe that breaks must not lose them
 	if v.csvOut != "" {
 		errs = append(errs, atomicfile.Write(v.csvOut, r.writeCSV))
 	}
 	if v.jsonOut != "" {
 		errs = append(errs, atomicfile.Write(v.jsonOut, r.writeJSON))
 	}
-	return errors.Join(append(errs, stopped)...)
+	return errors.Join(append(errs, r.print(v.stdout, v.top), stopped)...)
 }
 
 // estimate runs all estimators on all games. What was found before an error is returned with it.

@@ -27,24 +27,13 @@ var demoTemplate string
 
 // page returns the report of the evaluation with the demo's own sections.
 func (d *demonstration) page(ctx context.Context, study []contributionRow) ([]byte, error) {
-	r, err := d.result()
-	if err != nil {
-		return nil, err
-	}
-	var scores []report.Scores
-	for _, m := range d.methods {
-		s := report.Scores{Method: m.Name, ID: m.id}
-		for i, set := range d.ood {
-			s.OOD = append(s.OOD, report.NamedScores{Name: set.Name(), Scores: m.ood[i]})
-		}
-		scores = append(scores, s)
-	}
 	facts := []report.Fact{{Name: "In-distribution", Value: fmt.Sprintf("%s, %s", d.test.Source, d.test.Licence)}}
 	for _, s := range d.ood {
 		facts = append(facts, report.Fact{Name: s.Name(), Value: fmt.Sprintf("%s, %s", s.Source, s.Licence)})
 	}
 	var whole, sections bytes.Buffer
-	if err := r.WriteHTML(&whole, scores, report.Provenance{Command: "goline demo", Facts: facts}); err != nil {
+	facts = append(facts, report.Fact{Name: "Parameters", Value: demoRule})
+	if err := d.result().WriteHTML(&whole, d.found.Scores, report.Provenance{Command: "goline demo", Facts: facts}); err != nil {
 		return nil, err
 	}
 	t, err := template.New("demo").Parse(demoTemplate)
@@ -185,7 +174,7 @@ func diverging(v float64) string {
 
 // errorPlot draws how fast estimators of Shapley values come close to the truth on some pictures.
 func (d *demonstration) errorPlot(ctx context.Context) (template.HTML, error) {
-	head, err := attribution.NewHead(attribution.Float64s(d.head.Weight), attribution.Float64s(d.head.Bias))
+	head, err := attribution.NewHead(attribution.Float64s(d.data.Head.Weight), attribution.Float64s(d.data.Head.Bias))
 	if err != nil {
 		return "", err
 	}
@@ -232,7 +221,7 @@ func (d *demonstration) errorPlot(ctx context.Context) (template.HTML, error) {
 // galleries shows the extremes of LINe's scores.
 func (d *demonstration) galleries() ([]gallery, error) {
 	const shown = 7
-	scores := d.methods[0]
+	scores := d.found.Scores[0]
 	extremes := func(title string, s demoSet, scores []float64, highest bool) (gallery, error) {
 		order := make([]int, s.N)
 		for i := range order {
@@ -260,12 +249,12 @@ func (d *demonstration) galleries() ([]gallery, error) {
 		return err
 	}
 	err := errors.Join(
-		add(extremes("Fashion, most in-distribution", d.test, scores.id, true)),
-		add(extremes("Fashion, least in-distribution", d.test, scores.id, false)))
+		add(extremes("Fashion, most in-distribution", d.test, scores.ID, true)),
+		add(extremes("Fashion, least in-distribution", d.test, scores.ID, false)))
 	for i, set := range d.ood {
 		err = errors.Join(err,
-			add(extremes("The "+set.Name()+" that fool the network most", set, scores.ood[i], true)),
-			add(extremes("The "+set.Name()+" that it finds strangest", set, scores.ood[i], false)))
+			add(extremes("The "+set.Name()+" that fool the network most", set, scores.OOD[i].Scores, true)),
+			add(extremes("The "+set.Name()+" that it finds strangest", set, scores.OOD[i].Scores, false)))
 	}
 	return out, err
 }
@@ -290,7 +279,7 @@ func (d *demonstration) card(s demoSet, i int, score float64) (card, error) {
 // neurons names those that speak most for the predicted class: the largest W[class, i] · z[i] among those that LINe keeps.
 func (d *demonstration) neurons(s demoSet, i, class int) string {
 	f := d.net.Dim()
-	z, w, keep := s.Features[i*f:][:f], d.head.Weight[class*f:][:f], d.detector.ActiveNeurons(class)
+	z, w, keep := s.Features[i*f:][:f], d.data.Head.Weight[class*f:][:f], d.detector.ActiveNeurons(class)
 	contribution := make([]float64, f)
 	for j := range contribution {
 		if keep[j] {

@@ -29,7 +29,7 @@ func TestScoreGame(t *testing.T) {
 		for seed := range uint64(4) {
 			net := nettest.DenseNetBC(t, 10, 4, classes, seed)
 			w, b := net.Head()
-			method, err := line.NewMethod(net, o, graph.Options{})
+			method, err := line.NewMethod(o, graph.Options{})
 			require.NoError(t, err)
 			head := posthoc.Head{Classes: classes, Dim: net.Dim(), Weight: w.Float32s(), Bias: b.Float32s()}
 			require.NoError(t, method.Fit(ctx, head, samples(net, 24, 1, seed)))
