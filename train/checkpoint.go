@@ -65,6 +65,7 @@ func (r *run) save() error {
 	if err := npyz.WriteNpz(r.c.Checkpoint, npyz.Stored, arrays...); err != nil {
 		return fmt.Errorf("train: checkpoint: %w", err)
 	}
+	r.saved = r.state.Step
 	return nil
 }
 
@@ -150,7 +151,7 @@ func (r *run) take(a *npyz.Archive) error {
 		copy(dst, values[name])
 	}
 	r.optimizer.SetSteps(steps[0])
-	r.state = s
+	r.state, r.saved = s, s.Step
 	r.state.Resumed++
 	return nil
 }

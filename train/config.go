@@ -37,7 +37,8 @@ type Config struct {
 
 	// Checkpoint is the file that the state of the run is kept in; "" means none.
 	Checkpoint string `json:"-"`
-	// CheckpointEvery is the number of steps between two checkpoints; 0 means one at the end of each epoch.
+	// CheckpointEvery is the number of steps between two checkpoints; 0 means one at the end of each epoch. There is one at the
+	// end of the run in any case.
 	CheckpointEvery int `json:"-"`
 	// Resume goes on from the checkpoint if there is one. Without it an existing checkpoint is overwritten.
 	Resume bool `json:"-"`

@@ -53,6 +53,7 @@ type run struct {
 	average   *average
 	loader    *loader
 	state     state
+	saved     int // steps done at the last checkpoint
 
 	began       time.Time // of what was trained since
 	steps       int       // since then
@@ -138,7 +139,10 @@ func (r *run) all(ctx context.Context) error {
 			}
 		}
 	}
-	return nil
+	if r.saved == r.state.Step {
+		return nil
+	}
+	return r.save()
 }
 
 // interrupted keeps what was reached when ctx ends a run.
@@ -257,7 +261,8 @@ func (r *run) endEpoch(ctx context.Context) error {
 }
 
 // Evaluate returns the mean cross-entropy and the accuracy, in [0, 1], of the network in inference on labelled images.
-// The loss is summed in the order of the images.
+// The loss is summed in the order of the images. workers images run side by side; 0 means GOMAXPROCS, and the result does not
+// depend on it.
 func Evaluate(ctx context.Context, net nets.Classifier, data dataset.Dataset, workers int) (loss, accuracy float64, err error) {
 	if err := checkLabels(data, net.Classes()); err != nil {
 		return 0, 0, err
