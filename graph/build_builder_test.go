@@ -10,6 +10,7 @@ import (
 	"gorgonia.org/tensor"
 
 	"github.com/line-ood/goline/graph"
+	"github.com/line-ood/goline/graph/graphtest"
 )
 
 func newParam(name string, values ...float32) *graph.Param {
@@ -160,7 +161,7 @@ func TestBuilderErrors(t *testing.T) {
 		"not a batch":    {nil, func(b *graph.Builder, x *G.Node) error { b.Tap("y", b.Constant("c", two, 2)); return nil }, "y has shape (2), expected the 4 samples of the batch first"},
 		"scalar":         {nil, func(b *graph.Builder, x *G.Node) error { b.Tap("y", G.Must(G.Sum(x))); return nil }, "y has shape (), expected the 4 samples"},
 		"not in the graph": {nil, func(b *graph.Builder, x *G.Node) error {
-			b.Tap("y", newSession(t, tensor.Float32, constant(zeros(4, 1))).in[0])
+			b.Tap("y", graphtest.NewSession(t, tensor.Float32, graphtest.Constant(graphtest.Zeros(4, 1))).In[0])
 			return nil
 		}, `the node to name "y", ina, is of another graph`},
 	} {
