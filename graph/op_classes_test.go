@@ -82,7 +82,7 @@ func TestGather(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		n, k := rapid.IntRange(1, 5).Draw(rt, "batch"), rapid.IntRange(1, 5).Draw(rt, "classes")
 		graphtest.Op{
-			In:    []graphtest.Input{graphtest.Variable(graphtest.Normal(newRand(1), n, k)), graphtest.ClassInput(drawClasses(rt, n, k)...)},
+			In:    []graphtest.Input{graphtest.Variable(graphtest.Normal(newRand(1), n, k)).Batched(), graphtest.ClassInput(drawClasses(rt, n, k)...)},
 			Build: func(in G.Nodes) (*G.Node, error) { return graph.Gather(in[0], in[1]) },
 			Want: func(in []graphtest.Input) graphtest.Array {
 				return graphtest.Map([]int{n}, func(i []int) float64 { return in[0].At(i[0], in[1].Classes[i[0]]) })

@@ -16,7 +16,7 @@ import (
 func concatTest(r uint64, batch int, rest []int, channels ...int) graphtest.Op {
 	var in []graphtest.Input
 	for i, c := range channels {
-		in = append(in, graphtest.Variable(graphtest.Normal(newRand(r+uint64(i)), append([]int{batch, c}, rest...)...)))
+		in = append(in, graphtest.Variable(graphtest.Normal(newRand(r+uint64(i)), append([]int{batch, c}, rest...)...)).Batched())
 	}
 	return graphtest.Op{
 		In:    in,
@@ -50,7 +50,7 @@ func TestConcat(t *testing.T) {
 // TestConcatTwice joins a node to itself: its gradient comes from both places.
 func TestConcatTwice(t *testing.T) {
 	graphtest.Op{
-		In:    []graphtest.Input{graphtest.Variable(graphtest.Normal(newRand(1), 2, 3, 2))},
+		In:    []graphtest.Input{graphtest.Variable(graphtest.Normal(newRand(1), 2, 3, 2)).Batched()},
 		Build: func(in G.Nodes) (*G.Node, error) { return graph.Concat(in[0], in[0]) },
 		Want:  func(in []graphtest.Input) graphtest.Array { return concatRef(in[0].Array, in[0].Array) },
 	}.Check(t, 1)
@@ -81,7 +81,7 @@ func TestChannels(t *testing.T) {
 
 func channelsTest(shape []int, from, to int) graphtest.Op {
 	return graphtest.Op{
-		In:    []graphtest.Input{graphtest.Variable(graphtest.Normal(newRand(7), shape...))},
+		In:    []graphtest.Input{graphtest.Variable(graphtest.Normal(newRand(7), shape...)).Batched()},
 		Build: func(in G.Nodes) (*G.Node, error) { return graph.Channels(in[0], from, to) },
 		Want: func(in []graphtest.Input) graphtest.Array {
 			out := append([]int{}, shape...)
@@ -141,7 +141,7 @@ func TestDenseBlockEqualsConcat(t *testing.T) {
 				results := map[bool][][]float64{}
 				for _, inPlace := range []bool{true, false} {
 					r := newRand(1)
-					in := []graphtest.Input{graphtest.Variable(graphtest.Normal(r, batch, 2, 4, 3)), graphtest.Variable(graphtest.Normal(r, 3, 2, 3, 3)), graphtest.Variable(graphtest.Normal(r, 2, 3, 3, 3)), graphtest.Variable(graphtest.Normal(r, 1, 10, 3, 3))}
+					in := []graphtest.Input{graphtest.Variable(graphtest.Normal(r, batch, 2, 4, 3)).Batched(), graphtest.Variable(graphtest.Normal(r, 3, 2, 3, 3)), graphtest.Variable(graphtest.Normal(r, 2, 3, 3, 3)), graphtest.Variable(graphtest.Normal(r, 1, 10, 3, 3))}
 					s := graphtest.NewSession(t, dtype, in...)
 					values, wrt := denseNet(t, s, func(x *G.Node, channels int) joiner {
 						if !inPlace {

@@ -15,7 +15,7 @@ import (
 // convTest is a plain convolution of random elements.
 func convTest(seed uint64, n, c, h, w, o, kh, kw int, bias bool, cfg graph.ConvConfig) graphtest.Op {
 	r := newRand(seed)
-	in := []graphtest.Input{graphtest.Variable(graphtest.Normal(r, n, c, h, w)), graphtest.Variable(graphtest.Normal(r, o, c/or1(cfg.Groups), kh, kw))}
+	in := []graphtest.Input{graphtest.Variable(graphtest.Normal(r, n, c, h, w)).Batched(), graphtest.Variable(graphtest.Normal(r, o, c/or1(cfg.Groups), kh, kw))}
 	if bias {
 		in = append(in, graphtest.Variable(graphtest.Normal(r, o)))
 	}

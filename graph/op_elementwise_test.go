@@ -54,7 +54,7 @@ func TestElementwise(t *testing.T) {
 				shape, seed := anyShape(rt), rapid.Uint64().Draw(rt, "seed")
 				var in []graphtest.Input
 				for i := range c.inputs {
-					in = append(in, graphtest.Variable(graphtest.Spread(newRand(seed+uint64(i)), shape...)))
+					in = append(in, graphtest.Variable(graphtest.Spread(newRand(seed+uint64(i)), shape...)).Batched())
 				}
 				elementwise(c.op, c.f, in...).Check(rt, seed)
 			})
@@ -128,7 +128,7 @@ func TestClip(t *testing.T) {
 				limit.Data[i] = float64(float32(limit.Data[i]*0.7 + 0.0011)) // apart from the inputs
 			}
 		}
-		x := graphtest.Variable(graphtest.Spread(newRand(seed), shape...))
+		x := graphtest.Variable(graphtest.Spread(newRand(seed), shape...)).Batched()
 		for i, v := range x.Data {
 			if math.Abs(v-limit.Data[i%perSample%len(limit.Data)]) < 1e-3 {
 				return
@@ -205,7 +205,7 @@ func TestAffine(t *testing.T) {
 		seed := rapid.Uint64().Draw(rt, "seed")
 		r := newRand(seed)
 		graphtest.Op{
-			In:    []graphtest.Input{graphtest.Variable(graphtest.Normal(r, shape...)), graphtest.Variable(graphtest.Normal(r, shape[1])), graphtest.Variable(graphtest.Normal(r, shape[1]))},
+			In:    []graphtest.Input{graphtest.Variable(graphtest.Normal(r, shape...)).Batched(), graphtest.Variable(graphtest.Normal(r, shape[1])), graphtest.Variable(graphtest.Normal(r, shape[1]))},
 			Build: func(in G.Nodes) (*G.Node, error) { return graph.Affine(in[0], in[1], in[2]) },
 			Want: func(in []graphtest.Input) graphtest.Array {
 				return affineRef(in[0].Array, in[1].Data, in[2].Data, false)

@@ -17,7 +17,7 @@ func TestLinear(t *testing.T) {
 	check := func(t tester, seed uint64, n, in, out int, bias bool) {
 		t.Helper()
 		r := newRand(seed)
-		inputs := []graphtest.Input{graphtest.Variable(graphtest.Normal(r, n, in)), graphtest.Variable(graphtest.Normal(r, out, in))}
+		inputs := []graphtest.Input{graphtest.Variable(graphtest.Normal(r, n, in)).Batched(), graphtest.Variable(graphtest.Normal(r, out, in))}
 		if bias {
 			inputs = append(inputs, graphtest.Variable(graphtest.Normal(r, out)))
 		}
@@ -55,7 +55,7 @@ func TestClassMask(t *testing.T) {
 		n, d, k := draw("batch", 4), draw("features", 6), draw("classes", 4)
 		seed := rapid.Uint64().Draw(rt, "seed")
 		graphtest.Op{
-			In:    []graphtest.Input{graphtest.Variable(graphtest.Normal(newRand(seed), n, d)), graphtest.Constant(graphtest.Normal(newRand(seed+1), k, d)), graphtest.ClassInput(drawClasses(rt, n, k)...)},
+			In:    []graphtest.Input{graphtest.Variable(graphtest.Normal(newRand(seed), n, d)).Batched(), graphtest.Constant(graphtest.Normal(newRand(seed+1), k, d)), graphtest.ClassInput(drawClasses(rt, n, k)...)},
 			Build: func(in G.Nodes) (*G.Node, error) { return graph.ClassMask(in[0], in[2], in[1]) },
 			Want: func(in []graphtest.Input) graphtest.Array {
 				return graphtest.Map([]int{n, d}, func(i []int) float64 { return in[0].At(i...) * in[1].At(in[2].Classes[i[0]], i[1]) })
@@ -79,7 +79,7 @@ func routedTable(weight, contribution, threshold graphtest.Array) graphtest.Arra
 
 func routedTest(z, weight, bias, contribution, threshold graphtest.Array, class []int) graphtest.Op {
 	return graphtest.Op{
-		In: []graphtest.Input{graphtest.Variable(z), graphtest.Constant(weight), graphtest.Constant(bias), graphtest.Constant(contribution), graphtest.Constant(threshold), graphtest.ClassInput(class...)},
+		In: []graphtest.Input{graphtest.Variable(z).Batched(), graphtest.Constant(weight), graphtest.Constant(bias), graphtest.Constant(contribution), graphtest.Constant(threshold), graphtest.ClassInput(class...)},
 		Build: func(in G.Nodes) (*G.Node, error) {
 			return graph.RoutedLinear(in[0], in[5], graph.RoutedHead{Weight: in[1], Bias: in[2], Contribution: in[3], Threshold: in[4]})
 		},

@@ -23,7 +23,7 @@ func TestMix(t *testing.T) {
 		group := rapid.SliceOfN(rapid.IntRange(graph.AlwaysPresent, groups-1), perSample, perSample).Draw(rt, "group")
 		r := newRand(seed)
 		graphtest.Op{
-			In:    []graphtest.Input{graphtest.Variable(graphtest.Normal(r, shape[0], groups)), graphtest.Variable(graphtest.Normal(r, shape...)), graphtest.Variable(graphtest.Normal(r, shape...))},
+			In:    []graphtest.Input{graphtest.Variable(graphtest.Normal(r, shape[0], groups)).Batched(), graphtest.Variable(graphtest.Normal(r, shape...)).Batched(), graphtest.Variable(graphtest.Normal(r, shape...)).Batched()},
 			Build: func(in G.Nodes) (*G.Node, error) { return graph.Mix(in[0], in[1], in[2], group) },
 			Want: func(in []graphtest.Input) graphtest.Array {
 				out := graphtest.Zeros(shape...)
@@ -90,9 +90,9 @@ func TestMixOfShared(t *testing.T) {
 			if rapid.Bool().Draw(rt, what) {
 				return graphtest.Constant(graphtest.Normal(r, 1, perSample))
 			}
-			return graphtest.Variable(graphtest.Normal(r, n, perSample))
+			return graphtest.Variable(graphtest.Normal(r, n, perSample)).Batched()
 		}
-		mask := graphtest.Variable(drawMask(rt, r, n, groups))
+		mask := graphtest.Variable(drawMask(rt, r, n, groups)).Batched()
 		graphtest.Op{
 			In:    []graphtest.Input{mask, operand("present"), operand("removed")},
 			Build: func(in G.Nodes) (*G.Node, error) { return graph.Mix(in[0], in[1], in[2], group) },
@@ -101,7 +101,7 @@ func TestMixOfShared(t *testing.T) {
 			},
 		}.Check(rt, seed)
 		rows := rapid.IntRange(1, 5).Draw(rt, "rows")
-		row := graphtest.Constant(graphtest.Zeros(n))
+		row := graphtest.Constant(graphtest.Zeros(n)).Batched()
 		for i := range row.Data {
 			row.Data[i] = float64(rapid.IntRange(0, rows-1).Draw(rt, "row"))
 		}

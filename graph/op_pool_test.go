@@ -19,7 +19,7 @@ import (
 
 func poolTest(x graphtest.Array, cfg graph.PoolConfig, average bool) graphtest.Op {
 	return graphtest.Op{
-		In: []graphtest.Input{graphtest.Variable(x)},
+		In: []graphtest.Input{graphtest.Variable(x).Batched()},
 		Build: func(in G.Nodes) (*G.Node, error) {
 			if average {
 				return graph.AvgPool2D(in[0], cfg)
@@ -136,7 +136,7 @@ func TestMaxPool2DMinusInf(t *testing.T) {
 func TestGlobalAvgPool2D(t *testing.T) {
 	for _, shape := range [][]int{{1, 1, 1, 1}, {2, 3, 4, 5}, {3, 17, 8, 8}, {1, 5, 1, 7}} {
 		graphtest.Op{
-			In:    []graphtest.Input{graphtest.Variable(graphtest.Normal(newRand(1), shape...))},
+			In:    []graphtest.Input{graphtest.Variable(graphtest.Normal(newRand(1), shape...)).Batched()},
 			Build: func(in G.Nodes) (*G.Node, error) { return graph.GlobalAvgPool2D(in[0]) },
 			Want: func(in []graphtest.Input) graphtest.Array {
 				return graphtest.Map(shape[:2], func(i []int) float64 {

@@ -33,7 +33,7 @@ func TestSoftmax(t *testing.T) {
 					x.Data[i] *= scale
 				}
 				graphtest.Op{
-					In:    []graphtest.Input{graphtest.Variable(x)},
+					In:    []graphtest.Input{graphtest.Variable(x).Batched()},
 					Build: func(in G.Nodes) (*G.Node, error) { return c.op(in[0]) },
 					Want:  func(in []graphtest.Input) graphtest.Array { return c.want(in[0].Array) },
 				}.Check(rt, 1)

@@ -29,7 +29,7 @@ func pipelineInputs(seed uint64) []graphtest.Input {
 	mask := graphtest.Map([]int{pipeClasses, pipeFeatures}, func([]int) float64 { return float64(r.IntN(2)) })
 	limit := graphtest.Map([]int{pipeFeatures}, func([]int) float64 { return float64(float32(1.1 + 0.3*r.Float64())) })
 	return []graphtest.Input{
-		graphtest.Variable(graphtest.Normal(r, 4, 3, 7, 7)), graphtest.Variable(graphtest.Normal(r, 6, 3, 3, 3)), graphtest.Variable(graphtest.Normal(r, 6)), graphtest.Variable(graphtest.Normal(r, 6)),
+		graphtest.Variable(graphtest.Normal(r, 4, 3, 7, 7)).Batched(), graphtest.Variable(graphtest.Normal(r, 6, 3, 3, 3)), graphtest.Variable(graphtest.Normal(r, 6)), graphtest.Variable(graphtest.Normal(r, 6)),
 		graphtest.Variable(graphtest.Map([]int{pipeFeatures, 6, 2, 2}, func([]int) float64 { return float64(float32(r.NormFloat64() * 0.15)) })),
 		graphtest.Constant(limit), graphtest.Constant(graphtest.Normal(r, pipeClasses, pipeFeatures)), graphtest.Constant(graphtest.Normal(r, pipeClasses)), graphtest.Constant(mask),
 		graphtest.Constant(positive(graphtest.Normal(r, pipeClasses, pipeFeatures))), graphtest.Constant(graphtest.Normal(r, pipeClasses)),

@@ -136,7 +136,7 @@ func TestCrossEntropy(t *testing.T) {
 	targets := graphtest.Zeros(4, 3)
 	copy(targets.Data, []float64{0, 1, 0, 0.05, 0.05, 0.9, 0.25, 0, 0.75, 0, 0, 0}) // sharp, smoothed, mixed, without weight
 	graphtest.Op{
-		In:    []graphtest.Input{graphtest.Variable(graphtest.Normal(r, 4, 3)), graphtest.Constant(targets)},
+		In:    []graphtest.Input{graphtest.Variable(graphtest.Normal(r, 4, 3)).Batched(), graphtest.Constant(targets).Batched()},
 		Build: func(in G.Nodes) (*G.Node, error) { return graph.CrossEntropy(in[0], in[1]) },
 		Want:  wantCrossEntropy,
 	}.Check(t, 8)
