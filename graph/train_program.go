@@ -13,6 +13,9 @@ import (
 	"github.com/line-ood/goline/internal/kernel"
 )
 
+// Logits is the usual name of the node of unnormalised class scores, [batch, classes].
+const Logits = "logits"
+
 // TrainingOptions says how to compile a model for training.
 type TrainingOptions struct {
 	// Batch is the number of samples of a step, at least 1.
@@ -23,7 +26,7 @@ type TrainingOptions struct {
 	Shard int
 	// Workers is the number of shards that run side by side; 0 means GOMAXPROCS. Results do not depend on it.
 	Workers int
-	// Logits names the node [batch, classes] whose cross-entropy is the loss; "" means "logits".
+	// Logits names the node [batch, classes] whose cross-entropy is the loss; "" means [Logits].
 	Logits string
 	// Momentum is the weight of the newest batch in the running statistics of batch norm; 0 means 0.1, PyTorch's default.
 	Momentum float64
@@ -37,7 +40,7 @@ func (o TrainingOptions) withDefaults() (TrainingOptions, error) {
 		o.Workers = runtime.GOMAXPROCS(0)
 	}
 	if o.Logits == "" {
-		o.Logits = "logits"
+		o.Logits = Logits
 	}
 	if o.Momentum == 0 {
 		o.Momentum = 0.1
@@ -273,7 +276,7 @@ func (s *shardSink) forward(_ G.Value, in []G.Value) error {
 func newTrainReplica(m Model, o TrainingOptions, params []*Param, shared *store) (*trainReplica, error) {
 	building.Lock()
 	defer building.Unlock()
-	b := newBuilder(m, Options{Batch: o.Shard, Dtype: tensor.Float32}, shared)
+	b := newBuilder(m.Params(), Options{Batch: o.Shard, Dtype: tensor.Float32}, shared)
 	b.training = &training{norms: map[*G.Node]normNode{}}
 	b.input = b.inputNode("input", tensor.Float32, m.InputShape()...)
 	if b.err == nil {

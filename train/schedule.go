@@ -40,17 +40,17 @@ func NewSchedule(c ScheduleConfig, epochs, stepsPerEpoch int) (Schedule, error) 
 	warm := c.Warmup * float64(stepsPerEpoch)
 	switch {
 	case epochs < 1 || stepsPerEpoch < 1:
-		return nil, fmt.Errorf("train: schedule over %d epochs of %d steps", epochs, stepsPerEpoch)
+		return nil, fmt.Errorf("train: schedule over %d epochs of %d steps, expected at least 1 each", epochs, stepsPerEpoch)
 	case !(c.LearningRate > 0) || math.IsInf(c.LearningRate, 0):
 		return nil, fmt.Errorf("train: learning rate %v, expected a positive number", c.LearningRate)
 	case !(warm >= 0 && warm < total):
-		return nil, fmt.Errorf("train: warm-up of %v epochs in a run of %d", c.Warmup, epochs)
+		return nil, fmt.Errorf("train: warm-up of %v epochs, expected 0 or more, but less than the run of %d", c.Warmup, epochs)
 	case c.Name == StepDecay && !(c.Every > 0):
 		return nil, fmt.Errorf("train: steps every %v epochs, expected a positive number", c.Every)
 	case !(c.Gamma > 0 && c.Gamma <= 1):
-		return nil, fmt.Errorf("train: gamma %v is not in (0, 1]", c.Gamma)
+		return nil, fmt.Errorf("train: gamma %v, expected a factor in (0, 1]", c.Gamma)
 	case !(c.Final >= 0 && c.Final <= 1):
-		return nil, fmt.Errorf("train: final share %v of the learning rate is not in [0, 1]", c.Final)
+		return nil, fmt.Errorf("train: final share %v of the learning rate, expected one in [0, 1]", c.Final)
 	}
 	var after func(step float64) float64
 	switch c.Name {
