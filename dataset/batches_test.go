@@ -161,7 +161,7 @@ func TestBatchesError(t *testing.T) {
 	require.ErrorContains(t, err, "f: image f#0: reading failed: oh")
 	broken := &fake{name: "f", n: 3, image: func(i int) (Image, error) { return Image{Pix: nil, Height: 1, Width: 1}, nil }}
 	_, _, _, err = collect(t, Batches(t.Context(), broken, bare, BatchOptions{}))
-	require.ErrorContains(t, err, "f: image f#0: image of 1x1 pixels (height x width) has 0 samples, want 3")
+	require.ErrorContains(t, err, "f: image f#0: image of 1x1 pixels (height x width): expected 3 samples, got 0")
 }
 
 // Without a crop the first image decides on the size.

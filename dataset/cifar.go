@@ -59,7 +59,7 @@ func (k cifarKind) open(s source) (Dataset, error) {
 // labels reads the label byte of every record.
 func (k cifarKind) labels(f *os.File, size int64) ([]int, error) {
 	if size == 0 {
-		return nil, errEmpty
+		return nil, ErrNoImages
 	}
 	if size%k.record() != 0 {
 		return nil, fmt.Errorf("%d bytes are not a multiple of the %s record of %d bytes", size, k.format, k.record())

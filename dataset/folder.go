@@ -101,7 +101,7 @@ func openFolder(s source) (Dataset, error) {
 		}
 		return p, nil
 	case len(kept) == 0:
-		return nil, fmt.Errorf("%s: %w", s.path, errEmpty)
+		return nil, fmt.Errorf("%s: %w", s.path, ErrNoImages)
 	}
 	for _, k := range kept {
 		p.files = append(p.files, loose[k])

@@ -110,9 +110,8 @@ func (q *Preprocessor) Apply(dst []float32, img Image) error {
 	if err != nil {
 		return err
 	}
-	if len(img.Pix) != 3*img.Height*img.Width {
-		return fmt.Errorf("image of %dx%d pixels (height x width) has %d samples, want %d",
-			img.Height, img.Width, len(img.Pix), 3*img.Height*img.Width)
+	if err := img.check(); err != nil {
+		return err
 	}
 	if len(dst) != 3*outHeight*outWidth {
 		return fmt.Errorf("room for %d values, but an image of %dx%d pixels (height x width) becomes [3 %d %d]",

@@ -110,7 +110,7 @@ func TestPreprocessRefuses(t *testing.T) {
 		{nets.Preprocessing{Std: one}, img, 71, "room for 71 values, but an image of 4x6 pixels (height x width) becomes [3 4 6]"},
 		{nets.Preprocessing{Std: one, Crop: 2}, img, 72, "becomes [3 2 2]"},
 		{nets.Preprocessing{Std: one}, Image{Height: 4, Width: 0}, 0, "image of 4x0 pixels"},
-		{nets.Preprocessing{Std: one}, Image{Pix: make([]uint8, 5), Height: 1, Width: 2}, 6, "has 5 samples, want 6"},
+		{nets.Preprocessing{Std: one}, Image{Pix: make([]uint8, 5), Height: 1, Width: 2}, 6, "expected 6 samples, got 5"},
 		{nets.Preprocessing{Std: one, Resize: 1e6}, noise(1, 1000), 6, "would become one of 1000000x1000000000, above the limit"},
 	} {
 		require.ErrorContains(t, Preprocess(make([]float32, c.n), c.img, c.p), c.want)

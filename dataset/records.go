@@ -91,7 +91,7 @@ func imagesShape(shape []int) (n, height, width, colours int, one, total int64, 
 	}
 	n, height, width = shape[0], shape[1], shape[2]
 	if n == 0 {
-		return 0, 0, 0, 0, 0, 0, fmt.Errorf("%w: shape %v", errEmpty, shape)
+		return 0, 0, 0, 0, 0, 0, fmt.Errorf("%w: shape %v", ErrNoImages, shape)
 	}
 	const maxImages = 1 << 40
 	if n < 0 || n > maxImages || height < 1 || width < 1 || width > picture.MaxPixels/height {

@@ -19,7 +19,7 @@ type subset struct {
 // subset closes d. It is an error if there are no indices, or one is outside of d.
 func Subset(d Dataset, indices []int) (Dataset, error) {
 	if len(indices) == 0 {
-		return nil, fmt.Errorf("subset of %s: %w", d.Name(), errEmpty)
+		return nil, fmt.Errorf("subset of %s: %w", d.Name(), ErrNoImages)
 	}
 	for _, i := range indices {
 		if err := checkIndex(d, i); err != nil {
@@ -92,7 +92,7 @@ func Concat(parts ...Dataset) (Dataset, error) {
 
 func concat(name string, parts []Dataset) (Dataset, error) {
 	if len(parts) == 0 {
-		return nil, fmt.Errorf("join data sets: %w", errEmpty)
+		return nil, fmt.Errorf("join data sets: %w", ErrNoImages)
 	}
 	j := &joined{name: name, parts: slices.Clone(parts)}
 	total, labelled, named := 0, false, -1
