@@ -343,8 +343,8 @@ func (s *stream) fill(q *Preprocessor, dst []float32, it item, buf *[]uint8) err
 	}
 	height, width, err := q.Size(img.Height, img.Width)
 	if err == nil && (height != s.height || width != s.width) {
-		err = fmt.Errorf("preprocessing makes it %dx%d (height x width), but the first image %dx%d; set a crop to make them equal",
-			height, width, s.height, s.width)
+		err = fmt.Errorf("expected the size of the first image after preprocessing, %dx%d (height x width), got %dx%d; set a crop to make them equal",
+			s.height, s.width, height, width)
 	}
 	if err == nil {
 		err = q.Apply(dst, img)

@@ -173,7 +173,7 @@ func TestBatchesWithoutCrop(t *testing.T) {
 	require.Len(t, x, 3*3*4*8)
 	d.image = func(i int) (Image, error) { return noise(8, 16+8*(i/2)), nil }
 	_, _, _, err = collect(t, Batches(t.Context(), d, p, BatchOptions{}))
-	require.ErrorContains(t, err, "f: image f#2: preprocessing makes it 4x12 (height x width), but the first image 4x8")
+	require.ErrorContains(t, err, "f: image f#2: expected the size of the first image after preprocessing, 4x8 (height x width), got 4x12")
 	d.image = func(int) (Image, error) { return Image{}, errors.New("no first image") }
 	_, _, _, err = collect(t, Batches(t.Context(), d, p, BatchOptions{}))
 	require.ErrorContains(t, err, "no first image")

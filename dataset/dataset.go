@@ -60,6 +60,10 @@ func imageInto(d Dataset, i int, buf *[]uint8) (Image, error) {
 // ErrNoImages is the cause of errors about sets, selections and streams without an image.
 var ErrNoImages = errors.New("no images")
 
+// ErrFormat is the cause of errors about data whose format is not known: a prefix that names none, or content that is of
+// none or could be of several.
+var ErrFormat = errors.New("unknown format")
+
 // checkIndex refuses indices outside of the set.
 func checkIndex(d Dataset, i int) error {
 	if i < 0 || i >= d.Len() {

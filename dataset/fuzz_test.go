@@ -17,7 +17,7 @@ func FuzzSplitSpec(f *testing.F) {
 		f.Add(spec)
 	}
 	f.Fuzz(func(t *testing.T, spec string) {
-		format, path, err := splitSpec(spec)
+		format, path, err := disk().splitSpec(spec)
 		switch {
 		case err != nil:
 			if format != "" || path != "" {

@@ -39,7 +39,7 @@ func Subset(d Dataset, indices []int) (Dataset, error) {
 // Limit returns the first n images of d, or d itself if it has no more than n. It is an error if n < 1.
 func Limit(d Dataset, n int) (Dataset, error) {
 	if n < 1 {
-		return nil, fmt.Errorf("limit of %d images of %s, want at least 1", n, d.Name())
+		return nil, fmt.Errorf("limit of %s: expected at least 1 image, got %d", d.Name(), n)
 	}
 	if n >= d.Len() {
 		return d, nil

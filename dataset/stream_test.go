@@ -168,7 +168,7 @@ func TestStreamErrors(t *testing.T) {
 	_, _, _, err := collect(t, Stream(t.Context(), FromSlice(shapes(3)), bare, BatchOptions{Indices: []int{1}}))
 	require.ErrorContains(t, err, "stream of pictures: expected no indices, got 1")
 	_, _, _, err = collect(t, Stream(t.Context(), FromSlice(shapes(3)), nets.Preprocessing{Std: [3]float32{1, 1, 1}}, BatchOptions{}))
-	require.ErrorContains(t, err, "stream of pictures: picture 1: preprocessing makes it 3x4 (height x width), but the first image 2x3")
+	require.ErrorContains(t, err, "stream of pictures: picture 1: expected the size of the first image after preprocessing, 2x3 (height x width), got 3x4")
 	_, _, _, err = collect(t, Stream(t.Context(), FromSlice([]Image{{}}), nets.Preprocessing{Std: [3]float32{1, 1, 1}}, BatchOptions{}))
 	require.ErrorContains(t, err, "stream of pictures: picture 0: image of 0x0 pixels")
 }
