@@ -10,6 +10,7 @@ import (
 	"log"
 	"os"
 	"path/filepath"
+	"testing/fstest"
 
 	"github.com/line-ood/goline/dataset"
 	"github.com/line-ood/goline/nets"
@@ -58,6 +59,36 @@ func ExampleOpen() {
 	// cat/1.png cat: 40 x 30 pixels
 	// cat/2.png cat: 40 x 30 pixels
 	// dog/1.png dog: 40 x 30 pixels
+}
+
+func ExampleOpenFS() {
+	var cat bytes.Buffer
+	if err := png.Encode(&cat, image.NewGray(image.Rect(0, 0, 40, 30))); err != nil {
+		log.Fatal(err)
+	}
+	files := fstest.MapFS{"animals/cat/1.png": {Data: cat.Bytes()}} // an embed.FS or a zip archive, say
+	d, err := dataset.OpenFS(files, "folder:animals")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer d.Close()
+	fmt.Println(d.ID(0), d.Classes())
+	// Output: cat/1.png [cat]
+}
+
+func ExampleReads() {
+	dir, remove := animals()
+	defer remove()
+	for _, out := range []string{"cat/new.png", "scores.csv"} {
+		reads, err := dataset.Reads(dir, filepath.Join(dir, out))
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(out, reads)
+	}
+	// Output:
+	// cat/new.png true
+	// scores.csv false
 }
 
 func ExampleBatches() {
