@@ -29,7 +29,7 @@ func (r *run) average(ctx context.Context, a averaging, fixed float64) (Estimate
 	if err != nil {
 		return Estimate{}, err
 	}
-	workers := r.opt.workers()
+	workers := r.opt.Workers
 	crew := make([]unitWorker, workers)
 	buffers := make([][]float64, workers)
 	parts := make([]*moments, slots(workers))
@@ -153,7 +153,7 @@ func (w *walkers) member(sampled Sampled, m int) Walker {
 		if sampled != nil {
 			g = sampled.Member(m)
 		}
-		w.of[m] = newWalker(g)
+		w.of[m] = NewWalker(g)
 	}
 	return w.of[m]
 }
@@ -169,3 +169,6 @@ func checkMarginals(dst []float64) error {
 	}
 	return nil
 }
+
+// isIncremental reports whether the game's walkers are not nil.
+func isIncremental(g Game) bool { return NewWalker(g) != nil }

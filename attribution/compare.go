@@ -5,98 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/rand/v2"
 )
-
-// Metric is a measure of how an estimate compares with the truth.
-type Metric int
-
-const (
-	// MSE is the mean squared error.
-	MSE Metric = iota
-	// MAE is the mean absolute error.
-	MAE
-	// SpearmanRho is the rank correlation of [Spearman].
-	SpearmanRho
-	// KendallTau is the rank correlation of [KendallTauB].
-	KendallTau
-	// Precision is [PrecisionAtK] with Study.K.
-	Precision
-	// Sign is [SignAgreement].
-	Sign
-	// Efficiency is the absolute efficiency residual |v(N) - v(∅) - Σ φ|.
-	Efficiency
-	// IntervalCoverage is [Coverage] at Study.Level.
-	IntervalCoverage
-
-	metricCount
-)
-
-var metricNames = [metricCount]string{"mse", "mae", "spearman", "kendall_tau_b", "precision_at_k", "sign_agreement", "efficiency_residual", "coverage"}
-
-// Scores holds one number for each metric, indexed by [Metric].
-type Scores [metricCount]float64
-
-// Metrics lists all metrics.
-func Metrics() []Metric {
-	all := make([]Metric, metricCount)
-	for i := range all {
-		all[i] = Metric(i)
-	}
-	return all
-}
-
-// String is the metric's name in tables: mse, mae, spearman, kendall_tau_b, precision_at_k, sign_agreement,
-// efficiency_residual or coverage.
-func (m Metric) String() string {
-	if m < 0 || m >= metricCount {
-		return fmt.Sprintf("Metric(%d)", int(m))
-	}
-	return metricNames[m]
-}
-
-// ParseMetric reads a metric's name.
-func ParseMetric(name string) (Metric, error) {
-	for m, n := range metricNames {
-		if n == name {
-			return Metric(m), nil
-		}
-	}
-	return 0, fmt.Errorf("attribution: unknown metric %q, want one of %q", name, metricNames)
-}
-
-// Truth is what estimates are compared with.
-type Truth struct {
-	// Values are the true Shapley values [players].
-	Values []float64
-	// StdErr are their standard errors where the truth is itself an estimate; nil for an exact truth.
-	StdErr []float64
-	// Method says where the truth comes from.
-	Method string
-}
-
-// FindTruth returns the Shapley values of a game: by closed form where the game is linear, by enumeration with up to
-// 20 players, and otherwise by antithetic permutations under the options, with their standard errors.
-func FindTruth(ctx context.Context, g Game, opt Options) (Truth, error) {
-	if err := checkGame(g); err != nil {
-		return Truth{}, err
-	}
-	exact := opt
-	exact.Budget = 0
-	e, err := ClosedForm{}.Estimate(ctx, g, exact)
-	if errors.Is(err, ErrNotLinear) && g.Players() <= MaxEnumerated {
-		e, err = Exact{}.Estimate(ctx, g, exact)
-	} else if errors.Is(err, ErrNotLinear) {
-		e, err = Permutation{Antithetic: true}.Estimate(ctx, g, opt)
-	}
-	if err != nil {
-		return Truth{}, err
-	}
-	t := Truth{Values: e.Values, Method: e.Method}
-	if e.DF != nil {
-		t.StdErr = e.StdErr
-	}
-	return t, nil
-}
 
 // Subject is a game with known Shapley values.
 type Subject struct {
@@ -172,7 +82,7 @@ func Compare(ctx context.Context, s Study) (*Comparison, error) {
 	if err := s.check(); err != nil {
 		return nil, err
 	}
-	c := &Comparison{K: s.keep(s.Subjects[0].Game.Players()), Level: s.level(), BackwardCost: (&Options{BackwardCost: s.BackwardCost}).backwardCost()}
+	c := &Comparison{K: s.keep(s.Subjects[0].Game.Players()), Level: s.level(), BackwardCost: Options{BackwardCost: s.BackwardCost}.WithDefaults().BackwardCost}
 	total := len(s.Subjects) * len(s.Estimators) * len(s.Budgets) * len(s.Seeds)
 	done := 0
 	for _, e := range s.Estimators {
@@ -263,7 +173,7 @@ func (s *Study) check() error {
 		names[e.Name()] = true
 	}
 	for _, sub := range s.Subjects {
-		if err := checkGame(sub.Game); err != nil {
+		if err := CheckGame(sub.Game); err != nil {
 			return fmt.Errorf("game %q: %w", sub.Name, err)
 		}
 		n := sub.Game.Players()
@@ -291,4 +201,15 @@ func (s *Study) level() float64 {
 		return 0.95
 	}
 	return s.Level
+}
+
+// GameSeed returns the seed with which [Compare] runs an estimator on game i of a study under one of the study's seeds. Each
+// game has random numbers of its own, so that errors on several games are independent; game 0 takes the seed itself.
+func GameSeed(seed uint64, game int) uint64 {
+	if game == 0 {
+		return seed
+	}
+	var rng rand.PCG
+	seedStream(&rng, seed, domainGame, uint64(game))
+	return rng.Uint64()
 }

@@ -8,18 +8,6 @@ import (
 	"time"
 )
 
-// Forecast is what reaching a target, or using up a budget, will take.
-type Forecast struct {
-	// Samples, Equivalents and Seconds are the totals of the whole run.
-	Samples     int
-	Equivalents float64
-	Seconds     float64
-	// StdErr is the largest standard error of any player that is to be expected then.
-	StdErr float64
-	// PilotEquivalents is what the forecast itself has spent, in forward-equivalents.
-	PilotEquivalents float64
-}
-
 // Predict forecasts a run of the estimator under the options. Deterministic estimators are forecast from their known
 // cost and the time of a few values. For the others two short pilot runs, of pilotSamples samples (0 for 64, more where
 // the estimator needs more) and of twice as many, separate the fixed cost from that of a sample; standard errors fall
@@ -104,7 +92,7 @@ func (r *run) predictWork(ctx context.Context, d deterministic) (Forecast, error
 		return Forecast{}, err
 	}
 	f := Forecast{Equivalents: r.workCost(values, gradients)}
-	workers := float64(r.opt.workers())
+	workers := float64(r.opt.Workers)
 	if probe := min(values, 16); probe > 0 {
 		start := time.Now()
 		if err := r.values(ctx, nil, NewCoalitions(r.n, probe), make([]float64, probe)); err != nil {
@@ -124,6 +112,6 @@ func (r *run) predictWork(ctx context.Context, d deterministic) (Forecast, error
 		f.Seconds += time.Since(start).Seconds() * float64(gradients) / float64(probe) / min(workers, max(float64(gradients)/8, 1))
 	}
 	forwards, backwards := r.spent()
-	f.Samples, f.PilotEquivalents = max(values, gradients), forwards+backwards*r.opt.backwardCost()
+	f.Samples, f.PilotEquivalents = max(values, gradients), forwards+backwards*r.opt.BackwardCost
 	return f, nil
 }

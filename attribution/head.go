@@ -2,7 +2,8 @@ package attribution
 
 import (
 	"fmt"
-	"math"
+
+	"github.com/line-ood/goline/internal/mathx"
 )
 
 // Head is the final linear layer of a network, l = W z + b, over D penultimate neurons and K classes.
@@ -23,10 +24,10 @@ func NewHead(weight, bias []float64) (*Head, error) {
 		return nil, fmt.Errorf("attribution: head of %d weights and %d biases: want weight [classes, neurons], bias [classes]",
 			len(weight), k)
 	}
-	if i := firstNotFinite(weight); i >= 0 {
+	if i := mathx.FirstNotFinite(weight); i >= 0 {
 		return nil, fmt.Errorf("attribution: head weight %d is %v", i, weight[i])
 	}
-	if i := firstNotFinite(bias); i >= 0 {
+	if i := mathx.FirstNotFinite(bias); i >= 0 {
 		return nil, fmt.Errorf("attribution: head bias %d is %v", i, bias[i])
 	}
 	d := len(weight) / k
@@ -73,14 +74,4 @@ func Float64s(x []float32) []float64 {
 		out[i] = float64(v)
 	}
 	return out
-}
-
-// firstNotFinite is the index of the first NaN or ±Inf, or -1.
-func firstNotFinite(x []float64) int {
-	for i, v := range x {
-		if math.IsNaN(v) || math.IsInf(v, 0) {
-			return i
-		}
-	}
-	return -1
 }

@@ -85,7 +85,7 @@ func (g IntegratedGradients) steps(r *run) (int, error) {
 	if steps < 0 || steps%2 != 0 {
 		return 0, fmt.Errorf("attribution: integrated gradients with %d steps, want an even number", steps)
 	}
-	point := r.gameForwards * (1 + r.opt.backwardCost())
+	point := r.gameForwards * (1 + r.opt.BackwardCost)
 	if r.opt.Budget > 0 {
 		fit := int(min(r.opt.Budget/point*(1+1e-12), 1<<30)) - 1
 		fit -= fit & 1
@@ -105,7 +105,7 @@ func (g IntegratedGradients) work(r *run) (values, gradients int, err error) {
 // integrate sums the gradients over the points on the line.
 func (r *run) integrate(ctx context.Context, d Differentiable, points, weights, coarse []float64) (Estimate, error) {
 	const rows = 8
-	workers := r.opt.workers()
+	workers := r.opt.Workers
 	total, half := make([]float64, r.n), make([]float64, r.n)
 	type buffer struct{ alpha, values, grads []float64 }
 	buffers := make([]buffer, slots(workers))

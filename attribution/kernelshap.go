@@ -182,7 +182,7 @@ func (r *run) regress(ctx context.Context, source *kernelSource, perSample float
 	if err != nil {
 		return Estimate{}, err
 	}
-	workers := r.opt.workers()
+	workers := r.opt.Workers
 	type part struct {
 		rows   Coalitions
 		target []float64
@@ -234,17 +234,10 @@ func (r *run) regress(ctx context.Context, source *kernelSource, perSample float
 	}
 }
 
-// append adds rows to an unweighted regression.
-func (q *regression) append(rows Coalitions, target []float64) {
-	q.rows.bits = append(q.rows.bits, rows.bits...)
-	q.rows.rows += rows.rows
-	q.target = append(q.target, target...)
-}
-
 // solution solves the regression. On an error the estimate has only the number of samples.
 func (r *run) solution(ctx context.Context, q *regression) (Estimate, error) {
 	e := Estimate{Samples: q.rows.Len()}
-	beta, variance, err := q.solve(ctx, r.opt.workers())
+	beta, variance, err := q.solve(ctx, r.opt.Workers)
 	if err != nil {
 		return e, err
 	}

@@ -79,14 +79,15 @@ func NewLayer(net graph.Model, opt LayerOptions) (*Layer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("attribution: layer %q of shape %v: %w", opt.Layer, l.shape, err)
 	}
-	if err := opt.Removal.check(l.front.Shape("logits")[0], l.size); err != nil {
+	if err := opt.Removal.Check(l.front.Shape("logits")[0], l.size); err != nil {
 		return nil, fmt.Errorf("layer %q of shape %v: %w", opt.Layer, l.shape, err)
 	}
-	l.removed = opt.Removal.bank(l.size)
-	background := 1
-	if opt.Removal.kind == removeByResampling {
-		background = len(opt.Removal.rows)
+	for _, row := range opt.Removal.Rows(l.size) {
+		for _, v := range row {
+			l.removed = append(l.removed, float32(v))
+		}
 	}
+	_, background := opt.Removal.InClass(0)
 	l.byRow = background > 1
 	o := opt.Graph
 	o.Dtype = tensor.Float32
@@ -237,7 +238,7 @@ func (l *Layer) game(present []float32, logits []float64, label int) (Game, erro
 		return nil, err
 	}
 	g := &LayerGame{l: l, class: class, present: present}
-	g.first, g.members = l.opt.Removal.inBank(class)
+	g.first, g.members = l.opt.Removal.InClass(class)
 	return g, nil
 }
 

@@ -191,7 +191,7 @@ func TestLayerRefusals(t *testing.T) {
 		"either channels":         {Layer: "block3", Channels: true, Groups: [][]int{{1}}},
 		"names":                   {Layer: "features", Names: []string{"one"}},
 		"cannot be computed from": {Layer: "features", Output: "block1"},
-		"row 0 has 2 neurons":     {Layer: "features", Removal: RemoveTo([]float64{1, 2})},
+		"row 0: expected 9 neurons, got 2":     {Layer: "features", Removal: RemoveTo([]float64{1, 2})},
 		"has 0 rows, want 1":      {Layer: "features", Removal: RemoveByResampling(nil)},
 		"has 1 rows, want 5":      {Layer: "features", Removal: RemoveToClassMean(make([][]float64, 1))},
 	} {

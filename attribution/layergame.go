@@ -207,7 +207,7 @@ func (b *layerBatch) mask(row int) []float32 { return b.masks[row*b.players:][:b
 func (l *Layer) batch(n int, byBits bool) *layerBatch {
 	pool, masks, words := &l.spare, l.players, 0
 	if byBits {
-		pool, masks, words = &l.spareBits, 0, coalitionWords(l.players)
+		pool, masks, words = &l.spareBits, 0, len(NewCoalition(l.players))
 	}
 	b, ok := pool.Get().(*layerBatch)
 	if !ok || cap(b.rows) < n {

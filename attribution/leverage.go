@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"slices"
 )
 
 // LeverageSHAP is KernelSHAP with coalitions drawn by the leverage scores of the regression, which are 1/C(n, |S|): all
@@ -123,7 +122,7 @@ func (r *run) leverageRound(ctx context.Context, round uint64, pairs int) (Estim
 	seedStream(&rng, r.opt.Seed, domainLeverage, 2*round+1)
 	permute(&rng, order)
 	const chunk = 256
-	workers := r.opt.workers()
+	workers := r.opt.Workers
 	compute := func(_, c, _ int) error {
 		part := order[c*chunk : min((c+1)*chunk, pairs)]
 		rows, y := NewCoalitions(r.n, len(part)), make([]float64, len(part))
@@ -157,19 +156,6 @@ func (r *run) leverageRound(ctx context.Context, round uint64, pairs int) (Estim
 		return e, err
 	}
 	return e, solveErr
-}
-
-// keep reduces the regression to some of its rows, each kept with the given probability.
-func (q *regression) keep(rows []int, probability float64) {
-	rows = slices.Sorted(slices.Values(rows))
-	kept := &regression{n: q.n, rows: NewCoalitions(q.n, len(rows))}
-	for i, r := range rows {
-		copy(kept.rows.Row(i), q.rows.Row(r))
-		kept.target = append(kept.target, q.target[r])
-		kept.weight = append(kept.weight, q.weight[r])
-		kept.unsampled = append(kept.unsampled, 1-probability*(1-q.unsampled[r]))
-	}
-	*q = *kept
 }
 
 // pairCount is the number of pairs of a coalition and its complement, ∅ and N aside, or maxSamples when there are more.

@@ -3,6 +3,8 @@ package attribution
 import (
 	"fmt"
 	"math"
+
+	"github.com/line-ood/goline/internal/mathx"
 )
 
 // LINe holds what a fitted LINe detector (Ahn, Park and Kim 2023) needs besides the head, so that its score can be the
@@ -39,7 +41,7 @@ func (p *LINe) check(h *Head) error {
 	if math.IsNaN(p.Clip) || p.Clip <= 0 {
 		return fmt.Errorf("attribution: LINe clips at %v, want a positive number", p.Clip)
 	}
-	if i := firstNotFinite(p.Contributions); i >= 0 {
+	if i := mathx.FirstNotFinite(p.Contributions); i >= 0 {
 		return fmt.Errorf("attribution: LINe contribution %d is %v", i, p.Contributions[i])
 	}
 	return nil

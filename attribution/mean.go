@@ -20,13 +20,13 @@ func NewMean(members ...Game) (*Mean, error) {
 	}
 	m := &Mean{members: members, incremental: true}
 	for i, g := range members {
-		if err := checkGame(g); err != nil {
+		if err := CheckGame(g); err != nil {
 			return nil, fmt.Errorf("member %d: %w", i, err)
 		}
 		if g.Players() != members[0].Players() {
 			return nil, fmt.Errorf("attribution: member %d has %d players, member 0 has %d", i, g.Players(), members[0].Players())
 		}
-		m.incremental = m.incremental && isIncremental(g)
+		m.incremental = m.incremental && walks(g)
 	}
 	return m, nil
 }
@@ -38,19 +38,6 @@ func newMeanOf(games []*PenultimateGame) *Mean {
 		m.members[i] = g
 	}
 	return m
-}
-
-// isIncremental reports whether the game's walkers are not nil, without building the tables of the games known here.
-func isIncremental(g Game) bool {
-	switch g := g.(type) {
-	case *PenultimateGame:
-		return true
-	case *Mean:
-		return g.incremental
-	case Incremental:
-		return g.NewWalker() != nil
-	}
-	return false
 }
 
 // Exhaustive returns the same game with every value taken over all members: nothing is drawn, a value costs as much as
@@ -65,7 +52,7 @@ func (m *Mean) Exhaustive() *Mean {
 func (m *Mean) Players() int { return m.members[0].Players() }
 
 // PlayerNames returns the names of the first member's players.
-func (m *Mean) PlayerNames() []string { return playerNames(m.members[0]) }
+func (m *Mean) PlayerNames() []string { return PlayerNames(m.members[0]) }
 
 // Members is the number of members that estimators may draw from: 1 for an exhaustive mean.
 func (m *Mean) Members() int {
@@ -87,7 +74,7 @@ func (m *Mean) Member(i int) Game {
 func (m *Mean) ForwardsPerValue() float64 {
 	total := 0.0
 	for _, g := range m.members {
-		total += forwardsPerValue(g)
+		total += ForwardsPerValue(g)
 	}
 	return total
 }
@@ -115,7 +102,7 @@ func (m *Mean) MemberValues(ctx context.Context, members []int, s Coalitions, ds
 	if m.exhaustive {
 		return m.Values(ctx, s, dst)
 	}
-	return byMember(members, func(member int, rows []int) error {
+	return ByMember(members, func(member int, rows []int) error {
 		part := NewCoalitions(s.Players(), len(rows))
 		for i, r := range rows {
 			copy(part.Row(i), s.Row(r))
@@ -129,24 +116,6 @@ func (m *Mean) MemberValues(ctx context.Context, members []int, s Coalitions, ds
 		}
 		return nil
 	})
-}
-
-// byMember calls f once for each member with the rows that ask for it, in the order in which members first appear.
-func byMember(members []int, f func(member int, rows []int) error) error {
-	rows := map[int][]int{}
-	var order []int
-	for r, m := range members {
-		if rows[m] == nil {
-			order = append(order, m)
-		}
-		rows[m] = append(rows[m], r)
-	}
-	for _, m := range order {
-		if err := f(m, rows[m]); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // Gradients implements [Differentiable]: the mean over all members, or [ErrNotDifferentiable].
@@ -214,7 +183,7 @@ func (w *meanWalker) each(dst []float64, f func(Walker, []float64)) {
 	clear(dst)
 	for i, walker := range w.walkers {
 		if walker == nil {
-			walker = newWalker(w.game.members[i])
+			walker = NewWalker(w.game.members[i])
 			w.walkers[i] = walker
 		}
 		f(walker, one)
@@ -235,10 +204,15 @@ func (w *meanWalker) Toggles(s Coalition, players []int, dst []float64) {
 	w.each(dst, func(m Walker, one []float64) { m.Toggles(s, players, one) })
 }
 
-// playerNames returns the game's names, or nil.
-func playerNames(g Game) []string {
-	if n, ok := g.(Named); ok {
-		return n.PlayerNames()
+// walks reports whether the game's walkers are not nil, without building the tables of the games known here.
+func walks(g Game) bool {
+	switch g := g.(type) {
+	case *PenultimateGame:
+		return true
+	case *Mean:
+		return g.incremental
+	case Incremental:
+		return g.NewWalker() != nil
 	}
-	return nil
+	return false
 }

@@ -6,8 +6,66 @@ import (
 	"math"
 	"slices"
 
+	"github.com/line-ood/goline/internal/mathx"
 	"github.com/line-ood/goline/internal/quantile"
 )
+
+// Metric is a measure of how an estimate compares with the truth.
+type Metric int
+
+const (
+	// MSE is the mean squared error.
+	MSE Metric = iota
+	// MAE is the mean absolute error.
+	MAE
+	// SpearmanRho is the rank correlation of [Spearman].
+	SpearmanRho
+	// KendallTau is the rank correlation of [KendallTauB].
+	KendallTau
+	// Precision is [PrecisionAtK] with Study.K.
+	Precision
+	// Sign is [SignAgreement].
+	Sign
+	// Efficiency is the absolute efficiency residual |v(N) - v(∅) - Σ φ|.
+	Efficiency
+	// IntervalCoverage is [Coverage] at Study.Level.
+	IntervalCoverage
+
+	metricCount
+)
+
+var metricNames = [metricCount]string{"mse", "mae", "spearman", "kendall_tau_b", "precision_at_k", "sign_agreement", "efficiency_residual", "coverage"}
+
+// Scores holds one number for each metric, indexed by [Metric].
+type Scores [metricCount]float64
+
+// Metrics lists all metrics.
+func Metrics() []Metric {
+	all := make([]Metric, metricCount)
+	for i := range all {
+		all[i] = Metric(i)
+	}
+	return all
+}
+
+// String is the metric's name in tables: mse, mae, spearman, kendall_tau_b, precision_at_k, sign_agreement,
+// efficiency_residual or coverage.
+func (m Metric) String() string {
+	if m < 0 || m >= metricCount {
+		return fmt.Sprintf("Metric(%d)", int(m))
+	}
+	return metricNames[m]
+}
+
+// ParseMetric reads a metric's name.
+func ParseMetric(name string) (Metric, error) {
+	for m, n := range metricNames {
+		if n == name {
+			return Metric(m), nil
+		}
+	}
+	return 0, fmt.Errorf("attribution: unknown metric %q, want one of %q", name, metricNames)
+}
 
 // MeanSquaredError is the mean of (x_i - y_i)². It is NaN for empty vectors and panics when the lengths differ.
 func MeanSquaredError(x, y []float64) float64 {
@@ -149,7 +207,7 @@ func Coverage(truth, truthStdErr []float64, e *Estimate, level float64) float64 
 	df, q := math.NaN(), math.NaN() // the last quantile: mostly all players share one
 	for i, t := range truth {
 		if e.DF[i] != df {
-			df, q = e.DF[i], quantileT((1+level)/2, e.DF[i])
+			df, q = e.DF[i], mathx.QuantileT((1+level)/2, e.DF[i])
 		}
 		se := e.StdErr[i]
 		if math.IsNaN(se) {

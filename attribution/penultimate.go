@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 	"math/bits"
+
+	"github.com/line-ood/goline/internal/mathx"
 )
 
 // PenultimateOptions says which game is played on the neurons in front of a final linear layer.
@@ -88,7 +90,7 @@ func penultimateGames(h *Head, z [][]float64, labels []int, opt PenultimateOptio
 		if len(row) != h.neurons {
 			return nil, fmt.Errorf("attribution: sample %d has %d activations, the head has %d neurons", n, len(row), h.neurons)
 		}
-		if i := firstNotFinite(row); i >= 0 {
+		if i := mathx.FirstNotFinite(row); i >= 0 {
 			return nil, fmt.Errorf("attribution: activation %d of sample %d is %v", i, n, row[i])
 		}
 		label := -1
@@ -112,7 +114,8 @@ func penultimateGames(h *Head, z [][]float64, labels []int, opt PenultimateOptio
 			}
 			weights = masked[class]
 		}
-		for _, removed := range opt.Removal.forClass(class, h.neurons) {
+		first, count := opt.Removal.InClass(class)
+		for _, removed := range opt.Removal.Rows(h.neurons)[first : first+count] {
 			if opt.LINe != nil {
 				removed = opt.LINe.clipped(removed)
 			}
@@ -126,7 +129,7 @@ func penultimateGames(h *Head, z [][]float64, labels []int, opt PenultimateOptio
 			if opt.Groups != nil {
 				g.group(opt.Groups)
 			}
-			if i := firstNotFinite(g.base); i >= 0 {
+			if i := mathx.FirstNotFinite(g.base); i >= 0 {
 				return nil, fmt.Errorf("sample %d: logit %d of the empty coalition: %w", n, i, ErrNotFinite)
 			}
 			games = append(games, g)
@@ -141,10 +144,10 @@ func penultimateGames(h *Head, z [][]float64, labels []int, opt PenultimateOptio
 
 // check reports options that do not fit a head.
 func (o *PenultimateOptions) check(h *Head) error {
-	if err := o.Value.check(h.classes); err != nil {
+	if err := o.Value.Check(h.classes); err != nil {
 		return err
 	}
-	if err := o.Removal.check(h.classes, h.neurons); err != nil {
+	if err := o.Removal.Check(h.classes, h.neurons); err != nil {
 		return err
 	}
 	players := h.neurons

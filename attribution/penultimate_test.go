@@ -10,6 +10,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
+
+	"github.com/line-ood/goline/internal/mathx"
 )
 
 // naive is the value of a coalition by definition: replace the absent neurons, run the layer, read the value.
@@ -143,7 +145,7 @@ func TestResamplingIsTheMeanOverTheBackground(t *testing.T) {
 	}
 	assert.InDelta(t, want, got[0], 1e-14)
 	assert.Equal(t, 3, g.(Sampled).Members())
-	assert.Equal(t, 3.0, forwardsPerValue(g))
+	assert.Equal(t, 3.0, ForwardsPerValue(g))
 }
 
 // The incremental path against coalition values, for every value, within 1e-10 of the largest value along the way.
@@ -314,7 +316,7 @@ func TestLINeScoreUsesTheMasksOfThePredictedClass(t *testing.T) {
 	}
 	logits := make([]float64, 4)
 	net.head.Logits(clipped, logits)
-	predicted := argmax(logits)
+	predicted := mathx.ArgMax(logits)
 	g := net.game(t, PenultimateOptions{LINe: line})
 	assert.Equal(t, predicted, g.(*PenultimateGame).Class())
 	all := NewCoalitions(7, 1)
@@ -390,10 +392,10 @@ func TestBadPenultimateInput(t *testing.T) {
 		{[]float64{1, 2, nan, 3}, 0, PenultimateOptions{}, "activation 2 of sample 0 is NaN"},
 		{net.z, -1, PenultimateOptions{Target: TargetLabel()}, "class -1 of 3 classes"},
 		{net.z, 0, PenultimateOptions{Value: 17}, "unknown value 17"},
-		{net.z, 0, PenultimateOptions{Removal: RemoveTo([]float64{1})}, "row 0 has 1 neurons, expected 4"},
+		{net.z, 0, PenultimateOptions{Removal: RemoveTo([]float64{1})}, "row 0: expected 4 neurons, got 1"},
 		{net.z, 0, PenultimateOptions{Removal: RemoveTo([]float64{1, 2, 3, nan})}, "row 0, neuron 3 is NaN"},
-		{net.z, 0, PenultimateOptions{Removal: RemoveByResampling(nil)}, "has 0 rows, want 1"},
-		{net.z, 0, PenultimateOptions{Removal: RemoveToClassMean([][]float64{net.z})}, "has 1 rows, want 3"},
+		{net.z, 0, PenultimateOptions{Removal: RemoveByResampling(nil)}, "expected 1 rows, got 0"},
+		{net.z, 0, PenultimateOptions{Removal: RemoveToClassMean([][]float64{net.z})}, "expected 3 rows, got 1"},
 		{net.z, 0, PenultimateOptions{Groups: [][]int{}}, "no players"},
 		{net.z, 0, PenultimateOptions{Groups: [][]int{{0}, {}}}, "group 1 has no neurons"},
 		{net.z, 0, PenultimateOptions{Groups: [][]int{{0}, {4}}}, "group 1 holds neuron 4 of 4"},

@@ -3,6 +3,9 @@ package attribution
 import (
 	"math/bits"
 	"math/rand/v2"
+	"slices"
+
+	"github.com/line-ood/goline/internal/splitmix"
 )
 
 // Domains keep the streams of different purposes apart under one seed.
@@ -15,29 +18,10 @@ const (
 	domainGame
 )
 
-// mix64 is the finaliser of SplitMix64 (Steele, Lea and Flood 2014): a bijection that spreads every input bit.
-func mix64(x uint64) uint64 {
-	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
-	x = (x ^ x>>27) * 0x94d049bb133111eb
-	return x ^ x>>31
-}
-
 // seedStream points the generator at the stream of one item, so that items can be computed in any order.
 func seedStream(p *rand.PCG, seed, domain, index uint64) {
-	const golden = 0x9e3779b97f4a7c15
-	a := mix64(seed + golden*domain)
-	p.Seed(mix64(a+golden*(2*index+1)), mix64(a^mix64(golden*(2*index+2))))
-}
-
-// GameSeed returns the seed with which [Compare] runs an estimator on game i of a study under one of the study's seeds. Each
-// game has random numbers of its own, so that errors on several games are independent; game 0 takes the seed itself.
-func GameSeed(seed uint64, game int) uint64 {
-	if game == 0 {
-		return seed
-	}
-	var rng rand.PCG
-	seedStream(&rng, seed, domainGame, uint64(game))
-	return rng.Uint64()
+	a := splitmix.Mix(seed + splitmix.Golden*domain)
+	p.Seed(splitmix.Mix(a+splitmix.Golden*(2*index+1)), splitmix.Mix(a^splitmix.Mix(splitmix.Golden*(2*index+2))))
 }
 
 // below returns a uniform number in [0, n) (Lemire 2019, without bias). n must be positive.
@@ -80,11 +64,9 @@ func subset(p *rand.PCG, c Coalition, players, size int) {
 		}
 	}
 	if flip {
-		c.Complement(c.clone(), players)
+		c.Complement(slices.Clone(c), players)
 	}
 }
-
-func (c Coalition) clone() Coalition { return append(Coalition(nil), c...) }
 
 // bernoulli makes c a coalition that holds every player independently with probability q.
 func bernoulli(p *rand.PCG, c Coalition, players int, q float64) {

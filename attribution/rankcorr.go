@@ -6,6 +6,8 @@ import (
 	"math"
 	"slices"
 	"sort"
+
+	"github.com/line-ood/goline/internal/mathx"
 )
 
 // Spearman is the rank correlation coefficient of two vectors, Pearson's correlation of their ranks, ties given their
@@ -120,7 +122,7 @@ func meanRanks(x []float64) []float64 {
 
 // pearson is the correlation of two vectors, NaN when one is constant.
 func pearson(x, y []float64) float64 {
-	mx, my := mean(x), mean(y)
+	mx, my := mathx.Mean(x), mathx.Mean(y)
 	var sxy, sxx, syy float64
 	for i := range x {
 		dx, dy := x[i]-mx, y[i]-my

@@ -5,9 +5,12 @@ import (
 	"fmt"
 	"math"
 	"math/bits"
+	"slices"
 
 	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/mat"
+
+	"github.com/line-ood/goline/internal/mathx"
 )
 
 // regression is the weighted least squares of targets on centred coalition indicators z̃ = z - |z|/n, with coefficients
@@ -63,7 +66,7 @@ func (q *regression) solve(ctx context.Context, workers int) (beta, variance []f
 		return nil, nil, fmt.Errorf("attribution: kernel regression: %w", err)
 	}
 	beta = solution.RawVector().Data
-	floats.AddConst(-mean(beta), beta)
+	floats.AddConst(-mathx.Mean(beta), beta)
 	var inverse mat.SymDense
 	if err := chol.InverseTo(&inverse); err != nil {
 		return nil, nil, fmt.Errorf("attribution: kernel regression: %w", err)
@@ -134,7 +137,7 @@ func (q *regression) centre(gram *mat.SymDense) (ridge float64) {
 		}
 		rowMean[i] /= float64(n)
 	}
-	grand := mean(rowMean)
+	grand := mathx.Mean(rowMean)
 	trace := 0.0
 	for i := range n {
 		for j := i; j < n; j++ {
@@ -220,4 +223,23 @@ func (q *regression) sandwich(ctx context.Context, workers int, beta []float64, 
 		return nil, err
 	}
 	return variance, nil
+}
+
+// append adds rows to an unweighted regression.
+func (q *regression) append(rows Coalitions, target []float64) {
+	q.rows.Append(rows)
+	q.target = append(q.target, target...)
+}
+
+// keep reduces the regression to some of its rows, each kept with the given probability.
+func (q *regression) keep(rows []int, probability float64) {
+	rows = slices.Sorted(slices.Values(rows))
+	kept := &regression{n: q.n, rows: NewCoalitions(q.n, len(rows))}
+	for i, r := range rows {
+		copy(kept.rows.Row(i), q.rows.Row(r))
+		kept.target = append(kept.target, q.target[r])
+		kept.weight = append(kept.weight, q.weight[r])
+		kept.unsampled = append(kept.unsampled, 1-probability*(1-q.unsampled[r]))
+	}
+	*q = *kept
 }

@@ -6,6 +6,8 @@ import (
 	"math"
 	"sync/atomic"
 	"time"
+
+	"github.com/line-ood/goline/internal/mathx"
 )
 
 // run is one call of an estimator: the game, the options, and what has been spent.
@@ -31,14 +33,14 @@ type run struct {
 
 // newRun checks the game and the options.
 func newRun(method string, g Game, opt Options) (*run, error) {
-	if err := checkGame(g); err != nil {
+	if err := CheckGame(g); err != nil {
 		return nil, err
 	}
-	if err := opt.check(); err != nil {
+	if err := opt.Check(); err != nil {
 		return nil, err
 	}
-	r := &run{method: method, game: g, sampled: drawn(g), opt: opt, n: g.Players(), start: time.Now(),
-		empty: math.NaN(), full: math.NaN(), gameForwards: forwardsPerValue(g)}
+	r := &run{method: method, game: g, sampled: drawn(g), opt: opt.WithDefaults(), n: g.Players(), start: time.Now(),
+		empty: math.NaN(), full: math.NaN(), gameForwards: ForwardsPerValue(g)}
 	if r.sampled != nil {
 		r.memberForward = r.gameForwards / float64(r.sampled.Members())
 	}
@@ -73,7 +75,7 @@ func (r *run) values(ctx context.Context, members []int, s Coalitions, dst []flo
 		return fmt.Errorf("attribution: %w", err)
 	}
 	r.count(members != nil, s.Len())
-	if i := firstNotFinite(dst[:s.Len()]); i >= 0 {
+	if i := mathx.FirstNotFinite(dst[:s.Len()]); i >= 0 {
 		return fmt.Errorf("%w: %v for a coalition of %d of %d players", ErrNotFinite, dst[i], s.Row(i).Size(), r.n)
 	}
 	return nil
@@ -112,7 +114,7 @@ func (r *run) endpoints(ctx context.Context) error {
 		return err
 	}
 	r.emptyOf, r.fullOf = v[:m], v[m:]
-	r.empty, r.full = mean(r.emptyOf), mean(r.fullOf)
+	r.empty, r.full = mathx.Mean(r.emptyOf), mathx.Mean(r.fullOf)
 	return nil
 }
 
@@ -138,10 +140,10 @@ func (r *run) gradients(ctx context.Context, g Differentiable, alpha, values, gr
 }
 
 func checkGradients(values, grads []float64) error {
-	if i := firstNotFinite(values); i >= 0 {
+	if i := mathx.FirstNotFinite(values); i >= 0 {
 		return fmt.Errorf("%w: %v", ErrNotFinite, values[i])
 	}
-	if i := firstNotFinite(grads); i >= 0 {
+	if i := mathx.FirstNotFinite(grads); i >= 0 {
 		return fmt.Errorf("%w: a gradient is %v", ErrNotFinite, grads[i])
 	}
 	return nil
@@ -196,7 +198,7 @@ func (r *run) affordable(cost float64) error {
 
 // workCost is the cost of an estimator's work in forward-equivalents.
 func (r *run) workCost(values, gradients int) float64 {
-	return r.gameForwards * (float64(values) + float64(gradients)*(1+r.opt.backwardCost()))
+	return r.gameForwards * (float64(values) + float64(gradients)*(1+r.opt.BackwardCost))
 }
 
 // affordableWork reports a deterministic estimator that costs more than the budget.
@@ -244,10 +246,29 @@ func (r *run) fail(ctx context.Context, err error) (Estimate, error) {
 	return Estimate{}, err
 }
 
-func mean(x []float64) float64 {
-	total := 0.0
-	for _, v := range x {
-		total += v
+// finish fills in what all estimates have in common.
+func (r *run) finish(e Estimate) Estimate {
+	e.Method, e.Names = r.method, PlayerNames(r.game)
+	e.Evaluations = r.evaluations.Load()
+	e.Forwards, e.Backwards = r.spent()
+	e.Equivalents = e.Forwards + e.Backwards*r.opt.BackwardCost
+	e.Empty, e.Full = r.empty, r.full
+	e.Residual = math.NaN()
+	if e.Values != nil {
+		total := 0.0
+		for _, v := range e.Values {
+			total += v
+		}
+		e.Residual = e.Full - e.Empty - total
 	}
-	return total / float64(len(x))
+	e.Seconds = time.Since(r.start).Seconds()
+	return e
+}
+
+// drawn returns the game as one whose members are drawn, or nil when there is nothing to draw.
+func drawn(g Game) Sampled {
+	if s, ok := g.(Sampled); ok && s.Members() > 1 {
+		return s
+	}
+	return nil
 }

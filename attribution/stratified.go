@@ -72,7 +72,7 @@ type positionStrata struct {
 
 func newPositionStrata(r *run, bands int) *positionStrata {
 	return &positionStrata{run: r, bands: bands, first: make([]scalar, r.n*bands), rest: make([]scalar, r.n*bands),
-		workers: make([]*strataWorker, r.opt.workers())}
+		workers: make([]*strataWorker, r.opt.Workers)}
 }
 
 // span is the range of positions of a band.

@@ -49,7 +49,7 @@ func distinctSubsets(rng *rand.PCG, rows Coalitions, size int, rankable float64)
 	}
 	// With more subsets than any sample takes, drawing one twice is rare.
 	seen := make(map[string]bool, rows.Len())
-	key := make([]byte, 0, 8*coalitionWords(n))
+	key := make([]byte, 0, 8*len(NewCoalition(n)))
 	for i := 0; i < rows.Len(); {
 		c := rows.Row(i)
 		subset(rng, c, pool, choose)

@@ -106,7 +106,7 @@ func (r *run) svarm(ctx context.Context, strata svarmStrata) (Estimate, error) {
 		return Estimate{}, err
 	}
 	chunk := max(256/per, 1)
-	workers := r.opt.workers()
+	workers := r.opt.Workers
 	type part struct {
 		rows    Coalitions
 		members []int

@@ -3,6 +3,7 @@ package attribution
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 )
 
 // sizeStrata is the state of Stratified SVARM: for each player, coalition size and side one mean.
@@ -66,7 +67,7 @@ func (s *sizeStrata) warmUp(rng *rand.PCG) []strataUpdate {
 		updates = append(updates, cover(order, size)...)
 		permute(rng, order)
 		for _, u := range cover(order, n-size) {
-			u.coalition.Complement(u.coalition.clone(), n)
+			u.coalition.Complement(slices.Clone(u.coalition), n)
 			updates = append(updates, u)
 		}
 	}

@@ -4,10 +4,9 @@ import (
 	"context"
 	"fmt"
 	"math/bits"
-)
 
-// MaxEnumerated is the most players that [Exact] and [Table] take: 2^20 coalitions.
-const MaxEnumerated = 20
+	"github.com/line-ood/goline/internal/mathx"
+)
 
 // Table is a game given by the values of all its coalitions.
 type Table struct {
@@ -22,7 +21,7 @@ func NewTable(values []float64) (*Table, error) {
 	if n < 1 || n > MaxEnumerated || len(values) != 1<<n {
 		return nil, fmt.Errorf("attribution: a table of %d values: want 2^n with n from 1 to %d", len(values), MaxEnumerated)
 	}
-	if i := firstNotFinite(values); i >= 0 {
+	if i := mathx.FirstNotFinite(values); i >= 0 {
 		return nil, fmt.Errorf("%w: coalition %b has %v", ErrNotFinite, i, values[i])
 	}
 	return &Table{players: n, values: values}, nil

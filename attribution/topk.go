@@ -135,7 +135,7 @@ func (s *topKState) sample(ctx context.Context, players []int, first, count int)
 	r := s.run
 	m := len(players)
 	chunk := chunkUnits(2*(m+1), isIncremental(r.game))
-	workers := r.opt.workers()
+	workers := r.opt.Workers
 	crew := make([]*toggler, workers)
 	parts := make([][]float64, slots(workers))
 	size := func(c int) int { return min(chunk, count-c*chunk) }
