@@ -168,6 +168,13 @@ func TestCompareCancelled(t *testing.T) {
 	assert.Less(t, len(c.Runs), 180)
 }
 
+func TestFindTruthInterrupted(t *testing.T) {
+	ctx, cancel := context.WithCancel(background)
+	cancel()
+	_, err := FindTruth(ctx, randomNetwork(3, 5, 1).game(t, PenultimateOptions{Value: LogSumExp}), Options{Samples: 10})
+	assert.ErrorIs(t, err, context.Canceled)
+}
+
 func TestCompareRejectsBadStudies(t *testing.T) {
 	for want, change := range map[string]func(*Study){
 		"0 games":                          func(s *Study) { s.Subjects = nil },

@@ -29,7 +29,7 @@ func runSeeds(t *testing.T, e Estimator, g Game, truth []float64, opt Options) t
 		require.NoError(t, err, e.Name())
 		require.NotNil(t, est.DF, e.Name())
 		out.estimates.add(est.Values)
-		out.covered += Coverage(truth, nil, &est, 0.95) / seeds
+		out.covered += covered(truth, &est, 0.95) / seeds
 		for i, s := range est.StdErr {
 			out.variance[i] += s * s / seeds
 		}
@@ -161,7 +161,7 @@ func TestRegressionsConverge(t *testing.T) {
 		require.NoError(t, err)
 		many, err := e.Estimate(background, g, Options{Samples: 200000, Seed: 1})
 		require.NoError(t, err)
-		assert.Less(t, MeanSquaredError(truth, many.Values), MeanSquaredError(truth, few.Values)/20, e.Name())
+		assert.Less(t, meanSquaredError(truth, many.Values), meanSquaredError(truth, few.Values)/20, e.Name())
 		for i := range truth {
 			assert.InDelta(t, truth[i], many.Values[i], 5*many.StdErr[i], "%s player %d", e.Name(), i)
 			assert.InDelta(t, 0.1, many.StdErr[i]/few.StdErr[i], 0.02, "%s: ten times fewer with a hundred times the samples", e.Name())

@@ -60,7 +60,6 @@ func TestDenseNetAttributions(t *testing.T) {
 	}
 	energy, err := NewPenultimate(h, z[0], -1, PenultimateOptions{Value: LogSumExp})
 	require.NoError(t, err)
-	require.IsType(t, &productWalker{}, energy.(Incremental).NewWalker())
 	truth, err := FindTruth(background, energy, Options{Samples: 4000, Seed: 9})
 	require.NoError(t, err)
 	for _, e := range []Estimator{Permutation{}, Owen{Halved: true}, KernelSHAP{Paired: true}, LeverageSHAP{}, SVARM{Stratified: true}} {

@@ -11,14 +11,19 @@ import (
 
 var background = context.Background()
 
-// randomTable is a game whose coalition values are independent normal numbers.
-func randomTable(n int, seed uint64) *Table {
+// randomValues are independent normal numbers, one for each coalition of n players.
+func randomValues(n int, seed uint64) []float64 {
 	r := rand.New(rand.NewPCG(seed, 1))
 	v := make([]float64, 1<<n)
 	for i := range v {
 		v[i] = r.NormFloat64()
 	}
-	t, err := NewTable(v)
+	return v
+}
+
+// randomTable is a game of randomValues.
+func randomTable(n int, seed uint64) *Table {
+	t, err := NewTable(randomValues(n, seed))
 	if err != nil {
 		panic(err)
 	}
@@ -116,4 +121,24 @@ func fmtBits(c Coalition) string {
 		}
 	}
 	return string(key)
+}
+
+// meanSquaredError is the mean squared difference.
+func meanSquaredError(x, y []float64) float64 {
+	total := 0.0
+	for i := range x {
+		total += (x[i] - y[i]) * (x[i] - y[i])
+	}
+	return total / float64(len(x))
+}
+
+// covered is the share of the players whose interval holds the true value, rounding aside.
+func covered(truth []float64, e *Estimate, level float64) float64 {
+	held := 0
+	for i, v := range truth {
+		if lo, hi := e.Interval(i, level); lo-1e-12 <= v && v <= hi+1e-12 {
+			held++
+		}
+	}
+	return float64(held) / float64(len(truth))
 }

@@ -80,8 +80,11 @@ func TestResampledLayerGameIsTheMeanOfItsRows(t *testing.T) {
 		require.NoError(t, mean.Gradients(background, alpha, values[9:], grads[9*n:]))
 		require.Equal(t, values[9:], values[:9])
 		require.Equal(t, grads[9*n:], grads[:9*n])
-		require.NoError(t, memberGradients(background, g, which[:9], alpha, values[:9], grads[:9*n]))
-		require.NoError(t, memberGradients(background, mean, which[:9], alpha, values[9:], grads[9*n:]))
+		require.NoError(t, g.MemberGradients(background, which[:9], alpha, values[:9], grads[:9*n]))
+		for i, m := range which[:9] {
+			member := mean.Member(m).(Differentiable)
+			require.NoError(t, member.Gradients(background, alpha[i*n:][:n], values[9+i:][:1], grads[(9+i)*n:][:n]))
+		}
 		require.Equal(t, values[9:], values[:9])
 		require.Equal(t, grads[9*n:], grads[:9*n])
 	}

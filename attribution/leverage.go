@@ -187,14 +187,6 @@ func drawLeverage(q *regression, seed, round uint64, pairs int) {
 	}
 }
 
-// classPairs is the number of pairs whose smaller coalition has the given size.
-func classPairs(n, size int) float64 {
-	if 2*size == n {
-		return binomial(n-1, size-1)
-	}
-	return binomial(n, size)
-}
-
 // leverageWeight is the kernel of a pair over its probability of being drawn, up to a constant:
 // 1/(C(n,s) s (n-s)) times the number of pairs of that size over the quota.
 func leverageWeight(n, size int, quota float64) float64 {

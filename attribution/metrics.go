@@ -1,10 +1,8 @@
 package attribution
 
 import (
-	"cmp"
 	"fmt"
 	"math"
-	"slices"
 
 	"github.com/line-ood/goline/internal/mathx"
 	"github.com/line-ood/goline/internal/quantile"
@@ -85,20 +83,6 @@ func MeanAbsoluteError(x, y []float64) float64 {
 		total += math.Abs(x[i] - y[i])
 	}
 	return total / float64(len(x))
-}
-
-// Largest returns the indices of the k largest values, largest first, ties to the lower index and NaN last. It panics
-// when k is out of range.
-func Largest(x []float64, k int) []int {
-	if k < 0 || k > len(x) {
-		panic(fmt.Sprintf("attribution: the %d largest of %d values", k, len(x)))
-	}
-	order := make([]int, len(x))
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(x[b], x[a]) })
-	return order[:k]
 }
 
 // PrecisionAtK is the share of the k players with the largest estimates that are among the k with the largest true

@@ -193,8 +193,6 @@ func TestCancelledBeforeTheStart(t *testing.T) {
 		assert.Nil(t, est.Values, e.Name())
 		assert.Equal(t, StopInterrupted, est.Stopped, e.Name())
 	}
-	_, err := FindTruth(ctx, g, Options{Samples: 10})
-	assert.ErrorIs(t, err, context.DeadlineExceeded)
 }
 
 // Games of one to three players, where many formulas degenerate.

@@ -117,3 +117,11 @@ func unrank(c Coalition, n, k, rank int) {
 		top = lo
 	}
 }
+
+// classPairs is the number of pairs whose smaller coalition has the given size.
+func classPairs(n, size int) float64 {
+	if 2*size == n {
+		return binomial(n-1, size-1)
+	}
+	return binomial(n, size)
+}

@@ -177,12 +177,11 @@ func (s *topKState) sample(ctx context.Context, players []int, first, count int)
 
 // order is the players by descending estimate, ties by ascending index.
 func (s *topKState) order() []int {
-	order := make([]int, len(s.stats))
-	for i := range order {
-		order[i] = i
+	means := make([]float64, len(s.stats))
+	for i, x := range s.stats {
+		means[i] = x.mean
 	}
-	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(s.stats[b].mean, s.stats[a].mean) })
-	return order
+	return Largest(means, len(means))
 }
 
 func (s *topKState) border(order []int) float64 {
@@ -244,4 +243,18 @@ func KeptByPercentile(n int, p float64) int {
 		return 0
 	}
 	return n - 1 - int(math.Floor(float64(n-1)*(min(max(p, 0), 100)/100)))
+}
+
+// Largest returns the indices of the k largest values, largest first, ties to the lower index and NaN last. It panics
+// when k is out of range.
+func Largest(x []float64, k int) []int {
+	if k < 0 || k > len(x) {
+		panic(fmt.Sprintf("attribution: the %d largest of %d values", k, len(x)))
+	}
+	order := make([]int, len(x))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(x[b], x[a]) })
+	return order[:k]
 }

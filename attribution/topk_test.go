@@ -66,9 +66,9 @@ func TestTopKSpendsSamplesAtTheBorder(t *testing.T) {
 	// Values 8, 6, 4.5, 4, 2, 1 plus noise that depends on the coalition: the border of the top 3 is between the third
 	// and the fourth.
 	worth := []float64{8, 6, 4.5, 4, 2, 1}
-	noise := randomTable(6, 77)
+	noise := randomValues(6, 77)
 	g := GameFunc(6, func(c Coalition) float64 {
-		v := noise.values[c[0]]
+		v := noise[c[0]]
 		for _, i := range c.AppendMembers(nil) {
 			v += worth[i]
 		}
@@ -89,7 +89,7 @@ func TestTopKSpendsSamplesAtTheBorder(t *testing.T) {
 
 // Players 0 and 1 can be exchanged, so that the border between them is never found: the tolerance stops the search.
 func TestTopKStopsAtTheTolerance(t *testing.T) {
-	v := randomTable(6, 31).values
+	v := randomValues(6, 31)
 	for s := range v {
 		if s&3 == 2 {
 			v[s] = v[s^3]
@@ -115,9 +115,9 @@ func TestTopKStopsAtTheTolerance(t *testing.T) {
 
 // Players that tie at the border are decided by the tolerance, or by exactness.
 func TestTopKWithTies(t *testing.T) {
-	noise := randomTable(3, 5)
+	noise := randomValues(3, 5)
 	tied := GameFunc(5, func(c Coalition) float64 {
-		v := noise.values[c[0]&7]
+		v := noise[c[0]&7]
 		for _, i := range []int{3, 4} { // two players that interact with the first and can be exchanged
 			if c.Has(i) && c.Has(0) {
 				v++
