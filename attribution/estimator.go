@@ -21,7 +21,7 @@ type Estimator interface {
 }
 
 // Options are common to all estimators. Estimators that sample need at least one of Samples, Budget and TargetStdErr;
-// the deterministic ones ignore Samples (but for [IntegratedGradients]) and TargetStdErr.
+// the deterministic ones ignore Samples (but for [estimate.IntegratedGradients]) and TargetStdErr.
 type Options struct {
 	// Samples is the exact number of samples to take, in the estimator's unit: permutations, antithetic pairs,
 	// coalitions, coalition pairs. With Budget set as well it is an error if they do not fit.
@@ -53,7 +53,7 @@ const (
 	StopBudget Stop = "budget"
 	// StopTarget: the target standard error was reached.
 	StopTarget Stop = "target"
-	// StopDecided: [TopK] knows the k largest.
+	// StopDecided: [estimate.TopK] knows the k largest.
 	StopDecided Stop = "decided"
 	// StopExact: nothing is left to compute.
 	StopExact Stop = "exact"

@@ -104,7 +104,7 @@ var (
 	ErrNoPlayers = errors.New("attribution: the game has no players")
 	// ErrNotDifferentiable is returned by gradient estimators for a game without gradients.
 	ErrNotDifferentiable = errors.New("attribution: the game has no gradients")
-	// ErrNotLinear is returned by [ClosedForm] for a game that is not linear.
+	// ErrNotLinear is returned by [estimate.ClosedForm] for a game that is not linear.
 	ErrNotLinear = errors.New("attribution: the game is not linear")
 	// ErrBudget is returned when the budget is too small for the estimator to say anything.
 	ErrBudget = errors.New("attribution: budget too small")

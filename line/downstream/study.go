@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/line-ood/goline/attribution"
+	"github.com/line-ood/goline/attribution/compare"
+	"github.com/line-ood/goline/attribution/games"
 	"github.com/line-ood/goline/graph"
 	"github.com/line-ood/goline/line"
 	"github.com/line-ood/goline/line/metrics"
@@ -25,7 +27,7 @@ type Set struct {
 // a player, and the class is the label.
 type Game struct {
 	Name    string
-	Options attribution.PenultimateOptions
+	Options games.PenultimateOptions
 }
 
 // Study says which contributions are tried. Every field but Workers, BackwardCost and Progress is needed.
@@ -243,8 +245,8 @@ func (r *Run) compare(ref *reference, det *line.Detector, detections []Detection
 	classes := det.Network().Classes()
 	r.NeuronOverlap, r.WeightOverlap = 0, 0
 	for c := range classes {
-		r.NeuronOverlap += attribution.Jaccard(ref.det.ActiveNeurons(c), det.ActiveNeurons(c)) / float64(classes)
-		r.WeightOverlap += attribution.Jaccard(ref.det.ActiveWeights(c), det.ActiveWeights(c)) / float64(classes)
+		r.NeuronOverlap += compare.Jaccard(ref.det.ActiveNeurons(c), det.ActiveNeurons(c)) / float64(classes)
+		r.WeightOverlap += compare.Jaccard(ref.det.ActiveWeights(c), det.ActiveWeights(c)) / float64(classes)
 	}
 	for i := range detections {
 		d := &detections[i]

@@ -10,6 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/line-ood/goline/attribution"
+	"github.com/line-ood/goline/attribution/estimate"
+	"github.com/line-ood/goline/attribution/games"
 	"github.com/line-ood/goline/graph"
 	"github.com/line-ood/goline/internal/nettest"
 	"github.com/line-ood/goline/line"
@@ -39,9 +41,9 @@ func study(t testing.TB) downstream.Study {
 		Net: net, Line: line.Options{ActivationPercentile: 60, WeightPercentile: 60, Clip: 1},
 		Fit: samples(net, 24, 1, 1), ID: samples(net, 50, 1, 2),
 		OOD:   []downstream.Set{{Name: "wide", Samples: samples(net, 40, 1.5, 3)}, {Name: "narrow", Samples: samples(net, 30, 0.7, 4)}},
-		Games: []downstream.Game{{Name: "logit"}, {Name: "energy", Options: attribution.PenultimateOptions{Value: attribution.LogSumExp}}},
-		Estimators: []attribution.Estimator{attribution.GradientActivation{}, attribution.ClosedForm{},
-			attribution.Permutation{}, attribution.KernelSHAP{Paired: true}},
+		Games: []downstream.Game{{Name: "logit"}, {Name: "energy", Options: games.PenultimateOptions{Value: attribution.LogSumExp}}},
+		Estimators: []attribution.Estimator{estimate.GradientActivation{}, estimate.ClosedForm{},
+			estimate.Permutation{}, estimate.KernelSHAP{Paired: true}},
 		Budgets: []float64{4, 100}, Seeds: []uint64{1, 2, 3},
 	}
 }
@@ -81,7 +83,7 @@ func TestLogitContributionsGiveThePapersDetector(t *testing.T) {
 // TestRunAgainstNaive repeats one run by hand.
 func TestRunAgainstNaive(t *testing.T) {
 	s := study(t)
-	s.Games, s.Estimators, s.Budgets, s.Seeds = s.Games[1:], []attribution.Estimator{attribution.Permutation{}}, []float64{20}, []uint64{3}
+	s.Games, s.Estimators, s.Budgets, s.Seeds = s.Games[1:], []attribution.Estimator{estimate.Permutation{}}, []float64{20}, []uint64{3}
 	r, err := downstream.Measure(context.Background(), s)
 	require.NoError(t, err)
 	require.Len(t, r.Runs, 1)
@@ -93,7 +95,7 @@ func TestRunAgainstNaive(t *testing.T) {
 	reference, err := line.Fit(ctx, prog, line.FeatureBatches(s.Fit), s.Line)
 	require.NoError(t, err)
 	o := s.Line
-	o.Source = line.Estimated{Estimator: attribution.Permutation{}, Game: s.Games[0].Options,
+	o.Source = line.Estimated{Estimator: estimate.Permutation{}, Game: s.Games[0].Options,
 		Options: attribution.Options{Budget: 20 * 24 / classes, Seed: 3 << 32}}
 	det, err := line.Fit(ctx, prog, line.FeatureBatches(s.Fit), o)
 	require.NoError(t, err)
@@ -206,7 +208,7 @@ func TestStudiesThatCannotBe(t *testing.T) {
 		"budget of NaN":     func(s *downstream.Study) { s.Budgets = []float64{math.NaN()} },
 		"budget of +Inf":    func(s *downstream.Study) { s.Budgets = []float64{math.Inf(1)} },
 		`two estimators are named "exact"`: func(s *downstream.Study) {
-			s.Estimators = []attribution.Estimator{attribution.Exact{}, attribution.Exact{}}
+			s.Estimators = []attribution.Estimator{estimate.Exact{}, estimate.Exact{}}
 		},
 		`two games are named "logit"`:      func(s *downstream.Study) { s.Games[1].Name = "logit" },
 		`two OOD sets are named "wide"`:    func(s *downstream.Study) { s.OOD[1].Name = "wide" },

@@ -1,0 +1,7 @@
+package compare
+
+import (
+	"errors"
+)
+
+var errBroken = errors.New("the graph broke")

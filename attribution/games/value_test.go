@@ -1,0 +1,7 @@
+package games
+
+import (
+	"github.com/line-ood/goline/attribution"
+)
+
+var allValues = []attribution.Value{attribution.Logit, attribution.Probability, attribution.LogProbability, attribution.LogSumExp, attribution.Margin}
