@@ -80,14 +80,12 @@ type Estimate struct {
 	// Evaluations is the number of coalition values (or gradient points) that were computed, those lost to an
 	// interruption included.
 	Evaluations int64
-	// Forwards and Backwards are the passes spent, Equivalents their sum with backwards at Options.BackwardCost.
-	Forwards, Backwards, Equivalents float64
+	// Cost is what was spent.
+	Cost
 	// Empty and Full are v(∅) and v(N). NaN where the estimator does not need them.
 	Empty, Full float64
 	// Residual is the efficiency residual v(N) - v(∅) - Σ Values.
 	Residual float64
-	// Seconds is the wall time.
-	Seconds float64
 	// Stopped says why the estimator stopped.
 	Stopped Stop
 }
@@ -147,12 +145,12 @@ func (o Options) WithDefaults() Options {
 
 // Forecast is what reaching a target, or using up a budget, will take.
 type Forecast struct {
-	// Samples, Equivalents and Seconds are the totals of the whole run.
-	Samples     int
-	Equivalents float64
-	Seconds     float64
+	// Samples is the number of samples of the whole run.
+	Samples int
+	// Cost is that of the whole run.
+	Cost
 	// StdErr is the largest standard error of any player that is to be expected then.
 	StdErr float64
-	// PilotEquivalents is what the forecast itself has spent, in forward-equivalents.
-	PilotEquivalents float64
+	// Pilot is what the forecast itself has spent.
+	Pilot Cost
 }

@@ -4,6 +4,7 @@ import (
 	"math"
 	"math/rand/v2"
 
+	"github.com/line-ood/goline/attribution"
 	"github.com/line-ood/goline/attribution/internal/sampling"
 	"github.com/line-ood/goline/internal/quantile"
 )
@@ -22,8 +23,8 @@ type Cell struct {
 	Budget    float64
 	// Runs is the number of runs, Skipped the number of those that could not be made.
 	Runs, Skipped int
-	// Equivalents and Seconds are means over the runs.
-	Equivalents, Seconds float64
+	// Cost is the mean over the runs.
+	attribution.Cost
 	// Bands holds one band for each metric, indexed by [Metric].
 	Bands Bands
 }
@@ -55,11 +56,9 @@ func summarise(runs []Run, resamples int, level float64, seed uint64) Cell {
 			continue
 		}
 		cell.Runs++
-		cell.Equivalents += r.Equivalents
-		cell.Seconds += r.Seconds
+		cell.Cost = cell.Cost.Plus(r.Cost)
 	}
-	cell.Equivalents /= float64(cell.Runs)
-	cell.Seconds /= float64(cell.Runs)
+	cell.Cost = cell.Cost.Over(float64(cell.Runs))
 	for m := range cell.Bands {
 		var clusters [][]float64
 		last := -1

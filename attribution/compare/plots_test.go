@@ -142,7 +142,7 @@ func TestFiguresAreDeterministic(t *testing.T) {
 func TestBadFigures(t *testing.T) {
 	_, err := compare.ErrorVersusCost(&compare.Comparison{}, compare.MSE, compare.Equivalents)
 	assert.ErrorContains(t, err, "no mse to draw")
-	zero := &compare.Comparison{Cells: []compare.Cell{{Estimator: "exact", Equivalents: 4}}}
+	zero := &compare.Comparison{Cells: []compare.Cell{{Estimator: "exact", Cost: attribution.Cost{Equivalents: 4}}}}
 	_, err = compare.ErrorVersusCost(zero, compare.MSE, compare.Equivalents)
 	assert.ErrorContains(t, err, "no mse to draw", "zero has no place on a logarithmic axis")
 	short := []attribution.Estimate{{Method: "short", Values: []float64{1}, StdErr: []float64{0}}}

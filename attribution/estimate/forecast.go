@@ -49,7 +49,7 @@ func Predict(ctx context.Context, e attribution.Estimator, g attribution.Game, o
 			return attribution.Forecast{}, err
 		}
 		if small.DF == nil {
-			return attribution.Forecast{Samples: small.Samples, Equivalents: small.Equivalents, Seconds: small.Seconds, StdErr: small.MaxStdErr(), PilotEquivalents: small.Equivalents}, nil
+			return attribution.Forecast{Samples: small.Samples, Cost: small.Cost, StdErr: small.MaxStdErr(), Pilot: small.Cost}, nil
 		}
 		pilot.Samples = min(2*small.Samples, most)
 		large, err := e.Estimate(ctx, g, pilot)
@@ -62,7 +62,7 @@ func Predict(ctx context.Context, e attribution.Estimator, g attribution.Game, o
 
 // extrapolate forecasts from two runs of which the second took more samples.
 func extrapolate(small, large attribution.Estimate, opt attribution.Options, most int) attribution.Forecast {
-	f := attribution.Forecast{Samples: large.Samples, Equivalents: large.Equivalents, Seconds: large.Seconds, StdErr: large.MaxStdErr(), PilotEquivalents: small.Equivalents + large.Equivalents}
+	f := attribution.Forecast{Samples: large.Samples, Cost: large.Cost, StdErr: large.MaxStdErr(), Pilot: small.Cost.Plus(large.Cost)}
 	more := float64(large.Samples - small.Samples)
 	if more <= 0 {
 		return f
@@ -82,6 +82,9 @@ func extrapolate(small, large attribution.Estimate, opt attribution.Options, mos
 	want = min(max(math.Ceil(want), 1), float64(most))
 	f.Samples = int(want)
 	f.Equivalents = fixed + perSample*want
+	further := (want - float64(large.Samples)) / more
+	f.Forwards = large.Forwards + further*(large.Forwards-small.Forwards)
+	f.Backwards = large.Backwards + further*(large.Backwards-small.Backwards)
 	f.Seconds = large.Seconds * f.Equivalents / large.Equivalents
 	f.StdErr *= math.Sqrt(float64(large.Samples) / want)
 	return f
@@ -93,7 +96,11 @@ func (r *run) predictWork(ctx context.Context, d Deterministic) (attribution.For
 	if err != nil {
 		return attribution.Forecast{}, err
 	}
-	f := attribution.Forecast{Equivalents: r.workCost(values, gradients)}
+	f := attribution.Forecast{Cost: attribution.Cost{
+		Forwards:    r.gameForwards * float64(values+gradients),
+		Backwards:   r.gameForwards * float64(gradients),
+		Equivalents: r.workCost(values, gradients),
+	}}
 	workers := float64(r.opt.Workers)
 	if probe := min(values, 16); probe > 0 {
 		start := time.Now()
@@ -113,7 +120,6 @@ func (r *run) predictWork(ctx context.Context, d Deterministic) (attribution.For
 		}
 		f.Seconds += time.Since(start).Seconds() * float64(gradients) / float64(probe) / min(workers, max(float64(gradients)/8, 1))
 	}
-	forwards, backwards := r.spent()
-	f.Samples, f.PilotEquivalents = max(values, gradients), forwards+backwards*r.opt.BackwardCost
+	f.Samples, f.Pilot = max(values, gradients), r.spent()
 	return f, nil
 }

@@ -39,7 +39,7 @@ func TestForecastOfABudget(t *testing.T) {
 		assert.Equal(t, est.Samples, f.Samples, e.Name())
 		assert.Equal(t, est.Equivalents, f.Equivalents, e.Name())
 		assert.InEpsilon(t, est.MaxStdErr(), f.StdErr, 0.35, e.Name())
-		assert.Less(t, f.PilotEquivalents, 30000.0)
+		assert.Less(t, f.Pilot.Equivalents, 30000.0)
 	}
 }
 
@@ -52,7 +52,7 @@ func TestForecastOfDeterministicEstimators(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, est.Equivalents, f.Equivalents, e.Name())
 		assert.Greater(t, f.Seconds, 0.0)
-		assert.LessOrEqual(t, f.PilotEquivalents, 50.0)
+		assert.LessOrEqual(t, f.Pilot.Equivalents, 50.0)
 	}
 	_, err := Predict(background, IntegratedGradients{}, randomTable(4, 1), attribution.Options{}, 0)
 	assert.ErrorIs(t, err, attribution.ErrNotDifferentiable)

@@ -135,3 +135,5 @@ func covered(truth []float64, e *attribution.Estimate, level float64) float64 {
 	}
 	return float64(held) / float64(len(truth))
 }
+
+var allValues = []attribution.Value{attribution.Logit, attribution.Probability, attribution.LogProbability, attribution.LogSumExp, attribution.Margin}

@@ -49,11 +49,14 @@ func newRun(method string, g attribution.Game, opt attribution.Options) (*run, e
 	return r, nil
 }
 
-// spent is the number of forwards and backwards so far.
-func (r *run) spent() (forwards, backwards float64) {
-	backwards = float64(r.gameGrads.Load())*r.gameForwards + float64(r.memberGrads.Load())*r.memberForward
-	forwards = float64(r.gameValues.Load())*r.gameForwards + float64(r.memberValues.Load())*r.memberForward + backwards
-	return forwards, backwards
+// spent is the cost so far.
+func (r *run) spent() attribution.Cost {
+	backwards := float64(r.gameGrads.Load())*r.gameForwards + float64(r.memberGrads.Load())*r.memberForward
+	forwards := float64(r.gameValues.Load())*r.gameForwards + float64(r.memberValues.Load())*r.memberForward + backwards
+	return attribution.Cost{
+		Forwards: forwards, Backwards: backwards, Equivalents: forwards + backwards*r.opt.BackwardCost,
+		Seconds: time.Since(r.start).Seconds(),
+	}
 }
 
 // valueCost is the cost of a value as the sampling estimators ask for it: of one member where members are drawn.
@@ -252,8 +255,7 @@ func (r *run) fail(ctx context.Context, err error) (attribution.Estimate, error)
 func (r *run) finish(e attribution.Estimate) attribution.Estimate {
 	e.Method, e.Names = r.method, attribution.PlayerNames(r.game)
 	e.Evaluations = r.evaluations.Load()
-	e.Forwards, e.Backwards = r.spent()
-	e.Equivalents = e.Forwards + e.Backwards*r.opt.BackwardCost
+	e.Cost = r.spent()
 	e.Empty, e.Full = r.empty, r.full
 	e.Residual = math.NaN()
 	if e.Values != nil {
@@ -263,7 +265,6 @@ func (r *run) finish(e attribution.Estimate) attribution.Estimate {
 		}
 		e.Residual = e.Full - e.Empty - total
 	}
-	e.Seconds = time.Since(r.start).Seconds()
 	return e
 }
 

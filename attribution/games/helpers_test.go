@@ -83,3 +83,10 @@ func (p plain) Players() int { return p.game.Players() }
 func (p plain) Values(ctx context.Context, s attribution.Coalitions, dst []float64) error {
 	return p.game.Values(ctx, s, dst)
 }
+
+var allValues = []attribution.Value{attribution.Logit, attribution.Probability, attribution.LogProbability, attribution.LogSumExp, attribution.Margin}
+
+func withoutTime(e attribution.Estimate) attribution.Estimate {
+	e.Seconds = 0
+	return e
+}

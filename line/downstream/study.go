@@ -69,10 +69,9 @@ type Run struct {
 	Game, Estimator string
 	Budget          float64
 	Seed            uint64
-	// Samples, Forwards, Backwards and Equivalents are sums over the classes; Seconds is the wall time of the estimates.
-	Samples                          int
-	Forwards, Backwards, Equivalents float64
-	Seconds                          float64
+	// Samples and Cost are sums over the classes; Cost.Seconds is the wall time of the estimates.
+	Samples int
+	attribution.Cost
 	// Deterministic tells that the estimator drew nothing; other seeds would say the same.
 	Deterministic bool
 	// NeuronOverlap and WeightOverlap are the Jaccard indices of the kept neurons and weights with those of the paper's
@@ -208,9 +207,7 @@ func (s *Study) run(ctx context.Context, ref *reference, g Game, e attribution.E
 		Game:    o,
 		Observe: func(_ int, e attribution.Estimate) {
 			run.Samples += e.Samples
-			run.Forwards += e.Forwards
-			run.Backwards += e.Backwards
-			run.Equivalents += e.Equivalents
+			run.Cost = run.Cost.Plus(e.Cost)
 			run.Deterministic = run.Deterministic && e.DF == nil
 		},
 	}}

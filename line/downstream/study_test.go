@@ -230,11 +230,11 @@ func TestStudiesThatCannotBe(t *testing.T) {
 
 func TestCells(t *testing.T) {
 	run := func(seed uint64, overlap, delta float64) downstream.Run {
-		return downstream.Run{Game: "g", Estimator: "e", Budget: 1, Seed: seed, Equivalents: 10, NeuronOverlap: overlap,
+		return downstream.Run{Game: "g", Estimator: "e", Budget: 1, Seed: seed, Cost: attribution.Cost{Equivalents: 10}, NeuronOverlap: overlap,
 			Detections: []downstream.Detection{{Set: "average", DeltaAUROC: delta}}}
 	}
 	r := downstream.Result{Runs: []downstream.Run{run(1, 0.5, 1), run(2, 0.7, 2), run(3, 0.9, 6), {Game: "g", Estimator: "e", Budget: 2, Skipped: "why"},
-		{Game: "g", Estimator: "f", Budget: 2, Equivalents: 4}}}
+		{Game: "g", Estimator: "f", Budget: 2, Cost: attribution.Cost{Equivalents: 4}}}}
 	cells := r.Cells()
 	require.Len(t, cells, 3)
 	assert.Equal(t, 3, cells[0].Runs)

@@ -48,14 +48,13 @@ type Study struct {
 
 // Run is one estimator on one game with one budget and seed.
 type Run struct {
-	Subject, Estimator               string
-	Budget                           float64
-	Seed                             uint64 // the study's
-	Samples                          int
-	Evaluations                      int64
-	Forwards, Backwards, Equivalents float64
-	Seconds                          float64
-	Stopped                          attribution.Stop
+	Subject, Estimator string
+	Budget             float64
+	Seed               uint64 // the study's
+	Samples            int
+	Evaluations        int64
+	attribution.Cost
+	Stopped attribution.Stop
 	// Scores holds the metrics, NaN where one is not defined.
 	Scores Scores
 	// Skipped says why the estimator did not run, "" where it did.
@@ -129,8 +128,7 @@ func (s *Study) run(ctx context.Context, e attribution.Estimator, subject int, b
 	if err != nil {
 		return run, err
 	}
-	run.Samples, run.Evaluations, run.Seconds, run.Stopped = est.Samples, est.Evaluations, est.Seconds, est.Stopped
-	run.Forwards, run.Backwards, run.Equivalents = est.Forwards, est.Backwards, est.Equivalents
+	run.Samples, run.Evaluations, run.Cost, run.Stopped = est.Samples, est.Evaluations, est.Cost, est.Stopped
 	run.Scores = Score(sub.Truth, &est, s.keep(len(est.Values)), s.level())
 	if s.KeepValues {
 		run.Values, run.StdErr = est.Values, est.StdErr

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/csv"
 	"encoding/json"
+	"errors"
 	"math"
 	"strings"
 	"testing"
@@ -18,6 +19,8 @@ import (
 	"github.com/line-ood/goline/attribution/games"
 	"github.com/line-ood/goline/attribution/internal/sampling"
 )
+
+var errBroken = errors.New("the graph broke")
 
 func smallStudy(t *testing.T) Study {
 	var subjects []Subject

@@ -1,7 +1,0 @@
-package compare
-
-import (
-	"errors"
-)
-
-var errBroken = errors.New("the graph broke")
