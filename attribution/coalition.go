@@ -69,7 +69,7 @@ func (c Coalition) AppendMembers(dst []int) []int {
 // Coalitions is a batch of coalitions over the same players, one a row.
 // Copies share their rows.
 type Coalitions struct {
-	players, rows, words int
+	players, rows, Words int
 	bits                 []uint64
 }
 
@@ -79,7 +79,7 @@ func NewCoalitions(players, rows int) Coalitions {
 		panic(fmt.Sprintf("attribution: %d coalitions over %d players", rows, players))
 	}
 	words := coalitionWords(players)
-	return Coalitions{players: players, rows: rows, words: words, bits: make([]uint64, rows*words)}
+	return Coalitions{players: players, rows: rows, Words: words, bits: make([]uint64, rows*words)}
 }
 
 // Players is the number of players that the coalitions are drawn from.
@@ -90,14 +90,23 @@ func (s Coalitions) Len() int { return s.rows }
 
 // Row returns coalition r. It shares memory with the batch.
 func (s Coalitions) Row(r int) Coalition {
-	return Coalition(s.bits[r*s.words : (r+1)*s.words : (r+1)*s.words])
+	return Coalition(s.bits[r*s.Words : (r+1)*s.Words : (r+1)*s.Words])
 }
 
 // Slice returns rows lo to hi-1. It shares memory with the batch.
 func (s Coalitions) Slice(lo, hi int) Coalitions {
-	s.bits = s.bits[lo*s.words : hi*s.words]
+	s.bits = s.bits[lo*s.Words : hi*s.Words]
 	s.rows = hi - lo
 	return s
+}
+
+// Append adds the coalitions of a batch over the same players. It panics when the players differ in number.
+func (s *Coalitions) Append(more Coalitions) {
+	if more.players != s.players {
+		panic(fmt.Sprintf("attribution: expected coalitions over %d players, got %d", s.players, more.players))
+	}
+	s.bits = append(s.bits, more.bits...)
+	s.rows += more.rows
 }
 
 // Clear empties every coalition.

@@ -3,6 +3,8 @@ package attribution
 import (
 	"fmt"
 	"math"
+
+	"github.com/line-ood/goline/internal/mathx"
 )
 
 // Value is what a game reads off the logits l of a network for a class c.
@@ -49,11 +51,11 @@ func (v Value) Of(logits []float64, class int) float64 {
 	case Logit:
 		return logits[class]
 	case Probability:
-		return math.Exp(logits[class] - logSumExp(logits))
+		return math.Exp(logits[class] - mathx.LogSumExp(logits))
 	case LogProbability:
-		return logits[class] - logSumExp(logits)
+		return logits[class] - mathx.LogSumExp(logits)
 	case LogSumExp:
-		return logSumExp(logits)
+		return mathx.LogSumExp(logits)
 	case Margin:
 		return logits[class] - logits[runnerUp(logits, class)]
 	}
@@ -70,7 +72,7 @@ func (v Value) Gradient(logits []float64, class int, dst []float64) {
 		clear(dst)
 		dst[class] = 1
 	case LogSumExp, LogProbability, Probability:
-		lse := logSumExp(logits)
+		lse := mathx.LogSumExp(logits)
 		for k, l := range logits {
 			dst[k] = math.Exp(l - lse)
 		}
@@ -94,8 +96,8 @@ func (v Value) Gradient(logits []float64, class int, dst []float64) {
 	}
 }
 
-// check reports a value that cannot be read off the given number of classes.
-func (v Value) check(classes int) error {
+// Check reports a value that cannot be read off the given number of classes.
+func (v Value) Check(classes int) error {
 	if v < 0 || int(v) >= len(valueNames) {
 		return fmt.Errorf("attribution: unknown value %d", int(v))
 	}
@@ -105,39 +107,12 @@ func (v Value) check(classes int) error {
 	return nil
 }
 
-// logSumExp is log Σ exp(l_k), shifted by the largest logit so that it neither overflows nor loses the small ones.
-func logSumExp(l []float64) float64 {
-	m := l[0]
-	for _, x := range l[1:] {
-		m = max(m, x)
-	}
-	if math.IsInf(m, 0) {
-		return m
-	}
-	s := 0.0
-	for _, x := range l {
-		s += math.Exp(x - m)
-	}
-	return m + math.Log(s)
-}
-
 // runnerUp is the first of the largest logits among the other classes.
 func runnerUp(l []float64, class int) int {
 	best := -1
 	for k, x := range l {
 		if k != class && (best < 0 || x > l[best]) {
 			best = k
-		}
-	}
-	return best
-}
-
-// argmax is the first of the largest entries.
-func argmax(x []float64) int {
-	best := 0
-	for i, v := range x {
-		if v > x[best] {
-			best = i
 		}
 	}
 	return best
@@ -169,7 +144,7 @@ func (t Target) Resolve(logits []float64, label int) (int, error) {
 	c := 0
 	switch t.kind {
 	case targetPrediction:
-		return argmax(logits), nil
+		return mathx.ArgMax(logits), nil
 	case targetLabel:
 		c = label
 	case targetClass:

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/line-ood/goline/attribution"
+	"github.com/line-ood/goline/attribution/games"
 	"github.com/line-ood/goline/graph"
 	"github.com/line-ood/goline/nets"
 )
@@ -33,7 +34,7 @@ type Estimated struct {
 	Options attribution.Options
 	// Game is what is played on the penultimate neurons. Its target is the label. Groups, Names and LINe must be unset:
 	// every neuron is a player.
-	Game attribution.PenultimateOptions
+	Game games.PenultimateOptions
 	// Observe, if not nil, is shown the estimate of each class.
 	Observe func(class int, e attribution.Estimate)
 }
@@ -53,7 +54,7 @@ func (s Estimated) Measure(ctx context.Context, program *graph.Program, images g
 		return nil, err
 	}
 	weight, bias := net.Head()
-	head, err := attribution.NewHead(attribution.Float64s(weight.Float32s()), attribution.Float64s(bias.Float32s()))
+	head, err := games.NewHead(games.Float64s(weight.Float32s()), games.Float64s(bias.Float32s()))
 	if err != nil {
 		return nil, fmt.Errorf("line: %w", err)
 	}
@@ -71,7 +72,7 @@ func (s Estimated) Measure(ctx context.Context, program *graph.Program, images g
 		for i := range labels {
 			labels[i] = class
 		}
-		game, err := attribution.NewPenultimateMean(head, rows, labels, opt)
+		game, err := games.NewPenultimateMean(head, rows, labels, opt)
 		if err != nil {
 			return nil, fmt.Errorf("line: class %d: %w", class, err)
 		}
@@ -110,7 +111,7 @@ func featuresByClass(ctx context.Context, program *graph.Program, net nets.Class
 		}
 		z := b.Float32("features")
 		for i, label := range b.Labels {
-			out[label] = append(out[label], attribution.Float64s(z[i*net.Dim():][:net.Dim()]))
+			out[label] = append(out[label], games.Float64s(z[i*net.Dim():][:net.Dim()]))
 		}
 		seen += b.N
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/line-ood/goline/attribution"
+	"github.com/line-ood/goline/attribution/games"
 	"github.com/line-ood/goline/internal/atomicfile"
 	"github.com/line-ood/goline/line/downstream"
 )
@@ -99,7 +100,7 @@ func (d *downstreamCommand) check() (err error) {
 				return usagef("--values: %s is named twice", name)
 			}
 		}
-		d.games = append(d.games, downstream.Game{Name: name, Options: attribution.PenultimateOptions{Value: v}})
+		d.games = append(d.games, downstream.Game{Name: name, Options: games.PenultimateOptions{Value: v}})
 	}
 	switch {
 	case d.seeds < 1 || d.seeds > maxSeeds:

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/line-ood/goline/attribution"
+	"github.com/line-ood/goline/attribution/games"
 	"github.com/line-ood/goline/dataset"
 	"github.com/line-ood/goline/line/downstream"
 	"github.com/line-ood/goline/line/eval"
@@ -41,7 +42,7 @@ func findFeatures(ctx context.Context, x *eval.Extractor, spec string, names ...
 func rows(s posthoc.Samples, pick []int) [][]float64 {
 	out := make([][]float64, len(pick))
 	for k, i := range pick {
-		out[k] = attribution.Float64s(s.Features[i*s.Dim:][:s.Dim])
+		out[k] = games.Float64s(s.Features[i*s.Dim:][:s.Dim])
 	}
 	return out
 }
@@ -87,7 +88,7 @@ func (s *stage) featureSubjects(ctx context.Context) ([]subject, error) {
 		return nil, fmt.Errorf("--data %s: %w", s.data, err)
 	}
 	weight, bias := s.network.Head()
-	head, err := attribution.NewHead(attribution.Float64s(weight.Float32s()), attribution.Float64s(bias.Float32s()))
+	head, err := games.NewHead(games.Float64s(weight.Float32s()), games.Float64s(bias.Float32s()))
 	if err != nil {
 		return nil, err
 	}
@@ -101,7 +102,7 @@ func (s *stage) featureSubjects(ctx context.Context) ([]subject, error) {
 	out := make([]subject, len(pick))
 	for k, z := range rows(all, pick) {
 		i := pick[k]
-		g, err := attribution.NewPenultimate(head, z, labelOf(all.Labels, i), o)
+		g, err := games.NewPenultimate(head, z, labelOf(all.Labels, i), o)
 		if err != nil {
 			return nil, fmt.Errorf("image %d (%s): %w", i, set.ID(i), err)
 		}
@@ -111,7 +112,7 @@ func (s *stage) featureSubjects(ctx context.Context) ([]subject, error) {
 }
 
 // featureClasses plays one game for each class that has images.
-func (s *stage) featureClasses(head *attribution.Head, all posthoc.Samples, pick []int, set dataset.Dataset, o attribution.PenultimateOptions) ([]subject, error) {
+func (s *stage) featureClasses(head *games.Head, all posthoc.Samples, pick []int, set dataset.Dataset, o games.PenultimateOptions) ([]subject, error) {
 	classes, err := byLabel(pick, all.Labels, s.network.Classes())
 	if err != nil {
 		return nil, err
@@ -125,7 +126,7 @@ func (s *stage) featureClasses(head *attribution.Head, all posthoc.Samples, pick
 		for i := range labels {
 			labels[i] = class
 		}
-		g, err := attribution.NewPenultimateMean(head, rows(all, members), labels, o)
+		g, err := games.NewPenultimateMean(head, rows(all, members), labels, o)
 		if err != nil {
 			return nil, fmt.Errorf("class %d: %w", class, err)
 		}
@@ -136,7 +137,7 @@ func (s *stage) featureClasses(head *attribution.Head, all posthoc.Samples, pick
 }
 
 // featureOptions are those of games on penultimate neurons.
-func (s *stage) featureOptions(ctx context.Context, x *eval.Extractor) (o attribution.PenultimateOptions, err error) {
+func (s *stage) featureOptions(ctx context.Context, x *eval.Extractor) (o games.PenultimateOptions, err error) {
 	o.Value, o.Target = s.value, s.plan.target
 	if o.Groups, o.Names, err = s.group([]int{s.network.Dim()}); err != nil {
 		return o, err

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/line-ood/goline/attribution"
+	"github.com/line-ood/goline/attribution/games"
 	"github.com/line-ood/goline/line"
 	"github.com/line-ood/goline/nets"
 	"github.com/line-ood/goline/nets/weights"
@@ -290,7 +291,7 @@ func classOf(g attribution.Game) int {
 	switch g := g.(type) {
 	case interface{ Class() int }:
 		return g.Class()
-	case *attribution.Mean:
+	case *games.Mean:
 		// Member of an exhaustive mean is itself; none of ours is.
 		class := classOf(g.Member(0))
 		for m := 1; m < g.Members(); m++ {

@@ -11,6 +11,9 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/line-ood/goline/attribution"
+	"github.com/line-ood/goline/attribution/compare"
+	"github.com/line-ood/goline/attribution/estimate"
+	"github.com/line-ood/goline/attribution/games"
 	"github.com/line-ood/goline/dataset"
 	"github.com/line-ood/goline/internal/atomicfile"
 	"github.com/line-ood/goline/internal/demo"
@@ -285,9 +288,9 @@ func (d *demonstration) compareContributions(ctx context.Context) ([]contributio
 	}
 	sampled := func(v attribution.Value, permutations int) line.Source {
 		return line.Estimated{
-			Estimator: attribution.Permutation{Antithetic: true},
+			Estimator: estimate.Permutation{Antithetic: true},
 			Options:   attribution.Options{Samples: permutations, Seed: d.seed, Workers: d.workers},
-			Game:      attribution.PenultimateOptions{Value: v},
+			Game:      games.PenultimateOptions{Value: v},
 		}
 	}
 	ways := []way{
@@ -323,9 +326,9 @@ func (d *demonstration) compareWithPaper(other *line.Detector) contributionRow {
 	k, f := d.net.Classes(), d.net.Dim()
 	mine, its := d.detector.Mean(), other.Mean()
 	for c := range k {
-		a, b := attribution.Float64s(mine[c*f:][:f]), attribution.Float64s(its[c*f:][:f])
-		row.Spearman += attribution.Spearman(a, b) / float64(k)
-		row.Jaccard += attribution.Jaccard(d.detector.ActiveNeurons(c), other.ActiveNeurons(c)) / float64(k)
+		a, b := games.Float64s(mine[c*f:][:f]), games.Float64s(its[c*f:][:f])
+		row.Spearman += compare.Spearman(a, b) / float64(k)
+		row.Jaccard += compare.Jaccard(d.detector.ActiveNeurons(c), other.ActiveNeurons(c)) / float64(k)
 		for i := range a {
 			row.Worst = max(row.Worst, a[i]-b[i], b[i]-a[i])
 		}

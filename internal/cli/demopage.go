@@ -17,7 +17,9 @@ import (
 	"strings"
 
 	"github.com/line-ood/goline/attribution"
-	"github.com/line-ood/goline/attribution/plot"
+	"github.com/line-ood/goline/attribution/compare"
+	"github.com/line-ood/goline/attribution/estimate"
+	"github.com/line-ood/goline/attribution/games"
 	"github.com/line-ood/goline/internal/demo"
 	"github.com/line-ood/goline/line/report"
 )
@@ -174,36 +176,36 @@ func diverging(v float64) string {
 
 // errorPlot draws how fast estimators of Shapley values come close to the truth on some pictures.
 func (d *demonstration) errorPlot(ctx context.Context) (template.HTML, error) {
-	head, err := attribution.NewHead(attribution.Float64s(d.data.Head.Weight), attribution.Float64s(d.data.Head.Bias))
+	head, err := games.NewHead(games.Float64s(d.data.Head.Weight), games.Float64s(d.data.Head.Bias))
 	if err != nil {
 		return "", err
 	}
-	s := attribution.Study{
+	s := compare.Study{
 		Estimators: []attribution.Estimator{
-			attribution.GradientActivation{}, attribution.Permutation{}, attribution.Permutation{Antithetic: true}, attribution.KernelSHAP{},
+			estimate.GradientActivation{}, estimate.Permutation{}, estimate.Permutation{Antithetic: true}, estimate.KernelSHAP{},
 		},
 		Budgets: []float64{400, 800, 1600, 3200, 6400}, Seeds: []uint64{1, 2, 3, 4, 5, 6}, Resamples: 200, Seed: d.seed, Workers: d.workers,
 	}
 	for _, i := range []int{0, d.test.N / 3, 2 * d.test.N / 3} {
-		z := attribution.Float64s(d.test.Features[i*d.test.Dim:][:d.test.Dim])
-		game, err := attribution.NewPenultimate(head, z, d.test.Samples.Labels[i], attribution.PenultimateOptions{Value: attribution.Probability, Target: attribution.TargetLabel()})
+		z := games.Float64s(d.test.Features[i*d.test.Dim:][:d.test.Dim])
+		game, err := games.NewPenultimate(head, z, d.test.Samples.Labels[i], games.PenultimateOptions{Value: attribution.Probability, Target: attribution.TargetLabel()})
 		if err != nil {
 			return "", err
 		}
-		truth, err := attribution.Permutation{Antithetic: true}.Estimate(ctx, game, attribution.Options{Samples: 4000, Seed: d.seed + 1, Workers: d.workers})
+		truth, err := estimate.Permutation{Antithetic: true}.Estimate(ctx, game, attribution.Options{Samples: 4000, Seed: d.seed + 1, Workers: d.workers})
 		if err != nil {
 			return "", err
 		}
-		s.Subjects = append(s.Subjects, attribution.Subject{
+		s.Subjects = append(s.Subjects, compare.Subject{
 			Name: d.test.ID(i), Game: game,
-			Truth: attribution.Truth{Values: truth.Values, StdErr: truth.StdErr, Method: "4000 antithetic permutations"},
+			Truth: compare.Truth{Values: truth.Values, StdErr: truth.StdErr, Method: "4000 antithetic permutations"},
 		})
 	}
-	c, err := attribution.Compare(ctx, s)
+	c, err := compare.Compare(ctx, s)
 	if err != nil {
 		return "", err
 	}
-	figure, err := plot.ErrorVersusCost(c, attribution.MSE, plot.Equivalents)
+	figure, err := compare.ErrorVersusCost(c, compare.MSE, compare.Equivalents)
 	if err != nil {
 		return "", err
 	}
@@ -287,7 +289,7 @@ func (d *demonstration) neurons(s demoSet, i, class int) string {
 		}
 	}
 	var parts []string
-	for _, j := range attribution.Largest(contribution, min(4, f)) {
+	for _, j := range estimate.Largest(contribution, min(4, f)) {
 		if contribution[j] > 0 {
 			parts = append(parts, fmt.Sprintf("%d (%+.1f)", j, contribution[j]))
 		}

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/line-ood/goline/attribution"
+	"github.com/line-ood/goline/attribution/compare"
+	"github.com/line-ood/goline/attribution/games"
 	"github.com/line-ood/goline/graph"
 	"github.com/line-ood/goline/line"
 	"github.com/line-ood/goline/line/eval"
@@ -17,7 +19,7 @@ import (
 // a player, and the class is the label.
 type Game struct {
 	Name    string
-	Options attribution.PenultimateOptions
+	Options games.PenultimateOptions
 }
 
 // Study says which contributions are tried. Every field but Workers, BackwardCost and Progress is needed.
@@ -58,10 +60,9 @@ type Run struct {
 	Game, Estimator string
 	Budget          float64
 	Seed            uint64
-	// Samples, Forwards, Backwards and Equivalents are sums over the classes; Seconds is the wall time of the estimates.
-	Samples                          int
-	Forwards, Backwards, Equivalents float64
-	Seconds                          float64
+	// Samples and Cost are sums over the classes; Cost.Seconds is the wall time of the estimates.
+	Samples int
+	attribution.Cost
 	// Deterministic tells that the estimator drew nothing; other seeds would say the same.
 	Deterministic bool
 	// NeuronOverlap and WeightOverlap are the Jaccard indices of the kept neurons and weights with those of the paper's
@@ -182,9 +183,7 @@ func (s *Study) run(ctx context.Context, ref *reference, g Game, e attribution.E
 		Game:    o,
 		Observe: func(_ int, e attribution.Estimate) {
 			run.Samples += e.Samples
-			run.Forwards += e.Forwards
-			run.Backwards += e.Backwards
-			run.Equivalents += e.Equivalents
+			run.Cost = run.Cost.Plus(e.Cost)
 			run.Deterministic = run.Deterministic && e.DF == nil
 		},
 	}}
@@ -219,8 +218,8 @@ func (r *Run) compare(ref *reference, det *line.Detector, detections []Detection
 	classes := det.Network().Classes()
 	r.NeuronOverlap, r.WeightOverlap = 0, 0
 	for c := range classes {
-		r.NeuronOverlap += attribution.Jaccard(ref.det.ActiveNeurons(c), det.ActiveNeurons(c)) / float64(classes)
-		r.WeightOverlap += attribution.Jaccard(ref.det.ActiveWeights(c), det.ActiveWeights(c)) / float64(classes)
+		r.NeuronOverlap += compare.Jaccard(ref.det.ActiveNeurons(c), det.ActiveNeurons(c)) / float64(classes)
+		r.WeightOverlap += compare.Jaccard(ref.det.ActiveWeights(c), det.ActiveWeights(c)) / float64(classes)
 	}
 	for i := range detections {
 		d := &detections[i]

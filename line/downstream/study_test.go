@@ -10,6 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/line-ood/goline/attribution"
+	"github.com/line-ood/goline/attribution/estimate"
+	"github.com/line-ood/goline/attribution/games"
 	"github.com/line-ood/goline/graph"
 	"github.com/line-ood/goline/internal/nettest"
 	"github.com/line-ood/goline/line"
@@ -42,9 +44,9 @@ func study(t testing.TB) downstream.Study {
 			OOD: []eval.Set{{Name: "wide", Samples: samples(net, 40, 1.5, 3)}, {Name: "narrow", Samples: samples(net, 30, 0.7, 4)}},
 		},
 		Line:  line.Options{ActivationPercentile: 60, WeightPercentile: 60, Clip: 1},
-		Games: []downstream.Game{{Name: "logit"}, {Name: "energy", Options: attribution.PenultimateOptions{Value: attribution.LogSumExp}}},
-		Estimators: []attribution.Estimator{attribution.GradientActivation{}, attribution.ClosedForm{},
-			attribution.Permutation{}, attribution.KernelSHAP{Paired: true}},
+		Games: []downstream.Game{{Name: "logit"}, {Name: "energy", Options: games.PenultimateOptions{Value: attribution.LogSumExp}}},
+		Estimators: []attribution.Estimator{estimate.GradientActivation{}, estimate.ClosedForm{},
+			estimate.Permutation{}, estimate.KernelSHAP{Paired: true}},
 		Budgets: []float64{4, 100}, Seeds: []uint64{1, 2, 3},
 	}
 }
@@ -84,7 +86,7 @@ func TestLogitContributionsGiveThePapersDetector(t *testing.T) {
 // TestRunAgainstNaive repeats one run by hand.
 func TestRunAgainstNaive(t *testing.T) {
 	s := study(t)
-	s.Games, s.Estimators, s.Budgets, s.Seeds = s.Games[1:], []attribution.Estimator{attribution.Permutation{}}, []float64{20}, []uint64{3}
+	s.Games, s.Estimators, s.Budgets, s.Seeds = s.Games[1:], []attribution.Estimator{estimate.Permutation{}}, []float64{20}, []uint64{3}
 	r, err := downstream.Measure(context.Background(), s)
 	require.NoError(t, err)
 	require.Len(t, r.Runs, 1)
@@ -96,7 +98,7 @@ func TestRunAgainstNaive(t *testing.T) {
 	reference, err := line.Fit(ctx, prog, line.FeatureBatches(s.Data.Fit.Samples), s.Line)
 	require.NoError(t, err)
 	o := s.Line
-	o.Source = line.Estimated{Estimator: attribution.Permutation{}, Game: s.Games[0].Options,
+	o.Source = line.Estimated{Estimator: estimate.Permutation{}, Game: s.Games[0].Options,
 		Options: attribution.Options{Budget: 20 * 24 / classes, Seed: 3 << 32}}
 	det, err := line.Fit(ctx, prog, line.FeatureBatches(s.Data.Fit.Samples), o)
 	require.NoError(t, err)
@@ -208,7 +210,7 @@ func TestStudiesThatCannotBe(t *testing.T) {
 		"budget of NaN":  func(s *downstream.Study) { s.Budgets = []float64{math.NaN()} },
 		"budget of +Inf": func(s *downstream.Study) { s.Budgets = []float64{math.Inf(1)} },
 		`two estimators are named "exact"`: func(s *downstream.Study) {
-			s.Estimators = []attribution.Estimator{attribution.Exact{}, attribution.Exact{}}
+			s.Estimators = []attribution.Estimator{estimate.Exact{}, estimate.Exact{}}
 		},
 		`two games are named "logit"`:      func(s *downstream.Study) { s.Games[1].Name = "logit" },
 		`two OOD sets are named "wide"`:    func(s *downstream.Study) { s.Data.OOD[1].Name = "wide" },
@@ -230,11 +232,11 @@ func TestStudiesThatCannotBe(t *testing.T) {
 
 func TestCells(t *testing.T) {
 	run := func(seed uint64, overlap, delta float64) downstream.Run {
-		return downstream.Run{Game: "g", Estimator: "e", Budget: 1, Seed: seed, Equivalents: 10, NeuronOverlap: overlap,
+		return downstream.Run{Game: "g", Estimator: "e", Budget: 1, Seed: seed, Cost: attribution.Cost{Equivalents: 10}, NeuronOverlap: overlap,
 			Detections: []downstream.Detection{{Set: "average", DeltaAUROC: delta}}}
 	}
 	r := downstream.Result{Runs: []downstream.Run{run(1, 0.5, 1), run(2, 0.7, 2), run(3, 0.9, 6), {Game: "g", Estimator: "e", Budget: 2, Skipped: "why"},
-		{Game: "g", Estimator: "f", Budget: 2, Equivalents: 4}}}
+		{Game: "g", Estimator: "f", Budget: 2, Cost: attribution.Cost{Equivalents: 4}}}}
 	cells := r.Cells()
 	require.Len(t, cells, 3)
 	assert.Equal(t, 3, cells[0].Runs)
