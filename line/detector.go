@@ -8,7 +8,8 @@ import (
 	"github.com/line-ood/goline/nets"
 )
 
-// Detector is LINe fitted to a network. It is immutable and safe for concurrent use.
+// Detector is LINe fitted to a network. It does not change and is safe for concurrent use. What it needs to score is compiled at
+// the first use and kept as long as the detector.
 type Detector struct {
 	net           nets.Classifier
 	options       Options
@@ -16,19 +17,22 @@ type Detector struct {
 	mean          []float32 // C [K, D]
 	activation    []float32 // thresholds [K], nil without AP
 	weight        []float32 // thresholds [K], nil without WP
+	fitScores     []float32 // of the images it was fitted to, ascending; empty where they are not known
+	many, single  compiled  // programs for batches and for one image at a time
 }
 
 // New derives a detector from the contributions of the network's neurons, wherever they come from: [Fit] measures them by
 // gradient × activation, other estimates of the Shapley value may take their place. The network and the contributions must not
-// change afterwards. It errors for an option out of range, contributions of another shape than the network's, and classes
-// without images, which it names.
+// change afterwards. It errors for an option out of range, contributions of another shape than the network's (wrapping
+// [ErrMismatch]), and classes without images, which it names. The detector has no threshold: there are no images to score.
 func New(ctx context.Context, net nets.Classifier, c *Contributions, o Options) (*Detector, error) {
 	if err := o.Check(); err != nil {
 		return nil, fmt.Errorf("line: %w", err)
 	}
+	o = o.withDefaults()
 	if c.classes != net.Classes() || c.features != net.Dim() {
-		return nil, fmt.Errorf("line: contributions of %d neurons to %d classes, network %s has %d neurons and %d classes",
-			c.features, c.classes, net.Name(), net.Dim(), net.Classes())
+		return nil, fmt.Errorf("line: %w: contributions of %d neurons to %d classes, network %s has %d neurons and %d classes",
+			ErrMismatch, c.features, c.classes, net.Name(), net.Dim(), net.Classes())
 	}
 	mean, err := c.Mean()
 	if err != nil {
@@ -52,7 +56,7 @@ func New(ctx context.Context, net nets.Classifier, c *Contributions, o Options) 
 // Network returns the network that the detector belongs to.
 func (d *Detector) Network() nets.Classifier { return d.net }
 
-// Options returns the detector's parameters.
+// Options returns the detector's parameters, with defaults filled in.
 func (d *Detector) Options() Options { return d.options }
 
 // Contributions returns the statistics that the detector was derived from. They must not be changed.

@@ -49,7 +49,7 @@ func init() {
 		},
 		New: func(p map[string]float64, workers int) (posthoc.Method, error) {
 			return NewMethod(Options{
-				ActivationPercentile: p["p_a"], WeightPercentile: p["p_w"], Clip: p["clip"],
+				ActivationPercentile: Percent(p["p_a"]), WeightPercentile: Percent(p["p_w"]), Clip: p["clip"],
 				NoClipping: p[paramClipping] == 0, NoActivationPruning: p[paramActivation] == 0, NoWeightPruning: p[paramWeight] == 0,
 			}, graph.Options{Workers: workers})
 		},
@@ -63,7 +63,7 @@ func NewMethod(options Options, o graph.Options) (*Method, error) {
 		return nil, fmt.Errorf("line: %w", err)
 	}
 	o.From, o.Fetch, o.Hooks = "", nil, nil
-	return &Method{options: options, graph: o}, nil
+	return &Method{options: options.withDefaults(), graph: o}, nil
 }
 
 // Name returns "line".

@@ -43,7 +43,7 @@ func (l *lineFlags) warn(w io.Writer) {
 }
 
 func (l *lineFlags) options() (line.Options, error) {
-	o := line.Options{ActivationPercentile: l.pA, WeightPercentile: l.pW, Clip: l.clip}
+	o := line.Options{ActivationPercentile: line.Percent(l.pA), WeightPercentile: line.Percent(l.pW), Clip: l.clip}
 	for _, w := range l.without {
 		switch strings.ToLower(strings.TrimSpace(w)) {
 		case "ac":
@@ -55,6 +55,9 @@ func (l *lineFlags) options() (line.Options, error) {
 		default:
 			return o, usagef("--without %q: expected ac, ap or wp", w)
 		}
+	}
+	if l.clip == 0 && !o.NoClipping {
+		return o, usagef("--clip 0 is not a positive number")
 	}
 	if err := o.Check(); err != nil {
 		return o, usageError{err}
