@@ -75,7 +75,7 @@ func checkOutputs(outputs []file, inputs ...input) error {
 		for _, f := range files {
 			for _, o := range outputs {
 				if sameFile(o.path, f) {
-					return usagef("%s %s would replace %s of %s", o.flag, o.path, f, in.flag)
+					return usagef("%s %s would replace the file of %s, %s", o.flag, o.path, in.flag, f)
 				}
 			}
 		}
