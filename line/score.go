@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	"gorgonia.org/tensor"
+
 	"github.com/line-ood/goline/graph"
 )
 
@@ -29,8 +31,12 @@ func (d *Detector) Score(ctx context.Context, images graph.Batches) (*Scores, er
 	return Collect(ctx, prog, images)
 }
 
-// Collect runs a program that fetches score and prediction and keeps them.
+// Collect runs a program that fetches score and prediction and keeps them. It is an error when the score is not one value a
+// sample.
 func Collect(ctx context.Context, program *graph.Program, images graph.Batches) (*Scores, error) {
+	if shape := program.Shape(Score); tensor.Shape(shape).TotalSize() != 1 {
+		return nil, fmt.Errorf("line: %q: expected one value a sample, got shape %v", Score, shape)
+	}
 	s := &Scores{}
 	for out, err := range program.Run(ctx, images) {
 		if err != nil {
