@@ -69,7 +69,7 @@ func (c Coalition) AppendMembers(dst []int) []int {
 // Coalitions is a batch of coalitions over the same players, one a row.
 // Copies share their rows.
 type Coalitions struct {
-	players, rows, Words int
+	players, rows, words int
 	bits                 []uint64
 }
 
@@ -79,7 +79,7 @@ func NewCoalitions(players, rows int) Coalitions {
 		panic(fmt.Sprintf("attribution: %d coalitions over %d players", rows, players))
 	}
 	words := coalitionWords(players)
-	return Coalitions{players: players, rows: rows, Words: words, bits: make([]uint64, rows*words)}
+	return Coalitions{players: players, rows: rows, words: words, bits: make([]uint64, rows*words)}
 }
 
 // Players is the number of players that the coalitions are drawn from.
@@ -90,12 +90,12 @@ func (s Coalitions) Len() int { return s.rows }
 
 // Row returns coalition r. It shares memory with the batch.
 func (s Coalitions) Row(r int) Coalition {
-	return Coalition(s.bits[r*s.Words : (r+1)*s.Words : (r+1)*s.Words])
+	return Coalition(s.bits[r*s.words : (r+1)*s.words : (r+1)*s.words])
 }
 
 // Slice returns rows lo to hi-1. It shares memory with the batch.
 func (s Coalitions) Slice(lo, hi int) Coalitions {
-	s.bits = s.bits[lo*s.Words : hi*s.Words]
+	s.bits = s.bits[lo*s.words : hi*s.words]
 	s.rows = hi - lo
 	return s
 }

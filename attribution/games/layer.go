@@ -19,8 +19,10 @@ import (
 type LayerOptions struct {
 	// Layer is the tapped node whose activations play, for example "features", "trans2" or "block1".
 	Layer string
-	// Value is what is read off the node "logits".
-	Value attribution.Value
+	// Value is what is read off the node "logits": nil and the constants of [attribution.Value] are computed in the graph.
+	// Any other function is called with the logits, which are fetched; its gradient, where it has one, takes a run more
+	// than is counted, to find the logits at which it is taken.
+	Value attribution.ValueFunction
 	// Output names a node with one number a sample that is the value instead, for example a detector's "score".
 	Output string
 	// Target is the class that Value is about. With Output it is handed to the graph as the sample's label.
@@ -49,11 +51,14 @@ type Layer struct {
 	opt           LayerOptions
 	shape         []int // of the layer, one sample
 	size, players int
-	removed       []float32      // [rows, neurons]: what the removal may put in
-	byRow         bool           // every row of a batch says what is put in
-	byBits        bool           // neurons are the players, so that coalitions enter values as they are
-	front         *graph.Program // input → activations, logits
-	values        *graph.Program // activations, mask → value
+	removed       []float32                 // [rows, neurons]: what the removal may put in
+	byRow         bool                      // every row of a batch says what is put in
+	byBits        bool                      // neurons are the players, so that coalitions enter values as they are
+	front         *graph.Program            // input → activations, logits
+	own           attribution.ValueFunction // the value, where it is computed from logits outside the graph
+	classes       int
+	values        *graph.Program                 // activations, mask → value, or logits with own
+	points        func() (*graph.Program, error) // the same with masks between 0 and 1
 	gradients     func() (*graph.Program, error)
 	forwards      float64   // cost of a value in forward passes
 	spare         sync.Pool // of *layerBatch
@@ -64,6 +69,7 @@ type Layer struct {
 const (
 	layerValue    = "attribution_value"
 	layerGradient = "attribution_gradient"
+	layerSlope    = "attribution_slope" // of an own value, at the logits
 	layerMask     = "mask"
 	layerRemoved  = "removed"
 	layerRow      = "row"
@@ -73,6 +79,10 @@ const (
 // not fit it, a removal is not finite, or the value does not depend on the layer.
 func NewLayer(net graph.Model, opt LayerOptions) (*Layer, error) {
 	l := &Layer{opt: opt}
+	l.opt.Value = orLogit(opt.Value)
+	if _, known := l.opt.Value.(attribution.Value); !known && opt.Output == "" {
+		l.own = l.opt.Value
+	}
 	if err := l.compileFront(net); err != nil {
 		return nil, fmt.Errorf("attribution: layer %q: %w", opt.Layer, err)
 	}
@@ -80,7 +90,13 @@ func NewLayer(net graph.Model, opt LayerOptions) (*Layer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("attribution: layer %q of shape %v: %w", opt.Layer, l.shape, err)
 	}
-	if err := opt.Removal.Check(l.front.Shape("logits")[0], l.size); err != nil {
+	l.classes = l.front.Shape("logits")[0]
+	if opt.Output == "" {
+		if err := attribution.CheckValue(l.opt.Value, l.classes); err != nil {
+			return nil, fmt.Errorf("layer %q: %w", opt.Layer, err)
+		}
+	}
+	if err := opt.Removal.Check(l.classes, l.size); err != nil {
 		return nil, fmt.Errorf("layer %q of shape %v: %w", opt.Layer, l.shape, err)
 	}
 	for _, row := range opt.Removal.Rows(l.size) {
@@ -125,16 +141,16 @@ func NewLayer(net graph.Model, opt LayerOptions) (*Layer, error) {
 		o.Batch = 2 * graph.DefaultBatch
 	}
 	o.Fetch = []string{layerValue}
-	model := layerModel{net, &l.opt, l.players}
+	model := layerModel{net, l}
 	if l.values, err = graph.Compile(model, o); err != nil {
 		return nil, fmt.Errorf("attribution: layer %q: %w", opt.Layer, err)
 	}
-	l.gradients = sync.OnceValues(func() (*graph.Program, error) {
+	masked := func(fetch ...string) func() (*graph.Program, error) {
 		o := o
-		o.Hooks = hook(false)
-		o.Fetch = []string{layerValue, layerGradient}
-		return graph.Compile(model, o)
-	})
+		o.Hooks, o.Fetch = hook(false), fetch
+		return sync.OnceValues(func() (*graph.Program, error) { return graph.Compile(model, o) })
+	}
+	l.points, l.gradients = masked(layerValue), masked(layerValue, layerGradient)
 	if all := l.front.FLOPs(); all > 0 {
 		l.forwards = max(float64(l.values.FLOPs())/float64(all), 1e-9)
 	}
@@ -243,11 +259,11 @@ func (l *Layer) game(present []float32, logits []float64, label int) (attributio
 	return g, nil
 }
 
-// layerModel is a network with a game's value, and the value's gradient with respect to the mask.
+// layerModel is a network with a game's value, and the value's gradient with respect to the mask. With an own value these are
+// the logits, and the gradient of their sum with the weights that enter as the slope.
 type layerModel struct {
 	graph.Model
-	opt     *LayerOptions
-	players int
+	l *Layer
 }
 
 func (m layerModel) Build(b *graph.Builder, x *G.Node) error {
@@ -260,7 +276,11 @@ func (m layerModel) Build(b *graph.Builder, x *G.Node) error {
 	}
 	value = b.Tap(layerValue, value)
 	b.Lazy(layerGradient, func() (*G.Node, error) {
-		gs, err := graph.Gradients(G.Nodes{value}, G.Nodes{b.Ones()}, G.Nodes{b.Input(layerMask, m.players)})
+		seed := b.Ones()
+		if m.l.own != nil {
+			seed = b.Input(layerSlope, m.l.classes)
+		}
+		gs, err := graph.Gradients(G.Nodes{value}, G.Nodes{seed}, G.Nodes{b.Input(layerMask, m.l.players)})
 		if err != nil {
 			return nil, err
 		}
@@ -269,13 +289,35 @@ func (m layerModel) Build(b *graph.Builder, x *G.Node) error {
 	return b.Err()
 }
 
+// output returns the node that is the value, which must be one number a sample.
+func (m layerModel) output(b *graph.Builder) (*G.Node, error) {
+	name := m.l.opt.Output
+	n, err := b.Node(name)
+	if err != nil {
+		return nil, err
+	}
+	if n.Dims() == 0 || n.Dims() > 1 && n.Shape()[1:].TotalSize() != 1 {
+		return nil, fmt.Errorf("output %q: expected one value a sample, got shape %v", name, []int(n.Shape()[min(1, n.Dims()):]))
+	}
+	if n.Dtype() != tensor.Float32 {
+		return nil, fmt.Errorf("output %q: expected %v values, got %v", name, tensor.Float32, n.Dtype())
+	}
+	if n.Dims() > 1 {
+		return graph.Reshape(n)
+	}
+	return n, nil
+}
+
 func (m layerModel) value(b *graph.Builder) (*G.Node, error) {
-	if m.opt.Output != "" {
-		return b.Node(m.opt.Output)
+	if m.l.opt.Output != "" {
+		return m.output(b)
 	}
 	logits, err := b.Node("logits")
 	if err != nil {
 		return nil, err
+	}
+	if m.l.own != nil {
+		return logits, nil
 	}
 	gather := func(of func(*G.Node) (*G.Node, error)) (*G.Node, error) {
 		n, err := of(logits)
@@ -284,7 +326,7 @@ func (m layerModel) value(b *graph.Builder) (*G.Node, error) {
 		}
 		return graph.Gather(n, b.Labels())
 	}
-	switch m.opt.Value {
+	switch m.l.opt.Value {
 	case attribution.Logit:
 		return graph.Gather(logits, b.Labels())
 	case attribution.Probability:
@@ -308,5 +350,5 @@ func (m layerModel) value(b *graph.Builder) (*G.Node, error) {
 		}
 		return graph.Sub(own, other)
 	}
-	return nil, fmt.Errorf("unknown value %v", m.opt.Value)
+	return nil, fmt.Errorf("unknown value %v", m.l.opt.Value)
 }

@@ -68,15 +68,17 @@ func (g *LayerGame) values(ctx context.Context, s attribution.Coalitions, dst []
 			len(dst), s.Len(), s.Players(), g.l.players)
 	}
 	clear(dst)
-	fill := func(b *layerBatch, row, item int) {
+	fill := func(b *layerBatch, row, at int) {
+		item := at / rows.perItem
 		if g.l.byBits {
-			copy(b.bits[row*s.Words:], s.Row(item))
+			copy(b.bits[row*len(s.Row(item)):], s.Row(item))
 		} else {
 			s.Slice(item, item+1).Mask(b.mask(row))
 		}
 	}
-	err := g.run(ctx, g.l.values, g.l.byBits, rows, fill, func(row, item int, out *graph.Outputs) {
-		dst[item] += float64(out.Float32(layerValue)[row])
+	read := g.reader()
+	err := g.run(ctx, g.l.values, g.l.byBits, rows, fill, func(row, at int, out *graph.Outputs) {
+		dst[at/rows.perItem] += read(row, out)
 	})
 	for i := range dst {
 		dst[i] /= float64(rows.perItem)
@@ -107,22 +109,80 @@ func (g *LayerGame) gradients(ctx context.Context, alpha, values, grads []float6
 	if err != nil {
 		return fmt.Errorf("%w: %w", attribution.ErrNotDifferentiable, err)
 	}
-	clear(values)
-	clear(grads)
-	scale := 1 / float64(rows.perItem)
-	fill := func(b *layerBatch, row, item int) {
+	fill := func(b *layerBatch, row, at int) {
 		mask := b.mask(row)
-		for i, v := range alpha[item*n:][:n] {
+		for i, v := range alpha[at/rows.perItem*n:][:n] {
 			mask[i] = float32(v)
 		}
 	}
-	return g.run(ctx, prog, false, rows, fill, func(row, item int, out *graph.Outputs) {
-		values[item] += float64(out.Float32(layerValue)[row]) * scale
+	var slopes []float32
+	if g.l.own != nil {
+		if slopes, err = g.slopes(ctx, rows, fill); err != nil {
+			return err
+		}
+	}
+	k := g.l.classes
+	withSlope := func(b *layerBatch, row, at int) {
+		fill(b, row, at)
+		if slopes != nil {
+			b.slopes = append(b.slopes, slopes[at*k:][:k]...)
+		}
+	}
+	clear(values)
+	clear(grads)
+	scale := 1 / float64(rows.perItem)
+	read := g.reader()
+	return g.run(ctx, prog, false, rows, withSlope, func(row, at int, out *graph.Outputs) {
+		item := at / rows.perItem
+		values[item] += read(row, out) * scale
 		sum := grads[item*n:][:n]
 		for i, v := range out.Float32(layerGradient)[row*n:][:n] {
 			sum[i] += float64(v) * scale
 		}
 	})
+}
+
+// reader returns what reads the value of a row of outputs. It is for one goroutine.
+func (g *LayerGame) reader() func(row int, out *graph.Outputs) float64 {
+	if g.l.own == nil {
+		return func(row int, out *graph.Outputs) float64 { return float64(out.Float32(layerValue)[row]) }
+	}
+	logits := make([]float64, g.l.classes)
+	return func(row int, out *graph.Outputs) float64 {
+		return g.l.own.Of(rowOf(out, row, logits), g.class)
+	}
+}
+
+// rowOf writes the logits of a row to dst.
+func rowOf(out *graph.Outputs, row int, dst []float64) []float64 {
+	for i, v := range out.Float32(layerValue)[row*len(dst):][:len(dst)] {
+		dst[i] = float64(v)
+	}
+	return dst
+}
+
+// slopes returns the gradient of the own value at the logits of every row.
+//
+// Shapes: result [rows, classes].
+func (g *LayerGame) slopes(ctx context.Context, rows layerRows, fill func(b *layerBatch, row, at int)) ([]float32, error) {
+	value, ok := g.l.own.(attribution.DifferentiableValue)
+	if !ok {
+		return nil, noGradient(g.l.own)
+	}
+	prog, err := g.l.points()
+	if err != nil {
+		return nil, err
+	}
+	k := g.l.classes
+	logits, slope := make([]float64, k), make([]float64, k)
+	out := make([]float32, 0, rows.items*rows.perItem*k)
+	err = g.run(ctx, prog, false, rows, fill, func(row, _ int, o *graph.Outputs) {
+		value.Gradient(rowOf(o, row, logits), g.class, slope)
+		for _, v := range slope {
+			out = append(out, float32(v))
+		}
+	})
+	return out, err
 }
 
 // layerRows are the rows that run through the graph: some for each item, a coalition or a point, each with a row of
@@ -156,9 +216,9 @@ const (
 	masksPerBatch = 1 << 20
 )
 
-// run feeds rows to a program; fill writes the mask of an item, or its bits, into a row of a batch, take receives what comes
-// out for it. The activations are shared by all rows, so that a batch holds little more than masks.
-func (g *LayerGame) run(ctx context.Context, prog *graph.Program, byBits bool, rows layerRows, fill func(b *layerBatch, row, item int), take func(row, item int, out *graph.Outputs)) error {
+// run feeds rows to a program; fill writes the mask, or the bits, of the row at into a row of a batch, take receives what
+// comes out for it. The activations are shared by all rows, so that a batch holds little more than masks.
+func (g *LayerGame) run(ctx context.Context, prog *graph.Program, byBits bool, rows layerRows, fill func(b *layerBatch, row, at int), take func(row, at int, out *graph.Outputs)) error {
 	total := rows.items * rows.perItem
 	if total == 0 {
 		return ctx.Err()
@@ -171,7 +231,7 @@ func (g *LayerGame) run(ctx context.Context, prog *graph.Program, byBits bool, r
 			n := min(per, total-lo)
 			b := g.l.batch(n, byBits)
 			for i := range n {
-				fill(b, i, (lo+i)/rows.perItem)
+				fill(b, i, lo+i)
 				b.rows[i], b.labels[i] = float32(rows.removed(lo+i)), g.class
 			}
 			if !yield(g.input(b), nil) {
@@ -185,7 +245,7 @@ func (g *LayerGame) run(ctx context.Context, prog *graph.Program, byBits bool, r
 			return err
 		}
 		for i := range out.N {
-			take(i, (lo+i)/rows.perItem, out)
+			take(i, lo+i, out)
 		}
 		lo += out.N
 	}
@@ -198,6 +258,7 @@ type layerBatch struct {
 	players     int
 	masks, rows []float32 // [n, players], [n]
 	bits        []uint64  // [n, words], instead of masks
+	slopes      []float32 // [n, classes], none where the value is computed in the graph
 	labels      []int     // [n]
 }
 
@@ -218,6 +279,7 @@ func (l *Layer) batch(n int, byBits bool) *layerBatch {
 		}
 	}
 	b.masks, b.bits, b.rows, b.labels = b.masks[:n*masks], b.bits[:n*words], b.rows[:n], b.labels[:n]
+	b.slopes = b.slopes[:0]
 	return b
 }
 
@@ -228,6 +290,9 @@ func (g *LayerGame) input(b *layerBatch) graph.Batch {
 		bits[layerMask] = b.bits
 	} else {
 		in[layerMask] = b.masks
+	}
+	if len(b.slopes) > 0 {
+		in[layerSlope] = b.slopes
 	}
 	if g.l.byRow {
 		in[layerRemoved], in[layerRow] = g.l.removed, b.rows

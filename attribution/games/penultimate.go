@@ -13,9 +13,9 @@ import (
 // PenultimateOptions says which game is played on the neurons in front of a final linear layer.
 // The zero value is the logit of the predicted class, every neuron a player, removed to zero.
 type PenultimateOptions struct {
-	// Value is what is read off the logits. With LINe set it must be Logit (the zero value) or LogSumExp, and the
-	// game's value is the LINe score.
-	Value attribution.Value
+	// Value is what is read off the logits: [attribution.Logit], also for nil, another of its constants, or any function.
+	// With LINe set it must be Logit or LogSumExp, and the game's value is the LINe score.
+	Value attribution.ValueFunction
 	// Target is the class that the value is about; with LINe set, the class whose masks are used.
 	Target attribution.Target
 	// Removal says what absent neurons become.
@@ -33,7 +33,7 @@ type PenultimateOptions struct {
 // logits change by a fixed vector, so adding a player costs K operations instead of K D. It is [attribution.Incremental],
 // [attribution.Differentiable], and for the logit [attribution.Linear].
 type PenultimateGame struct {
-	value   attribution.Value
+	value   attribution.ValueFunction
 	class   int
 	base    []float64 // [classes]: the logits of the empty coalition
 	weights []float64 // [players, classes]: player i adds delta[i] * weights[i]
@@ -107,7 +107,7 @@ func penultimateGames(h *Head, z [][]float64, labels []int, opt PenultimateOptio
 		if err != nil {
 			return nil, fmt.Errorf("sample %d: %w", n, err)
 		}
-		weights, value := h.weights, opt.Value
+		weights, value := h.weights, orLogit(opt.Value)
 		if opt.LINe != nil {
 			value = attribution.LogSumExp
 			if masked[class] == nil {
@@ -145,7 +145,7 @@ func penultimateGames(h *Head, z [][]float64, labels []int, opt PenultimateOptio
 
 // check reports options that do not fit a head.
 func (o *PenultimateOptions) check(h *Head) error {
-	if err := o.Value.Check(h.classes); err != nil {
+	if err := attribution.CheckValue(o.Value, h.classes); err != nil {
 		return err
 	}
 	if err := o.Removal.Check(h.classes, h.neurons); err != nil {
@@ -177,12 +177,25 @@ func (o *PenultimateOptions) check(h *Head) error {
 		return fmt.Errorf("attribution: %d names for %d players", len(o.Names), players)
 	}
 	if o.LINe != nil {
-		if o.Value != attribution.Logit && o.Value != attribution.LogSumExp {
-			return fmt.Errorf("attribution: the LINe score is a log-sum-exp, but the value asked for is %v", o.Value)
+		if v := orLogit(o.Value); v != attribution.Logit && v != attribution.LogSumExp {
+			return fmt.Errorf("attribution: the LINe score is a log-sum-exp: expected the value logit or log-sum-exp, got %v", v)
 		}
 		return o.LINe.check(h)
 	}
 	return nil
+}
+
+// orLogit is the value function that options mean.
+func orLogit(v attribution.ValueFunction) attribution.ValueFunction {
+	if v == nil {
+		return attribution.Logit
+	}
+	return v
+}
+
+// noGradient is the error of a game whose value function has no gradient.
+func noGradient(v attribution.ValueFunction) error {
+	return fmt.Errorf("%w: the value %v has none", attribution.ErrNotDifferentiable, v)
 }
 
 // group merges the neurons of each group into one player and makes all other neurons always present.
@@ -246,6 +259,10 @@ func (g *PenultimateGame) Values(ctx context.Context, s attribution.Coalitions, 
 // Gradients implements [attribution.Differentiable]: with LINe the path goes through the clipped activations, so the logits are
 // linear in α.
 func (g *PenultimateGame) Gradients(ctx context.Context, alpha, values, grads []float64) error {
+	value, ok := g.value.(attribution.DifferentiableValue)
+	if !ok {
+		return noGradient(g.value)
+	}
 	n, k := len(g.delta), len(g.base)
 	logits, slope := make([]float64, k), make([]float64, k)
 	for r := range values {
@@ -258,8 +275,8 @@ func (g *PenultimateGame) Gradients(ctx context.Context, alpha, values, grads []
 				logits[c] += a * g.delta[i] * w
 			}
 		}
-		values[r] = g.value.Of(logits, g.class)
-		g.value.Gradient(logits, g.class, slope)
+		values[r] = value.Of(logits, g.class)
+		value.Gradient(logits, g.class, slope)
 		for i := range n {
 			dot := 0.0
 			for c, w := range g.weights[i*k : (i+1)*k] {

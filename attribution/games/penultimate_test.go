@@ -17,7 +17,7 @@ import (
 )
 
 // naive is the value of a coalition by definition: replace the absent neurons, run the layer, read the value.
-func (n network) naive(present []bool, removed []float64, class int, v attribution.Value, line *LINe) float64 {
+func (n network) naive(present []bool, removed []float64, class int, v attribution.ValueFunction, line *LINe) float64 {
 	k, d := len(n.b), len(n.z)
 	z := make([]float64, d)
 	for i := range z {
@@ -393,7 +393,7 @@ func TestBadPenultimateInput(t *testing.T) {
 		{[]float64{1, 2}, 0, PenultimateOptions{}, "sample 0 has 2 activations, the head has 4 neurons"},
 		{[]float64{1, 2, nan, 3}, 0, PenultimateOptions{}, "activation 2 of sample 0 is NaN"},
 		{net.z, -1, PenultimateOptions{Target: attribution.TargetLabel()}, "class -1 of 3 classes"},
-		{net.z, 0, PenultimateOptions{Value: 17}, "unknown value 17"},
+		{net.z, 0, PenultimateOptions{Value: attribution.Value(17)}, "unknown value 17"},
 		{net.z, 0, PenultimateOptions{Removal: attribution.RemoveTo([]float64{1})}, "row 0: expected 4 neurons, got 1"},
 		{net.z, 0, PenultimateOptions{Removal: attribution.RemoveTo([]float64{1, 2, 3, nan})}, "row 0, neuron 3 is NaN"},
 		{net.z, 0, PenultimateOptions{Removal: attribution.RemoveByResampling(nil)}, "expected 1 rows, got 0"},
@@ -407,7 +407,7 @@ func TestBadPenultimateInput(t *testing.T) {
 		{net.z, 0, line(func(p *LINe) { p.Contributions = p.Contributions[1:] }), "hold 11 values, want [3, 4]"},
 		{net.z, 0, line(func(p *LINe) { p.Contributions[5] = nan }), "contribution 5 is NaN"},
 		{net.z, 0, line(func(p *LINe) { p.WeightThresholds = nil }), "3 activation and 0 weight thresholds"},
-		{net.z, 0, PenultimateOptions{LINe: net.randomLINe(1), Value: attribution.Margin}, "the value asked for is margin"},
+		{net.z, 0, PenultimateOptions{LINe: net.randomLINe(1), Value: attribution.Margin}, "expected the value logit or log-sum-exp, got margin"},
 	} {
 		_, err := NewPenultimate(net.head, c.z, c.label, c.opt)
 		assert.ErrorContains(t, err, c.want)
@@ -419,7 +419,7 @@ func TestBadPenultimateInput(t *testing.T) {
 	one, err := NewHead([]float64{1, 2}, []float64{0})
 	require.NoError(t, err)
 	_, err = NewPenultimate(one, []float64{1, 1}, 0, PenultimateOptions{Value: attribution.Margin})
-	assert.ErrorContains(t, err, "needs two classes")
+	assert.ErrorContains(t, err, "expected at least two classes, got 1")
 	for _, h := range []struct{ w, b []float64 }{{nil, nil}, {[]float64{1}, nil}, {nil, []float64{1}}, {[]float64{1, 2, 3}, []float64{1, 2}},
 		{[]float64{nan}, []float64{1}}, {[]float64{1}, []float64{math.Inf(1)}}} {
 		_, err := NewHead(h.w, h.b)

@@ -57,7 +57,7 @@ func (g *PenultimateGame) NewWalker() attribution.Walker {
 	if g.value == attribution.Logit {
 		return linearWalker{g}
 	}
-	if g.value != attribution.Margin && g.tabled {
+	if v, known := g.value.(attribution.Value); known && v != attribution.Margin && g.tabled {
 		if t := g.factorTable(); t != nil {
 			k, n := len(g.base), len(g.delta)
 			return &productWalker{game: g, table: t, e: make([]float64, k), levels: make([]float64, n+1)}
@@ -166,8 +166,8 @@ func (w *productWalker) Toggles(s attribution.Coalition, players []int, dst []fl
 	}
 }
 
-// directWalker keeps the logits and reads the value off them at every step: for the margin, and for logits that
-// spread too far for products.
+// directWalker keeps the logits and reads the value off them at every step: for the margin, for value functions of the
+// user's own, and for logits that spread too far for products.
 type directWalker struct {
 	game          *PenultimateGame
 	logits, moved []float64 // [classes]
