@@ -6,6 +6,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/line-ood/goline/internal/fsfile"
 	"github.com/line-ood/goline/internal/npyz"
 )
 
@@ -32,7 +33,7 @@ func openNpy(s source) (Dataset, error) {
 	return r, nil
 }
 
-func readNpy(s source, f file, size int64) (*records, error) {
+func readNpy(s source, f fsfile.File, size int64) (*records, error) {
 	h, first, err := npyz.ReadHeader(io.NewSectionReader(f, 0, size))
 	if err != nil {
 		return nil, err

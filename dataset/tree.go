@@ -1,15 +1,14 @@
 package dataset
 
 import (
-	"bytes"
 	"fmt"
-	"io"
 	"io/fs"
-	"os"
 	"path"
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/line-ood/goline/internal/fsfile"
 )
 
 // tree is where the paths of a DATA argument lead: an fs.FS, whose paths have slashes, or the operating system's files.
@@ -19,22 +18,7 @@ type tree struct {
 }
 
 // disk returns the operating system's files.
-func disk() tree { return tree{FS: system{}, native: true} }
-
-// system gives the operating system's files by any path, not only by those that fs.ValidPath admits.
-type system struct{}
-
-func (system) Open(name string) (fs.File, error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, err // not a nil *os.File
-	}
-	return f, nil
-}
-
-func (system) Stat(name string) (fs.FileInfo, error)      { return os.Stat(name) }
-func (system) ReadDir(name string) ([]fs.DirEntry, error) { return os.ReadDir(name) }
-func (system) Glob(pattern string) ([]string, error)      { return filepath.Glob(pattern) }
+func disk() tree { return tree{FS: fsfile.Disk(), native: true} }
 
 func (t tree) stat(name string) (fs.FileInfo, error) { return fs.Stat(t.FS, name) }
 
@@ -79,12 +63,6 @@ func (t tree) relative(folder, name string) string {
 	return strings.TrimPrefix(name, folder+"/")
 }
 
-// file is an open file that can be read from anywhere.
-type file interface {
-	io.ReaderAt
-	io.Closer
-}
-
 // regular refuses all but plain files; opening anything else could block.
 func (t tree) regular(name string) (fs.FileInfo, error) {
 	info, err := t.stat(name)
@@ -99,32 +77,15 @@ func (t tree) regular(name string) (fs.FileInfo, error) {
 	return info, nil
 }
 
-// openRegular opens a plain file. Where the tree cannot read from anywhere in it, as in a zip archive, it is read into
-// memory.
-func (t tree) openRegular(name string) (file, int64, error) {
+// openRegular opens a plain file. Where the tree cannot read from anywhere in it, it is read into memory.
+func (t tree) openRegular(name string) (fsfile.File, int64, error) {
 	info, err := t.regular(name)
 	if err != nil {
 		return nil, 0, err
 	}
-	f, err := t.Open(name)
-	if err != nil {
-		return nil, 0, err
-	}
-	if at, ok := f.(file); ok {
-		return at, info.Size(), nil
-	}
-	defer f.Close()
-	data, err := contents(f, info.Size(), maxUnpacked)
-	if err != nil {
-		return nil, 0, fmt.Errorf("%s: %w", name, err)
-	}
-	return inBytes{bytes.NewReader(data)}, info.Size(), nil
+	f, err := fsfile.Open(t.FS, name, info.Size(), maxUnpacked)
+	return f, info.Size(), err
 }
-
-// inBytes is a file in memory.
-type inBytes struct{ io.ReaderAt }
-
-func (inBytes) Close() error { return nil }
 
 // read returns the content of a plain file of at most limit bytes.
 func (t tree) read(name string, limit int64) ([]byte, error) {
@@ -132,31 +93,5 @@ func (t tree) read(name string, limit int64) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	f, err := t.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	data, err := contents(f, info.Size(), limit)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
-	}
-	return data, nil
-}
-
-// contents reads the bytes that a file is said to have, no more than limit.
-func contents(f io.Reader, size, limit int64) ([]byte, error) {
-	if size > limit {
-		return nil, fmt.Errorf("expected at most %d bytes, got %d", limit, size)
-	}
-	const atOnce = 1 << 26 // beyond it memory grows with what arrives
-	var b bytes.Buffer
-	b.Grow(int(min(size, atOnce)) + bytes.MinRead)
-	if n, err := b.ReadFrom(io.LimitReader(f, size)); err != nil || n < size {
-		if err == nil {
-			err = io.ErrUnexpectedEOF
-		}
-		return nil, fmt.Errorf("expected %d bytes, got %d: %w", size, n, err)
-	}
-	return b.Bytes(), nil
+	return fsfile.Read(t.FS, name, info.Size(), limit)
 }
