@@ -143,6 +143,7 @@ func TestBuilderErrors(t *testing.T) {
 			b.Conv(x, "c", graph.ConvConfig{Kernel: [2]int{1, 2}})
 			return b.Err()
 		}, "a kernel of 1×2"},
+		"bias wanted": {[]*graph.Param{newParam("c.weight", 1)}, func(b *graph.Builder, x *G.Node) error { b.Conv(x, "c", graph.ConvConfig{Bias: true}); return b.Err() }, `model has no parameter "c.bias"`},
 		"another out": {[]*graph.Param{newParam("fc.weight", 1, 2)}, func(b *graph.Builder, x *G.Node) error { b.Linear(b.GlobalAvgPool(x), "fc", 3); return b.Err() }, "parameter (fc.weight) has shape (2), expected (3, 2)"},
 		"no linear":   {nil, func(b *graph.Builder, x *G.Node) error { b.Linear(x, "fc"); return b.Err() }, `model has no parameter "fc.weight"`},
 		"nil shortcut": {good, func(b *graph.Builder, x *G.Node) error {

@@ -7,15 +7,15 @@ import (
 	G "gorgonia.org/gorgonia"
 )
 
-// Conv adds the convolution with parameters name.weight and, where the model has it, name.bias. x is [batch, channels, height,
-// width].
+// Conv adds the convolution with parameters name.weight and, where the model has it or the configuration wants it, name.bias to
+// x [batch, channels, height, width]: [batch, out channels, out height, out width].
 func (b *Builder) Conv(x *G.Node, name string, cfg ConvConfig) *G.Node {
 	if b.declared != nil {
 		b.declareConv(x, name, cfg)
 	}
 	w := b.Param(name + ".weight")
 	var bias *G.Node
-	if b.HasParam(name + ".bias") {
+	if cfg.Bias || b.HasParam(name+".bias") {
 		bias = b.Param(name + ".bias")
 	}
 	if b.err != nil {

@@ -47,13 +47,13 @@ func (o TrainingOptions) withDefaults() (TrainingOptions, error) {
 	}
 	switch {
 	case o.Batch < 1:
-		return o, fmt.Errorf("batch of %d samples", o.Batch)
+		return o, fmt.Errorf("batch of %d samples, expected at least 1", o.Batch)
 	case o.Shard < 1 || o.Batch%o.Shard != 0:
-		return o, fmt.Errorf("shard of %d samples does not divide the batch of %d", o.Shard, o.Batch)
+		return o, fmt.Errorf("shard of %d samples, expected a divisor of the batch of %d", o.Shard, o.Batch)
 	case o.Workers < 1:
-		return o, fmt.Errorf("%d replicas", o.Workers)
+		return o, fmt.Errorf("%d workers, expected at least 1", o.Workers)
 	case !(o.Momentum > 0 && o.Momentum <= 1):
-		return o, fmt.Errorf("momentum of running statistics %v is not in (0, 1]", o.Momentum)
+		return o, fmt.Errorf("momentum of running statistics %v, expected one in (0, 1]", o.Momentum)
 	}
 	o.Workers = min(o.Workers, o.Batch/o.Shard)
 	return o, nil

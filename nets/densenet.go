@@ -16,7 +16,7 @@ type DenseNetBCConfig struct {
 	Depth     int     // number of layers with weights: 6n + 4 for n layers in each of the three blocks
 	Growth    int     // feature maps that each layer adds, k
 	Reduction float64 // share of feature maps that a transition keeps, in (0, 1]
-	Classes   int
+	Classes   int     // at least 1
 }
 
 // DenseNetBC returns the network with all parameters zero, named as in the checkpoints of the DICE and LINe authors:

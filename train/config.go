@@ -16,7 +16,8 @@ import (
 type Config struct {
 	// Epochs is how often each image is visited, at least 1.
 	Epochs int
-	// Batch is the number of images of a step; 0 means 128, or all where there are fewer. Images that do not fill a last batch are left out of an epoch.
+	// Batch is the number of images of a step; 0 means 128, or all where there are fewer. Images that do not fill a last batch
+	// are left out of an epoch.
 	Batch int
 	// Shard is the number of images that share the statistics of batch norm (see [graph.TrainingOptions]); it must divide
 	// Batch. 0 means 32 where that divides Batch, and Batch otherwise.
@@ -53,7 +54,7 @@ type Progress struct {
 	Epoch, Epochs  int     // the current epoch, counted from 1
 	Step, Steps    int     // steps done, of the whole run
 	Loss, Accuracy float64 // on the training images of this epoch so far, as varied; accuracy in [0, 1]
-	LearningRate   float64 // of learning, in the last step
+	LearningRate   float64 // in the last step
 	ImagesPerSec   float64
 	Left           time.Duration // at this speed, validation not counted
 	Done           *Epoch        // the epoch that was just validated, otherwise nil
@@ -74,18 +75,18 @@ type Epoch struct {
 
 // Result is what a run leaves beside the weights in the network.
 type Result struct {
+	// Curve has a row for each epoch that was finished, those before an interruption included.
 	Curve []Epoch
-	// Steps is the number of steps of the run.
+	// Steps is the number of steps done, those before an interruption included.
 	Steps int
 }
 
-// Causes of errors of [Run].
-var (
-	// ErrDiverged: a loss, a gradient or a weight is not finite any more.
-	ErrDiverged = errors.New("training diverged")
-	// ErrMismatch: the checkpoint to resume from is one of another run, by its settings, its data or its network.
-	ErrMismatch = errors.New("checkpoint of another run")
-)
+// ErrDiverged is the cause of an error of [Run] when a loss, a gradient or a weight is not finite any more.
+var ErrDiverged = errors.New("training diverged")
+
+// ErrMismatch is the cause of an error of [Run] when the checkpoint to resume from is one of another run: of other settings,
+// another number of images or classes, or another network. A file that is no checkpoint is another error.
+var ErrMismatch = errors.New("checkpoint of another run")
 
 func (c Config) withDefaults(net nets.Classifier, data dataset.Dataset) (Config, error) {
 	if c.Batch == 0 {

@@ -20,15 +20,17 @@ type ScheduleConfig struct {
 	// Warmup is the number of epochs, fractions allowed, in which the rate rises to its highest: linearly from 0, for OneCycle
 	// along a cosine from LearningRate/25.
 	Warmup float64
-	Every  float64 // epochs between the steps of StepDecay
-	Gamma  float64 // factor of each step of StepDecay; 0 means 0.1
+	Every  float64 // epochs between the steps of StepDecay, above 0 there
+	Gamma  float64 // factor of each step of StepDecay, in (0, 1]; 0 means 0.1
 	Final  float64 // share of LearningRate that Cosine ends with, in [0, 1]; OneCycle's default 0 means 1/250000
 }
 
 // Schedule gives the learning rate of each step, counted from 0.
 type Schedule func(step int) float64
 
-// NewSchedule returns the schedule for a run of so many epochs of so many steps.
+// NewSchedule returns the schedule for a run of so many epochs of so many steps, at least one each. It errors for settings out
+// of the ranges that [ScheduleConfig] states, and for a warm-up as long as the run. Steps from 0 to epochs·stepsPerEpoch-1 have
+// a rate between 0 and LearningRate.
 func NewSchedule(c ScheduleConfig, epochs, stepsPerEpoch int) (Schedule, error) {
 	if c.Name == "" {
 		c.Name = Constant
