@@ -26,6 +26,7 @@ func New(ctx context.Context, net nets.Classifier, c *Contributions, o Options) 
 	if err := o.Check(); err != nil {
 		return nil, fmt.Errorf("line: %w", err)
 	}
+	o = o.withDefaults()
 	if c.classes != net.Classes() || c.features != net.Dim() {
 		return nil, fmt.Errorf("line: contributions of %d neurons to %d classes, network %s has %d neurons and %d classes",
 			c.features, c.classes, net.Name(), net.Dim(), net.Classes())
@@ -52,7 +53,7 @@ func New(ctx context.Context, net nets.Classifier, c *Contributions, o Options) 
 // Network returns the network that the detector belongs to.
 func (d *Detector) Network() nets.Classifier { return d.net }
 
-// Options returns the detector's parameters.
+// Options returns the detector's parameters, with defaults filled in.
 func (d *Detector) Options() Options { return d.options }
 
 // Contributions returns the statistics that the detector was derived from. They must not be changed.

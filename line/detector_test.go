@@ -33,7 +33,7 @@ func drawDetector(t *rapid.T) (*tiny, *line.Contributions, line.Options) {
 	}
 	percent := rapid.OneOf(rapid.SampledFrom([]float64{0, 10, 50, 90, 100}), rapid.Float64Range(0, 100))
 	return net, c, line.Options{
-		ActivationPercentile: percent.Draw(t, "p_a"), WeightPercentile: percent.Draw(t, "p_w"), Clip: 1,
+		ActivationPercentile: line.Percent(percent.Draw(t, "p_a")), WeightPercentile: line.Percent(percent.Draw(t, "p_w")), Clip: 1,
 		NoActivationPruning: rapid.Bool().Draw(t, "no AP"), NoWeightPruning: rapid.Bool().Draw(t, "no WP"),
 	}
 }
@@ -68,7 +68,7 @@ func TestPercentilesAtTheEnds(t *testing.T) {
 		require.NoError(t, c.Add(k, []float32{3, 1, 4, 1, 5, 9, 2}))
 	}
 	for _, p := range []float64{0, 100} {
-		det, err := line.New(context.Background(), net, c, line.Options{ActivationPercentile: p, WeightPercentile: p, Clip: 1})
+		det, err := line.New(context.Background(), net, c, line.Options{ActivationPercentile: line.Percent(p), WeightPercentile: line.Percent(p)})
 		require.NoError(t, err)
 		want := map[float64][2]int{0: {5, 20}, 100: {0, 0}}[p] // the two equal smallest contributions fall out together
 		for k := range 3 {
@@ -114,7 +114,6 @@ func TestNewRefuses(t *testing.T) {
 		"p_a above 100": {good(), line.Options{ActivationPercentile: 100.5, Clip: 1}, "activation percentile 100.5"},
 		"p_a NaN":       {good(), line.Options{ActivationPercentile: nan, Clip: 1}, "activation percentile NaN"},
 		"p_w":           {good(), line.Options{WeightPercentile: 101, Clip: 1}, "weight percentile 101"},
-		"no clip":       {good(), line.Options{}, "clip 0"},
 		"clip below 0":  {good(), line.Options{Clip: -1}, "clip -1"},
 		"clip NaN":      {good(), line.Options{Clip: nan}, "clip NaN"},
 		"clip infinite": {good(), line.Options{Clip: math.Inf(1)}, "clip +Inf"},

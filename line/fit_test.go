@@ -94,8 +94,8 @@ func TestFitRefuses(t *testing.T) {
 		require.Equal(t, name == "stream that fails", errors.Is(err, broken), name)
 	}
 	used := false
-	_, err = line.Fit(context.Background(), prog, func(func(graph.Batch, error) bool) { used = true }, line.Options{})
-	require.ErrorContains(t, err, "clip 0")
+	_, err = line.Fit(context.Background(), prog, func(func(graph.Batch, error) bool) { used = true }, line.Options{Clip: -1})
+	require.ErrorContains(t, err, "clip -1")
 	require.False(t, used, "options are checked before the work")
 
 	headless, err := graph.Compile(struct{ graph.Model }{net}, graph.Options{})

@@ -165,6 +165,15 @@ func decodeOptions(a *npyz.Archive) (o Options, err error) {
 		return o, fmt.Errorf("components has shape %v of %s, expected [3] of bool", components.Shape, components.TypeName())
 	}
 	o.NoClipping, o.NoActivationPruning, o.NoWeightPruning = !on[0], !on[1], !on[2]
+	if !o.NoClipping && o.Clip == 0 { // a file says what it means: no defaults
+		return o, fmt.Errorf("clip %v is not a positive number", o.Clip)
+	}
+	if !o.NoActivationPruning {
+		o.ActivationPercentile = Percent(o.ActivationPercentile)
+	}
+	if !o.NoWeightPruning {
+		o.WeightPercentile = Percent(o.WeightPercentile)
+	}
 	return o, o.Check()
 }
 

@@ -52,8 +52,8 @@ func TestMethodIsTheDetector(t *testing.T) {
 
 func TestMethodRefuses(t *testing.T) {
 	net := newTiny(3, 5, 1)
-	_, err := line.NewMethod(net, line.Options{}, graph.Options{})
-	require.ErrorContains(t, err, "clip 0")
+	_, err := line.NewMethod(net, line.Options{Clip: -1}, graph.Options{})
+	require.ErrorContains(t, err, "clip -1")
 	m, err := line.NewMethod(net, line.DefaultOptions(), graph.Options{})
 	require.NoError(t, err)
 	ctx, s, head := context.Background(), samples(t, net, net.batch(9, 1)), headOf(net)

@@ -41,8 +41,8 @@ func TestFloat64KeepsTheSameWeights(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		net, c, o := drawDetector(t)
 		o.NoWeightPruning = false
-		o.WeightPercentile = 100 * float64(rapid.IntRange(0, len(net.params[2].Float32s())-1).Draw(t, "rank")) /
-			float64(max(1, len(net.params[2].Float32s())-1))
+		o.WeightPercentile = line.Percent(100 * float64(rapid.IntRange(0, len(net.params[2].Float32s())-1).Draw(t, "rank")) /
+			float64(max(1, len(net.params[2].Float32s())-1)))
 		det, err := line.New(context.Background(), net, c, o)
 		require.NoError(t, err)
 		prog, err := det.Compile(graph.Options{Batch: 1, Workers: 1, From: "features", Fetch: []string{line.Score}, Dtype: G.Float64})

@@ -29,7 +29,7 @@ func (l *lineFlags) register(cmd *cobra.Command) {
 }
 
 func (l *lineFlags) options() (line.Options, error) {
-	o := line.Options{ActivationPercentile: l.pA, WeightPercentile: l.pW, Clip: l.clip}
+	o := line.Options{ActivationPercentile: line.Percent(l.pA), WeightPercentile: line.Percent(l.pW), Clip: l.clip}
 	for _, w := range l.without {
 		switch strings.ToLower(strings.TrimSpace(w)) {
 		case "ac":
@@ -41,6 +41,9 @@ func (l *lineFlags) options() (line.Options, error) {
 		default:
 			return o, usagef("--without %q: expected ac, ap or wp", w)
 		}
+	}
+	if l.clip == 0 && !o.NoClipping {
+		return o, usagef("--clip 0 is not a positive number")
 	}
 	if err := o.Check(); err != nil {
 		return o, usageError{err}

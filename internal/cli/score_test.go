@@ -159,6 +159,7 @@ func TestFitFlags(t *testing.T) {
 	}{
 		{nil, line.Options{ActivationPercentile: 90, WeightPercentile: 90, Clip: 1}},
 		{[]string{"--p-a", "10", "--p-w=70.5", "--clip", "0.8"}, line.Options{ActivationPercentile: 10, WeightPercentile: 70.5, Clip: 0.8}},
+		{[]string{"--p-a", "0", "--p-w", "0"}, line.Options{ActivationPercentile: line.Percent(0), WeightPercentile: line.Percent(0), Clip: 1}},
 		{[]string{"--without", "ac", "--without", "AP"}, line.Options{
 			ActivationPercentile: 90, WeightPercentile: 90, Clip: 1, NoClipping: true, NoActivationPruning: true,
 		}},
