@@ -93,7 +93,7 @@ func TestLoadRefusesBadArrays(t *testing.T) {
 		{"network", npyz.Scalar("densenet-bc-16-4"), "densenet-bc-16-4 of 3 classes has"},
 		{"network", npyz.Scalar("densenet-bc-9994-10000"), "parameter"},
 		{"network", npyz.Scalar("densenet-bc-40-60"), "parameter values, but the file holds"},
-		{"fingerprint", npyz.Scalar("0123456789abcdef0123456789abcdef"), "with other weights: fingerprint 0123456789abcdef…"},
+		{"fingerprint", npyz.Scalar("0123456789abcdef0123456789abcdef"), "with other weights: expected fingerprint 0123456789abcdef…"},
 		{"p_a", npyz.Scalar(nan), "activation percentile NaN"},
 		{"p_w", npyz.Scalar(100.5), "weight percentile 100.5"},
 		{"clip", npyz.Scalar(-1.0), "clip -1"},

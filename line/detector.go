@@ -20,16 +20,16 @@ type Detector struct {
 
 // New derives a detector from the contributions of the network's neurons, wherever they come from: [Fit] measures them by
 // gradient × activation, other estimates of the Shapley value may take their place. The network and the contributions must not
-// change afterwards. It errors for an option out of range, contributions of another shape than the network's, and classes
-// without images, which it names.
+// change afterwards. It errors for an option out of range, contributions of another shape than the network's (wrapping
+// [ErrMismatch]), and classes without images, which it names.
 func New(ctx context.Context, net nets.Classifier, c *Contributions, o Options) (*Detector, error) {
 	if err := o.Check(); err != nil {
 		return nil, fmt.Errorf("line: %w", err)
 	}
 	o = o.withDefaults()
 	if c.classes != net.Classes() || c.features != net.Dim() {
-		return nil, fmt.Errorf("line: contributions of %d neurons to %d classes, network %s has %d neurons and %d classes",
-			c.features, c.classes, net.Name(), net.Dim(), net.Classes())
+		return nil, fmt.Errorf("line: %w: contributions of %d neurons to %d classes, network %s has %d neurons and %d classes",
+			ErrMismatch, c.features, c.classes, net.Name(), net.Dim(), net.Classes())
 	}
 	mean, err := c.Mean()
 	if err != nil {

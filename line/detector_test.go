@@ -2,6 +2,7 @@ package line_test
 
 import (
 	"context"
+	"errors"
 	"math"
 	"math/rand/v2"
 	"testing"
@@ -120,6 +121,7 @@ func TestNewRefuses(t *testing.T) {
 	} {
 		_, err := line.New(context.Background(), net, bad.c, bad.o)
 		require.ErrorContains(t, err, bad.want, name)
+		require.Equal(t, name == "classes" || name == "features", errors.Is(err, line.ErrMismatch), name)
 	}
 	ignored := line.Options{
 		ActivationPercentile: nan, WeightPercentile: -1, Clip: 0,

@@ -2,15 +2,11 @@ package line
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/line-ood/goline/graph"
 	"github.com/line-ood/goline/nets"
 )
-
-// errNoImages is wrapped by errors about empty streams.
-var errNoImages = errors.New("no images")
 
 // Fit measures the contribution of each penultimate neuron to the logit of each class on labelled training images, by
 // o.Source, and derives a detector from it. program is compiled from the network: its options (batch, replicas, where it
@@ -64,7 +60,7 @@ func Measure(ctx context.Context, program *graph.Program, images graph.Batches) 
 		seen += out.N
 	}
 	if seen == 0 {
-		return nil, fmt.Errorf("line: fit: %w", errNoImages)
+		return nil, fmt.Errorf("line: fit: %w", ErrNoImages)
 	}
 	return c, nil
 }

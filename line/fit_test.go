@@ -92,6 +92,7 @@ func TestFitRefuses(t *testing.T) {
 		_, err := line.Fit(context.Background(), prog, bad.images, line.DefaultOptions())
 		require.ErrorContains(t, err, bad.want, name)
 		require.Equal(t, name == "stream that fails", errors.Is(err, broken), name)
+		require.Equal(t, name == "no images", errors.Is(err, line.ErrNoImages), name)
 	}
 	used := false
 	_, err = line.Fit(context.Background(), prog, func(func(graph.Batch, error) bool) { used = true }, line.Options{Clip: -1})
@@ -108,7 +109,8 @@ func TestScoreRefuses(t *testing.T) {
 	net := newTiny(3, 5, 1)
 	det := fit(t, net, nettest.Stream(net.batch(9, 1)), line.DefaultOptions())
 	_, err := det.Score(context.Background(), nettest.Stream())
-	require.ErrorContains(t, err, "line: score: no images")
+	require.EqualError(t, err, "line: score: no images")
+	require.ErrorIs(t, err, line.ErrNoImages)
 	for _, o := range switches() {
 		det := fit(t, net, nettest.Stream(net.batch(9, 1)), o)
 		bad := net.batch(4, 2)

@@ -14,7 +14,7 @@ func Load(path string) (*Detector, error) {
 }
 
 // LoadFor reads a detector for a network that is there already. A network other than the one it was fitted to, by
-// architecture or by a single weight, is an error.
+// architecture or by a single weight, is an error that wraps [ErrMismatch].
 func LoadFor(path string, net nets.Classifier) (*Detector, error) {
 	return load(path, func(*npyz.Archive) (nets.Classifier, error) { return net, nil })
 }
@@ -137,10 +137,10 @@ func checkNetwork(a *npyz.Archive, net nets.Classifier) error {
 		return err
 	}
 	if name != net.Name() {
-		return fmt.Errorf("it was fitted to network %s, not to %s", name, net.Name())
+		return fmt.Errorf("%w: it was fitted to network %s, not to %s", ErrMismatch, name, net.Name())
 	}
 	if got := Fingerprint(net); got != want {
-		return fmt.Errorf("it was fitted to a %s with other weights: fingerprint %.16s…, these weights have %.16s…", name, want, got)
+		return fmt.Errorf("%w: it was fitted to a %s with other weights: expected fingerprint %.16s…, got %.16s…", ErrMismatch, name, want, got)
 	}
 	return nil
 }

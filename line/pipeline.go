@@ -40,9 +40,9 @@ var _ graph.Model = Pipeline{}
 // Outputs names score and prediction, or without a detector contributions, features and logits.
 func (p Pipeline) Outputs() []string {
 	if p.Detector == nil {
-		return []string{ContributionsNode, "features", "logits"}
+		return []string{ContributionsNode, nets.Features, nets.Logits}
 	}
-	return []string{Score, "prediction"}
+	return []string{Score, nets.Prediction}
 }
 
 // Build adds the network and LINe's nodes.
@@ -50,16 +50,16 @@ func (p Pipeline) Build(b *graph.Builder, x *G.Node) error {
 	if err := p.Classifier.Build(b, x); err != nil {
 		return err
 	}
-	z, err := b.Node("features")
+	z, err := b.Node(nets.Features)
 	if err != nil {
 		return err
 	}
-	logits, err := b.Node("logits")
+	logits, err := b.Node(nets.Logits)
 	if err != nil {
 		return err
 	}
 	b.Lazy(Class, func() (*G.Node, error) {
-		prediction, err := b.Node("prediction")
+		prediction, err := b.Node(nets.Prediction)
 		if err != nil {
 			return nil, err
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/line-ood/goline/graph"
+	"github.com/line-ood/goline/nets"
 )
 
 // Scores holds the result for a set of images, in their order.
@@ -44,11 +45,11 @@ func Collect(ctx context.Context, program *graph.Program, images graph.Batches) 
 		for _, v := range out.Float32(Score) {
 			s.Score = append(s.Score, float64(v))
 		}
-		s.Prediction = append(s.Prediction, out.Ints("prediction")...)
+		s.Prediction = append(s.Prediction, out.Ints(nets.Prediction)...)
 		s.Label = append(s.Label, out.Labels...)
 	}
 	if len(s.Score) == 0 {
-		return nil, fmt.Errorf("line: score: %w", errNoImages)
+		return nil, fmt.Errorf("line: score: %w", ErrNoImages)
 	}
 	return s, nil
 }

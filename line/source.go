@@ -97,7 +97,7 @@ func (s Estimated) Measure(ctx context.Context, program *graph.Program, images g
 // featuresByClass returns the features of labelled images: [class][image][feature].
 func featuresByClass(ctx context.Context, program *graph.Program, net nets.Classifier, images graph.Batches) ([][][]float64, error) {
 	o := program.Options()
-	o.Fetch = []string{"features"}
+	o.Fetch = []string{nets.Features}
 	prog, err := graph.Compile(net, o)
 	if err != nil {
 		return nil, fmt.Errorf("line: %w", err)
@@ -108,14 +108,14 @@ func featuresByClass(ctx context.Context, program *graph.Program, net nets.Class
 		if err != nil {
 			return nil, fmt.Errorf("line: %w", err)
 		}
-		z := b.Float32("features")
+		z := b.Float32(nets.Features)
 		for i, label := range b.Labels {
 			out[label] = append(out[label], attribution.Float64s(z[i*net.Dim():][:net.Dim()]))
 		}
 		seen += b.N
 	}
 	if seen == 0 {
-		return nil, fmt.Errorf("line: fit: %w", errNoImages)
+		return nil, fmt.Errorf("line: fit: %w", ErrNoImages)
 	}
 	return out, nil
 }

@@ -100,8 +100,9 @@ func TestLoadForAnotherNetwork(t *testing.T) {
 	_, err := line.LoadFor(path, other)
 	require.ErrorContains(t, err, path)
 	require.ErrorContains(t, err, "it was fitted to network densenet-bc-10-4, not to densenet-bc-16-4")
+	require.ErrorIs(t, err, line.ErrMismatch)
 	_, err = line.LoadFor(path, nettest.DenseNetBC(t, 10, 4, 4, 5))
-	require.ErrorContains(t, err, "it was fitted to a densenet-bc-10-4 with other weights: fingerprint ")
+	require.ErrorContains(t, err, "it was fitted to a densenet-bc-10-4 with other weights: expected fingerprint ")
 
 	for _, p := range det.Network().Params() {
 		net := nettest.DenseNetBC(t, 10, 4, 3, 5)
@@ -113,6 +114,7 @@ func TestLoadForAnotherNetwork(t *testing.T) {
 		}
 		_, err = line.LoadFor(path, net)
 		require.ErrorContains(t, err, "with other weights", p.Name)
+		require.ErrorIs(t, err, line.ErrMismatch)
 	}
 }
 
