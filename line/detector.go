@@ -16,12 +16,13 @@ type Detector struct {
 	mean          []float32 // C [K, D]
 	activation    []float32 // thresholds [K], nil without AP
 	weight        []float32 // thresholds [K], nil without WP
+	fitScores     []float32 // of the images it was fitted to, ascending; empty where they are not known
 }
 
 // New derives a detector from the contributions of the network's neurons, wherever they come from: [Fit] measures them by
 // gradient × activation, other estimates of the Shapley value may take their place. The network and the contributions must not
 // change afterwards. It errors for an option out of range, contributions of another shape than the network's (wrapping
-// [ErrMismatch]), and classes without images, which it names.
+// [ErrMismatch]), and classes without images, which it names. The detector has no threshold: there are no images to score.
 func New(ctx context.Context, net nets.Classifier, c *Contributions, o Options) (*Detector, error) {
 	if err := o.Check(); err != nil {
 		return nil, fmt.Errorf("line: %w", err)

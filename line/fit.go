@@ -10,9 +10,15 @@ import (
 
 // Fit measures the contribution of each penultimate neuron to the logit of each class on labelled training images, by
 // o.Source, and derives a detector from it. program is compiled from the network: its options (batch, replicas, where it
-// starts) are used, not what it fetches. It errors for an option out of range, for a stream without images, an image without
-// a label in 0 to K-1, a contribution that is not finite, and for classes without images, which it names; and with the
-// stream's or ctx's error.
+// starts) are used, not what it fetches. It errors for an option out of range, for a stream without images ([ErrNoImages]), an
+// image without a label in 0 to K-1, a contribution that is not finite, and for classes without images, which it names; and with
+// the stream's or ctx's error.
+//
+// The stream is read once and the network runs once: the features that the contributions come from are scored by the finished
+// detector, which keeps these scores for [Detector.Threshold]. The features are held for that meanwhile, of all images as long as
+// they are no more than 65,536 and take no more than 128 MiB, otherwise of as many, drawn evenly from the whole stream, always
+// the same ones for the same stream. The result does not depend on batches and workers. A source other than those of this
+// package shows no features, and leaves the detector without a threshold.
 func Fit(ctx context.Context, program *graph.Program, train graph.Batches, o Options) (*Detector, error) {
 	if err := o.Check(); err != nil { // before the work, not after it
 		return nil, fmt.Errorf("line: %w", err)
@@ -25,22 +31,53 @@ func Fit(ctx context.Context, program *graph.Program, train graph.Batches, o Opt
 	if source == nil {
 		source = GradientActivation{}
 	}
-	c, err := source.Measure(ctx, program, train)
+	shown, ok := source.(showing)
+	if !ok {
+		c, err := source.Measure(ctx, program, train)
+		if err != nil {
+			return nil, err
+		}
+		return New(ctx, net, c, o)
+	}
+	features := newSample(net.Dim(), sampleRows(net.Dim()))
+	c, err := shown.measure(ctx, program, train, features.add)
 	if err != nil {
 		return nil, err
 	}
-	return New(ctx, net, c, o)
+	d, err := New(ctx, net, c, o)
+	if err != nil {
+		return nil, err
+	}
+	if d.fitScores, err = d.scoreFeatures(ctx, features, program.Options()); err != nil {
+		return nil, fmt.Errorf("line: fit: %w", err)
+	}
+	return d, nil
+}
+
+// showing is a source that shows the features it measures, in rows of D in the order of the images.
+type showing interface {
+	measure(ctx context.Context, program *graph.Program, images graph.Batches, show func(rows []float32)) (*Contributions, error)
 }
 
 // Measure accumulates the contributions of labelled images by gradient × activation, as [Fit] does. Statistics of several
 // calls merge.
 func Measure(ctx context.Context, program *graph.Program, images graph.Batches) (*Contributions, error) {
+	return measure(ctx, program, images, nil)
+}
+
+// measure is Measure that also shows the features, unless show is nil.
+func measure(
+	ctx context.Context, program *graph.Program, images graph.Batches, show func(rows []float32),
+) (*Contributions, error) {
 	net, err := classifier(program)
 	if err != nil {
 		return nil, err
 	}
 	po := program.Options()
 	po.Fetch = []string{ContributionsNode}
+	if show != nil {
+		po.Fetch = append(po.Fetch, nets.Features)
+	}
 	prog, err := graph.Compile(Pipeline{Classifier: net}, po)
 	if err != nil {
 		return nil, fmt.Errorf("line: %w", err)
@@ -56,6 +93,9 @@ func Measure(ctx context.Context, program *graph.Program, images graph.Batches) 
 			if err := c.Add(label, rows[i*c.features:][:c.features]); err != nil {
 				return nil, fmt.Errorf("line: training image %d: %w", seen+i, err)
 			}
+		}
+		if show != nil {
+			show(out.Float32(nets.Features))
 		}
 		seen += out.N
 	}

@@ -11,7 +11,8 @@ import (
 
 // Source is a way to get contributions from labelled images.
 type Source interface {
-	// Measure returns the contributions of the images' neurons. program is as for [Fit].
+	// Measure returns the contributions of the images' neurons. program is as for [Fit]. It should read the stream once: not every
+	// stream can be read again.
 	Measure(ctx context.Context, program *graph.Program, images graph.Batches) (*Contributions, error)
 }
 
@@ -22,6 +23,12 @@ type GradientActivation struct{}
 // Measure calls the function [Measure].
 func (GradientActivation) Measure(ctx context.Context, program *graph.Program, images graph.Batches) (*Contributions, error) {
 	return Measure(ctx, program, images)
+}
+
+func (GradientActivation) measure(
+	ctx context.Context, program *graph.Program, images graph.Batches, show func(rows []float32),
+) (*Contributions, error) {
+	return measure(ctx, program, images, show)
 }
 
 // Estimated takes the Shapley values of any estimator as contributions: row k of C are those of the game whose value is the
@@ -41,6 +48,12 @@ type Estimated struct {
 // Measure runs the network once for the features, which are kept in memory, and then one estimate for each class. A class
 // without images is an error that names it.
 func (s Estimated) Measure(ctx context.Context, program *graph.Program, images graph.Batches) (*Contributions, error) {
+	return s.measure(ctx, program, images, func([]float32) {})
+}
+
+func (s Estimated) measure(
+	ctx context.Context, program *graph.Program, images graph.Batches, show func(rows []float32),
+) (*Contributions, error) {
 	net, err := classifier(program)
 	if err != nil {
 		return nil, err
@@ -48,7 +61,7 @@ func (s Estimated) Measure(ctx context.Context, program *graph.Program, images g
 	if s.Game.Groups != nil || s.Game.LINe != nil {
 		return nil, fmt.Errorf("line: contributions are those of single neurons to a value of the logits: the game has groups or a LINe score")
 	}
-	byClass, err := featuresByClass(ctx, program, net, images)
+	byClass, err := featuresByClass(ctx, program, net, images, show)
 	if err != nil {
 		return nil, err
 	}
@@ -94,8 +107,10 @@ func (s Estimated) Measure(ctx context.Context, program *graph.Program, images g
 	return c, nil
 }
 
-// featuresByClass returns the features of labelled images: [class][image][feature].
-func featuresByClass(ctx context.Context, program *graph.Program, net nets.Classifier, images graph.Batches) ([][][]float64, error) {
+// featuresByClass returns the features of labelled images, [class][image][feature], and shows them in the order of the stream.
+func featuresByClass(
+	ctx context.Context, program *graph.Program, net nets.Classifier, images graph.Batches, show func(rows []float32),
+) ([][][]float64, error) {
 	o := program.Options()
 	o.Fetch = []string{nets.Features}
 	prog, err := graph.Compile(net, o)
@@ -109,6 +124,7 @@ func featuresByClass(ctx context.Context, program *graph.Program, net nets.Class
 			return nil, fmt.Errorf("line: %w", err)
 		}
 		z := b.Float32(nets.Features)
+		show(z)
 		for i, label := range b.Labels {
 			out[label] = append(out[label], attribution.Float64s(z[i*net.Dim():][:net.Dim()]))
 		}

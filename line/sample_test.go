@@ -1,0 +1,60 @@
+package line
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// kept returns the first number of each row that is kept of the rows 0 to n-1, given size at a time.
+func kept(n, size, most int) []float32 {
+	s := newSample(2, most)
+	for lo := 0; lo < n; lo += size {
+		var rows []float32
+		for i := lo; i < min(lo+size, n); i++ {
+			rows = append(rows, float32(i), float32(-i))
+		}
+		s.add(rows)
+		clear(rows) // the sample must have its own
+	}
+	var out []float32
+	for b := range s.batches() {
+		for i := range b.N {
+			if b.X[2*i] != -b.X[2*i+1] {
+				panic("a row was torn apart")
+			}
+			out = append(out, b.X[2*i])
+		}
+	}
+	return out
+}
+
+// TestSampleKeepsAllOrADraw: all rows in order while there is room, and then a draw without repetition.
+func TestSampleKeepsAllOrADraw(t *testing.T) {
+	for _, n := range []int{0, 1, 255, 256, 257, 600} {
+		got := kept(n, 100, 600)
+		require.Len(t, got, n)
+		for i, v := range got {
+			require.Equal(t, float32(i), v)
+		}
+	}
+	got := kept(5000, 100, 600)
+	require.Equal(t, got, kept(5000, 7, 600), "batches do not show")
+	slices.Sort(got)
+	require.Len(t, slices.Compact(got), 600, "no row comes twice")
+	early := 0
+	for _, v := range got {
+		if v < 2500 {
+			early++
+		}
+	}
+	require.InDelta(t, 300, early, 60, "either half of the stream has its share: five standard errors") // √(600/4) = 12
+}
+
+// TestSampleRows: 65,536 rows, or 128 MiB of them, but never fewer than 1,024.
+func TestSampleRows(t *testing.T) {
+	for dim, want := range map[int]int{1: 65536, 342: 65536, 512: 65536, 1024: 32768, 2048: 16384, 1 << 15: 1024, 1 << 20: 1024} {
+		require.Equal(t, want, sampleRows(dim), "%d neurons", dim)
+	}
+}
