@@ -8,7 +8,8 @@ import (
 	"github.com/line-ood/goline/nets"
 )
 
-// Detector is LINe fitted to a network. It is immutable and safe for concurrent use.
+// Detector is LINe fitted to a network. It does not change and is safe for concurrent use. What it needs to score is compiled at
+// the first use and kept as long as the detector.
 type Detector struct {
 	net           nets.Classifier
 	options       Options
@@ -17,6 +18,7 @@ type Detector struct {
 	activation    []float32 // thresholds [K], nil without AP
 	weight        []float32 // thresholds [K], nil without WP
 	fitScores     []float32 // of the images it was fitted to, ascending; empty where they are not known
+	many, single  compiled  // programs for batches and for one image at a time
 }
 
 // New derives a detector from the contributions of the network's neurons, wherever they come from: [Fit] measures them by

@@ -3,6 +3,7 @@ package line
 import (
 	"context"
 	"fmt"
+	"iter"
 
 	"github.com/line-ood/goline/graph"
 	"github.com/line-ood/goline/nets"
@@ -20,30 +21,57 @@ func (d *Detector) Compile(o graph.Options) (*graph.Program, error) {
 	return graph.Compile(Pipeline{Classifier: d.net, Detector: d}, o)
 }
 
-// Score scores a stream of images with default options. Zero images are an error. For other options, or further quantities
-// such as the gradient of the score, see [Detector.Compile].
+// Score scores a stream of images X [batch, channels, height, width], already normalised, with default options; the stream is
+// read once. Zero images are an error that wraps [ErrNoImages]. For other options, or further quantities such as the gradient of
+// the score, see [Detector.Compile]; for pictures see [Detector.ScoreImages].
+//
+// The first call compiles a program, which the detector keeps, and calls at the same time share it. Streams that begin with a
+// batch of one image get another one, which takes images one by one and is the faster for them; the bits are the same.
 func (d *Detector) Score(ctx context.Context, images graph.Batches) (*Scores, error) {
-	prog, err := d.Compile(graph.Options{})
+	next, stop := iter.Pull2(images)
+	defer stop()
+	first, err, ok := next()
+	switch {
+	case ctx.Err() != nil:
+		err = ctx.Err() // also where the stream ended because of it
+	case err == nil && !ok:
+		err = fmt.Errorf("score: %w", ErrNoImages)
+	}
+	var prog *graph.Program
+	if err == nil {
+		prog, err = d.program(ctx, first.N)
+	}
 	if err != nil {
+		if first.Release != nil {
+			first.Release()
+		}
 		return nil, fmt.Errorf("line: %w", err)
 	}
-	return Collect(ctx, prog, images)
+	return Collect(ctx, prog, func(yield func(graph.Batch, error) bool) {
+		for b, err, ok := first, error(nil), true; ok && yield(b, err); {
+			b, err, ok = next()
+		}
+	})
 }
 
-// Collect runs a program that fetches score and prediction and keeps them.
+// program returns the kept program for images that come n at a time.
+func (d *Detector) program(ctx context.Context, n int) (*graph.Program, error) {
+	if n == 1 {
+		return d.single.get(ctx, func() (*graph.Program, error) { return d.Compile(graph.Options{Batch: 1}) })
+	}
+	return d.many.get(ctx, func() (*graph.Program, error) { return d.Compile(graph.Options{}) })
+}
+
+// Collect runs a program that fetches score and prediction and keeps them. A score that is NaN is an error that names the image,
+// counted from 0, and zero images are one that wraps [ErrNoImages].
 func Collect(ctx context.Context, program *graph.Program, images graph.Batches) (*Scores, error) {
 	s := &Scores{}
 	for out, err := range program.Run(ctx, images) {
 		if err != nil {
 			return nil, fmt.Errorf("line: %w", err)
 		}
-		for i, v := range out.Float32(Score) {
-			if v != v {
-				return nil, fmt.Errorf("line: score of image %d is NaN", len(s.Score)+i)
-			}
-		}
-		for _, v := range out.Float32(Score) {
-			s.Score = append(s.Score, float64(v))
+		if s.Score, err = appendScores(s.Score, out); err != nil {
+			return nil, fmt.Errorf("line: %w", err)
 		}
 		s.Prediction = append(s.Prediction, out.Ints(nets.Prediction)...)
 		s.Label = append(s.Label, out.Labels...)
@@ -52,4 +80,15 @@ func Collect(ctx context.Context, program *graph.Program, images graph.Batches) 
 		return nil, fmt.Errorf("line: score: %w", ErrNoImages)
 	}
 	return s, nil
+}
+
+// appendScores appends a batch's scores to those of the images before it.
+func appendScores(scores []float64, out *graph.Outputs) ([]float64, error) {
+	for _, v := range out.Float32(Score) {
+		if v != v {
+			return nil, fmt.Errorf("score of image %d is NaN", len(scores))
+		}
+		scores = append(scores, float64(v))
+	}
+	return scores, nil
 }
