@@ -1,0 +1,217 @@
+package line
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"image"
+	"image/color"
+	"iter"
+	"slices"
+
+	"github.com/line-ood/goline/dataset"
+	"github.com/line-ood/goline/graph"
+	"github.com/line-ood/goline/nets"
+)
+
+// Result is what a detector makes of one image.
+type Result struct {
+	Score      float64 // higher is more in-distribution
+	Prediction int     // the network's class
+	// OOD tells whether the image is out-of-distribution by [Detector.FitThreshold]. It means nothing unless Judged.
+	OOD bool
+	// Judged is false where the detector has no threshold: see [ErrNoThreshold].
+	Judged bool
+}
+
+// ScoreImage scores a picture of any size, brought to the network's input by its own [nets.Preprocessing]. A network whose input
+// is not [3, height, width] is an error, as is a picture without pixels, or of a size that the preprocessing does not bring to
+// the input's.
+//
+// Colours are taken in 8 bits without alpha, as the readers of package dataset take them: neither multiplied by it nor blended.
+// A JPEG that package image/jpeg decoded differs by roundings from what they read of the same file.
+//
+// The first call compiles a program for single images, which the detector keeps. For many pictures [Detector.ScoreImages] is
+// faster; the bits are the same.
+func (d *Detector) ScoreImage(ctx context.Context, img image.Image) (Result, error) {
+	in, err := newPictureInput(d.net)
+	if err != nil {
+		return Result{}, fmt.Errorf("line: %w", err)
+	}
+	x, err := in.append(nil, img)
+	if err != nil {
+		return Result{}, fmt.Errorf("line: %w", err)
+	}
+	prog, err := d.program(ctx, 1)
+	if err != nil {
+		return Result{}, fmt.Errorf("line: %w", err)
+	}
+	s, err := Collect(ctx, prog, func(yield func(graph.Batch, error) bool) { yield(graph.Batch{X: x, N: 1}, nil) })
+	if err != nil {
+		return Result{}, err
+	}
+	return d.result(s.Score[0], s.Prediction[0]), nil
+}
+
+// ScoreImages scores pictures as [Detector.ScoreImage] does, many at a time, and yields a result for each, in order; for a slice
+// give slices.Values of it. An error, which counts pictures from 0, comes last, after the results of the pictures before it. No
+// pictures give no results.
+//
+// Pictures are read ahead on another goroutine, 32 at a time, and memory is bounded by a few times that. When the loop over the
+// results ends, no goroutine is left; it waits for the sequence to give its next picture or its end.
+func (d *Detector) ScoreImages(ctx context.Context, images iter.Seq[image.Image]) iter.Seq2[Result, error] {
+	return func(yield func(Result, error) bool) {
+		fail := func(err error) { yield(Result{}, fmt.Errorf("line: %w", err)) }
+		in, err := newPictureInput(d.net)
+		if err != nil {
+			fail(err)
+			return
+		}
+		prog, err := d.program(ctx, pictureBatch)
+		if err != nil {
+			fail(err)
+			return
+		}
+		var scores []float64
+		for out, err := range prog.Run(ctx, in.batches(images)) {
+			if err != nil {
+				fail(err)
+				return
+			}
+			seen := len(scores)
+			if scores, err = appendScores(scores, out); err != nil {
+				fail(err)
+				return
+			}
+			for i, class := range out.Ints(nets.Prediction) {
+				if !yield(d.result(scores[seen+i], class), nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// result judges a score where there is a threshold.
+func (d *Detector) result(score float64, prediction int) Result {
+	ood, err := d.IsOOD(score)
+	return Result{Score: score, Prediction: prediction, OOD: ood, Judged: err == nil}
+}
+
+// pictureBatch is the number of pictures in a batch.
+const pictureBatch = 32
+
+// pictureInput makes network input of pictures. One goroutine uses it.
+type pictureInput struct {
+	pre           *dataset.Preprocessor
+	height, width int
+}
+
+func newPictureInput(net nets.Classifier) (*pictureInput, error) {
+	shape := net.InputShape()
+	if len(shape) != 3 || shape[0] != 3 {
+		return nil, fmt.Errorf("network %s takes input of shape %v, expected [3, height, width] for pictures", net.Name(), shape)
+	}
+	pre, err := dataset.NewPreprocessor(net.Preprocessing())
+	if err != nil {
+		return nil, fmt.Errorf("network %s: %w", net.Name(), err)
+	}
+	return &pictureInput{pre, shape[1], shape[2]}, nil
+}
+
+// append appends the input for one picture to x.
+func (in *pictureInput) append(x []float32, img image.Image) ([]float32, error) {
+	pixels, err := toImage(img)
+	if err != nil {
+		return nil, err
+	}
+	height, width, err := in.pre.Size(pixels.Height, pixels.Width)
+	if err != nil {
+		return nil, err
+	}
+	if height != in.height || width != in.width {
+		return nil, fmt.Errorf("picture of %d×%d pixels comes out as %d×%d, expected %d×%d (width × height)",
+			pixels.Width, pixels.Height, width, height, in.width, in.height)
+	}
+	n, at := 3*height*width, len(x)
+	x = slices.Grow(x, n)[:at+n]
+	return x, in.pre.Apply(x[at:], pixels)
+}
+
+// batches streams pictures. One that fails ends the stream with its error, behind those before it.
+func (in *pictureInput) batches(images iter.Seq[image.Image]) graph.Batches {
+	return func(yield func(graph.Batch, error) bool) {
+		var b graph.Batch
+		seen := 0
+		for img := range images {
+			if b.X == nil {
+				b.X = make([]float32, 0, pictureBatch*3*in.height*in.width)
+			}
+			x, err := in.append(b.X, img)
+			if err != nil {
+				if b.N == 0 || yield(b, nil) {
+					yield(graph.Batch{}, fmt.Errorf("picture %d: %w", seen, err))
+				}
+				return
+			}
+			b.X = x
+			b.N++
+			seen++
+			if b.N == pictureBatch {
+				if !yield(b, nil) {
+					return
+				}
+				b = graph.Batch{}
+			}
+		}
+		if b.N > 0 {
+			yield(b, nil)
+		}
+	}
+}
+
+// toImage returns a picture's stored colours in 8 bits, as package dataset reads them from a file.
+func toImage(img image.Image) (dataset.Image, error) {
+	if img == nil {
+		return dataset.Image{}, errors.New("picture is nil")
+	}
+	r := img.Bounds()
+	if r.Empty() {
+		return dataset.Image{}, fmt.Errorf("picture of %d×%d pixels has none", r.Dx(), r.Dy())
+	}
+	out := dataset.Image{Pix: make([]uint8, 0, 3*r.Dx()*r.Dy()), Height: r.Dy(), Width: r.Dx()}
+	at := colourAt(img)
+	for y := r.Min.Y; y < r.Max.Y; y++ {
+		for x := r.Min.X; x < r.Max.X; x++ {
+			c := at(x, y)
+			out.Pix = append(out.Pix, c.R, c.G, c.B)
+		}
+	}
+	return out, nil
+}
+
+// colourAt returns a function for the stored colours of a picture. Types whose pixels carry alpha beside them are asked for those
+// themselves: where alpha is zero, multiplying by it loses them.
+func colourAt(img image.Image) func(x, y int) color.NRGBA {
+	switch img := img.(type) {
+	case *image.NRGBA:
+		return img.NRGBAAt
+	case *image.YCbCr:
+		return func(x, y int) color.NRGBA {
+			c := img.YCbCrAt(x, y)
+			r, g, b := color.YCbCrToRGB(c.Y, c.Cb, c.Cr)
+			return color.NRGBA{R: r, G: g, B: b, A: 0xff}
+		}
+	}
+	return func(x, y int) color.NRGBA {
+		switch c := img.At(x, y).(type) {
+		case color.NRGBA64:
+			return color.NRGBA{R: uint8(c.R >> 8), G: uint8(c.G >> 8), B: uint8(c.B >> 8), A: uint8(c.A >> 8)}
+		case color.NYCbCrA:
+			r, g, b := color.YCbCrToRGB(c.Y, c.Cb, c.Cr)
+			return color.NRGBA{R: r, G: g, B: b, A: c.A}
+		default: // which leaves NRGBA as it is
+			return color.NRGBAModel.Convert(c).(color.NRGBA)
+		}
+	}
+}
