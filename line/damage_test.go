@@ -50,7 +50,7 @@ func TestLoadRefusesWhatIsNotADetector(t *testing.T) {
 	other := filepath.Join(dir, "features.npz")
 	require.NoError(t, npyz.WriteNpz(other, npyz.Stored, npyz.Named{Name: "features", Array: npyz.New([]float32{1})}))
 	_, err = line.Load(other)
-	require.EqualError(t, err, "load detector "+other+`: it is not a LINe detector: no array format = "goline LINe detector"`)
+	require.EqualError(t, err, "load detector "+other+`: it is not a LINe detector: it holds arrays ["features"]`)
 	for name, content := range map[string]string{"empty": "", "text": "hello", "zip": "PK\x03\x04 and no more"} {
 		path := filepath.Join(dir, name)
 		require.NoError(t, os.WriteFile(path, []byte(content), 0o666))
@@ -97,6 +97,7 @@ func TestLoadRefusesBadArrays(t *testing.T) {
 		{"p_a", npyz.Scalar(nan), "activation percentile NaN"},
 		{"p_w", npyz.Scalar(100.5), "weight percentile 100.5"},
 		{"clip", npyz.Scalar(-1.0), "clip -1"},
+		{"clip", npyz.Scalar(0.0), "clip 0 is not a positive number"},
 		{"clip", npyz.New([]float64{}), `array "clip": shape is [0]`},
 		{"components", npyz.New([]bool{true}), "components has shape [1] of bool, expected [3] of bool"},
 		{"components", npyz.New([]uint8{1, 1, 1}), "components has shape [3] of uint8"},
@@ -116,6 +117,10 @@ func TestLoadRefusesBadArrays(t *testing.T) {
 		{"activation_thresholds", poisoned("activation_thresholds", nan), "activation_thresholds holds NaN at index 2"},
 		{"weight_thresholds", poisoned("weight_thresholds", inf), "weight_thresholds holds +Inf at index 2"},
 		{"weight_thresholds", npyz.New([]float32{1}), `array "weight_thresholds": shape is [1]`},
+		{"fit_scores", poisoned("fit_scores", nan), "fit_scores holds NaN at index 8"},
+		{"fit_scores", poisoned("fit_scores", -100), "fit_scores holds -100 at index 8, expected ascending values"},
+		{"fit_scores", npyz.New([]float32{}), "fit_scores is empty"},
+		{"fit_scores", npyz.Scalar(float32(1)), `array "fit_scores": shape is []`},
 		{"param/fc.weight", poisoned("param/fc.weight", nan), "param/fc.weight holds NaN at index 26"},
 		{"param/fc.weight", poisoned("param/fc.weight", 7), "with other weights"},
 		{"param/conv1.weight", npyz.New(make([]float32, 216), 8, 27), `array "param/conv1.weight": shape is [8 27]`},
@@ -134,10 +139,14 @@ func TestLoadMissesEachArray(t *testing.T) {
 	a, err := npyz.ReadNpz(path)
 	require.NoError(t, err)
 	for _, name := range a.Names() {
-		_, err := line.Load(rewritten(t, path, map[string]npyz.Array{name: {}}))
+		det, err := line.Load(rewritten(t, path, map[string]npyz.Array{name: {}}))
 		switch {
 		case name == "format":
 			require.ErrorContains(t, err, "not a LINe detector")
+		case name == "fit_scores": // older files have none
+			require.NoError(t, err)
+			_, err = det.FitThreshold()
+			require.ErrorIs(t, err, line.ErrNoThreshold)
 		case strings.HasPrefix(name, "param/"):
 			require.ErrorContains(t, err, "parameter values, but the file holds")
 		default:

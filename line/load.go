@@ -1,41 +1,103 @@
 package line
 
 import (
+	"bytes"
 	"fmt"
+	"io"
+	"io/fs"
 	"strings"
 
 	"github.com/line-ood/goline/internal/npyz"
 	"github.com/line-ood/goline/nets"
 )
 
-// Load reads a detector with its network. Errors name the path and, where there is one, the array.
-func Load(path string) (*Detector, error) {
-	return load(path, loadNetwork)
-}
+// Load reads a detector with its network. Errors name the path and, where there is one, the array; for a file that is something
+// else they say what it holds. Files of every release are read; older ones give no threshold ([ErrNoThreshold]).
+func Load(path string) (*Detector, error) { return loadFile(path, loadNetwork) }
 
 // LoadFor reads a detector for a network that is there already. A network other than the one it was fitted to, by
 // architecture or by a single weight, is an error that wraps [ErrMismatch].
-func LoadFor(path string, net nets.Classifier) (*Detector, error) {
-	return load(path, func(*npyz.Archive) (nets.Classifier, error) { return net, nil })
+func LoadFor(path string, net nets.Classifier) (*Detector, error) { return loadFile(path, given(net)) }
+
+// LoadFS is [Load] from a file system, embedded files for example. A file without random access is read into memory first.
+func LoadFS(fsys fs.FS, name string) (*Detector, error) {
+	f, err := fsys.Open(name)
+	if err != nil {
+		return nil, fmt.Errorf("load detector: %w", err) // which names the file
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("load detector %s: %w", name, err)
+	case !info.Mode().IsRegular():
+		return nil, fmt.Errorf("load detector %s: not a regular file", name)
+	}
+	if r, ok := f.(io.ReaderAt); ok {
+		return Read(r, info.Size(), name)
+	}
+	data, err := io.ReadAll(f)
+	if err != nil {
+		return nil, fmt.Errorf("load detector %s: %w", name, err)
+	}
+	return Read(bytes.NewReader(data), int64(len(data)), name)
 }
 
-func load(path string, network func(*npyz.Archive) (nets.Classifier, error)) (*Detector, error) {
-	a, err := npyz.ReadNpz(path)
+// Read reads a detector with its network from size bytes that [Detector.WriteTo] wrote. Errors are those of [Load] and call the
+// bytes name.
+func Read(r io.ReaderAt, size int64, name string) (*Detector, error) {
+	return readFrom(r, size, name, loadNetwork)
+}
+
+// ReadFor is [Read] for a network that is there already, as [LoadFor].
+func ReadFor(r io.ReaderAt, size int64, name string, net nets.Classifier) (*Detector, error) {
+	return readFrom(r, size, name, given(net))
+}
+
+// network makes the network of a detector, or tells which it is.
+type network func(*npyz.Archive) (nets.Classifier, error)
+
+func given(net nets.Classifier) network {
+	return func(*npyz.Archive) (nets.Classifier, error) { return net, nil }
+}
+
+func loadFile(path string, n network) (*Detector, error) {
+	r, err := npyz.OpenNpz(path)
 	if err != nil {
 		return nil, fmt.Errorf("load detector: %w", err) // which names the path
 	}
-	d, err := decode(a, network)
+	defer r.Close()
+	return load(r, path, n)
+}
+
+func readFrom(r io.ReaderAt, size int64, name string, n network) (*Detector, error) {
+	z, err := npyz.NewReader(r, size, name)
 	if err != nil {
-		return nil, fmt.Errorf("load detector %s: %w", path, err)
+		return nil, fmt.Errorf("load detector: %w", err)
+	}
+	return load(z, name, n)
+}
+
+func load(r *npyz.Reader, name string, n network) (*Detector, error) {
+	if err := checkFormat(r); err != nil { // before other arrays are read, which may be large
+		return nil, fmt.Errorf("load detector %s: %w", name, err)
+	}
+	a, err := r.ReadAll()
+	if err != nil {
+		return nil, fmt.Errorf("load detector: %w", err)
+	}
+	d, err := decode(a, n)
+	if err != nil {
+		return nil, fmt.Errorf("load detector %s: %w", name, err)
 	}
 	return d, nil
 }
 
-func decode(a *npyz.Archive, network func(*npyz.Archive) (nets.Classifier, error)) (*Detector, error) {
-	if err := checkFormat(a); err != nil {
+func decode(a *npyz.Archive, n network) (*Detector, error) {
+	if err := checkVersion(a); err != nil {
 		return nil, err
 	}
-	net, err := network(a)
+	net, err := n(a)
 	if err != nil {
 		return nil, err
 	}
@@ -69,17 +131,36 @@ func decode(a *npyz.Archive, network func(*npyz.Archive) (nets.Classifier, error
 			return nil, err
 		}
 	}
+	if d.fitScores, err = decodeFitScores(a); err != nil {
+		return nil, err
+	}
 	return d, nil
 }
 
-func checkFormat(a *npyz.Archive) error {
-	format := ""
-	if a.Has("format") {
-		format, _ = a.String("format")
+// decodeFitScores returns the scores of the images that the detector was fitted to, nil where the file has none.
+func decodeFitScores(a *npyz.Archive) ([]float32, error) {
+	if !a.Has(fitScoresArray) {
+		return nil, nil
 	}
-	if format != fileFormat {
-		return fmt.Errorf("it is not a LINe detector: no array format = %q", fileFormat)
+	scores, err := a.Float32(fitScoresArray, -1)
+	if err != nil {
+		return nil, err
 	}
+	if len(scores) == 0 {
+		return nil, fmt.Errorf("%s is empty", fitScoresArray)
+	}
+	for i, v := range scores {
+		switch {
+		case v != v:
+			return nil, fmt.Errorf("%s holds NaN at index %d", fitScoresArray, i)
+		case i > 0 && v < scores[i-1]:
+			return nil, fmt.Errorf("%s holds %v at index %d, expected ascending values", fitScoresArray, v, i)
+		}
+	}
+	return scores, nil
+}
+
+func checkVersion(a *npyz.Archive) error {
 	version, err := a.Int64("version")
 	if err != nil {
 		return err

@@ -5,18 +5,21 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"io"
 	"math"
 
 	"github.com/line-ood/goline/internal/npyz"
 	"github.com/line-ood/goline/nets"
 )
 
-// Version is the version of the file format that [Detector.Save] writes.
+// Version is the version of the file format that [Detector.Save] writes. Arrays that a reader does not know, or can do without, do
+// not raise it.
 const Version = 1
 
 const (
-	fileFormat  = "goline LINe detector"
-	paramPrefix = "param/"
+	fileFormat     = "goline LINe detector"
+	paramPrefix    = "param/"
+	fitScoresArray = "fit_scores"
 )
 
 // Fingerprint returns the SHA-256 of a network's name and parameters, in hexadecimal: equal fingerprints mean the same network.
@@ -34,9 +37,40 @@ func Fingerprint(net nets.Classifier) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// Save writes the detector with its network to an npz file that numpy reads. The file is complete: [Load] needs nothing else.
-// It appears whole or not at all.
+// Save writes the detector to a file, which [Load] reads; see [Detector.WriteTo] for what it holds. It appears whole or not at all.
 func (d *Detector) Save(path string) error {
+	return npyz.WriteNpz(path, npyz.Stored, d.arrays()...)
+}
+
+// WriteTo writes the detector with its network as an npz archive that numpy reads. It is complete: [Read] needs nothing else. The
+// same detector gives the same bytes. It returns how many w took.
+func (d *Detector) WriteTo(w io.Writer) (int64, error) {
+	counted := &countingWriter{w: w}
+	z := npyz.NewWriter(counted, npyz.Stored)
+	for _, a := range d.arrays() {
+		if err := z.Write(a.Name, a.Array); err != nil {
+			return counted.n, fmt.Errorf("line: write detector: %w", err)
+		}
+	}
+	if err := z.Close(); err != nil {
+		return counted.n, fmt.Errorf("line: write detector: %w", err)
+	}
+	return counted.n, nil
+}
+
+type countingWriter struct {
+	w io.Writer
+	n int64
+}
+
+func (c *countingWriter) Write(p []byte) (int, error) {
+	n, err := c.w.Write(p)
+	c.n += int64(n)
+	return n, err
+}
+
+// arrays returns what the file holds, in order.
+func (d *Detector) arrays() []npyz.Named {
 	k, f := d.net.Classes(), d.net.Dim()
 	o := d.options
 	counts := make([]int64, k)
@@ -63,8 +97,11 @@ func (d *Detector) Save(path string) error {
 	if d.weight != nil {
 		arrays = append(arrays, npyz.Named{Name: "weight_thresholds", Array: npyz.New(d.weight)})
 	}
+	if len(d.fitScores) > 0 {
+		arrays = append(arrays, npyz.Named{Name: fitScoresArray, Array: npyz.New(d.fitScores)})
+	}
 	for _, p := range d.net.Params() {
 		arrays = append(arrays, npyz.Named{Name: paramPrefix + p.Name, Array: npyz.New(p.Float32s(), p.Shape()...)})
 	}
-	return npyz.WriteNpz(path, npyz.Stored, arrays...)
+	return arrays
 }
