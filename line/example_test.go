@@ -2,10 +2,15 @@ package line_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"image"
+	"image/color"
+	"image/draw"
 	"log"
 	"os"
 	"path/filepath"
+	"slices"
 
 	G "gorgonia.org/gorgonia"
 
@@ -27,10 +32,12 @@ func newColours() colours {
 	return c
 }
 
-func (c colours) Name() string                      { return "colours" }
-func (c colours) Classes() int                      { return 2 }
-func (c colours) Dim() int                          { return 3 }
-func (c colours) Preprocessing() nets.Preprocessing { return nets.Preprocessing{} }
+func (c colours) Name() string { return "colours" }
+func (c colours) Classes() int { return 2 }
+func (c colours) Dim() int     { return 3 }
+func (c colours) Preprocessing() nets.Preprocessing {
+	return nets.Preprocessing{Std: [3]float32{1, 1, 1}}
+}
 func (c colours) Head() (weight, bias *graph.Param) { return c.weight, c.bias }
 func (c colours) InputShape() []int                 { return []int{3, 2, 2} }
 func (c colours) Params() []*graph.Param            { return []*graph.Param{c.weight, c.bias} }
@@ -90,6 +97,77 @@ func ExampleFit() {
 	// blue  class 0, score 0.69
 }
 
+// square is a picture of one colour in the size that the network takes.
+func square(c color.Color) image.Image {
+	p := image.NewNRGBA(image.Rect(0, 0, 2, 2))
+	draw.Draw(p, p.Bounds(), image.NewUniform(c), image.Point{}, draw.Src)
+	return p
+}
+
+// A picture in memory, of a camera say, is scored as it is: the network's own preprocessing sees to the rest.
+func ExampleDetector_ScoreImage() {
+	ctx := context.Background()
+	det := fitColours(ctx)
+	for _, c := range []color.NRGBA{{R: 250, A: 255}, {G: 250, A: 255}, {B: 250, A: 255}} {
+		r, err := det.ScoreImage(ctx, square(c))
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Printf("class %d, score %.2f, out-of-distribution: %t\n", r.Prediction, r.Score, r.OOD)
+	}
+	// Output:
+	// class 0, score 3.94, out-of-distribution: false
+	// class 1, score 3.94, out-of-distribution: false
+	// class 0, score 0.69, out-of-distribution: true
+}
+
+// Many pictures are scored together. The sequence may be one that reads them as they are needed.
+func ExampleDetector_ScoreImages() {
+	ctx := context.Background()
+	album := []image.Image{square(color.NRGBA{G: 240, A: 255}), square(color.NRGBA{R: 90, B: 200, A: 255})}
+	for r, err := range fitColours(ctx).ScoreImages(ctx, slices.Values(album)) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Printf("class %d, score %.2f\n", r.Prediction, r.Score)
+	}
+	// Output:
+	// class 1, score 3.79
+	// class 0, score 1.63
+}
+
+// The threshold that 95 % of the images pass which the detector was fitted to tells scores apart. One from images held out is
+// the better one where there are any.
+func ExampleDetector_IsOOD() {
+	ctx := context.Background()
+	det := fitColours(ctx)
+	threshold, err := det.FitThreshold()
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("threshold %.2f\n", threshold)
+	for _, score := range []float64{4, threshold, 0.7} {
+		ood, err := det.IsOOD(score)
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Printf("%.2f %t\n", score, ood)
+	}
+
+	other, err := line.New(ctx, det.Network(), det.Contributions(), det.Options())
+	if err != nil {
+		log.Fatal(err)
+	}
+	_, err = other.IsOOD(4) // it knows contributions, but no images
+	fmt.Println(errors.Is(err, line.ErrNoThreshold))
+	// Output:
+	// threshold 3.24
+	// 4.00 false
+	// 3.24 true
+	// 0.70 true
+	// true
+}
+
 // Everything on the way from image to score can be fetched from one run of one graph, gradients included.
 func ExampleDetector_Compile() {
 	ctx := context.Background()
@@ -131,7 +209,7 @@ func ExampleLoadFor() {
 	changed := newColours()
 	changed.weight.Float32s()[0] = 5
 	_, err = line.LoadFor(path, changed)
-	fmt.Println(err != nil)
+	fmt.Println(errors.Is(err, line.ErrMismatch))
 	// Output:
 	// colours map[clip:1 p_a:50 p_w:50]
 	// true
