@@ -16,11 +16,12 @@ import (
 	"github.com/line-ood/goline/graph"
 	"github.com/line-ood/goline/internal/nettest"
 	"github.com/line-ood/goline/line"
+	"github.com/line-ood/goline/nets"
 )
 
 // watched is a network that counts how often it is built, and can refuse to be.
 type watched struct {
-	*tiny
+	nets.Classifier
 	builds atomic.Int64
 	refuse atomic.Bool
 }
@@ -32,7 +33,7 @@ func (w *watched) Build(b *graph.Builder, x *G.Node) error {
 	if w.refuse.Load() {
 		return errRefused
 	}
-	return w.tiny.Build(b, x)
+	return w.Classifier.Build(b, x)
 }
 
 // once is a stream that can be read a single time.
@@ -49,11 +50,21 @@ func once(batches ...graph.Batch) graph.Batches {
 
 // TestScoreCompilesOnce: a program for batches and one for single images, whatever the number of calls.
 func TestScoreCompilesOnce(t *testing.T) {
-	net := &watched{tiny: newTiny(3, 5, 1)}
-	det := fit(t, net, nettest.Stream(net.batch(9, 1)), line.DefaultOptions())
+	inner := newTiny(3, 5, 1)
+	net := &watched{Classifier: inner}
+	det := fit(t, net, nettest.Stream(inner.batch(9, 1)), line.DefaultOptions())
 	net.builds.Store(0)
+	var first sync.WaitGroup
+	for range 8 {
+		first.Go(func() {
+			if _, err := det.Score(context.Background(), nettest.Stream(inner.batch(9, 2))); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	first.Wait()
 	for kinds, sizes := range [][]int{{9}, {9}, {2, 1}, {1}, {1}, {1, 8}, {9}} {
-		_, err := det.Score(context.Background(), nettest.Split(net.batch(9, 2), sizes...))
+		_, err := det.Score(context.Background(), nettest.Split(inner.batch(9, 2), sizes...))
 		require.NoError(t, err)
 		want := runtime.GOMAXPROCS(0) // a replica for each
 		if kinds >= 3 {
@@ -69,10 +80,11 @@ func TestFailuresAreNotKept(t *testing.T) {
 	done, cancel := context.WithCancel(ctx)
 	cancel()
 	for _, size := range []int{1, 4} {
-		net := &watched{tiny: newTiny(3, 5, 1)}
-		det := fit(t, net, nettest.Stream(net.batch(9, 1)), line.DefaultOptions())
+		inner := newTiny(3, 5, 1)
+		net := &watched{Classifier: inner}
+		det := fit(t, net, nettest.Stream(inner.batch(9, 1)), line.DefaultOptions())
 		net.builds.Store(0)
-		images := net.batch(size, 2)
+		images := inner.batch(size, 2)
 		released := 0
 		images.Release = func() { released++ }
 		_, err := det.Score(done, nettest.Stream(images))
@@ -89,6 +101,26 @@ func TestFailuresAreNotKept(t *testing.T) {
 		require.ErrorIs(t, err, context.Canceled)
 		require.Equal(t, 4, released)
 	}
+
+	net := &watched{Classifier: newForPictures([3]float32{1, 1, 1})}
+	det := fit(t, net, nettest.Stream(nettest.Batch(6, net.InputShape(), 2, 1)), line.DefaultOptions())
+	net.builds.Store(0)
+	picture := pictures(1, 2, 1, 1)
+	_, err := det.ScoreImage(done, picture[0])
+	require.ErrorIs(t, err, context.Canceled)
+	for _, err := range det.ScoreImages(done, slices.Values(picture)) {
+		require.ErrorIs(t, err, context.Canceled)
+	}
+	require.Zero(t, net.builds.Load(), "nothing is compiled for nobody")
+	net.refuse.Store(true)
+	_, err = det.ScoreImage(ctx, picture[0])
+	require.ErrorIs(t, err, errRefused)
+	for _, err := range det.ScoreImages(ctx, slices.Values(picture)) {
+		require.ErrorIs(t, err, errRefused)
+	}
+	net.refuse.Store(false)
+	_, err = det.ScoreImage(ctx, picture[0])
+	require.NoError(t, err)
 }
 
 // TestScoreReadsOnce: looking at the first batch takes nothing away, and an error of the stream comes through wherever it is.

@@ -126,7 +126,8 @@ func TestPicturesOfEveryType(t *testing.T) {
 	for i := range luma.Cb {
 		luma.Cb[i], luma.Cr[i] = 128, 128
 	}
-	for _, img := range []image.Image{grey, grey16, luma} {
+	transparent := &image.NYCbCrA{YCbCr: *luma, A: []uint8{0, 255}, AStride: 2}
+	for _, img := range []image.Image{grey, grey16, luma, transparent} {
 		require.Equal(t, score(triple), score(img), "%T", img)
 	}
 }
@@ -198,7 +199,7 @@ func TestPicturesRefused(t *testing.T) {
 	unset, err := line.New(ctx, newForPictures([3]float32{}), det.Contributions(), seesAll)
 	require.NoError(t, err)
 	_, err = unset.ScoreImage(ctx, good)
-	require.ErrorContains(t, err, "line: network tiny: preprocessing: expected a finite mean and a finite, positive standard deviation of red, got 0 and 0")
+	require.ErrorContains(t, err, "line: network tiny: preprocessing: mean 0 and standard deviation 0")
 
 	broken := newForPictures([3]float32{1, 1, 1})
 	broken.params[0].Float32s()[4] = float32(math.NaN())
@@ -208,6 +209,23 @@ func TestPicturesRefused(t *testing.T) {
 	require.EqualError(t, err, "line: score of image 0 is NaN")
 	for _, err := range nan.ScoreImages(ctx, slices.Values([]image.Image{good})) {
 		require.EqualError(t, err, "line: score of image 0 is NaN")
+	}
+}
+
+// TestEveryPictureHasAResult, however many remain for the last batch.
+func TestEveryPictureHasAResult(t *testing.T) {
+	det := forPicturesDetector(t)
+	for _, n := range []int{1, 31, 32, 33, 64, 65} {
+		all := pictures(n, 2, 1, uint64(n))
+		var got []line.Result
+		for r, err := range det.ScoreImages(context.Background(), slices.Values(all)) {
+			require.NoError(t, err)
+			got = append(got, r)
+		}
+		require.Len(t, got, n)
+		last, err := det.ScoreImage(context.Background(), all[n-1])
+		require.NoError(t, err)
+		require.Equal(t, last, got[n-1])
 	}
 }
 
