@@ -35,7 +35,7 @@ func readSafetensors(r io.ReaderAt, size int64) (*StateDict, error) {
 	length := binary.LittleEndian.Uint64(pre[:])
 	switch {
 	case length > maxSafetensorsHeader:
-		return nil, fmt.Errorf("safetensors header of %d bytes, at most %d are supported", length, maxSafetensorsHeader)
+		return nil, fmt.Errorf("safetensors header: expected at most %d bytes, got %d", maxSafetensorsHeader, length)
 	case length > uint64(size-8):
 		return nil, fmt.Errorf("safetensors header is cut off: %d bytes of %d: %w", size-8, length, io.ErrUnexpectedEOF)
 	}
@@ -151,7 +151,7 @@ func parseTensorInfo(dec *json.Decoder) (tensorInfo, error) {
 	}
 	info := tensorInfo{dtype: dt, shape: *fields.Shape, n: n, begin: (*fields.Offsets)[0], end: (*fields.Offsets)[1]}
 	if info.begin < 0 || info.end < info.begin || info.end-info.begin != int64(n)*int64(dt.size) {
-		return tensorInfo{}, fmt.Errorf("shape %v of %s needs %d bytes, data_offsets are %v",
+		return tensorInfo{}, fmt.Errorf("shape %v of %s: expected %d bytes, got data_offsets %v",
 			info.shape, *fields.Dtype, int64(n)*int64(dt.size), *fields.Offsets)
 	}
 	return info, nil
