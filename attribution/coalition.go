@@ -100,6 +100,15 @@ func (s Coalitions) Slice(lo, hi int) Coalitions {
 	return s
 }
 
+// Append adds the coalitions of a batch over the same players. It panics when the players differ in number.
+func (s *Coalitions) Append(more Coalitions) {
+	if more.players != s.players {
+		panic(fmt.Sprintf("attribution: expected coalitions over %d players, got %d", s.players, more.players))
+	}
+	s.bits = append(s.bits, more.bits...)
+	s.rows += more.rows
+}
+
 // Clear empties every coalition.
 func (s Coalitions) Clear() { clear(s.bits) }
 

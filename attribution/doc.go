@@ -1,25 +1,21 @@
 // Package attribution measures how much the neurons of a layer contribute to what a network says, as the Shapley
-// values of a cooperative game, and compares the ways of estimating them.
+// values of a cooperative game. It holds what a user of any part of it must know: games, coalitions, values, estimates.
 //
 // A [Game] has players (neurons, or named groups of neurons) and gives every coalition a value: a logit, a
 // probability, a log-sum-exp, a detector's score, with the players outside the coalition removed. The Shapley value of
 // player i (Shapley 1953) is the mean of its marginal contribution v(S ∪ {i}) - v(S) over the orders in which the
-// players can join.
+// players can join. An [Estimator] turns a game into an [Estimate]: values, standard errors, what was spent, and the
+// efficiency residual.
 //
-// An [Estimator] turns a game into an [Estimate]: values, standard errors, what was spent, and the efficiency residual.
-// The estimators are
+// The packages below it:
 //
-//   - [GradientActivation], [IntegratedGradients], [ExpectedGradients]: from gradients,
-//   - [Permutation] (with antithetic and systematic variants), [Stratified], [Owen], [KernelSHAP], [LeverageSHAP],
-//     [SVARM]: from sampled coalitions,
-//   - [Exact] (all 2^n coalitions) and [ClosedForm] (games that are linear): the truth to compare with.
+//   - games makes games: on the penultimate layer, on any layer of a network, from a table or a function;
+//   - estimate holds the estimators and forecasts what they cost;
+//   - compare runs studies of estimators on games whose values are known, with metrics, tables and figures.
 //
-// Each runs for a number of samples, a budget, or until a target standard error; [Predict] forecasts the cost, and
-// [ParseEstimator] reads an estimator's name.
-//
-// [TopK] spends its samples where it is undecided which players are among the k largest. [Compare] runs any set of
-// estimators, budgets and seeds on games whose values are known and reports errors, rank agreement, interval coverage
-// and cost, with bootstrap bands.
+// Both games and estimate use this package and know nothing of each other: a game may come from anywhere, and offers
+// what it can beyond [Game] through the interfaces [Incremental], [Differentiable], [Linear], [Sampled],
+// [SampledGradients], [Costed] and [Named]. compare uses this package and estimate. Only games knows graphs.
 //
 // Cost is counted in forward-equivalents: one coalition value is one forward pass of the part of the network that the
 // game runs, unless the game says otherwise through [Costed]; a gradient is one forward and one backward, and a

@@ -5,7 +5,8 @@ import (
 	"fmt"
 	"math"
 	"runtime"
-	"time"
+
+	"github.com/line-ood/goline/internal/mathx"
 )
 
 // Estimator estimates the Shapley values of a game.
@@ -20,7 +21,7 @@ type Estimator interface {
 }
 
 // Options are common to all estimators. Estimators that sample need at least one of Samples, Budget and TargetStdErr;
-// the deterministic ones ignore Samples (but for [IntegratedGradients]) and TargetStdErr.
+// the deterministic ones ignore Samples (but for [estimate.IntegratedGradients]) and TargetStdErr.
 type Options struct {
 	// Samples is the exact number of samples to take, in the estimator's unit: permutations, antithetic pairs,
 	// coalitions, coalition pairs. With Budget set as well it is an error if they do not fit.
@@ -52,7 +53,7 @@ const (
 	StopBudget Stop = "budget"
 	// StopTarget: the target standard error was reached.
 	StopTarget Stop = "target"
-	// StopDecided: [TopK] knows the k largest.
+	// StopDecided: [estimate.TopK] knows the k largest.
 	StopDecided Stop = "decided"
 	// StopExact: nothing is left to compute.
 	StopExact Stop = "exact"
@@ -79,14 +80,12 @@ type Estimate struct {
 	// Evaluations is the number of coalition values (or gradient points) that were computed, those lost to an
 	// interruption included.
 	Evaluations int64
-	// Forwards and Backwards are the passes spent, Equivalents their sum with backwards at Options.BackwardCost.
-	Forwards, Backwards, Equivalents float64
+	// Cost is what was spent.
+	Cost
 	// Empty and Full are v(∅) and v(N). NaN where the estimator does not need them.
 	Empty, Full float64
 	// Residual is the efficiency residual v(N) - v(∅) - Σ Values.
 	Residual float64
-	// Seconds is the wall time.
-	Seconds float64
 	// Stopped says why the estimator stopped.
 	Stopped Stop
 }
@@ -96,7 +95,7 @@ type Estimate struct {
 func (e *Estimate) Interval(i int, level float64) (lo, hi float64) {
 	half := e.StdErr[i]
 	if e.DF != nil {
-		half *= quantileT((1+level)/2, e.DF[i])
+		half *= mathx.QuantileT((1+level)/2, e.DF[i])
 	}
 	return e.Values[i] - half, e.Values[i] + half
 }
@@ -116,8 +115,8 @@ func maxOrNaN(x []float64) float64 {
 	return m
 }
 
-// check reports options that make no sense.
-func (o *Options) check() error {
+// Check reports options that make no sense.
+func (o Options) Check() error {
 	switch {
 	case o.Samples < 0:
 		return fmt.Errorf("attribution: %d samples", o.Samples)
@@ -133,35 +132,25 @@ func (o *Options) check() error {
 	return nil
 }
 
-func (o *Options) workers() int {
+// WithDefaults returns the options with the number of workers and the cost of a backward pass filled in.
+func (o Options) WithDefaults() Options {
 	if o.Workers == 0 {
-		return runtime.GOMAXPROCS(0)
+		o.Workers = runtime.GOMAXPROCS(0)
 	}
-	return o.Workers
-}
-
-func (o *Options) backwardCost() float64 {
 	if o.BackwardCost == 0 {
-		return 2
+		o.BackwardCost = 2
 	}
-	return o.BackwardCost
+	return o
 }
 
-// finish fills in what all estimates have in common.
-func (r *run) finish(e Estimate) Estimate {
-	e.Method, e.Names = r.method, playerNames(r.game)
-	e.Evaluations = r.evaluations.Load()
-	e.Forwards, e.Backwards = r.spent()
-	e.Equivalents = e.Forwards + e.Backwards*r.opt.backwardCost()
-	e.Empty, e.Full = r.empty, r.full
-	e.Residual = math.NaN()
-	if e.Values != nil {
-		total := 0.0
-		for _, v := range e.Values {
-			total += v
-		}
-		e.Residual = e.Full - e.Empty - total
-	}
-	e.Seconds = time.Since(r.start).Seconds()
-	return e
+// Forecast is what reaching a target, or using up a budget, will take.
+type Forecast struct {
+	// Samples is the number of samples of the whole run.
+	Samples int
+	// Cost is that of the whole run.
+	Cost
+	// StdErr is the largest standard error of any player that is to be expected then.
+	StdErr float64
+	// Pilot is what the forecast itself has spent.
+	Pilot Cost
 }

@@ -74,6 +74,13 @@ type Sampled interface {
 	MemberValues(ctx context.Context, members []int, s Coalitions, dst []float64) error
 }
 
+// SampledGradients is a [Sampled] game that computes gradients of several members in one batch.
+type SampledGradients interface {
+	Sampled
+	// MemberGradients is Gradients with point r in the game of member members[r].
+	MemberGradients(ctx context.Context, members []int, alpha, values, grads []float64) error
+}
+
 // Costed is a game whose value does not cost one forward pass: a fraction where only the layers behind the players
 // are run, several where a value is a mean over samples.
 type Costed interface {
@@ -89,12 +96,15 @@ type Named interface {
 	PlayerNames() []string
 }
 
+// MaxEnumerated is the most players that exact enumeration and tables take: 2^20 coalitions.
+const MaxEnumerated = 20
+
 var (
 	// ErrNoPlayers is returned for a game without players.
 	ErrNoPlayers = errors.New("attribution: the game has no players")
 	// ErrNotDifferentiable is returned by gradient estimators for a game without gradients.
 	ErrNotDifferentiable = errors.New("attribution: the game has no gradients")
-	// ErrNotLinear is returned by [ClosedForm] for a game that is not linear.
+	// ErrNotLinear is returned by [estimate.ClosedForm] for a game that is not linear.
 	ErrNotLinear = errors.New("attribution: the game is not linear")
 	// ErrBudget is returned when the budget is too small for the estimator to say anything.
 	ErrBudget = errors.New("attribution: budget too small")
@@ -102,37 +112,56 @@ var (
 	ErrNotFinite = errors.New("attribution: the game's value is not finite")
 )
 
-// forwardsPerValue is the cost of one value of the game in forward passes.
-func forwardsPerValue(g Game) float64 {
+// ForwardsPerValue is the cost of one value of the game in forward passes: 1 unless the game is [Costed].
+func ForwardsPerValue(g Game) float64 {
 	if c, ok := g.(Costed); ok {
 		return c.ForwardsPerValue()
 	}
 	return 1
 }
 
-// drawn returns the game as one whose members are drawn, or nil when there is nothing to draw.
-func drawn(g Game) Sampled {
-	if s, ok := g.(Sampled); ok && s.Members() > 1 {
-		return s
-	}
-	return nil
-}
-
-// newWalker returns a walker of the game, or nil when the game has no incremental form.
-func newWalker(g Game) Walker {
+// NewWalker returns a walker of the game, or nil when the game has no incremental form.
+func NewWalker(g Game) Walker {
 	if inc, ok := g.(Incremental); ok {
 		return inc.NewWalker()
 	}
 	return nil
 }
 
-// checkGame reports a game that no estimator can work on.
-func checkGame(g Game) error {
+// CheckGame reports a game that no estimator can work on.
+func CheckGame(g Game) error {
 	if g == nil {
 		return fmt.Errorf("%w: nil game", ErrNoPlayers)
 	}
 	if n := g.Players(); n < 1 {
 		return fmt.Errorf("%w: Players() = %d", ErrNoPlayers, n)
+	}
+	return nil
+}
+
+// PlayerNames returns the game's names, or nil.
+func PlayerNames(g Game) []string {
+	if n, ok := g.(Named); ok {
+		return n.PlayerNames()
+	}
+	return nil
+}
+
+// ByMember calls f once for each member with the rows that ask for it, in the order in which members first appear, so that
+// a [Sampled] game can evaluate the rows of one member together.
+func ByMember(members []int, f func(member int, rows []int) error) error {
+	rows := map[int][]int{}
+	var order []int
+	for r, m := range members {
+		if rows[m] == nil {
+			order = append(order, m)
+		}
+		rows[m] = append(rows[m], r)
+	}
+	for _, m := range order {
+		if err := f(m, rows[m]); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -1,6 +1,10 @@
 package attribution
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/line-ood/goline/internal/mathx"
+)
 
 // Removal says what a neuron's activation becomes when the neuron is not in the coalition.
 // The zero value removes to zero.
@@ -48,56 +52,42 @@ func (r Removal) String() string {
 	return [...]string{"zero", "baseline", "class-mean", "resample"}[r.kind]
 }
 
-// check reports rows that do not fit a layer of that many neurons in a network of that many classes.
-func (r Removal) check(classes, neurons int) error {
-	want := len(r.rows)
+// Check reports rows that do not fit a layer of that many neurons in a network of that many classes.
+func (r Removal) Check(classes, neurons int) error {
+	expected := len(r.rows)
 	switch r.kind {
 	case removeToClassMean:
-		want = classes
+		expected = classes
 	case removeByResampling:
-		want = max(1, want)
+		expected = max(1, expected)
 	}
-	if len(r.rows) != want {
-		return fmt.Errorf("attribution: removal %v has %d rows, want %d", r, len(r.rows), want)
+	if len(r.rows) != expected {
+		return fmt.Errorf("attribution: removal %v: expected %d rows, got %d", r, expected, len(r.rows))
 	}
 	for i, row := range r.rows {
 		if len(row) != neurons {
-			return fmt.Errorf("attribution: removal %v: row %d has %d neurons, expected %d", r, i, len(row), neurons)
+			return fmt.Errorf("attribution: removal %v: row %d: expected %d neurons, got %d", r, i, neurons, len(row))
 		}
-		if j := firstNotFinite(row); j >= 0 {
+		if j := mathx.FirstNotFinite(row); j >= 0 {
 			return fmt.Errorf("attribution: removal %v: row %d, neuron %d is %v", r, i, j, row[j])
 		}
 	}
 	return nil
 }
 
-// forClass returns the rows that stand for removed neurons in a game about the given class.
-func (r Removal) forClass(class, neurons int) [][]float64 {
-	switch r.kind {
-	case removeToZero:
+// Rows returns what may stand for removed neurons; the rows belong to the removal.
+//
+// Shapes: result [rows][neurons], at least one row.
+func (r Removal) Rows(neurons int) [][]float64 {
+	if r.kind == removeToZero {
 		return [][]float64{make([]float64, neurons)}
-	case removeToClassMean:
-		return r.rows[class : class+1]
 	}
 	return r.rows
 }
 
-// bank returns all rows one after the other, in float32.
-func (r Removal) bank(neurons int) []float32 {
-	if r.kind == removeToZero {
-		return make([]float32, neurons)
-	}
-	out := make([]float32, 0, len(r.rows)*neurons)
-	for _, row := range r.rows {
-		for _, v := range row {
-			out = append(out, float32(v))
-		}
-	}
-	return out
-}
-
-// inBank returns which rows of the bank stand for removed neurons in a game about the given class.
-func (r Removal) inBank(class int) (first, count int) {
+// InClass says which of Rows stand for removed neurons in a game about the given class: several for
+// [RemoveByResampling], otherwise one.
+func (r Removal) InClass(class int) (first, count int) {
 	switch r.kind {
 	case removeToClassMean:
 		return class, 1

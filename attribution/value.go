@@ -3,10 +3,75 @@ package attribution
 import (
 	"fmt"
 	"math"
+
+	"github.com/line-ood/goline/internal/mathx"
 )
 
-// Value is what a game reads off the logits l of a network for a class c.
+// ValueFunction is what a game reads off the logits of a network for a class: one of the constants of [Value], or anybody's
+// own, by [NewValue] for instance. It is a pure function, safe for use by several goroutines at once. Where options ask for
+// one, nil is [Logit].
+type ValueFunction interface {
+	// String is the function's name.
+	String() string
+	// Of returns the value of the logits for a class. It keeps and changes nothing.
+	//
+	// Shapes: logits [classes].
+	Of(logits []float64, class int) float64
+}
+
+// DifferentiableValue is a value function with a gradient. Games whose value function has none have no gradients either:
+// they answer [ErrNotDifferentiable].
+type DifferentiableValue interface {
+	ValueFunction
+	// Gradient writes the derivative of the value with respect to each logit.
+	//
+	// Shapes: logits [classes], dst [classes].
+	Gradient(logits []float64, class int, dst []float64)
+}
+
+// NewValue makes a value function of functions, as [ValueFunction] and [DifferentiableValue] describe them. gradient is nil
+// where there is none. It panics without a name or of.
+func NewValue(name string, of func(logits []float64, class int) float64, gradient func(logits []float64, class int, dst []float64)) ValueFunction {
+	if name == "" || of == nil {
+		panic("attribution: a value function needs a name and a function")
+	}
+	v := ownValue{name, of}
+	if gradient == nil {
+		return v
+	}
+	return ownDifferentiable{v, gradient}
+}
+
+type ownValue struct {
+	name string
+	of   func(logits []float64, class int) float64
+}
+
+func (v ownValue) String() string                         { return v.name }
+func (v ownValue) Of(logits []float64, class int) float64 { return v.of(logits, class) }
+
+type ownDifferentiable struct {
+	ownValue
+	gradient func(logits []float64, class int, dst []float64)
+}
+
+func (v ownDifferentiable) Gradient(logits []float64, class int, dst []float64) {
+	v.gradient(logits, class, dst)
+}
+
+// CheckValue reports a value function that cannot be read off the given number of classes. nil can.
+func CheckValue(v ValueFunction, classes int) error {
+	if v, ok := v.(Value); ok {
+		return v.check(classes)
+	}
+	return nil
+}
+
+// Value is a [ValueFunction] of the logits l for a class c that games know closely: some compute it faster than by calling
+// Of, in the graph for instance.
 type Value int
+
+var _ DifferentiableValue = Logit
 
 const (
 	// Logit is l_c.
@@ -38,7 +103,7 @@ func ParseValue(name string) (Value, error) {
 			return Value(v), nil
 		}
 	}
-	return 0, fmt.Errorf("attribution: unknown value %q, want one of %q", name, valueNames)
+	return 0, fmt.Errorf("attribution: expected a value, one of %q, got %q", valueNames, name)
 }
 
 // Of returns the value of the logits for a class.
@@ -49,11 +114,11 @@ func (v Value) Of(logits []float64, class int) float64 {
 	case Logit:
 		return logits[class]
 	case Probability:
-		return math.Exp(logits[class] - logSumExp(logits))
+		return math.Exp(logits[class] - mathx.LogSumExp(logits))
 	case LogProbability:
-		return logits[class] - logSumExp(logits)
+		return logits[class] - mathx.LogSumExp(logits)
 	case LogSumExp:
-		return logSumExp(logits)
+		return mathx.LogSumExp(logits)
 	case Margin:
 		return logits[class] - logits[runnerUp(logits, class)]
 	}
@@ -70,7 +135,7 @@ func (v Value) Gradient(logits []float64, class int, dst []float64) {
 		clear(dst)
 		dst[class] = 1
 	case LogSumExp, LogProbability, Probability:
-		lse := logSumExp(logits)
+		lse := mathx.LogSumExp(logits)
 		for k, l := range logits {
 			dst[k] = math.Exp(l - lse)
 		}
@@ -100,25 +165,9 @@ func (v Value) check(classes int) error {
 		return fmt.Errorf("attribution: unknown value %d", int(v))
 	}
 	if v == Margin && classes < 2 {
-		return fmt.Errorf("attribution: the margin needs two classes, got %d", classes)
+		return fmt.Errorf("attribution: margin: expected at least two classes, got %d", classes)
 	}
 	return nil
-}
-
-// logSumExp is log Σ exp(l_k), shifted by the largest logit so that it neither overflows nor loses the small ones.
-func logSumExp(l []float64) float64 {
-	m := l[0]
-	for _, x := range l[1:] {
-		m = max(m, x)
-	}
-	if math.IsInf(m, 0) {
-		return m
-	}
-	s := 0.0
-	for _, x := range l {
-		s += math.Exp(x - m)
-	}
-	return m + math.Log(s)
 }
 
 // runnerUp is the first of the largest logits among the other classes.
@@ -127,17 +176,6 @@ func runnerUp(l []float64, class int) int {
 	for k, x := range l {
 		if k != class && (best < 0 || x > l[best]) {
 			best = k
-		}
-	}
-	return best
-}
-
-// argmax is the first of the largest entries.
-func argmax(x []float64) int {
-	best := 0
-	for i, v := range x {
-		if v > x[best] {
-			best = i
 		}
 	}
 	return best
@@ -169,7 +207,7 @@ func (t Target) Resolve(logits []float64, label int) (int, error) {
 	c := 0
 	switch t.kind {
 	case targetPrediction:
-		return argmax(logits), nil
+		return mathx.ArgMax(logits), nil
 	case targetLabel:
 		c = label
 	case targetClass:

@@ -70,7 +70,7 @@ func TestParseValue(t *testing.T) {
 		assert.Equal(t, v, got)
 	}
 	_, err := ParseValue("softmax")
-	assert.ErrorContains(t, err, `unknown value "softmax"`)
+	assert.ErrorContains(t, err, `got "softmax"`)
 	assert.ErrorContains(t, Value(9).check(3), "unknown value 9")
 	assert.Panics(t, func() { Value(9).Of([]float64{1}, 0) })
 	assert.Panics(t, func() { Value(9).Gradient([]float64{1}, 0, make([]float64, 1)) })

@@ -11,13 +11,14 @@ import (
 	"github.com/line-ood/goline/nets"
 )
 
-// BatchOptions says how to cut a set into batches. The zero value takes all images in order.
+// BatchOptions says how to cut a set or a stream into batches. The zero value takes all images in order.
 type BatchOptions struct {
 	// Size is the number of images in a batch; the last batch may have fewer. 0 means 32.
 	Size int
 	// Workers is the number of goroutines that decode. 0 means GOMAXPROCS. It has no influence on the result.
 	Workers int
-	// Indices are the images to take, in this order; nil means all. It must not be changed while the stream is read.
+	// Indices are the images of a set to take, in this order; nil means all. It must not be changed while the stream is
+	// read. A stream has no indices to choose from.
 	Indices []int
 }
 
@@ -33,8 +34,74 @@ const defaultBatch = 32
 // Release; what is never released is left to the garbage collector. When the loop over the stream ends, all goroutines
 // have ended too, each after the image that it was at.
 func Batches(ctx context.Context, d Dataset, p nets.Preprocessing, o BatchOptions) graph.Batches {
+	return batches(ctx, "batches of "+d.Name(), p, o, func() (feed, int, error) { return setFeed(d, o.Indices) })
+}
+
+// setFeed gives the images of a set with the given indices, nil for all, and their number.
+func setFeed(d Dataset, indices []int) (feed, int, error) {
+	total, labels := d.Len(), d.Labels()
+	if indices != nil {
+		total = len(indices)
+		for _, i := range indices {
+			if err := checkIndex(d, i); err != nil {
+				return nil, 0, fmt.Errorf("batches of %w", err)
+			}
+		}
+	}
+	if labels != nil && len(labels) != d.Len() {
+		return nil, 0, fmt.Errorf("batches of %s: expected %d labels, got %d", d.Name(), d.Len(), len(labels))
+	}
+	return func(_ context.Context, give func(item) bool) error {
+		for i := range total {
+			if indices != nil {
+				i = indices[i]
+			}
+			it := item{decodable: member{d, i}, label: -1, labelled: labels != nil}
+			if it.labelled {
+				it.label = labels[i]
+			}
+			if !give(it) {
+				break
+			}
+		}
+		return nil
+	}, total, nil
+}
+
+// member is an image of a set.
+type member struct {
+	d Dataset
+	i int
+}
+
+func (m member) image(buf *[]uint8) (Image, error) { return imageInto(m.d, m.i, buf) }
+func (m member) blame(err error) error {
+	return fmt.Errorf("%s: image %s: %w", m.d.Name(), m.d.ID(m.i), err)
+}
+
+// feed gives the images of a stream in order until there are no more, or give returns false.
+type feed func(ctx context.Context, give func(item) bool) error
+
+// item is an image of a stream with its label.
+type item struct {
+	decodable
+	label    int // -1 where it is unknown
+	labelled bool
+}
+
+// decodable is an image that is yet to be decoded.
+type decodable interface {
+	// image decodes it. The result is only read, and may lie in *buf, which is enlarged as needed.
+	image(buf *[]uint8) (Image, error)
+	// blame names it in an error.
+	blame(err error) error
+}
+
+// batches makes a stream of batches. Each pass begins with open, which returns the number of images too, -1 if it is not
+// known.
+func batches(ctx context.Context, name string, p nets.Preprocessing, o BatchOptions, open func() (feed, int, error)) graph.Batches {
 	return func(yield func(graph.Batch, error) bool) {
-		s, err := newStream(ctx, d, p, o)
+		s, err := newStream(ctx, name, p, o, open)
 		if err != nil {
 			yield(graph.Batch{}, err)
 			return
@@ -43,15 +110,13 @@ func Batches(ctx context.Context, d Dataset, p nets.Preprocessing, o BatchOption
 	}
 }
 
-// stream is one pass over a set.
+// stream is one pass over a feed.
 type stream struct {
-	d       Dataset
+	name    string // what errors begin with
+	images  feed
 	q       *Preprocessor // its settings; workers have their own
-	indices []int         // nil for all
-	total   int
-	labels  []int
-	size    int // images per batch
-	height  int // of the network input
+	size    int           // images per batch
+	height  int           // of the network input, like width and sample 0 until the first image has come
 	width   int
 	sample  int // values per image
 	workers int
@@ -68,10 +133,11 @@ type memory struct {
 // slot is a batch under way.
 type slot struct {
 	*memory
-	first   int          // position of its first image in the stream
-	n       int          // images
-	pending atomic.Int64 // images that are not yet there
-	done    chan struct{}
+	first    int          // position of its first image in the stream
+	n        int          // images; like labelled it is settled when done is closed
+	labelled bool         // some image is
+	pending  atomic.Int64 // images that are not yet there, and 1 more until no further image will come
+	done     chan struct{}
 
 	mu     sync.Mutex
 	failed int // position of the first failed image, if err is set
@@ -81,14 +147,15 @@ type slot struct {
 // job is one image of a batch.
 type job struct {
 	*slot
+	item
 	k int // position in the batch
 }
 
-func newStream(ctx context.Context, d Dataset, p nets.Preprocessing, o BatchOptions) (*stream, error) {
+func newStream(ctx context.Context, name string, p nets.Preprocessing, o BatchOptions, open func() (feed, int, error)) (*stream, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	s := &stream{d: d, indices: o.Indices, total: d.Len(), labels: d.Labels(), size: o.Size, workers: o.Workers}
+	s := &stream{name: name, size: o.Size, workers: o.Workers}
 	if s.size == 0 {
 		s.size = defaultBatch
 	}
@@ -96,65 +163,22 @@ func newStream(ctx context.Context, d Dataset, p nets.Preprocessing, o BatchOpti
 		s.workers = runtime.GOMAXPROCS(0)
 	}
 	if s.size < 0 || s.workers < 0 {
-		return nil, fmt.Errorf("batches of %s: size %d and %d workers, want 0 (default) or more", d.Name(), o.Size, o.Workers)
+		return nil, fmt.Errorf("%s: expected a size and workers of 0 (default) or more, got size %d and %d workers", name, o.Size, o.Workers)
 	}
-	if o.Indices != nil {
-		s.total = len(o.Indices)
-		for _, i := range o.Indices {
-			if err := checkIndex(d, i); err != nil {
-				return nil, fmt.Errorf("batches of %w", err)
-			}
-		}
-	}
-	if s.total == 0 {
-		return nil, fmt.Errorf("batches of %s: %w", d.Name(), errEmpty)
-	}
-	if s.labels != nil && len(s.labels) != d.Len() {
-		return nil, fmt.Errorf("batches of %s: %d labels for %d images", d.Name(), len(s.labels), d.Len())
-	}
+	var total int
 	var err error
+	if s.images, total, err = open(); err != nil {
+		return nil, err
+	}
 	if s.q, err = NewPreprocessor(p); err != nil {
 		return nil, err
 	}
-	s.height, s.width = p.Crop, p.Crop
-	if p.Crop == 0 { // the first image decides
-		img, err := s.image(0, new([]uint8))
-		if err != nil {
-			return nil, err
-		}
-		if s.height, s.width, err = s.q.Size(img.Height, img.Width); err != nil {
-			return nil, s.blame(0, err)
-		}
+	if total >= 0 {
+		s.size, s.workers = min(s.size, max(total, 1)), min(s.workers, max(total, 1))
 	}
-	s.sample = 3 * s.height * s.width
-	s.size = min(s.size, s.total)
-	s.workers = min(s.workers, s.total)
 	s.ahead = 2 + s.workers/s.size
 	s.free = make(chan *memory, s.ahead+2)
 	return s, nil
-}
-
-// index returns the index in the set of the image at a position of the stream.
-func (s *stream) index(pos int) int {
-	if s.indices == nil {
-		return pos
-	}
-	return s.indices[pos]
-}
-
-// image decodes the image at a position of the stream.
-func (s *stream) image(pos int, buf *[]uint8) (img Image, err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = s.blame(pos, fmt.Errorf("reading failed: %v", r))
-		}
-	}()
-	return imageInto(s.d, s.index(pos), buf)
-}
-
-// blame names the image that an error is about.
-func (s *stream) blame(pos int, err error) error {
-	return fmt.Errorf("%s: image %s: %w", s.d.Name(), s.d.ID(s.index(pos)), err)
 }
 
 // run feeds the workers and yields what they make.
@@ -183,7 +207,7 @@ func (s *stream) run(ctx context.Context, yield func(graph.Batch, error) bool) {
 		}
 		m := b.memory
 		out := graph.Batch{X: m.x[:b.n*s.sample], N: b.n, Release: sync.OnceFunc(func() { s.recycle(m) })}
-		if s.labels != nil {
+		if b.labelled {
 			out.Labels = m.labels[:b.n]
 		}
 		if !yield(out, nil) {
@@ -200,23 +224,100 @@ func (s *stream) run(ctx context.Context, yield func(graph.Batch, error) bool) {
 func (s *stream) dispatch(ctx context.Context, jobs chan<- job, slots chan<- *slot) {
 	defer close(slots)
 	defer close(jobs)
-	for first := 0; first < s.total; first += s.size {
-		b := &slot{first: first, n: min(s.size, s.total-first), done: make(chan struct{})}
-		b.memory = s.allocate()
-		b.pending.Store(int64(b.n))
+	var b *slot
+	pos := 0
+	begin := func() bool {
+		b = &slot{first: pos, done: make(chan struct{})}
+		b.pending.Store(1)
 		select {
 		case slots <- b:
+			return true
 		case <-ctx.Done():
-			return
-		}
-		for k := range b.n {
-			select {
-			case jobs <- job{b, k}:
-			case <-ctx.Done():
-				return
-			}
+			return false
 		}
 	}
+	var failed error
+	err := s.each(ctx, func(it item) bool {
+		if failed = s.settle(it); failed != nil {
+			return false
+		}
+		if b == nil {
+			if !begin() {
+				return false
+			}
+			b.memory = s.allocate()
+		}
+		b.labels[b.n], b.labelled = it.label, b.labelled || it.labelled
+		b.pending.Add(1)
+		select {
+		case jobs <- job{b, it, b.n}:
+		case <-ctx.Done():
+			return false
+		}
+		pos++
+		if b.n++; b.n == s.size {
+			b.finish()
+			b = nil
+		}
+		return true
+	})
+	if ctx.Err() != nil {
+		return
+	}
+	switch {
+	case failed != nil:
+		err = failed
+	case err == nil && pos == 0:
+		err = fmt.Errorf("%s: %w", s.name, ErrNoImages)
+	}
+	if err != nil {
+		if b == nil && !begin() {
+			return
+		}
+		b.fail(pos, err)
+	}
+	if b != nil {
+		b.finish()
+	}
+}
+
+// each runs the feed. Its panics, which would end the program, become errors.
+func (s *stream) each(ctx context.Context, give func(item) bool) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%s: reading failed: %v", s.name, r)
+		}
+	}()
+	return s.images(ctx, give)
+}
+
+// settle takes the size of the network input from the first image, unless a crop says it.
+func (s *stream) settle(first item) (err error) {
+	if s.sample > 0 {
+		return nil
+	}
+	s.height, s.width = s.q.p.Crop, s.q.p.Crop
+	if s.q.p.Crop == 0 {
+		img, err := decode(first, new([]uint8))
+		if err != nil {
+			return err
+		}
+		if s.height, s.width, err = s.q.Size(img.Height, img.Width); err != nil {
+			return first.blame(err)
+		}
+	}
+	s.sample = 3 * s.height * s.width
+	return nil
+}
+
+// decode decodes one image. Panics become errors about it.
+func decode(it item, buf *[]uint8) (img Image, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = it.blame(fmt.Errorf("reading failed: %v", r))
+		}
+	}()
+	return it.image(buf)
 }
 
 // work decodes images until there are no more.
@@ -227,37 +328,38 @@ func (s *stream) work(ctx context.Context, jobs <-chan job) {
 		if ctx.Err() != nil {
 			return
 		}
-		pos := j.first + j.k
-		if err := s.fill(q, j.x[j.k*s.sample:(j.k+1)*s.sample], pos, &buf); err != nil {
-			j.fail(pos, err)
+		if err := s.fill(q, j.x[j.k*s.sample:(j.k+1)*s.sample], j.item, &buf); err != nil {
+			j.fail(j.first+j.k, err)
 		}
-		if s.labels != nil {
-			j.labels[j.k] = s.labels[s.index(pos)]
-		}
-		if j.pending.Add(-1) == 0 {
-			close(j.done)
-		}
+		j.finish()
 	}
 }
 
-// fill decodes and preprocesses the image at a position of the stream.
-func (s *stream) fill(q *Preprocessor, dst []float32, pos int, buf *[]uint8) error {
-	img, err := s.image(pos, buf)
+// fill decodes and preprocesses an image.
+func (s *stream) fill(q *Preprocessor, dst []float32, it item, buf *[]uint8) error {
+	img, err := decode(it, buf)
 	if err != nil {
 		return err
 	}
 	height, width, err := q.Size(img.Height, img.Width)
 	if err == nil && (height != s.height || width != s.width) {
-		err = fmt.Errorf("preprocessing makes it %dx%d (height x width), but the first image %dx%d; set a crop to make them equal",
-			height, width, s.height, s.width)
+		err = fmt.Errorf("expected the size of the first image after preprocessing, %dx%d (height x width), got %dx%d; set a crop to make them equal",
+			s.height, s.width, height, width)
 	}
 	if err == nil {
 		err = q.Apply(dst, img)
 	}
 	if err != nil {
-		return s.blame(pos, err)
+		return it.blame(err)
 	}
 	return nil
+}
+
+// finish counts one thing less to wait for.
+func (b *slot) finish() {
+	if b.pending.Add(-1) == 0 {
+		close(b.done)
+	}
 }
 
 // fail keeps the error of the batch's first failed image.
@@ -276,11 +378,7 @@ func (s *stream) allocate() *memory {
 		return m
 	default:
 	}
-	m := &memory{x: make([]float32, s.size*s.sample)}
-	if s.labels != nil {
-		m.labels = make([]int, s.size)
-	}
-	return m
+	return &memory{x: make([]float32, s.size*s.sample), labels: make([]int, s.size)}
 }
 
 // recycle keeps released memory for later batches.

@@ -161,7 +161,7 @@ func TestBatchesError(t *testing.T) {
 	require.ErrorContains(t, err, "f: image f#0: reading failed: oh")
 	broken := &fake{name: "f", n: 3, image: func(i int) (Image, error) { return Image{Pix: nil, Height: 1, Width: 1}, nil }}
 	_, _, _, err = collect(t, Batches(t.Context(), broken, bare, BatchOptions{}))
-	require.ErrorContains(t, err, "f: image f#0: image of 1x1 pixels (height x width) has 0 samples, want 3")
+	require.ErrorContains(t, err, "f: image f#0: image of 1x1 pixels (height x width): expected 3 samples, got 0")
 }
 
 // Without a crop the first image decides on the size.
@@ -173,7 +173,7 @@ func TestBatchesWithoutCrop(t *testing.T) {
 	require.Len(t, x, 3*3*4*8)
 	d.image = func(i int) (Image, error) { return noise(8, 16+8*(i/2)), nil }
 	_, _, _, err = collect(t, Batches(t.Context(), d, p, BatchOptions{}))
-	require.ErrorContains(t, err, "f: image f#2: preprocessing makes it 4x12 (height x width), but the first image 4x8")
+	require.ErrorContains(t, err, "f: image f#2: expected the size of the first image after preprocessing, 4x8 (height x width), got 4x12")
 	d.image = func(int) (Image, error) { return Image{}, errors.New("no first image") }
 	_, _, _, err = collect(t, Batches(t.Context(), d, p, BatchOptions{}))
 	require.ErrorContains(t, err, "no first image")

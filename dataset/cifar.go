@@ -2,7 +2,7 @@ package dataset
 
 import (
 	"fmt"
-	"os"
+	"io"
 	"slices"
 	"strings"
 )
@@ -39,7 +39,7 @@ func (k cifarKind) record() int64 { return int64(k.labelBytes + cifarPixels) }
 
 // open reads all labels and leaves the pixels in the file.
 func (k cifarKind) open(s source) (Dataset, error) {
-	f, size, err := openRegular(s.path)
+	f, size, err := s.tree.openRegular(s.path)
 	if err != nil {
 		return nil, err
 	}
@@ -57,9 +57,9 @@ func (k cifarKind) open(s source) (Dataset, error) {
 }
 
 // labels reads the label byte of every record.
-func (k cifarKind) labels(f *os.File, size int64) ([]int, error) {
+func (k cifarKind) labels(f io.ReaderAt, size int64) ([]int, error) {
 	if size == 0 {
-		return nil, errEmpty
+		return nil, ErrNoImages
 	}
 	if size%k.record() != 0 {
 		return nil, fmt.Errorf("%d bytes are not a multiple of the %s record of %d bytes", size, k.format, k.record())
@@ -78,7 +78,7 @@ func (k cifarKind) labels(f *os.File, size int64) ([]int, error) {
 }
 
 // matches tells whether size and label bytes are those of this kind of file.
-func (k cifarKind) matches(f *os.File, size int64) bool {
+func (k cifarKind) matches(f io.ReaderAt, size int64) bool {
 	if size == 0 || size%k.record() != 0 {
 		return false
 	}

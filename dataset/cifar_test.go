@@ -56,7 +56,7 @@ func TestCIFARRefuses(t *testing.T) {
 		{"cifar10:", cifarFile(1, 0, 10), "record 1 has label 10, cifar10 has labels 0 to 9"},
 		{"cifar100:", cifarFile(2, 99, 100), "record 1 has label 100, cifar100 has labels 0 to 99"},
 		{"cifar10:", nil, "no images"},
-		{"", cifarFile(1, 0, 10), "none of the known formats"},
+		{"", cifarFile(1, 0, 10), "unknown format: expected one of"},
 	} {
 		file := put(t, dir, "data.bin", c.data)
 		_, err := Open(c.spec + file)
@@ -71,7 +71,7 @@ func TestCIFARDetection(t *testing.T) {
 	file := t.TempDir() + "/both.bin"
 	require.NoError(t, os.WriteFile(file, make([]byte, both), 0o644))
 	_, err := Open(file)
-	require.ErrorContains(t, err, "can be cifar10 or cifar100; name the format in front, as in cifar10:")
+	require.ErrorContains(t, err, "unknown format: it can be cifar10 or cifar100; name it in front, as in cifar10:")
 
 	data := make([]byte, both)
 	data[1] = 99 // a fine label of the first record, a pixel of CIFAR-10

@@ -24,14 +24,6 @@ import (
 	"fmt"
 )
 
-// Image is a picture in 8-bit RGB.
-type Image struct {
-	// Pix holds the samples [height, width, 3], row-major, channels R, G, B.
-	Pix []uint8
-	// Height and Width are in pixels, at least 1.
-	Height, Width int
-}
-
 // Dataset is an indexed set of images, labelled or not. Implementations are safe for concurrent use, and the slices that
 // Labels and Classes return must not be modified.
 type Dataset interface {
@@ -53,7 +45,7 @@ type Dataset interface {
 
 // reuser is a Dataset that can decode into given memory.
 type reuser interface {
-	// imageInto is Image, except that the result may lie in *buf, which is enlarged as needed.
+	// imageInto is Image, except that the result must only be read, and may lie in *buf, which is enlarged as needed.
 	imageInto(i int, buf *[]uint8) (Image, error)
 }
 
@@ -65,8 +57,12 @@ func imageInto(d Dataset, i int, buf *[]uint8) (Image, error) {
 	return d.Image(i)
 }
 
-// errEmpty is the cause for sets without an image.
-var errEmpty = errors.New("no images")
+// ErrNoImages is the cause of errors about sets, selections and streams without an image.
+var ErrNoImages = errors.New("no images")
+
+// ErrFormat is the cause of errors about data whose format is not known: a prefix that names none, or content that is of
+// none or could be of several.
+var ErrFormat = errors.New("unknown format")
 
 // checkIndex refuses indices outside of the set.
 func checkIndex(d Dataset, i int) error {

@@ -10,6 +10,7 @@ import (
 	"log"
 	"os"
 	"path/filepath"
+	"testing/fstest"
 
 	"github.com/line-ood/goline/dataset"
 	"github.com/line-ood/goline/nets"
@@ -58,6 +59,36 @@ func ExampleOpen() {
 	// cat/1.png cat: 40 x 30 pixels
 	// cat/2.png cat: 40 x 30 pixels
 	// dog/1.png dog: 40 x 30 pixels
+}
+
+func ExampleOpenFS() {
+	var cat bytes.Buffer
+	if err := png.Encode(&cat, image.NewGray(image.Rect(0, 0, 40, 30))); err != nil {
+		log.Fatal(err)
+	}
+	files := fstest.MapFS{"animals/cat/1.png": {Data: cat.Bytes()}} // an embed.FS or a zip archive, say
+	d, err := dataset.OpenFS(files, "folder:animals")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer d.Close()
+	fmt.Println(d.ID(0), d.Classes())
+	// Output: cat/1.png [cat]
+}
+
+func ExampleReads() {
+	dir, remove := animals()
+	defer remove()
+	for _, out := range []string{"cat/new.png", "scores.csv"} {
+		reads, err := dataset.Reads(dir, filepath.Join(dir, out))
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(out, reads)
+	}
+	// Output:
+	// cat/new.png true
+	// scores.csv false
 }
 
 func ExampleBatches() {
@@ -116,4 +147,65 @@ func ExampleLimit() {
 	}
 	fmt.Println(both.Labels())
 	// Output: [1 0 0]
+}
+
+func ExampleFromImage() {
+	im := image.NewNRGBA(image.Rect(0, 0, 2, 1))
+	im.SetNRGBA(0, 0, color.NRGBA{R: 10, G: 20, B: 30, A: 255})
+	im.SetNRGBA(1, 0, color.NRGBA{R: 40, G: 50, B: 60}) // fully transparent
+	m := dataset.FromImage(im)
+	fmt.Println(m.Height, m.Width, m.Pix)
+	// Output: 1 2 [10 20 30 40 50 60]
+}
+
+func ExampleFromImages() {
+	black := dataset.FromImage(image.NewGray(image.Rect(0, 0, 8, 8)))
+	d, err := dataset.FromImages("camera", []dataset.Image{black, black}, []int{1, -1}, []string{"day", "night"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(d.ID(0), d.Classes()[d.Labels()[0]])
+	// Output: camera#0 night
+}
+
+func ExampleStream() {
+	frames := func(yield func(image.Image, error) bool) {
+		for i := range 3 {
+			im := image.NewGray(image.Rect(0, 0, 64, 48))
+			im.SetGray(30, 20, color.Gray{Y: uint8(i)})
+			if !yield(im, nil) {
+				return
+			}
+		}
+	}
+	for batch, err := range dataset.Stream(context.Background(), frames, nets.CIFAR(), dataset.BatchOptions{Size: 2}) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(batch.N, len(batch.X) == batch.N*3*32*32)
+		batch.Release()
+	}
+	// Output:
+	// 2 true
+	// 1 true
+}
+
+func ExampleStreamChannel() {
+	pictures := make(chan dataset.Labelled)
+	go func() {
+		defer close(pictures)
+		for i := range 3 {
+			pictures <- dataset.Labelled{Image: image.NewGray(image.Rect(0, 0, 64, 48)), Label: i}
+		}
+	}()
+	for batch, err := range dataset.StreamChannel(context.Background(), pictures, nets.CIFAR(), dataset.BatchOptions{Size: 2}) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(batch.Labels)
+		batch.Release()
+	}
+	// Output:
+	// [0 1]
+	// [2]
 }

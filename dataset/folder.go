@@ -4,9 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"maps"
 	"os"
 	"path"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -17,6 +18,7 @@ import (
 
 // pictures is a set of picture files.
 type pictures struct {
+	tree    tree
 	name    string
 	root    string   // folder that the files are relative to
 	prefix  string   // of IDs
@@ -32,7 +34,7 @@ func (p *pictures) Classes() []string { return p.classes }
 func (p *pictures) ID(i int) string   { return path.Join(p.prefix, p.files[i]) }
 func (p *pictures) Close() error      { return nil }
 
-func (p *pictures) file(i int) string { return filepath.Join(p.root, filepath.FromSlash(p.files[i])) }
+func (p *pictures) file(i int) string { return p.tree.below(p.root, p.files[i]) }
 
 func (p *pictures) Image(i int) (Image, error) {
 	var buf []uint8
@@ -47,17 +49,9 @@ func (p *pictures) imageInto(i int, buf *[]uint8) (Image, error) {
 		return Image{}, err
 	}
 	name := p.file(i)
-	f, size, err := openRegular(name)
+	data, err := p.tree.read(name, maxPictureFile)
 	if err != nil {
 		return Image{}, err
-	}
-	defer f.Close()
-	if size > maxPictureFile {
-		return Image{}, fmt.Errorf("%s: %d bytes are too many for a picture, at most %d are read", name, size, maxPictureFile)
-	}
-	data := make([]byte, size)
-	if _, err := io.ReadFull(f, data); err != nil {
-		return Image{}, fmt.Errorf("%s: %w", name, err)
 	}
 	pix, height, width, err := picture.Decode(data, *buf)
 	if err != nil {
@@ -68,14 +62,15 @@ func (p *pictures) imageInto(i int, buf *[]uint8) (Image, error) {
 }
 
 // openFolder opens a folder of classes, a flat folder, or a single picture.
-func openFolder(s source) (Dataset, error) {
-	info, err := os.Stat(s.path)
+func openFolder(s source) (*pictures, error) {
+	info, err := s.tree.stat(s.path)
 	if err != nil {
 		return nil, err
 	}
 	if !info.IsDir() {
-		p := &pictures{name: s.name, root: filepath.Dir(s.path), prefix: path.Dir(s.label), files: []string{filepath.Base(s.path)}}
-		switch kept, err := sift(p.root, p.files, s.path); {
+		folder, base := s.tree.split(s.path)
+		p := &pictures{tree: s.tree, name: s.name, root: folder, prefix: path.Dir(s.label), files: []string{base}}
+		switch kept, err := p.sift(p.files, s.path); {
 		case err != nil:
 			return nil, err
 		case len(kept) == 0:
@@ -83,17 +78,17 @@ func openFolder(s source) (Dataset, error) {
 		}
 		return p, nil
 	}
-	p := &pictures{name: s.name, root: s.path, prefix: s.label}
-	loose, classes, err := list(s.path, "")
+	p := &pictures{tree: s.tree, name: s.name, root: s.path, prefix: s.label}
+	loose, classes, err := p.tree.list(s.path, "")
 	if err != nil {
 		return nil, err
 	}
-	kept, err := sift(s.path, loose, s.path)
+	kept, err := p.sift(loose, s.path)
 	switch {
 	case err != nil:
 		return nil, err
 	case len(classes) > 0 && len(kept) > 0:
-		return nil, fmt.Errorf("%s holds class folders (such as %s) and loose pictures (such as %s), want one or the other",
+		return nil, fmt.Errorf("%s: expected class folders or loose pictures, got both: such as %s and %s",
 			s.path, classes[0], loose[kept[0]])
 	case len(classes) > 0:
 		if err := p.readClasses(classes); err != nil {
@@ -101,7 +96,7 @@ func openFolder(s source) (Dataset, error) {
 		}
 		return p, nil
 	case len(kept) == 0:
-		return nil, fmt.Errorf("%s: %w", s.path, errEmpty)
+		return nil, fmt.Errorf("%s: %w", s.path, ErrNoImages)
 	}
 	for _, k := range kept {
 		p.files = append(p.files, loose[k])
@@ -114,14 +109,14 @@ func (p *pictures) readClasses(classes []string) error {
 	var files []string
 	var labels []int
 	for i, class := range classes {
-		found, err := walk(p.root, class)
+		found, _, err := p.tree.walk(p.root, class)
 		if err != nil {
 			return err
 		}
 		files = append(files, found...)
 		labels = append(labels, slices.Repeat([]int{i}, len(found))...)
 	}
-	kept, err := sift(p.root, files, p.root)
+	kept, err := p.sift(files, p.root)
 	if err != nil {
 		return err
 	}
@@ -131,26 +126,26 @@ func (p *pictures) readClasses(classes []string) error {
 		counts[labels[k]]++
 	}
 	if i := slices.Index(counts, 0); i >= 0 {
-		return fmt.Errorf("class folder %s holds no pictures", filepath.Join(p.root, classes[i]))
+		return fmt.Errorf("class folder %s holds no pictures", p.tree.below(p.root, classes[i]))
 	}
 	p.classes = classes
 	return nil
 }
 
 // list returns the visible files and folders in a folder, relative to root, in byte order.
-func list(root, rel string) (files, folders []string, err error) {
-	dir := filepath.Join(root, filepath.FromSlash(rel))
-	entries, err := os.ReadDir(dir)
+func (t tree) list(root, rel string) (files, folders []string, err error) {
+	dir := t.below(root, rel)
+	entries, err := fs.ReadDir(t.FS, dir)
 	if err != nil {
 		return nil, nil, err
 	}
 	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), ".") {
+		if isHidden(e.Name()) {
 			continue
 		}
 		isDir := e.IsDir()
-		if e.Type()&os.ModeSymlink != 0 {
-			info, err := os.Stat(filepath.Join(dir, e.Name()))
+		if e.Type()&fs.ModeSymlink != 0 {
+			info, err := t.stat(t.below(dir, e.Name()))
 			if err != nil {
 				return nil, nil, fmt.Errorf("symbolic link: %w", err)
 			}
@@ -167,13 +162,16 @@ func list(root, rel string) (files, folders []string, err error) {
 	return files, folders, nil
 }
 
-// walk returns all files below a class folder in torchvision's order: folders sorted by their whole path, and the files
-// of each sorted by name.
-func walk(root, class string) ([]string, error) {
+// maxNesting bounds how deep folders may lie in each other: a tree that cannot tell a link back up has no end.
+const maxNesting = 255
+
+// walk returns all files below a class folder in torchvision's order, folders sorted by their whole path and the files of
+// each sorted by name, and the folders.
+func (t tree) walk(root, class string) (files, folders []string, err error) {
 	found := map[string][]string{}
-	var visit func(rel string, above []os.FileInfo) error
-	visit = func(rel string, above []os.FileInfo) error {
-		info, err := os.Stat(filepath.Join(root, filepath.FromSlash(rel)))
+	var visit func(rel string, above []fs.FileInfo) error
+	visit = func(rel string, above []fs.FileInfo) error {
+		info, err := t.stat(t.below(root, rel))
 		if err != nil {
 			return err
 		}
@@ -182,40 +180,39 @@ func walk(root, class string) ([]string, error) {
 				return nil // a link back up: everything in there is found anyway
 			}
 		}
-		files, folders, err := list(root, rel)
+		if len(above) > maxNesting {
+			return fmt.Errorf("%s: expected at most %d folders in each other", t.below(root, class), maxNesting)
+		}
+		files, inner, err := t.list(root, rel)
 		if err != nil {
 			return err
 		}
 		found[rel] = files
 		above = append(slices.Clip(above), info)
-		for _, f := range folders {
+		for _, f := range inner {
 			if err := visit(f, above); err != nil {
 				return err
 			}
 		}
 		return nil
 	}
-	top, err := os.Stat(root)
+	top, err := t.stat(root)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	if err := visit(class, []os.FileInfo{top}); err != nil {
-		return nil, err
+	if err := visit(class, []fs.FileInfo{top}); err != nil {
+		return nil, nil, err
 	}
-	var folders, all []string
-	for f := range found {
-		folders = append(folders, f)
-	}
-	slices.Sort(folders)
+	folders = slices.Sorted(maps.Keys(found))
 	for _, f := range folders {
-		all = append(all, found[f]...)
+		files = append(files, found[f]...)
 	}
-	return all, nil
+	return files, folders, nil
 }
 
 // sift looks into the files and returns the indices of those that are pictures. Side files are left out; others make an
 // error about the place.
-func sift(root string, files []string, place string) ([]int, error) {
+func (p *pictures) sift(files []string, place string) ([]int, error) {
 	const (
 		atOnce = 16 // reads under way: opening files on a network is slow
 		named  = 3  // files in the error
@@ -225,7 +222,7 @@ func sift(root string, files []string, place string) ([]int, error) {
 	g.SetLimit(atOnce)
 	for i, name := range files {
 		g.Go(func() error {
-			kinds[i], errs[i] = sniff(filepath.Join(root, filepath.FromSlash(name)))
+			kinds[i], errs[i] = p.tree.sniff(p.tree.below(p.root, name))
 			return nil
 		})
 	}
@@ -254,12 +251,12 @@ func sift(root string, files []string, place string) ([]int, error) {
 }
 
 // sniff tells what picture a file is; Unknown for pipes and the like, which are not opened.
-func sniff(name string) (picture.Format, error) {
-	info, err := os.Stat(name)
+func (t tree) sniff(name string) (picture.Format, error) {
+	info, err := t.stat(name)
 	if err != nil || !info.Mode().IsRegular() {
 		return picture.Unknown, err
 	}
-	f, err := os.Open(name)
+	f, err := t.Open(name)
 	if err != nil {
 		return picture.Unknown, err
 	}
@@ -271,6 +268,9 @@ func sniff(name string) (picture.Format, error) {
 	}
 	return picture.Sniff(head[:n]), nil
 }
+
+// isHidden tells by the name what is not looked at.
+func isHidden(name string) bool { return strings.HasPrefix(path.Base(name), ".") }
 
 // isSideFile tells by the name what may lie beside pictures.
 func isSideFile(name string) bool {

@@ -71,7 +71,7 @@ func TestFolderRefuses(t *testing.T) {
 		{"side files only", map[string][]byte{"a.txt": nil}, "no images"},
 		{"empty class", map[string][]byte{"cat/1.png": dot(t, 1), "dog/about.txt": nil}, "class folder %s/dog holds no pictures"},
 		{"mixed", map[string][]byte{"cat/1.png": dot(t, 1), "2.png": dot(t, 1)},
-			"holds class folders (such as cat) and loose pictures (such as 2.png), want one or the other"},
+			"%s: expected class folders or loose pictures, got both: such as cat and 2.png"},
 		{"one other", map[string][]byte{"a.png": dot(t, 1), "b.png": []byte("text")},
 			"%s: 1 of 2 files are not JPEG, PNG, GIF, BMP or WebP pictures: b.png"},
 		{"others", map[string][]byte{"c/1": nil, "c/2": nil, "c/d/3": nil, "c/4": nil, "e/5.tiff": []byte("II*\x00"), "e/6": dot(t, 1)},

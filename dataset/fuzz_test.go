@@ -17,7 +17,7 @@ func FuzzSplitSpec(f *testing.F) {
 		f.Add(spec)
 	}
 	f.Fuzz(func(t *testing.T, spec string) {
-		format, path, err := splitSpec(spec)
+		format, path, err := disk().splitSpec(spec)
 		switch {
 		case err != nil:
 			if format != "" || path != "" {
@@ -74,18 +74,22 @@ func readAll(t *testing.T, d Dataset) {
 	require.NoError(t, d.Close())
 }
 
-// fuzzFile writes the bytes to a file and opens it with and without a prefix.
+// fuzzFile writes the bytes to a file and opens it with and without a prefix, also through a tree that gives no random
+// access.
 func fuzzFile(f *testing.F, format string) {
 	file := filepath.Join(f.TempDir(), "data")
 	f.Fuzz(func(t *testing.T, data []byte) {
 		require.NoError(t, os.WriteFile(file, data, 0o644))
 		for _, spec := range []string{format + ":" + file, file} {
 			d, err := Open(spec)
+			streamed, streamedErr := OpenFS(liar{data, int64(len(data)), nil}, strings.Replace(spec, file, "x", 1))
+			require.Equal(t, err == nil, streamedErr == nil, "%v, but %v", err, streamedErr)
 			if err != nil {
 				require.Nil(t, d)
 				require.ErrorContains(t, err, file)
 				continue
 			}
+			readAll(t, streamed)
 			readAll(t, d)
 		}
 	})
@@ -113,7 +117,7 @@ func FuzzIdx(f *testing.F) {
 func FuzzNpy(f *testing.F) {
 	f.Add(npyFile(f, npyz.New(counting(12), 1, 2, 2, 3)))
 	f.Add(npyFile(f, npyz.New(counting(12), 3, 2, 2)))
-	f.Add([]byte("\x93NUMPY\x01\x00\x46\x00{'descr': '|u1', 'fortran_order': True, 'shape': (1, 1, 2, 3), }      \n123456"))
+	f.Add([]byte("\x93NUMPY\x01\x00\x47\x00{'descr': '|u1', 'fortran_order': True, 'shape': (1, 1, 2, 3), }      \n123456"))
 	fuzzFile(f, "npy")
 }
 

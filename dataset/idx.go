@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 )
 
 // maxUnpacked bounds what a compressed file may unpack to, 16 GiB. Larger sets can be read uncompressed, on demand.
@@ -30,7 +29,7 @@ func isIdx(head []byte) bool {
 
 // openIdx opens an images file, with the labels file of the source if there is one.
 func openIdx(s source) (_ Dataset, err error) {
-	images, err := readIdx(s.path)
+	images, err := readIdx(s.tree, s.path)
 	if err != nil {
 		return nil, err
 	}
@@ -50,18 +49,18 @@ func openIdx(s source) (_ Dataset, err error) {
 	if s.labels == "" {
 		return r, nil
 	}
-	if r.labels, err = readIdxLabels(s.labels); err != nil {
+	if r.labels, err = readIdxLabels(s.tree, s.labels); err != nil {
 		return nil, err
 	}
 	if len(r.labels) != n {
-		return nil, fmt.Errorf("%s has %d images, but %s has %d labels", s.path, n, s.labels, len(r.labels))
+		return nil, fmt.Errorf("%s: expected %d labels, as %s has images, got %d", s.labels, n, s.path, len(r.labels))
 	}
 	return r, nil
 }
 
 // readIdxLabels reads a one-dimensional idx file.
-func readIdxLabels(path string) ([]int, error) {
-	a, err := readIdx(path)
+func readIdxLabels(t tree, path string) ([]int, error) {
+	a, err := readIdx(t, path)
 	if err != nil {
 		return nil, err
 	}
@@ -69,7 +68,7 @@ func readIdxLabels(path string) ([]int, error) {
 		defer a.close.Close()
 	}
 	if len(a.shape) != 1 {
-		return nil, fmt.Errorf("%s: shape %v, want labels of shape (N)", path, a.shape)
+		return nil, fmt.Errorf("%s: expected labels of shape (N), got %v", path, a.shape)
 	}
 	raw := make([]byte, a.shape[0])
 	if _, err := a.src.ReadAt(raw, a.first); err != nil && len(raw) > 0 {
@@ -84,8 +83,8 @@ func readIdxLabels(path string) ([]int, error) {
 
 // readIdx reads the header of a plain or gzip file and checks that the size is what it says. Plain files stay open,
 // compressed ones are unpacked.
-func readIdx(path string) (_ *idxArray, err error) {
-	f, size, err := openRegular(path)
+func readIdx(t tree, path string) (_ *idxArray, err error) {
+	f, size, err := t.openRegular(path)
 	if err != nil {
 		return nil, err
 	}
@@ -100,7 +99,7 @@ func readIdx(path string) (_ *idxArray, err error) {
 	}()
 	var magic [2]byte
 	if _, err := f.ReadAt(magic[:], 0); err == nil && magic == [2]byte{0x1F, 0x8B} {
-		return unpackIdx(f)
+		return unpackIdx(io.NewSectionReader(f, 0, size))
 	}
 	shape, header, err := idxHeader(io.NewSectionReader(f, 0, size))
 	if err != nil {
@@ -111,14 +110,14 @@ func readIdx(path string) (_ *idxArray, err error) {
 		return nil, err
 	}
 	if size != header+want {
-		return nil, fmt.Errorf("%d bytes, but an idx array of shape %v has %d", size, shape, header+want)
+		return nil, fmt.Errorf("idx array of shape %v: expected %d bytes, got %d", shape, header+want, size)
 	}
 	keep = true
 	return &idxArray{shape: shape, src: f, first: header, close: f}, nil
 }
 
 // unpackIdx reads a gzip file into memory, which grows with the data that arrives, whatever the header says.
-func unpackIdx(f *os.File) (*idxArray, error) {
+func unpackIdx(f io.Reader) (*idxArray, error) {
 	z, err := gzip.NewReader(bufio.NewReader(f))
 	if err != nil {
 		return nil, fmt.Errorf("gzip: %w", err)
@@ -140,11 +139,11 @@ func unpackIdx(f *os.File) (*idxArray, error) {
 		return nil, fmt.Errorf("gzip: %w", err)
 	}
 	if got != want {
-		relation := "only"
+		more := ""
 		if got > want {
-			relation = "more than"
+			more = "more than "
 		}
-		return nil, fmt.Errorf("%s %d bytes unpacked, but an idx array of shape %v has %d", relation, header+min(got, want), shape, header+want)
+		return nil, fmt.Errorf("idx array of shape %v: expected %d bytes unpacked, got %s%d", shape, header+want, more, header+min(got, want))
 	}
 	return &idxArray{shape: shape, src: bytes.NewReader(data.Bytes())}, nil
 }
@@ -156,7 +155,7 @@ func idxHeader(r io.Reader) (shape []int, length int64, err error) {
 		return nil, 0, cutOff(err)
 	}
 	if !isIdx(b[:]) {
-		return nil, 0, fmt.Errorf("idx magic number %#x, want 0x00000801 (labels), 0x00000803 (grey images) or 0x00000804 (colour images)", b)
+		return nil, 0, fmt.Errorf("expected the idx magic number 0x00000801 (labels), 0x00000803 (grey images) or 0x00000804 (colour images), got %#x", b)
 	}
 	for range b[3] {
 		var axis [4]byte

@@ -55,7 +55,7 @@ func TestIdxPairs(t *testing.T) {
 	require.Equal(t, []string{"a-images#0", "a-images#1", "b-images#0", "b-images#1"}, ids(d))
 	require.NoError(t, os.Remove(dir+"/c++/b-labels"))
 	_, err := Open(dir + "/c++/*-images+" + dir + "/c++/*-labels")
-	require.ErrorContains(t, err, "*-images matches 2 files, but")
+	require.ErrorContains(t, err, "expected as many labels files as images files, got "+dir)
 	// A plus sign in the name of one file.
 	require.Equal(t, 2, mustOpen(t, put(t, dir, "x+y", idxFile(2, 1, 1))).Len())
 }
@@ -70,22 +70,22 @@ func TestIdxRefuses(t *testing.T) {
 		labels string
 		want   string
 	}{
-		{"count", good, labels, "has 3 images, but " + labels + " has 4 labels"},
-		{"labels that are images", good, put(t, dir, "nolabels", good), "shape [3 2 4], want labels of shape (N)"},
-		{"images that are labels", idxFile(3), "", "images of shape [3]"},
+		{"count", good, labels, labels + ": expected 3 labels, as "},
+		{"labels that are images", good, put(t, dir, "nolabels", good), "expected labels of shape (N), got [3 2 4]"},
+		{"images that are labels", idxFile(3), "", "expected images of shape (N, height, width) or (N, height, width, 3), got [3]"},
 		{"missing labels", good, dir + "/none", "images exists, but " + dir + "/none does not"},
-		{"short", good[:len(good)-1], "", "39 bytes, but an idx array of shape [3 2 4] has 40"},
-		{"long", append(bytes.Clone(good), 0), "", "41 bytes, but an idx array of shape [3 2 4] has 40"},
-		{"short gzip", gz(t, good[:len(good)-1]), "", "only 39 bytes unpacked, but an idx array of shape [3 2 4] has 40"},
-		{"long gzip", gz(t, append(bytes.Clone(good), 0)), "", "more than 40 bytes unpacked"},
+		{"short", good[:len(good)-1], "", "idx array of shape [3 2 4]: expected 40 bytes, got 39"},
+		{"long", append(bytes.Clone(good), 0), "", "idx array of shape [3 2 4]: expected 40 bytes, got 41"},
+		{"short gzip", gz(t, good[:len(good)-1]), "", "idx array of shape [3 2 4]: expected 40 bytes unpacked, got 39"},
+		{"long gzip", gz(t, append(bytes.Clone(good), 0)), "", "expected 40 bytes unpacked, got more than 40"},
 		{"cut gzip", gz(t, good)[:20], "", "unexpected EOF"},
 		{"damaged gzip", damage(gz(t, good)), "", "gzip"},
 		{"header", good[:9], "", "idx header is cut off"},
-		{"magic", append([]byte{0, 0, 9, 3}, good[4:]...), "", "idx magic number 0x00000903"},
-		{"four channels", idxFile(1, 2, 2, 4), "", "images of shape [1 2 2 4]"},
+		{"magic", append([]byte{0, 0, 9, 3}, good[4:]...), "", "got 0x00000903"},
+		{"four channels", idxFile(1, 2, 2, 4), "", "(N, height, width, 3), got [1 2 2 4]"},
 		{"no images", idxFile(0, 2, 2), "", "no images: shape [0 2 2]"},
 		{"no pixels", idxFile(2, 0, 2), "", "sizes out of range"},
-		{"absurd", []byte("\x00\x00\x08\x03\xff\xff\xff\xff\x00\x00\x30\x00\x00\x00\x30\x00"), "", "has 648518346190356496"},
+		{"absurd", []byte("\x00\x00\x08\x03\xff\xff\xff\xff\x00\x00\x30\x00\x00\x00\x30\x00"), "", "expected 648518346190356496"},
 		{"absurd gzip", gz(t, []byte("\x00\x00\x08\x03\xff\xff\xff\xff\x00\x00\x30\x00\x00\x00\x30\x00")), "", "unpack the file"},
 		{"absurd side", []byte("\x00\x00\x08\x03\x00\x00\x00\x01\xff\xff\xff\xff\xff\xff\xff\xff"), "", "sizes out of range"},
 	} {

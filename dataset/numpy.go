@@ -2,16 +2,11 @@ package dataset
 
 import (
 	"bytes"
-	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
-	"os"
-	"slices"
 	"strings"
 
-	"github.com/sbinet/npyio/npy"
-
+	"github.com/line-ood/goline/internal/fsfile"
 	"github.com/line-ood/goline/internal/npyz"
 )
 
@@ -23,7 +18,7 @@ var (
 
 // openNpy opens an npy file. The usual, row-major one stays on disk.
 func openNpy(s source) (Dataset, error) {
-	f, size, err := openRegular(s.path)
+	f, size, err := s.tree.openRegular(s.path)
 	if err != nil {
 		return nil, err
 	}
@@ -38,26 +33,26 @@ func openNpy(s source) (Dataset, error) {
 	return r, nil
 }
 
-func readNpy(s source, f *os.File, size int64) (*records, error) {
-	h, first, err := npyHeader(f, size)
+func readNpy(s source, f fsfile.File, size int64) (*records, error) {
+	h, first, err := npyz.ReadHeader(io.NewSectionReader(f, 0, size))
 	if err != nil {
 		return nil, err
 	}
-	if !slices.Contains([]string{"|u1", "<u1", ">u1", "=u1", "u1"}, h.Descr.Type) {
-		return nil, fmt.Errorf("images of dtype %s, want uint8 (dtype |u1)", h.Descr.Type)
+	if !h.IsUint8() {
+		return nil, fmt.Errorf("expected images of dtype |u1 (uint8), got %s", h.Dtype)
 	}
-	n, height, width, colours, one, total, err := imagesShape(h.Descr.Shape)
+	n, height, width, colours, one, total, err := imagesShape(h.Shape)
 	if err != nil {
 		return nil, err
 	}
 	if size != first+total {
-		return nil, fmt.Errorf("%d bytes, but an array of shape %v has %d behind a header of %d", size, h.Descr.Shape, total, first)
+		return nil, fmt.Errorf("shape %v: expected %d bytes behind a header of %d, got %d", h.Shape, total, first, size-first)
 	}
 	r := &records{
 		name: s.name, path: s.path, label: s.label, src: f, closer: f, first: first, stride: one,
 		n: n, height: height, width: width, colours: colours,
 	}
-	if h.Descr.Fortran {
+	if h.Fortran {
 		// One image's bytes lie apart from each other: read the whole array once.
 		a, err := npyz.ReadNpy(io.NewSectionReader(f, 0, size))
 		if err != nil {
@@ -68,39 +63,9 @@ func readNpy(s source, f *os.File, size int64) (*records, error) {
 	return r, nil
 }
 
-// npyHeader reads the header of an npy file and returns where the data begin.
-func npyHeader(f io.ReaderAt, size int64) (h npy.Header, first int64, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("npy header: %v", p)
-		}
-	}()
-	var b [12]byte
-	if _, err := f.ReadAt(b[:], 0); err != nil {
-		return h, 0, fmt.Errorf("npy header is cut off: %w", io.ErrUnexpectedEOF)
-	}
-	if string(b[:6]) != "\x93NUMPY" {
-		return h, 0, errors.New("not a NumPy array file (bad magic number)")
-	}
-	if b[6] == 1 {
-		first = 10 + int64(binary.LittleEndian.Uint16(b[8:]))
-	} else {
-		first = 12 + int64(binary.LittleEndian.Uint32(b[8:]))
-	}
-	const maxHeader = 1 << 16
-	if first > min(size, maxHeader) {
-		return h, 0, fmt.Errorf("npy header of %d bytes in a file of %d", first, size)
-	}
-	r, err := npy.NewReader(io.NewSectionReader(f, 0, first))
-	if err != nil {
-		return h, 0, fmt.Errorf("npy header: %w", err)
-	}
-	return r.Header, first, nil
-}
-
 // openNpz reads images and labels of an npz archive into memory.
 func openNpz(s source) (Dataset, error) {
-	f, size, err := openRegular(s.path)
+	f, size, err := s.tree.openRegular(s.path)
 	if err != nil {
 		return nil, err
 	}
@@ -111,7 +76,7 @@ func openNpz(s source) (Dataset, error) {
 	}
 	name := firstOf(z, imageNames)
 	if name == "" {
-		return nil, fmt.Errorf("%s: none of the arrays %s; the archive has %s",
+		return nil, fmt.Errorf("%s: expected one of the arrays %s, got %s",
 			s.path, strings.Join(imageNames, ", "), strings.Join(z.Names(), ", "))
 	}
 	shape, err := z.Shape(name)
@@ -128,7 +93,7 @@ func openNpz(s source) (Dataset, error) {
 	}
 	pix, ok := a.Data.([]uint8)
 	if !ok {
-		return nil, fmt.Errorf("%s: array %q: images of dtype %s, want uint8", s.path, name, a.TypeName())
+		return nil, fmt.Errorf("%s: array %q: expected images of uint8, got %s", s.path, name, a.TypeName())
 	}
 	r := &records{
 		name: s.name, path: s.path, label: s.label, src: bytes.NewReader(pix), stride: one,
@@ -153,18 +118,18 @@ func npzLabels(z *npyz.Reader, path string, n int) ([]int, error) {
 	switch a.Data.(type) {
 	case []uint8, []int32, []int64:
 	default:
-		return nil, fmt.Errorf("%s: array %q: labels of dtype %s, want integers", path, name, a.TypeName())
+		return nil, fmt.Errorf("%s: array %q: expected labels of integers, got %s", path, name, a.TypeName())
 	}
 	if len(a.Shape) != 1 || a.Shape[0] != n {
-		return nil, fmt.Errorf("%s: array %q: labels of shape %v for %d images, want [%d]", path, name, a.Shape, n, n)
+		return nil, fmt.Errorf("%s: array %q: expected labels of shape [%d], got %v", path, name, n, a.Shape)
 	}
 	labels, err := a.AsInts()
 	if err != nil {
 		return nil, fmt.Errorf("%s: array %q: %w", path, name, err)
 	}
 	for i, v := range labels {
-		if v < -1 {
-			return nil, fmt.Errorf("%s: array %q: record %d has label %d, want a class index, or -1 for unknown", path, name, i, v)
+		if err := checkLabel(v, 0); err != nil {
+			return nil, fmt.Errorf("%s: array %q: record %d: %w", path, name, i, err)
 		}
 	}
 	return labels, nil

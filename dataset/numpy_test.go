@@ -78,14 +78,14 @@ func TestNpyRefuses(t *testing.T) {
 		data []byte
 		want string
 	}{
-		{"float", npyFile(t, npyz.New(make([]float32, 12), 1, 2, 2, 3)), "images of dtype <f4, want uint8"},
-		{"bool", npyFile(t, npyz.New(make([]bool, 12), 1, 2, 2, 3)), "images of dtype |b1, want uint8"},
-		{"planar", npyFile(t, npyz.New(counting(12), 1, 3, 2, 2)), "images of shape [1 3 2 2], want (N, height, width)"},
-		{"flat", npyFile(t, npyz.New(counting(12), 12)), "images of shape [12]"},
+		{"float", npyFile(t, npyz.New(make([]float32, 12), 1, 2, 2, 3)), "expected images of dtype |u1 (uint8), got <f4"},
+		{"bool", npyFile(t, npyz.New(make([]bool, 12), 1, 2, 2, 3)), "expected images of dtype |u1 (uint8), got |b1"},
+		{"planar", npyFile(t, npyz.New(counting(12), 1, 3, 2, 2)), "expected images of shape (N, height, width) or (N, height, width, 3), got [1 3 2 2]"},
+		{"flat", npyFile(t, npyz.New(counting(12), 12)), "(N, height, width, 3), got [12]"},
 		{"empty", npyFile(t, npyz.New([]uint8{}, 0, 2, 2, 3)), "no images: shape [0 2 2 3]"},
-		{"short", good[:len(good)-1], "139 bytes, but an array of shape [1 2 2 3] has 12 behind a header of 128"},
-		{"long", append(bytes.Clone(good), 0), "141 bytes, but"},
-		{"header", good[:50], "header of 128 bytes in a file of 50"},
+		{"short", good[:len(good)-1], "shape [1 2 2 3]: expected 12 bytes behind a header of 128, got 11"},
+		{"long", append(bytes.Clone(good), 0), "expected 12 bytes behind a header of 128, got 13"},
+		{"header", good[:50], "header is cut off"},
 		{"magic", []byte("\x93NUMP"), "cut off"},
 		{"other", []byte("hello, this is text"), "bad magic number"},
 		{"dictionary", bytes.Replace(good, []byte("'shape'"), []byte("'shame'"), 1), "header"},
@@ -127,13 +127,13 @@ func TestNpzRefuses(t *testing.T) {
 		arrays []npyz.Named
 		want   string
 	}{
-		{[]npyz.Named{{Name: "features", Array: images.Array}}, "none of the arrays images, x, data, arr_0; the archive has features"},
-		{[]npyz.Named{{Name: "x", Array: npyz.New(make([]float64, 12), 2, 1, 2, 3)}}, `array "x": images of dtype float64, want uint8`},
-		{[]npyz.Named{{Name: "x", Array: npyz.New(counting(2), 2)}}, `array "x": images of shape [2]`},
-		{labels(npyz.New([]int64{1}, 1)), `array "labels": labels of shape [1] for 2 images`},
-		{labels(npyz.New([]int64{1, 2}, 1, 2)), `labels of shape [1 2] for 2 images`},
-		{labels(npyz.New([]float32{1, 2}, 2)), `labels of dtype float32, want integers`},
-		{labels(npyz.New([]int32{1, -2}, 2)), `record 1 has label -2`},
+		{[]npyz.Named{{Name: "features", Array: images.Array}}, "expected one of the arrays images, x, data, arr_0, got features"},
+		{[]npyz.Named{{Name: "x", Array: npyz.New(make([]float64, 12), 2, 1, 2, 3)}}, `array "x": expected images of uint8, got float64`},
+		{[]npyz.Named{{Name: "x", Array: npyz.New(counting(2), 2)}}, `(N, height, width, 3), got [2]`},
+		{labels(npyz.New([]int64{1}, 1)), `array "labels": expected labels of shape [2], got [1]`},
+		{labels(npyz.New([]int64{1, 2}, 1, 2)), `expected labels of shape [2], got [1 2]`},
+		{labels(npyz.New([]float32{1, 2}, 2)), `expected labels of integers, got float32`},
+		{labels(npyz.New([]int32{1, -2}, 2)), `record 1: expected a class index as label, or -1 for unknown, got -2`},
 	} {
 		file := npzFile(t, c.arrays...)
 		_, err := Open(file)

@@ -5,7 +5,7 @@ import (
 	"compress/gzip"
 	"fmt"
 	"io"
-	"os"
+	"io/fs"
 	"strings"
 
 	"github.com/line-ood/goline/dataset/internal/picture"
@@ -21,24 +21,30 @@ import (
 //
 // Everything that can be checked without decoding pictures is checked here: sizes, label ranges, counts. Sets joined by
 // a pattern must have the same classes.
-func Open(spec string) (Dataset, error) {
-	d, err := open(spec)
+func Open(spec string) (Dataset, error) { return disk().openSpec(spec) }
+
+// OpenFS is [Open] for files in fsys: embedded ones, a zip archive, one folder of the disk. The argument's paths are those
+// of [fs.ValidPath], which have slashes and begin nowhere but at the root, "."; patterns are those of [path.Match].
+//
+// Several goroutines read from fsys at a time. A file that it cannot read from anywhere, that is one without
+// [io.ReaderAt], is read into memory. Links are followed where fsys does; a tree whose folders contain themselves is an
+// error, unless fsys tells them as [os.SameFile].
+func OpenFS(fsys fs.FS, spec string) (Dataset, error) { return tree{FS: fsys}.openSpec(spec) }
+
+func (t tree) openSpec(spec string) (Dataset, error) {
+	d, err := t.open(spec)
 	if err != nil {
 		return nil, fmt.Errorf("open data %q: %w", spec, err)
 	}
 	return d, nil
 }
 
-func open(spec string) (Dataset, error) {
-	format, path, err := splitSpec(spec)
+func (t tree) open(spec string) (Dataset, error) {
+	path, sources, err := t.resolve(spec)
 	if err != nil {
 		return nil, err
 	}
-	sources, err := resolve(format, path)
-	if err != nil {
-		return nil, err
-	}
-	labelSources(sources, path)
+	t.labelSources(sources, path)
 	parts := make([]Dataset, 0, len(sources))
 	for _, s := range sources {
 		d, err := openSource(s)
@@ -70,7 +76,7 @@ func openSource(s source) (Dataset, error) {
 	format := s.format
 	if format == "" {
 		var err error
-		if format, err = detect(s.path); err != nil {
+		if format, err = s.tree.detect(s.path); err != nil {
 			return nil, err
 		}
 	}
@@ -80,7 +86,11 @@ func openSource(s source) (Dataset, error) {
 	case "cifar100":
 		return cifar100.open(s)
 	case "folder":
-		return openFolder(s)
+		p, err := openFolder(s)
+		if err != nil {
+			return nil, err
+		}
+		return p, nil
 	case "idx":
 		return openIdx(s)
 	case "npy":
@@ -92,21 +102,21 @@ func openSource(s source) (Dataset, error) {
 }
 
 // detect tells the format of a file or folder from its content.
-func detect(path string) (string, error) {
-	info, err := os.Stat(path)
+func (t tree) detect(path string) (string, error) {
+	info, err := t.stat(path)
 	if err != nil {
 		return "", err
 	}
 	if info.IsDir() {
 		return "folder", nil
 	}
-	f, size, err := openRegular(path)
+	f, size, err := t.openRegular(path)
 	if err != nil {
 		return "", err
 	}
 	defer f.Close()
 	head := make([]byte, picture.SniffLen)
-	n, err := io.ReadFull(f, head)
+	n, err := io.ReadFull(io.NewSectionReader(f, 0, size), head)
 	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
 		return "", fmt.Errorf("%s: %w", path, err)
 	}
@@ -138,15 +148,15 @@ func detect(path string) (string, error) {
 	case 1:
 		return fits[0], nil
 	case 0:
-		return "", fmt.Errorf("%s (%d bytes) has none of the known formats (tried %s); name it in front if it should, as in cifar10:%s",
-			path, size, strings.Join(formats, ", "), path)
+		return "", fmt.Errorf("%s (%d bytes): %w: expected one of %s; name it in front if it should be, as in cifar10:%s",
+			path, size, ErrFormat, strings.Join(formats, ", "), path)
 	}
-	return "", fmt.Errorf("%s (%d bytes) can be %s; name the format in front, as in %s:%s",
-		path, size, strings.Join(fits, " or "), fits[0], path)
+	return "", fmt.Errorf("%s (%d bytes): %w: it can be %s; name it in front, as in %s:%s",
+		path, size, ErrFormat, strings.Join(fits, " or "), fits[0], path)
 }
 
 // isGzipIdx tells whether a gzip file holds an idx array.
-func isGzipIdx(f *os.File) bool {
+func isGzipIdx(f io.ReaderAt) bool {
 	z, err := gzip.NewReader(bufio.NewReader(io.NewSectionReader(f, 0, 1<<62)))
 	if err != nil {
 		return false
@@ -154,24 +164,4 @@ func isGzipIdx(f *os.File) bool {
 	var head [4]byte
 	_, err = io.ReadFull(z, head[:])
 	return err == nil && isIdx(head[:])
-}
-
-// openRegular opens a plain file; opening anything else could block.
-func openRegular(path string) (*os.File, int64, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, 0, err
-	}
-	if !info.Mode().IsRegular() {
-		what := "not a regular file"
-		if info.IsDir() {
-			what = "a folder, want a file, or a pattern such as " + path + "/*"
-		}
-		return nil, 0, fmt.Errorf("%s: %s", path, what)
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, 0, err
-	}
-	return f, info.Size(), nil
 }

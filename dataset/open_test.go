@@ -28,14 +28,14 @@ func TestSplitSpec(t *testing.T) {
 		"npz:*.npz":        {"npz", "*.npz"},
 		"cifar100:a:b:c+d": {"cifar100", "a:b:c+d"},
 	} {
-		format, path, err := splitSpec(spec)
+		format, path, err := disk().splitSpec(spec)
 		require.NoError(t, err, spec)
 		require.Equal(t, want, [2]string{format, path}, spec)
 	}
 	for spec, want := range map[string]string{
 		"":              "the argument is empty",
-		"cifar10:":      `no path behind "cifar10:"`,
-		"cifar:x":       `unknown format "cifar", the formats are cifar10, cifar100, folder, idx, npy, npz`,
+		"cifar10:":      `expected a path behind "cifar10:"`,
+		"cifar:x":       `unknown format "cifar": expected one of cifar10, cifar100, folder, idx, npy, npz`,
 		"CIFAR10:x":     `unknown format "CIFAR10"`,
 		"https://x.org": `unknown format "https"`,
 	} {
@@ -79,16 +79,16 @@ func TestOpenWrongKind(t *testing.T) {
 	put(t, dir, "a.txt", []byte("hello"))
 	for _, format := range []string{"cifar10", "cifar100", "idx", "npy", "npz"} {
 		_, err := Open(format + ":" + dir)
-		require.ErrorContains(t, err, dir+": a folder, want a file, or a pattern such as "+dir+"/*")
+		require.ErrorContains(t, err, dir+": expected a file, or a pattern such as "+dir+"/*, got a folder")
 	}
 	_, err := Open(dir + "/a.txt")
-	require.ErrorContains(t, err, "a.txt (5 bytes) has none of the known formats (tried cifar10, cifar100, folder, idx, npy, npz)")
+	require.ErrorContains(t, err, "a.txt (5 bytes): unknown format: expected one of cifar10, cifar100, folder, idx, npy, npz")
 	_, err = Open("folder:" + dir + "/a.txt")
 	require.ErrorContains(t, err, "a.txt is not a picture")
 	_, err = Open("folder:" + put(t, dir, "a.xyz", []byte("hello")))
 	require.ErrorContains(t, err, "a.xyz: 1 of 1 files are not JPEG, PNG, GIF, BMP or WebP pictures: a.xyz")
 	_, err = Open(put(t, dir, "text.gz", gz(t, []byte("hello"))))
-	require.ErrorContains(t, err, "none of the known formats")
+	require.ErrorContains(t, err, "unknown format")
 	require.NoError(t, syscall.Mkfifo(dir+"/pipe", 0o644))
 	_, err = Open(dir + "/pipe")
 	require.ErrorContains(t, err, dir+"/pipe: not a regular file")
@@ -123,7 +123,7 @@ func TestOpenPattern(t *testing.T) {
 
 	put(t, dir, "pics/notes", []byte("no picture"))
 	_, err := Open(dir + "/pics/*")
-	require.ErrorContains(t, err, "pics/notes (10 bytes) has none of the known formats")
+	require.ErrorContains(t, err, "pics/notes (10 bytes): unknown format")
 }
 
 func TestOpenPatternOfDifferentClasses(t *testing.T) {

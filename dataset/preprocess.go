@@ -30,14 +30,14 @@ type Preprocessor struct {
 // NewPreprocessor checks the settings: sizes not negative, mean and standard deviation finite, the latter positive.
 func NewPreprocessor(p nets.Preprocessing) (*Preprocessor, error) {
 	if p.Resize < 0 || p.Crop < 0 || p.Resize > picture.MaxPixels || p.Crop > maxCrop {
-		return nil, fmt.Errorf("preprocessing: resize %d and crop %d, want 0 (leave out) or more, a crop of at most %d",
-			p.Resize, p.Crop, maxCrop)
+		return nil, fmt.Errorf("preprocessing: expected a resize and a crop of 0 (leave out) or more, the crop at most %d, got resize %d and crop %d",
+			maxCrop, p.Resize, p.Crop)
 	}
 	q := &Preprocessor{p: p}
 	for c, name := range []string{"red", "green", "blue"} {
 		mean, std := float64(p.Mean[c]), float64(p.Std[c])
 		if math.IsNaN(mean) || math.IsInf(mean, 0) || math.IsNaN(std) || math.IsInf(std, 0) || std <= 0 {
-			return nil, fmt.Errorf("preprocessing: mean %g and standard deviation %g of %s, want finite and positive ones", mean, std, name)
+			return nil, fmt.Errorf("preprocessing: expected a finite mean and a finite, positive standard deviation of %s, got %g and %g", name, mean, std)
 		}
 		for v := range q.table[c] {
 			// Each operation rounds to float32 by itself, as PyTorch's separate passes do.
@@ -110,13 +110,12 @@ func (q *Preprocessor) Apply(dst []float32, img Image) error {
 	if err != nil {
 		return err
 	}
-	if len(img.Pix) != 3*img.Height*img.Width {
-		return fmt.Errorf("image of %dx%d pixels (height x width) has %d samples, want %d",
-			img.Height, img.Width, len(img.Pix), 3*img.Height*img.Width)
+	if err := img.check(); err != nil {
+		return err
 	}
 	if len(dst) != 3*outHeight*outWidth {
-		return fmt.Errorf("room for %d values, but an image of %dx%d pixels (height x width) becomes [3 %d %d]",
-			len(dst), img.Height, img.Width, outHeight, outWidth)
+		return fmt.Errorf("image of %dx%d pixels (height x width): expected room for [3 %d %d], got %d values",
+			img.Height, img.Width, outHeight, outWidth, len(dst))
 	}
 	l := q.layout(img.Height, img.Width)
 	var pix []uint8 // the region's rows

@@ -101,16 +101,16 @@ func TestPreprocessRefuses(t *testing.T) {
 		n    int
 		want string
 	}{
-		{nets.Preprocessing{}, img, 72, "mean 0 and standard deviation 0 of red, want finite and positive ones"},
+		{nets.Preprocessing{}, img, 72, "expected a finite mean and a finite, positive standard deviation of red, got 0 and 0"},
 		{nets.Preprocessing{Std: [3]float32{1, -1, 1}}, img, 72, "of green"},
-		{nets.Preprocessing{Std: one, Mean: [3]float32{0, 0, float32(math.NaN())}}, img, 72, "mean NaN and standard deviation 1 of blue"},
+		{nets.Preprocessing{Std: one, Mean: [3]float32{0, 0, float32(math.NaN())}}, img, 72, "standard deviation of blue, got NaN and 1"},
 		{nets.Preprocessing{Std: [3]float32{1, 1, float32(math.Inf(1))}}, img, 72, "of blue"},
 		{nets.Preprocessing{Std: one, Resize: -1}, img, 72, "resize -1 and crop 0"},
 		{nets.Preprocessing{Std: one, Crop: 20000}, img, 72, "resize 0 and crop 20000"},
-		{nets.Preprocessing{Std: one}, img, 71, "room for 71 values, but an image of 4x6 pixels (height x width) becomes [3 4 6]"},
-		{nets.Preprocessing{Std: one, Crop: 2}, img, 72, "becomes [3 2 2]"},
+		{nets.Preprocessing{Std: one}, img, 71, "image of 4x6 pixels (height x width): expected room for [3 4 6], got 71 values"},
+		{nets.Preprocessing{Std: one, Crop: 2}, img, 72, "expected room for [3 2 2], got 72 values"},
 		{nets.Preprocessing{Std: one}, Image{Height: 4, Width: 0}, 0, "image of 4x0 pixels"},
-		{nets.Preprocessing{Std: one}, Image{Pix: make([]uint8, 5), Height: 1, Width: 2}, 6, "has 5 samples, want 6"},
+		{nets.Preprocessing{Std: one}, Image{Pix: make([]uint8, 5), Height: 1, Width: 2}, 6, "expected 6 samples, got 5"},
 		{nets.Preprocessing{Std: one, Resize: 1e6}, noise(1, 1000), 6, "would become one of 1000000x1000000000, above the limit"},
 	} {
 		require.ErrorContains(t, Preprocess(make([]float32, c.n), c.img, c.p), c.want)

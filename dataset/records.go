@@ -87,11 +87,11 @@ func imagesShape(shape []int) (n, height, width, colours int, one, total int64, 
 	case len(shape) == 4 && shape[3] == 3:
 		colours = 3
 	default:
-		return 0, 0, 0, 0, 0, 0, fmt.Errorf("images of shape %v, want (N, height, width) or (N, height, width, 3)", shape)
+		return 0, 0, 0, 0, 0, 0, fmt.Errorf("expected images of shape (N, height, width) or (N, height, width, 3), got %v", shape)
 	}
 	n, height, width = shape[0], shape[1], shape[2]
 	if n == 0 {
-		return 0, 0, 0, 0, 0, 0, fmt.Errorf("%w: shape %v", errEmpty, shape)
+		return 0, 0, 0, 0, 0, 0, fmt.Errorf("%w: shape %v", ErrNoImages, shape)
 	}
 	const maxImages = 1 << 40
 	if n < 0 || n > maxImages || height < 1 || width < 1 || width > picture.MaxPixels/height {

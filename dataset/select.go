@@ -19,7 +19,7 @@ type subset struct {
 // subset closes d. It is an error if there are no indices, or one is outside of d.
 func Subset(d Dataset, indices []int) (Dataset, error) {
 	if len(indices) == 0 {
-		return nil, fmt.Errorf("subset of %s: %w", d.Name(), errEmpty)
+		return nil, fmt.Errorf("subset of %s: %w", d.Name(), ErrNoImages)
 	}
 	for _, i := range indices {
 		if err := checkIndex(d, i); err != nil {
@@ -39,7 +39,7 @@ func Subset(d Dataset, indices []int) (Dataset, error) {
 // Limit returns the first n images of d, or d itself if it has no more than n. It is an error if n < 1.
 func Limit(d Dataset, n int) (Dataset, error) {
 	if n < 1 {
-		return nil, fmt.Errorf("limit of %d images of %s, want at least 1", n, d.Name())
+		return nil, fmt.Errorf("limit of %s: expected at least 1 image, got %d", d.Name(), n)
 	}
 	if n >= d.Len() {
 		return d, nil
@@ -92,7 +92,7 @@ func Concat(parts ...Dataset) (Dataset, error) {
 
 func concat(name string, parts []Dataset) (Dataset, error) {
 	if len(parts) == 0 {
-		return nil, fmt.Errorf("join data sets: %w", errEmpty)
+		return nil, fmt.Errorf("join data sets: %w", ErrNoImages)
 	}
 	j := &joined{name: name, parts: slices.Clone(parts)}
 	total, labelled, named := 0, false, -1

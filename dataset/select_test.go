@@ -69,7 +69,7 @@ func TestLimit(t *testing.T) {
 		require.Same(t, f, d)
 	}
 	_, err = Limit(f, 0)
-	require.ErrorContains(t, err, "limit of 0 images of f, want at least 1")
+	require.ErrorContains(t, err, "limit of f: expected at least 1 image, got 0")
 }
 
 func TestConcat(t *testing.T) {

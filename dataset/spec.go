@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -15,15 +13,18 @@ var formats = []string{"cifar10", "cifar100", "folder", "idx", "npy", "npz"}
 
 // source is one file or folder to open.
 type source struct {
+	tree   tree
 	format string // one of formats, "" to be detected
 	path   string
 	labels string // second file of an idx pair
 	name   string // see Dataset.Name
 	label  string // what IDs begin with, "" for a folder that stands alone
+	// patterns are those, if any, that path and labels were found by.
+	patterns []string
 }
 
 // splitSpec takes the format prefix off a DATA argument.
-func splitSpec(spec string) (format, path string, err error) {
+func (t tree) splitSpec(spec string) (format, path string, err error) {
 	if spec == "" {
 		return "", "", errors.New("the argument is empty")
 	}
@@ -33,29 +34,45 @@ func splitSpec(spec string) (format, path string, err error) {
 		return "", spec, nil
 	}
 	if !slices.Contains(formats, prefix) {
-		if exists(spec) {
+		if t.exists(spec) {
 			return "", spec, nil
 		}
-		return "", "", fmt.Errorf("unknown format %q, the formats are %s", prefix, strings.Join(formats, ", "))
+		return "", "", fmt.Errorf("%w %q: expected one of %s", ErrFormat, prefix, strings.Join(formats, ", "))
 	}
 	if rest == "" {
-		return "", "", fmt.Errorf("no path behind %q", prefix+":")
+		return "", "", fmt.Errorf("expected a path behind %q", prefix+":")
 	}
 	return prefix, rest, nil
 }
 
-// resolve finds the files that a path or pattern stands for, in the order of reading.
-func resolve(format, path string) ([]source, error) {
-	if exists(path) {
-		return []source{{format: format, path: path, name: path}}, nil
+// resolve returns the path or pattern of a DATA argument, and the files that it stands for in the order of reading.
+func (t tree) resolve(spec string) (path string, sources []source, err error) {
+	format, path, err := t.splitSpec(spec)
+	if err != nil {
+		return "", nil, err
+	}
+	if sources, err = t.find(format, path); err != nil {
+		return "", nil, err
+	}
+	for i := range sources {
+		sources[i].tree, sources[i].name = t, path
+	}
+	return path, sources, nil
+}
+
+// find finds the files that a path or pattern stands for.
+func (t tree) find(format, path string) ([]source, error) {
+	_, missing := t.stat(path)
+	if missing == nil {
+		return []source{{format: format, path: path}}, nil
 	}
 	if format == "" || format == "idx" {
-		if pairs, err := resolvePair(path); pairs != nil || err != nil {
+		if pairs, err := t.findPairs(path); pairs != nil || err != nil {
 			return pairs, err
 		}
 	}
 	if isPattern(path) {
-		matches, err := glob(path)
+		matches, err := t.glob(path)
 		if err != nil {
 			return nil, err
 		}
@@ -64,9 +81,15 @@ func resolve(format, path string) ([]source, error) {
 		}
 		sources := make([]source, len(matches))
 		for i, m := range matches {
-			sources[i] = source{format: format, path: m, name: path}
+			sources[i] = source{format: format, path: m, patterns: []string{path}}
 		}
 		return sources, nil
+	}
+	if !t.native && !fs.ValidPath(path) {
+		return nil, fmt.Errorf("%s: %w: expected a path from the root, with slashes and without . and .. in it", path, fs.ErrInvalid)
+	}
+	if !errors.Is(missing, fs.ErrNotExist) {
+		return nil, missing
 	}
 	tried := "formats tried: " + strings.Join(formats, ", ")
 	if format != "" {
@@ -78,9 +101,9 @@ func resolve(format, path string) ([]source, error) {
 	return nil, fmt.Errorf("%s: %w (%s)", path, fs.ErrNotExist, tried)
 }
 
-// resolvePair reads "images+labels", where each side is a path or a pattern; nil if the path is no such pair.
+// findPairs reads "images+labels", where each side is a path or a pattern; nil if the path is no such pair.
 // File names may contain plus signs: that one counts which separates two things that exist.
-func resolvePair(path string) ([]source, error) {
+func (t tree) findPairs(path string) ([]source, error) {
 	var found []source
 	var where []string
 	var half error // what to say if no plus sign separates two things that exist
@@ -88,7 +111,7 @@ func resolvePair(path string) ([]source, error) {
 		if c != '+' {
 			continue
 		}
-		images, labels := expand(path[:i]), expand(path[i+1:])
+		images, labels := t.expand(path[:i]), t.expand(path[i+1:])
 		switch {
 		case len(images) > 0 && len(labels) == 0:
 			half = fmt.Errorf("%s exists, but %s does not: %w", path[:i], path[i+1:], fs.ErrNotExist)
@@ -100,11 +123,12 @@ func resolvePair(path string) ([]source, error) {
 		}
 		where = append(where, fmt.Sprintf("%s and %s", path[:i], path[i+1:]))
 		if len(images) != len(labels) {
-			return nil, fmt.Errorf("%s matches %d files, but %s matches %d", path[:i], len(images), path[i+1:], len(labels))
+			return nil, fmt.Errorf("expected as many labels files as images files, got %s with %d and %s with %d",
+				path[:i], len(images), path[i+1:], len(labels))
 		}
 		found = make([]source, len(images))
 		for k := range images {
-			found[k] = source{format: "idx", path: images[k], labels: labels[k], name: path}
+			found[k] = source{format: "idx", path: images[k], labels: labels[k], patterns: []string{path[:i], path[i+1:]}}
 		}
 	}
 	if len(where) > 1 {
@@ -117,61 +141,42 @@ func resolvePair(path string) ([]source, error) {
 }
 
 // expand returns the path if it exists, or else what matches it as a pattern.
-func expand(path string) []string {
+func (t tree) expand(path string) []string {
 	switch {
 	case path == "":
 		return nil
-	case exists(path):
+	case t.exists(path):
 		return []string{path}
 	case !isPattern(path):
 		return nil
 	}
-	matches, err := glob(path)
+	matches, err := t.glob(path)
 	if err != nil {
 		return nil
 	}
 	return matches
 }
 
-// glob is filepath.Glob in byte order.
-func glob(pattern string) ([]string, error) {
-	matches, err := filepath.Glob(pattern)
-	if err != nil {
-		return nil, fmt.Errorf("pattern %s: %w", pattern, err)
-	}
-	slices.Sort(matches)
-	return matches, nil
-}
-
 // labelSources says how IDs call each source: the base name of a file that stands alone, for several the path below
 // the folder in front of the pattern, so that IDs are distinct and do not depend on where the data lie.
-func labelSources(sources []source, pattern string) {
+func (t tree) labelSources(sources []source, pattern string) {
 	if len(sources) == 1 && sources[0].path == sources[0].name {
-		if info, err := os.Stat(sources[0].path); err == nil && !info.IsDir() {
-			sources[0].label = filepath.Base(sources[0].path)
+		if info, err := t.stat(sources[0].path); err == nil && !info.IsDir() {
+			_, sources[0].label = t.split(sources[0].path)
 		}
 		return
 	}
 	base := pattern
-	for isPattern(base) || !exists(base) {
-		parent := filepath.Dir(base)
+	for isPattern(base) || !t.exists(base) {
+		parent, _ := t.split(base)
 		if parent == base {
 			break
 		}
 		base = parent
 	}
 	for i := range sources {
-		s := &sources[i]
-		s.label = filepath.ToSlash(s.path)
-		if rel, err := filepath.Rel(base, s.path); err == nil {
-			s.label = filepath.ToSlash(rel)
-		}
+		sources[i].label = t.relative(base, sources[i].path)
 	}
 }
 
 func isPattern(path string) bool { return strings.ContainsAny(path, `*?[`) }
-
-func exists(path string) bool {
-	_, err := os.Stat(path)
-	return err == nil
-}

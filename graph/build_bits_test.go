@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/line-ood/goline/graph"
+	"github.com/line-ood/goline/graph/graphtest"
 )
 
 // bitModel mixes its input with removed activations by bits, both shared or not, from one row or several.
@@ -53,14 +54,14 @@ func TestMixBits(t *testing.T) {
 		}
 		n, r := rapid.IntRange(1, 9).Draw(rt, "samples"), newRand(rapid.Uint64().Draw(rt, "seed"))
 		words := (m.elements + 63) / 64
-		x, present := normal(r, n, m.elements), normal(r, 1, m.elements)
+		x, present := graphtest.Normal(r, n, m.elements), graphtest.Normal(r, 1, m.elements)
 		removedRows := n
 		if m.rows > 0 {
 			removedRows = m.rows
 		} else if m.sharedOff {
 			removedRows = 1
 		}
-		removed, row, bits := normal(r, removedRows, m.elements), make([]float32, n), make([]uint64, n*words)
+		removed, row, bits := graphtest.Normal(r, removedRows, m.elements), make([]float32, n), make([]uint64, n*words)
 		for i := range bits {
 			bits[i] = r.Uint64()
 		}
@@ -72,19 +73,19 @@ func TestMixBits(t *testing.T) {
 				off = int(row[i])
 			}
 			for e := range m.elements {
-				y := removed.at(off, e)
+				y := removed.At(off, e)
 				if bits[i*words+e/64]>>(e%64)&1 == 1 {
-					y = x.at(i, e)
+					y = x.At(i, e)
 					if m.sharedPresent {
-						y = present.at(0, e)
+						y = present.At(0, e)
 					}
 				}
-				want[i*m.elements+e] = y + x.at(i, e)
+				want[i*m.elements+e] = y + x.At(i, e)
 			}
 		}
 		batch := graph.Batch{
-			X: narrow(x.data), N: n, Bits: map[string][]uint64{"coalition": bits},
-			Inputs: map[string][]float32{"present": narrow(present.data), "removed": narrow(removed.data), "row": row},
+			X: narrow(x.Data), N: n, Bits: map[string][]uint64{"coalition": bits},
+			Inputs: map[string][]float32{"present": narrow(present.Data), "removed": narrow(removed.Data), "row": row},
 		}
 		for _, dtype := range []tensor.Dtype{tensor.Float32, tensor.Float64} {
 			p := compile(rt, m.model(), graph.Options{Batch: 4, Dtype: dtype, Workers: 2})

@@ -49,7 +49,8 @@ type Builder struct {
 	affines map[*G.Node]affineParts
 	convs   map[*G.Node]convParts
 
-	training *training // nil for inference
+	training *training    // nil for inference
+	declared *declaration // nil unless parameters are declared
 	err      error
 }
 
@@ -69,14 +70,14 @@ type affineParts struct {
 	relu            bool
 }
 
-func newBuilder(m Model, o Options, shared *store) *Builder {
+func newBuilder(params []*Param, o Options, shared *store) *Builder {
 	b := &Builder{
 		g: G.NewGraph(), dtype: o.Dtype, batch: o.Batch, shared: shared, from: o.From, spread: o.FromShared, hooks: o.Hooks,
 		params: map[string]*Param{}, extra: map[string]*G.Node{}, bits: map[string]*G.Node{}, shareds: map[*G.Node]*sharedInput{}, fixed: map[fixedKey]*G.Node{}, paramOf: map[*G.Node]*Param{},
 		taps: map[string]*G.Node{}, lazy: map[string]*lazyNode{},
 		affines: map[*G.Node]affineParts{}, convs: map[*G.Node]convParts{},
 	}
-	for i, p := range m.Params() {
+	for i, p := range params {
 		switch {
 		case p == nil || p.Value == nil:
 			b.fail(fmt.Errorf("parameter %d of the model is nil", i))

@@ -10,6 +10,7 @@ import (
 	"gorgonia.org/tensor"
 
 	"github.com/line-ood/goline/graph"
+	"github.com/line-ood/goline/graph/graphtest"
 )
 
 func newParam(name string, values ...float32) *graph.Param {
@@ -136,7 +137,15 @@ func TestBuilderErrors(t *testing.T) {
 			b.BatchNorm(b.Conv(x, "c", graph.ConvConfig{}), "n", 0)
 			return b.Err()
 		}, "batch norm n: weight has 2 channels, the layer before it 3"},
-		"no linear": {nil, func(b *graph.Builder, x *G.Node) error { b.Linear(x, "fc"); return b.Err() }, `model has no parameter "fc.weight"`},
+		"another shape": {good, func(b *graph.Builder, x *G.Node) error { b.Param("n.bias", 3); return b.Err() }, "parameter (n.bias) has shape (2), expected (3)"},
+		"another size":  {good, func(b *graph.Builder, x *G.Node) error { b.Conv(x, "c", graph.ConvConfig{Out: 4}); return b.Err() }, "weight c.weight has shape (3, 2, 1, 1), expected 4 output channels"},
+		"another kernel": {good, func(b *graph.Builder, x *G.Node) error {
+			b.Conv(x, "c", graph.ConvConfig{Kernel: [2]int{1, 2}})
+			return b.Err()
+		}, "a kernel of 1×2"},
+		"bias wanted": {[]*graph.Param{newParam("c.weight", 1)}, func(b *graph.Builder, x *G.Node) error { b.Conv(x, "c", graph.ConvConfig{Bias: true}); return b.Err() }, `model has no parameter "c.bias"`},
+		"another out": {[]*graph.Param{newParam("fc.weight", 1, 2)}, func(b *graph.Builder, x *G.Node) error { b.Linear(b.GlobalAvgPool(x), "fc", 3); return b.Err() }, "parameter (fc.weight) has shape (2), expected (3, 2)"},
+		"no linear":   {nil, func(b *graph.Builder, x *G.Node) error { b.Linear(x, "fc"); return b.Err() }, `model has no parameter "fc.weight"`},
 		"nil shortcut": {good, func(b *graph.Builder, x *G.Node) error {
 			b.Add(b.Conv(x, "c", graph.ConvConfig{}), nil)
 			return b.Err()
@@ -153,7 +162,7 @@ func TestBuilderErrors(t *testing.T) {
 		"not a batch":    {nil, func(b *graph.Builder, x *G.Node) error { b.Tap("y", b.Constant("c", two, 2)); return nil }, "y has shape (2), expected the 4 samples of the batch first"},
 		"scalar":         {nil, func(b *graph.Builder, x *G.Node) error { b.Tap("y", G.Must(G.Sum(x))); return nil }, "y has shape (), expected the 4 samples"},
 		"not in the graph": {nil, func(b *graph.Builder, x *G.Node) error {
-			b.Tap("y", newSession(t, tensor.Float32, constant(zeros(4, 1))).in[0])
+			b.Tap("y", graphtest.NewSession(t, tensor.Float32, graphtest.Constant(graphtest.Zeros(4, 1))).In[0])
 			return nil
 		}, `the node to name "y", ina, is of another graph`},
 	} {

@@ -13,30 +13,31 @@ import (
 	"gorgonia.org/tensor"
 
 	"github.com/line-ood/goline/graph"
+	"github.com/line-ood/goline/graph/graphtest"
 )
 
 // head is a small network: x [2, 4] → a = relu(x·w1ᵀ + b) [2, 5] → logits = a·w2ᵀ [2, 3].
 type head struct {
-	*session
+	*graphtest.Session
 	a, logits, ones *G.Node
-	data            []input
+	data            []graphtest.Input
 }
 
 func newHead(t tester, dtype tensor.Dtype) head {
 	r := newRand(3)
-	data := []input{variable(normal(r, 2, 4)), variable(normal(r, 5, 4)), variable(normal(r, 5)), variable(normal(r, 3, 5))}
-	h := head{session: newSession(t, dtype, data...), data: data}
-	h.a = must2(t)(graph.ReLU(must2(t)(graph.Linear(h.in[0], h.in[1], h.in[2]))))
-	h.logits = must2(t)(graph.Linear(h.a, h.in[3], nil))
-	h.ones = h.add(constant(array{[]int{2}, []float64{1, 1}}), "ones")
+	data := []graphtest.Input{graphtest.Variable(graphtest.Normal(r, 2, 4)), graphtest.Variable(graphtest.Normal(r, 5, 4)), graphtest.Variable(graphtest.Normal(r, 5)), graphtest.Variable(graphtest.Normal(r, 3, 5))}
+	h := head{Session: graphtest.NewSession(t, dtype, data...), data: data}
+	h.a = must2(t)(graph.ReLU(must2(t)(graph.Linear(h.In[0], h.In[1], h.In[2]))))
+	h.logits = must2(t)(graph.Linear(h.a, h.In[3], nil))
+	h.ones = h.Add(graphtest.Constant(graphtest.NewArray([]int{2}, []float64{1, 1})), "ones")
 	return h
 }
 
 // activations and logits of the reference.
-func headRef(in []input) (a, logits array) {
-	a = linearRef(in[0].array, in[1].array, in[2].data)
-	a = mapIndex(a.shape, func(i []int) float64 { return reluRef(a.at(i...)) })
-	return a, linearRef(a, in[3].array, nil)
+func headRef(in []graphtest.Input) (a, logits graphtest.Array) {
+	a = linearRef(in[0].Array, in[1].Array, in[2].Data)
+	a = graphtest.Map(a.Shape, func(i []int) float64 { return reluRef(a.At(i...)) })
+	return a, linearRef(a, in[3].Array, nil)
 }
 
 // TestGradientsOfSeveralObjectives differentiates two objectives through shared nodes in one graph, and compares with a graph
@@ -53,7 +54,7 @@ func TestGradientsOfSeveralObjectives(t *testing.T) {
 			return G.Nodes{must2(t)(graph.Softmax(h.logits)), h.a}, G.Nodes{h.logits, h.a}
 		},
 	}
-	wrt := func(h head) G.Nodes { return append(G.Nodes{h.a, h.logits}, h.in...) }
+	wrt := func(h head) G.Nodes { return append(G.Nodes{h.a, h.logits}, h.In...) }
 	var apart [][]float64
 	for _, f := range objectives {
 		h := newHead(t, tensor.Float64)
@@ -61,11 +62,11 @@ func TestGradientsOfSeveralObjectives(t *testing.T) {
 		by := wrt(h)
 		gs, err := graph.Gradients(outputs, seeds, by)
 		require.NoError(t, err)
-		h.read(gs...)
-		apart = append(apart, h.run()...)
+		h.Read(gs...)
+		apart = append(apart, h.Run()...)
 	}
 	h := newHead(t, tensor.Float64)
-	before := len(h.g.AllNodes())
+	before := len(h.Graph.AllNodes())
 	for _, f := range objectives {
 		outputs, seeds := f(h)
 		gs, err := graph.Gradients(outputs, seeds, wrt(h))
@@ -73,11 +74,11 @@ func TestGradientsOfSeveralObjectives(t *testing.T) {
 		for i, n := range wrt(h) {
 			require.Equal(t, n.Shape(), gs[i].Shape())
 		}
-		h.read(gs...)
+		h.Read(gs...)
 	}
-	require.Greater(t, len(h.g.AllNodes()), before)
-	requireSameBits(t, apart, h.run(), "together")
-	requireSameBits(t, apart, h.run(), "together, second run")
+	require.Greater(t, len(h.Graph.AllNodes()), before)
+	graphtest.RequireSameBits(t, apart, h.Run(), "together")
+	graphtest.RequireSameBits(t, apart, h.Run(), "together, second run")
 }
 
 // TestGradientsOfNonLeaves compares d LSE(logits)/d a with its closed form, softmax(logits)·w2, and by an output itself.
@@ -89,20 +90,20 @@ func TestGradientsOfNonLeaves(t *testing.T) {
 		require.NoError(t, err)
 		require.Same(t, h.ones, gs[2])
 		require.Same(t, gs[0], gs[3])
-		h.read(gs...)
-		got := h.run()
+		h.Read(gs...)
+		got := h.Run()
 		_, logits := headRef(h.data)
 		p := softmaxRef(logits)
-		want := mapIndex([]int{2, 5}, func(i []int) float64 {
+		want := graphtest.Map([]int{2, 5}, func(i []int) float64 {
 			sum := 0.0
 			for k := range 3 {
-				sum += p.at(i[0], k) * h.data[3].at(k, i[1])
+				sum += p.At(i[0], k) * h.data[3].At(k, i[1])
 			}
 			return sum
 		})
 		tol := map[tensor.Dtype]float64{tensor.Float64: 1e-12, tensor.Float32: 1e-5}[dtype]
-		requireClose(t, want.data, got[0], tol, "by the activation")
-		requireClose(t, p.data, got[1], tol, "by the logits")
+		graphtest.RequireClose(t, want.Data, got[0], tol, "by the activation")
+		graphtest.RequireClose(t, p.Data, got[1], tol, "by the logits")
 	}
 }
 
@@ -110,12 +111,12 @@ func TestGradientsErrors(t *testing.T) {
 	h := newHead(t, tensor.Float64)
 	lse := must2(t)(graph.LogSumExp(h.logits))
 	argmax := must2(t)(graph.ArgMax(h.logits))
-	other := h.add(constant(zeros(2)), "other")
-	far := newSession(t, tensor.Float64).add(constant(zeros(2)), "far")
-	throughClass := must2(t)(graph.ClassMask(h.add(constant(zeros(2, 3)), "z"), argmax, h.add(constant(zeros(3, 3)), "table")))
-	seed23 := h.add(constant(zeros(2, 3)), "seed23")
-	column := h.add(constant(zeros(2, 1)), "column")
-	ones32 := newSession(t, tensor.Float32).add(constant(zeros(2)), "ones32")
+	other := h.Add(graphtest.Constant(graphtest.Zeros(2)), "other")
+	far := graphtest.NewSession(t, tensor.Float64).Add(graphtest.Constant(graphtest.Zeros(2)), "far")
+	throughClass := must2(t)(graph.ClassMask(h.Add(graphtest.Constant(graphtest.Zeros(2, 3)), "z"), argmax, h.Add(graphtest.Constant(graphtest.Zeros(3, 3)), "table")))
+	seed23 := h.Add(graphtest.Constant(graphtest.Zeros(2, 3)), "seed23")
+	column := h.Add(graphtest.Constant(graphtest.Zeros(2, 1)), "column")
+	ones32 := graphtest.NewSession(t, tensor.Float32).Add(graphtest.Constant(graphtest.Zeros(2)), "ones32")
 	for name, c := range map[string]struct {
 		outputs, seeds, wrt G.Nodes
 		want                string
@@ -149,48 +150,48 @@ func TestGradientsErrors(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, gs)
 	// The graph still works after all that failed.
-	h.read(gradientOf(t, lse, h.ones, h.a))
-	h.read(lse)
+	h.Read(gradientOf(t, lse, h.ones, h.a))
+	h.Read(lse)
 	_, logits := headRef(h.data)
-	requireClose(t, lseRef(logits).data, h.run()[1], 1e-12, "value")
+	graphtest.RequireClose(t, lseRef(logits).Data, h.Run()[1], 1e-12, "value")
 }
 
 // TestGradientTimesActivation compares with z ⊙ w2[class].
 func TestGradientTimesActivation(t *testing.T) {
 	h := newHead(t, tensor.Float64)
-	class := h.add(classInput(2, 0), "class")
-	h.read(must2(t)(graph.GradientTimesActivation(h.a, h.logits, class, h.ones)))
+	class := h.Add(graphtest.ClassInput(2, 0), "class")
+	h.Read(must2(t)(graph.GradientTimesActivation(h.a, h.logits, class, h.ones)))
 	a, _ := headRef(h.data)
-	want := mapIndex([]int{2, 5}, func(i []int) float64 { return a.at(i...) * h.data[3].at([]int{2, 0}[i[0]], i[1]) })
-	requireClose(t, want.data, h.run()[0], 1e-12, "contribution")
+	want := graphtest.Map([]int{2, 5}, func(i []int) float64 { return a.At(i...) * h.data[3].At([]int{2, 0}[i[0]], i[1]) })
+	graphtest.RequireClose(t, want.Data, h.Run()[0], 1e-12, "contribution")
 }
 
 // TestActivationIsNotOverwritten is the aliasing trap of in-place stock operations: activation times gradient, with the
 // activation reshaped and read elsewhere, while the input is differentiated too.
 func TestActivationIsNotOverwritten(t *testing.T) {
 	r := newRand(5)
-	x, w, v := normal(r, 2, 3, 4, 4), normal(r, 6, 3, 3, 3), normal(r, 4, 6)
-	pooled := func(s *session) *G.Node {
-		return must2(t)(graph.GlobalAvgPool2D(must2(t)(graph.ReLU(must2(t)(graph.Conv2D(s.in[0], s.in[1], nil, graph.ConvConfig{}))))))
+	x, w, v := graphtest.Normal(r, 2, 3, 4, 4), graphtest.Normal(r, 6, 3, 3, 3), graphtest.Normal(r, 4, 6)
+	pooled := func(s *graphtest.Session) *G.Node {
+		return must2(t)(graph.GlobalAvgPool2D(must2(t)(graph.ReLU(must2(t)(graph.Conv2D(s.In[0], s.In[1], nil, graph.ConvConfig{}))))))
 	}
-	s := newSession(t, tensor.Float64, variable(x), variable(w), variable(v))
+	s := graphtest.NewSession(t, tensor.Float64, graphtest.Variable(x), graphtest.Variable(w), graphtest.Variable(v))
 	a := must2(t)(graph.Flatten(pooled(s)))
 	reshaped := G.Must(G.Reshape(must2(t)(graph.Copy(a)), tensor.Shape{2, 6}))
-	logits := must2(t)(graph.Linear(must2(t)(graph.Add(G.Must(G.Tanh(reshaped)), a)), s.in[2], nil))
+	logits := must2(t)(graph.Linear(must2(t)(graph.Add(G.Must(G.Tanh(reshaped)), a)), s.In[2], nil))
 	lse := must2(t)(graph.LogSumExp(logits))
-	gs, err := graph.Gradients(G.Nodes{lse}, G.Nodes{s.add(constant(array{[]int{2}, []float64{1, 1}}), "ones")}, G.Nodes{a, s.in[0]})
+	gs, err := graph.Gradients(G.Nodes{lse}, G.Nodes{s.Add(graphtest.Constant(graphtest.NewArray([]int{2}, []float64{1, 1})), "ones")}, G.Nodes{a, s.In[0]})
 	require.NoError(t, err)
-	s.read(gs[0], gs[1], must2(t)(graph.Mul(gs[0], a)))
-	forward := newSession(t, tensor.Float64, variable(x), variable(w))
-	forward.read(pooled(forward))
-	activation := forward.run()[0]
+	s.Read(gs[0], gs[1], must2(t)(graph.Mul(gs[0], a)))
+	forward := graphtest.NewSession(t, tensor.Float64, graphtest.Variable(x), graphtest.Variable(w))
+	forward.Read(pooled(forward))
+	activation := forward.Run()[0]
 	for range 2 {
-		got := s.run()
+		got := s.Run()
 		want := make([]float64, len(activation))
 		for i, z := range activation {
 			want[i] = got[0][i] * z
 		}
-		requireClose(t, want, got[2], 1e-14, "gradient times activation")
+		graphtest.RequireClose(t, want, got[2], 1e-14, "gradient times activation")
 	}
 }
 
@@ -249,36 +250,36 @@ func TestGradientsThroughOddOperations(t *testing.T) {
 		"second is nil":       {&oddOp{[]bool{true, false}, func(in G.Nodes, g *G.Node) (G.Nodes, error) { return G.Nodes{G.Must(G.Add(g, g)), nil}, nil }}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newSession(t, tensor.Float64, variable(normal(newRand(1), 3)), variable(normal(newRand(2), 3)))
-			y := G.Must(G.ApplyOp(c.op, must2(t)(graph.Copy(s.in[0])), must2(t)(graph.Copy(s.in[1]))))
+			s := graphtest.NewSession(t, tensor.Float64, graphtest.Variable(graphtest.Normal(newRand(1), 3)), graphtest.Variable(graphtest.Normal(newRand(2), 3)))
+			y := G.Must(G.ApplyOp(c.op, must2(t)(graph.Copy(s.In[0])), must2(t)(graph.Copy(s.In[1]))))
 			y = must2(t)(graph.Copy(y))
-			seed := s.add(constant(array{[]int{3}, []float64{1, 2, 3}}), "seed")
+			seed := s.Add(graphtest.Constant(graphtest.NewArray([]int{3}, []float64{1, 2, 3})), "seed")
 			if name == "wrong shape" {
-				_, err := graph.Gradients(G.Nodes{y}, G.Nodes{seed}, G.Nodes{s.in[1]})
+				_, err := graph.Gradients(G.Nodes{y}, G.Nodes{seed}, G.Nodes{s.In[1]})
 				require.ErrorContains(t, err, "has shape (), expected (3)")
 				return
 			}
-			gs, err := graph.Gradients(G.Nodes{y}, G.Nodes{seed}, G.Nodes{s.in[0]})
+			gs, err := graph.Gradients(G.Nodes{y}, G.Nodes{seed}, G.Nodes{s.In[0]})
 			if c.want != "" {
 				require.ErrorContains(t, err, c.want)
 				return
 			}
 			require.NoError(t, err)
-			s.read(gs[0])
-			require.Equal(t, [][]float64{{2, 4, 6}}, s.run())
+			s.Read(gs[0])
+			require.Equal(t, [][]float64{{2, 4, 6}}, s.Run())
 		})
 	}
 }
 
 // TestDeepGraph differentiates through a long chain, and by fan-out: y_n = y_{n-1} + y_{n-1}.
 func TestDeepGraph(t *testing.T) {
-	s := newSession(t, tensor.Float64, variable(array{[]int{1}, []float64{1}}))
-	y := s.in[0]
+	s := graphtest.NewSession(t, tensor.Float64, graphtest.Variable(graphtest.NewArray([]int{1}, []float64{1})))
+	y := s.In[0]
 	for range 300 {
 		y = must2(t)(graph.Add(y, y))
 	}
-	s.read(y, gradientOf(t, y, s.add(constant(array{[]int{1}, []float64{1}}), "seed"), s.in[0]))
-	got := s.run()
+	s.Read(y, gradientOf(t, y, s.Add(graphtest.Constant(graphtest.NewArray([]int{1}, []float64{1})), "seed"), s.In[0]))
+	got := s.Run()
 	require.Equal(t, math.Ldexp(1, 300), got[0][0])
 	require.Equal(t, math.Ldexp(1, 300), got[1][0])
 }

@@ -77,11 +77,16 @@ func (b *Builder) Labels() *G.Node {
 // their own.
 type fixedKey struct{ kind, name string }
 
-// HasParam tells whether the model has a parameter of that name.
-func (b *Builder) HasParam(name string) bool { return b.params[name] != nil }
+// HasParam tells whether the model has a parameter of that name; under [Declare], whether it has been declared so far.
+func (b *Builder) HasParam(name string) bool {
+	return b.params[name] != nil || b.declared != nil && b.declared.nodes[name] != nil
+}
 
-// Param returns the node of a parameter.
-func (b *Builder) Param(name string) *G.Node {
+// Param returns the node of a parameter. A shape, which [Declare] needs, must be the parameter's.
+func (b *Builder) Param(name string, shape ...int) *G.Node {
+	if b.declared != nil {
+		return b.declare(ParamSpec{Name: name, Shape: shape})
+	}
 	p := b.params[name]
 	if p == nil {
 		b.fail(fmt.Errorf("model has no parameter %q", name))
@@ -93,8 +98,12 @@ func (b *Builder) Param(name string) *G.Node {
 		}
 		return tensor.New(tensor.WithShape(p.Shape()...), tensor.WithBacking(widen(p.Float32s()))), nil
 	})
-	if n != nil {
-		b.paramOf[n] = p
+	if n == nil {
+		return nil
+	}
+	b.paramOf[n] = p
+	if len(shape) > 0 {
+		return b.check(n, wantShape("model", "parameter", n, shape...))
 	}
 	return n
 }

@@ -7,11 +7,15 @@ import (
 	G "gorgonia.org/gorgonia"
 )
 
-// Conv adds the convolution with parameters name.weight and, where the model has it, name.bias.
+// Conv adds the convolution with parameters name.weight and, where the model has it or the configuration wants it, name.bias to
+// x [batch, channels, height, width]: [batch, out channels, out height, out width].
 func (b *Builder) Conv(x *G.Node, name string, cfg ConvConfig) *G.Node {
+	if b.declared != nil {
+		b.declareConv(x, name, cfg)
+	}
 	w := b.Param(name + ".weight")
 	var bias *G.Node
-	if b.HasParam(name + ".bias") {
+	if cfg.Bias || b.HasParam(name+".bias") {
 		bias = b.Param(name + ".bias")
 	}
 	if b.err != nil {
@@ -26,7 +30,7 @@ func (b *Builder) Conv(x *G.Node, name string, cfg ConvConfig) *G.Node {
 
 func (b *Builder) conv(p convParts) *G.Node {
 	n := b.check(conv2D(p))
-	if n != nil && b.training == nil {
+	if n != nil && b.training == nil && b.declared == nil {
 		b.convs[n] = p
 	}
 	return n
@@ -36,6 +40,10 @@ func (b *Builder) conv(p convParts) *G.Node {
 // name.weight γ, name.bias β, name.running_mean μ and name.running_var σ² it is γ/√(σ²+eps)·(x-μ) + β per channel.
 // In training it is [BatchNorm].
 func (b *Builder) BatchNorm(x *G.Node, name string, eps float64) *G.Node {
+	if b.declared != nil {
+		b.declareLayer(name)
+		return b.declareBatchNorm(x, name)
+	}
 	if b.training != nil {
 		return b.trainBatchNorm(x, name, eps)
 	}
@@ -152,9 +160,25 @@ func (b *Builder) Add(x, shortcut *G.Node) *G.Node {
 	return b.check(Add(x, shortcut))
 }
 
-// Linear adds the fully connected layer with parameters name.weight and name.bias.
-func (b *Builder) Linear(x *G.Node, name string) *G.Node {
-	w, bias := b.Param(name+".weight"), b.Param(name+".bias")
+// Linear adds the fully connected layer with parameters name.weight and name.bias to x [batch, in]: [batch, out]. How many
+// neurons it has, out, may be left out where the model has the parameters already; otherwise it must be theirs.
+func (b *Builder) Linear(x *G.Node, name string, out ...int) *G.Node {
+	if len(out) > 1 {
+		b.fail(fmt.Errorf("linear layer %s: sizes %v, expected one", name, out))
+	}
+	b.declareLayer(name)
+	if b.err != nil {
+		return nil
+	}
+	if len(out) == 0 {
+		w, bias := b.Param(name+".weight"), b.Param(name+".bias")
+		return b.Do(func() (*G.Node, error) { return Linear(x, w, bias) })
+	}
+	if err := wantDims("linear layer "+name, 2, x); err != nil {
+		b.fail(err)
+		return nil
+	}
+	w, bias := b.Param(name+".weight", out[0], x.Shape()[1]), b.Param(name+".bias", out[0])
 	return b.Do(func() (*G.Node, error) { return Linear(x, w, bias) })
 }
 

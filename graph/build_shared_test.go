@@ -10,6 +10,7 @@ import (
 	"gorgonia.org/tensor"
 
 	"github.com/line-ood/goline/graph"
+	"github.com/line-ood/goline/graph/graphtest"
 )
 
 // coalitions is a hook at "features" of smallNet that mixes them by a mask of 3 groups.
@@ -27,7 +28,7 @@ func sharedRemoved(b *graph.Builder) *G.Node { return b.Shared("removed", 1, 11)
 func TestSharedGiveTheBitsOfCopies(t *testing.T) {
 	const n = 7
 	r := newRand(40)
-	mask := narrow(normal(r, n, 3).data)
+	mask := narrow(graphtest.Normal(r, n, 3).Data)
 	copy(mask, []float32{0, 1, 1, 1, 0, 0})
 	for _, dtype := range []tensor.Dtype{tensor.Float32, tensor.Float64} {
 		for _, o := range []graph.Options{{}, {Batch: 1, Workers: 1}, {Batch: 9, Workers: 3}} {
@@ -39,8 +40,8 @@ func TestSharedGiveTheBitsOfCopies(t *testing.T) {
 			require.Equal(t, []int{11}, shared.InputShape())
 			x, removed := make([]float32, 11), make([]float32, 11)
 			for range 3 { // other values in the same memory, which is the producer's again after each run
-				copy(x, narrow(normal(r, 11).data))
-				copy(removed, narrow(normal(r, 11).data))
+				copy(x, narrow(graphtest.Normal(r, 11).Data))
+				copy(removed, narrow(graphtest.Normal(r, 11).Data))
 				wantX, wantRemoved := slices.Clone(x), slices.Clone(removed)
 				one := graph.Batch{X: x, N: n, Inputs: map[string][]float32{"mask": mask, "removed": removed}}
 				other := graph.Batch{X: removed, N: 2, Inputs: map[string][]float32{"mask": mask[:6], "removed": x}}
@@ -49,7 +50,7 @@ func TestSharedGiveTheBitsOfCopies(t *testing.T) {
 						"mask": b.Inputs["mask"], "removed": slices.Repeat(b.Inputs["removed"], b.N)}}
 				}
 				want := fetched(t, copied, stream(all(one), all(other)))
-				requireSameBits(t, [][]float64{want["logits"]}, [][]float64{fetched(t, shared, stream(one, other))["logits"]}, "logits")
+				graphtest.RequireSameBits(t, [][]float64{want["logits"]}, [][]float64{fetched(t, shared, stream(one, other))["logits"]}, "logits")
 				require.Equal(t, wantX, x)
 				require.Equal(t, wantRemoved, removed)
 			}

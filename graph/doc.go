@@ -13,7 +13,7 @@
 // itself.
 //
 // A [Builder] adds whole layers by parameter name, fuses batch norm, ReLU and convolution where gradients of the weights
-// are not asked for, and names the nodes worth looking at. [Compile] turns a [Model] into a [Program], which runs a stream
+// are not asked for, and names the nodes worth looking at. [Declare] finds the parameters that its calls ask for. [Compile] turns a [Model] into a [Program], which runs a stream
 // of batches of any size over replicas that share the weights. A result depends on its sample alone: batch size, replica
-// count and neighbours in the batch do not change one bit of it.
+// count and neighbours in the batch do not change one bit of it. Package graphtest tests operations of one's own.
 package graph

@@ -13,6 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/line-ood/goline/graph"
+	"github.com/line-ood/goline/graph/graphtest"
 )
 
 // fused is a convolution with the layers around it that a Builder makes part of it.
@@ -26,23 +27,23 @@ type fused struct {
 const normEps = 1e-3
 
 // norm is a batch norm's parameters, by formula.
-type norm struct{ gamma, beta, mean, variance array }
+type norm struct{ gamma, beta, mean, variance graphtest.Array }
 
 func newNorm(m *model, r *rand.Rand, name string, channels int) norm {
 	return norm{
-		m.param(name+".weight", normal(r, channels)), m.param(name+".bias", normal(r, channels)),
-		m.param(name+".running_mean", normal(r, channels)), m.param(name+".running_var", squared(normal(r, channels))),
+		m.param(name+".weight", graphtest.Normal(r, channels)), m.param(name+".bias", graphtest.Normal(r, channels)),
+		m.param(name+".running_mean", graphtest.Normal(r, channels)), m.param(name+".running_var", squared(graphtest.Normal(r, channels))),
 	}
 }
 
-func squared(a array) array {
-	return mapIndex(a.shape, func(i []int) float64 { return float64(float32(0.1 + a.at(i...)*a.at(i...))) })
+func squared(a graphtest.Array) graphtest.Array {
+	return graphtest.Map(a.Shape, func(i []int) float64 { return float64(float32(0.1 + a.At(i...)*a.At(i...))) })
 }
 
-func (n norm) apply(x array, relu bool) array {
-	return mapIndex(x.shape, func(i []int) float64 {
+func (n norm) apply(x graphtest.Array, relu bool) graphtest.Array {
+	return graphtest.Map(x.Shape, func(i []int) float64 {
 		c := i[1]
-		v := n.gamma.data[c]*(x.at(i...)-n.mean.data[c])/math.Sqrt(n.variance.data[c]+normEps) + n.beta.data[c]
+		v := n.gamma.Data[c]*(x.At(i...)-n.mean.Data[c])/math.Sqrt(n.variance.Data[c]+normEps) + n.beta.Data[c]
 		if relu {
 			v = reluRef(v)
 		}
@@ -51,35 +52,35 @@ func (n norm) apply(x array, relu bool) array {
 }
 
 // fusedModel is the model and, for an input and a shortcut, the value of each step.
-func (f fused) model(seed uint64) (m *model, outShape []int, want func(x, shortcut array) (y, kink array)) {
+func (f fused) model(seed uint64) (m *model, outShape []int, want func(x, shortcut graphtest.Array) (y, kink graphtest.Array)) {
 	r := newRand(seed)
 	m = &model{shape: []int{f.c, f.h, f.w}, outputs: []string{"y", "dx", "dshortcut"}}
-	w := m.param("conv.weight", normal(r, f.o, f.c/or1(f.cfg.Groups), f.k, f.k))
+	w := m.param("conv.weight", graphtest.Normal(r, f.o, f.c/or1(f.cfg.Groups), f.k, f.k))
 	var bias []float64
 	if f.bias {
-		bias = m.param("conv.bias", normal(r, f.o)).data
+		bias = m.param("conv.bias", graphtest.Normal(r, f.o)).Data
 	}
 	pre, post := newNorm(m, r, "pre", f.c), newNorm(m, r, "post", f.o)
-	outShape = convRef(zeros(f.n, f.c, f.h, f.w), w, nil, f.cfg).shape
-	want = func(x, shortcut array) (array, array) {
-		kink := array{data: []float64{1}} // what ReLUs see, to tell how far it is from 0
+	outShape = convRef(graphtest.Zeros(f.n, f.c, f.h, f.w), w, nil, f.cfg).Shape
+	want = func(x, shortcut graphtest.Array) (graphtest.Array, graphtest.Array) {
+		kink := graphtest.Array{Data: []float64{1}} // what ReLUs see, to tell how far it is from 0
 		if f.preNorm {
 			x = pre.apply(x, false)
 		}
 		if f.preReLU {
-			kink.data = append(kink.data, x.data...)
-			x = mapIndex(x.shape, func(i []int) float64 { return reluRef(x.at(i...)) })
+			kink.Data = append(kink.Data, x.Data...)
+			x = graphtest.Map(x.Shape, func(i []int) float64 { return reluRef(x.At(i...)) })
 		}
 		y := convRef(x, w, bias, f.cfg)
 		if f.norm {
 			y = post.apply(y, false)
 		}
 		if f.add {
-			y = mapIndex(y.shape, func(i []int) float64 { return y.at(i...) + shortcut.at(i...) })
+			y = graphtest.Map(y.Shape, func(i []int) float64 { return y.At(i...) + shortcut.At(i...) })
 		}
 		if f.relu {
-			kink.data = append(kink.data, y.data...)
-			y = mapIndex(y.shape, func(i []int) float64 { return reluRef(y.at(i...)) })
+			kink.Data = append(kink.Data, y.Data...)
+			y = graphtest.Map(y.Shape, func(i []int) float64 { return reluRef(y.At(i...)) })
 		}
 		return y, kink
 	}
@@ -134,35 +135,35 @@ func (f fused) check(t tester, seed uint64) {
 	t.Helper()
 	m, outShape, want := f.model(seed)
 	r := newRand(seed + 1)
-	x, shortcut, cotangent := normal(r, f.n, f.c, f.h, f.w), normal(r, outShape...), normal(r, outShape...)
+	x, shortcut, cotangent := graphtest.Normal(r, f.n, f.c, f.h, f.w), graphtest.Normal(r, outShape...), graphtest.Normal(r, outShape...)
 	y, kink := want(x, shortcut)
-	for _, v := range kink.data {
+	for _, v := range kink.Data {
 		if math.Abs(v) < 1e-3 {
 			return // too close to a kink for differences
 		}
 	}
-	ref := opTest{
-		in: []input{variable(x), variable(shortcut)},
-		want: func(in []input) array {
-			y, _ := want(in[0].array, in[1].array)
+	ref := graphtest.Op{
+		In: []graphtest.Input{graphtest.Variable(x), graphtest.Variable(shortcut)},
+		Want: func(in []graphtest.Input) graphtest.Array {
+			y, _ := want(in[0].Array, in[1].Array)
 			return y
 		},
 	}
 	if !f.add {
-		ref.in[1].fixed = true
+		ref.In[1].Fixed = true
 	}
 	batch := batchOf(x)
-	batch.Inputs = map[string][]float32{"shortcut": narrow(shortcut.data), "cotangent": narrow(cotangent.data)}
+	batch.Inputs = map[string][]float32{"shortcut": narrow(shortcut.Data), "cotangent": narrow(cotangent.Data)}
 	p := compile(t, m, graph.Options{Dtype: tensor.Float64, Batch: 2, Workers: 1})
 	got := fetched(t, p, stream(batch))
-	requireClose(t, y.data, got["y"], 1e-12, "value")
+	graphtest.RequireClose(t, y.Data, got["y"], 1e-12, "value")
 	gradients := [][]float64{got["dx"]}
 	if f.add {
 		gradients = append(gradients, got["dshortcut"])
 	}
-	ref.checkGradients(t, cotangent, gradients, newRand(seed))
+	ref.CheckGradients(t, cotangent, gradients, newRand(seed))
 	for name, v := range fetched(t, compile(t, m, graph.Options{Batch: 2, Workers: 1}), stream(batch)) {
-		requireClose(t, got[name], v, 5e-5, "float32 "+name)
+		graphtest.RequireClose(t, got[name], v, 5e-5, "float32 "+name)
 	}
 }
 
@@ -226,16 +227,16 @@ func TestAffineReLU(t *testing.T) {
 		})
 		return b.Err()
 	}
-	x, cotangent := normal(r, 2, 3, 4, 2), normal(r, 2, 3, 4, 2)
-	o := opTest{in: []input{variable(x)}, want: func(in []input) array { return n.apply(in[0].array, true) }}
+	x, cotangent := graphtest.Normal(r, 2, 3, 4, 2), graphtest.Normal(r, 2, 3, 4, 2)
+	o := graphtest.Op{In: []graphtest.Input{graphtest.Variable(x)}, Want: func(in []graphtest.Input) graphtest.Array { return n.apply(in[0].Array, true) }}
 	batch := batchOf(x)
-	batch.Inputs = map[string][]float32{"cotangent": narrow(cotangent.data)}
+	batch.Inputs = map[string][]float32{"cotangent": narrow(cotangent.Data)}
 	for dtype, tol := range map[tensor.Dtype]float64{tensor.Float64: 1e-12, tensor.Float32: 1e-5} {
 		p := compile(t, m, graph.Options{Dtype: dtype, Batch: 2})
 		got := fetched(t, p, stream(batch))
-		requireClose(t, o.want(o.in).data, got["y"], tol, "value")
+		graphtest.RequireClose(t, o.Want(o.In).Data, got["y"], tol, "value")
 		if dtype == tensor.Float64 {
-			o.checkGradients(t, cotangent, [][]float64{got["dx"]}, r)
+			o.CheckGradients(t, cotangent, [][]float64{got["dx"]}, r)
 		}
 		var dot bytes.Buffer
 		require.NoError(t, p.DOT(&dot))
@@ -248,7 +249,7 @@ func TestAffineReLU(t *testing.T) {
 func TestSharedConvolution(t *testing.T) {
 	r := newRand(13)
 	m := &model{shape: []int{2, 5, 5}, outputs: []string{"plain", "relu", "pre", "pre relu", "norm"}}
-	w := m.param("conv.weight", normal(r, 3, 2, 3, 3))
+	w := m.param("conv.weight", graphtest.Normal(r, 3, 2, 3, 3))
 	pre, post := newNorm(m, r, "pre", 2), newNorm(m, r, "post", 3)
 	m.build = func(b *graph.Builder, x *G.Node) error {
 		conv := func(x *G.Node) *G.Node { return b.Conv(x, "conv", graph.ConvConfig{}) }
@@ -259,14 +260,14 @@ func TestSharedConvolution(t *testing.T) {
 		b.Tap("norm", b.BatchNorm(conv(x), "post", normEps))
 		return b.Err()
 	}
-	x := normal(r, 2, 2, 5, 5)
-	conv := func(x array) array { return convRef(x, w, nil, graph.ConvConfig{}) }
+	x := graphtest.Normal(r, 2, 2, 5, 5)
+	conv := func(x graphtest.Array) graphtest.Array { return convRef(x, w, nil, graph.ConvConfig{}) }
 	plain := conv(x)
 	got := fetched(t, compile(t, m, graph.Options{Dtype: tensor.Float64, Workers: 2}), stream(batchOf(x)))
-	for name, want := range map[string]array{
-		"plain": plain, "relu": mapIndex(plain.shape, func(i []int) float64 { return reluRef(plain.at(i...)) }),
+	for name, want := range map[string]graphtest.Array{
+		"plain": plain, "relu": graphtest.Map(plain.Shape, func(i []int) float64 { return reluRef(plain.At(i...)) }),
 		"pre": conv(pre.apply(x, false)), "pre relu": conv(pre.apply(x, true)), "norm": post.apply(plain, false),
 	} {
-		requireClose(t, want.data, got[name], 1e-12, name)
+		graphtest.RequireClose(t, want.Data, got[name], 1e-12, name)
 	}
 }

@@ -9,44 +9,53 @@ import (
 	"gorgonia.org/tensor"
 
 	"github.com/line-ood/goline/graph"
+	"github.com/line-ood/goline/graph/graphtest"
 )
 
 // TestMixingWithStockOperations puts operations of Gorgonia's own before, between and behind ours. Several of them work in
 // place on what they read when they are its last reader, so that a second run starts from what they left.
 func TestMixingWithStockOperations(t *testing.T) {
 	m := must2(t)
-	relu := func(a array) array { return mapIndex(a.shape, func(i []int) float64 { return reluRef(a.at(i...)) }) }
-	tanh := func(a array) array { return mapIndex(a.shape, func(i []int) float64 { return math.Tanh(a.at(i...)) }) }
+	relu := func(a graphtest.Array) graphtest.Array {
+		return graphtest.Map(a.Shape, func(i []int) float64 { return reluRef(a.At(i...)) })
+	}
+	tanh := func(a graphtest.Array) graphtest.Array {
+		return graphtest.Map(a.Shape, func(i []int) float64 { return math.Tanh(a.At(i...)) })
+	}
 	r := newRand(11)
-	x, w := variable(spread(r, 2, 3, 4, 4)), variable(normal(r, 4, 3, 3, 3))
-	square := variable(spread(r, 3, 3))
-	conv := func(in []input) array { return convRef(in[0].array, in[1].array, nil, graph.ConvConfig{}) }
+	x, w := graphtest.Variable(graphtest.Spread(r, 2, 3, 4, 4)), graphtest.Variable(graphtest.Normal(r, 4, 3, 3, 3))
+	square := graphtest.Variable(graphtest.Spread(r, 3, 3))
+	conv := func(in []graphtest.Input) graphtest.Array {
+		return convRef(in[0].Array, in[1].Array, nil, graph.ConvConfig{})
+	}
 	convNode := func(in G.Nodes) *G.Node { return m(graph.Conv2D(in[0], in[1], nil, graph.ConvConfig{})) }
-	for name, o := range map[string]opTest{
+	for name, o := range map[string]graphtest.Op{
 		"tanh behind": {
-			in:    []input{x, w},
-			build: func(in G.Nodes) (*G.Node, error) { return G.Tanh(convNode(in)) },
-			want:  func(in []input) array { return tanh(conv(in)) },
+			In:    []graphtest.Input{x, w},
+			Build: func(in G.Nodes) (*G.Node, error) { return G.Tanh(convNode(in)) },
+			Want:  func(in []graphtest.Input) graphtest.Array { return tanh(conv(in)) },
 		},
 		"tanh before": {
-			in:    []input{x, w},
-			build: func(in G.Nodes) (*G.Node, error) { return convNode(G.Nodes{G.Must(G.Tanh(in[0])), in[1]}), nil },
-			want:  func(in []input) array { return convRef(tanh(in[0].array), in[1].array, nil, graph.ConvConfig{}) },
+			In:    []graphtest.Input{x, w},
+			Build: func(in G.Nodes) (*G.Node, error) { return convNode(G.Nodes{G.Must(G.Tanh(in[0])), in[1]}), nil },
+			Want: func(in []graphtest.Input) graphtest.Array {
+				return convRef(tanh(in[0].Array), in[1].Array, nil, graph.ConvConfig{})
+			},
 		},
 		"product of both sides": {
-			in: []input{x, w},
-			build: func(in G.Nodes) (*G.Node, error) {
+			In: []graphtest.Input{x, w},
+			Build: func(in G.Nodes) (*G.Node, error) {
 				y := convNode(in)
 				return graph.ReLU(G.Must(G.HadamardProd(y, G.Must(G.Tanh(y)))))
 			},
-			want: func(in []input) array {
+			Want: func(in []graphtest.Input) graphtest.Array {
 				y := conv(in)
-				return mapIndex(y.shape, func(i []int) float64 { return reluRef(y.at(i...) * math.Tanh(y.at(i...))) })
+				return graphtest.Map(y.Shape, func(i []int) float64 { return reluRef(y.At(i...) * math.Tanh(y.At(i...))) })
 			},
 		},
 		"sum of reshaped": {
-			in: []input{x, w},
-			build: func(in G.Nodes) (*G.Node, error) {
+			In: []graphtest.Input{x, w},
+			Build: func(in G.Nodes) (*G.Node, error) {
 				flat := m(graph.Reshape(convNode(in), 4, 4)) // [2, 4, 4]: positions last
 				sums, err := G.Sum(m(graph.Copy(flat)), 2)
 				if err != nil {
@@ -54,105 +63,107 @@ func TestMixingWithStockOperations(t *testing.T) {
 				}
 				return graph.ReLU(sums)
 			},
-			want: func(in []input) array {
+			Want: func(in []graphtest.Input) graphtest.Array {
 				y := conv(in)
-				return relu(mapIndex([]int{2, 4}, func(i []int) float64 {
+				return relu(graphtest.Map([]int{2, 4}, func(i []int) float64 {
 					sum := 0.0
-					each(y.shape[2:], func(j []int) { sum += y.at(i[0], i[1], j[0], j[1]) })
+					graphtest.Each(y.Shape[2:], func(j []int) { sum += y.At(i[0], i[1], j[0], j[1]) })
 					return sum
 				}))
 			},
 		},
 		"reshaped": { // the stock Reshape shares the memory of our output
-			in: []input{x, w},
-			build: func(in G.Nodes) (*G.Node, error) {
+			In: []graphtest.Input{x, w},
+			Build: func(in G.Nodes) (*G.Node, error) {
 				return graph.ReLU(G.Must(G.Reshape(convNode(in), tensor.Shape{8, 4})))
 			},
-			want: func(in []input) array { return relu(array{[]int{8, 4}, conv(in).data}) },
+			Want: func(in []graphtest.Input) graphtest.Array {
+				return relu(graphtest.NewArray([]int{8, 4}, conv(in).Data))
+			},
 		},
 		"reshaped to one axis": {
-			in: []input{x, w},
-			build: func(in G.Nodes) (*G.Node, error) {
+			In: []graphtest.Input{x, w},
+			Build: func(in G.Nodes) (*G.Node, error) {
 				return graph.Mul(G.Must(G.Reshape(convNode(in), tensor.Shape{32})), G.Must(G.Reshape(convNode(in), tensor.Shape{32})))
 			},
-			want: func(in []input) array {
+			Want: func(in []graphtest.Input) graphtest.Array {
 				y := conv(in)
-				return mapIndex([]int{32}, func(i []int) float64 { return y.data[i[0]] * y.data[i[0]] })
+				return graphtest.Map([]int{32}, func(i []int) float64 { return y.Data[i[0]] * y.Data[i[0]] })
 			},
 		},
 		"transposed": {
-			in: []input{square},
-			build: func(in G.Nodes) (*G.Node, error) {
+			In: []graphtest.Input{square},
+			Build: func(in G.Nodes) (*G.Node, error) {
 				return graph.ReLU(G.Must(G.Transpose(m(graph.Copy(in[0])), 1, 0)))
 			},
-			want: func(in []input) array {
-				return relu(mapIndex([]int{3, 3}, func(i []int) float64 { return in[0].at(i[1], i[0]) }))
+			Want: func(in []graphtest.Input) graphtest.Array {
+				return relu(graphtest.Map([]int{3, 3}, func(i []int) float64 { return in[0].At(i[1], i[0]) }))
 			},
 		},
 		"matrix product": {
-			in: []input{square},
-			build: func(in G.Nodes) (*G.Node, error) {
+			In: []graphtest.Input{square},
+			Build: func(in G.Nodes) (*G.Node, error) {
 				y := m(graph.ReLU(in[0]))
 				return graph.Softmax(G.Must(G.Mul(y, m(graph.Copy(y)))))
 			},
-			want: func(in []input) array {
-				y := relu(in[0].array)
-				return softmaxRef(mapIndex([]int{3, 3}, func(i []int) float64 {
+			Want: func(in []graphtest.Input) graphtest.Array {
+				y := relu(in[0].Array)
+				return softmaxRef(graphtest.Map([]int{3, 3}, func(i []int) float64 {
 					sum := 0.0
 					for k := range 3 {
-						sum += y.at(i[0], k) * y.at(k, i[1])
+						sum += y.At(i[0], k) * y.At(k, i[1])
 					}
 					return sum
 				}))
 			},
 		},
 		"slice of ours": {
-			in: []input{square},
-			build: func(in G.Nodes) (*G.Node, error) {
+			In: []graphtest.Input{square},
+			Build: func(in G.Nodes) (*G.Node, error) {
 				return graph.ReLU(G.Must(G.Slice(m(graph.Add(in[0], in[0])), G.S(0, 2))))
 			},
-			want: func(in []input) array {
-				return relu(mapIndex([]int{2, 3}, func(i []int) float64 { return 2 * in[0].at(i...) }))
+			Want: func(in []graphtest.Input) graphtest.Array {
+				return relu(graphtest.Map([]int{2, 3}, func(i []int) float64 { return 2 * in[0].At(i...) }))
 			},
 		},
 		"total": {
-			in: []input{square},
-			build: func(in G.Nodes) (*G.Node, error) {
+			In: []graphtest.Input{square},
+			Build: func(in G.Nodes) (*G.Node, error) {
 				return G.Sum(G.Must(G.HadamardProd(m(graph.ReLU(in[0])), in[0])))
 			},
-			want: func(in []input) array {
-				y := relu(in[0].array)
-				return array{[]int{}, []float64{dot(y.data, in[0].data)}}
+			Want: func(in []graphtest.Input) graphtest.Array {
+				y := relu(in[0].Array)
+				return graphtest.NewArray([]int{}, []float64{dot(y.Data, in[0].Data)})
 			},
 		},
 		"constant": {
-			in: []input{square},
-			build: func(in G.Nodes) (*G.Node, error) {
+			In: []graphtest.Input{square},
+			Build: func(in G.Nodes) (*G.Node, error) {
 				half := any(0.5)
 				if in[0].Dtype() == tensor.Float32 {
 					half = float32(0.5)
 				}
 				return graph.ReLU(G.Must(G.HadamardProd(m(graph.Copy(in[0])), G.NewConstant(half))))
 			},
-			want: func(in []input) array {
-				return relu(mapIndex([]int{3, 3}, func(i []int) float64 { return 0.5 * in[0].at(i...) }))
+			Want: func(in []graphtest.Input) graphtest.Array {
+				return relu(graphtest.Map([]int{3, 3}, func(i []int) float64 { return 0.5 * in[0].At(i...) }))
 			},
 		},
 		"ours and stock to one sum": {
-			in: []input{x, w},
-			build: func(in G.Nodes) (*G.Node, error) {
+			In: []graphtest.Input{x, w},
+			Build: func(in G.Nodes) (*G.Node, error) {
 				y := convNode(in)
 				return G.Add(m(graph.ReLU(y)), G.Must(G.Square(y)))
 			},
-			want: func(in []input) array {
+			Want: func(in []graphtest.Input) graphtest.Array {
 				y := conv(in)
-				return mapIndex(y.shape, func(i []int) float64 { return reluRef(y.at(i...)) + y.at(i...)*y.at(i...) })
+				return graphtest.Map(y.Shape, func(i []int) float64 { return reluRef(y.At(i...)) + y.At(i...)*y.At(i...) })
 			},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			o.tol32 = 1e-4
-			o.check(t, 1)
+			o.Tolerance32 = 1e-4
+			o.Check(t, 1)
 		})
 	}
 }
@@ -160,22 +171,22 @@ func TestMixingWithStockOperations(t *testing.T) {
 // TestStockBackpropagation lets Gorgonia differentiate our operations, as its own Grad does.
 func TestStockBackpropagation(t *testing.T) {
 	r := newRand(2)
-	x, w, b := variable(spread(r, 2, 2, 4, 4)), variable(normal(r, 3, 2, 3, 3)), variable(normal(r, 3))
-	o := opTest{
-		in: []input{x, w, b},
-		want: func(in []input) array {
-			y := convRef(in[0].array, in[1].array, in[2].data, graph.ConvConfig{})
-			return array{[]int{}, []float64{dot(lseRef(array{[]int{2, 12}, y.data}).data, []float64{1, 1})}}
+	x, w, b := graphtest.Variable(graphtest.Spread(r, 2, 2, 4, 4)), graphtest.Variable(graphtest.Normal(r, 3, 2, 3, 3)), graphtest.Variable(graphtest.Normal(r, 3))
+	o := graphtest.Op{
+		In: []graphtest.Input{x, w, b},
+		Want: func(in []graphtest.Input) graphtest.Array {
+			y := convRef(in[0].Array, in[1].Array, in[2].Data, graph.ConvConfig{})
+			return graphtest.NewArray([]int{}, []float64{dot(lseRef(graphtest.NewArray([]int{2, 12}, y.Data)).Data, []float64{1, 1})})
 		},
 	}
-	s := newSession(t, tensor.Float64, o.in...)
-	y := must2(t)(graph.LogSumExp(must2(t)(graph.Flatten(must2(t)(graph.Conv2D(s.in[0], s.in[1], s.in[2], graph.ConvConfig{}))))))
-	gs, err := G.Grad(G.Must(G.Sum(y)), s.in...)
+	s := graphtest.NewSession(t, tensor.Float64, o.In...)
+	y := must2(t)(graph.LogSumExp(must2(t)(graph.Flatten(must2(t)(graph.Conv2D(s.In[0], s.In[1], s.In[2], graph.ConvConfig{}))))))
+	gs, err := G.Grad(G.Must(G.Sum(y)), s.In...)
 	require.NoError(t, err)
-	s.read(gs...)
-	got := s.run()
-	o.checkGradients(t, array{[]int{}, []float64{1}}, got, newRand(1))
-	requireSameBits(t, got, s.run(), "second run")
+	s.Read(gs...)
+	got := s.Run()
+	o.CheckGradients(t, graphtest.NewArray([]int{}, []float64{1}), got, newRand(1))
+	graphtest.RequireSameBits(t, got, s.Run(), "second run")
 }
 
 // TestStockReadersOfADenseBlock: views of a block are copied for operations that do not know them, whichever they are.
@@ -190,11 +201,11 @@ func TestStockReadersOfADenseBlock(t *testing.T) {
 	} {
 		results := map[bool][][]float64{}
 		for _, inPlace := range []bool{true, false} {
-			s := newSession(t, tensor.Float64, variable(normal(newRand(1), 2, 2, 3, 3)), variable(normal(newRand(2), 1, 2, 1, 1)))
-			y := must2(t)(graph.Conv2D(s.in[0], s.in[1], nil, graph.ConvConfig{}))
-			var b joiner = &copying{must2(t)(graph.Copy(s.in[0]))}
+			s := graphtest.NewSession(t, tensor.Float64, graphtest.Variable(graphtest.Normal(newRand(1), 2, 2, 3, 3)), graphtest.Variable(graphtest.Normal(newRand(2), 1, 2, 1, 1)))
+			y := must2(t)(graph.Conv2D(s.In[0], s.In[1], nil, graph.ConvConfig{}))
+			var b joiner = &copying{must2(t)(graph.Copy(s.In[0]))}
 			if inPlace {
-				block, err := graph.NewDenseBlock(s.in[0], 4)
+				block, err := graph.NewDenseBlock(s.In[0], 4)
 				require.NoError(t, err)
 				b = block
 			}
@@ -205,12 +216,12 @@ func TestStockReadersOfADenseBlock(t *testing.T) {
 				}
 				out, err := stock(n)
 				require.NoError(t, err, name)
-				s.read(out)
+				s.Read(out)
 			}
-			s.read(must2(t)(graph.ReLU(b.Node())))
-			results[inPlace] = append(s.run(), s.run()...)
+			s.Read(must2(t)(graph.ReLU(b.Node())))
+			results[inPlace] = append(s.Run(), s.Run()...)
 		}
-		requireSameBits(t, results[false], results[true], name)
+		graphtest.RequireSameBits(t, results[false], results[true], name)
 	}
 }
 

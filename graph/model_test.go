@@ -9,6 +9,7 @@ import (
 	"gorgonia.org/tensor"
 
 	"github.com/line-ood/goline/graph"
+	"github.com/line-ood/goline/graph/graphtest"
 )
 
 // model is a [graph.Model] made of a function.
@@ -25,9 +26,9 @@ func (m *model) Outputs() []string                       { return m.outputs }
 func (m *model) Build(b *graph.Builder, x *G.Node) error { return m.build(b, x) }
 
 // param adds a parameter to the model.
-func (m *model) param(name string, a array) array {
-	p := graph.NewParam(name, a.shape...)
-	for i, v := range a.data {
+func (m *model) param(name string, a graphtest.Array) graphtest.Array {
+	p := graph.NewParam(name, a.Shape...)
+	for i, v := range a.Data {
 		p.Float32s()[i] = float32(v)
 	}
 	m.params = append(m.params, p)
@@ -53,7 +54,7 @@ func narrow(x []float64) []float32 {
 	return out
 }
 
-func batchOf(x array) graph.Batch { return graph.Batch{X: narrow(x.data), N: x.shape[0]} }
+func batchOf(x graphtest.Array) graph.Batch { return graph.Batch{X: narrow(x.Data), N: x.Shape[0]} }
 
 // fetched returns copies of what a program fetches from a stream, all batches joined.
 func fetched(t tester, p *graph.Program, batches graph.Batches) map[string][]float64 {

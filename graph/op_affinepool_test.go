@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/line-ood/goline/graph"
+	"github.com/line-ood/goline/graph/graphtest"
 )
 
 // pooledConv is a convolution between the layers around it and an average pooling.
@@ -25,9 +26,9 @@ type pooledConv struct {
 func (p pooledConv) model(seed uint64, tap bool) *model {
 	r := newRand(seed)
 	m := &model{shape: []int{p.c, p.h, p.w}, outputs: []string{"y", "dx"}}
-	m.param("conv.weight", normal(r, p.o, p.c, p.k, p.k))
+	m.param("conv.weight", graphtest.Normal(r, p.o, p.c, p.k, p.k))
 	if p.bias {
-		m.param("conv.bias", normal(r, p.o))
+		m.param("conv.bias", graphtest.Normal(r, p.o))
 	}
 	newNorm(m, r, "pre", p.c)
 	newNorm(m, r, "post", p.o)
@@ -66,7 +67,7 @@ func (p pooledConv) model(seed uint64, tap bool) *model {
 func (p pooledConv) check(t tester, seed uint64) (moved bool) {
 	t.Helper()
 	r := newRand(seed + 1)
-	x := normal(r, p.n, p.c, p.h, p.w)
+	x := graphtest.Normal(r, p.n, p.c, p.h, p.w)
 	batch := batchOf(x)
 	var programs []*graph.Program
 	for _, tap := range []bool{false, true} {
@@ -74,7 +75,7 @@ func (p pooledConv) check(t tester, seed uint64) (moved bool) {
 		shape := compile(t, p.model(seed, tap), o).Shape("y")
 		o.Fetch = nil
 		programs = append(programs, compile(t, p.model(seed, tap), o))
-		batch.Inputs = map[string][]float32{"cotangent": narrow(normal(newRand(seed), append([]int{p.n}, shape...)...).data)}
+		batch.Inputs = map[string][]float32{"cotangent": narrow(graphtest.Normal(newRand(seed), append([]int{p.n}, shape...)...).Data)}
 	}
 	got, want := fetched(t, programs[0], stream(batch)), fetched(t, programs[1], stream(batch))
 	require.Equal(t, got, fetched(t, programs[0], stream(batch)), "a second run")

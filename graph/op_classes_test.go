@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/line-ood/goline/graph"
+	"github.com/line-ood/goline/graph/graphtest"
 )
 
 // argMaxRef is the first NaN, else the first of the largest.
@@ -29,24 +30,24 @@ func argMaxRef(row []float64) int {
 }
 
 func TestArgMax(t *testing.T) {
-	check := func(t tester, x array) {
+	check := func(t tester, x graphtest.Array) {
 		t.Helper()
-		want := make([]float64, x.shape[0])
+		want := make([]float64, x.Shape[0])
 		for i := range want {
-			want[i] = float64(argMaxRef(x.data[i*x.shape[1]:][:x.shape[1]]))
+			want[i] = float64(argMaxRef(x.Data[i*x.Shape[1]:][:x.Shape[1]]))
 		}
 		for _, dtype := range []tensor.Dtype{tensor.Float64, tensor.Float32} {
-			s := newSession(t, dtype, variable(x))
-			y := must2(t)(graph.ArgMax(s.in[0]))
+			s := graphtest.NewSession(t, dtype, graphtest.Variable(x))
+			y := must2(t)(graph.ArgMax(s.In[0]))
 			require.Equal(t, tensor.Int, y.Dtype())
-			require.Equal(t, []int{x.shape[0]}, []int(y.Shape()))
-			s.read(y)
+			require.Equal(t, []int{x.Shape[0]}, []int(y.Shape()))
+			s.Read(y)
 			for range 2 {
-				require.Equal(t, [][]float64{want}, s.run())
+				require.Equal(t, [][]float64{want}, s.Run())
 			}
 		}
 	}
-	check(t, array{[]int{8, 3}, []float64{
+	check(t, graphtest.NewArray([]int{8, 3}, []float64{
 		1, 2, 3,
 		2, 2, 1, // ties: the first
 		3, 1, 3,
@@ -55,38 +56,38 @@ func TestArgMax(t *testing.T) {
 		inf, nan, 1,
 		-inf, -inf, -inf,
 		0, math.Copysign(0, -1), 0,
-	}})
-	check(t, array{[]int{2, 1}, []float64{nan, 1}})
+	}))
+	check(t, graphtest.NewArray([]int{2, 1}, []float64{nan, 1}))
 	rapid.Check(t, func(rt *rapid.T) {
 		draw := func(name string, hi int) int { return rapid.IntRange(1, hi).Draw(rt, name) }
-		x := zeros(draw("batch", 3), draw("classes", 6))
+		x := graphtest.Zeros(draw("batch", 3), draw("classes", 6))
 		values := []float64{-inf, -1, 0, 0.5, 1, inf, nan} // few, so that there are ties
-		for i := range x.data {
-			x.data[i] = rapid.SampledFrom(values).Draw(rt, "x")
+		for i := range x.Data {
+			x.Data[i] = rapid.SampledFrom(values).Draw(rt, "x")
 		}
 		check(rt, x)
 	})
 }
 
 func TestSelectClass(t *testing.T) {
-	s := newSession(t, tensor.Float64, classInput(3, -1, 0, -7), classInput(9, 8, 7, 6))
-	s.read(must2(t)(graph.SelectClass(s.in[0], s.in[1])))
+	s := graphtest.NewSession(t, tensor.Float64, graphtest.ClassInput(3, -1, 0, -7), graphtest.ClassInput(9, 8, 7, 6))
+	s.Read(must2(t)(graph.SelectClass(s.In[0], s.In[1])))
 	for range 2 {
-		require.Equal(t, [][]float64{{3, 8, 0, 6}}, s.run())
+		require.Equal(t, [][]float64{{3, 8, 0, 6}}, s.Run())
 	}
-	require.Equal(t, [][]float64{{1, 2, 3, 4}}, s.run(classInput(-1, -1, -1, -1), classInput(1, 2, 3, 4)))
+	require.Equal(t, [][]float64{{1, 2, 3, 4}}, s.Run(graphtest.ClassInput(-1, -1, -1, -1), graphtest.ClassInput(1, 2, 3, 4)))
 }
 
 func TestGather(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		n, k := rapid.IntRange(1, 5).Draw(rt, "batch"), rapid.IntRange(1, 5).Draw(rt, "classes")
-		opTest{
-			in:    []input{variable(normal(newRand(1), n, k)), classInput(drawClasses(rt, n, k)...)},
-			build: func(in G.Nodes) (*G.Node, error) { return graph.Gather(in[0], in[1]) },
-			want: func(in []input) array {
-				return mapIndex([]int{n}, func(i []int) float64 { return in[0].at(i[0], in[1].classes[i[0]]) })
+		graphtest.Op{
+			In:    []graphtest.Input{graphtest.Variable(graphtest.Normal(newRand(1), n, k)).Batched(), graphtest.ClassInput(drawClasses(rt, n, k)...)},
+			Build: func(in G.Nodes) (*G.Node, error) { return graph.Gather(in[0], in[1]) },
+			Want: func(in []graphtest.Input) graphtest.Array {
+				return graphtest.Map([]int{n}, func(i []int) float64 { return in[0].At(i[0], in[1].Classes[i[0]]) })
 			},
-		}.check(rt, 1)
+		}.Check(rt, 1)
 	})
 }
 
@@ -103,20 +104,20 @@ func TestClassOutOfRange(t *testing.T) {
 	} {
 		for _, gradient := range []bool{false, true} {
 			for _, class := range []int{-1, 4} {
-				x, table := variable(normal(newRand(1), 2, 4)), constant(normal(newRand(2), 4, 4))
-				s := newSession(t, tensor.Float64, x, classInput(1, 2), table)
-				n := must2(t)(op(s.in[0], s.in[1], s.in[2]))
+				x, table := graphtest.Variable(graphtest.Normal(newRand(1), 2, 4)), graphtest.Constant(graphtest.Normal(newRand(2), 4, 4))
+				s := graphtest.NewSession(t, tensor.Float64, x, graphtest.ClassInput(1, 2), table)
+				n := must2(t)(op(s.In[0], s.In[1], s.In[2]))
 				if gradient {
-					c := s.add(constant(normal(newRand(3), n.Shape()...)), "cotangent")
-					n = gradientOf(t, n, c, s.in[0])
+					c := s.Add(graphtest.Constant(graphtest.Normal(newRand(3), n.Shape()...)), "cotangent")
+					n = gradientOf(t, n, c, s.In[0])
 				}
-				s.compileFor(n)
-				good := s.run()
-				_, err := s.tryRun(x, classInput(3, class), table)
+				s.CompileFor(n)
+				good := s.Run()
+				_, err := s.TryRun(x, graphtest.ClassInput(3, class), table)
 				require.ErrorContains(t, err, "sample 1 of the batch has class", name)
 				require.ErrorContains(t, err, "expected 0 to 3", name)
 				require.NotContains(t, err.Error(), "panic", name)
-				requireSameBits(t, good, s.run(x, classInput(1, 2), table), name)
+				graphtest.RequireSameBits(t, good, s.Run(x, graphtest.ClassInput(1, 2), table), name)
 			}
 		}
 	}

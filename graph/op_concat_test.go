@@ -10,20 +10,21 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/line-ood/goline/graph"
+	"github.com/line-ood/goline/graph/graphtest"
 )
 
-func concatTest(r uint64, batch int, rest []int, channels ...int) opTest {
-	var in []input
+func concatTest(r uint64, batch int, rest []int, channels ...int) graphtest.Op {
+	var in []graphtest.Input
 	for i, c := range channels {
-		in = append(in, variable(normal(newRand(r+uint64(i)), append([]int{batch, c}, rest...)...)))
+		in = append(in, graphtest.Variable(graphtest.Normal(newRand(r+uint64(i)), append([]int{batch, c}, rest...)...)).Batched())
 	}
-	return opTest{
-		in:    in,
-		build: func(in G.Nodes) (*G.Node, error) { return graph.Concat(in...) },
-		want: func(in []input) array {
-			var xs []array
+	return graphtest.Op{
+		In:    in,
+		Build: func(in G.Nodes) (*G.Node, error) { return graph.Concat(in...) },
+		Want: func(in []graphtest.Input) graphtest.Array {
+			var xs []graphtest.Array
 			for _, x := range in {
-				xs = append(xs, x.array)
+				xs = append(xs, x.Array)
 			}
 			return concatRef(xs...)
 		},
@@ -31,40 +32,40 @@ func concatTest(r uint64, batch int, rest []int, channels ...int) opTest {
 }
 
 func TestConcat(t *testing.T) {
-	for name, o := range map[string]opTest{
+	for name, o := range map[string]graphtest.Op{
 		"one":                  concatTest(1, 2, []int{3, 2}, 4),
 		"matrices":             concatTest(2, 3, nil, 4, 1, 2),
 		"beyond 256 channels":  concatTest(3, 2, nil, 200, 100, 90),
 		"256 channels and 256": concatTest(4, 1, []int{1, 2}, 256, 256),
 	} {
-		t.Run(name, func(t *testing.T) { o.check(t, 1) })
+		t.Run(name, func(t *testing.T) { o.Check(t, 1) })
 	}
 	rapid.Check(t, func(rt *rapid.T) {
 		seed := rapid.Uint64().Draw(rt, "seed")
 		concatTest(seed, rapid.IntRange(1, 3).Draw(rt, "batch"), rapid.SliceOfN(rapid.IntRange(1, 4), 0, 2).Draw(rt, "rest"),
-			rapid.SliceOfN(rapid.IntRange(1, 4), 1, 4).Draw(rt, "channels")...).check(rt, seed)
+			rapid.SliceOfN(rapid.IntRange(1, 4), 1, 4).Draw(rt, "channels")...).Check(rt, seed)
 	})
 }
 
 // TestConcatTwice joins a node to itself: its gradient comes from both places.
 func TestConcatTwice(t *testing.T) {
-	opTest{
-		in:    []input{variable(normal(newRand(1), 2, 3, 2))},
-		build: func(in G.Nodes) (*G.Node, error) { return graph.Concat(in[0], in[0]) },
-		want:  func(in []input) array { return concatRef(in[0].array, in[0].array) },
-	}.check(t, 1)
+	graphtest.Op{
+		In:    []graphtest.Input{graphtest.Variable(graphtest.Normal(newRand(1), 2, 3, 2)).Batched()},
+		Build: func(in G.Nodes) (*G.Node, error) { return graph.Concat(in[0], in[0]) },
+		Want:  func(in []graphtest.Input) graphtest.Array { return concatRef(in[0].Array, in[0].Array) },
+	}.Check(t, 1)
 }
 
 // TestConcatKeepsItsInputs changes the caller's slice afterwards.
 func TestConcatKeepsItsInputs(t *testing.T) {
-	s := newSession(t, tensor.Float64, variable(normal(newRand(1), 1, 2)), variable(normal(newRand(2), 1, 2)))
-	xs := []*G.Node{s.in[0], s.in[1]}
+	s := graphtest.NewSession(t, tensor.Float64, graphtest.Variable(graphtest.Normal(newRand(1), 1, 2)), graphtest.Variable(graphtest.Normal(newRand(2), 1, 2)))
+	xs := []*G.Node{s.In[0], s.In[1]}
 	y := must2(t)(graph.Concat(xs...))
-	xs[0] = s.in[1]
-	gs, err := graph.Gradients(G.Nodes{y}, G.Nodes{s.add(constant(array{[]int{1, 4}, []float64{1, 2, 3, 4}}), "c")}, s.in)
+	xs[0] = s.In[1]
+	gs, err := graph.Gradients(G.Nodes{y}, G.Nodes{s.Add(graphtest.Constant(graphtest.NewArray([]int{1, 4}, []float64{1, 2, 3, 4})), "c")}, s.In)
 	require.NoError(t, err)
-	s.read(gs...)
-	require.Equal(t, [][]float64{{1, 2}, {3, 4}}, s.run())
+	s.Read(gs...)
+	require.Equal(t, [][]float64{{1, 2}, {3, 4}}, s.Run())
 }
 
 func TestChannels(t *testing.T) {
@@ -73,22 +74,22 @@ func TestChannels(t *testing.T) {
 		from := rapid.IntRange(0, channels-1).Draw(rt, "from")
 		to := rapid.IntRange(from+1, channels).Draw(rt, "to")
 		shape := append([]int{rapid.IntRange(1, 3).Draw(rt, "batch"), channels}, rapid.SliceOfN(rapid.IntRange(1, 4), 0, 2).Draw(rt, "rest")...)
-		channelsTest(shape, from, to).check(rt, 1)
+		channelsTest(shape, from, to).Check(rt, 1)
 	})
-	channelsTest([]int{2, 600, 1, 2}, 256, 512).check(t, 1)
+	channelsTest([]int{2, 600, 1, 2}, 256, 512).Check(t, 1)
 }
 
-func channelsTest(shape []int, from, to int) opTest {
-	return opTest{
-		in:    []input{variable(normal(newRand(7), shape...))},
-		build: func(in G.Nodes) (*G.Node, error) { return graph.Channels(in[0], from, to) },
-		want: func(in []input) array {
+func channelsTest(shape []int, from, to int) graphtest.Op {
+	return graphtest.Op{
+		In:    []graphtest.Input{graphtest.Variable(graphtest.Normal(newRand(7), shape...)).Batched()},
+		Build: func(in G.Nodes) (*G.Node, error) { return graph.Channels(in[0], from, to) },
+		Want: func(in []graphtest.Input) graphtest.Array {
 			out := append([]int{}, shape...)
 			out[1] = to - from
-			return mapIndex(out, func(i []int) float64 {
+			return graphtest.Map(out, func(i []int) float64 {
 				j := append([]int{}, i...)
 				j[1] += from
-				return in[0].at(j...)
+				return in[0].At(j...)
 			})
 		},
 	}
@@ -111,9 +112,9 @@ func (c *copying) Append(x *G.Node) (err error) {
 
 // denseNet is a small dense block of convolutions with everything that may read a block: earlier states of it, members,
 // pools, itself again, and stock operations. It returns nodes to compare and inputs to differentiate by.
-func denseNet(t tester, s *session, start func(x *G.Node, channels int) joiner) (values, wrt G.Nodes) {
+func denseNet(t tester, s *graphtest.Session, start func(x *G.Node, channels int) joiner) (values, wrt G.Nodes) {
 	m := must2(t)
-	x, w1, w2, w3 := s.in[0], s.in[1], s.in[2], s.in[3]
+	x, w1, w2, w3 := s.In[0], s.In[1], s.In[2], s.In[3]
 	pad := graph.ConvConfig{Padding: [2]int{1, 1}}
 	first := m(graph.Conv2D(x, w1, nil, pad))
 	b := start(first, 20)
@@ -140,8 +141,8 @@ func TestDenseBlockEqualsConcat(t *testing.T) {
 				results := map[bool][][]float64{}
 				for _, inPlace := range []bool{true, false} {
 					r := newRand(1)
-					in := []input{variable(normal(r, batch, 2, 4, 3)), variable(normal(r, 3, 2, 3, 3)), variable(normal(r, 2, 3, 3, 3)), variable(normal(r, 1, 10, 3, 3))}
-					s := newSession(t, dtype, in...)
+					in := []graphtest.Input{graphtest.Variable(graphtest.Normal(r, batch, 2, 4, 3)).Batched(), graphtest.Variable(graphtest.Normal(r, 3, 2, 3, 3)), graphtest.Variable(graphtest.Normal(r, 2, 3, 3, 3)), graphtest.Variable(graphtest.Normal(r, 1, 10, 3, 3))}
+					s := graphtest.NewSession(t, dtype, in...)
 					values, wrt := denseNet(t, s, func(x *G.Node, channels int) joiner {
 						if !inPlace {
 							return &copying{x}
@@ -152,30 +153,32 @@ func TestDenseBlockEqualsConcat(t *testing.T) {
 					})
 					var seeds G.Nodes
 					for i, v := range values {
-						seeds = append(seeds, s.add(constant(normal(newRand(uint64(i)), v.Shape()...)), fmt.Sprint("seed", i)))
+						seeds = append(seeds, s.Add(graphtest.Constant(graphtest.Normal(newRand(uint64(i)), v.Shape()...)), fmt.Sprint("seed", i)))
 					}
 					gs, err := graph.Gradients(values, seeds, wrt)
 					require.NoError(t, err)
-					s.read(values...)
-					s.read(gs...)
-					got := s.run()
-					requireSameBits(t, got, s.run(), "second run")
-					other := make([]input, len(in))
+					s.Read(values...)
+					s.Read(gs...)
+					got := s.Run()
+					graphtest.RequireSameBits(t, got, s.Run(), "second run")
+					other := make([]graphtest.Input, len(in))
 					for i, x := range in {
-						other[i] = x.reversed()
+						other[i] = x.Reversed()
 					}
-					results[inPlace] = append(got, s.run(other...)...)
-					requireSameBits(t, got, s.run(in...), "back to the first inputs")
+					results[inPlace] = append(got, s.Run(other...)...)
+					graphtest.RequireSameBits(t, got, s.Run(in...), "back to the first inputs")
 				}
-				requireSameBits(t, results[false], results[true], "DenseBlock")
+				graphtest.RequireSameBits(t, results[false], results[true], "DenseBlock")
 			})
 		}
 	}
 }
 
 func TestDenseBlockErrors(t *testing.T) {
-	s := newSession(t, tensor.Float64)
-	add := func(name string, shape ...int) *G.Node { return s.add(constant(zeros(shape...)), name) }
+	s := graphtest.NewSession(t, tensor.Float64)
+	add := func(name string, shape ...int) *G.Node {
+		return s.Add(graphtest.Constant(graphtest.Zeros(shape...)), name)
+	}
 	x := add("x", 2, 3, 4, 4)
 	for name, c := range map[string]struct {
 		x        *G.Node
@@ -187,7 +190,7 @@ func TestDenseBlockErrors(t *testing.T) {
 		"too small":       {x, 2, "3 channels in a block of 2"},
 		"negative":        {x, -1, "3 channels in a block of -1"},
 		"absurdly large":  {x, 1 << 60, "too many elements"},
-		"not of a number": {G.NewTensor(s.g, tensor.Int, 4, G.WithShape(1, 1, 1, 1), G.WithName("ints")), 8, "element type int"},
+		"not of a number": {G.NewTensor(s.Graph, tensor.Int, 4, G.WithShape(1, 1, 1, 1), G.WithName("ints")), 8, "element type int"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b, err := graph.NewDenseBlock(c.x, c.channels)
@@ -201,7 +204,7 @@ func TestDenseBlockErrors(t *testing.T) {
 	require.ErrorContains(t, b.Append(nil), "input 1 is nil")
 	require.ErrorContains(t, b.Append(add("small", 2, 1, 3, 4)), "does not fit")
 	require.ErrorContains(t, b.Append(x), "6 channels in a block of 5")
-	require.ErrorContains(t, b.Append(newSession(t, tensor.Float32).add(constant(zeros(2, 1, 4, 4)), "x32")), "is of float32")
-	require.ErrorContains(t, b.Append(newSession(t, tensor.Float64).add(constant(zeros(2, 1, 4, 4)), "far")), "far is not in the graph")
+	require.ErrorContains(t, b.Append(graphtest.NewSession(t, tensor.Float32).Add(graphtest.Constant(graphtest.Zeros(2, 1, 4, 4)), "x32")), "is of float32")
+	require.ErrorContains(t, b.Append(graphtest.NewSession(t, tensor.Float64).Add(graphtest.Constant(graphtest.Zeros(2, 1, 4, 4)), "far")), "far is not in the graph")
 	require.Same(t, before, b.Node())
 }

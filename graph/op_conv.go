@@ -12,9 +12,16 @@ import (
 // ConvConfig is the geometry of a convolution, [height, width] each. Zero values mean stride 1, no padding, dilation 1,
 // one group. With Groups g the input channels fall into g equal parts that do not see each other; g equal to the number
 // of channels is a depthwise convolution.
+//
+// Out, Kernel and Bias describe the parameters to a [Builder] that declares them (see [Declare]). Where the weight is there
+// already they may be zero; an Out or Kernel that is not must be the weight's.
 type ConvConfig struct {
 	Stride, Padding, Dilation [2]int
 	Groups                    int
+
+	Out    int // channels of the output
+	Kernel [2]int
+	Bias   bool // there is one
 }
 
 // Conv2D returns the cross-correlation that neural networks call convolution, zero padded, of x [batch, channels, height,
@@ -71,6 +78,9 @@ func (p convParts) geom() (kernel.ConvGeom, error) {
 	}
 	if g.Groups < 0 || g.C%g.Groups != 0 || w[1] != g.C/g.Groups {
 		return g, fmt.Errorf("Conv2D: weight %s has shape %v, which does not fit %d channels in %d groups", p.w.Name(), w, g.C, g.Groups)
+	}
+	if out, k := p.cfg.Out, p.cfg.Kernel; out != 0 && out != g.O || k != [2]int{} && k != [2]int{g.KH, g.KW} {
+		return g, fmt.Errorf("Conv2D: weight %s has shape %v, expected %d output channels and a kernel of %d×%d", p.w.Name(), w, out, k[0], k[1])
 	}
 	if err := g.Check(); err != nil {
 		return g, fmt.Errorf("Conv2D: input %v, weight %s %v: %w", x, p.w.Name(), w, err)

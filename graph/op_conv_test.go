@@ -9,36 +9,37 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/line-ood/goline/graph"
+	"github.com/line-ood/goline/graph/graphtest"
 )
 
 // convTest is a plain convolution of random elements.
-func convTest(seed uint64, n, c, h, w, o, kh, kw int, bias bool, cfg graph.ConvConfig) opTest {
+func convTest(seed uint64, n, c, h, w, o, kh, kw int, bias bool, cfg graph.ConvConfig) graphtest.Op {
 	r := newRand(seed)
-	in := []input{variable(normal(r, n, c, h, w)), variable(normal(r, o, c/or1(cfg.Groups), kh, kw))}
+	in := []graphtest.Input{graphtest.Variable(graphtest.Normal(r, n, c, h, w)).Batched(), graphtest.Variable(graphtest.Normal(r, o, c/or1(cfg.Groups), kh, kw))}
 	if bias {
-		in = append(in, variable(normal(r, o)))
+		in = append(in, graphtest.Variable(graphtest.Normal(r, o)))
 	}
-	return opTest{
-		in: in,
-		build: func(in G.Nodes) (*G.Node, error) {
+	return graphtest.Op{
+		In: in,
+		Build: func(in G.Nodes) (*G.Node, error) {
 			var b *G.Node
 			if bias {
 				b = in[2]
 			}
 			return graph.Conv2D(in[0], in[1], b, cfg)
 		},
-		want: func(in []input) array {
+		Want: func(in []graphtest.Input) graphtest.Array {
 			var b []float64
 			if bias {
-				b = in[2].data
+				b = in[2].Data
 			}
-			return convRef(in[0].array, in[1].array, b, cfg)
+			return convRef(in[0].Array, in[1].Array, b, cfg)
 		},
 	}
 }
 
 func TestConv2D(t *testing.T) {
-	for name, c := range map[string]opTest{
+	for name, c := range map[string]graphtest.Op{
 		"1x1":                 convTest(1, 2, 5, 3, 4, 7, 1, 1, false, graph.ConvConfig{}),
 		"3x3 padded":          convTest(2, 2, 3, 6, 5, 4, 3, 3, true, graph.ConvConfig{Padding: [2]int{1, 1}}),
 		"batch of one":        convTest(3, 1, 2, 4, 4, 3, 3, 3, true, graph.ConvConfig{}),
@@ -53,7 +54,7 @@ func TestConv2D(t *testing.T) {
 		"padding only":        convTest(12, 1, 1, 1, 1, 1, 3, 3, false, graph.ConvConfig{Padding: [2]int{2, 2}}),
 		"20 channels":         convTest(13, 2, 20, 4, 5, 17, 3, 3, true, graph.ConvConfig{Padding: [2]int{1, 1}}),
 	} {
-		t.Run(name, func(t *testing.T) { c.check(t, 1) })
+		t.Run(name, func(t *testing.T) { c.Check(t, 1) })
 	}
 }
 
@@ -70,13 +71,15 @@ func TestConv2DAnyGeometry(t *testing.T) {
 			in[a] = max(1, cfg.Dilation[a]*(k[a]-1)+1-2*cfg.Padding[a]) + draw("size", 0, 4)
 		}
 		seed := rapid.Uint64().Draw(rt, "seed")
-		convTest(seed, draw("batch", 1, 3), c, in[0], in[1], o, k[0], k[1], rapid.Bool().Draw(rt, "bias"), cfg).check(rt, seed)
+		convTest(seed, draw("batch", 1, 3), c, in[0], in[1], o, k[0], k[1], rapid.Bool().Draw(rt, "bias"), cfg).Check(rt, seed)
 	})
 }
 
 func TestConv2DErrors(t *testing.T) {
-	s := newSession(t, tensor.Float64)
-	add := func(name string, shape ...int) *G.Node { return s.add(constant(zeros(shape...)), name) }
+	s := graphtest.NewSession(t, tensor.Float64)
+	add := func(name string, shape ...int) *G.Node {
+		return s.Add(graphtest.Constant(graphtest.Zeros(shape...)), name)
+	}
 	x, w := add("x", 1, 4, 5, 5), add("w", 3, 4, 3, 3)
 	for name, c := range map[string]struct {
 		x, w, b *G.Node
@@ -97,8 +100,8 @@ func TestConv2DErrors(t *testing.T) {
 		"negative padding":   {x, w, nil, graph.ConvConfig{Padding: [2]int{-1, 0}}, "out of range"},
 		"padding overflows":  {x, w, nil, graph.ConvConfig{Padding: [2]int{1 << 62, 0}}, "Conv2D"},
 		"output overflows":   {x, w, nil, graph.ConvConfig{Padding: [2]int{1 << 40, 1 << 40}}, "too many elements"},
-		"other element type": {x, newSession(t, tensor.Float32).add(constant(zeros(3, 4, 3, 3)), "w32"), nil, graph.ConvConfig{}, "input 1 (w32) is of float32, input 0 of float64"},
-		"other graph":        {x, newSession(t, tensor.Float64).add(constant(zeros(3, 4, 3, 3)), "far"), nil, graph.ConvConfig{}, "not in one graph"},
+		"other element type": {x, graphtest.NewSession(t, tensor.Float32).Add(graphtest.Constant(graphtest.Zeros(3, 4, 3, 3)), "w32"), nil, graph.ConvConfig{}, "input 1 (w32) is of float32, input 0 of float64"},
+		"other graph":        {x, graphtest.NewSession(t, tensor.Float64).Add(graphtest.Constant(graphtest.Zeros(3, 4, 3, 3)), "far"), nil, graph.ConvConfig{}, "not in one graph"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := graph.Conv2D(c.x, c.w, c.b, c.cfg)

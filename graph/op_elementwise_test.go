@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/line-ood/goline/graph"
+	"github.com/line-ood/goline/graph/graphtest"
 )
 
 var (
@@ -23,12 +24,12 @@ func anyShape(rt *rapid.T) []int {
 }
 
 // elementwise is an operation that computes each element from those at the same place.
-func elementwise(op func(in G.Nodes) (*G.Node, error), f func(x []float64) float64, in ...input) opTest {
-	return opTest{in: in, build: op, want: func(in []input) array {
-		return mapIndex(in[0].shape, func(i []int) float64 {
+func elementwise(op func(in G.Nodes) (*G.Node, error), f func(x []float64) float64, in ...graphtest.Input) graphtest.Op {
+	return graphtest.Op{In: in, Build: op, Want: func(in []graphtest.Input) graphtest.Array {
+		return graphtest.Map(in[0].Shape, func(i []int) float64 {
 			var x []float64
 			for _, a := range in {
-				x = append(x, a.at(i...))
+				x = append(x, a.At(i...))
 			}
 			return f(x)
 		})
@@ -51,11 +52,11 @@ func TestElementwise(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			rapid.Check(t, func(rt *rapid.T) {
 				shape, seed := anyShape(rt), rapid.Uint64().Draw(rt, "seed")
-				var in []input
+				var in []graphtest.Input
 				for i := range c.inputs {
-					in = append(in, variable(spread(newRand(seed+uint64(i)), shape...)))
+					in = append(in, graphtest.Variable(graphtest.Spread(newRand(seed+uint64(i)), shape...)).Batched())
 				}
-				elementwise(c.op, c.f, in...).check(rt, seed)
+				elementwise(c.op, c.f, in...).Check(rt, seed)
 			})
 		})
 	}
@@ -64,22 +65,22 @@ func TestElementwise(t *testing.T) {
 // TestScalars runs elementwise operations on what Gorgonia holds as a number, not as a tensor.
 func TestScalars(t *testing.T) {
 	for _, dtype := range []tensor.Dtype{tensor.Float64, tensor.Float32} {
-		s := newSession(t, dtype, variable(array{[]int{2, 2}, []float64{1, 2, 3, -4}}))
-		sum := G.Must(G.Sum(s.in[0]))
+		s := graphtest.NewSession(t, dtype, graphtest.Variable(graphtest.NewArray([]int{2, 2}, []float64{1, 2, 3, -4})))
+		sum := G.Must(G.Sum(s.In[0]))
 		relu := must2(t)(graph.ReLU(sum))
 		y := must2(t)(graph.Add(must2(t)(graph.Mul(relu, sum)), must2(t)(graph.Copy(sum)))) // s² + s for s = 2
 		one := G.NewConstant(1.0)
 		if dtype == tensor.Float32 {
 			one = G.NewConstant(float32(1))
 		}
-		gs, err := graph.Gradients(G.Nodes{y}, G.Nodes{one}, G.Nodes{sum, s.in[0]})
+		gs, err := graph.Gradients(G.Nodes{y}, G.Nodes{one}, G.Nodes{sum, s.In[0]})
 		require.NoError(t, err)
-		s.read(y)
-		s.read(gs...)
+		s.Read(y)
+		s.Read(gs...)
 		for range 2 {
-			require.Equal(t, [][]float64{{6}, {5}, {5, 5, 5, 5}}, s.run())
+			require.Equal(t, [][]float64{{6}, {5}, {5, 5, 5, 5}}, s.Run())
 		}
-		require.Equal(t, [][]float64{{20}, {9}, {9, 9, 9, 9}}, s.run(variable(array{[]int{2, 2}, []float64{1, 2, 3, -2}})))
+		require.Equal(t, [][]float64{{20}, {9}, {9, 9, 9, 9}}, s.Run(graphtest.Variable(graphtest.NewArray([]int{2, 2}, []float64{1, 2, 3, -2}))))
 	}
 }
 
@@ -91,28 +92,28 @@ func must2(t tester) func(n *G.Node, err error) *G.Node {
 }
 
 // edge checks value and gradient of a single-input operation at given points, with a cotangent of 1, 2, 3, ...
-func edge(t *testing.T, op func(x *G.Node) (*G.Node, error), x array, want, gradient []float64) {
+func edge(t *testing.T, op func(x *G.Node) (*G.Node, error), x graphtest.Array, want, gradient []float64) {
 	t.Helper()
 	for _, dtype := range []tensor.Dtype{tensor.Float64, tensor.Float32} {
-		s := newSession(t, dtype, variable(x))
-		y := must2(t)(op(s.in[0]))
-		cotangent := zeros(y.Shape()...)
-		for i := range cotangent.data {
-			cotangent.data[i] = float64(i + 1)
+		s := graphtest.NewSession(t, dtype, graphtest.Variable(x))
+		y := must2(t)(op(s.In[0]))
+		cotangent := graphtest.Zeros(y.Shape()...)
+		for i := range cotangent.Data {
+			cotangent.Data[i] = float64(i + 1)
 		}
-		gs, err := graph.Gradients(G.Nodes{y}, G.Nodes{s.add(constant(cotangent), "cotangent")}, G.Nodes{s.in[0]})
+		gs, err := graph.Gradients(G.Nodes{y}, G.Nodes{s.Add(graphtest.Constant(cotangent), "cotangent")}, G.Nodes{s.In[0]})
 		require.NoError(t, err)
-		s.read(y, gs[0])
+		s.Read(y, gs[0])
 		for range 2 {
-			got := s.run()
-			requireClose(t, want, got[0], 1e-6, "value")
-			requireClose(t, gradient, got[1], 1e-6, "gradient")
+			got := s.Run()
+			graphtest.RequireClose(t, want, got[0], 1e-6, "value")
+			graphtest.RequireClose(t, gradient, got[1], 1e-6, "gradient")
 		}
 	}
 }
 
 func TestReLUEdges(t *testing.T) {
-	edge(t, graph.ReLU, array{[]int{1, 7}, []float64{0, math.Copysign(0, -1), -1e-30, 1e-30, nan, inf, -inf}},
+	edge(t, graph.ReLU, graphtest.NewArray([]int{1, 7}, []float64{0, math.Copysign(0, -1), -1e-30, 1e-30, nan, inf, -inf}),
 		[]float64{0, 0, 0, 1e-30, nan, inf, 0}, []float64{0, 0, 0, 4, 0, 6, 0})
 }
 
@@ -120,30 +121,30 @@ func TestClip(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		shape, seed := anyShape(rt), rapid.Uint64().Draw(rt, "seed")
 		perSample := size(shape[1:]...)
-		limit := array{[]int{1}, []float64{0.1234567}}
+		limit := graphtest.NewArray([]int{1}, []float64{0.1234567})
 		if rapid.Bool().Draw(rt, "per neuron") {
-			limit = spread(newRand(seed+1), perSample)
-			for i := range limit.data {
-				limit.data[i] = float64(float32(limit.data[i]*0.7 + 0.0011)) // apart from the inputs
+			limit = graphtest.Spread(newRand(seed+1), perSample)
+			for i := range limit.Data {
+				limit.Data[i] = float64(float32(limit.Data[i]*0.7 + 0.0011)) // apart from the inputs
 			}
 		}
-		x := variable(spread(newRand(seed), shape...))
-		for i, v := range x.data {
-			if math.Abs(v-limit.data[i%perSample%len(limit.data)]) < 1e-3 {
+		x := graphtest.Variable(graphtest.Spread(newRand(seed), shape...)).Batched()
+		for i, v := range x.Data {
+			if math.Abs(v-limit.Data[i%perSample%len(limit.Data)]) < 1e-3 {
 				return
 			}
 		}
-		opTest{
-			in:    []input{x, constant(limit)},
-			build: func(in G.Nodes) (*G.Node, error) { return graph.Clip(in[0], in[1]) },
-			want: func(in []input) array {
-				out := zeros(shape...)
-				for i, v := range in[0].data {
-					out.data[i] = min(v, in[1].data[i%perSample%len(limit.data)])
+		graphtest.Op{
+			In:    []graphtest.Input{x, graphtest.Constant(limit)},
+			Build: func(in G.Nodes) (*G.Node, error) { return graph.Clip(in[0], in[1]) },
+			Want: func(in []graphtest.Input) graphtest.Array {
+				out := graphtest.Zeros(shape...)
+				for i, v := range in[0].Data {
+					out.Data[i] = min(v, in[1].Data[i%perSample%len(limit.Data)])
 				}
 				return out
 			},
-		}.check(rt, seed)
+		}.Check(rt, seed)
 	})
 }
 
@@ -159,16 +160,16 @@ func clipAt(limit ...float64) func(x *G.Node) (*G.Node, error) {
 }
 
 func TestClipEdges(t *testing.T) {
-	edge(t, clipAt(1), array{[]int{2, 3}, []float64{1, 1.5, 0.5, -inf, inf, 1}},
+	edge(t, clipAt(1), graphtest.NewArray([]int{2, 3}, []float64{1, 1.5, 0.5, -inf, inf, 1}),
 		[]float64{1, 1, 0.5, -inf, 1, 1}, []float64{1, 0, 3, 4, 0, 6})
-	edge(t, clipAt(1, 2, inf), array{[]int{2, 3}, []float64{1, 2, 3, 1.5, 2.5, inf}},
+	edge(t, clipAt(1, 2, inf), graphtest.NewArray([]int{2, 3}, []float64{1, 2, 3, 1.5, 2.5, inf}),
 		[]float64{1, 2, 3, 1, 2, inf}, []float64{1, 2, 3, 0, 0, 6})
-	edge(t, clipAt(1), array{[]int{1, 3}, []float64{nan, 3, 0}}, []float64{nan, 1, 0}, []float64{0, 0, 3})
-	edge(t, clipAt(1, 1, 1), array{[]int{1, 3}, []float64{nan, 3, 0}}, []float64{nan, 1, 0}, []float64{0, 0, 3})
+	edge(t, clipAt(1), graphtest.NewArray([]int{1, 3}, []float64{nan, 3, 0}), []float64{nan, 1, 0}, []float64{0, 0, 3})
+	edge(t, clipAt(1, 1, 1), graphtest.NewArray([]int{1, 3}, []float64{nan, 3, 0}), []float64{nan, 1, 0}, []float64{0, 0, 3})
 }
 
 func TestReshape(t *testing.T) {
-	x := variable(normal(newRand(1), 2, 3, 4))
+	x := graphtest.Variable(graphtest.Normal(newRand(1), 2, 3, 4))
 	for name, c := range map[string]struct {
 		op   func(x *G.Node) (*G.Node, error)
 		want []int
@@ -178,23 +179,23 @@ func TestReshape(t *testing.T) {
 		"same":    {func(x *G.Node) (*G.Node, error) { return graph.Reshape(x, 3, 4) }, []int{2, 3, 4}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			opTest{in: []input{x},
-				build: func(in G.Nodes) (*G.Node, error) { return c.op(in[0]) },
-				want:  func(in []input) array { return array{c.want, in[0].data} },
-			}.check(t, 1)
+			graphtest.Op{In: []graphtest.Input{x},
+				Build: func(in G.Nodes) (*G.Node, error) { return c.op(in[0]) },
+				Want:  func(in []graphtest.Input) graphtest.Array { return graphtest.NewArray(c.want, in[0].Data) },
+			}.Check(t, 1)
 		})
 	}
 	t.Run("batch axis alone", func(t *testing.T) {
-		v := variable(normal(newRand(2), 5))
-		opTest{in: []input{v},
-			build: func(in G.Nodes) (*G.Node, error) { return graph.Flatten(in[0]) },
-			want:  func(in []input) array { return array{[]int{5, 1}, in[0].data} },
-		}.check(t, 1)
-		v.array.shape = []int{5, 1}
-		opTest{in: []input{v},
-			build: func(in G.Nodes) (*G.Node, error) { return graph.Reshape(in[0]) },
-			want:  func(in []input) array { return array{[]int{5}, in[0].data} },
-		}.check(t, 1)
+		v := graphtest.Variable(graphtest.Normal(newRand(2), 5))
+		graphtest.Op{In: []graphtest.Input{v},
+			Build: func(in G.Nodes) (*G.Node, error) { return graph.Flatten(in[0]) },
+			Want:  func(in []graphtest.Input) graphtest.Array { return graphtest.NewArray([]int{5, 1}, in[0].Data) },
+		}.Check(t, 1)
+		v.Array.Shape = []int{5, 1}
+		graphtest.Op{In: []graphtest.Input{v},
+			Build: func(in G.Nodes) (*G.Node, error) { return graph.Reshape(in[0]) },
+			Want:  func(in []graphtest.Input) graphtest.Array { return graphtest.NewArray([]int{5}, in[0].Data) },
+		}.Check(t, 1)
 	})
 }
 
@@ -203,21 +204,25 @@ func TestAffine(t *testing.T) {
 		shape := append([]int{rapid.IntRange(1, 3).Draw(rt, "batch")}, rapid.SliceOfN(rapid.IntRange(1, 5), 1, 3).Draw(rt, "shape")...)
 		seed := rapid.Uint64().Draw(rt, "seed")
 		r := newRand(seed)
-		opTest{
-			in:    []input{variable(normal(r, shape...)), variable(normal(r, shape[1])), variable(normal(r, shape[1]))},
-			build: func(in G.Nodes) (*G.Node, error) { return graph.Affine(in[0], in[1], in[2]) },
-			want:  func(in []input) array { return affineRef(in[0].array, in[1].data, in[2].data, false) },
-		}.check(rt, seed)
+		graphtest.Op{
+			In:    []graphtest.Input{graphtest.Variable(graphtest.Normal(r, shape...)).Batched(), graphtest.Variable(graphtest.Normal(r, shape[1])), graphtest.Variable(graphtest.Normal(r, shape[1]))},
+			Build: func(in G.Nodes) (*G.Node, error) { return graph.Affine(in[0], in[1], in[2]) },
+			Want: func(in []graphtest.Input) graphtest.Array {
+				return affineRef(in[0].Array, in[1].Data, in[2].Data, false)
+			},
+		}.Check(rt, seed)
 	})
 }
 
 func TestElementwiseErrors(t *testing.T) {
-	s := newSession(t, tensor.Float64)
-	add := func(name string, shape ...int) *G.Node { return s.add(constant(zeros(shape...)), name) }
+	s := graphtest.NewSession(t, tensor.Float64)
+	add := func(name string, shape ...int) *G.Node {
+		return s.Add(graphtest.Constant(graphtest.Zeros(shape...)), name)
+	}
 	x, column, vector := add("x", 2, 3), add("column", 3, 1), add("vector", 3)
-	class := s.add(classInput(0, 1), "class")
-	scalar := G.NewScalar(s.g, tensor.Float64, G.WithName("scalar"), G.WithValue(1.0))
-	x32 := newSession(t, tensor.Float32).add(constant(zeros(2, 3)), "x32")
+	class := s.Add(graphtest.ClassInput(0, 1), "class")
+	scalar := G.NewScalar(s.Graph, tensor.Float64, G.WithName("scalar"), G.WithValue(1.0))
+	x32 := graphtest.NewSession(t, tensor.Float32).Add(graphtest.Constant(graphtest.Zeros(2, 3)), "x32")
 	for name, c := range map[string]struct {
 		op   func() (*G.Node, error)
 		want string

@@ -10,31 +10,32 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/line-ood/goline/graph"
+	"github.com/line-ood/goline/graph/graphtest"
 )
 
 func TestLinear(t *testing.T) {
 	check := func(t tester, seed uint64, n, in, out int, bias bool) {
 		t.Helper()
 		r := newRand(seed)
-		inputs := []input{variable(normal(r, n, in)), variable(normal(r, out, in))}
+		inputs := []graphtest.Input{graphtest.Variable(graphtest.Normal(r, n, in)).Batched(), graphtest.Variable(graphtest.Normal(r, out, in))}
 		if bias {
-			inputs = append(inputs, variable(normal(r, out)))
+			inputs = append(inputs, graphtest.Variable(graphtest.Normal(r, out)))
 		}
-		opTest{
-			in: inputs,
-			build: func(in G.Nodes) (*G.Node, error) {
+		graphtest.Op{
+			In: inputs,
+			Build: func(in G.Nodes) (*G.Node, error) {
 				if bias {
 					return graph.Linear(in[0], in[1], in[2])
 				}
 				return graph.Linear(in[0], in[1], nil)
 			},
-			want: func(in []input) array {
+			Want: func(in []graphtest.Input) graphtest.Array {
 				if bias {
-					return linearRef(in[0].array, in[1].array, in[2].data)
+					return linearRef(in[0].Array, in[1].Array, in[2].Data)
 				}
-				return linearRef(in[0].array, in[1].array, nil)
+				return linearRef(in[0].Array, in[1].Array, nil)
 			},
-		}.check(t, seed)
+		}.Check(t, seed)
 	}
 	rapid.Check(t, func(rt *rapid.T) {
 		draw := func(name string, hi int) int { return rapid.IntRange(1, hi).Draw(rt, name) }
@@ -53,41 +54,41 @@ func TestClassMask(t *testing.T) {
 		draw := func(name string, hi int) int { return rapid.IntRange(1, hi).Draw(rt, name) }
 		n, d, k := draw("batch", 4), draw("features", 6), draw("classes", 4)
 		seed := rapid.Uint64().Draw(rt, "seed")
-		opTest{
-			in:    []input{variable(normal(newRand(seed), n, d)), constant(normal(newRand(seed+1), k, d)), classInput(drawClasses(rt, n, k)...)},
-			build: func(in G.Nodes) (*G.Node, error) { return graph.ClassMask(in[0], in[2], in[1]) },
-			want: func(in []input) array {
-				return mapIndex([]int{n, d}, func(i []int) float64 { return in[0].at(i...) * in[1].at(in[2].classes[i[0]], i[1]) })
+		graphtest.Op{
+			In:    []graphtest.Input{graphtest.Variable(graphtest.Normal(newRand(seed), n, d)).Batched(), graphtest.Constant(graphtest.Normal(newRand(seed+1), k, d)), graphtest.ClassInput(drawClasses(rt, n, k)...)},
+			Build: func(in G.Nodes) (*G.Node, error) { return graph.ClassMask(in[0], in[2], in[1]) },
+			Want: func(in []graphtest.Input) graphtest.Array {
+				return graphtest.Map([]int{n, d}, func(i []int) float64 { return in[0].At(i...) * in[1].At(in[2].Classes[i[0]], i[1]) })
 			},
-		}.check(rt, seed)
+		}.Check(rt, seed)
 	})
 }
 
 // routedTable is LINe's mask as its authors build it: a table of classes × classes × features, looked up by class.
-func routedTable(weight, contribution, threshold array) array {
-	k, d := weight.shape[0], weight.shape[1]
-	return mapIndex([]int{k, k, d}, func(i []int) float64 {
+func routedTable(weight, contribution, threshold graphtest.Array) graphtest.Array {
+	k, d := weight.Shape[0], weight.Shape[1]
+	return graphtest.Map([]int{k, k, d}, func(i []int) float64 {
 		c, j, f := i[0], i[1], i[2]
 		// In float32 as in float64 the product is rounded once before it is compared.
-		if contribution.at(c, f)*weight.at(j, f) > threshold.data[c] {
+		if contribution.At(c, f)*weight.At(j, f) > threshold.Data[c] {
 			return 1
 		}
 		return 0
 	})
 }
 
-func routedTest(z, weight, bias, contribution, threshold array, class []int) opTest {
-	return opTest{
-		in: []input{variable(z), constant(weight), constant(bias), constant(contribution), constant(threshold), classInput(class...)},
-		build: func(in G.Nodes) (*G.Node, error) {
+func routedTest(z, weight, bias, contribution, threshold graphtest.Array, class []int) graphtest.Op {
+	return graphtest.Op{
+		In: []graphtest.Input{graphtest.Variable(z).Batched(), graphtest.Constant(weight), graphtest.Constant(bias), graphtest.Constant(contribution), graphtest.Constant(threshold), graphtest.ClassInput(class...)},
+		Build: func(in G.Nodes) (*G.Node, error) {
 			return graph.RoutedLinear(in[0], in[5], graph.RoutedHead{Weight: in[1], Bias: in[2], Contribution: in[3], Threshold: in[4]})
 		},
-		want: func(in []input) array {
-			table := routedTable(in[1].array, in[3].array, in[4].array)
-			return mapIndex([]int{z.shape[0], weight.shape[0]}, func(i []int) float64 {
-				sum := in[2].data[i[1]]
-				for f := range z.shape[1] {
-					sum += in[0].at(i[0], f) * in[1].at(i[1], f) * table.at(in[5].classes[i[0]], i[1], f)
+		Want: func(in []graphtest.Input) graphtest.Array {
+			table := routedTable(in[1].Array, in[3].Array, in[4].Array)
+			return graphtest.Map([]int{z.Shape[0], weight.Shape[0]}, func(i []int) float64 {
+				sum := in[2].Data[i[1]]
+				for f := range z.Shape[1] {
+					sum += in[0].At(i[0], f) * in[1].At(i[1], f) * table.At(in[5].Classes[i[0]], i[1], f)
 				}
 				return sum
 			})
@@ -99,19 +100,19 @@ func TestRoutedLinear(t *testing.T) {
 	check := func(t tester, seed uint64, n, d, k int, class []int) {
 		t.Helper()
 		r := newRand(seed)
-		weight, contribution := normal(r, k, d), normal(r, k, d)
-		for i := range contribution.data {
-			contribution.data[i] = math.Abs(contribution.data[i])
+		weight, contribution := graphtest.Normal(r, k, d), graphtest.Normal(r, k, d)
+		for i := range contribution.Data {
+			contribution.Data[i] = math.Abs(contribution.Data[i])
 		}
-		threshold := normal(r, k) // some rows keep nearly all, others little
-		for i := range weight.data {
+		threshold := graphtest.Normal(r, k) // some rows keep nearly all, others little
+		for i := range weight.Data {
 			for c := range k {
-				if math.Abs(contribution.at(c, i%d)*weight.data[i]-threshold.data[c]) < 1e-5 {
+				if math.Abs(contribution.At(c, i%d)*weight.Data[i]-threshold.Data[c]) < 1e-5 {
 					return // in float32 it might fall on the other side
 				}
 			}
 		}
-		routedTest(normal(r, n, d), weight, normal(r, k), contribution, threshold, class).check(t, seed)
+		routedTest(graphtest.Normal(r, n, d), weight, graphtest.Normal(r, k), contribution, threshold, class).Check(t, seed)
 	}
 	rapid.Check(t, func(rt *rapid.T) {
 		draw := func(name string, hi int) int { return rapid.IntRange(1, hi).Draw(rt, name) }
@@ -124,29 +125,31 @@ func TestRoutedLinear(t *testing.T) {
 // TestRoutedLinearThreshold: a product equal to the threshold is dropped; -Inf keeps all and +Inf nothing.
 func TestRoutedLinearThreshold(t *testing.T) {
 	o := routedTest(
-		array{[]int{3, 2}, []float64{10, 100, 10, 100, 10, 100}},
-		array{[]int{3, 2}, []float64{1, 2, 3, 4, -5, 6}}, array{[]int{3}, []float64{0.5, 0, -0.5}},
-		array{[]int{3, 2}, []float64{2, 1, 1, 1, 1, 1}}, array{[]int{3}, []float64{2, -inf, inf}}, []int{0, 1, 2})
+		graphtest.NewArray([]int{3, 2}, []float64{10, 100, 10, 100, 10, 100}),
+		graphtest.NewArray([]int{3, 2}, []float64{1, 2, 3, 4, -5, 6}), graphtest.NewArray([]int{3}, []float64{0.5, 0, -0.5}),
+		graphtest.NewArray([]int{3, 2}, []float64{2, 1, 1, 1, 1, 1}), graphtest.NewArray([]int{3}, []float64{2, -inf, inf}), []int{0, 1, 2})
 	want := []float64{
 		0.5, 30*1 + 0 + 400, 600 - 0.5, // class 0 keeps products above 2: 2·3, 1·4, 1·6
 		210.5, 430, -50 + 600 - 0.5,
 		0.5, 0, -0.5,
 	}
-	require.Equal(t, want, o.want(o.in).data)
-	o.check(t, 1)
+	require.Equal(t, want, o.Want(o.In).Data)
+	o.Check(t, 1)
 }
 
 func TestLinearErrors(t *testing.T) {
-	s := newSession(t, tensor.Float64)
-	add := func(name string, shape ...int) *G.Node { return s.add(constant(zeros(shape...)), name) }
-	z, w, b, c, class := add("z", 2, 3), add("w", 4, 3), add("b", 4), add("c", 4, 3), s.add(classInput(0, 1), "class")
+	s := graphtest.NewSession(t, tensor.Float64)
+	add := func(name string, shape ...int) *G.Node {
+		return s.Add(graphtest.Constant(graphtest.Zeros(shape...)), name)
+	}
+	z, w, b, c, class := add("z", 2, 3), add("w", 4, 3), add("b", 4), add("c", 4, 3), s.Add(graphtest.ClassInput(0, 1), "class")
 	head := graph.RoutedHead{Weight: w, Bias: b, Contribution: c, Threshold: add("threshold", 4)}
 	with := func(f func(h *graph.RoutedHead)) graph.RoutedHead {
 		h := head
 		f(&h)
 		return h
 	}
-	w32 := newSession(t, tensor.Float32).add(constant(zeros(4, 3)), "w32")
+	w32 := graphtest.NewSession(t, tensor.Float32).Add(graphtest.Constant(graphtest.Zeros(4, 3)), "w32")
 	for name, c := range map[string]struct {
 		op   func() (*G.Node, error)
 		want string
@@ -161,7 +164,7 @@ func TestLinearErrors(t *testing.T) {
 		"ClassMask nil class":    {func() (*G.Node, error) { return graph.ClassMask(z, nil, w) }, "class is nil"},
 		"ClassMask float class":  {func() (*G.Node, error) { return graph.ClassMask(z, add("f", 2), w) }, "class (f) is of float64, expected int"},
 		"ClassMask features":     {func() (*G.Node, error) { return graph.ClassMask(z, class, add("table", 4, 2)) }, "table (table) has shape (4, 2), expected (4, 3)"},
-		"ClassMask batch":        {func() (*G.Node, error) { return graph.ClassMask(z, s.add(classInput(1, 2, 3), "class3"), w) }, "class (class3) has shape (3), expected (2)"},
+		"ClassMask batch":        {func() (*G.Node, error) { return graph.ClassMask(z, s.Add(graphtest.ClassInput(1, 2, 3), "class3"), w) }, "class (class3) has shape (3), expected (2)"},
 		"RoutedLinear nil":       {func() (*G.Node, error) { return graph.RoutedLinear(nil, class, head) }, "input 0 is nil"},
 		"RoutedLinear no weight": {func() (*G.Node, error) { return graph.RoutedLinear(z, class, graph.RoutedHead{}) }, "input 1 is nil"},
 		"RoutedLinear no bias": {func() (*G.Node, error) {
@@ -176,7 +179,7 @@ func TestLinearErrors(t *testing.T) {
 		"RoutedLinear class":    {func() (*G.Node, error) { return graph.RoutedLinear(z, add("g", 2), head) }, "class (g) is of float64, expected int"},
 		"SelectClass nil":       {func() (*G.Node, error) { return graph.SelectClass(nil, class) }, "input 0 is nil"},
 		"SelectClass floats":    {func() (*G.Node, error) { return graph.SelectClass(class, add("h", 2)) }, "expected int"},
-		"SelectClass batch":     {func() (*G.Node, error) { return graph.SelectClass(class, s.add(classInput(1), "one")) }, "fallback (one) has shape (1), expected (2)"},
+		"SelectClass batch":     {func() (*G.Node, error) { return graph.SelectClass(class, s.Add(graphtest.ClassInput(1), "one")) }, "fallback (one) has shape (1), expected (2)"},
 		"ArgMax nil":            {func() (*G.Node, error) { return graph.ArgMax(nil) }, "ArgMax: input 0 is nil"},
 		"ArgMax of classes":     {func() (*G.Node, error) { return graph.ArgMax(class) }, "expected 2 axes"},
 		"Gather nil":            {func() (*G.Node, error) { return graph.Gather(z, nil) }, "class is nil"},

@@ -12,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/line-ood/goline/graph"
+	"github.com/line-ood/goline/graph/graphtest"
 )
 
 func TestMix(t *testing.T) {
@@ -21,35 +22,35 @@ func TestMix(t *testing.T) {
 		perSample := size(shape[1:]...)
 		group := rapid.SliceOfN(rapid.IntRange(graph.AlwaysPresent, groups-1), perSample, perSample).Draw(rt, "group")
 		r := newRand(seed)
-		opTest{
-			in:    []input{variable(normal(r, shape[0], groups)), variable(normal(r, shape...)), variable(normal(r, shape...))},
-			build: func(in G.Nodes) (*G.Node, error) { return graph.Mix(in[0], in[1], in[2], group) },
-			want: func(in []input) array {
-				out := zeros(shape...)
-				for i := range out.data {
+		graphtest.Op{
+			In:    []graphtest.Input{graphtest.Variable(graphtest.Normal(r, shape[0], groups)).Batched(), graphtest.Variable(graphtest.Normal(r, shape...)).Batched(), graphtest.Variable(graphtest.Normal(r, shape...)).Batched()},
+			Build: func(in G.Nodes) (*G.Node, error) { return graph.Mix(in[0], in[1], in[2], group) },
+			Want: func(in []graphtest.Input) graphtest.Array {
+				out := graphtest.Zeros(shape...)
+				for i := range out.Data {
 					m := 1.0
 					if g := group[i%perSample]; g >= 0 {
-						m = in[0].at(i/perSample, g)
+						m = in[0].At(i/perSample, g)
 					}
-					out.data[i] = m*in[1].data[i] + (1-m)*in[2].data[i]
+					out.Data[i] = m*in[1].Data[i] + (1-m)*in[2].Data[i]
 				}
 				return out
 			},
-		}.check(rt, seed)
+		}.Check(rt, seed)
 	})
 }
 
 // mixRef is what Mix computes, of inputs with one sample for all or one for each.
-func mixRef(in []input, group []int, row func(i int) int) array {
-	n, one := in[0].shape[0], size(in[1].shape[1:]...)
-	out := zeros(append([]int{n}, in[1].shape[1:]...)...)
-	for i := range out.data {
+func mixRef(in []graphtest.Input, group []int, row func(i int) int) graphtest.Array {
+	n, one := in[0].Shape[0], size(in[1].Shape[1:]...)
+	out := graphtest.Zeros(append([]int{n}, in[1].Shape[1:]...)...)
+	for i := range out.Data {
 		s, e := i/one, i%one
 		m := 1.0
 		if g := group[e]; g >= 0 {
-			m = in[0].at(s, g)
+			m = in[0].At(s, g)
 		}
-		out.data[i] = m*in[1].data[s%in[1].shape[0]*one+e] + (1-m)*in[2].data[row(s)*one+e]
+		out.Data[i] = m*in[1].Data[s%in[1].Shape[0]*one+e] + (1-m)*in[2].Data[row(s)*one+e]
 	}
 	return out
 }
@@ -71,10 +72,10 @@ func drawGroups(t *rapid.T, groups, elements int) []int {
 }
 
 // drawMask draws coalitions and points between them.
-func drawMask(t *rapid.T, r *rand.Rand, n, groups int) array {
-	mask := normal(r, n, groups)
-	for i := range mask.data {
-		mask.data[i] = rapid.SampledFrom([]float64{0, 1, 0.25, mask.data[i]}).Draw(t, "mask")
+func drawMask(t *rapid.T, r *rand.Rand, n, groups int) graphtest.Array {
+	mask := graphtest.Normal(r, n, groups)
+	for i := range mask.Data {
+		mask.Data[i] = rapid.SampledFrom([]float64{0, 1, 0.25, mask.Data[i]}).Draw(t, "mask")
 	}
 	return mask
 }
@@ -85,32 +86,32 @@ func TestMixOfShared(t *testing.T) {
 		n, perSample := rapid.IntRange(1, 4).Draw(rt, "batch"), rapid.IntRange(1, 90).Draw(rt, "elements")
 		groups, seed := rapid.IntRange(1, 50).Draw(rt, "groups"), rapid.Uint64().Draw(rt, "seed")
 		group, r := drawGroups(rt, groups, perSample), newRand(seed)
-		operand := func(what string) input {
+		operand := func(what string) graphtest.Input {
 			if rapid.Bool().Draw(rt, what) {
-				return constant(normal(r, 1, perSample))
+				return graphtest.Constant(graphtest.Normal(r, 1, perSample))
 			}
-			return variable(normal(r, n, perSample))
+			return graphtest.Variable(graphtest.Normal(r, n, perSample)).Batched()
 		}
-		mask := variable(drawMask(rt, r, n, groups))
-		opTest{
-			in:    []input{mask, operand("present"), operand("removed")},
-			build: func(in G.Nodes) (*G.Node, error) { return graph.Mix(in[0], in[1], in[2], group) },
-			want: func(in []input) array {
-				return mixRef(in, group, func(i int) int { return i % in[2].shape[0] })
+		mask := graphtest.Variable(drawMask(rt, r, n, groups)).Batched()
+		graphtest.Op{
+			In:    []graphtest.Input{mask, operand("present"), operand("removed")},
+			Build: func(in G.Nodes) (*G.Node, error) { return graph.Mix(in[0], in[1], in[2], group) },
+			Want: func(in []graphtest.Input) graphtest.Array {
+				return mixRef(in, group, func(i int) int { return i % in[2].Shape[0] })
 			},
-		}.check(rt, seed)
+		}.Check(rt, seed)
 		rows := rapid.IntRange(1, 5).Draw(rt, "rows")
-		row := constant(zeros(n))
-		for i := range row.data {
-			row.data[i] = float64(rapid.IntRange(0, rows-1).Draw(rt, "row"))
+		row := graphtest.Constant(graphtest.Zeros(n)).Batched()
+		for i := range row.Data {
+			row.Data[i] = float64(rapid.IntRange(0, rows-1).Draw(rt, "row"))
 		}
-		opTest{
-			in:    []input{mask, operand("present"), constant(normal(r, rows, perSample)), row},
-			build: func(in G.Nodes) (*G.Node, error) { return graph.MixRows(in[0], in[1], in[2], in[3], group) },
-			want: func(in []input) array {
-				return mixRef(in, group, func(i int) int { return int(in[3].data[i]) })
+		graphtest.Op{
+			In:    []graphtest.Input{mask, operand("present"), graphtest.Constant(graphtest.Normal(r, rows, perSample)), row},
+			Build: func(in G.Nodes) (*G.Node, error) { return graph.MixRows(in[0], in[1], in[2], in[3], group) },
+			Want: func(in []graphtest.Input) graphtest.Array {
+				return mixRef(in, group, func(i int) int { return int(in[3].Data[i]) })
 			},
-		}.check(rt, seed)
+		}.Check(rt, seed)
 	})
 }
 
@@ -120,16 +121,16 @@ func TestMixRounds(t *testing.T) {
 		elements, groups := rapid.IntRange(1, 90).Draw(rt, "elements"), rapid.IntRange(1, 50).Draw(rt, "groups")
 		group, r := drawGroups(rt, groups, elements), newRand(rapid.Uint64().Draw(rt, "seed"))
 		mask := drawMask(rt, r, 1, groups)
-		p, q := normal(r, 1, elements), normal(r, 1, elements)
-		s := newSession(rt, tensor.Float32, constant(mask), constant(p), constant(q))
-		s.read(must2(rt)(graph.Mix(s.in[0], s.in[1], s.in[2], group)))
+		p, q := graphtest.Normal(r, 1, elements), graphtest.Normal(r, 1, elements)
+		s := graphtest.NewSession(rt, tensor.Float32, graphtest.Constant(mask), graphtest.Constant(p), graphtest.Constant(q))
+		s.Read(must2(rt)(graph.Mix(s.In[0], s.In[1], s.In[2], group)))
 		want := make([]float64, elements)
 		for e, g := range group {
 			m := float32(1)
 			if g >= 0 {
-				m = float32(mask.data[g])
+				m = float32(mask.Data[g])
 			}
-			there, away := float32(p.data[e]), float32(q.data[e])
+			there, away := float32(p.Data[e]), float32(q.Data[e])
 			switch m {
 			case 1:
 				want[e] = float64(there)
@@ -140,55 +141,55 @@ func TestMixRounds(t *testing.T) {
 				want[e] = float64(away + part)
 			}
 		}
-		requireSameBits(rt, [][]float64{want}, s.run(), "mixed")
+		graphtest.RequireSameBits(rt, [][]float64{want}, s.Run(), "mixed")
 	})
 }
 
 // TestMixSharedHasNoGradient: it would depend on how the samples are cut into batches.
 func TestMixSharedHasNoGradient(t *testing.T) {
-	s := newSession(t, tensor.Float64, constant(zeros(2, 1)), constant(zeros(1, 3)), constant(zeros(2, 3)), constant(zeros(2, 3)), constant(zeros(2)))
-	y := must2(t)(graph.Mix(s.in[0], s.in[1], s.in[2], []int{0, 0, 0}))
-	rows := must2(t)(graph.MixRows(s.in[0], s.in[2], s.in[3], s.in[4], []int{0, 0, 0}))
-	for _, c := range [][2]*G.Node{{y, s.in[1]}, {rows, s.in[3]}, {rows, s.in[4]}} {
-		_, err := graph.Gradients(G.Nodes{c[0]}, G.Nodes{s.in[2]}, G.Nodes{c[1]})
+	s := graphtest.NewSession(t, tensor.Float64, graphtest.Constant(graphtest.Zeros(2, 1)), graphtest.Constant(graphtest.Zeros(1, 3)), graphtest.Constant(graphtest.Zeros(2, 3)), graphtest.Constant(graphtest.Zeros(2, 3)), graphtest.Constant(graphtest.Zeros(2)))
+	y := must2(t)(graph.Mix(s.In[0], s.In[1], s.In[2], []int{0, 0, 0}))
+	rows := must2(t)(graph.MixRows(s.In[0], s.In[2], s.In[3], s.In[4], []int{0, 0, 0}))
+	for _, c := range [][2]*G.Node{{y, s.In[1]}, {rows, s.In[3]}, {rows, s.In[4]}} {
+		_, err := graph.Gradients(G.Nodes{c[0]}, G.Nodes{s.In[2]}, G.Nodes{c[1]})
 		require.ErrorContains(t, err, "no output depends differentiably on "+c[1].Name())
 	}
 }
 
 func TestMixRowsRefusesRowsThatAreNone(t *testing.T) {
 	for _, row := range []float64{-1, 2, 0.5, nan, inf} {
-		s := newSession(t, tensor.Float32, constant(zeros(2, 1)), constant(zeros(1, 3)), constant(zeros(2, 3)), constant(array{[]int{2}, []float64{1, row}}))
-		s.read(must2(t)(graph.MixRows(s.in[0], s.in[1], s.in[2], s.in[3], []int{0, 0, 0})))
-		_, err := s.tryRun()
+		s := graphtest.NewSession(t, tensor.Float32, graphtest.Constant(graphtest.Zeros(2, 1)), graphtest.Constant(graphtest.Zeros(1, 3)), graphtest.Constant(graphtest.Zeros(2, 3)), graphtest.Constant(graphtest.NewArray([]int{2}, []float64{1, row})))
+		s.Read(must2(t)(graph.MixRows(s.In[0], s.In[1], s.In[2], s.In[3], []int{0, 0, 0})))
+		_, err := s.TryRun()
 		require.ErrorContains(t, err, "sample 1 of the batch has row "+fmt.Sprint(row))
 	}
 }
 
 // TestMixOfCoalitions: masks of 0 and 1 choose, to the bit, and what is not chosen may be anything.
 func TestMixOfCoalitions(t *testing.T) {
-	s := newSession(t, tensor.Float32,
-		constant(array{[]int{2, 2}, []float64{1, 0, 0, 1}}),
-		constant(array{[]int{2, 3}, []float64{0.1, nan, 3, inf, 5, 6}}), constant(array{[]int{2, 3}, []float64{inf, 20, nan, 40, nan, 60}}))
-	s.read(must2(t)(graph.Mix(s.in[0], s.in[1], s.in[2], []int{0, 1, graph.AlwaysPresent})))
-	require.Equal(t, [][]float64{{float64(float32(0.1)), 20, 3, 40, 5, 6}}, s.run())
+	s := graphtest.NewSession(t, tensor.Float32,
+		graphtest.Constant(graphtest.NewArray([]int{2, 2}, []float64{1, 0, 0, 1})),
+		graphtest.Constant(graphtest.NewArray([]int{2, 3}, []float64{0.1, nan, 3, inf, 5, 6})), graphtest.Constant(graphtest.NewArray([]int{2, 3}, []float64{inf, 20, nan, 40, nan, 60})))
+	s.Read(must2(t)(graph.Mix(s.In[0], s.In[1], s.In[2], []int{0, 1, graph.AlwaysPresent})))
+	require.Equal(t, [][]float64{{float64(float32(0.1)), 20, 3, 40, 5, 6}}, s.Run())
 }
 
 func TestSub(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		shape, seed := anyShape(rt), rapid.Uint64().Draw(rt, "seed")
 		elementwise(func(in G.Nodes) (*G.Node, error) { return graph.Sub(in[0], in[1]) }, func(x []float64) float64 { return x[0] - x[1] },
-			variable(normal(newRand(seed), shape...)), variable(normal(newRand(seed+1), shape...))).check(rt, seed)
+			graphtest.Variable(graphtest.Normal(newRand(seed), shape...)), graphtest.Variable(graphtest.Normal(newRand(seed+1), shape...))).Check(rt, seed)
 	})
 	elementwise(func(in G.Nodes) (*G.Node, error) { return graph.Sub(in[0], in[0]) }, func(x []float64) float64 { return 0 },
-		variable(normal(newRand(1), 2, 3))).check(t, 1)
+		graphtest.Variable(graphtest.Normal(newRand(1), 2, 3))).Check(t, 1)
 }
 
 func TestRunnerUp(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		n, k := rapid.IntRange(1, 3).Draw(rt, "batch"), rapid.IntRange(2, 5).Draw(rt, "classes")
-		x := zeros(n, k)
-		for i := range x.data {
-			x.data[i] = rapid.SampledFrom([]float64{-inf, -1, 0, 1, inf, nan}).Draw(rt, "x")
+		x := graphtest.Zeros(n, k)
+		for i := range x.Data {
+			x.Data[i] = rapid.SampledFrom([]float64{-inf, -1, 0, 1, inf, nan}).Draw(rt, "x")
 		}
 		class := drawClasses(rt, n, k)
 		want := make([]float64, n)
@@ -198,24 +199,26 @@ func TestRunnerUp(t *testing.T) {
 				if j == class[i] {
 					continue
 				}
-				if v := x.at(i, j); best < 0 || v > x.at(i, best) || math.IsNaN(v) && !math.IsNaN(x.at(i, best)) {
+				if v := x.At(i, j); best < 0 || v > x.At(i, best) || math.IsNaN(v) && !math.IsNaN(x.At(i, best)) {
 					best = j
 				}
 			}
 			want[i] = float64(best)
 		}
 		for _, dtype := range []tensor.Dtype{tensor.Float64, tensor.Float32} {
-			s := newSession(rt, dtype, constant(x), classInput(class...))
-			s.read(must2(rt)(graph.RunnerUp(s.in[0], s.in[1])))
-			require.Equal(rt, [][]float64{want}, s.run())
+			s := graphtest.NewSession(rt, dtype, graphtest.Constant(x), graphtest.ClassInput(class...))
+			s.Read(must2(rt)(graph.RunnerUp(s.In[0], s.In[1])))
+			require.Equal(rt, [][]float64{want}, s.Run())
 		}
 	})
 }
 
 func TestMixErrors(t *testing.T) {
-	s := newSession(t, tensor.Float64)
-	add := func(name string, shape ...int) *G.Node { return s.add(constant(zeros(shape...)), name) }
-	mask, x, class := add("mask", 2, 2), add("x", 2, 3), s.add(classInput(0, 1), "class")
+	s := graphtest.NewSession(t, tensor.Float64)
+	add := func(name string, shape ...int) *G.Node {
+		return s.Add(graphtest.Constant(graphtest.Zeros(shape...)), name)
+	}
+	mask, x, class := add("mask", 2, 2), add("x", 2, 3), s.Add(graphtest.ClassInput(0, 1), "class")
 	group := []int{0, 1, -1}
 	for name, c := range map[string]struct {
 		op   func() (*G.Node, error)
@@ -236,10 +239,10 @@ func TestMixErrors(t *testing.T) {
 		"MixRows rows":      {func() (*G.Node, error) { return graph.MixRows(mask, x, mask, add("row", 2), group) }, "removed activations (mask) have shape [2] for a sample, expected [3]"},
 		"Sub nil":           {func() (*G.Node, error) { return graph.Sub(nil, x) }, "Sub: input 0 is nil"},
 		"Sub shapes":        {func() (*G.Node, error) { return graph.Sub(x, mask) }, "input 1 (mask) has shape (2, 2), expected (2, 3)"},
-		"RunnerUp nil":         {func() (*G.Node, error) { return graph.RunnerUp(nil, class) }, "RunnerUp: input 0 is nil"},
-		"RunnerUp of one":      {func() (*G.Node, error) { return graph.RunnerUp(add("one", 2, 1), class) }, "has one class"},
-		"RunnerUp class":       {func() (*G.Node, error) { return graph.RunnerUp(x, add("f", 2)) }, "class (f) is of float64, expected int"},
-		"RunnerUp batch":       {func() (*G.Node, error) { return graph.RunnerUp(add("x3", 3, 2), class) }, "class (class) has shape (2), expected (3)"},
+		"RunnerUp nil":      {func() (*G.Node, error) { return graph.RunnerUp(nil, class) }, "RunnerUp: input 0 is nil"},
+		"RunnerUp of one":   {func() (*G.Node, error) { return graph.RunnerUp(add("one", 2, 1), class) }, "has one class"},
+		"RunnerUp class":    {func() (*G.Node, error) { return graph.RunnerUp(x, add("f", 2)) }, "class (f) is of float64, expected int"},
+		"RunnerUp batch":    {func() (*G.Node, error) { return graph.RunnerUp(add("x3", 3, 2), class) }, "class (class) has shape (2), expected (3)"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			n, err := c.op()

@@ -14,18 +14,19 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/line-ood/goline/graph"
+	"github.com/line-ood/goline/graph/graphtest"
 )
 
-func poolTest(x array, cfg graph.PoolConfig, average bool) opTest {
-	return opTest{
-		in: []input{variable(x)},
-		build: func(in G.Nodes) (*G.Node, error) {
+func poolTest(x graphtest.Array, cfg graph.PoolConfig, average bool) graphtest.Op {
+	return graphtest.Op{
+		In: []graphtest.Input{graphtest.Variable(x).Batched()},
+		Build: func(in G.Nodes) (*G.Node, error) {
 			if average {
 				return graph.AvgPool2D(in[0], cfg)
 			}
 			return graph.MaxPool2D(in[0], cfg)
 		},
-		want: func(in []input) array { return poolRef(in[0].array, cfg, average) },
+		Want: func(in []graphtest.Input) graphtest.Array { return poolRef(in[0].Array, cfg, average) },
 	}
 }
 
@@ -44,12 +45,12 @@ func TestPool2DAnyGeometry(t *testing.T) {
 			in[a] = max(1, or1(cfg.Dilation[a])*(cfg.Kernel[a]-1)+1-2*cfg.Padding[a]) + draw("size", 0, 5)
 		}
 		seed := rapid.Uint64().Draw(rt, "seed")
-		x := spread(newRand(seed), draw("batch", 1, 3), draw("channels", 1, 3), in[0], in[1])
+		x := graphtest.Spread(newRand(seed), draw("batch", 1, 3), draw("channels", 1, 3), in[0], in[1])
 		o := poolTest(x, cfg, average)
-		if slices.Contains(o.want(o.in).data, math.Inf(-1)) {
+		if slices.Contains(o.Want(o.In).Data, math.Inf(-1)) {
 			return // a window with no point inside the input has no differences
 		}
-		o.check(rt, seed)
+		o.Check(rt, seed)
 	})
 }
 
@@ -84,49 +85,49 @@ func TestPool2DMatchesPyTorch(t *testing.T) {
 			if d, ok := c.Dilation.([]any); ok {
 				cfg.Dilation = [2]int{int(d[0].(float64)), int(d[1].(float64))}
 			}
-			x := zeros(1, 2, c.Size[0], c.Size[1])
-			for i := range x.data {
-				if x.data[i] = math.Sin(0.37 * float64(i)); c.Ties {
-					x.data[i] = math.RoundToEven(x.data[i]*10) / 10
+			x := graphtest.Zeros(1, 2, c.Size[0], c.Size[1])
+			for i := range x.Data {
+				if x.Data[i] = math.Sin(0.37 * float64(i)); c.Ties {
+					x.Data[i] = math.RoundToEven(x.Data[i]*10) / 10
 				}
 			}
 			for _, i := range c.NaN {
-				x.data[i] = math.NaN()
+				x.Data[i] = math.NaN()
 			}
 			o := poolTest(x, cfg, c.Kind == "avg")
-			require.Equal(t, c.Shape, o.want(o.in).shape)
-			requireClose(t, values(c.Y), o.want(o.in).data, 1e-9, "the tests' own reference")
-			cotangent := zeros(c.Shape...)
-			for i := range cotangent.data {
-				cotangent.data[i] = math.Cos(0.51 * float64(i))
+			require.Equal(t, c.Shape, o.Want(o.In).Shape)
+			graphtest.RequireClose(t, values(c.Y), o.Want(o.In).Data, 1e-9, "the tests' own reference")
+			cotangent := graphtest.Zeros(c.Shape...)
+			for i := range cotangent.Data {
+				cotangent.Data[i] = math.Cos(0.51 * float64(i))
 			}
 			for _, dtype := range []tensor.Dtype{tensor.Float64, tensor.Float32} {
-				got := o.run(t, dtype, o.want(o.in), cotangent)
-				requireClose(t, values(c.Y), got[0], 1e-6, "value")
-				requireClose(t, values(c.DX), got[1], 1e-6, "gradient")
+				got := o.Evaluate(t, dtype, cotangent)
+				graphtest.RequireClose(t, values(c.Y), got[0], 1e-6, "value")
+				graphtest.RequireClose(t, values(c.DX), got[1], 1e-6, "gradient")
 			}
 		})
 	}
 }
 
 func TestMaxPool2DNaNGradient(t *testing.T) {
-	x := zeros(1, 1, 2, 4)
-	for i := range x.data {
-		x.data[i] = math.NaN()
+	x := graphtest.Zeros(1, 1, 2, 4)
+	for i := range x.Data {
+		x.Data[i] = math.NaN()
 	}
 	o := poolTest(x, graph.PoolConfig{Kernel: [2]int{2, 2}}, false)
-	got := o.run(t, tensor.Float64, zeros(1, 1, 1, 2), array{[]int{1, 1, 1, 2}, []float64{3, 5}})
+	got := o.Evaluate(t, tensor.Float64, graphtest.NewArray([]int{1, 1, 1, 2}, []float64{3, 5}))
 	require.True(t, math.IsNaN(got[0][0]))
 	require.Equal(t, 8.0, dot(got[1], []float64{1, 1, 1, 1, 1, 1, 1, 1}), "each window hands its gradient to one element")
 }
 
 func TestMaxPool2DMinusInf(t *testing.T) {
-	x := zeros(2, 1, 2, 2)
-	for i := range x.data {
-		x.data[i] = math.Inf(-1)
+	x := graphtest.Zeros(2, 1, 2, 2)
+	for i := range x.Data {
+		x.Data[i] = math.Inf(-1)
 	}
 	o := poolTest(x, graph.PoolConfig{Kernel: [2]int{2, 2}, Stride: [2]int{1, 1}, Padding: [2]int{1, 1}}, false)
-	got := o.run(t, tensor.Float32, zeros(2, 1, 3, 3), normal(newRand(1), 2, 1, 3, 3))
+	got := o.Evaluate(t, tensor.Float32, graphtest.Normal(newRand(1), 2, 1, 3, 3))
 	for _, v := range got[0] {
 		require.Equal(t, math.Inf(-1), v)
 	}
@@ -134,23 +135,23 @@ func TestMaxPool2DMinusInf(t *testing.T) {
 
 func TestGlobalAvgPool2D(t *testing.T) {
 	for _, shape := range [][]int{{1, 1, 1, 1}, {2, 3, 4, 5}, {3, 17, 8, 8}, {1, 5, 1, 7}} {
-		opTest{
-			in:    []input{variable(normal(newRand(1), shape...))},
-			build: func(in G.Nodes) (*G.Node, error) { return graph.GlobalAvgPool2D(in[0]) },
-			want: func(in []input) array {
-				return mapIndex(shape[:2], func(i []int) float64 {
+		graphtest.Op{
+			In:    []graphtest.Input{graphtest.Variable(graphtest.Normal(newRand(1), shape...)).Batched()},
+			Build: func(in G.Nodes) (*G.Node, error) { return graph.GlobalAvgPool2D(in[0]) },
+			Want: func(in []graphtest.Input) graphtest.Array {
+				return graphtest.Map(shape[:2], func(i []int) float64 {
 					sum := 0.0
-					each(shape[2:], func(j []int) { sum += in[0].at(i[0], i[1], j[0], j[1]) })
+					graphtest.Each(shape[2:], func(j []int) { sum += in[0].At(i[0], i[1], j[0], j[1]) })
 					return sum / float64(shape[2]*shape[3])
 				})
 			},
-		}.check(t, 1)
+		}.Check(t, 1)
 	}
 }
 
 func TestPoolErrors(t *testing.T) {
-	s := newSession(t, tensor.Float64)
-	x := s.add(constant(zeros(1, 2, 4, 4)), "x")
+	s := graphtest.NewSession(t, tensor.Float64)
+	x := s.Add(graphtest.Constant(graphtest.Zeros(1, 2, 4, 4)), "x")
 	k2 := [2]int{2, 2}
 	for name, c := range map[string]struct {
 		x    *G.Node
@@ -158,11 +159,11 @@ func TestPoolErrors(t *testing.T) {
 		want string
 	}{
 		"nil":              {nil, graph.PoolConfig{Kernel: k2}, "input 0 is nil"},
-		"not four axes":    {s.add(constant(zeros(2, 3)), "flat"), graph.PoolConfig{Kernel: k2}, "expected 4 axes"},
+		"not four axes":    {s.Add(graphtest.Constant(graphtest.Zeros(2, 3)), "flat"), graph.PoolConfig{Kernel: k2}, "expected 4 axes"},
 		"no kernel":        {x, graph.PoolConfig{}, "sizes must be positive"},
 		"too much padding": {x, graph.PoolConfig{Kernel: k2, Padding: [2]int{2, 0}}, "padding"},
 		"does not fit":     {x, graph.PoolConfig{Kernel: [2]int{5, 5}}, "does not fit"},
-		"ints":             {s.add(classInput(1, 2), "class"), graph.PoolConfig{Kernel: k2}, "expected 4 axes"},
+		"ints":             {s.Add(graphtest.ClassInput(1, 2), "class"), graph.PoolConfig{Kernel: k2}, "expected 4 axes"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := graph.MaxPool2D(c.x, c.cfg)

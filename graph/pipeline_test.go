@@ -10,6 +10,7 @@ import (
 	"gorgonia.org/tensor"
 
 	"github.com/line-ood/goline/graph"
+	"github.com/line-ood/goline/graph/graphtest"
 )
 
 // The pipeline is LINe on a small network: conv → affine+ReLU → max pool → conv → ReLU → mean = z [batch, 12],
@@ -20,33 +21,33 @@ const (
 )
 
 // pipelineInputs are image, conv1, scale, shift, conv2, limit, weight, bias, mask table, contribution, threshold.
-func pipelineInputs(seed uint64) []input {
+func pipelineInputs(seed uint64) []graphtest.Input {
 	r := newRand(seed)
-	positive := func(a array) array {
-		return mapIndex(a.shape, func(i []int) float64 { return math.Abs(a.at(i...)) })
+	positive := func(a graphtest.Array) graphtest.Array {
+		return graphtest.Map(a.Shape, func(i []int) float64 { return math.Abs(a.At(i...)) })
 	}
-	mask := mapIndex([]int{pipeClasses, pipeFeatures}, func([]int) float64 { return float64(r.IntN(2)) })
-	limit := mapIndex([]int{pipeFeatures}, func([]int) float64 { return float64(float32(1.1 + 0.3*r.Float64())) })
-	return []input{
-		variable(normal(r, 4, 3, 7, 7)), variable(normal(r, 6, 3, 3, 3)), variable(normal(r, 6)), variable(normal(r, 6)),
-		variable(mapIndex([]int{pipeFeatures, 6, 2, 2}, func([]int) float64 { return float64(float32(r.NormFloat64() * 0.15)) })),
-		constant(limit), constant(normal(r, pipeClasses, pipeFeatures)), constant(normal(r, pipeClasses)), constant(mask),
-		constant(positive(normal(r, pipeClasses, pipeFeatures))), constant(normal(r, pipeClasses)),
+	mask := graphtest.Map([]int{pipeClasses, pipeFeatures}, func([]int) float64 { return float64(r.IntN(2)) })
+	limit := graphtest.Map([]int{pipeFeatures}, func([]int) float64 { return float64(float32(1.1 + 0.3*r.Float64())) })
+	return []graphtest.Input{
+		graphtest.Variable(graphtest.Normal(r, 4, 3, 7, 7)).Batched(), graphtest.Variable(graphtest.Normal(r, 6, 3, 3, 3)), graphtest.Variable(graphtest.Normal(r, 6)), graphtest.Variable(graphtest.Normal(r, 6)),
+		graphtest.Variable(graphtest.Map([]int{pipeFeatures, 6, 2, 2}, func([]int) float64 { return float64(float32(r.NormFloat64() * 0.15)) })),
+		graphtest.Constant(limit), graphtest.Constant(graphtest.Normal(r, pipeClasses, pipeFeatures)), graphtest.Constant(graphtest.Normal(r, pipeClasses)), graphtest.Constant(mask),
+		graphtest.Constant(positive(graphtest.Normal(r, pipeClasses, pipeFeatures))), graphtest.Constant(graphtest.Normal(r, pipeClasses)),
 	}
 }
 
 // backboneRef returns the features, and what ReLUs and the pool decide on.
-func backboneRef(in []input) (z array, kinks []float64) {
-	pre := affineRef(convRef(in[0].array, in[1].array, nil, graph.ConvConfig{}), in[2].data, in[3].data, false)
-	post := mapIndex(pre.shape, func(i []int) float64 { return reluRef(pre.at(i...)) })
+func backboneRef(in []graphtest.Input) (z graphtest.Array, kinks []float64) {
+	pre := affineRef(convRef(in[0].Array, in[1].Array, nil, graph.ConvConfig{}), in[2].Data, in[3].Data, false)
+	post := graphtest.Map(pre.Shape, func(i []int) float64 { return reluRef(pre.At(i...)) })
 	pooled := poolRef(post, graph.PoolConfig{Kernel: [2]int{3, 3}, Stride: [2]int{2, 2}, Padding: [2]int{1, 1}}, false)
-	y := convRef(pooled, in[4].array, nil, graph.ConvConfig{})
-	z = mapIndex([]int{y.shape[0], y.shape[1]}, func(i []int) float64 {
+	y := convRef(pooled, in[4].Array, nil, graph.ConvConfig{})
+	z = graphtest.Map([]int{y.Shape[0], y.Shape[1]}, func(i []int) float64 {
 		sum := 0.0
-		each(y.shape[2:], func(j []int) { sum += reluRef(y.at(i[0], i[1], j[0], j[1])) })
-		return sum / float64(y.shape[2]*y.shape[3])
+		graphtest.Each(y.Shape[2:], func(j []int) { sum += reluRef(y.At(i[0], i[1], j[0], j[1])) })
+		return sum / float64(y.Shape[2]*y.Shape[3])
 	})
-	return z, append(pre.data, y.data...)
+	return z, append(pre.Data, y.Data...)
 }
 
 // decisions is how often the clip and the masks take effect, and how near any decision of the tail is to falling the other way.
@@ -55,35 +56,35 @@ type decisions struct {
 	nearest                  float64
 }
 
-func tailRef(z array, in []input) (score array, d decisions) {
+func tailRef(z graphtest.Array, in []graphtest.Input) (score graphtest.Array, d decisions) {
 	limit, weight, mask, contribution, threshold := in[5], in[6], in[8], in[9], in[10]
-	clip := mapIndex(z.shape, func(i []int) float64 { return min(z.at(i...), limit.data[i[1]]) })
-	full := linearRef(clip, weight.array, in[7].data)
-	table := routedTable(weight.array, contribution.array, threshold.array)
+	clip := graphtest.Map(z.Shape, func(i []int) float64 { return min(z.At(i...), limit.Data[i[1]]) })
+	full := linearRef(clip, weight.Array, in[7].Data)
+	table := routedTable(weight.Array, contribution.Array, threshold.Array)
 	d.nearest = math.Inf(1)
 	near := func(v float64) { d.nearest = min(d.nearest, math.Abs(v)) }
-	share := 1 / float64(len(z.data))
-	logits := zeros(z.shape[0], pipeClasses)
-	for n := range z.shape[0] {
-		row := full.data[n*pipeClasses:][:pipeClasses]
+	share := 1 / float64(len(z.Data))
+	logits := graphtest.Zeros(z.Shape[0], pipeClasses)
+	for n := range z.Shape[0] {
+		row := full.Data[n*pipeClasses:][:pipeClasses]
 		class := argMaxRef(row)
 		sorted := slices.Sorted(slices.Values(row))
 		near(sorted[pipeClasses-1] - sorted[pipeClasses-2])
 		for f := range pipeFeatures {
-			if near(z.at(n, f) - limit.data[f]); z.at(n, f) > limit.data[f] {
+			if near(z.At(n, f) - limit.Data[f]); z.At(n, f) > limit.Data[f] {
 				d.clipped += share
 			}
-			if mask.at(class, f) == 0 {
+			if mask.At(class, f) == 0 {
 				d.masked += share
 			}
 			for j := range pipeClasses {
-				keep := table.at(class, j, f)
+				keep := table.At(class, j, f)
 				d.dropped += (1 - keep) * share / pipeClasses
-				logits.data[n*pipeClasses+j] += clip.at(n, f) * mask.at(class, f) * weight.at(j, f) * keep
+				logits.Data[n*pipeClasses+j] += clip.At(n, f) * mask.At(class, f) * weight.At(j, f) * keep
 			}
 		}
 		for j := range pipeClasses {
-			logits.data[n*pipeClasses+j] += in[7].data[j]
+			logits.Data[n*pipeClasses+j] += in[7].Data[j]
 		}
 	}
 	return lseRef(logits), d
@@ -119,31 +120,31 @@ func TestPipelineGradients(t *testing.T) {
 		require.Greater(t, math.Abs(v), 1e-4, "a ReLU would switch under the perturbations")
 	}
 
-	o := opTest{
-		in: in,
-		build: func(in G.Nodes) (*G.Node, error) {
+	o := graphtest.Op{
+		In: in,
+		Build: func(in G.Nodes) (*G.Node, error) {
 			_, score := pipeline(t, in)
 			return score, nil
 		},
-		want: func(in []input) array {
+		Want: func(in []graphtest.Input) graphtest.Array {
 			z, _ := backboneRef(in)
 			score, _ := tailRef(z, in)
 			return score
 		},
 	}
-	o.check(t, 1)
+	o.Check(t, 1)
 
-	cotangent := normal(newRand(3), 4)
-	s := newSession(t, tensor.Float64, in...)
-	features, score := pipeline(t, s.in)
-	s.read(features, gradientOf(t, score, s.add(constant(cotangent), "cotangent"), features))
-	got := s.run()
-	requireClose(t, z.data, got[0], 1e-12, "features")
-	byFeatures := opTest{in: []input{variable(z)}, want: func(x []input) array {
-		score, _ := tailRef(x[0].array, in)
+	cotangent := graphtest.Normal(newRand(3), 4)
+	s := graphtest.NewSession(t, tensor.Float64, in...)
+	features, score := pipeline(t, s.In)
+	s.Read(features, gradientOf(t, score, s.Add(graphtest.Constant(cotangent), "cotangent"), features))
+	got := s.Run()
+	graphtest.RequireClose(t, z.Data, got[0], 1e-12, "features")
+	byFeatures := graphtest.Op{In: []graphtest.Input{graphtest.Variable(z)}, Want: func(x []graphtest.Input) graphtest.Array {
+		score, _ := tailRef(x[0].Array, in)
 		return score
 	}}
-	byFeatures.checkGradients(t, cotangent, got[1:], newRand(4))
+	byFeatures.CheckGradients(t, cotangent, got[1:], newRand(4))
 	zero := 0
 	for _, g := range got[1] {
 		if g == 0 {

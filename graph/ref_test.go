@@ -4,61 +4,37 @@ import (
 	"math"
 
 	"github.com/line-ood/goline/graph"
+	"github.com/line-ood/goline/graph/graphtest"
 )
 
 // The references are written from the definitions, index by index, and share nothing with the package.
 
-// each calls f with every index of a shape.
-func each(shape []int, f func(i []int)) {
-	idx := make([]int, len(shape))
-	for range size(shape...) {
-		f(idx)
-		for a := len(idx) - 1; a >= 0; a-- {
-			if idx[a]++; idx[a] < shape[a] {
-				break
-			}
-			idx[a] = 0
-		}
-	}
-}
-
-// mapIndex builds an array from a function of the index.
-func mapIndex(shape []int, f func(i []int) float64) array {
-	out := zeros(shape...)
-	k := 0
-	each(shape, func(i []int) {
-		out.data[k] = f(i)
-		k++
-	})
-	return out
-}
-
 func or1(v int) int { return max(v, 1) }
 
 // convRef is y[n,o,i,j] = b[o] + Σ x[n, g·C/G+c, i·s-p+kh·d, ...]·w[o,c,kh,kw] for the group g of o.
-func convRef(x, w array, bias []float64, cfg graph.ConvConfig) array {
+func convRef(x, w graphtest.Array, bias []float64, cfg graph.ConvConfig) graphtest.Array {
 	sh, sw, dh, dw, groups := or1(cfg.Stride[0]), or1(cfg.Stride[1]), or1(cfg.Dilation[0]), or1(cfg.Dilation[1]), or1(cfg.Groups)
 	ph, pw := cfg.Padding[0], cfg.Padding[1]
-	o, ci, kh, kw := w.shape[0], w.shape[1], w.shape[2], w.shape[3]
-	oh := (x.shape[2]+2*ph-dh*(kh-1)-1)/sh + 1
-	ow := (x.shape[3]+2*pw-dw*(kw-1)-1)/sw + 1
-	return mapIndex([]int{x.shape[0], o, oh, ow}, func(i []int) float64 {
+	o, ci, kh, kw := w.Shape[0], w.Shape[1], w.Shape[2], w.Shape[3]
+	oh := (x.Shape[2]+2*ph-dh*(kh-1)-1)/sh + 1
+	ow := (x.Shape[3]+2*pw-dw*(kw-1)-1)/sw + 1
+	return graphtest.Map([]int{x.Shape[0], o, oh, ow}, func(i []int) float64 {
 		sum := 0.0
 		if bias != nil {
 			sum = bias[i[1]]
 		}
 		group := i[1] / (o / groups)
-		each([]int{ci, kh, kw}, func(k []int) {
-			sum += x.at(i[0], group*ci+k[0], i[2]*sh-ph+k[1]*dh, i[3]*sw-pw+k[2]*dw) * w.at(i[1], k[0], k[1], k[2])
+		graphtest.Each([]int{ci, kh, kw}, func(k []int) {
+			sum += x.At(i[0], group*ci+k[0], i[2]*sh-ph+k[1]*dh, i[3]*sw-pw+k[2]*dw) * w.At(i[1], k[0], k[1], k[2])
 		})
 		return sum
 	})
 }
 
 // affineRef is scale[c]·x + shift[c] along axis 1, followed by max(·, 0) if asked.
-func affineRef(x array, scale, shift []float64, relu bool) array {
-	return mapIndex(x.shape, func(i []int) float64 {
-		v := scale[i[1]]*x.at(i...) + shift[i[1]]
+func affineRef(x graphtest.Array, scale, shift []float64, relu bool) graphtest.Array {
+	return graphtest.Map(x.Shape, func(i []int) float64 {
+		v := scale[i[1]]*x.At(i...) + shift[i[1]]
 		if relu {
 			v = reluRef(v)
 		}
@@ -74,14 +50,14 @@ func reluRef(v float64) float64 {
 }
 
 // poolRef is PyTorch's pooling: max over the points inside the input, or their sum over the divisor.
-func poolRef(x array, cfg graph.PoolConfig, average bool) array {
+func poolRef(x graphtest.Array, cfg graph.PoolConfig, average bool) graphtest.Array {
 	var k, s, p, d, out [2]int
 	for a := range 2 {
 		k[a], s[a], p[a], d[a] = cfg.Kernel[a], cfg.Stride[a], cfg.Padding[a], or1(cfg.Dilation[a])
 		if s[a] == 0 {
 			s[a] = k[a]
 		}
-		in := x.shape[2+a]
+		in := x.Shape[2+a]
 		room := float64(in + 2*p[a] - d[a]*(k[a]-1) - 1)
 		out[a] = int(math.Floor(room/float64(s[a]))) + 1
 		if cfg.CeilMode {
@@ -91,19 +67,19 @@ func poolRef(x array, cfg graph.PoolConfig, average bool) array {
 			}
 		}
 	}
-	return mapIndex([]int{x.shape[0], x.shape[1], out[0], out[1]}, func(i []int) float64 {
+	return graphtest.Map([]int{x.Shape[0], x.Shape[1], out[0], out[1]}, func(i []int) float64 {
 		best, sum, inside, padded := math.Inf(-1), 0.0, 0, 0
-		each(k[:], func(t []int) {
+		graphtest.Each(k[:], func(t []int) {
 			y, z := i[2]*s[0]-p[0]+t[0]*d[0], i[3]*s[1]-p[1]+t[1]*d[1]
-			if y >= 0 && y < x.shape[2] && z >= 0 && z < x.shape[3] {
-				v := x.at(i[0], i[1], y, z)
+			if y >= 0 && y < x.Shape[2] && z >= 0 && z < x.Shape[3] {
+				v := x.At(i[0], i[1], y, z)
 				if v > best || math.IsNaN(v) {
 					best = v
 				}
 				sum += v
 				inside++
 			}
-			if y < x.shape[2]+p[0] && z < x.shape[3]+p[1] {
+			if y < x.Shape[2]+p[0] && z < x.Shape[3]+p[1] {
 				padded++
 			}
 		})
@@ -120,61 +96,61 @@ func poolRef(x array, cfg graph.PoolConfig, average bool) array {
 }
 
 // concatRef joins along axis 1.
-func concatRef(xs ...array) array {
-	shape := append([]int{}, xs[0].shape...)
+func concatRef(xs ...graphtest.Array) graphtest.Array {
+	shape := append([]int{}, xs[0].Shape...)
 	shape[1] = 0
 	for _, x := range xs {
-		shape[1] += x.shape[1]
+		shape[1] += x.Shape[1]
 	}
-	return mapIndex(shape, func(i []int) float64 {
+	return graphtest.Map(shape, func(i []int) float64 {
 		j := append([]int{}, i...)
 		for _, x := range xs {
-			if j[1] < x.shape[1] {
-				return x.at(j...)
+			if j[1] < x.Shape[1] {
+				return x.At(j...)
 			}
-			j[1] -= x.shape[1]
+			j[1] -= x.Shape[1]
 		}
 		panic("unreachable")
 	})
 }
 
 // linearRef is x·wᵀ + b.
-func linearRef(x, w array, bias []float64) array {
-	return mapIndex([]int{x.shape[0], w.shape[0]}, func(i []int) float64 {
+func linearRef(x, w graphtest.Array, bias []float64) graphtest.Array {
+	return graphtest.Map([]int{x.Shape[0], w.Shape[0]}, func(i []int) float64 {
 		sum := 0.0
 		if bias != nil {
 			sum = bias[i[1]]
 		}
-		for k := range x.shape[1] {
-			sum += x.at(i[0], k) * w.at(i[1], k)
+		for k := range x.Shape[1] {
+			sum += x.At(i[0], k) * w.At(i[1], k)
 		}
 		return sum
 	})
 }
 
 // lseRef is log Σ exp over axis 1 of a matrix, shifted by the maximum.
-func lseRef(x array) array {
-	return mapIndex(x.shape[:1], func(i []int) float64 {
+func lseRef(x graphtest.Array) graphtest.Array {
+	return graphtest.Map(x.Shape[:1], func(i []int) float64 {
 		best, sum := math.Inf(-1), 0.0
-		for k := range x.shape[1] {
-			best = math.Max(best, x.at(i[0], k))
+		for k := range x.Shape[1] {
+			best = math.Max(best, x.At(i[0], k))
 		}
 		if math.IsInf(best, -1) {
 			return best
 		}
-		for k := range x.shape[1] {
-			sum += math.Exp(x.at(i[0], k) - best)
+		for k := range x.Shape[1] {
+			sum += math.Exp(x.At(i[0], k) - best)
 		}
 		return best + math.Log(sum)
 	})
 }
 
-func logSoftmaxRef(x array) array {
+func logSoftmaxRef(x graphtest.Array) graphtest.Array {
 	l := lseRef(x)
-	return mapIndex(x.shape, func(i []int) float64 { return x.at(i...) - l.data[i[0]] })
+	return graphtest.Map(x.Shape, func(i []int) float64 { return x.At(i...) - l.Data[i[0]] })
 }
 
-func softmaxRef(x array) array {
+func softmaxRef(x graphtest.Array) graphtest.Array {
 	l := logSoftmaxRef(x)
-	return mapIndex(x.shape, func(i []int) float64 { return math.Exp(l.at(i...)) })
+	return graphtest.Map(x.Shape, func(i []int) float64 { return math.Exp(l.At(i...)) })
 }

@@ -13,6 +13,7 @@ import (
 	G "gorgonia.org/gorgonia"
 
 	"github.com/line-ood/goline/graph"
+	"github.com/line-ood/goline/graph/graphtest"
 )
 
 // awkward names nodes with everything that has a meaning in Graphviz.
@@ -21,7 +22,7 @@ const awkward = "a\"b\\c\nd<e>{f|g}\\N;é\r\x00"
 func dotModel(tap string) *model {
 	m := &model{shape: []int{2, 4, 4}, outputs: []string{tap, "class"}}
 	r := newRand(1)
-	m.param("conv.weight", normal(r, 3, 2, 3, 3))
+	m.param("conv.weight", graphtest.Normal(r, 3, 2, 3, 3))
 	newNorm(m, r, "norm", 3)
 	m.build = func(b *graph.Builder, x *G.Node) error {
 		y := b.Tap(tap, b.GlobalAvgPool(b.ReLU(b.BatchNorm(b.Conv(x, "conv", graph.ConvConfig{}), "norm", 1))))

@@ -12,6 +12,7 @@ import (
 	"gorgonia.org/tensor"
 
 	"github.com/line-ood/goline/graph"
+	"github.com/line-ood/goline/graph/graphtest"
 )
 
 // smallNet is a network with everything a program can do: a dense block, fused layers, taps, lazy nodes, labels and a further
@@ -20,15 +21,15 @@ func smallNet(side int) *model {
 	const classes, growth = 4, 3
 	m := &model{shape: []int{3, side, side}, outputs: []string{"features", "logits"}}
 	r := newRand(20)
-	m.param("conv1.weight", normal(r, 5, 3, 3, 3))
+	m.param("conv1.weight", graphtest.Normal(r, 5, 3, 3, 3))
 	for i := range 2 {
 		newNorm(m, r, fmt.Sprintf("block.%d.norm", i), 5+i*growth)
-		m.param(fmt.Sprintf("block.%d.conv.weight", i), normal(r, growth, 5+i*growth, 3, 3))
+		m.param(fmt.Sprintf("block.%d.conv.weight", i), graphtest.Normal(r, growth, 5+i*growth, 3, 3))
 	}
 	newNorm(m, r, "norm", 5+2*growth)
 	features := 5 + 2*growth
-	m.param("fc.weight", normal(r, classes, features))
-	m.param("fc.bias", normal(r, classes))
+	m.param("fc.weight", graphtest.Normal(r, classes, features))
+	m.param("fc.bias", graphtest.Normal(r, classes))
 	m.build = func(b *graph.Builder, x *G.Node) error {
 		pad := graph.ConvConfig{Padding: [2]int{1, 1}}
 		y := b.Conv(x, "conv1", pad)
@@ -70,11 +71,11 @@ var everything = []string{"features", "logits", "prediction", "scaled", "class",
 
 // samples is n samples for smallNet with labels, some of them unknown.
 func samples(side, n int) graph.Batch {
-	b := batchOf(normal(newRand(30), n, 3, side, side))
+	b := batchOf(graphtest.Normal(newRand(30), n, 3, side, side))
 	for i := range n {
 		b.Labels = append(b.Labels, i%5-1)
 	}
-	b.Inputs = map[string][]float32{"scale": narrow(normal(newRand(31), n, 11).data)}
+	b.Inputs = map[string][]float32{"scale": narrow(graphtest.Normal(newRand(31), n, 11).Data)}
 	return b
 }
 
@@ -117,7 +118,7 @@ func requireSameRows(t tester, want, got map[string][]float64, n int, order []in
 		for _, i := range order {
 			expected = append(expected, w[i*row:][:row]...)
 		}
-		requireSameBits(t, [][]float64{expected}, [][]float64{got[name]}, what+": "+name)
+		graphtest.RequireSameBits(t, [][]float64{expected}, [][]float64{got[name]}, what+": "+name)
 	}
 }
 
@@ -171,7 +172,7 @@ func TestStartAtATap(t *testing.T) {
 		require.Equal(t, map[string][]int{"block": {11, 6, 6}, "features": {11}}[from], p.InputShape())
 		batch := graph.Batch{X: narrow(want[from]), N: 5, Labels: all.Labels}
 		for name, got := range fetched(t, p, stream(batch)) {
-			requireSameBits(t, [][]float64{want[name]}, [][]float64{got}, from+" to "+name)
+			graphtest.RequireSameBits(t, [][]float64{want[name]}, [][]float64{got}, from+" to "+name)
 		}
 	}
 	for name, c := range map[string]struct {
@@ -212,7 +213,7 @@ func TestHooks(t *testing.T) {
 	require.NotEqual(t, plain["contribution"], got["contribution"])
 	// What follows sees the hooked node: starting there gives the same logits.
 	again := fetched(t, compile(t, smallNet(6), graph.Options{From: "features", Fetch: []string{"logits"}}), stream(graph.Batch{X: narrow(got["features"]), N: 5}))
-	requireSameBits(t, [][]float64{got["logits"]}, [][]float64{again["logits"]}, "logits")
+	graphtest.RequireSameBits(t, [][]float64{got["logits"]}, [][]float64{again["logits"]}, "logits")
 
 	for name, c := range map[string]struct {
 		at   string
@@ -281,7 +282,7 @@ func TestNaNStaysInItsSample(t *testing.T) {
 			for i := range n {
 				a, b := w[i*row:][:row], got[name][i*row:][:row]
 				if i != bad {
-					requireSameBits(t, [][]float64{a}, [][]float64{b}, fmt.Sprint(name, " of sample ", i))
+					graphtest.RequireSameBits(t, [][]float64{a}, [][]float64{b}, fmt.Sprint(name, " of sample ", i))
 				} else if name == "logits" {
 					require.True(t, math.IsNaN(b[0]))
 				}

@@ -94,7 +94,7 @@ func newSink(n *G.Node) (*G.Node, sink, error) {
 func newReplica(m Model, o Options, shared *store) (*replica, error) {
 	building.Lock()
 	defer building.Unlock()
-	b := newBuilder(m, o, shared)
+	b := newBuilder(m.Params(), o, shared)
 	x := b.inputNode("input", o.Dtype, m.InputShape()...)
 	b.input = x
 	if b.err == nil {

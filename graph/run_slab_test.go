@@ -12,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/line-ood/goline/graph"
+	"github.com/line-ood/goline/graph/graphtest"
 )
 
 // TestOperationsThatShareMemory compares graphs of any form, stock operations among them, with what the formulas say, on
@@ -71,26 +72,26 @@ func TestOperationsThatShareMemory(t *testing.T) {
 			}
 			return b.Err()
 		}}
-		want := func(x array) []array {
-			values := []array{x}
+		want := func(x graphtest.Array) []graphtest.Array {
+			values := []graphtest.Array{x}
 			for i, s := range steps {
 				a, c := values[s.a], values[s.b]
-				values = append(values, mapIndex([]int{n, widths[i+1]}, func(at []int) float64 {
+				values = append(values, graphtest.Map([]int{n, widths[i+1]}, func(at []int) float64 {
 					switch s.kind {
 					case 0:
-						return a.at(at...) + c.at(at...)
+						return a.At(at...) + c.At(at...)
 					case 1:
-						return a.at(at...) - c.at(at...)
+						return a.At(at...) - c.At(at...)
 					case 2:
 						if at[1] >= widths[s.a] {
-							return c.at(at[0], at[1]-widths[s.a])
+							return c.At(at[0], at[1]-widths[s.a])
 						}
 					case 3:
-						return reluRef(a.at(at...))
+						return reluRef(a.At(at...))
 					case 4:
-						return math.Tanh(a.at(at...))
+						return math.Tanh(a.At(at...))
 					}
-					return a.at(at...)
+					return a.At(at...)
 				}))
 			}
 			return values[1:]
@@ -98,11 +99,11 @@ func TestOperationsThatShareMemory(t *testing.T) {
 		p := compile(rt, m, graph.Options{Batch: n, Workers: 1, Dtype: tensor.Float64})
 		r := newRand(rapid.Uint64().Draw(rt, "seed"))
 		for range 2 {
-			x := normal(r, n, width)
+			x := graphtest.Normal(r, n, width)
 			got, values := fetched(rt, p, stream(batchOf(x))), want(x)
 			for i, v := range values {
 				if name := fmt.Sprint(i + 1); slices.Contains(fetch, name) {
-					require.InDeltaSlice(rt, v.data, got[name], 1e-9, "node %s of %v", name, steps)
+					require.InDeltaSlice(rt, v.Data, got[name], 1e-9, "node %s of %v", name, steps)
 				}
 			}
 		}

@@ -10,15 +10,16 @@ import (
 	"gorgonia.org/tensor"
 
 	"github.com/line-ood/goline/graph"
+	"github.com/line-ood/goline/graph/graphtest"
 )
 
 // batchMoments returns mean and biased variance of each channel of x [batch, channels, ...].
-func batchMoments(x array) (mean, variance []float64) {
-	n, c := x.shape[0], x.shape[1]
-	hw := len(x.data) / n / c
+func batchMoments(x graphtest.Array) (mean, variance []float64) {
+	n, c := x.Shape[0], x.Shape[1]
+	hw := len(x.Data) / n / c
 	mean, variance = make([]float64, c), make([]float64, c)
 	each := func(f func(ch int, v float64)) {
-		for i, v := range x.data {
+		for i, v := range x.Data {
 			f(i/hw%c, v)
 		}
 	}
@@ -28,22 +29,22 @@ func batchMoments(x array) (mean, variance []float64) {
 	return mean, variance
 }
 
-func wantBatchNorm(in []input, eps float64, relu bool) array {
-	x := in[0].array
+func wantBatchNorm(in []graphtest.Input, eps float64, relu bool) graphtest.Array {
+	x := in[0].Array
 	mean, variance := batchMoments(x)
-	out := zeros(x.shape...)
-	c := x.shape[1]
-	hw := len(x.data) / x.shape[0] / c
-	for i, v := range x.data {
+	out := graphtest.Zeros(x.Shape...)
+	c := x.Shape[1]
+	hw := len(x.Data) / x.Shape[0] / c
+	for i, v := range x.Data {
 		ch := i / hw % c
-		y := in[1].data[ch]*(v-mean[ch])/math.Sqrt(variance[ch]+eps) + in[2].data[ch]
+		y := in[1].Data[ch]*(v-mean[ch])/math.Sqrt(variance[ch]+eps) + in[2].Data[ch]
 		if len(in) > 3 {
-			y += in[3].data[i]
+			y += in[3].Data[i]
 		}
 		if relu {
 			y = math.Max(y, 0)
 		}
-		out.data[i] = y
+		out.Data[i] = y
 	}
 	return out
 }
@@ -55,13 +56,13 @@ func TestBatchNormTraining(t *testing.T) {
 			for _, relu := range []bool{false, true} {
 				t.Run(fmt.Sprintf("%v residual=%v relu=%v", shape, residual, relu), func(t *testing.T) {
 					r := newRand(uint64(len(shape)))
-					in := []input{variable(spread(r, shape...)), variable(spread(r, shape[1])), variable(spread(r, shape[1]))}
+					in := []graphtest.Input{graphtest.Variable(graphtest.Spread(r, shape...)), graphtest.Variable(graphtest.Spread(r, shape[1])), graphtest.Variable(graphtest.Spread(r, shape[1]))}
 					if residual {
-						in = append(in, variable(spread(r, shape...)))
+						in = append(in, graphtest.Variable(graphtest.Spread(r, shape...)))
 					}
-					opTest{
-						in: in, tol32: 2e-4,
-						build: func(in G.Nodes) (*G.Node, error) {
+					graphtest.Op{
+						In: in, Tolerance32: 2e-4,
+						Build: func(in G.Nodes) (*G.Node, error) {
 							if !residual && !relu {
 								return graph.BatchNorm(in[0], in[1], in[2], eps)
 							}
@@ -71,8 +72,8 @@ func TestBatchNormTraining(t *testing.T) {
 							}
 							return graph.FusedBatchNorm(in[0], in[1], in[2], shortcut, relu, eps)
 						},
-						want: func(in []input) array { return wantBatchNorm(in, eps, relu) },
-					}.check(t, 7)
+						Want: func(in []graphtest.Input) graphtest.Array { return wantBatchNorm(in, eps, relu) },
+					}.Check(t, 7)
 				})
 			}
 		}
@@ -80,22 +81,22 @@ func TestBatchNormTraining(t *testing.T) {
 }
 
 func TestBatchNormMoments(t *testing.T) {
-	x := normal(newRand(3), 3, 2, 4, 4)
-	s := newSession(t, tensor.Float64, variable(x), variable(normal(newRand(1), 2)), variable(normal(newRand(2), 2)))
-	y, err := graph.BatchNorm(s.in[0], s.in[1], s.in[2], 1e-5)
+	x := graphtest.Normal(newRand(3), 3, 2, 4, 4)
+	s := graphtest.NewSession(t, tensor.Float64, graphtest.Variable(x), graphtest.Variable(graphtest.Normal(newRand(1), 2)), graphtest.Variable(graphtest.Normal(newRand(2), 2)))
+	y, err := graph.BatchNorm(s.In[0], s.In[1], s.In[2], 1e-5)
 	require.NoError(t, err)
 	m, err := graph.Moments(y)
 	require.NoError(t, err)
-	s.read(m)
+	s.Read(m)
 	mean, variance := batchMoments(x)
-	requireClose(t, append(mean, variance...), s.run()[0], 1e-12, "moments")
-	_, err = graph.Moments(s.in[0])
+	graphtest.RequireClose(t, append(mean, variance...), s.Run()[0], 1e-12, "moments")
+	_, err = graph.Moments(s.In[0])
 	require.ErrorContains(t, err, "not a batch norm")
 }
 
 func TestBatchNormRefuses(t *testing.T) {
-	s := newSession(t, tensor.Float64, variable(zeros(2, 3, 4, 4)), variable(zeros(3)), variable(zeros(2)))
-	x, three, two := s.in[0], s.in[1], s.in[2]
+	s := graphtest.NewSession(t, tensor.Float64, graphtest.Variable(graphtest.Zeros(2, 3, 4, 4)), graphtest.Variable(graphtest.Zeros(3)), graphtest.Variable(graphtest.Zeros(2)))
+	x, three, two := s.In[0], s.In[1], s.In[2]
 	for _, c := range []struct {
 		x, gamma, beta, residual *G.Node
 		eps                      float64
@@ -114,17 +115,17 @@ func TestBatchNormRefuses(t *testing.T) {
 	}
 }
 
-func wantCrossEntropy(in []input) array {
-	x, target := in[0].array, in[1].array
-	n, k := x.shape[0], x.shape[1]
-	out := zeros(n)
+func wantCrossEntropy(in []graphtest.Input) graphtest.Array {
+	x, target := in[0].Array, in[1].Array
+	n, k := x.Shape[0], x.Shape[1]
+	out := graphtest.Zeros(n)
 	for i := range n {
 		var sum float64
 		for j := range k {
-			sum += math.Exp(x.data[i*k+j])
+			sum += math.Exp(x.Data[i*k+j])
 		}
 		for j := range k {
-			out.data[i] -= target.data[i*k+j] * (x.data[i*k+j] - math.Log(sum))
+			out.Data[i] -= target.Data[i*k+j] * (x.Data[i*k+j] - math.Log(sum))
 		}
 	}
 	return out
@@ -132,24 +133,24 @@ func wantCrossEntropy(in []input) array {
 
 func TestCrossEntropy(t *testing.T) {
 	r := newRand(5)
-	targets := zeros(4, 3)
-	copy(targets.data, []float64{0, 1, 0, 0.05, 0.05, 0.9, 0.25, 0, 0.75, 0, 0, 0}) // sharp, smoothed, mixed, without weight
-	opTest{
-		in:    []input{variable(normal(r, 4, 3)), constant(targets)},
-		build: func(in G.Nodes) (*G.Node, error) { return graph.CrossEntropy(in[0], in[1]) },
-		want:  wantCrossEntropy,
-	}.check(t, 8)
+	targets := graphtest.Zeros(4, 3)
+	copy(targets.Data, []float64{0, 1, 0, 0.05, 0.05, 0.9, 0.25, 0, 0.75, 0, 0, 0}) // sharp, smoothed, mixed, without weight
+	graphtest.Op{
+		In:    []graphtest.Input{graphtest.Variable(graphtest.Normal(r, 4, 3)).Batched(), graphtest.Constant(targets).Batched()},
+		Build: func(in G.Nodes) (*G.Node, error) { return graph.CrossEntropy(in[0], in[1]) },
+		Want:  wantCrossEntropy,
+	}.Check(t, 8)
 }
 
 func TestCrossEntropyOfExtremeLogits(t *testing.T) {
-	x, target := zeros(3, 2), zeros(3, 2)
-	copy(x.data, []float64{2000, -2000, math.Inf(-1), 0, math.NaN(), 1})
-	copy(target.data, []float64{1, 0, 0, 1, 1, 0})
-	s := newSession(t, tensor.Float32, variable(x), constant(target))
-	y, err := graph.CrossEntropy(s.in[0], s.in[1])
+	x, target := graphtest.Zeros(3, 2), graphtest.Zeros(3, 2)
+	copy(x.Data, []float64{2000, -2000, math.Inf(-1), 0, math.NaN(), 1})
+	copy(target.Data, []float64{1, 0, 0, 1, 1, 0})
+	s := graphtest.NewSession(t, tensor.Float32, graphtest.Variable(x), graphtest.Constant(target))
+	y, err := graph.CrossEntropy(s.In[0], s.In[1])
 	require.NoError(t, err)
-	s.read(y, gradientOf(t, y, s.add(constant(array{[]int{3}, []float64{1, 1, 1}}), "ones"), s.in[0]))
-	out := s.run()
+	s.Read(y, gradientOf(t, y, s.Add(graphtest.Constant(graphtest.NewArray([]int{3}, []float64{1, 1, 1})), "ones"), s.In[0]))
+	out := s.Run()
 	require.Equal(t, []float64{0, 0}, out[0][:2])
 	require.True(t, math.IsNaN(out[0][2]), "a NaN must not disappear")
 	require.Equal(t, []float64{0, 0, 0, 0}, out[1][:4])
@@ -159,26 +160,26 @@ func TestCrossEntropyOfExtremeLogits(t *testing.T) {
 func TestDropout(t *testing.T) {
 	const rate, n, size = 0.3, 5, 20001
 	seeds := []int{1, 2, 3, 1, 5}
-	x := zeros(n, size)
-	for i := range x.data {
-		x.data[i] = 1 + float64(i%7)
+	x := graphtest.Zeros(n, size)
+	for i := range x.Data {
+		x.Data[i] = 1 + float64(i%7)
 	}
-	s := newSession(t, tensor.Float64, variable(x), classInput(seeds...))
-	y, err := graph.Dropout(s.in[0], s.in[1], rate, 9)
+	s := graphtest.NewSession(t, tensor.Float64, graphtest.Variable(x), graphtest.ClassInput(seeds...))
+	y, err := graph.Dropout(s.In[0], s.In[1], rate, 9)
 	require.NoError(t, err)
-	other, err := graph.Dropout(s.in[0], s.in[1], rate, 10)
+	other, err := graph.Dropout(s.In[0], s.In[1], rate, 10)
 	require.NoError(t, err)
-	ones := zeros(n, size)
-	for i := range ones.data {
-		ones.data[i] = 1
+	ones := graphtest.Zeros(n, size)
+	for i := range ones.Data {
+		ones.Data[i] = 1
 	}
-	dx := gradientOf(t, y, s.add(constant(ones), "ones"), s.in[0])
-	s.read(y, dx, other)
-	out := s.run()
+	dx := gradientOf(t, y, s.Add(graphtest.Constant(ones), "ones"), s.In[0])
+	s.Read(y, dx, other)
+	out := s.Run()
 	for i := range n {
 		kept, agree := 0, 0
 		for j := range size {
-			v, g, w := out[0][i*size+j], out[1][i*size+j], x.data[i*size+j]
+			v, g, w := out[0][i*size+j], out[1][i*size+j], x.Data[i*size+j]
 			if v != 0 && math.Abs(v-w/(1-rate)) > 1e-12*w || math.Abs(g-v/w) > 1e-12 {
 				require.FailNow(t, "neither dropped nor scaled", "sample %d element %d: %v of %v, gradient %v", i, j, v, w, g)
 			}
@@ -204,7 +205,7 @@ func TestDropout(t *testing.T) {
 	require.Equal(t, row(0), row(3), "equal seeds drop alike, wherever in the batch")
 	require.NotEqual(t, row(0), row(1))
 	for _, bad := range []float64{-0.1, 1, math.NaN()} {
-		_, err := graph.Dropout(s.in[0], s.in[1], bad, 0)
+		_, err := graph.Dropout(s.In[0], s.In[1], bad, 0)
 		require.ErrorContains(t, err, "rate")
 	}
 }

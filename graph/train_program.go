@@ -13,6 +13,9 @@ import (
 	"github.com/line-ood/goline/internal/kernel"
 )
 
+// Logits is the usual name of the node of unnormalised class scores, [batch, classes].
+const Logits = "logits"
+
 // TrainingOptions says how to compile a model for training.
 type TrainingOptions struct {
 	// Batch is the number of samples of a step, at least 1.
@@ -23,7 +26,7 @@ type TrainingOptions struct {
 	Shard int
 	// Workers is the number of shards that run side by side; 0 means GOMAXPROCS. Results do not depend on it.
 	Workers int
-	// Logits names the node [batch, classes] whose cross-entropy is the loss; "" means "logits".
+	// Logits names the node [batch, classes] whose cross-entropy is the loss; "" means [Logits].
 	Logits string
 	// Momentum is the weight of the newest batch in the running statistics of batch norm; 0 means 0.1, PyTorch's default.
 	Momentum float64
@@ -37,20 +40,20 @@ func (o TrainingOptions) withDefaults() (TrainingOptions, error) {
 		o.Workers = runtime.GOMAXPROCS(0)
 	}
 	if o.Logits == "" {
-		o.Logits = "logits"
+		o.Logits = Logits
 	}
 	if o.Momentum == 0 {
 		o.Momentum = 0.1
 	}
 	switch {
 	case o.Batch < 1:
-		return o, fmt.Errorf("batch of %d samples", o.Batch)
+		return o, fmt.Errorf("batch of %d samples, expected at least 1", o.Batch)
 	case o.Shard < 1 || o.Batch%o.Shard != 0:
-		return o, fmt.Errorf("shard of %d samples does not divide the batch of %d", o.Shard, o.Batch)
+		return o, fmt.Errorf("shard of %d samples, expected a divisor of the batch of %d", o.Shard, o.Batch)
 	case o.Workers < 1:
-		return o, fmt.Errorf("%d replicas", o.Workers)
+		return o, fmt.Errorf("%d workers, expected at least 1", o.Workers)
 	case !(o.Momentum > 0 && o.Momentum <= 1):
-		return o, fmt.Errorf("momentum of running statistics %v is not in (0, 1]", o.Momentum)
+		return o, fmt.Errorf("momentum of running statistics %v, expected one in (0, 1]", o.Momentum)
 	}
 	o.Workers = min(o.Workers, o.Batch/o.Shard)
 	return o, nil
@@ -273,7 +276,7 @@ func (s *shardSink) forward(_ G.Value, in []G.Value) error {
 func newTrainReplica(m Model, o TrainingOptions, params []*Param, shared *store) (*trainReplica, error) {
 	building.Lock()
 	defer building.Unlock()
-	b := newBuilder(m, Options{Batch: o.Shard, Dtype: tensor.Float32}, shared)
+	b := newBuilder(m.Params(), Options{Batch: o.Shard, Dtype: tensor.Float32}, shared)
 	b.training = &training{norms: map[*G.Node]normNode{}}
 	b.input = b.inputNode("input", tensor.Float32, m.InputShape()...)
 	if b.err == nil {

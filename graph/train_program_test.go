@@ -175,8 +175,8 @@ func TestCompileTrainingRefuses(t *testing.T) {
 	}{
 		{nil, graph.TrainingOptions{Batch: 1}, "model is nil"},
 		{m, graph.TrainingOptions{}, "batch of 0"},
-		{m, graph.TrainingOptions{Batch: 10, Shard: 4}, "does not divide"},
-		{m, graph.TrainingOptions{Batch: 10, Workers: -1}, "-1 replicas"},
+		{m, graph.TrainingOptions{Batch: 10, Shard: 4}, "shard of 4 samples, expected a divisor"},
+		{m, graph.TrainingOptions{Batch: 10, Workers: -1}, "-1 workers"},
 		{m, graph.TrainingOptions{Batch: 10, Momentum: 2}, "momentum"},
 		{m, graph.TrainingOptions{Batch: 10, Logits: "nothing"}, `no node is named "nothing"`},
 	} {

@@ -3,17 +3,18 @@ package line
 import (
 	"context"
 	"fmt"
-	"slices"
+	"math"
+
+	G "gorgonia.org/gorgonia"
 
 	"github.com/line-ood/goline/graph"
 	"github.com/line-ood/goline/line/posthoc"
 	"github.com/line-ood/goline/nets"
 )
 
-// Method makes LINe comparable with the post-hoc baselines: it fits and scores from the penultimate features on, through the
-// same graph that runs from images.
+// Method is LINe as a [posthoc.Method]: it fits and scores from penultimate features and the final layer, through the same
+// graph that a [Detector] runs from images.
 type Method struct {
-	net     nets.Classifier
 	options Options
 	graph   graph.Options
 	program *graph.Program
@@ -22,14 +23,47 @@ type Method struct {
 
 var _ posthoc.Method = (*Method)(nil)
 
-// NewMethod returns LINe for a network, not yet fitted. o says how its graph is compiled; only Batch, Workers and Device
-// matter. An option out of range is an error.
-func NewMethod(net nets.Classifier, options Options, o graph.Options) (*Method, error) {
+// Components of LINe as parameters of the registered method: 1 is on, 0 is off.
+const (
+	paramClipping   = "ac"
+	paramActivation = "ap"
+	paramWeight     = "wp"
+)
+
+func init() {
+	percentile := func(name, doc string) posthoc.Parameter {
+		return posthoc.Parameter{Name: name, Default: 90, Min: 0, Max: 100, Grid: []float64{10, 50, 90}, Doc: doc}
+	}
+	component := func(name, doc string) posthoc.Parameter {
+		return posthoc.Parameter{Name: name, Default: 1, Min: 0, Max: 1, Doc: doc + ": 1 on, 0 off"}
+	}
+	posthoc.Register(posthoc.Kind{
+		Name: "line",
+		Params: []posthoc.Parameter{
+			percentile("p_a", "percent of neurons dropped for each class"),
+			percentile("p_w", "percent of last-layer weights dropped for each class"),
+			{Name: "clip", Default: 1, Min: 0, Max: math.MaxFloat32, Open: true, Grid: []float64{0.5, 1, 2}, Doc: "upper bound of activations"},
+			component(paramClipping, "activation clipping"),
+			component(paramActivation, "activation pruning"),
+			component(paramWeight, "weight pruning"),
+		},
+		New: func(p map[string]float64, workers int) (posthoc.Method, error) {
+			return NewMethod(Options{
+				ActivationPercentile: Percent(p["p_a"]), WeightPercentile: Percent(p["p_w"]), Clip: p["clip"],
+				NoClipping: p[paramClipping] == 0, NoActivationPruning: p[paramActivation] == 0, NoWeightPruning: p[paramWeight] == 0,
+			}, graph.Options{Workers: workers})
+		},
+	})
+}
+
+// NewMethod returns LINe, not yet fitted. o says how its graph is compiled; only Batch, Workers and Device matter. An option
+// out of range is an error. posthoc.New("line", ...) makes the same from named parameters.
+func NewMethod(options Options, o graph.Options) (*Method, error) {
 	if err := options.Check(); err != nil {
 		return nil, fmt.Errorf("line: %w", err)
 	}
-	o.From, o.Fetch, o.Hooks = "features", nil, nil
-	return &Method{net: net, options: options, graph: o}, nil
+	o.From, o.Fetch, o.Hooks = "", nil, nil
+	return &Method{options: options.withDefaults(), graph: o}, nil
 }
 
 // Name returns "line".
@@ -38,19 +72,19 @@ func (m *Method) Name() string { return "line" }
 // Params returns p_a, p_w and clip, "off" for a component that is switched off.
 func (m *Method) Params() map[string]any { return m.options.Params() }
 
-// Detector returns the fitted detector, nil before Fit.
+// Detector returns the fitted detector, nil before Fit. Its network is the final layer alone, whose input is the features;
+// [New] makes a detector of a whole network from its Contributions.
 func (m *Method) Detector() *Detector { return m.det }
 
-// Fit measures contributions on labelled samples. The head must be the network's own. Errors are those of [Fit]; after one the
-// method is as it was before.
+// Fit measures contributions on labelled samples. Errors are those of [Fit]; after one the method is as it was before.
 func (m *Method) Fit(ctx context.Context, head posthoc.Head, id posthoc.Samples) error {
-	if err := id.Validate(); err != nil {
+	if err := head.Validate(); err != nil {
 		return fmt.Errorf("line: %w", err)
 	}
-	if err := m.checkHead(head); err != nil {
+	if err := checkSamples(id, head.Classes, head.Dim); err != nil {
 		return err
 	}
-	prog, err := graph.Compile(Pipeline{Classifier: m.net}, m.graph)
+	prog, err := graph.Compile(Pipeline{Classifier: newHeadNet(head)}, m.graph)
 	if err != nil {
 		return fmt.Errorf("line: %w", err)
 	}
@@ -66,18 +100,13 @@ func (m *Method) Fit(ctx context.Context, head posthoc.Head, id posthoc.Samples)
 	return nil
 }
 
-// checkHead fails unless the head is the network's own: LINe would not notice another.
-func (m *Method) checkHead(head posthoc.Head) error {
-	if err := head.Validate(); err != nil {
+// checkSamples fails unless the samples are valid and of that shape.
+func checkSamples(s posthoc.Samples, classes, dim int) error {
+	if err := s.Validate(); err != nil {
 		return fmt.Errorf("line: %w", err)
 	}
-	if head.Classes != m.net.Classes() || head.Dim != m.net.Dim() {
-		return fmt.Errorf("line: head of %d×%d weights, network %s has %d×%d",
-			head.Classes, head.Dim, m.net.Name(), m.net.Classes(), m.net.Dim())
-	}
-	w, b := m.net.Head()
-	if !slices.Equal(head.Weight, w.Float32s()) || !slices.Equal(head.Bias, b.Float32s()) {
-		return fmt.Errorf("line: the head has other weights than network %s", m.net.Name())
+	if s.Classes != classes || s.Dim != dim {
+		return fmt.Errorf("line: expected samples of %d features and %d classes, got %d and %d", dim, classes, s.Dim, s.Classes)
 	}
 	return nil
 }
@@ -87,11 +116,11 @@ func (m *Method) Score(ctx context.Context, s posthoc.Samples, dst []float64) er
 	if m.det == nil {
 		return fmt.Errorf("line: %w", posthoc.ErrNotFitted)
 	}
-	if err := s.Validate(); err != nil {
-		return fmt.Errorf("line: %w", err)
+	if err := checkSamples(s, m.det.net.Classes(), m.det.net.Dim()); err != nil {
+		return err
 	}
 	if len(dst) != s.N {
-		return fmt.Errorf("line: room for %d scores, expected %d", len(dst), s.N)
+		return fmt.Errorf("line: expected room for %d scores, got %d", s.N, len(dst))
 	}
 	scores, err := Collect(ctx, m.program, FeatureBatches(s))
 	if err != nil {
@@ -99,6 +128,37 @@ func (m *Method) Score(ctx context.Context, s posthoc.Samples, dst []float64) er
 	}
 	copy(dst, scores.Score)
 	return nil
+}
+
+// headNet is a network of the final layer alone: its input is the features.
+type headNet struct {
+	classes, dim int
+	weight, bias *graph.Param
+}
+
+func newHeadNet(h posthoc.Head) *headNet {
+	n := &headNet{
+		classes: h.Classes, dim: h.Dim,
+		weight: graph.NewParam("head.weight", h.Classes, h.Dim), bias: graph.NewParam("head.bias", h.Classes),
+	}
+	copy(n.weight.Float32s(), h.Weight)
+	copy(n.bias.Float32s(), h.Bias)
+	return n
+}
+
+func (n *headNet) Name() string                      { return "head" }
+func (n *headNet) Classes() int                      { return n.classes }
+func (n *headNet) Dim() int                          { return n.dim }
+func (n *headNet) Head() (weight, bias *graph.Param) { return n.weight, n.bias }
+func (n *headNet) Preprocessing() nets.Preprocessing { return nets.Preprocessing{} }
+func (n *headNet) InputShape() []int                 { return []int{n.dim} }
+func (n *headNet) Params() []*graph.Param            { return []*graph.Param{n.weight, n.bias} }
+func (n *headNet) Outputs() []string                 { return []string{nets.Features, nets.Logits} }
+
+func (n *headNet) Build(b *graph.Builder, x *G.Node) error {
+	l := b.Tap(nets.Logits, b.Linear(b.Tap(nets.Features, x), "head"))
+	b.Tap(nets.Prediction, b.Do(func() (*G.Node, error) { return graph.ArgMax(l) }))
+	return b.Err()
 }
 
 // FeatureBatches streams samples for programs that start at the features.

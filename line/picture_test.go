@@ -199,7 +199,7 @@ func TestPicturesRefused(t *testing.T) {
 	unset, err := line.New(ctx, newForPictures([3]float32{}), det.Contributions(), seesAll)
 	require.NoError(t, err)
 	_, err = unset.ScoreImage(ctx, good)
-	require.ErrorContains(t, err, "line: network tiny: preprocessing: mean 0 and standard deviation 0")
+	require.ErrorContains(t, err, "line: network tiny: preprocessing: expected a finite mean and a finite, positive standard deviation of red, got 0 and 0")
 
 	broken := newForPictures([3]float32{1, 1, 1})
 	broken.params[0].Float32s()[4] = float32(math.NaN())

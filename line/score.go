@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"iter"
 
+	"gorgonia.org/tensor"
+
 	"github.com/line-ood/goline/graph"
 	"github.com/line-ood/goline/nets"
 )
@@ -63,8 +65,11 @@ func (d *Detector) program(ctx context.Context, n int) (*graph.Program, error) {
 }
 
 // Collect runs a program that fetches score and prediction and keeps them. A score that is NaN is an error that names the image,
-// counted from 0, and zero images are one that wraps [ErrNoImages].
+// counted from 0, zero images are one that wraps [ErrNoImages], and so is a score that is not one value a sample.
 func Collect(ctx context.Context, program *graph.Program, images graph.Batches) (*Scores, error) {
+	if shape := program.Shape(Score); tensor.Shape(shape).TotalSize() != 1 {
+		return nil, fmt.Errorf("line: %q: expected one value a sample, got shape %v", Score, shape)
+	}
 	s := &Scores{}
 	for out, err := range program.Run(ctx, images) {
 		if err != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/line-ood/goline/attribution"
+	"github.com/line-ood/goline/attribution/games"
 	"github.com/line-ood/goline/graph"
 	"github.com/line-ood/goline/nets"
 )
@@ -40,7 +41,7 @@ type Estimated struct {
 	Options attribution.Options
 	// Game is what is played on the penultimate neurons. Its target is the label. Groups, Names and LINe must be unset:
 	// every neuron is a player.
-	Game attribution.PenultimateOptions
+	Game games.PenultimateOptions
 	// Observe, if not nil, is shown the estimate of each class.
 	Observe func(class int, e attribution.Estimate)
 }
@@ -66,7 +67,7 @@ func (s Estimated) measure(
 		return nil, err
 	}
 	weight, bias := net.Head()
-	head, err := attribution.NewHead(attribution.Float64s(weight.Float32s()), attribution.Float64s(bias.Float32s()))
+	head, err := games.NewHead(games.Float64s(weight.Float32s()), games.Float64s(bias.Float32s()))
 	if err != nil {
 		return nil, fmt.Errorf("line: %w", err)
 	}
@@ -84,7 +85,7 @@ func (s Estimated) measure(
 		for i := range labels {
 			labels[i] = class
 		}
-		game, err := attribution.NewPenultimateMean(head, rows, labels, opt)
+		game, err := games.NewPenultimateMean(head, rows, labels, opt)
 		if err != nil {
 			return nil, fmt.Errorf("line: class %d: %w", class, err)
 		}
@@ -126,7 +127,7 @@ func featuresByClass(
 		z := b.Float32(nets.Features)
 		show(z)
 		for i, label := range b.Labels {
-			out[label] = append(out[label], attribution.Float64s(z[i*net.Dim():][:net.Dim()]))
+			out[label] = append(out[label], games.Float64s(z[i*net.Dim():][:net.Dim()]))
 		}
 		seen += b.N
 	}

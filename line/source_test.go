@@ -10,6 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/line-ood/goline/attribution"
+	"github.com/line-ood/goline/attribution/estimate"
+	"github.com/line-ood/goline/attribution/games"
 	"github.com/line-ood/goline/graph"
 	"github.com/line-ood/goline/nets"
 )
@@ -47,7 +49,7 @@ func TestEstimatedContributionsAgreeWithTheGraph(t *testing.T) {
 	require.NoError(t, err)
 	want, err := reference.Mean()
 	require.NoError(t, err)
-	for _, e := range []attribution.Estimator{attribution.GradientActivation{}, attribution.ClosedForm{}} {
+	for _, e := range []attribution.Estimator{estimate.GradientActivation{}, estimate.ClosedForm{}} {
 		got, err := Estimated{Estimator: e}.Measure(ctx, prog, train)
 		require.NoError(t, err)
 		mean, err := got.Mean()
@@ -59,7 +61,7 @@ func TestEstimatedContributionsAgreeWithTheGraph(t *testing.T) {
 	// The logit game is additive within a member, so all that sampling leaves is the choice of images.
 	var seen []attribution.Estimate
 	s := Estimated{
-		Estimator: attribution.Permutation{}, Options: attribution.Options{Samples: 2000, Seed: 3},
+		Estimator: estimate.Permutation{}, Options: attribution.Options{Samples: 2000, Seed: 3},
 		Observe: func(_ int, e attribution.Estimate) { seen = append(seen, e) },
 	}
 	det, err := Fit(ctx, prog, train, Options{ActivationPercentile: 50, WeightPercentile: 50, Clip: 1, Source: s})
@@ -76,11 +78,11 @@ func TestEstimatedContributionsAgreeWithTheGraph(t *testing.T) {
 func TestEstimatedRefusals(t *testing.T) {
 	prog, train := sourceProgram(t)
 	ctx := context.Background()
-	_, err := Estimated{Estimator: attribution.ClosedForm{}, Game: attribution.PenultimateOptions{Groups: [][]int{{0}}}}.Measure(ctx, prog, train)
+	_, err := Estimated{Estimator: estimate.ClosedForm{}, Game: games.PenultimateOptions{Groups: [][]int{{0}}}}.Measure(ctx, prog, train)
 	require.ErrorContains(t, err, "single neurons")
-	_, err = Estimated{Estimator: attribution.ClosedForm{}, Game: attribution.PenultimateOptions{Value: attribution.Probability}}.Measure(ctx, prog, train)
+	_, err = Estimated{Estimator: estimate.ClosedForm{}, Game: games.PenultimateOptions{Value: attribution.Probability}}.Measure(ctx, prog, train)
 	require.ErrorIs(t, err, attribution.ErrNotLinear)
-	_, err = Estimated{Estimator: attribution.Permutation{}}.Measure(ctx, prog, train)
+	_, err = Estimated{Estimator: estimate.Permutation{}}.Measure(ctx, prog, train)
 	require.ErrorContains(t, err, "class 0")
 	missing := func(yield func(graph.Batch, error) bool) {
 		for b, err := range train {
@@ -88,6 +90,6 @@ func TestEstimatedRefusals(t *testing.T) {
 			yield(b, err)
 		}
 	}
-	_, err = Estimated{Estimator: attribution.ClosedForm{}}.Measure(ctx, prog, missing)
+	_, err = Estimated{Estimator: estimate.ClosedForm{}}.Measure(ctx, prog, missing)
 	require.ErrorContains(t, err, "no images of class 1, 2, 3")
 }

@@ -10,7 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/line-ood/goline/attribution"
+	"github.com/line-ood/goline/attribution/estimate"
 	"github.com/line-ood/goline/graph"
 	"github.com/line-ood/goline/internal/nettest"
 	"github.com/line-ood/goline/internal/npyz"
@@ -83,7 +83,7 @@ func TestFitScoresAreThoseOfItsImages(t *testing.T) {
 			if i > 0 {
 				continue
 			}
-			o.Source = line.Estimated{Estimator: attribution.ClosedForm{}}
+			o.Source = line.Estimated{Estimator: estimate.ClosedForm{}}
 			other := fit(t, net, once(train), o)
 			s, err = other.Score(ctx, nettest.Stream(train))
 			require.NoError(t, err)

@@ -5,10 +5,11 @@ import "github.com/line-ood/goline/graph"
 // Classifier is an image classifier whose logits are linear in its penultimate features. [*Network] is one; any other type
 // that satisfies it can be trained, loaded, fitted, scored, explained and saved all the same.
 //
-// Its graph taps the nodes [Features], [Logits] and [Prediction].
+// Its graph taps the nodes [Features], [Logits] and [Prediction]. Its methods return the same at each call: parameters are
+// told apart by their names, and hold the same memory for as long as the classifier is in use.
 type Classifier interface {
 	graph.Model
-	// Name identifies the architecture, for example "densenet-bc-100-12".
+	// Name identifies the architecture, for example "densenet-bc-100-12". What is saved of the classifier bears it.
 	Name() string
 	// Classes is the number of classes, K.
 	Classes() int

@@ -60,8 +60,8 @@ func TestDenseNetBCRefuses(t *testing.T) {
 		cfg  nets.DenseNetBCConfig
 		want string
 	}{
-		{nets.DenseNetBCConfig{Depth: 99, Growth: 12, Classes: 10}, "depth 99 is not 6n+4"},
-		{nets.DenseNetBCConfig{Depth: 4, Growth: 12, Classes: 10}, "depth 4 is not 6n+4"},
+		{nets.DenseNetBCConfig{Depth: 99, Growth: 12, Classes: 10}, "depth 99, expected 6n+4"},
+		{nets.DenseNetBCConfig{Depth: 4, Growth: 12, Classes: 10}, "depth 4, expected 6n+4"},
 		{nets.DenseNetBCConfig{Depth: -2, Growth: 12, Classes: 10}, "depth -2"},
 		{nets.DenseNetBCConfig{Depth: 100, Classes: 10}, "growth 0"},
 		{nets.DenseNetBCConfig{Depth: 100, Growth: -1, Classes: 10}, "growth -1"},
@@ -72,10 +72,11 @@ func TestDenseNetBCRefuses(t *testing.T) {
 		{nets.DenseNetBCConfig{Depth: 10, Growth: 1, Classes: 10, Reduction: 0.1}, "trans1.conv1.weight of shape [0 3 1 1]"},
 		{nets.DenseNetBCConfig{Depth: 10, Growth: math.MaxInt, Classes: 10}, "empty or too large"},
 		{nets.DenseNetBCConfig{Depth: 10, Growth: 4, Classes: math.MaxInt}, "empty or too large"},
-		{nets.DenseNetBCConfig{Depth: 6*(1<<50) + 4, Growth: 12, Classes: 10}, "more than 1073741824 parameter values"},
+		{nets.DenseNetBCConfig{Depth: 6*(1<<50) + 4, Growth: 12, Classes: 10}, "has too many elements"},
+		{nets.DenseNetBCConfig{Depth: 10, Growth: 4000, Classes: 10}, "more than 1073741824 parameter values"},
 	} {
 		_, err := nets.DenseNetBC(c.cfg)
-		require.ErrorContains(t, err, "densenet-bc: ")
+		require.ErrorContains(t, err, "densenet-bc")
 		require.ErrorContains(t, err, c.want)
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"log"
 
+	G "gorgonia.org/gorgonia"
+
 	"github.com/line-ood/goline/graph"
 	"github.com/line-ood/goline/nets"
 )
@@ -25,7 +27,37 @@ func ExampleNew() {
 	// densenet-bc-100-12 takes [3 32 32] and has 342 features
 	// conv1.weight [24 3 3 3]
 	// fc.weight [10 342] fc.bias [10]
-	// network "densenet-bc-101-12": depth 101 is not 6n+4 with n ≥ 1
+	// nets: network "densenet-bc-101-12": depth 101, expected 6n+4 with n ≥ 1
+}
+
+// An own network is one function from images to features. Sizes stand where the layers are, names are those of a PyTorch state
+// dict, and the last layer comes behind it.
+func ExampleDefine() {
+	net, err := nets.Define(nets.Definition{
+		Name: "mine", Classes: 10, Input: []int{3, 32, 32}, Preprocessing: nets.CIFAR(),
+		Build: func(b *graph.Builder, x *G.Node) *G.Node {
+			x = b.ReLU(b.BatchNorm(b.Conv(x, "conv1", graph.ConvConfig{Out: 16, Kernel: [2]int{3, 3}}), "bn1", 1e-5))
+			x = b.MaxPool(x, graph.PoolConfig{Kernel: [2]int{2, 2}})
+			x = b.ReLU(b.Conv(x, "conv2", graph.ConvConfig{Out: 32, Kernel: [2]int{3, 3}, Bias: true}))
+			return b.GlobalAvgPool(x)
+		},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, p := range net.Params() {
+		fmt.Println(p)
+	}
+	// Output:
+	// conv1.weight [16 3 3 3]
+	// bn1.weight [16]
+	// bn1.bias [16]
+	// bn1.running_mean [16]
+	// bn1.running_var [16]
+	// conv2.weight [32 16 3 3]
+	// conv2.bias [32]
+	// fc.weight [10 32]
+	// fc.bias [10]
 }
 
 // A network is a model: it compiles into a program, which runs batches of any size.

@@ -11,46 +11,41 @@ import (
 // Names of the nodes that every network taps.
 const (
 	Features   = "features"   // penultimate activations after pooling: [batch, features]
-	Logits     = "logits"     // [batch, classes]
+	Logits     = graph.Logits // [batch, classes]
 	Prediction = "prediction" // argmax of the logits, the first of equals: [batch] of int
 )
 
 // Network is an image classifier: an architecture with its parameters. Its last layer is linear on the features.
-// It is a [graph.Model].
+// It is a [Classifier]. [Define] makes one of a function, [New] and [Open] of a name.
 type Network struct {
-	name          string
-	classes       int
-	features      int
-	input         []int
-	head          string
-	preprocessing Preprocessing
-	layout        layout
-	params        []*graph.Param
-	index         map[string]*graph.Param
-	build         func(b *graph.Builder, x *G.Node) *G.Node // from images to features
+	d      Definition
+	dim    int
+	specs  []graph.ParamSpec
+	params []*graph.Param
+	index  map[string]*graph.Param
 }
 
 // Name returns the architecture's name, for example "densenet-bc-100-12".
-func (n *Network) Name() string { return n.name }
+func (n *Network) Name() string { return n.d.Name }
 
 // Classes returns the number of classes, K.
-func (n *Network) Classes() int { return n.classes }
+func (n *Network) Classes() int { return n.d.Classes }
 
 // Dim returns the number of penultimate neurons, D.
-func (n *Network) Dim() int { return n.features }
+func (n *Network) Dim() int { return n.dim }
 
 // InputShape returns [channels, height, width].
-func (n *Network) InputShape() []int { return slices.Clone(n.input) }
+func (n *Network) InputShape() []int { return slices.Clone(n.d.Input) }
 
 // Preprocessing returns how images are brought to the network's input.
-func (n *Network) Preprocessing() Preprocessing { return n.preprocessing }
+func (n *Network) Preprocessing() Preprocessing { return n.d.Preprocessing }
 
 // Params returns the parameters in the order of the state dict.
 func (n *Network) Params() []*graph.Param { return n.params }
 
 // Head returns weight [classes, features] and bias [classes] of the last layer.
 func (n *Network) Head() (weight, bias *graph.Param) {
-	return n.index[n.head+".weight"], n.index[n.head+".bias"]
+	return n.index[n.d.Head+".weight"], n.index[n.d.Head+".bias"]
 }
 
 // Outputs names the features and the logits.
@@ -58,21 +53,26 @@ func (n *Network) Outputs() []string { return []string{Features, Logits} }
 
 // Build adds the network to a graph, for images x [batch, channels, height, width]: features, logits and prediction.
 func (n *Network) Build(b *graph.Builder, x *G.Node) error {
-	z := b.Tap(Features, n.build(b, x))
-	l := b.Tap(Logits, b.Linear(z, n.head))
+	z := b.Tap(Features, n.d.Build(b, x))
+	l := b.Tap(Logits, b.Linear(z, n.d.Head, n.d.Classes))
 	b.Tap(Prediction, b.Do(func() (*G.Node, error) { return graph.ArgMax(l) }))
 	return b.Err()
 }
 
+// size returns the number of parameter values.
+func (n *Network) size() (values int) {
+	for _, s := range n.specs {
+		values += s.Len()
+	}
+	return values
+}
+
 // allocate makes the parameters, all zero, of a network that has been described.
-func (n *Network) allocate() (*Network, error) {
-	params, err := n.layout.allocate()
-	if err != nil {
-		return nil, err
+func (n *Network) allocate() *Network {
+	n.params, n.index = make([]*graph.Param, len(n.specs)), make(map[string]*graph.Param, len(n.specs))
+	for i, s := range n.specs {
+		n.params[i] = s.NewParam()
+		n.index[s.Name] = n.params[i]
 	}
-	n.params, n.index = params, make(map[string]*graph.Param, len(params))
-	for _, p := range params {
-		n.index[p.Name] = p
-	}
-	return n, nil
+	return n
 }

@@ -1,5 +1,7 @@
 package nets
 
+import "github.com/line-ood/goline/graph"
+
 // Preprocessing says how a network wants its images: how to bring them to size and how to normalise them.
 // The zero value of Resize and Crop means "leave the size alone".
 type Preprocessing struct {
@@ -9,6 +11,17 @@ type Preprocessing struct {
 	Crop int
 	// Mean and Std normalise each channel (R, G, B) after division by 255: x = (v/255 - mean) / std.
 	Mean, Std [3]float32
+}
+
+// PreprocessingOf returns what a model says of its images, and whether it says so: a [Classifier] does, or any other model with
+// a method Preprocessing, unless what it returns is the zero value.
+func PreprocessingOf(m graph.Model) (Preprocessing, bool) {
+	p, ok := m.(interface{ Preprocessing() Preprocessing })
+	if !ok {
+		return Preprocessing{}, false
+	}
+	q := p.Preprocessing()
+	return q, q != Preprocessing{}
 }
 
 // CIFAR is the preprocessing of the LINe authors for CIFAR-10 and CIFAR-100 networks.

@@ -1,6 +1,7 @@
 package nets
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"strconv"
@@ -13,27 +14,27 @@ import (
 type family struct {
 	pattern *regexp.Regexp
 	usage   string // the pattern as a person writes it
-	// describe returns the network without its parameters; numbers are those of the name, 0 for one that is left out.
-	describe func(numbers []float64, classes int) (*Network, error)
+	// define describes the network; numbers are those of the name, 0 for one that is left out.
+	define func(numbers []float64, classes int) (Definition, error)
 }
 
 func families() []family {
 	return []family{
 		{regexp.MustCompile(`^densenet-bc-(\d+)-(\d+)(?:-r(\d+(?:\.\d+)?))?$`), "densenet-bc-DEPTH-GROWTH[-rREDUCTION]",
-			func(n []float64, classes int) (*Network, error) {
-				return describeDenseNetBC(DenseNetBCConfig{Depth: int(n[0]), Growth: int(n[1]), Reduction: n[2], Classes: classes})
+			func(n []float64, classes int) (Definition, error) {
+				return DenseNetBCConfig{Depth: int(n[0]), Growth: int(n[1]), Reduction: n[2], Classes: classes}.definition()
 			}},
 		{regexp.MustCompile(`^resnet-cifar-(\d+)-(\d+)$`), "resnet-cifar-DEPTH-WIDTH",
-			func(n []float64, classes int) (*Network, error) {
-				return describeSmallResNet(SmallResNetConfig{Depth: int(n[0]), Width: int(n[1]), Classes: classes})
+			func(n []float64, classes int) (Definition, error) {
+				return SmallResNetConfig{Depth: int(n[0]), Width: int(n[1]), Classes: classes}.definition()
 			}},
 		{regexp.MustCompile(`^resnet-fashion-(\d+)-(\d+)$`), "resnet-fashion-DEPTH-WIDTH",
-			func(n []float64, classes int) (*Network, error) {
-				return describeSmallResNet(SmallResNetConfig{Depth: int(n[0]), Width: int(n[1]), Classes: classes, Fashion: true})
+			func(n []float64, classes int) (Definition, error) {
+				return SmallResNetConfig{Depth: int(n[0]), Width: int(n[1]), Classes: classes, Fashion: true}.definition()
 			}},
 		{regexp.MustCompile(`^wrn-(\d+)-(\d+)(?:-d(\d+(?:\.\d+)?))?$`), "wrn-DEPTH-WIDEN[-dDROPOUT]",
-			func(n []float64, classes int) (*Network, error) {
-				return describeWideResNet(WideResNetConfig{Depth: int(n[0]), Widen: int(n[1]), Dropout: n[2], Classes: classes})
+			func(n []float64, classes int) (Definition, error) {
+				return WideResNetConfig{Depth: int(n[0]), Widen: int(n[1]), Dropout: n[2], Classes: classes}.definition()
 			}},
 	}
 }
@@ -50,26 +51,42 @@ func Names() []string {
 // maxNumber bounds the numbers in a name.
 const maxNumber = 10_000
 
+// ErrUnknown is the cause when [New], [Open] or [Size] are given a name that is not one of [Names].
+var ErrUnknown = errors.New("unknown network")
+
 // New returns an architecture by name, for example "densenet-bc-100-12", with all parameters zero.
-// An unknown name is an error that lists the known ones.
+// An unknown name is an error that lists the known ones and wraps [ErrUnknown].
 func New(name string, classes int) (*Network, error) {
-	n, err := describe(name, classes)
+	n, err := named(name, classes)
 	if err != nil {
 		return nil, err
 	}
-	return n.allocate()
+	return n.allocate(), nil
 }
 
 // Size returns the number of parameter values, buffers included, that New would allocate. Its errors are those of New.
 func Size(name string, classes int) (int, error) {
-	n, err := describe(name, classes)
+	n, err := named(name, classes)
 	if err != nil {
 		return 0, err
 	}
-	return n.layout.values, nil
+	return n.size(), nil
 }
 
-func describe(name string, classes int) (*Network, error) {
+// named returns the network of that name without its parameters.
+func named(name string, classes int) (*Network, error) {
+	d, err := definitionOf(name, classes)
+	if err != nil {
+		return nil, err
+	}
+	n, err := describe(d)
+	if err != nil {
+		return nil, fmt.Errorf("nets: network %q: %w", name, err)
+	}
+	return n, nil
+}
+
+func definitionOf(name string, classes int) (Definition, error) {
 	for _, f := range families() {
 		m := f.pattern.FindStringSubmatch(name)
 		if m == nil {
@@ -82,23 +99,24 @@ func describe(name string, classes int) (*Network, error) {
 			}
 			v, err := strconv.ParseFloat(s, 64)
 			if err != nil || v > maxNumber {
-				return nil, fmt.Errorf("network %q: %s is out of range", name, s)
+				return Definition{}, fmt.Errorf("nets: network %q: number %s, expected at most %d", name, s, maxNumber)
 			}
 			numbers[i] = v
 		}
-		n, err := f.describe(numbers, classes)
+		d, err := f.define(numbers, classes)
 		if err != nil {
-			return nil, fmt.Errorf("network %q: %w", name, err)
+			return Definition{}, fmt.Errorf("nets: network %q: %w", name, err)
 		}
-		return n, nil
+		return d, nil
 	}
-	return nil, fmt.Errorf("unknown network %q; known: %s", name, strings.Join(Names(), ", "))
+	return Definition{}, fmt.Errorf("nets: %w %q, expected one of %s", ErrUnknown, name, strings.Join(Names(), ", "))
 }
 
 // Open returns an architecture with the weights of a file, whose format is detected (see package weights). The number of
-// classes is that of the file's last layer. Errors name the path and, for weights that do not fit, every tensor in question.
+// classes is that of the file's last layer. Errors name the path and, for weights that do not fit, every tensor in question;
+// one about an unknown name wraps [ErrUnknown].
 func Open(name, path string) (*Network, error) {
-	n, err := describe(name, 1)
+	n, err := named(name, 1)
 	if err != nil {
 		return nil, err
 	}
@@ -106,14 +124,12 @@ func Open(name, path string) (*Network, error) {
 	if err != nil {
 		return nil, err
 	}
-	classes := 1
-	if w, ok := sd.Get(n.head + ".weight"); ok && len(w.Shape) == 2 && w.Shape[0] > 0 {
-		classes = w.Shape[0]
+	if w, ok := sd.Get(n.d.Head + ".weight"); ok && len(w.Shape) == 2 && w.Shape[0] > 1 {
+		if n, err = named(name, w.Shape[0]); err != nil {
+			return nil, fmt.Errorf("load weights %s: %w", path, err)
+		}
 	}
-	if n, err = New(name, classes); err != nil {
-		return nil, fmt.Errorf("load weights %s: %w", path, err)
-	}
-	if err := weights.Load(n.params, sd); err != nil {
+	if err := weights.Load(n.allocate().params, sd); err != nil {
 		return nil, fmt.Errorf("load weights %s into %s: %w", path, name, err)
 	}
 	return n, nil

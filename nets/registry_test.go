@@ -1,6 +1,7 @@
 package nets_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -17,22 +18,23 @@ import (
 
 func TestNewRefuses(t *testing.T) {
 	for name, want := range map[string]string{
-		"":                                "unknown network \"\"; known: densenet-bc-DEPTH-GROWTH[-rREDUCTION]",
+		"":                                "unknown network \"\", expected one of densenet-bc-DEPTH-GROWTH[-rREDUCTION]",
 		"densenet":                        "unknown network",
 		"densenet-bc-100":                 "unknown network",
 		"densenet-bc-100-12x":             "unknown network",
 		"Densenet-BC-100-12":              "unknown network",
 		"densenet-bc--100-12":             "unknown network",
 		"densenet-bc-100-12-r":            "unknown network",
-		"densenet-bc-99-12":               `network "densenet-bc-99-12": depth 99 is not 6n+4`,
+		"densenet-bc-99-12":               `network "densenet-bc-99-12": depth 99, expected 6n+4`,
 		"densenet-bc-100-0":               "growth 0",
 		"densenet-bc-100-12-r1.5":         "reduction 1.5",
-		"densenet-bc-100-12345":           "12345 is out of range",
-		"densenet-bc-99999999999999999-1": "99999999999999999 is out of range",
-		"densenet-bc-100-12-r" + strings.Repeat("9", 400): "is out of range",
+		"densenet-bc-100-12345":           "number 12345, expected at most 10000",
+		"densenet-bc-99999999999999999-1": "number 99999999999999999, expected at most 10000",
+		"densenet-bc-100-12-r" + strings.Repeat("9", 400): "expected at most 10000",
 	} {
 		_, err := nets.New(name, 10)
 		require.ErrorContains(t, err, want)
+		require.Equal(t, strings.Contains(want, "unknown"), errors.Is(err, nets.ErrUnknown), name)
 		_, sizeErr := nets.Size(name, 10)
 		require.EqualError(t, sizeErr, err.Error())
 	}
@@ -115,6 +117,7 @@ func TestOpenRefuses(t *testing.T) {
 	require.NoError(t, weights.WriteNpz(good, stateOf(t, nettest.DenseNetBC(t, 10, 4, 7, 1))))
 
 	_, err := nets.Open("densenet-bc-10", good)
+	require.ErrorIs(t, err, nets.ErrUnknown)
 	require.ErrorContains(t, err, `unknown network "densenet-bc-10"`)
 	_, err = nets.Open("densenet-bc-16-4", good)
 	require.ErrorContains(t, err, "load weights "+good+" into densenet-bc-16-4: ")

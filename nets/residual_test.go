@@ -62,4 +62,16 @@ func TestResidualNetworksRefuse(t *testing.T) {
 	} {
 		require.ErrorContains(t, f(), "0 classes")
 	}
+	for _, f := range []func() error{ // which end before they have added 2^50 layers
+		func() error {
+			_, err := nets.SmallResNet(nets.SmallResNetConfig{Depth: 6<<50 + 2, Width: 1000, Classes: 2})
+			return err
+		},
+		func() error {
+			_, err := nets.WideResNet(nets.WideResNetConfig{Depth: 6<<50 + 4, Widen: 100, Classes: 2})
+			return err
+		},
+	} {
+		require.ErrorContains(t, f(), "more than 1073741824 parameter values")
+	}
 }

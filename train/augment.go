@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 
 	"gonum.org/v1/gonum/stat/distuv"
+
+	"github.com/line-ood/goline/internal/splitmix"
 )
 
 // Augmentation says how training images are varied. The zero value leaves them alone.
@@ -23,26 +25,18 @@ type Augmentation struct {
 func (a Augmentation) check(height, width int) error {
 	switch {
 	case a.Crop < 0 || a.Crop > min(height, width):
-		return fmt.Errorf("train: crop with %d pixels of padding on images of %dx%d", a.Crop, height, width)
+		return fmt.Errorf("train: crop with %d pixels of padding, expected 0 to %d on images of %d×%d", a.Crop, min(height, width), height, width)
 	case a.Cutout < 0 || a.Cutout > 2*min(height, width):
-		return fmt.Errorf("train: cutout of %d pixels on images of %dx%d", a.Cutout, height, width)
+		return fmt.Errorf("train: cutout of %d pixels, expected 0 to %d on images of %d×%d", a.Cutout, 2*min(height, width), height, width)
 	case !(a.Mixup >= 0) || math.IsInf(a.Mixup, 0):
-		return fmt.Errorf("train: mixup %v, expected 0 or more", a.Mixup)
+		return fmt.Errorf("train: mixup %v, expected a number, 0 or more", a.Mixup)
 	}
 	return nil
 }
 
 // stream returns the random numbers of one image in one epoch.
 func stream(seed uint64, epoch, index int) *rand.Rand {
-	return rand.New(rand.NewPCG(mix(seed, uint64(epoch)+1), mix(uint64(index), 0x617567)))
-}
-
-// mix spreads two numbers over 64 bits (the finaliser of SplitMix64).
-func mix(a, b uint64) uint64 {
-	z := a*0x9e3779b97f4a7c15 + b
-	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
-	z = (z ^ z>>27) * 0x94d049bb133111eb
-	return z ^ z>>31
+	return rand.New(rand.NewPCG(splitmix.Combine(seed, uint64(epoch)+1), splitmix.Combine(uint64(index), 0x617567)))
 }
 
 // vary writes a varied copy of the image src [3, height, width] to dst; black is the value of a black pixel per channel.

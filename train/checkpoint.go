@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/line-ood/goline/internal/npyz"
@@ -64,6 +65,7 @@ func (r *run) save() error {
 	if err := npyz.WriteNpz(r.c.Checkpoint, npyz.Stored, arrays...); err != nil {
 		return fmt.Errorf("train: checkpoint: %w", err)
 	}
+	r.saved = r.state.Step
 	return nil
 }
 
@@ -82,10 +84,30 @@ func (r *run) restore() error {
 	return nil
 }
 
+// sameTensors fails unless the checkpoint holds a tensor for each of the run's, of its size, and no other: networks of one name
+// need not be the same.
+func (r *run) sameTensors(a *npyz.Archive) error {
+	mine := r.tensors()
+	for name, array := range a.All() {
+		if !strings.Contains(name, "/") {
+			continue
+		}
+		if values, ok := mine[name]; !ok || len(values) != array.Len() {
+			return fmt.Errorf("%w: %s of %d values, expected %d", ErrMismatch, name, array.Len(), len(values))
+		}
+	}
+	for name, values := range mine {
+		if !a.Has(name) {
+			return fmt.Errorf("%w: no %s, expected %d values", ErrMismatch, name, len(values))
+		}
+	}
+	return nil
+}
+
 func (r *run) take(a *npyz.Archive) error {
 	for _, name := range []string{"format", "identity", "state", "optimizer_steps"} {
 		if !a.Has(name) {
-			return fmt.Errorf("no entry %q: not a checkpoint of training", name)
+			return fmt.Errorf("no entry %q: it is not a checkpoint of training", name)
 		}
 	}
 	if format, err := a.String("format"); err != nil || format != checkpointFormat {
@@ -96,7 +118,7 @@ func (r *run) take(a *npyz.Archive) error {
 		return err
 	}
 	if want := r.c.identity(r.net, r.data); identity != want {
-		return fmt.Errorf("it belongs to another run:\n  checkpoint %s\n  this run   %s", identity, want)
+		return fmt.Errorf("%w:\n  got      %s\n  expected %s", ErrMismatch, identity, want)
 	}
 	text, err := a.String("state")
 	if err != nil {
@@ -114,7 +136,10 @@ func (r *run) take(a *npyz.Archive) error {
 		return err
 	}
 	if len(steps) != 1 || steps[0] != s.Step {
-		return fmt.Errorf("optimizer_steps are %v after %d steps", steps, s.Step)
+		return fmt.Errorf("optimizer_steps %v, expected [%d]", steps, s.Step)
+	}
+	if err := r.sameTensors(a); err != nil {
+		return err
 	}
 	values := map[string][]float32{}
 	for name, dst := range r.tensors() {
@@ -126,7 +151,7 @@ func (r *run) take(a *npyz.Archive) error {
 		copy(dst, values[name])
 	}
 	r.optimizer.SetSteps(steps[0])
-	r.state = s
+	r.state, r.saved = s, s.Step
 	r.state.Resumed++
 	return nil
 }

@@ -12,10 +12,12 @@ import (
 	"github.com/line-ood/goline/nets"
 )
 
-// Config says how to train. Epochs and Schedule.Rate must be set; zero values of the rest mean what the comments say.
+// Config says how to train. Epochs and Schedule.LearningRate must be set; zero values of the rest mean what the comments say.
 type Config struct {
+	// Epochs is how often each image is visited, at least 1.
 	Epochs int
-	// Batch is the number of images of a step; 0 means 128. Images that do not fill a last batch are left out of an epoch.
+	// Batch is the number of images of a step; 0 means 128, or all where there are fewer. Images that do not fill a last batch
+	// are left out of an epoch.
 	Batch int
 	// Shard is the number of images that share the statistics of batch norm (see [graph.TrainingOptions]); it must divide
 	// Batch. 0 means 32 where that divides Batch, and Batch otherwise.
@@ -25,18 +27,19 @@ type Config struct {
 	// Seed is that of the order of the images, of augmentation and of dropout.
 	Seed uint64
 
-	Optimizer      OptimizerConfig
-	Schedule       ScheduleConfig
-	Augmentation   Augmentation
-	LabelSmoothing float64 // share of each target that is spread over all classes, in [0, 1)
-	ClipNorm       float64 // bound of the norm of the gradients; 0 means none
+	Optimizer      OptimizerConfig // SGD without momentum unless told otherwise
+	Schedule       ScheduleConfig  // a constant rate unless told otherwise
+	Augmentation   Augmentation    // none unless told otherwise
+	LabelSmoothing float64         // share of each target that is spread over all classes, in [0, 1)
+	ClipNorm       float64         // bound of the norm of the gradients; 0 means none
 	// EMADecay is the decay per step of an exponential moving average of the weights, in [0, 1), which is then what is
 	// validated and returned; 0 means none.
 	EMADecay float64 `json:"AverageDecay"`
 
 	// Checkpoint is the file that the state of the run is kept in; "" means none.
 	Checkpoint string `json:"-"`
-	// CheckpointEvery is the number of steps between two checkpoints; 0 means one at the end of each epoch.
+	// CheckpointEvery is the number of steps between two checkpoints; 0 means one at the end of each epoch. There is one at the
+	// end of the run in any case.
 	CheckpointEvery int `json:"-"`
 	// Resume goes on from the checkpoint if there is one. Without it an existing checkpoint is overwritten.
 	Resume bool `json:"-"`
@@ -51,7 +54,7 @@ type Progress struct {
 	Epoch, Epochs  int     // the current epoch, counted from 1
 	Step, Steps    int     // steps done, of the whole run
 	Loss, Accuracy float64 // on the training images of this epoch so far, as varied; accuracy in [0, 1]
-	LearningRate   float64 // of learning, in the last step
+	LearningRate   float64 // in the last step
 	ImagesPerSec   float64
 	Left           time.Duration // at this speed, validation not counted
 	Done           *Epoch        // the epoch that was just validated, otherwise nil
@@ -59,8 +62,8 @@ type Progress struct {
 
 // Epoch is one row of the learning curves. Losses are mean cross-entropies, accuracies are in [0, 1].
 type Epoch struct {
-	Epoch         int // counted from 1
-	Rate          float64
+	Epoch         int     // counted from 1
+	LearningRate  float64 `json:"Rate"` // in the last step
 	Loss          float64 // on the training images, as varied
 	Accuracy      float64
 	ValLoss       float64 // 0 without validation images
@@ -72,15 +75,20 @@ type Epoch struct {
 
 // Result is what a run leaves beside the weights in the network.
 type Result struct {
+	// Curve has a row for each epoch that was finished, those before an interruption included.
 	Curve []Epoch
-	// Steps is the number of steps of the run.
+	// Steps is the number of steps done, those before an interruption included.
 	Steps int
 }
 
-// ErrDiverged is the cause when a loss or a gradient is not finite any more.
+// ErrDiverged is the cause of an error of [Run] when a loss, a gradient or a weight is not finite any more.
 var ErrDiverged = errors.New("training diverged")
 
-func (c Config) withDefaults(net *nets.Network, data dataset.Dataset) (Config, error) {
+// ErrMismatch is the cause of an error of [Run] when the checkpoint to resume from is one of another run: of other settings,
+// another number of images or classes, or another network. A file that is no checkpoint is another error.
+var ErrMismatch = errors.New("checkpoint of another run")
+
+func (c Config) withDefaults(net nets.Classifier, data dataset.Dataset) (Config, error) {
 	if c.Batch == 0 {
 		c.Batch = min(128, data.Len())
 	}
@@ -97,29 +105,29 @@ func (c Config) withDefaults(net *nets.Network, data dataset.Dataset) (Config, e
 	case c.Epochs < 1:
 		return c, fmt.Errorf("train: %d epochs, expected at least 1", c.Epochs)
 	case c.Batch < 1 || c.Batch > data.Len():
-		return c, fmt.Errorf("train: batch of %d images from %d in %s", c.Batch, data.Len(), data.Name())
+		return c, fmt.Errorf("train: batch of %d images, expected 1 to %d, as many as %s has", c.Batch, data.Len(), data.Name())
 	case c.Shard < 1 || c.Batch%c.Shard != 0:
-		return c, fmt.Errorf("train: shard of %d images does not divide the batch of %d", c.Shard, c.Batch)
+		return c, fmt.Errorf("train: shard of %d images, expected a divisor of the batch of %d", c.Shard, c.Batch)
 	case c.Workers < 1:
 		return c, fmt.Errorf("train: %d workers, expected at least 1", c.Workers)
 	case !(c.LabelSmoothing >= 0 && c.LabelSmoothing < 1):
-		return c, fmt.Errorf("train: label smoothing %v is not in [0, 1)", c.LabelSmoothing)
+		return c, fmt.Errorf("train: label smoothing %v, expected a share in [0, 1)", c.LabelSmoothing)
 	case !(c.ClipNorm >= 0) || math.IsInf(c.ClipNorm, 0):
-		return c, fmt.Errorf("train: gradient norm clipped at %v, expected 0 (not at all) or more", c.ClipNorm)
+		return c, fmt.Errorf("train: gradient norm clipped at %v, expected a number, 0 (not at all) or more", c.ClipNorm)
 	case !(c.EMADecay >= 0 && c.EMADecay < 1):
-		return c, fmt.Errorf("train: decay %v of the average is not in [0, 1)", c.EMADecay)
+		return c, fmt.Errorf("train: decay %v of the average, expected one in [0, 1)", c.EMADecay)
 	case c.StopAt < 0:
-		return c, fmt.Errorf("train: stop at step %d", c.StopAt)
+		return c, fmt.Errorf("train: stop at step %d, expected 0 (at the end) or more", c.StopAt)
 	case c.CheckpointEvery < 0:
-		return c, fmt.Errorf("train: a checkpoint every %d steps", c.CheckpointEvery)
+		return c, fmt.Errorf("train: a checkpoint every %d steps, expected 0 (every epoch) or more", c.CheckpointEvery)
 	case len(shape) != 3 || shape[0] != 3:
-		return c, fmt.Errorf("train: network %s takes %v, expected images of three channels", net.Name(), shape)
+		return c, fmt.Errorf("train: network %s takes %v, expected [3 height width]", net.Name(), shape)
 	}
 	return c, nil
 }
 
 // identity describes everything that the weights of a run depend on: only a run with the same can be resumed.
-func (c Config) identity(net *nets.Network, data dataset.Dataset) string {
+func (c Config) identity(net nets.Classifier, data dataset.Dataset) string {
 	text, err := json.Marshal(struct {
 		Config
 		Network         string

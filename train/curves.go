@@ -17,7 +17,7 @@ import (
 	"github.com/line-ood/goline/internal/atomicfile"
 )
 
-// WriteCurves writes the learning curves to stem.csv and stem.png.
+// WriteCurves writes the learning curves to stem.csv ([CurvesCSV]) and stem.png ([CurvesPNG]), each whole or not at all.
 func WriteCurves(stem string, curve []Epoch) error {
 	if err := atomicfile.Write(stem+".csv", func(w io.Writer) error { return CurvesCSV(w, curve) }); err != nil {
 		return fmt.Errorf("train: %w", err)
@@ -35,7 +35,7 @@ func CurvesCSV(w io.Writer, curve []Epoch) error {
 	_ = c.Write([]string{"epoch", "learning_rate", "loss", "accuracy", "val_loss", "val_accuracy", "images_per_second", "seconds"})
 	for _, e := range curve {
 		_ = c.Write([]string{
-			strconv.Itoa(e.Epoch), strconv.FormatFloat(e.Rate, 'g', 6, 64), f(e.Loss, 6), f(100*e.Accuracy, 3),
+			strconv.Itoa(e.Epoch), strconv.FormatFloat(e.LearningRate, 'g', 6, 64), f(e.Loss, 6), f(100*e.Accuracy, 3),
 			f(e.ValLoss, 6), f(100*e.ValAccuracy, 3), f(e.ImagesPerSec, 1), f(e.Seconds, 1),
 		})
 	}

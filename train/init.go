@@ -9,9 +9,11 @@ import (
 	"github.com/line-ood/goline/graph"
 )
 
-// Initialise fills parameters with what training starts from. Convolutions [out, in, kernel height, kernel width] are normal
-// with variance 2 / (out · kernel height · kernel width) (He et al., ICCV 2015, for the backward pass, as torchvision's residual
-// networks), linear layers and their biases uniform in ±1/√in as PyTorch's, scales and running variances 1, the rest 0.
+// Initialise fills parameters with what training starts from, by their shapes and the last part of their names.
+//
+// Convolutions, [out, in, kernel height, kernel width] or of more than two axes otherwise, are normal with variance 2 / (out ·
+// kernel height · kernel width) (He et al., ICCV 2015, for the backward pass, as torchvision's residual networks). Linear layers
+// [out, in] and their biases are uniform in ±1/√in as PyTorch's. Of vectors, "weight" and "running_var" are 1 and the rest 0.
 // Each parameter has a stream of its own, from the seed and its name.
 func Initialise(params []*graph.Param, seed uint64) {
 	fanIn := map[string]int{} // of linear layers
@@ -27,8 +29,8 @@ func Initialise(params []*graph.Param, seed uint64) {
 		v, s := p.Float32s(), p.Shape()
 		layer, part := p.Name[:max(0, strings.LastIndexByte(p.Name, '.'))], p.Name[strings.LastIndexByte(p.Name, '.')+1:]
 		switch in := fanIn[layer]; {
-		case len(s) == 4:
-			std := math.Sqrt(2 / float64(s[0]*s[2]*s[3]))
+		case len(s) > 2:
+			std := math.Sqrt(2 / float64(len(v)/s[1]))
 			for i := range v {
 				v[i] = float32(std * r.NormFloat64())
 			}

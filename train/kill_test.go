@@ -32,7 +32,7 @@ func longRun(t *testing.T, dir, name string) {
 	writeWeights(t, filepath.Join(dir, name+".npz"), net)
 }
 
-func writeWeights(t *testing.T, path string, net *nets.Network) {
+func writeWeights(t *testing.T, path string, net nets.Classifier) {
 	t.Helper()
 	var arrays []npyz.Named
 	for _, p := range net.Params() {
@@ -85,7 +85,8 @@ func TestSurvivesKills(t *testing.T) {
 	killed, left := 0, 0
 	for {
 		cmd := exec.Command(os.Args[0], "-test.run=^TestSurvivesKills$")
-		cmd.Env = append(os.Environ(), killedRun+"="+dir)
+		// The child, killed, leaves its temporary folders, which must go with this one.
+		cmd.Env = append(os.Environ(), killedRun+"="+dir, "TMPDIR="+dir, "GOTMPDIR="+dir)
 		var text strings.Builder
 		cmd.Stdout, cmd.Stderr = &text, &text
 		require.NoError(t, cmd.Start())

@@ -10,6 +10,7 @@ import (
 
 	"github.com/line-ood/goline/dataset"
 	"github.com/line-ood/goline/graph"
+	"github.com/line-ood/goline/internal/splitmix"
 	"github.com/line-ood/goline/nets"
 )
 
@@ -34,7 +35,7 @@ type minibatch struct {
 	labels []int
 }
 
-func newLoader(net *nets.Network, data dataset.Dataset, c Config) (*loader, error) {
+func newLoader(net nets.Classifier, data dataset.Dataset, c Config) (*loader, error) {
 	l := &loader{
 		data: data, labels: data.Labels(), classes: net.Classes(), pre: net.Preprocessing(), augment: c.Augmentation,
 		smoothing: c.LabelSmoothing, seed: c.Seed, batch: c.Batch, workers: c.Workers,
@@ -54,7 +55,7 @@ func newLoader(net *nets.Network, data dataset.Dataset, c Config) (*loader, erro
 func checkLabels(data dataset.Dataset, classes int) error {
 	labels := data.Labels()
 	if len(labels) == 0 {
-		return fmt.Errorf("train: %s: images have no labels", data.Name())
+		return fmt.Errorf("train: %s: no labels, expected one for each image", data.Name())
 	}
 	for i, c := range labels {
 		if c < 0 || c >= classes {
@@ -69,7 +70,7 @@ func (l *loader) stepsPerEpoch() int { return l.data.Len() / l.batch }
 
 // order returns the images of an epoch as they are visited.
 func (l *loader) order(epoch int) []int {
-	return rand.New(rand.NewPCG(mix(l.seed, uint64(epoch)+1), 0x6f72646572)).Perm(l.data.Len())
+	return rand.New(rand.NewPCG(splitmix.Combine(l.seed, uint64(epoch)+1), 0x6f72646572)).Perm(l.data.Len())
 }
 
 // batches yields the batches of steps first to last-1, made ahead on other goroutines. A batch is valid until the next.

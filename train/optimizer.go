@@ -54,20 +54,21 @@ func (c OptimizerConfig) withDefaults() (OptimizerConfig, error) {
 	case c.Name != SGD && c.Name != SGDW && c.Name != AdamW:
 		return c, fmt.Errorf("optimizer %q, expected %s, %s or %s", c.Name, SGD, SGDW, AdamW)
 	case !in01(c.Momentum):
-		return c, fmt.Errorf("momentum %v is not in [0, 1)", c.Momentum)
+		return c, fmt.Errorf("momentum %v, expected one in [0, 1)", c.Momentum)
 	case c.Nesterov && c.Momentum == 0:
-		return c, fmt.Errorf("look-ahead of Nesterov needs a momentum above 0")
+		return c, fmt.Errorf("momentum 0, expected one above 0 for the look-ahead of Nesterov")
 	case !(c.WeightDecay >= 0) || math.IsInf(c.WeightDecay, 0):
-		return c, fmt.Errorf("weight decay %v, expected 0 or more", c.WeightDecay)
+		return c, fmt.Errorf("weight decay %v, expected a number, 0 or more", c.WeightDecay)
 	case !in01(c.Beta1) || !in01(c.Beta2):
-		return c, fmt.Errorf("betas %v and %v are not in [0, 1)", c.Beta1, c.Beta2)
+		return c, fmt.Errorf("betas %v and %v, expected ones in [0, 1)", c.Beta1, c.Beta2)
 	case !(c.Epsilon > 0):
 		return c, fmt.Errorf("epsilon %v, expected a positive number", c.Epsilon)
 	}
 	return c, nil
 }
 
-// NewOptimizer returns an optimizer of the parameters.
+// NewOptimizer returns an optimizer of the parameters, which it changes in place. It errors for settings out of the ranges that
+// [OptimizerConfig] states.
 func NewOptimizer(c OptimizerConfig, params []*graph.Param) (Optimizer, error) {
 	c, err := c.withDefaults()
 	if err != nil {

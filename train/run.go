@@ -12,12 +12,14 @@ import (
 	"github.com/line-ood/goline/nets"
 )
 
-// Run trains the network, from the values that its parameters have, on labelled images, and validates it after every epoch
-// on val, which may be nil. The trained weights are left in the network.
+// Run trains the network, from the values that its parameters have ([Initialise] gives it some), on labelled images, and
+// validates it after every epoch on val, which may be nil. Any [nets.Classifier] for images of three channels will do. The
+// trained weights are left in the network: with [Config].EMADecay their average.
 //
 // Run ends early when ctx does, after writing a checkpoint, and with an error that wraps [ErrDiverged] when the loss or a
-// gradient is not finite any more; the last checkpoint then is of a step where they were.
-func Run(ctx context.Context, net *nets.Network, data, val dataset.Dataset, c Config) (*Result, error) {
+// gradient is not finite any more; the last checkpoint then is of a step where they were. A checkpoint to resume from that
+// does not belong to this very run is an error that wraps [ErrMismatch], and leaves the network as it was.
+func Run(ctx context.Context, net nets.Classifier, data, val dataset.Dataset, c Config) (*Result, error) {
 	c, err := c.withDefaults(net, data)
 	if err != nil {
 		return nil, err
@@ -43,7 +45,7 @@ func Run(ctx context.Context, net *nets.Network, data, val dataset.Dataset, c Co
 // run is a run of training under way.
 type run struct {
 	c         Config
-	net       *nets.Network
+	net       nets.Classifier
 	data, val dataset.Dataset
 	program   *graph.TrainingProgram
 	optimizer Optimizer
@@ -51,6 +53,7 @@ type run struct {
 	average   *average
 	loader    *loader
 	state     state
+	saved     int // steps done at the last checkpoint
 
 	began       time.Time // of what was trained since
 	steps       int       // since then
@@ -68,7 +71,7 @@ type state struct {
 	Seconds float64 // of this epoch
 }
 
-func newRun(net *nets.Network, data, val dataset.Dataset, c Config) (*run, error) {
+func newRun(net nets.Classifier, data, val dataset.Dataset, c Config) (*run, error) {
 	r := &run{c: c, net: net, data: data, val: val}
 	var err error
 	if r.loader, err = newLoader(net, data, c); err != nil {
@@ -82,7 +85,9 @@ func newRun(net *nets.Network, data, val dataset.Dataset, c Config) (*run, error
 	if r.schedule, err = NewSchedule(c.Schedule, c.Epochs, r.loader.stepsPerEpoch()); err != nil {
 		return nil, err
 	}
-	r.program, err = graph.CompileTraining(net, graph.TrainingOptions{Batch: c.Batch, Shard: c.Shard, Workers: c.Workers})
+	r.program, err = graph.CompileTraining(net, graph.TrainingOptions{
+		Batch: c.Batch, Shard: c.Shard, Workers: c.Workers, Logits: nets.Logits,
+	})
 	if err != nil {
 		return nil, fmt.Errorf("train: %w", err)
 	}
@@ -134,7 +139,10 @@ func (r *run) all(ctx context.Context) error {
 			}
 		}
 	}
-	return nil
+	if r.saved == r.state.Step {
+		return nil
+	}
+	return r.save()
 }
 
 // interrupted keeps what was reached when ctx ends a run.
@@ -231,7 +239,7 @@ func (r *run) speed() float64 {
 // endEpoch validates and writes a row of the curve.
 func (r *run) endEpoch(ctx context.Context) error {
 	e := Epoch{
-		Epoch: r.epoch() + 1, Rate: r.schedule(r.state.Step - 1), ImagesPerSec: r.speed(), Interruptions: r.state.Resumed,
+		Epoch: r.epoch() + 1, LearningRate: r.schedule(r.state.Step - 1), ImagesPerSec: r.speed(), Interruptions: r.state.Resumed,
 	}
 	e.Loss, e.Accuracy = r.means()
 	if r.val != nil {
@@ -247,14 +255,15 @@ func (r *run) endEpoch(ctx context.Context) error {
 	e.Seconds = r.spentBefore + time.Since(r.epochBegan).Seconds()
 	r.state.Curve = append(r.state.Curve, e)
 	r.state.Loss, r.state.Correct, r.state.Seconds = 0, 0, 0
-	r.report(e.Rate, &e)
+	r.report(e.LearningRate, &e)
 	r.began, r.steps, r.epochBegan, r.spentBefore = time.Now(), 0, time.Now(), 0
 	return nil
 }
 
 // Evaluate returns the mean cross-entropy and the accuracy, in [0, 1], of the network in inference on labelled images.
-// The loss is summed in the order of the images.
-func Evaluate(ctx context.Context, net *nets.Network, data dataset.Dataset, workers int) (loss, accuracy float64, err error) {
+// The loss is summed in the order of the images. workers images run side by side; 0 means GOMAXPROCS, and the result does not
+// depend on it.
+func Evaluate(ctx context.Context, net nets.Classifier, data dataset.Dataset, workers int) (loss, accuracy float64, err error) {
 	if err := checkLabels(data, net.Classes()); err != nil {
 		return 0, 0, err
 	}

@@ -58,7 +58,7 @@ func tinyConfig() train.Config {
 }
 
 // bits returns all parameters of a network.
-func bits(net *nets.Network) map[string][]float32 {
+func bits(net nets.Classifier) map[string][]float32 {
 	out := map[string][]float32{}
 	for _, p := range net.Params() {
 		out[p.Name] = append([]float32(nil), p.Float32s()...)
@@ -200,6 +200,7 @@ func TestCheckpointOfAnotherRunIsRefused(t *testing.T) {
 	net := tinyNet(t, 1)
 	before := bits(net)
 	_, err = train.Run(context.Background(), net, data, nil, other)
+	require.ErrorIs(t, err, train.ErrMismatch)
 	require.ErrorContains(t, err, "another run")
 	require.Equal(t, before, bits(net), "nothing is half loaded")
 
@@ -220,8 +221,8 @@ func TestRunRefuses(t *testing.T) {
 		want   string
 	}{
 		{func(c *train.Config) { c.Epochs = 0 }, "0 epochs"},
-		{func(c *train.Config) { c.Batch = 31 }, "batch of 31 images from 30"},
-		{func(c *train.Config) { c.Shard = 5 }, "does not divide"},
+		{func(c *train.Config) { c.Batch = 31 }, "batch of 31 images, expected 1 to 30"},
+		{func(c *train.Config) { c.Shard = 5 }, "expected a divisor"},
 		{func(c *train.Config) { c.Workers = -1 }, "-1 workers"},
 		{func(c *train.Config) { c.LabelSmoothing = 1 }, "label smoothing"},
 		{func(c *train.Config) { c.ClipNorm = math.NaN() }, "norm"},
@@ -247,8 +248,8 @@ func TestRunRefuses(t *testing.T) {
 
 func TestCurves(t *testing.T) {
 	curve := []train.Epoch{
-		{Epoch: 1, Rate: 0.1, Loss: 1.5, Accuracy: 0.5, ValLoss: 1.25, ValAccuracy: 0.625, ImagesPerSec: 100, Seconds: 2.5},
-		{Epoch: 2, Rate: 0.05, Loss: 0.75, Accuracy: 0.75, ValLoss: 0.5, ValAccuracy: 0.875, ImagesPerSec: 200, Seconds: 1.25},
+		{Epoch: 1, LearningRate: 0.1, Loss: 1.5, Accuracy: 0.5, ValLoss: 1.25, ValAccuracy: 0.625, ImagesPerSec: 100, Seconds: 2.5},
+		{Epoch: 2, LearningRate: 0.05, Loss: 0.75, Accuracy: 0.75, ValLoss: 0.5, ValAccuracy: 0.875, ImagesPerSec: 200, Seconds: 1.25},
 	}
 	stem := filepath.Join(t.TempDir(), "curves")
 	require.NoError(t, train.WriteCurves(stem, curve))

@@ -20,15 +20,17 @@ type ScheduleConfig struct {
 	// Warmup is the number of epochs, fractions allowed, in which the rate rises to its highest: linearly from 0, for OneCycle
 	// along a cosine from LearningRate/25.
 	Warmup float64
-	Every  float64 // epochs between the steps of StepDecay
-	Gamma  float64 // factor of each step of StepDecay; 0 means 0.1
+	Every  float64 // epochs between the steps of StepDecay, above 0 there
+	Gamma  float64 // factor of each step of StepDecay, in (0, 1]; 0 means 0.1
 	Final  float64 // share of LearningRate that Cosine ends with, in [0, 1]; OneCycle's default 0 means 1/250000
 }
 
 // Schedule gives the learning rate of each step, counted from 0.
 type Schedule func(step int) float64
 
-// NewSchedule returns the schedule for a run of so many epochs of so many steps.
+// NewSchedule returns the schedule for a run of so many epochs of so many steps, at least one each. It errors for settings out
+// of the ranges that [ScheduleConfig] states, and for a warm-up as long as the run. Steps from 0 to epochs·stepsPerEpoch-1 have
+// a rate between 0 and LearningRate.
 func NewSchedule(c ScheduleConfig, epochs, stepsPerEpoch int) (Schedule, error) {
 	if c.Name == "" {
 		c.Name = Constant
@@ -40,17 +42,17 @@ func NewSchedule(c ScheduleConfig, epochs, stepsPerEpoch int) (Schedule, error) 
 	warm := c.Warmup * float64(stepsPerEpoch)
 	switch {
 	case epochs < 1 || stepsPerEpoch < 1:
-		return nil, fmt.Errorf("train: schedule over %d epochs of %d steps", epochs, stepsPerEpoch)
+		return nil, fmt.Errorf("train: schedule over %d epochs of %d steps, expected at least 1 each", epochs, stepsPerEpoch)
 	case !(c.LearningRate > 0) || math.IsInf(c.LearningRate, 0):
 		return nil, fmt.Errorf("train: learning rate %v, expected a positive number", c.LearningRate)
 	case !(warm >= 0 && warm < total):
-		return nil, fmt.Errorf("train: warm-up of %v epochs in a run of %d", c.Warmup, epochs)
+		return nil, fmt.Errorf("train: warm-up of %v epochs, expected 0 or more, but less than the run of %d", c.Warmup, epochs)
 	case c.Name == StepDecay && !(c.Every > 0):
 		return nil, fmt.Errorf("train: steps every %v epochs, expected a positive number", c.Every)
 	case !(c.Gamma > 0 && c.Gamma <= 1):
-		return nil, fmt.Errorf("train: gamma %v is not in (0, 1]", c.Gamma)
+		return nil, fmt.Errorf("train: gamma %v, expected a factor in (0, 1]", c.Gamma)
 	case !(c.Final >= 0 && c.Final <= 1):
-		return nil, fmt.Errorf("train: final share %v of the learning rate is not in [0, 1]", c.Final)
+		return nil, fmt.Errorf("train: final share %v of the learning rate, expected one in [0, 1]", c.Final)
 	}
 	var after func(step float64) float64
 	switch c.Name {

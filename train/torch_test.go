@@ -143,7 +143,7 @@ func TestStepsMatchPyTorch(t *testing.T) {
 }
 
 // inference returns the logits of a batch.
-func inference(t *testing.T, net *nets.Network, x []float32) []float32 {
+func inference(t *testing.T, net nets.Classifier, x []float32) []float32 {
 	t.Helper()
 	program, err := graph.Compile(net, graph.Options{Fetch: []string{nets.Logits}})
 	require.NoError(t, err)

@@ -10,6 +10,8 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 )
 
 const (
@@ -24,7 +26,13 @@ const (
 // and path is left as it was. A new file gets the permission that [os.Create] would give it, an existing one keeps its
 // own; a symbolic link stays and its target is replaced. Devices and pipes cannot be renamed over: they are written
 // directly. The error names path and wraps the cause.
+//
+// A path that names one of the process' own descriptors, such as /dev/stdout, is written through that descriptor: it may be
+// a file that was opened to append to.
 func Write(path string, write func(io.Writer) error) error {
+	if fd := descriptor(path); fd >= 0 {
+		return wrap(path, writeDescriptor(fd, write))
+	}
 	target := path
 	if resolved, err := filepath.EvalSymlinks(path); err == nil {
 		target = resolved
@@ -87,6 +95,51 @@ func writeDirect(target string, write func(io.Writer) error) error {
 	f, err := os.OpenFile(target, os.O_WRONLY, 0)
 	if err != nil {
 		return err
+	}
+	return errors.Join(fill(f, write), f.Close())
+}
+
+// IsStream tells whether [Write] writes to path directly, because it names a descriptor, a device or a pipe.
+func IsStream(path string) bool {
+	if descriptor(path) >= 0 {
+		return true
+	}
+	info, err := os.Stat(path)
+	return err == nil && !info.Mode().IsRegular() && !info.IsDir()
+}
+
+// descriptor returns the number of the process' descriptor that path names, or -1.
+func descriptor(path string) int {
+	if filepath.Separator != '/' {
+		return -1
+	}
+	path = filepath.Clean(path)
+	switch path {
+	case "/dev/stdout":
+		return 1
+	case "/dev/stderr":
+		return 2
+	}
+	for _, dir := range []string{"/dev/fd/", "/proc/self/fd/"} {
+		if number, ok := strings.CutPrefix(path, dir); ok {
+			if fd, err := strconv.Atoi(number); err == nil && fd >= 0 {
+				return fd
+			}
+		}
+	}
+	return -1
+}
+
+func writeDescriptor(fd int, write func(io.Writer) error) error {
+	switch fd {
+	case 1:
+		return fill(os.Stdout, write)
+	case 2:
+		return fill(os.Stderr, write)
+	}
+	f := os.NewFile(uintptr(fd), "descriptor")
+	if f == nil {
+		return fs.ErrInvalid
 	}
 	return errors.Join(fill(f, write), f.Close())
 }

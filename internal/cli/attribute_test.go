@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/line-ood/goline/attribution"
+	"github.com/line-ood/goline/attribution/estimate"
 	"github.com/line-ood/goline/internal/nettest"
 	"github.com/line-ood/goline/internal/npyz"
 	"github.com/line-ood/goline/line"
@@ -149,7 +150,7 @@ func TestAttributeValues(t *testing.T) {
 	assert.Equal(t, 3, f.Setting.Images)
 	require.Len(t, f.Estimates, 12)
 	rows := readCSV(t, w.path("v.csv"))
-	at, kept := 0, attribution.KeptByPercentile(len(f.Estimates[0].Lo), 90)
+	at, kept := 0, estimate.KeptByPercentile(len(f.Estimates[0].Lo), 90)
 	for i, e := range f.Estimates {
 		closed := f.Estimates[i-i%4].Estimate
 		assert.Equal(t, *e.Label, *e.Class)
@@ -382,7 +383,7 @@ func TestParseEstimator(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, "top-35", forPlayers(kept, 342)[0].Name())
 	assert.Equal(t, "top-1", forPlayers(kept, 2)[0].Name())
-	assert.Equal(t, attribution.TopK{}, kept[0], "settling K must not change the list")
+	assert.Equal(t, estimate.TopK{}, kept[0], "settling K must not change the list")
 }
 
 // TestAttributeClassScope: the logit's class means are the contributions that goline fit measures in the network's own graph.

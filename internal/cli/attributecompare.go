@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"path/filepath"
 	"slices"
 
 	"github.com/spf13/cobra"
 
 	"github.com/line-ood/goline/attribution"
+	"github.com/line-ood/goline/attribution/compare"
 )
 
 // compareCommand is one "attribute compare" command line.
@@ -137,6 +139,13 @@ func (c *compareCommand) run(ctx context.Context) error {
 	if err := makeFolder("--out-dir", c.outDir); err != nil {
 		return err
 	}
+	var outputs []file
+	for _, name := range compareFiles(c.parsed) {
+		outputs = append(outputs, file{"--out-dir", filepath.Join(c.outDir, name)})
+	}
+	if err := checkOutputs(outputs, c.plan.inputs()...); err != nil {
+		return err
+	}
 	s, err := c.newStage(c.plan)
 	if err != nil {
 		return err
@@ -152,7 +161,7 @@ func (c *compareCommand) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	comparison, stopped := attribution.Compare(ctx, study)
+	comparison, stopped := compare.Compare(ctx, study)
 	if stopped != nil && (comparison == nil || ctx.Err() == nil || !errors.Is(stopped, ctx.Err())) {
 		return stopped
 	}
@@ -164,7 +173,8 @@ func (c *compareCommand) run(ctx context.Context) error {
 		}
 		r.partial = stopped != nil
 	}
-	return errors.Join(r.print(c.stdout), r.write(c.outDir), stopped)
+	wrote := r.write(c.outDir) // files come first: a pipe that breaks must not lose them
+	return errors.Join(wrote, r.print(c.stdout), stopped)
 }
 
 // truthStream sets the seeds of sampled truths apart from those of the runs: an estimate and its truth must not share
@@ -172,8 +182,8 @@ func (c *compareCommand) run(ctx context.Context) error {
 const truthStream = 1 << 63
 
 // study finds the truth of every game.
-func (c *compareCommand) study(ctx context.Context, subjects []subject) (attribution.Study, error) {
-	st := attribution.Study{
+func (c *compareCommand) study(ctx context.Context, subjects []subject) (compare.Study, error) {
+	st := compare.Study{
 		Estimators: forPlayers(c.parsed, subjects[0].Game.Players()), Budgets: c.budgets, Seeds: seedList(c.seed, c.seeds),
 		K: c.keep, Level: intervalLevel, Resamples: c.resamples, Seed: c.seed, Workers: c.workers, BackwardCost: c.backwardCost,
 	}
@@ -181,14 +191,14 @@ func (c *compareCommand) study(ctx context.Context, subjects []subject) (attribu
 	defer b.finish()
 	for i := range subjects {
 		o := attribution.Options{Budget: c.truthBudget, Seed: (c.seed + uint64(i)) ^ truthStream, Workers: c.workers, BackwardCost: c.backwardCost}
-		truth, err := attribution.FindTruth(ctx, subjects[i].Game, o)
+		truth, err := compare.FindTruth(ctx, subjects[i].Game, o)
 		if errors.Is(err, attribution.ErrBudget) {
 			return st, usagef("--truth-budget: %w", err)
 		}
 		if err != nil {
 			return st, fmt.Errorf("truth of %s: %w", subjects[i].Name, err)
 		}
-		st.Subjects = append(st.Subjects, attribution.Subject{Name: subjects[i].Name, Game: subjects[i].Game, Truth: truth})
+		st.Subjects = append(st.Subjects, compare.Subject{Name: subjects[i].Name, Game: subjects[i].Game, Truth: truth})
 		b.add(1)
 	}
 	runs := c.counter("runs", len(st.Subjects)*len(st.Estimators)*len(st.Budgets)*len(st.Seeds))
@@ -202,7 +212,7 @@ func (c *compareCommand) study(ctx context.Context, subjects []subject) (attribu
 }
 
 // show estimates the first game once more with the largest budget, for the figures of single games.
-func (c *compareCommand) show(ctx context.Context, st attribution.Study) ([]attribution.Estimate, error) {
+func (c *compareCommand) show(ctx context.Context, st compare.Study) ([]attribution.Estimate, error) {
 	var out []attribution.Estimate
 	o := attribution.Options{Budget: slices.Max(c.budgets), Seed: c.seed, Workers: c.workers, BackwardCost: c.backwardCost}
 	for _, e := range st.Estimators {

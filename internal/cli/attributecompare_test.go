@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/line-ood/goline/attribution"
+	"github.com/line-ood/goline/attribution/compare"
 )
 
 // comparisonFile is the schema of comparison.json, but for settings, which values writes too.
@@ -70,7 +70,7 @@ func TestAttributeCompare(t *testing.T) {
 		}
 		require.Len(t, f.Comparison.Cells, len(everyEstimator)*2)
 		for _, cell := range f.Comparison.Cells {
-			require.Len(t, cell.Metrics, len(attribution.Metrics()))
+			require.Len(t, cell.Metrics, len(compare.Metrics()))
 			if cell.Runs == 0 {
 				continue
 			}

@@ -14,7 +14,7 @@ import (
 	"github.com/jedib0t/go-pretty/v6/table"
 
 	"github.com/line-ood/goline/attribution"
-	"github.com/line-ood/goline/attribution/plot"
+	"github.com/line-ood/goline/attribution/compare"
 	"github.com/line-ood/goline/internal/atomicfile"
 )
 
@@ -22,8 +22,8 @@ import (
 type compareReport struct {
 	stage      *stage
 	command    *compareCommand
-	study      attribution.Study
-	comparison *attribution.Comparison
+	study      compare.Study
+	comparison *compare.Comparison
 	shown      []attribution.Estimate
 	partial    bool
 }
@@ -48,7 +48,7 @@ func (r *compareReport) print(w io.Writer) error {
 	}
 	fmt.Fprintf(w, "%s\n\nwith a budget of %s\n", t.Render(), figure(slices.Max(r.command.budgets)))
 	header = []string{"estimator", "spent"}
-	for _, m := range attribution.Metrics() {
+	for _, m := range compare.Metrics() {
 		header = append(header, m.String())
 	}
 	t = newTable(1, header...)
@@ -58,7 +58,7 @@ func (r *compareReport) print(w io.Writer) error {
 			continue
 		}
 		row := table.Row{e.Name(), figure(cell.Equivalents)}
-		for _, m := range attribution.Metrics() {
+		for _, m := range compare.Metrics() {
 			row = append(row, figure(cell.Bands[m].Mean))
 		}
 		t.AppendRow(row)
@@ -73,7 +73,7 @@ func (r *compareReport) print(w io.Writer) error {
 	return nil
 }
 
-func (r *compareReport) cell(estimator string, budget float64) *attribution.Cell {
+func (r *compareReport) cell(estimator string, budget float64) *compare.Cell {
 	for i := range r.comparison.Cells {
 		if c := &r.comparison.Cells[i]; c.Estimator == estimator && c.Budget == budget {
 			return c
@@ -87,7 +87,7 @@ func (r *compareReport) cellText(estimator string, budget float64) string {
 	if c == nil || c.Runs == 0 {
 		return "–"
 	}
-	b := c.Bands[attribution.MSE]
+	b := c.Bands[compare.MSE]
 	percent := func(mse float64) float64 { return 100 * math.Sqrt(mse/r.size()) }
 	if math.IsNaN(b.Lo) {
 		return fmt.Sprintf("%.3g", percent(b.Mean))
@@ -106,8 +106,8 @@ func (r *compareReport) size() float64 {
 
 // truthNoise is the mean squared standard error of the truth over its players, 0 for an exact truth, and truthSize the mean
 // square of its values: what errors are to be compared with.
-func truthNoise(t attribution.Truth) float64 { return meanSquare(t.StdErr) }
-func truthSize(t attribution.Truth) float64  { return meanSquare(t.Values) }
+func truthNoise(t compare.Truth) float64 { return meanSquare(t.StdErr) }
+func truthSize(t compare.Truth) float64  { return meanSquare(t.Values) }
 
 func meanSquare(x []float64) float64 {
 	if len(x) == 0 {
@@ -140,8 +140,7 @@ func (r *compareReport) truthText() string {
 func (r *compareReport) write(dir string) error {
 	name := func(file string) string {
 		if r.partial {
-			ext := filepath.Ext(file)
-			file = strings.TrimSuffix(file, ext) + ".partial" + ext
+			file = partialName(file)
 		}
 		return filepath.Join(dir, file)
 	}
@@ -164,34 +163,34 @@ func (r *compareReport) write(dir string) error {
 
 type namedFigure struct {
 	name   string
-	figure *plot.Figure
+	figure *compare.Figure
 }
 
 // figures draws what can be drawn: a measure that no run has gets no figure.
 func (r *compareReport) figures() (out []namedFigure) {
-	add := func(name string, f *plot.Figure, err error) {
+	add := func(name string, f *compare.Figure, err error) {
 		if err == nil {
 			out = append(out, namedFigure{name, f})
 		}
 	}
-	for _, m := range attribution.Metrics() {
+	for _, m := range compare.Metrics() {
 		name := m.String()
-		if m == attribution.MSE {
+		if m == compare.MSE {
 			name = "error"
-			f, err := plot.ErrorVersusCost(r.comparison, m, plot.Seconds)
+			f, err := compare.ErrorVersusCost(r.comparison, m, compare.Seconds)
 			add("seconds", f, err)
 		}
-		f, err := plot.ErrorVersusCost(r.comparison, m, plot.Equivalents)
+		f, err := compare.ErrorVersusCost(r.comparison, m, compare.Equivalents)
 		add(name, f, err)
 	}
 	if len(r.shown) == 0 {
 		return out
 	}
 	truth := r.study.Subjects[0].Truth.Values
-	f, err := plot.Overlap(truth, r.shown, 0)
+	f, err := compare.Overlap(truth, r.shown, 0)
 	add("overlap", f, err)
 	for _, e := range r.shown {
-		f, err := plot.Scatter(truth, []attribution.Estimate{e}, intervalLevel)
+		f, err := compare.Scatter(truth, []attribution.Estimate{e}, intervalLevel)
 		add("scatter-"+e.Method, f, err)
 	}
 	return out
@@ -234,12 +233,38 @@ func (r *compareReport) writeJSON(w io.Writer) error {
 	out := json.NewEncoder(w)
 	out.SetIndent("", " ")
 	return out.Encode(struct {
-		Setting     setting                 `json:"setting"`
-		Seeds       []uint64                `json:"seeds"`
-		Budgets     []float64               `json:"budgets"`
-		TruthBudget jsonNumber              `json:"truth_budget"`
-		Partial     bool                    `json:"partial"`
-		Truth       []truthJSON             `json:"truth"`
-		Comparison  *attribution.Comparison `json:"comparison"`
+		Setting     setting             `json:"setting"`
+		Seeds       []uint64            `json:"seeds"`
+		Budgets     []float64           `json:"budgets"`
+		TruthBudget jsonNumber          `json:"truth_budget"`
+		Partial     bool                `json:"partial"`
+		Truth       []truthJSON         `json:"truth"`
+		Comparison  *compare.Comparison `json:"comparison"`
 	}{r.stage.setting(len(truth)), r.study.Seeds, r.command.budgets, jsonNumber(r.command.truthBudget), r.partial, truth, r.comparison})
+}
+
+// compareFiles are the names of all files that a comparison may write.
+func compareFiles(estimators []attribution.Estimator) []string {
+	names := []string{"runs.csv", "cells.csv", "truth.csv", "comparison.json"}
+	figures := []string{"error", "seconds", "overlap"}
+	for _, m := range compare.Metrics() {
+		figures = append(figures, m.String())
+	}
+	for _, e := range estimators {
+		figures = append(figures, "scatter-"+e.Name())
+	}
+	for _, f := range figures {
+		names = append(names, f+".png", f+".svg")
+	}
+	for _, name := range slices.Clone(names) {
+		names = append(names, partialName(name))
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// partialName is how a file of an interrupted comparison is called.
+func partialName(file string) string {
+	ext := filepath.Ext(file)
+	return strings.TrimSuffix(file, ext) + ".partial" + ext
 }

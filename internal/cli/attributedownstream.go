@@ -10,9 +10,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/line-ood/goline/attribution"
+	"github.com/line-ood/goline/attribution/games"
 	"github.com/line-ood/goline/internal/atomicfile"
 	"github.com/line-ood/goline/line/downstream"
-	"github.com/line-ood/goline/nets/weights"
 )
 
 // downstreamCommand is one "attribute downstream" command line. It takes its sets as eval does.
@@ -100,7 +100,7 @@ func (d *downstreamCommand) check() (err error) {
 				return usagef("--values: %s is named twice", name)
 			}
 		}
-		d.games = append(d.games, downstream.Game{Name: name, Options: attribution.PenultimateOptions{Value: v}})
+		d.games = append(d.games, downstream.Game{Name: name, Options: games.PenultimateOptions{Value: v}})
 	}
 	switch {
 	case d.seeds < 1 || d.seeds > maxSeeds:
@@ -118,20 +118,13 @@ func (d *downstreamCommand) check() (err error) {
 }
 
 func (d *downstreamCommand) run(ctx context.Context) (err error) {
-	inputs := []file{{"--weights", d.net.weights}, data("--fit", d.fit), data("--id", d.id)}
-	if err := checkOutputs([]file{{"--json", d.jsonOut}, {"--csv", d.csvOut}}, inputs...); err != nil {
+	if err := checkOutputs([]file{{"--json", d.jsonOut}, {"--csv", d.csvOut}}, d.inputs()...); err != nil {
 		return err
 	}
-	if d.network, err = d.net.open(); err != nil {
+	if err := d.extract(ctx); err != nil {
 		return err
 	}
-	if d.weightsSHA, err = weights.SHA256(d.net.weights); err != nil {
-		return err
-	}
-	if err := d.extractAll(ctx); err != nil {
-		return err
-	}
-	removal, err := removalFrom(d.fitSet, d.removal, d.background, d.seed)
+	removal, err := removalFrom(d.data.Fit.Samples, d.removal, d.background, d.seed)
 	if err != nil {
 		return err
 	}
@@ -141,23 +134,20 @@ func (d *downstreamCommand) run(ctx context.Context) (err error) {
 	b := d.counter("detectors", 0)
 	defer b.finish()
 	study := downstream.Study{
-		Net: d.network, Line: d.lineOptions, Fit: d.fitSet, ID: d.idSet, Games: d.games,
+		Data: d.data, Line: d.lineOptions, Games: d.games,
 		Estimators: forPlayers(d.parsed, d.network.Dim()), Budgets: d.budgets, Seeds: seedList(d.seed, d.seeds),
 		Graph: d.common.options(), Workers: d.workers, BackwardCost: d.backwardCost, Progress: b.set,
-	}
-	for i, set := range d.oodSets {
-		study.OOD = append(study.OOD, downstream.Set{Name: d.oodNames[i], Samples: set})
 	}
 	result, stopped := downstream.Measure(ctx, study)
 	if stopped != nil && (result == nil || ctx.Err() == nil || !errors.Is(stopped, ctx.Err())) {
 		return stopped
 	}
 	r := downstreamReport{command: d, result: result, partial: stopped != nil}
-	errs := []error{r.print(d.out)}
+	var errs []error // files come first: a pipe that breaks must not lose them
 	for path, write := range map[string]func(io.Writer) error{d.jsonOut: r.writeJSON, d.csvOut: r.writeCSV} {
 		if path != "" {
 			errs = append(errs, atomicfile.Write(path, write))
 		}
 	}
-	return errors.Join(append(errs, stopped)...)
+	return errors.Join(append(errs, r.print(d.out), stopped)...)
 }

@@ -69,7 +69,7 @@ func (r *downstreamReport) print(w io.Writer) error {
 			t.AppendRow(append(row, "skipped"))
 			continue
 		}
-		row = append(row, figure(c.Equivalents/float64(r.command.fitSet.N)), share(c.NeuronOverlap), share(c.WeightOverlap))
+		row = append(row, figure(c.Equivalents/float64(r.command.data.Fit.N)), share(c.NeuronOverlap), share(c.WeightOverlap))
 		for _, d := range c.Detections {
 			if d.Set == downstream.Average {
 				row = append(row, change(d.DeltaFPR95)+" / "+change(d.DeltaAUROC))
@@ -81,7 +81,7 @@ func (r *downstreamReport) print(w io.Writer) error {
 	}
 	fmt.Fprintln(w, t.Render())
 	_, err := fmt.Fprintf(w, "change of FPR95 / AUROC in points ± standard deviation over seeds; neurons, weights: Jaccard overlap of what is kept;\n"+
-		"budget and spent: forward-equivalents for each of %d training images; removal: %s\n", r.command.fitSet.N, r.command.removal)
+		"budget and spent: forward-equivalents for each of %d training images; removal: %s\n", r.command.data.Fit.N, r.command.removal)
 	if err == nil && r.partial {
 		_, err = fmt.Fprintln(w, "partial: interrupted before all runs were done")
 	}
@@ -172,5 +172,5 @@ func (r *downstreamReport) writeJSON(w io.Writer) error {
 		Partial   bool                `json:"partial"`
 		Reference map[string]rateJSON `json:"reference"`
 		Runs      []downstreamRunJSON `json:"runs"`
-	}{c.network.Name(), c.weightsSHA, c.fit, c.fitSet.N, c.id, c.lineOptions.Params(), c.removal, c.seed, r.partial, rates(r.result.Reference), runs})
+	}{c.network.Name(), c.weightsSHA, c.fit, c.data.Fit.N, c.id, c.lineOptions.Params(), c.removal, c.seed, r.partial, rates(r.result.Reference), runs})
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/line-ood/goline/attribution"
+	"github.com/line-ood/goline/attribution/estimate"
 )
 
 // estimatorHelp is the grammar of estimator names.
@@ -20,7 +21,7 @@ const estimatorHelp = `Estimators are named as in the tables:
   svarm[-stratified]                        exact (at most 20 players), closed-form (linear games)
   top-K, topk (as many as LINe keeps at p_a = 90)`
 
-// topKept stands for [attribution.TopK] whose K is a tenth of the players, until the game is known.
+// topKept stands for [estimate.TopK] whose K is a tenth of the players, until the game is known.
 const topKept = "topk"
 
 // parseEstimator reads a name that an estimator gives itself, or one of the short ones.
@@ -28,15 +29,15 @@ func parseEstimator(name string) (attribution.Estimator, error) {
 	name = strings.TrimSpace(name)
 	switch name {
 	case "gradient":
-		return attribution.GradientActivation{}, nil
+		return estimate.GradientActivation{}, nil
 	case "integrated":
-		return attribution.IntegratedGradients{}, nil
+		return estimate.IntegratedGradients{}, nil
 	case "expected":
-		return attribution.ExpectedGradients{}, nil
+		return estimate.ExpectedGradients{}, nil
 	case topKept:
-		return attribution.TopK{}, nil
+		return estimate.TopK{}, nil
 	}
-	e, err := attribution.ParseEstimator(name)
+	e, err := estimate.Parse(name)
 	if err != nil {
 		return nil, usagef("unknown estimator %q\n%s", name, estimatorHelp)
 	}
@@ -68,8 +69,8 @@ func parseEstimators(names []string) ([]attribution.Estimator, error) {
 func forPlayers(estimators []attribution.Estimator, players int) []attribution.Estimator {
 	out := make([]attribution.Estimator, len(estimators))
 	for i, e := range estimators {
-		if t, ok := e.(attribution.TopK); ok && t.K == 0 {
-			e = attribution.TopK{K: max(1, attribution.KeptByPercentile(players, 90))}
+		if t, ok := e.(estimate.TopK); ok && t.K == 0 {
+			e = estimate.TopK{K: max(1, estimate.KeptByPercentile(players, 90))}
 		}
 		out[i] = e
 	}
@@ -127,7 +128,7 @@ func (s *stopping) options(c *common) (attribution.Options, error) {
 
 // predict says in words what an estimate will cost.
 func predict(ctx context.Context, e attribution.Estimator, g attribution.Game, o attribution.Options) (string, error) {
-	f, err := attribution.Predict(ctx, e, g, o, 0)
+	f, err := estimate.Predict(ctx, e, g, o, 0)
 	if err != nil {
 		return "", fmt.Errorf("forecast of %s: %w", e.Name(), err)
 	}

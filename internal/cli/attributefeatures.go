@@ -4,68 +4,57 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 
 	"github.com/line-ood/goline/attribution"
+	"github.com/line-ood/goline/attribution/games"
 	"github.com/line-ood/goline/dataset"
-	"github.com/line-ood/goline/graph"
 	"github.com/line-ood/goline/line/downstream"
+	"github.com/line-ood/goline/line/eval"
 	"github.com/line-ood/goline/line/posthoc"
 )
 
-// extractor returns one that shares its cache with goline eval.
-func (s *stage) extractor() (*extractor, error) {
+// extractor returns one that shares its folder with goline eval; finish ends its progress.
+func (s *stage) extractor() (x *eval.Extractor, finish func(), err error) {
 	if s.featuresDir != "" {
 		if err := makeFolder("--features-dir", s.featuresDir); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
-	prog, err := graph.Compile(s.network, s.common.options())
-	if err != nil {
-		return nil, err
+	o, finish := s.evalOptions()
+	if x, err = eval.NewExtractor(s.network, o); err != nil {
+		return nil, nil, err
 	}
-	return &extractor{common: s.common, net: s.network, program: prog, dir: s.featuresDir, weightsSHA: s.weightsSHA}, nil
+	x.Dir, x.Weights = s.featuresDir, s.weightsSHA
+	return x, finish, nil
 }
 
-// find returns features of a set, from the cache under any of the names if they are there, and otherwise extracts them and
-// keeps them under the last.
-func (x *extractor) find(ctx context.Context, spec string, names ...string) (posthoc.Samples, error) {
-	if x.dir == "" {
-		return x.samples(ctx, names[len(names)-1], spec)
-	}
+// findFeatures returns features of a DATA argument, see [eval.Extractor.Find].
+func findFeatures(ctx context.Context, x *eval.Extractor, spec string, names ...string) (_ posthoc.Samples, err error) {
 	set, err := dataset.Open(spec)
 	if err != nil {
 		return posthoc.Samples{}, fmt.Errorf("%s: %w", spec, err)
 	}
-	source, err := x.source(ctx, names[len(names)-1], set)
-	if err = errors.Join(err, set.Close()); err != nil {
-		return posthoc.Samples{}, err
-	}
-	for _, name := range names {
-		if s, ok, err := x.cached(filepath.Join(x.dir, fileName(name)+".npz"), source); err != nil || ok {
-			return s, err
-		}
-	}
-	return x.samples(ctx, names[len(names)-1], spec)
+	defer func() { err = errors.Join(err, set.Close()) }()
+	return x.Find(ctx, set, names...)
 }
 
 // rows returns the features of the given samples in double precision.
 func rows(s posthoc.Samples, pick []int) [][]float64 {
 	out := make([][]float64, len(pick))
 	for k, i := range pick {
-		out[k] = attribution.Float64s(s.Features[i*s.Dim:][:s.Dim])
+		out[k] = games.Float64s(s.Features[i*s.Dim:][:s.Dim])
 	}
 	return out
 }
 
 // labels returns the labels of a set, nil where they are none of the network's and not needed either.
 func (s *stage) labels(set dataset.Dataset) ([]int, error) {
-	err := checkLabels("--data", set, s.network.Classes())
+	err := eval.CheckLabels(set, s.network.Classes())
 	switch {
 	case err == nil:
 		return set.Labels(), nil
 	case s.byClass || s.plan.target == attribution.TargetLabel():
-		return nil, err
+		return nil, fmt.Errorf("--data %w", err)
 	}
 	return nil, nil
 }
@@ -85,11 +74,12 @@ func (s *stage) featureSubjects(ctx context.Context) ([]subject, error) {
 	if err != nil {
 		return nil, err
 	}
-	x, err := s.extractor()
+	x, finish, err := s.extractor()
 	if err != nil {
 		return nil, err
 	}
-	all, err := x.find(ctx, s.data, "id", "fit", "data")
+	defer finish()
+	all, err := findFeatures(ctx, x, s.data, "id", "fit", "data")
 	if err != nil {
 		return nil, err
 	}
@@ -98,7 +88,7 @@ func (s *stage) featureSubjects(ctx context.Context) ([]subject, error) {
 		return nil, fmt.Errorf("--data %s: %w", s.data, err)
 	}
 	weight, bias := s.network.Head()
-	head, err := attribution.NewHead(attribution.Float64s(weight.Float32s()), attribution.Float64s(bias.Float32s()))
+	head, err := games.NewHead(games.Float64s(weight.Float32s()), games.Float64s(bias.Float32s()))
 	if err != nil {
 		return nil, err
 	}
@@ -112,7 +102,7 @@ func (s *stage) featureSubjects(ctx context.Context) ([]subject, error) {
 	out := make([]subject, len(pick))
 	for k, z := range rows(all, pick) {
 		i := pick[k]
-		g, err := attribution.NewPenultimate(head, z, labelOf(all.Labels, i), o)
+		g, err := games.NewPenultimate(head, z, labelOf(all.Labels, i), o)
 		if err != nil {
 			return nil, fmt.Errorf("image %d (%s): %w", i, set.ID(i), err)
 		}
@@ -122,7 +112,7 @@ func (s *stage) featureSubjects(ctx context.Context) ([]subject, error) {
 }
 
 // featureClasses plays one game for each class that has images.
-func (s *stage) featureClasses(head *attribution.Head, all posthoc.Samples, pick []int, set dataset.Dataset, o attribution.PenultimateOptions) ([]subject, error) {
+func (s *stage) featureClasses(head *games.Head, all posthoc.Samples, pick []int, set dataset.Dataset, o games.PenultimateOptions) ([]subject, error) {
 	classes, err := byLabel(pick, all.Labels, s.network.Classes())
 	if err != nil {
 		return nil, err
@@ -136,7 +126,7 @@ func (s *stage) featureClasses(head *attribution.Head, all posthoc.Samples, pick
 		for i := range labels {
 			labels[i] = class
 		}
-		g, err := attribution.NewPenultimateMean(head, rows(all, members), labels, o)
+		g, err := games.NewPenultimateMean(head, rows(all, members), labels, o)
 		if err != nil {
 			return nil, fmt.Errorf("class %d: %w", class, err)
 		}
@@ -147,7 +137,7 @@ func (s *stage) featureClasses(head *attribution.Head, all posthoc.Samples, pick
 }
 
 // featureOptions are those of games on penultimate neurons.
-func (s *stage) featureOptions(ctx context.Context, x *extractor) (o attribution.PenultimateOptions, err error) {
+func (s *stage) featureOptions(ctx context.Context, x *eval.Extractor) (o games.PenultimateOptions, err error) {
 	o.Value, o.Target = s.value, s.plan.target
 	if o.Groups, o.Names, err = s.group([]int{s.network.Dim()}); err != nil {
 		return o, err
@@ -160,11 +150,11 @@ func (s *stage) featureOptions(ctx context.Context, x *extractor) (o attribution
 }
 
 // featureRemoval reads what removed penultimate neurons become from the features of --fit.
-func featureRemoval(ctx context.Context, x *extractor, removal, fit string, background int, seed uint64) (attribution.Removal, error) {
+func featureRemoval(ctx context.Context, x *eval.Extractor, removal, fit string, background int, seed uint64) (attribution.Removal, error) {
 	if removal == "zero" {
 		return attribution.RemoveToZero(), nil
 	}
-	all, err := x.find(ctx, fit, "fit")
+	all, err := findFeatures(ctx, x, fit, "fit")
 	if err != nil {
 		return attribution.Removal{}, err
 	}

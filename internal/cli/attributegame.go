@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/line-ood/goline/attribution"
+	"github.com/line-ood/goline/attribution/games"
 	"github.com/line-ood/goline/line"
 	"github.com/line-ood/goline/nets"
 	"github.com/line-ood/goline/nets/weights"
@@ -54,8 +55,8 @@ func (g *gameFlags) register(cmd *cobra.Command, images int) {
 }
 
 // inputs are the files that must not be written to.
-func (g *gameFlags) inputs() []file {
-	return []file{{"--weights", g.net.weights}, {"--detector", g.detector}, data("--data", g.data), data("--fit", g.fit)}
+func (g *gameFlags) inputs() []input {
+	return []input{inputFile("--weights", g.net.weights), inputFile("--detector", g.detector), inputData("--data", g.data), inputData("--fit", g.fit), inputFolder("--features-dir", g.featuresDir)}
 }
 
 // plan is what the flags say, checked before anything is read.
@@ -290,7 +291,7 @@ func classOf(g attribution.Game) int {
 	switch g := g.(type) {
 	case interface{ Class() int }:
 		return g.Class()
-	case *attribution.Mean:
+	case *games.Mean:
 		// Member of an exhaustive mean is itself; none of ours is.
 		class := classOf(g.Member(0))
 		for m := 1; m < g.Members(); m++ {

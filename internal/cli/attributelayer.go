@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/line-ood/goline/attribution"
+	"github.com/line-ood/goline/attribution/games"
 	"github.com/line-ood/goline/dataset"
 	"github.com/line-ood/goline/graph"
 	"github.com/line-ood/goline/line"
@@ -58,23 +59,23 @@ func (s *stage) layerSubjects(ctx context.Context) ([]subject, error) {
 		return out, nil
 	}
 	out = nil
-	for class, games := range members {
-		if len(games) == 0 {
+	for class, played := range members {
+		if len(played) == 0 {
 			continue
 		}
-		g, err := attribution.NewMean(games...)
+		g, err := games.NewMean(played...)
 		if err != nil {
 			return nil, fmt.Errorf("class %d: %w", class, err)
 		}
 		name := className(set.Classes(), class)
-		out = append(out, subject{Name: name, Image: -1, ID: name, Label: class, Class: classOf(g), Images: len(games), Game: g})
+		out = append(out, subject{Name: name, Image: -1, ID: name, Label: class, Class: classOf(g), Images: len(played), Game: g})
 	}
 	return out, nil
 }
 
 // layerGames compiles the games of the layer.
-func (s *stage) layerGames(ctx context.Context) (*attribution.Layer, error) {
-	o := attribution.LayerOptions{Layer: s.layer, Value: s.value, Target: s.plan.target, Channels: s.channels, Graph: s.common.options()}
+func (s *stage) layerGames(ctx context.Context) (*games.Layer, error) {
+	o := games.LayerOptions{Layer: s.layer, Value: s.value, Target: s.plan.target, Channels: s.channels, Graph: s.common.options()}
 	if o.Graph.Batch == graph.DefaultBatch {
 		o.Graph.Batch = 0 // the layer's size decides
 	}
@@ -93,7 +94,7 @@ func (s *stage) layerGames(ctx context.Context) (*attribution.Layer, error) {
 	if o.Removal, err = s.layerRemoval(ctx, probe); err != nil {
 		return nil, err
 	}
-	return attribution.NewLayer(model, o)
+	return games.NewLayer(model, o)
 }
 
 // layerProgram computes the activations of the layer.
@@ -149,7 +150,7 @@ func (s *stage) layerRemoval(ctx context.Context, prog *graph.Program) (attribut
 		for i := range out.N {
 			row := z[i*size:][:size]
 			if s.removal == "resample" {
-				background = append(background, attribution.Float64s(row))
+				background = append(background, games.Float64s(row))
 				continue
 			}
 			class := labels[seen+i]

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/line-ood/goline/attribution"
+	"github.com/line-ood/goline/attribution/estimate"
 	"github.com/line-ood/goline/internal/atomicfile"
 )
 
@@ -81,7 +82,7 @@ func (v *valuesCommand) check(imagesGiven bool) (err error) {
 type finding struct {
 	subject  *subject
 	estimate attribution.Estimate
-	ranking  *attribution.Ranking // of top-k
+	ranking  *estimate.Ranking // of top-k
 }
 
 func (v *valuesCommand) run(ctx context.Context) error {
@@ -99,14 +100,14 @@ func (v *valuesCommand) run(ctx context.Context) error {
 	}
 	partial := stopped != nil
 	r := valuesReport{stage: s, options: v.estimatorOptions, found: found, partial: partial}
-	errs := []error{r.print(v.stdout, v.top)}
+	var errs []error // files come first: a pipe that breaks must not lose them
 	if v.csvOut != "" {
 		errs = append(errs, atomicfile.Write(v.csvOut, r.writeCSV))
 	}
 	if v.jsonOut != "" {
 		errs = append(errs, atomicfile.Write(v.jsonOut, r.writeJSON))
 	}
-	return errors.Join(append(errs, stopped)...)
+	return errors.Join(append(errs, r.print(v.stdout, v.top), stopped)...)
 }
 
 // estimate runs all estimators on all games. What was found before an error is returned with it.
@@ -140,7 +141,7 @@ func (v *valuesCommand) one(ctx context.Context, s *subject, e attribution.Estim
 	defer b.finish()
 	o.Progress = b.set
 	f := finding{subject: s}
-	if t, ok := e.(attribution.TopK); ok {
+	if t, ok := e.(estimate.TopK); ok {
 		r, err := t.Rank(ctx, s.Game, o)
 		f.estimate, f.ranking = r.Estimate, &r
 		return f, err

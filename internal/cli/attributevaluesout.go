@@ -11,6 +11,7 @@ import (
 	"github.com/jedib0t/go-pretty/v6/table"
 
 	"github.com/line-ood/goline/attribution"
+	"github.com/line-ood/goline/attribution/estimate"
 )
 
 // valuesReport writes what "attribute values" found.
@@ -28,7 +29,7 @@ func (r *valuesReport) print(w io.Writer, top int) error {
 		fmt.Fprintf(w, "%s: %s of %s by %s\n", r.heading(f.subject), r.stage.plan.gameFlags.value, r.stage.layer, e.Method)
 		if top > 0 {
 			t := newTable(1, "neuron", "value", "standard error", "95 % from", "to")
-			for _, i := range attribution.Largest(e.Values, min(top, len(e.Values))) {
+			for _, i := range estimate.Largest(e.Values, min(top, len(e.Values))) {
 				row := table.Row{e.Names[i], figure(e.Values[i])}
 				if e.DF == nil { // no sampling, so no sampling error
 					t.AppendRow(append(row, "–", "–", "–"))

@@ -2,15 +2,14 @@ package cli
 
 import (
 	"context"
-	"fmt"
 	"io"
-	"runtime"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/line-ood/goline/dataset"
 	"github.com/line-ood/goline/graph"
+	"github.com/line-ood/goline/line/eval"
 	"github.com/line-ood/goline/nets"
 )
 
@@ -96,34 +95,21 @@ func required(pairs ...string) error {
 	return usagef("%s and %s are required", strings.Join(missing[:last], ", "), missing[last])
 }
 
+// evalOptions are options with progress on stderr; finish ends it.
+func (c *common) evalOptions() (o eval.Options, finish func()) {
+	var shown bar
+	stage := ""
+	return eval.Options{Graph: c.options(), Progress: func(what string, done, total int) {
+		if what != stage {
+			shown.finish()
+			shown, stage = c.newBar(what, total), what
+		}
+		shown.set(done, total)
+	}}, func() { shown.finish() }
+}
+
 // stream streams a set for a network, with progress; finish ends the progress.
 func (c *common) stream(ctx context.Context, what string, set dataset.Dataset, p nets.Preprocessing) (stream graph.Batches, finish func()) {
-	workers := c.workers
-	if workers == 0 {
-		workers = runtime.GOMAXPROCS(0)
-	}
-	size := c.batch * workers
-	for size < 32 {
-		size *= 2
-	}
-	batches := dataset.Batches(ctx, set, p, dataset.BatchOptions{Size: size, Workers: workers})
-	bar := c.newBar(what, set.Len())
-	return func(yield func(graph.Batch, error) bool) {
-		for b, err := range batches {
-			if err != nil {
-				err = fmt.Errorf("%s: %w", what, err)
-			} else {
-				n, release := b.N, b.Release
-				b.Release = func() {
-					bar.add(n)
-					if release != nil {
-						release()
-					}
-				}
-			}
-			if !yield(b, err) {
-				return
-			}
-		}
-	}, bar.finish
+	o, finish := c.evalOptions()
+	return eval.Images(ctx, what, set, p, o), finish
 }

@@ -8,13 +8,17 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/line-ood/goline/attribution"
-	"github.com/line-ood/goline/graph"
+	"github.com/line-ood/goline/attribution/compare"
+	"github.com/line-ood/goline/attribution/estimate"
+	"github.com/line-ood/goline/attribution/games"
+	"github.com/line-ood/goline/dataset"
 	"github.com/line-ood/goline/internal/atomicfile"
 	"github.com/line-ood/goline/internal/demo"
 	"github.com/line-ood/goline/line"
-	"github.com/line-ood/goline/line/metrics"
+	"github.com/line-ood/goline/line/eval"
 	"github.com/line-ood/goline/line/posthoc"
 	"github.com/line-ood/goline/line/report"
 	"github.com/line-ood/goline/nets"
@@ -30,10 +34,11 @@ type demonstration struct {
 	options    line.Options
 	net        *nets.Network
 	weightsSHA string
-	head       posthoc.Head
 	fit, test  demoSet
 	ood        []demoSet
-	methods    []demoMethod
+	data       eval.Data
+	choices    []*eval.Choice // what the search found, for each method with a grid
+	found      *eval.Result
 	detector   *line.Detector
 }
 
@@ -41,13 +46,6 @@ type demonstration struct {
 type demoSet struct {
 	*demo.Set
 	posthoc.Samples
-}
-
-// demoMethod is a method with its scores.
-type demoMethod struct {
-	report.Method
-	id  []float64
-	ood [][]float64 // of each set
 }
 
 func newDemo() *cobra.Command {
@@ -60,9 +58,10 @@ digits, textures, photographs and galaxies, compare with the baselines, compare 
 Shapley values, and write one HTML page about it. Everything needed is in the program.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
-			if err := checkOutputs([]file{{"--html", d.html}}); err != nil {
+			if err := checkOutputs([]file{{"--report", d.html}}); err != nil {
 				return err
 			}
+			d.line.warn(cmd.ErrOrStderr())
 			d.out = cmd.OutOrStdout()
 			if d.options, err = d.line.options(); err != nil {
 				return err
@@ -72,19 +71,14 @@ Shapley values, and write one HTML page about it. Everything needed is in the pr
 	}
 	d.common.register(cmd)
 	d.line.register(cmd)
-	setDefault(cmd, "p-a", "10")
-	setDefault(cmd, "p-w", "10")
-	cmd.Flags().StringVar(&d.html, "html", "goline-demo.html", "report to write")
+	cmd.Flags().StringVar(&d.html, "report", "goline-demo.html", "HTML `FILE` to write; --html is the same")
+	cmd.Flags().SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
+		if name == "html" {
+			name = "report"
+		}
+		return pflag.NormalizedName(name)
+	})
 	return cmd
-}
-
-// setDefault gives a flag another default than the one it was registered with.
-func setDefault(cmd *cobra.Command, name, value string) {
-	f := cmd.Flags().Lookup(name)
-	f.DefValue = value
-	if err := f.Value.Set(value); err != nil {
-		panic(err)
-	}
 }
 
 func (d *demonstration) run(ctx context.Context) error {
@@ -92,12 +86,8 @@ func (d *demonstration) run(ctx context.Context) error {
 	if err := d.load(ctx); err != nil {
 		return err
 	}
-	for _, name := range append([]string{"line"}, posthoc.Names()...) {
-		m, err := d.measure(ctx, name)
-		if err != nil {
-			return err
-		}
-		d.methods = append(d.methods, m)
+	if err := d.evaluate(ctx); err != nil {
+		return err
 	}
 	study, err := d.compareContributions(ctx)
 	if err != nil {
@@ -121,23 +111,22 @@ func (d *demonstration) run(ctx context.Context) error {
 	return err
 }
 
-// load takes pictures and network out of the program and runs the one through the other.
+// load takes pictures and network out of the program, runs the one through the other, and chooses parameters.
 func (d *demonstration) load(ctx context.Context) (err error) {
 	if d.net, d.weightsSHA, err = demo.Network(); err != nil {
 		return err
 	}
-	w, b := d.net.Head()
-	d.head = posthoc.Head{Classes: d.net.Classes(), Dim: d.net.Dim(), Weight: w.Float32s(), Bias: b.Float32s()}
-	program, err := graph.Compile(d.net, d.common.options())
+	o, finish := d.evalOptions()
+	defer finish()
+	x, err := eval.NewExtractor(d.net, o)
 	if err != nil {
 		return err
 	}
-	x := extractor{common: &d.common, net: d.net, program: program}
 	extract := func(s *demo.Set, err error) (demoSet, error) {
 		if err != nil {
 			return demoSet{}, err
 		}
-		samples, err := x.extract(ctx, s.Name(), s)
+		samples, err := x.Samples(ctx, s.Name(), s)
 		return demoSet{s, samples}, err
 	}
 	if d.fit, err = extract(demo.Fit()); err != nil {
@@ -145,6 +134,9 @@ func (d *demonstration) load(ctx context.Context) (err error) {
 	}
 	if d.test, err = extract(demo.Test()); err != nil {
 		return err
+	}
+	d.data = eval.Data{
+		Head: eval.Head(d.net), Fit: eval.Set{Name: d.fit.Name(), Samples: d.fit.Samples}, ID: eval.Set{Name: d.test.Name(), Samples: d.test.Samples},
 	}
 	sets, err := demo.OutOfDistribution()
 	if err != nil {
@@ -156,84 +148,104 @@ func (d *demonstration) load(ctx context.Context) (err error) {
 			return err
 		}
 		d.ood = append(d.ood, set)
+		d.data.OOD = append(d.data.OOD, eval.Set{Name: set.Name(), Samples: set.Samples})
 	}
-	return nil
+	return d.tune(ctx, x)
 }
 
-// measure fits a method and scores all sets.
-func (d *demonstration) measure(ctx context.Context, name string) (demoMethod, error) {
-	var method posthoc.Method
-	var err error
-	if name == "line" {
-		method, err = line.NewMethod(d.net, d.options, d.common.options())
-	} else {
-		method, err = posthoc.New(name, posthoc.Options{Workers: d.workers})
-	}
-	if err != nil {
-		return demoMethod{}, err
-	}
-	start := time.Now()
-	if err := method.Fit(ctx, d.head, d.fit.Samples); err != nil {
-		return demoMethod{}, fmt.Errorf("fit %s: %w", name, err)
-	}
-	m := demoMethod{Method: report.Method{Name: name, Params: method.Params(), FitSeconds: time.Since(start).Seconds()}}
-	if l, ok := method.(*line.Method); ok {
-		d.detector = l.Detector()
-	}
-	return m, d.score(ctx, method, &m)
-}
-
-// score fills in a fitted method's scores and metrics.
-func (d *demonstration) score(ctx context.Context, method posthoc.Method, m *demoMethod) error {
-	start := time.Now()
-	m.id = make([]float64, d.test.N)
-	if err := method.Score(ctx, d.test.Samples, m.id); err != nil {
-		return fmt.Errorf("score with %s: %w", m.Name, err)
-	}
-	m.MicrosPerSample = time.Since(start).Seconds() * 1e6 / float64(d.test.N)
-	for _, set := range d.ood {
-		scores := make([]float64, set.N)
-		if err := method.Score(ctx, set.Samples, scores); err != nil {
-			return fmt.Errorf("score %s with %s: %w", set.Name(), m.Name, err)
+// tune chooses the parameters of every method that has some, by the rule of [eval.Tune], on pictures that are no test
+// pictures: a quarter of the training pictures against pseudo-OOD made of them, fitted to the other three quarters.
+func (d *demonstration) tune(ctx context.Context, x *eval.Extractor) error {
+	var rest, held []int
+	seen := make([]int, d.net.Classes())
+	for i, label := range d.fit.Samples.Labels {
+		if seen[label]++; seen[label]%4 == 0 {
+			held = append(held, i)
+		} else {
+			rest = append(rest, i)
 		}
-		got, err := metrics.Evaluate(m.id, scores)
-		if err != nil {
-			return fmt.Errorf("%s on %s: %w", m.Name, set.Name(), err)
-		}
-		m.ood = append(m.ood, scores)
-		m.OOD = append(m.OOD, report.OOD{Name: set.Name(), N: set.N, Metrics: got})
 	}
-	return nil
-}
-
-// predictions returns the class of the largest logit of each sample.
-func predictions(s posthoc.Samples) []int {
-	out := make([]int, s.N)
-	for i := range out {
-		row := s.Logits[i*s.Classes:][:s.Classes]
-		out[i] = slices.Index(row, slices.Max(row))
-	}
-	return out
-}
-
-func (d *demonstration) result() (report.Result, error) {
-	accuracy, err := metrics.Accuracy(predictions(d.test.Samples), d.test.Samples.Labels)
-	r := report.Result{
-		Net: d.net.Name(), Weights: report.Weights{File: "embedded", SHA256: d.weightsSHA}, Seed: d.seed,
-		ID: report.ID{N: d.test.N, Accuracy: accuracy},
-	}
-	for _, m := range d.methods {
-		r.Methods = append(r.Methods, m.Method)
-	}
-	return r, err
-}
-
-func (d *demonstration) print(study []contributionRow) error {
-	r, err := d.result()
+	pictures, err := dataset.Subset(d.fit.Set, held)
 	if err != nil {
 		return err
 	}
-	table, err := r.Table(report.Text, isTerminal(d.out))
+	data := eval.Data{
+		Head: d.data.Head, Fit: eval.Set{Samples: d.fit.Samples.Subset(rest)}, ID: eval.Set{Samples: d.fit.Samples.Subset(held)},
+	}
+	for _, set := range eval.PseudoOOD(pictures, d.seed) {
+		s, err := x.Samples(ctx, set.Name(), set)
+		if err != nil {
+			return err
+		}
+		data.OOD = append(data.OOD, eval.Set{Name: set.Name(), Samples: s})
+	}
+	for _, kind := range demoKinds() {
+		if !eval.Tunable(kind) {
+			continue
+		}
+		c, err := eval.Tune(ctx, kind.Name, data, nil, d.workers)
+		if err != nil {
+			return err
+		}
+		d.choices = append(d.choices, c)
+	}
+	return nil
+}
+
+// demoKinds are the methods to compare, LINe first.
+func demoKinds() []posthoc.Kind {
+	kinds := posthoc.Kinds()
+	slices.SortStableFunc(kinds, func(a, b posthoc.Kind) int {
+		switch {
+		case a.Name == b.Name || a.Name != "line" && b.Name != "line":
+			return 0
+		case a.Name == "line":
+			return -1
+		}
+		return 1
+	})
+	return kinds
+}
+
+// tuned is a method at parameters that a search chose, under a name that says so.
+type tuned struct{ posthoc.Method }
+
+func (t tuned) Name() string { return t.Method.Name() + ", tuned" }
+
+// evaluate compares all methods at their published defaults, and those with parameters to choose at what the search chose.
+func (d *demonstration) evaluate(ctx context.Context) error {
+	paper, err := line.NewMethod(d.options, d.common.options())
+	if err != nil {
+		return err
+	}
+	methods := []posthoc.Method{paper}
+	for _, kind := range demoKinds()[1:] {
+		m, err := posthoc.New(kind.Name, posthoc.Options{Workers: d.workers})
+		if err != nil {
+			return err
+		}
+		methods = append(methods, m)
+	}
+	for _, c := range d.choices {
+		m, err := posthoc.New(c.Method, posthoc.Options{Params: c.Params, Workers: d.workers})
+		if err != nil {
+			return err
+		}
+		methods = append(methods, tuned{m})
+	}
+	if d.found, err = eval.Run(ctx, d.data, methods, eval.RunOptions{Seed: d.seed}); err != nil {
+		return err
+	}
+	d.detector = paper.Detector()
+	return nil
+}
+
+func (d *demonstration) result() report.Result {
+	return d.found.Report(d.net.Name(), report.Weights{File: "embedded", SHA256: d.weightsSHA})
+}
+
+func (d *demonstration) print(study []contributionRow) error {
+	table, err := d.result().Table(report.Text, isTerminal(d.out))
 	if err != nil {
 		return err
 	}
@@ -241,13 +253,17 @@ func (d *demonstration) print(study []contributionRow) error {
 	for _, s := range d.ood {
 		fmt.Fprintf(d.out, "  %s: %d pictures, %s (%s)\n", s.Name(), s.N, s.Source, s.Licence)
 	}
-	fmt.Fprintf(d.out, "\n%s\n\nContributions of the %d neurons to the %d classes, and what LINe makes of them:\n", table, d.net.Dim(), d.net.Classes())
+	fmt.Fprintf(d.out, "\n%s\n%s\n\nContributions of the %d neurons to the %d classes, and what LINe makes of them:\n", table, demoRule, d.net.Dim(), d.net.Classes())
 	for _, row := range study {
 		fmt.Fprintf(d.out, "  %-44s Spearman %6.3f  largest difference %6.3f  kept alike %5.1f %%  FPR95 %5.2f  AUROC %5.2f  %6.2f s\n",
 			row.Name, row.Spearman, row.Worst, row.KeptPercent(), row.FPRPercent(), row.AUROCPercent(), row.Seconds)
 	}
 	return nil
 }
+
+// demoRule says how the tuned rows came about.
+const demoRule = `Rows without a mark: published defaults. "tuned": the best mean AUROC over each method's grid, the same rule for all, on a quarter
+of the training pictures against pseudo-OOD made of them (patches and pixels shuffled, blends); no test picture was used.`
 
 // contributionRow is a way to get contributions, compared with gradient × activation.
 type contributionRow struct {
@@ -272,9 +288,9 @@ func (d *demonstration) compareContributions(ctx context.Context) ([]contributio
 	}
 	sampled := func(v attribution.Value, permutations int) line.Source {
 		return line.Estimated{
-			Estimator: attribution.Permutation{Antithetic: true},
+			Estimator: estimate.Permutation{Antithetic: true},
 			Options:   attribution.Options{Samples: permutations, Seed: d.seed, Workers: d.workers},
-			Game:      attribution.PenultimateOptions{Value: v},
+			Game:      games.PenultimateOptions{Value: v},
 		}
 	}
 	ways := []way{
@@ -285,26 +301,21 @@ func (d *demonstration) compareContributions(ctx context.Context) ([]contributio
 		{"probability, sampled Shapley, 4096 pairs", sampled(attribution.Probability, 4096)},
 		{"log-sum-exp, sampled Shapley, 4096 pairs", sampled(attribution.LogSumExp, 4096)},
 	}
-	o := d.common.options()
-	o.From = nets.Features
-	program, err := graph.Compile(d.net, o)
-	if err != nil {
-		return nil, err
-	}
 	var rows []contributionRow
 	for _, w := range ways {
 		start := time.Now()
 		options := d.options
 		options.Source = w.source
-		detector, err := line.Fit(ctx, program, line.FeatureBatches(d.fit.Samples), options)
+		method, err := line.NewMethod(options, d.common.options())
+		if err != nil {
+			return nil, err
+		}
+		found, _, err := eval.Measure(ctx, d.data, method, eval.RunOptions{})
 		if err != nil {
 			return nil, fmt.Errorf("contributions by %s: %w", w.name, err)
 		}
-		row := d.compareWithPaper(detector)
-		row.Name, row.Seconds = w.name, time.Since(start).Seconds()
-		if row.Average, err = d.averageOf(ctx, detector); err != nil {
-			return nil, err
-		}
+		row := d.compareWithPaper(method.Detector())
+		row.Name, row.Seconds, row.Average = w.name, time.Since(start).Seconds(), found.Average()
 		rows = append(rows, row)
 	}
 	return rows, nil
@@ -315,39 +326,12 @@ func (d *demonstration) compareWithPaper(other *line.Detector) contributionRow {
 	k, f := d.net.Classes(), d.net.Dim()
 	mine, its := d.detector.Mean(), other.Mean()
 	for c := range k {
-		a, b := attribution.Float64s(mine[c*f:][:f]), attribution.Float64s(its[c*f:][:f])
-		row.Spearman += attribution.Spearman(a, b) / float64(k)
-		row.Jaccard += attribution.Jaccard(d.detector.ActiveNeurons(c), other.ActiveNeurons(c)) / float64(k)
+		a, b := games.Float64s(mine[c*f:][:f]), games.Float64s(its[c*f:][:f])
+		row.Spearman += compare.Spearman(a, b) / float64(k)
+		row.Jaccard += compare.Jaccard(d.detector.ActiveNeurons(c), other.ActiveNeurons(c)) / float64(k)
 		for i := range a {
 			row.Worst = max(row.Worst, a[i]-b[i], b[i]-a[i])
 		}
 	}
 	return row
-}
-
-// averageOf returns what a detector reaches on average over the out-of-distribution sets.
-func (d *demonstration) averageOf(ctx context.Context, detector *line.Detector) (report.Average, error) {
-	o := d.common.options()
-	o.From = nets.Features
-	program, err := detector.Compile(o)
-	if err != nil {
-		return report.Average{}, err
-	}
-	id, err := line.Collect(ctx, program, line.FeatureBatches(d.test.Samples))
-	if err != nil {
-		return report.Average{}, err
-	}
-	var m report.Method
-	for _, set := range d.ood {
-		scores, err := line.Collect(ctx, program, line.FeatureBatches(set.Samples))
-		if err != nil {
-			return report.Average{}, err
-		}
-		got, err := metrics.Evaluate(id.Score, scores.Score)
-		if err != nil {
-			return report.Average{}, err
-		}
-		m.OOD = append(m.OOD, report.OOD{Name: set.Name(), N: set.N, Metrics: got})
-	}
-	return m.Average(), nil
 }

@@ -67,9 +67,12 @@ func TestDemo(t *testing.T) {
 	for _, want := range []string{"line", "msp", "energy", "digits", "textures", "photographs", "galaxies", "gradient × activation", "sampled Shapley", "CC BY 4.0", path} {
 		require.Contains(t, stdout, want)
 	}
-	accuracy := regexp.MustCompile(`accuracy (\d+)\.\d+ %`).FindStringSubmatch(stdout)
-	require.NotNil(t, accuracy)
-	require.GreaterOrEqual(t, accuracy[1], "90")
+	require.Contains(t, stdout, "accuracy 95.30 %")
+	rows := readmeRows(t, "digits")
+	require.Len(t, rows, 10)
+	for _, row := range rows { // README shows what the demo prints
+		require.Regexp(t, strings.Join(quoteAll(row), `\s*│\s*`), stdout)
+	}
 	raw, err := os.ReadFile(path)
 	require.NoError(t, err)
 	page := string(raw)
@@ -86,6 +89,36 @@ func TestDemo(t *testing.T) {
 	require.Zero(t, code, stderr)
 	seconds := regexp.MustCompile(`\d+\.\d+ s\b.*|/.*html`)
 	require.Equal(t, seconds.ReplaceAllString(stdout, ""), seconds.ReplaceAllString(second, ""), "results do not depend on batch or workers")
+}
+
+// readmeRows returns the cells of README's table with that column, without marks of bold type.
+func readmeRows(t testing.TB, column string) (rows [][]string) {
+	t.Helper()
+	within := false
+	for line := range strings.Lines(contents(t, "../../README.md")) {
+		cells := strings.Split(strings.Trim(strings.TrimSpace(strings.ReplaceAll(line, "**", "")), "|"), "|")
+		switch {
+		case !strings.HasPrefix(line, "|"):
+			within = false
+		case len(cells) > 2 && strings.TrimSpace(cells[2]) == column:
+			within = true
+		case within && !strings.Contains(line, "--:"):
+			for i := range cells {
+				cells[i] = strings.TrimSpace(cells[i])
+			}
+			rows = append(rows, cells)
+		}
+	}
+	require.NotEmpty(t, rows, "README has no table with the column %s", column)
+	return rows
+}
+
+func quoteAll(cells []string) []string {
+	var out []string
+	for _, c := range cells {
+		out = append(out, regexp.QuoteMeta(c))
+	}
+	return out
 }
 
 func TestDemoRefuses(t *testing.T) {

@@ -17,7 +17,9 @@ import (
 	"strings"
 
 	"github.com/line-ood/goline/attribution"
-	"github.com/line-ood/goline/attribution/plot"
+	"github.com/line-ood/goline/attribution/compare"
+	"github.com/line-ood/goline/attribution/estimate"
+	"github.com/line-ood/goline/attribution/games"
 	"github.com/line-ood/goline/internal/demo"
 	"github.com/line-ood/goline/line/report"
 )
@@ -27,24 +29,13 @@ var demoTemplate string
 
 // page returns the report of the evaluation with the demo's own sections.
 func (d *demonstration) page(ctx context.Context, study []contributionRow) ([]byte, error) {
-	r, err := d.result()
-	if err != nil {
-		return nil, err
-	}
-	var scores []report.Scores
-	for _, m := range d.methods {
-		s := report.Scores{Method: m.Name, ID: m.id}
-		for i, set := range d.ood {
-			s.OOD = append(s.OOD, report.NamedScores{Name: set.Name(), Scores: m.ood[i]})
-		}
-		scores = append(scores, s)
-	}
 	facts := []report.Fact{{Name: "In-distribution", Value: fmt.Sprintf("%s, %s", d.test.Source, d.test.Licence)}}
 	for _, s := range d.ood {
 		facts = append(facts, report.Fact{Name: s.Name(), Value: fmt.Sprintf("%s, %s", s.Source, s.Licence)})
 	}
 	var whole, sections bytes.Buffer
-	if err := r.WriteHTML(&whole, scores, report.Provenance{Command: "goline demo", Facts: facts}); err != nil {
+	facts = append(facts, report.Fact{Name: "Parameters", Value: demoRule})
+	if err := d.result().WriteHTML(&whole, d.found.Scores, report.Provenance{Command: "goline demo", Facts: facts}); err != nil {
 		return nil, err
 	}
 	t, err := template.New("demo").Parse(demoTemplate)
@@ -185,36 +176,36 @@ func diverging(v float64) string {
 
 // errorPlot draws how fast estimators of Shapley values come close to the truth on some pictures.
 func (d *demonstration) errorPlot(ctx context.Context) (template.HTML, error) {
-	head, err := attribution.NewHead(attribution.Float64s(d.head.Weight), attribution.Float64s(d.head.Bias))
+	head, err := games.NewHead(games.Float64s(d.data.Head.Weight), games.Float64s(d.data.Head.Bias))
 	if err != nil {
 		return "", err
 	}
-	s := attribution.Study{
+	s := compare.Study{
 		Estimators: []attribution.Estimator{
-			attribution.GradientActivation{}, attribution.Permutation{}, attribution.Permutation{Antithetic: true}, attribution.KernelSHAP{},
+			estimate.GradientActivation{}, estimate.Permutation{}, estimate.Permutation{Antithetic: true}, estimate.KernelSHAP{},
 		},
 		Budgets: []float64{400, 800, 1600, 3200, 6400}, Seeds: []uint64{1, 2, 3, 4, 5, 6}, Resamples: 200, Seed: d.seed, Workers: d.workers,
 	}
 	for _, i := range []int{0, d.test.N / 3, 2 * d.test.N / 3} {
-		z := attribution.Float64s(d.test.Features[i*d.test.Dim:][:d.test.Dim])
-		game, err := attribution.NewPenultimate(head, z, d.test.Samples.Labels[i], attribution.PenultimateOptions{Value: attribution.Probability, Target: attribution.TargetLabel()})
+		z := games.Float64s(d.test.Features[i*d.test.Dim:][:d.test.Dim])
+		game, err := games.NewPenultimate(head, z, d.test.Samples.Labels[i], games.PenultimateOptions{Value: attribution.Probability, Target: attribution.TargetLabel()})
 		if err != nil {
 			return "", err
 		}
-		truth, err := attribution.Permutation{Antithetic: true}.Estimate(ctx, game, attribution.Options{Samples: 4000, Seed: d.seed + 1, Workers: d.workers})
+		truth, err := estimate.Permutation{Antithetic: true}.Estimate(ctx, game, attribution.Options{Samples: 4000, Seed: d.seed + 1, Workers: d.workers})
 		if err != nil {
 			return "", err
 		}
-		s.Subjects = append(s.Subjects, attribution.Subject{
+		s.Subjects = append(s.Subjects, compare.Subject{
 			Name: d.test.ID(i), Game: game,
-			Truth: attribution.Truth{Values: truth.Values, StdErr: truth.StdErr, Method: "4000 antithetic permutations"},
+			Truth: compare.Truth{Values: truth.Values, StdErr: truth.StdErr, Method: "4000 antithetic permutations"},
 		})
 	}
-	c, err := attribution.Compare(ctx, s)
+	c, err := compare.Compare(ctx, s)
 	if err != nil {
 		return "", err
 	}
-	figure, err := plot.ErrorVersusCost(c, attribution.MSE, plot.Equivalents)
+	figure, err := compare.ErrorVersusCost(c, compare.MSE, compare.Equivalents)
 	if err != nil {
 		return "", err
 	}
@@ -232,7 +223,7 @@ func (d *demonstration) errorPlot(ctx context.Context) (template.HTML, error) {
 // galleries shows the extremes of LINe's scores.
 func (d *demonstration) galleries() ([]gallery, error) {
 	const shown = 7
-	scores := d.methods[0]
+	scores := d.found.Scores[0]
 	extremes := func(title string, s demoSet, scores []float64, highest bool) (gallery, error) {
 		order := make([]int, s.N)
 		for i := range order {
@@ -260,12 +251,12 @@ func (d *demonstration) galleries() ([]gallery, error) {
 		return err
 	}
 	err := errors.Join(
-		add(extremes("Fashion, most in-distribution", d.test, scores.id, true)),
-		add(extremes("Fashion, least in-distribution", d.test, scores.id, false)))
+		add(extremes("Fashion, most in-distribution", d.test, scores.ID, true)),
+		add(extremes("Fashion, least in-distribution", d.test, scores.ID, false)))
 	for i, set := range d.ood {
 		err = errors.Join(err,
-			add(extremes("The "+set.Name()+" that fool the network most", set, scores.ood[i], true)),
-			add(extremes("The "+set.Name()+" that it finds strangest", set, scores.ood[i], false)))
+			add(extremes("The "+set.Name()+" that fool the network most", set, scores.OOD[i].Scores, true)),
+			add(extremes("The "+set.Name()+" that it finds strangest", set, scores.OOD[i].Scores, false)))
 	}
 	return out, err
 }
@@ -290,7 +281,7 @@ func (d *demonstration) card(s demoSet, i int, score float64) (card, error) {
 // neurons names those that speak most for the predicted class: the largest W[class, i] · z[i] among those that LINe keeps.
 func (d *demonstration) neurons(s demoSet, i, class int) string {
 	f := d.net.Dim()
-	z, w, keep := s.Features[i*f:][:f], d.head.Weight[class*f:][:f], d.detector.ActiveNeurons(class)
+	z, w, keep := s.Features[i*f:][:f], d.data.Head.Weight[class*f:][:f], d.detector.ActiveNeurons(class)
 	contribution := make([]float64, f)
 	for j := range contribution {
 		if keep[j] {
@@ -298,7 +289,7 @@ func (d *demonstration) neurons(s demoSet, i, class int) string {
 		}
 	}
 	var parts []string
-	for _, j := range attribution.Largest(contribution, min(4, f)) {
+	for _, j := range estimate.Largest(contribution, min(4, f)) {
 		if contribution[j] > 0 {
 			parts = append(parts, fmt.Sprintf("%d (%+.1f)", j, contribution[j]))
 		}

@@ -8,9 +8,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/line-ood/goline/line"
-	"github.com/line-ood/goline/line/metrics"
+	"github.com/line-ood/goline/line/eval"
 	"github.com/line-ood/goline/line/posthoc"
-	"github.com/line-ood/goline/line/report"
 	"github.com/line-ood/goline/nets"
 )
 
@@ -31,13 +30,9 @@ type evaluation struct {
 	methodParams       map[string]map[string]float64
 	lineOptions        line.Options
 
-	network       *nets.Network
-	weightsSHA    string
-	fitSet, idSet posthoc.Samples
-	oodSets       []posthoc.Samples
-	accuracy      float64
-	accuracyCI    *metrics.Interval
-	scores        []report.Scores // of each method, for the report
+	network    *nets.Network
+	weightsSHA string
+	data       eval.Data
 }
 
 func newEval() *cobra.Command {
@@ -53,6 +48,7 @@ the JSON and CSV also hold OpenOOD's convention.`,
     --json eval.json --report eval.html`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			e.line.warn(cmd.ErrOrStderr())
 			e.out, e.command = cmd.OutOrStdout(), cmd.Root().Annotations[commandLine]
 			return e.run(cmd.Context())
 		},
@@ -65,8 +61,8 @@ the JSON and CSV also hold OpenOOD's convention.`,
 	f.StringVar(&e.id, "id", "", "in-distribution test images: `DATA`, [format:]path")
 	f.StringArrayVar(&e.ood, "ood", nil, "out-of-distribution test images: `NAME=DATA`; repeatable")
 	f.StringSliceVar(&e.methods, "methods", []string{"line", "msp", "maxlogit", "energy", "react", "dice"},
-		"`METHODS` to compare: line, "+strings.Join(posthoc.Names(), ", "))
-	f.StringArrayVar(&e.params, "param", nil, "parameter of a baseline: `METHOD.NAME=VALUE`, for example react.percentile=95; repeatable")
+		"`METHODS` to compare: "+strings.Join(posthoc.Names(), ", "))
+	f.StringArrayVar(&e.params, "param", nil, "parameter of a method: `METHOD.NAME=VALUE`, for example react.percentile=95; repeatable")
 	f.StringVar(&e.featuresDir, "features-dir", "", "`FOLDER` to keep features in: a later call with the same network and images starts from them")
 	f.StringVar(&e.jsonOut, "json", "", "JSON `FILE` to write")
 	f.StringVar(&e.csvOut, "csv", "", "CSV `FILE` to write")
@@ -106,7 +102,7 @@ func (e *evaluation) check() (err error) {
 }
 
 func (e *evaluation) checkMethods() error {
-	e.methodParams = map[string]map[string]float64{}
+	e.methodParams = map[string]map[string]float64{"line": e.line.params()}
 	for _, p := range e.params {
 		key, value, ok := strings.Cut(p, "=")
 		method, name, dot := strings.Cut(key, ".")
@@ -127,18 +123,15 @@ func (e *evaluation) checkMethods() error {
 			return usagef("--methods: %q is named twice", name)
 		}
 		seen[name] = true
-		if name == "line" {
-			continue
-		}
 		if _, err := posthoc.New(name, posthoc.Options{Params: e.methodParams[name]}); err != nil {
-			return usagef("--methods: %w; line is known too", err)
+			return usagef("--methods: %w", err)
 		}
 	}
 	if len(e.methods) == 0 {
 		return usagef("--methods names none")
 	}
 	for name := range e.methodParams {
-		if !seen[name] {
+		if !seen[name] && name != "line" {
 			return usagef("--param: method %q is not among --methods", name)
 		}
 	}

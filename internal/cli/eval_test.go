@@ -182,7 +182,7 @@ func TestEvalOutputs(t *testing.T) {
 	page := contents(t, w.path("out.html"))
 	for _, want := range []string{
 		"<svg", "goline eval --net " + worldNet, "react.percentile=80", r.Weights.SHA256, w.path("train.npz"), w.path("noise.npy"),
-		"gorgonia v", "kernels ", "<dt>Seed</dt>",
+		"gorgonia", "kernels ", "<dt>Seed</dt>",
 	} {
 		require.Contains(t, page, want)
 	}

@@ -11,7 +11,7 @@ import (
 
 // write puts the result where the flags say. Files come first: a pipe that breaks must not lose them. Files that cannot be
 // written do not keep the table from being printed.
-func (e *evaluation) write(r report.Result) error {
+func (e *evaluation) write(r report.Result, scores []report.Scores) error {
 	table, err := r.Table(report.Text, isTerminal(e.out))
 	if err != nil {
 		return err
@@ -23,7 +23,7 @@ func (e *evaluation) write(r report.Result) error {
 	}{
 		{e.jsonOut, r.WriteJSON},
 		{e.csvOut, r.WriteCSV},
-		{e.htmlOut, func(w io.Writer) error { return r.WriteHTML(w, e.scores, e.provenance()) }},
+		{e.htmlOut, func(w io.Writer) error { return r.WriteHTML(w, scores, e.provenance()) }},
 	} {
 		if o.path != "" {
 			errs = append(errs, atomicfile.Write(o.path, o.write))

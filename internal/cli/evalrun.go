@@ -3,14 +3,10 @@ package cli
 import (
 	"context"
 	"fmt"
-	"math"
 	"slices"
-	"time"
 
 	"github.com/line-ood/goline/dataset"
-	"github.com/line-ood/goline/graph"
-	"github.com/line-ood/goline/line"
-	"github.com/line-ood/goline/line/metrics"
+	"github.com/line-ood/goline/line/eval"
 	"github.com/line-ood/goline/line/posthoc"
 	"github.com/line-ood/goline/line/report"
 	"github.com/line-ood/goline/nets/weights"
@@ -21,52 +17,89 @@ func (e *evaluation) run(ctx context.Context) (err error) {
 		return err
 	}
 	outputs := []file{{"--json", e.jsonOut}, {"--csv", e.csvOut}, {"--report", e.htmlOut}}
-	if err := checkOutputs(outputs, file{"--weights", e.net.weights}, data("--fit", e.fit), data("--id", e.id)); err != nil {
+	if err := checkOutputs(outputs, e.inputs()...); err != nil {
 		return err
 	}
+	if err := e.extract(ctx); err != nil {
+		return err
+	}
+	var methods []posthoc.Method
+	for _, name := range e.methods {
+		m, err := posthoc.New(name, posthoc.Options{Params: e.methodParams[name], Workers: e.workers})
+		if err != nil {
+			return err
+		}
+		methods = append(methods, m)
+	}
+	found, err := eval.Run(ctx, e.data, methods, eval.RunOptions{Resamples: e.resamples, Seed: e.seed})
+	if err != nil {
+		return err
+	}
+	return e.write(found.Report(e.network.Name(), report.Weights{File: e.net.weights, SHA256: e.weightsSHA}), found.Scores)
+}
+
+// inputs are what the command reads.
+func (e *evaluation) inputs() []input {
+	all := []input{inputFile("--weights", e.net.weights), inputData("--fit", e.fit), inputData("--id", e.id),
+		inputFolder("--features-dir", e.featuresDir)}
+	for i, spec := range e.oodSpecs {
+		all = append(all, inputData("--ood "+e.oodNames[i], spec))
+	}
+	return all
+}
+
+// extract opens the network and computes, or reads from the folder of kept features, the features of all sets.
+func (e *evaluation) extract(ctx context.Context) (err error) {
 	if e.network, err = e.net.open(); err != nil {
 		return err
 	}
 	if e.weightsSHA, err = weights.SHA256(e.net.weights); err != nil {
 		return err
 	}
-	if err := e.extractAll(ctx); err != nil {
+	sets, err := e.open()
+	defer closeSets(sets)
+	if err != nil {
 		return err
 	}
-	result := report.Result{
-		Net:     e.network.Name(),
-		Weights: report.Weights{File: e.net.weights, SHA256: e.weightsSHA},
-		Seed:    e.seed,
-		ID:      report.ID{N: e.idSet.N, Accuracy: e.accuracy, AccuracyCI: e.accuracyCI},
+	if e.featuresDir != "" {
+		if err := makeFolder("--features-dir", e.featuresDir); err != nil {
+			return err
+		}
 	}
-	if e.resamples > 0 {
-		result.Bootstrap = &report.Bootstrap{Resamples: e.resamples, Level: bootstrapLevel}
+	o, finish := e.evalOptions()
+	defer finish()
+	x, err := eval.NewExtractor(e.network, o)
+	if err != nil {
+		return err
 	}
-	for _, name := range e.methods {
-		m, err := e.measure(ctx, name)
+	x.Dir, x.Weights = e.featuresDir, e.weightsSHA
+	e.data.Head = eval.Head(e.network)
+	for i, set := range sets {
+		s, err := x.Samples(ctx, set.name, set.Dataset)
 		if err != nil {
 			return err
 		}
-		result.Methods = append(result.Methods, m)
+		switch i {
+		case 0:
+			e.data.Fit = eval.Set{Name: e.fit, Samples: s}
+		case 1:
+			e.data.ID = eval.Set{Name: e.id, Samples: s}
+		default:
+			s.Labels = nil // labels of another label space mean nothing here
+			e.data.OOD = append(e.data.OOD, eval.Set{Name: e.oodNames[i-2], Samples: s})
+		}
 	}
-	return e.write(result)
+	return nil
 }
-
-const bootstrapLevel = 0.95
 
 // imageSet is one DATA argument, opened.
 type imageSet struct {
 	dataset.Dataset
-	name string // what progress and the cache call it
+	name string // what progress and the kept features call it
 }
 
-// open opens all sets, and checks what can be checked of them before the work begins.
+// open opens all sets, and checks what can be checked of them before the work begins. The caller closes those returned.
 func (e *evaluation) open() (sets []imageSet, err error) {
-	defer func() {
-		if err != nil {
-			closeSets(sets)
-		}
-	}()
 	add := func(flag, name, spec string) {
 		if err != nil {
 			return
@@ -86,135 +119,21 @@ func (e *evaluation) open() (sets []imageSet, err error) {
 	if err != nil {
 		return sets, err
 	}
-	check := checkLabels
+	check := eval.CheckLabels
 	if slices.Contains(e.methods, "line") {
-		check = checkTraining
+		check = eval.CheckTraining
 	}
-	if err = check("--fit", sets[0], e.network.Classes()); err == nil {
-		err = checkLabels("--id", sets[1], e.network.Classes())
+	if err := check(sets[0], e.network.Classes()); err != nil {
+		return sets, fmt.Errorf("--fit %w", err)
 	}
-	return sets, err
+	if err := eval.CheckLabels(sets[1], e.network.Classes()); err != nil {
+		return sets, fmt.Errorf("--id %w", err)
+	}
+	return sets, nil
 }
 
 func closeSets(sets []imageSet) {
 	for _, s := range sets {
 		s.Close()
 	}
-}
-
-// extractAll computes, or reads from the cache, the features of all sets.
-func (e *evaluation) extractAll(ctx context.Context) error {
-	sets, err := e.open()
-	if err != nil {
-		return err
-	}
-	defer closeSets(sets)
-	if e.featuresDir != "" {
-		if err := makeFolder("--features-dir", e.featuresDir); err != nil {
-			return err
-		}
-	}
-	prog, err := graph.Compile(e.network, e.common.options())
-	if err != nil {
-		return err
-	}
-	x := extractor{common: &e.common, net: e.network, program: prog, dir: e.featuresDir, weightsSHA: e.weightsSHA}
-	for i, set := range sets {
-		s, err := x.samplesOf(ctx, set.name, set.Dataset)
-		if err != nil {
-			return err
-		}
-		switch i {
-		case 0:
-			e.fitSet = s
-		case 1:
-			e.idSet = s
-		default:
-			s.Labels = nil // labels of another label space mean nothing here
-			e.oodSets = append(e.oodSets, s)
-		}
-	}
-	return e.measureAccuracy(ctx)
-}
-
-func (e *evaluation) measureAccuracy(ctx context.Context) error {
-	e.accuracy = math.NaN()
-	var predicted, labels []int
-	for i, label := range e.idSet.Labels {
-		if label < 0 {
-			continue
-		}
-		row := e.idSet.Logits[i*e.idSet.Classes:][:e.idSet.Classes]
-		best := 0
-		for k, v := range row {
-			if v > row[best] {
-				best = k
-			}
-		}
-		predicted, labels = append(predicted, best), append(labels, label)
-	}
-	if len(labels) == 0 {
-		return nil
-	}
-	var err error
-	if e.accuracy, err = metrics.Accuracy(predicted, labels); err != nil || e.resamples == 0 {
-		return err
-	}
-	ci, err := metrics.BootstrapAccuracy(ctx, predicted, labels, e.resamples, bootstrapLevel, e.seed)
-	e.accuracyCI = &ci
-	return err
-}
-
-func (e *evaluation) method(name string) (posthoc.Method, error) {
-	if name == "line" {
-		return line.NewMethod(e.network, e.lineOptions, e.common.options())
-	}
-	return posthoc.New(name, posthoc.Options{Params: e.methodParams[name], Workers: e.workers})
-}
-
-// measure fits one method and scores all sets with it.
-func (e *evaluation) measure(ctx context.Context, name string) (report.Method, error) {
-	method, err := e.method(name)
-	if err != nil {
-		return report.Method{}, err
-	}
-	w, b := e.network.Head()
-	head := posthoc.Head{Classes: e.network.Classes(), Dim: e.network.Dim(), Weight: w.Float32s(), Bias: b.Float32s()}
-	start := time.Now()
-	if err := method.Fit(ctx, head, e.fitSet); err != nil {
-		return report.Method{}, fmt.Errorf("fit %s on %s: %w", name, e.fit, err)
-	}
-	m := report.Method{Name: name, Params: method.Params(), FitSeconds: time.Since(start).Seconds()}
-	start = time.Now()
-	id := make([]float64, e.idSet.N)
-	if err := method.Score(ctx, e.idSet, id); err != nil {
-		return m, fmt.Errorf("score %s with %s: %w", e.id, name, err)
-	}
-	m.MicrosPerSample = time.Since(start).Seconds() * 1e6 / float64(len(id))
-	all := report.Scores{Method: name, ID: id}
-	for i, set := range e.oodSets {
-		scores := make([]float64, set.N)
-		if err := method.Score(ctx, set, scores); err != nil {
-			return m, fmt.Errorf("score %s with %s: %w", e.oodSpecs[i], name, err)
-		}
-		o, err := e.compare(ctx, e.oodNames[i], id, scores)
-		if err != nil {
-			return m, fmt.Errorf("%s on %s: %w", name, e.oodNames[i], err)
-		}
-		m.OOD = append(m.OOD, o)
-		all.OOD = append(all.OOD, report.NamedScores{Name: o.Name, Scores: scores})
-	}
-	e.scores = append(e.scores, all)
-	return m, nil
-}
-
-func (e *evaluation) compare(ctx context.Context, name string, id, ood []float64) (report.OOD, error) {
-	o := report.OOD{Name: name, N: len(ood)}
-	var err error
-	if o.Metrics, err = metrics.Evaluate(id, ood); err != nil || e.resamples == 0 {
-		return o, err
-	}
-	ci, err := metrics.Bootstrap(ctx, id, ood, e.resamples, bootstrapLevel, e.seed)
-	o.CI = &ci
-	return o, err
 }

@@ -8,7 +8,7 @@ import (
 
 	"github.com/line-ood/goline/dataset"
 	"github.com/line-ood/goline/graph"
-	"github.com/line-ood/goline/internal/npyz"
+	"github.com/line-ood/goline/line/eval"
 	"github.com/line-ood/goline/nets"
 )
 
@@ -31,7 +31,7 @@ func newFeatures() *cobra.Command {
 			if err := required("--net", net.name, "--weights", net.weights, "--data", images, "--out", out); err != nil {
 				return err
 			}
-			if err := checkOutputs([]file{{"--out", out}}, file{"--weights", net.weights}, data("--data", images)); err != nil {
+			if err := checkOutputs([]file{{"--out", out}}, inputFile("--weights", net.weights), inputData("--data", images)); err != nil {
 				return err
 			}
 			n, err := net.open()
@@ -53,7 +53,7 @@ func newFeatures() *cobra.Command {
 	return cmd
 }
 
-// writeFeatures streams features to the file as they come; only logits and labels are held to the end.
+// writeFeatures returns the number of images.
 func (c *common) writeFeatures(ctx context.Context, net *nets.Network, images, out string) (int, error) {
 	set, err := dataset.Open(images)
 	if err != nil {
@@ -66,33 +66,5 @@ func (c *common) writeFeatures(ctx context.Context, net *nets.Network, images, o
 	}
 	stream, finish := c.stream(ctx, "features", set, net.Preprocessing())
 	defer finish()
-	n := set.Len()
-	err = npyz.CreateNpz(out, npyz.Stored, func(w *npyz.Writer) error {
-		rows, err := npyz.NewRows[float32](w, "features", n, net.Dim())
-		if err != nil {
-			return err
-		}
-		logits := make([]float32, 0, n*net.Classes())
-		labels := make([]int64, 0, n)
-		for o, err := range prog.Run(ctx, stream) {
-			if err != nil {
-				return err
-			}
-			if err := rows.Write(o.Float32(nets.Features)); err != nil {
-				return err
-			}
-			logits = append(logits, o.Float32(nets.Logits)...)
-			for _, l := range o.Labels {
-				labels = append(labels, int64(l))
-			}
-		}
-		if err := rows.Close(); err != nil {
-			return err
-		}
-		if err := w.Write("logits", npyz.New(logits, n, net.Classes())); err != nil {
-			return err
-		}
-		return w.Write("labels", npyz.New(labels))
-	})
-	return n, err
+	return set.Len(), eval.WriteFeatures(ctx, out, prog, net, stream, set.Len())
 }

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -10,6 +11,7 @@ import (
 	"github.com/line-ood/goline/dataset"
 	"github.com/line-ood/goline/graph"
 	"github.com/line-ood/goline/line"
+	"github.com/line-ood/goline/line/eval"
 	"github.com/line-ood/goline/nets"
 )
 
@@ -26,6 +28,18 @@ func (l *lineFlags) register(cmd *cobra.Command) {
 	f.Float64Var(&l.pW, "p-w", d.WeightPercentile, "percent of last-layer weights dropped per class (weight pruning)")
 	f.Float64Var(&l.clip, "clip", d.Clip, "upper bound of activations (activation clipping)")
 	f.StringSliceVar(&l.without, "without", nil, "switch `COMPONENTS` off: ac (clipping), ap (activation pruning), wp (weight pruning)")
+}
+
+// warn tells a user who gave a fraction where percent are meant.
+func (l *lineFlags) warn(w io.Writer) {
+	for _, f := range []struct {
+		flag  string
+		value float64
+	}{{"--p-a", l.pA}, {"--p-w", l.pW}} {
+		if f.value > 0 && f.value < 1 {
+			fmt.Fprintf(w, "goline: warning: %s %v is in percent; for a share of %v write %s %v\n", f.flag, f.value, f.value, f.flag, 100*f.value)
+		}
+	}
 }
 
 func (l *lineFlags) options() (line.Options, error) {
@@ -51,6 +65,18 @@ func (l *lineFlags) options() (line.Options, error) {
 	return o, nil
 }
 
+// params are the options as parameters of the registered method.
+func (l *lineFlags) params() map[string]float64 {
+	p := map[string]float64{"p_a": l.pA, "p_w": l.pW, "clip": l.clip}
+	for _, w := range l.without {
+		switch w = strings.ToLower(strings.TrimSpace(w)); w {
+		case "ac", "ap", "wp":
+			p[w] = 0
+		}
+	}
+	return p
+}
+
 func newFit() *cobra.Command {
 	var (
 		c           common
@@ -69,11 +95,12 @@ The file holds the network too: goline score needs nothing else.`,
 			if err := required("--net", net.name, "--weights", net.weights, "--data", images, "--out", out); err != nil {
 				return err
 			}
+			l.warn(cmd.ErrOrStderr())
 			o, err := l.options()
 			if err != nil {
 				return err
 			}
-			if err := checkOutputs([]file{{"--out", out}}, file{"--weights", net.weights}, data("--data", images)); err != nil {
+			if err := checkOutputs([]file{{"--out", out}}, inputFile("--weights", net.weights), inputData("--data", images)); err != nil {
 				return err
 			}
 			n, err := net.open()
@@ -106,8 +133,8 @@ func (c *common) fitDetector(ctx context.Context, net *nets.Network, images stri
 		return nil, 0, fmt.Errorf("--data: %w", err)
 	}
 	defer set.Close()
-	if err := checkTraining("--data", set, net.Classes()); err != nil {
-		return nil, 0, err
+	if err := eval.CheckTraining(set, net.Classes()); err != nil {
+		return nil, 0, fmt.Errorf("--data %w", err)
 	}
 	prog, err := graph.Compile(net, c.options())
 	if err != nil {

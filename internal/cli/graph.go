@@ -31,7 +31,7 @@ func newGraph() *cobra.Command {
 Without --out DOT goes to standard output. A wrong name in --fetch or --from lists the right ones.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := checkOutputs([]file{{"--out", out}}, file{"--weights", net.weights}, file{"--detector", detector}); err != nil {
+			if err := checkOutputs([]file{{"--out", out}}, inputFile("--weights", net.weights), inputFile("--detector", detector)); err != nil {
 				return err
 			}
 			model, err := graphModel(net, detector, classes)

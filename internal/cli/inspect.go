@@ -45,17 +45,26 @@ func newInspect() *cobra.Command {
 		asJSON         bool
 	)
 	cmd := &cobra.Command{
-		Use:   "inspect [--net NAME] [--weights FILE] [--detector det.npz] [--data DATA]",
-		Short: "Say what a network, a weights file, a detector or a data set is",
+		Use:   "inspect [FILE] [--net NAME] [--weights FILE] [--detector det.npz] [--data DATA]",
+		Short: "Say what a file, a network or a data set is",
 		Long: `Print the facts of what is named: the architecture, the tensors of a weights file, a detector's parameters and how many
-neurons and weights it keeps, the size and classes of a data set. --net with --weights checks that the two fit.`,
-		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
+neurons and weights it keeps, the size and classes of a data set. FILE may be anything that goline reads or writes: a detector,
+weights, a training checkpoint, features, scores, contributions, pictures or a DATA argument; it is told what it is. --net with
+--weights checks that the two fit.`,
+		Example: `  goline inspect detector.npz
+  goline inspect checkpoint_100.pth.tar
+  goline inspect cifar-10-batches-bin/test_batch.bin`,
+		Args: cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				return usagef("expected one FILE, got %d", len(args))
+			}
 			var f facts
 			steps := []struct {
 				when bool
 				do   func(*facts) error
 			}{
+				{len(args) == 1, func(f *facts) error { return inspectFile(f, args[0]) }},
 				{net.name != "", func(f *facts) error { return inspectNetwork(f, net) }},
 				{net.weights != "", func(f *facts) error { return inspectWeights(f, net.weights) }},
 				{detector != "", func(f *facts) error { return inspectDetector(f, detector) }},
@@ -71,7 +80,7 @@ neurons and weights it keeps, the size and classes of a data set. --net with --w
 				}
 			}
 			if !any {
-				return usagef("nothing to inspect: name --net, --weights, --detector or --data")
+				return usagef("nothing to inspect: name a FILE, --net, --weights, --detector or --data")
 			}
 			return f.print(cmd.OutOrStdout(), asJSON)
 		},

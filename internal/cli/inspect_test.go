@@ -74,8 +74,14 @@ func TestGraph(t *testing.T) {
 }
 
 func TestVersion(t *testing.T) {
-	stdout := must(t, "version")
-	require.Regexp(t, `^goline \S.*, go1\.\S+, \w+/\w+, kernels \w+, gorgonia v0\.9\.\d+\n$`, stdout)
+	binary := filepath.Join(t.TempDir(), "goline") // a test binary does not know its modules
+	built, err := exec.Command("go", "build", "-o", binary, "github.com/line-ood/goline/cmd/goline").CombinedOutput()
+	require.NoError(t, err, string(built))
+	for _, args := range [][]string{{"version"}, {"--version"}} {
+		stdout, err := exec.Command(binary, args...).Output()
+		require.NoError(t, err)
+		require.Regexp(t, `^goline \S.*, go1\.\S+, \w+/\w+, kernels \w+, gorgonia v0\.9\.\d+\n$`, string(stdout))
+	}
 	var v versionInfo
 	require.NoError(t, json.Unmarshal([]byte(must(t, "version", "--json")), &v))
 	require.NotEmpty(t, v.Version)

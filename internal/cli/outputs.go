@@ -6,29 +6,81 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+
+	"github.com/line-ood/goline/dataset"
+	"github.com/line-ood/goline/internal/atomicfile"
 )
 
 // file is a flag with the path that it was given, "" for none.
 type file struct{ flag, path string }
 
-// checkOutputs fails, before any work, where an output could not be written in the end, where two are the same file, or where
-// one would replace an input.
-func checkOutputs(outputs []file, inputs ...file) error {
-	for i, o := range outputs {
-		if o.path == "" {
-			continue
+// input is a flag with the files that it reads.
+type input struct {
+	flag  string
+	files func() ([]string, error)
+}
+
+// inputFile is a flag that names one file, "" for none.
+func inputFile(flag, path string) input {
+	return input{flag, func() ([]string, error) { return []string{path}, nil }}
+}
+
+// inputData is the flag of a DATA argument: every file that it resolves to. A DATA argument that cannot be read is no
+// error here; reading it says why.
+func inputData(flag, spec string) input {
+	return input{flag, func() ([]string, error) {
+		if spec == "" {
+			return nil, nil
 		}
+		files, err := dataset.Files(spec)
+		if err != nil {
+			return nil, nil
+		}
+		return files, nil
+	}}
+}
+
+// inputFolder is a flag that names a folder of files that may be read, "" for none: --features-dir.
+func inputFolder(flag, dir string) input {
+	return input{flag, func() ([]string, error) {
+		if dir == "" {
+			return nil, nil
+		}
+		return filepath.Glob(filepath.Join(escapeGlob(dir), "*"))
+	}}
+}
+
+func escapeGlob(path string) string {
+	return strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`).Replace(path)
+}
+
+// checkOutputs fails, before any work, where an output could not be written in the end, where two are the same file, or where
+// one would replace a file that an input resolves to.
+func checkOutputs(outputs []file, inputs ...input) error {
+	outputs = slices.DeleteFunc(slices.Clone(outputs), func(o file) bool { return o.path == "" || atomicfile.IsStream(o.path) })
+	for i, o := range outputs {
 		for _, other := range outputs[:i] {
-			if other.path != "" && filepath.Clean(other.path) == filepath.Clean(o.path) && !device(o.path) {
+			if sameTarget(other.path, o.path) {
 				return usagef("%s and %s are the same file %s", other.flag, o.flag, o.path)
 			}
 		}
-		for _, in := range inputs {
-			if sameFile(o.path, in.path) {
-				return usagef("%s %s would replace the file of %s", o.flag, o.path, in.flag)
+	}
+	for _, in := range inputs {
+		files, err := in.files()
+		if err != nil {
+			return fmt.Errorf("%s: %w", in.flag, err)
+		}
+		for _, f := range files {
+			for _, o := range outputs {
+				if sameFile(o.path, f) {
+					return usagef("%s %s would replace the file of %s, %s", o.flag, o.path, in.flag, f)
+				}
 			}
 		}
+	}
+	for _, o := range outputs {
 		if err := writable(o.path); err != nil {
 			return fmt.Errorf("%s %s: %w", o.flag, o.path, err)
 		}
@@ -36,22 +88,7 @@ func checkOutputs(outputs []file, inputs ...file) error {
 	return nil
 }
 
-// data is the flag of a DATA argument, with the path without the format.
-func data(flag, spec string) file {
-	if _, err := os.Stat(spec); err != nil {
-		if _, path, ok := strings.Cut(spec, ":"); ok {
-			spec = path
-		}
-	}
-	return file{flag, spec}
-}
-
-// device tells whether something other than a file or folder is there.
-func device(path string) bool {
-	info, err := os.Stat(path)
-	return err == nil && !info.Mode().IsRegular() && !info.IsDir()
-}
-
+// sameFile tells whether both paths lead to one regular file that exists.
 func sameFile(a, b string) bool {
 	x, err := os.Stat(a)
 	if err != nil || !x.Mode().IsRegular() {
@@ -59,6 +96,30 @@ func sameFile(a, b string) bool {
 	}
 	y, err := os.Stat(b)
 	return err == nil && os.SameFile(x, y)
+}
+
+// sameTarget tells whether what is written to both paths would end in one file, which need not exist yet.
+func sameTarget(a, b string) bool { return sameFile(a, b) || target(a) == target(b) }
+
+// target follows symbolic links, also one to a file that does not exist yet.
+func target(path string) string {
+	for range 40 { // as many links as Linux follows
+		link, err := os.Readlink(path)
+		if err != nil {
+			break
+		}
+		if !filepath.IsAbs(link) {
+			link = filepath.Join(filepath.Dir(path), link)
+		}
+		path = link
+	}
+	if dir, err := filepath.EvalSymlinks(filepath.Dir(path)); err == nil {
+		path = filepath.Join(dir, filepath.Base(path))
+	}
+	if abs, err := filepath.Abs(path); err == nil {
+		path = abs
+	}
+	return filepath.Clean(path)
 }
 
 // writable fails unless a file of that name can be put into its folder.

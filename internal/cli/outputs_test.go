@@ -1,7 +1,17 @@
 package cli
 
 import (
+	"bytes"
+	"compress/gzip"
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
 	"path/filepath"
+	"runtime"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -20,4 +30,173 @@ func TestOutputsAreCheckedBeforeTheWork(t *testing.T) {
 		require.Contains(t, stderr, "there is no folder", args)
 		require.Empty(t, out, args)
 	}
+}
+
+// TestNoCommandDestroysAnInput: whatever way a DATA argument names a file, and through whatever link an output leads to it, every
+// command with every output refuses with status 2, and all files keep their bytes.
+func TestNoCommandDestroysAnInput(t *testing.T) {
+	w := newWorld(t)
+	det := w.fit(t)
+	w.writeIdx(t)
+	require.NoError(t, os.Mkdir(w.path("kept"), 0o777))
+	must(t, w.eval("--features-dir", w.path("kept"), "--json", w.path("first.json"))...)
+	// Data arguments with a file that each resolves to.
+	inputs := map[string]string{
+		w.path("train.npz"):                            w.path("train.npz"),
+		"npz:" + w.path("train.npz"):                   w.path("train.npz"),
+		"npz:" + w.path("tra*.npz"):                    w.path("train.npz"),
+		w.path("tr?in.npz"):                            w.path("train.npz"),
+		"idx:" + w.path("i.gz") + "+" + w.path("l.gz"): w.path("l.gz"),
+		w.path("i.gz") + "+" + w.path("l.gz"):          w.path("i.gz"),
+		w.path("pictures"):                             w.path("pictures/a.png"),
+		"folder:" + w.path("pictures"):                 w.path("pictures/a.png"),
+	}
+	ways := map[string]func(file string) string{
+		"itself": func(file string) string { return file },
+		"link": func(file string) string {
+			link := filepath.Join(t.TempDir(), "link"+filepath.Ext(file))
+			require.NoError(t, os.Symlink(file, link))
+			return link
+		},
+		"folder link": func(file string) string {
+			link := filepath.Join(t.TempDir(), "folder")
+			require.NoError(t, os.Symlink(filepath.Dir(file), link))
+			return filepath.Join(link, filepath.Base(file))
+		},
+		"hard link": func(file string) string {
+			link := filepath.Join(t.TempDir(), "hard"+filepath.Ext(file))
+			require.NoError(t, os.Link(file, link))
+			return link
+		},
+	}
+	net := w.net()
+	attribute := func(args ...string) []string { return join(append([]string{"attribute"}, args...), net) }
+	downstream := func(args ...string) []string {
+		return attribute(append([]string{"downstream", "--fit", w.path("train.npz"), "--id", w.path("test.npz"), "--ood", "noise=" + w.path("noise.npy")}, args...)...)
+	}
+	// Every command with a DATA flag, and each of its outputs: IN is the data, OUT the output.
+	commands := [][]string{
+		join([]string{"features", "--data", "IN", "--out", "OUT"}, net),
+		join([]string{"fit", "--data", "IN", "--out", "OUT"}, net),
+		{"score", "--detector", det, "--data", "IN", "--out", "OUT"},
+		w.eval("--fit", "IN", "--json", "OUT"), w.eval("--id", "IN", "--csv", "OUT"), w.eval("--ood", "more=IN", "--report", "OUT"),
+		attribute("values", "--data", "IN", "--csv", "OUT"), attribute("values", "--data", w.path("test.npz"), "--fit", "IN", "--json", "OUT"),
+		downstream("--ood", "more=IN", "--csv", "OUT"), downstream("--ood", "more=IN", "--json", "OUT"),
+		{"train", "--net", "resnet-cifar-8-8", "--data", "IN", "--out", w.path("trained.npz"), "--checkpoint", "OUT", "--epochs", "1"},
+	}
+	// Files that are named, not read as data.
+	for _, named := range []struct {
+		file string
+		args []string
+	}{
+		{w.path("net.npz"), join([]string{"features", "--data", w.path("noise.npy"), "--out", "OUT"}, net)},
+		{w.path("net.npz"), w.eval("--json", "OUT")},
+		{w.path("net.npz"), join([]string{"graph", "--out", "OUT"}, net)},
+		{w.path("net.npz"), join([]string{"bench", "--json", "OUT"}, net)},
+		{det, []string{"score", "--detector", det, "--data", w.path("noise.npy"), "--out", "OUT"}},
+		{det, []string{"graph", "--detector", det, "--out", "OUT"}},
+		{w.path("kept/fit.npz"), w.eval("--features-dir", w.path("kept"), "--csv", "OUT")},
+	} {
+		for way, lead := range ways {
+			refusesToReplace(t, w, way, replaceArgs(named.args, "", lead(named.file)))
+		}
+	}
+	for spec, file := range inputs {
+		for _, args := range commands {
+			for way, lead := range ways {
+				refusesToReplace(t, w, way, replaceArgs(args, spec, lead(file)))
+			}
+		}
+	}
+}
+
+func replaceArgs(args []string, in, out string) []string {
+	replaced := make([]string, len(args))
+	for i, a := range args {
+		replaced[i] = strings.Replace(strings.Replace(a, "OUT", out, 1), "IN", in, 1)
+	}
+	return replaced
+}
+
+// refusesToReplace runs a command that must end with status 2 and leave every file of the world as it is.
+func refusesToReplace(t *testing.T, w world, way string, args []string) {
+	t.Helper()
+	before := w.hashes(t)
+	code, _, stderr := runGoline(args...)
+	// An ending that a command does not write is refused as well, which is as safe.
+	require.Equal(t, exitUsage, code, "%s: %q: %s", way, args, stderr)
+	require.Equal(t, before, w.hashes(t), "%s: %q", way, args)
+}
+
+// hashes are the contents of all files.
+func (w world) hashes(t testing.TB) map[string]string {
+	t.Helper()
+	out := map[string]string{}
+	err := filepath.WalkDir(w.dir, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && d.Type().IsRegular() {
+			out[path] = fmt.Sprintf("%x", sha256.Sum256([]byte(contents(t, path))))
+		}
+		return err
+	})
+	require.NoError(t, err)
+	return out
+}
+
+// writeIdx writes images i.gz and labels l.gz in the format of MNIST.
+func (w world) writeIdx(t testing.TB) {
+	t.Helper()
+	const n, side = 9, 32
+	pack := func(name string, axes []uint32, data []byte) {
+		var buf bytes.Buffer
+		z := gzip.NewWriter(&buf)
+		header := []byte{0, 0, 8, byte(len(axes))}
+		for _, a := range axes {
+			header = binary.BigEndian.AppendUint32(header, a)
+		}
+		_, err := z.Write(append(header, data...))
+		require.NoError(t, err)
+		require.NoError(t, z.Close())
+		require.NoError(t, os.WriteFile(w.path(name), buf.Bytes(), 0o666))
+	}
+	labels := make([]byte, n)
+	for i := range labels {
+		labels[i] = byte(i % worldClasses)
+	}
+	pack("i.gz", []uint32{n, side, side}, pixels(n, 9, 0)[:n*side*side])
+	pack("l.gz", []uint32{n}, labels)
+}
+
+// TestOutputsToOneFile: two outputs never end in one file, also through a link to a file that is not there yet.
+func TestOutputsToOneFile(t *testing.T) {
+	w := newWorld(t)
+	require.NoError(t, os.Symlink("x.json", w.path("link")))
+	for _, args := range [][]string{
+		w.eval("--json", w.path("x.json"), "--csv", w.path("link")),
+		w.eval("--json", w.path("x.json"), "--report", w.dir+"/./x.json"),
+	} {
+		code, _, stderr := runGoline(args...)
+		require.Equal(t, exitUsage, code)
+		require.Contains(t, stderr, "are the same file")
+	}
+	require.NoFileExists(t, w.path("x.json"))
+}
+
+// TestStandardOutputIsAppendedTo: what is written to /dev/stdout goes through the descriptor, so that a log keeps its lines.
+func TestStandardOutputIsAppendedTo(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("Windows has no /dev/stdout")
+	}
+	w := newWorld(t)
+	log := w.path("log")
+	require.NoError(t, os.WriteFile(log, []byte("first line\n"), 0o666))
+	f, err := os.OpenFile(log, os.O_WRONLY|os.O_APPEND, 0)
+	require.NoError(t, err)
+	defer f.Close()
+	cmd := exec.Command(os.Args[0], w.eval("--json", "/dev/stdout")...)
+	cmd.Env = append(os.Environ(), asGoline+"=1")
+	cmd.Stdout = f
+	require.NoError(t, cmd.Run())
+	text := contents(t, log)
+	require.True(t, strings.HasPrefix(text, "first line\n{"), text)
+	require.Contains(t, text, "│ line", "the table follows")
 }

@@ -91,10 +91,21 @@ Exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted. A command that fa
 		Args:          noArgs,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
+	root.Version = readVersion().line()
+	root.SetVersionTemplate("{{.Version}}")
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(newFeatures(), newFit(), newScore(), newEval(), newAttribute(), newInspect(), newGraph(), newBench(), newTrain(), newDemo(), newVersion())
+	root.AddCommand(newFeatures(), newFit(), newScore(), newEval(), newAttribute(), newInspect(), newGraph(), newBench(), newTrain(), newDemo(), newNetworks(), newVersion())
+	suggest(root)
 	return root
+}
+
+// suggest makes a command and those below it name what a mistyped command may have meant.
+func suggest(cmd *cobra.Command) {
+	cmd.SuggestionsMinimumDistance = 2
+	for _, c := range cmd.Commands() {
+		suggest(c)
+	}
 }
 
 // noArgs refuses positional arguments; on the root command they are unknown subcommands.
@@ -103,6 +114,9 @@ func noArgs(cmd *cobra.Command, args []string) error {
 		return nil
 	}
 	if cmd.HasSubCommands() {
+		if similar := cmd.SuggestionsFor(args[0]); len(similar) > 0 {
+			return usagef("unknown command %q; did you mean %s?", args[0], strings.Join(similar, " or "))
+		}
 		return usagef("unknown command %q", args[0])
 	}
 	return usagef("unexpected argument %q", args[0])

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bufio"
 	"context"
 	"encoding/csv"
 	"encoding/json"
@@ -26,14 +25,20 @@ func newScore() *cobra.Command {
 		c                     common
 		net                   network
 		detector, images, out string
+		verdict               verdictFlags
 	)
 	cmd := &cobra.Command{
-		Use:   "score --detector det.npz --data DATA --out scores.csv|.jsonl|.npz",
+		Use:   "score --detector det.npz --data DATA --out scores.csv|.jsonl|.npz|-",
 		Short: "Score images: the higher, the more in-distribution",
 		Long: `Score images with a fitted detector and write, by the ending of the file,
-  .csv    id,score,prediction,label     one row per image, label empty where unknown
-  .jsonl  {"id","score","prediction","label"}   one object per line, label null where unknown
-  .npz    ids, scores float64, predictions int64, labels int64 (-1 where unknown)
+  .csv    id,score,prediction,label,ood     one row per image, label empty where unknown
+  .jsonl  {"id","score","prediction","label","ood"}   one object per line, label null where unknown
+  .npz    ids, scores float64, predictions int64, labels int64 (-1 where unknown), ood bool, threshold
+or CSV to standard output with --out -.
+
+ood is true where the score is not above the threshold. Without --threshold that is the one above which 95 % (--tpr) of the
+images lie that the detector was fitted to. Their scores are a little higher than those of new images, so somewhat more than
+5 % of in-distribution images will be called ood; held-out images make a better threshold.
 With --net and --weights the detector is checked to belong to that network.`,
 		Example: `  goline score --detector detector.npz --data photos/ --out scores.csv`,
 		Args:    noArgs,
@@ -41,27 +46,42 @@ With --net and --weights the detector is checked to belong to that network.`,
 			if err := required("--detector", detector, "--data", images, "--out", out); err != nil {
 				return err
 			}
-			write, err := scoreWriter(out)
+			write, err := formatOf(out)
 			if err != nil {
 				return err
 			}
-			inputs := []file{{"--detector", detector}, {"--weights", net.weights}, data("--data", images)}
-			if err := checkOutputs([]file{{"--out", out}}, inputs...); err != nil {
+			if err := verdict.check(cmd); err != nil {
+				return err
+			}
+			var outputs []file
+			if out != standardOutput {
+				outputs = []file{{"--out", out}}
+			}
+			err = checkOutputs(outputs, inputFile("--detector", detector), inputFile("--weights", net.weights), inputData("--data", images))
+			if err != nil {
 				return err
 			}
 			det, pre, err := openDetector(detector, net)
 			if err != nil {
 				return err
 			}
-			set, scores, err := c.score(cmd.Context(), det, pre, images)
+			threshold, known, err := verdict.threshold(det)
 			if err != nil {
 				return err
 			}
-			defer set.Close()
-			if err := write(out, set, scores); err != nil {
+			s, err := c.score(cmd.Context(), det, pre, images)
+			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: %d images\n", out, len(scores.Score))
+			defer s.set.Close()
+			s.threshold, s.verdict = threshold, known
+			if out == standardOutput {
+				return write(cmd.OutOrStdout(), s)
+			}
+			if err := atomicfile.Write(out, func(w io.Writer) error { return write(w, s) }); err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: %d images%s\n", out, len(s.Score), s.summary())
 			return err
 		},
 	}
@@ -69,7 +89,8 @@ With --net and --weights the detector is checked to belong to that network.`,
 	net.register(cmd)
 	cmd.Flags().StringVar(&detector, "detector", "", "`FILE` that goline fit wrote")
 	cmd.Flags().StringVar(&images, "data", "", "images: `DATA`, [format:]path")
-	cmd.Flags().StringVar(&out, "out", "", "`FILE` to write: .csv, .jsonl or .npz")
+	cmd.Flags().StringVar(&out, "out", "", "`FILE` to write: .csv, .jsonl or .npz; - for CSV on standard output")
+	verdict.register(cmd)
 	return cmd
 }
 
@@ -94,13 +115,22 @@ func openDetector(path string, net network) (*line.Detector, nets.Preprocessing,
 	return det, n.Preprocessing(), nil
 }
 
-// score returns the set, which the caller closes, with the scores of its images.
-func (c *common) score(
-	ctx context.Context, det *line.Detector, p nets.Preprocessing, images string,
-) (dataset.Dataset, *line.Scores, error) {
+// scored is a set of images with what a detector says of them.
+type scored struct {
+	set dataset.Dataset
+	*line.Scores
+	verdict bool // whether threshold is known
+	// threshold separates: a score at or below it is out-of-distribution.
+	threshold float64
+}
+
+func (s *scored) ood(i int) bool { return s.Score[i] <= s.threshold }
+
+// score returns the images' scores; the caller closes the set.
+func (c *common) score(ctx context.Context, det *line.Detector, p nets.Preprocessing, images string) (*scored, error) {
 	set, err := dataset.Open(images)
 	if err != nil {
-		return nil, nil, fmt.Errorf("--data: %w", err)
+		return nil, fmt.Errorf("--data: %w", err)
 	}
 	scores, err := func() (*line.Scores, error) {
 		prog, err := det.Compile(c.options())
@@ -112,80 +142,101 @@ func (c *common) score(
 		return line.Collect(ctx, prog, stream)
 	}()
 	if err != nil {
-		return nil, nil, errors.Join(fmt.Errorf("--data %s: %w", images, err), set.Close())
+		return nil, errors.Join(fmt.Errorf("--data %s: %w", images, err), set.Close())
 	}
-	return set, scores, nil
+	return &scored{set: set, Scores: scores}, nil
 }
 
-type writeScores func(path string, set dataset.Dataset, s *line.Scores) error
+// scoreFormat writes scores in one format.
+type scoreFormat func(w io.Writer, s *scored) error
 
-func scoreWriter(path string) (writeScores, error) {
-	switch ext := strings.ToLower(filepath.Ext(path)); ext {
-	case ".csv":
+// standardOutput is the name that stands for it.
+const standardOutput = "-"
+
+// formatOf tells the format from the ending of a name; standard output gets CSV.
+func formatOf(path string) (scoreFormat, error) {
+	switch ext := strings.ToLower(filepath.Ext(path)); {
+	case path == standardOutput, ext == ".csv":
 		return writeCSV, nil
-	case ".jsonl":
+	case ext == ".jsonl":
 		return writeJSONL, nil
-	case ".npz":
+	case ext == ".npz":
 		return writeScoreNpz, nil
+	case atomicfile.IsStream(path):
+		return writeCSV, nil
 	default:
-		return nil, usagef("--out %s: ending %q, expected .csv, .jsonl or .npz", path, ext)
+		return nil, usagef("--out %s: ending %q, expected .csv, .jsonl or .npz, or - for standard output", path, ext)
 	}
 }
 
-func writeCSV(path string, set dataset.Dataset, s *line.Scores) error {
-	return atomicfile.Write(path, func(w io.Writer) error {
-		out := csv.NewWriter(w)
-		if err := out.Write([]string{"id", "score", "prediction", "label"}); err != nil {
+func writeCSV(w io.Writer, s *scored) error {
+	out := csv.NewWriter(w)
+	if err := out.Write([]string{"id", "score", "prediction", "label", "ood"}); err != nil {
+		return err
+	}
+	for i, v := range s.Score {
+		label, ood := "", ""
+		if s.Label[i] >= 0 {
+			label = strconv.Itoa(s.Label[i])
+		}
+		if s.verdict {
+			ood = strconv.FormatBool(s.ood(i))
+		}
+		row := []string{s.set.ID(i), strconv.FormatFloat(v, 'g', -1, 64), strconv.Itoa(s.Prediction[i]), label, ood}
+		if err := out.Write(row); err != nil {
 			return err
 		}
-		for i, v := range s.Score {
-			label := ""
-			if s.Label[i] >= 0 {
-				label = strconv.Itoa(s.Label[i])
-			}
-			row := []string{set.ID(i), strconv.FormatFloat(v, 'g', -1, 64), strconv.Itoa(s.Prediction[i]), label}
-			if err := out.Write(row); err != nil {
-				return err
-			}
-		}
-		out.Flush()
-		return out.Error()
-	})
+	}
+	out.Flush()
+	return out.Error()
 }
 
-func writeJSONL(path string, set dataset.Dataset, s *line.Scores) error {
+func writeJSONL(w io.Writer, s *scored) error {
 	type row struct {
 		ID         string  `json:"id"`
 		Score      float64 `json:"score"`
 		Prediction int     `json:"prediction"`
 		Label      *int    `json:"label"`
+		OOD        *bool   `json:"ood"`
 	}
-	return atomicfile.Write(path, func(w io.Writer) error {
-		out := bufio.NewWriter(w)
-		enc := json.NewEncoder(out)
-		for i, v := range s.Score {
-			r := row{ID: set.ID(i), Score: v, Prediction: s.Prediction[i]}
-			if s.Label[i] >= 0 {
-				r.Label = &s.Label[i]
-			}
-			if err := enc.Encode(r); err != nil {
-				return fmt.Errorf("%s: %w", r.ID, err)
-			}
+	enc := json.NewEncoder(w)
+	for i, v := range s.Score {
+		r := row{ID: s.set.ID(i), Score: v, Prediction: s.Prediction[i]}
+		if s.Label[i] >= 0 {
+			r.Label = &s.Label[i]
 		}
-		return out.Flush()
-	})
+		if s.verdict {
+			ood := s.ood(i)
+			r.OOD = &ood
+		}
+		if err := enc.Encode(r); err != nil {
+			return fmt.Errorf("%s: %w", r.ID, err)
+		}
+	}
+	return nil
 }
 
-func writeScoreNpz(path string, set dataset.Dataset, s *line.Scores) error {
-	ids := make([]string, len(s.Score))
+func writeScoreNpz(w io.Writer, s *scored) error {
+	ids, ood := make([]string, len(s.Score)), make([]bool, len(s.Score))
 	for i := range ids {
-		ids[i] = set.ID(i)
+		ids[i], ood[i] = s.set.ID(i), s.verdict && s.ood(i)
 	}
-	return npyz.WriteNpz(path, npyz.Stored,
-		npyz.Named{Name: "ids", Array: npyz.New(ids)},
-		npyz.Named{Name: "scores", Array: npyz.New(s.Score)},
-		npyz.Named{Name: "predictions", Array: npyz.New(int64s(s.Prediction))},
-		npyz.Named{Name: "labels", Array: npyz.New(int64s(s.Label))})
+	z := npyz.NewWriter(w, npyz.Stored)
+	arrays := []npyz.Named{
+		{Name: "ids", Array: npyz.New(ids)},
+		{Name: "scores", Array: npyz.New(s.Score)},
+		{Name: "predictions", Array: npyz.New(int64s(s.Prediction))},
+		{Name: "labels", Array: npyz.New(int64s(s.Label))},
+	}
+	if s.verdict {
+		arrays = append(arrays, npyz.Named{Name: "ood", Array: npyz.New(ood)}, npyz.Named{Name: "threshold", Array: npyz.Scalar(s.threshold)})
+	}
+	for _, a := range arrays {
+		if err := z.Write(a.Name, a.Array); err != nil {
+			return err
+		}
+	}
+	return z.Close()
 }
 
 func int64s(v []int) []int64 {

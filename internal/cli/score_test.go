@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -48,7 +49,7 @@ func readScoresCSV(t testing.TB, path string) (rows []scoreRow) {
 	t.Helper()
 	records, err := csv.NewReader(strings.NewReader(contents(t, path))).ReadAll()
 	require.NoError(t, err)
-	require.Equal(t, []string{"id", "score", "prediction", "label"}, records[0])
+	require.Equal(t, []string{"id", "score", "prediction", "label", "ood"}, records[0])
 	for _, r := range records[1:] {
 		row := scoreRow{id: r[0], label: -1}
 		if row.score, err = strconv.ParseFloat(r[1], 64); err == nil {
@@ -73,11 +74,13 @@ func readScoresJSONL(t testing.TB, path string) (rows []scoreRow) {
 			Score      *float64
 			Prediction *int
 			Label      *int
+			OOD        *bool
 		}
 		d := json.NewDecoder(bytes.NewReader(lines.Bytes()))
 		d.DisallowUnknownFields()
 		require.NoError(t, d.Decode(&r))
 		require.Contains(t, lines.Text(), `"label":`, "an unknown label is null, not left out")
+		require.Contains(t, lines.Text(), `"ood":`)
 		row := scoreRow{*r.ID, *r.Score, *r.Prediction, -1}
 		if r.Label != nil {
 			row.label = *r.Label
@@ -91,11 +94,13 @@ func readScoresNpz(t testing.TB, path string) (rows []scoreRow) {
 	t.Helper()
 	a, err := npyz.ReadNpz(path)
 	require.NoError(t, err)
-	require.Equal(t, []string{"ids", "scores", "predictions", "labels"}, a.Names())
-	types := map[string]string{"ids": "string", "scores": "float64", "predictions": "int64", "labels": "int64"}
+	require.Subset(t, []string{"ids", "scores", "predictions", "labels", "ood", "threshold"}, a.Names())
+	types := map[string]string{"ids": "string", "scores": "float64", "predictions": "int64", "labels": "int64", "ood": "bool", "threshold": "float64"}
 	for name, array := range a.All() {
 		require.Equal(t, types[name], array.TypeName(), name)
-		require.Len(t, array.Shape, 1, name)
+		if name != "threshold" {
+			require.Len(t, array.Shape, 1, name)
+		}
 	}
 	ids, err := a.Strings("ids", -1)
 	require.NoError(t, err)
@@ -123,9 +128,60 @@ func TestScore(t *testing.T) {
 		for ext, read := range readers {
 			out := filepath.Join(t.TempDir(), "scores"+ext)
 			stdout := must(t, "score", "--detector", det, "--data", spec, "--out", out)
-			require.Equal(t, fmt.Sprintf("%s: %d images\n", out, len(want)), stdout)
+			require.Regexp(t, fmt.Sprintf(`^%s: %d images, \d+ of them ood \(score at or below \S+\)\n$`, regexp.QuoteMeta(out), len(want)), stdout)
 			require.Equal(t, want, read(t, out), "%s of %s", ext, spec)
 		}
+	}
+}
+
+// TestScoreVerdicts: an image is ood unless its score is above the threshold: the detector's own, one for another rate, or one
+// that is given.
+func TestScoreVerdicts(t *testing.T) {
+	w := newWorld(t)
+	det := w.fit(t)
+	d, err := line.Load(det)
+	require.NoError(t, err)
+	verdicts := func(args ...string) (rows [][]string) {
+		stdout := must(t, append([]string{"score", "--detector", det, "--data", w.path("train.npz"), "--out", "-"}, args...)...)
+		rows, err := csv.NewReader(strings.NewReader(stdout)).ReadAll()
+		require.NoError(t, err)
+		require.Equal(t, []string{"id", "score", "prediction", "label", "ood"}, rows[0])
+		return rows[1:]
+	}
+	check := func(threshold float64, rows [][]string) (ood int) {
+		for _, row := range rows {
+			score, err := strconv.ParseFloat(row[1], 64)
+			require.NoError(t, err)
+			require.Equal(t, strconv.FormatBool(score <= threshold), row[4])
+			if row[4] == "true" {
+				ood++
+			}
+		}
+		return ood
+	}
+	own, err := d.FitThreshold()
+	require.NoError(t, err)
+	require.Equal(t, 2, check(own, verdicts()), "round(0.05 · 21) is 1, and the image at that index does not pass")
+	half, err := d.Threshold(0.5)
+	require.NoError(t, err)
+	require.Equal(t, 11, check(half, verdicts("--tpr", "50")))
+	require.Equal(t, 21, check(1e9, verdicts("--threshold", "1e9")))
+	require.Zero(t, check(-1e9, verdicts("--threshold", "-1e9")))
+
+	old, err := line.New(context.Background(), d.Network(), d.Contributions(), d.Options())
+	require.NoError(t, err)
+	det = w.path("old.npz")
+	require.NoError(t, old.Save(det))
+	for _, row := range verdicts() {
+		require.Empty(t, row[4])
+	}
+	require.Contains(t, must(t, "score", "--detector", det, "--data", w.path("train.npz"), "--out", w.path("s.jsonl")), "holds no threshold")
+	require.Contains(t, contents(t, w.path("s.jsonl")), `"ood":null`)
+	require.Contains(t, fails(t, "score", "--detector", det, "--data", w.path("train.npz"), "--out", "-", "--tpr", "90"), "no threshold")
+	require.Equal(t, 21, check(1e9, verdicts("--threshold", "1e9")))
+	for _, args := range [][]string{{"--tpr", "0"}, {"--tpr", "100"}, {"--tpr", "NaN"}, {"--threshold", "Inf"}, {"--threshold", "1", "--tpr", "90"}} {
+		code, _, stderr := runGoline(append([]string{"score", "--detector", det, "--data", w.path("train.npz"), "--out", "-"}, args...)...)
+		require.Equal(t, exitUsage, code, stderr)
 	}
 }
 

@@ -136,7 +136,7 @@ func (t *trainFlags) check(progress string) error {
 	}
 	t.config.Resume = t.resume
 	outputs := []file{{"--out", t.out}, {"--curves", t.curves + ".csv"}, {"--curves", t.curves + ".png"}, {"--checkpoint", t.config.Checkpoint}}
-	return checkOutputs(outputs, data("--data", t.data), data("--val", t.val))
+	return checkOutputs(outputs, inputData("--data", t.data), inputData("--val", t.val))
 }
 
 func (t *trainFlags) run(ctx context.Context, stdout, stderr io.Writer, live bool) error {

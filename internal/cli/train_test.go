@@ -108,7 +108,7 @@ func TestTrainCommandRefuses(t *testing.T) {
 		{"--data", filepath.Join(dir, "nothing"), exitFailed, "nothing"},
 		{"--epochs", "0", exitUsage, "--epochs 0"},
 		{"--batch", "0", exitUsage, "--batch 0"},
-		{"--batch", "61", exitFailed, "61 images from 60"},
+		{"--batch", "61", exitFailed, "batch of 61 images, expected 1 to 60"},
 		{"--out", "model.pth", exitUsage, ".safetensors"},
 		{"--out", filepath.Join(dir, "no", "m.npz"), exitFailed, "there is no folder"},
 		{"--curves", filepath.Join(dir, "no", "c"), exitFailed, "there is no folder"},

@@ -50,6 +50,11 @@ func (v versionInfo) release() string {
 	return v.Version + " " + v.Revision
 }
 
+// line is the version in one line, with its end.
+func (v versionInfo) line() string {
+	return fmt.Sprintf("goline %s, %s, %s, kernels %s, gorgonia %s\n", v.release(), v.Go, v.Platform, v.Kernels, v.Gorgonia)
+}
+
 func newVersion() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
@@ -61,8 +66,7 @@ func newVersion() *cobra.Command {
 			if asJSON {
 				return json.NewEncoder(cmd.OutOrStdout()).Encode(v)
 			}
-			_, err := fmt.Fprintf(cmd.OutOrStdout(), "goline %s, %s, %s, kernels %s, gorgonia %s\n",
-				v.release(), v.Go, v.Platform, v.Kernels, v.Gorgonia)
+			_, err := fmt.Fprint(cmd.OutOrStdout(), v.line())
 			return err
 		},
 	}

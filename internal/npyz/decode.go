@@ -27,16 +27,16 @@ func readArray(r io.Reader, limit int64) (Array, error) {
 	if err != nil {
 		return Array{}, err
 	}
-	dt, err := parseDtype(h.Descr.Type)
+	dt, err := parseDtype(h.Dtype)
 	if err != nil {
 		return Array{}, err
 	}
-	n, err := elements(h.Descr.Shape)
+	n, err := elements(h.Shape)
 	if err != nil {
 		return Array{}, err
 	}
 	if dt.size > 0 && n > math.MaxInt/dt.size {
-		return Array{}, fmt.Errorf("shape %v has too many elements", h.Descr.Shape)
+		return Array{}, fmt.Errorf("shape %v has too many elements", h.Shape)
 	}
 	if dt.size == 0 && n > maxEmptyText {
 		return Array{}, fmt.Errorf("%d elements of zero width", n)
@@ -45,7 +45,7 @@ func readArray(r io.Reader, limit int64) (Array, error) {
 		limit = max(0, limit-counted.n)
 		if need := int64(n) * int64(dt.size); need > limit {
 			return Array{}, fmt.Errorf("data is cut off: shape %v of dtype %s needs %d bytes, %d are left: %w",
-				h.Descr.Shape, h.Descr.Type, need, limit, io.ErrUnexpectedEOF)
+				h.Shape, h.Dtype, need, limit, io.ErrUnexpectedEOF)
 		}
 	}
 	src := source{r: r, n: n, exact: limit >= 0}
@@ -53,10 +53,10 @@ func readArray(r io.Reader, limit int64) (Array, error) {
 	if err != nil {
 		return Array{}, err
 	}
-	if h.Descr.Fortran {
-		data = toRowMajor(data, h.Descr.Shape)
+	if h.Fortran {
+		data = toRowMajor(data, h.Shape)
 	}
-	return Array{Shape: h.Descr.Shape, Data: data}, nil
+	return Array{Shape: h.Shape, Data: data}, nil
 }
 
 type countingReader struct {

@@ -7,8 +7,6 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
-
-	"github.com/sbinet/npyio/npy"
 )
 
 // dtype is an array's element type as it lies in the file.
@@ -43,23 +41,19 @@ func parseDtype(s string) (dtype, error) {
 	case strings.HasPrefix(rest, "O"):
 		return dtype{}, fmt.Errorf("dtype %q: arrays of Python objects are not supported", s)
 	}
-	var kind reflect.Kind
-	if len(rest) == 2 { // a letter and a digit: longer forms are never written to files
-		if t := npy.TypeFrom(rest); t != nil {
-			kind = t.Kind()
-		}
+	kind, ok := kinds[rest]
+	if !ok {
+		return dtype{}, fmt.Errorf("dtype %q is not supported", s)
 	}
-	switch kind {
-	case reflect.Bool, reflect.Uint8, reflect.Int8:
-		return dtype{kind: kind, size: 1, order: order}, nil
-	case reflect.Uint16, reflect.Int16:
-		return dtype{kind: kind, size: 2, order: order}, nil
-	case reflect.Uint32, reflect.Int32, reflect.Float32:
-		return dtype{kind: kind, size: 4, order: order}, nil
-	case reflect.Uint64, reflect.Int64, reflect.Float64:
-		return dtype{kind: kind, size: 8, order: order}, nil
-	}
-	return dtype{}, fmt.Errorf("dtype %q is not supported", s)
+	return dtype{kind: kind, size: int(rest[1] - '0'), order: order}, nil
+}
+
+// kinds are the numbers that Go has types for, by the letter and the bytes of their type strings.
+var kinds = map[string]reflect.Kind{
+	"b1": reflect.Bool,
+	"u1": reflect.Uint8, "u2": reflect.Uint16, "u4": reflect.Uint32, "u8": reflect.Uint64,
+	"i1": reflect.Int8, "i2": reflect.Int16, "i4": reflect.Int32, "i8": reflect.Int64,
+	"f4": reflect.Float32, "f8": reflect.Float64,
 }
 
 func textDtype(s, rest string, order binary.ByteOrder) (dtype, error) {

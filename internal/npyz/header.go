@@ -5,10 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
 	"strconv"
 	"strings"
-
-	"github.com/sbinet/npyio/npy"
 )
 
 const (
@@ -18,24 +17,48 @@ const (
 	headerAlign = 64
 )
 
+// magic is what every npy file begins with.
+const magic = "\x93NUMPY"
+
 var errNotNpy = errors.New("not a NumPy array file (bad magic number)")
 
-// readHeader reads up to the first byte of data.
-func readHeader(r io.Reader) (npy.Header, error) {
-	var h npy.Header
+// Header is what stands in front of an array's data.
+type Header struct {
+	// Dtype is NumPy's type string, such as "<f4".
+	Dtype string
+	// Fortran says that the first axis is the fastest in the file.
+	Fortran bool
+	// Shape lists the axis lengths, outermost first.
+	Shape []int
+}
+
+// IsUint8 tells whether the elements are unsigned bytes.
+func (h Header) IsUint8() bool {
+	dt, err := parseDtype(h.Dtype)
+	return err == nil && dt.kind == reflect.Uint8
+}
+
+// ReadHeader reads up to the first byte of an array's data and returns its place.
+func ReadHeader(r io.Reader) (h Header, data int64, err error) {
+	counted := &countingReader{r: r}
+	h, err = readHeader(counted)
+	return h, counted.n, err
+}
+
+func readHeader(r io.Reader) (Header, error) {
+	var h Header
 	var pre [8]byte
 	if _, err := io.ReadFull(r, pre[:]); err != nil {
 		if err == io.EOF {
-			return h, errors.New("file is empty")
+			return h, fmt.Errorf("file is empty: %w", io.ErrUnexpectedEOF)
 		}
 		return h, truncated(err, "header")
 	}
-	if [6]byte(pre[:6]) != npy.Magic {
+	if string(pre[:6]) != magic {
 		return h, errNotNpy
 	}
-	h.Major, h.Minor = pre[6], pre[7]
 	var size uint32
-	switch h.Major {
+	switch pre[6] {
 	case 1:
 		var b [2]byte
 		if _, err := io.ReadFull(r, b[:]); err != nil {
@@ -49,10 +72,10 @@ func readHeader(r io.Reader) (npy.Header, error) {
 		}
 		size = binary.LittleEndian.Uint32(b[:])
 	default:
-		return h, fmt.Errorf("npy format version %d.%d is not supported", h.Major, h.Minor)
+		return h, fmt.Errorf("npy format version %d.%d is not supported", pre[6], pre[7])
 	}
 	if size > maxHeader {
-		return h, fmt.Errorf("header of %d bytes, at most %d are supported", size, maxHeader)
+		return h, fmt.Errorf("header: expected at most %d bytes, got %d", maxHeader, size)
 	}
 	text := make([]byte, size)
 	if _, err := io.ReadFull(r, text); err != nil {
@@ -73,7 +96,7 @@ func truncated(err error, what string) error {
 }
 
 // parseHeader reads the Python dictionary {'descr': str, 'fortran_order': bool, 'shape': tuple} with keys in any order.
-func parseHeader(text string, h *npy.Header) error {
+func parseHeader(text string, h *Header) error {
 	p := literal{rest: text}
 	if err := p.expect('{'); err != nil {
 		return err
@@ -96,11 +119,11 @@ func parseHeader(text string, h *npy.Header) error {
 			if p.accept('[') {
 				return errors.New("structured arrays are not supported")
 			}
-			h.Descr.Type, err = p.str()
+			h.Dtype, err = p.str()
 		case "fortran_order":
-			h.Descr.Fortran, err = p.boolean()
+			h.Fortran, err = p.boolean()
 		case "shape":
-			h.Descr.Shape, err = p.tuple()
+			h.Shape, err = p.tuple()
 		default:
 			return fmt.Errorf("key %q is unknown", key)
 		}
@@ -201,7 +224,7 @@ func (p *literal) tuple() ([]int, error) {
 		out = append(out, n)
 		if !p.accept(',') {
 			if len(out) == 1 {
-				return nil, errors.New("expected a tuple, found a number in brackets")
+				return nil, errors.New("expected a tuple, got a number in brackets")
 			}
 			if err := p.expect(')'); err != nil {
 				return nil, err
@@ -228,7 +251,7 @@ func appendHeader(dst []byte, descr string, shape []int) []byte {
 	const before = 10                                     // magic, version and length
 	pad := headerAlign - (before+len(text)+1)%headerAlign // 1 for the line end
 	text += strings.Repeat(" ", pad%headerAlign) + "\n"   // at most 64 axes of 20 digits: far below 65536 bytes
-	dst = append(append(dst, npy.Magic[:]...), 1, 0)      // version 1.0
+	dst = append(append(dst, magic...), 1, 0)             // version 1.0
 	dst = binary.LittleEndian.AppendUint16(dst, uint16(len(text)))
 	return append(dst, text...)
 }

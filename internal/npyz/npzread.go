@@ -88,7 +88,7 @@ func (r *Reader) Shape(name string) ([]int, error) {
 		if err != nil {
 			return err
 		}
-		shape = h.Descr.Shape
+		shape = h.Shape
 		_, err = elements(shape)
 		return err
 	})

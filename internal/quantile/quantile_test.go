@@ -7,10 +7,11 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/line-ood/goline/internal/quantile"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
+
+	"github.com/line-ood/goline/internal/quantile"
 )
 
 // sorted is the percentile by its definition: sort, then interpolate.

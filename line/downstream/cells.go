@@ -1,6 +1,10 @@
 package downstream
 
-import "math"
+import (
+	"math"
+
+	"github.com/line-ood/goline/attribution"
+)
 
 // Spread is the mean over runs and their standard deviation, which is NaN for a single run.
 type Spread struct{ Mean, Deviation float64 }
@@ -12,8 +16,8 @@ type Cell struct {
 	// Runs is the number of detectors. With none, Skipped says why and everything below is NaN or empty.
 	Runs    int
 	Skipped string
-	// Equivalents and Seconds are means over the runs.
-	Equivalents, Seconds         float64
+	// Cost is the mean over the runs.
+	attribution.Cost
 	NeuronOverlap, WeightOverlap Spread
 	// Detections holds one entry for each set and, last, one named [Average].
 	Detections []CellDetection
@@ -53,8 +57,12 @@ func summarise(runs []Run) Cell {
 		}
 		return spread(x)
 	}
-	c.Equivalents = of(func(r *Run) float64 { return r.Equivalents }).Mean
-	c.Seconds = of(func(r *Run) float64 { return r.Seconds }).Mean
+	c.Cost = attribution.Cost{
+		Forwards:    of(func(r *Run) float64 { return r.Forwards }).Mean,
+		Backwards:   of(func(r *Run) float64 { return r.Backwards }).Mean,
+		Equivalents: of(func(r *Run) float64 { return r.Equivalents }).Mean,
+		Seconds:     of(func(r *Run) float64 { return r.Seconds }).Mean,
+	}
 	c.NeuronOverlap = of(func(r *Run) float64 { return r.NeuronOverlap })
 	c.WeightOverlap = of(func(r *Run) float64 { return r.WeightOverlap })
 	for i, d := range runs[0].Detections {

@@ -9,6 +9,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/line-ood/goline/attribution"
+	"github.com/line-ood/goline/attribution/compare"
+	"github.com/line-ood/goline/attribution/estimate"
+	"github.com/line-ood/goline/attribution/games"
 	"github.com/line-ood/goline/graph"
 	"github.com/line-ood/goline/internal/npyz"
 	"github.com/line-ood/goline/internal/sharedtest"
@@ -27,7 +30,7 @@ func TestLogitGameOnDenseNet(t *testing.T) {
 	features, err := probe.Float32("features", n, d)
 	require.NoError(t, err)
 	w, b := net.Head()
-	head, err := attribution.NewHead(attribution.Float64s(w.Float32s()), attribution.Float64s(b.Float32s()))
+	head, err := games.NewHead(games.Float64s(w.Float32s()), games.Float64s(b.Float32s()))
 	require.NoError(t, err)
 
 	prog, err := graph.Compile(line.Pipeline{Classifier: net}, graph.Options{From: nets.Features, Fetch: []string{line.ContributionsNode, line.Class}})
@@ -49,15 +52,15 @@ func TestLogitGameOnDenseNet(t *testing.T) {
 		groups = append(groups, members)
 	}
 	for i := range n {
-		z := attribution.Float64s(features[i*d:][:d])
-		o := attribution.PenultimateOptions{Target: attribution.TargetClass(class[i])}
-		game, err := attribution.NewPenultimate(head, z, -1, o)
+		z := games.Float64s(features[i*d:][:d])
+		o := games.PenultimateOptions{Target: attribution.TargetClass(class[i])}
+		game, err := games.NewPenultimate(head, z, -1, o)
 		require.NoError(t, err)
-		closed, err := attribution.ClosedForm{}.Estimate(ctx, game, attribution.Options{})
+		closed, err := estimate.ClosedForm{}.Estimate(ctx, game, attribution.Options{})
 		require.NoError(t, err)
-		gradient, err := attribution.GradientActivation{}.Estimate(ctx, game, attribution.Options{})
+		gradient, err := estimate.GradientActivation{}.Estimate(ctx, game, attribution.Options{})
 		require.NoError(t, err)
-		sampled, err := attribution.Permutation{}.Estimate(ctx, game, attribution.Options{Samples: 20, Seed: uint64(i)})
+		sampled, err := estimate.Permutation{}.Estimate(ctx, game, attribution.Options{Samples: 20, Seed: uint64(i)})
 		require.NoError(t, err)
 		for j := range d {
 			require.InDelta(t, closed.Values[j], inGraph[i*d+j], 1e-5, "graph, image %d, neuron %d", i, j)
@@ -69,9 +72,9 @@ func TestLogitGameOnDenseNet(t *testing.T) {
 			continue
 		}
 		o.Groups = groups
-		grouped, err := attribution.NewPenultimate(head, z, -1, o)
+		grouped, err := games.NewPenultimate(head, z, -1, o)
 		require.NoError(t, err)
-		exact, err := attribution.Exact{}.Estimate(ctx, grouped, attribution.Options{})
+		exact, err := estimate.Exact{}.Estimate(ctx, grouped, attribution.Options{})
 		require.NoError(t, err)
 		for g, members := range groups {
 			want := 0.0
@@ -94,7 +97,7 @@ func TestGradientGapOnDenseNet(t *testing.T) {
 	features, err := probe.Float64("features", 64, d)
 	require.NoError(t, err)
 	w, b := net.Head()
-	head, err := attribution.NewHead(attribution.Float64s(w.Float32s()), attribution.Float64s(b.Float32s()))
+	head, err := games.NewHead(games.Float64s(w.Float32s()), games.Float64s(b.Float32s()))
 	require.NoError(t, err)
 	var groups [][]int
 	for g := range players {
@@ -108,18 +111,18 @@ func TestGradientGapOnDenseNet(t *testing.T) {
 	for _, value := range []attribution.Value{attribution.Probability, attribution.LogProbability, attribution.LogSumExp} {
 		var gradient, integrated, size float64
 		for i := range 16 {
-			game, err := attribution.NewPenultimate(head, features[i*d:][:d], -1, attribution.PenultimateOptions{Value: value, Groups: groups})
+			game, err := games.NewPenultimate(head, features[i*d:][:d], -1, games.PenultimateOptions{Value: value, Groups: groups})
 			require.NoError(t, err)
-			truth, err := attribution.Exact{}.Estimate(ctx, game, attribution.Options{})
+			truth, err := estimate.Exact{}.Estimate(ctx, game, attribution.Options{})
 			require.NoError(t, err)
 			require.InDelta(t, 0, truth.Residual, 1e-9)
-			ga, err := attribution.GradientActivation{}.Estimate(ctx, game, attribution.Options{})
+			ga, err := estimate.GradientActivation{}.Estimate(ctx, game, attribution.Options{})
 			require.NoError(t, err)
-			ig, err := attribution.IntegratedGradients{}.Estimate(ctx, game, attribution.Options{})
+			ig, err := estimate.IntegratedGradients{}.Estimate(ctx, game, attribution.Options{})
 			require.NoError(t, err)
-			gradient += attribution.MeanSquaredError(truth.Values, ga.Values)
-			integrated += attribution.MeanSquaredError(truth.Values, ig.Values)
-			size += attribution.MeanSquaredError(truth.Values, make([]float64, players))
+			gradient += compare.MeanSquaredError(truth.Values, ga.Values)
+			integrated += compare.MeanSquaredError(truth.Values, ig.Values)
+			size += compare.MeanSquaredError(truth.Values, make([]float64, players))
 		}
 		relative := math.Sqrt(gradient / size)
 		t.Logf("%-16s root mean squared error over root mean square: gradient × activation %.3f, integrated gradients %.3f", value, relative, math.Sqrt(integrated/size))

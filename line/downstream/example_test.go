@@ -6,14 +6,16 @@ import (
 	"testing"
 
 	"github.com/line-ood/goline/attribution"
+	"github.com/line-ood/goline/attribution/estimate"
+	"github.com/line-ood/goline/attribution/games"
 	"github.com/line-ood/goline/line/downstream"
 )
 
 // What does it change when contributions to the log-sum-exp are sampled, instead of gradients of the logit?
 func ExampleMeasure() {
 	s := study(new(testing.T))
-	s.Games = []downstream.Game{{Name: "log-sum-exp", Options: attribution.PenultimateOptions{Value: attribution.LogSumExp}}}
-	s.Estimators = []attribution.Estimator{attribution.GradientActivation{}, attribution.Permutation{Antithetic: true}}
+	s.Games = []downstream.Game{{Name: "log-sum-exp", Options: games.PenultimateOptions{Value: attribution.LogSumExp}}}
+	s.Estimators = []attribution.Estimator{estimate.GradientActivation{}, estimate.Permutation{Antithetic: true}}
 	s.Budgets = []float64{2000}
 	r, err := downstream.Measure(context.Background(), s)
 	if err != nil {

@@ -3,19 +3,19 @@ package downstream
 import (
 	"math"
 
-	"github.com/line-ood/goline/attribution"
+	"github.com/line-ood/goline/attribution/games"
 	"github.com/line-ood/goline/line"
 )
 
-// ScoreGame returns what [attribution.PenultimateOptions] needs to make the score of a detector the value of a game. The
+// ScoreGame returns what [games.PenultimateOptions] needs to make the score of a detector the value of a game. The
 // thresholds are the largest dropped contributions and products, which keep exactly the neurons and weights that the detector
 // keeps; a component that is switched off drops nothing.
-func ScoreGame(det *line.Detector) *attribution.LINe {
+func ScoreGame(det *line.Detector) *games.LINe {
 	net := det.Network()
 	k, d := net.Classes(), net.Dim()
 	w, _ := net.Head()
 	weight := w.Float32s()
-	p := &attribution.LINe{Contributions: attribution.Float64s(det.Mean()), Clip: det.Options().Clip}
+	p := &games.LINe{Contributions: games.Float64s(det.Mean()), Clip: det.Options().Clip}
 	if det.Options().NoClipping {
 		p.Clip = math.Inf(1)
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/line-ood/goline/attribution"
+	"github.com/line-ood/goline/attribution/games"
 	"github.com/line-ood/goline/graph"
 	"github.com/line-ood/goline/internal/nettest"
 	"github.com/line-ood/goline/line"
@@ -29,7 +30,7 @@ func TestScoreGame(t *testing.T) {
 		for seed := range uint64(4) {
 			net := nettest.DenseNetBC(t, 10, 4, classes, seed)
 			w, b := net.Head()
-			method, err := line.NewMethod(net, o, graph.Options{})
+			method, err := line.NewMethod(o, graph.Options{})
 			require.NoError(t, err)
 			head := posthoc.Head{Classes: classes, Dim: net.Dim(), Weight: w.Float32s(), Bias: b.Float32s()}
 			require.NoError(t, method.Fit(ctx, head, samples(net, 24, 1, seed)))
@@ -37,12 +38,12 @@ func TestScoreGame(t *testing.T) {
 			want := make([]float64, test.N)
 			require.NoError(t, method.Score(ctx, test, want))
 
-			h, err := attribution.NewHead(attribution.Float64s(w.Float32s()), attribution.Float64s(b.Float32s()))
+			h, err := games.NewHead(games.Float64s(w.Float32s()), games.Float64s(b.Float32s()))
 			require.NoError(t, err)
 			params := downstream.ScoreGame(method.Detector())
 			for i := range test.N {
-				g, err := attribution.NewPenultimate(h, attribution.Float64s(test.Features[i*test.Dim:][:test.Dim]), -1,
-					attribution.PenultimateOptions{LINe: params})
+				g, err := games.NewPenultimate(h, games.Float64s(test.Features[i*test.Dim:][:test.Dim]), -1,
+					games.PenultimateOptions{LINe: params})
 				require.NoError(t, err)
 				all, value := attribution.NewCoalitions(g.Players(), 1), make([]float64, 1)
 				all.Row(0).Fill(g.Players())

@@ -8,34 +8,27 @@ import (
 	"time"
 
 	"github.com/line-ood/goline/attribution"
+	"github.com/line-ood/goline/attribution/compare"
+	"github.com/line-ood/goline/attribution/games"
 	"github.com/line-ood/goline/graph"
 	"github.com/line-ood/goline/line"
-	"github.com/line-ood/goline/line/metrics"
-	"github.com/line-ood/goline/line/posthoc"
-	"github.com/line-ood/goline/nets"
+	"github.com/line-ood/goline/line/eval"
 )
-
-// Set is a named set of out-of-distribution samples.
-type Set struct {
-	Name    string
-	Samples posthoc.Samples
-}
 
 // Game is a named way to play for contributions. Target, Groups, Names and LINe of its options are not used: every neuron is
 // a player, and the class is the label.
 type Game struct {
 	Name    string
-	Options attribution.PenultimateOptions
+	Options games.PenultimateOptions
 }
 
 // Study says which contributions are tried. Every field but Workers, BackwardCost and Progress is needed.
 type Study struct {
-	Net nets.Classifier
+	// Data is what detectors are fitted to and tested on: labelled samples to fit, in-distribution test samples, and
+	// out-of-distribution ones.
+	Data eval.Data
 	// Line holds the detector's parameters, for all contributions the same. Source is not used.
 	Line line.Options
-	// Fit holds the labelled training samples, ID the in-distribution and OOD the out-of-distribution test samples.
-	Fit, ID posthoc.Samples
-	OOD     []Set
 	// Games, Estimators, Budgets and Seeds are all combined.
 	Games      []Game
 	Estimators []attribution.Estimator
@@ -67,10 +60,9 @@ type Run struct {
 	Game, Estimator string
 	Budget          float64
 	Seed            uint64
-	// Samples, Forwards, Backwards and Equivalents are sums over the classes; Seconds is the wall time of the estimates.
-	Samples                          int
-	Forwards, Backwards, Equivalents float64
-	Seconds                          float64
+	// Samples and Cost are sums over the classes; Cost.Seconds is the wall time of the estimates.
+	Samples int
+	attribution.Cost
 	// Deterministic tells that the estimator drew nothing; other seeds would say the same.
 	Deterministic bool
 	// NeuronOverlap and WeightOverlap are the Jaccard indices of the kept neurons and weights with those of the paper's
@@ -147,35 +139,20 @@ func (s *Study) reference(ctx context.Context) (*reference, error) {
 func (s *Study) detect(ctx context.Context, source line.Source) (*line.Detector, []Detection, error) {
 	o := s.Line
 	o.Source = source
-	method, err := line.NewMethod(s.Net, o, s.Graph)
+	method, err := line.NewMethod(o, s.Graph)
 	if err != nil {
 		return nil, nil, err
 	}
-	w, b := s.Net.Head()
-	head := posthoc.Head{Classes: s.Net.Classes(), Dim: s.Net.Dim(), Weight: w.Float32s(), Bias: b.Float32s()}
-	if err := method.Fit(ctx, head, s.Fit); err != nil {
+	found, _, err := eval.Measure(ctx, s.Data, method, eval.RunOptions{})
+	if err != nil {
 		return nil, nil, err
 	}
-	id := make([]float64, s.ID.N)
-	if err := method.Score(ctx, s.ID, id); err != nil {
-		return nil, nil, err
+	var out []Detection
+	for _, set := range found.OOD {
+		out = append(out, Detection{Set: set.Name, FPR95: set.Metrics.FPR95, AUROC: set.Metrics.AUROC})
 	}
-	out := make([]Detection, len(s.OOD), len(s.OOD)+1)
-	mean := Detection{Set: Average}
-	for i, set := range s.OOD {
-		scores := make([]float64, set.Samples.N)
-		if err := method.Score(ctx, set.Samples, scores); err != nil {
-			return nil, nil, fmt.Errorf("%s: %w", set.Name, err)
-		}
-		m, err := metrics.Evaluate(id, scores)
-		if err != nil {
-			return nil, nil, fmt.Errorf("%s: %w", set.Name, err)
-		}
-		out[i] = Detection{Set: set.Name, FPR95: m.FPR95, AUROC: m.AUROC}
-		mean.FPR95 += m.FPR95 / float64(len(s.OOD))
-		mean.AUROC += m.AUROC / float64(len(s.OOD))
-	}
-	return method.Detector(), append(out, mean), nil
+	mean := found.Average()
+	return method.Detector(), append(out, Detection{Set: Average, FPR95: mean.FPR95, AUROC: mean.AUROC}), nil
 }
 
 // perMember gives an estimator a budget for each member of the game instead of for the whole.
@@ -206,9 +183,7 @@ func (s *Study) run(ctx context.Context, ref *reference, g Game, e attribution.E
 		Game:    o,
 		Observe: func(_ int, e attribution.Estimate) {
 			run.Samples += e.Samples
-			run.Forwards += e.Forwards
-			run.Backwards += e.Backwards
-			run.Equivalents += e.Equivalents
+			run.Cost = run.Cost.Plus(e.Cost)
 			run.Deterministic = run.Deterministic && e.DF == nil
 		},
 	}}
@@ -243,8 +218,8 @@ func (r *Run) compare(ref *reference, det *line.Detector, detections []Detection
 	classes := det.Network().Classes()
 	r.NeuronOverlap, r.WeightOverlap = 0, 0
 	for c := range classes {
-		r.NeuronOverlap += attribution.Jaccard(ref.det.ActiveNeurons(c), det.ActiveNeurons(c)) / float64(classes)
-		r.WeightOverlap += attribution.Jaccard(ref.det.ActiveWeights(c), det.ActiveWeights(c)) / float64(classes)
+		r.NeuronOverlap += compare.Jaccard(ref.det.ActiveNeurons(c), det.ActiveNeurons(c)) / float64(classes)
+		r.WeightOverlap += compare.Jaccard(ref.det.ActiveWeights(c), det.ActiveWeights(c)) / float64(classes)
 	}
 	for i := range detections {
 		d := &detections[i]
@@ -256,11 +231,9 @@ func (r *Run) compare(ref *reference, det *line.Detector, detections []Detection
 // check reports a study that cannot be run.
 func (s *Study) check() error {
 	switch {
-	case s.Net == nil:
-		return fmt.Errorf("downstream: a study without a network")
-	case len(s.OOD) == 0 || len(s.Games) == 0 || len(s.Estimators) == 0 || len(s.Budgets) == 0 || len(s.Seeds) == 0:
+	case len(s.Data.OOD) == 0 || len(s.Games) == 0 || len(s.Estimators) == 0 || len(s.Budgets) == 0 || len(s.Seeds) == 0:
 		return fmt.Errorf("downstream: a study of %d OOD sets, %d games, %d estimators, %d budgets and %d seeds",
-			len(s.OOD), len(s.Games), len(s.Estimators), len(s.Budgets), len(s.Seeds))
+			len(s.Data.OOD), len(s.Games), len(s.Estimators), len(s.Budgets), len(s.Seeds))
 	}
 	for _, b := range s.Budgets {
 		if !(b > 0) || math.IsInf(b, 0) {
@@ -282,7 +255,7 @@ func (s *Study) check() error {
 		names[g.Name] = true
 	}
 	names = map[string]bool{Average: true}
-	for _, set := range s.OOD {
+	for _, set := range s.Data.OOD {
 		if names[set.Name] {
 			return fmt.Errorf("downstream: two OOD sets are named %q", set.Name)
 		}

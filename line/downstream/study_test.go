@@ -10,10 +10,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/line-ood/goline/attribution"
+	"github.com/line-ood/goline/attribution/estimate"
+	"github.com/line-ood/goline/attribution/games"
 	"github.com/line-ood/goline/graph"
 	"github.com/line-ood/goline/internal/nettest"
 	"github.com/line-ood/goline/line"
 	"github.com/line-ood/goline/line/downstream"
+	"github.com/line-ood/goline/line/eval"
 	"github.com/line-ood/goline/line/posthoc"
 	"github.com/line-ood/goline/nets"
 )
@@ -36,12 +39,14 @@ func samples(net *nets.Network, n int, scale float64, seed uint64) posthoc.Sampl
 func study(t testing.TB) downstream.Study {
 	net := nettest.DenseNetBC(t, 10, 4, classes, 5)
 	return downstream.Study{
-		Net: net, Line: line.Options{ActivationPercentile: 60, WeightPercentile: 60, Clip: 1},
-		Fit: samples(net, 24, 1, 1), ID: samples(net, 50, 1, 2),
-		OOD:   []downstream.Set{{Name: "wide", Samples: samples(net, 40, 1.5, 3)}, {Name: "narrow", Samples: samples(net, 30, 0.7, 4)}},
-		Games: []downstream.Game{{Name: "logit"}, {Name: "energy", Options: attribution.PenultimateOptions{Value: attribution.LogSumExp}}},
-		Estimators: []attribution.Estimator{attribution.GradientActivation{}, attribution.ClosedForm{},
-			attribution.Permutation{}, attribution.KernelSHAP{Paired: true}},
+		Data: eval.Data{
+			Head: eval.Head(net), Fit: eval.Set{Samples: samples(net, 24, 1, 1)}, ID: eval.Set{Samples: samples(net, 50, 1, 2)},
+			OOD: []eval.Set{{Name: "wide", Samples: samples(net, 40, 1.5, 3)}, {Name: "narrow", Samples: samples(net, 30, 0.7, 4)}},
+		},
+		Line:  line.Options{ActivationPercentile: 60, WeightPercentile: 60, Clip: 1},
+		Games: []downstream.Game{{Name: "logit"}, {Name: "energy", Options: games.PenultimateOptions{Value: attribution.LogSumExp}}},
+		Estimators: []attribution.Estimator{estimate.GradientActivation{}, estimate.ClosedForm{},
+			estimate.Permutation{}, estimate.KernelSHAP{Paired: true}},
 		Budgets: []float64{4, 100}, Seeds: []uint64{1, 2, 3},
 	}
 }
@@ -81,21 +86,21 @@ func TestLogitContributionsGiveThePapersDetector(t *testing.T) {
 // TestRunAgainstNaive repeats one run by hand.
 func TestRunAgainstNaive(t *testing.T) {
 	s := study(t)
-	s.Games, s.Estimators, s.Budgets, s.Seeds = s.Games[1:], []attribution.Estimator{attribution.Permutation{}}, []float64{20}, []uint64{3}
+	s.Games, s.Estimators, s.Budgets, s.Seeds = s.Games[1:], []attribution.Estimator{estimate.Permutation{}}, []float64{20}, []uint64{3}
 	r, err := downstream.Measure(context.Background(), s)
 	require.NoError(t, err)
 	require.Len(t, r.Runs, 1)
 	run := r.Runs[0]
 
 	ctx := context.Background()
-	prog, err := graph.Compile(s.Net, graph.Options{From: "features"})
+	prog, err := graph.Compile(nettest.DenseNetBC(t, 10, 4, classes, 5), graph.Options{From: "features"})
 	require.NoError(t, err)
-	reference, err := line.Fit(ctx, prog, line.FeatureBatches(s.Fit), s.Line)
+	reference, err := line.Fit(ctx, prog, line.FeatureBatches(s.Data.Fit.Samples), s.Line)
 	require.NoError(t, err)
 	o := s.Line
-	o.Source = line.Estimated{Estimator: attribution.Permutation{}, Game: s.Games[0].Options,
+	o.Source = line.Estimated{Estimator: estimate.Permutation{}, Game: s.Games[0].Options,
 		Options: attribution.Options{Budget: 20 * 24 / classes, Seed: 3 << 32}}
-	det, err := line.Fit(ctx, prog, line.FeatureBatches(s.Fit), o)
+	det, err := line.Fit(ctx, prog, line.FeatureBatches(s.Data.Fit.Samples), o)
 	require.NoError(t, err)
 
 	overlap := func(masks func(*line.Detector, int) []bool) float64 {
@@ -122,7 +127,7 @@ func TestRunAgainstNaive(t *testing.T) {
 	auroc := func(d *line.Detector, set posthoc.Samples) float64 {
 		p, err := d.Compile(graph.Options{From: "features"})
 		require.NoError(t, err)
-		id, err := line.Collect(ctx, p, line.FeatureBatches(s.ID))
+		id, err := line.Collect(ctx, p, line.FeatureBatches(s.Data.ID.Samples))
 		require.NoError(t, err)
 		ood, err := line.Collect(ctx, p, line.FeatureBatches(set))
 		require.NoError(t, err)
@@ -140,7 +145,7 @@ func TestRunAgainstNaive(t *testing.T) {
 		return wins / float64(len(id.Score)*len(ood.Score))
 	}
 	mean := 0.0
-	for i, set := range s.OOD {
+	for i, set := range s.Data.OOD {
 		want := auroc(det, set.Samples)
 		assert.InDelta(t, want, run.Detections[i].AUROC, 1e-12)
 		assert.InDelta(t, want-auroc(reference, set.Samples), run.Detections[i].DeltaAUROC, 1e-12)
@@ -198,26 +203,25 @@ func TestInterruptKeepsFinishedRuns(t *testing.T) {
 
 func TestStudiesThatCannotBe(t *testing.T) {
 	for want, spoil := range map[string]func(*downstream.Study){
-		"without a network": func(s *downstream.Study) { s.Net = nil },
-		"of 0 OOD sets":     func(s *downstream.Study) { s.OOD = nil },
-		"0 games":           func(s *downstream.Study) { s.Games = nil },
-		"0 estimators":      func(s *downstream.Study) { s.Estimators = nil },
-		"0 seeds":           func(s *downstream.Study) { s.Seeds = nil },
-		"budget of NaN":     func(s *downstream.Study) { s.Budgets = []float64{math.NaN()} },
-		"budget of +Inf":    func(s *downstream.Study) { s.Budgets = []float64{math.Inf(1)} },
+		"of 0 OOD sets":  func(s *downstream.Study) { s.Data.OOD = nil },
+		"0 games":        func(s *downstream.Study) { s.Games = nil },
+		"0 estimators":   func(s *downstream.Study) { s.Estimators = nil },
+		"0 seeds":        func(s *downstream.Study) { s.Seeds = nil },
+		"budget of NaN":  func(s *downstream.Study) { s.Budgets = []float64{math.NaN()} },
+		"budget of +Inf": func(s *downstream.Study) { s.Budgets = []float64{math.Inf(1)} },
 		`two estimators are named "exact"`: func(s *downstream.Study) {
-			s.Estimators = []attribution.Estimator{attribution.Exact{}, attribution.Exact{}}
+			s.Estimators = []attribution.Estimator{estimate.Exact{}, estimate.Exact{}}
 		},
 		`two games are named "logit"`:      func(s *downstream.Study) { s.Games[1].Name = "logit" },
-		`two OOD sets are named "wide"`:    func(s *downstream.Study) { s.OOD[1].Name = "wide" },
-		`two OOD sets are named "average"`: func(s *downstream.Study) { s.OOD[1].Name = "average" },
+		`two OOD sets are named "wide"`:    func(s *downstream.Study) { s.Data.OOD[1].Name = "wide" },
+		`two OOD sets are named "average"`: func(s *downstream.Study) { s.Data.OOD[1].Name = "average" },
 		"below 2^32":                       func(s *downstream.Study) { s.Seeds = []uint64{1 << 40} },
 		"percentile":                       func(s *downstream.Study) { s.Line.ActivationPercentile = 101 },
-		"no labels":                        func(s *downstream.Study) { s.Fit.Labels = nil },
+		"no labels":                        func(s *downstream.Study) { s.Data.Fit.Labels = nil },
 		"no images of class 3": func(s *downstream.Study) {
-			s.Fit.N, s.Fit.Features, s.Fit.Labels, s.Fit.Logits = 3, s.Fit.Features[:3*s.Fit.Dim], s.Fit.Labels[:3], s.Fit.Logits[:3*classes]
+			s.Data.Fit.N, s.Data.Fit.Features, s.Data.Fit.Labels, s.Data.Fit.Logits = 3, s.Data.Fit.Features[:3*s.Data.Fit.Dim], s.Data.Fit.Labels[:3], s.Data.Fit.Logits[:3*classes]
 		},
-		"feature 0 is NaN": func(s *downstream.Study) { s.OOD[1].Samples.Features[0] = float32(math.NaN()) },
+		"feature 0 is NaN": func(s *downstream.Study) { s.Data.OOD[1].Samples.Features[0] = float32(math.NaN()) },
 	} {
 		s := study(t)
 		spoil(&s)
@@ -228,11 +232,11 @@ func TestStudiesThatCannotBe(t *testing.T) {
 
 func TestCells(t *testing.T) {
 	run := func(seed uint64, overlap, delta float64) downstream.Run {
-		return downstream.Run{Game: "g", Estimator: "e", Budget: 1, Seed: seed, Equivalents: 10, NeuronOverlap: overlap,
+		return downstream.Run{Game: "g", Estimator: "e", Budget: 1, Seed: seed, Cost: attribution.Cost{Equivalents: 10}, NeuronOverlap: overlap,
 			Detections: []downstream.Detection{{Set: "average", DeltaAUROC: delta}}}
 	}
 	r := downstream.Result{Runs: []downstream.Run{run(1, 0.5, 1), run(2, 0.7, 2), run(3, 0.9, 6), {Game: "g", Estimator: "e", Budget: 2, Skipped: "why"},
-		{Game: "g", Estimator: "f", Budget: 2, Equivalents: 4}}}
+		{Game: "g", Estimator: "f", Budget: 2, Cost: attribution.Cost{Equivalents: 4}}}}
 	cells := r.Cells()
 	require.Len(t, cells, 3)
 	assert.Equal(t, 3, cells[0].Runs)

@@ -7,7 +7,7 @@ import (
 )
 
 var diceParams = []Parameter{{
-	Name: "p", Default: 90, Min: 0, Max: 100, Doc: "percentage of weights that are dropped (ImageNet: 70)",
+	Name: "p", Default: 90, Min: 0, Max: 100, Grid: []float64{10, 30, 50, 70, 90}, Doc: "percentage of weights that are dropped (ImageNet: 70)",
 }}
 
 // dice is DICE of Sun and Li (ECCV 2022): the energy of M*W z + b, where M keeps a weight iff its mean contribution

@@ -1,31 +1,13 @@
 package posthoc
 
 import (
-	"context"
 	"math"
 	"slices"
 )
 
-// logitMethod is a method whose score depends on the logits alone; it needs no Fit.
-type logitMethod struct {
-	base
-	score func(logits []float32) float64
-}
-
-// Fit does nothing.
-func (m *logitMethod) Fit(context.Context, Head, Samples) error { return nil }
-
-func (m *logitMethod) Score(ctx context.Context, s Samples, dst []float64) error {
-	if err := m.checkScore(s, dst); err != nil {
-		return err
-	}
-	return forEachBlock(ctx, s.N, 64, m.workers, func() func(lo, hi int) {
-		return func(lo, hi int) {
-			for i := lo; i < hi; i++ {
-				dst[i] = m.score(s.Logits[i*s.Classes : (i+1)*s.Classes])
-			}
-		}
-	})
+// logitMethod makes a method whose score depends on the logits alone; it needs no Fit.
+func logitMethod(b base, score func(logits []float32) float64) Method {
+	return &funcMethod{b, func(_, logits []float32) float64 { return score(logits) }}
 }
 
 // logSumExp returns t log(sum of exp(l/t)) without overflow.

@@ -4,10 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"math"
-	"runtime"
-	"slices"
 	"strings"
 )
 
@@ -38,105 +34,11 @@ type Options struct {
 	Workers int
 }
 
-// Parameter describes one setting of a method. Values lie in [Min, Max], Min excluded if Open.
-type Parameter struct {
-	Name              string
-	Default, Min, Max float64
-	Open              bool
-	Doc               string // one line
-}
-
-// entry is one method that New knows.
-type entry struct {
-	name   string
-	params []Parameter
-	make   func(params map[string]float64, workers int) Method
-}
-
-// registry returns the known methods in the order in which they are listed to people.
-func registry() []entry {
-	return []entry{
-		{"msp", nil, newMSP},
-		{"maxlogit", nil, newMaxLogit},
-		{"energy", energyParams, newEnergy},
-		{"react", reactParams, newReact},
-		{"dice", diceParams, newDice},
-	}
-}
-
-// Names lists the known methods.
-func Names() []string {
-	var names []string
-	for _, e := range registry() {
-		names = append(names, e.name)
-	}
-	return names
-}
-
-// Parameters lists the settings of a method. It errors for an unknown name.
-func Parameters(name string) ([]Parameter, error) {
-	e, err := lookUp(name)
-	return slices.Clone(e.params), err
-}
-
-// New returns the method of that name. It errors for an unknown name and then lists the known ones, and for a
-// parameter that the method does not have or that lies outside its range.
-func New(name string, o Options) (Method, error) {
-	e, err := lookUp(name)
-	if err != nil {
-		return nil, err
-	}
-	if o.Workers < 0 {
-		return nil, fmt.Errorf("posthoc: %s: %d workers", name, o.Workers)
-	}
-	params := map[string]float64{}
-	var known []string
-	for _, p := range e.params {
-		known = append(known, p.Name)
-		params[p.Name] = p.Default
-	}
-	for _, key := range slices.Sorted(maps.Keys(o.Params)) {
-		i := slices.Index(known, key)
-		if i < 0 {
-			return nil, fmt.Errorf("posthoc: %s has no parameter %q, known: %s", name, key, list(known))
-		}
-		if err := e.params[i].check(o.Params[key]); err != nil {
-			return nil, fmt.Errorf("posthoc: %s: %w", name, err)
-		}
-		params[key] = o.Params[key]
-	}
-	workers := o.Workers
-	if workers == 0 {
-		workers = runtime.GOMAXPROCS(0)
-	}
-	return e.make(params, workers), nil
-}
-
-func lookUp(name string) (entry, error) {
-	for _, e := range registry() {
-		if e.name == name {
-			return e, nil
-		}
-	}
-	return entry{}, fmt.Errorf("posthoc: unknown method %q, known: %s", name, list(Names()))
-}
-
 func list(names []string) string {
 	if len(names) == 0 {
 		return "none"
 	}
 	return strings.Join(names, ", ")
-}
-
-func (p Parameter) check(v float64) error {
-	bracket := "["
-	if p.Open {
-		bracket = "("
-	}
-	if !(v >= p.Min && v <= p.Max) || p.Open && v == p.Min || math.IsInf(v, 0) {
-		return fmt.Errorf("parameter %s = %v is outside %s%v, %v]", p.Name, v, bracket, p.Min, p.Max)
-	}
-	return nil
 }
 
 // base is what all methods share.

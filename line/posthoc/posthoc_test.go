@@ -177,7 +177,7 @@ func TestNewErrors(t *testing.T) {
 		assert.ErrorContains(t, err, c.want)
 	}
 	_, err = posthoc.New("msp", posthoc.Options{Workers: -1})
-	assert.EqualError(t, err, "posthoc: msp: -1 workers")
+	assert.EqualError(t, err, "posthoc: msp: expected 0 or more workers, got -1")
 	_, err = posthoc.Parameters("odin")
 	assert.ErrorContains(t, err, "unknown method")
 }

@@ -7,7 +7,7 @@ import (
 )
 
 var reactParams = []Parameter{{
-	Name: "percentile", Default: 90, Min: 0, Max: 100, Doc: "percentile of all ID features at which features are clipped",
+	Name: "percentile", Default: 90, Min: 0, Max: 100, Grid: []float64{85, 90, 95, 99}, Doc: "percentile of all ID features at which features are clipped",
 }}
 
 // react is ReAct of Sun et al. (NeurIPS 2021): the energy of W min(z, t) + b, with t a percentile of all entries of

@@ -3,6 +3,7 @@ package posthoc
 import (
 	"fmt"
 	"math"
+	"slices"
 )
 
 // Head is the final linear layer of a classifier, l = W z + b.
@@ -91,4 +92,27 @@ func firstNotFinite(values []float32) int {
 		}
 	}
 	return -1
+}
+
+// Predictions returns the class of the largest logit of each sample, the first of equals.
+func (s Samples) Predictions() []int {
+	out := make([]int, s.N)
+	for i := range out {
+		row := s.Logits[i*s.Classes:][:s.Classes]
+		out[i] = slices.Index(row, slices.Max(row))
+	}
+	return out
+}
+
+// Subset returns the samples at the given positions, by copy.
+func (s Samples) Subset(indices []int) Samples {
+	out := Samples{N: len(indices), Dim: s.Dim, Classes: s.Classes}
+	for _, i := range indices {
+		out.Features = append(out.Features, s.Features[i*s.Dim:(i+1)*s.Dim]...)
+		out.Logits = append(out.Logits, s.Logits[i*s.Classes:(i+1)*s.Classes]...)
+		if s.Labels != nil {
+			out.Labels = append(out.Labels, s.Labels[i])
+		}
+	}
+	return out
 }

@@ -9,7 +9,7 @@ import (
 
 // WriteCSV writes one row for each method and OOD set, with a header: method, ood, n, the rates in percent under their
 // JSON names, with intervals as NAME_lo and NAME_hi if any set has them (empty where a set has none), and the method's
-// fit_seconds and us_per_sample. Names are quoted as RFC 4180 asks. It errors if the result is not valid.
+// fit_seconds, us_per_sample and params ("clip = 1, p_a = 90"). Names are quoted as RFC 4180 asks. It errors if the result is not valid.
 func (r Result) WriteCSV(w io.Writer) error {
 	if err := r.Validate(); err != nil {
 		return err
@@ -27,7 +27,7 @@ func (r Result) WriteCSV(w io.Writer) error {
 			header = append(header, f.key+"_lo", f.key+"_hi")
 		}
 	}
-	header = append(header, "fit_seconds", "us_per_sample")
+	header = append(header, "fit_seconds", "us_per_sample", "params")
 
 	out := csv.NewWriter(w)
 	rows := [][]string{header}
@@ -55,5 +55,5 @@ func csvRow(m Method, o OOD, intervals bool) []string {
 		}
 	}
 	return append(row,
-		strconv.FormatFloat(m.FitSeconds, 'g', -1, 64), strconv.FormatFloat(m.MicrosPerSample, 'g', -1, 64))
+		strconv.FormatFloat(m.FitSeconds, 'g', -1, 64), strconv.FormatFloat(m.MicrosPerSample, 'g', -1, 64), settings(m.Params))
 }

@@ -66,8 +66,8 @@ type view struct {
 }
 
 type row struct {
-	Method string
-	Cells  []cell
+	Method, Params string
+	Cells          []cell
 }
 
 type methodView struct{ Name, Params, FitSeconds, MicrosPerSample string }
@@ -93,7 +93,7 @@ func (r Result) view(p Provenance) view {
 	v.Columns = append(v.Columns, "Average")
 	columns := r.cells()
 	for i, m := range r.Methods {
-		line := row{Method: printable(m.Name)}
+		line := row{Method: printable(m.Name), Params: settings(m.Params)}
 		for _, column := range columns {
 			line.Cells = append(line.Cells, column[i])
 		}

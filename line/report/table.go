@@ -19,7 +19,7 @@ const (
 	Markdown
 )
 
-// Table returns methods as rows and OOD sets as columns, the average last, each cell "FPR95 / AUROC" in percent with
+// Table returns methods with their parameters as rows and OOD sets as columns, the average last, each cell "FPR95 / AUROC" in percent with
 // two decimals, and a caption that says so. With highlight the best values of each column are bold, with a terminal's
 // escape codes in Text and with asterisks in Markdown; values that look the same are all best. The text ends without
 // a newline. It errors if the result is not valid.
@@ -39,18 +39,21 @@ func (r Result) Table(f Format, highlight bool) (string, error) {
 	w.SetStyle(table.StyleLight)
 	w.Style().Format.Header = text.FormatDefault // names keep their case
 	w.Style().Format.HeaderAlign = text.AlignCenter
-	header := table.Row{"method"}
-	configs := []table.ColumnConfig{{Number: 1, Align: text.AlignLeft, AlignHeader: text.AlignLeft}}
+	header := table.Row{"method", "parameters"}
+	var configs []table.ColumnConfig
+	for i := range header {
+		configs = append(configs, table.ColumnConfig{Number: i + 1, Align: text.AlignLeft, AlignHeader: text.AlignLeft})
+	}
 	for i, o := range r.Methods[0].OOD {
 		header = append(header, escape(o.Name))
-		configs = append(configs, rightAligned(i+2))
+		configs = append(configs, rightAligned(i+3))
 	}
 	w.AppendHeader(append(header, "average"))
 	w.SetColumnConfigs(append(configs, rightAligned(len(header)+1)))
 
 	columns := r.cells()
 	for i, m := range r.Methods {
-		row := table.Row{escape(m.Name)}
+		row := table.Row{escape(m.Name), escape(settings(m.Params))}
 		for _, column := range columns {
 			row = append(row, column[i].join(bold))
 		}

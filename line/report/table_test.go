@@ -19,12 +19,12 @@ func TestTableText(t *testing.T) {
 	got, err := example().Table(report.Text, false)
 	require.NoError(t, err)
 	assert.Equal(t, strings.TrimPrefix(`
-┌────────┬───────────────┬───────────────┬───────────────┐
-│ method │   textures10  │     mnist     │    average    │
-├────────┼───────────────┼───────────────┼───────────────┤
-│ line   │ 27.40 / 95.41 │  0.40 / 99.88 │ 13.90 / 97.64 │
-│ energy │ 54.60 / 87.49 │  0.40 / 99.01 │ 27.50 / 93.25 │
-└────────┴───────────────┴───────────────┴───────────────┘
+┌────────┬──────────────────────────────┬───────────────┬───────────────┬───────────────┐
+│ method │ parameters                   │   textures10  │     mnist     │    average    │
+├────────┼──────────────────────────────┼───────────────┼───────────────┼───────────────┤
+│ line   │ clip = 1, p_a = 90, p_w = 90 │ 27.40 / 95.41 │  0.40 / 99.88 │ 13.90 / 97.64 │
+│ energy │ temperature = 1              │ 54.60 / 87.49 │  0.40 / 99.01 │ 27.50 / 93.25 │
+└────────┴──────────────────────────────┴───────────────┴───────────────┴───────────────┘
 FPR95 (lower is better) / AUROC (higher is better) in %; 5000 ID samples, accuracy 94.50 %`, "\n"), got)
 }
 
@@ -63,8 +63,8 @@ func TestTableBestOfBad(t *testing.T) {
 	}
 	got, err := r.Table(report.Markdown, true)
 	require.NoError(t, err)
-	assert.Contains(t, got, "| line | **80.00** / 20.00 |")
-	assert.Contains(t, got, "| energy | 90.00 / **30.00** |")
+	assert.Contains(t, got, "| line | clip = 1, p_a = 90, p_w = 90 | **80.00** / 20.00 |")
+	assert.Contains(t, got, "| energy | temperature = 1 | 90.00 / **30.00** |")
 }
 
 func TestTableMarkdown(t *testing.T) {
@@ -73,10 +73,10 @@ func TestTableMarkdown(t *testing.T) {
 	got, err := r.Table(report.Markdown, true)
 	require.NoError(t, err)
 	assert.Equal(t, strings.TrimPrefix(`
-| method | textures10 | mnist | average |
-|:--- | ---:| ---:| ---:|
-| line | **27.40** / **95.41** |  **0.40** / **99.88** | **13.90** / **97.64** |
-| energy | 54.60 / 87.49 |  **0.40** / 99.01 | 27.50 / 93.25 |
+| method | parameters | textures10 | mnist | average |
+|:--- |:--- | ---:| ---:| ---:|
+| line | clip = 1, p_a = 90, p_w = 90 | **27.40** / **95.41** |  **0.40** / **99.88** | **13.90** / **97.64** |
+| energy | temperature = 1 | 54.60 / 87.49 |  **0.40** / 99.01 | 27.50 / 93.25 |
 
 FPR95 (lower is better) / AUROC (higher is better) in %; 5000 ID samples`, "\n"), got)
 }
@@ -99,7 +99,7 @@ func TestTableEscapesNames(t *testing.T) {
 	for line := range strings.Lines(md) {
 		if strings.HasPrefix(line, "|") {
 			bare := strings.ReplaceAll(line, `\|`, "")
-			assert.Equal(t, 5, strings.Count(bare, "|"), line)
+			assert.Equal(t, 6, strings.Count(bare, "|"), line)
 		}
 	}
 	plain, err := renamed("tin_resize").Table(report.Markdown, false)
@@ -118,11 +118,11 @@ func renamed(set string) report.Result {
 func TestCSV(t *testing.T) {
 	var out bytes.Buffer
 	require.NoError(t, example().WriteCSV(&out))
-	assert.Equal(t, `method,ood,n,fpr95,auroc,aupr_in,aupr_out,fpr95_openood,dterr,fit_seconds,us_per_sample
-line,textures10,500,27.4,95.406,99.5,70,30,11,0.1,3.2
-line,mnist,400,0.4,99.877,0,0,0,2,0.1,3.2
-energy,textures10,500,54.6,87.494,0,0,0,20,0,0.5
-energy,mnist,400,0.4,99.007,0,0,0,4,0,0.5
+	assert.Equal(t, `method,ood,n,fpr95,auroc,aupr_in,aupr_out,fpr95_openood,dterr,fit_seconds,us_per_sample,params
+line,textures10,500,27.4,95.406,99.5,70,30,11,0.1,3.2,"clip = 1, p_a = 90, p_w = 90"
+line,mnist,400,0.4,99.877,0,0,0,2,0.1,3.2,"clip = 1, p_a = 90, p_w = 90"
+energy,textures10,500,54.6,87.494,0,0,0,20,0,0.5,temperature = 1
+energy,mnist,400,0.4,99.007,0,0,0,4,0,0.5,temperature = 1
 `, out.String())
 }
 
@@ -147,10 +147,10 @@ func ExampleResult_Table() {
 	}
 	fmt.Println(s)
 	// Output:
-	// | method | textures10 | mnist | average |
-	// |:--- | ---:| ---:| ---:|
-	// | line | **27.40** / **95.41** |  **0.40** / **99.88** | **13.90** / **97.64** |
-	// | energy | 54.60 / 87.49 |  **0.40** / 99.01 | 27.50 / 93.25 |
+	// | method | parameters | textures10 | mnist | average |
+	// |:--- |:--- | ---:| ---:| ---:|
+	// | line | clip = 1, p_a = 90, p_w = 90 | **27.40** / **95.41** |  **0.40** / **99.88** | **13.90** / **97.64** |
+	// | energy | temperature = 1 | 54.60 / 87.49 |  **0.40** / 99.01 | 27.50 / 93.25 |
 	//
 	// FPR95 (lower is better) / AUROC (higher is better) in %; 5000 ID samples, accuracy 94.50 %
 }
@@ -160,9 +160,9 @@ func ExampleResult_WriteCSV() {
 		panic(err)
 	}
 	// Output:
-	// method,ood,n,fpr95,auroc,aupr_in,aupr_out,fpr95_openood,dterr,fit_seconds,us_per_sample
-	// line,textures10,500,27.4,95.406,99.5,70,30,11,0.1,3.2
-	// line,mnist,400,0.4,99.877,0,0,0,2,0.1,3.2
-	// energy,textures10,500,54.6,87.494,0,0,0,20,0,0.5
-	// energy,mnist,400,0.4,99.007,0,0,0,4,0,0.5
+	// method,ood,n,fpr95,auroc,aupr_in,aupr_out,fpr95_openood,dterr,fit_seconds,us_per_sample,params
+	// line,textures10,500,27.4,95.406,99.5,70,30,11,0.1,3.2,"clip = 1, p_a = 90, p_w = 90"
+	// line,mnist,400,0.4,99.877,0,0,0,2,0.1,3.2,"clip = 1, p_a = 90, p_w = 90"
+	// energy,textures10,500,54.6,87.494,0,0,0,20,0,0.5,temperature = 1
+	// energy,mnist,400,0.4,99.007,0,0,0,4,0,0.5,temperature = 1
 }

@@ -64,7 +64,7 @@ func (d *decoder) readFile() error {
 			err = d.readQuantTables(segment)
 		case mDRI:
 			if len(segment) != 2 {
-				return fmt.Errorf("restart interval segment has %d bytes, want 2", len(segment))
+				return fmt.Errorf("expected a restart interval segment of 2 bytes, got %d", len(segment))
 			}
 			d.restartInterval = int(binary.BigEndian.Uint16(segment))
 		case mSOS:

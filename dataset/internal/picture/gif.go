@@ -38,7 +38,7 @@ func decodeGIF(data []byte, buf []uint8) ([]uint8, int, int, error) {
 	}
 	frame, ok := im.(*image.Paletted)
 	if !ok || frame.Rect != f.rect {
-		return nil, 0, 0, fmt.Errorf("GIF: first frame is a %T %v, want a paletted %v", im, im.Bounds(), f.rect)
+		return nil, 0, 0, fmt.Errorf("GIF: expected a paletted first frame %v, got a %T %v", f.rect, im, im.Bounds())
 	}
 	var table [256][3]uint8
 	for i := range len(f.palette) / 3 {

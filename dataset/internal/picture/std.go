@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
-	"image"
-	"image/color"
 	"image/png"
 
 	"golang.org/x/image/bmp"
@@ -37,7 +35,7 @@ func decodePNG(data []byte, buf []uint8) ([]uint8, int, int, error) {
 	if err != nil {
 		return nil, 0, 0, fmt.Errorf("PNG: %w", err)
 	}
-	return fromImage(im, buf, depth == 16 && kind == pngColorGrey)
+	return fromImage(im, buf, depth == 16 && kind == pngColorGrey), int(height), int(width), nil
 }
 
 func decodeBMP(data []byte, buf []uint8) ([]uint8, int, int, error) {
@@ -55,42 +53,7 @@ func decodeBMP(data []byte, buf []uint8) ([]uint8, int, int, error) {
 	if err != nil {
 		return nil, 0, 0, fmt.Errorf("BMP: %w", err)
 	}
-	return fromImage(im, buf, false)
-}
-
-// fromImage takes the stored colours out of the types that the PNG, BMP and WebP decoders give, without the
-// premultiplication of image/color. saturate selects Pillow's conversion of 16-bit grey: values above 255 become 255.
-func fromImage(im image.Image, buf []uint8, saturate bool) ([]uint8, int, int, error) {
-	b := im.Bounds()
-	width, height := b.Dx(), b.Dy()
-	pix := grow(buf, 3*width*height)
-	var row func(dst []uint8, y int)
-	switch im := im.(type) {
-	case *image.Gray:
-		row = func(dst []uint8, y int) { grey(dst, im.Pix[y*im.Stride:][:width]) }
-	case *image.Gray16:
-		row = func(dst []uint8, y int) { grey16(dst, im.Pix[y*im.Stride:], 2) }
-	case *image.RGBA: // only from opaque files, so that nothing has been multiplied
-		row = func(dst []uint8, y int) { pick(dst, im.Pix[y*im.Stride:], 4, 1) }
-	case *image.NRGBA:
-		row = func(dst []uint8, y int) { pick(dst, im.Pix[y*im.Stride:], 4, 1) }
-	case *image.RGBA64:
-		row = func(dst []uint8, y int) { pick(dst, im.Pix[y*im.Stride:], 8, 2) }
-	case *image.NRGBA64:
-		row = func(dst []uint8, y int) { pick(dst, im.Pix[y*im.Stride:], 8, 2) }
-		if saturate {
-			row = func(dst []uint8, y int) { grey16(dst, im.Pix[y*im.Stride:], 8) }
-		}
-	case *image.Paletted:
-		table := paletteTable(im.Palette)
-		row = func(dst []uint8, y int) { look(dst, im.Pix[y*im.Stride:][:width], &table) }
-	default:
-		return nil, 0, 0, fmt.Errorf("pixels of the unexpected type %T", im)
-	}
-	for y := range height {
-		row(pix[3*y*width:][:3*width], y)
-	}
-	return pix, height, width, nil
+	return fromImage(im, buf, false), c.Height, c.Width, nil
 }
 
 // grey replicates each sample.
@@ -125,19 +88,4 @@ func look(dst, src []uint8, table *[256][3]uint8) {
 	for x, v := range src {
 		copy(dst[3*x:3*x+3], table[v][:])
 	}
-}
-
-// paletteTable returns the stored colours of a palette; indices behind its end are black.
-func paletteTable(p color.Palette) (table [256][3]uint8) {
-	for i, c := range p[:min(len(p), 256)] {
-		switch c := c.(type) {
-		case color.RGBA: // opaque
-			table[i] = [3]uint8{c.R, c.G, c.B}
-		case color.NRGBA:
-			table[i] = [3]uint8{c.R, c.G, c.B}
-		default:
-			panic(fmt.Sprintf("palette colour of type %T", c))
-		}
-	}
-	return table
 }

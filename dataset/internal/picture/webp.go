@@ -62,9 +62,7 @@ func decodeWebP(data []byte, buf []uint8) ([]uint8, int, int, error) {
 		if err != nil {
 			return nil, 0, 0, fmt.Errorf("WebP: %w", err)
 		}
-		if pix, _, _, err = fromImage(im, buf, false); err != nil {
-			return nil, 0, 0, fmt.Errorf("WebP: %w", err)
-		}
+		pix = fromImage(im, buf, false)
 	} else {
 		im, err := lossy.DecodeFrame()
 		if err != nil {

@@ -1,0 +1,213 @@
+package compare
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/line-ood/goline/attribution"
+	"github.com/line-ood/goline/attribution/estimate"
+	"github.com/line-ood/goline/internal/mathx"
+	"github.com/line-ood/goline/internal/quantile"
+)
+
+// Metric is a measure of how an estimate compares with the truth.
+type Metric int
+
+const (
+	// MSE is the mean squared error.
+	MSE Metric = iota
+	// MAE is the mean absolute error.
+	MAE
+	// SpearmanRho is the rank correlation of [Spearman].
+	SpearmanRho
+	// KendallTau is the rank correlation of [KendallTauB].
+	KendallTau
+	// Precision is [PrecisionAtK] with Study.K.
+	Precision
+	// Sign is [SignAgreement].
+	Sign
+	// Efficiency is the absolute efficiency residual |v(N) - v(∅) - Σ φ|.
+	Efficiency
+	// IntervalCoverage is [Coverage] at Study.Level.
+	IntervalCoverage
+
+	metricCount
+)
+
+var metricNames = [metricCount]string{"mse", "mae", "spearman", "kendall_tau_b", "precision_at_k", "sign_agreement", "efficiency_residual", "coverage"}
+
+// Scores holds one number for each metric, indexed by [Metric].
+type Scores [metricCount]float64
+
+// Metrics lists all metrics.
+func Metrics() []Metric {
+	all := make([]Metric, metricCount)
+	for i := range all {
+		all[i] = Metric(i)
+	}
+	return all
+}
+
+// String is the metric's name in tables: mse, mae, spearman, kendall_tau_b, precision_at_k, sign_agreement,
+// efficiency_residual or coverage.
+func (m Metric) String() string {
+	if m < 0 || m >= metricCount {
+		return fmt.Sprintf("Metric(%d)", int(m))
+	}
+	return metricNames[m]
+}
+
+// ParseMetric reads a metric's name.
+func ParseMetric(name string) (Metric, error) {
+	for m, n := range metricNames {
+		if n == name {
+			return Metric(m), nil
+		}
+	}
+	return 0, fmt.Errorf("attribution: unknown metric %q, want one of %q", name, metricNames)
+}
+
+// MeanSquaredError is the mean of (x_i - y_i)². It is NaN for empty vectors and panics when the lengths differ.
+func MeanSquaredError(x, y []float64) float64 {
+	mustMatch(x, y)
+	total := 0.0
+	for i := range x {
+		total += (x[i] - y[i]) * (x[i] - y[i])
+	}
+	return total / float64(len(x))
+}
+
+// MeanAbsoluteError is the mean of |x_i - y_i|. It is NaN for empty vectors and panics when the lengths differ.
+func MeanAbsoluteError(x, y []float64) float64 {
+	mustMatch(x, y)
+	total := 0.0
+	for i := range x {
+		total += math.Abs(x[i] - y[i])
+	}
+	return total / float64(len(x))
+}
+
+// PrecisionAtK is the share of the k players with the largest estimates that are among the k with the largest true
+// values. It panics when the lengths differ or k is not in 1..n.
+func PrecisionAtK(truth, estimated []float64, k int) float64 {
+	mustMatch(truth, estimated)
+	if k < 1 {
+		panic(fmt.Sprintf("attribution: precision at %d", k))
+	}
+	in := make([]bool, len(truth))
+	for _, i := range estimate.Largest(truth, k) {
+		in[i] = true
+	}
+	hits := 0
+	for _, i := range estimate.Largest(estimated, k) {
+		if in[i] {
+			hits++
+		}
+	}
+	return float64(hits) / float64(k)
+}
+
+// OverlapCurve returns PrecisionAtK for every k from 1 to n, in one pass. It panics when the lengths differ.
+//
+// Shapes: result [n], entry k-1 for k.
+func OverlapCurve(truth, estimated []float64) []float64 {
+	mustMatch(truth, estimated)
+	n := len(truth)
+	a, b := estimate.Largest(truth, n), estimate.Largest(estimated, n)
+	seen := make([]int, n)
+	curve := make([]float64, n)
+	both := 0
+	for k := range n {
+		for _, i := range []int{a[k], b[k]} {
+			if seen[i]++; seen[i] == 2 {
+				both++
+			}
+		}
+		curve[k] = float64(both) / float64(k+1)
+	}
+	return curve
+}
+
+// SignAgreement is the share of the players with a true value other than zero whose estimate has the same sign. It is
+// NaN when all true values are zero and panics when the lengths differ.
+func SignAgreement(truth, estimated []float64) float64 {
+	mustMatch(truth, estimated)
+	same, total := 0, 0
+	for i, t := range truth {
+		if t == 0 {
+			continue
+		}
+		total++
+		if t > 0 && estimated[i] > 0 || t < 0 && estimated[i] < 0 {
+			same++
+		}
+	}
+	return float64(same) / float64(total)
+}
+
+// Jaccard is the size of the intersection of two masks over that of their union, 1 when both are empty. It panics when
+// the lengths differ.
+func Jaccard(a, b []bool) float64 {
+	if len(a) != len(b) {
+		panic(fmt.Sprintf("attribution: masks of %d and %d", len(a), len(b)))
+	}
+	both, either := 0, 0
+	for i := range a {
+		if a[i] && b[i] {
+			both++
+		}
+		if a[i] || b[i] {
+			either++
+		}
+	}
+	if either == 0 {
+		return 1
+	}
+	return float64(both) / float64(either)
+}
+
+// AbovePercentile is the mask of the values strictly above their p-th percentile (linear interpolation, as numpy's
+// default): the neurons that a detector keeps when it drops p percent. It is an error when there are no values, one is
+// NaN, or p is not in [0, 100].
+func AbovePercentile(x []float64, p float64) ([]bool, error) {
+	threshold, err := quantile.Percentile(x, p)
+	if err != nil {
+		return nil, fmt.Errorf("attribution: %w", err)
+	}
+	mask := make([]bool, len(x))
+	for i, v := range x {
+		mask[i] = v > threshold
+	}
+	return mask, nil
+}
+
+// Coverage is the share of the players whose confidence interval at the level holds the true value. truthStdErr, nil
+// for zeros, is the standard error of an estimated truth and widens the intervals. Players without a standard error, as
+// after a single sample, do not count; it is NaN where none has one, or the standard errors are not those of a sample.
+func Coverage(truth, truthStdErr []float64, e *attribution.Estimate, level float64) float64 {
+	mustMatch(truth, e.Values)
+	if e.DF == nil {
+		return math.NaN()
+	}
+	held, total := 0, 0
+	df, q := math.NaN(), math.NaN() // the last quantile: mostly all players share one
+	for i, t := range truth {
+		if e.DF[i] != df {
+			df, q = e.DF[i], mathx.QuantileT((1+level)/2, e.DF[i])
+		}
+		se := e.StdErr[i]
+		if math.IsNaN(se) {
+			continue
+		}
+		total++
+		if truthStdErr != nil {
+			se = math.Hypot(se, truthStdErr[i])
+		}
+		// Exact estimates differ from the truth by rounding.
+		slack := 1e-12 * max(math.Abs(t), 1)
+		if math.Abs(e.Values[i]-t) <= q*se+slack {
+			held++
+		}
+	}
+	return float64(held) / float64(total)
+}

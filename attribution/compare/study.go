@@ -1,0 +1,217 @@
+package compare
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+
+	"github.com/line-ood/goline/attribution"
+	"github.com/line-ood/goline/attribution/estimate"
+	"github.com/line-ood/goline/attribution/internal/sampling"
+)
+
+// Subject is a game with known Shapley values.
+type Subject struct {
+	// Name identifies the game in tables, for example "airplane/17".
+	Name  string
+	Game  attribution.Game
+	Truth Truth
+}
+
+// Study is a comparison: every estimator on every game with every budget and seed.
+type Study struct {
+	Subjects   []Subject
+	Estimators []attribution.Estimator
+	// Budgets are in forward-equivalents. A budget that is too small for an estimator skips it; see Run.Skipped.
+	Budgets []float64
+	// Seeds are the seeds of the runs; each game makes one of its own from each of them, [GameSeed]. Estimators without
+	// randomness run once.
+	Seeds []uint64
+	// K is how many players the detector keeps, for precision@k; 0 is a tenth of them, as LINe's p_a = 90 does.
+	K int
+	// Level of the confidence intervals, of the estimates and of the bootstrap bands; 0 is 0.95.
+	Level float64
+	// Resamples is the number of bootstrap resamples behind the bands; 0 is 1000.
+	Resamples int
+	// Seed is that of the bootstrap.
+	Seed uint64
+	// Workers and BackwardCost are handed to the estimators.
+	Workers      int
+	BackwardCost float64
+	// KeepValues keeps the estimated values and standard errors of every run.
+	KeepValues bool
+	// Progress is told how many of the runs are done. Nil is silent.
+	Progress func(done, total int)
+}
+
+// Run is one estimator on one game with one budget and seed.
+type Run struct {
+	Subject, Estimator string
+	Budget             float64
+	Seed               uint64 // the study's
+	Samples            int
+	Evaluations        int64
+	attribution.Cost
+	Stopped attribution.Stop
+	// Scores holds the metrics, NaN where one is not defined.
+	Scores Scores
+	// Skipped says why the estimator did not run, "" where it did.
+	Skipped string
+	// Values and StdErr are kept with Study.KeepValues.
+	Values, StdErr []float64
+
+	subject int
+}
+
+// Comparison is the outcome of a study.
+type Comparison struct {
+	// K and Level are those that were used; K is that of the first game.
+	K     int
+	Level float64
+	// BackwardCost is what a backward counted as in forward-equivalents.
+	BackwardCost float64
+	// Runs are all runs, by estimator, budget, game and seed.
+	Runs []Run
+	// Cells summarise the runs of each estimator and budget.
+	Cells []Cell
+}
+
+// Compare runs the study. Estimators that cannot run on a game, for want of budget, gradients or linearity, are listed
+// as skipped; any other error ends the study. When ctx ends, the comparison holds the runs that were finished and the
+// error wraps that of ctx.
+func Compare(ctx context.Context, s Study) (*Comparison, error) {
+	if err := s.check(); err != nil {
+		return nil, err
+	}
+	c := &Comparison{K: s.keep(s.Subjects[0].Game.Players()), Level: s.level(), BackwardCost: attribution.Options{BackwardCost: s.BackwardCost}.WithDefaults().BackwardCost}
+	total := len(s.Subjects) * len(s.Estimators) * len(s.Budgets) * len(s.Seeds)
+	done := 0
+	for _, e := range s.Estimators {
+		for _, budget := range s.Budgets {
+			for g := range s.Subjects {
+				seeds := s.Seeds
+				if _, ok := e.(estimate.Deterministic); ok {
+					seeds = seeds[:1]
+				}
+				for _, seed := range seeds {
+					run, err := s.run(ctx, e, g, budget, seed)
+					if err != nil {
+						c.summarise(s)
+						return c, fmt.Errorf("attribution: comparing %s on %s: %w", e.Name(), s.Subjects[g].Name, err)
+					}
+					c.Runs = append(c.Runs, run)
+				}
+				if done += len(s.Seeds); s.Progress != nil {
+					s.Progress(done, total)
+				}
+			}
+		}
+	}
+	c.summarise(s)
+	return c, nil
+}
+
+// run is one run of the study.
+func (s *Study) run(ctx context.Context, e attribution.Estimator, subject int, budget float64, seed uint64) (Run, error) {
+	sub := s.Subjects[subject]
+	run := Run{Subject: sub.Name, Estimator: e.Name(), Budget: budget, Seed: seed, subject: subject}
+	for m := range run.Scores {
+		run.Scores[m] = math.NaN()
+	}
+	est, err := e.Estimate(ctx, sub.Game, attribution.Options{Budget: budget, Seed: GameSeed(seed, subject), Workers: s.Workers, BackwardCost: s.BackwardCost})
+	if errors.Is(err, attribution.ErrBudget) || errors.Is(err, attribution.ErrNotDifferentiable) || errors.Is(err, attribution.ErrNotLinear) {
+		run.Skipped = err.Error()
+		return run, nil
+	}
+	if err != nil {
+		return run, err
+	}
+	run.Samples, run.Evaluations, run.Cost, run.Stopped = est.Samples, est.Evaluations, est.Cost, est.Stopped
+	run.Scores = Score(sub.Truth, &est, s.keep(len(est.Values)), s.level())
+	if s.KeepValues {
+		run.Values, run.StdErr = est.Values, est.StdErr
+	}
+	return run, nil
+}
+
+// Score compares an estimate with the truth by all metrics, k players being kept and intervals taken at the level.
+func Score(truth Truth, e *attribution.Estimate, k int, level float64) Scores {
+	var s Scores
+	s[MSE] = MeanSquaredError(truth.Values, e.Values)
+	s[MAE] = MeanAbsoluteError(truth.Values, e.Values)
+	s[SpearmanRho] = Spearman(truth.Values, e.Values)
+	s[KendallTau] = KendallTauB(truth.Values, e.Values)
+	s[Precision] = PrecisionAtK(truth.Values, e.Values, k)
+	s[Sign] = SignAgreement(truth.Values, e.Values)
+	s[Efficiency] = math.Abs(e.Residual)
+	s[IntervalCoverage] = Coverage(truth.Values, truth.StdErr, e, level)
+	return s
+}
+
+// check reports a study that cannot be run.
+func (s *Study) check() error {
+	if len(s.Subjects) == 0 || len(s.Estimators) == 0 || len(s.Budgets) == 0 || len(s.Seeds) == 0 {
+		return fmt.Errorf("attribution: a comparison of %d games, %d estimators, %d budgets and %d seeds",
+			len(s.Subjects), len(s.Estimators), len(s.Budgets), len(s.Seeds))
+	}
+	for _, b := range s.Budgets {
+		if !(b > 0) {
+			return fmt.Errorf("attribution: a budget of %v forward-equivalents", b)
+		}
+	}
+	if !(s.level() > 0 && s.level() < 1) {
+		return fmt.Errorf("attribution: a confidence level of %v", s.Level)
+	}
+	if s.Resamples < 0 {
+		return fmt.Errorf("attribution: %d bootstrap resamples", s.Resamples)
+	}
+	names := map[string]bool{}
+	for _, e := range s.Estimators {
+		if names[e.Name()] {
+			return fmt.Errorf("attribution: two estimators are named %q", e.Name())
+		}
+		names[e.Name()] = true
+	}
+	for _, sub := range s.Subjects {
+		if err := attribution.CheckGame(sub.Game); err != nil {
+			return fmt.Errorf("game %q: %w", sub.Name, err)
+		}
+		n := sub.Game.Players()
+		if len(sub.Truth.Values) != n || sub.Truth.StdErr != nil && len(sub.Truth.StdErr) != n {
+			return fmt.Errorf("attribution: game %q has %d players, its truth %d values and %d standard errors",
+				sub.Name, n, len(sub.Truth.Values), len(sub.Truth.StdErr))
+		}
+		if k := s.keep(n); k < 1 || k > n {
+			return fmt.Errorf("attribution: precision at %d of the %d players of game %q", k, n, sub.Name)
+		}
+	}
+	return nil
+}
+
+// keep is k for a game of n players.
+func (s *Study) keep(n int) int {
+	if s.K != 0 {
+		return s.K
+	}
+	return max(1, estimate.KeptByPercentile(n, 90))
+}
+
+func (s *Study) level() float64 {
+	if s.Level == 0 {
+		return 0.95
+	}
+	return s.Level
+}
+
+// GameSeed returns the seed with which [Compare] runs an estimator on game i of a study under one of the study's seeds. Each
+// game has random numbers of its own, so that errors on several games are independent; game 0 takes the seed itself.
+func GameSeed(seed uint64, game int) uint64 {
+	if game == 0 {
+		return seed
+	}
+	var rng rand.PCG
+	sampling.SeedStream(&rng, seed, sampling.DomainGame, uint64(game))
+	return rng.Uint64()
+}

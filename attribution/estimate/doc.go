@@ -1,0 +1,11 @@
+// Package estimate holds the estimators of Shapley values, each an [attribution.Estimator] whose fields are its settings:
+//
+//   - [GradientActivation], [IntegratedGradients], [ExpectedGradients]: from gradients;
+//   - [Permutation] (with antithetic and systematic variants), [Stratified], [Owen], [KernelSHAP], [LeverageSHAP],
+//     [SVARM]: from sampled coalitions;
+//   - [TopK]: which players are the k largest, with samples spent where that is undecided;
+//   - [Exact] (all 2^n coalitions) and [ClosedForm] (games that are linear): the truth to compare with.
+//
+// Each runs for a number of samples, a budget, or until a target standard error; [Predict] forecasts the cost, and [Parse]
+// reads an estimator's name. An estimator sees a game through package attribution alone, never what kind of game it is.
+package estimate

@@ -1,0 +1,125 @@
+package estimate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/line-ood/goline/attribution"
+)
+
+// Predict forecasts a run of the estimator under the options. Deterministic estimators are forecast from their known
+// cost and the time of a few values. For the others two short pilot runs, of pilotSamples samples (0 for 64, more where
+// the estimator needs more) and of twice as many, separate the fixed cost from that of a sample; standard errors fall
+// with the root of the samples. With opt.TargetStdErr the forecast says what reaching the target takes, bounded by
+// opt.Samples or opt.Budget; otherwise what these two give. It does not foresee when [TopK] will be decided.
+func Predict(ctx context.Context, e attribution.Estimator, g attribution.Game, opt attribution.Options, pilotSamples int) (attribution.Forecast, error) {
+	r, err := newRun(e.Name(), g, opt)
+	if err != nil {
+		return attribution.Forecast{}, err
+	}
+	if d, ok := e.(Deterministic); ok {
+		return r.predictWork(ctx, d)
+	}
+	if pilotSamples < 0 {
+		return attribution.Forecast{}, fmt.Errorf("attribution: a pilot of %d samples", pilotSamples)
+	}
+	if opt.Samples == 0 && opt.Budget == 0 && opt.TargetStdErr == 0 {
+		return attribution.Forecast{}, fmt.Errorf("attribution: a forecast needs a number of samples, a budget or a target standard error")
+	}
+	if pilotSamples == 0 {
+		pilotSamples = 64
+	}
+	pilot := opt
+	pilot.Budget, pilot.TargetStdErr, pilot.Progress = 0, 0, nil
+	most := maxSamples
+	if l, ok := e.(interface{ mostSamples(attribution.Game) int }); ok {
+		most = l.mostSamples(g)
+	}
+	for {
+		pilot.Samples = min(pilotSamples, most)
+		small, err := e.Estimate(ctx, g, pilot)
+		if errors.Is(err, attribution.ErrBudget) && pilot.Samples < min(most, 1<<20) {
+			pilotSamples *= 2
+			continue
+		}
+		if err != nil {
+			return attribution.Forecast{}, err
+		}
+		if small.DF == nil {
+			return attribution.Forecast{Samples: small.Samples, Cost: small.Cost, StdErr: small.MaxStdErr(), Pilot: small.Cost}, nil
+		}
+		pilot.Samples = min(2*small.Samples, most)
+		large, err := e.Estimate(ctx, g, pilot)
+		if err != nil {
+			return attribution.Forecast{}, err
+		}
+		return extrapolate(small, large, opt, most), nil
+	}
+}
+
+// extrapolate forecasts from two runs of which the second took more samples.
+func extrapolate(small, large attribution.Estimate, opt attribution.Options, most int) attribution.Forecast {
+	f := attribution.Forecast{Samples: large.Samples, Cost: large.Cost, StdErr: large.MaxStdErr(), Pilot: small.Cost.Plus(large.Cost)}
+	more := float64(large.Samples - small.Samples)
+	if more <= 0 {
+		return f
+	}
+	perSample := (large.Equivalents - small.Equivalents) / more
+	fixed := large.Equivalents - perSample*float64(large.Samples)
+	want := math.Inf(1)
+	if opt.TargetStdErr > 0 {
+		want = float64(large.Samples) * math.Pow(large.MaxStdErr()/opt.TargetStdErr, 2)
+	}
+	if opt.Samples > 0 {
+		want = min(want, float64(opt.Samples))
+	}
+	if opt.Budget > 0 {
+		want = min(want, math.Floor((opt.Budget-fixed)/perSample))
+	}
+	want = min(max(math.Ceil(want), 1), float64(most))
+	f.Samples = int(want)
+	f.Equivalents = fixed + perSample*want
+	further := (want - float64(large.Samples)) / more
+	f.Forwards = large.Forwards + further*(large.Forwards-small.Forwards)
+	f.Backwards = large.Backwards + further*(large.Backwards-small.Backwards)
+	f.Seconds = large.Seconds * f.Equivalents / large.Equivalents
+	f.StdErr *= math.Sqrt(float64(large.Samples) / want)
+	return f
+}
+
+// predictWork forecasts a deterministic estimator by timing one small batch of each kind of work.
+func (r *run) predictWork(ctx context.Context, d Deterministic) (attribution.Forecast, error) {
+	values, gradients, err := d.work(r)
+	if err != nil {
+		return attribution.Forecast{}, err
+	}
+	f := attribution.Forecast{Cost: attribution.Cost{
+		Forwards:    r.gameForwards * float64(values+gradients),
+		Backwards:   r.gameForwards * float64(gradients),
+		Equivalents: r.workCost(values, gradients),
+	}}
+	workers := float64(r.opt.Workers)
+	if probe := min(values, 16); probe > 0 {
+		start := time.Now()
+		if err := r.values(ctx, nil, attribution.NewCoalitions(r.n, probe), make([]float64, probe)); err != nil {
+			return attribution.Forecast{}, err
+		}
+		f.Seconds += time.Since(start).Seconds() * float64(values) / float64(probe) / min(workers, max(float64(values)/512, 1))
+	}
+	if probe := min(gradients, 8); probe > 0 {
+		g, ok := r.game.(attribution.Differentiable)
+		if !ok {
+			return attribution.Forecast{}, attribution.ErrNotDifferentiable
+		}
+		start := time.Now()
+		if err := r.gradients(ctx, g, make([]float64, probe*r.n), make([]float64, probe), make([]float64, probe*r.n)); err != nil {
+			return attribution.Forecast{}, err
+		}
+		f.Seconds += time.Since(start).Seconds() * float64(gradients) / float64(probe) / min(workers, max(float64(gradients)/8, 1))
+	}
+	f.Samples, f.Pilot = max(values, gradients), r.spent()
+	return f, nil
+}

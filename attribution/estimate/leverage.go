@@ -1,0 +1,277 @@
+package estimate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+
+	"github.com/line-ood/goline/attribution"
+	"github.com/line-ood/goline/attribution/internal/sampling"
+)
+
+// LeverageSHAP is KernelSHAP with coalitions drawn by the leverage scores of the regression, which are 1/C(n, |S|): all
+// sizes are equally likely (Musco and Witter 2025, lemma 3.2 and algorithm 1). Coalitions come with their complements
+// and without replacement, and each row is weighted by the kernel over its probability of being drawn.
+//
+// The paper draws every pair by its own coin, so that the number of pairs is random. Here the number is the one asked
+// for: each size gets the same share, sizes with fewer pairs than that are enumerated, and fractions of a pair are
+// settled by systematic rounding, so that every pair keeps its probability. With all 2^(n-1)-1 pairs the result is
+// exact. For a [attribution.Sampled] game every value is the mean over all members.
+type LeverageSHAP struct{}
+
+// Name is leverageshap.
+func (LeverageSHAP) Name() string { return "leverageshap" }
+
+// Estimate implements [attribution.Estimator]. A sample is a pair of coalitions; at least n-1 are needed. The standard error is
+// that of the sandwich covariance with a finite-population correction for each size. With a target standard error the
+// samples come in independent rounds whose estimates are pooled by their numbers of samples.
+func (l LeverageSHAP) Estimate(ctx context.Context, g attribution.Game, opt attribution.Options) (attribution.Estimate, error) {
+	r, err := newRun(l.Name(), g, opt)
+	if err != nil {
+		return attribution.Estimate{}, err
+	}
+	r.sampled = nil
+	if err := r.endpoints(ctx); err != nil {
+		return r.fail(ctx, err)
+	}
+	if r.n == 1 {
+		return r.trivial(), nil
+	}
+	p, err := r.plan(r.fixedCost(), 2*r.gameForwards, min(r.n-1, pairCount(r.n)))
+	if err != nil {
+		return attribution.Estimate{}, err
+	}
+	if all := pairCount(r.n); p.samples >= all {
+		// A number of samples beyond all pairs cannot be taken without replacement.
+		if opt.Samples > all {
+			return attribution.Estimate{}, fmt.Errorf("attribution: %d pairs asked for, %d players have %d", opt.Samples, r.n, all)
+		}
+		if opt.TargetStdErr == 0 {
+			p = plan{all, attribution.StopExact}
+		}
+	}
+	return r.leverageRounds(ctx, p)
+}
+
+// mostSamples is the number of samples beyond which there are none left to draw.
+func (LeverageSHAP) mostSamples(g attribution.Game) int { return pairCount(g.Players()) }
+
+// leverageRounds pools rounds of growing size until the plan or the target says stop.
+func (r *run) leverageRounds(ctx context.Context, p plan) (attribution.Estimate, error) {
+	size, all := p.samples, pairCount(r.n)
+	if r.opt.TargetStdErr > 0 {
+		size = min(max(firstRound, 4*r.n), size, all)
+	}
+	var pooled attribution.Estimate
+	taken := 0
+	for round := uint64(0); ; round++ {
+		e, err := r.leverageRound(ctx, round, size)
+		taken += size
+		switch {
+		case sampling.Interrupted(ctx, err):
+			return r.stopped(pool(pooled, e), err)
+		case err != nil && (r.opt.TargetStdErr == 0 || !errors.Is(err, attribution.ErrBudget)):
+			return attribution.Estimate{}, err
+		}
+		if size == all {
+			e.StdErr, e.DF, e.Stopped = make([]float64, r.n), nil, attribution.StopExact
+			return r.finish(e), nil
+		}
+		pooled = pool(pooled, e)
+		if pooled.MaxStdErr() <= r.opt.TargetStdErr {
+			pooled.Stopped = attribution.StopTarget
+			return r.finish(pooled), nil
+		}
+		left := p.samples - taken
+		if left < min(r.n-1, all) {
+			pooled.Stopped = p.stop
+			return r.finish(pooled), nil
+		}
+		want := nextRound(taken, p.samples, pooled.MaxStdErr(), r.opt.TargetStdErr) - taken
+		size = min(max(want, 4*r.n), left, all)
+	}
+}
+
+// pool averages two independent estimates by their numbers of samples. An estimate without values does not count.
+func pool(a, b attribution.Estimate) attribution.Estimate {
+	switch {
+	case a.Values == nil:
+		return b
+	case b.Values == nil:
+		return a
+	}
+	total := float64(a.Samples + b.Samples)
+	u, v := float64(a.Samples)/total, float64(b.Samples)/total
+	e := attribution.Estimate{Samples: a.Samples + b.Samples}
+	for i := range a.Values {
+		e.Values = append(e.Values, u*a.Values[i]+v*b.Values[i])
+		e.StdErr = append(e.StdErr, math.Hypot(u*a.StdErr[i], v*b.StdErr[i]))
+		e.DF = append(e.DF, a.DF[i]+b.DF[i])
+	}
+	return e
+}
+
+// leverageRound draws pairs, evaluates them and solves the regression. When ctx ends it does so with the pairs that
+// were evaluated, and returns the error of ctx as well.
+func (r *run) leverageRound(ctx context.Context, round uint64, pairs int) (attribution.Estimate, error) {
+	q := &sampling.Regression{N: r.n}
+	drawLeverage(q, r.opt.Seed, round, pairs)
+	target := make([]float64, pairs)
+	// Evaluated in random order, any prefix is a smaller sample of the same kind.
+	order := make([]int, pairs)
+	var rng rand.PCG
+	sampling.SeedStream(&rng, r.opt.Seed, sampling.DomainLeverage, 2*round+1)
+	sampling.Permute(&rng, order)
+	const chunk = 256
+	workers := r.opt.Workers
+	compute := func(_, c, _ int) error {
+		part := order[c*chunk : min((c+1)*chunk, pairs)]
+		rows, y := attribution.NewCoalitions(r.n, len(part)), make([]float64, len(part))
+		for i, p := range part {
+			copy(rows.Row(i), q.Rows.Row(p))
+		}
+		if err := r.kernelTargets(ctx, make([]int, len(part)), true, rows, y); err != nil {
+			return err
+		}
+		for i, p := range part {
+			target[p] = y[i]
+		}
+		return nil
+	}
+	merge := func(c, _ int) error {
+		if r.opt.Progress != nil {
+			r.opt.Progress(min((c+1)*chunk, pairs), pairs)
+		}
+		return nil
+	}
+	done, err := sampling.InWaves(ctx, workers, 0, (pairs-1)/chunk+1, compute, merge)
+	if err != nil && !sampling.Interrupted(ctx, err) {
+		return attribution.Estimate{}, err
+	}
+	q.Target = target
+	if kept := min(done*chunk, pairs); kept < pairs {
+		q.Keep(order[:kept], float64(kept)/float64(pairs))
+	}
+	e, solveErr := r.solution(context.WithoutCancel(ctx), q)
+	if err != nil {
+		return e, err
+	}
+	return e, solveErr
+}
+
+// pairCount is the number of pairs of a coalition and its complement, ∅ and N aside, or maxSamples when there are more.
+func pairCount(n int) int {
+	if n > 52 {
+		return maxSamples
+	}
+	return 1<<(n-1) - 1
+}
+
+// drawLeverage fills in rows, weights and finite-population corrections for the given number of pairs, ordered by size.
+func drawLeverage(q *sampling.Regression, seed, round uint64, pairs int) {
+	n := q.N
+	quota := leverageQuota(n, pairs)
+	var rng rand.PCG
+	sampling.SeedStream(&rng, seed, sampling.DomainLeverage, 2*round)
+	counts := roundSystematically(&rng, quota, pairs)
+	q.Rows = attribution.NewCoalitions(n, pairs)
+	at := 0
+	for i, count := range counts {
+		size := i + 1
+		weight, unsampled := leverageWeight(n, size, quota[i]), 1-quota[i]/sampling.ClassPairs(n, size)
+		sampling.DistinctSubsets(&rng, q.Rows.Slice(at, at+count), size, sampling.MaxRank)
+		for range count {
+			q.Weight = append(q.Weight, weight)
+			q.Unsampled = append(q.Unsampled, max(unsampled, 0))
+		}
+		at += count
+	}
+}
+
+// leverageWeight is the kernel of a pair over its probability of being drawn, up to a constant:
+// 1/(C(n,s) s (n-s)) times the number of pairs of that size over the quota.
+func leverageWeight(n, size int, quota float64) float64 {
+	w := 1 / (float64(size) * float64(n-size) * quota)
+	if 2*size == n {
+		w /= 2
+	}
+	return w
+}
+
+// leverageQuota shares pairs among the sizes 1..n/2 in proportion to their leverage (all sizes the same, half for the
+// size that is its own complement), no size getting more than it has.
+func leverageQuota(n, pairs int) []float64 {
+	quota := make([]float64, n/2)
+	open := make([]bool, len(quota))
+	for i := range open {
+		open[i] = true
+	}
+	left := float64(pairs)
+	for {
+		mass := 0.0
+		for i := range quota {
+			if open[i] {
+				mass += leverageMass(n, i+1)
+			}
+		}
+		full := false
+		for i := range quota {
+			if open[i] && left*leverageMass(n, i+1)/mass >= sampling.ClassPairs(n, i+1) {
+				quota[i], open[i], full = sampling.ClassPairs(n, i+1), false, true
+			}
+		}
+		if !full {
+			for i := range quota {
+				if open[i] {
+					quota[i] = left * leverageMass(n, i+1) / mass
+				}
+			}
+			return quota
+		}
+		left = float64(pairs)
+		for i := range quota {
+			if !open[i] {
+				left -= quota[i]
+			}
+		}
+	}
+}
+
+func leverageMass(n, size int) float64 {
+	if 2*size == n {
+		return 0.5
+	}
+	return 1
+}
+
+// roundSystematically turns quotas that sum to total into whole numbers that do, each the floor or the ceiling of its
+// quota and equal to it in expectation.
+func roundSystematically(rng *rand.PCG, quota []float64, total int) []int {
+	counts := make([]int, len(quota))
+	rest := total
+	for i, q := range quota {
+		counts[i] = int(math.Floor(q))
+		rest -= counts[i]
+	}
+	u, sum, given := sampling.Unit(rng), 0.0, 0
+	last := -1
+	for i, q := range quota {
+		fraction := q - math.Floor(q)
+		if fraction == 0 {
+			continue
+		}
+		last = i
+		sum += fraction
+		if int(math.Floor(sum+u)) > given && given < rest {
+			counts[i]++
+			given++
+		}
+	}
+	// Rounding of the fractions' sum can leave one over.
+	if given < rest {
+		counts[last] += rest - given
+	}
+	return counts
+}

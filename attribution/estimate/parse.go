@@ -1,0 +1,63 @@
+package estimate
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/line-ood/goline/attribution"
+)
+
+// ParseEstimator reads an estimator's name as [attribution.Estimator.Name] writes it, for example permutation, antithetic,
+// permutation-rotated-4, stratified-optimal, owen-halved-5, kernelshap-paired, leverageshap, svarm-stratified,
+// integrated-gradients-trapezoid, expected-gradients, gradient-activation, closed-form, exact, top-35.
+func Parse(name string) (attribution.Estimator, error) {
+	e := parse(name)
+	// Only what writes itself the same is a name: this rules out leading zeros, odd orders and the like.
+	if e == nil || e.Name() != name {
+		return nil, fmt.Errorf("attribution: unknown estimator %q", name)
+	}
+	return e, nil
+}
+
+func parse(name string) attribution.Estimator {
+	words, number := name, 0
+	if i := strings.LastIndexByte(name, '-'); i >= 0 {
+		if n, err := strconv.Atoi(name[i+1:]); err == nil && n > 0 {
+			words, number = name[:i], n
+		}
+	}
+	has := func(word string) bool { return strings.Contains(words, word) }
+	switch {
+	case strings.HasPrefix(words, "permutation"), strings.HasPrefix(words, "antithetic"):
+		return Permutation{Antithetic: has("antithetic"), Rotations: number}
+	case strings.HasPrefix(words, "stratified"):
+		return Stratified{Strata: number, Optimal: has("-optimal")}
+	case strings.HasPrefix(words, "owen"):
+		return Owen{Levels: number, Halved: has("-halved"), Trapezoid: has("-trapezoid")}
+	case strings.HasPrefix(words, "kernelshap"):
+		return KernelSHAP{Paired: has("-paired"), Unbiased: has("-unbiased")}
+	case words == "leverageshap":
+		return LeverageSHAP{}
+	case strings.HasPrefix(words, "svarm"):
+		return SVARM{Stratified: has("-stratified")}
+	case words == "top":
+		return TopK{K: number}
+	case words == "exact":
+		return Exact{}
+	case words == "closed-form":
+		return ClosedForm{}
+	case words == "gradient-activation":
+		return GradientActivation{}
+	case words == "expected-gradients":
+		return ExpectedGradients{}
+	case strings.HasPrefix(words, "integrated-gradients"):
+		for _, rule := range []Rule{Trapezoid, RightRiemann} {
+			if strings.HasSuffix(words, rule.String()) {
+				return IntegratedGradients{Rule: rule}
+			}
+		}
+		return IntegratedGradients{}
+	}
+	return nil
+}

@@ -1,0 +1,62 @@
+package games_test
+
+import (
+	"context"
+	"fmt"
+	"log"
+
+	"github.com/line-ood/goline/attribution"
+	"github.com/line-ood/goline/attribution/estimate"
+	"github.com/line-ood/goline/attribution/games"
+)
+
+// head is a final layer of three classes over four neurons.
+func head() *games.Head {
+	h, err := games.NewHead([]float64{
+		1.0, -0.5, 0.2, 0.0,
+		-0.3, 0.8, 0.1, 0.4,
+		0.2, 0.1, -0.6, 0.9,
+	}, []float64{0.1, 0, -0.1})
+	if err != nil {
+		log.Fatal(err)
+	}
+	return h
+}
+
+// A game can be any function of the coalition: here a majority vote in which player 0 has two votes.
+func ExampleFunc() {
+	game := games.Func(4, func(s attribution.Coalition) float64 {
+		votes := s.Size()
+		if s.Has(0) {
+			votes++
+		}
+		if votes >= 3 {
+			return 1
+		}
+		return 0
+	})
+	est, err := estimate.Exact{}.Estimate(context.Background(), game, attribution.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("%.4f\n", est.Values)
+	// Output:
+	// [0.5000 0.1667 0.1667 0.1667]
+}
+
+// The mean over the samples of a class, with the logit of the label: gradient × activation is LINe's C.
+func ExampleNewPenultimateMean() {
+	rows := [][]float64{{2, 1, 0.5, 1.5}, {1, 0, 0.5, 0.5}}
+	game, err := games.NewPenultimateMean(head(), rows, []int{0, 0},
+		games.PenultimateOptions{Target: attribution.TargetLabel()})
+	if err != nil {
+		log.Fatal(err)
+	}
+	est, err := estimate.GradientActivation{}.Estimate(context.Background(), game, attribution.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("%.3f\n", est.Values)
+	// Output:
+	// [1.500 -0.250 0.100 0.000]
+}

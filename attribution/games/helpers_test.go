@@ -1,0 +1,92 @@
+package games
+
+import (
+	"context"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/line-ood/goline/attribution"
+	"github.com/line-ood/goline/attribution/estimate"
+)
+
+var background = context.Background()
+
+// randomValues are independent normal numbers, one for each coalition of n players.
+func randomValues(n int, seed uint64) []float64 {
+	r := rand.New(rand.NewPCG(seed, 1))
+	v := make([]float64, 1<<n)
+	for i := range v {
+		v[i] = r.NormFloat64()
+	}
+	return v
+}
+
+// randomTable is a game of randomValues.
+func randomTable(n int, seed uint64) *Table {
+	t, err := NewTable(randomValues(n, seed))
+	if err != nil {
+		panic(err)
+	}
+	return t
+}
+
+// network is a random final layer and one sample.
+type network struct {
+	head *Head
+	w, b []float64
+	z    []float64
+}
+
+func randomNetwork(classes, neurons int, seed uint64) network {
+	r := rand.New(rand.NewPCG(seed, 2))
+	n := network{w: make([]float64, classes*neurons), b: make([]float64, classes), z: make([]float64, neurons)}
+	for i := range n.w {
+		n.w[i] = r.NormFloat64() * 0.5
+	}
+	for i := range n.b {
+		n.b[i] = r.NormFloat64() * 0.3
+	}
+	for i := range n.z {
+		n.z[i] = max(0, r.NormFloat64()+0.5)
+	}
+	h, err := NewHead(n.w, n.b)
+	if err != nil {
+		panic(err)
+	}
+	n.head = h
+	return n
+}
+
+// game is the network's penultimate game.
+func (n network) game(t testing.TB, opt PenultimateOptions) attribution.Game {
+	t.Helper()
+	g, err := NewPenultimate(n.head, n.z, 0, opt)
+	require.NoError(t, err)
+	return g
+}
+
+// exactly is the enumerated Shapley value.
+func exactly(t testing.TB, g attribution.Game) []float64 {
+	t.Helper()
+	e, err := estimate.Exact{}.Estimate(background, g, attribution.Options{})
+	require.NoError(t, err)
+	return e.Values
+}
+
+// plain hides a game's capabilities, so that estimators take their general path.
+type plain struct{ game attribution.Game }
+
+func (p plain) Players() int { return p.game.Players() }
+
+func (p plain) Values(ctx context.Context, s attribution.Coalitions, dst []float64) error {
+	return p.game.Values(ctx, s, dst)
+}
+
+var allValues = []attribution.Value{attribution.Logit, attribution.Probability, attribution.LogProbability, attribution.LogSumExp, attribution.Margin}
+
+func withoutTime(e attribution.Estimate) attribution.Estimate {
+	e.Seconds = 0
+	return e
+}

@@ -1,0 +1,220 @@
+package games
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/line-ood/goline/attribution"
+)
+
+// Mean is the game whose value is the mean of the values of member games on the same players. It is [attribution.Sampled]; it is
+// [attribution.Incremental], [attribution.Differentiable] and [attribution.Linear] where all its members are.
+type Mean struct {
+	members     []attribution.Game
+	exhaustive  bool
+	incremental bool
+}
+
+// NewMean returns the mean of the games. It is an error when there are none or their players differ in number.
+func NewMean(members ...attribution.Game) (*Mean, error) {
+	if len(members) == 0 {
+		return nil, fmt.Errorf("attribution: the mean of no games")
+	}
+	m := &Mean{members: members, incremental: true}
+	for i, g := range members {
+		if err := attribution.CheckGame(g); err != nil {
+			return nil, fmt.Errorf("member %d: %w", i, err)
+		}
+		if g.Players() != members[0].Players() {
+			return nil, fmt.Errorf("attribution: member %d has %d players, member 0 has %d", i, g.Players(), members[0].Players())
+		}
+		m.incremental = m.incremental && walks(g)
+	}
+	return m, nil
+}
+
+// newMeanOf is NewMean for games that are known to fit.
+func newMeanOf(games []*PenultimateGame) *Mean {
+	m := &Mean{members: make([]attribution.Game, len(games)), incremental: true}
+	for i, g := range games {
+		m.members[i] = g
+	}
+	return m
+}
+
+// Exhaustive returns the same game with every value taken over all members: nothing is drawn, a value costs as much as
+// all members, and the standard errors have no part that comes from the choice of members.
+func (m *Mean) Exhaustive() *Mean {
+	e := *m
+	e.exhaustive = true
+	return &e
+}
+
+// Players implements [attribution.Game].
+func (m *Mean) Players() int { return m.members[0].Players() }
+
+// PlayerNames returns the names of the first member's players.
+func (m *Mean) PlayerNames() []string { return attribution.PlayerNames(m.members[0]) }
+
+// Members is the number of members that estimators may draw from: 1 for an exhaustive mean.
+func (m *Mean) Members() int {
+	if m.exhaustive {
+		return 1
+	}
+	return len(m.members)
+}
+
+// Member returns member i, or for an exhaustive mean the mean itself.
+func (m *Mean) Member(i int) attribution.Game {
+	if m.exhaustive {
+		return m
+	}
+	return m.members[i]
+}
+
+// ForwardsPerValue is the sum over the members.
+func (m *Mean) ForwardsPerValue() float64 {
+	total := 0.0
+	for _, g := range m.members {
+		total += attribution.ForwardsPerValue(g)
+	}
+	return total
+}
+
+// Values implements [attribution.Game]: the mean over all members.
+func (m *Mean) Values(ctx context.Context, s attribution.Coalitions, dst []float64) error {
+	one := make([]float64, s.Len())
+	clear(dst[:s.Len()])
+	for i, g := range m.members {
+		if err := g.Values(ctx, s, one); err != nil {
+			return fmt.Errorf("member %d: %w", i, err)
+		}
+		for r, v := range one {
+			dst[r] += v
+		}
+	}
+	for r := range one {
+		dst[r] /= float64(len(m.members))
+	}
+	return nil
+}
+
+// MemberValues implements [attribution.Sampled]. Rows of the same member are evaluated together.
+func (m *Mean) MemberValues(ctx context.Context, members []int, s attribution.Coalitions, dst []float64) error {
+	if m.exhaustive {
+		return m.Values(ctx, s, dst)
+	}
+	return attribution.ByMember(members, func(member int, rows []int) error {
+		part := attribution.NewCoalitions(s.Players(), len(rows))
+		for i, r := range rows {
+			copy(part.Row(i), s.Row(r))
+		}
+		values := make([]float64, len(rows))
+		if err := m.members[member].Values(ctx, part, values); err != nil {
+			return fmt.Errorf("member %d: %w", member, err)
+		}
+		for i, r := range rows {
+			dst[r] = values[i]
+		}
+		return nil
+	})
+}
+
+// Gradients implements [attribution.Differentiable]: the mean over all members, or [attribution.ErrNotDifferentiable].
+func (m *Mean) Gradients(ctx context.Context, alpha, values, grads []float64) error {
+	clear(values)
+	clear(grads)
+	v, g := make([]float64, len(values)), make([]float64, len(grads))
+	scale := 1 / float64(len(m.members))
+	for i, member := range m.members {
+		d, ok := member.(attribution.Differentiable)
+		if !ok {
+			return fmt.Errorf("member %d: %w", i, attribution.ErrNotDifferentiable)
+		}
+		if err := d.Gradients(ctx, alpha, v, g); err != nil {
+			return fmt.Errorf("member %d: %w", i, err)
+		}
+		for r := range v {
+			values[r] += v[r] * scale
+		}
+		for r := range g {
+			grads[r] += g[r] * scale
+		}
+	}
+	return nil
+}
+
+// Shapley implements [attribution.Linear]: the mean of the members' values when all are linear.
+func (m *Mean) Shapley(dst []float64) bool {
+	total, one := make([]float64, len(dst)), make([]float64, len(dst))
+	for _, g := range m.members {
+		l, ok := g.(attribution.Linear)
+		if !ok || !l.Shapley(one) {
+			return false
+		}
+		for i, v := range one {
+			total[i] += v
+		}
+	}
+	for i, v := range total {
+		dst[i] = v / float64(len(m.members))
+	}
+	return true
+}
+
+// NewWalker implements [attribution.Incremental]: a walker over all members, nil when a member has none.
+func (m *Mean) NewWalker() attribution.Walker {
+	if !m.incremental {
+		return nil
+	}
+	return &meanWalker{game: m, walkers: make([]attribution.Walker, len(m.members))}
+}
+
+// meanWalker walks all members along the same order.
+type meanWalker struct {
+	game    *Mean
+	walkers []attribution.Walker // made when first needed
+	one     []float64
+}
+
+func (w *meanWalker) each(dst []float64, f func(attribution.Walker, []float64)) {
+	if w.one == nil {
+		w.one = make([]float64, w.game.Players())
+	}
+	one := w.one[:len(dst)]
+	clear(dst)
+	for i, walker := range w.walkers {
+		if walker == nil {
+			walker = attribution.NewWalker(w.game.members[i])
+			w.walkers[i] = walker
+		}
+		f(walker, one)
+		for j, v := range one {
+			dst[j] += v
+		}
+	}
+	for j := range dst {
+		dst[j] /= float64(len(w.walkers))
+	}
+}
+
+func (w *meanWalker) Marginals(order []int, dst []float64) {
+	w.each(dst, func(m attribution.Walker, one []float64) { m.Marginals(order, one) })
+}
+
+func (w *meanWalker) Toggles(s attribution.Coalition, players []int, dst []float64) {
+	w.each(dst, func(m attribution.Walker, one []float64) { m.Toggles(s, players, one) })
+}
+
+// walks reports whether the game's walkers are not nil, without building the tables of the games known here.
+func walks(g attribution.Game) bool {
+	switch g := g.(type) {
+	case *PenultimateGame:
+		return true
+	case *Mean:
+		return g.incremental
+	case attribution.Incremental:
+		return g.NewWalker() != nil
+	}
+	return false
+}

@@ -1,0 +1,66 @@
+package games
+
+import (
+	"context"
+	"fmt"
+	"math/bits"
+
+	"github.com/line-ood/goline/attribution"
+	"github.com/line-ood/goline/internal/mathx"
+)
+
+// Table is a game given by the values of all its coalitions.
+type Table struct {
+	players int
+	values  []float64
+}
+
+// NewTable returns the game of n players whose coalition S has the value values[Σ_{i∈S} 2^i]. The slice is kept.
+// It is an error when the number of values is not 2^n with 1 <= n <= 20, or a value is not finite.
+func NewTable(values []float64) (*Table, error) {
+	n := bits.Len(uint(len(values))) - 1
+	if n < 1 || n > attribution.MaxEnumerated || len(values) != 1<<n {
+		return nil, fmt.Errorf("attribution: a table of %d values: want 2^n with n from 1 to %d", len(values), attribution.MaxEnumerated)
+	}
+	if i := mathx.FirstNotFinite(values); i >= 0 {
+		return nil, fmt.Errorf("%w: coalition %b has %v", attribution.ErrNotFinite, i, values[i])
+	}
+	return &Table{players: n, values: values}, nil
+}
+
+// Players implements [attribution.Game].
+func (t *Table) Players() int { return t.players }
+
+// Values implements [attribution.Game].
+func (t *Table) Values(ctx context.Context, s attribution.Coalitions, dst []float64) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	for r := range s.Len() {
+		dst[r] = t.values[s.Row(r)[0]]
+	}
+	return nil
+}
+
+// GameFunc returns a game of n players from a function of the coalition, which several goroutines may call at once and
+// which must not keep the coalition.
+func Func(players int, value func(attribution.Coalition) float64) attribution.Game {
+	return funcGame{players, value}
+}
+
+type funcGame struct {
+	players int
+	value   func(attribution.Coalition) float64
+}
+
+func (g funcGame) Players() int { return g.players }
+
+func (g funcGame) Values(ctx context.Context, s attribution.Coalitions, dst []float64) error {
+	for r := range s.Len() {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		dst[r] = g.value(s.Row(r))
+	}
+	return nil
+}

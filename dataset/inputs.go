@@ -1,0 +1,205 @@
+package dataset
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/line-ood/goline/dataset/internal/picture"
+)
+
+// Files lists the regular files that [Open] reads for a DATA argument, in the order of reading: patterns are expanded, an
+// idx pair gives both files, and a folder the pictures in it, without side files. A file can come more than once.
+//
+// It fails as Open does where the argument leads to nothing, or to a folder that Open would not read. Other files are not
+// looked into.
+func Files(spec string) ([]string, error) {
+	files, err := disk().files(spec)
+	if err != nil {
+		return nil, fmt.Errorf("files of data %q: %w", spec, err)
+	}
+	return files, nil
+}
+
+func (t tree) files(spec string) ([]string, error) {
+	_, sources, err := t.resolve(spec)
+	if err != nil {
+		return nil, err
+	}
+	var files []string
+	for _, s := range sources {
+		if s.isFolder() {
+			p, err := openFolder(s)
+			if err != nil {
+				return nil, err
+			}
+			for i := range p.files {
+				files = append(files, p.file(i))
+			}
+			continue
+		}
+		for _, name := range s.files() {
+			if _, err := t.regular(name); err != nil {
+				return nil, err
+			}
+			files = append(files, name)
+		}
+	}
+	return files, nil
+}
+
+// isFolder tells whether the source is a folder of pictures.
+func (s source) isFolder() bool {
+	if s.format != "" && s.format != "folder" {
+		return false
+	}
+	info, err := s.tree.stat(s.path)
+	return err == nil && info.IsDir()
+}
+
+// files returns the paths of a source that is no folder.
+func (s source) files() []string {
+	if s.labels == "" {
+		return []string{s.path}
+	}
+	return []string{s.path, s.labels}
+}
+
+// Reads tells whether [Open] reads the file at path for a DATA argument, or would read a file that were made there: one in
+// a folder of the argument that is neither hidden nor a side file, or one that a pattern of it matches. Whoever writes to
+// path would change the data. Links are followed, so that it does not matter by which path a file is called.
+//
+// It fails where the argument leads to nothing, and where a folder cannot be read.
+func Reads(spec, path string) (bool, error) {
+	reads, err := disk().reads(spec, path)
+	if err != nil {
+		return false, fmt.Errorf("files of data %q: %w", spec, err)
+	}
+	return reads, nil
+}
+
+func (t tree) reads(spec, path string) (bool, error) {
+	_, sources, err := t.resolve(spec)
+	if err != nil {
+		return false, err
+	}
+	p, err := t.findPlace(path)
+	if err != nil || p.folder == nil {
+		return false, err
+	}
+	for _, s := range sources {
+		var found bool
+		if s.isFolder() {
+			found, err = p.within(s)
+		} else {
+			found, err = p.among(s)
+		}
+		if found || err != nil {
+			return found, err
+		}
+	}
+	return false, nil
+}
+
+// place is where a file is or would be made.
+type place struct {
+	tree   tree
+	base   string
+	file   fs.FileInfo // nil where there is none
+	folder fs.FileInfo // nil where there is none either
+}
+
+func (t tree) findPlace(path string) (place, error) {
+	folder, base := t.split(path)
+	p := place{tree: t, base: base}
+	var err error
+	if p.file, err = optional(t.stat(path)); err == nil {
+		p.folder, err = optional(t.stat(folder))
+	}
+	return p, err
+}
+
+// optional takes it for no error that nothing is there.
+func optional(info fs.FileInfo, err error) (fs.FileInfo, error) {
+	switch {
+	case err == nil:
+		return info, nil
+	case os.IsNotExist(err):
+		return nil, nil
+	}
+	return nil, err
+}
+
+// is tells whether the place is the file of that name.
+func (p place) is(name string) bool {
+	if p.file == nil {
+		return false
+	}
+	info, err := p.tree.stat(name)
+	return err == nil && os.SameFile(info, p.file)
+}
+
+// in tells whether the place is directly in the folder of that name.
+func (p place) in(name string) bool {
+	info, err := p.tree.stat(name)
+	return err == nil && os.SameFile(info, p.folder)
+}
+
+// among tells whether the place is one of a source's files, or one that its patterns would match.
+func (p place) among(s source) (bool, error) {
+	for _, name := range s.files() {
+		if p.is(name) {
+			return true, nil
+		}
+	}
+	if p.file != nil {
+		return false, nil // it has been there, and was not found
+	}
+	for _, pattern := range s.patterns {
+		folders, base := p.tree.split(pattern)
+		if match, err := filepath.Match(base, p.base); err != nil || !match {
+			continue
+		}
+		for _, folder := range p.tree.expand(folders) {
+			if p.in(folder) {
+				return true, nil
+			}
+		}
+	}
+	return false, nil
+}
+
+// within tells whether the place is in a folder of pictures, at any depth, as a file that counts there.
+func (p place) within(s source) (bool, error) {
+	loose, classes, err := p.tree.list(s.path, "")
+	if err != nil {
+		return false, err
+	}
+	files, folders := loose, []string{""}
+	for _, class := range classes {
+		f, d, err := p.tree.walk(s.path, class)
+		if err != nil {
+			return false, err
+		}
+		files, folders = append(files, f...), append(folders, d...)
+	}
+	for _, name := range files {
+		if name := p.tree.below(s.path, name); p.is(name) {
+			kind, err := p.tree.sniff(name)
+			if kind != picture.Unknown || err != nil {
+				return err == nil, err
+			}
+			break
+		}
+	}
+	if isHidden(p.base) || isSideFile(p.base) {
+		return false, nil
+	}
+	for _, folder := range folders {
+		if p.in(p.tree.below(s.path, folder)) {
+			return true, nil
+		}
+	}
+	return false, nil
+}

@@ -1,0 +1,147 @@
+package dataset
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"image"
+	"iter"
+
+	"github.com/line-ood/goline/graph"
+	"github.com/line-ood/goline/nets"
+)
+
+// Labelled is a picture of a stream together with its class.
+type Labelled struct {
+	image.Image
+	// Label is a class index, -1 where it is unknown.
+	Label int
+}
+
+// Stream returns the pictures of a sequence, preprocessed, as a stream of batches X [batch, 3, height, width]: the same
+// bits as [Batches] gives for a set of the same pictures, see [FromImage]. A picture is any [image.Image], such as an
+// [Image], or [Labelled]: where a batch has labels, those of unlabelled pictures are -1. See [FromSeq] and [FromSlice] for
+// pictures that cannot fail, and [StreamChannel] for those that come from elsewhere.
+//
+// Pictures are converted and preprocessed ahead in parallel and come in order; a few batches are under way at a time,
+// however long the sequence is. Without p.Crop all must come out in the same size, which the first one decides. A picture
+// must not change before the batch that holds it has come. A sequence without pictures is [ErrNoImages]. An error of the
+// sequence or of a picture ends the stream, after the batches in front of it, and so does ctx with ctx.Err().
+// o.Indices must be nil. The stream can be read again if the sequence can.
+//
+// The sequence runs on a goroutine of its own, and gets no further request when the loop over the batches has been left
+// or ctx has ended. The loop does not end before the sequence has: one that waits must give up on its own.
+func Stream[T image.Image](ctx context.Context, pictures iter.Seq2[T, error], p nets.Preprocessing, o BatchOptions) graph.Batches {
+	return streamBatches(ctx, p, o, func(_ context.Context, give func(image.Image) bool) error {
+		for v, err := range pictures {
+			if err != nil {
+				return err
+			}
+			if !give(v) {
+				break
+			}
+		}
+		return nil
+	})
+}
+
+// StreamChannel is [Stream] for pictures from a channel, until it is closed. Nobody waits for the channel once the loop
+// over the batches has been left or ctx has ended; pictures that were taken ahead are lost then, and reading the stream
+// again goes on with those that follow.
+//
+// A batch is sent on its way when o.Size pictures have come, or when the channel is closed.
+func StreamChannel[T image.Image](ctx context.Context, pictures <-chan T, p nets.Preprocessing, o BatchOptions) graph.Batches {
+	return streamBatches(ctx, p, o, func(ctx context.Context, give func(image.Image) bool) error {
+		for {
+			select {
+			case v, open := <-pictures:
+				if !open || !give(v) {
+					return nil
+				}
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+	})
+}
+
+// FromSeq makes a sequence for [Stream] of one whose pictures cannot fail.
+func FromSeq[T image.Image](pictures iter.Seq[T]) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		for v := range pictures {
+			if !yield(v, nil) {
+				return
+			}
+		}
+	}
+}
+
+// FromSlice makes a sequence for [Stream] of pictures in a slice.
+func FromSlice[T image.Image](pictures []T) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		for _, v := range pictures {
+			if !yield(v, nil) {
+				return
+			}
+		}
+	}
+}
+
+const streamName = "stream of pictures"
+
+// streamBatches makes batches of the pictures that each gives, on whatever way they come.
+func streamBatches(ctx context.Context, p nets.Preprocessing, o BatchOptions,
+	each func(ctx context.Context, give func(image.Image) bool) error,
+) graph.Batches {
+	return batches(ctx, streamName, p, o, func() (feed, int, error) {
+		if o.Indices != nil {
+			return nil, 0, fmt.Errorf("%s: expected no indices, got %d", streamName, len(o.Indices))
+		}
+		return func(ctx context.Context, give func(item) bool) error {
+			n := 0
+			err := each(ctx, func(im image.Image) bool {
+				v := passing{im, n}
+				n++
+				label, labelled := labelOf(im)
+				return give(item{decodable: v, label: label, labelled: labelled})
+			})
+			if err != nil {
+				return passing{nil, n}.blame(err)
+			}
+			return nil
+		}, -1, nil
+	})
+}
+
+// labelOf returns the label of a picture, -1 if it has none.
+func labelOf(im image.Image) (label int, labelled bool) {
+	switch im := im.(type) {
+	case Labelled:
+		return im.Label, true
+	case *Labelled:
+		if im != nil {
+			return im.Label, true
+		}
+	}
+	return -1, false
+}
+
+// passing is a picture of a stream.
+type passing struct {
+	im image.Image
+	n  int // place in the stream
+}
+
+func (v passing) image(buf *[]uint8) (Image, error) {
+	if v.im == nil {
+		return Image{}, v.blame(errors.New("expected a picture, got nil"))
+	}
+	if label, _ := labelOf(v.im); label < -1 {
+		return Image{}, v.blame(checkLabel(label, 0))
+	}
+	return fromImage(v.im, buf), nil
+}
+
+func (v passing) blame(err error) error {
+	return fmt.Errorf("%s: picture %d: %w", streamName, v.n, err)
+}

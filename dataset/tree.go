@@ -1,0 +1,97 @@
+package dataset
+
+import (
+	"fmt"
+	"io/fs"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/line-ood/goline/internal/fsfile"
+)
+
+// tree is where the paths of a DATA argument lead: an fs.FS, whose paths have slashes, or the operating system's files.
+type tree struct {
+	fs.FS
+	native bool // paths are the operating system's
+}
+
+// disk returns the operating system's files.
+func disk() tree { return tree{FS: fsfile.Disk(), native: true} }
+
+func (t tree) stat(name string) (fs.FileInfo, error) { return fs.Stat(t.FS, name) }
+
+func (t tree) exists(name string) bool {
+	_, err := t.stat(name)
+	return err == nil
+}
+
+// glob returns what matches a pattern in byte order.
+func (t tree) glob(pattern string) ([]string, error) {
+	matches, err := fs.Glob(t.FS, pattern)
+	if err != nil {
+		return nil, fmt.Errorf("pattern %s: %w", pattern, err)
+	}
+	slices.Sort(matches)
+	return matches, nil
+}
+
+// below returns the path of rel, which has slashes, below a folder.
+func (t tree) below(folder, rel string) string {
+	if t.native {
+		return filepath.Join(folder, filepath.FromSlash(rel))
+	}
+	return path.Join(folder, rel)
+}
+
+func (t tree) split(name string) (folder, base string) {
+	if t.native {
+		return filepath.Dir(name), filepath.Base(name)
+	}
+	return path.Dir(name), path.Base(name)
+}
+
+// relative returns name, with slashes, as seen from a folder that it is in, and name itself where it is in no such place.
+func (t tree) relative(folder, name string) string {
+	if t.native {
+		if rel, err := filepath.Rel(folder, name); err == nil {
+			name = rel
+		}
+		return filepath.ToSlash(name)
+	}
+	return strings.TrimPrefix(name, folder+"/")
+}
+
+// regular refuses all but plain files; opening anything else could block.
+func (t tree) regular(name string) (fs.FileInfo, error) {
+	info, err := t.stat(name)
+	switch {
+	case err != nil:
+		return nil, err
+	case info.IsDir():
+		return nil, fmt.Errorf("%s: expected a file, or a pattern such as %s/*, got a folder", name, name)
+	case !info.Mode().IsRegular() || info.Size() < 0:
+		return nil, fmt.Errorf("%s: not a regular file", name)
+	}
+	return info, nil
+}
+
+// openRegular opens a plain file. Where the tree cannot read from anywhere in it, it is read into memory.
+func (t tree) openRegular(name string) (fsfile.File, int64, error) {
+	info, err := t.regular(name)
+	if err != nil {
+		return nil, 0, err
+	}
+	f, err := fsfile.Open(t.FS, name, info.Size(), maxUnpacked)
+	return f, info.Size(), err
+}
+
+// read returns the content of a plain file of at most limit bytes.
+func (t tree) read(name string, limit int64) ([]byte, error) {
+	info, err := t.regular(name)
+	if err != nil {
+		return nil, err
+	}
+	return fsfile.Read(t.FS, name, info.Size(), limit)
+}

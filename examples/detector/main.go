@@ -1,0 +1,59 @@
+// Command detector registers a detection method of one's own and compares it with LINe in a table and an HTML report.
+package main
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"os"
+
+	"github.com/line-ood/goline/examples/pictures"
+	"github.com/line-ood/goline/line/eval"
+	"github.com/line-ood/goline/line/posthoc"
+	"github.com/line-ood/goline/line/report"
+)
+
+func init() {
+	posthoc.Register(posthoc.Kind{
+		Name:   "norm",
+		Params: []posthoc.Parameter{{Name: "power", Default: 2, Min: 0, Max: 10, Open: true, Grid: []float64{1, 2, 4}, Doc: "p of the norm"}},
+		New: func(params map[string]float64, _ int) (posthoc.Method, error) {
+			return norm{posthoc.Func("norm", func(features, _ []float32) float64 {
+				sum := 0.0
+				for _, z := range features {
+					sum += math.Pow(math.Abs(float64(z)), params["power"])
+				}
+				return sum
+			}), params["power"]}, nil
+		},
+	})
+}
+
+// norm is a method whose parameter stands in reports.
+type norm struct {
+	posthoc.Method
+	power float64
+}
+
+func (n norm) Params() map[string]any { return map[string]any{"power": n.power} }
+
+func main() {
+	ctx := context.Background()
+	net := pictures.Trained(ctx)
+	x := pictures.Must(eval.NewExtractor(net, eval.Options{}))
+	set := func(name string, n int, seed uint64, kinds ...int) eval.Set {
+		return eval.Set{Name: name, Samples: pictures.Must(x.Samples(ctx, name, pictures.Set(name, n, seed, kinds...)))}
+	}
+	data := eval.Data{Head: eval.Head(net), Fit: set("fit", 300, 1, 0, 1, 2), ID: set("stripes", 90, 2, 0, 1, 2), OOD: []eval.Set{set("checks", 60, 3, pictures.Checks)}}
+	var methods []posthoc.Method
+	for _, name := range []string{"line", "energy", "norm"} {
+		methods = append(methods, pictures.Must(posthoc.New(name, posthoc.Options{})))
+	}
+	found := pictures.Must(eval.Run(ctx, data, methods, eval.RunOptions{}))
+	r := found.Report(net.Name(), report.Weights{})
+	fmt.Println(pictures.Must(r.Table(report.Text, false)))
+	page := pictures.Must(os.CreateTemp("", "report-*.html"))
+	pictures.Check(r.WriteHTML(page, found.Scores, report.Provenance{Command: "go run ./detector"}))
+	pictures.Check(page.Close())
+	fmt.Println(page.Name())
+}

@@ -1,0 +1,172 @@
+// Package bench measures how fast a network runs: images a second, share of the processor's peak, memory, and where the time
+// goes. It times; whoever calls it must leave the processor alone.
+package bench
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"runtime"
+	"slices"
+	"time"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+
+	"github.com/line-ood/goline/graph"
+	"github.com/line-ood/goline/internal/kernel"
+	"github.com/line-ood/goline/nets"
+)
+
+// Result is what was measured.
+type Result struct {
+	Net            string    `json:"net"`
+	Kernels        string    `json:"kernels"`
+	Workers        int       `json:"workers"`
+	Batch          int       `json:"batch"`
+	Images         int       `json:"images"`
+	ImagesPerSec   float64   `json:"images_per_second"` // median of the runs
+	Runs           []float64 `json:"runs"`              // images per second, in order
+	GFLOPPerImage  float64   `json:"gflop_per_image"`
+	GFLOPS         float64   `json:"gflops"`
+	PeakGFLOPS     float64   `json:"peak_gflops"` // measured, all workers together
+	PeakShare      float64   `json:"peak_share_percent"`
+	BytesPerImage  float64   `json:"allocated_bytes_per_image"`
+	AllocsPerImage float64   `json:"allocations_per_image"`
+	HeapMiB        float64   `json:"heap_mib"`
+	Ops            []Op      `json:"ops"`
+}
+
+// Op is one kind of operation.
+type Op struct {
+	Name    string  `json:"name"`
+	Nodes   int     `json:"nodes"`
+	Percent float64 `json:"time_percent"`
+	GFLOPS  float64 `json:"gflops"` // one worker
+}
+
+// Run runs a network over so many synthetic images, once to warm up and then so many times.
+func Run(ctx context.Context, net nets.Classifier, o graph.Options, images, runs int, seed uint64) (Result, error) {
+	options := o
+	prog, err := graph.Compile(net, o)
+	if err != nil {
+		return Result{}, err
+	}
+	o = prog.Options()
+	r := Result{
+		Net: net.Name(), Kernels: kernel.Level(), Workers: o.Workers, Batch: o.Batch, Images: images,
+		GFLOPPerImage: float64(prog.FLOPs()) / 1e9,
+	}
+	r.PeakGFLOPS = peak(o.Workers)
+	if err := runSynthetic(ctx, prog, images, seed); err != nil {
+		return r, err
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for range runs {
+		start := time.Now()
+		if err := runSynthetic(ctx, prog, images, seed); err != nil {
+			return r, err
+		}
+		r.Runs = append(r.Runs, float64(images)/time.Since(start).Seconds())
+	}
+	runtime.ReadMemStats(&after)
+	total := float64(images * runs)
+	r.BytesPerImage = float64(after.TotalAlloc-before.TotalAlloc) / total
+	r.AllocsPerImage = float64(after.Mallocs-before.Mallocs) / total
+	r.HeapMiB = float64(after.HeapInuse) / (1 << 20)
+	sorted := slices.Sorted(slices.Values(r.Runs))
+	r.ImagesPerSec = (sorted[(runs-1)/2] + sorted[runs/2]) / 2
+	r.GFLOPS = r.ImagesPerSec * r.GFLOPPerImage
+	r.PeakShare = 100 * r.GFLOPS / r.PeakGFLOPS
+	r.Ops, err = profile(ctx, net, options, images, seed)
+	return r, err
+}
+
+// peak measures fused multiply-adds on all workers at once.
+func peak(workers int) float64 {
+	results := make(chan float64, workers)
+	for range workers {
+		go func() { results <- kernel.PeakFMA(300 * time.Millisecond) }()
+	}
+	total := 0.0
+	for range workers {
+		total += <-results
+	}
+	return total
+}
+
+// runSynthetic streams images that cost nothing to make.
+func runSynthetic(ctx context.Context, prog *graph.Program, images int, seed uint64) error {
+	size := 1
+	for _, s := range prog.InputShape() {
+		size *= s
+	}
+	const batch = 64
+	rng := rand.New(rand.NewPCG(seed, 2))
+	x := make([]float32, batch*size)
+	for i := range x {
+		x[i] = float32(rng.NormFloat64())
+	}
+	stream := func(yield func(graph.Batch, error) bool) {
+		for left := images; left > 0; left -= batch {
+			n := min(batch, left)
+			if !yield(graph.Batch{X: x[:n*size], N: n}, nil) {
+				return
+			}
+		}
+	}
+	for _, err := range prog.Run(ctx, stream) {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func profile(ctx context.Context, net nets.Classifier, o graph.Options, images int, seed uint64) ([]Op, error) {
+	o.Profile = true
+	prog, err := graph.Compile(net, o)
+	if err != nil {
+		return nil, err
+	}
+	if err := runSynthetic(ctx, prog, images, seed); err != nil {
+		return nil, err
+	}
+	var total time.Duration
+	for _, k := range prog.Profile() {
+		total += k.Time
+	}
+	var ops []Op
+	for _, k := range prog.Profile() {
+		op := Op{Name: k.Name, Nodes: k.Nodes, Percent: 100 * k.Time.Seconds() / total.Seconds()}
+		if k.FLOPs > 0 {
+			op.GFLOPS = float64(k.FLOPs) / 1e9 / k.Time.Seconds()
+		}
+		ops = append(ops, op)
+	}
+	return ops, nil
+}
+
+// Print writes the result for people.
+func (r Result) Print(w io.Writer) error {
+	t := table.NewWriter()
+	t.SetStyle(table.StyleLight)
+	t.AppendHeader(table.Row{"operation", "nodes", "time %", "GFLOP/s a worker"})
+	for _, op := range r.Ops {
+		rate := ""
+		if op.GFLOPS > 0 {
+			rate = fmt.Sprintf("%.1f", op.GFLOPS)
+		}
+		t.AppendRow(table.Row{op.Name, op.Nodes, fmt.Sprintf("%.1f", op.Percent), rate})
+	}
+	_, err := fmt.Fprintf(w, `%s, kernels %s, %d workers, %d images at once each
+images/s        %.1f (median of %d runs of %d images)
+GFLOP/s         %.1f at %.3f GFLOP an image
+peak            %.1f GFLOP/s measured, %.1f %% of it reached
+allocated       %.0f bytes and %.2f objects an image, heap %.1f MiB
+%s
+`, r.Net, r.Kernels, r.Workers, r.Batch, r.ImagesPerSec, len(r.Runs), r.Images, r.GFLOPS, r.GFLOPPerImage,
+		r.PeakGFLOPS, r.PeakShare, r.BytesPerImage, r.AllocsPerImage, r.HeapMiB, t.Render())
+	return err
+}

@@ -1,0 +1,113 @@
+package cli
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/line-ood/goline/internal/npyz"
+)
+
+// inspectFile tells what a file is, and its facts.
+func inspectFile(f *facts, path string) error {
+	info, err := os.Stat(path)
+	switch {
+	case err != nil || info.IsDir(): // a DATA argument may be a pattern, or name a format
+		return inspectData(f, path)
+	case !info.Mode().IsRegular():
+		return fmt.Errorf("%s: expected a file or a folder, got a device or a pipe", path)
+	}
+	switch ext := strings.ToLower(filepath.Ext(path)); ext {
+	case ".csv", ".jsonl", ".json":
+		return inspectText(f, path)
+	case ".npz":
+		return inspectNpz(f, path)
+	case ".npy", ".bin", ".gz":
+		return inspectData(f, path)
+	}
+	return inspectEither(f, path)
+}
+
+// inspectNpz tells npz files apart by their arrays.
+func inspectNpz(f *facts, path string) error {
+	a, err := npyz.ReadNpz(path)
+	if err != nil {
+		return err
+	}
+	format := ""
+	if a.Has("format") {
+		format, _ = a.String("format")
+	}
+	all := func(names ...string) bool {
+		return !slices.ContainsFunc(names, func(name string) bool { return !a.Has(name) })
+	}
+	switch {
+	case strings.Contains(format, "detector"):
+		return inspectDetector(f, path)
+	case strings.Contains(format, "training checkpoint"):
+		return inspectArrays(f, path, "training checkpoint", a)
+	case all("features", "logits", "labels"):
+		return inspectArrays(f, path, "features", a)
+	case all("ids", "scores", "predictions"):
+		return inspectArrays(f, path, "scores", a)
+	}
+	return inspectEither(f, path)
+}
+
+// inspectEither takes a file for pictures where they can be read as such, and otherwise for weights.
+func inspectEither(f *facts, path string) error {
+	var pictures facts
+	if err := inspectData(&pictures, path); err == nil {
+		*f = pictures
+		return nil
+	}
+	return inspectWeights(f, path)
+}
+
+// inspectArrays lists the arrays of an npz file.
+func inspectArrays(f *facts, path, kind string, a *npyz.Archive) error {
+	f.add("file", path)
+	f.add("kind", kind)
+	for name, array := range a.All() {
+		f.add("array "+name, fmt.Sprintf("%v of %s", array.Shape, array.TypeName()))
+	}
+	return nil
+}
+
+// inspectText shows how a file of scores, rates or Shapley values begins, and how long it is.
+func inspectText(f *facts, path string) error {
+	file, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	const longest = 200
+	r := bufio.NewReader(file)
+	first, lines := "", 0
+	for {
+		text, err := r.ReadString('\n')
+		if text != "" {
+			if lines++; lines == 1 {
+				first = strings.TrimSpace(text)
+			}
+		}
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return fmt.Errorf("read %s: %w", path, err)
+		}
+	}
+	if len(first) > longest {
+		first = first[:longest] + "…"
+	}
+	f.add("file", path)
+	f.add("kind", strings.TrimPrefix(strings.ToLower(filepath.Ext(path)), "."))
+	f.add("lines", lines)
+	f.add("begins_with", fmt.Sprintf("%q", first))
+	return nil
+}

@@ -1,0 +1,60 @@
+package cli
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestInspectFile: whatever goline reads or writes, it says what it is.
+func TestInspectFile(t *testing.T) {
+	w := newWorld(t)
+	det := w.fit(t)
+	must(t, join([]string{"features", "--data", w.path("test.npz"), "--out", w.path("f.npz")}, w.net())...)
+	must(t, "score", "--detector", det, "--data", w.path("test.npz"), "--out", w.path("s.csv"))
+	must(t, "score", "--detector", det, "--data", w.path("test.npz"), "--out", w.path("s.npz"))
+	for path, want := range map[string]string{
+		det:                        "fitted to",
+		w.path("net.npz"):          "sha256",
+		w.path("f.npz"):            "array features",
+		w.path("s.npz"):            "array scores",
+		w.path("s.csv"):            "id,score,prediction,label,ood",
+		w.path("test.npz"):         "13",
+		w.path("noise.npy"):        "images",
+		w.path("pictures"):         "images",
+		w.path("pictures/a.png"):   "images",
+		"npz:" + w.path("te*.npz"): "images",
+	} {
+		require.Contains(t, must(t, "inspect", path), want, path)
+		require.True(t, strings.HasPrefix(must(t, "inspect", "--json", path), "{"), path)
+	}
+	require.NoError(t, os.WriteFile(w.path("x.dat"), []byte("nothing"), 0o666))
+	require.Contains(t, fails(t, "inspect", w.path("x.dat")), w.path("x.dat"))
+	require.Contains(t, fails(t, "inspect", w.path("missing")), "missing")
+	code, _, _ := runGoline("inspect", "a", "b")
+	require.Equal(t, exitUsage, code)
+}
+
+func TestNetworks(t *testing.T) {
+	require.Contains(t, must(t, "networks"), "densenet-bc-DEPTH-GROWTH")
+	require.Contains(t, must(t, "networks", "--json"), `"wrn-DEPTH-WIDEN`)
+}
+
+// TestSuggestions: a mistyped command names the one that was meant, on every level.
+func TestSuggestions(t *testing.T) {
+	for _, c := range []struct{ args, want string }{{"scor", "score"}, {"attribute valuse", "values"}} {
+		code, _, stderr := runGoline(strings.Fields(c.args)...)
+		require.Equal(t, exitUsage, code)
+		require.Contains(t, stderr, "did you mean "+c.want+"?")
+	}
+}
+
+// TestFractionsAreDoubted: --p-a 0.9 is legal, and hardly what was meant.
+func TestFractionsAreDoubted(t *testing.T) {
+	w := newWorld(t)
+	code, _, stderr := runGoline(join([]string{"fit", "--data", w.path("train.npz"), "--out", w.path("d.npz"), "--p-a", "0.9"}, w.net())...)
+	require.Zero(t, code)
+	require.Contains(t, stderr, "--p-a 90")
+}

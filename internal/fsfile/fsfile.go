@@ -1,0 +1,88 @@
+// Package fsfile opens plain files for reading from anywhere in them, whether they lie on the disk or in an fs.FS that
+// gives nothing but streams.
+package fsfile
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// Disk returns the operating system's files by any of its paths, not only by those that fs.ValidPath admits.
+func Disk() fs.FS { return disk{} }
+
+type disk struct{}
+
+func (disk) Open(name string) (fs.File, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err // not a nil *os.File
+	}
+	return f, nil
+}
+
+func (disk) Stat(name string) (fs.FileInfo, error)      { return os.Stat(name) }
+func (disk) ReadDir(name string) ([]fs.DirEntry, error) { return os.ReadDir(name) }
+func (disk) Glob(pattern string) ([]string, error)      { return filepath.Glob(pattern) }
+
+// File is an open file.
+type File interface {
+	io.ReaderAt
+	io.Closer
+}
+
+// Open opens a plain file of the given size. Where fsys gives nothing but a stream, as zip archives do, the file is read into
+// memory, unless it is longer than limit bytes. Errors name the file.
+func Open(fsys fs.FS, name string, size, limit int64) (File, error) {
+	f, err := fsys.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	if at, ok := f.(File); ok {
+		return at, nil
+	}
+	defer f.Close()
+	data, err := contents(f, size, limit)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return inMemory{bytes.NewReader(data)}, nil
+}
+
+type inMemory struct{ io.ReaderAt }
+
+func (inMemory) Close() error { return nil }
+
+// Read returns the content of a plain file of the given size, which must not be above limit. Errors name the file.
+func Read(fsys fs.FS, name string, size, limit int64) ([]byte, error) {
+	f, err := fsys.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := contents(f, size, limit)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return data, nil
+}
+
+// contents reads the bytes that a file is said to have.
+func contents(f io.Reader, size, limit int64) ([]byte, error) {
+	if size < 0 || size > limit {
+		return nil, fmt.Errorf("expected at most %d bytes, got %d", limit, size)
+	}
+	const atOnce = 1 << 26 // beyond it memory grows with what arrives
+	var b bytes.Buffer
+	b.Grow(int(min(size, atOnce)) + bytes.MinRead)
+	if n, err := b.ReadFrom(io.LimitReader(f, size)); err != nil || n < size {
+		if err == nil {
+			err = io.ErrUnexpectedEOF
+		}
+		return nil, fmt.Errorf("expected %d bytes, got %d: %w", size, n, err)
+	}
+	return b.Bytes(), nil
+}

@@ -1,0 +1,121 @@
+package eval
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/line-ood/goline/dataset"
+	"github.com/line-ood/goline/internal/npyz"
+	"github.com/line-ood/goline/line/posthoc"
+)
+
+// path is where features of that name are kept.
+func (x *Extractor) path(name string) string { return filepath.Join(x.Dir, fileName(name)+".npz") }
+
+// keep writes features for later.
+func (x *Extractor) keep(path, source string, s posthoc.Samples) error {
+	labels := make([]int64, s.N)
+	for i := range labels {
+		labels[i] = -1
+		if s.Labels != nil {
+			labels[i] = int64(s.Labels[i])
+		}
+	}
+	return npyz.WriteNpz(path, npyz.Stored,
+		npyz.Named{Name: "features", Array: npyz.New(s.Features, s.N, s.Dim)},
+		npyz.Named{Name: "logits", Array: npyz.New(s.Logits, s.N, s.Classes)},
+		npyz.Named{Name: "labels", Array: npyz.New(labels)},
+		npyz.Named{Name: "source", Array: npyz.Scalar(source)})
+}
+
+// cached reads features from an earlier call. A file made from something else is to be made anew; a broken one is an error.
+func (x *Extractor) cached(path, source string) (s posthoc.Samples, ok bool, err error) {
+	a, err := npyz.ReadNpz(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return s, false, nil
+	}
+	if err != nil {
+		return s, false, fmt.Errorf("cached features: %w (delete the file to compute them again)", err)
+	}
+	switch got, err := a.String("source"); {
+	case err != nil:
+		return s, false, fmt.Errorf("%s is not a file of kept features, and is not replaced: choose another folder", path)
+	case got != source:
+		return s, false, nil
+	}
+	labels, err := a.Ints("labels", -1)
+	if err != nil {
+		return s, false, fmt.Errorf("cached features %s: %w", path, err)
+	}
+	s = posthoc.Samples{N: len(labels), Dim: x.net.Dim(), Classes: x.net.Classes()}
+	if s.Features, err = a.Float32("features", s.N, s.Dim); err != nil {
+		return s, false, fmt.Errorf("cached features %s: %w", path, err)
+	}
+	if s.Logits, err = a.Float32("logits", s.N, s.Classes); err != nil {
+		return s, false, fmt.Errorf("cached features %s: %w", path, err)
+	}
+	if slices.ContainsFunc(labels, func(l int) bool { return l >= 0 }) {
+		s.Labels = labels
+	}
+	return s, true, nil
+}
+
+// source identifies what features are made from: the network, its weights, and the set's names, labels and pixels.
+func (x *Extractor) source(ctx context.Context, name string, set dataset.Dataset) (string, error) {
+	digests := make([][sha256.Size]byte, set.Len())
+	add := x.options.counter(name+": compare with kept features", set.Len())
+	group, ctx := errgroup.WithContext(ctx)
+	workers := x.options.workers()
+	for w := range workers {
+		group.Go(func() error {
+			for i := w; i < len(digests); i += workers {
+				if err := ctx.Err(); err != nil {
+					return err
+				}
+				img, err := set.Image(i)
+				if err != nil {
+					return err
+				}
+				h := sha256.New()
+				fmt.Fprintf(h, "%s\n%d %d\n", filepath.Base(set.ID(i)), img.Height, img.Width)
+				h.Write(img.Pix)
+				h.Sum(digests[i][:0])
+				add(1)
+			}
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return "", err
+	}
+	h := sha256.New()
+	fmt.Fprintf(h, "goline features 2\n%s\n%s\n%d %d\n", x.net.Name(), x.Weights, set.Len(), set.Labels())
+	for _, d := range digests {
+		h.Write(d[:])
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// fileName makes a set's name safe as a file name, and different names different.
+func fileName(name string) string {
+	safe := strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_' {
+			return r
+		}
+		return '_'
+	}, name)
+	if safe != name {
+		sum := sha256.Sum256([]byte(name))
+		safe += "-" + hex.EncodeToString(sum[:4])
+	}
+	return safe
+}

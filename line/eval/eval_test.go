@@ -1,0 +1,367 @@
+package eval_test
+
+import (
+	"context"
+	"errors"
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/line-ood/goline/dataset"
+	"github.com/line-ood/goline/graph"
+	"github.com/line-ood/goline/internal/nettest"
+	"github.com/line-ood/goline/internal/npyz"
+	_ "github.com/line-ood/goline/line" // registers LINe
+	"github.com/line-ood/goline/line/eval"
+	"github.com/line-ood/goline/line/metrics"
+	"github.com/line-ood/goline/line/posthoc"
+)
+
+const classes = 3
+
+// memorySet is a set of random pictures of 32×32 pixels.
+type memorySet struct {
+	name   string
+	pix    [][]uint8
+	labels []int
+}
+
+func newSet(name string, n int, seed uint64, labelled bool) *memorySet {
+	rng := rand.New(rand.NewPCG(seed, 1))
+	s := &memorySet{name: name}
+	for i := range n {
+		pix := make([]uint8, 32*32*3)
+		for k := range pix {
+			pix[k] = uint8(rng.IntN(256))
+		}
+		s.pix = append(s.pix, pix)
+		if labelled {
+			s.labels = append(s.labels, i%classes)
+		}
+	}
+	return s
+}
+
+func (s *memorySet) Name() string      { return s.name }
+func (s *memorySet) Len() int          { return len(s.pix) }
+func (s *memorySet) Labels() []int     { return s.labels }
+func (s *memorySet) Classes() []string { return nil }
+func (s *memorySet) ID(i int) string   { return s.name + string(rune('a'+i)) }
+func (s *memorySet) Close() error      { return nil }
+func (s *memorySet) Image(i int) (dataset.Image, error) {
+	return dataset.Image{Pix: slices.Clone(s.pix[i]), Height: 32, Width: 32}, nil
+}
+
+func extractor(t testing.TB, o eval.Options) *eval.Extractor {
+	t.Helper()
+	x, err := eval.NewExtractor(nettest.DenseNetBC(t, 10, 4, classes, 2), o)
+	require.NoError(t, err)
+	return x
+}
+
+// TestSamplesDoNotDependOnOptions: any batch and number of workers gives the bits of a plain run of the program.
+func TestSamplesDoNotDependOnOptions(t *testing.T) {
+	ctx, set := context.Background(), newSet("s", 23, 1, true)
+	net := nettest.DenseNetBC(t, 10, 4, classes, 2)
+	program, err := graph.Compile(net, graph.Options{Batch: 1, Workers: 1})
+	require.NoError(t, err)
+	want, err := eval.Extract(ctx, program, dataset.Batches(ctx, set, net.Preprocessing(), dataset.BatchOptions{Size: 1, Workers: 1}))
+	require.NoError(t, err)
+	require.Equal(t, 23, want.N)
+	require.NoError(t, want.Validate())
+	require.Equal(t, set.labels, want.Labels)
+	for _, o := range []graph.Options{{}, {Batch: 5, Workers: 3}, {Batch: 64}} {
+		var last [2]int
+		got, err := extractor(t, eval.Options{Graph: o, Progress: func(stage string, done, total int) {
+			require.Equal(t, "test", stage)
+			last = [2]int{done, total}
+		}}).Samples(ctx, "test", set)
+		require.NoError(t, err)
+		require.Equal(t, want, got)
+		require.Equal(t, [2]int{23, 23}, last)
+	}
+	set.labels = nil
+	got, err := extractor(t, eval.Options{}).Samples(ctx, "test", set)
+	require.NoError(t, err)
+	require.Nil(t, got.Labels)
+}
+
+// TestFolderOfFeatures: features come from the folder only for the same network, weights, names, labels and pixels.
+func TestFolderOfFeatures(t *testing.T) {
+	ctx, set := context.Background(), newSet("s", 9, 1, true)
+	x := extractor(t, eval.Options{})
+	x.Dir, x.Weights = t.TempDir(), "one"
+	want, err := x.Samples(ctx, "fit", set)
+	require.NoError(t, err)
+	path := filepath.Join(x.Dir, "fit.npz")
+	rewrite := func(change func(a map[string]npyz.Array)) {
+		a, err := npyz.ReadNpz(path)
+		require.NoError(t, err)
+		all := map[string]npyz.Array{}
+		for name, v := range a.All() {
+			all[name] = v
+		}
+		change(all)
+		var named []npyz.Named
+		for name, v := range all {
+			named = append(named, npyz.Named{Name: name, Array: v})
+		}
+		require.NoError(t, npyz.WriteNpz(path, npyz.Stored, named...))
+	}
+	// A mark in the file shows where features come from.
+	mark := func() {
+		rewrite(func(a map[string]npyz.Array) {
+			z := slices.Clone(want.Features)
+			z[0] = 42
+			a["features"] = npyz.New(z, want.N, want.Dim)
+		})
+	}
+	fromFile := func(x *eval.Extractor, set dataset.Dataset, names ...string) bool {
+		mark()
+		got, err := x.Find(ctx, set, names...)
+		require.NoError(t, err)
+		return got.Features[0] == 42
+	}
+	require.True(t, fromFile(x, set, "fit"))
+	require.True(t, fromFile(x, set, "id", "fit", "data"), "any of the names serves")
+	other := newSet("s", 9, 1, true)
+	other.pix[8][5]++
+	require.False(t, fromFile(x, other, "fit"), "another pixel")
+	other = newSet("s", 9, 1, true)
+	other.labels[3] = 2
+	require.False(t, fromFile(x, other, "fit"), "another label")
+	x.Weights = "two"
+	require.False(t, fromFile(x, set, "fit"), "other weights")
+
+	require.NoError(t, os.WriteFile(path, []byte("PK broken"), 0o666))
+	_, err = x.Samples(ctx, "fit", set)
+	require.ErrorContains(t, err, path)
+	require.NoError(t, npyz.WriteNpz(path, npyz.Stored, npyz.Named{Name: "x", Array: npyz.New([]float32{1})}))
+	_, err = x.Samples(ctx, "fit", set)
+	require.ErrorContains(t, err, "not a file of kept features")
+	cancelled, cancel := context.WithCancel(ctx)
+	cancel()
+	_, err = x.Samples(cancelled, "fit", set)
+	require.ErrorIs(t, err, context.Canceled)
+}
+
+func TestExtractRefusesWhatIsNotFinite(t *testing.T) {
+	net := nettest.DenseNetBC(t, 10, 4, classes, 2)
+	w, _ := net.Head()
+	w.Float32s()[0] = float32(math.Inf(1))
+	program, err := graph.Compile(net, graph.Options{})
+	require.NoError(t, err)
+	ctx, set := context.Background(), newSet("s", 5, 1, false)
+	images := dataset.Batches(ctx, set, net.Preprocessing(), dataset.BatchOptions{})
+	_, err = eval.Extract(ctx, program, images)
+	require.ErrorContains(t, err, "image 0: expected finite logits")
+	path := filepath.Join(t.TempDir(), "f.npz")
+	require.ErrorContains(t, eval.WriteFeatures(ctx, path, program, net, images, 5), "finite logits")
+	require.NoFileExists(t, path)
+}
+
+// data are random samples: OOD ones are wider.
+func data(seed uint64) eval.Data {
+	rng := rand.New(rand.NewPCG(seed, 2))
+	const dim = 7
+	head := posthoc.Head{Classes: classes, Dim: dim}
+	for range classes * dim {
+		head.Weight = append(head.Weight, float32(rng.NormFloat64()))
+	}
+	head.Bias = make([]float32, classes)
+	draw := func(n int, scale float64, labelled bool) posthoc.Samples {
+		s := posthoc.Samples{N: n, Dim: dim, Classes: classes}
+		for i := range n {
+			z := make([]float32, dim)
+			for d := range z {
+				z[d] = float32(scale * math.Abs(rng.NormFloat64()))
+			}
+			for k := range classes {
+				l := 0.0
+				for d, v := range z {
+					l += float64(head.Weight[k*dim+d]) * float64(v)
+				}
+				s.Logits = append(s.Logits, float32(l))
+			}
+			s.Features = append(s.Features, z...)
+			if labelled {
+				s.Labels = append(s.Labels, i%classes)
+			}
+		}
+		return s
+	}
+	return eval.Data{
+		Head: head, Fit: eval.Set{Name: "train", Samples: draw(60, 1, true)}, ID: eval.Set{Name: "test", Samples: draw(40, 1, true)},
+		OOD: []eval.Set{{Name: "wide", Samples: draw(30, 2, true)}, {Name: "narrow", Samples: draw(20, 0.5, false)}},
+	}
+}
+
+// TestRunAgainstItsParts: every figure is what the packages below say of the same scores.
+func TestRunAgainstItsParts(t *testing.T) {
+	ctx, d := context.Background(), data(1)
+	own := posthoc.Func("norm", func(z, _ []float32) float64 {
+		sum := 0.0
+		for _, v := range z {
+			sum -= float64(v)
+		}
+		return sum
+	})
+	lineMethod, err := posthoc.New("line", posthoc.Options{})
+	require.NoError(t, err)
+	done := 0
+	r, err := eval.Run(ctx, d, []posthoc.Method{own, lineMethod}, eval.RunOptions{Resamples: 20, Seed: 3, Progress: func(n, total int) {
+		done++
+		require.Equal(t, [2]int{done, 2}, [2]int{n, total})
+	}})
+	require.NoError(t, err)
+	require.Equal(t, 2, done)
+	require.Equal(t, 0.95, r.Bootstrap.Level)
+	require.Equal(t, map[string]any{"p_a": 90.0, "p_w": 90.0, "clip": 1.0}, r.Methods[1].Params)
+
+	wrong := 0
+	for i, p := range d.ID.Predictions() {
+		if p != d.ID.Labels[i] {
+			wrong++
+		}
+	}
+	require.InDelta(t, 1-float64(wrong)/40, r.ID.Accuracy, 1e-15)
+
+	score := func(s posthoc.Samples) []float64 {
+		dst := make([]float64, s.N)
+		require.NoError(t, own.Score(ctx, s, dst))
+		return dst
+	}
+	id := score(d.ID.Samples)
+	require.Equal(t, id, r.Scores[0].ID)
+	for i, set := range d.OOD {
+		ood := score(set.Samples)
+		require.Equal(t, ood, r.Scores[0].OOD[i].Scores)
+		want, err := metrics.Evaluate(id, ood)
+		require.NoError(t, err)
+		require.Equal(t, want, r.Methods[0].OOD[i].Metrics)
+		ci, err := metrics.Bootstrap(ctx, id, ood, 20, 0.95, 3)
+		require.NoError(t, err)
+		require.Equal(t, ci, *r.Methods[0].OOD[i].CI)
+	}
+}
+
+func TestRunRefuses(t *testing.T) {
+	ctx := context.Background()
+	m, err := posthoc.New("line", posthoc.Options{})
+	require.NoError(t, err)
+	_, err = eval.Run(ctx, data(1), nil, eval.RunOptions{})
+	require.ErrorIs(t, err, eval.ErrNoMethods)
+	d := data(1)
+	d.OOD = nil
+	_, err = eval.Run(ctx, d, []posthoc.Method{m}, eval.RunOptions{})
+	require.ErrorIs(t, err, eval.ErrNoSets)
+	d = data(1)
+	d.Fit.Labels = nil
+	_, err = eval.Run(ctx, d, []posthoc.Method{m}, eval.RunOptions{})
+	require.ErrorContains(t, err, "fit line on train")
+	d = data(1)
+	d.OOD[1].Features[3] = float32(math.NaN())
+	_, err = eval.Run(ctx, d, []posthoc.Method{m}, eval.RunOptions{})
+	require.ErrorContains(t, err, "score with line on narrow")
+	d = data(1)
+	d.OOD[1].Name = "wide"
+	_, err = eval.Run(ctx, d, []posthoc.Method{m}, eval.RunOptions{})
+	require.ErrorContains(t, err, `two of OOD set "wide"`)
+	_, err = eval.Run(ctx, data(1), []posthoc.Method{m, m}, eval.RunOptions{})
+	require.ErrorContains(t, err, `two of method "line"`)
+	cancelled, cancel := context.WithCancel(ctx)
+	cancel()
+	_, err = eval.Run(cancelled, data(1), []posthoc.Method{m}, eval.RunOptions{})
+	require.ErrorIs(t, err, context.Canceled)
+}
+
+// TestTune: the choice is the best of all settings, each of which says what Measure says of it.
+func TestTune(t *testing.T) {
+	ctx, d := context.Background(), data(4)
+	for name, settings := range map[string]int{"react": 4, "dice": 5, "energy": 4, "line": 27, "msp": 1} {
+		c, err := eval.Tune(ctx, name, d, nil, 1)
+		require.NoError(t, err)
+		require.Len(t, c.Trials, settings, name)
+		for _, trial := range c.Trials {
+			m, err := posthoc.New(name, posthoc.Options{Params: trial.Params})
+			require.NoError(t, err)
+			got, _, err := eval.Measure(ctx, d, m, eval.RunOptions{})
+			require.NoError(t, err)
+			require.Equal(t, got.Average().AUROC, trial.AUROC)
+			require.LessOrEqual(t, trial.AUROC, c.AUROC)
+			if trial.AUROC == c.AUROC {
+				require.LessOrEqual(t, c.FPR95, trial.FPR95)
+			}
+		}
+	}
+	c, err := eval.Tune(ctx, "line", d, map[string]float64{"p_a": 33}, 1)
+	require.NoError(t, err)
+	require.Len(t, c.Trials, 9)
+	require.Equal(t, 33.0, c.Params["p_a"])
+	_, err = eval.Tune(ctx, "nothing", d, nil, 1)
+	require.ErrorContains(t, err, "unknown method")
+}
+
+// TestPseudoOOD: shuffles keep what they shuffle, blends are means, and the seed decides.
+func TestPseudoOOD(t *testing.T) {
+	set := newSet("s", 6, 5, true)
+	sorted := func(pix []uint8) []uint8 { return slices.Sorted(slices.Values(pix)) }
+	again := eval.PseudoOOD(set, 1)
+	for k, p := range eval.PseudoOOD(set, 1) {
+		require.Nil(t, p.Labels())
+		require.Equal(t, 6, p.Len())
+		same := true
+		for i := range p.Len() {
+			img, err := p.Image(i)
+			require.NoError(t, err)
+			twin, err := again[k].Image(i)
+			require.NoError(t, err)
+			require.Equal(t, twin, img)
+			require.NotEqual(t, set.pix[i], img.Pix)
+			if p.Name() != "blends" {
+				require.Equal(t, sorted(set.pix[i]), sorted(img.Pix), p.Name())
+			}
+			other, err := eval.PseudoOOD(set, 2)[k].Image(i)
+			require.NoError(t, err)
+			same = same && slices.Equal(other.Pix, img.Pix)
+		}
+		require.False(t, same, "%s: another seed, other pictures", p.Name())
+	}
+	blend, err := eval.PseudoOOD(set, 1)[2].Image(0)
+	require.NoError(t, err)
+	found := false
+	for i := range set.pix {
+		mean := true
+		for k, v := range blend.Pix {
+			mean = mean && int(v) == (int(set.pix[0][k])+int(set.pix[i][k])+1)/2
+		}
+		if mean {
+			found = true
+			assert.NotEqual(t, set.labels[0], set.labels[i])
+		}
+	}
+	require.True(t, found, "the mean of two pictures")
+}
+
+func TestLabels(t *testing.T) {
+	set := newSet("s", 6, 5, true)
+	require.NoError(t, eval.CheckTraining(set, 3))
+	require.NoError(t, eval.CheckLabels(set, 3))
+	for want, err := range map[string]error{
+		"there are no images of class 3": eval.CheckTraining(set, 4),
+		"image sc has label 2, but":      eval.CheckLabels(set, 2),
+		"the images have no labels":      eval.CheckTraining(newSet("s", 2, 1, false), 3),
+		"and 87 more; LINe needs":        eval.CheckTraining(set, 100),
+	} {
+		require.ErrorContains(t, err, want)
+		require.True(t, errors.Is(err, eval.ErrLabels))
+	}
+	set.labels[1] = -1
+	require.ErrorContains(t, eval.CheckTraining(set, 3), "image sb has no label")
+}

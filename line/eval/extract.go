@@ -1,0 +1,149 @@
+package eval
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/line-ood/goline/dataset"
+	"github.com/line-ood/goline/graph"
+	"github.com/line-ood/goline/internal/npyz"
+	"github.com/line-ood/goline/line/posthoc"
+	"github.com/line-ood/goline/nets"
+)
+
+// Head returns the final layer of a network, by copy.
+func Head(net nets.Classifier) posthoc.Head {
+	w, b := net.Head()
+	return posthoc.Head{
+		Classes: net.Classes(), Dim: net.Dim(), Weight: slices.Clone(w.Float32s()), Bias: slices.Clone(b.Float32s()),
+	}
+}
+
+// Extract runs images through a program that fetches features and logits, as [graph.Compile] of a classifier does unless told
+// otherwise, and keeps both with the labels: [image, features] and [image, classes]. A stream without images gives samples
+// with N = 0. It errors with the stream's or ctx's error, and for a feature or logit that is not finite, which it names.
+func Extract(ctx context.Context, program *graph.Program, images graph.Batches) (posthoc.Samples, error) {
+	var s posthoc.Samples
+	err := each(ctx, program, images, func(out *graph.Outputs) error {
+		s.N += out.N
+		s.Dim, s.Classes = len(out.Float32(nets.Features))/out.N, len(out.Float32(nets.Logits))/out.N
+		s.Features = append(s.Features, out.Float32(nets.Features)...)
+		s.Logits = append(s.Logits, out.Float32(nets.Logits)...)
+		s.Labels = append(s.Labels, out.Labels...)
+		return nil
+	})
+	if !slices.ContainsFunc(s.Labels, func(l int) bool { return l >= 0 }) {
+		s.Labels = nil
+	}
+	return s, err
+}
+
+// WriteFeatures is Extract into an npz file of features float32 [image, features], logits float32 [image, classes] and labels
+// int64 [image], -1 where unknown. Features are written as they come; only logits and labels are held to the end. n is the
+// number of images that the stream has. The file appears whole or not at all.
+func WriteFeatures(ctx context.Context, path string, program *graph.Program, net nets.Classifier, images graph.Batches, n int) error {
+	return npyz.CreateNpz(path, npyz.Stored, func(w *npyz.Writer) error {
+		rows, err := npyz.NewRows[float32](w, "features", n, net.Dim())
+		if err != nil {
+			return err
+		}
+		logits := make([]float32, 0, n*net.Classes())
+		labels := make([]int64, 0, n)
+		err = each(ctx, program, images, func(out *graph.Outputs) error {
+			logits = append(logits, out.Float32(nets.Logits)...)
+			for _, l := range out.Labels {
+				labels = append(labels, int64(l))
+			}
+			return rows.Write(out.Float32(nets.Features))
+		})
+		if err != nil {
+			return err
+		}
+		if err := rows.Close(); err != nil {
+			return err
+		}
+		if err := w.Write("logits", npyz.New(logits, n, net.Classes())); err != nil {
+			return err
+		}
+		return w.Write("labels", npyz.New(labels))
+	})
+}
+
+// each hands every batch of features and logits on, all of whose values are finite.
+func each(ctx context.Context, program *graph.Program, images graph.Batches, use func(*graph.Outputs) error) error {
+	seen := 0
+	for out, err := range program.Run(ctx, images) {
+		if err != nil {
+			return err
+		}
+		for _, name := range []string{nets.Features, nets.Logits} {
+			values := out.Float32(name)
+			for i, v := range values {
+				if v-v != 0 {
+					per := len(values) / out.N
+					return fmt.Errorf("image %d: expected finite %s, got %v at index %d", seen+i/per, name, v, i%per)
+				}
+			}
+		}
+		if err := use(out); err != nil {
+			return err
+		}
+		seen += out.N
+	}
+	return nil
+}
+
+// Extractor computes features of sets of pictures, or finds them in a folder where it left them.
+type Extractor struct {
+	net     nets.Classifier
+	program *graph.Program
+	options Options
+
+	// Dir is the folder that features are kept in, which must exist; "" for none. A file in it serves the same network, weights
+	// and pictures alone; others are made anew.
+	Dir string
+	// Weights identifies the network's weights in that folder, for example the hash of their file; it must be set with Dir.
+	Weights string
+}
+
+// NewExtractor compiles a network for extraction.
+func NewExtractor(net nets.Classifier, o Options) (*Extractor, error) {
+	program, err := graph.Compile(net, o.graph())
+	if err != nil {
+		return nil, err
+	}
+	return &Extractor{net: net, program: program, options: o}, nil
+}
+
+// Samples returns features, logits and labels of a set, from the folder if they are there. name is what progress and errors
+// call the set, and what its file is called.
+func (x *Extractor) Samples(ctx context.Context, name string, set dataset.Dataset) (posthoc.Samples, error) {
+	return x.Find(ctx, set, name)
+}
+
+// Find is Samples, except that features kept under any of the names serve; new ones are kept under the last.
+func (x *Extractor) Find(ctx context.Context, set dataset.Dataset, names ...string) (posthoc.Samples, error) {
+	last := names[len(names)-1]
+	if x.Dir == "" {
+		return x.extract(ctx, last, set)
+	}
+	source, err := x.source(ctx, last, set)
+	if err != nil {
+		return posthoc.Samples{}, err
+	}
+	for _, name := range names {
+		if s, ok, err := x.cached(x.path(name), source); err != nil || ok {
+			return s, err
+		}
+	}
+	s, err := x.extract(ctx, last, set)
+	if err != nil {
+		return s, err
+	}
+	return s, x.keep(x.path(last), source, s)
+}
+
+func (x *Extractor) extract(ctx context.Context, name string, set dataset.Dataset) (posthoc.Samples, error) {
+	return Extract(ctx, x.program, Images(ctx, name, set, x.net.Preprocessing(), x.options))
+}

@@ -1,0 +1,71 @@
+package eval
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/line-ood/goline/dataset"
+)
+
+// ErrLabels is what errors about labels that do not suit a network wrap.
+var ErrLabels = errors.New("labels do not suit the network")
+
+// labelError is an error about labels; its text says it all.
+type labelError struct{ text string }
+
+func (e labelError) Error() string { return e.text }
+func (e labelError) Unwrap() error { return ErrLabels }
+
+func labelf(format string, args ...any) error { return labelError{fmt.Sprintf(format, args...)} }
+
+// CheckLabels fails, wrapping ErrLabels, where a label is none of the network's classes: the set is of another kind than what
+// the network learned.
+func CheckLabels(set dataset.Dataset, classes int) error {
+	for i, label := range set.Labels() {
+		if label >= classes {
+			return labelf("%s: image %s has label %s, but the network has %d classes", set.Name(), set.ID(i), named(set, label), classes)
+		}
+	}
+	return nil
+}
+
+// CheckTraining fails, wrapping ErrLabels, unless every image has a label and every class an image, as LINe needs.
+func CheckTraining(set dataset.Dataset, classes int) error {
+	if set.Labels() == nil {
+		return labelf("%s: the images have no labels, which LINe needs", set.Name())
+	}
+	if err := CheckLabels(set, classes); err != nil {
+		return err
+	}
+	seen := make([]bool, classes)
+	for i, label := range set.Labels() {
+		if label < 0 {
+			return labelf("%s: image %s has no label, which LINe needs", set.Name(), set.ID(i))
+		}
+		seen[label] = true
+	}
+	var missing []string
+	for class := range classes {
+		if !seen[class] {
+			missing = append(missing, named(set, class))
+		}
+	}
+	const most = 10
+	if n := len(missing); n > most {
+		missing = append(missing[:most], fmt.Sprintf("and %d more", n-most))
+	}
+	if len(missing) > 0 {
+		return labelf("%s: there are no images of class %s; LINe needs some of every class of the network",
+			set.Name(), strings.Join(missing, ", "))
+	}
+	return nil
+}
+
+// named is a class with its name, where the set knows it.
+func named(set dataset.Dataset, class int) string {
+	if names := set.Classes(); class >= 0 && class < len(names) {
+		return fmt.Sprintf("%d (%s)", class, names[class])
+	}
+	return fmt.Sprint(class)
+}

@@ -1,0 +1,81 @@
+package eval
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"sync"
+
+	"github.com/line-ood/goline/dataset"
+	"github.com/line-ood/goline/graph"
+	"github.com/line-ood/goline/nets"
+)
+
+// Options says how pictures run through a network. The zero value is a good choice; results do not depend on any of it.
+type Options struct {
+	// Graph says how the network is compiled; only Batch, Workers and Device matter.
+	Graph graph.Options
+	// Progress, if not nil, is told how many pictures of a stage are done. It is called from several goroutines, but never by
+	// two at once.
+	Progress func(stage string, done, total int)
+}
+
+func (o Options) graph() graph.Options {
+	return graph.Options{Batch: o.Graph.Batch, Workers: o.Graph.Workers, Device: o.Graph.Device}
+}
+
+func (o Options) workers() int {
+	if o.Graph.Workers > 0 {
+		return o.Graph.Workers
+	}
+	return runtime.GOMAXPROCS(0)
+}
+
+// counter returns a function that counts done pictures of a stage.
+func (o Options) counter(stage string, total int) func(n int) {
+	if o.Progress == nil {
+		return func(int) {}
+	}
+	var mu sync.Mutex
+	done := 0
+	o.Progress(stage, 0, total)
+	return func(n int) {
+		mu.Lock()
+		defer mu.Unlock()
+		done += n
+		o.Progress(stage, done, total)
+	}
+}
+
+// Images streams a set, preprocessed, in batches that keep all workers of a program busy. Errors name the stage; pictures
+// count as done when their batch is released.
+func Images(ctx context.Context, stage string, set dataset.Dataset, p nets.Preprocessing, o Options) graph.Batches {
+	batch := o.Graph.Batch
+	if batch == 0 {
+		batch = graph.DefaultBatch
+	}
+	size := batch * o.workers()
+	for size < 32 {
+		size *= 2
+	}
+	batches := dataset.Batches(ctx, set, p, dataset.BatchOptions{Size: size, Workers: o.workers()})
+	return func(yield func(graph.Batch, error) bool) {
+		add := o.counter(stage, set.Len())
+		for b, err := range batches {
+			if err != nil {
+				err = fmt.Errorf("%s: %w", stage, err)
+			} else {
+				n, release := b.N, b.Release
+				b.Release = func() {
+					add(n)
+					if release != nil {
+						release()
+					}
+				}
+			}
+			if !yield(b, err) {
+				return
+			}
+		}
+	}
+}

@@ -1,0 +1,102 @@
+package eval
+
+import (
+	"fmt"
+	"math/rand/v2"
+
+	"github.com/line-ood/goline/dataset"
+)
+
+// PseudoOOD makes sets of pictures that are out of distribution from pictures that are not, to choose parameters on where no
+// other pictures are at hand:
+//
+//   - patches: the picture cut into 4×4 patches, in random order: known textures, unknown shapes
+//   - pixels: the picture's pixels in random order: known colours, unknown textures
+//   - blends: the mean of the picture and another one, of another label where labels are known and some differ
+//
+// Each has as many pictures as set, whose pictures it reads when its own are asked for; those of a blend must be of one size.
+// The same seed gives the same pictures.
+func PseudoOOD(set dataset.Dataset, seed uint64) []dataset.Dataset {
+	return []dataset.Dataset{
+		&pseudo{set, "patches", seed, patches},
+		&pseudo{set, "pixels", seed, pixels},
+		&pseudo{set, "blends", seed, blend},
+	}
+}
+
+// pseudo is a set of varied pictures.
+type pseudo struct {
+	dataset.Dataset
+	kind string
+	seed uint64
+	vary func(p *pseudo, i int, img dataset.Image, rng *rand.Rand) error
+}
+
+// Name is the kind of the pictures.
+func (p *pseudo) Name() string { return p.kind }
+
+// Labels is nil: what a varied picture shows is no class.
+func (p *pseudo) Labels() []int { return nil }
+
+// Classes is nil, as Labels is.
+func (p *pseudo) Classes() []string { return nil }
+
+// ID is the kind and the original's.
+func (p *pseudo) ID(i int) string { return p.kind + ":" + p.Dataset.ID(i) }
+
+// Close does nothing: the originals are their owner's to close.
+func (p *pseudo) Close() error { return nil }
+
+// Image returns varied picture i.
+func (p *pseudo) Image(i int) (dataset.Image, error) {
+	img, err := p.Dataset.Image(i)
+	if err != nil {
+		return img, err
+	}
+	return img, p.vary(p, i, img, rand.New(rand.NewPCG(p.seed, uint64(i))))
+}
+
+func pixels(_ *pseudo, _ int, img dataset.Image, rng *rand.Rand) error {
+	rng.Shuffle(img.Height*img.Width, func(a, b int) {
+		for c := range 3 {
+			img.Pix[3*a+c], img.Pix[3*b+c] = img.Pix[3*b+c], img.Pix[3*a+c]
+		}
+	})
+	return nil
+}
+
+func patches(_ *pseudo, _ int, img dataset.Image, rng *rand.Rand) error {
+	const side = 4
+	h, w := img.Height/side, img.Width/side // rows and columns beyond stay where they are
+	from := append([]uint8(nil), img.Pix...)
+	for to, patch := range rng.Perm(side * side) {
+		for y := range h {
+			dst := ((to/side*h+y)*img.Width + to%side*w) * 3
+			src := ((patch/side*h+y)*img.Width + patch%side*w) * 3
+			copy(img.Pix[dst:][:3*w], from[src:])
+		}
+	}
+	return nil
+}
+
+func blend(p *pseudo, i int, img dataset.Image, rng *rand.Rand) error {
+	labels, other := p.Dataset.Labels(), i
+	for range 64 {
+		other = rng.IntN(p.Len())
+		if other != i && (labels == nil || labels[other] != labels[i]) {
+			break
+		}
+	}
+	second, err := p.Dataset.Image(other)
+	if err != nil {
+		return err
+	}
+	if second.Height != img.Height || second.Width != img.Width {
+		return fmt.Errorf("blend of %s and %s: expected pictures of one size, got %d×%d and %d×%d pixels",
+			p.Dataset.ID(i), p.Dataset.ID(other), img.Width, img.Height, second.Width, second.Height)
+	}
+	for k, v := range second.Pix {
+		img.Pix[k] = uint8((int(img.Pix[k]) + int(v) + 1) / 2)
+	}
+	return nil
+}

@@ -1,0 +1,74 @@
+package nets
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	G "gorgonia.org/gorgonia"
+
+	"github.com/line-ood/goline/graph"
+)
+
+// Definition describes an image classifier by the function that computes its features; [Define] makes a [Network] of it.
+type Definition struct {
+	// Name identifies the architecture. What is saved of a network bears it, so another architecture needs another name.
+	Name string
+	// Classes is the number of classes, at least 1.
+	Classes int
+	// Input is the shape of one image, [channels, height, width].
+	Input []int
+	// Preprocessing is how images are brought to the input. It may be left out where batches come prepared.
+	Preprocessing Preprocessing
+	// Head names the last layer, whose parameters are Head.weight and Head.bias; "" means "fc".
+	Head string
+	// Build adds the layers from images [batch, Input...] to features [batch, dim]. The linear layer to the logits comes behind
+	// it and is not its concern. Its calls state the sizes of parameters, as [graph.Declare] says, and name them as the PyTorch
+	// state dict does that they may be loaded from. Build runs once for [Define] and once for each graph that the network becomes
+	// part of, and must ask for the same parameters each time.
+	Build func(b *graph.Builder, x *G.Node) *G.Node
+}
+
+// Define returns the network with all parameters zero, in the order in which Build asks for them, the head's last. An error
+// of Build, or a definition that is not complete, is an error, and so are more than 2^30 parameter values.
+func Define(d Definition) (*Network, error) {
+	n, err := describe(d)
+	if err != nil {
+		return nil, fmt.Errorf("nets: network %q: %w", d.Name, err)
+	}
+	return n.allocate(), nil
+}
+
+// describe returns the network without its parameters.
+func describe(d Definition) (*Network, error) {
+	switch {
+	case d.Name == "":
+		return nil, errors.New("name is empty")
+	case d.Build == nil:
+		return nil, errors.New("Build is nil, expected a function")
+	case len(d.Input) != 3:
+		return nil, fmt.Errorf("input of shape %v, expected [channels height width]", d.Input)
+	case d.Classes < 1:
+		return nil, fmt.Errorf("%d classes, expected at least 1", d.Classes)
+	}
+	if crop := d.Preprocessing.Crop; crop != 0 && (crop != d.Input[1] || crop != d.Input[2]) {
+		return nil, fmt.Errorf("preprocessing crops images to %d×%d pixels, expected the input's %d×%d", crop, crop, d.Input[1], d.Input[2])
+	}
+	if d.Head == "" {
+		d.Head = "fc"
+	}
+	d.Input = slices.Clone(d.Input)
+	n := &Network{d: d}
+	var err error
+	n.specs, err = graph.Declare(d.Input, func(b *graph.Builder, x *G.Node) error {
+		if err := n.Build(b, x); err != nil {
+			return err
+		}
+		z, err := b.Node(Features)
+		if err == nil {
+			n.dim = z.Shape()[1]
+		}
+		return err
+	})
+	return n, err
+}
