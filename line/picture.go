@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"image"
-	"image/color"
 	"iter"
 	"slices"
 
@@ -175,43 +174,13 @@ func toImage(img image.Image) (dataset.Image, error) {
 	if img == nil {
 		return dataset.Image{}, errors.New("picture is nil")
 	}
+	const most = 178_956_970 // pixels; dataset gives up above
 	r := img.Bounds()
-	if r.Empty() {
+	switch {
+	case r.Empty():
 		return dataset.Image{}, fmt.Errorf("picture of %d×%d pixels has none", r.Dx(), r.Dy())
+	case r.Dx() > most/r.Dy():
+		return dataset.Image{}, fmt.Errorf("picture of %d×%d pixels, expected at most %d pixels", r.Dx(), r.Dy(), most)
 	}
-	out := dataset.Image{Pix: make([]uint8, 0, 3*r.Dx()*r.Dy()), Height: r.Dy(), Width: r.Dx()}
-	at := colourAt(img)
-	for y := r.Min.Y; y < r.Max.Y; y++ {
-		for x := r.Min.X; x < r.Max.X; x++ {
-			c := at(x, y)
-			out.Pix = append(out.Pix, c.R, c.G, c.B)
-		}
-	}
-	return out, nil
-}
-
-// colourAt returns a function for the stored colours of a picture. Types whose pixels carry alpha beside them are asked for those
-// themselves: where alpha is zero, multiplying by it loses them.
-func colourAt(img image.Image) func(x, y int) color.NRGBA {
-	switch img := img.(type) {
-	case *image.NRGBA:
-		return img.NRGBAAt
-	case *image.YCbCr:
-		return func(x, y int) color.NRGBA {
-			c := img.YCbCrAt(x, y)
-			r, g, b := color.YCbCrToRGB(c.Y, c.Cb, c.Cr)
-			return color.NRGBA{R: r, G: g, B: b, A: 0xff}
-		}
-	}
-	return func(x, y int) color.NRGBA {
-		switch c := img.At(x, y).(type) {
-		case color.NRGBA64:
-			return color.NRGBA{R: uint8(c.R >> 8), G: uint8(c.G >> 8), B: uint8(c.B >> 8), A: uint8(c.A >> 8)}
-		case color.NYCbCrA:
-			r, g, b := color.YCbCrToRGB(c.Y, c.Cb, c.Cr)
-			return color.NRGBA{R: r, G: g, B: b, A: c.A}
-		default: // which leaves NRGBA as it is
-			return color.NRGBAModel.Convert(c).(color.NRGBA)
-		}
-	}
+	return dataset.FromImage(img), nil
 }
