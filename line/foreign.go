@@ -44,9 +44,9 @@ func content(r *npyz.Reader, format string) string {
 	case all("contribution_sums", "fingerprint"):
 		return fmt.Sprintf("no array format = %q", fileFormat)
 	case all("features", "logits"):
-		return "it holds features written by goline features"
+		return "it holds features, as goline features writes them"
 	case all("scores", "predictions"):
-		return "it holds scores written by goline score"
+		return "it holds scores, as goline score writes them"
 	}
 	if name, ok := find(func(s string) bool { return strings.HasSuffix(s, "data.pkl") }); ok {
 		return fmt.Sprintf("it is a PyTorch file (%q)", name)

@@ -174,8 +174,13 @@ func toImage(img image.Image) (dataset.Image, error) {
 	if img == nil {
 		return dataset.Image{}, errors.New("picture is nil")
 	}
-	if r := img.Bounds(); r.Empty() {
+	const most = 178_956_970 // pixels; dataset gives up above
+	r := img.Bounds()
+	switch {
+	case r.Empty():
 		return dataset.Image{}, fmt.Errorf("picture of %d×%d pixels has none", r.Dx(), r.Dy())
+	case r.Dx() > most/r.Dy():
+		return dataset.Image{}, fmt.Errorf("picture of %d×%d pixels, expected at most %d pixels", r.Dx(), r.Dy(), most)
 	}
 	return dataset.FromImage(img), nil
 }

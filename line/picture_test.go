@@ -167,6 +167,7 @@ func TestPicturesRefused(t *testing.T) {
 	}{
 		"nil":    {nil, "picture is nil"},
 		"empty":  {image.NewGray(image.Rect(3, 3, 3, 9)), "picture of 0×6 pixels has none"},
+		"huge":   {image.NewUniform(color.Gray{7}), "picture of 2000000000×2000000000 pixels, expected at most 178956970 pixels"},
 		"larger": {pictures(1, 3, 1, 1)[0], "picture of 3×1 pixels comes out as 3×1, expected 2×1 (width × height)"},
 	} {
 		_, err := det.ScoreImage(ctx, bad.img)
