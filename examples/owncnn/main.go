@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	G "gorgonia.org/gorgonia"
 
@@ -39,7 +40,7 @@ func main() {
 		Epochs: 4, Batch: 32, EMADecay: 0.9, Checkpoint: filepath.Join(dir, "run.npz"), Resume: true, Seed: 1,
 		Optimizer: train.OptimizerConfig{Momentum: 0.9}, Schedule: train.ScheduleConfig{LearningRate: 0.05},
 	}))
-	pictures.Check(weights.Save(filepath.Join(dir, "net.safetensors"), net.Params()))
+	pictures.Check(weights.Save(filepath.Join(dir, "net.safetensors"), pictures.Must(weights.FromParams(net.Params()))))
 
 	again := network() // as another program would
 	pictures.Check(weights.LoadInto(again, filepath.Join(dir, "net.safetensors")))
@@ -50,12 +51,8 @@ func main() {
 	pictures.Check(det.Save(filepath.Join(dir, "det.npz")))
 	det = pictures.Must(line.LoadFor(filepath.Join(dir, "det.npz"), again))
 	for _, kind := range []int{0, pictures.Checks} {
-		ood := 0
-		for _, s := range pictures.Must(det.Score(ctx, images("test", 90, 3, kind))).Score {
-			if pictures.Must(det.IsOOD(s)) {
-				ood++
-			}
-		}
+		scores := pictures.Must(det.Score(ctx, images("test", 90, 3, kind))).Score
+		ood := len(slices.DeleteFunc(scores, func(s float64) bool { return !pictures.Must(det.IsOOD(s)) }))
 		fmt.Printf("kind %d: %d of 90 out-of-distribution\n", kind, ood)
 	}
 }

@@ -204,17 +204,11 @@ func (t *trainFlags) network(data dataset.Dataset) (*nets.Network, error) {
 }
 
 func (t *trainFlags) write(net *nets.Network, result *train.Result) error {
-	sd := &weights.StateDict{}
-	for _, p := range net.Params() {
-		if err := sd.Add(weights.Tensor{Name: p.Name, Shape: p.Shape(), F32: p.Float32s()}); err != nil {
-			return err
-		}
+	sd, err := weights.FromParams(net.Params())
+	if err != nil {
+		return err
 	}
-	save := weights.WriteNpz
-	if filepath.Ext(t.out) == ".safetensors" {
-		save = weights.WriteSafetensors
-	}
-	if err := save(t.out, sd); err != nil {
+	if err := weights.Save(t.out, sd); err != nil {
 		return err
 	}
 	return train.WriteCurves(t.curves, result.Curve)

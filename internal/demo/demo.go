@@ -14,7 +14,6 @@ import (
 	"io"
 
 	"github.com/line-ood/goline/dataset"
-	"github.com/line-ood/goline/internal/npyz"
 	"github.com/line-ood/goline/nets"
 	"github.com/line-ood/goline/nets/weights"
 	files "github.com/line-ood/goline/testdata/demo"
@@ -169,23 +168,9 @@ func Network() (net *nets.Network, sha string, err error) {
 	if err != nil {
 		return nil, "", fmt.Errorf("demo: %w", err)
 	}
-	r, err := npyz.NewReader(bytes.NewReader(raw), int64(len(raw)), weightsFile)
+	sd, err := weights.ReadFrom(bytes.NewReader(raw), int64(len(raw)), weightsFile)
 	if err != nil {
 		return nil, "", fmt.Errorf("demo: %w", err)
-	}
-	archive, err := r.ReadAll()
-	if err != nil {
-		return nil, "", fmt.Errorf("demo: %w", err)
-	}
-	sd := &weights.StateDict{}
-	for name, a := range archive.All() {
-		values, err := a.AsFloat32()
-		if err == nil {
-			err = sd.Add(weights.Tensor{Name: name, Shape: a.Shape, F32: values})
-		}
-		if err != nil {
-			return nil, "", fmt.Errorf("demo: %s: %w", weightsFile, err)
-		}
 	}
 	if net, err = nets.New(Architecture, len(Classes())); err != nil {
 		return nil, "", fmt.Errorf("demo: %w", err)
