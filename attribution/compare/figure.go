@@ -1,27 +1,29 @@
 package compare
 
 import (
-	"bytes"
 	"fmt"
 	"image/color"
-	"io"
 	"math"
 
 	gonum "gonum.org/v1/plot"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
+
+	"github.com/line-ood/goline/internal/figure"
 )
 
-// Figure is a finished drawing. It is an [io.WriterTo] that writes PNG, which is what notebooks show.
+// Figure is a finished drawing: an [io.WriterTo] of PNG, which is what notebooks show, with methods PNG and SVG, the same type
+// as the figures of reports, and the plot behind it.
 type Figure struct {
-	plot          *gonum.Plot
-	legend        gonum.Legend // beside the plot, so that it hides nothing
-	width, height vg.Length
+	figure.Figure
+	plot   *gonum.Plot
+	legend gonum.Legend // beside the plot, so that it hides nothing
 }
 
 // newFigure takes the plot's legend out of it.
 func newFigure(p *gonum.Plot) *Figure {
-	f := &Figure{plot: p, legend: p.Legend, width: 18 * vg.Centimeter, height: 11 * vg.Centimeter}
+	f := &Figure{plot: p, legend: p.Legend}
+	f.Width, f.Height, f.Draw = 18*vg.Centimeter, 11*vg.Centimeter, f.draw
 	p.Legend = gonum.NewLegend()
 	f.legend.Top, f.legend.Left = true, true
 	f.legend.Padding = vg.Points(2)
@@ -32,54 +34,22 @@ func newFigure(p *gonum.Plot) *Figure {
 // Resize sets the size in centimetres and returns the figure. It panics when a side is not positive.
 func (f *Figure) Resize(width, height float64) *Figure {
 	if !(width > 0) || !(height > 0) {
-		panic(fmt.Sprintf("attribution: a figure of %v x %v cm", width, height))
+		panic(fmt.Sprintf("plot: a figure of %v x %v cm", width, height))
 	}
-	f.width, f.height = vg.Length(width)*vg.Centimeter, vg.Length(height)*vg.Centimeter
+	f.Width, f.Height = vg.Length(width)*vg.Centimeter, vg.Length(height)*vg.Centimeter
 	return f
 }
 
 // Plot is the underlying gonum plot, for titles and other adjustments; the legend is drawn beside it.
 func (f *Figure) Plot() *gonum.Plot { return f.plot }
 
-// WriteTo writes the figure as PNG.
-func (f *Figure) WriteTo(w io.Writer) (int64, error) { return f.encode(w, "png") }
-
-// PNG returns the figure as a writer of PNG.
-func (f *Figure) PNG() io.WriterTo { return encoded{f, "png"} }
-
-// SVG returns the figure as a writer of SVG.
-func (f *Figure) SVG() io.WriterTo { return encoded{f, "svg"} }
-
-type encoded struct {
-	figure *Figure
-	format string
-}
-
-func (e encoded) WriteTo(w io.Writer) (int64, error) { return e.figure.encode(w, e.format) }
-
-// encode draws into memory first, so that a drawing that fails writes nothing.
-func (f *Figure) encode(w io.Writer, format string) (n int64, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("attribution: drawing failed: %v", p)
-		}
-	}()
-	drawing, err := draw.NewFormattedCanvas(f.width, f.height, format)
-	if err != nil {
-		return 0, fmt.Errorf("attribution: %s: %w", format, err)
-	}
-	canvas := draw.New(drawing)
+func (f *Figure) draw(canvas draw.Canvas) {
 	canvas.SetColor(color.White)
 	canvas.Fill(canvas.Rectangle.Path())
 	const margin = 8
 	beside := f.legend.Rectangle(canvas).Size().X + 2*margin
 	f.plot.Draw(draw.Crop(canvas, margin, -beside, margin, -margin))
 	f.legend.Draw(draw.Crop(canvas, canvas.Size().X-beside+margin, 0, 0, -3*margin))
-	var buffer bytes.Buffer
-	if _, err := drawing.WriteTo(&buffer); err != nil {
-		return 0, fmt.Errorf("attribution: %s: %w", format, err)
-	}
-	return buffer.WriteTo(w)
 }
 
 // palette is Okabe and Ito's, which stays apart for colour-blind readers; black comes last.

@@ -209,15 +209,8 @@ func (d *demonstration) errorPlot(ctx context.Context) (template.HTML, error) {
 	if err != nil {
 		return "", err
 	}
-	var b bytes.Buffer
-	if _, err := figure.SVG().WriteTo(&b); err != nil {
-		return "", fmt.Errorf("demo page: %w", err)
-	}
-	text := b.String()
-	if at := strings.Index(text, "<svg"); at > 0 { // what stands before has no place within a page
-		text = text[at:]
-	}
-	return template.HTML(text), nil
+	svg, err := figure.Element()
+	return template.HTML(svg), err
 }
 
 // galleries shows the extremes of LINe's scores.

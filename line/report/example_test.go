@@ -69,7 +69,7 @@ func ExampleROC() {
 		panic(err)
 	}
 	var png bytes.Buffer
-	if _, err := f.PNG(144).WriteTo(&png); err != nil {
+	if _, err := f.PNG().WriteTo(&png); err != nil {
 		panic(err)
 	}
 	fmt.Println(f.Alt)

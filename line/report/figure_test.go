@@ -25,6 +25,13 @@ func rendered(t require.TestingT, from io.WriterTo) []byte {
 	return out.Bytes()
 }
 
+// at is a figure with another resolution.
+func at(f *report.Figure, dpi int) *report.Figure {
+	other := *f
+	other.DPI = dpi
+	return &other
+}
+
 func figures(t require.TestingT, r report.Result) map[string]*report.Figure {
 	scores := scoresFor(r)
 	var curves []report.Curve
@@ -106,16 +113,16 @@ func TestFiguresEscapeNames(t *testing.T) {
 
 func TestPNG(t *testing.T) {
 	for name, f := range figures(t, example()) {
-		small, err := png.Decode(bytes.NewReader(rendered(t, f.PNG(72))))
+		small, err := png.Decode(bytes.NewReader(rendered(t, at(f, 72).PNG())))
 		require.NoError(t, err)
-		large, err := png.Decode(bytes.NewReader(rendered(t, f.PNG(0))))
+		large, err := png.Decode(bytes.NewReader(rendered(t, f.PNG())))
 		require.NoError(t, err)
 		assert.InDelta(t, 2*small.Bounds().Dx(), large.Bounds().Dx(), 2, "%s: 144 dots per inch by default", name)
 		assert.Greater(t, share(large, func(c color.RGBA) bool { return c == color.RGBA{255, 255, 255, 255} }), 0.3, name)
 		assert.Greater(t, share(large, func(c color.RGBA) bool { return c.B > c.R+0x40 }), 0.002, "%s: blue", name)
 		assert.Greater(t, share(large, func(c color.RGBA) bool { return c.R > c.B+0x60 }), 0.002, "%s: vermillion", name)
 		for _, dpi := range []int{-1, 1201} {
-			_, err := f.PNG(dpi).WriteTo(io.Discard)
+			_, err := at(f, dpi).PNG().WriteTo(io.Discard)
 			assert.ErrorContains(t, err, "dots per inch")
 		}
 	}
@@ -140,7 +147,7 @@ func TestFiguresOfOneScoreEach(t *testing.T) {
 	require.NoError(t, err)
 	f, err := report.Histograms(report.Scores{Method: "m", ID: one, OOD: []report.NamedScores{{Name: "s", Scores: one}}})
 	require.NoError(t, err)
-	rendered(t, f.PNG(72))
+	rendered(t, at(f, 72).PNG())
 }
 
 func TestFiguresWithInfinities(t *testing.T) {

@@ -103,9 +103,9 @@ func Histograms(s Scores) (*Figure, error) {
 	return &Figure{
 		Alt: fmt.Sprintf("Histograms of the %s score, ID median %.3g; %s.",
 			printable(s.Method), median(s.ID), strings.Join(alt, ", ")),
-		width:  max(vg.Length(cols)*panelWidth, 5.6*vg.Inch),
-		height: vg.Length(rows)*panelHeight + legend,
-		draw: func(c draw.Canvas) {
+		Width:  max(vg.Length(cols)*panelWidth, 5.6*vg.Inch),
+		Height: vg.Length(rows)*panelHeight + legend,
+		Draw: func(c draw.Canvas) {
 			drawKey(draw.Crop(c, vg.Points(6), 0, c.Max.Y-legend, 0), title)
 			area := draw.Crop(c, 0, 0, 0, -legend)
 			tiles := draw.Tiles{Rows: rows, Cols: cols, PadX: vg.Points(4), PadY: vg.Points(4), PadRight: vg.Points(8),

@@ -211,6 +211,6 @@ func (r Result) figures(scores []Scores) (rocs, histograms []template.HTML, err 
 
 // appendSVG trusts the figure's own markup, in which svg has escaped all names.
 func appendSVG(to []template.HTML, f *Figure) ([]template.HTML, error) {
-	svg, err := f.svg()
+	svg, err := f.Element()
 	return append(to, template.HTML(svg)), err
 }

@@ -123,7 +123,7 @@ func TestHTMLErrors(t *testing.T) {
 	assert.ErrorIs(t, r.WriteCSV(broken{}), errBroken)
 	_, err := figures(t, r)["roc"].SVG().WriteTo(broken{})
 	assert.ErrorIs(t, err, errBroken)
-	_, err = figures(t, r)["roc"].PNG(0).WriteTo(broken{})
+	_, err = figures(t, r)["roc"].PNG().WriteTo(broken{})
 	assert.ErrorIs(t, err, errBroken)
 }
 

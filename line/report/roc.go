@@ -62,9 +62,9 @@ func ROC(title string, curves []Curve) (*Figure, error) {
 	width := legendWidth(legend)
 	return &Figure{
 		Alt:    fmt.Sprintf("ROC curves on %s. AUROC in percent: %s.", printable(title), strings.Join(alt, ", ")),
-		width:  side + width,
-		height: side,
-		draw: func(c draw.Canvas) {
+		Width:  side + width,
+		Height: side,
+		Draw: func(c draw.Canvas) {
 			p.Draw(draw.Crop(c, vg.Points(4), -width-vg.Points(10), vg.Points(4), -vg.Points(4)))
 			head := legend.TextStyle
 			right := draw.Crop(c, side, 0, 0, -vg.Points(30))

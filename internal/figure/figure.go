@@ -1,0 +1,104 @@
+// Package figure holds finished drawings: one type for what package report and package compare draw, which notebooks show and
+// which is written as PNG and SVG. It knows nothing of what is drawn.
+package figure
+
+import (
+	"bytes"
+	"fmt"
+	"html"
+	"io"
+	"strings"
+
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+	"gonum.org/v1/plot/vg/vgimg"
+	"gonum.org/v1/plot/vg/vgsvg"
+)
+
+// DefaultDPI is the resolution of PNG unless told otherwise, in dots per inch.
+const DefaultDPI = 144
+
+// Figure is a finished drawing. It is an [io.WriterTo] that writes PNG, which is what notebooks show. It is drawn anew, and
+// alike, each time it is written, into memory first, so that a drawing that fails writes nothing.
+type Figure struct {
+	// Alt says in words what the figure shows, for those who cannot see it; "" where nobody said it.
+	Alt string
+	// Width and Height are the size of the drawing, DPI the resolution of PNG in dots per inch, 0 for 144.
+	Width, Height vg.Length
+	DPI           int
+	// Draw draws on a canvas of that size.
+	Draw func(draw.Canvas)
+}
+
+// WriteTo writes the figure as PNG.
+func (f *Figure) WriteTo(w io.Writer) (int64, error) { return f.PNG().WriteTo(w) }
+
+// SVG returns the figure as an SVG document of its own, with Alt as its title.
+func (f *Figure) SVG() io.WriterTo {
+	return writerTo(func() ([]byte, error) {
+		svg, err := f.Element()
+		return []byte("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n" + svg), err
+	})
+}
+
+// PNG returns the figure as an image.
+func (f *Figure) PNG() io.WriterTo {
+	return writerTo(func() (_ []byte, err error) {
+		defer recovered(&err)
+		dpi := f.DPI
+		if dpi == 0 {
+			dpi = DefaultDPI
+		}
+		if dpi < 1 || dpi > 1200 {
+			return nil, fmt.Errorf("figure: %d dots per inch, expected 1 to 1200", dpi)
+		}
+		c := vgimg.NewWith(vgimg.UseWH(f.Width, f.Height), vgimg.UseDPI(dpi))
+		f.Draw(draw.New(c))
+		var out bytes.Buffer
+		_, err = vgimg.PngCanvas{Canvas: c}.WriteTo(&out)
+		return out.Bytes(), err
+	})
+}
+
+// Element returns the figure as one svg element, ready to stand in an HTML page.
+func (f *Figure) Element() (_ string, err error) {
+	defer recovered(&err)
+	c := vgsvg.New(f.Width, f.Height)
+	f.Draw(draw.New(c))
+	var out bytes.Buffer
+	if _, err := c.WriteTo(&out); err != nil {
+		return "", fmt.Errorf("figure: svg: %w", err)
+	}
+	_, rest, opened := strings.Cut(out.String(), "<svg")
+	attributes, body, closed := strings.Cut(rest, ">")
+	if !opened || !closed {
+		return "", fmt.Errorf("figure: svg: the drawing library wrote no svg element")
+	}
+	// Arial has the widths of Liberation Sans, which few readers have installed.
+	body = strings.ReplaceAll(body, "font-family:Liberation Sans;", "font-family:Liberation Sans,Arial,Helvetica,sans-serif;")
+	if f.Alt == "" {
+		return "<svg" + attributes + ">" + body, nil
+	}
+	alt := html.EscapeString(f.Alt)
+	return "<svg role=\"img\" aria-label=\"" + alt + "\"" + attributes + ">\n<title>" + alt + "</title>" + body, nil
+}
+
+// recovered turns a panic of the drawing library into an error.
+func recovered(err *error) {
+	if p := recover(); p != nil {
+		*err = fmt.Errorf("figure: drawing failed: %v", p)
+	}
+}
+
+// writerTo writes what its function makes.
+type writerTo func() ([]byte, error)
+
+// WriteTo runs the function.
+func (f writerTo) WriteTo(w io.Writer) (int64, error) {
+	data, err := f()
+	if err != nil {
+		return 0, err
+	}
+	n, err := w.Write(data)
+	return int64(n), err
+}
