@@ -17,6 +17,9 @@
 // normalisation the same as PyTorch's. See [Preprocess].
 //
 // Records of cifar, npy and uncompressed idx files are read on demand; compressed files are unpacked into memory once.
+//
+// [OpenFS] reads the same from an fs.FS. Pictures in memory make a set by [FromImages], or a stream by [Stream] and
+// [StreamChannel], with the same bits as from files. [Files] and [Reads] tell which files an argument stands for.
 package dataset
 
 import (

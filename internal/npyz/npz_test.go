@@ -92,14 +92,19 @@ func TestRowsEqualOneWrite(t *testing.T) {
 	})
 }
 
-func TestNpyRows(t *testing.T) {
+func TestRowsAreTheArray(t *testing.T) {
 	var want, got bytes.Buffer
-	require.NoError(t, npyz.WriteNpy(&want, npyz.New([]bool{true, false, false, true}, 2, 2)))
-	rows, err := npyz.NewNpyRows[bool](&got, 2, 2)
-	require.NoError(t, err)
-	require.NoError(t, rows.Write([]bool{true, false}))
-	require.NoError(t, rows.Write([]bool{false, true}))
-	require.NoError(t, rows.Close())
+	fill := func(w io.Writer, write func(*npyz.Writer) error) {
+		require.NoError(t, npyz.FillNpz(w, npyz.Stored, write))
+	}
+	fill(&want, func(z *npyz.Writer) error { return z.Write("a", npyz.New([]bool{true, false, false, true}, 2, 2)) })
+	fill(&got, func(z *npyz.Writer) error {
+		rows, err := npyz.NewRows[bool](z, "a", 2, 2)
+		require.NoError(t, err)
+		require.NoError(t, rows.Write([]bool{true, false}))
+		require.NoError(t, rows.Write([]bool{false, true}))
+		return rows.Close()
+	})
 	require.Equal(t, want.Bytes(), got.Bytes())
 }
 

@@ -37,16 +37,6 @@ func NewRows[T Numeric](z *Writer, name string, shape ...int) (*Rows[T], error) 
 	return r, r.header(shape)
 }
 
-// NewNpyRows begins an npy stream of the given shape.
-func NewNpyRows[T Numeric](w io.Writer, shape ...int) (*Rows[T], error) {
-	total, err := rowsShape(shape)
-	if err != nil {
-		return nil, fmt.Errorf("write npy: %w", err)
-	}
-	r := &Rows[T]{w: w, total: total, row: product(shape[1:])}
-	return r, r.header(shape)
-}
-
 func rowsShape(shape []int) (int, error) {
 	if len(shape) == 0 {
 		return 0, fmt.Errorf("an array without axes has no rows")
@@ -101,7 +91,7 @@ func (r *Rows[T]) Close() error {
 	if r.done != r.total {
 		return r.keep(fmt.Errorf("expected %d rows, got %d", r.total/r.row, r.done/r.row))
 	}
-	if r.z != nil && r.z.open == r.name {
+	if r.z.open == r.name {
 		r.z.open = ""
 	}
 	return nil
@@ -112,10 +102,6 @@ func (r *Rows[T]) keep(err error) error {
 	if err == nil {
 		return nil
 	}
-	if r.z != nil {
-		r.err = r.z.keep(r.name, err)
-	} else {
-		r.err = fmt.Errorf("write npy: %w", err)
-	}
+	r.err = r.z.keep(r.name, err)
 	return r.err
 }
