@@ -169,7 +169,7 @@ func (in *pictureInput) batches(images iter.Seq[image.Image]) graph.Batches {
 	}
 }
 
-// toImage returns a picture's stored colours in 8 bits, as package dataset reads them from a file.
+// toImage returns a picture's colours as [dataset.FromImage] does, and refuses pictures that it cannot take.
 func toImage(img image.Image) (dataset.Image, error) {
 	if img == nil {
 		return dataset.Image{}, errors.New("picture is nil")

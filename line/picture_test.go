@@ -118,7 +118,7 @@ func TestPicturesOfEveryType(t *testing.T) {
 	grey := image.NewGray(rect)
 	grey.Pix = []uint8{77, 30}
 	grey16 := image.NewGray16(rect)
-	grey16.Pix = []uint8{0, 77, 0, 30} // 16-bit grey saturates, as Pillow has it
+	grey16.Pix = []uint8{0, 77, 0, 30} // as in a file of this mode, values above 255 are white
 	triple := image.NewNRGBA(rect)
 	triple.Pix = []uint8{77, 77, 77, 0, 30, 30, 30, 255}
 	luma := image.NewYCbCr(rect, image.YCbCrSubsampleRatio444)
@@ -126,7 +126,8 @@ func TestPicturesOfEveryType(t *testing.T) {
 	for i := range luma.Cb {
 		luma.Cb[i], luma.Cr[i] = 128, 128
 	}
-	for _, img := range []image.Image{grey, grey16, luma} {
+	transparent := &image.NYCbCrA{YCbCr: *luma, A: []uint8{0, 255}, AStride: 2}
+	for _, img := range []image.Image{grey, grey16, luma, transparent} {
 		require.Equal(t, score(triple), score(img), "%T", img)
 	}
 }

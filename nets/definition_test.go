@@ -1,11 +1,13 @@
 package nets_test
 
 import (
+	"fmt"
 	"math"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 	G "gorgonia.org/gorgonia"
+	"pgregory.net/rapid"
 
 	"github.com/line-ood/goline/graph"
 	"github.com/line-ood/goline/internal/nettest"
@@ -143,4 +145,59 @@ func TestPreprocessingOf(t *testing.T) {
 	require.NoError(t, err)
 	_, ok = nets.PreprocessingOf(unknown)
 	require.False(t, ok, "it was left out")
+}
+
+// TestWhatIsDefinedCompiles: networks of random layers, for inference and for training, have features of the declared size.
+func TestWhatIsDefinedCompiles(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		draw := func(name string, from, to int) int { return rapid.IntRange(from, to).Draw(rt, name) }
+		var layers []func(b *graph.Builder, x *G.Node) *G.Node
+		for i := range draw("layers", 0, 5) {
+			name := fmt.Sprintf("layer%d", i)
+			switch draw("kind", 0, 5) {
+			case 0:
+				out, k, bias := draw("out", 1, 5), draw("kernel", 1, 3), rapid.Bool().Draw(rt, "bias")
+				layers = append(layers, func(b *graph.Builder, x *G.Node) *G.Node {
+					return b.Conv(x, name, graph.ConvConfig{Out: out, Kernel: [2]int{k, k}, Padding: [2]int{1, 1}, Bias: bias})
+				})
+			case 1:
+				layers = append(layers, func(b *graph.Builder, x *G.Node) *G.Node { return b.BatchNorm(x, name, 1e-5) })
+			case 2:
+				layers = append(layers, func(b *graph.Builder, x *G.Node) *G.Node { return b.ReLU(x) })
+			case 3:
+				layers = append(layers, func(b *graph.Builder, x *G.Node) *G.Node {
+					return b.MaxPool(x, graph.PoolConfig{Kernel: [2]int{2, 2}, Stride: [2]int{1, 1}, Padding: [2]int{1, 1}})
+				})
+			case 4:
+				layers = append(layers, func(b *graph.Builder, x *G.Node) *G.Node { return b.Add(b.Dropout(x, name, 0.5), x) })
+			case 5:
+				growth := draw("growth", 1, 3)
+				layers = append(layers, func(b *graph.Builder, x *G.Node) *G.Node {
+					if b.Err() != nil {
+						return nil
+					}
+					return b.DenseBlock(x, x.Shape()[1]+2*growth, 2, func(i int, x *G.Node) *G.Node {
+						return b.Conv(x, fmt.Sprintf("%s.%d", name, i), graph.ConvConfig{Out: growth, Kernel: [2]int{1, 1}})
+					})
+				})
+			}
+		}
+		net, err := nets.Define(nets.Definition{
+			Name: "random", Classes: draw("classes", 1, 4), Input: []int{draw("channels", 1, 3), 4, 5},
+			Build: func(b *graph.Builder, x *G.Node) *G.Node {
+				for _, layer := range layers {
+					x = layer(b, x)
+				}
+				return b.GlobalAvgPool(x)
+			},
+		})
+		require.NoError(rt, err)
+		nettest.Fill(net.Params(), 1)
+		program, err := graph.Compile(net, graph.Options{Batch: 2, Workers: 1})
+		require.NoError(rt, err)
+		require.Equal(rt, []int{net.Dim()}, program.Shape(nets.Features))
+		require.Equal(rt, []int{net.Classes()}, program.Shape(nets.Logits))
+		_, err = graph.CompileTraining(net, graph.TrainingOptions{Batch: 2})
+		require.NoError(rt, err)
+	})
 }

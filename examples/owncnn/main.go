@@ -46,7 +46,7 @@ func main() {
 	images := func(name string, n int, seed uint64, kinds ...int) graph.Batches {
 		return eval.Images(ctx, name, pictures.Set(name, n, seed, kinds...), again.Preprocessing(), eval.Options{})
 	}
-	det := pictures.Must(line.Fit(ctx, pictures.Must(graph.Compile(again, graph.Options{})), images("fit", 480, 1, 0, 1, 2), line.Options{}))
+	det := pictures.Must(line.Fit(ctx, pictures.Must(graph.Compile(again, graph.Options{})), images("fit", 480, 1, 0, 1, 2), line.Options{ActivationPercentile: 10, WeightPercentile: 10}))
 	pictures.Check(det.Save(filepath.Join(dir, "det.npz")))
 	det = pictures.Must(line.LoadFor(filepath.Join(dir, "det.npz"), again))
 	for _, kind := range []int{0, pictures.Checks} {

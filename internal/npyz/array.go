@@ -92,7 +92,7 @@ func (a Array) validate() error {
 		return fmt.Errorf("element type %T is not supported", a.Data)
 	}
 	if got := a.Len(); got != n {
-		return fmt.Errorf("shape %v needs %d elements, the data has %d", a.Shape, n, got)
+		return fmt.Errorf("shape %v: expected %d elements, got %d", a.Shape, n, got)
 	}
 	return nil
 }
@@ -104,7 +104,7 @@ const maxDims = 64
 // A zero-length axis does not excuse absurd other ones: strides are computed from them.
 func elements(shape []int) (int, error) {
 	if len(shape) > maxDims {
-		return 0, fmt.Errorf("%d axes, at most %d are supported", len(shape), maxDims)
+		return 0, fmt.Errorf("expected at most %d axes, got %d", maxDims, len(shape))
 	}
 	n, zero := 1, false
 	for _, d := range shape {

@@ -122,7 +122,7 @@ func (a Array) AsStrings() ([]string, error) {
 func (a Array) CheckShape(want ...int) error {
 	ok := slices.EqualFunc(a.Shape, want, func(got, want int) bool { return want < 0 || got == want })
 	if !ok {
-		return fmt.Errorf("shape is %v, want %v", a.Shape, shapeText(want))
+		return fmt.Errorf("expected shape %v, got %v", shapeText(want), a.Shape)
 	}
 	return nil
 }
@@ -159,5 +159,5 @@ func convert[From, To Element](src []From, f func(From) (To, bool), to string) (
 }
 
 func notConvertible(a Array, to string) error {
-	return fmt.Errorf("elements are %s, want %s", a.TypeName(), to)
+	return fmt.Errorf("expected elements of %s, got %s", to, a.TypeName())
 }

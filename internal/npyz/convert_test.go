@@ -67,6 +67,6 @@ func TestCheckShape(t *testing.T) {
 	require.NoError(t, a.CheckShape(-1, 3))
 	require.Error(t, a.CheckShape(2))
 	require.Error(t, a.CheckShape(3, 2))
-	require.EqualError(t, a.CheckShape(-1, 4), "shape is [2 3], want [any 4]")
+	require.EqualError(t, a.CheckShape(-1, 4), "expected shape [any 4], got [2 3]")
 	require.NoError(t, npyz.Scalar("x").CheckShape())
 }

@@ -44,7 +44,7 @@ func readArray(r io.Reader, limit int64) (Array, error) {
 	if limit >= 0 {
 		limit = max(0, limit-counted.n)
 		if need := int64(n) * int64(dt.size); need > limit {
-			return Array{}, fmt.Errorf("data is cut off: shape %v of dtype %s needs %d bytes, %d are left: %w",
+			return Array{}, fmt.Errorf("data is cut off: shape %v of dtype %s: expected %d bytes, got %d: %w",
 				h.Shape, h.Dtype, need, limit, io.ErrUnexpectedEOF)
 		}
 	}

@@ -44,7 +44,7 @@ func textWidth(texts []string) (int, error) {
 		width = max(width, utf8.RuneCountInString(s))
 	}
 	if width > maxTextSize/4 {
-		return 0, fmt.Errorf("text of %d characters, at most %d are supported", width, maxTextSize/4)
+		return 0, fmt.Errorf("expected text of at most %d characters, got %d", maxTextSize/4, width)
 	}
 	return width, nil
 }

@@ -45,6 +45,7 @@ func FuzzReadNpy(f *testing.F) {
 		a, err := npyz.ReadNpy(bytes.NewReader(b))
 		if err == nil {
 			sameAgain(t, a)
+			agreesWithNpyio(t, a, b)
 		}
 	})
 }

@@ -113,11 +113,11 @@ func TestRowsRefusals(t *testing.T) {
 	rows, err := npyz.NewRows[float32](z, "a", 2, 3)
 	require.NoError(t, err)
 	require.ErrorContains(t, rows.Write(make([]float32, 4)), "whole rows")
-	require.ErrorContains(t, rows.Write(make([]float32, 9)), "announced")
+	require.ErrorContains(t, rows.Write(make([]float32, 9)), "expected 2 rows, got 3")
 	require.ErrorContains(t, z.Write("b", npyz.Scalar[int64](1)), "still being written")
 	require.ErrorContains(t, z.Close(), "still being written")
 	require.NoError(t, rows.Write(make([]float32, 3)))
-	require.ErrorContains(t, rows.Close(), "1 rows, but 2 were announced")
+	require.ErrorContains(t, rows.Close(), "expected 2 rows, got 1")
 	require.ErrorContains(t, z.Close(), `"a"`, "an archive with a broken array is never completed")
 }
 
@@ -172,16 +172,16 @@ func TestArchiveAccess(t *testing.T) {
 	require.False(t, a.Has("nothing"))
 
 	_, err = a.Float64("features", 2, 4)
-	require.EqualError(t, err, `read test.npz: array "features": shape is [2 3], want [2 4]`)
+	require.EqualError(t, err, `read test.npz: array "features": expected shape [2 4], got [2 3]`)
 	_, err = a.Float32("features", -1, 3)
 	require.EqualError(t, err, `read test.npz: array "features": element 3 is 0.1, which float32 does not hold`)
 	_, err = a.Int64("classes", 2)
-	require.EqualError(t, err, `read test.npz: array "classes": elements are string, want int64`)
+	require.EqualError(t, err, `read test.npz: array "classes": expected elements of int64, got string`)
 	_, err = a.Get("feature")
 	require.EqualError(t, err,
 		`read test.npz: array "feature": no such array; the archive has ["features" "labels" "classes"]`)
 	_, err = a.String("classes")
-	require.ErrorContains(t, err, "shape is [2], want []")
+	require.ErrorContains(t, err, "expected shape [], got [2]")
 }
 
 func TestReaderReadsOneByOne(t *testing.T) {

@@ -119,11 +119,14 @@ func WriteNpz(path string, c Compression, arrays ...Named) error {
 
 // CreateNpz creates or replaces the archive at path with what fill writes. When fill fails, path is left as it was.
 func CreateNpz(path string, c Compression, fill func(*Writer) error) error {
-	return atomicfile.Write(path, func(w io.Writer) error {
-		z := NewWriter(w, c)
-		if err := fill(z); err != nil {
-			return err
-		}
-		return z.Close()
-	})
+	return atomicfile.Write(path, func(w io.Writer) error { return FillNpz(w, c, fill) })
+}
+
+// FillNpz writes an archive to a stream with what fill writes.
+func FillNpz(w io.Writer, c Compression, fill func(*Writer) error) error {
+	z := NewWriter(w, c)
+	if err := fill(z); err != nil {
+		return err
+	}
+	return z.Close()
 }

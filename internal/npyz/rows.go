@@ -80,11 +80,11 @@ func (r *Rows[T]) Write(rows []T) error {
 		return r.err
 	}
 	if len(rows)%r.row != 0 {
-		return fmt.Errorf("write array %q: %d elements are not whole rows of %d", r.name, len(rows), r.row)
+		return fmt.Errorf("write array %q: expected whole rows of %d elements, got %d", r.name, r.row, len(rows))
 	}
 	if len(rows) > r.total-r.done {
-		return fmt.Errorf("write array %q: %d rows, but %d were announced",
-			r.name, (r.done+len(rows))/r.row, r.total/r.row)
+		return fmt.Errorf("write array %q: expected %d rows, got %d",
+			r.name, r.total/r.row, (r.done+len(rows))/r.row)
 	}
 	if err := writeData(r.w, rows); err != nil {
 		return r.keep(err)
@@ -99,7 +99,7 @@ func (r *Rows[T]) Close() error {
 		return r.err
 	}
 	if r.done != r.total {
-		return r.keep(fmt.Errorf("%d rows, but %d were announced", r.done/r.row, r.total/r.row))
+		return r.keep(fmt.Errorf("expected %d rows, got %d", r.total/r.row, r.done/r.row))
 	}
 	if r.z != nil && r.z.open == r.name {
 		r.z.open = ""

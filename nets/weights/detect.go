@@ -8,13 +8,15 @@ import (
 	"io"
 )
 
-// format is a file format as told by content.
-type format string
+// ErrFormat is the cause of errors about files in a format that is not read, and about paths whose extension names none
+// that is written.
+var ErrFormat = errors.New("unsupported format")
 
-const (
-	formatZip         format = "zip archive"
-	formatSafetensors format = "safetensors"
-)
+// formatError says what is the matter with a format. It is [ErrFormat].
+type formatError string
+
+func (e formatError) Error() string        { return string(e) }
+func (e formatError) Is(target error) bool { return target == ErrFormat }
 
 const (
 	resave = "re-save the model in Python with torch.save(model.state_dict(), path)"
@@ -43,37 +45,37 @@ var foreign = []struct{ magic, name, hint string }{
 	{"<html", "a web page, not a checkpoint", "download the file again"},
 }
 
-// detect tells the format from the first bytes. Unsupported formats are errors that say what to do.
-func detect(r io.ReaderAt, size int64) (format, error) {
-	if size == 0 {
-		return "", errors.New("the file is empty")
+// detect tells zip archives from safetensors by the first bytes. Other formats are errors that say what to do.
+func detect(r io.ReaderAt, size int64) (isZip bool, err error) {
+	if size <= 0 {
+		return false, fmt.Errorf("the file is empty: %w", io.ErrUnexpectedEOF)
 	}
 	head := make([]byte, min(size, 512))
-	if n, err := r.ReadAt(head, 0); n < len(head) {
-		return "", err
+	if err := readAt(r, head, 0); err != nil {
+		return false, err
 	}
 	has := func(magic string) bool { return bytes.HasPrefix(head, []byte(magic)) }
 	if has("PK\x03\x04") || has("PK\x05\x06") {
-		return formatZip, nil
+		return true, nil
 	}
 	for _, f := range foreign {
 		if has(f.magic) {
-			return "", fmt.Errorf("%s is not supported: %s", f.name, f.hint)
+			return false, formatError(f.name + " is not supported: " + f.hint)
 		}
 	}
 	switch {
 	case len(head) > 262 && string(head[257:262]) == "ustar":
-		return "", errors.New("a tar archive is not supported: extract it, or " + resave)
+		return false, formatError("a tar archive is not supported: extract it, or " + resave)
 	case len(head) > 8 && head[8] == '{' && binary.LittleEndian.Uint64(head) < 1<<56:
-		return formatSafetensors, nil
+		return false, nil
 	case len(head) > 8 && string(head[4:8]) == "TFL3":
-		return "", errors.New("TensorFlow Lite is not supported: " + exportHint)
+		return false, formatError("TensorFlow Lite is not supported: " + exportHint)
 	case head[0] == 0x80 && len(head) > 1 && head[1] <= 5:
-		return "", errors.New("a plain Python pickle is not supported: " + resave)
+		return false, formatError("a plain Python pickle is not supported: " + resave)
 	case isONNX(head):
-		return "", errors.New("ONNX is not supported: " + exportHint)
+		return false, formatError("ONNX is not supported: " + exportHint)
 	}
-	return "", errors.New("unknown format: expected a PyTorch checkpoint (zip format), safetensors or npz")
+	return false, formatError("unknown format: expected a PyTorch checkpoint (zip format), safetensors or npz")
 }
 
 // isONNX recognises the first fields of an ONNX ModelProto: the format version, then a producer, domain or graph.

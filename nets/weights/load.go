@@ -2,6 +2,7 @@ package weights
 
 import (
 	"fmt"
+	"io"
 	"math"
 	"slices"
 	"strings"
@@ -18,11 +19,22 @@ type Target interface {
 // LoadInto reads the file at path and loads it into t. Errors name the path; see [Read] and [Load].
 func LoadInto(t Target, path string) error {
 	sd, err := Read(path)
+	return load(t, sd, path, err)
+}
+
+// LoadFrom is [LoadInto] for size bytes in r. Errors call them name; see [ReadFrom].
+func LoadFrom(t Target, r io.ReaderAt, size int64, name string) error {
+	sd, err := ReadFrom(r, size, name)
+	return load(t, sd, name, err)
+}
+
+// load puts what was read, unless reading failed, into t.
+func load(t Target, sd *StateDict, name string, err error) error {
 	if err != nil {
 		return err
 	}
 	if err := Load(t.Params(), sd); err != nil {
-		return fmt.Errorf("load weights %s: %w", path, err)
+		return fmt.Errorf("load weights %s: %w", name, err)
 	}
 	return nil
 }
@@ -35,9 +47,9 @@ func isCounter(name string) bool {
 }
 
 // Load copies the tensors of sd into params of the same names. Names and shapes must agree in full, and no element may
-// be NaN or infinite; otherwise a [*MismatchError] lists every disagreement and no parameter is touched. Integers are
-// accepted where float32 holds them exactly. Only batch norm's step counters (*.num_batches_tracked) may be missing on
-// either side.
+// be NaN or infinite; otherwise a [*MismatchError], which is [ErrMismatch], lists every disagreement and no parameter is
+// touched. Integers are accepted where float32 holds them exactly. Only batch norm's step counters
+// (*.num_batches_tracked) may be missing on either side.
 func Load(params []*graph.Param, sd *StateDict) error {
 	var bad MismatchError
 	type pair struct {
@@ -95,6 +107,25 @@ func Load(params []*graph.Param, sd *StateDict) error {
 		}
 	}
 	return nil
+}
+
+// FromParams returns the values of params in order, as [Write] takes them. The elements are the parameters' own memory.
+// Names that come twice are an error, and so are parameters that are no contiguous float32 tensors.
+func FromParams(params []*graph.Param) (*StateDict, error) {
+	sd := &StateDict{}
+	for _, p := range params {
+		data, err := backing(p)
+		if err != nil {
+			return nil, err
+		}
+		if v, ok := p.Value.Data().(float32); ok {
+			data[0] = v
+		}
+		if err := sd.Add(Tensor{Name: p.Name, Shape: p.Shape(), F32: data}); err != nil {
+			return nil, err
+		}
+	}
+	return sd, nil
 }
 
 // backing returns the memory of a parameter, checked for what copying relies on. Scalars give none away: they get a

@@ -85,7 +85,7 @@ func TestLoadListsEveryMismatchAndTouchesNothing(t *testing.T) {
 		Inexact:   []string{"count"},
 	}, mismatch)
 	require.EqualError(t, err, "weights do not fit the network: tensors 2 missing (a.missing, z.missing); "+
-		"2 unexpected (a.extra, z.extra); 2 of another shape (length: has [2], want [3], rank: has [2], want [2 1]); "+
+		"2 unexpected (a.extra, z.extra); 2 of another shape (length: expected [3], got [2], rank: expected [2 1], got [2]); "+
 		"2 with NaN or infinite elements (inf, nan); 1 with integers beyond float32 (count)")
 	for _, p := range params {
 		for _, v := range p.Float32s() {
@@ -203,7 +203,7 @@ func ExampleLoadInto() {
 	// <nil>
 	// missing: [fc.weight]
 	// unexpected: [bn.running_mean]
-	// misshapen: [conv.weight: has [2 3 2 2], want [2 3 3 3]]
+	// misshapen: [conv.weight: expected [2 3 3 3], got [2 3 2 2]]
 }
 
 func ExampleStateDict() {

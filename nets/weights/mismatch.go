@@ -1,6 +1,7 @@
 package weights
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -14,10 +15,13 @@ type ShapeMismatch struct {
 
 // String shows both shapes.
 func (m ShapeMismatch) String() string {
-	return fmt.Sprintf("%s: has %v, want %v", m.Name, m.File, m.Want)
+	return fmt.Sprintf("%s: expected %v, got %v", m.Name, m.Want, m.File)
 }
 
-// MismatchError lists everything that keeps a state dict from fitting a network, sorted by name.
+// ErrMismatch is what every [*MismatchError] is, for those who need not know the tensors.
+var ErrMismatch = errors.New("weights do not fit the network")
+
+// MismatchError lists everything that keeps a state dict from fitting a network, sorted by name. It is [ErrMismatch].
 type MismatchError struct {
 	// Missing are tensors that the network wants and the state dict lacks.
 	Missing []string
@@ -63,8 +67,11 @@ func (e *MismatchError) Error() string {
 			parts = append(parts, fmt.Sprintf("%d %s (%s)", n, kind.what, shorten(kind.names)))
 		}
 	}
-	return "weights do not fit the network: tensors " + strings.Join(parts, "; ")
+	return ErrMismatch.Error() + ": tensors " + strings.Join(parts, "; ")
 }
+
+// Is reports whether target is [ErrMismatch].
+func (e *MismatchError) Is(target error) bool { return target == ErrMismatch }
 
 // shorten shows the first few of a list.
 func shorten(names []string) string {

@@ -10,6 +10,8 @@ import (
 	"io/fs"
 	"os"
 	"strings"
+
+	"github.com/line-ood/goline/internal/fsfile"
 )
 
 // Read reads all tensors of a file. The format is told by content, never by name:
@@ -24,32 +26,48 @@ import (
 // Prefixes "module." and "_orig_mod.", which wrappers for parallel training and compilation put before every name, are
 // removed when all names have them. Half precision, bfloat16 and double become float32; integers and booleans int64.
 //
-// Errors name the path and, where there is one, the tensor. Other formats are recognised and named in the error.
-func Read(path string) (*StateDict, error) {
-	sd, err := readFile(path)
+// Errors name the path and, where there is one, the tensor. Other formats are recognised and named in the error, which is
+// [ErrFormat].
+func Read(path string) (*StateDict, error) { return ReadFS(fsfile.Disk(), path) }
+
+// ReadFS is [Read] for a file in fsys, such as an embedded one.
+func ReadFS(fsys fs.FS, name string) (*StateDict, error) {
+	sd, err := readFile(fsys, name)
 	if err != nil {
 		var pe *fs.PathError
-		if errors.As(err, &pe) && pe.Path == path {
+		if errors.As(err, &pe) && pe.Path == name {
 			err = pe.Err // the message names the path already
 		}
-		return nil, fmt.Errorf("read weights %s: %w", path, err)
+		return nil, fmt.Errorf("read weights %s: %w", name, err)
 	}
 	return sd, nil
 }
 
-func readFile(path string) (*StateDict, error) {
-	f, err := os.Open(path)
+// ReadFrom is [Read] for size bytes in r. Errors call them name.
+func ReadFrom(r io.ReaderAt, size int64, name string) (*StateDict, error) {
+	sd, err := read(r, size)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("read weights %s: %w", name, err)
 	}
-	defer f.Close()
-	info, err := f.Stat()
+	return sd, nil
+}
+
+// maxStreamed bounds files that cannot be read from anywhere and so are held in memory, 16 GiB.
+const maxStreamed = 16 << 30
+
+func readFile(fsys fs.FS, name string) (*StateDict, error) {
+	info, err := fs.Stat(fsys, name)
 	if err != nil {
 		return nil, err
 	}
 	if !info.Mode().IsRegular() {
 		return nil, errors.New("not a regular file")
 	}
+	f, err := fsfile.Open(fsys, name, info.Size(), maxStreamed)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
 	return read(f, info.Size())
 }
 
@@ -60,17 +78,14 @@ func read(r io.ReaderAt, size int64) (sd *StateDict, err error) {
 			sd, err = nil, fmt.Errorf("malformed file: %.200v", p)
 		}
 	}()
-	f, err := detect(r, size)
-	if err != nil {
+	isZip, err := detect(r, size)
+	switch {
+	case err != nil:
 		return nil, err
-	}
-	switch f {
-	case formatZip:
+	case isZip:
 		sd, err = readZip(r, size)
-	case formatSafetensors:
-		sd, err = readSafetensors(r, size)
 	default:
-		return nil, fmt.Errorf("%s is not supported", f)
+		sd, err = readSafetensors(r, size)
 	}
 	if err != nil {
 		return nil, err
@@ -100,13 +115,13 @@ func readZip(r io.ReaderAt, size int64) (*StateDict, error) {
 	}
 	switch {
 	case names["constants.pkl"] || names["bytecode.pkl"]:
-		return nil, errors.New("a TorchScript archive is not supported: " + resave)
+		return nil, formatError("a TorchScript archive is not supported: " + resave)
 	case names["data.pkl"]:
 		return readTorch(z, size)
 	case names["model.weights.h5"]:
-		return nil, errors.New("a Keras archive is not supported: " + exportHint)
+		return nil, formatError("a Keras archive is not supported: " + exportHint)
 	case npy == 0:
-		return nil, errors.New("a zip archive, but neither a PyTorch checkpoint nor npz: it has no data.pkl and no .npy")
+		return nil, formatError("a zip archive, but neither a PyTorch checkpoint nor npz: expected data.pkl or *.npy in it")
 	}
 	return readNpz(r, size)
 }

@@ -29,18 +29,18 @@ type tensorInfo struct {
 // Format: https://huggingface.co/docs/safetensors
 func readSafetensors(r io.ReaderAt, size int64) (*StateDict, error) {
 	var pre [8]byte
-	if _, err := r.ReadAt(pre[:], 0); err != nil {
+	if err := readAt(r, pre[:], 0); err != nil {
 		return nil, err
 	}
 	length := binary.LittleEndian.Uint64(pre[:])
 	switch {
 	case length > maxSafetensorsHeader:
-		return nil, fmt.Errorf("safetensors header of %d bytes, at most %d are supported", length, maxSafetensorsHeader)
+		return nil, fmt.Errorf("safetensors header: expected at most %d bytes, got %d", maxSafetensorsHeader, length)
 	case length > uint64(size-8):
 		return nil, fmt.Errorf("safetensors header is cut off: %d bytes of %d: %w", size-8, length, io.ErrUnexpectedEOF)
 	}
 	header := make([]byte, length)
-	if _, err := r.ReadAt(header, 8); err != nil && err != io.EOF {
+	if err := readAt(r, header, 8); err != nil {
 		return nil, err
 	}
 	infos, metadata, err := parseSafetensorsHeader(header)
@@ -54,7 +54,7 @@ func readSafetensors(r io.ReaderAt, size int64) (*StateDict, error) {
 	sd := &StateDict{Metadata: metadata}
 	for _, info := range infos {
 		raw := make([]byte, info.end-info.begin)
-		if _, err := r.ReadAt(raw, start+info.begin); err != nil && err != io.EOF {
+		if err := readAt(r, raw, start+info.begin); err != nil {
 			return nil, fmt.Errorf("tensor %q: %w", info.name, err)
 		}
 		t := Tensor{Name: info.name, Shape: info.shape}
@@ -64,6 +64,18 @@ func readSafetensors(r io.ReaderAt, size int64) (*StateDict, error) {
 		}
 	}
 	return sd, nil
+}
+
+// readAt fills b, and fails where r has fewer bytes, whatever size it was said to have.
+func readAt(r io.ReaderAt, b []byte, at int64) error {
+	n, err := r.ReadAt(b, at)
+	if n == len(b) {
+		return nil
+	}
+	if err == io.EOF {
+		err = io.ErrUnexpectedEOF
+	}
+	return fmt.Errorf("expected %d bytes at %d, got %d: %w", len(b), at, n, err)
 }
 
 func rowMajor(shape []int) layout {
@@ -139,7 +151,7 @@ func parseTensorInfo(dec *json.Decoder) (tensorInfo, error) {
 	}
 	info := tensorInfo{dtype: dt, shape: *fields.Shape, n: n, begin: (*fields.Offsets)[0], end: (*fields.Offsets)[1]}
 	if info.begin < 0 || info.end < info.begin || info.end-info.begin != int64(n)*int64(dt.size) {
-		return tensorInfo{}, fmt.Errorf("shape %v of %s needs %d bytes, data_offsets are %v",
+		return tensorInfo{}, fmt.Errorf("shape %v of %s: expected %d bytes, got data_offsets %v",
 			info.shape, *fields.Dtype, int64(n)*int64(dt.size), *fields.Offsets)
 	}
 	return info, nil

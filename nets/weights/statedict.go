@@ -2,7 +2,9 @@
 //
 // [Read] tells the format by the file's content: PyTorch's zip format (.pth, .pt, .pth.tar), safetensors, and NumPy's
 // npz. [Load] is strict: names and shapes of the network and the file must agree, and every disagreement is reported at
-// once. Nothing in a file is ever executed.
+// once. Nothing in a file is ever executed. [Save] writes safetensors and npz.
+//
+// What takes a path is a thin layer over the same for an fs.FS, an [io.ReaderAt] or an [io.Writer].
 package weights
 
 import (
@@ -35,7 +37,7 @@ func (t Tensor) validate() error {
 		return fmt.Errorf("tensor %q: exactly one of F32 and I64 must be set", t.Name)
 	}
 	if t.Len() != n {
-		return fmt.Errorf("tensor %q: shape %v needs %d elements, the data has %d", t.Name, t.Shape, n, t.Len())
+		return fmt.Errorf("tensor %q: shape %v: expected %d elements, got %d", t.Name, t.Shape, n, t.Len())
 	}
 	return nil
 }
@@ -46,7 +48,7 @@ const maxDims = 64
 // elements returns the product of the axis lengths, refusing negative ones and products beyond int.
 func elements(shape []int) (int, error) {
 	if len(shape) > maxDims {
-		return 0, fmt.Errorf("%d axes, at most %d are supported", len(shape), maxDims)
+		return 0, fmt.Errorf("expected at most %d axes, got %d", maxDims, len(shape))
 	}
 	n, zero := 1, false
 	for _, d := range shape {

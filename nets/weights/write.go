@@ -8,29 +8,87 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"path/filepath"
 	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/line-ood/goline/internal/atomicfile"
 	"github.com/line-ood/goline/internal/npyz"
 )
 
-// WriteNpz creates or replaces an npz archive with one float32 or int64 array for each tensor, in order. The same
-// tensors give the same bytes, and [Read] gives them back bit for bit. Metadata is not written. On an error the path is
-// left as it was.
-func WriteNpz(path string, sd *StateDict) error {
-	return npyz.CreateNpz(path, npyz.Stored, func(z *npyz.Writer) error {
-		for t := range sd.All() {
-			a := npyz.Array{Shape: t.Shape, Data: t.F32}
-			if t.I64 != nil {
-				a.Data = t.I64
-			}
-			if err := z.Write(t.Name, a); err != nil {
-				return err
-			}
+// Format is a file format that weights are written in. Its text is the extension of the files, without the dot.
+type Format string
+
+// The formats that are written. The same tensors give the same bytes, and [Read] gives them back bit for bit and in order.
+const (
+	// NPZ is an npz archive with one float32 or int64 array for each tensor. It has no place for metadata.
+	NPZ Format = "npz"
+	// Safetensors is a safetensors file with the tensors as F32 or I64, and the metadata.
+	Safetensors Format = "safetensors"
+)
+
+// FormatOf tells by its extension, of whatever case, in which format a path is to be written. Any other than those of the
+// formats is [ErrFormat].
+func FormatOf(path string) (Format, error) {
+	ext := filepath.Ext(path)
+	switch f := Format(strings.ToLower(strings.TrimPrefix(ext, "."))); f {
+	case NPZ, Safetensors:
+		return f, nil
+	}
+	return "", formatError(fmt.Sprintf("weights %s: expected the extension .npz or .safetensors, got %q", path, ext))
+}
+
+// Save creates or replaces a file of weights whose format is that of its extension, see [FormatOf]. On an error the path is
+// left as it was. See [FromParams] for the state dict of a network.
+func Save(path string, sd *StateDict) error {
+	f, err := FormatOf(path)
+	if err != nil {
+		return err
+	}
+	return save(path, f, sd)
+}
+
+// WriteNpz is [Save] in the format [NPZ], whatever the extension.
+func WriteNpz(path string, sd *StateDict) error { return save(path, NPZ, sd) }
+
+// WriteSafetensors is [Save] in the format [Safetensors], whatever the extension.
+func WriteSafetensors(path string, sd *StateDict) error { return save(path, Safetensors, sd) }
+
+func save(path string, f Format, sd *StateDict) error {
+	return atomicfile.Write(path, func(w io.Writer) error { return write(w, f, sd) })
+}
+
+// Write writes weights to w. Errors name the tensor, where there is one; any other format than the constants is
+// [ErrFormat].
+func Write(w io.Writer, f Format, sd *StateDict) error {
+	if err := write(w, f, sd); err != nil {
+		return fmt.Errorf("write weights: %w", err)
+	}
+	return nil
+}
+
+func write(w io.Writer, f Format, sd *StateDict) error {
+	switch f {
+	case NPZ:
+		return npyz.FillNpz(w, npyz.Stored, func(z *npyz.Writer) error { return fillNpz(z, sd) })
+	case Safetensors:
+		return writeSafetensors(w, sd)
+	}
+	return formatError(fmt.Sprintf("expected the format %s or %s, got %q", NPZ, Safetensors, string(f)))
+}
+
+func fillNpz(z *npyz.Writer, sd *StateDict) error {
+	for t := range sd.All() {
+		a := npyz.Array{Shape: t.Shape, Data: t.F32}
+		if t.I64 != nil {
+			a.Data = t.I64
 		}
-		return nil
-	})
+		if err := z.Write(t.Name, a); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // readNpz reads an npz archive with one numeric array for each tensor.
@@ -60,13 +118,6 @@ func readNpz(r io.ReaderAt, size int64) (*StateDict, error) {
 		}
 	}
 	return sd, nil
-}
-
-// WriteSafetensors creates or replaces a safetensors file with the tensors as F32 or I64, and the metadata. The same
-// tensors give the same bytes, and [Read] gives them back bit for bit and in order. On an error the path is left as it
-// was.
-func WriteSafetensors(path string, sd *StateDict) error {
-	return atomicfile.Write(path, func(w io.Writer) error { return writeSafetensors(w, sd) })
 }
 
 func writeSafetensors(w io.Writer, sd *StateDict) error {

@@ -232,7 +232,7 @@ func TestNpzFromNumpyTypes(t *testing.T) {
 
 	require.NoError(t, npyz.WriteNpz(path, npyz.Stored, npyz.Named{Name: "net", Array: npyz.Scalar("densenet")}))
 	_, err = weights.Read(path)
-	require.ErrorContains(t, err, `tensor "net": elements are string`)
+	require.ErrorContains(t, err, `tensor "net": expected elements of int64, got string`)
 	require.NoError(t, npyz.WriteNpz(path, npyz.Stored, npyz.Named{Name: "w", Array: npyz.Scalar(1e300)}))
 	_, err = weights.Read(path)
 	require.ErrorContains(t, err, `tensor "w"`)

@@ -50,6 +50,8 @@ func fromImage(im image.Image, buf []uint8, saturate bool) []uint8 {
 		}
 	case *image.YCbCr:
 		row = func(dst []uint8, y int) { yCbCr(dst, im, b.Min.Y+y) }
+	case *image.NYCbCrA:
+		row = func(dst []uint8, y int) { yCbCr(dst, &im.YCbCr, b.Min.Y+y) }
 	case *image.Paletted:
 		table := paletteTable(im.Palette)
 		row = func(dst []uint8, y int) { look(dst, im.Pix[y*im.Stride:][:width], &table) }

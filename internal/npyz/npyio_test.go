@@ -1,0 +1,150 @@
+package npyz_test
+
+import (
+	"bytes"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/sbinet/npyio/npy"
+	"github.com/stretchr/testify/require"
+	"gonum.org/v1/gonum/mat"
+	"pgregory.net/rapid"
+
+	"github.com/line-ood/goline/internal/npyz"
+)
+
+// npyio is a reader and writer of npy files that has nothing in common with ours: what both understand must be the same.
+
+// readNpyio reads an array of numbers or booleans with npyio. It fails where npyio does, which panics on some headers.
+func readNpyio(b []byte, shape []int) (data any, fortran, ok bool) {
+	defer func() {
+		if recover() != nil {
+			ok = false
+		}
+	}()
+	r, err := npy.NewReader(bytes.NewReader(b))
+	// Of a header that it takes for another shape it may want any amount of memory.
+	if err != nil || !slices.Equal(r.Header.Descr.Shape, shape) {
+		return nil, false, false
+	}
+	read := map[string]func() (any, error){
+		"b1": readAs[bool](r), "u1": readAs[uint8](r), "i1": readAs[int8](r), "u2": readAs[uint16](r), "i2": readAs[int16](r),
+		"u4": readAs[uint32](r), "i4": readAs[int32](r), "u8": readAs[uint64](r), "i8": readAs[int64](r),
+		"f4": readAs[float32](r), "f8": readAs[float64](r),
+	}[r.Header.Descr.Type[max(0, len(r.Header.Descr.Type)-2):]]
+	if read == nil {
+		return nil, false, false
+	}
+	data, err = read()
+	return data, r.Header.Descr.Fortran, err == nil
+}
+
+func readAs[T any](r *npy.Reader) func() (any, error) {
+	return func() (any, error) {
+		var d []T
+		err := r.Read(&d)
+		return d, err
+	}
+}
+
+// widened gives npyio's elements the types that ours have.
+func widened(data any) any {
+	switch d := data.(type) {
+	case []int8:
+		return convert(d, func(v int8) int32 { return int32(v) })
+	case []uint16:
+		return convert(d, func(v uint16) int32 { return int32(v) })
+	case []int16:
+		return convert(d, func(v int16) int32 { return int32(v) })
+	case []uint32:
+		return convert(d, func(v uint32) int64 { return int64(v) })
+	case []uint64:
+		return convert(d, func(v uint64) int64 { return int64(v) })
+	case []float32: // by bits, so that NaN equals itself
+		return convert(d, math.Float32bits)
+	case []float64:
+		return convert(d, math.Float64bits)
+	}
+	return data
+}
+
+func convert[A, B any](src []A, f func(A) B) []B {
+	out := make([]B, len(src))
+	for i, v := range src {
+		out[i] = f(v)
+	}
+	return out
+}
+
+// agreesWithNpyio holds an array that was read from b against what npyio reads, where it can, and tells whether it could.
+func agreesWithNpyio(t require.TestingT, a npyz.Array, b []byte) bool {
+	if a.Len() == 0 {
+		return false // npyio takes no elements for one
+	}
+	data, fortran, ok := readNpyio(b, a.Shape)
+	if !ok || fortran && len(a.Shape) > 1 { // it leaves the elements in the order of the file
+		return false
+	}
+	if bools, isBool := a.Data.([]bool); isBool && !slices.Equal(bools, data.([]bool)) {
+		return false // NumPy takes any byte but 0 for true, npyio only 1
+	}
+	require.Equal(t, widened(a.Data), widened(data))
+	return true
+}
+
+func TestNpyioReadsOurFiles(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		a := drawArray(t)
+		var buf bytes.Buffer
+		require.NoError(t, npyz.WriteNpy(&buf, a))
+		_, text := a.Data.([]string)
+		require.Equal(t, !text && a.Len() > 0, agreesWithNpyio(t, a, buf.Bytes()))
+	})
+}
+
+func TestReadsFilesOfNpyio(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		n := rapid.IntRange(1, 50).Draw(t, "elements")
+		f64 := rapid.SliceOfN(rapid.Float64(), n, n).Draw(t, "data")
+		for _, data := range []any{
+			f64, rapid.SliceOfN(rapid.Float32(), n, n).Draw(t, "data"), rapid.SliceOfN(rapid.Bool(), n, n).Draw(t, "data"),
+			rapid.SliceOfN(rapid.Int8(), n, n).Draw(t, "data"), rapid.SliceOfN(rapid.Uint8(), n, n).Draw(t, "data"),
+			rapid.SliceOfN(rapid.Int16(), n, n).Draw(t, "data"), rapid.SliceOfN(rapid.Uint16(), n, n).Draw(t, "data"),
+			rapid.SliceOfN(rapid.Int32(), n, n).Draw(t, "data"), rapid.SliceOfN(rapid.Uint32(), n, n).Draw(t, "data"),
+			rapid.SliceOfN(rapid.Int64(), n, n).Draw(t, "data"),
+			rapid.SliceOfN(rapid.Uint64Max(math.MaxInt64), n, n).Draw(t, "data"),
+		} {
+			var buf bytes.Buffer
+			require.NoError(t, npy.Write(&buf, data))
+			a, err := npyz.ReadNpy(&buf)
+			require.NoError(t, err)
+			require.Equal(t, []int{n}, a.Shape)
+			require.Equal(t, widened(data), widened(a.Data))
+		}
+		var buf bytes.Buffer
+		m := mat.NewDense(1, n, f64)
+		require.NoError(t, npy.Write(&buf, m))
+		a, err := npyz.ReadNpy(&buf)
+		require.NoError(t, err)
+		require.Equal(t, []int{1, n}, a.Shape)
+		require.Equal(t, widened(f64), widened(a.Data))
+	})
+}
+
+// NumPy's own files, read by both.
+func TestNpyioAgreesOnNumpyFiles(t *testing.T) {
+	agreed := 0
+	for _, name := range []string{"version1.npy", "version2.npy"} {
+		b, err := os.ReadFile(filepath.Join("testdata", name))
+		require.NoError(t, err)
+		a, err := npyz.ReadNpy(bytes.NewReader(b))
+		require.NoError(t, err)
+		if agreesWithNpyio(t, a, b) {
+			agreed++
+		}
+	}
+	require.Equal(t, 2, agreed)
+}
