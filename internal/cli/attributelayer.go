@@ -9,6 +9,7 @@ import (
 	"github.com/line-ood/goline/dataset"
 	"github.com/line-ood/goline/graph"
 	"github.com/line-ood/goline/line"
+	"github.com/line-ood/goline/line/eval"
 )
 
 // layerSubjects plays on any layer, through the graph behind it.
@@ -130,56 +131,18 @@ func (s *stage) layerRemoval(ctx context.Context, prog *graph.Program) (attribut
 			return attribution.Removal{}, usagef("--removal class-mean: the images of --fit have no labels")
 		}
 	}
-	size := 1
-	for _, d := range prog.Shape(s.layer) {
-		size *= d
-	}
-	sums, counts := make([][]float64, classes), make([]int, classes)
-	for c := range sums {
-		sums[c] = make([]float64, size)
-	}
-	var background [][]float64
 	stream, finish := s.stream(ctx, "fit", use, s.network.Preprocessing())
 	defer finish()
-	seen := 0
-	for out, err := range prog.Run(ctx, stream) {
-		if err != nil {
-			return attribution.Removal{}, err
-		}
-		z := out.Float32(s.layer)
-		for i := range out.N {
-			row := z[i*size:][:size]
-			if s.removal == "resample" {
-				background = append(background, games.Float64s(row))
-				continue
-			}
-			class := labels[seen+i]
-			if class < 0 {
-				continue
-			}
-			if class >= classes {
-				return attribution.Removal{}, fmt.Errorf("--fit %s: image %d has label %d, the network has %d classes", s.fit, seen+i, class, classes)
-			}
-			for j, v := range row {
-				sums[class][j] += float64(v)
-			}
-			counts[class]++
-		}
-		seen += out.N
-	}
 	if s.removal == "resample" {
-		return attribution.RemoveByResampling(background), nil
+		background, err := eval.Rows(ctx, prog, s.layer, stream)
+		return attribution.RemoveByResampling(background), err
 	}
-	for c, sum := range sums {
-		if counts[c] == 0 {
-			return attribution.Removal{}, fmt.Errorf("--fit %s: no images of class %d", s.fit, c)
-		}
-		for j := range sum {
-			sum[j] /= float64(counts[c])
-		}
+	means, err := eval.ClassMeans(ctx, prog, s.layer, stream, labels, classes)
+	if err != nil {
+		return attribution.Removal{}, fmt.Errorf("--fit %s: %w", s.fit, err)
 	}
 	if s.removal == "mean" {
-		return attribution.RemoveTo(sums[0]), nil
+		return attribution.RemoveTo(means[0]), nil
 	}
-	return attribution.RemoveToClassMean(sums), nil
+	return attribution.RemoveToClassMean(means), nil
 }

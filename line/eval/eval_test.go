@@ -365,3 +365,43 @@ func TestLabels(t *testing.T) {
 	set.labels[1] = -1
 	require.ErrorContains(t, eval.CheckTraining(set, 3), "image sb has no label")
 }
+
+// TestRowsAndClassMeans against the features of the same pictures.
+func TestRowsAndClassMeans(t *testing.T) {
+	ctx, set := context.Background(), newSet("s", 11, 1, true)
+	net := nettest.DenseNetBC(t, 10, 4, classes, 2)
+	program, err := graph.Compile(net, graph.Options{Fetch: []string{"features"}})
+	require.NoError(t, err)
+	images := eval.Images(ctx, "images", set, net.Preprocessing(), eval.Options{})
+	rows, err := eval.Rows(ctx, program, "features", images)
+	require.NoError(t, err)
+	want, err := extractor(t, eval.Options{}).Samples(ctx, "s", set)
+	require.NoError(t, err)
+	require.Len(t, rows, 11)
+	for i, row := range rows {
+		for j, v := range row {
+			require.Equal(t, float64(want.Features[i*want.Dim+j]), v)
+		}
+	}
+	set.labels[4] = -1
+	means, err := eval.ClassMeans(ctx, program, "features", images, set.labels, classes)
+	require.NoError(t, err)
+	for c := range classes {
+		for j := range want.Dim {
+			sum, n := 0.0, 0.0
+			for i, label := range set.labels {
+				if label == c {
+					sum += rows[i][j]
+					n++
+				}
+			}
+			require.InDelta(t, sum/n, means[c][j], 1e-12)
+		}
+	}
+	_, err = eval.ClassMeans(ctx, program, "features", images, set.labels, classes+1)
+	require.ErrorContains(t, err, "no images of class 3")
+	_, err = eval.ClassMeans(ctx, program, "features", images, set.labels, 2)
+	require.ErrorContains(t, err, "image 2 has label 2")
+	_, err = eval.ClassMeans(ctx, program, "features", images, set.labels[:5], classes)
+	require.ErrorContains(t, err, "expected 5 images")
+}
