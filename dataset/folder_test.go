@@ -5,10 +5,11 @@ import (
 	"encoding/binary"
 	"image/color"
 	"os"
-	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/line-ood/goline/internal/ostest"
 )
 
 // Order and labels are those of torchvision's ImageFolder: classes by name, then folders by their whole path
@@ -104,7 +105,7 @@ func TestFolderLinks(t *testing.T) {
 	_, err := Open(dir)
 	require.ErrorContains(t, err, "cat/broken.png: no such file")
 	require.NoError(t, os.Remove(dir+"/cat/broken.png"))
-	require.NoError(t, syscall.Mkfifo(dir+"/cat/pipe.png", 0o644))
+	ostest.Mkfifo(t, dir+"/cat/pipe.png")
 	_, err = Open(dir)
 	require.ErrorContains(t, err, "2 of 8 files are not JPEG, PNG, GIF, BMP or WebP pictures: cat/pipe.png, dog/back/pipe.png")
 }

@@ -4,12 +4,12 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/line-ood/goline/internal/npyz"
+	"github.com/line-ood/goline/internal/ostest"
 )
 
 func TestSplitSpec(t *testing.T) {
@@ -89,7 +89,7 @@ func TestOpenWrongKind(t *testing.T) {
 	require.ErrorContains(t, err, "a.xyz: 1 of 1 files are not JPEG, PNG, GIF, BMP or WebP pictures: a.xyz")
 	_, err = Open(put(t, dir, "text.gz", gz(t, []byte("hello"))))
 	require.ErrorContains(t, err, "unknown format")
-	require.NoError(t, syscall.Mkfifo(dir+"/pipe", 0o644))
+	ostest.Mkfifo(t, dir+"/pipe")
 	_, err = Open(dir + "/pipe")
 	require.ErrorContains(t, err, dir+"/pipe: not a regular file")
 }

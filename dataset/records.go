@@ -93,7 +93,7 @@ func imagesShape(shape []int) (n, height, width, colours int, one, total int64, 
 	if n == 0 {
 		return 0, 0, 0, 0, 0, 0, fmt.Errorf("%w: shape %v", ErrNoImages, shape)
 	}
-	const maxImages = 1 << 40
+	const maxImages = 1 << (30 + 10*(^uint(0)>>63)) // 2^40, or 2^30 where an int has 32 bits
 	if n < 0 || n > maxImages || height < 1 || width < 1 || width > picture.MaxPixels/height {
 		return 0, 0, 0, 0, 0, 0, fmt.Errorf("images of shape %v: sizes out of range", shape)
 	}

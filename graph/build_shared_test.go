@@ -2,6 +2,7 @@ package graph_test
 
 import (
 	"context"
+	"math"
 	"slices"
 	"testing"
 
@@ -111,8 +112,8 @@ func TestSharedRefusals(t *testing.T) {
 		`batch 0: input "removed", which 2 samples share, holds 10 values, expected 11 of shape [1 11]`:     {X: x, N: 2, Inputs: map[string][]float32{"mask": mask, "removed": x[1:]}},
 		`batch 0: input "removed", which 2 samples share, holds 0 values, expected 11 of shape [1 11]`:      {X: x, N: 2, Inputs: map[string][]float32{"mask": mask}},
 		`batch 0: input "mask" of 2 samples holds 3 values, expected 3 of shape [3] each`:                   {X: x, N: 2, Inputs: map[string][]float32{"mask": mask[:3], "removed": x}},
-		`batch 0: 4611686018427387904 samples share 0 values, expected 11 of shape [11]`:                    {N: 1 << 62},
-		`batch 0: input "mask" of 4611686018427387904 samples holds 6 values, expected 3 of shape [3] each`: {X: x, N: 1 << 62, Inputs: map[string][]float32{"mask": mask, "removed": x}},
+		`batch 0: 4611686018427387904 samples share 0 values, expected 11 of shape [11]`:                    {N: math.MaxInt>>1 + 1},
+		`batch 0: input "mask" of 4611686018427387904 samples holds 6 values, expected 3 of shape [3] each`: {X: x, N: math.MaxInt>>1 + 1, Inputs: map[string][]float32{"mask": mask, "removed": x}},
 		"batch 0: 0 samples, expected at least 1":                                                           {X: x, Inputs: map[string][]float32{"mask": mask, "removed": x}},
 	} {
 		for _, err := range p.Run(context.Background(), stream(b)) {

@@ -13,7 +13,10 @@
 // itself.
 //
 // A [Builder] adds whole layers by parameter name, fuses batch norm, ReLU and convolution where gradients of the weights
-// are not asked for, and names the nodes worth looking at. [Declare] finds the parameters that its calls ask for. [Compile] turns a [Model] into a [Program], which runs a stream
-// of batches of any size over replicas that share the weights. A result depends on its sample alone: batch size, replica
-// count and neighbours in the batch do not change one bit of it. Package graphtest tests operations of one's own.
+// are not asked for, and names the nodes worth looking at. [Declare] finds the parameters that its calls ask for. [Compile]
+// turns a [Model] into a [Program], which runs a stream of batches of any size over workers that share the weights. A result
+// depends on its sample alone: batch size, number of workers and neighbours in the batch do not change one bit of it. Package
+// graphtest tests operations of one's own.
+//
+// It builds on the kernels alone: networks, data and detectors are above it, and it knows none of them.
 package graph

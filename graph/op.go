@@ -223,7 +223,7 @@ func typeOf(dtype tensor.Dtype, shape tensor.Shape) hm.Type {
 
 // elements returns the number of elements of a shape, or an error where an axis is empty or the number is out of bounds.
 func elements(shape []int) (int, error) {
-	const most = 1 << 40
+	const most = 1 << (30 + 10*(^uint(0)>>63)) // 2^40, or 2^30 where an int has 32 bits
 	n := 1
 	for _, s := range shape {
 		switch {

@@ -2,6 +2,7 @@ package graph_test
 
 import (
 	"fmt"
+	"math"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -189,7 +190,7 @@ func TestDenseBlockErrors(t *testing.T) {
 		"not four axes":   {add("flat", 2, 3), 8, "expected 4 axes"},
 		"too small":       {x, 2, "3 channels in a block of 2"},
 		"negative":        {x, -1, "3 channels in a block of -1"},
-		"absurdly large":  {x, 1 << 60, "too many elements"},
+		"absurdly large":  {x, math.MaxInt>>3 + 1, "too many elements"},
 		"not of a number": {G.NewTensor(s.Graph, tensor.Int, 4, G.WithShape(1, 1, 1, 1), G.WithName("ints")), 8, "element type int"},
 	} {
 		t.Run(name, func(t *testing.T) {

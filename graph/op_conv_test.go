@@ -1,6 +1,7 @@
 package graph_test
 
 import (
+	"math"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -98,8 +99,8 @@ func TestConv2DErrors(t *testing.T) {
 		"does not fit":       {x, add("w4", 3, 4, 7, 3), nil, graph.ConvConfig{}, "does not fit"},
 		"negative stride":    {x, w, nil, graph.ConvConfig{Stride: [2]int{-1, 1}}, "out of range"},
 		"negative padding":   {x, w, nil, graph.ConvConfig{Padding: [2]int{-1, 0}}, "out of range"},
-		"padding overflows":  {x, w, nil, graph.ConvConfig{Padding: [2]int{1 << 62, 0}}, "Conv2D"},
-		"output overflows":   {x, w, nil, graph.ConvConfig{Padding: [2]int{1 << 40, 1 << 40}}, "too many elements"},
+		"padding overflows":  {x, w, nil, graph.ConvConfig{Padding: [2]int{math.MaxInt>>1 + 1, 0}}, "Conv2D"},
+		"output overflows":   {x, w, nil, graph.ConvConfig{Padding: [2]int{math.MaxInt >> 23, math.MaxInt >> 23}}, "too many elements"},
 		"other element type": {x, graphtest.NewSession(t, tensor.Float32).Add(graphtest.Constant(graphtest.Zeros(3, 4, 3, 3)), "w32"), nil, graph.ConvConfig{}, "input 1 (w32) is of float32, input 0 of float64"},
 		"other graph":        {x, graphtest.NewSession(t, tensor.Float64).Add(graphtest.Constant(graphtest.Zeros(3, 4, 3, 3)), "far"), nil, graph.ConvConfig{}, "not in one graph"},
 	} {

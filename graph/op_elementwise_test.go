@@ -247,7 +247,7 @@ func TestElementwiseErrors(t *testing.T) {
 		"Reshape elements":       {func() (*G.Node, error) { return graph.Reshape(x, 4) }, "shape (2, 4) has 8 elements, input (x) of shape (2, 3) has 6"},
 		"Reshape to nothing":     {func() (*G.Node, error) { return graph.Reshape(x) }, "has 2 elements"},
 		"Reshape negative":       {func() (*G.Node, error) { return graph.Reshape(x, -1, -3) }, "at least one element"},
-		"Reshape overflow":       {func() (*G.Node, error) { return graph.Reshape(x, 1<<32, 1<<32, 3) }, "too many elements"},
+		"Reshape overflow":       {func() (*G.Node, error) { return graph.Reshape(x, math.MaxInt>>31+1, math.MaxInt>>31+1, 3) }, "too many elements"},
 		"Affine nil":             {func() (*G.Node, error) { return graph.Affine(nil, vector, vector) }, "Affine: input is nil"},
 		"Affine axes":            {func() (*G.Node, error) { return graph.Affine(vector, vector, vector) }, "expected at least 2 axes"},
 		"Affine scale":           {func() (*G.Node, error) { return graph.Affine(x, column, vector) }, "scale (column) has shape (3, 1), expected (3)"},

@@ -3,6 +3,7 @@ package graph_test
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -32,7 +33,7 @@ func TestBadBatches(t *testing.T) {
 		"too few values":  {change(func(b *graph.Batch) { b.X = b.X[1:] }), "batch 1: 3 samples hold 323 values, expected 108 of shape [3 6 6] each"},
 		"too many values": {change(func(b *graph.Batch) { b.X = append(slices.Clone(b.X), 1) }), "hold 325 values"},
 		"no values":       {change(func(b *graph.Batch) { b.X = nil }), "hold 0 values"},
-		"overflow":        {change(func(b *graph.Batch) { b.N, b.X = 1<<62, nil }), "4611686018427387904 samples hold 0 values"},
+		"overflow":        {change(func(b *graph.Batch) { b.N, b.X = math.MaxInt, nil }), " samples hold 0 values"},
 		"labels":          {change(func(b *graph.Batch) { b.Labels = []int{1} }), "batch 1: 1 labels for 3 samples"},
 		"no input":        {change(func(b *graph.Batch) { b.Inputs = nil }), `batch 1: input "scale" of 3 samples holds 0 values, expected 11 of shape [11] each`},
 		"input's size":    {change(func(b *graph.Batch) { b.Inputs = map[string][]float32{"scale": make([]float32, 34)} }), `input "scale" of 3 samples holds 34 values`},

@@ -11,4 +11,6 @@
 //
 // All of it is part of one Gorgonia graph, from pixels to score, so every quantity on the way can be fetched and
 // differentiated. Higher scores mean more in-distribution.
+//
+// It builds on packages graph, nets, dataset, attribution and posthoc; eval, downstream and the commands are above it.
 package line

@@ -72,7 +72,7 @@ func TestDenseNetBCRefuses(t *testing.T) {
 		{nets.DenseNetBCConfig{Depth: 10, Growth: 1, Classes: 10, Reduction: 0.1}, "trans1.conv1.weight of shape [0 3 1 1]"},
 		{nets.DenseNetBCConfig{Depth: 10, Growth: math.MaxInt, Classes: 10}, "empty or too large"},
 		{nets.DenseNetBCConfig{Depth: 10, Growth: 4, Classes: math.MaxInt}, "empty or too large"},
-		{nets.DenseNetBCConfig{Depth: 6*(1<<50) + 4, Growth: 12, Classes: 10}, "has too many elements"},
+		{nets.DenseNetBCConfig{Depth: 6*(math.MaxInt>>13) + 4, Growth: 12, Classes: 10}, "has too many elements"},
 		{nets.DenseNetBCConfig{Depth: 10, Growth: 4000, Classes: 10}, "more than 1073741824 parameter values"},
 	} {
 		_, err := nets.DenseNetBC(c.cfg)

@@ -4,4 +4,6 @@
 // [New] and [Open] know some architectures by name. [Define] makes a network of one's own from one function, and whatever else
 // satisfies [Classifier] is taken everywhere, too: by packages train, line and attribution. A network carries no training: its
 // parameters are zero until weights are loaded or train.Initialise fills them.
+//
+// It builds on packages graph and weights; data, detectors and training are above it.
 package nets

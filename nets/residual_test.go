@@ -1,6 +1,7 @@
 package nets_test
 
 import (
+	"math"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -64,11 +65,11 @@ func TestResidualNetworksRefuse(t *testing.T) {
 	}
 	for _, f := range []func() error{ // which end before they have added 2^50 layers
 		func() error {
-			_, err := nets.SmallResNet(nets.SmallResNetConfig{Depth: 6<<50 + 2, Width: 1000, Classes: 2})
+			_, err := nets.SmallResNet(nets.SmallResNetConfig{Depth: 6*(math.MaxInt>>13) + 2, Width: 1000, Classes: 2})
 			return err
 		},
 		func() error {
-			_, err := nets.WideResNet(nets.WideResNetConfig{Depth: 6<<50 + 4, Widen: 100, Classes: 2})
+			_, err := nets.WideResNet(nets.WideResNetConfig{Depth: 6*(math.MaxInt>>13) + 4, Widen: 100, Classes: 2})
 			return err
 		},
 	} {

@@ -3,12 +3,12 @@ package train_test
 import (
 	"context"
 	"math/rand/v2"
-	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/line-ood/goline/graph"
+	"github.com/line-ood/goline/internal/ostest"
 	"github.com/line-ood/goline/nets"
 	"github.com/line-ood/goline/train"
 )
@@ -31,19 +31,12 @@ func BenchmarkStep(b *testing.B) {
 	for i := range batch {
 		in.Targets[i*10+i%10] = 1
 	}
-	cpu := cpuSeconds(b)
+	cpu := ostest.CPUSeconds(b)
 	for b.Loop() {
 		_, err := program.Run(context.Background(), in)
 		require.NoError(b, err)
 		optimizer.Step(0.05, program.Gradients())
 	}
 	b.ReportMetric(batch*float64(b.N)/b.Elapsed().Seconds(), "images/s")
-	b.ReportMetric(batch*float64(b.N)/(cpuSeconds(b)-cpu), "images/CPU-s")
-}
-
-// cpuSeconds returns the processor time of this process, which other processes do not disturb much.
-func cpuSeconds(b *testing.B) float64 {
-	var u syscall.Rusage
-	require.NoError(b, syscall.Getrusage(syscall.RUSAGE_SELF, &u))
-	return float64(u.Utime.Sec+u.Stime.Sec) + float64(u.Utime.Usec+u.Stime.Usec)/1e6
+	b.ReportMetric(batch*float64(b.N)/(ostest.CPUSeconds(b)-cpu), "images/CPU-s")
 }

@@ -4,4 +4,6 @@
 // [Schedule], augmentation, an average of the weights, and checkpoints. Everything random is drawn from streams of its own
 // for (seed, epoch, sample), and gradients are added up in the order of the samples, so that a seed gives the same weights,
 // bit for bit, for any number of workers, and also when a run was interrupted and resumed.
+//
+// It builds on packages graph, nets and dataset, and nothing builds on it but commands.
 package train

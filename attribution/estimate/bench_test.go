@@ -4,7 +4,6 @@ package estimate
 
 import (
 	"fmt"
-	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/line-ood/goline/attribution"
 	"github.com/line-ood/goline/attribution/games"
+	"github.com/line-ood/goline/internal/ostest"
 )
 
 // The penultimate layer of the CIFAR-10 DenseNet-BC-100-12: 342 neurons, 10 classes.
@@ -41,21 +41,14 @@ func BenchmarkPermutation(b *testing.B) {
 			_ = g.(attribution.Incremental).NewWalker() // the table is built once a game
 			b.ReportAllocs()
 			b.ResetTimer()
-			before := cpuSeconds(b)
+			before := ostest.CPUSeconds(b)
 			e, err := Permutation{}.Estimate(background, g, attribution.Options{Samples: b.N, Workers: 1})
 			require.NoError(b, err)
 			b.ReportMetric(float64(e.Samples)*342/b.Elapsed().Seconds(), "marginals/s")
 			// On a machine with other work, processor time is what a core can do.
-			b.ReportMetric(float64(e.Samples)*342/(cpuSeconds(b)-before), "marginals/cpu-s")
+			b.ReportMetric(float64(e.Samples)*342/(ostest.CPUSeconds(b)-before), "marginals/cpu-s")
 		})
 	}
-}
-
-// cpuSeconds is the processor time that this process has used.
-func cpuSeconds(b *testing.B) float64 {
-	var u syscall.Rusage
-	require.NoError(b, syscall.Getrusage(syscall.RUSAGE_SELF, &u))
-	return float64(u.Utime.Nano()+u.Stime.Nano()) / 1e9
 }
 
 // The same game without its incremental form.

@@ -216,7 +216,7 @@ func (r *run) affordableWork(d Deterministic) error {
 }
 
 // maxSamples keeps sample counts within what an int and a float64 hold exactly.
-const maxSamples = 1 << 52
+const maxSamples = 1 << (30 + 22*(^uint(0)>>63)) // 2^52, or 2^30 where an int has 32 bits
 
 // nextRound is the number of samples at which to look at the standard error again, given the one after done samples.
 func nextRound(done, limit int, stdErr, target float64) int {

@@ -186,16 +186,16 @@ func TestLayerGroupsSampleTowardsEnumeration(t *testing.T) {
 func TestLayerRefusals(t *testing.T) {
 	net := randomNet(t)
 	for name, opt := range map[string]LayerOptions{
-		"no node is named":                 {Layer: "nothing"},
-		"in groups 0 and 1":                {Layer: "features", Groups: [][]int{{1}, {1}}},
-		"group 1 is empty":                 {Layer: "features", Groups: [][]int{{1}, {}}},
-		"neuron 99999":                     {Layer: "features", Groups: [][]int{{99999}}},
-		"either channels":                  {Layer: "block3", Channels: true, Groups: [][]int{{1}}},
-		"names":                            {Layer: "features", Names: []string{"one"}},
-		"expected one value a sample, got shape [12 32 32]":          {Layer: "features", Output: "block1"},
-		"row 0: expected 9 neurons, got 2": {Layer: "features", Removal: attribution.RemoveTo([]float64{1, 2})},
-		"expected 1 rows, got 0":           {Layer: "features", Removal: attribution.RemoveByResampling(nil)},
-		"expected 5 rows, got 1":           {Layer: "features", Removal: attribution.RemoveToClassMean(make([][]float64, 1))},
+		"no node is named":  {Layer: "nothing"},
+		"in groups 0 and 1": {Layer: "features", Groups: [][]int{{1}, {1}}},
+		"group 1 is empty":  {Layer: "features", Groups: [][]int{{1}, {}}},
+		"neuron 99999":      {Layer: "features", Groups: [][]int{{99999}}},
+		"either channels":   {Layer: "block3", Channels: true, Groups: [][]int{{1}}},
+		"names":             {Layer: "features", Names: []string{"one"}},
+		"expected one value a sample, got shape [12 32 32]": {Layer: "features", Output: "block1"},
+		"row 0: expected 9 neurons, got 2":                  {Layer: "features", Removal: attribution.RemoveTo([]float64{1, 2})},
+		"expected 1 rows, got 0":                            {Layer: "features", Removal: attribution.RemoveByResampling(nil)},
+		"expected 5 rows, got 1":                            {Layer: "features", Removal: attribution.RemoveToClassMean(make([][]float64, 1))},
 	} {
 		_, err := NewLayer(net, opt)
 		require.ErrorContains(t, err, name)

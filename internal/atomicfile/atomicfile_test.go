@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/line-ood/goline/internal/atomicfile"
+	"github.com/line-ood/goline/internal/ostest"
 )
 
 func text(s string) func(io.Writer) error {
@@ -123,7 +124,7 @@ func TestWriteThroughSymlink(t *testing.T) {
 
 func TestWriteToPipe(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "pipe")
-	require.NoError(t, syscall.Mkfifo(path, 0o600))
+	ostest.Mkfifo(t, path)
 	got := make(chan string, 1)
 	go func() {
 		b, _ := os.ReadFile(path)
@@ -138,7 +139,7 @@ func TestWriteToPipe(t *testing.T) {
 
 func TestWriteToPipeWhoseReaderLeaves(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "pipe")
-	require.NoError(t, syscall.Mkfifo(path, 0o600))
+	ostest.Mkfifo(t, path)
 	left := make(chan struct{})
 	go func() {
 		defer close(left)
@@ -161,10 +162,7 @@ func TestWriteToPipeWhoseReaderLeaves(t *testing.T) {
 
 func TestWriteFullDisk(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "full")
-	const charDevice, fullDevice = syscall.S_IFCHR | 0o600, 1<<8 | 7 // what Linux calls /dev/full
-	if err := syscall.Mknod(path, charDevice, fullDevice); err != nil {
-		t.Skipf("cannot make a device that is always full: %v", err)
-	}
+	ostest.FullDevice(t, path)
 	err := atomicfile.Write(path, text("x"))
 	if errors.Is(err, fs.ErrPermission) {
 		t.Skip("devices cannot be used in the temporary folder")

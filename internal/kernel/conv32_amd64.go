@@ -78,5 +78,5 @@ func (f *conv32) forward(dst, src, residual, scratch []float32) {
 		dst: dst, src: src, bias: f.c.bias, residual: residual, relu: f.c.postReLU,
 		scale: f.scale, shift: f.shift, floor: f.floor, scratch: scratch,
 	}
-	f.engine.run(&io)
+	f.engine.run(io)
 }

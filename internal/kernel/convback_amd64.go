@@ -43,7 +43,7 @@ func (f *conv32) newPhases() []phase {
 		return []phase{ph}
 	}
 	if depthSpreadFits(g) {
-		return []phase{{rows: g.H, cols: g.W, from: f.order, engine: engine{spread: newDepthSpread(f.level, g)}}}
+		return []phase{{rows: g.H, cols: g.W, from: f.order, engine: newDepthSpread(f.level, g)}}
 	}
 	var phases []phase
 	for a := range min(g.SH, g.H) {
@@ -63,7 +63,7 @@ func (f *conv32) newPhases() []phase {
 				}
 			}
 			if len(pg.taps) > 0 {
-				ph.engine.plan = newPlan(f.level, pg)
+				ph.engine = newPlan(f.level, pg)
 			}
 			phases = append(phases, ph)
 		}
@@ -118,7 +118,7 @@ func (f *conv32) backwardInput(dx, dy, x, y, dresidual, scratch []float32, accum
 	one := len(f.phases) == 1
 	if one && !f.phases[0].empty() && !f.c.preReLU {
 		io.dst, io.scratch, io.accumulate = dx, scratch, accumulate
-		f.phases[0].engine.run(&io)
+		f.phases[0].engine.run(io)
 		return
 	}
 	for i := range f.phases {
@@ -128,7 +128,7 @@ func (f *conv32) backwardInput(dx, dy, x, y, dresidual, scratch []float32, accum
 		if ph.empty() {
 			clear(io.dst)
 		} else {
-			ph.engine.run(&io)
+			ph.engine.run(io)
 		}
 		if one && f.c.preReLU {
 			f.passPre(dx, io.dst, x, accumulate)

@@ -42,14 +42,17 @@ func newDepthSpread(l level, g ConvGeom) *depthSpread {
 	return d
 }
 
+func (d *depthSpread) pack(s weightSource) { d.weights = packDepth(d.weights, d.g.C, s) }
+
 func (d *depthSpread) scratchLen() int { return d.g.InLen() }
 
 // run computes the gradient io.dst from the output's, io.src.
-func (d *depthSpread) run(io *planIO) {
+func (d *depthSpread) run(image planIO) {
+	io := &image
 	if io.accumulate {
 		own := *io
 		own.dst, own.accumulate = io.scratch[:d.g.InLen()], false
-		d.run(&own)
+		d.run(own)
 		AddTo(io.dst[:d.g.InLen()], own.dst)
 		return
 	}

@@ -240,7 +240,8 @@ func (d *depthwise) scratchLen() int {
 }
 
 // run computes one image; see planIO.
-func (d *depthwise) run(io *planIO) {
+func (d *depthwise) run(image planIO) {
+	io := &image
 	n := d.g.OutLen()
 	switch {
 	case io.accumulate:

@@ -22,7 +22,8 @@ type planIO struct {
 func ptr(s []float32, i int) unsafe.Pointer { return unsafe.Pointer(&s[i]) }
 
 // run computes one image.
-func (p *plan) run(io *planIO) {
+func (p *plan) run(image planIO) {
+	io := &image
 	scratch := alignVector(io.scratch)
 	weights := 0
 	for group := range p.groups {

@@ -69,6 +69,7 @@ func checkConvTwins(t require.TestingT, rng *rand.Rand, spec ConvSpec[float32]) 
 		}
 		if level > 0 {
 			require.Equal(t, results[1][:len(bound)], got[:len(bound)], "forward bits of %+v", g)
+			require.Equal(t, results[1][len(bound):in], got[len(bound):in], "input gradient bits of %+v", g)
 			require.Equal(t, results[1][in:], got[in:], "weight gradient bits of %+v", g)
 		}
 	}

@@ -175,7 +175,8 @@ func (p *winograd) scratchLen() int {
 }
 
 // run computes one image; see planIO. It knows a pre operation only when it was laid out for one.
-func (p *winograd) run(io *planIO) {
+func (p *winograd) run(image planIO) {
+	io := &image
 	if io.accumulate {
 		own := *io
 		own.residual = io.dst

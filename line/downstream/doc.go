@@ -3,4 +3,6 @@
 // are compared with the paper's.
 //
 // Everything starts from penultimate features, so that a network runs over each image only once for any number of studies.
+//
+// It builds on packages line, eval and attribution; only commands are above it.
 package downstream

@@ -6,6 +6,8 @@
 //
 // Rates are fractions in [0, 1].
 //
-// The two false positive rates that go by the name FPR95 in the field have a function each: FPRAtTPR takes ID as the
+// The two false positive rates that go by the name FPR95 in the field have a function each: FPR95 takes ID as the
 // positive class, as the code published with LINe, DICE and ReAct does; FPR95OpenOOD takes OOD, as OpenOOD does.
+//
+// It builds on no other package of the module.
 package metrics

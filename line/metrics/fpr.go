@@ -17,7 +17,7 @@ func FPR95(id, ood []float64) (float64, error) {
 	return r.fprAtTPR(), nil
 }
 
-// Threshold95 returns the threshold behind FPRAtTPR: with the ID scores sorted ascending and counted from 0, the one
+// Threshold95 returns the threshold behind FPR95: with the ID scores sorted ascending and counted from 0, the one
 // at index round(0.05 n), halves rounded to even. A sample counts as in-distribution if its score is strictly above.
 func Threshold95(id []float64) (float64, error) {
 	if err := check("ID", id); err != nil {

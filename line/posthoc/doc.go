@@ -4,5 +4,7 @@
 // Every score is oriented higher = more in-distribution (ID). Scores are computed in float64 from float32 features and
 // logits, each sample by itself, so they are the same bits for any number of workers and any batch.
 //
-// To add a method, write a file with its parameters and constructor and list it in registry.
+// [Register] adds a method of one's own, which commands and reports then treat like the others; package line adds LINe so.
+//
+// It builds on no other package of the module but internal ones.
 package posthoc

@@ -3,4 +3,6 @@
 //
 // In memory every rate is a fraction in [0, 1]; everything written shows percent. Methods and OOD sets keep the order
 // in which they are given. Names come from users and are escaped in whatever is written.
+//
+// It builds on package metrics alone; package eval makes what it renders.
 package report

@@ -273,7 +273,7 @@ func BenchmarkDecode(b *testing.B) {
 	const w, h = 500, 375
 	im := image.NewRGBA(image.Rect(0, 0, w, h))
 	for i := range im.Pix {
-		im.Pix[i] = uint8(128 + 90*math.Sin(float64(i/4%w)*0.05) + float64(i*2654435761>>7&31))
+		im.Pix[i] = uint8(128 + 90*math.Sin(float64(i/4%w)*0.05) + float64(uint32(i)*2654435761>>7&31))
 	}
 	var file bytes.Buffer
 	require.NoError(b, stdjpeg.Encode(&file, im, &stdjpeg.Options{Quality: 90}))

@@ -1,0 +1,15 @@
+package ostest
+
+import (
+	"syscall"
+	"testing"
+)
+
+// FullDevice makes a device on which no space is ever left.
+func FullDevice(t testing.TB, path string) {
+	t.Helper()
+	const charDevice, fullDevice = syscall.S_IFCHR | 0o600, 1<<8 | 7 // what Linux calls /dev/full
+	if err := syscall.Mknod(path, charDevice, fullDevice); err != nil {
+		t.Skipf("cannot make a device that is always full: %v", err)
+	}
+}

@@ -1,0 +1,27 @@
+//go:build unix
+
+// Package ostest has what tests ask of an operating system; where a system lacks it, a test that asks is skipped and says so.
+package ostest
+
+import (
+	"syscall"
+	"testing"
+)
+
+// Mkfifo makes a named pipe.
+func Mkfifo(t testing.TB, path string) {
+	t.Helper()
+	if err := syscall.Mkfifo(path, 0o600); err != nil {
+		t.Fatalf("mkfifo %s: %v", path, err)
+	}
+}
+
+// CPUSeconds returns the processor time of this process, which other processes do not disturb much.
+func CPUSeconds(t testing.TB) float64 {
+	t.Helper()
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		t.Fatalf("getrusage: %v", err)
+	}
+	return float64(u.Utime.Nano()+u.Stime.Nano()) / 1e9
+}

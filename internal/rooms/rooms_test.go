@@ -1,0 +1,93 @@
+// Package rooms tests which package may import which: arrows point down.
+package rooms
+
+import (
+	"encoding/json"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+const module = "github.com/line-ood/goline/"
+
+// floors lists the rooms from the ground up; a package may import packages of its own floor's room and of lower floors.
+// The longest prefix decides.
+var floors = [][]string{
+	{"internal/kernel", "internal/quantile", "internal/atomicfile", "internal/fsfile", "internal/mathx", "internal/splitmix", "attribution/internal/numfmt",
+		"internal/figure", "internal/ostest", "internal/sharedtest", "internal/rooms", "testdata/demo"},
+	{"internal/npyz"},
+	{"graph"},
+	{"graph/graphtest", "nets/weights"},
+	{"nets"},
+	{"dataset", "internal/nettest", "attribution"},
+	{"attribution/internal/sampling"},
+	{"attribution/estimate", "attribution/games"},
+	{"attribution/compare", "line/posthoc", "line/metrics"},
+	{"line", "line/report", "internal/bench", "internal/demo"},
+	{"line/eval"},
+	{"line/downstream", "train"},
+	{"internal/cli"},
+	{"cmd/goline"},
+}
+
+func TestArrowsPointDown(t *testing.T) {
+	cmd := exec.Command("go", "list", "-json=ImportPath,Imports", "./...")
+	cmd.Dir = "../.."
+	out, err := cmd.Output()
+	require.NoError(t, err)
+	d := json.NewDecoder(strings.NewReader(string(out)))
+	seen := 0
+	for d.More() {
+		var p struct {
+			ImportPath string
+			Imports    []string
+		}
+		require.NoError(t, d.Decode(&p))
+		name := strings.TrimPrefix(p.ImportPath, module)
+		floor, room := where(name)
+		require.GreaterOrEqual(t, floor, 0, "%s stands on no floor: name it here", name)
+		seen++
+		for _, i := range p.Imports {
+			if !strings.HasPrefix(i, module) {
+				continue
+			}
+			other := strings.TrimPrefix(i, module)
+			below, itsRoom := where(other)
+			require.True(t, below < floor || itsRoom == room, "%s imports %s, which does not lie below it", name, other)
+		}
+	}
+	require.Greater(t, seen, 30)
+}
+
+// where returns the floor of a package and its room, -1 for none.
+func where(name string) (floor int, room string) {
+	floor = -1
+	for f, rooms := range floors {
+		for _, r := range rooms {
+			if (name == r || strings.HasPrefix(name, r+"/")) && len(r) > len(room) {
+				floor, room = f, r
+			}
+		}
+	}
+	return floor, room
+}
+
+// TestCommandsRunNoPrograms: commands take flags in and hand results out; loops over programs stand in the packages that they call.
+func TestCommandsRunNoPrograms(t *testing.T) {
+	loop := regexp.MustCompile(`range .*\.(Run|Score)\(`)
+	err := filepath.WalkDir("../cli", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		source, err := os.ReadFile(path)
+		require.NotRegexp(t, loop, string(source), path)
+		return err
+	})
+	require.NoError(t, err)
+}
