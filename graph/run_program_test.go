@@ -396,3 +396,24 @@ func TestOutputs(t *testing.T) {
 		require.PanicsWithValue(t, `graph: "logits" does not hold classes`, func() { out.Ints("logits") })
 	}
 }
+
+// TestWorkCountsEverything: every operation adds to a program's work, convolutions or not, and equal programs count the same.
+func TestWorkCountsEverything(t *testing.T) {
+	work := func(layers int, batch int) float64 {
+		p, err := graph.Compile(&model{shape: []int{2, 8, 8}, outputs: []string{"y"}, build: func(b *graph.Builder, x *G.Node) error {
+			for range layers {
+				x = b.Do(func() (*G.Node, error) { return graph.Mul(x, x) }) // no floating-point operation of a convolution
+			}
+			b.Tap("y", x)
+			return b.Err()
+		}}, graph.Options{Batch: batch, Workers: 1})
+		require.NoError(t, err)
+		require.Zero(t, p.FLOPs())
+		return p.Work()
+	}
+	require.Equal(t, work(3, 4), work(3, 4))
+	one, two, three := work(1, 4), work(2, 4), work(3, 4)
+	require.Greater(t, two, one)
+	require.InDelta(t, two-one, three-two, 1e-15)
+	require.Equal(t, work(3, 1), work(3, 8), "results do not depend on the batch")
+}

@@ -151,9 +151,7 @@ func NewLayer(net graph.Model, opt LayerOptions) (*Layer, error) {
 		return sync.OnceValues(func() (*graph.Program, error) { return graph.Compile(model, o) })
 	}
 	l.points, l.gradients = masked(layerValue), masked(layerValue, layerGradient)
-	if all := l.front.FLOPs(); all > 0 {
-		l.forwards = max(float64(l.values.FLOPs())/float64(all), 1e-9)
-	}
+	l.forwards = l.values.Work() / l.front.Work()
 	return l, nil
 }
 

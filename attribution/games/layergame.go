@@ -35,7 +35,8 @@ func (g *LayerGame) Class() int { return g.class }
 // PlayerNames returns the names given with the options.
 func (g *LayerGame) PlayerNames() []string { return g.l.opt.Names }
 
-// ForwardsPerValue is the share of the network's floating-point operations behind the layer, for each member.
+// ForwardsPerValue is the share of the network's work that a value behind the layer takes, for each member: all operations count,
+// mixing, pooling and dispatch among them, see [graph.Program.Work].
 func (g *LayerGame) ForwardsPerValue() float64 { return g.l.forwards * float64(g.members) }
 
 // Members is the number of background rows of a resampled game, otherwise 1.
