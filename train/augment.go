@@ -1,7 +1,6 @@
 package train
 
 import (
-	"fmt"
 	"math"
 	"math/rand/v2"
 
@@ -25,11 +24,11 @@ type Augmentation struct {
 func (a Augmentation) check(height, width int) error {
 	switch {
 	case a.Crop < 0 || a.Crop > min(height, width):
-		return fmt.Errorf("train: crop with %d pixels of padding, expected 0 to %d on images of %d×%d", a.Crop, min(height, width), height, width)
+		return configf("crop with %d pixels of padding, expected 0 to %d on images of %d×%d", a.Crop, min(height, width), height, width)
 	case a.Cutout < 0 || a.Cutout > 2*min(height, width):
-		return fmt.Errorf("train: cutout of %d pixels, expected 0 to %d on images of %d×%d", a.Cutout, 2*min(height, width), height, width)
+		return configf("cutout of %d pixels, expected 0 to %d on images of %d×%d", a.Cutout, 2*min(height, width), height, width)
 	case !(a.Mixup >= 0) || math.IsInf(a.Mixup, 0):
-		return fmt.Errorf("train: mixup %v, expected a number, 0 or more", a.Mixup)
+		return configf("mixup %v, expected a number, 0 or more", a.Mixup)
 	}
 	return nil
 }

@@ -84,6 +84,18 @@ type Result struct {
 // ErrDiverged is the cause of an error of [Run] when a loss, a gradient or a weight is not finite any more.
 var ErrDiverged = errors.New("training diverged")
 
+// ErrConfig is the cause of an error about settings: out of their ranges, unknown names, or such that do not go together.
+var ErrConfig = errors.New("settings of training")
+
+// configError is an error about settings, whose text says it all.
+type configError struct{ error }
+
+func (e configError) Unwrap() []error { return []error{e.error, ErrConfig} }
+
+func configf(format string, args ...any) error {
+	return configError{fmt.Errorf("train: "+format, args...)}
+}
+
 // ErrMismatch is the cause of an error of [Run] when the checkpoint to resume from is one of another run: of other settings,
 // another number of images or classes, or another network. A file that is no checkpoint is another error.
 var ErrMismatch = errors.New("checkpoint of another run")
@@ -103,25 +115,25 @@ func (c Config) withDefaults(net nets.Classifier, data dataset.Dataset) (Config,
 	}
 	switch shape := net.InputShape(); {
 	case c.Epochs < 1:
-		return c, fmt.Errorf("train: %d epochs, expected at least 1", c.Epochs)
+		return c, configf("%d epochs, expected at least 1", c.Epochs)
 	case c.Batch < 1 || c.Batch > data.Len():
-		return c, fmt.Errorf("train: batch of %d images, expected 1 to %d, as many as %s has", c.Batch, data.Len(), data.Name())
+		return c, configf("batch of %d images, expected 1 to %d, as many as %s has", c.Batch, data.Len(), data.Name())
 	case c.Shard < 1 || c.Batch%c.Shard != 0:
-		return c, fmt.Errorf("train: shard of %d images, expected a divisor of the batch of %d", c.Shard, c.Batch)
+		return c, configf("shard of %d images, expected a divisor of the batch of %d", c.Shard, c.Batch)
 	case c.Workers < 1:
-		return c, fmt.Errorf("train: %d workers, expected at least 1", c.Workers)
+		return c, configf("%d workers, expected at least 1", c.Workers)
 	case !(c.LabelSmoothing >= 0 && c.LabelSmoothing < 1):
-		return c, fmt.Errorf("train: label smoothing %v, expected a share in [0, 1)", c.LabelSmoothing)
+		return c, configf("label smoothing %v, expected a share in [0, 1)", c.LabelSmoothing)
 	case !(c.ClipNorm >= 0) || math.IsInf(c.ClipNorm, 0):
-		return c, fmt.Errorf("train: gradient norm clipped at %v, expected a number, 0 (not at all) or more", c.ClipNorm)
+		return c, configf("gradient norm clipped at %v, expected a number, 0 (not at all) or more", c.ClipNorm)
 	case !(c.EMADecay >= 0 && c.EMADecay < 1):
-		return c, fmt.Errorf("train: decay %v of the average, expected one in [0, 1)", c.EMADecay)
+		return c, configf("decay %v of the average, expected one in [0, 1)", c.EMADecay)
 	case c.StopAt < 0:
-		return c, fmt.Errorf("train: stop at step %d, expected 0 (at the end) or more", c.StopAt)
+		return c, configf("stop at step %d, expected 0 (at the end) or more", c.StopAt)
 	case c.CheckpointEvery < 0:
-		return c, fmt.Errorf("train: a checkpoint every %d steps, expected 0 (every epoch) or more", c.CheckpointEvery)
+		return c, configf("a checkpoint every %d steps, expected 0 (every epoch) or more", c.CheckpointEvery)
 	case len(shape) != 3 || shape[0] != 3:
-		return c, fmt.Errorf("train: network %s takes %v, expected [3 height width]", net.Name(), shape)
+		return c, configf("network %s takes %v, expected [3 height width]", net.Name(), shape)
 	}
 	return c, nil
 }

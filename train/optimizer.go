@@ -72,7 +72,7 @@ func (c OptimizerConfig) withDefaults() (OptimizerConfig, error) {
 func NewOptimizer(c OptimizerConfig, params []*graph.Param) (Optimizer, error) {
 	c, err := c.withDefaults()
 	if err != nil {
-		return nil, fmt.Errorf("train: %w", err)
+		return nil, configf("%w", err)
 	}
 	s := stepper{c: c, params: params}
 	if c.Name == AdamW {

@@ -14,7 +14,8 @@ import (
 
 // Run trains the network, from the values that its parameters have ([Initialise] gives it some), on labelled images, and
 // validates it after every epoch on val, which may be nil. Any [nets.Classifier] for images of three channels will do. The
-// trained weights are left in the network: with [Config].EMADecay their average.
+// trained weights are left in the network: with [Config].EMADecay their average. Settings that cannot be are an error that wraps
+// [ErrConfig].
 //
 // Run ends early when ctx does, after writing a checkpoint, and with an error that wraps [ErrDiverged] when the loss or a
 // gradient is not finite any more; the last checkpoint then is of a step where they were. A checkpoint to resume from that

@@ -1,7 +1,6 @@
 package train
 
 import (
-	"fmt"
 	"math"
 )
 
@@ -42,17 +41,17 @@ func NewSchedule(c ScheduleConfig, epochs, stepsPerEpoch int) (Schedule, error) 
 	warm := c.Warmup * float64(stepsPerEpoch)
 	switch {
 	case epochs < 1 || stepsPerEpoch < 1:
-		return nil, fmt.Errorf("train: schedule over %d epochs of %d steps, expected at least 1 each", epochs, stepsPerEpoch)
+		return nil, configf("schedule over %d epochs of %d steps, expected at least 1 each", epochs, stepsPerEpoch)
 	case !(c.LearningRate > 0) || math.IsInf(c.LearningRate, 0):
-		return nil, fmt.Errorf("train: learning rate %v, expected a positive number", c.LearningRate)
+		return nil, configf("learning rate %v, expected a positive number", c.LearningRate)
 	case !(warm >= 0 && warm < total):
-		return nil, fmt.Errorf("train: warm-up of %v epochs, expected 0 or more, but less than the run of %d", c.Warmup, epochs)
+		return nil, configf("warm-up of %v epochs, expected 0 or more, but less than the run of %d", c.Warmup, epochs)
 	case c.Name == StepDecay && !(c.Every > 0):
-		return nil, fmt.Errorf("train: steps every %v epochs, expected a positive number", c.Every)
+		return nil, configf("steps every %v epochs, expected a positive number", c.Every)
 	case !(c.Gamma > 0 && c.Gamma <= 1):
-		return nil, fmt.Errorf("train: gamma %v, expected a factor in (0, 1]", c.Gamma)
+		return nil, configf("gamma %v, expected a factor in (0, 1]", c.Gamma)
 	case !(c.Final >= 0 && c.Final <= 1):
-		return nil, fmt.Errorf("train: final share %v of the learning rate, expected one in [0, 1]", c.Final)
+		return nil, configf("final share %v of the learning rate, expected one in [0, 1]", c.Final)
 	}
 	var after func(step float64) float64
 	switch c.Name {
@@ -69,7 +68,7 @@ func NewSchedule(c ScheduleConfig, epochs, stepsPerEpoch int) (Schedule, error) 
 	case OneCycle:
 		return oneCycle(c, total, warm), nil
 	default:
-		return nil, fmt.Errorf("train: schedule %q, expected %s, %s, %s or %s", c.Name, Constant, StepDecay, Cosine, OneCycle)
+		return nil, configf("schedule %q, expected %s, %s, %s or %s", c.Name, Constant, StepDecay, Cosine, OneCycle)
 	}
 	return func(step int) float64 {
 		if s := float64(step); s < warm {

@@ -90,7 +90,7 @@ func NewLayer(net graph.Model, opt LayerOptions) (*Layer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("attribution: layer %q of shape %v: %w", opt.Layer, l.shape, err)
 	}
-	l.classes = l.front.Shape("logits")[0]
+	l.classes = l.front.Shape(graph.Logits)[0]
 	if opt.Output == "" {
 		if err := attribution.CheckValue(l.opt.Value, l.classes); err != nil {
 			return nil, fmt.Errorf("layer %q: %w", opt.Layer, err)
@@ -158,7 +158,7 @@ func NewLayer(net graph.Model, opt LayerOptions) (*Layer, error) {
 func (l *Layer) compileFront(net graph.Model) (err error) {
 	o := l.opt.Graph
 	o.Dtype, o.From, o.FromShared, o.Hooks = tensor.Float32, "", false, nil
-	o.Fetch = []string{l.opt.Layer, "logits"}
+	o.Fetch = []string{l.opt.Layer, graph.Logits}
 	if l.front, err = graph.Compile(net, o); err != nil {
 		return err
 	}
@@ -231,7 +231,7 @@ func (l *Layer) Games(ctx context.Context, images graph.Batches) iter.Seq2[attri
 				yield(nil, err)
 				return
 			}
-			z, logits := out.Float32(l.opt.Layer), out.Float32("logits")
+			z, logits := out.Float32(l.opt.Layer), out.Float32(graph.Logits)
 			k := len(logits) / out.N
 			for i := range out.N {
 				g, err := l.game(slices.Clone(z[i*l.size:][:l.size]), Float64s(logits[i*k:][:k]), out.Labels[i])
@@ -310,7 +310,7 @@ func (m layerModel) value(b *graph.Builder) (*G.Node, error) {
 	if m.l.opt.Output != "" {
 		return m.output(b)
 	}
-	logits, err := b.Node("logits")
+	logits, err := b.Node(graph.Logits)
 	if err != nil {
 		return nil, err
 	}

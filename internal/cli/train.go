@@ -136,7 +136,7 @@ func (t *trainFlags) check(progress string) error {
 	}
 	t.config.Resume = t.resume
 	outputs := []file{{"--out", t.out}, {"--curves", t.curves + ".csv"}, {"--curves", t.curves + ".png"}, {"--checkpoint", t.config.Checkpoint}}
-	return checkOutputs(outputs, inputData("--data", t.data), inputData("--val", t.val))
+	return checkOutputs(outputs, inputFile("--weights", t.weights), inputData("--data", t.data), inputData("--val", t.val))
 }
 
 func (t *trainFlags) run(ctx context.Context, stdout, stderr io.Writer, live bool) error {
@@ -163,6 +163,9 @@ func (t *trainFlags) run(ctx context.Context, stdout, stderr io.Writer, live boo
 	t.config.Progress = show.report
 	result, err := train.Run(ctx, net, data, val, t.config)
 	show.clear()
+	if errors.Is(err, train.ErrConfig) {
+		return usageError{err}
+	}
 	if errors.Is(err, train.ErrDiverged) {
 		if _, stat := os.Stat(t.config.Checkpoint); stat == nil {
 			return fmt.Errorf("%w; the last good checkpoint is %s", err, t.config.Checkpoint)
