@@ -109,13 +109,20 @@ func widen(x []float32) []float64 {
 	return out
 }
 
-// percentile is numpy's default, linear interpolation between sorted values.
+// percentile is numpy's default, linear interpolation between sorted values, rounded as numpy rounds: from the nearer end.
 func percentile(values []float64, p float64) float64 {
-	s := slices.Sorted(slices.Values(values))
-	at := p / 100 * float64(len(s)-1)
-	lo := int(math.Floor(at))
-	hi := min(lo+1, len(s)-1)
-	return s[lo] + (at-float64(lo))*(s[hi]-s[lo])
+	sorted := slices.Sorted(slices.Values(values))
+	virtual := float64(len(sorted)-1) * (p / 100)
+	k := int(math.Floor(virtual))
+	t := virtual - float64(k)
+	if t == 0 {
+		return sorted[k]
+	}
+	a, b := sorted[k], sorted[k+1]
+	if t >= 0.5 {
+		return b - float64((b-a)*(1-t))
+	}
+	return a + float64((b-a)*t)
 }
 
 // neurons keeps neuron i iff C[c, i] > percentile(C[c, :], p_a).
