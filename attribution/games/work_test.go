@@ -2,7 +2,6 @@ package games
 
 import (
 	"context"
-	"fmt"
 	"math/rand/v2"
 	"os"
 	"testing"
@@ -67,8 +66,8 @@ func TestWorkAgainstTime(t *testing.T) {
 				return s.Len()
 			})
 			billed, took := attribution.ForwardsPerValue(game), value/forward
-			t.Log(fmt.Sprintf("%-20s %-9s forward %7.1f µs  value %7.2f µs  took %.2e billed %.2e  ratio %.2f  forward estimated %.1f µs",
-				c.net, layer, 1e6*forward, 1e6*value, took, billed, billed/took, 1e6*l.front.Work()))
+			t.Logf("%-20s %-9s forward %7.1f µs  value %7.2f µs  took %.2e billed %.2e  ratio %.2f  forward estimated %.1f µs",
+				c.net, layer, 1e6*forward, 1e6*value, took, billed, billed/took, 1e6*l.front.Work())
 		}
 	}
 }
