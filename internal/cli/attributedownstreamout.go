@@ -11,6 +11,7 @@ import (
 	"github.com/jedib0t/go-pretty/v6/table"
 
 	"github.com/line-ood/goline/line/downstream"
+	"github.com/line-ood/goline/line/report"
 )
 
 // downstreamReport writes what "attribute downstream" found. Rates are in percent, changes in points.
@@ -81,7 +82,8 @@ func (r *downstreamReport) print(w io.Writer) error {
 	}
 	fmt.Fprintln(w, t.Render())
 	_, err := fmt.Fprintf(w, "change of FPR95 / AUROC in points ± standard deviation over seeds; neurons, weights: Jaccard overlap of what is kept;\n"+
-		"budget and spent: forward-equivalents for each of %d training images; removal: %s\n", r.command.data.Fit.N, r.command.removal)
+		"budget and spent: forward-equivalents for each of %d training images; removal: %s; LINe: %s\n",
+		r.command.data.Fit.N, r.command.removal, report.FormatParams(r.command.lineOptions.Params()))
 	if err == nil && r.partial {
 		_, err = fmt.Fprintln(w, "partial: interrupted before all runs were done")
 	}

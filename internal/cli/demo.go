@@ -262,7 +262,7 @@ func (d *demonstration) print(study []contributionRow) error {
 }
 
 // demoRule says how the tuned rows came about.
-const demoRule = `Rows without a mark: published defaults. "tuned": the best mean AUROC over each method's grid, the same rule for all, on a quarter
+const demoRule = `Rows without a mark: published defaults (LINe: --p-a, --p-w, --clip). "tuned": the best mean AUROC over each method's grid, the same rule for all, on a quarter
 of the training pictures against pseudo-OOD made of them (patches and pixels shuffled, blends); no test picture was used.`
 
 // contributionRow is a way to get contributions, compared with gradient × activation.

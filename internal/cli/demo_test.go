@@ -76,7 +76,7 @@ func TestDemo(t *testing.T) {
 	raw, err := os.ReadFile(path)
 	require.NoError(t, err)
 	page := string(raw)
-	for _, want := range []string{`id="pictures"`, `id="contributions"`, `id="sampled"`, `id="extremes"`, `id="roc"`, `id="scores"`, "ankle boot", "img-src data:", "neuron 95"} {
+	for _, want := range []string{`id="pictures"`, "no test picture was used", `id="contributions"`, `id="sampled"`, `id="extremes"`, `id="roc"`, `id="scores"`, "ankle boot", "img-src data:", "neuron 95"} {
 		require.Contains(t, page, want)
 	}
 	require.NotRegexp(t, `(?i)(src|href)\s*=\s*"(https?:)?//`, page, "nothing is loaded from elsewhere")

@@ -34,7 +34,6 @@ func (d *demonstration) page(ctx context.Context, study []contributionRow) ([]by
 		facts = append(facts, report.Fact{Name: s.Name(), Value: fmt.Sprintf("%s, %s", s.Source, s.Licence)})
 	}
 	var whole, sections bytes.Buffer
-	facts = append(facts, report.Fact{Name: "Parameters", Value: demoRule})
 	if err := d.result().WriteHTML(&whole, d.found.Scores, report.Provenance{Command: "goline demo", Facts: facts}); err != nil {
 		return nil, err
 	}
@@ -64,6 +63,7 @@ func insertSections(page, sections string) ([]byte, error) {
 
 // demoView is what the demo's sections show.
 type demoView struct {
+	Rule      string
 	Sets      []setStrip
 	Map       template.HTML
 	Features  int
@@ -94,7 +94,7 @@ type card struct {
 }
 
 func (d *demonstration) view(ctx context.Context, study []contributionRow) (*demoView, error) {
-	v := &demoView{Features: d.net.Dim(), Rows: study, Map: d.contributionMap()}
+	v := &demoView{Rule: demoRule, Features: d.net.Dim(), Rows: study, Map: d.contributionMap()}
 	for _, s := range append([]demoSet{d.test}, d.ood...) {
 		const shown = 16
 		strip := image.NewGray(image.Rect(0, 0, 28*shown, 28))

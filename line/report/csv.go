@@ -55,5 +55,5 @@ func csvRow(m Method, o OOD, intervals bool) []string {
 		}
 	}
 	return append(row,
-		strconv.FormatFloat(m.FitSeconds, 'g', -1, 64), strconv.FormatFloat(m.MicrosPerSample, 'g', -1, 64), settings(m.Params))
+		strconv.FormatFloat(m.FitSeconds, 'g', -1, 64), strconv.FormatFloat(m.MicrosPerSample, 'g', -1, 64), FormatParams(m.Params))
 }

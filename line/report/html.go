@@ -93,13 +93,13 @@ func (r Result) view(p Provenance) view {
 	v.Columns = append(v.Columns, "Average")
 	columns := r.cells()
 	for i, m := range r.Methods {
-		line := row{Method: printable(m.Name), Params: settings(m.Params)}
+		line := row{Method: printable(m.Name), Params: FormatParams(m.Params)}
 		for _, column := range columns {
 			line.Cells = append(line.Cells, column[i])
 		}
 		v.Rows = append(v.Rows, line)
 
-		v.Methods = append(v.Methods, methodView{printable(m.Name), settings(m.Params),
+		v.Methods = append(v.Methods, methodView{printable(m.Name), FormatParams(m.Params),
 			strconv.FormatFloat(m.FitSeconds, 'g', 3, 64), strconv.FormatFloat(m.MicrosPerSample, 'g', 3, 64)})
 		for _, o := range m.OOD {
 			v.All = append(v.All, viewSet(m.Name, o))
@@ -116,8 +116,8 @@ func (r Result) view(p Provenance) view {
 	return v
 }
 
-// settings lists parameters by name.
-func settings(params map[string]any) string {
+// FormatParams lists parameters by name, as tables show them: "clip = 1, p_a = 90". What a terminal cannot print is escaped.
+func FormatParams(params map[string]any) string {
 	var out []string
 	for _, name := range slices.Sorted(maps.Keys(params)) {
 		out = append(out, printable(fmt.Sprintf("%s = %v", name, params[name])))

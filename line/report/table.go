@@ -53,7 +53,7 @@ func (r Result) Table(f Format, highlight bool) (string, error) {
 
 	columns := r.cells()
 	for i, m := range r.Methods {
-		row := table.Row{escape(m.Name), escape(settings(m.Params))}
+		row := table.Row{escape(m.Name), escape(FormatParams(m.Params))}
 		for _, column := range columns {
 			row = append(row, column[i].join(bold))
 		}
