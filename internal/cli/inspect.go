@@ -225,6 +225,9 @@ func inspectDetector(f *facts, path string) error {
 	}
 	f.add("fitted_images", images)
 	f.add("fitted_classes", n.Classes())
+	if t, err := det.FitThreshold(); err == nil {
+		f.add("threshold_fit_95", t) // of the very images that it was fitted to
+	}
 	f.add("neurons_kept_percent", 100*float64(neurons)/float64(n.Classes()*n.Dim()))
 	f.add("weights_kept_percent", 100*float64(kept)/float64(n.Classes()*n.Classes()*n.Dim()))
 	return nil

@@ -16,7 +16,7 @@ func TestInspectFile(t *testing.T) {
 	must(t, "score", "--detector", det, "--data", w.path("test.npz"), "--out", w.path("s.csv"))
 	must(t, "score", "--detector", det, "--data", w.path("test.npz"), "--out", w.path("s.npz"))
 	for path, want := range map[string]string{
-		det:                        "fitted to",
+		det:                        "threshold fit 95",
 		w.path("net.npz"):          "sha256",
 		w.path("f.npz"):            "array features",
 		w.path("s.npz"):            "array scores",

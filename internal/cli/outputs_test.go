@@ -166,6 +166,18 @@ func (w world) writeIdx(t testing.TB) {
 	pack("l.gz", []uint32{n}, labels)
 }
 
+// TestComparisonsKeepOffTheirInputs: files that a comparison writes under names of its own replace no input either.
+func TestComparisonsKeepOffTheirInputs(t *testing.T) {
+	w := newWorld(t)
+	out := w.path("out")
+	require.NoError(t, os.Mkdir(out, 0o777))
+	require.NoError(t, os.Rename(w.path("pictures/a.png"), filepath.Join(out, "error.png")))
+	refusesToReplace(t, w, "itself", join([]string{"attribute", "compare", "--data", out, "--out-dir", out, "--images", "1", "--seeds", "1"}, w.net()))
+	require.NoError(t, os.Symlink(w.path("test.npz"), filepath.Join(out, "cells.csv")))
+	require.NoError(t, os.Remove(filepath.Join(out, "error.png")))
+	refusesToReplace(t, w, "link", join([]string{"attribute", "compare", "--data", w.path("test.npz"), "--out-dir", out, "--images", "1", "--seeds", "1"}, w.net()))
+}
+
 // TestOutputsToOneFile: two outputs never end in one file, also through a link to a file that is not there yet.
 func TestOutputsToOneFile(t *testing.T) {
 	w := newWorld(t)
