@@ -22,14 +22,33 @@ func inspectFile(f *facts, path string) error {
 		return fmt.Errorf("%s: expected a file or a folder, got a device or a pipe", path)
 	}
 	switch ext := strings.ToLower(filepath.Ext(path)); ext {
-	case ".csv", ".jsonl", ".json":
+	case ".csv", ".jsonl", ".json", ".html", ".svg", ".dot", ".gv":
 		return inspectText(f, path)
 	case ".npz":
 		return inspectNpz(f, path)
-	case ".npy", ".bin", ".gz":
+	case ".npy":
+		return inspectNpy(f, path)
+	case ".bin", ".gz":
 		return inspectData(f, path)
 	}
 	return inspectEither(f, path)
+}
+
+// inspectNpy takes an array of bytes for images, and tells shape and type of any other.
+func inspectNpy(f *facts, path string) error {
+	var pictures facts
+	if err := inspectData(&pictures, path); err == nil {
+		*f = pictures
+		return nil
+	}
+	a, err := npyz.ReadNpyFile(path)
+	if err != nil {
+		return err
+	}
+	f.add("file", path)
+	f.add("kind", "array")
+	f.add("array", fmt.Sprintf("%v of %s", a.Shape, a.TypeName()))
+	return nil
 }
 
 // inspectNpz tells npz files apart by their arrays.

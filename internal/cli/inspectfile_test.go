@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/line-ood/goline/internal/npyz"
 )
 
 // TestInspectFile: whatever goline reads or writes, it says what it is.
@@ -15,6 +17,8 @@ func TestInspectFile(t *testing.T) {
 	must(t, join([]string{"features", "--data", w.path("test.npz"), "--out", w.path("f.npz")}, w.net())...)
 	must(t, "score", "--detector", det, "--data", w.path("test.npz"), "--out", w.path("s.csv"))
 	must(t, "score", "--detector", det, "--data", w.path("test.npz"), "--out", w.path("s.npz"))
+	must(t, w.eval("--report", w.path("e.html"))...)
+	require.NoError(t, npyz.WriteNpyFile(w.path("rows.npy"), npyz.New(make([]float32, 6), 2, 3)))
 	for path, want := range map[string]string{
 		det:                        "threshold fit 95",
 		w.path("net.npz"):          "sha256",
@@ -22,6 +26,8 @@ func TestInspectFile(t *testing.T) {
 		w.path("s.npz"):            "array scores",
 		w.path("s.csv"):            "id,score,prediction,label,ood",
 		w.path("test.npz"):         "13",
+		w.path("rows.npy"):         "[2 3] of float32",
+		w.path("e.html"):           "<!DOCTYPE html>",
 		w.path("noise.npy"):        "images",
 		w.path("pictures"):         "images",
 		w.path("pictures/a.png"):   "images",
