@@ -64,7 +64,7 @@ func ParseMetric(name string) (Metric, error) {
 			return Metric(m), nil
 		}
 	}
-	return 0, fmt.Errorf("attribution: unknown metric %q, want one of %q", name, metricNames)
+	return 0, fmt.Errorf("attribution: unknown metric %q, expected one of %q", name, metricNames)
 }
 
 // MeanSquaredError is the mean of (x_i - y_i)². It is NaN for empty vectors and panics when the lengths differ.

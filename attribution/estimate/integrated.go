@@ -86,7 +86,7 @@ func (g IntegratedGradients) steps(r *run) (int, error) {
 		steps = r.opt.Samples
 	}
 	if steps < 0 || steps%2 != 0 {
-		return 0, fmt.Errorf("attribution: integrated gradients with %d steps, want an even number", steps)
+		return 0, fmt.Errorf("attribution: integrated gradients with %d steps, expected an even number", steps)
 	}
 	point := r.gameForwards * (1 + r.opt.BackwardCost)
 	if r.opt.Budget > 0 {

@@ -21,7 +21,7 @@ type Head struct {
 func NewHead(weight, bias []float64) (*Head, error) {
 	k := len(bias)
 	if k == 0 || len(weight) == 0 || len(weight)%k != 0 {
-		return nil, fmt.Errorf("attribution: head of %d weights and %d biases: want weight [classes, neurons], bias [classes]",
+		return nil, fmt.Errorf("attribution: head of %d weights and %d biases, expected weight [classes, neurons], bias [classes]",
 			len(weight), k)
 	}
 	if i := mathx.FirstNotFinite(weight); i >= 0 {

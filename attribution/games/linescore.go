@@ -32,14 +32,14 @@ type LINe struct {
 // check reports parameters that do not fit a head.
 func (p *LINe) check(h *Head) error {
 	if len(p.Contributions) != h.classes*h.neurons {
-		return fmt.Errorf("attribution: LINe contributions hold %d values, want [%d, %d]", len(p.Contributions), h.classes, h.neurons)
+		return fmt.Errorf("attribution: LINe contributions hold %d values, expected [%d, %d]", len(p.Contributions), h.classes, h.neurons)
 	}
 	if len(p.ActivationThresholds) != h.classes || len(p.WeightThresholds) != h.classes {
-		return fmt.Errorf("attribution: LINe has %d activation and %d weight thresholds, want %d of each",
+		return fmt.Errorf("attribution: LINe has %d activation and %d weight thresholds, expected %d of each",
 			len(p.ActivationThresholds), len(p.WeightThresholds), h.classes)
 	}
 	if math.IsNaN(p.Clip) || p.Clip <= 0 {
-		return fmt.Errorf("attribution: LINe clips at %v, want a positive number", p.Clip)
+		return fmt.Errorf("attribution: LINe clips at %v, expected a positive number", p.Clip)
 	}
 	if i := mathx.FirstNotFinite(p.Contributions); i >= 0 {
 		return fmt.Errorf("attribution: LINe contribution %d is %v", i, p.Contributions[i])

@@ -109,7 +109,7 @@ func TestPenultimateGameMatchesItsDefinition(t *testing.T) {
 			t.Fatal(err)
 		}
 		if g.Players() != players {
-			t.Fatalf("%d players, want %d", g.Players(), players)
+			t.Fatalf("%d players, expected %d", g.Players(), players)
 		}
 		s := attribution.NewCoalitions(players, 5)
 		values := make([]float64, 5)
@@ -404,7 +404,7 @@ func TestBadPenultimateInput(t *testing.T) {
 		{net.z, 0, PenultimateOptions{Groups: [][]int{{0}, {0}}}, "neuron 0 is in two groups"},
 		{net.z, 0, PenultimateOptions{Names: []string{"a"}}, "1 names for 4 players"},
 		{net.z, 0, line(func(p *LINe) { p.Clip = 0 }), "LINe clips at 0"},
-		{net.z, 0, line(func(p *LINe) { p.Contributions = p.Contributions[1:] }), "hold 11 values, want [3, 4]"},
+		{net.z, 0, line(func(p *LINe) { p.Contributions = p.Contributions[1:] }), "hold 11 values, expected [3, 4]"},
 		{net.z, 0, line(func(p *LINe) { p.Contributions[5] = nan }), "contribution 5 is NaN"},
 		{net.z, 0, line(func(p *LINe) { p.WeightThresholds = nil }), "3 activation and 0 weight thresholds"},
 		{net.z, 0, PenultimateOptions{LINe: net.randomLINe(1), Value: attribution.Margin}, "expected the value logit or log-sum-exp, got margin"},

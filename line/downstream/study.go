@@ -263,7 +263,7 @@ func (s *Study) check() error {
 	}
 	for _, seed := range s.Seeds {
 		if seed >= 1<<32 {
-			return fmt.Errorf("downstream: seed %d, want one below 2^32", seed)
+			return fmt.Errorf("downstream: seed %d, expected one below 2^32", seed)
 		}
 	}
 	return nil

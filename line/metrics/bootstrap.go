@@ -98,7 +98,7 @@ func BootstrapAccuracy(
 
 func checkBootstrap(resamples int, level float64) error {
 	if resamples < 1 {
-		return fmt.Errorf("metrics: %d bootstrap resamples, want at least 1", resamples)
+		return fmt.Errorf("metrics: %d bootstrap resamples, expected at least 1", resamples)
 	}
 	if !(level > 0 && level < 1) {
 		return fmt.Errorf("metrics: confidence level %v is outside (0, 1)", level)

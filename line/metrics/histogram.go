@@ -41,7 +41,7 @@ func NewHistogram(id, ood []float64, bins int, tail float64) (Histogram, error) 
 // It errors if bins < 1, tail is outside [0, 50), there is no set, or a set is empty, holds a NaN or nothing finite.
 func BinEdges(bins int, tail float64, sets ...[]float64) ([]float64, error) {
 	if bins < 1 {
-		return nil, fmt.Errorf("metrics: %d histogram bins, want at least 1", bins)
+		return nil, fmt.Errorf("metrics: %d histogram bins, expected at least 1", bins)
 	}
 	if !(tail >= 0 && tail < 50) {
 		return nil, fmt.Errorf("metrics: histogram tail of %v %% is outside [0, 50)", tail)

@@ -69,7 +69,7 @@ func (b *base) checkScore(s Samples, dst []float64) error {
 		return b.errorf("%w", err)
 	}
 	if len(dst) != s.N {
-		return b.errorf("room for %d scores, want %d, one for each sample", len(dst), s.N)
+		return b.errorf("room for %d scores, expected %d, one for each sample", len(dst), s.N)
 	}
 	return nil
 }

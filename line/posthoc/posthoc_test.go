@@ -212,7 +212,7 @@ func TestScoreErrors(t *testing.T) {
 		}
 		require.NoError(t, m.Fit(t.Context(), p.head, p.fit))
 		assert.EqualError(t, m.Score(t.Context(), p.test, dst[:1]),
-			"posthoc: "+name+": room for 1 scores, want 2, one for each sample")
+			"posthoc: "+name+": room for 1 scores, expected 2, one for each sample")
 		bad := p.test
 		bad.Features = slices.Clone(bad.Features)
 		bad.Features[5] = float32(math.NaN())
@@ -244,24 +244,24 @@ func TestValidate(t *testing.T) {
 	}
 	require.NoError(t, good().Validate())
 	for want, change := range map[string]func(*posthoc.Samples){
-		"posthoc: 0 samples, want at least 1":                     func(s *posthoc.Samples) { *s = posthoc.Samples{} },
-		"samples of 0 classes and 2 features":                     func(s *posthoc.Samples) { s.Classes = 0 },
-		"features have 3 values, want 2 samples x 2 features = 4": func(s *posthoc.Samples) { s.Features = s.Features[:3] },
-		"logits have 0 values, want 2 samples x 3 classes = 6":    func(s *posthoc.Samples) { s.Logits = nil },
-		"posthoc: 1 labels for 2 samples":                         func(s *posthoc.Samples) { s.Labels = s.Labels[:1] },
-		"posthoc: sample 1: feature 0 is -Inf":                    func(s *posthoc.Samples) { s.Features[2] = inf },
-		"posthoc: sample 1: logit of class 2 is -Inf":             func(s *posthoc.Samples) { s.Logits[5] = inf },
-		"posthoc: sample 0: label -2, want -1 or a class below 3": func(s *posthoc.Samples) { s.Labels[0] = -2 },
-		"posthoc: sample 1: label 3, want -1 or a class below 3":  func(s *posthoc.Samples) { s.Labels[1] = 3 },
+		"posthoc: 0 samples, expected at least 1":                     func(s *posthoc.Samples) { *s = posthoc.Samples{} },
+		"samples of 0 classes and 2 features":                         func(s *posthoc.Samples) { s.Classes = 0 },
+		"features have 3 values, expected 2 samples x 2 features = 4": func(s *posthoc.Samples) { s.Features = s.Features[:3] },
+		"logits have 0 values, expected 2 samples x 3 classes = 6":    func(s *posthoc.Samples) { s.Logits = nil },
+		"posthoc: 1 labels for 2 samples":                             func(s *posthoc.Samples) { s.Labels = s.Labels[:1] },
+		"posthoc: sample 1: feature 0 is -Inf":                        func(s *posthoc.Samples) { s.Features[2] = inf },
+		"posthoc: sample 1: logit of class 2 is -Inf":                 func(s *posthoc.Samples) { s.Logits[5] = inf },
+		"posthoc: sample 0: label -2, expected -1 or a class below 3": func(s *posthoc.Samples) { s.Labels[0] = -2 },
+		"posthoc: sample 1: label 3, expected -1 or a class below 3":  func(s *posthoc.Samples) { s.Labels[1] = 3 },
 	} {
 		s := good()
 		change(&s)
 		assert.ErrorContains(t, s.Validate(), want)
 	}
 	for want, h := range map[string]posthoc.Head{
-		"posthoc: head of 1 classes and 0 features":                 {Classes: 1},
-		"head weight has 1 values, want 1 classes x 2 features = 2": {Classes: 1, Dim: 2, Weight: make([]float32, 1)},
-		"head bias has 0 values for 1 classes":                      {Classes: 1, Dim: 1, Weight: make([]float32, 1)},
+		"posthoc: head of 1 classes and 0 features":                     {Classes: 1},
+		"head weight has 1 values, expected 1 classes x 2 features = 2": {Classes: 1, Dim: 2, Weight: make([]float32, 1)},
+		"head bias has 0 values for 1 classes":                          {Classes: 1, Dim: 1, Weight: make([]float32, 1)},
 		"head weight of class 1, feature 0 is -Inf": {
 			Classes: 2, Dim: 2, Weight: []float32{0, 0, inf, 0}, Bias: make([]float32, 2)},
 		"head bias of class 1 is -Inf": {Classes: 2, Dim: 1, Weight: make([]float32, 2), Bias: []float32{0, inf}},

@@ -19,9 +19,9 @@ func (h Head) Validate() error { return prefixed(h.validate()) }
 func (h Head) validate() error {
 	switch {
 	case h.Classes < 1 || h.Dim < 1:
-		return fmt.Errorf("head of %d classes and %d features, want at least 1 of each", h.Classes, h.Dim)
+		return fmt.Errorf("head of %d classes and %d features, expected at least 1 of each", h.Classes, h.Dim)
 	case len(h.Weight) != h.Classes*h.Dim:
-		return fmt.Errorf("head weight has %d values, want %d classes x %d features = %d",
+		return fmt.Errorf("head weight has %d values, expected %d classes x %d features = %d",
 			len(h.Weight), h.Classes, h.Dim, h.Classes*h.Dim)
 	case len(h.Bias) != h.Classes:
 		return fmt.Errorf("head bias has %d values for %d classes", len(h.Bias), h.Classes)
@@ -50,14 +50,14 @@ func (s Samples) Validate() error { return prefixed(s.validate()) }
 func (s Samples) validate() error {
 	switch {
 	case s.N < 1:
-		return fmt.Errorf("%d samples, want at least 1", s.N)
+		return fmt.Errorf("%d samples, expected at least 1", s.N)
 	case s.Classes < 1 || s.Dim < 1:
-		return fmt.Errorf("samples of %d classes and %d features, want at least 1 of each", s.Classes, s.Dim)
+		return fmt.Errorf("samples of %d classes and %d features, expected at least 1 of each", s.Classes, s.Dim)
 	case len(s.Features) != s.N*s.Dim:
-		return fmt.Errorf("features have %d values, want %d samples x %d features = %d",
+		return fmt.Errorf("features have %d values, expected %d samples x %d features = %d",
 			len(s.Features), s.N, s.Dim, s.N*s.Dim)
 	case len(s.Logits) != s.N*s.Classes:
-		return fmt.Errorf("logits have %d values, want %d samples x %d classes = %d",
+		return fmt.Errorf("logits have %d values, expected %d samples x %d classes = %d",
 			len(s.Logits), s.N, s.Classes, s.N*s.Classes)
 	case s.Labels != nil && len(s.Labels) != s.N:
 		return fmt.Errorf("%d labels for %d samples", len(s.Labels), s.N)
@@ -70,7 +70,7 @@ func (s Samples) validate() error {
 	}
 	for i, label := range s.Labels {
 		if label < -1 || label >= s.Classes {
-			return fmt.Errorf("sample %d: label %d, want -1 or a class below %d", i, label, s.Classes)
+			return fmt.Errorf("sample %d: label %d, expected -1 or a class below %d", i, label, s.Classes)
 		}
 	}
 	return nil

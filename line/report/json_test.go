@@ -204,13 +204,13 @@ func TestInvalidResults(t *testing.T) {
 			r.Methods[1].OOD = r.Methods[1].OOD[:1]
 		},
 		`two of OOD set "mnist"`: func(r *report.Result) { r.Methods[0].OOD[0].Name = "mnist" },
-		`method "energy": OOD set "mnist": auroc is NaN, want a fraction in [0, 1]`: func(r *report.Result) {
+		`method "energy": OOD set "mnist": auroc is NaN, expected a fraction in [0, 1]`: func(r *report.Result) {
 			r.Methods[1].OOD[1].Metrics.AUROC = nan
 		},
-		"fpr95 is 27.4, want a fraction": func(r *report.Result) { r.Methods[0].OOD[0].Metrics.FPR95 = 27.4 },
-		"ID accuracy is +Inf":            func(r *report.Result) { r.ID.Accuracy = inf },
-		"fit seconds are +Inf":           func(r *report.Result) { r.Methods[0].FitSeconds = inf },
-		"microseconds per sample are -1": func(r *report.Result) { r.Methods[0].MicrosPerSample = -1 },
+		"fpr95 is 27.4, expected a fraction": func(r *report.Result) { r.Methods[0].OOD[0].Metrics.FPR95 = 27.4 },
+		"ID accuracy is +Inf":                func(r *report.Result) { r.ID.Accuracy = inf },
+		"fit seconds are +Inf":               func(r *report.Result) { r.Methods[0].FitSeconds = inf },
+		"microseconds per sample are -1":     func(r *report.Result) { r.Methods[0].MicrosPerSample = -1 },
 		"interval of dterr is [0.2, 0.1]": func(r *report.Result) {
 			r.Methods[0].OOD[0].CI = &metrics.Intervals{DTERR: metrics.Interval{Lo: 0.2, Hi: 0.1}}
 		},

@@ -118,7 +118,7 @@ func (m Method) validate(first Method) error {
 	}
 	for what, v := range map[string]float64{"fit seconds": m.FitSeconds, "microseconds per sample": m.MicrosPerSample} {
 		if !(v >= 0) || math.IsInf(v, 0) {
-			return fmt.Errorf("%s are %v, want a finite number of at least 0", what, v)
+			return fmt.Errorf("%s are %v, expected a finite number of at least 0", what, v)
 		}
 	}
 	return nil
@@ -150,10 +150,10 @@ func unique(kind string, n int, name func(int) string) error {
 
 func checkRate(what string, v float64, ci *metrics.Interval) error {
 	if !(v >= 0 && v <= 1) {
-		return fmt.Errorf("%s is %v, want a fraction in [0, 1]", what, v)
+		return fmt.Errorf("%s is %v, expected a fraction in [0, 1]", what, v)
 	}
 	if ci != nil && !(ci.Lo >= 0 && ci.Lo <= ci.Hi && ci.Hi <= 1) {
-		return fmt.Errorf("interval of %s is [%v, %v], want fractions in [0, 1]", what, ci.Lo, ci.Hi)
+		return fmt.Errorf("interval of %s is [%v, %v], expected fractions in [0, 1]", what, ci.Lo, ci.Hi)
 	}
 	return nil
 }
