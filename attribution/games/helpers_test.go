@@ -13,25 +13,6 @@ import (
 
 var background = context.Background()
 
-// randomValues are independent normal numbers, one for each coalition of n players.
-func randomValues(n int, seed uint64) []float64 {
-	r := rand.New(rand.NewPCG(seed, 1))
-	v := make([]float64, 1<<n)
-	for i := range v {
-		v[i] = r.NormFloat64()
-	}
-	return v
-}
-
-// randomTable is a game of randomValues.
-func randomTable(n int, seed uint64) *Table {
-	t, err := NewTable(randomValues(n, seed))
-	if err != nil {
-		panic(err)
-	}
-	return t
-}
-
 // network is a random final layer and one sample.
 type network struct {
 	head *Head
