@@ -101,27 +101,6 @@ func BenchmarkRoutedLinear(b *testing.B) {
 	benchAtLevels(b, "input", "GFLOP/s", 2*in*out, func() { RoutedLinearBackwardInput(z[:in], y[:out], w, absC, 0.1, in, out) })
 }
 
-func BenchmarkGemm(b *testing.B) {
-	for _, s := range []struct {
-		m, n, k int
-		ta, tb  bool
-	}{{256, 256, 256, false, false}, {256, 256, 256, true, false}, {256, 256, 256, false, true}, {64, 3136, 576, false, false}} {
-		rng := newRand(1)
-		x, y, z := randSlice[float32](rng, s.m*s.k), randSlice[float32](rng, s.n*s.k), make([]float32, s.m*s.n)
-		scratch := make([]float32, GemmScratch(s.m, s.n, s.k))
-		lda, ldb := s.k, s.n
-		if s.ta {
-			lda = s.m
-		}
-		if s.tb {
-			ldb = s.k
-		}
-		benchAtLevels(b, fmt.Sprintf("%dx%dx%d %v %v", s.m, s.n, s.k, s.ta, s.tb), "GFLOP/s", 2*float64(s.m*s.n*s.k), func() {
-			Gemm(s.ta, s.tb, s.m, s.n, s.k, 1, x, lda, y, ldb, 0, z, s.n, scratch)
-		})
-	}
-}
-
 func BenchmarkElementwise(b *testing.B) {
 	const n = 64 * 1024
 	rng := newRand(1)

@@ -31,7 +31,6 @@ func FuzzWinograd(f *testing.F)           { fuzzAtLevels(f, propWinograd) }
 func FuzzElementwise(f *testing.F)        { fuzzAtLevels(f, propElementwise[float32](eps32)) }
 func FuzzLinear(f *testing.F)             { fuzzAtLevels(f, propLinear[float32](eps32)) }
 func FuzzRouted(f *testing.F)             { fuzzAtLevels(f, propRouted[float32](eps32)) }
-func FuzzGemm(f *testing.F)               { fuzzAtLevels(f, propGemm[float32](eps32)) }
 func FuzzBatchNorm(f *testing.F)          { fuzzAtLevels(f, propBatchNorm[float32](1e-6)) }
 func FuzzMaxPool(f *testing.F)            { fuzzAtLevels(f, propMaxPool) }
 func FuzzAvgPool(f *testing.F)            { fuzzAtLevels(f, propAvgPool[float32](eps32)) }

@@ -252,7 +252,7 @@ func TestNoAllocations(t *testing.T) {
 			check("ConvBackwardWeight", func() { ConvBackwardWeight(g, dw, y[:g.O], x, y, 1, 0, 0, dwScratch) })
 		}
 		a, b, d, class := randSlice[float32](rng, 400), randSlice[float32](rng, 400), make([]float32, 400), []int{0, 1}
-		scratch, index, pool := make([]float32, GemmScratch(20, 20, 20)), make([]int32, 400), PoolGeom{C: 4, H: 10, W: 10, KH: 2, KW: 2}
+		index, pool := make([]int32, 400), PoolGeom{C: 4, H: 10, W: 10, KH: 2, KW: 2}
 		check("Affine", func() { Affine(d, a, b, b, 4, 100, true) })
 		check("AffineBackward", func() { AffineBackward(d, a, b, b, 4, 100, true, true) })
 		check("ReLU", func() { ReLU(d, a) })
@@ -277,8 +277,6 @@ func TestNoAllocations(t *testing.T) {
 		check("RoutedLinear", func() { RoutedLinear(d, a, b, b, a, 0, 20, 20) })
 		check("RoutedLinearBatch", func() { RoutedLinearBatch(d, a, b, b, a, class, b, 20, 20) })
 		check("RoutedLinearBackwardInput", func() { RoutedLinearBackwardInput(d, a, b, a, 0, 20, 20) })
-		check("Gemm", func() { Gemm(true, false, 20, 20, 20, 1, a, 20, b, 20, 0, d, 20, scratch) })
-		check("Gemm transposed", func() { Gemm(false, true, 20, 20, 20, 1, a, 20, b, 20, 0, d, 20, scratch) })
 		check("Softmax", func() { Softmax(d, a, 20, 20) })
 		check("BatchNormForward", func() { BatchNormForward(d, a, b, b, d[:4], d[4:], d[8:], 2, 4, 50, 1e-5) })
 		check("BatchNormBackward", func() { BatchNormBackward(d, b, b, a, a, b, b, b, 2, 4, 50) })
@@ -328,12 +326,6 @@ func TestLevelBits(t *testing.T) {
 			keep(out*in, func(d []float32) { LinearBackwardWeight(d, nil, x, dy, n, in, out) })
 			keep(out, func(d []float32) { RoutedLinear(d, x, w, nil, c, 0.1, in, out) })
 			keep(in, func(d []float32) { RoutedLinearBackwardInput(d, dy, w, c, 0.1, in, out) })
-			keep(n*out, func(d []float32) {
-				Gemm(false, true, n, out, in, 0.5, x, in, w, in, 0, d, out, make([]float32, GemmScratch(n, out, in)))
-			})
-			keep(in*out, func(d []float32) {
-				Gemm(true, false, in, out, n, 0.5, x, in, dy, out, 0, d, out, make([]float32, GemmScratch(in, out, n)))
-			})
 			keep(n, func(d []float32) { GlobalAvgPool(d, x, n, in) })
 			keep(n*in+3, func(d []float32) {
 				m := d[n*in:]
