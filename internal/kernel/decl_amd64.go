@@ -9,11 +9,6 @@ package kernel
 //go:noescape
 func tileAVX512_1x1(args *tileArgs)
 
-// tileAVX512_1x1p computes 1 rows of 1 vectors.
-//
-//go:noescape
-func tileAVX512_1x1p(args *tileArgs)
-
 // tileAVX512_1x1h computes 1 rows of 1 vectors.
 //
 //go:noescape
@@ -23,11 +18,6 @@ func tileAVX512_1x1h(args *tileArgs)
 //
 //go:noescape
 func tileAVX512_1x2(args *tileArgs)
-
-// tileAVX512_1x2p computes 1 rows of 2 vectors.
-//
-//go:noescape
-func tileAVX512_1x2p(args *tileArgs)
 
 // tileAVX512_1x2h computes 1 rows of 2 vectors.
 //
@@ -44,11 +34,6 @@ func tileAVX512_1x2k(args *tileArgs)
 //go:noescape
 func tileAVX512_2x1(args *tileArgs)
 
-// tileAVX512_2x1p computes 2 rows of 1 vectors.
-//
-//go:noescape
-func tileAVX512_2x1p(args *tileArgs)
-
 // tileAVX512_2x1h computes 2 rows of 1 vectors.
 //
 //go:noescape
@@ -58,11 +43,6 @@ func tileAVX512_2x1h(args *tileArgs)
 //
 //go:noescape
 func tileAVX512_2x2(args *tileArgs)
-
-// tileAVX512_2x2p computes 2 rows of 2 vectors.
-//
-//go:noescape
-func tileAVX512_2x2p(args *tileArgs)
 
 // tileAVX512_2x2h computes 2 rows of 2 vectors.
 //
@@ -79,11 +59,6 @@ func tileAVX512_2x2k(args *tileArgs)
 //go:noescape
 func tileAVX512_3x1(args *tileArgs)
 
-// tileAVX512_3x1p computes 3 rows of 1 vectors.
-//
-//go:noescape
-func tileAVX512_3x1p(args *tileArgs)
-
 // tileAVX512_3x1h computes 3 rows of 1 vectors.
 //
 //go:noescape
@@ -93,11 +68,6 @@ func tileAVX512_3x1h(args *tileArgs)
 //
 //go:noescape
 func tileAVX512_3x2(args *tileArgs)
-
-// tileAVX512_3x2p computes 3 rows of 2 vectors.
-//
-//go:noescape
-func tileAVX512_3x2p(args *tileArgs)
 
 // tileAVX512_3x2h computes 3 rows of 2 vectors.
 //
@@ -114,11 +84,6 @@ func tileAVX512_3x2k(args *tileArgs)
 //go:noescape
 func tileAVX512_4x1(args *tileArgs)
 
-// tileAVX512_4x1p computes 4 rows of 1 vectors.
-//
-//go:noescape
-func tileAVX512_4x1p(args *tileArgs)
-
 // tileAVX512_4x1h computes 4 rows of 1 vectors.
 //
 //go:noescape
@@ -128,11 +93,6 @@ func tileAVX512_4x1h(args *tileArgs)
 //
 //go:noescape
 func tileAVX512_4x2(args *tileArgs)
-
-// tileAVX512_4x2p computes 4 rows of 2 vectors.
-//
-//go:noescape
-func tileAVX512_4x2p(args *tileArgs)
 
 // tileAVX512_4x2h computes 4 rows of 2 vectors.
 //
@@ -149,11 +109,6 @@ func tileAVX512_4x2k(args *tileArgs)
 //go:noescape
 func tileAVX512_5x1(args *tileArgs)
 
-// tileAVX512_5x1p computes 5 rows of 1 vectors.
-//
-//go:noescape
-func tileAVX512_5x1p(args *tileArgs)
-
 // tileAVX512_5x1h computes 5 rows of 1 vectors.
 //
 //go:noescape
@@ -163,11 +118,6 @@ func tileAVX512_5x1h(args *tileArgs)
 //
 //go:noescape
 func tileAVX512_5x2(args *tileArgs)
-
-// tileAVX512_5x2p computes 5 rows of 2 vectors.
-//
-//go:noescape
-func tileAVX512_5x2p(args *tileArgs)
 
 // tileAVX512_5x2h computes 5 rows of 2 vectors.
 //
@@ -184,11 +134,6 @@ func tileAVX512_5x2k(args *tileArgs)
 //go:noescape
 func tileAVX512_6x1(args *tileArgs)
 
-// tileAVX512_6x1p computes 6 rows of 1 vectors.
-//
-//go:noescape
-func tileAVX512_6x1p(args *tileArgs)
-
 // tileAVX512_6x1h computes 6 rows of 1 vectors.
 //
 //go:noescape
@@ -198,11 +143,6 @@ func tileAVX512_6x1h(args *tileArgs)
 //
 //go:noescape
 func tileAVX512_6x2(args *tileArgs)
-
-// tileAVX512_6x2p computes 6 rows of 2 vectors.
-//
-//go:noescape
-func tileAVX512_6x2p(args *tileArgs)
 
 // tileAVX512_6x2h computes 6 rows of 2 vectors.
 //
@@ -219,11 +159,6 @@ func tileAVX512_6x2k(args *tileArgs)
 //go:noescape
 func tileAVX512_7x1(args *tileArgs)
 
-// tileAVX512_7x1p computes 7 rows of 1 vectors.
-//
-//go:noescape
-func tileAVX512_7x1p(args *tileArgs)
-
 // tileAVX512_7x1h computes 7 rows of 1 vectors.
 //
 //go:noescape
@@ -233,11 +168,6 @@ func tileAVX512_7x1h(args *tileArgs)
 //
 //go:noescape
 func tileAVX512_7x2(args *tileArgs)
-
-// tileAVX512_7x2p computes 7 rows of 2 vectors.
-//
-//go:noescape
-func tileAVX512_7x2p(args *tileArgs)
 
 // tileAVX512_7x2h computes 7 rows of 2 vectors.
 //
@@ -254,11 +184,6 @@ func tileAVX512_7x2k(args *tileArgs)
 //go:noescape
 func tileAVX512_8x1(args *tileArgs)
 
-// tileAVX512_8x1p computes 8 rows of 1 vectors.
-//
-//go:noescape
-func tileAVX512_8x1p(args *tileArgs)
-
 // tileAVX512_8x1h computes 8 rows of 1 vectors.
 //
 //go:noescape
@@ -268,11 +193,6 @@ func tileAVX512_8x1h(args *tileArgs)
 //
 //go:noescape
 func tileAVX512_8x2(args *tileArgs)
-
-// tileAVX512_8x2p computes 8 rows of 2 vectors.
-//
-//go:noescape
-func tileAVX512_8x2p(args *tileArgs)
 
 // tileAVX512_8x2h computes 8 rows of 2 vectors.
 //
@@ -289,11 +209,6 @@ func tileAVX512_8x2k(args *tileArgs)
 //go:noescape
 func tileAVX512_9x1(args *tileArgs)
 
-// tileAVX512_9x1p computes 9 rows of 1 vectors.
-//
-//go:noescape
-func tileAVX512_9x1p(args *tileArgs)
-
 // tileAVX512_9x1h computes 9 rows of 1 vectors.
 //
 //go:noescape
@@ -303,11 +218,6 @@ func tileAVX512_9x1h(args *tileArgs)
 //
 //go:noescape
 func tileAVX512_9x2(args *tileArgs)
-
-// tileAVX512_9x2p computes 9 rows of 2 vectors.
-//
-//go:noescape
-func tileAVX512_9x2p(args *tileArgs)
 
 // tileAVX512_9x2h computes 9 rows of 2 vectors.
 //
@@ -324,11 +234,6 @@ func tileAVX512_9x2k(args *tileArgs)
 //go:noescape
 func tileAVX512_10x1(args *tileArgs)
 
-// tileAVX512_10x1p computes 10 rows of 1 vectors.
-//
-//go:noescape
-func tileAVX512_10x1p(args *tileArgs)
-
 // tileAVX512_10x1h computes 10 rows of 1 vectors.
 //
 //go:noescape
@@ -338,11 +243,6 @@ func tileAVX512_10x1h(args *tileArgs)
 //
 //go:noescape
 func tileAVX512_10x2(args *tileArgs)
-
-// tileAVX512_10x2p computes 10 rows of 2 vectors.
-//
-//go:noescape
-func tileAVX512_10x2p(args *tileArgs)
 
 // tileAVX512_10x2h computes 10 rows of 2 vectors.
 //
@@ -359,11 +259,6 @@ func tileAVX512_10x2k(args *tileArgs)
 //go:noescape
 func tileAVX512_11x1(args *tileArgs)
 
-// tileAVX512_11x1p computes 11 rows of 1 vectors.
-//
-//go:noescape
-func tileAVX512_11x1p(args *tileArgs)
-
 // tileAVX512_11x1h computes 11 rows of 1 vectors.
 //
 //go:noescape
@@ -373,11 +268,6 @@ func tileAVX512_11x1h(args *tileArgs)
 //
 //go:noescape
 func tileAVX512_11x2(args *tileArgs)
-
-// tileAVX512_11x2p computes 11 rows of 2 vectors.
-//
-//go:noescape
-func tileAVX512_11x2p(args *tileArgs)
 
 // tileAVX512_11x2h computes 11 rows of 2 vectors.
 //
@@ -394,11 +284,6 @@ func tileAVX512_11x2k(args *tileArgs)
 //go:noescape
 func tileAVX512_12x1(args *tileArgs)
 
-// tileAVX512_12x1p computes 12 rows of 1 vectors.
-//
-//go:noescape
-func tileAVX512_12x1p(args *tileArgs)
-
 // tileAVX512_12x1h computes 12 rows of 1 vectors.
 //
 //go:noescape
@@ -408,11 +293,6 @@ func tileAVX512_12x1h(args *tileArgs)
 //
 //go:noescape
 func tileAVX512_12x2(args *tileArgs)
-
-// tileAVX512_12x2p computes 12 rows of 2 vectors.
-//
-//go:noescape
-func tileAVX512_12x2p(args *tileArgs)
 
 // tileAVX512_12x2h computes 12 rows of 2 vectors.
 //
@@ -429,20 +309,10 @@ func tileAVX512_12x2k(args *tileArgs)
 //go:noescape
 func tileAVX2_1x1(args *tileArgs)
 
-// tileAVX2_1x1p computes 1 rows of 1 vectors.
-//
-//go:noescape
-func tileAVX2_1x1p(args *tileArgs)
-
 // tileAVX2_1x2 computes 1 rows of 2 vectors.
 //
 //go:noescape
 func tileAVX2_1x2(args *tileArgs)
-
-// tileAVX2_1x2p computes 1 rows of 2 vectors.
-//
-//go:noescape
-func tileAVX2_1x2p(args *tileArgs)
 
 // tileAVX2_1x2k computes 1 rows of 2 vectors.
 //
@@ -454,20 +324,10 @@ func tileAVX2_1x2k(args *tileArgs)
 //go:noescape
 func tileAVX2_2x1(args *tileArgs)
 
-// tileAVX2_2x1p computes 2 rows of 1 vectors.
-//
-//go:noescape
-func tileAVX2_2x1p(args *tileArgs)
-
 // tileAVX2_2x2 computes 2 rows of 2 vectors.
 //
 //go:noescape
 func tileAVX2_2x2(args *tileArgs)
-
-// tileAVX2_2x2p computes 2 rows of 2 vectors.
-//
-//go:noescape
-func tileAVX2_2x2p(args *tileArgs)
 
 // tileAVX2_2x2k computes 2 rows of 2 vectors.
 //
@@ -479,20 +339,10 @@ func tileAVX2_2x2k(args *tileArgs)
 //go:noescape
 func tileAVX2_3x1(args *tileArgs)
 
-// tileAVX2_3x1p computes 3 rows of 1 vectors.
-//
-//go:noescape
-func tileAVX2_3x1p(args *tileArgs)
-
 // tileAVX2_3x2 computes 3 rows of 2 vectors.
 //
 //go:noescape
 func tileAVX2_3x2(args *tileArgs)
-
-// tileAVX2_3x2p computes 3 rows of 2 vectors.
-//
-//go:noescape
-func tileAVX2_3x2p(args *tileArgs)
 
 // tileAVX2_3x2k computes 3 rows of 2 vectors.
 //
@@ -504,20 +354,10 @@ func tileAVX2_3x2k(args *tileArgs)
 //go:noescape
 func tileAVX2_4x1(args *tileArgs)
 
-// tileAVX2_4x1p computes 4 rows of 1 vectors.
-//
-//go:noescape
-func tileAVX2_4x1p(args *tileArgs)
-
 // tileAVX2_4x2 computes 4 rows of 2 vectors.
 //
 //go:noescape
 func tileAVX2_4x2(args *tileArgs)
-
-// tileAVX2_4x2p computes 4 rows of 2 vectors.
-//
-//go:noescape
-func tileAVX2_4x2p(args *tileArgs)
 
 // tileAVX2_4x2k computes 4 rows of 2 vectors.
 //
@@ -529,20 +369,10 @@ func tileAVX2_4x2k(args *tileArgs)
 //go:noescape
 func tileAVX2_5x1(args *tileArgs)
 
-// tileAVX2_5x1p computes 5 rows of 1 vectors.
-//
-//go:noescape
-func tileAVX2_5x1p(args *tileArgs)
-
 // tileAVX2_5x2 computes 5 rows of 2 vectors.
 //
 //go:noescape
 func tileAVX2_5x2(args *tileArgs)
-
-// tileAVX2_5x2p computes 5 rows of 2 vectors.
-//
-//go:noescape
-func tileAVX2_5x2p(args *tileArgs)
 
 // tileAVX2_5x2k computes 5 rows of 2 vectors.
 //
@@ -554,20 +384,10 @@ func tileAVX2_5x2k(args *tileArgs)
 //go:noescape
 func tileAVX2_6x1(args *tileArgs)
 
-// tileAVX2_6x1p computes 6 rows of 1 vectors.
-//
-//go:noescape
-func tileAVX2_6x1p(args *tileArgs)
-
 // tileAVX2_6x2 computes 6 rows of 2 vectors.
 //
 //go:noescape
 func tileAVX2_6x2(args *tileArgs)
-
-// tileAVX2_6x2p computes 6 rows of 2 vectors.
-//
-//go:noescape
-func tileAVX2_6x2p(args *tileArgs)
 
 // tileAVX2_6x2k computes 6 rows of 2 vectors.
 //

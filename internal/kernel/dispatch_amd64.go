@@ -4,7 +4,7 @@
 
 package kernel
 
-// tileAVX512 runs a tile of a panel.
+// tileAVX512 runs a tile of a panel or a view.
 func tileAVX512(rows, vecs int, args *tileArgs) {
 	switch 8*rows + vecs {
 	case 9:
@@ -55,62 +55,6 @@ func tileAVX512(rows, vecs int, args *tileArgs) {
 		tileAVX512_12x1(args)
 	case 98:
 		tileAVX512_12x2(args)
-	default:
-		panic("kernel: no such tile")
-	}
-}
-
-// tileAVX512p runs a tile of a view.
-func tileAVX512p(rows, vecs int, args *tileArgs) {
-	switch 8*rows + vecs {
-	case 9:
-		tileAVX512_1x1p(args)
-	case 10:
-		tileAVX512_1x2p(args)
-	case 17:
-		tileAVX512_2x1p(args)
-	case 18:
-		tileAVX512_2x2p(args)
-	case 25:
-		tileAVX512_3x1p(args)
-	case 26:
-		tileAVX512_3x2p(args)
-	case 33:
-		tileAVX512_4x1p(args)
-	case 34:
-		tileAVX512_4x2p(args)
-	case 41:
-		tileAVX512_5x1p(args)
-	case 42:
-		tileAVX512_5x2p(args)
-	case 49:
-		tileAVX512_6x1p(args)
-	case 50:
-		tileAVX512_6x2p(args)
-	case 57:
-		tileAVX512_7x1p(args)
-	case 58:
-		tileAVX512_7x2p(args)
-	case 65:
-		tileAVX512_8x1p(args)
-	case 66:
-		tileAVX512_8x2p(args)
-	case 73:
-		tileAVX512_9x1p(args)
-	case 74:
-		tileAVX512_9x2p(args)
-	case 81:
-		tileAVX512_10x1p(args)
-	case 82:
-		tileAVX512_10x2p(args)
-	case 89:
-		tileAVX512_11x1p(args)
-	case 90:
-		tileAVX512_11x2p(args)
-	case 97:
-		tileAVX512_12x1p(args)
-	case 98:
-		tileAVX512_12x2p(args)
 	default:
 		panic("kernel: no such tile")
 	}
@@ -172,7 +116,7 @@ func dotsAVX512(rows, cols int, args *dotsArgs) {
 	}
 }
 
-// tileAVX2 runs a tile of a panel.
+// tileAVX2 runs a tile of a panel or a view.
 func tileAVX2(rows, vecs int, args *tileArgs) {
 	switch 8*rows + vecs {
 	case 9:
@@ -199,38 +143,6 @@ func tileAVX2(rows, vecs int, args *tileArgs) {
 		tileAVX2_6x1(args)
 	case 50:
 		tileAVX2_6x2(args)
-	default:
-		panic("kernel: no such tile")
-	}
-}
-
-// tileAVX2p runs a tile of a view.
-func tileAVX2p(rows, vecs int, args *tileArgs) {
-	switch 8*rows + vecs {
-	case 9:
-		tileAVX2_1x1p(args)
-	case 10:
-		tileAVX2_1x2p(args)
-	case 17:
-		tileAVX2_2x1p(args)
-	case 18:
-		tileAVX2_2x2p(args)
-	case 25:
-		tileAVX2_3x1p(args)
-	case 26:
-		tileAVX2_3x2p(args)
-	case 33:
-		tileAVX2_4x1p(args)
-	case 34:
-		tileAVX2_4x2p(args)
-	case 41:
-		tileAVX2_5x1p(args)
-	case 42:
-		tileAVX2_5x2p(args)
-	case 49:
-		tileAVX2_6x1p(args)
-	case 50:
-		tileAVX2_6x2p(args)
 	default:
 		panic("kernel: no such tile")
 	}

@@ -90,19 +90,15 @@ func (p *plan) column(io *planIO, t *tileArgs, block []float32, group, first, la
 		case p.level == avx2 && t.packDst != nil:
 			tileAVX2k(rows, t)
 			t.packDst = nil
-		case p.level == avx2 && p.panel:
-			tileAVX2(rows, vecs, t)
 		case p.level == avx2:
-			tileAVX2p(rows, vecs, t)
-		case p.panel && t.packDst != nil:
+			tileAVX2(rows, vecs, t)
+		case t.packDst != nil:
 			tileAVX512k(rows, t)
 			t.packDst = nil
-		case p.panel:
-			tileAVX512(rows, vecs, t)
 		case p.half:
 			tileAVX512h(rows, vecs, t)
 		default:
-			tileAVX512p(rows, vecs, t)
+			tileAVX512(rows, vecs, t)
 		}
 		weight += rows * t.k
 		row += rows

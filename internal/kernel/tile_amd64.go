@@ -19,7 +19,7 @@ type tileArgs struct {
 	mask  uintptr // columns to load and store in c and res: AVX-512 a bit for each, AVX2 the address of a word for each; zero all
 	h0    int     // bytes to the upper half of the first and the second vector, in the tiles that gather halves
 	h1    int
-	ahead int // bytes from b to what the next tile reads, to be prefetched
+	ahead int // bytes from b to what the next tile reads, to be prefetched; 0 for panels, which are in cache
 	// The next panel, which the tiles that pack write on the side; see panelArgs.
 	packSrc    unsafe.Pointer
 	packStride int

@@ -21,8 +21,7 @@ func dispatch() ([]byte, error) {
 		fmt.Fprintf(b, "\tdefault:\n\t\tpanic(\"kernel: no such tile\")\n\t}\n}\n")
 	}
 	for _, s := range []isa{avx512, avx2} {
-		choose("tile"+s.name, "", "tileArgs", "vecs", "runs a tile of a panel.", s.rows, 2)
-		choose("tile"+s.name, "p", "tileArgs", "vecs", "runs a tile of a view.", s.rows, 2)
+		choose("tile"+s.name, "", "tileArgs", "vecs", "runs a tile of a panel or a view.", s.rows, 2)
 		choose("dots"+s.name, "", "dotsArgs", "cols", "runs a tile of products.", s.dotRows, s.dotCols)
 	}
 	choose("tile"+avx512.name, "h", "tileArgs", "vecs", "runs a tile of a view whose vectors span two rows.", avx512.rows, 2)

@@ -35,8 +35,7 @@ const (
 type tileKind string
 
 const (
-	tilePanel   tileKind = ""  // columns in a panel
-	tileView    tileKind = "p" // columns in a view, which is prefetched
+	tilePlain   tileKind = ""  // columns in a panel or in a view; prefetches what is ahead
 	tileHalf    tileKind = "h" // the same, vectors gathered as two halves
 	tilePacking tileKind = "k" // columns in a panel; packs the next one on the side, a row for each k
 )
@@ -46,8 +45,7 @@ const (
 func tiles(u unit, s isa) {
 	for m := 1; m <= s.rows; m++ {
 		for nv := 1; nv <= 2; nv++ {
-			tile(u, s, m, nv, tilePanel)
-			tile(u, s, m, nv, tileView)
+			tile(u, s, m, nv, tilePlain)
 			if s.bytes == 64 {
 				tile(u, s, m, nv, tileHalf)
 			}
@@ -58,7 +56,7 @@ func tiles(u unit, s isa) {
 
 // tile writes C[m][nv vectors] = post(sum over k of A[k][m] * B[off[k]][nv vectors]).
 func tile(u unit, s isa, m, nv int, kind tileKind) {
-	half, prefetch := kind == tileHalf, kind == tileHalf || kind == tileView
+	half, prefetch := kind == tileHalf, kind != tilePacking
 	name := fmt.Sprintf("tile%s_%dx%d%s", s.name, m, nv, kind)
 	u.text(name, "tileArgs", fmt.Sprintf("computes %d rows of %d vectors.", m, nv))
 	args := u.args()
