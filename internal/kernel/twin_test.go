@@ -45,9 +45,9 @@ func checkConvTwins(t require.TestingT, rng *rand.Rand, spec ConvSpec[float32]) 
 		if y == nil {
 			y = out
 		}
-		dx, dw := make([]float32, g.InLen()), make([]float32, g.WeightLen())
+		dx, dw := make([]float32, g.InLen()), make([]float32, g.WeightLen()+g.O)
 		c.BackwardInput(dx, dy, x, y, nil, scratch, false)
-		ConvBackwardWeight(g, dw, nil, xs, dys, images, g.InLen(), g.OutLen(), nans[float32](ConvBackwardWeightScratch(g, images)))
+		ConvBackwardWeight(g, dw[:g.WeightLen()], dw[g.WeightLen():], xs, dys, images, g.InLen(), g.OutLen(), nans[float32](ConvBackwardWeightScratch(g, images)))
 		return append(append(out, dx...), dw...)
 	})
 	in := g.OutLen() + g.InLen()
@@ -70,7 +70,7 @@ func checkConvTwins(t require.TestingT, rng *rand.Rand, spec ConvSpec[float32]) 
 		if level > 0 {
 			require.Equal(t, results[1][:len(bound)], got[:len(bound)], "forward bits of %+v", g)
 			require.Equal(t, results[1][len(bound):in], got[len(bound):in], "input gradient bits of %+v", g)
-			require.Equal(t, results[1][in:], got[in:], "weight gradient bits of %+v", g)
+			require.Equal(t, results[1][in:], got[in:], "weight and bias gradient bits of %+v", g)
 		}
 	}
 }
@@ -309,6 +309,9 @@ func TestPeakFMA(t *testing.T) {
 
 // TestLevelBits checks that the vector levels agree in every bit outside of convolutions too.
 func TestLevelBits(t *testing.T) {
+	if missing := levelNames[len(Levels()):]; len(missing) > 0 {
+		t.Skipf("this CPU or build lacks %v", missing)
+	}
 	rapid.Check(t, func(t *rapid.T) {
 		rng := newRand(rapid.Uint64().Draw(t, "seed"))
 		n, in, out := rapid.IntRange(1, 9).Draw(t, "n"), rapid.IntRange(1, 90).Draw(t, "in"), rapid.IntRange(1, 40).Draw(t, "out")
@@ -331,6 +334,12 @@ func TestLevelBits(t *testing.T) {
 				m := d[n*in:]
 				BatchNormForward(d, x, w, c, m, m[1:], m[2:], n, 1, in, 1e-3)
 			})
+			keep(in, func(d []float32) { Affine(d, x[:in], c, c, in, 1, true) })
+			keep(1, func(d []float32) { d[0] = Dot(x, x) })
+			keep(n*out, func(d []float32) { RoutedLinearBatch(d, x, w, nil, c, make([]int, n), make([]float32, out), in, out) })
+			keep(n*(in/4), func(d []float32) { AvgPool(PoolGeom{C: n, H: 2, W: in / 4 * 2, KH: 2, KW: 2, SH: 2, SW: 2}, d, x) })
+			keep(out*in+out, func(d []float32) { LinearBackwardWeight(d[:out*in], d[out*in:], x, dy, n, in, out) })
+			keep(in, func(d []float32) { AffineBackward(d, x[:in], c, c, in, 1, true, true) })
 			keep(n*in, func(d []float32) { BatchNormBackward(d, nil, nil, x, x, c, c, c, n, 1, in) })
 			return all
 		})
