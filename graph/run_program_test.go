@@ -414,6 +414,10 @@ func TestWorkCountsEverything(t *testing.T) {
 	require.Equal(t, work(3, 4), work(3, 4))
 	one, two, three := work(1, 4), work(2, 4), work(3, 4)
 	require.Greater(t, two, one)
-	require.InDelta(t, two-one, three-two, 1e-15)
+	const elements = 3 * 2 * 8 * 8 // two factors and a product
+	perLayer := 4*elements/4e10 + 2e-6/16
+	require.InDelta(t, perLayer, two-one, 1e-15)
+	require.InDelta(t, perLayer, three-two, 1e-15)
+	require.InDelta(t, 5e-5/16, one-perLayer, 1e-15, "a share of the run")
 	require.Equal(t, work(3, 1), work(3, 8), "results do not depend on the batch")
 }
