@@ -45,7 +45,7 @@ func MaxPool2D(x *G.Node, cfg PoolConfig) (*G.Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	return pool("MaxPool2D", x, g, newMaxPool[float32], newMaxPool[float64])
+	return explained("MaxPool2D", cfg)(pool("MaxPool2D", x, g, newMaxPool[float32], newMaxPool[float64]))
 }
 
 func newMaxPool[T kernel.Float](x *G.Node, g kernel.PoolGeom) *poolFn[T] {
@@ -82,7 +82,7 @@ func AvgPool2D(x *G.Node, cfg PoolConfig) (*G.Node, error) {
 	if d := cfg.Dilation; d[0] > 1 || d[1] > 1 {
 		return nil, fmt.Errorf("AvgPool2D: dilation %v: average pooling has none", d)
 	}
-	return pool("AvgPool2D", x, g, newAvgPool[float32], newAvgPool[float64])
+	return explained("AvgPool2D", cfg)(pool("AvgPool2D", x, g, newAvgPool[float32], newAvgPool[float64]))
 }
 
 func newAvgPool[T kernel.Float](x *G.Node, g kernel.PoolGeom) *poolFn[T] {
