@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"gorgonia.org/tensor"
 
 	"github.com/line-ood/goline/graph"
 	"github.com/line-ood/goline/internal/nettest"
@@ -49,4 +50,31 @@ func TestSteps(t *testing.T) {
 	require.Equal(t, nets.Prediction, last.Output.Name)
 	require.Equal(t, nets.Logits, last.Inputs[0].Name)
 	require.Equal(t, nets.Features, steps[len(steps)-2].Inputs[0].Name)
+}
+
+func TestActivationBytes(t *testing.T) {
+	net, err := nets.New("resnet-cifar-8-4", 3)
+	require.NoError(t, err)
+	bytes := func(o graph.Options) int {
+		o.Workers = 1
+		p, err := graph.Compile(net, o)
+		require.NoError(t, err)
+		before := p.ActivationBytes()
+		run(t, p, nettest.Batch(o.Batch, net.InputShape(), 0, 1))
+		require.Equal(t, before, p.ActivationBytes(), "a run changes nothing")
+		return before
+	}
+	one := bytes(graph.Options{Batch: 1})
+	// Its largest maps are [4 32 32]; a block needs its input, its inner map and its result at once, and the machine a fourth.
+	require.GreaterOrEqual(t, one, 3*4*32*32*4)
+	require.LessOrEqual(t, one, 6*4*32*32*4)
+	require.Equal(t, 5*one, bytes(graph.Options{Batch: 5}))
+	require.Equal(t, 2*one, bytes(graph.Options{Batch: 1, Dtype: tensor.Float64}))
+}
+
+func run(t *testing.T, p *graph.Program, batch graph.Batch) {
+	t.Helper()
+	for _, err := range p.Run(t.Context(), nettest.Stream(batch)) {
+		require.NoError(t, err)
+	}
 }

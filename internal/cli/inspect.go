@@ -99,6 +99,12 @@ func (f *facts) print(w io.Writer, asJSON bool) error {
 		return e.Encode(f.values)
 	}
 	for _, name := range f.names {
+		if rows, ok := f.values[name].([]layerFacts); ok {
+			if err := printLayers(w, rows); err != nil {
+				return err
+			}
+			continue
+		}
 		if rows, ok := f.values[name].([]tensorFacts); ok {
 			t := table.NewWriter()
 			t.SetStyle(table.StyleLight)
@@ -159,7 +165,7 @@ func inspectNetwork(f *facts, net network) error {
 	f.add("trained_parameters", count)
 	p := n.Preprocessing()
 	f.add("preprocessing", fmt.Sprintf("resize %d, crop %d, mean %v, std %v", p.Resize, p.Crop, p.Mean, p.Std))
-	return nil
+	return inspectLayers(f, n)
 }
 
 // tensorFacts describes one tensor of a weights file.
