@@ -18,6 +18,25 @@ type call[T kernel.Float] struct {
 
 	args    [][]T // reused by perSample
 	scratch []T   // reused by workspace
+	flats   [][]T // reused by flat
+}
+
+// flat returns the elements of input i one after the other, copied only where its samples lie apart.
+func (c *call[T]) flat(i int) []T {
+	a := c.in[i]
+	if whole, ok := a.flat(); ok {
+		return whole
+	}
+	if c.flats == nil {
+		c.flats = make([][]T, len(c.in))
+	}
+	if c.flats[i] == nil {
+		c.flats[i] = make([]T, a.n*a.size)
+	}
+	for k := range a.n {
+		copy(c.flats[i][k*a.size:], a.sample(k))
+	}
+	return c.flats[i]
 }
 
 // workspace returns n elements of unspecified content that live until the next call.
