@@ -18,25 +18,26 @@ type call[T kernel.Float] struct {
 
 	args    [][]T // reused by perSample
 	scratch []T   // reused by workspace
-	flats   [][]T // reused by flat
+	pieces  [][]T // reused by flat
 }
 
-// flat returns the elements of input i one after the other, copied only where its samples lie apart.
+// flat returns the elements of input i in one piece, which is a copy where its samples lie apart.
 func (c *call[T]) flat(i int) []T {
-	a := c.in[i]
-	if whole, ok := a.flat(); ok {
-		return whole
+	if flat, ok := c.in[i].flat(); ok {
+		return flat
 	}
-	if c.flats == nil {
-		c.flats = make([][]T, len(c.in))
+	if c.pieces == nil {
+		c.pieces = make([][]T, len(c.in))
 	}
-	if c.flats[i] == nil {
-		c.flats[i] = make([]T, a.n*a.size)
+	return contiguous(c.in[i], func(n int) []T { return grown(&c.pieces[i], n) })
+}
+
+// grown returns n elements of *s, which it makes longer where it must.
+func grown[T any](s *[]T, n int) []T {
+	if cap(*s) < n {
+		*s = make([]T, n)
 	}
-	for k := range a.n {
-		copy(c.flats[i][k*a.size:], a.sample(k))
-	}
-	return c.flats[i]
+	return (*s)[:n]
 }
 
 // workspace returns n elements of unspecified content that live until the next call.
@@ -186,6 +187,19 @@ func wantDims(name string, dims int, ns ...*G.Node) error {
 		}
 		if n.Dims() != dims {
 			return fmt.Errorf("%s: input %d (%s) has shape %v, expected %d axes", name, i, n.Name(), n.Shape(), dims)
+		}
+	}
+	return nil
+}
+
+// wantRank fails unless every node has at least the given number of axes.
+func wantRank(name string, dims int, ns ...*G.Node) error {
+	for i, n := range ns {
+		if n == nil {
+			return fmt.Errorf("%s: input %d is nil", name, i)
+		}
+		if n.Dims() < dims {
+			return fmt.Errorf("%s: input %d (%s) has shape %v, expected at least %d axes", name, i, n.Name(), n.Shape(), dims)
 		}
 	}
 	return nil

@@ -7,12 +7,14 @@ import (
 	"github.com/line-ood/goline/internal/kernel"
 )
 
-// Linear returns x·wᵀ + b for x [batch, in], w [out, in] and b [out] or nil: [batch, out].
+// Linear returns x·wᵀ + b for x [..., in] of at least two axes, w [out, in] and b [out] or nil: [..., out]. x, w and b have
+// gradients. The bits of a row do not depend on how many there are.
 func Linear(x, w, b *G.Node) (*G.Node, error) {
-	if err := wantDims("Linear", 2, x, w); err != nil {
+	if err := wantRank("Linear", 2, x, w); err != nil {
 		return nil, err
 	}
-	n, in, out := x.Shape()[0], x.Shape()[1], w.Shape()[0]
+	last := x.Dims() - 1
+	in, out := x.Shape()[last], w.Shape()[0]
 	if err := wantShape("Linear", "weight", w, out, in); err != nil {
 		return nil, err
 	}
@@ -24,7 +26,8 @@ func Linear(x, w, b *G.Node) (*G.Node, error) {
 		}
 		args, diff = append(args, b), append(diff, true)
 	}
-	return floatOp("Linear", tensor.Shape{n, out}, args, diff, linearGrad, linearRun[float32], linearRun[float64])
+	shape := append(x.Shape()[:last].Clone(), out)
+	return floatOp("Linear", shape, args, diff, linearGrad, linearRun[float32], linearRun[float64])
 }
 
 // contiguous returns the samples of a as one slice, copying them into dst only where they lie apart.
@@ -46,7 +49,7 @@ func linearRun[T kernel.Float](c *call[T]) error {
 		bias = c.in[2].data
 	}
 	y, _ := c.out.flat()
-	kernel.Linear(y, contiguous(x, c.workspace), w.data, bias, x.n, x.size, c.out.size)
+	kernel.Linear(y, contiguous(x, c.workspace), w.data, bias, len(y)/w.n, w.size, w.n)
 	return nil
 }
 
@@ -66,7 +69,7 @@ func linearGrad(in G.Nodes, _, grad *G.Node, need []bool) (gs G.Nodes, err error
 		}
 	}
 	if len(in) > 2 && need[2] {
-		gs[2], err = floatOp("Linear'b", in[2].Shape(), []*G.Node{grad}, nil, nil, sumBatch[float32], sumBatch[float64])
+		gs[2], err = floatOp("Linear'b", in[2].Shape(), []*G.Node{grad}, nil, nil, sumRows[float32], sumRows[float64])
 	}
 	return gs, err
 }
@@ -74,24 +77,27 @@ func linearGrad(in G.Nodes, _, grad *G.Node, need []bool) (gs G.Nodes, err error
 func linearDX[T kernel.Float](c *call[T]) error {
 	dy, w := c.in[0], c.in[1]
 	dx, _ := c.out.flat()
-	kernel.LinearBackwardInput(dx, dy.data, w.data, dy.n, c.out.size, dy.size)
+	kernel.LinearBackwardInput(dx, dy.data, w.data, len(dx)/w.size, w.size, w.n)
 	return nil
 }
 
 func linearDW[T kernel.Float](c *call[T]) error {
 	dy, x := c.in[0], c.in[1]
 	dw, _ := c.out.flat()
+	in, out := c.out.size, c.out.n
 	clear(dw)
-	kernel.LinearBackwardWeight(dw, nil, contiguous(x, c.workspace), dy.data, dy.n, x.size, dy.size)
+	kernel.LinearBackwardWeight(dw, nil, contiguous(x, c.workspace), dy.data, dy.n*dy.size/out, in, out)
 	return nil
 }
 
-// sumBatch adds up the samples of the first input.
-func sumBatch[T kernel.Float](c *call[T]) error {
+// sumRows adds up the rows of the first input, each as long as the output.
+func sumRows[T kernel.Float](c *call[T]) error {
 	sum, _ := c.out.flat()
 	clear(sum)
 	for i := range c.in[0].n {
-		kernel.AddTo(sum, c.in[0].sample(i))
+		for x := c.in[0].sample(i); len(x) > 0; x = x[len(sum):] {
+			kernel.AddTo(sum, x[:len(sum)])
+		}
 	}
 	return nil
 }

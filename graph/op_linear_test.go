@@ -156,7 +156,7 @@ func TestLinearErrors(t *testing.T) {
 	}{
 		"Linear nil":             {func() (*G.Node, error) { return graph.Linear(nil, w, b) }, "Linear: input 0 is nil"},
 		"Linear nil weight":      {func() (*G.Node, error) { return graph.Linear(z, nil, b) }, "Linear: input 1 is nil"},
-		"Linear axes":            {func() (*G.Node, error) { return graph.Linear(b, w, b) }, "input 0 (b) has shape (4), expected 2 axes"},
+		"Linear axes":            {func() (*G.Node, error) { return graph.Linear(b, w, b) }, "input 0 (b) has shape (4), expected at least 2 axes"},
 		"Linear features":        {func() (*G.Node, error) { return graph.Linear(z, add("w2", 4, 2), b) }, "weight (w2) has shape (4, 2), expected (4, 3)"},
 		"Linear bias":            {func() (*G.Node, error) { return graph.Linear(z, w, add("b2", 3)) }, "bias (b2) has shape (3), expected (4)"},
 		"Linear element types":   {func() (*G.Node, error) { return graph.Linear(z, w32, nil) }, "input 1 (w32) is of float32"},

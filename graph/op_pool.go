@@ -10,17 +10,39 @@ import (
 )
 
 // PoolConfig is the geometry of a pooling window, [height, width] each, with PyTorch's meaning of every field.
-// A zero Stride means the kernel size, a zero Dilation means 1.
+// A zero Stride means the kernel size, a zero Dilation means 1. The padding on each side is less than what a window spans.
 type PoolConfig struct {
 	Kernel, Stride, Padding, Dilation [2]int
-	CeilMode                          bool // round the output size up
-	CountIncludePad                   bool // average pooling: padding counts in the divisor
+
+	// ExtraPadding are rows at the bottom and columns on the right beyond Padding, where padding is not symmetric. It may be
+	// negative, but not more so than Padding is positive.
+	ExtraPadding [2]int
+
+	CeilMode        bool // round the output size up; a window must still start before the padding at the end
+	CountIncludePad bool // average pooling: padding counts in the divisor
 }
 
 // poolFn is a pooling operation; its gradient reads what forward left in index.
 type poolFn[T kernel.Float] struct {
 	floatFn[T]
-	index []int32
+	indexed bool // a gradient wants the index
+	index   []int32
+}
+
+// indices returns the memory for as many indices as there are outputs, nil where no gradient wants them.
+func (f *poolFn[T]) indices(outputs int) []int32 {
+	if f.indexed && f.index == nil {
+		f.index = make([]int32, outputs)
+	}
+	return f.index
+}
+
+// indicesOf returns the indices of a sample of so many outputs.
+func indicesOf(index []int32, sample, outputs int) []int32 {
+	if index == nil {
+		return nil
+	}
+	return index[sample*outputs:][:outputs]
 }
 
 func poolGeom(name string, x *G.Node, cfg PoolConfig) (kernel.PoolGeom, error) {
@@ -31,6 +53,7 @@ func poolGeom(name string, x *G.Node, cfg PoolConfig) (kernel.PoolGeom, error) {
 	g := kernel.PoolGeom{
 		C: s[1], H: s[2], W: s[3], KH: cfg.Kernel[0], KW: cfg.Kernel[1], SH: cfg.Stride[0], SW: cfg.Stride[1],
 		PH: cfg.Padding[0], PW: cfg.Padding[1], DH: cfg.Dilation[0], DW: cfg.Dilation[1],
+		EH: cfg.ExtraPadding[0], EW: cfg.ExtraPadding[1],
 		CeilMode: cfg.CeilMode, CountIncludePad: cfg.CountIncludePad,
 	}
 	if err := g.Check(); err != nil {
@@ -50,25 +73,31 @@ func MaxPool2D(x *G.Node, cfg PoolConfig) (*G.Node, error) {
 
 func newMaxPool[T kernel.Float](x *G.Node, g kernel.PoolGeom) *poolFn[T] {
 	per := g.C * g.OutH() * g.OutW()
+	return newIndexed("MaxPool2D", x.Shape(), per,
+		func(out []T, index []int32, in []T) { kernel.MaxPool(g, out, index, in) },
+		func(dx, dy []T, index []int32) { kernel.MaxPoolBackward(g, dx, dy, index) })
+}
+
+// newIndexed returns a pooling of x whose gradient goes to one element for each of the outputs of a sample.
+func newIndexed[T kernel.Float](name string, x tensor.Shape, outputs int, forward func(out []T, index []int32, in []T),
+	backward func(dx, dy []T, index []int32)) *poolFn[T] {
 	f := &poolFn[T]{}
 	f.floatFn = floatFn[T]{diff: first(1), run: func(c *call[T]) error {
-		if f.index == nil {
-			f.index = make([]int32, c.out.n*per)
-		}
+		index := f.indices(c.out.n * outputs)
 		for i := range c.out.n {
-			kernel.MaxPool(g, c.out.sample(i), f.index[i*per:][:per], c.in[0].sample(i))
+			forward(c.out.sample(i), indicesOf(index, i, outputs), c.in[0].sample(i))
 		}
 		return nil
 	}}
-	backward := func(c *call[T]) error {
-		for i := range c.out.n {
-			kernel.MaxPoolBackward(g, c.out.sample(i), c.in[0].sample(i), f.index[i*per:][:per])
-		}
-		return nil
-	}
 	// The output is an input of the gradient only so that it runs later.
 	f.grad = same(func(_ G.Nodes, out, grad *G.Node) (*G.Node, error) {
-		return apply("MaxPool2D'", &floatFn[T]{run: backward}, grad.Dtype(), x.Shape(), grad, out)
+		f.indexed = true
+		return apply(name+"'", &floatFn[T]{run: func(c *call[T]) error {
+			for i := range c.out.n {
+				backward(c.out.sample(i), c.in[0].sample(i), indicesOf(f.index, i, outputs))
+			}
+			return nil
+		}}, grad.Dtype(), x, grad, out)
 	})
 	return f
 }
@@ -78,9 +107,6 @@ func AvgPool2D(x *G.Node, cfg PoolConfig) (*G.Node, error) {
 	g, err := poolGeom("AvgPool2D", x, cfg)
 	if err != nil {
 		return nil, err
-	}
-	if d := cfg.Dilation; d[0] > 1 || d[1] > 1 {
-		return nil, fmt.Errorf("AvgPool2D: dilation %v: average pooling has none", d)
 	}
 	return explained("AvgPool2D", cfg)(pool("AvgPool2D", x, g, newAvgPool[float32], newAvgPool[float64]))
 }
@@ -139,4 +165,27 @@ func globalDX[T kernel.Float](channels, hw int) func(*call[T]) error {
 	return func(c *call[T]) error {
 		return perSample(c, func(dx []T, in [][]T) { kernel.GlobalAvgPoolBackward(dx, in[0], channels, hw) })
 	}
+}
+
+// GlobalMaxPool2D returns the maximum over the pixels of each channel of x [batch, channels, height, width]: [batch, channels].
+// A NaN wins over every number. The gradient goes to the first maximum.
+func GlobalMaxPool2D(x *G.Node) (*G.Node, error) {
+	const name = "GlobalMaxPool2D"
+	if err := wantDims(name, 4, x); err != nil {
+		return nil, err
+	}
+	fn, err := dispatch(name, x.Dtype(),
+		func() function { return newGlobalMax[float32](name, x.Shape()) },
+		func() function { return newGlobalMax[float64](name, x.Shape()) })
+	if err != nil {
+		return nil, err
+	}
+	return apply(name, fn, x.Dtype(), x.Shape()[:2].Clone(), x)
+}
+
+func newGlobalMax[T kernel.Float](name string, x tensor.Shape) *poolFn[T] {
+	channels, hw := x[1], x[2]*x[3]
+	return newIndexed(name, x, channels,
+		func(out []T, index []int32, in []T) { kernel.GlobalMaxPool(out, index, in, channels, hw) },
+		func(dx, dy []T, index []int32) { kernel.GlobalMaxPoolBackward(dx, dy, index, channels, hw) })
 }

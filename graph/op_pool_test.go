@@ -38,11 +38,11 @@ func TestPool2DAnyGeometry(t *testing.T) {
 		var in [2]int
 		for a := range 2 {
 			cfg.Kernel[a], cfg.Stride[a] = draw("kernel", 1, 4), draw("stride", 0, 4)
-			cfg.Padding[a] = draw("padding", 0, cfg.Kernel[a]/2)
-			if !average {
-				cfg.Dilation[a] = draw("dilation", 0, 2)
-			}
-			in[a] = max(1, or1(cfg.Dilation[a])*(cfg.Kernel[a]-1)+1-2*cfg.Padding[a]) + draw("size", 0, 5)
+			cfg.Dilation[a] = draw("dilation", 0, 2)
+			span := or1(cfg.Dilation[a])*(cfg.Kernel[a]-1) + 1
+			cfg.Padding[a] = draw("padding", 0, span-1)
+			cfg.ExtraPadding[a] = draw("end padding", 0, span-1) - cfg.Padding[a]
+			in[a] = max(1, span-2*cfg.Padding[a]-cfg.ExtraPadding[a]) + draw("size", 0, 5)
 		}
 		seed := rapid.Uint64().Draw(rt, "seed")
 		x := graphtest.Spread(newRand(seed), draw("batch", 1, 3), draw("channels", 1, 3), in[0], in[1])
@@ -149,6 +149,22 @@ func TestGlobalAvgPool2D(t *testing.T) {
 	}
 }
 
+func TestGlobalMaxPool2D(t *testing.T) {
+	for _, shape := range [][]int{{1, 1, 1, 1}, {2, 3, 4, 5}, {3, 17, 8, 8}, {1, 5, 1, 7}} {
+		graphtest.Op{
+			In:    []graphtest.Input{graphtest.Variable(graphtest.Spread(newRand(1), shape...)).Batched()},
+			Build: func(in G.Nodes) (*G.Node, error) { return graph.GlobalMaxPool2D(in[0]) },
+			Want: func(in []graphtest.Input) graphtest.Array {
+				return graphtest.Map(shape[:2], func(i []int) float64 {
+					best := math.Inf(-1)
+					graphtest.Each(shape[2:], func(j []int) { best = max(best, in[0].At(i[0], i[1], j[0], j[1])) })
+					return best
+				})
+			},
+		}.Check(t, 1)
+	}
+}
+
 func TestPoolErrors(t *testing.T) {
 	s := graphtest.NewSession(t, tensor.Float64)
 	x := s.Add(graphtest.Constant(graphtest.Zeros(1, 2, 4, 4)), "x")
@@ -162,6 +178,7 @@ func TestPoolErrors(t *testing.T) {
 		"not four axes":    {s.Add(graphtest.Constant(graphtest.Zeros(2, 3)), "flat"), graph.PoolConfig{Kernel: k2}, "expected 4 axes"},
 		"no kernel":        {x, graph.PoolConfig{}, "sizes must be positive"},
 		"too much padding": {x, graph.PoolConfig{Kernel: k2, Padding: [2]int{2, 0}}, "padding"},
+		"no end padding":   {x, graph.PoolConfig{Kernel: k2, Padding: [2]int{1, 0}, ExtraPadding: [2]int{-2, 0}}, "padding [1 0] and [-1 0] must be at least zero"},
 		"does not fit":     {x, graph.PoolConfig{Kernel: [2]int{5, 5}}, "does not fit"},
 		"ints":             {s.Add(graphtest.ClassInput(1, 2), "class"), graph.PoolConfig{Kernel: k2}, "expected 4 axes"},
 	} {
@@ -172,8 +189,8 @@ func TestPoolErrors(t *testing.T) {
 			require.ErrorContains(t, err, c.want)
 		})
 	}
-	_, err := graph.AvgPool2D(x, graph.PoolConfig{Kernel: k2, Dilation: k2})
-	require.ErrorContains(t, err, "average pooling has none")
-	_, err = graph.GlobalAvgPool2D(nil)
+	_, err := graph.GlobalAvgPool2D(nil)
+	require.ErrorContains(t, err, "input 0 is nil")
+	_, err = graph.GlobalMaxPool2D(nil)
 	require.ErrorContains(t, err, "input 0 is nil")
 }

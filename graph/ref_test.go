@@ -49,37 +49,58 @@ func reluRef(v float64) float64 {
 	return v
 }
 
-// poolRef is PyTorch's pooling: max over the points inside the input, or their sum over the divisor.
+// poolRef is poolNDRef for two spatial axes.
 func poolRef(x graphtest.Array, cfg graph.PoolConfig, average bool) graphtest.Array {
-	var k, s, p, d, out [2]int
-	for a := range 2 {
-		k[a], s[a], p[a], d[a] = cfg.Kernel[a], cfg.Stride[a], cfg.Padding[a], or1(cfg.Dilation[a])
-		if s[a] == 0 {
+	end := []int{cfg.Padding[0] + cfg.ExtraPadding[0], cfg.Padding[1] + cfg.ExtraPadding[1]}
+	return poolNDRef(x, graph.PoolNDConfig{
+		Kernel: cfg.Kernel[:], Stride: cfg.Stride[:], Dilation: cfg.Dilation[:], PadBegin: cfg.Padding[:], PadEnd: end,
+		CeilMode: cfg.CeilMode, CountIncludePad: cfg.CountIncludePad,
+	}, average)
+}
+
+// poolNDRef is PyTorch's pooling: max over the points inside the input, or their sum over the divisor.
+func poolNDRef(x graphtest.Array, cfg graph.PoolNDConfig, average bool) graphtest.Array {
+	k, n := cfg.Kernel, len(cfg.Kernel)
+	s, d, begin, end := make([]int, n), make([]int, n), make([]int, n), make([]int, n)
+	copy(s, cfg.Stride)
+	copy(d, cfg.Dilation)
+	copy(begin, cfg.PadBegin)
+	copy(end, cfg.PadEnd)
+	shape := append([]int{}, x.Shape[:2]...)
+	for a := range n {
+		if d[a] = or1(d[a]); s[a] == 0 {
 			s[a] = k[a]
 		}
 		in := x.Shape[2+a]
-		room := float64(in + 2*p[a] - d[a]*(k[a]-1) - 1)
-		out[a] = int(math.Floor(room/float64(s[a]))) + 1
+		room := float64(in + begin[a] + end[a] - d[a]*(k[a]-1) - 1)
+		out := int(math.Floor(room/float64(s[a]))) + 1
 		if cfg.CeilMode {
-			out[a] = int(math.Ceil(room/float64(s[a]))) + 1
-			if (out[a]-1)*s[a] >= in+p[a] {
-				out[a]--
+			out = int(math.Ceil(room/float64(s[a]))) + 1
+			if (out-1)*s[a] >= in+begin[a] {
+				out--
 			}
 		}
+		shape = append(shape, out)
 	}
-	return graphtest.Map([]int{x.Shape[0], x.Shape[1], out[0], out[1]}, func(i []int) float64 {
+	return graphtest.Map(shape, func(i []int) float64 {
 		best, sum, inside, padded := math.Inf(-1), 0.0, 0, 0
-		graphtest.Each(k[:], func(t []int) {
-			y, z := i[2]*s[0]-p[0]+t[0]*d[0], i[3]*s[1]-p[1]+t[1]*d[1]
-			if y >= 0 && y < x.Shape[2] && z >= 0 && z < x.Shape[3] {
-				v := x.At(i[0], i[1], y, z)
+		at := append([]int{}, i...)
+		graphtest.Each(k, func(t []int) {
+			in, pad := true, true
+			for a := range n {
+				at[2+a] = i[2+a]*s[a] - begin[a] + t[a]*d[a]
+				in = in && at[2+a] >= 0 && at[2+a] < x.Shape[2+a]
+				pad = pad && at[2+a] < x.Shape[2+a]+end[a]
+			}
+			if in {
+				v := x.At(at...)
 				if v > best || math.IsNaN(v) {
 					best = v
 				}
 				sum += v
 				inside++
 			}
-			if y < x.Shape[2]+p[0] && z < x.Shape[3]+p[1] {
+			if pad {
 				padded++
 			}
 		})

@@ -6,30 +6,36 @@ import (
 )
 
 // PoolGeom is the geometry of a pooling window over [C, H, W], with PyTorch's meaning of every field. A stride of zero
-// means the kernel size, a dilation of zero means one. Dilation is for max pooling only, CountIncludePad for average
-// pooling only.
+// means the kernel size, a dilation of zero means one. CountIncludePad is for average pooling only. EH rows and EW columns
+// are padded at the bottom and on the right beyond PH and PW; they may be negative, the padding there not.
 type PoolGeom struct {
-	C, H, W, KH, KW, SH, SW, PH, PW, DH, DW int
-	CeilMode, CountIncludePad               bool
+	C, H, W, KH, KW, SH, SW, PH, PW, DH, DW, EH, EW int
+	CeilMode, CountIncludePad                       bool
 }
 
 // OutH returns the output height as PyTorch computes it.
-func (g PoolGeom) OutH() int { g = g.norm(); return poolOut(g.H, g.KH, g.SH, g.PH, g.DH, g.CeilMode) }
+func (g PoolGeom) OutH() int { g = g.norm(); return g.rows().out(g.CeilMode) }
 
 // OutW returns the output width as PyTorch computes it.
-func (g PoolGeom) OutW() int { g = g.norm(); return poolOut(g.W, g.KW, g.SW, g.PW, g.DW, g.CeilMode) }
+func (g PoolGeom) OutW() int { g = g.norm(); return g.columns().out(g.CeilMode) }
 
-// Check reports the first thing that makes the geometry impossible. As in PyTorch the padding is at most half the kernel.
+// rows and columns return the two axes of a geometry without zeros.
+func (g PoolGeom) rows() poolAxis    { return poolAxis{g.H, g.KH, g.SH, g.DH, g.PH, g.PH + g.EH} }
+func (g PoolGeom) columns() poolAxis { return poolAxis{g.W, g.KW, g.SW, g.DW, g.PW, g.PW + g.EW} }
+
+// Check reports the first thing that makes the geometry impossible. The padding on either side is less than what a window
+// spans.
 func (g PoolGeom) Check() error {
 	g = g.norm()
 	switch {
 	case g.C < 1 || g.H < 1 || g.W < 1 || g.KH < 1 || g.KW < 1 || g.SH < 1 || g.SW < 1 || g.DH < 1 || g.DW < 1:
 		return fmt.Errorf("kernel: pooling [%d %d %d] with kernel [%d %d], stride [%d %d], dilation [%d %d]: sizes must be positive",
 			g.C, g.H, g.W, g.KH, g.KW, g.SH, g.SW, g.DH, g.DW)
-	case g.PH < 0 || g.PW < 0 || 2*g.PH > g.KH || 2*g.PW > g.KW:
-		return fmt.Errorf("kernel: pooling padding [%d %d] must lie between zero and half the kernel [%d %d]", g.PH, g.PW, g.KH, g.KW)
+	case !g.rows().padded() || !g.columns().padded():
+		return fmt.Errorf("kernel: pooling padding [%d %d] and [%d %d] must be at least zero and less than a window of [%d %d] with dilation [%d %d]",
+			g.PH, g.PW, g.PH+g.EH, g.PW+g.EW, g.KH, g.KW, g.DH, g.DW)
 	case g.OutH() < 1 || g.OutW() < 1:
-		return fmt.Errorf("kernel: pooling kernel [%d %d] does not fit the padded input [%d %d]", g.KH, g.KW, g.H+2*g.PH, g.W+2*g.PW)
+		return fmt.Errorf("kernel: pooling kernel [%d %d] does not fit the padded input [%d %d]", g.KH, g.KW, g.H+2*g.PH+g.EH, g.W+2*g.PW+g.EW)
 	}
 	return nil
 }
@@ -43,21 +49,6 @@ func (g PoolGeom) norm() PoolGeom {
 		g.SW = g.KW
 	}
 	return g
-}
-
-func poolOut(in, k, s, p, d int, ceil bool) int {
-	room := in + 2*p - d*(k-1) - 1
-	if ceil {
-		room += s - 1
-	}
-	if room < 0 {
-		return 0
-	}
-	out := room/s + 1
-	if ceil && (out-1)*s >= in+p { // the last window must start inside the input or the left padding
-		out--
-	}
-	return out
 }
 
 // MaxPool computes dst [C, OutH, OutW], the maximum of every window of src [C, H, W], and into index, unless it is nil,
@@ -134,15 +125,6 @@ func maxPool32(g PoolGeom, dst, src []float32, oh, ow int) {
 	}
 }
 
-// poolWindow clips a window of k points d apart to [0, in), keeping its start on the window's grid.
-func poolWindow(start, k, d, in int) (lo, hi int) {
-	hi = min(start+(k-1)*d+1, in)
-	for start < 0 {
-		start += d
-	}
-	return start, hi
-}
-
 // MaxPoolBackward computes dx [C, H, W] from dy [C, OutH, OutW] and the index that MaxPool wrote.
 func MaxPoolBackward[T Float](g PoolGeom, dx, dy []T, index []int32) {
 	in, out := g.H*g.W, g.OutH()*g.OutW()
@@ -156,7 +138,7 @@ func MaxPoolBackward[T Float](g PoolGeom, dx, dy []T, index []int32) {
 }
 
 // AvgPool computes dst [C, OutH, OutW], the mean of every window of src [C, H, W], divided by PyTorch's divisor: the
-// window's size within the padded input with CountIncludePad, within the input without. Dilation must be one.
+// window's points within the padded input with CountIncludePad, within the input without.
 func AvgPool[T Float](g PoolGeom, dst, src []T) {
 	g = g.norm()
 	oh, ow := g.OutH(), g.OutW()
@@ -170,8 +152,8 @@ func AvgPool[T Float](g PoolGeom, dst, src []T) {
 			for x := range ow {
 				y0, y1, x0, x1, div := g.avgWindow(y, x)
 				var sum T
-				for iy := y0; iy < y1; iy++ {
-					for ix := x0; ix < x1; ix++ {
+				for iy := y0; iy < y1; iy += g.DH {
+					for ix := x0; ix < x1; ix += g.DW {
 						sum += plane[iy*g.W+ix]
 					}
 				}
@@ -186,7 +168,8 @@ func AvgPool[T Float](g PoolGeom, dst, src []T) {
 
 // whole2 reports whether all windows are 2x2, side by side and inside the input.
 func (g PoolGeom) whole2(oh, ow int) bool {
-	return g.KH == 2 && g.KW == 2 && g.SH == 2 && g.SW == 2 && g.PH == 0 && g.PW == 0 && 2*oh <= g.H && 2*ow <= g.W
+	return g.KH == 2 && g.KW == 2 && g.SH == 2 && g.SW == 2 && g.DH == 1 && g.DW == 1 && g.PH == 0 && g.PW == 0 &&
+		2*oh <= g.H && 2*ow <= g.W
 }
 
 // avgPool2Backward adds a quarter of each gradient to its window.
@@ -225,15 +208,13 @@ func avgPool2[T Float](g PoolGeom, dst, src []T, oh, ow int) {
 
 // avgWindow returns the window of output (y, x) clipped to the input, and its divisor.
 func (g PoolGeom) avgWindow(y, x int) (y0, y1, x0, x1, div int) {
-	y0, x0 = y*g.SH-g.PH, x*g.SW-g.PW
-	y1, x1 = min(y0+g.KH, g.H+g.PH), min(x0+g.KW, g.W+g.PW)
-	div = (y1 - y0) * (x1 - x0)
-	y0, x0, y1, x1 = max(y0, 0), max(x0, 0), min(y1, g.H), min(x1, g.W)
-	if y0 >= y1 || x0 >= x1 {
+	y0, y1, insideY, paddedY := g.rows().window(y)
+	x0, x1, insideX, paddedX := g.columns().window(x)
+	switch div = insideY * insideX; {
+	case div == 0:
 		return 0, 0, 0, 0, 0
-	}
-	if !g.CountIncludePad {
-		div = (y1 - y0) * (x1 - x0)
+	case g.CountIncludePad:
+		div = paddedY * paddedX
 	}
 	return y0, y1, x0, x1, div
 }
@@ -256,8 +237,8 @@ func AvgPoolBackward[T Float](g PoolGeom, dx, dy []T) {
 					continue
 				}
 				v := dy[(c*oh+y)*ow+x] / T(div)
-				for iy := y0; iy < y1; iy++ {
-					for ix := x0; ix < x1; ix++ {
+				for iy := y0; iy < y1; iy += g.DH {
+					for ix := x0; ix < x1; ix += g.DW {
 						plane[iy*g.W+ix] += v
 					}
 				}
@@ -282,5 +263,29 @@ func GlobalAvgPoolBackward[T Float](dx, dy []T, channels, hw int) {
 		for i := range d {
 			d[i] = v
 		}
+	}
+}
+
+// GlobalMaxPool computes dst [channels], the maximum of every plane of src [channels, hw], and into index, unless it is nil,
+// where in its plane it was found, as MaxPool does.
+func GlobalMaxPool[T Float](dst []T, index []int32, src []T, channels, hw int) {
+	for c := range channels {
+		best, at := T(math.Inf(-1)), 0
+		for i, v := range src[c*hw:][:hw] {
+			if v > best || v != v {
+				best, at = v, i
+			}
+		}
+		if dst[c] = best; index != nil {
+			index[c] = int32(at)
+		}
+	}
+}
+
+// GlobalMaxPoolBackward computes dx [channels, hw] from dy [channels] and the index that GlobalMaxPool wrote.
+func GlobalMaxPoolBackward[T Float](dx, dy []T, index []int32, channels, hw int) {
+	clear(dx[:channels*hw])
+	for c := range channels {
+		dx[c*hw+int(index[c])] = dy[c]
 	}
 }

@@ -14,7 +14,8 @@ func drawPool(t *rapid.T, dilation bool) PoolGeom {
 			C: rapid.IntRange(1, 3).Draw(t, "C"), H: rapid.IntRange(1, 12).Draw(t, "H"), W: rapid.IntRange(1, 20).Draw(t, "W"),
 			KH: rapid.IntRange(1, 4).Draw(t, "KH"), KW: rapid.IntRange(1, 4).Draw(t, "KW"),
 			SH: rapid.IntRange(0, 3).Draw(t, "SH"), SW: rapid.IntRange(0, 3).Draw(t, "SW"),
-			PH: rapid.IntRange(0, 2).Draw(t, "PH"), PW: rapid.IntRange(0, 2).Draw(t, "PW"),
+			PH: rapid.IntRange(0, 3).Draw(t, "PH"), PW: rapid.IntRange(0, 3).Draw(t, "PW"),
+			EH: rapid.IntRange(-2, 2).Draw(t, "EH"), EW: rapid.IntRange(-2, 2).Draw(t, "EW"),
 			CeilMode: rapid.Bool().Draw(t, "ceil"), CountIncludePad: rapid.Bool().Draw(t, "include pad"),
 		}
 		if dilation {
@@ -28,15 +29,15 @@ func drawPool(t *rapid.T, dilation bool) PoolGeom {
 
 // refOut finds the output size by enumeration: the windows that lie in the padded input, and in ceil mode the last one
 // too that leaves it, if it starts before the right padding.
-func refOut(in, k, s, p, d int, ceil bool) int {
+func refOut(in, k, s, p, e, d int, ceil bool) int {
 	n := 0
 	for start := -p; ; start += s {
 		end := start + (k-1)*d
-		if end <= in+p-1 {
+		if end <= in+p+e-1 {
 			n++
 			continue
 		}
-		if ceil && end-s < in+p-1 && start < in {
+		if ceil && end-s < in+p+e-1 && start < in {
 			n++
 		}
 		return n
@@ -47,8 +48,8 @@ func TestPoolOut(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		g := drawPool(t, true)
 		n := g.norm()
-		require.Equal(t, refOut(g.H, g.KH, n.SH, g.PH, n.DH, g.CeilMode), g.OutH(), "%+v", g)
-		require.Equal(t, refOut(g.W, g.KW, n.SW, g.PW, n.DW, g.CeilMode), g.OutW(), "%+v", g)
+		require.Equal(t, refOut(g.H, g.KH, n.SH, g.PH, g.EH, n.DH, g.CeilMode), g.OutH(), "%+v", g)
+		require.Equal(t, refOut(g.W, g.KW, n.SW, g.PW, g.EW, n.DW, g.CeilMode), g.OutW(), "%+v", g)
 	})
 	// torch.nn.MaxPool2d(2, 2, ceil_mode=True) on 5 and 4, MaxPool2d(3, 2, 1) on 112, MaxPool2d(1, 3, ceil_mode=True) on 5.
 	require.Equal(t, 3, PoolGeom{C: 1, H: 5, W: 5, KH: 2, KW: 2, CeilMode: true}.OutH())
@@ -60,7 +61,8 @@ func TestPoolOut(t *testing.T) {
 func TestPoolCheck(t *testing.T) {
 	for name, g := range map[string]PoolGeom{
 		"positive": {C: 1, H: 0, W: 3, KH: 1, KW: 1},
-		"half":     {C: 1, H: 9, W: 9, KH: 3, KW: 3, PH: 2},
+		"window":   {C: 1, H: 9, W: 9, KH: 3, KW: 3, PH: 3},
+		"zero":     {C: 1, H: 9, W: 9, KH: 3, KW: 3, PH: 1, EH: -2},
 		"fit":      {C: 1, H: 2, W: 2, KH: 3, KW: 3},
 	} {
 		require.ErrorContains(t, g.Check(), name)
@@ -114,9 +116,9 @@ func propMaxPool(t *rapid.T) {
 
 func propAvgPool[T Float](eps float64) func(*rapid.T) {
 	return func(t *rapid.T) {
-		g := drawPool(t, false)
+		g := drawPool(t, true)
 		if rapid.Bool().Draw(t, "two by two") {
-			g.KH, g.KW, g.SH, g.SW, g.PH, g.PW = 2, 2, 2, 2, 0, 0
+			g.KH, g.KW, g.SH, g.SW, g.PH, g.PW, g.EH, g.EW = 2, 2, 2, 2, 0, 0, max(0, g.EH), max(0, g.EW)
 			g.W *= 3
 			if g.Check() != nil {
 				t.Skip("too small")
@@ -138,8 +140,8 @@ func propAvgPool[T Float](eps float64) func(*rapid.T) {
 			visit := func(f func(at int)) {
 				for kh := range g.KH {
 					for kw := range g.KW {
-						iy, ix := y*n.SH-g.PH+kh, x*n.SW-g.PW+kw
-						if iy < g.H+g.PH && ix < g.W+g.PW {
+						iy, ix := y*n.SH-g.PH+kh*n.DH, x*n.SW-g.PW+kw*n.DW
+						if iy < g.H+g.PH+g.EH && ix < g.W+g.PW+g.EW {
 							padded++
 						}
 						if iy >= 0 && iy < g.H && ix >= 0 && ix < g.W {

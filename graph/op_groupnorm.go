@@ -1,0 +1,28 @@
+package graph
+
+import (
+	"fmt"
+
+	G "gorgonia.org/gorgonia"
+)
+
+// GroupNorm standardises x [batch, channels, ...] over the elements of each of so many groups of neighbouring channels of each
+// sample, by their mean and variance (not the sample variance), and returns scale·(x - mean)/√(variance + eps) + bias, of the
+// shape of x (Wu and He, ECCV 2018). scale and bias [channels] have one element for each channel; nil leaves them out. As many
+// groups as channels are instance norm. x, scale and bias have gradients.
+func GroupNorm(x *G.Node, groups int, scale, bias *G.Node, eps float64) (*G.Node, error) {
+	const name = "GroupNorm"
+	if err := wantFloats(name, 2, x, scale, bias); err != nil {
+		return nil, err
+	}
+	s := x.Shape()
+	if groups < 1 || s[1]%groups != 0 {
+		return nil, fmt.Errorf("%s: %d groups, expected a number that divides the %d channels of %s %v", name, groups, s[1], x.Name(), s)
+	}
+	if err := wantPerChannel(name, scale, bias, s[1]); err != nil {
+		return nil, err
+	}
+	return normalize(name, x, scale, bias, normGeom{
+		groups: groups, channels: s[1] / groups, hw: s[2:].TotalSize(), eps: eps, centre: true,
+	})
+}
