@@ -39,9 +39,6 @@ func NewPreprocessor(p nets.Preprocessing) (*Preprocessor, error) {
 	if p.ResizeTo[0] > 0 && p.ResizeTo[1] > picture.MaxPixels/p.ResizeTo[0] {
 		return nil, fmt.Errorf("preprocessing: expected a resize to at most %d pixels, got %dx%d", picture.MaxPixels, p.ResizeTo[0], p.ResizeTo[1])
 	}
-	if p.Interpolation != nets.Bilinear {
-		return nil, fmt.Errorf("preprocessing: interpolation %s is not supported", p.Interpolation)
-	}
 	q := &Preprocessor{p: p}
 	for colour := range q.table {
 		mean, std := p.Mean[q.channel(colour)], p.Std[q.channel(colour)]
@@ -53,6 +50,17 @@ func NewPreprocessor(p nets.Preprocessing) (*Preprocessor, error) {
 		}
 	}
 	return q, nil
+}
+
+// kind returns the way to resize.
+func (q *Preprocessor) kind() resample.Kind {
+	switch q.p.Interpolation {
+	case nets.Bicubic:
+		return resample.Bicubic
+	case nets.Nearest:
+		return resample.Nearest
+	}
+	return resample.Bilinear
 }
 
 // channel returns which of the network's channels takes a colour, counted from red.
@@ -141,7 +149,7 @@ func (q *Preprocessor) Apply(dst []float32, img Image) error {
 		pix, stride = img.Pix[3*(l.region.Top*img.Width+l.region.Left):], 3*img.Width
 	} else {
 		pix, stride = enlarge(&q.scratch, 3*l.region.Height*l.region.Width), 3*l.region.Width
-		q.resizer.Resize(pix, img.Pix, img.Height, img.Width, l.height, l.width, l.region)
+		q.resizer.Resize(q.kind(), pix, img.Pix, img.Height, img.Width, l.height, l.width, l.region)
 	}
 	if l.region.Height < outHeight || l.region.Width < outWidth {
 		q.blacken(dst)

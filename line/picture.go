@@ -107,15 +107,20 @@ type pictureInput struct {
 }
 
 func newPictureInput(net nets.Classifier) (*pictureInput, error) {
-	shape := net.InputShape()
-	if len(shape) != 3 || shape[0] != 3 {
+	shape, p := net.InputShape(), net.Preprocessing()
+	in := &pictureInput{}
+	channels := 0
+	if len(shape) == 3 {
+		channels, in.height, in.width = p.Layout.Split(shape)
+	}
+	if channels != 3 {
 		return nil, fmt.Errorf("network %s takes input of shape %v, expected [3, height, width] for pictures", net.Name(), shape)
 	}
-	pre, err := dataset.NewPreprocessor(net.Preprocessing())
-	if err != nil {
+	var err error
+	if in.pre, err = dataset.NewPreprocessor(p); err != nil {
 		return nil, fmt.Errorf("network %s: %w", net.Name(), err)
 	}
-	return &pictureInput{pre, shape[1], shape[2]}, nil
+	return in, nil
 }
 
 // append appends the input for one picture to x.
