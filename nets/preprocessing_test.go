@@ -202,3 +202,25 @@ func FuzzPreprocessingJSON(f *testing.F) {
 		require.Equal(t, p, q)
 	})
 }
+
+func TestWithPreprocessing(t *testing.T) {
+	net, err := nets.New("resnet-cifar-8-1", 3)
+	require.NoError(t, err)
+	usual, ok := nets.PreprocessingByName("resnet-cifar-8-1")
+	require.True(t, ok)
+	require.Equal(t, nets.CIFAR(), usual)
+	_, ok = nets.PreprocessingByName("mine")
+	require.False(t, ok)
+
+	p := usual
+	p.Channels = nets.BGR
+	other, err := net.WithPreprocessing(p)
+	require.NoError(t, err)
+	require.Equal(t, p, other.Preprocessing())
+	require.Equal(t, usual, net.Preprocessing())
+	require.Same(t, net.Params()[0], other.Params()[0])
+	_, err = net.WithPreprocessing(nets.ImageNet())
+	require.EqualError(t, err, `nets: network "resnet-cifar-8-1": preprocessing crops images to 224×224 pixels, expected the input's 32×32`)
+	_, err = net.WithPreprocessing(nets.Preprocessing{})
+	require.ErrorContains(t, err, `nets: network "resnet-cifar-8-1": preprocessing: expected a finite mean`)
+}

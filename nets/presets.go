@@ -35,6 +35,12 @@ func ImageNet() Preprocessing {
 	}
 }
 
+// PreprocessingByName returns the preprocessing that [New] gives a network of that name, and whether there is such a network.
+func PreprocessingByName(name string) (Preprocessing, bool) {
+	d, err := definitionOf(name, 1)
+	return d.Preprocessing, err == nil
+}
+
 // grey returns the same value for each channel.
 func grey(v float32) [3]float32 { return [3]float32{v, v, v} }
 
