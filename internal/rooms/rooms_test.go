@@ -32,6 +32,8 @@ var floors = [][]string{
 	{"line", "line/report", "internal/bench", "internal/demo"},
 	{"line/eval"},
 	{"line/downstream", "train"},
+	{"internal/cli/command"},
+	{"internal/cli/attribute"},
 	{"internal/cli"},
 	{"cmd/goline"},
 }

@@ -1,4 +1,4 @@
-package cli
+package attribute
 
 import (
 	"encoding/csv"

@@ -1,4 +1,4 @@
-package cli
+package attribute
 
 import (
 	"context"
@@ -12,9 +12,9 @@ import (
 
 	"github.com/line-ood/goline/attribution"
 	"github.com/line-ood/goline/attribution/games"
+	"github.com/line-ood/goline/internal/cli/command"
 	"github.com/line-ood/goline/line"
 	"github.com/line-ood/goline/nets"
-	"github.com/line-ood/goline/nets/weights"
 )
 
 // lineValue is the --value that plays for the LINe score of a detector.
@@ -22,7 +22,7 @@ const lineValue = "line"
 
 // gameFlags say which games are played on which images.
 type gameFlags struct {
-	net                    network
+	net                    command.Network
 	detector               string
 	data, fit, featuresDir string
 	layer                  string
@@ -36,7 +36,7 @@ type gameFlags struct {
 }
 
 func (g *gameFlags) register(cmd *cobra.Command, images int) {
-	g.net.register(cmd)
+	g.net.Register(cmd)
 	f := cmd.Flags()
 	f.StringVar(&g.detector, "detector", "", "detector `FILE` that goline fit wrote, for --value line; it holds its network")
 	f.StringVar(&g.data, "data", "", "images: `DATA`")
@@ -55,8 +55,8 @@ func (g *gameFlags) register(cmd *cobra.Command, images int) {
 }
 
 // inputs are the files that must not be written to.
-func (g *gameFlags) inputs() []input {
-	return []input{inputFile("--weights", g.net.weights), inputFile("--detector", g.detector), inputData("--data", g.data), inputData("--fit", g.fit), inputFolder("--features-dir", g.featuresDir)}
+func (g *gameFlags) inputs() []command.Input {
+	return []command.Input{g.net.Input(), command.InputFile("--detector", g.detector), command.InputData("--data", g.data), command.InputData("--fit", g.fit), command.InputFolder("--features-dir", g.featuresDir)}
 }
 
 // plan is what the flags say, checked before anything is read.
@@ -70,7 +70,7 @@ type plan struct {
 
 func (g *gameFlags) check(imagesGiven bool) (p plan, err error) {
 	p.gameFlags = *g
-	if err := required("--data", g.data); err != nil {
+	if err := command.Required("--data", g.data); err != nil {
 		return p, err
 	}
 	p.byClass = g.scope == "class"
@@ -79,14 +79,14 @@ func (g *gameFlags) check(imagesGiven bool) (p plan, err error) {
 	}
 	if p.line = g.value == lineValue; p.line {
 		p.value = attribution.LogSumExp
-		if err := required("--detector", g.detector); err != nil {
+		if err := command.Required("--detector", g.detector); err != nil {
 			return p, err
 		}
 	} else if p.value, err = attribution.ParseValue(g.value); err != nil {
-		return p, usagef("--value %q: expected logit, probability, log-probability, log-sum-exp, margin or line", g.value)
+		return p, command.Usagef("--value %q: expected logit, probability, log-probability, log-sum-exp, margin or line", g.value)
 	}
 	if g.detector == "" {
-		if err := required("--net", g.net.name, "--weights", g.net.weights); err != nil {
+		if err := command.Required(g.net.Needs()...); err != nil {
 			return p, err
 		}
 	}
@@ -95,23 +95,23 @@ func (g *gameFlags) check(imagesGiven bool) (p plan, err error) {
 	}
 	switch {
 	case g.scope != "sample" && g.scope != "class":
-		return p, usagef("--scope %q: expected sample or class", g.scope)
+		return p, command.Usagef("--scope %q: expected sample or class", g.scope)
 	case !slices.Contains([]string{"zero", "mean", "class-mean", "resample"}, g.removal):
-		return p, usagef("--removal %q: expected zero, mean, class-mean or resample", g.removal)
+		return p, command.Usagef("--removal %q: expected zero, mean, class-mean or resample", g.removal)
 	case g.removal != "zero" && g.fit == "":
-		return p, usagef("--removal %s needs --fit", g.removal)
+		return p, command.Usagef("--removal %s needs --fit", g.removal)
 	case g.background < 1:
-		return p, usagef("--background %d: expected at least 1", g.background)
+		return p, command.Usagef("--background %d: expected at least 1", g.background)
 	case g.groups < 0:
-		return p, usagef("--groups %d: expected 0 or more", g.groups)
+		return p, command.Usagef("--groups %d: expected 0 or more", g.groups)
 	case g.groups > 0 && g.channels:
-		return p, usagef("--groups and --channels exclude each other")
+		return p, command.Usagef("--groups and --channels exclude each other")
 	case g.images < 0:
-		return p, usagef("--images %d: expected 0 or more", g.images)
+		return p, command.Usagef("--images %d: expected 0 or more", g.images)
 	case g.layer == "":
-		return p, usagef("--layer is empty")
+		return p, command.Usagef("--layer is empty")
 	case g.channels && g.layer == nets.Features:
-		return p, usagef("--channels: the layer %s has single neurons only", g.layer)
+		return p, command.Usagef("--channels: the layer %s has single neurons only", g.layer)
 	}
 	return p, nil
 }
@@ -125,7 +125,7 @@ func parseTarget(name string, byClass bool) (attribution.Target, error) {
 	}
 	class, err := strconv.Atoi(name)
 	if err != nil || class < 0 {
-		return attribution.Target{}, usagef("--target %q: expected label, prediction or the number of a class", name)
+		return attribution.Target{}, command.Usagef("--target %q: expected label, prediction or the number of a class", name)
 	}
 	return attribution.TargetClass(class), nil
 }
@@ -143,36 +143,22 @@ type subject struct {
 
 // stage is an opened network with what games need besides images.
 type stage struct {
-	*common
+	*command.Common
 	plan
 	network    *nets.Network
 	det        *line.Detector // nil without --detector
 	weightsSHA string
 }
 
-func (c *common) newStage(p plan) (*stage, error) {
-	s := &stage{common: c, plan: p}
+func newStage(c *command.Common, p plan) (s *stage, err error) {
+	s = &stage{Common: c, plan: p}
 	if p.detector == "" {
-		n, err := p.net.open()
-		if err != nil {
-			return nil, err
-		}
-		s.network = n
-		s.weightsSHA, err = weights.SHA256(p.net.weights)
-		return s, err
+		s.network, err = p.net.Open()
+	} else if s.det, s.network, err = p.net.Detector(p.detector); err == nil {
+		s.weightsSHA = "fingerprint " + line.Fingerprint(s.network)
 	}
-	det, _, err := openDetector(p.detector, p.net)
-	if err != nil {
-		return nil, err
-	}
-	n, ok := det.Network().(*nets.Network)
-	if !ok {
-		return nil, fmt.Errorf("%s: no images can be read for network %s", p.detector, det.Network().Name())
-	}
-	s.network, s.det = n, det
-	s.weightsSHA = "fingerprint " + line.Fingerprint(n)
-	if p.net.weights != "" {
-		s.weightsSHA, err = weights.SHA256(p.net.weights)
+	if err == nil && p.net.Weights != "" {
+		s.weightsSHA, err = p.net.SHA256()
 	}
 	return s, err
 }
@@ -203,10 +189,10 @@ func (p *plan) chosen(total int, seed uint64) ([]int, error) {
 	seen := map[int]bool{}
 	for _, i := range p.index {
 		if i < 0 || i >= total {
-			return nil, usagef("--image %d: %s has %d images", i, p.data, total)
+			return nil, command.Usagef("--image %d: %s has %d images", i, p.data, total)
 		}
 		if seen[i] {
-			return nil, usagef("--image %d is named twice", i)
+			return nil, command.Usagef("--image %d is named twice", i)
 		}
 		seen[i] = true
 	}
@@ -221,7 +207,7 @@ func (p *plan) group(shape []int) (groups [][]int, names []string, err error) {
 	}
 	switch {
 	case p.groups > size:
-		return nil, nil, usagef("--groups %d: layer %s has %d neurons", p.groups, p.layer, size)
+		return nil, nil, command.Usagef("--groups %d: layer %s has %d neurons", p.groups, p.layer, size)
 	case p.groups > 0:
 		for g := range p.groups {
 			lo, hi := g*size/p.groups, (g+1)*size/p.groups
@@ -234,7 +220,7 @@ func (p *plan) group(shape []int) (groups [][]int, names []string, err error) {
 		return groups, names, nil
 	case p.channels:
 		if len(shape) < 2 {
-			return nil, nil, usagef("--channels: layer %s has shape %v, single neurons only", p.layer, shape)
+			return nil, nil, command.Usagef("--channels: layer %s has shape %v, single neurons only", p.layer, shape)
 		}
 		size, shape = shape[0], shape[:1]
 	}
@@ -268,7 +254,7 @@ func byLabel(pick, labels []int, classes int) ([][]int, error) {
 	out := make([][]int, classes)
 	for _, i := range pick {
 		if labels == nil || labels[i] < 0 {
-			return nil, usagef("--scope class: image %d has no label", i)
+			return nil, command.Usagef("--scope class: image %d has no label", i)
 		}
 		if labels[i] >= classes {
 			return nil, fmt.Errorf("image %d has label %d, the network has %d classes", i, labels[i], classes)

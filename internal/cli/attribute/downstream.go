@@ -1,4 +1,4 @@
-package cli
+package attribute
 
 import (
 	"context"
@@ -12,12 +12,16 @@ import (
 	"github.com/line-ood/goline/attribution"
 	"github.com/line-ood/goline/attribution/games"
 	"github.com/line-ood/goline/internal/atomicfile"
+	"github.com/line-ood/goline/internal/cli/command"
 	"github.com/line-ood/goline/line/downstream"
+	"github.com/line-ood/goline/line/eval"
 )
 
 // downstreamCommand is one "attribute downstream" command line. It takes its sets as eval does.
 type downstreamCommand struct {
-	evaluation
+	command.Evaluation
+	jsonOut, csvOut    string
+	stdout             io.Writer
 	values, estimators []string
 	budgets            numberList
 	seeds, background  int
@@ -27,7 +31,7 @@ type downstreamCommand struct {
 	games              []downstream.Game
 }
 
-func newAttributeDownstream() *cobra.Command {
+func newDownstream() *cobra.Command {
 	var d downstreamCommand
 	cmd := &cobra.Command{
 		Use:   "downstream --net NAME --weights FILE --fit DATA --id DATA --ood NAME=DATA ...",
@@ -41,23 +45,23 @@ over its training images; its budget is --budgets times their number. Contributi
 An interrupt writes what was finished, marked as partial, and the exit status is 130.
 
 ` + estimatorHelp,
-		Args: noArgs,
+		Args: command.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			d.out = cmd.OutOrStdout()
+			d.stdout = cmd.OutOrStdout()
 			if err := d.check(); err != nil {
 				return err
 			}
 			return d.run(cmd.Context())
 		},
 	}
-	d.common.register(cmd)
-	d.net.register(cmd)
-	d.line.register(cmd)
+	d.Common.Register(cmd)
+	d.Net.Register(cmd)
+	d.LINe.Register(cmd)
 	registerBackward(cmd, &d.backwardCost)
 	f := cmd.Flags()
-	f.StringVar(&d.fit, "fit", "", "labelled training images that contributions are measured on: `DATA`")
-	f.StringVar(&d.id, "id", "", "in-distribution test images: `DATA`")
-	f.StringArrayVar(&d.ood, "ood", nil, "out-of-distribution test images: `NAME=DATA`; repeatable")
+	f.StringVar(&d.Fit, "fit", "", "labelled training images that contributions are measured on: `DATA`")
+	f.StringVar(&d.ID, "id", "", "in-distribution test images: `DATA`")
+	f.StringArrayVar(&d.OOD, "ood", nil, "out-of-distribution test images: `NAME=DATA`; repeatable")
 	f.StringSliceVar(&d.values, "values", []string{"logit", "probability", "log-probability", "log-sum-exp"}, "what is attributed: logit, probability, log-probability, log-sum-exp, margin")
 	f.StringSliceVar(&d.estimators, "estimators", []string{"gradient-activation", "integrated-gradients", "permutation", "antithetic", "owen-halved", "kernelshap-paired"}, "estimators to try, by name")
 	d.budgets = numberList{4, 100, 1000}
@@ -65,7 +69,7 @@ An interrupt writes what was finished, marked as partial, and the exit status is
 	f.IntVar(&d.seeds, "seeds", 3, "runs of each estimator that samples, with seeds from --seed on")
 	f.StringVar(&d.removal, "removal", "zero", "what a removed neuron becomes: zero, mean or resample")
 	f.IntVar(&d.background, "background", 10, "images of --fit that --removal resample draws from, chosen by --seed")
-	f.StringVar(&d.featuresDir, "features-dir", "", "`FOLDER` to keep features in, shared with goline eval")
+	f.StringVar(&d.FeaturesDir, "features-dir", "", "`FOLDER` to keep features in, shared with goline eval")
 	f.StringVar(&d.jsonOut, "json", "", "JSON `FILE` to write, with all runs")
 	f.StringVar(&d.csvOut, "csv", "", "CSV `FILE` to write, one line for each run and set")
 	return cmd
@@ -73,8 +77,7 @@ An interrupt writes what was finished, marked as partial, and the exit status is
 
 // check parses what the flags say before anything is read.
 func (d *downstreamCommand) check() (err error) {
-	d.methods = []string{"line"} // of eval, whose sets and detector these are
-	if err := d.evaluation.check(); err != nil {
+	if err := d.Evaluation.Check(); err != nil {
 		return err
 	}
 	if d.parsed, err = parseEstimators(d.estimators); err != nil {
@@ -87,56 +90,56 @@ func (d *downstreamCommand) check() (err error) {
 		return err
 	}
 	if len(d.values) == 0 {
-		return usagef("--values names none")
+		return command.Usagef("--values names none")
 	}
 	for _, name := range d.values {
 		name = strings.TrimSpace(name)
 		v, err := attribution.ParseValue(name)
 		if err != nil {
-			return usagef("--values %q: expected logit, probability, log-probability, log-sum-exp or margin", name)
+			return command.Usagef("--values %q: expected logit, probability, log-probability, log-sum-exp or margin", name)
 		}
 		for _, g := range d.games {
 			if g.Name == name {
-				return usagef("--values: %s is named twice", name)
+				return command.Usagef("--values: %s is named twice", name)
 			}
 		}
 		d.games = append(d.games, downstream.Game{Name: name, Options: games.PenultimateOptions{Value: v}})
 	}
 	switch {
 	case d.seeds < 1 || d.seeds > maxSeeds:
-		return usagef("--seeds %d: expected 1 to %d", d.seeds, maxSeeds)
-	case d.seed+uint64(d.seeds) > 1<<32:
-		return usagef("--seed %d: expected less than 2^32", d.seed)
+		return command.Usagef("--seeds %d: expected 1 to %d", d.seeds, maxSeeds)
+	case d.Seed+uint64(d.seeds) > 1<<32:
+		return command.Usagef("--seed %d: expected less than 2^32", d.Seed)
 	case d.background < 1:
-		return usagef("--background %d: expected at least 1", d.background)
+		return command.Usagef("--background %d: expected at least 1", d.background)
 	case d.removal == "class-mean":
-		return usagef("--removal class-mean: what the images of a class add to their own mean is zero on average, so nothing is left to keep neurons by")
+		return command.Usagef("--removal class-mean: what the images of a class add to their own mean is zero on average, so nothing is left to keep neurons by")
 	case !slices.Contains([]string{"zero", "mean", "resample"}, d.removal):
-		return usagef("--removal %q: expected zero, mean or resample", d.removal)
+		return command.Usagef("--removal %q: expected zero, mean or resample", d.removal)
 	}
 	return nil
 }
 
 func (d *downstreamCommand) run(ctx context.Context) (err error) {
-	if err := checkOutputs([]file{{"--json", d.jsonOut}, {"--csv", d.csvOut}}, d.inputs()...); err != nil {
+	if err := command.CheckOutputs(command.Outputs("--json", d.jsonOut, "--csv", d.csvOut), d.Inputs()...); err != nil {
 		return err
 	}
-	if err := d.extract(ctx); err != nil {
+	if err := d.Extract(ctx, eval.CheckTraining); err != nil {
 		return err
 	}
-	removal, err := removalFrom(d.data.Fit.Samples, d.removal, d.background, d.seed)
+	removal, err := removalFrom(d.Data.Fit.Samples, d.removal, d.background, d.Seed)
 	if err != nil {
 		return err
 	}
 	for i := range d.games {
 		d.games[i].Options.Removal = removal
 	}
-	b := d.counter("detectors", 0)
-	defer b.finish()
+	b := d.Counter("detectors", 0)
+	defer b.Finish()
 	study := downstream.Study{
-		Data: d.data, Line: d.lineOptions, Games: d.games,
-		Estimators: forPlayers(d.parsed, d.network.Dim()), Budgets: d.budgets, Seeds: seedList(d.seed, d.seeds),
-		Graph: d.common.options(), Workers: d.workers, BackwardCost: d.backwardCost, Progress: b.set,
+		Data: d.Data, Line: d.LINeOptions, Games: d.games,
+		Estimators: forPlayers(d.parsed, d.Network.Dim()), Budgets: d.budgets, Seeds: seedList(d.Seed, d.seeds),
+		Graph: d.Common.GraphOptions(), Workers: d.Workers, BackwardCost: d.backwardCost, Progress: b.Set,
 	}
 	result, stopped := downstream.Measure(ctx, study)
 	if stopped != nil && (result == nil || ctx.Err() == nil || !errors.Is(stopped, ctx.Err())) {
@@ -149,5 +152,5 @@ func (d *downstreamCommand) run(ctx context.Context) (err error) {
 			errs = append(errs, atomicfile.Write(path, write))
 		}
 	}
-	return errors.Join(append(errs, r.print(d.out), stopped)...)
+	return errors.Join(append(errs, r.print(d.stdout), stopped)...)
 }

@@ -1,4 +1,4 @@
-package cli
+package attribute
 
 import (
 	"context"
@@ -11,11 +11,12 @@ import (
 	"github.com/line-ood/goline/attribution"
 	"github.com/line-ood/goline/attribution/estimate"
 	"github.com/line-ood/goline/internal/atomicfile"
+	"github.com/line-ood/goline/internal/cli/command"
 )
 
 // valuesCommand is one "attribute values" command line.
 type valuesCommand struct {
-	common
+	command.Common
 	gameFlags
 	stopping
 	estimators       []string
@@ -28,7 +29,7 @@ type valuesCommand struct {
 	estimatorOptions attribution.Options
 }
 
-func newAttributeValues() *cobra.Command {
+func newValues() *cobra.Command {
 	var v valuesCommand
 	cmd := &cobra.Command{
 		Use:   "values --net NAME --weights FILE --data DATA",
@@ -41,7 +42,7 @@ An interrupt ends sampling: what is known by then is printed and written with it
 status is 130.
 
 ` + estimatorHelp,
-		Args: noArgs,
+		Args: command.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			v.stdout = cmd.OutOrStdout()
 			if err := v.check(cmd.Flags().Changed("images")); err != nil {
@@ -50,7 +51,7 @@ status is 130.
 			return v.run(cmd.Context())
 		},
 	}
-	v.common.register(cmd)
+	v.Common.Register(cmd)
 	v.gameFlags.register(cmd, 1)
 	v.stopping.register(cmd)
 	f := cmd.Flags()
@@ -66,16 +67,16 @@ func (v *valuesCommand) check(imagesGiven bool) (err error) {
 	if v.parsed, err = parseEstimators(v.estimators); err != nil {
 		return err
 	}
-	if v.estimatorOptions, err = v.stopping.options(&v.common); err != nil {
+	if v.estimatorOptions, err = v.stopping.options(&v.Common); err != nil {
 		return err
 	}
 	if v.top < 0 {
-		return usagef("--top %d: expected 0 or more", v.top)
+		return command.Usagef("--top %d: expected 0 or more", v.top)
 	}
 	if v.plan, err = v.gameFlags.check(imagesGiven); err != nil {
 		return err
 	}
-	return checkOutputs([]file{{"--csv", v.csvOut}, {"--json", v.jsonOut}}, v.inputs()...)
+	return command.CheckOutputs(command.Outputs("--csv", v.csvOut, "--json", v.jsonOut), v.inputs()...)
 }
 
 // finding is what an estimator found in one game.
@@ -86,7 +87,7 @@ type finding struct {
 }
 
 func (v *valuesCommand) run(ctx context.Context) error {
-	s, err := v.newStage(v.plan)
+	s, err := newStage(&v.Common, v.plan)
 	if err != nil {
 		return err
 	}
@@ -120,7 +121,7 @@ func (v *valuesCommand) estimate(ctx context.Context, subjects []subject) (found
 				if err != nil {
 					return found, fmt.Errorf("%s: %w", s.Name, err)
 				}
-				fmt.Fprintf(v.stderr, "forecast for %s: %s\n", s.Name, text)
+				fmt.Fprintf(v.Stderr, "forecast for %s: %s\n", s.Name, text)
 			}
 			f, err := v.one(ctx, s, e)
 			if f.estimate.Values != nil {
@@ -137,9 +138,9 @@ func (v *valuesCommand) estimate(ctx context.Context, subjects []subject) (found
 // one is one estimate.
 func (v *valuesCommand) one(ctx context.Context, s *subject, e attribution.Estimator) (finding, error) {
 	o := v.estimatorOptions
-	b := v.counter(s.Name+" "+e.Name(), o.Samples)
-	defer b.finish()
-	o.Progress = b.set
+	b := v.Counter(s.Name+" "+e.Name(), o.Samples)
+	defer b.Finish()
+	o.Progress = b.Set
 	f := finding{subject: s}
 	if t, ok := e.(estimate.TopK); ok {
 		r, err := t.Rank(ctx, s.Game, o)

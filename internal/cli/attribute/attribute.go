@@ -1,19 +1,21 @@
-package cli
+// Package attribute is goline attribute: what neurons contribute, and how well that can be estimated.
+package attribute
 
 import (
 	"fmt"
 	"math"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
-	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
+
+	"github.com/line-ood/goline/internal/cli/command"
 )
 
-func newAttribute() *cobra.Command {
+// New returns the command with those below it.
+func New() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "attribute",
 		Short: "Estimate what neurons contribute, and compare the ways of estimating it",
@@ -22,45 +24,15 @@ func newAttribute() *cobra.Command {
   values      estimate them for images or classes
   compare     error against cost of several estimators
   downstream  what the choice of estimator and value does to the LINe detector`,
-		Args: noArgs,
+		Args: command.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newAttributeValues(), newAttributeCompare(), newAttributeDownstream())
+	cmd.AddCommand(newValues(), newCompare(), newDownstream())
 	return cmd
 }
 
 // intervalLevel is the level of all confidence intervals and bootstrap bands that are written.
 const intervalLevel = 0.95
-
-// counter shows how far work is that is not counted in images. total 0 is not known.
-func (c *common) counter(what string, total int) bar {
-	if c.progress == "never" || c.progress == "auto" && !isTerminal(c.stderr) {
-		return bar{}
-	}
-	if total == 0 {
-		total = -1
-	}
-	return bar{progressbar.NewOptions(total,
-		progressbar.OptionSetWriter(c.stderr),
-		progressbar.OptionSetDescription(what),
-		progressbar.OptionShowCount(),
-		progressbar.OptionThrottle(100*time.Millisecond),
-		progressbar.OptionSetPredictTime(true),
-		progressbar.OptionFullWidth(),
-		progressbar.OptionClearOnFinish(),
-	)}
-}
-
-// set moves the bar to a number of samples of a total, 0 where that is not known.
-func (b bar) set(done, total int) {
-	if b.inner == nil {
-		return
-	}
-	if total > 0 && b.inner.GetMax() != total {
-		b.inner.ChangeMax(total)
-	}
-	_ = b.inner.Set(done) // a terminal that cannot be written to must not stop the work
-}
 
 // newTable starts a table whose first columns are text and whose others are numbers.
 func newTable(texts int, header ...string) table.Writer {

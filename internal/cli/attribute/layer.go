@@ -1,4 +1,4 @@
-package cli
+package attribute
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 	"github.com/line-ood/goline/attribution/games"
 	"github.com/line-ood/goline/dataset"
 	"github.com/line-ood/goline/graph"
+	"github.com/line-ood/goline/internal/cli/command"
 	"github.com/line-ood/goline/line"
 	"github.com/line-ood/goline/line/eval"
 )
@@ -23,7 +24,7 @@ func (s *stage) layerSubjects(ctx context.Context) ([]subject, error) {
 	if err != nil {
 		return nil, err
 	}
-	pick, err := s.chosen(set.Len(), s.seed)
+	pick, err := s.chosen(set.Len(), s.Seed)
 	if err != nil {
 		return nil, err
 	}
@@ -40,7 +41,7 @@ func (s *stage) layerSubjects(ctx context.Context) ([]subject, error) {
 	if err != nil {
 		return nil, err
 	}
-	stream, finish := s.stream(ctx, "images", chosen, s.network.Preprocessing())
+	stream, finish := s.Stream(ctx, "images", chosen, s.network.Preprocessing())
 	defer finish()
 	var out []subject
 	members := make([][]attribution.Game, s.network.Classes())
@@ -76,7 +77,7 @@ func (s *stage) layerSubjects(ctx context.Context) ([]subject, error) {
 
 // layerGames compiles the games of the layer.
 func (s *stage) layerGames(ctx context.Context) (*games.Layer, error) {
-	o := games.LayerOptions{Layer: s.layer, Value: s.value, Target: s.plan.target, Channels: s.channels, Graph: s.common.options()}
+	o := games.LayerOptions{Layer: s.layer, Value: s.value, Target: s.plan.target, Channels: s.channels, Graph: s.Common.GraphOptions()}
 	if o.Graph.Batch == graph.DefaultBatch {
 		o.Graph.Batch = 0 // the layer's size decides
 	}
@@ -100,11 +101,11 @@ func (s *stage) layerGames(ctx context.Context) (*games.Layer, error) {
 
 // layerProgram computes the activations of the layer.
 func (s *stage) layerProgram() (*graph.Program, error) {
-	o := s.common.options()
+	o := s.Common.GraphOptions()
 	o.Fetch = []string{s.layer}
 	prog, err := graph.Compile(s.network, o)
 	if err != nil {
-		return nil, usageError{fmt.Errorf("--layer %s: %w", s.layer, err)}
+		return nil, command.Usagef("--layer %s: %w", s.layer, err)
 	}
 	return prog, nil
 }
@@ -121,17 +122,17 @@ func (s *stage) layerRemoval(ctx context.Context, prog *graph.Program) (attribut
 	defer set.Close()
 	use := set
 	if s.removal == "resample" {
-		if use, err = dataset.Subset(set, choose(s.background, set.Len(), s.seed, backgroundStream)); err != nil {
+		if use, err = dataset.Subset(set, choose(s.background, set.Len(), s.Seed, backgroundStream)); err != nil {
 			return attribution.Removal{}, err
 		}
 	}
 	labels, classes := make([]int, use.Len()), 1
 	if s.removal == "class-mean" {
 		if labels, classes = set.Labels(), s.network.Classes(); labels == nil {
-			return attribution.Removal{}, usagef("--removal class-mean: the images of --fit have no labels")
+			return attribution.Removal{}, command.Usagef("--removal class-mean: the images of --fit have no labels")
 		}
 	}
-	stream, finish := s.stream(ctx, "fit", use, s.network.Preprocessing())
+	stream, finish := s.Stream(ctx, "fit", use, s.network.Preprocessing())
 	defer finish()
 	if s.removal == "resample" {
 		background, err := eval.Rows(ctx, prog, s.layer, stream)

@@ -1,4 +1,4 @@
-package cli
+package attribute
 
 import (
 	"encoding/csv"
@@ -133,7 +133,7 @@ func (s *stage) setting(subjects int) setting {
 		players = fmt.Sprintf("%d groups of neighbouring neurons", s.groups)
 	}
 	return setting{s.network.Name(), s.weightsSHA, s.data, s.fit, s.layer, players, s.gameFlags.value, s.plan.target.String(), s.removal,
-		s.scope, s.seed, s.detector, subjects}
+		s.scope, s.Seed, s.detector, subjects}
 }
 
 // findingJSON fixes the keys of an estimate in JSON.

@@ -1,4 +1,4 @@
-package cli
+package attribute
 
 import (
 	"context"
@@ -13,11 +13,12 @@ import (
 
 	"github.com/line-ood/goline/attribution"
 	"github.com/line-ood/goline/attribution/compare"
+	"github.com/line-ood/goline/internal/cli/command"
 )
 
 // compareCommand is one "attribute compare" command line.
 type compareCommand struct {
-	common
+	command.Common
 	gameFlags
 	estimators                []string
 	budgets                   numberList
@@ -33,7 +34,7 @@ type compareCommand struct {
 var everyEstimator = []string{"gradient-activation", "integrated-gradients", "expected-gradients", "permutation", "antithetic",
 	"stratified", "owen", "owen-halved", "kernelshap", "kernelshap-paired", "leverageshap", "svarm", "svarm-stratified", topKept}
 
-func newAttributeCompare() *cobra.Command {
+func newCompare() *cobra.Command {
 	var c compareCommand
 	cmd := &cobra.Command{
 		Use:   "compare --net NAME --weights FILE --data DATA --out-dir DIR",
@@ -52,7 +53,7 @@ permutation sampling with --truth-budget, whose own error is reported. An interr
 files whose names say partial.
 
 ` + estimatorHelp,
-		Args: noArgs,
+		Args: command.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c.stdout = cmd.OutOrStdout()
 			if err := c.check(cmd.Flags().Changed("images")); err != nil {
@@ -61,7 +62,7 @@ files whose names say partial.
 			return c.run(cmd.Context())
 		},
 	}
-	c.common.register(cmd)
+	c.Common.Register(cmd)
 	c.gameFlags.register(cmd, 10)
 	registerBackward(cmd, &c.backwardCost)
 	f := cmd.Flags()
@@ -80,7 +81,7 @@ files whose names say partial.
 const maxSeeds = 1 << 20
 
 func (c *compareCommand) check(imagesGiven bool) (err error) {
-	if err := required("--out-dir", c.outDir); err != nil {
+	if err := command.Required("--out-dir", c.outDir); err != nil {
 		return err
 	}
 	if c.parsed, err = parseEstimators(c.estimators); err != nil {
@@ -91,13 +92,13 @@ func (c *compareCommand) check(imagesGiven bool) (err error) {
 	}
 	switch {
 	case c.seeds < 1 || c.seeds > maxSeeds:
-		return usagef("--seeds %d: expected 1 to %d", c.seeds, maxSeeds)
+		return command.Usagef("--seeds %d: expected 1 to %d", c.seeds, maxSeeds)
 	case !(c.truthBudget >= 0) || math.IsInf(c.truthBudget, 0):
-		return usagef("--truth-budget %v: expected 0 or more", c.truthBudget)
+		return command.Usagef("--truth-budget %v: expected 0 or more", c.truthBudget)
 	case c.keep < 0:
-		return usagef("--keep %d: expected 0 or more", c.keep)
+		return command.Usagef("--keep %d: expected 0 or more", c.keep)
 	case c.resamples < 1:
-		return usagef("--bootstrap %d: expected at least 1", c.resamples)
+		return command.Usagef("--bootstrap %d: expected at least 1", c.resamples)
 	}
 	if err := checkBackward(c.backwardCost); err != nil {
 		return err
@@ -111,15 +112,15 @@ func (c *compareCommand) check(imagesGiven bool) (err error) {
 
 func checkBudgets(budgets []float64) error {
 	if len(budgets) == 0 {
-		return usagef("--budgets names none")
+		return command.Usagef("--budgets names none")
 	}
 	seen := map[float64]bool{}
 	for _, b := range budgets {
 		if !(b > 0) || math.IsInf(b, 0) {
-			return usagef("--budgets %v: expected positive numbers", b)
+			return command.Usagef("--budgets %v: expected positive numbers", b)
 		}
 		if seen[b] {
-			return usagef("--budgets: %v is named twice", b)
+			return command.Usagef("--budgets: %v is named twice", b)
 		}
 		seen[b] = true
 	}
@@ -136,17 +137,17 @@ func seedList(first uint64, n int) []uint64 {
 }
 
 func (c *compareCommand) run(ctx context.Context) error {
-	if err := makeFolder("--out-dir", c.outDir); err != nil {
+	if err := command.MakeFolder("--out-dir", c.outDir); err != nil {
 		return err
 	}
-	var outputs []file
+	var outputs []string
 	for _, name := range compareFiles(c.parsed) {
-		outputs = append(outputs, file{"--out-dir", filepath.Join(c.outDir, name)})
+		outputs = append(outputs, "--out-dir", filepath.Join(c.outDir, name))
 	}
-	if err := checkOutputs(outputs, c.plan.inputs()...); err != nil {
+	if err := command.CheckOutputs(command.Outputs(outputs...), c.plan.inputs()...); err != nil {
 		return err
 	}
-	s, err := c.newStage(c.plan)
+	s, err := newStage(&c.Common, c.plan)
 	if err != nil {
 		return err
 	}
@@ -155,7 +156,7 @@ func (c *compareCommand) run(ctx context.Context) error {
 		return err
 	}
 	if n := subjects[0].Game.Players(); c.keep > n {
-		return usagef("--keep %d: there are %d players", c.keep, n)
+		return command.Usagef("--keep %d: there are %d players", c.keep, n)
 	}
 	study, err := c.study(ctx, subjects)
 	if err != nil {
@@ -184,28 +185,28 @@ const truthStream = 1 << 63
 // study finds the truth of every game.
 func (c *compareCommand) study(ctx context.Context, subjects []subject) (compare.Study, error) {
 	st := compare.Study{
-		Estimators: forPlayers(c.parsed, subjects[0].Game.Players()), Budgets: c.budgets, Seeds: seedList(c.seed, c.seeds),
-		K: c.keep, Level: intervalLevel, Resamples: c.resamples, Seed: c.seed, Workers: c.workers, BackwardCost: c.backwardCost,
+		Estimators: forPlayers(c.parsed, subjects[0].Game.Players()), Budgets: c.budgets, Seeds: seedList(c.Seed, c.seeds),
+		K: c.keep, Level: intervalLevel, Resamples: c.resamples, Seed: c.Seed, Workers: c.Workers, BackwardCost: c.backwardCost,
 	}
-	b := c.counter("truth", len(subjects))
-	defer b.finish()
+	b := c.Counter("truth", len(subjects))
+	defer b.Finish()
 	for i := range subjects {
-		o := attribution.Options{Budget: c.truthBudget, Seed: (c.seed + uint64(i)) ^ truthStream, Workers: c.workers, BackwardCost: c.backwardCost}
+		o := attribution.Options{Budget: c.truthBudget, Seed: (c.Seed + uint64(i)) ^ truthStream, Workers: c.Workers, BackwardCost: c.backwardCost}
 		truth, err := compare.FindTruth(ctx, subjects[i].Game, o)
 		if errors.Is(err, attribution.ErrBudget) {
-			return st, usagef("--truth-budget: %w", err)
+			return st, command.Usagef("--truth-budget: %w", err)
 		}
 		if err != nil {
 			return st, fmt.Errorf("truth of %s: %w", subjects[i].Name, err)
 		}
 		st.Subjects = append(st.Subjects, compare.Subject{Name: subjects[i].Name, Game: subjects[i].Game, Truth: truth})
-		b.add(1)
+		b.Add(1)
 	}
-	runs := c.counter("runs", len(st.Subjects)*len(st.Estimators)*len(st.Budgets)*len(st.Seeds))
+	runs := c.Counter("runs", len(st.Subjects)*len(st.Estimators)*len(st.Budgets)*len(st.Seeds))
 	st.Progress = func(done, total int) {
-		runs.set(done, total)
+		runs.Set(done, total)
 		if done == total {
-			runs.finish()
+			runs.Finish()
 		}
 	}
 	return st, nil
@@ -214,7 +215,7 @@ func (c *compareCommand) study(ctx context.Context, subjects []subject) (compare
 // show estimates the first game once more with the largest budget, for the figures of single games.
 func (c *compareCommand) show(ctx context.Context, st compare.Study) ([]attribution.Estimate, error) {
 	var out []attribution.Estimate
-	o := attribution.Options{Budget: slices.Max(c.budgets), Seed: c.seed, Workers: c.workers, BackwardCost: c.backwardCost}
+	o := attribution.Options{Budget: slices.Max(c.budgets), Seed: c.Seed, Workers: c.Workers, BackwardCost: c.backwardCost}
 	for _, e := range st.Estimators {
 		estimate, err := e.Estimate(ctx, st.Subjects[0].Game, o)
 		if errors.Is(err, attribution.ErrBudget) || errors.Is(err, attribution.ErrNotDifferentiable) || errors.Is(err, attribution.ErrNotLinear) {

@@ -1,4 +1,4 @@
-package cli
+package attribute
 
 import (
 	"encoding/csv"
@@ -70,7 +70,7 @@ func (r *downstreamReport) print(w io.Writer) error {
 			t.AppendRow(append(row, "skipped"))
 			continue
 		}
-		row = append(row, figure(c.Equivalents/float64(r.command.data.Fit.N)), share(c.NeuronOverlap), share(c.WeightOverlap))
+		row = append(row, figure(c.Equivalents/float64(r.command.Data.Fit.N)), share(c.NeuronOverlap), share(c.WeightOverlap))
 		for _, d := range c.Detections {
 			if d.Set == downstream.Average {
 				row = append(row, change(d.DeltaFPR95)+" / "+change(d.DeltaAUROC))
@@ -83,7 +83,7 @@ func (r *downstreamReport) print(w io.Writer) error {
 	fmt.Fprintln(w, t.Render())
 	_, err := fmt.Fprintf(w, "change of FPR95 / AUROC in points ± standard deviation over seeds; neurons, weights: Jaccard overlap of what is kept;\n"+
 		"budget and spent: forward-equivalents for each of %d training images; removal: %s; LINe: %s\n",
-		r.command.data.Fit.N, r.command.removal, report.FormatParams(r.command.lineOptions.Params()))
+		r.command.Data.Fit.N, r.command.removal, report.FormatParams(r.command.LINeOptions.Params()))
 	if err == nil && r.partial {
 		_, err = fmt.Fprintln(w, "partial: interrupted before all runs were done")
 	}
@@ -174,5 +174,5 @@ func (r *downstreamReport) writeJSON(w io.Writer) error {
 		Partial   bool                `json:"partial"`
 		Reference map[string]rateJSON `json:"reference"`
 		Runs      []downstreamRunJSON `json:"runs"`
-	}{c.network.Name(), c.weightsSHA, c.fit, c.data.Fit.N, c.id, c.lineOptions.Params(), c.removal, c.seed, r.partial, rates(r.result.Reference), runs})
+	}{c.Network.Name(), c.WeightsSHA, c.Fit, c.Data.Fit.N, c.ID, c.LINeOptions.Params(), c.removal, c.Seed, r.partial, rates(r.result.Reference), runs})
 }

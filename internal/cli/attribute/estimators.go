@@ -1,4 +1,4 @@
-package cli
+package attribute
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 
 	"github.com/line-ood/goline/attribution"
 	"github.com/line-ood/goline/attribution/estimate"
+	"github.com/line-ood/goline/internal/cli/command"
 )
 
 // estimatorHelp is the grammar of estimator names.
@@ -39,7 +40,7 @@ func parseEstimator(name string) (attribution.Estimator, error) {
 	}
 	e, err := estimate.Parse(name)
 	if err != nil {
-		return nil, usagef("unknown estimator %q\n%s", name, estimatorHelp)
+		return nil, command.Usagef("unknown estimator %q\n%s", name, estimatorHelp)
 	}
 	return e, nil
 }
@@ -47,7 +48,7 @@ func parseEstimator(name string) (attribution.Estimator, error) {
 // parseEstimators reads a list of names without repetitions.
 func parseEstimators(names []string) ([]attribution.Estimator, error) {
 	if len(names) == 0 {
-		return nil, usagef("--estimators names none")
+		return nil, command.Usagef("--estimators names none")
 	}
 	var out []attribution.Estimator
 	seen := map[string]bool{}
@@ -57,7 +58,7 @@ func parseEstimators(names []string) ([]attribution.Estimator, error) {
 			return nil, err
 		}
 		if seen[e.Name()] {
-			return nil, usagef("--estimators: %s is named twice", e.Name())
+			return nil, command.Usagef("--estimators: %s is named twice", e.Name())
 		}
 		seen[e.Name()] = true
 		out = append(out, e)
@@ -97,7 +98,7 @@ func registerBackward(cmd *cobra.Command, cost *float64) {
 
 func checkBackward(cost float64) error {
 	if !(cost > 0) || math.IsInf(cost, 0) {
-		return usagef("--backward-cost %v: expected a positive number", cost)
+		return command.Usagef("--backward-cost %v: expected a positive number", cost)
 	}
 	return nil
 }
@@ -106,19 +107,19 @@ func checkBackward(cost float64) error {
 const defaultBudget = 10000
 
 // options are those of one estimate.
-func (s *stopping) options(c *common) (attribution.Options, error) {
+func (s *stopping) options(c *command.Common) (attribution.Options, error) {
 	switch {
 	case s.budget < 0 || math.IsNaN(s.budget):
-		return attribution.Options{}, usagef("--budget %v: expected a positive number", s.budget)
+		return attribution.Options{}, command.Usagef("--budget %v: expected a positive number", s.budget)
 	case s.samples < 0:
-		return attribution.Options{}, usagef("--samples %d: expected a positive number", s.samples)
+		return attribution.Options{}, command.Usagef("--samples %d: expected a positive number", s.samples)
 	case s.targetStdErr < 0 || math.IsNaN(s.targetStdErr):
-		return attribution.Options{}, usagef("--target-stderr %v: expected a positive number", s.targetStdErr)
+		return attribution.Options{}, command.Usagef("--target-stderr %v: expected a positive number", s.targetStdErr)
 	}
 	if err := checkBackward(s.backwardCost); err != nil {
 		return attribution.Options{}, err
 	}
-	o := attribution.Options{Samples: s.samples, Budget: s.budget, TargetStdErr: s.targetStdErr, Seed: c.seed, Workers: c.workers,
+	o := attribution.Options{Samples: s.samples, Budget: s.budget, TargetStdErr: s.targetStdErr, Seed: c.Seed, Workers: c.Workers,
 		BackwardCost: s.backwardCost}
 	if o.Samples == 0 && o.Budget == 0 && o.TargetStdErr == 0 {
 		o.Budget = defaultBudget

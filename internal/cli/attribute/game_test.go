@@ -1,27 +1,77 @@
-package cli
+package attribute
 
 import (
-	"bytes"
 	"context"
-	"os"
+	"math/rand/v2"
+	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/line-ood/goline/attribution"
+	"github.com/line-ood/goline/dataset"
+	"github.com/line-ood/goline/graph"
+	"github.com/line-ood/goline/internal/cli/command"
+	"github.com/line-ood/goline/internal/nettest"
 	"github.com/line-ood/goline/internal/npyz"
+	"github.com/line-ood/goline/line"
+	"github.com/line-ood/goline/line/eval"
 	"github.com/line-ood/goline/nets"
+	"github.com/line-ood/goline/nets/weights"
 )
 
-// stageFor opens what the flags name, as the commands do.
-func (w attributeWorld) stageFor(t testing.TB, g gameFlags) *stage {
+const worldClasses = 3
+
+// world is a folder with a network of three classes in net.npz, and labelled images in train.npz and test.npz.
+type world struct {
+	dir string
+	net command.Network
+}
+
+func newWorld(t testing.TB) world {
 	t.Helper()
-	g.net = network{w.args[1], w.args[3]}
+	w := world{dir: t.TempDir()}
+	w.net = command.Network{Name: "densenet-bc-10-14", Weights: w.path("net.npz")}
+	sd, err := weights.FromParams(nettest.DenseNetBC(t, 10, 14, worldClasses, 2).Params())
+	require.NoError(t, err)
+	require.NoError(t, weights.Save(w.net.Weights, sd))
+	for name, n := range map[string]int{"train.npz": 18, "test.npz": 12} {
+		rng := rand.New(rand.NewPCG(uint64(n), 5))
+		pix, labels := make([]uint8, n*32*32*3), make([]int64, n)
+		for i := range pix {
+			pix[i] = uint8(80 + rng.IntN(140))
+		}
+		for i := range labels {
+			labels[i] = int64(i % worldClasses)
+		}
+		require.NoError(t, npyz.WriteNpz(w.path(name), npyz.Stored, npyz.Named{Name: "images", Array: npyz.New(pix, n, 32, 32, 3)},
+			npyz.Named{Name: "labels", Array: npyz.New(labels)}))
+	}
+	return w
+}
+
+func (w world) path(name string) string { return filepath.Join(w.dir, name) }
+
+// open returns the network and the images in train.npz.
+func (w world) open(t testing.TB) (*nets.Network, dataset.Dataset) {
+	t.Helper()
+	net, err := w.net.Open()
+	require.NoError(t, err)
+	set, err := dataset.Open(w.path("train.npz"))
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, set.Close()) })
+	return net, set
+}
+
+// stageFor opens what the flags name, as the commands do.
+func (w world) stageFor(t testing.TB, g gameFlags) *stage {
+	t.Helper()
+	g.net = w.net
 	g.data, g.fit, g.layer = w.path("test.npz"), w.path("train.npz"), nets.Features
 	p, err := g.check(true)
 	require.NoError(t, err)
-	s, err := (&common{batch: 2, workers: 2, seed: 3, device: "cpu", progress: "never"}).newStage(p)
+	s, err := newStage(&command.Common{Batch: 2, Workers: 2, Seed: 3, Device: "cpu", Progress: "never"}, p)
 	require.NoError(t, err)
 	return s
 }
@@ -45,10 +95,15 @@ func valuesOf(t testing.TB, g attribution.Game) []float64 {
 // TestAttributeTwoWaysToPlay: games on the penultimate neurons have the same values through the graph as in their closed form,
 // for every value, removal, scope and kind of players.
 func TestAttributeTwoWaysToPlay(t *testing.T) {
-	w := newAttributeWorld(t)
+	w := newWorld(t)
 	ctx := context.Background()
-	require.Equal(t, exitDone, Run(ctx, append([]string{"fit", "--data", w.path("train.npz"), "--out", w.path("det.npz"), "--p-a", "50", "--p-w", "50",
-		"--clip", "1e6"}, w.args...), new(bytes.Buffer), os.Stderr)) // unclipped, so that both ways predict the same class
+	net, set := w.open(t)
+	prog, err := graph.Compile(net, graph.Options{})
+	require.NoError(t, err)
+	det, err := line.Fit(ctx, prog, eval.Images(ctx, "fit", set, net.Preprocessing(), eval.Options{}),
+		line.Options{ActivationPercentile: line.Percent(50), WeightPercentile: line.Percent(50), Clip: 1e6}) // unclipped, so that both ways predict the same class
+	require.NoError(t, err)
+	require.NoError(t, det.Save(w.path("det.npz")))
 	for _, value := range []string{"logit", "probability", "log-probability", "log-sum-exp", "margin", "line"} {
 		for _, removal := range []string{"zero", "mean", "class-mean", "resample"} {
 			for _, scope := range []string{"sample", "class"} {
@@ -74,22 +129,20 @@ func TestAttributeTwoWaysToPlay(t *testing.T) {
 
 // TestAttributeRemovals: the value of the empty coalition is that of the rows which replace removed neurons.
 func TestAttributeRemovals(t *testing.T) {
-	w := newAttributeWorld(t)
+	w := newWorld(t)
 	ctx := context.Background()
-	require.Equal(t, exitDone, Run(ctx, append([]string{"features", "--data", w.path("train.npz"), "--out", w.path("z.npz")}, w.args...), new(bytes.Buffer), os.Stderr))
-	file, err := npyz.ReadNpz(w.path("z.npz"))
+	net, set := w.open(t)
+	x, err := eval.NewExtractor(net, eval.Options{})
 	require.NoError(t, err)
-	logits, err := file.Float64("logits", 18, worldClasses)
-	require.NoError(t, err)
-	labels, err := file.Ints("labels", 18)
+	train, err := x.Samples(ctx, "train", set)
 	require.NoError(t, err)
 	// The logit is linear: that of a mean of rows is the mean of their logits.
 	const class = 1
 	of := func(keep func(i int) bool) float64 {
 		total, n := 0.0, 0.0
-		for i := range labels {
+		for i := range train.Labels {
 			if keep(i) {
-				total += logits[i*worldClasses+class]
+				total += float64(train.Logits[i*worldClasses+class])
 				n++
 			}
 		}
@@ -101,7 +154,7 @@ func TestAttributeRemovals(t *testing.T) {
 	}
 	for removal, want := range map[string]float64{
 		"mean":       of(func(int) bool { return true }),
-		"class-mean": of(func(i int) bool { return labels[i] == class }),
+		"class-mean": of(func(i int) bool { return train.Labels[i] == class }),
 		"resample":   of(func(i int) bool { return background[i] }),
 	} {
 		s := w.stageFor(t, gameFlags{value: "logit", removal: removal, scope: "sample", target: "1", background: 4, images: 2})

@@ -1,4 +1,4 @@
-package cli
+package attribute
 
 import (
 	"context"
@@ -8,25 +8,11 @@ import (
 	"github.com/line-ood/goline/attribution"
 	"github.com/line-ood/goline/attribution/games"
 	"github.com/line-ood/goline/dataset"
+	"github.com/line-ood/goline/internal/cli/command"
 	"github.com/line-ood/goline/line/downstream"
 	"github.com/line-ood/goline/line/eval"
 	"github.com/line-ood/goline/line/posthoc"
 )
-
-// extractor returns one that shares its folder with goline eval; finish ends its progress.
-func (s *stage) extractor() (x *eval.Extractor, finish func(), err error) {
-	if s.featuresDir != "" {
-		if err := makeFolder("--features-dir", s.featuresDir); err != nil {
-			return nil, nil, err
-		}
-	}
-	o, finish := s.evalOptions()
-	if x, err = eval.NewExtractor(s.network, o); err != nil {
-		return nil, nil, err
-	}
-	x.Dir, x.Weights = s.featuresDir, s.weightsSHA
-	return x, finish, nil
-}
 
 // findFeatures returns features of a DATA argument, see [eval.Extractor.Find].
 func findFeatures(ctx context.Context, x *eval.Extractor, spec string, names ...string) (_ posthoc.Samples, err error) {
@@ -70,15 +56,16 @@ func (s *stage) featureSubjects(ctx context.Context) ([]subject, error) {
 	if err != nil {
 		return nil, err
 	}
-	pick, err := s.chosen(set.Len(), s.seed)
+	pick, err := s.chosen(set.Len(), s.Seed)
 	if err != nil {
 		return nil, err
 	}
-	x, finish, err := s.extractor()
-	if err != nil {
-		return nil, err
-	}
+	options, finish := s.EvalOptions()
 	defer finish()
+	x, err := command.NewExtractor(s.network, s.featuresDir, s.weightsSHA, options)
+	if err != nil {
+		return nil, err
+	}
 	all, err := findFeatures(ctx, x, s.data, "id", "fit", "data")
 	if err != nil {
 		return nil, err
@@ -145,7 +132,7 @@ func (s *stage) featureOptions(ctx context.Context, x *eval.Extractor) (o games.
 	if s.line {
 		o.LINe = downstream.ScoreGame(s.det)
 	}
-	o.Removal, err = featureRemoval(ctx, x, s.removal, s.fit, s.background, s.seed)
+	o.Removal, err = featureRemoval(ctx, x, s.removal, s.fit, s.background, s.Seed)
 	return o, err
 }
 
@@ -174,7 +161,7 @@ func removalFrom(all posthoc.Samples, removal string, background int, seed uint6
 		return attribution.RemoveTo(mean), err
 	}
 	if all.Labels == nil {
-		return attribution.Removal{}, usagef("--removal class-mean: the images of --fit have no labels")
+		return attribution.Removal{}, command.Usagef("--removal class-mean: the images of --fit have no labels")
 	}
 	means, err := attribution.ClassMeans(every, all.Labels, all.Classes)
 	return attribution.RemoveToClassMean(means), err

@@ -1,4 +1,4 @@
-package cli
+package command
 
 import (
 	"errors"
@@ -13,24 +13,33 @@ import (
 	"github.com/line-ood/goline/internal/atomicfile"
 )
 
-// file is a flag with the path that it was given, "" for none.
-type file struct{ flag, path string }
+// Output is a flag that names a file to write, "" for none.
+type Output struct{ flag, path string }
 
-// input is a flag with the files that it reads.
-type input struct {
+// Outputs takes pairs of a flag and its value.
+func Outputs(pairs ...string) []Output {
+	out := make([]Output, len(pairs)/2)
+	for i := range out {
+		out[i] = Output{pairs[2*i], pairs[2*i+1]}
+	}
+	return out
+}
+
+// Input is a flag with the files that it reads.
+type Input struct {
 	flag  string
 	files func() ([]string, error)
 }
 
-// inputFile is a flag that names one file, "" for none.
-func inputFile(flag, path string) input {
-	return input{flag, func() ([]string, error) { return []string{path}, nil }}
+// InputFile is a flag that names one file, "" for none.
+func InputFile(flag, path string) Input {
+	return Input{flag, func() ([]string, error) { return []string{path}, nil }}
 }
 
-// inputData is the flag of a DATA argument: every file that it resolves to. A DATA argument that cannot be read is no
+// InputData is the flag of a DATA argument: every file that it resolves to. A DATA argument that cannot be read is no
 // error here; reading it says why.
-func inputData(flag, spec string) input {
-	return input{flag, func() ([]string, error) {
+func InputData(flag, spec string) Input {
+	return Input{flag, func() ([]string, error) {
 		if spec == "" {
 			return nil, nil
 		}
@@ -42,9 +51,9 @@ func inputData(flag, spec string) input {
 	}}
 }
 
-// inputFolder is a flag that names a folder of files that may be read, "" for none: --features-dir.
-func inputFolder(flag, dir string) input {
-	return input{flag, func() ([]string, error) {
+// InputFolder is a flag that names a folder of files that may be read, "" for none: --features-dir.
+func InputFolder(flag, dir string) Input {
+	return Input{flag, func() ([]string, error) {
 		if dir == "" {
 			return nil, nil
 		}
@@ -56,14 +65,14 @@ func escapeGlob(path string) string {
 	return strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`).Replace(path)
 }
 
-// checkOutputs fails, before any work, where an output could not be written in the end, where two are the same file, or where
+// CheckOutputs fails, before any work, where an output could not be written in the end, where two are the same file, or where
 // one would replace a file that an input resolves to.
-func checkOutputs(outputs []file, inputs ...input) error {
-	outputs = slices.DeleteFunc(slices.Clone(outputs), func(o file) bool { return o.path == "" || atomicfile.IsStream(o.path) })
+func CheckOutputs(outputs []Output, inputs ...Input) error {
+	outputs = slices.DeleteFunc(slices.Clone(outputs), func(o Output) bool { return o.path == "" || atomicfile.IsStream(o.path) })
 	for i, o := range outputs {
 		for _, other := range outputs[:i] {
 			if sameTarget(other.path, o.path) {
-				return usagef("%s and %s are the same file %s", other.flag, o.flag, o.path)
+				return Usagef("%s and %s are the same file %s", other.flag, o.flag, o.path)
 			}
 		}
 	}
@@ -75,7 +84,7 @@ func checkOutputs(outputs []file, inputs ...input) error {
 		for _, f := range files {
 			for _, o := range outputs {
 				if sameFile(o.path, f) {
-					return usagef("%s %s would replace the file of %s, %s", o.flag, o.path, in.flag, f)
+					return Usagef("%s %s would replace the file of %s, %s", o.flag, o.path, in.flag, f)
 				}
 			}
 		}
@@ -160,8 +169,8 @@ func reason(err error) error {
 	return err
 }
 
-// makeFolder makes the folder of a flag if need be, and fails unless files can be put into it.
-func makeFolder(flag, dir string) error {
+// MakeFolder makes the folder of a flag if need be, and fails unless files can be put into it.
+func MakeFolder(flag, dir string) error {
 	err := os.MkdirAll(dir, 0o777)
 	if err == nil {
 		err = writableFolder(dir)
