@@ -32,7 +32,7 @@ func newFeatures() *cobra.Command {
 			if err := command.Required(append(net.Needs(), "--data", images, "--out", out)...); err != nil {
 				return err
 			}
-			if err := command.CheckOutputs(command.Outputs("--out", out), net.Input(), command.InputData("--data", images)); err != nil {
+			if err := command.CheckOutputs(command.Outputs("--out", out), append(net.Inputs(), command.InputData("--data", images))...); err != nil {
 				return err
 			}
 			n, err := net.Open()
@@ -55,7 +55,7 @@ func newFeatures() *cobra.Command {
 }
 
 // writeFeatures returns the number of images.
-func writeFeatures(ctx context.Context, c *command.Common, net *nets.Network, images, out string) (int, error) {
+func writeFeatures(ctx context.Context, c *command.Common, net nets.Classifier, images, out string) (int, error) {
 	set, err := dataset.Open(images)
 	if err != nil {
 		return 0, fmt.Errorf("--data: %w", err)

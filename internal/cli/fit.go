@@ -37,7 +37,7 @@ The file holds the network too: goline score needs nothing else.`,
 			if err != nil {
 				return err
 			}
-			if err := command.CheckOutputs(command.Outputs("--out", out), net.Input(), command.InputData("--data", images)); err != nil {
+			if err := command.CheckOutputs(command.Outputs("--out", out), append(net.Inputs(), command.InputData("--data", images))...); err != nil {
 				return err
 			}
 			n, err := net.Open()
@@ -64,7 +64,7 @@ The file holds the network too: goline score needs nothing else.`,
 }
 
 // fitDetector returns the detector and the number of images that it was fitted to.
-func fitDetector(ctx context.Context, c *command.Common, net *nets.Network, images string, o line.Options) (*line.Detector, int, error) {
+func fitDetector(ctx context.Context, c *command.Common, net nets.Classifier, images string, o line.Options) (*line.Detector, int, error) {
 	set, err := dataset.Open(images)
 	if err != nil {
 		return nil, 0, fmt.Errorf("--data: %w", err)

@@ -23,7 +23,7 @@ type Evaluation struct {
 	// What Check, and then Extract, make of the flags.
 	Sets        []NamedData
 	LINeOptions line.Options
-	Network     *nets.Network
+	Network     nets.Classifier
 	WeightsSHA  string
 	Data        eval.Data
 }
@@ -57,7 +57,7 @@ func (e *Evaluation) Check() (err error) {
 
 // Inputs are what the command reads.
 func (e *Evaluation) Inputs() []Input {
-	all := []Input{e.Net.Input(), InputData("--fit", e.Fit), InputData("--id", e.ID), InputFolder("--features-dir", e.FeaturesDir)}
+	all := append(e.Net.Inputs(), InputData("--fit", e.Fit), InputData("--id", e.ID), InputFolder("--features-dir", e.FeaturesDir))
 	for _, s := range e.Sets {
 		all = append(all, InputData("--ood "+s.Name, s.Spec))
 	}
@@ -104,7 +104,7 @@ func (e *Evaluation) Extract(ctx context.Context, labels func(set dataset.Datase
 }
 
 // NewExtractor returns an extractor that keeps features in the folder of --features-dir, "" for none.
-func NewExtractor(net *nets.Network, dir, weightsSHA string, o eval.Options) (*eval.Extractor, error) {
+func NewExtractor(net nets.Classifier, dir, weightsSHA string, o eval.Options) (*eval.Extractor, error) {
 	if dir != "" {
 		if err := MakeFolder("--features-dir", dir); err != nil {
 			return nil, err
