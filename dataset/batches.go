@@ -291,13 +291,13 @@ func (s *stream) each(ctx context.Context, give func(item) bool) (err error) {
 	return s.images(ctx, give)
 }
 
-// settle takes the size of the network input from the first image, unless a crop says it.
+// settle takes the size of the network input from the first image, unless the preprocessing says it.
 func (s *stream) settle(first item) (err error) {
 	if s.sample > 0 {
 		return nil
 	}
-	s.height, s.width = s.q.p.Crop, s.q.p.Crop
-	if s.q.p.Crop == 0 {
+	s.height, s.width = s.q.p.Size()
+	if s.height == 0 {
 		img, err := decode(first, new([]uint8))
 		if err != nil {
 			return err

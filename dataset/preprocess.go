@@ -11,42 +11,64 @@ import (
 
 // Preprocessor turns images into network input as torchvision does with PIL images:
 //
-//	Compose([Resize(p.Resize), CenterCrop(p.Crop), ToTensor(), Normalize(p.Mean, p.Std)])
+//	Compose([Resize(p.Resize, p.Interpolation), CenterCrop(p.Crop), ToTensor(), Normalize(p.Mean, p.Std)])
 //
-// Resize brings the shorter side to p.Resize and the longer one to int(p.Resize * longer / shorter), with Pillow's
-// bilinear antialias filter in 8-bit fixed point. CenterCrop cuts out the central square, half pixels rounded to even,
-// and pads with black where the image is smaller. Each step has the same bits as torchvision with Pillow and PyTorch.
-// A step whose size is 0 is left out; a resizing that would not change the size changes nothing.
+// Resize brings the shorter side to p.Resize and the longer one to int(p.Resize * longer / shorter), or the height and width to
+// p.ResizeTo, as Pillow does: bilinear and bicubic with antialias in 8-bit fixed point. CenterCrop cuts out the central square,
+// half pixels rounded to even, and pads with black where the image is smaller. Each step has the same bits as torchvision with
+// Pillow and PyTorch. A step whose size is 0 is left out; a resizing that would not change the size changes nothing. p.Channels
+// and p.Layout say where the normalised values go.
 //
 // It keeps the filters for sizes it has met and scratch memory, so that images of a known size take no allocation. It is
 // not safe for concurrent use.
 type Preprocessor struct {
 	p       nets.Preprocessing
-	table   [3][256]float32 // normalised value per channel and sample
+	table   [3][256]float32 // normalised value per colour (red, green, blue) and sample
 	resizer resample.Resizer
 	scratch []uint8
 }
 
-// NewPreprocessor checks the settings: sizes not negative, mean and standard deviation finite, the latter positive.
+// NewPreprocessor checks the settings; see [nets.Preprocessing.Check]. Images of more than some 179 million pixels are not made.
 func NewPreprocessor(p nets.Preprocessing) (*Preprocessor, error) {
-	if p.Resize < 0 || p.Crop < 0 || p.Resize > picture.MaxPixels || p.Crop > maxCrop {
-		return nil, fmt.Errorf("preprocessing: expected a resize and a crop of 0 (leave out) or more, the crop at most %d, got resize %d and crop %d",
-			maxCrop, p.Resize, p.Crop)
+	if err := p.Check(); err != nil {
+		return nil, fmt.Errorf("preprocessing: %w", err)
+	}
+	if p.Resize > picture.MaxPixels || p.Crop > maxCrop {
+		return nil, fmt.Errorf("preprocessing: expected a crop of at most %d, got resize %d and crop %d", maxCrop, p.Resize, p.Crop)
+	}
+	if p.ResizeTo[0] > 0 && p.ResizeTo[1] > picture.MaxPixels/p.ResizeTo[0] {
+		return nil, fmt.Errorf("preprocessing: expected a resize to at most %d pixels, got %dx%d", picture.MaxPixels, p.ResizeTo[0], p.ResizeTo[1])
 	}
 	q := &Preprocessor{p: p}
-	for c, name := range []string{"red", "green", "blue"} {
-		mean, std := float64(p.Mean[c]), float64(p.Std[c])
-		if math.IsNaN(mean) || math.IsInf(mean, 0) || math.IsNaN(std) || math.IsInf(std, 0) || std <= 0 {
-			return nil, fmt.Errorf("preprocessing: expected a finite mean and a finite, positive standard deviation of %s, got %g and %g", name, mean, std)
-		}
-		for v := range q.table[c] {
+	for colour := range q.table {
+		mean, std := p.Mean[q.channel(colour)], p.Std[q.channel(colour)]
+		for v := range q.table[colour] {
 			// Each operation rounds to float32 by itself, as PyTorch's separate passes do.
 			x := float32(v) / 255
-			x = float32(x - p.Mean[c])
-			q.table[c][v] = float32(x / p.Std[c])
+			x = float32(x - mean)
+			q.table[colour][v] = float32(x / std)
 		}
 	}
 	return q, nil
+}
+
+// kind returns the way to resize.
+func (q *Preprocessor) kind() resample.Kind {
+	switch q.p.Interpolation {
+	case nets.Bicubic:
+		return resample.Bicubic
+	case nets.Nearest:
+		return resample.Nearest
+	}
+	return resample.Bilinear
+}
+
+// channel returns which of the network's channels takes a colour, counted from red.
+func (q *Preprocessor) channel(colour int) int {
+	if q.p.Channels == nets.BGR {
+		return 2 - colour
+	}
+	return colour
 }
 
 // maxCrop keeps the output below the pixel limit.
@@ -64,6 +86,9 @@ type layout struct {
 // layout follows torchvision's Resize and CenterCrop for an image of the given size.
 func (q *Preprocessor) layout(height, width int) layout {
 	l := layout{height: height, width: width}
+	if to := q.p.ResizeTo; to[0] > 0 {
+		l.height, l.width = to[0], to[1]
+	}
 	if n := q.p.Resize; n > 0 {
 		if width <= height {
 			l.height, l.width = int(int64(n)*int64(height)/int64(width)), n
@@ -103,8 +128,8 @@ func (q *Preprocessor) Size(height, width int) (outHeight, outWidth int, err err
 	return l.outHeight, l.outWidth, nil
 }
 
-// Apply writes the network input for one image to dst, row-major [3, height, width], whose length must be that of
-// [Preprocessor.Size]: 3 x Crop x Crop where Crop is set. The image is only read.
+// Apply writes the network input for one image to dst, row-major [3, height, width], or [height, width, 3] in the layout NHWC,
+// whose height and width must be those of [Preprocessor.Size]: Crop x Crop where Crop is set. The image is only read.
 func (q *Preprocessor) Apply(dst []float32, img Image) error {
 	outHeight, outWidth, err := q.Size(img.Height, img.Width)
 	if err != nil {
@@ -124,32 +149,56 @@ func (q *Preprocessor) Apply(dst []float32, img Image) error {
 		pix, stride = img.Pix[3*(l.region.Top*img.Width+l.region.Left):], 3*img.Width
 	} else {
 		pix, stride = enlarge(&q.scratch, 3*l.region.Height*l.region.Width), 3*l.region.Width
-		q.resizer.Resize(pix, img.Pix, img.Height, img.Width, l.height, l.width, l.region)
+		q.resizer.Resize(q.kind(), pix, img.Pix, img.Height, img.Width, l.height, l.width, l.region)
 	}
-	plane := outHeight * outWidth
 	if l.region.Height < outHeight || l.region.Width < outWidth {
-		for c := range 3 {
-			black := q.table[c][0]
-			for i := range dst[c*plane : (c+1)*plane] {
-				dst[c*plane+i] = black
-			}
-		}
+		q.blacken(dst)
 	}
 	for y := range l.region.Height {
 		row := pix[y*stride:][:3*l.region.Width]
 		at := (l.top+y)*outWidth + l.left
-		q.normalise(dst[at:], dst[plane+at:], dst[2*plane+at:], row)
+		if q.p.Layout == nets.NHWC {
+			q.interleave(dst[3*at:], row)
+			continue
+		}
+		plane := outHeight * outWidth
+		at0, at1, at2 := at+plane*q.channel(0), at+plane*q.channel(1), at+plane*q.channel(2)
+		q.spread(dst[at0:], dst[at1:], dst[at2:], row)
 	}
 	return nil
 }
 
-// normalise spreads one row of pixels over the three planes.
-func (q *Preprocessor) normalise(r, g, b []float32, row []uint8) {
+// blacken makes the whole input black.
+func (q *Preprocessor) blacken(dst []float32) {
+	plane := len(dst) / 3
+	for colour := range 3 {
+		first, step := q.channel(colour)*plane, 1
+		if q.p.Layout == nets.NHWC {
+			first, step = q.channel(colour), 3
+		}
+		black := q.table[colour][0]
+		for i := range plane {
+			dst[first+i*step] = black
+		}
+	}
+}
+
+// spread normalises one row of pixels into the planes of the three colours.
+func (q *Preprocessor) spread(r, g, b []float32, row []uint8) {
 	n := len(row) / 3
 	r, g, b = r[:n], g[:n], b[:n]
 	for x := range r {
 		p := row[3*x : 3*x+3 : 3*x+3]
 		r[x], g[x], b[x] = q.table[0][p[0]], q.table[1][p[1]], q.table[2][p[2]]
+	}
+}
+
+// interleave normalises one row of pixels into pixels of three channels.
+func (q *Preprocessor) interleave(dst []float32, row []uint8) {
+	r, b := q.channel(0), q.channel(2)
+	for x := 0; x < len(row); x += 3 {
+		p, to := row[x:x+3:x+3], dst[x:x+3:x+3]
+		to[r], to[1], to[b] = q.table[0][p[0]], q.table[1][p[1]], q.table[2][p[2]]
 	}
 }
 

@@ -73,6 +73,65 @@ func TestPreprocessLayout(t *testing.T) {
 	require.Equal(t, []float32{0, 0, 0, 0, 1, 0, 0, 0, 0 /**/, 0, 0, 0, 0, 1, 0, 0, 0, 0 /**/, -1, -1, -1, -1, 0, -1, -1, -1, -1}, dst)
 }
 
+// Channels and layout say where the same values go, each with the mean and the standard deviation of its place; padding too.
+func TestPreprocessPlaces(t *testing.T) {
+	mean, std := [3]float32{0.1, 0.2, 0.3}, [3]float32{1, 2, 3}
+	for _, p := range []nets.Preprocessing{
+		{},
+		{Crop: 3},
+		{Resize: 5, Interpolation: nets.Bicubic, Crop: 6},
+		{ResizeTo: [2]int{3, 7}, Interpolation: nets.Nearest},
+	} {
+		img := noise(4, 6)
+		swapped := noise(4, 6)
+		for i := 0; i < len(swapped.Pix); i += 3 {
+			swapped.Pix[i], swapped.Pix[i+2] = swapped.Pix[i+2], swapped.Pix[i]
+		}
+		p.Mean, p.Std = mean, std
+		q, err := NewPreprocessor(p)
+		require.NoError(t, err)
+		h, w, err := q.Size(4, 6)
+		require.NoError(t, err)
+		want, got := make([]float32, 3*h*w), make([]float32, 3*h*w)
+		require.NoError(t, q.Apply(want, swapped))
+		p.Channels = nets.BGR
+		require.NoError(t, Preprocess(got, img, p))
+		require.Equal(t, want, got)
+		p.Layout = nets.NHWC
+		require.NoError(t, Preprocess(got, img, p))
+		for i, v := range got {
+			require.Equal(t, want[i%3*h*w+i/3], v)
+		}
+		p.Channels = nets.RGB
+		require.NoError(t, Preprocess(got, swapped, p))
+		for i, v := range got {
+			require.Equal(t, want[i%3*h*w+i/3], v)
+		}
+	}
+}
+
+// An image is stretched to both lengths, whatever its own, and a batch knows the size without looking at one.
+func TestPreprocessStretches(t *testing.T) {
+	p := plain(0, 0)
+	p.ResizeTo = [2]int{5, 9}
+	for _, size := range [][2]int{{4, 6}, {5, 9}, {5, 40}, {1, 1}} {
+		q, err := NewPreprocessor(p)
+		require.NoError(t, err)
+		h, w, err := q.Size(size[0], size[1])
+		require.NoError(t, err)
+		require.Equal(t, [2]int{5, 9}, [2]int{h, w})
+		if size == [2]int{5, 9} {
+			require.Equal(t, noise(5, 9).Pix, samples(t, noise(5, 9), p))
+		}
+	}
+	set, err := FromImages("two sizes", []Image{noise(4, 6), noise(9, 2)}, nil, nil)
+	require.NoError(t, err)
+	for b, err := range Batches(t.Context(), set, p, BatchOptions{}) {
+		require.NoError(t, err)
+		require.Len(t, b.X, 2*3*5*9)
+	}
+}
+
 // The image is not written to, and one preprocessor gives the same for any sequence of sizes.
 func TestPreprocessorReuse(t *testing.T) {
 	q, err := NewPreprocessor(plain(12, 10))
@@ -107,6 +166,8 @@ func TestPreprocessRefuses(t *testing.T) {
 		{nets.Preprocessing{Std: [3]float32{1, 1, float32(math.Inf(1))}}, img, 72, "of blue"},
 		{nets.Preprocessing{Std: one, Resize: -1}, img, 72, "resize -1 and crop 0"},
 		{nets.Preprocessing{Std: one, Crop: 20000}, img, 72, "resize 0 and crop 20000"},
+		{nets.Preprocessing{Std: one, ResizeTo: [2]int{1e9, 1e9}}, img, 72, "got 1000000000x1000000000"},
+		{nets.Preprocessing{Std: one, Layout: 2}, img, 72, "got layout(2)"},
 		{nets.Preprocessing{Std: one}, img, 71, "image of 4x6 pixels (height x width): expected room for [3 4 6], got 71 values"},
 		{nets.Preprocessing{Std: one, Crop: 2}, img, 72, "expected room for [3 2 2], got 72 values"},
 		{nets.Preprocessing{Std: one}, Image{Height: 4, Width: 0}, 0, "image of 4x0 pixels"},

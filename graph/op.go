@@ -53,6 +53,9 @@ type op struct {
 	nodes   int     // in the graph when stock was determined
 	stock   bool    // a stock operation reads the value
 	clock   *clock  // of the program's profile, nil without one
+
+	kind       string // what Steps calls it, "" for its name
+	attributes any
 }
 
 var (

@@ -50,8 +50,8 @@ func affine(x, scale, shift *G.Node, relu bool) (*G.Node, error) {
 		}
 		return gs, err
 	}
-	return floatOp(name, x.Shape(), []*G.Node{x, scale, shift}, diff, grad,
-		affineRun[float32](channels, relu), affineRun[float64](channels, relu))
+	return explained("Affine", AffineStep{ReLU: relu})(floatOp(name, x.Shape(), []*G.Node{x, scale, shift}, diff, grad,
+		affineRun[float32](channels, relu), affineRun[float64](channels, relu)))
 }
 
 func affineRun[T kernel.Float](channels int, relu bool) func(*call[T]) error {

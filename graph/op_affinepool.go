@@ -13,7 +13,7 @@ import (
 func (p convParts) averagesInput(cfg PoolConfig) bool {
 	w := p.w.Shape()
 	stride := p.cfg.Stride
-	return w[2] == 1 && w[3] == 1 && max(stride[0], 1) == 1 && max(stride[1], 1) == 1 && p.cfg.Padding == [2]int{} &&
+	return w[2] == 1 && w[3] == 1 && max(stride[0], 1) == 1 && max(stride[1], 1) == 1 && p.cfg.Padding == [2]int{} && p.cfg.ExtraPadding == [2]int{} &&
 		p.residual == nil && !p.postReLU && cfg.Padding == [2]int{} && cfg.ExtraPadding == [2]int{} && p.x.Dims() == 4
 }
 
@@ -60,8 +60,8 @@ func affineAvgPool(a affineParts, cfg PoolConfig) (*G.Node, error) {
 		return active.Op().(*op).fn.backward(in, active, gs[0], []bool{true, false, false})
 	}
 	shape := tensor.Shape{a.x.Shape()[0], g.C, g.OutH(), g.OutW()}
-	return floatOp(name, shape, []*G.Node{a.x, a.scale, a.shift}, first(3), grad,
-		affineAvgPoolRun[float32](g, a.relu), affineAvgPoolRun[float64](g, a.relu))
+	return explained("Affine→AvgPool2D", PoolStep{Config: cfg, ReLU: a.relu})(floatOp(name, shape, []*G.Node{a.x, a.scale, a.shift}, first(3), grad,
+		affineAvgPoolRun[float32](g, a.relu), affineAvgPoolRun[float64](g, a.relu)))
 }
 
 // affineAvgPoolRun activates a few channels at a time, so that they are still in the first-level cache when they are pooled.

@@ -86,8 +86,8 @@ func Channels(x *G.Node, from, to int) (*G.Node, error) {
 		return floatOp("Channels'", x.Shape(), []*G.Node{grad}, nil, nil,
 			padChannelsRun[float32](from, to), padChannelsRun[float64](from, to))
 	})
-	return floatOp(fmt.Sprintf("Channels[%d:%d]", from, to), shape, []*G.Node{x}, first(1), grad,
-		channelsRun[float32](from, channels), channelsRun[float64](from, channels))
+	return explained("Channels", ChannelsStep{from, to})(floatOp(fmt.Sprintf("Channels[%d:%d]", from, to), shape, []*G.Node{x}, first(1), grad,
+		channelsRun[float32](from, channels), channelsRun[float64](from, channels)))
 }
 
 func channelsRun[T kernel.Float](from, channels int) func(*call[T]) error {

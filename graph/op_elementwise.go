@@ -45,48 +45,6 @@ func reluGradRun[T kernel.Float](c *call[T]) error {
 	return perSample(c, func(out []T, in [][]T) { kernel.ReLUBackward(out, in[0], in[1]) })
 }
 
-// Add returns a + b, elementwise, for two nodes of one shape: a residual connection.
-func Add(a, b *G.Node) (*G.Node, error) {
-	if a == nil {
-		return nil, fmt.Errorf("Add: input 0 is nil")
-	}
-	if err := wantShape("Add", "input 1", b, a.Shape()...); err != nil {
-		return nil, err
-	}
-	grad := func(_ G.Nodes, _, grad *G.Node, _ []bool) (G.Nodes, error) { return G.Nodes{grad, grad}, nil }
-	return floatOp("Add", a.Shape(), []*G.Node{a, b}, []bool{true, true}, grad, addRun[float32], addRun[float64])
-}
-
-func addRun[T kernel.Float](c *call[T]) error {
-	return perSample(c, func(out []T, in [][]T) { kernel.Add(out, in[0], in[1]) })
-}
-
-// Mul returns a · b, elementwise, for two nodes of one shape: activation times gradient, or activation times a
-// per-sample mask.
-func Mul(a, b *G.Node) (*G.Node, error) {
-	if a == nil {
-		return nil, fmt.Errorf("Mul: input 0 is nil")
-	}
-	if err := wantShape("Mul", "input 1", b, a.Shape()...); err != nil {
-		return nil, err
-	}
-	grad := func(in G.Nodes, _, grad *G.Node, need []bool) (G.Nodes, error) {
-		gs := make(G.Nodes, 2)
-		var err error
-		for i := range gs {
-			if need[i] && err == nil {
-				gs[i], err = Mul(grad, in[1-i])
-			}
-		}
-		return gs, err
-	}
-	return floatOp("Mul", a.Shape(), []*G.Node{a, b}, []bool{true, true}, grad, mulRun[float32], mulRun[float64])
-}
-
-func mulRun[T kernel.Float](c *call[T]) error {
-	return perSample(c, func(out []T, in [][]T) { kernel.Mul(out, in[0], in[1]) })
-}
-
 // Clip returns min(x, limit) for x of shape [batch, ...]. limit has one element, or one per element of a sample (a limit per
 // neuron). The gradient passes where x <= limit, as PyTorch's clamp; NaN stays NaN. limit itself has no gradient.
 func Clip(x, limit *G.Node) (*G.Node, error) {

@@ -192,8 +192,8 @@ func wantDims(name string, dims int, ns ...*G.Node) error {
 	return nil
 }
 
-// wantAxes fails unless every node has at least the given number of axes.
-func wantAxes(name string, dims int, ns ...*G.Node) error {
+// wantRank fails unless every node has at least the given number of axes.
+func wantRank(name string, dims int, ns ...*G.Node) error {
 	for i, n := range ns {
 		if n == nil {
 			return fmt.Errorf("%s: input %d is nil", name, i)

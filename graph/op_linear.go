@@ -12,7 +12,7 @@ import (
 // Linear returns x·wᵀ + b for x [..., in] of at least two axes, w [out, in] and b [out] or nil: [..., out]. x, w and b have
 // gradients. The bits of a row do not depend on how many there are.
 func Linear(x, w, b *G.Node) (*G.Node, error) {
-	if err := wantAxes("Linear", 2, x, w); err != nil {
+	if err := wantRank("Linear", 2, x, w); err != nil {
 		return nil, err
 	}
 	last := x.Dims() - 1

@@ -22,7 +22,7 @@ type LRNConfig struct {
 // x has a gradient.
 func LocalResponseNorm(x *G.Node, cfg LRNConfig) (*G.Node, error) {
 	const name = "LocalResponseNorm"
-	if err := wantAxes(name, 2, x); err != nil {
+	if err := wantRank(name, 2, x); err != nil {
 		return nil, err
 	}
 	if cfg.Size < 1 {

@@ -238,7 +238,7 @@ func TestMixErrors(t *testing.T) {
 		"MixRows of ints":   {func() (*G.Node, error) { return graph.MixRows(mask, x, x, class, group) }, "input 3 (class) is of int"},
 		"MixRows rows":      {func() (*G.Node, error) { return graph.MixRows(mask, x, mask, add("row", 2), group) }, "removed activations (mask) have shape [2] for a sample, expected [3]"},
 		"Sub nil":           {func() (*G.Node, error) { return graph.Sub(nil, x) }, "Sub: input 0 is nil"},
-		"Sub shapes":        {func() (*G.Node, error) { return graph.Sub(x, mask) }, "input 1 (mask) has shape (2, 2), expected (2, 3)"},
+		"Sub shapes":        {func() (*G.Node, error) { return graph.Sub(x, mask) }, "Sub: shape (2, 2) does not broadcast with (2, 3)"},
 		"RunnerUp nil":      {func() (*G.Node, error) { return graph.RunnerUp(nil, class) }, "RunnerUp: input 0 is nil"},
 		"RunnerUp of one":   {func() (*G.Node, error) { return graph.RunnerUp(add("one", 2, 1), class) }, "has one class"},
 		"RunnerUp class":    {func() (*G.Node, error) { return graph.RunnerUp(x, add("f", 2)) }, "class (f) is of float64, expected int"},

@@ -182,21 +182,9 @@ func normDBias[T kernel.Float](g normGeom) func(*call[T]) error {
 	}
 }
 
-// wantAxis returns the axis that a possibly negative number means: -1 is the last.
-func wantAxis(name string, axis, dims int) (int, error) {
-	at := axis
-	if at < 0 {
-		at += dims
-	}
-	if at < 0 || at >= dims {
-		return 0, fmt.Errorf("%s: axis %d, expected one of %d axes", name, axis, dims)
-	}
-	return at, nil
-}
-
 // wantFloats fails unless x is a node of at least so many axes, of one type with the others, which may be nil.
 func wantFloats(name string, dims int, x *G.Node, others ...*G.Node) error {
-	if err := wantAxes(name, dims, x); err != nil {
+	if err := wantRank(name, dims, x); err != nil {
 		return err
 	}
 	for _, n := range others {

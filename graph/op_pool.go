@@ -37,8 +37,8 @@ func (f *poolFn[T]) indices(outputs int) []int32 {
 	return f.index
 }
 
-// at returns the indices of a sample of so many outputs.
-func at(index []int32, sample, outputs int) []int32 {
+// indicesOf returns the indices of a sample of so many outputs.
+func indicesOf(index []int32, sample, outputs int) []int32 {
 	if index == nil {
 		return nil
 	}
@@ -68,7 +68,7 @@ func MaxPool2D(x *G.Node, cfg PoolConfig) (*G.Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	return pool("MaxPool2D", x, g, newMaxPool[float32], newMaxPool[float64])
+	return explained("MaxPool2D", cfg)(pool("MaxPool2D", x, g, newMaxPool[float32], newMaxPool[float64]))
 }
 
 func newMaxPool[T kernel.Float](x *G.Node, g kernel.PoolGeom) *poolFn[T] {
@@ -85,7 +85,7 @@ func newIndexed[T kernel.Float](name string, x tensor.Shape, outputs int, forwar
 	f.floatFn = floatFn[T]{diff: first(1), run: func(c *call[T]) error {
 		index := f.indices(c.out.n * outputs)
 		for i := range c.out.n {
-			forward(c.out.sample(i), at(index, i, outputs), c.in[0].sample(i))
+			forward(c.out.sample(i), indicesOf(index, i, outputs), c.in[0].sample(i))
 		}
 		return nil
 	}}
@@ -94,7 +94,7 @@ func newIndexed[T kernel.Float](name string, x tensor.Shape, outputs int, forwar
 		f.indexed = true
 		return apply(name+"'", &floatFn[T]{run: func(c *call[T]) error {
 			for i := range c.out.n {
-				backward(c.out.sample(i), c.in[0].sample(i), at(f.index, i, outputs))
+				backward(c.out.sample(i), c.in[0].sample(i), indicesOf(f.index, i, outputs))
 			}
 			return nil
 		}}, grad.Dtype(), x, grad, out)
@@ -108,7 +108,7 @@ func AvgPool2D(x *G.Node, cfg PoolConfig) (*G.Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	return pool("AvgPool2D", x, g, newAvgPool[float32], newAvgPool[float64])
+	return explained("AvgPool2D", cfg)(pool("AvgPool2D", x, g, newAvgPool[float32], newAvgPool[float64]))
 }
 
 func newAvgPool[T kernel.Float](x *G.Node, g kernel.PoolGeom) *poolFn[T] {

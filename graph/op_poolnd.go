@@ -21,7 +21,7 @@ type PoolNDConfig struct {
 
 // window checks the configuration for x [batch, channels, spatial...].
 func (cfg PoolNDConfig) window(name string, x *G.Node) (*kernel.PoolND, error) {
-	if err := wantAxes(name, 3, x); err != nil {
+	if err := wantRank(name, 3, x); err != nil {
 		return nil, err
 	}
 	w, err := kernel.NewPoolND(kernel.PoolNDGeom{

@@ -125,3 +125,35 @@ func ancestors(order G.Nodes, at map[*G.Node]int) []nodeSet {
 	}
 	return sets
 }
+
+// ActivationBytes returns the bytes that a worker holds for what its operations compute, at the program's batch. Operations share
+// memory where one is done before another begins; parameters and packed weights are not counted.
+func (p *Program) ActivationBytes() int {
+	seen := map[any]bool{}
+	total := 0
+	add := func(memory any, elements, size int) {
+		if !seen[memory] {
+			seen[memory] = true
+			total += elements * size
+		}
+	}
+	for _, n := range p.replicas[0].order {
+		o, ok := n.Op().(*op)
+		if !ok {
+			continue
+		}
+		size := int(o.dtype.Size())
+		if b, ok := o.out.(interface{ memory() (any, int) }); ok {
+			of, elements := b.memory()
+			add(of, elements, size)
+		} else if o.slab != nil {
+			add(o.slab, o.slab.size, size)
+		} else {
+			add(o, o.shape.TotalSize(), size)
+		}
+	}
+	return total
+}
+
+// memory returns the buffer that a value lies in, and how many elements it has.
+func (p *planes[T]) memory() (buffer any, elements int) { return p.in, p.in.n * p.in.size }

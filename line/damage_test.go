@@ -14,6 +14,7 @@ import (
 
 	"github.com/line-ood/goline/internal/npyz"
 	"github.com/line-ood/goline/line"
+	"github.com/line-ood/goline/nets"
 )
 
 func itoa(n int) string { return strconv.Itoa(n) }
@@ -121,6 +122,9 @@ func TestLoadRefusesBadArrays(t *testing.T) {
 		{"fit_scores", poisoned("fit_scores", -100), "fit_scores holds -100 at index 8, expected ascending values"},
 		{"fit_scores", npyz.New([]float32{}), "fit_scores is empty"},
 		{"fit_scores", npyz.Scalar(float32(1)), `array "fit_scores": expected shape `},
+		{"preprocessing", npyz.Scalar(`{"crop":16}`), "preprocessing crops images to 16×16 pixels, expected the input's 32×32"},
+		{"preprocessing", npyz.Scalar(`{"std":[1,0,1]}`), `array "preprocessing": key "std": expected three positive numbers`},
+		{"preprocessing", npyz.Scalar(int64(1)), `array "preprocessing": expected `},
 		{"param/fc.weight", poisoned("param/fc.weight", nan), "param/fc.weight holds NaN at index 26"},
 		{"param/fc.weight", poisoned("param/fc.weight", 7), "with other weights"},
 		{"param/conv1.weight", npyz.New(make([]float32, 216), 8, 27), `array "param/conv1.weight": expected shape `},
@@ -143,6 +147,9 @@ func TestLoadMissesEachArray(t *testing.T) {
 		switch {
 		case name == "format":
 			require.ErrorContains(t, err, "not a LINe detector")
+		case name == "preprocessing": // as in files of networks that do not say it
+			require.NoError(t, err)
+			require.Equal(t, nets.CIFAR(), det.Preprocessing())
 		case name == "fit_scores": // older files have none
 			require.NoError(t, err)
 			_, err = det.FitThreshold()

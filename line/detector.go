@@ -12,6 +12,7 @@ import (
 // the first use and kept as long as the detector.
 type Detector struct {
 	net           nets.Classifier
+	preprocessing nets.Preprocessing // of the images that it was fitted to, zero where it is not known
 	options       Options
 	contributions *Contributions
 	mean          []float32 // C [K, D]
@@ -39,6 +40,9 @@ func New(ctx context.Context, net nets.Classifier, c *Contributions, o Options) 
 		return nil, fmt.Errorf("line: %w", err)
 	}
 	d := &Detector{net: net, options: o, contributions: c, mean: mean}
+	if p := net.Preprocessing(); p.Check() == nil {
+		d.preprocessing = p
+	}
 	if !o.NoActivationPruning {
 		if d.activation, err = activationThresholds(mean, c.classes, o.ActivationPercentile); err != nil {
 			return nil, fmt.Errorf("line: %w", err)
@@ -55,6 +59,15 @@ func New(ctx context.Context, net nets.Classifier, c *Contributions, o Options) 
 
 // Network returns the network that the detector belongs to.
 func (d *Detector) Network() nets.Classifier { return d.net }
+
+// Preprocessing returns how images are brought to the network's input: as those that the detector was fitted to, where that is
+// known, or else as the network says. It is the zero value if neither is known.
+func (d *Detector) Preprocessing() nets.Preprocessing {
+	if d.preprocessing == (nets.Preprocessing{}) {
+		return d.net.Preprocessing()
+	}
+	return d.preprocessing
+}
 
 // Options returns the detector's parameters, with defaults filled in.
 func (d *Detector) Options() Options { return d.options }

@@ -16,7 +16,8 @@ import (
 func Load(path string) (*Detector, error) { return loadFile(path, loadNetwork) }
 
 // LoadFor reads a detector for a network that is there already. A network other than the one it was fitted to, by
-// architecture or by a single weight, is an error that wraps [ErrMismatch].
+// architecture or by a single weight, is an error that wraps [ErrMismatch], and so is one that takes images prepared in another
+// way; a network that does not say how takes those of the detector ([Detector.Preprocessing]).
 func LoadFor(path string, net nets.Classifier) (*Detector, error) { return loadFile(path, given(net)) }
 
 // LoadFS is [Load] from a file system, embedded files for example. A file without random access is read into memory first.
@@ -105,6 +106,12 @@ func decode(a *npyz.Archive, n network) (*Detector, error) {
 		return nil, err
 	}
 	d := &Detector{net: net}
+	if d.preprocessing, err = decodePreprocessing(a); err != nil {
+		return nil, err
+	}
+	if err := checkPreprocessing(d.preprocessing, net); err != nil {
+		return nil, err
+	}
 	if d.options, err = decodeOptions(a); err != nil {
 		return nil, err
 	}
@@ -135,6 +142,32 @@ func decode(a *npyz.Archive, n network) (*Detector, error) {
 		return nil, err
 	}
 	return d, nil
+}
+
+// decodePreprocessing returns how the images were prepared that the detector was fitted to, the zero value where the file does not
+// say it.
+func decodePreprocessing(a *npyz.Archive) (p nets.Preprocessing, err error) {
+	if !a.Has(preprocessingArray) {
+		return p, nil
+	}
+	text, err := a.String(preprocessingArray)
+	if err != nil {
+		return p, err
+	}
+	if err := p.UnmarshalJSON([]byte(text)); err != nil {
+		return p, fmt.Errorf("array %q: %w", preprocessingArray, err)
+	}
+	return p, nil
+}
+
+// checkPreprocessing fails where the network takes images otherwise prepared than those that the detector was fitted to. Where one
+// of them is not known, the other counts.
+func checkPreprocessing(p nets.Preprocessing, net nets.Classifier) error {
+	unknown := nets.Preprocessing{}
+	if own := net.Preprocessing(); p != unknown && own != unknown && p != own {
+		return fmt.Errorf("%w: it was fitted to images prepared by %s, but network %s takes them by %s", ErrMismatch, p, net.Name(), own)
+	}
+	return nil
 }
 
 // decodeFitScores returns the scores of the images that the detector was fitted to, nil where the file has none.
@@ -196,6 +229,13 @@ func loadNetwork(a *npyz.Archive) (nets.Classifier, error) {
 	net, err := nets.New(name, len(counts))
 	if err != nil {
 		return nil, err
+	}
+	if p, err := decodePreprocessing(a); err != nil {
+		return nil, err
+	} else if p != (nets.Preprocessing{}) {
+		if net, err = net.WithPreprocessing(p); err != nil {
+			return nil, err
+		}
 	}
 	for _, p := range net.Params() {
 		v, err := finite(a, paramPrefix+p.Name, p.Shape()...)

@@ -23,7 +23,7 @@ type Result struct {
 	Judged bool
 }
 
-// ScoreImage scores a picture of any size, brought to the network's input by its own [nets.Preprocessing]. A network whose input
+// ScoreImage scores a picture of any size, brought to the network's input by [Detector.Preprocessing]. A network whose input
 // is not [3, height, width] is an error, as is a picture without pixels, or of a size that the preprocessing does not bring to
 // the input's.
 //
@@ -33,7 +33,7 @@ type Result struct {
 // The first call compiles a program for single images, which the detector keeps. For many pictures [Detector.ScoreImages] is
 // faster; the bits are the same.
 func (d *Detector) ScoreImage(ctx context.Context, img image.Image) (Result, error) {
-	in, err := newPictureInput(d.net)
+	in, err := newPictureInput(d.net, d.Preprocessing())
 	if err != nil {
 		return Result{}, fmt.Errorf("line: %w", err)
 	}
@@ -61,7 +61,7 @@ func (d *Detector) ScoreImage(ctx context.Context, img image.Image) (Result, err
 func (d *Detector) ScoreImages(ctx context.Context, images iter.Seq[image.Image]) iter.Seq2[Result, error] {
 	return func(yield func(Result, error) bool) {
 		fail := func(err error) { yield(Result{}, fmt.Errorf("line: %w", err)) }
-		in, err := newPictureInput(d.net)
+		in, err := newPictureInput(d.net, d.Preprocessing())
 		if err != nil {
 			fail(err)
 			return
@@ -106,16 +106,20 @@ type pictureInput struct {
 	height, width int
 }
 
-func newPictureInput(net nets.Classifier) (*pictureInput, error) {
-	shape := net.InputShape()
-	if len(shape) != 3 || shape[0] != 3 {
+func newPictureInput(net nets.Classifier, p nets.Preprocessing) (*pictureInput, error) {
+	in, shape := &pictureInput{}, net.InputShape()
+	channels := 0
+	if len(shape) == 3 {
+		channels, in.height, in.width = p.Layout.Split(shape)
+	}
+	if channels != 3 {
 		return nil, fmt.Errorf("network %s takes input of shape %v, expected [3, height, width] for pictures", net.Name(), shape)
 	}
-	pre, err := dataset.NewPreprocessor(net.Preprocessing())
-	if err != nil {
+	var err error
+	if in.pre, err = dataset.NewPreprocessor(p); err != nil {
 		return nil, fmt.Errorf("network %s: %w", net.Name(), err)
 	}
-	return &pictureInput{pre, shape[1], shape[2]}, nil
+	return in, nil
 }
 
 // append appends the input for one picture to x.

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"io"
 	"math"
@@ -20,6 +21,8 @@ const (
 	fileFormat     = "goline LINe detector"
 	paramPrefix    = "param/"
 	fitScoresArray = "fit_scores"
+	// preprocessingArray holds JSON, as nets.Preprocessing writes it.
+	preprocessingArray = "preprocessing"
 )
 
 // Fingerprint returns the SHA-256 of a network's name and parameters, in hexadecimal: equal fingerprints mean the same network.
@@ -90,6 +93,9 @@ func (d *Detector) arrays() []npyz.Named {
 		{Name: "contribution_sums", Array: npyz.New(d.contributions.hi, k, f)},
 		{Name: "contribution_sums_low", Array: npyz.New(d.contributions.lo, k, f)},
 		{Name: "contributions", Array: npyz.New(d.mean, k, f)},
+	}
+	if text, err := json.Marshal(d.preprocessing); err == nil { // it is an error where it is not known
+		arrays = append(arrays, npyz.Named{Name: preprocessingArray, Array: npyz.Scalar(string(text))})
 	}
 	if d.activation != nil {
 		arrays = append(arrays, npyz.Named{Name: "activation_thresholds", Array: npyz.New(d.activation)})

@@ -131,6 +131,61 @@ func TestSavingNeedsNoKnownNetwork(t *testing.T) {
 	require.ErrorContains(t, err, `unknown network "tiny"`)
 }
 
+// TestPreprocessingIsSaved with the detector, whose network need not have the usual one of its name, or any.
+func TestPreprocessingIsSaved(t *testing.T) {
+	usual := nettest.DenseNetBC(t, 10, 4, 3, 5)
+	p := usual.Preprocessing()
+	p.Interpolation = nets.Bicubic
+	net, err := usual.WithPreprocessing(p)
+	require.NoError(t, err)
+	det := fit(t, net, nettest.Stream(nettest.Batch(9, net.InputShape(), 3, 1)), line.DefaultOptions())
+	require.Equal(t, p, det.Preprocessing())
+	path := filepath.Join(t.TempDir(), "det.npz")
+	require.NoError(t, det.Save(path))
+
+	for range 2 {
+		got, err := line.Load(path)
+		require.NoError(t, err)
+		require.Equal(t, p, got.Preprocessing())
+		require.Equal(t, p, got.Network().Preprocessing())
+		requireSame(t, det, got)
+		require.NoError(t, got.Save(path))
+	}
+	got, err := line.LoadFor(path, net)
+	require.NoError(t, err)
+	require.Equal(t, p, got.Preprocessing())
+	_, err = line.LoadFor(path, usual)
+	require.ErrorIs(t, err, line.ErrMismatch)
+	require.ErrorContains(t, err, "detector "+path+": detector of another network: it was fitted to images prepared by resize 32 bicubic, crop 32, mean ")
+	require.ErrorContains(t, err, "but network densenet-bc-10-4 takes them by resize 32 bilinear, crop 32, mean ")
+
+	silent := silentNet{usual}
+	got, err = line.LoadFor(path, silent)
+	require.NoError(t, err)
+	require.Equal(t, p, got.Preprocessing(), "the detector's")
+	img := pictures(1, 40, 33, 3)[0]
+	want, err := det.ScoreImage(context.Background(), img)
+	require.NoError(t, err)
+	have, err := got.ScoreImage(context.Background(), img)
+	require.NoError(t, err)
+	require.Equal(t, want, have)
+
+	det = fit(t, silent, nettest.Stream(nettest.Batch(9, net.InputShape(), 3, 1)), line.DefaultOptions())
+	require.Zero(t, det.Preprocessing())
+	require.NoError(t, det.Save(path))
+	a, err := npyz.ReadNpz(path)
+	require.NoError(t, err)
+	require.False(t, a.Has("preprocessing"))
+	got, err = line.LoadFor(path, net)
+	require.NoError(t, err)
+	require.Equal(t, p, got.Preprocessing(), "the network's")
+}
+
+// silentNet is a network that does not say how it takes images.
+type silentNet struct{ nets.Classifier }
+
+func (silentNet) Preprocessing() nets.Preprocessing { return nets.Preprocessing{} }
+
 // TestEveryReductionCanBeLoaded: the file's name for a network says all that its shape depends on.
 func TestEveryReductionCanBeLoaded(t *testing.T) {
 	net, err := nets.DenseNetBC(nets.DenseNetBCConfig{Depth: 10, Growth: 3, Reduction: 1.0 / 3, Classes: 2})

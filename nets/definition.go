@@ -51,8 +51,8 @@ func describe(d Definition) (*Network, error) {
 	case d.Classes < 1:
 		return nil, fmt.Errorf("%d classes, expected at least 1", d.Classes)
 	}
-	if crop := d.Preprocessing.Crop; crop != 0 && (crop != d.Input[1] || crop != d.Input[2]) {
-		return nil, fmt.Errorf("preprocessing crops images to %d×%d pixels, expected the input's %d×%d", crop, crop, d.Input[1], d.Input[2])
+	if err := d.Preprocessing.Fits(d.Input); err != nil {
+		return nil, err
 	}
 	if d.Head == "" {
 		d.Head = "fc"

@@ -1,6 +1,7 @@
 package nets
 
 import (
+	"fmt"
 	"slices"
 
 	G "gorgonia.org/gorgonia"
@@ -39,6 +40,20 @@ func (n *Network) InputShape() []int { return slices.Clone(n.d.Input) }
 
 // Preprocessing returns how images are brought to the network's input.
 func (n *Network) Preprocessing() Preprocessing { return n.d.Preprocessing }
+
+// WithPreprocessing returns the same network, which shares the parameters, for images that are prepared in another way. It errors
+// where images cannot be prepared so, or do not fit the input; see [Preprocessing.Check] and [Preprocessing.Fits].
+func (n *Network) WithPreprocessing(p Preprocessing) (*Network, error) {
+	if err := p.Check(); err != nil {
+		return nil, fmt.Errorf("nets: network %q: preprocessing: %w", n.Name(), err)
+	}
+	if err := p.Fits(n.d.Input); err != nil {
+		return nil, fmt.Errorf("nets: network %q: %w", n.Name(), err)
+	}
+	other := *n
+	other.d.Preprocessing = p
+	return &other, nil
+}
 
 // Params returns the parameters in the order of the state dict.
 func (n *Network) Params() []*graph.Param { return n.params }

@@ -40,6 +40,9 @@ func newLoader(net nets.Classifier, data dataset.Dataset, c Config) (*loader, er
 		data: data, labels: data.Labels(), classes: net.Classes(), pre: net.Preprocessing(), augment: c.Augmentation,
 		smoothing: c.LabelSmoothing, seed: c.Seed, batch: c.Batch, workers: c.Workers,
 	}
+	if l.pre.Layout != nets.NCHW {
+		return nil, fmt.Errorf("train: network %s takes images in the layout %s, expected %s", net.Name(), l.pre.Layout, nets.NCHW)
+	}
 	shape := net.InputShape()
 	l.height, l.width = shape[1], shape[2]
 	for i := range l.black {

@@ -30,6 +30,22 @@ func numberedLoader(t *testing.T, change func(c *Config)) *loader {
 	return l
 }
 
+// lastChannels is a network that takes images with the channels last.
+type lastChannels struct{ nets.Classifier }
+
+func (lastChannels) Preprocessing() nets.Preprocessing {
+	p := nets.FashionMNIST()
+	p.Layout = nets.NHWC
+	return p
+}
+
+func TestLayoutIsRefused(t *testing.T) {
+	net, err := nets.New("resnet-fashion-8-1", 3)
+	require.NoError(t, err)
+	_, err = newLoader(lastChannels{net}, numbered{}, Config{Batch: 4, Workers: 1})
+	require.EqualError(t, err, "train: network resnet-fashion-8-1 takes images in the layout NHWC, expected NCHW")
+}
+
 // visited returns which pictures the batches of so many steps hold, told from their brightness.
 func visited(t *testing.T, l *loader, steps int) []int {
 	var out []int

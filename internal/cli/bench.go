@@ -9,13 +9,14 @@ import (
 
 	"github.com/line-ood/goline/internal/atomicfile"
 	"github.com/line-ood/goline/internal/bench"
+	"github.com/line-ood/goline/internal/cli/command"
 	"github.com/line-ood/goline/nets"
 )
 
 func newBench() *cobra.Command {
 	var (
-		c            common
-		net          network
+		c            command.Common
+		net          command.Network
 		images, runs int
 		jsonOut      string
 	)
@@ -24,19 +25,19 @@ func newBench() *cobra.Command {
 		Short: "Measure how fast features come: images/s, share of the processor's peak, memory, profile",
 		Long: `Run the network over synthetic images several times and print images per second (median), the share of the measured peak
 of fused multiply-adds, what is allocated per image, and where the time goes by operation. Without --weights they are random.`,
-		Args: noArgs,
+		Args: command.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if images < 1 || runs < 1 {
-				return usagef("--images %d, --runs %d: expected at least 1", images, runs)
+				return command.Usagef("--images %d, --runs %d: expected at least 1", images, runs)
 			}
-			if err := checkOutputs([]file{{"--json", jsonOut}}, inputFile("--weights", net.weights)); err != nil {
+			if err := command.CheckOutputs(command.Outputs("--json", jsonOut), net.Input()); err != nil {
 				return err
 			}
-			n, err := benchNetwork(net, c.seed)
+			n, err := benchNetwork(net, c.Seed)
 			if err != nil {
 				return err
 			}
-			r, err := bench.Run(cmd.Context(), n, c.options(), images, runs, c.seed)
+			r, err := bench.Run(cmd.Context(), n, c.GraphOptions(), images, runs, c.Seed)
 			if err != nil {
 				return err
 			}
@@ -53,8 +54,8 @@ of fused multiply-adds, what is allocated per image, and where the time goes by 
 			})
 		},
 	}
-	c.register(cmd)
-	net.register(cmd)
+	c.Register(cmd)
+	net.Register(cmd)
 	cmd.Flags().IntVar(&images, "images", 1000, "images in each run")
 	cmd.Flags().IntVar(&runs, "runs", 5, "runs, after one to warm up")
 	cmd.Flags().StringVar(&jsonOut, "json", "", "JSON file to write")
@@ -62,16 +63,10 @@ of fused multiply-adds, what is allocated per image, and where the time goes by 
 }
 
 // benchNetwork opens the network, or fills it with random numbers where no weights are given.
-func benchNetwork(net network, seed uint64) (*nets.Network, error) {
-	if net.weights != "" {
-		return net.open()
-	}
-	if err := required("--net", net.name); err != nil {
-		return nil, err
-	}
-	n, err := nets.New(net.name, 10)
-	if err != nil {
-		return nil, usageError{err}
+func benchNetwork(net command.Network, seed uint64) (*nets.Network, error) {
+	n, trained, err := net.OpenOrNew(10)
+	if err != nil || trained {
+		return n, err
 	}
 	rng := rand.New(rand.NewPCG(seed, 1))
 	for _, p := range n.Params() {

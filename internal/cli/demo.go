@@ -16,6 +16,7 @@ import (
 	"github.com/line-ood/goline/attribution/games"
 	"github.com/line-ood/goline/dataset"
 	"github.com/line-ood/goline/internal/atomicfile"
+	"github.com/line-ood/goline/internal/cli/command"
 	"github.com/line-ood/goline/internal/demo"
 	"github.com/line-ood/goline/line"
 	"github.com/line-ood/goline/line/eval"
@@ -26,8 +27,8 @@ import (
 
 // demonstration is one run of goline demo.
 type demonstration struct {
-	common
-	line lineFlags
+	command.Common
+	line command.LINe
 	html string
 	out  io.Writer
 
@@ -56,21 +57,21 @@ func newDemo() *cobra.Command {
 		Long: `Fit LINe to a small residual network that goline train trained on Fashion-MNIST, tell its test pictures from handwritten
 digits, textures, photographs and galaxies, compare with the baselines, compare contributions by gradient with sampled
 Shapley values, and write one HTML page about it. Everything needed is in the program.`,
-		Args: noArgs,
+		Args: command.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
-			if err := checkOutputs([]file{{"--report", d.html}}); err != nil {
+			if err := command.CheckOutputs(command.Outputs("--report", d.html)); err != nil {
 				return err
 			}
-			d.line.warn(cmd.ErrOrStderr())
+			d.line.Warn(cmd.ErrOrStderr())
 			d.out = cmd.OutOrStdout()
-			if d.options, err = d.line.options(); err != nil {
+			if d.options, err = d.line.Options(); err != nil {
 				return err
 			}
 			return d.run(cmd.Context())
 		},
 	}
-	d.common.register(cmd)
-	d.line.register(cmd)
+	d.Common.Register(cmd)
+	d.line.Register(cmd)
 	cmd.Flags().StringVar(&d.html, "report", "goline-demo.html", "HTML `FILE` to write; --html is the same")
 	cmd.Flags().SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
 		if name == "html" {
@@ -116,7 +117,7 @@ func (d *demonstration) load(ctx context.Context) (err error) {
 	if d.net, d.weightsSHA, err = demo.Network(); err != nil {
 		return err
 	}
-	o, finish := d.evalOptions()
+	o, finish := d.EvalOptions()
 	defer finish()
 	x, err := eval.NewExtractor(d.net, o)
 	if err != nil {
@@ -172,7 +173,7 @@ func (d *demonstration) tune(ctx context.Context, x *eval.Extractor) error {
 	data := eval.Data{
 		Head: d.data.Head, Fit: eval.Set{Samples: d.fit.Samples.Subset(rest)}, ID: eval.Set{Samples: d.fit.Samples.Subset(held)},
 	}
-	for _, set := range eval.PseudoOOD(pictures, d.seed) {
+	for _, set := range eval.PseudoOOD(pictures, d.Seed) {
 		s, err := x.Samples(ctx, set.Name(), set)
 		if err != nil {
 			return err
@@ -183,7 +184,7 @@ func (d *demonstration) tune(ctx context.Context, x *eval.Extractor) error {
 		if !eval.Tunable(kind) {
 			continue
 		}
-		c, err := eval.Tune(ctx, kind.Name, data, nil, d.workers)
+		c, err := eval.Tune(ctx, kind.Name, data, nil, d.Workers)
 		if err != nil {
 			return err
 		}
@@ -214,26 +215,26 @@ func (t tuned) Name() string { return t.Method.Name() + ", tuned" }
 
 // evaluate compares all methods at their published defaults, and those with parameters to choose at what the search chose.
 func (d *demonstration) evaluate(ctx context.Context) error {
-	paper, err := line.NewMethod(d.options, d.common.options())
+	paper, err := line.NewMethod(d.options, d.Common.GraphOptions())
 	if err != nil {
 		return err
 	}
 	methods := []posthoc.Method{paper}
 	for _, kind := range demoKinds()[1:] {
-		m, err := posthoc.New(kind.Name, posthoc.Options{Workers: d.workers})
+		m, err := posthoc.New(kind.Name, posthoc.Options{Workers: d.Workers})
 		if err != nil {
 			return err
 		}
 		methods = append(methods, m)
 	}
 	for _, c := range d.choices {
-		m, err := posthoc.New(c.Method, posthoc.Options{Params: c.Params, Workers: d.workers})
+		m, err := posthoc.New(c.Method, posthoc.Options{Params: c.Params, Workers: d.Workers})
 		if err != nil {
 			return err
 		}
 		methods = append(methods, tuned{m})
 	}
-	if d.found, err = eval.Run(ctx, d.data, methods, eval.RunOptions{Seed: d.seed}); err != nil {
+	if d.found, err = eval.Run(ctx, d.data, methods, eval.RunOptions{Seed: d.Seed}); err != nil {
 		return err
 	}
 	d.detector = paper.Detector()
@@ -245,7 +246,7 @@ func (d *demonstration) result() report.Result {
 }
 
 func (d *demonstration) print(study []contributionRow) error {
-	table, err := d.result().Table(report.Text, isTerminal(d.out))
+	table, err := d.result().Table(report.Text, command.IsTerminal(d.out))
 	if err != nil {
 		return err
 	}
@@ -289,7 +290,7 @@ func (d *demonstration) compareContributions(ctx context.Context) ([]contributio
 	sampled := func(v attribution.Value, permutations int) line.Source {
 		return line.Estimated{
 			Estimator: estimate.Permutation{Antithetic: true},
-			Options:   attribution.Options{Samples: permutations, Seed: d.seed, Workers: d.workers},
+			Options:   attribution.Options{Samples: permutations, Seed: d.Seed, Workers: d.Workers},
 			Game:      games.PenultimateOptions{Value: v},
 		}
 	}
@@ -306,7 +307,7 @@ func (d *demonstration) compareContributions(ctx context.Context) ([]contributio
 		start := time.Now()
 		options := d.options
 		options.Source = w.source
-		method, err := line.NewMethod(options, d.common.options())
+		method, err := line.NewMethod(options, d.Common.GraphOptions())
 		if err != nil {
 			return nil, err
 		}

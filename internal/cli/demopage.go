@@ -184,7 +184,7 @@ func (d *demonstration) errorPlot(ctx context.Context) (template.HTML, error) {
 		Estimators: []attribution.Estimator{
 			estimate.GradientActivation{}, estimate.Permutation{}, estimate.Permutation{Antithetic: true}, estimate.KernelSHAP{},
 		},
-		Budgets: []float64{400, 800, 1600, 3200, 6400}, Seeds: []uint64{1, 2, 3, 4, 5, 6}, Resamples: 200, Seed: d.seed, Workers: d.workers,
+		Budgets: []float64{400, 800, 1600, 3200, 6400}, Seeds: []uint64{1, 2, 3, 4, 5, 6}, Resamples: 200, Seed: d.Seed, Workers: d.Workers,
 	}
 	for _, i := range []int{0, d.test.N / 3, 2 * d.test.N / 3} {
 		z := games.Float64s(d.test.Features[i*d.test.Dim:][:d.test.Dim])
@@ -192,7 +192,7 @@ func (d *demonstration) errorPlot(ctx context.Context) (template.HTML, error) {
 		if err != nil {
 			return "", err
 		}
-		truth, err := estimate.Permutation{Antithetic: true}.Estimate(ctx, game, attribution.Options{Samples: 4000, Seed: d.seed + 1, Workers: d.workers})
+		truth, err := estimate.Permutation{Antithetic: true}.Estimate(ctx, game, attribution.Options{Samples: 4000, Seed: d.Seed + 1, Workers: d.Workers})
 		if err != nil {
 			return "", err
 		}

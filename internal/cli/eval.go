@@ -1,42 +1,33 @@
 package cli
 
 import (
+	"context"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
 
-	"github.com/line-ood/goline/line"
+	"github.com/line-ood/goline/internal/cli/command"
 	"github.com/line-ood/goline/line/eval"
 	"github.com/line-ood/goline/line/posthoc"
-	"github.com/line-ood/goline/nets"
+	"github.com/line-ood/goline/line/report"
 )
 
-// evaluation is one eval command line.
-type evaluation struct {
-	common
-	net                      network
-	line                     lineFlags
-	fit, id                  string
-	ood, methods, params     []string
-	featuresDir              string
+// evalCommand is one eval command line.
+type evalCommand struct {
+	command.Evaluation
+	methods, params          []string
 	jsonOut, csvOut, htmlOut string
 	resamples                int
 	command                  string // the command line itself
 	out                      io.Writer
-
-	oodNames, oodSpecs []string
-	methodParams       map[string]map[string]float64
-	lineOptions        line.Options
-
-	network    *nets.Network
-	weightsSHA string
-	data       eval.Data
+	methodParams             map[string]map[string]float64
 }
 
 func newEval() *cobra.Command {
-	var e evaluation
+	var e evalCommand
 	cmd := &cobra.Command{
 		Use:   "eval --net NAME --weights FILE --fit DATA --id DATA --ood NAME=DATA ...",
 		Short: "Compare LINe with its baselines and print the table",
@@ -46,24 +37,24 @@ the JSON and CSV also hold OpenOOD's convention.`,
 		Example: `  goline eval --net densenet-bc-100-12 --weights checkpoint_100.pth.tar --fit 'cifar-10-batches-bin/data_batch_*.bin' \
     --id cifar-10-batches-bin/test_batch.bin --ood textures=dtd/images --ood mnist=t10k-images.gz+t10k-labels.gz \
     --json eval.json --report eval.html`,
-		Args: noArgs,
+		Args: command.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			e.line.warn(cmd.ErrOrStderr())
+			e.LINe.Warn(cmd.ErrOrStderr())
 			e.out, e.command = cmd.OutOrStdout(), cmd.Root().Annotations[commandLine]
 			return e.run(cmd.Context())
 		},
 	}
-	e.common.register(cmd)
-	e.net.register(cmd)
-	e.line.register(cmd)
+	e.Common.Register(cmd)
+	e.Net.Register(cmd)
+	e.LINe.Register(cmd)
 	f := cmd.Flags()
-	f.StringVar(&e.fit, "fit", "", "labelled training images that methods are fitted to: `DATA`, [format:]path")
-	f.StringVar(&e.id, "id", "", "in-distribution test images: `DATA`, [format:]path")
-	f.StringArrayVar(&e.ood, "ood", nil, "out-of-distribution test images: `NAME=DATA`; repeatable")
+	f.StringVar(&e.Fit, "fit", "", "labelled training images that methods are fitted to: `DATA`, [format:]path")
+	f.StringVar(&e.ID, "id", "", "in-distribution test images: `DATA`, [format:]path")
+	f.StringArrayVar(&e.OOD, "ood", nil, "out-of-distribution test images: `NAME=DATA`; repeatable")
 	f.StringSliceVar(&e.methods, "methods", []string{"line", "msp", "maxlogit", "energy", "react", "dice"},
 		"`METHODS` to compare: "+strings.Join(posthoc.Names(), ", "))
 	f.StringArrayVar(&e.params, "param", nil, "parameter of a method: `METHOD.NAME=VALUE`, for example react.percentile=95; repeatable")
-	f.StringVar(&e.featuresDir, "features-dir", "", "`FOLDER` to keep features in: a later call with the same network and images starts from them")
+	f.StringVar(&e.FeaturesDir, "features-dir", "", "`FOLDER` to keep features in: a later call with the same network and images starts from them")
 	f.StringVar(&e.jsonOut, "json", "", "JSON `FILE` to write")
 	f.StringVar(&e.csvOut, "csv", "", "CSV `FILE` to write")
 	f.StringVar(&e.htmlOut, "report", "", "HTML `FILE` to write: the table with curves, histograms and provenance")
@@ -72,43 +63,24 @@ the JSON and CSV also hold OpenOOD's convention.`,
 }
 
 // check parses what the flags say before anything is read.
-func (e *evaluation) check() (err error) {
-	anyOOD := strings.Join(e.ood, "")
-	if err := required("--net", e.net.name, "--weights", e.net.weights, "--fit", e.fit, "--id", e.id, "--ood", anyOOD); err != nil {
-		return err
-	}
-	seen := map[string]bool{}
-	for _, o := range e.ood {
-		name, spec, ok := strings.Cut(o, "=")
-		if !ok || name == "" || spec == "" {
-			return usagef("--ood %q: expected NAME=DATA", o)
-		}
-		if seen[name] {
-			return usagef("--ood: two sets are named %q", name)
-		}
-		if name == "average" {
-			return usagef("--ood: a set cannot be named %q, the table's last column", name)
-		}
-		seen[name] = true
-		e.oodNames, e.oodSpecs = append(e.oodNames, name), append(e.oodSpecs, spec)
-	}
-	if e.lineOptions, err = e.line.options(); err != nil {
+func (e *evalCommand) check() error {
+	if err := e.Evaluation.Check(); err != nil {
 		return err
 	}
 	if e.resamples < 0 {
-		return usagef("--bootstrap %d: expected 0 or more", e.resamples)
+		return command.Usagef("--bootstrap %d: expected 0 or more", e.resamples)
 	}
 	return e.checkMethods()
 }
 
-func (e *evaluation) checkMethods() error {
-	e.methodParams = map[string]map[string]float64{"line": e.line.params()}
+func (e *evalCommand) checkMethods() error {
+	e.methodParams = map[string]map[string]float64{"line": e.LINe.Params()}
 	for _, p := range e.params {
 		key, value, ok := strings.Cut(p, "=")
 		method, name, dot := strings.Cut(key, ".")
 		v, err := strconv.ParseFloat(value, 64)
 		if !ok || !dot || err != nil {
-			return usagef("--param %q: expected METHOD.NAME=NUMBER", p)
+			return command.Usagef("--param %q: expected METHOD.NAME=NUMBER", p)
 		}
 		if e.methodParams[method] == nil {
 			e.methodParams[method] = map[string]float64{}
@@ -120,20 +92,50 @@ func (e *evaluation) checkMethods() error {
 		name = strings.TrimSpace(name)
 		e.methods[i] = name
 		if seen[name] {
-			return usagef("--methods: %q is named twice", name)
+			return command.Usagef("--methods: %q is named twice", name)
 		}
 		seen[name] = true
 		if _, err := posthoc.New(name, posthoc.Options{Params: e.methodParams[name]}); err != nil {
-			return usagef("--methods: %w", err)
+			return command.Usagef("--methods: %w", err)
 		}
 	}
 	if len(e.methods) == 0 {
-		return usagef("--methods names none")
+		return command.Usagef("--methods names none")
 	}
 	for name := range e.methodParams {
 		if !seen[name] && name != "line" {
-			return usagef("--param: method %q is not among --methods", name)
+			return command.Usagef("--param: method %q is not among --methods", name)
 		}
 	}
 	return nil
+}
+
+func (e *evalCommand) run(ctx context.Context) (err error) {
+	if err := e.check(); err != nil {
+		return err
+	}
+	outputs := command.Outputs("--json", e.jsonOut, "--csv", e.csvOut, "--report", e.htmlOut)
+	if err := command.CheckOutputs(outputs, e.Inputs()...); err != nil {
+		return err
+	}
+	labels := eval.CheckLabels
+	if slices.Contains(e.methods, "line") {
+		labels = eval.CheckTraining
+	}
+	if err := e.Extract(ctx, labels); err != nil {
+		return err
+	}
+	var methods []posthoc.Method
+	for _, name := range e.methods {
+		m, err := posthoc.New(name, posthoc.Options{Params: e.methodParams[name], Workers: e.Workers})
+		if err != nil {
+			return err
+		}
+		methods = append(methods, m)
+	}
+	found, err := eval.Run(ctx, e.Data, methods, eval.RunOptions{Resamples: e.resamples, Seed: e.Seed})
+	if err != nil {
+		return err
+	}
+	return e.write(found.Report(e.Network.Name(), report.Weights{File: e.Net.Weights, SHA256: e.WeightsSHA}), found.Scores)
 }

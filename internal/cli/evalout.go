@@ -6,13 +6,14 @@ import (
 	"io"
 
 	"github.com/line-ood/goline/internal/atomicfile"
+	"github.com/line-ood/goline/internal/cli/command"
 	"github.com/line-ood/goline/line/report"
 )
 
 // write puts the result where the flags say. Files come first: a pipe that breaks must not lose them. Files that cannot be
 // written do not keep the table from being printed.
-func (e *evaluation) write(r report.Result, scores []report.Scores) error {
-	table, err := r.Table(report.Text, isTerminal(e.out))
+func (e *evalCommand) write(r report.Result, scores []report.Scores) error {
+	table, err := r.Table(report.Text, command.IsTerminal(e.out))
 	if err != nil {
 		return err
 	}
@@ -34,11 +35,11 @@ func (e *evaluation) write(r report.Result, scores []report.Scores) error {
 }
 
 // provenance says where a report comes from, beyond what the result holds.
-func (e *evaluation) provenance() report.Provenance {
+func (e *evalCommand) provenance() report.Provenance {
 	v := readVersion()
-	facts := []report.Fact{{Name: "Fitted to", Value: e.fit}, {Name: "ID set", Value: e.id}}
-	for i, name := range e.oodNames {
-		facts = append(facts, report.Fact{Name: "OOD set " + name, Value: e.oodSpecs[i]})
+	facts := []report.Fact{{Name: "Fitted to", Value: e.Fit}, {Name: "ID set", Value: e.ID}}
+	for _, s := range e.Sets {
+		facts = append(facts, report.Fact{Name: "OOD set " + s.Name, Value: s.Spec})
 	}
 	return report.Provenance{Command: e.command, Facts: append(facts,
 		report.Fact{Name: "goline", Value: v.release()},

@@ -8,14 +8,15 @@ import (
 
 	"github.com/line-ood/goline/dataset"
 	"github.com/line-ood/goline/graph"
+	"github.com/line-ood/goline/internal/cli/command"
 	"github.com/line-ood/goline/line/eval"
 	"github.com/line-ood/goline/nets"
 )
 
 func newFeatures() *cobra.Command {
 	var (
-		c           common
-		net         network
+		c           command.Common
+		net         command.Network
 		images, out string
 	)
 	cmd := &cobra.Command{
@@ -26,19 +27,19 @@ func newFeatures() *cobra.Command {
   logits    float32 (images, classes)
   labels    int64   (images)            -1 where unknown`,
 		Example: `  goline features --net densenet-bc-100-12 --weights checkpoint_100.pth.tar --data test_batch.bin --out test.npz`,
-		Args:    noArgs,
+		Args:    command.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := required("--net", net.name, "--weights", net.weights, "--data", images, "--out", out); err != nil {
+			if err := command.Required(append(net.Needs(), "--data", images, "--out", out)...); err != nil {
 				return err
 			}
-			if err := checkOutputs([]file{{"--out", out}}, inputFile("--weights", net.weights), inputData("--data", images)); err != nil {
+			if err := command.CheckOutputs(command.Outputs("--out", out), net.Input(), command.InputData("--data", images)); err != nil {
 				return err
 			}
-			n, err := net.open()
+			n, err := net.Open()
 			if err != nil {
 				return err
 			}
-			count, err := c.writeFeatures(cmd.Context(), n, images, out)
+			count, err := writeFeatures(cmd.Context(), &c, n, images, out)
 			if err != nil {
 				return err
 			}
@@ -46,25 +47,25 @@ func newFeatures() *cobra.Command {
 			return err
 		},
 	}
-	c.register(cmd)
-	net.register(cmd)
+	c.Register(cmd)
+	net.Register(cmd)
 	cmd.Flags().StringVar(&images, "data", "", "images: `DATA`, [format:]path")
 	cmd.Flags().StringVar(&out, "out", "", "npz `FILE` to write")
 	return cmd
 }
 
 // writeFeatures returns the number of images.
-func (c *common) writeFeatures(ctx context.Context, net *nets.Network, images, out string) (int, error) {
+func writeFeatures(ctx context.Context, c *command.Common, net *nets.Network, images, out string) (int, error) {
 	set, err := dataset.Open(images)
 	if err != nil {
 		return 0, fmt.Errorf("--data: %w", err)
 	}
 	defer set.Close()
-	prog, err := graph.Compile(net, c.options())
+	prog, err := graph.Compile(net, c.GraphOptions())
 	if err != nil {
 		return 0, err
 	}
-	stream, finish := c.stream(ctx, "features", set, net.Preprocessing())
+	stream, finish := c.Stream(ctx, "features", set, net.Preprocessing())
 	defer finish()
 	return set.Len(), eval.WriteFeatures(ctx, out, prog, net, stream, set.Len())
 }

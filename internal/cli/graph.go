@@ -12,13 +12,13 @@ import (
 
 	"github.com/line-ood/goline/graph"
 	"github.com/line-ood/goline/internal/atomicfile"
+	"github.com/line-ood/goline/internal/cli/command"
 	"github.com/line-ood/goline/line"
-	"github.com/line-ood/goline/nets"
 )
 
 func newGraph() *cobra.Command {
 	var (
-		net           network
+		net           command.Network
 		detector, out string
 		from          string
 		fetch         []string
@@ -29,9 +29,9 @@ func newGraph() *cobra.Command {
 		Short: "Draw the expression graph",
 		Long: `Write the Gorgonia expression graph that computes the fetched nodes, as DOT or, where Graphviz is installed, as SVG.
 Without --out DOT goes to standard output. A wrong name in --fetch or --from lists the right ones.`,
-		Args: noArgs,
+		Args: command.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := checkOutputs([]file{{"--out", out}}, inputFile("--weights", net.weights), inputFile("--detector", detector)); err != nil {
+			if err := command.CheckOutputs(command.Outputs("--out", out), net.Input(), command.InputFile("--detector", detector)); err != nil {
 				return err
 			}
 			model, err := graphModel(net, detector, classes)
@@ -55,7 +55,7 @@ Without --out DOT goes to standard output. A wrong name in --fetch or --from lis
 			return atomicfile.Write(out, write)
 		},
 	}
-	net.register(cmd)
+	net.Register(cmd)
 	f := cmd.Flags()
 	f.StringVar(&detector, "detector", "", "detector `FILE` whose whole pipeline is drawn")
 	f.StringVar(&out, "out", "", "`FILE` to write: .dot or .svg")
@@ -65,27 +65,22 @@ Without --out DOT goes to standard output. A wrong name in --fetch or --from lis
 	return cmd
 }
 
-func graphModel(net network, detector string, classes int) (graph.Model, error) {
-	switch {
-	case detector != "":
-		det, _, err := openDetector(detector, net)
+func graphModel(net command.Network, detector string, classes int) (graph.Model, error) {
+	if detector != "" {
+		det, _, err := net.Detector(detector)
 		if err != nil {
 			return nil, err
 		}
 		return line.Pipeline{Classifier: det.Network(), Detector: det}, nil
-	case net.weights != "":
-		n, err := net.open()
-		return line.Pipeline{Classifier: n}, err
-	default:
-		if err := required("--net or --detector", net.name); err != nil {
-			return nil, err
-		}
-		n, err := nets.New(net.name, classes)
-		if err != nil {
-			return nil, usageError{err}
-		}
-		return line.Pipeline{Classifier: n}, nil
 	}
+	if !net.Given() {
+		return nil, command.Usagef("--net or --detector is required")
+	}
+	n, _, err := net.OpenOrNew(classes)
+	if err != nil {
+		return nil, err
+	}
+	return line.Pipeline{Classifier: n}, nil
 }
 
 func drawer(cmd *cobra.Command, path string, prog *graph.Program) (func(io.Writer) error, error) {
@@ -110,6 +105,6 @@ func drawer(cmd *cobra.Command, path string, prog *graph.Program) (func(io.Write
 			return nil
 		}, nil
 	default:
-		return nil, usagef("--out %s: ending %q, expected .dot or .svg", path, ext)
+		return nil, command.Usagef("--out %s: ending %q, expected .dot or .svg", path, ext)
 	}
 }

@@ -15,8 +15,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/line-ood/goline/dataset"
+	"github.com/line-ood/goline/internal/cli/command"
 	"github.com/line-ood/goline/line"
-	"github.com/line-ood/goline/nets"
 	"github.com/line-ood/goline/nets/weights"
 )
 
@@ -40,7 +40,7 @@ func (f *facts) add(name string, value any) {
 
 func newInspect() *cobra.Command {
 	var (
-		net            network
+		net            command.Network
 		detector, data string
 		asJSON         bool
 	)
@@ -57,7 +57,7 @@ weights, a training checkpoint, features, scores, contributions, pictures or a D
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 1 {
-				return usagef("expected one FILE, got %d", len(args))
+				return command.Usagef("expected one FILE, got %d", len(args))
 			}
 			var f facts
 			steps := []struct {
@@ -65,8 +65,8 @@ weights, a training checkpoint, features, scores, contributions, pictures or a D
 				do   func(*facts) error
 			}{
 				{len(args) == 1, func(f *facts) error { return inspectFile(f, args[0]) }},
-				{net.name != "", func(f *facts) error { return inspectNetwork(f, net) }},
-				{net.weights != "", func(f *facts) error { return inspectWeights(f, net.weights) }},
+				{net.Name != "", func(f *facts) error { return inspectNetwork(f, net) }},
+				{net.Weights != "", func(f *facts) error { return inspectWeights(f, net.Weights) }},
 				{detector != "", func(f *facts) error { return inspectDetector(f, detector) }},
 				{data != "", func(f *facts) error { return inspectData(f, data) }},
 			}
@@ -80,12 +80,12 @@ weights, a training checkpoint, features, scores, contributions, pictures or a D
 				}
 			}
 			if !any {
-				return usagef("nothing to inspect: name a FILE, --net, --weights, --detector or --data")
+				return command.Usagef("nothing to inspect: name a FILE, --net, --weights, --detector or --data")
 			}
 			return f.print(cmd.OutOrStdout(), asJSON)
 		},
 	}
-	net.register(cmd)
+	net.Register(cmd)
 	cmd.Flags().StringVar(&detector, "detector", "", "`FILE` that goline fit wrote")
 	cmd.Flags().StringVar(&data, "data", "", "images: `DATA`, [format:]path")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
@@ -99,6 +99,12 @@ func (f *facts) print(w io.Writer, asJSON bool) error {
 		return e.Encode(f.values)
 	}
 	for _, name := range f.names {
+		if rows, ok := f.values[name].([]layerFacts); ok {
+			if err := printLayers(w, rows); err != nil {
+				return err
+			}
+			continue
+		}
 		if rows, ok := f.values[name].([]tensorFacts); ok {
 			t := table.NewWriter()
 			t.SetStyle(table.StyleLight)
@@ -136,15 +142,12 @@ func readable(value any) string {
 	return fmt.Sprint(value)
 }
 
-func inspectNetwork(f *facts, net network) error {
-	n, err := nets.New(net.name, 10)
+func inspectNetwork(f *facts, net command.Network) error {
+	n, trained, err := net.OpenOrNew(10)
 	if err != nil {
-		return usageError{err}
+		return err
 	}
-	if net.weights != "" {
-		if n, err = net.open(); err != nil {
-			return err
-		}
+	if trained {
 		f.add("classes", n.Classes())
 	}
 	count := 0
@@ -159,7 +162,7 @@ func inspectNetwork(f *facts, net network) error {
 	f.add("trained_parameters", count)
 	p := n.Preprocessing()
 	f.add("preprocessing", fmt.Sprintf("resize %d, crop %d, mean %v, std %v", p.Resize, p.Crop, p.Mean, p.Std))
-	return nil
+	return inspectLayers(f, n)
 }
 
 // tensorFacts describes one tensor of a weights file.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/line-ood/goline/internal/cli/command"
 	"github.com/line-ood/goline/nets"
 )
 
@@ -15,7 +16,7 @@ func newNetworks() *cobra.Command {
 		Use:   "networks",
 		Short: "List the architectures that --net takes",
 		Long:  "List the architectures that --net takes by name: numbers stand where the names have words in capitals, brackets hold what may be left out.",
-		Args:  noArgs,
+		Args:  command.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if asJSON {
 				return json.NewEncoder(cmd.OutOrStdout()).Encode(nets.Names())

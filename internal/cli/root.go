@@ -9,6 +9,9 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/line-ood/goline/internal/cli/attribute"
+	"github.com/line-ood/goline/internal/cli/command"
 )
 
 // Exit statuses.
@@ -18,13 +21,6 @@ const (
 	exitUsage       = 2
 	exitInterrupted = 130
 )
-
-// usageError marks errors that are the caller's: exit status 2 and a hint at --help.
-type usageError struct{ error }
-
-func (e usageError) Unwrap() error { return e.error }
-
-func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
 
 // Run executes one command line and returns the exit status.
 func Run(ctx context.Context, args []string, stdout, stderr io.Writer) (code int) {
@@ -40,7 +36,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) (code int
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	cmd, err := root.ExecuteContextC(ctx)
-	var usage usageError
+	var usage command.UsageError
 	switch {
 	case err == nil:
 		return exitDone
@@ -88,14 +84,14 @@ format is told from the content. A path may be a pattern such as 'data_batch_*.b
 Exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted. A command that fails leaves no half-written file.`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		Args:          noArgs,
+		Args:          command.NoArgs,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.Version = readVersion().line()
 	root.SetVersionTemplate("{{.Version}}")
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(newFeatures(), newFit(), newScore(), newEval(), newAttribute(), newInspect(), newGraph(), newBench(), newTrain(), newDemo(), newNetworks(), newVersion())
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return command.UsageError{Err: err} })
+	root.AddCommand(newFeatures(), newFit(), newScore(), newEval(), attribute.New(), newInspect(), newGraph(), newBench(), newTrain(), newDemo(), newNetworks(), newVersion())
 	suggest(root)
 	return root
 }
@@ -106,18 +102,4 @@ func suggest(cmd *cobra.Command) {
 	for _, c := range cmd.Commands() {
 		suggest(c)
 	}
-}
-
-// noArgs refuses positional arguments; on the root command they are unknown subcommands.
-func noArgs(cmd *cobra.Command, args []string) error {
-	if len(args) == 0 {
-		return nil
-	}
-	if cmd.HasSubCommands() {
-		if similar := cmd.SuggestionsFor(args[0]); len(similar) > 0 {
-			return usagef("unknown command %q; did you mean %s?", args[0], strings.Join(similar, " or "))
-		}
-		return usagef("unknown command %q", args[0])
-	}
-	return usagef("unexpected argument %q", args[0])
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/line-ood/goline/dataset"
 	"github.com/line-ood/goline/internal/atomicfile"
+	"github.com/line-ood/goline/internal/cli/command"
 	"github.com/line-ood/goline/internal/npyz"
 	"github.com/line-ood/goline/line"
 	"github.com/line-ood/goline/nets"
@@ -22,8 +23,8 @@ import (
 
 func newScore() *cobra.Command {
 	var (
-		c                     common
-		net                   network
+		c                     command.Common
+		net                   command.Network
 		detector, images, out string
 		verdict               verdictFlags
 	)
@@ -41,9 +42,9 @@ images lie that the detector was fitted to. Their scores are a little higher tha
 5 % of in-distribution images will be called ood; held-out images make a better threshold.
 With --net and --weights the detector is checked to belong to that network.`,
 		Example: `  goline score --detector detector.npz --data photos/ --out scores.csv`,
-		Args:    noArgs,
+		Args:    command.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := required("--detector", detector, "--data", images, "--out", out); err != nil {
+			if err := command.Required("--detector", detector, "--data", images, "--out", out); err != nil {
 				return err
 			}
 			write, err := formatOf(out)
@@ -53,15 +54,15 @@ With --net and --weights the detector is checked to belong to that network.`,
 			if err := verdict.check(cmd); err != nil {
 				return err
 			}
-			var outputs []file
-			if out != standardOutput {
-				outputs = []file{{"--out", out}}
+			written := out
+			if out == standardOutput {
+				written = ""
 			}
-			err = checkOutputs(outputs, inputFile("--detector", detector), inputFile("--weights", net.weights), inputData("--data", images))
+			err = command.CheckOutputs(command.Outputs("--out", written), command.InputFile("--detector", detector), net.Input(), command.InputData("--data", images))
 			if err != nil {
 				return err
 			}
-			det, pre, err := openDetector(detector, net)
+			det, n, err := net.Detector(detector)
 			if err != nil {
 				return err
 			}
@@ -69,7 +70,7 @@ With --net and --weights the detector is checked to belong to that network.`,
 			if err != nil {
 				return err
 			}
-			s, err := c.score(cmd.Context(), det, pre, images)
+			s, err := score(cmd.Context(), &c, det, n.Preprocessing(), images)
 			if err != nil {
 				return err
 			}
@@ -85,34 +86,13 @@ With --net and --weights the detector is checked to belong to that network.`,
 			return err
 		},
 	}
-	c.register(cmd)
-	net.register(cmd)
+	c.Register(cmd)
+	net.Register(cmd)
 	cmd.Flags().StringVar(&detector, "detector", "", "`FILE` that goline fit wrote")
 	cmd.Flags().StringVar(&images, "data", "", "images: `DATA`, [format:]path")
 	cmd.Flags().StringVar(&out, "out", "", "`FILE` to write: .csv, .jsonl or .npz; - for CSV on standard output")
 	verdict.register(cmd)
 	return cmd
-}
-
-// openDetector reads a detector, for a given network where one is named.
-func openDetector(path string, net network) (*line.Detector, nets.Preprocessing, error) {
-	if net.name != "" || net.weights != "" {
-		n, err := net.open()
-		if err != nil {
-			return nil, nets.Preprocessing{}, err
-		}
-		det, err := line.LoadFor(path, n)
-		return det, n.Preprocessing(), err
-	}
-	det, err := line.Load(path)
-	if err != nil {
-		return nil, nets.Preprocessing{}, err
-	}
-	n, ok := det.Network().(*nets.Network)
-	if !ok {
-		return nil, nets.Preprocessing{}, fmt.Errorf("%s: network %s has no preprocessing", path, det.Network().Name())
-	}
-	return det, n.Preprocessing(), nil
 }
 
 // scored is a set of images with what a detector says of them.
@@ -127,17 +107,17 @@ type scored struct {
 func (s *scored) ood(i int) bool { return s.Score[i] <= s.threshold }
 
 // score returns the images' scores; the caller closes the set.
-func (c *common) score(ctx context.Context, det *line.Detector, p nets.Preprocessing, images string) (*scored, error) {
+func score(ctx context.Context, c *command.Common, det *line.Detector, p nets.Preprocessing, images string) (*scored, error) {
 	set, err := dataset.Open(images)
 	if err != nil {
 		return nil, fmt.Errorf("--data: %w", err)
 	}
 	scores, err := func() (*line.Scores, error) {
-		prog, err := det.Compile(c.options())
+		prog, err := det.Compile(c.GraphOptions())
 		if err != nil {
 			return nil, err
 		}
-		stream, finish := c.stream(ctx, "score", set, p)
+		stream, finish := c.Stream(ctx, "score", set, p)
 		defer finish()
 		return line.Collect(ctx, prog, stream)
 	}()
@@ -165,7 +145,7 @@ func formatOf(path string) (scoreFormat, error) {
 	case atomicfile.IsStream(path):
 		return writeCSV, nil
 	default:
-		return nil, usagef("--out %s: ending %q, expected .csv, .jsonl or .npz, or - for standard output", path, ext)
+		return nil, command.Usagef("--out %s: ending %q, expected .csv, .jsonl or .npz, or - for standard output", path, ext)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/line-ood/goline/dataset"
+	"github.com/line-ood/goline/internal/cli/command"
 	"github.com/line-ood/goline/nets"
 	"github.com/line-ood/goline/nets/weights"
 	"github.com/line-ood/goline/train"
@@ -20,16 +21,18 @@ import (
 
 // trainFlags are what goline train is told beside the common flags.
 type trainFlags struct {
-	net, weights, data, val, out, curves string
-	config                               train.Config
-	decayVectors, resume                 bool
-	classes                              int
+	net                    command.Network
+	data, val, out, curves string
+	config                 train.Config
+	decayVectors, resume   bool
+	classes                int
 }
 
 func (t *trainFlags) register(cmd *cobra.Command) {
 	f, c := cmd.Flags(), &t.config
-	f.StringVar(&t.net, "net", "", "architecture, for example resnet-cifar-8-16")
-	f.StringVar(&t.weights, "weights", "", "weights to start from instead of random ones")
+	t.net.Register(cmd)
+	f.Lookup("net").Usage = "architecture, for example resnet-cifar-8-16"
+	f.Lookup("weights").Usage = "weights to start from instead of random ones"
 	f.StringVar(&t.data, "data", "", "labelled training images: [format:]path")
 	f.StringVar(&t.val, "val", "", "labelled images to validate on after each epoch: [format:]path")
 	f.StringVar(&t.out, "out", "", "weights to write: .npz or .safetensors")
@@ -85,14 +88,13 @@ func newTrain() *cobra.Command {
 The same seed gives the same weights, bit for bit, for any number of workers. A checkpoint is kept while the run lasts:
 after an interrupt, or a kill, --resume with the same flags goes on from it and ends with the same weights. When the loss
 is not a number any more the command fails and leaves the last good checkpoint.`,
-		Args: noArgs,
+		Args: command.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := t.check(progress); err != nil {
 				return err
 			}
 			w := cmd.ErrOrStderr()
-			live := progress == "always" || progress == "auto" && isTerminal(w)
-			return t.run(cmd.Context(), cmd.OutOrStdout(), w, live)
+			return t.run(cmd.Context(), cmd.OutOrStdout(), w, command.Live(progress, w))
 		},
 	}
 	t.register(cmd)
@@ -101,27 +103,27 @@ is not a number any more the command fails and leaves the last good checkpoint.`
 }
 
 func (t *trainFlags) check(progress string) error {
-	if err := required("--net", t.net, "--data", t.data, "--out", t.out); err != nil {
+	if err := command.Required("--net", t.net.Name, "--data", t.data, "--out", t.out); err != nil {
 		return err
 	}
 	switch ext := filepath.Ext(t.out); {
 	case t.config.Epochs < 1:
-		return usagef("--epochs %d: expected at least 1", t.config.Epochs)
+		return command.Usagef("--epochs %d: expected at least 1", t.config.Epochs)
 	case t.config.Batch < 1:
-		return usagef("--batch %d: expected at least 1", t.config.Batch)
+		return command.Usagef("--batch %d: expected at least 1", t.config.Batch)
 	case t.config.StopAt < 0:
-		return usagef("--stop-at %d: expected 0 or more", t.config.StopAt)
+		return command.Usagef("--stop-at %d: expected 0 or more", t.config.StopAt)
 	case t.config.Workers < 0:
-		return usagef("--workers %d: expected 0 or more", t.config.Workers)
+		return command.Usagef("--workers %d: expected 0 or more", t.config.Workers)
 	case t.classes < 0:
-		return usagef("--classes %d: expected 0 or more", t.classes)
+		return command.Usagef("--classes %d: expected 0 or more", t.classes)
 	case ext != ".npz" && ext != ".safetensors":
-		return usagef("--out %s: expected a name that ends with .npz or .safetensors", t.out)
+		return command.Usagef("--out %s: expected a name that ends with .npz or .safetensors", t.out)
 	case progress != "auto" && progress != "always" && progress != "never":
-		return usagef("--progress %q: expected auto, always or never", progress)
+		return command.Usagef("--progress %q: expected auto, always or never", progress)
 	}
-	if _, err := nets.New(t.net, 1); err != nil {
-		return usageError{err}
+	if err := t.net.Known(); err != nil {
+		return err
 	}
 	t.config.Optimizer.KeepVectors = !t.decayVectors
 	if t.config.Optimizer.Name == train.AdamW || t.config.Optimizer.Momentum == 0 {
@@ -135,8 +137,8 @@ func (t *trainFlags) check(progress string) error {
 		t.config.Checkpoint = stem + ".checkpoint.npz"
 	}
 	t.config.Resume = t.resume
-	outputs := []file{{"--out", t.out}, {"--curves", t.curves + ".csv"}, {"--curves", t.curves + ".png"}, {"--checkpoint", t.config.Checkpoint}}
-	return checkOutputs(outputs, inputFile("--weights", t.weights), inputData("--data", t.data), inputData("--val", t.val))
+	outputs := command.Outputs("--out", t.out, "--curves", t.curves+".csv", "--curves", t.curves+".png", "--checkpoint", t.config.Checkpoint)
+	return command.CheckOutputs(outputs, t.net.Input(), command.InputData("--data", t.data), command.InputData("--val", t.val))
 }
 
 func (t *trainFlags) run(ctx context.Context, stdout, stderr io.Writer, live bool) error {
@@ -152,19 +154,19 @@ func (t *trainFlags) run(ctx context.Context, stdout, stderr io.Writer, live boo
 		}
 		defer val.Close()
 	}
-	net, err := t.network(data)
+	net, err := t.open(data)
 	if err != nil {
 		return err
 	}
 	if _, err := os.Stat(t.config.Checkpoint); err == nil && !t.resume {
-		return usagef("%s exists: --resume goes on from it; remove it to start anew", t.config.Checkpoint)
+		return command.Usagef("%s exists: --resume goes on from it; remove it to start anew", t.config.Checkpoint)
 	}
 	show := trainProgress{w: stderr, out: stdout, live: live}
 	t.config.Progress = show.report
 	result, err := train.Run(ctx, net, data, val, t.config)
 	show.clear()
 	if errors.Is(err, train.ErrConfig) {
-		return usageError{err}
+		return command.UsageError{Err: err}
 	}
 	if errors.Is(err, train.ErrDiverged) {
 		if _, stat := os.Stat(t.config.Checkpoint); stat == nil {
@@ -187,23 +189,19 @@ func (t *trainFlags) run(ctx context.Context, stdout, stderr io.Writer, live boo
 	return nil
 }
 
-// network returns the network to train, with the values that training starts from.
-func (t *trainFlags) network(data dataset.Dataset) (*nets.Network, error) {
+// open returns the network to train, with the values that training starts from.
+func (t *trainFlags) open(data dataset.Dataset) (*nets.Network, error) {
 	classes := t.classes
 	if classes == 0 {
 		for _, c := range data.Labels() {
 			classes = max(classes, c+1)
 		}
 	}
-	if t.weights != "" {
-		return nets.Open(t.net, t.weights)
+	net, trained, err := t.net.OpenOrNew(max(classes, 1))
+	if err == nil && !trained {
+		train.Initialise(net.Params(), t.config.Seed)
 	}
-	net, err := nets.New(t.net, max(classes, 1))
-	if err != nil {
-		return nil, err
-	}
-	train.Initialise(net.Params(), t.config.Seed)
-	return net, nil
+	return net, err
 }
 
 func (t *trainFlags) write(net *nets.Network, result *train.Result) error {

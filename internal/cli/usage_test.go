@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/line-ood/goline/graph"
+	"github.com/line-ood/goline/internal/cli/command"
 )
 
 // TestUsage: what is wrong with a command line is said before anything is read, with exit status 2 and where to look.
@@ -111,6 +112,6 @@ func TestQuoted(t *testing.T) {
 
 // TestCommonFlagsReachTheGraph, where results could not tell.
 func TestCommonFlagsReachTheGraph(t *testing.T) {
-	c := common{batch: 3, workers: 5, device: "cuda"}
-	require.Equal(t, graph.Options{Batch: 3, Workers: 5, Device: graph.CUDA}, c.options())
+	c := command.Common{Batch: 3, Workers: 5, Device: "cuda"}
+	require.Equal(t, graph.Options{Batch: 3, Workers: 5, Device: graph.CUDA}, c.GraphOptions())
 }

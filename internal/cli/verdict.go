@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/line-ood/goline/internal/cli/command"
 	"github.com/line-ood/goline/line"
 )
 
@@ -25,11 +26,11 @@ func (v *verdictFlags) check(cmd *cobra.Command) error {
 	v.given, v.tprGiven = cmd.Flags().Changed("threshold"), cmd.Flags().Changed("tpr")
 	switch {
 	case v.given && v.tprGiven:
-		return usagef("--threshold and --tpr both choose the threshold: give one")
+		return command.Usagef("--threshold and --tpr both choose the threshold: give one")
 	case v.given && (math.IsNaN(v.value) || math.IsInf(v.value, 0)):
-		return usagef("--threshold %v: expected a finite number", v.value)
+		return command.Usagef("--threshold %v: expected a finite number", v.value)
 	case !(v.tpr > 0 && v.tpr < 100):
-		return usagef("--tpr %v: expected percent between 0 and 100", v.tpr)
+		return command.Usagef("--tpr %v: expected percent between 0 and 100", v.tpr)
 	}
 	return nil
 }

@@ -247,27 +247,10 @@ func AvgPoolBackward[T Float](g PoolGeom, dx, dy []T) {
 	}
 }
 
-// globalPoolChunk is how many positions are summed at a time.
-const globalPoolChunk = 64
-
 // GlobalAvgPool computes dst [channels], the mean of every plane of src [channels, hw].
 func GlobalAvgPool[T Float](dst, src []T, channels, hw int) {
-	dst = dst[:channels]
-	clear(dst)
-	var ones [globalPoolChunk]T
-	for i := range ones {
-		ones[i] = 1
-	}
-	for at := 0; at < hw; at += len(ones) {
-		n := min(len(ones), hw-at)
-		if is32[T]() && dots32(channels, n, as32(src[at:]), hw, as32(ones[:]), 0, 1, as32(dst), 1) {
-			continue
-		}
-		for c := range dst {
-			dst[c] += sumGeneric(src[c*hw+at:][:n])
-		}
-	}
-	for c := range dst {
+	sumRows(dst[:channels], src, hw)
+	for c := range channels {
 		dst[c] /= T(hw)
 	}
 }

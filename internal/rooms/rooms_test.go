@@ -20,10 +20,10 @@ const module = "github.com/line-ood/goline/"
 // The longest prefix decides.
 var floors = [][]string{
 	{"internal/kernel", "internal/quantile", "internal/atomicfile", "internal/fsfile", "internal/mathx", "internal/splitmix", "attribution/internal/numfmt",
-		"internal/figure", "internal/ostest", "internal/sharedtest", "internal/rooms", "testdata/demo"},
+		"internal/figure", "internal/ostest", "internal/sharedtest", "internal/peertest", "internal/rooms", "testdata/demo"},
 	{"internal/npyz"},
 	{"graph"},
-	{"graph/graphtest", "nets/weights"},
+	{"graph/graphtest", "nets/weights", "nets/onnx"},
 	{"nets"},
 	{"dataset", "internal/nettest", "attribution"},
 	{"attribution/internal/sampling"},
@@ -32,6 +32,8 @@ var floors = [][]string{
 	{"line", "line/report", "internal/bench", "internal/demo"},
 	{"line/eval"},
 	{"line/downstream", "train"},
+	{"internal/cli/command"},
+	{"internal/cli/attribute"},
 	{"internal/cli"},
 	{"cmd/goline"},
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/line-ood/goline/dataset"
 	"github.com/line-ood/goline/internal/npyz"
 	"github.com/line-ood/goline/line/posthoc"
+	"github.com/line-ood/goline/nets"
 )
 
 // path is where features of that name are kept.
@@ -69,7 +70,8 @@ func (x *Extractor) cached(path, source string) (s posthoc.Samples, ok bool, err
 	return s, true, nil
 }
 
-// source identifies what features are made from: the network, its weights, and the set's names, labels and pixels.
+// source identifies what features are made from: the network, its weights, its preprocessing unless it is the usual one of that
+// name, and the set's names, labels and pixels.
 func (x *Extractor) source(ctx context.Context, name string, set dataset.Dataset) (string, error) {
 	digests := make([][sha256.Size]byte, set.Len())
 	add := x.options.counter(name+": compare with kept features", set.Len())
@@ -99,6 +101,11 @@ func (x *Extractor) source(ctx context.Context, name string, set dataset.Dataset
 	}
 	h := sha256.New()
 	fmt.Fprintf(h, "goline features 2\n%s\n%s\n%d %d\n", x.net.Name(), x.Weights, set.Len(), set.Labels())
+	if p := x.net.Preprocessing(); p != (nets.Preprocessing{}) {
+		if usual, ok := nets.PreprocessingByName(x.net.Name()); !ok || p != usual {
+			fmt.Fprintf(h, "%v\n", p)
+		}
+	}
 	for _, d := range digests {
 		h.Write(d[:])
 	}

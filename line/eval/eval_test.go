@@ -21,6 +21,7 @@ import (
 	"github.com/line-ood/goline/line/eval"
 	"github.com/line-ood/goline/line/metrics"
 	"github.com/line-ood/goline/line/posthoc"
+	"github.com/line-ood/goline/nets"
 )
 
 const classes = 3
@@ -138,6 +139,20 @@ func TestFolderOfFeatures(t *testing.T) {
 	require.False(t, fromFile(x, other, "fit"), "another label")
 	x.Weights = "two"
 	require.False(t, fromFile(x, set, "fit"), "other weights")
+	p := nets.CIFAR()
+	again := func(p nets.Preprocessing) *eval.Extractor {
+		net, err := nettest.DenseNetBC(t, 10, 4, classes, 2).WithPreprocessing(p)
+		require.NoError(t, err)
+		y, err := eval.NewExtractor(net, eval.Options{})
+		require.NoError(t, err)
+		y.Dir, y.Weights = x.Dir, "two"
+		return y
+	}
+	require.True(t, fromFile(again(p), set, "fit"))
+	p.Interpolation = nets.Bicubic
+	require.False(t, fromFile(again(p), set, "fit"), "another preprocessing")
+	require.True(t, fromFile(again(p), set, "fit"))
+	require.False(t, fromFile(x, set, "fit"))
 
 	require.NoError(t, os.WriteFile(path, []byte("PK broken"), 0o666))
 	_, err = x.Samples(ctx, "fit", set)

@@ -1,13 +1,47 @@
-// Package resample resizes 8-bit RGB pictures with the same bits as Pillow's Image.resize(size, BILINEAR), on which
-// torchvision's Resize for PIL images rests: a separable triangle filter that widens with the reduction factor
-// (antialias), weights in 22-bit fixed point, the horizontal pass first, each pass rounded to 8 bits, and a pass left out
-// where that side keeps its length.
+// Package resample resizes 8-bit RGB pictures with the same bits as Pillow's Image.resize(size, filter), on which torchvision's
+// Resize for PIL images rests. Bilinear and bicubic are separable filters that widen with the reduction factor (antialias), with
+// weights in 22-bit fixed point, the horizontal pass first, each pass rounded to 8 bits, and a pass left out where that side
+// keeps its length. Nearest takes one pixel for each.
 //
-// "Pillow" is every version from 9.4 to 12.3. Pillow 13 runs the vertical pass first where the height shrinks by more than
-// twice as many pixels as the width, which moves single samples by one.
+// "Pillow" is every version from 9.4 to 12.3, except that 12.2 and 12.3 run the vertical pass first for pictures that become lower and
+// are more than a hundred times as high as wide. Pillow 13 does so where the height shrinks by more than twice as many pixels as the
+// width. It moves single samples by one.
 package resample
 
 import "math"
+
+// Kind is a way to find new pixels.
+type Kind uint8
+
+// The kinds, Pillow's BILINEAR, BICUBIC and NEAREST.
+const (
+	Bilinear Kind = iota
+	Bicubic
+	Nearest
+)
+
+// radius is half the width of the filter at a scale of 1, in input samples.
+func (k Kind) radius() float64 {
+	if k == Bicubic {
+		return 2
+	}
+	return 1
+}
+
+// weight is the height of the filter at a distance from its centre, for a scale of 1. The conversions here and below keep the
+// compiler from fusing product and sum, which would round differently.
+func (k Kind) weight(distance float64) float64 {
+	x := math.Abs(distance)
+	switch {
+	case k != Bicubic:
+		return max(1-x, 0)
+	case x < 1: // the cubic convolution of Keys (1981) with a = -0.5, inner and outer piece
+		return float64(float64((float64(1.5*x)-2.5)*x)*x) + 1
+	case x < 2:
+		return float64(float64(float64((float64((x-5)*x)+8)*x)-4) * -0.5)
+	}
+	return 0
+}
 
 // precisionBits leaves room for the 8 bits of a sample, and two bits of headroom, in 32 bits.
 const precisionBits = 32 - 8 - 2
@@ -20,24 +54,27 @@ type filter struct {
 	taps    int
 }
 
-// newFilter computes the triangle filter from in to out samples for the outputs lo <= i < hi.
-func newFilter(in, out, lo, hi int) *filter {
+// newFilter computes the filter from in to out samples for the outputs lo <= i < hi.
+func newFilter(kind Kind, in, out, lo, hi int) *filter {
+	if kind == Nearest {
+		return newNearest(in, out, lo, hi)
+	}
 	scale := float64(in) / float64(out)
-	support := max(scale, 1) // half the width of the triangle, in input samples
-	inverse := 1 / support
+	stretch := max(scale, 1)
+	support := float64(kind.radius() * stretch) // half the width of the filter, in input samples
+	inverse := 1 / stretch
 	taps := int(math.Ceil(support))*2 + 1
 	n := hi - lo
 	f := &filter{start: make([]int, n), count: make([]int, n), taps: min(taps, in)}
 	f.weights = make([]int32, n*f.taps)
 	w := make([]float64, f.taps)
 	for i := range n {
-		// The conversions keep the compiler from fusing product and sum, which would round differently.
 		center := float64((float64(lo+i) + 0.5) * scale)
 		first := max(int(center-support+0.5), 0)
 		end := min(int(center+support+0.5), in)
 		sum := 0.0
 		for j := range end - first {
-			w[j] = max(1-math.Abs(float64((float64(first+j)-center+0.5)*inverse)), 0)
+			w[j] = kind.weight(float64((float64(first+j) - center + 0.5) * inverse))
 			sum += w[j]
 		}
 		f.start[i], f.count[i] = first, end-first
@@ -45,9 +82,30 @@ func newFilter(in, out, lo, hi int) *filter {
 			if sum != 0 {
 				w[j] /= sum
 			}
-			f.weights[i*f.taps+j] = int32(0.5 + float64(w[j]*(1<<precisionBits)))
+			f.weights[i*f.taps+j] = fixed(w[j])
 		}
 		f.trim(i)
+	}
+	return f
+}
+
+// fixed rounds a weight to fixed point, halves away from zero.
+func fixed(w float64) int32 {
+	return int32(math.Copysign(0.5, w) + float64(w*(1<<precisionBits)))
+}
+
+// newNearest is newFilter with one sample of weight 1 each: the one under the centre of the output, which is found by steps, as
+// Pillow does. Their rounding errors add up.
+func newNearest(in, out, lo, hi int) *filter {
+	n := hi - lo
+	f := &filter{start: make([]int, n), count: make([]int, n), weights: make([]int32, n), taps: 1}
+	step := float64(in) / float64(out)
+	at := float64(step * 0.5)
+	for i := range hi {
+		if i >= lo {
+			f.start[i-lo], f.count[i-lo], f.weights[i-lo] = min(int(at), in-1), 1, 1<<precisionBits
+		}
+		at += step
 	}
 	return f
 }

@@ -9,7 +9,10 @@ type Resizer struct {
 	acc     []int32
 }
 
-type filterKey struct{ in, out, lo, hi int }
+type filterKey struct {
+	kind            Kind
+	in, out, lo, hi int
+}
 
 // maxKeptWeights bounds the kept filters (4 bytes each weight) where every picture has another size.
 const maxKeptWeights = 1 << 20
@@ -19,12 +22,12 @@ type Region struct{ Top, Left, Height, Width int }
 
 // Resize writes the region r of the picture src [inH, inW, 3], resized to outH x outW, to dst [r.Height, r.Width, 3].
 // All sizes are positive, the region lies within the resized picture, and dst and src are long enough.
-func (z *Resizer) Resize(dst, src []uint8, inH, inW, outH, outW int, r Region) {
+func (z *Resizer) Resize(kind Kind, dst, src []uint8, inH, inW, outH, outW int, r Region) {
 	vertical := inH != outH
 	rows := Region{Top: r.Top, Height: r.Height} // the input rows that are needed
 	var fv *filter
 	if vertical {
-		fv = z.filter(filterKey{inH, outH, r.Top, r.Top + r.Height})
+		fv = z.filter(filterKey{kind, inH, outH, r.Top, r.Top + r.Height})
 		lo, hi := fv.span()
 		rows.Top, rows.Height = lo, hi-lo
 	}
@@ -38,7 +41,7 @@ func (z *Resizer) Resize(dst, src []uint8, inH, inW, outH, outW int, r Region) {
 		z.vertical(dst, src[3*r.Left:], 3*inW, 3*r.Width, fv, 0)
 		return
 	}
-	fh := z.filter(filterKey{inW, outW, r.Left, r.Left + r.Width})
+	fh := z.filter(filterKey{kind, inW, outW, r.Left, r.Left + r.Width})
 	mid := dst
 	if vertical {
 		if n := rows.Height * r.Width * 3; cap(z.tmp) < n {
@@ -59,7 +62,7 @@ func (z *Resizer) filter(k filterKey) *filter {
 	if f := z.filters[k]; f != nil {
 		return f
 	}
-	f := newFilter(k.in, k.out, k.lo, k.hi)
+	f := newFilter(k.kind, k.in, k.out, k.lo, k.hi)
 	if z.filters == nil || z.weights+len(f.weights) > maxKeptWeights {
 		z.filters, z.weights = map[filterKey]*filter{}, 0
 	}
@@ -151,5 +154,5 @@ func vertical4(out, a, b, c, d []uint8, w []int32) {
 	}
 }
 
-// clip rounds to 8 bits. Rounded weights can add up to more than 1, so the upper bound is needed.
-func clip(v int32) uint8 { return uint8(min(v>>precisionBits, 255)) }
+// clip rounds to 8 bits. Weights can be negative, and rounded ones can add up to more than 1, so both bounds are needed.
+func clip(v int32) uint8 { return uint8(min(max(v>>precisionBits, 0), 255)) }

@@ -1,0 +1,112 @@
+package graph
+
+import (
+	"fmt"
+	"slices"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+)
+
+// wantAxis returns the axis of a node of the given rank that axis names: negative numbers count from behind, -1 is the last.
+func wantAxis(name string, axis, rank int) (int, error) {
+	if axis < -rank || axis >= rank {
+		return 0, fmt.Errorf("%s: axis %d, expected one of %d axes", name, axis, rank)
+	}
+	if axis < 0 {
+		axis += rank
+	}
+	return axis, nil
+}
+
+// wantAxes tells for each axis of a node of the given rank whether axes names it, every one where axes is empty.
+func wantAxes(name string, axes []int, rank int) ([]bool, error) {
+	named := make([]bool, rank)
+	if len(axes) == 0 {
+		return all(rank), nil
+	}
+	for _, axis := range axes {
+		a, err := wantAxis(name, axis, rank)
+		if err != nil {
+			return nil, err
+		}
+		if named[a] {
+			return nil, fmt.Errorf("%s: axes %v name axis %d twice", name, axes, a)
+		}
+		named[a] = true
+	}
+	return named, nil
+}
+
+// wantNode fails where a node is nil.
+func wantNode(name string, x *G.Node) error {
+	if x == nil {
+		return fmt.Errorf("%s: input is nil", name)
+	}
+	return nil
+}
+
+// rowMajor returns how far apart in memory neighbours along each axis are.
+func rowMajor(shape []int) []int {
+	strides := make([]int, len(shape))
+	n := 1
+	for i, s := range slices.Backward(shape) {
+		strides[i] = n
+		n *= s
+	}
+	return strides
+}
+
+// total returns the number of elements of a shape that elements accepts.
+func total(shape []int) int {
+	n := 1
+	for _, s := range shape {
+		n *= s
+	}
+	return n
+}
+
+// broadcastShape returns the shape that the given ones have in common by NumPy's rule: aligned at the last axis, axes of one
+// element, and missing ones, take the length of the other's.
+func broadcastShape(name string, shapes ...tensor.Shape) (tensor.Shape, error) {
+	var out tensor.Shape
+	for _, s := range shapes {
+		if len(s) > len(out) {
+			out = append(tensor.Shape(ones(len(s)-len(out))), out...)
+		}
+		for i := range s {
+			at := i + len(out) - len(s)
+			switch {
+			case out[at] == 1:
+				out[at] = s[i]
+			case s[i] != 1 && s[i] != out[at]:
+				return nil, fmt.Errorf("%s: shape %v does not broadcast with %v", name, s, shapes[0])
+			}
+		}
+	}
+	if _, err := elements(out); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return out, nil
+}
+
+func ones(n int) []int {
+	s := make([]int, n)
+	for i := range s {
+		s[i] = 1
+	}
+	return s
+}
+
+// alignedStrides returns the strides with which an input of shape is read along the axes of a shape that it broadcasts to: 0
+// where it repeats.
+func alignedStrides(shape, to []int) []int {
+	strides := make([]int, len(to))
+	own := rowMajor(shape)
+	for i, s := range shape {
+		if s != 1 {
+			strides[i+len(to)-len(shape)] = own[i]
+		}
+	}
+	return strides
+}

@@ -1,0 +1,108 @@
+package graph
+
+import (
+	"slices"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"github.com/line-ood/goline/internal/kernel"
+)
+
+// elementFn computes a run of results from as many elements of each input, or from one element where an input repeats.
+type elementFn[T kernel.Float] func(out []T, in [][]T)
+
+// broadcastOp adds an operation whose result at each place is that of its inputs' elements there, inputs broadcast to a common
+// shape by NumPy's rule. grad returns gradients of the common shape, which are summed to the shapes of the inputs.
+func broadcastOp(name string, in []*G.Node, diff []bool, grad gradient, f32 elementFn[float32], f64 elementFn[float64]) (*G.Node, error) {
+	if err := wantOneType(name, in...); err != nil {
+		return nil, err
+	}
+	shapes := make([]tensor.Shape, len(in))
+	for i, x := range in {
+		shapes[i] = x.Shape()
+	}
+	to, err := broadcastShape(name, shapes...)
+	if err != nil {
+		return nil, err
+	}
+	if !slices.ContainsFunc(shapes, func(s tensor.Shape) bool { return !sameShape(s, to) }) {
+		return floatOp(name, to, in, diff, grad, elementRun(f32), elementRun(f64))
+	}
+	summed := func(in G.Nodes, out, g *G.Node, need []bool) (G.Nodes, error) {
+		gs, err := grad(in, out, g, need)
+		for i := range gs {
+			if err == nil && need[i] {
+				gs[i], err = sumTo(gs[i], in[i].Shape())
+			}
+		}
+		return gs, err
+	}
+	if grad == nil {
+		summed = nil
+	}
+	return floatOp(name, to, in, diff, summed, broadcastRun(to, shapes, f32), broadcastRun(to, shapes, f64))
+}
+
+func elementRun[T kernel.Float](f elementFn[T]) func(*call[T]) error {
+	return func(c *call[T]) error { return perSample(c, f) }
+}
+
+func broadcastRun[T kernel.Float](to tensor.Shape, shapes []tensor.Shape, f elementFn[T]) func(*call[T]) error {
+	strides := make([][]int, len(shapes))
+	for i, s := range shapes {
+		strides[i] = alignedStrides(s, to)
+	}
+	w := newWalk(to, strides...)
+	whole, args := make([][]T, len(shapes)), make([][]T, len(shapes))
+	return func(c *call[T]) error {
+		for i := range whole {
+			whole[i] = c.flat(i)
+		}
+		out := c.out.data[:c.out.n*c.out.size]
+		w.start()
+		for more := true; more; more = w.next() {
+			for i, at := range w.at {
+				n := 1
+				if w.step[i] != 0 {
+					n = w.run
+				}
+				args[i] = whole[i][at:][:n]
+			}
+			f(out[:w.run], args)
+			out = out[w.run:]
+		}
+		return nil
+	}
+}
+
+// at returns element i of a run, of which there may be one for all.
+func at[T any](x []T, i int) T {
+	if len(x) == 1 {
+		return x[0]
+	}
+	return x[i]
+}
+
+// anywhere makes a function of two numbers into one of runs.
+func anywhere[T kernel.Float](f func(a, b T) T) elementFn[T] {
+	return func(out []T, in [][]T) {
+		a, b := in[0], in[1]
+		switch {
+		case len(b) == len(out) && len(a) == len(out):
+			for i, v := range a {
+				out[i] = f(v, b[i])
+			}
+		case len(b) == len(out):
+			v := a[0]
+			for i, w := range b {
+				out[i] = f(v, w)
+			}
+		default:
+			w := b[0]
+			for i, v := range a {
+				out[i] = f(v, w)
+			}
+		}
+	}
+}

@@ -1,0 +1,69 @@
+package graph
+
+import (
+	"fmt"
+	"slices"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+)
+
+// Expand returns x broadcast with a shape by NumPy's rule, as ONNX's Expand: an axis of one element of x repeats to the length
+// that shape names, and a 1 in shape keeps the length of x. The gradient sums over what was repeated.
+func Expand(x *G.Node, shape ...int) (*G.Node, error) {
+	if err := wantNode("Expand", x); err != nil {
+		return nil, err
+	}
+	if _, err := elements(shape); err != nil {
+		return nil, fmt.Errorf("Expand: %w", err)
+	}
+	to, err := broadcastShape("Expand", x.Shape(), shape)
+	if err != nil {
+		return nil, err
+	}
+	return expandTo("Expand", x, to)
+}
+
+// expandTo repeats x to a shape that it broadcasts to.
+func expandTo(name string, x *G.Node, to tensor.Shape) (*G.Node, error) {
+	from := x.Shape()
+	if sameShape(from, to) {
+		return x, nil
+	}
+	m := move{from: from, to: to, size: to, src: alignedStrides(from, to), dst: rowMajor(to)}
+	return m.nodeWith(name, x, same(func(_ G.Nodes, _, grad *G.Node) (*G.Node, error) { return sumTo(grad, from) }))
+}
+
+// Tile returns x repeated reps[i] times along each axis i, as NumPy's tile.
+func Tile(x *G.Node, reps ...int) (*G.Node, error) {
+	if err := wantNode("Tile", x); err != nil {
+		return nil, err
+	}
+	from := x.Shape()
+	if len(reps) != len(from) {
+		return nil, fmt.Errorf("Tile: %d repetitions %v, expected one for each axis of shape %v", len(reps), reps, from)
+	}
+	to := from.Clone()
+	var split tensor.Shape // repetitions and elements by turns
+	var src []int
+	strides := rowMajor(from)
+	for i, r := range reps {
+		if r < 1 || r > maxAxis/from[i] {
+			return nil, fmt.Errorf("Tile: %d repetitions of the %d elements of axis %d, expected at least 1 and a size that fits", r, from[i], i)
+		}
+		to[i] *= r
+		split, src = append(split, r, from[i]), append(src, 0, strides[i])
+	}
+	if _, err := elements(to); err != nil {
+		return nil, fmt.Errorf("Tile: %w", err)
+	}
+	reps = slices.Clone(reps)
+	m := move{from: from, to: to, size: split, src: src, dst: rowMajor(split)}
+	return m.nodeWith("Tile", x, same(func(_ G.Nodes, _, grad *G.Node) (*G.Node, error) {
+		repeated := make([]bool, len(split))
+		for i := range reps {
+			repeated[2*i] = true
+		}
+		return reduceTo("Tile'", grad, split, repeated, from, sumReducer)
+	}))
+}

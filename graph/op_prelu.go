@@ -1,0 +1,150 @@
+package graph
+
+import (
+	"fmt"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"github.com/line-ood/goline/internal/kernel"
+)
+
+// PReLU returns x, or slope·x where x < 0 (He et al., ICCV 2015; ONNX operator PRelu-16), of the same shape as x. slope
+// broadcasts to x by numpy's rules: its axes are the last of x, each as long as there or 1. For x [batch, channels, height,
+// width] and a slope per channel it is [channels, 1, 1]. Both have gradients; x's derivative at 0 is the slope.
+func PReLU(x, slope *G.Node) (*G.Node, error) {
+	const name = "PReLU"
+	if err := wantOneType(name, x, slope); err != nil {
+		return nil, err
+	}
+	rows, err := newPReLURows(slope.Shape(), x.Shape())
+	if err != nil {
+		return nil, fmt.Errorf("%s: slope (%s): %w", name, slope.Name(), err)
+	}
+	grad := func(in G.Nodes, _, grad *G.Node, need []bool) (G.Nodes, error) {
+		gs := make(G.Nodes, 2)
+		var err error
+		if need[0] {
+			gs[0], err = floatOp(name+"'x", x.Shape(), []*G.Node{in[0], in[1], grad}, nil, nil, preluRun[float32](rows), preluRun[float64](rows))
+		}
+		if need[1] && err == nil {
+			gs[1], err = floatOp(name+"'slope", in[1].Shape(), []*G.Node{in[0], grad}, nil, nil,
+				preluSlopeRun[float32](rows), preluSlopeRun[float64](rows))
+		}
+		return gs, err
+	}
+	return floatOp(name, x.Shape(), []*G.Node{x, slope}, []bool{true, true}, grad, preluRun[float32](rows), preluRun[float64](rows))
+}
+
+// preluRows are the runs of one sample along which the slope is one element or advances with x.
+type preluRows struct {
+	sample int   // by how many slopes a sample lies from the next
+	shape  []int // of one sample, axes joined where the slope allows; at least one axis
+	step   []int // by how many slopes each of them steps
+}
+
+// newPReLURows fails unless slopes of shape from broadcast to shape to.
+func newPReLURows(from, to tensor.Shape) (preluRows, error) {
+	steps := make([]int, len(to))
+	skip, n := len(to)-len(from), 1
+	for i := len(from) - 1; i >= 0; i-- {
+		switch {
+		case skip < 0 || from[i] != 1 && from[i] != to[skip+i]:
+			return preluRows{}, fmt.Errorf("shape %v does not broadcast to %v", from, to)
+		case from[i] != 1:
+			steps[skip+i] = n
+		}
+		n *= from[i]
+	}
+	if len(to) == 0 {
+		return preluRows{shape: []int{1}, step: []int{0}}, nil
+	}
+	r := preluRows{sample: steps[0], shape: []int{1}, step: []int{0}}
+	for i := 1; i < len(to); i++ {
+		switch last := len(r.shape) - 1; {
+		case to[i] == 1:
+		case r.shape[last] == 1:
+			r.shape[last], r.step[last] = to[i], steps[i]
+		case r.step[last] == steps[i]*to[i]:
+			r.shape[last], r.step[last] = r.shape[last]*to[i], steps[i]
+		default:
+			r.shape, r.step = append(r.shape, to[i]), append(r.step, steps[i])
+		}
+	}
+	return r, nil
+}
+
+// each calls f with the offset of every run of a sample, and with that of its first slope. index is memory of as many ints as
+// there are axes.
+func (r preluRows) each(sample int, index []int, f func(at, slope int)) {
+	last := len(r.shape) - 1
+	clear(index)
+	slope, size := sample*r.sample, tensor.Shape(r.shape).TotalSize()
+	for at := 0; at < size; at += r.shape[last] {
+		f(at, slope)
+		for a := last - 1; a >= 0; a-- {
+			index[a]++
+			slope += r.step[a]
+			if index[a] < r.shape[a] {
+				break
+			}
+			slope -= r.shape[a] * r.step[a]
+			index[a] = 0
+		}
+	}
+}
+
+// preluRun computes the value from x and slope, or the gradient by x from those and the output's gradient.
+func preluRun[T kernel.Float](r preluRows) func(*call[T]) error {
+	index := make([]int, len(r.shape))
+	run, step := r.shape[len(r.shape)-1], r.step[len(r.shape)-1]
+	return func(c *call[T]) error {
+		slopes := contiguous(c.in[1], c.workspace)
+		for i := range c.out.n {
+			dst, x := c.out.sample(i), c.in[0].sample(i)
+			dy := x
+			if len(c.in) > 2 {
+				dy = c.in[2].sample(i)
+			}
+			r.each(i, index, func(at, slope int) {
+				for k := at; k < at+run; k++ {
+					v := dy[k]
+					if len(c.in) > 2 && !(x[k] > 0) || x[k] < 0 {
+						v *= slopes[slope+(k-at)*step]
+					}
+					dst[k] = v
+				}
+			})
+		}
+		return nil
+	}
+}
+
+// preluSlopeRun sums x times the output's gradient where x < 0, in the order of x: in float64 along a run, then over runs.
+func preluSlopeRun[T kernel.Float](r preluRows) func(*call[T]) error {
+	index := make([]int, len(r.shape))
+	run, step := r.shape[len(r.shape)-1], r.step[len(r.shape)-1]
+	return func(c *call[T]) error {
+		dst := c.out.data
+		clear(dst)
+		for i := range c.in[0].n {
+			x, dy := c.in[0].sample(i), c.in[1].sample(i)
+			r.each(i, index, func(at, slope int) {
+				sum := 0.0
+				for k := at; k < at+run; k++ {
+					if !(x[k] >= 0) {
+						sum += float64(x[k]) * float64(dy[k])
+					}
+					if step != 0 {
+						dst[slope+(k-at)*step] += T(sum)
+						sum = 0
+					}
+				}
+				if step == 0 {
+					dst[slope] += T(sum)
+				}
+			})
+		}
+		return nil
+	}
+}

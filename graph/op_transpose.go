@@ -1,0 +1,134 @@
+package graph
+
+import (
+	"fmt"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+)
+
+// Transpose returns x with its axes in another order: axis i of the result is axis perm[i] of x, as NumPy's transpose. Without
+// perm the order is reversed.
+func Transpose(x *G.Node, perm ...int) (*G.Node, error) {
+	if err := wantNode("Transpose", x); err != nil {
+		return nil, err
+	}
+	from := x.Shape()
+	if len(perm) == 0 {
+		for i := range from {
+			perm = append(perm, len(from)-1-i)
+		}
+	}
+	if len(perm) != len(from) {
+		return nil, fmt.Errorf("Transpose: %d axes in the order %v, expected the %d of shape %v", len(perm), perm, len(from), from)
+	}
+	if _, err := wantAxes("Transpose", perm, len(from)); err != nil {
+		return nil, err
+	}
+	m := move{from: from, size: make([]int, len(from)), src: make([]int, len(from))}
+	strides := rowMajor(from)
+	for i, p := range perm {
+		p, _ = wantAxis("Transpose", p, len(from))
+		m.size[i], m.src[i] = from[p], strides[p]
+	}
+	m.to, m.dst = m.size, rowMajor(m.size)
+	return m.node("Transpose", x)
+}
+
+// ReshapeAll returns x with the shape given, all axes included, and as many elements in the same order.
+func ReshapeAll(x *G.Node, shape ...int) (*G.Node, error) {
+	if err := wantNode("Reshape", x); err != nil {
+		return nil, err
+	}
+	if n, err := elements(shape); err != nil {
+		return nil, fmt.Errorf("Reshape: %w", err)
+	} else if from := x.Shape(); n != from.TotalSize() {
+		return nil, fmt.Errorf("Reshape: shape %v has %d elements, input (%s) of shape %v has %d", tensor.Shape(shape), n, x.Name(), from, from.TotalSize())
+	}
+	return reshapeTo("Reshape", x, shape)
+}
+
+func reshapeTo(name string, x *G.Node, shape tensor.Shape) (*G.Node, error) {
+	if sameShape(x.Shape(), shape) {
+		return x, nil
+	}
+	n := []int{total(shape)}
+	return move{from: x.Shape(), to: shape, size: n, src: ones(1), dst: ones(1)}.node(name, x)
+}
+
+// ChannelShuffle interleaves groups of channels of x [batch, channels, ...]: channel j·groups + g of the result is channel
+// g·(channels/groups) + j of x (Zhang et al., CVPR 2018, section 3.1).
+func ChannelShuffle(x *G.Node, groups int) (*G.Node, error) {
+	if err := wantBatched("ChannelShuffle", 2, x); err != nil {
+		return nil, err
+	}
+	s := x.Shape()
+	if groups < 1 || s[1]%groups != 0 {
+		return nil, fmt.Errorf("ChannelShuffle: %d groups of the channels of shape %v, expected a divisor", groups, s)
+	}
+	return regroup("ChannelShuffle", x, s, []int{s[0], groups, s[1] / groups, total(s[2:])}, 0, 2, 1, 3)
+}
+
+// DepthToSpace moves channels of x [batch, channels, height, width] into blocks of block × block pixels:
+// [batch, channels/block², height·block, width·block]. The channels of x are [block, block, channels/block²], or with crd
+// [channels/block², block, block] as in PyTorch's pixel shuffle (the modes DCR and CRD of the ONNX operator).
+func DepthToSpace(x *G.Node, block int, crd bool) (*G.Node, error) {
+	if err := wantBlocks("DepthToSpace", x, block); err != nil {
+		return nil, err
+	}
+	s := x.Shape()
+	if s[1]/block%block != 0 || s[1]%block != 0 {
+		return nil, fmt.Errorf("DepthToSpace: blocks of %d × %d from the channels of shape %v, expected a divisor", block, block, s)
+	}
+	n, c, h, w := s[0], s[1]/block/block, s[2], s[3]
+	if h > maxAxis/block || w > maxAxis/block {
+		return nil, fmt.Errorf("DepthToSpace: blocks of %d × %d are too large for shape %v", block, block, s)
+	}
+	to := tensor.Shape{n, c, h * block, w * block}
+	if crd {
+		return regroup("DepthToSpace", x, to, []int{n, c, block, block, h, w}, 0, 1, 4, 2, 5, 3)
+	}
+	return regroup("DepthToSpace", x, to, []int{n, block, block, c, h, w}, 0, 3, 4, 1, 5, 2)
+}
+
+// SpaceToDepth is the inverse of [DepthToSpace]: it moves blocks of block × block pixels of x [batch, channels, height, width]
+// into channels, [batch, channels·block², height/block, width/block].
+func SpaceToDepth(x *G.Node, block int, crd bool) (*G.Node, error) {
+	if err := wantBlocks("SpaceToDepth", x, block); err != nil {
+		return nil, err
+	}
+	s := x.Shape()
+	if s[2]%block != 0 || s[3]%block != 0 {
+		return nil, fmt.Errorf("SpaceToDepth: blocks of %d × %d of shape %v, expected divisors of height and width", block, block, s)
+	}
+	n, c, h, w := s[0], s[1], s[2]/block, s[3]/block
+	to := tensor.Shape{n, c * block * block, h, w}
+	if crd {
+		return regroup("SpaceToDepth", x, to, []int{n, c, h, block, w, block}, 0, 1, 3, 5, 2, 4)
+	}
+	return regroup("SpaceToDepth", x, to, []int{n, c, h, block, w, block}, 0, 3, 5, 1, 2, 4)
+}
+
+// maxAxis is more than any axis has elements.
+const maxAxis = 1 << (30 + 10*(^uint(0)>>63))
+
+func wantBlocks(name string, x *G.Node, block int) error {
+	if err := wantDims(name, 4, x); err != nil {
+		return err
+	}
+	if block < 1 {
+		return fmt.Errorf("%s: blocks of %d, expected at least 1", name, block)
+	}
+	return nil
+}
+
+// regroup sees x as an array of the axes given, puts them in the order perm, and the result into shape to.
+func regroup(name string, x *G.Node, to tensor.Shape, axes []int, perm ...int) (*G.Node, error) {
+	m := move{from: x.Shape(), to: to, size: make([]int, len(axes)), src: make([]int, len(axes))}
+	strides := rowMajor(axes)
+	for i, p := range perm {
+		m.size[i], m.src[i] = axes[p], strides[p]
+	}
+	m.dst = rowMajor(m.size)
+	return m.node(name, x)
+}

@@ -1,0 +1,171 @@
+package graph
+
+import (
+	"fmt"
+	"math"
+
+	G "gorgonia.org/gorgonia"
+
+	"github.com/line-ood/goline/internal/kernel"
+)
+
+// The functions of this file are elementwise and return a node of the same shape as x, which may be any. NaN stays NaN. At
+// -Inf, products with a factor that vanishes there (SiLU, HardSwish, GELU, Mish) are NaN, as PyTorch's are.
+
+// Sigmoid returns σ(x) = 1/(1+e^-x).
+func Sigmoid(x *G.Node) (*G.Node, error) { return Activate(x, ActSigmoid()) }
+
+// SiLU returns x·σ(x) (Elfwing et al., Neural Networks 2018).
+func SiLU(x *G.Node) (*G.Node, error) { return Activate(x, ActSiLU()) }
+
+// Swish returns x·σ(alpha·x) (Ramachandran et al. 2017; ONNX operator Swish-24).
+func Swish(x *G.Node, alpha float64) (*G.Node, error) { return Activate(x, ActSwish(alpha)) }
+
+// HardSigmoid returns max(0, min(1, alpha·x+beta)) (ONNX operator HardSigmoid-6). PyTorch's has 1/6 and 1/2, ONNX's default is
+// 1/5 and 1/2. Its derivative where the two meet is 0.
+func HardSigmoid(x *G.Node, alpha, beta float64) (*G.Node, error) {
+	return Activate(x, ActHardSigmoid(alpha, beta))
+}
+
+// HardSwish returns x·max(0, min(1, x/6+1/2)) (Howard et al., ICCV 2019; ONNX operator HardSwish-14). Its derivative is 0 at -3
+// and 1 at 3.
+func HardSwish(x *G.Node) (*G.Node, error) { return Activate(x, ActHardSwish()) }
+
+// GELU returns x·Φ(x) with Φ the standard normal distribution, x·(1+erf(x/√2))/2 (Hendrycks & Gimpel 2016).
+func GELU(x *G.Node) (*G.Node, error) { return Activate(x, ActGELU()) }
+
+// GELUTanh returns the approximation of [GELU] by tanh, x·(1+tanh(√(2/π)·(x+0.044715x³)))/2 (Hendrycks & Gimpel 2016, section 2).
+func GELUTanh(x *G.Node) (*G.Node, error) { return Activate(x, ActGELUTanh()) }
+
+// Tanh returns the hyperbolic tangent.
+func Tanh(x *G.Node) (*G.Node, error) { return Activate(x, ActTanh()) }
+
+// Softplus returns log(1+e^x).
+func Softplus(x *G.Node) (*G.Node, error) { return Activate(x, ActSoftplus()) }
+
+// Mish returns x·tanh(log(1+e^x)) (Misra, BMVC 2020; ONNX operator Mish-18).
+func Mish(x *G.Node) (*G.Node, error) { return Activate(x, ActMish()) }
+
+// Softsign returns x/(1+|x|) (ONNX operator Softsign-1).
+func Softsign(x *G.Node) (*G.Node, error) { return Activate(x, ActSoftsign()) }
+
+// LeakyReLU returns x, or slope·x where x < 0. Its derivative at 0 is slope, as PyTorch's.
+func LeakyReLU(x *G.Node, slope float64) (*G.Node, error) { return Activate(x, ActLeakyReLU(slope)) }
+
+// ELU returns x, or alpha·(e^x-1) where x <= 0 (Clevert et al., ICLR 2016).
+func ELU(x *G.Node, alpha float64) (*G.Node, error) { return Activate(x, ActELU(alpha)) }
+
+// CELU returns x, or alpha·(e^(x/alpha)-1) where x <= 0 (Barron 2017; ONNX operator Celu-12). alpha is not 0.
+func CELU(x *G.Node, alpha float64) (*G.Node, error) { return Activate(x, ActCELU(alpha)) }
+
+// SELU returns gamma·x, or gamma·alpha·(e^x-1) where x <= 0 (Klambauer et al., NeurIPS 2017; ONNX operator Selu-6).
+func SELU(x *G.Node, alpha, gamma float64) (*G.Node, error) {
+	return Activate(x, ActSELU(alpha, gamma))
+}
+
+// Clamp returns min(max(x, lo), hi), so hi everywhere if lo > hi (ONNX operator Clip-13). -Inf and +Inf leave a side open. The
+// gradient passes where lo <= x <= hi, as PyTorch's clamp; a bound per neuron is [Clip].
+func Clamp(x *G.Node, lo, hi float64) (*G.Node, error) { return Activate(x, ActClamp(lo, hi)) }
+
+// Exp returns e^x.
+func Exp(x *G.Node) (*G.Node, error) { return unary(x, kernel.Activation{Kind: kernel.ActExp}) }
+
+// Log returns the natural logarithm: -Inf at 0, NaN below.
+func Log(x *G.Node) (*G.Node, error) { return unary(x, kernel.Activation{Kind: kernel.ActLog}) }
+
+// Sqrt returns the square root: NaN below 0.
+func Sqrt(x *G.Node) (*G.Node, error) { return unary(x, kernel.Activation{Kind: kernel.ActSqrt}) }
+
+// Reciprocal returns 1/x.
+func Reciprocal(x *G.Node) (*G.Node, error) {
+	return unary(x, kernel.Activation{Kind: kernel.ActReciprocal})
+}
+
+// Abs returns |x|. Its derivative at 0 is 0.
+func Abs(x *G.Node) (*G.Node, error) { return unary(x, kernel.Activation{Kind: kernel.ActAbs}) }
+
+// Neg returns -x.
+func Neg(x *G.Node) (*G.Node, error) { return unary(x, kernel.Activation{Kind: kernel.ActNeg}) }
+
+// Erf returns the error function.
+func Erf(x *G.Node) (*G.Node, error) { return unary(x, kernel.Activation{Kind: kernel.ActErf}) }
+
+// Sin returns the sine of x in radians.
+func Sin(x *G.Node) (*G.Node, error) { return unary(x, kernel.Activation{Kind: kernel.ActSin}) }
+
+// Cos returns the cosine of x in radians.
+func Cos(x *G.Node) (*G.Node, error) { return unary(x, kernel.Activation{Kind: kernel.ActCos}) }
+
+// Square returns x².
+func Square(x *G.Node) (*G.Node, error) { return unary(x, kernel.Activation{Kind: kernel.ActSquare}) }
+
+// Floor returns the largest integer that is at most x. Its gradient is zero.
+func Floor(x *G.Node) (*G.Node, error) { return unary(x, kernel.Activation{Kind: kernel.ActFloor}) }
+
+// Ceil returns the smallest integer that is at least x. Its gradient is zero.
+func Ceil(x *G.Node) (*G.Node, error) { return unary(x, kernel.Activation{Kind: kernel.ActCeil}) }
+
+// Round returns the nearest integer, of two the even one (ONNX operator Round-11). Its gradient is zero.
+func Round(x *G.Node) (*G.Node, error) { return unary(x, kernel.Activation{Kind: kernel.ActRound}) }
+
+// Sign returns -1, 0 or 1 (ONNX operator Sign-13). Its gradient is zero.
+func Sign(x *G.Node) (*G.Node, error) { return unary(x, kernel.Activation{Kind: kernel.ActSign}) }
+
+// unary adds an elementwise function, named as kernel names it.
+func unary(x *G.Node, a kernel.Activation) (*G.Node, error) {
+	name := a.Kind.String()
+	if x == nil {
+		return nil, fmt.Errorf("%s: input is nil", name)
+	}
+	if err := wantParameters(a); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return floatOp(name, x.Shape(), []*G.Node{x}, first(1),
+		same(func(in G.Nodes, _, grad *G.Node) (*G.Node, error) {
+			return floatOp(name+"'", x.Shape(), []*G.Node{grad, in[0]}, nil, nil, unaryGradRun[float32](a), unaryGradRun[float64](a))
+		}), unaryRun[float32](a), unaryRun[float64](a))
+}
+
+// wantParameters fails unless the parameters of a function are numbers that it can do with.
+func wantParameters(a kernel.Activation) error {
+	for _, p := range []float64{a.A, a.B} {
+		if math.IsNaN(p) || a.Kind != kernel.ActClamp && math.IsInf(float64(float32(p)), 0) {
+			return fmt.Errorf("parameters %v and %v, expected finite numbers", a.A, a.B)
+		}
+	}
+	if a.Kind == kernel.ActCELU && math.IsInf(1/float64(float32(a.A)), 0) {
+		return fmt.Errorf("alpha is %v, expected a number other than zero", a.A)
+	}
+	return nil
+}
+
+func unaryRun[T kernel.Float](a kernel.Activation) func(*call[T]) error {
+	return func(c *call[T]) error {
+		return eachElement(c, func(out []T, in [][]T) { kernel.Activate(out, in[0], a) })
+	}
+}
+
+func unaryGradRun[T kernel.Float](a kernel.Activation) func(*call[T]) error {
+	return func(c *call[T]) error {
+		return eachElement(c, func(out []T, in [][]T) { kernel.ActivateBackward(out, in[0], in[1], a) })
+	}
+}
+
+// eachElement runs f on all elements at once where nothing lies between the samples, and on each sample elsewhere. It is for
+// functions that treat every element alike, whichever axis is first.
+func eachElement[T kernel.Float](c *call[T], f func(out []T, in [][]T)) error {
+	out, whole := c.out.flat()
+	if c.args == nil {
+		c.args = make([][]T, len(c.in))
+	}
+	for i, a := range c.in {
+		var ok bool
+		c.args[i], ok = a.flat()
+		whole = whole && ok
+	}
+	if !whole {
+		return perSample(c, f)
+	}
+	f(out, c.args)
+	return nil
+}

@@ -1,0 +1,142 @@
+package graph
+
+import (
+	"slices"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+)
+
+// Step is one operation of a program, described for whoever writes it in another language or draws a table of it.
+type Step struct {
+	// Kind is the function that adds the operation, "Conv2D" for example.
+	Kind string
+	// Label is Kind with what is fused into it, "Affine→ReLU→Conv2D+bias" for example.
+	Label string
+	// Inputs are the operation's arguments in order; Output is its result.
+	Inputs []*Operand
+	Output *Operand
+	// Attributes is what the operation knows beside its inputs: a [ConvStep], [AffineStep], [PoolConfig], [PoolStep],
+	// [ChannelsStep] or another type that the function named by Kind documents; nil for an operation that knows no more.
+	Attributes any
+	// FLOPs are the operation's floating-point operations for one sample, counted as [Program.FLOPs] does.
+	FLOPs int
+}
+
+// Operand is a value that steps read or make.
+type Operand struct {
+	// Name is that of the input, the parameter, the constant or the tapped node; "" where there is none.
+	Name string
+	// Shape is that of the value; the program's batch is in it.
+	Shape []int
+	Dtype tensor.Dtype
+	// Input tells that each batch brings it.
+	Input bool
+	// Param is the parameter that it holds, nil for none.
+	Param *Param
+	// Value is what a parameter or a constant holds, nil for all else.
+	Value G.Value
+}
+
+// ConvStep describes a [Conv2D] and what is fused into it, as
+//
+//	y = activation(postScale · conv(relu?(preScale · x + preShift), weight) + postShift + residual)
+//
+// Input 0 is x, input 1 the weight. The other numbers are positions among the inputs, -1 where a part is missing.
+type ConvStep struct {
+	Config                                             ConvConfig
+	PreScale, PreShift, PostScale, PostShift, Residual int
+	PreReLU, PostReLU                                  bool
+}
+
+// AffineStep describes an [Affine].
+type AffineStep struct {
+	ReLU bool // one follows
+}
+
+// PoolStep describes average pooling of relu?(scale·x + shift), its inputs.
+type PoolStep struct {
+	Config PoolConfig
+	ReLU   bool
+}
+
+// ChannelsStep describes [Channels].
+type ChannelsStep struct{ From, To int }
+
+// Steps lists the operations of a program, each behind those that it reads, for what the program fetches. It is a description of
+// the first replica: the program runs on as before.
+func (p *Program) Steps() []Step {
+	r := p.replicas[0]
+	operands := map[*G.Node]*Operand{}
+	for name, n := range r.b.taps {
+		operands[n] = &Operand{Name: name}
+	}
+	for i, n := range r.nodes { // under the name by which it is fetched, if it has several
+		operands[n] = &Operand{Name: r.fetches[i].name}
+	}
+	operand := func(n *G.Node) *Operand {
+		o := operands[n]
+		if o == nil {
+			o = &Operand{}
+			operands[n] = o
+		}
+		if o.Shape != nil {
+			return o
+		}
+		o.Shape, o.Dtype = append([]int{}, n.Shape()...), n.Dtype()
+		if n.Op() != nil {
+			return o
+		}
+		if o.Name == "" {
+			o.Name = n.Name()
+		}
+		if o.Input = r.b.isBatchInput(n); !o.Input {
+			o.Param, o.Value = r.b.paramOf[n], n.Value()
+		}
+		return o
+	}
+	var steps []Step
+	for _, n := range ancestry(r.nodes) {
+		if n.Op() == nil {
+			continue
+		}
+		s := Step{Kind: n.Op().String(), Output: operand(n), FLOPs: flops(n) / p.options.Batch}
+		s.Label = s.Kind
+		for _, c := range children(n) {
+			s.Inputs = append(s.Inputs, operand(c))
+		}
+		if o, ok := n.Op().(*op); ok {
+			if e, ok := o.fn.(explainer); ok {
+				s.Kind, s.Attributes = e.explain()
+			} else if o.kind != "" {
+				s.Kind, s.Attributes = o.kind, o.attributes
+			}
+		}
+		steps = append(steps, s)
+	}
+	return slices.Clip(steps)
+}
+
+// explainer is a function that says what it is.
+type explainer interface {
+	explain() (kind string, attributes any)
+}
+
+// explained gives an operation that has just been added its kind and attributes, for [Program.Steps].
+func explained(kind string, attributes any) func(*G.Node, error) (*G.Node, error) {
+	return func(n *G.Node, err error) (*G.Node, error) {
+		if err == nil {
+			o := n.Op().(*op)
+			o.kind, o.attributes = kind, attributes
+		}
+		return n, err
+	}
+}
+
+func (f *convFn[T]) explain() (string, any) {
+	p, at := f.parts, f.at
+	return "Conv2D", ConvStep{
+		Config: p.cfg, PreScale: at.preScale, PreShift: at.preShift, PostScale: at.postScale, PostShift: at.postShift,
+		Residual: at.residual, PreReLU: p.preReLU, PostReLU: p.postReLU,
+	}
+}

@@ -1,0 +1,108 @@
+// Package attribute is goline attribute: what neurons contribute, and how well that can be estimated.
+package attribute
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/jedib0t/go-pretty/v6/text"
+	"github.com/spf13/cobra"
+
+	"github.com/line-ood/goline/internal/cli/command"
+)
+
+// New returns the command with those below it.
+func New() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "attribute",
+		Short: "Estimate what neurons contribute, and compare the ways of estimating it",
+		Long: `Shapley values of the neurons of a layer: what each contributes to a logit, a probability, a log-sum-exp or the LINe score.
+
+  values      estimate them for images or classes
+  compare     error against cost of several estimators
+  downstream  what the choice of estimator and value does to the LINe detector`,
+		Args: command.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(newValues(), newCompare(), newDownstream())
+	return cmd
+}
+
+// intervalLevel is the level of all confidence intervals and bootstrap bands that are written.
+const intervalLevel = 0.95
+
+// newTable starts a table whose first columns are text and whose others are numbers.
+func newTable(texts int, header ...string) table.Writer {
+	t := table.NewWriter()
+	t.SetStyle(table.StyleLight)
+	t.Style().Format.Header = text.FormatDefault // names keep their case
+	row, columns := table.Row{}, []table.ColumnConfig{}
+	for i, h := range header {
+		row = append(row, h)
+		if i >= texts {
+			columns = append(columns, table.ColumnConfig{Number: i + 1, Align: text.AlignRight, AlignHeader: text.AlignRight})
+		}
+	}
+	t.AppendHeader(row)
+	t.SetColumnConfigs(columns)
+	return t
+}
+
+// figure formats a number for people in four digits, large ones as whole numbers.
+func figure(v float64) string {
+	switch size := math.Abs(v); {
+	case math.IsNaN(v):
+		return "–"
+	case size >= 1000 && size < 1e9:
+		return strconv.FormatFloat(v, 'f', 0, 64)
+	}
+	return strconv.FormatFloat(v, 'g', 4, 64)
+}
+
+// exactly formats a number for files in the fewest digits that read back the same, and what is no number as nothing.
+func exactly(v float64) string {
+	if math.IsNaN(v) || math.IsInf(v, 0) {
+		return ""
+	}
+	return strconv.FormatFloat(v, 'g', -1, 64)
+}
+
+// jsonNumber is a number in JSON: NaN and ±Inf, which JSON does not have, become null.
+type jsonNumber float64
+
+func (n jsonNumber) MarshalJSON() ([]byte, error) {
+	s := exactly(float64(n))
+	if s == "" {
+		return []byte("null"), nil
+	}
+	return strconv.AppendFloat(nil, float64(n), 'g', -1, 64), nil
+}
+
+// numberList is a flag of numbers with commas between them.
+type numberList []float64
+
+func (l *numberList) String() string {
+	text := make([]string, len(*l))
+	for i, v := range *l {
+		text[i] = strconv.FormatFloat(v, 'g', -1, 64)
+	}
+	return strings.Join(text, ",")
+}
+
+// Set replaces the list, so that a default does not stay.
+func (l *numberList) Set(text string) error {
+	*l = nil
+	for _, word := range strings.Split(text, ",") {
+		v, err := strconv.ParseFloat(strings.TrimSpace(word), 64)
+		if err != nil {
+			return fmt.Errorf("%q is not a number", word)
+		}
+		*l = append(*l, v)
+	}
+	return nil
+}
+
+func (l *numberList) Type() string { return "numbers" }

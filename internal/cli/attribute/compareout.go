@@ -1,0 +1,270 @@
+package attribute
+
+import (
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+
+	"github.com/line-ood/goline/attribution"
+	"github.com/line-ood/goline/attribution/compare"
+	"github.com/line-ood/goline/internal/atomicfile"
+)
+
+// compareReport writes what "attribute compare" found.
+type compareReport struct {
+	stage      *stage
+	command    *compareCommand
+	study      compare.Study
+	comparison *compare.Comparison
+	shown      []attribution.Estimate
+	partial    bool
+}
+
+// print writes two tables: the relative error at every budget, and all measures at the largest.
+func (r *compareReport) print(w io.Writer) error {
+	fmt.Fprintf(w, "%s of %s, %d games of %d players; truth: %s\n\n", r.command.gameFlags.value, r.stage.layer, len(r.study.Subjects),
+		r.study.Subjects[0].Game.Players(), r.truthText())
+	fmt.Fprintf(w, "root mean squared error with 95 %% band, in percent of the root mean square of the true values, by budget in\n"+
+		"forward-equivalents (a backward counts %s)\n", figure(r.comparison.BackwardCost))
+	header := []string{"estimator"}
+	for _, b := range r.command.budgets {
+		header = append(header, figure(b))
+	}
+	t := newTable(1, header...)
+	for _, e := range r.study.Estimators {
+		row := table.Row{e.Name()}
+		for _, b := range r.command.budgets {
+			row = append(row, r.cellText(e.Name(), b))
+		}
+		t.AppendRow(row)
+	}
+	fmt.Fprintf(w, "%s\n\nwith a budget of %s\n", t.Render(), figure(slices.Max(r.command.budgets)))
+	header = []string{"estimator", "spent"}
+	for _, m := range compare.Metrics() {
+		header = append(header, m.String())
+	}
+	t = newTable(1, header...)
+	for _, e := range r.study.Estimators {
+		cell := r.cell(e.Name(), slices.Max(r.command.budgets))
+		if cell == nil || cell.Runs == 0 {
+			continue
+		}
+		row := table.Row{e.Name(), figure(cell.Equivalents)}
+		for _, m := range compare.Metrics() {
+			row = append(row, figure(cell.Bands[m].Mean))
+		}
+		t.AppendRow(row)
+	}
+	if _, err := fmt.Fprintln(w, t.Render()); err != nil {
+		return err
+	}
+	if r.partial {
+		_, err := fmt.Fprintln(w, "partial: interrupted before all runs were done")
+		return err
+	}
+	return nil
+}
+
+func (r *compareReport) cell(estimator string, budget float64) *compare.Cell {
+	for i := range r.comparison.Cells {
+		if c := &r.comparison.Cells[i]; c.Estimator == estimator && c.Budget == budget {
+			return c
+		}
+	}
+	return nil
+}
+
+func (r *compareReport) cellText(estimator string, budget float64) string {
+	c := r.cell(estimator, budget)
+	if c == nil || c.Runs == 0 {
+		return "–"
+	}
+	b := c.Bands[compare.MSE]
+	percent := func(mse float64) float64 { return 100 * math.Sqrt(mse/r.size()) }
+	if math.IsNaN(b.Lo) {
+		return fmt.Sprintf("%.3g", percent(b.Mean))
+	}
+	return fmt.Sprintf("%.3g [%.3g, %.3g]", percent(b.Mean), percent(b.Lo), percent(b.Hi))
+}
+
+// size is the mean square of the true values over all games.
+func (r *compareReport) size() float64 {
+	total := 0.0
+	for _, s := range r.study.Subjects {
+		total += truthSize(s.Truth) / float64(len(r.study.Subjects))
+	}
+	return total
+}
+
+// truthNoise is the mean squared standard error of the truth over its players, 0 for an exact truth, and truthSize the mean
+// square of its values: what errors are to be compared with.
+func truthNoise(t compare.Truth) float64 { return meanSquare(t.StdErr) }
+func truthSize(t compare.Truth) float64  { return meanSquare(t.Values) }
+
+func meanSquare(x []float64) float64 {
+	if len(x) == 0 {
+		return 0
+	}
+	total := 0.0
+	for _, v := range x {
+		total += v * v
+	}
+	return total / float64(len(x))
+}
+
+func (r *compareReport) truthText() string {
+	var methods []string
+	noise := 0.0
+	for _, s := range r.study.Subjects {
+		if !slices.Contains(methods, s.Truth.Method) {
+			methods = append(methods, s.Truth.Method)
+		}
+		noise += truthNoise(s.Truth) / float64(len(r.study.Subjects))
+	}
+	text := strings.Join(methods, ", ")
+	if noise > 0 {
+		text += fmt.Sprintf(" with up to %s forwards, its own error %.2g %%", figure(r.command.truthBudget), 100*math.Sqrt(noise/r.size()))
+	}
+	return text + fmt.Sprintf("; root mean square of the true values %s", figure(math.Sqrt(r.size())))
+}
+
+// write writes all files; a file that fails does not keep the others from being written.
+func (r *compareReport) write(dir string) error {
+	name := func(file string) string {
+		if r.partial {
+			file = partialName(file)
+		}
+		return filepath.Join(dir, file)
+	}
+	errs := []error{
+		atomicfile.Write(name("runs.csv"), r.comparison.WriteRuns),
+		atomicfile.Write(name("cells.csv"), r.comparison.WriteCells),
+		atomicfile.Write(name("truth.csv"), r.writeTruth),
+		atomicfile.Write(name("comparison.json"), r.writeJSON),
+	}
+	for _, f := range r.figures() {
+		for ext, drawing := range map[string]io.WriterTo{".png": f.figure.PNG(), ".svg": f.figure.SVG()} {
+			errs = append(errs, atomicfile.Write(name(f.name+ext), func(w io.Writer) error {
+				_, err := drawing.WriteTo(w)
+				return err
+			}))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+type namedFigure struct {
+	name   string
+	figure *compare.Figure
+}
+
+// figures draws what can be drawn: a measure that no run has gets no figure.
+func (r *compareReport) figures() (out []namedFigure) {
+	add := func(name string, f *compare.Figure, err error) {
+		if err == nil {
+			out = append(out, namedFigure{name, f})
+		}
+	}
+	for _, m := range compare.Metrics() {
+		name := m.String()
+		if m == compare.MSE {
+			name = "error"
+			f, err := compare.ErrorVersusCost(r.comparison, m, compare.Seconds)
+			add("seconds", f, err)
+		}
+		f, err := compare.ErrorVersusCost(r.comparison, m, compare.Equivalents)
+		add(name, f, err)
+	}
+	if len(r.shown) == 0 {
+		return out
+	}
+	truth := r.study.Subjects[0].Truth.Values
+	f, err := compare.Overlap(truth, r.shown, 0)
+	add("overlap", f, err)
+	for _, e := range r.shown {
+		f, err := compare.Scatter(truth, []attribution.Estimate{e}, intervalLevel)
+		add("scatter-"+e.Method, f, err)
+	}
+	return out
+}
+
+// writeTruth writes one line for each player of each game.
+func (r *compareReport) writeTruth(w io.Writer) error {
+	out := csv.NewWriter(w)
+	if err := out.Write([]string{"subject", "method", "player", "value", "std_err"}); err != nil {
+		return err
+	}
+	for _, s := range r.study.Subjects {
+		for i, v := range s.Truth.Values {
+			se := "0"
+			if s.Truth.StdErr != nil {
+				se = exactly(s.Truth.StdErr[i])
+			}
+			if err := out.Write([]string{s.Name, s.Truth.Method, fmt.Sprint(i), exactly(v), se}); err != nil {
+				return err
+			}
+		}
+	}
+	out.Flush()
+	return out.Error()
+}
+
+// truthJSON fixes the keys of a game's truth in JSON.
+type truthJSON struct {
+	Subject    string     `json:"subject"`
+	Method     string     `json:"method"`
+	MeanSquare jsonNumber `json:"mean_square"`
+	Noise      jsonNumber `json:"mean_squared_std_err"`
+}
+
+func (r *compareReport) writeJSON(w io.Writer) error {
+	truth := make([]truthJSON, len(r.study.Subjects))
+	for i, s := range r.study.Subjects {
+		truth[i] = truthJSON{s.Name, s.Truth.Method, jsonNumber(truthSize(s.Truth)), jsonNumber(truthNoise(s.Truth))}
+	}
+	out := json.NewEncoder(w)
+	out.SetIndent("", " ")
+	return out.Encode(struct {
+		Setting     setting             `json:"setting"`
+		Seeds       []uint64            `json:"seeds"`
+		Budgets     []float64           `json:"budgets"`
+		TruthBudget jsonNumber          `json:"truth_budget"`
+		Partial     bool                `json:"partial"`
+		Truth       []truthJSON         `json:"truth"`
+		Comparison  *compare.Comparison `json:"comparison"`
+	}{r.stage.setting(len(truth)), r.study.Seeds, r.command.budgets, jsonNumber(r.command.truthBudget), r.partial, truth, r.comparison})
+}
+
+// compareFiles are the names of all files that a comparison may write.
+func compareFiles(estimators []attribution.Estimator) []string {
+	names := []string{"runs.csv", "cells.csv", "truth.csv", "comparison.json"}
+	figures := []string{"error", "seconds", "overlap"}
+	for _, m := range compare.Metrics() {
+		figures = append(figures, m.String())
+	}
+	for _, e := range estimators {
+		figures = append(figures, "scatter-"+e.Name())
+	}
+	for _, f := range figures {
+		names = append(names, f+".png", f+".svg")
+	}
+	for _, name := range slices.Clone(names) {
+		names = append(names, partialName(name))
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// partialName is how a file of an interrupted comparison is called.
+func partialName(file string) string {
+	ext := filepath.Ext(file)
+	return strings.TrimSuffix(file, ext) + ".partial" + ext
+}

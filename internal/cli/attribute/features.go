@@ -1,0 +1,168 @@
+package attribute
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/line-ood/goline/attribution"
+	"github.com/line-ood/goline/attribution/games"
+	"github.com/line-ood/goline/dataset"
+	"github.com/line-ood/goline/internal/cli/command"
+	"github.com/line-ood/goline/line/downstream"
+	"github.com/line-ood/goline/line/eval"
+	"github.com/line-ood/goline/line/posthoc"
+)
+
+// findFeatures returns features of a DATA argument, see [eval.Extractor.Find].
+func findFeatures(ctx context.Context, x *eval.Extractor, spec string, names ...string) (_ posthoc.Samples, err error) {
+	set, err := dataset.Open(spec)
+	if err != nil {
+		return posthoc.Samples{}, fmt.Errorf("%s: %w", spec, err)
+	}
+	defer func() { err = errors.Join(err, set.Close()) }()
+	return x.Find(ctx, set, names...)
+}
+
+// rows returns the features of the given samples in double precision.
+func rows(s posthoc.Samples, pick []int) [][]float64 {
+	out := make([][]float64, len(pick))
+	for k, i := range pick {
+		out[k] = games.Float64s(s.Features[i*s.Dim:][:s.Dim])
+	}
+	return out
+}
+
+// labels returns the labels of a set, nil where they are none of the network's and not needed either.
+func (s *stage) labels(set dataset.Dataset) ([]int, error) {
+	err := eval.CheckLabels(set, s.network.Classes())
+	switch {
+	case err == nil:
+		return set.Labels(), nil
+	case s.byClass || s.plan.target == attribution.TargetLabel():
+		return nil, fmt.Errorf("--data %w", err)
+	}
+	return nil, nil
+}
+
+// featureSubjects plays on penultimate neurons, from their activations alone.
+func (s *stage) featureSubjects(ctx context.Context) ([]subject, error) {
+	set, err := dataset.Open(s.data)
+	if err != nil {
+		return nil, fmt.Errorf("--data: %w", err)
+	}
+	defer set.Close()
+	labels, err := s.labels(set)
+	if err != nil {
+		return nil, err
+	}
+	pick, err := s.chosen(set.Len(), s.Seed)
+	if err != nil {
+		return nil, err
+	}
+	options, finish := s.EvalOptions()
+	defer finish()
+	x, err := command.NewExtractor(s.network, s.featuresDir, s.weightsSHA, options)
+	if err != nil {
+		return nil, err
+	}
+	all, err := findFeatures(ctx, x, s.data, "id", "fit", "data")
+	if err != nil {
+		return nil, err
+	}
+	all.Labels = labels
+	if err := all.Validate(); err != nil {
+		return nil, fmt.Errorf("--data %s: %w", s.data, err)
+	}
+	weight, bias := s.network.Head()
+	head, err := games.NewHead(games.Float64s(weight.Float32s()), games.Float64s(bias.Float32s()))
+	if err != nil {
+		return nil, err
+	}
+	o, err := s.featureOptions(ctx, x)
+	if err != nil {
+		return nil, err
+	}
+	if s.byClass {
+		return s.featureClasses(head, all, pick, set, o)
+	}
+	out := make([]subject, len(pick))
+	for k, z := range rows(all, pick) {
+		i := pick[k]
+		g, err := games.NewPenultimate(head, z, labelOf(all.Labels, i), o)
+		if err != nil {
+			return nil, fmt.Errorf("image %d (%s): %w", i, set.ID(i), err)
+		}
+		out[k] = subject{Name: fmt.Sprintf("image-%d", i), Image: i, ID: set.ID(i), Label: labelOf(all.Labels, i), Class: classOf(g), Images: 1, Game: g}
+	}
+	return out, nil
+}
+
+// featureClasses plays one game for each class that has images.
+func (s *stage) featureClasses(head *games.Head, all posthoc.Samples, pick []int, set dataset.Dataset, o games.PenultimateOptions) ([]subject, error) {
+	classes, err := byLabel(pick, all.Labels, s.network.Classes())
+	if err != nil {
+		return nil, err
+	}
+	var out []subject
+	for class, members := range classes {
+		if len(members) == 0 {
+			continue
+		}
+		labels := make([]int, len(members))
+		for i := range labels {
+			labels[i] = class
+		}
+		g, err := games.NewPenultimateMean(head, rows(all, members), labels, o)
+		if err != nil {
+			return nil, fmt.Errorf("class %d: %w", class, err)
+		}
+		name := className(set.Classes(), class)
+		out = append(out, subject{Name: name, Image: -1, ID: name, Label: class, Class: classOf(g), Images: len(members), Game: g})
+	}
+	return out, nil
+}
+
+// featureOptions are those of games on penultimate neurons.
+func (s *stage) featureOptions(ctx context.Context, x *eval.Extractor) (o games.PenultimateOptions, err error) {
+	o.Value, o.Target = s.value, s.plan.target
+	if o.Groups, o.Names, err = s.group([]int{s.network.Dim()}); err != nil {
+		return o, err
+	}
+	if s.line {
+		o.LINe = downstream.ScoreGame(s.det)
+	}
+	o.Removal, err = featureRemoval(ctx, x, s.removal, s.fit, s.background, s.Seed)
+	return o, err
+}
+
+// featureRemoval reads what removed penultimate neurons become from the features of --fit.
+func featureRemoval(ctx context.Context, x *eval.Extractor, removal, fit string, background int, seed uint64) (attribution.Removal, error) {
+	if removal == "zero" {
+		return attribution.RemoveToZero(), nil
+	}
+	all, err := findFeatures(ctx, x, fit, "fit")
+	if err != nil {
+		return attribution.Removal{}, err
+	}
+	return removalFrom(all, removal, background, seed)
+}
+
+func removalFrom(all posthoc.Samples, removal string, background int, seed uint64) (attribution.Removal, error) {
+	switch removal {
+	case "zero":
+		return attribution.RemoveToZero(), nil
+	case "resample":
+		return attribution.RemoveByResampling(rows(all, choose(background, all.N, seed, backgroundStream))), nil
+	}
+	every := rows(all, choose(0, all.N, 0, 0))
+	if removal == "mean" {
+		mean, err := attribution.MeanRow(every)
+		return attribution.RemoveTo(mean), err
+	}
+	if all.Labels == nil {
+		return attribution.Removal{}, command.Usagef("--removal class-mean: the images of --fit have no labels")
+	}
+	means, err := attribution.ClassMeans(every, all.Labels, all.Classes)
+	return attribution.RemoveToClassMean(means), err
+}

@@ -1,0 +1,299 @@
+package attribute
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/line-ood/goline/attribution"
+	"github.com/line-ood/goline/attribution/games"
+	"github.com/line-ood/goline/internal/cli/command"
+	"github.com/line-ood/goline/line"
+	"github.com/line-ood/goline/nets"
+)
+
+// lineValue is the --value that plays for the LINe score of a detector.
+const lineValue = "line"
+
+// gameFlags say which games are played on which images.
+type gameFlags struct {
+	net                    command.Network
+	detector               string
+	data, fit, featuresDir string
+	layer                  string
+	channels               bool
+	groups                 int
+	value, target, removal string
+	background             int
+	scope                  string
+	images                 int
+	index                  []int
+}
+
+func (g *gameFlags) register(cmd *cobra.Command, images int) {
+	g.net.Register(cmd)
+	f := cmd.Flags()
+	f.StringVar(&g.detector, "detector", "", "detector `FILE` that goline fit wrote, for --value line; it holds its network")
+	f.StringVar(&g.data, "data", "", "images: `DATA`")
+	f.StringVar(&g.fit, "fit", "", "images that removed neurons take their values from, unless to zero: `DATA`")
+	f.StringVar(&g.featuresDir, "features-dir", "", "`FOLDER` to keep features in, shared with goline eval")
+	f.StringVar(&g.layer, "layer", nets.Features, "`NODE` whose neurons play; a wrong name lists the right ones")
+	f.BoolVar(&g.channels, "channels", false, "channels play instead of single neurons")
+	f.IntVar(&g.groups, "groups", 0, "this many groups of neighbouring neurons play instead of single neurons; up to 20 can be enumerated")
+	f.StringVar(&g.value, "value", "logit", "what is attributed: logit, probability, log-probability, log-sum-exp, margin or line")
+	f.StringVar(&g.target, "target", "", "class that the value is about: label, prediction or a number (default prediction, label with --scope class)")
+	f.StringVar(&g.removal, "removal", "zero", "what a removed neuron becomes: zero, mean, class-mean or resample")
+	f.IntVar(&g.background, "background", 100, "images of --fit that --removal resample draws from, chosen by --seed")
+	f.StringVar(&g.scope, "scope", "sample", "sample: one game for each image; class: one for each class, the mean over its images")
+	f.IntVar(&g.images, "images", images, "how many images, chosen by --seed; 0 for all, which --scope class takes unless told otherwise")
+	f.IntSliceVar(&g.index, "image", nil, "which images, counted from 0, instead of --images")
+}
+
+// inputs are the files that must not be written to.
+func (g *gameFlags) inputs() []command.Input {
+	return []command.Input{g.net.Input(), command.InputFile("--detector", g.detector), command.InputData("--data", g.data), command.InputData("--fit", g.fit), command.InputFolder("--features-dir", g.featuresDir)}
+}
+
+// plan is what the flags say, checked before anything is read.
+type plan struct {
+	gameFlags
+	value   attribution.Value // with lineValue, the log-sum-exp
+	line    bool
+	target  attribution.Target
+	byClass bool
+}
+
+func (g *gameFlags) check(imagesGiven bool) (p plan, err error) {
+	p.gameFlags = *g
+	if err := command.Required("--data", g.data); err != nil {
+		return p, err
+	}
+	p.byClass = g.scope == "class"
+	if p.byClass && !imagesGiven {
+		p.images = 0
+	}
+	if p.line = g.value == lineValue; p.line {
+		p.value = attribution.LogSumExp
+		if err := command.Required("--detector", g.detector); err != nil {
+			return p, err
+		}
+	} else if p.value, err = attribution.ParseValue(g.value); err != nil {
+		return p, command.Usagef("--value %q: expected logit, probability, log-probability, log-sum-exp, margin or line", g.value)
+	}
+	if g.detector == "" {
+		if err := command.Required(g.net.Needs()...); err != nil {
+			return p, err
+		}
+	}
+	if p.target, err = parseTarget(g.target, p.byClass); err != nil {
+		return p, err
+	}
+	switch {
+	case g.scope != "sample" && g.scope != "class":
+		return p, command.Usagef("--scope %q: expected sample or class", g.scope)
+	case !slices.Contains([]string{"zero", "mean", "class-mean", "resample"}, g.removal):
+		return p, command.Usagef("--removal %q: expected zero, mean, class-mean or resample", g.removal)
+	case g.removal != "zero" && g.fit == "":
+		return p, command.Usagef("--removal %s needs --fit", g.removal)
+	case g.background < 1:
+		return p, command.Usagef("--background %d: expected at least 1", g.background)
+	case g.groups < 0:
+		return p, command.Usagef("--groups %d: expected 0 or more", g.groups)
+	case g.groups > 0 && g.channels:
+		return p, command.Usagef("--groups and --channels exclude each other")
+	case g.images < 0:
+		return p, command.Usagef("--images %d: expected 0 or more", g.images)
+	case g.layer == "":
+		return p, command.Usagef("--layer is empty")
+	case g.channels && g.layer == nets.Features:
+		return p, command.Usagef("--channels: the layer %s has single neurons only", g.layer)
+	}
+	return p, nil
+}
+
+func parseTarget(name string, byClass bool) (attribution.Target, error) {
+	switch {
+	case name == "label" || name == "" && byClass:
+		return attribution.TargetLabel(), nil
+	case name == "prediction" || name == "":
+		return attribution.TargetPrediction(), nil
+	}
+	class, err := strconv.Atoi(name)
+	if err != nil || class < 0 {
+		return attribution.Target{}, command.Usagef("--target %q: expected label, prediction or the number of a class", name)
+	}
+	return attribution.TargetClass(class), nil
+}
+
+// subject is one game with what it is about.
+type subject struct {
+	Name   string // what tables and files call it
+	Image  int    // index of the image, -1 for a class
+	ID     string // the image's ID, or the class
+	Label  int    // -1 where unknown
+	Class  int    // that the value is about, -1 where members differ
+	Images int    // how many images the game is a mean over
+	Game   attribution.Game
+}
+
+// stage is an opened network with what games need besides images.
+type stage struct {
+	*command.Common
+	plan
+	network    *nets.Network
+	det        *line.Detector // nil without --detector
+	weightsSHA string
+}
+
+func newStage(c *command.Common, p plan) (s *stage, err error) {
+	s = &stage{Common: c, plan: p}
+	if p.detector == "" {
+		s.network, err = p.net.Open()
+	} else if s.det, s.network, err = p.net.Detector(p.detector); err == nil {
+		s.weightsSHA = "fingerprint " + line.Fingerprint(s.network)
+	}
+	if err == nil && p.net.Weights != "" {
+		s.weightsSHA, err = p.net.SHA256()
+	}
+	return s, err
+}
+
+// choose returns n of the numbers below total in ascending order, all of them if n is 0 or too large.
+func choose(n, total int, seed, stream uint64) []int {
+	if n == 0 || n >= total {
+		all := make([]int, total)
+		for i := range all {
+			all[i] = i
+		}
+		return all
+	}
+	return slices.Sorted(slices.Values(rand.New(rand.NewPCG(seed, stream)).Perm(total)[:n]))
+}
+
+// Streams of random choices, apart from each other and from those of the estimators.
+const (
+	imageStream      = 0x696d616765
+	backgroundStream = 0x6261636b
+)
+
+// chosen returns the indices of the images that play.
+func (p *plan) chosen(total int, seed uint64) ([]int, error) {
+	if p.index == nil {
+		return choose(p.images, total, seed, imageStream), nil
+	}
+	seen := map[int]bool{}
+	for _, i := range p.index {
+		if i < 0 || i >= total {
+			return nil, command.Usagef("--image %d: %s has %d images", i, p.data, total)
+		}
+		if seen[i] {
+			return nil, command.Usagef("--image %d is named twice", i)
+		}
+		seen[i] = true
+	}
+	return p.index, nil
+}
+
+// group cuts neurons into the groups that play, nil for single neurons, and names the players.
+func (p *plan) group(shape []int) (groups [][]int, names []string, err error) {
+	size := 1
+	for _, d := range shape {
+		size *= d
+	}
+	switch {
+	case p.groups > size:
+		return nil, nil, command.Usagef("--groups %d: layer %s has %d neurons", p.groups, p.layer, size)
+	case p.groups > 0:
+		for g := range p.groups {
+			lo, hi := g*size/p.groups, (g+1)*size/p.groups
+			var members []int
+			for i := lo; i < hi; i++ {
+				members = append(members, i)
+			}
+			groups, names = append(groups, members), append(names, fmt.Sprintf("%s[%d:%d]", p.layer, lo, hi))
+		}
+		return groups, names, nil
+	case p.channels:
+		if len(shape) < 2 {
+			return nil, nil, command.Usagef("--channels: layer %s has shape %v, single neurons only", p.layer, shape)
+		}
+		size, shape = shape[0], shape[:1]
+	}
+	names = make([]string, size)
+	for i := range names {
+		names[i] = p.layer + position(i, shape)
+	}
+	return nil, names, nil
+}
+
+// position writes a row-major index as coordinates: [3,0,7].
+func position(i int, shape []int) string {
+	at := make([]string, len(shape))
+	for d := len(shape) - 1; d >= 0; d-- {
+		at[d] = strconv.Itoa(i % shape[d])
+		i /= shape[d]
+	}
+	return "[" + strings.Join(at, ",") + "]"
+}
+
+// subjects returns the games that the flags ask for.
+func (s *stage) subjects(ctx context.Context) ([]subject, error) {
+	if s.layer == nets.Features {
+		return s.featureSubjects(ctx)
+	}
+	return s.layerSubjects(ctx)
+}
+
+// byLabel groups chosen images by their label, in the order of the classes. pick holds indices into labels.
+func byLabel(pick, labels []int, classes int) ([][]int, error) {
+	out := make([][]int, classes)
+	for _, i := range pick {
+		if labels == nil || labels[i] < 0 {
+			return nil, command.Usagef("--scope class: image %d has no label", i)
+		}
+		if labels[i] >= classes {
+			return nil, fmt.Errorf("image %d has label %d, the network has %d classes", i, labels[i], classes)
+		}
+		out[labels[i]] = append(out[labels[i]], i)
+	}
+	return out, nil
+}
+
+// labelOf is the label of image i, -1 where unknown.
+func labelOf(labels []int, i int) int {
+	if labels == nil {
+		return -1
+	}
+	return labels[i]
+}
+
+// classOf is the class that a game is about, -1 where its members differ.
+func classOf(g attribution.Game) int {
+	switch g := g.(type) {
+	case interface{ Class() int }:
+		return g.Class()
+	case *games.Mean:
+		// Member of an exhaustive mean is itself; none of ours is.
+		class := classOf(g.Member(0))
+		for m := 1; m < g.Members(); m++ {
+			if classOf(g.Member(m)) != class {
+				return -1
+			}
+		}
+		return class
+	}
+	return -1
+}
+
+// className names a class for people and files.
+func className(names []string, class int) string {
+	if class < len(names) {
+		return names[class]
+	}
+	return fmt.Sprintf("class-%d", class)
+}

@@ -1,0 +1,153 @@
+package attribute
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/line-ood/goline/attribution"
+	"github.com/line-ood/goline/attribution/estimate"
+	"github.com/line-ood/goline/internal/atomicfile"
+	"github.com/line-ood/goline/internal/cli/command"
+)
+
+// valuesCommand is one "attribute values" command line.
+type valuesCommand struct {
+	command.Common
+	gameFlags
+	stopping
+	estimators       []string
+	forecast         bool
+	top              int
+	csvOut, jsonOut  string
+	stdout           io.Writer
+	parsed           []attribution.Estimator
+	plan             plan
+	estimatorOptions attribution.Options
+}
+
+func newValues() *cobra.Command {
+	var v valuesCommand
+	cmd := &cobra.Command{
+		Use:   "values --net NAME --weights FILE --data DATA",
+		Short: "Estimate the Shapley values of neurons, with intervals",
+		Long: `Estimate what each neuron of a layer contributes to the value of images, or of classes, and print the neurons with the largest
+values. CSV and JSON hold all of them, with standard errors and 95 % intervals. Gradient × activation, integrated gradients and
+exact results have no sampling error; that they may be off by their own approximation is nothing an interval tells.
+
+An interrupt ends sampling: what is known by then is printed and written with its intervals, marked as partial, and the exit
+status is 130.
+
+` + estimatorHelp,
+		Args: command.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			v.stdout = cmd.OutOrStdout()
+			if err := v.check(cmd.Flags().Changed("images")); err != nil {
+				return err
+			}
+			return v.run(cmd.Context())
+		},
+	}
+	v.Common.Register(cmd)
+	v.gameFlags.register(cmd, 1)
+	v.stopping.register(cmd)
+	f := cmd.Flags()
+	f.StringSliceVar(&v.estimators, "estimators", []string{"antithetic"}, "estimators, by name")
+	f.BoolVar(&v.forecast, "forecast", false, "print first what each estimate will take, from short pilot runs")
+	f.IntVar(&v.top, "top", 10, "neurons to print, the largest first; 0 for none")
+	f.StringVar(&v.csvOut, "csv", "", "CSV `FILE` to write")
+	f.StringVar(&v.jsonOut, "json", "", "JSON `FILE` to write")
+	return cmd
+}
+
+func (v *valuesCommand) check(imagesGiven bool) (err error) {
+	if v.parsed, err = parseEstimators(v.estimators); err != nil {
+		return err
+	}
+	if v.estimatorOptions, err = v.stopping.options(&v.Common); err != nil {
+		return err
+	}
+	if v.top < 0 {
+		return command.Usagef("--top %d: expected 0 or more", v.top)
+	}
+	if v.plan, err = v.gameFlags.check(imagesGiven); err != nil {
+		return err
+	}
+	return command.CheckOutputs(command.Outputs("--csv", v.csvOut, "--json", v.jsonOut), v.inputs()...)
+}
+
+// finding is what an estimator found in one game.
+type finding struct {
+	subject  *subject
+	estimate attribution.Estimate
+	ranking  *estimate.Ranking // of top-k
+}
+
+func (v *valuesCommand) run(ctx context.Context) error {
+	s, err := newStage(&v.Common, v.plan)
+	if err != nil {
+		return err
+	}
+	subjects, err := s.subjects(ctx)
+	if err != nil {
+		return err
+	}
+	found, stopped := v.estimate(ctx, subjects)
+	if stopped != nil && (ctx.Err() == nil || !errors.Is(stopped, ctx.Err())) {
+		return stopped
+	}
+	partial := stopped != nil
+	r := valuesReport{stage: s, options: v.estimatorOptions, found: found, partial: partial}
+	var errs []error // files come first: a pipe that breaks must not lose them
+	if v.csvOut != "" {
+		errs = append(errs, atomicfile.Write(v.csvOut, r.writeCSV))
+	}
+	if v.jsonOut != "" {
+		errs = append(errs, atomicfile.Write(v.jsonOut, r.writeJSON))
+	}
+	return errors.Join(append(errs, r.print(v.stdout, v.top), stopped)...)
+}
+
+// estimate runs all estimators on all games. What was found before an error is returned with it.
+func (v *valuesCommand) estimate(ctx context.Context, subjects []subject) (found []finding, err error) {
+	for i := range subjects {
+		s := &subjects[i]
+		for _, e := range forPlayers(v.parsed, s.Game.Players()) {
+			if v.forecast {
+				text, err := predict(ctx, e, s.Game, v.estimatorOptions)
+				if err != nil {
+					return found, fmt.Errorf("%s: %w", s.Name, err)
+				}
+				fmt.Fprintf(v.Stderr, "forecast for %s: %s\n", s.Name, text)
+			}
+			f, err := v.one(ctx, s, e)
+			if f.estimate.Values != nil {
+				found = append(found, f)
+			}
+			if err != nil {
+				return found, fmt.Errorf("%s: %w", s.Name, err)
+			}
+		}
+	}
+	return found, nil
+}
+
+// one is one estimate.
+func (v *valuesCommand) one(ctx context.Context, s *subject, e attribution.Estimator) (finding, error) {
+	o := v.estimatorOptions
+	b := v.Counter(s.Name+" "+e.Name(), o.Samples)
+	defer b.Finish()
+	o.Progress = b.Set
+	f := finding{subject: s}
+	if t, ok := e.(estimate.TopK); ok {
+		r, err := t.Rank(ctx, s.Game, o)
+		f.estimate, f.ranking = r.Estimate, &r
+		return f, err
+	}
+	var err error
+	f.estimate, err = e.Estimate(ctx, s.Game, o)
+	return f, err
+}

@@ -1,0 +1,75 @@
+package command
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/line-ood/goline/line"
+)
+
+// LINe holds the flags of LINe's parameters.
+type LINe struct {
+	pA, pW, clip float64
+	without      []string
+}
+
+// Register adds the flags to a command.
+func (l *LINe) Register(cmd *cobra.Command) {
+	d := line.DefaultOptions()
+	f := cmd.Flags()
+	f.Float64Var(&l.pA, "p-a", d.ActivationPercentile, "percent of neurons dropped per class (activation pruning)")
+	f.Float64Var(&l.pW, "p-w", d.WeightPercentile, "percent of last-layer weights dropped per class (weight pruning)")
+	f.Float64Var(&l.clip, "clip", d.Clip, "upper bound of activations (activation clipping)")
+	f.StringSliceVar(&l.without, "without", nil, "switch `COMPONENTS` off: ac (clipping), ap (activation pruning), wp (weight pruning)")
+}
+
+// Warn tells a user who gave a fraction where percent are meant.
+func (l *LINe) Warn(w io.Writer) {
+	for _, f := range []struct {
+		flag  string
+		value float64
+	}{{"--p-a", l.pA}, {"--p-w", l.pW}} {
+		if f.value > 0 && f.value < 1 {
+			fmt.Fprintf(w, "goline: warning: %s %v is in percent; for a share of %v write %s %v\n", f.flag, f.value, f.value, f.flag, 100*f.value)
+		}
+	}
+}
+
+// Options are the parameters; an error is a [UsageError].
+func (l *LINe) Options() (line.Options, error) {
+	o := line.Options{ActivationPercentile: line.Percent(l.pA), WeightPercentile: line.Percent(l.pW), Clip: l.clip}
+	for _, w := range l.without {
+		switch strings.ToLower(strings.TrimSpace(w)) {
+		case "ac":
+			o.NoClipping = true
+		case "ap":
+			o.NoActivationPruning = true
+		case "wp":
+			o.NoWeightPruning = true
+		default:
+			return o, Usagef("--without %q: expected ac, ap or wp", w)
+		}
+	}
+	if l.clip == 0 && !o.NoClipping {
+		return o, Usagef("--clip 0 is not a positive number")
+	}
+	if err := o.Check(); err != nil {
+		return o, UsageError{Err: err}
+	}
+	return o, nil
+}
+
+// Params are the options as parameters of the registered method.
+func (l *LINe) Params() map[string]float64 {
+	p := map[string]float64{"p_a": l.pA, "p_w": l.pW, "clip": l.clip}
+	for _, w := range l.without {
+		switch w = strings.ToLower(strings.TrimSpace(w)); w {
+		case "ac", "ap", "wp":
+			p[w] = 0
+		}
+	}
+	return p
+}

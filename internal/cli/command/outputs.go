@@ -1,0 +1,182 @@
+package command
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/line-ood/goline/dataset"
+	"github.com/line-ood/goline/internal/atomicfile"
+)
+
+// Output is a flag that names a file to write, "" for none.
+type Output struct{ flag, path string }
+
+// Outputs takes pairs of a flag and its value.
+func Outputs(pairs ...string) []Output {
+	out := make([]Output, len(pairs)/2)
+	for i := range out {
+		out[i] = Output{pairs[2*i], pairs[2*i+1]}
+	}
+	return out
+}
+
+// Input is a flag with the files that it reads.
+type Input struct {
+	flag  string
+	files func() ([]string, error)
+}
+
+// InputFile is a flag that names one file, "" for none.
+func InputFile(flag, path string) Input {
+	return Input{flag, func() ([]string, error) { return []string{path}, nil }}
+}
+
+// InputData is the flag of a DATA argument: every file that it resolves to. A DATA argument that cannot be read is no
+// error here; reading it says why.
+func InputData(flag, spec string) Input {
+	return Input{flag, func() ([]string, error) {
+		if spec == "" {
+			return nil, nil
+		}
+		files, err := dataset.Files(spec)
+		if err != nil {
+			return nil, nil
+		}
+		return files, nil
+	}}
+}
+
+// InputFolder is a flag that names a folder of files that may be read, "" for none: --features-dir.
+func InputFolder(flag, dir string) Input {
+	return Input{flag, func() ([]string, error) {
+		if dir == "" {
+			return nil, nil
+		}
+		return filepath.Glob(filepath.Join(escapeGlob(dir), "*"))
+	}}
+}
+
+func escapeGlob(path string) string {
+	return strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`).Replace(path)
+}
+
+// CheckOutputs fails, before any work, where an output could not be written in the end, where two are the same file, or where
+// one would replace a file that an input resolves to.
+func CheckOutputs(outputs []Output, inputs ...Input) error {
+	outputs = slices.DeleteFunc(slices.Clone(outputs), func(o Output) bool { return o.path == "" || atomicfile.IsStream(o.path) })
+	for i, o := range outputs {
+		for _, other := range outputs[:i] {
+			if sameTarget(other.path, o.path) {
+				return Usagef("%s and %s are the same file %s", other.flag, o.flag, o.path)
+			}
+		}
+	}
+	for _, in := range inputs {
+		files, err := in.files()
+		if err != nil {
+			return fmt.Errorf("%s: %w", in.flag, err)
+		}
+		for _, f := range files {
+			for _, o := range outputs {
+				if sameFile(o.path, f) {
+					return Usagef("%s %s would replace the file of %s, %s", o.flag, o.path, in.flag, f)
+				}
+			}
+		}
+	}
+	for _, o := range outputs {
+		if err := writable(o.path); err != nil {
+			return fmt.Errorf("%s %s: %w", o.flag, o.path, err)
+		}
+	}
+	return nil
+}
+
+// sameFile tells whether both paths lead to one regular file that exists.
+func sameFile(a, b string) bool {
+	x, err := os.Stat(a)
+	if err != nil || !x.Mode().IsRegular() {
+		return false
+	}
+	y, err := os.Stat(b)
+	return err == nil && os.SameFile(x, y)
+}
+
+// sameTarget tells whether what is written to both paths would end in one file, which need not exist yet.
+func sameTarget(a, b string) bool { return sameFile(a, b) || target(a) == target(b) }
+
+// target follows symbolic links, also one to a file that does not exist yet.
+func target(path string) string {
+	for range 40 { // as many links as Linux follows
+		link, err := os.Readlink(path)
+		if err != nil {
+			break
+		}
+		if !filepath.IsAbs(link) {
+			link = filepath.Join(filepath.Dir(path), link)
+		}
+		path = link
+	}
+	if dir, err := filepath.EvalSymlinks(filepath.Dir(path)); err == nil {
+		path = filepath.Join(dir, filepath.Base(path))
+	}
+	if abs, err := filepath.Abs(path); err == nil {
+		path = abs
+	}
+	return filepath.Clean(path)
+}
+
+// writable fails unless a file of that name can be put into its folder.
+func writable(path string) error {
+	info, err := os.Stat(path)
+	switch {
+	case err == nil && info.IsDir():
+		return errors.New("it is a folder")
+	case err == nil && !info.Mode().IsRegular():
+		return nil // a device, which is written to directly
+	case err == nil:
+		if path, err = filepath.EvalSymlinks(path); err != nil {
+			return err
+		}
+	case !errors.Is(err, fs.ErrNotExist):
+		return reason(err)
+	}
+	return writableFolder(filepath.Dir(path))
+}
+
+func writableFolder(dir string) error {
+	f, err := os.CreateTemp(dir, ".goline-*.tmp")
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("there is no folder %s: %w", dir, fs.ErrNotExist)
+	}
+	if err != nil {
+		return fmt.Errorf("folder %s: %w", dir, reason(err))
+	}
+	return errors.Join(f.Close(), os.Remove(f.Name()))
+}
+
+// reason drops the path from an error about a file that is named already.
+func reason(err error) error {
+	var pe *fs.PathError
+	if errors.As(err, &pe) {
+		return pe.Err
+	}
+	return err
+}
+
+// MakeFolder makes the folder of a flag if need be, and fails unless files can be put into it.
+func MakeFolder(flag, dir string) error {
+	err := os.MkdirAll(dir, 0o777)
+	if err == nil {
+		err = writableFolder(dir)
+	}
+	if err != nil {
+		return fmt.Errorf("%s %s: %w", flag, dir, reason(err))
+	}
+	return nil
+}

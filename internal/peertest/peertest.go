@@ -1,0 +1,29 @@
+// Package peertest finds the Python with other people's tools that tests compare with, for tests only.
+package peertest
+
+import (
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+// Python returns the Python interpreter that the environment variable GOLINE_PYTHON names, if it has the modules. Where it does
+// not, the test is skipped with a message that says what to install; with GOLINE_REQUIRE_PEERS=1 it fails.
+func Python(t testing.TB, modules ...string) string {
+	t.Helper()
+	missing := func(why string) {
+		if os.Getenv("GOLINE_REQUIRE_PEERS") == "1" {
+			t.Fatalf("required Python peers are missing: %s", why)
+		}
+		t.Skipf("Python peers are missing: %s", why)
+	}
+	python := os.Getenv("GOLINE_PYTHON")
+	if python == "" {
+		missing("set GOLINE_PYTHON to a Python with " + strings.Join(modules, ", "))
+	}
+	if out, err := exec.Command(python, "-c", "import "+strings.Join(modules, ", ")).CombinedOutput(); err != nil {
+		missing(python + " has not all of " + strings.Join(modules, ", ") + ":\n" + string(out))
+	}
+	return python
+}
