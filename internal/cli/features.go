@@ -39,7 +39,7 @@ func newFeatures() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			count, err := writeFeatures(cmd.Context(), &c, n, images, out)
+			count, err := writeFeatures(cmd.Context(), &c, &net, n, images, out)
 			if err != nil {
 				return err
 			}
@@ -55,10 +55,10 @@ func newFeatures() *cobra.Command {
 }
 
 // writeFeatures returns the number of images.
-func writeFeatures(ctx context.Context, c *command.Common, net nets.Classifier, images, out string) (int, error) {
-	set, err := dataset.Open(images)
+func writeFeatures(ctx context.Context, c *command.Common, flags *command.Network, net nets.Classifier, images, out string) (int, error) {
+	set, err := flags.Data("--data", images)
 	if err != nil {
-		return 0, fmt.Errorf("--data: %w", err)
+		return 0, err
 	}
 	defer set.Close()
 	prog, err := graph.Compile(net, c.GraphOptions())

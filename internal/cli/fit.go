@@ -44,7 +44,7 @@ The file holds the network too: goline score needs nothing else.`,
 			if err != nil {
 				return err
 			}
-			det, count, err := fitDetector(cmd.Context(), &c, n, images, o)
+			det, count, err := fitDetector(cmd.Context(), &c, &net, n, images, o)
 			if err != nil {
 				return err
 			}
@@ -64,10 +64,10 @@ The file holds the network too: goline score needs nothing else.`,
 }
 
 // fitDetector returns the detector and the number of images that it was fitted to.
-func fitDetector(ctx context.Context, c *command.Common, net nets.Classifier, images string, o line.Options) (*line.Detector, int, error) {
-	set, err := dataset.Open(images)
+func fitDetector(ctx context.Context, c *command.Common, flags *command.Network, net nets.Classifier, images string, o line.Options) (*line.Detector, int, error) {
+	set, err := flags.Data("--data", images)
 	if err != nil {
-		return nil, 0, fmt.Errorf("--data: %w", err)
+		return nil, 0, err
 	}
 	defer set.Close()
 	if err := eval.CheckTraining(set, net.Classes()); err != nil {

@@ -142,14 +142,14 @@ func (t *trainFlags) check(progress string) error {
 }
 
 func (t *trainFlags) run(ctx context.Context, stdout, stderr io.Writer, live bool) error {
-	data, err := dataset.Open(t.data)
+	data, err := t.net.Data("--data", t.data)
 	if err != nil {
 		return err
 	}
 	defer data.Close()
 	var val dataset.Dataset
 	if t.val != "" {
-		if val, err = dataset.Open(t.val); err != nil {
+		if val, err = t.net.Data("--val", t.val); err != nil {
 			return err
 		}
 		defer val.Close()

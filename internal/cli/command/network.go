@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/line-ood/goline/dataset"
 	"github.com/line-ood/goline/line"
 	"github.com/line-ood/goline/nets"
 	"github.com/line-ood/goline/nets/onnx"
@@ -20,6 +21,9 @@ type Network struct {
 	Name, Weights    string
 	Preprocess       string // a preset or a JSON file
 	Features, Logits string // nodes of an ONNX file
+	ClassNames       string // a file
+
+	classes []dataset.Class // of that file, once read
 
 	cmd *cobra.Command // says what was read, on its error stream
 }
@@ -32,6 +36,7 @@ func (n *Network) Register(cmd *cobra.Command) {
 	f.StringVar(&n.Preprocess, "preprocess", "", "how images are prepared: a `PRESET` ("+strings.Join(nets.Presets(), ", ")+") or a JSON file; named networks know")
 	f.StringVar(&n.Features, "features", "", "`NODE` of an ONNX file that is the penultimate layer, where it is not found")
 	f.StringVar(&n.Logits, "logits", "", "`NODE` of an ONNX file that gives the logits, where it is not found")
+	f.StringVar(&n.ClassNames, "class-names", "", "`FILE` of the network's classes, one a line, a WordNet id first where folders are named so")
 	n.cmd = cmd
 }
 
@@ -66,7 +71,32 @@ func (n *Network) Inputs() []Input {
 	if _, preset := nets.PreprocessingByName(n.Preprocess); !preset {
 		inputs = append(inputs, InputFile("--preprocess", n.Preprocess))
 	}
-	return inputs
+	return append(inputs, InputFile("--class-names", n.ClassNames))
+}
+
+// Classes returns the classes that --class-names lists, nil without it.
+func (n *Network) Classes() ([]dataset.Class, error) {
+	if n.ClassNames == "" || n.classes != nil {
+		return n.classes, nil
+	}
+	var err error
+	if n.classes, err = dataset.ReadClasses(n.ClassNames); err != nil {
+		return nil, fmt.Errorf("--class-names: %w", err)
+	}
+	return n.classes, nil
+}
+
+// Data opens images, whose labels are those of --class-names where that is given. The caller closes them.
+func (n *Network) Data(flag, spec string) (dataset.Dataset, error) {
+	classes, err := n.Classes()
+	if err != nil {
+		return nil, err
+	}
+	set, err := dataset.OpenWith(spec, dataset.OpenOptions{Classes: classes})
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", flag, err)
+	}
+	return set, nil
 }
 
 // SHA256 is the digest of the file of weights, in hex.
