@@ -134,7 +134,7 @@ func (t *tracer) share(v *value, axis int, b batching) (*value, error) {
 	}
 	shape := slices.Clone(v.shape)
 	shape[axis] = b.outer * b.per
-	out := &value{name: v.name, elem: v.elem, shape: shape, c: cutOut.reshaped(shape...), static: v.static}
+	out := &value{name: v.name, elem: v.elem, shape: shape, c: cutOut.reshaped(shape...), static: v.static, init: v.init}
 	if shape[axis] > 1 {
 		out.shape = slices.Clone(v.shape)
 		out.shape[axis] = b.outer * t.n * b.per

@@ -15,8 +15,14 @@ type program struct {
 // newProgram keeps what the results need and brings it to the layers that the graph has.
 func newProgram(insts []*inst, results []*value) *program {
 	p := &program{insts: insts, results: results}
+	p.fuse()
+	return p
+}
+
+// fuse applies rules until none finds anything.
+func (p *program) fuse() {
 	rules := []func(*inst) bool{
-		p.simpleReshape, p.simpleTranspose, p.transposedReduce, p.transposedElementwise,
+		p.simpleReshape, p.simpleTranspose, p.prefixConcat, p.transposedReduce, p.transposedElementwise,
 		p.simpleClip, p.square, p.gated, p.hardSigmoid,
 		p.layerNorm, p.layerNormParams, p.padded,
 		p.channelFactor, p.linearFactor, p.globalPool, p.shuffle,
@@ -28,17 +34,14 @@ func newProgram(insts []*inst, results []*value) *program {
 			for _, i := range p.insts {
 				if i.out != nil && rule(i) {
 					p.changed = true
+					p.count()
 				}
-			}
-			if p.changed {
-				p.count()
 			}
 		}
 		if !p.changed {
 			break
 		}
 	}
-	return p
 }
 
 // count finds who reads what, and drops what nobody reads.
@@ -242,4 +245,24 @@ func (p *program) transposedElementwise(i *inst) bool {
 	}
 	p.swap(tr, i, i.kind, i.a, in)
 	return true
+}
+
+// prefixConcat makes a concatenation that begins with all that another joins one that begins with the other's result, as
+// networks do whose layers read all before them (Huang et al., CVPR 2017).
+func (p *program) prefixConcat(i *inst) bool {
+	if i.kind != "Concat" {
+		return false
+	}
+	for _, other := range p.uses[i.in[0]] {
+		if other == i || other.out == nil || other.kind != "Concat" || len(other.in) >= len(i.in) ||
+			other.a.(*axisAttrs).axis != i.a.(*axisAttrs).axis || !slices.Equal(other.in, i.in[:len(other.in)]) {
+			continue
+		}
+		if slices.Index(p.insts, other) > slices.Index(p.insts, i) {
+			continue
+		}
+		i.in = append([]*value{other.out}, i.in[len(other.in):]...)
+		return true
+	}
+	return false
 }

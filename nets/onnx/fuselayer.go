@@ -185,7 +185,7 @@ func (p *program) channelFactor(i *inst) bool {
 			continue
 		}
 		numbers, ok := perChannel(c, x.shape, 1)
-		if !ok || len(x.inst.in) > 1 || c.batch.is {
+		if !ok || c.batch.is {
 			continue
 		}
 		f := linearStep(i.kind, numbers, j == 1)
@@ -194,6 +194,9 @@ func (p *program) channelFactor(i *inst) bool {
 		a := layer.a
 		switch layer.kind {
 		case "Conv":
+			if len(layer.in) > 1 {
+				continue
+			}
 			params = f.afterLayer(layer, x.shape[1])
 		case "BatchNorm", "Affine":
 			params = f.afterNorm(layer, x.shape[1])

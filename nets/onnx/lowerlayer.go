@@ -10,7 +10,7 @@ import (
 type windowAttrs struct {
 	kernel, stride, dilation, begin, end []int
 	groups                               int
-	ceil, includePad                     bool
+	ceil, includePad, columnMajor        bool
 }
 
 // windowOf reads the geometry of a convolution or a pooling of x [batch, channels, spatial...].
@@ -442,10 +442,12 @@ func lowerPool(t *tracer, n *node, in []*value) ([]*value, error) {
 	if err != nil || len(n.out) < 2 || n.out[1] == "" || v.inst == nil {
 		return one(v, err)
 	}
-	if n.int("storage_order", 0) != 0 {
-		return nil, unsupportedf("positions in column-major order")
+	if x.batch.is {
+		return nil, unsupportedf("positions of the maxima depend on the place of a sample in its batch")
 	}
-	index, err := t.add(n, "MaxPoolIndex", elemInt64, v.shape, v.batch, a, v, x)
+	i := *a
+	i.columnMajor = n.int("storage_order", 0) != 0
+	index, err := t.add(n, "MaxPoolIndex", elemInt64, v.shape, v.batch, &i, x)
 	return []*value{v, index}, err
 }
 

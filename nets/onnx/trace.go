@@ -14,6 +14,7 @@ type value struct {
 	shape   []int
 	c       *constant // nil unless the value is known
 	static  bool      // it is known from the file alone, whatever the batch size
+	init    bool      // it is an initialiser of the file, as it stands there or with its axes moved
 	inst    *inst     // what computes it, nil for constants and inputs
 	batch   batching
 	unknown bool // a node before it is not supported
@@ -28,13 +29,12 @@ type batching struct {
 
 // inst is one instruction of an import: a layer, or arithmetic.
 type inst struct {
-	kind  string
-	node  *node
-	ops   []string // operators of the file that became this
-	in    []*value
-	out   *value
-	index *value // positions of the maxima, second output of max pooling
-	a     any    // attributes of the kind
+	kind string
+	node *node
+	ops  []string // operators of the file that became this
+	in   []*value
+	out  *value
+	a    any // attributes of the kind
 
 	base   string // name of the layer, where it has parameters
 	params []*param
@@ -119,7 +119,7 @@ func (s *scope) get(name string) *value {
 // graph walks through a graph whose inputs are in the scope, and returns its outputs.
 func (t *tracer) graph(g *graphDef, s *scope) ([]*value, error) {
 	for name, c := range g.inits {
-		s.values[name] = &value{name: name, elem: c.elem, shape: c.shape, c: c, static: true}
+		s.values[name] = &value{name: name, elem: c.elem, shape: c.shape, c: c, static: true, init: true}
 	}
 	if err := t.nodes(g.nodes, s); err != nil {
 		return nil, err
