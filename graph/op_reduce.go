@@ -191,7 +191,7 @@ func reduceRun[T kernel.Float](stages []stage, r reducer, count int) func(*call[
 			src = dst
 		}
 		if r == meanReducer {
-			divide(c.out.data, c.out.data, count)
+			kernel.DivBy(c.out.data, c.out.data, T(count))
 		}
 		return nil
 	}
@@ -205,14 +205,8 @@ func overCount(x *G.Node, count int) (*G.Node, error) {
 
 func divideRun[T kernel.Float](count int) func(*call[T]) error {
 	return func(c *call[T]) error {
-		divide(c.out.data, c.flat(0), count)
+		kernel.DivBy(c.out.data, c.flat(0), T(count))
 		return nil
-	}
-}
-
-func divide[T kernel.Float](dst, src []T, count int) {
-	for i, v := range src {
-		dst[i] = v / T(count)
 	}
 }
 

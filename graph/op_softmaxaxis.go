@@ -16,7 +16,7 @@ func SoftmaxAxis(x *G.Node, axis int) (*G.Node, error) {
 			same(func(_ G.Nodes, out, grad *G.Node) (*G.Node, error) {
 				return floatOp("SoftmaxAxis'", grad.Shape(), []*G.Node{grad, out}, nil, nil,
 					rowsDX(k, softmaxRowDX[float32]), rowsDX(k, softmaxRowDX[float64]))
-			}), rowsOf(k, kernel.Softmax[float32]), rowsOf(k, kernel.Softmax[float64]))
+			}), rowsOf(k, kernel.SoftmaxRows[float32]), rowsOf(k, kernel.SoftmaxRows[float64]))
 	})
 }
 
