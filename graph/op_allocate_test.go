@@ -10,12 +10,16 @@ import (
 
 // arrayOps are the operations on whole arrays, as functions of x [2, 4, 6, 6], a part [2, 4, 1, 1] and a mask of the shape of x.
 var arrayOps = map[string]func(x, part, mask *G.Node) (*G.Node, error){
-	"Transpose":       func(x, _, _ *G.Node) (*G.Node, error) { return Transpose(x, 0, 2, 3, 1) },
-	"ReshapeAll":      func(x, _, _ *G.Node) (*G.Node, error) { return ReshapeAll(x, 8, 36) },
-	"Slice":           func(x, _, _ *G.Node) (*G.Node, error) { return Slice(x, 2, -1, -9, -2) },
-	"ConcatAxis":      func(x, part, _ *G.Node) (*G.Node, error) { return ConcatAxis(0, x, x) },
-	"Pad":             func(x, _, _ *G.Node) (*G.Node, error) { return Pad(x, PadConfig{Before: []int{0, 0, 1, -1}, After: []int{0, 0, 2, 1}, Value: 3}) },
-	"Pad reflect":     func(x, _, _ *G.Node) (*G.Node, error) { return Pad(x, PadConfig{Before: []int{0, 0, 1, 1}, After: []int{0, 0, 2, 1}, Mode: PadReflect}) },
+	"Transpose":  func(x, _, _ *G.Node) (*G.Node, error) { return Transpose(x, 0, 2, 3, 1) },
+	"ReshapeAll": func(x, _, _ *G.Node) (*G.Node, error) { return ReshapeAll(x, 8, 36) },
+	"Slice":      func(x, _, _ *G.Node) (*G.Node, error) { return Slice(x, 2, -1, -9, -2) },
+	"ConcatAxis": func(x, part, _ *G.Node) (*G.Node, error) { return ConcatAxis(0, x, x) },
+	"Pad": func(x, _, _ *G.Node) (*G.Node, error) {
+		return Pad(x, PadConfig{Before: []int{0, 0, 1, -1}, After: []int{0, 0, 2, 1}, Value: 3})
+	},
+	"Pad reflect": func(x, _, _ *G.Node) (*G.Node, error) {
+		return Pad(x, PadConfig{Before: []int{0, 0, 1, 1}, After: []int{0, 0, 2, 1}, Mode: PadReflect})
+	},
 	"Take":            func(x, _, _ *G.Node) (*G.Node, error) { return Take(x, 1, []int{3, 0, 0, -1}) },
 	"Expand":          func(_, part, _ *G.Node) (*G.Node, error) { return Expand(part, 2, 4, 6, 6) },
 	"Tile":            func(_, part, _ *G.Node) (*G.Node, error) { return Tile(part, 1, 2, 3, 4) },

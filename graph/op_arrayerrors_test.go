@@ -43,10 +43,18 @@ func TestArrayErrors(t *testing.T) {
 		"ConcatAxis shapes":     {func() (*G.Node, error) { return graph.ConcatAxis(0, x, image) }, "input 1 has shape (2, 8, 4, 6), which does not fit (2, 3) but for axis 0"},
 		"Pad nil":               {func() (*G.Node, error) { return graph.Pad(nil, graph.PadConfig{}) }, "Pad: input is nil"},
 		"Pad sizes":             {func() (*G.Node, error) { return graph.Pad(x, graph.PadConfig{Before: []int{1, 1}}) }, "2 and 0 sizes for shape (2, 3)"},
-		"Pad mode":              {func() (*G.Node, error) { return graph.Pad(x, graph.PadConfig{Before: []int{1, 1}, After: []int{1, 1}, Mode: 9}) }, "unknown mode 9"},
-		"Pad to nothing":        {func() (*G.Node, error) { return graph.Pad(x, graph.PadConfig{Before: []int{-1, 0}, After: []int{-1, 0}}) }, "-1 elements before and -1 after the 2 of axis 0"},
-		"Pad overflow":          {func() (*G.Node, error) { return graph.Pad(x, graph.PadConfig{Before: []int{math.MaxInt, 0}, After: []int{math.MaxInt, 0}}) }, "elements before and"},
-		"Pad too large":         {func() (*G.Node, error) { return graph.Pad(x, graph.PadConfig{Before: []int{1 << 29, 1 << 29}, After: []int{1, 1}}) }, "too many elements"},
+		"Pad mode": {func() (*G.Node, error) {
+			return graph.Pad(x, graph.PadConfig{Before: []int{1, 1}, After: []int{1, 1}, Mode: 9})
+		}, "unknown mode 9"},
+		"Pad to nothing": {func() (*G.Node, error) {
+			return graph.Pad(x, graph.PadConfig{Before: []int{-1, 0}, After: []int{-1, 0}})
+		}, "-1 elements before and -1 after the 2 of axis 0"},
+		"Pad overflow": {func() (*G.Node, error) {
+			return graph.Pad(x, graph.PadConfig{Before: []int{math.MaxInt, 0}, After: []int{math.MaxInt, 0}})
+		}, "elements before and"},
+		"Pad too large": {func() (*G.Node, error) {
+			return graph.Pad(x, graph.PadConfig{Before: []int{1 << 29, 1 << 29}, After: []int{1, 1}})
+		}, "too many elements"},
 		"Take nil":              {func() (*G.Node, error) { return graph.Take(nil, 0, []int{0}) }, "Take: input is nil"},
 		"Take nothing":          {func() (*G.Node, error) { return graph.Take(x, 0, nil) }, "at least one element"},
 		"Take beyond":           {func() (*G.Node, error) { return graph.Take(x, 0, []int{0, 2}) }, "Take: index 2, expected one of the 2 elements of axis 0"},
