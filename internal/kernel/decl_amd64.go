@@ -1034,6 +1034,46 @@ func gateAVX512(args *gateArgs)
 //go:noescape
 func gateAVX2(args *gateArgs)
 
+// subAVX2 computes dst = a - b.
+//
+//go:noescape
+func subAVX2(args *streamArgs)
+
+// divAVX2 computes dst = a / b.
+//
+//go:noescape
+func divAVX2(args *streamArgs)
+
+// divByAVX2 computes dst = a / s.
+//
+//go:noescape
+func divByAVX2(args *streamArgs)
+
+// overAVX2 computes dst = s / a.
+//
+//go:noescape
+func overAVX2(args *streamArgs)
+
+// smallerAVX2 computes dst = min(a, b), NaN if either is.
+//
+//go:noescape
+func smallerAVX2(args *streamArgs)
+
+// transpose8AVX2 writes eight columns of src as rows of dst.
+//
+//go:noescape
+func transpose8AVX2(args *transposeArgs)
+
+// expSumAVX2 computes exponentials and their sum.
+//
+//go:noescape
+func expSumAVX2(args *expArgs)
+
+// extremeAVX2 finds the largest element, or the smallest.
+//
+//go:noescape
+func extremeAVX2(args *extremeArgs)
+
 // selectAVX512 chooses between two vectors by bits.
 //
 //go:noescape
