@@ -30,8 +30,7 @@ func attentive() *model {
 		scale, shift := b.Param("norm.weight"), b.Param("norm.bias")
 		x = do(func() (*G.Node, error) { return graph.LayerNorm(x, scale, shift, -1, 1e-6) })
 		b.Tap("features", x)
-		w, bias := b.Param("fc.weight"), b.Param("fc.bias")
-		y := do(func() (*G.Node, error) { return graph.Linear(x, w, bias) })
+		y := b.Linear(x, "fc", dim)
 		z := do(func() (*G.Node, error) { return graph.Reshape(x, dim, tokens) })
 		y = do(func() (*G.Node, error) { return graph.MatMul(y, z) }) // [batch, tokens, tokens]
 		y = do(func() (*G.Node, error) { return graph.MatMul(y, x) }) // [batch, tokens, dim]
@@ -120,8 +119,12 @@ func TestOperationsOfMatricesAllocateNothing(t *testing.T) {
 		k2 := [2]int{2, 2}
 		flat(func() (*G.Node, error) { return graph.GroupNorm(x, 2, nil, nil, 1e-5) })
 		flat(func() (*G.Node, error) { return graph.RMSNorm(x, nil, 2, 1e-5) })
-		flat(func() (*G.Node, error) { return graph.LocalResponseNorm(x, graph.LRNConfig{Size: 3, Alpha: 1, Beta: 0.75, K: 1}) })
-		flat(func() (*G.Node, error) { return graph.MaxPool2D(x, graph.PoolConfig{Kernel: k2, ExtraPadding: [2]int{1, 0}}) })
+		flat(func() (*G.Node, error) {
+			return graph.LocalResponseNorm(x, graph.LRNConfig{Size: 3, Alpha: 1, Beta: 0.75, K: 1})
+		})
+		flat(func() (*G.Node, error) {
+			return graph.MaxPool2D(x, graph.PoolConfig{Kernel: k2, ExtraPadding: [2]int{1, 0}})
+		})
 		flat(func() (*G.Node, error) { return graph.AvgPool2D(x, graph.PoolConfig{Kernel: k2, Dilation: k2}) })
 		flat(func() (*G.Node, error) { return graph.GlobalMaxPool2D(x) })
 		line := b.Do(func() (*G.Node, error) { return graph.Reshape(x, 4, 36) })

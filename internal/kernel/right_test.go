@@ -7,8 +7,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// transpose returns x [rows, cols] as [cols, rows].
-func transpose[T Float](x []T, rows, cols int) []T {
+// transposed returns x [rows, cols] as [cols, rows].
+func transposed[T Float](x []T, rows, cols int) []T {
 	out := make([]T, len(x))
 	for i := range rows {
 		for j := range cols {
@@ -29,10 +29,10 @@ func propRight[T Float](eps float64) func(*rapid.T) {
 		a, b, old := randSlice[T](rng, m*k), randSlice[T](rng, k*n), randSlice[T](rng, m*n)
 		right, left := guarded(&mem, b), guarded(&mem, a)
 		if transA {
-			left = guarded(&mem, transpose(a, m, k))
+			left = guarded(&mem, transposed(a, m, k))
 		}
 		if transB {
-			right = guarded(&mem, transpose(b, k, n))
+			right = guarded(&mem, transposed(b, k, n))
 		}
 		r := NewRight[T](k, n)
 		r.Pack(randSlice[T](rng, k*n), false)
@@ -42,7 +42,7 @@ func propRight[T Float](eps float64) func(*rapid.T) {
 		r.Mul(dst, left, m, transA, false, scratch)
 		r.Mul(sum, left, m, transA, true, scratch)
 		tol := eps * float64(k+2) * 40
-		columns := transpose(b, k, n)
+		columns := transposed(b, k, n)
 		for i := range m {
 			for j := range n {
 				want, _ := dot64(to64(a[i*k:][:k]), to64(columns[j*k:][:k]))
