@@ -13,10 +13,14 @@ import (
 // one group. With Groups g the input channels fall into g equal parts that do not see each other; g equal to the number
 // of channels is a depthwise convolution.
 //
+// ExtraPadding is how many rows of padding there are at the bottom and columns at the right beyond those of Padding, negative
+// where there are fewer: {1, 1} without Padding is what TensorFlow's SAME means for a 3×3 kernel with stride 2 on an even size.
+//
 // Out, Kernel and Bias describe the parameters to a [Builder] that declares them (see [Declare]). Where the weight is there
 // already they may be zero; an Out or Kernel that is not must be the weight's.
 type ConvConfig struct {
 	Stride, Padding, Dilation [2]int
+	ExtraPadding              [2]int
 	Groups                    int
 
 	Out    int // channels of the output
@@ -75,6 +79,7 @@ func (p convParts) geom() (kernel.ConvGeom, error) {
 		C: x[1], H: x[2], W: x[3], O: w[0], KH: w[2], KW: w[3],
 		SH: or1(p.cfg.Stride[0]), SW: or1(p.cfg.Stride[1]), PH: p.cfg.Padding[0], PW: p.cfg.Padding[1],
 		DH: or1(p.cfg.Dilation[0]), DW: or1(p.cfg.Dilation[1]), Groups: or1(p.cfg.Groups),
+		EH: p.cfg.ExtraPadding[0], EW: p.cfg.ExtraPadding[1],
 	}
 	if g.Groups < 0 || g.C%g.Groups != 0 || w[1] != g.C/g.Groups {
 		return g, fmt.Errorf("Conv2D: weight %s has shape %v, which does not fit %d channels in %d groups", p.w.Name(), w, g.C, g.Groups)

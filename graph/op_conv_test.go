@@ -53,6 +53,9 @@ func TestConv2D(t *testing.T) {
 		"depthwise":           convTest(10, 2, 5, 6, 6, 5, 3, 3, true, graph.ConvConfig{Groups: 5, Padding: [2]int{1, 1}}),
 		"depthwise, more out": convTest(11, 1, 3, 5, 5, 6, 3, 3, false, graph.ConvConfig{Groups: 3}),
 		"padding only":        convTest(12, 1, 1, 1, 1, 1, 3, 3, false, graph.ConvConfig{Padding: [2]int{2, 2}}),
+		"uneven padding":      convTest(14, 2, 3, 6, 8, 4, 3, 3, true, graph.ConvConfig{Stride: [2]int{2, 2}, ExtraPadding: [2]int{1, 1}}),
+		"uneven, depthwise":   convTest(15, 1, 4, 6, 7, 4, 5, 5, true, graph.ConvConfig{Stride: [2]int{2, 2}, Groups: 4, Padding: [2]int{1, 2}, ExtraPadding: [2]int{1, 0}}),
+		"less padding":        convTest(16, 1, 2, 5, 4, 3, 3, 3, false, graph.ConvConfig{Padding: [2]int{1, 2}, ExtraPadding: [2]int{-1, -2}}),
 		"20 channels":         convTest(13, 2, 20, 4, 5, 17, 3, 3, true, graph.ConvConfig{Padding: [2]int{1, 1}}),
 	} {
 		t.Run(name, func(t *testing.T) { c.Check(t, 1) })
@@ -70,6 +73,12 @@ func TestConv2DAnyGeometry(t *testing.T) {
 			k[a] = draw("kernel", 1, 3)
 			cfg.Stride[a], cfg.Padding[a], cfg.Dilation[a] = draw("stride", 1, 3), draw("padding", 0, 2), draw("dilation", 1, 2)
 			in[a] = max(1, cfg.Dilation[a]*(k[a]-1)+1-2*cfg.Padding[a]) + draw("size", 0, 4)
+		}
+		if rapid.Bool().Draw(rt, "uneven padding") {
+			for a := range 2 {
+				cfg.ExtraPadding[a] = draw("extra padding", -cfg.Padding[a], 2)
+				in[a] += max(0, -cfg.ExtraPadding[a])
+			}
 		}
 		seed := rapid.Uint64().Draw(rt, "seed")
 		convTest(seed, draw("batch", 1, 3), c, in[0], in[1], o, k[0], k[1], rapid.Bool().Draw(rt, "bias"), cfg).Check(rt, seed)
@@ -99,6 +108,7 @@ func TestConv2DErrors(t *testing.T) {
 		"does not fit":       {x, add("w4", 3, 4, 7, 3), nil, graph.ConvConfig{}, "does not fit"},
 		"negative stride":    {x, w, nil, graph.ConvConfig{Stride: [2]int{-1, 1}}, "out of range"},
 		"negative padding":   {x, w, nil, graph.ConvConfig{Padding: [2]int{-1, 0}}, "out of range"},
+		"no padding to take": {x, w, nil, graph.ConvConfig{Padding: [2]int{1, 1}, ExtraPadding: [2]int{0, -2}}, "out of range"},
 		"padding overflows":  {x, w, nil, graph.ConvConfig{Padding: [2]int{math.MaxInt>>1 + 1, 0}}, "Conv2D"},
 		"output overflows":   {x, w, nil, graph.ConvConfig{Padding: [2]int{math.MaxInt >> 23, math.MaxInt >> 23}}, "too many elements"},
 		"other element type": {x, graphtest.NewSession(t, tensor.Float32).Add(graphtest.Constant(graphtest.Zeros(3, 4, 3, 3)), "w32"), nil, graph.ConvConfig{}, "input 1 (w32) is of float32, input 0 of float64"},

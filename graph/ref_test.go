@@ -16,8 +16,8 @@ func convRef(x, w graphtest.Array, bias []float64, cfg graph.ConvConfig) graphte
 	sh, sw, dh, dw, groups := or1(cfg.Stride[0]), or1(cfg.Stride[1]), or1(cfg.Dilation[0]), or1(cfg.Dilation[1]), or1(cfg.Groups)
 	ph, pw := cfg.Padding[0], cfg.Padding[1]
 	o, ci, kh, kw := w.Shape[0], w.Shape[1], w.Shape[2], w.Shape[3]
-	oh := (x.Shape[2]+2*ph-dh*(kh-1)-1)/sh + 1
-	ow := (x.Shape[3]+2*pw-dw*(kw-1)-1)/sw + 1
+	oh := (x.Shape[2]+2*ph+cfg.ExtraPadding[0]-dh*(kh-1)-1)/sh + 1
+	ow := (x.Shape[3]+2*pw+cfg.ExtraPadding[1]-dw*(kw-1)-1)/sw + 1
 	return graphtest.Map([]int{x.Shape[0], o, oh, ow}, func(i []int) float64 {
 		sum := 0.0
 		if bias != nil {

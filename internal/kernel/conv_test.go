@@ -249,6 +249,7 @@ func TestNewConvRejects(t *testing.T) {
 		"fit":       func(s *ConvSpec[float32]) { s.Geom.DH = 3 },
 		"positive":  func(s *ConvSpec[float32]) { s.Geom.C = 0 },
 		"range":     func(s *ConvSpec[float32]) { s.Geom.PW = -1 },
+		"bottom":    func(s *ConvSpec[float32]) { s.Geom.PH, s.Geom.EH = 1, -2 },
 	} {
 		s := ok
 		change(&s)

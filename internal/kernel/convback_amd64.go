@@ -75,11 +75,11 @@ func (f *conv32) newPhases() []phase {
 // is, where there is a better way than a plan to run that.
 func (f *conv32) mirrored() (phase, bool) {
 	g := f.c.g
-	if g.SH != 1 || g.SW != 1 || g.PH > 2 || g.PW > 2 {
+	if g.SH != 1 || g.SW != 1 || max(g.PH, g.PH+g.EH) > 2 || max(g.PW, g.PW+g.EW) > 2 {
 		return phase{}, false
 	}
 	b := g
-	b.C, b.O, b.H, b.W, b.PH, b.PW = g.O, g.C, g.OutH(), g.OutW(), 2-g.PH, 2-g.PW
+	b.C, b.O, b.H, b.W, b.PH, b.PW, b.EH, b.EW = g.O, g.C, g.OutH(), g.OutW(), 2-g.PH, 2-g.PW, -g.EH, -g.EW
 	if !depthwiseFits(b) && !winogradFits(f.level, b) {
 		return phase{}, false
 	}

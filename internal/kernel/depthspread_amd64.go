@@ -14,7 +14,7 @@ type depthSpread struct {
 }
 
 func depthSpreadFits(g ConvGeom) bool {
-	return depthwiseFits(g) && g.SH == 2 && g.PH == 1 && g.PW == 1
+	return depthwiseFits(g) && g.SH == 2 && g.PH == 1 && g.PW == 1 && g.EH == 0 && g.EW == 0
 }
 
 // newDepthSpread lays out a geometry that fits; pack gives it weights.

@@ -202,7 +202,8 @@ const depthCache = 64 << 10 // bytes of input planes worked on at a time
 
 // depthwiseFits reports whether the depthwise kernels take a geometry. They count on at most two rows of padding.
 func depthwiseFits(g ConvGeom) bool {
-	return g.Groups == g.C && g.O == g.C && g.KH == 3 && g.KW == 3 && g.DH == 1 && g.DW == 1 && g.SH == g.SW && g.SH <= 2 && g.PH <= 2 && g.PW <= 2
+	return g.Groups == g.C && g.O == g.C && g.KH == 3 && g.KW == 3 && g.DH == 1 && g.DW == 1 && g.SH == g.SW && g.SH <= 2 &&
+		g.PH <= 2 && g.PW <= 2 && g.PH+g.EH <= 2 && g.PW+g.EW <= 2
 }
 
 // newDepthwise lays out a geometry that fits; pack gives it weights. plain says that there is no pre operation.

@@ -13,8 +13,10 @@ func edgeGeoms() []ConvGeom {
 	var all []ConvGeom
 	add := func(c, h, w, stride, ph, pw int) {
 		g := ConvGeom{C: c, O: c, Groups: c, H: h, W: w, KH: 3, KW: 3, SH: stride, SW: stride, PH: ph, PW: pw}
-		if g.Check() == nil {
-			all = append(all, g)
+		for _, extra := range [][2]int{{}, {1, 1}, {-1, 2}, {2, -1}} {
+			if g.EH, g.EW = extra[0], extra[1]; g.Check() == nil {
+				all = append(all, g)
+			}
 		}
 	}
 	widths := []int{111, 112, 120, 121, 127, 128, 129, 240, 241, 255, 256, 257, 258}

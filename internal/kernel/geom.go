@@ -3,15 +3,16 @@ package kernel
 import "fmt"
 
 // ConvGeom is the geometry of a two-dimensional convolution: input [C, H, W], weights [O, C/Groups, KH, KW], output
-// [O, OutH, OutW]. S is the stride, P the zero padding on both sides, D the dilation. Groups divides C and O;
-// Groups == C is a depthwise convolution. A stride, dilation or group count of zero means one.
-type ConvGeom struct{ C, H, W, O, KH, KW, SH, SW, PH, PW, DH, DW, Groups int }
+// [O, OutH, OutW]. S is the stride, P the zero padding on both sides, D the dilation. E is how many more rows of padding
+// there are at the bottom and columns at the right, negative where there are fewer. Groups divides C and O; Groups == C is a
+// depthwise convolution. A stride, dilation or group count of zero means one.
+type ConvGeom struct{ C, H, W, O, KH, KW, SH, SW, PH, PW, DH, DW, Groups, EH, EW int }
 
 // OutH returns the output height.
-func (g ConvGeom) OutH() int { return convOut(g.H, g.KH, one(g.SH), g.PH, one(g.DH)) }
+func (g ConvGeom) OutH() int { return convOut(g.H, g.KH, one(g.SH), 2*g.PH+g.EH, one(g.DH)) }
 
 // OutW returns the output width.
-func (g ConvGeom) OutW() int { return convOut(g.W, g.KW, one(g.SW), g.PW, one(g.DW)) }
+func (g ConvGeom) OutW() int { return convOut(g.W, g.KW, one(g.SW), 2*g.PW+g.EW, one(g.DW)) }
 
 // InLen returns the number of elements of one input image.
 func (g ConvGeom) InLen() int { return g.C * g.H * g.W }
@@ -36,11 +37,13 @@ func (g ConvGeom) Check() error {
 	case g.KH < 1 || g.KW < 1 || g.SH < 1 || g.SW < 1 || g.DH < 1 || g.DW < 1 || g.PH < 0 || g.PW < 0:
 		return fmt.Errorf("kernel: convolution with kernel [%d %d], stride [%d %d], padding [%d %d], dilation [%d %d]: out of range",
 			g.KH, g.KW, g.SH, g.SW, g.PH, g.PW, g.DH, g.DW)
+	case g.PH+g.EH < 0 || g.PW+g.EW < 0:
+		return fmt.Errorf("kernel: convolution with padding [%d %d] and [%d %d] more at the bottom and right: out of range", g.PH, g.PW, g.EH, g.EW)
 	case g.Groups < 1 || g.C%g.Groups != 0 || g.O%g.Groups != 0:
 		return fmt.Errorf("kernel: %d groups do not divide %d input and %d output channels", g.Groups, g.C, g.O)
 	case g.OutH() < 1 || g.OutW() < 1:
 		return fmt.Errorf("kernel: kernel [%d %d] with dilation [%d %d] does not fit the padded input [%d %d]",
-			g.KH, g.KW, g.DH, g.DW, g.H+2*g.PH, g.W+2*g.PW)
+			g.KH, g.KW, g.DH, g.DW, g.H+2*g.PH+g.EH, g.W+2*g.PW+g.EW)
 	}
 	return nil
 }
@@ -58,8 +61,9 @@ func one(n int) int {
 	return n
 }
 
-func convOut(in, k, s, p, d int) int {
-	room := in + 2*p - d*(k-1) - 1
+// convOut returns the outputs along an axis of in inputs with pad zeros added in all.
+func convOut(in, k, s, pad, d int) int {
+	room := in + pad - d*(k-1) - 1
 	if room < 0 {
 		return 0
 	}

@@ -31,6 +31,9 @@ func drawGeom(t *rapid.T) ConvGeom {
 		if rapid.Bool().Draw(t, "square") {
 			g.KW, g.SW, g.PW, g.DW = g.KH, g.SH, g.PH, g.DH
 		}
+		if rapid.Bool().Draw(t, "uneven padding") {
+			g.EH, g.EW = rapid.IntRange(-g.PH, 2).Draw(t, "EH"), rapid.IntRange(-g.PW, 2).Draw(t, "EW")
+		}
 		switch rapid.IntRange(0, 3).Draw(t, "kind") {
 		case 0:
 			g.Groups = rapid.IntRange(1, 20).Draw(t, "groups")

@@ -118,6 +118,7 @@ func propDepthwiseTwins(t *rapid.T) {
 	}
 	if rapid.IntRange(0, 3).Draw(t, "other padding") == 0 {
 		g.PH, g.PW = rapid.IntRange(0, 3).Draw(t, "PH"), rapid.IntRange(0, 3).Draw(t, "PW")
+		g.EH, g.EW = rapid.IntRange(-g.PH, 1).Draw(t, "EH"), rapid.IntRange(-g.PW, 1).Draw(t, "EW")
 		g.H, g.W = g.H+2, g.W+2
 	}
 	g.O, g.Groups, g.SW = g.C, g.C, g.SH

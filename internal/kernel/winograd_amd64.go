@@ -121,7 +121,7 @@ func newWinograd(l level, g ConvGeom, plain bool) *winograd {
 	for c := range g.C {
 		p.offsets = append(p.offsets, int32(8*p.lanes*c))
 	}
-	p.direct = plain && g.PH == 1 && g.PW == 1 && g.H%2 == 0 && g.W%16 == 0
+	p.direct = plain && g.PH == 1 && g.PW == 1 && g.EH == 0 && g.EW == 0 && g.H%2 == 0 && g.W%16 == 0
 	if l == avx512 {
 		p.direct = p.direct && (g.W == 32 || g.W == 16 && g.H%4 == 0)
 	}
