@@ -93,4 +93,3 @@ func (a *archive) record(name string, limit int64) ([]byte, error) {
 	}
 	return buf.Bytes(), nil
 }
-
