@@ -42,7 +42,7 @@ func newDepthSpread(l level, g ConvGeom) *depthSpread {
 	return d
 }
 
-func (d *depthSpread) pack(s weightSource) { d.weights = packDepth(d.weights, d.g.C, s) }
+func (d *depthSpread) pack(s weightSource) { d.weights = packDepth(d.weights, d.g.C, s, depthOrder) }
 
 func (d *depthSpread) scratchLen() int { return d.g.InLen() }
 
