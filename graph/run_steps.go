@@ -40,13 +40,14 @@ type Operand struct {
 
 // ConvStep describes a [Conv2D] and what is fused into it, as
 //
-//	y = activation(postScale · conv(relu?(preScale · x + preShift), weight) + postShift + residual)
+//	y = post(postScale · conv(relu?(preScale · x + preShift), weight) + postShift + residual)
 //
 // Input 0 is x, input 1 the weight. The other numbers are positions among the inputs, -1 where a part is missing.
 type ConvStep struct {
 	Config                                             ConvConfig
 	PreScale, PreShift, PostScale, PostShift, Residual int
-	PreReLU, PostReLU                                  bool
+	PreReLU                                            bool
+	Post                                               Activation
 }
 
 // AffineStep describes an [Affine].
@@ -137,6 +138,6 @@ func (f *convFn[T]) explain() (string, any) {
 	p, at := f.parts, f.at
 	return "Conv2D", ConvStep{
 		Config: p.cfg, PreScale: at.preScale, PreShift: at.preShift, PostScale: at.postScale, PostShift: at.postShift,
-		Residual: at.residual, PreReLU: p.preReLU, PostReLU: p.postReLU,
+		Residual: at.residual, PreReLU: p.preReLU, Post: p.post,
 	}
 }

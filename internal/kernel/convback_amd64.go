@@ -106,7 +106,7 @@ func (f *conv32) backwardInput(dx, dy, x, y, dresidual, scratch []float32, accum
 		f.packBackward()
 	}
 	g := f.c.g
-	if f.c.postReLU {
+	if f.c.post.Kind == ActReLU {
 		masked := scratch[:g.OutLen()]
 		ReLUBackward(masked, dy, y)
 		dy, scratch = masked, scratch[g.OutLen():]
@@ -114,7 +114,7 @@ func (f *conv32) backwardInput(dx, dy, x, y, dresidual, scratch []float32, accum
 	if dresidual != nil {
 		copy(dresidual, dy)
 	}
-	io := planIO{src: dy, bias: f.zeros, scale: f.ones, shift: f.zeros, floor: noFloor}
+	io := planIO{src: dy, bias: f.zeros, scale: f.ones, shift: f.zeros, floor: noFloor, ceil: noCeiling}
 	one := len(f.phases) == 1
 	if one && !f.phases[0].empty() && !f.c.preReLU {
 		io.dst, io.scratch, io.accumulate = dx, scratch, accumulate

@@ -44,6 +44,8 @@ func newDepthSpread(l level, g ConvGeom) *depthSpread {
 
 func (d *depthSpread) pack(s weightSource) { d.weights = packDepth(d.weights, d.g.C, s, depthOrder) }
 
+func (d *depthSpread) ceils() bool { return false }
+
 func (d *depthSpread) scratchLen() int { return d.g.InLen() }
 
 // run computes the gradient io.dst from the output's, io.src.

@@ -68,6 +68,8 @@ func (d *depthTaps) pack(s weightSource) {
 	d.weights = packDepth(d.weights, d.g.C, s, d.order)
 }
 
+func (d *depthTaps) ceils() bool { return true }
+
 // scratchLen counts the views, a copy of the last outputs and, for what run does, of all.
 func (d *depthTaps) scratchLen() int {
 	return d.blockC*d.channel + 2*d.pitch + 2*slackLanes + 2*d.g.OutLen()
@@ -85,7 +87,7 @@ func (d *depthTaps) convolve(image planIO) {
 	f := viewFill{level: d.level, h: g.H, w: g.W, sh: g.SH, sw: g.SW, pitch: d.pitch, channel: d.channel, floor: io.floor}
 	a := depthTapsArgs{
 		dstRow: 4 * cols, dstChannel: 4 * out, src: ptr(scratch, 0), srcRow: 4 * d.pitch, srcChannel: 4 * d.channel,
-		floor: noFloor, ceil: noCeiling, rows: g.OutH(), vectors: (cols + 7) / 8, offsets: unsafe.Pointer(&d.offsets[0]), count: g.KW,
+		floor: noFloor, ceil: io.ceil, rows: g.OutH(), vectors: (cols + 7) / 8, offsets: unsafe.Pointer(&d.offsets[0]), count: g.KW,
 	}
 	if io.relu {
 		a.floor = 0
@@ -112,6 +114,7 @@ func (d *depthTaps) convolve(image planIO) {
 				copy(io.dst[(c+at)*out:][:part*out], dst)
 			}
 		}
+		io.activate(c*out, n*out)
 	}
 }
 

@@ -18,11 +18,11 @@ type depthArgs struct {
 	weights    unsafe.Pointer // [channels, 9], or their gradients
 	bias       unsafe.Pointer
 	floor      float32
-	_          uint32
-	rows       int // of outputs
-	height     int // rows of the input
-	top        int // input row that the first output row starts at, negative in the padding
-	channels   int // at least 1
+	ceil       float32 // AVX2: upper bound of the outputs
+	rows       int     // of outputs
+	height     int     // rows of the input
+	top        int     // input row that the first output row starts at, negative in the padding
+	channels   int     // at least 1
 	strips     unsafe.Pointer
 	count      int // strips, at least 1
 	more       int // weight gradient on AVX2: strips after those, of the upper half of sixteen lanes
@@ -236,6 +236,9 @@ func packDepth(weights []float32, channels int, s weightSource, order []int) []f
 	return weights
 }
 
+// ceils: the kernels of AVX-512 do not.
+func (d *depthwise) ceils() bool { return d.level == avx2 }
+
 func (d *depthwise) scratchLen() int {
 	n := d.g.OutLen()
 	if !d.plain {
@@ -265,11 +268,16 @@ func runDepth(io planIO, n int, d interface{ convolve(planIO) }) {
 		d.convolve(own)
 		AddTo(io.dst[:n], own.dst)
 	case io.residual != nil:
-		own.relu = false
+		own.relu, own.act, own.ceil = false, Activation{}, noCeiling
 		d.convolve(own)
 		Add(io.dst[:n], io.dst[:n], io.residual[:n])
-		if io.relu {
+		switch {
+		case io.ceil < noCeiling:
+			Activate(io.dst[:n], io.dst[:n], Activation{Kind: ActClamp, B: float64(io.ceil)})
+		case io.relu:
 			ReLU(io.dst[:n], io.dst[:n])
+		default:
+			io.activate(0, n)
 		}
 	default:
 		d.convolve(io)
@@ -282,7 +290,7 @@ func (d *depthwise) convolve(image planIO) {
 	g := d.g
 	in, out := g.H*g.W, g.OutH()*g.OutW()
 	a := depthArgs{
-		dstRow: 4 * g.OutW(), dstChannel: 4 * out, srcRow: 4 * g.W, srcChannel: 4 * in, floor: noFloor,
+		dstRow: 4 * g.OutW(), dstChannel: 4 * out, srcRow: 4 * g.W, srcChannel: 4 * in, floor: noFloor, ceil: io.ceil,
 		rows: g.OutH(), height: g.H, top: -g.PH, zero: unsafe.Pointer(&zeros32), table: unsafe.Pointer(&depthTable),
 	}
 	if io.relu {
@@ -325,6 +333,7 @@ func (d *depthwise) convolve(image planIO) {
 		if aside != nil {
 			d.bringBack(io, aside, c, n)
 		}
+		io.activate(c*out, n*out)
 	}
 }
 

@@ -26,7 +26,7 @@ func edgeGeoms() []ConvGeom {
 	for _, stride := range []int{1, 2} {
 		for _, k := range []int{5, 7} {
 			for w := 1; w <= 20; w++ {
-				for _, c := range []int{1, 9} {
+				for _, c := range []int{1, 10} {
 					g := ConvGeom{C: c, O: c, Groups: c, H: 4, W: w, KH: k, KW: k, SH: stride, SW: stride, PH: k / 2, PW: k/2 - 1 + w%2, EW: w % 2}
 					if g.Check() == nil {
 						all = append(all, g)

@@ -38,9 +38,10 @@ func netDepthwise(times, c, k, hw, stride int, same bool) netConv {
 // EfficientNet-Lite0.
 var netConvs = []struct {
 	name  string
+	post  Activation
 	convs []netConv
 }{
-	{"ResNet-50", []netConv{
+	{"ResNet-50", Activation{Kind: ActReLU}, []netConv{
 		netSpatial(1, 3, 64, 7, 224, 2, false),
 		netPointwise(1, 64, 64, 56, 1), netSpatial(3, 64, 64, 3, 56, 1, false), netPointwise(4, 64, 256, 56, 1), netPointwise(2, 256, 64, 56, 1),
 		netPointwise(1, 256, 128, 56, 1), netSpatial(1, 128, 128, 3, 56, 2, false), netPointwise(1, 256, 512, 56, 2),
@@ -50,7 +51,7 @@ var netConvs = []struct {
 		netPointwise(1, 1024, 512, 14, 1), netSpatial(1, 512, 512, 3, 14, 2, false), netPointwise(1, 1024, 2048, 14, 2),
 		netPointwise(3, 512, 2048, 7, 1), netPointwise(2, 2048, 512, 7, 1), netSpatial(2, 512, 512, 3, 7, 1, false),
 	}},
-	{"MobileNetV2", []netConv{
+	{"MobileNetV2", Activation{Kind: ActReLU6}, []netConv{
 		netSpatial(1, 3, 32, 3, 224, 2, false), netDepthwise(1, 32, 3, 112, 1, false), netPointwise(1, 32, 16, 112, 1),
 		netPointwise(1, 16, 96, 112, 1), netDepthwise(1, 96, 3, 112, 2, false), netPointwise(1, 96, 24, 56, 1),
 		netPointwise(2, 24, 144, 56, 1), netDepthwise(1, 144, 3, 56, 1, false), netPointwise(1, 144, 24, 56, 1),
@@ -63,7 +64,7 @@ var netConvs = []struct {
 		netPointwise(3, 160, 960, 7, 1), netDepthwise(3, 960, 3, 7, 1, false), netPointwise(2, 960, 160, 7, 1), netPointwise(1, 960, 320, 7, 1),
 		netPointwise(1, 320, 1280, 7, 1),
 	}},
-	{"EfficientNet-Lite0", []netConv{
+	{"EfficientNet-Lite0", Activation{Kind: ActReLU6}, []netConv{
 		netSpatial(1, 3, 32, 3, 224, 2, true), netDepthwise(1, 32, 3, 112, 1, true), netPointwise(1, 32, 16, 112, 1),
 		netPointwise(1, 16, 96, 112, 1), netDepthwise(1, 96, 3, 112, 2, true), netPointwise(1, 96, 24, 56, 1),
 		netPointwise(2, 24, 144, 56, 1), netDepthwise(1, 144, 3, 56, 1, true), netPointwise(1, 144, 24, 56, 1),
@@ -107,7 +108,7 @@ func TestNetworkSpeed(t *testing.T) {
 		total, ideal := 0.0, 0.0
 		for _, n := range net.convs {
 			spec := benchSpec(n.g, false)
-			spec.PostReLU = true
+			spec.Post = net.post
 			c, err := NewConv(spec)
 			if err != nil {
 				t.Fatal(err)

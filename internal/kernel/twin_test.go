@@ -125,6 +125,9 @@ func propDepthwiseTwins(t *rapid.T) {
 		g.H, g.W = g.H+2, g.W+2
 	}
 	g.O, g.Groups, g.SW = g.C, g.C, g.SH
+	if g.Check() != nil {
+		g.H, g.W = g.H+g.KH, g.W+g.KW
+	}
 	checkConvTwins(t, rng, benchSpec(g, rapid.Bool().Draw(t, "pre")))
 }
 
@@ -134,7 +137,7 @@ func TestDepthwiseTwins(t *testing.T) {
 		for stride := 1; stride <= 2; stride++ {
 			g.O, g.Groups, g.KH, g.KW, g.PH, g.PW, g.SH, g.SW = g.C, g.C, 3, 3, 1, 1, stride, stride
 			checkConvTwins(t, newRand(1), benchSpec(g, false))
-			g.PH, g.PW, g.EH, g.EW = 0, 0, 2, 1
+			g.PH, g.PW, g.EH, g.EW = 0, 0, 2, 2
 			checkConvTwins(t, newRand(1), benchSpec(g, false))
 		}
 	}
@@ -228,7 +231,7 @@ func TestConvUpdate(t *testing.T) {
 			}))
 
 			other := first
-			other.PostReLU = !other.PostReLU
+			other.Post.Kind = ActReLU - other.Post.Kind
 			require.ErrorContains(t, c.Update(other), "parameters alone")
 			other = first
 			other.Weight = other.Weight[1:]
