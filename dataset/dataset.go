@@ -6,6 +6,8 @@
 //   - folder: one folder per class, or pictures side by side without labels; also a single picture file. Classes and
 //     files come in the order of torchvision's ImageFolder (byte order); see [Open] for what is skipped.
 //   - idx: "images+labels" or "images" alone, plain or gzip, grey (N, H, W) or colour (N, H, W, 3): the format of MNIST.
+//   - list: a text file of lines "path label", as OpenOOD has them: paths from the list's folder on, or from another as "list+folder";
+//     the label is a class index, or -1 where it is unknown. Without a prefix the list's name must end in .txt.
 //   - npy: uint8 (N, H, W, 3) or grey (N, H, W), without labels.
 //   - npz: the same under the name images, x, data or arr_0, with labels (N) under labels, label, y or targets if known.
 //
@@ -17,6 +19,9 @@
 // normalisation the same as PyTorch's. See [Preprocess].
 //
 // Records of cifar, npy and uncompressed idx files are read on demand; compressed files are unpacked into memory once.
+//
+// Labels are what the data say. With [OpenWith] they refer to the classes of a network instead, which [ReadClasses] reads from a
+// file: folders of some of ImageNet's classes, for example.
 //
 // [OpenFS] reads the same from an fs.FS. Pictures in memory make a set by [FromImages], or a stream by [Stream] and
 // [StreamChannel], with the same bits as from files. [Files] and [Reads] tell which files an argument stands for.

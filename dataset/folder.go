@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -20,6 +21,7 @@ import (
 type pictures struct {
 	tree    tree
 	name    string
+	list    string   // file that names the files, "" for a folder
 	root    string   // folder that the files are relative to
 	prefix  string   // of IDs
 	files   []string // relative, with slashes
@@ -31,10 +33,21 @@ func (p *pictures) Name() string      { return p.name }
 func (p *pictures) Len() int          { return len(p.files) }
 func (p *pictures) Labels() []int     { return p.labels }
 func (p *pictures) Classes() []string { return p.classes }
-func (p *pictures) ID(i int) string   { return path.Join(p.prefix, p.files[i]) }
 func (p *pictures) Close() error      { return nil }
 
-func (p *pictures) file(i int) string { return p.tree.below(p.root, p.files[i]) }
+func (p *pictures) ID(i int) string {
+	if path.IsAbs(p.files[i]) {
+		return p.files[i]
+	}
+	return path.Join(p.prefix, p.files[i])
+}
+
+func (p *pictures) file(i int) string {
+	if p.tree.native && filepath.IsAbs(p.files[i]) {
+		return p.files[i]
+	}
+	return p.tree.below(p.root, p.files[i])
+}
 
 func (p *pictures) Image(i int) (Image, error) {
 	var buf []uint8

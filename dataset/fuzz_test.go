@@ -40,8 +40,9 @@ func FuzzOpen(f *testing.F) {
 	put(f, dir, "b", idxFile(2))
 	put(f, dir, "[x]*", idxFile(1, 1, 1))
 	put(f, dir, "pics/x/1.png", dot(f, 1))
+	put(f, dir, "l.txt", []byte("pics/x/1.png 3\n"))
 	f.Chdir(dir)
-	for _, spec := range []string{"a+b", "a+a+b", "*", "idx:?+?", "pics", "folder:pics/*", "npy:[", "[x]*", "[[]x*", "../", "a/b"} {
+	for _, spec := range []string{"l.txt", "list:l.txt+pics", "*.txt+pics", "a+b", "a+a+b", "*", "idx:?+?", "pics", "folder:pics/*", "npy:[", "[x]*", "[[]x*", "../", "a/b"} {
 		f.Add(spec)
 	}
 	f.Fuzz(func(t *testing.T, spec string) {

@@ -10,7 +10,8 @@ import (
 )
 
 // Files lists the regular files that [Open] reads for a DATA argument, in the order of reading: patterns are expanded, an
-// idx pair gives both files, and a folder the pictures in it, without side files. A file can come more than once.
+// idx pair gives both files, a folder the pictures in it, without side files, and a list itself and then its pictures. A file can
+// come more than once.
 //
 // It fails as Open does where the argument leads to nothing, or to a folder that Open would not read. Other files are not
 // looked into.
@@ -34,6 +35,17 @@ func (t tree) files(spec string) ([]string, error) {
 			if err != nil {
 				return nil, err
 			}
+			for i := range p.files {
+				files = append(files, p.file(i))
+			}
+			continue
+		}
+		if s.isList() {
+			p, err := openList(s)
+			if err != nil {
+				return nil, err
+			}
+			files = append(files, s.path)
 			for i := range p.files {
 				files = append(files, p.file(i))
 			}
@@ -90,9 +102,12 @@ func (t tree) reads(spec, path string) (bool, error) {
 	}
 	for _, s := range sources {
 		var found bool
-		if s.isFolder() {
+		switch {
+		case s.isFolder():
 			found, err = p.within(s)
-		} else {
+		case s.isList():
+			found, err = p.listed(s)
+		default:
 			found, err = p.among(s)
 		}
 		if found || err != nil {
@@ -165,6 +180,23 @@ func (p place) among(s source) (bool, error) {
 			if p.in(folder) {
 				return true, nil
 			}
+		}
+	}
+	return false, nil
+}
+
+// listed tells whether the place is a list or one of its pictures.
+func (p place) listed(s source) (bool, error) {
+	if found, err := p.among(s); found || err != nil || p.file == nil {
+		return found, err
+	}
+	set, _, err := readList(s)
+	if err != nil {
+		return false, err
+	}
+	for i := range set.files {
+		if p.is(set.file(i)) {
+			return true, nil
 		}
 	}
 	return false, nil

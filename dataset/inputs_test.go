@@ -34,7 +34,14 @@ func everyFormat(t testing.TB) map[string][]string {
 	put(t, ".", "classes/cat/deep/1.png", dot(t, 4))
 	put(t, ".", "classes/cat/2.png", dot(t, 5))
 	put(t, ".", "classes/dog/3.png", dot(t, 6))
+	put(t, ".", "lists/a.txt", []byte("../flat/a.jpg 3\n../classes/dog/3.png -1\n"))
+	put(t, ".", "lists/b.txt", []byte("../flat/b 1"))
+	put(t, ".", "lists/root.lst", []byte("cat/2.png 0"))
 	return map[string][]string{
+		"lists/a.txt":                 {"lists/a.txt", "flat/a.jpg", "classes/dog/3.png"},
+		"lists/*.txt":                 {"lists/a.txt", "flat/a.jpg", "classes/dog/3.png", "lists/b.txt", "flat/b"},
+		"list:lists/root.lst+classes": {"lists/root.lst", "classes/cat/2.png"},
+		"lists/[r-z]*.lst+classes":    {"lists/root.lst", "classes/cat/2.png"},
 		"cifar10:cifar/a.bin":         {"cifar/a.bin"},
 		"cifar/*.bin":                 {"cifar/a.bin", "cifar/b.bin"},
 		"cifar100.bin":                {"cifar100.bin"},

@@ -21,7 +21,29 @@ import (
 //
 // Everything that can be checked without decoding pictures is checked here: sizes, label ranges, counts. Sets joined by
 // a pattern must have the same classes.
-func Open(spec string) (Dataset, error) { return disk().openSpec(spec) }
+func Open(spec string) (Dataset, error) { return OpenWith(spec, OpenOptions{}) }
+
+// OpenOptions says how to open data. The zero value does it as [Open].
+type OpenOptions struct {
+	// FS holds the files, as for [OpenFS]; nil for the operating system's.
+	FS fs.FS
+	// Classes are those of the network that the data are for, which labels then refer to; see [Relabel]. A folder of classes need
+	// not have all of them. Without it labels are what the data say: class folders are numbered in their order.
+	Classes []Class
+}
+
+// OpenWith opens a DATA argument with options.
+func OpenWith(spec string, o OpenOptions) (Dataset, error) {
+	t := disk()
+	if o.FS != nil {
+		t = tree{FS: o.FS}
+	}
+	d, err := t.open(spec, o.Classes)
+	if err != nil {
+		return nil, fmt.Errorf("open data %q: %w", spec, err)
+	}
+	return d, nil
+}
 
 // OpenFS is [Open] for files in fsys: embedded ones, a zip archive, one folder of the disk. The argument's paths are those
 // of [fs.ValidPath], which have slashes and begin nowhere but at the root, "."; patterns are those of [path.Match].
@@ -29,17 +51,9 @@ func Open(spec string) (Dataset, error) { return disk().openSpec(spec) }
 // Several goroutines read from fsys at a time. A file that it cannot read from anywhere, that is one without
 // [io.ReaderAt], is read into memory. Links are followed where fsys does; a tree whose folders contain themselves is an
 // error, unless fsys tells them as [os.SameFile].
-func OpenFS(fsys fs.FS, spec string) (Dataset, error) { return tree{FS: fsys}.openSpec(spec) }
+func OpenFS(fsys fs.FS, spec string) (Dataset, error) { return OpenWith(spec, OpenOptions{FS: fsys}) }
 
-func (t tree) openSpec(spec string) (Dataset, error) {
-	d, err := t.open(spec)
-	if err != nil {
-		return nil, fmt.Errorf("open data %q: %w", spec, err)
-	}
-	return d, nil
-}
-
-func (t tree) open(spec string) (Dataset, error) {
+func (t tree) open(spec string, classes []Class) (Dataset, error) {
 	path, sources, err := t.resolve(spec)
 	if err != nil {
 		return nil, err
@@ -47,7 +61,7 @@ func (t tree) open(spec string) (Dataset, error) {
 	t.labelSources(sources, path)
 	parts := make([]Dataset, 0, len(sources))
 	for _, s := range sources {
-		d, err := openSource(s)
+		d, err := openLabelled(s, classes)
 		if err != nil {
 			closeAll(parts)
 			return nil, err
@@ -69,6 +83,19 @@ func closeAll(parts []Dataset) {
 	for _, d := range parts {
 		d.Close()
 	}
+}
+
+// openLabelled opens one file, folder or pair with labels of the given classes, if any.
+func openLabelled(s source, classes []Class) (Dataset, error) {
+	d, err := openSource(s)
+	if err != nil || classes == nil {
+		return d, err
+	}
+	r, err := Relabel(d, classes)
+	if err != nil {
+		d.Close()
+	}
+	return r, err
 }
 
 // openSource opens one file, folder or pair.
@@ -93,6 +120,12 @@ func openSource(s source) (Dataset, error) {
 		return p, nil
 	case "idx":
 		return openIdx(s)
+	case "list":
+		p, err := openList(s)
+		if err != nil {
+			return nil, err
+		}
+		return p, nil
 	case "npy":
 		return openNpy(s)
 	case "npz":
@@ -148,6 +181,9 @@ func (t tree) detect(path string) (string, error) {
 	case 1:
 		return fits[0], nil
 	case 0:
+		if hasListName(path) {
+			return "list", nil
+		}
 		return "", fmt.Errorf("%s (%d bytes): %w: expected one of %s; name it in front if it should be, as in cifar10:%s",
 			path, size, ErrFormat, strings.Join(formats, ", "), path)
 	}

@@ -129,6 +129,9 @@ func describe(d Dataset) string {
 	case *records:
 		return d.path
 	case *pictures:
+		if d.list != "" {
+			return d.list
+		}
 		return d.root
 	}
 	return d.Name()

@@ -9,7 +9,7 @@ import (
 )
 
 // formats lists the names that a DATA argument can begin with.
-var formats = []string{"cifar10", "cifar100", "folder", "idx", "npy", "npz"}
+var formats = []string{"cifar10", "cifar100", "folder", "idx", "list", "npy", "npz"}
 
 // source is one file or folder to open.
 type source struct {
@@ -17,6 +17,7 @@ type source struct {
 	format string // one of formats, "" to be detected
 	path   string
 	labels string // second file of an idx pair
+	root   string // folder that the paths of a list begin at, "" for the list's own
 	name   string // see Dataset.Name
 	label  string // what IDs begin with, "" for a folder that stands alone
 	// patterns are those, if any, that path and labels were found by.
@@ -65,6 +66,11 @@ func (t tree) find(format, path string) ([]source, error) {
 	_, missing := t.stat(path)
 	if missing == nil {
 		return []source{{format: format, path: path}}, nil
+	}
+	if format == "" || format == "list" {
+		if lists, err := t.findList(path); lists != nil || err != nil && format == "list" {
+			return lists, err
+		}
 	}
 	if format == "" || format == "idx" {
 		if pairs, err := t.findPairs(path); pairs != nil || err != nil {

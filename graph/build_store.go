@@ -9,15 +9,16 @@ import (
 	"github.com/line-ood/goline/internal/kernel"
 )
 
-// store holds what the replicas of a program share: parameters as node values, and convolutions packed from them.
+// store holds what the replicas of a program share: parameters as node values, and convolutions and matrices packed from them.
 type store struct {
 	tensors map[fixedKey]*tensor.Dense // used while the replicas are built, one after the other
 	mu      sync.Mutex
 	convs   map[convKey]any
+	rights  map[rightKey]any
 }
 
 func newStore() *store {
-	return &store{tensors: map[fixedKey]*tensor.Dense{}, convs: map[convKey]any{}}
+	return &store{tensors: map[fixedKey]*tensor.Dense{}, convs: map[convKey]any{}, rights: map[rightKey]any{}}
 }
 
 // tensor returns the tensor of that key, made on first use.
@@ -62,4 +63,32 @@ func sharedConv[T kernel.Float](s *store, spec kernel.ConvSpec[T]) (*kernel.Conv
 		s.convs[key] = c
 	}
 	return c, err
+}
+
+// rightKey tells packed matrices apart by the memory they came from.
+type rightKey struct {
+	from       unsafe.Pointer
+	k, n, of   int // of: bytes of an element
+	transposed bool
+}
+
+// sharedRight returns the packed form of a matrix that does not change, made on first use.
+func sharedRight[T kernel.Float](s *store, b []T, k, n int, transposed bool) *kernel.Right[T] {
+	pack := func() *kernel.Right[T] {
+		r := kernel.NewRight[T](k, n)
+		r.Pack(b, transposed)
+		return r
+	}
+	if s == nil {
+		return pack()
+	}
+	key := rightKey{unsafe.Pointer(unsafe.SliceData(b)), k, n, int(unsafe.Sizeof(*new(T))), transposed}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if r, ok := s.rights[key]; ok {
+		return r.(*kernel.Right[T])
+	}
+	r := pack()
+	s.rights[key] = r
+	return r
 }

@@ -1,6 +1,8 @@
 package graph
 
 import (
+	"slices"
+
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
@@ -26,8 +28,106 @@ func Linear(x, w, b *G.Node) (*G.Node, error) {
 		}
 		args, diff = append(args, b), append(diff, true)
 	}
-	shape := append(x.Shape()[:last].Clone(), out)
-	return floatOp("Linear", shape, args, diff, linearGrad, linearRun[float32], linearRun[float64])
+	if err := wantOneType("Linear", args...); err != nil {
+		return nil, err
+	}
+	fn, err := dispatch("Linear", x.Dtype(),
+		func() function { return newLinearFn[float32](in, out, diff) }, func() function { return newLinearFn[float64](in, out, diff) })
+	if err != nil {
+		return nil, err
+	}
+	return apply("Linear", fn, x.Dtype(), append(x.Shape()[:last].Clone(), out), args...)
+}
+
+// linearFn is the fully connected layer, or with back its gradient by x.
+type linearFn[T kernel.Float] struct {
+	floatFn[T]
+	in, out int
+	back    bool
+	right   *kernel.Right[T]
+	frozen  bool
+	bias    []T // if frozen
+}
+
+// wide tells whether a layer of these sizes runs as a product of packed matrices. It must not depend on how many rows there
+// are: the two ways sum in different orders.
+func wide(in, out int) bool { return in >= 32 && out >= 32 }
+
+func newLinearFn[T kernel.Float](in, out int, diff []bool) *linearFn[T] {
+	f := &linearFn[T]{in: in, out: out}
+	f.floatFn = floatFn[T]{run: f.run, grad: linearGrad, diff: diff}
+	return f
+}
+
+func newLinearDX[T kernel.Float](in, out int) *linearFn[T] {
+	f := &linearFn[T]{in: in, out: out, back: true}
+	f.floatFn = floatFn[T]{run: f.runBack}
+	return f
+}
+
+// freeze packs weight and bias if they are parameters.
+func (f *linearFn[T]) freeze(in G.Nodes, fixed func(*G.Node) bool, cache *store) (bool, error) {
+	if !wide(f.in, f.out) || fixed(in[0]) || !fixed(in[1]) || len(in) > 2 && !fixed(in[2]) {
+		return false, nil
+	}
+	w, err := sliceOf[T](in[1].Value())
+	if err != nil {
+		return false, err
+	}
+	if len(in) > 2 {
+		b, err := sliceOf[T](in[2].Value())
+		if err != nil {
+			return false, err
+		}
+		f.bias = slices.Clone(b)
+	}
+	if f.back {
+		f.right = sharedRight(cache, w, f.out, f.in, false)
+	} else {
+		f.right = sharedRight(cache, w, f.in, f.out, true)
+	}
+	f.frozen = true
+	return true, nil
+}
+
+func (f *linearFn[T]) run(c *call[T]) error {
+	y, _ := c.out.flat()
+	x, bias, rows := c.flat(0), f.bias, len(y)/f.out
+	if !f.frozen && len(c.in) > 2 {
+		bias = c.flat(2)
+	}
+	if !wide(f.in, f.out) {
+		kernel.Linear(y, x, c.flat(1), bias, rows, f.in, f.out)
+		return nil
+	}
+	if f.right == nil {
+		f.right = kernel.NewRight[T](f.in, f.out)
+	}
+	if !f.frozen {
+		f.right.Pack(c.flat(1), true)
+	}
+	for i := 0; bias != nil && i < len(y); i += f.out {
+		copy(y[i:], bias)
+	}
+	f.right.Mul(y, x, rows, false, bias != nil, c.workspace(f.right.ScratchLen(rows)))
+	return nil
+}
+
+func (f *linearFn[T]) runBack(c *call[T]) error {
+	dx, _ := c.out.flat()
+	dy, rows := c.flat(0), len(dx)/f.in
+	if !wide(f.in, f.out) {
+		kernel.LinearBackwardInput(dx, dy, c.flat(1), rows, f.in, f.out)
+		return nil
+	}
+	if f.right == nil {
+		f.right = kernel.NewRight[T](f.out, f.in)
+	}
+	if !f.frozen {
+		f.right.Pack(c.flat(1), false)
+	}
+	f.right.Mul(dx, dy, rows, false, false, c.workspace(f.right.ScratchLen(rows)))
+	return nil
 }
 
 // contiguous returns the samples of a as one slice, copying them into dst only where they lie apart.
@@ -42,28 +142,23 @@ func contiguous[T any](a array[T], dst func(n int) []T) []T {
 	return out
 }
 
-func linearRun[T kernel.Float](c *call[T]) error {
-	x, w := c.in[0], c.in[1]
-	var bias []T
-	if len(c.in) > 2 {
-		bias = c.in[2].data
-	}
-	y, _ := c.out.flat()
-	kernel.Linear(y, contiguous(x, c.workspace), w.data, bias, len(y)/w.n, w.size, w.n)
-	return nil
-}
-
 func linearGrad(in G.Nodes, _, grad *G.Node, need []bool) (gs G.Nodes, err error) {
 	x, w := in[0], in[1]
 	gs = make(G.Nodes, len(in))
 	if need[0] {
-		gs[0], err = floatOp("Linear'x", x.Shape(), []*G.Node{grad, w}, nil, nil, linearDX[float32], linearDX[float64])
+		in, out := w.Shape()[1], w.Shape()[0]
+		fn, err := dispatch("Linear'x", x.Dtype(),
+			func() function { return newLinearDX[float32](in, out) }, func() function { return newLinearDX[float64](in, out) })
 		if err != nil {
+			return nil, err
+		}
+		if gs[0], err = apply("Linear'x", fn, x.Dtype(), x.Shape(), grad, w); err != nil {
 			return nil, err
 		}
 	}
 	if need[1] {
-		gs[1], err = floatOp("Linear'w", w.Shape(), []*G.Node{grad, x}, nil, nil, linearDW[float32], linearDW[float64])
+		in, out := w.Shape()[1], w.Shape()[0]
+		gs[1], err = floatOp("Linear'w", w.Shape(), []*G.Node{grad, x}, nil, nil, linearDW[float32](in, out), linearDW[float64](in, out))
 		if err != nil {
 			return nil, err
 		}
@@ -74,20 +169,25 @@ func linearGrad(in G.Nodes, _, grad *G.Node, need []bool) (gs G.Nodes, err error
 	return gs, err
 }
 
-func linearDX[T kernel.Float](c *call[T]) error {
-	dy, w := c.in[0], c.in[1]
-	dx, _ := c.out.flat()
-	kernel.LinearBackwardInput(dx, dy.data, w.data, len(dx)/w.size, w.size, w.n)
-	return nil
-}
-
-func linearDW[T kernel.Float](c *call[T]) error {
-	dy, x := c.in[0], c.in[1]
-	dw, _ := c.out.flat()
-	in, out := c.out.size, c.out.n
-	clear(dw)
-	kernel.LinearBackwardWeight(dw, nil, contiguous(x, c.workspace), dy.data, dy.n*dy.size/out, in, out)
-	return nil
+// linearDW returns the gradient by the weight [out, in] of the gradient by the output and x.
+func linearDW[T kernel.Float](in, out int) func(*call[T]) error {
+	var right *kernel.Right[T]
+	return func(c *call[T]) error {
+		dw, _ := c.out.flat()
+		dy, x := c.flat(0), c.flat(1)
+		rows := len(x) / in
+		if !wide(in, out) {
+			clear(dw)
+			kernel.LinearBackwardWeight(dw, nil, x, dy, rows, in, out)
+			return nil
+		}
+		if right == nil {
+			right = kernel.NewRight[T](rows, in)
+		}
+		right.Pack(x, false)
+		right.Mul(dw, dy, out, true, false, c.workspace(right.ScratchLen(out)))
+		return nil
+	}
 }
 
 // sumRows adds up the rows of the first input, each as long as the output.

@@ -140,6 +140,10 @@ func (p products) flops() int { return 2 * len(p.c) * p.m * p.k * p.n }
 type matmulFn[T kernel.Float] struct {
 	floatFn[T]
 	products
+	again  []bool             // the product's result has been written before, and is added to
+	fixed  []*kernel.Right[T] // the matrices of the second input, if they never change
+	right  *kernel.Right[T]   // the last one, if they do
+	packed int                // which that is
 }
 
 func multiply(name string, p products, shape tensor.Shape, diff []bool, grad gradient, a, b *G.Node) (*G.Node, error) {
@@ -153,20 +157,56 @@ func multiply(name string, p products, shape tensor.Shape, diff []bool, grad gra
 }
 
 func newMatmulFn[T kernel.Float](p products, diff []bool, grad gradient) *matmulFn[T] {
-	f := &matmulFn[T]{products: p}
+	f := &matmulFn[T]{products: p, again: make([]bool, len(p.c))}
+	written := map[int]bool{}
+	for i, at := range p.c {
+		f.again[i], written[at] = written[at], true
+	}
 	f.floatFn = floatFn[T]{run: f.run, grad: grad, diff: diff}
 	return f
 }
 
 func (f *matmulFn[T]) batchFLOPs() int { return f.products.flops() }
 
+// freeze packs a second input that is a parameter.
+func (f *matmulFn[T]) freeze(in G.Nodes, fixed func(*G.Node) bool, cache *store) (bool, error) {
+	if !fixed(in[1]) || fixed(in[0]) {
+		return false, nil
+	}
+	b, err := sliceOf[T](in[1].Value())
+	if err != nil {
+		return false, err
+	}
+	size := f.k * f.n
+	for ; len(b) > 0; b = b[size:] {
+		f.fixed = append(f.fixed, sharedRight(cache, b[:size], f.k, f.n, f.transB))
+	}
+	return true, nil
+}
+
+// rightSide returns matrix i of the second input, packed.
+func (f *matmulFn[T]) rightSide(c *call[T], i int) *kernel.Right[T] {
+	if f.fixed != nil {
+		return f.fixed[i]
+	}
+	if f.right == nil {
+		f.right = kernel.NewRight[T](f.k, f.n)
+	}
+	if f.packed != i {
+		f.right.Pack(c.flat(1)[i*f.k*f.n:], f.transB)
+		f.packed = i
+	}
+	return f.right
+}
+
 func (f *matmulFn[T]) run(c *call[T]) error {
-	a, b := c.flat(0), c.flat(1)
 	dst, _ := c.out.flat()
-	p := &f.products
-	clear(dst)
-	for i, at := range p.c {
-		kernel.MatMul(dst[at*p.m*p.n:], a[p.a[i]*p.m*p.k:], b[p.b[i]*p.k*p.n:], p.m, p.k, p.n, p.transA, p.transB, true)
+	a := c.flat(0)
+	f.packed = -1
+	for i, at := range f.c {
+		right := f.rightSide(c, f.b[i])
+		work := c.workspace(right.ScratchLen(f.m))
+		right.Mul(dst[at*f.m*f.n:], a[f.a[i]*f.m*f.k:], f.m, f.transA, f.again[i], work)
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/line-ood/goline/attribution"
 	"github.com/line-ood/goline/attribution/games"
 	"github.com/line-ood/goline/graph"
+	"github.com/line-ood/goline/internal/mathx"
 	"github.com/line-ood/goline/nets"
 )
 
@@ -66,8 +67,7 @@ func (s Estimated) measure(
 	if err != nil {
 		return nil, err
 	}
-	weight, bias := net.Head()
-	head, err := games.NewHead(games.Float64s(weight.Float32s()), games.Float64s(bias.Float32s()))
+	head, err := games.NewReadout(nets.HeadOf(net))
 	if err != nil {
 		return nil, fmt.Errorf("line: %w", err)
 	}
@@ -127,7 +127,7 @@ func featuresByClass(
 		z := b.Float32(nets.Features)
 		show(z)
 		for i, label := range b.Labels {
-			out[label] = append(out[label], games.Float64s(z[i*net.Dim():][:net.Dim()]))
+			out[label] = append(out[label], mathx.Float64s(z[i*net.Dim():][:net.Dim()]))
 		}
 		seen += b.N
 	}

@@ -12,11 +12,12 @@ import (
 	"github.com/line-ood/goline/attribution/games"
 	"github.com/line-ood/goline/internal/npyz"
 	"github.com/line-ood/goline/internal/sharedtest"
+	"github.com/line-ood/goline/nets"
 	"github.com/line-ood/goline/nets/weights"
 )
 
 // denseNet is the final layer of the CIFAR-10 DenseNet of the LINe paper and the features of 64 test images.
-func denseNet(t testing.TB) (h *games.Head, z [][]float64, logits []float64) {
+func denseNet(t testing.TB) (h *games.Readout, z [][]float64, logits []float64) {
 	t.Helper()
 	sd, err := weights.Read(sharedtest.Path(t, "checkpoints", "cifar10_densenet_bc_100_12.pth.tar"))
 	require.NoError(t, err)
@@ -24,7 +25,7 @@ func denseNet(t testing.TB) (h *games.Head, z [][]float64, logits []float64) {
 	require.True(t, ok, fmt.Sprint(sd.Names()))
 	b, ok := sd.Get("fc.bias")
 	require.True(t, ok)
-	h, err = games.NewHead(games.Float64s(w.F32), games.Float64s(b.F32))
+	h, err = games.NewReadout(nets.Head{Classes: 10, Dim: 342, Weight: w.F32, Bias: b.F32})
 	require.NoError(t, err)
 	probe, err := npyz.ReadNpz(sharedtest.Path(t, "reference", "cifar10_densenet_probe64.npz"))
 	require.NoError(t, err)

@@ -20,14 +20,15 @@ import (
 	"github.com/line-ood/goline/attribution/compare"
 	"github.com/line-ood/goline/attribution/estimate"
 	"github.com/line-ood/goline/attribution/games"
+	"github.com/line-ood/goline/nets"
 )
 
 func game(t *testing.T) attribution.Game {
-	w := make([]float64, 4*12)
-	for i := range w {
-		w[i] = math.Sin(float64(i) * 1.7)
+	head := nets.Head{Classes: 4, Dim: 12, Weight: make([]float32, 4*12), Bias: make([]float32, 4)}
+	for i := range head.Weight {
+		head.Weight[i] = float32(math.Sin(float64(i) * 1.7))
 	}
-	h, err := games.NewHead(w, make([]float64, 4))
+	h, err := games.NewReadout(head)
 	require.NoError(t, err)
 	z := make([]float64, 12)
 	for i := range z {

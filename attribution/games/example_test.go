@@ -8,15 +8,16 @@ import (
 	"github.com/line-ood/goline/attribution"
 	"github.com/line-ood/goline/attribution/estimate"
 	"github.com/line-ood/goline/attribution/games"
+	"github.com/line-ood/goline/nets"
 )
 
 // head is a final layer of three classes over four neurons.
-func head() *games.Head {
-	h, err := games.NewHead([]float64{
+func head() *games.Readout {
+	h, err := games.NewReadout(nets.Head{Classes: 3, Dim: 4, Weight: []float32{
 		1.0, -0.5, 0.2, 0.0,
 		-0.3, 0.8, 0.1, 0.4,
 		0.2, 0.1, -0.6, 0.9,
-	}, []float64{0.1, 0, -0.1})
+	}, Bias: []float32{0.1, 0, -0.1}})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -9,13 +9,14 @@ import (
 
 	"github.com/line-ood/goline/attribution"
 	"github.com/line-ood/goline/attribution/estimate"
+	"github.com/line-ood/goline/nets"
 )
 
 var background = context.Background()
 
 // network is a random final layer and one sample.
 type network struct {
-	head *Head
+	head *Readout
 	w, b []float64
 	z    []float64
 }
@@ -24,15 +25,15 @@ func randomNetwork(classes, neurons int, seed uint64) network {
 	r := rand.New(rand.NewPCG(seed, 2))
 	n := network{w: make([]float64, classes*neurons), b: make([]float64, classes), z: make([]float64, neurons)}
 	for i := range n.w {
-		n.w[i] = r.NormFloat64() * 0.5
+		n.w[i] = float64(float32(r.NormFloat64() * 0.5))
 	}
 	for i := range n.b {
-		n.b[i] = r.NormFloat64() * 0.3
+		n.b[i] = float64(float32(r.NormFloat64() * 0.3))
 	}
 	for i := range n.z {
 		n.z[i] = max(0, r.NormFloat64()+0.5)
 	}
-	h, err := NewHead(n.w, n.b)
+	h, err := readout(n.w, n.b)
 	if err != nil {
 		panic(err)
 	}
@@ -70,4 +71,16 @@ var allValues = []attribution.Value{attribution.Logit, attribution.Probability, 
 func withoutTime(e attribution.Estimate) attribution.Estimate {
 	e.Seconds = 0
 	return e
+}
+
+// readout is a final layer of weights [classes, neurons] and a bias for each class.
+func readout(w, b []float64) (*Readout, error) {
+	head := nets.Head{Classes: len(b), Dim: len(w) / max(len(b), 1), Weight: make([]float32, len(w)), Bias: make([]float32, len(b))}
+	for i, v := range w {
+		head.Weight[i] = float32(v)
+	}
+	for i, v := range b {
+		head.Bias[i] = float32(v)
+	}
+	return NewReadout(head)
 }

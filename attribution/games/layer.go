@@ -12,6 +12,7 @@ import (
 
 	"github.com/line-ood/goline/attribution"
 	"github.com/line-ood/goline/graph"
+	"github.com/line-ood/goline/internal/mathx"
 )
 
 // LayerOptions says which game is played on the neurons of a layer. The zero value, but for Layer, is the logit of the
@@ -234,7 +235,7 @@ func (l *Layer) Games(ctx context.Context, images graph.Batches) iter.Seq2[attri
 			z, logits := out.Float32(l.opt.Layer), out.Float32(graph.Logits)
 			k := len(logits) / out.N
 			for i := range out.N {
-				g, err := l.game(slices.Clone(z[i*l.size:][:l.size]), Float64s(logits[i*k:][:k]), out.Labels[i])
+				g, err := l.game(slices.Clone(z[i*l.size:][:l.size]), mathx.Float64s(logits[i*k:][:k]), out.Labels[i])
 				if err != nil {
 					err = fmt.Errorf("image %d: %w", seen+i, err)
 				}

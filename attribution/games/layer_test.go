@@ -12,6 +12,7 @@ import (
 	"github.com/line-ood/goline/attribution"
 	"github.com/line-ood/goline/attribution/estimate"
 	"github.com/line-ood/goline/graph"
+	"github.com/line-ood/goline/internal/mathx"
 	"github.com/line-ood/goline/nets"
 )
 
@@ -87,8 +88,7 @@ func randomCoalitions(players, rows int) attribution.Coalitions {
 // TestLayerGameOnFeaturesEqualsPenultimateGame compares the graph with the closed form for every value and removal.
 func TestLayerGameOnFeaturesEqualsPenultimateGame(t *testing.T) {
 	net := randomNet(t)
-	w, b := net.Head()
-	head, err := NewHead(Float64s(w.Float32s()), Float64s(b.Float32s()))
+	head, err := NewReadout(nets.HeadOf(net))
 	require.NoError(t, err)
 	prog, err := graph.Compile(net, graph.Options{})
 	require.NoError(t, err)
@@ -96,7 +96,7 @@ func TestLayerGameOnFeaturesEqualsPenultimateGame(t *testing.T) {
 	for out, err := range prog.Run(context.Background(), randomImages(3)) {
 		require.NoError(t, err)
 		for i := range out.N {
-			z = append(z, Float64s(out.Float32("features")[i*net.Dim():][:net.Dim()]))
+			z = append(z, mathx.Float64s(out.Float32("features")[i*net.Dim():][:net.Dim()]))
 		}
 	}
 	s := randomCoalitions(net.Dim(), 37)

@@ -11,6 +11,8 @@ import (
 	"github.com/line-ood/goline/attribution"
 	"github.com/line-ood/goline/attribution/estimate"
 	"github.com/line-ood/goline/graph"
+	"github.com/line-ood/goline/internal/mathx"
+	"github.com/line-ood/goline/nets"
 )
 
 // backgroundRows are rows of activations to resample from.
@@ -95,15 +97,14 @@ func TestResampledLayerGameIsTheMeanOfItsRows(t *testing.T) {
 // TestLayerGameDrawsRowsAsThePenultimateGame: with one seed both draw the same rows and coalitions.
 func TestLayerGameDrawsRowsAsThePenultimateGame(t *testing.T) {
 	net := randomNet(t)
-	w, b := net.Head()
-	head, err := NewHead(Float64s(w.Float32s()), Float64s(b.Float32s()))
+	head, err := NewReadout(nets.HeadOf(net))
 	require.NoError(t, err)
 	prog, err := graph.Compile(net, graph.Options{Fetch: []string{"features"}})
 	require.NoError(t, err)
 	var z []float64
 	for out, err := range prog.Run(background, randomImages(1)) {
 		require.NoError(t, err)
-		z = Float64s(out.Float32("features"))
+		z = mathx.Float64s(out.Float32("features"))
 	}
 	removal := attribution.RemoveByResampling(backgroundRows(6, len(z)))
 	g := layerGames(t, LayerOptions{Layer: "features", Value: attribution.LogProbability, Removal: removal}, 1)[0]

@@ -30,7 +30,7 @@ type LINe struct {
 }
 
 // check reports parameters that do not fit a head.
-func (p *LINe) check(h *Head) error {
+func (p *LINe) check(h *Readout) error {
 	if len(p.Contributions) != h.classes*h.neurons {
 		return fmt.Errorf("attribution: LINe contributions hold %d values, expected [%d, %d]", len(p.Contributions), h.classes, h.neurons)
 	}
@@ -49,7 +49,7 @@ func (p *LINe) check(h *Head) error {
 
 // masked returns the head's weights [neurons, classes] with everything that class c drops set to zero: a dropped
 // activation drops all weights of its neuron.
-func (p *LINe) masked(h *Head, c int) []float64 {
+func (p *LINe) masked(h *Readout, c int) []float64 {
 	k := h.classes
 	out := make([]float64, len(h.weights))
 	for i, contribution := range p.Contributions[c*h.neurons : (c+1)*h.neurons] {

@@ -50,7 +50,7 @@ const tableBytes = 256 << 20
 // background rows a [*Mean] of one game for each row. label is -1 where it is unknown.
 //
 // Shapes: z [neurons].
-func NewPenultimate(h *Head, z []float64, label int, opt PenultimateOptions) (attribution.Game, error) {
+func NewPenultimate(h *Readout, z []float64, label int, opt PenultimateOptions) (attribution.Game, error) {
 	games, err := penultimateGames(h, [][]float64{z}, []int{label}, opt)
 	if err != nil {
 		return nil, err
@@ -66,7 +66,7 @@ func NewPenultimate(h *Head, z []float64, label int, opt PenultimateOptions) (at
 // labels may be nil when the target does not need them.
 //
 // Shapes: z [samples][neurons], labels [samples].
-func NewPenultimateMean(h *Head, z [][]float64, labels []int, opt PenultimateOptions) (*Mean, error) {
+func NewPenultimateMean(h *Readout, z [][]float64, labels []int, opt PenultimateOptions) (*Mean, error) {
 	games, err := penultimateGames(h, z, labels, opt)
 	if err != nil {
 		return nil, err
@@ -75,7 +75,7 @@ func NewPenultimateMean(h *Head, z [][]float64, labels []int, opt PenultimateOpt
 }
 
 // penultimateGames returns the games of all samples and background rows.
-func penultimateGames(h *Head, z [][]float64, labels []int, opt PenultimateOptions) ([]*PenultimateGame, error) {
+func penultimateGames(h *Readout, z [][]float64, labels []int, opt PenultimateOptions) ([]*PenultimateGame, error) {
 	if err := opt.check(h); err != nil {
 		return nil, err
 	}
@@ -102,7 +102,7 @@ func penultimateGames(h *Head, z [][]float64, labels []int, opt PenultimateOptio
 			row = opt.LINe.clipped(row)
 		}
 		logits := make([]float64, h.classes)
-		h.Logits(row, logits)
+		h.logits(row, logits)
 		class, err := opt.Target.Resolve(logits, label)
 		if err != nil {
 			return nil, fmt.Errorf("sample %d: %w", n, err)
@@ -144,7 +144,7 @@ func penultimateGames(h *Head, z [][]float64, labels []int, opt PenultimateOptio
 }
 
 // check reports options that do not fit a head.
-func (o *PenultimateOptions) check(h *Head) error {
+func (o *PenultimateOptions) check(h *Readout) error {
 	if err := attribution.CheckValue(o.Value, h.classes); err != nil {
 		return err
 	}

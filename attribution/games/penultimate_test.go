@@ -243,7 +243,7 @@ func TestWideLogitsTakeTheDirectPath(t *testing.T) {
 		"sums past exp(700)":     {600, 600, 600, 600, -600, -600, -600, -600},
 		"both":                   {800, -300, -200, 500},
 	} {
-		h, err := NewHead(weights, []float64{0, 0})
+		h, err := readout(weights, []float64{0, 0})
 		require.NoError(t, err)
 		n := len(weights) / 2
 		z := make([]float64, n)
@@ -259,7 +259,7 @@ func TestWideLogitsTakeTheDirectPath(t *testing.T) {
 
 // LINe keeps what is strictly above its thresholds.
 func TestLINeThresholdsAreStrict(t *testing.T) {
-	h, err := NewHead([]float64{10, 2, 4}, []float64{0})
+	h, err := readout([]float64{10, 2, 4}, []float64{0})
 	require.NoError(t, err)
 	line := &LINe{Contributions: []float64{1, 2, 3}, ActivationThresholds: []float64{1}, WeightThresholds: []float64{4}, Clip: math.Inf(1)}
 	// Activation 0 is at its threshold, though |C| W = 10 is not; weight 1 has |C| W = 4, at its threshold; 3 x 4 is above.
@@ -317,7 +317,7 @@ func TestLINeScoreUsesTheMasksOfThePredictedClass(t *testing.T) {
 		clipped[i] = min(z, line.Clip)
 	}
 	logits := make([]float64, 4)
-	net.head.Logits(clipped, logits)
+	net.head.logits(clipped, logits)
 	predicted := mathx.ArgMax(logits)
 	g := net.game(t, PenultimateOptions{LINe: line})
 	assert.Equal(t, predicted, g.(*PenultimateGame).Class())
@@ -416,13 +416,13 @@ func TestBadPenultimateInput(t *testing.T) {
 	assert.ErrorContains(t, err, "no samples")
 	_, err = NewPenultimateMean(net.head, [][]float64{net.z}, []int{1, 2}, PenultimateOptions{})
 	assert.ErrorContains(t, err, "1 samples but 2 labels")
-	one, err := NewHead([]float64{1, 2}, []float64{0})
+	one, err := readout([]float64{1, 2}, []float64{0})
 	require.NoError(t, err)
 	_, err = NewPenultimate(one, []float64{1, 1}, 0, PenultimateOptions{Value: attribution.Margin})
 	assert.ErrorContains(t, err, "expected at least two classes, got 1")
 	for _, h := range []struct{ w, b []float64 }{{nil, nil}, {[]float64{1}, nil}, {nil, []float64{1}}, {[]float64{1, 2, 3}, []float64{1, 2}},
 		{[]float64{nan}, []float64{1}}, {[]float64{1}, []float64{math.Inf(1)}}} {
-		_, err := NewHead(h.w, h.b)
+		_, err := readout(h.w, h.b)
 		assert.Error(t, err, fmt.Sprint(h))
 	}
 }

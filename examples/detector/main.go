@@ -11,6 +11,7 @@ import (
 	"github.com/line-ood/goline/line/eval"
 	"github.com/line-ood/goline/line/posthoc"
 	"github.com/line-ood/goline/line/report"
+	"github.com/line-ood/goline/nets"
 )
 
 func init() {
@@ -44,7 +45,7 @@ func main() {
 	set := func(name string, n int, seed uint64, kinds ...int) eval.Set {
 		return eval.Set{Name: name, Samples: pictures.Must(x.Samples(ctx, name, pictures.Set(name, n, seed, kinds...)))}
 	}
-	data := eval.Data{Head: eval.Head(net), Fit: set("fit", 300, 1, 0, 1, 2), ID: set("stripes", 90, 2, 0, 1, 2), OOD: []eval.Set{set("checks", 60, 3, pictures.Checks)}}
+	data := eval.Data{Head: nets.HeadOf(net), Fit: set("fit", 300, 1, 0, 1, 2), ID: set("stripes", 90, 2, 0, 1, 2), OOD: []eval.Set{set("checks", 60, 3, pictures.Checks)}}
 	var methods []posthoc.Method
 	for _, name := range []string{"line", "energy", "norm"} {
 		methods = append(methods, pictures.Must(posthoc.New(name, posthoc.Options{})))

@@ -18,6 +18,7 @@ import (
 	"github.com/line-ood/goline/internal/atomicfile"
 	"github.com/line-ood/goline/internal/cli/command"
 	"github.com/line-ood/goline/internal/demo"
+	"github.com/line-ood/goline/internal/mathx"
 	"github.com/line-ood/goline/line"
 	"github.com/line-ood/goline/line/eval"
 	"github.com/line-ood/goline/line/posthoc"
@@ -137,7 +138,7 @@ func (d *demonstration) load(ctx context.Context) (err error) {
 		return err
 	}
 	d.data = eval.Data{
-		Head: eval.Head(d.net), Fit: eval.Set{Name: d.fit.Name(), Samples: d.fit.Samples}, ID: eval.Set{Name: d.test.Name(), Samples: d.test.Samples},
+		Head: nets.HeadOf(d.net), Fit: eval.Set{Name: d.fit.Name(), Samples: d.fit.Samples}, ID: eval.Set{Name: d.test.Name(), Samples: d.test.Samples},
 	}
 	sets, err := demo.OutOfDistribution()
 	if err != nil {
@@ -327,7 +328,7 @@ func (d *demonstration) compareWithPaper(other *line.Detector) contributionRow {
 	k, f := d.net.Classes(), d.net.Dim()
 	mine, its := d.detector.Mean(), other.Mean()
 	for c := range k {
-		a, b := games.Float64s(mine[c*f:][:f]), games.Float64s(its[c*f:][:f])
+		a, b := mathx.Float64s(mine[c*f:][:f]), mathx.Float64s(its[c*f:][:f])
 		row.Spearman += compare.Spearman(a, b) / float64(k)
 		row.Jaccard += compare.Jaccard(d.detector.ActiveNeurons(c), other.ActiveNeurons(c)) / float64(k)
 		for i := range a {

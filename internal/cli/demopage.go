@@ -21,6 +21,7 @@ import (
 	"github.com/line-ood/goline/attribution/estimate"
 	"github.com/line-ood/goline/attribution/games"
 	"github.com/line-ood/goline/internal/demo"
+	"github.com/line-ood/goline/internal/mathx"
 	"github.com/line-ood/goline/line/report"
 )
 
@@ -176,7 +177,7 @@ func diverging(v float64) string {
 
 // errorPlot draws how fast estimators of Shapley values come close to the truth on some pictures.
 func (d *demonstration) errorPlot(ctx context.Context) (template.HTML, error) {
-	head, err := games.NewHead(games.Float64s(d.data.Head.Weight), games.Float64s(d.data.Head.Bias))
+	head, err := games.NewReadout(d.data.Head)
 	if err != nil {
 		return "", err
 	}
@@ -187,7 +188,7 @@ func (d *demonstration) errorPlot(ctx context.Context) (template.HTML, error) {
 		Budgets: []float64{400, 800, 1600, 3200, 6400}, Seeds: []uint64{1, 2, 3, 4, 5, 6}, Resamples: 200, Seed: d.Seed, Workers: d.Workers,
 	}
 	for _, i := range []int{0, d.test.N / 3, 2 * d.test.N / 3} {
-		z := games.Float64s(d.test.Features[i*d.test.Dim:][:d.test.Dim])
+		z := mathx.Float64s(d.test.Features[i*d.test.Dim:][:d.test.Dim])
 		game, err := games.NewPenultimate(head, z, d.test.Samples.Labels[i], games.PenultimateOptions{Value: attribution.Probability, Target: attribution.TargetLabel()})
 		if err != nil {
 			return "", err

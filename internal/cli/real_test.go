@@ -84,8 +84,7 @@ func TestRealCIFAR10(t *testing.T) {
 
 	net, err := nets.Open(realNet, weights)
 	require.NoError(t, err)
-	w, b := net.Head()
-	head := posthoc.Head{Classes: 10, Dim: 342, Weight: w.Float32s(), Bias: b.Float32s()}
+	head := nets.HeadOf(net)
 	fit := keptSamples(t, filepath.Join(kept, "fit.npz"))
 	method, err := line.NewMethod(line.DefaultOptions(), graph.Options{})
 	require.NoError(t, err)

@@ -1029,6 +1029,11 @@ func winoOutFlatAVX2(args *winoFlatArgs)
 //go:noescape
 func weaveAVX2(args *weaveArgs)
 
+// braidAVX2 puts eight rows side by side.
+//
+//go:noescape
+func braidAVX2(args *braidArgs)
+
 // pool2AVX512 averages windows of two rows and two columns.
 //
 //go:noescape

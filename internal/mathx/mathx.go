@@ -18,9 +18,9 @@ func Float64s(x []float32) []float64 {
 }
 
 // FirstNotFinite is the index of the first NaN or ±Inf, or -1.
-func FirstNotFinite(x []float64) int {
+func FirstNotFinite[T float32 | float64](x []T) int {
 	for i, v := range x {
-		if math.IsNaN(v) || math.IsInf(v, 0) {
+		if v-v != 0 {
 			return i
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/line-ood/goline/attribution/estimate"
 	"github.com/line-ood/goline/attribution/games"
 	"github.com/line-ood/goline/graph"
+	"github.com/line-ood/goline/internal/mathx"
 	"github.com/line-ood/goline/internal/npyz"
 	"github.com/line-ood/goline/internal/sharedtest"
 	"github.com/line-ood/goline/line"
@@ -29,8 +30,7 @@ func TestLogitGameOnDenseNet(t *testing.T) {
 	const n, d = 64, 342
 	features, err := probe.Float32("features", n, d)
 	require.NoError(t, err)
-	w, b := net.Head()
-	head, err := games.NewHead(games.Float64s(w.Float32s()), games.Float64s(b.Float32s()))
+	head, err := games.NewReadout(nets.HeadOf(net))
 	require.NoError(t, err)
 
 	prog, err := graph.Compile(line.Pipeline{Classifier: net}, graph.Options{From: nets.Features, Fetch: []string{line.ContributionsNode, line.Class}})
@@ -52,7 +52,7 @@ func TestLogitGameOnDenseNet(t *testing.T) {
 		groups = append(groups, members)
 	}
 	for i := range n {
-		z := games.Float64s(features[i*d:][:d])
+		z := mathx.Float64s(features[i*d:][:d])
 		o := games.PenultimateOptions{Target: attribution.TargetClass(class[i])}
 		game, err := games.NewPenultimate(head, z, -1, o)
 		require.NoError(t, err)
@@ -96,8 +96,7 @@ func TestGradientGapOnDenseNet(t *testing.T) {
 	const d, players = 342, 12
 	features, err := probe.Float64("features", 64, d)
 	require.NoError(t, err)
-	w, b := net.Head()
-	head, err := games.NewHead(games.Float64s(w.Float32s()), games.Float64s(b.Float32s()))
+	head, err := games.NewReadout(nets.HeadOf(net))
 	require.NoError(t, err)
 	var groups [][]int
 	for g := range players {

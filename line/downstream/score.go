@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"github.com/line-ood/goline/attribution/games"
+	"github.com/line-ood/goline/internal/mathx"
 	"github.com/line-ood/goline/line"
 )
 
@@ -15,7 +16,7 @@ func ScoreGame(det *line.Detector) *games.LINe {
 	k, d := net.Classes(), net.Dim()
 	w, _ := net.Head()
 	weight := w.Float32s()
-	p := &games.LINe{Contributions: games.Float64s(det.Mean()), Clip: det.Options().Clip}
+	p := &games.LINe{Contributions: mathx.Float64s(det.Mean()), Clip: det.Options().Clip}
 	if det.Options().NoClipping {
 		p.Clip = math.Inf(1)
 	}

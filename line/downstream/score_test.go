@@ -10,10 +10,11 @@ import (
 	"github.com/line-ood/goline/attribution"
 	"github.com/line-ood/goline/attribution/games"
 	"github.com/line-ood/goline/graph"
+	"github.com/line-ood/goline/internal/mathx"
 	"github.com/line-ood/goline/internal/nettest"
 	"github.com/line-ood/goline/line"
 	"github.com/line-ood/goline/line/downstream"
-	"github.com/line-ood/goline/line/posthoc"
+	"github.com/line-ood/goline/nets"
 )
 
 // TestScoreGame: with all neurons present the game's value is the detector's score.
@@ -29,20 +30,19 @@ func TestScoreGame(t *testing.T) {
 	} {
 		for seed := range uint64(4) {
 			net := nettest.DenseNetBC(t, 10, 4, classes, seed)
-			w, b := net.Head()
 			method, err := line.NewMethod(o, graph.Options{})
 			require.NoError(t, err)
-			head := posthoc.Head{Classes: classes, Dim: net.Dim(), Weight: w.Float32s(), Bias: b.Float32s()}
+			head := nets.HeadOf(net)
 			require.NoError(t, method.Fit(ctx, head, samples(net, 24, 1, seed)))
 			test := samples(net, 20, 1.3, 100+seed)
 			want := make([]float64, test.N)
 			require.NoError(t, method.Score(ctx, test, want))
 
-			h, err := games.NewHead(games.Float64s(w.Float32s()), games.Float64s(b.Float32s()))
+			h, err := games.NewReadout(head)
 			require.NoError(t, err)
 			params := downstream.ScoreGame(method.Detector())
 			for i := range test.N {
-				g, err := games.NewPenultimate(h, games.Float64s(test.Features[i*test.Dim:][:test.Dim]), -1,
+				g, err := games.NewPenultimate(h, mathx.Float64s(test.Features[i*test.Dim:][:test.Dim]), -1,
 					games.PenultimateOptions{LINe: params})
 				require.NoError(t, err)
 				all, value := attribution.NewCoalitions(g.Players(), 1), make([]float64, 1)

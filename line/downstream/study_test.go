@@ -40,7 +40,7 @@ func study(t testing.TB) downstream.Study {
 	net := nettest.DenseNetBC(t, 10, 4, classes, 5)
 	return downstream.Study{
 		Data: eval.Data{
-			Head: eval.Head(net), Fit: eval.Set{Samples: samples(net, 24, 1, 1)}, ID: eval.Set{Samples: samples(net, 50, 1, 2)},
+			Head: nets.HeadOf(net), Fit: eval.Set{Samples: samples(net, 24, 1, 1)}, ID: eval.Set{Samples: samples(net, 50, 1, 2)},
 			OOD: []eval.Set{{Name: "wide", Samples: samples(net, 40, 1.5, 3)}, {Name: "narrow", Samples: samples(net, 30, 0.7, 4)}},
 		},
 		Line:  line.Options{ActivationPercentile: 60, WeightPercentile: 60, Clip: 1},

@@ -364,6 +364,29 @@ func TestPseudoOOD(t *testing.T) {
 	require.True(t, found, "the mean of two pictures")
 }
 
+// named is a set with names of classes.
+type named struct {
+	*memorySet
+	classes []string
+}
+
+func (n named) Classes() []string { return n.classes }
+
+func TestAlignClasses(t *testing.T) {
+	fit := named{newSet("fit", 8, 1, true), []string{"n00000001", "n00000003", "n00000005", "n00000008"}}
+	set := named{newSet("set", 6, 5, true), []string{"n00000003", "n00000005", "n00000008"}}
+	got := eval.AlignClasses(set, fit)
+	require.Equal(t, []int{1, 2, 3, 1, 2, 3}, got.Labels())
+	require.Equal(t, fit.classes, got.Classes())
+	require.NoError(t, eval.CheckLabels(got, 4))
+	require.EqualError(t, eval.CheckLabels(set, 4),
+		"set: it has 3 folders named by WordNet ids, but the network has 4 classes: a file of all class names must say which they are")
+	require.NoError(t, eval.CheckLabels(set, 3))
+	require.Equal(t, set, eval.AlignClasses(set, named{fit.memorySet, nil}))
+	require.Equal(t, set, eval.AlignClasses(set, named{fit.memorySet, []string{"a", "b", "c", "d"}}))
+	require.Equal(t, fit.memorySet, eval.AlignClasses(fit.memorySet, fit), "names are not known")
+}
+
 func TestLabels(t *testing.T) {
 	set := newSet("s", 6, 5, true)
 	require.NoError(t, eval.CheckTraining(set, 3))

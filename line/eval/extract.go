@@ -12,14 +12,6 @@ import (
 	"github.com/line-ood/goline/nets"
 )
 
-// Head returns the final layer of a network, by copy.
-func Head(net nets.Classifier) posthoc.Head {
-	w, b := net.Head()
-	return posthoc.Head{
-		Classes: net.Classes(), Dim: net.Dim(), Weight: slices.Clone(w.Float32s()), Bias: slices.Clone(b.Float32s()),
-	}
-}
-
 // Extract runs images through a program that fetches features and logits, as [graph.Compile] of a classifier does unless told
 // otherwise, and keeps both with the labels: [image, features] and [image, classes]. A stream without images gives samples
 // with N = 0. It errors with the stream's or ctx's error, and for a feature or logit that is not finite, which it names.

@@ -3,6 +3,7 @@ package eval
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/line-ood/goline/dataset"
@@ -20,14 +21,32 @@ func (e labelError) Unwrap() error { return ErrLabels }
 func labelf(format string, args ...any) error { return labelError{fmt.Sprintf(format, args...)} }
 
 // CheckLabels fails, wrapping ErrLabels, where a label is none of the network's classes: the set is of another kind than what
-// the network learned.
+// the network learned. It fails too for folders named by WordNet ids that are fewer than the network's classes, numbered in their
+// own order: their labels mean nothing until [dataset.Relabel] knows which class is which.
 func CheckLabels(set dataset.Dataset, classes int) error {
+	if n := len(set.Classes()); n < classes && dataset.HasWordNetClasses(set) {
+		return labelf("%s: it has %d folders named by WordNet ids, but the network has %d classes: a file of all class names must say which they are",
+			set.Name(), n, classes)
+	}
 	for i, label := range set.Labels() {
 		if label >= classes {
 			return labelf("%s: image %s has label %s, but the network has %d classes", set.Name(), set.ID(i), named(set, label), classes)
 		}
 	}
 	return nil
+}
+
+// AlignClasses returns set with labels that are those of fit, where both name their classes and fit has all of set's: a folder of
+// some of the classes that the folder fit has. Otherwise it returns set as it is. Closing the result closes set.
+func AlignClasses(set, fit dataset.Dataset) dataset.Dataset {
+	if set.Classes() == nil || fit.Classes() == nil || slices.Equal(set.Classes(), fit.Classes()) {
+		return set
+	}
+	aligned, err := dataset.Relabel(set, dataset.ClassesOf(fit))
+	if err != nil {
+		return set
+	}
+	return aligned
 }
 
 // CheckTraining fails, wrapping ErrLabels, unless every image has a label and every class an image, as LINe needs.

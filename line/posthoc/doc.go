@@ -6,5 +6,5 @@
 //
 // [Register] adds a method of one's own, which commands and reports then treat like the others; package line adds LINe so.
 //
-// It builds on no other package of the module but internal ones.
+// Of the rest of the module it knows the type [Head] alone.
 package posthoc

@@ -76,7 +76,7 @@ func (b *base) checkScore(s Samples, dst []float64) error {
 
 // checkFit validates the arguments of Fit.
 func (b *base) checkFit(head Head, id Samples) error {
-	if err := head.validate(); err != nil {
+	if err := head.Validate(); err != nil {
 		return b.errorf("%w", err)
 	}
 	if err := id.validate(); err != nil {

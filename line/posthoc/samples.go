@@ -2,38 +2,14 @@ package posthoc
 
 import (
 	"fmt"
-	"math"
 	"slices"
+
+	"github.com/line-ood/goline/internal/mathx"
+	"github.com/line-ood/goline/nets"
 )
 
-// Head is the final linear layer of a classifier, l = W z + b.
-type Head struct {
-	Classes, Dim int
-	Weight       []float32 // W, shape [class, feature], row-major
-	Bias         []float32 // b, shape [class]
-}
-
-// Validate errors if a length does not match Classes and Features, or a value is not finite.
-func (h Head) Validate() error { return prefixed(h.validate()) }
-
-func (h Head) validate() error {
-	switch {
-	case h.Classes < 1 || h.Dim < 1:
-		return fmt.Errorf("head of %d classes and %d features, expected at least 1 of each", h.Classes, h.Dim)
-	case len(h.Weight) != h.Classes*h.Dim:
-		return fmt.Errorf("head weight has %d values, expected %d classes x %d features = %d",
-			len(h.Weight), h.Classes, h.Dim, h.Classes*h.Dim)
-	case len(h.Bias) != h.Classes:
-		return fmt.Errorf("head bias has %d values for %d classes", len(h.Bias), h.Classes)
-	}
-	if i := firstNotFinite(h.Weight); i >= 0 {
-		return fmt.Errorf("head weight of class %d, feature %d is %v", i/h.Dim, i%h.Dim, h.Weight[i])
-	}
-	if i := firstNotFinite(h.Bias); i >= 0 {
-		return fmt.Errorf("head bias of class %d is %v", i, h.Bias[i])
-	}
-	return nil
-}
+// Head is the final linear layer of a classifier, see [nets.HeadOf].
+type Head = nets.Head
 
 // Samples is what a network says of N inputs.
 type Samples struct {
@@ -62,10 +38,10 @@ func (s Samples) validate() error {
 	case s.Labels != nil && len(s.Labels) != s.N:
 		return fmt.Errorf("%d labels for %d samples", len(s.Labels), s.N)
 	}
-	if i := firstNotFinite(s.Features); i >= 0 {
+	if i := mathx.FirstNotFinite(s.Features); i >= 0 {
 		return fmt.Errorf("sample %d: feature %d is %v", i/s.Dim, i%s.Dim, s.Features[i])
 	}
-	if i := firstNotFinite(s.Logits); i >= 0 {
+	if i := mathx.FirstNotFinite(s.Logits); i >= 0 {
 		return fmt.Errorf("sample %d: logit of class %d is %v", i/s.Classes, i%s.Classes, s.Logits[i])
 	}
 	for i, label := range s.Labels {
@@ -81,17 +57,6 @@ func prefixed(err error) error {
 		return fmt.Errorf("posthoc: %w", err)
 	}
 	return nil
-}
-
-// firstNotFinite returns the index of the first NaN or infinity, or -1.
-func firstNotFinite(values []float32) int {
-	const exponent = 0x7f800000 // all ones in infinities and NaN alone
-	for i, v := range values {
-		if math.Float32bits(v)&exponent == exponent {
-			return i
-		}
-	}
-	return -1
 }
 
 // Predictions returns the class of the largest logit of each sample, the first of equals.

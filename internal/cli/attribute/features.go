@@ -9,9 +9,11 @@ import (
 	"github.com/line-ood/goline/attribution/games"
 	"github.com/line-ood/goline/dataset"
 	"github.com/line-ood/goline/internal/cli/command"
+	"github.com/line-ood/goline/internal/mathx"
 	"github.com/line-ood/goline/line/downstream"
 	"github.com/line-ood/goline/line/eval"
 	"github.com/line-ood/goline/line/posthoc"
+	"github.com/line-ood/goline/nets"
 )
 
 // findFeatures returns features of a DATA argument, see [eval.Extractor.Find].
@@ -28,7 +30,7 @@ func findFeatures(ctx context.Context, x *eval.Extractor, spec string, names ...
 func rows(s posthoc.Samples, pick []int) [][]float64 {
 	out := make([][]float64, len(pick))
 	for k, i := range pick {
-		out[k] = games.Float64s(s.Features[i*s.Dim:][:s.Dim])
+		out[k] = mathx.Float64s(s.Features[i*s.Dim:][:s.Dim])
 	}
 	return out
 }
@@ -74,8 +76,7 @@ func (s *stage) featureSubjects(ctx context.Context) ([]subject, error) {
 	if err := all.Validate(); err != nil {
 		return nil, fmt.Errorf("--data %s: %w", s.data, err)
 	}
-	weight, bias := s.network.Head()
-	head, err := games.NewHead(games.Float64s(weight.Float32s()), games.Float64s(bias.Float32s()))
+	head, err := games.NewReadout(nets.HeadOf(s.network))
 	if err != nil {
 		return nil, err
 	}
@@ -99,7 +100,7 @@ func (s *stage) featureSubjects(ctx context.Context) ([]subject, error) {
 }
 
 // featureClasses plays one game for each class that has images.
-func (s *stage) featureClasses(head *games.Head, all posthoc.Samples, pick []int, set dataset.Dataset, o games.PenultimateOptions) ([]subject, error) {
+func (s *stage) featureClasses(head *games.Readout, all posthoc.Samples, pick []int, set dataset.Dataset, o games.PenultimateOptions) ([]subject, error) {
 	classes, err := byLabel(pick, all.Labels, s.network.Classes())
 	if err != nil {
 		return nil, err

@@ -84,7 +84,7 @@ func (e *Evaluation) Extract(ctx context.Context, labels func(set dataset.Datase
 	if err != nil {
 		return err
 	}
-	e.Data.Head = eval.Head(e.Network)
+	e.Data.Head = nets.HeadOf(e.Network)
 	for i, set := range sets {
 		s, err := x.Samples(ctx, set.name, set.Dataset)
 		if err != nil {

@@ -106,6 +106,7 @@ func generate() (map[string][]byte, error) {
 				weave(u, s)
 			}
 		}},
+		{"braid_amd64.s", braid},
 		{"pool_amd64.s", func(u unit) { pool2(u, avx512); pool2(u, avx2) }},
 		{"gate_amd64.s", func(u unit) { gate(u, avx512); gate(u, avx2) }},
 		{"select_amd64.s", func(u unit) { selectBitsOf(u, avx512); selectBitsOf(u, avx2) }},

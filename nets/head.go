@@ -1,0 +1,41 @@
+package nets
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/line-ood/goline/internal/mathx"
+)
+
+// Head is the final linear layer of a classifier, l = W z + b: all that methods need which start at penultimate features z.
+type Head struct {
+	Classes, Dim int
+	Weight       []float32 // W, shape [class, feature], row-major
+	Bias         []float32 // b, shape [class]
+}
+
+// HeadOf returns the final layer of a classifier, by copy.
+func HeadOf(c Classifier) Head {
+	w, b := c.Head()
+	return Head{Classes: c.Classes(), Dim: c.Dim(), Weight: slices.Clone(w.Float32s()), Bias: slices.Clone(b.Float32s())}
+}
+
+// Validate errors if there are no classes or features, a length does not match them, or a value is not finite.
+func (h Head) Validate() error {
+	switch {
+	case h.Classes < 1 || h.Dim < 1:
+		return fmt.Errorf("head of %d classes and %d features, expected at least 1 of each", h.Classes, h.Dim)
+	case len(h.Weight) != h.Classes*h.Dim:
+		return fmt.Errorf("head weight has %d values, expected %d classes x %d features = %d",
+			len(h.Weight), h.Classes, h.Dim, h.Classes*h.Dim)
+	case len(h.Bias) != h.Classes:
+		return fmt.Errorf("head bias has %d values for %d classes", len(h.Bias), h.Classes)
+	}
+	if i := mathx.FirstNotFinite(h.Weight); i >= 0 {
+		return fmt.Errorf("head weight of class %d, feature %d is %v", i/h.Dim, i%h.Dim, h.Weight[i])
+	}
+	if i := mathx.FirstNotFinite(h.Bias); i >= 0 {
+		return fmt.Errorf("head bias of class %d is %v", i, h.Bias[i])
+	}
+	return nil
+}
