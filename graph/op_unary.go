@@ -120,10 +120,10 @@ func unary(x *G.Node, a kernel.Activation) (*G.Node, error) {
 	if err := wantParameters(a); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	return floatOp(name, x.Shape(), []*G.Node{x}, first(1),
+	return explained(name, ActivationStep{a.A, a.B})(floatOp(name, x.Shape(), []*G.Node{x}, first(1),
 		same(func(in G.Nodes, _, grad *G.Node) (*G.Node, error) {
 			return floatOp(name+"'", x.Shape(), []*G.Node{grad, in[0]}, nil, nil, unaryGradRun[float32](a), unaryGradRun[float64](a))
-		}), unaryRun[float32](a), unaryRun[float64](a))
+		}), unaryRun[float32](a), unaryRun[float64](a)))
 }
 
 // wantParameters fails unless the parameters of a function are numbers that it can do with.

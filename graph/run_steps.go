@@ -40,15 +40,18 @@ type Operand struct {
 
 // ConvStep describes a [Conv2D] and what is fused into it, as
 //
-//	y = post(postScale · conv(relu?(preScale · x + preShift), weight) + postShift + residual)
+//	y = relu?(postScale · conv(relu?(preScale · x + preShift), weight) + postShift + residual)
 //
-// Input 0 is x, input 1 the weight. The other numbers are positions among the inputs, -1 where a part is missing.
+// An activation other than a ReLU is a step of its own, as if it were not fused. Input 0 is x, input 1 the weight. The other numbers are positions among the inputs, -1 where a part is missing.
 type ConvStep struct {
 	Config                                             ConvConfig
 	PreScale, PreShift, PostScale, PostShift, Residual int
-	PreReLU                                            bool
-	Post                                               Activation
+	PreReLU, PostReLU                                  bool
 }
+
+// ActivationStep holds the parameters of an [Activation] or another function of one variable, zero where it has none. The step's
+// kind is the function's name.
+type ActivationStep struct{ A, B float64 }
 
 // AffineStep describes an [Affine].
 type AffineStep struct {
@@ -114,6 +117,14 @@ func (p *Program) Steps() []Step {
 			}
 		}
 		steps = append(steps, s)
+		if after := activationOf(n); after != ActIdentity() {
+			whole := &steps[len(steps)-1]
+			inner := *whole.Output
+			inner.Name, whole.Output = "", &inner
+			steps = append(steps, Step{
+				Kind: after.fn.Kind.String(), Label: after.String(), Inputs: []*Operand{&inner}, Output: s.Output, Attributes: ActivationStep{after.fn.A, after.fn.B},
+			})
+		}
 	}
 	return slices.Clip(steps)
 }
@@ -134,10 +145,27 @@ func explained(kind string, attributes any) func(*G.Node, error) (*G.Node, error
 	}
 }
 
+// activationOf returns the activation other than a ReLU that is part of a convolution, the identity for none.
+func activationOf(n *G.Node) Activation {
+	if o, ok := n.Op().(*op); ok {
+		if f, ok := o.fn.(interface{ behind() Activation }); ok {
+			return f.behind()
+		}
+	}
+	return ActIdentity()
+}
+
+func (f *convFn[T]) behind() Activation {
+	if f.parts.post == ActReLU() {
+		return ActIdentity()
+	}
+	return f.parts.post
+}
+
 func (f *convFn[T]) explain() (string, any) {
 	p, at := f.parts, f.at
 	return "Conv2D", ConvStep{
 		Config: p.cfg, PreScale: at.preScale, PreShift: at.preShift, PostScale: at.postScale, PostShift: at.postShift,
-		Residual: at.residual, PreReLU: p.preReLU, Post: p.post,
+		Residual: at.residual, PreReLU: p.preReLU, PostReLU: p.post == ActReLU(),
 	}
 }

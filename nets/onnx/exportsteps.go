@@ -165,7 +165,7 @@ func convAttributes(c graph.ConvConfig, kernel []int) []*pb.AttributeProto {
 	return []*pb.AttributeProto{
 		integers("kernel_shape", kernel...),
 		integers("strides", max(c.Stride[0], 1), max(c.Stride[1], 1)),
-		integers("pads", c.Padding[0], c.Padding[1], c.Padding[0], c.Padding[1]),
+		integers("pads", c.Padding[0], c.Padding[1], c.Padding[0]+c.ExtraPadding[0], c.Padding[1]+c.ExtraPadding[1]),
 		integers("dilations", max(c.Dilation[0], 1), max(c.Dilation[1], 1)),
 		integer("group", max(c.Groups, 1)),
 	}
@@ -255,7 +255,7 @@ func poolAttributes(operator string, c graph.PoolConfig) []*pb.AttributeProto {
 	}
 	out := []*pb.AttributeProto{
 		integers("kernel_shape", c.Kernel[:]...), integers("strides", stride[:]...),
-		integers("pads", c.Padding[0], c.Padding[1], c.Padding[0], c.Padding[1]), integer("ceil_mode", ceil),
+		integers("pads", c.Padding[0], c.Padding[1], c.Padding[0]+c.ExtraPadding[0], c.Padding[1]+c.ExtraPadding[1]), integer("ceil_mode", ceil),
 	}
 	if operator == "MaxPool" {
 		return append(out, integers("dilations", max(c.Dilation[0], 1), max(c.Dilation[1], 1)))
