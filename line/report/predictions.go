@@ -51,7 +51,7 @@ func CountPredictions(set string, predicted []int, names []string, top int) Pred
 	return p
 }
 
-// String is one line: "textures: honeycomb 12.4 %, velvet 8 %, ...", with the numbers of classes that have no name.
+// String is one line: "textures: honeycomb 12.4 %, velvet 8.0 %", with the numbers of classes that have no name.
 func (p Predictions) String() string {
 	var parts []string
 	for _, c := range p.Top {
