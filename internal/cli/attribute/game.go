@@ -148,6 +148,7 @@ type stage struct {
 	network    nets.Classifier
 	det        *line.Detector // nil without --detector
 	weightsSHA string
+	names      []string // of the network's classes; nil where they are not known
 }
 
 func newStage(c *command.Common, p plan) (s *stage, err error) {
@@ -159,6 +160,9 @@ func newStage(c *command.Common, p plan) (s *stage, err error) {
 	}
 	if err == nil && p.net.File() != "" {
 		s.weightsSHA, err = p.net.SHA256()
+	}
+	if err == nil {
+		s.names, err = p.net.Names()
 	}
 	return s, err
 }

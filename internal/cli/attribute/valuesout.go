@@ -12,6 +12,7 @@ import (
 
 	"github.com/line-ood/goline/attribution"
 	"github.com/line-ood/goline/attribution/estimate"
+	"github.com/line-ood/goline/line/report"
 )
 
 // valuesReport writes what "attribute values" found.
@@ -71,10 +72,10 @@ func (r *valuesReport) heading(s *subject) string {
 		facts = append(facts, fmt.Sprintf("mean over %d images", s.Images))
 	}
 	if s.Label >= 0 {
-		facts = append(facts, fmt.Sprintf("label %d", s.Label))
+		facts = append(facts, "label "+report.ClassLabel(r.stage.names, s.Label))
 	}
 	if s.Class >= 0 {
-		facts = append(facts, fmt.Sprintf("value of class %d", s.Class))
+		facts = append(facts, "value of class "+report.ClassLabel(r.stage.names, s.Class))
 	}
 	return fmt.Sprintf("%s (%s)", s.Name, strings.Join(facts, ", "))
 }
