@@ -92,8 +92,6 @@ type runJSON struct {
 	Stopped     attribution.Stop       `json:"stopped,omitempty"`
 	Skipped     string                 `json:"skipped,omitempty"`
 	Metrics     map[string]numfmt.JSON `json:"metrics"`
-	Values      []numfmt.JSON          `json:"values,omitempty"`
-	StdErr      []numfmt.JSON          `json:"std_err,omitempty"`
 }
 
 // MarshalJSON writes settings, cells and runs with lower-case keys, metrics by name; NaN becomes null.
@@ -113,8 +111,7 @@ func (c *Comparison) MarshalJSON() ([]byte, error) {
 			metrics[metricNames[m]] = numfmt.JSON(v)
 		}
 		runs[i] = runJSON{r.Estimator, numfmt.JSON(r.Budget), r.Subject, r.Seed, r.Samples, r.Evaluations, numfmt.JSON(r.Forwards),
-			numfmt.JSON(r.Backwards), numfmt.JSON(r.Equivalents), numfmt.JSON(r.Seconds), r.Stopped, r.Skipped, metrics,
-			numfmt.JSONs(r.Values), numfmt.JSONs(r.StdErr)}
+			numfmt.JSON(r.Backwards), numfmt.JSON(r.Equivalents), numfmt.JSON(r.Seconds), r.Stopped, r.Skipped, metrics}
 	}
 	return json.Marshal(struct {
 		K            int        `json:"k"`

@@ -92,7 +92,7 @@ func extrapolate(small, large attribution.Estimate, opt attribution.Options, mos
 
 // predictWork forecasts a deterministic estimator by timing one small batch of each kind of work.
 func (r *run) predictWork(ctx context.Context, d Deterministic) (attribution.Forecast, error) {
-	values, gradients, err := d.work(r)
+	values, gradients, err := d.Work(r.game, r.opt)
 	if err != nil {
 		return attribution.Forecast{}, err
 	}

@@ -100,7 +100,12 @@ func (g IntegratedGradients) steps(r *run) (int, error) {
 	return steps, nil
 }
 
-func (g IntegratedGradients) work(r *run) (values, gradients int, err error) {
+// Work implements [Deterministic].
+func (g IntegratedGradients) Work(game attribution.Game, opt attribution.Options) (values, gradients int, err error) {
+	r, err := newRun(g.Name(), game, opt)
+	if err != nil {
+		return 0, 0, err
+	}
 	steps, err := g.steps(r)
 	return 0, steps + 1, err
 }

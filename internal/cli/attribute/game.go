@@ -278,7 +278,6 @@ func classOf(g attribution.Game) int {
 	case interface{ Class() int }:
 		return g.Class()
 	case *games.Mean:
-		// Member of an exhaustive mean is itself; none of ours is.
 		class := classOf(g.Member(0))
 		for m := 1; m < g.Members(); m++ {
 			if classOf(g.Member(m)) != class {
