@@ -97,7 +97,7 @@ func (r *run) predictWork(ctx context.Context, d Deterministic) (attribution.For
 		return attribution.Forecast{}, err
 	}
 	f := attribution.Forecast{Cost: attribution.Cost{
-		Forwards:    r.gameForwards * float64(values+gradients),
+		Forwards:    r.gameForwards*float64(values+gradients) + r.gameExtra*float64(gradients),
 		Backwards:   r.gameForwards * float64(gradients),
 		Equivalents: r.workCost(values, gradients),
 	}}

@@ -88,7 +88,7 @@ func (g IntegratedGradients) steps(r *run) (int, error) {
 	if steps < 0 || steps%2 != 0 {
 		return 0, fmt.Errorf("attribution: integrated gradients with %d steps, expected an even number", steps)
 	}
-	point := r.gameForwards * (1 + r.opt.BackwardCost)
+	point := r.workCost(0, 1)
 	if r.opt.Budget > 0 {
 		fit := int(min(r.opt.Budget/point*(1+1e-12), 1<<30)) - 1
 		fit -= fit & 1

@@ -31,6 +31,8 @@ type run struct {
 	gameGrads     atomic.Int64
 	gameForwards  float64 // forwards of one value of the whole game
 	memberForward float64 // forwards of one value of a member
+	gameExtra     float64 // forwards of one gradient of the whole game beyond those of a value
+	memberExtra   float64 // likewise of a member
 }
 
 // newRun checks the game and the options.
@@ -43,8 +45,10 @@ func newRun(method string, g attribution.Game, opt attribution.Options) (*run, e
 	}
 	r := &run{method: method, game: g, sampled: drawn(g), opt: opt.WithDefaults(), n: g.Players(), start: time.Now(),
 		empty: math.NaN(), full: math.NaN(), gameForwards: attribution.ForwardsPerValue(g)}
+	r.gameExtra = attribution.ForwardsPerGradient(g) - r.gameForwards
 	if r.sampled != nil {
 		r.memberForward = r.gameForwards / float64(r.sampled.Members())
+		r.memberExtra = r.gameExtra / float64(r.sampled.Members())
 	}
 	return r, nil
 }
@@ -72,7 +76,8 @@ func (r *run) sample(ctx context.Context, rest func(*run) (attribution.Estimate,
 // spent is the cost so far.
 func (r *run) spent() attribution.Cost {
 	backwards := float64(r.gameGrads.Load())*r.gameForwards + float64(r.memberGrads.Load())*r.memberForward
-	forwards := float64(r.gameValues.Load())*r.gameForwards + float64(r.memberValues.Load())*r.memberForward + backwards
+	forwards := float64(r.gameValues.Load())*r.gameForwards + float64(r.memberValues.Load())*r.memberForward + backwards +
+		float64(r.gameGrads.Load())*r.gameExtra + float64(r.memberGrads.Load())*r.memberExtra
 	return attribution.Cost{
 		Forwards: forwards, Backwards: backwards, Equivalents: forwards + backwards*r.opt.BackwardCost,
 		Seconds: time.Since(r.start).Seconds(),
@@ -85,6 +90,14 @@ func (r *run) valueCost() float64 {
 		return r.memberForward
 	}
 	return r.gameForwards
+}
+
+// gradientCost is the cost of a gradient as they ask for it.
+func (r *run) gradientCost() float64 {
+	if r.sampled != nil {
+		return r.memberForward*(1+r.opt.BackwardCost) + r.memberExtra
+	}
+	return r.workCost(0, 1)
 }
 
 // values evaluates coalitions in the game of the given members, or in the whole game when members is nil.
@@ -226,7 +239,7 @@ func (r *run) affordable(cost float64) error {
 
 // workCost is the cost of an estimator's work in forward-equivalents.
 func (r *run) workCost(values, gradients int) float64 {
-	return r.gameForwards * (float64(values) + float64(gradients)*(1+r.opt.BackwardCost))
+	return r.gameForwards*(float64(values)+float64(gradients)*(1+r.opt.BackwardCost)) + float64(gradients)*r.gameExtra
 }
 
 // affordableWork reports a deterministic estimator that costs more than the budget.

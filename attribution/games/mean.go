@@ -62,6 +62,15 @@ func (m *Mean) ForwardsPerValue() float64 {
 	return total
 }
 
+// ForwardsPerGradient is the sum over the members.
+func (m *Mean) ForwardsPerGradient() float64 {
+	total := 0.0
+	for _, g := range m.members {
+		total += attribution.ForwardsPerGradient(g)
+	}
+	return total
+}
+
 // Values implements [attribution.Game]: the mean over all members.
 func (m *Mean) Values(ctx context.Context, s attribution.Coalitions, dst []float64) error {
 	one := make([]float64, s.Len())
