@@ -54,19 +54,14 @@ func (m *Mean) Members() int { return len(m.members) }
 func (m *Mean) Member(i int) attribution.Game { return m.members[i] }
 
 // ForwardsPerValue is the sum over the members.
-func (m *Mean) ForwardsPerValue() float64 {
-	total := 0.0
-	for _, g := range m.members {
-		total += attribution.ForwardsPerValue(g)
-	}
-	return total
-}
+func (m *Mean) ForwardsPerValue() float64 { return m.sum(attribution.ForwardsPerValue) }
 
 // ForwardsPerGradient is the sum over the members.
-func (m *Mean) ForwardsPerGradient() float64 {
-	total := 0.0
+func (m *Mean) ForwardsPerGradient() float64 { return m.sum(attribution.ForwardsPerGradient) }
+
+func (m *Mean) sum(of func(attribution.Game) float64) (total float64) {
 	for _, g := range m.members {
-		total += attribution.ForwardsPerGradient(g)
+		total += of(g)
 	}
 	return total
 }

@@ -151,9 +151,7 @@ func formatOf(path string) (scoreFormat, error) {
 
 func writeCSV(w io.Writer, s *scored) error {
 	out := csv.NewWriter(w)
-	if err := out.Write([]string{"id", "score", "prediction", "label", "ood"}); err != nil {
-		return err
-	}
+	_ = out.Write([]string{"id", "score", "prediction", "label", "ood"}) // its errors last until Error
 	for i, v := range s.Score {
 		label, ood := "", ""
 		if s.Label[i] >= 0 {
@@ -162,10 +160,7 @@ func writeCSV(w io.Writer, s *scored) error {
 		if s.verdict {
 			ood = strconv.FormatBool(s.ood(i))
 		}
-		row := []string{s.set.ID(i), strconv.FormatFloat(v, 'g', -1, 64), strconv.Itoa(s.Prediction[i]), label, ood}
-		if err := out.Write(row); err != nil {
-			return err
-		}
+		_ = out.Write([]string{s.set.ID(i), strconv.FormatFloat(v, 'g', -1, 64), strconv.Itoa(s.Prediction[i]), label, ood})
 	}
 	out.Flush()
 	return out.Error()
