@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/line-ood/goline/internal/atomicfile"
 	"github.com/line-ood/goline/internal/cli/command"
 	"github.com/line-ood/goline/line/report"
 )
@@ -17,21 +16,10 @@ func (e *evalCommand) write(r report.Result, scores []report.Scores) error {
 	if err != nil {
 		return err
 	}
-	var errs []error
-	for _, o := range []struct {
-		path  string
-		write func(io.Writer) error
-	}{
-		{e.jsonOut, r.WriteJSON},
-		{e.csvOut, r.WriteCSV},
-		{e.htmlOut, func(w io.Writer) error { return r.WriteHTML(w, scores, e.provenance()) }},
-	} {
-		if o.path != "" {
-			errs = append(errs, atomicfile.Write(o.path, o.write))
-		}
-	}
+	wrote := errors.Join(command.Write(e.jsonOut, r.WriteJSON), command.Write(e.csvOut, r.WriteCSV),
+		command.Write(e.htmlOut, func(w io.Writer) error { return r.WriteHTML(w, scores, e.provenance()) }))
 	_, err = fmt.Fprintln(e.out, table)
-	errs = append(errs, err)
+	errs := []error{wrote, err}
 	for _, p := range e.predictions() {
 		_, err = fmt.Fprintln(e.out, "most often taken for, "+p.String())
 		errs = append(errs, err)

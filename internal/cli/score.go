@@ -185,9 +185,7 @@ func writeCSV(w io.Writer, s *scored) error {
 	if s.names != nil {
 		header = append(header, "prediction_name", "label_name")
 	}
-	if err := out.Write(header); err != nil {
-		return err
-	}
+	_ = out.Write(header) // its errors last until Error
 	for i, v := range s.Score {
 		label, ood := "", ""
 		if s.Label[i] >= 0 {
@@ -200,9 +198,7 @@ func writeCSV(w io.Writer, s *scored) error {
 		if s.names != nil {
 			row = append(row, s.name(s.Prediction[i]), s.name(s.Label[i]))
 		}
-		if err := out.Write(row); err != nil {
-			return err
-		}
+		_ = out.Write(row)
 	}
 	out.Flush()
 	return out.Error()

@@ -63,7 +63,7 @@ func (e *exporter) activation(x, name string, a graph.Activation) error {
 	case "HardSwish":
 		e.node("HardSwish", name, one)
 	case "GELU": // x/2 · (1 + erf(x/√2))
-		inner := e.inner("Add", []string{e.inner("Erf", []string{e.inner("Mul", times(math.Sqrt2 / 2))}), e.number(1)})
+		inner := e.inner("Add", []string{e.inner("Erf", []string{e.inner("Mul", times(math.Sqrt2/2))}), e.number(1)})
 		e.node("Mul", name, []string{e.inner("Mul", times(0.5)), inner})
 	case "GELUTanh": // x/2 · (1 + tanh(√(2/π) · (x + 0.044715 x³)))
 		cube := e.inner("Mul", []string{e.inner("Mul", []string{x, x}), x})
