@@ -325,6 +325,12 @@ func lowerShape(_ *tracer, n *node, in []*value) ([]*value, error) {
 	}
 	v := constantValue(c)
 	v.static = !x.batch.is
+	if n.op == "Shape" && x.batch.is {
+		axes := make([]int, x.rank())
+		axes[x.batch.axis] = 1
+		v.depends = intConstant(shapeRange(n, axes)...)
+		v.static = !slices.Contains(v.depends.i64, 1)
+	}
 	return []*value{v}, nil
 }
 
