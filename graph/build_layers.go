@@ -153,7 +153,7 @@ func (b *Builder) Add(x, shortcut *G.Node) *G.Node {
 	if b.training != nil {
 		return b.trainAdd(x, shortcut)
 	}
-	if p, ok := b.convs[x]; ok && !p.postReLU && p.residual == nil && shortcut != nil {
+	if p, ok := b.convs[x]; ok && !p.postReLU && p.residual == nil && shortcut != nil && sameShape(x.Shape(), shortcut.Shape()) {
 		p.residual = shortcut
 		return b.conv(p)
 	}

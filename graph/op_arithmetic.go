@@ -43,9 +43,7 @@ func Sub(a, b *G.Node) (*G.Node, error) {
 func subRuns[T kernel.Float](out []T, in [][]T) {
 	switch a, b := in[0], in[1]; {
 	case len(a) < len(out):
-		for i, v := range b {
-			out[i] = a[0] - v
-		}
+		kernel.SubFrom(out, a[0], b)
 	case len(b) < len(out):
 		kernel.Shift(out, a, -b[0])
 	default:
@@ -112,13 +110,9 @@ func Div(a, b *G.Node) (*G.Node, error) {
 func divRuns[T kernel.Float](out []T, in [][]T) {
 	switch a, b := in[0], in[1]; {
 	case len(a) < len(out):
-		for i, v := range b {
-			out[i] = a[0] / v
-		}
+		kernel.DivInto(out, a[0], b)
 	case len(b) < len(out):
-		for i, v := range a {
-			out[i] = v / b[0]
-		}
+		kernel.DivBy(out, a, b[0])
 	default:
 		kernel.Div(out, a, b)
 	}
@@ -187,19 +181,25 @@ func Minimum(a, b *G.Node) (*G.Node, error) {
 }
 
 func maxRuns[T kernel.Float](out []T, in [][]T) {
-	if a, b := in[0], in[1]; len(a) == len(b) {
+	switch a, b := in[0], in[1]; {
+	case len(a) < len(out):
+		kernel.AtLeast(out, b, a[0])
+	case len(b) < len(out):
+		kernel.AtLeast(out, a, b[0])
+	default:
 		kernel.Maximum(out, a, b)
-		return
 	}
-	anywhere(func(a, b T) T { return max(a, b) })(out, in)
 }
 
 func minRuns[T kernel.Float](out []T, in [][]T) {
-	if a, b := in[0], in[1]; len(a) == len(b) {
+	switch a, b := in[0], in[1]; {
+	case len(a) < len(out):
+		kernel.AtMost(out, b, a[0])
+	case len(b) < len(out):
+		kernel.AtMost(out, a, b[0])
+	default:
 		kernel.Minimum(out, a, b)
-		return
 	}
-	anywhere(func(a, b T) T { return min(a, b) })(out, in)
 }
 
 // extremeGrad is the gradient of a maximum or minimum: f32 and f64 take the gradient, one input and the other.

@@ -44,8 +44,25 @@ func broadcastOp(name string, in []*G.Node, diff []bool, grad gradient, f32 elem
 	return floatOp(name, to, in, diff, summed, broadcastRun(to, shapes, f32), broadcastRun(to, shapes, f64))
 }
 
+// elementRun computes results of inputs of one shape: all at once where the samples lie one after the other.
 func elementRun[T kernel.Float](f elementFn[T]) func(*call[T]) error {
-	return func(c *call[T]) error { return perSample(c, f) }
+	var args [][]T
+	return func(c *call[T]) error {
+		if args == nil {
+			args = make([][]T, len(c.in))
+		}
+		out, whole := c.out.flat()
+		for i, a := range c.in {
+			var ok bool
+			args[i], ok = a.flat()
+			whole = whole && ok
+		}
+		if !whole {
+			return perSample(c, f)
+		}
+		f(out, args)
+		return nil
+	}
 }
 
 func broadcastRun[T kernel.Float](to tensor.Shape, shapes []tensor.Shape, f elementFn[T]) func(*call[T]) error {

@@ -30,7 +30,7 @@ of fused multiply-adds, what is allocated per image, and where the time goes by 
 			if images < 1 || runs < 1 {
 				return command.Usagef("--images %d, --runs %d: expected at least 1", images, runs)
 			}
-			if err := command.CheckOutputs(command.Outputs("--json", jsonOut), net.Input()); err != nil {
+			if err := command.CheckOutputs(command.Outputs("--json", jsonOut), net.Inputs()...); err != nil {
 				return err
 			}
 			n, err := benchNetwork(net, c.Seed)
@@ -63,7 +63,7 @@ of fused multiply-adds, what is allocated per image, and where the time goes by 
 }
 
 // benchNetwork opens the network, or fills it with random numbers where no weights are given.
-func benchNetwork(net command.Network, seed uint64) (*nets.Network, error) {
+func benchNetwork(net command.Network, seed uint64) (nets.Classifier, error) {
 	n, trained, err := net.OpenOrNew(10)
 	if err != nil || trained {
 		return n, err

@@ -34,7 +34,7 @@ type demonstration struct {
 	out  io.Writer
 
 	options    line.Options
-	net        *nets.Network
+	net        nets.Classifier
 	weightsSHA string
 	fit, test  demoSet
 	ood        []demoSet

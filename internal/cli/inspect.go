@@ -160,8 +160,7 @@ func inspectNetwork(f *facts, net command.Network) error {
 	f.add("input", n.InputShape())
 	f.add("features", n.Dim())
 	f.add("trained_parameters", count)
-	p := n.Preprocessing()
-	f.add("preprocessing", fmt.Sprintf("resize %d, crop %d, mean %v, std %v", p.Resize, p.Crop, p.Mean, p.Std))
+	f.add("preprocessing", n.Preprocessing().String())
 	return inspectLayers(f, n)
 }
 

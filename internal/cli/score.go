@@ -58,7 +58,7 @@ With --net and --weights the detector is checked to belong to that network.`,
 			if out == standardOutput {
 				written = ""
 			}
-			err = command.CheckOutputs(command.Outputs("--out", written), command.InputFile("--detector", detector), net.Input(), command.InputData("--data", images))
+			err = command.CheckOutputs(command.Outputs("--out", written), append(net.Inputs(), command.InputFile("--detector", detector), command.InputData("--data", images))...)
 			if err != nil {
 				return err
 			}

@@ -267,6 +267,10 @@ func TestNoAllocations(t *testing.T) {
 		check("Dot", func() { d[0] = Dot(a, b) })
 		check("ClipMax", func() { ClipMax(d, a, b[:40]) })
 		check("ClipMaxBackward", func() { ClipMaxBackward(d, a, b, b[:40]) })
+		for _, act := range activations {
+			check("Activate "+act.Kind.String(), func() { Activate(d, a, act) })
+			check("ActivateBackward "+act.Kind.String(), func() { ActivateBackward(d, a, b, act) })
+		}
 		check("MaxPool", func() { MaxPool(pool, d, index, a) })
 		check("MaxPoolBackward", func() { MaxPoolBackward(pool, d, a, index) })
 		check("AvgPool", func() { AvgPool(pool, d, a) })

@@ -17,10 +17,10 @@ import (
 )
 
 // findFeatures returns features of a DATA argument, see [eval.Extractor.Find].
-func findFeatures(ctx context.Context, x *eval.Extractor, spec string, names ...string) (_ posthoc.Samples, err error) {
-	set, err := dataset.Open(spec)
+func (s *stage) findFeatures(ctx context.Context, x *eval.Extractor, flag, spec string, names ...string) (_ posthoc.Samples, err error) {
+	set, err := s.net.Data(flag, spec)
 	if err != nil {
-		return posthoc.Samples{}, fmt.Errorf("%s: %w", spec, err)
+		return posthoc.Samples{}, err
 	}
 	defer func() { err = errors.Join(err, set.Close()) }()
 	return x.Find(ctx, set, names...)
@@ -49,9 +49,9 @@ func (s *stage) labels(set dataset.Dataset) ([]int, error) {
 
 // featureSubjects plays on penultimate neurons, from their activations alone.
 func (s *stage) featureSubjects(ctx context.Context) ([]subject, error) {
-	set, err := dataset.Open(s.data)
+	set, err := s.net.Data("--data", s.data)
 	if err != nil {
-		return nil, fmt.Errorf("--data: %w", err)
+		return nil, err
 	}
 	defer set.Close()
 	labels, err := s.labels(set)
@@ -68,7 +68,7 @@ func (s *stage) featureSubjects(ctx context.Context) ([]subject, error) {
 	if err != nil {
 		return nil, err
 	}
-	all, err := findFeatures(ctx, x, s.data, "id", "fit", "data")
+	all, err := s.findFeatures(ctx, x, "--data", s.data, "id", "fit", "data")
 	if err != nil {
 		return nil, err
 	}
@@ -133,16 +133,16 @@ func (s *stage) featureOptions(ctx context.Context, x *eval.Extractor) (o games.
 	if s.line {
 		o.LINe = downstream.ScoreGame(s.det)
 	}
-	o.Removal, err = featureRemoval(ctx, x, s.removal, s.fit, s.background, s.Seed)
+	o.Removal, err = s.featureRemoval(ctx, x, s.removal, s.fit, s.background, s.Seed)
 	return o, err
 }
 
 // featureRemoval reads what removed penultimate neurons become from the features of --fit.
-func featureRemoval(ctx context.Context, x *eval.Extractor, removal, fit string, background int, seed uint64) (attribution.Removal, error) {
+func (s *stage) featureRemoval(ctx context.Context, x *eval.Extractor, removal, fit string, background int, seed uint64) (attribution.Removal, error) {
 	if removal == "zero" {
 		return attribution.RemoveToZero(), nil
 	}
-	all, err := findFeatures(ctx, x, fit, "fit")
+	all, err := s.findFeatures(ctx, x, "--fit", fit, "fit")
 	if err != nil {
 		return attribution.Removal{}, err
 	}

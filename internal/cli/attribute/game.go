@@ -56,7 +56,7 @@ func (g *gameFlags) register(cmd *cobra.Command, images int) {
 
 // inputs are the files that must not be written to.
 func (g *gameFlags) inputs() []command.Input {
-	return []command.Input{g.net.Input(), command.InputFile("--detector", g.detector), command.InputData("--data", g.data), command.InputData("--fit", g.fit), command.InputFolder("--features-dir", g.featuresDir)}
+	return append(g.net.Inputs(), command.InputFile("--detector", g.detector), command.InputData("--data", g.data), command.InputData("--fit", g.fit), command.InputFolder("--features-dir", g.featuresDir))
 }
 
 // plan is what the flags say, checked before anything is read.
@@ -145,7 +145,7 @@ type subject struct {
 type stage struct {
 	*command.Common
 	plan
-	network    *nets.Network
+	network    nets.Classifier
 	det        *line.Detector // nil without --detector
 	weightsSHA string
 }
@@ -157,7 +157,7 @@ func newStage(c *command.Common, p plan) (s *stage, err error) {
 	} else if s.det, s.network, err = p.net.Detector(p.detector); err == nil {
 		s.weightsSHA = "fingerprint " + line.Fingerprint(s.network)
 	}
-	if err == nil && p.net.Weights != "" {
+	if err == nil && p.net.File() != "" {
 		s.weightsSHA, err = p.net.SHA256()
 	}
 	return s, err

@@ -54,7 +54,7 @@ func newWorld(t testing.TB) world {
 func (w world) path(name string) string { return filepath.Join(w.dir, name) }
 
 // open returns the network and the images in train.npz.
-func (w world) open(t testing.TB) (*nets.Network, dataset.Dataset) {
+func (w world) open(t testing.TB) (nets.Classifier, dataset.Dataset) {
 	t.Helper()
 	net, err := w.net.Open()
 	require.NoError(t, err)

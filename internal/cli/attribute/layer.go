@@ -15,9 +15,9 @@ import (
 
 // layerSubjects plays on any layer, through the graph behind it.
 func (s *stage) layerSubjects(ctx context.Context) ([]subject, error) {
-	set, err := dataset.Open(s.data)
+	set, err := s.net.Data("--data", s.data)
 	if err != nil {
-		return nil, fmt.Errorf("--data: %w", err)
+		return nil, err
 	}
 	defer set.Close()
 	labels, err := s.labels(set)
@@ -115,9 +115,9 @@ func (s *stage) layerRemoval(ctx context.Context, prog *graph.Program) (attribut
 	if s.removal == "zero" {
 		return attribution.RemoveToZero(), nil
 	}
-	set, err := dataset.Open(s.fit)
+	set, err := s.net.Data("--fit", s.fit)
 	if err != nil {
-		return attribution.Removal{}, fmt.Errorf("--fit: %w", err)
+		return attribution.Removal{}, err
 	}
 	defer set.Close()
 	use := set
