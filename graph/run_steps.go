@@ -17,7 +17,7 @@ type Step struct {
 	Inputs []*Operand
 	Output *Operand
 	// Attributes is what the operation knows beside its inputs: a [ConvStep], an [Activation], [AffineStep], [PoolConfig], [PoolStep],
-	// [ChannelsStep] or another type that the function named by Kind documents; nil for an operation that knows no more.
+	// [ChannelsStep], [NormStep] or another type that the function named by Kind documents; nil for an operation that knows no more.
 	Attributes any
 	// FLOPs are the operation's floating-point operations for one sample, counted as [Program.FLOPs] does.
 	FLOPs int
