@@ -22,7 +22,7 @@ func (e *exporter) activated(operator, name string, a graph.Activation, in []str
 func exportActivation(e *exporter, s graph.Step, _ []int, name string) error {
 	a, ok := s.Attributes.(graph.Activation)
 	if !ok {
-		return errors.New("its parameters are not known")
+		return errNotDescribed
 	}
 	x, err := e.use(s.Inputs[0])
 	if err != nil {
