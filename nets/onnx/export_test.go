@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"path/filepath"
 	"testing"
 
 	pb "github.com/advancedclimatesystems/gonnx/onnx"
@@ -16,6 +17,7 @@ import (
 	"github.com/line-ood/goline/internal/nettest"
 	"github.com/line-ood/goline/internal/npyz"
 	"github.com/line-ood/goline/internal/peertest"
+	"github.com/line-ood/goline/internal/sharedtest"
 	"github.com/line-ood/goline/line"
 	"github.com/line-ood/goline/nets"
 	"github.com/line-ood/goline/nets/onnx"
@@ -51,17 +53,61 @@ func throughRuntime(t testing.TB, python string, m graph.Model, batch graph.Batc
 	return r.Outputs
 }
 
+// peer is a network with a batch, and what it gives for it.
+type peer struct {
+	name string
+	*nettest.ONNXRun
+	want *graph.Outputs
+}
+
+// TestExportedNetworksRunInONNXRuntime: networks by name, on small images, and networks from files of PyTorch's exporters give there
+// what they give here, for batches of five and two; and read again they are the same networks. See package nets for the other families.
 func TestExportedNetworksRunInONNXRuntime(t *testing.T) {
-	python := peertest.Python(t, "numpy", "onnx", "onnxruntime")
-	for _, name := range []string{"densenet-bc-10-4", "resnet-cifar-8-4", "wrn-10-1"} {
-		t.Run(name, func(t *testing.T) {
-			net, err := nets.New(name, 5)
+	var peers []peer
+	names := []string{nets.Features, nets.Logits, nets.Prediction}
+	add := func(name string, net graph.Model) {
+		batch := nettest.Batch(7, net.InputShape(), 0, 4)
+		want := run(t, net, batch, names...)
+		r := exported(t, net, batch, names...)
+		peers = append(peers, peer{name, r, want})
+		t.Run(name+" read again", func(t *testing.T) {
+			back, err := onnx.Read(exported(t, net, batch, nets.Logits).File, nil, name, onnx.Options{})
 			require.NoError(t, err)
-			nettest.Fill(net.Params(), 3)
-			batch := nettest.Batch(7, net.InputShape(), 0, 4)
-			want := run(t, net, batch, nets.Features, nets.Logits, nets.Prediction)
-			got := throughRuntime(t, python, net, batch, nets.Features, nets.Logits, nets.Prediction)
-			requireLike(t, want, got, 1e-4, nets.Features, nets.Logits, nets.Prediction)
+			got := outputs(t, back, graph.Options{Workers: 1}, batch)
+			for _, output := range names[:2] {
+				requireNear(t, want.Float32(output), got[output], 1e-5, output)
+			}
+		})
+	}
+	for _, name := range []string{
+		"densenet-bc-10-4", "resnet-cifar-8-4", "wrn-10-1", "resnet20", "densenet121", "mobilenet_v3_small", "efficientnet_b0",
+	} {
+		d, err := nets.DefinitionOf(name, 5)
+		require.NoError(t, err)
+		d.Input, d.Preprocessing = []int{3, 32, 32}, nets.Preprocessing{}
+		net, err := nets.Define(d)
+		require.NoError(t, err)
+		nettest.Fill(net.Params(), 3)
+		add(name, net)
+	}
+	files, err := filepath.Glob(filepath.Join(sharedtest.Path(t, "onnx", "zoo"), "*.onnx"))
+	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	for _, file := range files {
+		net, err := onnx.Open(file, onnx.Options{Input: []int{3, 64, 64}})
+		require.NoError(t, err)
+		add(filepath.Base(file), net)
+	}
+	python := peertest.Python(t, "numpy", "onnx", "onnxruntime")
+	var runs []*nettest.ONNXRun
+	for _, p := range peers {
+		runs = append(runs, p.ONNXRun)
+	}
+	nettest.RunONNX(t, python, 5, runs...)
+	for _, p := range peers {
+		t.Run(p.name, func(t *testing.T) {
+			require.NoError(t, p.Err)
+			requireLike(t, p.want, p.Outputs, 1e-4, names...)
 		})
 	}
 }
