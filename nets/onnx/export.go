@@ -75,10 +75,10 @@ func export(m graph.Model, o ExportOptions) (*pb.ModelProto, error) {
 		}
 		e.taken[name] = true
 	}
-	e.outputs = o.Outputs
 	for i, s := range steps[0] {
 		if err := e.step(s, steps[1][i]); err != nil {
 			e.unsupported = append(e.unsupported, fmt.Sprintf("operation %d, %s: %v", i, s.Label, err))
+			e.names[s.Output] = "" // what reads it is not to blame
 		}
 	}
 	if len(e.unsupported) > 0 {
@@ -131,8 +131,7 @@ type exporter struct {
 	masks       map[*graph.Operand]string         // masks as truth values
 	transposes  map[*graph.Operand]string         // weights with their axes exchanged
 	fills       map[string]string                 // initialisers of one number repeated
-	outputs     []string
-	made        map[string]*graph.Operand // outputs by name
+	made        map[string]*graph.Operand         // outputs by name
 	input       *graph.Operand
 	size        string // the number of samples as a tensor [1], "" where nothing has needed it
 	unsupported []string

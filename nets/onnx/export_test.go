@@ -194,8 +194,110 @@ func (o odd) Build(b *graph.Builder, x *G.Node) error {
 	if err != nil {
 		return err
 	}
-	b.Tap("odd", b.Do(func() (*G.Node, error) { return G.Sign(l) }))
+	b.Tap("odd", b.Do(func() (*G.Node, error) {
+		sign, err := G.Sign(l)
+		if err != nil {
+			return nil, err
+		}
+		return graph.ArgMax(sign)
+	}))
 	return b.Err()
+}
+
+// TestExportGivesAValueUnderTwoNames, and refuses an output that is named as the input.
+func TestExportGivesAValueUnderTwoNames(t *testing.T) {
+	net := several{build: func(b *graph.Builder, x *G.Node) error {
+		y := b.ReLU(x)
+		for _, name := range []string{"a", "b", "input"} {
+			b.Tap(name, y)
+		}
+		return b.Err()
+	}}
+	var data bytes.Buffer
+	require.NoError(t, onnx.Export(&data, net, onnx.ExportOptions{Outputs: []string{"a", "b"}}))
+	var m pb.ModelProto
+	require.NoError(t, proto.Unmarshal(data.Bytes(), &m))
+	require.Equal(t, []string{"a", "b"}, []string{m.Graph.Output[0].Name, m.Graph.Output[1].Name})
+	require.Equal(t, []string{"Relu", "Identity"}, []string{m.Graph.Node[0].OpType, m.Graph.Node[1].OpType})
+	require.ErrorContains(t, onnx.Export(&data, net, onnx.ExportOptions{Outputs: []string{"input"}}), `output "input"`)
+}
+
+// several is a model of two numbers a sample.
+type several struct {
+	build func(b *graph.Builder, x *G.Node) error
+}
+
+func (several) InputShape() []int                         { return []int{2} }
+func (several) Params() []*graph.Param                    { return nil }
+func (several) Outputs() []string                         { return []string{"y"} }
+func (s several) Build(b *graph.Builder, x *G.Node) error { return s.build(b, x) }
+
+// TestExportRefusesWhatDependsOnTheBatch: a file is for any number of samples.
+func TestExportRefusesWhatDependsOnTheBatch(t *testing.T) {
+	constant := func(b *graph.Builder, values []float64, shape ...int) *G.Node {
+		return b.Constant("c", func() []float64 { return values }, shape...)
+	}
+	for name, c := range map[string]struct {
+		build func(b *graph.Builder, x *G.Node) (*G.Node, error)
+		want  string
+	}{
+		"number": {func(b *graph.Builder, x *G.Node) (*G.Node, error) {
+			return graph.Mul(x, constant(b, []float64{1 / float64(b.Batch())}, 1))
+		}, "other values for another batch"},
+		"samples that differ": {func(b *graph.Builder, x *G.Node) (*G.Node, error) {
+			v := []float64{1, 2, 3}[:b.Batch()]
+			return graph.Mul(x, constant(b, v, len(v), 1))
+		}, "not the same for each sample"},
+		"two axes": {func(b *graph.Builder, x *G.Node) (*G.Node, error) {
+			n := b.Batch()
+			return graph.MatMul(constant(b, make([]float64, n*n), n, n), x)
+		}, "more than one axis"},
+		"a shape that does not grow by samples": {func(b *graph.Builder, x *G.Node) (*G.Node, error) {
+			n := b.Batch()
+			s, err := graph.ReduceSum(constant(b, make([]float64, 1+n), 1+n), true)
+			if err != nil {
+				return nil, err
+			}
+			return graph.Mul(x, s)
+		}, "expected a multiple of the samples"},
+		"a slice": {func(b *graph.Builder, x *G.Node) (*G.Node, error) {
+			y, err := graph.Slice(x, 0, 0, b.Batch()-1, 1)
+			if err != nil {
+				return nil, err
+			}
+			y, err = graph.ReduceSum(y, true, 0)
+			if err != nil {
+				return nil, err
+			}
+			return graph.Mul(x, y)
+		}, "other things for another batch"},
+		"an axis of all samples": {func(b *graph.Builder, x *G.Node) (*G.Node, error) {
+			y, err := graph.Expand(constant(b, []float64{1}, 1, 1), b.Batch(), b.Batch())
+			if err == nil {
+				y, err = graph.ReshapeAll(y, b.Batch(), 1, b.Batch())
+			}
+			if err == nil {
+				y, err = graph.ReduceSum(y, false, 1, 2)
+			}
+			if err == nil {
+				y, err = graph.ReshapeAll(y, b.Batch(), 1)
+			}
+			if err != nil {
+				return nil, err
+			}
+			return graph.Mul(x, y)
+		}, "2 axes of its result depend on the batch"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			net := several{build: func(b *graph.Builder, x *G.Node) error {
+				b.Tap("y", b.Do(func() (*G.Node, error) { return c.build(b, x) }))
+				return b.Err()
+			}}
+			err := onnx.Export(&bytes.Buffer{}, net, onnx.ExportOptions{})
+			require.ErrorIs(t, err, errors.ErrUnsupported)
+			require.ErrorContains(t, err, c.want)
+		})
+	}
 }
 
 func TestExportListsWhatItCannotWrite(t *testing.T) {
@@ -203,6 +305,7 @@ func TestExportListsWhatItCannotWrite(t *testing.T) {
 	err := onnx.Export(&bytes.Buffer{}, net, onnx.ExportOptions{Outputs: []string{"odd"}})
 	require.ErrorIs(t, err, errors.ErrUnsupported)
 	require.ErrorContains(t, err, "sign")
+	require.NotContains(t, err.Error(), "ArgMax", "what reads its result is not to blame")
 	require.ErrorContains(t, onnx.Export(&bytes.Buffer{}, net, onnx.ExportOptions{Outputs: []string{"none"}}), `"none"`)
 	require.ErrorContains(t, onnx.Export(&bytes.Buffer{}, nil, onnx.ExportOptions{}), "model is nil")
 }

@@ -34,17 +34,24 @@ func (e *exporter) step(s, other graph.Step) error {
 		return fmt.Errorf("it does other things for another batch: %+v and %+v", s.Attributes, other.Attributes)
 	}
 	name := s.Output.Name
-	if i := slices.Index(e.outputs, name); name == "" || i < 0 {
-		if name == "" {
-			name = strings.ToLower(s.Kind)
-		}
+	switch {
+	case len(s.Output.Fetched) > 0:
+		name = s.Output.Fetched[0]
+	case name == "":
+		name = e.fresh(strings.ToLower(s.Kind))
+	default:
 		name = e.fresh(name)
 	}
 	if err := w(e, s, e.free(s.Output), name); err != nil {
 		return err
 	}
 	e.names[s.Output] = name
-	e.made[name] = s.Output
+	for i, output := range s.Output.Fetched {
+		e.made[output] = s.Output
+		if i > 0 {
+			e.node("Identity", output, []string{name})
+		}
+	}
 	return nil
 }
 
