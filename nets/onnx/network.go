@@ -14,10 +14,6 @@ import (
 	"github.com/line-ood/goline/nets"
 )
 
-// ErrNoHead is the error of what needs a last layer that is linear on the features, for a network that has none: its logits are
-// pooled from feature maps, say, as SqueezeNet's are.
-var ErrNoHead = errors.New("the network has no linear last layer")
-
 // Options says how to read a file. The zero value is a good choice for most.
 type Options struct {
 	// Features and Logits name a tensor or a node of the file, whose value is taken for the penultimate activations and for the
@@ -420,10 +416,10 @@ func (n *Network) Head() (weight, bias *graph.Param) {
 	return n.index[n.head.base+".weight"], n.index[n.head.base+".bias"]
 }
 
-// NeedHead returns an error that is [ErrNoHead] unless the logits are linear in the features.
+// NeedHead returns an error that is [nets.ErrNoHead] unless the logits are linear in the features.
 func (n *Network) NeedHead() error {
 	if n.head == nil {
-		return fmt.Errorf("onnx: %s: %w: its logits are computed by %s", n.name, ErrNoHead, n.program.results[0].inst.node.describe())
+		return fmt.Errorf("onnx: %s: %w: its logits are computed by %s", n.name, nets.ErrNoHead, n.program.results[0].inst.node.describe())
 	}
 	return nil
 }
