@@ -29,6 +29,7 @@ type file struct {
 	opsets    map[string]int // by domain, "" for ai.onnx
 	graph     *graphDef
 	functions map[string]*function // by domain and name
+	elements  int                  // of all tensors
 }
 
 // graphDef is a graph with its nodes in an order in which they can be computed.
@@ -427,6 +428,3 @@ func (n *node) ints(name string) []int {
 	}
 	return out
 }
-
-// has tells whether the attribute is there.
-func (n *node) has(name string) bool { return n.attrs[name] != nil }

@@ -214,27 +214,23 @@ func (t *tracer) pairwise(f binaryFunc, a, b *constant) (*constant, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := t.spend(product(shape)); err != nil {
-		return nil, err
-	}
 	e := a.elem
 	if f.compare {
 		e = elemBool
+	}
+	if err := t.spend(units(e, product(shape))); err != nil {
+		return nil, err
 	}
 	out := newConstant(e, shape...)
 	if out.len() == 0 {
 		return out, nil
 	}
-	ia, ib := offsets(shape, broadcastStrides(a.shape, shape)), offsets(shape, broadcastStrides(b.shape, shape))
+	strides := [][]int{broadcastStrides(a.shape, shape), broadcastStrides(b.shape, shape)}
 	switch {
 	case a.i64 != nil && b.i64 != nil && f.i != nil:
-		for i := range ia {
-			out.i64[i] = e.wrap(f.i(a.i64[ia[i]], b.i64[ib[i]]))
-		}
+		walk(shape, strides, func(i int, at []int) { out.i64[i] = e.wrap(f.i(a.i64[at[0]], b.i64[at[1]])) })
 	case f.f != nil:
-		for i := range ia {
-			out.set(i, f.f(a.at(ia[i]), b.at(ib[i])))
-		}
+		walk(shape, strides, func(i int, at []int) { out.set(i, f.f(a.at(at[0]), b.at(at[1]))) })
 	default:
 		return nil, fmt.Errorf("inputs of %v", a.elem)
 	}
@@ -316,9 +312,6 @@ func foldConstantOfShape(t *tracer, n *node, in []*constant) ([]*constant, error
 	if err != nil {
 		return nil, err
 	}
-	if err := t.room(size); err != nil {
-		return nil, err
-	}
 	e, v := elemFloat32, 0.0
 	a := n.attrs["value"]
 	if a != nil && a.t != nil {
@@ -326,6 +319,9 @@ func foldConstantOfShape(t *tracer, n *node, in []*constant) ([]*constant, error
 			return nil, fmt.Errorf("its value has shape %v, expected one element", a.t.shape)
 		}
 		e, v = a.t.elem, a.t.at(0)
+	}
+	if err := t.room(e, size); err != nil {
+		return nil, err
 	}
 	c := newConstant(e, shape...)
 	if v != 0 {
@@ -343,9 +339,9 @@ func foldConstantOfShape(t *tracer, n *node, in []*constant) ([]*constant, error
 }
 
 // room fails where a constant of n elements is more than folding may still make.
-func (t *tracer) room(n int) error {
-	if n > t.work {
-		return fmt.Errorf("a constant of %d elements: constants of more than %d elements in all are computed", n, foldWork)
+func (t *tracer) room(e elem, n int) error {
+	if units(e, n) > t.work {
+		return fmt.Errorf("a constant of %d elements of %v: constants of more than %d bytes in all are computed", n, e, 4*foldWork)
 	}
 	return nil
 }
@@ -364,7 +360,7 @@ func foldRange(t *tracer, _ *node, in []*constant) ([]*constant, error) {
 	if delta == 0 || !(count <= maxElements) {
 		return nil, fmt.Errorf("a range from %v to %v by %v", start, limit, delta)
 	}
-	if err := t.room(int(count)); err != nil {
+	if err := t.room(in[0].elem, int(count)); err != nil {
 		return nil, err
 	}
 	out := newConstant(in[0].elem, int(count))
@@ -422,25 +418,17 @@ func foldWhere(t *tracer, _ *node, in []*constant) ([]*constant, error) {
 	if c.elem != elemBool || a.elem != b.elem {
 		return nil, fmt.Errorf("a condition of %v, choices of %v and %v", c.elem, a.elem, b.elem)
 	}
-	if err := t.spend(product(shape)); err != nil {
+	if err := t.room(a.elem, product(shape)); err != nil {
 		return nil, err
 	}
 	out := newConstant(a.elem, shape...)
-	if out.len() == 0 {
-		return []*constant{out}, nil
-	}
-	ic, ia, ib := offsets(shape, broadcastStrides(c.shape, shape)), offsets(shape, broadcastStrides(a.shape, shape)), offsets(shape, broadcastStrides(b.shape, shape))
-	for i := range ic {
-		from, at := b, ib[i]
-		if c.i64[ic[i]] != 0 {
-			from, at = a, ia[i]
-		}
-		if out.i64 != nil {
-			out.i64[i] = from.i64[at]
+	walk(shape, [][]int{broadcastStrides(c.shape, shape), broadcastStrides(a.shape, shape), broadcastStrides(b.shape, shape)}, func(i int, at []int) {
+		if c.i64[at[0]] != 0 {
+			a.into(out, i, at[1], 1)
 		} else {
-			out.set(i, from.at(at))
+			b.into(out, i, at[2], 1)
 		}
-	}
+	})
 	return []*constant{out}, nil
 }
 
@@ -671,7 +659,7 @@ func foldOneHot(t *tracer, n *node, in []*constant) ([]*constant, error) {
 	shape := slices.Insert(slices.Clone(x.shape), axis, depth)
 	size, err := sizeOf(shape)
 	if err == nil {
-		err = t.room(size)
+		err = t.room(values.elem, size)
 	}
 	if err != nil {
 		return nil, err

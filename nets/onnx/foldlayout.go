@@ -202,7 +202,7 @@ func foldConcat(t *tracer, n *node, in []*constant) ([]*constant, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := t.room(product(shape)); err != nil {
+	if err := t.room(in[0].elem, product(shape)); err != nil {
 		return nil, err
 	}
 	out := newConstant(in[0].elem, shape...)
@@ -407,7 +407,7 @@ func foldExpand(t *tracer, _ *node, in []*constant) ([]*constant, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := t.room(product(shape)); err != nil {
+	if err := t.room(in[0].elem, product(shape)); err != nil {
 		return nil, err
 	}
 	return []*constant{in[0].expanded(shape)}, nil
@@ -446,7 +446,7 @@ func foldTile(t *tracer, _ *node, in []*constant) ([]*constant, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := t.room(product(shape)); err != nil {
+	if err := t.room(x.elem, product(shape)); err != nil {
 		return nil, err
 	}
 	// As [r0, s0, r1, s1, ...] the repeats have stride 0.
@@ -555,7 +555,7 @@ func foldPad(t *tracer, n *node, in []*constant) ([]*constant, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := t.room(product(shape)); err != nil {
+	if err := t.room(x.elem, product(shape)); err != nil {
 		return nil, err
 	}
 	out := newConstant(x.elem, shape...)
@@ -612,7 +612,7 @@ func foldGather(t *tracer, n *node, in []*constant) ([]*constant, error) {
 	shape := slices.Concat(x.shape[:axis], in[1].shape, x.shape[axis+1:])
 	size, err := sizeOf(shape)
 	if err == nil {
-		err = t.room(size)
+		err = t.room(x.elem, size)
 	}
 	if err != nil {
 		return nil, err
@@ -769,7 +769,7 @@ func foldGatherND(t *tracer, n *node, in []*constant) ([]*constant, error) {
 	shape := slices.Concat(index.shape[:last], x.shape[index.shape[last]:])
 	size, err := sizeOf(shape)
 	if err == nil {
-		err = t.room(size)
+		err = t.room(x.elem, size)
 	}
 	if err != nil {
 		return nil, err

@@ -197,7 +197,7 @@ func (n *Network) trace(f *file, o Options) ([]*value, *tracer, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("input %q: %w", in.name, err)
 	}
-	t := &tracer{f: f, n: probe, work: foldWork}
+	t := &tracer{f: f, n: probe, work: foldWork + 4*f.elements}
 	switch own := dims[0]; {
 	case own == 1:
 		t.freed = true

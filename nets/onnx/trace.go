@@ -63,7 +63,7 @@ type tracer struct {
 	n       int  // samples in the batch
 	freed   bool // the file fixes a batch of 1, which its shapes speak of, while n is another
 	insts   []*inst
-	work    int // elements that folding may still compute
+	work    int // what folding may still compute, in units of four bytes
 	refused []Unsupported
 	depth   int
 	visited int
@@ -72,8 +72,16 @@ type tracer struct {
 // probe is the batch size that files which leave it free, or fix it at 1, are walked through for. Axes of this size are rare.
 const probe = 5
 
-// foldWork bounds what folding computes, in elements: 2^28, a gigabyte of float32.
+// foldWork bounds what folding computes, in units of four bytes: a gigabyte, beside four times what the file holds itself.
 const foldWork = 1 << 28
+
+// units is the memory of n elements in units of four bytes.
+func units(e elem, n int) int {
+	if e.isFloat() && e != elemFloat64 {
+		return n
+	}
+	return 2 * n
+}
 
 // Unsupported is a node that cannot be expressed.
 type Unsupported struct {
@@ -237,7 +245,7 @@ func (t *tracer) compute(n *node, in []*value, s *scope) ([]*value, error) {
 			if c == nil {
 				continue
 			}
-			if err := t.spend(c.len()); err != nil {
+			if err := t.spend(units(c.elem, c.len())); err != nil {
 				return nil, err
 			}
 			out[i] = &value{elem: c.elem, shape: c.shape, c: c, static: static}
@@ -253,10 +261,10 @@ func (t *tracer) compute(n *node, in []*value, s *scope) ([]*value, error) {
 	return lower(t, n, in)
 }
 
-// spend counts what folding computes.
+// spend counts what folding computes, in units of four bytes.
 func (t *tracer) spend(n int) error {
 	if n < 0 || n > t.work {
-		return fmt.Errorf("constants of more than %d elements in all are computed", foldWork)
+		return fmt.Errorf("constants of more than %d bytes in all are computed", 4*foldWork)
 	}
 	t.work -= n
 	return nil
