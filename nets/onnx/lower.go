@@ -767,11 +767,21 @@ func lowerGather(t *tracer, n *node, in []*value) ([]*value, error) {
 	if in[1].c == nil {
 		return nil, unsupportedf("its indices are computed from images")
 	}
-	if err := x.apart(axis); err != nil {
-		return nil, err
-	}
 	index, err := indicesIn(in[1].c, x.shape[axis])
 	if err != nil {
+		return nil, err
+	}
+	if x.batch.is && x.batch.axis == axis && len(index) == x.shape[axis] {
+		// Everything in order: an exporter's way to reshape.
+		all := true
+		for i, v := range index {
+			all = all && i == v
+		}
+		if all {
+			return one(t.reshape(n, x, slices.Concat(x.shape[:axis], in[1].shape, x.shape[axis+1:])))
+		}
+	}
+	if err := x.apart(axis); err != nil {
 		return nil, err
 	}
 	flat := slices.Clone(x.shape)
