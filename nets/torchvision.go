@@ -49,6 +49,9 @@ func architectures() []architecture {
 		mobileNet3(false),
 		mobileNet3(true),
 		efficientNetB0(),
+		convNeXtTiny(),
+		vitB16(),
+		swinT(),
 	)
 }
 

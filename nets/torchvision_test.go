@@ -1,13 +1,19 @@
 package nets_test
 
 import (
+	"compress/gzip"
+	"encoding/json"
 	"fmt"
 	"hash/crc32"
 	"math"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
 
 	"github.com/line-ood/goline/graph"
 	"github.com/line-ood/goline/internal/npyz"
@@ -102,6 +108,88 @@ func TestTorchvisionFixtures(t *testing.T) {
 					t.Logf("%s of %d×%d: largest difference %.2g of the largest value", output, size, size, worst)
 					require.Less(t, worst, 2e-5)
 				}
+			}
+		})
+	}
+}
+
+// golden is what testdata/networks.py writes of a network.
+type golden struct {
+	Params           []string // name and axes, separated by spaces
+	Size             int      // of the image in height and width
+	Features, Logits sampled
+}
+
+// sampled is a vector of which some elements are known, at equal distances from the first.
+type sampled struct {
+	Values  []float64
+	Largest float64 // absolute value of all
+	Length  int
+}
+
+// compare returns the largest difference of the known elements, in shares of the largest value.
+func (s sampled) compare(t *testing.T, got []float64) float64 {
+	t.Helper()
+	require.Len(t, got, s.Length)
+	worst, largest := 0.0, 0.0
+	for i, want := range s.Values {
+		worst = max(worst, math.Abs(want-got[i*(s.Length/16)]))
+	}
+	for _, v := range got {
+		largest = max(largest, math.Abs(v))
+	}
+	return max(worst, math.Abs(s.Largest-largest)) / s.Largest
+}
+
+func readGolden(t *testing.T) map[string]golden {
+	t.Helper()
+	f, err := os.Open(filepath.Join("testdata", "networks.json.gz"))
+	require.NoError(t, err)
+	defer f.Close()
+	z, err := gzip.NewReader(f)
+	require.NoError(t, err)
+	var all map[string]golden
+	require.NoError(t, json.NewDecoder(z).Decode(&all))
+	return all
+}
+
+// TestNetworksMatchPyTorch compares names and shapes of all parameters, features and logits with those of torchvision, in both
+// precisions for all but the largest.
+func TestNetworksMatchPyTorch(t *testing.T) {
+	all := readGolden(t)
+	for _, name := range nets.Names() {
+		want, ok := all[name]
+		if !ok {
+			require.True(t, strings.Contains(name, "-DEPTH-") || name == "resnet1202", name)
+			continue
+		}
+		t.Run(name, func(t *testing.T) {
+			d, err := nets.DefinitionOf(name, 1000)
+			require.NoError(t, err)
+			if d.Input[1] != want.Size {
+				d.Input, d.Preprocessing = []int{3, want.Size, want.Size}, nets.Preprocessing{}
+			}
+			net, err := nets.Define(d)
+			require.NoError(t, err)
+			var params []string
+			values := 0
+			for _, p := range net.Params() {
+				params = append(params, strings.Join(strings.Fields(strings.NewReplacer("[", "", "]", "").Replace(p.String())), " "))
+				values += len(p.Float32s())
+			}
+			require.Equal(t, want.Params, params)
+			if testing.Short() && values > 15_000_000 {
+				t.Skip("large")
+			}
+			fillByFormula(net.Params())
+			for dtype, limit := range map[tensor.Dtype]float64{G.Float32: 1e-4, G.Float64: 1e-11} {
+				if dtype == G.Float64 && (testing.Short() || values > 30_000_000) {
+					continue // its kernels are plain Go
+				}
+				got := runAll(t, net, graph.Options{Dtype: dtype, Workers: 1}, inputByFormula(1, net.InputShape()))
+				features, logits := want.Features.compare(t, got[nets.Features]), want.Logits.compare(t, got[nets.Logits])
+				t.Logf("%v: largest differences of features %.2g, of logits %.2g", dtype, features, logits)
+				require.Less(t, max(features, logits), limit)
 			}
 		})
 	}

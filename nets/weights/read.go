@@ -25,8 +25,8 @@ import (
 //   - npz with one numeric array for each tensor.
 //
 // Prefixes "module." and "_orig_mod.", which wrappers for parallel training and compilation put before every name, are
-// removed when all names have them. Names of torchvision's first DenseNet files, such as denselayer1.norm.2.weight, become
-// today's: denselayer1.norm2.weight. Half precision, bfloat16 and double become float32; integers and booleans int64.
+// removed when all names have them. Names of torchvision's first files of DenseNet and of vision transformers, such as
+// denselayer1.norm.2.weight and mlp.linear_1.weight, become today's: denselayer1.norm2.weight, mlp.0.weight. Half precision, bfloat16 and double become float32; integers and booleans int64.
 //
 // Errors name the path and, where there is one, the tensor. Other formats are recognised and named in the error, which is
 // [ErrFormat].
@@ -154,16 +154,27 @@ func (sd *StateDict) stripped() *StateDict {
 	return sd
 }
 
-// oldDense is how names of layers in torchvision's DenseNet files of 2017 look: PyTorch 0.4 forbade the dot within.
-var oldDense = regexp.MustCompile(`^((?:.*\.)?denselayer\d+\.(?:norm|conv))\.([12]\.(?:weight|bias|running_mean|running_var))$`)
+// oldNames are patterns of names in torchvision's first files of DenseNet (2017, before PyTorch 0.4 forbade the dot within) and of
+// vision transformers (2021), and what torchvision itself turns them into.
+var oldNames = [...]struct {
+	pattern *regexp.Regexp
+	name    string
+}{
+	{regexp.MustCompile(`^((?:.*\.)?denselayer\d+\.(?:norm|conv))\.([12]\.(?:weight|bias|running_mean|running_var))$`), "$1$2"},
+	{regexp.MustCompile(`^((?:.*\.)?encoder_layer_\d+\.mlp)\.linear_1\.(weight|bias)$`), "$1.0.$2"},
+	{regexp.MustCompile(`^((?:.*\.)?encoder_layer_\d+\.mlp)\.linear_2\.(weight|bias)$`), "$1.3.$2"},
+}
 
-// modernised gives layers of old DenseNet files their names of today, unless one of them is taken.
+// modernised gives layers of torchvision's old files their names of today, unless one of them is taken.
 func (sd *StateDict) modernised() *StateDict {
 	renamed := make(map[string]int, len(sd.tensors))
 	names := make([]string, len(sd.tensors))
 	changed := false
 	for i, t := range sd.tensors {
-		names[i] = oldDense.ReplaceAllString(t.Name, "$1$2")
+		names[i] = t.Name
+		for _, old := range oldNames {
+			names[i] = old.pattern.ReplaceAllString(names[i], old.name)
+		}
 		changed = changed || names[i] != t.Name
 		renamed[names[i]] = i
 	}

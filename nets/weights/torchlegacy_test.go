@@ -89,8 +89,9 @@ func TestLegacyRefuses(t *testing.T) {
 	}
 }
 
-// TestOldDenseNetNames: torchvision's DenseNet files of 2017 have a dot where those of today have none.
-func TestOldDenseNetNames(t *testing.T) {
+// TestOldNames: torchvision's DenseNet files of 2017 have a dot where those of today have none, and layers of its vision
+// transformers were called otherwise.
+func TestOldNames(t *testing.T) {
 	read := func(names ...string) []string {
 		var views []view
 		for _, name := range names {
@@ -110,6 +111,11 @@ func TestOldDenseNetNames(t *testing.T) {
 	}, read(
 		"module.features.denseblock1.denselayer2.norm.1.weight", "module.features.denseblock1.denselayer2.conv.2.weight",
 		"module.features.denseblock1.denselayer2.norm.3.weight", "module.features.denseblock1.layer.norm.1.bias", "module.classifier.weight",
+	))
+	require.Equal(t, []string{
+		"encoder.layers.encoder_layer_0.mlp.0.weight", "encoder.layers.encoder_layer_11.mlp.3.bias", "mlp.linear_1.weight",
+	}, read(
+		"encoder.layers.encoder_layer_0.mlp.linear_1.weight", "encoder.layers.encoder_layer_11.mlp.linear_2.bias", "mlp.linear_1.weight",
 	))
 	taken := []string{"denselayer2.norm.1.weight", "denselayer2.norm1.weight"}
 	require.Equal(t, taken, read(taken...))
