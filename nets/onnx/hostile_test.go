@@ -201,6 +201,14 @@ func TestUnsupportedNodesAreAllListed(t *testing.T) {
 	}, "\n"))
 }
 
+func TestOutputsThatAreNotComputedAreToldOf(t *testing.T) {
+	m := small()
+	m.Graph.Node = append(m.Graph.Node, node("GlobalMaxPool", "two", list("r"), list("p2", "extra")), node("Relu", "reader", list("extra"), list("q")))
+	m.Graph.Node[3].Input[0] = "q"
+	_, err := onnx.Read(marshal(t, m), nil, "x.onnx", onnx.Options{})
+	require.ErrorContains(t, err, `reader (Relu): it reads output 1 of node "two" (GlobalMaxPool), which is not computed`)
+}
+
 // TestExternalDataStaysInTheFolder also where a link leads out of it.
 func TestExternalDataStaysInTheFolder(t *testing.T) {
 	dir := t.TempDir()

@@ -192,6 +192,11 @@ func (n *Network) trace(f *file, o Options) ([]*value, *tracer, error) {
 	if len(t.refused) > 0 {
 		return nil, nil, &UnsupportedError{t.refused}
 	}
+	for i, v := range values {
+		if v.unknown {
+			return nil, nil, fmt.Errorf("%q is not computed", f.graph.outputs[i])
+		}
+	}
 	return values, t, nil
 }
 

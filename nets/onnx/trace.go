@@ -18,7 +18,8 @@ type value struct {
 	init    bool      // it is an initialiser of the file, as it stands there or with its axes moved
 	inst    *inst     // what computes it, nil for constants and inputs
 	batch   batching
-	unknown bool // a node before it is not supported
+	unknown bool   // a node before it is not supported
+	missing string // or only this output of a node is not
 }
 
 // batching tells where the samples of a batch lie in a value: on one axis, of size outer·samples·per. The zero value means that
@@ -181,6 +182,9 @@ func (t *tracer) node(n *node, in []*value, s *scope) error {
 			continue
 		}
 		v := &value{name: name, unknown: true}
+		if len(out) > 0 && (i >= len(out) || out[i] == nil) {
+			v.missing = fmt.Sprintf("it reads output %d of %s, which is not computed", i, n.describe())
+		}
 		if i < len(out) && out[i] != nil {
 			v = out[i]
 			if v.name == "" {
@@ -222,6 +226,9 @@ func (t *tracer) compute(n *node, in []*value, s *scope) ([]*value, error) {
 	for _, v := range in {
 		if v == nil {
 			continue
+		}
+		if v.missing != "" {
+			return nil, unsupported(v.missing)
 		}
 		if v.unknown {
 			return nil, nil // its cause is listed already
