@@ -44,6 +44,9 @@ func (d *decoder) tensor(p *pb.TensorProto) (*constant, error) {
 	if err != nil {
 		return nil, err
 	}
+	if d.f != nil {
+		d.f.elements += n
+	}
 	if p.Segment != nil {
 		return nil, errors.New("it is cut into segments, expected whole tensors")
 	}
