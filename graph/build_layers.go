@@ -48,7 +48,7 @@ func (b *Builder) BatchNorm(x *G.Node, name string, eps float64) *G.Node {
 		return b.trainBatchNorm(x, name, eps)
 	}
 	p, fold := b.convs[x]
-	fold = fold && !p.postReLU && p.residual == nil && p.postScale == nil
+	fold = fold && p.post == ActIdentity() && p.residual == nil && p.postScale == nil
 	var bias *Param
 	if fold && p.postShift != nil {
 		bias = b.paramOf[p.postShift]
@@ -130,8 +130,8 @@ func (b *Builder) ReLU(x *G.Node) *G.Node {
 	if b.training != nil {
 		return b.trainReLU(x)
 	}
-	if p, ok := b.convs[x]; ok && !p.postReLU {
-		p.postReLU = true
+	if p, ok := b.convs[x]; ok && p.post == ActIdentity() {
+		p.post = ActReLU()
 		return b.conv(p)
 	}
 	if a, ok := b.affines[x]; ok && !a.relu {
@@ -153,7 +153,7 @@ func (b *Builder) Add(x, shortcut *G.Node) *G.Node {
 	if b.training != nil {
 		return b.trainAdd(x, shortcut)
 	}
-	if p, ok := b.convs[x]; ok && !p.postReLU && p.residual == nil && shortcut != nil && sameShape(x.Shape(), shortcut.Shape()) {
+	if p, ok := b.convs[x]; ok && p.post == ActIdentity() && p.residual == nil && shortcut != nil && sameShape(x.Shape(), shortcut.Shape()) {
 		p.residual = shortcut
 		return b.conv(p)
 	}

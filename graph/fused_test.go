@@ -21,7 +21,9 @@ type fused struct {
 	n, c, h, w, o, k                        int
 	cfg                                     graph.ConvConfig
 	preNorm, preReLU, bias, norm, add, relu bool
-	tap                                     bool // name every node between, which keeps them apart
+	tap                                     bool                  // name every node between, which keeps them apart
+	act                                     graph.Activation      // instead of a ReLU behind all
+	of                                      func(float64) float64 // what that is, or nil
 }
 
 const normEps = 1e-3
@@ -78,6 +80,13 @@ func (f fused) model(seed uint64) (m *model, outShape []int, want func(x, shortc
 		if f.add {
 			y = graphtest.Map(y.Shape, func(i []int) float64 { return y.At(i...) + shortcut.At(i...) })
 		}
+		if f.of != nil {
+			kink.Data = append(kink.Data, y.Data...)
+			for _, v := range y.Data {
+				kink.Data = append(kink.Data, v-6)
+			}
+			return graphtest.Map(y.Shape, func(i []int) float64 { return f.of(y.At(i...)) }), kink
+		}
 		if f.relu {
 			kink.Data = append(kink.Data, y.Data...)
 			y = graphtest.Map(y.Shape, func(i []int) float64 { return reluRef(y.At(i...)) })
@@ -109,6 +118,9 @@ func (f fused) model(seed uint64) (m *model, outShape []int, want func(x, shortc
 		}
 		if f.relu {
 			y = keep(b.ReLU(y))
+		}
+		if f.of != nil {
+			y = keep(b.Activate(y, f.act))
 		}
 		y = b.Tap("y", y)
 		gradient := func(wrt *G.Node) func() (*G.Node, error) {
@@ -181,6 +193,45 @@ func TestFusedConvolutions(t *testing.T) {
 			t.Fatalf("%+v", f)
 		}
 	}
+}
+
+// TestFusedActivations has activations other than ReLUs behind convolutions, fused and kept apart.
+func TestFusedActivations(t *testing.T) {
+	for i, c := range []struct {
+		act graph.Activation
+		of  func(float64) float64
+	}{
+		{graph.ActReLU6(), func(x float64) float64 { return min(max(x, 0), 6) }},
+		{graph.ActClamp(0, 6), func(x float64) float64 { return min(max(x, 0), 6) }},
+		{graph.ActClamp(0, math.Inf(1)), func(x float64) float64 { return max(x, 0) }},
+		{graph.ActSiLU(), func(x float64) float64 { return x / (1 + math.Exp(-x)) }},
+		{graph.ActTanh(), math.Tanh},
+	} {
+		for bits := range 1 << 4 {
+			on := func(i int) bool { return bits>>i&1 == 1 }
+			f := fused{
+				n: 2, c: 2, h: 4, w: 3, o: 3, k: 3, cfg: graph.ConvConfig{Padding: [2]int{1, 1}}, preReLU: on(0), norm: on(1), add: on(2), tap: on(3),
+				act: c.act, of: c.of,
+			}
+			f.check(t, uint64(100*i+bits))
+			if t.Failed() {
+				t.Fatalf("%+v", f)
+			}
+		}
+	}
+}
+
+// TestActivationSteps makes sure that an activation is fused, and told.
+func TestActivationSteps(t *testing.T) {
+	f := fused{n: 1, c: 2, h: 3, w: 3, o: 2, k: 1, bias: true, act: graph.ActHardSwish(), of: math.Abs}
+	m, _, _ := f.model(1)
+	p := compile(t, m, graph.Options{Fetch: []string{"y"}})
+	var dot bytes.Buffer
+	require.NoError(t, p.DOT(&dot))
+	require.Contains(t, dot.String(), "Conv2D+bias→HardSwish")
+	steps := p.Steps()
+	require.Len(t, steps, 1)
+	require.Equal(t, graph.ActHardSwish(), steps[0].Attributes.(graph.ConvStep).Activation)
 }
 
 func TestFusedConvolutionsAnyGeometry(t *testing.T) {

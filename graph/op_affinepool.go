@@ -14,7 +14,7 @@ func (p convParts) averagesInput(cfg PoolConfig) bool {
 	w := p.w.Shape()
 	stride := p.cfg.Stride
 	return w[2] == 1 && w[3] == 1 && max(stride[0], 1) == 1 && max(stride[1], 1) == 1 && p.cfg.Padding == [2]int{} && p.cfg.ExtraPadding == [2]int{} &&
-		p.residual == nil && !p.postReLU && cfg.Padding == [2]int{} && cfg.ExtraPadding == [2]int{} && p.x.Dims() == 4
+		p.residual == nil && p.post == ActIdentity() && cfg.Padding == [2]int{} && cfg.ExtraPadding == [2]int{} && p.x.Dims() == 4
 }
 
 // poolFirst adds the average pooling of a convolution's activated input.

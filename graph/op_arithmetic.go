@@ -14,7 +14,8 @@ import (
 // Add returns a + b: a residual connection, a bias. Shapes broadcast.
 func Add(a, b *G.Node) (*G.Node, error) {
 	grad := func(_ G.Nodes, _, grad *G.Node, _ []bool) (G.Nodes, error) { return G.Nodes{grad, grad}, nil }
-	return broadcastOp("Add", []*G.Node{a, b}, all(2), grad, addRuns[float32], addRuns[float64])
+	return broadcastRows("Add", []*G.Node{a, b}, all(2), grad, addRuns[float32], addRuns[float64],
+		kernel.ShiftRows[float32], kernel.ShiftRows[float64])
 }
 
 func addRuns[T kernel.Float](out []T, in [][]T) {
@@ -76,7 +77,8 @@ func Mul(a, b *G.Node) (*G.Node, error) {
 		}
 		return gs, err
 	}
-	return broadcastOp("Mul", []*G.Node{a, b}, all(2), grad, mulRuns[float32], mulRuns[float64])
+	return broadcastRows("Mul", []*G.Node{a, b}, all(2), grad, mulRuns[float32], mulRuns[float64],
+		kernel.ScaleRows[float32], kernel.ScaleRows[float64])
 }
 
 func mulRuns[T kernel.Float](out []T, in [][]T) {
@@ -139,11 +141,30 @@ func Pow(a, b *G.Node) (*G.Node, error) {
 func power[T kernel.Float](a, b T) T { return T(math.Pow(float64(a), float64(b))) }
 
 func powRuns[T kernel.Float](out []T, in [][]T) {
-	if a, b := in[0], in[1]; len(b) == 1 && b[0] == 2 && len(a) == len(out) {
-		kernel.Mul(out, a, a)
+	a, b := in[0], in[1]
+	if len(b) > 1 || len(a) < len(out) {
+		anywhere(power[T])(out, in)
 		return
 	}
-	anywhere(power[T])(out, in)
+	switch b[0] {
+	case 2:
+		kernel.Mul(out, a, a)
+	case 3:
+		for i, v := range a {
+			w := float64(v)
+			out[i] = T(w * w * w)
+		}
+	case 0.5:
+		for i, v := range a {
+			if v > 0 {
+				out[i] = T(math.Sqrt(float64(v)))
+			} else {
+				out[i] = power(v, 0.5)
+			}
+		}
+	default:
+		anywhere(power[T])(out, in)
+	}
 }
 
 func powDA[T kernel.Float](out []T, in [][]T) {

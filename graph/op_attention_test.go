@@ -109,14 +109,13 @@ func TestFLOPsOfProducts(t *testing.T) {
 
 // TestOperationsOfMatricesAllocateNothing runs the poolings and norms of a warm program alone.
 func TestOperationsOfMatricesAllocateNothing(t *testing.T) {
-	m := &model{shape: []int{4, 6, 6}, outputs: []string{"y"}}
+	m, k2 := &model{shape: []int{4, 6, 6}, outputs: []string{"y"}}, [2]int{2, 2}
 	m.build = func(b *graph.Builder, x *G.Node) error {
 		var outs G.Nodes
 		flat := func(f func() (*G.Node, error)) {
 			y := b.Do(f)
 			outs = append(outs, b.Do(func() (*G.Node, error) { return graph.Flatten(y) }))
 		}
-		k2 := [2]int{2, 2}
 		flat(func() (*G.Node, error) { return graph.GroupNorm(x, 2, nil, nil, 1e-5) })
 		flat(func() (*G.Node, error) { return graph.RMSNorm(x, nil, 2, 1e-5) })
 		flat(func() (*G.Node, error) {
@@ -144,6 +143,19 @@ func TestOperationsOfMatricesAllocateNothing(t *testing.T) {
 	}
 	p := compile(t, m, graph.Options{Batch: 2, Workers: 1, Fetch: []string{"y", "indices", "gradient"}})
 	fetched(t, p, stream(batchOf(graphtest.Normal(newRand(1), 4, 4, 6, 6))))
+	steps := map[string]any{}
+	for _, s := range p.Steps() {
+		steps[s.Kind] = s.Attributes
+	}
+	three := graph.PoolNDConfig{Kernel: []int{3}}
+	for kind, want := range map[string]any{
+		"GroupNorm": graph.NormStep{Axis: 1, Groups: 2, Eps: 1e-5, Scale: -1, Bias: -1}, "RMSNorm": graph.NormStep{Axis: 2, Eps: 1e-5, Scale: -1, Bias: -1},
+		"LocalResponseNorm": graph.LRNConfig{Size: 3, Alpha: 1, Beta: 0.75, K: 1},
+		"MaxPool2D":         graph.PoolConfig{Kernel: k2, ExtraPadding: [2]int{1, 0}}, "AvgPool2D": graph.PoolConfig{Kernel: k2, Dilation: k2},
+		"MaxPoolND": three, "AvgPoolND": three, "MaxPoolIndices": graph.PoolIndicesStep{Config: three, ColumnMajor: true}, "GlobalMaxPool2D": nil,
+	} {
+		require.Equal(t, want, steps[kind], kind)
+	}
 	for op, objects := range p.Allocations() {
 		require.Zero(t, objects, op)
 	}

@@ -37,12 +37,13 @@ func Conv2D(x, w, b *G.Node, cfg ConvConfig) (*G.Node, error) {
 
 // convParts is a convolution with what is fused into it:
 //
-//	y = relu?(postScale · conv(relu?(preScale · x + preShift), w) + postShift + residual)
+//	y = post(postScale · conv(relu?(preScale · x + preShift), w) + postShift + residual)
 //
 // where nil nodes and unset flags leave their part out. Scales and shifts are per channel.
 type convParts struct {
 	x, w, preScale, preShift, postScale, postShift, residual *G.Node
-	preReLU, postReLU                                        bool
+	preReLU                                                  bool
+	post                                                     Activation
 	cfg                                                      ConvConfig
 	frozen                                                   bool   // parameters never change, and have no gradient: pack them once
 	cache                                                    *store // where the packed parameters are shared, nil for nowhere
@@ -112,7 +113,7 @@ func (p convParts) geom() (kernel.ConvGeom, error) {
 
 // plain tells whether nothing but a bias is fused, so that the weights have a gradient.
 func (p convParts) plain() bool {
-	return p.preScale == nil && p.preShift == nil && !p.preReLU && p.postScale == nil && p.residual == nil && !p.postReLU && !p.frozen
+	return p.preScale == nil && p.preShift == nil && !p.preReLU && p.postScale == nil && p.residual == nil && p.post == ActIdentity() && !p.frozen
 }
 
 func (p convParts) name() string {
@@ -133,8 +134,8 @@ func (p convParts) name() string {
 	if p.residual != nil {
 		name += "→Add"
 	}
-	if p.postReLU {
-		name += "→ReLU"
+	if p.post != ActIdentity() {
+		name += "→" + p.post.String()
 	}
 	return name
 }
@@ -191,7 +192,7 @@ func (k *packer[T]) pack(value func(input int) ([]T, error)) (*kernel.Conv[T], e
 	spec := kernel.ConvSpec[T]{
 		Geom: k.geom, Weight: param(1),
 		PreScale: param(k.at.preScale), PreShift: param(k.at.preShift), PreReLU: k.parts.preReLU,
-		PostScale: param(k.at.postScale), PostShift: param(k.at.postShift), PostReLU: k.parts.postReLU,
+		PostScale: param(k.at.postScale), PostShift: param(k.at.postShift), Post: k.parts.post.fn,
 	}
 	if err != nil {
 		return nil, err
@@ -264,6 +265,11 @@ func (f *convFn[T]) run(c *call[T]) error {
 func (f *convFn[T]) gradient(in G.Nodes, out, grad *G.Node, need []bool) (gs G.Nodes, err error) {
 	gs = make(G.Nodes, len(in))
 	dtype := grad.Dtype()
+	switch f.parts.post {
+	case ActIdentity(), ActReLU():
+	default:
+		return f.gradientBehind(in, out, grad, need)
+	}
 	if need[0] {
 		d := &convDXFn[T]{packer: packer[T]{parts: f.parts, geom: f.geom, at: f.at, skip: 2}}
 		d.floatFn = floatFn[T]{run: d.run}
@@ -286,11 +292,41 @@ func (f *convFn[T]) gradient(in G.Nodes, out, grad *G.Node, need []bool) (gs G.N
 	}
 	if r := f.at.residual; r >= 0 && need[r] {
 		gs[r] = grad
-		if f.parts.postReLU {
+		if f.parts.post == ActReLU() {
 			gs[r], err = reluGrad(grad, out)
 		}
 	}
 	return gs, err
+}
+
+// gradientBehind is gradient for an activation that the kernels know no gradient of: it is undone first. ReLU6 shows in its value
+// where it is flat; for the others the convolution runs again without it.
+func (f *convFn[T]) gradientBehind(in G.Nodes, out, grad *G.Node, need []bool) (G.Nodes, error) {
+	p := f.parts
+	p.post = ActIdentity()
+	p.x, p.w = in[0], in[1]
+	for _, part := range []struct {
+		node **G.Node
+		at   int
+	}{{&p.preScale, f.at.preScale}, {&p.preShift, f.at.preShift}, {&p.postScale, f.at.postScale}, {&p.postShift, f.at.postShift},
+		{&p.residual, f.at.residual}} {
+		if part.at >= 0 {
+			*part.node = in[part.at]
+		}
+	}
+	before := out
+	if f.parts.post != ActReLU6() {
+		var err error
+		if before, err = conv2D(p); err != nil {
+			return nil, err
+		}
+	}
+	a := f.parts.post.fn
+	inner, err := floatOp(a.Kind.String()+"'", out.Shape(), []*G.Node{grad, before}, nil, nil, unaryGradRun[float32](a), unaryGradRun[float64](a))
+	if err != nil {
+		return nil, err
+	}
+	return newConvFn[T](p, f.geom, f.at, f.diff).gradient(in, out, inner, need)
 }
 
 // convDXFn is the gradient of a convolution with respect to its input. Its inputs are the gradient and the value of the

@@ -16,8 +16,8 @@ type Step struct {
 	// Inputs are the operation's arguments in order; Output is its result.
 	Inputs []*Operand
 	Output *Operand
-	// Attributes is what the operation knows beside its inputs: a [ConvStep], [AffineStep], [PoolConfig], [PoolStep],
-	// [ChannelsStep] or another type that the function named by Kind documents; nil for an operation that knows no more.
+	// Attributes is what the operation knows beside its inputs: a [ConvStep], an [Activation], [AffineStep], [PoolConfig], [PoolStep],
+	// [ChannelsStep], [NormStep] or another type that the function named by Kind documents; nil for an operation that knows no more.
 	Attributes any
 	// FLOPs are the operation's floating-point operations for one sample, counted as [Program.FLOPs] does.
 	FLOPs int
@@ -46,7 +46,8 @@ type Operand struct {
 type ConvStep struct {
 	Config                                             ConvConfig
 	PreScale, PreShift, PostScale, PostShift, Residual int
-	PreReLU, PostReLU                                  bool
+	PreReLU                                            bool
+	Activation                                         Activation
 }
 
 // AffineStep describes an [Affine].
@@ -137,6 +138,6 @@ func (f *convFn[T]) explain() (string, any) {
 	p, at := f.parts, f.at
 	return "Conv2D", ConvStep{
 		Config: p.cfg, PreScale: at.preScale, PreShift: at.preShift, PostScale: at.postScale, PostShift: at.postShift,
-		Residual: at.residual, PreReLU: p.preReLU, PostReLU: p.postReLU,
+		Residual: at.residual, PreReLU: p.preReLU, Activation: p.post,
 	}
 }

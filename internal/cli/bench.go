@@ -1,13 +1,11 @@
 package cli
 
 import (
-	"encoding/json"
 	"io"
 	"math/rand/v2"
 
 	"github.com/spf13/cobra"
 
-	"github.com/line-ood/goline/internal/atomicfile"
 	"github.com/line-ood/goline/internal/bench"
 	"github.com/line-ood/goline/internal/cli/command"
 	"github.com/line-ood/goline/nets"
@@ -44,14 +42,7 @@ of fused multiply-adds, what is allocated per image, and where the time goes by 
 			if err := r.Print(cmd.OutOrStdout()); err != nil {
 				return err
 			}
-			if jsonOut == "" {
-				return nil
-			}
-			return atomicfile.Write(jsonOut, func(w io.Writer) error {
-				e := json.NewEncoder(w)
-				e.SetIndent("", "  ")
-				return e.Encode(r)
-			})
+			return command.Write(jsonOut, func(w io.Writer) error { return command.WriteJSON(w, r) })
 		},
 	}
 	c.Register(cmd)

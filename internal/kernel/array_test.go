@@ -42,6 +42,26 @@ func propPairs[T Float](t *rapid.T) {
 	}
 }
 
+// propRows compares rows scaled and shifted together with rows alone.
+func propRows[T Float](t *rapid.T) {
+	var mem arena
+	defer mem.free()
+	rows, n := rapid.IntRange(1, 9).Draw(t, "rows"), rapid.IntRange(1, 40).Draw(t, "n")
+	a, s := guarded(&mem, special[T](t, rows*n, "a")), guarded(&mem, special[T](t, rows, "s"))
+	scaled, shifted := guarded(&mem, nans[T](rows*n)), guarded(&mem, nans[T](rows*n))
+	ScaleRows(scaled, a, s, n)
+	ShiftRows(shifted, a, s, n)
+	for i, v := range a {
+		same(t, float64(v*s[i/n]), scaled[i], 0, "scaled %d of rows of %d", i, n)
+		same(t, float64(v+s[i/n]), shifted[i], 0, "shifted %d of rows of %d", i, n)
+	}
+}
+
+func TestRows(t *testing.T) {
+	atLevels(t, func(t *testing.T) { rapid.Check(t, propRows[float32]) })
+	t.Run("float64", func(t *testing.T) { rapid.Check(t, propRows[float64]) })
+}
+
 func TestPairs(t *testing.T) {
 	atLevels(t, func(t *testing.T) { rapid.Check(t, propPairs[float32]) })
 	t.Run("float64", func(t *testing.T) { rapid.Check(t, propPairs[float64]) })

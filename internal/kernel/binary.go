@@ -114,3 +114,37 @@ func AtMost[T Float](dst, a []T, s T) {
 		dst[i] = smaller(v, s)
 	}
 }
+
+// fewest is the length from which rows are worth a call of vector code.
+const fewest = 6
+
+// ScaleRows computes dst[i, j] = s[i] * a[i, j] for rows of n elements, as many as s has. dst may be a.
+func ScaleRows[T Float](dst, a, s []T, n int) {
+	vector := is32[T]() && n >= fewest && currentLevel() != generic
+	st := stream{op: opScale}
+	for i, v := range s {
+		to, from := dst[i*n:][:n], a[i*n:][:n]
+		if vector {
+			st.dst, st.a, st.s = as32(to), as32(from), float32(v)
+			st.run()
+			continue
+		}
+		for j, w := range from {
+			to[j] = v * w
+		}
+	}
+}
+
+// ShiftRows computes dst[i, j] = s[i] + a[i, j] for rows of n elements, as many as s has. dst may be a.
+func ShiftRows[T Float](dst, a, s []T, n int) {
+	if n >= fewest {
+		Affine(dst, a, nil, s, len(s), n, false)
+		return
+	}
+	for i, v := range s {
+		to, from := dst[i*n:][:n], a[i*n:][:n]
+		for j, w := range from {
+			to[j] = v + w
+		}
+	}
+}

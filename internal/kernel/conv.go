@@ -4,7 +4,7 @@ import "fmt"
 
 // ConvSpec describes y = post(conv(pre(x), Weight)):
 // pre(x) = relu?(PreScale*x + PreShift) per input channel, before the zero padding;
-// post(v) = relu?(PostScale*v + PostShift [+ residual]) per output channel.
+// post(v) = Post(PostScale*v + PostShift [+ residual]) per output channel.
 // Nil scales are ones and nil shifts zeros, so PostShift alone is a bias.
 type ConvSpec[T Float] struct {
 	Geom                 ConvGeom
@@ -12,20 +12,21 @@ type ConvSpec[T Float] struct {
 	PreScale, PreShift   []T // [C] or nil
 	PreReLU              bool
 	PostScale, PostShift []T // [O] or nil
-	PostReLU             bool
+	Post                 Activation
 }
 
 // Conv is a convolution with its weights packed, on first use. It is safe for concurrent use and, but for Update,
 // immutable.
 //
 // PostScale is folded into the weights when it is built. Every output is the sum over (input channel, kernel row,
-// kernel column), in that order, started at zero; then the shift, the residual and the ReLU follow.
+// kernel column), in that order, started at zero; then the shift, the residual and the activation follow.
 type Conv[T Float] struct {
 	g                  ConvGeom
 	weight             []T // [O, C/Groups, KH, KW], scaled by PostScale
 	bias               []T // [O]
 	preScale, preShift []T // [C], nil when there is no pre affine
-	preReLU, postReLU  bool
+	preReLU            bool
+	post               Activation
 	padded             padding
 	fast               *conv32 // nil where the generic code runs
 }
@@ -37,7 +38,7 @@ func NewConv[T Float](spec ConvSpec[T]) (*Conv[T], error) {
 		return nil, err
 	}
 	c := &Conv[T]{
-		g: g, weight: make([]T, g.WeightLen()), bias: make([]T, g.O), preReLU: spec.PreReLU, postReLU: spec.PostReLU,
+		g: g, weight: make([]T, g.WeightLen()), bias: make([]T, g.O), preReLU: spec.PreReLU, post: spec.Post,
 		padded: newPadding(g),
 	}
 	if spec.PreScale != nil || spec.PreShift != nil {
@@ -56,7 +57,7 @@ func NewConv[T Float](spec ConvSpec[T]) (*Conv[T], error) {
 // allocates nothing and must not run while the convolution is in use.
 func (c *Conv[T]) Update(spec ConvSpec[T]) error {
 	g := c.g
-	if spec.Geom.norm() != g || spec.PreReLU != c.preReLU || spec.PostReLU != c.postReLU ||
+	if spec.Geom.norm() != g || spec.PreReLU != c.preReLU || spec.Post != c.post ||
 		(spec.PreScale != nil || spec.PreShift != nil) != (c.preScale != nil) {
 		return fmt.Errorf("kernel: the update of a convolution may change its parameters alone: have %+v, got %+v", g, spec.Geom)
 	}
@@ -120,7 +121,7 @@ func (c *Conv[T]) ScratchLen() int {
 func (c *Conv[T]) hasPre() bool { return c.preScale != nil || c.preReLU }
 
 // Forward computes one image: dst [O, OutH, OutW] from src [C, H, W]. residual [O, OutH, OutW], nil for none, is added
-// before the post ReLU. dst must not overlap src, residual or scratch.
+// before Post. dst must not overlap src, residual or scratch.
 func (c *Conv[T]) Forward(dst, src, residual, scratch []T) {
 	dst, src = dst[:c.g.OutLen()], src[:c.g.InLen()]
 	if residual != nil {
@@ -142,15 +143,15 @@ func (c *Conv[T]) ForwardBatch(dst, src []T, n, dstStride, srcStride int, scratc
 }
 
 // BackwardInput computes dx [C, H, W], the gradient with respect to the original input x, from dy [O, OutH, OutW], the
-// gradient with respect to the output y. x is read only where there is a pre ReLU, y only where there is a post ReLU;
-// either may be nil otherwise. The derivative of the ReLU at zero is zero. With accumulate, dx += instead of dx =.
+// gradient with respect to the output y or, where Post is not a ReLU, to what it is given. x is read only where there is a pre
+// ReLU, y only where there is a post ReLU; either may be nil otherwise. The derivative of the ReLU at zero is zero. With accumulate, dx += instead of dx =.
 // dresidual, nil for none, is set to the gradient with respect to the residual.
 func (c *Conv[T]) BackwardInput(dx, dy, x, y, dresidual, scratch []T, accumulate bool) {
 	dx, dy = dx[:c.g.InLen()], dy[:c.g.OutLen()]
 	if c.preReLU {
 		x = x[:len(dx)]
 	}
-	if c.postReLU {
+	if c.post.Kind == ActReLU {
 		y = y[:len(dy)]
 	}
 	if dresidual != nil {

@@ -75,8 +75,18 @@ func (f *conv32) forward(dst, src, residual, scratch []float32) {
 		f.packForward()
 	}
 	io := planIO{
-		dst: dst, src: src, bias: f.c.bias, residual: residual, relu: f.c.postReLU,
+		dst: dst, src: src, bias: f.c.bias, residual: residual, ceil: noCeiling,
 		scale: f.scale, shift: f.shift, floor: f.floor, scratch: scratch,
+	}
+	switch a := f.c.post; {
+	case a.Kind == ActReLU:
+		io.relu = true
+	case a.Kind == ActReLU6 && f.engine.ceils():
+		io.relu, io.ceil = true, 6
+	case a.Kind == ActClamp && a.A == 0 && a.B >= 0 && f.engine.ceils():
+		io.relu, io.ceil = true, float32(a.B)
+	default:
+		io.act = a
 	}
 	f.engine.run(io)
 }

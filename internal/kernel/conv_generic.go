@@ -77,11 +77,11 @@ func (c *Conv[T]) forwardGeneric(dst, src, residual, scratch []T) {
 			}
 		}
 	}
-	c.post(dst, residual)
+	c.finish(dst, residual)
 }
 
-// post adds the bias and the residual and applies the ReLU.
-func (c *Conv[T]) post(dst, residual []T) {
+// finish adds the bias and the residual and applies the activation.
+func (c *Conv[T]) finish(dst, residual []T) {
 	hw := c.g.OutH() * c.g.OutW()
 	for o, b := range c.bias {
 		out := dst[o*hw:][:hw]
@@ -90,10 +90,10 @@ func (c *Conv[T]) post(dst, residual []T) {
 			if residual != nil {
 				v += residual[o*hw+i]
 			}
-			if c.postReLU && v < 0 {
-				v = 0
-			}
 			out[i] = v
+		}
+		if c.post.Kind != ActIdentity {
+			Activate(out, out, c.post)
 		}
 	}
 }
@@ -159,7 +159,7 @@ func sumTaps2[T Float](d, e, src, w, x []T, offsets []int, step int) {
 // backwardInputGeneric is the reference of BackwardInput.
 func (c *Conv[T]) backwardInputGeneric(dx, dy, x, y, dresidual, scratch []T, accumulate bool) {
 	g := c.g
-	if c.postReLU {
+	if c.post.Kind == ActReLU {
 		masked := scratch[:g.OutLen()]
 		reluBackwardGeneric(masked, dy, y)
 		dy = masked

@@ -9,6 +9,14 @@ import (
 	"pgregory.net/rapid"
 )
 
+// drawPost draws an activation, as often as not none or a ReLU. None is steep, so that bounds on rounding hold behind it.
+func drawPost(t *rapid.T) Activation {
+	return rapid.SampledFrom([]Activation{
+		{}, {}, {}, {Kind: ActReLU}, {Kind: ActReLU}, {Kind: ActReLU}, {Kind: ActReLU6}, {Kind: ActClamp, B: 0.5}, {Kind: ActClamp, A: -0.25, B: 0.5},
+		{Kind: ActSwish, A: 1}, {Kind: ActTanh},
+	}).Draw(t, "post")
+}
+
 // drawSpec draws a convolution with random weights and a random choice of pre and post operations.
 func drawSpec[T Float](t *rapid.T, rng *rand.Rand) ConvSpec[T] {
 	g := drawGeom(t)
@@ -21,7 +29,7 @@ func drawSpec[T Float](t *rapid.T, rng *rand.Rand) ConvSpec[T] {
 	}
 	spec.PreScale, spec.PreShift = opt("preScale", g.C), opt("preShift", g.C)
 	spec.PostScale, spec.PostShift = opt("postScale", g.O), opt("postShift", g.O)
-	spec.PreReLU, spec.PostReLU = rapid.Bool().Draw(t, "preReLU"), rapid.Bool().Draw(t, "postReLU")
+	spec.PreReLU, spec.Post = rapid.Bool().Draw(t, "preReLU"), drawPost(t)
 	return spec
 }
 
@@ -65,10 +73,7 @@ func refForward[T Float](s ConvSpec[T], x, residual []T, eps float64) (y, bound 
 			v += float64(residual[i])
 		}
 		bound[i] = eps*((terms+4)*mag[i]+8) + fromPre[i]
-		if s.PostReLU {
-			v = max(v, 0)
-		}
-		y[i] = v
+		y[i], bound[i] = s.Post.at64(v), 1.1*bound[i]
 	}
 	return y, bound
 }
@@ -106,6 +111,40 @@ func propConvForward[T Float](eps float64) func(*rapid.T) {
 	}
 }
 
+// TestConvActivationBits compares activations that are part of a convolution with those that follow it.
+func TestConvActivationBits(t *testing.T) {
+	atLevels(t, func(t *testing.T) {
+		rapid.Check(t, func(t *rapid.T) {
+			rng := newRand(rapid.Uint64().Draw(t, "seed"))
+			spec := drawSpec[float32](t, rng)
+			if rapid.Bool().Draw(t, "depthwise") {
+				k := rapid.SampledFrom([]int{3, 5, 7}).Draw(t, "kernel")
+				spec = benchSpec(ConvGeom{C: 5, O: 5, Groups: 5, H: 9, W: 12, KH: k, KW: k, SH: 1 + k%2, SW: 1 + k%2, PH: k / 2, PW: k / 2}, false)
+				spec.Post = drawPost(t)
+			}
+			plain := spec
+			plain.Post = Activation{}
+			x := randSlice[float32](rng, spec.Geom.InLen())
+			var residual []float32
+			if rapid.Bool().Draw(t, "residual") {
+				residual = randSlice[float32](rng, spec.Geom.OutLen())
+			}
+			run := func(s ConvSpec[float32]) []float32 {
+				c, err := NewConv(s)
+				require.NoError(t, err)
+				y := make([]float32, s.Geom.OutLen())
+				c.Forward(y, x, residual, nans[float32](c.ScratchLen()))
+				return y
+			}
+			got, want := run(spec), run(plain)
+			Activate(want, want, spec.Post)
+			for i := range want {
+				require.Equal(t, math.Float32bits(want[i]), math.Float32bits(got[i]), "output %d", i)
+			}
+		})
+	})
+}
+
 func TestConvForward(t *testing.T) {
 	atLevels(t, func(t *testing.T) { rapid.Check(t, propConvForward[float32](eps32)) })
 	t.Run("float64", func(t *testing.T) { rapid.Check(t, propConvForward[float64](eps64)) })
@@ -134,7 +173,7 @@ func propConvBackwardInput[T Float](eps float64) func(*rapid.T) {
 		// The masks taken from the forward pass, the rest of the Jacobian is linear.
 		masked := to64(dy)
 		for i := range masked {
-			if spec.PostReLU && !(y[i] > 0) {
+			if spec.Post.Kind == ActReLU && !(y[i] > 0) {
 				masked[i] = 0
 			}
 			require.Equal(t, masked[i], float64(dres[i]), "residual gradient %d", i)

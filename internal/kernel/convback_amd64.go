@@ -71,21 +71,21 @@ func (f *conv32) newPhases() []phase {
 	return phases
 }
 
-// mirrored returns the only phase of a 3x3 convolution of stride one as the convolution with mirrored weights that it
-// is, where there is a better way than a plan to run that.
+// mirrored returns the only phase of a convolution of stride one as the convolution with mirrored weights that it is, where
+// there is a better way than a plan to run that.
 func (f *conv32) mirrored() (phase, bool) {
 	g := f.c.g
-	if g.SH != 1 || g.SW != 1 || max(g.PH, g.PH+g.EH) > 2 || max(g.PW, g.PW+g.EW) > 2 {
+	if g.SH != 1 || g.SW != 1 || g.DH != 1 || g.DW != 1 || max(g.PH, g.PH+g.EH) >= g.KH || max(g.PW, g.PW+g.EW) >= g.KW {
 		return phase{}, false
 	}
 	b := g
-	b.C, b.O, b.H, b.W, b.PH, b.PW, b.EH, b.EW = g.O, g.C, g.OutH(), g.OutW(), 2-g.PH, 2-g.PW, -g.EH, -g.EW
-	if !depthwiseFits(b) && !winogradFits(f.level, b) {
+	b.C, b.O, b.H, b.W, b.PH, b.PW, b.EH, b.EW = g.O, g.C, g.OutH(), g.OutW(), g.KH-1-g.PH, g.KW-1-g.PW, -g.EH, -g.EW
+	if !depthTapsFits(b) && !depthwiseFits(b) && !winogradFits(f.level, b) {
 		return phase{}, false
 	}
 	ph := phase{rows: g.H, cols: g.W, engine: newEngine(f.level, b, true)}
-	for t := range 9 {
-		ph.from = append(ph.from, 8-t)
+	for t := range f.order {
+		ph.from = append(ph.from, len(f.order)-1-t)
 	}
 	return ph, true
 }
@@ -106,7 +106,7 @@ func (f *conv32) backwardInput(dx, dy, x, y, dresidual, scratch []float32, accum
 		f.packBackward()
 	}
 	g := f.c.g
-	if f.c.postReLU {
+	if f.c.post.Kind == ActReLU {
 		masked := scratch[:g.OutLen()]
 		ReLUBackward(masked, dy, y)
 		dy, scratch = masked, scratch[g.OutLen():]
@@ -114,7 +114,7 @@ func (f *conv32) backwardInput(dx, dy, x, y, dresidual, scratch []float32, accum
 	if dresidual != nil {
 		copy(dresidual, dy)
 	}
-	io := planIO{src: dy, bias: f.zeros, scale: f.ones, shift: f.zeros, floor: noFloor}
+	io := planIO{src: dy, bias: f.zeros, scale: f.ones, shift: f.zeros, floor: noFloor, ceil: noCeiling}
 	one := len(f.phases) == 1
 	if one && !f.phases[0].empty() && !f.c.preReLU {
 		io.dst, io.scratch, io.accumulate = dx, scratch, accumulate

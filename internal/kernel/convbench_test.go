@@ -69,7 +69,7 @@ func benchSpec(g ConvGeom, pre bool) ConvSpec[float32] {
 	rng := newRand(3)
 	s := ConvSpec[float32]{Geom: g, Weight: randSlice[float32](rng, g.WeightLen()), PostShift: randSlice[float32](rng, g.O)}
 	if pre {
-		s.PreScale, s.PreShift, s.PreReLU, s.PostReLU = randSlice[float32](rng, g.C), randSlice[float32](rng, g.C), true, true
+		s.PreScale, s.PreShift, s.PreReLU, s.Post.Kind = randSlice[float32](rng, g.C), randSlice[float32](rng, g.C), true, ActReLU
 	}
 	return s
 }

@@ -52,7 +52,7 @@ func newDenseNet(b testing.TB) *denseNet {
 			s.PreScale, s.PreShift, s.PreReLU = randSlice[float32](rng, g.C), randSlice[float32](rng, g.C), true
 		}
 		if post {
-			s.PostScale, s.PostShift, s.PostReLU = randSlice[float32](rng, g.O), randSlice[float32](rng, g.O), true
+			s.PostScale, s.PostShift, s.Post.Kind = randSlice[float32](rng, g.O), randSlice[float32](rng, g.O), ActReLU
 		}
 		c, err := NewConv(s)
 		if err != nil {

@@ -42,7 +42,9 @@ func newDepthSpread(l level, g ConvGeom) *depthSpread {
 	return d
 }
 
-func (d *depthSpread) pack(s weightSource) { d.weights = packDepth(d.weights, d.g.C, s) }
+func (d *depthSpread) pack(s weightSource) { d.weights = packDepth(d.weights, d.g.C, s, depthOrder) }
+
+func (d *depthSpread) ceils() bool { return false }
 
 func (d *depthSpread) scratchLen() int { return d.g.InLen() }
 

@@ -18,11 +18,11 @@ type depthArgs struct {
 	weights    unsafe.Pointer // [channels, 9], or their gradients
 	bias       unsafe.Pointer
 	floor      float32
-	_          uint32
-	rows       int // of outputs
-	height     int // rows of the input
-	top        int // input row that the first output row starts at, negative in the padding
-	channels   int // at least 1
+	ceil       float32 // AVX2: upper bound of the outputs
+	rows       int     // of outputs
+	height     int     // rows of the input
+	top        int     // input row that the first output row starts at, negative in the padding
+	channels   int     // at least 1
 	strips     unsafe.Pointer
 	count      int // strips, at least 1
 	more       int // weight gradient on AVX2: strips after those, of the upper half of sixteen lanes
@@ -210,53 +210,74 @@ func depthwiseFits(g ConvGeom) bool {
 func newDepthwise(l level, g ConvGeom, plain bool) *depthwise {
 	d := &depthwise{level: l, g: g, plain: plain}
 	d.wide, d.narrow = depthStrips(l, g)
-	d.blockC = min(g.C, max(1, depthCache/4/(g.H*g.W)))
+	d.blockC = min(g.C, onesLen, max(1, depthCache/4/(g.H*g.W)))
 	return d
 }
 
-func (d *depthwise) pack(s weightSource) { d.weights = packDepth(d.weights, d.g.C, s) }
+func (d *depthwise) pack(s weightSource) { d.weights = packDepth(d.weights, d.g.C, s, depthOrder) }
 
-func packDepth(weights []float32, channels int, s weightSource) []float32 {
+// depthOrder is the order of the taps that most depthwise kernels want them in.
+var depthOrder = []int{0, 1, 2, 3, 4, 5, 6, 7, 8}
+
+// packDepth returns the weights of each channel, those of the taps in order, in the memory of weights unless it is nil.
+func packDepth(weights []float32, channels int, s weightSource, order []int) []float32 {
 	if weights == nil {
-		weights = make([]float32, 9*channels)
+		weights = make([]float32, len(order)*channels)
 	}
 	for c := range channels {
-		for t, at := range s.tap {
-			v := s.w[c*s.byGroup+at]
+		for i, t := range order {
+			v := s.w[c*s.byGroup+s.tap[t]]
 			if s.scale != nil {
 				v *= s.scale[c]
 			}
-			weights[9*c+t] = v
+			weights[len(order)*c+i] = v
 		}
 	}
 	return weights
 }
+
+// ceils: the kernels of AVX-512 do not.
+func (d *depthwise) ceils() bool { return d.level == avx2 }
 
 func (d *depthwise) scratchLen() int {
 	n := d.g.OutLen()
 	if !d.plain {
 		n += d.blockC * d.g.H * d.g.W
 	}
+	if d.aside() {
+		n += d.blockC*d.asideLen() + slackLanes
+	}
 	return n + slackLanes
 }
 
+// aside tells whether outputs are written to scratch first, each row with room before it for a lane that is none of its own:
+// without mask registers, stores that leave out lanes are slow.
+func (d *depthwise) aside() bool { return d.level == avx2 && firstDepthLane(d.g) < 0 }
+
+func (d *depthwise) asideLen() int { return d.g.OutH() * (d.g.OutW() + 1) }
+
 // run computes one image; see planIO.
-func (d *depthwise) run(image planIO) {
-	io := &image
-	n := d.g.OutLen()
+func (d *depthwise) run(image planIO) { runDepth(image, d.g.OutLen(), d) }
+
+// runDepth runs a convolution that knows neither residuals nor accumulation, of n outputs.
+func runDepth(io planIO, n int, d interface{ convolve(planIO) }) {
+	own := io
 	switch {
 	case io.accumulate:
-		own := *io
 		own.dst, own.scratch, own.accumulate = io.scratch[:n], io.scratch[n:], false
-		d.convolve(&own)
+		d.convolve(own)
 		AddTo(io.dst[:n], own.dst)
 	case io.residual != nil:
-		own := *io
-		own.relu = false
-		d.convolve(&own)
+		own.relu, own.act, own.ceil = false, Activation{}, noCeiling
+		d.convolve(own)
 		Add(io.dst[:n], io.dst[:n], io.residual[:n])
-		if io.relu {
+		switch {
+		case io.ceil < noCeiling:
+			Activate(io.dst[:n], io.dst[:n], Activation{Kind: ActClamp, B: float64(io.ceil)})
+		case io.relu:
 			ReLU(io.dst[:n], io.dst[:n])
+		default:
+			io.activate(0, n)
 		}
 	default:
 		d.convolve(io)
@@ -264,15 +285,21 @@ func (d *depthwise) run(image planIO) {
 }
 
 // convolve is run without residual and accumulation.
-func (d *depthwise) convolve(io *planIO) {
+func (d *depthwise) convolve(image planIO) {
+	io := &image
 	g := d.g
 	in, out := g.H*g.W, g.OutH()*g.OutW()
 	a := depthArgs{
-		dstRow: 4 * g.OutW(), dstChannel: 4 * out, srcRow: 4 * g.W, srcChannel: 4 * in, floor: noFloor,
+		dstRow: 4 * g.OutW(), dstChannel: 4 * out, srcRow: 4 * g.W, srcChannel: 4 * in, floor: noFloor, ceil: io.ceil,
 		rows: g.OutH(), height: g.H, top: -g.PH, zero: unsafe.Pointer(&zeros32), table: unsafe.Pointer(&depthTable),
 	}
 	if io.relu {
 		a.floor = 0
+	}
+	var aside []float32
+	if d.aside() {
+		aside = io.scratch[d.scratchLen()-d.g.OutLen()-d.blockC*d.asideLen()-slackLanes:]
+		a.dstRow, a.dstChannel = 4*(g.OutW()+1), 4*d.asideLen()
 	}
 	for c := 0; c < g.C; c += d.blockC {
 		n := min(d.blockC, g.C-c)
@@ -297,8 +324,35 @@ func (d *depthwise) convolve(io *planIO) {
 				at := from * (n - careful)
 				a.masked, a.channels = from, part
 				a.dst, a.src, a.weights, a.bias = ptr(io.dst, (c+at)*out), ptr(src, at*in), ptr(d.weights, 9*(c+at)), ptr(io.bias, c+at)
+				if aside != nil {
+					a.dst = ptr(aside, at*d.asideLen()+1)
+				}
 				convolveDepth(d.level, narrow, g.SH, &a)
 			}
+		}
+		if aside != nil {
+			d.bringBack(io, aside, c, n)
+		}
+		io.activate(c*out, n*out)
+	}
+}
+
+// bringBack copies the outputs of the n channels from c on from where convolve has put them aside.
+func (d *depthwise) bringBack(io *planIO, aside []float32, c, n int) {
+	g := d.g
+	rows, cols := g.OutH(), g.OutW()
+	out := rows * cols
+	careful := carefulChannels(g.C, c, n, out, 8)
+	if careful < n {
+		copyRows(avx2, 1, &rowsArgs{
+			dst: ptr(io.dst, c*out), dstStride: 4 * cols, src: ptr(aside, 1), srcStride: 4 * (cols + 1), rows: rows, valid: cols,
+			scale: ptr(ones32[:], 0), shift: ptr(zeros32[:], 0), floor: noFloor, table: unsafe.Pointer(&laneTable),
+			channels: n - careful, dstChannel: 4 * out, srcChannel: 4 * d.asideLen(),
+		})
+	}
+	for i := n - careful; i < n; i++ {
+		for y := range rows {
+			copy(io.dst[(c+i)*out+y*cols:][:cols], aside[i*d.asideLen()+y*(cols+1)+1:])
 		}
 	}
 }
@@ -308,7 +362,7 @@ func (d *depthwise) careful(c, n int) int {
 	g := d.g
 	in, out := g.H*g.W, g.OutH()*g.OutW()
 	switch {
-	case firstDepthLane(g) < 0:
+	case firstDepthLane(g) < 0 && !d.aside():
 		return n // the first lane is one before the row
 	case d.level == avx2:
 		return max(carefulChannels(g.C, c, n, out, 8), carefulChannels(g.C, c, n, in, 16+g.PW))

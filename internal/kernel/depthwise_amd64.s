@@ -8330,6 +8330,11 @@ rows4Plain:
 	VMAXPS       Y10, Y13, Y10
 	VMAXPS       Y11, Y13, Y11
 	VMAXPS       Y12, Y13, Y12
+	VBROADCASTSS 68(AX), Y13
+	VMINPS       Y9, Y13, Y9
+	VMINPS       Y10, Y13, Y10
+	VMINPS       Y11, Y13, Y11
+	VMINPS       Y12, Y13, Y12
 	MOVQ         8(AX), R11
 	VMOVUPS      Y9, (R9)
 	ADDQ         R11, R9
@@ -8427,6 +8432,10 @@ rows3Plain:
 	VMAXPS       Y9, Y12, Y9
 	VMAXPS       Y10, Y12, Y10
 	VMAXPS       Y11, Y12, Y11
+	VBROADCASTSS 68(AX), Y12
+	VMINPS       Y9, Y12, Y9
+	VMINPS       Y10, Y12, Y10
+	VMINPS       Y11, Y12, Y11
 	MOVQ         8(AX), R11
 	VMOVUPS      Y9, (R9)
 	ADDQ         R11, R9
@@ -8503,6 +8512,9 @@ rows2Plain:
 	VBROADCASTSS 64(AX), Y11
 	VMAXPS       Y9, Y11, Y9
 	VMAXPS       Y10, Y11, Y10
+	VBROADCASTSS 68(AX), Y11
+	VMINPS       Y9, Y11, Y9
+	VMINPS       Y10, Y11, Y10
 	MOVQ         8(AX), R11
 	VMOVUPS      Y9, (R9)
 	ADDQ         R11, R9
@@ -8558,6 +8570,8 @@ rows1Plain:
 	VADDPS       Y10, Y9, Y9
 	VBROADCASTSS 64(AX), Y10
 	VMAXPS       Y9, Y10, Y9
+	VBROADCASTSS 68(AX), Y10
+	VMINPS       Y9, Y10, Y9
 	MOVQ         8(AX), R11
 	VMOVUPS      Y9, (R9)
 	ADDQ         R11, R9
@@ -8683,6 +8697,11 @@ rows4Edges:
 	VMAXPS       Y12, Y15, Y12
 	VMAXPS       Y13, Y15, Y13
 	VMAXPS       Y14, Y15, Y14
+	VBROADCASTSS 68(AX), Y15
+	VMINPS       Y11, Y15, Y11
+	VMINPS       Y12, Y15, Y12
+	VMINPS       Y13, Y15, Y13
+	VMINPS       Y14, Y15, Y14
 	MOVQ         8(AX), R11
 	VMOVUPS      Y11, (R9)
 	ADDQ         R11, R9
@@ -8780,6 +8799,10 @@ rows3Edges:
 	VMAXPS       Y11, Y14, Y11
 	VMAXPS       Y12, Y14, Y12
 	VMAXPS       Y13, Y14, Y13
+	VBROADCASTSS 68(AX), Y14
+	VMINPS       Y11, Y14, Y11
+	VMINPS       Y12, Y14, Y12
+	VMINPS       Y13, Y14, Y13
 	MOVQ         8(AX), R11
 	VMOVUPS      Y11, (R9)
 	ADDQ         R11, R9
@@ -8856,6 +8879,9 @@ rows2Edges:
 	VBROADCASTSS 64(AX), Y13
 	VMAXPS       Y11, Y13, Y11
 	VMAXPS       Y12, Y13, Y12
+	VBROADCASTSS 68(AX), Y13
+	VMINPS       Y11, Y13, Y11
+	VMINPS       Y12, Y13, Y12
 	MOVQ         8(AX), R11
 	VMOVUPS      Y11, (R9)
 	ADDQ         R11, R9
@@ -8911,6 +8937,8 @@ rows1Edges:
 	VADDPS       Y12, Y11, Y11
 	VBROADCASTSS 64(AX), Y12
 	VMAXPS       Y11, Y12, Y11
+	VBROADCASTSS 68(AX), Y12
+	VMINPS       Y11, Y12, Y11
 	MOVQ         8(AX), R11
 	VMOVUPS      Y11, (R9)
 	ADDQ         R11, R9
@@ -9052,6 +9080,11 @@ rows4Masked:
 	VMAXPS       Y10, Y13, Y10
 	VMAXPS       Y11, Y13, Y11
 	VMAXPS       Y12, Y13, Y12
+	VBROADCASTSS 68(AX), Y13
+	VMINPS       Y9, Y13, Y9
+	VMINPS       Y10, Y13, Y10
+	VMINPS       Y11, Y13, Y11
+	VMINPS       Y12, Y13, Y12
 	MOVQ         8(AX), R11
 	CMPQ         144(AX), $0x00
 	JE           full4Masked
@@ -9180,6 +9213,10 @@ rows3Masked:
 	VMAXPS       Y9, Y12, Y9
 	VMAXPS       Y10, Y12, Y10
 	VMAXPS       Y11, Y12, Y11
+	VBROADCASTSS 68(AX), Y12
+	VMINPS       Y9, Y12, Y9
+	VMINPS       Y10, Y12, Y10
+	VMINPS       Y11, Y12, Y11
 	MOVQ         8(AX), R11
 	CMPQ         144(AX), $0x00
 	JE           full3Masked
@@ -9282,6 +9319,9 @@ rows2Masked:
 	VBROADCASTSS 64(AX), Y11
 	VMAXPS       Y9, Y11, Y9
 	VMAXPS       Y10, Y11, Y10
+	VBROADCASTSS 68(AX), Y11
+	VMINPS       Y9, Y11, Y9
+	VMINPS       Y10, Y11, Y10
 	MOVQ         8(AX), R11
 	CMPQ         144(AX), $0x00
 	JE           full2Masked
@@ -9358,6 +9398,8 @@ rows1Masked:
 	VADDPS       Y10, Y9, Y9
 	VBROADCASTSS 64(AX), Y10
 	VMAXPS       Y9, Y10, Y9
+	VBROADCASTSS 68(AX), Y10
+	VMINPS       Y9, Y10, Y9
 	MOVQ         8(AX), R11
 	CMPQ         144(AX), $0x00
 	JE           full1Masked
@@ -10317,6 +10359,8 @@ rows7Plain:
 	VPERMPD      $0xd8, Y10, Y10
 	VADDPS       Y12, Y10, Y10
 	VMAXPS       Y10, Y11, Y10
+	VBROADCASTSS 68(AX), Y11
+	VMINPS       Y10, Y11, Y10
 	VMOVUPS      Y10, (R10)
 	ADDQ         DI, R10
 	MOVQ         192(AX), R12
@@ -10348,6 +10392,8 @@ rows7Plain:
 	VPERMPD      $0xd8, Y10, Y10
 	VADDPS       Y11, Y10, Y10
 	VMAXPS       Y10, Y12, Y10
+	VBROADCASTSS 68(AX), Y12
+	VMINPS       Y10, Y12, Y10
 	VMOVUPS      Y10, (R10)
 	ADDQ         DI, R10
 	MOVQ         192(AX), R12
@@ -10379,6 +10425,8 @@ rows7Plain:
 	VPERMPD      $0xd8, Y10, Y10
 	VADDPS       Y11, Y10, Y10
 	VMAXPS       Y10, Y12, Y10
+	VBROADCASTSS 68(AX), Y12
+	VMINPS       Y10, Y12, Y10
 	VMOVUPS      Y10, (R10)
 	ADDQ         DI, R10
 	MOVQ         192(AX), R12
@@ -10410,6 +10458,8 @@ rows7Plain:
 	VPERMPD      $0xd8, Y10, Y10
 	VADDPS       Y11, Y10, Y10
 	VMAXPS       Y10, Y12, Y10
+	VBROADCASTSS 68(AX), Y12
+	VMINPS       Y10, Y12, Y10
 	VMOVUPS      Y10, (R10)
 	ADDQ         DI, R10
 	MOVQ         192(AX), R12
@@ -10441,6 +10491,8 @@ rows7Plain:
 	VPERMPD      $0xd8, Y10, Y10
 	VADDPS       Y11, Y10, Y10
 	VMAXPS       Y10, Y12, Y10
+	VBROADCASTSS 68(AX), Y12
+	VMINPS       Y10, Y12, Y10
 	VMOVUPS      Y10, (R10)
 	ADDQ         DI, R10
 	MOVQ         192(AX), R12
@@ -10472,6 +10524,8 @@ rows7Plain:
 	VPERMPD      $0xd8, Y10, Y10
 	VADDPS       Y11, Y10, Y10
 	VMAXPS       Y10, Y12, Y10
+	VBROADCASTSS 68(AX), Y12
+	VMINPS       Y10, Y12, Y10
 	VMOVUPS      Y10, (R10)
 	ADDQ         DI, R10
 	MOVQ         192(AX), R12
@@ -10510,6 +10564,8 @@ rows7Plain:
 	VPERMPD      $0xd8, Y10, Y10
 	VADDPS       Y11, Y10, Y10
 	VMAXPS       Y10, Y9, Y10
+	VBROADCASTSS 68(AX), Y9
+	VMINPS       Y10, Y9, Y10
 	VMOVUPS      Y10, (R10)
 	ADDQ         DI, R10
 	ADDQ         $0x0000000e, R9
@@ -10563,6 +10619,8 @@ rows4Plain:
 	VPERMPD      $0xd8, Y10, Y10
 	VADDPS       Y12, Y10, Y10
 	VMAXPS       Y10, Y11, Y10
+	VBROADCASTSS 68(AX), Y11
+	VMINPS       Y10, Y11, Y10
 	VMOVUPS      Y10, (R10)
 	ADDQ         DI, R10
 	MOVQ         192(AX), R12
@@ -10594,6 +10652,8 @@ rows4Plain:
 	VPERMPD      $0xd8, Y10, Y10
 	VADDPS       Y11, Y10, Y10
 	VMAXPS       Y10, Y12, Y10
+	VBROADCASTSS 68(AX), Y12
+	VMINPS       Y10, Y12, Y10
 	VMOVUPS      Y10, (R10)
 	ADDQ         DI, R10
 	MOVQ         192(AX), R12
@@ -10625,6 +10685,8 @@ rows4Plain:
 	VPERMPD      $0xd8, Y10, Y10
 	VADDPS       Y11, Y10, Y10
 	VMAXPS       Y10, Y12, Y10
+	VBROADCASTSS 68(AX), Y12
+	VMINPS       Y10, Y12, Y10
 	VMOVUPS      Y10, (R10)
 	ADDQ         DI, R10
 	MOVQ         192(AX), R12
@@ -10663,6 +10725,8 @@ rows4Plain:
 	VPERMPD      $0xd8, Y10, Y10
 	VADDPS       Y11, Y10, Y10
 	VMAXPS       Y10, Y9, Y10
+	VBROADCASTSS 68(AX), Y9
+	VMINPS       Y10, Y9, Y10
 	VMOVUPS      Y10, (R10)
 	ADDQ         DI, R10
 	ADDQ         $0x00000008, R9
@@ -10716,6 +10780,8 @@ rows2Plain:
 	VPERMPD      $0xd8, Y10, Y10
 	VADDPS       Y12, Y10, Y10
 	VMAXPS       Y10, Y11, Y10
+	VBROADCASTSS 68(AX), Y11
+	VMINPS       Y10, Y11, Y10
 	VMOVUPS      Y10, (R10)
 	ADDQ         DI, R10
 	MOVQ         192(AX), R12
@@ -10754,6 +10820,8 @@ rows2Plain:
 	VPERMPD      $0xd8, Y10, Y10
 	VADDPS       Y11, Y10, Y10
 	VMAXPS       Y10, Y9, Y10
+	VBROADCASTSS 68(AX), Y9
+	VMINPS       Y10, Y9, Y10
 	VMOVUPS      Y10, (R10)
 	ADDQ         DI, R10
 	ADDQ         $0x00000004, R9
@@ -10810,6 +10878,8 @@ rows1Plain:
 	VPERMPD      $0xd8, Y10, Y10
 	VADDPS       Y12, Y10, Y10
 	VMAXPS       Y10, Y9, Y10
+	VBROADCASTSS 68(AX), Y9
+	VMINPS       Y10, Y9, Y10
 	VMOVUPS      Y10, (R10)
 	ADDQ         DI, R10
 	ADDQ         $0x00000002, R9
@@ -10882,6 +10952,8 @@ rows7Masked:
 	VPERMPD      $0xd8, Y10, Y10
 	VADDPS       Y12, Y10, Y10
 	VMAXPS       Y10, Y11, Y10
+	VBROADCASTSS 68(AX), Y11
+	VMINPS       Y10, Y11, Y10
 	CMPQ         144(AX), $0x00
 	JE           full0of7Masked
 	VMOVUPS      128(SI), Y12
@@ -10926,6 +10998,8 @@ stored0of7Masked:
 	VPERMPD      $0xd8, Y10, Y10
 	VADDPS       Y11, Y10, Y10
 	VMAXPS       Y10, Y12, Y10
+	VBROADCASTSS 68(AX), Y12
+	VMINPS       Y10, Y12, Y10
 	CMPQ         144(AX), $0x00
 	JE           full1of7Masked
 	VMOVUPS      128(SI), Y11
@@ -10970,6 +11044,8 @@ stored1of7Masked:
 	VPERMPD      $0xd8, Y10, Y10
 	VADDPS       Y11, Y10, Y10
 	VMAXPS       Y10, Y12, Y10
+	VBROADCASTSS 68(AX), Y12
+	VMINPS       Y10, Y12, Y10
 	CMPQ         144(AX), $0x00
 	JE           full2of7Masked
 	VMOVUPS      128(SI), Y11
@@ -11014,6 +11090,8 @@ stored2of7Masked:
 	VPERMPD      $0xd8, Y10, Y10
 	VADDPS       Y11, Y10, Y10
 	VMAXPS       Y10, Y12, Y10
+	VBROADCASTSS 68(AX), Y12
+	VMINPS       Y10, Y12, Y10
 	CMPQ         144(AX), $0x00
 	JE           full3of7Masked
 	VMOVUPS      128(SI), Y11
@@ -11058,6 +11136,8 @@ stored3of7Masked:
 	VPERMPD      $0xd8, Y10, Y10
 	VADDPS       Y11, Y10, Y10
 	VMAXPS       Y10, Y12, Y10
+	VBROADCASTSS 68(AX), Y12
+	VMINPS       Y10, Y12, Y10
 	CMPQ         144(AX), $0x00
 	JE           full4of7Masked
 	VMOVUPS      128(SI), Y11
@@ -11102,6 +11182,8 @@ stored4of7Masked:
 	VPERMPD      $0xd8, Y10, Y10
 	VADDPS       Y11, Y10, Y10
 	VMAXPS       Y10, Y12, Y10
+	VBROADCASTSS 68(AX), Y12
+	VMINPS       Y10, Y12, Y10
 	CMPQ         144(AX), $0x00
 	JE           full5of7Masked
 	VMOVUPS      128(SI), Y11
@@ -11153,6 +11235,8 @@ stored5of7Masked:
 	VPERMPD      $0xd8, Y10, Y10
 	VADDPS       Y11, Y10, Y10
 	VMAXPS       Y10, Y9, Y10
+	VBROADCASTSS 68(AX), Y9
+	VMINPS       Y10, Y9, Y10
 	CMPQ         144(AX), $0x00
 	JE           full6of7Masked
 	VMOVUPS      128(SI), Y11
@@ -11221,6 +11305,8 @@ rows4Masked:
 	VPERMPD      $0xd8, Y10, Y10
 	VADDPS       Y12, Y10, Y10
 	VMAXPS       Y10, Y11, Y10
+	VBROADCASTSS 68(AX), Y11
+	VMINPS       Y10, Y11, Y10
 	CMPQ         144(AX), $0x00
 	JE           full0of4Masked
 	VMOVUPS      128(SI), Y12
@@ -11265,6 +11351,8 @@ stored0of4Masked:
 	VPERMPD      $0xd8, Y10, Y10
 	VADDPS       Y11, Y10, Y10
 	VMAXPS       Y10, Y12, Y10
+	VBROADCASTSS 68(AX), Y12
+	VMINPS       Y10, Y12, Y10
 	CMPQ         144(AX), $0x00
 	JE           full1of4Masked
 	VMOVUPS      128(SI), Y11
@@ -11309,6 +11397,8 @@ stored1of4Masked:
 	VPERMPD      $0xd8, Y10, Y10
 	VADDPS       Y11, Y10, Y10
 	VMAXPS       Y10, Y12, Y10
+	VBROADCASTSS 68(AX), Y12
+	VMINPS       Y10, Y12, Y10
 	CMPQ         144(AX), $0x00
 	JE           full2of4Masked
 	VMOVUPS      128(SI), Y11
@@ -11360,6 +11450,8 @@ stored2of4Masked:
 	VPERMPD      $0xd8, Y10, Y10
 	VADDPS       Y11, Y10, Y10
 	VMAXPS       Y10, Y9, Y10
+	VBROADCASTSS 68(AX), Y9
+	VMINPS       Y10, Y9, Y10
 	CMPQ         144(AX), $0x00
 	JE           full3of4Masked
 	VMOVUPS      128(SI), Y11
@@ -11428,6 +11520,8 @@ rows2Masked:
 	VPERMPD      $0xd8, Y10, Y10
 	VADDPS       Y12, Y10, Y10
 	VMAXPS       Y10, Y11, Y10
+	VBROADCASTSS 68(AX), Y11
+	VMINPS       Y10, Y11, Y10
 	CMPQ         144(AX), $0x00
 	JE           full0of2Masked
 	VMOVUPS      128(SI), Y12
@@ -11479,6 +11573,8 @@ stored0of2Masked:
 	VPERMPD      $0xd8, Y10, Y10
 	VADDPS       Y11, Y10, Y10
 	VMAXPS       Y10, Y9, Y10
+	VBROADCASTSS 68(AX), Y9
+	VMINPS       Y10, Y9, Y10
 	CMPQ         144(AX), $0x00
 	JE           full1of2Masked
 	VMOVUPS      128(SI), Y11
@@ -11550,6 +11646,8 @@ rows1Masked:
 	VPERMPD      $0xd8, Y10, Y10
 	VADDPS       Y12, Y10, Y10
 	VMAXPS       Y10, Y9, Y10
+	VBROADCASTSS 68(AX), Y9
+	VMINPS       Y10, Y9, Y10
 	CMPQ         144(AX), $0x00
 	JE           full0of1Masked
 	VMOVUPS      128(SI), Y12

@@ -24,6 +24,16 @@ func edgeGeoms() []ConvGeom {
 		widths = append(widths, w)
 	}
 	for _, stride := range []int{1, 2} {
+		for _, k := range []int{5, 7} {
+			for w := 1; w <= 20; w++ {
+				for _, c := range []int{1, 10} {
+					g := ConvGeom{C: c, O: c, Groups: c, H: 4, W: w, KH: k, KW: k, SH: stride, SW: stride, PH: k / 2, PW: k/2 - 1 + w%2, EW: w % 2}
+					if g.Check() == nil {
+						all = append(all, g)
+					}
+				}
+			}
+		}
 		for _, w := range widths {
 			for pw := range 3 {
 				add(1, 3, w, stride, pw%2, pw)

@@ -9,11 +9,15 @@ type engine interface {
 	// run computes one image. It takes planIO by value: a pointer handed to an interface would be allocated.
 	run(image planIO)
 	scratchLen() int
+	// ceils tells whether its kernels apply planIO.ceil.
+	ceils() bool
 }
 
 // newEngine lays out the best way for a geometry; pack gives it weights. plain says that there is no pre operation.
 func newEngine(l level, g ConvGeom, plain bool) engine {
 	switch {
+	case depthTapsFits(g):
+		return newDepthTaps(l, g)
 	case depthwiseFits(g):
 		return newDepthwise(l, g, plain)
 	case winogradFits(l, g):

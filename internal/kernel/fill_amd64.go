@@ -54,7 +54,7 @@ var laneTable = func() (t [48]int32) {
 // laneWindow returns the address of a mask of n ones followed by zeros.
 func laneWindow(n int) uintptr { return uintptr(unsafe.Pointer(&laneTable[16-n])) }
 
-var noFloor = float32(math.Inf(-1))
+var noFloor, noCeiling = float32(math.Inf(-1)), float32(math.Inf(1))
 
 func packPanel(l level, a *panelArgs) {
 	if l == avx512 {

@@ -13,10 +13,26 @@ type planIO struct {
 	// accumulate adds to dst, without residual or relu.
 	accumulate bool
 	relu       bool
-	scale      []float32 // [groups*c]
-	shift      []float32 // [groups*c]
+	ceil       float32    // with relu, where the engine ceils: an upper bound of the outputs
+	act        Activation // applied last; the identity with relu or accumulate
+	scale      []float32  // [groups*c]
+	shift      []float32  // [groups*c]
 	floor      float32
 	scratch    []float32
+}
+
+// activate applies act to n outputs from dst[at] on.
+func (io *planIO) activate(at, n int) {
+	if io.act.Kind != ActIdentity {
+		Activate(io.dst[at:][:n], io.dst[at:][:n], io.act)
+	}
+}
+
+// activateColumns does so for columns [from, to) of rows rows from row on, each pitch outputs long.
+func (io *planIO) activateColumns(row, rows, pitch, from, to int) {
+	for i := row; i < row+rows; i++ {
+		io.activate(i*pitch+from, to-from)
+	}
 }
 
 func ptr(s []float32, i int) unsafe.Pointer { return unsafe.Pointer(&s[i]) }
@@ -51,7 +67,7 @@ func alignVector(s []float32) []float32 {
 
 // prepare returns what all tiles of a block have in common.
 func (p *plan) prepare(io *planIO, c0, n int) tileArgs {
-	t := tileArgs{k: n * len(p.taps), ldc: 4 * p.oh * p.ow, off: unsafe.Pointer(&p.offsets[0])}
+	t := tileArgs{k: n * len(p.taps), ldc: 4 * p.oh * p.ow, off: unsafe.Pointer(&p.offsets[0]), ceil: io.ceil}
 	if c0 > 0 || io.accumulate {
 		t.flags |= tileResume
 	}
@@ -129,15 +145,21 @@ func (p *plan) runPanels(io *planIO, scratch, block []float32, group, c0, n int)
 				p.column(io, &t, block, group, tile, last, x, min(width, hw-x), final)
 			}
 		}
+		if final {
+			io.activateColumns(group*p.m, p.m, hw, at, end)
+		}
 	}
 }
+
+// activateTogether is how many columns are activated at once, while they are in cache.
+const activateTogether = 256
 
 // runPanelPairs works on one column tile after the other. The first row tile of each packs the panel of the next one,
 // which hides the latency of reading it.
 func (p *plan) runPanelPairs(io *planIO, t *tileArgs, pa *panelArgs, scratch, block []float32, group, first, n int, final bool) {
 	hw, width := p.oh*p.ow, 2*p.lanes
 	t.packStride, t.packScale, t.packShift, t.packFloor = pa.stride, pa.scale, pa.shift, pa.floor
-	packed := false
+	packed, active := false, 0
 	for x, b := 0, 0; x < hw; x, b = x+width, width*n-b {
 		if !packed {
 			pa.dst, pa.src, pa.cols = ptr(scratch, b), ptr(io.src, first*hw+x), hw-x
@@ -151,6 +173,10 @@ func (p *plan) runPanelPairs(io *planIO, t *tileArgs, pa *panelArgs, scratch, bl
 			t.packDst = nil
 		}
 		p.column(io, t, block, group, 0, len(p.tiles), x, min(width, hw-x), final)
+		if end := min(x+width, hw); final && (end == hw || end-active >= activateTogether) {
+			io.activateColumns(group*p.m, p.m, hw, active, end)
+			active = end
+		}
 	}
 }
 
@@ -186,6 +212,9 @@ func (p *plan) runStrip(io *planIO, scratch, block []float32, group, c0, n, y0, 
 			}
 			p.column(io, &t, block, group, tile, last, y0*p.ow+x, min(width, cols-x), final)
 		}
+	}
+	if final {
+		io.activateColumns(group*p.m, p.m, p.oh*p.ow, y0*p.ow, y0*p.ow+cols)
 	}
 }
 

@@ -110,28 +110,6 @@ func TestRightOfNothing(t *testing.T) {
 	})
 }
 
-// TestBraid runs every height of a tile.
-func TestBraid(t *testing.T) {
-	var mem arena
-	defer mem.free()
-	rng := newRand(1)
-	for rows := 1; rows <= 12; rows++ {
-		for n := 1; n < 14; n++ {
-			for _, transposed := range []bool{false, true} {
-				a, b := randSlice[float32](rng, rows*n), randSlice[float32](rng, n)
-				r := NewRight[float32](n, 1)
-				r.Pack(guarded(&mem, b), transposed)
-				dst := nans[float32](rows)
-				r.Mul(dst, guarded(&mem, a), rows, false, false, nans[float32](r.ScratchLen(rows)))
-				for i, v := range dst {
-					want, _ := dot64(to64(a[i*n:][:n]), to64(b))
-					require.InDelta(t, want, float64(v), 100*eps32, "%d×%d", rows, n)
-				}
-			}
-		}
-	}
-}
-
 func BenchmarkRight(b *testing.B) {
 	for _, c := range []struct {
 		name           string

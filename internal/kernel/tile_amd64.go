@@ -27,7 +27,7 @@ type tileArgs struct {
 	packScale  unsafe.Pointer
 	packShift  unsafe.Pointer
 	packFloor  float32
-	_          uint32
+	ceil       float32 // AVX2: upper bound of the outputs with tileReLU
 }
 
 const (

@@ -116,12 +116,18 @@ func propDepthwiseTwins(t *rapid.T) {
 		C: rapid.IntRange(1, 24).Draw(t, "C"), H: rapid.IntRange(1, 19).Draw(t, "H"), W: rapid.IntRange(1, 71).Draw(t, "W"),
 		KH: 3, KW: 3, SH: rapid.IntRange(1, 2).Draw(t, "S"), PH: 1, PW: 1,
 	}
+	if k := rapid.SampledFrom([]int{3, 5, 7}).Draw(t, "kernel"); k > 3 {
+		g.KH, g.KW, g.PH, g.PW, g.H, g.W = k, k, k/2, k/2, min(g.H, 12), min(g.W, 40)
+	}
 	if rapid.IntRange(0, 3).Draw(t, "other padding") == 0 {
 		g.PH, g.PW = rapid.IntRange(0, 3).Draw(t, "PH"), rapid.IntRange(0, 3).Draw(t, "PW")
 		g.EH, g.EW = rapid.IntRange(-g.PH, 1).Draw(t, "EH"), rapid.IntRange(-g.PW, 1).Draw(t, "EW")
 		g.H, g.W = g.H+2, g.W+2
 	}
 	g.O, g.Groups, g.SW = g.C, g.C, g.SH
+	if g.Check() != nil {
+		g.H, g.W = g.H+g.KH, g.W+g.KW
+	}
 	checkConvTwins(t, rng, benchSpec(g, rapid.Bool().Draw(t, "pre")))
 }
 
@@ -130,6 +136,8 @@ func TestDepthwiseTwins(t *testing.T) {
 	for _, g := range []ConvGeom{{C: 3, H: 112, W: 112}, {C: 40, H: 1, W: 1}, {C: 3, H: 5, W: 135}, {C: 2, H: 3, W: 300}} {
 		for stride := 1; stride <= 2; stride++ {
 			g.O, g.Groups, g.KH, g.KW, g.PH, g.PW, g.SH, g.SW = g.C, g.C, 3, 3, 1, 1, stride, stride
+			checkConvTwins(t, newRand(1), benchSpec(g, false))
+			g.PH, g.PW, g.EH, g.EW = 0, 0, 2, 2
 			checkConvTwins(t, newRand(1), benchSpec(g, false))
 		}
 	}
@@ -223,7 +231,7 @@ func TestConvUpdate(t *testing.T) {
 			}))
 
 			other := first
-			other.PostReLU = !other.PostReLU
+			other.Post.Kind = ActReLU - other.Post.Kind
 			require.ErrorContains(t, c.Update(other), "parameters alone")
 			other = first
 			other.Weight = other.Weight[1:]

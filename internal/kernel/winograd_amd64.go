@@ -170,6 +170,8 @@ func winoWeights(g [9]float64) (u [winoPlaces]float64) {
 	return u
 }
 
+func (p *winograd) ceils() bool { return false }
+
 func (p *winograd) scratchLen() int {
 	return winoPlaces*(p.place+p.product) + p.g.C*p.channel + 4*p.g.O*p.plane + 2*p.tileW + slackLanes
 }
@@ -184,6 +186,7 @@ func (p *winograd) run(image planIO) {
 	}
 	if p.direct {
 		p.runDirect(io)
+		io.activate(0, p.g.OutLen())
 	} else {
 		p.runStrips(io)
 	}

@@ -24,7 +24,7 @@ func propWinograd(t *rapid.T) {
 		g.H = (g.H + 3) &^ 3
 	}
 	s := ConvSpec[float32]{Geom: g, Weight: randSlice[float32](rng, g.WeightLen())}
-	s.PostReLU = rapid.Bool().Draw(t, "relu")
+	s.Post = drawPost(t)
 	if rapid.Bool().Draw(t, "post") {
 		s.PostScale, s.PostShift = randSlice[float32](rng, g.O), randSlice[float32](rng, g.O)
 	}

@@ -91,6 +91,9 @@ func (p *winograd) runStrips(io *planIO) {
 			}
 		}
 		p.weave(io, planes, ty, rows)
+		if ow := p.g.OutW(); io.act.Kind != ActIdentity {
+			io.activateColumns(0, p.g.O, p.g.OutH()*ow, 2*ty*ow, min(2*(ty+rows), p.g.OutH())*ow)
+		}
 	}
 }
 

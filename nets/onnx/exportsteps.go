@@ -29,6 +29,9 @@ func (e *exporter) step(s, other graph.Step) error {
 		name = e.fresh(name)
 	}
 	w := exporting[s.Kind]
+	if _, ok := s.Attributes.(graph.Activation); ok {
+		w = exportActivation
+	}
 	if w == nil {
 		return errors.New("it has no counterpart among the standard operators that are known here")
 	}
@@ -97,15 +100,6 @@ func plain(operator string, attributes ...*pb.AttributeProto) exportFunc {
 	}
 }
 
-// result adds an operator that is followed by a ReLU or not, under the name of the operation's result.
-func (e *exporter) result(operator, name string, relu bool, in []string, attributes ...*pb.AttributeProto) {
-	if !relu {
-		e.node(operator, name, in, attributes...)
-		return
-	}
-	e.node("Relu", name, []string{e.inner(operator, in, attributes...)})
-}
-
 func exportConv(e *exporter, s graph.Step, _ []int, name string) error {
 	c, ok := s.Attributes.(graph.ConvStep)
 	if !ok {
@@ -149,23 +143,21 @@ func exportConv(e *exporter, s graph.Step, _ []int, name string) error {
 	}
 	attributes := convAttributes(c.Config, shape[2:])
 	if c.Residual < 0 {
-		e.result("Conv", name, c.PostReLU, in, attributes...)
-		return nil
+		return e.activated("Conv", name, c.Activation, in, attributes...)
 	}
 	y := e.inner("Conv", in, attributes...)
 	residual, err := e.use(s.Inputs[c.Residual])
 	if err != nil {
 		return err
 	}
-	e.result("Add", name, c.PostReLU, []string{y, residual})
-	return nil
+	return e.activated("Add", name, c.Activation, []string{y, residual})
 }
 
 func convAttributes(c graph.ConvConfig, kernel []int) []*pb.AttributeProto {
 	return []*pb.AttributeProto{
 		integers("kernel_shape", kernel...),
 		integers("strides", max(c.Stride[0], 1), max(c.Stride[1], 1)),
-		integers("pads", c.Padding[0], c.Padding[1], c.Padding[0], c.Padding[1]),
+		integers("pads", c.Padding[0], c.Padding[1], c.Padding[0]+c.ExtraPadding[0], c.Padding[1]+c.ExtraPadding[1]),
 		integers("dilations", max(c.Dilation[0], 1), max(c.Dilation[1], 1)),
 		integer("group", max(c.Groups, 1)),
 	}
@@ -204,8 +196,11 @@ func exportAffine(e *exporter, s graph.Step, _ []int, name string) error {
 	if err != nil {
 		return err
 	}
-	e.result("BatchNormalization", name, a.ReLU, in, epsilon)
-	return nil
+	after := graph.ActIdentity()
+	if a.ReLU {
+		after = graph.ActReLU()
+	}
+	return e.activated("BatchNormalization", name, after, in, epsilon)
 }
 
 func exportAffinePool(e *exporter, s graph.Step, _ []int, name string) error {
@@ -255,7 +250,7 @@ func poolAttributes(operator string, c graph.PoolConfig) []*pb.AttributeProto {
 	}
 	out := []*pb.AttributeProto{
 		integers("kernel_shape", c.Kernel[:]...), integers("strides", stride[:]...),
-		integers("pads", c.Padding[0], c.Padding[1], c.Padding[0], c.Padding[1]), integer("ceil_mode", ceil),
+		integers("pads", c.Padding[0], c.Padding[1], c.Padding[0]+c.ExtraPadding[0], c.Padding[1]+c.ExtraPadding[1]), integer("ceil_mode", ceil),
 	}
 	if operator == "MaxPool" {
 		return append(out, integers("dilations", max(c.Dilation[0], 1), max(c.Dilation[1], 1)))

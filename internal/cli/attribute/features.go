@@ -7,7 +7,6 @@ import (
 
 	"github.com/line-ood/goline/attribution"
 	"github.com/line-ood/goline/attribution/games"
-	"github.com/line-ood/goline/dataset"
 	"github.com/line-ood/goline/internal/cli/command"
 	"github.com/line-ood/goline/internal/mathx"
 	"github.com/line-ood/goline/line/downstream"
@@ -35,33 +34,8 @@ func rows(s posthoc.Samples, pick []int) [][]float64 {
 	return out
 }
 
-// labels returns the labels of a set, nil where they are none of the network's and not needed either.
-func (s *stage) labels(set dataset.Dataset) ([]int, error) {
-	err := eval.CheckLabels(set, s.network.Classes())
-	switch {
-	case err == nil:
-		return set.Labels(), nil
-	case s.byClass || s.plan.target == attribution.TargetLabel():
-		return nil, fmt.Errorf("--data %w", err)
-	}
-	return nil, nil
-}
-
 // featureSubjects plays on penultimate neurons, from their activations alone.
-func (s *stage) featureSubjects(ctx context.Context) ([]subject, error) {
-	set, err := s.net.Data("--data", s.data)
-	if err != nil {
-		return nil, err
-	}
-	defer set.Close()
-	labels, err := s.labels(set)
-	if err != nil {
-		return nil, err
-	}
-	pick, err := s.chosen(set.Len(), s.Seed)
-	if err != nil {
-		return nil, err
-	}
+func (s *stage) featureSubjects(ctx context.Context, in images) ([]subject, error) {
 	options, finish := s.EvalOptions()
 	defer finish()
 	x, err := command.NewExtractor(s.network, s.featuresDir, s.weightsSHA, options)
@@ -72,7 +46,7 @@ func (s *stage) featureSubjects(ctx context.Context) ([]subject, error) {
 	if err != nil {
 		return nil, err
 	}
-	all.Labels = labels
+	all.Labels = in.labels
 	if err := all.Validate(); err != nil {
 		return nil, fmt.Errorf("--data %s: %w", s.data, err)
 	}
@@ -85,23 +59,22 @@ func (s *stage) featureSubjects(ctx context.Context) ([]subject, error) {
 		return nil, err
 	}
 	if s.byClass {
-		return s.featureClasses(head, all, pick, set, o)
+		return s.featureClasses(head, all, in, o)
 	}
-	out := make([]subject, len(pick))
-	for k, z := range rows(all, pick) {
-		i := pick[k]
-		g, err := games.NewPenultimate(head, z, labelOf(all.Labels, i), o)
+	out := make([]subject, len(in.pick))
+	for k, z := range rows(all, in.pick) {
+		g, err := games.NewPenultimate(head, z, in.label(k), o)
 		if err != nil {
-			return nil, fmt.Errorf("image %d (%s): %w", i, set.ID(i), err)
+			return nil, fmt.Errorf("image %d (%s): %w", in.pick[k], in.ID(in.pick[k]), err)
 		}
-		out[k] = subject{Name: fmt.Sprintf("image-%d", i), Image: i, ID: set.ID(i), Label: labelOf(all.Labels, i), Class: classOf(g), Images: 1, Game: g}
+		out[k] = in.ofImage(k, g)
 	}
 	return out, nil
 }
 
 // featureClasses plays one game for each class that has images.
-func (s *stage) featureClasses(head *games.Readout, all posthoc.Samples, pick []int, set dataset.Dataset, o games.PenultimateOptions) ([]subject, error) {
-	classes, err := byLabel(pick, all.Labels, s.network.Classes())
+func (s *stage) featureClasses(head *games.Readout, all posthoc.Samples, in images, o games.PenultimateOptions) ([]subject, error) {
+	classes, err := byLabel(in.pick, all.Labels, s.network.Classes())
 	if err != nil {
 		return nil, err
 	}
@@ -118,8 +91,7 @@ func (s *stage) featureClasses(head *games.Readout, all posthoc.Samples, pick []
 		if err != nil {
 			return nil, fmt.Errorf("class %d: %w", class, err)
 		}
-		name := className(set.Classes(), class)
-		out = append(out, subject{Name: name, Image: -1, ID: name, Label: class, Class: classOf(g), Images: len(members), Game: g})
+		out = append(out, in.ofClass(class, len(members), g))
 	}
 	return out, nil
 }

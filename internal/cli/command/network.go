@@ -68,7 +68,7 @@ func (n *Network) Inputs() []Input {
 	if n.IsONNX() {
 		inputs = append(inputs, InputFile("--net", n.Name))
 	}
-	if _, preset := nets.PreprocessingByName(n.Preprocess); !preset {
+	if _, err := nets.Preset(n.Preprocess); err != nil {
 		inputs = append(inputs, InputFile("--preprocess", n.Preprocess))
 	}
 	return append(inputs, InputFile("--class-names", n.ClassNames))
@@ -84,6 +84,15 @@ func (n *Network) Classes() ([]dataset.Class, error) {
 		return nil, fmt.Errorf("--class-names: %w", err)
 	}
 	return n.classes, nil
+}
+
+// Names returns names of the classes that --class-names lists, all different, nil without it.
+func (n *Network) Names() ([]string, error) {
+	classes, err := n.Classes()
+	if err != nil || classes == nil {
+		return nil, err
+	}
+	return dataset.ClassNames(classes), nil
 }
 
 // Data opens images, whose labels are those of --class-names where that is given. The caller closes them.

@@ -129,6 +129,10 @@ func (f *forwardTwo) finish(b depthBlock, r rowTwo, suffix string) {
 	d.ordered(r.own)
 	u.VADDPS(r.next, r.own, r.own)
 	u.VMAXPS(r.own, floor, r.own)
+	if !d.s.evex {
+		u.VBROADCASTSS(Mem{Base: d.args, Disp: 8*depthFloor + 4}, floor) // the ceiling
+		u.VMINPS(r.own, floor, r.own)
+	}
 	full, done := "full"+suffix, "stored"+suffix
 	switch {
 	case d.s.pair:

@@ -84,6 +84,11 @@ func generate() (map[string][]byte, error) {
 			}
 			depthwise(u, depthPair, 2, false)
 		}},
+		{"depthtaps_amd64.s", func(u unit) {
+			for _, taps := range depthTapsOf {
+				depthTaps(u, taps[0], taps[1])
+			}
+		}},
 		{"winograd_amd64.s", func(u unit) {
 			for _, perRow := range []int{16, 8} {
 				winoIn(u, perRow)

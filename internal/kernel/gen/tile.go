@@ -180,6 +180,14 @@ func tile(u unit, s isa, m, nv int, kind tileKind) {
 			u.VMAXPS(v, t, v) // NaN stays NaN in this operand order
 		}
 	}
+	if s.bytes == 32 {
+		u.VBROADCASTSS(Mem{Base: args, Disp: 8*tilePackFloor + 4}, t) // the ceiling
+		for i := range acc {
+			for _, v := range acc[i] {
+				u.VMINPS(v, t, v)
+			}
+		}
+	}
 	u.Label("store")
 	u.eachRow(s, c, ldc, row, acc, mask, kmask, "storeMasked", "done", func(v reg.VecVirtual, at Mem) {
 		u.VMOVUPS(v, at)

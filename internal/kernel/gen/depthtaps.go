@@ -1,0 +1,155 @@
+package main
+
+import (
+	"fmt"
+
+	. "github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// Fields of depthTapsArgs, in order.
+const (
+	tapsDst = iota
+	tapsDstRow
+	tapsDstChannel
+	tapsSrc
+	tapsSrcRow
+	tapsSrcChannel
+	tapsWeights
+	tapsBias
+	tapsLimits // floor and ceiling
+	tapsRows
+	tapsVectors
+	tapsChannels
+	tapsOffsets
+	tapsCount
+	// The kernel's own, see depthLeft.
+	tapsLeft
+	tapsDstNow
+	tapsSrcNow
+	tapsWeightsNow
+	tapsBiasNow
+)
+
+// depthTapsOf are the weights of the columns of each kernel: 5x5 and 7x7 with stride one, then with stride two.
+var depthTapsOf = [][2]int{{5, 0}, {7, 0}, {3, 2}, {4, 3}}
+
+// depthTaps writes the depthwise convolution whose input has its zeros around it and, with stride two, its rows and columns
+// split by parity, so that it is one of stride one: every column of weights reads the rows from an offset on. The columns with
+// first weights come before those with second ones, which stride two has and stride one, with none, has not.
+func depthTaps(u unit, first, second int) {
+	s := avx2
+	u.text(fmt.Sprintf("depthTapsAVX2_%d_%d", first, second), "depthTapsArgs",
+		fmt.Sprintf("convolves each channel with columns of %d weights, then with columns of %d.", first, second))
+	args := u.args()
+	for _, f := range [][2]int{{tapsDst, tapsDstNow}, {tapsSrc, tapsSrcNow}, {tapsWeights, tapsWeightsNow}, {tapsBias, tapsBiasNow}} {
+		u.MOVQ(u.load64(args, f[0]), field(args, f[1]))
+	}
+	pitch, pitchOut := u.load64(args, tapsSrcRow), u.load64(args, tapsDstRow)
+	u.Label("channel")
+	left := u.load64(args, tapsVectors)
+	u.Label("vector") // the last one first, since it runs over into the next row
+	u.MOVQ(left, field(args, tapsLeft))
+	row, at := u.GP64(), u.GP64()
+	u.DECQ(left)
+	u.SHLQ(Imm(5), left)
+	u.MOVQ(left, row)
+	u.MOVQ(left, at)
+	u.ADDQ(field(args, tapsSrcNow), row)
+	u.ADDQ(field(args, tapsDstNow), at)
+	rows := u.load64(args, tapsRows)
+	weights, off, count, far := u.GP64(), u.GP64(), u.GP64(), u.GP64()
+	for _, n := range []int{7, 4, 2, 1} {
+		again, done := fmt.Sprintf("rows%d", n), fmt.Sprintf("end%d", n)
+		u.Label(again)
+		u.CMPQ(rows, Imm(uint64(n)))
+		u.JL(LabelRef(done))
+		acc := s.vecs(u, n)
+		for _, v := range acc {
+			s.zero(u, v)
+		}
+		u.MOVQ(field(args, tapsWeightsNow), weights)
+		u.MOVQ(field(args, tapsOffsets), off)
+		for part, taps := range []int{first, second} {
+			if taps == 0 {
+				continue
+			}
+			// Two rows at a time, the second from the lower half of the block, which work on different outputs.
+			all := n + taps - 1
+			half := (all + 1) / 2
+			u.IMUL3Q(U32(uint32(half)), pitch, far)
+			u.MOVQ(field(args, tapsCount), count)
+			column := fmt.Sprintf("column%dof%d", part, n)
+			u.Label(column)
+			p, q := u.GP64(), u.GP64()
+			u.MOVQ(Mem{Base: off}, p)
+			u.ADDQ(row, p)
+			w := s.vecs(u, taps)
+			for i := range w {
+				u.VBROADCASTSS(Mem{Base: weights, Disp: 4 * i}, w[i])
+			}
+			u.LEAQ(Mem{Base: p, Index: far, Scale: 1}, q)
+			for i := range half {
+				for _, r := range []struct {
+					from reg.Register
+					y    int
+				}{{p, i}, {q, half + i}} {
+					if r.y >= all {
+						continue
+					}
+					x := s.vec(u)
+					u.VMOVUPS(Mem{Base: r.from}, x)
+					for o := range acc {
+						if kh := r.y - o; kh >= 0 && kh < taps {
+							u.VFMADD231PS(x, w[kh], acc[o])
+						}
+					}
+				}
+				if i+1 < half {
+					u.ADDQ(pitch, p)
+					u.ADDQ(pitch, q)
+				}
+			}
+			u.ADDQ(Imm(uint64(4*taps)), weights)
+			u.ADDQ(Imm(8), off)
+			u.DECQ(count)
+			u.JNZ(LabelRef(column))
+		}
+		t, b := s.vec(u), u.load64(args, tapsBiasNow)
+		u.VBROADCASTSS(Mem{Base: b}, t)
+		for _, v := range acc {
+			u.VADDPS(t, v, v)
+		}
+		u.VBROADCASTSS(field(args, tapsLimits), t)
+		for _, v := range acc {
+			u.VMAXPS(v, t, v) // NaN stays NaN in this operand order
+		}
+		u.VBROADCASTSS(Mem{Base: args, Disp: 8*tapsLimits + 4}, t)
+		for _, v := range acc {
+			u.VMINPS(v, t, v)
+			u.VMOVUPS(v, Mem{Base: at})
+			u.ADDQ(pitchOut, at)
+			u.ADDQ(pitch, row)
+		}
+		u.SUBQ(Imm(uint64(n)), rows)
+		u.JNZ(LabelRef(again))
+		u.Label(done)
+	}
+	u.MOVQ(field(args, tapsLeft), left)
+	u.DECQ(left)
+	u.JNZ(LabelRef("vector"))
+	for _, f := range [][2]int{{tapsSrcNow, tapsSrcChannel}, {tapsDstNow, tapsDstChannel}} {
+		t := u.load64(args, f[1])
+		u.ADDQ(t, field(args, f[0]))
+	}
+	size := first * first
+	if second > 0 {
+		size = (first + second) * (first + second)
+	}
+	u.ADDQ(U32(uint32(4*size)), field(args, tapsWeightsNow))
+	u.ADDQ(Imm(4), field(args, tapsBiasNow))
+	u.DECQ(field(args, tapsChannels))
+	u.JNZ(LabelRef("channel"))
+	u.VZEROUPPER()
+	u.RET()
+}
