@@ -14,10 +14,6 @@ import (
 	"github.com/line-ood/goline/nets"
 )
 
-// ErrNoHead is the error of what needs a last layer that is linear on the features, for a network that has none: its logits are
-// pooled from feature maps, say, as SqueezeNet's are.
-var ErrNoHead = errors.New("the network has no linear last layer")
-
 // Options says how to read a file. The zero value is a good choice for most.
 type Options struct {
 	// Features and Logits name a tensor or a node of the file, whose value is taken for the penultimate activations and for the
@@ -45,6 +41,8 @@ type Network struct {
 	params        []*graph.Param
 	index         map[string]*graph.Param
 	notes         []string
+	options       Options
+	source        func() ([]byte, error)
 }
 
 var _ nets.Classifier = (*Network)(nil)
@@ -64,6 +62,7 @@ func Open(path string, o Options) (*Network, error) {
 	if err != nil {
 		return nil, fmt.Errorf("onnx: %s: %w", path, err)
 	}
+	n.source = fromPath(path, data)
 	return n, nil
 }
 
@@ -73,6 +72,7 @@ func Read(data []byte, folder fs.FS, name string, o Options) (*Network, error) {
 	if err != nil {
 		return nil, fmt.Errorf("onnx: %s: %w", name, err)
 	}
+	n.source = func() ([]byte, error) { return whole(data, folder) }
 	return n, nil
 }
 
@@ -81,7 +81,7 @@ func read(data []byte, folder fs.FS, name string, o Options) (*Network, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &Network{name: name, preprocessing: o.Preprocessing, roles: map[*value]string{}}
+	n := &Network{name: name, options: o, roles: map[*value]string{}}
 	logits, err := n.output(f.graph, o.Logits)
 	if err != nil {
 		return nil, fmt.Errorf("logits: %w", err)
@@ -110,6 +110,9 @@ func read(data []byte, folder fs.FS, name string, o Options) (*Network, error) {
 		return nil, err
 	}
 	n.names = n.program.name()
+	if n.preprocessing, err = preprocessingOf(f, o, n.input); err != nil {
+		return nil, err
+	}
 	return n, n.allocate()
 }
 
@@ -413,10 +416,10 @@ func (n *Network) Head() (weight, bias *graph.Param) {
 	return n.index[n.head.base+".weight"], n.index[n.head.base+".bias"]
 }
 
-// NeedHead returns an error that is [ErrNoHead] unless the logits are linear in the features.
+// NeedHead returns an error that is [nets.ErrNoHead] unless the logits are linear in the features.
 func (n *Network) NeedHead() error {
 	if n.head == nil {
-		return fmt.Errorf("onnx: %s: %w: its logits are computed by %s", n.name, ErrNoHead, n.program.results[0].inst.node.describe())
+		return fmt.Errorf("onnx: %s: %w: its logits are computed by %s", n.name, nets.ErrNoHead, n.program.results[0].inst.node.describe())
 	}
 	return nil
 }
