@@ -28,6 +28,18 @@ func (io *planIO) activate(at, n int) {
 	}
 }
 
+// finish applies whatever activation there is to n outputs that no kernel has.
+func (io *planIO) finish(n int) {
+	switch {
+	case io.ceil < noCeiling:
+		Activate(io.dst[:n], io.dst[:n], Activation{Kind: ActClamp, B: float64(io.ceil)})
+	case io.relu:
+		ReLU(io.dst[:n], io.dst[:n])
+	default:
+		io.activate(0, n)
+	}
+}
+
 // activateColumns does so for columns [from, to) of rows rows from row on, each pitch outputs long.
 func (io *planIO) activateColumns(row, rows, pitch, from, to int) {
 	for i := row; i < row+rows; i++ {
