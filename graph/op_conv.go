@@ -192,7 +192,7 @@ func (k *packer[T]) pack(value func(input int) ([]T, error)) (*kernel.Conv[T], e
 	spec := kernel.ConvSpec[T]{
 		Geom: k.geom, Weight: param(1),
 		PreScale: param(k.at.preScale), PreShift: param(k.at.preShift), PreReLU: k.parts.preReLU,
-		PostScale: param(k.at.postScale), PostShift: param(k.at.postShift), Post: k.parts.post.fn,
+		PostScale: param(k.at.postScale), PostShift: param(k.at.postShift), Post: k.parts.post.fn, Fixed: k.parts.frozen,
 	}
 	if err != nil {
 		return nil, err

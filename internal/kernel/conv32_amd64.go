@@ -65,7 +65,7 @@ func (f *conv32) packForward() {
 	}
 	g := f.c.g
 	in, taps := g.C/g.Groups, g.KH*g.KW
-	s := weightSource{w: f.c.weight, byGroup: g.O / g.Groups * in * taps, byOut: in * taps, byIn: taps, tap: f.order}
+	s := weightSource{w: f.c.weights(), byGroup: g.O / g.Groups * in * taps, byOut: in * taps, byIn: taps, tap: f.order}
 	f.engine.pack(s)
 	f.forwardReady.Store(true)
 }

@@ -23,14 +23,14 @@ func (f *conv32) packBackward() {
 		return
 	}
 	g := f.c.g
-	in, taps := g.C/g.Groups, g.KH*g.KW
+	in, taps, w := g.C/g.Groups, g.KH*g.KW, f.c.weights()
 	for i := range f.phases {
 		ph := &f.phases[i]
 		if ph.empty() {
 			continue
 		}
 		ph.engine.pack(weightSource{
-			w: f.c.weight, byGroup: g.O / g.Groups * in * taps, byOut: taps, byIn: in * taps, tap: ph.from, scale: f.c.preScale,
+			w: w, byGroup: g.O / g.Groups * in * taps, byOut: taps, byIn: in * taps, tap: ph.from, scale: f.c.preScale,
 		})
 	}
 	f.backwardReady.Store(true)

@@ -18,6 +18,8 @@ func newEngine(l level, g ConvGeom, plain bool) engine {
 	switch {
 	case plain && wholeFits(g):
 		return &whole{level: l, g: g}
+	case thinnedFits(g):
+		return newThinned(l, g)
 	case depthTapsFits(g):
 		return newDepthTaps(l, g)
 	case depthwiseFits(g):
