@@ -36,18 +36,14 @@ func (e Estimate) MarshalJSON() ([]byte, error) {
 // interval at the level.
 func (e *Estimate) WriteCSV(w io.Writer, level float64) error {
 	out := csv.NewWriter(w)
-	if err := out.Write([]string{"player", "name", "value", "std_err", "lo", "hi"}); err != nil {
-		return err
-	}
+	_ = out.Write([]string{"player", "name", "value", "std_err", "lo", "hi"}) // its errors last until Error
 	for i, v := range e.Values {
 		name := ""
 		if e.Names != nil {
 			name = e.Names[i]
 		}
 		lo, hi := e.Interval(i, level)
-		if err := out.Write([]string{strconv.Itoa(i), name, numfmt.Text(v), numfmt.Text(e.StdErr[i]), numfmt.Text(lo), numfmt.Text(hi)}); err != nil {
-			return err
-		}
+		_ = out.Write([]string{strconv.Itoa(i), name, numfmt.Text(v), numfmt.Text(e.StdErr[i]), numfmt.Text(lo), numfmt.Text(hi)})
 	}
 	out.Flush()
 	return out.Error()

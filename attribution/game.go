@@ -89,6 +89,13 @@ type Costed interface {
 	ForwardsPerValue() float64
 }
 
+// CostedGradients is a game whose gradients take other forward passes than one value, before the backward pass of that value.
+type CostedGradients interface {
+	Differentiable
+	// ForwardsPerGradient is the number of forward passes that a gradient takes beside its backward pass, positive.
+	ForwardsPerGradient() float64
+}
+
 // Named is a game whose players have names.
 type Named interface {
 	Game
@@ -118,6 +125,15 @@ func ForwardsPerValue(g Game) float64 {
 		return c.ForwardsPerValue()
 	}
 	return 1
+}
+
+// ForwardsPerGradient is the number of forward passes of one gradient of the game beside its backward pass: that of a value unless
+// the game has [CostedGradients].
+func ForwardsPerGradient(g Game) float64 {
+	if c, ok := g.(CostedGradients); ok {
+		return c.ForwardsPerGradient()
+	}
+	return ForwardsPerValue(g)
 }
 
 // NewWalker returns a walker of the game, or nil when the game has no incremental form.

@@ -153,15 +153,15 @@ func (b *Builder) Add(x, shortcut *G.Node) *G.Node {
 	if b.training != nil {
 		return b.trainAdd(x, shortcut)
 	}
-	if p, ok := b.convs[x]; ok && p.post == ActIdentity() && p.residual == nil && shortcut != nil {
+	if p, ok := b.convs[x]; ok && p.post == ActIdentity() && p.residual == nil && shortcut != nil && sameShape(x.Shape(), shortcut.Shape()) {
 		p.residual = shortcut
 		return b.conv(p)
 	}
 	return b.check(Add(x, shortcut))
 }
 
-// Linear adds the fully connected layer with parameters name.weight and name.bias to x [batch, in]: [batch, out]. How many
-// neurons it has, out, may be left out where the model has the parameters already; otherwise it must be theirs.
+// Linear adds the fully connected layer with parameters name.weight and name.bias to x [..., in] of at least two axes: [..., out].
+// How many neurons it has, out, may be left out where the model has the parameters already; otherwise it must be theirs.
 func (b *Builder) Linear(x *G.Node, name string, out ...int) *G.Node {
 	if len(out) > 1 {
 		b.fail(fmt.Errorf("linear layer %s: sizes %v, expected one", name, out))
@@ -174,11 +174,11 @@ func (b *Builder) Linear(x *G.Node, name string, out ...int) *G.Node {
 		w, bias := b.Param(name+".weight"), b.Param(name+".bias")
 		return b.Do(func() (*G.Node, error) { return Linear(x, w, bias) })
 	}
-	if err := wantDims("linear layer "+name, 2, x); err != nil {
+	if err := wantRank("linear layer "+name, 2, x); err != nil {
 		b.fail(err)
 		return nil
 	}
-	w, bias := b.Param(name+".weight", out[0], x.Shape()[1]), b.Param(name+".bias", out[0])
+	w, bias := b.Param(name+".weight", out[0], x.Shape()[x.Dims()-1]), b.Param(name+".bias", out[0])
 	return b.Do(func() (*G.Node, error) { return Linear(x, w, bias) })
 }
 

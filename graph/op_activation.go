@@ -2,6 +2,7 @@ package graph
 
 import (
 	"fmt"
+	"strings"
 
 	G "gorgonia.org/gorgonia"
 
@@ -73,16 +74,34 @@ func ActCELU(alpha float64) Activation { return act(kernel.ActCELU, alpha, 0) }
 // ActSELU is [SELU].
 func ActSELU(alpha, gamma float64) Activation { return act(kernel.ActSELU, alpha, gamma) }
 
-// String names the function and, where it has any, its parameters.
-func (a Activation) String() string {
-	name := a.fn.Kind.String()
-	switch a.fn.Kind.Parameters() {
-	case 1:
-		return fmt.Sprintf("%s(%v)", name, a.fn.A)
-	case 2:
-		return fmt.Sprintf("%s(%v, %v)", name, a.fn.A, a.fn.B)
+// Name is that of the function of this package that adds the activation, "Clamp" for example; "Identity" and "ReLU6" have none of
+// their own.
+func (a Activation) Name() string {
+	if a == ActSiLU() {
+		return "SiLU"
 	}
-	return name
+	return a.fn.Kind.String()
+}
+
+// Parameters returns the parameters of the function, in the order of its arguments.
+func (a Activation) Parameters() []float64 {
+	if a == ActSiLU() {
+		return nil
+	}
+	return []float64{a.fn.A, a.fn.B}[:a.fn.Kind.Parameters()]
+}
+
+// String names the function and, where it has any, its parameters: "Clamp(0, 6)".
+func (a Activation) String() string {
+	var s strings.Builder
+	s.WriteString(a.Name())
+	for i, p := range a.Parameters() {
+		fmt.Fprintf(&s, "%s%v", [...]string{"(", ", "}[min(i, 1)], p)
+	}
+	if len(a.Parameters()) > 0 {
+		s.WriteString(")")
+	}
+	return s.String()
 }
 
 // Activate returns a of x, elementwise, of the same shape as x: x itself for the identity. Parameters that are NaN, or infinite
@@ -94,5 +113,5 @@ func Activate(x *G.Node, a Activation) (*G.Node, error) {
 	case a == ActIdentity() && x != nil:
 		return x, nil
 	}
-	return unary(x, a.fn)
+	return unary(x, a)
 }

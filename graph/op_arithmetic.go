@@ -14,7 +14,8 @@ import (
 // Add returns a + b: a residual connection, a bias. Shapes broadcast.
 func Add(a, b *G.Node) (*G.Node, error) {
 	grad := func(_ G.Nodes, _, grad *G.Node, _ []bool) (G.Nodes, error) { return G.Nodes{grad, grad}, nil }
-	return broadcastOp("Add", []*G.Node{a, b}, all(2), grad, addRuns[float32], addRuns[float64])
+	return broadcastRows("Add", []*G.Node{a, b}, all(2), grad, addRuns[float32], addRuns[float64],
+		kernel.ShiftRows[float32], kernel.ShiftRows[float64])
 }
 
 func addRuns[T kernel.Float](out []T, in [][]T) {
@@ -43,9 +44,7 @@ func Sub(a, b *G.Node) (*G.Node, error) {
 func subRuns[T kernel.Float](out []T, in [][]T) {
 	switch a, b := in[0], in[1]; {
 	case len(a) < len(out):
-		for i, v := range b {
-			out[i] = a[0] - v
-		}
+		kernel.SubFrom(out, a[0], b)
 	case len(b) < len(out):
 		kernel.Shift(out, a, -b[0])
 	default:
@@ -78,7 +77,8 @@ func Mul(a, b *G.Node) (*G.Node, error) {
 		}
 		return gs, err
 	}
-	return broadcastOp("Mul", []*G.Node{a, b}, all(2), grad, mulRuns[float32], mulRuns[float64])
+	return broadcastRows("Mul", []*G.Node{a, b}, all(2), grad, mulRuns[float32], mulRuns[float64],
+		kernel.ScaleRows[float32], kernel.ScaleRows[float64])
 }
 
 func mulRuns[T kernel.Float](out []T, in [][]T) {
@@ -112,13 +112,9 @@ func Div(a, b *G.Node) (*G.Node, error) {
 func divRuns[T kernel.Float](out []T, in [][]T) {
 	switch a, b := in[0], in[1]; {
 	case len(a) < len(out):
-		for i, v := range b {
-			out[i] = a[0] / v
-		}
+		kernel.DivInto(out, a[0], b)
 	case len(b) < len(out):
-		for i, v := range a {
-			out[i] = v / b[0]
-		}
+		kernel.DivBy(out, a, b[0])
 	default:
 		kernel.Div(out, a, b)
 	}
@@ -145,11 +141,30 @@ func Pow(a, b *G.Node) (*G.Node, error) {
 func power[T kernel.Float](a, b T) T { return T(math.Pow(float64(a), float64(b))) }
 
 func powRuns[T kernel.Float](out []T, in [][]T) {
-	if a, b := in[0], in[1]; len(b) == 1 && b[0] == 2 && len(a) == len(out) {
-		kernel.Mul(out, a, a)
+	a, b := in[0], in[1]
+	if len(b) > 1 || len(a) < len(out) {
+		anywhere(power[T])(out, in)
 		return
 	}
-	anywhere(power[T])(out, in)
+	switch b[0] {
+	case 2:
+		kernel.Mul(out, a, a)
+	case 3:
+		for i, v := range a {
+			w := float64(v)
+			out[i] = T(w * w * w)
+		}
+	case 0.5:
+		for i, v := range a {
+			if v > 0 {
+				out[i] = T(math.Sqrt(float64(v)))
+			} else {
+				out[i] = power(v, 0.5)
+			}
+		}
+	default:
+		anywhere(power[T])(out, in)
+	}
 }
 
 func powDA[T kernel.Float](out []T, in [][]T) {
@@ -187,19 +202,25 @@ func Minimum(a, b *G.Node) (*G.Node, error) {
 }
 
 func maxRuns[T kernel.Float](out []T, in [][]T) {
-	if a, b := in[0], in[1]; len(a) == len(b) {
+	switch a, b := in[0], in[1]; {
+	case len(a) < len(out):
+		kernel.AtLeast(out, b, a[0])
+	case len(b) < len(out):
+		kernel.AtLeast(out, a, b[0])
+	default:
 		kernel.Maximum(out, a, b)
-		return
 	}
-	anywhere(func(a, b T) T { return max(a, b) })(out, in)
 }
 
 func minRuns[T kernel.Float](out []T, in [][]T) {
-	if a, b := in[0], in[1]; len(a) == len(b) {
+	switch a, b := in[0], in[1]; {
+	case len(a) < len(out):
+		kernel.AtMost(out, b, a[0])
+	case len(b) < len(out):
+		kernel.AtMost(out, a, b[0])
+	default:
 		kernel.Minimum(out, a, b)
-		return
 	}
-	anywhere(func(a, b T) T { return min(a, b) })(out, in)
 }
 
 // extremeGrad is the gradient of a maximum or minimum: f32 and f64 take the gradient, one input and the other.

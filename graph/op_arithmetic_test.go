@@ -112,6 +112,18 @@ func TestArithmetic(t *testing.T) {
 	}
 }
 
+// TestPowers raises to powers that have code of their own.
+func TestPowers(t *testing.T) {
+	for _, power := range []float64{2, 3, 0.5, -1, 0, 1.5} {
+		base := graphtest.Spread(newRand(1), 3, 5)
+		for i, v := range base.Data {
+			base.Data[i] = math.Abs(v)
+		}
+		broadcastTest(func(in G.Nodes) (*G.Node, error) { return graph.Pow(in[0], in[1]) }, func(x []float64) float64 { return math.Pow(x[0], x[1]) },
+			[]int{3, 5}, graphtest.Variable(base).Batched(), graphtest.Constant(graphtest.NewArray([]int{1}, []float64{power}))).Check(t, 1)
+	}
+}
+
 func holds(b bool) float64 {
 	if b {
 		return 1

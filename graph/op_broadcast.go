@@ -12,9 +12,19 @@ import (
 // elementFn computes a run of results from as many elements of each input, or from one element where an input repeats.
 type elementFn[T kernel.Float] func(out []T, in [][]T)
 
+// rowFn computes rows of n results from as many rows of one of two inputs and a single element of the other for each row. The
+// order of the inputs does not matter.
+type rowFn[T kernel.Float] func(out, rows, one []T, n int)
+
 // broadcastOp adds an operation whose result at each place is that of its inputs' elements there, inputs broadcast to a common
 // shape by NumPy's rule. grad returns gradients of the common shape, which are summed to the shapes of the inputs.
 func broadcastOp(name string, in []*G.Node, diff []bool, grad gradient, f32 elementFn[float32], f64 elementFn[float64]) (*G.Node, error) {
+	return broadcastRows(name, in, diff, grad, f32, f64, nil, nil)
+}
+
+// broadcastRows is broadcastOp with another form of the same function for what repeats within rows: arithmetic of channels.
+func broadcastRows(name string, in []*G.Node, diff []bool, grad gradient, f32 elementFn[float32], f64 elementFn[float64],
+	rows32 rowFn[float32], rows64 rowFn[float64]) (*G.Node, error) {
 	if err := wantOneType(name, in...); err != nil {
 		return nil, err
 	}
@@ -41,19 +51,41 @@ func broadcastOp(name string, in []*G.Node, diff []bool, grad gradient, f32 elem
 	if grad == nil {
 		summed = nil
 	}
-	return floatOp(name, to, in, diff, summed, broadcastRun(to, shapes, f32), broadcastRun(to, shapes, f64))
+	return floatOp(name, to, in, diff, summed, broadcastRun(to, shapes, f32, rows32), broadcastRun(to, shapes, f64, rows64))
 }
 
+// elementRun computes results of inputs of one shape: all at once where the samples lie one after the other.
 func elementRun[T kernel.Float](f elementFn[T]) func(*call[T]) error {
-	return func(c *call[T]) error { return perSample(c, f) }
+	var args [][]T
+	return func(c *call[T]) error {
+		if args == nil {
+			args = make([][]T, len(c.in))
+		}
+		out, whole := c.out.flat()
+		for i, a := range c.in {
+			var ok bool
+			args[i], ok = a.flat()
+			whole = whole && ok
+		}
+		if !whole {
+			return perSample(c, f)
+		}
+		f(out, args)
+		return nil
+	}
 }
 
-func broadcastRun[T kernel.Float](to tensor.Shape, shapes []tensor.Shape, f elementFn[T]) func(*call[T]) error {
+func broadcastRun[T kernel.Float](to tensor.Shape, shapes []tensor.Shape, f elementFn[T], rows rowFn[T]) func(*call[T]) error {
 	strides := make([][]int, len(shapes))
 	for i, s := range shapes {
 		strides[i] = alignedStrides(s, to)
 	}
 	w := newWalk(to, strides...)
+	if rows != nil {
+		if run := blockRun(w, rows); run != nil {
+			return run
+		}
+	}
 	whole, args := make([][]T, len(shapes)), make([][]T, len(shapes))
 	return func(c *call[T]) error {
 		for i := range whole {
@@ -71,6 +103,34 @@ func broadcastRun[T kernel.Float](to tensor.Shape, shapes []tensor.Shape, f elem
 			}
 			f(out[:w.run], args)
 			out = out[w.run:]
+		}
+		return nil
+	}
+}
+
+// blockRun computes whole blocks of rows where the walk has such: one input runs on from row to row, the other has an element
+// for each, one after the other. It returns nil where that is not so.
+func blockRun[T kernel.Float](w *walk, f rowFn[T]) func(*call[T]) error {
+	last := len(w.outer) - 1
+	if last < 0 || len(w.step) != 2 {
+		return nil
+	}
+	a := 0
+	if w.step[a] == 0 {
+		a = 1
+	}
+	b := 1 - a
+	if w.step[a] != 1 || w.step[b] != 0 || w.stride[last][a] != w.run || w.stride[last][b] != 1 {
+		return nil
+	}
+	rows, n := w.outer[last], w.run
+	w.outer, w.stride, w.count = w.outer[:last], w.stride[:last], w.count[:last]
+	return func(c *call[T]) error {
+		many, one, out := c.flat(a), c.flat(b), c.out.data[:c.out.n*c.out.size]
+		w.start()
+		for more := true; more; more = w.next() {
+			f(out[:rows*n], many[w.at[a]:][:rows*n], one[w.at[b]:][:rows], n)
+			out = out[rows*n:]
 		}
 		return nil
 	}

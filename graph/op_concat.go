@@ -174,7 +174,7 @@ func (b *DenseBlock) Append(x *G.Node) error {
 	if err != nil {
 		return err
 	}
-	joined, err := apply("Concat (in place)", fn, x.Dtype(), shape, b.node, x)
+	joined, err := apply(concatInPlace, fn, x.Dtype(), shape, b.node, x)
 	if err != nil {
 		return err
 	}
@@ -184,6 +184,9 @@ func (b *DenseBlock) Append(x *G.Node) error {
 }
 
 func nothing[T kernel.Float](*call[T]) error { return nil }
+
+// concatInPlace is the name of the operation that joins a member to a block: its inputs lie where its value is, so it moves nothing.
+const concatInPlace = "Concat (in place)"
 
 // place makes x write its value into the buffer from the given channel on, through a copy where x cannot.
 func (b *DenseBlock) place(x *G.Node, channel int) (*G.Node, error) {

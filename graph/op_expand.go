@@ -34,6 +34,9 @@ func expandTo(name string, x *G.Node, to tensor.Shape) (*G.Node, error) {
 	return m.nodeWith(name, x, same(func(_ G.Nodes, _, grad *G.Node) (*G.Node, error) { return sumTo(grad, from) }))
 }
 
+// TileStep describes [Tile].
+type TileStep struct{ Reps []int }
+
 // Tile returns x repeated reps[i] times along each axis i, as NumPy's tile.
 func Tile(x *G.Node, reps ...int) (*G.Node, error) {
 	if err := wantNode("Tile", x); err != nil {
@@ -59,6 +62,7 @@ func Tile(x *G.Node, reps ...int) (*G.Node, error) {
 	}
 	reps = slices.Clone(reps)
 	m := move{from: from, to: to, size: split, src: src, dst: rowMajor(split)}
+	m.attributes = TileStep{reps}
 	return m.nodeWith("Tile", x, same(func(_ G.Nodes, _, grad *G.Node) (*G.Node, error) {
 		repeated := make([]bool, len(split))
 		for i := range reps {

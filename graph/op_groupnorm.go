@@ -22,7 +22,6 @@ func GroupNorm(x *G.Node, groups int, scale, bias *G.Node, eps float64) (*G.Node
 	if err := wantPerChannel(name, scale, bias, s[1]); err != nil {
 		return nil, err
 	}
-	return normalize(name, x, scale, bias, normGeom{
-		groups: groups, channels: s[1] / groups, hw: s[2:].TotalSize(), eps: eps, centre: true,
-	})
+	g := normGeom{groups: groups, channels: s[1] / groups, hw: s[2:].TotalSize(), eps: eps, centre: true}
+	return normalize(name, x, scale, bias, g, NormStep{Axis: 1, Groups: groups})
 }

@@ -20,12 +20,14 @@ func layerNorm(name string, x, scale, bias *G.Node, axis int, eps float64, centr
 	if err := wantFloats(name, 1, x, scale, bias); err != nil {
 		return nil, err
 	}
-	g, rest, err := layerNormGeom(name, x, axis, eps, centre)
+	axis, err := wantAxis(name, axis, x.Dims())
 	if err != nil {
 		return nil, err
 	}
+	rest := x.Shape()[axis:]
 	if err := wantPerChannel(name, scale, bias, rest...); err != nil {
 		return nil, err
 	}
-	return normalize(name, x, scale, bias, g)
+	g := normGeom{groups: 1, channels: rest.TotalSize(), hw: 1, eps: eps, centre: centre}
+	return normalize(name, x, scale, bias, g, NormStep{Axis: axis})
 }

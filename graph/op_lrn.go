@@ -29,10 +29,10 @@ func LocalResponseNorm(x *G.Node, cfg LRNConfig) (*G.Node, error) {
 		return nil, fmt.Errorf("%s: size %d, expected at least 1", name, cfg.Size)
 	}
 	l, channels, hw := kernel.LRN(cfg), x.Shape()[1], x.Shape()[2:].TotalSize()
-	return floatOp(name, x.Shape(), []*G.Node{x}, first(1),
+	return explained(name, cfg)(floatOp(name, x.Shape(), []*G.Node{x}, first(1),
 		same(func(in G.Nodes, _, grad *G.Node) (*G.Node, error) {
 			return floatOp(name+"'", x.Shape(), []*G.Node{grad, in[0]}, nil, nil, lrnDX[float32](l, channels, hw), lrnDX[float64](l, channels, hw))
-		}), lrnRun[float32](l, channels, hw), lrnRun[float64](l, channels, hw))
+		}), lrnRun[float32](l, channels, hw), lrnRun[float64](l, channels, hw)))
 }
 
 func lrnRun[T kernel.Float](l kernel.LRN, channels, hw int) func(*call[T]) error {

@@ -134,7 +134,8 @@ func (p products) byB() products {
 	return products{m: p.k, k: p.m, n: p.n, transA: true, a: p.a, b: p.c, c: p.b}
 }
 
-func (p products) flops() int { return 2 * len(p.c) * p.m * p.k * p.n }
+// batchFLOPs counts the floating-point operations of all products.
+func (p products) batchFLOPs() int { return 2 * len(p.c) * p.m * p.k * p.n }
 
 // matmulFn is an operation of matrix products.
 type matmulFn[T kernel.Float] struct {
@@ -165,8 +166,6 @@ func newMatmulFn[T kernel.Float](p products, diff []bool, grad gradient) *matmul
 	f.floatFn = floatFn[T]{run: f.run, grad: grad, diff: diff}
 	return f
 }
-
-func (f *matmulFn[T]) batchFLOPs() int { return f.products.flops() }
 
 // freeze packs a second input that is a parameter.
 func (f *matmulFn[T]) freeze(in G.Nodes, fixed func(*G.Node) bool, cache *store) (bool, error) {

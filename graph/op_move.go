@@ -17,6 +17,7 @@ type move struct {
 	src, dst     []int // strides, a source's may be 0
 	srcAt, dstAt int
 	fill         float64 // what the destination holds elsewhere
+	attributes   any     // of its [Step]
 }
 
 // inverse moves every element back, and leaves zeros elsewhere.
@@ -30,7 +31,7 @@ func (m move) node(name string, x *G.Node) (*G.Node, error) {
 }
 
 func (m move) nodeWith(name string, x *G.Node, grad gradient) (*G.Node, error) {
-	return floatOp(name, m.to, []*G.Node{x}, first(1), grad, moveRun[float32](m), moveRun[float64](m))
+	return explained(name, m.attributes)(floatOp(name, m.to, []*G.Node{x}, first(1), grad, moveRun[float32](m), moveRun[float64](m)))
 }
 
 func moveRun[T kernel.Float](m move) func(*call[T]) error {

@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	G "gorgonia.org/gorgonia"
-	"gorgonia.org/tensor"
 
 	"github.com/line-ood/goline/internal/kernel"
 )
@@ -17,12 +16,21 @@ type normGeom struct {
 	centre               bool // by the mean; otherwise about zero
 }
 
+// NormStep describes [LayerNorm], [RMSNorm] and [GroupNorm]. Input 0 is x; Scale and Bias are positions among the inputs, -1
+// where there is none.
+type NormStep struct {
+	Axis        int // the first of those that are standardised together, not negative; 1 for GroupNorm
+	Groups      int // of GroupNorm, zero for the others
+	Eps         float64
+	Scale, Bias int
+}
+
 // normAt are the positions of scale and bias among the operation's inputs, -1 for none.
 type normAt struct{ scale, bias int }
 
-// normalize adds a normalisation of x; scale and bias, which may be nil, have one element for each channel of each group, in
-// any shape.
-func normalize(name string, x, scale, bias *G.Node, g normGeom) (*G.Node, error) {
+// normalize adds a normalisation of x as it is described, but for the positions; scale and bias, which may be nil, have one
+// element for each channel of each group, in any shape.
+func normalize(name string, x, scale, bias *G.Node, g normGeom, step NormStep) (*G.Node, error) {
 	if !(g.eps >= 0) {
 		return nil, fmt.Errorf("%s: eps %v, expected at least 0", name, g.eps)
 	}
@@ -61,7 +69,8 @@ func normalize(name string, x, scale, bias *G.Node, g normGeom) (*G.Node, error)
 		}
 		return gs, err
 	}
-	return floatOp(name, x.Shape(), in, diff, grad, normRun[float32](g, at), normRun[float64](g, at))
+	step.Eps, step.Scale, step.Bias = g.eps, at.scale, at.bias
+	return explained(name, step)(floatOp(name, x.Shape(), in, diff, grad, normRun[float32](g, at), normRun[float64](g, at)))
 }
 
 // eachGroup visits what is standardised together: size elements from one on, in group k of their row.
@@ -195,15 +204,6 @@ func wantFloats(name string, dims int, x *G.Node, others ...*G.Node) error {
 		}
 	}
 	return nil
-}
-
-// layerNormGeom returns the geometry of a norm over the axes from the given one on, and their shape.
-func layerNormGeom(name string, x *G.Node, axis int, eps float64, centre bool) (g normGeom, rest tensor.Shape, err error) {
-	if axis, err = wantAxis(name, axis, x.Dims()); err != nil {
-		return g, nil, err
-	}
-	rest = x.Shape()[axis:]
-	return normGeom{groups: 1, channels: rest.TotalSize(), hw: 1, eps: eps, centre: centre}, rest, nil
 }
 
 // wantPerChannel fails unless scale and bias have the given shape or are nil.

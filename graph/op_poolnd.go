@@ -2,6 +2,7 @@ package graph
 
 import (
 	"fmt"
+	"slices"
 
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
@@ -34,6 +35,14 @@ func (cfg PoolNDConfig) window(name string, x *G.Node) (*kernel.PoolND, error) {
 	return w, nil
 }
 
+// clone returns the configuration in memory of its own.
+func (cfg PoolNDConfig) clone() PoolNDConfig {
+	for _, v := range []*[]int{&cfg.Kernel, &cfg.Stride, &cfg.Dilation, &cfg.PadBegin, &cfg.PadEnd} {
+		*v = slices.Clone(*v)
+	}
+	return cfg
+}
+
 // plane returns the configuration for two spatial axes.
 func (cfg PoolNDConfig) plane() PoolConfig {
 	two := func(v []int) (out [2]int) {
@@ -59,7 +68,7 @@ func MaxPoolND(x *G.Node, cfg PoolNDConfig) (*G.Node, error) {
 	if x.Dims() == 4 {
 		return MaxPool2D(x, cfg.plane())
 	}
-	return poolND("MaxPoolND", x, w, newMaxPoolND[float32], newMaxPoolND[float64])
+	return explained("MaxPoolND", cfg.clone())(poolND("MaxPoolND", x, w, newMaxPoolND[float32], newMaxPoolND[float64]))
 }
 
 func newMaxPoolND[T kernel.Float](x *G.Node, w *kernel.PoolND) *poolFn[T] {
@@ -86,7 +95,7 @@ func AvgPoolND(x *G.Node, cfg PoolNDConfig) (*G.Node, error) {
 	if x.Dims() == 4 {
 		return AvgPool2D(x, cfg.plane())
 	}
-	return poolND("AvgPoolND", x, w, newAvgPoolND[float32], newAvgPoolND[float64])
+	return explained("AvgPoolND", cfg.clone())(poolND("AvgPoolND", x, w, newAvgPoolND[float32], newAvgPoolND[float64]))
 }
 
 func newAvgPoolND[T kernel.Float](x *G.Node, w *kernel.PoolND) *poolFn[T] {
@@ -141,7 +150,13 @@ func MaxPoolIndices(x *G.Node, cfg PoolNDConfig, columnMajor bool) (*G.Node, err
 	if err != nil {
 		return nil, err
 	}
-	return apply(name, fn, tensor.Int, poolNDShape(x, w), x)
+	return explained(name, PoolIndicesStep{cfg.clone(), columnMajor})(apply(name, fn, tensor.Int, poolNDShape(x, w), x))
+}
+
+// PoolIndicesStep describes [MaxPoolIndices].
+type PoolIndicesStep struct {
+	Config      PoolNDConfig
+	ColumnMajor bool
 }
 
 // indicesFn computes the places of maxima.

@@ -98,21 +98,26 @@ func (r preluRows) each(sample int, index []int, f func(at, slope int)) {
 func preluRun[T kernel.Float](r preluRows) func(*call[T]) error {
 	index := make([]int, len(r.shape))
 	run, step := r.shape[len(r.shape)-1], r.step[len(r.shape)-1]
+	row := run // of elements with one slope
+	if step != 0 {
+		row = 1
+	}
 	return func(c *call[T]) error {
 		slopes := contiguous(c.in[1], c.workspace)
 		for i := range c.out.n {
 			dst, x := c.out.sample(i), c.in[0].sample(i)
-			dy := x
+			var dy []T
 			if len(c.in) > 2 {
 				dy = c.in[2].sample(i)
 			}
 			r.each(i, index, func(at, slope int) {
-				for k := at; k < at+run; k++ {
-					v := dy[k]
-					if len(c.in) > 2 && !(x[k] > 0) || x[k] < 0 {
-						v *= slopes[slope+(k-at)*step]
+				for k := at; k < at+run; k += row {
+					leaky := kernel.Activation{Kind: kernel.ActLeakyReLU, A: float64(slopes[slope+(k-at)*step])}
+					if dy == nil {
+						kernel.Activate(dst[k:k+row], x[k:k+row], leaky)
+					} else {
+						kernel.ActivateBackward(dst[k:k+row], dy[k:k+row], x[k:k+row], leaky)
 					}
-					dst[k] = v
 				}
 			})
 		}

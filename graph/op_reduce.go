@@ -12,6 +12,19 @@ import (
 // Reductions take axes, negative ones counting from behind; no axes are all. With keep the reduced axes stay with one element,
 // without they go, and where none is left the result has shape [1]. NaN of any reduced element makes the result NaN.
 
+// ReduceStep describes a reduction over the given axes, none of them negative. Whether they are kept is in the result's shape.
+type ReduceStep struct{ Axes []int }
+
+// places lists where a slice is true.
+func places(named []bool) (at []int) {
+	for i, is := range named {
+		if is {
+			at = append(at, i)
+		}
+	}
+	return at
+}
+
 // ReduceSum returns the sum over the given axes of x.
 func ReduceSum(x *G.Node, keep bool, axes ...int) (*G.Node, error) {
 	named, to, err := reducedShape("ReduceSum", x, keep, axes)
@@ -136,7 +149,8 @@ func reduceTo(name string, x *G.Node, axes tensor.Shape, named []bool, to tensor
 		}))
 	}
 	s := reduceStages(axes, named)
-	return floatOp(name, to, []*G.Node{x}, first(1), same(grad), reduceRun[float32](s, r, count), reduceRun[float64](s, r, count))
+	return explained(name, ReduceStep{places(named)})(floatOp(name, to, []*G.Node{x}, first(1), same(grad),
+		reduceRun[float32](s, r, count), reduceRun[float64](s, r, count)))
 }
 
 // stage reduces the middle axis of an array [outer, k, inner].
@@ -191,7 +205,7 @@ func reduceRun[T kernel.Float](stages []stage, r reducer, count int) func(*call[
 			src = dst
 		}
 		if r == meanReducer {
-			divide(c.out.data, c.out.data, count)
+			kernel.DivBy(c.out.data, c.out.data, T(count))
 		}
 		return nil
 	}
@@ -205,14 +219,8 @@ func overCount(x *G.Node, count int) (*G.Node, error) {
 
 func divideRun[T kernel.Float](count int) func(*call[T]) error {
 	return func(c *call[T]) error {
-		divide(c.out.data, c.flat(0), count)
+		kernel.DivBy(c.out.data, c.flat(0), T(count))
 		return nil
-	}
-}
-
-func divide[T kernel.Float](dst, src []T, count int) {
-	for i, v := range src {
-		dst[i] = v / T(count)
 	}
 }
 
@@ -245,21 +253,24 @@ func extremeDX[T kernel.Float](axes, strides []int) func(*call[T]) error {
 
 // reduceRows reduces x over the named axes by an operation on rows, putting those axes last where they are not.
 func reduceRows(name string, x *G.Node, named []bool, to tensor.Shape, op func(name string, x *G.Node, to tensor.Shape, k int) (*G.Node, error)) (*G.Node, error) {
-	var kept, reduced []int
+	reduced := places(named)
+	var perm []int
 	for i := range named {
-		if named[i] {
-			reduced = append(reduced, i)
-		} else {
-			kept = append(kept, i)
+		if !named[i] {
+			perm = append(perm, i)
 		}
 	}
+	kept := len(perm)
+	perm = append(perm, reduced...)
 	k := x.Shape().TotalSize() / to.TotalSize()
-	perm := append(kept, reduced...)
 	if !slices.IsSorted(perm) {
 		var err error
 		if x, err = Transpose(x, perm...); err != nil {
 			return nil, err
 		}
+		for i := range reduced {
+			reduced[i] = kept + i
+		}
 	}
-	return op(name, x, to, k)
+	return explained(name, ReduceStep{reduced})(op(name, x, to, k))
 }

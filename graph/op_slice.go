@@ -8,6 +8,9 @@ import (
 	"gorgonia.org/tensor"
 )
 
+// SliceStep describes [Slice]: Count elements along Axis, First and every Step after it.
+type SliceStep struct{ Axis, First, Step, Count int }
+
 // Slice returns elements start, start+step, ... before end along an axis of x, as NumPy's x[start:end:step] and ONNX's Slice:
 // negative axis, start and end count from behind, and bounds beyond the axis are those of the axis. A negative step goes
 // backward to the element after end; math.MinInt as end takes the first element, too. It is an error where nothing remains.
@@ -35,6 +38,7 @@ func Slice(x *G.Node, axis, start, end, step int) (*G.Node, error) {
 	m := move{from: from, to: to, size: to, src: rowMajor(from), dst: rowMajor(to)}
 	m.srcAt = first * m.src[a]
 	m.src[a] *= step
+	m.attributes = SliceStep{a, first, step, n}
 	return m.node("Slice", x)
 }
 
@@ -62,6 +66,9 @@ func sliceRange(start, end, step, n int) (first, count int) {
 	}
 	return start, (end-start-1)/step + 1
 }
+
+// ConcatStep describes [ConcatAxis].
+type ConcatStep struct{ Axis int }
 
 // ConcatAxis joins nodes along an axis, in order. They have the same length along every other axis.
 func ConcatAxis(axis int, xs ...*G.Node) (*G.Node, error) {
@@ -104,7 +111,8 @@ func ConcatAxis(axis int, xs ...*G.Node) (*G.Node, error) {
 		}
 		return gs, nil
 	}
-	return floatOp("ConcatAxis", shape, slices.Clone(xs), all(len(xs)), grad, joinRun[float32](outer, sizes), joinRun[float64](outer, sizes))
+	return explained("ConcatAxis", ConcatStep{a})(floatOp("ConcatAxis", shape, xs, all(len(xs)), grad,
+		joinRun[float32](outer, sizes), joinRun[float64](outer, sizes)))
 }
 
 // PadMode says what [Pad] puts around an array.
@@ -173,6 +181,7 @@ func padConstant(x *G.Node, cfg PadConfig, to tensor.Shape) (*G.Node, error) {
 		return x, nil
 	}
 	m := move{from: from, to: to, size: make([]int, len(to)), src: rowMajor(from), dst: rowMajor(to), fill: cfg.Value}
+	m.attributes = PadConfig{Before: slices.Clone(cfg.Before), After: slices.Clone(cfg.After), Value: cfg.Value}
 	for i, b := range cfg.Before {
 		src, dst := max(0, -b), max(0, b)
 		m.size[i] = min(from[i]-src, to[i]-dst)

@@ -9,30 +9,33 @@ import (
 	"github.com/line-ood/goline/internal/kernel"
 )
 
+// SoftmaxStep describes [SoftmaxAxis] and [LogSoftmaxAxis].
+type SoftmaxStep struct{ Axis int }
+
 // SoftmaxAxis returns exp(x - LSE(x)) along an axis of x, of the shape of x.
 func SoftmaxAxis(x *G.Node, axis int) (*G.Node, error) {
-	return alongAxis("SoftmaxAxis", x, axis, func(x *G.Node, k int) (*G.Node, error) {
-		return floatOp("SoftmaxAxis", x.Shape(), []*G.Node{x}, first(1),
+	return alongAxis("SoftmaxAxis", x, axis, func(x *G.Node, axis, k int) (*G.Node, error) {
+		return explained("SoftmaxAxis", SoftmaxStep{axis})(floatOp("SoftmaxAxis", x.Shape(), []*G.Node{x}, first(1),
 			same(func(_ G.Nodes, out, grad *G.Node) (*G.Node, error) {
 				return floatOp("SoftmaxAxis'", grad.Shape(), []*G.Node{grad, out}, nil, nil,
 					rowsDX(k, softmaxRowDX[float32]), rowsDX(k, softmaxRowDX[float64]))
-			}), rowsOf(k, kernel.Softmax[float32]), rowsOf(k, kernel.Softmax[float64]))
+			}), rowsOf(k, kernel.SoftmaxRows[float32]), rowsOf(k, kernel.SoftmaxRows[float64])))
 	})
 }
 
 // LogSoftmaxAxis returns x - LSE(x) along an axis of x, of the shape of x.
 func LogSoftmaxAxis(x *G.Node, axis int) (*G.Node, error) {
-	return alongAxis("LogSoftmaxAxis", x, axis, func(x *G.Node, k int) (*G.Node, error) {
-		return floatOp("LogSoftmaxAxis", x.Shape(), []*G.Node{x}, first(1),
+	return alongAxis("LogSoftmaxAxis", x, axis, func(x *G.Node, axis, k int) (*G.Node, error) {
+		return explained("LogSoftmaxAxis", SoftmaxStep{axis})(floatOp("LogSoftmaxAxis", x.Shape(), []*G.Node{x}, first(1),
 			same(func(_ G.Nodes, out, grad *G.Node) (*G.Node, error) {
 				return floatOp("LogSoftmaxAxis'", grad.Shape(), []*G.Node{grad, out}, nil, nil,
 					rowsDX(k, logSoftmaxRowDX[float32]), rowsDX(k, logSoftmaxRowDX[float64]))
-			}), rowsOf(k, kernel.LogSoftmax[float32]), rowsOf(k, kernel.LogSoftmax[float64]))
+			}), rowsOf(k, kernel.LogSoftmax[float32]), rowsOf(k, kernel.LogSoftmax[float64])))
 	})
 }
 
 // alongAxis adds an operation on rows of k elements, with the axis last for as long as it takes.
-func alongAxis(name string, x *G.Node, axis int, op func(x *G.Node, k int) (*G.Node, error)) (*G.Node, error) {
+func alongAxis(name string, x *G.Node, axis int, op func(x *G.Node, axis, k int) (*G.Node, error)) (*G.Node, error) {
 	if err := wantNode(name, x); err != nil {
 		return nil, err
 	}
@@ -42,7 +45,7 @@ func alongAxis(name string, x *G.Node, axis int, op func(x *G.Node, k int) (*G.N
 		return nil, err
 	}
 	if total(shape[a+1:]) == 1 {
-		return op(x, shape[a])
+		return op(x, a, shape[a])
 	}
 	swap := make([]int, len(shape))
 	for i := range swap {
@@ -53,7 +56,7 @@ func alongAxis(name string, x *G.Node, axis int, op func(x *G.Node, k int) (*G.N
 	if x, err = Transpose(x, swap...); err != nil {
 		return nil, err
 	}
-	y, err := op(x, shape[a])
+	y, err := op(x, last, shape[a])
 	if err != nil {
 		return nil, err
 	}

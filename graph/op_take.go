@@ -9,6 +9,12 @@ import (
 	"github.com/line-ood/goline/internal/kernel"
 )
 
+// TakeStep describes [Take], and [Pad] but for constants, which is one for each axis. No index is negative.
+type TakeStep struct {
+	Axis  int
+	Index []int
+}
+
 // Take returns the elements of x at the given places along an axis, in that order: x [.., n, ..] becomes
 // [.., len(index), ..]. Negative places count from behind. The gradient sums over the places where an element went.
 func Take(x *G.Node, axis int, index []int) (*G.Node, error) {
@@ -46,7 +52,7 @@ func pick(name string, x *G.Node, axis int, index []int) (*G.Node, error) {
 			return pick(name, grad, axis, index)
 		}), pickBackRun[float32](outer, n, inner, index), pickBackRun[float64](outer, n, inner, index))
 	})
-	return floatOp(name, to, []*G.Node{x}, first(1), grad, pickRun[float32](outer, n, inner, index), pickRun[float64](outer, n, inner, index))
+	return explained("Take", TakeStep{axis, index})(floatOp(name, to, []*G.Node{x}, first(1), grad, pickRun[float32](outer, n, inner, index), pickRun[float64](outer, n, inner, index)))
 }
 
 func pickRun[T kernel.Float](outer, n, inner int, index []int) func(*call[T]) error {

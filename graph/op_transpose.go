@@ -7,6 +7,9 @@ import (
 	"gorgonia.org/tensor"
 )
 
+// TransposeStep describes [Transpose]: axis i of the result is axis Perm[i] of the input.
+type TransposeStep struct{ Perm []int }
+
 // Transpose returns x with its axes in another order: axis i of the result is axis perm[i] of x, as NumPy's transpose. Without
 // perm the order is reversed.
 func Transpose(x *G.Node, perm ...int) (*G.Node, error) {
@@ -27,11 +30,13 @@ func Transpose(x *G.Node, perm ...int) (*G.Node, error) {
 	}
 	m := move{from: from, size: make([]int, len(from)), src: make([]int, len(from))}
 	strides := rowMajor(from)
+	order := make([]int, len(from))
 	for i, p := range perm {
 		p, _ = wantAxis("Transpose", p, len(from))
+		order[i] = p
 		m.size[i], m.src[i] = from[p], strides[p]
 	}
-	m.to, m.dst = m.size, rowMajor(m.size)
+	m.to, m.dst, m.attributes = m.size, rowMajor(m.size), TransposeStep{order}
 	return m.node("Transpose", x)
 }
 
@@ -56,6 +61,9 @@ func reshapeTo(name string, x *G.Node, shape tensor.Shape) (*G.Node, error) {
 	return move{from: x.Shape(), to: shape, size: n, src: ones(1), dst: ones(1)}.node(name, x)
 }
 
+// ShuffleStep describes [ChannelShuffle].
+type ShuffleStep struct{ Groups int }
+
 // ChannelShuffle interleaves groups of channels of x [batch, channels, ...]: channel j·groups + g of the result is channel
 // g·(channels/groups) + j of x (Zhang et al., CVPR 2018, section 3.1).
 func ChannelShuffle(x *G.Node, groups int) (*G.Node, error) {
@@ -66,7 +74,13 @@ func ChannelShuffle(x *G.Node, groups int) (*G.Node, error) {
 	if groups < 1 || s[1]%groups != 0 {
 		return nil, fmt.Errorf("ChannelShuffle: %d groups of the channels of shape %v, expected a divisor", groups, s)
 	}
-	return regroup("ChannelShuffle", x, s, []int{s[0], groups, s[1] / groups, total(s[2:])}, 0, 2, 1, 3)
+	return regroup("ChannelShuffle", ShuffleStep{groups}, x, s, []int{s[0], groups, s[1] / groups, total(s[2:])}, 0, 2, 1, 3)
+}
+
+// BlockStep describes [DepthToSpace] and [SpaceToDepth].
+type BlockStep struct {
+	Block int
+	CRD   bool
 }
 
 // DepthToSpace moves channels of x [batch, channels, height, width] into blocks of block × block pixels:
@@ -86,9 +100,9 @@ func DepthToSpace(x *G.Node, block int, crd bool) (*G.Node, error) {
 	}
 	to := tensor.Shape{n, c, h * block, w * block}
 	if crd {
-		return regroup("DepthToSpace", x, to, []int{n, c, block, block, h, w}, 0, 1, 4, 2, 5, 3)
+		return regroup("DepthToSpace", BlockStep{block, crd}, x, to, []int{n, c, block, block, h, w}, 0, 1, 4, 2, 5, 3)
 	}
-	return regroup("DepthToSpace", x, to, []int{n, block, block, c, h, w}, 0, 3, 4, 1, 5, 2)
+	return regroup("DepthToSpace", BlockStep{block, crd}, x, to, []int{n, block, block, c, h, w}, 0, 3, 4, 1, 5, 2)
 }
 
 // SpaceToDepth is the inverse of [DepthToSpace]: it moves blocks of block × block pixels of x [batch, channels, height, width]
@@ -104,9 +118,9 @@ func SpaceToDepth(x *G.Node, block int, crd bool) (*G.Node, error) {
 	n, c, h, w := s[0], s[1], s[2]/block, s[3]/block
 	to := tensor.Shape{n, c * block * block, h, w}
 	if crd {
-		return regroup("SpaceToDepth", x, to, []int{n, c, h, block, w, block}, 0, 1, 3, 5, 2, 4)
+		return regroup("SpaceToDepth", BlockStep{block, crd}, x, to, []int{n, c, h, block, w, block}, 0, 1, 3, 5, 2, 4)
 	}
-	return regroup("SpaceToDepth", x, to, []int{n, c, h, block, w, block}, 0, 3, 5, 1, 2, 4)
+	return regroup("SpaceToDepth", BlockStep{block, crd}, x, to, []int{n, c, h, block, w, block}, 0, 3, 5, 1, 2, 4)
 }
 
 // maxAxis is more than any axis has elements.
@@ -123,8 +137,8 @@ func wantBlocks(name string, x *G.Node, block int) error {
 }
 
 // regroup sees x as an array of the axes given, puts them in the order perm, and the result into shape to.
-func regroup(name string, x *G.Node, to tensor.Shape, axes []int, perm ...int) (*G.Node, error) {
-	m := move{from: x.Shape(), to: to, size: make([]int, len(axes)), src: make([]int, len(axes))}
+func regroup(name string, attributes any, x *G.Node, to tensor.Shape, axes []int, perm ...int) (*G.Node, error) {
+	m := move{from: x.Shape(), to: to, size: make([]int, len(axes)), src: make([]int, len(axes)), attributes: attributes}
 	strides := rowMajor(axes)
 	for i, p := range perm {
 		m.size[i], m.src[i] = axes[p], strides[p]

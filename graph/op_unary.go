@@ -68,62 +68,60 @@ func SELU(x *G.Node, alpha, gamma float64) (*G.Node, error) {
 func Clamp(x *G.Node, lo, hi float64) (*G.Node, error) { return Activate(x, ActClamp(lo, hi)) }
 
 // Exp returns e^x.
-func Exp(x *G.Node) (*G.Node, error) { return unary(x, kernel.Activation{Kind: kernel.ActExp}) }
+func Exp(x *G.Node) (*G.Node, error) { return unary(x, act(kernel.ActExp, 0, 0)) }
 
 // Log returns the natural logarithm: -Inf at 0, NaN below.
-func Log(x *G.Node) (*G.Node, error) { return unary(x, kernel.Activation{Kind: kernel.ActLog}) }
+func Log(x *G.Node) (*G.Node, error) { return unary(x, act(kernel.ActLog, 0, 0)) }
 
 // Sqrt returns the square root: NaN below 0.
-func Sqrt(x *G.Node) (*G.Node, error) { return unary(x, kernel.Activation{Kind: kernel.ActSqrt}) }
+func Sqrt(x *G.Node) (*G.Node, error) { return unary(x, act(kernel.ActSqrt, 0, 0)) }
 
 // Reciprocal returns 1/x.
-func Reciprocal(x *G.Node) (*G.Node, error) {
-	return unary(x, kernel.Activation{Kind: kernel.ActReciprocal})
-}
+func Reciprocal(x *G.Node) (*G.Node, error) { return unary(x, act(kernel.ActReciprocal, 0, 0)) }
 
 // Abs returns |x|. Its derivative at 0 is 0.
-func Abs(x *G.Node) (*G.Node, error) { return unary(x, kernel.Activation{Kind: kernel.ActAbs}) }
+func Abs(x *G.Node) (*G.Node, error) { return unary(x, act(kernel.ActAbs, 0, 0)) }
 
 // Neg returns -x.
-func Neg(x *G.Node) (*G.Node, error) { return unary(x, kernel.Activation{Kind: kernel.ActNeg}) }
+func Neg(x *G.Node) (*G.Node, error) { return unary(x, act(kernel.ActNeg, 0, 0)) }
 
 // Erf returns the error function.
-func Erf(x *G.Node) (*G.Node, error) { return unary(x, kernel.Activation{Kind: kernel.ActErf}) }
+func Erf(x *G.Node) (*G.Node, error) { return unary(x, act(kernel.ActErf, 0, 0)) }
 
 // Sin returns the sine of x in radians.
-func Sin(x *G.Node) (*G.Node, error) { return unary(x, kernel.Activation{Kind: kernel.ActSin}) }
+func Sin(x *G.Node) (*G.Node, error) { return unary(x, act(kernel.ActSin, 0, 0)) }
 
 // Cos returns the cosine of x in radians.
-func Cos(x *G.Node) (*G.Node, error) { return unary(x, kernel.Activation{Kind: kernel.ActCos}) }
+func Cos(x *G.Node) (*G.Node, error) { return unary(x, act(kernel.ActCos, 0, 0)) }
 
 // Square returns x².
-func Square(x *G.Node) (*G.Node, error) { return unary(x, kernel.Activation{Kind: kernel.ActSquare}) }
+func Square(x *G.Node) (*G.Node, error) { return unary(x, act(kernel.ActSquare, 0, 0)) }
 
 // Floor returns the largest integer that is at most x. Its gradient is zero.
-func Floor(x *G.Node) (*G.Node, error) { return unary(x, kernel.Activation{Kind: kernel.ActFloor}) }
+func Floor(x *G.Node) (*G.Node, error) { return unary(x, act(kernel.ActFloor, 0, 0)) }
 
 // Ceil returns the smallest integer that is at least x. Its gradient is zero.
-func Ceil(x *G.Node) (*G.Node, error) { return unary(x, kernel.Activation{Kind: kernel.ActCeil}) }
+func Ceil(x *G.Node) (*G.Node, error) { return unary(x, act(kernel.ActCeil, 0, 0)) }
 
 // Round returns the nearest integer, of two the even one (ONNX operator Round-11). Its gradient is zero.
-func Round(x *G.Node) (*G.Node, error) { return unary(x, kernel.Activation{Kind: kernel.ActRound}) }
+func Round(x *G.Node) (*G.Node, error) { return unary(x, act(kernel.ActRound, 0, 0)) }
 
 // Sign returns -1, 0 or 1 (ONNX operator Sign-13). Its gradient is zero.
-func Sign(x *G.Node) (*G.Node, error) { return unary(x, kernel.Activation{Kind: kernel.ActSign}) }
+func Sign(x *G.Node) (*G.Node, error) { return unary(x, act(kernel.ActSign, 0, 0)) }
 
-// unary adds an elementwise function, named as kernel names it.
-func unary(x *G.Node, a kernel.Activation) (*G.Node, error) {
-	name := a.Kind.String()
+// unary adds an elementwise function. To [Program.Steps] it is of the kind of its name, with the [Activation] as attributes.
+func unary(x *G.Node, a Activation) (*G.Node, error) {
+	name := a.Name()
 	if x == nil {
 		return nil, fmt.Errorf("%s: input is nil", name)
 	}
-	if err := wantParameters(a); err != nil {
+	if err := wantParameters(a.fn); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	return explained(name, ActivationStep{a.A, a.B})(floatOp(name, x.Shape(), []*G.Node{x}, first(1),
-		same(func(in G.Nodes, _, grad *G.Node) (*G.Node, error) {
-			return floatOp(name+"'", x.Shape(), []*G.Node{grad, in[0]}, nil, nil, unaryGradRun[float32](a), unaryGradRun[float64](a))
-		}), unaryRun[float32](a), unaryRun[float64](a)))
+	grad := same(func(in G.Nodes, _, grad *G.Node) (*G.Node, error) {
+		return floatOp(name+"'", x.Shape(), []*G.Node{grad, in[0]}, nil, nil, unaryGradRun[float32](a.fn), unaryGradRun[float64](a.fn))
+	})
+	return explained(name, a)(floatOp(name, x.Shape(), []*G.Node{x}, first(1), grad, unaryRun[float32](a.fn), unaryRun[float64](a.fn)))
 }
 
 // wantParameters fails unless the parameters of a function are numbers that it can do with.

@@ -52,7 +52,7 @@ const (
 )
 
 // Work estimates the time in seconds that one sample takes a worker: for every operation its floating-point operations, the
-// bytes of the activations that it reads and writes, and a share of what the machine takes for the operation and for the run.
+// bytes of the activations that it reads and writes (none where a [DenseBlock] joins its members), and a share of what the machine takes for the operation and for the run.
 // Nothing is measured and the batch does not count, so equal models give equal numbers everywhere. The ratio of two programs
 // says how much dearer one is, also where convolutions are few; the seconds themselves are those of a machine of 140 GFLOP/s a
 // core.
@@ -64,6 +64,9 @@ func (p *Program) Work() float64 {
 			continue
 		}
 		operations++
+		if o, ok := n.Op().(*op); ok && o.name == concatInPlace {
+			continue
+		}
 		work += flops(n)
 		elements += n.Shape().TotalSize()
 		for _, in := range children(n) {

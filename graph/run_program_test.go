@@ -421,3 +421,30 @@ func TestWorkCountsEverything(t *testing.T) {
 	require.InDelta(t, 5e-5/16, one-perLayer, 1e-15, "a share of the run")
 	require.Equal(t, work(3, 1), work(3, 8), "results do not depend on the batch")
 }
+
+// TestWorkOfADenseBlock: joining a member to a block costs its dispatch and nothing else, a Concat what it copies.
+func TestWorkOfADenseBlock(t *testing.T) {
+	work := func(build func(b *graph.Builder, x *G.Node) *G.Node) float64 {
+		p, err := graph.Compile(&model{shape: []int{2, 8, 8}, outputs: []string{"y"}, build: func(b *graph.Builder, x *G.Node) error {
+			b.Tap("y", build(b, x))
+			return b.Err()
+		}}, graph.Options{Batch: 4, Workers: 1})
+		require.NoError(t, err)
+		return p.Work()
+	}
+	pool := func(b *graph.Builder, x *G.Node) *G.Node { // as it writes into the block itself
+		return b.MaxPool(x, graph.PoolConfig{Kernel: [2]int{3, 3}, Stride: [2]int{1, 1}, Padding: [2]int{1, 1}})
+	}
+	pooled := work(func(b *graph.Builder, x *G.Node) *G.Node { return pool(b, pool(b, x)) })
+	joined := work(func(b *graph.Builder, x *G.Node) *G.Node {
+		return b.DenseBlock(pool(b, x), 4, 1, func(_ int, x *G.Node) *G.Node { return pool(b, x) })
+	})
+	copied := work(func(b *graph.Builder, x *G.Node) *G.Node {
+		x = pool(b, x)
+		y := pool(b, x)
+		return b.Do(func() (*G.Node, error) { return graph.Concat(x, y) })
+	})
+	const channel = 8 * 8
+	require.InDelta(t, 2e-6/16, joined-pooled, 1e-15)
+	require.InDelta(t, 2e-6/16+4*(4+4)*channel/4e10, copied-pooled, 1e-15, "two channels twice, and four")
+}

@@ -16,8 +16,8 @@ type Step struct {
 	// Inputs are the operation's arguments in order; Output is its result.
 	Inputs []*Operand
 	Output *Operand
-	// Attributes is what the operation knows beside its inputs: a [ConvStep], [AffineStep], [PoolConfig], [PoolStep],
-	// [ChannelsStep] or another type that the function named by Kind documents; nil for an operation that knows no more.
+	// Attributes is what the operation knows beside its inputs: a [ConvStep], an [Activation], [AffineStep], [PoolConfig], [PoolStep],
+	// [ChannelsStep], [NormStep] or another type that the function named by Kind documents; nil for an operation that knows no more.
 	Attributes any
 	// FLOPs are the operation's floating-point operations for one sample, counted as [Program.FLOPs] does.
 	FLOPs int
@@ -40,18 +40,15 @@ type Operand struct {
 
 // ConvStep describes a [Conv2D] and what is fused into it, as
 //
-//	y = relu?(postScale · conv(relu?(preScale · x + preShift), weight) + postShift + residual)
+//	y = activation(postScale · conv(relu?(preScale · x + preShift), weight) + postShift + residual)
 //
-// An activation other than a ReLU is a step of its own, as if it were not fused. Input 0 is x, input 1 the weight. The other numbers are positions among the inputs, -1 where a part is missing.
+// Input 0 is x, input 1 the weight. The other numbers are positions among the inputs, -1 where a part is missing.
 type ConvStep struct {
 	Config                                             ConvConfig
 	PreScale, PreShift, PostScale, PostShift, Residual int
-	PreReLU, PostReLU                                  bool
+	PreReLU                                            bool
+	Activation                                         Activation
 }
-
-// ActivationStep holds the parameters of an [Activation] or another function of one variable, zero where it has none. The step's
-// kind is the function's name.
-type ActivationStep struct{ A, B float64 }
 
 // AffineStep describes an [Affine].
 type AffineStep struct {
@@ -117,14 +114,6 @@ func (p *Program) Steps() []Step {
 			}
 		}
 		steps = append(steps, s)
-		if after := activationOf(n); after != ActIdentity() {
-			whole := &steps[len(steps)-1]
-			inner := *whole.Output
-			inner.Name, whole.Output = "", &inner
-			steps = append(steps, Step{
-				Kind: after.fn.Kind.String(), Label: after.String(), Inputs: []*Operand{&inner}, Output: s.Output, Attributes: ActivationStep{after.fn.A, after.fn.B},
-			})
-		}
 	}
 	return slices.Clip(steps)
 }
@@ -145,27 +134,10 @@ func explained(kind string, attributes any) func(*G.Node, error) (*G.Node, error
 	}
 }
 
-// activationOf returns the activation other than a ReLU that is part of a convolution, the identity for none.
-func activationOf(n *G.Node) Activation {
-	if o, ok := n.Op().(*op); ok {
-		if f, ok := o.fn.(interface{ behind() Activation }); ok {
-			return f.behind()
-		}
-	}
-	return ActIdentity()
-}
-
-func (f *convFn[T]) behind() Activation {
-	if f.parts.post == ActReLU() {
-		return ActIdentity()
-	}
-	return f.parts.post
-}
-
 func (f *convFn[T]) explain() (string, any) {
 	p, at := f.parts, f.at
 	return "Conv2D", ConvStep{
 		Config: p.cfg, PreScale: at.preScale, PreShift: at.preShift, PostScale: at.postScale, PostShift: at.postShift,
-		Residual: at.residual, PreReLU: p.preReLU, PostReLU: p.post == ActReLU(),
+		Residual: at.residual, PreReLU: p.preReLU, Activation: p.post,
 	}
 }

@@ -75,7 +75,7 @@ func (b *Builder) trainReLU(x *G.Node) *G.Node {
 // trainAdd fuses a residual addition into a batch norm before it.
 func (b *Builder) trainAdd(x, shortcut *G.Node) *G.Node {
 	n, ok := b.training.norms[x]
-	if !ok || n.parts.relu || n.parts.residual != nil || shortcut == nil {
+	if !ok || n.parts.relu || n.parts.residual != nil || shortcut == nil || !sameShape(x.Shape(), shortcut.Shape()) {
 		return b.check(Add(x, shortcut))
 	}
 	n.parts.residual = shortcut

@@ -27,6 +27,8 @@ type Definition struct {
 	// state dict does that they may be loaded from. Build runs once for [Define] and once for each graph that the network becomes
 	// part of, and must ask for the same parameters each time.
 	Build func(b *graph.Builder, x *G.Node) *G.Node
+
+	fill func(p *graph.Param) // sets what is not zero in a network without weights; nil for nothing
 }
 
 // Define returns the network with all parameters zero, in the order in which Build asks for them, the head's last. An error

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"math/rand/v2"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -263,37 +262,5 @@ func (s sloped) Build(b *graph.Builder, x *G.Node) error {
 
 // TestDenseNetInputGradient compares with central differences through the whole network.
 func TestDenseNetInputGradient(t *testing.T) {
-	const h = 1.0 / (1 << 20) // exact in float32 on the grid below, and too small to meet many kinks of ReLU
-	net := sloped{nettest.DenseNetBC(t, 10, 3, 3, 4)}
-	b := nettest.Batch(1, net.InputShape(), 0, 2)
-	for i, v := range b.X {
-		b.X[i] = float32(int(v*8)) / 8
-	}
-	o := graph.Options{Dtype: G.Float64, Fetch: []string{"slope"}}
-	got := runAll(t, net, o, b)["slope"]
-	require.Len(t, got, 3*32*32)
-	o.Fetch = []string{nets.Logits}
-	rng := rand.New(rand.NewPCG(1, 1))
-	var at []int
-	shifted := graph.Batch{}
-	for range 60 {
-		i := rng.IntN(len(b.X))
-		at = append(at, i)
-		for _, step := range []float32{h, -h} {
-			shifted.N++
-			shifted.X = append(shifted.X, b.X...)
-			shifted.X[len(shifted.X)-len(b.X)+i] += step
-		}
-	}
-	logits := runAll(t, net, o, shifted)[nets.Logits]
-	sum := func(sample int) (s float64) {
-		for k, l := range logits[sample*3:][:3] {
-			s += float64(k+1) * l
-		}
-		return s
-	}
-	for n, i := range at {
-		want := (sum(2*n) - sum(2*n+1)) / (2 * h)
-		require.InDelta(t, want, got[i], 1e-6*math.Max(0.01, math.Abs(want)), "input %d", i)
-	}
+	checkInputGradient(t, nettest.DenseNetBC(t, 10, 3, 3, 4), 60)
 }

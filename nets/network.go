@@ -82,11 +82,14 @@ func (n *Network) size() (values int) {
 	return values
 }
 
-// allocate makes the parameters, all zero, of a network that has been described.
+// allocate makes the parameters, zero but for an index or the like, of a network that has been described.
 func (n *Network) allocate() *Network {
 	n.params, n.index = make([]*graph.Param, len(n.specs)), make(map[string]*graph.Param, len(n.specs))
 	for i, s := range n.specs {
 		n.params[i] = s.NewParam()
+		if n.d.fill != nil {
+			n.d.fill(n.params[i])
+		}
 		n.index[s.Name] = n.params[i]
 	}
 	return n

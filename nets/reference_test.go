@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -19,12 +20,11 @@ import (
 
 const checkpoint10, checkpoint100 = "cifar10_densenet_bc_100_12.pth.tar", "cifar100_densenet_bc_100_12.pth.tar"
 
-// cifarBatch reads the first n records of a CIFAR-10 file, normalised.
-func cifarBatch(t testing.TB, path string, n int) graph.Batch {
+// cifarBatch reads the first n records of a CIFAR-10 file, normalised as p says.
+func cifarBatch(t testing.TB, path string, n int, p nets.Preprocessing) graph.Batch {
 	t.Helper()
 	raw, err := os.ReadFile(path)
 	require.NoError(t, err)
-	p := nets.CIFAR()
 	b := graph.Batch{N: n}
 	for i := range n {
 		record := raw[i*3073:][:3073]
@@ -45,7 +45,7 @@ func TestDenseNetMatchesPyTorch(t *testing.T) {
 	require.NoError(t, err)
 	want, err := npyz.ReadNpz(sharedtest.Path(t, "reference", "cifar10_densenet_probe64.npz"))
 	require.NoError(t, err)
-	batch := cifarBatch(t, sharedtest.Path(t, "data", "cifar10_test_5000.bin"), 64)
+	batch := cifarBatch(t, sharedtest.Path(t, "data", "cifar10_test_5000.bin"), 64, net.Preprocessing())
 	for out, err := range prog.Run(context.Background(), nettest.Stream(batch)) {
 		require.NoError(t, err)
 		for name, width := range map[string]int{nets.Features: 342, nets.Logits: 10} {
@@ -92,4 +92,38 @@ func TestNamesAreTheCheckpoints(t *testing.T) {
 		}
 		require.Equal(t, names, got)
 	}
+}
+
+// TestResNet20MatchesPyTorch compares a published network in PyTorch's legacy format with PyTorch on real images, and its
+// accuracy.
+func TestResNet20MatchesPyTorch(t *testing.T) {
+	net, err := nets.Open("resnet20", sharedtest.Path(t, "checkpoints", "cifar10_resnet20.th"))
+	require.NoError(t, err)
+	require.Equal(t, 10, net.Classes())
+	n, probe := 5000, 200
+	if testing.Short() {
+		n = probe
+	}
+	batch := cifarBatch(t, sharedtest.Path(t, "data", "cifar10_test_5000.bin"), n, net.Preprocessing())
+	got := runAll(t, net, graph.Options{}, batch)
+	want, err := npyz.ReadNpz(sharedtest.Path(t, "reference", "cifar10_resnet20_probe.npz"))
+	require.NoError(t, err)
+	for name, width := range map[string]int{nets.Features: 64, nets.Logits: 10} {
+		reference, err := want.Float64(name, probe, width)
+		require.NoError(t, err)
+		worst := relative(reference, got[name])
+		t.Logf("%s: largest difference %.2g of the largest value", name, worst)
+		require.Less(t, worst, 1e-5)
+	}
+	if testing.Short() {
+		return
+	}
+	right := 0
+	for i, label := range batch.Labels {
+		logits := got[nets.Logits][i*10:][:10]
+		if slices.Index(logits, slices.Max(logits)) == label {
+			right++
+		}
+	}
+	require.Equal(t, 4577, right, "91.54 % of 5,000")
 }

@@ -39,11 +39,15 @@ func families() []family {
 	}
 }
 
-// Names lists the known architectures, numbers as capital words: "densenet-bc-DEPTH-GROWTH[-rREDUCTION]".
+// Names lists the known architectures, numbers as capital words: "densenet-bc-DEPTH-GROWTH[-rREDUCTION]". All others are names
+// as they stand: "resnet50".
 func Names() []string {
 	var out []string
 	for _, f := range families() {
 		out = append(out, f.usage)
+	}
+	for _, a := range architectures() {
+		out = append(out, a.name)
 	}
 	return out
 }
@@ -87,6 +91,11 @@ func named(name string, classes int) (*Network, error) {
 }
 
 func definitionOf(name string, classes int) (Definition, error) {
+	for _, a := range architectures() {
+		if a.name == name {
+			return a.define(name, classes), nil
+		}
+	}
 	for _, f := range families() {
 		m := f.pattern.FindStringSubmatch(name)
 		if m == nil {

@@ -14,7 +14,7 @@ import (
 // Convolutions, [out, in, kernel height, kernel width] or of more than two axes otherwise, are normal with variance 2 / (out ·
 // kernel height · kernel width) (He et al., ICCV 2015, for the backward pass, as torchvision's residual networks). Linear layers
 // [out, in] and their biases are uniform in ±1/√in as PyTorch's. Of vectors, "weight" and "running_var" are 1 and the rest 0.
-// Each parameter has a stream of its own, from the seed and its name.
+// Buffers other than running statistics are left as they are. Each parameter has a stream of its own, from the seed and its name.
 func Initialise(params []*graph.Param, seed uint64) {
 	fanIn := map[string]int{} // of linear layers
 	for _, p := range params {
@@ -28,7 +28,14 @@ func Initialise(params []*graph.Param, seed uint64) {
 		r := rand.New(rand.NewPCG(seed, h.Sum64()))
 		v, s := p.Float32s(), p.Shape()
 		layer, part := p.Name[:max(0, strings.LastIndexByte(p.Name, '.'))], p.Name[strings.LastIndexByte(p.Name, '.')+1:]
-		switch in := fanIn[layer]; {
+		if p.Buffer && !strings.HasPrefix(part, "running_") {
+			continue
+		}
+		in := fanIn[layer]
+		if len(s) == 2 {
+			in = s[1]
+		}
+		switch {
 		case len(s) > 2:
 			std := math.Sqrt(2 / float64(len(v)/s[1]))
 			for i := range v {

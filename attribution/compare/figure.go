@@ -40,9 +40,6 @@ func (f *Figure) Resize(width, height float64) *Figure {
 	return f
 }
 
-// Plot is the underlying gonum plot, for titles and other adjustments; the legend is drawn beside it.
-func (f *Figure) Plot() *gonum.Plot { return f.plot }
-
 func (f *Figure) draw(canvas draw.Canvas) {
 	canvas.SetColor(color.White)
 	canvas.Fill(canvas.Rectangle.Path())

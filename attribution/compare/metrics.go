@@ -7,7 +7,6 @@ import (
 	"github.com/line-ood/goline/attribution"
 	"github.com/line-ood/goline/attribution/estimate"
 	"github.com/line-ood/goline/internal/mathx"
-	"github.com/line-ood/goline/internal/quantile"
 )
 
 // Metric is a measure of how an estimate compares with the truth.
@@ -55,16 +54,6 @@ func (m Metric) String() string {
 		return fmt.Sprintf("Metric(%d)", int(m))
 	}
 	return metricNames[m]
-}
-
-// ParseMetric reads a metric's name.
-func ParseMetric(name string) (Metric, error) {
-	for m, n := range metricNames {
-		if n == name {
-			return Metric(m), nil
-		}
-	}
-	return 0, fmt.Errorf("attribution: unknown metric %q, expected one of %q", name, metricNames)
 }
 
 // MeanSquaredError is the mean of (x_i - y_i)². It is NaN for empty vectors and panics when the lengths differ.
@@ -164,21 +153,6 @@ func Jaccard(a, b []bool) float64 {
 		return 1
 	}
 	return float64(both) / float64(either)
-}
-
-// AbovePercentile is the mask of the values strictly above their p-th percentile (linear interpolation, as numpy's
-// default): the neurons that a detector keeps when it drops p percent. It is an error when there are no values, one is
-// NaN, or p is not in [0, 100].
-func AbovePercentile(x []float64, p float64) ([]bool, error) {
-	threshold, err := quantile.Percentile(x, p)
-	if err != nil {
-		return nil, fmt.Errorf("attribution: %w", err)
-	}
-	mask := make([]bool, len(x))
-	for i, v := range x {
-		mask[i] = v > threshold
-	}
-	return mask, nil
 }
 
 // Coverage is the share of the players whose confidence interval at the level holds the true value. truthStdErr, nil

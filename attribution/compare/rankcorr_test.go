@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/line-ood/goline/attribution/estimate"
+	"github.com/line-ood/goline/internal/quantile"
 )
 
 // naiveKendall is τ-b by its definition over all pairs.
@@ -114,22 +115,6 @@ func TestOverlapCurveIsPrecisionAtEveryK(t *testing.T) {
 	})
 }
 
-func TestAbovePercentile(t *testing.T) {
-	mask, err := AbovePercentile([]float64{4, 1, 3, 2}, 50)
-	require.NoError(t, err)
-	assert.Equal(t, []bool{true, false, true, false}, mask)
-	mask, err = AbovePercentile([]float64{4, 1, 3, 2}, 0)
-	require.NoError(t, err)
-	assert.Equal(t, []bool{true, false, true, true}, mask, "strictly above the smallest")
-	for _, bad := range []struct {
-		x []float64
-		p float64
-	}{{nil, 50}, {[]float64{1, math.NaN()}, 50}, {[]float64{1}, 101}} {
-		_, err := AbovePercentile(bad.x, bad.p)
-		assert.Error(t, err)
-	}
-}
-
 func TestKeptByPercentileCountsTheMask(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		n := rapid.IntRange(1, 400).Draw(t, "n")
@@ -143,17 +128,17 @@ func TestKeptByPercentileCountsTheMask(t *testing.T) {
 			x[i] = float64(i * 7919 % 10007)
 		}
 		kept := 0
-		mask, err := AbovePercentile(x, p)
+		threshold, err := quantile.Percentile(x, p)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, in := range mask {
-			if in {
+		for _, v := range x {
+			if v > threshold {
 				kept++
 			}
 		}
 		if got := estimate.KeptByPercentile(n, p); got != kept {
-			t.Fatalf("n=%d p=%v: %d, the mask keeps %d", n, p, got, kept)
+			t.Fatalf("n=%d p=%v: %d, the percentile keeps %d", n, p, got, kept)
 		}
 	})
 	assert.Equal(t, 34, estimate.KeptByPercentile(342, 90.1))

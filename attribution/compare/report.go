@@ -16,9 +16,7 @@ func (c *Comparison) WriteRuns(w io.Writer) error {
 	header := []string{"estimator", "budget", "subject", "seed", "samples", "evaluations", "forwards", "backwards",
 		"forward_equivalents", "seconds", "stopped"}
 	header = append(header, metricNames[:]...)
-	if err := out.Write(append(header, "skipped")); err != nil {
-		return err
-	}
+	_ = out.Write(append(header, "skipped")) // its errors last until Error
 	for i := range c.Runs {
 		r := &c.Runs[i]
 		line := []string{r.Estimator, numfmt.Text(r.Budget), r.Subject, strconv.FormatUint(r.Seed, 10), strconv.Itoa(r.Samples),
@@ -27,9 +25,7 @@ func (c *Comparison) WriteRuns(w io.Writer) error {
 		for _, v := range r.Scores {
 			line = append(line, numfmt.Text(v))
 		}
-		if err := out.Write(append(line, r.Skipped)); err != nil {
-			return err
-		}
+		_ = out.Write(append(line, r.Skipped))
 	}
 	out.Flush()
 	return out.Error()
@@ -43,9 +39,7 @@ func (c *Comparison) WriteCells(w io.Writer) error {
 	for _, m := range metricNames {
 		header = append(header, m, m+"_lo", m+"_hi")
 	}
-	if err := out.Write(header); err != nil {
-		return err
-	}
+	_ = out.Write(header)
 	for i := range c.Cells {
 		cell := &c.Cells[i]
 		line := []string{cell.Estimator, numfmt.Text(cell.Budget), strconv.Itoa(cell.Runs), strconv.Itoa(cell.Skipped),
@@ -53,9 +47,7 @@ func (c *Comparison) WriteCells(w io.Writer) error {
 		for _, b := range cell.Bands {
 			line = append(line, numfmt.Text(b.Mean), numfmt.Text(b.Lo), numfmt.Text(b.Hi))
 		}
-		if err := out.Write(line); err != nil {
-			return err
-		}
+		_ = out.Write(line)
 	}
 	out.Flush()
 	return out.Error()
@@ -92,8 +84,6 @@ type runJSON struct {
 	Stopped     attribution.Stop       `json:"stopped,omitempty"`
 	Skipped     string                 `json:"skipped,omitempty"`
 	Metrics     map[string]numfmt.JSON `json:"metrics"`
-	Values      []numfmt.JSON          `json:"values,omitempty"`
-	StdErr      []numfmt.JSON          `json:"std_err,omitempty"`
 }
 
 // MarshalJSON writes settings, cells and runs with lower-case keys, metrics by name; NaN becomes null.
@@ -113,8 +103,7 @@ func (c *Comparison) MarshalJSON() ([]byte, error) {
 			metrics[metricNames[m]] = numfmt.JSON(v)
 		}
 		runs[i] = runJSON{r.Estimator, numfmt.JSON(r.Budget), r.Subject, r.Seed, r.Samples, r.Evaluations, numfmt.JSON(r.Forwards),
-			numfmt.JSON(r.Backwards), numfmt.JSON(r.Equivalents), numfmt.JSON(r.Seconds), r.Stopped, r.Skipped, metrics,
-			numfmt.JSONs(r.Values), numfmt.JSONs(r.StdErr)}
+			numfmt.JSON(r.Backwards), numfmt.JSON(r.Equivalents), numfmt.JSON(r.Seconds), r.Stopped, r.Skipped, metrics}
 	}
 	return json.Marshal(struct {
 		K            int        `json:"k"`

@@ -40,8 +40,6 @@ type Study struct {
 	// Workers and BackwardCost are handed to the estimators.
 	Workers      int
 	BackwardCost float64
-	// KeepValues keeps the estimated values and standard errors of every run.
-	KeepValues bool
 	// Progress is told how many of the runs are done. Nil is silent.
 	Progress func(done, total int)
 }
@@ -59,9 +57,6 @@ type Run struct {
 	Scores Scores
 	// Skipped says why the estimator did not run, "" where it did.
 	Skipped string
-	// Values and StdErr are kept with Study.KeepValues.
-	Values, StdErr []float64
-
 	subject int
 }
 
@@ -130,9 +125,6 @@ func (s *Study) run(ctx context.Context, e attribution.Estimator, subject int, b
 	}
 	run.Samples, run.Evaluations, run.Cost, run.Stopped = est.Samples, est.Evaluations, est.Cost, est.Stopped
 	run.Scores = Score(sub.Truth, &est, s.keep(len(est.Values)), s.level())
-	if s.KeepValues {
-		run.Values, run.StdErr = est.Values, est.StdErr
-	}
 	return run, nil
 }
 

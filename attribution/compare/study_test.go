@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -37,7 +38,6 @@ func smallStudy(t *testing.T) Study {
 		Seeds:      []uint64{1, 2, 3, 4, 5, 6},
 		K:          3,
 		Resamples:  200,
-		KeepValues: true,
 	}
 }
 
@@ -83,9 +83,20 @@ func TestCompare(t *testing.T) {
 		}
 		est, err := estimate.Permutation{Antithetic: true}.Estimate(background, study.Subjects[1].Game, attribution.Options{Budget: 1000, Seed: GameSeed(4, 1)})
 		require.NoError(t, err)
-		assert.Equal(t, est.Values, run.Values)
 		assert.Equal(t, Score(study.Subjects[1].Truth, &est, 3, 0.95), run.Scores)
 	}
+}
+
+// recorder keeps what an estimator says.
+type recorder struct {
+	attribution.Estimator
+	estimates []attribution.Estimate
+}
+
+func (r *recorder) Estimate(ctx context.Context, g attribution.Game, opt attribution.Options) (attribution.Estimate, error) {
+	e, err := r.Estimator.Estimate(ctx, g, opt)
+	r.estimates = append(r.estimates, e)
+	return e, err
 }
 
 // TestCompareDrawsApart: errors on several games are independent even where the games are the same, or their mean would be less
@@ -94,7 +105,8 @@ func TestCompareDrawsApart(t *testing.T) {
 	g := randomTable(6, 4)
 	truth, err := FindTruth(background, g, attribution.Options{})
 	require.NoError(t, err)
-	study := Study{Estimators: []attribution.Estimator{estimate.Permutation{}}, Budgets: []float64{60}, K: 2, Resamples: 1, KeepValues: true}
+	seen := recorder{Estimator: estimate.Permutation{}}
+	study := Study{Estimators: []attribution.Estimator{&seen}, Budgets: []float64{60}, K: 2, Resamples: 1}
 	const games, seeds = 3, 400
 	for i := range games {
 		study.Subjects = append(study.Subjects, Subject{Name: string(rune('a' + i)), Game: g, Truth: truth})
@@ -105,8 +117,8 @@ func TestCompareDrawsApart(t *testing.T) {
 	c, err := Compare(background, study)
 	require.NoError(t, err)
 	errs := make([][]float64, games)
-	for _, r := range c.Runs {
-		errs[r.subject] = append(errs[r.subject], r.Values[0]-truth.Values[0])
+	for i, r := range c.Runs {
+		errs[r.subject] = append(errs[r.subject], seen.estimates[i].Values[0]-truth.Values[0])
 	}
 	for i := range games {
 		for j := range i {
@@ -232,7 +244,6 @@ func TestComparisonAsCSVAndJSON(t *testing.T) {
 		}
 		Runs []struct {
 			Metrics map[string]*float64
-			Values  []float64
 			Skipped string
 		}
 	}
@@ -242,7 +253,6 @@ func TestComparisonAsCSVAndJSON(t *testing.T) {
 	assert.Len(t, read.Cells[0].Metrics, 8)
 	assert.Nil(t, read.Cells[0].Metrics["coverage"].Mean, "undefined is null")
 	assert.Equal(t, c.Cells[3].Bands[KendallTau].Mean, *read.Cells[3].Metrics["kendall_tau_b"].Mean)
-	assert.Equal(t, c.Runs[0].Values, read.Runs[0].Values)
 }
 
 type brokenWriter struct{ left int }
@@ -304,12 +314,66 @@ func TestBootstrapBandsCover(t *testing.T) {
 	assert.InDelta(t, 0.9, float64(covered)/repeats, 0.04) // three standard errors of 500 trials
 }
 
-func TestParseMetric(t *testing.T) {
-	for _, m := range Metrics() {
-		got, err := ParseMetric(m.String())
-		require.NoError(t, err)
-		assert.Equal(t, m, got)
+// half is a deterministic estimator from outside: half of v(N) - v(∅) for either of two players.
+type half struct{}
+
+func (half) Name() string { return "half" }
+
+func (half) Estimate(ctx context.Context, g attribution.Game, _ attribution.Options) (attribution.Estimate, error) {
+	s, v := attribution.NewCoalitions(2, 2), make([]float64, 2)
+	s.Row(1).Fill(2)
+	err := g.Values(ctx, s, v)
+	return attribution.Estimate{Method: "half", Values: []float64{(v[1] - v[0]) / 2, (v[1] - v[0]) / 2}, StdErr: []float64{0, 0}}, err
+}
+
+func (half) Work(attribution.Game, attribution.Options) (values, gradients int, err error) {
+	return 2, 0, nil
+}
+
+// TestCompareKnowsDeterministicEstimatorsFromOutside runs one once for all seeds.
+func TestCompareKnowsDeterministicEstimatorsFromOutside(t *testing.T) {
+	g := randomTable(2, 3)
+	truth, err := FindTruth(background, g, attribution.Options{})
+	require.NoError(t, err)
+	c, err := Compare(background, Study{Subjects: []Subject{{Name: "a", Game: g, Truth: truth}}, Estimators: []attribution.Estimator{half{}, estimate.Permutation{}},
+		Budgets: []float64{10}, Seeds: []uint64{1, 2, 3}, K: 1, Resamples: 1})
+	require.NoError(t, err)
+	require.Len(t, c.Runs, 1+3)
+}
+
+// TestCompareOwnValues is a study on a value function of one's own, without a gradient: estimators that need one are skipped,
+// and the others come close to enumeration.
+func TestCompareOwnValues(t *testing.T) {
+	own := attribution.NewValue("top two", func(logits []float64, class int) float64 {
+		sorted := slices.Sorted(slices.Values(logits))
+		return sorted[len(sorted)-1] + sorted[len(sorted)-2]
+	}, nil)
+	study := Study{
+		Estimators: []attribution.Estimator{estimate.GradientActivation{}, estimate.ClosedForm{}, estimate.Permutation{Antithetic: true}, estimate.KernelSHAP{Paired: true}},
+		Budgets:    []float64{400, 40000}, Seeds: []uint64{1, 2, 3}, K: 3, Resamples: 10,
 	}
-	_, err := ParseMetric("auc")
-	assert.ErrorContains(t, err, `unknown metric "auc"`)
+	for i := range uint64(2) {
+		g := randomNetwork(4, 8, 80+i).game(t, games.PenultimateOptions{Value: own})
+		truth, err := FindTruth(background, g, attribution.Options{})
+		require.NoError(t, err)
+		require.Equal(t, "exact", truth.Method)
+		study.Subjects = append(study.Subjects, Subject{Name: string(rune('a' + i)), Game: g, Truth: truth})
+	}
+	c, err := Compare(background, study)
+	require.NoError(t, err)
+	errs := map[string][]float64{}
+	for _, cell := range c.Cells {
+		switch cell.Estimator {
+		case "gradient-activation", "closed-form":
+			assert.Zero(t, cell.Runs, cell.Estimator)
+			assert.Equal(t, 2, cell.Skipped, cell.Estimator)
+		default:
+			assert.Equal(t, 6, cell.Runs, cell.Estimator)
+			errs[cell.Estimator] = append(errs[cell.Estimator], cell.Bands[MSE].Mean)
+		}
+	}
+	require.Len(t, errs, 2)
+	for estimator, e := range errs {
+		assert.Less(t, e[1], e[0]/20, "%s: a hundred times the samples", estimator)
+	}
 }

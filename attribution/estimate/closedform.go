@@ -32,4 +32,7 @@ func (ClosedForm) Estimate(ctx context.Context, g attribution.Game, opt attribut
 	return r.finish(attribution.Estimate{Values: values, StdErr: make([]float64, r.n), Stopped: attribution.StopExact}), nil
 }
 
-func (ClosedForm) work(*run) (values, gradients int, err error) { return 2, 0, nil }
+// Work implements [Deterministic].
+func (ClosedForm) Work(attribution.Game, attribution.Options) (values, gradients int, err error) {
+	return 2, 0, nil
+}

@@ -55,11 +55,13 @@ func (Exact) Estimate(ctx context.Context, g attribution.Game, opt attribution.O
 	return r.finish(attribution.Estimate{Values: shapleyOfTable(v, r.n), StdErr: make([]float64, r.n), Samples: total, Stopped: attribution.StopExact}), nil
 }
 
-func (Exact) work(r *run) (values, gradients int, err error) {
-	if r.n > attribution.MaxEnumerated {
-		return 0, 0, fmt.Errorf("attribution: exact enumeration of %d players, at most %d", r.n, attribution.MaxEnumerated)
+// Work implements [Deterministic].
+func (Exact) Work(g attribution.Game, _ attribution.Options) (values, gradients int, err error) {
+	n := g.Players()
+	if n > attribution.MaxEnumerated {
+		return 0, 0, fmt.Errorf("attribution: exact enumeration of %d players, at most %d", n, attribution.MaxEnumerated)
 	}
-	return 1 << r.n, 0, nil
+	return 1 << n, 0, nil
 }
 
 // shapleyOfTable applies Shapley's formula to the values of all coalitions, coalition S at Σ_{i∈S} 2^i.

@@ -30,7 +30,7 @@ func (e ExpectedGradients) Estimate(ctx context.Context, g attribution.Game, opt
 	if err := r.endpoints(ctx); err != nil {
 		return r.fail(ctx, err)
 	}
-	a := averaging{perUnit: r.valueCost() * (1 + r.opt.BackwardCost), chunk: 16}
+	a := averaging{perUnit: r.gradientCost(), chunk: 16}
 	a.newWorker = func() unitWorker { return &expectedWorker{run: r} }
 	return r.average(ctx, a, r.fixedCost())
 }

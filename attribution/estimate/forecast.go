@@ -92,12 +92,12 @@ func extrapolate(small, large attribution.Estimate, opt attribution.Options, mos
 
 // predictWork forecasts a deterministic estimator by timing one small batch of each kind of work.
 func (r *run) predictWork(ctx context.Context, d Deterministic) (attribution.Forecast, error) {
-	values, gradients, err := d.work(r)
+	values, gradients, err := d.Work(r.game, r.opt)
 	if err != nil {
 		return attribution.Forecast{}, err
 	}
 	f := attribution.Forecast{Cost: attribution.Cost{
-		Forwards:    r.gameForwards * float64(values+gradients),
+		Forwards:    r.gameForwards*float64(values+gradients) + r.gameExtra*float64(gradients),
 		Backwards:   r.gameForwards * float64(gradients),
 		Equivalents: r.workCost(values, gradients),
 	}}

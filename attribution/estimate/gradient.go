@@ -44,4 +44,7 @@ func (GradientActivation) Estimate(ctx context.Context, g attribution.Game, opt 
 	return r.finish(attribution.Estimate{Values: values, StdErr: make([]float64, r.n), Samples: 1, Stopped: attribution.StopExact}), nil
 }
 
-func (GradientActivation) work(*run) (values, gradients int, err error) { return 1, 1, nil }
+// Work implements [Deterministic].
+func (GradientActivation) Work(attribution.Game, attribution.Options) (values, gradients int, err error) {
+	return 1, 1, nil
+}

@@ -88,7 +88,7 @@ func (g IntegratedGradients) steps(r *run) (int, error) {
 	if steps < 0 || steps%2 != 0 {
 		return 0, fmt.Errorf("attribution: integrated gradients with %d steps, expected an even number", steps)
 	}
-	point := r.gameForwards * (1 + r.opt.BackwardCost)
+	point := r.workCost(0, 1)
 	if r.opt.Budget > 0 {
 		fit := int(min(r.opt.Budget/point*(1+1e-12), 1<<30)) - 1
 		fit -= fit & 1
@@ -100,7 +100,12 @@ func (g IntegratedGradients) steps(r *run) (int, error) {
 	return steps, nil
 }
 
-func (g IntegratedGradients) work(r *run) (values, gradients int, err error) {
+// Work implements [Deterministic].
+func (g IntegratedGradients) Work(game attribution.Game, opt attribution.Options) (values, gradients int, err error) {
+	r, err := newRun(g.Name(), game, opt)
+	if err != nil {
+		return 0, 0, err
+	}
 	steps, err := g.steps(r)
 	return 0, steps + 1, err
 }

@@ -39,32 +39,24 @@ func (k KernelSHAP) Name() string {
 // Estimate implements [attribution.Estimator]. A sample is a coalition or with Paired a pair of them. The standard error of the
 // regression is that of its sandwich covariance over samples; of the unbiased form, that of a mean of samples.
 func (k KernelSHAP) Estimate(ctx context.Context, g attribution.Game, opt attribution.Options) (attribution.Estimate, error) {
-	r, err := newRun(k.Name(), g, opt)
-	if err != nil {
-		return attribution.Estimate{}, err
-	}
-	if err := r.endpoints(ctx); err != nil {
-		return r.fail(ctx, err)
-	}
-	if r.n == 1 {
-		return r.trivial(), nil
-	}
-	source := &kernelSource{run: r, paired: k.Paired, sizes: kernelSizes(r.n)}
-	values := source.valuesPerSample()
-	perSample := float64(values) * r.valueCost()
-	chunk := chunkUnits(values, false)
-	if !k.Unbiased {
-		return r.regress(ctx, source, perSample, chunk)
-	}
-	// E[z̃ z̃ᵀ] is a multiple of the projection on vectors that sum to zero.
-	both := 0.0
-	for s := 1; s < r.n; s++ {
-		both += source.sizes.Probability(s) * float64(s) * float64(s-1) / (float64(r.n) * float64(r.n-1))
-	}
-	a := averaging{perUnit: perSample, chunk: chunk}
-	a.newWorker = func() unitWorker { return &kernelWorker{source: source, scale: 1 / (0.5 - both)} }
-	a.transform = func(values, _ []float64) { r.addShare(values) }
-	return r.average(ctx, a, r.fixedCost())
+	return sample(ctx, k.Name(), g, opt, func(r *run) (attribution.Estimate, error) {
+		source := &kernelSource{run: r, paired: k.Paired, sizes: kernelSizes(r.n)}
+		values := source.valuesPerSample()
+		perSample := float64(values) * r.valueCost()
+		chunk := chunkUnits(values, false)
+		if !k.Unbiased {
+			return r.regress(ctx, source, perSample, chunk)
+		}
+		// E[z̃ z̃ᵀ] is a multiple of the projection on vectors that sum to zero.
+		both := 0.0
+		for s := 1; s < r.n; s++ {
+			both += source.sizes.Probability(s) * float64(s) * float64(s-1) / (float64(r.n) * float64(r.n-1))
+		}
+		a := averaging{perUnit: perSample, chunk: chunk}
+		a.newWorker = func() unitWorker { return &kernelWorker{source: source, scale: 1 / (0.5 - both)} }
+		a.transform = func(values, _ []float64) { r.addShare(values) }
+		return r.average(ctx, a, r.fixedCost())
+	})
 }
 
 // addShare adds an equal share of v(N) - v(∅) to values that sum to zero.

@@ -33,26 +33,22 @@ func (l LeverageSHAP) Estimate(ctx context.Context, g attribution.Game, opt attr
 		return attribution.Estimate{}, err
 	}
 	r.sampled = nil
-	if err := r.endpoints(ctx); err != nil {
-		return r.fail(ctx, err)
-	}
-	if r.n == 1 {
-		return r.trivial(), nil
-	}
-	p, err := r.plan(r.fixedCost(), 2*r.gameForwards, min(r.n-1, pairCount(r.n)))
-	if err != nil {
-		return attribution.Estimate{}, err
-	}
-	if all := pairCount(r.n); p.samples >= all {
-		// A number of samples beyond all pairs cannot be taken without replacement.
-		if opt.Samples > all {
-			return attribution.Estimate{}, fmt.Errorf("attribution: %d pairs asked for, %d players have %d", opt.Samples, r.n, all)
+	return r.sample(ctx, func(r *run) (attribution.Estimate, error) {
+		p, err := r.plan(r.fixedCost(), 2*r.gameForwards, min(r.n-1, pairCount(r.n)))
+		if err != nil {
+			return attribution.Estimate{}, err
 		}
-		if opt.TargetStdErr == 0 {
-			p = plan{all, attribution.StopExact}
+		if all := pairCount(r.n); p.samples >= all {
+			// A number of samples beyond all pairs cannot be taken without replacement.
+			if opt.Samples > all {
+				return attribution.Estimate{}, fmt.Errorf("attribution: %d pairs asked for, %d players have %d", opt.Samples, r.n, all)
+			}
+			if opt.TargetStdErr == 0 {
+				p = plan{all, attribution.StopExact}
+			}
 		}
-	}
-	return r.leverageRounds(ctx, p)
+		return r.leverageRounds(ctx, p)
+	})
 }
 
 // mostSamples is the number of samples beyond which there are none left to draw.

@@ -57,49 +57,41 @@ func (o Owen) Estimate(ctx context.Context, g attribution.Game, opt attribution.
 			o.Levels = 10
 		}
 	}
-	r, err := newRun(name, g, opt)
-	if err != nil {
-		return attribution.Estimate{}, err
-	}
-	if err := r.endpoints(ctx); err != nil {
-		return r.fail(ctx, err)
-	}
-	if r.n == 1 {
-		return r.trivial(), nil
-	}
-	coalitions := o.Levels
-	if o.Trapezoid {
-		coalitions--
-	}
-	if o.Halved {
-		coalitions *= 2
-	}
-	values := coalitions * (r.n + 1)
-	a := averaging{perUnit: float64(values) * r.valueCost(), chunk: chunkUnits(values, isIncremental(g))}
-	a.newWorker = func() unitWorker { return &owenWorker{owen: o, t: newToggler(r, nil), u: make([]float64, r.n)} }
-	fixed := r.fixedCost()
-	if o.Trapezoid {
-		// The ends of the grid are not random: the marginal contributions to ∅ and to N without the player.
-		ends := make([]float64, r.n)
-		if err := r.gridEnds(ctx, ends); err != nil {
-			return r.fail(ctx, err)
+	return sample(ctx, name, g, opt, func(r *run) (attribution.Estimate, error) {
+		coalitions := o.Levels
+		if o.Trapezoid {
+			coalitions--
 		}
-		fixed += 2 * float64(r.n) * r.gameForwards
-		h := 1 / float64(o.Levels)
-		a.transform = func(values, stdErr []float64) {
-			for i, e := range ends {
-				values[i] = h * (values[i] + e/2)
-				stdErr[i] *= h
+		if o.Halved {
+			coalitions *= 2
+		}
+		values := coalitions * (r.n + 1)
+		a := averaging{perUnit: float64(values) * r.valueCost(), chunk: chunkUnits(values, isIncremental(g))}
+		a.newWorker = func() unitWorker { return &owenWorker{owen: o, t: newToggler(r, nil), u: make([]float64, r.n)} }
+		fixed := r.fixedCost()
+		if o.Trapezoid {
+			// The ends of the grid are not random: the marginal contributions to ∅ and to N without the player.
+			ends := make([]float64, r.n)
+			if err := r.gridEnds(ctx, ends); err != nil {
+				return r.fail(ctx, err)
+			}
+			fixed += 2 * float64(r.n) * r.gameForwards
+			h := 1 / float64(o.Levels)
+			a.transform = func(values, stdErr []float64) {
+				for i, e := range ends {
+					values[i] = h * (values[i] + e/2)
+					stdErr[i] *= h
+				}
+			}
+			if coalitions == 0 {
+				for i := range ends {
+					ends[i] /= 2
+				}
+				return r.finish(attribution.Estimate{Values: ends, StdErr: make([]float64, r.n), Stopped: attribution.StopExact}), nil
 			}
 		}
-		if coalitions == 0 {
-			for i := range ends {
-				ends[i] /= 2
-			}
-			return r.finish(attribution.Estimate{Values: ends, StdErr: make([]float64, r.n), Stopped: attribution.StopExact}), nil
-		}
-	}
-	return r.average(ctx, a, fixed)
+		return r.average(ctx, a, fixed)
+	})
 }
 
 // gridEnds writes the sum of the marginal contributions at q = 0 and q = 1.

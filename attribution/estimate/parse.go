@@ -8,7 +8,7 @@ import (
 	"github.com/line-ood/goline/attribution"
 )
 
-// ParseEstimator reads an estimator's name as [attribution.Estimator.Name] writes it, for example permutation, antithetic,
+// Parse reads an estimator's name as [attribution.Estimator.Name] writes it, for example permutation, antithetic,
 // permutation-rotated-4, stratified-optimal, owen-halved-5, kernelshap-paired, leverageshap, svarm-stratified,
 // integrated-gradients-trapezoid, expected-gradients, gradient-activation, closed-form, exact, top-35.
 func Parse(name string) (attribution.Estimator, error) {

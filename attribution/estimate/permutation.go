@@ -43,29 +43,21 @@ func (p Permutation) Estimate(ctx context.Context, g attribution.Game, opt attri
 	if p.Rotations < 0 {
 		return attribution.Estimate{}, fmt.Errorf("attribution: %d rotations", p.Rotations)
 	}
-	r, err := newRun(p.Name(), g, opt)
-	if err != nil {
-		return attribution.Estimate{}, err
-	}
-	if err := r.endpoints(ctx); err != nil {
-		return r.fail(ctx, err)
-	}
-	if r.n == 1 {
-		return r.trivial(), nil
-	}
-	rotations := min(max(p.Rotations, 1), r.n)
-	orders := rotations
-	if p.Antithetic {
-		orders *= 2
-	}
-	values := orders * (r.n - 1)
-	incremental := isIncremental(g)
-	a := averaging{perUnit: float64(values) * r.valueCost(), chunk: chunkUnits(values, incremental)}
-	a.newWorker = func() unitWorker {
-		return &permutationWorker{run: r, antithetic: p.Antithetic, rotations: rotations, walkers: r.newWalkers(),
-			base: make([]int, r.n), order: make([]int, r.n), one: make([]float64, r.n)}
-	}
-	return r.average(ctx, a, r.fixedCost())
+	return sample(ctx, p.Name(), g, opt, func(r *run) (attribution.Estimate, error) {
+		rotations := min(max(p.Rotations, 1), r.n)
+		orders := rotations
+		if p.Antithetic {
+			orders *= 2
+		}
+		values := orders * (r.n - 1)
+		incremental := isIncremental(g)
+		a := averaging{perUnit: float64(values) * r.valueCost(), chunk: chunkUnits(values, incremental)}
+		a.newWorker = func() unitWorker {
+			return &permutationWorker{run: r, antithetic: p.Antithetic, rotations: rotations, walkers: r.newWalkers(),
+				base: make([]int, r.n), order: make([]int, r.n), one: make([]float64, r.n)}
+		}
+		return r.average(ctx, a, r.fixedCost())
+	})
 }
 
 // permutationWorker computes units of permutation sampling.

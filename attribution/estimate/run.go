@@ -31,6 +31,8 @@ type run struct {
 	gameGrads     atomic.Int64
 	gameForwards  float64 // forwards of one value of the whole game
 	memberForward float64 // forwards of one value of a member
+	gameExtra     float64 // forwards of one gradient of the whole game beyond those of a value
+	memberExtra   float64 // likewise of a member
 }
 
 // newRun checks the game and the options.
@@ -43,16 +45,39 @@ func newRun(method string, g attribution.Game, opt attribution.Options) (*run, e
 	}
 	r := &run{method: method, game: g, sampled: drawn(g), opt: opt.WithDefaults(), n: g.Players(), start: time.Now(),
 		empty: math.NaN(), full: math.NaN(), gameForwards: attribution.ForwardsPerValue(g)}
+	r.gameExtra = attribution.ForwardsPerGradient(g) - r.gameForwards
 	if r.sampled != nil {
 		r.memberForward = r.gameForwards / float64(r.sampled.Members())
+		r.memberExtra = r.gameExtra / float64(r.sampled.Members())
 	}
 	return r, nil
+}
+
+// sample opens a run and goes on as [run.sample] does.
+func sample(ctx context.Context, method string, g attribution.Game, opt attribution.Options, rest func(*run) (attribution.Estimate, error)) (attribution.Estimate, error) {
+	r, err := newRun(method, g, opt)
+	if err != nil {
+		return attribution.Estimate{}, err
+	}
+	return r.sample(ctx, rest)
+}
+
+// sample evaluates the empty and the grand coalition and leaves the rest to the estimator, unless a single player takes it all.
+func (r *run) sample(ctx context.Context, rest func(*run) (attribution.Estimate, error)) (attribution.Estimate, error) {
+	if err := r.endpoints(ctx); err != nil {
+		return r.fail(ctx, err)
+	}
+	if r.n == 1 { // a value that needs no sampling
+		return r.finish(attribution.Estimate{Values: []float64{r.full - r.empty}, StdErr: []float64{0}, Stopped: attribution.StopExact}), nil
+	}
+	return rest(r)
 }
 
 // spent is the cost so far.
 func (r *run) spent() attribution.Cost {
 	backwards := float64(r.gameGrads.Load())*r.gameForwards + float64(r.memberGrads.Load())*r.memberForward
-	forwards := float64(r.gameValues.Load())*r.gameForwards + float64(r.memberValues.Load())*r.memberForward + backwards
+	forwards := float64(r.gameValues.Load())*r.gameForwards + float64(r.memberValues.Load())*r.memberForward + backwards +
+		float64(r.gameGrads.Load())*r.gameExtra + float64(r.memberGrads.Load())*r.memberExtra
 	return attribution.Cost{
 		Forwards: forwards, Backwards: backwards, Equivalents: forwards + backwards*r.opt.BackwardCost,
 		Seconds: time.Since(r.start).Seconds(),
@@ -65,6 +90,14 @@ func (r *run) valueCost() float64 {
 		return r.memberForward
 	}
 	return r.gameForwards
+}
+
+// gradientCost is the cost of a gradient as they ask for it.
+func (r *run) gradientCost() float64 {
+	if r.sampled != nil {
+		return r.memberForward*(1+r.opt.BackwardCost) + r.memberExtra
+	}
+	return r.workCost(0, 1)
 }
 
 // values evaluates coalitions in the game of the given members, or in the whole game when members is nil.
@@ -187,10 +220,13 @@ func (r *run) plan(fixed, perSample float64, atLeast int) (plan, error) {
 	return plan{}, fmt.Errorf("attribution: %s needs a number of samples, a budget or a target standard error", r.method)
 }
 
-// deterministic is an estimator whose result does not depend on the seed and whose cost is known beforehand.
+// Deterministic is an estimator whose result does not depend on the seed and whose cost is known beforehand. Comparisons run it
+// once for all seeds, and forecasts need no pilot.
 type Deterministic interface {
-	// work is the number of values and of gradient points of the whole game that the estimator will ask for.
-	work(r *run) (values, gradients int, err error)
+	attribution.Estimator
+	// Work is the number of values and of gradient points of the whole game that Estimate will ask for under the options. Its
+	// error is one that Estimate would have.
+	Work(g attribution.Game, opt attribution.Options) (values, gradients int, err error)
 }
 
 // affordable reports a cost that is over the budget.
@@ -203,12 +239,12 @@ func (r *run) affordable(cost float64) error {
 
 // workCost is the cost of an estimator's work in forward-equivalents.
 func (r *run) workCost(values, gradients int) float64 {
-	return r.gameForwards * (float64(values) + float64(gradients)*(1+r.opt.BackwardCost))
+	return r.gameForwards*(float64(values)+float64(gradients)*(1+r.opt.BackwardCost)) + float64(gradients)*r.gameExtra
 }
 
 // affordableWork reports a deterministic estimator that costs more than the budget.
 func (r *run) affordableWork(d Deterministic) error {
-	values, gradients, err := d.work(r)
+	values, gradients, err := d.Work(r.game, r.opt)
 	if err != nil {
 		return err
 	}
@@ -230,11 +266,6 @@ func nextRound(done, limit int, stdErr, target float64) int {
 		growth = 4
 	}
 	return int(min(math.Ceil(float64(done)*growth), float64(limit)))
-}
-
-// trivial handles the game of one player, whose value needs no sampling.
-func (r *run) trivial() attribution.Estimate {
-	return r.finish(attribution.Estimate{Values: []float64{r.full - r.empty}, StdErr: []float64{0}, Stopped: attribution.StopExact})
 }
 
 // stopped ends a run that ctx cut short.

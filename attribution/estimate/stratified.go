@@ -44,21 +44,13 @@ func (s Stratified) Estimate(ctx context.Context, g attribution.Game, opt attrib
 	if s.Strata < 0 {
 		return attribution.Estimate{}, fmt.Errorf("attribution: %d strata", s.Strata)
 	}
-	r, err := newRun(s.Name(), g, opt)
-	if err != nil {
-		return attribution.Estimate{}, err
-	}
-	if err := r.endpoints(ctx); err != nil {
-		return r.fail(ctx, err)
-	}
-	if r.n == 1 {
-		return r.trivial(), nil
-	}
-	bands := s.Strata
-	if bands == 0 {
-		bands = 8
-	}
-	return r.stratified(ctx, newPositionStrata(r, min(bands, r.n)), s.Optimal)
+	return sample(ctx, s.Name(), g, opt, func(r *run) (attribution.Estimate, error) {
+		bands := s.Strata
+		if bands == 0 {
+			bands = 8
+		}
+		return r.stratified(ctx, newPositionStrata(r, min(bands, r.n)), s.Optimal)
+	})
 }
 
 // positionStrata holds the marginal contributions seen so far in each stratum.

@@ -37,20 +37,12 @@ func (s SVARM) Name() string {
 // of each distribution. The warm-up counts towards the budget. A mean with a single value takes its variance from the
 // other players' means of the same size.
 func (s SVARM) Estimate(ctx context.Context, g attribution.Game, opt attribution.Options) (attribution.Estimate, error) {
-	r, err := newRun(s.Name(), g, opt)
-	if err != nil {
-		return attribution.Estimate{}, err
-	}
-	if err := r.endpoints(ctx); err != nil {
-		return r.fail(ctx, err)
-	}
-	if r.n == 1 {
-		return r.trivial(), nil
-	}
-	if s.Stratified {
-		return r.svarm(ctx, newSizeStrata(r))
-	}
-	return r.svarm(ctx, newTwoMeans(r))
+	return sample(ctx, s.Name(), g, opt, func(r *run) (attribution.Estimate, error) {
+		if s.Stratified {
+			return r.svarm(ctx, newSizeStrata(r))
+		}
+		return r.svarm(ctx, newTwoMeans(r))
+	})
 }
 
 // svarmStrata is what the two forms of SVARM differ in.

@@ -5,9 +5,12 @@ import (
 	"fmt"
 	"log"
 
+	G "gorgonia.org/gorgonia"
+
 	"github.com/line-ood/goline/attribution"
 	"github.com/line-ood/goline/attribution/estimate"
 	"github.com/line-ood/goline/attribution/games"
+	"github.com/line-ood/goline/graph"
 	"github.com/line-ood/goline/nets"
 )
 
@@ -60,4 +63,43 @@ func ExampleNewPenultimateMean() {
 	fmt.Printf("%.3f\n", est.Values)
 	// Output:
 	// [1.500 -0.250 0.100 0.000]
+}
+
+// A layer game plays on any tapped node of a network's graph: here each channel behind the first convolution is a player.
+func ExampleNewLayer() {
+	ctx := context.Background()
+	net, err := nets.Define(nets.Definition{
+		Name: "small", Classes: 2, Input: []int{3, 32, 32}, Preprocessing: nets.CIFAR(),
+		Build: func(b *graph.Builder, x *G.Node) *G.Node {
+			x = b.Tap("conv1", b.ReLU(b.Conv(x, "conv1", graph.ConvConfig{Out: 3, Kernel: [2]int{1, 1}})))
+			return b.GlobalAvgPool(x)
+		},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for i, p := range net.Params() { // a trained network would come from nets.Open
+		copy(p.Float32s(), [][]float32{{1, 0, 0, 0, 1, 0, 0, 0, 1}, {2, 0, 1, 0, 2, 1}, {0, 0}}[i])
+	}
+	layer, err := games.NewLayer(net, games.LayerOptions{Layer: "conv1", Channels: true, Value: attribution.LogSumExp})
+	if err != nil {
+		log.Fatal(err)
+	}
+	image := make([]float32, 3*32*32)
+	for i := range image {
+		image[i] = float32(1 + i/(32*32)) // 1, 2 and 3
+	}
+	images := func(yield func(graph.Batch, error) bool) { yield(graph.Batch{N: 1, X: image}, nil) }
+	for game, err := range layer.Games(ctx, images) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		est, err := estimate.Exact{}.Estimate(ctx, game, attribution.Options{})
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Printf("%d players: %.3f\n", game.Players(), est.Values)
+	}
+	// Output:
+	// 3 players: [0.771 2.663 3.000]
 }

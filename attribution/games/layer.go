@@ -21,8 +21,8 @@ type LayerOptions struct {
 	// Layer is the tapped node whose activations play, for example "features", "trans2" or "block1".
 	Layer string
 	// Value is what is read off the node "logits": nil and the constants of [attribution.Value] are computed in the graph.
-	// Any other function is called with the logits, which are fetched; its gradient, where it has one, takes a run more
-	// than is counted, to find the logits at which it is taken.
+	// Any other function is called with the logits, which are fetched; its gradient, where it has one, takes a run more, to
+	// find the logits at which it is taken.
 	Value attribution.ValueFunction
 	// Output names a node with one number a sample that is the value instead, for example a detector's "score".
 	Output string

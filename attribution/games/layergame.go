@@ -9,7 +9,7 @@ import (
 	"github.com/line-ood/goline/graph"
 )
 
-// LayerGame is the game of one sample on the neurons of a layer. It is [attribution.Differentiable], [attribution.Costed], [attribution.Named] and
+// LayerGame is the game of one sample on the neurons of a layer. It is [attribution.Differentiable], [attribution.Costed], [attribution.CostedGradients], [attribution.Named] and
 // [attribution.SampledGradients]: with [attribution.RemoveByResampling] its members are the games of single background rows, otherwise it is its
 // only member.
 type LayerGame struct {
@@ -23,6 +23,7 @@ var (
 	_ attribution.Differentiable   = (*LayerGame)(nil)
 	_ attribution.SampledGradients = (*LayerGame)(nil)
 	_ attribution.Costed           = (*LayerGame)(nil)
+	_ attribution.CostedGradients  = (*LayerGame)(nil)
 	_ attribution.Named            = (*LayerGame)(nil)
 )
 
@@ -38,6 +39,15 @@ func (g *LayerGame) PlayerNames() []string { return g.l.opt.Names }
 // ForwardsPerValue is the share of the network's work that a value behind the layer takes, for each member: all operations count,
 // mixing, pooling and dispatch among them, see [graph.Program.Work].
 func (g *LayerGame) ForwardsPerValue() float64 { return g.l.forwards * float64(g.members) }
+
+// ForwardsPerGradient is that of a value or, for a value function of the user's own, twice as much: a run finds the logits at
+// which its gradient is taken.
+func (g *LayerGame) ForwardsPerGradient() float64 {
+	if g.l.own != nil {
+		return 2 * g.ForwardsPerValue()
+	}
+	return g.ForwardsPerValue()
+}
 
 // Members is the number of background rows of a resampled game, otherwise 1.
 func (g *LayerGame) Members() int { return g.members }

@@ -11,7 +11,6 @@ import (
 // [attribution.Incremental], [attribution.Differentiable] and [attribution.Linear] where all its members are.
 type Mean struct {
 	members     []attribution.Game
-	exhaustive  bool
 	incremental bool
 }
 
@@ -42,41 +41,27 @@ func newMeanOf(games []*PenultimateGame) *Mean {
 	return m
 }
 
-// Exhaustive returns the same game with every value taken over all members: nothing is drawn, a value costs as much as
-// all members, and the standard errors have no part that comes from the choice of members.
-func (m *Mean) Exhaustive() *Mean {
-	e := *m
-	e.exhaustive = true
-	return &e
-}
-
 // Players implements [attribution.Game].
 func (m *Mean) Players() int { return m.members[0].Players() }
 
 // PlayerNames returns the names of the first member's players.
 func (m *Mean) PlayerNames() []string { return attribution.PlayerNames(m.members[0]) }
 
-// Members is the number of members that estimators may draw from: 1 for an exhaustive mean.
-func (m *Mean) Members() int {
-	if m.exhaustive {
-		return 1
-	}
-	return len(m.members)
-}
+// Members is the number of members that estimators may draw from.
+func (m *Mean) Members() int { return len(m.members) }
 
-// Member returns member i, or for an exhaustive mean the mean itself.
-func (m *Mean) Member(i int) attribution.Game {
-	if m.exhaustive {
-		return m
-	}
-	return m.members[i]
-}
+// Member returns member i.
+func (m *Mean) Member(i int) attribution.Game { return m.members[i] }
 
 // ForwardsPerValue is the sum over the members.
-func (m *Mean) ForwardsPerValue() float64 {
-	total := 0.0
+func (m *Mean) ForwardsPerValue() float64 { return m.sum(attribution.ForwardsPerValue) }
+
+// ForwardsPerGradient is the sum over the members.
+func (m *Mean) ForwardsPerGradient() float64 { return m.sum(attribution.ForwardsPerGradient) }
+
+func (m *Mean) sum(of func(attribution.Game) float64) (total float64) {
 	for _, g := range m.members {
-		total += attribution.ForwardsPerValue(g)
+		total += of(g)
 	}
 	return total
 }
@@ -101,9 +86,6 @@ func (m *Mean) Values(ctx context.Context, s attribution.Coalitions, dst []float
 
 // MemberValues implements [attribution.Sampled]. Rows of the same member are evaluated together.
 func (m *Mean) MemberValues(ctx context.Context, members []int, s attribution.Coalitions, dst []float64) error {
-	if m.exhaustive {
-		return m.Values(ctx, s, dst)
-	}
 	return attribution.ByMember(members, func(member int, rows []int) error {
 		part := attribution.NewCoalitions(s.Players(), len(rows))
 		for i, r := range rows {

@@ -46,10 +46,4 @@ func TestMemberValuesAreThoseOfTheMember(t *testing.T) {
 		require.NoError(t, m.Member(member).Values(background, s.Slice(r, r+1), want))
 		assert.Equal(t, want[0], got[r])
 	}
-	all := m.Exhaustive()
-	assert.Equal(t, 1, all.Members())
-	require.NoError(t, all.MemberValues(background, make([]int, 5), s, got))
-	want := make([]float64, 5)
-	require.NoError(t, all.Member(0).Values(background, s, want))
-	assert.Equal(t, want, got)
 }

@@ -155,3 +155,52 @@ func TestOutputMustBeOneValueASample(t *testing.T) {
 		require.ErrorContains(t, err, want)
 	}
 }
+
+// TestOwnValueGradientsAreBilled: the run that finds the logits counts, in what an estimate spent, in what a budget allows and in
+// forecasts.
+func TestOwnValueGradientsAreBilled(t *testing.T) {
+	rows := backgroundRows(3, layerSize(t, "trans2"))
+	for _, removal := range []attribution.Removal{attribution.RemoveToZero(), attribution.RemoveByResampling(rows)} {
+		g := layerGames(t, LayerOptions{Layer: "trans2", Channels: true, Value: gap(true), Removal: removal}, 1)[0]
+		for _, g := range []attribution.Game{g, newMean(t, g, g)} {
+			forward := attribution.ForwardsPerValue(g)
+			require.Equal(t, 2*forward, attribution.ForwardsPerGradient(g))
+			o := attribution.Options{BackwardCost: 1.5}
+			e, err := estimate.GradientActivation{}.Estimate(background, g, o)
+			require.NoError(t, err)
+			require.InDelta(t, 3*forward, e.Forwards, 1e-12, "a value, and two runs for the gradient")
+			require.InDelta(t, forward, e.Backwards, 1e-12)
+			f, err := estimate.Predict(background, estimate.GradientActivation{}, g, o, 0)
+			require.NoError(t, err)
+			require.InDelta(t, e.Forwards, f.Forwards, 1e-12)
+			require.InDelta(t, e.Equivalents, f.Equivalents, 1e-12)
+
+			o.Budget = 20 * forward
+			e, err = estimate.IntegratedGradients{}.Estimate(background, g, o)
+			require.NoError(t, err)
+			require.Equal(t, 4, e.Samples, "five gradients of 3.5 forward-equivalents")
+			require.InDelta(t, 5*3.5*forward, e.Equivalents, 1e-12)
+
+			o.Budget = 0
+			o.Samples = 10
+			few, err := estimate.ExpectedGradients{}.Estimate(background, g, o)
+			require.NoError(t, err)
+			members := 1.0
+			if s, ok := g.(attribution.Sampled); ok {
+				members = float64(s.Members())
+			}
+			require.InDelta(t, (2+20/members)*forward, few.Forwards, 1e-12)
+			o.Samples, o.Budget = 0, few.Equivalents
+			again, err := estimate.ExpectedGradients{}.Estimate(background, g, o)
+			require.NoError(t, err)
+			require.Equal(t, 10, again.Samples)
+		}
+	}
+}
+
+func newMean(t *testing.T, members ...attribution.Game) *Mean {
+	t.Helper()
+	m, err := NewMean(members...)
+	require.NoError(t, err)
+	return m
+}

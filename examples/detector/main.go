@@ -46,11 +46,8 @@ func main() {
 		return eval.Set{Name: name, Samples: pictures.Must(x.Samples(ctx, name, pictures.Set(name, n, seed, kinds...)))}
 	}
 	data := eval.Data{Head: nets.HeadOf(net), Fit: set("fit", 300, 1, 0, 1, 2), ID: set("stripes", 90, 2, 0, 1, 2), OOD: []eval.Set{set("checks", 60, 3, pictures.Checks)}}
-	var methods []posthoc.Method
-	for _, name := range []string{"line", "energy", "norm"} {
-		methods = append(methods, pictures.Must(posthoc.New(name, posthoc.Options{})))
-	}
-	found := pictures.Must(eval.Run(ctx, data, methods, eval.RunOptions{}))
+	method := func(name string) posthoc.Method { return pictures.Must(posthoc.New(name, posthoc.Options{})) }
+	found := pictures.Must(eval.Run(ctx, data, []posthoc.Method{method("line"), method("energy"), method("norm")}, eval.RunOptions{}))
 	r := found.Report(net.Name(), report.Weights{})
 	fmt.Println(pictures.Must(r.Table(report.Text, false)))
 	page := pictures.Must(os.CreateTemp("", "report-*.html"))

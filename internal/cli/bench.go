@@ -1,13 +1,11 @@
 package cli
 
 import (
-	"encoding/json"
 	"io"
 	"math/rand/v2"
 
 	"github.com/spf13/cobra"
 
-	"github.com/line-ood/goline/internal/atomicfile"
 	"github.com/line-ood/goline/internal/bench"
 	"github.com/line-ood/goline/internal/cli/command"
 	"github.com/line-ood/goline/nets"
@@ -30,7 +28,7 @@ of fused multiply-adds, what is allocated per image, and where the time goes by 
 			if images < 1 || runs < 1 {
 				return command.Usagef("--images %d, --runs %d: expected at least 1", images, runs)
 			}
-			if err := command.CheckOutputs(command.Outputs("--json", jsonOut), net.Input()); err != nil {
+			if err := command.CheckOutputs(command.Outputs("--json", jsonOut), net.Inputs()...); err != nil {
 				return err
 			}
 			n, err := benchNetwork(net, c.Seed)
@@ -44,14 +42,7 @@ of fused multiply-adds, what is allocated per image, and where the time goes by 
 			if err := r.Print(cmd.OutOrStdout()); err != nil {
 				return err
 			}
-			if jsonOut == "" {
-				return nil
-			}
-			return atomicfile.Write(jsonOut, func(w io.Writer) error {
-				e := json.NewEncoder(w)
-				e.SetIndent("", "  ")
-				return e.Encode(r)
-			})
+			return command.Write(jsonOut, func(w io.Writer) error { return command.WriteJSON(w, r) })
 		},
 	}
 	c.Register(cmd)
@@ -63,7 +54,7 @@ of fused multiply-adds, what is allocated per image, and where the time goes by 
 }
 
 // benchNetwork opens the network, or fills it with random numbers where no weights are given.
-func benchNetwork(net command.Network, seed uint64) (*nets.Network, error) {
+func benchNetwork(net command.Network, seed uint64) (nets.Classifier, error) {
 	n, trained, err := net.OpenOrNew(10)
 	if err != nil || trained {
 		return n, err

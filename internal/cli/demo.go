@@ -34,7 +34,7 @@ type demonstration struct {
 	out  io.Writer
 
 	options    line.Options
-	net        *nets.Network
+	net        nets.Classifier
 	weightsSHA string
 	fit, test  demoSet
 	ood        []demoSet
@@ -216,7 +216,7 @@ func (t tuned) Name() string { return t.Method.Name() + ", tuned" }
 
 // evaluate compares all methods at their published defaults, and those with parameters to choose at what the search chose.
 func (d *demonstration) evaluate(ctx context.Context) error {
-	paper, err := line.NewMethod(d.options, d.Common.GraphOptions())
+	paper, err := line.NewMethod(d.options, d.GraphOptions())
 	if err != nil {
 		return err
 	}
@@ -308,7 +308,7 @@ func (d *demonstration) compareContributions(ctx context.Context) ([]contributio
 		start := time.Now()
 		options := d.options
 		options.Source = w.source
-		method, err := line.NewMethod(options, d.Common.GraphOptions())
+		method, err := line.NewMethod(options, d.GraphOptions())
 		if err != nil {
 			return nil, err
 		}

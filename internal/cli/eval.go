@@ -137,5 +137,5 @@ func (e *evalCommand) run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	return e.write(found.Report(e.Network.Name(), report.Weights{File: e.Net.Weights, SHA256: e.WeightsSHA}), found.Scores)
+	return e.write(found.Report(e.Network.Name(), report.Weights{File: e.Net.File(), SHA256: e.WeightsSHA}), found.Scores)
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/line-ood/goline/internal/atomicfile"
 	"github.com/line-ood/goline/internal/cli/command"
 	"github.com/line-ood/goline/line/report"
 )
@@ -17,21 +16,25 @@ func (e *evalCommand) write(r report.Result, scores []report.Scores) error {
 	if err != nil {
 		return err
 	}
-	var errs []error
-	for _, o := range []struct {
-		path  string
-		write func(io.Writer) error
-	}{
-		{e.jsonOut, r.WriteJSON},
-		{e.csvOut, r.WriteCSV},
-		{e.htmlOut, func(w io.Writer) error { return r.WriteHTML(w, scores, e.provenance()) }},
-	} {
-		if o.path != "" {
-			errs = append(errs, atomicfile.Write(o.path, o.write))
-		}
-	}
+	wrote := errors.Join(command.Write(e.jsonOut, r.WriteJSON), command.Write(e.csvOut, r.WriteCSV),
+		command.Write(e.htmlOut, func(w io.Writer) error { return r.WriteHTML(w, scores, e.provenance()) }))
 	_, err = fmt.Fprintln(e.out, table)
-	return errors.Join(append(errs, err)...)
+	errs := []error{wrote, err}
+	for _, p := range e.predictions() {
+		_, err = fmt.Fprintln(e.out, "most often taken for, "+p.String())
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+// predictions says what the OOD sets are taken for where the classes have names.
+func (e *evalCommand) predictions() []report.Predictions {
+	const top = 5
+	names, err := e.Net.Names() // they have been read before
+	if err != nil || names == nil {
+		return nil
+	}
+	return e.Data.Predictions(names, top)
 }
 
 // provenance says where a report comes from, beyond what the result holds.
@@ -41,7 +44,7 @@ func (e *evalCommand) provenance() report.Provenance {
 	for _, s := range e.Sets {
 		facts = append(facts, report.Fact{Name: "OOD set " + s.Name, Value: s.Spec})
 	}
-	return report.Provenance{Command: e.command, Facts: append(facts,
+	return report.Provenance{Command: e.command, Predictions: e.predictions(), Facts: append(facts,
 		report.Fact{Name: "goline", Value: v.release()},
 		report.Fact{Name: "Built with", Value: fmt.Sprintf("%s, gorgonia %s", v.Go, v.Gorgonia)},
 		report.Fact{Name: "Ran on", Value: fmt.Sprintf("%s, kernels %s", v.Platform, v.Kernels)},

@@ -6,7 +6,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/line-ood/goline/dataset"
 	"github.com/line-ood/goline/graph"
 	"github.com/line-ood/goline/internal/cli/command"
 	"github.com/line-ood/goline/line/eval"
@@ -32,14 +31,14 @@ func newFeatures() *cobra.Command {
 			if err := command.Required(append(net.Needs(), "--data", images, "--out", out)...); err != nil {
 				return err
 			}
-			if err := command.CheckOutputs(command.Outputs("--out", out), net.Input(), command.InputData("--data", images)); err != nil {
+			if err := command.CheckOutputs(command.Outputs("--out", out), append(net.Inputs(), command.InputData("--data", images))...); err != nil {
 				return err
 			}
 			n, err := net.Open()
 			if err != nil {
 				return err
 			}
-			count, err := writeFeatures(cmd.Context(), &c, n, images, out)
+			count, err := writeFeatures(cmd.Context(), &c, &net, n, images, out)
 			if err != nil {
 				return err
 			}
@@ -55,10 +54,10 @@ func newFeatures() *cobra.Command {
 }
 
 // writeFeatures returns the number of images.
-func writeFeatures(ctx context.Context, c *command.Common, net *nets.Network, images, out string) (int, error) {
-	set, err := dataset.Open(images)
+func writeFeatures(ctx context.Context, c *command.Common, flags *command.Network, net nets.Classifier, images, out string) (int, error) {
+	set, err := flags.Data("--data", images)
 	if err != nil {
-		return 0, fmt.Errorf("--data: %w", err)
+		return 0, err
 	}
 	defer set.Close()
 	prog, err := graph.Compile(net, c.GraphOptions())

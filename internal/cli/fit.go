@@ -6,7 +6,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/line-ood/goline/dataset"
 	"github.com/line-ood/goline/graph"
 	"github.com/line-ood/goline/internal/cli/command"
 	"github.com/line-ood/goline/line"
@@ -37,14 +36,14 @@ The file holds the network too: goline score needs nothing else.`,
 			if err != nil {
 				return err
 			}
-			if err := command.CheckOutputs(command.Outputs("--out", out), net.Input(), command.InputData("--data", images)); err != nil {
+			if err := command.CheckOutputs(command.Outputs("--out", out), append(net.Inputs(), command.InputData("--data", images))...); err != nil {
 				return err
 			}
 			n, err := net.Open()
 			if err != nil {
 				return err
 			}
-			det, count, err := fitDetector(cmd.Context(), &c, n, images, o)
+			det, count, err := fitDetector(cmd.Context(), &c, &net, n, images, o)
 			if err != nil {
 				return err
 			}
@@ -64,10 +63,10 @@ The file holds the network too: goline score needs nothing else.`,
 }
 
 // fitDetector returns the detector and the number of images that it was fitted to.
-func fitDetector(ctx context.Context, c *command.Common, net *nets.Network, images string, o line.Options) (*line.Detector, int, error) {
-	set, err := dataset.Open(images)
+func fitDetector(ctx context.Context, c *command.Common, flags *command.Network, net nets.Classifier, images string, o line.Options) (*line.Detector, int, error) {
+	set, err := flags.Data("--data", images)
 	if err != nil {
-		return nil, 0, fmt.Errorf("--data: %w", err)
+		return nil, 0, err
 	}
 	defer set.Close()
 	if err := eval.CheckTraining(set, net.Classes()); err != nil {

@@ -31,7 +31,7 @@ func newGraph() *cobra.Command {
 Without --out DOT goes to standard output. A wrong name in --fetch or --from lists the right ones.`,
 		Args: command.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := command.CheckOutputs(command.Outputs("--out", out), net.Input(), command.InputFile("--detector", detector)); err != nil {
+			if err := command.CheckOutputs(command.Outputs("--out", out), append(net.Inputs(), command.InputFile("--detector", detector))...); err != nil {
 				return err
 			}
 			model, err := graphModel(net, detector, classes)

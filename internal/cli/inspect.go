@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
@@ -11,7 +10,6 @@ import (
 	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/table"
-	"github.com/jedib0t/go-pretty/v6/text"
 	"github.com/spf13/cobra"
 
 	"github.com/line-ood/goline/dataset"
@@ -94,9 +92,7 @@ weights, a training checkpoint, features, scores, contributions, pictures or a D
 
 func (f *facts) print(w io.Writer, asJSON bool) error {
 	if asJSON {
-		e := json.NewEncoder(w)
-		e.SetIndent("", "  ")
-		return e.Encode(f.values)
+		return command.WriteJSON(w, f.values)
 	}
 	for _, name := range f.names {
 		if rows, ok := f.values[name].([]layerFacts); ok {
@@ -106,10 +102,7 @@ func (f *facts) print(w io.Writer, asJSON bool) error {
 			continue
 		}
 		if rows, ok := f.values[name].([]tensorFacts); ok {
-			t := table.NewWriter()
-			t.SetStyle(table.StyleLight)
-			t.Style().Format.Header = text.FormatDefault
-			t.AppendHeader(table.Row{name, "shape", "type", "smallest", "largest"})
+			t := command.NewTable(5, name, "shape", "type", "smallest", "largest")
 			for _, r := range rows {
 				t.AppendRow(table.Row{r.Name, fmt.Sprint(r.Shape), r.Type, readable(r.Min), readable(r.Max)})
 			}
@@ -160,8 +153,7 @@ func inspectNetwork(f *facts, net command.Network) error {
 	f.add("input", n.InputShape())
 	f.add("features", n.Dim())
 	f.add("trained_parameters", count)
-	p := n.Preprocessing()
-	f.add("preprocessing", fmt.Sprintf("resize %d, crop %d, mean %v, std %v", p.Resize, p.Crop, p.Mean, p.Std))
+	f.add("preprocessing", n.Preprocessing().String())
 	return inspectLayers(f, n)
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/jedib0t/go-pretty/v6/text"
 
 	"github.com/line-ood/goline/graph"
+	"github.com/line-ood/goline/internal/cli/command"
 	"github.com/line-ood/goline/nets"
 )
 
@@ -69,10 +70,7 @@ func size(shape []int) int {
 
 // printLayers writes the table of layers.
 func printLayers(w io.Writer, rows []layerFacts) error {
-	t := table.NewWriter()
-	t.SetStyle(table.StyleLight)
-	t.Style().Format.Header = text.FormatDefault
-	t.AppendHeader(table.Row{"layer", "operation", "result", "parameters", "multiply-adds", "KiB", "node"})
+	t := command.NewTable(7, "layer", "operation", "result", "parameters", "multiply-adds", "KiB", "node")
 	var parameters, work int
 	for _, r := range rows {
 		t.AppendRow(table.Row{

@@ -40,7 +40,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) (code int
 	switch {
 	case err == nil:
 		return exitDone
-	case ctx.Err() != nil && errors.Is(err, ctx.Err()):
+	case command.Interrupted(ctx, err):
 		fmt.Fprintln(stderr, "goline: interrupted")
 		return exitInterrupted
 	case errors.As(err, &usage):

@@ -40,7 +40,8 @@ or CSV to standard output with --out -.
 ood is true where the score is not above the threshold. Without --threshold that is the one above which 95 % (--tpr) of the
 images lie that the detector was fitted to. Their scores are a little higher than those of new images, so somewhat more than
 5 % of in-distribution images will be called ood; held-out images make a better threshold.
-With --net and --weights the detector is checked to belong to that network.`,
+With --net and --weights the detector is checked to belong to that network. With --class-names the names of the predicted class and
+of the label stand behind: prediction_name and label_name, in npz files class_names.`,
 		Example: `  goline score --detector detector.npz --data photos/ --out scores.csv`,
 		Args:    command.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -58,7 +59,7 @@ With --net and --weights the detector is checked to belong to that network.`,
 			if out == standardOutput {
 				written = ""
 			}
-			err = command.CheckOutputs(command.Outputs("--out", written), command.InputFile("--detector", detector), net.Input(), command.InputData("--data", images))
+			err = command.CheckOutputs(command.Outputs("--out", written), append(net.Inputs(), command.InputFile("--detector", detector), command.InputData("--data", images))...)
 			if err != nil {
 				return err
 			}
@@ -70,12 +71,19 @@ With --net and --weights the detector is checked to belong to that network.`,
 			if err != nil {
 				return err
 			}
+			classes, err := net.Classes()
+			if err != nil {
+				return err
+			}
 			s, err := score(cmd.Context(), &c, det, n.Preprocessing(), images)
 			if err != nil {
 				return err
 			}
 			defer s.set.Close()
 			s.threshold, s.verdict = threshold, known
+			if classes != nil {
+				s.nameBy(classes)
+			}
 			if out == standardOutput {
 				return write(cmd.OutOrStdout(), s)
 			}
@@ -102,6 +110,28 @@ type scored struct {
 	verdict bool // whether threshold is known
 	// threshold separates: a score at or below it is out-of-distribution.
 	threshold float64
+	// names are those of the network's classes; nil leaves them out.
+	names []string
+}
+
+// nameBy makes labels those of the network's classes, and unknown where the images are of other classes.
+func (s *scored) nameBy(classes []dataset.Class) {
+	s.names = dataset.ClassNames(classes)
+	named, err := dataset.Relabel(s.set, classes)
+	for i := range s.Label {
+		s.Label[i] = -1
+		if err == nil && named.Labels() != nil {
+			s.Label[i] = named.Labels()[i]
+		}
+	}
+}
+
+// name is what class k is called, "" where that is not known.
+func (s *scored) name(k int) string {
+	if k < 0 || k >= len(s.names) {
+		return ""
+	}
+	return s.names[k]
 }
 
 func (s *scored) ood(i int) bool { return s.Score[i] <= s.threshold }
@@ -151,9 +181,11 @@ func formatOf(path string) (scoreFormat, error) {
 
 func writeCSV(w io.Writer, s *scored) error {
 	out := csv.NewWriter(w)
-	if err := out.Write([]string{"id", "score", "prediction", "label", "ood"}); err != nil {
-		return err
+	header := []string{"id", "score", "prediction", "label", "ood"}
+	if s.names != nil {
+		header = append(header, "prediction_name", "label_name")
 	}
+	_ = out.Write(header) // its errors last until Error
 	for i, v := range s.Score {
 		label, ood := "", ""
 		if s.Label[i] >= 0 {
@@ -163,9 +195,10 @@ func writeCSV(w io.Writer, s *scored) error {
 			ood = strconv.FormatBool(s.ood(i))
 		}
 		row := []string{s.set.ID(i), strconv.FormatFloat(v, 'g', -1, 64), strconv.Itoa(s.Prediction[i]), label, ood}
-		if err := out.Write(row); err != nil {
-			return err
+		if s.names != nil {
+			row = append(row, s.name(s.Prediction[i]), s.name(s.Label[i]))
 		}
+		_ = out.Write(row)
 	}
 	out.Flush()
 	return out.Error()
@@ -178,10 +211,12 @@ func writeJSONL(w io.Writer, s *scored) error {
 		Prediction int     `json:"prediction"`
 		Label      *int    `json:"label"`
 		OOD        *bool   `json:"ood"`
+		Predicted  string  `json:"prediction_name,omitempty"`
+		Labelled   string  `json:"label_name,omitempty"`
 	}
 	enc := json.NewEncoder(w)
 	for i, v := range s.Score {
-		r := row{ID: s.set.ID(i), Score: v, Prediction: s.Prediction[i]}
+		r := row{ID: s.set.ID(i), Score: v, Prediction: s.Prediction[i], Predicted: s.name(s.Prediction[i]), Labelled: s.name(s.Label[i])}
 		if s.Label[i] >= 0 {
 			r.Label = &s.Label[i]
 		}
@@ -210,6 +245,9 @@ func writeScoreNpz(w io.Writer, s *scored) error {
 	}
 	if s.verdict {
 		arrays = append(arrays, npyz.Named{Name: "ood", Array: npyz.New(ood)}, npyz.Named{Name: "threshold", Array: npyz.Scalar(s.threshold)})
+	}
+	if s.names != nil {
+		arrays = append(arrays, npyz.Named{Name: "class_names", Array: npyz.New(s.names)})
 	}
 	for _, a := range arrays {
 		if err := z.Write(a.Name, a.Array); err != nil {

@@ -138,18 +138,18 @@ func (t *trainFlags) check(progress string) error {
 	}
 	t.config.Resume = t.resume
 	outputs := command.Outputs("--out", t.out, "--curves", t.curves+".csv", "--curves", t.curves+".png", "--checkpoint", t.config.Checkpoint)
-	return command.CheckOutputs(outputs, t.net.Input(), command.InputData("--data", t.data), command.InputData("--val", t.val))
+	return command.CheckOutputs(outputs, append(t.net.Inputs(), command.InputData("--data", t.data), command.InputData("--val", t.val))...)
 }
 
 func (t *trainFlags) run(ctx context.Context, stdout, stderr io.Writer, live bool) error {
-	data, err := dataset.Open(t.data)
+	data, err := t.net.Data("--data", t.data)
 	if err != nil {
 		return err
 	}
 	defer data.Close()
 	var val dataset.Dataset
 	if t.val != "" {
-		if val, err = dataset.Open(t.val); err != nil {
+		if val, err = t.net.Data("--val", t.val); err != nil {
 			return err
 		}
 		defer val.Close()
@@ -190,7 +190,7 @@ func (t *trainFlags) run(ctx context.Context, stdout, stderr io.Writer, live boo
 }
 
 // open returns the network to train, with the values that training starts from.
-func (t *trainFlags) open(data dataset.Dataset) (*nets.Network, error) {
+func (t *trainFlags) open(data dataset.Dataset) (nets.Classifier, error) {
 	classes := t.classes
 	if classes == 0 {
 		for _, c := range data.Labels() {
@@ -198,13 +198,16 @@ func (t *trainFlags) open(data dataset.Dataset) (*nets.Network, error) {
 		}
 	}
 	net, trained, err := t.net.OpenOrNew(max(classes, 1))
-	if err == nil && !trained {
+	if err != nil {
+		return nil, err
+	}
+	if !trained {
 		train.Initialise(net.Params(), t.config.Seed)
 	}
-	return net, err
+	return net, t.net.Prepares(net)
 }
 
-func (t *trainFlags) write(net *nets.Network, result *train.Result) error {
+func (t *trainFlags) write(net nets.Classifier, result *train.Result) error {
 	sd, err := weights.FromParams(net.Params())
 	if err != nil {
 		return err

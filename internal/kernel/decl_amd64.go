@@ -1059,6 +1059,46 @@ func gateAVX512(args *gateArgs)
 //go:noescape
 func gateAVX2(args *gateArgs)
 
+// subAVX2 computes dst = a - b.
+//
+//go:noescape
+func subAVX2(args *streamArgs)
+
+// divAVX2 computes dst = a / b.
+//
+//go:noescape
+func divAVX2(args *streamArgs)
+
+// divByAVX2 computes dst = a / s.
+//
+//go:noescape
+func divByAVX2(args *streamArgs)
+
+// overAVX2 computes dst = s / a.
+//
+//go:noescape
+func overAVX2(args *streamArgs)
+
+// smallerAVX2 computes dst = min(a, b), NaN if either is.
+//
+//go:noescape
+func smallerAVX2(args *streamArgs)
+
+// transpose8AVX2 writes eight columns of src as rows of dst.
+//
+//go:noescape
+func transpose8AVX2(args *transposeArgs)
+
+// expSumAVX2 computes exponentials and their sum.
+//
+//go:noescape
+func expSumAVX2(args *expArgs)
+
+// extremeAVX2 finds the largest element, or the smallest.
+//
+//go:noescape
+func extremeAVX2(args *extremeArgs)
+
 // selectAVX512 chooses between two vectors by bits.
 //
 //go:noescape
@@ -1068,6 +1108,201 @@ func selectAVX512(args *selectArgs)
 //
 //go:noescape
 func selectAVX2(args *selectArgs)
+
+// unaryReLU6AVX2 computes dst = f(src).
+//
+//go:noescape
+func unaryReLU6AVX2(args *unaryArgs)
+
+// slopeReLU6AVX2 computes dst = grad·f'(src), zero where f' is.
+//
+//go:noescape
+func slopeReLU6AVX2(args *unaryArgs)
+
+// unaryClampAVX2 computes dst = f(src).
+//
+//go:noescape
+func unaryClampAVX2(args *unaryArgs)
+
+// slopeClampAVX2 computes dst = grad·f'(src), zero where f' is.
+//
+//go:noescape
+func slopeClampAVX2(args *unaryArgs)
+
+// unarySigmoidAVX2 computes dst = f(src).
+//
+//go:noescape
+func unarySigmoidAVX2(args *unaryArgs)
+
+// slopeSigmoidAVX2 computes dst = grad·f'(src), zero where f' is.
+//
+//go:noescape
+func slopeSigmoidAVX2(args *unaryArgs)
+
+// unarySwishAVX2 computes dst = f(src).
+//
+//go:noescape
+func unarySwishAVX2(args *unaryArgs)
+
+// slopeSwishAVX2 computes dst = grad·f'(src), zero where f' is.
+//
+//go:noescape
+func slopeSwishAVX2(args *unaryArgs)
+
+// unaryHardSigmoidAVX2 computes dst = f(src).
+//
+//go:noescape
+func unaryHardSigmoidAVX2(args *unaryArgs)
+
+// slopeHardSigmoidAVX2 computes dst = grad·f'(src), zero where f' is.
+//
+//go:noescape
+func slopeHardSigmoidAVX2(args *unaryArgs)
+
+// unaryHardSwishAVX2 computes dst = f(src).
+//
+//go:noescape
+func unaryHardSwishAVX2(args *unaryArgs)
+
+// slopeHardSwishAVX2 computes dst = grad·f'(src), zero where f' is.
+//
+//go:noescape
+func slopeHardSwishAVX2(args *unaryArgs)
+
+// unaryGELUAVX2 computes dst = f(src).
+//
+//go:noescape
+func unaryGELUAVX2(args *unaryArgs)
+
+// slopeGELUAVX2 computes dst = grad·f'(src), zero where f' is.
+//
+//go:noescape
+func slopeGELUAVX2(args *unaryArgs)
+
+// unaryGELUTanhAVX2 computes dst = f(src).
+//
+//go:noescape
+func unaryGELUTanhAVX2(args *unaryArgs)
+
+// slopeGELUTanhAVX2 computes dst = grad·f'(src), zero where f' is.
+//
+//go:noescape
+func slopeGELUTanhAVX2(args *unaryArgs)
+
+// unaryTanhAVX2 computes dst = f(src).
+//
+//go:noescape
+func unaryTanhAVX2(args *unaryArgs)
+
+// slopeTanhAVX2 computes dst = grad·f'(src), zero where f' is.
+//
+//go:noescape
+func slopeTanhAVX2(args *unaryArgs)
+
+// unarySoftplusAVX2 computes dst = f(src).
+//
+//go:noescape
+func unarySoftplusAVX2(args *unaryArgs)
+
+// slopeSoftplusAVX2 computes dst = grad·f'(src), zero where f' is.
+//
+//go:noescape
+func slopeSoftplusAVX2(args *unaryArgs)
+
+// unaryMishAVX2 computes dst = f(src).
+//
+//go:noescape
+func unaryMishAVX2(args *unaryArgs)
+
+// slopeMishAVX2 computes dst = grad·f'(src), zero where f' is.
+//
+//go:noescape
+func slopeMishAVX2(args *unaryArgs)
+
+// unarySoftsignAVX2 computes dst = f(src).
+//
+//go:noescape
+func unarySoftsignAVX2(args *unaryArgs)
+
+// unaryLeakyReLUAVX2 computes dst = f(src).
+//
+//go:noescape
+func unaryLeakyReLUAVX2(args *unaryArgs)
+
+// slopeLeakyReLUAVX2 computes dst = grad·f'(src), zero where f' is.
+//
+//go:noescape
+func slopeLeakyReLUAVX2(args *unaryArgs)
+
+// unaryELUAVX2 computes dst = f(src).
+//
+//go:noescape
+func unaryELUAVX2(args *unaryArgs)
+
+// slopeELUAVX2 computes dst = grad·f'(src), zero where f' is.
+//
+//go:noescape
+func slopeELUAVX2(args *unaryArgs)
+
+// unaryExpAVX2 computes dst = f(src).
+//
+//go:noescape
+func unaryExpAVX2(args *unaryArgs)
+
+// slopeExpAVX2 computes dst = grad·f'(src), zero where f' is.
+//
+//go:noescape
+func slopeExpAVX2(args *unaryArgs)
+
+// unarySqrtAVX2 computes dst = f(src).
+//
+//go:noescape
+func unarySqrtAVX2(args *unaryArgs)
+
+// unaryReciprocalAVX2 computes dst = f(src).
+//
+//go:noescape
+func unaryReciprocalAVX2(args *unaryArgs)
+
+// unaryAbsAVX2 computes dst = f(src).
+//
+//go:noescape
+func unaryAbsAVX2(args *unaryArgs)
+
+// unaryNegAVX2 computes dst = f(src).
+//
+//go:noescape
+func unaryNegAVX2(args *unaryArgs)
+
+// unaryErfAVX2 computes dst = f(src).
+//
+//go:noescape
+func unaryErfAVX2(args *unaryArgs)
+
+// unarySquareAVX2 computes dst = f(src).
+//
+//go:noescape
+func unarySquareAVX2(args *unaryArgs)
+
+// slopeSquareAVX2 computes dst = grad·f'(src), zero where f' is.
+//
+//go:noescape
+func slopeSquareAVX2(args *unaryArgs)
+
+// unaryFloorAVX2 computes dst = f(src).
+//
+//go:noescape
+func unaryFloorAVX2(args *unaryArgs)
+
+// unaryCeilAVX2 computes dst = f(src).
+//
+//go:noescape
+func unaryCeilAVX2(args *unaryArgs)
+
+// unaryRoundAVX2 computes dst = f(src).
+//
+//go:noescape
+func unaryRoundAVX2(args *unaryArgs)
 
 // peakAVX512 runs args.n rounds of twelve independent multiply-adds.
 //

@@ -420,3 +420,99 @@ func streamAVX2(op streamOp, args *streamArgs) {
 		normBackAVX2(args)
 	}
 }
+
+// unaryAVX2 runs an elementwise function, or reports that there is no code for it.
+func unaryAVX2(kind UnaryKind, args *unaryArgs) bool {
+	switch kind {
+	case ActReLU6:
+		unaryReLU6AVX2(args)
+	case ActClamp:
+		unaryClampAVX2(args)
+	case ActSigmoid:
+		unarySigmoidAVX2(args)
+	case ActSwish:
+		unarySwishAVX2(args)
+	case ActHardSigmoid:
+		unaryHardSigmoidAVX2(args)
+	case ActHardSwish:
+		unaryHardSwishAVX2(args)
+	case ActGELU:
+		unaryGELUAVX2(args)
+	case ActGELUTanh:
+		unaryGELUTanhAVX2(args)
+	case ActTanh:
+		unaryTanhAVX2(args)
+	case ActSoftplus:
+		unarySoftplusAVX2(args)
+	case ActMish:
+		unaryMishAVX2(args)
+	case ActSoftsign:
+		unarySoftsignAVX2(args)
+	case ActLeakyReLU:
+		unaryLeakyReLUAVX2(args)
+	case ActELU, ActCELU, ActSELU:
+		unaryELUAVX2(args)
+	case ActExp:
+		unaryExpAVX2(args)
+	case ActSqrt:
+		unarySqrtAVX2(args)
+	case ActReciprocal:
+		unaryReciprocalAVX2(args)
+	case ActAbs:
+		unaryAbsAVX2(args)
+	case ActNeg:
+		unaryNegAVX2(args)
+	case ActErf:
+		unaryErfAVX2(args)
+	case ActSquare:
+		unarySquareAVX2(args)
+	case ActFloor:
+		unaryFloorAVX2(args)
+	case ActCeil:
+		unaryCeilAVX2(args)
+	case ActRound:
+		unaryRoundAVX2(args)
+	default:
+		return false
+	}
+	return true
+}
+
+// slopeAVX2 runs the gradient of an elementwise function, or reports that there is no code for it.
+func slopeAVX2(kind UnaryKind, args *unaryArgs) bool {
+	switch kind {
+	case ActReLU6:
+		slopeReLU6AVX2(args)
+	case ActClamp:
+		slopeClampAVX2(args)
+	case ActSigmoid:
+		slopeSigmoidAVX2(args)
+	case ActSwish:
+		slopeSwishAVX2(args)
+	case ActHardSigmoid:
+		slopeHardSigmoidAVX2(args)
+	case ActHardSwish:
+		slopeHardSwishAVX2(args)
+	case ActGELU:
+		slopeGELUAVX2(args)
+	case ActGELUTanh:
+		slopeGELUTanhAVX2(args)
+	case ActTanh:
+		slopeTanhAVX2(args)
+	case ActSoftplus:
+		slopeSoftplusAVX2(args)
+	case ActMish:
+		slopeMishAVX2(args)
+	case ActLeakyReLU:
+		slopeLeakyReLUAVX2(args)
+	case ActELU, ActCELU, ActSELU:
+		slopeELUAVX2(args)
+	case ActExp:
+		slopeExpAVX2(args)
+	case ActSquare:
+		slopeSquareAVX2(args)
+	default:
+		return false
+	}
+	return true
+}

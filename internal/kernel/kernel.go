@@ -8,7 +8,7 @@
 // which is in use. AVX2 and AVX-512 give the same bits, in outputs as in gradients of inputs, weights and biases
 // (TestConvTwins, TestLevelBits). The generic code differs by rounding, since it multiplies and adds in two steps, and 3x3
 // convolutions of stride one run on Winograd's transforms, where an Inf or a NaN in the input also spoils the outputs of its
-// 4x4 tile that it does not reach.
+// 4x4 tile that it does not reach. Activations are the same bits everywhere (TestUnaryTwins).
 //
 // Every output element is summed in one fixed order that depends on the operation's geometry alone, never on the batch
 // size, the position of a tile or the number of goroutines, so equal inputs give equal bits.

@@ -50,7 +50,7 @@ func Level() string { return currentLevel().String() }
 func Levels() []string { return levelNames[:detect()+1] }
 
 // ForceLevel switches to another level until restore is called; it is for tests and benchmarks, which must not run in
-// parallel with others meanwhile. A Conv keeps the level it was built at.
+// parallel with others meanwhile. A Conv and a Right keep the level they were built at.
 func ForceLevel(name string) (restore func(), err error) {
 	for i, n := range Levels() {
 		if n == name {

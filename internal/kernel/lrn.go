@@ -14,44 +14,66 @@ func (l LRN) window(c, channels int) (lo, hi int) {
 	return max(0, c-(l.Size-1)/2), min(channels, c+l.Size/2+1)
 }
 
-// lrnScale computes into s the base of the power of channel c for src [channels, hw].
+// lrnChunk is how many positions of a channel are worked on at a time.
+const lrnChunk = 512
+
+// lrnScale computes into s the base of the power of channel c for src [channels, hw]; s has hw elements.
 func lrnScale[T Float](l LRN, s, src []T, c, channels, hw int) {
+	var squares [lrnChunk]T
 	clear(s)
 	lo, hi := l.window(c, channels)
 	for i := lo; i < hi; i++ {
-		for j, v := range src[i*hw:][:hw] {
-			s[j] += v * v
+		x := src[i*hw:][:hw]
+		for at := 0; at < len(s); at += lrnChunk {
+			q := squares[:min(lrnChunk, len(s)-at)]
+			Mul(q, x[at:][:len(q)], x[at:][:len(q)])
+			AddTo(s[at:], q)
 		}
 	}
-	a, k := T(l.Alpha/float64(l.Size)), T(l.K)
-	for j, v := range s {
-		s[j] = a*v + k
+	coef := [2]T{T(l.Alpha / float64(l.Size)), T(l.K)}
+	Affine(s, s, coef[:1], coef[1:], 1, len(s), false)
+}
+
+// negPow replaces each element s by s^-beta.
+func negPow[T Float](s []T, beta float64) {
+	switch {
+	case beta == 0.75 && is32[T]():
+		negPow34(as32(s))
+	case beta == 0.75:
+		for i, v := range s {
+			r := math.Sqrt(float64(v))
+			s[i] = T(1 / (r * math.Sqrt(r)))
+		}
+	case beta == 0.5:
+		for i, v := range s {
+			s[i] = T(1 / math.Sqrt(float64(v)))
+		}
+	case beta == 1:
+		for i, v := range s {
+			s[i] = 1 / v
+		}
+	default:
+		for i, v := range s {
+			s[i] = T(math.Pow(float64(v), -beta))
+		}
 	}
 }
 
-// negPow returns x^-beta.
-func negPow[T Float](x T, beta float64) T {
-	switch v := float64(x); beta {
-	case 0.75:
-		r := math.Sqrt(v)
-		return T(1 / (r * math.Sqrt(r)))
-	case 0.5:
-		return T(1 / math.Sqrt(v))
-	case 1:
-		return 1 / x
-	default:
-		return T(math.Pow(v, -beta))
+// negPow34 is negPow for a power of 3/4, which the networks with this layer have.
+func negPow34(s []float32) {
+	for i, v := range s {
+		r := float32(math.Sqrt(float64(v))) // one instruction in float32
+		s[i] = 1 / (r * float32(math.Sqrt(float64(r))))
 	}
 }
 
 // LRNForward computes dst [channels, hw] from src [channels, hw].
 func LRNForward[T Float](l LRN, dst, src []T, channels, hw int) {
 	for c := range channels {
-		d, x := dst[c*hw:][:hw], src[c*hw:][:hw]
+		d := dst[c*hw:][:hw]
 		lrnScale(l, d, src, c, channels, hw)
-		for j, s := range d {
-			d[j] = x[j] * negPow(s, l.Beta)
-		}
+		negPow(d, l.Beta)
+		Mul(d, d, src[c*hw:][:hw])
 	}
 }
 
@@ -63,10 +85,11 @@ func LRNBackward[T Float](l LRN, dx, dy, x, scratch []T, channels, hw int) {
 		at := c * hw
 		in, d, xs, g := inner[at:][:hw], dx[at:][:hw], x[at:][:hw], dy[at:][:hw]
 		lrnScale(l, in, x, c, channels, hw)
+		copy(d, in)
+		negPow(d, l.Beta)
 		for j, s := range in {
-			p := g[j] * negPow(s, l.Beta)
-			d[j] = p
-			in[j] = p * xs[j] / s
+			d[j] *= g[j]
+			in[j] = d[j] * xs[j] / s
 		}
 	}
 	k := T(2 * l.Alpha * l.Beta / float64(l.Size))

@@ -39,18 +39,31 @@ func Move[T Float](dst []T, to int, src []T, from int, m Moving) {
 	}
 }
 
-// transpose copies dst[i*dstStride + j] = src[j*srcStride + i] for i < rows, j < cols.
+// transpose copies dst[i*dstStride + j] = src[j*srcStride + i] for i < rows, j < cols, in blocks of columns whose source stays
+// in the cache.
 func transpose[T Float](dst []T, dstStride int, src []T, srcStride, rows, cols int) {
-	const block = 16
-	for j0 := 0; j0 < cols; j0 += block {
-		j1 := min(j0+block, cols)
-		for i := range rows {
-			row := dst[i*dstStride:][j0:j1]
-			at := j0*srcStride + i
-			for j := range row {
-				row[j] = src[at]
-				at += srcStride
-			}
+	const block = 64
+	for j := 0; j < cols; j += block {
+		n := min(block, cols-j)
+		transposeBlock(dst[j:], dstStride, src[j*srcStride:], srcStride, rows, n)
+	}
+}
+
+func transposeBlock[T Float](dst []T, dstStride int, src []T, srcStride, rows, cols int) {
+	doneRows, doneCols := 0, 0
+	if is32[T]() {
+		doneRows, doneCols = transpose32(as32(dst), dstStride, as32(src), srcStride, rows, cols)
+	}
+	for i := range rows {
+		from := 0
+		if i < doneRows {
+			from = doneCols
+		}
+		row := dst[i*dstStride:][from:cols]
+		at := from*srcStride + i
+		for j := range row {
+			row[j] = src[at]
+			at += srcStride
 		}
 	}
 }

@@ -146,6 +146,10 @@ func AvgPool[T Float](g PoolGeom, dst, src []T) {
 		avgPool2(g, dst, src, oh, ow)
 		return
 	}
+	if is32[T]() && g.W <= maxPoolRow && currentLevel() != generic {
+		avgPool32(g, as32(dst), as32(src), oh, ow)
+		return
+	}
 	for c := range g.C {
 		plane := src[c*g.H*g.W:][:g.H*g.W]
 		for y := range oh {
@@ -161,6 +165,54 @@ func AvgPool[T Float](g PoolGeom, dst, src []T) {
 					sum /= T(div)
 				}
 				dst[(c*oh+y)*ow+x] = sum
+			}
+		}
+	}
+}
+
+// avgPool32 is AvgPool with the sums down every column of a window's rows first, then along them.
+func avgPool32(g PoolGeom, dst, src []float32, oh, ow int) {
+	var buffer [maxPoolRow]float32
+	row := buffer[:g.W]
+	rows, columns := g.rows(), g.columns()
+	for c := range g.C {
+		plane := src[c*g.H*g.W:][:g.H*g.W]
+		for y := range oh {
+			y0, y1, div, padded := rows.window(y)
+			if g.CountIncludePad {
+				div = padded
+			}
+			out := dst[(c*oh+y)*ow:][:ow]
+			if y0 >= y1 { // a dilated window may step over a small input
+				clear(out)
+				continue
+			}
+			sum := plane[y0*g.W:][:g.W]
+			for iy := y0 + g.DH; iy < y1; iy += g.DH {
+				st := stream{op: opAdd, dst: row, a: sum, b: plane[iy*g.W:][:g.W]}
+				st.run()
+				sum = row
+			}
+			for x := range out {
+				x0 := x*g.SW - g.PW
+				if g.KW == 3 && g.DW == 1 && x0 >= 0 && x0+3 <= g.W {
+					w := sum[x0:][:3]
+					out[x] = (w[0] + w[1] + w[2]) / float32(3*div)
+					continue
+				}
+				x0, x1, inside, padded := columns.window(x)
+				if inside == 0 {
+					out[x] = 0
+					continue
+				}
+				if g.CountIncludePad {
+					inside = padded
+				}
+				var s float32
+				for ix := x0; ix < x1; ix += g.DW {
+					s += sum[ix]
+				}
+				out[x] = s / float32(inside*div)
 			}
 		}
 	}

@@ -38,35 +38,69 @@ func sumRows[T Float](dst, src []T, k int) {
 
 // ReduceMax computes dst [outer, inner], the maxima over the middle axis of src [outer, k, inner]. NaN is larger than any number.
 func ReduceMax[T Float](dst, src []T, outer, k, inner int) {
-	reduceBy(dst, src, outer, k, inner, larger[T], Maximum[T])
-}
-
-// ReduceMin computes dst [outer, inner], the minima over the middle axis of src [outer, k, inner]. NaN is smaller than any number.
-func ReduceMin[T Float](dst, src []T, outer, k, inner int) {
-	reduceBy(dst, src, outer, k, inner, smaller[T], Minimum[T])
-}
-
-func reduceBy[T Float](dst, src []T, outer, k, inner int, one func(a, b T) T, many func(dst, a, b []T)) {
+	if inner == 1 {
+		for o := range outer {
+			dst[o] = largest(src[o*k:][:k])
+		}
+		return
+	}
 	for o := range outer {
 		d, s := dst[o*inner:][:inner], src[o*k*inner:][:k*inner]
-		if inner == 1 {
-			m := s[0]
-			for _, v := range s[1:] {
-				m = one(m, v)
-			}
-			d[0] = m
-			continue
-		}
 		copy(d, s)
 		for i := 1; i < k; i++ {
-			many(d, d, s[i*inner:][:inner])
+			Maximum(d, d, s[i*inner:][:inner])
 		}
 	}
 }
 
+// ReduceMin computes dst [outer, inner], the minima over the middle axis of src [outer, k, inner]. NaN is smaller than any number.
+func ReduceMin[T Float](dst, src []T, outer, k, inner int) {
+	if inner == 1 {
+		for o := range outer {
+			dst[o] = smallest(src[o*k:][:k])
+		}
+		return
+	}
+	for o := range outer {
+		d, s := dst[o*inner:][:inner], src[o*k*inner:][:k*inner]
+		copy(d, s)
+		for i := 1; i < k; i++ {
+			Minimum(d, d, s[i*inner:][:inner])
+		}
+	}
+}
+
+// largest returns the largest element, NaN if one is.
+func largest[T Float](a []T) T {
+	if is32[T]() {
+		if m, ok := extreme32(as32(a), false); ok {
+			return T(m)
+		}
+	}
+	m := a[0]
+	for _, v := range a[1:] {
+		m = larger(m, v)
+	}
+	return m
+}
+
+// smallest returns the smallest element, NaN if one is.
+func smallest[T Float](a []T) T {
+	if is32[T]() {
+		if m, ok := extreme32(as32(a), true); ok {
+			return T(m)
+		}
+	}
+	m := a[0]
+	for _, v := range a[1:] {
+		m = smaller(m, v)
+	}
+	return m
+}
+
 // larger returns the larger of two numbers, NaN if either is.
 func larger[T Float](a, b T) T {
-	if b > a || b != b {
+	if b > a || b != b && a == a {
 		return b
 	}
 	return a
@@ -74,7 +108,7 @@ func larger[T Float](a, b T) T {
 
 // smaller returns the smaller of two numbers, NaN if either is.
 func smaller[T Float](a, b T) T {
-	if b < a || b != b {
+	if b < a || b != b && a == a {
 		return b
 	}
 	return a

@@ -35,6 +35,30 @@ func Softmax[T Float](dst, src []T, n, k int) {
 	}
 }
 
+// SoftmaxRows is [Softmax] for many rows, those of attention: in float32 with exponentials of float32's precision, where vector
+// code has them. Results below 1e-37 may be zero.
+func SoftmaxRows[T Float](dst, src []T, n, k int) {
+	for i := range n {
+		row, out := src[i*k:][:k], dst[i*k:][:k]
+		if !is32[T]() || !softmax32(as32(out), as32(row)) {
+			Softmax(out, row, 1, k)
+		}
+	}
+}
+
+// softmax32 does one row, or reports that there is no vector code for it, or a number that is not finite.
+func softmax32(dst, src []float32) bool {
+	m := largest(src)
+	if m-m != 0 {
+		return false
+	}
+	sum, ok := expSum32(dst, src, m)
+	if ok {
+		DivBy(dst, dst, sum)
+	}
+	return ok
+}
+
 // expSum returns the row's maximum m (zero unless finite) and the sum of exp(v-m).
 func expSum[T Float](row []T) (m, s float64) {
 	m = math.Inf(-1)

@@ -284,6 +284,10 @@ func TestNoAllocations(t *testing.T) {
 		check("Dot", func() { d[0] = Dot(a, b) })
 		check("ClipMax", func() { ClipMax(d, a, b[:40]) })
 		check("ClipMaxBackward", func() { ClipMaxBackward(d, a, b, b[:40]) })
+		for _, act := range activations {
+			check("Activate "+act.Kind.String(), func() { Activate(d, a, act) })
+			check("ActivateBackward "+act.Kind.String(), func() { ActivateBackward(d, a, b, act) })
+		}
 		check("MaxPool", func() { MaxPool(pool, d, index, a) })
 		check("MaxPoolBackward", func() { MaxPoolBackward(pool, d, a, index) })
 		check("AvgPool", func() { AvgPool(pool, d, a) })
@@ -292,6 +296,34 @@ func TestNoAllocations(t *testing.T) {
 		check("Linear", func() { Linear(d, a, b, b, 20, 20, 20) })
 		check("LinearBackwardInput", func() { LinearBackwardInput(d, a, b, 20, 20, 20) })
 		check("LinearBackwardWeight", func() { LinearBackwardWeight(d, d, a, b, 20, 20, 20) })
+		right := NewRight[float32](20, 20)
+		work := make([]float32, right.ScratchLen(20))
+		check("Right", func() {
+			right.Pack(b, false)
+			right.Pack(b, true)
+			right.Mul(d, a, 20, false, false, work)
+			right.Mul(d, a, 20, true, true, work)
+		})
+		check("Standardize", func() {
+			mean, inv := Moments(a, 1e-5, true)
+			Standardize(d, a, mean, inv, 1)
+			StandardizeBackward(d, b, a, mean, inv, true)
+		})
+		check("LRN", func() {
+			l := LRN{Size: 3, Alpha: 1, Beta: 0.75, K: 1}
+			LRNForward(l, d, a, 4, 100)
+			LRNBackward(l, d, b, a, make([]float32, 400), 4, 100)
+		})
+		volume, err := NewPoolND(PoolNDGeom{In: []int{4, 5, 5}, Kernel: []int{2, 2, 2}})
+		require.NoError(t, err)
+		check("PoolND", func() {
+			MaxPoolND(volume, d, index, a, 4)
+			MaxPoolNDBackward(volume, d, a, index, 4)
+			AvgPoolND(volume, d, a, 4)
+			AvgPoolNDBackward(volume, d, a, 4)
+		})
+		check("AvgPool 3", func() { AvgPool(PoolGeom{C: 4, H: 10, W: 10, KH: 3, KW: 3, SH: 1, SW: 1, PH: 1, PW: 1}, d, a) })
+		check("GlobalMaxPool", func() { GlobalMaxPool(d, index, a, 4, 100) })
 		check("RoutedLinear", func() { RoutedLinear(d, a, b, b, a, 0, 20, 20) })
 		check("RoutedLinearBatch", func() { RoutedLinearBatch(d, a, b, b, a, class, b, 20, 20) })
 		check("RoutedLinearBackwardInput", func() { RoutedLinearBackwardInput(d, a, b, a, 0, 20, 20) })
@@ -356,6 +388,11 @@ func TestLevelBits(t *testing.T) {
 			keep(1, func(d []float32) { d[0] = Dot(x, x) })
 			keep(n*out, func(d []float32) { RoutedLinearBatch(d, x, w, nil, c, make([]int, n), make([]float32, out), in, out) })
 			keep(n*(in/4), func(d []float32) { AvgPool(PoolGeom{C: n, H: 2, W: in / 4 * 2, KH: 2, KW: 2, SH: 2, SW: 2}, d, x) })
+			keep(n*in, func(d []float32) {
+				AvgPool(PoolGeom{C: n, H: 1, W: in, KH: 1, KW: 3, SW: 1, PW: 1, CountIncludePad: true}, d, x)
+			})
+			keep(in, func(d []float32) { MaxPool(PoolGeom{C: 1, H: n, W: in, KH: n, KW: 2, EW: 1, SW: 1}, d, nil, x) })
+			keep(in, func(d []float32) { AvgPool(PoolGeom{C: 1, H: n, W: in, KH: n, KW: 2, EW: 1, SW: 1}, d, x) })
 			keep(out*in+out, func(d []float32) { LinearBackwardWeight(d[:out*in], d[out*in:], x, dy, n, in, out) })
 			keep(in, func(d []float32) { AffineBackward(d, x[:in], c, c, in, 1, true, true) })
 			keep(n*in, func(d []float32) { BatchNormBackward(d, nil, nil, x, x, c, c, c, n, 1, in) })

@@ -47,6 +47,10 @@ type Activation struct {
 }
 
 // Activate computes dst = f(src). NaN stays NaN. dst may be src.
+//
+// For float32 the bits are the same at every level. Against float64, functions made of exponentials (Sigmoid, Swish, Tanh,
+// Softplus, Mish, the ELUs, Exp) and Erf are within 4 units in the last place and 1e-36, Swish with another A than 1 within 4
+// and 1e-7, GELU and GELUTanh within 3 and 5e-8, HardSigmoid and HardSwish within 1 and 5e-7, and all others within 1.5.
 func Activate[T Float](dst, src []T, a Activation) {
 	dst = dst[:len(src)]
 	switch a.Kind {
@@ -57,6 +61,13 @@ func Activate[T Float](dst, src []T, a Activation) {
 		ReLU(dst, src)
 		return
 	}
+	if is32[T]() {
+		u := newUnary32(a)
+		if !u.run(as32(dst), nil, as32(src)) {
+			u.each(as32(dst), as32(src))
+		}
+		return
+	}
 	for i, v := range src {
 		dst[i] = T(a.at64(float64(v)))
 	}
@@ -64,6 +75,8 @@ func Activate[T Float](dst, src []T, a Activation) {
 
 // ActivateBackward computes dx = dy·f'(x). Where f'(x) is zero, dx is zero whatever dy is. At a kink f' is what PyTorch takes:
 // 0 for ReLU, ReLU6, HardSigmoid and Abs, A for LeakyReLU; a Clamp passes its bounds. dx may be dy or x.
+//
+// For float32 the bits are the same at every level, and f' is within 4 units in the last place and 3e-7 of that in float64.
 func ActivateBackward[T Float](dx, dy, x []T, a Activation) {
 	dx, x = dx[:len(dy)], x[:len(dy)]
 	switch a.Kind {
@@ -72,6 +85,13 @@ func ActivateBackward[T Float](dx, dy, x []T, a Activation) {
 		return
 	case ActReLU:
 		ReLUBackward(dx, dy, x)
+		return
+	}
+	if is32[T]() {
+		u := newUnary32(a)
+		if len(dy) > 0 && !u.run(as32(dx), as32(dy), as32(x)) {
+			u.eachSlope(as32(dx), as32(dy), as32(x))
+		}
 		return
 	}
 	for i, g := range dy {
@@ -227,11 +247,11 @@ func (a Activation) slope64(x float64) float64 {
 	case ActClamp:
 		return gated(x >= a.A && x <= a.B, 1)
 	case ActSigmoid:
-		s := sigmoid64(x)
-		return s * (1 - s)
+		return sigmoid64(x) * sigmoid64(-x)
 	case ActSwish:
-		s := sigmoid64(a.A * x)
-		return s + a.A*x*s*(1-s)
+		y := a.A * x
+		s := sigmoid64(y)
+		return s + y*s*sigmoid64(-y)
 	case ActHardSigmoid:
 		y := a.A*x + a.B
 		return gated(y > 0 && y < 1, a.A)
@@ -246,11 +266,12 @@ func (a Activation) slope64(x float64) float64 {
 	case ActGELU:
 		return 0.5*math.Erfc(-x/math.Sqrt2) + x*math.Exp(-0.5*x*x)*(invSqrtPi/math.Sqrt2)
 	case ActGELUTanh:
-		s := sigmoid64(tanhScale * x * (1 + tanhCube*x*x))
-		return s + x*s*(1-s)*tanhScale*(1+3*tanhCube*x*x)
+		x = between(x, -40, 40) // it is 0 or 1 beyond
+		y := tanhScale * x * (1 + tanhCube*x*x)
+		s := sigmoid64(y)
+		return s + x*s*sigmoid64(-y)*tanhScale*(1+3*tanhCube*x*x)
 	case ActTanh:
-		t := math.Tanh(x)
-		return 1 - t*t
+		return 4 * sigmoid64(2*x) * sigmoid64(-2*x)
 	case ActSoftplus:
 		return sigmoid64(x)
 	case ActMish:

@@ -443,3 +443,14 @@ func TestRowsAndClassMeans(t *testing.T) {
 	_, err = eval.ClassMeans(ctx, program, "features", images, set.labels[:5], classes)
 	require.ErrorContains(t, err, "expected 5 images")
 }
+
+func TestPredictions(t *testing.T) {
+	d := eval.Data{OOD: []eval.Set{
+		{Name: "a", Samples: posthoc.Samples{N: 3, Classes: 2, Dim: 0, Logits: []float32{0, 1, 2, 1, 3, 4}}},
+		{Name: "b", Samples: posthoc.Samples{N: 1, Classes: 2, Dim: 0, Logits: []float32{1, 0}}},
+	}}
+	got := d.Predictions([]string{"cat", "dog"}, 1)
+	require.Len(t, got, 2)
+	require.Equal(t, "a: dog 66.7 %", got[0].String())
+	require.Equal(t, "b: cat 100.0 %", got[1].String())
+}

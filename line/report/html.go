@@ -17,13 +17,16 @@ import (
 type Provenance struct {
 	Command string // the command line; empty to leave it out
 	Facts   []Fact // such as versions and data sets, in the order in which they are shown
+	// Predictions says what the network takes the samples of sets for; nil to leave it out.
+	Predictions []Predictions
 }
 
 // Fact is one line of provenance.
 type Fact struct{ Name, Value string }
 
 // WriteHTML writes the result as one HTML file that needs nothing else: the table, ROC curves of all methods on each
-// OOD set, histograms of each method's scores, all metrics with their intervals, and where the result comes from.
+// OOD set, histograms of each method's scores, all metrics with their intervals, what samples are taken for, and where the result
+// comes from.
 // scores may hold some of the methods, each with all OOD sets, or be nil for a report without figures. Nothing is
 // written unless the whole report could be made.
 // It errors if the result is not valid, or scores name a method or OOD sets that the result does not have, are empty,
@@ -63,6 +66,7 @@ type view struct {
 	Bootstrap        string
 	ROCs, Histograms []template.HTML
 	Facts            []factView
+	Predictions      []predictionView
 }
 
 type row struct {
@@ -112,7 +116,7 @@ func (r Result) view(p Provenance) view {
 		v.Bootstrap = fmt.Sprintf("%s %% bootstrap interval over test samples (%d resamples)",
 			formatPercent(b.Level), b.Resamples)
 	}
-	v.Facts = r.facts(p)
+	v.Facts, v.Predictions = r.facts(p), viewPredictions(p.Predictions)
 	return v
 }
 

@@ -53,7 +53,9 @@ func (d *decoder) tensor(p *pb.TensorProto) (*constant, error) {
 		if len(p.RawData) != n*e.size() {
 			return nil, fmt.Errorf("shape %v of %v takes %d bytes, got %d", shape, e, n*e.size(), len(p.RawData))
 		}
-		return fromRaw(e, shape, p.RawData)
+		raw := p.RawData
+		p.RawData = nil // which is not needed twice
+		return fromRaw(e, shape, raw)
 	}
 	return fromFields(e, shape, n, p)
 }

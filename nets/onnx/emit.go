@@ -338,7 +338,7 @@ func (e *emitter) add(i *inst, in []*G.Node) *G.Node {
 	if !slices.Equal([]int(in[0].Shape()), []int(in[1].Shape())) || i.in[0].c != nil || i.in[1].c != nil {
 		return e.do(func() (*G.Node, error) { return graph.Add(in[0], in[1]) })
 	}
-	fits := func(v *value) bool { return by(v, "Conv") != nil || by(v, "BatchNorm") != nil }
+	fits := func(v *value) bool { return (by(v, "Conv") != nil || by(v, "BatchNorm") != nil) && e.p.single(v) }
 	if !fits(i.in[0]) && fits(i.in[1]) {
 		in[0], in[1] = in[1], in[0]
 	}

@@ -29,6 +29,9 @@ func (e *exporter) step(s, other graph.Step) error {
 		name = e.fresh(name)
 	}
 	w := exporting[s.Kind]
+	if _, ok := s.Attributes.(graph.Activation); ok {
+		w = exportActivation
+	}
 	if w == nil {
 		return errors.New("it has no counterpart among the standard operators that are known here")
 	}
@@ -97,15 +100,6 @@ func plain(operator string, attributes ...*pb.AttributeProto) exportFunc {
 	}
 }
 
-// result adds an operator that is followed by a ReLU or not, under the name of the operation's result.
-func (e *exporter) result(operator, name string, relu bool, in []string, attributes ...*pb.AttributeProto) {
-	if !relu {
-		e.node(operator, name, in, attributes...)
-		return
-	}
-	e.node("Relu", name, []string{e.inner(operator, in, attributes...)})
-}
-
 func exportConv(e *exporter, s graph.Step, _ []int, name string) error {
 	c, ok := s.Attributes.(graph.ConvStep)
 	if !ok {
@@ -149,16 +143,14 @@ func exportConv(e *exporter, s graph.Step, _ []int, name string) error {
 	}
 	attributes := convAttributes(c.Config, shape[2:])
 	if c.Residual < 0 {
-		e.result("Conv", name, c.PostReLU, in, attributes...)
-		return nil
+		return e.activated("Conv", name, c.Activation, in, attributes...)
 	}
 	y := e.inner("Conv", in, attributes...)
 	residual, err := e.use(s.Inputs[c.Residual])
 	if err != nil {
 		return err
 	}
-	e.result("Add", name, c.PostReLU, []string{y, residual})
-	return nil
+	return e.activated("Add", name, c.Activation, []string{y, residual})
 }
 
 func convAttributes(c graph.ConvConfig, kernel []int) []*pb.AttributeProto {
@@ -204,8 +196,11 @@ func exportAffine(e *exporter, s graph.Step, _ []int, name string) error {
 	if err != nil {
 		return err
 	}
-	e.result("BatchNormalization", name, a.ReLU, in, epsilon)
-	return nil
+	after := graph.ActIdentity()
+	if a.ReLU {
+		after = graph.ActReLU()
+	}
+	return e.activated("BatchNormalization", name, after, in, epsilon)
 }
 
 func exportAffinePool(e *exporter, s graph.Step, _ []int, name string) error {

@@ -14,9 +14,8 @@ func init() {
 		"Shape": foldShape, "Size": foldSize, "Constant": foldConstant, "ConstantOfShape": foldConstantOfShape, "Range": foldRange,
 		"Cast": foldCast, "CastLike": foldCastLike, "Where": foldWhere, "Clip": foldClip,
 		"MatMul": foldMatMul, "CumSum": foldCumSum, "EyeLike": foldEyeLike, "Trilu": foldTrilu, "NonZero": foldNonZero,
-		"OneHot": foldOneHot, "BitShift": nil,
+		"OneHot": foldOneHot,
 	}
-	delete(foldings, "BitShift")
 	for name, f := range layoutFoldings {
 		foldings[name] = f
 	}

@@ -2,7 +2,6 @@ package onnx
 
 import (
 	"fmt"
-	"math"
 	"slices"
 )
 
@@ -18,16 +17,11 @@ func init() {
 		"MaxPool": lowerPool, "AveragePool": lowerPool, "LpPool": lowerLpPool, "GlobalAveragePool": lowerGlobalPool, "GlobalMaxPool": lowerGlobalPool,
 		"LayerNormalization": lowerLayerNorm, "RMSNormalization": lowerLayerNorm, "GroupNormalization": lowerGroupNorm, "InstanceNormalization": lowerGroupNorm, "LRN": lowerLRN,
 		"MeanVarianceNormalization": lowerMVN, "LpNormalization": lowerLpNorm,
-		"Softmax": lowerSoftmax, "LogSoftmax": lowerSoftmax, "Hardmax": nil,
+		"Softmax": lowerSoftmax, "LogSoftmax": lowerSoftmax,
 		"Reshape": lowerReshape, "Flatten": lowerReshape, "Squeeze": lowerReshape, "Unsqueeze": lowerReshape,
 		"Transpose": lowerTranspose, "Concat": lowerConcat, "Slice": lowerSlice, "Split": lowerSplit, "Pad": lowerPad,
 		"Expand": lowerExpand, "Tile": lowerTile, "Gather": lowerGather, "DepthToSpace": lowerBlocks, "SpaceToDepth": lowerBlocks,
-		"SwiGLU": nil, "Einsum": lowerEinsum,
-	}
-	for name, f := range lowerings {
-		if f == nil {
-			delete(lowerings, name)
-		}
+		"Einsum": lowerEinsum, "Attention": lowerAttention,
 	}
 	for name := range activations {
 		lowerings[name] = lowerUnary
@@ -203,10 +197,7 @@ func lowerBinary(t *tracer, n *node, in []*value) ([]*value, error) {
 	if err := wantInputs(in, least, most); err != nil {
 		return nil, err
 	}
-	in, err := legacyBroadcast(t, n, in)
-	if err != nil {
-		return nil, err
-	}
+	var err error
 	out := in[0]
 	for _, v := range in[1:] {
 		if v == nil {
@@ -221,9 +212,6 @@ func lowerBinary(t *tracer, n *node, in []*value) ([]*value, error) {
 	}
 	return []*value{out}, nil
 }
-
-// legacyBroadcast is the identity: from opset 7 on shapes broadcast as numpy's.
-func legacyBroadcast(_ *tracer, _ *node, in []*value) ([]*value, error) { return in, nil }
 
 func lowerGreater(t *tracer, n *node, in []*value) ([]*value, error) {
 	if err := wantInputs(in, 2, 2); err != nil {
@@ -337,6 +325,12 @@ func lowerShape(_ *tracer, n *node, in []*value) ([]*value, error) {
 	}
 	v := constantValue(c)
 	v.static = !x.batch.is
+	if n.op == "Shape" && x.batch.is {
+		axes := make([]int, x.rank())
+		axes[x.batch.axis] = 1
+		v.depends = intConstant(shapeRange(n, axes)...)
+		v.static = !slices.Contains(v.depends.i64, 1)
+	}
 	return []*value{v}, nil
 }
 
@@ -953,5 +947,3 @@ func lowerSoftmax(t *tracer, n *node, in []*value) ([]*value, error) {
 	})
 	return c.result(c.reshape(soft, x.shape...))
 }
-
-var _ = math.Inf

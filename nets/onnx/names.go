@@ -78,7 +78,7 @@ func layerName(i *inst) string {
 // nodeName names an instruction's value.
 func nodeName(i *inst) string {
 	if i.out.name != "" {
-		return readable(i.out.name, i.ops[len(i.ops)-1])
+		return readable(i.out.name, i.node.op)
 	}
 	return layerName(i)
 }

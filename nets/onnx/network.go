@@ -299,11 +299,14 @@ walk:
 	if err := samplesFirst(logits, samples); err != nil {
 		return fmt.Errorf("logits: %w", err)
 	}
+	if logits.inst == nil {
+		return errors.New("logits: they are the input")
+	}
 	flat := func(v *value) *value {
 		if v.rank() == 2 {
 			return v
 		}
-		i := &inst{kind: "Reshape", node: v.inst.node, in: []*value{v}}
+		i := &inst{kind: "Reshape", node: p.results[0].inst.node, ops: []string{"Flatten"}, in: []*value{v}}
 		i.out = &value{elem: v.elem, shape: []int{samples, product(v.shape[1:])}, batch: onAxis(0), inst: i}
 		p.insts = append(p.insts, i)
 		return i.out

@@ -14,6 +14,7 @@ type value struct {
 	shape   []int
 	c       *constant // nil unless the value is known
 	static  bool      // it is known from the file alone, whatever the batch size
+	depends *constant // which of a constant's elements depend on the batch size; nil if that is not followed
 	init    bool      // it is an initialiser of the file, as it stands there or with its axes moved
 	inst    *inst     // what computes it, nil for constants and inputs
 	batch   batching
@@ -240,6 +241,9 @@ func (t *tracer) compute(n *node, in []*value, s *scope) ([]*value, error) {
 				return nil, err
 			}
 			out[i] = &value{elem: c.elem, shape: c.shape, c: c, static: static}
+		}
+		if !static {
+			t.depend(n, in, out)
 		}
 		return out, nil
 	}

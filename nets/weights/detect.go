@@ -24,12 +24,18 @@ const (
 	exportHint = "export the tensors to .safetensors or .npz under PyTorch's parameter names"
 )
 
-// legacyMagic is how torch.save began its files before version 1.6: a pickled magic number.
-const legacyMagic = "\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."
+// format is one that is read.
+type format int
+
+const (
+	unknownFormat format = iota
+	zipFormat            // PyTorch's or npz
+	legacyFormat
+	safetensorsFormat
+)
 
 // foreign lists formats that people try, with what to do about them.
 var foreign = []struct{ magic, name, hint string }{
-	{legacyMagic, "PyTorch's legacy format (before 1.6)", "re-save with torch.save(torch.load(path), newpath) in PyTorch 1.6 or later"},
 	{"\x89HDF\r\n\x1a\n", "HDF5 (Keras)", exportHint},
 	{"\x1f\x8b", "a gzip file", "decompress it first"},
 	{"BZh", "a bzip2 file", "decompress it first"},
@@ -45,37 +51,40 @@ var foreign = []struct{ magic, name, hint string }{
 	{"<html", "a web page, not a checkpoint", "download the file again"},
 }
 
-// detect tells zip archives from safetensors by the first bytes. Other formats are errors that say what to do.
-func detect(r io.ReaderAt, size int64) (isZip bool, err error) {
+// detect tells the format by the first bytes. Formats that are not read are errors that say what to do.
+func detect(r io.ReaderAt, size int64) (format, error) {
 	if size <= 0 {
-		return false, fmt.Errorf("the file is empty: %w", io.ErrUnexpectedEOF)
+		return unknownFormat, fmt.Errorf("the file is empty: %w", io.ErrUnexpectedEOF)
 	}
 	head := make([]byte, min(size, 512))
 	if err := readAt(r, head, 0); err != nil {
-		return false, err
+		return unknownFormat, err
 	}
 	has := func(magic string) bool { return bytes.HasPrefix(head, []byte(magic)) }
-	if has("PK\x03\x04") || has("PK\x05\x06") {
-		return true, nil
+	switch {
+	case has("PK\x03\x04") || has("PK\x05\x06"):
+		return zipFormat, nil
+	case has(legacyMagic):
+		return legacyFormat, nil
 	}
 	for _, f := range foreign {
 		if has(f.magic) {
-			return false, formatError(f.name + " is not supported: " + f.hint)
+			return unknownFormat, formatError(f.name + " is not supported: " + f.hint)
 		}
 	}
 	switch {
 	case len(head) > 262 && string(head[257:262]) == "ustar":
-		return false, formatError("a tar archive is not supported: extract it, or " + resave)
+		return unknownFormat, formatError("a tar archive is not supported: extract it, or " + resave)
 	case len(head) > 8 && head[8] == '{' && binary.LittleEndian.Uint64(head) < 1<<56:
-		return false, nil
+		return safetensorsFormat, nil
 	case len(head) > 8 && string(head[4:8]) == "TFL3":
-		return false, formatError("TensorFlow Lite is not supported: " + exportHint)
+		return unknownFormat, formatError("TensorFlow Lite is not supported: " + exportHint)
 	case head[0] == 0x80 && len(head) > 1 && head[1] <= 5:
-		return false, formatError("a plain Python pickle is not supported: " + resave)
+		return unknownFormat, formatError("a plain Python pickle is not supported: " + resave)
 	case isONNX(head):
-		return false, formatError("ONNX is not supported: " + exportHint)
+		return unknownFormat, formatError("ONNX is not supported: " + exportHint)
 	}
-	return false, formatError("unknown format: expected a PyTorch checkpoint (zip format), safetensors or npz")
+	return unknownFormat, formatError("unknown format: expected a PyTorch checkpoint, safetensors or npz")
 }
 
 // isONNX recognises the first fields of an ONNX ModelProto: the format version, then a producer, domain or graph.

@@ -6,4 +6,6 @@ import "bytes"
 func ReadBytes(b []byte) (*StateDict, error) { return read(bytes.NewReader(b), int64(len(b))) }
 
 // Unpickle is the bare pickle interpreter.
-var Unpickle = unpickle
+func Unpickle(data []byte) (any, error) { return unpickle(data, persistentLoad) }
+
+const LegacyMagic = legacyMagic

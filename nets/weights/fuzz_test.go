@@ -29,12 +29,20 @@ func check(t *testing.T, b []byte) {
 }
 
 func FuzzTorch(f *testing.F) {
-	for _, name := range []string{"plain.pth", "views.pth", "integers.pth", "nested.pth.tar"} {
+	for _, name := range []string{"plain.pth", "views.pth", "integers.pth", "nested.pth.tar", "legacy.pth", "legacy_views.pth"} {
 		b, err := os.ReadFile(filepath.Join("testdata", name))
 		require.NoError(f, err)
 		f.Add(b)
 	}
 	f.Fuzz(check)
+}
+
+// FuzzLegacy puts the input in the place of the object in a file of the legacy format, where one storage follows.
+func FuzzLegacy(f *testing.F) {
+	f.Add(newPickler().dict(vector("a"), vector("b")).op(".").Bytes(), []byte("\x80\x02]X\x01\x00\x00\x000a."))
+	f.Fuzz(func(t *testing.T, object, keys []byte) {
+		check(t, legacy(object, keys, stored(1, 2, 3, 4)))
+	})
 }
 
 // FuzzPickle puts the input into a valid archive, past the checksums that stop FuzzTorch.

@@ -13,11 +13,13 @@ import (
 // storageClass stands for a class such as torch.FloatStorage.
 type storageClass struct{ name string }
 
-// storage is a reference to a record of the archive. Its bytes are read only when a wanted tensor needs them.
+// storage is a reference to stored elements. Their bytes are read only when a wanted tensor needs them.
 type storage struct {
 	class string
 	key   string
 	size  int // elements
+	// from and length tell which of the elements tensors see: all of them but for views of the legacy format.
+	from, length int
 }
 
 // lazyTensor is a view into a storage.
@@ -43,19 +45,20 @@ type function func(args []any) (any, error)
 
 func (f function) Call(args ...any) (any, error) { return f(args) }
 
-// unpickle interprets the pickle of a PyTorch archive. Only classes that tensors and dictionaries need have a meaning.
-func unpickle(data []byte) (v any, err error) {
+// unpickle interprets a pickle of a PyTorch file, which data begins with. Only classes that tensors and dictionaries need have
+// a meaning; persistent resolves what the pickle only refers to.
+func unpickle(data []byte, persistent func(id any) (any, error)) (v any, err error) {
 	defer func() {
 		if p := recover(); p != nil { // the unpickler indexes and hashes what the file says
 			v, err = nil, fmt.Errorf("malformed pickle: %.200v", p)
 		}
 	}()
-	if err := scanPickle(data); err != nil {
+	if _, err := scanPickle(data); err != nil {
 		return nil, err
 	}
 	u := pickle.NewUnpickler(bytes.NewReader(data))
 	u.FindClass = findClass
-	u.PersistentLoad = persistentLoad
+	u.PersistentLoad = persistent
 	v, err = u.Load()
 	if err != nil {
 		return nil, fmt.Errorf("pickle: %.200s", err.Error()) // the unpickler prints whole objects
@@ -82,9 +85,13 @@ func findClass(module, name string) (any, error) {
 	return &opaque{module: module, name: name}, nil
 }
 
-// persistentLoad turns ("storage", class, key, device, elements) into a reference.
+// persistentLoad turns ("storage", class, key, device, elements) into a reference. The legacy format has a sixth item, which is
+// (key, first element, elements) for a view of the storage; and it saves modules as ("module", class, file, source).
 func persistentLoad(id any) (any, error) {
 	t, ok := id.(*types.Tuple)
+	if ok && t.Len() > 1 && t.Get(0) == "module" {
+		return t.Get(1), nil
+	}
 	if !ok || t.Len() < 5 || t.Get(0) != "storage" {
 		return nil, errors.New("unknown kind of persistent object")
 	}
@@ -102,7 +109,20 @@ func persistentLoad(id any) (any, error) {
 	if !isText || !isInt || size < 0 {
 		return nil, errors.New("storage with a malformed key or size")
 	}
-	return &storage{class: class, key: key, size: size}, nil
+	s := &storage{class: class, key: key, size: size, length: size}
+	if t.Len() > 5 && t.Get(5) != nil {
+		view, ok := t.Get(5).(*types.Tuple)
+		if !ok || view.Len() != 3 {
+			return nil, fmt.Errorf("storage %q with a malformed view", key)
+		}
+		var isFrom, isLength bool
+		s.from, isFrom = view.Get(1).(int)
+		s.length, isLength = view.Get(2).(int)
+		if !isFrom || !isLength || s.from < 0 || s.length < 0 || s.from > size || s.length > size-s.from {
+			return nil, fmt.Errorf("storage %q of %d elements with a view outside of it", key, size)
+		}
+	}
+	return s, nil
 }
 
 // rebuildTensor takes storage, offset, shape and stride; gradients, hooks and metadata that follow do not matter.

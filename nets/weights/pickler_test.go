@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/line-ood/goline/nets/weights"
 )
 
 // pickler writes the few opcodes of pickle protocol 2 that checkpoints consist of.
@@ -52,12 +54,17 @@ type view struct {
 	class, key    string
 	size, offset  int
 	shape, stride []int
+	part          []int // of the storage, first element and elements: what the legacy format calls a view; nil for all
 }
 
 // tensor writes torch._utils._rebuild_tensor_v2(storage, offset, shape, stride, False, OrderedDict()).
 func (p *pickler) tensor(v view) *pickler {
 	p.global("torch._utils", "_rebuild_tensor_v2").op("((")
-	p.text("storage").global("torch", v.class).text(v.key).text("cpu").int(v.size).op("tQ")
+	p.text("storage").global("torch", v.class).text(v.key).text("cpu").int(v.size)
+	if v.part != nil {
+		p.op("(").text("view").int(v.part[0]).int(v.part[1]).op("t")
+	}
+	p.op("tQ")
 	p.int(v.offset).ints(v.shape).ints(v.stride).op("\x89")
 	return p.global("collections", "OrderedDict").op(")RtR")
 }
@@ -95,6 +102,17 @@ func checkpoint(t testing.TB, views ...view) []byte {
 	return zipped(t, zip.Store,
 		record{"archive/data.pkl", newPickler().dict(views...).op(".").Bytes()},
 		record{"archive/data/0", floats(1, 2, 3, 4)})
+}
+
+// legacy is a file of the legacy format with these pickles of the object and of the keys, and these storages.
+func legacy(object, keys []byte, storages ...[]byte) []byte {
+	const version, system = "\x80\x02M\xe9\x03.", "\x80\x02}."
+	return bytes.Join(append([][]byte{[]byte(weights.LegacyMagic + version + system), object, keys}, storages...), nil)
+}
+
+// stored is a storage of floats as the legacy format holds it.
+func stored(vs ...float32) []byte {
+	return append(binary.LittleEndian.AppendUint64(nil, uint64(len(vs))), floats(vs...)...)
 }
 
 func floats(vs ...float32) []byte {

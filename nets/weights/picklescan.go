@@ -62,15 +62,16 @@ var opcodes = func() (t [256]argument) {
 var errPickleCut = errors.New("pickle is cut off")
 
 // scanPickle walks over the opcodes without interpreting them. The unpickler trusts every length and count in its
-// input; what passes here cannot make it take more memory than the bounds above allow.
-func scanPickle(p []byte) error {
-	containers, marks := 0, 0
+// input; what passes here cannot make it take more memory than the bounds above allow. It returns the length of the pickle, after
+// which p may go on; errPickleCut where p ends before it.
+func scanPickle(p []byte) (int, error) {
+	containers, marks, whole := 0, 0, len(p)
 	for len(p) > 0 {
 		op := p[0]
 		p = p[1:]
 		switch op {
 		case '.':
-			return nil
+			return whole - len(p), nil
 		case '(':
 			marks++
 			containers++
@@ -81,15 +82,15 @@ func scanPickle(p []byte) error {
 			containers++
 		}
 		if containers > maxContainers || marks > maxMarks {
-			return errors.New("pickle is too complex for a state dict")
+			return 0, errors.New("pickle is too complex for a state dict")
 		}
 		n, err := skipArgument(op, p)
 		if err != nil {
-			return err
+			return 0, err
 		}
 		p = p[n:]
 	}
-	return errPickleCut
+	return 0, errPickleCut
 }
 
 // skipArgument returns the length of an opcode's argument at the start of p.

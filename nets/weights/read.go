@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"regexp"
 	"strings"
 
 	"github.com/line-ood/goline/internal/fsfile"
@@ -16,15 +17,16 @@ import (
 
 // Read reads all tensors of a file. The format is told by content, never by name:
 //
-//   - PyTorch's zip format, as torch.save writes it since version 1.6. The state dict may be the saved object itself or
-//     lie under one of the keys state_dict, model_state_dict, model, net, network, state_dict_ema and model_ema, tried in
-//     this order, each only if it holds tensors. Everything else in the file is ignored. Views and shared storages are
-//     resolved; every tensor gets its own memory.
+//   - PyTorch's zip format, as torch.save writes it since version 1.6, and the one before. The state dict may be the saved
+//     object itself or lie under one of the keys state_dict, model_state_dict, model, net, network, state_dict_ema and
+//     model_ema, tried in this order, each only if it holds tensors. Everything else in the file is ignored. Views and shared
+//     storages are resolved; every tensor gets its own memory.
 //   - safetensors.
 //   - npz with one numeric array for each tensor.
 //
 // Prefixes "module." and "_orig_mod.", which wrappers for parallel training and compilation put before every name, are
-// removed when all names have them. Half precision, bfloat16 and double become float32; integers and booleans int64.
+// removed when all names have them. Names of torchvision's first files of DenseNet and of vision transformers, such as
+// denselayer1.norm.2.weight and mlp.linear_1.weight, become today's: denselayer1.norm2.weight, mlp.0.weight. Half precision, bfloat16 and double become float32; integers and booleans int64.
 //
 // Errors name the path and, where there is one, the tensor. Other formats are recognised and named in the error, which is
 // [ErrFormat].
@@ -78,12 +80,15 @@ func read(r io.ReaderAt, size int64) (sd *StateDict, err error) {
 			sd, err = nil, fmt.Errorf("malformed file: %.200v", p)
 		}
 	}()
-	isZip, err := detect(r, size)
-	switch {
-	case err != nil:
+	kind, err := detect(r, size)
+	if err != nil {
 		return nil, err
-	case isZip:
+	}
+	switch kind {
+	case zipFormat:
 		sd, err = readZip(r, size)
+	case legacyFormat:
+		sd, err = readLegacy(r, size)
 	default:
 		sd, err = readSafetensors(r, size)
 	}
@@ -93,7 +98,7 @@ func read(r io.ReaderAt, size int64) (sd *StateDict, err error) {
 	if sd.Len() == 0 {
 		return nil, errors.New("the file holds no tensors")
 	}
-	return sd.stripped(), nil
+	return sd.stripped().modernised(), nil
 }
 
 // readZip tells PyTorch archives from npz.
@@ -146,6 +151,40 @@ func (sd *StateDict) stripped() *StateDict {
 			sd.index = index
 		}
 	}
+	return sd
+}
+
+// oldNames are patterns of names in torchvision's first files of DenseNet (2017, before PyTorch 0.4 forbade the dot within) and of
+// vision transformers (2021), and what torchvision itself turns them into.
+var oldNames = [...]struct {
+	pattern *regexp.Regexp
+	name    string
+}{
+	{regexp.MustCompile(`^((?:.*\.)?denselayer\d+\.(?:norm|conv))\.([12]\.(?:weight|bias|running_mean|running_var))$`), "$1$2"},
+	{regexp.MustCompile(`^((?:.*\.)?encoder_layer_\d+\.mlp)\.linear_1\.(weight|bias)$`), "$1.0.$2"},
+	{regexp.MustCompile(`^((?:.*\.)?encoder_layer_\d+\.mlp)\.linear_2\.(weight|bias)$`), "$1.3.$2"},
+}
+
+// modernised gives layers of torchvision's old files their names of today, unless one of them is taken.
+func (sd *StateDict) modernised() *StateDict {
+	renamed := make(map[string]int, len(sd.tensors))
+	names := make([]string, len(sd.tensors))
+	changed := false
+	for i, t := range sd.tensors {
+		names[i] = t.Name
+		for _, old := range oldNames {
+			names[i] = old.pattern.ReplaceAllString(names[i], old.name)
+		}
+		changed = changed || names[i] != t.Name
+		renamed[names[i]] = i
+	}
+	if !changed || len(renamed) < len(names) {
+		return sd
+	}
+	for i, name := range names {
+		sd.tensors[i].Name = name
+	}
+	sd.index = renamed
 	return sd
 }
 

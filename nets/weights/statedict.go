@@ -1,6 +1,6 @@
 // Package weights reads and writes the parameters of trained networks and loads them into a network.
 //
-// [Read] tells the format by the file's content: PyTorch's zip format (.pth, .pt, .pth.tar), safetensors, and NumPy's
+// [Read] tells the format by the file's content: PyTorch's formats (.pth, .pt, .th, .pth.tar), safetensors, and NumPy's
 // npz. [Load] is strict: names and shapes of the network and the file must agree, and every disagreement is reported at
 // once. Nothing in a file is ever executed. [Save] writes safetensors and npz.
 //

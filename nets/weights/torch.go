@@ -1,59 +1,31 @@
 package weights
 
 import (
-	"archive/zip"
-	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"math"
 	"strings"
 
 	"github.com/nlpodyssey/gopickle/types"
 )
 
-// archive is PyTorch's zip format: <prefix>data.pkl, <prefix>data/<key> for every storage, and small records.
-type archive struct {
-	size    int64
-	prefix  string
-	records map[string]*zip.File
-	order   binary.ByteOrder
+// storages gives the bytes behind the tensors of a PyTorch file.
+type storages struct {
+	// read returns the bytes of the storage with that key, of which limit are expected.
+	read  func(key string, limit int64) ([]byte, error)
+	order binary.ByteOrder
 	// budget bounds the bytes of all tensors together: views can claim far more elements than the file has.
 	budget int64
 	cache  map[string][]byte
 }
 
-func readTorch(z *zip.Reader, size int64) (*StateDict, error) {
-	a := &archive{
-		size: size, records: map[string]*zip.File{}, order: binary.LittleEndian,
-		budget: 64<<20 + 16*min(size, math.MaxInt64/32), cache: map[string][]byte{},
-	}
-	found := ""
-	for _, f := range z.File {
-		if a.records[f.Name] != nil {
-			return nil, fmt.Errorf("zip record %q comes twice", f.Name)
-		}
-		a.records[f.Name] = f
-		if f.Name == "data.pkl" || strings.HasSuffix(f.Name, "/data.pkl") {
-			if found != "" {
-				return nil, fmt.Errorf("two pickles, %q and %q", found, f.Name)
-			}
-			found = f.Name
-		}
-	}
-	a.prefix = strings.TrimSuffix(found, "data.pkl")
-	if err := a.readByteOrder(); err != nil {
-		return nil, err
-	}
-	data, err := a.record("data.pkl", maxPickle)
-	if err != nil {
-		return nil, err
-	}
-	root, err := unpickle(data)
-	if err != nil {
-		return nil, err
-	}
+func newStorages(size int64, order binary.ByteOrder, read func(key string, limit int64) ([]byte, error)) *storages {
+	return &storages{read: read, order: order, budget: 64<<20 + 16*min(size, math.MaxInt64/32), cache: map[string][]byte{}}
+}
+
+// stateDict returns the tensors of the state dict in an unpickled object.
+func (a *storages) stateDict(root any) (*StateDict, error) {
 	entries, err := selectStateDict(root)
 	if err != nil {
 		return nil, err
@@ -61,54 +33,8 @@ func readTorch(z *zip.Reader, size int64) (*StateDict, error) {
 	return a.tensors(entries)
 }
 
-// readByteOrder looks at the record that PyTorch writes since version 2.1.
-func (a *archive) readByteOrder() error {
-	if a.records[a.prefix+"byteorder"] == nil {
-		return nil
-	}
-	b, err := a.record("byteorder", 16)
-	if err != nil {
-		return err
-	}
-	switch string(b) {
-	case "little":
-	case "big":
-		a.order = binary.BigEndian
-	default:
-		return fmt.Errorf("byte order %q is unknown", b)
-	}
-	return nil
-}
-
-// record returns the content of a zip record of at most limit bytes; its checksum is verified.
-func (a *archive) record(name string, limit int64) ([]byte, error) {
-	f := a.records[a.prefix+name]
-	if f == nil {
-		return nil, fmt.Errorf("zip record %q is missing", a.prefix+name)
-	}
-	if f.UncompressedSize64 > uint64(limit) {
-		return nil, fmt.Errorf("zip record %q of %d bytes, expected at most %d", f.Name, f.UncompressedSize64, limit)
-	}
-	rc, err := f.Open()
-	if err != nil {
-		return nil, fmt.Errorf("zip record %q: %w", f.Name, err)
-	}
-	defer rc.Close()
-	var buf bytes.Buffer
-	if f.Method == zip.Store && int64(f.UncompressedSize64) <= a.size {
-		buf.Grow(int(f.UncompressedSize64) + bytes.MinRead) // otherwise grow only with what arrives
-	}
-	if _, err := buf.ReadFrom(io.LimitReader(rc, limit+1)); err != nil {
-		return nil, fmt.Errorf("zip record %q: %w", f.Name, err)
-	}
-	if uint64(buf.Len()) != f.UncompressedSize64 {
-		return nil, fmt.Errorf("zip record %q: %w", f.Name, io.ErrUnexpectedEOF)
-	}
-	return buf.Bytes(), nil
-}
-
 // tensors resolves the views among entries; other values have no meaning for a network and are left out.
-func (a *archive) tensors(entries []entry) (*StateDict, error) {
+func (a *storages) tensors(entries []entry) (*StateDict, error) {
 	uses := map[string]int{}
 	for _, e := range entries {
 		if t, ok := e.value.(*lazyTensor); ok {
@@ -140,15 +66,17 @@ func (a *archive) tensors(entries []entry) (*StateDict, error) {
 }
 
 // resolve copies the elements of a view out of its storage.
-func (a *archive) resolve(v *lazyTensor) (Tensor, error) {
+func (a *storages) resolve(v *lazyTensor) (Tensor, error) {
 	dt, ok := torchTypes[v.storage.class]
 	if !ok {
 		return Tensor{}, fmt.Errorf("elements of %s are not supported", v.storage.class)
 	}
-	n, err := v.layout.check(v.storage.size)
+	l := v.layout
+	n, err := l.check(v.storage.length)
 	if err != nil {
 		return Tensor{}, err
 	}
+	l.offset += v.storage.from
 	if a.budget -= int64(n) * 8; a.budget < 0 {
 		return Tensor{}, errors.New("views expand to far more data than the file holds")
 	}
@@ -156,20 +84,20 @@ func (a *archive) resolve(v *lazyTensor) (Tensor, error) {
 	if err != nil {
 		return Tensor{}, err
 	}
-	t := Tensor{Shape: v.layout.shape}
-	dt.fill(&t, raw, a.order, v.layout, n)
+	t := Tensor{Shape: l.shape}
+	dt.fill(&t, raw, a.order, l, n)
 	return t, nil
 }
 
 // storage returns the bytes of a storage, from the cache where several tensors share it.
-func (a *archive) storage(s *storage, size int) ([]byte, error) {
+func (a *storages) storage(s *storage, size int) ([]byte, error) {
 	raw, ok := a.cache[s.key]
 	if !ok {
 		if s.size > math.MaxInt/16 {
 			return nil, fmt.Errorf("storage %q claims %d elements", s.key, s.size)
 		}
 		var err error
-		if raw, err = a.record("data/"+s.key, int64(s.size)*int64(size)); err != nil {
+		if raw, err = a.read(s.key, int64(s.size)*int64(size)); err != nil {
 			return nil, err
 		}
 		a.cache[s.key] = raw

@@ -37,7 +37,7 @@ func tensors(sd *weights.StateDict) []weights.Tensor {
 func TestReadsWhatPyTorchWrites(t *testing.T) {
 	for _, name := range []string{
 		"plain.pth", "dict.pth", "protocol4.pth", "module_prefix.pth", "compiled_prefix.pth", "half.pth", "bfloat16.pth",
-		"double.pth", "parameters.pth", "nested.pth.tar",
+		"double.pth", "parameters.pth", "nested.pth.tar", "legacy.pth", "legacy_nested.pth.tar",
 	} {
 		t.Run(name, func(t *testing.T) {
 			sd, err := weights.Read(filepath.Join("testdata", name))
@@ -48,8 +48,6 @@ func TestReadsWhatPyTorchWrites(t *testing.T) {
 }
 
 func TestReadsViews(t *testing.T) {
-	sd, err := weights.Read(filepath.Join("testdata", "views.pth"))
-	require.NoError(t, err)
 	transposed := make([]float32, 24)
 	for i := range transposed {
 		transposed[i] = float32(i%4*6 + i/4)
@@ -58,7 +56,7 @@ func TestReadsViews(t *testing.T) {
 	for i := 1; i < 24; i += 2 {
 		step = append(step, float32(i))
 	}
-	require.Equal(t, []weights.Tensor{
+	want := []weights.Tensor{
 		{Name: "transposed", Shape: []int{6, 4}, F32: transposed},
 		{Name: "cut", Shape: []int{2, 3}, F32: []float32{8, 9, 10, 14, 15, 16}},
 		{Name: "step", Shape: []int{12}, F32: step},
@@ -67,7 +65,12 @@ func TestReadsViews(t *testing.T) {
 		{Name: "scalar", Shape: []int{}, F32: []float32{5}},
 		{Name: "empty", Shape: []int{0, 3}, F32: []float32{}},
 		{Name: "channels_last", Shape: []int{2, 3, 2, 2}, F32: fixture(1)[0].F32},
-	}, tensors(sd))
+	}
+	for _, name := range []string{"views.pth", "legacy_views.pth"} {
+		sd, err := weights.Read(filepath.Join("testdata", name))
+		require.NoError(t, err)
+		require.Equal(t, want, tensors(sd), name)
+	}
 }
 
 func TestReadsIntegers(t *testing.T) {
@@ -86,7 +89,6 @@ func TestReadsIntegers(t *testing.T) {
 
 func TestRefusesWithAReason(t *testing.T) {
 	for name, want := range map[string]string{
-		"legacy.pth":        "legacy format (before 1.6) is not supported: re-save",
 		"module.pth":        "class torch.nn.modules.linear.Linear, not a state dict",
 		"module_inside.pth": "the file has epoch, model (torch.nn.modules.linear.Linear)",
 		"tensor.pth":        "a single tensor, not a state dict",

@@ -7,8 +7,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/jedib0t/go-pretty/v6/table"
-	"github.com/jedib0t/go-pretty/v6/text"
 	"github.com/spf13/cobra"
 
 	"github.com/line-ood/goline/internal/cli/command"
@@ -34,23 +32,6 @@ func New() *cobra.Command {
 // intervalLevel is the level of all confidence intervals and bootstrap bands that are written.
 const intervalLevel = 0.95
 
-// newTable starts a table whose first columns are text and whose others are numbers.
-func newTable(texts int, header ...string) table.Writer {
-	t := table.NewWriter()
-	t.SetStyle(table.StyleLight)
-	t.Style().Format.Header = text.FormatDefault // names keep their case
-	row, columns := table.Row{}, []table.ColumnConfig{}
-	for i, h := range header {
-		row = append(row, h)
-		if i >= texts {
-			columns = append(columns, table.ColumnConfig{Number: i + 1, Align: text.AlignRight, AlignHeader: text.AlignRight})
-		}
-	}
-	t.AppendHeader(row)
-	t.SetColumnConfigs(columns)
-	return t
-}
-
 // figure formats a number for people in four digits, large ones as whole numbers.
 func figure(v float64) string {
 	switch size := math.Abs(v); {
@@ -74,11 +55,10 @@ func exactly(v float64) string {
 type jsonNumber float64
 
 func (n jsonNumber) MarshalJSON() ([]byte, error) {
-	s := exactly(float64(n))
-	if s == "" {
-		return []byte("null"), nil
+	if s := exactly(float64(n)); s != "" {
+		return []byte(s), nil
 	}
-	return strconv.AppendFloat(nil, float64(n), 'g', -1, 64), nil
+	return []byte("null"), nil
 }
 
 // numberList is a flag of numbers with commas between them.

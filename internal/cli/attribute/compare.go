@@ -163,13 +163,13 @@ func (c *compareCommand) run(ctx context.Context) error {
 		return err
 	}
 	comparison, stopped := compare.Compare(ctx, study)
-	if stopped != nil && (comparison == nil || ctx.Err() == nil || !errors.Is(stopped, ctx.Err())) {
+	if stopped != nil && (comparison == nil || !command.Interrupted(ctx, stopped)) {
 		return stopped
 	}
 	r := compareReport{stage: s, command: c, study: study, comparison: comparison, partial: stopped != nil}
 	if stopped == nil {
 		r.shown, stopped = c.show(ctx, study)
-		if stopped != nil && (ctx.Err() == nil || !errors.Is(stopped, ctx.Err())) {
+		if stopped != nil && !command.Interrupted(ctx, stopped) {
 			return stopped
 		}
 		r.partial = stopped != nil

@@ -16,6 +16,7 @@ import (
 	"github.com/line-ood/goline/attribution"
 	"github.com/line-ood/goline/attribution/compare"
 	"github.com/line-ood/goline/internal/atomicfile"
+	"github.com/line-ood/goline/internal/cli/command"
 )
 
 // compareReport writes what "attribute compare" found.
@@ -38,7 +39,7 @@ func (r *compareReport) print(w io.Writer) error {
 	for _, b := range r.command.budgets {
 		header = append(header, figure(b))
 	}
-	t := newTable(1, header...)
+	t := command.NewTable(1, header...)
 	for _, e := range r.study.Estimators {
 		row := table.Row{e.Name()}
 		for _, b := range r.command.budgets {
@@ -51,7 +52,7 @@ func (r *compareReport) print(w io.Writer) error {
 	for _, m := range compare.Metrics() {
 		header = append(header, m.String())
 	}
-	t = newTable(1, header...)
+	t = command.NewTable(1, header...)
 	for _, e := range r.study.Estimators {
 		cell := r.cell(e.Name(), slices.Max(r.command.budgets))
 		if cell == nil || cell.Runs == 0 {
@@ -199,18 +200,14 @@ func (r *compareReport) figures() (out []namedFigure) {
 // writeTruth writes one line for each player of each game.
 func (r *compareReport) writeTruth(w io.Writer) error {
 	out := csv.NewWriter(w)
-	if err := out.Write([]string{"subject", "method", "player", "value", "std_err"}); err != nil {
-		return err
-	}
+	_ = out.Write([]string{"subject", "method", "player", "value", "std_err"}) // its errors last until Error
 	for _, s := range r.study.Subjects {
 		for i, v := range s.Truth.Values {
 			se := "0"
 			if s.Truth.StdErr != nil {
 				se = exactly(s.Truth.StdErr[i])
 			}
-			if err := out.Write([]string{s.Name, s.Truth.Method, fmt.Sprint(i), exactly(v), se}); err != nil {
-				return err
-			}
+			_ = out.Write([]string{s.Name, s.Truth.Method, fmt.Sprint(i), exactly(v), se})
 		}
 	}
 	out.Flush()

@@ -11,7 +11,6 @@ import (
 
 	"github.com/line-ood/goline/attribution"
 	"github.com/line-ood/goline/attribution/games"
-	"github.com/line-ood/goline/internal/atomicfile"
 	"github.com/line-ood/goline/internal/cli/command"
 	"github.com/line-ood/goline/line/downstream"
 	"github.com/line-ood/goline/line/eval"
@@ -139,18 +138,14 @@ func (d *downstreamCommand) run(ctx context.Context) (err error) {
 	study := downstream.Study{
 		Data: d.Data, Line: d.LINeOptions, Games: d.games,
 		Estimators: forPlayers(d.parsed, d.Network.Dim()), Budgets: d.budgets, Seeds: seedList(d.Seed, d.seeds),
-		Graph: d.Common.GraphOptions(), Workers: d.Workers, BackwardCost: d.backwardCost, Progress: b.Set,
+		Graph: d.GraphOptions(), Workers: d.Workers, BackwardCost: d.backwardCost, Progress: b.Set,
 	}
 	result, stopped := downstream.Measure(ctx, study)
-	if stopped != nil && (result == nil || ctx.Err() == nil || !errors.Is(stopped, ctx.Err())) {
+	if stopped != nil && (result == nil || !command.Interrupted(ctx, stopped)) {
 		return stopped
 	}
 	r := downstreamReport{command: d, result: result, partial: stopped != nil}
-	var errs []error // files come first: a pipe that breaks must not lose them
-	for path, write := range map[string]func(io.Writer) error{d.jsonOut: r.writeJSON, d.csvOut: r.writeCSV} {
-		if path != "" {
-			errs = append(errs, atomicfile.Write(path, write))
-		}
-	}
-	return errors.Join(append(errs, r.print(d.stdout), stopped)...)
+	// Files come first: a pipe that breaks must not lose them.
+	wrote := errors.Join(command.Write(d.jsonOut, r.writeJSON), command.Write(d.csvOut, r.writeCSV))
+	return errors.Join(wrote, r.print(d.stdout), stopped)
 }

@@ -2,7 +2,6 @@ package attribute
 
 import (
 	"encoding/csv"
-	"encoding/json"
 	"fmt"
 	"io"
 	"math"
@@ -10,6 +9,7 @@ import (
 
 	"github.com/jedib0t/go-pretty/v6/table"
 
+	"github.com/line-ood/goline/internal/cli/command"
 	"github.com/line-ood/goline/line/downstream"
 	"github.com/line-ood/goline/line/report"
 )
@@ -50,7 +50,7 @@ func (r *downstreamReport) print(w io.Writer) error {
 		header = append(header, d.Set)
 		fpr, auroc = append(fpr, percent(d.FPR95)), append(auroc, percent(d.AUROC))
 	}
-	t := newTable(1, header...)
+	t := command.NewTable(1, header...)
 	t.AppendRows([]table.Row{fpr, auroc})
 	fmt.Fprintln(w, t.Render())
 
@@ -58,7 +58,7 @@ func (r *downstreamReport) print(w io.Writer) error {
 	for _, d := range r.result.Reference {
 		header = append(header, d.Set)
 	}
-	t = newTable(2, header...)
+	t = command.NewTable(2, header...)
 	var last downstream.Cell
 	for _, c := range r.result.Cells() {
 		same := c.Game == last.Game && c.Estimator == last.Estimator && c.Runs > 0 && last.Runs > 0 && c.Equivalents == last.Equivalents
@@ -95,24 +95,18 @@ func (r *downstreamReport) writeCSV(w io.Writer) error {
 	out := csv.NewWriter(w)
 	header := []string{"value", "estimator", "budget", "seed", "samples", "forwards", "backwards", "forward_equivalents", "seconds",
 		"neuron_overlap", "weight_overlap", "set", "fpr95", "auroc", "delta_fpr95", "delta_auroc", "skipped", "partial"}
-	if err := out.Write(header); err != nil {
-		return err
-	}
+	_ = out.Write(header) // its errors last until Error
 	for _, run := range r.result.Runs {
 		common := []string{run.Game, run.Estimator, exactly(run.Budget), strconv.FormatUint(run.Seed, 10), strconv.Itoa(run.Samples), exactly(run.Forwards),
 			exactly(run.Backwards), exactly(run.Equivalents), exactly(run.Seconds), exactly(run.NeuronOverlap), exactly(run.WeightOverlap)}
 		partial := strconv.FormatBool(r.partial)
 		if run.Skipped != "" {
-			if err := out.Write(append(common, "", "", "", "", "", run.Skipped, partial)); err != nil {
-				return err
-			}
+			_ = out.Write(append(common, "", "", "", "", "", run.Skipped, partial))
 		}
 		for _, d := range run.Detections {
 			row := append(common[:len(common):len(common)], d.Set, exactly(100*d.FPR95), exactly(100*d.AUROC), exactly(100*d.DeltaFPR95),
 				exactly(100*d.DeltaAUROC), "", partial)
-			if err := out.Write(row); err != nil {
-				return err
-			}
+			_ = out.Write(row)
 		}
 	}
 	out.Flush()
@@ -160,9 +154,7 @@ func (r *downstreamReport) writeJSON(w io.Writer) error {
 			jsonNumber(run.NeuronOverlap), jsonNumber(run.WeightOverlap), rates(run.Detections), run.Skipped})
 	}
 	c := r.command
-	out := json.NewEncoder(w)
-	out.SetIndent("", "  ")
-	return out.Encode(struct {
+	return command.WriteJSON(w, struct {
 		Net       string              `json:"net"`
 		Weights   string              `json:"weights_sha256"`
 		Fit       string              `json:"fit"`

@@ -7,7 +7,6 @@ import (
 
 	"github.com/line-ood/goline/attribution"
 	"github.com/line-ood/goline/attribution/games"
-	"github.com/line-ood/goline/dataset"
 	"github.com/line-ood/goline/internal/cli/command"
 	"github.com/line-ood/goline/internal/mathx"
 	"github.com/line-ood/goline/line/downstream"
@@ -17,10 +16,10 @@ import (
 )
 
 // findFeatures returns features of a DATA argument, see [eval.Extractor.Find].
-func findFeatures(ctx context.Context, x *eval.Extractor, spec string, names ...string) (_ posthoc.Samples, err error) {
-	set, err := dataset.Open(spec)
+func (s *stage) findFeatures(ctx context.Context, x *eval.Extractor, flag, spec string, names ...string) (_ posthoc.Samples, err error) {
+	set, err := s.net.Data(flag, spec)
 	if err != nil {
-		return posthoc.Samples{}, fmt.Errorf("%s: %w", spec, err)
+		return posthoc.Samples{}, err
 	}
 	defer func() { err = errors.Join(err, set.Close()) }()
 	return x.Find(ctx, set, names...)
@@ -35,44 +34,19 @@ func rows(s posthoc.Samples, pick []int) [][]float64 {
 	return out
 }
 
-// labels returns the labels of a set, nil where they are none of the network's and not needed either.
-func (s *stage) labels(set dataset.Dataset) ([]int, error) {
-	err := eval.CheckLabels(set, s.network.Classes())
-	switch {
-	case err == nil:
-		return set.Labels(), nil
-	case s.byClass || s.plan.target == attribution.TargetLabel():
-		return nil, fmt.Errorf("--data %w", err)
-	}
-	return nil, nil
-}
-
 // featureSubjects plays on penultimate neurons, from their activations alone.
-func (s *stage) featureSubjects(ctx context.Context) ([]subject, error) {
-	set, err := dataset.Open(s.data)
-	if err != nil {
-		return nil, fmt.Errorf("--data: %w", err)
-	}
-	defer set.Close()
-	labels, err := s.labels(set)
-	if err != nil {
-		return nil, err
-	}
-	pick, err := s.chosen(set.Len(), s.Seed)
-	if err != nil {
-		return nil, err
-	}
+func (s *stage) featureSubjects(ctx context.Context, in images) ([]subject, error) {
 	options, finish := s.EvalOptions()
 	defer finish()
 	x, err := command.NewExtractor(s.network, s.featuresDir, s.weightsSHA, options)
 	if err != nil {
 		return nil, err
 	}
-	all, err := findFeatures(ctx, x, s.data, "id", "fit", "data")
+	all, err := s.findFeatures(ctx, x, "--data", s.data, "id", "fit", "data")
 	if err != nil {
 		return nil, err
 	}
-	all.Labels = labels
+	all.Labels = in.labels
 	if err := all.Validate(); err != nil {
 		return nil, fmt.Errorf("--data %s: %w", s.data, err)
 	}
@@ -85,23 +59,22 @@ func (s *stage) featureSubjects(ctx context.Context) ([]subject, error) {
 		return nil, err
 	}
 	if s.byClass {
-		return s.featureClasses(head, all, pick, set, o)
+		return s.featureClasses(head, all, in, o)
 	}
-	out := make([]subject, len(pick))
-	for k, z := range rows(all, pick) {
-		i := pick[k]
-		g, err := games.NewPenultimate(head, z, labelOf(all.Labels, i), o)
+	out := make([]subject, len(in.pick))
+	for k, z := range rows(all, in.pick) {
+		g, err := games.NewPenultimate(head, z, in.label(k), o)
 		if err != nil {
-			return nil, fmt.Errorf("image %d (%s): %w", i, set.ID(i), err)
+			return nil, fmt.Errorf("image %d (%s): %w", in.pick[k], in.ID(in.pick[k]), err)
 		}
-		out[k] = subject{Name: fmt.Sprintf("image-%d", i), Image: i, ID: set.ID(i), Label: labelOf(all.Labels, i), Class: classOf(g), Images: 1, Game: g}
+		out[k] = in.ofImage(k, g)
 	}
 	return out, nil
 }
 
 // featureClasses plays one game for each class that has images.
-func (s *stage) featureClasses(head *games.Readout, all posthoc.Samples, pick []int, set dataset.Dataset, o games.PenultimateOptions) ([]subject, error) {
-	classes, err := byLabel(pick, all.Labels, s.network.Classes())
+func (s *stage) featureClasses(head *games.Readout, all posthoc.Samples, in images, o games.PenultimateOptions) ([]subject, error) {
+	classes, err := byLabel(in.pick, all.Labels, s.network.Classes())
 	if err != nil {
 		return nil, err
 	}
@@ -118,8 +91,7 @@ func (s *stage) featureClasses(head *games.Readout, all posthoc.Samples, pick []
 		if err != nil {
 			return nil, fmt.Errorf("class %d: %w", class, err)
 		}
-		name := className(set.Classes(), class)
-		out = append(out, subject{Name: name, Image: -1, ID: name, Label: class, Class: classOf(g), Images: len(members), Game: g})
+		out = append(out, in.ofClass(class, len(members), g))
 	}
 	return out, nil
 }
@@ -133,16 +105,16 @@ func (s *stage) featureOptions(ctx context.Context, x *eval.Extractor) (o games.
 	if s.line {
 		o.LINe = downstream.ScoreGame(s.det)
 	}
-	o.Removal, err = featureRemoval(ctx, x, s.removal, s.fit, s.background, s.Seed)
+	o.Removal, err = s.featureRemoval(ctx, x, s.removal, s.fit, s.background, s.Seed)
 	return o, err
 }
 
 // featureRemoval reads what removed penultimate neurons become from the features of --fit.
-func featureRemoval(ctx context.Context, x *eval.Extractor, removal, fit string, background int, seed uint64) (attribution.Removal, error) {
+func (s *stage) featureRemoval(ctx context.Context, x *eval.Extractor, removal, fit string, background int, seed uint64) (attribution.Removal, error) {
 	if removal == "zero" {
 		return attribution.RemoveToZero(), nil
 	}
-	all, err := findFeatures(ctx, x, fit, "fit")
+	all, err := s.findFeatures(ctx, x, "--fit", fit, "fit")
 	if err != nil {
 		return attribution.Removal{}, err
 	}

@@ -12,8 +12,10 @@ import (
 
 	"github.com/line-ood/goline/attribution"
 	"github.com/line-ood/goline/attribution/games"
+	"github.com/line-ood/goline/dataset"
 	"github.com/line-ood/goline/internal/cli/command"
 	"github.com/line-ood/goline/line"
+	"github.com/line-ood/goline/line/eval"
 	"github.com/line-ood/goline/nets"
 )
 
@@ -56,7 +58,7 @@ func (g *gameFlags) register(cmd *cobra.Command, images int) {
 
 // inputs are the files that must not be written to.
 func (g *gameFlags) inputs() []command.Input {
-	return []command.Input{g.net.Input(), command.InputFile("--detector", g.detector), command.InputData("--data", g.data), command.InputData("--fit", g.fit), command.InputFolder("--features-dir", g.featuresDir)}
+	return append(g.net.Inputs(), command.InputFile("--detector", g.detector), command.InputData("--data", g.data), command.InputData("--fit", g.fit), command.InputFolder("--features-dir", g.featuresDir))
 }
 
 // plan is what the flags say, checked before anything is read.
@@ -145,9 +147,10 @@ type subject struct {
 type stage struct {
 	*command.Common
 	plan
-	network    *nets.Network
+	network    nets.Classifier
 	det        *line.Detector // nil without --detector
 	weightsSHA string
+	names      []string // of the network's classes; nil where they are not known
 }
 
 func newStage(c *command.Common, p plan) (s *stage, err error) {
@@ -157,8 +160,11 @@ func newStage(c *command.Common, p plan) (s *stage, err error) {
 	} else if s.det, s.network, err = p.net.Detector(p.detector); err == nil {
 		s.weightsSHA = "fingerprint " + line.Fingerprint(s.network)
 	}
-	if err == nil && p.net.Weights != "" {
+	if err == nil && p.net.File() != "" {
 		s.weightsSHA, err = p.net.SHA256()
+	}
+	if err == nil {
+		s.names, err = p.net.Names()
 	}
 	return s, err
 }
@@ -244,9 +250,68 @@ func position(i int, shape []int) string {
 // subjects returns the games that the flags ask for.
 func (s *stage) subjects(ctx context.Context) ([]subject, error) {
 	if s.layer == nets.Features {
-		return s.featureSubjects(ctx)
+		return s.play(ctx, s.featureSubjects)
 	}
-	return s.layerSubjects(ctx)
+	return s.play(ctx, s.layerSubjects)
+}
+
+// play opens the images for a way to play on them.
+func (s *stage) play(ctx context.Context, way func(context.Context, images) ([]subject, error)) ([]subject, error) {
+	set, err := s.net.Data("--data", s.data)
+	if err != nil {
+		return nil, err
+	}
+	defer set.Close()
+	in := images{Dataset: set}
+	if in.labels, err = s.labels(set); err != nil {
+		return nil, err
+	}
+	if in.pick, err = s.chosen(set.Len(), s.Seed); err != nil {
+		return nil, err
+	}
+	return way(ctx, in)
+}
+
+// labels returns the labels of a set, nil where they are none of the network's and not needed either.
+func (s *stage) labels(set dataset.Dataset) ([]int, error) {
+	err := eval.CheckLabels(set, s.network.Classes())
+	switch {
+	case err == nil:
+		return set.Labels(), nil
+	case s.byClass || s.plan.target == attribution.TargetLabel():
+		return nil, fmt.Errorf("--data %w", err)
+	}
+	return nil, nil
+}
+
+// images are those of --data, with what the flags make of them.
+type images struct {
+	dataset.Dataset
+	labels []int // nil for none
+	pick   []int // which of them play
+}
+
+// label is that of the image that plays at place k, -1 where unknown.
+func (in images) label(k int) int {
+	if in.labels == nil {
+		return -1
+	}
+	return in.labels[in.pick[k]]
+}
+
+// ofImage is the game of the image that plays at place k.
+func (in images) ofImage(k int, g attribution.Game) subject {
+	i := in.pick[k]
+	return subject{Name: fmt.Sprintf("image-%d", i), Image: i, ID: in.ID(i), Label: in.label(k), Class: classOf(g), Images: 1, Game: g}
+}
+
+// ofClass is the game of so many images of a class.
+func (in images) ofClass(class, members int, g attribution.Game) subject {
+	name := fmt.Sprintf("class-%d", class)
+	if names := in.Classes(); class < len(names) {
+		name = names[class]
+	}
+	return subject{Name: name, Image: -1, ID: name, Label: class, Class: classOf(g), Images: members, Game: g}
 }
 
 // byLabel groups chosen images by their label, in the order of the classes. pick holds indices into labels.
@@ -264,21 +329,12 @@ func byLabel(pick, labels []int, classes int) ([][]int, error) {
 	return out, nil
 }
 
-// labelOf is the label of image i, -1 where unknown.
-func labelOf(labels []int, i int) int {
-	if labels == nil {
-		return -1
-	}
-	return labels[i]
-}
-
 // classOf is the class that a game is about, -1 where its members differ.
 func classOf(g attribution.Game) int {
 	switch g := g.(type) {
 	case interface{ Class() int }:
 		return g.Class()
 	case *games.Mean:
-		// Member of an exhaustive mean is itself; none of ours is.
 		class := classOf(g.Member(0))
 		for m := 1; m < g.Members(); m++ {
 			if classOf(g.Member(m)) != class {
@@ -288,12 +344,4 @@ func classOf(g attribution.Game) int {
 		return class
 	}
 	return -1
-}
-
-// className names a class for people and files.
-func className(names []string, class int) string {
-	if class < len(names) {
-		return names[class]
-	}
-	return fmt.Sprintf("class-%d", class)
 }

@@ -54,7 +54,7 @@ func newWorld(t testing.TB) world {
 func (w world) path(name string) string { return filepath.Join(w.dir, name) }
 
 // open returns the network and the images in train.npz.
-func (w world) open(t testing.TB) (*nets.Network, dataset.Dataset) {
+func (w world) open(t testing.TB) (nets.Classifier, dataset.Dataset) {
 	t.Helper()
 	net, err := w.net.Open()
 	require.NoError(t, err)
@@ -109,9 +109,9 @@ func TestAttributeTwoWaysToPlay(t *testing.T) {
 			for _, scope := range []string{"sample", "class"} {
 				for _, groups := range []int{0, 4} {
 					s := w.stageFor(t, gameFlags{value: value, removal: removal, scope: scope, groups: groups, detector: w.path("det.npz"), background: 3, images: 5})
-					closed, err := s.featureSubjects(ctx)
+					closed, err := s.play(ctx, s.featureSubjects)
 					require.NoError(t, err)
-					through, err := s.layerSubjects(ctx)
+					through, err := s.play(ctx, s.layerSubjects)
 					require.NoError(t, err)
 					require.Len(t, through, len(closed))
 					for i := range closed {
@@ -158,8 +158,8 @@ func TestAttributeRemovals(t *testing.T) {
 		"resample":   of(func(i int) bool { return background[i] }),
 	} {
 		s := w.stageFor(t, gameFlags{value: "logit", removal: removal, scope: "sample", target: "1", background: 4, images: 2})
-		for _, play := range []func(context.Context) ([]subject, error){s.featureSubjects, s.layerSubjects} {
-			subjects, err := play(ctx)
+		for _, way := range []func(context.Context, images) ([]subject, error){s.featureSubjects, s.layerSubjects} {
+			subjects, err := s.play(ctx, way)
 			require.NoError(t, err)
 			for _, one := range subjects {
 				assert.Equal(t, class, one.Class)

@@ -14,22 +14,9 @@ import (
 )
 
 // layerSubjects plays on any layer, through the graph behind it.
-func (s *stage) layerSubjects(ctx context.Context) ([]subject, error) {
-	set, err := dataset.Open(s.data)
-	if err != nil {
-		return nil, fmt.Errorf("--data: %w", err)
-	}
-	defer set.Close()
-	labels, err := s.labels(set)
-	if err != nil {
-		return nil, err
-	}
-	pick, err := s.chosen(set.Len(), s.Seed)
-	if err != nil {
-		return nil, err
-	}
+func (s *stage) layerSubjects(ctx context.Context, in images) ([]subject, error) {
 	if s.byClass { // before anything is run
-		if _, err := byLabel(pick, labels, s.network.Classes()); err != nil {
+		if _, err := byLabel(in.pick, in.labels, s.network.Classes()); err != nil {
 			return nil, err
 		}
 	}
@@ -37,7 +24,7 @@ func (s *stage) layerSubjects(ctx context.Context) ([]subject, error) {
 	if err != nil {
 		return nil, err
 	}
-	chosen, err := dataset.Subset(set, pick)
+	chosen, err := dataset.Subset(in, in.pick)
 	if err != nil {
 		return nil, err
 	}
@@ -49,13 +36,11 @@ func (s *stage) layerSubjects(ctx context.Context) ([]subject, error) {
 		if err != nil {
 			return nil, err
 		}
-		k := len(out)
-		label := labelOf(labels, pick[k])
+		one := in.ofImage(len(out), g)
 		if s.byClass {
-			members[label] = append(members[label], g)
+			members[one.Label] = append(members[one.Label], g)
 		}
-		out = append(out, subject{Name: fmt.Sprintf("image-%d", pick[k]), Image: pick[k], ID: set.ID(pick[k]), Label: label,
-			Class: classOf(g), Images: 1, Game: g})
+		out = append(out, one)
 	}
 	if !s.byClass {
 		return out, nil
@@ -69,15 +54,14 @@ func (s *stage) layerSubjects(ctx context.Context) ([]subject, error) {
 		if err != nil {
 			return nil, fmt.Errorf("class %d: %w", class, err)
 		}
-		name := className(set.Classes(), class)
-		out = append(out, subject{Name: name, Image: -1, ID: name, Label: class, Class: classOf(g), Images: len(played), Game: g})
+		out = append(out, in.ofClass(class, len(played), g))
 	}
 	return out, nil
 }
 
 // layerGames compiles the games of the layer.
 func (s *stage) layerGames(ctx context.Context) (*games.Layer, error) {
-	o := games.LayerOptions{Layer: s.layer, Value: s.value, Target: s.plan.target, Channels: s.channels, Graph: s.Common.GraphOptions()}
+	o := games.LayerOptions{Layer: s.layer, Value: s.value, Target: s.plan.target, Channels: s.channels, Graph: s.GraphOptions()}
 	if o.Graph.Batch == graph.DefaultBatch {
 		o.Graph.Batch = 0 // the layer's size decides
 	}
@@ -101,7 +85,7 @@ func (s *stage) layerGames(ctx context.Context) (*games.Layer, error) {
 
 // layerProgram computes the activations of the layer.
 func (s *stage) layerProgram() (*graph.Program, error) {
-	o := s.Common.GraphOptions()
+	o := s.GraphOptions()
 	o.Fetch = []string{s.layer}
 	prog, err := graph.Compile(s.network, o)
 	if err != nil {
@@ -115,9 +99,9 @@ func (s *stage) layerRemoval(ctx context.Context, prog *graph.Program) (attribut
 	if s.removal == "zero" {
 		return attribution.RemoveToZero(), nil
 	}
-	set, err := dataset.Open(s.fit)
+	set, err := s.net.Data("--fit", s.fit)
 	if err != nil {
-		return attribution.Removal{}, fmt.Errorf("--fit: %w", err)
+		return attribution.Removal{}, err
 	}
 	defer set.Close()
 	use := set

@@ -10,7 +10,6 @@ import (
 
 	"github.com/line-ood/goline/attribution"
 	"github.com/line-ood/goline/attribution/estimate"
-	"github.com/line-ood/goline/internal/atomicfile"
 	"github.com/line-ood/goline/internal/cli/command"
 )
 
@@ -96,19 +95,13 @@ func (v *valuesCommand) run(ctx context.Context) error {
 		return err
 	}
 	found, stopped := v.estimate(ctx, subjects)
-	if stopped != nil && (ctx.Err() == nil || !errors.Is(stopped, ctx.Err())) {
+	if stopped != nil && !command.Interrupted(ctx, stopped) {
 		return stopped
 	}
-	partial := stopped != nil
-	r := valuesReport{stage: s, options: v.estimatorOptions, found: found, partial: partial}
-	var errs []error // files come first: a pipe that breaks must not lose them
-	if v.csvOut != "" {
-		errs = append(errs, atomicfile.Write(v.csvOut, r.writeCSV))
-	}
-	if v.jsonOut != "" {
-		errs = append(errs, atomicfile.Write(v.jsonOut, r.writeJSON))
-	}
-	return errors.Join(append(errs, r.print(v.stdout, v.top), stopped)...)
+	r := valuesReport{stage: s, options: v.estimatorOptions, found: found, partial: stopped != nil}
+	// Files come first: a pipe that breaks must not lose them.
+	wrote := errors.Join(command.Write(v.csvOut, r.writeCSV), command.Write(v.jsonOut, r.writeJSON))
+	return errors.Join(wrote, r.print(v.stdout, v.top), stopped)
 }
 
 // estimate runs all estimators on all games. What was found before an error is returned with it.

@@ -2,7 +2,6 @@ package attribute
 
 import (
 	"encoding/csv"
-	"encoding/json"
 	"fmt"
 	"io"
 	"strconv"
@@ -12,6 +11,8 @@ import (
 
 	"github.com/line-ood/goline/attribution"
 	"github.com/line-ood/goline/attribution/estimate"
+	"github.com/line-ood/goline/internal/cli/command"
+	"github.com/line-ood/goline/line/report"
 )
 
 // valuesReport writes what "attribute values" found.
@@ -28,7 +29,7 @@ func (r *valuesReport) print(w io.Writer, top int) error {
 		e := &f.estimate
 		fmt.Fprintf(w, "%s: %s of %s by %s\n", r.heading(f.subject), r.stage.plan.gameFlags.value, r.stage.layer, e.Method)
 		if top > 0 {
-			t := newTable(1, "neuron", "value", "standard error", "95 % from", "to")
+			t := command.NewTable(1, "neuron", "value", "standard error", "95 % from", "to")
 			for _, i := range estimate.Largest(e.Values, min(top, len(e.Values))) {
 				row := table.Row{e.Names[i], figure(e.Values[i])}
 				if e.DF == nil { // no sampling, so no sampling error
@@ -71,10 +72,10 @@ func (r *valuesReport) heading(s *subject) string {
 		facts = append(facts, fmt.Sprintf("mean over %d images", s.Images))
 	}
 	if s.Label >= 0 {
-		facts = append(facts, fmt.Sprintf("label %d", s.Label))
+		facts = append(facts, "label "+report.ClassLabel(r.stage.names, s.Label))
 	}
 	if s.Class >= 0 {
-		facts = append(facts, fmt.Sprintf("value of class %d", s.Class))
+		facts = append(facts, "value of class "+report.ClassLabel(r.stage.names, s.Class))
 	}
 	return fmt.Sprintf("%s (%s)", s.Name, strings.Join(facts, ", "))
 }
@@ -83,9 +84,7 @@ func (r *valuesReport) heading(s *subject) string {
 func (r *valuesReport) writeCSV(w io.Writer) error {
 	out := csv.NewWriter(w)
 	header := []string{"subject", "image", "label", "class", "estimator", "player", "name", "value", "std_err", "lo", "hi", "stopped", "partial"}
-	if err := out.Write(header); err != nil {
-		return err
-	}
+	_ = out.Write(header) // its errors last until Error
 	known := func(i int) string {
 		if i < 0 {
 			return ""
@@ -98,9 +97,7 @@ func (r *valuesReport) writeCSV(w io.Writer) error {
 			lo, hi := e.Interval(i, intervalLevel)
 			row := []string{s.Name, known(s.Image), known(s.Label), known(s.Class), e.Method, strconv.Itoa(i), e.Names[i],
 				exactly(v), exactly(e.StdErr[i]), exactly(lo), exactly(hi), string(e.Stopped), strconv.FormatBool(r.partial)}
-			if err := out.Write(row); err != nil {
-				return err
-			}
+			_ = out.Write(row)
 		}
 	}
 	out.Flush()
@@ -175,9 +172,7 @@ func (r *valuesReport) writeJSON(w io.Writer) error {
 		}
 		found = append(found, j)
 	}
-	out := json.NewEncoder(w)
-	out.SetIndent("", "  ")
-	return out.Encode(struct {
+	return command.WriteJSON(w, struct {
 		Setting   setting       `json:"setting"`
 		Partial   bool          `json:"partial"`
 		Estimates []findingJSON `json:"estimates"`

@@ -23,7 +23,7 @@ type Evaluation struct {
 	// What Check, and then Extract, make of the flags.
 	Sets        []NamedData
 	LINeOptions line.Options
-	Network     *nets.Network
+	Network     nets.Classifier
 	WeightsSHA  string
 	Data        eval.Data
 }
@@ -57,7 +57,7 @@ func (e *Evaluation) Check() (err error) {
 
 // Inputs are what the command reads.
 func (e *Evaluation) Inputs() []Input {
-	all := []Input{e.Net.Input(), InputData("--fit", e.Fit), InputData("--id", e.ID), InputFolder("--features-dir", e.FeaturesDir)}
+	all := append(e.Net.Inputs(), InputData("--fit", e.Fit), InputData("--id", e.ID), InputFolder("--features-dir", e.FeaturesDir))
 	for _, s := range e.Sets {
 		all = append(all, InputData("--ood "+s.Name, s.Spec))
 	}
@@ -104,7 +104,7 @@ func (e *Evaluation) Extract(ctx context.Context, labels func(set dataset.Datase
 }
 
 // NewExtractor returns an extractor that keeps features in the folder of --features-dir, "" for none.
-func NewExtractor(net *nets.Network, dir, weightsSHA string, o eval.Options) (*eval.Extractor, error) {
+func NewExtractor(net nets.Classifier, dir, weightsSHA string, o eval.Options) (*eval.Extractor, error) {
 	if dir != "" {
 		if err := MakeFolder("--features-dir", dir); err != nil {
 			return nil, err
@@ -126,24 +126,25 @@ type imageSet struct {
 
 // open opens all sets, and checks what can be checked of them before the work begins. The caller closes those returned.
 func (e *Evaluation) open(labels func(set dataset.Dataset, classes int) error) (sets []imageSet, err error) {
-	add := func(flag, name, spec string) {
+	add := func(name string, open func() (dataset.Dataset, error)) {
 		if err != nil {
 			return
 		}
 		var set dataset.Dataset
-		if set, err = dataset.Open(spec); err != nil {
-			err = fmt.Errorf("%s: %w", flag, err)
-			return
+		if set, err = open(); err == nil {
+			sets = append(sets, imageSet{set, name})
 		}
-		sets = append(sets, imageSet{set, name})
 	}
-	add("--fit", "fit", e.Fit)
-	add("--id", "id", e.ID)
+	add("fit", func() (dataset.Dataset, error) { return e.Net.Data("--fit", e.Fit) })
+	add("id", func() (dataset.Dataset, error) { return e.Net.Data("--id", e.ID) })
 	for _, s := range e.Sets {
-		add("--ood "+s.Name, "ood-"+s.Name, s.Spec)
+		add("ood-"+s.Name, func() (dataset.Dataset, error) { return openOOD(s) })
 	}
 	if err != nil {
 		return sets, err
+	}
+	if e.Net.ClassNames == "" {
+		sets[1].Dataset = eval.AlignClasses(sets[1].Dataset, sets[0].Dataset)
 	}
 	if err := labels(sets[0], e.Network.Classes()); err != nil {
 		return sets, fmt.Errorf("--fit %w", err)
@@ -152,6 +153,15 @@ func (e *Evaluation) open(labels func(set dataset.Dataset, classes int) error) (
 		return sets, fmt.Errorf("--id %w", err)
 	}
 	return sets, nil
+}
+
+// openOOD opens images whose classes are none of the network's.
+func openOOD(s NamedData) (dataset.Dataset, error) {
+	set, err := dataset.Open(s.Spec)
+	if err != nil {
+		return nil, fmt.Errorf("--ood %s: %w", s.Name, err)
+	}
+	return set, nil
 }
 
 func closeSets(sets []imageSet) {

@@ -53,5 +53,18 @@ func dispatch() ([]byte, error) {
 		}
 		fmt.Fprintf(b, "\t}\n}\n")
 	}
+	for _, gradient := range []bool{false, true} {
+		name, doc := "unary", "runs an elementwise function, or reports that there is no code for it"
+		if gradient {
+			name, doc = "slope", "runs the gradient of an elementwise function, or reports that there is no code for it"
+		}
+		fmt.Fprintf(b, "\n// %sAVX2 %s.\nfunc %sAVX2(kind UnaryKind, args *unaryArgs) bool {\n\tswitch kind {\n", name, doc, name)
+		for _, op := range unaryOps {
+			if gradient && op.slope != nil || !gradient && op.at != nil {
+				fmt.Fprintf(b, "\tcase %s:\n\t\t%s%sAVX2(args)\n", op.kinds, name, op.name)
+			}
+		}
+		fmt.Fprintf(b, "\tdefault:\n\t\treturn false\n\t}\n\treturn true\n}\n")
+	}
 	return format.Source(b.Bytes())
 }

@@ -110,7 +110,9 @@ func generate() (map[string][]byte, error) {
 		{"braid_amd64.s", braid},
 		{"pool_amd64.s", func(u unit) { pool2(u, avx512); pool2(u, avx2) }},
 		{"gate_amd64.s", func(u unit) { gate(u, avx512); gate(u, avx2) }},
+		{"array_amd64.s", arrays},
 		{"select_amd64.s", func(u unit) { selectBitsOf(u, avx512); selectBitsOf(u, avx2) }},
+		{"unary_amd64.s", unaries},
 		{"peak_amd64.s", func(u unit) { peak(u, avx512); peak(u, avx2) }},
 	} {
 		u := unit{build.NewContext(), decls}

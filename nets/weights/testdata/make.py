@@ -38,6 +38,11 @@ save("half.pth", state(torch.float16))
 save("bfloat16.pth", state(torch.bfloat16))
 save("double.pth", state(torch.float64))
 save("legacy.pth", state(), _use_new_zipfile_serialization=False)
+save("legacy_nested.pth.tar", {
+    "best": 91.5,
+    "optimizer": {"moments": torch.ones(3, dtype=torch.complex64), "steps": [torch.tensor(1, dtype=torch.int16)]},
+    "state_dict": state(prefix="module."),
+}, _use_new_zipfile_serialization=False)
 save("parameters.pth", collections.OrderedDict(
     (k, torch.nn.Parameter(v, requires_grad=v.is_floating_point())) for k, v in state().items()))
 
@@ -61,7 +66,7 @@ save("nested.pth.tar", {
 
 # Views: transposed, cut out with an offset, every second element, expanded, two tensors in one storage, empty.
 base = torch.arange(24, dtype=torch.float32)
-save("views.pth", {
+views = {
     "transposed": base.reshape(4, 6).t(),
     "cut": base.reshape(4, 6)[1:3, 2:5],
     "step": base[1::2],
@@ -70,7 +75,9 @@ save("views.pth", {
     "scalar": base[5],
     "empty": base[:0].reshape(0, 3),
     "channels_last": weight().contiguous(memory_format=torch.channels_last),
-})
+}
+save("views.pth", views)
+save("legacy_views.pth", views, _use_new_zipfile_serialization=False)
 save("integers.pth", {
     "int64": torch.tensor([-(2**40), 2**40]),
     "int32": torch.tensor([-2, 2**31 - 1], dtype=torch.int32),

@@ -1,0 +1,19 @@
+package graph
+
+import "fmt"
+
+// Buffer declares a tensor of the state dict that no layer computes with, such as an index that follows from sizes alone, so
+// that files which hold it load and files that are written hold it. Otherwise than under [Declare] it only makes sure that the
+// model has it, in that shape.
+func (b *Builder) Buffer(name string, shape ...int) {
+	if b.err != nil {
+		return
+	}
+	if b.declared != nil {
+		b.declare(ParamSpec{Name: name, Shape: shape, Buffer: true})
+		return
+	}
+	if p := b.params[name]; p == nil || !sameShape(p.Shape(), shape) {
+		b.fail(fmt.Errorf("model has no buffer %q of shape %v", name, shape))
+	}
+}

@@ -1,0 +1,196 @@
+package nets_test
+
+import (
+	"compress/gzip"
+	"encoding/json"
+	"fmt"
+	"hash/crc32"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"github.com/line-ood/goline/graph"
+	"github.com/line-ood/goline/internal/npyz"
+	"github.com/line-ood/goline/internal/sharedtest"
+	"github.com/line-ood/goline/nets"
+)
+
+// fillByFormula sets the parameters as those of the reference networks: with u = sin(0.618 i + crc32(name) mod 1000) for flat
+// index i, running means 0.1 u, running variances 1 + 0.5 u², biases 0.05 u, other vectors 1 + 0.1 u, and all else
+// √(2/fan in)·√2·u, in float64 before it is rounded.
+func fillByFormula(params []*graph.Param) {
+	for _, p := range params {
+		if strings.HasSuffix(p.Name, "relative_position_index") {
+			continue
+		}
+		phase := float64(crc32.ChecksumIEEE([]byte(p.Name)) % 1000)
+		shape := p.Shape()
+		fanIn := 1
+		for _, d := range shape[1:] {
+			fanIn *= d
+		}
+		deviation := math.Sqrt(2/float64(fanIn)) * math.Sqrt2
+		for i := range p.Float32s() {
+			u := math.Sin(0.618*float64(i) + phase)
+			switch {
+			case strings.HasSuffix(p.Name, "running_mean"):
+				u *= 0.1
+			case strings.HasSuffix(p.Name, "running_var"):
+				u = 1 + 0.5*u*u
+			case strings.HasSuffix(p.Name, "bias"):
+				u *= 0.05
+			case len(shape) == 1:
+				u = 1 + 0.1*u
+			default:
+				u *= deviation
+			}
+			p.Float32s()[i] = float32(u)
+		}
+	}
+}
+
+// inputByFormula returns n images of the given shape that are normalised already.
+func inputByFormula(n int, shape []int) graph.Batch {
+	size := n
+	for _, d := range shape {
+		size *= d
+	}
+	b := graph.Batch{N: n, X: make([]float32, size)}
+	for i := range b.X {
+		b.X[i] = float32(1.5 * math.Sin(0.37*float64(i)))
+	}
+	return b
+}
+
+// sized returns the network of a name for images of size × size, with weights by formula.
+func sized(t testing.TB, name string, size int) *nets.Network {
+	t.Helper()
+	d, err := nets.DefinitionOf(name, 1000)
+	require.NoError(t, err)
+	if d.Input[1] != size {
+		d.Input, d.Preprocessing = []int{3, size, size}, nets.Preprocessing{}
+	}
+	net, err := nets.Define(d)
+	require.NoError(t, err)
+	fillByFormula(net.Params())
+	return net
+}
+
+// relative returns the largest difference, in shares of the largest absolute value that is wanted.
+func relative(want, got []float64) float64 {
+	largest, worst := 0.0, 0.0
+	for i, w := range want {
+		largest = max(largest, math.Abs(w))
+		worst = max(worst, math.Abs(w-got[i]))
+	}
+	return worst / largest
+}
+
+// TestTorchvisionFixtures compares features and logits with those of torchvision at two sizes.
+func TestTorchvisionFixtures(t *testing.T) {
+	for _, name := range []string{"resnet18", "resnet34", "resnet50", "mobilenet_v2", "densenet121"} {
+		t.Run(name, func(t *testing.T) {
+			fixture, err := npyz.ReadNpz(sharedtest.Path(t, "fixtures", "torchvision_"+name+".npz"))
+			require.NoError(t, err)
+			for batch, size := range map[int]int{2: 64, 1: 224} {
+				net := sized(t, name, size)
+				got := runAll(t, net, graph.Options{Batch: batch}, inputByFormula(batch, net.InputShape()))
+				for _, output := range net.Outputs() {
+					want, err := fixture.Float64(fmt.Sprintf("x%d_%s", size, output), batch, len(got[output])/batch)
+					require.NoError(t, err)
+					worst := relative(want, got[output])
+					t.Logf("%s of %d×%d: largest difference %.2g of the largest value", output, size, size, worst)
+					require.Less(t, worst, 2e-5)
+				}
+			}
+		})
+	}
+}
+
+// golden is what testdata/networks.py writes of a network.
+type golden struct {
+	Params           []string // name and axes, separated by spaces
+	Size             int      // of the image in height and width
+	Features, Logits sampled
+}
+
+// sampled is a vector of which some elements are known, at equal distances from the first.
+type sampled struct {
+	Values  []float64
+	Largest float64 // absolute value of all
+	Length  int
+}
+
+// compare returns the largest difference of the known elements, in shares of the largest value.
+func (s sampled) compare(t *testing.T, got []float64) float64 {
+	t.Helper()
+	require.Len(t, got, s.Length)
+	worst, largest := 0.0, 0.0
+	for i, want := range s.Values {
+		worst = max(worst, math.Abs(want-got[i*(s.Length/16)]))
+	}
+	for _, v := range got {
+		largest = max(largest, math.Abs(v))
+	}
+	return max(worst, math.Abs(s.Largest-largest)) / s.Largest
+}
+
+func readGolden(t *testing.T) map[string]golden {
+	t.Helper()
+	f, err := os.Open(filepath.Join("testdata", "networks.json.gz"))
+	require.NoError(t, err)
+	defer f.Close()
+	z, err := gzip.NewReader(f)
+	require.NoError(t, err)
+	var all map[string]golden
+	require.NoError(t, json.NewDecoder(z).Decode(&all))
+	return all
+}
+
+// TestNetworksMatchPyTorch compares names and shapes of all parameters, features and logits with those of torchvision, in both
+// precisions for all but the largest.
+func TestNetworksMatchPyTorch(t *testing.T) {
+	all := readGolden(t)
+	for _, name := range nets.Names() {
+		want, ok := all[name]
+		if !ok {
+			require.True(t, strings.Contains(name, "-DEPTH-") || name == "resnet1202", name)
+			continue
+		}
+		t.Run(name, func(t *testing.T) {
+			d, err := nets.DefinitionOf(name, 1000)
+			require.NoError(t, err)
+			if d.Input[1] != want.Size {
+				d.Input, d.Preprocessing = []int{3, want.Size, want.Size}, nets.Preprocessing{}
+			}
+			net, err := nets.Define(d)
+			require.NoError(t, err)
+			var params []string
+			values := 0
+			for _, p := range net.Params() {
+				params = append(params, strings.Join(strings.Fields(strings.NewReplacer("[", "", "]", "").Replace(p.String())), " "))
+				values += len(p.Float32s())
+			}
+			require.Equal(t, want.Params, params)
+			if testing.Short() && values > 15_000_000 {
+				t.Skip("large")
+			}
+			fillByFormula(net.Params())
+			for dtype, limit := range map[tensor.Dtype]float64{G.Float32: 1e-4, G.Float64: 1e-11} {
+				if dtype == G.Float64 && (testing.Short() || values > 30_000_000) {
+					continue // its kernels are plain Go
+				}
+				got := runAll(t, net, graph.Options{Dtype: dtype, Workers: 1}, inputByFormula(1, net.InputShape()))
+				features, logits := want.Features.compare(t, got[nets.Features]), want.Logits.compare(t, got[nets.Logits])
+				t.Logf("%v: largest differences of features %.2g, of logits %.2g", dtype, features, logits)
+				require.Less(t, max(features, logits), limit)
+			}
+		})
+	}
+}
