@@ -17,8 +17,8 @@ type ConvSpec[T Float] struct {
 	PreReLU              bool
 	PostScale, PostShift []T // [O] or nil
 	Post                 Activation
-	// Fixed promises that Weight and PostScale stay what they are for as long as the convolution is used, which then need not
-	// keep a copy beside the packed form. There is no Update then.
+	// Fixed promises that Weight and PostScale stay what they are until Prepare has been called for each direction that is used, so
+	// that no copy needs to be kept beside the packed form. There is no Update then.
 	Fixed bool
 }
 
@@ -144,6 +144,13 @@ func (s *ConvSpec[T]) checkLengths() error {
 		}
 	}
 	return nil
+}
+
+// Prepare packs the weights for Forward or for BackwardInput now rather than on first use.
+func (c *Conv[T]) Prepare(backward bool) {
+	if c.fast != nil {
+		c.fast.prepare(backward)
+	}
 }
 
 // Geom returns the geometry, with zero strides, dilations and groups replaced by one.

@@ -102,9 +102,7 @@ func scratchOf(phases []phase) int {
 }
 
 func (f *conv32) backwardInput(dx, dy, x, y, dresidual, scratch []float32, accumulate bool) {
-	if !f.backwardReady.Load() {
-		f.packBackward()
-	}
+	f.prepare(true)
 	g := f.c.g
 	if f.c.post.Kind == ActReLU {
 		masked := scratch[:g.OutLen()]
