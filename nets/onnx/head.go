@@ -8,10 +8,6 @@ import (
 	"github.com/line-ood/goline/nets"
 )
 
-// ErrNoHead is the error of what needs a last layer that is linear on the features, for a network that has none: its logits are
-// pooled from feature maps, say, as SqueezeNet's are.
-var ErrNoHead = errors.New("the network has no linear last layer")
-
 // samplesFirst fails unless a value is one of the images, with samples along its first axis.
 func samplesFirst(v *value, n int) error {
 	switch {
@@ -116,10 +112,10 @@ func onePixel(i *inst) bool {
 		slices.Max(w.begin) == 0 && slices.Max(w.end) == 0
 }
 
-// NeedHead returns an error that is [ErrNoHead] unless the logits are linear in the features.
+// NeedHead returns an error that is [nets.ErrNoHead] unless the logits are linear in the features.
 func (n *Network) NeedHead() error {
 	if n.head == nil {
-		return fmt.Errorf("onnx: %s: %w: its logits are computed by %s", n.name, ErrNoHead, n.program.results[0].inst.node.describe())
+		return fmt.Errorf("onnx: %s: %w: its logits are computed by %s", n.name, nets.ErrNoHead, n.program.results[0].inst.node.describe())
 	}
 	return nil
 }

@@ -26,6 +26,8 @@ type Network struct {
 	params        []*graph.Param
 	index         map[string]*graph.Param
 	notes         []string
+	options       Options
+	source        func() ([]byte, error)
 }
 
 var _ nets.Classifier = (*Network)(nil)

@@ -36,6 +36,7 @@ func Open(path string, o Options) (*Network, error) {
 	if err != nil {
 		return nil, fmt.Errorf("onnx: %s: %w", path, err)
 	}
+	n.source = fromPath(path, data)
 	return n, nil
 }
 
@@ -45,6 +46,7 @@ func Read(data []byte, folder fs.FS, name string, o Options) (*Network, error) {
 	if err != nil {
 		return nil, fmt.Errorf("onnx: %s: %w", name, err)
 	}
+	n.source = func() ([]byte, error) { return whole(data, folder) }
 	return n, nil
 }
 
@@ -53,7 +55,7 @@ func read(data []byte, folder fs.FS, name string, o Options) (*Network, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &Network{name: name, preprocessing: o.Preprocessing, roles: map[*value]string{}}
+	n := &Network{name: name, options: o, roles: map[*value]string{}}
 	logits, err := n.output(f.graph, o.Logits)
 	if err != nil {
 		return nil, fmt.Errorf("logits: %w", err)
@@ -82,6 +84,9 @@ func read(data []byte, folder fs.FS, name string, o Options) (*Network, error) {
 		return nil, err
 	}
 	n.names = n.program.name()
+	if n.preprocessing, err = preprocessingOf(f, o, n.input); err != nil {
+		return nil, err
+	}
 	return n, n.allocate()
 }
 
