@@ -69,7 +69,9 @@ func WriteFeatures(ctx context.Context, path string, program *graph.Program, net
 }
 
 // fetched tells whether a program fetches the node of that name.
-func fetched(program *graph.Program, name string) bool { return slices.Contains(program.Options().Fetch, name) }
+func fetched(program *graph.Program, name string) bool {
+	return slices.Contains(program.Options().Fetch, name)
+}
 
 // each hands every batch of features and logits on, all of whose values are finite.
 func each(ctx context.Context, program *graph.Program, images graph.Batches, use func(*graph.Outputs) error) error {
