@@ -35,7 +35,7 @@ func TestRealImageNet(t *testing.T) {
 	code, _, stderr := runGoline("eval", "--net", net, "--preprocess", "efficientnet-lite", "--features-dir", kept, "--json", out,
 		"--fit", sharedtest.Path(t, "imagenet", "fit"), "--id", id,
 		"--ood", "textures="+sharedtest.Path(t, "imagenet", "textures"), "--ood", "sun="+sharedtest.Path(t, "imagenet", "sun"),
-		"--p-a", "10", "--p-w", "10", "--clip", "0.8", "--param", "dice.percentile=70", "--param", "react.percentile=90")
+		"--p-a", "10", "--p-w", "10", "--clip", "0.8", "--param", "dice.p=70", "--param", "react.percentile=90")
 	require.Equal(t, exitDone, code, stderr)
 	require.Contains(t, stderr, "images: resize 256 bilinear, crop 224, mean 0.49803922")
 	var got evalFile
