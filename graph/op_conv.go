@@ -172,7 +172,8 @@ type packer[T kernel.Float] struct {
 	parts convParts
 	geom  kernel.ConvGeom
 	at    convArgs
-	skip  int // inputs of the operation before those of the convolution
+	skip  int  // inputs of the operation before those of the convolution
+	back  bool // it is for the gradient
 	conv  *kernel.Conv[T]
 	work  []T
 }
@@ -192,14 +193,16 @@ func (k *packer[T]) pack(value func(input int) ([]T, error)) (*kernel.Conv[T], e
 	spec := kernel.ConvSpec[T]{
 		Geom: k.geom, Weight: param(1),
 		PreScale: param(k.at.preScale), PreShift: param(k.at.preShift), PreReLU: k.parts.preReLU,
-		PostScale: param(k.at.postScale), PostShift: param(k.at.postShift), Post: k.parts.post.fn,
+		PostScale: param(k.at.postScale), PostShift: param(k.at.postShift), Post: k.parts.post.fn, Fixed: k.parts.frozen,
 	}
 	if err != nil {
 		return nil, err
 	}
 	switch {
 	case k.parts.frozen:
-		k.conv, err = sharedConv(k.parts.cache, spec)
+		if k.conv, err = sharedConv(k.parts.cache, spec); err == nil {
+			k.conv.Prepare(k.back)
+		}
 	case k.conv != nil:
 		err = k.conv.Update(spec)
 	default:
@@ -271,7 +274,7 @@ func (f *convFn[T]) gradient(in G.Nodes, out, grad *G.Node, need []bool) (gs G.N
 		return f.gradientBehind(in, out, grad, need)
 	}
 	if need[0] {
-		d := &convDXFn[T]{packer: packer[T]{parts: f.parts, geom: f.geom, at: f.at, skip: 2}}
+		d := &convDXFn[T]{packer: packer[T]{parts: f.parts, geom: f.geom, at: f.at, skip: 2, back: true}}
 		d.floatFn = floatFn[T]{run: d.run}
 		args := append(G.Nodes{grad, out}, in...)
 		if gs[0], err = apply("Conv2D'x", d, dtype, in[0].Shape(), args...); err != nil {

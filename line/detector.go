@@ -31,6 +31,9 @@ func New(ctx context.Context, net nets.Classifier, c *Contributions, o Options) 
 		return nil, fmt.Errorf("line: %w", err)
 	}
 	o = o.withDefaults()
+	if w, _ := net.Head(); w == nil {
+		return nil, fmt.Errorf("line: %s: %w", net.Name(), nets.ErrNoHead)
+	}
 	if c.classes != net.Classes() || c.features != net.Dim() {
 		return nil, fmt.Errorf("line: %w: contributions of %d neurons to %d classes, network %s has %d neurons and %d classes",
 			ErrMismatch, c.features, c.classes, net.Name(), net.Dim(), net.Classes())

@@ -27,6 +27,9 @@ func Fit(ctx context.Context, program *graph.Program, train graph.Batches, o Opt
 	if err != nil {
 		return nil, err
 	}
+	if w, _ := net.Head(); w == nil {
+		return nil, fmt.Errorf("line: %s: %w", net.Name(), nets.ErrNoHead)
+	}
 	source := o.Source
 	if source == nil {
 		source = GradientActivation{}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"strings"
 
 	"github.com/line-ood/goline/internal/npyz"
 	"github.com/line-ood/goline/nets"
@@ -202,49 +201,6 @@ func checkVersion(a *npyz.Archive) error {
 		return fmt.Errorf("format version %d, this program reads version %d", version[0], Version)
 	}
 	return nil
-}
-
-// loadNetwork makes the network that the file names, with its parameters.
-func loadNetwork(a *npyz.Archive) (nets.Classifier, error) {
-	name, err := a.String("network")
-	if err != nil {
-		return nil, err
-	}
-	counts, err := a.Ints("counts", -1)
-	if err != nil {
-		return nil, err
-	}
-	held := 0
-	for name, array := range a.All() {
-		if strings.HasPrefix(name, paramPrefix) {
-			held += array.Len()
-		}
-	}
-	switch size, err := nets.Size(name, len(counts)); { // before memory is taken on the word of a file
-	case err != nil:
-		return nil, err
-	case size != held:
-		return nil, fmt.Errorf("%s of %d classes has %d parameter values, but the file holds %d", name, len(counts), size, held)
-	}
-	net, err := nets.New(name, len(counts))
-	if err != nil {
-		return nil, err
-	}
-	if p, err := decodePreprocessing(a); err != nil {
-		return nil, err
-	} else if p != (nets.Preprocessing{}) {
-		if net, err = net.WithPreprocessing(p); err != nil {
-			return nil, err
-		}
-	}
-	for _, p := range net.Params() {
-		v, err := finite(a, paramPrefix+p.Name, p.Shape()...)
-		if err != nil {
-			return nil, err
-		}
-		copy(p.Float32s(), v)
-	}
-	return net, nil
 }
 
 // checkNetwork fails unless the detector was fitted to this very network.

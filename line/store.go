@@ -42,15 +42,23 @@ func Fingerprint(net nets.Classifier) string {
 
 // Save writes the detector to a file, which [Load] reads; see [Detector.WriteTo] for what it holds. It appears whole or not at all.
 func (d *Detector) Save(path string) error {
-	return npyz.WriteNpz(path, npyz.Stored, d.arrays()...)
+	arrays, err := d.arrays()
+	if err != nil {
+		return err
+	}
+	return npyz.WriteNpz(path, npyz.Stored, arrays...)
 }
 
 // WriteTo writes the detector with its network as an npz archive that numpy reads. It is complete: [Read] needs nothing else. The
 // same detector gives the same bytes. It returns how many w took.
 func (d *Detector) WriteTo(w io.Writer) (int64, error) {
+	arrays, err := d.arrays()
+	if err != nil {
+		return 0, err
+	}
 	counted := &countingWriter{w: w}
 	z := npyz.NewWriter(counted, npyz.Stored)
-	for _, a := range d.arrays() {
+	for _, a := range arrays {
 		if err := z.Write(a.Name, a.Array); err != nil {
 			return counted.n, fmt.Errorf("line: write detector: %w", err)
 		}
@@ -73,7 +81,7 @@ func (c *countingWriter) Write(p []byte) (int, error) {
 }
 
 // arrays returns what the file holds, in order.
-func (d *Detector) arrays() []npyz.Named {
+func (d *Detector) arrays() ([]npyz.Named, error) {
 	k, f := d.net.Classes(), d.net.Dim()
 	o := d.options
 	counts := make([]int64, k)
@@ -106,8 +114,9 @@ func (d *Detector) arrays() []npyz.Named {
 	if len(d.fitScores) > 0 {
 		arrays = append(arrays, npyz.Named{Name: fitScoresArray, Array: npyz.New(d.fitScores)})
 	}
-	for _, p := range d.net.Params() {
-		arrays = append(arrays, npyz.Named{Name: paramPrefix + p.Name, Array: npyz.New(p.Float32s(), p.Shape()...)})
+	network, err := networkArrays(d.net)
+	if err != nil {
+		return nil, fmt.Errorf("line: write detector: %w", err)
 	}
-	return arrays
+	return append(arrays, network...), nil
 }

@@ -1,9 +1,18 @@
 package nets
 
-import "github.com/line-ood/goline/graph"
+import (
+	"errors"
+
+	"github.com/line-ood/goline/graph"
+)
+
+// ErrNoHead is wrapped by errors of what needs a last layer that is linear on the features, for a network that has none: its logits
+// are pooled from feature maps, say, as SqueezeNet's are.
+var ErrNoHead = errors.New("the network has no linear last layer")
 
 // Classifier is an image classifier whose logits are linear in its penultimate features. [*Network] is one; any other type
-// that satisfies it can be trained, loaded, fitted, scored, explained and saved all the same.
+// that satisfies it can be trained, loaded, fitted, scored, explained and saved all the same. One without such a last layer serves
+// where logits are enough: its Head is nil, its Dim 0, and it has no features; what needs them errors with [ErrNoHead].
 //
 // Its graph taps the nodes [Features], [Logits] and [Prediction]. Its methods return the same at each call: parameters are
 // told apart by their names, and hold the same memory for as long as the classifier is in use.

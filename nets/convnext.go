@@ -38,8 +38,8 @@ func (c convNeXt) branch(b *graph.Builder, x *G.Node, name string, channels int)
 	cfg := depthwise(channels, 7, 1)
 	cfg.Bias = true
 	x = transpose(b, b.Conv(x, name+".block.0", cfg), 0, 2, 3, 1)
-	x = linear(b, layerNorm(b, x, name+".block.2", nextEps), name+".block.3", 4*channels)
-	x = linear(b, b.Activate(x, graph.ActGELU()), name+".block.5", channels)
+	x = b.Linear(layerNorm(b, x, name+".block.2", nextEps), name+".block.3", 4*channels)
+	x = b.Linear(b.Activate(x, graph.ActGELU()), name+".block.5", channels)
 	x = transpose(b, x, 0, 3, 1, 2)
 	return b.Do(func() (*G.Node, error) { return graph.Mul(x, scale) })
 }

@@ -73,7 +73,7 @@ func TestDefineRefuses(t *testing.T) {
 		"shape (1, 2, 0, 8)":                                 func(d *nets.Definition) { d.Input = []int{2, 0, 8} },
 		"crops images to 32×32 pixels, expected the input's": func(d *nets.Definition) { d.Preprocessing = nets.CIFAR() },
 		"classifier.weight of shape [9223372036854775807 5]": func(d *nets.Definition) { d.Classes = math.MaxInt },
-		"linear layer classifier: input 0":                   building(func(b *graph.Builder, x *G.Node) *G.Node { return x }),
+		"features have shape (1, 2, 6, 8), expected [batch":  building(func(b *graph.Builder, x *G.Node) *G.Node { return x }),
 		`the node to name "features" is nil`:                 building(func(b *graph.Builder, x *G.Node) *G.Node { return nil }),
 		`two layers are named "classifier"`: building(func(b *graph.Builder, x *G.Node) *G.Node {
 			return b.Linear(b.GlobalAvgPool(x), "classifier", 3)

@@ -30,6 +30,24 @@ func ExampleNew() {
 	// nets: network "densenet-bc-101-12": depth 101, expected 6n+4 with n ≥ 1
 }
 
+// Networks for ImageNet take images of other sizes, too.
+func ExampleDefinitionOf() {
+	d, err := nets.DefinitionOf("mobilenet_v2", 1000)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(d.Input)
+	d.Input, d.Preprocessing.Resize, d.Preprocessing.Crop = []int{3, 192, 192}, 219, 192
+	net, err := nets.Define(d)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(net.InputShape(), net.Dim())
+	// Output:
+	// [3 224 224]
+	// [3 192 192] 1280
+}
+
 // An own network is one function from images to features. Sizes stand where the layers are, names are those of a PyTorch state
 // dict, and the last layer comes behind it.
 func ExampleDefine() {

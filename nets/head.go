@@ -14,15 +14,20 @@ type Head struct {
 	Bias         []float32 // b, shape [class]
 }
 
-// HeadOf returns the final layer of a classifier, by copy.
+// HeadOf returns the final layer of a classifier, by copy. Where there is none, its Dim is 0 and Validate fails.
 func HeadOf(c Classifier) Head {
 	w, b := c.Head()
+	if w == nil || b == nil {
+		return Head{Classes: c.Classes()}
+	}
 	return Head{Classes: c.Classes(), Dim: c.Dim(), Weight: slices.Clone(w.Float32s()), Bias: slices.Clone(b.Float32s())}
 }
 
-// Validate errors if there are no classes or features, a length does not match them, or a value is not finite.
+// Validate errors with [ErrNoHead] if there is no layer, and if there are no classes or features, a length does not match them, or a value is not finite.
 func (h Head) Validate() error {
 	switch {
+	case h.Classes > 0 && h.Dim == 0:
+		return ErrNoHead
 	case h.Classes < 1 || h.Dim < 1:
 		return fmt.Errorf("head of %d classes and %d features, expected at least 1 of each", h.Classes, h.Dim)
 	case len(h.Weight) != h.Classes*h.Dim:

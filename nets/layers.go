@@ -40,15 +40,6 @@ func patches(out, side int) graph.ConvConfig {
 	return graph.ConvConfig{Out: out, Kernel: [2]int{side, side}, Stride: [2]int{side, side}, Bias: true}
 }
 
-// linear adds a linear layer on the last axis of x [..., in]: [..., out].
-func linear(b *graph.Builder, x *G.Node, name string, out int) *G.Node {
-	if b.Err() != nil {
-		return nil
-	}
-	w, bias := b.Param(name+".weight", out, last(x)), b.Param(name+".bias", out)
-	return b.Do(func() (*G.Node, error) { return graph.Linear(x, w, bias) })
-}
-
 // layerNorm adds a layer norm over the last axis of x.
 func layerNorm(b *graph.Builder, x *G.Node, name string, eps float64) *G.Node {
 	if b.Err() != nil {

@@ -69,6 +69,9 @@ func (n *Network) Outputs() []string { return []string{Features, Logits} }
 // Build adds the network to a graph, for images x [batch, channels, height, width]: features, logits and prediction.
 func (n *Network) Build(b *graph.Builder, x *G.Node) error {
 	z := b.Tap(Features, n.d.Build(b, x))
+	if z != nil && z.Dims() != 2 {
+		return fmt.Errorf("features have shape %v, expected [batch, features]", z.Shape())
+	}
 	l := b.Tap(Logits, b.Linear(z, n.d.Head, n.d.Classes))
 	b.Tap(Prediction, b.Do(func() (*G.Node, error) { return graph.ArgMax(l) }))
 	return b.Err()

@@ -124,6 +124,23 @@ func TestOpen(t *testing.T) {
 	}
 }
 
+// TestOpenFindsTheHead: the number of classes is read from a last layer of any name.
+func TestOpenFindsTheHead(t *testing.T) {
+	for _, name := range []string{"mobilenet_v3_small", "resnet20"} {
+		want, err := nets.New(name, 7)
+		require.NoError(t, err)
+		nettest.Fill(want.Params(), 1)
+		path := filepath.Join(t.TempDir(), "w.npz")
+		require.NoError(t, weights.WriteNpz(path, stateOf(t, want)))
+		got, err := nets.Open(name, path)
+		require.NoError(t, err)
+		require.Equal(t, 7, got.Classes())
+		w, _ := got.Head()
+		wantW, _ := want.Head()
+		require.Equal(t, wantW.Float32s(), w.Float32s())
+	}
+}
+
 func TestOpenRefuses(t *testing.T) {
 	dir := t.TempDir()
 	good := filepath.Join(dir, "good.npz")

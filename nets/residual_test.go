@@ -28,6 +28,9 @@ func TestResidualNetworksHaveTheKnownSizes(t *testing.T) {
 	}{
 		// He et al., table 6: 0.27 M for 269,722 with shortcuts without parameters; two projections with batch norm add 2,752.
 		{"resnet-cifar-20-16", 64, 272_474},
+		// With those shortcuts, named as published: 0.27 M and 1.7 M in table 6.
+		{"resnet20", 64, 269_722},
+		{"resnet110", 64, 1_727_962},
 		// Zagoruyko and Komodakis, table 5: 2.2 M and 2.7 M.
 		{"wrn-40-2", 128, 2_243_546},
 		{"wrn-16-4", 256, 2_748_890},

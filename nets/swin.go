@@ -81,7 +81,7 @@ func (w swin) attend(b *graph.Builder, x *G.Node, name string, heads, shift int)
 	if shifts != [2]int{} {
 		added = append(added, w.mask(b, rows, columns, shifts))
 	}
-	x = linear(b, attention(b, linear(b, x, name+".qkv", 3*dim), heads, added...), name+".proj", dim)
+	x = b.Linear(attention(b, b.Linear(x, name+".qkv", 3*dim), heads, added...), name+".proj", dim)
 	x = transpose(b, reshape(b, x, n, rows, columns, w.window, w.window, dim), 0, 1, 3, 2, 4, 5)
 	x = reshape(b, x, n, full[0], full[1], dim)
 	x = rolled(b, x, 1, -shifts[0], height)

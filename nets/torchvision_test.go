@@ -99,6 +99,9 @@ func TestTorchvisionFixtures(t *testing.T) {
 			fixture, err := npyz.ReadNpz(sharedtest.Path(t, "fixtures", "torchvision_"+name+".npz"))
 			require.NoError(t, err)
 			for batch, size := range map[int]int{2: 64, 1: 224} {
+				if testing.Short() && size == 224 {
+					continue
+				}
 				net := sized(t, name, size)
 				got := runAll(t, net, graph.Options{Batch: batch}, inputByFormula(batch, net.InputShape()))
 				for _, output := range net.Outputs() {

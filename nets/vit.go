@@ -48,7 +48,7 @@ func (v vit) build(b *graph.Builder, x *G.Node) *G.Node {
 func (v vit) attend(b *graph.Builder, x *G.Node, name string) *G.Node {
 	w, bias := b.Param(name+".in_proj_weight", 3*v.dim, v.dim), b.Param(name+".in_proj_bias", 3*v.dim)
 	qkv := b.Do(func() (*G.Node, error) { return graph.Linear(x, w, bias) })
-	return linear(b, attention(b, qkv, v.heads), name+".out_proj", v.dim)
+	return b.Linear(attention(b, qkv, v.heads), name+".out_proj", v.dim)
 }
 
 // perceptron adds linear layers name.0 and name.3 of x [..., dim] with GELU between.
@@ -56,7 +56,7 @@ func perceptron(b *graph.Builder, x *G.Node, name string, hidden int) *G.Node {
 	if b.Err() != nil {
 		return nil
 	}
-	return linear(b, b.Activate(linear(b, x, name+".0", hidden), graph.ActGELU()), name+".3", last(x))
+	return b.Linear(b.Activate(b.Linear(x, name+".0", hidden), graph.ActGELU()), name+".3", last(x))
 }
 
 func vitB16() architecture {

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/line-ood/goline/dataset"
+	"github.com/line-ood/goline/graph"
 	"github.com/line-ood/goline/internal/npyz"
 	"github.com/line-ood/goline/nets"
 	"github.com/line-ood/goline/train"
@@ -296,5 +297,18 @@ func TestInitialise(t *testing.T) {
 		default:
 			require.Zero(t, top, p.Name)
 		}
+	}
+}
+
+// TestInitialiseByShape: buffers that are no running statistics stay, and matrices of any name are those of linear layers.
+func TestInitialiseByShape(t *testing.T) {
+	index, projection := graph.NewParam("attn.index", 3), graph.NewParam("attn.in_proj_weight", 6, 4)
+	index.Buffer = true
+	copy(index.Float32s(), []float32{2, 1, 0})
+	train.Initialise([]*graph.Param{index, projection}, 1)
+	require.Equal(t, []float32{2, 1, 0}, index.Float32s())
+	for _, v := range projection.Float32s() {
+		require.NotZero(t, v)
+		require.InDelta(t, 0, v, 0.5)
 	}
 }

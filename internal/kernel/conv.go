@@ -1,6 +1,10 @@
 package kernel
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+	"slices"
+)
 
 // ConvSpec describes y = post(conv(pre(x), Weight)):
 // pre(x) = relu?(PreScale*x + PreShift) per input channel, before the zero padding;
@@ -13,6 +17,9 @@ type ConvSpec[T Float] struct {
 	PreReLU              bool
 	PostScale, PostShift []T // [O] or nil
 	Post                 Activation
+	// Fixed promises that Weight and PostScale stay what they are until Prepare has been called for each direction that is used, so
+	// that no copy needs to be kept beside the packed form. There is no Update then.
+	Fixed bool
 }
 
 // Conv is a convolution with its weights packed, on first use. It is safe for concurrent use and, but for Update,
@@ -22,7 +29,9 @@ type ConvSpec[T Float] struct {
 // kernel column), in that order, started at zero; then the shift, the residual and the activation follow.
 type Conv[T Float] struct {
 	g                  ConvGeom
-	weight             []T // [O, C/Groups, KH, KW], scaled by PostScale
+	weight             []T // [O, C/Groups, KH, KW], scaled by PostScale unless fixed
+	postScale          []T // with fixed: [O] or nil
+	fixed              bool
 	bias               []T // [O]
 	preScale, preShift []T // [C], nil when there is no pre affine
 	preReLU            bool
@@ -31,26 +40,68 @@ type Conv[T Float] struct {
 	fast               *conv32 // nil where the generic code runs
 }
 
-// NewConv checks the spec and copies what it needs of it.
+// NewConv checks the spec and copies what it needs of it; see Fixed.
 func NewConv[T Float](spec ConvSpec[T]) (*Conv[T], error) {
 	g := spec.Geom.norm()
 	if err := g.Check(); err != nil {
 		return nil, err
 	}
-	c := &Conv[T]{
-		g: g, weight: make([]T, g.WeightLen()), bias: make([]T, g.O), preReLU: spec.PreReLU, post: spec.Post,
-		padded: newPadding(g),
+	if err := spec.checkLengths(); err != nil {
+		return nil, err
 	}
+	c := &Conv[T]{g: g, bias: make([]T, g.O), preReLU: spec.PreReLU, post: spec.Post, padded: newPadding(g)}
 	if spec.PreScale != nil || spec.PreShift != nil {
 		c.preScale, c.preShift = make([]T, g.C), make([]T, g.C)
 	}
-	if err := c.Update(spec); err != nil {
-		return nil, err
+	if spec.Fixed && is32[T]() && currentLevel() != generic {
+		c.fixed, c.weight, c.postScale = true, spec.Weight, spec.PostScale
+		c.setAffine(spec)
+	} else {
+		c.weight = make([]T, g.WeightLen())
+		c.set(spec)
 	}
 	if w, ok := any(c).(*Conv[float32]); ok {
 		c.fast = newConv32(w)
 	}
 	return c, nil
+}
+
+// set takes the parameters of a spec.
+func (c *Conv[T]) set(spec ConvSpec[T]) {
+	copy(c.weight, spec.Weight)
+	scaleRows(c.weight, spec.PostScale)
+	c.setAffine(spec)
+}
+
+// setAffine takes all of them but for the weights.
+func (c *Conv[T]) setAffine(spec ConvSpec[T]) {
+	clear(c.bias)
+	copy(c.bias, spec.PostShift)
+	for i := range c.preScale {
+		c.preScale[i], c.preShift[i] = 1, 0
+	}
+	copy(c.preScale, spec.PreScale)
+	copy(c.preShift, spec.PreShift)
+}
+
+// scaleRows multiplies the rows of w, of which there are as many as factors, by those; nil leaves them.
+func scaleRows[T Float](w, factors []T) {
+	for o, scale := range factors {
+		per := len(w) / len(factors)
+		for i := range w[o*per:][:per] {
+			w[o*per+i] *= scale
+		}
+	}
+}
+
+// weights returns the weights, scaled by PostScale: for packing them, since that may take memory.
+func (c *Conv[T]) weights() []T {
+	if c.postScale == nil {
+		return c.weight
+	}
+	w := slices.Clone(c.weight)
+	scaleRows(w, c.postScale)
+	return w
 }
 
 // Update replaces the parameters by those of a spec that differs in nothing else, as after a step of training. It
@@ -64,22 +115,10 @@ func (c *Conv[T]) Update(spec ConvSpec[T]) error {
 	if err := spec.checkLengths(); err != nil {
 		return err
 	}
-	copy(c.weight, spec.Weight)
-	clear(c.bias)
-	copy(c.bias, spec.PostShift)
-	if spec.PostScale != nil {
-		per := len(c.weight) / g.O
-		for o, scale := range spec.PostScale {
-			for i := range c.weight[o*per:][:per] {
-				c.weight[o*per+i] *= scale
-			}
-		}
+	if c.fixed {
+		return errors.New("kernel: the parameters of a convolution were said to be fixed")
 	}
-	for i := range c.preScale {
-		c.preScale[i], c.preShift[i] = 1, 0
-	}
-	copy(c.preScale, spec.PreScale)
-	copy(c.preShift, spec.PreShift)
+	c.set(spec)
 	if c.fast != nil {
 		c.fast.changed()
 	}
@@ -105,6 +144,13 @@ func (s *ConvSpec[T]) checkLengths() error {
 		}
 	}
 	return nil
+}
+
+// Prepare packs the weights for Forward or for BackwardInput now rather than on first use.
+func (c *Conv[T]) Prepare(backward bool) {
+	if c.fast != nil {
+		c.fast.prepare(backward)
+	}
 }
 
 // Geom returns the geometry, with zero strides, dilations and groups replaced by one.

@@ -57,6 +57,15 @@ func (f *conv32) changed() {
 	f.backwardReady.Store(false)
 }
 
+func (f *conv32) prepare(backward bool) {
+	switch {
+	case backward && !f.backwardReady.Load():
+		f.packBackward()
+	case !backward && !f.forwardReady.Load():
+		f.packForward()
+	}
+}
+
 func (f *conv32) packForward() {
 	f.packing.Lock()
 	defer f.packing.Unlock()
@@ -65,15 +74,13 @@ func (f *conv32) packForward() {
 	}
 	g := f.c.g
 	in, taps := g.C/g.Groups, g.KH*g.KW
-	s := weightSource{w: f.c.weight, byGroup: g.O / g.Groups * in * taps, byOut: in * taps, byIn: taps, tap: f.order}
+	s := weightSource{w: f.c.weights(), byGroup: g.O / g.Groups * in * taps, byOut: in * taps, byIn: taps, tap: f.order}
 	f.engine.pack(s)
 	f.forwardReady.Store(true)
 }
 
 func (f *conv32) forward(dst, src, residual, scratch []float32) {
-	if !f.forwardReady.Load() {
-		f.packForward()
-	}
+	f.prepare(false)
 	io := planIO{
 		dst: dst, src: src, bias: f.c.bias, residual: residual, ceil: noCeiling,
 		scale: f.scale, shift: f.shift, floor: f.floor, scratch: scratch,

@@ -17,4 +17,6 @@ func (*conv32) backwardInput(dx, dy, x, y, dresidual, scratch []float32, accumul
 	panic("kernel: no vector code in this build")
 }
 
+func (*conv32) prepare(bool) { panic("kernel: no vector code in this build") }
+
 func (*conv32) changed() { panic("kernel: no vector code in this build") }

@@ -29,6 +29,7 @@ func drawSpec[T Float](t *rapid.T, rng *rand.Rand) ConvSpec[T] {
 	}
 	spec.PreScale, spec.PreShift = opt("preScale", g.C), opt("preShift", g.C)
 	spec.PostScale, spec.PostShift = opt("postScale", g.O), opt("postShift", g.O)
+	spec.Fixed = rapid.Bool().Draw(t, "fixed")
 	spec.PreReLU, spec.Post = rapid.Bool().Draw(t, "preReLU"), drawPost(t)
 	return spec
 }
@@ -282,13 +283,14 @@ func TestNewConvRejects(t *testing.T) {
 	_, err := NewConv(ok)
 	require.NoError(t, err)
 	for name, change := range map[string]func(*ConvSpec[float32]){
-		"weight":    func(s *ConvSpec[float32]) { s.Weight = s.Weight[1:] },
-		"pre scale": func(s *ConvSpec[float32]) { s.PreScale = make([]float32, 5) },
-		"groups":    func(s *ConvSpec[float32]) { s.Geom.Groups = 3 },
-		"fit":       func(s *ConvSpec[float32]) { s.Geom.DH = 3 },
-		"positive":  func(s *ConvSpec[float32]) { s.Geom.C = 0 },
-		"range":     func(s *ConvSpec[float32]) { s.Geom.PW = -1 },
-		"bottom":    func(s *ConvSpec[float32]) { s.Geom.PH, s.Geom.EH = 1, -2 },
+		"weight":     func(s *ConvSpec[float32]) { s.Weight = s.Weight[1:] },
+		"pre scale":  func(s *ConvSpec[float32]) { s.PreScale = make([]float32, 5) },
+		"groups":     func(s *ConvSpec[float32]) { s.Geom.Groups = 3 },
+		"fit":        func(s *ConvSpec[float32]) { s.Geom.DH = 3 },
+		"positive":   func(s *ConvSpec[float32]) { s.Geom.C = 0 },
+		"range":      func(s *ConvSpec[float32]) { s.Geom.PW = -1 },
+		"post scale": func(s *ConvSpec[float32]) { s.Fixed, s.PostScale = true, make([]float32, 7) },
+		"bottom":     func(s *ConvSpec[float32]) { s.Geom.PH, s.Geom.EH = 1, -2 },
 	} {
 		s := ok
 		change(&s)

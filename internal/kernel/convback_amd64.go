@@ -23,14 +23,14 @@ func (f *conv32) packBackward() {
 		return
 	}
 	g := f.c.g
-	in, taps := g.C/g.Groups, g.KH*g.KW
+	in, taps, w := g.C/g.Groups, g.KH*g.KW, f.c.weights()
 	for i := range f.phases {
 		ph := &f.phases[i]
 		if ph.empty() {
 			continue
 		}
 		ph.engine.pack(weightSource{
-			w: f.c.weight, byGroup: g.O / g.Groups * in * taps, byOut: taps, byIn: in * taps, tap: ph.from, scale: f.c.preScale,
+			w: w, byGroup: g.O / g.Groups * in * taps, byOut: taps, byIn: in * taps, tap: ph.from, scale: f.c.preScale,
 		})
 	}
 	f.backwardReady.Store(true)
@@ -102,9 +102,7 @@ func scratchOf(phases []phase) int {
 }
 
 func (f *conv32) backwardInput(dx, dy, x, y, dresidual, scratch []float32, accumulate bool) {
-	if !f.backwardReady.Load() {
-		f.packBackward()
-	}
+	f.prepare(true)
 	g := f.c.g
 	if f.c.post.Kind == ActReLU {
 		masked := scratch[:g.OutLen()]

@@ -44,6 +44,7 @@ var benchConvs = []struct {
 	{"3x3 48-12 8", ConvGeom{C: 48, H: 8, W: 8, O: 12, KH: 3, KW: 3, PH: 1, PW: 1}, false},
 	{"3x3 3-24 32", ConvGeom{C: 3, H: 32, W: 32, O: 24, KH: 3, KW: 3, PH: 1, PW: 1}, false},
 	{"3x3s2 64-128 56", ConvGeom{C: 64, H: 56, W: 56, O: 128, KH: 3, KW: 3, PH: 1, PW: 1, SH: 2, SW: 2}, false},
+	{"3x3s2 128-128 56", ConvGeom{C: 128, H: 56, W: 56, O: 128, KH: 3, KW: 3, PH: 1, PW: 1, SH: 2, SW: 2}, false},
 	{"7x7s2 3-64 224", ConvGeom{C: 3, H: 224, W: 224, O: 64, KH: 7, KW: 7, PH: 3, PW: 3, SH: 2, SW: 2}, false},
 	{"3x3 64-64 56", ConvGeom{C: 64, H: 56, W: 56, O: 64, KH: 3, KW: 3, PH: 1, PW: 1}, false},
 	{"3x3 128-128 28", ConvGeom{C: 128, H: 28, W: 28, O: 128, KH: 3, KW: 3, PH: 1, PW: 1}, false},

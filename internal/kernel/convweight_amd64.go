@@ -42,7 +42,7 @@ func newWeightGrad(g ConvGeom, n int) weightGrad {
 	w.strip = (w.oh + strips - 1) / strips
 	w.view = (w.viewRows(w.strip)+1)*w.ow + 16
 	w.channel = g.SH * g.KW * w.view
-	w.direct = g.KH == 1 && g.KW == 1 && g.SH == 1 && g.SW == 1 && g.PH == 0 && g.PW == 0
+	w.direct = g.KH == 1 && g.KW == 1 && g.SH == 1 && g.SW == 1 && w.oh == g.H && w.ow == g.W
 	if w.direct {
 		w.channel = g.H * g.W
 	}

@@ -934,6 +934,11 @@ func depthSpreadAVX2_s2(args *depthArgs)
 //go:noescape
 func depthAVX512pair_s2(args *depthArgs)
 
+// gatherAVX2 copies what a column tile reads of views to a panel.
+//
+//go:noescape
+func gatherAVX2(args *gatherArgs)
+
 // depthTapsAVX2_5_0 convolves each channel with columns of 5 weights, then with columns of 0.
 //
 //go:noescape

@@ -271,14 +271,7 @@ func runDepth(io planIO, n int, d interface{ convolve(planIO) }) {
 		own.relu, own.act, own.ceil = false, Activation{}, noCeiling
 		d.convolve(own)
 		Add(io.dst[:n], io.dst[:n], io.residual[:n])
-		switch {
-		case io.ceil < noCeiling:
-			Activate(io.dst[:n], io.dst[:n], Activation{Kind: ActClamp, B: float64(io.ceil)})
-		case io.relu:
-			ReLU(io.dst[:n], io.dst[:n])
-		default:
-			io.activate(0, n)
-		}
+		io.finish(n)
 	default:
 		d.convolve(io)
 	}

@@ -16,6 +16,10 @@ type engine interface {
 // newEngine lays out the best way for a geometry; pack gives it weights. plain says that there is no pre operation.
 func newEngine(l level, g ConvGeom, plain bool) engine {
 	switch {
+	case plain && wholeFits(g):
+		return &whole{level: l, g: g}
+	case thinnedFits(g):
+		return newThinned(l, g)
 	case depthTapsFits(g):
 		return newDepthTaps(l, g)
 	case depthwiseFits(g):

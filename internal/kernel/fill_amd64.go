@@ -21,6 +21,15 @@ type panelArgs struct {
 	table  unsafe.Pointer
 }
 
+// gatherArgs are the arguments of gatherAVX2.
+type gatherArgs struct {
+	dst unsafe.Pointer // [k][two vectors]
+	b   unsafe.Pointer
+	b1  int            // bytes from the first vector to the second
+	off unsafe.Pointer // int32 byte offset from b for each k
+	k   int            // at least 1
+}
+
 // rowsArgs are the arguments of the row copiers.
 type rowsArgs struct {
 	dst        unsafe.Pointer

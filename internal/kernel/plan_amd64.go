@@ -30,6 +30,10 @@ type plan struct {
 	weights []float32
 	offsets []int32 // bytes into the rearranged input for each k of a block
 	layout
+	// gathered says that what a column tile reads of the views is copied to a panel first, at offsets gatheredOffsets: many row
+	// tiles share it, and in AVX2's small L1 it would take twice the room.
+	gathered        bool
+	gatheredOffsets []int32
 	// Row tiles are visited in runs whose weights stay in cache, over all column tiles packed together.
 	tilesInRun, columnsTogether int
 }
@@ -39,6 +43,7 @@ const (
 	blockTapsAVX2  = 256       // the same for views on AVX2, whose two tiles of rows should find them in L1
 	weightCache    = 192 << 10 // bytes of weights that stay in cache beside the rearranged input
 	rearrangeCache = 256 << 10 // bytes of rearranged input wanted at a time
+	gatherTiles    = 12        // row tiles from which a panel pays
 	slackLanes     = 64        // lanes that kernels may touch beyond the rearranged input
 )
 
@@ -61,6 +66,12 @@ func newPlan(l level, g planGeom) *plan {
 	if perTile := 4 * p.tiles[0] * p.blockC * len(g.taps); perTile*len(p.tiles) > weightCache {
 		p.tilesInRun = max(1, weightCache/2/perTile)
 		p.columnsTogether = max(1, rearrangeCache/(4*2*p.lanes*p.blockC))
+	}
+	// What splits into runs or follows rows gains nothing.
+	if p.gathered = l == avx2 && !p.panel && !p.byRow && len(p.tiles) >= gatherTiles && p.tilesInRun == len(p.tiles); p.gathered {
+		for i := range p.offsets {
+			p.gatheredOffsets = append(p.gatheredOffsets, int32(4*2*p.lanes*i))
+		}
 	}
 	return p
 }
@@ -212,5 +223,9 @@ func (p *plan) scratchLen() int {
 		columns := (p.oh*p.ow + 2*p.lanes - 1) / (2 * p.lanes)
 		return min(columns, max(2, p.columnsTogether))*p.blockC*2*p.lanes + slackLanes
 	}
-	return p.blockC*p.channel + 2*p.pitch + slackLanes
+	n := p.blockC*p.channel + 2*p.pitch + slackLanes
+	if p.gathered {
+		n += 2*p.lanes*len(p.offsets) + slackLanes
+	}
+	return n
 }

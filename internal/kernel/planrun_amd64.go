@@ -28,6 +28,18 @@ func (io *planIO) activate(at, n int) {
 	}
 }
 
+// finish applies whatever activation there is to n outputs that no kernel has.
+func (io *planIO) finish(n int) {
+	switch {
+	case io.ceil < noCeiling:
+		Activate(io.dst[:n], io.dst[:n], Activation{Kind: ActClamp, B: float64(io.ceil)})
+	case io.relu:
+		ReLU(io.dst[:n], io.dst[:n])
+	default:
+		io.activate(0, n)
+	}
+}
+
 // activateColumns does so for columns [from, to) of rows rows from row on, each pitch outputs long.
 func (io *planIO) activateColumns(row, rows, pitch, from, to int) {
 	for i := row; i < row+rows; i++ {
@@ -197,6 +209,10 @@ func (p *plan) runStrip(io *planIO, scratch, block []float32, group, c0, n, y0, 
 	t := p.prepare(io, c0, n)
 	final := c0+n == p.c
 	cols, width := rows*p.ow, 2*p.lanes
+	var panel []float32
+	if p.gathered {
+		panel = alignVector(scratch[p.blockC*p.channel+2*p.pitch+slackLanes:])
+	}
 	for tile := 0; tile < len(p.tiles); tile += p.tilesInRun {
 		last := min(tile+p.tilesInRun, len(p.tiles))
 		for x := 0; x < cols; x += width {
@@ -210,12 +226,21 @@ func (p *plan) runStrip(io *planIO, scratch, block []float32, group, c0, n, y0, 
 				t.h0 = 4 * (p.viewOffset(x+p.lanes/2) - at)
 				t.h1 = 4 * (p.viewOffset(x+p.lanes*3/2) - p.viewOffset(x+p.lanes))
 			}
+			if p.gathered {
+				p.gather(t.b, t.b1, panel, t.k)
+				t.b, t.b1, t.ahead, t.off = unsafe.Pointer(&panel[0]), 4*p.lanes, 0, unsafe.Pointer(&p.gatheredOffsets[0])
+			}
 			p.column(io, &t, block, group, tile, last, y0*p.ow+x, min(width, cols-x), final)
 		}
 	}
 	if final {
 		io.activateColumns(group*p.m, p.m, p.oh*p.ow, y0*p.ow, y0*p.ow+cols)
 	}
+}
+
+// gather copies the two vectors of each of k terms, b1 bytes apart, from where offsets says to a panel.
+func (p *plan) gather(b unsafe.Pointer, b1 int, panel []float32, k int) {
+	gatherAVX2(&gatherArgs{dst: ptr(panel[:16*k], 0), b: b, b1: b1, off: unsafe.Pointer(&p.offsets[0]), k: k})
 }
 
 // viewOffset returns where a view holds flat output position x of the strip.

@@ -34,6 +34,9 @@ func drawGeom(t *rapid.T) ConvGeom {
 		if rapid.Bool().Draw(t, "uneven padding") {
 			g.EH, g.EW = rapid.IntRange(-g.PH, 2).Draw(t, "EH"), rapid.IntRange(-g.PW, 2).Draw(t, "EW")
 		}
+		if rapid.IntRange(0, 9).Draw(t, "one pixel") == 0 {
+			g.H, g.W, g.PH, g.PW, g.DH, g.DW, g.EH, g.EW = g.KH, g.KW, 0, 0, 1, 1, 0, 0
+		}
 		switch rapid.IntRange(0, 3).Draw(t, "kind") {
 		case 0:
 			g.Groups = rapid.IntRange(1, 20).Draw(t, "groups")

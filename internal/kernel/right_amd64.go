@@ -158,9 +158,6 @@ func (t rowTiles) at(i int) (row, high int) {
 // leftTransposed writes dst[l*rows+i] = src[l*lda+i].
 func leftTransposed(dst []float32, rows int, src []float32, lda, n int) {
 	for l := range n {
-		from, to := src[l*lda:][:rows], dst[l*rows:][:rows]
-		for i, v := range from {
-			to[i] = v
-		}
+		copy(dst[l*rows:][:rows], src[l*lda:])
 	}
 }

@@ -101,6 +101,15 @@ func TestTileTwins(t *testing.T) {
 	}
 }
 
+// TestGatheredTwins has enough rows for the tiles of AVX2 to share a copy of what they read of views.
+func TestGatheredTwins(t *testing.T) {
+	for _, g := range []ConvGeom{
+		{C: 40, H: 9, W: 11, O: 70, KH: 3, KW: 3, SH: 2, SW: 2, PH: 1, PW: 1}, {C: 5, H: 4, W: 7, O: 75, KH: 2, KW: 3, PW: 2, EW: -1},
+	} {
+		checkConvTwins(t, newRand(2), benchSpec(g, true))
+	}
+}
+
 func propTileTwins(t *rapid.T) {
 	rng := newRand(rapid.Uint64().Draw(t, "seed"))
 	g := rapid.SampledFrom(tileGeoms(rapid.IntRange(1, 26).Draw(t, "rows"))).Draw(t, "geometry")

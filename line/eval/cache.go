@@ -58,8 +58,10 @@ func (x *Extractor) cached(path, source string) (s posthoc.Samples, ok bool, err
 		return s, false, fmt.Errorf("cached features %s: %w", path, err)
 	}
 	s = posthoc.Samples{N: len(labels), Dim: x.net.Dim(), Classes: x.net.Classes()}
-	if s.Features, err = a.Float32("features", s.N, s.Dim); err != nil {
-		return s, false, fmt.Errorf("cached features %s: %w", path, err)
+	if s.Dim > 0 {
+		if s.Features, err = a.Float32("features", s.N, s.Dim); err != nil {
+			return s, false, fmt.Errorf("cached features %s: %w", path, err)
+		}
 	}
 	if s.Logits, err = a.Float32("logits", s.N, s.Classes); err != nil {
 		return s, false, fmt.Errorf("cached features %s: %w", path, err)

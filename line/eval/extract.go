@@ -14,13 +14,16 @@ import (
 
 // Extract runs images through a program that fetches features and logits, as [graph.Compile] of a classifier does unless told
 // otherwise, and keeps both with the labels: [image, features] and [image, classes]. A stream without images gives samples
-// with N = 0. It errors with the stream's or ctx's error, and for a feature or logit that is not finite, which it names.
+// with N = 0. A network without features gives none. It errors with the stream's or ctx's error, and for a feature or logit that is not finite, which it names.
 func Extract(ctx context.Context, program *graph.Program, images graph.Batches) (posthoc.Samples, error) {
 	var s posthoc.Samples
 	err := each(ctx, program, images, func(out *graph.Outputs) error {
 		s.N += out.N
-		s.Dim, s.Classes = len(out.Float32(nets.Features))/out.N, len(out.Float32(nets.Logits))/out.N
-		s.Features = append(s.Features, out.Float32(nets.Features)...)
+		s.Classes = len(out.Float32(nets.Logits)) / out.N
+		if fetched(program, nets.Features) {
+			s.Dim = len(out.Float32(nets.Features)) / out.N
+			s.Features = append(s.Features, out.Float32(nets.Features)...)
+		}
 		s.Logits = append(s.Logits, out.Float32(nets.Logits)...)
 		s.Labels = append(s.Labels, out.Labels...)
 		return nil
@@ -35,6 +38,9 @@ func Extract(ctx context.Context, program *graph.Program, images graph.Batches) 
 // int64 [image], -1 where unknown. Features are written as they come; only logits and labels are held to the end. n is the
 // number of images that the stream has. The file appears whole or not at all.
 func WriteFeatures(ctx context.Context, path string, program *graph.Program, net nets.Classifier, images graph.Batches, n int) error {
+	if net.Dim() == 0 {
+		return fmt.Errorf("features of %s: %w", net.Name(), nets.ErrNoHead)
+	}
 	return npyz.CreateNpz(path, npyz.Stored, func(w *npyz.Writer) error {
 		rows, err := npyz.NewRows[float32](w, "features", n, net.Dim())
 		if err != nil {
@@ -62,6 +68,11 @@ func WriteFeatures(ctx context.Context, path string, program *graph.Program, net
 	})
 }
 
+// fetched tells whether a program fetches the node of that name.
+func fetched(program *graph.Program, name string) bool {
+	return slices.Contains(program.Options().Fetch, name)
+}
+
 // each hands every batch of features and logits on, all of whose values are finite.
 func each(ctx context.Context, program *graph.Program, images graph.Batches, use func(*graph.Outputs) error) error {
 	seen := 0
@@ -70,6 +81,9 @@ func each(ctx context.Context, program *graph.Program, images graph.Batches, use
 			return err
 		}
 		for _, name := range []string{nets.Features, nets.Logits} {
+			if !fetched(program, name) && name == nets.Features { // a network without any
+				continue
+			}
 			values := out.Float32(name)
 			for i, v := range values {
 				if v-v != 0 {

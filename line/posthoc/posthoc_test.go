@@ -259,7 +259,8 @@ func TestValidate(t *testing.T) {
 		assert.ErrorContains(t, s.Validate(), want)
 	}
 	for want, h := range map[string]posthoc.Head{
-		"head of 1 classes and 0 features":                              {Classes: 1},
+		"the network has no linear last layer":                          {Classes: 1},
+		"head of 0 classes and 2 features":                              {Dim: 2},
 		"head weight has 1 values, expected 1 classes x 2 features = 2": {Classes: 1, Dim: 2, Weight: make([]float32, 1)},
 		"head bias has 0 values for 1 classes":                          {Classes: 1, Dim: 1, Weight: make([]float32, 1)},
 		"head weight of class 1, feature 0 is -Inf": {

@@ -13,7 +13,7 @@ type Head = nets.Head
 
 // Samples is what a network says of N inputs.
 type Samples struct {
-	N, Dim, Classes int
+	N, Dim, Classes int       // Dim is 0 for a network without penultimate features
 	Features        []float32 // penultimate features, shape [sample, feature], row-major
 	Logits          []float32 // shape [sample, class], row-major; W z + b without any clipping or masking
 	Labels          []int     // shape [sample], -1 where unknown; nil means all unknown
@@ -27,8 +27,8 @@ func (s Samples) validate() error {
 	switch {
 	case s.N < 1:
 		return fmt.Errorf("%d samples, expected at least 1", s.N)
-	case s.Classes < 1 || s.Dim < 1:
-		return fmt.Errorf("samples of %d classes and %d features, expected at least 1 of each", s.Classes, s.Dim)
+	case s.Classes < 1 || s.Dim < 0:
+		return fmt.Errorf("samples of %d classes and %d features, expected at least 1 class", s.Classes, s.Dim)
 	case len(s.Features) != s.N*s.Dim:
 		return fmt.Errorf("features have %d values, expected %d samples x %d features = %d",
 			len(s.Features), s.N, s.Dim, s.N*s.Dim)

@@ -90,7 +90,6 @@ type caseModel struct {
 	program *program
 	names   *named
 	inputs  map[*value]string
-	nodes   int
 }
 
 func (m *caseModel) InputShape() []int      { return []int{1} }
@@ -157,7 +156,7 @@ func (c nodeCase) run() (out []*constant, err error) {
 		}
 		s.values[in.name] = v
 	}
-	t := &tracer{f: f, n: probe, work: foldWork}
+	t := &tracer{f: f, n: probe, work: foldWork + 4*f.elements}
 	values, err := t.graph(f.graph, s)
 	if err != nil {
 		return nil, err

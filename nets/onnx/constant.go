@@ -156,21 +156,6 @@ func (t *constant) float32s() []float32 {
 	return out
 }
 
-// uniform returns the value that all elements have, if they have one.
-func (t *constant) uniform() (float64, bool) {
-	n := t.len()
-	if n == 0 {
-		return 0, false
-	}
-	v := t.at(0)
-	for i := 1; i < n; i++ {
-		if t.at(i) != v {
-			return 0, false
-		}
-	}
-	return v, true
-}
-
 // reshaped returns the same elements in another shape of equal size.
 func (t *constant) reshaped(shape ...int) *constant {
 	out := *t
@@ -181,7 +166,7 @@ func (t *constant) reshaped(shape ...int) *constant {
 	return &out
 }
 
-// copied returns a tensor of its own memory with elements out[i] = t[index(i)] .
+// copied returns a tensor of its own memory, which fill puts together of ranges of t: n elements from src on, step apart.
 func (t *constant) copied(shape []int, fill func(copyRange func(dst, src, n, step int))) *constant {
 	out := newConstant(t.elem, shape...)
 	fill(func(dst, src, n, step int) {

@@ -19,25 +19,33 @@ import (
 // external is the folder that external data lies in; a nil file system means there is none.
 type external struct{ fsys fs.FS }
 
-// tensor decodes a constant.
-func (d *decoder) tensor(p *pb.TensorProto) (*constant, error) {
-	e := elem(p.GetDataType())
-	if !e.known() {
-		return nil, fmt.Errorf("elements of %v, expected floating-point numbers, integers or bool", e)
+// typeOf returns the element type of a tensor, its shape and how many elements that has.
+func typeOf(p *pb.TensorProto) (e elem, shape []int, n int, err error) {
+	if e = elem(p.GetDataType()); !e.known() {
+		return e, nil, 0, fmt.Errorf("elements of %v, expected floating-point numbers, integers or bool", e)
 	}
 	if len(p.Dims) > maxRank {
-		return nil, fmt.Errorf("%d axes, expected at most %d", len(p.Dims), maxRank)
+		return e, nil, 0, fmt.Errorf("%d axes, expected at most %d", len(p.Dims), maxRank)
 	}
-	shape := make([]int, len(p.Dims))
+	shape = make([]int, len(p.Dims))
 	for i, v := range p.Dims {
 		if v < 0 || v > maxElements {
-			return nil, fmt.Errorf("shape %v: axis %d is out of bounds, expected 0 to %d", p.Dims, i, maxElements)
+			return e, nil, 0, fmt.Errorf("shape %v: axis %d is out of bounds, expected 0 to %d", p.Dims, i, maxElements)
 		}
 		shape[i] = int(v)
 	}
-	n, err := sizeOf(shape)
+	n, err = sizeOf(shape)
+	return e, shape, n, err
+}
+
+// tensor decodes a constant.
+func (d *decoder) tensor(p *pb.TensorProto) (*constant, error) {
+	e, shape, n, err := typeOf(p)
 	if err != nil {
 		return nil, err
+	}
+	if d.f != nil {
+		d.f.elements += n
 	}
 	if p.Segment != nil {
 		return nil, errors.New("it is cut into segments, expected whole tensors")

@@ -79,10 +79,9 @@ func foldReduce(_ *tracer, n *node, in []*constant) ([]*constant, error) {
 	}
 	if x.len() > 0 {
 		// Strides of 0 along the axes lead each element to its sum.
-		at := offsets(x.shape, broadcastStrides(kept, x.shape))
-		for i, o := range at {
-			sums[o] = r.fold(sums[o], x.at(i))
-		}
+		walk(x.shape, [][]int{broadcastStrides(kept, x.shape)}, func(i int, at []int) {
+			sums[at[0]] = r.fold(sums[at[0]], x.at(i))
+		})
 	}
 	out := newConstant(x.elem, shape...)
 	for i, s := range sums {

@@ -119,7 +119,7 @@ func TestHostileFiles(t *testing.T) {
 		`inputs of shapes [5 4] and [3 5] do not fit one `:             initializer(2, floats("fc.weight", ramp(15), 3, 5)),
 		`elements of string, expected floating-point numb`:             initializer(1, &pb.TensorProto{Name: "conv.bias", DataType: 8, Dims: []int64{4}}),
 		`elements of data type 99, expected`:                           initializer(1, &pb.TensorProto{Name: "conv.bias", DataType: 99, Dims: []int64{4}}),
-		`constants of more than 268435456 elements in all `: before(
+		`constants of more than 1073741824 bytes in all a`: before(
 			&pb.NodeProto{OpType: "Constant", Name: "k", Output: list("k"), Attribute: []*pb.AttributeProto{{Name: "value", T: ints("", 1<<30)}}},
 			node("ConstantOfShape", "gigabytes", list("k"), list("big")),
 			node("Expand", "e", list("p", "big"), list("q"))),
@@ -199,6 +199,14 @@ func TestUnsupportedNodesAreAllListed(t *testing.T) {
 		`  second (com.example.Thing): domain "com.example" is not known`,
 		`  third (TopK): the operator is not known`,
 	}, "\n"))
+}
+
+func TestOutputsThatAreNotComputedAreToldOf(t *testing.T) {
+	m := small()
+	m.Graph.Node = append(m.Graph.Node, node("GlobalMaxPool", "two", list("r"), list("p2", "extra")), node("Relu", "reader", list("extra"), list("q")))
+	m.Graph.Node[3].Input[0] = "q"
+	_, err := onnx.Read(marshal(t, m), nil, "x.onnx", onnx.Options{})
+	require.ErrorContains(t, err, `reader (Relu): it reads output 1 of node "two" (GlobalMaxPool), which is not computed`)
 }
 
 // TestExternalDataStaysInTheFolder also where a link leads out of it.

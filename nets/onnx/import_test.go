@@ -249,14 +249,14 @@ func TestFeaturesAndLogitsCanBeNamed(t *testing.T) {
 	require.Equal(t, "fc.bias [3]", b.String())
 
 	net = open(t, small(), onnx.Options{Features: "relu"})
-	require.ErrorIs(t, net.NeedHead(), onnx.ErrNoHead)
+	require.ErrorIs(t, net.NeedHead(), nets.ErrNoHead)
 	require.Equal(t, 4*4*3, net.Dim())
 	w, b = net.Head()
 	require.Nil(t, w)
 	require.Nil(t, b)
 
 	net = open(t, small(), onnx.Options{Logits: "r"})
-	require.ErrorIs(t, net.NeedHead(), onnx.ErrNoHead)
+	require.ErrorIs(t, net.NeedHead(), nets.ErrNoHead)
 	require.Equal(t, []string{nets.Logits}, net.Outputs())
 
 	_, err := onnx.Read(marshal(t, small()), nil, "m.onnx", onnx.Options{Features: "nothing"})

@@ -126,6 +126,28 @@ func offsets(shape, strides []int) []int {
 	return out
 }
 
+// walk calls f for each element of a shape in order, with the offsets that several strides give it.
+func walk(shape []int, strides [][]int, f func(i int, at []int)) {
+	size := product(shape)
+	index, at := make([]int, len(shape)), make([]int, len(strides))
+	for i := range size {
+		f(i, at)
+		for a := len(shape) - 1; a >= 0; a-- {
+			index[a]++
+			for j, s := range strides {
+				at[j] += s[a]
+			}
+			if index[a] < shape[a] {
+				break
+			}
+			for j, s := range strides {
+				at[j] -= index[a] * s[a]
+			}
+			index[a] = 0
+		}
+	}
+}
+
 // permuted returns shape[perm[0]], shape[perm[1]], ...
 func permuted(shape, perm []int) []int {
 	out := make([]int, len(perm))

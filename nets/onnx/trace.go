@@ -18,7 +18,8 @@ type value struct {
 	init    bool      // it is an initialiser of the file, as it stands there or with its axes moved
 	inst    *inst     // what computes it, nil for constants and inputs
 	batch   batching
-	unknown bool // a node before it is not supported
+	unknown bool   // a node before it is not supported
+	missing string // or only this output of a node is not
 }
 
 // batching tells where the samples of a batch lie in a value: on one axis, of size outer·samples·per. The zero value means that
@@ -63,7 +64,7 @@ type tracer struct {
 	n       int  // samples in the batch
 	freed   bool // the file fixes a batch of 1, which its shapes speak of, while n is another
 	insts   []*inst
-	work    int // elements that folding may still compute
+	work    int // what folding may still compute, in units of four bytes
 	refused []Unsupported
 	depth   int
 	visited int
@@ -72,8 +73,16 @@ type tracer struct {
 // probe is the batch size that files which leave it free, or fix it at 1, are walked through for. Axes of this size are rare.
 const probe = 5
 
-// foldWork bounds what folding computes, in elements: 2^28, a gigabyte of float32.
+// foldWork bounds what folding computes, in units of four bytes: a gigabyte, beside four times what the file holds itself.
 const foldWork = 1 << 28
+
+// units is the memory of n elements in units of four bytes.
+func units(e elem, n int) int {
+	if e.isFloat() && e != elemFloat64 {
+		return n
+	}
+	return 2 * n
+}
 
 // Unsupported is a node that cannot be expressed.
 type Unsupported struct {
@@ -173,6 +182,9 @@ func (t *tracer) node(n *node, in []*value, s *scope) error {
 			continue
 		}
 		v := &value{name: name, unknown: true}
+		if len(out) > 0 && (i >= len(out) || out[i] == nil) {
+			v.missing = fmt.Sprintf("it reads output %d of %s, which is not computed", i, n.describe())
+		}
 		if i < len(out) && out[i] != nil {
 			v = out[i]
 			if v.name == "" {
@@ -215,6 +227,9 @@ func (t *tracer) compute(n *node, in []*value, s *scope) ([]*value, error) {
 		if v == nil {
 			continue
 		}
+		if v.missing != "" {
+			return nil, unsupported(v.missing)
+		}
 		if v.unknown {
 			return nil, nil // its cause is listed already
 		}
@@ -237,7 +252,7 @@ func (t *tracer) compute(n *node, in []*value, s *scope) ([]*value, error) {
 			if c == nil {
 				continue
 			}
-			if err := t.spend(c.len()); err != nil {
+			if err := t.spend(units(c.elem, c.len())); err != nil {
 				return nil, err
 			}
 			out[i] = &value{elem: c.elem, shape: c.shape, c: c, static: static}
@@ -253,10 +268,10 @@ func (t *tracer) compute(n *node, in []*value, s *scope) ([]*value, error) {
 	return lower(t, n, in)
 }
 
-// spend counts what folding computes.
+// spend counts what folding computes, in units of four bytes.
 func (t *tracer) spend(n int) error {
 	if n < 0 || n > t.work {
-		return fmt.Errorf("constants of more than %d elements in all are computed", foldWork)
+		return fmt.Errorf("constants of more than %d bytes in all are computed", 4*foldWork)
 	}
 	t.work -= n
 	return nil

@@ -1,4 +1,4 @@
-"""Writes networks.json.gz beside it with PyTorch and torchvision: what TestNetworksMatchPyTorch compares with.
+"""Writes networks.json.gz beside it with PyTorch 2.15 and torchvision 0.29: what TestNetworksMatchPyTorch compares with.
 
 For each network: the names and shapes of its state dict, without num_batches_tracked, in order; and of one image of 64×64 (32×32
 where the network is for such) sixteen features and sixteen logits at equal distances from the first, computed in float64, with

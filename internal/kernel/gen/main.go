@@ -84,6 +84,7 @@ func generate() (map[string][]byte, error) {
 			}
 			depthwise(u, depthPair, 2, false)
 		}},
+		{"gather_amd64.s", gather},
 		{"depthtaps_amd64.s", func(u unit) {
 			for _, taps := range depthTapsOf {
 				depthTaps(u, taps[0], taps[1])

@@ -1,4 +1,4 @@
-"""Writes the checkpoints of this folder with PyTorch 1.13. Element i of the tensor "conv.weight" (2, 3, 2, 2) is
+"""Writes the checkpoints of this folder with PyTorch 1.13, legacy_* with 2.15. Element i of the tensor "conv.weight" (2, 3, 2, 2) is
 i / 4 - 3, of "bn.running_mean" (2,) it is i + 0.5, and "bn.num_batches_tracked" is 7: exact in every type used.
 """
 import argparse

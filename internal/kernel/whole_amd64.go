@@ -1,0 +1,56 @@
+//go:build amd64 && !noasm
+
+package kernel
+
+// whole is a convolution whose only output pixel sees all of the input: a product of a matrix with a vector.
+type whole struct {
+	level   level
+	g       ConvGeom
+	weights []float32 // [O, C*KH*KW]
+}
+
+// wholeFits reports whether a geometry is such a product: a 1x1 convolution of one pixel, say, as of squeeze-and-excitation.
+func wholeFits(g ConvGeom) bool {
+	return g.Groups == 1 && g.KH == g.H && g.KW == g.W && g.PH+g.EH == 0 && g.PW+g.EW == 0 && g.PH == 0 && g.PW == 0 && g.DH == 1 && g.DW == 1
+}
+
+func (e *whole) pack(s weightSource) {
+	n := len(s.tap)
+	if e.weights == nil {
+		e.weights = make([]float32, e.g.O*e.g.C*n)
+	}
+	for m := range e.g.O {
+		row := e.weights[m*e.g.C*n:][:e.g.C*n]
+		for i := range row {
+			row[i] = s.w[m*s.byOut+i/n*s.byIn+s.tap[i%n]]
+			if s.scale != nil {
+				row[i] *= s.scale[m]
+			}
+		}
+	}
+}
+
+func (e *whole) scratchLen() int { return e.g.O }
+
+func (e *whole) ceils() bool { return true }
+
+// run computes one image; see planIO.
+func (e *whole) run(image planIO) {
+	io := &image
+	n, dst := e.g.InLen(), io.dst[:e.g.O]
+	if !io.accumulate {
+		clear(dst)
+	}
+	off := [1]int32{}
+	dots(e.level, e.g.O, off[:], dotsArgs{a: ptr(e.weights, 0), lda: 4 * n, n: n, b: ptr(io.src[:n], 0), c: ptr(dst, 0), ldc: 4, parts: 1})
+	if io.accumulate {
+		return
+	}
+	for i, b := range io.bias[:e.g.O] {
+		dst[i] += b
+	}
+	if io.residual != nil {
+		AddTo(dst, io.residual[:e.g.O])
+	}
+	io.finish(len(dst))
+}
