@@ -122,7 +122,8 @@ func groupRuns(group []int) []groupRun {
 
 func (m *mixing) node(in ...*G.Node) (*G.Node, error) {
 	diff := []bool{true, in[1].Shape()[0] == m.batch, in[2].Shape()[0] == m.batch && !m.byRow, false}[:len(in)]
-	return explained(m.name, MixStep{m.group})(floatOp(m.name, m.shape, in, diff, m.gradients, mixRun[float32](m), mixRun[float64](m)))
+	step := explained(m.name, MixStep{m.group})
+	return step(floatOp(m.name, m.shape, in, diff, m.gradients, mixRun[float32](m), mixRun[float64](m)))
 }
 
 func (m *mixing) gradients(in G.Nodes, _, grad *G.Node, need []bool) (gs G.Nodes, err error) {

@@ -60,8 +60,9 @@ type peer struct {
 	want *graph.Outputs
 }
 
-// TestExportedNetworksRunInONNXRuntime: networks by name, on small images, and networks from files of PyTorch's exporters give there
-// what they give here, for batches of five and two; and read again they are the same networks. See package nets for the other families.
+// TestExportedNetworksRunInONNXRuntime: networks by name, on small images, and networks from files of PyTorch's exporters give
+// there what they give here, for batches of five and two; and read again they are the same networks. Package nets tests the
+// other families.
 func TestExportedNetworksRunInONNXRuntime(t *testing.T) {
 	var peers []peer
 	names := []string{nets.Features, nets.Logits, nets.Prediction}
@@ -168,6 +169,19 @@ func TestExportedDetectorsRunInONNXRuntime(t *testing.T) {
 			requireLike(t, want, got, 1e-4, line.Score, nets.Prediction)
 		})
 	}
+}
+
+// TestExportedDetectorOfAnImportedNetwork: a file becomes a file that detects, here of a vision transformer.
+func TestExportedDetectorOfAnImportedNetwork(t *testing.T) {
+	python := peertest.Python(t, "numpy", "onnx", "onnxruntime")
+	net, err := onnx.Open(sharedtest.Path(t, "onnx", "zoo", "vit_small.onnx"), onnx.Options{})
+	require.NoError(t, err)
+	det, err := line.New(t.Context(), net, contributions(t, net), line.Options{Clip: 0.8})
+	require.NoError(t, err)
+	pipeline := line.Pipeline{Classifier: net, Detector: det}
+	batch := nettest.Batch(7, net.InputShape(), 0, 6)
+	want := run(t, pipeline, batch, line.Score, nets.Prediction)
+	requireLike(t, want, throughRuntime(t, python, pipeline, batch, line.Score, nets.Prediction), 1e-4, line.Score, nets.Prediction)
 }
 
 func TestExportIsDeterministic(t *testing.T) {

@@ -49,8 +49,8 @@ func (e *exporter) activation(x, name string, a graph.Activation) error {
 			}
 		}
 		e.node("Clip", name, bounds)
-	case "Sigmoid", "Tanh", "Softplus", "Softsign", "Abs", "Neg", "Exp", "Log", "Sqrt", "Reciprocal", "Erf", "Sin", "Cos", "Floor", "Ceil",
-		"Round", "Sign":
+	case "Sigmoid", "Tanh", "Softplus", "Softsign", "Abs", "Neg", "Exp", "Log", "Sqrt", "Reciprocal", "Erf", "Sin", "Cos",
+		"Floor", "Ceil", "Round", "Sign":
 		e.node(a.Name(), name, one)
 	case "Square":
 		e.node("Mul", name, []string{x, x})

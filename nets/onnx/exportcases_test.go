@@ -170,8 +170,9 @@ func TestExportedCases(t *testing.T) {
 			require.NoError(t, err)
 			require.Len(t, got, len(w), names[i])
 			for j, v := range w {
-				if d := math.Abs(float64(v) - got[j]); !(d <= 1e-5+1e-4*math.Abs(float64(v))) && !(v != v && got[j] != got[j]) && float64(v) != got[j] {
-					t.Errorf("%s: %s, element %d: got %v, expected %v", names[i], name, j, got[j], v)
+				v, g := float64(v), got[j]
+				if !(math.Abs(v-g) <= 1e-5+1e-4*math.Abs(v)) && !(v != v && g != g) && v != g {
+					t.Errorf("%s: %s, element %d: got %v, expected %v", names[i], name, j, g, v)
 					break
 				}
 			}

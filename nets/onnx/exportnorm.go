@@ -1,8 +1,6 @@
 package onnx
 
-import (
-	"github.com/line-ood/goline/graph"
-)
+import "github.com/line-ood/goline/graph"
 
 func exportLayerNorm(e *exporter, s graph.Step, _ []int, name string) error {
 	n, ok := s.Attributes.(graph.NormStep)

@@ -113,7 +113,8 @@ func (e *exporter) constant(v *graph.Operand) (string, error) {
 			at++
 		}
 		to[at] = -1
-		wide := e.inner("Expand", []string{e.floats(name, one, shape...), e.sizes(name+".sizes", to, slices.Repeat([]int{1}, len(shape)))})
+		sizes := e.sizes(name+".sizes", to, slices.Repeat([]int{1}, len(shape)))
+		wide := e.inner("Expand", []string{e.floats(name, one, shape...), sizes})
 		if per == 1 {
 			return wide, nil
 		}

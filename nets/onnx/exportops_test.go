@@ -61,22 +61,23 @@ func masks(b *graph.Builder, x *G.Node) (above, below *G.Node) {
 
 // operation is a case of [TestEveryOperationRunsInONNXRuntime].
 type operation struct {
-	name  string
-	input []int
-	build func(b *graph.Builder, x *G.Node) (*G.Node, error)
+	name   string
+	input  []int
+	build  func(b *graph.Builder, x *G.Node) (*G.Node, error)
+	params []*graph.Param
 }
 
 func operations() []operation {
 	type node = *G.Node
 	var ops []operation
 	add := func(name string, input []int, build func(b *graph.Builder, x node) (node, error)) {
-		ops = append(ops, operation{name, input, build})
+		ops = append(ops, operation{name: name, input: input, build: build})
 	}
 	vector, matrix, plane := []int{6}, []int{4, 6}, []int{6, 7, 5}
 
 	for _, a := range []graph.Activation{
-		graph.ActReLU(), graph.ActReLU6(), graph.ActClamp(-0.5, 1), graph.ActClamp(math.Inf(-1), 0.3), graph.ActSigmoid(), graph.ActSiLU(),
-		graph.ActSwish(1.7), graph.ActHardSigmoid(0.3, 0.4), graph.ActHardSwish(), graph.ActGELU(), graph.ActGELUTanh(), graph.ActTanh(),
+		graph.ActReLU(), graph.ActReLU6(), graph.ActClamp(-0.5, 1), graph.ActClamp(math.Inf(-1), 0.3), graph.ActSigmoid(),
+		graph.ActSiLU(), graph.ActSwish(1.7), graph.ActHardSigmoid(0.3, 0.4), graph.ActHardSwish(), graph.ActGELU(), graph.ActGELUTanh(), graph.ActTanh(),
 		graph.ActSoftplus(), graph.ActMish(), graph.ActSoftsign(), graph.ActLeakyReLU(0.1), graph.ActELU(0.7), graph.ActCELU(1.3),
 		graph.ActSELU(1.5, 1.1),
 	} {
@@ -117,7 +118,9 @@ func operations() []operation {
 		return positive(func(x node) (node, error) { return graph.Pow(x, numbers(b, "c", 6)) })(b, x)
 	})
 	add("Clip", plane, func(b *graph.Builder, x node) (node, error) { return graph.Clip(x, numbers(b, "limit", 6*7*5)) })
-	add("Clip by one", plane, func(b *graph.Builder, x node) (node, error) { return graph.Clip(x, numbers(b, "limit", 1, 1, 1, 1, 1)) })
+	add("Clip by one", plane, func(b *graph.Builder, x node) (node, error) {
+		return graph.Clip(x, numbers(b, "limit", 1, 1, 1, 1, 1))
+	})
 
 	for name, f := range map[string]func(a, b node) (node, error){"Less": graph.Less, "LessOrEqual": graph.LessOrEqual} {
 		add(name, matrix, func(b *graph.Builder, x node) (node, error) { return f(x, numbers(b, "c", 6)) })
@@ -155,7 +158,9 @@ func operations() []operation {
 
 	weights := func(b *graph.Builder, shape ...int) node { return numbers(b, "w", shape...) }
 	add("Conv2D", plane, func(b *graph.Builder, x node) (node, error) {
-		cfg := graph.ConvConfig{Stride: [2]int{2, 1}, Padding: [2]int{1, 0}, Dilation: [2]int{1, 2}, Groups: 2, ExtraPadding: [2]int{1, 2}}
+		cfg := graph.ConvConfig{
+			Stride: [2]int{2, 1}, Padding: [2]int{1, 0}, Dilation: [2]int{1, 2}, Groups: 2, ExtraPadding: [2]int{1, 2},
+		}
 		return graph.Conv2D(x, weights(b, 4, 3, 3, 2), numbers(b, "bias", 4), cfg)
 	})
 	add("Conv2D of a computed weight", plane, func(b *graph.Builder, x node) (node, error) {
@@ -168,6 +173,20 @@ func operations() []operation {
 	add("Affine", plane, func(b *graph.Builder, x node) (node, error) {
 		return graph.Affine(x, numbers(b, "scale", 6), numbers(b, "shift", 6))
 	})
+	params := []*graph.Param{graph.NewParam("c.weight", 2, 6, 1, 1)}
+	for _, part := range []string{"weight", "bias", "running_mean", "running_var"} {
+		params = append(params, graph.NewParam("n."+part, 6))
+	}
+	nettest.Fill(params, 1)
+	for _, relu := range []bool{false, true} {
+		add("Affine→AvgPool2D", plane, func(b *graph.Builder, x node) (node, error) {
+			if x = b.BatchNorm(x, "n", 1e-5); relu {
+				x = b.ReLU(x)
+			}
+			return b.AvgPool(b.Conv(x, "c", graph.ConvConfig{}), graph.PoolConfig{Kernel: [2]int{2, 3}}), b.Err()
+		})
+		ops[len(ops)-1].params = params
+	}
 	add("Linear", vector, func(b *graph.Builder, x node) (node, error) {
 		return graph.Linear(x, weights(b, 3, 6), numbers(b, "b", 3))
 	})
@@ -212,7 +231,8 @@ func operations() []operation {
 	})
 	add("GroupNorm plain", plane, unary(func(x node) (node, error) { return graph.GroupNorm(x, 2, nil, nil, 1e-3) }))
 	for name, c := range map[string]graph.LRNConfig{
-		"LocalResponseNorm": {Size: 3, Alpha: 0.5, Beta: 0.75, K: 2}, "LocalResponseNorm of four": {Size: 4, Alpha: 0.5, Beta: 0.75, K: 2},
+		"LocalResponseNorm":         {Size: 3, Alpha: 0.5, Beta: 0.75, K: 2},
+		"LocalResponseNorm of four": {Size: 4, Alpha: 0.5, Beta: 0.75, K: 2},
 	} {
 		for _, input := range [][]int{plane, matrix} {
 			add(name, input, unary(func(x node) (node, error) { return graph.LocalResponseNorm(x, c) }))
@@ -233,7 +253,9 @@ func operations() []operation {
 		add("AvgPool2D"+name, plane, unary(func(x node) (node, error) { return graph.AvgPool2D(x, c) }))
 	}
 	line, solid := []int{3, 9}, []int{2, 5, 4, 6}
-	for name, f := range map[string]func(node, graph.PoolNDConfig) (node, error){"MaxPoolND": graph.MaxPoolND, "AvgPoolND": graph.AvgPoolND} {
+	for name, f := range map[string]func(node, graph.PoolNDConfig) (node, error){
+		"MaxPoolND": graph.MaxPoolND, "AvgPoolND": graph.AvgPoolND,
+	} {
 		add(name, line, unary(func(x node) (node, error) {
 			return f(x, graph.PoolNDConfig{Kernel: []int{3}, Stride: []int{2}, PadBegin: []int{1}, PadEnd: []int{2}})
 		}))
@@ -421,8 +443,8 @@ func operations() []operation {
 
 // TestEveryOperationRunsInONNXRuntime: each kind of operation that is written gives there what it gives here.
 func TestEveryOperationRunsInONNXRuntime(t *testing.T) {
-	const n = 5                                       // samples, all at once: indices of maxima count from the first
-	seen := map[string]bool{"Affine→AvgPool2D": true} // of networks
+	const n = 5 // samples, all at once: indices of maxima count from the first
+	seen := map[string]bool{}
 	type single struct {
 		operation
 		m     tiny
@@ -431,7 +453,7 @@ func TestEveryOperationRunsInONNXRuntime(t *testing.T) {
 	}
 	var runs []*single
 	for _, o := range operations() {
-		r := &single{operation: o, m: tiny{input: o.input, build: o.build}, batch: nettest.Batch(n, o.input, 0, 1)}
+		r := &single{operation: o, m: tiny{input: o.input, build: o.build, params: o.params}, batch: nettest.Batch(n, o.input, 0, 1)}
 		p, err := graph.Compile(r.m, graph.Options{Batch: 2, Workers: 1})
 		require.NoError(t, err, o.name)
 		for _, s := range p.Steps() {

@@ -111,7 +111,8 @@ func exportPoolIndices(e *exporter, s graph.Step, _ []int, name string) error {
 	if p.ColumnMajor {
 		order = 1
 	}
-	e.node("MaxPool", name, []string{x}, append(w.attributes(), integers("dilations", w.dilation...), integer("storage_order", order))...)
+	attributes := append(w.attributes(), integers("dilations", w.dilation...), integer("storage_order", order))
+	e.node("MaxPool", name, []string{x}, attributes...)
 	last := e.graph.Node[len(e.graph.Node)-1]
 	last.Output = []string{e.fresh("maxima"), name}
 	return nil
@@ -143,8 +144,8 @@ func exportAffinePool(e *exporter, s graph.Step, _ []int, name string) error {
 	return e.average(x, s, p.Config, name)
 }
 
-// average adds average pooling, as a convolution of sums where the operator of this opset cannot say what it is: its windows have no
-// gaps, and of windows that reach beyond the padding runtimes count different points.
+// average adds average pooling, as a convolution of sums where the operator of this opset cannot say what it is: its windows
+// have no gaps, and of windows that reach beyond the padding runtimes count different points.
 func (e *exporter) average(x string, s graph.Step, config any, name string) error {
 	w, ok := poolWindowOf(s, config)
 	if !ok {

@@ -2,6 +2,7 @@ package onnx
 
 import (
 	"errors"
+	"fmt"
 	"math"
 	"slices"
 
@@ -14,6 +15,21 @@ func exportReshape(e *exporter, s graph.Step, shape []int, name string) error {
 		return err
 	}
 	return e.reshape(x, shape, name)
+}
+
+// reshape adds a reshape to a shape with -1 for what the batch decides.
+func (e *exporter) reshape(x string, shape []int, name string) error {
+	free := 0
+	for _, n := range shape {
+		if n < 0 {
+			free++
+		}
+	}
+	if free > 1 {
+		return fmt.Errorf("%d axes of its result depend on the batch, expected one at most of %v", free, shape)
+	}
+	e.node("Reshape", name, []string{x, e.ints(name+".shape", shape...)})
+	return nil
 }
 
 func exportTranspose(e *exporter, s graph.Step, _ []int, name string) error {
