@@ -2,6 +2,7 @@ package onnx
 
 import (
 	"fmt"
+	"math"
 	"slices"
 
 	G "gorgonia.org/gorgonia"
@@ -84,7 +85,7 @@ func (e *exporter) constant(v *graph.Operand) (string, error) {
 		return "", err
 	}
 	if slices.Equal(v.Shape, other.Shape) {
-		if !slices.Equal(x, y) {
+		if !sameBits(x, y) {
 			return "", fmt.Errorf("its constant %s has other values for another batch", described(v))
 		}
 		return e.floats(name, x, v.Shape...), nil
@@ -99,7 +100,7 @@ func (e *exporter) constant(v *graph.Operand) (string, error) {
 		}
 		before, after := product(v.Shape[:axis])*outer, per/outer*product(v.Shape[axis+1:])
 		one := oneSample(x, exportBatches[0], before, after)
-		if one == nil || !slices.Equal(one, oneSample(y, exportBatches[1], before, after)) {
+		if one == nil || !sameBits(one, oneSample(y, exportBatches[1], before, after)) {
 			continue
 		}
 		shape := slices.Concat(v.Shape[:axis], []int{outer, 1, per / outer}, v.Shape[axis+1:])
@@ -129,13 +130,18 @@ func oneSample(x []float32, n, before, after int) []float32 {
 	for b := range before {
 		first := x[b*n*after:][:after]
 		for s := 1; s < n; s++ {
-			if !slices.Equal(first, x[(b*n+s)*after:][:after]) {
+			if !sameBits(first, x[(b*n+s)*after:][:after]) {
 				return nil
 			}
 		}
 		one = append(one, first...)
 	}
 	return one
+}
+
+// sameBits tells whether all numbers are the same, NaN included.
+func sameBits(x, y []float32) bool {
+	return slices.EqualFunc(x, y, func(a, b float32) bool { return math.Float32bits(a) == math.Float32bits(b) })
 }
 
 // batchAxis returns the one axis of a value that the batch changes, and how long it is for each sample.
