@@ -61,7 +61,7 @@ func TestArrayErrors(t *testing.T) {
 		"Expand nil":            {func() (*G.Node, error) { return graph.Expand(nil, 3) }, "Expand: input is nil"},
 		"Expand shape":          {func() (*G.Node, error) { return graph.Expand(x, 4) }, "Expand: shape (4) does not broadcast with (2, 3)"},
 		"Expand negative":       {func() (*G.Node, error) { return graph.Expand(x, -1, 3) }, "at least one element"},
-		"Expand overflow":       {func() (*G.Node, error) { return graph.Expand(x, 1<<39, 1, 1) }, "too many elements"},
+		"Expand overflow":       {func() (*G.Node, error) { return graph.Expand(x, math.MaxInt>>2, 1, 1) }, "too many elements"},
 		"Tile nil":              {func() (*G.Node, error) { return graph.Tile(nil, 3) }, "Tile: input is nil"},
 		"Tile axes":             {func() (*G.Node, error) { return graph.Tile(x, 3) }, "1 repetitions [3], expected one for each axis of shape (2, 3)"},
 		"Tile zero":             {func() (*G.Node, error) { return graph.Tile(x, 0, 1) }, "0 repetitions of the 2 elements of axis 0"},

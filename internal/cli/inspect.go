@@ -24,13 +24,14 @@ type facts struct {
 	values map[string]any
 }
 
-// add appends a fact, whose name must be new.
+// add appends a fact. Of a second file, names that are taken have a number behind them.
 func (f *facts) add(name string, value any) {
 	if f.values == nil {
 		f.values = map[string]any{}
 	}
-	if _, taken := f.values[name]; taken {
-		panic("inspect: two facts are named " + name)
+	base := name
+	for i := 2; slices.Contains(f.names, name); i++ {
+		name = fmt.Sprintf("%s_%d", base, i)
 	}
 	f.names = append(f.names, name)
 	f.values[name] = value
@@ -62,7 +63,7 @@ weights, a training checkpoint, features, scores, contributions, pictures or a D
 				when bool
 				do   func(*facts) error
 			}{
-				{len(args) == 1, func(f *facts) error { return inspectFile(f, args[0]) }},
+				{len(args) == 1, func(f *facts) error { return inspectFile(f, args[0], net) }},
 				{net.Name != "", func(f *facts) error { return inspectNetwork(f, net) }},
 				{net.Weights != "", func(f *facts) error { return inspectWeights(f, net.Weights) }},
 				{detector != "", func(f *facts) error { return inspectDetector(f, detector) }},
@@ -211,6 +212,7 @@ func inspectDetector(f *facts, path string) error {
 	f.add("detector", path)
 	f.add("fitted_to", n.Name())
 	f.add("fingerprint", line.Fingerprint(n))
+	f.add("fitted_preprocessing", det.Preprocessing().String())
 	f.add("line_params", det.Options().Params())
 	images, neurons, kept := 0, 0, 0
 	for c := range n.Classes() {

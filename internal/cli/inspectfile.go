@@ -4,16 +4,19 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
+	"github.com/line-ood/goline/internal/cli/command"
 	"github.com/line-ood/goline/internal/npyz"
+	"github.com/line-ood/goline/nets/onnx"
 )
 
 // inspectFile tells what a file is, and its facts.
-func inspectFile(f *facts, path string) error {
+func inspectFile(f *facts, path string, net command.Network) error {
 	info, err := os.Stat(path)
 	switch {
 	case err != nil || info.IsDir(): // a DATA argument may be a pattern, or name a format
@@ -30,8 +33,33 @@ func inspectFile(f *facts, path string) error {
 		return inspectNpy(f, path)
 	case ".bin", ".gz":
 		return inspectData(f, path)
+	case ".onnx":
+		return inspectONNX(f, path, net)
 	}
 	return inspectEither(f, path)
+}
+
+// inspectONNX tells the layers of a network, and what a detector that was exported says of itself.
+func inspectONNX(f *facts, path string, net command.Network) error {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	properties, err := onnx.Metadata(data)
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	f.add("file", path)
+	if _, exported := properties["goline.line"]; !exported {
+		f.add("kind", "ONNX network")
+		net.Name = path
+		return inspectNetwork(f, net)
+	}
+	f.add("kind", "ONNX file of a detector")
+	for _, key := range slices.Sorted(maps.Keys(properties)) {
+		f.add(strings.TrimPrefix(key, "goline."), properties[key])
+	}
+	return nil
 }
 
 // inspectNpy takes an array of bytes for images, and tells shape and type of any other.

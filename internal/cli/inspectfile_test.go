@@ -39,7 +39,17 @@ func TestInspectFile(t *testing.T) {
 	require.NoError(t, os.WriteFile(w.path("x.dat"), []byte("nothing"), 0o666))
 	require.Contains(t, fails(t, "inspect", w.path("x.dat")), w.path("x.dat"))
 	require.Contains(t, fails(t, "inspect", w.path("missing")), "missing")
-	code, _, _ := runGoline("inspect", "a", "b")
+	require.Contains(t, must(t, "inspect", det, "--detector", det), "fitted to 2", "two files have facts of one name")
+
+	exported := w.path("det.onnx")
+	must(t, "export", "--detector", det, "--out", exported)
+	require.Contains(t, must(t, "inspect", exported), "ONNX file of a detector")
+	must(t, "export", "--detector", det, "--out", w.path("net.onnx"), "--outputs", "logits")
+	code, stdout, stderr := runGoline("inspect", "--net", w.path("net.onnx"))
+	require.Equal(t, exitDone, code, stderr)
+	require.Contains(t, stdout, "Conv2D")
+	require.Contains(t, stdout, "features")
+	code, _, _ = runGoline("inspect", "a", "b")
 	require.Equal(t, exitUsage, code)
 }
 

@@ -16,7 +16,7 @@ type constant struct {
 }
 
 // maxElements bounds the elements of one tensor, constant or not.
-const maxElements = 1 << 31
+const maxElements = 1 << (30 + ^uint(0)>>63) // 2^31, or 2^30 where an int has 32 bits
 
 // sizeOf returns the number of elements of a shape. A negative axis or too many elements are an error.
 func sizeOf(shape []int) (int, error) {

@@ -117,7 +117,7 @@ func cutsOf(n *node, shape []int, in []*constant) ([]cut, error) {
 			return min(max(v, low), high)
 		}
 		start, end := bound(starts[i]), bound(ends[i])
-		if starts[i] == math.MinInt64 {
+		if starts[i] == math.MinInt {
 			start = low
 		}
 		if ends[i] < -size { // also what counts as the beginning for a negative step

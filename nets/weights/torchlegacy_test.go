@@ -62,14 +62,15 @@ func TestLegacyRefuses(t *testing.T) {
 		return object(v)
 	}
 	good, key, data := object(vector("a")), keyList("0"), stored(1, 2, 3, 4)
-	huge := binary.LittleEndian.AppendUint64(nil, 1<<62)
+	most := int64(1) << 62
+	huge := binary.LittleEndian.AppendUint64(nil, uint64(most))
 	for want, file := range map[string][]byte{
 		"storage keys: pickle is cut off":                    legacy(good, nil),
 		"storage \"0\": expected 8 bytes":                    legacy(good, key),
 		"storage \"0\" of 4 elements: unexpected EOF":        legacy(good, key, data[:23]),
 		"storage \"0\" has 3 elements, expected 4":           legacy(good, key, stored(1, 2, 3)),
 		"storage \"0\" has 4611686018427387904 elements":     legacy(good, key, huge),
-		"storage \"0\" of 4611686018427387904 elements: un":  legacy(with(func(v *view) { v.size = 1 << 62 }), key, huge),
+		"storage \"0\" of 4611686018427387904 elements: un":  legacy(with(func(v *view) { v.size = int(most) }), key, huge),
 		"storage \"0\" comes twice":                          legacy(good, keyList("0", "0"), data, data),
 		"storage \"1\" is none of the object":                legacy(good, keyList("1"), data),
 		"storage \"7\" is none of the object":                legacy(good, newPickler().op("](K\x07e.").Bytes(), data),
