@@ -131,7 +131,10 @@ func (p *winogradFour) multiply(slots []float32, tiles int) {
 				t.b, t.c = ptr(slots, (place+1)*p.slot+at*p.g.C), ptr(slots, place*p.slot+at*p.g.O+row*p.width)
 				height = 0
 				for _, n := range rows {
-					t.a = ptr(p.weights, weights+height*p.g.C)
+					t.a, t.ahead = ptr(p.weights, weights+height*p.g.C), 0
+					if at == 0 {
+						t.aheadWeights(n)
+					}
 					if p.level == avx512 {
 						tileAVX512(n, vecs, &t)
 					} else {
