@@ -27,14 +27,15 @@ type Model interface {
 // additions become part of the convolution next to them. A fused layer has no node of its own, so Tap what is to be looked
 // at before going on from it.
 type Builder struct {
-	g      *G.ExprGraph
-	dtype  tensor.Dtype
-	batch  int
-	params map[string]*Param
-	shared *store
-	from   string
-	spread bool // what is fed at from is one sample for all of a batch
-	hooks  map[string]Hook
+	g       *G.ExprGraph
+	dtype   tensor.Dtype
+	batch   int
+	params  map[string]*Param
+	shared  *store
+	scratch *scratch
+	from    string
+	spread  bool // what is fed at from is one sample for all of a batch
+	hooks   map[string]Hook
 
 	input   *G.Node // what the program's batches are fed to
 	extra   map[string]*G.Node
@@ -72,7 +73,7 @@ type affineParts struct {
 
 func newBuilder(params []*Param, o Options, shared *store) *Builder {
 	b := &Builder{
-		g: G.NewGraph(), dtype: o.Dtype, batch: o.Batch, shared: shared, from: o.From, spread: o.FromShared, hooks: o.Hooks,
+		g: G.NewGraph(), dtype: o.Dtype, batch: o.Batch, shared: shared, scratch: &scratch{}, from: o.From, spread: o.FromShared, hooks: o.Hooks,
 		params: map[string]*Param{}, extra: map[string]*G.Node{}, bits: map[string]*G.Node{}, shareds: map[*G.Node]*sharedInput{}, fixed: map[fixedKey]*G.Node{}, paramOf: map[*G.Node]*Param{},
 		taps: map[string]*G.Node{}, lazy: map[string]*lazyNode{},
 		affines: map[*G.Node]affineParts{}, convs: map[*G.Node]convParts{},

@@ -45,8 +45,9 @@ type convParts struct {
 	preReLU                                                  bool
 	post                                                     Activation
 	cfg                                                      ConvConfig
-	frozen                                                   bool   // parameters never change, and have no gradient: pack them once
-	cache                                                    *store // where the packed parameters are shared, nil for nowhere
+	frozen                                                   bool     // parameters never change, and have no gradient: pack them once
+	cache                                                    *store   // where the packed parameters are shared, nil for nowhere
+	scratch                                                  *scratch // of the replica, nil for the operation's own
 }
 
 // Positions of the parts among the operation's inputs; -1 where a part is missing.
@@ -175,7 +176,6 @@ type packer[T kernel.Float] struct {
 	skip  int  // inputs of the operation before those of the convolution
 	back  bool // it is for the gradient
 	conv  *kernel.Conv[T]
-	work  []T
 }
 
 // pack returns the convolution for the parameters that value finds among the operation's inputs.
@@ -211,10 +211,15 @@ func (k *packer[T]) pack(value func(input int) ([]T, error)) (*kernel.Conv[T], e
 	if err != nil {
 		return nil, err
 	}
-	if n := k.conv.ScratchLen(); len(k.work) < n {
-		k.work = make([]T, n)
-	}
 	return k.conv, nil
+}
+
+// work returns the memory that the convolution needs while it runs.
+func (k *packer[T]) work() []T {
+	if k.parts.scratch == nil {
+		k.parts.scratch = &scratch{}
+	}
+	return take[T](k.parts.scratch, k.conv.ScratchLen())
 }
 
 // packCall packs the parameters that an execution brings.
@@ -256,11 +261,11 @@ func (f *convFn[T]) run(c *call[T]) error {
 		return err
 	}
 	if f.at.residual < 0 {
-		conv.ForwardBatch(c.out.data, c.in[0].data, c.out.n, c.out.stride, c.in[0].stride, f.work)
+		conv.ForwardBatch(c.out.data, c.in[0].data, c.out.n, c.out.stride, c.in[0].stride, f.work())
 		return nil
 	}
 	for i := range c.out.n {
-		conv.Forward(c.out.sample(i), c.in[0].sample(i), c.in[f.at.residual].sample(i), f.work)
+		conv.Forward(c.out.sample(i), c.in[0].sample(i), c.in[f.at.residual].sample(i), f.work())
 	}
 	return nil
 }
@@ -345,7 +350,7 @@ func (f *convDXFn[T]) run(c *call[T]) error {
 		return err
 	}
 	for i := range c.out.n {
-		conv.BackwardInput(c.out.sample(i), c.in[0].sample(i), c.in[f.skip].sample(i), c.in[1].sample(i), nil, f.work, false)
+		conv.BackwardInput(c.out.sample(i), c.in[0].sample(i), c.in[f.skip].sample(i), c.in[1].sample(i), nil, f.work(), false)
 	}
 	return nil
 }

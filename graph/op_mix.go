@@ -55,6 +55,9 @@ type mixing struct {
 	byRow bool // the last input says which row of removed activations a sample has
 }
 
+// MixStep describes [Mix] and [MixRows], whose inputs are their nodes in order: for each element of a sample its group.
+type MixStep struct{ Group []int }
+
 // groupRun is a stretch of elements of one group, or of groups that rise by one from each element to the next.
 type groupRun struct {
 	lo, hi, group int
@@ -119,7 +122,8 @@ func groupRuns(group []int) []groupRun {
 
 func (m *mixing) node(in ...*G.Node) (*G.Node, error) {
 	diff := []bool{true, in[1].Shape()[0] == m.batch, in[2].Shape()[0] == m.batch && !m.byRow, false}[:len(in)]
-	return floatOp(m.name, m.shape, in, diff, m.gradients, mixRun[float32](m), mixRun[float64](m))
+	step := explained(m.name, MixStep{m.group})
+	return step(floatOp(m.name, m.shape, in, diff, m.gradients, mixRun[float32](m), mixRun[float64](m)))
 }
 
 func (m *mixing) gradients(in G.Nodes, _, grad *G.Node, need []bool) (gs G.Nodes, err error) {

@@ -20,13 +20,20 @@ const (
 	CUDA Device = "cuda"
 )
 
-// DefaultBatch is the number of samples that a replica runs at once unless told otherwise: few enough that the feature
-// maps of a CIFAR network stay in a shared cache, enough that the machine's own bookkeeping does not count.
+// DefaultBatch is the number of small samples that a replica runs at once unless told otherwise, see [BatchFor]: few enough that
+// the feature maps of a CIFAR network stay in a shared cache, enough that the machine's own bookkeeping does not count.
 const DefaultBatch = 8
+
+// BatchFor returns the number of samples of a shape that a replica runs at once unless told otherwise: DefaultBatch of small ones,
+// fewer of larger ones, whose feature maps would take memory and leave the cache.
+func BatchFor(input ...int) int {
+	const together = 1 << 19 // elements
+	return min(max(together/max(tensor.Shape(input).TotalSize(), 1), 1), DefaultBatch)
+}
 
 // Options says how to compile a model. The zero value is a good choice.
 type Options struct {
-	// Batch is the number of samples that one replica runs at once; 0 means DefaultBatch. Results do not depend on it.
+	// Batch is the number of samples that one replica runs at once; 0 means [BatchFor] its input. Results do not depend on it.
 	Batch int
 	// Workers is the number of copies of the graph that run side by side, each on one goroutine, all with the same weights;
 	// 0 means GOMAXPROCS. Results do not depend on it.
@@ -50,7 +57,7 @@ type Options struct {
 
 func (o Options) withDefaults(m Model) (Options, error) {
 	if o.Batch == 0 {
-		o.Batch = DefaultBatch
+		o.Batch = BatchFor(m.InputShape()...)
 	}
 	if o.Workers == 0 {
 		o.Workers = runtime.GOMAXPROCS(0)

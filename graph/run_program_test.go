@@ -448,3 +448,11 @@ func TestWorkOfADenseBlock(t *testing.T) {
 	require.InDelta(t, 2e-6/16, joined-pooled, 1e-15)
 	require.InDelta(t, 2e-6/16+4*(4+4)*channel/4e10, copied-pooled, 1e-15, "two channels twice, and four")
 }
+
+func TestBatchFor(t *testing.T) {
+	for input, want := range map[[3]int]int{
+		{3, 32, 32}: graph.DefaultBatch, {1, 28, 28}: graph.DefaultBatch, {3, 224, 224}: 3, {3, 299, 299}: 1, {3, 2000, 2000}: 1, {0, 0, 0}: graph.DefaultBatch,
+	} {
+		require.Equal(t, want, graph.BatchFor(input[:]...), "%v", input)
+	}
+}

@@ -27,6 +27,8 @@ type Step struct {
 type Operand struct {
 	// Name is that of the input, the parameter, the constant or the tapped node; "" where there is none.
 	Name string
+	// Fetched are all names under which the program fetches the value.
+	Fetched []string
 	// Shape is that of the value; the program's batch is in it.
 	Shape []int
 	Dtype tensor.Dtype
@@ -73,7 +75,12 @@ func (p *Program) Steps() []Step {
 		operands[n] = &Operand{Name: name}
 	}
 	for i, n := range r.nodes { // under the name by which it is fetched, if it has several
-		operands[n] = &Operand{Name: r.fetches[i].name}
+		name := r.fetches[i].name
+		if o := operands[n]; o != nil && len(o.Fetched) > 0 {
+			o.Fetched = append(o.Fetched, name)
+			continue
+		}
+		operands[n] = &Operand{Name: name, Fetched: []string{name}}
 	}
 	operand := func(n *G.Node) *Operand {
 		o := operands[n]

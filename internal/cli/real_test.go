@@ -119,6 +119,9 @@ func TestRealCIFAR10(t *testing.T) {
 		}
 		require.Equal(t, want.ID_accuracy_clip1, float64(correct)/5000)
 	})
+	t.Run("exported detector", func(t *testing.T) {
+		compareExported(t, net, fit, sharedtest.Path(t, "data", "cifar10_test_5000.bin"), 200)
+	})
 	t.Run("features and score commands", func(t *testing.T) { compareCommands(t, kept, weights, method) })
 }
 
@@ -148,13 +151,20 @@ func keptSamples(t *testing.T, path string) posthoc.Samples {
 	require.NoError(t, err)
 	labels, err := a.Ints("labels", -1)
 	require.NoError(t, err)
-	s := posthoc.Samples{N: len(labels), Dim: 342, Classes: 10, Labels: labels}
-	s.Features, err = a.Float32("features", s.N, 342)
-	require.NoError(t, err)
-	s.Logits, err = a.Float32("logits", s.N, 10)
-	require.NoError(t, err)
+	s := posthoc.Samples{N: len(labels), Labels: labels}
+	for name, to := range map[string]struct {
+		values *[]float32
+		size   *int
+	}{"features": {&s.Features, &s.Dim}, "logits": {&s.Logits, &s.Classes}} {
+		array, err := a.Get(name)
+		require.NoError(t, err)
+		require.Len(t, array.Shape, 2)
+		*to.size = array.Shape[1]
+		*to.values, err = array.AsFloat32()
+		require.NoError(t, err)
+	}
 	for i, l := range s.Labels { // OOD labels are of another label space
-		if l >= 10 {
+		if l >= s.Classes {
 			s.Labels[i] = -1
 		}
 	}

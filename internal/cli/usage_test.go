@@ -40,7 +40,7 @@ func TestUsage(t *testing.T) {
 		{[]string{"graph", "--net", "densenet-bc-10-4", "--out", "g.png"}, `--out g.png: ending ".png", expected .dot or .svg`},
 		{[]string{"version", "1"}, `unexpected argument "1"`},
 		{append(fit, "--net", "lenet"), `unknown network "lenet"`},
-		{append(features, "--batch", "0"), "--batch 0: expected 1 to 4096"},
+		{append(features, "--batch", "-1"), "--batch -1: expected 0 to 4096"},
 		{append(features, "--batch", "4097"), "--batch 4097"},
 		{append(fit, "--workers", "-1"), "--workers -1: expected 0 to 1024"},
 		{append(fit, "--workers", "2000"), "--workers 2000"},

@@ -50,12 +50,14 @@ func (o Options) counter(stage string, total int) func(n int) {
 // Images streams a set, preprocessed, in batches that keep all workers of a program busy. Errors name the stage; pictures
 // count as done when their batch is released.
 func Images(ctx context.Context, stage string, set dataset.Dataset, p nets.Preprocessing, o Options) graph.Batches {
-	batch := o.Graph.Batch
+	const together = 1 << 21 // values in a batch of large images
+	height, width := p.Size()
+	batch, image := o.Graph.Batch, max(3*height*width, 1)
 	if batch == 0 {
-		batch = graph.DefaultBatch
+		batch = graph.BatchFor(image)
 	}
 	size := batch * o.workers()
-	for size < 32 {
+	for size < 32 && 2*size*image <= together {
 		size *= 2
 	}
 	batches := dataset.Batches(ctx, set, p, dataset.BatchOptions{Size: size, Workers: o.workers()})

@@ -1,5 +1,10 @@
 package onnx
 
+import (
+	"maps"
+	"slices"
+)
+
 // DecodeTensor returns the elements of a tensor file.
 func DecodeTensor(raw []byte) ([]float32, error) {
 	c, err := decodeTensor(raw)
@@ -8,3 +13,6 @@ func DecodeTensor(raw []byte) ([]float32, error) {
 	}
 	return c.float32s(), nil
 }
+
+// ExportKinds returns the kinds of operations that [Export] knows, but for activations.
+func ExportKinds() []string { return slices.Sorted(maps.Keys(exporting)) }

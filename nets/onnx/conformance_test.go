@@ -230,14 +230,19 @@ func (c nodeCase) check(out []*constant) error {
 	return nil
 }
 
-// TestConformance runs cases of ONNX's own backend suite.
-func TestConformance(t *testing.T) {
+// casePaths returns the archives of cases.
+func casePaths(t testing.TB) []string {
 	paths := filepath.SplitList(os.Getenv("GOLINE_ONNX_CASES"))
 	if len(paths) == 0 {
 		paths = []string{sharedtest.Path(t, "onnx", "node_cases.zip")}
 	}
+	return paths
+}
+
+// TestConformance runs cases of ONNX's own backend suite.
+func TestConformance(t *testing.T) {
 	passed, failed, unknown, total := 0, 0, 0, 0
-	for _, path := range paths {
+	for _, path := range casePaths(t) {
 		for _, c := range readCases(t, path) {
 			total++
 			out, err := c.run()

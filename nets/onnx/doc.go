@@ -10,4 +10,7 @@
 // Operators of opset 7 and later are understood as the operator specification has them
 // (https://onnx.ai/onnx/operators). What cannot be expressed is one [UnsupportedError], which lists every such node.
 // A file is not trusted: sizes are checked before memory is taken, and external data stays in the file's folder.
+//
+// [Export] goes the other way. It writes every operation of package graph but those of training, of gradients and of coalitions
+// given as bits. What it writes of a network is read as the same network.
 package onnx

@@ -33,7 +33,8 @@ type ExportOptions struct {
 // fused there stays folded: batch norm lies in the weights of convolutions.
 //
 // The file has one input, "input" [batch, InputShape...] of float32, and for each of the outputs one of that name,
-// [batch, ...] of float32 or int64. The batch is free. An operation that has no counterpart is an error that lists each of them.
+// [batch, ...] of float32 or int64. The batch is free: constants that grow with it are written for one sample and repeated. An
+// operation that has no counterpart, as what belongs to training or reads more than the input, is an error that lists each of them.
 func Export(w io.Writer, m graph.Model, o ExportOptions) error {
 	model, err := export(m, o)
 	if err != nil {
@@ -54,7 +55,7 @@ func export(m graph.Model, o ExportOptions) (*pb.ModelProto, error) {
 		return nil, errors.New("model is nil")
 	}
 	// The two batches differ in every shape that depends on the batch, and in nothing else.
-	e := &exporter{graph: &pb.GraphProto{Name: "goline"}, taken: map[string]bool{}, names: map[*graph.Operand]string{}}
+	e := newExporter()
 	var steps [2][]graph.Step
 	for i := range steps {
 		p, err := graph.Compile(m, graph.Options{Batch: exportBatches[i], Workers: 1, Fetch: o.Outputs})
@@ -69,12 +70,15 @@ func export(m graph.Model, o ExportOptions) (*pb.ModelProto, error) {
 			len(steps[0]), exportBatches[0], len(steps[1]), exportBatches[1])
 	}
 	for _, name := range o.Outputs { // the steps that make them must get these names
+		if name == inputName {
+			return nil, fmt.Errorf("output %q bears the name of the file's input", name)
+		}
 		e.taken[name] = true
 	}
-	e.outputs = o.Outputs
 	for i, s := range steps[0] {
 		if err := e.step(s, steps[1][i]); err != nil {
 			e.unsupported = append(e.unsupported, fmt.Sprintf("operation %d, %s: %v", i, s.Label, err))
+			e.names[s.Output] = "" // what reads it is not to blame
 		}
 	}
 	if len(e.unsupported) > 0 {
@@ -91,6 +95,7 @@ func export(m graph.Model, o ExportOptions) (*pb.ModelProto, error) {
 		}
 		e.graph.Output = append(e.graph.Output, e.info(name, v))
 	}
+	e.prune()
 	model := &pb.ModelProto{
 		IrVersion: exportIR, ProducerName: "goline", Graph: e.graph,
 		OpsetImport: []*pb.OperatorSetIdProto{{Version: exportOpset}},
@@ -122,10 +127,22 @@ type exporter struct {
 	graph       *pb.GraphProto
 	taken       map[string]bool // names in use
 	names       map[*graph.Operand]string
-	outputs     []string
-	made        map[string]*graph.Operand // outputs by name
+	pairs       map[*graph.Operand]*graph.Operand // the same values for the other batch
+	masks       map[*graph.Operand]string         // masks as truth values
+	transposes  map[*graph.Operand]string         // weights with their axes exchanged
+	fills       map[string]string                 // initialisers of one number repeated
+	made        map[string]*graph.Operand         // outputs by name
 	input       *graph.Operand
+	size        string // the number of samples as a tensor [1], "" where nothing has needed it
 	unsupported []string
+}
+
+func newExporter() *exporter {
+	return &exporter{
+		graph: &pb.GraphProto{Name: "goline"}, taken: map[string]bool{inputName: true}, names: map[*graph.Operand]string{},
+		pairs: map[*graph.Operand]*graph.Operand{}, masks: map[*graph.Operand]string{}, transposes: map[*graph.Operand]string{},
+		fills: map[string]string{}, made: map[string]*graph.Operand{},
+	}
 }
 
 // info declares a value whose first axis is the batch.
@@ -162,6 +179,26 @@ func (e *exporter) node(operator, result string, inputs []string, attributes ...
 		OpType: operator, Name: result, Input: inputs, Output: []string{result}, Attribute: attributes,
 	})
 	return result
+}
+
+// prune drops the nodes and initialisers that no output needs: the numbers of a mask that is only used as truth values, say.
+func (e *exporter) prune() {
+	needed := map[string]bool{}
+	for _, o := range e.graph.Output {
+		needed[o.Name] = true
+	}
+	var nodes []*pb.NodeProto
+	for _, n := range slices.Backward(e.graph.Node) {
+		if slices.ContainsFunc(n.Output, func(o string) bool { return needed[o] }) {
+			nodes = append(nodes, n)
+			for _, in := range n.Input {
+				needed[in] = true
+			}
+		}
+	}
+	slices.Reverse(nodes)
+	e.graph.Node = nodes
+	e.graph.Initializer = slices.DeleteFunc(e.graph.Initializer, func(t *pb.TensorProto) bool { return !needed[t.Name] })
 }
 
 // inner adds an operator whose result is for the file's own use, and returns its name.

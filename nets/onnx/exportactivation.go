@@ -22,7 +22,7 @@ func (e *exporter) activated(operator, name string, a graph.Activation, in []str
 func exportActivation(e *exporter, s graph.Step, _ []int, name string) error {
 	a, ok := s.Attributes.(graph.Activation)
 	if !ok {
-		return errors.New("its parameters are not known")
+		return errNotDescribed
 	}
 	x, err := e.use(s.Inputs[0])
 	if err != nil {
@@ -49,8 +49,8 @@ func (e *exporter) activation(x, name string, a graph.Activation) error {
 			}
 		}
 		e.node("Clip", name, bounds)
-	case "Sigmoid", "Tanh", "Softplus", "Softsign", "Abs", "Neg", "Exp", "Log", "Sqrt", "Reciprocal", "Erf", "Sin", "Cos", "Floor", "Ceil",
-		"Round", "Sign":
+	case "Sigmoid", "Tanh", "Softplus", "Softsign", "Abs", "Neg", "Exp", "Log", "Sqrt", "Reciprocal", "Erf", "Sin", "Cos",
+		"Floor", "Ceil", "Round", "Sign":
 		e.node(a.Name(), name, one)
 	case "Square":
 		e.node("Mul", name, []string{x, x})

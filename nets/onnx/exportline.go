@@ -10,11 +10,17 @@ import (
 
 // The operations of LINe (Ahn et al., CVPR 2023, sections 3.2 and 3.3) and of energy.
 
-// exportClip writes min(x, limit).
+// exportClip writes min(x, limit). A limit per neuron takes the shape of a sample.
 func exportClip(e *exporter, s graph.Step, _ []int, name string) error {
 	in, err := e.useAll(s.Inputs...)
 	if err != nil {
 		return err
+	}
+	limit := s.Inputs[1]
+	if product(limit.Shape) > 1 {
+		in[1] = e.reshaped(in[1], limit, s.Inputs[0].Shape[1:]...)
+	} else {
+		in[1] = e.reshaped(in[1], limit, 1)
 	}
 	e.node("Min", name, in)
 	return nil

@@ -3,6 +3,7 @@ package onnx
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -17,75 +18,127 @@ func (e *exporter) step(s, other graph.Step) error {
 		return errors.New("it is another operation for another batch")
 	}
 	for i, v := range s.Inputs {
-		if v.Value != nil && !slices.Equal(v.Shape, other.Inputs[i].Shape) {
-			return fmt.Errorf("its constant %s has another shape for another batch", described(v))
-		}
+		e.pairs[v] = other.Inputs[i]
 	}
-	name := s.Output.Name
-	if i := slices.Index(e.outputs, name); name == "" || i < 0 {
-		if name == "" {
-			name = strings.ToLower(s.Kind)
-		}
-		name = e.fresh(name)
-	}
+	e.pairs[s.Output] = other.Output
 	w := exporting[s.Kind]
 	if _, ok := s.Attributes.(graph.Activation); ok {
 		w = exportActivation
 	}
-	if w == nil {
+	switch {
+	case w == nil:
 		return errors.New("it has no counterpart among the standard operators that are known here")
+	case takesAll(s) && takesAll(other):
+		w = plain("Identity")
+	case !reflect.DeepEqual(s.Attributes, other.Attributes) && s.Kind != "Tile":
+		return fmt.Errorf("it does other things for another batch: %+v and %+v", s.Attributes, other.Attributes)
 	}
-	if err := w(e, s, freeShape(s.Output.Shape, other.Output.Shape), name); err != nil {
+	name := s.Output.Name
+	switch {
+	case len(s.Output.Fetched) > 0:
+		name = s.Output.Fetched[0]
+	case name == "":
+		name = e.fresh(strings.ToLower(s.Kind))
+	default:
+		name = e.fresh(name)
+	}
+	if err := w(e, s, e.free(s.Output), name); err != nil {
 		return err
 	}
 	e.names[s.Output] = name
-	if e.made == nil {
-		e.made = map[string]*graph.Operand{}
+	for i, output := range s.Output.Fetched {
+		e.made[output] = s.Output
+		if i > 0 {
+			e.node("Identity", output, []string{name})
+		}
 	}
-	e.made[name] = s.Output
 	return nil
 }
 
-// freeShape returns a shape with -1 for what the batch changes.
-func freeShape(a, b []int) []int {
-	out := slices.Clone(a)
-	for i := range out {
-		if i >= len(b) || a[i] != b[i] {
-			out[i] = -1
-		}
-	}
-	return out
+// takesAll tells whether an operation is a slice that leaves nothing out.
+func takesAll(s graph.Step) bool {
+	c, ok := s.Attributes.(graph.SliceStep)
+	return ok && c.First == 0 && c.Step == 1 && c.Count == s.Inputs[0].Shape[c.Axis]
 }
 
 // exportFunc writes one operation whose result is to bear a name. shape is that of the result, with -1 where the batch decides.
 type exportFunc func(e *exporter, s graph.Step, shape []int, name string) error
 
-// exporting holds how each kind of operation is written.
+// errNotDescribed is the error of operations without the attributes that their kind has.
+var errNotDescribed = errors.New("its configuration is not known")
+
+// exporting holds how each kind of operation is written, but for activations.
 var exporting = map[string]exportFunc{
 	"Conv2D":            exportConv,
 	"Affine":            exportAffine,
 	"Affine→AvgPool2D":  exportAffinePool,
-	"MaxPool2D":         exportPool("MaxPool"),
-	"AvgPool2D":         exportPool("AveragePool"),
-	"GlobalAvgPool2D":   exportGlobalPool,
+	"MaxPool2D":         exportMaxPool,
+	"AvgPool2D":         exportAvgPool,
+	"MaxPoolND":         exportMaxPool,
+	"AvgPoolND":         exportAvgPool,
+	"MaxPoolIndices":    exportPoolIndices,
+	"GlobalAvgPool2D":   exportGlobalPool("GlobalAveragePool"),
+	"GlobalMaxPool2D":   exportGlobalPool("GlobalMaxPool"),
 	"Linear":            exportLinear,
+	"MatMul":            exportMatMul,
+	"LayerNorm":         exportLayerNorm,
+	"RMSNorm":           exportRMSNorm,
+	"GroupNorm":         exportGroupNorm,
+	"LocalResponseNorm": exportLRN,
 	"Flatten":           exportReshape,
 	"Reshape":           exportReshape,
+	"Transpose":         exportTranspose,
+	"Slice":             exportSlice,
+	"Channels":          exportChannels,
+	"Take":              exportTake,
+	"Pad":               exportPad,
+	"Expand":            exportExpand,
+	"Tile":              exportTile,
 	"Concat":            plain("Concat", integer("axis", 1)),
 	"Concat (in place)": plain("Concat", integer("axis", 1)),
-	"Channels":          exportChannels,
+	"ConcatAxis":        exportConcat,
+	"ChannelShuffle":    exportShuffle,
+	"DepthToSpace":      exportDepthToSpace,
+	"SpaceToDepth":      exportSpaceToDepth,
 	"Copy":              plain("Identity"),
 	"ReLU":              plain("Relu"),
+	"PReLU":             plain("PRelu"),
 	"Add":               plain("Add"),
 	"Sub":               plain("Sub"),
 	"Mul":               plain("Mul"),
+	"Div":               plain("Div"),
+	"Pow":               plain("Pow"),
+	"Maximum":           plain("Max"),
+	"Minimum":           plain("Min"),
 	"Clip":              exportClip,
+	"Less":              exportCompare("Less"),
+	"LessOrEqual":       exportCompare("LessOrEqual"),
+	"Equal":             exportCompare("Equal"),
+	"And":               exportLogic("And"),
+	"Or":                exportLogic("Or"),
+	"Xor":               exportLogic("Xor"),
+	"Not":               exportLogic("Not"),
+	"Where":             exportWhere,
+	"ReduceSum":         exportReduce,
+	"ReduceMean":        exportReduce,
+	"ReduceMax":         exportReduce,
+	"ReduceMin":         exportReduce,
+	"ReduceProd":        exportReduce,
+	"ReduceLogSumExp":   exportReduce,
 	"Softmax":           plain("Softmax", integer("axis", 1)),
 	"LogSoftmax":        plain("LogSoftmax", integer("axis", 1)),
+	"SoftmaxAxis":       exportSoftmax("Softmax"),
+	"LogSoftmaxAxis":    exportSoftmax("LogSoftmax"),
 	"LogSumExp":         exportLogSumExp,
 	"ArgMax":            plain("ArgMax", integer("axis", 1), integer("keepdims", 0)),
+	"RunnerUp":          exportRunnerUp,
+	"SelectClass":       exportSelectClass,
+	"Gather":            exportGather,
 	"ClassMask":         exportClassMask,
 	"RoutedLinear":      exportRouted,
+	"CrossEntropy":      exportCrossEntropy,
+	"Mix":               exportMix,
+	"MixRows":           exportMix,
 }
 
 // plain writes an operation as one operator with the same inputs.
@@ -103,7 +156,7 @@ func plain(operator string, attributes ...*pb.AttributeProto) exportFunc {
 func exportConv(e *exporter, s graph.Step, _ []int, name string) error {
 	c, ok := s.Attributes.(graph.ConvStep)
 	if !ok {
-		return errors.New("its configuration is not known")
+		return errNotDescribed
 	}
 	x, err := e.use(s.Inputs[0])
 	if err != nil {
@@ -117,23 +170,11 @@ func exportConv(e *exporter, s graph.Step, _ []int, name string) error {
 	if c.PreReLU {
 		x = e.inner("Relu", []string{x})
 	}
-	weight, err := values(s.Inputs[1])
+	weight, err := e.scaledWeight(s, c.PostScale)
 	if err != nil {
 		return err
 	}
-	shape := s.Inputs[1].Shape
-	if c.PostScale >= 0 { // as the convolution itself does
-		scale, err := values(s.Inputs[c.PostScale])
-		if err != nil {
-			return err
-		}
-		weight = slices.Clone(weight)
-		per := len(weight) / len(scale)
-		for i := range weight {
-			weight[i] *= scale[i/per]
-		}
-	}
-	in := []string{x, e.floats(s.Inputs[1].Name, weight, shape...)}
+	in := []string{x, weight}
 	if c.PostShift >= 0 {
 		bias, err := e.use(s.Inputs[c.PostShift])
 		if err != nil {
@@ -141,7 +182,7 @@ func exportConv(e *exporter, s graph.Step, _ []int, name string) error {
 		}
 		in = append(in, bias)
 	}
-	attributes := convAttributes(c.Config, shape[2:])
+	attributes := convAttributes(c.Config, s.Inputs[1].Shape[2:])
 	if c.Residual < 0 {
 		return e.activated("Conv", name, c.Activation, in, attributes...)
 	}
@@ -151,6 +192,36 @@ func exportConv(e *exporter, s graph.Step, _ []int, name string) error {
 		return err
 	}
 	return e.activated("Add", name, c.Activation, []string{y, residual})
+}
+
+// scaledWeight returns the weight of a convolution with the scale of its results, input number scale, folded into it as the
+// convolution itself does.
+func (e *exporter) scaledWeight(s graph.Step, scale int) (string, error) {
+	if scale < 0 {
+		return e.use(s.Inputs[1])
+	}
+	w, k := s.Inputs[1], s.Inputs[scale]
+	if w.Value == nil || k.Value == nil {
+		in, err := e.useAll(w, k)
+		if err != nil {
+			return "", err
+		}
+		return e.inner("Mul", []string{in[0], e.reshaped(in[1], k, k.Shape[0], 1, 1, 1)}), nil
+	}
+	weight, err := values(w)
+	if err != nil {
+		return "", err
+	}
+	factor, err := values(k)
+	if err != nil {
+		return "", err
+	}
+	weight = slices.Clone(weight)
+	per := len(weight) / len(factor)
+	for i := range weight {
+		weight[i] *= factor[i/per]
+	}
+	return e.floats(w.Name, weight, w.Shape...), nil
 }
 
 func convAttributes(c graph.ConvConfig, kernel []int) []*pb.AttributeProto {
@@ -172,18 +243,25 @@ func (e *exporter) normalized(x string, scale, shift *graph.Operand) (string, er
 	return e.inner("BatchNormalization", in, attribute), nil
 }
 
-func (e *exporter) norm(x string, scale, shift *graph.Operand) ([]string, *pb.AttributeProto, error) {
-	in, err := e.useAll(scale, shift)
-	if err != nil {
-		return nil, nil, err
+// norm returns the inputs and the attribute of a batch norm of mean 0 and variance 1. scale or shift may be nil, not both.
+func (e *exporter) norm(x string, scale, shift *graph.Operand) (in []string, epsilon *pb.AttributeProto, err error) {
+	n := 0
+	for _, v := range []*graph.Operand{scale, shift} {
+		if v != nil {
+			n = v.Shape[0]
+		}
 	}
-	n := scale.Shape[0]
-	zeros, ones := fmt.Sprintf("zeros_%d", n), fmt.Sprintf("ones_%d", n)
-	if !e.taken[zeros] {
-		e.floats(zeros, make([]float32, n), n)
-		e.floats(ones, slices.Repeat([]float32{1}, n), n)
+	zeros, ones := e.zeros(n), e.ones(n)
+	in = []string{x, ones, zeros, zeros, ones}
+	for i, v := range []*graph.Operand{scale, shift} {
+		if v == nil {
+			continue
+		}
+		if in[1+i], err = e.use(v); err != nil {
+			return nil, nil, err
+		}
 	}
-	return []string{x, in[0], in[1], zeros, ones}, float("epsilon", 0), nil
+	return in, float("epsilon", 0), nil
 }
 
 func exportAffine(e *exporter, s graph.Step, _ []int, name string) error {
@@ -201,112 +279,4 @@ func exportAffine(e *exporter, s graph.Step, _ []int, name string) error {
 		after = graph.ActReLU()
 	}
 	return e.activated("BatchNormalization", name, after, in, epsilon)
-}
-
-func exportAffinePool(e *exporter, s graph.Step, _ []int, name string) error {
-	p, ok := s.Attributes.(graph.PoolStep)
-	if !ok {
-		return errors.New("its configuration is not known")
-	}
-	x, err := e.use(s.Inputs[0])
-	if err != nil {
-		return err
-	}
-	if x, err = e.normalized(x, s.Inputs[1], s.Inputs[2]); err != nil {
-		return err
-	}
-	if p.ReLU {
-		x = e.inner("Relu", []string{x})
-	}
-	e.node("AveragePool", name, []string{x}, poolAttributes("AveragePool", p.Config)...)
-	return nil
-}
-
-func exportPool(operator string) exportFunc {
-	return func(e *exporter, s graph.Step, _ []int, name string) error {
-		c, ok := s.Attributes.(graph.PoolConfig)
-		if !ok {
-			return errors.New("its configuration is not known")
-		}
-		x, err := e.use(s.Inputs[0])
-		if err != nil {
-			return err
-		}
-		e.node(operator, name, []string{x}, poolAttributes(operator, c)...)
-		return nil
-	}
-}
-
-func poolAttributes(operator string, c graph.PoolConfig) []*pb.AttributeProto {
-	stride := c.Stride
-	for i := range stride {
-		if stride[i] == 0 {
-			stride[i] = c.Kernel[i]
-		}
-	}
-	ceil := 0
-	if c.CeilMode {
-		ceil = 1
-	}
-	out := []*pb.AttributeProto{
-		integers("kernel_shape", c.Kernel[:]...), integers("strides", stride[:]...),
-		integers("pads", c.Padding[0], c.Padding[1], c.Padding[0]+c.ExtraPadding[0], c.Padding[1]+c.ExtraPadding[1]), integer("ceil_mode", ceil),
-	}
-	if operator == "MaxPool" {
-		return append(out, integers("dilations", max(c.Dilation[0], 1), max(c.Dilation[1], 1)))
-	}
-	include := 0
-	if c.CountIncludePad {
-		include = 1
-	}
-	return append(out, integer("count_include_pad", include))
-}
-
-func exportGlobalPool(e *exporter, s graph.Step, _ []int, name string) error {
-	x, err := e.use(s.Inputs[0])
-	if err != nil {
-		return err
-	}
-	e.node("Flatten", name, []string{e.inner("GlobalAveragePool", []string{x})}, integer("axis", 1))
-	return nil
-}
-
-func exportLinear(e *exporter, s graph.Step, _ []int, name string) error {
-	in, err := e.useAll(s.Inputs...)
-	if err != nil {
-		return err
-	}
-	e.node("Gemm", name, in, integer("transB", 1))
-	return nil
-}
-
-func exportReshape(e *exporter, s graph.Step, shape []int, name string) error {
-	x, err := e.use(s.Inputs[0])
-	if err != nil {
-		return err
-	}
-	free := 0
-	for _, n := range shape {
-		if n < 0 {
-			free++
-		}
-	}
-	if free > 1 {
-		return fmt.Errorf("%d axes of its result %v depend on the batch, expected one at most", free, s.Output.Shape)
-	}
-	e.node("Reshape", name, []string{x, e.ints(name+".shape", shape...)})
-	return nil
-}
-
-func exportChannels(e *exporter, s graph.Step, _ []int, name string) error {
-	c, ok := s.Attributes.(graph.ChannelsStep)
-	if !ok {
-		return errors.New("its configuration is not known")
-	}
-	x, err := e.use(s.Inputs[0])
-	if err != nil {
-		return err
-	}
-	e.node("Slice", name, []string{x, e.ints(name+".starts", c.From), e.ints(name+".ends", c.To), e.ints(name+".axes", 1)})
-	return nil
 }

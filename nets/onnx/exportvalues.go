@@ -4,11 +4,9 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"slices"
 
 	pb "github.com/advancedclimatesystems/gonnx/onnx"
-	"gorgonia.org/tensor"
-
-	"github.com/line-ood/goline/graph"
 )
 
 func integers(name string, values ...int) *pb.AttributeProto {
@@ -25,6 +23,10 @@ func integer(name string, value int) *pb.AttributeProto {
 
 func float(name string, value float64) *pb.AttributeProto {
 	return &pb.AttributeProto{Name: name, Type: pb.AttributeProto_FLOAT, F: float32(value)}
+}
+
+func text(name, value string) *pb.AttributeProto {
+	return &pb.AttributeProto{Name: name, Type: pb.AttributeProto_STRING, S: []byte(value)}
 }
 
 // floats adds an initialiser and returns its name.
@@ -59,55 +61,14 @@ func (e *exporter) initializer(name string, kind pb.TensorProto_DataType, raw []
 	return t.Name
 }
 
-// values returns what a constant operand holds.
-func values(v *graph.Operand) ([]float32, error) {
-	if v.Value == nil {
-		return nil, fmt.Errorf("%s is computed, expected a constant", described(v))
+// filled returns an initialiser of one number repeated, the same one each time.
+func (e *exporter) filled(name string, v float32, shape ...int) string {
+	key := fmt.Sprint(name, shape)
+	if e.fills[key] == "" {
+		e.fills[key] = e.floats(name, slices.Repeat([]float32{v}, product(shape)), shape...)
 	}
-	d, ok := v.Value.(*tensor.Dense)
-	if !ok || d.Dtype() != tensor.Float32 || d.RequiresIterator() {
-		return nil, fmt.Errorf("%s of type %v, expected float32", described(v), v.Dtype)
-	}
-	return d.Float32s(), nil
+	return e.fills[key]
 }
 
-func described(v *graph.Operand) string {
-	if v.Name == "" {
-		return fmt.Sprintf("a value of shape %v", v.Shape)
-	}
-	return fmt.Sprintf("%s of shape %v", v.Name, v.Shape)
-}
-
-// use returns the name of an operand; a constant becomes an initialiser when it is first used.
-func (e *exporter) use(v *graph.Operand) (string, error) {
-	if name, ok := e.names[v]; ok {
-		return name, nil
-	}
-	switch {
-	case v.Input && (e.input == nil || e.input == v) && v.Dtype == tensor.Float32:
-		e.input = v
-		e.taken[inputName] = true
-		e.names[v] = inputName
-		return inputName, nil
-	case v.Input:
-		return "", fmt.Errorf("it reads %s beside the model's input", described(v))
-	}
-	x, err := values(v)
-	if err != nil {
-		return "", err
-	}
-	e.names[v] = e.floats(v.Name, x, v.Shape...)
-	return e.names[v], nil
-}
-
-// useAll returns the names of operands.
-func (e *exporter) useAll(vs ...*graph.Operand) ([]string, error) {
-	names := make([]string, len(vs))
-	for i, v := range vs {
-		var err error
-		if names[i], err = e.use(v); err != nil {
-			return nil, err
-		}
-	}
-	return names, nil
-}
+func (e *exporter) ones(shape ...int) string  { return e.filled("ones", 1, shape...) }
+func (e *exporter) zeros(shape ...int) string { return e.filled("zeros", 0, shape...) }

@@ -78,6 +78,12 @@ func lowerAttention(t *tracer, n *node, in []*value) ([]*value, error) {
 		scores = c.masked(scores, m, e)
 	}
 	if n.int("is_causal", 0) != 0 {
+		if _, err := sizeOf([]int{tokens, keys}); err != nil {
+			return nil, err
+		}
+		if err := t.room(e, tokens*keys); err != nil {
+			return nil, err
+		}
 		causal := newConstant(e, tokens, keys)
 		for i := range tokens {
 			for j := i + 1; j < keys; j++ {

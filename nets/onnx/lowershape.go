@@ -40,6 +40,9 @@ func lowerDropout(t *tracer, n *node, in []*value) ([]*value, error) {
 	}
 	out := []*value{v}
 	if len(n.out) > 1 && n.out[1] != "" {
+		if err := t.room(elemBool, product(in[0].shape)); err != nil {
+			return nil, err
+		}
 		mask := newConstant(elemBool, in[0].shape...)
 		for i := range mask.i64 {
 			mask.i64[i] = 1

@@ -62,9 +62,6 @@ func (s *stage) layerSubjects(ctx context.Context, in images) ([]subject, error)
 // layerGames compiles the games of the layer.
 func (s *stage) layerGames(ctx context.Context) (*games.Layer, error) {
 	o := games.LayerOptions{Layer: s.layer, Value: s.value, Target: s.plan.target, Channels: s.channels, Graph: s.GraphOptions()}
-	if o.Graph.Batch == graph.DefaultBatch {
-		o.Graph.Batch = 0 // the layer's size decides
-	}
 	var model graph.Model = s.network
 	if s.line {
 		// The label routes, so that the masks do not change with the coalition.

@@ -26,7 +26,7 @@ type Common struct {
 // Register adds the flags to a command, which checks them before it runs.
 func (c *Common) Register(cmd *cobra.Command) {
 	f := cmd.Flags()
-	f.IntVar(&c.Batch, "batch", graph.DefaultBatch, "images that one worker runs at once; results do not depend on it")
+	f.IntVar(&c.Batch, "batch", 0, "images that one worker runs at once, 0 for as many as suit their size; results do not depend on it")
 	f.IntVar(&c.Workers, "workers", 0, "parallel workers, 0 for one per processor; results do not depend on it")
 	f.Uint64Var(&c.Seed, "seed", 1, "seed of everything random")
 	f.StringVar(&c.Device, "device", "cpu", "where the graph runs: cpu or cuda")
@@ -46,8 +46,8 @@ const (
 // Check fails for values that no run can have.
 func (c *Common) Check() error {
 	switch {
-	case c.Batch < 1 || c.Batch > maxBatch:
-		return Usagef("--batch %d: expected 1 to %d", c.Batch, maxBatch)
+	case c.Batch < 0 || c.Batch > maxBatch:
+		return Usagef("--batch %d: expected 0 to %d", c.Batch, maxBatch)
 	case c.Workers < 0 || c.Workers > maxWorkers:
 		return Usagef("--workers %d: expected 0 to %d", c.Workers, maxWorkers)
 	case c.Device != string(graph.CPU) && c.Device != string(graph.CUDA):
