@@ -43,7 +43,7 @@ func newConv32(c *Conv[float32]) *conv32 {
 	for t := range g.KH * g.KW {
 		f.order = append(f.order, t)
 	}
-	f.engine = newEngine(l, g, !c.hasPre())
+	f.engine = newForwardEngine(l, g, !c.hasPre())
 	f.phases = f.newPhases()
 	f.scratch = max(f.engine.scratchLen(), g.OutLen()+g.InLen()+scratchOf(f.phases))
 	return f

@@ -1034,6 +1034,26 @@ func winoOutFlatAVX2(args *winoFlatArgs)
 //go:noescape
 func weaveAVX2(args *weaveArgs)
 
+// fourRowsAVX2 transforms rows of the padded input.
+//
+//go:noescape
+func fourRowsAVX2(args *fourRowsArgs)
+
+// fourColumnsAVX2 transforms the columns of eight tiles.
+//
+//go:noescape
+func fourColumnsAVX2(args *fourFlatArgs)
+
+// fourProductsAVX2 transforms the columns of the products of eight tiles.
+//
+//go:noescape
+func fourProductsAVX2(args *fourFlatArgs)
+
+// fourWriteAVX2 transforms rows of the products to rows of the image.
+//
+//go:noescape
+func fourWriteAVX2(args *fourOutArgs)
+
 // braidAVX2 puts eight rows side by side.
 //
 //go:noescape

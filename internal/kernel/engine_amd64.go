@@ -13,6 +13,14 @@ type engine interface {
 	ceils() bool
 }
 
+// newForwardEngine is newEngine for outputs. Input gradients keep to ways with smaller rounding errors.
+func newForwardEngine(l level, g ConvGeom, plain bool) engine {
+	if winogradFourFits(l, g) {
+		return newWinogradFour(l, g)
+	}
+	return newEngine(l, g, plain)
+}
+
 // newEngine lays out the best way for a geometry; pack gives it weights. plain says that there is no pre operation.
 func newEngine(l level, g ConvGeom, plain bool) engine {
 	switch {

@@ -39,5 +39,6 @@ func FuzzAvgPool(f *testing.F)            { fuzzAtLevels(f, propAvgPool[float32]
 
 func FuzzConvTwins(f *testing.F)      { f.Fuzz(rapid.MakeFuzz(propConvTwins)) }
 func FuzzWinogradBack(f *testing.F)   { f.Fuzz(rapid.MakeFuzz(propWinogradBack)) }
+func FuzzWinogradFour(f *testing.F)   { f.Fuzz(rapid.MakeFuzz(propWinogradFour)) }
 func FuzzTileTwins(f *testing.F)      { f.Fuzz(rapid.MakeFuzz(propTileTwins)) }
 func FuzzDepthwiseTwins(f *testing.F) { f.Fuzz(rapid.MakeFuzz(propDepthwiseTwins)) }

@@ -16,6 +16,8 @@ var largeConvs = []ConvGeom{
 	{C: 900, H: 7, W: 9, O: 130, KH: 1, KW: 1},
 	{C: 500, H: 14, W: 14, O: 150, KH: 1, KW: 1, SH: 2, SW: 2},
 	{C: 256, H: 9, W: 9, O: 100, KH: 3, KW: 3, PH: 1, PW: 1},
+	{C: 70, H: 45, W: 37, O: 100, KH: 3, KW: 3, PH: 1, PW: 1},
+	{C: 64, H: 19, W: 20, O: 260, KH: 3, KW: 3, PH: 0, PW: 2, EH: 1},
 	{C: 60, H: 50, W: 70, O: 40, KH: 3, KW: 3, PH: 1, PW: 1},
 	{C: 90, H: 57, W: 57, O: 90, KH: 3, KW: 3, PH: 1, PW: 1, Groups: 90},
 	{C: 90, H: 57, W: 58, O: 90, KH: 3, KW: 3, PH: 1, PW: 1, SH: 2, SW: 2, Groups: 90},

@@ -19,7 +19,7 @@ type tileArgs struct {
 	mask  uintptr // columns to load and store in c and res: AVX-512 a bit for each, AVX2 the address of a word for each; zero all
 	h0    int     // bytes to the upper half of the first and the second vector, in the tiles that gather halves
 	h1    int
-	ahead int // bytes from b to what the next tile reads, to be prefetched; 0 for panels, which are in cache
+	ahead int // bytes from b to what the next tile reads, to be prefetched; 0 for panels, which are in cache; see aheadWeights
 	// The next panel, which the tiles that pack write on the side; see panelArgs.
 	packSrc    unsafe.Pointer
 	packStride int
@@ -29,6 +29,9 @@ type tileArgs struct {
 	packFloor  float32
 	ceil       float32 // AVX2: upper bound of the outputs with tileReLU
 }
+
+// aheadWeights has a tile of so many rows prefetch the weights of the next one instead, which lie behind its own.
+func (t *tileArgs) aheadWeights(rows int) { t.ahead = int(uintptr(t.a)-uintptr(t.b)) + 4*rows*t.k }
 
 const (
 	tileResume = 1 << iota // start from C instead of zero

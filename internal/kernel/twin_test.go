@@ -206,6 +206,7 @@ func TestConvUpdate(t *testing.T) {
 		for _, g := range []ConvGeom{
 			{C: 5, H: 8, W: 8, O: 7, KH: 1, KW: 1},
 			{C: 16, H: 16, W: 16, O: 20, KH: 3, KW: 3, PH: 1, PW: 1},
+			{C: 64, H: 14, W: 15, O: 70, KH: 3, KW: 3, PH: 1, PW: 1},
 			{C: 5, H: 9, W: 8, O: 7, KH: 3, KW: 3, PH: 1, PW: 1, SH: 2, SW: 2},
 			{C: 6, H: 9, W: 8, O: 6, KH: 3, KW: 3, PH: 1, PW: 1, Groups: 6},
 		} {
@@ -260,6 +261,7 @@ func TestNoAllocations(t *testing.T) {
 			{C: 5, H: 8, W: 8, O: 7, KH: 1, KW: 1},
 			{C: 5, H: 9, W: 8, O: 7, KH: 3, KW: 3, PH: 1, PW: 1, SH: 2, SW: 2},
 			{C: 6, H: 9, W: 8, O: 6, KH: 3, KW: 3, PH: 1, PW: 1, Groups: 6},
+			{C: 64, H: 14, W: 15, O: 70, KH: 3, KW: 3, PH: 1, PW: 1},
 		} {
 			c, err := NewConv(benchSpec(g, true))
 			require.NoError(t, err)

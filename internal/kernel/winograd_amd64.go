@@ -200,6 +200,7 @@ func (p *winograd) multiply(v, m []float32, vecs int) {
 		t.b, t.c = ptr(v, place*p.place), ptr(m, place*p.product)
 		for _, n := range p.rows {
 			t.a = ptr(p.weights, weights)
+			t.aheadWeights(n)
 			if p.level == avx512 {
 				tileAVX512(n, vecs, &t)
 			} else {

@@ -99,23 +99,31 @@ func TestWinograd(t *testing.T) {
 	atLevels(t, func(t *testing.T) { rapid.Check(t, propWinograd) })
 }
 
-// TestWinogradError compares the rounding errors of every level on a layer of the DenseNet.
+// TestWinogradError compares the rounding errors of every level on a layer of the DenseNet and on one of ResNet-50.
 func TestWinogradError(t *testing.T) {
-	atLevels(t, func(t *testing.T) {
-		s := benchSpec(ConvGeom{C: 48, H: 32, W: 32, O: 12, KH: 3, KW: 3, PH: 1, PW: 1}, false)
+	for _, tc := range []struct {
+		g    ConvGeom
+		most float64 // error relative to the outputs, in the mean square
+	}{
+		{ConvGeom{C: 48, H: 32, W: 32, O: 12, KH: 3, KW: 3, PH: 1, PW: 1}, 5e-7},
+		{ConvGeom{C: 128, H: 28, W: 28, O: 128, KH: 3, KW: 3, PH: 1, PW: 1}, 2e-6},
+	} {
+		s := benchSpec(tc.g, false)
 		x := randSlice[float32](newRand(8), s.Geom.InLen())
-		c, err := NewConv(s)
-		require.NoError(t, err)
-		y := make([]float32, s.Geom.OutLen())
-		c.Forward(y, x, nil, make([]float32, c.ScratchLen()))
 		want, _ := refForward(s, x, nil, eps32)
-		var worst, sq, size float64
-		for i, v := range want {
-			d := math.Abs(v - float64(y[i]))
-			worst, sq, size = max(worst, d), sq+d*d, size+v*v
-		}
-		rel := math.Sqrt(sq / size)
-		t.Logf("largest error %.2g, relative in the mean square %.2g", worst, rel)
-		require.Less(t, rel, 5e-7)
-	})
+		atLevels(t, func(t *testing.T) {
+			c, err := NewConv(s)
+			require.NoError(t, err)
+			y := make([]float32, s.Geom.OutLen())
+			c.Forward(y, x, nil, make([]float32, c.ScratchLen()))
+			var worst, sq, size float64
+			for i, v := range want {
+				d := math.Abs(v - float64(y[i]))
+				worst, sq, size = max(worst, d), sq+d*d, size+v*v
+			}
+			rel := math.Sqrt(sq / size)
+			t.Logf("largest error %.2g, relative in the mean square %.2g", worst, rel)
+			require.Less(t, rel, tc.most)
+		})
+	}
 }

@@ -107,6 +107,12 @@ func generate() (map[string][]byte, error) {
 				weave(u, s)
 			}
 		}},
+		{"winofour_amd64.s", func(u unit) {
+			fourRows(u)
+			fourColumns(u)
+			fourProducts(u)
+			fourWrite(u)
+		}},
 		{"braid_amd64.s", braid},
 		{"pool_amd64.s", func(u unit) { pool2(u, avx512); pool2(u, avx2) }},
 		{"gate_amd64.s", func(u unit) { gate(u, avx512); gate(u, avx2) }},
