@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"math"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/line-ood/goline/dataset"
 	"github.com/line-ood/goline/graph"
+	"github.com/line-ood/goline/internal/nettest"
 	"github.com/line-ood/goline/internal/npyz"
 	"github.com/line-ood/goline/internal/peertest"
 	"github.com/line-ood/goline/internal/sharedtest"
@@ -129,14 +129,12 @@ func compareExported(t *testing.T, net nets.Classifier, fit posthoc.Samples, ima
 		require.NoError(t, err)
 		x = append(x, batch.X...)
 	}
-	require.NoError(t, npyz.WriteNpyFile(path("x.npy"), npyz.New(x, append([]int{n}, net.InputShape()...)...)))
-	said, err := exec.Command(python, "../../nets/onnx/testdata/run.py", path("det.onnx"), path("x.npy"), path("y.npz")).CombinedOutput()
-	require.NoError(t, err, "%s", said)
-	a, err := npyz.ReadNpz(path("y.npz"))
+	run := &nettest.ONNXRun{File: []byte(contents(t, path("det.onnx"))), Input: net.InputShape(), Batch: graph.Batch{X: x, N: n}}
+	nettest.RunONNX(t, python, 8, run)
+	require.NoError(t, run.Err)
+	scores, err := run.Outputs.Float32(line.Score, n)
 	require.NoError(t, err)
-	scores, err := a.Float32(line.Score, n)
-	require.NoError(t, err)
-	predictions, err := a.Ints(nets.Prediction, n)
+	predictions, err := run.Outputs.Ints(nets.Prediction, n)
 	require.NoError(t, err)
 
 	want, err := det.Score(t.Context(), eval.Images(t.Context(), "images", some, net.Preprocessing(), eval.Options{}))
