@@ -150,6 +150,9 @@ func compareExported(t *testing.T, net nets.Classifier, fit posthoc.Samples, ima
 
 // TestRealResNet20 runs the CIFAR-10 ResNet-20 from PyTorch's file and from the ONNX file over the test images.
 func TestRealResNet20(t *testing.T) {
+	if testing.Short() {
+		t.Skip("runs 10,000 images")
+	}
 	probe, err := npyz.ReadNpz(sharedtest.Path(t, "reference", "cifar10_resnet20_probe.npz"))
 	require.NoError(t, err)
 	preprocessing := filepath.Join(t.TempDir(), "resnet20.json")
