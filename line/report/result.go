@@ -17,6 +17,19 @@ type Result struct {
 	Methods []Method
 	// Bootstrap says how the intervals of the OOD sets were made; nil if there are none.
 	Bootstrap *Bootstrap
+	// Comparisons tests methods against each other; empty where none was asked for.
+	Comparisons []Comparison
+	// Checkpoints is the number of checkpoints of the network that the rates are means of; 0 or 1 for one.
+	Checkpoints int
+}
+
+// Comparison is a paired test of two methods on the same samples: the difference of their average AUROC over all OOD sets.
+type Comparison struct {
+	A, B       string           // methods
+	Difference float64          // average AUROC of A minus that of B, a fraction
+	CI         metrics.Interval // of the difference, at the level of the bootstrap
+	// P is the two-sided p-value of no difference; Adjusted is P corrected for all comparisons made (Holm, 1979).
+	P, Adjusted float64
 }
 
 // Weights says which file the network's weights came from.
@@ -44,12 +57,42 @@ type Method struct {
 	Params map[string]any // settings; values must suit encoding/json
 	// FitSeconds is the time to fit and MicrosPerSample the time to score one sample in microseconds.
 	FitSeconds, MicrosPerSample float64
-	OOD                         []OOD
+	// Bytes is the memory that the fitted method holds; 0 where it is not known.
+	Bytes int64
+	// Tuning says how Params were chosen; nil where they were given.
+	Tuning *Tuning
+	// Misclassification says how well the scores tell wrong predictions on the ID set from right ones; nil without labels.
+	Misclassification *Misclassification
+	OOD               []OOD
+	// Spread holds standard deviations over checkpoints of the network, in the order of OOD, where there are several.
+	Spread []Average
+}
+
+// Tuning is a search of a method's parameters on validation data.
+type Tuning struct {
+	ID     string   // the validation ID set
+	OOD    []string // the validation OOD sets
+	Pseudo bool     // whether OOD was made from ID pictures
+	Trials []Trial  // all settings, in the order of the grid
+}
+
+// Trial is one setting that a search tried, with means over the validation sets as fractions.
+type Trial struct {
+	Params       map[string]float64
+	AUROC, FPR95 float64
+}
+
+// Misclassification holds rates of a score as a detector of the classifier's errors on ID samples, as fractions.
+type Misclassification struct {
+	AURC  float64 // area under the risk-coverage curve (Geifman and El-Yaniv, 2017); lower is better
+	AUROC float64 // right above wrong predictions; NaN where all are right or all wrong
 }
 
 // OOD is what one method reached on one set.
 type OOD struct {
-	Name    string
+	Name string
+	// Group is "near", "far" or another word by which averages are taken; "" for none.
+	Group   string
 	N       int
 	Metrics metrics.Metrics
 	CI      *metrics.Intervals // nil if not computed
