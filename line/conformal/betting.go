@@ -45,7 +45,7 @@ type Martingale struct {
 	betting Betting
 	// jumper and power hold the logarithms of the gamblers' capital, without those that do not take part.
 	jumper, power []float64
-	share         float64 // logarithm of what each of the two starts with
+	log           float64 // of all capital
 }
 
 const (
@@ -58,21 +58,21 @@ func NewMartingale(b Betting) (*Martingale, error) {
 	if _, err := ParseBetting(string(b)); err != nil {
 		return nil, err
 	}
-	m := &Martingale{betting: b}
+	m, share := &Martingale{betting: b}, 0.0
 	if b == Both {
-		m.share = -math.Ln2
+		share = -math.Ln2
 	}
 	if b != Power {
-		m.jumper = slices.Repeat([]float64{m.share - math.Log(3)}, 3)
+		m.jumper = slices.Repeat([]float64{share - math.Log(3)}, 3)
 	}
 	if b != Jumper {
-		m.power = slices.Repeat([]float64{m.share - math.Log(powerSteps)}, powerSteps)
+		m.power = slices.Repeat([]float64{share - math.Log(powerSteps)}, powerSteps)
 	}
 	return m, nil
 }
 
 // Log is the natural logarithm of the capital.
-func (m *Martingale) Log() float64 { return logSum(m.jumper, m.power) }
+func (m *Martingale) Log() float64 { return m.log }
 
 // Update bets on a p-value in (0, 1]; another is an error, after which the capital is as it was.
 func (m *Martingale) Update(p float64) error {
@@ -90,6 +90,7 @@ func (m *Martingale) Update(p float64) error {
 		e := float64(i+1) / powerSteps
 		m.power[i] += math.Log(e) + float64((e-1)*log)
 	}
+	m.log = logSum(m.jumper, m.power)
 	return nil
 }
 
@@ -102,12 +103,15 @@ func logSum(a, b []float64) float64 {
 	for _, v := range b {
 		top = max(top, v)
 	}
+	const negligible = -40 // e^-40 does not change a sum of 1 and more
 	sum := 0.0
 	for _, v := range a {
 		sum += math.Exp(v - top)
 	}
 	for _, v := range b {
-		sum += math.Exp(v - top)
+		if v -= top; v > negligible {
+			sum += math.Exp(v)
+		}
 	}
 	return top + math.Log(sum)
 }

@@ -147,7 +147,8 @@ func (d *Drift) UnmarshalJSON(data []byte) error {
 	if err != nil {
 		return err
 	}
-	const most = 1 << 24 // numbers that a short text may ask for
+	const most = 1 << 24  // numbers that a short text may ask for
+	const rounding = 1e-6 // of a sum of logarithms
 	n := len(s.Scores) + s.Lowest + s.Top
 	switch {
 	case s.Lowest < 0 || s.Top < 0 || s.Lowest > most || s.Top > most:
@@ -161,7 +162,8 @@ func (d *Drift) UnmarshalJSON(data []byte) error {
 			len(s.Jumper), len(s.Power), len(m.jumper), len(m.power), o.Betting)
 	}
 	m.jumper, m.power = s.Jumper, s.Power
-	if capital := m.Log(); capital-capital != 0 || !(s.Highest >= 0 && s.Highest >= capital) {
+	m.log = logSum(m.jumper, m.power)
+	if capital := m.Log(); capital-capital != 0 || !(s.Highest >= 0 && s.Highest >= capital-rounding) {
 		return fmt.Errorf("conformal: drift: highest capital exp(%v) does not go with capital exp(%v)", s.Highest, capital)
 	}
 	scores := slices.Concat(slices.Repeat([]float64{math.Inf(-1)}, s.Lowest), s.Scores, slices.Repeat([]float64{math.Inf(1)}, s.Top))

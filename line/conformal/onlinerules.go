@@ -36,8 +36,8 @@ type lordDependent struct {
 	AtLast        float64 `json:"at_last"` // wealth after the latest discovery, the initial one before any
 }
 
-// level has ξ_t = 0.139307 α / (b_0 t log³ max(t, 2)), for which Σ ξ_t (1 + log t) ≤ α/b_0 as the theorem asks, b_0 being what a
-// discovery earns.
+// level has ξ_t = 0.139307 α / (b_0 t log³ max(t, 2)), for which Σ ξ_t (1 + log t) ≤ α/b_0 as the theorem asks (but for 3·10⁻⁶ by
+// which the published constant is rounded up), b_0 being what a discovery earns.
 func (l *lordDependent) level() float64 {
 	t := float64(l.Tests + 1)
 	log := math.Log(max(t, 2))
