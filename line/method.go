@@ -38,7 +38,8 @@ func init() {
 		return posthoc.Parameter{Name: name, Default: 1, Min: 0, Max: 1, Doc: doc + ": 1 on, 0 off"}
 	}
 	posthoc.Register(posthoc.Kind{
-		Name: "line",
+		Name: "line", Doc: "important neurons and weights of the predicted class, z clipped; energy", Source: "Ahn, Park and Kim, CVPR 2023",
+		FittedOn: posthoc.Labels,
 		Params: []posthoc.Parameter{
 			percentile("p_a", "percent of neurons dropped for each class"),
 			percentile("p_w", "percent of last-layer weights dropped for each class"),

@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"io"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -119,11 +118,10 @@ func (e *evalCommand) run(ctx context.Context) (err error) {
 		return err
 	}
 	labels := eval.CheckLabels
-	if slices.Contains(e.methods, "line") {
-		labels = eval.CheckTraining
-	}
-	if err := e.Extract(ctx, labels); err != nil {
-		return err
+	for _, name := range e.methods {
+		if k, err := posthoc.LookUp(name); err == nil && k.FittedOn == posthoc.Labels {
+			labels = eval.CheckTraining
+		}
 	}
 	var methods []posthoc.Method
 	for _, name := range e.methods {
@@ -132,6 +130,10 @@ func (e *evalCommand) run(ctx context.Context) (err error) {
 			return err
 		}
 		methods = append(methods, m)
+	}
+	e.Needs = eval.Needs(methods...)
+	if err := e.Extract(ctx, labels); err != nil {
+		return err
 	}
 	found, err := eval.Run(ctx, e.Data, methods, eval.RunOptions{Resamples: e.resamples, Seed: e.Seed})
 	if err != nil {

@@ -179,3 +179,24 @@ func (c *computation) finite() error {
 	}
 	return nil
 }
+
+// Check errors as [Compute] would for names that it does not know or that the network cannot serve, without running anything.
+func Check(net nets.Classifier, names []string) error {
+	for _, name := range names {
+		n, err := parse(name)
+		if err == nil {
+			err = n.check()
+		}
+		switch {
+		case err != nil:
+			return err
+		case net.Dim() == 0:
+			return fmt.Errorf("probe: %s of %s: %w", name, net.Name(), nets.ErrNoHead)
+		}
+		c := computation{net: net, needs: []need{n}}
+		if err := c.compile(graph.Options{Batch: 1, Workers: 1}); err != nil {
+			return fmt.Errorf("probe: %s: %w", name, err)
+		}
+	}
+	return nil
+}
