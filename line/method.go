@@ -70,6 +70,13 @@ func NewMethod(options Options, o graph.Options) (*Method, error) {
 	return &Method{options: options.withDefaults(), graph: o}, nil
 }
 
+// WithSource returns the method, not yet fitted, with another source of contributions; nil means [GradientActivation].
+func (m *Method) WithSource(s Source) *Method {
+	other := &Method{options: m.options, graph: m.graph}
+	other.options.Source = s
+	return other
+}
+
 // Name returns "line".
 func (m *Method) Name() string { return "line" }
 

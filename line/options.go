@@ -97,6 +97,7 @@ func (o Options) Check() error {
 
 // Params returns the options as they appear in reports, defaults filled in: a component that is switched off has the value "off".
 // Where activations are clipped at a percentile, clip_percentile stands in the place of clip, and clip_per_class is true or missing.
+// contributions is the name of a [Given] source that has one.
 func (o Options) Params() map[string]any {
 	o = o.withDefaults()
 	or := func(off bool, v float64) any {
@@ -116,6 +117,9 @@ func (o Options) Params() map[string]any {
 		if o.ClipPerClass {
 			params["clip_per_class"] = true
 		}
+	}
+	if g, ok := o.Source.(Given); ok && g.Name != "" {
+		params["contributions"] = g.Name
 	}
 	return params
 }
