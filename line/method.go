@@ -28,6 +28,7 @@ const (
 	paramClipping   = "ac"
 	paramActivation = "ap"
 	paramWeight     = "wp"
+	paramPerClass   = "clip_per_class"
 )
 
 func init() {
@@ -44,6 +45,8 @@ func init() {
 			percentile("p_a", "percent of neurons dropped for each class"),
 			percentile("p_w", "percent of last-layer weights dropped for each class"),
 			{Name: "clip", Default: 1, Min: 0, Max: math.MaxFloat32, Open: true, Grid: []float64{0.5, 1, 2}, Doc: "upper bound of activations"},
+			{Name: "clip_percentile", Max: 100, Doc: "percentile of each neuron's own training activations to clip at instead of clip; 0 for clip"},
+			{Name: paramPerClass, Max: 1, Doc: "clip_percentile over the training images of each class: 1 on, 0 off"},
 			component(paramClipping, "activation clipping"),
 			component(paramActivation, "activation pruning"),
 			component(paramWeight, "weight pruning"),
@@ -51,6 +54,7 @@ func init() {
 		New: func(p map[string]float64, workers int) (posthoc.Method, error) {
 			return NewMethod(Options{
 				ActivationPercentile: Percent(p["p_a"]), WeightPercentile: Percent(p["p_w"]), Clip: p["clip"],
+				ClipPercentile: p["clip_percentile"], ClipPerClass: p[paramPerClass] != 0,
 				NoClipping: p[paramClipping] == 0, NoActivationPruning: p[paramActivation] == 0, NoWeightPruning: p[paramWeight] == 0,
 			}, graph.Options{Workers: workers})
 		},
@@ -65,6 +69,13 @@ func NewMethod(options Options, o graph.Options) (*Method, error) {
 	}
 	o.From, o.Fetch, o.Hooks = "", nil, nil
 	return &Method{options: options.withDefaults(), graph: o}, nil
+}
+
+// WithSource returns the method, not yet fitted, with another source of contributions; nil means [GradientActivation].
+func (m *Method) WithSource(s Source) *Method {
+	other := &Method{options: m.options, graph: m.graph}
+	other.options.Source = s
+	return other
 }
 
 // Name returns "line".

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/line-ood/goline/internal/cli/command"
+	"github.com/line-ood/goline/line"
 	"github.com/line-ood/goline/line/eval"
 	"github.com/line-ood/goline/line/posthoc"
 	"github.com/line-ood/goline/line/report"
@@ -17,6 +18,7 @@ import (
 // evalCommand is one eval command line.
 type evalCommand struct {
 	command.Evaluation
+	contributions            command.Contributions
 	methods, params          []string
 	jsonOut, csvOut, htmlOut string
 	resamples                int
@@ -46,6 +48,7 @@ the JSON and CSV also hold OpenOOD's convention.`,
 	e.Common.Register(cmd)
 	e.Net.Register(cmd)
 	e.LINe.Register(cmd)
+	e.contributions.Register(cmd)
 	f := cmd.Flags()
 	f.StringVar(&e.Fit, "fit", "", "labelled training images that methods are fitted to: `DATA`, [format:]path")
 	f.StringVar(&e.ID, "id", "", "in-distribution test images: `DATA`, [format:]path")
@@ -86,6 +89,11 @@ func (e *evalCommand) checkMethods() error {
 		}
 		e.methodParams[method][name] = v
 	}
+	if p := e.methodParams["line"]; p["clip_percentile"] != 0 {
+		if _, both := p["clip"]; both {
+			return command.Usagef("line clips at clip_percentile or at clip, not at both")
+		}
+	}
 	seen := map[string]bool{}
 	for i, name := range e.methods {
 		name = strings.TrimSpace(name)
@@ -101,6 +109,9 @@ func (e *evalCommand) checkMethods() error {
 	if len(e.methods) == 0 {
 		return command.Usagef("--methods names none")
 	}
+	if e.contributions.File != "" && !seen["line"] {
+		return command.Usagef(`--contributions: method "line" is not among --methods`)
+	}
 	for name := range e.methodParams {
 		if !seen[name] && name != "line" {
 			return command.Usagef("--param: method %q is not among --methods", name)
@@ -114,7 +125,10 @@ func (e *evalCommand) run(ctx context.Context) (err error) {
 		return err
 	}
 	outputs := command.Outputs("--json", e.jsonOut, "--csv", e.csvOut, "--report", e.htmlOut)
-	if err := command.CheckOutputs(outputs, e.Inputs()...); err != nil {
+	if err := command.CheckOutputs(outputs, append(e.Inputs(), e.contributions.Input())...); err != nil {
+		return err
+	}
+	if err := e.contributions.Check(); err != nil {
 		return err
 	}
 	labels := eval.CheckLabels
@@ -123,11 +137,18 @@ func (e *evalCommand) run(ctx context.Context) (err error) {
 			labels = eval.CheckTraining
 		}
 	}
+	source, err := e.contributions.Source(e.Network, func() (string, error) { return e.WeightsSHA, nil })
+	if err != nil {
+		return err
+	}
 	var methods []posthoc.Method
 	for _, name := range e.methods {
 		m, err := posthoc.New(name, posthoc.Options{Params: e.methodParams[name], Workers: e.Workers})
 		if err != nil {
 			return err
+		}
+		if l, ok := m.(*line.Method); ok && source != nil {
+			m = l.WithSource(source)
 		}
 		methods = append(methods, m)
 	}
