@@ -145,6 +145,12 @@ func decode(a *npyz.Archive, n network) (*Detector, error) {
 	if d.fitScores, err = decodeFitScores(a); err != nil {
 		return nil, err
 	}
+	if d.fitPictures, err = decodeHashes(a, fitPicturesArray); err != nil {
+		return nil, err
+	}
+	if d.calibration, err = decodeCalibration(a, net.Classes()); err != nil {
+		return nil, err
+	}
 	return d, nil
 }
 

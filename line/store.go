@@ -115,6 +115,7 @@ func (d *Detector) arrays() ([]npyz.Named, error) {
 	if len(d.fitScores) > 0 {
 		arrays = append(arrays, npyz.Named{Name: fitScoresArray, Array: npyz.New(d.fitScores)})
 	}
+	arrays = append(arrays, d.calibrationArrays()...)
 	network, err := networkArrays(d.net)
 	if err != nil {
 		return nil, fmt.Errorf("line: write detector: %w", err)
