@@ -213,6 +213,14 @@ func inspectDetector(f *facts, path string) error {
 	f.add("fitted_to", n.Name())
 	f.add("fingerprint", line.Fingerprint(n))
 	f.add("fitted_preprocessing", det.Preprocessing().String())
+	if det.Method() != "line" {
+		f.add("method", det.Method())
+		f.add("method_params", det.Params())
+		if t, err := det.FitThreshold(); err == nil {
+			f.add("threshold_fit_95", t) // of the very images that it was fitted to
+		}
+		return nil
+	}
 	f.add("line_params", det.Options().Params())
 	images, neurons, kept := 0, 0, 0
 	for c := range n.Classes() {
