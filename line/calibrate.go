@@ -44,7 +44,7 @@ func (c *calibration) calibrator() (*conformal.Calibrator, error) {
 func (d *Detector) copied(change func(*Detector)) *Detector {
 	out := &Detector{
 		net: d.net, preprocessing: d.preprocessing, options: d.options, contributions: d.contributions, mean: d.mean, limits: d.limits,
-		activation: d.activation, weight: d.weight, fitScores: d.fitScores, fitPictures: d.fitPictures, calibration: d.calibration,
+		activation: d.activation, weight: d.weight, other: d.other, fitScores: d.fitScores, fitPictures: d.fitPictures, calibration: d.calibration,
 	}
 	change(out)
 	return out

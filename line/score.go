@@ -18,8 +18,12 @@ type Scores struct {
 	Label      []int     // -1 where unknown
 }
 
-// Compile makes a program of the whole pipeline. Without o.Fetch it fetches score and prediction.
+// Compile makes a program of the whole pipeline. Without o.Fetch it fetches score and prediction, or of a method other than LINe what
+// that reads of the network, for [Detector.Collect].
 func (d *Detector) Compile(o graph.Options) (*graph.Program, error) {
+	if d.other != nil {
+		return d.compileOther(o)
+	}
 	return graph.Compile(Pipeline{Classifier: d.net, Detector: d}, o)
 }
 
@@ -49,7 +53,7 @@ func (d *Detector) Score(ctx context.Context, images graph.Batches) (*Scores, er
 		}
 		return nil, fmt.Errorf("line: %w", err)
 	}
-	return Collect(ctx, prog, func(yield func(graph.Batch, error) bool) {
+	return d.Collect(ctx, prog, func(yield func(graph.Batch, error) bool) {
 		for b, err, ok := first, error(nil), true; ok && yield(b, err); {
 			b, err, ok = next()
 		}
@@ -64,67 +68,36 @@ func (d *Detector) program(ctx context.Context, n int) (*graph.Program, error) {
 	return d.many.get(ctx, func() (*graph.Program, error) { return d.Compile(graph.Options{}) })
 }
 
-// Sample is what a program says of one image.
-type Sample struct {
-	Score      float64 // higher is more in-distribution
-	Prediction int     // the network's class
-	Label      int     // -1 where unknown
-}
-
-// Stream runs a program that fetches score and prediction, and yields what it says of each image as soon as its batch is done, in order.
-// An error comes last, as [Collect] has them.
-func Stream(ctx context.Context, program *graph.Program, images graph.Batches) iter.Seq2[Sample, error] {
-	return func(yield func(Sample, error) bool) {
-		if shape := program.Shape(Score); tensor.Shape(shape).TotalSize() != 1 {
-			yield(Sample{}, fmt.Errorf("line: %q: expected one value a sample, got shape %v", Score, shape))
-			return
-		}
-		seen := 0
-		for out, err := range program.Run(ctx, images) {
-			var scores []float64
-			if err == nil {
-				scores, err = batchScores(seen, out)
-			}
-			if err != nil {
-				yield(Sample{}, fmt.Errorf("line: %w", err))
-				return
-			}
-			classes := out.Ints(nets.Prediction)
-			for i, v := range scores {
-				if !yield(Sample{Score: v, Prediction: classes[i], Label: out.Labels[i]}, nil) {
-					return
-				}
-			}
-			seen += len(scores)
-		}
-		if seen == 0 {
-			yield(Sample{}, fmt.Errorf("line: score: %w", ErrNoImages))
-		}
-	}
-}
-
 // Collect runs a program that fetches score and prediction and keeps them. A score that is NaN is an error that names the image,
 // counted from 0, zero images are one that wraps [ErrNoImages], and so is a score that is not one value a sample.
 func Collect(ctx context.Context, program *graph.Program, images graph.Batches) (*Scores, error) {
+	if shape := program.Shape(Score); tensor.Shape(shape).TotalSize() != 1 {
+		return nil, fmt.Errorf("line: %q: expected one value a sample, got shape %v", Score, shape)
+	}
 	s := &Scores{}
-	for v, err := range Stream(ctx, program, images) {
+	for out, err := range program.Run(ctx, images) {
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("line: %w", err)
 		}
-		s.Score, s.Prediction, s.Label = append(s.Score, v.Score), append(s.Prediction, v.Prediction), append(s.Label, v.Label)
+		if s.Score, err = appendScores(s.Score, out); err != nil {
+			return nil, fmt.Errorf("line: %w", err)
+		}
+		s.Prediction = append(s.Prediction, out.Ints(nets.Prediction)...)
+		s.Label = append(s.Label, out.Labels...)
+	}
+	if len(s.Score) == 0 {
+		return nil, fmt.Errorf("line: score: %w", ErrNoImages)
 	}
 	return s, nil
 }
 
-// batchScores returns a batch's scores. seen images came before.
-func batchScores(seen int, out *graph.Outputs) ([]float64, error) {
-	values := out.Float32(Score)
-	scores := make([]float64, len(values))
-	for i, v := range values {
+// appendScores appends a batch's scores to those of the images before it.
+func appendScores(scores []float64, out *graph.Outputs) ([]float64, error) {
+	for _, v := range out.Float32(Score) {
 		if v != v {
-			return nil, fmt.Errorf("score of image %d is NaN", seen+i)
+			return nil, fmt.Errorf("score of image %d is NaN", len(scores))
 		}
-		scores[i] = float64(v)
+		scores = append(scores, float64(v))
 	}
 	return scores, nil
 }

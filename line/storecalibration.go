@@ -54,6 +54,15 @@ func hashArrays(name string, hashes []Hash) []npyz.Named {
 	return []npyz.Named{{Name: name, Array: npyz.New(flat, len(hashes), sha256.Size)}}
 }
 
+// decodePictures reads what calibrationArrays wrote.
+func (d *Detector) decodePictures(a *npyz.Archive) (err error) {
+	if d.fitPictures, err = decodeHashes(a, fitPicturesArray); err != nil {
+		return err
+	}
+	d.calibration, err = decodeCalibration(a, d.net.Classes())
+	return err
+}
+
 // decodeHashes returns hashes, none where the file has none.
 func decodeHashes(a *npyz.Archive, name string) ([]Hash, error) {
 	if !a.Has(name) {

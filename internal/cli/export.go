@@ -43,6 +43,9 @@ it was calibrated, goline.threshold_calibrated: a score below that is out-of-dis
 			if err != nil {
 				return err
 			}
+			if det.Method() != "line" {
+				return fmt.Errorf("--detector %s: it is of method %s, and LINe alone can be exported", detector, det.Method())
+			}
 			facts, err := exportFacts(det, n)
 			if err != nil {
 				return err

@@ -214,6 +214,14 @@ func inspectDetector(f *facts, path string) error {
 	f.add("fitted_to", n.Name())
 	f.add("fingerprint", line.Fingerprint(n))
 	f.add("fitted_preprocessing", det.Preprocessing().String())
+	if det.Method() != "line" {
+		f.add("method", det.Method())
+		f.add("method_params", det.Params())
+		if t, err := det.FitThreshold(); err == nil {
+			f.add("threshold_fit_95", t) // of the very images that it was fitted to
+		}
+		return inspectCalibration(f, det)
+	}
 	f.add("line_params", det.Options().Params())
 	images, neurons, kept := 0, 0, 0
 	for c := range n.Classes() {
@@ -236,9 +244,6 @@ func inspectDetector(f *facts, path string) error {
 		f.add("median_clip_limit", float64(limits[len(limits)/2]))
 		f.add("largest_clip_limit", float64(limits[len(limits)-1]))
 	}
-	if known := len(det.FitPictures()); known > 0 {
-		f.add("fitted_pictures_known", known)
-	}
 	if err := inspectCalibration(f, det); err != nil {
 		return err
 	}
@@ -247,8 +252,11 @@ func inspectDetector(f *facts, path string) error {
 	return nil
 }
 
-// inspectCalibration tells what a detector promises, if it was calibrated.
+// inspectCalibration tells how many pictures a detector knows, and what it promises if it was calibrated.
 func inspectCalibration(f *facts, det *line.Detector) error {
+	if known := len(det.FitPictures()); known > 0 {
+		f.add("fitted_pictures_known", known)
+	}
 	c, err := det.Calibrator()
 	if errors.Is(err, line.ErrNotCalibrated) {
 		return nil

@@ -166,7 +166,7 @@ func (s *scoring) stream(ctx context.Context, w io.Writer) (err error) {
 	defer finish()
 	sheet := s.format(w, s.judge.sheet(set.names))
 	i := 0
-	for sample, err := range line.Stream(ctx, prog, stream) {
+	for sample, err := range s.det.Stream(ctx, prog, stream) {
 		if err != nil {
 			return fmt.Errorf("--data %s: %w", s.images, err)
 		}
@@ -244,7 +244,7 @@ func score(ctx context.Context, c *command.Common, det *line.Detector, p nets.Pr
 		}
 		stream, finish := c.Stream(ctx, "score", s.set, p)
 		defer finish()
-		return line.Collect(ctx, prog, stream)
+		return det.Collect(ctx, prog, stream)
 	}()
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("--data %s: %w", images, err), s.set.Close())
