@@ -89,6 +89,7 @@ func builtin() []Kind {
 		msp, maxLogit, energy,
 		gen,
 		react, dice,
+		ashP, ashB, ashS, scale, lts,
 		gradNorm,
 		entropy,
 	}
