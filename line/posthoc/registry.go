@@ -88,10 +88,16 @@ func builtin() []Kind {
 	kinds := []Kind{
 		msp, maxLogit, energy,
 		gen,
+		klm,
 		react, dice,
 		ashP, ashB, ashS, scale, lts,
+		vra,
 		gradNorm,
+		vraPlusPlus,
 		entropy,
+		optFS,
+		ras,
+		tempScale,
 	}
 	both, err := compositionOf("dice+react", kinds)
 	if err != nil {
