@@ -120,7 +120,7 @@ func optimalShape(q problem) func(v float64) float64 {
 	theta := make([]float64, 100)
 	bin := func(v float64) *float64 {
 		for b := range theta {
-			if v >= lo+float64(b)*width && v < lo+float64(b+1)*width && v < hi {
+			if v >= lo+float64(float64(b)*width) && (v < lo+float64(float64(b+1)*width) || b == 99) && v < hi {
 				return &theta[b]
 			}
 		}

@@ -97,7 +97,8 @@ func (s *optFSScore) Score() func(*Block, []float64) {
 	})
 }
 
-// binsOf returns a function that tells in which of n bins of equal width over [low, high) a value lies, -1 for none.
+// binsOf returns a function that tells in which of n bins of equal width over [low, high) a value lies, -1 for none. Bin b begins at
+// low + b (high - low)/n.
 func binsOf(low, high float64, n int) func(v float64) int {
 	width := (high - low) / float64(n)
 	return func(v float64) int {

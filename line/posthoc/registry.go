@@ -98,6 +98,8 @@ func builtin() []Kind {
 		optFS,
 		ras,
 		tempScale,
+		weiperMSP,
+		weiperKLD,
 	}
 	both, err := compositionOf("dice+react", kinds)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 )
 
 // tempScale is temperature scaling of Guo et al. (On Calibration of Modern Neural Networks, ICML 2017): max_k of softmax(l/T), with T
@@ -52,7 +53,7 @@ func (s *tempScore) Restored(Head) error {
 func (s *tempScore) Score() func(*Block, []float64) {
 	return eachSample(func(b *Block, i int) float64 {
 		l := b.LogitsOf(i)
-		return 1 / sumExp(l, softmaxOf(l).max, s.state.Temperature)
+		return 1 / sumExp(l, slices.Max(l), s.state.Temperature)
 	})
 }
 
@@ -115,7 +116,7 @@ func bestInverseTemperature(ctx context.Context, s Samples, labelled []int, work
 
 // tilted returns mean and variance of l - l_y under softmax(βl); for β = +Inf that lies on the largest logits alone.
 func tilted(logits []float64, label, beta float64) (mean, variance float64) {
-	top := softmaxOf(logits).max
+	top := slices.Max(logits)
 	var sum, first, second float64
 	for _, l := range logits {
 		p := 1.0
