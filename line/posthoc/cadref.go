@@ -78,20 +78,9 @@ func awayFromZero(v float64) float64 {
 
 // meanEnergy returns the mean log-sum-exp of the samples' logits.
 func meanEnergy(ctx context.Context, s Samples, workers int) (float64, error) {
-	energies := make([]float64, s.N)
-	err := forEachBlock(ctx, s.N, 256, workers, func() func(lo, hi int) {
-		l := make([]float64, s.Classes)
-		return func(lo, hi int) {
-			for i := lo; i < hi; i++ {
-				for k, v := range s.Logits[i*s.Classes : (i+1)*s.Classes] {
-					l[k] = float64(v)
-				}
-				energies[i] = logSumExp(l, 1)
-			}
-		}
-	})
+	each, err := energies(ctx, s, workers)
 	var sum float64
-	for _, e := range energies {
+	for _, e := range each {
 		sum += e
 	}
 	return sum / float64(s.N), err

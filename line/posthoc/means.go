@@ -78,3 +78,20 @@ func checkLength(what string, got, want int) error {
 	}
 	return nil
 }
+
+// energies returns the log-sum-exp of each sample's logits, shape [sample].
+func energies(ctx context.Context, s Samples, workers int) ([]float64, error) {
+	out := make([]float64, s.N)
+	err := forEachBlock(ctx, s.N, 256, workers, func() func(lo, hi int) {
+		l := make([]float64, s.Classes)
+		return func(lo, hi int) {
+			for i := lo; i < hi; i++ {
+				for k, v := range s.Logits[i*s.Classes : (i+1)*s.Classes] {
+					l[k] = float64(v)
+				}
+				out[i] = logSumExp(l, 1)
+			}
+		}
+	})
+	return out, err
+}

@@ -166,3 +166,5 @@ func TestFitNeedsLabels(t *testing.T) {
 		}
 	}
 }
+
+func optionsOf(params map[string]float64) posthoc.Options { return posthoc.Options{Params: params} }

@@ -121,7 +121,8 @@ func (s *nacScore) setBackward(head Head) {
 	}
 }
 
-// states returns a function that computes the states of a block's neurons, shape [sample, feature], for one goroutine.
+// states returns a function that computes the states of a block's neurons, shape [sample, feature], for one goroutine. They are
+// rounded to 2^-40, so that a gradient that should be 0 is at the limit 1/2, not to one side of it.
 func (s *nacScore) states() func(*Block) []float64 {
 	var p, g []float64
 	return func(b *Block) []float64 {
@@ -138,7 +139,7 @@ func (s *nacScore) states() func(*Block) []float64 {
 		g := g[:b.N*b.Dim]
 		s.backward.Logits(g, p, b.N)
 		for i, z := range b.Features() {
-			g[i] = 1 / (1 + math.Exp(-s.alpha*z*g[i]))
+			g[i] = math.Round(0x1p40/(1+math.Exp(-s.alpha*z*g[i]))) * 0x1p-40
 		}
 		return g
 	}

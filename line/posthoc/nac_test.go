@@ -20,6 +20,9 @@ func nacStates(alpha float64, head posthoc.Head, z, l []float64) []float64 {
 	}
 	for d, g := range out {
 		out[d] = 1 / (1 + math.Exp(-alpha*z[d]*g))
+		if math.Abs(out[d]-0.5) < 0x1p-41 {
+			out[d] = 0.5
+		}
 	}
 	return out
 }
