@@ -731,7 +731,8 @@ TEXT ·rotateAVX2(SB), $0-8
 	MOVQ    args+0(FP), AX
 	MOVQ    (AX), CX
 	MOVQ    8(AX), DX
-	MOVQ    16(AX), AX
+	MOVQ    16(AX), BX
+	MOVQ    24(AX), AX
 	VMOVUPS (CX), Y0
 	VMOVUPS 32(CX), Y1
 	VMOVUPS 64(CX), Y2
@@ -740,7 +741,7 @@ TEXT ·rotateAVX2(SB), $0-8
 next:
 	VBROADCASTSD (DX), Y4
 	VBROADCASTSD 8(DX), Y5
-	VMOVUPS      128(CX), Y6
+	VMOVUPS      (CX)(AX*1), Y6
 	VMULPD       Y0, Y4, Y7
 	VMULPD       Y6, Y5, Y8
 	VADDPD       Y8, Y7, Y7
@@ -748,7 +749,7 @@ next:
 	VMULPD       Y6, Y4, Y6
 	VMULPD       Y0, Y5, Y8
 	VSUBPD       Y8, Y6, Y0
-	VMOVUPS      160(CX), Y6
+	VMOVUPS      32(CX)(AX*1), Y6
 	VMULPD       Y1, Y4, Y7
 	VMULPD       Y6, Y5, Y8
 	VADDPD       Y8, Y7, Y7
@@ -756,7 +757,7 @@ next:
 	VMULPD       Y6, Y4, Y6
 	VMULPD       Y1, Y5, Y8
 	VSUBPD       Y8, Y6, Y1
-	VMOVUPS      192(CX), Y6
+	VMOVUPS      64(CX)(AX*1), Y6
 	VMULPD       Y2, Y4, Y7
 	VMULPD       Y6, Y5, Y8
 	VADDPD       Y8, Y7, Y7
@@ -764,7 +765,7 @@ next:
 	VMULPD       Y6, Y4, Y6
 	VMULPD       Y2, Y5, Y8
 	VSUBPD       Y8, Y6, Y2
-	VMOVUPS      224(CX), Y6
+	VMOVUPS      96(CX)(AX*1), Y6
 	VMULPD       Y3, Y4, Y7
 	VMULPD       Y6, Y5, Y8
 	VADDPD       Y8, Y7, Y7
@@ -772,9 +773,9 @@ next:
 	VMULPD       Y6, Y4, Y6
 	VMULPD       Y3, Y5, Y8
 	VSUBPD       Y8, Y6, Y3
-	ADDQ         $0x00000080, CX
+	ADDQ         AX, CX
 	ADDQ         $0x10, DX
-	DECQ         AX
+	DECQ         BX
 	JNZ          next
 	VMOVUPS      Y0, (CX)
 	VMOVUPS      Y1, 32(CX)

@@ -93,21 +93,26 @@ func NotBelow(dst []uint8, src []int32, gain, shift []float32, scale, bound floa
 const RotateColumns = 16
 
 // Rotate applies a sweep of plane rotations to rows [len(turns)/2+1, RotateColumns]: for each pair c, s of turns [n, 2] in order,
-// row i becomes c*x + s*y and row i+1 becomes c*y - s*x, where x and y are what the two rows hold by then. No product is fused
-// with a sum.
-func Rotate(rows, turns []float64) {
+// a row becomes c*x + s*y and the next one c*y - s*x, where x and y are what the two hold by then. The sweep begins with the
+// first row, or with up at the last one, whose next is the one above. No product is fused with a sum.
+func Rotate(rows, turns []float64, up bool) {
 	n := len(turns) / 2
 	rows = rows[:(n+1)*RotateColumns]
-	if n == 0 || rotateFast(rows, turns, n) {
+	at, step := 0, RotateColumns
+	if up {
+		at, step = n*RotateColumns, -RotateColumns
+	}
+	if n == 0 || rotateFast(rows, turns, n, at, step) {
 		return
 	}
 	for i := range n {
 		c, s := turns[2*i], turns[2*i+1]
-		x, y := rows[i*RotateColumns:][:RotateColumns], rows[(i+1)*RotateColumns:][:RotateColumns]
+		x, y := rows[at:][:RotateColumns], rows[at+step:][:RotateColumns]
 		for j, v := range x {
 			w := y[j]
 			x[j] = float64(v*c) + float64(w*s)
 			y[j] = float64(w*c) - float64(v*s)
 		}
+		at += step
 	}
 }

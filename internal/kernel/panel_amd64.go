@@ -25,6 +25,7 @@ type notBelowArgs struct {
 type rotateArgs struct {
 	rows, turns unsafe.Pointer
 	n           int // at least 1
+	step        int // bytes
 }
 
 func resumeFlag(resume bool) int {
@@ -58,10 +59,10 @@ func notBelowFast(dst []uint8, src []int32, gain, shift []float32, scale, bound 
 	return true
 }
 
-func rotateFast(rows, turns []float64, n int) bool {
+func rotateFast(rows, turns []float64, n, at, step int) bool {
 	if currentLevel() == generic {
 		return false
 	}
-	rotateAVX2(&rotateArgs{unsafe.Pointer(&rows[0]), unsafe.Pointer(&turns[0]), n})
+	rotateAVX2(&rotateArgs{unsafe.Pointer(&rows[at]), unsafe.Pointer(&turns[0]), n, 8 * step})
 	return true
 }

@@ -14,4 +14,4 @@ func notBelowFast(dst []uint8, src []int32, gain, shift []float32, scale, bound 
 	return false
 }
 
-func rotateFast(rows, turns []float64, n int) bool { return false }
+func rotateFast(rows, turns []float64, n, at, step int) bool { return false }

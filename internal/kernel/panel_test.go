@@ -128,14 +128,19 @@ func TestRotate(t *testing.T) {
 			}
 			rows, turns := draw((n+1)*RotateColumns), draw(2*n)
 			want := append([]float64(nil), rows...)
+			up := rapid.Bool().Draw(t, "up")
 			for i := range n {
+				from, to := i, i+1
+				if up {
+					from, to = n-i, n-i-1
+				}
 				for j := range RotateColumns {
-					x, y, c, s := want[i*RotateColumns+j], want[(i+1)*RotateColumns+j], turns[2*i], turns[2*i+1]
-					want[i*RotateColumns+j] = float64(c*x) + float64(s*y)
-					want[(i+1)*RotateColumns+j] = float64(c*y) - float64(s*x)
+					x, y, c, s := want[from*RotateColumns+j], want[to*RotateColumns+j], turns[2*i], turns[2*i+1]
+					want[from*RotateColumns+j] = float64(c*x) + float64(s*y)
+					want[to*RotateColumns+j] = float64(c*y) - float64(s*x)
 				}
 			}
-			Rotate(rows, turns)
+			Rotate(rows, turns, up)
 			require.Equal(t, want, rows)
 		})
 	})
@@ -168,7 +173,7 @@ func BenchmarkShortPanel(b *testing.B) {
 func BenchmarkRotate(b *testing.B) {
 	rows, turns := make([]float64, 1025*RotateColumns), make([]float64, 2*1024)
 	for b.Loop() {
-		Rotate(rows, turns)
+		Rotate(rows, turns, false)
 	}
 	b.ReportMetric(6*1024*RotateColumns*float64(b.N)/float64(b.Elapsed().Nanoseconds()), "GFLOP/s")
 }

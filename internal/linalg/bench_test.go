@@ -61,3 +61,43 @@ func BenchmarkKthDistance(b *testing.B) {
 		}
 	}
 }
+
+func BenchmarkScatter(b *testing.B) {
+	const n, dim = 10000, 2048
+	rows := unitRows(n, dim, 1)
+	for b.Loop() {
+		s := linalg.NewScatter(dim)
+		if err := s.Add(context.Background(), rows, nil, 2); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(b.Elapsed().Seconds()/float64(b.N)*5, "s/50000-rows")
+}
+
+func BenchmarkMulTransposed(b *testing.B) {
+	const dim = 2048
+	m := linalg.NewMatrix(unitRows(dim, dim, 1), dim, dim)
+	for _, n := range []int{1, 1000} {
+		a, dst := normals(rand.New(rand.NewPCG(1, 1)), n*dim), make([]float64, n*dim)
+		b.Run(fmt.Sprintf("rows=%d", n), func(b *testing.B) {
+			for b.Loop() {
+				if err := m.MulTransposed(context.Background(), dst, a, n, 2); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(2*float64(n)*dim*dim*float64(b.N)/float64(b.Elapsed().Nanoseconds()), "GFLOP/s")
+		})
+	}
+}
+
+// BenchmarkVisitInner has the sizes of a detector that looks at a whole bank.
+func BenchmarkVisitInner(b *testing.B) {
+	const n, dim = 50000, 2048
+	pair := linalg.Pair{Bank: unitRows(n, dim, 1), Queries: unitRows(384, dim, 2), Dim: dim}
+	for b.Loop() {
+		if err := linalg.VisitInner(context.Background(), []linalg.Pair{pair}, 2, func(int, int, [][]float64) {}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(b.Elapsed().Seconds()*1000/float64(b.N)/384, "ms/query")
+}

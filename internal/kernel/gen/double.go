@@ -111,13 +111,16 @@ const (
 	rotRows = iota
 	rotTurns
 	rotN
+	rotStep
 )
 
-// rotate turns the first row of sixteen columns with each of the rows below, the turned row going on to the next.
+// rotate turns the first row of sixteen columns with each of the rows that follow a step apart, the turned row going on to
+// the next.
 func rotate(u unit) {
 	u.text("rotateAVX2", "rotateArgs", "turns rows of sixteen columns in one sweep.")
 	args := u.args()
 	rows, turns, n := u.load64(args, rotRows), u.load64(args, rotTurns), u.load64(args, rotN)
+	step := u.load64(args, rotStep)
 	x := avx2.vecs(u, 4)
 	for i, v := range x {
 		u.VMOVUPS(Mem{Base: rows, Disp: 32 * i}, v)
@@ -128,7 +131,7 @@ func rotate(u unit) {
 	u.VBROADCASTSD(Mem{Base: turns, Disp: 8}, s)
 	for i, v := range x {
 		y, p, q := avx2.vec(u), avx2.vec(u), avx2.vec(u)
-		u.VMOVUPS(Mem{Base: rows, Disp: 128 + 32*i}, y)
+		u.VMOVUPS(Mem{Base: rows, Index: step, Scale: 1, Disp: 32 * i}, y)
 		u.VMULPD(v, c, p)
 		u.VMULPD(y, s, q)
 		u.VADDPD(q, p, p)
@@ -137,7 +140,7 @@ func rotate(u unit) {
 		u.VMULPD(v, s, q)
 		u.VSUBPD(q, y, v)
 	}
-	u.ADDQ(U32(128), rows)
+	u.ADDQ(step, rows)
 	u.ADDQ(Imm(16), turns)
 	u.DECQ(n)
 	u.JNZ(LabelRef("next"))
