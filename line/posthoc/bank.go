@@ -8,25 +8,29 @@ import (
 	"github.com/line-ood/goline/internal/linalg"
 )
 
-// bank holds features z_j of samples that others are compared with: rows z_j scale_j, scale_j the inverse of ‖z_j‖ or a multiple of
-// it. Values are those of float64 rows; rows rounded to float32 only tell which can be among the answer.
-type bank struct {
+// unitRows are features z_j of samples, as rows z_j scale_j in float64, scale_j the inverse of ‖z_j‖ or a multiple of it.
+type unitRows struct {
 	dim      int
 	features []float32 // z, shape [row, feature]
 	scale    []float64 // shape [row]
-	search   *linalg.Bank
-	longest  float64 // length of a row
+}
+
+// bank is unitRows among which nearest or largest ones are searched for. Rows rounded to float32 only tell which can be among the
+// answer.
+type bank struct {
+	unitRows
+	search  *linalg.Bank
+	longest float64 // length of a row
 }
 
 // bankBlock is how many samples best meet a bank together.
 const bankBlock = 96
 
-// newBank makes a bank of features, shape [row, feature], which it keeps: row j has length weight(j), or 1 without weight, and 0
+// newUnitRows makes rows of features, shape [row, feature], which it keeps: row j has length weight(j), or 1 without weight, and 0
 // where all its features are 0.
-func newBank(ctx context.Context, features []float32, dim int, weight func(j int) float64, workers int) (*bank, error) {
-	b := &bank{dim: dim, features: features, scale: make([]float64, len(features)/dim)}
-	rows := make([]float32, len(features))
-	err := forEachBlock(ctx, len(b.scale), 64, workers, func() func(lo, hi int) {
+func newUnitRows(ctx context.Context, features []float32, dim int, weight func(j int) float64, workers int) (unitRows, error) {
+	r := unitRows{dim, features, make([]float64, len(features)/dim)}
+	err := forEachBlock(ctx, len(r.scale), 64, workers, func() func(lo, hi int) {
 		return func(lo, hi int) {
 			for j := lo; j < hi; j++ {
 				var sum float64
@@ -37,20 +41,29 @@ func newBank(ctx context.Context, features []float32, dim int, weight func(j int
 				if weight != nil {
 					w = weight(j)
 				}
-				b.scale[j] = w / max(math.Sqrt(sum), tiny)
-				for d, v := range features[j*dim : (j+1)*dim] {
-					rows[j*dim+d] = float32(float64(v) * b.scale[j])
-				}
+				r.scale[j] = w / max(math.Sqrt(sum), tiny)
 			}
 		}
 	})
+	return r, err
+}
+
+// newBank makes a bank of newUnitRows.
+func newBank(ctx context.Context, features []float32, dim int, weight func(j int) float64, workers int) (*bank, error) {
+	r, err := newUnitRows(ctx, features, dim, weight, workers)
 	if err != nil {
 		return nil, err
 	}
-	b.longest = 1
+	b := &bank{unitRows: r, longest: 1}
 	if weight != nil {
 		for j := range b.scale {
 			b.longest = max(b.longest, math.Abs(weight(j)))
+		}
+	}
+	rows := make([]float32, len(features))
+	for j, scale := range b.scale {
+		for d, v := range features[j*dim : (j+1)*dim] {
+			rows[j*dim+d] = float32(float64(v) * scale)
 		}
 	}
 	b.search, err = linalg.NewBank(ctx, rows, dim, workers)
@@ -73,10 +86,10 @@ func units(u []float64, b *Block) []float64 {
 }
 
 // distance returns ‖u - row j‖².
-func (b *bank) distance(u []float64, j int) float64 {
+func (r *unitRows) distance(u []float64, j int) float64 {
 	var sum float64
-	scale := b.scale[j]
-	for d, v := range b.features[j*b.dim:][:len(u)] {
+	scale := r.scale[j]
+	for d, v := range r.features[j*r.dim:][:len(u)] {
 		x := u[d] - float64(float64(v)*scale)
 		sum += float64(x * x)
 	}
@@ -84,12 +97,20 @@ func (b *bank) distance(u []float64, j int) float64 {
 }
 
 // inner returns <u, row j>.
-func (b *bank) inner(u []float64, j int) float64 {
-	var sum float64
-	for d, v := range b.features[j*b.dim:][:len(u)] {
-		sum += float64(u[d] * float64(v))
+func (r *unitRows) inner(u []float64, j int) float64 {
+	z := r.features[j*r.dim:][:len(u)]
+	var s0, s1, s2, s3 float64
+	for len(u) >= 4 && len(z) >= 4 {
+		s0 += float64(u[0] * float64(z[0]))
+		s1 += float64(u[1] * float64(z[1]))
+		s2 += float64(u[2] * float64(z[2]))
+		s3 += float64(u[3] * float64(z[3]))
+		u, z = u[4:], z[4:]
 	}
-	return sum * b.scale[j]
+	for d, v := range u {
+		s0 += float64(v * float64(z[d]))
+	}
+	return ((s0 + s1) + (s2 + s3)) * r.scale[j]
 }
 
 // nearest calls use with the k smallest squared distances of each of the units u, shape [sample, feature], to rows, ascending; k is
