@@ -70,19 +70,23 @@ func newBank(ctx context.Context, features []float32, dim int, weight func(j int
 	return b, err
 }
 
-// units writes the features of a block's samples to u, divided by their norm, or by 1e-12 where it is below.
+// units writes the normalised features of a block's samples to u, or to a new slice where u is shorter.
 func units(u []float64, b *Block) []float64 {
 	if len(u) < b.N*b.Dim {
 		u = make([]float64, b.N*b.Dim)
 	}
 	for i := range b.N {
-		z, to := b.Sample(i), u[i*b.Dim:(i+1)*b.Dim]
-		size := max(norm(z), tiny)
-		for d, v := range z {
-			to[d] = v / size
-		}
+		normalise(u[i*b.Dim:(i+1)*b.Dim], b.Sample(i))
 	}
-	return u[:b.N*b.Dim]
+	return u
+}
+
+// normalise writes z to u, divided by its norm, or by 1e-12 where that is below.
+func normalise(u, z []float64) {
+	size := max(norm(z), tiny)
+	for d, v := range z {
+		u[d] = v / size
+	}
 }
 
 // distance returns ‖u - row j‖².

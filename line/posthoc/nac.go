@@ -40,6 +40,7 @@ type nacScore struct {
 	}
 	coverage []float64 // shape [feature, bin]
 	backward *dense    // from p - u to g
+	least    float64   // size of a gradient that is not rounding alone
 }
 
 func (s *nacScore) State() any { return &s.state }
@@ -114,15 +115,17 @@ func (s *nacScore) Restored(head Head) error {
 
 func (s *nacScore) setBackward(head Head) {
 	s.backward = &dense{head.Dim, head.Classes, make([]float64, head.Dim*head.Classes), make([]float64, head.Dim)}
+	s.least = 0
 	for k := range head.Classes {
 		for d, w := range head.Weight[k*head.Dim : (k+1)*head.Dim] {
 			s.backward.weight[d*head.Classes+k] = float64(w)
+			s.least = max(s.least, 0x1p-48*math.Abs(float64(w)))
 		}
 	}
 }
 
-// states returns a function that computes the states of a block's neurons, shape [sample, feature], for one goroutine. They are
-// rounded to 2^-40, so that a gradient that should be 0 is at the limit 1/2, not to one side of it.
+// states returns a function that computes the states of a block's neurons, shape [sample, feature], for one goroutine. What
+// rounding leaves of a gradient of 0 counts as 0, so that the state is at the limit 1/2 and not to one side of it.
 func (s *nacScore) states() func(*Block) []float64 {
 	var p, g []float64
 	return func(b *Block) []float64 {
@@ -139,7 +142,10 @@ func (s *nacScore) states() func(*Block) []float64 {
 		g := g[:b.N*b.Dim]
 		s.backward.Logits(g, p, b.N)
 		for i, z := range b.Features() {
-			g[i] = math.Round(0x1p40/(1+math.Exp(-s.alpha*z*g[i]))) * 0x1p-40
+			if math.Abs(g[i]) < s.least {
+				g[i] = 0
+			}
+			g[i] = 1 / (1 + math.Exp(-s.alpha*z*g[i]))
 		}
 		return g
 	}

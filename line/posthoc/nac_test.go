@@ -18,11 +18,15 @@ func nacStates(alpha float64, head posthoc.Head, z, l []float64) []float64 {
 			out[d] += slope * float64(head.Weight[k*head.Dim+d])
 		}
 	}
+	largest := 0.0
+	for _, w := range head.Weight {
+		largest = math.Max(largest, math.Abs(float64(w)))
+	}
 	for d, g := range out {
-		out[d] = 1 / (1 + math.Exp(-alpha*z[d]*g))
-		if math.Abs(out[d]-0.5) < 0x1p-41 {
-			out[d] = 0.5
+		if math.Abs(g) < 0x1p-48*largest {
+			g = 0
 		}
+		out[d] = 1 / (1 + math.Exp(-alpha*z[d]*g))
 	}
 	return out
 }

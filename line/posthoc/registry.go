@@ -85,7 +85,7 @@ func Register(k Kind) {
 
 // builtin returns the methods of this package in the order in which they are listed to people.
 func builtin() []Kind {
-	kinds := []Kind{msp, maxLogit, energy, react, dice, knn, nnguide, she, fdbd, nci, cadref, caref, relation, nac}
+	kinds := []Kind{msp, maxLogit, energy, react, dice, knn, nnguide, mds, mdsPlus, rmds, rmdsPlus, vim, residual, she, fdbd, nci, cadref, caref, relation, neco, nac}
 	both, err := compositionOf("dice+react", kinds)
 	if err != nil {
 		panic(err)

@@ -57,3 +57,22 @@ func probabilities(dst, logits []float64) {
 		dst[k] /= sum
 	}
 }
+
+// squaredDistance is ‖a - b‖² of a and as many elements of b.
+func squaredDistance(a, b []float64) float64 {
+	b = b[:len(a)]
+	var s0, s1, s2, s3 float64
+	for len(a) >= 4 && len(b) >= 4 {
+		d0, d1, d2, d3 := a[0]-b[0], a[1]-b[1], a[2]-b[2], a[3]-b[3]
+		s0 += float64(d0 * d0)
+		s1 += float64(d1 * d1)
+		s2 += float64(d2 * d2)
+		s3 += float64(d3 * d3)
+		a, b = a[4:], b[4:]
+	}
+	for i, v := range a {
+		d := v - b[i]
+		s0 += float64(d * d)
+	}
+	return (s0 + s1) + (s2 + s3)
+}
