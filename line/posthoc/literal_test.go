@@ -1,8 +1,11 @@
 package posthoc_test
 
 import (
+	"maps"
 	"math"
 	"slices"
+	"strings"
+	"sync"
 
 	"pgregory.net/rapid"
 
@@ -11,51 +14,70 @@ import (
 
 // Literal re-implementations in float64, one sample and one weight at a time, straight from the definitions.
 
-func literalScore(name string, p float64, head posthoc.Head, fit, s posthoc.Samples, i int) float64 {
-	logits := row(s.Logits, i, s.Classes)
-	z := row(s.Features, i, s.Dim)
-	switch name {
-	case "msp":
+// A literal is a method's score of sample i of q.test after fitting to q.fit, computed independently. The methods' own test files
+// add theirs.
+type literal func(params map[string]float64, q problem, i int) float64
+
+var literals = map[string]literal{
+	"msp": func(_ map[string]float64, q problem, i int) float64 {
+		logits := row(q.test.Logits, i, q.test.Classes)
 		var sum float64
 		for _, l := range logits {
 			sum += math.Exp(l)
 		}
 		return math.Exp(slices.Max(logits)) / sum
-	case "maxlogit":
-		return slices.Max(logits)
-	case "energy":
-		scaled := make([]float64, len(logits))
-		for k, l := range logits {
-			scaled[k] = l / p
+	},
+	"maxlogit": func(_ map[string]float64, q problem, i int) float64 {
+		return slices.Max(row(q.test.Logits, i, q.test.Classes))
+	},
+	"energy": func(params map[string]float64, q problem, i int) float64 {
+		t := params["temperature"]
+		scaled := row(q.test.Logits, i, q.test.Classes)
+		for k := range scaled {
+			scaled[k] /= t
 		}
-		return p * lse(scaled)
-	case "react":
-		t := percentile(row(fit.Features, 0, len(fit.Features)), p)
-		for d := range z {
-			z[d] = math.Min(z[d], t)
-		}
-		return lse(affine(head, z, nil))
-	case "dice":
-		mean := make([]float64, fit.Dim)
-		for n := range fit.N {
-			for d, v := range row(fit.Features, n, fit.Dim) {
-				mean[d] += v / float64(fit.N)
-			}
-		}
-		var contribution []float64
-		for k := range head.Classes {
-			for d := range head.Dim {
-				contribution = append(contribution, mean[d]*float64(head.Weight[k*head.Dim+d]))
-			}
-		}
-		t := percentile(contribution, p)
-		mask := make([]bool, len(contribution))
-		for e, c := range contribution {
-			mask[e] = c > t
-		}
-		return lse(affine(head, z, mask))
+		return t * lse(scaled)
+	},
+	"react": func(params map[string]float64, q problem, i int) float64 {
+		return lse(affine(q.head, clipped(params["percentile"], q, i), nil))
+	},
+	"dice": func(params map[string]float64, q problem, i int) float64 {
+		return lse(affine(q.head, row(q.test.Features, i, q.test.Dim), diceMask(params["p"], q)))
+	},
+	"dice+react": func(params map[string]float64, q problem, i int) float64 {
+		return lse(affine(q.head, clipped(params["react.percentile"], q, i), diceMask(params["dice.p"], q)))
+	},
+}
+
+// clipped is ReAct's features of sample i.
+func clipped(percent float64, q problem, i int) []float64 {
+	t, z := percentile(row(q.fit.Features, 0, len(q.fit.Features)), percent), row(q.test.Features, i, q.test.Dim)
+	for d := range z {
+		z[d] = math.Min(z[d], t)
 	}
-	panic(name)
+	return z
+}
+
+// diceMask tells which weights DICE keeps.
+func diceMask(percent float64, q problem) []bool {
+	mean := make([]float64, q.fit.Dim)
+	for n := range q.fit.N {
+		for d, v := range row(q.fit.Features, n, q.fit.Dim) {
+			mean[d] += v / float64(q.fit.N)
+		}
+	}
+	var contribution []float64
+	for k := range q.head.Classes {
+		for d := range q.head.Dim {
+			contribution = append(contribution, mean[d]*float64(q.head.Weight[k*q.head.Dim+d]))
+		}
+	}
+	t := percentile(contribution, percent)
+	mask := make([]bool, len(contribution))
+	for e, c := range contribution {
+		mask[e] = c > t
+	}
+	return mask
 }
 
 func row(values []float32, i, width int) []float64 {
@@ -119,11 +141,13 @@ func drawProblem(t *rapid.T) problem {
 		z := rapid.SliceOfN(feature, n*d, n*d).Draw(t, name)
 		return samplesOf(head, z)
 	}
-	return problem{
+	p := problem{
 		head: head,
 		fit:  draw("fit", 1<<rapid.IntRange(0, 4).Draw(t, "log2 fit")), // means of the grid are exact
 		test: draw("test", rapid.IntRange(1, 11).Draw(t, "test samples")),
 	}
+	p.fit.Labels = rapid.SliceOfN(rapid.IntRange(0, k-1), p.fit.N, p.fit.N).Draw(t, "labels")
+	return p
 }
 
 func samplesOf(head posthoc.Head, z []float32) posthoc.Samples {
@@ -134,5 +158,61 @@ func samplesOf(head posthoc.Head, z []float32) posthoc.Samples {
 			s.Logits = append(s.Logits, float32(l))
 		}
 	}
+	s.Extra = extrasOf(s)
 	return s
 }
+
+// extrasOf makes up what any method of any parameters needs of samples, on the same coarse grid, of each sample by itself.
+func extrasOf(s posthoc.Samples) map[string]posthoc.Extra {
+	out := map[string]posthoc.Extra{}
+	for _, name := range everyNeed() {
+		e := posthoc.Extra{Width: s.Dim}
+		from, change := s.Features, func(v float32, d int) float32 { return max(0, v-float32(d%2)/8) }
+		switch {
+		case strings.Contains(name, "logits"):
+			e.Width, from, change = s.Classes, s.Logits, func(v float32, k int) float32 { return v - float32(k%3)/8 }
+		case name == "map.max":
+			change = func(v float32, d int) float32 { return v + float32(d%4)/4 }
+		case name == "map.std":
+			change = func(v float32, d int) float32 { return v / 2 }
+		}
+		for i, v := range from {
+			e.Values = append(e.Values, change(v, i%e.Width))
+		}
+		out[name] = e
+	}
+	return out
+}
+
+// everyNeed lists what all known methods need, at the defaults and at all values of their grids.
+var everyNeed = sync.OnceValue(func() []string {
+	var names []string
+	for _, k := range posthoc.Kinds() {
+		settings := []map[string]float64{{}}
+		for _, p := range k.Params {
+			var more []map[string]float64
+			for _, v := range append([]float64{p.Default}, p.Grid...) {
+				for _, s := range settings {
+					s = maps.Clone(s)
+					s[p.Name] = v
+					more = append(more, s)
+				}
+			}
+			settings = more
+			if len(settings) > 500 { // enough for those that need something
+				break
+			}
+		}
+		for _, s := range settings {
+			m, err := posthoc.New(k.Name, posthoc.Options{Params: s})
+			if err != nil {
+				continue
+			}
+			if n, ok := m.(posthoc.Needing); ok {
+				names = append(names, n.Needs()...)
+			}
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+})
