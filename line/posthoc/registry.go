@@ -85,7 +85,11 @@ func Register(k Kind) {
 
 // builtin returns the methods of this package in the order in which they are listed to people.
 func builtin() []Kind {
-	kinds := []Kind{msp, maxLogit, energy, react, dice, knn, nnguide, mds, mdsPlus, rmds, rmdsPlus, vim, residual, she, fdbd, nci, cadref, caref, relation, neco, nac}
+	kinds := []Kind{
+		msp, maxLogit, energy, react, dice,
+		knn, nnguide, mds, mdsPlus, rmds, rmdsPlus, vim, residual, she, fdbd, nci, cadref, caref, relation,
+		odin, rankFeat, adascaleA, adascaleL, davis, davisMax, neco, nac,
+	}
 	both, err := compositionOf("dice+react", kinds)
 	if err != nil {
 		panic(err)

@@ -32,16 +32,19 @@ func (s *vimScore) Fit(ctx context.Context, head Head, id Samples) error {
 		return err
 	}
 	s.state.Origin, s.state.Basis = s.space.state.Origin, s.space.state.Basis
-	far, left := make([]float64, id.N), make([]float64, id.N) // ‖z - u‖ and ‖P(z - u)‖
+	far, left := make([]float64, id.N), make([]float64, id.N) // lengths that rounding errors are relative to, and ‖P(z - u)‖
+	own := norm(s.state.Origin)
+	if size := norm(widen(head.Weight)); size > 0 {
+		own += norm(widen(head.Bias)) / size
+	}
 	err := forEachBlock(ctx, id.N, 192, s.space.workers, func() func(lo, hi int) {
-		z, centred, lengths := make([]float64, 192*id.Dim), make([]float64, id.Dim), s.space.lengths()
+		z, lengths := make([]float64, 192*id.Dim), s.space.lengths()
 		return func(lo, hi int) {
 			for i, v := range id.Features[lo*id.Dim : hi*id.Dim] {
 				z[i] = float64(v)
 			}
 			for i := lo; i < hi; i++ {
-				subtract(centred, z[(i-lo)*id.Dim:], s.state.Origin)
-				far[i] = norm(centred)
+				far[i] = norm(z[(i-lo)*id.Dim:(i-lo+1)*id.Dim]) + own
 			}
 			if err := lengths(left[lo:hi], z[:(hi-lo)*id.Dim], hi-lo); err != nil {
 				panic(err) // lengths made here

@@ -97,7 +97,10 @@ func init() {
 				z := row(q.fit.Features, n, q.fit.Dim)
 				top += slices.Max(row(q.fit.Logits, n, q.fit.Classes))
 				left += s.left(z, count)
-				far += power(minus(z, s.u), 2)
+				far += power(z, 2) + power(s.u, 2)
+				if size := power(row(q.head.Weight, 0, len(q.head.Weight)), 2); size > 1e-12 {
+					far += power(row(q.head.Bias, 0, q.head.Classes), 2) / size
+				}
 			}
 			if left <= math.Max(float64(q.fit.Dim), 64)*0x1p-52*far {
 				return 0
