@@ -101,3 +101,20 @@ func BenchmarkVisitInner(b *testing.B) {
 	}
 	b.ReportMetric(b.Elapsed().Seconds()*1000/float64(b.N)/384, "ms/query")
 }
+
+func BenchmarkEigen(b *testing.B) {
+	for _, n := range []int{512, 2048} {
+		x := normals(rand.New(rand.NewPCG(1, 1)), n*n)
+		a := make([]float64, n*n)
+		if err := linalg.MulTransposed(context.Background(), a, x, x, n, n, n, 2); err != nil {
+			b.Fatal(err)
+		}
+		b.Run(fmt.Sprintf("n=%d", n), func(b *testing.B) {
+			for b.Loop() {
+				if _, _, err := linalg.Eigen(context.Background(), a, n, 2); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

@@ -18,7 +18,7 @@ func NewMatrix[T float32 | float64](b []T, m, d int) *Matrix {
 	b = b[:m*d]
 	out := &Matrix{m: m, d: d, right: newPanels(kernel.DoubleColumns, m, d)}
 	for p := range out.right.count {
-		packPanel(out.right, p, b, m)
+		packPanel(out.right, p, b, d, m)
 	}
 	return out
 }
@@ -36,19 +36,25 @@ func (b *Matrix) MulTransposed(ctx context.Context, dst, a []float64, n, workers
 		clear(dst)
 		return ctx.Err()
 	}
+	return multiplyBlocks(ctx, dst, b.m, b.m, a, b.d, n, b.right, false, workers)
+}
+
+// multiplyBlocks computes dst [n, m], rows ldd apart, = the product of a [n, terms], rows lda apart, with a packed right-hand
+// side, or adds it with resume.
+func multiplyBlocks(ctx context.Context, dst []float64, ldd, m int, a []float64, lda, n int, right *panels, resume bool, workers int) error {
 	size, blocks := blocksOf(n, leftRows, max(workers, 1))
-	segments := min(ceilDiv(max(workers, 1), blocks), b.right.count) // few rows: cut the columns
+	segments := min(ceilDiv(max(workers, 1), blocks), right.count) // few rows: cut the columns
 	return forEach(ctx, blocks*segments, workers, func() func(int) {
-		left, tile := newPanels(kernel.PanelRows, size, b.d), newTile()
+		left, tile := newPanels(kernel.PanelRows, size, right.n), newTile()
 		return func(task int) {
 			block, segment := task/segments, task%segments
-			i, j := block*size, segment*b.right.count/segments
+			i, j := block*size, segment*right.count/segments
 			rows := min(size, n-i)
 			for p := range ceilDiv(rows, kernel.PanelRows) {
-				packPanel(left, p, a[i*b.d:(i+rows)*b.d], rows)
+				packPanel(left, p, a[i*lda:], lda, rows)
 			}
-			to := dst[i*b.m+j*kernel.DoubleColumns:]
-			multiply(to, b.m, left, rows, b.right, j, (segment+1)*b.right.count/segments, b.m-j*kernel.DoubleColumns, false, tile)
+			col := j * kernel.DoubleColumns
+			multiply(dst[i*ldd+col:], ldd, left, rows, right, j, (segment+1)*right.count/segments, m-col, resume, tile)
 		}
 	})
 }

@@ -43,14 +43,6 @@ func packEight[T number](dst []float64, src []T, ld, n int) {
 	}
 }
 
-// packColumns writes width columns of src [n, ld] from its first element on, of which cols exist: dst [n, width].
-func packColumns(dst []float64, width int, src []float64, ld, cols, n int) {
-	for l := range n {
-		to, from := dst[l*width:][:width], src[l*ld:][:cols]
-		clear(to[copy(to, from):])
-	}
-}
-
 // panels holds matrices packed for products, in blocks of terms: [block of terms][panel][term][width].
 type panels struct {
 	width, count, n int // of a panel, of panels, of terms
@@ -67,12 +59,12 @@ func newPanels(width, rows, n int) *panels {
 	return &panels{width: width, count: count, n: n, data: make([]float64, count*width*n)}
 }
 
-// packPanel packs rows of src [rows, n], from the panel's first one on, into all blocks of a panel.
-func packPanel[T number](p *panels, panel int, src []T, rows int) {
+// packPanel packs rows of src [rows, n], ld apart, from the panel's first one on, into all blocks of a panel.
+func packPanel[T number](p *panels, panel int, src []T, ld, rows int) {
 	row := panel * p.width
 	for first := 0; first < p.n; first += terms {
 		high := min(terms, p.n-first)
-		packRows(p.at(panel, first), p.width, src[row*p.n+first:], p.n, min(p.width, rows-row), high)
+		packRows(p.at(panel, first), p.width, src[row*ld+first:], ld, min(p.width, rows-row), high)
 	}
 }
 

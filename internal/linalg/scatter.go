@@ -30,11 +30,26 @@ func (s *Scatter) Add(ctx context.Context, rows []float32, centre func(row int) 
 	if err != nil {
 		return err
 	}
+	return s.AddRows(ctx, n, func(row int, x []float64) {
+		for l, v := range rows[row*s.dim:][:s.dim] {
+			x[l] = float64(v)
+		}
+		if centre != nil {
+			for l, v := range centre(row)[:s.dim] {
+				x[l] -= v
+			}
+		}
+	}, workers)
+}
+
+// AddRows adds n rows x xᵀ as Add does. row writes a row, centred already, to x [dim]; it is called from several goroutines at
+// once.
+func (s *Scatter) AddRows(ctx context.Context, n int, row func(row int, x []float64), workers int) error {
 	left, right := newPanels(kernel.PanelRows, s.dim, scatterTerms), newPanels(kernel.DoubleColumns, s.dim, scatterTerms)
 	for at := 0; at < n; at += scatterTerms {
 		high := min(scatterTerms, n-at)
 		left.n, right.n = high, high
-		if err := s.pack(ctx, left, right, rows[at*s.dim:(at+high)*s.dim], at, centre, workers); err != nil {
+		if err := s.pack(ctx, left, right, at, row, workers); err != nil {
 			return err
 		}
 		if err := s.product(ctx, left, right, workers); err != nil {
@@ -45,21 +60,14 @@ func (s *Scatter) Add(ctx context.Context, rows []float32, centre func(row int) 
 	return ctx.Err()
 }
 
-// pack fills both sides with the centred rows, which begin with row at of a call of Add.
-func (s *Scatter) pack(ctx context.Context, left, right *panels, rows []float32, at int, centre func(row int) []float64, workers int) error {
+// pack fills both sides with rows, from row at of a call of AddRows on.
+func (s *Scatter) pack(ctx context.Context, left, right *panels, at int, row func(row int, x []float64), workers int) error {
 	const few = 32 // rows of a task
 	return forEach(ctx, ceilDiv(left.n, few), workers, func() func(int) {
 		x := make([]float64, s.dim)
 		return func(task int) {
 			for i := task * few; i < min(left.n, (task+1)*few); i++ {
-				for l, v := range rows[i*s.dim:][:s.dim] {
-					x[l] = float64(v)
-				}
-				if centre != nil {
-					for l, v := range centre(at + i)[:s.dim] {
-						x[l] -= v
-					}
-				}
+				row(at+i, x)
 				left.setTerm(i, x)
 				right.setTerm(i, x)
 			}

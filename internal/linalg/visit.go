@@ -40,14 +40,14 @@ func VisitInner(ctx context.Context, pairs []Pair, workers int, visit func(query
 			high := min(size, n-at)
 			for p, pair := range pairs {
 				for i := range ceilDiv(high, kernel.PanelRows) {
-					packPanel(left[p], i, pair.Queries[at*pair.Dim:(at+high)*pair.Dim], high)
+					packPanel(left[p], i, pair.Queries[at*pair.Dim:], pair.Dim, high)
 				}
 			}
 			for first := 0; first < rows && ctx.Err() == nil; first += visitRows {
 				cols := min(visitRows, rows-first)
 				for p, pair := range pairs {
 					for i := range ceilDiv(cols, kernel.DoubleColumns) {
-						packPanel(right[p], i, pair.Bank[first*pair.Dim:(first+cols)*pair.Dim], cols)
+						packPanel(right[p], i, pair.Bank[first*pair.Dim:], pair.Dim, cols)
 					}
 					multiply(products[p], visitRows, left[p], high, right[p], 0, ceilDiv(cols, kernel.DoubleColumns), cols, false, tile)
 				}

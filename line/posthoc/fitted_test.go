@@ -338,6 +338,6 @@ func TestTemperatureNeedsLabels(t *testing.T) {
 	for _, labels := range [][]int{nil, {-1, -1, -1, -1, -1}} {
 		p.fit.Labels = labels
 		err := newMethod(t, "tempscale", posthoc.Options{}).Fit(t.Context(), p.head, p.fit)
-		assert.EqualError(t, err, "posthoc: tempscale: expected labelled samples, none of 5 has a label")
+		assert.EqualError(t, err, "posthoc: tempscale: expected labelled in-distribution samples, got 5 without a label")
 	}
 }

@@ -14,8 +14,8 @@ import (
 
 // Literal re-implementations in float64, one sample and one weight at a time, straight from the definitions.
 
-// A literal is a method's score of sample i of q.test after fitting to q.fit, computed independently. The methods' own test files
-// add theirs.
+// A literal is a method's score of sample i of q.test after fitting to q.fit, computed independently; NaN where
+// rounding decides. The methods' own test files add theirs.
 type literal func(params map[string]float64, q problem, i int) float64
 
 var literals = map[string]literal{

@@ -86,21 +86,11 @@ func Register(k Kind) {
 // builtin returns the methods of this package in the order in which they are listed to people.
 func builtin() []Kind {
 	kinds := []Kind{
-		msp, maxLogit, energy,
-		gen,
-		klm,
-		react, dice,
-		ashP, ashB, ashS, scale, lts,
-		vra,
-		gradNorm,
-		vraPlusPlus,
-		entropy,
-		optFS,
-		ras,
-		tempScale,
-		weiperMSP,
-		weiperKLD,
-		odin, rankFeat, adascaleA, adascaleL, davis, davisMax,
+		msp, maxLogit, energy, gen, klm, react, dice,
+		ashP, ashB, ashS, scale, lts, vra,
+		knn, nnguide, mds, mdsPlus, rmds, rmdsPlus, vim, residual, she, fdbd, nci, gradNorm, cadref, caref,
+		vraPlusPlus, entropy, relation, optFS,
+		odin, rankFeat, adascaleA, adascaleL, davis, davisMax, ras, tempScale, weiperMSP, weiperKLD, neco, nac,
 	}
 	both, err := compositionOf("dice+react", kinds)
 	if err != nil {

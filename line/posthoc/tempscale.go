@@ -35,7 +35,7 @@ func (s *tempScore) Fit(ctx context.Context, _ Head, id Samples) error {
 		}
 	}
 	if len(labelled) == 0 {
-		return fmt.Errorf("expected labelled samples, none of %d has a label", id.N)
+		return fmt.Errorf("expected labelled in-distribution samples, got %d without a label", id.N)
 	}
 	beta, err := bestInverseTemperature(ctx, id, labelled, s.workers)
 	s.state.Temperature = 1 / beta
