@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"io"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -133,11 +132,10 @@ func (e *evalCommand) run(ctx context.Context) (err error) {
 		return err
 	}
 	labels := eval.CheckLabels
-	if slices.Contains(e.methods, "line") {
-		labels = eval.CheckTraining
-	}
-	if err := e.Extract(ctx, labels); err != nil {
-		return err
+	for _, name := range e.methods {
+		if k, err := posthoc.LookUp(name); err == nil && k.FittedOn == posthoc.Labels {
+			labels = eval.CheckTraining
+		}
 	}
 	source, err := e.contributions.Source(e.Network, func() (string, error) { return e.WeightsSHA, nil })
 	if err != nil {
@@ -153,6 +151,10 @@ func (e *evalCommand) run(ctx context.Context) (err error) {
 			m = l.WithSource(source)
 		}
 		methods = append(methods, m)
+	}
+	e.Needs = eval.Needs(methods...)
+	if err := e.Extract(ctx, labels); err != nil {
+		return err
 	}
 	found, err := eval.Run(ctx, e.Data, methods, eval.RunOptions{Resamples: e.resamples, Seed: e.Seed})
 	if err != nil {
