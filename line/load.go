@@ -127,6 +127,11 @@ func decode(a *npyz.Archive, n network) (*Detector, error) {
 	if i := firstDifference(stored, d.mean); i >= 0 {
 		return nil, fmt.Errorf("contributions holds %v at index %d, but the sums and counts give %v", stored[i], i, d.mean[i])
 	}
+	if d.options.measuresClip() {
+		if d.limits, err = finite(a, clipLimitsArray, d.options.limitShape(net.Classes(), net.Dim())...); err != nil {
+			return nil, err
+		}
+	}
 	if !d.options.NoActivationPruning {
 		if d.activation, err = finite(a, "activation_thresholds", net.Classes()); err != nil {
 			return nil, err
@@ -242,7 +247,13 @@ func decodeOptions(a *npyz.Archive) (o Options, err error) {
 		return o, fmt.Errorf("components has shape %v of %s, expected [3] of bool", components.Shape, components.TypeName())
 	}
 	o.NoClipping, o.NoActivationPruning, o.NoWeightPruning = !on[0], !on[1], !on[2]
-	if !o.NoClipping && o.Clip == 0 { // a file says what it means: no defaults
+	if err := decodeClipPercentile(a, &o); err != nil {
+		return o, err
+	}
+	switch { // a file says what it means: no defaults
+	case o.measuresClip() && o.Clip != 0:
+		return o, fmt.Errorf("clip is %v beside %s %v, expected 0", o.Clip, clipPercentileArray, o.ClipPercentile)
+	case !o.NoClipping && !o.measuresClip() && o.Clip == 0:
 		return o, fmt.Errorf("clip %v is not a positive number", o.Clip)
 	}
 	if !o.NoActivationPruning {

@@ -102,6 +102,7 @@ func (d *Detector) arrays() ([]npyz.Named, error) {
 		{Name: "contribution_sums_low", Array: npyz.New(d.contributions.lo, k, f)},
 		{Name: "contributions", Array: npyz.New(d.mean, k, f)},
 	}
+	arrays = append(arrays, d.clipArrays()...)
 	if text, err := json.Marshal(d.preprocessing); err == nil { // it is an error where it is not known
 		arrays = append(arrays, npyz.Named{Name: preprocessingArray, Array: npyz.Scalar(string(text))})
 	}

@@ -18,6 +18,7 @@ func newFit() *cobra.Command {
 		c           command.Common
 		net         command.Network
 		l           command.LINe
+		given       command.Contributions
 		images, out string
 	)
 	cmd := &cobra.Command{
@@ -36,11 +37,17 @@ The file holds the network too: goline score needs nothing else.`,
 			if err != nil {
 				return err
 			}
-			if err := command.CheckOutputs(command.Outputs("--out", out), append(net.Inputs(), command.InputData("--data", images))...); err != nil {
+			if err := command.CheckOutputs(command.Outputs("--out", out), append(net.Inputs(), command.InputData("--data", images), given.Input())...); err != nil {
+				return err
+			}
+			if err := given.Check(); err != nil {
 				return err
 			}
 			n, err := net.Open()
 			if err != nil {
+				return err
+			}
+			if o.Source, err = given.Source(n, net.SHA256); err != nil {
 				return err
 			}
 			det, count, err := fitDetector(cmd.Context(), &c, &net, n, images, o)
@@ -57,6 +64,7 @@ The file holds the network too: goline score needs nothing else.`,
 	c.Register(cmd)
 	net.Register(cmd)
 	l.Register(cmd)
+	given.Register(cmd)
 	cmd.Flags().StringVar(&images, "data", "", "labelled training images: `DATA`, [format:]path")
 	cmd.Flags().StringVar(&out, "out", "", "detector `FILE` to write, an npz")
 	return cmd

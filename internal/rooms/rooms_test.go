@@ -29,7 +29,7 @@ var floors = [][]string{
 	{"attribution/internal/sampling"},
 	{"attribution/estimate", "attribution/games"},
 	{"attribution/compare", "line/posthoc", "line/metrics"},
-	{"line", "line/report", "internal/bench", "internal/demo"},
+	{"line", "line/probe", "line/report", "internal/bench", "internal/demo"},
 	{"line/eval"},
 	{"line/downstream", "train"},
 	{"internal/cli/command"},

@@ -85,7 +85,7 @@ func Register(k Kind) {
 
 // builtin returns the methods of this package in the order in which they are listed to people.
 func builtin() []Kind {
-	kinds := []Kind{msp, maxLogit, energy, react, dice}
+	kinds := []Kind{msp, maxLogit, energy, react, dice, odin, rankFeat, adascaleA, adascaleL, davis, davisMax}
 	both, err := compositionOf("dice+react", kinds)
 	if err != nil {
 		panic(err)
