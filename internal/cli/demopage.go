@@ -210,7 +210,7 @@ func (d *demonstration) errorPlot(ctx context.Context) (template.HTML, error) {
 	if err != nil {
 		return "", err
 	}
-	svg, err := figure.Element()
+	svg, err := figure.Titled(d.net.Name() + ", penultimate neurons: Shapley values of the probability").Element()
 	return template.HTML(svg), err
 }
 

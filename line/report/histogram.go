@@ -11,6 +11,7 @@ import (
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 
+	"github.com/line-ood/goline/internal/figure"
 	"github.com/line-ood/goline/internal/quantile"
 	"github.com/line-ood/goline/line/metrics"
 )
@@ -88,12 +89,12 @@ func Histograms(s Scores) (*Figure, error) {
 		if i%cols == 0 {
 			y = "share of set (%)"
 		}
-		p := newPlot(shorten(o.Name, 24), x, y, 9)
+		p := figure.NewPlot(shorten(o.Name, 24), x, y, 9)
 		p.X.Min, p.X.Max, p.Y.Min, p.Y.Max = edges[0], edges[len(edges)-1], 0, 1.05*top
-		p.X.Tick.Marker = few{}
+		p.X.Tick.Marker, p.Y.Tick.Marker = figure.LinearTicks{Most: 4}, figure.LinearTicks{Most: 5}
 		p.Add(filled(bars[0]), outlined(bars[i+1]))
 		if threshold >= p.X.Min && threshold <= p.X.Max {
-			p.Add(straight(color.Black, threshold, 0, threshold, p.Y.Max))
+			p.Add(straight(threshold, 0, threshold, p.Y.Max))
 		}
 		panels[i/cols][i%cols] = p
 		alt = append(alt, fmt.Sprintf("%s median %.3g", printable(o.Name), median(o.Scores)))
@@ -123,7 +124,7 @@ func Histograms(s Scores) (*Figure, error) {
 
 // drawKey writes the title and, below it, what the marks mean.
 func drawKey(c draw.Canvas, title string) {
-	big, small := textStyle(11), textStyle(9)
+	big, small := figure.Text(11), figure.Text(9)
 	c.FillText(big, vg.Point{X: c.Min.X, Y: c.Max.Y - 13}, title)
 	x, y := c.Min.X, c.Max.Y-28
 	const box = vg.Length(18)
@@ -138,7 +139,7 @@ func drawKey(c draw.Canvas, title string) {
 			c.StrokeLine2(oodLine, c.Min.X, c.Center().Y, c.Max.X, c.Center().Y)
 		}},
 		{"threshold keeping 95 % of ID", func(c draw.Canvas) {
-			c.StrokeLine2(straight(color.Black, 0, 0, 0, 0).LineStyle, c.Min.X, c.Center().Y, c.Max.X, c.Center().Y)
+			c.StrokeLine2(straight(0, 0, 0, 0).LineStyle, c.Min.X, c.Center().Y, c.Max.X, c.Center().Y)
 		}},
 	} {
 		entry.draw(draw.Canvas{Canvas: c.Canvas, Rectangle: vg.Rectangle{
@@ -150,8 +151,8 @@ func drawKey(c draw.Canvas, title string) {
 }
 
 var (
-	idFill  = color.NRGBA{R: blue.R, G: blue.G, B: blue.B, A: 0x70}
-	oodLine = draw.LineStyle{Color: vermillion, Width: vg.Points(1.3)}
+	idFill  = color.NRGBA{R: figure.Blue.R, G: figure.Blue.G, B: figure.Blue.B, A: 0x70}
+	oodLine = draw.LineStyle{Color: figure.Vermillion, Width: vg.Points(1.3)}
 )
 
 // outline returns the upper edge of a histogram, from and to the axis, in percent of n samples.
@@ -172,7 +173,7 @@ func outline(counts []int, edges []float64, n int) plotter.XYs {
 }
 
 func filled(xys plotter.XYs) *plotter.Polygon {
-	return &plotter.Polygon{XYs: []plotter.XYs{xys}, Color: idFill, LineStyle: draw.LineStyle{Color: blue, Width: vg.Points(0.6)}}
+	return &plotter.Polygon{XYs: []plotter.XYs{xys}, Color: idFill, LineStyle: draw.LineStyle{Color: figure.Blue, Width: vg.Points(0.6)}}
 }
 
 func outlined(xys plotter.XYs) *plotter.Line {
@@ -185,27 +186,4 @@ func median(scores []float64) float64 {
 		return math.NaN()
 	}
 	return m
-}
-
-// few marks an axis with at most four numbers, which is what fits under a small panel.
-type few struct{}
-
-// Ticks returns the marks.
-func (few) Ticks(low, high float64) []plot.Tick {
-	marks := plot.DefaultTicks{}.Ticks(low, high)
-	labels := 0
-	for _, m := range marks {
-		if m.Label != "" {
-			labels++
-		}
-	}
-	for i, seen := 0, 0; i < len(marks); i++ {
-		if marks[i].Label != "" {
-			if labels > 4 && seen%2 == 1 {
-				marks[i].Label = ""
-			}
-			seen++
-		}
-	}
-	return marks
 }
