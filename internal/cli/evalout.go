@@ -44,7 +44,7 @@ func (e *evalCommand) provenance() report.Provenance {
 	for _, s := range e.Sets {
 		facts = append(facts, report.Fact{Name: "OOD set " + s.Name, Value: s.Spec})
 	}
-	return report.Provenance{Command: e.command, Predictions: e.predictions(), Facts: append(facts,
+	return report.Provenance{Command: e.command, Predictions: e.predictions(), Outcomes: e.Data.Outcomes(), Facts: append(facts,
 		report.Fact{Name: "goline", Value: v.release()},
 		report.Fact{Name: "Built with", Value: fmt.Sprintf("%s, gorgonia %s", v.Go, v.Gorgonia)},
 		report.Fact{Name: "Ran on", Value: fmt.Sprintf("%s, kernels %s", v.Platform, v.Kernels)},
