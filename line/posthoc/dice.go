@@ -2,60 +2,61 @@ package posthoc
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/line-ood/goline/internal/quantile"
 )
 
-var diceParams = []Parameter{{
-	Name: "p", Default: 90, Min: 0, Max: 100, Grid: []float64{10, 30, 50, 70, 90}, Doc: "percentage of weights that are dropped (ImageNet: 70)",
-}}
-
 // dice is DICE of Sun and Li (ECCV 2022): the energy of M*W z + b, where M keeps a weight iff its mean contribution
 // E[z]_i W_ki over the in-distribution samples lies strictly above the p-th percentile of all of them.
-type dice struct {
-	base
-	p    float64
-	head *sparse // nil before Fit
+var dice = Kind{
+	Name: "dice", Doc: "weights of low mean contribution E[z] W dropped; energy", Source: "Sun and Li, ECCV 2022", FittedOn: ID,
+	Params: []Parameter{{
+		Name: "p", Default: 90, Min: 0, Max: 100, Grid: []float64{10, 30, 50, 70, 90}, Doc: "percentage of weights that are dropped (ImageNet: 70)",
+	}},
+	Part: func(p map[string]float64, workers int) (Part, error) {
+		return Part{Shape: &diceShaper{p: p["p"], workers: workers}}, nil
+	},
 }
 
-func newDice(params map[string]float64, workers int) Method {
-	return &dice{base: base{"dice", params, workers}, p: params["p"]}
+type diceShaper struct {
+	p       float64
+	workers int
+	state   struct{ Mean []float64 } // E[z], shape [feature]
+	head    *sparse
 }
 
-func (m *dice) Fit(ctx context.Context, head Head, id Samples) error {
-	if err := m.checkFit(head, id); err != nil {
+func (s *diceShaper) State() any { return &s.state }
+
+func (s *diceShaper) Fit(ctx context.Context, head Head, id Samples) (err error) {
+	if s.state.Mean, err = meanFeatures(ctx, id, s.workers); err != nil {
 		return err
 	}
-	mean, err := meanFeatures(ctx, id, m.workers)
-	if err != nil {
-		return err
+	return s.Restored(head)
+}
+
+// Restored masks the head by the mean features.
+func (s *diceShaper) Restored(head Head) error {
+	mean := s.state.Mean
+	if len(mean) != head.Dim {
+		return fmt.Errorf("expected mean features of %d neurons, got %d", head.Dim, len(mean))
 	}
 	contribution := make([]float64, len(head.Weight))
 	for i, w := range head.Weight {
 		contribution[i] = mean[i%head.Dim] * float64(w)
 	}
-	threshold, err := quantile.Percentile(contribution, m.p)
+	threshold, err := quantile.Percentile(contribution, s.p)
 	if err != nil {
-		return m.errorf("%w", err)
+		return err
 	}
-	m.head = newSparse(head, func(class, feature int) bool {
+	s.head = newSparse(head, func(class, feature int) bool {
 		return contribution[class*head.Dim+feature] > threshold
 	})
 	return nil
 }
 
-func (m *dice) Score(ctx context.Context, s Samples, dst []float64) error {
-	if m.head == nil {
-		return m.errorf("%w", ErrNotFitted)
-	}
-	if err := m.checkScore(s, dst); err != nil {
-		return err
-	}
-	classes, features := m.head.shape()
-	if err := m.checkShape(s, classes, features); err != nil {
-		return err
-	}
-	return energies(ctx, m.head, s, func(z float64) float64 { return z }, dst, m.workers)
+func (s *diceShaper) Shape() func(*Block) {
+	return func(b *Block) { b.SetHead(s.head) }
 }
 
 // meanFeatures returns E[z] over the samples, shape [feature]. Workers share the features, not the samples, so that

@@ -1,7 +1,5 @@
 package posthoc
 
-import "context"
-
 // lanes is how many samples go through a head together: enough independent sums to keep the processor busy, while
 // each sum runs over the features in their order.
 const lanes = 4
@@ -12,42 +10,28 @@ type lane = [lanes]float64
 // tile is how many groups of lanes meet a weight while it is in cache.
 const tile = 4
 
-// linear computes logits of features that a method has changed.
-type linear interface {
-	// shape returns the number of classes and features.
-	shape() (classes, features int)
-	// logits computes l = W z + b; z has shape [group, feature, lane], l [group, class, lane].
-	logits(l, z []lane)
-}
-
-// energies writes the energy (T = 1) of each sample under a head, after change has been applied to each feature.
-func energies(
-	ctx context.Context, head linear, s Samples, change func(z float64) float64, dst []float64, workers int,
-) error {
-	classes, features := head.shape()
-	return forEachBlock(ctx, s.N, tile*lanes, workers, func() func(lo, hi int) {
-		z, l := make([]lane, tile*features), make([]lane, tile*classes)
-		one := make([]float64, classes)
-		return func(lo, hi int) {
-			for i := lo; i < hi; i++ {
-				group, j := (i-lo)/lanes, (i-lo)%lanes
-				to := z[group*features:]
-				for d, v := range s.Features[i*features : (i+1)*features] {
-					to[d][j] = change(float64(v))
-				}
-			}
-			groups := (hi - lo + lanes - 1) / lanes
-			head.logits(l, z[:groups*features]) // lanes beyond hi hold leftovers that nobody reads
-			for i := lo; i < hi; i++ {
-				group, j := (i-lo)/lanes, (i-lo)%lanes
-				from := l[group*classes:]
-				for k := range one {
-					one[k] = from[k][j]
-				}
-				dst[i] = logSumExp(one, 1)
+// throughLanes computes logits of n samples by a function of groups of lanes: z [group, feature, lane] to l [group, class, lane].
+func throughLanes(dst, z []float64, n, features, classes int, logits func(l, z []lane)) {
+	zs, ls := make([]lane, tile*features), make([]lane, tile*classes)
+	for lo := 0; lo < n; lo += tile * lanes {
+		hi := min(n, lo+tile*lanes)
+		for i := lo; i < hi; i++ {
+			group, j := (i-lo)/lanes, (i-lo)%lanes
+			to := zs[group*features:]
+			for d, v := range z[i*features : (i+1)*features] {
+				to[d][j] = v
 			}
 		}
-	})
+		groups := (hi - lo + lanes - 1) / lanes
+		logits(ls, zs[:groups*features]) // lanes beyond hi hold leftovers that nobody reads
+		for i := lo; i < hi; i++ {
+			group, j := (i-lo)/lanes, (i-lo)%lanes
+			from := ls[group*classes:]
+			for k := range dst[i*classes : (i+1)*classes] {
+				dst[i*classes+k] = from[k][j]
+			}
+		}
+	}
 }
 
 // dense is a head with all its weights.
@@ -61,7 +45,10 @@ func newDense(h Head) *dense {
 	return &dense{h.Classes, h.Dim, widen(h.Weight), widen(h.Bias)}
 }
 
-func (h *dense) shape() (classes, features int) { return h.classes, h.features }
+// Logits computes W z + b.
+func (h *dense) Logits(dst, z []float64, n int) {
+	throughLanes(dst, z, n, h.features, h.classes, h.logits)
+}
 
 func (h *dense) logits(l, z []lane) {
 	groups := len(z) / h.features
@@ -121,7 +108,10 @@ func newSparse(h Head, keep func(class, feature int) bool) *sparse {
 	return out
 }
 
-func (h *sparse) shape() (classes, features int) { return len(h.bias), h.features }
+// Logits computes W z + b of the weights that are kept.
+func (h *sparse) Logits(dst, z []float64, n int) {
+	throughLanes(dst, z, n, h.features, len(h.bias), h.logits)
+}
 
 func (h *sparse) logits(l, z []lane) {
 	classes, groups := len(h.bias), len(z)/h.features

@@ -11,51 +11,70 @@ import (
 
 // Literal re-implementations in float64, one sample and one weight at a time, straight from the definitions.
 
-func literalScore(name string, p float64, head posthoc.Head, fit, s posthoc.Samples, i int) float64 {
-	logits := row(s.Logits, i, s.Classes)
-	z := row(s.Features, i, s.Dim)
-	switch name {
-	case "msp":
+// A literal is a method's score of sample i of q.test after fitting to q.fit, computed independently. The methods' own test files
+// add theirs.
+type literal func(params map[string]float64, q problem, i int) float64
+
+var literals = map[string]literal{
+	"msp": func(_ map[string]float64, q problem, i int) float64 {
+		logits := row(q.test.Logits, i, q.test.Classes)
 		var sum float64
 		for _, l := range logits {
 			sum += math.Exp(l)
 		}
 		return math.Exp(slices.Max(logits)) / sum
-	case "maxlogit":
-		return slices.Max(logits)
-	case "energy":
-		scaled := make([]float64, len(logits))
-		for k, l := range logits {
-			scaled[k] = l / p
+	},
+	"maxlogit": func(_ map[string]float64, q problem, i int) float64 {
+		return slices.Max(row(q.test.Logits, i, q.test.Classes))
+	},
+	"energy": func(params map[string]float64, q problem, i int) float64 {
+		t := params["temperature"]
+		scaled := row(q.test.Logits, i, q.test.Classes)
+		for k := range scaled {
+			scaled[k] /= t
 		}
-		return p * lse(scaled)
-	case "react":
-		t := percentile(row(fit.Features, 0, len(fit.Features)), p)
-		for d := range z {
-			z[d] = math.Min(z[d], t)
-		}
-		return lse(affine(head, z, nil))
-	case "dice":
-		mean := make([]float64, fit.Dim)
-		for n := range fit.N {
-			for d, v := range row(fit.Features, n, fit.Dim) {
-				mean[d] += v / float64(fit.N)
-			}
-		}
-		var contribution []float64
-		for k := range head.Classes {
-			for d := range head.Dim {
-				contribution = append(contribution, mean[d]*float64(head.Weight[k*head.Dim+d]))
-			}
-		}
-		t := percentile(contribution, p)
-		mask := make([]bool, len(contribution))
-		for e, c := range contribution {
-			mask[e] = c > t
-		}
-		return lse(affine(head, z, mask))
+		return t * lse(scaled)
+	},
+	"react": func(params map[string]float64, q problem, i int) float64 {
+		return lse(affine(q.head, clipped(params["percentile"], q, i), nil))
+	},
+	"dice": func(params map[string]float64, q problem, i int) float64 {
+		return lse(affine(q.head, row(q.test.Features, i, q.test.Dim), diceMask(params["p"], q)))
+	},
+	"dice+react": func(params map[string]float64, q problem, i int) float64 {
+		return lse(affine(q.head, clipped(params["react.percentile"], q, i), diceMask(params["dice.p"], q)))
+	},
+}
+
+// clipped is ReAct's features of sample i.
+func clipped(percent float64, q problem, i int) []float64 {
+	t, z := percentile(row(q.fit.Features, 0, len(q.fit.Features)), percent), row(q.test.Features, i, q.test.Dim)
+	for d := range z {
+		z[d] = math.Min(z[d], t)
 	}
-	panic(name)
+	return z
+}
+
+// diceMask tells which weights DICE keeps.
+func diceMask(percent float64, q problem) []bool {
+	mean := make([]float64, q.fit.Dim)
+	for n := range q.fit.N {
+		for d, v := range row(q.fit.Features, n, q.fit.Dim) {
+			mean[d] += v / float64(q.fit.N)
+		}
+	}
+	var contribution []float64
+	for k := range q.head.Classes {
+		for d := range q.head.Dim {
+			contribution = append(contribution, mean[d]*float64(q.head.Weight[k*q.head.Dim+d]))
+		}
+	}
+	t := percentile(contribution, percent)
+	mask := make([]bool, len(contribution))
+	for e, c := range contribution {
+		mask[e] = c > t
+	}
+	return mask
 }
 
 func row(values []float32, i, width int) []float64 {
@@ -119,11 +138,13 @@ func drawProblem(t *rapid.T) problem {
 		z := rapid.SliceOfN(feature, n*d, n*d).Draw(t, name)
 		return samplesOf(head, z)
 	}
-	return problem{
+	p := problem{
 		head: head,
 		fit:  draw("fit", 1<<rapid.IntRange(0, 4).Draw(t, "log2 fit")), // means of the grid are exact
 		test: draw("test", rapid.IntRange(1, 11).Draw(t, "test samples")),
 	}
+	p.fit.Labels = rapid.SliceOfN(rapid.IntRange(0, k-1), p.fit.N, p.fit.N).Draw(t, "labels")
+	return p
 }
 
 func samplesOf(head posthoc.Head, z []float32) posthoc.Samples {

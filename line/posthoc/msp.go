@@ -2,9 +2,10 @@ package posthoc
 
 import "slices"
 
-// newMSP makes the maximum softmax probability of Hendrycks and Gimpel (ICLR 2017): max_k p_k, in [1/K, 1].
-func newMSP(params map[string]float64, workers int) Method {
-	return logitMethod(base{"msp", params, workers}, func(logits []float32) float64 {
-		return 1 / sumExp(logits, float64(slices.Max(logits)), 1)
-	})
+// msp is the maximum softmax probability of Hendrycks and Gimpel (ICLR 2017): max_k p_k, in [1/K, 1].
+var msp = Kind{
+	Name: "msp", Doc: "max p", Source: "Hendrycks and Gimpel, ICLR 2017",
+	Part: always(Part{Score: scoreEach{score: func(_, logits []float64) float64 {
+		return 1 / sumExp(logits, slices.Max(logits), 1)
+	}}}),
 }

@@ -6,7 +6,6 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -30,31 +29,36 @@ func fitAndScore(t require.TestingT, m posthoc.Method, p problem) []float64 {
 	return dst
 }
 
-func TestAgainstLiteral(t *testing.T) {
-	// The one parameter of each method, with the values to try; nil draws from the default too.
-	parameter := map[string]string{"energy": "temperature", "react": "percentile", "dice": "p"}
-	values := map[string][]float64{
-		"energy": {1, 0.5, 2, 10}, "react": {90, 0, 50, 99, 100}, "dice": {90, 0, 10, 70, 100},
+// tolerance is how far a score may lie from the literal one, relative to it or to 1.
+var tolerance = map[string]float64{}
+
+func within(name string) float64 {
+	if t, ok := tolerance[name]; ok {
+		return t
 	}
+	return 1e-12
+}
+
+func TestAgainstLiteral(t *testing.T) {
 	for _, name := range posthoc.Names() {
 		t.Run(name, func(t *testing.T) {
+			score := literals[name]
+			require.NotNil(t, score, "a method without an independent computation of its scores")
+			parameters, err := posthoc.Parameters(name)
+			require.NoError(t, err)
 			rapid.Check(t, func(t *rapid.T) {
 				p := drawProblem(t)
-				var o posthoc.Options
-				value := 0.0
-				if key := parameter[name]; key != "" {
-					value = rapid.SampledFrom(values[name]).Draw(t, "value")
-					if value != values[name][0] { // the first is the default
-						o.Params = map[string]float64{key: value}
+				params := map[string]float64{}
+				for _, q := range parameters {
+					params[q.Name] = q.Default
+					if len(q.Grid) > 0 {
+						params[q.Name] = rapid.SampledFrom(append(q.Grid, q.Default)).Draw(t, q.Name)
 					}
 				}
-				m := newMethod(t, name, o)
-				if key := parameter[name]; key != "" {
-					require.Equal(t, map[string]any{key: value}, m.Params())
-				}
+				m := newMethod(t, name, posthoc.Options{Params: params})
 				for i, got := range fitAndScore(t, m, p) {
-					want := literalScore(name, value, p.head, p.fit, p.test, i)
-					require.InDelta(t, want, got, 1e-12*math.Max(1, math.Abs(want)), "sample %d", i)
+					want := score(params, p, i)
+					require.InDelta(t, want, got, within(name)*math.Max(1, math.Abs(want)), "sample %d", i)
 				}
 			})
 		})
@@ -79,15 +83,27 @@ func realistic(classes, features, fit, test int) problem {
 		}
 		return z
 	}
-	return problem{head, samplesOf(head, relu(fit*features)), samplesOf(head, relu(test*features))}
+	p := problem{head, samplesOf(head, relu(fit*features)), samplesOf(head, relu(test*features))}
+	p.fit.Labels = p.fit.Predictions()
+	for i := range p.fit.Labels {
+		if i%7 == 3 { // the classifier errs
+			p.fit.Labels[i] = i % classes
+		}
+	}
+	return p
 }
 
 func TestAgainstLiteralRealistic(t *testing.T) {
 	p := realistic(10, 342, 300, 41)
-	for name, value := range map[string]float64{"msp": 0, "maxlogit": 0, "energy": 1, "react": 90, "dice": 90} {
-		got := fitAndScore(t, newMethod(t, name, posthoc.Options{}), p)
-		for i := range got {
-			assert.InEpsilon(t, literalScore(name, value, p.head, p.fit, p.test, i), got[i], 1e-12, "%s %d", name, i)
+	for name, score := range literals {
+		m := newMethod(t, name, posthoc.Options{})
+		params := map[string]float64{}
+		for key, v := range m.Params() {
+			params[key] = v.(float64)
+		}
+		for i, got := range fitAndScore(t, m, p) {
+			want := score(params, p, i)
+			assert.InDelta(t, want, got, within(name)*math.Max(1, math.Abs(want)), "%s %d", name, i)
 		}
 	}
 }
@@ -156,8 +172,8 @@ func TestReactAt100IsEnergy(t *testing.T) {
 }
 
 func TestNewErrors(t *testing.T) {
-	_, err := posthoc.New("odin", posthoc.Options{})
-	require.ErrorContains(t, err, `unknown method "odin"`)
+	_, err := posthoc.New("nose", posthoc.Options{})
+	require.ErrorContains(t, err, `unknown method "nose"`)
 	for _, name := range posthoc.Names() {
 		assert.ErrorContains(t, err, name)
 	}
@@ -169,7 +185,7 @@ func TestNewErrors(t *testing.T) {
 		{"msp", "p", 1, `posthoc: msp has no parameter "p", known: none`},
 		{"dice", "percentile", 1, `posthoc: dice has no parameter "percentile", known: p`},
 		{"dice", "p", 100.5, "posthoc: dice: parameter p = 100.5 is outside [0, 100]"},
-		{"react", "percentile", math.NaN(), "posthoc: react: parameter percentile = NaN is outside [0, 100]"},
+		{"react", "p", math.NaN(), "posthoc: react: parameter percentile = NaN is outside [0, 100]"},
 		{"energy", "temperature", 0, "parameter temperature = 0 is outside (0, "},
 		{"energy", "temperature", math.Inf(1), "parameter temperature = +Inf is outside"},
 	} {
@@ -178,7 +194,7 @@ func TestNewErrors(t *testing.T) {
 	}
 	_, err = posthoc.New("msp", posthoc.Options{Workers: -1})
 	assert.EqualError(t, err, "posthoc: msp: expected 0 or more workers, got -1")
-	_, err = posthoc.Parameters("odin")
+	_, err = posthoc.Parameters("nose")
 	assert.ErrorContains(t, err, "unknown method")
 }
 
@@ -204,12 +220,14 @@ func TestScoreErrors(t *testing.T) {
 		m := newMethod(t, name, posthoc.Options{})
 		dst := make([]float64, 2)
 		err := m.Score(t.Context(), p.test, dst)
-		if name == "react" || name == "dice" {
+		learns := err != nil
+		if learns {
 			assert.ErrorIs(t, err, posthoc.ErrNotFitted)
 			assert.EqualError(t, err, "posthoc: "+name+": not fitted")
-		} else {
-			assert.NoError(t, err)
 		}
+		k, err := posthoc.LookUp(name)
+		require.NoError(t, err)
+		assert.True(t, learns || k.FittedOn == posthoc.Nothing, "%s is fitted on %s", name, k.FittedOn)
 		require.NoError(t, m.Fit(t.Context(), p.head, p.fit))
 		assert.EqualError(t, m.Score(t.Context(), p.test, dst[:1]),
 			"posthoc: "+name+": room for 1 scores, expected 2, one for each sample")
@@ -222,7 +240,7 @@ func TestScoreErrors(t *testing.T) {
 		cancel()
 		assert.ErrorIs(t, m.Score(ctx, p.test, dst), context.Canceled)
 
-		if name == "react" || name == "dice" {
+		if learns {
 			assert.ErrorIs(t, m.Fit(ctx, p.head, p.fit), context.Canceled)
 			other := realistic(3, 5, 5, 2)
 			assert.EqualError(t, m.Score(t.Context(), other.test, dst), "posthoc: "+name+
@@ -298,11 +316,15 @@ func ExampleNew() {
 		}
 		fmt.Printf("%s: in-distribution %.2f, odd %.2f\n", name, scores, score)
 	}
-	fmt.Println(strings.Join(posthoc.Names(), " "))
+	both, err := posthoc.New("react+dice", posthoc.Options{Params: map[string]float64{"dice.p": 70}})
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println(both.Name(), both.Params())
 	// Output:
 	// msp: in-distribution [0.97 1.00], odd [0.99]
 	// react: in-distribution [4.03 5.01], odd [3.35]
-	// msp maxlogit energy react dice
+	// react+dice map[dice.p:70 react.percentile:90]
 }
 
 func BenchmarkScore(b *testing.B) {

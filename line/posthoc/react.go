@@ -6,48 +6,37 @@ import (
 	"github.com/line-ood/goline/internal/quantile"
 )
 
-var reactParams = []Parameter{{
-	Name: "percentile", Default: 90, Min: 0, Max: 100, Grid: []float64{85, 90, 95, 99}, Doc: "percentile of all ID features at which features are clipped",
-}}
+// react is ReAct of Sun et al. (NeurIPS 2021): the energy of W min(z, t) + b, with t a percentile of all entries of the
+// in-distribution features.
+var react = Kind{
+	Name: "react", Doc: "z clipped at a percentile of all ID features; energy", Source: "Sun et al., NeurIPS 2021", FittedOn: ID,
+	Params: []Parameter{{
+		Name: "percentile", Alias: "p", Default: 90, Min: 0, Max: 100, Grid: []float64{85, 90, 95, 99},
+		Doc: "percentile of all ID features at which features are clipped",
+	}},
+	Part: func(p map[string]float64, _ int) (Part, error) {
+		return Part{Shape: &reactShaper{percentile: p["percentile"]}}, nil
+	},
+}
 
-// react is ReAct of Sun et al. (NeurIPS 2021): the energy of W min(z, t) + b, with t a percentile of all entries of
-// the in-distribution features.
-type react struct {
-	base
+type reactShaper struct {
 	percentile float64
-	head       *dense // nil before Fit
-	threshold  float64
+	state      struct{ Threshold float64 }
 }
 
-func newReact(params map[string]float64, workers int) Method {
-	return &react{base: base{"react", params, workers}, percentile: params["percentile"]}
+func (s *reactShaper) State() any { return &s.state }
+
+func (s *reactShaper) Fit(_ context.Context, _ Head, id Samples) (err error) {
+	s.state.Threshold, err = quantile.Percentile(id.Features, s.percentile)
+	return err
 }
 
-func (m *react) Fit(ctx context.Context, head Head, id Samples) error {
-	if err := m.checkFit(head, id); err != nil {
-		return err
+func (s *reactShaper) Shape() func(*Block) {
+	return func(b *Block) {
+		z := b.Features()
+		for i, v := range z {
+			z[i] = min(v, s.state.Threshold)
+		}
+		b.Changed()
 	}
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	t, err := quantile.Percentile(id.Features, m.percentile)
-	if err != nil {
-		return m.errorf("%w", err)
-	}
-	m.head, m.threshold = newDense(head), t
-	return nil
-}
-
-func (m *react) Score(ctx context.Context, s Samples, dst []float64) error {
-	if m.head == nil {
-		return m.errorf("%w", ErrNotFitted)
-	}
-	if err := m.checkScore(s, dst); err != nil {
-		return err
-	}
-	if err := m.checkShape(s, m.head.classes, m.head.features); err != nil {
-		return err
-	}
-	clip := func(z float64) float64 { return min(z, m.threshold) }
-	return energies(ctx, m.head, s, clip, dst, m.workers)
 }

@@ -6,6 +6,7 @@ import (
 	"math"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 )
 
@@ -14,16 +15,42 @@ type Parameter struct {
 	Name              string
 	Default, Min, Max float64
 	Open              bool
-	Grid              []float64 // the values that a search tries; nil means that the default is not searched for
+	Whole             bool      // only whole numbers
+	Grid              []float64 // the values that a search tries, those published where there are some; nil means that the default is not searched for
 	Doc               string    // one line
+	Alias             string    // another name that New takes; "" for none
+}
+
+// Fitting says what a method must be fitted on.
+type Fitting int
+
+// What methods are fitted on.
+const (
+	Nothing Fitting = iota // the head alone, or nothing: any samples will do
+	ID                     // in-distribution samples
+	Labels                 // labelled in-distribution samples
+)
+
+func (f Fitting) String() string {
+	return [...]string{"nothing", "ID samples", "labelled ID samples"}[f]
 }
 
 // Kind is a method that can be made by name.
 type Kind struct {
-	Name   string
-	Params []Parameter
-	// New makes the method, not fitted. params holds a value within its range for each of Params; workers is at least 1.
+	Name     string
+	Params   []Parameter
+	Doc      string // one line: what the score is
+	Source   string // the paper: authors, venue and year
+	FittedOn Fitting
+	// Part makes what the kind contributes to a composition, not fitted. params holds a value within its range for each of
+	// Params; workers is at least 1. nil for a kind that cannot be composed.
+	Part func(params map[string]float64, workers int) (Part, error)
+	// New makes the method, not fitted; nil means the method that Part makes.
 	New func(params map[string]float64, workers int) (Method, error)
+	// Slow marks a kind that is too slow for "all" the methods and is made when it is named alone.
+	Slow bool
+
+	parts []Kind // of a composition
 }
 
 // registered holds the kinds that other packages added.
@@ -36,7 +63,7 @@ var registered struct {
 // as package line does for LINe. It panics, because that is a mistake in the program, for a kind without a name or New, for a
 // name that is taken, and for a parameter whose default or grid lies outside its range.
 func Register(k Kind) {
-	if k.Name == "" || k.New == nil {
+	if k.Name == "" || k.New == nil && k.Part == nil {
 		panic("posthoc: Register of a kind without a name or without New")
 	}
 	for _, p := range k.Params {
@@ -58,18 +85,12 @@ func Register(k Kind) {
 
 // builtin returns the methods of this package in the order in which they are listed to people.
 func builtin() []Kind {
-	return []Kind{
-		{"msp", nil, always(newMSP)},
-		{"maxlogit", nil, always(newMaxLogit)},
-		{"energy", energyParams, always(newEnergy)},
-		{"react", reactParams, always(newReact)},
-		{"dice", diceParams, always(newDice)},
+	kinds := []Kind{msp, maxLogit, energy, react, dice}
+	both, err := compositionOf("dice+react", kinds)
+	if err != nil {
+		panic(err)
 	}
-}
-
-// always is New of a kind that can always be made.
-func always(f func(map[string]float64, int) Method) func(map[string]float64, int) (Method, error) {
-	return func(params map[string]float64, workers int) (Method, error) { return f(params, workers), nil }
+	return append(kinds, both)
 }
 
 // Kinds lists the known methods: those of this package, and then the registered ones in the order of their names.
@@ -96,48 +117,67 @@ func Names() []string {
 
 // Parameters lists the settings of a method. It errors for an unknown name.
 func Parameters(name string) ([]Parameter, error) {
-	k, err := lookUp(name)
+	k, err := LookUp(name)
 	return slices.Clone(k.Params), err
 }
 
-// New returns the method of that name. It errors for an unknown name and then lists the known ones, and for a
-// parameter that the method does not have or that lies outside its range.
+// New returns the method of that name, see [Kinds], or the composition that a name such as "react+dice" or "scale+knn" means: the
+// shaping parts of all, in that order, and the score of the one that has one of its own, or else the energy. A composition's
+// parameters are named PART.NAME. New errors for an unknown name and then lists the known ones, for a composition of two scores,
+// and for a parameter that the method does not have or that lies outside its range.
 func New(name string, o Options) (Method, error) {
-	k, err := lookUp(name)
+	k, err := LookUp(name)
 	if err != nil {
 		return nil, err
 	}
 	if o.Workers < 0 {
 		return nil, fmt.Errorf("posthoc: %s: expected 0 or more workers, got %d", name, o.Workers)
 	}
+	params, err := k.settings(o.Params)
+	if err != nil {
+		return nil, err
+	}
+	workers := o.Workers
+	if workers == 0 {
+		workers = defaultWorkers()
+	}
+	if k.New != nil {
+		return k.New(params, workers)
+	}
+	return k.compose(params, workers)
+}
+
+// settings returns a value for each parameter: the given ones, checked, and defaults.
+func (k Kind) settings(given map[string]float64) (map[string]float64, error) {
 	params := map[string]float64{}
 	var known []string
 	for _, p := range k.Params {
 		known = append(known, p.Name)
 		params[p.Name] = p.Default
 	}
-	for _, key := range slices.Sorted(maps.Keys(o.Params)) {
-		i := slices.Index(known, key)
+	for _, key := range slices.Sorted(maps.Keys(given)) {
+		i := slices.IndexFunc(k.Params, func(p Parameter) bool { return p.Name == key || p.Alias == key && key != "" })
 		if i < 0 {
-			return nil, fmt.Errorf("posthoc: %s has no parameter %q, known: %s", name, key, list(known))
+			return nil, fmt.Errorf("posthoc: %s has no parameter %q, known: %s", k.Name, key, list(known))
 		}
-		if err := k.Params[i].check(o.Params[key]); err != nil {
-			return nil, fmt.Errorf("posthoc: %s: %w", name, err)
+		if err := k.Params[i].check(given[key]); err != nil {
+			return nil, fmt.Errorf("posthoc: %s: %w", k.Name, err)
 		}
-		params[key] = o.Params[key]
+		params[k.Params[i].Name] = given[key]
 	}
-	workers := o.Workers
-	if workers == 0 {
-		workers = defaultWorkers()
-	}
-	return k.New(params, workers)
+	return params, nil
 }
 
-func lookUp(name string) (Kind, error) {
-	for _, k := range Kinds() {
+// LookUp returns the kind of that name, or the composition that it means. It errors for an unknown name and lists the known ones.
+func LookUp(name string) (Kind, error) {
+	kinds := Kinds()
+	for _, k := range kinds {
 		if k.Name == name {
 			return k, nil
 		}
+	}
+	if strings.Contains(name, "+") {
+		return compositionOf(name, kinds)
 	}
 	return Kind{}, fmt.Errorf("posthoc: unknown method %q, known: %s", name, list(Names()))
 }
@@ -148,6 +188,9 @@ func (p Parameter) check(v float64) error {
 	bracket := "["
 	if p.Open {
 		bracket = "("
+	}
+	if p.Whole && v != math.Trunc(v) {
+		return fmt.Errorf("parameter %s = %v, expected a whole number", p.Name, v)
 	}
 	if !(v >= p.Min && v <= p.Max) || p.Open && v == p.Min || math.IsInf(v, 0) {
 		return fmt.Errorf("parameter %s = %v is outside %s%v, %v]", p.Name, v, bracket, p.Min, p.Max)

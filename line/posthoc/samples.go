@@ -17,7 +17,18 @@ type Samples struct {
 	Features        []float32 // penultimate features, shape [sample, feature], row-major
 	Logits          []float32 // shape [sample, class], row-major; W z + b without any clipping or masking
 	Labels          []int     // shape [sample], -1 where unknown; nil means all unknown
+	// Extra holds further values of each sample by name, for methods that need them: statistics of a feature map, logits of a
+	// changed input. What a method needs it says by Needs, see [Needing].
+	Extra map[string]Extra
 }
+
+// Extra is something that a network says of each sample beside features and logits.
+type Extra struct {
+	Width  int       // values a sample, at least 1
+	Values []float32 // shape [sample, width], row-major
+}
+
+func (e Extra) row(i int) []float32 { return e.Values[i*e.Width : (i+1)*e.Width] }
 
 // Validate errors if there are no samples, a length does not match N, Features and Classes, a feature or logit is not
 // finite, or a label is neither -1 nor a class. Errors name the first such sample.
@@ -43,6 +54,14 @@ func (s Samples) validate() error {
 	}
 	if i := mathx.FirstNotFinite(s.Logits); i >= 0 {
 		return fmt.Errorf("sample %d: logit of class %d is %v", i/s.Classes, i%s.Classes, s.Logits[i])
+	}
+	for name, e := range s.Extra {
+		if e.Width < 1 || len(e.Values) != s.N*e.Width {
+			return fmt.Errorf("%s has %d values, expected %d samples x %d", name, len(e.Values), s.N, e.Width)
+		}
+		if i := mathx.FirstNotFinite(e.Values); i >= 0 {
+			return fmt.Errorf("sample %d: %s is %v at index %d", i/e.Width, name, e.Values[i], i%e.Width)
+		}
 	}
 	for i, label := range s.Labels {
 		if label < -1 || label >= s.Classes {
@@ -78,6 +97,16 @@ func (s Samples) Subset(indices []int) Samples {
 		if s.Labels != nil {
 			out.Labels = append(out.Labels, s.Labels[i])
 		}
+	}
+	for name, e := range s.Extra {
+		part := Extra{Width: e.Width}
+		for _, i := range indices {
+			part.Values = append(part.Values, e.row(i)...)
+		}
+		if out.Extra == nil {
+			out.Extra = map[string]Extra{}
+		}
+		out.Extra[name] = part
 	}
 	return out
 }

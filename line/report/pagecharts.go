@@ -54,6 +54,11 @@ func newCharts(r Result, scores []Scores) (*charts, error) {
 		c.method = append(c.method, i)
 	}
 	order := slices.Clone(c.method)
+	if len(order) == 0 { // colours for the other figures
+		for i := range r.Methods {
+			order = append(order, i)
+		}
+	}
 	slices.SortStableFunc(order, func(a, b int) int {
 		first := func(i int) int {
 			if r.Methods[i].Name == ours {

@@ -17,23 +17,23 @@ type comparisonView struct {
 	Clear       bool // more than chance at 5 %, corrected
 }
 
+// comparisonSentence says what the p-values are.
+func (r Result) comparisonSentence() string {
+	if r.Bootstrap == nil {
+		return "By DeLong's test."
+	}
+	return fmt.Sprintf("By a paired bootstrap of %d resamples.", r.Bootstrap.Resamples)
+}
+
 func (r Result) viewComparisons() (out []comparisonView) {
 	for _, c := range r.Comparisons {
 		out = append(out, comparisonView{
 			A: printable(c.A), B: printable(c.B), IndexA: r.index(c.A),
 			Difference: fmt.Sprintf("%+.2f", 100*c.Difference), CI: fmt.Sprintf("%+.2f to %+.2f", 100*c.CI.Lo, 100*c.CI.Hi),
-			P: formatP(c.P), Adjusted: formatP(c.Adjusted), Clear: c.Adjusted < 0.05,
+			P: FormatP(c.P), Adjusted: FormatP(c.Adjusted), Clear: c.Adjusted < 0.05,
 		})
 	}
 	return out
-}
-
-// formatP writes a p-value with two significant digits, in full down to 0.0001.
-func formatP(p float64) string {
-	if p >= 0.0995 {
-		return fmt.Sprintf("%.2f", p)
-	}
-	return fmt.Sprintf("%.2g", p)
 }
 
 // tuningView says how a method's parameters were chosen.
@@ -74,7 +74,7 @@ func viewTuning(m Method) tuningView {
 	}
 	best := 0
 	for i, trial := range t.Trials {
-		if trial.AUROC > t.Trials[best].AUROC {
+		if b := t.Trials[best]; trial.AUROC > b.AUROC || trial.AUROC == b.AUROC && trial.FPR95 < b.FPR95 {
 			best = i
 		}
 	}

@@ -19,8 +19,8 @@ type view struct {
 	Summary         string
 	Standing        string
 	Contents        []Section // bodies apart
-	Columns         []columnView
-	Rows            []row
+	Overview        overview
+	FullSpectrum    *overview // nil without covariate-shifted ID sets
 	Methods         []methodView
 	Sections        []Section
 	Rates           []rateHead
@@ -28,6 +28,8 @@ type view struct {
 	AllFolded       bool
 	Bootstrap       string
 	Checkpoints     int
+	TuningRule      string
+	ComparisonTest  string
 	Curves          []setCharts
 	Scores          []scoreCharts
 	Coverage, Cost  template.HTML
@@ -38,24 +40,6 @@ type view struct {
 	Predictions     []predictionView
 	Facts           []factView
 	Labelled, Sized bool // whether methods have misclassification rates, and known memory
-}
-
-type columnView struct {
-	Title, Class string
-	FPR95, AUROC int // positions among the cells of a row, from 0 for the method's name
-}
-
-type row struct {
-	Index         int
-	Method, Class string
-	Params        string
-	Cells         []cellView
-}
-
-type cellView struct {
-	FPR95, AUROC         string
-	BestFPR95, BestAUROC bool
-	SD                   deviation
 }
 
 type methodView struct {
@@ -106,7 +90,7 @@ type factView struct {
 
 func (r Result) view(scores []Scores, p Provenance) (*view, error) {
 	v := &view{Policy: policy(), Style: template.CSS(style), Script: template.JS(script), Net: printable(r.Net), About: r.about(),
-		Summary: r.summary(), Standing: r.standing(), Sections: p.Sections, Checkpoints: r.Checkpoints}
+		Summary: r.summary(), Standing: r.standing(), Sections: p.Sections, Checkpoints: r.Checkpoints, TuningRule: TuningRule, ComparisonTest: r.comparisonSentence()}
 	c, err := newCharts(r, scores)
 	if err != nil {
 		return nil, err
@@ -123,22 +107,13 @@ func (r Result) view(scores []Scores, p Provenance) (*view, error) {
 
 // viewTables fills in the tables of methods and sets.
 func (r Result) viewTables(v *view, c *charts) {
-	columns := r.columns()
-	for i, column := range columns {
-		class := [...]string{"overall", "group", "set"}[column.kind]
-		v.Columns = append(v.Columns, columnView{column.title, class, 2*i + 1, 2*i + 2})
+	v.Overview = r.overview("overview", c)
+	if r.FullSpectrum != nil {
+		full := r.fullSpectrum().overview("full-spectrum", c)
+		full.Caption = full.caption(r)
+		v.FullSpectrum = &full
 	}
 	for i, m := range r.Methods {
-		line := row{Index: i, Method: printable(m.Name), Class: c.class(i), Params: FormatParams(m.Params)}
-		for _, column := range columns {
-			x := column.cells[i]
-			shown := cellView{FPR95: x.FPR95, AUROC: x.AUROC, BestFPR95: x.BestFPR95, BestAUROC: x.BestAUROC}
-			if column.sd != nil {
-				shown.SD = column.sd[i]
-			}
-			line.Cells = append(line.Cells, shown)
-		}
-		v.Rows = append(v.Rows, line)
 		v.Methods = append(v.Methods, viewMethod(i, m, c.class(i)))
 		v.Labelled, v.Sized = v.Labelled || m.Misclassification != nil, v.Sized || m.Bytes > 0
 		for _, o := range m.OOD {
@@ -270,6 +245,7 @@ func (v *view) contents() (list []Section) {
 	for _, s := range v.Sections {
 		add(true, s.ID, s.Title)
 	}
+	add(v.FullSpectrum != nil, "full-spectrum", "Full spectrum")
 	add(true, "methods", "Settings, time and memory")
 	add(len(v.Tunings) > 0, "tuning", "How parameters were chosen")
 	add(len(v.Comparisons) > 0, "comparisons", "Methods against each other")
@@ -281,19 +257,4 @@ func (v *view) contents() (list []Section) {
 	add(true, "all", "All metrics")
 	add(true, "provenance", "Provenance")
 	return list
-}
-
-// formatBytes writes an amount of memory with three digits, "" for 0, which means unknown.
-func formatBytes(n int64) string {
-	if n <= 0 {
-		return ""
-	}
-	v, unit := float64(n), "B"
-	for _, u := range []string{"kB", "MB", "GB", "TB"} {
-		if v < 999.5 {
-			break
-		}
-		v, unit = v/1000, u
-	}
-	return strconv.FormatFloat(v, 'g', 3, 64) + " " + unit
 }

@@ -6,7 +6,7 @@
     const cell = row.cells[col];
     const text = cell.dataset.v ?? cell.textContent.trim();
     const number = parseFloat(text);
-    return Number.isNaN(number) ? text : number;
+    return number === number ? number : text;
   };
   const compare = (a, b) => {
     if (a === b) return 0;
@@ -59,8 +59,7 @@
     if (found) keep(found.dataset.m);
   });
   if (pick) {
-    for (const row of document.querySelectorAll("#overview ~ .scroll tbody tr")) {
-      if (row.dataset.m === undefined || row.closest("table") !== document.querySelector("table.sortable")) continue;
+    for (const row of document.querySelector("table.sortable").tBodies[0].rows) {
       const option = document.createElement("option");
       option.value = row.dataset.m;
       option.textContent = row.cells[0].textContent;

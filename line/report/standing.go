@@ -30,11 +30,11 @@ func (r Result) standing() string {
 	fpr, auroc := r.ranks(i, func(int) bool { return true })
 	s := fmt.Sprintf("Of %d methods, %s is %s by average FPR95 and %s by average AUROC", len(r.Methods), ours, ordinal(fpr), ordinal(auroc))
 	sets := r.Methods[0].OOD
-	if groups := r.groups(); len(groups) > 1 {
+	if groups := r.Methods[0].Groups(); len(groups) > 1 {
 		var parts []string
 		for _, g := range groups {
-			fpr, auroc := r.ranks(i, func(set int) bool { return sets[set].Group == g })
-			parts = append(parts, fmt.Sprintf("%s and %s on %s sets", ordinal(fpr), ordinal(auroc), printable(g)))
+			fpr, auroc := r.ranks(i, func(set int) bool { return sets[set].Group == g.Name })
+			parts = append(parts, fmt.Sprintf("%s and %s on %s sets", ordinal(fpr), ordinal(auroc), printable(g.Name)))
 		}
 		s += "; " + strings.Join(parts, ", ")
 	}
@@ -124,4 +124,15 @@ func ordinal(n int) string {
 		}
 	}
 	return fmt.Sprint(n, suffix)
+}
+
+// mean is that over some of the method's OOD sets.
+func (m Method) mean(belongs func(set int) bool) Average {
+	var part []OOD
+	for i, o := range m.OOD {
+		if belongs(i) {
+			part = append(part, o)
+		}
+	}
+	return averageOf(part)
 }

@@ -1,0 +1,98 @@
+package posthoc
+
+import "slices"
+
+// Block is a group of samples on their way through a detector, in float64: shaping parts change it, the score reads it. One
+// goroutine uses a block at a time.
+type Block struct {
+	N, Dim, Classes int
+
+	first   int // index of the first sample among those scored
+	samples *Samples
+	z, l    []float64
+	scale   []float64 // by which logits are multiplied, shape [sample]
+	network Linear    // the network's head
+	head    Linear    // what logits come from once features or head have changed
+	stale   bool      // whether logits are to be computed anew
+}
+
+// Linear computes logits from features, as a network's final layer does.
+type Linear interface {
+	// Logits writes the logits of n samples to dst, shape [sample, class]; z has shape [sample, feature]. Each sample's are the
+	// same bits whatever the others are. It is called from several goroutines at once.
+	Logits(dst, z []float64, n int)
+}
+
+// newBlock returns a block for up to size samples. head computes logits where a part has changed the features.
+func newBlock(samples *Samples, head Linear, size int) *Block {
+	return &Block{
+		Dim: samples.Dim, Classes: samples.Classes, samples: samples, network: head,
+		z: make([]float64, size*samples.Dim), l: make([]float64, size*samples.Classes), scale: make([]float64, size),
+	}
+}
+
+// load fills the block with samples lo to hi as the network gave them.
+func (b *Block) load(lo, hi int) {
+	b.first, b.N = lo, hi-lo
+	b.head, b.stale = b.network, false
+	for i, v := range b.samples.Features[lo*b.Dim : hi*b.Dim] {
+		b.z[i] = float64(v)
+	}
+	for i, v := range b.samples.Logits[lo*b.Classes : hi*b.Classes] {
+		b.l[i] = float64(v)
+	}
+	for i := range b.N {
+		b.scale[i] = 1
+	}
+}
+
+// Features returns the penultimate features, shape [sample, feature]. Who changes them calls Changed.
+func (b *Block) Features() []float64 { return b.z[:b.N*b.Dim] }
+
+// Sample returns the features of one sample, shape [feature]. Who changes them calls Changed.
+func (b *Block) Sample(i int) []float64 { return b.z[i*b.Dim : (i+1)*b.Dim] }
+
+// Changed says that the features have changed, so that logits are to be computed from them.
+func (b *Block) Changed() { b.stale = true }
+
+// SetHead replaces the head that logits come from.
+func (b *Block) SetHead(h Linear) { b.head, b.stale = h, true }
+
+// ScaleLogits multiplies the logits of a sample by f, those that are computed later too.
+func (b *Block) ScaleLogits(i int, f float64) {
+	b.scale[i] *= f
+	if !b.stale {
+		for k := range b.l[i*b.Classes : (i+1)*b.Classes] {
+			b.l[i*b.Classes+k] *= f
+		}
+	}
+}
+
+// Logits returns the logits, shape [sample, class]: the network's own until a part has changed features or head. They are not to
+// be changed.
+func (b *Block) Logits() []float64 {
+	l := b.l[:b.N*b.Classes]
+	if b.stale {
+		b.head.Logits(l, b.Features(), b.N)
+		for i, f := range b.scale[:b.N] {
+			if f != 1 {
+				for k := range l[i*b.Classes : (i+1)*b.Classes] {
+					l[i*b.Classes+k] *= f
+				}
+			}
+		}
+		b.stale = false
+	}
+	return l
+}
+
+// LogitsOf returns the logits of one sample, shape [class].
+func (b *Block) LogitsOf(i int) []float64 { return b.Logits()[i*b.Classes:][:b.Classes] }
+
+// Prediction returns the class of a sample's largest logit, the first of equals.
+func (b *Block) Prediction(i int) int { return argMax(b.LogitsOf(i)) }
+
+// Extra returns what the samples hold under that name for one sample; see [Samples]. It is not to be changed.
+func (b *Block) Extra(name string, i int) []float32 { return b.samples.Extra[name].row(b.first + i) }
+
+func argMax[T float32 | float64](values []T) int { return slices.Index(values, slices.Max(values)) }

@@ -1,0 +1,73 @@
+package posthoc_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/line-ood/goline/line/posthoc"
+)
+
+// The order of a head mask and a clip does not matter: both are fitted to the features as they are.
+func TestComposeOrder(t *testing.T) {
+	p := realistic(5, 40, 60, 12)
+	a := fitAndScore(t, newMethod(t, "react+dice", posthoc.Options{}), p)
+	b := fitAndScore(t, newMethod(t, "dice+react", posthoc.Options{}), p)
+	assert.Equal(t, a, b)
+	assert.Equal(t, a, fitAndScore(t, newMethod(t, "react+dice+energy", posthoc.Options{}), p), "the energy is the score of shapers alone")
+}
+
+// A score that follows a shaper reads what the shaper leaves: the logits of clipped features.
+func TestComposeScore(t *testing.T) {
+	p := realistic(5, 40, 60, 12)
+	got := fitAndScore(t, newMethod(t, "react+maxlogit", posthoc.Options{Params: map[string]float64{"react.p": 50}}), p)
+	for i := range got {
+		logits := affine(p.head, clipped(50, p, i), nil)
+		want := logits[0]
+		for _, l := range logits {
+			want = max(want, l)
+		}
+		assert.InDelta(t, want, got[i], 1e-12)
+	}
+}
+
+func TestComposeErrors(t *testing.T) {
+	for name, want := range map[string]string{
+		"msp+energy":  `posthoc: msp+energy: both msp and energy have a score of their own`,
+		"react+react": "posthoc: react+react: react stands twice",
+		"react+nose":  `posthoc: react+nose: unknown method "nose", known: msp`,
+		"react+":      `posthoc: react+: unknown method "react", known: `,
+		"+react":      `posthoc: +react: unknown method "", known: `,
+	} {
+		_, err := posthoc.New(name, posthoc.Options{})
+		assert.ErrorContains(t, err, want)
+	}
+	_, err := posthoc.New("react+dice", posthoc.Options{Params: map[string]float64{"p": 3}})
+	assert.EqualError(t, err, `posthoc: react+dice has no parameter "p", known: react.percentile, dice.p`)
+}
+
+// What a fitted method learned, given to another one of its name, makes the same scores, and is measured.
+func TestStateAndRestore(t *testing.T) {
+	p := realistic(5, 40, 60, 12)
+	for _, name := range append(posthoc.Names(), "react+maxlogit") {
+		m := newMethod(t, name, posthoc.Options{})
+		want := fitAndScore(t, m, p)
+		state, err := posthoc.State(m)
+		require.NoError(t, err)
+		other := newMethod(t, name, posthoc.Options{})
+		require.NoError(t, posthoc.Restore(other, p.head, state))
+		got := make([]float64, p.test.N)
+		require.NoError(t, other.Score(t.Context(), p.test, got))
+		assert.Equal(t, want, got, name)
+		assert.Equal(t, len(state) > 0, m.(posthoc.Sizer).Bytes() > 0, name)
+		for key := range state {
+			v := state[key]
+			delete(state, key)
+			assert.EqualError(t, posthoc.Restore(newMethod(t, name, posthoc.Options{}), p.head, state), "posthoc: "+name+": state lacks "+key)
+			state[key] = "text"
+			assert.ErrorContains(t, posthoc.Restore(newMethod(t, name, posthoc.Options{}), p.head, state), "state "+key+": expected ")
+			state[key] = v
+		}
+	}
+}
