@@ -146,7 +146,7 @@ func (d *demonstration) contributionMap() template.HTML {
 			value := float64(mean[c*f+i])
 			stroke := "none"
 			if keep[i] {
-				stroke = "currentColor"
+				stroke = "#333"
 			}
 			fmt.Fprintf(&b, `<rect x="%d" y="%d" width="%d" height="%d" fill="%s" stroke="%s" stroke-width=".6"><title>%s, neuron %d: %.3f</title></rect>`,
 				left+i*w, top+c*h, w-1, h-1, diverging(value/most), stroke, template.HTMLEscapeString(name), i, value)
