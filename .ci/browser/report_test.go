@@ -79,7 +79,7 @@ func run(t *testing.T, name string, args ...string) {
 
 // look opens a page in both colour schemes at three widths. GOLINE_SCREENSHOTS names a folder to keep pictures of it in.
 func look(t *testing.T, browser, page, name string) {
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
 	defer cancel()
 	ctx, cancel = chromedp.NewExecAllocator(ctx, append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath(browser), chromedp.NoSandbox, chromedp.Flag("allow-file-access-from-files", true))...)
