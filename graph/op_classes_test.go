@@ -97,6 +97,7 @@ func TestClassOutOfRange(t *testing.T) {
 	for name, op := range map[string]func(x, class, table *G.Node) (*G.Node, error){
 		"Gather":    func(x, class, _ *G.Node) (*G.Node, error) { return graph.Gather(x, class) },
 		"ClassMask": func(x, class, table *G.Node) (*G.Node, error) { return graph.ClassMask(x, class, table) },
+		"ClassClip": func(x, class, table *G.Node) (*G.Node, error) { return graph.ClassClip(x, class, table) },
 		"RoutedLinear": func(x, class, table *G.Node) (*G.Node, error) {
 			row := must2(t)(graph.Reshape(must2(t)(graph.Channels(table, 0, 1))))
 			return graph.RoutedLinear(x, class, graph.RoutedHead{Weight: table, Bias: row, Contribution: table, Threshold: row})

@@ -64,6 +64,30 @@ func TestClassMask(t *testing.T) {
 	})
 }
 
+func TestClassClip(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		draw := func(name string, hi int) int { return rapid.IntRange(1, hi).Draw(rt, name) }
+		n, d, k := draw("batch", 4), draw("features", 40), draw("classes", 4) // rows longer than a vector, and their rest
+		seed := rapid.Uint64().Draw(rt, "seed")
+		z, limit := graphtest.Normal(newRand(seed), n, d), graphtest.Normal(newRand(seed+1), k, d)
+		class := drawClasses(rt, n, k)
+		for i := range z.Data { // central differences must not cross the limit
+			if l := limit.At(class[i/d], i%d); math.Abs(z.Data[i]-l) < 0.05 {
+				z.Data[i] = l + 0.05
+			}
+		}
+		graphtest.Op{
+			In:    []graphtest.Input{graphtest.Variable(z).Batched(), graphtest.Constant(limit), graphtest.ClassInput(class...)},
+			Build: func(in G.Nodes) (*G.Node, error) { return graph.ClassClip(in[0], in[2], in[1]) },
+			Want: func(in []graphtest.Input) graphtest.Array {
+				return graphtest.Map([]int{n, d}, func(i []int) float64 {
+					return math.Min(in[0].At(i...), in[1].At(in[2].Classes[i[0]], i[1]))
+				})
+			},
+		}.Check(rt, seed)
+	})
+}
+
 // routedTable is LINe's mask as its authors build it: a table of classes × classes × features, looked up by class.
 func routedTable(weight, contribution, threshold graphtest.Array) graphtest.Array {
 	k, d := weight.Shape[0], weight.Shape[1]
@@ -165,6 +189,11 @@ func TestLinearErrors(t *testing.T) {
 		"ClassMask float class":  {func() (*G.Node, error) { return graph.ClassMask(z, add("f", 2), w) }, "class (f) is of float64, expected int"},
 		"ClassMask features":     {func() (*G.Node, error) { return graph.ClassMask(z, class, add("table", 4, 2)) }, "table (table) has shape (4, 2), expected (4, 3)"},
 		"ClassMask batch":        {func() (*G.Node, error) { return graph.ClassMask(z, s.Add(graphtest.ClassInput(1, 2, 3), "class3"), w) }, "class (class3) has shape (3), expected (2)"},
+		"ClassClip nil":          {func() (*G.Node, error) { return graph.ClassClip(z, class, nil) }, "ClassClip: input 1 is nil"},
+		"ClassClip nil class":    {func() (*G.Node, error) { return graph.ClassClip(z, nil, w) }, "class is nil"},
+		"ClassClip float class":  {func() (*G.Node, error) { return graph.ClassClip(z, add("f2", 2), w) }, "class (f2) is of float64, expected int"},
+		"ClassClip features":     {func() (*G.Node, error) { return graph.ClassClip(z, class, add("limit", 4, 2)) }, "limit (limit) has shape (4, 2), expected (4, 3)"},
+		"ClassClip batch":        {func() (*G.Node, error) { return graph.ClassClip(z, s.Add(graphtest.ClassInput(1, 2, 3), "classes3"), w) }, "class (classes3) has shape (3), expected (2)"},
 		"RoutedLinear nil":       {func() (*G.Node, error) { return graph.RoutedLinear(nil, class, head) }, "input 0 is nil"},
 		"RoutedLinear no weight": {func() (*G.Node, error) { return graph.RoutedLinear(z, class, graph.RoutedHead{}) }, "input 1 is nil"},
 		"RoutedLinear no bias": {func() (*G.Node, error) {

@@ -137,6 +137,58 @@ func TestLoadRefusesBadArrays(t *testing.T) {
 	}
 }
 
+// TestLoadRefusesBadClipping of detectors that clip at a percentile. Files of older releases know none of it, and older releases
+// refuse these files for their clip of 0.
+func TestLoadRefusesBadClipping(t *testing.T) {
+	for _, perClass := range []bool{false, true} {
+		det, path := saved(t, line.Options{ClipPercentile: 90, ClipPerClass: perClass})
+		a, err := npyz.ReadNpz(path)
+		require.NoError(t, err)
+		clip, err := a.Float64("clip")
+		require.NoError(t, err)
+		require.Equal(t, []float64{0}, clip)
+		limits, err := a.Float32("clip_limits", -1)
+		if perClass {
+			limits, err = a.Float32("clip_limits", 3, 9)
+		}
+		require.NoError(t, err)
+		require.Equal(t, det.ClipLimits(0), limits[:9])
+		poisoned := append([]float32(nil), limits...)
+		poisoned[5] = float32(math.NaN())
+		limitsArray, err := a.Get("clip_limits")
+		require.NoError(t, err)
+		for _, bad := range []struct {
+			name  string
+			array npyz.Array
+			want  string
+		}{
+			{"clip", npyz.Scalar(1.0), "clip is 1 beside clip_percentile 90, expected 0"},
+			{"clip_percentile", npyz.Scalar(0.0), map[bool]string{false: "clip 0 is not a positive number", true: "clip 0 is not"}[perClass]},
+			{"clip_percentile", npyz.Scalar(100.5), "clip percentile 100.5 is not in (0, 100]"},
+			{"clip_percentile", npyz.Scalar(math.NaN()), "clip percentile NaN is not in (0, 100]"},
+			{"clip_percentile", npyz.Scalar("90"), `array "clip_percentile": expected `},
+			{"clip_percentile", npyz.Array{}, "clip 0 is not a positive number"},
+			{"clip_limits", npyz.Array{}, `array "clip_limits": no such array`},
+			{"clip_limits", npyz.New([]float32{1}), `array "clip_limits": expected shape `},
+			{"clip_limits", npyz.New(poisoned, limitsArray.Shape...), "clip_limits holds NaN at index 5"},
+		} {
+			_, err := line.Load(rewritten(t, path, map[string]npyz.Array{bad.name: bad.array}))
+			require.ErrorContains(t, err, bad.want, bad.name)
+		}
+		if !perClass {
+			continue
+		}
+		for _, bad := range []npyz.Array{npyz.Scalar(int64(1)), npyz.New([]bool{true, true}), npyz.New([]bool{})} {
+			_, err := line.Load(rewritten(t, path, map[string]npyz.Array{"clip_per_class": bad}))
+			require.ErrorContains(t, err, "expected one bool")
+		}
+		for _, other := range []npyz.Array{npyz.Scalar(false), {}} {
+			_, err := line.Load(rewritten(t, path, map[string]npyz.Array{"clip_per_class": other}))
+			require.ErrorContains(t, err, `array "clip_limits": expected shape `)
+		}
+	}
+}
+
 // TestLoadMissesEachArray leaves each array out in turn.
 func TestLoadMissesEachArray(t *testing.T) {
 	_, path := saved(t, line.DefaultOptions())

@@ -8,7 +8,7 @@ import (
 	"github.com/line-ood/goline/nets"
 )
 
-// Detector is LINe fitted to a network. It does not change and is safe for concurrent use. What it needs to score is compiled at
+// Detector is LINe fitted to a network, or another method that [Deploy] fitted. It does not change and is safe for concurrent use. What it needs to score is compiled at
 // the first use and kept as long as the detector.
 type Detector struct {
 	net           nets.Classifier
@@ -16,20 +16,31 @@ type Detector struct {
 	options       Options
 	contributions *Contributions
 	mean          []float32 // C [K, D]
+	limits        []float32 // upper bounds of activations [D], per class [K, D]; nil where all have options.Clip
 	activation    []float32 // thresholds [K], nil without AP
 	weight        []float32 // thresholds [K], nil without WP
-	fitScores     []float32 // of the images it was fitted to, ascending; empty where they are not known
+	other         *other    // the method where that is not LINe, which leaves the fields above but net and preprocessing empty
+	fitScores     []float64 // of the images it was fitted to, ascending; empty where they are not known
 	many, single  compiled  // programs for batches and for one image at a time
 }
 
 // New derives a detector from the contributions of the network's neurons, wherever they come from: [Fit] measures them by
 // gradient × activation, other estimates of the Shapley value may take their place. The network and the contributions must not
 // change afterwards. It errors for an option out of range, contributions of another shape than the network's (wrapping
-// [ErrMismatch]), and classes without images, which it names. The detector has no threshold: there are no images to score.
+// [ErrMismatch]), and classes without images, which it names. A ClipPercentile is an error too: it is of activations, which only
+// [Fit] sees; [NewClipped] takes them from elsewhere. The detector has no threshold: there are no images to score.
 func New(ctx context.Context, net nets.Classifier, c *Contributions, o Options) (*Detector, error) {
 	if err := o.Check(); err != nil {
 		return nil, fmt.Errorf("line: %w", err)
 	}
+	if o.measuresClip() {
+		return nil, fmt.Errorf("line: clip percentile %v needs the activations of training images: expected Fit, or NewClipped with limits", o.ClipPercentile)
+	}
+	return newDetector(ctx, net, c, nil, o)
+}
+
+// newDetector derives a detector with options that are in range. limits, which it keeps, are there if the options measure them.
+func newDetector(ctx context.Context, net nets.Classifier, c *Contributions, limits []float32, o Options) (*Detector, error) {
 	o = o.withDefaults()
 	if w, _ := net.Head(); w == nil {
 		return nil, fmt.Errorf("line: %s: %w", net.Name(), nets.ErrNoHead)
@@ -42,7 +53,12 @@ func New(ctx context.Context, net nets.Classifier, c *Contributions, o Options) 
 	if err != nil {
 		return nil, fmt.Errorf("line: %w", err)
 	}
-	d := &Detector{net: net, options: o, contributions: c, mean: mean}
+	d := &Detector{net: net, options: o, contributions: c, mean: mean, limits: limits}
+	if o.measuresClip() {
+		if err := d.checkLimits(); err != nil {
+			return nil, fmt.Errorf("line: %w", err)
+		}
+	}
 	if p := net.Preprocessing(); p.Check() == nil {
 		d.preprocessing = p
 	}
@@ -72,10 +88,10 @@ func (d *Detector) Preprocessing() nets.Preprocessing {
 	return d.preprocessing
 }
 
-// Options returns the detector's parameters, with defaults filled in.
+// Options returns LINe's parameters, with defaults filled in; of another method they mean nothing, see [Detector.Params].
 func (d *Detector) Options() Options { return d.options }
 
-// Contributions returns the statistics that the detector was derived from. They must not be changed.
+// Contributions returns the statistics that LINe was derived from, nil of another method. They must not be changed.
 func (d *Detector) Contributions() *Contributions { return d.contributions }
 
 // Mean returns C [classes, features], row-major: the mean contribution of each neuron to the logit of each class.

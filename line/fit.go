@@ -19,6 +19,11 @@ import (
 // they are no more than 65,536 and take no more than 128 MiB, otherwise of as many, drawn evenly from the whole stream, always
 // the same ones for the same stream. The result does not depend on batches and workers. A source other than those of this
 // package shows no features, and leaves the detector without a threshold.
+//
+// A ClipPercentile is of the same features: of all images up to the number above, beyond it of those drawn. With ClipPerClass each
+// class has its share of that number, at least 1, in memory of its own, so that every class has images behind it: up to 6,553 for
+// each of 10 classes and 342 neurons, but only 16 for each of ImageNet's 1,000 and 2,048 neurons, which is too few for most
+// percentiles. A source that shows no features is an error with it.
 func Fit(ctx context.Context, program *graph.Program, train graph.Batches, o Options) (*Detector, error) {
 	if err := o.Check(); err != nil { // before the work, not after it
 		return nil, fmt.Errorf("line: %w", err)
@@ -36,30 +41,42 @@ func Fit(ctx context.Context, program *graph.Program, train graph.Batches, o Opt
 	}
 	shown, ok := source.(showing)
 	if !ok {
+		if o.measuresClip() {
+			return nil, fmt.Errorf("line: clip percentile %v needs the features of training images, which a source %T does not show", o.ClipPercentile, source)
+		}
 		c, err := source.Measure(ctx, program, train)
 		if err != nil {
 			return nil, err
 		}
 		return New(ctx, net, c, o)
 	}
-	features := newSample(net.Dim(), sampleRows(net.Dim()))
+	features := keepFeatures(net, o)
 	c, err := shown.measure(ctx, program, train, features.add)
 	if err != nil {
 		return nil, err
 	}
-	d, err := New(ctx, net, c, o)
+	var limits []float32
+	if o.measuresClip() {
+		if limits, err = features.clipLimits(ctx, o.ClipPercentile); err != nil {
+			return nil, fmt.Errorf("line: %w", err)
+		}
+	}
+	d, err := newDetector(ctx, net, c, limits, o)
 	if err != nil {
 		return nil, err
 	}
-	if d.fitScores, err = d.scoreFeatures(ctx, features, program.Options()); err != nil {
+	if d.fitScores, err = d.scoreFeatures(ctx, features.all, program.Options()); err != nil {
 		return nil, fmt.Errorf("line: fit: %w", err)
 	}
 	return d, nil
 }
 
-// showing is a source that shows the features it measures, in rows of D in the order of the images.
+// show takes features in rows of D, in the order of the images, and the label of each row.
+type show func(rows []float32, labels []int)
+
+// showing is a source that shows the features it measures.
 type showing interface {
-	measure(ctx context.Context, program *graph.Program, images graph.Batches, show func(rows []float32)) (*Contributions, error)
+	measure(ctx context.Context, program *graph.Program, images graph.Batches, show show) (*Contributions, error)
 }
 
 // Measure accumulates the contributions of labelled images by gradient × activation, as [Fit] does. Statistics of several
@@ -70,7 +87,7 @@ func Measure(ctx context.Context, program *graph.Program, images graph.Batches) 
 
 // measure is Measure that also shows the features, unless show is nil.
 func measure(
-	ctx context.Context, program *graph.Program, images graph.Batches, show func(rows []float32),
+	ctx context.Context, program *graph.Program, images graph.Batches, show show,
 ) (*Contributions, error) {
 	net, err := classifier(program)
 	if err != nil {
@@ -98,7 +115,7 @@ func measure(
 			}
 		}
 		if show != nil {
-			show(out.Float32(nets.Features))
+			show(out.Float32(nets.Features), out.Labels)
 		}
 		seen += out.N
 	}

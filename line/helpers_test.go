@@ -67,7 +67,7 @@ func run(t testing.TB, m graph.Model, o graph.Options, batches graph.Batches) fe
 		require.NoError(t, err)
 		for _, name := range prog.Options().Fetch {
 			switch {
-			case name == "prediction" || name == line.Class || name == line.RoutingClass:
+			case name == "prediction" || name == line.Class || name == line.ClipClass || name == line.RoutingClass:
 				out.ints[name] = append(out.ints[name], b.Ints(name)...)
 			case prog.Options().Dtype == G.Float64:
 				out.f64[name] = append(out.f64[name], b.Float64(name)...)
@@ -93,12 +93,29 @@ func fit(t testing.TB, net nets.Classifier, images graph.Batches, o line.Options
 type literal struct {
 	k, d    int
 	w, b, c []float64 // [k, d], [k], [k, d]
+	limits  []float64 // [k, d] upper bounds where o has a clip percentile
 	o       line.Options
 }
 
 func newLiteral(net *tiny, mean []float32, o line.Options) literal {
 	w, b := net.head()
-	return literal{net.classes, net.features, widen(w), widen(b), widen(mean), o}
+	return literal{net.classes, net.features, widen(w), widen(b), widen(mean), nil, o}
+}
+
+// clipAt takes the bounds of activations from training features [n, d]: the percentile of each neuron, per class of each label.
+func (l literal) clipAt(features []float32, labels []int) literal {
+	l.limits = make([]float64, l.k*l.d)
+	for j := range l.limits {
+		class, neuron := j/l.d, j%l.d
+		var column []float64
+		for n, label := range labels {
+			if label == class || !l.o.ClipPerClass {
+				column = append(column, float64(features[n*l.d+neuron]))
+			}
+		}
+		l.limits[j] = float64(float32(percentile(column, l.o.ClipPercentile)))
+	}
+	return l
 }
 
 func widen(x []float32) []float64 {
@@ -170,8 +187,13 @@ func (l literal) logits(z []float64, keep []bool) []float64 {
 // score returns the score of one sample and the class that its masks come from.
 func (l literal) score(features []float32) (score float64, class int) {
 	z := widen(features)
-	if !l.o.NoClipping {
-		for i, v := range z {
+	unclipped := argMax(l.logits(z, nil))
+	for i, v := range z {
+		switch {
+		case l.o.NoClipping:
+		case l.limits != nil:
+			z[i] = min(v, l.limits[unclipped*l.d+i])
+		default:
 			z[i] = min(v, float64(float32(l.o.Clip)))
 		}
 	}
@@ -198,13 +220,19 @@ func argMax(x []float64) int {
 	return best
 }
 
-// switches are all combinations of AC, AP and WP, at percentiles that leave something to prune.
+// switches are all combinations of AC, AP and WP, at percentiles that leave something to prune, and clipping at percentiles.
 func switches() []line.Options {
 	var out []line.Options
 	for bits := range 8 {
 		out = append(out, line.Options{
 			ActivationPercentile: 40, WeightPercentile: 60, Clip: 0.5,
 			NoClipping: bits&1 != 0, NoActivationPruning: bits&2 != 0, NoWeightPruning: bits&4 != 0,
+		})
+	}
+	for bits := range 4 {
+		out = append(out, line.Options{
+			ActivationPercentile: 40, WeightPercentile: 60, ClipPercentile: 55, ClipPerClass: bits&1 != 0,
+			NoActivationPruning: bits&2 != 0, NoWeightPruning: bits&2 != 0,
 		})
 	}
 	return out

@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 
+	"github.com/line-ood/goline/internal/mathx"
 	"github.com/line-ood/goline/internal/npyz"
 	"github.com/line-ood/goline/nets"
 )
@@ -111,6 +112,13 @@ func decode(a *npyz.Archive, n network) (*Detector, error) {
 	if err := checkPreprocessing(d.preprocessing, net); err != nil {
 		return nil, err
 	}
+	if a.Has(methodArray) {
+		if d.other, err = decodeOther(a, net); err != nil {
+			return nil, err
+		}
+		d.fitScores, err = decodeFitScores(a, a.Float64)
+		return d, err
+	}
 	if d.options, err = decodeOptions(a); err != nil {
 		return nil, err
 	}
@@ -127,6 +135,11 @@ func decode(a *npyz.Archive, n network) (*Detector, error) {
 	if i := firstDifference(stored, d.mean); i >= 0 {
 		return nil, fmt.Errorf("contributions holds %v at index %d, but the sums and counts give %v", stored[i], i, d.mean[i])
 	}
+	if d.options.measuresClip() {
+		if d.limits, err = finite(a, clipLimitsArray, d.options.limitShape(net.Classes(), net.Dim())...); err != nil {
+			return nil, err
+		}
+	}
 	if !d.options.NoActivationPruning {
 		if d.activation, err = finite(a, "activation_thresholds", net.Classes()); err != nil {
 			return nil, err
@@ -137,7 +150,11 @@ func decode(a *npyz.Archive, n network) (*Detector, error) {
 			return nil, err
 		}
 	}
-	if d.fitScores, err = decodeFitScores(a); err != nil {
+	narrow := func(name string, shape ...int) ([]float64, error) {
+		v, err := a.Float32(name, shape...)
+		return mathx.Float64s(v), err
+	}
+	if d.fitScores, err = decodeFitScores(a, narrow); err != nil {
 		return nil, err
 	}
 	return d, nil
@@ -170,11 +187,11 @@ func checkPreprocessing(p nets.Preprocessing, net nets.Classifier) error {
 }
 
 // decodeFitScores returns the scores of the images that the detector was fitted to, nil where the file has none.
-func decodeFitScores(a *npyz.Archive) ([]float32, error) {
+func decodeFitScores(a *npyz.Archive, read func(string, ...int) ([]float64, error)) ([]float64, error) {
 	if !a.Has(fitScoresArray) {
 		return nil, nil
 	}
-	scores, err := a.Float32(fitScoresArray, -1)
+	scores, err := read(fitScoresArray, -1)
 	if err != nil {
 		return nil, err
 	}
@@ -242,7 +259,13 @@ func decodeOptions(a *npyz.Archive) (o Options, err error) {
 		return o, fmt.Errorf("components has shape %v of %s, expected [3] of bool", components.Shape, components.TypeName())
 	}
 	o.NoClipping, o.NoActivationPruning, o.NoWeightPruning = !on[0], !on[1], !on[2]
-	if !o.NoClipping && o.Clip == 0 { // a file says what it means: no defaults
+	if err := decodeClipPercentile(a, &o); err != nil {
+		return o, err
+	}
+	switch { // a file says what it means: no defaults
+	case o.measuresClip() && o.Clip != 0:
+		return o, fmt.Errorf("clip is %v beside %s %v, expected 0", o.Clip, clipPercentileArray, o.ClipPercentile)
+	case !o.NoClipping && !o.measuresClip() && o.Clip == 0:
 		return o, fmt.Errorf("clip %v is not a positive number", o.Clip)
 	}
 	if !o.NoActivationPruning {

@@ -28,6 +28,7 @@ const (
 	paramClipping   = "ac"
 	paramActivation = "ap"
 	paramWeight     = "wp"
+	paramPerClass   = "clip_per_class"
 )
 
 func init() {
@@ -38,22 +39,35 @@ func init() {
 		return posthoc.Parameter{Name: name, Default: 1, Min: 0, Max: 1, Doc: doc + ": 1 on, 0 off"}
 	}
 	posthoc.Register(posthoc.Kind{
-		Name: "line",
+		Name: "line", Doc: "important neurons and weights of the predicted class, z clipped; energy", Source: "Ahn, Park and Kim, CVPR 2023",
+		FittedOn: posthoc.Labels,
 		Params: []posthoc.Parameter{
 			percentile("p_a", "percent of neurons dropped for each class"),
 			percentile("p_w", "percent of last-layer weights dropped for each class"),
 			{Name: "clip", Default: 1, Min: 0, Max: math.MaxFloat32, Open: true, Grid: []float64{0.5, 1, 2}, Doc: "upper bound of activations"},
+			{Name: "clip_percentile", Max: 100, Doc: "percentile of each neuron's own training activations to clip at instead of clip; 0 for clip"},
+			{Name: paramPerClass, Max: 1, Doc: "clip_percentile over the training images of each class: 1 on, 0 off"},
 			component(paramClipping, "activation clipping"),
 			component(paramActivation, "activation pruning"),
 			component(paramWeight, "weight pruning"),
 		},
 		New: func(p map[string]float64, workers int) (posthoc.Method, error) {
-			return NewMethod(Options{
-				ActivationPercentile: Percent(p["p_a"]), WeightPercentile: Percent(p["p_w"]), Clip: p["clip"],
-				NoClipping: p[paramClipping] == 0, NoActivationPruning: p[paramActivation] == 0, NoWeightPruning: p[paramWeight] == 0,
-			}, graph.Options{Workers: workers})
+			return NewMethod(optionsOf(p), graph.Options{Workers: workers})
+		},
+		Part: func(p map[string]float64, workers int) (posthoc.Part, error) {
+			o := optionsOf(p)
+			return posthoc.Part{Shape: &part{options: o.withDefaults(), workers: workers}}, o.Check()
 		},
 	})
+}
+
+// optionsOf reads the registered method's parameters.
+func optionsOf(p map[string]float64) Options {
+	return Options{
+		ActivationPercentile: Percent(p["p_a"]), WeightPercentile: Percent(p["p_w"]), Clip: p["clip"],
+		ClipPercentile: p["clip_percentile"], ClipPerClass: p[paramPerClass] != 0,
+		NoClipping: p[paramClipping] == 0, NoActivationPruning: p[paramActivation] == 0, NoWeightPruning: p[paramWeight] == 0,
+	}
 }
 
 // NewMethod returns LINe, not yet fitted. o says how its graph is compiled; only Batch, Workers and Device matter. An option
@@ -64,6 +78,13 @@ func NewMethod(options Options, o graph.Options) (*Method, error) {
 	}
 	o.From, o.Fetch, o.Hooks = "", nil, nil
 	return &Method{options: options.withDefaults(), graph: o}, nil
+}
+
+// WithSource returns the method, not yet fitted, with another source of contributions; nil means [GradientActivation].
+func (m *Method) WithSource(s Source) *Method {
+	other := &Method{options: m.options, graph: m.graph}
+	other.options.Source = s
+	return other
 }
 
 // Name returns "line".

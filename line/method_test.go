@@ -35,7 +35,8 @@ func TestMethodIsTheDetector(t *testing.T) {
 		m, err := line.NewMethod(o, graph.Options{Batch: 8})
 		require.NoError(t, err)
 		named, err := posthoc.New("line", posthoc.Options{Params: map[string]float64{
-			"p_a": o.ActivationPercentile, "p_w": o.WeightPercentile, "clip": o.Clip,
+			"p_a": o.ActivationPercentile, "p_w": o.WeightPercentile, "clip": max(o.Clip, 1e-3),
+			"clip_percentile": o.ClipPercentile, "clip_per_class": number(o.ClipPerClass),
 			"ac": number(!o.NoClipping), "ap": number(!o.NoActivationPruning), "wp": number(!o.NoWeightPruning),
 		}})
 		require.NoError(t, err)

@@ -14,8 +14,15 @@ type Options struct {
 	// WeightPercentile is p_w: a weight stays for class c when |C[c, i]|·W[j, i] exceeds this percentile over all j and i.
 	// In [0, 100]; 0 means 90, see [Percent] for the percentile 0.
 	WeightPercentile float64
-	// Clip is δ, the upper bound of activations. Positive; 0 means 1.
+	// Clip is δ, the upper bound of activations, of every neuron the same. Positive; 0 means 1. It is not used with ClipPercentile.
 	Clip float64
+	// ClipPercentile, unless 0, clips each neuron at this percentile of its own activations on the training images instead, as VRA
+	// (Xu et al., NeurIPS 2023) does, so that nothing depends on the scale of the activations. In (0, 100]; the paper has Clip.
+	// The percentile is numpy's default, of float64, rounded to float32. See [Fit] for the number of images behind it.
+	ClipPercentile float64
+	// ClipPerClass takes the ClipPercentile of each neuron over the training images of each label by itself. An image is then clipped
+	// at the bounds of the class that the network predicts from its unclipped activations.
+	ClipPerClass bool
 	// NoClipping, NoActivationPruning and NoWeightPruning switch AC, AP and WP off; their parameter is then not used.
 	NoClipping, NoActivationPruning, NoWeightPruning bool
 	// Source is where [Fit] gets contributions from; nil means [GradientActivation].
@@ -56,11 +63,18 @@ func (o Options) withDefaults() Options {
 	if o.WeightPercentile == 0 && !o.NoWeightPruning {
 		o.WeightPercentile = d.WeightPercentile
 	}
-	if o.Clip == 0 && !o.NoClipping {
+	switch {
+	case o.NoClipping:
+	case o.ClipPercentile != 0:
+		o.Clip = 0
+	case o.Clip == 0:
 		o.Clip = d.Clip
 	}
 	return o
 }
+
+// measuresClip tells whether activations are clipped at bounds that are measured on training images.
+func (o Options) measuresClip() bool { return !o.NoClipping && o.ClipPercentile != 0 }
 
 // Check reports the first parameter that is out of range.
 func (o Options) Check() error {
@@ -71,13 +85,19 @@ func (o Options) Check() error {
 		return fmt.Errorf("activation percentile %v is not in [0, 100]", o.ActivationPercentile)
 	case !o.NoWeightPruning && !percent(o.WeightPercentile):
 		return fmt.Errorf("weight percentile %v is not in [0, 100]", o.WeightPercentile)
-	case !o.NoClipping && !(o.Clip > 0 && o.Clip <= math.MaxFloat32):
+	case o.measuresClip() && !(o.ClipPercentile > 0 && o.ClipPercentile <= 100):
+		return fmt.Errorf("clip percentile %v is not in (0, 100], and not 0 for none", o.ClipPercentile)
+	case !o.NoClipping && !o.measuresClip() && o.ClipPerClass:
+		return fmt.Errorf("clipping per class needs a clip percentile in (0, 100], got %v", o.ClipPercentile)
+	case !o.NoClipping && !o.measuresClip() && !(o.Clip > 0 && o.Clip <= math.MaxFloat32):
 		return fmt.Errorf("clip %v is not a positive number", o.Clip)
 	}
 	return nil
 }
 
 // Params returns the options as they appear in reports, defaults filled in: a component that is switched off has the value "off".
+// Where activations are clipped at a percentile, clip_percentile stands in the place of clip, and clip_per_class is true or missing.
+// contributions is the name of a [Given] source that has one.
 func (o Options) Params() map[string]any {
 	o = o.withDefaults()
 	or := func(off bool, v float64) any {
@@ -86,9 +106,20 @@ func (o Options) Params() map[string]any {
 		}
 		return v
 	}
-	return map[string]any{
+	params := map[string]any{
 		"p_a":  or(o.NoActivationPruning, percentValue(o.ActivationPercentile)),
 		"p_w":  or(o.NoWeightPruning, percentValue(o.WeightPercentile)),
 		"clip": or(o.NoClipping, o.Clip),
 	}
+	if o.measuresClip() {
+		delete(params, "clip")
+		params["clip_percentile"] = o.ClipPercentile
+		if o.ClipPerClass {
+			params["clip_per_class"] = true
+		}
+	}
+	if g, ok := o.Source.(Given); ok && g.Name != "" {
+		params["contributions"] = g.Name
+	}
+	return params
 }

@@ -45,7 +45,7 @@ func (d *Detector) ScoreImage(ctx context.Context, img image.Image) (Result, err
 	if err != nil {
 		return Result{}, fmt.Errorf("line: %w", err)
 	}
-	s, err := Collect(ctx, prog, func(yield func(graph.Batch, error) bool) { yield(graph.Batch{X: x, N: 1}, nil) })
+	s, err := d.Collect(ctx, prog, func(yield func(graph.Batch, error) bool) { yield(graph.Batch{X: x, N: 1}, nil) })
 	if err != nil {
 		return Result{}, err
 	}
@@ -71,19 +71,13 @@ func (d *Detector) ScoreImages(ctx context.Context, images iter.Seq[image.Image]
 			fail(err)
 			return
 		}
-		var scores []float64
-		for out, err := range prog.Run(ctx, in.batches(images)) {
+		for s, err := range d.batches(ctx, prog, in.batches(images)) {
 			if err != nil {
-				fail(err)
+				yield(Result{}, err)
 				return
 			}
-			seen := len(scores)
-			if scores, err = appendScores(scores, out); err != nil {
-				fail(err)
-				return
-			}
-			for i, class := range out.Ints(nets.Prediction) {
-				if !yield(d.result(scores[seen+i], class), nil) {
+			for i, class := range s.Prediction {
+				if !yield(d.result(s.Score[i], class), nil) {
 					return
 				}
 			}

@@ -15,6 +15,9 @@ const (
 	Class = "class"
 	// Contributions of each penultimate neuron to the logit of Class, z ⊙ ∂l_c/∂z: [batch, features].
 	ContributionsNode = "contributions"
+	// ClipClass is the prediction from unclipped activations, by which a detector that clips per class chooses the bounds: [batch] of
+	// int. Other detectors do not have it.
+	ClipClass = "line_clip_class"
 	// RoutingClass is the prediction from clipped activations, by which neurons and weights are chosen: [batch] of int.
 	RoutingClass = "line_class"
 	// Score is LINe's score: [batch].
@@ -30,8 +33,8 @@ const (
 type Pipeline struct {
 	nets.Classifier
 	Detector *Detector
-	// RouteByLabel chooses neurons and weights by the label of a sample where it has one, instead of by the prediction from
-	// clipped activations: a Shapley game must not change its rules with the coalition.
+	// RouteByLabel chooses neurons and weights, and the bounds of a detector that clips per class, by the label of a sample where it
+	// has one, instead of by a prediction: a Shapley game must not change its rules with the coalition.
 	RouteByLabel bool
 }
 
@@ -98,10 +101,7 @@ func (d *Detector) build(b *graph.Builder, z *G.Node, routeByLabel bool) (*G.Nod
 	weight, bias := d.net.Head()
 	w, v := b.Param(weight.Name), b.Param(bias.Name)
 	k, features := d.net.Classes(), d.net.Dim()
-	if !d.options.NoClipping {
-		limit := b.Constant("line.clip", func() []float64 { return []float64{float64(float32(d.options.Clip))} }, 1)
-		z = b.Do(func() (*G.Node, error) { return graph.Clip(z, limit) })
-	}
+	z = d.clip(b, z, w, v, routeByLabel)
 	full := b.Do(func() (*G.Node, error) { return graph.Linear(z, w, v) })
 	class := b.Do(func() (*G.Node, error) { return graph.ArgMax(full) })
 	if routeByLabel {

@@ -27,8 +27,12 @@ func TestOneRunGivesAll(t *testing.T) {
 		test.Labels[3], test.Labels[8] = -1, -1
 		for _, o := range switches() {
 			m := line.Pipeline{Classifier: net, Detector: fit(t, net, nettest.Stream(train), o)}
-			all := run(t, m, graph.Options{Fetch: everything()}, nettest.Stream(test))
-			for _, node := range everything() {
+			nodes := everything()
+			if o.ClipPerClass {
+				nodes = append(nodes, line.ClipClass)
+			}
+			all := run(t, m, graph.Options{Fetch: nodes}, nettest.Stream(test))
+			for _, node := range nodes {
 				alone := run(t, m, graph.Options{Fetch: []string{node}}, nettest.Stream(test))
 				require.Equal(t, alone.f32[node], all.f32[node], "%s of %s, %+v", node, name, o)
 				require.Equal(t, alone.ints[node], all.ints[node], "%s of %s, %+v", node, name, o)
@@ -89,14 +93,15 @@ func TestScoreGradients(t *testing.T) {
 	z := run(t, net, graph.Options{Fetch: []string{"features"}}, nettest.Stream(test)).f32["features"]
 	for _, o := range switches() {
 		o.Clip = percentile(widen(z), 50) + 1.0/300
-		clipped := 0
-		for _, v := range z {
-			if float64(v) > o.Clip {
+		det := fit(t, net, nettest.Stream(net.batch(12, 1)), o)
+		limits, clipped := det.ClipLimits(0), 0
+		for i, v := range z {
+			if limits != nil && v > limits[i%net.features] {
 				clipped++
 			}
 		}
-		require.True(t, clipped > len(z)/4 && clipped < 3*len(z)/4, "%d of %d activations are clipped", clipped, len(z))
-		m := line.Pipeline{Classifier: net, Detector: fit(t, net, nettest.Stream(net.batch(12, 1)), o)}
+		require.True(t, o.NoClipping || clipped > len(z)/8 && clipped < 7*len(z)/8, "%d of %d activations are clipped", clipped, len(z))
+		m := line.Pipeline{Classifier: net, Detector: det}
 		for gradient, from := range map[string]string{line.ScoreFeatureGradient: "features", line.ScoreInputGradient: ""} {
 			b := test
 			if from == "features" {

@@ -72,14 +72,44 @@ func (s *sample) batches() graph.Batches {
 	}
 }
 
+// keptFeatures are the features that [Fit] keeps of its stream.
+type keptFeatures struct {
+	all     *sample
+	byClass []*sample // of each label by itself; nil unless bounds are measured per class
+}
+
+// keepFeatures prepares for the features of a network.
+func keepFeatures(net nets.Classifier, o Options) *keptFeatures {
+	rows := sampleRows(net.Dim())
+	k := &keptFeatures{all: newSample(net.Dim(), rows)}
+	if o.measuresClip() && o.ClipPerClass {
+		for range net.Classes() {
+			k.byClass = append(k.byClass, newSample(net.Dim(), max(1, rows/net.Classes())))
+		}
+	}
+	return k
+}
+
+// add takes rows [n, dim], which it copies, and their labels.
+func (k *keptFeatures) add(rows []float32, labels []int) {
+	k.all.add(rows)
+	if k.byClass == nil {
+		return
+	}
+	dim := k.all.dim
+	for i, label := range labels {
+		k.byClass[label].add(rows[i*dim:][:dim])
+	}
+}
+
 // scoreFeatures returns the scores of features, ascending. They are the bits that scoring the images gives.
-func (d *Detector) scoreFeatures(ctx context.Context, features *sample, o graph.Options) ([]float32, error) {
+func (d *Detector) scoreFeatures(ctx context.Context, features *sample, o graph.Options) ([]float64, error) {
 	const batch = 32 // there are no feature maps to keep small
 	prog, err := graph.Compile(headOnly{d}, graph.Options{Batch: batch, Workers: o.Workers, Device: o.Device})
 	if err != nil {
 		return nil, err
 	}
-	var scores []float32
+	var scores []float64
 	for out, err := range prog.Run(ctx, features.batches()) {
 		if err != nil {
 			return nil, err
@@ -88,7 +118,7 @@ func (d *Detector) scoreFeatures(ctx context.Context, features *sample, o graph.
 			if v != v {
 				return nil, fmt.Errorf("score of a training image is NaN")
 			}
-			scores = append(scores, v)
+			scores = append(scores, float64(v))
 		}
 	}
 	slices.Sort(scores)

@@ -58,3 +58,50 @@ func TestSampleRows(t *testing.T) {
 		require.Equal(t, want, sampleRows(dim), "%d neurons", dim)
 	}
 }
+
+// TestKeptFeaturesOfEachClass: a class has its share of the rows, at least one, though the draw of all rows misses it.
+func TestKeptFeaturesOfEachClass(t *testing.T) {
+	k := &keptFeatures{all: newSample(1, 30), byClass: []*sample{newSample(1, 5), newSample(1, 5), newSample(1, 5)}}
+	for i := range 3000 { // class 2 has three rows, class 1 some, class 0 nearly all
+		label := 0
+		switch {
+		case i%1000 == 7:
+			label = 2
+		case i%100 == 0:
+			label = 1
+		}
+		k.add([]float32{float32(10*i + label)}, []int{label})
+	}
+	for class, s := range k.byClass {
+		n := 0
+		for b := range s.batches() {
+			for _, v := range b.X {
+				require.Equal(t, class, int(v)%10)
+				n++
+			}
+		}
+		require.Equal(t, []int{5, 5, 3}[class], n)
+	}
+	limits, err := k.clipLimits(t.Context(), 50)
+	require.NoError(t, err)
+	require.Len(t, limits, 3)
+	require.Equal(t, float32(10*1007+2), limits[2], "the median of three")
+}
+
+// TestPercentilesOfADraw are near those of the whole stream, and the same for the same stream.
+func TestPercentilesOfADraw(t *testing.T) {
+	one := func() []float32 {
+		s := newSample(2, 2000)
+		for i := range 20000 {
+			v := float32(i*7919%20000) / 20000
+			s.add([]float32{v, -v})
+		}
+		got, err := s.percentiles(t.Context(), 90)
+		require.NoError(t, err)
+		return got
+	}
+	got := one()
+	require.Equal(t, got, one())
+	require.InDelta(t, 0.9, got[0], 0.03, "four standard errors") // √(0.9·0.1/2000) = 0.0067
+	require.InDelta(t, -0.1, got[1], 0.03)
+}

@@ -19,9 +19,13 @@ func TestScoreFollowsTheFormulas(t *testing.T) {
 	net := newTiny(6, 37, 3)
 	train, test := net.batch(60, 1), net.batch(41, 2)
 	z := run(t, net, graph.Options{Fetch: []string{"features"}}, nettest.Stream(test)).f32["features"]
+	fitted := run(t, net, graph.Options{Fetch: []string{"features"}}, nettest.Stream(train)).f32["features"]
 	for _, o := range switches() {
 		det := fit(t, net, nettest.Stream(train), o)
 		want := newLiteral(net, det.Mean(), o)
+		if o.ClipPercentile != 0 {
+			want = want.clipAt(fitted, train.Labels)
+		}
 		fetch := []string{line.Score, line.RoutingClass}
 		from := graph.Batch{N: test.N, X: z}
 		m := line.Pipeline{Classifier: net, Detector: det}

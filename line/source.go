@@ -28,7 +28,7 @@ func (GradientActivation) Measure(ctx context.Context, program *graph.Program, i
 }
 
 func (GradientActivation) measure(
-	ctx context.Context, program *graph.Program, images graph.Batches, show func(rows []float32),
+	ctx context.Context, program *graph.Program, images graph.Batches, show show,
 ) (*Contributions, error) {
 	return measure(ctx, program, images, show)
 }
@@ -50,11 +50,11 @@ type Estimated struct {
 // Measure runs the network once for the features, which are kept in memory, and then one estimate for each class. A class
 // without images is an error that names it.
 func (s Estimated) Measure(ctx context.Context, program *graph.Program, images graph.Batches) (*Contributions, error) {
-	return s.measure(ctx, program, images, func([]float32) {})
+	return s.measure(ctx, program, images, func([]float32, []int) {})
 }
 
 func (s Estimated) measure(
-	ctx context.Context, program *graph.Program, images graph.Batches, show func(rows []float32),
+	ctx context.Context, program *graph.Program, images graph.Batches, show show,
 ) (*Contributions, error) {
 	net, err := classifier(program)
 	if err != nil {
@@ -110,7 +110,7 @@ func (s Estimated) measure(
 
 // featuresByClass returns the features of labelled images, [class][image][feature], and shows them in the order of the stream.
 func featuresByClass(
-	ctx context.Context, program *graph.Program, net nets.Classifier, images graph.Batches, show func(rows []float32),
+	ctx context.Context, program *graph.Program, net nets.Classifier, images graph.Batches, show show,
 ) ([][][]float64, error) {
 	o := program.Options()
 	o.Fetch = []string{nets.Features}
@@ -125,7 +125,7 @@ func featuresByClass(
 			return nil, fmt.Errorf("line: %w", err)
 		}
 		z := b.Float32(nets.Features)
-		show(z)
+		show(z, b.Labels)
 		for i, label := range b.Labels {
 			out[label] = append(out[label], mathx.Float64s(z[i*net.Dim():][:net.Dim()]))
 		}

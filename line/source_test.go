@@ -93,3 +93,62 @@ func TestEstimatedRefusals(t *testing.T) {
 	_, err = Estimated{Estimator: estimate.ClosedForm{}}.Measure(ctx, prog, missing)
 	require.ErrorContains(t, err, "no images of class 1, 2, 3")
 }
+
+// TestGivenContributionsAreTaken as they are, rounded to float32, and with those that [Fit] measures the detector is the same.
+func TestGivenContributionsAreTaken(t *testing.T) {
+	prog, train := sourceProgram(t)
+	ctx := context.Background()
+	o := Options{ActivationPercentile: 50, WeightPercentile: 50, ClipPercentile: 90}
+	want, err := Fit(ctx, prog, train, o)
+	require.NoError(t, err)
+	mean := make([]float64, len(want.mean))
+	for i, v := range want.mean {
+		mean[i] = float64(v) * (1 + 1e-12)
+	}
+	o.Source = Given{Mean: mean, Name: "measured before"}
+	require.Equal(t, "measured before", o.Params()["contributions"])
+	got, err := Fit(ctx, prog, train, o)
+	require.NoError(t, err)
+	require.Equal(t, want.mean, got.mean)
+	require.Equal(t, want.activation, got.activation)
+	require.Equal(t, want.weight, got.weight)
+	require.Equal(t, want.limits, got.limits)
+	require.Equal(t, want.fitScores, got.fitScores)
+	require.Equal(t, want.contributions.count, got.contributions.count)
+}
+
+func TestGivenRefusals(t *testing.T) {
+	prog, train := sourceProgram(t)
+	ctx := context.Background()
+	net, err := classifier(prog)
+	require.NoError(t, err)
+	k, d := net.Classes(), net.Dim()
+	with := func(i int, v float64) Given {
+		mean := make([]float64, k*d)
+		mean[i] = v
+		return Given{Mean: mean}
+	}
+	_, err = Given{Mean: make([]float64, k*d-1)}.Measure(ctx, prog, train)
+	require.ErrorIs(t, err, ErrMismatch)
+	_, err = with(d+2, math.NaN()).Measure(ctx, prog, train)
+	require.ErrorContains(t, err, "contribution of neuron 2 to class 1 is NaN, expected a finite float32")
+	_, err = with(1, 1e300).Measure(ctx, prog, train)
+	require.ErrorContains(t, err, "contribution of neuron 1 to class 0 is 1e+300")
+	_, err = with(0, 1).Measure(ctx, prog, func(func(graph.Batch, error) bool) {})
+	require.ErrorIs(t, err, ErrNoImages)
+	changed := func(change func(b *graph.Batch)) graph.Batches {
+		return func(yield func(graph.Batch, error) bool) {
+			for b, err := range train {
+				b.X, b.Labels = append([]float32(nil), b.X...), append([]int(nil), b.Labels...)
+				change(&b)
+				yield(b, err)
+			}
+		}
+	}
+	_, err = with(0, 1).Measure(ctx, prog, changed(func(b *graph.Batch) { b.X[3*d+5] = float32(math.Inf(1)) }))
+	require.ErrorContains(t, err, "training image 3: feature 5 is +Inf")
+	_, err = with(0, 1).Measure(ctx, prog, changed(func(b *graph.Batch) { b.Labels[7] = -1 }))
+	require.ErrorContains(t, err, "training image 7 has label -1")
+	_, err = Fit(ctx, prog, changed(func(b *graph.Batch) { clear(b.Labels) }), Options{Source: with(0, 1)})
+	require.ErrorContains(t, err, "no images of class 1, 2, 3")
+}

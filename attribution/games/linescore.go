@@ -13,11 +13,12 @@ import (
 //	activation i iff C[c, i] > ActivationThresholds[c]
 //	weight (k, i) iff |C[c, i]| W[k, i] > WeightThresholds[c]
 //
-// and the score is the log-sum-exp of the masked head over the masked activations clipped at δ.
+// and the score is the log-sum-exp of the masked head over the masked activations clipped at δ, which may differ by neuron.
 //
 // In a game the class is fixed for all coalitions, by default to the prediction of the unmasked head on the clipped
 // activations with all players present, which is the class that the detector routes the sample to. Coalitions change
-// the activations only, never the masks.
+// the activations only, never the masks. Bounds that differ by class are those of the target on unclipped activations with all
+// players present.
 type LINe struct {
 	// Contributions is C [classes, neurons], row-major.
 	Contributions []float64
@@ -25,8 +26,10 @@ type LINe struct {
 	ActivationThresholds []float64
 	// WeightThresholds [classes]: the p_w percentile of |C[c, :]| * W over all classes and neurons. -Inf keeps all.
 	WeightThresholds []float64
-	// Clip is δ, positive; +Inf for no clipping.
+	// Clip is δ, positive; +Inf for no clipping. It is not used with Limits.
 	Clip float64
+	// Limits, unless nil, are a bound for each neuron [neurons], or each class and neuron [classes, neurons], row-major.
+	Limits []float64
 }
 
 // check reports parameters that do not fit a head.
@@ -38,7 +41,13 @@ func (p *LINe) check(h *Readout) error {
 		return fmt.Errorf("attribution: LINe has %d activation and %d weight thresholds, expected %d of each",
 			len(p.ActivationThresholds), len(p.WeightThresholds), h.classes)
 	}
-	if math.IsNaN(p.Clip) || p.Clip <= 0 {
+	if n := len(p.Limits); n != 0 && n != h.neurons && n != h.classes*h.neurons {
+		return fmt.Errorf("attribution: LINe clips at %d limits, expected [%d] or [%d, %d]", n, h.neurons, h.classes, h.neurons)
+	}
+	if i := mathx.FirstNotFinite(p.Limits); i >= 0 {
+		return fmt.Errorf("attribution: LINe clips at limit %d = %v, expected a finite number", i, p.Limits[i])
+	}
+	if len(p.Limits) == 0 && (math.IsNaN(p.Clip) || p.Clip <= 0) {
 		return fmt.Errorf("attribution: LINe clips at %v, expected a positive number", p.Clip)
 	}
 	if i := mathx.FirstNotFinite(p.Contributions); i >= 0 {
@@ -65,11 +74,21 @@ func (p *LINe) masked(h *Readout, c int) []float64 {
 	return out
 }
 
-// clipped returns min(z, δ) in a new slice.
-func (p *LINe) clipped(z []float64) []float64 {
-	out := make([]float64, len(z))
+// perClass tells whether the bounds of activations differ by class.
+func (p *LINe) perClass(h *Readout) bool { return len(p.Limits) > h.neurons }
+
+// clipped returns z at most at the bounds of the class in a new slice. The class matters only where bounds differ by it.
+func (p *LINe) clipped(z []float64, class int) []float64 {
+	out, limits := make([]float64, len(z)), p.Limits
+	if len(limits) > len(z) {
+		limits = limits[class*len(z):]
+	}
 	for i, x := range z {
-		out[i] = min(x, p.Clip)
+		if len(limits) == 0 {
+			out[i] = min(x, p.Clip)
+		} else {
+			out[i] = min(x, limits[i])
+		}
 	}
 	return out
 }

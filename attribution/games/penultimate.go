@@ -98,10 +98,17 @@ func penultimateGames(h *Readout, z [][]float64, labels []int, opt PenultimateOp
 		if labels != nil {
 			label = labels[n]
 		}
-		if opt.LINe != nil {
-			row = opt.LINe.clipped(row)
+		logits, bounds := make([]float64, h.classes), 0
+		if opt.LINe != nil && opt.LINe.perClass(h) {
+			h.logits(row, logits)
+			var err error
+			if bounds, err = opt.Target.Resolve(logits, label); err != nil {
+				return nil, fmt.Errorf("sample %d: %w", n, err)
+			}
 		}
-		logits := make([]float64, h.classes)
+		if opt.LINe != nil {
+			row = opt.LINe.clipped(row, bounds)
+		}
 		h.logits(row, logits)
 		class, err := opt.Target.Resolve(logits, label)
 		if err != nil {
@@ -118,7 +125,7 @@ func penultimateGames(h *Readout, z [][]float64, labels []int, opt PenultimateOp
 		first, count := opt.Removal.InClass(class)
 		for _, removed := range opt.Removal.Rows(h.neurons)[first : first+count] {
 			if opt.LINe != nil {
-				removed = opt.LINe.clipped(removed)
+				removed = opt.LINe.clipped(removed, bounds)
 			}
 			g := &PenultimateGame{value: value, class: class, weights: weights, names: opt.Names}
 			g.base = append([]float64(nil), h.bias...)

@@ -328,6 +328,35 @@ func TestLINeScoreUsesTheMasksOfThePredictedClass(t *testing.T) {
 	want := net.naive([]bool{true, true, true, true, true, true, true}, make([]float64, 7), predicted, attribution.LogSumExp, line)
 	assert.InDelta(t, want, got[0], 1e-12)
 
+	line.Limits = make([]float64, 7) // a bound for each neuron, and then for each class too
+	for i := range line.Limits {
+		line.Limits[i] = 0.1 * float64(i)
+	}
+	for range 2 {
+		bounds := line.Limits
+		if len(bounds) > 7 {
+			net.head.logits(net.z, logits)
+			bounds = bounds[7*mathx.ArgMax(logits):]
+		}
+		bounded := network{head: net.head, z: make([]float64, 7), w: net.w, b: net.b}
+		for i, z := range net.z {
+			bounded.z[i] = min(z, bounds[i])
+		}
+		net.head.logits(bounded.z, logits)
+		predicted := mathx.ArgMax(logits)
+		g := net.game(t, PenultimateOptions{LINe: line})
+		assert.Equal(t, predicted, g.(*PenultimateGame).Class())
+		require.NoError(t, g.Values(background, all, got))
+		unclipped := *line
+		unclipped.Clip = math.Inf(1)
+		want := bounded.naive([]bool{true, true, true, true, true, true, true}, make([]float64, 7), predicted, attribution.LogSumExp, &unclipped)
+		assert.InDelta(t, want, got[0], 1e-12)
+		for i := range 21 {
+			line.Limits = append(line.Limits, 0.2*float64(i%7)+0.1*float64(i/7))
+		}
+	}
+	line.Limits = nil
+
 	line.Clip = math.Inf(1)
 	for c := range 4 {
 		line.ActivationThresholds[c], line.WeightThresholds[c] = math.Inf(-1), math.Inf(-1)
@@ -404,6 +433,8 @@ func TestBadPenultimateInput(t *testing.T) {
 		{net.z, 0, PenultimateOptions{Groups: [][]int{{0}, {0}}}, "neuron 0 is in two groups"},
 		{net.z, 0, PenultimateOptions{Names: []string{"a"}}, "1 names for 4 players"},
 		{net.z, 0, line(func(p *LINe) { p.Clip = 0 }), "LINe clips at 0"},
+		{net.z, 0, line(func(p *LINe) { p.Limits = make([]float64, 5) }), "LINe clips at 5 limits, expected [4] or [3, 4]"},
+		{net.z, 0, line(func(p *LINe) { p.Limits = []float64{1, 2, nan, 4} }), "LINe clips at limit 2 = NaN"},
 		{net.z, 0, line(func(p *LINe) { p.Contributions = p.Contributions[1:] }), "hold 11 values, expected [3, 4]"},
 		{net.z, 0, line(func(p *LINe) { p.Contributions[5] = nan }), "contribution 5 is NaN"},
 		{net.z, 0, line(func(p *LINe) { p.WeightThresholds = nil }), "3 activation and 0 weight thresholds"},

@@ -3,13 +3,13 @@ package cli
 import (
 	"context"
 	"io"
-	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/line-ood/goline/internal/cli/command"
+	"github.com/line-ood/goline/line"
 	"github.com/line-ood/goline/line/eval"
 	"github.com/line-ood/goline/line/posthoc"
 	"github.com/line-ood/goline/line/report"
@@ -18,6 +18,7 @@ import (
 // evalCommand is one eval command line.
 type evalCommand struct {
 	command.Evaluation
+	contributions            command.Contributions
 	methods, params          []string
 	jsonOut, csvOut, htmlOut string
 	latexOut, markdownOut    string
@@ -48,6 +49,7 @@ the JSON and CSV also hold OpenOOD's convention.`,
 	e.Common.Register(cmd)
 	e.Net.Register(cmd)
 	e.LINe.Register(cmd)
+	e.contributions.Register(cmd)
 	f := cmd.Flags()
 	f.StringVar(&e.Fit, "fit", "", "labelled training images that methods are fitted to: `DATA`, [format:]path")
 	f.StringVar(&e.ID, "id", "", "in-distribution test images: `DATA`, [format:]path")
@@ -90,6 +92,11 @@ func (e *evalCommand) checkMethods() error {
 		}
 		e.methodParams[method][name] = v
 	}
+	if p := e.methodParams["line"]; p["clip_percentile"] != 0 {
+		if _, both := p["clip"]; both {
+			return command.Usagef("line clips at clip_percentile or at clip, not at both")
+		}
+	}
 	seen := map[string]bool{}
 	for i, name := range e.methods {
 		name = strings.TrimSpace(name)
@@ -105,6 +112,9 @@ func (e *evalCommand) checkMethods() error {
 	if len(e.methods) == 0 {
 		return command.Usagef("--methods names none")
 	}
+	if e.contributions.File != "" && !seen["line"] {
+		return command.Usagef(`--contributions: method "line" is not among --methods`)
+	}
 	for name := range e.methodParams {
 		if !seen[name] && name != "line" {
 			return command.Usagef("--param: method %q is not among --methods", name)
@@ -118,14 +128,20 @@ func (e *evalCommand) run(ctx context.Context) (err error) {
 		return err
 	}
 	outputs := command.Outputs("--json", e.jsonOut, "--csv", e.csvOut, "--report", e.htmlOut, "--latex", e.latexOut, "--markdown", e.markdownOut)
-	if err := command.CheckOutputs(outputs, e.Inputs()...); err != nil {
+	if err := command.CheckOutputs(outputs, append(e.Inputs(), e.contributions.Input())...); err != nil {
+		return err
+	}
+	if err := e.contributions.Check(); err != nil {
 		return err
 	}
 	labels := eval.CheckLabels
-	if slices.Contains(e.methods, "line") {
-		labels = eval.CheckTraining
+	for _, name := range e.methods {
+		if k, err := posthoc.LookUp(name); err == nil && k.FittedOn == posthoc.Labels {
+			labels = eval.CheckTraining
+		}
 	}
-	if err := e.Extract(ctx, labels); err != nil {
+	source, err := e.contributions.Source(e.Network, func() (string, error) { return e.WeightsSHA, nil })
+	if err != nil {
 		return err
 	}
 	var methods []posthoc.Method
@@ -134,7 +150,14 @@ func (e *evalCommand) run(ctx context.Context) (err error) {
 		if err != nil {
 			return err
 		}
+		if l, ok := m.(*line.Method); ok && source != nil {
+			m = l.WithSource(source)
+		}
 		methods = append(methods, m)
+	}
+	e.Needs = eval.Needs(methods...)
+	if err := e.Extract(ctx, labels); err != nil {
+		return err
 	}
 	found, err := eval.Run(ctx, e.Data, methods, eval.RunOptions{Resamples: e.resamples, Seed: e.Seed})
 	if err != nil {

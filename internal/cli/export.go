@@ -42,6 +42,9 @@ the file's metadata, as goline.preprocessing, beside the detector's parameters a
 			if err != nil {
 				return err
 			}
+			if det.Method() != "line" {
+				return fmt.Errorf("--detector %s: it is of method %s, and LINe alone can be exported", detector, det.Method())
+			}
 			facts, err := exportFacts(det, n)
 			if err != nil {
 				return err

@@ -18,17 +18,24 @@ func newFit() *cobra.Command {
 		c           command.Common
 		net         command.Network
 		l           command.LINe
+		given       command.Contributions
+		method      methodFlags
 		images, out string
 	)
 	cmd := &cobra.Command{
 		Use:   "fit --net NAME --weights FILE --data DATA --out det.npz",
-		Short: "Fit LINe to a network on labelled training images",
+		Short: "Fit LINe, or another detector, to a network on training images",
 		Long: `Measure how much each neuron contributes to each class on labelled training images, and write a detector.
-The file holds the network too: goline score needs nothing else.`,
+The file holds the network too: goline score needs nothing else. With --method another detector than LINe is fitted, of those that
+goline methods lists; what it learned is in the file.`,
 		Example: `  goline fit --net densenet-bc-100-12 --weights checkpoint_100.pth.tar --data 'data_batch_*.bin' --out detector.npz`,
 		Args:    command.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := command.Required(append(net.Needs(), "--data", images, "--out", out)...); err != nil {
+				return err
+			}
+			params, err := method.parse()
+			if err != nil {
 				return err
 			}
 			l.Warn(cmd.ErrOrStderr())
@@ -36,14 +43,26 @@ The file holds the network too: goline score needs nothing else.`,
 			if err != nil {
 				return err
 			}
-			if err := command.CheckOutputs(command.Outputs("--out", out), append(net.Inputs(), command.InputData("--data", images))...); err != nil {
+			if err := command.CheckOutputs(command.Outputs("--out", out), append(net.Inputs(), command.InputData("--data", images), given.Input())...); err != nil {
+				return err
+			}
+			if err := given.Check(); err != nil {
 				return err
 			}
 			n, err := net.Open()
 			if err != nil {
 				return err
 			}
-			det, count, err := fitDetector(cmd.Context(), &c, &net, n, images, o)
+			if o.Source, err = given.Source(n, net.SHA256); err != nil {
+				return err
+			}
+			var det *line.Detector
+			var count int
+			if method.name == "line" {
+				det, count, err = fitDetector(cmd.Context(), &c, &net, n, images, o)
+			} else {
+				det, count, err = fitMethod(cmd.Context(), &c, &net, n, images, method.name, params)
+			}
 			if err != nil {
 				return err
 			}
@@ -57,8 +76,11 @@ The file holds the network too: goline score needs nothing else.`,
 	c.Register(cmd)
 	net.Register(cmd)
 	l.Register(cmd)
+	given.Register(cmd)
 	cmd.Flags().StringVar(&images, "data", "", "labelled training images: `DATA`, [format:]path")
 	cmd.Flags().StringVar(&out, "out", "", "detector `FILE` to write, an npz")
+	cmd.Flags().StringVar(&method.name, "method", "line", "`METHOD` to fit, see goline methods")
+	cmd.Flags().StringArrayVar(&method.params, "param", nil, "parameter of the method: `METHOD.NAME=VALUE`; repeatable")
 	return cmd
 }
 

@@ -213,6 +213,14 @@ func inspectDetector(f *facts, path string) error {
 	f.add("fitted_to", n.Name())
 	f.add("fingerprint", line.Fingerprint(n))
 	f.add("fitted_preprocessing", det.Preprocessing().String())
+	if det.Method() != "line" {
+		f.add("method", det.Method())
+		f.add("method_params", det.Params())
+		if t, err := det.FitThreshold(); err == nil {
+			f.add("threshold_fit_95", t) // of the very images that it was fitted to
+		}
+		return nil
+	}
 	f.add("line_params", det.Options().Params())
 	images, neurons, kept := 0, 0, 0
 	for c := range n.Classes() {
@@ -224,6 +232,16 @@ func inspectDetector(f *facts, path string) error {
 	f.add("fitted_classes", n.Classes())
 	if t, err := det.FitThreshold(); err == nil {
 		f.add("threshold_fit_95", t) // of the very images that it was fitted to
+	}
+	if o := det.Options(); o.ClipPercentile != 0 && !o.NoClipping {
+		var limits []float32
+		for c := range n.Classes() {
+			limits = append(limits, det.ClipLimits(c)...)
+		}
+		slices.Sort(limits)
+		f.add("smallest_clip_limit", float64(limits[0]))
+		f.add("median_clip_limit", float64(limits[len(limits)/2]))
+		f.add("largest_clip_limit", float64(limits[len(limits)-1]))
 	}
 	f.add("neurons_kept_percent", 100*float64(neurons)/float64(n.Classes()*n.Dim()))
 	f.add("weights_kept_percent", 100*float64(kept)/float64(n.Classes()*n.Classes()*n.Dim()))

@@ -149,7 +149,7 @@ func score(ctx context.Context, c *command.Common, det *line.Detector, p nets.Pr
 		}
 		stream, finish := c.Stream(ctx, "score", set, p)
 		defer finish()
-		return line.Collect(ctx, prog, stream)
+		return det.Collect(ctx, prog, stream)
 	}()
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("--data %s: %w", images, err), set.Close())

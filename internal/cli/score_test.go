@@ -216,6 +216,10 @@ func TestFitFlags(t *testing.T) {
 		{nil, line.Options{ActivationPercentile: 90, WeightPercentile: 90, Clip: 1}},
 		{[]string{"--p-a", "10", "--p-w=70.5", "--clip", "0.8"}, line.Options{ActivationPercentile: 10, WeightPercentile: 70.5, Clip: 0.8}},
 		{[]string{"--p-a", "0", "--p-w", "0"}, line.Options{ActivationPercentile: line.Percent(0), WeightPercentile: line.Percent(0), Clip: 1}},
+		{[]string{"--clip-percentile", "85"}, line.Options{ActivationPercentile: 90, WeightPercentile: 90, ClipPercentile: 85}},
+		{[]string{"--clip-percentile=85", "--clip-per-class"}, line.Options{
+			ActivationPercentile: 90, WeightPercentile: 90, ClipPercentile: 85, ClipPerClass: true,
+		}},
 		{[]string{"--without", "ac", "--without", "AP"}, line.Options{
 			ActivationPercentile: 90, WeightPercentile: 90, Clip: 1, NoClipping: true, NoActivationPruning: true,
 		}},

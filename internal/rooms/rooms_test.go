@@ -21,7 +21,7 @@ const module = "github.com/line-ood/goline/"
 var floors = [][]string{
 	{"internal/kernel", "internal/quantile", "internal/atomicfile", "internal/fsfile", "internal/mathx", "internal/splitmix", "attribution/internal/numfmt",
 		"internal/figure", "internal/ostest", "internal/sharedtest", "internal/peertest", "internal/rooms", "testdata/demo"},
-	{"internal/npyz"},
+	{"internal/npyz", "internal/linalg"},
 	{"graph"},
 	{"graph/graphtest", "nets/weights"},
 	{"nets"},
@@ -29,7 +29,7 @@ var floors = [][]string{
 	{"attribution/internal/sampling"},
 	{"attribution/estimate", "attribution/games"},
 	{"attribution/compare", "line/posthoc", "line/metrics"},
-	{"line", "line/report", "internal/bench", "internal/demo"},
+	{"line", "line/probe", "line/report", "internal/bench", "internal/demo"},
 	{"line/eval"},
 	{"line/downstream", "train"},
 	{"internal/cli/command"},

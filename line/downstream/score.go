@@ -17,8 +17,15 @@ func ScoreGame(det *line.Detector) *games.LINe {
 	w, _ := net.Head()
 	weight := w.Float32s()
 	p := &games.LINe{Contributions: mathx.Float64s(det.Mean()), Clip: det.Options().Clip}
-	if det.Options().NoClipping {
+	switch o := det.Options(); {
+	case o.NoClipping:
 		p.Clip = math.Inf(1)
+	case o.ClipPercentile != 0 && !o.ClipPerClass:
+		p.Limits = mathx.Float64s(det.ClipLimits(0))
+	case o.ClipPercentile != 0:
+		for c := range k {
+			p.Limits = append(p.Limits, mathx.Float64s(det.ClipLimits(c))...)
+		}
 	}
 	for c := range k {
 		neurons, weights := math.Inf(-1), math.Inf(-1)

@@ -23,6 +23,8 @@ func TestScoreGame(t *testing.T) {
 	for name, o := range map[string]line.Options{
 		"all":        {ActivationPercentile: 70, WeightPercentile: 80, Clip: 0.8},
 		"no AC":      {ActivationPercentile: 30, WeightPercentile: 50, NoClipping: true},
+		"percentile": {ActivationPercentile: 70, WeightPercentile: 80, ClipPercentile: 60},
+		"per class":  {ActivationPercentile: 70, WeightPercentile: 80, ClipPercentile: 60, ClipPerClass: true},
 		"no AP":      {NoActivationPruning: true, WeightPercentile: 90, Clip: 1},
 		"no WP":      {ActivationPercentile: 90, NoWeightPruning: true, Clip: 1},
 		"none":       {NoClipping: true, NoActivationPruning: true, NoWeightPruning: true},

@@ -10,6 +10,7 @@ import (
 type composed struct {
 	base
 	shapers []named[Shaper]
+	poolers int // how many of them, the first, replace features
 	scorer  named[Scorer]
 	learns  bool // whether Score needs Fit: shapers need the head at least
 	fitted  bool
@@ -44,9 +45,21 @@ func compose(b base, names []string, parts []Part) (*composed, error) {
 			return nil, fmt.Errorf("posthoc: %s: %s has neither shaper nor score", b.name, names[i])
 		}
 	}
+	slices.SortStableFunc(m.shapers, func(a, b named[Shaper]) int { return poolsFirst(a.part) - poolsFirst(b.part) })
+	for m.poolers < len(m.shapers) && poolsFirst(m.shapers[m.poolers].part) == 0 {
+		m.poolers++
+	}
 	_, m.learns = m.scorer.part.(Stateful)
 	m.learns = m.learns || len(m.shapers) > 0
 	return m, nil
+}
+
+// poolsFirst is 0 for a shaper that replaces features, 1 for others.
+func poolsFirst(s Shaper) int {
+	if _, ok := s.(Pooler); ok {
+		return 0
+	}
+	return 1
 }
 
 // Needs names what the parts need in Samples.Extra.
@@ -85,13 +98,21 @@ func (m *composed) Fit(ctx context.Context, head Head, id Samples) error {
 	}
 	m.fitted = false
 	m.head, m.classes, m.dim = newDense(head), head.Classes, head.Dim
-	for _, s := range m.shapers {
-		if err := s.part.Fit(ctx, head, id); err != nil {
+	as := id
+	for i, s := range m.shapers {
+		if i == m.poolers && i > 0 {
+			pooled, err := m.shaped(ctx, id, m.shapers[:i])
+			if err != nil {
+				return err
+			}
+			as = pooled
+		}
+		if err := s.part.Fit(ctx, head, as); err != nil {
 			return m.partError(s.name, err)
 		}
 	}
 	if _, learns := m.scorer.part.(Stateful); learns && len(m.shapers) > 0 {
-		shaped, err := m.shaped(ctx, id)
+		shaped, err := m.shaped(ctx, id, m.shapers)
 		if err != nil {
 			return err
 		}
@@ -122,11 +143,11 @@ func (m *composed) checkNeeds(s Samples) error {
 	return nil
 }
 
-// shaped returns the samples as the shapers leave them, rounded to float32.
-func (m *composed) shaped(ctx context.Context, s Samples) (Samples, error) {
+// shaped returns the samples as shapers leave them, rounded to float32.
+func (m *composed) shaped(ctx context.Context, s Samples, shapers []named[Shaper]) (Samples, error) {
 	out := s
 	out.Features, out.Logits = make([]float32, len(s.Features)), make([]float32, len(s.Logits))
-	err := m.blocks(ctx, s, 64, func() func(*Block) {
+	err := m.blocks(ctx, s, 64, shapers, func() func(*Block) {
 		return func(b *Block) {
 			for i, v := range b.Features() {
 				out.Features[b.first*b.Dim+i] = float32(v)
@@ -145,12 +166,12 @@ func (m *composed) shaped(ctx context.Context, s Samples) (Samples, error) {
 	return out, nil
 }
 
-// blocks hands each block of the samples on after the shapers.
-func (m *composed) blocks(ctx context.Context, s Samples, size int, use func() func(*Block)) error {
+// blocks hands each block of the samples on after shapers.
+func (m *composed) blocks(ctx context.Context, s Samples, size int, shapers []named[Shaper], use func() func(*Block)) error {
 	return forEachBlock(ctx, s.N, size, m.workers, func() func(lo, hi int) {
 		b := newBlock(&s, m.head, min(size, s.N))
 		var shapes []func(*Block)
-		for _, s := range m.shapers {
+		for _, s := range shapers {
 			shapes = append(shapes, s.part.Shape())
 		}
 		f := use()
@@ -184,7 +205,7 @@ func (m *composed) Score(ctx context.Context, s Samples, dst []float64) error {
 	if sizer, ok := m.scorer.part.(BlockSizer); ok {
 		size = sizer.BlockSize()
 	}
-	err := m.blocks(ctx, s, size, func() func(*Block) {
+	err := m.blocks(ctx, s, size, m.shapers, func() func(*Block) {
 		score := m.scorer.part.Score()
 		return func(b *Block) { score(b, dst[b.first:][:b.N]) }
 	})

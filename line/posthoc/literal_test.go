@@ -1,8 +1,11 @@
 package posthoc_test
 
 import (
+	"maps"
 	"math"
 	"slices"
+	"strings"
+	"sync"
 
 	"pgregory.net/rapid"
 
@@ -46,9 +49,30 @@ var literals = map[string]literal{
 	},
 }
 
+// learned is what a literal computes once of the samples to fit on, for all samples that are scored.
+type learned struct {
+	params map[string]float64
+	fit    []float32 // whose address tells the samples apart; held, so that no others take it
+	value  any
+}
+
+var lastLearned = map[string]learned{}
+
+func learn[T any](name string, params map[string]float64, q problem, compute func() T) T {
+	last, ok := lastLearned[name]
+	if !ok || &last.fit[0] != &q.fit.Features[0] || !maps.Equal(last.params, params) {
+		last = learned{maps.Clone(params), q.fit.Features, compute()}
+		lastLearned[name] = last
+	}
+	return last.value.(T)
+}
+
 // clipped is ReAct's features of sample i.
 func clipped(percent float64, q problem, i int) []float64 {
-	t, z := percentile(row(q.fit.Features, 0, len(q.fit.Features)), percent), row(q.test.Features, i, q.test.Dim)
+	t := learn("react", map[string]float64{"percentile": percent}, q, func() float64 {
+		return percentile(row(q.fit.Features, 0, len(q.fit.Features)), percent)
+	})
+	z := row(q.test.Features, i, q.test.Dim)
 	for d := range z {
 		z[d] = math.Min(z[d], t)
 	}
@@ -155,5 +179,61 @@ func samplesOf(head posthoc.Head, z []float32) posthoc.Samples {
 			s.Logits = append(s.Logits, float32(l))
 		}
 	}
+	s.Extra = extrasOf(s)
 	return s
 }
+
+// extrasOf makes up what any method of any parameters needs of samples, on the same coarse grid, of each sample by itself.
+func extrasOf(s posthoc.Samples) map[string]posthoc.Extra {
+	out := map[string]posthoc.Extra{}
+	for _, name := range everyNeed() {
+		e := posthoc.Extra{Width: s.Dim}
+		from, change := s.Features, func(v float32, d int) float32 { return max(0, v-float32(d%2)/8) }
+		switch {
+		case strings.Contains(name, "logits"):
+			e.Width, from, change = s.Classes, s.Logits, func(v float32, k int) float32 { return v - float32(k%3)/8 }
+		case name == "map.max":
+			change = func(v float32, d int) float32 { return v + float32(d%4)/4 }
+		case name == "map.std":
+			change = func(v float32, d int) float32 { return v / 2 }
+		}
+		for i, v := range from {
+			e.Values = append(e.Values, change(v, i%e.Width))
+		}
+		out[name] = e
+	}
+	return out
+}
+
+// everyNeed lists what all known methods need, at the defaults and at all values of their grids.
+var everyNeed = sync.OnceValue(func() []string {
+	var names []string
+	for _, k := range posthoc.Kinds() {
+		settings := []map[string]float64{{}}
+		for _, p := range k.Params {
+			var more []map[string]float64
+			for _, v := range append([]float64{p.Default}, p.Grid...) {
+				for _, s := range settings {
+					s = maps.Clone(s)
+					s[p.Name] = v
+					more = append(more, s)
+				}
+			}
+			settings = more
+			if len(settings) > 500 { // enough for those that need something
+				break
+			}
+		}
+		for _, s := range settings {
+			m, err := posthoc.New(k.Name, posthoc.Options{Params: s})
+			if err != nil {
+				continue
+			}
+			if n, ok := m.(posthoc.Needing); ok {
+				names = append(names, n.Needs()...)
+			}
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+})

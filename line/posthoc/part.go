@@ -3,13 +3,17 @@ package posthoc
 import "context"
 
 // Shaper is the part of a detector that changes features, logits or head before a score is taken: ReAct, ASH, DICE. Shapers are
-// fitted to samples as the network gives them, whatever stands before them in a composition.
+// fitted to samples as the network gives them, whatever stands before them in a composition, unless that is a [Pooler].
 type Shaper interface {
 	// Fit learns what Shape needs, replacing what an earlier Fit learned; head and id are not kept.
 	Fit(ctx context.Context, head Head, id Samples) error
 	// Shape returns a function that changes a block in place, for one goroutine: it may own scratch memory.
 	Shape() func(b *Block)
 }
+
+// Pooler is implemented by shapers that replace the features by others, such as another pooling of the feature map. In a composition
+// they come first wherever they are named, and what follows is fitted to what they make.
+type Pooler interface{ Pools() }
 
 // Scorer is the part of a detector that turns features and logits into a score.
 type Scorer interface {
@@ -44,21 +48,6 @@ type unfitted struct{}
 
 // Fit does nothing.
 func (unfitted) Fit(context.Context, Head, Samples) error { return nil }
-
-// shapeEach is a shaper of each sample by itself that learns nothing.
-type shapeEach struct {
-	unfitted
-	shape func(z []float64)
-}
-
-func (s shapeEach) Shape() func(*Block) {
-	return func(b *Block) {
-		for i := range b.N {
-			s.shape(b.Sample(i))
-		}
-		b.Changed()
-	}
-}
 
 // scoreEach is a score of each sample by itself that learns nothing.
 type scoreEach struct {

@@ -154,6 +154,8 @@ func TestExportedDetectorsRunInONNXRuntime(t *testing.T) {
 	nettest.Fill(net.Params(), 5)
 	for name, o := range map[string]line.Options{
 		"paper":             {ActivationPercentile: line.Percent(50), WeightPercentile: line.Percent(50), Clip: 0.8},
+		"per neuron":        {ActivationPercentile: 50, WeightPercentile: 50, ClipPercentile: 90},
+		"per class":         {ActivationPercentile: 50, WeightPercentile: 50, ClipPercentile: 90, ClipPerClass: true},
 		"no clipping":       {NoClipping: true},
 		"activations alone": {NoWeightPruning: true},
 		"weights alone":     {NoActivationPruning: true},
@@ -161,6 +163,16 @@ func TestExportedDetectorsRunInONNXRuntime(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			det, err := line.New(t.Context(), net, contributions(t, net), o)
+			if o.ClipPercentile != 0 {
+				limits := make([]float32, net.Dim()) // some at 0, some so high that they clip nothing
+				if o.ClipPerClass {
+					limits = make([]float32, net.Classes()*net.Dim())
+				}
+				for i := range limits {
+					limits[i] = 0.25 * float32(i*i%7)
+				}
+				det, err = line.NewClipped(t.Context(), net, contributions(t, net), limits, o)
+			}
 			require.NoError(t, err)
 			pipeline := line.Pipeline{Classifier: net, Detector: det}
 			batch := nettest.Batch(9, net.InputShape(), 0, 6)

@@ -26,6 +26,17 @@ func exportClip(e *exporter, s graph.Step, _ []int, name string) error {
 	return nil
 }
 
+// exportClassClip writes min(x, limit[class]).
+func exportClassClip(e *exporter, s graph.Step, _ []int, name string) error {
+	in, err := e.useAll(s.Inputs...)
+	if err != nil {
+		return err
+	}
+	limit := e.inner("Gather", []string{in[1], in[2]}, integer("axis", 0))
+	e.node("Min", name, []string{in[0], limit})
+	return nil
+}
+
 // exportLogSumExp writes max + log Σ exp(x - max), which no logit overflows.
 func exportLogSumExp(e *exporter, s graph.Step, _ []int, name string) error {
 	x, err := e.use(s.Inputs[0])

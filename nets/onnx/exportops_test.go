@@ -407,6 +407,9 @@ func operations() []operation {
 	add("ClassMask", vector, func(b *graph.Builder, x node) (node, error) {
 		return classes(x, func(a, _ node) (node, error) { return graph.ClassMask(x, a, numbers(b, "table", 6, 6)) })
 	})
+	add("ClassClip", vector, func(b *graph.Builder, x node) (node, error) {
+		return classes(x, func(a, _ node) (node, error) { return graph.ClassClip(x, a, numbers(b, "limit", 6, 6)) })
+	})
 	add("RoutedLinear", vector, func(b *graph.Builder, x node) (node, error) {
 		return classes(x, func(a, _ node) (node, error) {
 			return graph.RoutedLinear(x, a, graph.RoutedHead{

@@ -134,6 +134,7 @@ var exporting = map[string]exportFunc{
 	"RunnerUp":          exportRunnerUp,
 	"SelectClass":       exportSelectClass,
 	"Gather":            exportGather,
+	"ClassClip":         exportClassClip,
 	"ClassMask":         exportClassMask,
 	"RoutedLinear":      exportRouted,
 	"CrossEntropy":      exportCrossEntropy,

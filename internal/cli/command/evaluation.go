@@ -19,6 +19,7 @@ type Evaluation struct {
 	Fit, ID     string   // DATA arguments
 	OOD         []string // NAME=DATA
 	FeaturesDir string
+	Needs       []string // of each picture beside features and logits, see [eval.Needs]
 
 	// What Check, and then Extract, make of the flags.
 	Sets        []NamedData
@@ -87,6 +88,9 @@ func (e *Evaluation) Extract(ctx context.Context, labels func(set dataset.Datase
 	e.Data.Head = nets.HeadOf(e.Network)
 	for i, set := range sets {
 		s, err := x.Samples(ctx, set.name, set.Dataset)
+		if err == nil {
+			err = x.Extend(ctx, set.name, set.Dataset, &s, e.Needs)
+		}
 		if err != nil {
 			return err
 		}

@@ -12,8 +12,10 @@ import (
 
 // LINe holds the flags of LINe's parameters.
 type LINe struct {
-	pA, pW, clip float64
-	without      []string
+	pA, pW, clip, clipPercentile float64
+	clipPerClass                 bool
+	without                      []string
+	given                        func(flag string) bool // whether the command line has it
 }
 
 // Register adds the flags to a command.
@@ -23,7 +25,10 @@ func (l *LINe) Register(cmd *cobra.Command) {
 	f.Float64Var(&l.pA, "p-a", d.ActivationPercentile, "percent of neurons dropped per class (activation pruning)")
 	f.Float64Var(&l.pW, "p-w", d.WeightPercentile, "percent of last-layer weights dropped per class (weight pruning)")
 	f.Float64Var(&l.clip, "clip", d.Clip, "upper bound of activations (activation clipping)")
+	f.Float64Var(&l.clipPercentile, "clip-percentile", 0, "clip each neuron at this `PERCENTILE` of its own training activations instead of all at --clip")
+	f.BoolVar(&l.clipPerClass, "clip-per-class", false, "take --clip-percentile over the training images of each class; an image is clipped as the class that it is predicted as before")
 	f.StringSliceVar(&l.without, "without", nil, "switch `COMPONENTS` off: ac (clipping), ap (activation pruning), wp (weight pruning)")
+	l.given = f.Changed
 }
 
 // Warn tells a user who gave a fraction where percent are meant.
@@ -31,7 +36,7 @@ func (l *LINe) Warn(w io.Writer) {
 	for _, f := range []struct {
 		flag  string
 		value float64
-	}{{"--p-a", l.pA}, {"--p-w", l.pW}} {
+	}{{"--p-a", l.pA}, {"--p-w", l.pW}, {"--clip-percentile", l.clipPercentile}} {
 		if f.value > 0 && f.value < 1 {
 			fmt.Fprintf(w, "goline: warning: %s %v is in percent; for a share of %v write %s %v\n", f.flag, f.value, f.value, f.flag, 100*f.value)
 		}
@@ -40,7 +45,15 @@ func (l *LINe) Warn(w io.Writer) {
 
 // Options are the parameters; an error is a [UsageError].
 func (l *LINe) Options() (line.Options, error) {
-	o := line.Options{ActivationPercentile: line.Percent(l.pA), WeightPercentile: line.Percent(l.pW), Clip: l.clip}
+	o := line.Options{ActivationPercentile: line.Percent(l.pA), WeightPercentile: line.Percent(l.pW), Clip: l.clip,
+		ClipPercentile: l.clipPercentile, ClipPerClass: l.clipPerClass}
+	switch {
+	case !l.given("clip-percentile"):
+	case l.given("clip"):
+		return o, Usagef("--clip and --clip-percentile exclude each other")
+	case l.clipPercentile == 0:
+		return o, Usagef("--clip-percentile 0 is not in (0, 100]")
+	}
 	for _, w := range l.without {
 		switch strings.ToLower(strings.TrimSpace(w)) {
 		case "ac":
@@ -62,9 +75,18 @@ func (l *LINe) Options() (line.Options, error) {
 	return o, nil
 }
 
-// Params are the options as parameters of the registered method.
+// Params are the options as parameters of the registered method. Of clip and clip_percentile it has what was given.
 func (l *LINe) Params() map[string]float64 {
-	p := map[string]float64{"p_a": l.pA, "p_w": l.pW, "clip": l.clip}
+	p := map[string]float64{"p_a": l.pA, "p_w": l.pW}
+	if l.given("clip") {
+		p["clip"] = l.clip
+	}
+	if l.given("clip-percentile") {
+		p["clip_percentile"] = l.clipPercentile
+	}
+	if l.clipPerClass {
+		p["clip_per_class"] = 1
+	}
 	for _, w := range l.without {
 		switch w = strings.ToLower(strings.TrimSpace(w)); w {
 		case "ac", "ap", "wp":

@@ -1,0 +1,23 @@
+package graph
+
+import G "gorgonia.org/gorgonia"
+
+// PooledFrom returns the feature map [batch, channels, height, width] whose mean over the pixels z [batch, channels] is, through
+// reshapes and copies, or nil where z is something else.
+func PooledFrom(z *G.Node) *G.Node {
+	for z != nil {
+		o, ok := z.Op().(*op)
+		if !ok || len(o.in) == 0 {
+			return nil
+		}
+		switch o.name {
+		case "GlobalAvgPool2D":
+			return o.in[0]
+		case "Reshape", "Flatten", "Copy":
+			z = o.in[0]
+		default:
+			return nil
+		}
+	}
+	return nil
+}

@@ -1,0 +1,34 @@
+package command
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// FuzzContributions: any file is refused with its name, or gives a value for each class and neuron.
+func FuzzContributions(f *testing.F) {
+	const head = `{"setting":{"scope":"class","layer":"features","players":"neurons","value":"logit","removal":"zero"},"estimates":[`
+	for _, text := range []string{
+		"", "{}", "[]", head, head + "]}",
+		head + `{"label":0,"estimate":{"method":"m","values":[1,2]}},{"label":1,"estimate":{"method":"m","values":[3,4]}}]}`,
+		head + `{"label":0,"estimate":{"values":[1,null]}},{"label":-1,"estimate":{"values":[1e999,4]}}]}`,
+	} {
+		f.Add([]byte(text))
+	}
+	path := filepath.Join(f.TempDir(), "v.json")
+	f.Fuzz(func(t *testing.T, text []byte) {
+		require.NoError(t, os.WriteFile(path, text, 0o666))
+		c := Contributions{File: path}
+		if err := c.Check(); err != nil {
+			require.ErrorContains(t, err, path)
+			return
+		}
+		mean, _, err := c.parsed.values(2, 2)
+		if err == nil {
+			require.Len(t, mean, 4)
+		}
+	})
+}

@@ -1,0 +1,156 @@
+package posthoc
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+)
+
+// adascaleA is AdaSCALE-A of Regmi (2025): the features times exp(s1/s2), where s2 sums the largest features above a percentile that
+// follows the sample: low where a small change of the image moves its largest features little, as it does for in-distribution
+// ones. With Q = sum of relu(z') at the k1 largest z plus lambda times the sum of abs(z-z') at the k2 largest, z' the features of
+// the changed image, the percentile is p_min + (1 - F(Q)) (p_max - p_min), F the distribution function of Q over ID samples.
+// The image is changed by eps along the sign of the gradient of its largest logit, at the share o of its values where that gradient
+// is smallest. Equal features are taken in their order. A sample whose features have no positive one is left as it is.
+var adascaleA = Kind{
+	Name: "adascale-a", Doc: "z exp(s1/s2) with a percentile for each sample by its activation shift; energy", Source: "Regmi, 2025",
+	FittedOn: ID, Params: adascaleParams,
+	Part: func(p map[string]float64, _ int) (Part, error) { return newAdascale(p, false) },
+}
+
+// adascaleL is AdaSCALE-L: the logits times (s1/s2)² instead of the features times exp(s1/s2).
+var adascaleL = Kind{
+	Name: "adascale-l", Doc: "l (s1/s2)² with a percentile for each sample by its activation shift; energy", Source: "Regmi, 2025",
+	FittedOn: ID, Params: adascaleParams,
+	Part: func(p map[string]float64, _ int) (Part, error) { return newAdascale(p, true) },
+}
+
+var adascaleParams = []Parameter{
+	{Name: "p_min", Default: 75, Min: 0, Max: 100, Grid: []float64{60, 70, 75, 80}, Doc: "smallest percentile"},
+	{Name: "p_max", Default: 85, Min: 0, Max: 100, Grid: []float64{85, 90, 95, 99}, Doc: "largest percentile"},
+	{Name: "k1", Default: 5, Min: 0, Max: 100, Open: true, Doc: "percent of features whose changed values count"},
+	{Name: "k2", Default: 1, Min: 0, Max: 100, Open: true, Doc: "percent of features whose shift counts"},
+	{Name: "lambda", Default: 10, Min: 0, Max: math.MaxFloat32, Doc: "weight of the shift"},
+	{Name: "o", Default: 0.05, Min: 0, Max: 1, Doc: "share of an image's values that are changed"},
+	{Name: "eps", Default: 0.5, Min: 0, Max: math.MaxFloat32, Doc: "change in units of normalised pixels"},
+}
+
+type adascale struct {
+	pMin, pMax, k1, k2, lambda float64
+	name                       string
+	logits                     bool
+	state                      struct{ Shift []float64 } // Q of the fitted samples, ascending
+}
+
+func newAdascale(p map[string]float64, logits bool) (Part, error) {
+	if p["p_min"] > p["p_max"] {
+		return Part{}, fmt.Errorf("posthoc: adascale: expected p_min at most p_max, got %v and %v", p["p_min"], p["p_max"])
+	}
+	return Part{Shape: &adascale{
+		pMin: p["p_min"], pMax: p["p_max"], k1: p["k1"], k2: p["k2"], lambda: p["lambda"], logits: logits,
+		name: fmt.Sprintf("perturbed.features(o=%v,eps=%v)", p["o"], p["eps"]),
+	}}, nil
+}
+
+func (s *adascale) State() any { return &s.state }
+
+// Needs names the features of the changed image.
+func (s *adascale) Needs() []string { return []string{s.name} }
+
+func (s *adascale) Fit(ctx context.Context, _ Head, id Samples) error {
+	shift := make([]float64, id.N)
+	z, order := make([]float64, id.Dim), make([]int, id.Dim)
+	for i := range shift {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		for d, v := range id.Features[i*id.Dim : (i+1)*id.Dim] {
+			z[d] = float64(v)
+		}
+		shift[i] = s.shift(z, id.Extra[s.name].row(i), order)
+	}
+	slices.Sort(shift)
+	s.state.Shift = shift
+	return nil
+}
+
+// shift is Q of one sample. order is scratch of the features' length.
+func (s *adascale) shift(z []float64, changed []float32, order []int) float64 {
+	descending(z, order)
+	count := func(percent float64) int { return max(1, int(float64(len(z))*percent/100)) }
+	var correction, moved float64
+	for _, d := range order[:count(s.k1)] {
+		correction += max(0, float64(changed[d]))
+	}
+	for _, d := range order[:count(s.k2)] {
+		moved += math.Abs(z[d] - float64(changed[d]))
+	}
+	return correction + float64(s.lambda*moved)
+}
+
+// descending fills order with the indices of z, largest values first, of equal ones the lower index.
+func descending(z []float64, order []int) {
+	for d := range order {
+		order[d] = d
+	}
+	slices.SortStableFunc(order, func(a, b int) int {
+		switch {
+		case z[a] > z[b]:
+			return -1
+		case z[a] < z[b]:
+			return 1
+		}
+		return 0
+	})
+}
+
+func (s *adascale) Shape() func(*Block) {
+	var order []int
+	return func(b *Block) {
+		if order == nil {
+			order = make([]int, b.Dim)
+		}
+		for i := range b.N {
+			z := b.Sample(i)
+			q := s.shift(z, b.Extra(s.name, i), order)
+			atMost, _ := slices.BinarySearchFunc(s.state.Shift, q, func(v, q float64) int {
+				if v <= q {
+					return -1
+				}
+				return 1
+			})
+			share := 1 - float64(atMost)/float64(len(s.state.Shift))
+			ratio, ok := sumRatio(z, order, s.pMin+float64(share*(s.pMax-s.pMin)))
+			switch {
+			case !ok:
+			case s.logits:
+				b.ScaleLogits(i, ratio*ratio)
+			default:
+				f := math.Exp(ratio)
+				for d := range z {
+					z[d] *= f
+				}
+			}
+		}
+		if !s.logits {
+			b.Changed()
+		}
+	}
+}
+
+// sumRatio is s1/s2 of relu(z): the sum of all features by that of the n - round(n p/100) largest, whose indices stand first in
+// order. It is not ok where s2 is 0.
+func sumRatio(z []float64, order []int, p float64) (ratio float64, ok bool) {
+	n := float64(len(z))
+	k := len(z) - int(math.RoundToEven(n*p/100))
+	var all, top float64
+	for j, d := range order {
+		v := max(0, z[d])
+		all += v
+		if j < k {
+			top += v
+		}
+	}
+	return all / top, top > 0
+}

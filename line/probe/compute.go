@@ -1,0 +1,202 @@
+package probe
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/line-ood/goline/graph"
+	"github.com/line-ood/goline/line/posthoc"
+	"github.com/line-ood/goline/nets"
+)
+
+// Compute returns what names ask of each image of a stream, in the order of the images; images are already normalised, as those
+// of a classifier's own program are. The stream is read once: the network runs forward, backward where an image is changed along a
+// gradient, and once again for each change of it.
+//
+// It errors for a name that is not known, for a network without the feature map that a name needs (wrapping [ErrNoMap]) or without
+// a linear last layer (wrapping [nets.ErrNoHead]), with the stream's or ctx's error, and for a value that is not finite.
+func Compute(ctx context.Context, net nets.Classifier, names []string, images graph.Batches, o graph.Options) (map[string]posthoc.Extra, error) {
+	c := computation{net: net}
+	for _, name := range slices.Compact(slices.Sorted(slices.Values(names))) {
+		n, err := parse(name)
+		if err == nil {
+			err = n.check()
+		}
+		if err != nil {
+			return nil, err
+		}
+		c.needs = append(c.needs, n)
+	}
+	if len(c.needs) == 0 {
+		return nil, nil
+	}
+	if net.Dim() == 0 {
+		return nil, fmt.Errorf("probe: %s of %s: %w", c.needs[0].name, net.Name(), nets.ErrNoHead)
+	}
+	c.head = nets.HeadOf(net)
+	if err := c.compile(o); err != nil {
+		return nil, fmt.Errorf("probe: %w", err)
+	}
+	if err := c.run(ctx, images); err != nil {
+		return nil, err
+	}
+	out := map[string]posthoc.Extra{}
+	for i, n := range c.needs {
+		out[n.name] = posthoc.Extra{Width: c.width(n), Values: c.values[i]}
+	}
+	return out, nil
+}
+
+// computation is one run of Compute.
+type computation struct {
+	net    nets.Classifier
+	head   nets.Head
+	needs  []need
+	values [][]float32 // by need
+
+	first  *graph.Program // the images as they are
+	second *graph.Program // changed images; nil without any
+}
+
+// changing lists the needs that change images, by index.
+func (c *computation) changing() (indices []int) {
+	for i, n := range c.needs {
+		if !n.ofMap() {
+			indices = append(indices, i)
+		}
+	}
+	return indices
+}
+
+func (c *computation) width(n need) int {
+	if n.kind == odinLogits || n.kind == rankFeatLogits {
+		return c.net.Classes()
+	}
+	return c.net.Dim()
+}
+
+// gradient names the node that an image is changed along.
+func (n need) gradient() string {
+	if n.kind == odinLogits {
+		return fmt.Sprintf(odinGradient, n.params["T"])
+	}
+	return topGradient
+}
+
+// result names the node that is taken of a changed image.
+func (n need) result() string {
+	if n.kind == odinLogits {
+		return nets.Logits
+	}
+	return nets.Features
+}
+
+func (c *computation) compile(o graph.Options) (err error) {
+	m := model{Classifier: c.net}
+	var fetch, again []string
+	for _, n := range c.needs {
+		if n.ofMap() {
+			fetch = append(fetch, mapNode)
+			continue
+		}
+		fetch, again = append(fetch, n.gradient()), append(again, n.result())
+		if n.kind == odinLogits {
+			m.temperatures = append(m.temperatures, n.params["T"])
+		}
+	}
+	unique := func(names []string) []string { return slices.Compact(slices.Sorted(slices.Values(names))) }
+	m.temperatures = slices.Compact(slices.Sorted(slices.Values(m.temperatures)))
+	o.From, o.Hooks = "", nil
+	o.Fetch = unique(fetch)
+	if c.first, err = graph.Compile(m, o); err != nil || len(again) == 0 {
+		return err
+	}
+	o.Fetch = unique(again)
+	c.second, err = graph.Compile(c.net, o)
+	return err
+}
+
+func (c *computation) run(ctx context.Context, images graph.Batches) error {
+	c.values = make([][]float32, len(c.needs))
+	changing := c.changing()
+	if len(changing) == 0 {
+		for _, err := range c.changed(ctx, images) {
+			if err != nil {
+				return err
+			}
+		}
+		return c.finite()
+	}
+	turn := 0 // which need the next batch of the second program is for
+	for out, err := range c.second.Run(ctx, c.changed(ctx, images)) {
+		if err != nil {
+			return err
+		}
+		i := changing[turn%len(changing)]
+		c.values[i] = append(c.values[i], out.Float32(c.needs[i].result())...)
+		turn++
+	}
+	return c.finite()
+}
+
+// changed runs the images through the first program, keeps what comes of their feature maps, and yields each batch changed for
+// each need in turn.
+func (c *computation) changed(ctx context.Context, images graph.Batches) graph.Batches {
+	return func(yield func(graph.Batch, error) bool) {
+		var seen tee
+		for out, err := range c.first.Run(ctx, seen.watch(images, c.second != nil)) {
+			if err == nil {
+				err = c.maps(out)
+			}
+			if err != nil {
+				yield(graph.Batch{}, err)
+				return
+			}
+			if c.second == nil {
+				continue
+			}
+			x := seen.next(out.N)
+			for _, i := range c.changing() {
+				n := c.needs[i]
+				if !yield(graph.Batch{N: out.N, X: n.change(x, out.Float32(n.gradient()), out.N, c.net.Preprocessing())}, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// finite errors for the first value that is not.
+func (c *computation) finite() error {
+	for i, n := range c.needs {
+		for j, v := range c.values[i] {
+			if v-v != 0 {
+				w := c.width(n)
+				return fmt.Errorf("probe: image %d: expected finite %s, got %v at index %d", j/w, n.name, v, j%w)
+			}
+		}
+	}
+	return nil
+}
+
+// Check errors as [Compute] would for names that it does not know or that the network cannot serve, without running anything.
+func Check(net nets.Classifier, names []string) error {
+	for _, name := range names {
+		n, err := parse(name)
+		if err == nil {
+			err = n.check()
+		}
+		switch {
+		case err != nil:
+			return err
+		case net.Dim() == 0:
+			return fmt.Errorf("probe: %s of %s: %w", name, net.Name(), nets.ErrNoHead)
+		}
+		c := computation{net: net, needs: []need{n}}
+		if err := c.compile(graph.Options{Batch: 1, Workers: 1}); err != nil {
+			return fmt.Errorf("probe: %s: %w", name, err)
+		}
+	}
+	return nil
+}

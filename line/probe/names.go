@@ -1,0 +1,68 @@
+package probe
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// A need is a name, taken apart: kind(key=value,…).
+type need struct {
+	name, kind string
+	params     map[string]float64
+}
+
+// parse takes a name apart. It errors for one that is not of the form kind or kind(key=number,…).
+func parse(name string) (need, error) {
+	n := need{name: name, params: map[string]float64{}}
+	kind, rest, open := strings.Cut(name, "(")
+	n.kind = kind
+	if !open {
+		return n, nil
+	}
+	inside, ok := strings.CutSuffix(rest, ")")
+	if !ok {
+		return n, fmt.Errorf("probe: %q: expected kind(key=number,…)", name)
+	}
+	for _, pair := range strings.Split(inside, ",") {
+		key, value, _ := strings.Cut(pair, "=")
+		v, err := strconv.ParseFloat(value, 64)
+		if err != nil {
+			return n, fmt.Errorf("probe: %q: expected kind(key=number,…)", name)
+		}
+		n.params[key] = v
+	}
+	return n, nil
+}
+
+// kinds of needs, with their parameters.
+const (
+	mapMax         = "map.max"            // largest pixel of each channel of the feature map: [features]
+	mapStd         = "map.std"            // standard deviation over the pixels (n-1) of each channel: [features]
+	rankFeatLogits = "rankfeat.logits"    // logits of the feature map without its first singular pair: [classes]
+	odinLogits     = "odin.logits"        // T, eps: logits of the image stepped along the gradient of its prediction: [classes]
+	stepFeatures   = "perturbed.features" // o, eps: features of the image changed at the pixels that matter least: [features]
+)
+
+var parameters = map[string][]string{
+	mapMax: {}, mapStd: {}, rankFeatLogits: {}, odinLogits: {"T", "eps"}, stepFeatures: {"eps", "o"},
+}
+
+// check errors unless the need is one that Compute knows, with its parameters.
+func (n need) check() error {
+	want, ok := parameters[n.kind]
+	if !ok {
+		return fmt.Errorf("probe: %q is not known", n.name)
+	}
+	if len(n.params) != len(want) {
+		return fmt.Errorf("probe: %q: expected parameters %s", n.name, strings.Join(want, ", "))
+	}
+	for _, key := range want {
+		if _, ok := n.params[key]; !ok {
+			return fmt.Errorf("probe: %q: expected parameters %s", n.name, strings.Join(want, ", "))
+		}
+	}
+	return nil
+}
+
+func (n need) ofMap() bool { return n.kind == mapMax || n.kind == mapStd || n.kind == rankFeatLogits }

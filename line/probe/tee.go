@@ -1,0 +1,43 @@
+package probe
+
+import (
+	"sync"
+
+	"github.com/line-ood/goline/graph"
+)
+
+// tee keeps the images that went into a program until their outputs come out, in the same order.
+type tee struct {
+	mu   sync.Mutex
+	kept []float32
+	size int // values of one image
+}
+
+// watch passes a stream on, keeping copies of the images if keep says so.
+func (t *tee) watch(images graph.Batches, keep bool) graph.Batches {
+	if !keep {
+		return images
+	}
+	return func(yield func(graph.Batch, error) bool) {
+		for b, err := range images {
+			if err == nil && b.N > 0 {
+				t.mu.Lock()
+				t.size = len(b.X) / b.N
+				t.kept = append(t.kept, b.X...)
+				t.mu.Unlock()
+			}
+			if !yield(b, err) {
+				return
+			}
+		}
+	}
+}
+
+// next returns the oldest n images, [image, …], which the caller may keep.
+func (t *tee) next(n int) []float32 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	x := t.kept[: n*t.size : n*t.size]
+	t.kept = append([]float32(nil), t.kept[n*t.size:]...)
+	return x
+}
