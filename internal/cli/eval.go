@@ -165,7 +165,7 @@ func (e *evalCommand) run(ctx context.Context) (err error) {
 	}
 	var pictures []report.Pictures
 	if e.htmlOut != "" {
-		if pictures, err = e.pictures(methods, found.Scores); err != nil {
+		if pictures, err = e.pictures(ctx, methods, found.Scores); err != nil {
 			return err
 		}
 	}

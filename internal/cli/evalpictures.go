@@ -1,20 +1,31 @@
 package cli
 
 import (
+	"context"
+	"slices"
+
 	"github.com/line-ood/goline/line"
 	"github.com/line-ood/goline/line/eval"
 	"github.com/line-ood/goline/line/posthoc"
 	"github.com/line-ood/goline/line/report"
 )
 
-// pictures shows what the first method, or LINe where it is among them, finds most and least in-distribution in every set.
-func (e *evalCommand) pictures(methods []posthoc.Method, scores []report.Scores) (out []report.Pictures, err error) {
+// pictures shows what LINe, or the first method where it is not among them, finds most and least in-distribution in every set.
+func (e *evalCommand) pictures(ctx context.Context, methods []posthoc.Method, scores []report.Scores) (out []report.Pictures, err error) {
 	chosen, o := 0, eval.ExtremeOptions{}
-	for i, m := range methods {
-		if l, ok := m.(*line.Method); ok && l.Detector() != nil {
-			chosen, o.Keep = i, l.Detector().ActiveNeurons
-			break
+	for _, m := range methods {
+		l, ok := m.(*line.Method)
+		at := slices.IndexFunc(scores, func(s report.Scores) bool { return s.Method == m.Name() })
+		if !ok || at < 0 {
+			continue
 		}
+		if l.Detector() == nil { // its scores were kept from an earlier run
+			if err := l.Fit(ctx, e.Data.Head, e.Data.Fit.Samples); err != nil {
+				return nil, err
+			}
+		}
+		chosen, o.Keep = at, l.Detector().ActiveNeurons
+		break
 	}
 	sets, done, err := e.Reopen()
 	defer done()

@@ -1,6 +1,10 @@
 package command
 
-import "github.com/line-ood/goline/dataset"
+import (
+	"fmt"
+
+	"github.com/line-ood/goline/dataset"
+)
 
 // Reopen opens the pictures of the ID set and of every OOD set once more, in the order of Data, to show some of them. The caller
 // calls done when it has.
@@ -16,8 +20,8 @@ func (e *Evaluation) Reopen() (sets []dataset.Dataset, done func(), err error) {
 	}
 	sets = append(sets, set)
 	for _, s := range e.Sets {
-		if set, err = openOOD(s); err != nil {
-			return sets, done, err
+		if set, err = dataset.Open(s.Spec); err != nil {
+			return sets, done, fmt.Errorf("pictures of %s: %w", s.Name, err)
 		}
 		sets = append(sets, set)
 	}
