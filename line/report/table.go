@@ -223,16 +223,6 @@ func (r Result) columns(fpr Convention) []column {
 	return columns
 }
 
-// cells returns the columns of OOD sets and of the average of all, shape [OOD set + average, method].
-func (r Result) cells() [][]cell {
-	columns := r.columns(LINeFPR)
-	var out [][]cell
-	for _, c := range columns[:len(r.Methods[0].OOD)] {
-		out = append(out, c.cells)
-	}
-	return append(out, columns[len(columns)-1].cells)
-}
-
 // markBest compares what is shown: shorter numbers are smaller, numbers of one length compare as text.
 func markBest(column []cell) {
 	less := func(a, b string) bool { return len(a) < len(b) || len(a) == len(b) && a < b }
