@@ -117,6 +117,36 @@ func (d *Detector) Collect(ctx context.Context, program *graph.Program, images g
 	return all, nil
 }
 
+// Sample is what a detector says of one image.
+type Sample struct {
+	Score      float64 // higher is more in-distribution
+	Prediction int     // the network's class
+	Label      int     // -1 where unknown
+}
+
+// Stream runs a program that [Detector.Compile] made without Fetch, and yields what the detector says of each image, in order, as soon as its
+// batch is done. An error comes last, as [Detector.Collect] has them.
+func (d *Detector) Stream(ctx context.Context, program *graph.Program, images graph.Batches) iter.Seq2[Sample, error] {
+	return func(yield func(Sample, error) bool) {
+		any := false
+		for s, err := range d.batches(ctx, program, images) {
+			if err != nil {
+				yield(Sample{}, err)
+				return
+			}
+			for i, v := range s.Score {
+				any = true
+				if !yield(Sample{Score: v, Prediction: s.Prediction[i], Label: s.Label[i]}, nil) {
+					return
+				}
+			}
+		}
+		if !any {
+			yield(Sample{}, fmt.Errorf("line: score: %w", ErrNoImages))
+		}
+	}
+}
+
 // batches yields the scores of each batch of a stream.
 func (d *Detector) batches(ctx context.Context, program *graph.Program, images graph.Batches) iter.Seq2[*Scores, error] {
 	return func(yield func(*Scores, error) bool) {
@@ -199,6 +229,7 @@ func (d *Detector) arraysOfOther() ([]npyz.Named, error) {
 		arrays = append(arrays, npyz.Named{Name: preprocessingArray, Array: npyz.Scalar(string(text))})
 	}
 	arrays = append(arrays, npyz.Named{Name: fitScoresArray, Array: npyz.New(d.fitScores)})
+	arrays = append(arrays, d.calibrationArrays()...)
 	network, err := networkArrays(d.net)
 	if err != nil {
 		return nil, fmt.Errorf("line: write detector: %w", err)

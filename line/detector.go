@@ -21,7 +21,9 @@ type Detector struct {
 	weight        []float32 // thresholds [K], nil without WP
 	other         *other    // the method where that is not LINe, which leaves the fields above but net and preprocessing empty
 	fitScores     []float64 // of the images it was fitted to, ascending; empty where they are not known
-	many, single  compiled  // programs for batches and for one image at a time
+	fitPictures   []Hash    // those images as pictures, ascending; empty where they are not known
+	calibration   *calibration
+	many, single  compiled // programs for batches and for one image at a time
 }
 
 // New derives a detector from the contributions of the network's neurons, wherever they come from: [Fit] measures them by

@@ -116,8 +116,10 @@ func decode(a *npyz.Archive, n network) (*Detector, error) {
 		if d.other, err = decodeOther(a, net); err != nil {
 			return nil, err
 		}
-		d.fitScores, err = decodeFitScores(a, a.Float64)
-		return d, err
+		if d.fitScores, err = decodeFitScores(a, a.Float64); err != nil {
+			return nil, err
+		}
+		return d, d.decodePictures(a)
 	}
 	if d.options, err = decodeOptions(a); err != nil {
 		return nil, err
@@ -157,7 +159,7 @@ func decode(a *npyz.Archive, n network) (*Detector, error) {
 	if d.fitScores, err = decodeFitScores(a, narrow); err != nil {
 		return nil, err
 	}
-	return d, nil
+	return d, d.decodePictures(a)
 }
 
 // decodePreprocessing returns how the images were prepared that the detector was fitted to, the zero value where the file does not

@@ -122,6 +122,7 @@ func (d *Detector) arrays() ([]npyz.Named, error) {
 		}
 		arrays = append(arrays, npyz.Named{Name: fitScoresArray, Array: npyz.New(narrow)})
 	}
+	arrays = append(arrays, d.calibrationArrays()...)
 	network, err := networkArrays(d.net)
 	if err != nil {
 		return nil, fmt.Errorf("line: write detector: %w", err)

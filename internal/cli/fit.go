@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/line-ood/goline/dataset"
 	"github.com/line-ood/goline/graph"
 	"github.com/line-ood/goline/internal/cli/command"
 	"github.com/line-ood/goline/line"
@@ -27,7 +28,8 @@ func newFit() *cobra.Command {
 		Short: "Fit LINe, or another detector, to a network on training images",
 		Long: `Measure how much each neuron contributes to each class on labelled training images, and write a detector.
 The file holds the network too: goline score needs nothing else. With --method another detector than LINe is fitted, of those that
-goline methods lists; what it learned is in the file.`,
+goline methods lists; what it learned is in the file.
+The file also holds a hash of each image, so that goline calibrate can refuse them.`,
 		Example: `  goline fit --net densenet-bc-100-12 --weights checkpoint_100.pth.tar --data 'data_batch_*.bin' --out detector.npz`,
 		Args:    command.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -98,11 +100,12 @@ func fitDetector(ctx context.Context, c *command.Common, flags *command.Network,
 	if err != nil {
 		return nil, 0, err
 	}
-	stream, finish := c.Stream(ctx, "fit", set, net.Preprocessing())
+	hashed := dataset.WithHashes(set)
+	stream, finish := c.Stream(ctx, "fit", hashed, net.Preprocessing())
 	defer finish()
 	det, err := line.Fit(ctx, prog, stream, o)
 	if err != nil {
 		return nil, 0, fmt.Errorf("--data %s: %w", images, err)
 	}
-	return det, set.Len(), nil
+	return det.WithFitPictures(hashed.Hashes()), set.Len(), nil
 }

@@ -69,7 +69,8 @@ func fitMethod(ctx context.Context, c *command.Common, flags *command.Network, n
 	if err != nil {
 		return nil, 0, err
 	}
-	s, err := x.Samples(ctx, "fit", set)
+	hashed := dataset.WithHashes(set)
+	s, err := x.Samples(ctx, "fit", hashed)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -77,5 +78,5 @@ func fitMethod(ctx context.Context, c *command.Common, flags *command.Network, n
 	if err != nil {
 		return nil, 0, fmt.Errorf("--data %s: %w", images, err)
 	}
-	return det, set.Len(), nil
+	return det.WithFitPictures(hashed.Hashes()), set.Len(), nil
 }
