@@ -8,7 +8,7 @@ import (
 	"github.com/line-ood/goline/nets"
 )
 
-// Detector is LINe fitted to a network. It does not change and is safe for concurrent use. What it needs to score is compiled at
+// Detector is LINe fitted to a network, or another method that [Deploy] fitted. It does not change and is safe for concurrent use. What it needs to score is compiled at
 // the first use and kept as long as the detector.
 type Detector struct {
 	net           nets.Classifier
@@ -19,8 +19,11 @@ type Detector struct {
 	limits        []float32 // upper bounds of activations [D], per class [K, D]; nil where all have options.Clip
 	activation    []float32 // thresholds [K], nil without AP
 	weight        []float32 // thresholds [K], nil without WP
-	fitScores     []float32 // of the images it was fitted to, ascending; empty where they are not known
-	many, single  compiled  // programs for batches and for one image at a time
+	other         *other    // the method where that is not LINe, which leaves the fields above but net and preprocessing empty
+	fitScores     []float64 // of the images it was fitted to, ascending; empty where they are not known
+	fitPictures   []Hash    // those images as pictures, ascending; empty where they are not known
+	calibration   *calibration
+	many, single  compiled // programs for batches and for one image at a time
 }
 
 // New derives a detector from the contributions of the network's neurons, wherever they come from: [Fit] measures them by
@@ -87,10 +90,10 @@ func (d *Detector) Preprocessing() nets.Preprocessing {
 	return d.preprocessing
 }
 
-// Options returns the detector's parameters, with defaults filled in.
+// Options returns LINe's parameters, with defaults filled in; of another method they mean nothing, see [Detector.Params].
 func (d *Detector) Options() Options { return d.options }
 
-// Contributions returns the statistics that the detector was derived from. They must not be changed.
+// Contributions returns the statistics that LINe was derived from, nil of another method. They must not be changed.
 func (d *Detector) Contributions() *Contributions { return d.contributions }
 
 // Mean returns C [classes, features], row-major: the mean contribution of each neuron to the logit of each class.

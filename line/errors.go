@@ -1,6 +1,9 @@
 package line
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+)
 
 var (
 	// ErrNoImages is wrapped by errors about streams without images.
@@ -10,4 +13,21 @@ var (
 	// ErrNoThreshold is returned where a detector knows no scores of the images it was fitted to: [New] made it, or [Fit] with a
 	// source of one's own, or its file was written before they were kept.
 	ErrNoThreshold = errors.New("the detector has no threshold: the scores of the images it was fitted to are not known")
+	// ErrNotCalibrated is returned where a p-value is asked of a detector without a calibration: [Detector.Calibrate] gives one.
+	ErrNotCalibrated = errors.New("the detector is not calibrated")
+	// ErrFitted is wrapped by errors about pictures that should be new to a detector, but it was fitted to them.
+	ErrFitted = errors.New("the detector was fitted to it")
 )
+
+// FittedError tells that pictures which should be held out are some that the detector was fitted to. It wraps [ErrFitted].
+type FittedError struct {
+	First int // index of the first such picture
+	Count int // how many there are
+	Of    int // among so many
+}
+
+func (e *FittedError) Error() string {
+	return fmt.Sprintf("line: expected pictures that the detector was not fitted to, but picture %d is one, as are %d of %d in all", e.First, e.Count, e.Of)
+}
+
+func (e *FittedError) Unwrap() error { return ErrFitted }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 
+	"github.com/line-ood/goline/internal/mathx"
 	"github.com/line-ood/goline/internal/npyz"
 	"github.com/line-ood/goline/nets"
 )
@@ -111,6 +112,15 @@ func decode(a *npyz.Archive, n network) (*Detector, error) {
 	if err := checkPreprocessing(d.preprocessing, net); err != nil {
 		return nil, err
 	}
+	if a.Has(methodArray) {
+		if d.other, err = decodeOther(a, net); err != nil {
+			return nil, err
+		}
+		if d.fitScores, err = decodeFitScores(a, a.Float64); err != nil {
+			return nil, err
+		}
+		return d, d.decodePictures(a)
+	}
 	if d.options, err = decodeOptions(a); err != nil {
 		return nil, err
 	}
@@ -142,10 +152,14 @@ func decode(a *npyz.Archive, n network) (*Detector, error) {
 			return nil, err
 		}
 	}
-	if d.fitScores, err = decodeFitScores(a); err != nil {
+	narrow := func(name string, shape ...int) ([]float64, error) {
+		v, err := a.Float32(name, shape...)
+		return mathx.Float64s(v), err
+	}
+	if d.fitScores, err = decodeFitScores(a, narrow); err != nil {
 		return nil, err
 	}
-	return d, nil
+	return d, d.decodePictures(a)
 }
 
 // decodePreprocessing returns how the images were prepared that the detector was fitted to, the zero value where the file does not
@@ -175,11 +189,11 @@ func checkPreprocessing(p nets.Preprocessing, net nets.Classifier) error {
 }
 
 // decodeFitScores returns the scores of the images that the detector was fitted to, nil where the file has none.
-func decodeFitScores(a *npyz.Archive) ([]float32, error) {
+func decodeFitScores(a *npyz.Archive, read func(string, ...int) ([]float64, error)) ([]float64, error) {
 	if !a.Has(fitScoresArray) {
 		return nil, nil
 	}
-	scores, err := a.Float32(fitScoresArray, -1)
+	scores, err := read(fitScoresArray, -1)
 	if err != nil {
 		return nil, err
 	}

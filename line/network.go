@@ -115,7 +115,7 @@ func loadONNX(a *npyz.Archive, name string, p nets.Preprocessing) (nets.Classifi
 
 // loadNamed makes a network by its name.
 func loadNamed(a *npyz.Archive, name string, p nets.Preprocessing) (nets.Classifier, error) {
-	counts, err := a.Ints("counts", -1)
+	classes, err := classesOf(a)
 	if err != nil {
 		return nil, err
 	}
@@ -125,13 +125,13 @@ func loadNamed(a *npyz.Archive, name string, p nets.Preprocessing) (nets.Classif
 			held += array.Len()
 		}
 	}
-	switch size, err := nets.Size(name, len(counts)); { // before memory is taken on the word of a file
+	switch size, err := nets.Size(name, classes); { // before memory is taken on the word of a file
 	case err != nil:
 		return nil, err
 	case size != held:
-		return nil, fmt.Errorf("%s of %d classes has %d parameter values, but the file holds %d", name, len(counts), size, held)
+		return nil, fmt.Errorf("%s of %d classes has %d parameter values, but the file holds %d", name, classes, size, held)
 	}
-	net, err := nets.New(name, len(counts))
+	net, err := nets.New(name, classes)
 	if err != nil {
 		return nil, err
 	}
@@ -148,4 +148,20 @@ func loadNamed(a *npyz.Archive, name string, p nets.Preprocessing) (nets.Classif
 		copy(p.Float32s(), v)
 	}
 	return net, nil
+}
+
+// classesOf returns the number of classes that a file is for: LINe's has a count of training images of each, others say it.
+func classesOf(a *npyz.Archive) (int, error) {
+	if !a.Has(methodArray) {
+		counts, err := a.Ints("counts", -1)
+		return len(counts), err
+	}
+	n, err := a.Ints("classes")
+	if err != nil {
+		return 0, err
+	}
+	if n[0] < 1 {
+		return 0, fmt.Errorf("classes is %d, expected at least 1", n[0])
+	}
+	return n[0], nil
 }

@@ -17,7 +17,10 @@ import (
 type Result struct {
 	Score      float64 // higher is more in-distribution
 	Prediction int     // the network's class
-	// OOD tells whether the image is out-of-distribution by [Detector.FitThreshold]. It means nothing unless Judged.
+	// P is the p-value by the detector's calibration, 0 where it has none; see [Detector.Calibrate].
+	P float64
+	// OOD tells whether the image is out-of-distribution: by the calibration, where there is one, that P is at most its false-alarm
+	// rate, and otherwise by [Detector.FitThreshold]. It means nothing unless Judged.
 	OOD bool
 	// Judged is false where the detector has no threshold: see [ErrNoThreshold].
 	Judged bool
@@ -45,7 +48,7 @@ func (d *Detector) ScoreImage(ctx context.Context, img image.Image) (Result, err
 	if err != nil {
 		return Result{}, fmt.Errorf("line: %w", err)
 	}
-	s, err := Collect(ctx, prog, func(yield func(graph.Batch, error) bool) { yield(graph.Batch{X: x, N: 1}, nil) })
+	s, err := d.Collect(ctx, prog, func(yield func(graph.Batch, error) bool) { yield(graph.Batch{X: x, N: 1}, nil) })
 	if err != nil {
 		return Result{}, err
 	}
@@ -71,19 +74,13 @@ func (d *Detector) ScoreImages(ctx context.Context, images iter.Seq[image.Image]
 			fail(err)
 			return
 		}
-		var scores []float64
-		for out, err := range prog.Run(ctx, in.batches(images)) {
+		for s, err := range d.batches(ctx, prog, in.batches(images)) {
 			if err != nil {
-				fail(err)
+				yield(Result{}, err)
 				return
 			}
-			seen := len(scores)
-			if scores, err = appendScores(scores, out); err != nil {
-				fail(err)
-				return
-			}
-			for i, class := range out.Ints(nets.Prediction) {
-				if !yield(d.result(scores[seen+i], class), nil) {
+			for i, class := range s.Prediction {
+				if !yield(d.result(s.Score[i], class), nil) {
 					return
 				}
 			}
@@ -93,6 +90,10 @@ func (d *Detector) ScoreImages(ctx context.Context, images iter.Seq[image.Image]
 
 // result judges a score where there is a threshold.
 func (d *Detector) result(score float64, prediction int) Result {
+	if c, err := d.Calibrator(); err == nil {
+		p := c.PValue(score, prediction)
+		return Result{Score: score, Prediction: prediction, P: p, OOD: p <= c.Options().Alpha, Judged: true}
+	}
 	ood, err := d.IsOOD(score)
 	return Result{Score: score, Prediction: prediction, OOD: ood, Judged: err == nil}
 }

@@ -103,13 +103,13 @@ func (k *keptFeatures) add(rows []float32, labels []int) {
 }
 
 // scoreFeatures returns the scores of features, ascending. They are the bits that scoring the images gives.
-func (d *Detector) scoreFeatures(ctx context.Context, features *sample, o graph.Options) ([]float32, error) {
+func (d *Detector) scoreFeatures(ctx context.Context, features *sample, o graph.Options) ([]float64, error) {
 	const batch = 32 // there are no feature maps to keep small
 	prog, err := graph.Compile(headOnly{d}, graph.Options{Batch: batch, Workers: o.Workers, Device: o.Device})
 	if err != nil {
 		return nil, err
 	}
-	var scores []float32
+	var scores []float64
 	for out, err := range prog.Run(ctx, features.batches()) {
 		if err != nil {
 			return nil, err
@@ -118,7 +118,7 @@ func (d *Detector) scoreFeatures(ctx context.Context, features *sample, o graph.
 			if v != v {
 				return nil, fmt.Errorf("score of a training image is NaN")
 			}
-			scores = append(scores, v)
+			scores = append(scores, float64(v))
 		}
 	}
 	slices.Sort(scores)

@@ -18,8 +18,12 @@ type Scores struct {
 	Label      []int     // -1 where unknown
 }
 
-// Compile makes a program of the whole pipeline. Without o.Fetch it fetches score and prediction.
+// Compile makes a program of the whole pipeline. Without o.Fetch it fetches score and prediction, or of a method other than LINe what
+// that reads of the network, for [Detector.Collect].
 func (d *Detector) Compile(o graph.Options) (*graph.Program, error) {
+	if d.other != nil {
+		return d.compileOther(o)
+	}
 	return graph.Compile(Pipeline{Classifier: d.net, Detector: d}, o)
 }
 
@@ -49,7 +53,7 @@ func (d *Detector) Score(ctx context.Context, images graph.Batches) (*Scores, er
 		}
 		return nil, fmt.Errorf("line: %w", err)
 	}
-	return Collect(ctx, prog, func(yield func(graph.Batch, error) bool) {
+	return d.Collect(ctx, prog, func(yield func(graph.Batch, error) bool) {
 		for b, err, ok := first, error(nil), true; ok && yield(b, err); {
 			b, err, ok = next()
 		}

@@ -82,6 +82,9 @@ func (c *countingWriter) Write(p []byte) (int, error) {
 
 // arrays returns what the file holds, in order.
 func (d *Detector) arrays() ([]npyz.Named, error) {
+	if d.other != nil {
+		return d.arraysOfOther()
+	}
 	k, f := d.net.Classes(), d.net.Dim()
 	o := d.options
 	counts := make([]int64, k)
@@ -113,8 +116,13 @@ func (d *Detector) arrays() ([]npyz.Named, error) {
 		arrays = append(arrays, npyz.Named{Name: "weight_thresholds", Array: npyz.New(d.weight)})
 	}
 	if len(d.fitScores) > 0 {
-		arrays = append(arrays, npyz.Named{Name: fitScoresArray, Array: npyz.New(d.fitScores)})
+		narrow := make([]float32, len(d.fitScores)) // as LINe's graph computes them
+		for i, v := range d.fitScores {
+			narrow[i] = float32(v)
+		}
+		arrays = append(arrays, npyz.Named{Name: fitScoresArray, Array: npyz.New(narrow)})
 	}
+	arrays = append(arrays, d.calibrationArrays()...)
 	network, err := networkArrays(d.net)
 	if err != nil {
 		return nil, fmt.Errorf("line: write detector: %w", err)

@@ -31,7 +31,7 @@ func (d *Detector) Threshold(tpr float64) (float64, error) {
 	}
 	const digits = 1e12 // 1 - 0.95 is not 0.05 in binary, and a half must stay one
 	dropped := math.Round((1-tpr)*digits) / digits
-	return float64(d.fitScores[min(n-1, int(math.RoundToEven(dropped*float64(n))))]), nil
+	return d.fitScores[min(n-1, int(math.RoundToEven(dropped*float64(n))))], nil
 }
 
 // IsOOD tells whether an image of the given score is out-of-distribution by [Detector.FitThreshold]: whether the score is not

@@ -14,7 +14,6 @@ import (
 	"github.com/line-ood/goline/attribution/compare"
 	"github.com/line-ood/goline/attribution/estimate"
 	"github.com/line-ood/goline/attribution/games"
-	"github.com/line-ood/goline/dataset"
 	"github.com/line-ood/goline/internal/atomicfile"
 	"github.com/line-ood/goline/internal/cli/command"
 	"github.com/line-ood/goline/internal/demo"
@@ -158,34 +157,16 @@ func (d *demonstration) load(ctx context.Context) (err error) {
 // tune chooses the parameters of every method that has some, by the rule of [eval.Tune], on pictures that are no test
 // pictures: a quarter of the training pictures against pseudo-OOD made of them, fitted to the other three quarters.
 func (d *demonstration) tune(ctx context.Context, x *eval.Extractor) error {
-	var rest, held []int
-	seen := make([]int, d.net.Classes())
-	for i, label := range d.fit.Samples.Labels {
-		if seen[label]++; seen[label]%4 == 0 {
-			held = append(held, i)
-		} else {
-			rest = append(rest, i)
-		}
-	}
-	pictures, err := dataset.Subset(d.fit.Set, held)
+	fit := eval.Set{Name: d.fit.Name(), Samples: d.fit.Samples}
+	v, err := x.HeldOut(ctx, d.data.Head, fit, d.fit.Set, nil, nil, d.Seed)
 	if err != nil {
 		return err
-	}
-	data := eval.Data{
-		Head: d.data.Head, Fit: eval.Set{Samples: d.fit.Samples.Subset(rest)}, ID: eval.Set{Samples: d.fit.Samples.Subset(held)},
-	}
-	for _, set := range eval.PseudoOOD(pictures, d.Seed) {
-		s, err := x.Samples(ctx, set.Name(), set)
-		if err != nil {
-			return err
-		}
-		data.OOD = append(data.OOD, eval.Set{Name: set.Name(), Samples: s})
 	}
 	for _, kind := range demoKinds() {
 		if !eval.Tunable(kind) {
 			continue
 		}
-		c, err := eval.Tune(ctx, kind.Name, data, nil, d.Workers)
+		c, _, err := v.Choose(ctx, kind.Name, nil, d.Workers)
 		if err != nil {
 			return err
 		}

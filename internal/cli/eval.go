@@ -21,6 +21,7 @@ type evalCommand struct {
 	contributions            command.Contributions
 	methods, params          []string
 	jsonOut, csvOut, htmlOut string
+	latexOut, markdownOut    string
 	resamples                int
 	command                  string // the command line itself
 	out                      io.Writer
@@ -59,7 +60,9 @@ the JSON and CSV also hold OpenOOD's convention.`,
 	f.StringVar(&e.FeaturesDir, "features-dir", "", "`FOLDER` to keep features in: a later call with the same network and images starts from them")
 	f.StringVar(&e.jsonOut, "json", "", "JSON `FILE` to write")
 	f.StringVar(&e.csvOut, "csv", "", "CSV `FILE` to write")
-	f.StringVar(&e.htmlOut, "report", "", "HTML `FILE` to write: the table with curves, histograms and provenance")
+	f.StringVar(&e.htmlOut, "report", "", "HTML `FILE` to write: the table with curves, histograms, pictures and provenance")
+	f.StringVar(&e.latexOut, "latex", "", "LaTeX `FILE` to write: the table for the package booktabs, to read by \\input")
+	f.StringVar(&e.markdownOut, "markdown", "", "Markdown `FILE` to write: the tables")
 	f.IntVar(&e.resamples, "bootstrap", 0, "resamples for 95 % confidence intervals in JSON, CSV and report; 0 for none")
 	return cmd
 }
@@ -124,7 +127,7 @@ func (e *evalCommand) run(ctx context.Context) (err error) {
 	if err := e.check(); err != nil {
 		return err
 	}
-	outputs := command.Outputs("--json", e.jsonOut, "--csv", e.csvOut, "--report", e.htmlOut)
+	outputs := command.Outputs("--json", e.jsonOut, "--csv", e.csvOut, "--report", e.htmlOut, "--latex", e.latexOut, "--markdown", e.markdownOut)
 	if err := command.CheckOutputs(outputs, append(e.Inputs(), e.contributions.Input())...); err != nil {
 		return err
 	}
@@ -160,5 +163,11 @@ func (e *evalCommand) run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	return e.write(found.Report(e.Network.Name(), report.Weights{File: e.Net.File(), SHA256: e.WeightsSHA}), found.Scores)
+	var pictures []report.Pictures
+	if e.htmlOut != "" {
+		if pictures, err = e.pictures(ctx, methods, found.Scores); err != nil {
+			return err
+		}
+	}
+	return e.write(found.Report(e.Network.Name(), report.Weights{File: e.Net.File(), SHA256: e.WeightsSHA}), found.Scores, pictures)
 }

@@ -27,7 +27,8 @@ func newExport() *cobra.Command {
 		Long: `Write a detector with its network as an ONNX file of standard operators (opset 17): backbone, clipping, masks, routed head, score
 and prediction. ONNX Runtime, OpenVINO, Triton or a browser run it as it is. The batch is free.
 The input is an image as the network takes it, float32 [batch, channels, height, width], already resized and normalised: how is in
-the file's metadata, as goline.preprocessing, beside the detector's parameters and its 95 % threshold. The outputs are score
+the file's metadata, as goline.preprocessing, beside the detector's parameters, its 95 % threshold and, where
+it was calibrated, goline.threshold_calibrated: a score below that is out-of-distribution. The outputs are score
 [batch] (higher is more in-distribution) and prediction [batch], the class.`,
 		Example: `  goline export --detector detector.npz --out detector.onnx`,
 		Args:    command.NoArgs,
@@ -41,6 +42,9 @@ the file's metadata, as goline.preprocessing, beside the detector's parameters a
 			det, n, err := net.Detector(detector)
 			if err != nil {
 				return err
+			}
+			if det.Method() != "line" {
+				return fmt.Errorf("--detector %s: it is of method %s, and LINe alone can be exported", detector, det.Method())
 			}
 			facts, err := exportFacts(det, n)
 			if err != nil {
@@ -76,6 +80,14 @@ func exportFacts(det *line.Detector, n nets.Classifier) (map[string]string, erro
 	}
 	if t, err := det.FitThreshold(); err == nil {
 		facts["goline.threshold_fit_95"] = strconv.FormatFloat(t, 'g', -1, 64)
+	}
+	if c, err := det.Calibrator(); err == nil && c.PerClass() == nil {
+		t, err := c.Thresholds(c.Options().Alpha)
+		if err != nil {
+			return nil, err
+		}
+		facts["goline.threshold_calibrated"] = strconv.FormatFloat(t[0].Score, 'g', -1, 64)
+		facts["goline.threshold_calibrated_alpha"] = strconv.FormatFloat(t[0].Alpha, 'g', -1, 64)
 	}
 	return facts, nil
 }

@@ -23,7 +23,8 @@ func TestBadWeights(t *testing.T) {
 	require.NoError(t, writeFile(w.path("empty.npz"), ""))
 	require.NoError(t, writeFile(w.path("text.pth"), "these are not weights"))
 	flipped := []byte(whole)
-	flipped[len(flipped)/2] ^= 0x10
+	const intoTheNumbers = 200 // beyond the array's name and header
+	flipped[strings.Index(whole, "contribution_sums.npy")+intoTheNumbers] ^= 0x10
 	require.NoError(t, os.WriteFile(w.path("flipped.npz"), flipped, 0o666))
 	w.writeNet(t, "deeper.npz", nettest.DenseNetBC(t, 16, 4, worldClasses, 2))
 	poisoned := nettest.DenseNetBC(t, 10, 4, worldClasses, 2)
@@ -149,7 +150,8 @@ func TestBadDetector(t *testing.T) {
 	whole := contents(t, det)
 	require.NoError(t, writeFile(w.path("cut.npz"), whole[:len(whole)/2]))
 	flipped := []byte(whole)
-	flipped[len(flipped)/2] ^= 0x10
+	const intoTheNumbers = 200 // beyond the array's name and header
+	flipped[strings.Index(whole, "contribution_sums.npy")+intoTheNumbers] ^= 0x10
 	require.NoError(t, os.WriteFile(w.path("flipped.npz"), flipped, 0o666))
 	for name, want := range map[string]string{
 		"missing.npz": "no such file or directory",

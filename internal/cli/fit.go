@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/line-ood/goline/dataset"
 	"github.com/line-ood/goline/graph"
 	"github.com/line-ood/goline/internal/cli/command"
 	"github.com/line-ood/goline/line"
@@ -19,17 +20,24 @@ func newFit() *cobra.Command {
 		net         command.Network
 		l           command.LINe
 		given       command.Contributions
+		method      methodFlags
 		images, out string
 	)
 	cmd := &cobra.Command{
 		Use:   "fit --net NAME --weights FILE --data DATA --out det.npz",
-		Short: "Fit LINe to a network on labelled training images",
+		Short: "Fit LINe, or another detector, to a network on training images",
 		Long: `Measure how much each neuron contributes to each class on labelled training images, and write a detector.
-The file holds the network too: goline score needs nothing else.`,
+The file holds the network too: goline score needs nothing else. With --method another detector than LINe is fitted, of those that
+goline methods lists; what it learned is in the file.
+The file also holds a hash of each image, so that goline calibrate can refuse them.`,
 		Example: `  goline fit --net densenet-bc-100-12 --weights checkpoint_100.pth.tar --data 'data_batch_*.bin' --out detector.npz`,
 		Args:    command.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := command.Required(append(net.Needs(), "--data", images, "--out", out)...); err != nil {
+				return err
+			}
+			params, err := method.parse()
+			if err != nil {
 				return err
 			}
 			l.Warn(cmd.ErrOrStderr())
@@ -50,7 +58,13 @@ The file holds the network too: goline score needs nothing else.`,
 			if o.Source, err = given.Source(n, net.SHA256); err != nil {
 				return err
 			}
-			det, count, err := fitDetector(cmd.Context(), &c, &net, n, images, o)
+			var det *line.Detector
+			var count int
+			if method.name == "line" {
+				det, count, err = fitDetector(cmd.Context(), &c, &net, n, images, o)
+			} else {
+				det, count, err = fitMethod(cmd.Context(), &c, &net, n, images, method.name, params)
+			}
 			if err != nil {
 				return err
 			}
@@ -67,6 +81,8 @@ The file holds the network too: goline score needs nothing else.`,
 	given.Register(cmd)
 	cmd.Flags().StringVar(&images, "data", "", "labelled training images: `DATA`, [format:]path")
 	cmd.Flags().StringVar(&out, "out", "", "detector `FILE` to write, an npz")
+	cmd.Flags().StringVar(&method.name, "method", "line", "`METHOD` to fit, see goline methods")
+	cmd.Flags().StringArrayVar(&method.params, "param", nil, "parameter of the method: `METHOD.NAME=VALUE`; repeatable")
 	return cmd
 }
 
@@ -84,11 +100,12 @@ func fitDetector(ctx context.Context, c *command.Common, flags *command.Network,
 	if err != nil {
 		return nil, 0, err
 	}
-	stream, finish := c.Stream(ctx, "fit", set, net.Preprocessing())
+	hashed := dataset.WithHashes(set)
+	stream, finish := c.Stream(ctx, "fit", hashed, net.Preprocessing())
 	defer finish()
 	det, err := line.Fit(ctx, prog, stream, o)
 	if err != nil {
 		return nil, 0, fmt.Errorf("--data %s: %w", images, err)
 	}
-	return det, set.Len(), nil
+	return det.WithFitPictures(hashed.Hashes()), set.Len(), nil
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -213,6 +214,14 @@ func inspectDetector(f *facts, path string) error {
 	f.add("fitted_to", n.Name())
 	f.add("fingerprint", line.Fingerprint(n))
 	f.add("fitted_preprocessing", det.Preprocessing().String())
+	if det.Method() != "line" {
+		f.add("method", det.Method())
+		f.add("method_params", det.Params())
+		if t, err := det.FitThreshold(); err == nil {
+			f.add("threshold_fit_95", t) // of the very images that it was fitted to
+		}
+		return inspectCalibration(f, det)
+	}
 	f.add("line_params", det.Options().Params())
 	images, neurons, kept := 0, 0, 0
 	for c := range n.Classes() {
@@ -235,8 +244,45 @@ func inspectDetector(f *facts, path string) error {
 		f.add("median_clip_limit", float64(limits[len(limits)/2]))
 		f.add("largest_clip_limit", float64(limits[len(limits)-1]))
 	}
+	if err := inspectCalibration(f, det); err != nil {
+		return err
+	}
 	f.add("neurons_kept_percent", 100*float64(neurons)/float64(n.Classes()*n.Dim()))
 	f.add("weights_kept_percent", 100*float64(kept)/float64(n.Classes()*n.Classes()*n.Dim()))
+	return nil
+}
+
+// inspectCalibration tells how many pictures a detector knows, and what it promises if it was calibrated.
+func inspectCalibration(f *facts, det *line.Detector) error {
+	if known := len(det.FitPictures()); known > 0 {
+		f.add("fitted_pictures_known", known)
+	}
+	c, err := det.Calibrator()
+	if errors.Is(err, line.ErrNotCalibrated) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	o := c.Options()
+	f.add("calibration_images", c.N())
+	f.add("calibration_alpha", o.Alpha)
+	f.add("calibration_adjustment", o.Adjustment.String())
+	f.add("calibration_delta", o.Delta)
+	t, err := c.Thresholds(o.Alpha)
+	if err != nil {
+		return err
+	}
+	if o.PerClass > 0 {
+		f.add("calibration_per_class", o.PerClass)
+		return nil
+	}
+	bound, err := t[0].Bound(o.Delta)
+	if err != nil {
+		return err
+	}
+	f.add("calibration_threshold", t[0].Score)
+	f.add("calibration_rate_bound", bound) // of the threshold's realised rate, with probability 1 - delta
 	return nil
 }
 

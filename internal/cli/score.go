@@ -2,21 +2,15 @@ package cli
 
 import (
 	"context"
-	"encoding/csv"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"path/filepath"
-	"strconv"
-	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/line-ood/goline/dataset"
 	"github.com/line-ood/goline/internal/atomicfile"
 	"github.com/line-ood/goline/internal/cli/command"
-	"github.com/line-ood/goline/internal/npyz"
 	"github.com/line-ood/goline/line"
 	"github.com/line-ood/goline/nets"
 )
@@ -39,11 +33,24 @@ or CSV to standard output with --out -.
 
 ood is true where the score is not above the threshold. Without --threshold that is the one above which 95 % (--tpr) of the
 images lie that the detector was fitted to. Their scores are a little higher than those of new images, so somewhat more than
-5 % of in-distribution images will be called ood; held-out images make a better threshold.
+5 % of in-distribution images will be called ood; held-out images make a better threshold: goline calibrate.
+
+A calibrated detector adds p_value (npz: p_values). ood is then true where it is at most --alpha, the false-alarm rate; by default the one that
+was calibrated for (npz: alpha, and as threshold the score below which that is so). --adjust and --delta choose for what it holds, as
+in goline calibrate. --fdr decides over all images together, so that of the images called ood at most a share of --alpha is expected to be
+in-distribution: bh, storey, by over the whole set; lond, lond-dep, lord++, lord-dep, saffron, addis one after another, each before the next is known.
+P-values of one calibration depend on each other: bh, storey, lond and the -dep ones hold all the same, the others with
+--adjust simes, with probability 1 - D over the calibration.
+--stream writes each image as soon as it is scored, with two more columns. martingale (a conformal test martingale) is evidence that the
+images no longer are like those of the calibration: it starts at 1, and while nothing drifts it ever reaches 1/L with probability at most L.
+From then on alarm is true; L is --alarm-level.
+
 With --net and --weights the detector is checked to belong to that network. With --class-names the names of the predicted class and
 of the label stand behind: prediction_name and label_name, in npz files class_names.`,
-		Example: `  goline score --detector detector.npz --data photos/ --out scores.csv`,
-		Args:    command.NoArgs,
+		Example: `  goline score --detector detector.npz --data photos/ --out scores.csv
+  goline score --detector calibrated.npz --data photos/ --out scores.csv --fdr bh --alpha 0.1
+  goline score --detector calibrated.npz --data photos/ --out - --stream`,
+		Args: command.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := command.Required("--detector", detector, "--data", images, "--out", out); err != nil {
 				return err
@@ -67,7 +74,7 @@ of the label stand behind: prediction_name and label_name, in npz files class_na
 			if err != nil {
 				return err
 			}
-			threshold, known, err := verdict.threshold(det)
+			judge, err := verdict.judge(cmd, det, c.Seed)
 			if err != nil {
 				return err
 			}
@@ -75,41 +82,114 @@ of the label stand behind: prediction_name and label_name, in npz files class_na
 			if err != nil {
 				return err
 			}
-			s, err := score(cmd.Context(), &c, det, n.Preprocessing(), images)
-			if err != nil {
+			s := &scoring{common: &c, det: det, preprocessing: n.Preprocessing(), images: images, classes: classes, judge: judge, format: write}
+			to := func(write func(io.Writer) error) error { return atomicfile.Write(out, write) }
+			if out == standardOutput {
+				to = func(write func(io.Writer) error) error { return write(cmd.OutOrStdout()) }
+			}
+			if err := s.write(cmd.Context(), to); err != nil {
 				return err
 			}
-			defer s.set.Close()
-			s.threshold, s.verdict = threshold, known
-			if classes != nil {
-				s.nameBy(classes)
+			if note := judge.note(); note != "" {
+				fmt.Fprintf(cmd.ErrOrStderr(), "goline: %s\n", note)
 			}
 			if out == standardOutput {
-				return write(cmd.OutOrStdout(), s)
+				return nil
 			}
-			if err := atomicfile.Write(out, func(w io.Writer) error { return write(w, s) }); err != nil {
-				return err
-			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: %d images%s\n", out, len(s.Score), s.summary())
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: %d images%s\n", out, judge.images, judge.summary())
 			return err
 		},
 	}
 	c.Register(cmd)
 	net.Register(cmd)
-	cmd.Flags().StringVar(&detector, "detector", "", "`FILE` that goline fit wrote")
+	cmd.Flags().StringVar(&detector, "detector", "", "`FILE` that goline fit or calibrate wrote")
 	cmd.Flags().StringVar(&images, "data", "", "images: `DATA`, [format:]path")
 	cmd.Flags().StringVar(&out, "out", "", "`FILE` to write: .csv, .jsonl or .npz; - for CSV on standard output")
 	verdict.register(cmd)
 	return cmd
 }
 
+// scoring is one run of goline score.
+type scoring struct {
+	common        *command.Common
+	det           *line.Detector
+	preprocessing nets.Preprocessing
+	images        string
+	classes       []dataset.Class // nil where names are not asked for
+	judge         *judge
+	format        scoreFormat
+}
+
+// write scores, judges and writes: all images in turn or, in a stream, each as it comes. to opens what is written to.
+func (s *scoring) write(ctx context.Context, to func(write func(io.Writer) error) error) error {
+	if s.judge.drift != nil {
+		return to(func(w io.Writer) error { return s.stream(ctx, w) })
+	}
+	all, err := score(ctx, s.common, s.det, s.preprocessing, s.images)
+	if err != nil {
+		return err
+	}
+	defer all.set.Close()
+	if s.classes != nil {
+		all.nameBy(s.classes)
+	}
+	rows := make([]scoredImage, len(all.Score))
+	for i, v := range all.Score {
+		rows[i] = all.row(i, line.Sample{Score: v, Prediction: all.Prediction[i], Label: all.Label[i]})
+		if err := s.judge.one(&rows[i]); err != nil {
+			return err
+		}
+	}
+	if err := s.judge.all(rows); err != nil {
+		return err
+	}
+	s.judge.known(s.det, all.hashes())
+	return to(func(w io.Writer) error { return writeScores(w, s.format, s.judge.sheet(all.names), rows) })
+}
+
+// stream writes each image as soon as its batch is scored.
+func (s *scoring) stream(ctx context.Context, w io.Writer) (err error) {
+	set, err := openScored(s.images)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, set.set.Close()) }()
+	prog, err := s.det.Compile(s.common.GraphOptions())
+	if err != nil {
+		return err
+	}
+	set.Scores = &line.Scores{Label: append([]int(nil), set.set.Labels()...)}
+	if s.classes != nil {
+		set.nameBy(s.classes)
+	}
+	stream, finish := s.common.Stream(ctx, "score", set.set, s.preprocessing)
+	defer finish()
+	sheet := s.format(w, s.judge.sheet(set.names))
+	i := 0
+	for sample, err := range s.det.Stream(ctx, prog, stream) {
+		if err != nil {
+			return fmt.Errorf("--data %s: %w", s.images, err)
+		}
+		if i < len(set.Label) {
+			sample.Label = set.Label[i]
+		}
+		row := set.row(i, sample)
+		if err := s.judge.one(&row); err != nil {
+			return err
+		}
+		if err := sheet.row(row); err != nil {
+			return err
+		}
+		i++
+	}
+	s.judge.known(s.det, set.hashes())
+	return sheet.close()
+}
+
 // scored is a set of images with what a detector says of them.
 type scored struct {
-	set dataset.Dataset
+	set *dataset.Hashed
 	*line.Scores
-	verdict bool // whether threshold is known
-	// threshold separates: a score at or below it is out-of-distribution.
-	threshold float64
 	// names are those of the network's classes; nil leaves them out.
 	names []string
 }
@@ -134,133 +214,40 @@ func (s *scored) name(k int) string {
 	return s.names[k]
 }
 
-func (s *scored) ood(i int) bool { return s.Score[i] <= s.threshold }
+// row is image i with what was said of it.
+func (s *scored) row(i int, v line.Sample) scoredImage {
+	return scoredImage{id: s.set.ID(i), Sample: v, predicted: s.name(v.Prediction), labelled: s.name(v.Label)}
+}
 
-// score returns the images' scores; the caller closes the set.
-func score(ctx context.Context, c *command.Common, det *line.Detector, p nets.Preprocessing, images string) (*scored, error) {
+// hashes are those of all images, each of which was read.
+func (s *scored) hashes() []line.Hash { return s.set.Hashes() }
+
+// openScored opens a set to be scored.
+func openScored(images string) (*scored, error) {
 	set, err := dataset.Open(images)
 	if err != nil {
 		return nil, fmt.Errorf("--data: %w", err)
 	}
-	scores, err := func() (*line.Scores, error) {
+	return &scored{set: dataset.WithHashes(set)}, nil
+}
+
+// score returns the images' scores; the caller closes the set.
+func score(ctx context.Context, c *command.Common, det *line.Detector, p nets.Preprocessing, images string) (*scored, error) {
+	s, err := openScored(images)
+	if err != nil {
+		return nil, err
+	}
+	s.Scores, err = func() (*line.Scores, error) {
 		prog, err := det.Compile(c.GraphOptions())
 		if err != nil {
 			return nil, err
 		}
-		stream, finish := c.Stream(ctx, "score", set, p)
+		stream, finish := c.Stream(ctx, "score", s.set, p)
 		defer finish()
-		return line.Collect(ctx, prog, stream)
+		return det.Collect(ctx, prog, stream)
 	}()
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("--data %s: %w", images, err), set.Close())
+		return nil, errors.Join(fmt.Errorf("--data %s: %w", images, err), s.set.Close())
 	}
-	return &scored{set: set, Scores: scores}, nil
-}
-
-// scoreFormat writes scores in one format.
-type scoreFormat func(w io.Writer, s *scored) error
-
-// standardOutput is the name that stands for it.
-const standardOutput = "-"
-
-// formatOf tells the format from the ending of a name; standard output gets CSV.
-func formatOf(path string) (scoreFormat, error) {
-	switch ext := strings.ToLower(filepath.Ext(path)); {
-	case path == standardOutput, ext == ".csv":
-		return writeCSV, nil
-	case ext == ".jsonl":
-		return writeJSONL, nil
-	case ext == ".npz":
-		return writeScoreNpz, nil
-	case atomicfile.IsStream(path):
-		return writeCSV, nil
-	default:
-		return nil, command.Usagef("--out %s: ending %q, expected .csv, .jsonl or .npz, or - for standard output", path, ext)
-	}
-}
-
-func writeCSV(w io.Writer, s *scored) error {
-	out := csv.NewWriter(w)
-	header := []string{"id", "score", "prediction", "label", "ood"}
-	if s.names != nil {
-		header = append(header, "prediction_name", "label_name")
-	}
-	_ = out.Write(header) // its errors last until Error
-	for i, v := range s.Score {
-		label, ood := "", ""
-		if s.Label[i] >= 0 {
-			label = strconv.Itoa(s.Label[i])
-		}
-		if s.verdict {
-			ood = strconv.FormatBool(s.ood(i))
-		}
-		row := []string{s.set.ID(i), strconv.FormatFloat(v, 'g', -1, 64), strconv.Itoa(s.Prediction[i]), label, ood}
-		if s.names != nil {
-			row = append(row, s.name(s.Prediction[i]), s.name(s.Label[i]))
-		}
-		_ = out.Write(row)
-	}
-	out.Flush()
-	return out.Error()
-}
-
-func writeJSONL(w io.Writer, s *scored) error {
-	type row struct {
-		ID         string  `json:"id"`
-		Score      float64 `json:"score"`
-		Prediction int     `json:"prediction"`
-		Label      *int    `json:"label"`
-		OOD        *bool   `json:"ood"`
-		Predicted  string  `json:"prediction_name,omitempty"`
-		Labelled   string  `json:"label_name,omitempty"`
-	}
-	enc := json.NewEncoder(w)
-	for i, v := range s.Score {
-		r := row{ID: s.set.ID(i), Score: v, Prediction: s.Prediction[i], Predicted: s.name(s.Prediction[i]), Labelled: s.name(s.Label[i])}
-		if s.Label[i] >= 0 {
-			r.Label = &s.Label[i]
-		}
-		if s.verdict {
-			ood := s.ood(i)
-			r.OOD = &ood
-		}
-		if err := enc.Encode(r); err != nil {
-			return fmt.Errorf("%s: %w", r.ID, err)
-		}
-	}
-	return nil
-}
-
-func writeScoreNpz(w io.Writer, s *scored) error {
-	ids, ood := make([]string, len(s.Score)), make([]bool, len(s.Score))
-	for i := range ids {
-		ids[i], ood[i] = s.set.ID(i), s.verdict && s.ood(i)
-	}
-	z := npyz.NewWriter(w, npyz.Stored)
-	arrays := []npyz.Named{
-		{Name: "ids", Array: npyz.New(ids)},
-		{Name: "scores", Array: npyz.New(s.Score)},
-		{Name: "predictions", Array: npyz.New(int64s(s.Prediction))},
-		{Name: "labels", Array: npyz.New(int64s(s.Label))},
-	}
-	if s.verdict {
-		arrays = append(arrays, npyz.Named{Name: "ood", Array: npyz.New(ood)}, npyz.Named{Name: "threshold", Array: npyz.Scalar(s.threshold)})
-	}
-	if s.names != nil {
-		arrays = append(arrays, npyz.Named{Name: "class_names", Array: npyz.New(s.names)})
-	}
-	for _, a := range arrays {
-		if err := z.Write(a.Name, a.Array); err != nil {
-			return err
-		}
-	}
-	return z.Close()
-}
-
-func int64s(v []int) []int64 {
-	out := make([]int64, len(v))
-	for i, x := range v {
-		out[i] = int64(x)
-	}
-	return out
+	return s, nil
 }

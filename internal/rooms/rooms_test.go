@@ -28,7 +28,7 @@ var floors = [][]string{
 	{"dataset", "internal/nettest", "attribution", "nets/onnx"},
 	{"attribution/internal/sampling"},
 	{"attribution/estimate", "attribution/games"},
-	{"attribution/compare", "line/posthoc", "line/metrics"},
+	{"attribution/compare", "line/posthoc", "line/metrics", "line/conformal"},
 	{"line", "line/probe", "line/report", "internal/bench", "internal/demo"},
 	{"line/eval"},
 	{"line/downstream", "train"},

@@ -137,7 +137,7 @@ func TestThousandClasses(t *testing.T) {
 	if testing.Short() {
 		t.Skip("the literal scores take seconds")
 	}
-	p := realistic(1000, 96, 1000, 3)
+	p := realistic(1000, 24, 1000, 2)
 	for i := range p.fit.Labels {
 		p.fit.Labels[i] = i
 	}

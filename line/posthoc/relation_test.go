@@ -35,6 +35,7 @@ func TestRelationThreshold(t *testing.T) {
 	p := realistic(3, 20, 40, 6)
 	params := map[string]float64{"pow": 1, "threshold": 0}
 	p.fit.N, p.fit.Features, p.fit.Logits, p.fit.Labels = 1, p.fit.Features[:20], p.fit.Logits[:3], nil
+	p.fit.Extra = nil
 	for i := range p.test.N {
 		params["threshold"] = 0
 		similarity := literals["relation"](params, p, i)

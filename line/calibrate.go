@@ -1,0 +1,155 @@
+package line
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/line-ood/goline/line/conformal"
+)
+
+// Hash is what a picture shows, as dataset.ContentHash gives it.
+type Hash = [sha256.Size]byte
+
+// sortedHashes returns hashes in ascending order, each once.
+func sortedHashes(hashes []Hash) []Hash {
+	out := slices.Clone(hashes)
+	slices.SortFunc(out, func(a, b Hash) int { return bytes.Compare(a[:], b[:]) })
+	return slices.Compact(out)
+}
+
+// holds tells whether ascending hashes have one.
+func holds(sorted []Hash, h Hash) bool {
+	_, found := slices.BinarySearchFunc(sorted, h, func(a, b Hash) int { return bytes.Compare(a[:], b[:]) })
+	return found
+}
+
+// calibration is what a detector knows of the held-out pictures that it was calibrated on.
+type calibration struct {
+	record   conformal.Record
+	pictures []Hash // ascending; empty where they are not known
+	once     sync.Once
+	made     *conformal.Calibrator // at the first use, since adjustments are work
+	err      error
+}
+
+func (c *calibration) calibrator() (*conformal.Calibrator, error) {
+	c.once.Do(func() { c.made, c.err = conformal.NewCalibrator(c.record) })
+	return c.made, c.err
+}
+
+// copied returns a detector that is as this one but for what change makes of it. It compiles programs of its own.
+func (d *Detector) copied(change func(*Detector)) *Detector {
+	out := &Detector{
+		net: d.net, preprocessing: d.preprocessing, options: d.options, contributions: d.contributions, mean: d.mean, limits: d.limits,
+		activation: d.activation, weight: d.weight, other: d.other, fitScores: d.fitScores, fitPictures: d.fitPictures, calibration: d.calibration,
+	}
+	change(out)
+	return out
+}
+
+// WithFitPictures returns the detector with the pictures that it was fitted to, so that they are refused where held-out ones are
+// called for. [Fit] sees network input, not pictures, and cannot know them.
+func (d *Detector) WithFitPictures(pictures []Hash) *Detector {
+	return d.copied(func(out *Detector) { out.fitPictures = sortedHashes(pictures) })
+}
+
+// FitPictures returns the pictures that the detector was fitted to, each once in ascending order, none where they are not known.
+func (d *Detector) FitPictures() []Hash { return slices.Clone(d.fitPictures) }
+
+// CalibrationPictures returns the pictures that the detector was calibrated on, each once in ascending order, none where they are not
+// known.
+func (d *Detector) CalibrationPictures() []Hash {
+	if d.calibration == nil {
+		return nil
+	}
+	return slices.Clone(d.calibration.pictures)
+}
+
+// Calibrate returns the detector with a calibration of the scores of held-out in-distribution pictures, as [Detector.Score] gives them: the
+// detector and the network have seen none of them. It replaces an earlier one. pictures are their hashes, in the order of the scores,
+// or none where they are not known; one that the detector was fitted to is an error that wraps [ErrFitted] and gives its index.
+// So few scores that o.Alpha cannot be promised are a [conformal.TooFewError]; other errors are those of [conformal.NewCalibrator].
+func (d *Detector) Calibrate(scores *Scores, pictures []Hash, o conformal.Options) (*Detector, error) {
+	if len(pictures) != 0 && len(pictures) != len(scores.Score) {
+		return nil, fmt.Errorf("line: calibrate: expected a picture for each of %d scores, got %d", len(scores.Score), len(pictures))
+	}
+	if len(scores.Prediction) != len(scores.Score) {
+		return nil, fmt.Errorf("line: calibrate: expected a prediction for each of %d scores, got %d", len(scores.Score), len(scores.Prediction))
+	}
+	seen, first := 0, -1
+	for i, h := range pictures {
+		if holds(d.fitPictures, h) {
+			if first < 0 {
+				first = i
+			}
+			seen++
+		}
+	}
+	if seen > 0 {
+		return nil, &FittedError{First: first, Count: seen, Of: len(pictures)}
+	}
+	order := make([]int, len(scores.Score))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int {
+		switch {
+		case scores.Score[a] < scores.Score[b]:
+			return -1
+		case scores.Score[a] > scores.Score[b]:
+			return 1
+		}
+		return scores.Prediction[a] - scores.Prediction[b]
+	})
+	r := conformal.Record{Classes: d.net.Classes(), Options: o.WithDefaults()}
+	for _, i := range order {
+		r.Scores = append(r.Scores, scores.Score[i])
+		r.Predicted = append(r.Predicted, scores.Prediction[i])
+	}
+	c, err := conformal.NewCalibrator(r)
+	if err != nil {
+		return nil, fmt.Errorf("line: calibrate: %w", err)
+	}
+	if _, err := c.Thresholds(r.Options.Alpha); err != nil {
+		return nil, fmt.Errorf("line: calibrate: %w", err)
+	}
+	return d.copied(func(out *Detector) {
+		out.calibration = &calibration{record: r, pictures: sortedHashes(pictures)}
+	}), nil
+}
+
+// CalibrationRecord returns what the detector was calibrated with: scores ascending, and options, which may be changed for another
+// promise from the same scores by [conformal.NewCalibrator]. [ErrNotCalibrated] tells that it was not.
+func (d *Detector) CalibrationRecord() (conformal.Record, error) {
+	if d.calibration == nil {
+		return conformal.Record{}, fmt.Errorf("line: %w", ErrNotCalibrated)
+	}
+	r := d.calibration.record
+	r.Scores, r.Predicted = slices.Clone(r.Scores), slices.Clone(r.Predicted)
+	return r, nil
+}
+
+// Calibrator returns p-values and thresholds by the detector's calibration. [ErrNotCalibrated] tells that it has none.
+func (d *Detector) Calibrator() (*conformal.Calibrator, error) {
+	if d.calibration == nil {
+		return nil, fmt.Errorf("line: %w", ErrNotCalibrated)
+	}
+	return d.calibration.calibrator()
+}
+
+// PValues returns the p-values of scores by the detector's calibration, in their order: each is at most α for a share of at most α of
+// in-distribution pictures. [ErrNotCalibrated] tells that it has none.
+func (d *Detector) PValues(s *Scores) ([]float64, error) {
+	c, err := d.Calibrator()
+	if err != nil {
+		return nil, err
+	}
+	p := make([]float64, len(s.Score))
+	for i, v := range s.Score {
+		p[i] = c.PValue(v, s.Prediction[i])
+	}
+	return p, nil
+}

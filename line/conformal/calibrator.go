@@ -1,0 +1,133 @@
+package conformal
+
+import (
+	"fmt"
+	"slices"
+)
+
+// Options say what a [Calibrator] promises.
+type Options struct {
+	// Alpha is the wanted false-alarm rate, in (0, 1); 0 means 0.05.
+	Alpha float64
+	// Adjustment and Delta say for what p-values and thresholds hold. Delta, in (0, 1), 0 means 0.1; with [Marginal] it is the δ of
+	// the bound that is told.
+	Adjustment Adjustment
+	Delta      float64
+	// PerClass is the fewest calibration samples with which a predicted class gets a calibration of its own, as [NewPerClass] takes them;
+	// 0 makes one calibration for all.
+	PerClass int
+}
+
+// WithDefaults fills in zeros.
+func (o Options) WithDefaults() Options {
+	if o.Alpha == 0 {
+		o.Alpha = 0.05
+	}
+	if o.Delta == 0 {
+		o.Delta = 0.1
+	}
+	return o
+}
+
+// Check reports the first parameter that is out of range.
+func (o Options) Check() error {
+	o = o.WithDefaults()
+	if err := checkAlpha(o.Alpha); err != nil {
+		return err
+	}
+	if err := checkDelta(o.Delta); err != nil {
+		return err
+	}
+	if o.PerClass < 0 {
+		return fmt.Errorf("conformal: expected a number of calibration samples a class, got %d", o.PerClass)
+	}
+	return o.Adjustment.check(o.Delta)
+}
+
+// Record is what a calibration is made from: a plain value to keep in a file.
+type Record struct {
+	// Scores holds the scores [n] of the held-out samples, and Predicted what the network predicted them as [n], each in 0 to Classes-1.
+	Scores    []float64
+	Predicted []int
+	Classes   int
+	Options   Options
+}
+
+// Calibrator gives p-values and thresholds of samples by score and predicted class. It does not change and is safe for concurrent use.
+type Calibrator struct {
+	options Options
+	all     *Calibration
+	classes *PerClass // nil for one calibration of all
+}
+
+// NewCalibrator makes a calibration, by Record.Options for each class or of all samples. Errors are those of [NewPerClass],
+// [Options.Check] and [Calibration.Conditional].
+func NewCalibrator(r Record) (*Calibrator, error) {
+	if err := r.Options.Check(); err != nil {
+		return nil, err
+	}
+	c := &Calibrator{options: r.Options.WithDefaults()}
+	all, err := NewPerClass(r.Scores, r.Predicted, r.Classes, max(1, c.options.PerClass))
+	if err != nil {
+		return nil, err
+	}
+	if c.options.PerClass > 0 {
+		if c.classes, err = all.Conditional(c.options.Adjustment, c.options.Delta); err != nil {
+			return nil, err
+		}
+	}
+	if c.all, err = New(r.Scores); err != nil {
+		return nil, err
+	}
+	if c.classes == nil {
+		if c.all, err = c.all.Conditional(c.options.Adjustment, c.options.Delta); err != nil {
+			return nil, err
+		}
+	}
+	return c, nil
+}
+
+// Options returns the parameters, defaults filled in.
+func (c *Calibrator) Options() Options { return c.options }
+
+// N is the number of calibration samples.
+func (c *Calibrator) N() int { return c.all.N() }
+
+// All returns the calibration of all samples. With Options.PerClass it is not adjusted.
+func (c *Calibrator) All() *Calibration { return c.all }
+
+// PerClass returns the calibrations of the predicted classes, nil where there is one of all.
+func (c *Calibrator) PerClass() *PerClass { return c.classes }
+
+// PValue returns the p-value of a sample by its score and predicted class.
+func (c *Calibrator) PValue(score float64, predicted int) float64 {
+	if c.classes == nil {
+		return c.all.PValue(score)
+	}
+	group, _ := c.classes.For(predicted)
+	return group.PValue(score)
+}
+
+// Thresholds returns the threshold for a false-alarm rate of alpha of each predicted class, or the one of all. [TooFewError] tells that
+// there are too few calibration samples, and in which class.
+func (c *Calibrator) Thresholds(alpha float64) ([]Threshold, error) {
+	if c.classes == nil {
+		t, err := c.all.Threshold(alpha)
+		if err != nil {
+			return nil, err
+		}
+		return []Threshold{t}, nil
+	}
+	out := make([]Threshold, c.classes.Classes())
+	for k := range out {
+		var err error
+		if out[k], err = c.classes.Threshold(k, alpha); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// Distinct returns how many calibration scores differ from each other: far fewer than N where the detector saturates, and the p-values
+// of tied scores are then larger than they need be.
+func (c *Calibration) Distinct() int { return len(slices.Compact(slices.Clone(c.scores))) }

@@ -1,0 +1,172 @@
+package conformal
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"slices"
+)
+
+// DriftOptions are the parameters of a [Drift].
+type DriftOptions struct {
+	// Level is the probability of ever raising an alarm while nothing drifts, in (0, 1); 0 means 0.01.
+	Level float64 `json:"level"`
+	// Betting is how; "" means Both.
+	Betting Betting `json:"betting"`
+	// Seed chooses the random numbers that break ties.
+	Seed uint64 `json:"seed"`
+}
+
+func (o DriftOptions) withDefaults() (DriftOptions, error) {
+	if o.Level == 0 {
+		o.Level = 0.01
+	}
+	if o.Betting == "" {
+		o.Betting = Both
+	}
+	if !(o.Level > 0 && o.Level < 1) {
+		return o, fmt.Errorf("conformal: expected an alarm level between 0 and 1, got %v", o.Level)
+	}
+	_, err := ParseBetting(string(o.Betting))
+	return o, err
+}
+
+// Drift watches a stream of scores: does it still look like the calibration? It is a conformal test martingale (Vovk, Gammerman and
+// Shafer 2005): each score gets its p-value among the calibration scores and those of the stream before it, ties broken
+// at random. While all of them are exchangeable these p-values are independent and uniform, which p-values of a fixed calibration are
+// not, and a [Martingale] bets that they are not. The probability of an alarm, ever, is then at most Level, by Ville's inequality; where the
+// stream drifts, capital grows.
+//
+// The stream's scores are kept, eight bytes each. A Drift is not safe for concurrent use. Its state goes out and in as JSON.
+type Drift struct {
+	options    DriftOptions
+	bag        *bag
+	calibrated int
+	martingale *Martingale
+	highest    float64 // logarithm of the highest capital so far
+}
+
+// Evidence is what is known after a score.
+type Evidence struct {
+	// P is the score's p-value among all before it, in (0, 1].
+	P float64
+	// Log is the natural logarithm of the capital, Highest that of the highest capital so far.
+	Log, Highest float64
+	// Alarm tells that capital has reached 1/Level, now or before. It stays.
+	Alarm bool
+}
+
+// Value is the capital. It may be infinite where its logarithm is not.
+func (e Evidence) Value() float64 { return math.Exp(e.Log) }
+
+// NewDrift begins to watch. The calibration's scores are copied.
+func NewDrift(c *Calibration, o DriftOptions) (*Drift, error) {
+	o, err := o.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	m, err := NewMartingale(o.Betting)
+	if err != nil {
+		return nil, err
+	}
+	return &Drift{options: o, bag: newBag(c.scores), calibrated: c.N(), martingale: m}, nil
+}
+
+// Options returns the parameters, defaults filled in.
+func (d *Drift) Options() DriftOptions { return d.options }
+
+// Seen is the number of scores of the stream so far.
+func (d *Drift) Seen() int { return d.bag.n - d.calibrated }
+
+// Evidence returns what is known so far; P is 0 before the first score.
+func (d *Drift) Evidence() Evidence {
+	return Evidence{Log: d.martingale.Log(), Highest: d.highest, Alarm: d.highest >= -math.Log(d.options.Level)}
+}
+
+// Observe takes the next score. NaN is an error, after which all is as it was.
+func (d *Drift) Observe(score float64) (Evidence, error) {
+	if score != score {
+		return Evidence{}, fmt.Errorf("conformal: score %d of the stream is NaN", d.Seen())
+	}
+	below, equal := d.bag.counts(score)
+	p := smoothed(below, equal, d.bag.n, Uniform(d.options.Seed, uint64(d.Seen())))
+	if err := d.martingale.Update(p); err != nil {
+		return Evidence{}, err
+	}
+	d.bag.add(score)
+	d.highest = max(d.highest, d.martingale.Log())
+	e := d.Evidence()
+	e.P = p
+	return e, nil
+}
+
+// Restart sets capital back to 1, after an alarm that was dealt with. The scores seen stay for comparison.
+func (d *Drift) Restart() {
+	d.martingale, _ = NewMartingale(d.options.Betting) // it was checked
+	d.highest = 0
+}
+
+// driftState is what goes into a file. Scores are ascending, infinite ones as counts at either end, since JSON has no infinity.
+type driftState struct {
+	DriftOptions
+	Calibrated int       `json:"calibrated"`
+	Lowest     int       `json:"minus_infinity,omitempty"`
+	Scores     []float64 `json:"scores"`
+	Top        int       `json:"plus_infinity,omitempty"`
+	Jumper     []float64 `json:"jumper"`
+	Power      []float64 `json:"power"`
+	Highest    float64   `json:"highest"`
+}
+
+// MarshalJSON returns parameters and state. A Drift that comes from it goes on as this one would have.
+func (d *Drift) MarshalJSON() ([]byte, error) {
+	s := driftState{
+		DriftOptions: d.options, Calibrated: d.calibrated, Scores: d.bag.values(),
+		Jumper: d.martingale.jumper, Power: d.martingale.power, Highest: d.highest,
+	}
+	for len(s.Scores) > 0 && math.IsInf(s.Scores[0], -1) {
+		s.Scores, s.Lowest = s.Scores[1:], s.Lowest+1
+	}
+	for n := len(s.Scores); n > 0 && math.IsInf(s.Scores[n-1], 1); n-- {
+		s.Scores, s.Top = s.Scores[:n-1], s.Top+1
+	}
+	return json.Marshal(s)
+}
+
+// UnmarshalJSON makes the Drift that [Drift.MarshalJSON] wrote. A broken state is an error, after which the Drift is as it was.
+func (d *Drift) UnmarshalJSON(data []byte) error {
+	var s driftState
+	if err := json.Unmarshal(data, &s); err != nil {
+		return fmt.Errorf("conformal: drift: %w", err)
+	}
+	o, err := s.DriftOptions.withDefaults()
+	if err != nil {
+		return err
+	}
+	m, err := NewMartingale(o.Betting)
+	if err != nil {
+		return err
+	}
+	const most = 1 << 24  // numbers that a short text may ask for
+	const rounding = 1e-6 // of a sum of logarithms
+	n := len(s.Scores) + s.Lowest + s.Top
+	switch {
+	case s.Lowest < 0 || s.Top < 0 || s.Lowest > most || s.Top > most:
+		return fmt.Errorf("conformal: drift: expected at most %d infinite scores, got %d and %d", most, s.Lowest, s.Top)
+	case s.Calibrated < 1 || s.Calibrated > n:
+		return fmt.Errorf("conformal: drift: %d calibration scores do not go with %d scores", s.Calibrated, n)
+	case !slices.IsSorted(s.Scores):
+		return fmt.Errorf("conformal: drift: expected ascending scores")
+	case len(s.Jumper) != len(m.jumper) || len(s.Power) != len(m.power):
+		return fmt.Errorf("conformal: drift: capital of %d and %d gamblers, expected %d and %d for betting %q",
+			len(s.Jumper), len(s.Power), len(m.jumper), len(m.power), o.Betting)
+	}
+	m.jumper, m.power = s.Jumper, s.Power
+	m.log = logSum(m.jumper, m.power)
+	if capital := m.Log(); capital-capital != 0 || !(s.Highest >= 0 && s.Highest >= capital-rounding) {
+		return fmt.Errorf("conformal: drift: highest capital exp(%v) does not go with capital exp(%v)", s.Highest, capital)
+	}
+	scores := slices.Concat(slices.Repeat([]float64{math.Inf(-1)}, s.Lowest), s.Scores, slices.Repeat([]float64{math.Inf(1)}, s.Top))
+	*d = Drift{options: o, bag: newBag(scores), calibrated: s.Calibrated, martingale: m, highest: s.Highest}
+	return nil
+}
