@@ -6,6 +6,8 @@ import (
 	"math"
 	"sort"
 	"sync"
+
+	"github.com/line-ood/goline/internal/linalg"
 )
 
 // nac is NAC-UE, neuron activation coverage, of Liu et al. (ICLR 2024), on the penultimate layer. A neuron's state is
@@ -38,9 +40,9 @@ type nacScore struct {
 		Counts  []int32 // samples, shape [feature, bin]
 		Samples int
 	}
-	coverage []float64 // shape [feature, bin]
-	backward *dense    // from p - u to g
-	least    float64   // size of a gradient that is not rounding alone
+	coverage []float64      // shape [feature, bin]
+	backward *linalg.Matrix // W', from p - u to g
+	least    float64        // size of a gradient that is not rounding alone
 }
 
 func (s *nacScore) State() any { return &s.state }
@@ -114,14 +116,15 @@ func (s *nacScore) Restored(head Head) error {
 }
 
 func (s *nacScore) setBackward(head Head) {
-	s.backward = &dense{head.Dim, head.Classes, make([]float64, head.Dim*head.Classes), make([]float64, head.Dim)}
+	transposed := make([]float32, head.Dim*head.Classes)
 	s.least = 0
 	for k := range head.Classes {
 		for d, w := range head.Weight[k*head.Dim : (k+1)*head.Dim] {
-			s.backward.weight[d*head.Classes+k] = float64(w)
+			transposed[d*head.Classes+k] = w
 			s.least = max(s.least, 0x1p-48*math.Abs(float64(w)))
 		}
 	}
+	s.backward = linalg.NewMatrix(transposed, head.Dim, head.Classes)
 }
 
 // states returns a function that computes the states of a block's neurons, shape [sample, feature], for one goroutine. What
@@ -140,7 +143,9 @@ func (s *nacScore) states() func(*Block) []float64 {
 			}
 		}
 		g := g[:b.N*b.Dim]
-		s.backward.Logits(g, p, b.N)
+		if err := s.backward.MulTransposed(context.Background(), g, p[:b.N*b.Classes], b.N, 1); err != nil {
+			panic(err) // of slices made here
+		}
 		for i, z := range b.Features() {
 			if math.Abs(g[i]) < s.least {
 				g[i] = 0
