@@ -49,7 +49,7 @@ func (k cifarKind) open(s source) (Dataset, error) {
 		return nil, fmt.Errorf("%s: %w", s.path, err)
 	}
 	return &records{
-		name: s.name, path: s.path, label: s.label, src: f, closer: f,
+		name: s.name, path: s.path, file: s.file(), label: s.label, src: f, closer: f,
 		first: int64(k.labelBytes), stride: k.record(), n: len(labels),
 		height: cifarSide, width: cifarSide, colours: 3, planar: true,
 		labels: labels, classes: slices.Clone(k.classes),

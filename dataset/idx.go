@@ -43,7 +43,7 @@ func openIdx(s source) (_ Dataset, err error) {
 		return nil, fmt.Errorf("%s: %w", s.path, err)
 	}
 	r := &records{
-		name: s.name, path: s.path, label: s.label, src: images.src, closer: images.close,
+		name: s.name, path: s.path, file: s.file(), label: s.label, src: images.src, closer: images.close,
 		first: images.first, stride: one, n: n, height: height, width: width, colours: colours,
 	}
 	if s.labels == "" {

@@ -49,7 +49,7 @@ func readNpy(s source, f fsfile.File, size int64) (*records, error) {
 		return nil, fmt.Errorf("shape %v: expected %d bytes behind a header of %d, got %d", h.Shape, total, first, size-first)
 	}
 	r := &records{
-		name: s.name, path: s.path, label: s.label, src: f, closer: f, first: first, stride: one,
+		name: s.name, path: s.path, file: s.file(), label: s.label, src: f, closer: f, first: first, stride: one,
 		n: n, height: height, width: width, colours: colours,
 	}
 	if h.Fortran {
@@ -96,7 +96,7 @@ func openNpz(s source) (Dataset, error) {
 		return nil, fmt.Errorf("%s: array %q: expected images of uint8, got %s", s.path, name, a.TypeName())
 	}
 	r := &records{
-		name: s.name, path: s.path, label: s.label, src: bytes.NewReader(pix), stride: one,
+		name: s.name, path: s.path, file: s.file(), label: s.label, src: bytes.NewReader(pix), stride: one,
 		n: n, height: height, width: width, colours: colours,
 	}
 	if r.labels, err = npzLabels(z, s.path, n); err != nil {

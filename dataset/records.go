@@ -12,6 +12,7 @@ import (
 type records struct {
 	name    string // see Dataset.Name
 	path    string // what errors call the file
+	file    string // on the disk, "" elsewhere
 	label   string // what IDs call the file
 	src     io.ReaderAt
 	closer  io.Closer // nil for sets in memory

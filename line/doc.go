@@ -5,7 +5,8 @@
 // activation in the network's own graph, and derives from it which neurons and weights matter. The [Detector] then scores
 // an image by three steps, each of which can be switched off, and the log-sum-exp of what remains:
 //
-//   - activation clipping (AC): z ← min(z, δ);
+//   - activation clipping (AC): z ← min(z, δ), with one δ for all neurons as the paper has it, or a percentile of each neuron's own
+//     training activations, over all images or those of each class ([Options.ClipPercentile]);
 //   - activation pruning (AP): of the predicted class's neurons only the important ones stay;
 //   - weight pruning (WP): of the last layer's weights only those important to the predicted class stay.
 //

@@ -106,6 +106,25 @@ func square(c color.Color) image.Image {
 }
 
 // A picture in memory, of a camera say, is scored as it is: the network's own preprocessing sees to the rest.
+// Each neuron has a bound of its own, whatever the scale of its activations.
+func ExampleOptions_clipPercentile() {
+	prog, err := graph.Compile(newColours(), graph.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	train := plain([]int{0, 0, 1, 1}, [3]float32{1, 0, 0.25}, [3]float32{0.75, 0, 0}, [3]float32{0, 0.5, 0.25}, [3]float32{0, 1, 0})
+	for _, perClass := range []bool{false, true} {
+		det, err := line.Fit(context.Background(), prog, train, line.Options{ClipPercentile: 50, ClipPerClass: perClass})
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println("bounds of red pictures:", det.ClipLimits(0), "of green ones:", det.ClipLimits(1))
+	}
+	// Output:
+	// bounds of red pictures: [0.375 0.25 0.125] of green ones: [0.375 0.25 0.125]
+	// bounds of red pictures: [0.875 0 0.125] of green ones: [0 0.75 0.125]
+}
+
 func ExampleDetector_ScoreImage() {
 	ctx := context.Background()
 	det := fitColours(ctx)

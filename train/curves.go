@@ -1,10 +1,8 @@
 package train
 
 import (
-	"bytes"
 	"encoding/csv"
 	"fmt"
-	"image/color"
 	"io"
 	"strconv"
 
@@ -12,9 +10,9 @@ import (
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
-	"gonum.org/v1/plot/vg/vgimg"
 
 	"github.com/line-ood/goline/internal/atomicfile"
+	"github.com/line-ood/goline/internal/figure"
 )
 
 // WriteCurves writes the learning curves to stem.csv ([CurvesCSV]) and stem.png ([CurvesPNG]), each whole or not at all.
@@ -43,39 +41,35 @@ func CurvesCSV(w io.Writer, curve []Epoch) error {
 	return c.Error()
 }
 
-// CurvesPNG draws loss and accuracy over the epochs.
+// CurvesPNG draws loss and accuracy over the epochs, at 144 dots per inch.
 func CurvesPNG(w io.Writer, curve []Epoch) error {
-	img := vgimg.New(18*vg.Centimeter, 8*vg.Centimeter)
-	dc := draw.New(img)
-	half := dc.Max.X / 2
 	type series struct {
 		name   string
-		color  color.Color
 		values func(Epoch) float64
 	}
-	blue, orange := color.RGBA{31, 119, 180, 255}, color.RGBA{255, 127, 14, 255}
-	for side, panel := range []struct {
+	var panels []*plot.Plot
+	for _, panel := range []struct {
 		label  string
 		series []series
 	}{
 		{"loss", []series{
-			{"training", blue, func(e Epoch) float64 { return e.Loss }},
-			{"validation", orange, func(e Epoch) float64 { return e.ValLoss }},
+			{"training", func(e Epoch) float64 { return e.Loss }},
+			{"validation", func(e Epoch) float64 { return e.ValLoss }},
 		}},
-		{"accuracy / %", []series{
-			{"training", blue, func(e Epoch) float64 { return 100 * e.Accuracy }},
-			{"validation", orange, func(e Epoch) float64 { return 100 * e.ValAccuracy }},
+		{"accuracy (%)", []series{
+			{"training", func(e Epoch) float64 { return 100 * e.Accuracy }},
+			{"validation", func(e Epoch) float64 { return 100 * e.ValAccuracy }},
 		}},
 	} {
-		p := plot.New()
-		p.X.Label.Text, p.Y.Label.Text = "epoch", panel.label
-		p.Legend.Top = side == 0
-		for _, s := range panel.series {
+		p := figure.NewPlot("", "epoch", panel.label, 10)
+		p.Add(figure.Grid())
+		p.Legend.Left, p.Legend.Top = false, len(panels) == 0
+		for i, s := range panel.series {
 			xy := make(plotter.XYs, len(curve))
 			seen := false
-			for i, e := range curve {
-				xy[i] = plotter.XY{X: float64(e.Epoch), Y: s.values(e)}
-				seen = seen || xy[i].Y != 0
+			for j, e := range curve {
+				xy[j] = plotter.XY{X: float64(e.Epoch), Y: s.values(e)}
+				seen = seen || xy[j].Y != 0
 			}
 			if !seen {
 				continue // no validation images
@@ -84,18 +78,21 @@ func CurvesPNG(w io.Writer, curve []Epoch) error {
 			if err != nil {
 				return fmt.Errorf("train: curves: %w", err)
 			}
-			line.Color, points.Color = s.color, s.color
-			points.Shape = draw.CircleGlyph{}
+			line.LineStyle, points.GlyphStyle = figure.Line(i), figure.Glyph(i)
 			p.Add(line, points)
-			p.Legend.Add(s.name, line)
+			p.Legend.Add(s.name, line, points)
 		}
-		left := half * vg.Length(side)
-		p.Draw(draw.Crop(dc, left, left-half, 0, 0))
+		panels = append(panels, p)
 	}
-	var buf bytes.Buffer
-	if _, err := (vgimg.PngCanvas{Canvas: img}).WriteTo(&buf); err != nil {
+	f := figure.Figure{Width: 18 * vg.Centimeter, Height: 8 * vg.Centimeter, Draw: func(c draw.Canvas) {
+		half := c.Size().X / 2
+		for side, p := range panels {
+			left := half * vg.Length(side)
+			p.Draw(draw.Crop(c, left+vg.Points(4), left-half-vg.Points(4), vg.Points(4), -vg.Points(4)))
+		}
+	}}
+	if _, err := f.WriteTo(w); err != nil {
 		return fmt.Errorf("train: curves: %w", err)
 	}
-	_, err := w.Write(buf.Bytes())
-	return err
+	return nil
 }

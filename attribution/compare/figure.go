@@ -2,7 +2,6 @@ package compare
 
 import (
 	"fmt"
-	"image/color"
 	"math"
 
 	gonum "gonum.org/v1/plot"
@@ -27,7 +26,12 @@ func newFigure(p *gonum.Plot) *Figure {
 	p.Legend = gonum.NewLegend()
 	f.legend.Top, f.legend.Left = true, true
 	f.legend.Padding = vg.Points(2)
-	f.legend.TextStyle.Font.Size = vg.Points(9)
+	return f
+}
+
+// Titled sets the title, which should name network, layer and value, and returns the figure.
+func (f *Figure) Titled(title string) *Figure {
+	f.plot.Title.Text = title
 	return f
 }
 
@@ -41,36 +45,10 @@ func (f *Figure) Resize(width, height float64) *Figure {
 }
 
 func (f *Figure) draw(canvas draw.Canvas) {
-	canvas.SetColor(color.White)
-	canvas.Fill(canvas.Rectangle.Path())
 	const margin = 8
 	beside := f.legend.Rectangle(canvas).Size().X + 2*margin
-	f.plot.Draw(draw.Crop(canvas, margin, -beside, margin, -margin))
+	figure.DrawPlot(f.plot, draw.Crop(canvas, margin, -beside, margin, -margin))
 	f.legend.Draw(draw.Crop(canvas, canvas.Size().X-beside+margin, 0, 0, -3*margin))
-}
-
-// palette is Okabe and Ito's, which stays apart for colour-blind readers; black comes last.
-var palette = []color.NRGBA{
-	{0x00, 0x72, 0xb2, 0xff}, {0xd5, 0x5e, 0x00, 0xff}, {0x00, 0x9e, 0x73, 0xff}, {0xcc, 0x79, 0xa7, 0xff},
-	{0xe6, 0x9f, 0x00, 0xff}, {0x56, 0xb4, 0xe9, 0xff}, {0x8c, 0x51, 0x0a, 0xff}, {0x00, 0x00, 0x00, 0xff},
-}
-
-var dashes = [][]vg.Length{nil, {vg.Points(5), vg.Points(2)}, {vg.Points(1.5), vg.Points(2)}}
-
-var glyphs = []draw.GlyphDrawer{draw.CircleGlyph{}, draw.SquareGlyph{}, draw.TriangleGlyph{}, draw.PyramidGlyph{}, draw.RingGlyph{}}
-
-// styleOf gives series i a line and a glyph; colours repeat with another dash.
-func styleOf(i int) (draw.LineStyle, draw.GlyphStyle) {
-	c := palette[i%len(palette)]
-	line := draw.LineStyle{Color: c, Width: vg.Points(1.2), Dashes: dashes[i/len(palette)%len(dashes)]}
-	return line, draw.GlyphStyle{Color: c, Radius: vg.Points(2.2), Shape: glyphs[i%len(glyphs)]}
-}
-
-// shade is the colour of a series' band.
-func shade(i int) color.Color {
-	c := palette[i%len(palette)]
-	c.A = 0x30
-	return c
 }
 
 // finite reports whether a number can be drawn, on a logarithmic axis when log is set.

@@ -38,7 +38,7 @@ func main() {
 	fmt.Printf("%d channels of layer2.0, truth by %s\n", study.Subjects[0].Game.Players(), study.Subjects[0].Truth.Method)
 	result := pictures.Must(compare.Compare(ctx, study))
 	pictures.Check(result.WriteCells(os.Stdout))
-	figure := pictures.Must(compare.ErrorVersusCost(result, compare.MSE, compare.Equivalents))
+	figure := pictures.Must(compare.ErrorVersusCost(result, compare.MSE, compare.Equivalents)).Titled("channels of layer2.0: Shapley values of the squared gap")
 	file := pictures.Must(os.CreateTemp("", "error-*.png"))
 	pictures.Must(figure.WriteTo(file))
 	pictures.Check(file.Close())

@@ -14,7 +14,6 @@ import (
 	"github.com/line-ood/goline/attribution/compare"
 	"github.com/line-ood/goline/attribution/estimate"
 	"github.com/line-ood/goline/attribution/games"
-	"github.com/line-ood/goline/dataset"
 	"github.com/line-ood/goline/internal/atomicfile"
 	"github.com/line-ood/goline/internal/cli/command"
 	"github.com/line-ood/goline/internal/demo"
@@ -158,34 +157,16 @@ func (d *demonstration) load(ctx context.Context) (err error) {
 // tune chooses the parameters of every method that has some, by the rule of [eval.Tune], on pictures that are no test
 // pictures: a quarter of the training pictures against pseudo-OOD made of them, fitted to the other three quarters.
 func (d *demonstration) tune(ctx context.Context, x *eval.Extractor) error {
-	var rest, held []int
-	seen := make([]int, d.net.Classes())
-	for i, label := range d.fit.Samples.Labels {
-		if seen[label]++; seen[label]%4 == 0 {
-			held = append(held, i)
-		} else {
-			rest = append(rest, i)
-		}
-	}
-	pictures, err := dataset.Subset(d.fit.Set, held)
+	fit := eval.Set{Name: d.fit.Name(), Samples: d.fit.Samples}
+	v, err := x.HeldOut(ctx, d.data.Head, fit, d.fit.Set, nil, nil, true, d.Seed)
 	if err != nil {
 		return err
-	}
-	data := eval.Data{
-		Head: d.data.Head, Fit: eval.Set{Samples: d.fit.Samples.Subset(rest)}, ID: eval.Set{Samples: d.fit.Samples.Subset(held)},
-	}
-	for _, set := range eval.PseudoOOD(pictures, d.Seed) {
-		s, err := x.Samples(ctx, set.Name(), set)
-		if err != nil {
-			return err
-		}
-		data.OOD = append(data.OOD, eval.Set{Name: set.Name(), Samples: s})
 	}
 	for _, kind := range demoKinds() {
 		if !eval.Tunable(kind) {
 			continue
 		}
-		c, err := eval.Tune(ctx, kind.Name, data, nil, d.Workers)
+		c, _, err := v.Choose(ctx, kind.Name, nil, d.Workers)
 		if err != nil {
 			return err
 		}
@@ -195,8 +176,10 @@ func (d *demonstration) tune(ctx context.Context, x *eval.Extractor) error {
 }
 
 // demoKinds are the methods to compare, LINe first.
-func demoKinds() []posthoc.Kind {
-	kinds := posthoc.Kinds()
+func demoKinds() []posthoc.Kind { return lineFirst(posthoc.Kinds()) }
+
+// lineFirst brings LINe to the front.
+func lineFirst(kinds []posthoc.Kind) []posthoc.Kind {
 	slices.SortStableFunc(kinds, func(a, b posthoc.Kind) int {
 		switch {
 		case a.Name == b.Name || a.Name != "line" && b.Name != "line":
@@ -212,7 +195,10 @@ func demoKinds() []posthoc.Kind {
 // tuned is a method at parameters that a search chose, under a name that says so.
 type tuned struct{ posthoc.Method }
 
-func (t tuned) Name() string { return t.Method.Name() + ", tuned" }
+func (t tuned) Name() string { return t.called(t.Method.Name()) }
+
+// called is the name of a tuned method.
+func (tuned) called(name string) string { return name + ", tuned" }
 
 // evaluate compares all methods at their published defaults, and those with parameters to choose at what the search chose.
 func (d *demonstration) evaluate(ctx context.Context) error {

@@ -2,26 +2,25 @@ package cli
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	_ "embed"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"html/template"
 	"image"
 	"image/color"
 	"image/png"
 	"math"
-	"slices"
 	"strings"
 
 	"github.com/line-ood/goline/attribution"
 	"github.com/line-ood/goline/attribution/compare"
 	"github.com/line-ood/goline/attribution/estimate"
 	"github.com/line-ood/goline/attribution/games"
+	"github.com/line-ood/goline/dataset"
 	"github.com/line-ood/goline/internal/demo"
 	"github.com/line-ood/goline/internal/mathx"
+	"github.com/line-ood/goline/line/eval"
 	"github.com/line-ood/goline/line/report"
 )
 
@@ -30,36 +29,47 @@ var demoTemplate string
 
 // page returns the report of the evaluation with the demo's own sections.
 func (d *demonstration) page(ctx context.Context, study []contributionRow) ([]byte, error) {
-	facts := []report.Fact{{Name: "In-distribution", Value: fmt.Sprintf("%s, %s", d.test.Source, d.test.Licence)}}
+	p := report.Provenance{Command: "goline demo", Outcomes: d.data.Outcomes(),
+		Facts: []report.Fact{{Name: "In-distribution", Value: fmt.Sprintf("%s, %s", d.test.Source, d.test.Licence)}}}
 	for _, s := range d.ood {
-		facts = append(facts, report.Fact{Name: s.Name(), Value: fmt.Sprintf("%s, %s", s.Source, s.Licence)})
-	}
-	var whole, sections bytes.Buffer
-	if err := d.result().WriteHTML(&whole, d.found.Scores, report.Provenance{Command: "goline demo", Facts: facts}); err != nil {
-		return nil, err
-	}
-	t, err := template.New("demo").Parse(demoTemplate)
-	if err != nil {
-		return nil, fmt.Errorf("demo page: %w", err)
+		p.Facts = append(p.Facts, report.Fact{Name: s.Name(), Value: fmt.Sprintf("%s, %s", s.Source, s.Licence)})
 	}
 	v, err := d.view(ctx, study)
 	if err != nil {
 		return nil, err
 	}
-	if err := t.Execute(&sections, v); err != nil {
-		return nil, fmt.Errorf("demo page: %w", err)
+	if p.Sections, err = sections(v); err != nil {
+		return nil, err
 	}
-	return insertSections(whole.String(), sections.String())
+	if p.Pictures, err = d.extremes(); err != nil {
+		return nil, err
+	}
+	var out bytes.Buffer
+	if err := d.result().WriteHTML(&out, d.found.Scores, p); err != nil {
+		return nil, err
+	}
+	return out.Bytes(), nil
 }
 
-// insertSections puts the demo's sections behind the report's overview, and lets the page show pictures of its own.
-func insertSections(page, sections string) ([]byte, error) {
-	const next, policy = `<h2 id="methods">`, `default-src 'none';`
-	if strings.Count(page, next) != 1 || strings.Count(page, policy) != 1 {
-		return nil, errors.New("demo page: the report has changed")
+// sections returns the demo's own parts of the page.
+func sections(v *demoView) (out []report.Section, err error) {
+	t, err := template.New("demo").Parse(demoTemplate)
+	if err != nil {
+		return nil, fmt.Errorf("demo page: %w", err)
 	}
-	page = strings.Replace(page, policy, policy+" img-src data:;", 1)
-	return []byte(strings.Replace(page, next, sections+"\n"+next, 1)), nil
+	for _, s := range []report.Section{
+		{ID: "pictures", Title: "Pictures"},
+		{ID: "contributions", Title: "What each neuron contributes to each class"},
+		{ID: "sampled", Title: "Contributions by gradient and by sampling"},
+	} {
+		var body bytes.Buffer
+		if err := t.ExecuteTemplate(&body, s.ID, v); err != nil {
+			return nil, fmt.Errorf("demo page: %w", err)
+		}
+		s.Body = template.HTML(body.String())
+		out = append(out, s)
+	}
+	return out, nil
 }
 
 // demoView is what the demo's sections show.
@@ -70,7 +80,6 @@ type demoView struct {
 	Features  int
 	Rows      []contributionRow
 	ErrorPlot template.HTML
-	Galleries []gallery
 }
 
 // setStrip is a row of pictures of a set.
@@ -78,20 +87,6 @@ type setStrip struct {
 	Name, Source, Licence string
 	N                     int
 	Picture               template.URL
-}
-
-// gallery is some pictures with what LINe says of them.
-type gallery struct {
-	Title string
-	Cards []card
-}
-
-type card struct {
-	Picture           template.URL
-	ID, Class, Score  string
-	Label             string // what it is, if known
-	Neurons           string // the important ones
-	Known, Recognised bool
 }
 
 func (d *demonstration) view(ctx context.Context, study []contributionRow) (*demoView, error) {
@@ -109,10 +104,7 @@ func (d *demonstration) view(ctx context.Context, study []contributionRow) (*dem
 		v.Sets = append(v.Sets, setStrip{s.Name(), s.Source, s.Licence, s.N, url})
 	}
 	var err error
-	if v.ErrorPlot, err = d.errorPlot(ctx); err != nil {
-		return nil, err
-	}
-	v.Galleries, err = d.galleries()
+	v.ErrorPlot, err = d.errorPlot(ctx)
 	return v, err
 }
 
@@ -142,7 +134,7 @@ func (d *demonstration) contributionMap() template.HTML {
 		most = math.Max(most, math.Abs(float64(c)))
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" role="img" font-family="sans-serif" font-size="11">`, left+f*w+4, top+k*h+4)
+	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" role="img" fill="currentColor" font-family="sans-serif" font-size="11">`, left+f*w+4, top+k*h+4)
 	fmt.Fprintf(&b, `<title>Mean contribution of %d neurons to %d classes</title>`, f, k)
 	for i := 0; i < f; i += 8 {
 		fmt.Fprintf(&b, `<text x="%d" y="14">%d</text>`, left+i*w, i)
@@ -154,7 +146,7 @@ func (d *demonstration) contributionMap() template.HTML {
 			value := float64(mean[c*f+i])
 			stroke := "none"
 			if keep[i] {
-				stroke = "#555"
+				stroke = "#333"
 			}
 			fmt.Fprintf(&b, `<rect x="%d" y="%d" width="%d" height="%d" fill="%s" stroke="%s" stroke-width=".6"><title>%s, neuron %d: %.3f</title></rect>`,
 				left+i*w, top+c*h, w-1, h-1, diverging(value/most), stroke, template.HTMLEscapeString(name), i, value)
@@ -210,83 +202,26 @@ func (d *demonstration) errorPlot(ctx context.Context) (template.HTML, error) {
 	if err != nil {
 		return "", err
 	}
-	svg, err := figure.Element()
+	svg, err := figure.Titled(d.net.Name() + ", penultimate neurons: Shapley values of the probability").Element()
 	return template.HTML(svg), err
 }
 
-// galleries shows the extremes of LINe's scores.
-func (d *demonstration) galleries() ([]gallery, error) {
-	const shown = 7
+// extremes shows the pictures of each set with the highest and the lowest of LINe's scores.
+func (d *demonstration) extremes() (out []report.Pictures, err error) {
 	scores := d.found.Scores[0]
-	extremes := func(title string, s demoSet, scores []float64, highest bool) (gallery, error) {
-		order := make([]int, s.N)
-		for i := range order {
-			order[i] = i
+	o := eval.ExtremeOptions{Pictures: 6, Classes: demo.Classes(), Keep: d.detector.ActiveNeurons}
+	add := func(set eval.Set, pictures dataset.Dataset, scores []float64) {
+		if err != nil {
+			return
 		}
-		slices.SortStableFunc(order, func(a, b int) int {
-			if highest {
-				a, b = b, a
-			}
-			return cmp.Compare(scores[a], scores[b])
-		})
-		g := gallery{Title: title}
-		for _, i := range order[:min(shown, s.N)] {
-			c, err := d.card(s, i, scores[i])
-			if err != nil {
-				return g, err
-			}
-			g.Cards = append(g.Cards, c)
+		var p report.Pictures
+		if p, err = eval.Extremes(set, pictures, "line", scores, d.data.Head, o); err == nil {
+			out = append(out, p)
 		}
-		return g, nil
 	}
-	var out []gallery
-	add := func(g gallery, err error) error {
-		out = append(out, g)
-		return err
-	}
-	err := errors.Join(
-		add(extremes("Fashion, most in-distribution", d.test, scores.ID, true)),
-		add(extremes("Fashion, least in-distribution", d.test, scores.ID, false)))
-	for i, set := range d.ood {
-		err = errors.Join(err,
-			add(extremes("The "+set.Name()+" that fool the network most", set, scores.OOD[i].Scores, true)),
-			add(extremes("The "+set.Name()+" that it finds strangest", set, scores.OOD[i].Scores, false)))
+	add(d.data.ID, d.test.Set, scores.ID)
+	for i, set := range d.data.OOD {
+		add(set, d.ood[i].Set, scores.OOD[i].Scores)
 	}
 	return out, err
-}
-
-func (d *demonstration) card(s demoSet, i int, score float64) (card, error) {
-	img := image.NewGray(image.Rect(0, 0, 28, 28))
-	paint(img, 0, s.Grey(i))
-	url, err := pictureURL(img)
-	if err != nil {
-		return card{}, err
-	}
-	classes := demo.Classes()
-	row := s.Logits[i*s.Samples.Classes:][:s.Samples.Classes]
-	class := slices.Index(row, slices.Max(row))
-	c := card{Picture: url, ID: s.ID(i), Class: classes[class], Score: fmt.Sprintf("%.2f", score), Neurons: d.neurons(s, i, class)}
-	if labels := s.Set.Labels(); labels != nil {
-		c.Known, c.Recognised, c.Label = true, labels[i] == class, classes[labels[i]]
-	}
-	return c, nil
-}
-
-// neurons names those that speak most for the predicted class: the largest W[class, i] · z[i] among those that LINe keeps.
-func (d *demonstration) neurons(s demoSet, i, class int) string {
-	f := d.net.Dim()
-	z, w, keep := s.Features[i*f:][:f], d.data.Head.Weight[class*f:][:f], d.detector.ActiveNeurons(class)
-	contribution := make([]float64, f)
-	for j := range contribution {
-		if keep[j] {
-			contribution[j] = float64(w[j] * z[j])
-		}
-	}
-	var parts []string
-	for _, j := range estimate.Largest(contribution, min(4, f)) {
-		if contribution[j] > 0 {
-			parts = append(parts, fmt.Sprintf("%d (%+.1f)", j, contribution[j]))
-		}
-	}
-	return strings.Join(parts, ", ")
 }

@@ -60,7 +60,16 @@ func (f *Figure) PNG() io.WriterTo {
 	})
 }
 
-// Element returns the figure as one svg element, ready to stand in an HTML page.
+// pageColours writes styles as they suit a page: its colour in place of black, whatever its background is, and Arial beside
+// Liberation Sans, which has the same widths and more readers have.
+var pageColours = strings.NewReplacer(
+	"font-family:Liberation Sans;", "font-family:Liberation Sans,Arial,Helvetica,sans-serif;",
+	"stroke:#000000", "stroke:currentColor", "fill:#000000", "fill:currentColor",
+	"stroke:#E4E4E4", "stroke:currentColor;stroke-opacity:.15",
+)
+
+// Element returns the figure as one svg element, ready to stand in an HTML page. What is black in the drawing has the page's
+// text colour.
 func (f *Figure) Element() (_ string, err error) {
 	defer recovered(&err)
 	c := vgsvg.New(f.Width, f.Height)
@@ -74,8 +83,8 @@ func (f *Figure) Element() (_ string, err error) {
 	if !opened || !closed {
 		return "", fmt.Errorf("figure: svg: the drawing library wrote no svg element")
 	}
-	// Arial has the widths of Liberation Sans, which few readers have installed.
-	body = strings.ReplaceAll(body, "font-family:Liberation Sans;", "font-family:Liberation Sans,Arial,Helvetica,sans-serif;")
+	body = pageColours.Replace(body)
+	attributes = ` fill="currentColor"` + attributes
 	if f.Alt == "" {
 		return "<svg" + attributes + ">" + body, nil
 	}

@@ -1324,6 +1324,76 @@ func unaryCeilAVX2(args *unaryArgs)
 //go:noescape
 func unaryRoundAVX2(args *unaryArgs)
 
+// doubleAVX2_1 adds the products of 1 rows and eight columns of float64.
+//
+//go:noescape
+func doubleAVX2_1(args *panelTileArgs)
+
+// doubleAVX2_2 adds the products of 2 rows and eight columns of float64.
+//
+//go:noescape
+func doubleAVX2_2(args *panelTileArgs)
+
+// doubleAVX2_3 adds the products of 3 rows and eight columns of float64.
+//
+//go:noescape
+func doubleAVX2_3(args *panelTileArgs)
+
+// doubleAVX2_4 adds the products of 4 rows and eight columns of float64.
+//
+//go:noescape
+func doubleAVX2_4(args *panelTileArgs)
+
+// doubleAVX2_5 adds the products of 5 rows and eight columns of float64.
+//
+//go:noescape
+func doubleAVX2_5(args *panelTileArgs)
+
+// doubleAVX2_6 adds the products of 6 rows and eight columns of float64.
+//
+//go:noescape
+func doubleAVX2_6(args *panelTileArgs)
+
+// rotateAVX2 turns rows of sixteen columns in one sweep.
+//
+//go:noescape
+func rotateAVX2(args *rotateArgs)
+
+// shortAVX2_1 adds the products of 1 rows and sixteen columns of pairs of int16.
+//
+//go:noescape
+func shortAVX2_1(args *panelTileArgs)
+
+// shortAVX2_2 adds the products of 2 rows and sixteen columns of pairs of int16.
+//
+//go:noescape
+func shortAVX2_2(args *panelTileArgs)
+
+// shortAVX2_3 adds the products of 3 rows and sixteen columns of pairs of int16.
+//
+//go:noescape
+func shortAVX2_3(args *panelTileArgs)
+
+// shortAVX2_4 adds the products of 4 rows and sixteen columns of pairs of int16.
+//
+//go:noescape
+func shortAVX2_4(args *panelTileArgs)
+
+// shortAVX2_5 adds the products of 5 rows and sixteen columns of pairs of int16.
+//
+//go:noescape
+func shortAVX2_5(args *panelTileArgs)
+
+// shortAVX2_6 adds the products of 6 rows and sixteen columns of pairs of int16.
+//
+//go:noescape
+func shortAVX2_6(args *panelTileArgs)
+
+// notBelowAVX2 marks the integers that are not below a bound.
+//
+//go:noescape
+func notBelowAVX2(args *notBelowArgs)
+
 // peakAVX512 runs args.n rounds of twelve independent multiply-adds.
 //
 //go:noescape

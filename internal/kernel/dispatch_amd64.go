@@ -516,3 +516,43 @@ func slopeAVX2(kind UnaryKind, args *unaryArgs) bool {
 	}
 	return true
 }
+
+// doubleAVX2 runs a tile of so many rows.
+func doubleAVX2(rows int, args *panelTileArgs) {
+	switch rows {
+	case 1:
+		doubleAVX2_1(args)
+	case 2:
+		doubleAVX2_2(args)
+	case 3:
+		doubleAVX2_3(args)
+	case 4:
+		doubleAVX2_4(args)
+	case 5:
+		doubleAVX2_5(args)
+	case 6:
+		doubleAVX2_6(args)
+	default:
+		panic("kernel: no such tile")
+	}
+}
+
+// shortAVX2 runs a tile of so many rows.
+func shortAVX2(rows int, args *panelTileArgs) {
+	switch rows {
+	case 1:
+		shortAVX2_1(args)
+	case 2:
+		shortAVX2_2(args)
+	case 3:
+		shortAVX2_3(args)
+	case 4:
+		shortAVX2_4(args)
+	case 5:
+		shortAVX2_5(args)
+	case 6:
+		shortAVX2_6(args)
+	default:
+		panic("kernel: no such tile")
+	}
+}

@@ -11,8 +11,6 @@ import (
 	"slices"
 	"strings"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/line-ood/goline/dataset"
 	"github.com/line-ood/goline/internal/npyz"
 	"github.com/line-ood/goline/line/posthoc"
@@ -75,41 +73,19 @@ func (x *Extractor) cached(path, source string) (s posthoc.Samples, ok bool, err
 // source identifies what features are made from: the network, its weights, its preprocessing unless it is the usual one of that
 // name, and the set's names, labels and pixels.
 func (x *Extractor) source(ctx context.Context, name string, set dataset.Dataset) (string, error) {
-	digests := make([][sha256.Size]byte, set.Len())
-	add := x.options.counter(name+": compare with kept features", set.Len())
-	group, ctx := errgroup.WithContext(ctx)
-	workers := x.options.workers()
-	for w := range workers {
-		group.Go(func() error {
-			for i := w; i < len(digests); i += workers {
-				if err := ctx.Err(); err != nil {
-					return err
-				}
-				img, err := set.Image(i)
-				if err != nil {
-					return err
-				}
-				h := sha256.New()
-				fmt.Fprintf(h, "%s\n%d %d\n", filepath.Base(set.ID(i)), img.Height, img.Width)
-				h.Write(img.Pix)
-				h.Sum(digests[i][:0])
-				add(1)
-			}
-			return nil
-		})
-	}
-	if err := group.Wait(); err != nil {
+	hashes, err := x.Hashes(ctx, name, set)
+	if err != nil {
 		return "", err
 	}
 	h := sha256.New()
-	fmt.Fprintf(h, "goline features 2\n%s\n%s\n%d %d\n", x.net.Name(), x.Weights, set.Len(), set.Labels())
+	fmt.Fprintf(h, "goline features 3\n%s\n%s\n%d %d\n", x.net.Name(), x.Weights, set.Len(), set.Labels())
 	if p := x.net.Preprocessing(); p != (nets.Preprocessing{}) {
 		if usual, ok := nets.PreprocessingByName(x.net.Name()); !ok || p != usual {
 			fmt.Fprintf(h, "%v\n", p)
 		}
 	}
-	for _, d := range digests {
-		h.Write(d[:])
+	for i, d := range hashes {
+		fmt.Fprintf(h, "%q %x\n", filepath.Base(set.ID(i)), d)
 	}
 	return hex.EncodeToString(h.Sum(nil)), nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/line-ood/goline/dataset"
 	"github.com/line-ood/goline/graph"
@@ -111,15 +112,21 @@ type Extractor struct {
 	Dir string
 	// Weights identifies the network's weights in that folder, for example the hash of their file; it must be set with Dir.
 	Weights string
+	// Program identifies the code that decodes pictures, for example by the hash of the running program: what another one remembers
+	// of pictures in that folder does not count.
+	Program string
+
+	made time.Time
 }
 
-// NewExtractor compiles a network for extraction.
+// NewExtractor compiles a network for extraction. It should come before the sets are opened: files that change later are looked at
+// again by the next extractor.
 func NewExtractor(net nets.Classifier, o Options) (*Extractor, error) {
 	program, err := graph.Compile(net, o.graph())
 	if err != nil {
 		return nil, err
 	}
-	return &Extractor{net: net, program: program, options: o}, nil
+	return &Extractor{net: net, program: program, options: o, made: time.Now()}, nil
 }
 
 // Samples returns features, logits and labels of a set, from the folder if they are there. name is what progress and errors

@@ -1,7 +1,6 @@
 package eval
 
 import (
-	"fmt"
 	"math/rand/v2"
 
 	"github.com/line-ood/goline/dataset"
@@ -14,7 +13,8 @@ import (
 //   - pixels: the picture's pixels in random order: known colours, unknown textures
 //   - blends: the mean of the picture and another one, of another label where labels are known and some differ
 //
-// Each has as many pictures as set, whose pictures it reads when its own are asked for; those of a blend must be of one size.
+// Each has as many pictures as set, whose pictures it reads when its own are asked for. A blend has the size of the one picture, to
+// which the other is brought by its nearest pixels.
 // The same seed gives the same pictures.
 func PseudoOOD(set dataset.Dataset, seed uint64) []dataset.Dataset {
 	return []dataset.Dataset{
@@ -91,12 +91,14 @@ func blend(p *pseudo, i int, img dataset.Image, rng *rand.Rand) error {
 	if err != nil {
 		return err
 	}
-	if second.Height != img.Height || second.Width != img.Width {
-		return fmt.Errorf("blend of %s and %s: expected pictures of one size, got %d×%d and %d×%d pixels",
-			p.Dataset.ID(i), p.Dataset.ID(other), img.Width, img.Height, second.Width, second.Height)
-	}
-	for k, v := range second.Pix {
-		img.Pix[k] = uint8((int(img.Pix[k]) + int(v) + 1) / 2)
+	for y := range img.Height {
+		from := second.Pix[3*second.Width*(y*second.Height/img.Height):]
+		for x := range img.Width {
+			at := 3 * (y*img.Width + x)
+			for c, v := range from[3*(x*second.Width/img.Width):][:3] {
+				img.Pix[at+c] = uint8((int(img.Pix[at+c]) + int(v) + 1) / 2)
+			}
+		}
 	}
 	return nil
 }

@@ -4,10 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
-	"time"
 
-	"github.com/line-ood/goline/line/metrics"
 	"github.com/line-ood/goline/line/posthoc"
 	"github.com/line-ood/goline/line/report"
 )
@@ -21,6 +18,8 @@ var (
 // Set is a named set of samples. The name appears in reports and errors.
 type Set struct {
 	Name string
+	// Group is "near", "far" or another word by which averages over OOD sets are taken; "" for none.
+	Group string
 	posthoc.Samples
 }
 
@@ -29,10 +28,19 @@ type Set struct {
 type Data struct {
 	Head    posthoc.Head
 	Fit, ID Set
-	OOD     []Set
+	// CSID are covariate-shifted ID test sets: the classes that the network knows, shown in another manner. With some of them there
+	// are full-spectrum rates, in which they count as ID; nil for none.
+	CSID []Set
+	OOD  []Set
 }
 
-// RunOptions says what is computed beside the rates. The zero value computes nothing else.
+// Values of RunOptions.Compare beside names of methods.
+const (
+	CompareAll  = "all"  // every method with every other
+	CompareNone = "none" // no comparison
+)
+
+// RunOptions says what is computed beside the rates. The zero value compares every method with LINe, where that is among them.
 type RunOptions struct {
 	// Resamples is the number of bootstrap resamples behind intervals of all rates; 0 for none.
 	Resamples int
@@ -40,23 +48,36 @@ type RunOptions struct {
 	Level float64
 	// Seed is that of the bootstrap.
 	Seed uint64
+	// Compare names the method that every other one is compared with by a paired test of the average AUROC: [metrics.DeLong], or
+	// [metrics.BootstrapPaired] where there are resamples, p-values corrected by [metrics.Holm]. It may be [CompareAll] or
+	// [CompareNone]; "" means line where that is a method, and no comparison elsewhere.
+	Compare string
+	// Kept finds scores of an earlier run, and keeps new ones; nil for none.
+	Kept *KeptScores
 	// Progress, if not nil, is told how many methods are done.
 	Progress func(done, total int)
 }
 
 // Result is what an evaluation found.
 type Result struct {
-	ID        report.ID
-	Methods   []report.Method
-	Bootstrap *report.Bootstrap // nil without intervals
-	Seed      uint64
-	// Scores holds every score behind the rates, by method.
+	ID           report.ID
+	CSID         []report.CSID
+	FullSpectrum *report.ID // nil without covariate-shifted ID sets
+	Methods      []report.Method
+	Comparisons  []report.Comparison
+	Bootstrap    *report.Bootstrap // nil without intervals
+	Checkpoints  int               // checkpoints of the network that the rates are means of, see [Combine]; 0 or 1 for one
+	Seed         uint64
+	// Scores holds every score behind the rates, by method; of several checkpoints those of the first.
 	Scores []report.Scores
 }
 
 // Report returns the result as package report renders it.
 func (r *Result) Report(net string, weights report.Weights) report.Result {
-	return report.Result{Net: net, Weights: weights, Seed: r.Seed, ID: r.ID, Methods: r.Methods, Bootstrap: r.Bootstrap}
+	return report.Result{
+		Net: net, Weights: weights, Seed: r.Seed, ID: r.ID, CSID: r.CSID, FullSpectrum: r.FullSpectrum, Methods: r.Methods,
+		Comparisons: r.Comparisons, Bootstrap: r.Bootstrap, Checkpoints: r.Checkpoints,
+	}
 }
 
 // Run fits each method to d.Fit and measures how well its scores tell the samples of d.ID from those of each OOD set, with the
@@ -71,6 +92,14 @@ func Run(ctx context.Context, d Data, methods []posthoc.Method, o RunOptions) (*
 	if len(d.OOD) == 0 {
 		return nil, fmt.Errorf("eval: %w", ErrNoSets)
 	}
+	var names []string
+	for _, m := range methods {
+		names = append(names, m.Name())
+	}
+	pairs, err := o.pairs(names)
+	if err != nil {
+		return nil, err
+	}
 	if o.Level == 0 {
 		o.Level = 0.95
 	}
@@ -78,8 +107,7 @@ func Run(ctx context.Context, d Data, methods []posthoc.Method, o RunOptions) (*
 	if o.Resamples > 0 {
 		r.Bootstrap = &report.Bootstrap{Resamples: o.Resamples, Level: o.Level}
 	}
-	var err error
-	if r.ID, err = accuracy(ctx, d.ID.Samples, o); err != nil {
+	if err := r.accuracies(ctx, d, o); err != nil {
 		return nil, err
 	}
 	for i, m := range methods {
@@ -92,89 +120,9 @@ func Run(ctx context.Context, d Data, methods []posthoc.Method, o RunOptions) (*
 			o.Progress(i+1, len(methods))
 		}
 	}
-	return r, r.Report("", report.Weights{}).Validate()
-}
-
-// accuracy is that of the largest logit on labelled samples, NaN where no label is known.
-func accuracy(ctx context.Context, s posthoc.Samples, o RunOptions) (report.ID, error) {
-	id := report.ID{N: s.N, Accuracy: math.NaN()}
-	var predicted, labels []int
-	all := s.Predictions()
-	for i, label := range s.Labels {
-		if label >= 0 {
-			predicted, labels = append(predicted, all[i]), append(labels, label)
-		}
+	if err := r.Report("", report.Weights{}).Validate(); err != nil {
+		return nil, err
 	}
-	if len(labels) == 0 {
-		return id, nil
-	}
-	var err error
-	if id.Accuracy, err = metrics.Accuracy(predicted, labels); err != nil || o.Resamples == 0 {
-		return id, err
-	}
-	ci, err := metrics.BootstrapAccuracy(ctx, predicted, labels, o.Resamples, o.Level, o.Seed)
-	id.AccuracyCI = &ci
-	return id, err
-}
-
-// Measure fits one method and scores all sets with it, as [Run] does for each.
-func Measure(ctx context.Context, d Data, m posthoc.Method, o RunOptions) (report.Method, report.Scores, error) {
-	r, all := report.Method{Name: m.Name()}, report.Scores{Method: m.Name()}
-	if len(d.OOD) == 0 {
-		return r, all, fmt.Errorf("eval: %w", ErrNoSets)
-	}
-	if o.Level == 0 {
-		o.Level = 0.95
-	}
-	start := time.Now()
-	if err := m.Fit(ctx, d.Head, d.Fit.Samples); err != nil {
-		return r, all, fmt.Errorf("fit %s%s: %w", m.Name(), on(d.Fit.Name), err)
-	}
-	r.Params, r.FitSeconds = m.Params(), time.Since(start).Seconds()
-	score := func(set Set) ([]float64, error) {
-		scores := make([]float64, set.N)
-		if err := m.Score(ctx, set.Samples, scores); err != nil {
-			return nil, fmt.Errorf("score with %s%s: %w", m.Name(), on(set.Name), err)
-		}
-		return scores, nil
-	}
-	start = time.Now()
-	var err error
-	if all.ID, err = score(d.ID); err != nil {
-		return r, all, err
-	}
-	r.MicrosPerSample = time.Since(start).Seconds() * 1e6 / float64(len(all.ID))
-	for _, set := range d.OOD {
-		set.Labels = nil // labels of another label space mean nothing here
-		scores, err := score(set)
-		if err != nil {
-			return r, all, err
-		}
-		found, err := compare(ctx, set.Name, all.ID, scores, o)
-		if err != nil {
-			return r, all, fmt.Errorf("%s%s: %w", m.Name(), on(set.Name), err)
-		}
-		r.OOD = append(r.OOD, found)
-		all.OOD = append(all.OOD, report.NamedScores{Name: set.Name, Scores: scores})
-	}
-	return r, all, nil
-}
-
-// on names a set in an error, where it has a name.
-func on(name string) string {
-	if name == "" {
-		return ""
-	}
-	return " on " + name
-}
-
-func compare(ctx context.Context, name string, id, ood []float64, o RunOptions) (report.OOD, error) {
-	r := report.OOD{Name: name, N: len(ood)}
-	var err error
-	if r.Metrics, err = metrics.Evaluate(id, ood); err != nil || o.Resamples == 0 {
-		return r, err
-	}
-	ci, err := metrics.Bootstrap(ctx, id, ood, o.Resamples, o.Level, o.Seed)
-	r.CI = &ci
+	r.Comparisons, err = compareMethods(ctx, names, [][]report.Scores{r.Scores}, pairs, o)
 	return r, err
 }

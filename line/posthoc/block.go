@@ -52,6 +52,9 @@ func (b *Block) Features() []float64 { return b.z[:b.N*b.Dim] }
 // Sample returns the features of one sample, shape [feature]. Who changes them calls Changed.
 func (b *Block) Sample(i int) []float64 { return b.z[i*b.Dim : (i+1)*b.Dim] }
 
+// Given returns the features of one sample as the network gave them, shape [feature]. They are not to be changed.
+func (b *Block) Given(i int) []float32 { return b.samples.features(b.first + i) }
+
 // Changed says that the features have changed, so that logits are to be computed from them.
 func (b *Block) Changed() { b.stale = true }
 

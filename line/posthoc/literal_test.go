@@ -14,8 +14,8 @@ import (
 
 // Literal re-implementations in float64, one sample and one weight at a time, straight from the definitions.
 
-// A literal is a method's score of sample i of q.test after fitting to q.fit, computed independently. The methods' own test files
-// add theirs.
+// A literal is a method's score of sample i of q.test after fitting to q.fit, computed independently; NaN where
+// rounding decides. The methods' own test files add theirs.
 type literal func(params map[string]float64, q problem, i int) float64
 
 var literals = map[string]literal{
@@ -49,9 +49,30 @@ var literals = map[string]literal{
 	},
 }
 
+// learned is what a literal computes once of the samples to fit on, for all samples that are scored.
+type learned struct {
+	params map[string]float64
+	fit    []float32 // whose address tells the samples apart; held, so that no others take it
+	value  any
+}
+
+var lastLearned = map[string]learned{}
+
+func learn[T any](name string, params map[string]float64, q problem, compute func() T) T {
+	last, ok := lastLearned[name]
+	if !ok || &last.fit[0] != &q.fit.Features[0] || !maps.Equal(last.params, params) {
+		last = learned{maps.Clone(params), q.fit.Features, compute()}
+		lastLearned[name] = last
+	}
+	return last.value.(T)
+}
+
 // clipped is ReAct's features of sample i.
 func clipped(percent float64, q problem, i int) []float64 {
-	t, z := percentile(row(q.fit.Features, 0, len(q.fit.Features)), percent), row(q.test.Features, i, q.test.Dim)
+	t := learn("react", map[string]float64{"percentile": percent}, q, func() float64 {
+		return percentile(row(q.fit.Features, 0, len(q.fit.Features)), percent)
+	})
+	z := row(q.test.Features, i, q.test.Dim)
 	for d := range z {
 		z[d] = math.Min(z[d], t)
 	}

@@ -49,21 +49,6 @@ type unfitted struct{}
 // Fit does nothing.
 func (unfitted) Fit(context.Context, Head, Samples) error { return nil }
 
-// shapeEach is a shaper of each sample by itself that learns nothing.
-type shapeEach struct {
-	unfitted
-	shape func(z []float64)
-}
-
-func (s shapeEach) Shape() func(*Block) {
-	return func(b *Block) {
-		for i := range b.N {
-			s.shape(b.Sample(i))
-		}
-		b.Changed()
-	}
-}
-
 // scoreEach is a score of each sample by itself that learns nothing.
 type scoreEach struct {
 	unfitted

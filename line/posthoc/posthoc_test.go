@@ -58,6 +58,9 @@ func TestAgainstLiteral(t *testing.T) {
 				m := newMethod(t, name, posthoc.Options{Params: params})
 				for i, got := range fitAndScore(t, m, p) {
 					want := score(params, p, i)
+					if math.IsNaN(want) {
+						continue // rounding decides
+					}
 					require.InDelta(t, want, got, within(name)*math.Max(1, math.Abs(want)), "sample %d", i)
 				}
 			})

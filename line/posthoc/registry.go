@@ -85,12 +85,18 @@ func Register(k Kind) {
 
 // builtin returns the methods of this package in the order in which they are listed to people.
 func builtin() []Kind {
-	kinds := []Kind{msp, maxLogit, energy, react, dice, odin, rankFeat, adascaleA, adascaleL, davis, davisMax}
+	kinds := []Kind{
+		msp, maxLogit, energy, gen, klm, react, dice,
+		ashP, ashB, ashS, scale, lts, vra,
+		knn, nnguide, mds, mdsPlus, rmds, rmdsPlus, vim, residual, she, fdbd, nci, gradNorm, cadref, caref,
+		vraPlusPlus, entropy, relation, optFS,
+		odin, rankFeat, adascaleA, adascaleL, davis, davisMax, ras, tempScale, weiperMSP, weiperKLD, neco, nac,
+	}
 	both, err := compositionOf("dice+react", kinds)
 	if err != nil {
 		panic(err)
 	}
-	return append(kinds, both)
+	return slices.Insert(kinds, 1+slices.IndexFunc(kinds, func(k Kind) bool { return k.Name == "dice" }), both)
 }
 
 // Kinds lists the known methods: those of this package, and then the registered ones in the order of their names.

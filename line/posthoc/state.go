@@ -8,9 +8,15 @@ import (
 // Sizer is implemented by methods that tell how much memory what they learned takes.
 type Sizer interface{ Bytes() int64 }
 
-// Bytes is the memory that the fitted parts hold, without the network's own head.
+// Bytes is the memory that the fitted parts hold: their states and what those that are a [Sizer] derive from it, without the
+// network's own head.
 func (m *composed) Bytes() int64 {
 	var sum int64
+	for _, p := range m.parts() {
+		if s, ok := p.part.(Sizer); ok {
+			sum += s.Bytes()
+		}
+	}
 	_ = m.eachState(func(_ string, field reflect.Value) error {
 		size := int64(field.Type().Size())
 		if field.Kind() == reflect.Slice {

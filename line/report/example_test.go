@@ -40,6 +40,7 @@ func ExampleResult_WriteJSON() {
 	//       },
 	//       "fit_seconds": 0,
 	//       "us_per_sample": 0.5,
+	//       "bytes": 0,
 	//       "ood": {
 	//         "mnist": {
 	//           "n": 500,
@@ -53,7 +54,8 @@ func ExampleResult_WriteJSON() {
 	//       },
 	//       "average": {
 	//         "fpr95": 3,
-	//         "auroc": 99
+	//         "auroc": 99,
+	//         "fpr95_openood": 0
 	//       }
 	//     }
 	//   }

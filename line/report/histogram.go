@@ -3,36 +3,13 @@ package report
 import (
 	"fmt"
 	"image/color"
-	"math"
-	"strings"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 
-	"github.com/line-ood/goline/internal/quantile"
-	"github.com/line-ood/goline/line/metrics"
-)
-
-// Scores is what one method gives, higher = more in-distribution.
-type Scores struct {
-	Method string
-	ID     []float64
-	OOD    []NamedScores // in the order of the method's OOD sets
-}
-
-// NamedScores is what one method gives to one OOD set.
-type NamedScores struct {
-	Name   string
-	Scores []float64
-}
-
-const (
-	histogramBins = 50
-	// histogramTail is the percentage of each set, at either end, that does not widen the axis: one outlier must not
-	// squeeze all else into a bin.
-	histogramTail = 0.5
+	"github.com/line-ood/goline/internal/figure"
 )
 
 // Histograms draws one panel for each OOD set with the distribution of the method's scores over it and over the ID
@@ -40,46 +17,16 @@ const (
 // beyond them. A dashed line marks the threshold that keeps about 95 % of ID (metrics.Threshold95).
 // It errors if there is no OOD set, or a set is empty, holds a NaN, or has no finite score.
 func Histograms(s Scores) (*Figure, error) {
-	fail := func(err error) (*Figure, error) {
-		return nil, fmt.Errorf("report: histograms of %q: %w", s.Method, err)
-	}
-	if len(s.OOD) == 0 {
-		return fail(fmt.Errorf("no OOD sets"))
-	}
-	sets, labels := [][]float64{s.ID}, []string{"ID set"}
-	for _, o := range s.OOD {
-		sets = append(sets, o.Scores)
-		labels = append(labels, fmt.Sprintf("OOD set %q", o.Name))
-	}
-	for i, set := range sets { // one by one first, for an error that names the set
-		if _, err := metrics.BinEdges(1, histogramTail, set); err != nil {
-			return fail(fmt.Errorf("%s: %w", labels[i], err))
-		}
-	}
-	edges, err := metrics.BinEdges(histogramBins, histogramTail, sets...)
+	h, err := bin(s)
 	if err != nil {
-		return fail(err)
+		return nil, err
 	}
-	threshold, err := metrics.Threshold95(s.ID)
-	if err != nil {
-		return fail(err)
-	}
-	bars := make([]plotter.XYs, len(sets))
-	var top float64
-	for i, set := range sets {
-		bars[i] = outline(metrics.BinCounts(set, edges), edges, len(set))
-		for _, p := range bars[i] {
-			top = max(top, p.Y)
-		}
-	}
-
 	cols := min(4, len(s.OOD))
 	rows := (len(s.OOD) + cols - 1) / cols
 	panels := make([][]*plot.Plot, rows)
 	for r := range panels {
 		panels[r] = make([]*plot.Plot, cols)
 	}
-	var alt []string
 	for i, o := range s.OOD {
 		x, y := "", ""
 		if i+cols >= len(s.OOD) { // nothing below
@@ -88,21 +35,19 @@ func Histograms(s Scores) (*Figure, error) {
 		if i%cols == 0 {
 			y = "share of set (%)"
 		}
-		p := newPlot(shorten(o.Name, 24), x, y, 9)
-		p.X.Min, p.X.Max, p.Y.Min, p.Y.Max = edges[0], edges[len(edges)-1], 0, 1.05*top
-		p.X.Tick.Marker = few{}
-		p.Add(filled(bars[0]), outlined(bars[i+1]))
-		if threshold >= p.X.Min && threshold <= p.X.Max {
-			p.Add(straight(color.Black, threshold, 0, threshold, p.Y.Max))
+		p := figure.NewPlot(shorten(o.Name, 24), x, y, 9)
+		p.X.Min, p.X.Max, p.Y.Min, p.Y.Max = h.low, h.high, 0, 1.05*h.top
+		p.X.Tick.Marker, p.Y.Tick.Marker = figure.LinearTicks{Most: 4}, figure.LinearTicks{Most: 5}
+		p.Add(filled(h.outlines[0]), outlined(h.outlines[i+1]))
+		if h.threshold >= h.low && h.threshold <= h.high {
+			p.Add(straight(h.threshold, 0, h.threshold, p.Y.Max))
 		}
 		panels[i/cols][i%cols] = p
-		alt = append(alt, fmt.Sprintf("%s median %.3g", printable(o.Name), median(o.Scores)))
 	}
 	const legend, panelWidth, panelHeight = 34 * vg.Length(1), 2.3 * vg.Inch, 1.9 * vg.Inch
 	title := fmt.Sprintf("%s: scores of %d ID samples and of each OOD set", shorten(s.Method, 40), len(s.ID))
 	return &Figure{
-		Alt: fmt.Sprintf("Histograms of the %s score, ID median %.3g; %s.",
-			printable(s.Method), median(s.ID), strings.Join(alt, ", ")),
+		Alt:    s.alt(),
 		Width:  max(vg.Length(cols)*panelWidth, 5.6*vg.Inch),
 		Height: vg.Length(rows)*panelHeight + legend,
 		Draw: func(c draw.Canvas) {
@@ -123,7 +68,7 @@ func Histograms(s Scores) (*Figure, error) {
 
 // drawKey writes the title and, below it, what the marks mean.
 func drawKey(c draw.Canvas, title string) {
-	big, small := textStyle(11), textStyle(9)
+	big, small := figure.Text(11), figure.Text(9)
 	c.FillText(big, vg.Point{X: c.Min.X, Y: c.Max.Y - 13}, title)
 	x, y := c.Min.X, c.Max.Y-28
 	const box = vg.Length(18)
@@ -138,7 +83,7 @@ func drawKey(c draw.Canvas, title string) {
 			c.StrokeLine2(oodLine, c.Min.X, c.Center().Y, c.Max.X, c.Center().Y)
 		}},
 		{"threshold keeping 95 % of ID", func(c draw.Canvas) {
-			c.StrokeLine2(straight(color.Black, 0, 0, 0, 0).LineStyle, c.Min.X, c.Center().Y, c.Max.X, c.Center().Y)
+			c.StrokeLine2(straight(0, 0, 0, 0).LineStyle, c.Min.X, c.Center().Y, c.Max.X, c.Center().Y)
 		}},
 	} {
 		entry.draw(draw.Canvas{Canvas: c.Canvas, Rectangle: vg.Rectangle{
@@ -150,62 +95,14 @@ func drawKey(c draw.Canvas, title string) {
 }
 
 var (
-	idFill  = color.NRGBA{R: blue.R, G: blue.G, B: blue.B, A: 0x70}
-	oodLine = draw.LineStyle{Color: vermillion, Width: vg.Points(1.3)}
+	idFill  = color.NRGBA{R: figure.Blue.R, G: figure.Blue.G, B: figure.Blue.B, A: 0x70}
+	oodLine = draw.LineStyle{Color: figure.Vermillion, Width: vg.Points(1.3)}
 )
 
-// outline returns the upper edge of a histogram, from and to the axis, in percent of n samples.
-func outline(counts []int, edges []float64, n int) plotter.XYs {
-	var out plotter.XYs
-	height := 0.0
-	step := func(x, to float64) {
-		out = append(out, plotter.XY{X: x, Y: height}, plotter.XY{X: x, Y: to})
-		height = to
-	}
-	for i, count := range counts {
-		if y := 100 * float64(count) / float64(n); y != height {
-			step(edges[i], y)
-		}
-	}
-	step(edges[len(counts)], 0)
-	return out
-}
-
 func filled(xys plotter.XYs) *plotter.Polygon {
-	return &plotter.Polygon{XYs: []plotter.XYs{xys}, Color: idFill, LineStyle: draw.LineStyle{Color: blue, Width: vg.Points(0.6)}}
+	return &plotter.Polygon{XYs: []plotter.XYs{xys}, Color: idFill, LineStyle: draw.LineStyle{Color: figure.Blue, Width: vg.Points(0.6)}}
 }
 
 func outlined(xys plotter.XYs) *plotter.Line {
 	return &plotter.Line{XYs: xys, LineStyle: oodLine}
-}
-
-func median(scores []float64) float64 {
-	m, err := quantile.Percentile(scores, 50)
-	if err != nil { // the scores were binned before, so they are neither empty nor NaN
-		return math.NaN()
-	}
-	return m
-}
-
-// few marks an axis with at most four numbers, which is what fits under a small panel.
-type few struct{}
-
-// Ticks returns the marks.
-func (few) Ticks(low, high float64) []plot.Tick {
-	marks := plot.DefaultTicks{}.Ticks(low, high)
-	labels := 0
-	for _, m := range marks {
-		if m.Label != "" {
-			labels++
-		}
-	}
-	for i, seen := 0, 0; i < len(marks); i++ {
-		if marks[i].Label != "" {
-			if labels > 4 && seen%2 == 1 {
-				marks[i].Label = ""
-			}
-			seen++
-		}
-	}
-	return marks
 }

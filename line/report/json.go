@@ -27,69 +27,50 @@ func (r Result) WriteJSON(w io.Writer) error {
 }
 
 // MarshalJSON validates the result and encodes it. Rates are in percent, rounded to nine decimals; methods and OOD
-// sets are objects whose members keep the order of the slices. An unknown ID accuracy (NaN) becomes null; any other
+// sets are objects whose members keep the order of the slices. An unknown accuracy (NaN) becomes null; any other
 // number that JSON does not have is an error. Where there are intervals, a rate such as "fpr95" is accompanied by
-// "fpr95_ci": [lo, hi], and the result by "bootstrap": {"resamples", "level"}.
+// "fpr95_ci": [lo, hi], and the result by "bootstrap": {"resamples", "level"}. What a result does not have is left out:
+// "csid" and "full_spectrum" (each ID set with its accuracy, and a method's rates), "checkpoints" (with standard deviations such as
+// "fpr95_sd"), a method's "tuning", "groups" and "misclassification", and "comparisons", whose p-values are numbers in [0, 1].
 func (r Result) MarshalJSON() ([]byte, error) {
 	if err := r.Validate(); err != nil {
 		return nil, err
 	}
 	methods := object{}
 	for _, m := range r.Methods {
-		o, err := m.object()
+		o, err := m.object(r.Checkpoints > 1)
 		if err != nil {
 			return nil, fmt.Errorf("report: method %q: %w", m.Name, err)
 		}
 		methods = append(methods, member{m.Name, o})
 	}
-	id := object{{"n", r.ID.N}, {"accuracy", percent(r.ID.Accuracy)}}
-	if r.ID.AccuracyCI != nil {
-		id = append(id, member{"accuracy_ci", percents(*r.ID.AccuracyCI)})
-	}
+	several := r.Checkpoints > 1
 	out := object{
 		{"net", r.Net},
 		{"weights", object{{"file", r.Weights.File}, {"sha256", r.Weights.SHA256}}},
 		{"seed", r.Seed},
-		{"id", id},
+		{"id", r.ID.object(several)},
+	}
+	if several {
+		out = append(out, member{"checkpoints", r.Checkpoints})
+	}
+	if r.FullSpectrum != nil {
+		csid := object{}
+		for _, s := range r.CSID {
+			csid = append(csid, member{s.Name, object{{"n", s.N}, {"accuracy", percent(s.Accuracy)}}})
+		}
+		out = append(out, member{"csid", csid}, member{"full_spectrum", r.FullSpectrum.object(several)})
 	}
 	if r.Bootstrap != nil {
 		out = append(out, member{"bootstrap", object{
 			{"resamples", r.Bootstrap.Resamples}, {"level", percent(r.Bootstrap.Level)},
 		}})
 	}
-	return append(out, member{"methods", methods}).MarshalJSON()
-}
-
-func (m Method) object() (object, error) {
-	params := m.Params
-	if params == nil {
-		params = map[string]any{}
+	out = append(out, member{"methods", methods})
+	if len(r.Comparisons) > 0 {
+		out = append(out, member{"comparisons", comparisonObjects(r.Comparisons)})
 	}
-	encoded, err := json.Marshal(params)
-	if err != nil {
-		return nil, fmt.Errorf("params: %w", err)
-	}
-	ood := object{}
-	for _, o := range m.OOD {
-		set := object{{"n", o.N}}
-		for _, f := range rateFields {
-			set = append(set, member{f.key, percent(*f.value(&o.Metrics))})
-		}
-		if o.CI != nil {
-			for _, f := range rateFields {
-				set = append(set, member{f.key + "_ci", percents(*f.interval(o.CI))})
-			}
-		}
-		ood = append(ood, member{o.Name, set})
-	}
-	average := m.Average()
-	return object{
-		{"params", json.RawMessage(encoded)},
-		{"fit_seconds", m.FitSeconds},
-		{"us_per_sample", m.MicrosPerSample},
-		{"ood", ood},
-		{"average", object{{"fpr95", percent(average.FPR95)}, {"auroc", percent(average.AUROC)}}},
-	}, nil
+	return out.MarshalJSON()
 }
 
 // object is a JSON object with ordered members.

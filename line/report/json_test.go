@@ -35,6 +35,7 @@ const exampleJSON = `{
       },
       "fit_seconds": 0.1,
       "us_per_sample": 3.2,
+      "bytes": 0,
       "ood": {
         "textures10": {
           "n": 500,
@@ -57,7 +58,8 @@ const exampleJSON = `{
       },
       "average": {
         "fpr95": 13.9,
-        "auroc": 97.6415
+        "auroc": 97.6415,
+        "fpr95_openood": 15
       }
     },
     "energy": {
@@ -66,6 +68,7 @@ const exampleJSON = `{
       },
       "fit_seconds": 0,
       "us_per_sample": 0.5,
+      "bytes": 0,
       "ood": {
         "textures10": {
           "n": 500,
@@ -88,7 +91,8 @@ const exampleJSON = `{
       },
       "average": {
         "fpr95": 27.5,
-        "auroc": 93.2505
+        "auroc": 93.2505,
+        "fpr95_openood": 0
       }
     }
   }
@@ -265,6 +269,9 @@ func TestUnmarshalErrors(t *testing.T) {
 
 func FuzzUnmarshal(f *testing.F) {
 	f.Add([]byte(exampleJSON))
+	if all, err := json.Marshal(whole()); err == nil {
+		f.Add(all)
+	}
 	f.Add([]byte(`{"methods":{"a":{"ood":{"b":null}}}}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var r report.Result

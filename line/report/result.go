@@ -1,12 +1,6 @@
 package report
 
-import (
-	"fmt"
-	"math"
-	"unicode/utf8"
-
-	"github.com/line-ood/goline/line/metrics"
-)
+import "github.com/line-ood/goline/line/metrics"
 
 // Result is what an evaluation found: some methods, each on the same out-of-distribution (OOD) sets.
 type Result struct {
@@ -21,13 +15,27 @@ type Result struct {
 	Comparisons []Comparison
 	// Checkpoints is the number of checkpoints of the network that the rates are means of; 0 or 1 for one.
 	Checkpoints int
+	// CSID describes covariate-shifted ID sets, which show the classes that the network knows in another manner. With the ID set
+	// they are the ID side of the full-spectrum rates (Yang et al., Full-Spectrum Out-of-Distribution Detection, IJCV 2023; OpenOOD
+	// v1.5); empty without any.
+	CSID []CSID
+	// FullSpectrum describes the ID set and all of CSID together; nil without any.
+	FullSpectrum *ID
 }
 
-// Comparison is a paired test of two methods on the same samples: the difference of their average AUROC over all OOD sets.
+// CSID describes a covariate-shifted ID set.
+type CSID struct {
+	Name     string
+	N        int
+	Accuracy float64 // a fraction; NaN if the labels are unknown
+}
+
+// Comparison is a paired test of two methods on the same samples: the difference of their average AUROC over all OOD sets. It is
+// that of [metrics.BootstrapPaired] where the result has a bootstrap, and of [metrics.DeLong] elsewhere.
 type Comparison struct {
 	A, B       string           // methods
 	Difference float64          // average AUROC of A minus that of B, a fraction
-	CI         metrics.Interval // of the difference, at the level of the bootstrap
+	CI         metrics.Interval // of the difference, at the level of the bootstrap, or 95 % without one
 	// P is the two-sided p-value of no difference; Adjusted is P corrected for all comparisons made (Holm, 1979).
 	P, Adjusted float64
 }
@@ -43,6 +51,8 @@ type ID struct {
 	N          int
 	Accuracy   float64           // a fraction; NaN if the labels are unknown
 	AccuracyCI *metrics.Interval // nil if not computed
+	// AccuracySpread is the standard deviation over checkpoints of the network, where there are several.
+	AccuracySpread float64
 }
 
 // Bootstrap describes how intervals were made.
@@ -64,11 +74,19 @@ type Method struct {
 	// Misclassification says how well the scores tell wrong predictions on the ID set from right ones; nil without labels.
 	Misclassification *Misclassification
 	OOD               []OOD
-	// Spread holds standard deviations over checkpoints of the network, in the order of OOD, where there are several.
-	Spread []Average
+	// Spread holds standard deviations over checkpoints of the network, in the order of OOD, where there are several; AverageSpread
+	// and GroupSpread are those of Average and, in their order, of Groups.
+	Spread        []Average
+	AverageSpread Average
+	GroupSpread   []Average
+	// FullSpectrum holds what OOD holds, in its order, with covariate-shifted ID sets counted as ID; empty without such sets.
+	FullSpectrum []OOD
 }
 
-// Tuning is a search of a method's parameters on validation data.
+// TuningRule is how a search chooses among its trials.
+const TuningRule = "highest mean AUROC over the validation OOD sets; of equal ones the lowest mean FPR95, of still equal ones the first of the grid"
+
+// Tuning is a search of a method's parameters on validation data, by TuningRule.
 type Tuning struct {
 	ID     string   // the validation ID set
 	OOD    []string // the validation OOD sets
@@ -96,136 +114,4 @@ type OOD struct {
 	N       int
 	Metrics metrics.Metrics
 	CI      *metrics.Intervals // nil if not computed
-}
-
-// Average is the mean over OOD sets, each counted once whatever its size.
-type Average struct{ FPR95, AUROC float64 }
-
-// Average returns the method's mean over its OOD sets, NaN without any.
-func (m Method) Average() Average {
-	var a Average
-	for _, o := range m.OOD {
-		a.FPR95 += o.Metrics.FPR95
-		a.AUROC += o.Metrics.AUROC
-	}
-	n := float64(len(m.OOD))
-	return Average{a.FPR95 / n, a.AUROC / n}
-}
-
-// Validate errors if there is no method, a name is empty, not UTF-8 or used twice, the methods differ in their OOD sets, or a
-// number is not what it can be: rates in [0, 1], times finite and not negative. Only ID.Accuracy may be NaN.
-func (r Result) Validate() error {
-	if len(r.Methods) == 0 {
-		return fmt.Errorf("report: no methods")
-	}
-	if !math.IsNaN(r.ID.Accuracy) {
-		if err := checkRate("ID accuracy", r.ID.Accuracy, r.ID.AccuracyCI); err != nil {
-			return fmt.Errorf("report: %w", err)
-		}
-	}
-	if r.Bootstrap != nil && !(r.Bootstrap.Level > 0 && r.Bootstrap.Level < 1) {
-		return fmt.Errorf("report: bootstrap level %v is outside (0, 1)", r.Bootstrap.Level)
-	}
-	if err := unique("method", len(r.Methods), func(i int) string { return r.Methods[i].Name }); err != nil {
-		return err
-	}
-	for _, m := range r.Methods {
-		if err := m.validate(r.Methods[0]); err != nil {
-			return fmt.Errorf("report: method %q: %w", m.Name, err)
-		}
-	}
-	return nil
-}
-
-// validate errors if m is malformed or its OOD sets are not those of the first method.
-func (m Method) validate(first Method) error {
-	if len(m.OOD) == 0 {
-		return fmt.Errorf("no OOD sets")
-	}
-	if err := unique("OOD set", len(m.OOD), func(i int) string { return m.OOD[i].Name }); err != nil {
-		return err
-	}
-	for i, o := range m.OOD {
-		if len(m.OOD) != len(first.OOD) || o.Name != first.OOD[i].Name {
-			return fmt.Errorf("its OOD sets %q differ from %q of method %q", names(m), names(first), first.Name)
-		}
-		for _, f := range rateFields {
-			var ci *metrics.Interval
-			if o.CI != nil {
-				ci = f.interval(o.CI)
-			}
-			if err := checkRate(f.key, *f.value(&o.Metrics), ci); err != nil {
-				return fmt.Errorf("OOD set %q: %w", o.Name, err)
-			}
-		}
-	}
-	for what, v := range map[string]float64{"fit seconds": m.FitSeconds, "microseconds per sample": m.MicrosPerSample} {
-		if !(v >= 0) || math.IsInf(v, 0) {
-			return fmt.Errorf("%s are %v, expected a finite number of at least 0", what, v)
-		}
-	}
-	return nil
-}
-
-func names(m Method) []string {
-	var out []string
-	for _, o := range m.OOD {
-		out = append(out, o.Name)
-	}
-	return out
-}
-
-func unique(kind string, n int, name func(int) string) error {
-	seen := map[string]bool{}
-	for i := range n {
-		switch {
-		case name(i) == "":
-			return fmt.Errorf("report: %s %d has no name", kind, i)
-		case !utf8.ValidString(name(i)):
-			return fmt.Errorf("report: name %q of %s %d is not valid UTF-8", name(i), kind, i)
-		case seen[name(i)]:
-			return fmt.Errorf("report: two of %s %q", kind, name(i))
-		}
-		seen[name(i)] = true
-	}
-	return nil
-}
-
-func checkRate(what string, v float64, ci *metrics.Interval) error {
-	if !(v >= 0 && v <= 1) {
-		return fmt.Errorf("%s is %v, expected a fraction in [0, 1]", what, v)
-	}
-	if ci != nil && !(ci.Lo >= 0 && ci.Lo <= ci.Hi && ci.Hi <= 1) {
-		return fmt.Errorf("interval of %s is [%v, %v], expected fractions in [0, 1]", what, ci.Lo, ci.Hi)
-	}
-	return nil
-}
-
-// rateField is one rate of an OOD set, as it is named in JSON and CSV and to people.
-type rateField struct {
-	key, title string
-	value      func(*metrics.Metrics) *float64
-	interval   func(*metrics.Intervals) *metrics.Interval
-}
-
-// rateFields lists the rates in the order in which they are written. It is never changed.
-var rateFields = []rateField{
-	{"fpr95", "FPR95 ↓",
-		func(m *metrics.Metrics) *float64 { return &m.FPR95 },
-		func(c *metrics.Intervals) *metrics.Interval { return &c.FPR95 }},
-	{"auroc", "AUROC ↑",
-		func(m *metrics.Metrics) *float64 { return &m.AUROC },
-		func(c *metrics.Intervals) *metrics.Interval { return &c.AUROC }},
-	{"aupr_in", "AUPR-in ↑",
-		func(m *metrics.Metrics) *float64 { return &m.AUPRIn },
-		func(c *metrics.Intervals) *metrics.Interval { return &c.AUPRIn }},
-	{"aupr_out", "AUPR-out ↑",
-		func(m *metrics.Metrics) *float64 { return &m.AUPROut },
-		func(c *metrics.Intervals) *metrics.Interval { return &c.AUPROut }},
-	{"fpr95_openood", "FPR95 (OpenOOD) ↓",
-		func(m *metrics.Metrics) *float64 { return &m.FPR95OpenOOD },
-		func(c *metrics.Intervals) *metrics.Interval { return &c.FPR95OpenOOD }},
-	{"dterr", "DTERR ↓",
-		func(m *metrics.Metrics) *float64 { return &m.DTERR },
-		func(c *metrics.Intervals) *metrics.Interval { return &c.DTERR }},
 }

@@ -2,7 +2,6 @@ package report
 
 import (
 	"fmt"
-	"image/color"
 	"math"
 	"strings"
 
@@ -11,6 +10,7 @@ import (
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 
+	"github.com/line-ood/goline/internal/figure"
 	"github.com/line-ood/goline/line/metrics"
 )
 
@@ -27,13 +27,13 @@ func ROC(title string, curves []Curve) (*Figure, error) {
 	if len(curves) == 0 {
 		return nil, fmt.Errorf("report: ROC of %q: no curves", title)
 	}
-	p := newPlot(shorten(title, 60), "False positive rate: OOD accepted (%)", "True positive rate: ID accepted (%)", 10)
+	p := figure.NewPlot(shorten(title, 60), "False positive rate: OOD accepted (%)", "True positive rate: ID accepted (%)", 10)
 	p.X.Min, p.X.Max, p.Y.Min, p.Y.Max = 0, 100, 0, 100
 	p.X.Tick.Marker, p.Y.Tick.Marker = tens{}, tens{}
-	p.Add(gridLines())
+	p.Add(figure.Grid())
 
-	chance := straight(grey, 0, 0, 100, 100)
-	level := straight(grey, 0, 95, 100, 95)
+	chance := straight(0, 0, 100, 100)
+	level := straight(0, 95, 100, 95)
 	level.Dashes = []vg.Length{1, 2}
 	p.Add(chance, level)
 
@@ -47,7 +47,7 @@ func ROC(title string, curves []Curve) (*Figure, error) {
 		if err != nil {
 			return nil, fmt.Errorf("report: ROC of %q, %q: %w", title, c.Name, err)
 		}
-		line := &plotter.Line{XYs: thin(points), LineStyle: lineStyle(i)}
+		line := &plotter.Line{XYs: thin(points), LineStyle: figure.Line(i)}
 		p.Add(line)
 		p.Legend.Add(fmt.Sprintf("%s (%.2f)", shorten(c.Name, 28), 100*auroc), line)
 		alt = append(alt, fmt.Sprintf("%s %.2f", printable(c.Name), 100*auroc))
@@ -98,17 +98,9 @@ func thin(points []metrics.Point) plotter.XYs {
 	return out
 }
 
-func straight(c color.Color, x0, y0, x1, y1 float64) *plotter.Line {
-	return &plotter.Line{
-		XYs:       plotter.XYs{{X: x0, Y: y0}, {X: x1, Y: y1}},
-		LineStyle: draw.LineStyle{Color: c, Width: vg.Points(0.8), Dashes: []vg.Length{4, 3}},
-	}
-}
-
-func gridLines() *plotter.Grid {
-	g := plotter.NewGrid()
-	g.Horizontal.Color, g.Vertical.Color = faint, faint
-	return g
+// straight is a line from one point to another that no series has.
+func straight(x0, y0, x1, y1 float64) *plotter.Line {
+	return &plotter.Line{XYs: plotter.XYs{{X: x0, Y: y0}, {X: x1, Y: y1}}, LineStyle: figure.Reference()}
 }
 
 // tens marks every 20 percent with a number and every 10 with a line.

@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -19,98 +20,206 @@ const (
 	Markdown
 )
 
-// Table returns methods with their parameters as rows and OOD sets as columns, the average last, each cell "FPR95 / AUROC" in percent with
-// two decimals, and a caption that says so. With highlight the best values of each column are bold, with a terminal's
-// escape codes in Text and with asterisks in Markdown; values that look the same are all best. The text ends without
-// a newline. It errors if the result is not valid.
+// Convention says which of the two rates that go by the name FPR95 a table shows; see package metrics.
+type Convention int
+
+const (
+	// LINeFPR is the rate of the code published with LINe, DICE and ReAct, [metrics.FPR95]: ID is the positive class.
+	LINeFPR Convention = iota
+	// OpenOODFPR is OpenOOD's, [metrics.FPR95OpenOOD]: OOD is the positive class.
+	OpenOODFPR
+)
+
+// of returns the convention's rate.
+func (c Convention) of(a Average) float64 {
+	if c == OpenOODFPR {
+		return a.FPR95OpenOOD
+	}
+	return a.FPR95
+}
+
+// TableOptions says how a table looks. The zero value is plain text.
+type TableOptions struct {
+	Format Format
+	// Highlight makes the best values of each column bold, with a terminal's escape codes in Text and with asterisks in Markdown;
+	// values that look the same are all best.
+	Highlight bool
+	FPR       Convention
+	// FullSpectrum asks for the rates with covariate-shifted ID sets counted as ID, which the result must have.
+	FullSpectrum bool
+}
+
+// Table is TableWith LINe's convention of FPR95.
 func (r Result) Table(f Format, highlight bool) (string, error) {
+	return r.TableWith(TableOptions{Format: f, Highlight: highlight})
+}
+
+// TableWith returns methods with their parameters as rows and OOD sets as columns, behind them the averages of groups and of all
+// sets, each cell "FPR95 / AUROC" in percent with two decimals, with standard deviations where there are several checkpoints, and a
+// caption that says so. The text ends without a newline. It errors if the result is not valid, or lacks what is asked for.
+func (r Result) TableWith(o TableOptions) (string, error) {
 	if err := r.Validate(); err != nil {
 		return "", err
 	}
-	escape, bold := printable, func(s string) string { return "\x1b[1m" + s + "\x1b[0m" }
+	if o.FullSpectrum {
+		if r.FullSpectrum == nil {
+			return "", fmt.Errorf("report: no covariate-shifted ID sets for a full-spectrum table")
+		}
+		r = r.fullSpectrum()
+	}
+	escape, bold := o.Format.style(o.Highlight)
+	columns := r.columns(o.FPR)
+	header := []string{"method", "parameters"}
+	for _, c := range columns {
+		header = append(header, escape(c.title))
+	}
+	w := newTable(2, header)
+	for i, m := range r.Methods {
+		row := table.Row{escape(m.Name), escape(FormatParams(m.Params))}
+		for _, c := range columns {
+			row = append(row, c.cells[i].join(bold))
+		}
+		w.AppendRow(row)
+	}
+	return o.Format.render(w, r.caption(o)), nil
+}
+
+// style returns how a format writes names and what is best.
+func (f Format) style(highlight bool) (escape, bold func(string) string) {
+	escape, bold = printable, func(s string) string { return "\x1b[1m" + s + "\x1b[0m" }
 	if f == Markdown {
 		escape, bold = markdown, func(s string) string { return "**" + s + "**" }
 	}
 	if !highlight {
 		bold = func(s string) string { return s }
 	}
+	return escape, bold
+}
 
+// render writes a table with a caption under it.
+func (f Format) render(w table.Writer, caption string) string {
+	if f == Markdown { // without the empty line the caption would be a row
+		return w.RenderMarkdown() + "\n\n" + caption
+	}
+	return w.Render() + "\n" + caption
+}
+
+// newTable starts a table whose first columns are text and whose others are numbers.
+func newTable(texts int, header []string) table.Writer {
 	w := table.NewWriter()
 	w.SetStyle(table.StyleLight)
 	w.Style().Format.Header = text.FormatDefault // names keep their case
 	w.Style().Format.HeaderAlign = text.AlignCenter
-	header := table.Row{"method", "parameters"}
-	var configs []table.ColumnConfig
-	for i := range header {
-		configs = append(configs, table.ColumnConfig{Number: i + 1, Align: text.AlignLeft, AlignHeader: text.AlignLeft})
-	}
-	for i, o := range r.Methods[0].OOD {
-		header = append(header, escape(o.Name))
-		configs = append(configs, rightAligned(i+3))
-	}
-	w.AppendHeader(append(header, "average"))
-	w.SetColumnConfigs(append(configs, rightAligned(len(header)+1)))
-
-	columns := r.cells()
-	for i, m := range r.Methods {
-		row := table.Row{escape(m.Name), escape(FormatParams(m.Params))}
-		for _, column := range columns {
-			row = append(row, column[i].join(bold))
+	row, configs := table.Row{}, []table.ColumnConfig{}
+	for i, h := range header {
+		row = append(row, h)
+		c := table.ColumnConfig{Number: i + 1, Align: text.AlignRight, AlignHeader: text.AlignCenter}
+		if i < texts {
+			c.Align, c.AlignHeader = text.AlignLeft, text.AlignLeft
 		}
-		w.AppendRow(row)
+		configs = append(configs, c)
 	}
-	if f == Markdown { // without the empty line the caption would be a row
-		return w.RenderMarkdown() + "\n\n" + r.caption(), nil
-	}
-	return w.Render() + "\n" + r.caption(), nil
+	w.AppendHeader(row)
+	w.SetColumnConfigs(configs)
+	return w
 }
 
-func rightAligned(column int) table.ColumnConfig {
-	return table.ColumnConfig{Number: column, Align: text.AlignRight, AlignHeader: text.AlignCenter}
+// fullSpectrum is the result with covariate-shifted ID sets counted as ID; standard deviations over checkpoints are none of its.
+func (r Result) fullSpectrum() Result {
+	r.ID, r.Checkpoints = *r.FullSpectrum, min(r.Checkpoints, 1)
+	r.Methods = slices.Clone(r.Methods)
+	for i := range r.Methods {
+		r.Methods[i].OOD = r.Methods[i].FullSpectrum
+	}
+	return r
 }
 
-func (r Result) caption() string {
-	s := fmt.Sprintf("FPR95 (lower is better) / AUROC (higher is better) in %%; %d ID samples", r.ID.N)
+func (r Result) caption(o TableOptions) string {
+	fpr := "FPR95"
+	if o.FPR == OpenOODFPR {
+		fpr = "OpenOOD's FPR95"
+	}
+	s := fmt.Sprintf("%s (lower is better) / AUROC (higher is better) in %%; %d ID samples", fpr, r.ID.N)
+	if o.FullSpectrum {
+		var shifted []string
+		for _, c := range r.CSID {
+			shifted = append(shifted, fmt.Sprintf("%d of %s", c.N, printable(c.Name)))
+		}
+		s += ", with covariate-shifted ones (full spectrum: " + strings.Join(shifted, ", ") + ")"
+		if o.Format == Markdown {
+			s = markdown(s)
+		}
+	}
 	if !math.IsNaN(r.ID.Accuracy) {
 		s += fmt.Sprintf(", accuracy %.2f %%", 100*r.ID.Accuracy)
+		if r.Checkpoints > 1 {
+			s += fmt.Sprintf(" ± %.2f", 100*r.ID.AccuracySpread)
+		}
+	}
+	if r.Checkpoints > 1 {
+		s += fmt.Sprintf("; mean ± standard deviation over %d checkpoints", r.Checkpoints)
 	}
 	return s
 }
 
 // cell is what one method reached on one OOD set, or on average, as people see it.
 type cell struct {
-	FPR95, AUROC         string
-	BestFPR95, BestAUROC bool
+	FPR95, AUROC             string
+	FPR95Spread, AUROCSpread string // standard deviations over checkpoints, "" for none
+	BestFPR95, BestAUROC     bool
 }
 
 // join writes both rates in a width that keeps a column of them in line.
 func (c cell) join(bold func(string) string) string {
-	pad := func(s string, best bool) string {
+	pad := func(s, spread string, best bool) string {
 		// 100.00 needs a sixth place, which nearly no table has.
 		blank := strings.Repeat(" ", max(0, 5-len(s)))
 		if best {
-			return blank + bold(s)
+			s = bold(s)
+		}
+		if spread != "" {
+			s += " ± " + spread
 		}
 		return blank + s
 	}
-	return pad(c.FPR95, c.BestFPR95) + " / " + pad(c.AUROC, c.BestAUROC)
+	return pad(c.FPR95, c.FPR95Spread, c.BestFPR95) + " / " + pad(c.AUROC, c.AUROCSpread, c.BestAUROC)
 }
 
-// cells returns the table's columns, shape [OOD set + average, method].
-func (r Result) cells() [][]cell {
-	var columns [][]cell
-	for set := range len(r.Methods[0].OOD) + 1 {
-		column := make([]cell, len(r.Methods))
+// column is an OOD set, a group, or all sets, with a cell for each method.
+type column struct {
+	title string
+	cells []cell
+}
+
+// columns returns the table's columns: OOD sets, averages of groups, average.
+func (r Result) columns(fpr Convention) []column {
+	first := r.Methods[0]
+	var columns []column
+	add := func(title string, of func(m Method) (Average, Average)) {
+		c := column{title: title, cells: make([]cell, len(r.Methods))}
 		for i, m := range r.Methods {
-			a := m.Average()
-			if set < len(m.OOD) {
-				a = Average{m.OOD[set].Metrics.FPR95, m.OOD[set].Metrics.AUROC}
+			a, sd := of(m)
+			c.cells[i] = cell{FPR95: fmt.Sprintf("%.2f", 100*fpr.of(a)), AUROC: fmt.Sprintf("%.2f", 100*a.AUROC)}
+			if r.Checkpoints > 1 {
+				c.cells[i].FPR95Spread, c.cells[i].AUROCSpread = fmt.Sprintf("%.2f", 100*fpr.of(sd)), fmt.Sprintf("%.2f", 100*sd.AUROC)
 			}
-			column[i] = cell{FPR95: fmt.Sprintf("%.2f", 100*a.FPR95), AUROC: fmt.Sprintf("%.2f", 100*a.AUROC)}
 		}
-		markBest(column)
-		columns = append(columns, column)
+		markBest(c.cells)
+		columns = append(columns, c)
 	}
+	spread := func(all []Average, i int) (a Average) {
+		if r.Checkpoints > 1 {
+			a = all[i]
+		}
+		return a
+	}
+	for set, o := range first.OOD {
+		add(o.Name, func(m Method) (Average, Average) { return averageOf(m.OOD[set:][:1]), spread(m.Spread, set) })
+	}
+	for g, group := range first.Groups() {
+		add("average "+group.Name, func(m Method) (Average, Average) { return m.Groups()[g].Average, spread(m.GroupSpread, g) })
+	}
+	add("average", func(m Method) (Average, Average) { return m.Average(), m.AverageSpread })
 	return columns
 }
 

@@ -118,11 +118,11 @@ func renamed(set string) report.Result {
 func TestCSV(t *testing.T) {
 	var out bytes.Buffer
 	require.NoError(t, example().WriteCSV(&out))
-	assert.Equal(t, `method,ood,n,fpr95,auroc,aupr_in,aupr_out,fpr95_openood,dterr,fit_seconds,us_per_sample,params
-line,textures10,500,27.4,95.406,99.5,70,30,11,0.1,3.2,"clip = 1, p_a = 90, p_w = 90"
-line,mnist,400,0.4,99.877,0,0,0,2,0.1,3.2,"clip = 1, p_a = 90, p_w = 90"
-energy,textures10,500,54.6,87.494,0,0,0,20,0,0.5,temperature = 1
-energy,mnist,400,0.4,99.007,0,0,0,4,0,0.5,temperature = 1
+	assert.Equal(t, `method,ood,n,fpr95,auroc,aupr_in,aupr_out,fpr95_openood,dterr,fit_seconds,us_per_sample,params,bytes
+line,textures10,500,27.4,95.406,99.5,70,30,11,0.1,3.2,"clip = 1, p_a = 90, p_w = 90",0
+line,mnist,400,0.4,99.877,0,0,0,2,0.1,3.2,"clip = 1, p_a = 90, p_w = 90",0
+energy,textures10,500,54.6,87.494,0,0,0,20,0,0.5,temperature = 1,0
+energy,mnist,400,0.4,99.007,0,0,0,4,0,0.5,temperature = 1,0
 `, out.String())
 }
 
@@ -160,9 +160,9 @@ func ExampleResult_WriteCSV() {
 		panic(err)
 	}
 	// Output:
-	// method,ood,n,fpr95,auroc,aupr_in,aupr_out,fpr95_openood,dterr,fit_seconds,us_per_sample,params
-	// line,textures10,500,27.4,95.406,99.5,70,30,11,0.1,3.2,"clip = 1, p_a = 90, p_w = 90"
-	// line,mnist,400,0.4,99.877,0,0,0,2,0.1,3.2,"clip = 1, p_a = 90, p_w = 90"
-	// energy,textures10,500,54.6,87.494,0,0,0,20,0,0.5,temperature = 1
-	// energy,mnist,400,0.4,99.007,0,0,0,4,0,0.5,temperature = 1
+	// method,ood,n,fpr95,auroc,aupr_in,aupr_out,fpr95_openood,dterr,fit_seconds,us_per_sample,params,bytes
+	// line,textures10,500,27.4,95.406,99.5,70,30,11,0.1,3.2,"clip = 1, p_a = 90, p_w = 90",0
+	// line,mnist,400,0.4,99.877,0,0,0,2,0.1,3.2,"clip = 1, p_a = 90, p_w = 90",0
+	// energy,textures10,500,54.6,87.494,0,0,0,20,0,0.5,temperature = 1,0
+	// energy,mnist,400,0.4,99.007,0,0,0,4,0,0.5,temperature = 1,0
 }

@@ -169,9 +169,10 @@ type namedFigure struct {
 
 // figures draws what can be drawn: a measure that no run has gets no figure.
 func (r *compareReport) figures() (out []namedFigure) {
+	title := r.title()
 	add := func(name string, f *compare.Figure, err error) {
 		if err == nil {
-			out = append(out, namedFigure{name, f})
+			out = append(out, namedFigure{name, f.Titled(title)})
 		}
 	}
 	for _, m := range compare.Metrics() {
@@ -195,6 +196,12 @@ func (r *compareReport) figures() (out []namedFigure) {
 		add("scatter-"+e.Method, f, err)
 	}
 	return out
+}
+
+// title says what the figures are about.
+func (r *compareReport) title() string {
+	s := r.stage.setting(len(r.study.Subjects))
+	return fmt.Sprintf("%s, %s, %s: Shapley values of %s", s.Net, s.Layer, s.Players, s.Value)
 }
 
 // writeTruth writes one line for each player of each game.

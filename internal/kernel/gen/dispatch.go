@@ -66,5 +66,12 @@ func dispatch() ([]byte, error) {
 		}
 		fmt.Fprintf(b, "\tdefault:\n\t\treturn false\n\t}\n\treturn true\n}\n")
 	}
+	for _, name := range []string{"double", "short"} {
+		fmt.Fprintf(b, "\n// %sAVX2 runs a tile of so many rows.\nfunc %sAVX2(rows int, args *panelTileArgs) {\n\tswitch rows {\n", name, name)
+		for r := 1; r <= panelRows; r++ {
+			fmt.Fprintf(b, "\tcase %d:\n\t\t%sAVX2_%d(args)\n", r, name, r)
+		}
+		fmt.Fprintf(b, "\tdefault:\n\t\tpanic(\"kernel: no such tile\")\n\t}\n}\n")
+	}
 	return format.Source(b.Bytes())
 }

@@ -119,6 +119,8 @@ func generate() (map[string][]byte, error) {
 		{"array_amd64.s", arrays},
 		{"select_amd64.s", func(u unit) { selectBitsOf(u, avx512); selectBitsOf(u, avx2) }},
 		{"unary_amd64.s", unaries},
+		{"double_amd64.s", doubles},
+		{"short_amd64.s", shorts},
 		{"peak_amd64.s", func(u unit) { peak(u, avx512); peak(u, avx2) }},
 	} {
 		u := unit{build.NewContext(), decls}

@@ -1,0 +1,144 @@
+package dataset
+
+import (
+	"fmt"
+	"io/fs"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// OpenOODBenchmark lists the sets of a benchmark of OpenOOD (Zhang et al., OpenOOD v1.5: Enhanced Benchmark for Out-of-Distribution
+// Detection, 2023), each as a DATA argument for [Open].
+type OpenOODBenchmark struct {
+	Name            string
+	Train, Val      string // in-distribution (ID) pictures to fit to, and to choose parameters with
+	Test            string // ID test pictures
+	ValOOD          OpenOODSet
+	Near, Far, CSID []OpenOODSet
+	// Missing names the covariate-shifted ID sets that the benchmark has, but the folder has not.
+	Missing []string
+}
+
+// OpenOODSet is a set of a benchmark, under OpenOOD's name.
+type OpenOODSet struct{ Name, Data string }
+
+// openOODSet is a set with its list and, unless the benchmark's own, the folder that the list's paths begin at.
+type openOODSet struct{ name, list, folder string }
+
+// openOODBenchmark is what a benchmark consists of. Lists are called "train_" + id, "val_" + id and "test_" + id.
+type openOODBenchmark struct {
+	id, folder      string
+	valOOD          openOODSet
+	near, far, csid []openOODSet
+}
+
+const (
+	openOODLists = "benchmark_imglist"
+	openOODSmall = "images_classic"
+	openOODLarge = "images_largescale"
+)
+
+// openOODBenchmarks are the four for detection that OpenOOD v1.5 is about.
+var openOODBenchmarks = map[string]openOODBenchmark{
+	"cifar10": {
+		id: "cifar10", folder: openOODSmall, valOOD: openOODSet{name: "tin", list: "val_tin"},
+		near: openOODTests("cifar100", "tin"), far: openOODTests("mnist", "svhn", "texture", "places365"), csid: openOODTests("cifar10c"),
+	},
+	"cifar100": {
+		id: "cifar100", folder: openOODSmall, valOOD: openOODSet{name: "tin", list: "val_tin"},
+		near: openOODTests("cifar10", "tin"), far: openOODTests("mnist", "svhn", "texture", "places365"),
+	},
+	"imagenet200": {
+		id: "imagenet200", folder: openOODLarge, valOOD: openOODSet{name: "openimage_o", list: "val_openimage_o"},
+		near: openOODTests("ssb_hard", "ninco"), far: openOODLargeFar,
+		csid: []openOODSet{
+			{name: "imagenet_v2", list: "test_imagenet200_v2"}, {name: "imagenet_c", list: "test_imagenet200_c"},
+			{name: "imagenet_r", list: "test_imagenet200_r"},
+		},
+	},
+	"imagenet": {
+		id: "imagenet", folder: openOODLarge, valOOD: openOODSet{name: "openimage_o", list: "val_openimage_o"},
+		near: openOODTests("ssb_hard", "ninco"), far: openOODLargeFar,
+		csid: openOODTests("imagenet_v2", "imagenet_c", "imagenet_r", "imagenet_es"),
+	},
+}
+
+// openOODLargeFar are the far sets of ImageNet's benchmarks; textures lie among the small pictures.
+var openOODLargeFar = []openOODSet{
+	{name: "inaturalist", list: "test_inaturalist"}, {name: "textures", list: "test_textures", folder: openOODSmall},
+	{name: "openimage_o", list: "test_openimage_o"},
+}
+
+// openOODTests are sets whose lists are called after them.
+func openOODTests(names ...string) (sets []openOODSet) {
+	for _, name := range names {
+		sets = append(sets, openOODSet{name: name, list: "test_" + name})
+	}
+	return sets
+}
+
+// OpenOOD finds a benchmark in a folder as OpenOOD's downloads lay it out: lists in root/benchmark_imglist/BENCHMARK, pictures in
+// root/images_classic and root/images_largescale. The benchmarks are cifar10, cifar100, imagenet200 and imagenet. Pictures are not looked
+// at, but for covariate-shifted ID sets, which not every download has: those whose list or first picture is missing are left out and
+// named in Missing. It errors for another benchmark, and names the lists that are missing of what every benchmark needs.
+func OpenOOD(root, benchmark string) (OpenOODBenchmark, error) {
+	of, ok := openOODBenchmarks[benchmark]
+	if !ok {
+		return OpenOODBenchmark{}, fmt.Errorf("OpenOOD: unknown benchmark %q, expected one of %s",
+			benchmark, strings.Join(slices.Sorted(maps.Keys(openOODBenchmarks)), ", "))
+	}
+	t := disk()
+	lists := filepath.Join(root, openOODLists, benchmark)
+	var missing []string
+	find := func(s openOODSet) OpenOODSet {
+		list := filepath.Join(lists, s.list+".txt")
+		if _, err := t.regular(list); err != nil {
+			missing = append(missing, list)
+		}
+		return OpenOODSet{s.name, "list:" + list + "+" + filepath.Join(root, s.in(of))}
+	}
+	b := OpenOODBenchmark{
+		Name: benchmark, ValOOD: find(of.valOOD),
+		Train: find(openOODSet{list: "train_" + of.id}).Data, Val: find(openOODSet{list: "val_" + of.id}).Data,
+		Test: find(openOODSet{list: "test_" + of.id}).Data,
+	}
+	for _, s := range of.near {
+		b.Near = append(b.Near, find(s))
+	}
+	for _, s := range of.far {
+		b.Far = append(b.Far, find(s))
+	}
+	if len(missing) > 0 {
+		slices.Sort(missing)
+		return OpenOODBenchmark{}, fmt.Errorf("OpenOOD: %s: benchmark %s lacks the lists %s: %w", root, benchmark, strings.Join(missing, ", "), fs.ErrNotExist)
+	}
+	for _, s := range of.csid {
+		set := find(s)
+		if t.hasFirst(filepath.Join(lists, s.list+".txt"), filepath.Join(root, s.in(of))) {
+			b.CSID = append(b.CSID, set)
+		} else {
+			b.Missing = append(b.Missing, s.name)
+		}
+	}
+	return b, nil
+}
+
+// in is the folder that the paths of the set's list begin at.
+func (s openOODSet) in(of openOODBenchmark) string {
+	if s.folder != "" {
+		return s.folder
+	}
+	return of.folder
+}
+
+// hasFirst tells whether there is a list, and the first picture that it names.
+func (t tree) hasFirst(list, root string) bool {
+	data, err := t.read(list, maxListFile)
+	if err != nil {
+		return false
+	}
+	l, err := parseList(list, string(data))
+	return err == nil && t.exists(t.below(root, l.files[0]))
+}

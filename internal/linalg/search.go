@@ -1,0 +1,170 @@
+package linalg
+
+import (
+	"context"
+	"encoding/binary"
+	"math"
+	"math/bits"
+
+	"github.com/line-ood/goline/internal/kernel"
+)
+
+const (
+	queryRows  = 96  // most queries that pass a panel together: their codes stay in L2
+	pairsBlock = 256 // most pairs of features multiplied at a time: a panel of them stays in L1
+)
+
+// search finds for each of queries [n, dim] a shortlist of the k largest values and hands it to finish, from several goroutines
+// at once. The value of row x to query q is <q, x>, and with nearest <q, x> - ‖x‖²/2, which orders rows by their distance.
+func (b *Bank) search(ctx context.Context, queries []float32, k int, nearest bool, workers int, finish func(query int, s *shortlist)) error {
+	n := len(queries) / b.dim
+	if n == 0 {
+		return ctx.Err()
+	}
+	workers = max(workers, 1)
+	blocks := ceilDiv(n, queryRows)
+	blocks = ceilDiv(blocks, workers) * workers // all workers end together
+	size := ceilDiv(ceilDiv(n, blocks), kernel.PanelRows) * kernel.PanelRows
+	blocks = ceilDiv(n, size)
+	segments := min(ceilDiv(workers, blocks), len(b.chunk)) // few queries: cut the bank
+	lists := make([]*shortlist, n*segments)
+	err := forEach(ctx, blocks*segments, workers, func() func(int) {
+		s := newSearcher(b, size, nearest)
+		return func(task int) {
+			block, segment := task/segments, task%segments
+			q0, q1 := block*size, min(n, (block+1)*size)
+			s.load(queries[q0*b.dim:q1*b.dim], k)
+			for c := segment * len(b.chunk) / segments; c < (segment+1)*len(b.chunk)/segments && ctx.Err() == nil; c++ {
+				s.pass(c)
+			}
+			for i, l := range s.lists {
+				lists[(q0+i)*segments+segment] = l
+			}
+			if segments == 1 && ctx.Err() == nil {
+				for i := q0; i < q1; i++ {
+					finish(i, lists[i])
+					lists[i] = nil
+				}
+			}
+		}
+	})
+	if err != nil || segments == 1 {
+		return err
+	}
+	return forEach(ctx, n, workers, func() func(int) {
+		return func(i int) {
+			all := newShortlist(k)
+			for _, l := range lists[i*segments : (i+1)*segments] {
+				all.merge(l)
+			}
+			finish(i, all)
+		}
+	})
+}
+
+// searcher passes some queries along the chunks of a bank.
+type searcher struct {
+	b        *Bank
+	nearest  bool
+	shift    []float32
+	left     []int16 // [tile of queries][pair][row][2]
+	queries  []codes
+	lists    []*shortlist
+	products []int32 // [query, chunkColumns]
+	marks    [chunkColumns / 8]uint8
+}
+
+func newSearcher(b *Bank, rows int, nearest bool) *searcher {
+	s := &searcher{b: b, nearest: nearest, shift: b.zero}
+	if nearest {
+		s.shift = b.half
+	}
+	s.left, s.products = make([]int16, rows*b.pairs*2), make([]int32, rows*chunkColumns)
+	return s
+}
+
+// load takes other queries.
+func (s *searcher) load(queries []float32, k int) {
+	dim := s.b.dim
+	rows := len(queries) / dim
+	s.queries, s.lists = make([]codes, rows), make([]*shortlist, rows)
+	clear(s.left)
+	for i := range rows {
+		tile := i / kernel.PanelRows * kernel.PanelRows
+		high := min(kernel.PanelRows, rows-tile)
+		s.queries[i] = encode(s.left[tile*s.b.pairs*2+2*(i-tile):], 2*high, queries[i*dim:][:dim])
+		s.lists[i] = newShortlist(k)
+	}
+}
+
+// pass multiplies the queries with a chunk and offers rows to their shortlists.
+func (s *searcher) pass(chunk int) {
+	b := s.b
+	first := chunk * chunkPanels
+	panels := min(chunkPanels, len(b.gain)/kernel.ShortColumns-first)
+	for p := range panels {
+		panel := b.panels[(first+p)*b.panelLen():][:b.panelLen()]
+		for at := 0; at < b.pairs; at += pairsBlock {
+			pairs := min(pairsBlock, b.pairs-at)
+			right := panel[at*kernel.ShortColumns*2:]
+			for row := 0; row < len(s.queries); row += kernel.PanelRows {
+				high := min(kernel.PanelRows, len(s.queries)-row)
+				left := s.left[row*b.pairs*2+at*high*2:]
+				kernel.ShortPanel(s.products[row*chunkColumns+p*kernel.ShortColumns:], chunkColumns, left, right, high, pairs, at > 0)
+			}
+		}
+	}
+	columns := panels * kernel.ShortColumns
+	for i := range s.queries {
+		s.look(i, chunk, s.products[i*chunkColumns:][:columns])
+	}
+}
+
+// look offers the rows of a chunk whose products with a query are large enough.
+func (s *searcher) look(query, chunk int, products []int32) {
+	b, q, list := s.b, &s.queries[query], s.lists[query]
+	first := chunk * chunkColumns
+	bound, ok := list.bound()
+	least, scale := float32(math.Inf(-1)), float32(q.gain*b.unit)
+	if ok && !math.IsInf(float64(scale), 0) {
+		least = s.least(q, &b.chunk[chunk], bound)
+	}
+	gain, shift := b.gain[first:][:len(products)], s.shift[first:][:len(products)]
+	kernel.NotBelow(s.marks[:len(products)/8], products, gain, shift, scale, least)
+	clear(s.marks[len(products)/8:])
+	for w := 0; w < len(s.marks); w += 8 {
+		for m := binary.LittleEndian.Uint64(s.marks[w:]); m != 0; m &= m - 1 {
+			j := first + 8*w + bits.TrailingZeros64(m)
+			if j < b.n {
+				list.offer(s.bounds(q, j, products[j-first]))
+			}
+		}
+	}
+}
+
+// least returns the number in float32 below which no row of a chunk can reach a value of bound.
+func (s *searcher) least(q *codes, e *extent, bound float64) float32 {
+	err := errorOf(q, e.norm, e.off, s.b.dim)
+	// Products in float32 are rounded five times, sizes included; codes lengthen a row by less than a tenth. What is too
+	// small for a normal float32 is off by 2^-150 at most, which a product of codes multiplies.
+	size := 1.2*q.norm*e.norm + e.norm*e.norm
+	v := (bound-err-0x1p-20*size)*s.b.unit*s.b.unit - 0x1p-118*(1+q.gain*s.b.unit)
+	return math.Nextafter32(float32(v), float32(math.Inf(-1)))
+}
+
+// bounds encloses the value of row j.
+func (s *searcher) bounds(q *codes, j int, product int32) candidate {
+	c := &s.b.codes[j]
+	v := float64(product) * (q.gain * c.gain)
+	if s.nearest {
+		v -= float64(0.5 * c.norm * c.norm)
+	}
+	err := errorOf(q, c.norm, c.off, s.b.dim)
+	return candidate{int32(j), v - err, v + err}
+}
+
+// errorOf bounds the error of a value from codes against the one in float64: with x = x' + e and y = y' + f,
+// |<x, y> - <x', y'>| <= ‖e‖‖y‖ + ‖x'‖‖f‖, and sums are rounded.
+func errorOf(q *codes, norm, off float64, dim int) float64 {
+	return q.off*norm + (q.norm+q.off)*off + rounding(dim)*(q.norm+norm)*(q.norm+norm)
+}

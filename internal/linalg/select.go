@@ -1,0 +1,106 @@
+package linalg
+
+import "slices"
+
+// candidate is a row that may be among the k best of a query, with bounds of its value.
+type candidate struct {
+	row    int32
+	lo, hi float64
+}
+
+// shortlist collects the rows that may be among the k best, the largest values being best.
+type shortlist struct {
+	k     int
+	least []float64 // a heap, smallest first, of the k largest lower bounds
+	rows  []candidate
+	limit int // length of rows at which those that have fallen behind are dropped
+}
+
+func newShortlist(k int) *shortlist { return &shortlist{k: k, limit: 4*k + 1024} }
+
+// bound returns what an upper bound must reach to matter, and whether there is such a number yet.
+func (s *shortlist) bound() (float64, bool) {
+	if len(s.least) < s.k {
+		return 0, false
+	}
+	return s.least[0], true
+}
+
+// offer takes a row.
+func (s *shortlist) offer(c candidate) {
+	switch {
+	case len(s.least) < s.k:
+		s.least = append(s.least, c.lo)
+		for i := len(s.least) - 1; i > 0; {
+			parent := (i - 1) / 2
+			if s.least[parent] <= s.least[i] {
+				break
+			}
+			s.least[parent], s.least[i] = s.least[i], s.least[parent]
+			i = parent
+		}
+	case c.hi < s.least[0]:
+		return
+	case c.lo > s.least[0]:
+		s.replaceLeast(c.lo)
+	}
+	s.rows = append(s.rows, c)
+	if len(s.rows) >= s.limit {
+		s.drop()
+		s.limit = max(s.limit, 2*len(s.rows))
+	}
+}
+
+// replaceLeast puts v in the place of the heap's smallest number.
+func (s *shortlist) replaceLeast(v float64) {
+	h, i := s.least, 0
+	for {
+		child := 2*i + 1
+		if child >= len(h) {
+			break
+		}
+		if child+1 < len(h) && h[child+1] < h[child] {
+			child++
+		}
+		if v <= h[child] {
+			break
+		}
+		h[i] = h[child]
+		i = child
+	}
+	h[i] = v
+}
+
+// drop forgets the rows whose upper bound the k-th largest lower bound exceeds.
+func (s *shortlist) drop() {
+	if bound, ok := s.bound(); ok {
+		s.rows = slices.DeleteFunc(s.rows, func(c candidate) bool { return c.hi < bound })
+	}
+}
+
+// merge takes the rows of another list.
+func (s *shortlist) merge(o *shortlist) {
+	for _, c := range o.rows {
+		s.offer(c)
+	}
+}
+
+// split drops what cannot be among the k best and returns how many of the rest surely are, which it moves to the front, so
+// that the k-th best lies among the others if there are fewer than k.
+func (s *shortlist) split() int {
+	s.drop()
+	uppers := make([]float64, len(s.rows))
+	for i, c := range s.rows {
+		uppers[i] = c.hi
+	}
+	slices.Sort(uppers)
+	bound := uppers[len(uppers)-s.k] // at most k-1 values can be above it
+	sure := 0
+	for i, c := range s.rows {
+		if c.lo > bound {
+			s.rows[i], s.rows[sure] = s.rows[sure], c
+			sure++
+		}
+	}
+	return sure
+}

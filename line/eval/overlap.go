@@ -1,0 +1,62 @@
+package eval
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+
+	"github.com/line-ood/goline/dataset"
+)
+
+// ErrShared is what CheckDisjoint wraps.
+var ErrShared = errors.New("validation pictures must be no others")
+
+// Pictures is a named set with what its pictures show, see [Extractor.Hashes].
+type Pictures struct {
+	Name   string
+	Set    dataset.Dataset
+	Hashes [][sha256.Size]byte
+}
+
+// Shared marks the pictures of a set that are also in another one, whatever they are called there.
+func (p Pictures) Shared(others ...Pictures) []bool {
+	known := map[[sha256.Size]byte]bool{}
+	for _, o := range others {
+		for _, h := range o.Hashes {
+			known[h] = true
+		}
+	}
+	shared := make([]bool, len(p.Hashes))
+	for i, h := range p.Hashes {
+		shared[i] = known[h]
+	}
+	return shared
+}
+
+// CheckDisjoint fails, wrapping ErrShared, where a picture of a set is in another one as well; it says how many are, and names the
+// first.
+func (p Pictures) CheckDisjoint(others ...Pictures) error {
+	for _, o := range others {
+		place := map[[sha256.Size]byte]int{}
+		for i, h := range o.Hashes {
+			if _, twice := place[h]; !twice {
+				place[h] = i
+			}
+		}
+		n, first, there := 0, 0, 0
+		for i, h := range p.Hashes {
+			k, ok := place[h]
+			if !ok {
+				continue
+			}
+			if n++; n == 1 {
+				first, there = i, k
+			}
+		}
+		if n > 0 {
+			return fmt.Errorf("%s: %d of %d pictures are in %s too, such as %s, which is %s there: %w",
+				p.Name, n, len(p.Hashes), o.Name, p.Set.ID(first), o.Set.ID(there), ErrShared)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,219 @@
+package eval
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/line-ood/goline/dataset"
+	"github.com/line-ood/goline/internal/fsfile"
+	"github.com/line-ood/goline/internal/npyz"
+)
+
+// Hashes returns what each picture of a set shows, as [dataset.ContentHash]. With a folder of kept features, hashes are remembered
+// there for files that have not changed since: such pictures are not looked at again. name is what progress and errors call the set,
+// and what its file in the folder is called.
+func (x *Extractor) Hashes(ctx context.Context, name string, set dataset.Dataset) ([][sha256.Size]byte, error) {
+	hashes := make([][sha256.Size]byte, set.Len())
+	if x.Dir == "" {
+		return hashes, x.look(ctx, name, set, nil, hashes)
+	}
+	path := filepath.Join(x.Dir, fileName(name)+".pictures.npz")
+	remembered, err := x.recall(path)
+	if err != nil {
+		return nil, err
+	}
+	origins := make([]dataset.Origin, set.Len())
+	stamps := map[string]fsfile.Stamp{}
+	var missing []int
+	for i := range hashes {
+		o, ok := dataset.OriginOf(set, i)
+		if ok {
+			if o.File, err = filepath.Abs(o.File); err != nil {
+				return nil, err
+			}
+			origins[i] = o
+			if _, known := stamps[o.File]; !known {
+				stamps[o.File] = stampOf(o.File)
+			}
+		}
+		if h, found := remembered[seen{o, stamps[o.File]}]; ok && found && stamps[o.File] != (fsfile.Stamp{}) {
+			hashes[i] = h
+		} else {
+			missing = append(missing, i)
+		}
+	}
+	if len(missing) == 0 {
+		return hashes, nil
+	}
+	if err := x.look(ctx, name, set, missing, hashes); err != nil {
+		return nil, err
+	}
+	return hashes, x.remember(path, origins, stamps, hashes)
+}
+
+// look hashes pictures with the given indices, nil for all.
+func (x *Extractor) look(ctx context.Context, name string, set dataset.Dataset, indices []int, hashes [][sha256.Size]byte) error {
+	if indices == nil {
+		for i := range hashes {
+			indices = append(indices, i)
+		}
+	}
+	add := x.options.counter(name+": compare pictures", len(indices))
+	group, ctx := errgroup.WithContext(ctx)
+	workers := x.options.workers()
+	for w := range workers {
+		group.Go(func() error {
+			for k := w; k < len(indices); k += workers {
+				if err := ctx.Err(); err != nil {
+					return err
+				}
+				img, err := set.Image(indices[k])
+				if err != nil {
+					return err
+				}
+				hashes[indices[k]] = dataset.ContentHash(img)
+				add(1)
+			}
+			return nil
+		})
+	}
+	return group.Wait()
+}
+
+// seen is a picture of a file as it was.
+type seen struct {
+	dataset.Origin
+	stamp fsfile.Stamp
+}
+
+// stampOf is the stamp of a file, zero where it has none.
+func stampOf(file string) fsfile.Stamp {
+	info, err := os.Stat(file)
+	if err != nil {
+		return fsfile.Stamp{}
+	}
+	stamp, ok := fsfile.StampOf(info)
+	if !ok {
+		return fsfile.Stamp{}
+	}
+	return stamp
+}
+
+// settled is how long a file must not have changed before the extractor was made, so that a change would show in its times: file
+// systems have clocks of up to two seconds.
+const settled = 2 * time.Second
+
+// remember writes hashes of the pictures of files that have been the same since before the extractor was made.
+func (x *Extractor) remember(path string, origins []dataset.Origin, stamps map[string]fsfile.Stamp, hashes [][sha256.Size]byte) error {
+	latest := x.made.Add(-settled).UnixNano()
+	for file, stamp := range stamps {
+		if stamp.Newest() >= latest || stampOf(file) != stamp {
+			stamps[file] = fsfile.Stamp{}
+		}
+	}
+	place := map[[2]string]int{} // of a file, read in one way
+	var names []string
+	var stampRows, pictureRows []int64
+	var digests []uint8
+	for i, o := range origins {
+		s := stamps[o.File]
+		if s == (fsfile.Stamp{}) {
+			continue
+		}
+		k, ok := place[[2]string{o.File, o.Format}]
+		if !ok {
+			k = len(place)
+			place[[2]string{o.File, o.Format}], names = k, append(names, o.File, o.Format)
+			stampRows = append(stampRows, s.Size, s.Modified, s.Changed, int64(s.Inode))
+		}
+		pictureRows = append(pictureRows, int64(k), int64(o.Record))
+		digests = append(digests, hashes[i][:]...)
+	}
+	if len(digests) == 0 { // nothing to remember; what was there is of no use either
+		return nil
+	}
+	return npyz.WriteNpz(path, npyz.Stored,
+		npyz.Named{Name: "program", Array: npyz.Scalar(picturesFormat + x.Program)},
+		npyz.Named{Name: "files", Array: npyz.New([]uint8(strings.Join(names, "\x00")))},
+		npyz.Named{Name: "stamps", Array: npyz.New(stampRows, len(place), 4)},
+		npyz.Named{Name: "pictures", Array: npyz.New(pictureRows, len(digests)/sha256.Size, 2)},
+		npyz.Named{Name: "hashes", Array: npyz.New(digests, len(digests)/sha256.Size, sha256.Size)})
+}
+
+// picturesFormat begins what identifies a file of remembered pictures.
+const picturesFormat = "goline pictures 1 "
+
+// recall reads what was remembered by the same program, nil where nothing was.
+func (x *Extractor) recall(path string) (map[seen][sha256.Size]byte, error) {
+	a, err := npyz.ReadNpz(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("remembered pictures: %w (delete the file to look at them again)", err)
+	}
+	switch got, err := a.String("program"); {
+	case err != nil || !strings.HasPrefix(got, picturesFormat):
+		return nil, fmt.Errorf("%s is not a file of remembered pictures, and is not replaced: choose another folder", path)
+	case got != picturesFormat+x.Program:
+		return nil, nil
+	}
+	remembered, err := recalled(a)
+	if err != nil {
+		return nil, fmt.Errorf("remembered pictures %s: %w (delete the file to look at them again)", path, err)
+	}
+	return remembered, nil
+}
+
+// recalled takes remembered pictures out of their file.
+func recalled(a *npyz.Archive) (map[seen][sha256.Size]byte, error) {
+	raw, err := a.Get("files")
+	if err != nil {
+		return nil, err
+	}
+	text, ok := raw.Data.([]uint8)
+	if !ok {
+		return nil, fmt.Errorf("expected files of uint8, got %s", raw.TypeName())
+	}
+	names := strings.Split(string(text), "\x00") // a file and how it is read, by turns
+	stamps, err := a.Int64("stamps", len(names)/2, 4)
+	if err != nil {
+		return nil, err
+	}
+	pictures, err := a.Int64("pictures", -1, 2)
+	if err != nil {
+		return nil, err
+	}
+	hashes, err := a.Get("hashes")
+	if err != nil {
+		return nil, err
+	}
+	if err := hashes.CheckShape(len(pictures)/2, sha256.Size); err != nil {
+		return nil, fmt.Errorf("hashes: %w", err)
+	}
+	digests, ok := hashes.Data.([]uint8)
+	if !ok {
+		return nil, fmt.Errorf("expected hashes of uint8, got %s", hashes.TypeName())
+	}
+	out := make(map[seen][sha256.Size]byte, len(pictures)/2)
+	for i := range len(pictures) / 2 {
+		file, record := pictures[2*i], pictures[2*i+1]
+		if file < 0 || file >= int64(len(names)/2) {
+			return nil, fmt.Errorf("picture %d is in file %d of %d", i, file, len(names)/2)
+		}
+		s := stamps[4*file:]
+		origin := dataset.Origin{File: names[2*file], Format: names[2*file+1], Record: int(record)}
+		key := seen{origin, fsfile.Stamp{Size: s[0], Modified: s[1], Changed: s[2], Inode: uint64(s[3])}}
+		out[key] = [sha256.Size]byte(digests[i*sha256.Size:])
+	}
+	return out, nil
+}

@@ -1,0 +1,105 @@
+package metrics
+
+import (
+	"fmt"
+	"slices"
+)
+
+// ScoreSets holds the scores that one method gives to the samples of an ID set and of one or more OOD sets, in the order of the
+// samples: methods that are compared score the same samples in the same order.
+type ScoreSets struct {
+	ID  []float64
+	OOD [][]float64
+}
+
+// Difference is the outcome of a paired comparison of two methods on the same samples.
+type Difference struct {
+	Mean float64  // mean AUROC over the OOD sets of the one minus that of the other, in [-1, 1]
+	CI   Interval // of Mean
+	P    float64  // two-sided p-value of no difference
+}
+
+// placement says for each sample of one set where it falls among the sorted scores of another: below lo of them all are lower,
+// from hi on all are higher, those between are equal.
+type placement struct{ lo, hi []int32 }
+
+// place finds the scores among sorted ones, ascending.
+func place(scores, sorted []float64) placement {
+	p := placement{make([]int32, len(scores)), make([]int32, len(scores))}
+	for i, s := range scores {
+		lo, found := slices.BinarySearch(sorted, s)
+		hi := lo
+		if found {
+			hi = lo + upper(sorted[lo:], s)
+		}
+		p.lo[i], p.hi[i] = int32(lo), int32(hi)
+	}
+	return p
+}
+
+// upper returns how many of the sorted scores are at most s.
+func upper(sorted []float64, s float64) int {
+	lo, hi := 0, len(sorted)
+	for lo < hi {
+		if mid := int(uint(lo+hi) >> 1); sorted[mid] > s {
+			hi = mid
+		} else {
+			lo = mid + 1
+		}
+	}
+	return lo
+}
+
+// maxPaired bounds the sizes of sets that are compared in pairs.
+const maxPaired = 1 << 30
+
+// checkPaired fails unless every method has scores of the same number of samples of each set, none NaN, for each checkpoint.
+func checkPaired(methods [][]ScoreSets, pairs [][2]int) error {
+	if len(methods) == 0 || len(methods[0]) == 0 {
+		return fmt.Errorf("metrics: comparison of methods without scores")
+	}
+	first := methods[0][0]
+	if len(first.OOD) == 0 {
+		return fmt.Errorf("metrics: comparison without OOD sets")
+	}
+	for m, checkpoints := range methods {
+		if len(checkpoints) != len(methods[0]) {
+			return fmt.Errorf("metrics: method %d has scores of %d checkpoints, method 0 of %d", m, len(checkpoints), len(methods[0]))
+		}
+		for _, s := range checkpoints {
+			if err := s.check(first); err != nil {
+				return fmt.Errorf("metrics: method %d: %w", m, err)
+			}
+		}
+	}
+	for _, p := range pairs {
+		for _, m := range p {
+			if m < 0 || m >= len(methods) {
+				return fmt.Errorf("metrics: comparison of methods %d and %d of %d", p[0], p[1], len(methods))
+			}
+		}
+	}
+	return nil
+}
+
+// check fails unless the sets are of the sizes of the first method's.
+func (s ScoreSets) check(first ScoreSets) error {
+	if len(s.OOD) != len(first.OOD) {
+		return fmt.Errorf("%d OOD sets, method 0 has %d", len(s.OOD), len(first.OOD))
+	}
+	one := func(name string, scores, as []float64) error {
+		if len(scores) != len(as) || len(scores) > maxPaired {
+			return fmt.Errorf("%d scores of the %s set, method 0 has %d", len(scores), name, len(as))
+		}
+		return check(name, scores)
+	}
+	if err := one("ID", s.ID, first.ID); err != nil {
+		return err
+	}
+	for k := range s.OOD {
+		if err := one(fmt.Sprintf("OOD (number %d)", k), s.OOD[k], first.OOD[k]); err != nil {
+			return err
+		}
+	}
+	return nil
+}

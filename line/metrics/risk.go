@@ -1,0 +1,122 @@
+package metrics
+
+import (
+	"fmt"
+	"math"
+	"slices"
+)
+
+// CoverageRisk is one operating point of a classifier that answers for the samples with the highest scores alone.
+type CoverageRisk struct {
+	Threshold float64
+	Coverage  float64 // share of all samples that score at or above Threshold
+	Risk      float64 // share of those that are classified wrongly
+}
+
+// RiskCoverage returns the risk-coverage curve (El-Yaniv and Wiener, JMLR 2010) of a classifier whose prediction of sample i is
+// right where right[i] is true, and which answers where score[i] is high: one point for each distinct score, coverage ascending
+// to 1. It errors if the lengths differ, there is no sample, or a score is NaN.
+func RiskCoverage(score []float64, right []bool) ([]CoverageRisk, error) {
+	groups, err := riskGroups(score, right)
+	if err != nil {
+		return nil, err
+	}
+	points := make([]CoverageRisk, len(groups))
+	n, wrong := 0, 0
+	for i, g := range groups {
+		n += g.n
+		wrong += g.wrong
+		points[i] = CoverageRisk{g.score, float64(n) / float64(len(score)), float64(wrong) / float64(n)}
+	}
+	return points, nil
+}
+
+// AURC returns the area under the risk-coverage curve (Geifman and El-Yaniv, Selective Classification for Deep Neural Networks,
+// NIPS 2017): with the samples in the order of their scores, the highest first, the mean over k = 1 .. n of the share of wrong
+// predictions among the first k. Lower is better; scores that say nothing give the error rate.
+//
+// The order of samples with equal scores is random: the result is the expected value over all orders, so that it depends on no
+// order in which samples are given. Arguments and errors are those of [RiskCoverage]. O(n log n).
+func AURC(score []float64, right []bool) (float64, error) {
+	groups, err := riskGroups(score, right)
+	if err != nil {
+		return 0, err
+	}
+	var area float64
+	n, wrong := 0, 0
+	for _, g := range groups {
+		share := float64(g.wrong) / float64(g.n)
+		for j := 1; j <= g.n; j++ { // of j samples of the group j*share are wrong on average
+			area += (float64(wrong) + float64(float64(j)*share)) / float64(n+j)
+		}
+		n += g.n
+		wrong += g.wrong
+	}
+	return min(area/float64(len(score)), 1), nil
+}
+
+// MisclassificationAUROC returns the AUROC of the score as a detector of wrong predictions: the probability that a random right
+// prediction scores above a random wrong one, ties counted half. It is NaN where all predictions are right, or all are wrong.
+// Arguments and errors are those of [RiskCoverage].
+func MisclassificationAUROC(score []float64, right []bool) (float64, error) {
+	if err := checkRight(score, right); err != nil {
+		return 0, err
+	}
+	var yes, no []float64
+	for i, s := range score {
+		if right[i] {
+			yes = append(yes, s)
+		} else {
+			no = append(no, s)
+		}
+	}
+	if len(yes) == 0 || len(no) == 0 {
+		return math.NaN(), nil
+	}
+	return AUROC(yes, no)
+}
+
+// riskGroup counts the samples of one distinct score.
+type riskGroup struct {
+	score    float64
+	n, wrong int
+}
+
+// riskGroups counts predictions by distinct score, descending.
+func riskGroups(score []float64, right []bool) ([]riskGroup, error) {
+	if err := checkRight(score, right); err != nil {
+		return nil, err
+	}
+	order := make([]int, len(score))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int {
+		switch {
+		case score[a] > score[b]:
+			return -1
+		case score[a] < score[b]:
+			return 1
+		}
+		return 0
+	})
+	var groups []riskGroup
+	for _, i := range order {
+		if k := len(groups) - 1; k < 0 || groups[k].score != score[i] {
+			groups = append(groups, riskGroup{score: score[i]})
+		}
+		g := &groups[len(groups)-1]
+		g.n++
+		if !right[i] {
+			g.wrong++
+		}
+	}
+	return groups, nil
+}
+
+func checkRight(score []float64, right []bool) error {
+	if len(score) != len(right) {
+		return fmt.Errorf("metrics: %d scores for %d predictions", len(score), len(right))
+	}
+	return check("ID", score)
+}

@@ -1,0 +1,46 @@
+package posthoc
+
+import (
+	"context"
+	"math"
+)
+
+// caref is CARef, class-aware relative features, of Ling et al. (CVPR 2025): -‖z - mu_c‖_1 / ‖z‖_1, where mu_c is the mean of the
+// in-distribution features predicted as c, the sample's predicted class. A class that none is predicted as has the mean of all
+// samples, and a ‖z‖_1 below 1e-12 counts as 1e-12.
+var caref = Kind{
+	Name: "caref", Doc: "-‖z-mean z of ID samples predicted c‖_1 / ‖z‖_1", Source: "Ling et al., CVPR 2025", FittedOn: ID,
+	Part: func(_ map[string]float64, workers int) (Part, error) {
+		return Part{Score: &carefScore{workers: workers}}, nil
+	},
+}
+
+type carefScore struct {
+	workers int
+	state   struct{ Means []float64 } // mu, shape [class, feature]
+}
+
+func (s *carefScore) State() any { return &s.state }
+
+func (s *carefScore) Fit(ctx context.Context, head Head, id Samples) (err error) {
+	if s.state.Means, err = predictedMeans(ctx, id, s.workers); err != nil {
+		return err
+	}
+	return s.Restored(head)
+}
+
+// Restored checks the means.
+func (s *carefScore) Restored(head Head) error {
+	return checkLength("means", len(s.state.Means), head.Classes*head.Dim)
+}
+
+func (s *carefScore) Score() func(*Block, []float64) {
+	return eachSample(func(b *Block, i int) float64 {
+		z, mean := b.Sample(i), s.state.Means[b.Prediction(i)*b.Dim:][:b.Dim]
+		var sum float64
+		for d, v := range z {
+			sum += math.Abs(v - mean[d])
+		}
+		return -sum / max(norm1(z), tiny)
+	})
+}

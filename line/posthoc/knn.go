@@ -1,0 +1,58 @@
+package posthoc
+
+import (
+	"context"
+	"fmt"
+	"slices"
+)
+
+// knn is the deep nearest neighbours score of Sun et al. (ICML 2022): -d², d the Euclidean distance of z/‖z‖ to its K-th nearest
+// neighbour among the normalised in-distribution features, of fewer than K to the farthest. Features that are all zero stay so.
+var knn = Kind{
+	Name: "knn", Doc: "-(distance of z/‖z‖ to its K-th nearest ID neighbour)²", Source: "Sun et al., ICML 2022", FittedOn: ID,
+	Params: []Parameter{{Name: "k", Default: 50, Min: 1, Max: 1e6, Whole: true, Grid: []float64{50, 100, 200, 500, 1000}, Doc: "K"}},
+	Part: func(p map[string]float64, workers int) (Part, error) {
+		return Part{Score: &knnScore{k: int(p["k"]), workers: workers}}, nil
+	},
+}
+
+type knnScore struct {
+	k, workers int
+	state      struct{ Bank []float32 } // features as they are, shape [sample, feature]
+	bank       *bank
+}
+
+func (s *knnScore) State() any { return &s.state }
+
+// BlockSize is that of a bank.
+func (s *knnScore) BlockSize() int { return bankBlock }
+
+func (s *knnScore) Fit(ctx context.Context, _ Head, id Samples) (err error) {
+	s.state.Bank = slices.Clone(id.Features)
+	s.bank, err = newBank(ctx, s.state.Bank, id.Dim, nil, s.workers)
+	return err
+}
+
+// Restored lays out the bank.
+func (s *knnScore) Restored(head Head) (err error) {
+	if err := checkBank(s.state.Bank, head.Dim); err != nil {
+		return err
+	}
+	s.bank, err = newBank(context.Background(), s.state.Bank, head.Dim, nil, s.workers)
+	return err
+}
+
+// checkBank errors unless a restored bank has rows of dim features.
+func checkBank(rows []float32, dim int) error {
+	if len(rows) == 0 || len(rows)%dim != 0 {
+		return fmt.Errorf("expected a bank of rows of %d features, got %d values", dim, len(rows))
+	}
+	return nil
+}
+
+func (s *knnScore) Score() func(*Block, []float64) {
+	k := min(s.k, len(s.bank.scale))
+	return bankScore(s.workers, func(_ *Block, u, dst []float64, workers int) error {
+		return s.bank.nearest(context.Background(), u, k, workers, func(i int, distances []float64) { dst[i] = -distances[k-1] })
+	})
+}

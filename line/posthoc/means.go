@@ -1,0 +1,97 @@
+package posthoc
+
+import (
+	"context"
+	"fmt"
+	"slices"
+)
+
+// tiny is the smallest norm that features are divided by, as in PyTorch's normalize.
+const tiny = 1e-12
+
+// classMeans returns the mean features of the samples of each class, shape [class, feature], and how many there are of each, shape
+// [class]. classOf has shape [sample]; samples of class -1 are left out, and the mean of a class without samples is zero. Workers
+// share the features, not the samples, so that each sum runs over the samples in their order.
+func classMeans(ctx context.Context, s Samples, classOf []int, workers int) (means []float64, counts []int, err error) {
+	means, counts = make([]float64, s.Classes*s.Dim), make([]int, s.Classes)
+	for _, c := range classOf {
+		if c >= 0 {
+			counts[c]++
+		}
+	}
+	err = forEachBlock(ctx, s.Dim, 64, workers, func() func(lo, hi int) {
+		return func(lo, hi int) {
+			for i, c := range classOf {
+				if c < 0 {
+					continue
+				}
+				sums := means[c*s.Dim+lo : c*s.Dim+hi]
+				for d, v := range s.Features[i*s.Dim+lo : i*s.Dim+hi] {
+					sums[d] += float64(v)
+				}
+			}
+			for c, n := range counts {
+				if n > 0 {
+					for d := lo; d < hi; d++ {
+						means[c*s.Dim+d] /= float64(n)
+					}
+				}
+			}
+		}
+	})
+	return means, counts, err
+}
+
+// predictedMeans returns the mean features of the samples predicted as each class, shape [class, feature]. A class that none is
+// predicted as has the mean of all samples.
+func predictedMeans(ctx context.Context, s Samples, workers int) ([]float64, error) {
+	means, counts, err := classMeans(ctx, s, s.Predictions(), workers)
+	if err != nil || !slices.Contains(counts, 0) {
+		return means, err
+	}
+	all, err := meanFeatures(ctx, s, workers)
+	if err != nil {
+		return nil, err
+	}
+	for c, n := range counts {
+		if n == 0 {
+			copy(means[c*s.Dim:], all)
+		}
+	}
+	return means, nil
+}
+
+// checkLabels errors unless some of the samples have labels.
+func checkLabels(s Samples) error {
+	for _, label := range s.Labels {
+		if label >= 0 {
+			return nil
+		}
+	}
+	return fmt.Errorf("expected labelled in-distribution samples, got %d without a label", s.N)
+}
+
+// checkLength errors unless a value of a restored state has the length that the head asks for.
+func checkLength(what string, got, want int) error {
+	if got != want {
+		return fmt.Errorf("expected %s of %d values, got %d", what, want, got)
+	}
+	return nil
+}
+
+// energies returns the log-sum-exp of each sample's logits, shape [sample].
+func energies(ctx context.Context, s Samples, workers int) ([]float64, error) {
+	out := make([]float64, s.N)
+	err := forEachBlock(ctx, s.N, 256, workers, func() func(lo, hi int) {
+		l := make([]float64, s.Classes)
+		return func(lo, hi int) {
+			for i := lo; i < hi; i++ {
+				for k, v := range s.Logits[i*s.Classes : (i+1)*s.Classes] {
+					l[k] = float64(v)
+				}
+				out[i] = logSumExp(l, 1)
+			}
+		}
+	})
+	return out, err
+}

@@ -1,0 +1,45 @@
+package posthoc
+
+import "context"
+
+// chunks is into how many parts sums over samples are split: enough for many workers, few enough to keep all parts in memory.
+const chunks = 256
+
+// sumOver adds up something of each of n samples, shape [width]. start makes a function for one goroutine, which adds sample i to
+// sum. The samples are added in parts that depend on n alone, and the parts in their order, so that the sums are the same bits for
+// any number of workers.
+func sumOver(ctx context.Context, n, width, workers int, start func() func(sum []float64, i int)) ([]float64, error) {
+	size := (n + chunks - 1) / chunks
+	parts := make([][]float64, (n+size-1)/size)
+	err := forEachBlock(ctx, n, size, workers, func() func(lo, hi int) {
+		add := start()
+		return func(lo, hi int) {
+			sum := make([]float64, width)
+			for i := lo; i < hi; i++ {
+				add(sum, i)
+			}
+			parts[lo/size] = sum
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, part := range parts[1:] {
+		for i, v := range part {
+			parts[0][i] += v
+		}
+	}
+	return parts[0], nil
+}
+
+// features returns the features of sample i, shape [feature], not copied.
+func (s Samples) features(i int) []float32 { return s.Features[i*s.Dim:][:s.Dim] }
+
+// logits writes the logits of sample i to dst, shape [class], and returns it.
+func (s Samples) logits(dst []float64, i int) []float64 {
+	dst = dst[:0]
+	for _, v := range s.Logits[i*s.Classes:][:s.Classes] {
+		dst = append(dst, float64(v))
+	}
+	return dst
+}

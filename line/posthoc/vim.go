@@ -1,0 +1,86 @@
+package posthoc
+
+import (
+	"context"
+	"math"
+)
+
+// vim is virtual-logit matching of Wang et al. (CVPR 2022): LSE(l) - a ‖P(z - u)‖, where u = -W^+ b is the origin of the head, P the
+// projection on what the principal directions of the in-distribution z - u leave, the eigenvectors of their second moments with the
+// largest eigenvalues, and a = mean max l / mean ‖P(z - u)‖ over the in-distribution samples. Directions whose eigenvalues equal
+// each other but for rounding stand on one side together, that of P. Where in-distribution samples leave nothing, a is 0.
+var vim = Kind{
+	Name: "vim", Doc: "LSE(l) - a ‖P(z-u)‖, P off the principal space, u = -W⁺b", Source: "Wang et al., CVPR 2022", FittedOn: ID,
+	Params: []Parameter{principalDimension},
+	Part: func(p map[string]float64, workers int) (Part, error) {
+		return Part{Score: &vimScore{space: residualScore{principal: int(p["dim"]), workers: workers}}}, nil
+	},
+}
+
+type vimScore struct {
+	space residualScore
+	state struct {
+		Origin, Basis []float64 // as in residualState
+		Weight        float64   // a
+	}
+}
+
+func (s *vimScore) State() any { return &s.state }
+
+func (s *vimScore) Fit(ctx context.Context, head Head, id Samples) error {
+	if err := s.space.Fit(ctx, head, id); err != nil {
+		return err
+	}
+	s.state.Origin, s.state.Basis = s.space.state.Origin, s.space.state.Basis
+	far, left := make([]float64, id.N), make([]float64, id.N) // lengths that rounding errors are relative to, and ‖P(z - u)‖
+	own := norm(s.state.Origin)
+	if size := norm(widen(head.Weight)); size > 0 {
+		own += norm(widen(head.Bias)) / size
+	}
+	err := forEachBlock(ctx, id.N, 192, s.space.workers, func() func(lo, hi int) {
+		z, lengths := make([]float64, 192*id.Dim), s.space.lengths()
+		return func(lo, hi int) {
+			for i, v := range id.Features[lo*id.Dim : hi*id.Dim] {
+				z[i] = float64(v)
+			}
+			for i := lo; i < hi; i++ {
+				far[i] = norm(z[(i-lo)*id.Dim:(i-lo+1)*id.Dim]) + own
+			}
+			if err := lengths(left[lo:hi], z[:(hi-lo)*id.Dim], hi-lo); err != nil {
+				panic(err) // lengths made here
+			}
+		}
+	})
+	if err != nil {
+		return err
+	}
+	var top, sumFar, sumLeft float64
+	for i := range id.N {
+		best := math.Inf(-1)
+		for _, l := range id.Logits[i*id.Classes : (i+1)*id.Classes] {
+			best = max(best, float64(l))
+		}
+		top, sumFar, sumLeft = top+best, sumFar+far[i], sumLeft+left[i]
+	}
+	s.state.Weight = 0
+	if sumLeft > noise(id.Dim, sumFar) {
+		s.state.Weight = top / sumLeft
+	}
+	return nil
+}
+
+// Restored lays out the basis.
+func (s *vimScore) Restored(head Head) error {
+	s.space.state = residualState{s.state.Origin, s.state.Basis}
+	return s.space.Restored(head)
+}
+
+func (s *vimScore) Score() func(*Block, []float64) {
+	residual := s.space.Score()
+	return func(b *Block, dst []float64) {
+		residual(b, dst)
+		for i, v := range dst {
+			dst[i] = logSumExp(b.LogitsOf(i), 1) + float64(s.state.Weight*v)
+		}
+	}
+}

@@ -1,0 +1,73 @@
+package report
+
+import (
+	"encoding/base64"
+	"fmt"
+	"html/template"
+	"strings"
+)
+
+// Pictures are those of one set that a method finds most and least in-distribution.
+type Pictures struct {
+	Set    string
+	Method string    // whose scores they are
+	Most   []Picture // the highest score first
+	Least  []Picture // the lowest score first
+}
+
+// Picture is one picture with what the network and the method say of it.
+type Picture struct {
+	PNG     []byte // a small copy
+	Caption string // what identifies it in its set
+	Score   float64
+	// Prediction is the class that the network sees, Label the right one where that is known and another, "" otherwise.
+	Prediction, Label string
+	// Neurons are the important ones, the most important first.
+	Neurons []Neuron
+}
+
+// Neuron is a penultimate neuron and what it contributes to the logit of the predicted class.
+type Neuron struct {
+	Index        int
+	Contribution float64
+}
+
+type picturesView struct {
+	Set, Method string
+	Rows        []pictureRow
+}
+
+type pictureRow struct {
+	Title string
+	Cards []pictureCard
+}
+
+type pictureCard struct {
+	Image                               template.URL
+	Caption, Score, Prediction, Neurons string
+	Label                               string
+}
+
+func viewPictures(all []Pictures) (out []picturesView) {
+	for _, p := range all {
+		out = append(out, picturesView{printable(p.Set), printable(p.Method), []pictureRow{
+			{"Most in-distribution", cards(p.Most)}, {"Least in-distribution", cards(p.Least)},
+		}})
+	}
+	return out
+}
+
+func cards(pictures []Picture) (out []pictureCard) {
+	for _, p := range pictures {
+		var neurons []string
+		for _, n := range p.Neurons {
+			neurons = append(neurons, fmt.Sprintf("%d (%+.2f)", n.Index, n.Contribution))
+		}
+		out = append(out, pictureCard{
+			Image:   template.URL("data:image/png;base64," + base64.StdEncoding.EncodeToString(p.PNG)),
+			Caption: printable(p.Caption), Score: fmt.Sprintf("%.2f", p.Score), Prediction: printable(p.Prediction), Label: printable(p.Label),
+			Neurons: strings.Join(neurons, ", "),
+		})
+	}
+	return out
+}
