@@ -44,8 +44,9 @@ func TestOriginOf(t *testing.T) {
 	_, ok = dataset.OriginOf(memory, 0)
 	require.False(t, ok)
 
-	pictures, err := dataset.Open(filepath.Join("testdata", "pictures"))
+	picture := filepath.Join("testdata", "pictures", "animated.gif")
+	pictures, err := dataset.Open(picture)
 	require.NoError(t, err)
 	defer pictures.Close()
-	require.Equal(t, dataset.Origin{File: filepath.Join("testdata", "pictures", pictures.ID(0)), Format: "picture"}, origin(pictures, 0))
+	require.Equal(t, dataset.Origin{File: picture, Format: "picture"}, origin(pictures, 0))
 }
