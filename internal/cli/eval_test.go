@@ -193,7 +193,7 @@ func TestEvalOutputs(t *testing.T) {
 	} {
 		require.Contains(t, page, want)
 	}
-	require.Equal(t, 2+6, strings.Count(page, "<svg"), "a ROC plot for each set, histograms for each method")
+	require.Equal(t, 18, strings.Count(page, "<svg"), "curves for each set, coverage, histograms for each method and set")
 }
 
 // TestEvalUnlabelledID: accuracy is unknown, the rest is not touched; OOD labels mean nothing.
