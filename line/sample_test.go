@@ -105,3 +105,14 @@ func TestPercentilesOfADraw(t *testing.T) {
 	require.InDelta(t, 0.9, got[0], 0.03, "four standard errors") // √(0.9·0.1/2000) = 0.0067
 	require.InDelta(t, -0.1, got[1], 0.03)
 }
+
+// TestClassesShareTheRows that may be kept of all images.
+func TestClassesShareTheRows(t *testing.T) {
+	for classes, want := range map[int]int{1: 65536, 10: 6553, 100000: 1} {
+		net := headNet{classes: classes, dim: 342}
+		require.Nil(t, keepFeatures(&net, Options{ClipPercentile: 90}).byClass)
+		k := keepFeatures(&net, Options{ClipPercentile: 90, ClipPerClass: true})
+		require.Len(t, k.byClass, classes)
+		require.Equal(t, want, k.byClass[classes-1].most)
+	}
+}

@@ -203,6 +203,11 @@ func (e *evalCommand) checkMethods() error {
 	if e.contributions.File != "" && !seen["line"] {
 		return command.Usagef(`--contributions: method "line" is not among --methods`)
 	}
+	for _, name := range e.methods {
+		if e.contributions.File != "" && name != "line" && slices.Contains(strings.Split(name, "+"), "line") {
+			return command.Usagef("--contributions: expected line by itself, got %s, whose LINe measures its own", name)
+		}
+	}
 	for name := range e.methodParams {
 		if !seen[name] && name != "line" {
 			return command.Usagef("--param: method %q is not among --methods", name)

@@ -40,6 +40,9 @@ The file also holds a hash of each image, so that goline calibrate can refuse th
 			if err != nil {
 				return err
 			}
+			if given.File != "" && method.name != "line" {
+				return command.Usagef("--contributions: expected --method line, got %s", method.name)
+			}
 			l.Warn(cmd.ErrOrStderr())
 			o, err := l.Options()
 			if err != nil {

@@ -64,6 +64,8 @@ func TestUsage(t *testing.T) {
 		{append(eval, "--clip-percentile", "90", "--param", "line.clip=1"), "line clips at clip_percentile or at clip, not at both"},
 		{append(eval, "--clip", "2", "--param", "line.clip_percentile=90"), "line clips at clip_percentile or at clip, not at both"},
 		{append(eval, "--param", "line.clip_per_class=1"), "clipping per class needs a clip percentile in (0, 100], got 0"},
+		{append(eval, "--methods", "line,line+react", "--contributions", "c"), "--contributions: expected line by itself, got line+react"},
+		{append(fit, "--method", "energy", "--contributions", "c"), "--contributions: expected --method line, got energy"},
 		{append(eval, "--methods", "msp", "--contributions", "c"), `--contributions: method "line" is not among --methods`},
 		{append(fit, "--without", "ac,xx"), `--without "xx": expected ac, ap or wp`},
 		{append(eval, "--ood", "a=y"), `--ood: two sets are named "a"`},
