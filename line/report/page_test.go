@@ -96,6 +96,18 @@ func TestPageWithEverything(t *testing.T) {
 	assert.Empty(t, out.String())
 }
 
+// Holm's correction multiplies the smallest p-value that a bootstrap can give by the number of tests.
+func TestPageSaysWhereTestsCannotTell(t *testing.T) {
+	r := withIntervals(whole())
+	few := "Paired tests of average AUROC say nothing here: 1 comparisons need at least 40 resamples"
+	for resamples, says := range map[int]bool{39: true, 40: false} {
+		r.Bootstrap.Resamples = resamples
+		page := html(t, r, nil)
+		assert.Equal(t, says, strings.Contains(page, few), resamples)
+		assert.Equal(t, !says, strings.Contains(page, "it is ahead of 1 of 1 methods"), resamples)
+	}
+}
+
 func TestPageWithoutLINe(t *testing.T) {
 	r := example()
 	r.Methods = r.Methods[1:]

@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"math"
 	"strings"
 )
 
@@ -79,6 +80,11 @@ func (r Result) significance() string {
 	}
 	if tested == 0 {
 		return ""
+	}
+	// The smallest p-value of a two-sided bootstrap is 2/(resamples + 1); corrected, that is times the number of tests.
+	if b := r.Bootstrap; b != nil && 2*float64(len(r.Comparisons)) >= level*float64(b.Resamples+1) {
+		return fmt.Sprintf(" Paired tests of average AUROC say nothing here: %d comparisons need at least %d resamples for p < %.2f after correction.",
+			len(r.Comparisons), int(math.Ceil(2*float64(len(r.Comparisons))/level)), level)
 	}
 	return fmt.Sprintf(" In paired tests of average AUROC, corrected for their number, it is ahead of %d of %d methods and behind %d at p < %.2f.",
 		ahead, tested, behind, level)
