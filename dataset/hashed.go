@@ -1,8 +1,11 @@
 package dataset
 
 import (
+	"context"
 	"crypto/sha256"
 	"sync"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // Hashed is a set that remembers the [ContentHash] of the images that were read of it.
@@ -51,4 +54,31 @@ func (h *Hashed) Hashes() [][sha256.Size]byte {
 		}
 	}
 	return out
+}
+
+// Read reads all images that were not read yet, by so many workers, so that the hashes of all are known. It ends with ctx's error when
+// that is done.
+func (h *Hashed) Read(ctx context.Context, workers int) error {
+	group, ctx := errgroup.WithContext(ctx)
+	for w := range workers {
+		group.Go(func() error {
+			var buf []uint8
+			for i := w; i < h.Len(); i += workers {
+				if err := ctx.Err(); err != nil {
+					return err
+				}
+				h.mu.Lock()
+				read := h.read[i]
+				h.mu.Unlock()
+				if read {
+					continue
+				}
+				if _, err := h.imageInto(i, &buf); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	return group.Wait()
 }

@@ -39,11 +39,20 @@ func TestHashed(t *testing.T) {
 	for i, hash := range h.Hashes() {
 		require.Equal(t, ContentHash(images[i]), hash)
 	}
+	whole := WithHashes(set)
+	_, err = whole.Image(2)
+	require.NoError(t, err)
+	require.NoError(t, whole.Read(context.Background(), 3))
+	require.Equal(t, h.Hashes(), whole.Hashes())
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	require.ErrorIs(t, WithHashes(set).Read(ctx, 2), context.Canceled)
 	require.NoError(t, h.Close())
 
 	broken := WithHashes(failing{set})
 	_, err = broken.Image(0)
 	require.Error(t, err)
+	require.ErrorContains(t, broken.Read(context.Background(), 2), "unreadable")
 	require.Empty(t, broken.Hashes())
 }
 

@@ -68,6 +68,23 @@ func (d *Detector) CalibrationPictures() []Hash {
 	return slices.Clone(d.calibration.pictures)
 }
 
+// CheckHeldOut fails with a [FittedError] where the detector was fitted to some of the pictures.
+func (d *Detector) CheckHeldOut(pictures []Hash) error {
+	seen, first := 0, -1
+	for i, h := range pictures {
+		if holds(d.fitPictures, h) {
+			if first < 0 {
+				first = i
+			}
+			seen++
+		}
+	}
+	if seen > 0 {
+		return &FittedError{First: first, Count: seen, Of: len(pictures)}
+	}
+	return nil
+}
+
 // Calibrate returns the detector with a calibration of the scores of held-out in-distribution pictures, as [Detector.Score] gives them: the
 // detector and the network have seen none of them. It replaces an earlier one. pictures are their hashes, in the order of the scores,
 // or none where they are not known; one that the detector was fitted to is an error that wraps [ErrFitted] and gives its index.
@@ -79,17 +96,8 @@ func (d *Detector) Calibrate(scores *Scores, pictures []Hash, o conformal.Option
 	if len(scores.Prediction) != len(scores.Score) {
 		return nil, fmt.Errorf("line: calibrate: expected a prediction for each of %d scores, got %d", len(scores.Score), len(scores.Prediction))
 	}
-	seen, first := 0, -1
-	for i, h := range pictures {
-		if holds(d.fitPictures, h) {
-			if first < 0 {
-				first = i
-			}
-			seen++
-		}
-	}
-	if seen > 0 {
-		return nil, &FittedError{First: first, Count: seen, Of: len(pictures)}
+	if err := d.CheckHeldOut(pictures); err != nil {
+		return nil, err
 	}
 	order := make([]int, len(scores.Score))
 	for i := range order {

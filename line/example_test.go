@@ -16,6 +16,7 @@ import (
 
 	"github.com/line-ood/goline/graph"
 	"github.com/line-ood/goline/line"
+	"github.com/line-ood/goline/line/conformal"
 	"github.com/line-ood/goline/nets"
 )
 
@@ -259,4 +260,36 @@ func ExampleContributions() {
 	// Output:
 	// no images of class 1: every class needs at least one
 	// [3.60 -0.10 0.05 -0.10 3.80 0.05] <nil>
+}
+
+// A detector with a promise: of pictures like those that it was calibrated on, at most a tenth will be called out-of-distribution.
+func ExampleDetector_Calibrate() {
+	ctx := context.Background()
+	det := fitColours(ctx)
+	shades := make([][3]float32, 99)
+	for i := range shades {
+		shades[i] = [3]float32{float32(i+1) / 99, 0.1, 0.1}
+	}
+	heldOut, err := det.Score(ctx, plain(nil, shades...))
+	if err != nil {
+		log.Fatal(err)
+	}
+	calibrated, err := det.Calibrate(heldOut, nil, conformal.Options{Alpha: 0.1})
+	if err != nil {
+		log.Fatal(err)
+	}
+	c, err := calibrated.Calibrator()
+	if err != nil {
+		log.Fatal(err)
+	}
+	t, err := c.Thresholds(0.1)
+	if err != nil {
+		log.Fatal(err)
+	}
+	bound, err := t[0].Bound(0.1)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("the %dth lowest of %d scores; in 90 %% of calibrations at most %.1f %% false alarms\n", t[0].Rank, t[0].N, 100*bound)
+	// Output: the 10th lowest of 99 scores; in 90 % of calibrations at most 14.0 % false alarms
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/line-ood/goline/internal/nettest"
 	"github.com/line-ood/goline/internal/npyz"
 	"github.com/line-ood/goline/line"
+	"github.com/line-ood/goline/line/conformal"
 )
 
 // smallest saves a detector of the smallest network there is.
@@ -19,6 +20,20 @@ func smallest(t testing.TB, o line.Options) string {
 	net := nettest.DenseNetBC(t, 10, 1, 2, 5)
 	det := fit(t, net, nettest.Stream(nettest.Batch(4, net.InputShape(), 2, 1)), o)
 	path := filepath.Join(t.TempDir(), "det.npz")
+	require.NoError(t, det.Save(path))
+	return path
+}
+
+// smallestCalibrated saves the same detector with pictures and a calibration.
+func smallestCalibrated(t testing.TB) string {
+	t.Helper()
+	det, err := line.Load(smallest(t, line.DefaultOptions()))
+	require.NoError(t, err)
+	scores := &line.Scores{Score: []float64{3, 1, 2, 2}, Prediction: []int{0, 1, 1, 0}}
+	o := conformal.Options{Alpha: 0.3, Adjustment: conformal.Pointwise, Delta: 0.5}
+	det, err = det.WithFitPictures([]line.Hash{{1}, {2}}).Calibrate(scores, []line.Hash{{3}, {4}, {5}, {6}}, o)
+	require.NoError(t, err)
+	path := filepath.Join(t.TempDir(), "calibrated.npz")
 	require.NoError(t, det.Save(path))
 	return path
 }
@@ -35,6 +50,16 @@ func loads(t *testing.T, path string) {
 	same, err := line.Load(again)
 	require.NoError(t, err)
 	require.Equal(t, det.Mean(), same.Mean())
+	require.Equal(t, det.FitPictures(), same.FitPictures())
+	require.Equal(t, det.CalibrationPictures(), same.CalibrationPictures())
+	record, err := det.CalibrationRecord()
+	second, err2 := same.CalibrationRecord()
+	require.Equal(t, err, err2)
+	require.Equal(t, record, second)
+	if c, err := det.Calibrator(); err == nil {
+		p := c.PValue(2, 0)
+		require.True(t, p > 0 && p <= 1)
+	}
 }
 
 // FuzzLoad damages the bytes of a file.
@@ -44,6 +69,7 @@ func FuzzLoad(f *testing.F) {
 		f.Add(whole)
 		f.Add(whole[:len(whole)/2])
 	}
+	f.Add(read(f, smallestCalibrated(f)))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		path := filepath.Join(t.TempDir(), "det.npz")
 		require.NoError(t, os.WriteFile(path, data, 0o666))

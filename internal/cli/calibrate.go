@@ -1,9 +1,11 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
 	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -64,17 +66,15 @@ a calibration: their rates hold over them together.`,
 			if err != nil {
 				return err
 			}
+			if err := checkHeldOut(cmd.Context(), &c, det, images); err != nil {
+				return fmt.Errorf("--data %s: %w", images, err)
+			}
 			s, err := score(cmd.Context(), &c, det, n.Preprocessing(), images)
 			if err != nil {
 				return err
 			}
 			defer s.set.Close()
-			hashes := s.hashes()
-			calibrated, err := det.Calibrate(s.Scores, hashes, o)
-			if fitted := (*line.FittedError)(nil); errors.As(err, &fitted) {
-				return fmt.Errorf("--data %s: expected images that the detector was not fitted to, but %d of %d are some, the first of them %s",
-					images, fitted.Count, fitted.Of, s.set.ID(fitted.First))
-			}
+			calibrated, err := det.Calibrate(s.Scores, s.hashes(), o)
 			if err != nil {
 				return fmt.Errorf("--data %s: %w", images, err)
 			}
@@ -96,6 +96,31 @@ a calibration: their rates hold over them together.`,
 	cmd.Flags().BoolVar(&perClass, "per-class", false, "calibrate each predicted class by itself")
 	cmd.Flags().IntVar(&fewest, "class-min", 100, "images predicted as a class from which on it has a calibration of its own")
 	return cmd
+}
+
+// checkHeldOut fails, before any image is scored, where the detector was fitted to some.
+func checkHeldOut(ctx context.Context, c *command.Common, det *line.Detector, images string) error {
+	if len(det.FitPictures()) == 0 {
+		return nil
+	}
+	s, err := openScored(images)
+	if err != nil {
+		return err
+	}
+	defer s.set.Close()
+	workers := c.Workers
+	if workers == 0 {
+		workers = runtime.GOMAXPROCS(0)
+	}
+	if err := s.set.Read(ctx, workers); err != nil {
+		return err
+	}
+	err = det.CheckHeldOut(s.hashes())
+	if fitted := (*line.FittedError)(nil); errors.As(err, &fitted) {
+		return fmt.Errorf("expected images that the detector was not fitted to, but %d of %d are some, the first of them %s",
+			fitted.Count, fitted.Of, s.set.ID(fitted.First))
+	}
+	return err
 }
 
 // promiseFlags say which rates are promised, and for what they hold.

@@ -158,7 +158,7 @@ func (d *demonstration) load(ctx context.Context) (err error) {
 // pictures: a quarter of the training pictures against pseudo-OOD made of them, fitted to the other three quarters.
 func (d *demonstration) tune(ctx context.Context, x *eval.Extractor) error {
 	fit := eval.Set{Name: d.fit.Name(), Samples: d.fit.Samples}
-	v, err := x.HeldOut(ctx, d.data.Head, fit, d.fit.Set, nil, nil, d.Seed)
+	v, err := x.HeldOut(ctx, d.data.Head, fit, d.fit.Set, nil, nil, true, d.Seed)
 	if err != nil {
 		return err
 	}
@@ -176,8 +176,10 @@ func (d *demonstration) tune(ctx context.Context, x *eval.Extractor) error {
 }
 
 // demoKinds are the methods to compare, LINe first.
-func demoKinds() []posthoc.Kind {
-	kinds := posthoc.Kinds()
+func demoKinds() []posthoc.Kind { return lineFirst(posthoc.Kinds()) }
+
+// lineFirst brings LINe to the front.
+func lineFirst(kinds []posthoc.Kind) []posthoc.Kind {
 	slices.SortStableFunc(kinds, func(a, b posthoc.Kind) int {
 		switch {
 		case a.Name == b.Name || a.Name != "line" && b.Name != "line":
@@ -193,7 +195,10 @@ func demoKinds() []posthoc.Kind {
 // tuned is a method at parameters that a search chose, under a name that says so.
 type tuned struct{ posthoc.Method }
 
-func (t tuned) Name() string { return t.Method.Name() + ", tuned" }
+func (t tuned) Name() string { return t.called(t.Method.Name()) }
+
+// called is the name of a tuned method.
+func (tuned) called(name string) string { return name + ", tuned" }
 
 // evaluate compares all methods at their published defaults, and those with parameters to choose at what the search chose.
 func (d *demonstration) evaluate(ctx context.Context) error {

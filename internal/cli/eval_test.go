@@ -33,15 +33,19 @@ type evalFile struct {
 		Resamples int
 		Level     float64
 	}
-	Methods map[string]evalMethod
+	Methods     map[string]evalMethod
+	Comparisons json.RawMessage
 }
 
 type evalMethod struct {
 	Params        map[string]any
 	Fit_seconds   float64
 	Us_per_sample float64
+	Bytes         int64
 	OOD           map[string]evalOOD
-	Average       struct{ FPR95, AUROC float64 }
+
+	Misclassification, Tuning, Groups, Spread json.RawMessage
+	Average                                   struct{ FPR95, AUROC, FPR95_OpenOOD float64 }
 }
 
 type evalOOD struct {
@@ -90,13 +94,15 @@ func TestEvalJSON(t *testing.T) {
 		for _, name := range m.params {
 			add(p + ".params." + name)
 		}
-		add(p+".fit_seconds", p+".us_per_sample", p+".ood")
+		add(p+".fit_seconds", p+".us_per_sample", p+".bytes", p+".ood")
 		for _, set := range []string{"noise", "dark"} {
 			o := p + ".ood." + set
 			add(o, o+".n", o+".fpr95", o+".auroc", o+".aupr_in", o+".aupr_out", o+".fpr95_openood", o+".dterr")
 		}
-		add(p+".average", p+".average.fpr95", p+".average.auroc")
+		add(p+".average", p+".average.fpr95", p+".average.auroc", p+".average.fpr95_openood")
+		add(p+".misclassification", p+".misclassification.aurc", p+".misclassification.auroc")
 	}
+	add("comparisons")
 	require.Equal(t, want, keys(t, json.RawMessage(contents(t, out))))
 
 	var r evalFile
@@ -153,7 +159,8 @@ func TestEvalOutputs(t *testing.T) {
 	require.NotNil(t, r.ID.Accuracy_ci)
 
 	var order []string
-	for line := range strings.Lines(stdout) {
+	rates, _, _ := strings.Cut(stdout, "\n\n") // other tables follow
+	for line := range strings.Lines(rates) {
 		for _, name := range names {
 			if strings.Contains(line, "│ "+name+" ") {
 				order = append(order, name)
@@ -186,7 +193,7 @@ func TestEvalOutputs(t *testing.T) {
 	} {
 		require.Contains(t, page, want)
 	}
-	require.Equal(t, 2+6, strings.Count(page, "<svg"), "a ROC plot for each set, histograms for each method")
+	require.Equal(t, 18, strings.Count(page, "<svg"), "curves for each set, coverage, histograms for each method and set")
 }
 
 // TestEvalUnlabelledID: accuracy is unknown, the rest is not touched; OOD labels mean nothing.
@@ -290,7 +297,7 @@ func TestFeaturesDir(t *testing.T) {
 	must(t, w.eval("--json", w.path("out.json"))...)
 	without := untimed(contents(t, w.path("out.json")))
 	require.Equal(t, without, result(), "computed and kept")
-	require.ElementsMatch(t, []string{"fit.npz", "id.npz", "ood-noise.npz", "ood-dark.npz"}, entries(t, kept))
+	require.ElementsMatch(t, []string{"fit.npz", "id.npz", "ood-noise.npz", "ood-dark.npz", "scores"}, entries(t, kept))
 	require.Equal(t, without, result(), "found again")
 
 	// Found again indeed: features that are changed behind its back show.

@@ -4,30 +4,54 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/line-ood/goline/internal/cli/command"
 	"github.com/line-ood/goline/line/report"
 )
 
 // write puts the result where the flags say. Files come first: a pipe that breaks must not lose them. Files that cannot be
-// written do not keep the table from being printed.
+// written do not keep the tables from being printed.
 func (e *evalCommand) write(r report.Result, scores []report.Scores, pictures []report.Pictures) error {
-	table, err := r.Table(report.Text, command.IsTerminal(e.out))
+	tables, err := e.tables(r)
 	if err != nil {
 		return err
 	}
 	page := e.provenance()
 	page.Pictures = pictures
-	wrote := errors.Join(command.Write(e.jsonOut, r.WriteJSON), command.Write(e.csvOut, r.WriteCSV),
+	errs := []error{
+		command.Write(e.jsonOut, r.WriteJSON), command.Write(e.csvOut, r.WriteCSV),
 		command.Write(e.latexOut, r.WriteLaTeX), command.Write(e.markdownOut, r.WriteMarkdown),
-		command.Write(e.htmlOut, func(w io.Writer) error { return r.WriteHTML(w, scores, page) }))
-	_, err = fmt.Fprintln(e.out, table)
-	errs := []error{wrote, err}
+		command.Write(e.htmlOut, func(w io.Writer) error { return r.WriteHTML(w, scores, page) }),
+	}
+	_, err = fmt.Fprintln(e.out, strings.Join(tables, "\n\n"))
+	errs = append(errs, err)
 	for _, p := range e.predictions() {
 		_, err = fmt.Fprintln(e.out, "most often taken for, "+p.String())
 		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
+}
+
+// tables are what is printed: rates, those of the full spectrum, comparisons, times and memory.
+func (e *evalCommand) tables(r report.Result) (tables []string, err error) {
+	add := func(table string, failed error) {
+		if err = errors.Join(err, failed); table != "" {
+			tables = append(tables, table)
+		}
+	}
+	o := report.TableOptions{Highlight: command.IsTerminal(e.out)}
+	if e.fpr == "openood" {
+		o.FPR = report.OpenOODFPR
+	}
+	add(r.TableWith(o))
+	if r.FullSpectrum != nil {
+		o.FullSpectrum = true
+		add(r.TableWith(o))
+	}
+	add(r.ComparisonTable(report.Text))
+	add(r.CostTable(report.Text))
+	return tables, err
 }
 
 // predictions says what the OOD sets are taken for where the classes have names.
@@ -44,9 +68,20 @@ func (e *evalCommand) predictions() []report.Predictions {
 func (e *evalCommand) provenance() report.Provenance {
 	v := readVersion()
 	facts := []report.Fact{{Name: "Fitted to", Value: e.Fit}, {Name: "ID set", Value: e.ID}}
-	for _, s := range e.Sets {
-		facts = append(facts, report.Fact{Name: "OOD set " + s.Name, Value: s.Spec})
+	for _, s := range e.CSID {
+		facts = append(facts, report.Fact{Name: "Covariate-shifted ID set " + s.Name, Value: s.Spec})
 	}
+	for _, s := range e.Sets {
+		name := "OOD set " + s.Name
+		if s.Group != "" {
+			name = fmt.Sprintf("OOD set %s (%s)", s.Name, s.Group)
+		}
+		facts = append(facts, report.Fact{Name: name, Value: s.Spec})
+	}
+	for _, file := range e.alsoWeights {
+		facts = append(facts, report.Fact{Name: "Another checkpoint", Value: file})
+	}
+	facts = append(facts, e.tuning.facts()...)
 	return report.Provenance{Command: e.command, Predictions: e.predictions(), Outcomes: e.Data.Outcomes(), Facts: append(facts,
 		report.Fact{Name: "goline", Value: v.release()},
 		report.Fact{Name: "Built with", Value: fmt.Sprintf("%s, gorgonia %s", v.Go, v.Gorgonia)},

@@ -151,7 +151,7 @@ func (s *scoring) write(ctx context.Context, to func(write func(io.Writer) error
 func (s *scoring) stream(ctx context.Context, w io.Writer) (err error) {
 	set, err := openScored(s.images)
 	if err != nil {
-		return err
+		return fmt.Errorf("--data: %w", err)
 	}
 	defer func() { err = errors.Join(err, set.set.Close()) }()
 	prog, err := s.det.Compile(s.common.GraphOptions())
@@ -226,7 +226,7 @@ func (s *scored) hashes() []line.Hash { return s.set.Hashes() }
 func openScored(images string) (*scored, error) {
 	set, err := dataset.Open(images)
 	if err != nil {
-		return nil, fmt.Errorf("--data: %w", err)
+		return nil, err
 	}
 	return &scored{set: dataset.WithHashes(set)}, nil
 }
@@ -235,7 +235,7 @@ func openScored(images string) (*scored, error) {
 func score(ctx context.Context, c *command.Common, det *line.Detector, p nets.Preprocessing, images string) (*scored, error) {
 	s, err := openScored(images)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("--data: %w", err)
 	}
 	s.Scores, err = func() (*line.Scores, error) {
 		prog, err := det.Compile(c.GraphOptions())

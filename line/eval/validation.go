@@ -60,25 +60,28 @@ func HoldOut(labels []int, n int, seed uint64) (rest, held []int) {
 }
 
 // HeldOut makes validation data where no other pictures are at hand: a quarter of the pictures that methods would be fitted to, see
-// [HoldOut], against pseudo-OOD made of them; methods are fitted to the other three quarters. fit holds the samples of pictures, with
-// the needs that [Extractor.Extend] added. Pictures that drop marks, nil for none, are not held out. It errors, wrapping
+// [HoldOut], with pseudo set against pseudo-OOD made of them; methods are fitted to the other three quarters. fit holds the samples of
+// pictures, with the needs that [Extractor.Extend] added. Pictures that drop marks, nil for none, are not held out. It errors, wrapping
 // ErrFewPictures, where nothing can be held out.
 func (x *Extractor) HeldOut(
-	ctx context.Context, head posthoc.Head, fit Set, pictures dataset.Dataset, needs []string, drop []bool, seed uint64,
+	ctx context.Context, head posthoc.Head, fit Set, pictures dataset.Dataset, needs []string, drop []bool, pseudo bool, seed uint64,
 ) (*Validation, error) {
 	rest, held := HoldOut(fit.Labels, fit.N, seed)
 	held = slices.DeleteFunc(held, func(i int) bool { return drop != nil && drop[i] })
 	if len(held) == 0 {
 		return nil, fmt.Errorf("%s: %w", pictures.Name(), ErrFewPictures)
 	}
+	v := &Validation{Pseudo: pseudo, Data: Data{
+		Head: head, Fit: Set{Name: "three quarters of " + fit.Name, Samples: fit.Subset(rest)},
+		ID: Set{Name: "a quarter of " + fit.Name, Samples: fit.Subset(held)},
+	}}
+	if !pseudo {
+		return v, nil
+	}
 	some, err := dataset.Subset(pictures, held)
 	if err != nil {
 		return nil, err
 	}
-	v := &Validation{Pseudo: true, Data: Data{
-		Head: head, Fit: Set{Name: "three quarters of " + fit.Name, Samples: fit.Subset(rest)},
-		ID: Set{Name: "a quarter of " + fit.Name, Samples: fit.Subset(held)},
-	}}
 	v.Data.OOD, err = x.Pseudo(ctx, some, needs, seed)
 	return v, err
 }

@@ -53,7 +53,7 @@ func TestHeldOut(t *testing.T) {
 	require.NoError(t, err)
 	h := nets.HeadOf(nettest.DenseNetBC(t, 10, 4, classes, 2))
 	fit := eval.Set{Name: "train", Samples: s}
-	v, err := x.HeldOut(t.Context(), h, fit, set, nil, nil, 5)
+	v, err := x.HeldOut(t.Context(), h, fit, set, nil, nil, true, 5)
 	require.NoError(t, err)
 	rest, held := eval.HoldOut(set.labels, 24, 5)
 	require.Equal(t, s.Subset(rest), v.Data.Fit.Samples)
@@ -74,13 +74,13 @@ func TestHeldOut(t *testing.T) {
 
 	drop := make([]bool, 24)
 	drop[held[0]] = true
-	v, err = x.HeldOut(t.Context(), h, fit, set, nil, drop, 5)
+	v, err = x.HeldOut(t.Context(), h, fit, set, nil, drop, true, 5)
 	require.NoError(t, err)
 	require.Equal(t, s.Subset(held[1:]), v.Data.ID.Samples)
 	require.Equal(t, s.Subset(rest), v.Data.Fit.Samples)
 	few := newSet("s", 9, 1, true)
 	fit.Samples = s.Subset([]int{0, 1, 2, 3, 4, 5, 6, 7, 8})
-	_, err = x.HeldOut(t.Context(), h, fit, few, nil, nil, 5)
+	_, err = x.HeldOut(t.Context(), h, fit, few, nil, nil, true, 5)
 	require.ErrorIs(t, err, eval.ErrFewPictures)
 }
 

@@ -97,7 +97,10 @@ func realistic(classes, features, fit, test int) problem {
 }
 
 func TestAgainstLiteralRealistic(t *testing.T) {
-	p := realistic(10, 342, 300, 41)
+	p := realistic(10, 342, 120, 11)
+	if testing.Short() {
+		p = realistic(10, 64, 60, 7)
+	}
 	for name, score := range literals {
 		m := newMethod(t, name, posthoc.Options{})
 		params := map[string]float64{}

@@ -60,7 +60,7 @@ An interrupt writes what was finished, marked as partial, and the exit status is
 	f := cmd.Flags()
 	f.StringVar(&d.Fit, "fit", "", "labelled training images that contributions are measured on: `DATA`")
 	f.StringVar(&d.ID, "id", "", "in-distribution test images: `DATA`")
-	f.StringArrayVar(&d.OOD, "ood", nil, "out-of-distribution test images: `NAME=DATA`; repeatable")
+	d.OOD.Register(f, command.FlagOOD, "out-of-distribution test images: `NAME=DATA`; repeatable")
 	f.StringSliceVar(&d.values, "values", []string{"logit", "probability", "log-probability", "log-sum-exp"}, "what is attributed: logit, probability, log-probability, log-sum-exp, margin")
 	f.StringSliceVar(&d.estimators, "estimators", []string{"gradient-activation", "integrated-gradients", "permutation", "antithetic", "owen-halved", "kernelshap-paired"}, "estimators to try, by name")
 	d.budgets = numberList{4, 100, 1000}

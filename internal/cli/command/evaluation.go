@@ -3,12 +3,17 @@ package command
 import (
 	"context"
 	"fmt"
-	"strings"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
 
 	"github.com/line-ood/goline/dataset"
 	"github.com/line-ood/goline/line"
 	"github.com/line-ood/goline/line/eval"
+	"github.com/line-ood/goline/line/posthoc"
 	"github.com/line-ood/goline/nets"
+	"github.com/line-ood/goline/nets/weights"
 )
 
 // Evaluation is what commands share that fit on one set of images and measure on others.
@@ -17,40 +22,42 @@ type Evaluation struct {
 	Net         Network
 	LINe        LINe
 	Fit, ID     string   // DATA arguments
-	OOD         []string // NAME=DATA
+	OOD         SetFlags // of --ood and, where a command has them, of --near, --far and --csid
 	FeaturesDir string
 	Needs       []string // of each picture beside features and logits, see [eval.Needs]
 
-	// What Check, and then Extract, make of the flags.
-	Sets        []NamedData
+	// What Check, and then Open and Load, make of the flags.
+	Sets        []NamedData // out-of-distribution
+	CSID        []NamedData // covariate-shifted in-distribution
 	LINeOptions line.Options
 	Network     nets.Classifier
 	WeightsSHA  string
+	Extractor   *eval.Extractor
+	Images      []ImageSet // fit, id, CSID and Sets, in this order
 	Data        eval.Data
+
+	checkpoint bool   // whether this is another checkpoint than the first
+	finish     func() // ends the progress
 }
 
 // NamedData is a DATA argument with the name that it was given.
-type NamedData struct{ Name, Spec string }
+type NamedData struct {
+	Name, Spec string
+	Group      string // "near", "far", or "" for none
+	flag       string
+}
 
 // Check parses what the flags say before anything is read.
 func (e *Evaluation) Check() (err error) {
-	if err := Required(append(e.Net.Needs(), "--fit", e.Fit, "--id", e.ID, "--ood", strings.Join(e.OOD, ""))...); err != nil {
+	if e.Sets, e.CSID, err = e.OOD.parse(); err != nil {
 		return err
 	}
-	seen := map[string]bool{}
-	for _, o := range e.OOD {
-		name, spec, ok := strings.Cut(o, "=")
-		if !ok || name == "" || spec == "" {
-			return Usagef("--ood %q: expected NAME=DATA", o)
-		}
-		if seen[name] {
-			return Usagef("--ood: two sets are named %q", name)
-		}
-		if name == "average" {
-			return Usagef("--ood: a set cannot be named %q, the table's last column", name)
-		}
-		seen[name] = true
-		e.Sets = append(e.Sets, NamedData{name, spec})
+	some := ""
+	if len(e.Sets) > 0 {
+		some = e.Sets[0].Name
+	}
+	if err := Required(append(e.Net.Needs(), "--fit", e.Fit, "--id", e.ID, "--ood", some)...); err != nil {
+		return err
 	}
 	e.LINeOptions, err = e.LINe.Options()
 	return err
@@ -59,117 +66,139 @@ func (e *Evaluation) Check() (err error) {
 // Inputs are what the command reads.
 func (e *Evaluation) Inputs() []Input {
 	all := append(e.Net.Inputs(), InputData("--fit", e.Fit), InputData("--id", e.ID), InputFolder("--features-dir", e.FeaturesDir))
-	for _, s := range e.Sets {
-		all = append(all, InputData("--ood "+s.Name, s.Spec))
+	if e.FeaturesDir != "" {
+		all = append(all, InputFolder("--features-dir", e.scoresDir()))
+	}
+	for _, s := range slices.Concat(e.CSID, e.Sets) {
+		all = append(all, InputData(s.flag+" "+s.Name, s.Spec))
 	}
 	return all
 }
 
-// Extract opens the network and computes, or reads from the folder of kept features, the features of all sets. labels says
-// what labels fitting needs.
-func (e *Evaluation) Extract(ctx context.Context, labels func(set dataset.Dataset, classes int) error) (err error) {
+// Extract is Open, Load and Close.
+func (e *Evaluation) Extract(ctx context.Context, labels func(set dataset.Dataset, classes int) error) error {
+	defer e.Close()
+	if err := e.Open(labels); err != nil {
+		return err
+	}
+	return e.Load(ctx)
+}
+
+// Checkpoint is the evaluation, checked but not opened, with weights of another checkpoint of the network.
+func (e *Evaluation) Checkpoint(weights string) *Evaluation {
+	other := *e
+	other.Net.Weights = weights
+	other.Images, other.Data, other.Extractor, other.finish, other.checkpoint = nil, eval.Data{}, nil, nil, true
+	return &other
+}
+
+// Open opens the network and all sets, and checks what can be checked before the work begins. labels says what labels fitting needs.
+// The caller closes the evaluation, also after an error.
+func (e *Evaluation) Open(labels func(set dataset.Dataset, classes int) error) (err error) {
 	if e.Network, err = e.Net.Open(); err != nil {
 		return err
 	}
 	if e.WeightsSHA, err = e.Net.SHA256(); err != nil {
 		return err
 	}
-	sets, err := e.open(labels)
-	defer closeSets(sets)
-	if err != nil {
-		return err
-	}
 	o, finish := e.EvalOptions()
-	defer finish()
-	x, err := NewExtractor(e.Network, e.FeaturesDir, e.WeightsSHA, o)
-	if err != nil {
+	e.finish = finish
+	if e.Extractor, err = eval.NewExtractor(e.Network, o); err != nil {
 		return err
 	}
-	e.Data.Head = nets.HeadOf(e.Network)
-	for i, set := range sets {
-		s, err := x.Samples(ctx, set.name, set.Dataset)
-		if err == nil {
-			err = x.Extend(ctx, set.name, set.Dataset, &s, e.Needs)
-		}
+	if err := e.openSets(labels); err != nil {
+		return err
+	}
+	return keepFeatures(e.Extractor, e.FeaturesDir, e.WeightsSHA)
+}
+
+// Close closes what Open opened.
+func (e *Evaluation) Close() {
+	for _, s := range e.Images {
+		s.Close()
+	}
+	if e.finish != nil {
+		e.finish()
+	}
+	e.Images, e.finish = nil, nil
+}
+
+// Load computes, or reads from the folder of kept features, the features of all sets.
+func (e *Evaluation) Load(ctx context.Context) error {
+	e.Data = eval.Data{Head: nets.HeadOf(e.Network)}
+	for i, set := range e.Images {
+		s, err := e.Samples(ctx, set, e.Needs)
 		if err != nil {
 			return err
 		}
-		switch i {
-		case 0:
+		switch k := i - 2 - len(e.CSID); {
+		case i == 0:
 			e.Data.Fit = eval.Set{Name: e.Fit, Samples: s}
-		case 1:
+		case i == 1:
 			e.Data.ID = eval.Set{Name: e.ID, Samples: s}
+		case k < 0:
+			e.Data.CSID = append(e.Data.CSID, eval.Set{Name: e.CSID[i-2].Name, Samples: s})
 		default:
 			s.Labels = nil // labels of another label space mean nothing here
-			e.Data.OOD = append(e.Data.OOD, eval.Set{Name: e.Sets[i-2].Name, Samples: s})
+			e.Data.OOD = append(e.Data.OOD, eval.Set{Name: e.Sets[k].Name, Group: e.Sets[k].Group, Samples: s})
 		}
 	}
 	return nil
 }
 
+// Samples returns features of one set, with what needs name.
+func (e *Evaluation) Samples(ctx context.Context, set ImageSet, needs []string) (posthoc.Samples, error) {
+	name := set.Kept
+	if e.checkpoint {
+		name += "-" + e.WeightsSHA[:min(8, len(e.WeightsSHA))]
+	}
+	s, err := e.Extractor.Samples(ctx, name, set.Dataset)
+	if err != nil {
+		return s, err
+	}
+	return s, e.Extractor.Extend(ctx, name, set.Dataset, &s, needs)
+}
+
+// KeptScores keeps scores below the folder of kept features, nil without such a folder.
+func (e *Evaluation) KeptScores() (*eval.KeptScores, error) {
+	if e.FeaturesDir == "" {
+		return nil, nil
+	}
+	program, err := ProgramHash()
+	if err != nil {
+		return nil, err
+	}
+	return &eval.KeptScores{Dir: e.scoresDir(), Program: program}, MakeFolder("--features-dir", e.scoresDir())
+}
+
+func (e *Evaluation) scoresDir() string { return filepath.Join(e.FeaturesDir, "scores") }
+
 // NewExtractor returns an extractor that keeps features in the folder of --features-dir, "" for none.
 func NewExtractor(net nets.Classifier, dir, weightsSHA string, o eval.Options) (*eval.Extractor, error) {
-	if dir != "" {
-		if err := MakeFolder("--features-dir", dir); err != nil {
-			return nil, err
-		}
-	}
 	x, err := eval.NewExtractor(net, o)
 	if err != nil {
 		return nil, err
 	}
+	return x, keepFeatures(x, dir, weightsSHA)
+}
+
+// keepFeatures makes an extractor keep features in the folder of --features-dir, "" for none.
+func keepFeatures(x *eval.Extractor, dir, weightsSHA string) (err error) {
+	if dir == "" {
+		return nil
+	}
 	x.Dir, x.Weights = dir, weightsSHA
-	return x, nil
+	if x.Program, err = ProgramHash(); err != nil {
+		return err
+	}
+	return MakeFolder("--features-dir", dir)
 }
 
-// imageSet is one DATA argument, opened.
-type imageSet struct {
-	dataset.Dataset
-	name string // what progress and the kept features call it
-}
-
-// open opens all sets, and checks what can be checked of them before the work begins. The caller closes those returned.
-func (e *Evaluation) open(labels func(set dataset.Dataset, classes int) error) (sets []imageSet, err error) {
-	add := func(name string, open func() (dataset.Dataset, error)) {
-		if err != nil {
-			return
-		}
-		var set dataset.Dataset
-		if set, err = open(); err == nil {
-			sets = append(sets, imageSet{set, name})
-		}
-	}
-	add("fit", func() (dataset.Dataset, error) { return e.Net.Data("--fit", e.Fit) })
-	add("id", func() (dataset.Dataset, error) { return e.Net.Data("--id", e.ID) })
-	for _, s := range e.Sets {
-		add("ood-"+s.Name, func() (dataset.Dataset, error) { return openOOD(s) })
-	}
+// ProgramHash is the SHA-256 of the running program, in hexadecimal: what another program has kept may be of other code.
+var ProgramHash = sync.OnceValues(func() (string, error) {
+	path, err := os.Executable()
 	if err != nil {
-		return sets, err
+		return "", fmt.Errorf("the running program: %w", err)
 	}
-	if e.Net.ClassNames == "" {
-		sets[1].Dataset = eval.AlignClasses(sets[1].Dataset, sets[0].Dataset)
-	}
-	if err := labels(sets[0], e.Network.Classes()); err != nil {
-		return sets, fmt.Errorf("--fit %w", err)
-	}
-	if err := eval.CheckLabels(sets[1], e.Network.Classes()); err != nil {
-		return sets, fmt.Errorf("--id %w", err)
-	}
-	return sets, nil
-}
-
-// openOOD opens images whose classes are none of the network's.
-func openOOD(s NamedData) (dataset.Dataset, error) {
-	set, err := dataset.Open(s.Spec)
-	if err != nil {
-		return nil, fmt.Errorf("--ood %s: %w", s.Name, err)
-	}
-	return set, nil
-}
-
-func closeSets(sets []imageSet) {
-	for _, s := range sets {
-		s.Close()
-	}
-}
+	return weights.SHA256(path)
+})

@@ -95,3 +95,17 @@ func (l *LINe) Params() map[string]float64 {
 	}
 	return p
 }
+
+// Given is Params without what the command line does not say.
+func (l *LINe) Given() map[string]float64 {
+	p := l.Params()
+	for flag, name := range map[string]string{"p-a": "p_a", "p-w": "p_w"} {
+		if !l.given(flag) {
+			delete(p, name)
+		}
+	}
+	if _, ok := p["clip_percentile"]; ok {
+		p["clip"] = line.DefaultOptions().Clip // it has no effect, and is not to be searched for
+	}
+	return p
+}
