@@ -103,9 +103,7 @@ func TestScoreImageIsJudgedByTheCalibration(t *testing.T) {
 	require.NoError(t, err)
 	ood := 0
 	var images []image.Image
-	for _, img := range pictures(20, 32, 32, 3) {
-		images = append(images, img)
-	}
+	images = append(images, pictures(20, 32, 32, 3)...)
 	for r, err := range det.ScoreImages(context.Background(), slices.Values(images)) {
 		require.NoError(t, err)
 		require.True(t, r.Judged)

@@ -175,8 +175,13 @@ func (d *demonstration) tune(ctx context.Context, x *eval.Extractor) error {
 	return nil
 }
 
+// demoMethods are compared: LINe and what it was compared with at first, which need no more than a moment.
+var demoMethods = []string{"line", "msp", "maxlogit", "energy", "react", "dice"}
+
 // demoKinds are the methods to compare, LINe first.
-func demoKinds() []posthoc.Kind { return lineFirst(posthoc.Kinds()) }
+func demoKinds() []posthoc.Kind {
+	return slices.DeleteFunc(lineFirst(posthoc.Kinds()), func(k posthoc.Kind) bool { return !slices.Contains(demoMethods, k.Name) })
+}
 
 // lineFirst brings LINe to the front.
 func lineFirst(kinds []posthoc.Kind) []posthoc.Kind {

@@ -223,11 +223,3 @@ func column[T npyz.Element](name string, rows []scoredImage, of func(scoredImage
 	}
 	return npyz.Named{Name: name, Array: npyz.New(out)}
 }
-
-func int64s(v []int) []int64 {
-	out := make([]int64, len(v))
-	for i, x := range v {
-		out[i] = int64(x)
-	}
-	return out
-}

@@ -147,7 +147,7 @@ func (d *Drift) UnmarshalJSON(data []byte) error {
 	if err != nil {
 		return err
 	}
-	const most = 1 << 24  // numbers that a short text may ask for
+	const most = 1 << 20  // numbers that a short text may ask for
 	const rounding = 1e-6 // of a sum of logarithms
 	n := len(s.Scores) + s.Lowest + s.Top
 	switch {

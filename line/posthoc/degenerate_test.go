@@ -43,7 +43,7 @@ func TestPoorSamples(t *testing.T) {
 	} {
 		for _, name := range posthoc.Names() {
 			dst := make([]float64, p.test.N)
-			m := newMethod(t, name, posthoc.Options{})
+			m := newMethod(t, name, posthoc.Options{Params: few(name)})
 			require.NoError(t, m.Fit(t.Context(), p.head, p.fit), "%s: %s", what, name)
 			require.NoError(t, m.Score(t.Context(), p.test, dst), "%s: %s", what, name)
 			for i, v := range dst {
@@ -51,4 +51,15 @@ func TestPoorSamples(t *testing.T) {
 			}
 		}
 	}
+}
+
+// few makes methods that draw heads draw few of them.
+func few(name string) map[string]float64 {
+	k, _ := posthoc.LookUp(name)
+	for _, p := range k.Params {
+		if p.Name == "r" {
+			return map[string]float64{"r": 7}
+		}
+	}
+	return nil
 }

@@ -142,7 +142,7 @@ func TestThousandClasses(t *testing.T) {
 		p.fit.Labels[i] = i
 	}
 	for _, name := range posthoc.Names() {
-		m := newMethod(t, name, posthoc.Options{})
+		m := newMethod(t, name, posthoc.Options{Params: few(name)})
 		params := map[string]float64{}
 		for key, v := range m.Params() {
 			params[key] = v.(float64)
