@@ -147,11 +147,7 @@ func TestThousandClasses(t *testing.T) {
 		for key, v := range m.Params() {
 			params[key] = v.(float64)
 		}
-		got := fitAndScore(t, m, p)
-		if name == "weiper-kld" {
-			continue // its literal score takes a minute, of a hundred heads
-		}
-		for i, got := range got {
+		for i, got := range fitAndScore(t, m, p) {
 			want := literals[name](params, p, i)
 			assert.InDelta(t, want, got, within(name)*math.Max(1, math.Abs(want)), "%s, sample %d", name, i)
 		}
