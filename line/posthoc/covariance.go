@@ -4,6 +4,8 @@ import (
 	"context"
 	"math"
 
+	"gonum.org/v1/gonum/mat"
+
 	"github.com/line-ood/goline/internal/linalg"
 )
 
@@ -23,8 +25,12 @@ func secondMoments(ctx context.Context, n, dim int, row func(i int, x []float64)
 }
 
 // whitening returns A, shape [rank, dim], with A'A the pseudo-inverse of a covariance, shape [dim, dim]. Eigenvalues that are noise
-// count as zero.
+// count as zero. Where none is, A comes from the Cholesky factor of the correlations, which features of very different variance
+// leave accurate.
 func whitening(ctx context.Context, covariance []float64, dim, workers int) ([]float64, error) {
+	if a := inverseFactor(covariance, dim); a != nil {
+		return a, ctx.Err()
+	}
 	values, vectors, err := linalg.Eigen(ctx, covariance, dim, workers)
 	if err != nil {
 		return nil, err
@@ -54,4 +60,47 @@ func principal(ctx context.Context, covariance []float64, dim, count, workers in
 		}
 	}
 	return vectors[at*dim:], vectors[:at*dim], nil
+}
+
+// inverseFactor returns A, lower triangular, with A'A the inverse of a covariance, shape [dim, dim], and nil unless surely none of
+// its eigenvalues is noise.
+func inverseFactor(covariance []float64, dim int) []float64 {
+	deviation := make([]float64, dim)
+	var trace float64 // at least the largest eigenvalue
+	for i := range deviation {
+		v := covariance[i*dim+i]
+		if !(v > 0) {
+			return nil
+		}
+		deviation[i] = math.Sqrt(v)
+		trace += v
+	}
+	correlation := mat.NewSymDense(dim, nil)
+	for i := range dim {
+		for j := i; j < dim; j++ {
+			correlation.SetSym(i, j, covariance[i*dim+j]/deviation[i]/deviation[j])
+		}
+	}
+	var factor mat.Cholesky
+	if !factor.Factorize(correlation) {
+		return nil
+	}
+	var lower, inverse mat.TriDense
+	factor.LTo(&lower)
+	if inverse.InverseTri(&lower) != nil {
+		return nil
+	}
+	out := make([]float64, dim*dim)
+	var size float64 // trace of the inverse, at least that of its largest eigenvalue
+	for i := range dim {
+		for j := range i + 1 {
+			v := inverse.At(i, j) / deviation[j]
+			out[i*dim+j] = v
+			size += float64(v * v)
+		}
+	}
+	if !(1/size > 4*noise(dim, trace)) {
+		return nil
+	}
+	return out
 }

@@ -40,7 +40,8 @@ type nacScore struct {
 		Counts  []int32 // samples, shape [feature, bin]
 		Samples int
 	}
-	coverage []float64      // shape [feature, bin]
+	covered  []float64      // samples that count in a bin, shape [feature, bin]
+	full     float64        // of them cover it
 	backward *linalg.Matrix // W', from p - u to g
 	least    float64        // size of a gradient that is not rounding alone
 }
@@ -98,7 +99,7 @@ func (s *nacScore) Fit(ctx context.Context, head Head, id Samples) error {
 	return s.Restored(head)
 }
 
-// Restored derives coverage from counts.
+// Restored derives from counts how many cover.
 func (s *nacScore) Restored(head Head) error {
 	if err := checkLength("counts", len(s.state.Counts), head.Dim*s.bins()); err != nil {
 		return err
@@ -107,10 +108,10 @@ func (s *nacScore) Restored(head Head) error {
 		return fmt.Errorf("expected counts of at least 1 sample, got %d", s.state.Samples)
 	}
 	s.setBackward(head)
-	s.coverage = make([]float64, len(s.state.Counts))
-	full := s.o * float64(s.state.Samples) / 1000
+	s.covered = make([]float64, len(s.state.Counts))
+	s.full = s.o * float64(s.state.Samples) / 1000
 	for i, n := range s.state.Counts {
-		s.coverage[i] = min(float64(n)/full, 1)
+		s.covered[i] = min(float64(n), s.full)
 	}
 	return nil
 }
@@ -163,9 +164,9 @@ func (s *nacScore) Score() func(*Block, []float64) {
 		for i := range b.N {
 			var sum float64
 			for d, v := range all[i*b.Dim : (i+1)*b.Dim] {
-				sum += s.coverage[d*s.bins()+s.bin(v)]
+				sum += s.covered[d*s.bins()+s.bin(v)]
 			}
-			dst[i] = sum / float64(b.Dim)
+			dst[i] = min(sum/s.full/float64(b.Dim), 1)
 		}
 	}
 }

@@ -31,6 +31,7 @@ type relationScore struct {
 	}
 	rows    unitRows
 	classes int
+	energy  []float64 // log-sum-exp of the logits, shape [sample]
 	p       []float32 // softmax of the logits, rounded, shape [sample, class]
 }
 
@@ -59,26 +60,21 @@ func (s *relationScore) derive(ctx context.Context, head Head) (err error) {
 	if s.rows, err = newUnitRows(ctx, s.state.Bank, head.Dim, nil, s.workers); err != nil {
 		return err
 	}
-	s.classes, s.p = head.Classes, make([]float32, len(s.state.Logits))
-	return forEachBlock(ctx, len(s.rows.scale), 64, s.workers, func() func(lo, hi int) {
-		p := make([]float64, s.classes)
+	s.classes, s.p, s.energy = head.Classes, make([]float32, len(s.state.Logits)), make([]float64, len(s.rows.scale))
+	return forEachBlock(ctx, len(s.energy), 64, s.workers, func() func(lo, hi int) {
+		l := make([]float64, s.classes)
 		return func(lo, hi int) {
 			for j := lo; j < hi; j++ {
-				s.probabilities(p, j)
-				for k, v := range p {
-					s.p[j*s.classes+k] = float32(v)
+				for k, v := range s.state.Logits[j*s.classes : (j+1)*s.classes] {
+					l[k] = float64(v)
+				}
+				s.energy[j] = logSumExp(l, 1)
+				for k, v := range l {
+					s.p[j*s.classes+k] = float32(math.Exp(v - s.energy[j]))
 				}
 			}
 		}
 	})
-}
-
-// probabilities writes p_j to p.
-func (s *relationScore) probabilities(p []float64, j int) {
-	for k, l := range s.state.Logits[j*s.classes : (j+1)*s.classes] {
-		p[k] = float64(l)
-	}
-	probabilities(p, p)
 }
 
 func (s *relationScore) Score() func(*Block, []float64) {
@@ -105,9 +101,10 @@ func (s *relationScore) Score() func(*Block, []float64) {
 					continue
 				}
 				cosine := max(s.rows.inner(u[i*b.Dim:(i+1)*b.Dim], first+j), 0)
-				if math.Abs(cosine*both-s.threshold) <= off*s.threshold {
-					both = s.together(p[i*b.Classes:(i+1)*b.Classes], first+j)
+				if cosine*both*(1+off) <= s.threshold {
+					continue
 				}
+				both = s.together(p[i*b.Classes:(i+1)*b.Classes], first+j)
 				if similarity := cosine * both; similarity > s.threshold {
 					if s.pow != 1 {
 						similarity = math.Pow(similarity, s.pow)
@@ -121,7 +118,11 @@ func (s *relationScore) Score() func(*Block, []float64) {
 
 // together returns <p, p_j> in float64.
 func (s *relationScore) together(p []float64, j int) float64 {
-	other := make([]float64, len(p))
-	s.probabilities(other, j)
-	return dot(p, other)
+	var sum float64
+	for k, l := range s.state.Logits[j*s.classes : (j+1)*s.classes] {
+		if p[k] > 1e-20 { // the others add less than that
+			sum += float64(p[k] * math.Exp(float64(l)-s.energy[j]))
+		}
+	}
+	return sum
 }

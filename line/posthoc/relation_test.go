@@ -15,7 +15,6 @@ func init() {
 		}
 		return l
 	}
-	tolerance["relation"] = 1e-6 // probabilities of the bank are kept in float32
 	literals["relation"] = func(params map[string]float64, q problem, i int) float64 {
 		var sum float64
 		p, u := softmax(row(q.test.Logits, i, q.test.Classes)), unit(row(q.test.Features, i, q.test.Dim))
