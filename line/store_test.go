@@ -13,6 +13,7 @@ import (
 	"github.com/line-ood/goline/graph"
 	"github.com/line-ood/goline/internal/nettest"
 	"github.com/line-ood/goline/internal/npyz"
+	"github.com/line-ood/goline/internal/peertest"
 	"github.com/line-ood/goline/line"
 	"github.com/line-ood/goline/nets"
 )
@@ -71,13 +72,7 @@ func read(t testing.TB, path string) []byte {
 }
 
 func TestNumpyReadsDetectors(t *testing.T) {
-	python, err := exec.LookPath("python3")
-	if err == nil {
-		err = exec.Command(python, "-c", "import numpy").Run()
-	}
-	if err != nil {
-		t.Skip("python3 with numpy is not installed")
-	}
+	python := peertest.Python(t, "numpy")
 	det, path := saved(t, line.DefaultOptions())
 	out, err := exec.Command(python, "-c", `
 import sys, numpy as np

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/line-ood/goline/internal/npyz"
+	"github.com/line-ood/goline/internal/peertest"
 	"github.com/line-ood/goline/line"
 	"github.com/line-ood/goline/line/conformal"
 )
@@ -358,13 +359,7 @@ func TestMartingaleIsFinite(t *testing.T) {
 
 // TestNumpyReadsCalibrations: a stranger finds the numbers under plain names.
 func TestNumpyReadsCalibrations(t *testing.T) {
-	python, err := exec.LookPath("python3")
-	if err == nil {
-		err = exec.Command(python, "-c", "import numpy").Run()
-	}
-	if err != nil {
-		t.Skip("python3 with numpy is not installed")
-	}
+	python := peertest.Python(t, "numpy")
 	w := newWorld(t)
 	det, _ := w.calibrated(t, 60)
 	out, err := exec.Command(python, "-c", `
