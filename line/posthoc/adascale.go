@@ -12,7 +12,7 @@ import (
 // ones. With Q = sum of relu(z') at the k1 largest z plus lambda times the sum of abs(z-z') at the k2 largest, z' the features of
 // the changed image, the percentile is p_min + (1 - F(Q)) (p_max - p_min), F the distribution function of Q over ID samples.
 // The image is changed by eps along the sign of the gradient of its largest logit, at the share o of its values where that gradient
-// is smallest. Equal features are taken in their order. A sample whose features have no positive one is left as it is.
+// is smallest. Equal features are taken in their order. s1 and s2 are of relu(z), as LTS takes them: where they are equal, s1/s2 is 1.
 var adascaleA = Kind{
 	Name: "adascale-a", Doc: "z exp(s1/s2) with a percentile for each sample by its activation shift; energy", Source: "Regmi, 2025",
 	FittedOn: ID, Params: adascaleParams,
@@ -107,6 +107,8 @@ func descending(z []float64, order []int) {
 
 func (s *adascale) Shape() func(*Block) {
 	var order []int
+	var positive []float64
+	var largest keeper
 	return func(b *Block) {
 		if order == nil {
 			order = make([]int, b.Dim)
@@ -121,36 +123,21 @@ func (s *adascale) Shape() func(*Block) {
 				return 1
 			})
 			share := 1 - float64(atMost)/float64(len(s.state.Shift))
-			ratio, ok := sumRatio(z, order, s.pMin+float64(share*(s.pMax-s.pMin)))
-			switch {
-			case !ok:
-			case s.logits:
-				b.ScaleLogits(i, ratio*ratio)
-			default:
-				f := math.Exp(ratio)
-				for d := range z {
-					z[d] *= f
-				}
+			largest.percent = s.pMin + float64(share*(s.pMax-s.pMin))
+			positive = relu(positive, z)
+			_, _, all, kept := largest.threshold(positive)
+			r := ratio(all, kept)
+			if s.logits {
+				b.ScaleLogits(i, r*r)
+				continue
+			}
+			f := math.Exp(r)
+			for d := range z {
+				z[d] *= f
 			}
 		}
 		if !s.logits {
 			b.Changed()
 		}
 	}
-}
-
-// sumRatio is s1/s2 of relu(z): the sum of all features by that of the n - round(n p/100) largest, whose indices stand first in
-// order. It is not ok where s2 is 0.
-func sumRatio(z []float64, order []int, p float64) (ratio float64, ok bool) {
-	n := float64(len(z))
-	k := len(z) - int(math.RoundToEven(n*p/100))
-	var all, top float64
-	for j, d := range order {
-		v := max(0, z[d])
-		all += v
-		if j < k {
-			top += v
-		}
-	}
-	return all / top, top > 0
 }

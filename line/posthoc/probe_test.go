@@ -43,9 +43,6 @@ func init() {
 	}
 	literals["adascale-a"] = func(p map[string]float64, q problem, i int) float64 {
 		z, ratio := row(q.test.Features, i, q.test.Dim), literalAdascale(p, q, i)
-		if ratio == 0 {
-			return lse(row(q.test.Logits, i, q.test.Classes))
-		}
 		for d := range z {
 			z[d] *= math.Exp(ratio)
 		}
@@ -53,9 +50,6 @@ func init() {
 	}
 	literals["adascale-l"] = func(p map[string]float64, q problem, i int) float64 {
 		l, ratio := row(q.test.Logits, i, q.test.Classes), literalAdascale(p, q, i)
-		if ratio == 0 {
-			return lse(l)
-		}
 		for k := range l {
 			l[k] *= ratio * ratio
 		}
@@ -64,7 +58,7 @@ func init() {
 	tolerance["adascale-a"], tolerance["adascale-l"] = 1e-11, 1e-11
 }
 
-// literalAdascale is s1/s2 of sample i, 0 where no feature is positive.
+// literalAdascale is s1/s2 of sample i, 1 where they are equal.
 func literalAdascale(p map[string]float64, q problem, i int) float64 {
 	name := fmt.Sprintf("perturbed.features(o=%v,eps=%v)", p["o"], p["eps"])
 	ranks := func(z []float64) []int { // rank of each feature, 0 for the largest
@@ -101,7 +95,7 @@ func literalAdascale(p map[string]float64, q problem, i int) float64 {
 	}
 	percent := p["p_min"] + (1-below/float64(q.fit.N))*(p["p_max"]-p["p_min"])
 	z := row(q.test.Features, i, q.test.Dim)
-	keep := len(z) - int(math.RoundToEven(float64(len(z))*percent/100))
+	keep := max(1, len(z)-int(math.RoundToEven(float64(len(z))*percent/100)))
 	var s1, s2 float64
 	for d, r := range ranks(z) {
 		s1 += math.Max(0, z[d])
@@ -109,8 +103,8 @@ func literalAdascale(p map[string]float64, q problem, i int) float64 {
 			s2 += math.Max(0, z[d])
 		}
 	}
-	if s2 == 0 {
-		return 0
+	if s1 == s2 {
+		return 1
 	}
 	return s1 / s2
 }
