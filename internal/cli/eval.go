@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -15,7 +16,9 @@ import (
 	"github.com/line-ood/goline/line"
 	"github.com/line-ood/goline/line/eval"
 	"github.com/line-ood/goline/line/posthoc"
+	"github.com/line-ood/goline/line/probe"
 	"github.com/line-ood/goline/line/report"
+	"github.com/line-ood/goline/nets"
 )
 
 // evalCommand is one eval command line.
@@ -27,6 +30,7 @@ type evalCommand struct {
 	alsoWeights              []string
 	compare, fpr             string
 	methods, params          []string
+	all                      bool // whether methods stands for all of them
 	jsonOut, csvOut, htmlOut string
 	latexOut, markdownOut    string
 	resamples                int
@@ -221,12 +225,39 @@ func (e *evalCommand) expandAll() {
 	if len(e.methods) != 1 || strings.TrimSpace(e.methods[0]) != "all" {
 		return
 	}
-	e.methods = nil
+	e.methods, e.all = nil, true
 	for _, k := range lineFirst(posthoc.Kinds()) {
 		if !k.Slow {
 			e.methods = append(e.methods, k.Name)
 		}
 	}
+}
+
+// leaveOut takes from all the methods those that need a feature map which the network does not have, and says so.
+func (e *evalCommand) leaveOut(net nets.Classifier) error {
+	if !e.all {
+		return nil
+	}
+	var kept, left []string
+	for _, name := range e.methods {
+		m, err := posthoc.New(name, posthoc.Options{Params: e.methodParams[name]})
+		if err == nil {
+			err = probe.Check(net, eval.Needs(m))
+		}
+		switch {
+		case err == nil:
+			kept = append(kept, name)
+		case errors.Is(err, probe.ErrNoMap):
+			left = append(left, name)
+		default:
+			return err
+		}
+	}
+	if len(left) > 0 {
+		fmt.Fprintf(e.Stderr, "goline: note: without %s: %s has no feature map that its features average\n", strings.Join(left, ", "), net.Name())
+	}
+	e.methods = kept
+	return nil
 }
 
 // checkCompare refuses the name of no method.
@@ -298,6 +329,9 @@ func (e *evalCommand) evaluate(ctx context.Context, c *command.Evaluation) (*eva
 		}
 	}
 	if err := c.Open(labels); err != nil {
+		return nil, nil, err
+	}
+	if err := e.leaveOut(c.Network); err != nil {
 		return nil, nil, err
 	}
 	methods, searches, err := e.build(ctx, c)
