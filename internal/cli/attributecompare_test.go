@@ -46,6 +46,9 @@ type comparisonFile struct {
 }
 
 func TestAttributeCompare(t *testing.T) {
+	if testing.Short() {
+		t.Skip("compares many estimators; TestAttributeCompareAnyWorkers runs the same code on several workers")
+	}
 	w := newAttributeWorld(t)
 	for _, c := range []struct {
 		flags []string
