@@ -17,6 +17,7 @@ import (
 	"github.com/line-ood/goline/graph"
 	"github.com/line-ood/goline/line"
 	"github.com/line-ood/goline/line/conformal"
+	"github.com/line-ood/goline/line/posthoc"
 	"github.com/line-ood/goline/nets"
 )
 
@@ -292,4 +293,24 @@ func ExampleDetector_Calibrate() {
 	}
 	fmt.Printf("the %dth lowest of %d scores; in 90 %% of calibrations at most %.1f %% false alarms\n", t[0].Rank, t[0].N, 100*bound)
 	// Output: the 10th lowest of 99 scores; in 90 % of calibrations at most 14.0 % false alarms
+}
+
+// Another method than LINe becomes a detector, too: it is fitted to what the network says of training images.
+func ExampleDeploy() {
+	ctx := context.Background()
+	fit := posthoc.Samples{
+		N: 4, Dim: 3, Classes: 2,
+		Features: []float32{1, 0.1, 0, 0.8, 0, 0.1, 0.1, 1, 0, 0, 0.9, 0.1}, // the means of reds and greens
+		Logits:   []float32{3.8, -1.6, 3.3, -1.5, -1.6, 3.8, -1.7, 3.7},
+	}
+	det, err := line.Deploy(ctx, newColours(), "knn", map[string]float64{"k": 1}, fit)
+	if err != nil {
+		log.Fatal(err)
+	}
+	scores, err := det.Score(ctx, plain(nil, [3]float32{0.9, 0, 0}, [3]float32{0, 1, 0}, [3]float32{0, 0, 1}))
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("%s: red %.2f, green %.2f, blue %.2f\n", det.Method(), scores.Score[0], scores.Score[1], scores.Score[2])
+	// Output: knn: red -0.01, green -0.01, blue -1.75
 }
