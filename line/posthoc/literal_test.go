@@ -4,6 +4,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -192,6 +193,17 @@ func extrasOf(s posthoc.Samples) map[string]posthoc.Extra {
 		switch {
 		case strings.Contains(name, "logits"):
 			e.Width, from, change = s.Classes, s.Logits, func(v float32, k int) float32 { return v - float32(k%3)/8 }
+		case strings.HasPrefix(name, "map.gram"):
+			powers, err := strconv.Atoi(strings.TrimSuffix(strings.TrimPrefix(name, "map.gram(powers="), ")"))
+			if err != nil {
+				panic(err)
+			}
+			e.Width = powers * s.Dim // of each power the features, a little different
+			from = make([]float32, s.N*e.Width)
+			for i := range from {
+				from[i] = s.Features[i/e.Width*s.Dim+i%s.Dim]
+			}
+			change = func(v float32, j int) float32 { return v - float32(j%5)/8 }
 		case name == "map.max":
 			change = func(v float32, d int) float32 { return v + float32(d%4)/4 }
 		case name == "map.std":

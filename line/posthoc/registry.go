@@ -90,7 +90,7 @@ func builtin() []Kind {
 		ashP, ashB, ashS, scale, lts, vra,
 		knn, nnguide, mds, mdsPlus, rmds, rmdsPlus, vim, residual, she, fdbd, nci, gradNorm, cadref, caref,
 		vraPlusPlus, entropy, relation, optFS,
-		odin, rankFeat, adascaleA, adascaleL, davis, davisMax, ras, tempScale, weiperMSP, weiperKLD, neco, nac,
+		odin, rankFeat, adascaleA, adascaleL, davis, davisMax, ras, tempScale, weiperMSP, weiperKLD, neco, nac, gram,
 	}
 	both, err := compositionOf("dice+react", kinds)
 	if err != nil {

@@ -70,8 +70,11 @@ func (c *computation) changing() (indices []int) {
 }
 
 func (c *computation) width(n need) int {
-	if n.kind == odinLogits || n.kind == rankFeatLogits {
+	switch n.kind {
+	case odinLogits, rankFeatLogits:
 		return c.net.Classes()
+	case mapGram:
+		return int(n.params["powers"]) * c.net.Dim()
 	}
 	return c.net.Dim()
 }

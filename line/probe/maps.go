@@ -26,6 +26,8 @@ func (c *computation) maps(out *graph.Outputs) error {
 				for d := range channels {
 					c.values[k] = append(c.values[k], deviation(m[d*pixels:][:pixels]))
 				}
+			case mapGram:
+				c.values[k] = appendGramSums(c.values[k], m, channels, int(n.params["powers"]))
 			case rankFeatLogits:
 				z := withoutFirst(m, channels, pixels)
 				c.values[k] = append(c.values[k], c.logits(z)...)

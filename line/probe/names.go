@@ -2,6 +2,7 @@ package probe
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 )
@@ -39,13 +40,14 @@ func parse(name string) (need, error) {
 const (
 	mapMax         = "map.max"            // largest pixel of each channel of the feature map: [features]
 	mapStd         = "map.std"            // standard deviation over the pixels (n-1) of each channel: [features]
+	mapGram        = "map.gram"           // powers: row sums of the Gram matrices of powers of the feature map: [powers x features]
 	rankFeatLogits = "rankfeat.logits"    // logits of the feature map without its first singular pair: [classes]
 	odinLogits     = "odin.logits"        // T, eps: logits of the image stepped along the gradient of its prediction: [classes]
 	stepFeatures   = "perturbed.features" // o, eps: features of the image changed at the pixels that matter least: [features]
 )
 
 var parameters = map[string][]string{
-	mapMax: {}, mapStd: {}, rankFeatLogits: {}, odinLogits: {"T", "eps"}, stepFeatures: {"eps", "o"},
+	mapMax: {}, mapStd: {}, mapGram: {"powers"}, rankFeatLogits: {}, odinLogits: {"T", "eps"}, stepFeatures: {"eps", "o"},
 }
 
 // check errors unless the need is one that Compute knows, with its parameters.
@@ -62,7 +64,16 @@ func (n need) check() error {
 			return fmt.Errorf("probe: %q: expected parameters %s", n.name, strings.Join(want, ", "))
 		}
 	}
+	if p, ok := n.params["powers"]; ok && (p != math.Trunc(p) || p < 1 || p > maxPowers) {
+		return fmt.Errorf("probe: %q: expected a whole number of powers in [1, %d], got %v", n.name, maxPowers, p)
+	}
 	return nil
 }
 
-func (n need) ofMap() bool { return n.kind == mapMax || n.kind == mapStd || n.kind == rankFeatLogits }
+func (n need) ofMap() bool {
+	switch n.kind {
+	case mapMax, mapStd, mapGram, rankFeatLogits:
+		return true
+	}
+	return false
+}
