@@ -26,6 +26,8 @@ type storage struct {
 type lazyTensor struct {
 	storage *storage
 	layout  layout
+	// negative says that the tensor is the storage's elements with their signs changed: PyTorch's negative bit.
+	negative bool
 }
 
 // opaque stands for every class that is not needed for tensors, and for their instances. Whatever a pickle does to it
@@ -125,7 +127,8 @@ func persistentLoad(id any) (any, error) {
 	return s, nil
 }
 
-// rebuildTensor takes storage, offset, shape and stride; gradients, hooks and metadata that follow do not matter.
+// rebuildTensor takes storage, offset, shape and stride; whether it has gradients, and hooks, do not matter. Metadata, which follow
+// them where there are any, change what the elements mean.
 func rebuildTensor(args []any) (any, error) {
 	if len(args) < 4 {
 		return nil, errors.New("tensor with too few arguments")
@@ -137,7 +140,37 @@ func rebuildTensor(args []any) (any, error) {
 	if !ok || !isInt || !isShape || !isStride || len(shape) != len(stride) {
 		return nil, errors.New("tensor with malformed arguments")
 	}
-	return &lazyTensor{storage: s, layout: layout{offset: offset, shape: shape, stride: stride}}, nil
+	t := &lazyTensor{storage: s, layout: layout{offset: offset, shape: shape, stride: stride}}
+	if len(args) > 6 {
+		var err error
+		if t.negative, err = negativeBit(args[6]); err != nil {
+			return nil, err
+		}
+	}
+	return t, nil
+}
+
+// negativeBit reads the metadata of a tensor (torch/csrc/jit/serialization, setTensorMetadata): a dictionary of the bits that a
+// lazy view has set. Of these "neg" has a meaning for real elements; anything else is an error, since it would be another tensor.
+func negativeBit(metadata any) (negative bool, err error) {
+	if metadata == nil {
+		return false, nil
+	}
+	d, ok := metadata.(*types.Dict)
+	if !ok {
+		return false, errors.New("tensor with malformed metadata")
+	}
+	for _, e := range *d {
+		set, isBool := e.Value.(bool)
+		switch {
+		case e.Key == "neg" && isBool:
+			negative = set
+		case e.Key == "conj" && isBool && !set:
+		default:
+			return false, fmt.Errorf("tensor with metadata %.50q = %.50q: it is not supported", fmt.Sprint(e.Key), fmt.Sprint(e.Value))
+		}
+	}
+	return negative, nil
 }
 
 // firstArgument serves torch.nn.Parameter and torch.Size, which only wrap what they are given.

@@ -86,6 +86,14 @@ func (a *storages) resolve(v *lazyTensor) (Tensor, error) {
 	}
 	t := Tensor{Shape: l.shape}
 	dt.fill(&t, raw, a.order, l, n)
+	if v.negative {
+		for i := range t.F32 {
+			t.F32[i] = -t.F32[i]
+		}
+		for i := range t.I64 {
+			t.I64[i] = -t.I64[i]
+		}
+	}
 	return t, nil
 }
 
