@@ -11,13 +11,19 @@ import (
 // Hashed is a set that remembers the [ContentHash] of the images that were read of it.
 type Hashed struct {
 	Dataset
+	// Progress, where it is set before [Hashed.Read], is called for each image that it reads, on several goroutines.
+	Progress func()
+
 	mu     sync.Mutex
 	hashes [][sha256.Size]byte
 	read   []bool
 }
 
-// WithHashes returns d as a set that remembers hashes. Closing it closes d.
+// WithHashes returns d as a set that remembers hashes, d itself where it is one. Closing it closes d.
 func WithHashes(d Dataset) *Hashed {
+	if h, ok := d.(*Hashed); ok {
+		return h
+	}
 	return &Hashed{Dataset: d, hashes: make([][sha256.Size]byte, d.Len()), read: make([]bool, d.Len())}
 }
 
@@ -27,8 +33,8 @@ func (h *Hashed) Image(i int) (Image, error) {
 	return h.remember(i, img, err)
 }
 
-func (h *Hashed) imageInto(i int, buf *[]uint8) (Image, error) {
-	img, err := imageInto(h.Dataset, i, buf)
+func (h *Hashed) imageInto(i int, s *scratch) (Image, error) {
+	img, err := imageInto(h.Dataset, i, s)
 	return h.remember(i, img, err)
 }
 
@@ -36,12 +42,18 @@ func (h *Hashed) remember(i int, img Image, err error) (Image, error) {
 	if err != nil {
 		return img, err
 	}
-	hash := ContentHash(img)
+	h.Know(i, ContentHash(img))
+	return img, nil
+}
+
+// Know takes the hash of image i, 0 <= i < Len, from elsewhere, so that [Hashed.Read] need not look at it.
+func (h *Hashed) Know(i int, hash [sha256.Size]byte) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.hashes[i], h.read[i] = hash, true
-	return img, nil
 }
+
+func (h *Hashed) origin(i int) (Origin, bool) { return OriginOf(h.Dataset, i) }
 
 // Hashes returns the hashes of the images that have been read, in the order of the set.
 func (h *Hashed) Hashes() [][sha256.Size]byte {
@@ -60,9 +72,10 @@ func (h *Hashed) Hashes() [][sha256.Size]byte {
 // that is done.
 func (h *Hashed) Read(ctx context.Context, workers int) error {
 	group, ctx := errgroup.WithContext(ctx)
+	memory := newBudget(DecodeMemory)
 	for w := range workers {
 		group.Go(func() error {
-			var buf []uint8
+			s := newScratch(ctx, memory)
 			for i := w; i < h.Len(); i += workers {
 				if err := ctx.Err(); err != nil {
 					return err
@@ -73,8 +86,13 @@ func (h *Hashed) Read(ctx context.Context, workers int) error {
 				if read {
 					continue
 				}
-				if _, err := h.imageInto(i, &buf); err != nil {
+				_, err := h.imageInto(i, s)
+				s.done()
+				if err != nil {
 					return err
+				}
+				if h.Progress != nil {
+					h.Progress()
 				}
 			}
 			return nil

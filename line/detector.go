@@ -75,6 +75,17 @@ func newDetector(ctx context.Context, net nets.Classifier, c *Contributions, lim
 			return nil, fmt.Errorf("line: %w", err)
 		}
 	}
+	for _, t := range []struct {
+		what   string
+		values []float32
+	}{{"activation threshold", d.activation}, {"weight threshold", d.weight}} {
+		for class, v := range t.values {
+			if v-v != 0 {
+				return nil, fmt.Errorf("line: class %d: expected a finite %s, got %v: the contributions or the weights of %s's last layer are too large",
+					class, t.what, v, net.Name())
+			}
+		}
+	}
 	return d, nil
 }
 

@@ -80,8 +80,19 @@ func (c *countingWriter) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// arrays returns what the file holds, in order.
+// arrays returns what the file holds, in order. It fails for a detector whose file could not be read again.
 func (d *Detector) arrays() ([]npyz.Named, error) {
+	arrays, err := d.allArrays()
+	if err != nil {
+		return nil, err
+	}
+	if _, err := decode(npyz.NewArchive("detector", arrays...), given(d.net)); err != nil {
+		return nil, fmt.Errorf("line: write detector: what it holds could not be read again: %w", err)
+	}
+	return arrays, nil
+}
+
+func (d *Detector) allArrays() ([]npyz.Named, error) {
 	if d.other != nil {
 		return d.arraysOfOther()
 	}

@@ -229,3 +229,26 @@ func TestSaveLeavesNothingBehind(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, a.Has("contributions"))
 }
+
+// TestNoDetectorThatCannotBeRead: weights of the last layer whose products are beyond float32 are refused when the detector is made,
+// by class, and not only when its file is read.
+func TestNoDetectorThatCannotBeRead(t *testing.T) {
+	net := newTiny(3, 5, 1)
+	w, _ := net.head()
+	for i := range w {
+		w[i] = 3e38
+	}
+	c := line.NewContributions(3, 5)
+	for class := range 3 {
+		require.NoError(t, c.Add(class, []float32{1, 20, 300, 4000, 50000}))
+	}
+	_, err := line.New(context.Background(), net, c, line.DefaultOptions())
+	require.ErrorContains(t, err, "line: class 0: expected a finite weight threshold, got +Inf: the contributions or the weights of tiny's last layer are too large")
+
+	w[0] = 0 // the thresholds are numbers again where the percentile is low enough, but not the network's output
+	o := line.DefaultOptions()
+	o.NoWeightPruning = true
+	det, err := line.New(context.Background(), net, c, o)
+	require.NoError(t, err)
+	require.NoError(t, det.Save(filepath.Join(t.TempDir(), "det.npz")))
+}

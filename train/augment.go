@@ -23,9 +23,13 @@ type Augmentation struct {
 
 func (a Augmentation) check(height, width int) error {
 	switch {
-	case a.Crop < 0 || a.Crop > min(height, width):
+	case a.Crop < 0:
+		return configf("crop with %d pixels of padding, expected 0 or more", a.Crop)
+	case a.Cutout < 0:
+		return configf("cutout of %d pixels, expected 0 or more", a.Cutout)
+	case a.Crop > min(height, width):
 		return configf("crop with %d pixels of padding, expected 0 to %d on images of %d×%d", a.Crop, min(height, width), height, width)
-	case a.Cutout < 0 || a.Cutout > 2*min(height, width):
+	case a.Cutout > 2*min(height, width):
 		return configf("cutout of %d pixels, expected 0 to %d on images of %d×%d", a.Cutout, 2*min(height, width), height, width)
 	case !(a.Mixup >= 0) || math.IsInf(a.Mixup, 0):
 		return configf("mixup %v, expected a number, 0 or more", a.Mixup)
@@ -76,5 +80,10 @@ func (a Augmentation) vary(dst, src []float32, height, width int, black [3]float
 
 // partner draws the image to blend with and the share that the first image keeps.
 func (a Augmentation) partner(n int, r *rand.Rand) (index int, share float64) {
-	return r.IntN(n), distuv.Beta{Alpha: a.Mixup, Beta: a.Mixup, Src: r}.Rand()
+	index = r.IntN(n)
+	share = distuv.Beta{Alpha: a.Mixup, Beta: a.Mixup, Src: r}.Rand()
+	if share != share { // both of the gamma variates that it is the ratio of are 0: nearly all of the mass is at the ends
+		share = float64(r.IntN(2))
+	}
+	return index, share
 }

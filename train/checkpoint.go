@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -13,7 +14,7 @@ import (
 	"github.com/line-ood/goline/internal/npyz"
 )
 
-const checkpointFormat = "goline training checkpoint 1"
+const checkpointFormat = "goline training checkpoint 2"
 
 // tensors lists what a run's weights depend on, by name.
 func (r *run) tensors() map[string][]float32 {
@@ -55,7 +56,7 @@ func (r *run) save() error {
 	}
 	arrays := []npyz.Named{
 		{Name: "format", Array: npyz.Scalar(checkpointFormat)},
-		{Name: "identity", Array: npyz.Scalar(r.c.identity(r.net, r.data))},
+		{Name: "identity", Array: npyz.Scalar(r.c.identity(r.net, r.data, r.content))},
 		{Name: "state", Array: npyz.Scalar(string(text))},
 		{Name: "optimizer_steps", Array: npyz.Scalar(int64(r.optimizer.Steps()))},
 	}
@@ -104,6 +105,45 @@ func (r *run) sameTensors(a *npyz.Archive) error {
 	return nil
 }
 
+// difference names the settings of two identities that differ, with both values.
+func difference(got, want string) string {
+	var a, b map[string]any
+	if json.Unmarshal([]byte(got), &a) != nil || json.Unmarshal([]byte(want), &b) != nil {
+		return "its settings cannot be read"
+	}
+	said := map[string]string{"Content": "images and labels", "Images": "number of images", "Classes": "number of classes", "AverageDecay": "EMADecay"}
+	var parts []string
+	var visit func(prefix string, a, b map[string]any)
+	visit = func(prefix string, a, b map[string]any) {
+		keys := map[string]bool{}
+		for k := range a {
+			keys[k] = true
+		}
+		for k := range b {
+			keys[k] = true
+		}
+		for _, k := range slices.Sorted(maps.Keys(keys)) {
+			x, inA := a[k].(map[string]any)
+			y, inB := b[k].(map[string]any)
+			name := prefix + k
+			if other, ok := said[k]; ok {
+				name = other
+			}
+			switch {
+			case inA && inB:
+				visit(name+".", x, y)
+			case !reflect.DeepEqual(a[k], b[k]):
+				parts = append(parts, fmt.Sprintf("%s: expected %.40s, got %.40s", name, fmt.Sprint(b[k]), fmt.Sprint(a[k])))
+			}
+		}
+	}
+	visit("", a, b)
+	if len(parts) == 0 {
+		return "its settings are others"
+	}
+	return strings.Join(parts, "; ")
+}
+
 func (r *run) take(a *npyz.Archive) error {
 	for _, name := range []string{"format", "identity", "state", "optimizer_steps"} {
 		if !a.Has(name) {
@@ -117,8 +157,8 @@ func (r *run) take(a *npyz.Archive) error {
 	if err != nil {
 		return err
 	}
-	if want := r.c.identity(r.net, r.data); identity != want {
-		return fmt.Errorf("%w:\n  got      %s\n  expected %s", ErrMismatch, identity, want)
+	if want := r.c.identity(r.net, r.data, r.content); identity != want {
+		return fmt.Errorf("%w: %s", ErrMismatch, difference(identity, want))
 	}
 	text, err := a.String("state")
 	if err != nil {

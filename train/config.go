@@ -1,6 +1,9 @@
 package train
 
 import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -97,8 +100,47 @@ func configf(format string, args ...any) error {
 }
 
 // ErrMismatch is the cause of an error of [Run] when the checkpoint to resume from is one of another run: of other settings,
-// another number of images or classes, or another network. A file that is no checkpoint is another error.
+// other images, labels or another number of classes, or another network. A file that is no checkpoint is another error.
 var ErrMismatch = errors.New("checkpoint of another run")
+
+// Beyond these a number is a typing error: a run needs memory for a batch and for its workers.
+const (
+	maxEpochs  = 1_000_000
+	maxBatch   = 1 << 16
+	maxWorkers = 1024
+)
+
+// Check fails, wrapping [ErrConfig], for settings that no run can have, whatever its network and images are. [Run] checks them as
+// well.
+func (c Config) Check() error {
+	switch {
+	case c.Epochs < 1 || c.Epochs > maxEpochs:
+		return configf("%d epochs, expected 1 to %d", c.Epochs, maxEpochs)
+	case c.Batch < 0 || c.Batch > maxBatch:
+		return configf("batch of %d images, expected 1 to %d, or 0 for the default", c.Batch, maxBatch)
+	case c.Shard < 0 || c.Batch > 0 && c.Shard > 0 && c.Batch%c.Shard != 0:
+		return configf("shard of %d images, expected a divisor of the batch of %d, or 0 for the default", c.Shard, c.Batch)
+	case c.Workers < 0 || c.Workers > maxWorkers:
+		return configf("%d workers, expected 1 to %d, or 0 for the default", c.Workers, maxWorkers)
+	case !(c.LabelSmoothing >= 0 && c.LabelSmoothing < 1):
+		return configf("label smoothing %v, expected a share in [0, 1)", c.LabelSmoothing)
+	case !(c.ClipNorm >= 0) || math.IsInf(c.ClipNorm, 0):
+		return configf("gradient norm clipped at %v, expected a number, 0 (not at all) or more", c.ClipNorm)
+	case !(c.EMADecay >= 0 && c.EMADecay < 1):
+		return configf("decay %v of the average, expected one in [0, 1)", c.EMADecay)
+	case c.StopAt < 0:
+		return configf("stop at step %d, expected 0 (at the end) or more", c.StopAt)
+	case c.CheckpointEvery < 0:
+		return configf("a checkpoint every %d steps, expected 0 (every epoch) or more", c.CheckpointEvery)
+	}
+	if _, err := c.Optimizer.withDefaults(); err != nil {
+		return configf("%w", err)
+	}
+	if _, err := NewSchedule(c.Schedule, c.Epochs, 1); err != nil {
+		return err
+	}
+	return c.Augmentation.check(math.MaxInt/4, math.MaxInt/4)
+}
 
 func (c Config) withDefaults(net nets.Classifier, data dataset.Dataset) (Config, error) {
 	if c.Batch == 0 {
@@ -113,40 +155,47 @@ func (c Config) withDefaults(net nets.Classifier, data dataset.Dataset) (Config,
 	if c.Workers == 0 {
 		c.Workers = runtime.GOMAXPROCS(0)
 	}
-	switch shape := net.InputShape(); {
-	case c.Epochs < 1:
-		return c, configf("%d epochs, expected at least 1", c.Epochs)
-	case c.Batch < 1 || c.Batch > data.Len():
+	if c.Batch < 1 || c.Batch > data.Len() {
 		return c, configf("batch of %d images, expected 1 to %d, as many as %s has", c.Batch, data.Len(), data.Name())
-	case c.Shard < 1 || c.Batch%c.Shard != 0:
+	}
+	if err := c.Check(); err != nil {
+		return c, err
+	}
+	switch shape := net.InputShape(); {
+	case c.Batch%c.Shard != 0:
 		return c, configf("shard of %d images, expected a divisor of the batch of %d", c.Shard, c.Batch)
-	case c.Workers < 1:
-		return c, configf("%d workers, expected at least 1", c.Workers)
-	case !(c.LabelSmoothing >= 0 && c.LabelSmoothing < 1):
-		return c, configf("label smoothing %v, expected a share in [0, 1)", c.LabelSmoothing)
-	case !(c.ClipNorm >= 0) || math.IsInf(c.ClipNorm, 0):
-		return c, configf("gradient norm clipped at %v, expected a number, 0 (not at all) or more", c.ClipNorm)
-	case !(c.EMADecay >= 0 && c.EMADecay < 1):
-		return c, configf("decay %v of the average, expected one in [0, 1)", c.EMADecay)
-	case c.StopAt < 0:
-		return c, configf("stop at step %d, expected 0 (at the end) or more", c.StopAt)
-	case c.CheckpointEvery < 0:
-		return c, configf("a checkpoint every %d steps, expected 0 (every epoch) or more", c.CheckpointEvery)
 	case len(shape) != 3 || shape[0] != 3:
 		return c, configf("network %s takes %v, expected [3 height width]", net.Name(), shape)
 	}
 	return c, nil
 }
 
-// identity describes everything that the weights of a run depend on: only a run with the same can be resumed.
-func (c Config) identity(net nets.Classifier, data dataset.Dataset) string {
+// identity describes everything that the weights of a run depend on: only a run with the same can be resumed. content is what
+// [contentOf] says of the data.
+func (c Config) identity(net nets.Classifier, data dataset.Dataset, content string) string {
 	text, err := json.Marshal(struct {
 		Config
 		Network         string
 		Classes, Images int
-	}{c, net.Name(), net.Classes(), data.Len()})
+		Content         string
+	}{c, net.Name(), net.Classes(), data.Len(), content})
 	if err != nil {
 		panic(err) // numbers, strings and flags can always be written
 	}
 	return string(text)
+}
+
+// contentOf returns a hash, in hexadecimal, of the labels and of what every image shows, in their order. All of them are decoded
+// once.
+func contentOf(ctx context.Context, data dataset.Dataset, workers int) (string, error) {
+	hashed := dataset.WithHashes(data)
+	if err := hashed.Read(ctx, workers); err != nil {
+		return "", err
+	}
+	h := sha256.New()
+	fmt.Fprintf(h, "%d\n", data.Labels())
+	for _, one := range hashed.Hashes() {
+		h.Write(one[:])
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
 }

@@ -215,3 +215,32 @@ func TestStreamsDiffer(t *testing.T) {
 	}
 	require.Len(t, seen, 1600)
 }
+
+// TestMixupNearZero: however small the parameter, shares are numbers, at the ends when it is tiny, as the limit of the beta
+// distribution has them.
+func TestMixupNearZero(t *testing.T) {
+	for _, alpha := range []float64{5e-324, 1e-30, 1e-3, 0.2, 1, 1e6} {
+		a := Augmentation{Mixup: alpha}
+		low, sum := 0, 0.0
+		const n = 2000
+		for i := range n {
+			share := partnerShare(a, i)
+			require.True(t, share >= 0 && share <= 1, "%v: %v", alpha, share)
+			if share < 0.5 {
+				low++
+			}
+			sum += share
+			if alpha <= 1e-30 {
+				require.True(t, share == 0 || share == 1, "%v", share)
+			}
+		}
+		require.InDelta(t, n/2, low, 150, "%v", alpha)
+		require.InDelta(t, 0.5, sum/n, 0.04, "%v", alpha)
+	}
+}
+
+// partnerShare is the share that image i keeps in mixup.
+func partnerShare(a Augmentation, i int) float64 {
+	_, share := a.partner(10, stream(1, 0, i))
+	return share
+}

@@ -29,9 +29,14 @@ func Run(ctx context.Context, net nets.Classifier, data, val dataset.Dataset, c 
 	if err != nil {
 		return nil, err
 	}
-	if c.Resume && c.Checkpoint != "" {
-		if err := r.restore(); err != nil {
-			return nil, err
+	if c.Checkpoint != "" {
+		if r.content, err = contentOf(ctx, data, c.Workers); err != nil {
+			return nil, fmt.Errorf("train: %w", err)
+		}
+		if c.Resume {
+			if err := r.restore(); err != nil {
+				return nil, err
+			}
 		}
 	}
 	if err := r.all(ctx); err != nil {
@@ -48,6 +53,7 @@ type run struct {
 	c         Config
 	net       nets.Classifier
 	data, val dataset.Dataset
+	content   string // of data, see contentOf; "" for a run without checkpoints
 	program   *graph.TrainingProgram
 	optimizer Optimizer
 	schedule  Schedule

@@ -204,6 +204,18 @@ func TestCheckpointOfAnotherRunIsRefused(t *testing.T) {
 	require.ErrorIs(t, err, train.ErrMismatch)
 	require.ErrorContains(t, err, "another run")
 	require.Equal(t, before, bits(net), "nothing is half loaded")
+	require.ErrorContains(t, err, "Seed: expected ")
+
+	rotated := make([]int, data.Len())
+	for i := range rotated {
+		rotated[i] = (i + 3*data.Len() - 1) % data.Len()
+	}
+	moved, err := dataset.Subset(data, rotated)
+	require.NoError(t, err)
+	_, err = train.Run(context.Background(), net, moved, nil, c)
+	require.ErrorIs(t, err, train.ErrMismatch)
+	require.ErrorContains(t, err, "images and labels: expected ")
+	require.Equal(t, before, bits(net), "nothing is half loaded")
 
 	for _, n := range []int{0, 10, len(whole) / 2, len(whole) - 1} {
 		require.NoError(t, os.WriteFile(c.Checkpoint, whole[:n], 0o600))

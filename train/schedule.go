@@ -48,6 +48,8 @@ func NewSchedule(c ScheduleConfig, epochs, stepsPerEpoch int) (Schedule, error) 
 		return nil, configf("warm-up of %v epochs, expected 0 or more, but less than the run of %d", c.Warmup, epochs)
 	case c.Name == StepDecay && !(c.Every > 0):
 		return nil, configf("steps every %v epochs, expected a positive number", c.Every)
+	case !(c.Every >= 0) || math.IsInf(c.Every, 0):
+		return nil, configf("steps every %v epochs, expected a number, 0 or more", c.Every)
 	case !(c.Gamma > 0 && c.Gamma <= 1):
 		return nil, configf("gamma %v, expected a factor in (0, 1]", c.Gamma)
 	case !(c.Final >= 0 && c.Final <= 1):

@@ -216,7 +216,7 @@ func TestEvalNeedsNoLabelsWithoutLINe(t *testing.T) {
 	w := newWorld(t)
 	args := join([]string{"eval", "--fit", w.path("dark.npz"), "--id", w.path("test.npz"), "--ood", "n=" + w.path("noise.npy")}, w.net())
 	must(t, append(args, "--methods", "react, dice ,msp")...)
-	require.Contains(t, fails(t, args...), "dark.npz: the images have no labels, which LINe needs")
+	require.Contains(t, fails(t, args...), "dark.npz: the images have no labels, which fitting needs")
 }
 
 // untimed blanks what may differ between two runs.
@@ -313,7 +313,8 @@ func TestFeaturesDir(t *testing.T) {
 		arrays = append(arrays, npyz.Named{Name: name, Array: array})
 	}
 	require.NoError(t, npyz.WriteNpz(path, npyz.Stored, arrays...))
-	require.NotEqual(t, without, result())
+	require.Contains(t, fails(t, w.eval("--features-dir", kept)...), path+": features, logits or labels are not those that were kept (delete the file")
+	require.NoError(t, writeFile(path, whole))
 
 	// One pixel of one image, one weight, or one label: all of it is made anew.
 	noise := pixels(9, 4, 0)
@@ -337,6 +338,48 @@ func TestFeaturesDir(t *testing.T) {
 		require.Contains(t, message, path, name)
 		require.Contains(t, message, "delete the file", name)
 	}
+	// Arrays that were changed, one row fewer, and labels of others.
+	kept1, err := npyz.ReadNpz(func() string { require.NoError(t, writeFile(path, whole)); return path }())
+	require.NoError(t, err)
+	change := func(edit func(name string, a npyz.Array) npyz.Array) {
+		var arrays []npyz.Named
+		for name, a := range kept1.All() {
+			arrays = append(arrays, npyz.Named{Name: name, Array: edit(name, a)})
+		}
+		require.NoError(t, npyz.WriteNpz(path, npyz.Stored, arrays...))
+		message := fails(t, w.eval("--features-dir", kept)...)
+		require.Contains(t, message, path+": features, logits or labels are not those that were kept (delete the file")
+	}
+	change(func(name string, a npyz.Array) npyz.Array {
+		if values, ok := a.Data.([]float32); ok && name == "features" {
+			more := slices.Clone(values)
+			more[1]++
+			return npyz.New(more, a.Shape...)
+		}
+		return a
+	})
+	change(func(_ string, a npyz.Array) npyz.Array {
+		if len(a.Shape) == 0 {
+			return a
+		}
+		n := a.Shape[0] - 1
+		shape := append([]int{n}, a.Shape[1:]...)
+		switch values := a.Data.(type) {
+		case []float32:
+			return npyz.New(values[:len(values)/(n+1)*n], shape...)
+		case []int64:
+			return npyz.New(values[:n], shape...)
+		}
+		return a
+	})
+	change(func(name string, a npyz.Array) npyz.Array {
+		if labels, ok := a.Data.([]int64); ok && name == "labels" {
+			more := slices.Clone(labels)
+			more[0]++
+			return npyz.New(more)
+		}
+		return a
+	})
 	// A file of other origin is left alone.
 	must(t, join([]string{"features", "--data", w.path("noise.npy"), "--out", path}, w.net())...)
 	mine := contents(t, path)

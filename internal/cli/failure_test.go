@@ -127,9 +127,9 @@ func TestBadLabels(t *testing.T) {
 	for name, want := range map[string]string{
 		"high.npz":  "high.npz: image high.npz#2 has label 3, but the network has 3 classes",
 		"horse.bin": "horse.bin: image horse.bin#0 has label 7 (horse), but the network has 3 classes",
-		"hole.npz":  "hole.npz: image hole.npz#2 has no label, which LINe needs",
-		"one.npz":   "one.npz: there are no images of class 0, 2; LINe needs some of every class of the network",
-		"noise.npy": "noise.npy: the images have no labels, which LINe needs",
+		"hole.npz":  "hole.npz: image hole.npz#2 has no label, which fitting needs",
+		"one.npz":   "one.npz: there are no images of class 0, 2; fitting needs some of every class of the network",
+		"noise.npy": "noise.npy: the images have no labels, which fitting needs",
 	} {
 		require.Contains(t, fails(t, join([]string{"fit", "--data", w.path(name), "--out", w.path("out.npz")}, w.net())...),
 			"--data "+w.dir+"/"+want)

@@ -259,7 +259,7 @@ func TestRealCIFAR100(t *testing.T) {
 		"--id", few, "--ood", "cifar10=" + part("ood.bin", "cifar10_test_5000.bin", 3073, 50), "--json", filepath.Join(dir, "out.json")}
 	message := fails(t, append(args, "--fit", few)...)
 	require.Contains(t, message, "few.bin: there are no images of class 0 (apple), ")
-	require.Contains(t, message, " more; LINe needs some of every class of the network")
+	require.Contains(t, message, " more; fitting needs some of every class of the network")
 	require.Less(t, strings.Count(message, "("), 12, "a long list is cut")
 
 	must(t, append(args, "--fit", all, "--p-a", "10")...)

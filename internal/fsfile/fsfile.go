@@ -4,6 +4,7 @@ package fsfile
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -27,6 +28,31 @@ func (disk) Open(name string) (fs.File, error) {
 func (disk) Stat(name string) (fs.FileInfo, error)      { return os.Stat(name) }
 func (disk) ReadDir(name string) ([]fs.DirEntry, error) { return os.ReadDir(name) }
 func (disk) Glob(pattern string) ([]string, error)      { return filepath.Glob(pattern) }
+
+// OpenRegular opens a plain file of the disk. It looks before it opens: opening a pipe waits for a writer, and no signal ends that.
+func OpenRegular(path string) (*os.File, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, &fs.PathError{Op: "open", Path: path, Err: ErrNotRegular}
+	}
+	return os.Open(path)
+}
+
+// ErrNotRegular is the cause of errors about folders, pipes and devices where a plain file belongs.
+var ErrNotRegular = errors.New("not a regular file")
+
+// ReadRegular returns the content of a plain file of the disk.
+func ReadRegular(path string) ([]byte, error) {
+	f, err := OpenRegular(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(f)
+}
 
 // File is an open file.
 type File interface {

@@ -7,6 +7,7 @@ import (
 	"os"
 
 	"github.com/line-ood/goline/internal/atomicfile"
+	"github.com/line-ood/goline/internal/fsfile"
 )
 
 // ReadNpy reads one array and leaves r behind its last byte.
@@ -26,7 +27,7 @@ func ReadNpyFile(path string) (Array, error) {
 }
 
 func readNpyFile(path string) (Array, error) {
-	f, err := os.Open(path)
+	f, err := fsfile.OpenRegular(path)
 	if err != nil {
 		return Array{}, err
 	}

@@ -2,19 +2,21 @@ package npyz
 
 import (
 	"archive/zip"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
-	"math"
-	"os"
 	"slices"
 	"strings"
+
+	"github.com/line-ood/goline/internal/fsfile"
 )
 
 // Reader gives access to the arrays of an npz archive one by one.
 type Reader struct {
 	label string // what errors call the archive
 	size  int64
+	limit int64 // bytes that one array may unpack to
 	names []string
 	files map[string]*zip.File
 	close func() error
@@ -22,7 +24,7 @@ type Reader struct {
 
 // OpenNpz opens the archive at path. Nothing but the table of contents is read until [Reader.Read].
 func OpenNpz(path string) (*Reader, error) {
-	f, err := os.Open(path)
+	f, err := fsfile.OpenRegular(path)
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", path, unwrapPath(err))
 	}
@@ -40,6 +42,9 @@ func OpenNpz(path string) (*Reader, error) {
 	return nil, fmt.Errorf("read %s: %w", path, err)
 }
 
+// ErrTooLarge is the cause of errors about archives that would unpack to far more than their own size.
+var ErrTooLarge = errors.New("the archive unpacks to far more than its size")
+
 // NewReader reads an archive of the given size in bytes from r. Errors call it label.
 func NewReader(r io.ReaderAt, size int64, label string) (_ *Reader, err error) {
 	defer func() {
@@ -51,7 +56,7 @@ func NewReader(r io.ReaderAt, size int64, label string) (_ *Reader, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("read %s: npz archive: %w", label, err)
 	}
-	out := &Reader{label: label, size: size, files: map[string]*zip.File{}, close: func() error { return nil }}
+	out := &Reader{label: label, size: size, limit: fsfile.UnpackLimit(size), files: map[string]*zip.File{}, close: func() error { return nil }}
 	packed := uint64(0)
 	for _, f := range z.File {
 		// Members that share bytes would multiply the work without end.
@@ -125,13 +130,16 @@ func (r *Reader) open(name string, use func(rc io.Reader, limit int64) error) (e
 	if f == nil {
 		return fmt.Errorf("no such array; the archive has %s", list(r.names))
 	}
+	if f.UncompressedSize64 > uint64(r.limit) {
+		return fmt.Errorf("expected at most %d bytes unpacked from an archive of %d, got %d: %w", r.limit, r.size, f.UncompressedSize64, ErrTooLarge)
+	}
 	rc, err := f.Open()
 	if err != nil {
 		return err
 	}
 	defer rc.Close()
 	limit := int64(-1)
-	if size := f.UncompressedSize64; f.Method == zip.Store && size <= math.MaxInt64 && int64(size) <= r.size {
+	if size := f.UncompressedSize64; f.Method == zip.Store && int64(size) <= r.size {
 		limit = int64(size)
 	}
 	return use(rc, limit)
@@ -168,6 +176,12 @@ func ReadNpz(path string) (*Archive, error) {
 
 // ReadAll reads every array of the archive.
 func (r *Reader) ReadAll() (*Archive, error) {
+	var total uint64
+	for name, f := range r.files {
+		if total += f.UncompressedSize64; f.UncompressedSize64 > uint64(r.limit) || total > uint64(r.limit) {
+			return nil, fmt.Errorf("read %s: array %q: expected at most %d bytes unpacked from an archive of %d: %w", r.label, name, r.limit, r.size, ErrTooLarge)
+		}
+	}
 	a := &Archive{label: r.label, names: r.Names(), arrays: make(map[string]Array, len(r.names))}
 	for _, name := range r.names {
 		array, err := r.Read(name)
@@ -177,6 +191,16 @@ func (r *Reader) ReadAll() (*Archive, error) {
 		a.arrays[name] = array
 	}
 	return a, nil
+}
+
+// NewArchive returns an archive of arrays that are in memory already, as if it had been read. Errors call it label.
+func NewArchive(label string, arrays ...Named) *Archive {
+	a := &Archive{label: label, arrays: make(map[string]Array, len(arrays))}
+	for _, n := range arrays {
+		a.names = append(a.names, n.Name)
+		a.arrays[n.Name] = n.Array
+	}
+	return a
 }
 
 // Names lists the arrays in the archive's order.

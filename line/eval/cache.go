@@ -33,7 +33,19 @@ func (x *Extractor) keep(path, source string, s posthoc.Samples) error {
 		npyz.Named{Name: "features", Array: npyz.New(s.Features, s.N, s.Dim)},
 		npyz.Named{Name: "logits", Array: npyz.New(s.Logits, s.N, s.Classes)},
 		npyz.Named{Name: "labels", Array: npyz.New(labels)},
-		npyz.Named{Name: "source", Array: npyz.Scalar(source)})
+		npyz.Named{Name: "source", Array: npyz.Scalar(source)},
+		npyz.Named{Name: "digest", Array: npyz.Scalar(digest(source, s, labels))})
+}
+
+// digest binds kept features, logits and labels to what they were made from: arrays that were changed since, or have another number
+// of images, have another one.
+func digest(source string, s posthoc.Samples, labels []int64) string {
+	h := sha256.New()
+	fmt.Fprintf(h, "%s\n%d %d %d\n", source, s.N, s.Dim, s.Classes)
+	write32(h, s.Features)
+	write32(h, s.Logits)
+	fmt.Fprintf(h, "%d\n", labels)
+	return hex.EncodeToString(h.Sum(nil))
 }
 
 // cached reads features from an earlier call. A file made from something else is to be made anew; a broken one is an error.
@@ -51,9 +63,13 @@ func (x *Extractor) cached(path, source string) (s posthoc.Samples, ok bool, err
 	case got != source:
 		return s, false, nil
 	}
-	labels, err := a.Ints("labels", -1)
+	raw, err := a.Int64("labels", -1)
 	if err != nil {
 		return s, false, fmt.Errorf("cached features %s: %w", path, err)
+	}
+	labels := make([]int, len(raw))
+	for i, l := range raw {
+		labels[i] = int(l)
 	}
 	s = posthoc.Samples{N: len(labels), Dim: x.net.Dim(), Classes: x.net.Classes()}
 	if s.Dim > 0 {
@@ -63,6 +79,9 @@ func (x *Extractor) cached(path, source string) (s posthoc.Samples, ok bool, err
 	}
 	if s.Logits, err = a.Float32("logits", s.N, s.Classes); err != nil {
 		return s, false, fmt.Errorf("cached features %s: %w", path, err)
+	}
+	if kept, err := a.String("digest"); err != nil || kept != digest(source, s, raw) {
+		return posthoc.Samples{}, false, fmt.Errorf("cached features %s: features, logits or labels are not those that were kept (delete the file to compute them again)", path)
 	}
 	if slices.ContainsFunc(labels, func(l int) bool { return l >= 0 }) {
 		s.Labels = labels
@@ -78,7 +97,7 @@ func (x *Extractor) source(ctx context.Context, name string, set dataset.Dataset
 		return "", err
 	}
 	h := sha256.New()
-	fmt.Fprintf(h, "goline features 3\n%s\n%s\n%d %d\n", x.net.Name(), x.Weights, set.Len(), set.Labels())
+	fmt.Fprintf(h, "goline features 4\n%s\n%s\n%d %d\n", x.net.Name(), x.Weights, set.Len(), set.Labels())
 	if p := x.net.Preprocessing(); p != (nets.Preprocessing{}) {
 		if usual, ok := nets.PreprocessingByName(x.net.Name()); !ok || p != usual {
 			fmt.Fprintf(h, "%v\n", p)

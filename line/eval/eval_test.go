@@ -121,6 +121,13 @@ func TestFolderOfFeatures(t *testing.T) {
 			z := slices.Clone(want.Features)
 			z[0] = 42
 			a["features"] = npyz.New(z, want.N, want.Dim)
+			source, err := a["source"].AsStrings()
+			require.NoError(t, err)
+			labels, err := a["labels"].AsInt64()
+			require.NoError(t, err)
+			marked := want
+			marked.Features = z
+			a["digest"] = npyz.Scalar(eval.Digest(source[0], marked, labels)) // as if they had been kept so
 		})
 	}
 	fromFile := func(x *eval.Extractor, set dataset.Dataset, names ...string) bool {
@@ -395,7 +402,7 @@ func TestLabels(t *testing.T) {
 		"there are no images of class 3": eval.CheckTraining(set, 4),
 		"image sc has label 2, but":      eval.CheckLabels(set, 2),
 		"the images have no labels":      eval.CheckTraining(newSet("s", 2, 1, false), 3),
-		"and 87 more; LINe needs":        eval.CheckTraining(set, 100),
+		"and 87 more; fitting needs":     eval.CheckTraining(set, 100),
 	} {
 		require.ErrorContains(t, err, want)
 		require.True(t, errors.Is(err, eval.ErrLabels))

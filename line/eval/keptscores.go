@@ -44,7 +44,7 @@ func (k *KeptScores) key(m posthoc.Method, d Data, set posthoc.Samples) (string,
 		return "", nil
 	}
 	h := sha256.New()
-	fmt.Fprintf(h, "goline scores 1\n%q\n%q\n", k.Program, m.Name())
+	fmt.Fprintf(h, "goline scores 2\n%q\n%q\n", k.Program, m.Name())
 	params := m.Params()
 	for _, name := range slices.Sorted(maps.Keys(params)) {
 		fmt.Fprintf(h, "%q = %#v\n", name, params[name])
@@ -140,6 +140,9 @@ func (k *KeptScores) find(key string, n int) ([]float64, cost, error) {
 	if err != nil {
 		return nil, cost{}, fmt.Errorf("kept scores %s: %w", path, err)
 	}
+	if kept, err := a.String("digest"); err != nil || kept != scoresDigest(key, scores) {
+		return nil, cost{}, fmt.Errorf("kept scores %s: the scores are not those that were kept (delete the file to compute them again)", path)
+	}
 	spent, err := a.Float64("cost", 3)
 	if err != nil {
 		return nil, cost{}, fmt.Errorf("kept scores %s: %w", path, err)
@@ -160,5 +163,16 @@ func (k *KeptScores) keep(key string, scores []float64, spent cost) error {
 	return npyz.WriteNpz(k.path(key), npyz.Stored,
 		npyz.Named{Name: "scores", Array: npyz.New(scores)},
 		npyz.Named{Name: "cost", Array: npyz.New([]float64{spent.fitSeconds, spent.microsPerSample, float64(spent.bytes)})},
-		npyz.Named{Name: "key", Array: npyz.Scalar(key)})
+		npyz.Named{Name: "key", Array: npyz.Scalar(key)},
+		npyz.Named{Name: "digest", Array: npyz.Scalar(scoresDigest(key, scores))})
+}
+
+// scoresDigest binds kept scores to their key.
+func scoresDigest(key string, scores []float64) string {
+	h := sha256.New()
+	fmt.Fprintf(h, "%s\n", key)
+	for _, v := range scores {
+		_ = binary.Write(h, binary.LittleEndian, v) // a hash takes everything
+	}
+	return hex.EncodeToString(h.Sum(nil))
 }

@@ -49,10 +49,10 @@ func AlignClasses(set, fit dataset.Dataset) dataset.Dataset {
 	return aligned
 }
 
-// CheckTraining fails, wrapping ErrLabels, unless every image has a label and every class an image, as LINe needs.
+// CheckTraining fails, wrapping ErrLabels, unless every image has a label and every class an image, as methods that are fitted to labels need.
 func CheckTraining(set dataset.Dataset, classes int) error {
 	if set.Labels() == nil {
-		return labelf("%s: the images have no labels, which LINe needs", set.Name())
+		return labelf("%s: the images have no labels, which fitting needs", set.Name())
 	}
 	if err := CheckLabels(set, classes); err != nil {
 		return err
@@ -60,7 +60,7 @@ func CheckTraining(set dataset.Dataset, classes int) error {
 	seen := make([]bool, classes)
 	for i, label := range set.Labels() {
 		if label < 0 {
-			return labelf("%s: image %s has no label, which LINe needs", set.Name(), set.ID(i))
+			return labelf("%s: image %s has no label, which fitting needs", set.Name(), set.ID(i))
 		}
 		seen[label] = true
 	}
@@ -75,7 +75,7 @@ func CheckTraining(set dataset.Dataset, classes int) error {
 		missing = append(missing[:most], fmt.Sprintf("and %d more", n-most))
 	}
 	if len(missing) > 0 {
-		return labelf("%s: there are no images of class %s; LINe needs some of every class of the network",
+		return labelf("%s: there are no images of class %s; fitting needs some of every class of the network",
 			set.Name(), strings.Join(missing, ", "))
 	}
 	return nil

@@ -11,8 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/line-ood/goline/dataset"
 	"github.com/line-ood/goline/internal/fsfile"
 	"github.com/line-ood/goline/internal/npyz"
@@ -22,9 +20,10 @@ import (
 // there for files that have not changed since: such pictures are not looked at again. name is what progress and errors call the set,
 // and what its file in the folder is called.
 func (x *Extractor) Hashes(ctx context.Context, name string, set dataset.Dataset) ([][sha256.Size]byte, error) {
-	hashes := make([][sha256.Size]byte, set.Len())
+	known := dataset.WithHashes(set)
 	if x.Dir == "" {
-		return hashes, x.look(ctx, name, set, nil, hashes)
+		err := x.look(ctx, name, known, set.Len())
+		return known.Hashes(), err
 	}
 	path := filepath.Join(x.Dir, fileName(name)+".pictures.npz")
 	remembered, err := x.recall(path)
@@ -33,8 +32,8 @@ func (x *Extractor) Hashes(ctx context.Context, name string, set dataset.Dataset
 	}
 	origins := make([]dataset.Origin, set.Len())
 	stamps := map[string]fsfile.Stamp{}
-	var missing []int
-	for i := range hashes {
+	missing := 0
+	for i := range origins {
 		o, ok := dataset.OriginOf(set, i)
 		if ok {
 			if o.File, err = filepath.Abs(o.File); err != nil {
@@ -46,47 +45,26 @@ func (x *Extractor) Hashes(ctx context.Context, name string, set dataset.Dataset
 			}
 		}
 		if h, found := remembered[seen{o, stamps[o.File]}]; ok && found && stamps[o.File] != (fsfile.Stamp{}) {
-			hashes[i] = h
+			known.Know(i, h)
 		} else {
-			missing = append(missing, i)
+			missing++
 		}
 	}
-	if len(missing) == 0 {
-		return hashes, nil
+	if missing == 0 {
+		return known.Hashes(), nil
 	}
-	if err := x.look(ctx, name, set, missing, hashes); err != nil {
+	if err := x.look(ctx, name, known, missing); err != nil {
 		return nil, err
 	}
+	hashes := known.Hashes()
 	return hashes, x.remember(path, origins, stamps, hashes)
 }
 
-// look hashes pictures with the given indices, nil for all.
-func (x *Extractor) look(ctx context.Context, name string, set dataset.Dataset, indices []int, hashes [][sha256.Size]byte) error {
-	if indices == nil {
-		for i := range hashes {
-			indices = append(indices, i)
-		}
-	}
-	add := x.options.counter(name+": compare pictures", len(indices))
-	group, ctx := errgroup.WithContext(ctx)
-	workers := x.options.workers()
-	for w := range workers {
-		group.Go(func() error {
-			for k := w; k < len(indices); k += workers {
-				if err := ctx.Err(); err != nil {
-					return err
-				}
-				img, err := set.Image(indices[k])
-				if err != nil {
-					return err
-				}
-				hashes[indices[k]] = dataset.ContentHash(img)
-				add(1)
-			}
-			return nil
-		})
-	}
-	return group.Wait()
+// look hashes the pictures that are not known yet, so many.
+func (x *Extractor) look(ctx context.Context, name string, set *dataset.Hashed, missing int) error {
+	add := x.options.counter(name+": compare pictures", missing)
+	set.Progress = func() { add(1) }
+	return set.Read(ctx, x.options.workers())
 }
 
 // seen is a picture of a file as it was.

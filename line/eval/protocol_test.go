@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/line-ood/goline/internal/npyz"
 	"github.com/line-ood/goline/line/eval"
 	"github.com/line-ood/goline/line/metrics"
 	"github.com/line-ood/goline/line/posthoc"
@@ -226,6 +227,20 @@ func TestKeptScores(t *testing.T) {
 
 	files, err := filepath.Glob(filepath.Join(dir, "*.npz"))
 	require.NoError(t, err)
+	for _, f := range files { // a score that was changed
+		a, err := npyz.ReadNpz(f)
+		require.NoError(t, err)
+		var arrays []npyz.Named
+		for name, array := range a.All() {
+			if values, ok := array.Data.([]float64); ok && name == "scores" {
+				values[0]++
+			}
+			arrays = append(arrays, npyz.Named{Name: name, Array: array})
+		}
+		require.NoError(t, npyz.WriteNpz(f, npyz.Stored, arrays...))
+	}
+	_, _, err = eval.Measure(ctx, d, methods(t, "react")[0], eval.RunOptions{Kept: &eval.KeptScores{Dir: dir, Program: "a"}})
+	require.ErrorContains(t, err, "the scores are not those that were kept (delete the file")
 	for _, f := range files {
 		require.NoError(t, os.WriteFile(f, []byte("PK damaged"), 0o666))
 	}
