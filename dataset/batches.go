@@ -20,6 +20,9 @@ type BatchOptions struct {
 	// Indices are the images of a set to take, in this order; nil means all. It must not be changed while the stream is
 	// read. A stream has no indices to choose from.
 	Indices []int
+	// MaxMemory bounds the bytes that pictures which are being decoded take together: workers wait for each other, and a picture that
+	// takes more by itself is an error, see [DecodeMemory]. 0 means DecodeMemory.
+	MaxMemory int64
 }
 
 const defaultBatch = 32
@@ -74,7 +77,7 @@ type member struct {
 	i int
 }
 
-func (m member) image(buf *[]uint8) (Image, error) { return imageInto(m.d, m.i, buf) }
+func (m member) image(s *scratch) (Image, error) { return imageInto(m.d, m.i, s) }
 func (m member) blame(err error) error {
 	return fmt.Errorf("%s: image %s: %w", m.d.Name(), m.d.ID(m.i), err)
 }
@@ -91,8 +94,8 @@ type item struct {
 
 // decodable is an image that is yet to be decoded.
 type decodable interface {
-	// image decodes it. The result is only read, and may lie in *buf, which is enlarged as needed.
-	image(buf *[]uint8) (Image, error)
+	// image decodes it, with a scratch, which the result may lie in: it is only read, until the scratch is used again.
+	image(s *scratch) (Image, error)
 	// blame names it in an error.
 	blame(err error) error
 }
@@ -121,6 +124,7 @@ type stream struct {
 	sample  int // values per image
 	workers int
 	ahead   int          // batches under way
+	memory  *budget      // of pictures that are being decoded
 	free    chan *memory // released memory
 }
 
@@ -155,7 +159,7 @@ func newStream(ctx context.Context, name string, p nets.Preprocessing, o BatchOp
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	s := &stream{name: name, size: o.Size, workers: o.Workers}
+	s := &stream{name: name, size: o.Size, workers: o.Workers, memory: newBudget(o.MaxMemory)}
 	if s.size == 0 {
 		s.size = defaultBatch
 	}
@@ -238,7 +242,7 @@ func (s *stream) dispatch(ctx context.Context, jobs chan<- job, slots chan<- *sl
 	}
 	var failed error
 	err := s.each(ctx, func(it item) bool {
-		if failed = s.settle(it); failed != nil {
+		if failed = s.settle(ctx, it); failed != nil {
 			return false
 		}
 		if b == nil {
@@ -292,13 +296,15 @@ func (s *stream) each(ctx context.Context, give func(item) bool) (err error) {
 }
 
 // settle takes the size of the network input from the first image, unless the preprocessing says it.
-func (s *stream) settle(first item) (err error) {
+func (s *stream) settle(ctx context.Context, first item) (err error) {
 	if s.sample > 0 {
 		return nil
 	}
 	s.height, s.width = s.q.p.Size()
 	if s.height == 0 {
-		img, err := decode(first, new([]uint8))
+		scratch := newScratch(ctx, s.memory)
+		img, err := decode(first, scratch)
+		scratch.done()
 		if err != nil {
 			return err
 		}
@@ -311,24 +317,24 @@ func (s *stream) settle(first item) (err error) {
 }
 
 // decode decodes one image. Panics become errors about it.
-func decode(it item, buf *[]uint8) (img Image, err error) {
+func decode(it item, s *scratch) (img Image, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = it.blame(fmt.Errorf("reading failed: %v", r))
 		}
 	}()
-	return it.image(buf)
+	return it.image(s)
 }
 
 // work decodes images until there are no more.
 func (s *stream) work(ctx context.Context, jobs <-chan job) {
 	q := &Preprocessor{p: s.q.p, table: s.q.table}
-	var buf []uint8
+	scratch := newScratch(ctx, s.memory)
 	for j := range jobs {
 		if ctx.Err() != nil {
 			return
 		}
-		if err := s.fill(q, j.x[j.k*s.sample:(j.k+1)*s.sample], j.item, &buf); err != nil {
+		if err := s.fill(q, j.x[j.k*s.sample:(j.k+1)*s.sample], j.item, scratch); err != nil {
 			j.fail(j.first+j.k, err)
 		}
 		j.finish()
@@ -336,8 +342,9 @@ func (s *stream) work(ctx context.Context, jobs <-chan job) {
 }
 
 // fill decodes and preprocesses an image.
-func (s *stream) fill(q *Preprocessor, dst []float32, it item, buf *[]uint8) error {
-	img, err := decode(it, buf)
+func (s *stream) fill(q *Preprocessor, dst []float32, it item, scratch *scratch) error {
+	defer scratch.done()
+	img, err := decode(it, scratch)
 	if err != nil {
 		return err
 	}

@@ -133,8 +133,8 @@ type relabelled struct {
 func (r *relabelled) Labels() []int     { return r.labels }
 func (r *relabelled) Classes() []string { return r.classes }
 
-func (r *relabelled) imageInto(i int, buf *[]uint8) (Image, error) {
-	return imageInto(r.Dataset, i, buf)
+func (r *relabelled) imageInto(i int, s *scratch) (Image, error) {
+	return imageInto(r.Dataset, i, s)
 }
 
 // Relabel returns the set with labels that are indices of the given classes, by whose names (see [ClassNames]) it calls them: a

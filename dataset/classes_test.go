@@ -104,11 +104,11 @@ func TestOpenWithClasses(t *testing.T) {
 	require.Equal(t, names, d.Classes())
 	require.Equal(t, []string{"hen/1.png", "n3/1.png"}, ids(d))
 	require.Equal(t, []int{2, 3}, reds(t, d))
-	var buf []uint8
-	img, err := imageInto(d, 1, &buf)
+	s := newScratch(t.Context(), nil)
+	img, err := imageInto(d, 1, s)
 	require.NoError(t, err)
 	require.Equal(t, uint8(3), img.Pix[0])
-	require.NotNil(t, buf, "memory is used again")
+	require.NotNil(t, s.buf, "memory is used again")
 
 	d = open(dir + "/?")
 	require.Equal(t, []int{1, 2, 3}, d.Labels())

@@ -47,7 +47,8 @@ type Dataset interface {
 	Classes() []string
 	// Image decodes image i, 0 <= i < Len. The caller owns the result. Errors name the file and the record.
 	Image(i int) (Image, error)
-	// ID is what a user sees of image i in a scores file: a relative path, or "file#record", records counted from 0.
+	// ID is what a user sees of image i in a scores file: a relative path, or "file#record", records counted from 0. It is UTF-8; a
+	// path that is not begins with "./" and has its stray bytes as \xff.
 	ID(i int) string
 	// Close releases files. Images cannot be read afterwards.
 	Close() error
@@ -55,14 +56,14 @@ type Dataset interface {
 
 // reuser is a Dataset that can decode into given memory.
 type reuser interface {
-	// imageInto is Image, except that the result must only be read, and may lie in *buf, which is enlarged as needed.
-	imageInto(i int, buf *[]uint8) (Image, error)
+	// imageInto is Image with a scratch, which the result may lie in: it must only be read, until the scratch is used again.
+	imageInto(i int, s *scratch) (Image, error)
 }
 
-// imageInto decodes image i of any set, into *buf where the set can do that.
-func imageInto(d Dataset, i int, buf *[]uint8) (Image, error) {
+// imageInto decodes image i of any set, with a scratch where the set can do that.
+func imageInto(d Dataset, i int, s *scratch) (Image, error) {
 	if r, ok := d.(reuser); ok {
-		return r.imageInto(i, buf)
+		return r.imageInto(i, s)
 	}
 	return d.Image(i)
 }
@@ -80,12 +81,4 @@ func checkIndex(d Dataset, i int) error {
 		return fmt.Errorf("%s: image %d of %d", d.Name(), i, d.Len())
 	}
 	return nil
-}
-
-// enlarge returns a slice of length n in *buf's memory, which it replaces if it is too small.
-func enlarge(buf *[]uint8, n int) []uint8 {
-	if cap(*buf) < n {
-		*buf = make([]uint8, n)
-	}
-	return (*buf)[:n]
 }

@@ -1,6 +1,7 @@
 package dataset
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -15,6 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/line-ood/goline/dataset/internal/picture"
+	"github.com/line-ood/goline/internal/fsfile"
 )
 
 // pictures is a set of picture files.
@@ -37,9 +39,9 @@ func (p *pictures) Close() error      { return nil }
 
 func (p *pictures) ID(i int) string {
 	if path.IsAbs(p.files[i]) {
-		return p.files[i]
+		return text(p.files[i])
 	}
-	return path.Join(p.prefix, p.files[i])
+	return text(path.Join(p.prefix, p.files[i]))
 }
 
 func (p *pictures) file(i int) string {
@@ -50,14 +52,13 @@ func (p *pictures) file(i int) string {
 }
 
 func (p *pictures) Image(i int) (Image, error) {
-	var buf []uint8
-	return p.imageInto(i, &buf)
+	return p.imageInto(i, newScratch(context.Background(), nil))
 }
 
 // maxPictureFile bounds the size of a picture file, 1 GiB.
 const maxPictureFile = 1 << 30
 
-func (p *pictures) imageInto(i int, buf *[]uint8) (Image, error) {
+func (p *pictures) imageInto(i int, s *scratch) (Image, error) {
 	if err := checkIndex(p, i); err != nil {
 		return Image{}, err
 	}
@@ -66,11 +67,18 @@ func (p *pictures) imageInto(i int, buf *[]uint8) (Image, error) {
 	if err != nil {
 		return Image{}, err
 	}
-	pix, height, width, err := picture.Decode(data, *buf)
+	need, err := picture.Memory(data)
+	if err == nil {
+		err = s.reserve(need, int64(len(data)))
+	}
 	if err != nil {
 		return Image{}, fmt.Errorf("%s: %w", name, err)
 	}
-	*buf = pix
+	pix, height, width, err := picture.DecodeContext(s.ctx, data, s.buf)
+	if err != nil {
+		return Image{}, fmt.Errorf("%s: %w", name, err)
+	}
+	s.buf = pix
 	return Image{Pix: pix, Height: height, Width: width}, nil
 }
 
@@ -141,7 +149,9 @@ func (p *pictures) readClasses(classes []string) error {
 	if i := slices.Index(counts, 0); i >= 0 {
 		return fmt.Errorf("class folder %s holds no pictures", p.tree.below(p.root, classes[i]))
 	}
-	p.classes = classes
+	for _, class := range classes {
+		p.classes = append(p.classes, text(class))
+	}
 	return nil
 }
 
@@ -179,21 +189,24 @@ func (t tree) list(root, rel string) (files, folders []string, err error) {
 const maxNesting = 255
 
 // walk returns all files below a class folder in torchvision's order, folders sorted by their whole path and the files of
-// each sorted by name, and the folders.
+// each sorted by name, and the folders. A folder that links lead to more than once is read once, under the first path in the order of
+// a depth-first walk.
 func (t tree) walk(root, class string) (files, folders []string, err error) {
 	found := map[string][]string{}
-	var visit func(rel string, above []fs.FileInfo) error
-	visit = func(rel string, above []fs.FileInfo) error {
+	var seen folderSet
+	var visit func(rel string, depth int) error
+	visit = func(rel string, depth int) error {
+		if err := t.err(); err != nil {
+			return err
+		}
 		info, err := t.stat(t.below(root, rel))
 		if err != nil {
 			return err
 		}
-		for _, a := range above {
-			if os.SameFile(a, info) {
-				return nil // a link back up: everything in there is found anyway
-			}
+		if !seen.add(info) {
+			return nil
 		}
-		if len(above) > maxNesting {
+		if depth > maxNesting {
 			return fmt.Errorf("%s: expected at most %d folders in each other", t.below(root, class), maxNesting)
 		}
 		files, inner, err := t.list(root, rel)
@@ -201,9 +214,8 @@ func (t tree) walk(root, class string) (files, folders []string, err error) {
 			return err
 		}
 		found[rel] = files
-		above = append(slices.Clip(above), info)
 		for _, f := range inner {
-			if err := visit(f, above); err != nil {
+			if err := visit(f, depth+1); err != nil {
 				return err
 			}
 		}
@@ -213,7 +225,8 @@ func (t tree) walk(root, class string) (files, folders []string, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := visit(class, []fs.FileInfo{top}); err != nil {
+	seen.add(top)
+	if err := visit(class, 1); err != nil {
 		return nil, nil, err
 	}
 	folders = slices.Sorted(maps.Keys(found))
@@ -221,6 +234,26 @@ func (t tree) walk(root, class string) (files, folders []string, err error) {
 		files = append(files, found[f]...)
 	}
 	return files, folders, nil
+}
+
+// folderSet is a set of folders, told apart as os.SameFile does.
+type folderSet struct {
+	by map[fsfile.Stamp][]fs.FileInfo
+}
+
+// add tells whether the folder is new.
+func (s *folderSet) add(info fs.FileInfo) bool {
+	stamp, _ := fsfile.StampOf(info) // one folder has one; several may have the same
+	for _, other := range s.by[stamp] {
+		if os.SameFile(other, info) {
+			return false
+		}
+	}
+	if s.by == nil {
+		s.by = map[fsfile.Stamp][]fs.FileInfo{}
+	}
+	s.by[stamp] = append(s.by[stamp], info)
+	return true
 }
 
 // sift looks into the files and returns the indices of those that are pictures. Side files are left out; others make an
@@ -235,6 +268,9 @@ func (p *pictures) sift(files []string, place string) ([]int, error) {
 	g.SetLimit(atOnce)
 	for i, name := range files {
 		g.Go(func() error {
+			if errs[i] = p.tree.err(); errs[i] != nil {
+				return nil
+			}
 			kinds[i], errs[i] = p.tree.sniff(p.tree.below(p.root, name))
 			return nil
 		})

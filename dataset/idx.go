@@ -8,9 +8,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+
+	"github.com/line-ood/goline/internal/fsfile"
 )
 
-// maxUnpacked bounds what a compressed file may unpack to, 16 GiB. Larger sets can be read uncompressed, on demand.
+// maxUnpacked bounds a file that is read into memory, 16 GiB. Larger sets can be read uncompressed, on demand.
 const maxUnpacked = 16 << 30
 
 // idxArray is an idx file of unsigned bytes: its shape and where its elements are.
@@ -99,7 +101,7 @@ func readIdx(t tree, path string) (_ *idxArray, err error) {
 	}()
 	var magic [2]byte
 	if _, err := f.ReadAt(magic[:], 0); err == nil && magic == [2]byte{0x1F, 0x8B} {
-		return unpackIdx(io.NewSectionReader(f, 0, size))
+		return unpackIdx(io.NewSectionReader(f, 0, size), fsfile.UnpackLimit(size))
 	}
 	shape, header, err := idxHeader(io.NewSectionReader(f, 0, size))
 	if err != nil {
@@ -117,7 +119,7 @@ func readIdx(t tree, path string) (_ *idxArray, err error) {
 }
 
 // unpackIdx reads a gzip file into memory, which grows with the data that arrives, whatever the header says.
-func unpackIdx(f io.Reader) (*idxArray, error) {
+func unpackIdx(f io.Reader, limit int64) (*idxArray, error) {
 	z, err := gzip.NewReader(bufio.NewReader(f))
 	if err != nil {
 		return nil, fmt.Errorf("gzip: %w", err)
@@ -130,8 +132,8 @@ func unpackIdx(f io.Reader) (*idxArray, error) {
 	if err != nil {
 		return nil, err
 	}
-	if want > maxUnpacked {
-		return nil, fmt.Errorf("shape %v unpacks to more than %d bytes; unpack the file to read it on demand", shape, int64(maxUnpacked))
+	if want > limit {
+		return nil, fmt.Errorf("shape %v unpacks to %d bytes, expected at most %d for a file of its size; unpack the file to read it on demand", shape, want, limit)
 	}
 	var data bytes.Buffer
 	got, err := io.Copy(&data, io.LimitReader(z, want+1))

@@ -142,7 +142,7 @@ func (d *inMemory) Image(i int) (Image, error) {
 	return m, err
 }
 
-func (d *inMemory) imageInto(i int, _ *[]uint8) (Image, error) {
+func (d *inMemory) imageInto(i int, _ *scratch) (Image, error) {
 	if err := checkIndex(d, i); err != nil {
 		return Image{}, err
 	}

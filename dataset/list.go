@@ -97,7 +97,9 @@ func openList(s source) (*pictures, error) {
 	g.SetLimit(atOnce)
 	for i := range p.files {
 		g.Go(func() error {
-			errs[i] = p.look(i)
+			if errs[i] = p.tree.err(); errs[i] == nil {
+				errs[i] = p.look(i)
+			}
 			return nil
 		})
 	}

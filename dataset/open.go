@@ -2,6 +2,8 @@ package dataset
 
 import (
 	"bufio"
+	"context"
+
 	"compress/gzip"
 	"fmt"
 	"io"
@@ -17,7 +19,7 @@ import (
 // a folder without folders is a flat, unlabelled set. Pictures are told by their content. Hidden files and folders are
 // ignored, and so are the usual side files: *.txt, *.csv, *.json, *.md, Thumbs.db. Any other file that is not a picture
 // is an error, as is a class folder without a picture, or a folder with both classes and loose pictures. Symbolic links
-// are followed, except for those that lead back into a folder which contains them.
+// are followed; a folder that they lead to more than once, or that contains them, is read once within a class.
 //
 // Everything that can be checked without decoding pictures is checked here: sizes, label ranges, counts. Sets joined by
 // a pattern must have the same classes.
@@ -34,10 +36,16 @@ type OpenOptions struct {
 
 // OpenWith opens a DATA argument with options.
 func OpenWith(spec string, o OpenOptions) (Dataset, error) {
+	return OpenContext(context.Background(), spec, o)
+}
+
+// OpenContext is OpenWith that ends with ctx's error when that is done, for example while it looks through large folders.
+func OpenContext(ctx context.Context, spec string, o OpenOptions) (Dataset, error) {
 	t := disk()
 	if o.FS != nil {
 		t = tree{FS: o.FS}
 	}
+	t.ctx = ctx
 	d, err := t.open(spec, o.Classes)
 	if err != nil {
 		return nil, fmt.Errorf("open data %q: %w", spec, err)

@@ -210,3 +210,11 @@ func Preprocess(dst []float32, img Image, p nets.Preprocessing) error {
 	}
 	return q.Apply(dst, img)
 }
+
+// enlarge returns a slice of length n in *buf's memory, which it replaces if it is too small.
+func enlarge(buf *[]uint8, n int) []uint8 {
+	if cap(*buf) < n {
+		*buf = make([]uint8, n)
+	}
+	return (*buf)[:n]
+}

@@ -1,6 +1,7 @@
 package dataset
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -31,7 +32,7 @@ func (r *records) Name() string      { return r.name }
 func (r *records) Len() int          { return r.n }
 func (r *records) Labels() []int     { return r.labels }
 func (r *records) Classes() []string { return r.classes }
-func (r *records) ID(i int) string   { return fmt.Sprintf("%s#%d", r.label, i) }
+func (r *records) ID(i int) string   { return fmt.Sprintf("%s#%d", text(r.label), i) }
 
 func (r *records) Close() error {
 	if r.closer == nil {
@@ -41,11 +42,10 @@ func (r *records) Close() error {
 }
 
 func (r *records) Image(i int) (Image, error) {
-	var buf []uint8
-	return r.imageInto(i, &buf)
+	return r.imageInto(i, newScratch(context.Background(), nil))
 }
 
-func (r *records) imageInto(i int, buf *[]uint8) (Image, error) {
+func (r *records) imageInto(i int, s *scratch) (Image, error) {
 	if err := checkIndex(r, i); err != nil {
 		return Image{}, err
 	}
@@ -55,7 +55,7 @@ func (r *records) imageInto(i int, buf *[]uint8) (Image, error) {
 	if r.planar {
 		room += raw
 	}
-	all := enlarge(buf, room)
+	all := s.enlarge(room)
 	// The raw bytes lie at the end. The spreading of grey values below never overtakes them.
 	pix, src := all[:3*pixels:3*pixels], all[room-raw:]
 	if _, err := r.src.ReadAt(src, r.first+int64(i)*r.stride); err != nil {

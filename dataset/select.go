@@ -63,11 +63,11 @@ func (s *subset) Image(i int) (Image, error) {
 	return s.Dataset.Image(s.indices[i])
 }
 
-func (s *subset) imageInto(i int, buf *[]uint8) (Image, error) {
+func (s *subset) imageInto(i int, scratch *scratch) (Image, error) {
 	if err := checkIndex(s, i); err != nil {
 		return Image{}, err
 	}
-	return imageInto(s.Dataset, s.indices[i], buf)
+	return imageInto(s.Dataset, s.indices[i], scratch)
 }
 
 // joined is several sets one after the other.
@@ -173,12 +173,12 @@ func (j *joined) Image(i int) (Image, error) {
 	return d.Image(k)
 }
 
-func (j *joined) imageInto(i int, buf *[]uint8) (Image, error) {
+func (j *joined) imageInto(i int, s *scratch) (Image, error) {
 	if err := checkIndex(j, i); err != nil {
 		return Image{}, err
 	}
 	d, k := j.locate(i)
-	return imageInto(d, k, buf)
+	return imageInto(d, k, s)
 }
 
 func (j *joined) Close() error {

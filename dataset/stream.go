@@ -132,14 +132,14 @@ type passing struct {
 	n  int // place in the stream
 }
 
-func (v passing) image(buf *[]uint8) (Image, error) {
+func (v passing) image(s *scratch) (Image, error) {
 	if v.im == nil {
 		return Image{}, v.blame(errors.New("expected a picture, got nil"))
 	}
 	if label, _ := labelOf(v.im); label < -1 {
 		return Image{}, v.blame(checkLabel(label, 0))
 	}
-	return fromImage(v.im, buf), nil
+	return fromImage(v.im, &s.buf), nil
 }
 
 func (v passing) blame(err error) error {

@@ -1,6 +1,7 @@
 package dataset
 
 import (
+	"context"
 	"fmt"
 	"io/fs"
 	"path"
@@ -14,7 +15,16 @@ import (
 // tree is where the paths of a DATA argument lead: an fs.FS, whose paths have slashes, or the operating system's files.
 type tree struct {
 	fs.FS
-	native bool // paths are the operating system's
+	native bool            // paths are the operating system's
+	ctx    context.Context // of opening, nil for none
+}
+
+// err is the error of the context that a set is opened in.
+func (t tree) err() error {
+	if t.ctx == nil {
+		return nil
+	}
+	return t.ctx.Err()
 }
 
 // disk returns the operating system's files.

@@ -10,6 +10,8 @@ import (
 	"os"
 	"slices"
 	"strings"
+
+	"github.com/line-ood/goline/internal/fsfile"
 )
 
 // ParsePreprocessing returns the preset of that name, or reads the JSON file at that path; a file that is called like a preset
@@ -58,7 +60,7 @@ func readSmall(path string) ([]byte, error) {
 	case info.Size() > maxPreprocessingFile:
 		return nil, fmt.Errorf("%s: expected a JSON file of at most %d bytes, got %d", path, maxPreprocessingFile, info.Size())
 	}
-	return os.ReadFile(path)
+	return fsfile.ReadRegular(path)
 }
 
 // preprocessingJSON is a preprocessing in a file.

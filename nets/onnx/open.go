@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/line-ood/goline/internal/fsfile"
 	"github.com/line-ood/goline/nets"
 )
 
@@ -23,7 +24,7 @@ type Options struct {
 
 // Open reads a file. External data is read from its folder, and from nowhere else.
 func Open(path string, o Options) (*Network, error) {
-	data, err := os.ReadFile(path)
+	data, err := fsfile.ReadRegular(path)
 	if err != nil {
 		return nil, fmt.Errorf("onnx: %w", err)
 	}

@@ -10,6 +10,7 @@ import (
 	pb "github.com/advancedclimatesystems/gonnx/onnx"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/line-ood/goline/internal/fsfile"
 	"github.com/line-ood/goline/nets"
 )
 
@@ -38,7 +39,7 @@ func (n *Network) File() ([]byte, error) {
 func fromPath(path string, data []byte) func() ([]byte, error) {
 	sum := sha256.Sum256(data)
 	return func() ([]byte, error) {
-		data, err := os.ReadFile(path)
+		data, err := fsfile.ReadRegular(path)
 		if err != nil {
 			return nil, err
 		}

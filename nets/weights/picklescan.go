@@ -11,6 +11,7 @@ import (
 const (
 	maxPickle     = 32 << 20
 	maxContainers = 2 << 20 // objects that cost memory for a byte or two of pickle
+	maxOps        = 4 << 20 // each may put a value on the stack, or into the memo
 	maxMarks      = 10_000  // nesting
 	maxNumberText = 1000
 	maxLong       = 64
@@ -65,8 +66,11 @@ var errPickleCut = errors.New("pickle is cut off")
 // input; what passes here cannot make it take more memory than the bounds above allow. It returns the length of the pickle, after
 // which p may go on; errPickleCut where p ends before it.
 func scanPickle(p []byte) (int, error) {
-	containers, marks, whole := 0, 0, len(p)
+	containers, marks, ops, whole := 0, 0, 0, len(p)
 	for len(p) > 0 {
+		if ops++; ops > maxOps {
+			return 0, errors.New("pickle is too complex for a state dict")
+		}
 		op := p[0]
 		p = p[1:]
 		switch op {

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"regexp"
 	"strings"
 
@@ -200,7 +199,7 @@ func (sd *StateDict) allHave(prefix string) bool {
 
 // SHA256 returns the SHA-256 digest of a file in hexadecimal.
 func SHA256(path string) (string, error) {
-	f, err := os.Open(path)
+	f, err := fsfile.OpenRegular(path)
 	if err != nil {
 		return "", fmt.Errorf("SHA-256: %w", err)
 	}

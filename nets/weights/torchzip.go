@@ -2,22 +2,24 @@ package weights
 
 import (
 	"archive/zip"
-	"bytes"
 	"encoding/binary"
 	"fmt"
 	"io"
 	"strings"
+
+	"github.com/line-ood/goline/internal/fsfile"
 )
 
 // archive is PyTorch's zip format: <prefix>data.pkl, <prefix>data/<key> for every storage, and small records.
 type archive struct {
 	size    int64
+	left    int64 // bytes that records may still unpack to, beside those stored as they are
 	prefix  string
 	records map[string]*zip.File
 }
 
 func readTorch(z *zip.Reader, size int64) (*StateDict, error) {
-	a := &archive{size: size, records: map[string]*zip.File{}}
+	a := &archive{size: size, left: fsfile.UnpackLimit(size), records: map[string]*zip.File{}}
 	found := ""
 	for _, f := range z.File {
 		if a.records[f.Name] != nil {
@@ -76,20 +78,52 @@ func (a *archive) record(name string, limit int64) ([]byte, error) {
 	if f.UncompressedSize64 > uint64(limit) {
 		return nil, fmt.Errorf("zip record %q of %d bytes, expected at most %d", f.Name, f.UncompressedSize64, limit)
 	}
+	if f.Method != zip.Store {
+		if f.UncompressedSize64 > uint64(a.left) {
+			return nil, fmt.Errorf("zip record %q: expected a file of %d bytes to unpack to at most %d, got more: re-save it uncompressed, as torch.save does",
+				f.Name, a.size, fsfile.UnpackLimit(a.size))
+		}
+		a.left -= int64(f.UncompressedSize64)
+	}
 	rc, err := f.Open()
 	if err != nil {
 		return nil, fmt.Errorf("zip record %q: %w", f.Name, err)
 	}
 	defer rc.Close()
-	var buf bytes.Buffer
-	if f.Method == zip.Store && int64(f.UncompressedSize64) <= a.size {
-		buf.Grow(int(f.UncompressedSize64) + bytes.MinRead) // otherwise grow only with what arrives
-	}
-	if _, err := buf.ReadFrom(io.LimitReader(rc, limit+1)); err != nil {
+	data, err := readExactly(rc, int(f.UncompressedSize64), f.Method == zip.Store && int64(f.UncompressedSize64) <= a.size)
+	if err != nil {
 		return nil, fmt.Errorf("zip record %q: %w", f.Name, err)
 	}
-	if uint64(buf.Len()) != f.UncompressedSize64 {
-		return nil, fmt.Errorf("zip record %q: %w", f.Name, io.ErrUnexpectedEOF)
+	return data, nil
+}
+
+// readExactly reads size bytes and makes sure that the stream ends there, where zip checks its checksum. Unless vouched, memory grows
+// with what arrives, at the end to the very size.
+func readExactly(r io.Reader, size int, vouched bool) ([]byte, error) {
+	const first = 1 << 20
+	room := size
+	if !vouched {
+		room = min(size, first)
 	}
-	return buf.Bytes(), nil
+	data := make([]byte, 0, room)
+	for {
+		n, err := io.ReadFull(r, data[len(data):room])
+		data = data[:len(data)+n]
+		switch {
+		case err == io.EOF || err == io.ErrUnexpectedEOF:
+			return nil, io.ErrUnexpectedEOF
+		case err != nil:
+			return nil, err
+		case room == size:
+			if n, err := r.Read(make([]byte, 1)); n > 0 || err != io.EOF {
+				if n > 0 || err == nil {
+					err = fmt.Errorf("expected %d bytes, got more", size)
+				}
+				return nil, err
+			}
+			return data, nil
+		}
+		room = min(2*room, size)
+		data = append(make([]byte, 0, room), data...)
+	}
 }

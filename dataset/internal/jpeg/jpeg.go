@@ -16,6 +16,7 @@
 package jpeg
 
 import (
+	"context"
 	"errors"
 	"fmt"
 )
@@ -29,8 +30,17 @@ var errTruncated = errors.New("truncated: the data ends before the picture does"
 // Decode decodes one picture to RGB, row-major (height, width, 3). It writes into buf when its capacity suffices.
 // A picture with more than maxPixels pixels is refused before memory is taken for it.
 func Decode(data []byte, buf []uint8, maxPixels int) (pix []uint8, height, width int, err error) {
-	d := decoder{data: data, maxPixels: maxPixels}
+	return DecodeContext(context.Background(), data, buf, maxPixels)
+}
+
+// DecodeContext is Decode that ends with ctx's error when that is done: a small file can ask for hundreds of scans over a large
+// picture.
+func DecodeContext(ctx context.Context, data []byte, buf []uint8, maxPixels int) (pix []uint8, height, width int, err error) {
+	d := decoder{ctx: ctx, data: data, maxPixels: maxPixels}
 	if err := d.readFile(); err != nil {
+		if ctx.Err() != nil {
+			return nil, 0, 0, ctx.Err()
+		}
 		return nil, 0, 0, fmt.Errorf("jpeg: %w", err)
 	}
 	if n := d.width * d.height * 3; cap(buf) < n {
@@ -39,10 +49,26 @@ func Decode(data []byte, buf []uint8, maxPixels int) (pix []uint8, height, width
 		pix = buf[:n]
 	}
 	if err := d.render(pix); err != nil {
+		if ctx.Err() != nil {
+			return nil, 0, 0, ctx.Err()
+		}
 		return nil, 0, 0, fmt.Errorf("jpeg: %w", err)
 	}
 	return pix, d.height, d.width, nil
 }
+
+// Memory returns the bytes that decoding takes at most, going by the frame header: coefficients of a progressive picture, planes and
+// RGB. Nothing is decoded; what is wrong with the file before the frame header is an error.
+func Memory(data []byte, maxPixels int) (int64, error) {
+	d := decoder{ctx: context.Background(), data: data, maxPixels: maxPixels, headOnly: true}
+	if err := d.readFile(); err != nil && err != errHead {
+		return 0, fmt.Errorf("jpeg: %w", err)
+	}
+	return d.memory, nil
+}
+
+// errHead ends reading behind the frame header.
+var errHead = errors.New("only the frame header was asked for")
 
 // block holds 64 coefficients in natural (not zigzag) order.
 type block [64]int16
@@ -70,6 +96,9 @@ type component struct {
 }
 
 type decoder struct {
+	ctx       context.Context
+	headOnly  bool  // ends behind the frame header
+	memory    int64 // bytes that the picture takes, once the frame header is read
 	data      []byte
 	pos       int
 	maxPixels int

@@ -169,6 +169,16 @@ func (d *decoder) readFrame(s []byte) error {
 	if blocks := ceilDiv(d.width, 8) * ceilDiv(d.height, 8); blocks > 8*len(d.data) {
 		return errTruncated
 	}
+	d.memory = 3 * int64(d.width) * int64(d.height)
+	for i := range comps {
+		samples := 64 * int64(comps[i].blocksX) * int64(comps[i].blocksY)
+		if d.memory += samples; d.progressive {
+			d.memory += 2 * samples
+		}
+	}
+	if d.headOnly {
+		return errHead
+	}
 	for i := range comps {
 		c := &comps[i]
 		if d.progressive {
@@ -245,6 +255,9 @@ func (d *decoder) finish() error {
 			return fmt.Errorf("no scan for component %d", c.id)
 		}
 		if d.progressive {
+			if err := d.ctx.Err(); err != nil {
+				return err
+			}
 			c.inverse()
 		}
 	}

@@ -10,6 +10,11 @@ func (d *decoder) render(pix []uint8) error {
 	}
 	rows := make([][]uint8, len(d.comps))
 	for y := range d.height {
+		if y&63 == 0 {
+			if err := d.ctx.Err(); err != nil {
+				return err
+			}
+		}
 		for i := range d.comps {
 			rows[i] = d.comps[i].row(y)
 		}

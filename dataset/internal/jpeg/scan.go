@@ -137,6 +137,11 @@ func (d *decoder) decodeScan(comps []*component, decode func(c *component, index
 			d.restart(comps)
 		}
 		ux, uy := unit%unitsX, unit/unitsX
+		if unit&4095 == 0 {
+			if err := d.ctx.Err(); err != nil {
+				return err
+			}
+		}
 		if single {
 			if err := decode(comps[0], uy*comps[0].blocksX+ux); err != nil {
 				return d.blame(err)

@@ -2,6 +2,7 @@ package picture
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"fmt"
 	"image"
@@ -19,7 +20,7 @@ type gifFrame struct {
 	background       uint8  // index that the canvas is filled with
 }
 
-func decodeGIF(data []byte, buf []uint8) ([]uint8, int, int, error) {
+func decodeGIF(ctx context.Context, data []byte, buf []uint8) ([]uint8, int, int, error) {
 	f, err := readGIFFrame(data)
 	if err != nil {
 		return nil, 0, 0, fmt.Errorf("GIF: %w", err)
@@ -32,7 +33,7 @@ func decodeGIF(data []byte, buf []uint8) ([]uint8, int, int, error) {
 	head := slices.Clone(data[:13])
 	binary.LittleEndian.PutUint16(head[6:], uint16(min(width, 0xFFFF)))
 	binary.LittleEndian.PutUint16(head[8:], uint16(min(height, 0xFFFF)))
-	im, err := gif.Decode(io.MultiReader(bytes.NewReader(head), bytes.NewReader(data[13:])))
+	im, err := gif.Decode(io.MultiReader(bytes.NewReader(head), newReader(ctx, data[13:])))
 	if err != nil {
 		return nil, 0, 0, fmt.Errorf("GIF: %w", err)
 	}

@@ -14,9 +14,11 @@ package picture
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 
 	"github.com/line-ood/goline/dataset/internal/jpeg"
 )
@@ -74,15 +76,20 @@ var (
 // Decode decodes one picture to RGB, row-major (height, width, 3). It writes into buf when its capacity suffices.
 // It refuses pictures of more than MaxPixels pixels before it takes memory for them.
 func Decode(data []byte, buf []uint8) (pix []uint8, height, width int, err error) {
+	return DecodeContext(context.Background(), data, buf)
+}
+
+// DecodeContext is Decode that ends with ctx's error soon after that is done.
+func DecodeContext(ctx context.Context, data []byte, buf []uint8) (pix []uint8, height, width int, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			pix, height, width, err = nil, 0, 0, fmt.Errorf("damaged picture: decoder failed: %v", r)
 		}
 	}()
-	var decode func(data []byte, buf []uint8) ([]uint8, int, int, error)
+	var decode func(ctx context.Context, data []byte, buf []uint8) ([]uint8, int, int, error)
 	switch Sniff(data[:min(len(data), SniffLen)]) {
 	case JPEG:
-		return jpeg.Decode(data, buf, MaxPixels)
+		return jpeg.DecodeContext(ctx, data, buf, MaxPixels)
 	case PNG:
 		decode = decodePNG
 	case GIF:
@@ -94,7 +101,29 @@ func Decode(data []byte, buf []uint8) (pix []uint8, height, width int, err error
 	default:
 		return nil, 0, 0, errKind
 	}
-	return decode(data, buf)
+	pix, height, width, err = decode(ctx, data, buf)
+	if ctx.Err() != nil {
+		return nil, 0, 0, ctx.Err()
+	}
+	return pix, height, width, err
+}
+
+// reader reads data until ctx is done, in pieces: decoders ask for more as they go.
+type reader struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func newReader(ctx context.Context, data []byte) io.Reader {
+	return &reader{ctx, bytes.NewReader(data)}
+}
+
+func (r *reader) Read(p []byte) (int, error) {
+	const piece = 1 << 12 // unpacks to 4 MiB at most
+	if err := r.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return r.r.Read(p[:min(len(p), piece)])
 }
 
 // checkSize refuses empty and oversized pictures.

@@ -2,6 +2,7 @@ package picture
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"fmt"
 	"image/png"
@@ -15,7 +16,7 @@ const (
 	deflateRatio = 1032
 )
 
-func decodePNG(data []byte, buf []uint8) ([]uint8, int, int, error) {
+func decodePNG(ctx context.Context, data []byte, buf []uint8) ([]uint8, int, int, error) {
 	if len(data) < 33 || string(data[12:16]) != "IHDR" {
 		return nil, 0, 0, fmt.Errorf("PNG: %w", errTruncated)
 	}
@@ -31,17 +32,17 @@ func decodePNG(data []byte, buf []uint8) ([]uint8, int, int, error) {
 	if int(width)*int(height)*int(depth)/8 > deflateRatio*len(data) {
 		return nil, 0, 0, fmt.Errorf("PNG: %w", errTruncated)
 	}
-	im, err := png.Decode(bytes.NewReader(data))
+	im, err := png.Decode(newReader(ctx, data))
 	if err != nil {
 		return nil, 0, 0, fmt.Errorf("PNG: %w", err)
 	}
 	return fromImage(im, buf, depth == 16 && kind == pngColorGrey), int(height), int(width), nil
 }
 
-func decodeBMP(data []byte, buf []uint8) ([]uint8, int, int, error) {
+func decodeBMP(ctx context.Context, data []byte, buf []uint8) ([]uint8, int, int, error) {
 	c, err := bmp.DecodeConfig(bytes.NewReader(data))
 	if err != nil {
-		return nil, 0, 0, fmt.Errorf("BMP: %w", err)
+		return nil, 0, 0, fmt.Errorf("BMP: %w", unsupportedBMP(data, err))
 	}
 	if err := checkSize(BMP, c.Width, c.Height); err != nil {
 		return nil, 0, 0, err
@@ -49,11 +50,33 @@ func decodeBMP(data []byte, buf []uint8) ([]uint8, int, int, error) {
 	if bits := int(binary.LittleEndian.Uint16(data[28:])); c.Width*c.Height*bits/8 > len(data) {
 		return nil, 0, 0, fmt.Errorf("BMP: %w", errTruncated)
 	}
-	im, err := bmp.Decode(bytes.NewReader(data))
+	im, err := bmp.Decode(newReader(ctx, data))
 	if err != nil {
 		return nil, 0, 0, fmt.Errorf("BMP: %w", err)
 	}
 	return fromImage(im, buf, false), c.Height, c.Width, nil
+}
+
+// unsupportedBMP says what it is about a file that the decoder does not read, going by its header; err where that shows nothing.
+func unsupportedBMP(data []byte, err error) error {
+	if len(data) < 34 {
+		return errTruncated
+	}
+	header, bits, compression := binary.LittleEndian.Uint32(data[14:]), binary.LittleEndian.Uint16(data[28:]), binary.LittleEndian.Uint32(data[30:])
+	const read = "expected one of 1, 2, 4, 8, 24 or 32 bits, uncompressed"
+	switch {
+	case header < 40:
+		return fmt.Errorf("a header of %d bytes, as OS/2 has, is not read: %s, with a header of Windows", header, read)
+	case compression != 0:
+		kind, ok := map[uint32]string{1: "RLE8", 2: "RLE4", 3: "bit fields", 4: "JPEG", 5: "PNG", 6: "bit fields with alpha"}[compression]
+		if !ok {
+			kind = "unknown"
+		}
+		return fmt.Errorf("compression %d (%s) is not read: %s", compression, kind, read)
+	case bits != 1 && bits != 2 && bits != 4 && bits != 8 && bits != 24 && bits != 32:
+		return fmt.Errorf("%d bits a pixel are not read: %s", bits, read)
+	}
+	return err
 }
 
 // grey replicates each sample.

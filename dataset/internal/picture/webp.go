@@ -2,6 +2,7 @@ package picture
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -22,7 +23,7 @@ type webpFrame struct {
 
 // decodeWebP walks over the file itself instead of calling golang.org/x/image/webp, which refuses animations and
 // lossless pictures with an extended header, and whose colours are not libwebp's.
-func decodeWebP(data []byte, buf []uint8) ([]uint8, int, int, error) {
+func decodeWebP(ctx context.Context, data []byte, buf []uint8) ([]uint8, int, int, error) {
 	f, err := findWebPFrame(data)
 	if err != nil {
 		return nil, 0, 0, fmt.Errorf("WebP: %w", err)
@@ -36,7 +37,7 @@ func decodeWebP(data []byte, buf []uint8) ([]uint8, int, int, error) {
 		}
 		width, height = c.Width, c.Height
 	} else {
-		lossy.Init(bytes.NewReader(f.data), len(f.data))
+		lossy.Init(newReader(ctx, f.data), len(f.data))
 		h, err := lossy.DecodeFrameHeader()
 		if err != nil {
 			return nil, 0, 0, fmt.Errorf("WebP: %w", err)
@@ -58,7 +59,7 @@ func decodeWebP(data []byte, buf []uint8) ([]uint8, int, int, error) {
 	}
 	pix := buf
 	if f.kind == "VP8L" {
-		im, err := vp8l.Decode(bytes.NewReader(f.data))
+		im, err := vp8l.Decode(newReader(ctx, f.data))
 		if err != nil {
 			return nil, 0, 0, fmt.Errorf("WebP: %w", err)
 		}
