@@ -15,6 +15,10 @@ import (
 )
 
 const (
+	// Names of temporary files begin and end so.
+	prefix = ".goline-"
+	suffix = ".tmp"
+
 	bufferSize   = 1 << 16
 	nameAttempts = 100
 )
@@ -58,13 +62,16 @@ func replace(target string, perm fs.FileMode, write func(io.Writer) error) (err 
 	if err != nil {
 		return err
 	}
+	live.add(f.Name())
 	done := false
 	defer func() {
+		live.drop(f.Name())
 		if !done { // also on a panic of write
 			f.Close()
 			os.Remove(f.Name())
 		}
 	}()
+	lock(f)
 	if err := fill(f, write); err != nil {
 		return err
 	}
@@ -155,7 +162,7 @@ func fill(f *os.File, write func(io.Writer) error) error {
 // createBeside makes a new file in dir with the default permission; os.CreateTemp would hide it from the group.
 func createBeside(dir string) (*os.File, error) {
 	for attempt := 0; ; attempt++ {
-		name := filepath.Join(dir, fmt.Sprintf(".goline-%016x.tmp", rand.Uint64()))
+		name := filepath.Join(dir, fmt.Sprintf("%s%016x%s", prefix, rand.Uint64(), suffix))
 		f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o666)
 		if errors.Is(err, fs.ErrExist) && attempt < nameAttempts {
 			continue

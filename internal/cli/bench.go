@@ -11,6 +11,12 @@ import (
 	"github.com/line-ood/goline/nets"
 )
 
+// Beyond these a number is a typing error: the command would never end.
+const (
+	maxBenchImages = 1_000_000_000
+	maxBenchRuns   = 10_000
+)
+
 func newBench() *cobra.Command {
 	var (
 		c            command.Common
@@ -25,8 +31,11 @@ func newBench() *cobra.Command {
 of fused multiply-adds, what is allocated per image, and where the time goes by operation. Without --weights they are random.`,
 		Args: command.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if images < 1 || runs < 1 {
-				return command.Usagef("--images %d, --runs %d: expected at least 1", images, runs)
+			switch {
+			case images < 1 || images > maxBenchImages:
+				return command.Usagef("--images %d: expected 1 to %d", images, maxBenchImages)
+			case runs < 1 || runs > maxBenchRuns:
+				return command.Usagef("--runs %d: expected 1 to %d", runs, maxBenchRuns)
 			}
 			if err := command.CheckOutputs(command.Outputs("--json", jsonOut), net.Inputs()...); err != nil {
 				return err

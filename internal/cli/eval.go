@@ -111,8 +111,8 @@ func (e *evalCommand) check() error {
 		return err
 	}
 	switch {
-	case e.resamples < 0:
-		return command.Usagef("--bootstrap %d: expected 0 or more", e.resamples)
+	case e.resamples < 0 || e.resamples > command.MaxResamples:
+		return command.Usagef("--bootstrap %d: expected 0 to %d", e.resamples, command.MaxResamples)
 	case e.resamples > 0 && len(e.alsoWeights) > 0:
 		return command.Usagef("--bootstrap and --also-weights: rates of several checkpoints come with standard deviations, not with intervals")
 	case len(e.alsoWeights) > 0 && e.Net.IsONNX():

@@ -60,11 +60,17 @@ func writeFeatures(ctx context.Context, c *command.Common, flags *command.Networ
 		return 0, err
 	}
 	defer set.Close()
+	if err := c.Limit(net, set.Len()); err != nil {
+		return 0, err
+	}
 	prog, err := graph.Compile(net, c.GraphOptions())
 	if err != nil {
 		return 0, err
 	}
 	stream, finish := c.Stream(ctx, "features", set, net.Preprocessing())
 	defer finish()
-	return set.Len(), eval.WriteFeatures(ctx, out, prog, net, stream, set.Len())
+	if err := eval.WriteFeatures(ctx, out, prog, net, stream, set.Len()); err != nil {
+		return 0, err
+	}
+	return set.Len(), nil
 }

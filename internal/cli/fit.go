@@ -99,6 +99,9 @@ func fitDetector(ctx context.Context, c *command.Common, flags *command.Network,
 	if err := eval.CheckTraining(set, net.Classes()); err != nil {
 		return nil, 0, fmt.Errorf("--data %w", err)
 	}
+	if err := c.Limit(net, set.Len()); err != nil {
+		return nil, 0, err
+	}
 	prog, err := graph.Compile(net, c.GraphOptions())
 	if err != nil {
 		return nil, 0, err

@@ -63,6 +63,9 @@ func fitMethod(ctx context.Context, c *command.Common, flags *command.Network, n
 	if err := check(set, net.Classes()); err != nil {
 		return nil, 0, fmt.Errorf("--data %w", err)
 	}
+	if err := c.Limit(net, set.Len()); err != nil {
+		return nil, 0, err
+	}
 	o, finish := c.EvalOptions()
 	defer finish()
 	x, err := command.NewExtractor(net, "", "", o)

@@ -66,6 +66,9 @@ Without --out DOT goes to standard output. A wrong name in --fetch or --from lis
 }
 
 func graphModel(net command.Network, detector string, classes int) (graph.Model, error) {
+	if classes < 1 || classes > maxClasses {
+		return nil, command.Usagef("--classes %d: expected 1 to %d", classes, maxClasses)
+	}
 	if detector != "" {
 		det, _, err := net.Detector(detector)
 		if err != nil {

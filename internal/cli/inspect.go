@@ -82,7 +82,11 @@ weights, a training checkpoint, features, scores, contributions, pictures or a D
 			if !any {
 				return command.Usagef("nothing to inspect: name a FILE, --net, --weights, --detector or --data")
 			}
-			return f.print(cmd.OutOrStdout(), asJSON)
+			w := cmd.OutOrStdout()
+			if !asJSON { // which escapes by itself
+				w = command.PrintableWriter(w)
+			}
+			return f.print(w, asJSON)
 		},
 	}
 	net.Register(cmd)

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/line-ood/goline/internal/cli/command"
+	"github.com/line-ood/goline/internal/fsfile"
 	"github.com/line-ood/goline/internal/npyz"
 	"github.com/line-ood/goline/nets/onnx"
 )
@@ -41,7 +42,7 @@ func inspectFile(f *facts, path string, net command.Network) error {
 
 // inspectONNX tells the layers of a network, and what a detector that was exported says of itself.
 func inspectONNX(f *facts, path string, net command.Network) error {
-	data, err := os.ReadFile(path)
+	data, err := fsfile.ReadRegular(path)
 	if err != nil {
 		return err
 	}
@@ -127,7 +128,7 @@ func inspectArrays(f *facts, path, kind string, a *npyz.Archive) error {
 
 // inspectText shows how a file of scores, rates or Shapley values begins, and how long it is.
 func inspectText(f *facts, path string) error {
-	file, err := os.Open(path)
+	file, err := fsfile.OpenRegular(path)
 	if err != nil {
 		return err
 	}

@@ -4,23 +4,64 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/signal"
 	"runtime/debug"
-	"syscall"
+	"slices"
+	"time"
+
+	"github.com/line-ood/goline/internal/atomicfile"
 )
 
 // gcPercent keeps the heap close to what is alive, which is nearly all buffers that last: memory then stays flat over any
 // number of images, at no measurable cost. The variable GOGC overrides it.
 const gcPercent = 25
 
-// Main runs the process' own command line until it ends or a signal interrupts it, and returns the exit status.
+// grace is how long a command may take to end by itself after the first signal. Decoders, walks and runs look at their context; what
+// does not, a read from a file system that hangs for example, is left behind.
+const grace = 900 * time.Millisecond
+
+// Main runs the process' own command line until it ends or a signal interrupts it, and returns the exit status. INT, TERM and HUP
+// are alike; one that the process was started to ignore, as nohup does with HUP, stays ignored. A second signal ends it at once.
 func Main() int {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ending := slices.DeleteFunc(slices.Clone(endingSignals), signal.Ignored)
+	ctx, stop := signal.NotifyContext(context.Background(), ending...)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal ends the program at once
-	return Run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	return within(ctx, patience(os.Args[1:]), func() int { return Run(ctx, os.Args[1:], os.Stdout, os.Stderr) })
+}
+
+// patience is how long a command line may take to end after a signal: training writes its checkpoint first, however long that takes.
+func patience(args []string) time.Duration {
+	if len(args) > 0 && args[0] == "train" {
+		return 0
+	}
+	return grace
+}
+
+// within returns what run returns, or the status of an interrupted command once ctx has been done for so long, 0 for ever. Temporary
+// files are then removed from here.
+func within(ctx context.Context, patience time.Duration, run func() int) int {
+	done := make(chan int, 1)
+	go func() { done <- run() }()
+	if patience == 0 {
+		return <-done
+	}
+	select {
+	case code := <-done:
+		return code
+	case <-ctx.Done():
+	}
+	select {
+	case code := <-done:
+		return code
+	case <-time.After(patience):
+		atomicfile.RemoveTemporary()
+		fmt.Fprintln(os.Stderr, "goline: interrupted")
+		return exitInterrupted
+	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/line-ood/goline/internal/cli/attribute"
 	"github.com/line-ood/goline/internal/cli/command"
+	"github.com/line-ood/goline/internal/kernel"
 )
 
 // Exit statuses.
@@ -30,6 +31,10 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) (code int
 			code = exitFailed
 		}
 	}()
+	if err := kernel.CheckLevelVariable(); err != nil {
+		fmt.Fprintf(stderr, "goline: %s\n", oneLine(err))
+		return exitUsage
+	}
 	root := newRoot()
 	root.Annotations = map[string]string{commandLine: quoted(args)}
 	root.SetArgs(args)
@@ -53,7 +58,9 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) (code int
 }
 
 // oneLine puts errors that were joined, one to a line, behind each other.
-func oneLine(err error) string { return strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", "; ") }
+func oneLine(err error) string {
+	return command.Printable(strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", "; "))
+}
 
 // commandLine is the root command's annotation that holds the command line, for reports.
 const commandLine = "command line"

@@ -123,7 +123,15 @@ type scoring struct {
 // write scores, judges and writes: all images in turn or, in a stream, each as it comes. to opens what is written to.
 func (s *scoring) write(ctx context.Context, to func(write func(io.Writer) error) error) error {
 	if s.judge.drift != nil {
-		return to(func(w io.Writer) error { return s.stream(ctx, w) })
+		var reading error // of images, or running the network: not the fault of what is written to
+		err := to(func(w io.Writer) (err error) {
+			err, reading = s.stream(ctx, w)
+			return errors.Join(err, reading)
+		})
+		if reading != nil {
+			return reading
+		}
+		return err
 	}
 	all, err := score(ctx, s.common, s.det, s.preprocessing, s.images)
 	if err != nil {
@@ -147,16 +155,19 @@ func (s *scoring) write(ctx context.Context, to func(write func(io.Writer) error
 	return to(func(w io.Writer) error { return writeScores(w, s.format, s.judge.sheet(all.names), rows) })
 }
 
-// stream writes each image as soon as its batch is scored.
-func (s *scoring) stream(ctx context.Context, w io.Writer) (err error) {
+// stream writes each image as soon as its batch is scored. What fails is told apart by where it does.
+func (s *scoring) stream(ctx context.Context, w io.Writer) (writing, reading error) {
 	set, err := openScored(s.images)
 	if err != nil {
-		return fmt.Errorf("--data: %w", err)
+		return nil, fmt.Errorf("--data: %w", err)
 	}
-	defer func() { err = errors.Join(err, set.set.Close()) }()
+	defer func() { reading = errors.Join(reading, set.set.Close()) }()
+	if err := s.common.Limit(s.det.Network(), set.set.Len()); err != nil {
+		return nil, err
+	}
 	prog, err := s.det.Compile(s.common.GraphOptions())
 	if err != nil {
-		return err
+		return nil, err
 	}
 	set.Scores = &line.Scores{Label: append([]int(nil), set.set.Labels()...)}
 	if s.classes != nil {
@@ -168,22 +179,22 @@ func (s *scoring) stream(ctx context.Context, w io.Writer) (err error) {
 	i := 0
 	for sample, err := range s.det.Stream(ctx, prog, stream) {
 		if err != nil {
-			return fmt.Errorf("--data %s: %w", s.images, err)
+			return nil, fmt.Errorf("--data %s: %w", s.images, err)
 		}
 		if i < len(set.Label) {
 			sample.Label = set.Label[i]
 		}
 		row := set.row(i, sample)
 		if err := s.judge.one(&row); err != nil {
-			return err
+			return nil, err
 		}
 		if err := sheet.row(row); err != nil {
-			return err
+			return err, nil
 		}
 		i++
 	}
 	s.judge.known(s.det, set.hashes())
-	return sheet.close()
+	return sheet.close(), nil
 }
 
 // scored is a set of images with what a detector says of them.
@@ -238,6 +249,9 @@ func score(ctx context.Context, c *command.Common, det *line.Detector, p nets.Pr
 		return nil, fmt.Errorf("--data: %w", err)
 	}
 	s.Scores, err = func() (*line.Scores, error) {
+		if err := c.Limit(det.Network(), s.set.Len()); err != nil {
+			return nil, err
+		}
 		prog, err := det.Compile(c.GraphOptions())
 		if err != nil {
 			return nil, err

@@ -102,6 +102,9 @@ is not a number any more the command fails and leaves the last good checkpoint.`
 	return cmd
 }
 
+// maxClasses bounds the rows of the last layer: more is a typing error, and would need memory before it shows.
+const maxClasses = 1 << 20
+
 func (t *trainFlags) check(progress string) error {
 	if err := command.Required("--net", t.net.Name, "--data", t.data, "--out", t.out); err != nil {
 		return err
@@ -115,8 +118,8 @@ func (t *trainFlags) check(progress string) error {
 		return command.Usagef("--stop-at %d: expected 0 or more", t.config.StopAt)
 	case t.config.Workers < 0:
 		return command.Usagef("--workers %d: expected 0 or more", t.config.Workers)
-	case t.classes < 0:
-		return command.Usagef("--classes %d: expected 0 or more", t.classes)
+	case t.classes < 0 || t.classes > maxClasses:
+		return command.Usagef("--classes %d: expected 0 to %d", t.classes, maxClasses)
 	case ext != ".npz" && ext != ".safetensors":
 		return command.Usagef("--out %s: expected a name that ends with .npz or .safetensors", t.out)
 	case progress != "auto" && progress != "always" && progress != "never":
@@ -125,9 +128,15 @@ func (t *trainFlags) check(progress string) error {
 	if err := t.net.Known(); err != nil {
 		return err
 	}
+	if err := t.net.CheckPreprocess(); err != nil {
+		return err
+	}
 	t.config.Optimizer.KeepVectors = !t.decayVectors
 	if t.config.Optimizer.Name == train.AdamW || t.config.Optimizer.Momentum == 0 {
 		t.config.Optimizer.Nesterov = false
+	}
+	if err := t.config.Check(); err != nil {
+		return command.UsageError{Err: err}
 	}
 	stem := strings.TrimSuffix(t.out, filepath.Ext(t.out))
 	if t.curves == "" {

@@ -36,7 +36,7 @@ func TestUsage(t *testing.T) {
 		{[]string{"inspect", "--weights", "w", "--net", "lenet"}, `unknown network "lenet", expected one of densenet-bc-DEPTH-GROWTH`},
 		{[]string{"graph"}, "--net or --detector is required"},
 		{[]string{"graph", "--net", "densenet-bc-9-4"}, "depth 9, expected 6n+4"},
-		{[]string{"graph", "--net", "densenet-bc-10-4", "--classes", "0"}, "0 classes"},
+		{[]string{"graph", "--net", "densenet-bc-10-4", "--classes", "0"}, "--classes 0: expected 1 to "},
 		{[]string{"graph", "--net", "densenet-bc-10-4", "--out", "g.png"}, `--out g.png: ending ".png", expected .dot or .svg`},
 		{[]string{"version", "1"}, `unexpected argument "1"`},
 		{append(fit, "--net", "lenet"), `unknown network "lenet"`},
@@ -81,7 +81,8 @@ func TestUsage(t *testing.T) {
 		{append(eval, "--param", "react.q=95"), `react has no parameter "q", known: percentile`},
 		{append(eval, "--param", "react.percentile=101"), "parameter percentile = 101 is outside [0, 100]"},
 		{append(eval, "--methods", "line", "--param", "react.percentile=95"), `--param: method "react" is not among --methods`},
-		{append(eval, "--bootstrap", "-1"), "--bootstrap -1: expected 0 or more"},
+		{append(eval, "--bootstrap", "1000000000"), "--bootstrap 1000000000: expected 0 to 1000000"},
+		{append(eval, "--bootstrap", "-1"), "--bootstrap -1: expected 0 to 1000000"},
 		{append(eval, "--json", "same", "--csv", "./same"), "--json and --csv are the same file ./same"},
 	} {
 		code, stdout, stderr := runGoline(c.args...)
@@ -127,4 +128,16 @@ func TestQuoted(t *testing.T) {
 func TestCommonFlagsReachTheGraph(t *testing.T) {
 	c := command.Common{Batch: 3, Workers: 5, Device: "cuda"}
 	require.Equal(t, graph.Options{Batch: 3, Workers: 5, Device: graph.CUDA}, c.GraphOptions())
+}
+
+// TestCPUVariable: a level that there is not is wrong usage, since it would have no effect.
+func TestCPUVariable(t *testing.T) {
+	t.Setenv("GOLINE_CPU", "foo")
+	code, _, stderr := runGoline("version")
+	require.Equal(t, exitUsage, code)
+	require.Equal(t, "goline: environment variable GOLINE_CPU=foo: expected one of generic, avx2, avx512\n", stderr)
+	for _, level := range []string{"", "generic", "AVX2"} {
+		t.Setenv("GOLINE_CPU", level)
+		must(t, "version")
+	}
 }

@@ -42,21 +42,27 @@ func WriteFeatures(ctx context.Context, path string, program *graph.Program, net
 	if net.Dim() == 0 {
 		return fmt.Errorf("features of %s: %w", net.Name(), nets.ErrNoHead)
 	}
-	return npyz.CreateNpz(path, npyz.Stored, func(w *npyz.Writer) error {
+	var reading error // of images, or running the network: not the file's fault
+	err := npyz.CreateNpz(path, npyz.Stored, func(w *npyz.Writer) error {
 		rows, err := npyz.NewRows[float32](w, "features", n, net.Dim())
 		if err != nil {
 			return err
 		}
 		logits := make([]float32, 0, n*net.Classes())
 		labels := make([]int64, 0, n)
+		var writing error
 		err = each(ctx, program, images, func(out *graph.Outputs) error {
 			logits = append(logits, out.Float32(nets.Logits)...)
 			for _, l := range out.Labels {
 				labels = append(labels, int64(l))
 			}
-			return rows.Write(out.Float32(nets.Features))
+			writing = rows.Write(out.Float32(nets.Features))
+			return writing
 		})
 		if err != nil {
+			if writing == nil {
+				reading = err
+			}
 			return err
 		}
 		if err := rows.Close(); err != nil {
@@ -67,6 +73,10 @@ func WriteFeatures(ctx context.Context, path string, program *graph.Program, net
 		}
 		return w.Write("labels", npyz.New(labels))
 	})
+	if reading != nil {
+		return reading
+	}
+	return err
 }
 
 // fetched tells whether a program fetches the node of that name.

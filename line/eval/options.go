@@ -18,6 +18,8 @@ type Options struct {
 	// Progress, if not nil, is told how many pictures of a stage are done. It is called from several goroutines, but never by
 	// two at once.
 	Progress func(stage string, done, total int)
+	// MaxMemory bounds what pictures that are being decoded take together, see [dataset.BatchOptions]; 0 means its default.
+	MaxMemory int64
 }
 
 func (o Options) graph() graph.Options {
@@ -60,7 +62,7 @@ func Images(ctx context.Context, stage string, set dataset.Dataset, p nets.Prepr
 	for size < 32 && 2*size*image <= together {
 		size *= 2
 	}
-	batches := dataset.Batches(ctx, set, p, dataset.BatchOptions{Size: size, Workers: o.workers()})
+	batches := dataset.Batches(ctx, set, p, dataset.BatchOptions{Size: size, Workers: o.workers(), MaxMemory: o.MaxMemory})
 	return func(yield func(graph.Batch, error) bool) {
 		add := o.counter(stage, set.Len())
 		for b, err := range batches {

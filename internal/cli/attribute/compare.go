@@ -97,8 +97,8 @@ func (c *compareCommand) check(imagesGiven bool) (err error) {
 		return command.Usagef("--truth-budget %v: expected 0 or more", c.truthBudget)
 	case c.keep < 0:
 		return command.Usagef("--keep %d: expected 0 or more", c.keep)
-	case c.resamples < 1:
-		return command.Usagef("--bootstrap %d: expected at least 1", c.resamples)
+	case c.resamples < 1 || c.resamples > command.MaxResamples:
+		return command.Usagef("--bootstrap %d: expected 1 to %d", c.resamples, command.MaxResamples)
 	}
 	if err := checkBackward(c.backwardCost); err != nil {
 		return err

@@ -36,6 +36,9 @@ func rows(s posthoc.Samples, pick []int) [][]float64 {
 
 // featureSubjects plays on penultimate neurons, from their activations alone.
 func (s *stage) featureSubjects(ctx context.Context, in images) ([]subject, error) {
+	if err := s.Limit(s.network, 0); err != nil {
+		return nil, err
+	}
 	options, finish := s.EvalOptions()
 	defer finish()
 	x, err := command.NewExtractor(s.network, s.featuresDir, s.weightsSHA, options)

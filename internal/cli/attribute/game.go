@@ -108,6 +108,8 @@ func (g *gameFlags) check(imagesGiven bool) (p plan, err error) {
 		return p, command.Usagef("--groups %d: expected 0 or more", g.groups)
 	case g.groups > 0 && g.channels:
 		return p, command.Usagef("--groups and --channels exclude each other")
+	case slices.ContainsFunc(g.index, func(i int) bool { return i < 0 }):
+		return p, command.Usagef("--image %v: expected indices counted from 0", g.index)
 	case g.images < 0:
 		return p, command.Usagef("--images %d: expected 0 or more", g.images)
 	case g.layer == "":

@@ -5,8 +5,10 @@ package command
 import (
 	"context"
 	"io"
+	"runtime"
 
 	"github.com/spf13/cobra"
+	"gorgonia.org/tensor"
 
 	"github.com/line-ood/goline/dataset"
 	"github.com/line-ood/goline/graph"
@@ -19,6 +21,7 @@ type Common struct {
 	Batch, Workers   int
 	Seed             uint64
 	Device, Progress string
+	MaxMemory        Bytes // 0 for DefaultMemory
 
 	Stderr io.Writer
 }
@@ -30,6 +33,7 @@ func (c *Common) Register(cmd *cobra.Command) {
 	f.IntVar(&c.Workers, "workers", 0, "parallel workers, 0 for one per processor; results do not depend on it")
 	f.Uint64Var(&c.Seed, "seed", 1, "seed of everything random")
 	f.StringVar(&c.Device, "device", "cpu", "where the graph runs: cpu or cuda")
+	f.Var(&c.MaxMemory, "max-memory", "`BYTES`, as in 512MiB or 4GiB, that pictures being decoded, batches and workers may take together, 0 for 1GiB; a picture whose file is large may take more")
 	f.StringVar(&c.Progress, "progress", "auto", "progress on stderr: auto (on a terminal), always or never")
 	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error {
 		c.Stderr = cmd.ErrOrStderr()
@@ -43,6 +47,19 @@ const (
 	maxWorkers = 1024
 )
 
+// MaxResamples bounds the resamples of a bootstrap, whose rates are held in memory: more do not make an interval better.
+const MaxResamples = 1_000_000
+
+// DefaultMemory is --max-memory unless told otherwise: 1 GiB, of which five eighths are for decoding.
+const DefaultMemory = dataset.DecodeMemory / 5 * 8
+
+func (c *Common) maxMemory() int64 {
+	if c.MaxMemory == 0 {
+		return DefaultMemory
+	}
+	return int64(c.MaxMemory)
+}
+
 // Check fails for values that no run can have.
 func (c *Common) Check() error {
 	switch {
@@ -50,6 +67,8 @@ func (c *Common) Check() error {
 		return Usagef("--batch %d: expected 0 to %d", c.Batch, maxBatch)
 	case c.Workers < 0 || c.Workers > maxWorkers:
 		return Usagef("--workers %d: expected 0 to %d", c.Workers, maxWorkers)
+	case c.MaxMemory != 0 && c.MaxMemory < 16<<20:
+		return Usagef("--max-memory %s: expected at least 16MiB", c.MaxMemory.String())
 	case c.Device != string(graph.CPU) && c.Device != string(graph.CUDA):
 		return Usagef("--device %q: expected cpu or cuda", c.Device)
 	case c.Progress != "auto" && c.Progress != "always" && c.Progress != "never":
@@ -63,11 +82,56 @@ func (c *Common) GraphOptions() graph.Options {
 	return graph.Options{Batch: c.Batch, Workers: c.Workers, Device: graph.Device(c.Device)}
 }
 
+// workersPerProcessor bounds the workers of a run: more than that wait for each other, and each takes memory.
+const workersPerProcessor = 8
+
+// Limit makes batch and workers no more than so many images can use, 0 for a number that is not known yet, and no more than what takes
+// three eighths of --max-memory for what the network computes. Results do not depend on either. It does nothing where both are chosen
+// by the program.
+func (c *Common) Limit(net graph.Model, images int) error {
+	if c.Batch == 0 && c.Workers == 0 {
+		return nil
+	}
+	processors := runtime.GOMAXPROCS(0)
+	if images > 0 {
+		c.Batch = min(c.Batch, images)
+	}
+	batch, workers := c.Batch, c.Workers
+	if batch == 0 {
+		batch = graph.BatchFor(net.InputShape()...)
+	}
+	if workers == 0 {
+		workers = processors
+	}
+	workers = min(workers, workersPerProcessor*processors)
+	if images > 0 { // workers without a batch of their own have nothing to do
+		workers = min(workers, (images+batch-1)/batch)
+	}
+	one, err := graph.Compile(net, graph.Options{Batch: 1, Workers: 1, Device: graph.Device(c.Device)})
+	if err != nil {
+		return err
+	}
+	const underWay = 4 // batches of images
+	sample := int64(one.ActivationBytes()) + underWay*4*int64(tensor.Shape(net.InputShape()).TotalSize())
+	room := c.maxMemory() / 8 * 3
+	for workers > 1 && sample*int64(batch)*int64(workers) > room {
+		workers--
+	}
+	if most := max(room/sample, 1); int64(batch) > most {
+		batch = int(most)
+	}
+	c.Workers = workers
+	if c.Batch > 0 {
+		c.Batch = batch
+	}
+	return nil
+}
+
 // EvalOptions are the options of package eval, with progress on stderr; finish ends it.
 func (c *Common) EvalOptions() (o eval.Options, finish func()) {
 	var shown Bar
 	stage := ""
-	return eval.Options{Graph: c.GraphOptions(), Progress: func(what string, done, total int) {
+	return eval.Options{Graph: c.GraphOptions(), MaxMemory: c.maxMemory() / 8 * 5, Progress: func(what string, done, total int) {
 		if what != stage {
 			shown.Finish()
 			shown, stage = c.newBar(what, total), what

@@ -3,10 +3,10 @@ package command
 import (
 	"encoding/json"
 	"fmt"
-	"os"
 
 	"github.com/spf13/cobra"
 
+	"github.com/line-ood/goline/internal/fsfile"
 	"github.com/line-ood/goline/line"
 	"github.com/line-ood/goline/nets"
 )
@@ -51,7 +51,7 @@ func (c *Contributions) Check() error {
 	if c.File == "" {
 		return nil
 	}
-	data, err := os.ReadFile(c.File)
+	data, err := fsfile.ReadRegular(c.File)
 	if err != nil {
 		return fmt.Errorf("--contributions: %w", err)
 	}

@@ -101,6 +101,9 @@ func (e *Evaluation) Open(labels func(set dataset.Dataset, classes int) error) (
 	if e.WeightsSHA, err = e.Net.SHA256(); err != nil {
 		return err
 	}
+	if err := e.Limit(e.Network, 0); err != nil {
+		return err
+	}
 	o, finish := e.EvalOptions()
 	e.finish = finish
 	if e.Extractor, err = eval.NewExtractor(e.Network, o); err != nil {

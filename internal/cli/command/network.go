@@ -154,7 +154,7 @@ func (n *Network) Prepares(net nets.Classifier) error {
 
 // say writes a line about the network to the command's error stream.
 func (n *Network) say(format string, args ...any) {
-	fmt.Fprintf(n.stderr(), "%s: %s\n", filepath.Base(n.Name), fmt.Sprintf(format, args...))
+	fmt.Fprintf(n.stderr(), "%s: %s\n", Printable(filepath.Base(n.Name)), Printable(fmt.Sprintf(format, args...)))
 }
 
 func (n *Network) stderr() io.Writer {
@@ -167,6 +167,9 @@ func (n *Network) stderr() io.Writer {
 // read opens the network that the flags name. How images are prepared may not be known.
 func (n *Network) read() (nets.Classifier, error) {
 	if err := n.Known(); err != nil {
+		return nil, err
+	}
+	if err := n.CheckPreprocess(); err != nil { // before the weights, which may be large
 		return nil, err
 	}
 	if n.IsONNX() {
@@ -199,6 +202,12 @@ func (n *Network) preprocessing() (p nets.Preprocessing, err error) {
 		return p, UsageError{Err: fmt.Errorf("--preprocess: %w", err)}
 	}
 	return p, nil
+}
+
+// CheckPreprocess fails where --preprocess is neither a preset nor a file that says how images are prepared.
+func (n *Network) CheckPreprocess() error {
+	_, err := n.preprocessing()
+	return err
 }
 
 // prepared returns the network with the preprocessing of the flags, if they name one.
@@ -240,6 +249,9 @@ func (n *Network) OpenOrNew(classes int) (net nets.Classifier, trained bool, err
 
 // Detector reads a detector, for the flags' network where they name one, with its network.
 func (n *Network) Detector(path string) (*line.Detector, nets.Classifier, error) {
+	if err := n.CheckPreprocess(); err != nil {
+		return nil, nil, err
+	}
 	if !n.Given() {
 		det, err := line.Load(path)
 		if err != nil {

@@ -150,6 +150,7 @@ func writable(path string) error {
 }
 
 func writableFolder(dir string) error {
+	atomicfile.Sweep(dir) // of what killed processes left there
 	f, err := os.CreateTemp(dir, ".goline-*.tmp")
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("there is no folder %s: %w", dir, fs.ErrNotExist)

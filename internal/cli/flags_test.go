@@ -1,0 +1,114 @@
+package cli
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// badWords are values that flags of words refuse.
+var badWords = map[string][]string{
+	"adjust": {"", "foo"}, "benchmark": {"foo"}, "device": {"", "tpu"}, "estimators": {"foo"}, "fdr": {"foo"}, "fill": {"foo"},
+	"method": {"", "foo"}, "methods": {"", "foo"}, "optimizer": {"foo"}, "param": {"", "foo", "react.percentile"}, "preprocess": {"foo"},
+	"progress": {"", "maybe"}, "schedule": {"foo"}, "without": {"foo"}, "net": {"foo"}, "ood": {"", "foo", "a="}, "near": {"", "foo"},
+	"far": {"", "foo"}, "csid": {"", "foo"}, "id-val": {}, "fpr": {"foo"},
+	"removal": {"foo"}, "scope": {"foo"}, "target": {"foo"}, "value": {"foo"}, "values": {"foo"}, "betting": {"foo"}, "tune": {"foo"},
+	"budgets": {"x", "0", "-1"}, "image": {"x", "-1"},
+}
+
+// freeWords are flags of words of which any may be right, or wrong for a reason that shows only with the files: paths, names in
+// files, lists of them.
+var freeWords = []string{
+	"data", "out", "weights", "class-names", "features", "logits", "contributions", "detector", "fit", "id", "json", "csv", "report",
+	"features-dir", "markdown", "latex", "also-weights", "openood", "compare", "ood-val", "checkpoint", "curves", "val",
+	"outputs", "id-val", "layer", "from", "fetch", "out-dir",
+}
+
+// commandBases are command lines without a fault but files that are missing, for each command that runs.
+func commandBases() map[string][]string {
+	net := []string{"--net", "densenet-bc-10-4", "--weights", "no-weights.npz"}
+	detector := []string{"--detector", "no-detector.npz"}
+	return map[string][]string{
+		"features":             join(net, []string{"--data", "no-data", "--out", "o.npz"}),
+		"fit":                  join(net, []string{"--data", "no-data", "--out", "o.npz"}),
+		"calibrate":            join(detector, []string{"--data", "no-data", "--out", "o.npz"}),
+		"export":               join(detector, []string{"--out", "o.onnx"}),
+		"score":                join(detector, []string{"--data", "no-data", "--out", "o.csv"}),
+		"eval":                 join(net, []string{"--fit", "no-fit", "--id", "no-id", "--ood", "a=no-ood"}),
+		"train":                {"--net", "densenet-bc-10-4", "--data", "no-data", "--out", "o.npz", "--epochs", "3"},
+		"bench":                {"--net", "densenet-bc-10-4", "--weights", "no-weights.npz"},
+		"inspect":              {"--net", "densenet-bc-10-4", "--weights", "no-weights.npz"},
+		"graph":                {"--net", "densenet-bc-10-4", "--weights", "no-weights.npz", "--out", "o.dot"},
+		"attribute values":     join(net, []string{"--data", "no-data", "--out", "o.npz"}),
+		"attribute compare":    join(net, []string{"--data", "no-data", "--out-dir", "o"}),
+		"attribute downstream": join(net, []string{"--fit", "no-fit", "--id", "no-id", "--ood", "a=no-ood"}),
+	}
+}
+
+// TestEveryFlagOfEveryCommand: numbers that are none or lie outside of their range, and words that are not among those known, are
+// wrong usage, exit status 2, said before any file is read. A flag or a command that this table does not know fails it.
+func TestEveryFlagOfEveryCommand(t *testing.T) {
+	t.Chdir(t.TempDir())
+	bases := commandBases()
+	tried := 0
+	var visit func(cmd *cobra.Command, path []string)
+	visit = func(cmd *cobra.Command, path []string) {
+		for _, sub := range cmd.Commands() {
+			visit(sub, append(slices.Clone(path), sub.Name()))
+		}
+		name := strings.Join(path, " ")
+		if len(path) == 0 || cmd.Name() == "help" || cmd.Name() == "completion" || strings.HasPrefix(name, "completion") {
+			return
+		}
+		base, known := bases[name]
+		cmd.Flags().VisitAll(func(f *pflag.Flag) {
+			if f.Name == "help" {
+				return
+			}
+			values, ok := badValues(f)
+			assert.True(t, ok, "%s --%s of %s: name its bad values, or say that it has none", name, f.Name, f.Value.Type())
+			if !known { // a command that needs nothing is not run: only what its flags take is checked
+				return
+			}
+			for _, v := range values {
+				tried++
+				args := join(path, base, []string{"--" + f.Name + "=" + v})
+				code, stdout, stderr := runGoline(args...)
+				assert.Equal(t, exitUsage, code, "%q: %s", args, stderr)
+				assert.Empty(t, stdout, "%q", args)
+			}
+		})
+	}
+	visit(newRoot(), nil)
+	require.Greater(t, tried, 300)
+	left := slices.DeleteFunc(entries(t, "."), func(name string) bool { return name == "o" }) // the folder of --out-dir
+	require.Empty(t, left, "nothing was written")
+}
+
+// badValues are values that a flag must refuse, by its type or its name; ok is false for a flag of words that the tables do not know.
+func badValues(f *pflag.Flag) (values []string, ok bool) {
+	switch f.Value.Type() {
+	case "bool":
+		return []string{"maybe"}, true
+	case "bytes":
+		values = []string{"x", "-1", "1", "NaN", "1.5GiB"}
+	case "int":
+		values = []string{"x", "1.5", "-1", "999999999999999999999"}
+	case "uint64":
+		values = []string{"x", "-1", "1.5"}
+	case "float64":
+		values = []string{"x", "NaN", "-Inf", "+Inf"}
+		if f.Name != "threshold" { // any number
+			values = append(values, "-1")
+		}
+	default:
+		values, ok = badWords[f.Name]
+		return values, ok || slices.Contains(freeWords, f.Name)
+	}
+	return values, true
+}

@@ -1,0 +1,25 @@
+package cli
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestWithin: a command that ends by itself says how; one that does not hear its context is left behind after the grace, unless it is
+// one that has something to save.
+func TestWithin(t *testing.T) {
+	require.Equal(t, 7, within(t.Context(), time.Hour, func() int { return 7 }))
+	ctx, cancel := context.WithCancel(t.Context())
+	require.Equal(t, exitInterrupted, within(ctx, time.Hour, func() int { cancel(); <-ctx.Done(); return exitInterrupted }))
+	deaf := make(chan struct{})
+	defer close(deaf)
+	require.Equal(t, exitInterrupted, within(ctx, time.Millisecond, func() int { <-deaf; return 0 }))
+	require.Equal(t, 3, within(ctx, 0, func() int { time.Sleep(20 * time.Millisecond); return 3 }))
+	require.Equal(t, grace, patience([]string{"fit", "train"}))
+	require.Zero(t, patience([]string{"train", "--epochs", "1"}))
+	require.Equal(t, grace, patience(nil))
+	require.Less(t, grace, time.Second)
+}
