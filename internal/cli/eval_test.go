@@ -53,6 +53,7 @@ type evalOOD struct {
 	FPR95, AUROC, AUPR_in, AUPR_out, FPR95_OpenOOD, DTERR         float64
 	FPR95_ci, AUROC_ci, AUPR_in_ci, AUPR_out_ci, FPR95_OpenOOD_ci *[2]float64
 	DTERR_ci                                                      *[2]float64
+	FPR95_tie_aware                                               *float64
 }
 
 // keys lists the members of a JSON object in order, with those of objects in it.

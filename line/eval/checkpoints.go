@@ -162,13 +162,30 @@ func combineSets(of []report.Method, sets func(report.Method) []report.OOD) (mea
 			AUPRIn:       mean(func(m metrics.Metrics) float64 { return m.AUPRIn }),
 			AUPROut:      mean(func(m metrics.Metrics) float64 { return m.AUPROut }),
 			DTERR:        mean(func(m metrics.Metrics) float64 { return m.DTERR }),
-		}})
+		}, TieAware: meanTieAware(of, func(m report.Method) report.OOD { return sets(m)[i] })})
 		sds = append(sds, spread(of, func(m report.Method) report.Average {
 			rates := sets(m)[i].Metrics
 			return report.Average{FPR95: rates.FPR95, AUROC: rates.AUROC, FPR95OpenOOD: rates.FPR95OpenOOD}
 		}))
 	}
 	return means, sds
+}
+
+// meanTieAware is the mean of the tie-aware rates over checkpoints, nil where ties straddle no threshold.
+func meanTieAware(of []report.Method, set func(report.Method) report.OOD) *float64 {
+	tied, values := false, make([]float64, len(of))
+	for k, m := range of {
+		o := set(m)
+		values[k] = o.Metrics.FPR95
+		if o.TieAware != nil {
+			values[k], tied = *o.TieAware, true
+		}
+	}
+	if !tied {
+		return nil
+	}
+	mean, _ := meanSD(values)
+	return &mean
 }
 
 // spread returns standard deviations over checkpoints.

@@ -70,7 +70,14 @@ func Measure(ctx context.Context, d Data, m posthoc.Method, o RunOptions) (repor
 func rates(ctx context.Context, set Set, id, ood []float64, o RunOptions) (report.OOD, error) {
 	r := report.OOD{Name: set.Name, Group: set.Group, N: len(ood)}
 	var err error
-	if r.Metrics, err = metrics.Evaluate(id, ood); err != nil || o.Resamples == 0 {
+	if r.Metrics, err = metrics.Evaluate(id, ood); err != nil {
+		return r, err
+	}
+	rate, tied, err := metrics.FPR95TieAware(id, ood)
+	if tied {
+		r.TieAware = &rate
+	}
+	if err != nil || o.Resamples == 0 {
 		return r, err
 	}
 	ci, err := metrics.Bootstrap(ctx, id, ood, o.Resamples, o.Level, o.Seed)

@@ -17,6 +17,36 @@ func FPR95(id, ood []float64) (float64, error) {
 	return r.fprAtTPR(), nil
 }
 
+// FPR95TieAware returns FPR95 at a threshold that splits ties, and whether ties straddle the threshold of FPR95 so that the two differ.
+// Where several ID samples have the score of the threshold, FPR95 counts all of them as rejected, and all OOD samples with that score
+// too: a detector that gives one score to everything has FPR95 0. Here a share of the samples with that score is accepted, of both
+// sets alike, so that as many ID samples are as lie above the threshold's rank: the expectation over a random order of the ties, which
+// is the interpolation that the ROC curve's area takes. Without such ties it equals FPR95.
+func FPR95TieAware(id, ood []float64) (rate float64, tied bool, err error) {
+	r, err := rank(id, ood)
+	if err != nil {
+		return 0, false, err
+	}
+	rate, tied = r.fprTieAware()
+	return rate, tied, nil
+}
+
+func (r *ranking) fprTieAware() (rate float64, tied bool) {
+	k := index95(r.nID)
+	notAboveID, notAboveOOD := 0, 0
+	for g := len(r.id) - 1; g >= 0; g-- {
+		notAboveID += r.id[g]
+		notAboveOOD += r.ood[g]
+		if notAboveID > k {
+			// Of the ID samples in this group those behind rank k are accepted.
+			share := float64(notAboveID-k-1) / float64(r.id[g])
+			accepted := float64(r.nOOD-notAboveOOD) + share*float64(r.ood[g])
+			return accepted / float64(r.nOOD), share > 0 && r.ood[g] > 0
+		}
+	}
+	return 0, false // not reached: k is below the number of ID samples
+}
+
 // Threshold95 returns the threshold behind FPR95: with the ID scores sorted ascending and counted from 0, the one
 // at index round(0.05 n), halves rounded to even. A sample counts as in-distribution if its score is strictly above.
 func Threshold95(id []float64) (float64, error) {

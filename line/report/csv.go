@@ -64,6 +64,9 @@ func (r Result) csvColumns() []csvColumn {
 				csvColumn{f.key + "_hi", func(m Method, i int) string { return intervalEnd(f, m.OOD[i], true) }})
 		}
 	}
+	if r.anyTied() {
+		columns = append(columns, csvColumn{"fpr95_tie_aware", func(m Method, i int) string { return formatPercent(m.OOD[i].tieAware()) }})
+	}
 	columns = append(columns,
 		csvColumn{"fit_seconds", func(m Method, _ int) string { return formatFloat(m.FitSeconds) }},
 		csvColumn{"us_per_sample", func(m Method, _ int) string { return formatFloat(m.MicrosPerSample) }},

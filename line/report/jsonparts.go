@@ -63,6 +63,9 @@ func setObjects(sets []OOD, spread []Average, average *Average, groups []Average
 		for _, f := range rateFields {
 			set = append(set, member{f.key, percent(*f.value(&o.Metrics))})
 		}
+		if o.TieAware != nil {
+			set = append(set, member{"fpr95_tie_aware", percent(*o.TieAware)})
+		}
 		if o.CI != nil {
 			for _, f := range rateFields {
 				set = append(set, member{f.key + "_ci", percents(*f.interval(o.CI))})

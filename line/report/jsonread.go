@@ -161,6 +161,14 @@ func readOOD(data json.RawMessage) (OOD, Average, error) {
 			*f.interval(o.CI) = *interval(ci)
 		}
 	}
+	if _, ok := in["fpr95_tie_aware"]; ok {
+		var rate percent
+		if err := readMember(in, "fpr95_tie_aware", &rate); err != nil {
+			return o, Average{}, err
+		}
+		value := float64(rate)
+		o.TieAware = &value
+	}
 	return o, sd.spread(), nil
 }
 

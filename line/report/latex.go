@@ -28,13 +28,21 @@ func (r Result) WriteLaTeX(w io.Writer) error {
 		fmt.Fprint(&b, latex(m.Name))
 		for _, c := range columns {
 			x := c.cells[i]
-			fmt.Fprintf(&b, " & %s & %s", latexRate(x.FPR95, x.FPR95Spread, x.BestFPR95), latexRate(x.AUROC, x.AUROCSpread, x.BestAUROC))
+			fmt.Fprintf(&b, " & %s & %s", latexRate(x.FPR95, x.FPR95Spread, x.BestFPR95)+latexTies(x.TieAware), latexRate(x.AUROC, x.AUROCSpread, x.BestAUROC))
 		}
 		b.WriteString(" \\\\\n")
 	}
 	b.WriteString("\\bottomrule\n\\end{tabular}\n")
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// latexTies is the rate with ties shared behind FPR95, where there is one.
+func latexTies(rate string) string {
+	if rate == "" {
+		return ""
+	}
+	return " [" + rate + "]"
 }
 
 func latexRate(rate, spread string, best bool) string {

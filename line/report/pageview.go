@@ -39,6 +39,7 @@ type view struct {
 	Pictures        []picturesView
 	Predictions     []predictionView
 	Facts           []factView
+	Tied            bool // whether ties straddle the threshold of any FPR95
 	Labelled, Sized bool // whether methods have misclassification rates, and known memory
 }
 
@@ -107,7 +108,7 @@ func (r Result) view(scores []Scores, p Provenance) (*view, error) {
 
 // viewTables fills in the tables of methods and sets.
 func (r Result) viewTables(v *view, c *charts) {
-	v.Overview = r.overview("overview", c)
+	v.Overview, v.Tied = r.overview("overview", c), r.anyTied()
 	if r.FullSpectrum != nil {
 		full := r.fullSpectrum().overview("full-spectrum", c)
 		full.Caption = full.caption(r)

@@ -114,4 +114,23 @@ type OOD struct {
 	N       int
 	Metrics metrics.Metrics
 	CI      *metrics.Intervals // nil if not computed
+	// TieAware is [metrics.FPR95TieAware] where ties straddle the threshold of FPR95, whose value then says little; nil elsewhere.
+	TieAware *float64
+}
+
+// tieAware is the FPR95 with ties shared where that differs, else FPR95 itself.
+func (o OOD) tieAware() float64 {
+	if o.TieAware != nil {
+		return *o.TieAware
+	}
+	return o.Metrics.FPR95
+}
+
+// tieAware is the mean of tie-aware rates, and whether ties straddle the threshold of any set.
+func tieAware(sets []OOD) (mean float64, tied bool) {
+	for _, o := range sets {
+		mean += o.tieAware() / float64(len(sets))
+		tied = tied || o.TieAware != nil
+	}
+	return min(mean, 1), tied
 }

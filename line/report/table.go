@@ -156,10 +156,21 @@ func (r Result) caption(o TableOptions) string {
 			s += fmt.Sprintf(" ± %.2f", 100*r.ID.AccuracySpread)
 		}
 	}
+	if o.FPR == LINeFPR && r.anyTied() {
+		s += "; in brackets FPR95 with ties shared, where samples tie at its threshold"
+	}
 	if r.Checkpoints > 1 {
 		s += fmt.Sprintf("; mean ± standard deviation over %d checkpoints", r.Checkpoints)
 	}
 	return s
+}
+
+// anyTied tells whether ties straddle the threshold of any FPR95.
+func (r Result) anyTied() bool {
+	return slices.ContainsFunc(r.Methods, func(m Method) bool {
+		_, tied := tieAware(m.OOD)
+		return tied
+	})
 }
 
 // cell is what one method reached on one OOD set, or on average, as people see it.
@@ -167,6 +178,7 @@ type cell struct {
 	FPR95, AUROC             string
 	FPR95Spread, AUROCSpread string // standard deviations over checkpoints, "" for none
 	BestFPR95, BestAUROC     bool
+	TieAware                 string // FPR95 with ties shared where ties straddle its threshold, "" elsewhere
 }
 
 // join writes both rates in a width that keeps a column of them in line.
@@ -182,7 +194,11 @@ func (c cell) join(bold func(string) string) string {
 		}
 		return blank + s
 	}
-	return pad(c.FPR95, c.FPR95Spread, c.BestFPR95) + " / " + pad(c.AUROC, c.AUROCSpread, c.BestAUROC)
+	ties := ""
+	if c.TieAware != "" {
+		ties = " [" + c.TieAware + "]"
+	}
+	return pad(c.FPR95, c.FPR95Spread, c.BestFPR95) + ties + " / " + pad(c.AUROC, c.AUROCSpread, c.BestAUROC)
 }
 
 // column is an OOD set, a group, or all sets, with a cell for each method.
@@ -195,11 +211,14 @@ type column struct {
 func (r Result) columns(fpr Convention) []column {
 	first := r.Methods[0]
 	var columns []column
-	add := func(title string, of func(m Method) (Average, Average)) {
+	add := func(title string, sets func(m Method) []OOD, of func(m Method) (Average, Average)) {
 		c := column{title: title, cells: make([]cell, len(r.Methods))}
 		for i, m := range r.Methods {
 			a, sd := of(m)
 			c.cells[i] = cell{FPR95: fmt.Sprintf("%.2f", 100*fpr.of(a)), AUROC: fmt.Sprintf("%.2f", 100*a.AUROC)}
+			if rate, tied := tieAware(sets(m)); tied && fpr == LINeFPR {
+				c.cells[i].TieAware = fmt.Sprintf("%.2f", 100*rate)
+			}
 			if r.Checkpoints > 1 {
 				c.cells[i].FPR95Spread, c.cells[i].AUROCSpread = fmt.Sprintf("%.2f", 100*fpr.of(sd)), fmt.Sprintf("%.2f", 100*sd.AUROC)
 			}
@@ -214,21 +233,30 @@ func (r Result) columns(fpr Convention) []column {
 		return a
 	}
 	for set, o := range first.OOD {
-		add(o.Name, func(m Method) (Average, Average) { return averageOf(m.OOD[set:][:1]), spread(m.Spread, set) })
+		add(o.Name, func(m Method) []OOD { return m.OOD[set:][:1] }, func(m Method) (Average, Average) { return averageOf(m.OOD[set:][:1]), spread(m.Spread, set) })
 	}
 	for g, group := range first.Groups() {
-		add("average "+group.Name, func(m Method) (Average, Average) { return m.Groups()[g].Average, spread(m.GroupSpread, g) })
+		in := func(m Method) (sets []OOD) {
+			for _, o := range m.OOD {
+				if o.Group == group.Name {
+					sets = append(sets, o)
+				}
+			}
+			return sets
+		}
+		add("average "+group.Name, in, func(m Method) (Average, Average) { return m.Groups()[g].Average, spread(m.GroupSpread, g) })
 	}
-	add("average", func(m Method) (Average, Average) { return m.Average(), m.AverageSpread })
+	add("average", func(m Method) []OOD { return m.OOD }, func(m Method) (Average, Average) { return m.Average(), m.AverageSpread })
 	return columns
 }
 
-// markBest compares what is shown: shorter numbers are smaller, numbers of one length compare as text.
+// markBest compares what is shown: shorter numbers are smaller, numbers of one length compare as text. FPR95 at a threshold that ties
+// straddle is never the best.
 func markBest(column []cell) {
 	less := func(a, b string) bool { return len(a) < len(b) || len(a) == len(b) && a < b }
-	lowest, highest := column[0].FPR95, column[0].AUROC
+	lowest, highest := "", column[0].AUROC
 	for _, c := range column {
-		if less(c.FPR95, lowest) {
+		if c.TieAware == "" && (lowest == "" || less(c.FPR95, lowest)) {
 			lowest = c.FPR95
 		}
 		if less(highest, c.AUROC) {
@@ -236,7 +264,7 @@ func markBest(column []cell) {
 		}
 	}
 	for i := range column {
-		column[i].BestFPR95 = column[i].FPR95 == lowest
+		column[i].BestFPR95 = column[i].TieAware == "" && column[i].FPR95 == lowest
 		column[i].BestAUROC = column[i].AUROC == highest
 	}
 }

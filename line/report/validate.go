@@ -137,6 +137,11 @@ func validateSets(first string, sets, others []OOD) error {
 		if !utf8.ValidString(o.Group) {
 			return fmt.Errorf("OOD set %q: group %q is not valid UTF-8", o.Name, o.Group)
 		}
+		if o.TieAware != nil {
+			if err := checkRate("fpr95_tie_aware", *o.TieAware, nil); err != nil {
+				return fmt.Errorf("OOD set %q: %w", o.Name, err)
+			}
+		}
 		for _, f := range rateFields {
 			var ci *metrics.Interval
 			if o.CI != nil {
