@@ -79,7 +79,7 @@ func TestIdxRefuses(t *testing.T) {
 		{"short gzip", gz(t, good[:len(good)-1]), "", "idx array of shape [3 2 4]: expected 40 bytes unpacked, got 39"},
 		{"long gzip", gz(t, append(bytes.Clone(good), 0)), "", "expected 40 bytes unpacked, got more than 40"},
 		{"cut gzip", gz(t, good)[:20], "", "unexpected EOF"},
-		{"damaged gzip", damage(gz(t, good)), "", "gzip"},
+		{"damaged gzip", flipChecksum(gz(t, good)), "", "gzip"},
 		{"header", good[:9], "", "idx header is cut off"},
 		{"magic", append([]byte{0, 0, 9, 3}, good[4:]...), "", "got 0x00000903"},
 		{"four channels", idxFile(1, 2, 2, 4), "", "(N, height, width, 3), got [1 2 2 4]"},
@@ -100,8 +100,8 @@ func TestIdxRefuses(t *testing.T) {
 	}
 }
 
-// damage flips a bit in the checksum of a gzip file.
-func damage(b []byte) []byte {
+// flipChecksum flips a bit in the checksum of a gzip file.
+func flipChecksum(b []byte) []byte {
 	b[len(b)-7] ^= 1
 	return b
 }

@@ -22,15 +22,13 @@ func LoadFor(path string, net nets.Classifier) (*Detector, error) { return loadF
 
 // LoadFS is [Load] from a file system, embedded files for example. A file without random access is read into memory first.
 func LoadFS(fsys fs.FS, name string) (*Detector, error) {
-	switch info, err := fs.Stat(fsys, name); { // before it is opened: opening a pipe waits for a writer
-	case err != nil:
-		return nil, fmt.Errorf("load detector: %w", err) // which names the file
-	case !info.Mode().IsRegular():
+	// Before it is opened: opening a pipe waits for a writer.
+	if info, err := fs.Stat(fsys, name); err == nil && !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("load detector %s: not a regular file", name)
 	}
 	f, err := fsys.Open(name)
 	if err != nil {
-		return nil, fmt.Errorf("load detector: %w", err)
+		return nil, fmt.Errorf("load detector: %w", err) // which names the file
 	}
 	defer f.Close()
 	info, err := f.Stat()

@@ -3,6 +3,7 @@ package train
 import (
 	"bytes"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"testing"
@@ -10,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/line-ood/goline/dataset"
+	"github.com/line-ood/goline/internal/damage"
 	"github.com/line-ood/goline/internal/npyz"
 	"github.com/line-ood/goline/nets"
 )
@@ -46,12 +48,22 @@ func FuzzCheckpoint(f *testing.F) {
 	require.NoError(f, r.save())
 	good, err := os.ReadFile(path)
 	require.NoError(f, err)
-	f.Add(good)
-	f.Add(good[:len(good)/2])
+	files := [][]byte{good}
 	for _, change := range [][2]string{{`"Step":2`, `"Step":9`}, {`"Step":2`, `"Step":-`}, {`"Epoch":1`, `"Epoch":"`}} {
-		f.Add(bytes.ReplaceAll(good, []byte(change[0]), []byte(change[1])))
+		files = append(files, bytes.ReplaceAll(good, []byte(change[0]), []byte(change[1])))
 	}
-	f.Fuzz(func(t *testing.T, data []byte) {
+	for i := range files {
+		f.Add(uint8(i), uint8(i), uint64(i), []byte(nil))
+	}
+	f.Fuzz(func(t *testing.T, which, kind uint8, seed uint64, data []byte) {
+		rng, file := rand.New(rand.NewPCG(seed, 1)), files[int(which)%len(files)]
+		switch kind % 4 { // the files are made here, since the fuzzer takes its time with long inputs
+		case 0:
+		case 2:
+			data = damage.Defect(file, rng)
+		default:
+			data = damage.Zip(file, rng)
+		}
 		reader, err := npyz.NewReader(bytes.NewReader(data), int64(len(data)), "checkpoint")
 		if err != nil {
 			return

@@ -20,7 +20,7 @@ const module = "github.com/line-ood/goline/"
 // The longest prefix decides.
 var floors = [][]string{
 	{"internal/kernel", "internal/quantile", "internal/atomicfile", "internal/fsfile", "internal/mathx", "internal/splitmix", "attribution/internal/numfmt",
-		"internal/figure", "internal/ostest", "internal/sharedtest", "internal/peertest", "internal/rooms", "testdata/demo"},
+		"internal/figure", "internal/damage", "internal/ostest", "internal/sharedtest", "internal/peertest", "internal/rooms", "testdata/demo"},
 	{"internal/npyz", "internal/linalg"},
 	{"graph"},
 	{"graph/graphtest", "nets/weights"},
@@ -35,7 +35,7 @@ var floors = [][]string{
 	{"internal/cli/command"},
 	{"internal/cli/attribute"},
 	{"internal/cli"},
-	{"cmd/goline"},
+	{"cmd/goline", "internal/reliability"},
 }
 
 func TestArrowsPointDown(t *testing.T) {

@@ -3,12 +3,14 @@ package weights_test
 import (
 	"archive/zip"
 	"bytes"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/line-ood/goline/internal/damage"
 	"github.com/line-ood/goline/nets/weights"
 )
 
@@ -28,13 +30,22 @@ func check(t *testing.T, b []byte) {
 	}
 }
 
+// checkDamaged is check of bytes with a defect behind the checksums of a zip archive; seed 0 leaves them as they are.
+func checkDamaged(t *testing.T, b []byte, seed uint64) {
+	if seed != 0 {
+		b = damage.Zip(b, rand.New(rand.NewPCG(seed, 1)))
+	}
+	check(t, b)
+}
+
 func FuzzTorch(f *testing.F) {
 	for _, name := range []string{"plain.pth", "views.pth", "integers.pth", "nested.pth.tar", "legacy.pth", "legacy_views.pth"} {
 		b, err := os.ReadFile(filepath.Join("testdata", name))
 		require.NoError(f, err)
-		f.Add(b)
+		f.Add(b, uint64(0))
+		f.Add(b, uint64(1))
 	}
-	f.Fuzz(check)
+	f.Fuzz(checkDamaged)
 }
 
 // FuzzLegacy puts the input in the place of the object in a file of the legacy format, where one storage follows.
@@ -70,6 +81,12 @@ func FuzzSafetensors(f *testing.F) {
 }
 
 func FuzzNpz(f *testing.F) {
-	f.Add(samples(f)["npz"])
-	f.Fuzz(check)
+	var small bytes.Buffer
+	sd := &weights.StateDict{}
+	require.NoError(f, sd.Add(weights.Tensor{Name: "a.weight", Shape: []int{2, 1}, F32: []float32{1, 2}}))
+	require.NoError(f, sd.Add(weights.Tensor{Name: "n", Shape: []int{}, I64: []int64{3}}))
+	require.NoError(f, weights.Write(&small, weights.NPZ, sd))
+	f.Add(small.Bytes(), uint64(0))
+	f.Add(small.Bytes(), uint64(1))
+	f.Fuzz(checkDamaged)
 }

@@ -7,12 +7,15 @@ import (
 	"image"
 	"image/color"
 	stdjpeg "image/jpeg"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
+	"github.com/line-ood/goline/internal/damage"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
@@ -258,10 +261,26 @@ func TestDecodeUsesBuffer(t *testing.T) {
 }
 
 func FuzzDecode(f *testing.F) {
-	for _, data := range fixtures(f) {
-		f.Add(data)
+	all := fixtures(f)
+	names := slices.Sorted(maps.Keys(all))
+	for i, name := range names {
+		f.Add(uint16(i), uint8(i), uint64(i), all[name][:min(len(all[name]), 64)])
 	}
-	f.Fuzz(func(t *testing.T, data []byte) {
+	f.Fuzz(func(t *testing.T, which uint16, kind uint8, seed uint64, data []byte) {
+		file := all[names[int(which)%len(names)]]
+		switch kind % 4 { // the files are damaged here, since the fuzzer takes its time with long inputs
+		case 0:
+		case 1:
+			data = append(bytes.Clone(file[:min(len(file), int(seed%4096))]), data...)
+		default:
+			data = damage.Defect(file, rand.New(rand.NewPCG(seed, 1)))
+		}
+		if len(data) > 1<<14 {
+			return
+		}
+		if need, err := Memory(data, 1<<18); err == nil && need > 1<<22 {
+			return // slow, not wrong
+		}
 		pix, height, width, err := Decode(data, nil, 1<<18)
 		if err == nil && (len(pix) != 3*height*width || len(pix) == 0) {
 			t.Fatalf("%d samples for %dx%d pixels", len(pix), height, width)

@@ -8,12 +8,16 @@ import (
 	"image"
 	"image/color"
 	"image/png"
+	"maps"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/line-ood/goline/internal/damage"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -151,17 +155,35 @@ func TestDecodeRefusesOther(t *testing.T) {
 }
 
 func FuzzDecode(f *testing.F) {
-	for _, data := range fixtures(f) {
-		f.Add(data)
+	all := fixtures(f)
+	names := slices.Sorted(maps.Keys(all))
+	for i, name := range names {
+		f.Add(uint16(i), uint8(i), uint64(i), all[name][:min(len(all[name]), 64)])
 	}
-	f.Fuzz(func(t *testing.T, data []byte) {
+	f.Fuzz(func(t *testing.T, which uint16, kind uint8, seed uint64, data []byte) {
+		name, rng := names[int(which)%len(names)], rand.New(rand.NewPCG(seed, 1))
+		switch kind % 4 { // the files are damaged here, since the fuzzer takes its time with long inputs
+		case 0:
+		case 1:
+			data = append(bytes.Clone(all[name][:min(len(all[name]), int(seed%4096))]), data...)
+		default:
+			if data = damage.Defect(all[name], rng); strings.HasSuffix(name, ".png") {
+				data = damage.PNG(all[name], rng)
+			}
+		}
 		if len(data) > 1<<14 {
 			return
+		}
+		if need, err := Memory(data); err == nil && need > 1<<22 {
+			return // slow, not wrong
 		}
 		if w, h, ok := claimed(data); ok && w*h > 1<<20 {
 			return // slow, not wrong
 		}
 		pix, height, width, err := Decode(data, nil)
+		if need, bad := Memory(data); err == nil && (bad != nil || need < int64(len(pix))) {
+			t.Fatalf("%d bytes foreseen (%v) for %d samples", need, bad, len(pix))
+		}
 		if err == nil && (len(pix) != 3*height*width || len(pix) == 0) {
 			t.Fatalf("%d samples for %dx%d pixels", len(pix), height, width)
 		}

@@ -1,0 +1,73 @@
+package damage
+
+import (
+	"archive/zip"
+	"bytes"
+	"image"
+	"image/png"
+	"io"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestBlind(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 1))
+	data := bytes.Repeat([]byte("abcdefgh"), 20)
+	changed := 0
+	for range 500 {
+		f := Flip(data, rng)
+		require.Len(t, f, len(data))
+		bits := 0
+		for i := range f {
+			for x := f[i] ^ data[i]; x != 0; x &= x - 1 {
+				bits++
+			}
+		}
+		require.Equal(t, 1, bits)
+		c := Cut(data, rng)
+		require.Less(t, len(c), len(data))
+		require.True(t, bytes.HasPrefix(data, c))
+		if !bytes.Equal(Defect(data, rng), data) {
+			changed++
+		}
+	}
+	require.Greater(t, changed, 480)
+	for _, f := range []func([]byte, *rand.Rand) []byte{Flip, Cut, Defect, Zip, PNG} {
+		f(nil, rng)
+		f([]byte{1}, rng)
+	}
+}
+
+// TestDefectsBehindChecksums: nearly all archives and pictures pass their checksums, and are others than the intact one.
+func TestDefectsBehindChecksums(t *testing.T) {
+	rng := rand.New(rand.NewPCG(2, 1))
+	var archive bytes.Buffer
+	z := zip.NewWriter(&archive)
+	for _, name := range []string{"a", "b"} {
+		w, err := z.Create(name)
+		require.NoError(t, err)
+		_, err = io.WriteString(w, "content of "+name)
+		require.NoError(t, err)
+	}
+	require.NoError(t, z.Close())
+	var picture bytes.Buffer
+	require.NoError(t, png.Encode(&picture, image.NewGray(image.Rect(0, 0, 9, 7))))
+	whole := 0
+	for range 200 {
+		damaged := Zip(archive.Bytes(), rng)
+		r, err := zip.NewReader(bytes.NewReader(damaged), int64(len(damaged)))
+		require.NoError(t, err)
+		for _, f := range r.File {
+			c, err := f.Open()
+			require.NoError(t, err)
+			_, err = io.ReadAll(c)
+			require.NoError(t, err, "the checksum is right")
+		}
+		if _, err := png.Decode(bytes.NewReader(PNG(picture.Bytes(), rng))); err == nil || !bytes.Contains([]byte(err.Error()), []byte("checksum")) {
+			whole++
+		}
+	}
+	require.Greater(t, whole, 150)
+}

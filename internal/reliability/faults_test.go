@@ -1,0 +1,233 @@
+//go:build unix
+
+package reliability
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/line-ood/goline/internal/damage"
+)
+
+// job is a command line with the file that it writes; the content is always the same.
+type job struct {
+	args []string
+	out  string
+}
+
+func (w world) jobs() []job {
+	train := append([]string{"train", "--net", worldNet, "--data", w.path("images.npz"), "--epochs", "2", "--batch", "24", "--checkpoint-every", "9",
+		"--resume", "--progress", "never", "--out", w.path("trained.npz")}, []string{}...)
+	return []job{
+		{append([]string{"features", "--data", w.path("images.npz"), "--out", w.path("features.npz")}, w.net()...), "features.npz"},
+		{w.fit("fitted.npz"), "fitted.npz"},
+		{[]string{"score", "--detector", w.path("det.npz"), "--data", w.path("images.npz"), "--out", w.path("scores.csv")}, "scores.csv"},
+		{[]string{"calibrate", "--detector", w.path("det.npz"), "--data", w.path("noise.npy"), "--out", w.path("calibrated.npz")}, "calibrated.npz"},
+		{append([]string{"attribute", "values", "--data", w.path("images.npz"), "--images", "8", "--out", w.path("values.npz")}, w.net()...), "values.npz"},
+		{train, "trained.npz"},
+	}
+}
+
+// TestKills ends every command at random moments with KILL, TERM, INT and HUP: its output is then missing or whole, never in part; the
+// status of the last three is 130 within a second or so; and the command, run again, writes what it would have.
+func TestKills(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts processes")
+	}
+	n := trials(t, "GOLINE_FAULTS", 2)
+	w := newWorld(t)
+	rng := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 1))
+	signals := []syscall.Signal{syscall.SIGKILL, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP}
+	var worst time.Duration
+	interrupted, finished, killed := 0, 0, 0
+	for _, j := range w.jobs() {
+		start := time.Now()
+		code, text := w.run(j.args...)
+		require.Zero(t, code, "%q: %s", j.args, text)
+		took := time.Since(start)
+		want, err := os.ReadFile(w.path(j.out))
+		require.NoError(t, err)
+		for k := range n * len(signals) {
+			require.NoError(t, os.Remove(w.path(j.out)))
+			cmd := w.command(j.args...)
+			var out bytes.Buffer
+			cmd.Stdout, cmd.Stderr = &out, &out
+			require.NoError(t, cmd.Start())
+			time.Sleep(time.Duration(rng.Int64N(int64(took))))
+			s := signals[k%len(signals)]
+			sent := time.Now()
+			_ = cmd.Process.Signal(s)
+			_ = cmd.Wait()
+			late := time.Since(sent)
+			status := cmd.ProcessState.Sys().(syscall.WaitStatus)
+			got, err := os.ReadFile(w.path(j.out))
+			switch {
+			case status.Signaled() && status.Signal() == s: // also one that came before the program could listen
+				killed++
+			case cmd.ProcessState.ExitCode() == 130:
+				interrupted++
+				worst = max(worst, late)
+				require.Contains(t, out.String(), "goline: interrupted\n")
+			default:
+				require.Zero(t, cmd.ProcessState.ExitCode(), "%q after %v: %s", j.args, s, out.String())
+				require.NoError(t, err, "it ended well")
+				finished++
+			}
+			if err == nil {
+				require.True(t, bytes.Equal(want, got), "%q after %v: %d bytes of %d", j.args, s, len(got), len(want))
+			}
+			if s != syscall.SIGKILL && !status.Signaled() {
+				left, err := filepath.Glob(w.path(".goline-*.tmp"))
+				require.NoError(t, err)
+				for _, name := range left { // of a process killed before; too young to be swept
+					require.NoError(t, os.Remove(name))
+				}
+				if k > 0 && signals[(k-1)%len(signals)] != syscall.SIGKILL {
+					require.Empty(t, left, "%q after %v", j.args, s)
+				}
+			}
+			code, text := w.run(j.args...)
+			require.Zero(t, code, "%q: %s", j.args, text)
+			got, err = os.ReadFile(w.path(j.out))
+			require.NoError(t, err)
+			require.True(t, bytes.Equal(want, got), "%q run again", j.args)
+		}
+	}
+	require.Less(t, worst, 10*time.Second)
+	t.Logf("%d killed, %d interrupted (the slowest ended after %v), %d had finished", killed, interrupted, worst.Round(time.Millisecond), finished)
+}
+
+// untimed is the JSON of an evaluation without its times.
+func untimed(t *testing.T, path string) string {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	require.NoError(t, err)
+	lines := slices.DeleteFunc(strings.Split(string(data), "\n"), func(l string) bool {
+		return strings.Contains(l, "_seconds") || strings.Contains(l, "us_per_sample")
+	})
+	return strings.Join(lines, "\n")
+}
+
+// TestTwoProcessesOnOneFolder keep their features in one folder at the same time; both say what one alone says, again and again.
+func TestTwoProcessesOnOneFolder(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts processes")
+	}
+	w := newWorld(t)
+	code, text := w.run(w.eval("--json", w.path("alone.json"))...)
+	require.Zero(t, code, text)
+	want := untimed(t, w.path("alone.json"))
+	for k := range trials(t, "GOLINE_FAULTS", 2) {
+		if k%2 == 0 {
+			require.NoError(t, os.RemoveAll(w.path("kept")))
+		}
+		var wg sync.WaitGroup
+		for i := range 3 {
+			wg.Go(func() {
+				code, text := w.run(w.eval("--features-dir", w.path("kept"), "--json", w.path(fmt.Sprint(i, ".json")))...)
+				if code != 0 {
+					t.Errorf("status %d: %s", code, text)
+				}
+			})
+		}
+		wg.Wait()
+		for i := range 3 {
+			require.Equal(t, want, untimed(t, w.path(fmt.Sprint(i, ".json"))))
+		}
+	}
+	// Damaged entries: the right result, or one line that says what to do.
+	rng := rand.New(rand.NewPCG(5, 1))
+	files, err := filepath.Glob(w.path("kept/*.npz"))
+	require.NoError(t, err)
+	more, err := filepath.Glob(w.path("kept/scores/*.npz"))
+	require.NoError(t, err)
+	refused := 0
+	for _, file := range append(files, more...) {
+		whole, err := os.ReadFile(file)
+		require.NoError(t, err)
+		for range trials(t, "GOLINE_FAULTS", 2) {
+			require.NoError(t, os.WriteFile(file, damage.Flip(whole, rng), 0o666))
+			code, text := w.run(w.eval("--features-dir", w.path("kept"), "--json", w.path("again.json"))...)
+			if code == 0 {
+				require.Equal(t, want, untimed(t, w.path("again.json")))
+				continue
+			}
+			refused++
+			require.Equal(t, 1, code, text)
+			require.Contains(t, text, file)
+			require.Equal(t, 1, strings.Count(text, "\n"), text)
+		}
+		require.NoError(t, os.WriteFile(file, whole, 0o666))
+	}
+	t.Logf("%d damaged entries refused", refused)
+}
+
+// TestFullDisksAndClosedPipes: a disk that is full is one line and status 1, and nobody hangs where what is written to has no reader.
+func TestFullDisksAndClosedPipes(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts processes")
+	}
+	w := newWorld(t)
+	if _, err := os.Stat("/dev/full"); err == nil {
+		for _, j := range w.jobs()[:5] {
+			args := slices.Clone(j.args)
+			args[slices.Index(args, "--out")+1] = "/dev/full"
+			if strings.HasSuffix(j.out, ".csv") || j.args[0] == "score" {
+				args = append(args, "--progress", "never")
+			}
+			code, text := w.run(args...)
+			require.Equal(t, 1, code, "%q: %s", args, text)
+			require.Contains(t, text, "no space left", "%q", args)
+			require.Contains(t, text, "/dev/full", "%q", args)
+		}
+	}
+	for _, args := range [][]string{{"inspect", w.path("det.npz")}, {"score", "--detector", w.path("det.npz"), "--data", w.path("images.npz"), "--out", "-"}} {
+		r, out, err := os.Pipe()
+		require.NoError(t, err)
+		require.NoError(t, r.Close())
+		cmd := w.command(args...)
+		cmd.Stdout = out
+		require.NoError(t, cmd.Start())
+		require.NoError(t, out.Close())
+		done := make(chan error, 1)
+		go func() { done <- cmd.Wait() }()
+		select {
+		case err := <-done:
+			require.Error(t, err, "%q", args)
+		case <-time.After(time.Minute):
+			_ = cmd.Process.Kill()
+			t.Fatalf("%q waits for ever", args)
+		}
+	}
+}
+
+// TestFolderWithoutPermission, where there are permissions for whoever runs the test.
+func TestFolderWithoutPermission(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts processes")
+	}
+	if os.Geteuid() == 0 {
+		t.Skip("root may do anything")
+	}
+	w := newWorld(t)
+	dir := w.path("closed")
+	require.NoError(t, os.Mkdir(dir, 0o555))
+	code, text := w.run(w.fit("closed/det.npz")...)
+	require.Equal(t, 1, code, text)
+	require.Contains(t, text, "permission denied")
+	require.NoError(t, os.Chmod(w.path("images.npz"), 0))
+	code, text = w.run(w.fit("det2.npz")...)
+	require.Equal(t, 1, code, text)
+	require.Contains(t, text, "images.npz")
+}

@@ -1,0 +1,270 @@
+package reliability
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"image"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/image/bmp"
+
+	"github.com/line-ood/goline/dataset"
+	"github.com/line-ood/goline/graph"
+	"github.com/line-ood/goline/internal/nettest"
+	"github.com/line-ood/goline/internal/npyz"
+	"github.com/line-ood/goline/line"
+	"github.com/line-ood/goline/line/eval"
+	"github.com/line-ood/goline/line/metrics"
+	"github.com/line-ood/goline/line/report"
+	"github.com/line-ood/goline/nets/onnx"
+	"github.com/line-ood/goline/nets/weights"
+)
+
+// format is a kind of file with an intact one and a way to read it.
+type format struct {
+	name string
+	file []byte
+	// checked says that the format carries a checksum over what is read: damage never passes for another content.
+	checked bool
+	// read returns what a file says, as a hash, or an error.
+	read func(data []byte) (string, error)
+}
+
+func hashed(parts ...any) string {
+	h := sha256.New()
+	for _, p := range parts {
+		switch p := p.(type) {
+		case []float32:
+			for _, v := range p {
+				h.Write(binary.LittleEndian.AppendUint32(nil, math.Float32bits(v)))
+			}
+		case []uint8:
+			h.Write(p)
+		default:
+			fmt.Fprintf(h, "%v;", p)
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+func readWeights(data []byte) (string, error) {
+	sd, err := weights.ReadFrom(bytes.NewReader(data), int64(len(data)), "file")
+	if err != nil {
+		return "", err
+	}
+	var parts []any
+	for t := range sd.All() {
+		parts = append(parts, t.Name, t.Shape, t.F32, t.I64)
+	}
+	return hashed(parts...), nil
+}
+
+// readSet reads labels and pixels of a data set.
+func readSet(prefix string) func(data []byte) (string, error) {
+	return func(data []byte) (string, error) {
+		d, err := dataset.OpenFS(fstest.MapFS{"x": {Data: data}}, prefix+"x")
+		if err != nil {
+			return "", err
+		}
+		defer d.Close()
+		parts := []any{d.Labels()}
+		for i := range d.Len() {
+			img, err := d.Image(i)
+			if err != nil {
+				return "", err
+			}
+			parts = append(parts, img.Height, img.Width, img.Pix)
+		}
+		return hashed(parts...), nil
+	}
+}
+
+func readPicture(data []byte) (string, error) {
+	img, err := dataset.Decode(data)
+	if err != nil {
+		return "", err
+	}
+	return hashed(img.Height, img.Width, img.Pix), nil
+}
+
+func readDetector(data []byte) (string, error) {
+	det, err := line.Read(bytes.NewReader(data), int64(len(data)), "file")
+	if err != nil {
+		return "", err
+	}
+	return hashed(det.Options(), det.Mean(), line.Fingerprint(det.Network()), det.FitPictures()), nil
+}
+
+func readONNX(data []byte) (string, error) {
+	net, err := onnx.Read(data, nil, "file", onnx.Options{})
+	if err != nil {
+		return "", err
+	}
+	parts := []any{net.InputShape()}
+	for _, p := range net.Params() {
+		parts = append(parts, p.Shape(), p.Float32s())
+	}
+	prog, err := graph.Compile(net, graph.Options{Batch: 1, Workers: 1})
+	if err != nil {
+		return "", err
+	}
+	for out, err := range prog.Run(context.Background(), nettest.Stream(nettest.Batch(1, net.InputShape(), 0, 1))) {
+		if err != nil {
+			return "", err
+		}
+		parts = append(parts, out.Float32("logits"))
+	}
+	return hashed(parts...), nil
+}
+
+func readReport(data []byte) (string, error) {
+	var r report.Result
+	if err := json.Unmarshal(data, &r); err != nil {
+		return "", err
+	}
+	var b bytes.Buffer
+	err := r.WriteJSON(&b)
+	return hashed(b.Bytes()), err
+}
+
+func fixture(t testing.TB, name string) []byte {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join("..", "..", filepath.FromSlash(name)))
+	require.NoError(t, err)
+	return data
+}
+
+// npzOf writes arrays into an archive.
+func npzOf(t testing.TB, arrays ...npyz.Named) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	require.NoError(t, npyz.FillNpz(&b, npyz.Stored, func(z *npyz.Writer) error {
+		for _, a := range arrays {
+			if err := z.Write(a.Name, a.Array); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+	return b.Bytes()
+}
+
+func pixels(n, height, width int) []uint8 {
+	pix := make([]uint8, n*height*width*3)
+	for i := range pix {
+		pix[i] = uint8(i*i>>3 + i)
+	}
+	return pix
+}
+
+// fittedDetector is one for the smallest DenseNet.
+func fittedDetector(t testing.TB) *line.Detector {
+	t.Helper()
+	net := nettest.DenseNetBC(t, 10, 1, 2, 5)
+	prog, err := graph.Compile(net, graph.Options{})
+	require.NoError(t, err)
+	det, err := line.Fit(t.Context(), prog, nettest.Stream(nettest.Batch(6, net.InputShape(), 2, 1)), line.DefaultOptions())
+	require.NoError(t, err)
+	return det.WithFitPictures([]line.Hash{{1}, {2}})
+}
+
+// formats lists every kind of file that is read, with a small one of each.
+func formats(t testing.TB) []format {
+	t.Helper()
+	var sd weights.StateDict
+	require.NoError(t, sd.Add(weights.Tensor{Name: "a.weight", Shape: []int{3, 4}, F32: []float32{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}}))
+	require.NoError(t, sd.Add(weights.Tensor{Name: "a.bias", Shape: []int{3}, F32: []float32{1, 2, 3}}))
+	written := func(f weights.Format) []byte {
+		var b bytes.Buffer
+		require.NoError(t, weights.Write(&b, f, &sd))
+		return b.Bytes()
+	}
+	var detector, network, windows bytes.Buffer
+	det := fittedDetector(t)
+	_, err := det.WriteTo(&detector)
+	require.NoError(t, err)
+	require.NoError(t, onnx.Export(&network, det.Network(), onnx.ExportOptions{Outputs: []string{"logits", "features"}}))
+	require.NoError(t, bmp.Encode(&windows, image.NewNRGBA(image.Rect(0, 0, 9, 7))))
+	cifar := append([]byte{3}, pixels(1, 32, 32)...)
+	cifar = append(append(cifar, 9), pixels(1, 32, 32)...)
+	idx := append([]byte{0, 0, 8, 3, 0, 0, 0, 4, 0, 0, 0, 5, 0, 0, 0, 6}, pixels(1, 10, 4)...)
+	var gzipped bytes.Buffer
+	z := gzip.NewWriter(&gzipped)
+	_, err = z.Write(idx)
+	require.NoError(t, err)
+	require.NoError(t, z.Close())
+	var npy, page bytes.Buffer
+	require.NoError(t, npyz.WriteNpy(&npy, npyz.New(pixels(2, 5, 4), 2, 5, 4, 3)))
+	result := report.Result{Net: "n", Weights: report.Weights{File: "f", SHA256: "1"}, ID: report.ID{N: 9, Accuracy: 0.5}, Methods: []report.Method{{
+		Name: "energy", OOD: []report.OOD{{Name: "o", N: 5, Metrics: metrics.Metrics{FPR95: 0.25, AUROC: 0.75}}},
+	}}}
+	require.NoError(t, result.WriteJSON(&page))
+	pic := func(name string) []byte { return fixture(t, "dataset/testdata/pictures/"+name) }
+	return []format{
+		{"PyTorch", fixture(t, "nets/weights/testdata/plain.pth"), true, readWeights},
+		{"PyTorch before 1.6", fixture(t, "nets/weights/testdata/legacy.pth"), false, readWeights},
+		{"safetensors", written(weights.Safetensors), false, readWeights},
+		{"npz of weights", written(weights.NPZ), true, readWeights},
+		{"detector", detector.Bytes(), true, readDetector},
+		{"ONNX", network.Bytes(), false, readONNX},
+		{"JPEG", pic("cmyk_420.jpg"), false, readPicture},
+		{"JPEG, progressive", pic("grey_progressive.jpg"), false, readPicture},
+		{"PNG", pic("grey8.png"), true, readPicture},
+		{"GIF", pic("palette.gif"), false, readPicture},
+		{"BMP", windows.Bytes(), false, readPicture},
+		{"WebP, lossy", pic("lossy.webp"), false, readPicture},
+		{"WebP, lossless", pic("lossless.webp"), false, readPicture},
+		{"CIFAR-10", cifar, false, readSet("cifar10:")},
+		{"idx", idx, false, readSet("idx:")},
+		{"idx, gzip", gzipped.Bytes(), true, readSet("idx:")},
+		{"npy of images", npy.Bytes(), false, readSet("npy:")},
+		{"npz of images", npzOf(t, npyz.Named{Name: "images", Array: npyz.New(pixels(2, 5, 4), 2, 5, 4, 3)},
+			npyz.Named{Name: "labels", Array: npyz.New([]int64{1, 0})}), true, readSet("npz:")},
+		{"JSON of a result", page.Bytes(), false, readReport},
+		keptFeatures(t),
+	}
+}
+
+// keptFeatures is a file of a folder of kept features: damage is an error, or the features are computed again.
+func keptFeatures(t testing.TB) format {
+	t.Helper()
+	x, err := eval.NewExtractor(nettest.DenseNetBC(t, 10, 1, 2, 5), eval.Options{Graph: graph.Options{Workers: 1}})
+	require.NoError(t, err)
+	x.Dir, x.Weights = t.TempDir(), "w"
+	images := make([]dataset.Image, 3)
+	for i := range images {
+		images[i] = dataset.Image{Pix: pixels(i+1, 32, 32)[i*3072:], Height: 32, Width: 32}
+	}
+	set, err := dataset.FromImages("s", images, nil, nil)
+	require.NoError(t, err)
+	read := func() (string, error) {
+		s, err := x.Samples(context.Background(), "s", set)
+		if err != nil && !strings.Contains(err.Error(), x.Dir) {
+			return "", fmt.Errorf("an error that does not name the file: %w", err)
+		}
+		return hashed(s.N, s.Features, s.Logits, s.Labels), err
+	}
+	_, err = read()
+	require.NoError(t, err)
+	path := filepath.Join(x.Dir, "s.npz")
+	file, err := os.ReadFile(path)
+	require.NoError(t, err)
+	return format{"kept features", file, true, func(data []byte) (string, error) {
+		if err := os.WriteFile(path, data, 0o666); err != nil {
+			return "", err
+		}
+		return read()
+	}}
+}
