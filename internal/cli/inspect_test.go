@@ -8,6 +8,9 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/line-ood/goline/internal/cuda"
+	"github.com/line-ood/goline/internal/cuda/emu"
 )
 
 func TestInspect(t *testing.T) {
@@ -80,7 +83,7 @@ func TestVersion(t *testing.T) {
 	for _, args := range [][]string{{"version"}, {"--version"}} {
 		stdout, err := exec.Command(binary, args...).Output()
 		require.NoError(t, err)
-		require.Regexp(t, `^goline \S.*, go1\.\S+, \w+/\w+, kernels \w+, gorgonia v0\.9\.\d+\n$`, string(stdout))
+		require.Regexp(t, `^goline \S.*, go1\.\S+, \w+/\w+, kernels \w+, gorgonia v0\.9\.\d+\n(CUDA .*\n(  .*\n)*)?$`, string(stdout))
 	}
 	var v versionInfo
 	require.NoError(t, json.Unmarshal([]byte(must(t, "version", "--json")), &v))
@@ -89,4 +92,17 @@ func TestVersion(t *testing.T) {
 	require.Equal(t, "v1", versionInfo{Version: "v1"}.release())
 	const pseudo = "v0.0.0-20260101000000-0123456789ab"
 	require.Equal(t, pseudo, versionInfo{Version: pseudo, Revision: "0123456789abcdef"}.release())
+}
+
+// TestVersionListsCards: with a driver there is a line for each card, without one a line that says so.
+func TestVersionListsCards(t *testing.T) {
+	t.Setenv(cuda.DriverVariable, filepath.Join(t.TempDir(), "libnone.so"))
+	require.Regexp(t, `\nCUDA is not available: no driver: .*\n$`, must(t, "version"))
+	card := emu.Use(t)
+	card.SetDevices(2)
+	out := must(t, "version")
+	require.Contains(t, out, "\nCUDA 12.4 driver, 2 cards\n  cuda:0 emulated card 0, 8.0 GiB, compute capability 9.0, 132 multiprocessors\n  cuda:1 emulated card 1")
+	var v versionInfo
+	require.NoError(t, json.Unmarshal([]byte(must(t, "version", "--json")), &v))
+	require.Len(t, v.CUDA.Cards, 2)
 }

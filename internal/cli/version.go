@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/line-ood/goline/internal/cli/command"
+	"github.com/line-ood/goline/internal/cuda"
 	"github.com/line-ood/goline/internal/kernel"
 )
 
@@ -21,6 +22,44 @@ type versionInfo struct {
 	Platform string `json:"platform"`
 	Kernels  string `json:"kernels"` // instruction set in use
 	Gorgonia string `json:"gorgonia,omitempty"`
+	CUDA     cards  `json:"cuda"`
+}
+
+// cards is what there is to run on with --device cuda.
+type cards struct {
+	Driver  string      `json:"driver,omitempty"` // the version of CUDA that it serves
+	Cards   []cuda.Card `json:"cards,omitempty"`
+	Missing string      `json:"missing,omitempty"` // why there is none
+}
+
+func readCards() cards {
+	d, err := cuda.Open()
+	if err != nil {
+		return cards{Missing: err.Error()}
+	}
+	v, err := d.Version()
+	if err != nil {
+		return cards{Missing: err.Error()}
+	}
+	c := cards{Driver: fmt.Sprintf("%d.%d", v/1000, v%1000/10)}
+	if c.Cards, err = d.Cards(); err != nil {
+		c.Missing = err.Error()
+	}
+	return c
+}
+
+// lines says the same, a line for each card.
+func (c cards) lines() string {
+	if c.Missing != "" {
+		return c.Missing + "\n"
+	}
+	var s strings.Builder
+	fmt.Fprintf(&s, "CUDA %s driver, %d cards\n", c.Driver, len(c.Cards))
+	for _, card := range c.Cards {
+		fmt.Fprintf(&s, "  cuda:%d %s, %.1f GiB, compute capability %s, %d multiprocessors\n",
+			card.Index, card.Name, float64(card.Memory)/(1<<30), card.Capability(), card.Processors)
+	}
+	return s.String()
 }
 
 func readVersion() versionInfo {
@@ -60,14 +99,15 @@ func newVersion() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "version",
-		Short: "Print the version and what it was built with",
+		Short: "Print the version, what it was built with, and which cards --device cuda finds",
 		Args:  command.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			v := readVersion()
+			v.CUDA = readCards()
 			if asJSON {
 				return json.NewEncoder(cmd.OutOrStdout()).Encode(v)
 			}
-			_, err := fmt.Fprint(cmd.OutOrStdout(), v.line())
+			_, err := fmt.Fprint(cmd.OutOrStdout(), v.line()+v.CUDA.lines())
 			return err
 		},
 	}

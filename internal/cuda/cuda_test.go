@@ -1,0 +1,186 @@
+package cuda_test
+
+import (
+	"bufio"
+	"crypto/sha256"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/line-ood/goline/internal/cuda"
+	"github.com/line-ood/goline/internal/cuda/emu"
+)
+
+// TestPTXIsUpToDate: what is committed as PTX was made from the sources as they are.
+func TestPTXIsUpToDate(t *testing.T) {
+	sums, err := os.Open("kernels/kernels.sum")
+	require.NoError(t, err)
+	defer sums.Close()
+	listed := map[string]bool{}
+	for lines := bufio.NewScanner(sums); lines.Scan(); {
+		sum, name, ok := strings.Cut(lines.Text(), "  ")
+		require.True(t, ok, lines.Text())
+		data, err := os.ReadFile(filepath.Join("kernels", name))
+		require.NoError(t, err)
+		require.Equal(t, sum, fmt.Sprintf("%x", sha256.Sum256(data)), "kernels/%s has changed since the PTX was made: run kernels/build.py", name)
+		listed[name] = true
+	}
+	for _, pattern := range []string{"*.cu", "*.cuh", "*.ptx"} {
+		files, err := filepath.Glob(filepath.Join("kernels", pattern))
+		require.NoError(t, err)
+		require.NotEmpty(t, files)
+		for _, f := range files {
+			require.True(t, listed[filepath.Base(f)], "%s is not in kernels.sum: run kernels/build.py", f)
+		}
+	}
+}
+
+func TestNoDriver(t *testing.T) {
+	t.Setenv(cuda.DriverVariable, filepath.Join(t.TempDir(), "libnone.so"))
+	_, err := cuda.Open()
+	require.ErrorIs(t, err, cuda.ErrUnavailable)
+	require.NotContains(t, err.Error(), "\n")
+}
+
+// context opens the emulated card and lets the test fail where it leaves something behind.
+func context(t *testing.T) (*emu.Card, *cuda.Context) {
+	t.Helper()
+	card := emu.Use(t)
+	d, err := cuda.Open()
+	require.NoError(t, err)
+	before := card.Used().Held()
+	c, err := d.NewContext(0)
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		require.NoError(t, c.Close())
+		require.Equal(t, before, card.Used().Held())
+	})
+	return card, c
+}
+
+func TestCards(t *testing.T) {
+	card := emu.Use(t)
+	d, err := cuda.Open()
+	require.NoError(t, err)
+	v, err := d.Version()
+	require.NoError(t, err)
+	require.Equal(t, 12040, v)
+	card.SetDevices(2)
+	cards, err := d.Cards()
+	require.NoError(t, err)
+	require.Len(t, cards, 2)
+	require.Equal(t, cuda.Card{Index: 1, Name: "emulated card 1", Memory: 8 << 30, Major: 9, Processors: 132}, cards[1])
+	for _, i := range []int{-1, 2} {
+		_, err = d.NewContext(i)
+		require.ErrorIs(t, err, cuda.ErrUnavailable)
+		require.ErrorContains(t, err, fmt.Sprintf("no device %d, expected 0 to 1", i))
+	}
+	card.SetDevices(0)
+	_, err = cuda.Open()
+	require.ErrorIs(t, err, cuda.ErrUnavailable)
+	require.ErrorContains(t, err, "CUDA_ERROR_NO_DEVICE")
+}
+
+// TestLaunch runs a kernel on memory that has been uploaded, and reads what it wrote.
+func TestLaunch(t *testing.T) {
+	_, c := context(t)
+	s, err := c.NewStream()
+	require.NoError(t, err)
+	defer s.Close()
+	const n = 1000
+	x := make([]float32, n)
+	for i := range x {
+		x[i] = float32(i) - 500
+	}
+	p, err := c.Alloc(2 * 4 * n)
+	require.NoError(t, err)
+	defer c.Free(p)
+	got := make([]float32, n)
+	require.NoError(t, cuda.Download(s, got, p))
+	require.True(t, math.IsNaN(float64(got[n/2])), "fresh memory")
+	require.NoError(t, cuda.Upload(s, p, x))
+	k, err := c.Kernel("unary_f32")
+	require.NoError(t, err)
+	const relu = 1
+	var a cuda.Args
+	a.Ptr(p.Add(4 * n)).Int(n).Ptr(p).Int(n).Int(relu).Float(0).Float(0).Int(n).Int(n)
+	require.NoError(t, s.Launch(k, cuda.Grid{X: 4, Y: 1, Z: 1, Threads: 256}, &a))
+	require.NoError(t, cuda.Download(s, got, p.Add(4*n)))
+	require.NoError(t, s.Sync())
+	for i, v := range got {
+		require.Equal(t, max(x[i], 0), v, "element %d", i)
+	}
+	err = s.Launch(k, cuda.Grid{X: 1, Y: 70000, Z: 1, Threads: 256}, &a)
+	require.ErrorContains(t, err, "expected 1 to")
+	_, err = c.Kernel("none")
+	require.ErrorContains(t, err, "no kernel is named none")
+}
+
+// TestEveryKernelLoads: names, parameters and barriers of the PTX are those of the emulated kernels.
+func TestEveryKernelLoads(t *testing.T) {
+	_, c := context(t)
+	all, err := cuda.Kernels()
+	require.NoError(t, err)
+	n := 0
+	for _, names := range all {
+		for _, name := range names {
+			_, err := c.Kernel(name)
+			require.NoError(t, err)
+			n++
+		}
+	}
+	require.Greater(t, n, 50)
+}
+
+func TestFailures(t *testing.T) {
+	card, c := context(t)
+	card.SetMemory(1 << 20)
+	_, err := c.Alloc(2 << 20)
+	require.ErrorIs(t, err, cuda.ErrOutOfMemory)
+	require.ErrorContains(t, err, "device 0 (emulated card 0): 2097152 bytes wanted, 1048576 of 1048576 are free")
+
+	card.Fail("cuMemAllocHost", 0, 1)
+	_, err = c.AllocHost(8)
+	require.ErrorContains(t, err, "cuMemAllocHost: invalid argument (CUDA_ERROR_INVALID_VALUE, 1)")
+
+	card.Fail("cuModuleLoadDataEx", 0, 218)
+	_, err = c.Kernel("copy_f32")
+	require.ErrorContains(t, err, "kernel copy_f32 of elementwise.ptx on device 0 (emulated card 0): cuModuleLoadDataEx: a PTX JIT compilation failed")
+	_, err = c.Kernel("copy_f32")
+	require.NoError(t, err, "another try")
+
+	s, err := c.NewStream()
+	require.NoError(t, err)
+	defer s.Close()
+	card.Fail("cuStreamSynchronize", 0, 700)
+	err = s.Sync()
+	require.ErrorIs(t, err, cuda.ErrLost)
+	require.ErrorContains(t, err, "CUDA_ERROR_ILLEGAL_ADDRESS")
+	_, err = c.Alloc(8)
+	require.ErrorIs(t, err, cuda.ErrLost, "from then on")
+	emu.Use(t) // another card
+}
+
+// TestWritesBesideMemoryAreFound: the emulated card notices a kernel that is told of too much memory.
+func TestWritesBesideMemoryAreFound(t *testing.T) {
+	_, c := context(t)
+	s, err := c.NewStream()
+	require.NoError(t, err)
+	defer s.Close()
+	p, err := c.Alloc(40)
+	require.NoError(t, err)
+	require.NoError(t, s.Zero(p, 40))
+	k, err := c.Kernel("unary_f32")
+	require.NoError(t, err)
+	var a cuda.Args
+	a.Ptr(p).Int(11).Ptr(p).Int(11).Int(22).Float(0).Float(0).Int(11).Int(11)
+	err = s.Launch(k, cuda.Grid{X: 1, Y: 1, Z: 1, Threads: 256}, &a)
+	require.ErrorIs(t, err, cuda.ErrLost)
+	emu.Use(t)
+	require.NoError(t, c.Free(p))
+}

@@ -1,0 +1,127 @@
+//go:build linux && (amd64 || arm64) && !nocuda
+
+package emu
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"testing"
+
+	"github.com/ebitengine/purego"
+
+	"github.com/line-ood/goline/internal/cuda"
+)
+
+// Card is the emulated card of a test.
+type Card struct {
+	t   testing.TB
+	lib uintptr
+}
+
+// Required names the environment variable that, when not empty, makes a missing compiler an error instead of a reason to skip.
+const Required = "GOLINE_REQUIRE_EMULATOR"
+
+// Use makes the emulated driver that of the process while the test runs, which must therefore not be parallel. It is built on first
+// use, into the user's cache. Where there is no g++ the test is skipped.
+func Use(t testing.TB) *Card {
+	t.Helper()
+	path := build(t)
+	t.Setenv(cuda.DriverVariable, path)
+	lib, err := purego.Dlopen(path, purego.RTLD_NOW|purego.RTLD_GLOBAL)
+	if err != nil {
+		t.Fatalf("emulated driver: %v", err)
+	}
+	c := &Card{t, lib}
+	c.call("emu_reset")
+	t.Cleanup(func() { c.call("emu_reset") })
+	return c
+}
+
+// build returns the path of the driver's library.
+func build(t testing.TB) string {
+	t.Helper()
+	if _, err := exec.LookPath("g++"); err != nil {
+		if os.Getenv(Required) != "" {
+			t.Fatalf("%s is set, but there is no g++ to build the emulated driver with", Required)
+		}
+		t.Skip("no g++ to build the emulated driver with")
+	}
+	_, file, _, _ := runtime.Caller(0)
+	here := filepath.Dir(file)
+	sum := sha256.New()
+	for _, pattern := range []string{"driver/*", "../kernels/*.cu", "../kernels/*.cuh", "../kernels/*.ptx"} {
+		files, err := filepath.Glob(filepath.Join(here, pattern))
+		if err != nil || len(files) == 0 {
+			t.Fatalf("sources of the emulated driver: no %s in %s", pattern, here)
+		}
+		slices.Sort(files)
+		for _, f := range files {
+			data, err := os.ReadFile(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			fmt.Fprintf(sum, "%s %d\n%s", filepath.Base(f), len(data), data)
+		}
+	}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		cache = os.TempDir()
+	}
+	dir := filepath.Join(cache, fmt.Sprintf("goline-emulated-card-%.12x", sum.Sum(nil)))
+	path := filepath.Join(dir, "libcuda.so.1")
+	if _, err := os.Stat(path); err == nil {
+		return path
+	}
+	if out, err := exec.Command("bash", filepath.Join(here, "driver", "build.sh"), dir).CombinedOutput(); err != nil {
+		t.Fatalf("building the emulated driver: %v\n%s", err, out)
+	}
+	return path
+}
+
+func (c *Card) call(name string, args ...uintptr) {
+	c.t.Helper()
+	f, err := purego.Dlsym(c.lib, name)
+	if err != nil {
+		c.t.Fatalf("emulated driver: %v", err)
+	}
+	purego.SyscallN(f, args...)
+}
+
+// Fail makes a function of the driver, named without the suffix of its revision, answer a result of the driver's at its next call but
+// after. Results from 700 on lose the context for good.
+func (c *Card) Fail(function string, after, result int) {
+	c.t.Helper()
+	name := append([]byte(function), 0)
+	c.callBytes("emu_fail", name, uintptr(after), uintptr(result))
+}
+
+// SetMemory makes the card have so many bytes.
+func (c *Card) SetMemory(bytes int) { c.t.Helper(); c.call("emu_set_memory", uintptr(bytes)) }
+
+// SetDevices makes the driver find so many cards.
+func (c *Card) SetDevices(n int) { c.t.Helper(); c.call("emu_set_devices", uintptr(n)) }
+
+// Used counts what a process has of the card.
+type Used struct {
+	Bytes, Blocks, PinnedBytes, Streams, Contexts, Modules int64
+	Launches                                               int64 // so far
+}
+
+// Held is Used without what only grows.
+func (u Used) Held() Used {
+	u.Launches = 0
+	return u
+}
+
+// Used returns what the process has of the card.
+func (c *Card) Used() Used {
+	c.t.Helper()
+	var v [7]int64
+	c.callInts("emu_count", &v)
+	return Used{v[0], v[1], v[2], v[3], v[4], v[5], v[6]}
+}

@@ -1,0 +1,101 @@
+package cuda
+
+import (
+	"embed"
+	"fmt"
+	"io/fs"
+	"path"
+	"regexp"
+	"runtime"
+	"strings"
+	"unsafe"
+)
+
+//go:embed kernels/*.ptx
+var sources embed.FS
+
+// Kernel is a function that runs on a device.
+type Kernel struct {
+	name   string
+	handle uintptr
+}
+
+var entry = regexp.MustCompile(`\.entry\s+(\w+)`)
+
+// Kernels lists the kernels of this package by the source that has them.
+func Kernels() (map[string][]string, error) {
+	names := map[string][]string{}
+	err := fs.WalkDir(sources, ".", func(p string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		ptx, err := sources.ReadFile(p)
+		for _, m := range entry.FindAllStringSubmatch(string(ptx), -1) {
+			names[p] = append(names[p], m[1])
+		}
+		return err
+	})
+	return names, err
+}
+
+// Kernel returns the kernel of that name. What source it is in is compiled by the driver when first asked for.
+func (c *Context) Kernel(name string) (*Kernel, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if k := c.kernels[name]; k != nil {
+		return k, nil
+	}
+	all, err := Kernels()
+	if err != nil {
+		return nil, err
+	}
+	for source, names := range all {
+		for _, n := range names {
+			if n == name {
+				return c.load(source, name)
+			}
+		}
+	}
+	return nil, fmt.Errorf("no kernel is named %s", name)
+}
+
+func (c *Context) load(source, name string) (*Kernel, error) {
+	k := &Kernel{name: name}
+	err := c.do(func(d *Driver) error {
+		module, ok := c.modules[source]
+		if !ok {
+			ptx, err := sources.ReadFile(source)
+			if err != nil {
+				return err
+			}
+			if module, err = d.loadModule(append(ptx, 0)); err != nil {
+				return err
+			}
+			c.modules[source] = module
+		}
+		text := append([]byte(name), 0)
+		return d.check(cuModuleGetFunction, d.call(cuModuleGetFunction, uintptr(unsafe.Pointer(&k.handle)), module, uintptr(unsafe.Pointer(&text[0]))))
+	})
+	if err != nil {
+		return nil, fmt.Errorf("kernel %s of %s on device %d (%s): %w", name, path.Base(source), c.card.Index, c.card.Name, err)
+	}
+	c.kernels[name] = k
+	return k, nil
+}
+
+// loadModule compiles PTX, which ends in a zero. The error has what the compiler says.
+func (d *Driver) loadModule(ptx []byte) (module uintptr, err error) {
+	const errorLog, errorLogSize = 5, 6 // CUjit_option
+	log := make([]byte, 4096)
+	var pin runtime.Pinner
+	pin.Pin(&log[0])
+	defer pin.Unpin()
+	options := []int32{errorLog, errorLogSize}
+	values := []uintptr{uintptr(unsafe.Pointer(&log[0])), uintptr(len(log))}
+	err = d.check(cuModuleLoadDataEx, d.call(cuModuleLoadDataEx, uintptr(unsafe.Pointer(&module)), uintptr(unsafe.Pointer(&ptx[0])), uintptr(len(options)),
+		uintptr(unsafe.Pointer(&options[0])), uintptr(unsafe.Pointer(&values[0]))))
+	if err != nil && log[0] != 0 {
+		err = fmt.Errorf("%w: %s", err, strings.TrimSpace(goString(&log[0])))
+	}
+	return module, err
+}

@@ -1,0 +1,125 @@
+// Kernels that treat each element alone: thread e has element e % size of sample e / size.
+#define EACH \
+	unsigned e = thread_id(); \
+	if (e >= total) return; \
+	unsigned s = e / size, i = e % size; \
+	(void)s, (void)i;
+
+KERNEL copy_f32(float *y, i64 ys, const float *x, i64 xs, unsigned size, unsigned total) {
+	EACH
+	y[s * ys + i] = x[s * xs + i];
+}
+
+// The gradient of a choice of channels: x where element i is one of those from lo on, as many as x has, zero elsewhere.
+KERNEL pad_f32(float *y, i64 ys, const float *x, i64 xs, unsigned lo, unsigned n, unsigned size, unsigned total) {
+	EACH
+	y[s * ys + i] = i >= lo && i - lo < n ? x[s * xs + i - lo] : 0.0f;
+}
+
+KERNEL unary_f32(float *y, i64 ys, const float *x, i64 xs, int kind, float a, float b, unsigned size, unsigned total) {
+	EACH
+	y[s * ys + i] = activate(kind, x[s * xs + i], a, b);
+}
+
+// dx = dy f'(x), zero where f' is zero whatever dy is.
+KERNEL unary_grad_f32(float *dx, i64 ds, const float *dy, i64 gs, const float *x, i64 xs, int kind, float a, float b, unsigned size, unsigned total) {
+	EACH
+	float f = slope(kind, x[s * xs + i], a, b);
+	dx[s * ds + i] = f == 0 ? 0.0f : dy[s * gs + i] * f;
+}
+
+// limit has one element or as many as a sample (limits).
+KERNEL clip_f32(float *y, i64 ys, const float *x, i64 xs, const float *limit, unsigned limits, unsigned size, unsigned total) {
+	EACH
+	float v = x[s * xs + i], l = limit[limits == 1 ? 0 : i];
+	y[s * ys + i] = v > l ? l : v;
+}
+
+KERNEL clip_grad_f32(float *dx, i64 ds, const float *dy, i64 gs, const float *x, i64 xs, const float *limit, unsigned limits, unsigned size, unsigned total) {
+	EACH
+	dx[s * ds + i] = x[s * xs + i] <= limit[limits == 1 ? 0 : i] ? dy[s * gs + i] : 0.0f;
+}
+
+// y = relu?(scale[c] x + shift[c]), c = i / plane.
+KERNEL affine_f32(float *y, i64 ys, const float *x, i64 xs, const float *scale, const float *shift, unsigned plane, int relu, unsigned size, unsigned total) {
+	EACH
+	unsigned c = i / plane;
+	float v = fmaf(scale[c], x[s * xs + i], shift[c]);
+	y[s * ys + i] = relu && v < 0 ? 0.0f : v;
+}
+
+// The gradient of that by x; y is the value, NULL without a ReLU.
+KERNEL affine_grad_f32(float *dx, i64 ds, const float *dy, i64 gs, const float *scale, const float *y, i64 ys, unsigned plane, unsigned size, unsigned total) {
+	EACH
+	dx[s * ds + i] = !y || y[s * ys + i] > 0 ? scale[i / plane] * dy[s * gs + i] : 0.0f;
+}
+
+__device__ inline float binary(int op, float a, float b) {
+	switch (op) {
+	case 0: return a + b;
+	case 1: return a - b;
+	case 2: return a * b;
+	case 3: return a / b;
+	case 4: return a != a ? a : b != b ? b : a < b ? b : a;
+	case 5: return a != a ? a : b != b ? b : b < a ? b : a;
+	case 6: return a < b;
+	case 7: return a <= b;
+	case 8: return a == b;
+	}
+	return 0;
+}
+
+KERNEL binary_f32(float *y, i64 ys, const float *a, i64 as, const float *b, i64 bs, int op, unsigned size, unsigned total) {
+	EACH
+	y[s * ys + i] = binary(op, a[s * as + i], b[s * bs + i]);
+}
+
+// A result of up to six axes whose inputs repeat along some: strides of the inputs are zero there. Inputs lie in one piece.
+struct axes { int n, size[6], a[6], b[6]; };
+
+KERNEL broadcast_f32(float *y, i64 ys, const float *a, const float *b, axes x, int op, unsigned size, unsigned total) {
+	EACH
+	i64 at = 0, bt = 0;
+	unsigned left = e;
+	for (int k = x.n - 1; k >= 0; k--) {
+		unsigned j = left % x.size[k];
+		left /= x.size[k];
+		at += (i64)j * x.a[k];
+		bt += (i64)j * x.b[k];
+	}
+	y[s * ys + i] = binary(op, a[at], b[bt]);
+}
+
+// Rows of a table that belong to the class of each sample.
+KERNEL class_mask_f32(float *y, i64 ys, const float *z, i64 zs, const float *table, const i64 *cls, int classes, i64 *status, int op, unsigned size, unsigned total) {
+	EACH
+	if (class_ok(status, op, s, cls[s], classes)) y[s * ys + i] = z[s * zs + i] * table[cls[s] * size + i];
+}
+
+KERNEL class_clip_f32(float *y, i64 ys, const float *z, i64 zs, const float *table, const i64 *cls, int classes, i64 *status, int op, unsigned size, unsigned total) {
+	EACH
+	if (!class_ok(status, op, s, cls[s], classes)) return;
+	float v = z[s * zs + i], l = table[cls[s] * size + i];
+	y[s * ys + i] = v > l ? l : v;
+}
+
+KERNEL class_clip_grad_f32(float *dx, i64 ds, const float *dy, i64 gs, const float *z, i64 zs, const float *table, const i64 *cls, int classes, i64 *status, int op, unsigned size, unsigned total) {
+	EACH
+	if (class_ok(status, op, s, cls[s], classes)) dx[s * ds + i] = z[s * zs + i] <= table[cls[s] * size + i] ? dy[s * gs + i] : 0.0f;
+}
+
+// y[s, i] = x[s] at i = cls[s], zero elsewhere.
+KERNEL scatter_f32(float *y, i64 ys, const float *x, const i64 *cls, int classes, i64 *status, int op, unsigned size, unsigned total) {
+	EACH
+	if (class_ok(status, op, s, cls[s], classes)) y[s * ys + i] = i == cls[s] ? x[s] : 0.0f;
+}
+
+KERNEL gather_f32(float *y, const float *x, i64 xs, const i64 *cls, int classes, i64 *status, int op, unsigned n) {
+	unsigned s = thread_id();
+	if (s < n && class_ok(status, op, s, cls[s], classes)) y[s] = x[s * xs + cls[s]];
+}
+
+KERNEL select_class(i64 *y, const i64 *label, const i64 *fallback, unsigned n) {
+	unsigned s = thread_id();
+	if (s < n) y[s] = label[s] < 0 ? fallback[s] : label[s];
+}

@@ -1,0 +1,111 @@
+// Functions of rows, one block of 128 threads for each: sums and exponentials in float64.
+#define ROW \
+	__shared__ double part[128]; \
+	unsigned s = blockIdx.x, t = threadIdx.x; \
+	(void)s, (void)t, (void)part;
+
+// The largest of a row, zero unless it is finite, in m, and the sum of exp(x - m).
+__device__ inline double exp_sum(const float *x, int k, double *part, double &m) {
+	unsigned t = threadIdx.x;
+	float top = -INFINITY;
+	for (int j = t; j < k; j += blockDim.x) top = x[j] != x[j] || top != top ? NAN : x[j] > top ? x[j] : top;
+	__syncthreads();
+	part[t] = top;
+	for (unsigned w = blockDim.x / 2; w > 0; w /= 2) {
+		__syncthreads();
+		if (t < w) part[t] = part[t] != part[t] || part[t + w] != part[t + w] ? NAN : part[t] > part[t + w] ? part[t] : part[t + w];
+	}
+	__syncthreads();
+	m = part[0];
+	if (m == INFINITY || m == -INFINITY) m = 0;
+	double sum = 0;
+	for (int j = t; j < k; j += blockDim.x) sum += exp(x[j] - m);
+	return block_sum(sum, part);
+}
+
+KERNEL softmax_f32(float *y, i64 ys, const float *x, i64 xs, int k) {
+	ROW
+	double m, sum = exp_sum(x + s * xs, k, part, m);
+	for (int j = t; j < k; j += blockDim.x) y[s * ys + j] = (float)(exp(x[s * xs + j] - m) / sum);
+}
+
+KERNEL log_softmax_f32(float *y, i64 ys, const float *x, i64 xs, int k) {
+	ROW
+	double m, l = log(exp_sum(x + s * xs, k, part, m));
+	for (int j = t; j < k; j += blockDim.x) y[s * ys + j] = (float)(x[s * xs + j] - m - l);
+}
+
+KERNEL log_sum_exp_f32(float *y, const float *x, i64 xs, int k) {
+	ROW
+	double m, sum = exp_sum(x + s * xs, k, part, m);
+	if (t == 0) y[s] = (float)(m + log(sum));
+}
+
+// dx = p (dy - sum of dy p), p the value.
+KERNEL softmax_grad_f32(float *dx, i64 ds, const float *dy, i64 gs, const float *p, i64 ps, int k) {
+	ROW
+	double dot = 0;
+	for (int j = t; j < k; j += blockDim.x) dot += (double)dy[s * gs + j] * p[s * ps + j];
+	float all = (float)block_sum(dot, part);
+	for (int j = t; j < k; j += blockDim.x) dx[s * ds + j] = p[s * ps + j] * (dy[s * gs + j] - all);
+}
+
+KERNEL log_softmax_grad_f32(float *dx, i64 ds, const float *dy, i64 gs, const float *y, i64 ys, int k) {
+	ROW
+	double sum = 0;
+	for (int j = t; j < k; j += blockDim.x) sum += dy[s * gs + j];
+	float all = (float)block_sum(sum, part);
+	for (int j = t; j < k; j += blockDim.x) dx[s * ds + j] = dy[s * gs + j] - (float)exp((double)y[s * ys + j]) * all;
+}
+
+KERNEL log_sum_exp_grad_f32(float *dx, i64 ds, const float *dy, const float *x, i64 xs, int k) {
+	ROW
+	double m, sum = exp_sum(x + s * xs, k, part, m);
+	for (int j = t; j < k; j += blockDim.x) dx[s * ds + j] = (float)(exp(x[s * xs + j] - m) / sum) * dy[s];
+}
+
+// -sum of target (x - LSE(x)) over targets that are not zero.
+KERNEL cross_entropy_f32(float *y, const float *x, i64 xs, const float *target, i64 ts, int k) {
+	ROW
+	double m, lse = log(exp_sum(x + s * xs, k, part, m)) + m, loss = 0;
+	for (int j = t; j < k; j += blockDim.x) {
+		double q = target[s * ts + j];
+		if (q != 0) loss += q * (lse - x[s * xs + j]);
+	}
+	loss = block_sum(loss, part);
+	if (t == 0) y[s] = (float)loss;
+}
+
+KERNEL cross_entropy_grad_f32(float *dx, i64 ds, const float *dy, const float *x, i64 xs, const float *target, i64 ts, int k) {
+	ROW
+	double m, lse = log(exp_sum(x + s * xs, k, part, m)) + m, all = 0;
+	for (int j = t; j < k; j += blockDim.x) all += target[s * ts + j];
+	all = block_sum(all, part);
+	for (int j = t; j < k; j += blockDim.x) dx[s * ds + j] = (float)(dy[s] * (all * exp(x[s * xs + j] - lse) - target[s * ts + j]));
+}
+
+// Which of two elements of a row comes first: a NaN before every number, then the larger, then the one with the lower index.
+__device__ inline bool before(float v, int i, float w, int j) {
+	if (i < 0 || j < 0) return j < 0;
+	bool nv = v != v, nw = w != w;
+	if (nv != nw) return nv;
+	if (!nv && v != w) return v > w;
+	return i < j;
+}
+
+// The index of the first in that order, leaving out element skip[s] where skip is not NULL.
+KERNEL arg_max_f32(i64 *y, const float *x, i64 xs, const i64 *skip, int k) {
+	__shared__ float value[128];
+	__shared__ int index[128];
+	unsigned s = blockIdx.x, t = threadIdx.x;
+	float v = 0;
+	int i = -1;
+	for (int j = t; j < k; j += blockDim.x)
+		if (!(skip && skip[s] == j) && before(x[s * xs + j], j, v, i)) v = x[s * xs + j], i = j;
+	value[t] = v, index[t] = i;
+	for (unsigned w = blockDim.x / 2; w > 0; w /= 2) {
+		__syncthreads();
+		if (t < w && index[t + w] >= 0 && before(value[t + w], index[t + w], value[t], index[t])) value[t] = value[t + w], index[t] = index[t + w];
+	}
+	if (t == 0) y[s] = index[0];
+}
