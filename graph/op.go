@@ -56,6 +56,14 @@ type op struct {
 
 	kind       string // what Steps calls it, "" for its name
 	attributes any
+
+	device  *deviceForm // how it runs on a card, nil where it does not
+	place   *placement  // nil on the processor
+	form    *deviceForm // in which it runs there, nil where it runs on the processor all the same
+	value   *mirror     // of out
+	sources []*mirror   // of the inputs
+	hosts   []G.Value   // what those are in the host's memory
+	number  int         // among the operations of place
 }
 
 var (
@@ -92,8 +100,11 @@ func (o *op) Do(in ...G.Value) (v G.Value, err error) {
 		}
 		o.fail = err
 	}()
-	o.restore()
 	defer o.clock.start()()
+	if o.place != nil {
+		return o.doOnCard(in)
+	}
+	o.restore()
 	if err := o.fn.forward(o.out, in); err != nil {
 		return nil, fmt.Errorf("%s: %w", o.name, err)
 	}

@@ -34,24 +34,26 @@ func affine(x, scale, shift *G.Node, relu bool) (*G.Node, error) {
 			if relu {
 				args = append(args, out)
 			}
-			gs[0], err = floatOp(name+"'x", x.Shape(), args, nil, nil, affineDX[float32](channels, relu), affineDX[float64](channels, relu))
+			gs[0], err = onCard(affineDXCard(channels, relu))(floatOp(name+"'x", x.Shape(), args, nil, nil,
+				affineDX[float32](channels, relu), affineDX[float64](channels, relu)))
 			if err != nil {
 				return nil, err
 			}
 		}
 		if need[1] {
-			gs[1], err = floatOp(name+"'scale", scale.Shape(), []*G.Node{grad, in[0]}, nil, nil, affineDScale[float32], affineDScale[float64])
+			gs[1], err = onCard(sumPlanesCard)(floatOp(name+"'scale", scale.Shape(), []*G.Node{grad, in[0]}, nil, nil,
+				affineDScale[float32], affineDScale[float64]))
 			if err != nil {
 				return nil, err
 			}
 		}
 		if need[2] {
-			gs[2], err = floatOp(name+"'shift", shift.Shape(), []*G.Node{grad}, nil, nil, sumPlanes[float32], sumPlanes[float64])
+			gs[2], err = onCard(sumPlanesCard)(floatOp(name+"'shift", shift.Shape(), []*G.Node{grad}, nil, nil, sumPlanes[float32], sumPlanes[float64]))
 		}
 		return gs, err
 	}
-	return explained("Affine", AffineStep{ReLU: relu})(floatOp(name, x.Shape(), []*G.Node{x, scale, shift}, diff, grad,
-		affineRun[float32](channels, relu), affineRun[float64](channels, relu)))
+	return explained("Affine", AffineStep{ReLU: relu})(onCard(affineCard(channels, relu))(floatOp(name, x.Shape(), []*G.Node{x, scale, shift}, diff, grad,
+		affineRun[float32](channels, relu), affineRun[float64](channels, relu))))
 }
 
 func affineRun[T kernel.Float](channels int, relu bool) func(*call[T]) error {

@@ -60,8 +60,8 @@ func affineAvgPool(a affineParts, cfg PoolConfig) (*G.Node, error) {
 		return active.Op().(*op).fn.backward(in, active, gs[0], []bool{true, false, false})
 	}
 	shape := tensor.Shape{a.x.Shape()[0], g.C, g.OutH(), g.OutW()}
-	return explained("Affine→AvgPool2D", PoolStep{Config: cfg, ReLU: a.relu})(floatOp(name, shape, []*G.Node{a.x, a.scale, a.shift}, first(3), grad,
-		affineAvgPoolRun[float32](g, a.relu), affineAvgPoolRun[float64](g, a.relu)))
+	return explained("Affine→AvgPool2D", PoolStep{Config: cfg, ReLU: a.relu})(onCard(affineAvgPoolCard(g, a.relu))(floatOp(name, shape, []*G.Node{a.x, a.scale, a.shift}, first(3), grad,
+		affineAvgPoolRun[float32](g, a.relu), affineAvgPoolRun[float64](g, a.relu))))
 }
 
 // affineAvgPoolRun activates a few channels at a time, so that they are still in the first-level cache when they are pooled.

@@ -53,8 +53,8 @@ func subRuns[T kernel.Float](out []T, in [][]T) {
 }
 
 func negate(x *G.Node) (*G.Node, error) {
-	return floatOp("Negate", x.Shape(), []*G.Node{x}, first(1),
-		same(func(_ G.Nodes, _, grad *G.Node) (*G.Node, error) { return negate(grad) }), negateRun[float32], negateRun[float64])
+	return onCard(negateCard)(floatOp("Negate", x.Shape(), []*G.Node{x}, first(1),
+		same(func(_ G.Nodes, _, grad *G.Node) (*G.Node, error) { return negate(grad) }), negateRun[float32], negateRun[float64]))
 }
 
 func negateRun[T kernel.Float](c *call[T]) error {

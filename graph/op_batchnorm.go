@@ -78,6 +78,7 @@ type normFn[T kernel.Float] struct {
 	channels               int
 	mean, variance, invstd []T // of the last run
 	dgamma, dbeta          []T // of the last run backward
+	card                   normCard
 }
 
 func newNormFn[T kernel.Float](p normParts, channels int) *normFn[T] {
@@ -125,20 +126,20 @@ func (f *normFn[T]) gradient(in G.Nodes, out, grad *G.Node, need []bool) (gs G.N
 	// One operation finds all three gradients; its value is that of x, and those of gamma and beta are copied out behind it.
 	back := &floatFn[T]{}
 	back.run = func(c *call[T]) error { f.differentiate(c, gate); return nil }
-	if gs[0], err = apply("BatchNorm'x", back, grad.Dtype(), in[0].Shape(), grad, in[0], in[1], out); err != nil {
+	if gs[0], err = onCard(f.gradientCard(gate))(apply("BatchNorm'x", back, grad.Dtype(), in[0].Shape(), grad, in[0], in[1], out)); err != nil {
 		return nil, err
 	}
-	copies := func(name string, src []T, n *G.Node) (*G.Node, error) {
+	copies := func(name string, src []T, card **region, n *G.Node) (*G.Node, error) {
 		fn := &floatFn[T]{run: func(c *call[T]) error { copy(c.out.data, src); return nil }}
-		return apply(name, fn, n.Dtype(), n.Shape(), gs[0])
+		return onCard(copyRegions(f.channels, card))(apply(name, fn, n.Dtype(), n.Shape(), gs[0]))
 	}
 	if need[1] {
-		if gs[1], err = copies("BatchNorm'gamma", f.dgamma, in[1]); err != nil {
+		if gs[1], err = copies("BatchNorm'gamma", f.dgamma, &f.card.dgamma, in[1]); err != nil {
 			return nil, err
 		}
 	}
 	if need[2] {
-		gs[2], err = copies("BatchNorm'beta", f.dbeta, in[2])
+		gs[2], err = copies("BatchNorm'beta", f.dbeta, &f.card.dbeta, in[2])
 	}
 	return gs, err
 }
@@ -169,7 +170,7 @@ func moments(norm *G.Node) (*G.Node, error) {
 	shape := tensor.Shape{2, norm.Shape()[1]}
 	switch f := o.fn.(type) {
 	case *normFn[float32]:
-		return apply("Moments", momentsFn(f), norm.Dtype(), shape, norm)
+		return onCard(copyRegions(f.channels, &f.card.mean, &f.card.variance))(apply("Moments", momentsFn(f), norm.Dtype(), shape, norm))
 	case *normFn[float64]:
 		return apply("Moments", momentsFn(f), norm.Dtype(), shape, norm)
 	}

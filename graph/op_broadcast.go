@@ -37,7 +37,7 @@ func broadcastRows(name string, in []*G.Node, diff []bool, grad gradient, f32 el
 		return nil, err
 	}
 	if !slices.ContainsFunc(shapes, func(s tensor.Shape) bool { return !sameShape(s, to) }) {
-		return floatOp(name, to, in, diff, grad, elementRun(f32), elementRun(f64))
+		return broadcastCard(name, to, shapes)(floatOp(name, to, in, diff, grad, elementRun(f32), elementRun(f64)))
 	}
 	summed := func(in G.Nodes, out, g *G.Node, need []bool) (G.Nodes, error) {
 		gs, err := grad(in, out, g, need)
@@ -51,7 +51,7 @@ func broadcastRows(name string, in []*G.Node, diff []bool, grad gradient, f32 el
 	if grad == nil {
 		summed = nil
 	}
-	return floatOp(name, to, in, diff, summed, broadcastRun(to, shapes, f32, rows32), broadcastRun(to, shapes, f64, rows64))
+	return broadcastCard(name, to, shapes)(floatOp(name, to, in, diff, summed, broadcastRun(to, shapes, f32, rows32), broadcastRun(to, shapes, f64, rows64)))
 }
 
 // elementRun computes results of inputs of one shape: all at once where the samples lie one after the other.

@@ -35,7 +35,7 @@ func ArgMax(x *G.Node) (*G.Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	return apply("ArgMax", fn, tensor.Int, tensor.Shape{x.Shape()[0]}, x)
+	return onCard(argMaxCard)(apply("ArgMax", fn, tensor.Int, tensor.Shape{x.Shape()[0]}, x))
 }
 
 func argMaxRun[T kernel.Float](out []int, in []G.Value) error {
@@ -67,7 +67,7 @@ func SelectClass(label, fallback *G.Node) (*G.Node, error) {
 	if err := wantInts("SelectClass", label, fallback); err != nil {
 		return nil, err
 	}
-	return apply("SelectClass", &intFn{run: selectClassRun}, tensor.Int, label.Shape(), label, fallback)
+	return onCard(selectClassCard)(apply("SelectClass", &intFn{run: selectClassRun}, tensor.Int, label.Shape(), label, fallback))
 }
 
 func selectClassRun(out []int, in []G.Value) error {
@@ -96,10 +96,10 @@ func Gather(x, class *G.Node) (*G.Node, error) {
 	if err := wantShape("Gather", "class", class, n); err != nil {
 		return nil, err
 	}
-	return classOp("Gather", tensor.Shape{n}, []*G.Node{x, class}, first(2),
+	return onCard(gatherCard)(classOp("Gather", tensor.Shape{n}, []*G.Node{x, class}, first(2),
 		same(func(in G.Nodes, _, grad *G.Node) (*G.Node, error) {
-			return classOp("Gather'", x.Shape(), []*G.Node{grad, in[1]}, nil, nil, scatterRun[float32], scatterRun[float64])
-		}), gatherRun[float32], gatherRun[float64])
+			return onCard(scatterCard)(classOp("Gather'", x.Shape(), []*G.Node{grad, in[1]}, nil, nil, scatterRun[float32], scatterRun[float64]))
+		}), gatherRun[float32], gatherRun[float64]))
 }
 
 func gatherRun[T kernel.Float](c *call[T]) error {

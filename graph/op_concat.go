@@ -15,7 +15,7 @@ func Concat(xs ...*G.Node) (*G.Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	return floatOp("Concat", shape, xs, all(len(xs)), concatGrad, concatRun[float32], concatRun[float64])
+	return onCard(concatCard)(floatOp("Concat", shape, xs, all(len(xs)), concatGrad, concatRun[float32], concatRun[float64]))
 }
 
 func all(n int) []bool {
@@ -83,11 +83,11 @@ func Channels(x *G.Node, from, to int) (*G.Node, error) {
 	}
 	shape[1] = to - from
 	grad := same(func(_ G.Nodes, _, grad *G.Node) (*G.Node, error) {
-		return floatOp("Channels'", x.Shape(), []*G.Node{grad}, nil, nil,
-			padChannelsRun[float32](from, to), padChannelsRun[float64](from, to))
+		return onCard(padChannelsCard(from, to))(floatOp("Channels'", x.Shape(), []*G.Node{grad}, nil, nil,
+			padChannelsRun[float32](from, to), padChannelsRun[float64](from, to)))
 	})
-	return explained("Channels", ChannelsStep{from, to})(floatOp(fmt.Sprintf("Channels[%d:%d]", from, to), shape, []*G.Node{x}, first(1), grad,
-		channelsRun[float32](from, channels), channelsRun[float64](from, channels)))
+	return explained("Channels", ChannelsStep{from, to})(onCard(channelsCard(from, channels))(floatOp(fmt.Sprintf("Channels[%d:%d]", from, to), shape, []*G.Node{x}, first(1), grad,
+		channelsRun[float32](from, channels), channelsRun[float64](from, channels))))
 }
 
 func channelsRun[T kernel.Float](from, channels int) func(*call[T]) error {
@@ -174,7 +174,7 @@ func (b *DenseBlock) Append(x *G.Node) error {
 	if err != nil {
 		return err
 	}
-	joined, err := apply(concatInPlace, fn, x.Dtype(), shape, b.node, x)
+	joined, err := onCard(nothingCard)(apply(concatInPlace, fn, x.Dtype(), shape, b.node, x))
 	if err != nil {
 		return err
 	}

@@ -287,14 +287,14 @@ func (f *convFn[T]) gradient(in G.Nodes, out, grad *G.Node, need []bool) (gs G.N
 		}
 	}
 	if need[1] {
-		d := &convDWFn[T]{geom: f.geom}
+		d := &convDWFn[T]{geom: f.geom, samples: grad.Shape()[0]}
 		d.floatFn = floatFn[T]{run: d.run}
 		if gs[1], err = apply("Conv2D'w", d, dtype, in[1].Shape(), grad, in[0]); err != nil {
 			return nil, err
 		}
 	}
 	if b := f.at.postShift; b >= 0 && need[b] {
-		if gs[b], err = floatOp("Conv2D'b", in[b].Shape(), []*G.Node{grad}, nil, nil, sumPlanes[float32], sumPlanes[float64]); err != nil {
+		if gs[b], err = onCard(sumPlanesCard)(floatOp("Conv2D'b", in[b].Shape(), []*G.Node{grad}, nil, nil, sumPlanes[float32], sumPlanes[float64])); err != nil {
 			return nil, err
 		}
 	}
@@ -330,7 +330,7 @@ func (f *convFn[T]) gradientBehind(in G.Nodes, out, grad *G.Node, need []bool) (
 		}
 	}
 	a := f.parts.post.fn
-	inner, err := floatOp(a.Kind.String()+"'", out.Shape(), []*G.Node{grad, before}, nil, nil, unaryGradRun[float32](a), unaryGradRun[float64](a))
+	inner, err := onCard(unaryGradCard(a))(floatOp(a.Kind.String()+"'", out.Shape(), []*G.Node{grad, before}, nil, nil, unaryGradRun[float32](a), unaryGradRun[float64](a)))
 	if err != nil {
 		return nil, err
 	}
@@ -358,7 +358,9 @@ func (f *convDXFn[T]) run(c *call[T]) error {
 // convDWFn is the gradient of a plain convolution with respect to its weights, summed over the batch.
 type convDWFn[T kernel.Float] struct {
 	floatFn[T]
-	geom kernel.ConvGeom
+	geom    kernel.ConvGeom
+	samples int
+	card    convDWCard
 }
 
 func (f *convDWFn[T]) run(c *call[T]) error {

@@ -21,10 +21,11 @@ func CrossEntropy(logits, target *G.Node) (*G.Node, error) {
 		return nil, err
 	}
 	grad := same(func(in G.Nodes, _, grad *G.Node) (*G.Node, error) {
-		return floatOp(name+"'", logits.Shape(), []*G.Node{grad, in[0], in[1]}, nil, nil, crossEntropyDX[float32], crossEntropyDX[float64])
+		return onCard(rowsCard("cross_entropy_grad_f32", 1))(floatOp(name+"'", logits.Shape(), []*G.Node{grad, in[0], in[1]}, nil, nil,
+			crossEntropyDX[float32], crossEntropyDX[float64]))
 	})
-	return floatOp(name, tensor.Shape{logits.Shape()[0]}, []*G.Node{logits, target}, first(2), grad,
-		crossEntropyRun[float32], crossEntropyRun[float64])
+	return onCard(rowsCard("cross_entropy_f32", 0))(floatOp(name, tensor.Shape{logits.Shape()[0]}, []*G.Node{logits, target}, first(2), grad,
+		crossEntropyRun[float32], crossEntropyRun[float64]))
 }
 
 func crossEntropyRun[T kernel.Float](c *call[T]) error {

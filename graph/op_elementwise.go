@@ -28,9 +28,9 @@ func ReLU(x *G.Node) (*G.Node, error) {
 	if x == nil {
 		return nil, fmt.Errorf("ReLU: input is nil")
 	}
-	return floatOp("ReLU", x.Shape(), []*G.Node{x}, first(1),
+	return onCard(reluCard)(floatOp("ReLU", x.Shape(), []*G.Node{x}, first(1),
 		same(func(_ G.Nodes, out, grad *G.Node) (*G.Node, error) { return reluGrad(grad, out) }),
-		reluRun[float32], reluRun[float64])
+		reluRun[float32], reluRun[float64]))
 }
 
 func reluRun[T kernel.Float](c *call[T]) error {
@@ -38,7 +38,7 @@ func reluRun[T kernel.Float](c *call[T]) error {
 }
 
 func reluGrad(grad, y *G.Node) (*G.Node, error) {
-	return floatOp("ReLU'", y.Shape(), []*G.Node{grad, y}, nil, nil, reluGradRun[float32], reluGradRun[float64])
+	return onCard(reluGradCard)(floatOp("ReLU'", y.Shape(), []*G.Node{grad, y}, nil, nil, reluGradRun[float32], reluGradRun[float64]))
 }
 
 func reluGradRun[T kernel.Float](c *call[T]) error {
@@ -58,10 +58,11 @@ func Clip(x, limit *G.Node) (*G.Node, error) {
 	if l := limit.Shape().TotalSize(); l != 1 && l != size {
 		return nil, fmt.Errorf("Clip: limit has shape %v, expected 1 or %d elements for input %v", limit.Shape(), size, x.Shape())
 	}
-	return floatOp("Clip", x.Shape(), []*G.Node{x, limit}, first(2),
+	return onCard(clipCard("clip_f32"))(floatOp("Clip", x.Shape(), []*G.Node{x, limit}, first(2),
 		same(func(in G.Nodes, _, grad *G.Node) (*G.Node, error) {
-			return floatOp("Clip'", x.Shape(), []*G.Node{grad, in[0], in[1]}, nil, nil, clipGradRun[float32], clipGradRun[float64])
-		}), clipRun[float32], clipRun[float64])
+			return onCard(clipCard("clip_grad_f32"))(floatOp("Clip'", x.Shape(), []*G.Node{grad, in[0], in[1]}, nil, nil,
+				clipGradRun[float32], clipGradRun[float64]))
+		}), clipRun[float32], clipRun[float64]))
 }
 
 func clipRun[T kernel.Float](c *call[T]) error {
@@ -91,8 +92,8 @@ func Copy(x *G.Node) (*G.Node, error) {
 	if x == nil {
 		return nil, fmt.Errorf("Copy: input is nil")
 	}
-	return floatOp("Copy", x.Shape(), []*G.Node{x}, first(1),
-		same(func(_ G.Nodes, _, grad *G.Node) (*G.Node, error) { return grad, nil }), copyRun[float32], copyRun[float64])
+	return onCard(copyCard)(floatOp("Copy", x.Shape(), []*G.Node{x}, first(1),
+		same(func(_ G.Nodes, _, grad *G.Node) (*G.Node, error) { return grad, nil }), copyRun[float32], copyRun[float64]))
 }
 
 // Flatten returns x of shape [batch, ...] as [batch, elements of a sample].
@@ -119,9 +120,9 @@ func reshape(name string, x *G.Node, shape ...int) (*G.Node, error) {
 	} else if n != from.TotalSize() {
 		return nil, fmt.Errorf("%s: shape %v has %d elements, input (%s) of shape %v has %d", name, to, n, x.Name(), from, from.TotalSize())
 	}
-	return floatOp(name, to, []*G.Node{x}, first(1),
+	return onCard(copyCard)(floatOp(name, to, []*G.Node{x}, first(1),
 		same(func(_ G.Nodes, _, grad *G.Node) (*G.Node, error) { return reshape(name+"'", grad, from[1:]...) }),
-		copyRun[float32], copyRun[float64])
+		copyRun[float32], copyRun[float64]))
 }
 
 func copyRun[T kernel.Float](c *call[T]) error {

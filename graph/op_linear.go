@@ -158,13 +158,14 @@ func linearGrad(in G.Nodes, _, grad *G.Node, need []bool) (gs G.Nodes, err error
 	}
 	if need[1] {
 		in, out := w.Shape()[1], w.Shape()[0]
-		gs[1], err = floatOp("Linear'w", w.Shape(), []*G.Node{grad, x}, nil, nil, linearDW[float32](in, out), linearDW[float64](in, out))
+		gs[1], err = onCardFlat(linearDWCard(in, out))(floatOp("Linear'w", w.Shape(), []*G.Node{grad, x}, nil, nil,
+			linearDW[float32](in, out), linearDW[float64](in, out)))
 		if err != nil {
 			return nil, err
 		}
 	}
 	if len(in) > 2 && need[2] {
-		gs[2], err = floatOp("Linear'b", in[2].Shape(), []*G.Node{grad}, nil, nil, sumRows[float32], sumRows[float64])
+		gs[2], err = onCardFlat(sumRowsCard)(floatOp("Linear'b", in[2].Shape(), []*G.Node{grad}, nil, nil, sumRows[float32], sumRows[float64]))
 	}
 	return gs, err
 }
@@ -241,9 +242,9 @@ func RoutedLinear(z, class *G.Node, h RoutedHead) (*G.Node, error) {
 	}
 	args := []*G.Node{z, h.Weight, h.Bias, h.Contribution, h.Threshold, class}
 	grad := same(func(in G.Nodes, _, grad *G.Node) (*G.Node, error) {
-		return classOp(name+"'z", z.Shape(), []*G.Node{grad, in[1], in[3], in[4], in[5]}, nil, nil, routedDX[float32], routedDX[float64])
+		return onCard(routedDXCard)(classOp(name+"'z", z.Shape(), []*G.Node{grad, in[1], in[3], in[4], in[5]}, nil, nil, routedDX[float32], routedDX[float64]))
 	})
-	return classOp(name, tensor.Shape{n, k}, args, first(len(args)), grad, routedRun[float32], routedRun[float64])
+	return onCard(routedCard)(classOp(name, tensor.Shape{n, k}, args, first(len(args)), grad, routedRun[float32], routedRun[float64]))
 }
 
 // row returns the row of a [classes, size] table that belongs to the class of sample i.
@@ -307,9 +308,9 @@ func ClassMask(z, class, table *G.Node) (*G.Node, error) {
 	if err := wantShape(name, "table", table, table.Shape()[0], z.Shape()[1]); err != nil {
 		return nil, err
 	}
-	return classOp(name, z.Shape(), []*G.Node{z, table, class}, first(3),
+	return onCard(classCard("class_mask_f32"))(classOp(name, z.Shape(), []*G.Node{z, table, class}, first(3),
 		same(func(in G.Nodes, _, grad *G.Node) (*G.Node, error) { return ClassMask(grad, in[2], in[1]) }),
-		classMaskRun[float32], classMaskRun[float64])
+		classMaskRun[float32], classMaskRun[float64]))
 }
 
 func classMaskRun[T kernel.Float](c *call[T]) error {

@@ -27,6 +27,9 @@ type poolFn[T kernel.Float] struct {
 	floatFn[T]
 	indexed bool // a gradient wants the index
 	index   []int32
+	form    *deviceForm
+	card    poolCard
+	back    *deviceForm // of the gradient
 }
 
 // indices returns the memory for as many indices as there are outputs, nil where no gradient wants them.
@@ -73,9 +76,11 @@ func MaxPool2D(x *G.Node, cfg PoolConfig) (*G.Node, error) {
 
 func newMaxPool[T kernel.Float](x *G.Node, g kernel.PoolGeom) *poolFn[T] {
 	per := g.C * g.OutH() * g.OutW()
-	return newIndexed("MaxPool2D", x.Shape(), per,
+	f := newIndexed("MaxPool2D", x.Shape(), per,
 		func(out []T, index []int32, in []T) { kernel.MaxPool(g, out, index, in) },
 		func(dx, dy []T, index []int32) { kernel.MaxPoolBackward(g, dx, dy, index) })
+	f.form, f.back, f.card.bytes = maxPoolCard(g, &f.card), maxPoolGradCard(g, &f.card), 4*x.Shape()[0]*per
+	return f
 }
 
 // newIndexed returns a pooling of x whose gradient goes to one element for each of the outputs of a sample.
@@ -92,12 +97,12 @@ func newIndexed[T kernel.Float](name string, x tensor.Shape, outputs int, forwar
 	// The output is an input of the gradient only so that it runs later.
 	f.grad = same(func(_ G.Nodes, out, grad *G.Node) (*G.Node, error) {
 		f.indexed = true
-		return apply(name+"'", &floatFn[T]{run: func(c *call[T]) error {
+		return attached(f.back)(apply(name+"'", &floatFn[T]{run: func(c *call[T]) error {
 			for i := range c.out.n {
 				backward(c.out.sample(i), c.in[0].sample(i), indicesOf(f.index, i, outputs))
 			}
 			return nil
-		}}, grad.Dtype(), x, grad, out)
+		}}, grad.Dtype(), x, grad, out))
 	})
 	return f
 }
@@ -118,7 +123,7 @@ func newAvgPool[T kernel.Float](x *G.Node, g kernel.PoolGeom) *poolFn[T] {
 		}
 		return nil
 	}
-	return &poolFn[T]{floatFn: floatFn[T]{
+	return &poolFn[T]{form: avgPoolCard(g), floatFn: floatFn[T]{
 		diff: first(1),
 		run: func(c *call[T]) error {
 			for i := range c.out.n {
@@ -127,7 +132,7 @@ func newAvgPool[T kernel.Float](x *G.Node, g kernel.PoolGeom) *poolFn[T] {
 			return nil
 		},
 		grad: same(func(_ G.Nodes, _, grad *G.Node) (*G.Node, error) {
-			return apply("AvgPool2D'", &floatFn[T]{run: backward}, grad.Dtype(), x.Shape(), grad)
+			return attached(avgPoolGradCard(g))(apply("AvgPool2D'", &floatFn[T]{run: backward}, grad.Dtype(), x.Shape(), grad))
 		}),
 	}}
 }
@@ -148,11 +153,11 @@ func GlobalAvgPool2D(x *G.Node) (*G.Node, error) {
 	}
 	s := x.Shape()
 	channels, hw := s[1], s[2]*s[3]
-	return floatOp("GlobalAvgPool2D", s[:2].Clone(), []*G.Node{x}, first(1),
+	return onCard(globalAvgCard(channels, hw))(floatOp("GlobalAvgPool2D", s[:2].Clone(), []*G.Node{x}, first(1),
 		same(func(_ G.Nodes, _, grad *G.Node) (*G.Node, error) {
-			return floatOp("GlobalAvgPool2D'", x.Shape(), []*G.Node{grad}, nil, nil,
-				globalDX[float32](channels, hw), globalDX[float64](channels, hw))
-		}), globalRun[float32](channels, hw), globalRun[float64](channels, hw))
+			return onCard(globalAvgGradCard(hw))(floatOp("GlobalAvgPool2D'", x.Shape(), []*G.Node{grad}, nil, nil,
+				globalDX[float32](channels, hw), globalDX[float64](channels, hw)))
+		}), globalRun[float32](channels, hw), globalRun[float64](channels, hw)))
 }
 
 func globalRun[T kernel.Float](channels, hw int) func(*call[T]) error {
@@ -185,7 +190,9 @@ func GlobalMaxPool2D(x *G.Node) (*G.Node, error) {
 
 func newGlobalMax[T kernel.Float](name string, x tensor.Shape) *poolFn[T] {
 	channels, hw := x[1], x[2]*x[3]
-	return newIndexed(name, x, channels,
+	f := newIndexed(name, x, channels,
 		func(out []T, index []int32, in []T) { kernel.GlobalMaxPool(out, index, in, channels, hw) },
 		func(dx, dy []T, index []int32) { kernel.GlobalMaxPoolBackward(dx, dy, index, channels, hw) })
+	f.form, f.back, f.card.bytes = globalMaxCard(channels, hw, &f.card), globalMaxGradCard(hw, &f.card), 4*x[0]*channels
+	return f
 }

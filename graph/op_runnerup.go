@@ -31,7 +31,7 @@ func RunnerUp(x, class *G.Node) (*G.Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	return apply("RunnerUp", fn, tensor.Int, tensor.Shape{shape[0]}, x, class)
+	return onCard(argMaxCard)(apply("RunnerUp", fn, tensor.Int, tensor.Shape{shape[0]}, x, class))
 }
 
 func runnerUpRun[T kernel.Float](out []int, in []G.Value) error {

@@ -9,17 +9,6 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// Device is where a program runs.
-type Device string
-
-const (
-	// CPU runs on Gorgonia's tape machine with goline's kernels.
-	CPU Device = "cpu"
-	// CUDA runs on Gorgonia's CUDA tape machine. It needs a build with cgo and the tag cuda. Operations that have no CUDA
-	// form, which includes goline's own, run on the CPU with the copies that Gorgonia inserts.
-	CUDA Device = "cuda"
-)
-
 // DefaultBatch is the number of small samples that a replica runs at once unless told otherwise, see [BatchFor]: few enough that
 // the feature maps of a CIFAR network stay in a shared cache, enough that the machine's own bookkeeping does not count.
 const DefaultBatch = 8
@@ -31,12 +20,19 @@ func BatchFor(input ...int) int {
 	return min(max(together/max(tensor.Shape(input).TotalSize(), 1), 1), DefaultBatch)
 }
 
+// What a replica on a card runs at once, and how many there are, unless told otherwise.
+const (
+	cardBatch   = 64
+	cardWorkers = 2
+)
+
 // Options says how to compile a model. The zero value is a good choice.
 type Options struct {
-	// Batch is the number of samples that one replica runs at once; 0 means [BatchFor] its input. Results do not depend on it.
+	// Batch is the number of samples that one replica runs at once; 0 means [BatchFor] its input, or 64 on a card. Results do not
+	// depend on it.
 	Batch int
 	// Workers is the number of copies of the graph that run side by side, each on one goroutine, all with the same weights;
-	// 0 means GOMAXPROCS. Results do not depend on it.
+	// 0 means GOMAXPROCS, or 2 on a card, where one copies while the other computes. Results do not depend on it.
 	Workers int
 	// Fetch names the nodes to return for each batch; nil means the model's Outputs. Only what they need is computed.
 	Fetch []string
@@ -51,11 +47,21 @@ type Options struct {
 	Dtype tensor.Dtype
 	// Profile measures the time of each kind of operation, for Program.Profile, at a small cost.
 	Profile bool
-	// Device is CPU (the default) or CUDA.
+	// Device is CPU (the default), CUDA, or "cuda:N" for card N. On a card Dtype must be float32.
 	Device Device
 }
 
 func (o Options) withDefaults(m Model) (Options, error) {
+	_, onCard, err := o.Device.card()
+	if err != nil {
+		return o, err
+	}
+	if o.Batch == 0 && onCard {
+		o.Batch = cardBatch
+	}
+	if o.Workers == 0 && onCard {
+		o.Workers = cardWorkers
+	}
 	if o.Batch == 0 {
 		o.Batch = BatchFor(m.InputShape()...)
 	}
@@ -83,10 +89,8 @@ func (o Options) withDefaults(m Model) (Options, error) {
 		return o, fmt.Errorf("activations at %q that all samples share need a hook there to read them", o.From)
 	case o.Dtype != tensor.Float32 && o.Dtype != tensor.Float64:
 		return o, fmt.Errorf("element type %v, expected float32 or float64", o.Dtype)
-	case o.Device != CPU && o.Device != CUDA:
-		return o, fmt.Errorf("device %q, expected %q or %q", o.Device, CPU, CUDA)
-	case o.Device == CUDA && !cudaBuilt:
-		return o, fmt.Errorf("this build has no CUDA: build with cgo, CUDA and cuDNN installed, and -tags cuda, or choose the device %q", CPU)
+	case onCard && o.Dtype != tensor.Float32:
+		return o, fmt.Errorf("element type %v on the device %q, which computes in float32", o.Dtype, o.Device)
 	}
 	return o, nil
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
 
 	"gorgonia.org/tensor"
 )
@@ -14,6 +15,7 @@ type Program struct {
 	options  Options
 	replicas []*replica
 	free     chan *replica
+	card     *accelerator // nil on the processor
 }
 
 // Compile builds the model's graph once per replica and compiles it for what is to be fetched. The parameters must be
@@ -28,16 +30,32 @@ func Compile(m Model, o Options) (*Program, error) {
 		return nil, fmt.Errorf("graph: %w", err)
 	}
 	p := &Program{model: m, options: o, free: make(chan *replica, o.Workers)}
+	if p.card, err = openAccelerator(o.Device); err != nil {
+		return nil, fmt.Errorf("graph: %w", err)
+	}
+	if p.card != nil { // whoever forgets to close a program has its memory on the card back when the program is garbage
+		runtime.AddCleanup(p, func(c *accelerator) { _ = c.close() }, p.card)
+	}
 	shared := newStore()
 	for range o.Workers {
-		r, err := newReplica(m, o, shared)
+		r, err := newReplica(m, o, shared, p.card)
 		if err != nil {
+			_ = p.card.close()
 			return nil, fmt.Errorf("graph: %w", err)
 		}
 		p.replicas = append(p.replicas, r)
 		p.free <- r
 	}
 	return p, nil
+}
+
+// Close gives back what the program has on a card; on the processor there is nothing to do. The program must not be running, and must
+// not run again. Programs that are not closed are when they are garbage.
+func (p *Program) Close() error {
+	if err := p.card.close(); err != nil {
+		return fmt.Errorf("graph: %w", err)
+	}
+	return nil
 }
 
 // Model returns what the program was compiled from.

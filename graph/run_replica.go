@@ -19,6 +19,7 @@ type replica struct {
 	fetches []fetch
 	nodes   G.Nodes // the fetched ones
 	order   G.Nodes // all that run, inputs first
+	place   *placement
 }
 
 // fetch is where a replica puts the rows of one fetched node.
@@ -91,7 +92,7 @@ func newSink(n *G.Node) (*G.Node, sink, error) {
 	return node, s, nil
 }
 
-func newReplica(m Model, o Options, shared *store) (*replica, error) {
+func newReplica(m Model, o Options, shared *store, card *accelerator) (*replica, error) {
 	building.Lock()
 	defer building.Unlock()
 	b := newBuilder(m.Params(), o, shared)
@@ -114,7 +115,10 @@ func newReplica(m Model, o Options, shared *store) (*replica, error) {
 		}
 	}
 	r := &replica{b: b}
-	var sinks G.Nodes
+	var (
+		sinks G.Nodes
+		err   error
+	)
 	for _, name := range o.Fetch {
 		n, err := b.Node(name)
 		if err != nil {
@@ -145,6 +149,11 @@ func newReplica(m Model, o Options, shared *store) (*replica, error) {
 	if err := b.settle(r.order); err != nil {
 		return nil, err
 	}
+	if card != nil {
+		if r.place, err = newPlacement(card, r.order); err != nil {
+			return nil, err
+		}
+	}
 	if err := r.takeParams(); err != nil {
 		return nil, err
 	}
@@ -161,6 +170,9 @@ func (r *replica) takeParams() error {
 	isFixed := func(n *G.Node) bool { return fixed[n] }
 	for _, n := range r.order {
 		if o, ok := n.Op().(*op); ok {
+			if o.form != nil {
+				continue // what it reads lies on the card
+			}
 			if f, ok := o.fn.(freezer); ok {
 				if done, err := f.freeze(o.in, isFixed, r.b.shared); err != nil {
 					return fmt.Errorf("%s: %w", o.name, err)
@@ -218,9 +230,6 @@ func (r *replica) compile(o Options, sinks G.Nodes) (err error) {
 		return fmt.Errorf("compile: %w", err)
 	}
 	opts := []G.VMOpt{G.WithPrecompiled(prog, locations)}
-	if o.Device == CUDA {
-		opts = append(opts, G.UseCudaFor())
-	}
 	if o.Profile {
 		for _, n := range r.order {
 			if own, ok := n.Op().(*op); ok {
@@ -229,6 +238,11 @@ func (r *replica) compile(o Options, sinks G.Nodes) (err error) {
 		}
 	}
 	planMemory(r.order)
+	if r.place != nil {
+		if err := r.moveIn(); err != nil {
+			return err
+		}
+	}
 	r.vm = G.NewTapeMachine(r.b.g, opts...)
 	return nil
 }
@@ -255,12 +269,45 @@ func (r *replica) run(batch Batch, lo, hi int, out *Outputs) error {
 	for _, f := range r.fetches {
 		f.sink.aim(out.fields[f.name], lo, n)
 	}
+	if err := r.runAll(); err != nil {
+		return fmt.Errorf("samples %d to %d: %w", lo, hi-1, err)
+	}
+	return nil
+}
+
+// runAll runs all operations once.
+func (r *replica) runAll() error {
+	if r.place != nil {
+		r.place.begin()
+	}
 	err := r.vm.RunAll()
 	r.vm.Reset()
 	if err != nil {
-		err = fmt.Errorf("samples %d to %d: %w", lo, hi-1, r.cause(err))
+		err = r.cause(err)
+	}
+	if r.place != nil {
+		err = r.place.finish(err)
 	}
 	return err
+}
+
+// moveIn gives the replica its memory on the card.
+func (r *replica) moveIn() error {
+	fixed := make(map[*G.Node]bool, len(r.b.fixed))
+	for _, n := range r.b.fixed {
+		fixed[n] = r.b.training == nil || r.b.paramOf[n] == nil // training changes parameters
+	}
+	if err := r.place.allocate(func(n *G.Node) bool { return fixed[n] }); err != nil {
+		return err
+	}
+	for _, n := range r.order {
+		if m := r.place.values[n]; n.Op() == nil && r.b.isBatchInput(n) && r.b.shareds[n] == nil && m.in != nil && m.in.wanted {
+			if err := r.place.pin(n); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // cause returns the error of the operation that failed, if it is ours: the machine's holds it only as text.

@@ -30,9 +30,18 @@ type TrainingOptions struct {
 	Logits string
 	// Momentum is the weight of the newest batch in the running statistics of batch norm; 0 means 0.1, PyTorch's default.
 	Momentum float64
+	// Device is where the gradients are found: CPU (the default), CUDA, or "cuda:N". The steps themselves are taken on the processor.
+	Device Device
 }
 
 func (o TrainingOptions) withDefaults() (TrainingOptions, error) {
+	_, onCard, err := o.Device.card()
+	if err != nil {
+		return o, err
+	}
+	if o.Workers == 0 && onCard {
+		o.Workers = cardWorkers
+	}
 	if o.Shard == 0 {
 		o.Shard = o.Batch
 	}
@@ -91,6 +100,7 @@ type TrainingProgram struct {
 	grads    [][]float32
 	losses   []float32
 	logits   []float32
+	card     *accelerator // nil on the processor
 }
 
 // CompileTraining builds the model's graph for training once per replica, with the loss and the gradients by every
@@ -111,10 +121,17 @@ func CompileTraining(m Model, o TrainingOptions) (*TrainingProgram, error) {
 			p.sizes = append(p.sizes, len(q.Float32s()))
 		}
 	}
+	if p.card, err = openAccelerator(o.Device); err != nil {
+		return nil, fmt.Errorf("graph: training: %w", err)
+	}
+	if p.card != nil {
+		runtime.AddCleanup(p, func(c *accelerator) { _ = c.close() }, p.card)
+	}
 	shared := newStore()
 	for range o.Workers {
-		r, err := newTrainReplica(m, o, p.params, shared)
+		r, err := newTrainReplica(m, o, p.params, shared, p.card)
 		if err != nil {
+			_ = p.card.close()
 			return nil, fmt.Errorf("graph: training: %w", err)
 		}
 		p.replicas = append(p.replicas, r)
@@ -133,6 +150,14 @@ func CompileTraining(m Model, o TrainingOptions) (*TrainingProgram, error) {
 	}
 	p.losses, p.logits = make([]float32, o.Batch), make([]float32, o.Batch*p.classes)
 	return p, nil
+}
+
+// Close gives back what the program has on a card; on the processor there is nothing to do. The program must not run again.
+func (p *TrainingProgram) Close() error {
+	if err := p.card.close(); err != nil {
+		return fmt.Errorf("graph: training: %w", err)
+	}
+	return nil
 }
 
 // Options returns how the program was compiled, with defaults filled in.
@@ -204,10 +229,8 @@ func (p *TrainingProgram) runShard(r *trainReplica, shard int, batch TrainingBat
 	for i, s := range r.sinks {
 		s.dst = p.shards[shard][i]
 	}
-	err := r.vm.RunAll()
-	r.vm.Reset()
-	if err != nil {
-		return fmt.Errorf("graph: training: samples %d to %d: %w", lo, lo+n-1, r.cause(err))
+	if err := r.runAll(); err != nil {
+		return fmt.Errorf("graph: training: samples %d to %d: %w", lo, lo+n-1, err)
 	}
 	return nil
 }
@@ -273,7 +296,7 @@ func (s *shardSink) forward(_ G.Value, in []G.Value) error {
 	return nil
 }
 
-func newTrainReplica(m Model, o TrainingOptions, params []*Param, shared *store) (*trainReplica, error) {
+func newTrainReplica(m Model, o TrainingOptions, params []*Param, shared *store, card *accelerator) (*trainReplica, error) {
 	building.Lock()
 	defer building.Unlock()
 	b := newBuilder(m.Params(), Options{Batch: o.Shard, Dtype: tensor.Float32}, shared)
@@ -339,5 +362,10 @@ func newTrainReplica(m Model, o TrainingOptions, params []*Param, shared *store)
 		return nil, err
 	}
 	r.order = ancestry(sinks)
-	return r, r.compile(Options{Device: CPU}, sinks)
+	if card != nil {
+		if r.place, err = newPlacement(card, r.order); err != nil {
+			return nil, err
+		}
+	}
+	return r, r.compile(Options{}, sinks)
 }

@@ -1,9 +1,18 @@
 package graphtest
 
 import (
+	"errors"
+	"os"
+
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
+
+	"github.com/line-ood/goline/graph"
 )
+
+// DeviceVariable names the environment variable that holds the [graph.Device] on which sessions of float32 run, so that tests of
+// operations are tests of their forms for that device, too. Not set, it is the processor.
+const DeviceVariable = "GOLINE_TEST_DEVICE"
 
 // Session is a graph with its inputs and a tape machine. Whatever fails, fails its test.
 type Session struct {
@@ -102,7 +111,7 @@ func (s *Session) TryRun(in ...Input) ([][]float64, error) {
 		s.vm = G.NewTapeMachine(s.Graph)
 	}
 	defer s.vm.Reset()
-	if err := s.vm.RunAll(); err != nil {
+	if err := s.run(); err != nil {
 		return nil, err
 	}
 	out := make([][]float64, len(s.reads))
@@ -110,6 +119,20 @@ func (s *Session) TryRun(in ...Input) ([][]float64, error) {
 		out[i] = Floats(s.t, *v)
 	}
 	return out, nil
+}
+
+// run runs the machine once, on the device that [DeviceVariable] names where that is one and the session is of float32.
+func (s *Session) run() error {
+	device := graph.Device(os.Getenv(DeviceVariable))
+	if s.dtype != tensor.Float32 {
+		device = graph.CPU
+	}
+	placed, err := graph.Place(s.Graph, device)
+	if err != nil {
+		return err
+	}
+	err = placed.Run(s.vm)
+	return errors.Join(err, placed.Close())
 }
 
 // Run is TryRun where nothing may fail.

@@ -126,15 +126,11 @@ func TestEveryKernelLoads(t *testing.T) {
 	_, c := context(t)
 	all, err := cuda.Kernels()
 	require.NoError(t, err)
-	n := 0
-	for _, names := range all {
-		for _, name := range names {
-			_, err := c.Kernel(name)
-			require.NoError(t, err)
-			n++
-		}
+	for _, name := range all {
+		_, err := c.Kernel(name)
+		require.NoError(t, err)
 	}
-	require.Greater(t, n, 50)
+	require.Greater(t, len(all), 50)
 }
 
 func TestFailures(t *testing.T) {

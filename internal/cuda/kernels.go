@@ -4,10 +4,13 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
 	"regexp"
 	"runtime"
+	"slices"
 	"strings"
+	"sync"
 	"unsafe"
 )
 
@@ -22,20 +25,26 @@ type Kernel struct {
 
 var entry = regexp.MustCompile(`\.entry\s+(\w+)`)
 
-// Kernels lists the kernels of this package by the source that has them.
-func Kernels() (map[string][]string, error) {
-	names := map[string][]string{}
+// sourceOf finds out once which source has which kernel.
+var sourceOf = sync.OnceValues(func() (map[string]string, error) {
+	found := map[string]string{}
 	err := fs.WalkDir(sources, ".", func(p string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
 		}
 		ptx, err := sources.ReadFile(p)
 		for _, m := range entry.FindAllStringSubmatch(string(ptx), -1) {
-			names[p] = append(names[p], m[1])
+			found[m[1]] = p
 		}
 		return err
 	})
-	return names, err
+	return found, err
+})
+
+// Kernels lists the kernels of this package, sorted.
+func Kernels() ([]string, error) {
+	found, err := sourceOf()
+	return slices.Sorted(maps.Keys(found)), err
 }
 
 // Kernel returns the kernel of that name. What source it is in is compiled by the driver when first asked for.
@@ -45,18 +54,15 @@ func (c *Context) Kernel(name string) (*Kernel, error) {
 	if k := c.kernels[name]; k != nil {
 		return k, nil
 	}
-	all, err := Kernels()
+	found, err := sourceOf()
 	if err != nil {
 		return nil, err
 	}
-	for source, names := range all {
-		for _, n := range names {
-			if n == name {
-				return c.load(source, name)
-			}
-		}
+	source, ok := found[name]
+	if !ok {
+		return nil, fmt.Errorf("no kernel is named %s", name)
 	}
-	return nil, fmt.Errorf("no kernel is named %s", name)
+	return c.load(source, name)
 }
 
 func (c *Context) load(source, name string) (*Kernel, error) {

@@ -134,3 +134,18 @@ KERNEL sum_parts_f32(float *y, const float *x, int parts, unsigned n) {
 	for (int i = 0; i < parts; i++) sum += x[(i64)i * n + e];
 	y[e] = sum;
 }
+
+// The gradient by the weights with one input channel for each group: a block of 128 threads for each weight.
+KERNEL depthwise_dw_f32(float *dw, const float *dy, i64 dys, const float *x, i64 xs, geom g) {
+	__shared__ double part[128];
+	int j = blockIdx.x % g.KW, i = blockIdx.x / g.KW % g.KH, o = blockIdx.x / (g.KW * g.KH), c = o / (g.O / g.G), plane = g.OH * g.OW;
+	double sum = 0;
+	for (i64 e = threadIdx.x; e < (i64)g.N * plane; e += blockDim.x) {
+		i64 s = e / plane;
+		int p = e % plane, yy = p / g.OW * g.SH + i * g.DH - g.PH, xx = p % g.OW * g.SW + j * g.DW - g.PW;
+		if ((unsigned)yy >= (unsigned)g.H || (unsigned)xx >= (unsigned)g.W) continue;
+		sum += (double)dy[s * dys + (i64)o * plane + p] * x[s * xs + ((i64)c * g.H + yy) * g.W + xx];
+	}
+	sum = block_sum(sum, part);
+	if (threadIdx.x == 0) dw[blockIdx.x] = (float)sum;
+}

@@ -1,0 +1,106 @@
+package graph
+
+import (
+	"github.com/line-ood/goline/internal/cuda"
+	"github.com/line-ood/goline/internal/kernel"
+)
+
+// poolFields is a geometry as kernels take it.
+func poolFields(g kernel.PoolGeom, relu bool) []int32 {
+	or := func(v, otherwise int) int {
+		if v == 0 {
+			return otherwise
+		}
+		return v
+	}
+	v := []int{g.C, g.H, g.W, g.KH, g.KW, or(g.SH, g.KH), or(g.SW, g.KW), g.PH, g.PW, or(g.DH, 1), or(g.DW, 1), g.EH, g.EW, g.OutH(), g.OutW(),
+		flag(g.CountIncludePad), flag(relu)}
+	fields := make([]int32, len(v))
+	for i, x := range v {
+		fields[i] = int32(x)
+	}
+	return fields
+}
+
+// poolCard is what a pooling with an index keeps on a card.
+type poolCard struct {
+	bytes int // of the index
+	index *region
+}
+
+func (f *poolFn[T]) reserve(state, _ func(bytes int) *region) {
+	if f.indexed && f.card.bytes > 0 {
+		f.card.index = state(f.card.bytes)
+	}
+}
+
+// indexAt returns where the index lies, 0 where no gradient wants it.
+func (p *poolCard) indexAt() cuda.Ptr {
+	if p.index == nil {
+		return 0
+	}
+	return p.index.at
+}
+
+// deviceForm of a pooling is what the function that made it has attached.
+func (f *poolFn[T]) deviceForm() *deviceForm { return f.form }
+
+func (c *deviceCall) pool(name string, g kernel.PoolGeom, a *cuda.Args) error {
+	total := c.out.n * c.out.size
+	return c.launch(name, threads(total), a.Struct(poolFields(g, false)).Int(total))
+}
+
+func maxPoolCard(g kernel.PoolGeom, p *poolCard) *deviceForm {
+	return &deviceForm{run: func(c *deviceCall) error {
+		a := c.args(c.out).Ptr(p.indexAt()).Ptr(c.in[0].at()).Int(c.in[0].stride)
+		return c.pool("max_pool_f32", g, a)
+	}}
+}
+
+func maxPoolGradCard(g kernel.PoolGeom, p *poolCard) *deviceForm {
+	return &deviceForm{run: func(c *deviceCall) error {
+		return c.pool("max_pool_grad_f32", g, c.args(c.out, c.in[0]).Ptr(p.indexAt()))
+	}}
+}
+
+func avgPoolCard(g kernel.PoolGeom) *deviceForm {
+	return &deviceForm{run: func(c *deviceCall) error {
+		return c.pool("avg_pool_f32", g, c.args(c.out, c.in[0]).Ptr(0).Ptr(0))
+	}}
+}
+
+func affineAvgPoolCard(g kernel.PoolGeom, relu bool) func(*deviceCall) error {
+	return func(c *deviceCall) error {
+		total := c.out.n * c.out.size
+		a := c.args(c.out, c.in[0]).Ptr(c.in[1].at()).Ptr(c.in[2].at())
+		return c.launch("avg_pool_f32", threads(total), a.Struct(poolFields(g, relu)).Int(total))
+	}
+}
+
+func avgPoolGradCard(g kernel.PoolGeom) *deviceForm {
+	return &deviceForm{run: func(c *deviceCall) error { return c.pool("avg_pool_grad_f32", g, c.args(c.out, c.in[0])) }}
+}
+
+func globalAvgCard(channels, hw int) func(*deviceCall) error {
+	return func(c *deviceCall) error {
+		return c.rows("global_avg_f32", c.out.n*channels, c.args(c.out, c.in[0]).Int(channels).Int(hw))
+	}
+}
+
+func globalAvgGradCard(hw int) func(*deviceCall) error {
+	return func(c *deviceCall) error { return c.each("global_avg_grad_f32", c.args(c.out, c.in[0]).Int(hw)) }
+}
+
+func globalMaxCard(channels, hw int, p *poolCard) *deviceForm {
+	return &deviceForm{run: func(c *deviceCall) error {
+		total := c.out.n * channels
+		a := c.args(c.out).Ptr(p.indexAt()).Ptr(c.in[0].at()).Int(c.in[0].stride)
+		return c.launch("global_max_f32", threads(total), a.Int(channels).Int(hw).Int(total))
+	}}
+}
+
+func globalMaxGradCard(hw int, p *poolCard) *deviceForm {
+	return &deviceForm{run: func(c *deviceCall) error {
+		return c.each("global_max_grad_f32", c.args(c.out, c.in[0]).Ptr(p.indexAt()).Int(hw))
+	}}
+}

@@ -1,0 +1,137 @@
+package graph
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+
+	"gorgonia.org/tensor"
+
+	"github.com/line-ood/goline/internal/cuda"
+)
+
+// Device is where a program runs: "cpu", "cuda", or "cuda:N" for card N.
+type Device string
+
+const (
+	// CPU runs goline's kernels for the processor.
+	CPU Device = "cpu"
+	// CUDA runs goline's kernels for NVIDIA cards on the first of them, in float32. The driver is opened when a program is compiled;
+	// nothing else needs to be installed. Values stay on the card between operations. An operation that has no kernel there runs on
+	// the processor: what it reads is copied down and what it computes up again. [Program.Profile] says which those are.
+	CUDA Device = "cuda"
+)
+
+// Check fails unless the device is one that there could be.
+func (d Device) Check() error {
+	_, _, err := d.card()
+	return err
+}
+
+// card returns the index of the card, or false for the processor.
+func (d Device) card() (index int, ok bool, err error) {
+	if d == CPU || d == "" {
+		return 0, false, nil
+	}
+	name, number, numbered := strings.Cut(string(d), ":")
+	if numbered {
+		index, err = strconv.Atoi(number)
+	}
+	if name != string(CUDA) || err != nil || index < 0 {
+		return 0, false, fmt.Errorf("device %q, expected cpu, cuda or cuda:N with the number of a card", string(d))
+	}
+	return index, true, nil
+}
+
+// accelerator is a card with what a program's replicas have on it.
+type accelerator struct {
+	ctx *cuda.Context
+
+	mu      sync.Mutex
+	blocks  []cuda.Ptr
+	pinned  []cuda.Pinned
+	streams []*cuda.Stream
+	tensors map[*tensor.Dense]*region // what never changes, once for all replicas
+	closed  bool
+}
+
+// openAccelerator opens the device, nil where it is the processor.
+func openAccelerator(d Device) (*accelerator, error) {
+	index, ok, err := d.card()
+	if err != nil || !ok {
+		return nil, err
+	}
+	driver, err := cuda.Open()
+	if err != nil {
+		return nil, fmt.Errorf("device %q: %w", d, err)
+	}
+	ctx, err := driver.NewContext(index)
+	if err != nil {
+		return nil, fmt.Errorf("device %q: %w", d, err)
+	}
+	return &accelerator{ctx: ctx, tensors: map[*tensor.Dense]*region{}}, nil
+}
+
+func (a *accelerator) alloc(bytes int) (cuda.Ptr, error) {
+	p, err := a.ctx.Alloc(bytes)
+	if err == nil {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		a.blocks = append(a.blocks, p)
+	}
+	return p, err
+}
+
+func (a *accelerator) allocHost(bytes int) (cuda.Pinned, error) {
+	p, err := a.ctx.AllocHost(bytes)
+	if err == nil {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		a.pinned = append(a.pinned, p)
+	}
+	return p, err
+}
+
+func (a *accelerator) stream() (*cuda.Stream, error) {
+	s, err := a.ctx.NewStream()
+	if err == nil {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		a.streams = append(a.streams, s)
+	}
+	return s, err
+}
+
+// close gives back all that was taken. It may be called again, and on nil.
+func (a *accelerator) close() error {
+	if a == nil {
+		return nil
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.closed {
+		return nil
+	}
+	a.closed = true
+	var errs []error
+	for _, s := range a.streams {
+		errs = append(errs, s.Close())
+	}
+	for _, p := range a.blocks {
+		errs = append(errs, a.ctx.Free(p))
+	}
+	for _, p := range a.pinned {
+		errs = append(errs, a.ctx.FreeHost(p))
+	}
+	a.streams, a.blocks, a.pinned, a.tensors = nil, nil, nil, nil
+	return errors.Join(append(errs, a.ctx.Close())...)
+}
+
+// region is memory on the card. Where it lies is known when all of a replica's are.
+type region struct {
+	bytes  int
+	wanted bool
+	at     cuda.Ptr
+}

@@ -1,5 +1,0 @@
-//go:build !cuda
-
-package graph
-
-const cudaBuilt = false

@@ -1,0 +1,75 @@
+package graph
+
+import (
+	"fmt"
+
+	"github.com/line-ood/goline/internal/cuda"
+)
+
+// deviceCall is one execution of an operation on a card.
+type deviceCall struct {
+	p   *placement
+	o   *op
+	out *mirror
+	in  []*mirror
+}
+
+// args starts the arguments of a kernel with values, each as its address and the elements from one sample to the next.
+func (c *deviceCall) args(values ...*mirror) *cuda.Args {
+	a := c.p.args.Reset()
+	for _, m := range values {
+		a.Ptr(m.at()).Int(m.stride)
+	}
+	return a
+}
+
+// launch queues a kernel.
+func (c *deviceCall) launch(name string, g cuda.Grid, a *cuda.Args) error {
+	k, err := c.p.card.ctx.Kernel(name)
+	if err != nil {
+		return err
+	}
+	return c.p.stream.Launch(k, g, a)
+}
+
+const blockThreads = 256
+
+// threads returns a grid of so many threads, and a few.
+func threads(n int) cuda.Grid {
+	return cuda.Grid{X: (n + blockThreads - 1) / blockThreads, Y: 1, Z: 1, Threads: blockThreads}
+}
+
+// each queues a kernel with a thread for each element of the output, whose last parameters are the elements of a sample and of all.
+func (c *deviceCall) each(name string, a *cuda.Args) error {
+	total := c.out.n * c.out.size
+	return c.launch(name, threads(total), a.Int(c.out.size).Int(total))
+}
+
+// rows queues a kernel with a block of 128 threads for each of n rows.
+func (c *deviceCall) rows(name string, n int, a *cuda.Args) error {
+	return c.launch(name, cuda.Grid{X: n, Y: 1, Z: 1, Threads: 128}, a)
+}
+
+// classes adds the arguments of a kernel that reads the samples' classes, of which there are so many.
+func (c *deviceCall) classes(a *cuda.Args, class *mirror, classes int) *cuda.Args {
+	return a.Ptr(class.at()).Int(classes).Ptr(c.p.status.at).Int(c.o.number)
+}
+
+// readStatus waits for the card and returns what kernels reported since the last time.
+func (p *placement) readStatus() error {
+	if err := cuda.Download(p.stream, p.reported, p.status.at); err != nil {
+		return err
+	}
+	if err := p.stream.Sync(); err != nil {
+		return err
+	}
+	number := p.reported[0]
+	if number == 0 {
+		return nil
+	}
+	err := fmt.Errorf("%s: %w", p.ops[number-1].name, wantClass(int(p.reported[1]), int(p.reported[2]), int(p.reported[3])))
+	if e := p.stream.Zero(p.status.at, p.status.bytes); e != nil {
+		return e
+	}
+	return err
+}

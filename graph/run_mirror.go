@@ -1,0 +1,130 @@
+package graph
+
+import (
+	"fmt"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"github.com/line-ood/goline/internal/cuda"
+)
+
+// mirror is the value of a node in a replica that runs on a card: it lies there, in the host's memory, or in both. Gorgonia's machine
+// hands it from operation to operation; only goline's own read it.
+type mirror struct {
+	dtype           tensor.Dtype
+	shape           tensor.Shape
+	n, size, stride int // samples, elements of each, elements from one to the next on the card
+	in              *region
+	offset          int // elements from the start of the region
+	host            func() (G.Value, error)
+	given           G.Value // what a stock operation computed last
+
+	onHost, onCard bool
+	fixed          bool // both stay
+	staging        G.Value
+	raw            cuda.Pinned // what staging lies in
+}
+
+func newMirror(dtype tensor.Dtype, shape tensor.Shape) *mirror {
+	m := &mirror{dtype: dtype, shape: shape, n: 1}
+	if len(shape) > 0 {
+		m.n = shape[0]
+	}
+	m.size = shape.TotalSize() / m.n
+	m.stride = m.size
+	return m
+}
+
+// elementBytes is how much memory an element takes on the card.
+func (m *mirror) elementBytes() int {
+	if m.dtype == tensor.Int {
+		return 8
+	}
+	return 4
+}
+
+func (m *mirror) bytes() int { return m.n * m.size * m.elementBytes() }
+
+// at returns where the value lies on the card.
+func (m *mirror) at() cuda.Ptr { return m.in.at.Add(m.offset * m.elementBytes()) }
+
+// flat tells whether nothing lies between the samples.
+func (m *mirror) flat() bool { return m.stride == m.size || m.n == 1 }
+
+// upload queues the copy to the card where the value is not there.
+func (m *mirror) upload(s *cuda.Stream) error {
+	if m.onCard {
+		return nil
+	}
+	v, err := m.host()
+	if err != nil {
+		return err
+	}
+	if m.dtype == tensor.Int {
+		data, err := sliceOf[int](v)
+		if err != nil {
+			return err
+		}
+		err = cuda.Upload(s, m.at(), data)
+		m.onCard = err == nil
+		return err
+	}
+	a, err := arrayOf[float32](v)
+	if err != nil {
+		return err
+	}
+	if data, ok := a.flat(); ok && m.flat() {
+		err = cuda.Upload(s, m.at(), data)
+	} else {
+		for i := 0; i < m.n && err == nil; i++ {
+			err = cuda.Upload(s, m.at().Add(4*i*m.stride), a.sample(i))
+		}
+	}
+	m.onCard = err == nil
+	return err
+}
+
+// download returns the value in the host's memory. Where it was not there, waits for the card.
+func (m *mirror) download(s *cuda.Stream) (G.Value, error) {
+	v, err := m.host()
+	if err != nil || m.onHost {
+		return v, err
+	}
+	if err := m.copyDown(s, v); err != nil {
+		return nil, err
+	}
+	m.onHost = true
+	return v, s.Sync()
+}
+
+// copyDown queues the copy from the card into a value.
+func (m *mirror) copyDown(s *cuda.Stream, v G.Value) error {
+	if m.dtype == tensor.Int {
+		data, err := sliceOf[int](v)
+		if err != nil {
+			return err
+		}
+		return cuda.Download(s, data, m.at())
+	}
+	a, err := arrayOf[float32](v)
+	if err != nil {
+		return err
+	}
+	if data, ok := a.flat(); ok && m.flat() {
+		return cuda.Download(s, data, m.at())
+	}
+	for i := 0; i < m.n && err == nil; i++ {
+		err = cuda.Download(s, a.sample(i), m.at().Add(4*i*m.stride))
+	}
+	return err
+}
+
+func (m *mirror) Shape() tensor.Shape { return m.shape }
+func (m *mirror) Size() int           { return m.shape.TotalSize() }
+func (m *mirror) Data() any           { return nil }
+func (m *mirror) Dtype() tensor.Dtype { return m.dtype }
+func (m *mirror) MemSize() uintptr    { return uintptr(m.bytes()) }
+func (m *mirror) Uintptr() uintptr    { return uintptr(m.in.at) }
+
+func (m *mirror) Format(s fmt.State, _ rune) { fmt.Fprintf(s, "value on a card, shape %v", m.shape) }
