@@ -30,6 +30,9 @@ type OpProfile struct {
 	Nodes int           // nodes of that kind in the graph
 	Time  time.Duration // spent in them since the program was compiled
 	FLOPs int           // done in them, convolutions and fully connected layers only
+	// Device is where they run. In a program for a card it is [CPU] for operations that have no kernel there: their time includes
+	// the copies. Time on a card is from queueing an operation to its end, one after the other.
+	Device Device
 }
 
 func (k *packer[T]) window() string { return fmt.Sprintf("%d×%d", k.geom.KH, k.geom.KW) }
@@ -48,10 +51,15 @@ func (p *Program) Profile() []OpProfile {
 			if g, ok := o.fn.(interface{ window() string }); ok {
 				name += " " + g.window()
 			}
-			k := kinds[name]
+			device := CPU
+			if _, fetches := o.fn.(fetcher); o.form != nil || fetches && o.place != nil {
+				device = p.options.Device
+			}
+			key := name + string(device)
+			k := kinds[key]
 			if k == nil {
-				k = &OpProfile{Name: name}
-				kinds[name] = k
+				k = &OpProfile{Name: name, Device: device}
+				kinds[key] = k
 			}
 			if i == 0 {
 				k.Nodes++

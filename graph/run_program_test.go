@@ -359,7 +359,7 @@ func TestOptionsErrors(t *testing.T) {
 		"replicas":     {graph.Options{Workers: -2}, "-2 replicas"},
 		"nothing":      {graph.Options{Fetch: []string{}}, "nothing to fetch"},
 		"element type": {graph.Options{Dtype: tensor.Int}, "element type int, expected float32 or float64"},
-		"device":       {graph.Options{Device: "tpu"}, `device "tpu", expected "cpu" or "cuda"`},
+		"device":       {graph.Options{Device: "tpu"}, `device "tpu", expected cpu, cuda or cuda:N`},
 		"not a tap":    {graph.Options{Fetch: []string{"fc.weight"}}, `no node is named "fc.weight"; there are ["block"`},
 		"empty name":   {graph.Options{Fetch: []string{""}}, `no node is named ""`},
 	} {

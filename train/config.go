@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/line-ood/goline/dataset"
+	"github.com/line-ood/goline/graph"
 	"github.com/line-ood/goline/nets"
 )
 
@@ -27,6 +28,9 @@ type Config struct {
 	Shard int
 	// Workers is the number of shards that run side by side; 0 means GOMAXPROCS. It has no influence on the result.
 	Workers int `json:"-"`
+	// Device is where gradients and validation are computed, the processor unless told otherwise. Weights differ between devices by
+	// rounding.
+	Device graph.Device `json:"-"`
 	// Seed is that of the order of the images, of augmentation and of dropout.
 	Seed uint64
 

@@ -93,7 +93,7 @@ func newRun(net nets.Classifier, data, val dataset.Dataset, c Config) (*run, err
 		return nil, err
 	}
 	r.program, err = graph.CompileTraining(net, graph.TrainingOptions{
-		Batch: c.Batch, Shard: c.Shard, Workers: c.Workers, Logits: nets.Logits,
+		Batch: c.Batch, Shard: c.Shard, Workers: c.Workers, Logits: nets.Logits, Device: c.Device,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("train: %w", err)
@@ -255,7 +255,7 @@ func (r *run) endEpoch(ctx context.Context) error {
 			defer r.average.swap()
 		}
 		var err error
-		if e.ValLoss, e.ValAccuracy, err = Evaluate(ctx, r.net, r.val, r.c.Workers); err != nil {
+		if e.ValLoss, e.ValAccuracy, err = evaluate(ctx, r.net, r.val, graph.Options{Workers: r.c.Workers, Device: r.c.Device}); err != nil {
 			return err
 		}
 	}
@@ -271,15 +271,21 @@ func (r *run) endEpoch(ctx context.Context) error {
 // The loss is summed in the order of the images. workers images run side by side; 0 means GOMAXPROCS, and the result does not
 // depend on it.
 func Evaluate(ctx context.Context, net nets.Classifier, data dataset.Dataset, workers int) (loss, accuracy float64, err error) {
+	return evaluate(ctx, net, data, graph.Options{Workers: workers})
+}
+
+func evaluate(ctx context.Context, net nets.Classifier, data dataset.Dataset, o graph.Options) (loss, accuracy float64, err error) {
 	if err := checkLabels(data, net.Classes()); err != nil {
 		return 0, 0, err
 	}
-	program, err := graph.Compile(net, graph.Options{Workers: workers, Fetch: []string{nets.Logits}})
+	o.Fetch = []string{nets.Logits}
+	program, err := graph.Compile(net, o)
 	if err != nil {
 		return 0, 0, fmt.Errorf("train: %w", err)
 	}
+	defer program.Close()
 	hits := 0
-	batches := dataset.Batches(ctx, data, net.Preprocessing(), dataset.BatchOptions{Size: 64, Workers: workers})
+	batches := dataset.Batches(ctx, data, net.Preprocessing(), dataset.BatchOptions{Size: 64, Workers: o.Workers})
 	for out, err := range program.Run(ctx, batches) {
 		if err != nil {
 			return 0, 0, fmt.Errorf("train: %s: %w", data.Name(), err)

@@ -22,6 +22,7 @@ import (
 type Result struct {
 	Net            string    `json:"net"`
 	Kernels        string    `json:"kernels"`
+	Device         string    `json:"device"`
 	Workers        int       `json:"workers"`
 	Batch          int       `json:"batch"`
 	Images         int       `json:"images"`
@@ -29,7 +30,7 @@ type Result struct {
 	Runs           []float64 `json:"runs"`              // images per second, in order
 	GFLOPPerImage  float64   `json:"gflop_per_image"`
 	GFLOPS         float64   `json:"gflops"`
-	PeakGFLOPS     float64   `json:"peak_gflops"` // measured, all workers together
+	PeakGFLOPS     float64   `json:"peak_gflops"` // measured, all workers together; 0 on a card
 	PeakShare      float64   `json:"peak_share_percent"`
 	BytesPerImage  float64   `json:"allocated_bytes_per_image"`
 	AllocsPerImage float64   `json:"allocations_per_image"`
@@ -40,6 +41,7 @@ type Result struct {
 // Op is one kind of operation.
 type Op struct {
 	Name    string  `json:"name"`
+	Device  string  `json:"device"` // where it ran
 	Nodes   int     `json:"nodes"`
 	Percent float64 `json:"time_percent"`
 	GFLOPS  float64 `json:"gflops"` // one worker
@@ -54,10 +56,13 @@ func Run(ctx context.Context, net nets.Classifier, o graph.Options, images, runs
 	}
 	o = prog.Options()
 	r := Result{
-		Net: net.Name(), Kernels: kernel.Level(), Workers: o.Workers, Batch: o.Batch, Images: images,
+		Net: net.Name(), Kernels: kernel.Level(), Device: string(o.Device), Workers: o.Workers, Batch: o.Batch, Images: images,
 		GFLOPPerImage: float64(prog.FLOPs()) / 1e9,
 	}
-	r.PeakGFLOPS = peak(o.Workers)
+	defer prog.Close()
+	if o.Device == graph.CPU {
+		r.PeakGFLOPS = peak(o.Workers)
+	}
 	if err := runSynthetic(ctx, prog, images, seed); err != nil {
 		return r, err
 	}
@@ -78,7 +83,9 @@ func Run(ctx context.Context, net nets.Classifier, o graph.Options, images, runs
 	sorted := slices.Sorted(slices.Values(r.Runs))
 	r.ImagesPerSec = (sorted[(runs-1)/2] + sorted[runs/2]) / 2
 	r.GFLOPS = r.ImagesPerSec * r.GFLOPPerImage
-	r.PeakShare = 100 * r.GFLOPS / r.PeakGFLOPS
+	if r.PeakGFLOPS > 0 {
+		r.PeakShare = 100 * r.GFLOPS / r.PeakGFLOPS
+	}
 	r.Ops, err = profile(ctx, net, options, images, seed)
 	return r, err
 }
@@ -130,6 +137,7 @@ func profile(ctx context.Context, net nets.Classifier, o graph.Options, images i
 	if err != nil {
 		return nil, err
 	}
+	defer prog.Close()
 	if err := runSynthetic(ctx, prog, images, seed); err != nil {
 		return nil, err
 	}
@@ -139,7 +147,7 @@ func profile(ctx context.Context, net nets.Classifier, o graph.Options, images i
 	}
 	var ops []Op
 	for _, k := range prog.Profile() {
-		op := Op{Name: k.Name, Nodes: k.Nodes, Percent: 100 * k.Time.Seconds() / total.Seconds()}
+		op := Op{Name: k.Name, Device: string(k.Device), Nodes: k.Nodes, Percent: 100 * k.Time.Seconds() / total.Seconds()}
 		if k.FLOPs > 0 {
 			op.GFLOPS = float64(k.FLOPs) / 1e9 / k.Time.Seconds()
 		}
@@ -152,21 +160,25 @@ func profile(ctx context.Context, net nets.Classifier, o graph.Options, images i
 func (r Result) Print(w io.Writer) error {
 	t := table.NewWriter()
 	t.SetStyle(table.StyleLight)
-	t.AppendHeader(table.Row{"operation", "nodes", "time %", "GFLOP/s a worker"})
+	t.AppendHeader(table.Row{"operation", "ran on", "nodes", "time %", "GFLOP/s a worker"})
 	for _, op := range r.Ops {
 		rate := ""
 		if op.GFLOPS > 0 {
 			rate = fmt.Sprintf("%.1f", op.GFLOPS)
 		}
-		t.AppendRow(table.Row{op.Name, op.Nodes, fmt.Sprintf("%.1f", op.Percent), rate})
+		t.AppendRow(table.Row{op.Name, op.Device, op.Nodes, fmt.Sprintf("%.1f", op.Percent), rate})
 	}
-	_, err := fmt.Fprintf(w, `%s, kernels %s, %d workers, %d images at once each
+	kernels := "kernels " + r.Kernels
+	peak := fmt.Sprintf("peak            %.1f GFLOP/s measured, %.1f %% of it reached\n", r.PeakGFLOPS, r.PeakShare)
+	if r.Device != string(graph.CPU) {
+		kernels, peak = "device "+r.Device, ""
+	}
+	_, err := fmt.Fprintf(w, `%s, %s, %d workers, %d images at once each
 images/s        %.1f (median of %d runs of %d images)
 GFLOP/s         %.1f at %.3f GFLOP an image
-peak            %.1f GFLOP/s measured, %.1f %% of it reached
-allocated       %.0f bytes and %.2f objects an image, heap %.1f MiB
+%sallocated       %.0f bytes and %.2f objects an image, heap %.1f MiB
 %s
-`, r.Net, r.Kernels, r.Workers, r.Batch, r.ImagesPerSec, len(r.Runs), r.Images, r.GFLOPS, r.GFLOPPerImage,
-		r.PeakGFLOPS, r.PeakShare, r.BytesPerImage, r.AllocsPerImage, r.HeapMiB, t.Render())
+`, r.Net, kernels, r.Workers, r.Batch, r.ImagesPerSec, len(r.Runs), r.Images, r.GFLOPS, r.GFLOPPerImage,
+		peak, r.BytesPerImage, r.AllocsPerImage, r.HeapMiB, t.Render())
 	return err
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/line-ood/goline/dataset"
+	"github.com/line-ood/goline/graph"
 	"github.com/line-ood/goline/internal/cli/command"
 	"github.com/line-ood/goline/nets"
 	"github.com/line-ood/goline/nets/weights"
@@ -24,6 +25,7 @@ type trainFlags struct {
 	net                    command.Network
 	data, val, out, curves string
 	config                 train.Config
+	device                 string
 	decayVectors, resume   bool
 	classes                int
 }
@@ -98,6 +100,7 @@ is not a number any more the command fails and leaves the last good checkpoint.`
 		},
 	}
 	t.register(cmd)
+	command.RegisterDevice(cmd, &t.device)
 	cmd.Flags().StringVar(&progress, "progress", "auto", "progress on stderr: auto (on a terminal), always or never")
 	return cmd
 }
@@ -125,6 +128,10 @@ func (t *trainFlags) check(progress string) error {
 	case progress != "auto" && progress != "always" && progress != "never":
 		return command.Usagef("--progress %q: expected auto, always or never", progress)
 	}
+	if err := command.CheckDevice(t.device); err != nil {
+		return err
+	}
+	t.config.Device = graph.Device(t.device)
 	if err := t.net.Known(); err != nil {
 		return err
 	}

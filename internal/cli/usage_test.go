@@ -44,7 +44,7 @@ func TestUsage(t *testing.T) {
 		{append(features, "--batch", "4097"), "--batch 4097"},
 		{append(fit, "--workers", "-1"), "--workers -1: expected 0 to 1024"},
 		{append(fit, "--workers", "2000"), "--workers 2000"},
-		{append(score, "--device", "tpu"), `--device "tpu": expected cpu or cuda`},
+		{append(score, "--device", "tpu"), `--device "tpu": expected cpu, cuda or cuda:N`},
 		{append(score, "--progress", "maybe"), `--progress "maybe": expected auto, always or never`},
 		{append(eval, "--seed", "-1"), `invalid argument "-1" for "--seed"`},
 		{append(score, "--out", "o.txt"), `--out o.txt: ending ".txt", expected .csv, .jsonl or .npz`},

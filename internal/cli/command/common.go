@@ -32,7 +32,7 @@ func (c *Common) Register(cmd *cobra.Command) {
 	f.IntVar(&c.Batch, "batch", 0, "images that one worker runs at once, 0 for as many as suit their size; results do not depend on it")
 	f.IntVar(&c.Workers, "workers", 0, "parallel workers, 0 for one per processor; results do not depend on it")
 	f.Uint64Var(&c.Seed, "seed", 1, "seed of everything random")
-	f.StringVar(&c.Device, "device", "cpu", "where the graph runs: cpu or cuda")
+	RegisterDevice(cmd, &c.Device)
 	f.Var(&c.MaxMemory, "max-memory", "`BYTES`, as in 512MiB or 4GiB, that pictures being decoded, batches and workers may take together, 0 for 1GiB; a picture whose file is large may take more")
 	f.StringVar(&c.Progress, "progress", "auto", "progress on stderr: auto (on a terminal), always or never")
 	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error {
@@ -69,10 +69,21 @@ func (c *Common) Check() error {
 		return Usagef("--workers %d: expected 0 to %d", c.Workers, maxWorkers)
 	case c.MaxMemory != 0 && c.MaxMemory < 16<<20:
 		return Usagef("--max-memory %s: expected at least 16MiB", c.MaxMemory.String())
-	case c.Device != string(graph.CPU) && c.Device != string(graph.CUDA):
-		return Usagef("--device %q: expected cpu or cuda", c.Device)
 	case c.Progress != "auto" && c.Progress != "always" && c.Progress != "never":
 		return Usagef("--progress %q: expected auto, always or never", c.Progress)
+	}
+	return CheckDevice(c.Device)
+}
+
+// RegisterDevice adds the flag that says where graphs run.
+func RegisterDevice(cmd *cobra.Command, device *string) {
+	cmd.Flags().StringVar(device, "device", string(graph.CPU), "where the graph runs: cpu, cuda (the first NVIDIA card) or cuda:N")
+}
+
+// CheckDevice fails for what cannot name a device. Whether it is there shows when a graph is compiled.
+func CheckDevice(device string) error {
+	if graph.Device(device).Check() != nil {
+		return Usagef("--device %q: expected cpu, cuda or cuda:N", device)
 	}
 	return nil
 }

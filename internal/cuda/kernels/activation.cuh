@@ -16,6 +16,8 @@ __device__ __forceinline__ double softplus_tanh(double x) { // tanh(log(1+e^x)) 
 	return x != x ? x : n / (n + 2);
 }
 
+__device__ __forceinline__ double limited(double x, double to) { return x < -to ? -to : x > to ? to : x; }
+
 #define TANH_SCALE 1.5957691216057307117597842397375 // 2 sqrt(2/pi)
 #define TANH_CUBE 0.044715
 #define SQRT_HALF 0.70710678118654752440084436210485
@@ -66,20 +68,22 @@ __device__ __noinline__ static float slope(int kind, float x, float a, float b) 
 	case 3: return x >= a && x <= b ? 1 : 0;
 	case 4: return (float)(sigmoid64(x) * sigmoid64(-(double)x));
 	case 5:
-		y = (double)a * x, s = sigmoid64(y);
+		y = limited((double)a * x, 700), s = sigmoid64(y); // so that infinity times zero is zero
 		return (float)(s + y * s * sigmoid64(-y));
 	case 6: return a * x + b > 0 && a * x + b < 1 ? a : 0;
 	case 7: return x <= -3 ? 0 : x >= 3 ? 1 : x / 3 + 0.5f;
-	case 8: return (float)(0.5 * erfc(-x * SQRT_HALF) + x * exp(-0.5 * x * x) * (INV_SQRT_PI * SQRT_HALF));
+	case 8:
+		t = limited(x, 40);
+		return (float)(0.5 * erfc(-t * SQRT_HALF) + t * exp(-0.5 * t * t) * (INV_SQRT_PI * SQRT_HALF));
 	case 9:
-		t = x < -40 ? -40.0 : x > 40 ? 40.0 : (double)x;
+		t = limited(x, 40);
 		y = TANH_SCALE * t * (1 + TANH_CUBE * t * t), s = sigmoid64(y);
 		return (float)(s + t * s * sigmoid64(-y) * TANH_SCALE * (1 + 3 * TANH_CUBE * t * t));
 	case 10: return (float)(4 * sigmoid64(2.0 * x) * sigmoid64(-2.0 * x));
 	case 11: return (float)sigmoid64(x);
 	case 12:
-		t = softplus_tanh(x);
-		return (float)(t + x * (1 - t * t) * sigmoid64(x));
+		y = limited(x, 700), t = softplus_tanh(y);
+		return (float)(t + y * (1 - t * t) * sigmoid64(y));
 	case 13: return 1 / ((1 + fabsf(x)) * (1 + fabsf(x)));
 	case 14: return x > 0 ? 1 : a;
 	case 15: return x > 0 ? 1 : (float)(a * exp((double)x));
