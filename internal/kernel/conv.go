@@ -3,8 +3,12 @@ package kernel
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 )
+
+// noFloor and noCeiling bound nothing.
+var noFloor, noCeiling = float32(math.Inf(-1)), float32(math.Inf(1))
 
 // ConvSpec describes y = post(conv(pre(x), Weight)):
 // pre(x) = relu?(PreScale*x + PreShift) per input channel, before the zero padding;
@@ -20,6 +24,9 @@ type ConvSpec[T Float] struct {
 	// Fixed promises that Weight and PostScale stay what they are until Prepare has been called for each direction that is used, so
 	// that no copy needs to be kept beside the packed form. There is no Update then.
 	Fixed bool
+	// BFloat16 asks of a convolution in float32 to run forward in bfloat16: the input behind the pre operation and the weights are
+	// rounded, sums and everything after them stay in float32. Few channels and single pixels are computed in float32 all the same.
+	BFloat16 bool
 }
 
 // Conv is a convolution with its weights packed, on first use. It is safe for concurrent use and, but for Update,
@@ -38,6 +45,7 @@ type Conv[T Float] struct {
 	post               Activation
 	padded             padding
 	fast               *conv32 // nil where the generic code runs
+	bf                 *bfConv // nil unless Forward runs in bfloat16
 }
 
 // NewConv checks the spec and copies what it needs of it; see Fixed.
@@ -62,6 +70,9 @@ func NewConv[T Float](spec ConvSpec[T]) (*Conv[T], error) {
 	}
 	if w, ok := any(c).(*Conv[float32]); ok {
 		c.fast = newConv32(w)
+		if spec.BFloat16 {
+			c.bf = newBFConv(w)
+		}
 	}
 	return c, nil
 }
@@ -122,6 +133,9 @@ func (c *Conv[T]) Update(spec ConvSpec[T]) error {
 	if c.fast != nil {
 		c.fast.changed()
 	}
+	if c.bf != nil {
+		c.bf.ready.Store(false)
+	}
 	return nil
 }
 
@@ -148,7 +162,10 @@ func (s *ConvSpec[T]) checkLengths() error {
 
 // Prepare packs the weights for Forward or for BackwardInput now rather than on first use.
 func (c *Conv[T]) Prepare(backward bool) {
-	if c.fast != nil {
+	switch {
+	case c.bf != nil && !backward:
+		c.bf.prepare()
+	case c.fast != nil:
 		c.fast.prepare(backward)
 	}
 }
@@ -158,10 +175,14 @@ func (c *Conv[T]) Geom() ConvGeom { return c.g }
 
 // ScratchLen returns how many elements of scratch Forward, ForwardBatch and BackwardInput need.
 func (c *Conv[T]) ScratchLen() int {
-	if c.fast != nil {
-		return c.fast.scratchLen()
+	n := 0
+	if c.bf != nil {
+		n = c.bf.engine.scratchLen()
 	}
-	return max(c.padded.len(c.g), c.g.OutLen()+c.g.H*c.g.W)
+	if c.fast != nil {
+		return max(n, c.fast.scratchLen())
+	}
+	return max(n, c.padded.len(c.g), c.g.OutLen()+c.g.H*c.g.W)
 }
 
 func (c *Conv[T]) hasPre() bool { return c.preScale != nil || c.preReLU }
@@ -172,6 +193,10 @@ func (c *Conv[T]) Forward(dst, src, residual, scratch []T) {
 	dst, src = dst[:c.g.OutLen()], src[:c.g.InLen()]
 	if residual != nil {
 		residual = residual[:len(dst)]
+	}
+	if c.bf != nil {
+		c.bf.forward(as32(dst), as32(src), as32(residual), as32(scratch[:c.bf.engine.scratchLen()]))
+		return
 	}
 	if c.fast != nil {
 		c.fast.forward(as32(dst), as32(src), as32(residual), as32(scratch[:c.fast.scratchLen()]))

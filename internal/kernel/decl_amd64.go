@@ -1394,6 +1394,131 @@ func shortAVX2_6(args *panelTileArgs)
 //go:noescape
 func notBelowAVX2(args *notBelowArgs)
 
+// bfPairsAVX512 rounds pairs of channels and joins them.
+//
+//go:noescape
+func bfPairsAVX512(args *bfPairsArgs)
+
+// bfSingleAVX512 rounds a channel and joins it with zeros.
+//
+//go:noescape
+func bfSingleAVX512(args *bfPairsArgs)
+
+// bfShiftAVX512 copies planes of pairs, with zeros where a word of masks says so for each vector.
+//
+//go:noescape
+func bfShiftAVX512(args *bfViewArgs)
+
+// bfGatherAVX512 gathers planes of pairs by a table of positions, zeros for negative ones.
+//
+//go:noescape
+func bfGatherAVX512(args *bfViewArgs)
+
+// bfTile_1 computes 1 rows of two vectors in bfloat16.
+//
+//go:noescape
+func bfTile_1(args *bfTileArgs)
+
+// bfTile_2 computes 2 rows of two vectors in bfloat16.
+//
+//go:noescape
+func bfTile_2(args *bfTileArgs)
+
+// bfTile_3 computes 3 rows of two vectors in bfloat16.
+//
+//go:noescape
+func bfTile_3(args *bfTileArgs)
+
+// bfTile_4 computes 4 rows of two vectors in bfloat16.
+//
+//go:noescape
+func bfTile_4(args *bfTileArgs)
+
+// bfTile_5 computes 5 rows of two vectors in bfloat16.
+//
+//go:noescape
+func bfTile_5(args *bfTileArgs)
+
+// bfTile_6 computes 6 rows of two vectors in bfloat16.
+//
+//go:noescape
+func bfTile_6(args *bfTileArgs)
+
+// bfTile_7 computes 7 rows of two vectors in bfloat16.
+//
+//go:noescape
+func bfTile_7(args *bfTileArgs)
+
+// bfTile_8 computes 8 rows of two vectors in bfloat16.
+//
+//go:noescape
+func bfTile_8(args *bfTileArgs)
+
+// bfTile_9 computes 9 rows of two vectors in bfloat16.
+//
+//go:noescape
+func bfTile_9(args *bfTileArgs)
+
+// bfTile_10 computes 10 rows of two vectors in bfloat16.
+//
+//go:noescape
+func bfTile_10(args *bfTileArgs)
+
+// bfTile_11 computes 11 rows of two vectors in bfloat16.
+//
+//go:noescape
+func bfTile_11(args *bfTileArgs)
+
+// bfTile_12 computes 12 rows of two vectors in bfloat16.
+//
+//go:noescape
+func bfTile_12(args *bfTileArgs)
+
+// amx_1x1 computes groups of 1 tiles of rows and 1 of columns.
+//
+//go:noescape
+func amx_1x1(args *amxArgs)
+
+// amx_1x2 computes groups of 1 tiles of rows and 2 of columns.
+//
+//go:noescape
+func amx_1x2(args *amxArgs)
+
+// amx_1x3 computes groups of 1 tiles of rows and 3 of columns.
+//
+//go:noescape
+func amx_1x3(args *amxArgs)
+
+// amx_1x4 computes groups of 1 tiles of rows and 4 of columns.
+//
+//go:noescape
+func amx_1x4(args *amxArgs)
+
+// amx_2x1 computes groups of 2 tiles of rows and 1 of columns.
+//
+//go:noescape
+func amx_2x1(args *amxArgs)
+
+// amx_2x2 computes groups of 2 tiles of rows and 2 of columns.
+//
+//go:noescape
+func amx_2x2(args *amxArgs)
+
+// amx_3x1 computes groups of 3 tiles of rows and 1 of columns.
+//
+//go:noescape
+func amx_3x1(args *amxArgs)
+
+// amx_4x1 computes groups of 4 tiles of rows and 1 of columns.
+//
+//go:noescape
+func amx_4x1(args *amxArgs)
+
+// amxBlock adds one product of tiles.
+//
+//go:noescape
+func amxBlock(args *amxBlockArgs)
+
 // peakAVX512 runs args.n rounds of twelve independent multiply-adds.
 //
 //go:noescape

@@ -517,6 +517,62 @@ func slopeAVX2(kind UnaryKind, args *unaryArgs) bool {
 	return true
 }
 
+// amxTiles runs the kernel for so many tiles of rows and of columns.
+func amxTiles(rows, cols int, args *amxArgs) {
+	switch 8*rows + cols {
+	case 9:
+		amx_1x1(args)
+	case 10:
+		amx_1x2(args)
+	case 11:
+		amx_1x3(args)
+	case 12:
+		amx_1x4(args)
+	case 17:
+		amx_2x1(args)
+	case 18:
+		amx_2x2(args)
+	case 25:
+		amx_3x1(args)
+	case 33:
+		amx_4x1(args)
+	default:
+		panic("kernel: no such tile")
+	}
+}
+
+// bfTile runs a tile of so many rows.
+func bfTile(rows int, args *bfTileArgs) {
+	switch rows {
+	case 1:
+		bfTile_1(args)
+	case 2:
+		bfTile_2(args)
+	case 3:
+		bfTile_3(args)
+	case 4:
+		bfTile_4(args)
+	case 5:
+		bfTile_5(args)
+	case 6:
+		bfTile_6(args)
+	case 7:
+		bfTile_7(args)
+	case 8:
+		bfTile_8(args)
+	case 9:
+		bfTile_9(args)
+	case 10:
+		bfTile_10(args)
+	case 11:
+		bfTile_11(args)
+	case 12:
+		bfTile_12(args)
+	default:
+		panic("kernel: no such tile")
+	}
+}
+
 // doubleAVX2 runs a tile of so many rows.
 func doubleAVX2(rows int, args *panelTileArgs) {
 	switch rows {

@@ -2,10 +2,7 @@
 
 package kernel
 
-import (
-	"math"
-	"unsafe"
-)
+import "unsafe"
 
 // panelArgs are the arguments of the panel packers.
 type panelArgs struct {
@@ -62,8 +59,6 @@ var laneTable = func() (t [48]int32) {
 
 // laneWindow returns the address of a mask of n ones followed by zeros.
 func laneWindow(n int) uintptr { return uintptr(unsafe.Pointer(&laneTable[16-n])) }
-
-var noFloor, noCeiling = float32(math.Inf(-1)), float32(math.Inf(1))
 
 func packPanel(l level, a *panelArgs) {
 	if l == avx512 {

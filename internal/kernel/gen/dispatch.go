@@ -66,6 +66,16 @@ func dispatch() ([]byte, error) {
 		}
 		fmt.Fprintf(b, "\tdefault:\n\t\treturn false\n\t}\n\treturn true\n}\n")
 	}
+	fmt.Fprintf(b, "\n// amxTiles runs the kernel for so many tiles of rows and of columns.\nfunc amxTiles(rows, cols int, args *amxArgs) {\n\tswitch 8*rows + cols {\n")
+	for _, s := range amxShapes {
+		fmt.Fprintf(b, "\tcase %d:\n\t\tamx_%dx%d(args)\n", 8*s[0]+s[1], s[0], s[1])
+	}
+	fmt.Fprintf(b, "\tdefault:\n\t\tpanic(\"kernel: no such tile\")\n\t}\n}\n")
+	fmt.Fprintf(b, "\n// bfTile runs a tile of so many rows.\nfunc bfTile(rows int, args *bfTileArgs) {\n\tswitch rows {\n")
+	for r := 1; r <= bfTileRows; r++ {
+		fmt.Fprintf(b, "\tcase %d:\n\t\tbfTile_%d(args)\n", r, r)
+	}
+	fmt.Fprintf(b, "\tdefault:\n\t\tpanic(\"kernel: no such tile\")\n\t}\n}\n")
 	for _, name := range []string{"double", "short"} {
 		fmt.Fprintf(b, "\n// %sAVX2 runs a tile of so many rows.\nfunc %sAVX2(rows int, args *panelTileArgs) {\n\tswitch rows {\n", name, name)
 		for r := 1; r <= panelRows; r++ {

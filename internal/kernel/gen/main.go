@@ -121,6 +121,23 @@ func generate() (map[string][]byte, error) {
 		{"unary_amd64.s", unaries},
 		{"double_amd64.s", doubles},
 		{"short_amd64.s", shorts},
+		{"bfloat_amd64.s", func(u unit) {
+			bfPairs(u, false)
+			bfPairs(u, true)
+			bfShift(u)
+			bfGather(u)
+		}},
+		{"bfdots_amd64.s", func(u unit) {
+			for m := 1; m <= bfTileRows; m++ {
+				bfTile(u, m)
+			}
+		}},
+		{"amx_amd64.s", func(u unit) {
+			for _, s := range amxShapes {
+				amx(u, s[0], s[1])
+			}
+			amxBlock(u)
+		}},
 		{"peak_amd64.s", func(u unit) { peak(u, avx512); peak(u, avx2) }},
 	} {
 		u := unit{build.NewContext(), decls}

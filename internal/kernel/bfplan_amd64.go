@@ -1,0 +1,211 @@
+//go:build amd64 && !noasm
+
+package kernel
+
+import (
+	"encoding/binary"
+	"slices"
+)
+
+// bfPlan runs a convolution in bfloat16 on tiles of AMX or of AVX512_BF16.
+//
+// Two channels side by side are a pair, one word of 32 bits for each pixel. The input is first rounded and joined to pairs: for a
+// pointwise convolution to panels [16 columns of outputs][pair], otherwise to planes of some rows that lie as the outputs do, one
+// for each column of the kernel (and, with strides, for each phase of its rows), so that any tap's pairs are rows of words that lie a
+// plane apart.
+type bfPlan struct {
+	g           ConvGeom
+	level       bfLevel
+	c, m, pairs int // input and output channels and pairs of a group
+	blocks      []bfBlock
+	whole       int // blocks of bfPairsInBlock pairs, which come first
+	tiles       []int
+	weights     []uint32 // [group][tile][block], then AMX [row][pair], AVX512_BF16 [pair][row]
+	offsets     []int32  // bytes into the rearranged input for each block
+	config      [64]byte // of AMX's tiles
+	pointwise   bool
+	columns     int // that are packed together, if pointwise
+	bfViews
+}
+
+// bfViews says where the rearranged input of a group holds what each tap reads, all in words.
+type bfViews struct {
+	strip   int // output rows at a time
+	rows    int // input rows that they see
+	plane   int // from pair to pair
+	dense   int // where the rows themselves lie
+	views   []bfView
+	tapView []int
+	tapRow  []int // rows of a view above the tap's first
+	words   int   // in all
+}
+
+// bfView are planes of the rows of one phase, shifted for one column of the kernel.
+type bfView struct {
+	phase, column int
+	at            int
+	rows          int
+	shift         int
+	masks         []uint16 // of words of the dense planes, shifted
+	table         []int32  // or where words lie in them, negative for padding
+}
+
+const (
+	bfPanelWords = 6 << 10  // of a panel: half of L1, the rest for weights
+	bfViewWords  = 96 << 10 // of all views, in L2
+	bfSlack      = 64
+	amxRows      = 16
+)
+
+// newBFPlan lays out a plan; it returns nil where the portable code is to run.
+func newBFPlan(l bfLevel, g ConvGeom) bfEngine {
+	if l == bfPortable {
+		return nil
+	}
+	p := &bfPlan{g: g, level: l, c: g.C / g.Groups, m: g.O / g.Groups}
+	p.pairs = (p.c + 1) / 2
+	p.blocks = bfBlocks(p.pairs, g.KH*g.KW)
+	p.whole = p.pairs / bfPairsInBlock * g.KH * g.KW
+	if l == bfAMX {
+		n := (p.m + amxRows - 1) / amxRows
+		p.tiles = slices.Repeat([]int{(p.m + n - 1) / n}, n)
+		p.configure()
+	} else {
+		p.tiles = splitRows(p.m, 12)
+	}
+	p.pointwise = g.KH*g.KW*g.SH*g.SW == 1 && g.OutH() == g.H && g.OutW() == g.W && g.PH == 0 && g.PW == 0
+	if p.pointwise {
+		p.columns = max(64, bfPanelWords/p.pairs&^63)
+		for _, b := range p.blocks {
+			p.offsets = append(p.offsets, int32(64*b.first))
+		}
+		return p
+	}
+	p.bfViews = p.chooseViews()
+	for _, b := range p.blocks {
+		p.offsets = append(p.offsets, int32(4*(p.views[p.tapView[b.tap]].at+p.tapRow[b.tap]*g.OutW()+b.first*p.plane)))
+	}
+	return p
+}
+
+// configure writes the shapes of AMX's tiles: four of sums, two of whole blocks, two of cut ones.
+func (p *bfPlan) configure() {
+	p.config[0] = 1
+	set := func(tile, rows, words int) {
+		binary.LittleEndian.PutUint16(p.config[16+2*tile:], uint16(4*words))
+		p.config[48+tile] = byte(rows)
+	}
+	high := p.tiles[0]
+	for tile := range 4 {
+		set(tile, high, 16)
+	}
+	set(4, high, bfPairsInBlock)
+	set(5, bfPairsInBlock, 16)
+	if tail := p.pairs % bfPairsInBlock; tail > 0 {
+		set(6, high, tail)
+		set(7, tail, 16)
+	}
+}
+
+// pack orders the weights as the tiles read them, zeros where a pair or a tile has fewer channels.
+func (p *bfPlan) pack(w []float32) {
+	p.weights = p.weights[:0]
+	taps := p.g.KH * p.g.KW
+	for group := range p.g.Groups {
+		row := 0
+		for _, high := range p.tiles {
+			for _, b := range p.blocks {
+				word := func(r, pair int) uint32 {
+					var v uint32
+					if row+r < p.m {
+						from := w[((group*p.m+row+r)*p.c+2*pair)*taps+b.tap:]
+						v = uint32(toBFloat16(from[0]))
+						if 2*pair+1 < p.c {
+							v |= uint32(toBFloat16(from[taps])) << 16
+						}
+					}
+					return v
+				}
+				for i := range high * b.n {
+					if p.level == bfAMX {
+						p.weights = append(p.weights, word(i/b.n, b.first+i%b.n))
+					} else {
+						p.weights = append(p.weights, word(i%high, b.first+i/high))
+					}
+				}
+			}
+			row += high
+		}
+	}
+}
+
+// chooseViews lays out the planes of as many output rows as fit the cache.
+func (p *bfPlan) chooseViews() bfViews {
+	oh, rows := p.g.OutH(), p.g.OutH()
+	for {
+		v := p.viewsOf(rows)
+		if v.words <= bfViewWords || rows == 1 {
+			n := (oh + rows - 1) / rows
+			return p.viewsOf((oh + n - 1) / n)
+		}
+		rows = (rows + 1) / 2
+	}
+}
+
+// viewsOf lays out the planes of so many output rows.
+func (p *bfPlan) viewsOf(strip int) bfViews {
+	g, ow := p.g, p.g.OutW()
+	l := bfViews{strip: strip, rows: (strip-1)*g.SH + (g.KH-1)*g.DH + 1}
+	most := 0
+	for tap := range g.KH * g.KW {
+		v := bfView{phase: tap / g.KW * g.DH % g.SH, column: tap % g.KW}
+		at := slices.IndexFunc(l.views, func(o bfView) bool { return o.phase == v.phase && o.column == v.column })
+		if at < 0 {
+			at = len(l.views)
+			l.views = append(l.views, v)
+		}
+		row := tap / g.KW * g.DH / g.SH
+		l.tapView, l.tapRow = append(l.tapView, at), append(l.tapRow, row)
+		l.views[at].rows = max(l.views[at].rows, strip+row)
+		most = max(most, l.views[at].rows)
+	}
+	// Planes are an odd number of cache lines apart, lest they all meet in few sets of the cache.
+	l.plane = (max(most*ow, l.rows*g.W)+2*bfSlack)/16*16 | 16
+	l.dense = (g.PW + 15) / 16 * 16
+	l.words = l.dense + p.pairs*l.plane
+	straight := g.SH == 1 && g.SW == 1 && ow == g.W
+	for i := range l.views {
+		v := &l.views[i]
+		if v.shift = v.column*g.DW - g.PW; straight && v.shift == 0 {
+			v.at = l.dense
+			continue
+		}
+		v.at = l.words
+		l.words += p.pairs * l.plane
+		vectors := (v.rows*ow + 15) / 16
+		if straight {
+			v.masks = make([]uint16, vectors)
+		} else {
+			v.table = slices.Repeat([]int32{-1}, 16*vectors)
+		}
+		for q := range v.rows * ow {
+			row, col := v.phase+q/ow*g.SH, q%ow*g.SW+v.shift
+			switch {
+			case col < 0 || col >= g.W || row >= l.rows:
+			case straight:
+				v.masks[q/16] |= 1 << (q % 16)
+			default:
+				v.table[q] = int32(row*g.W + col)
+			}
+		}
+	}
+	l.words += bfSlack
+	return l
+}
+
+func (p *bfPlan) scratchLen() int {
+	if p.pointwise {
+		return p.columns*p.pairs + 2*bfSlack
+	}
+	return p.words + bfSlack
+}

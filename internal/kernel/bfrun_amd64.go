@@ -1,0 +1,247 @@
+//go:build amd64 && !noasm
+
+package kernel
+
+import "unsafe"
+
+// bfPairsArgs are the arguments of what rounds channels and joins them to pairs.
+type bfPairsArgs struct {
+	dst     unsafe.Pointer
+	dstPair int // bytes from pair to pair
+	dstVec  int // bytes from 16 columns to the next
+	src     unsafe.Pointer
+	stride  int // bytes from channel to channel
+	pairs   int // at least 1
+	cols    int // at least 1
+	scale   unsafe.Pointer
+	shift   unsafe.Pointer
+	floor   float32
+	_       uint32
+	table   unsafe.Pointer
+}
+
+// bfViewArgs are the arguments of what copies planes of pairs.
+type bfViewArgs struct {
+	dst     unsafe.Pointer
+	dstPair int // bytes from pair to pair
+	src     unsafe.Pointer
+	srcPair int
+	pairs   int            // at least 1
+	vecs    int            // at least 1
+	table   unsafe.Pointer // uint16 masks, one a vector, or int32 positions, 16 a vector
+}
+
+// amxArgs are the arguments of the kernels of AMX, which write to some of them.
+type amxArgs struct {
+	config      unsafe.Pointer
+	a           unsafe.Pointer
+	aTile       int // bytes from a tile of rows to the next
+	aStep       int // bytes of a whole block
+	aTailStep   int // of a cut one
+	aTailRow    int // bytes of a row of a cut one
+	off         unsafe.Pointer
+	full, tails int // blocks
+	b           unsafe.Pointer
+	bRow        int // bytes from pair to pair
+	bCol        int // bytes from a tile of columns to the next
+	groups      int // of tiles of columns
+	c           unsafe.Pointer
+	ldc         int // bytes from row to row of c and res
+	bias        unsafe.Pointer
+	res         unsafe.Pointer // or nil
+	cols        int            // that count, in all groups
+	rows        int            // that count, in all tiles of rows
+	high        int            // rows of a tile
+	buf         unsafe.Pointer // 4 KiB
+	floor       float32
+	_           uint32
+}
+
+// amxBlockArgs are the arguments of amxBlock.
+type amxBlockArgs struct{ config, c, a, b unsafe.Pointer }
+
+// bfTileArgs are the arguments of the tiles of AVX512_BF16.
+type bfTileArgs struct {
+	a           unsafe.Pointer // [block][pair][row]
+	off         unsafe.Pointer
+	full, tails int // blocks
+	pairs       int // of a cut one
+	b           unsafe.Pointer
+	bRow        int // bytes from pair to pair
+	bCol        int // bytes from the first vector to the second
+	c           unsafe.Pointer
+	ldc         int // bytes from row to row of c and res
+	bias        unsafe.Pointer
+	res         unsafe.Pointer // or nil
+	mask        int            // a bit for each column that counts
+	floor       float32
+	_           uint32
+}
+
+// pairTable are the places from which VPERMW takes a vector of even and one of odd channels to make pairs.
+var pairTable = func() (t [32]uint16) {
+	for i := range t {
+		t[i] = uint16(i/2 + i%2*16)
+	}
+	return t
+}()
+
+// run computes one image.
+func (p *bfPlan) run(image bfIO) {
+	io := &image
+	var buf [1024 + 16]float32
+	scratch, sums := alignVector(io.scratch), alignVector(buf[:])
+	for group := range p.g.Groups {
+		if p.pointwise {
+			p.runPanels(io, scratch, sums, group)
+			continue
+		}
+		for y := 0; y < p.g.OutH(); y += p.strip {
+			rows := min(p.strip, p.g.OutH()-y)
+			p.fill(io, scratch, group, y, rows)
+			p.compute(io, sums, group, bfColumns{b: ptr(scratch, 0), bRow: 4 * p.plane, bCol: 64, at: y * p.g.OutW(), n: rows * p.g.OutW()})
+		}
+	}
+}
+
+// join rounds the channels of a group, n pixels of each from pixel at on, and writes them as pairs.
+func (p *bfPlan) join(io *bfIO, dst unsafe.Pointer, dstPair, dstVec, group, at, n int) {
+	hw, first := p.g.H*p.g.W, group*p.c
+	a := bfPairsArgs{
+		dst: dst, dstPair: dstPair, dstVec: dstVec, src: ptr(io.src, first*hw+at), stride: 4 * hw, pairs: p.c / 2, cols: n,
+		scale: ptr(io.scale, first), shift: ptr(io.shift, first), floor: io.floor, table: unsafe.Pointer(&pairTable),
+	}
+	bfPairsAVX512(&a)
+	if p.c%2 == 0 {
+		return
+	}
+	last := p.c - 1
+	a.dst = unsafe.Add(dst, dstPair*(last/2))
+	a.src, a.scale, a.shift, a.pairs = ptr(io.src, (first+last)*hw+at), ptr(io.scale, first+last), ptr(io.shift, first+last), 1
+	bfSingleAVX512(&a)
+}
+
+func (p *bfPlan) runPanels(io *bfIO, scratch, sums []float32, group int) {
+	hw := p.g.H * p.g.W
+	for at := 0; at < hw; at += p.columns {
+		n := min(p.columns, hw-at)
+		p.join(io, ptr(scratch, 0), 64, 64*p.pairs, group, at, n)
+		p.compute(io, sums, group, bfColumns{b: ptr(scratch, 0), bRow: 64, bCol: 64 * p.pairs, at: at, n: n})
+	}
+}
+
+// fill rearranges what output rows [y, y+rows) see.
+func (p *bfPlan) fill(io *bfIO, scratch []float32, group, y, rows int) {
+	g := p.g
+	see := (rows-1)*g.SH + (g.KH-1)*g.DH + 1
+	top := y*g.SH - g.PH
+	r0, r1 := min(max(0, -top), see), max(0, min(see, g.H-top))
+	if r1 > r0 {
+		p.join(io, ptr(scratch, p.dense+r0*g.W), 4*p.plane, 64, group, (top+r0)*g.W, (r1-r0)*g.W)
+	} else {
+		r1 = r0
+	}
+	if r0 > 0 || r1 < see {
+		for pair := range p.pairs {
+			plane := scratch[p.dense+pair*p.plane:][:see*g.W]
+			clear(plane[:r0*g.W])
+			clear(plane[r1*g.W:])
+		}
+	}
+	for i := range p.views {
+		v := &p.views[i]
+		if v.masks == nil && v.table == nil {
+			continue
+		}
+		vectors := ((v.rows-p.strip+rows)*g.OutW() + 15) / 16
+		a := bfViewArgs{dst: ptr(scratch, v.at), dstPair: 4 * p.plane, srcPair: 4 * p.plane, pairs: p.pairs, vecs: vectors}
+		if v.masks != nil {
+			a.src, a.table = ptr(scratch, p.dense+v.shift), unsafe.Pointer(&v.masks[0])
+			bfShiftAVX512(&a)
+		} else {
+			a.src, a.table = ptr(scratch, p.dense), unsafe.Pointer(&v.table[0])
+			bfGatherAVX512(&a)
+		}
+	}
+}
+
+// bfColumns are n columns of outputs from column at on and where their pairs lie.
+type bfColumns struct {
+	b          unsafe.Pointer
+	bRow, bCol int // bytes from pair to pair, from 16 columns to the next
+	at, n      int
+}
+
+func (p *bfPlan) compute(io *bfIO, sums []float32, group int, cols bfColumns) {
+	if p.level == bfAMX {
+		p.computeAMX(io, sums, group, cols)
+	} else {
+		p.computeDots(io, group, cols)
+	}
+}
+
+// tileWords returns the words of weights that one tile of so many rows reads.
+func (p *bfPlan) tileWords(rows int) int { return rows * p.pairs * p.g.KH * p.g.KW }
+
+func (p *bfPlan) computeAMX(io *bfIO, sums []float32, group int, cols bfColumns) {
+	hw, high, tail := p.g.OutH()*p.g.OutW(), p.tiles[0], p.pairs%bfPairsInBlock
+	words := p.tileWords(high)
+	t := amxArgs{
+		config: unsafe.Pointer(&p.config), aTile: 4 * words, aStep: 64 * high, aTailStep: 4 * tail * high, aTailRow: 4 * tail,
+		off: unsafe.Pointer(&p.offsets[0]), full: p.whole, tails: len(p.blocks) - p.whole, bRow: cols.bRow, bCol: cols.bCol,
+		ldc: 4 * hw, high: high, buf: ptr(sums, 0), floor: io.lowest,
+	}
+	for tile := 0; tile < len(p.tiles); {
+		together := min(2, len(p.tiles)-tile)
+		if len(p.tiles)-tile == 3 {
+			together = 3
+		}
+		wide := [...]int{1: 4, 2: 2, 3: 1}[together]
+		row := group*p.m + tile*high
+		t.a = unsafe.Pointer(&p.weights[(group*len(p.tiles)+tile)*words])
+		t.rows = min(together*high, p.m-tile*high)
+		t.bias = ptr(io.bias, row)
+		tiles := (cols.n + 15) / 16
+		run := func(first, wide, groups int) {
+			if groups == 0 || wide == 0 {
+				return
+			}
+			at := row*hw + cols.at + 16*first
+			t.b, t.c, t.res = unsafe.Add(cols.b, first*cols.bCol), ptr(io.dst, at), nil
+			if io.residual != nil {
+				t.res = ptr(io.residual, at)
+			}
+			t.cols, t.groups = cols.n-16*first, groups
+			amxTiles(together, wide, &t)
+		}
+		run(0, wide, tiles/wide)
+		run(tiles/wide*wide, tiles%wide, 1)
+		tile += together
+	}
+}
+
+func (p *bfPlan) computeDots(io *bfIO, group int, cols bfColumns) {
+	hw := p.g.OutH() * p.g.OutW()
+	t := bfTileArgs{
+		off: unsafe.Pointer(&p.offsets[0]), full: p.whole, tails: len(p.blocks) - p.whole, pairs: p.pairs % bfPairsInBlock,
+		bRow: cols.bRow, ldc: 4 * hw, floor: io.lowest,
+	}
+	for x := 0; x < cols.n; x += 32 {
+		n := min(32, cols.n-x)
+		t.b, t.bCol, t.mask = unsafe.Add(cols.b, x/16*cols.bCol), cols.bCol, 1<<n-1
+		if n <= 16 {
+			t.bCol = 0
+		}
+		row, words := 0, group*p.tileWords(p.m)
+		for _, high := range p.tiles {
+			at := (group*p.m+row)*hw + cols.at + x
+			t.a, t.bias, t.c, t.res = unsafe.Pointer(&p.weights[words]), ptr(io.bias, group*p.m+row), ptr(io.dst, at), nil
+			if io.residual != nil {
+				t.res = ptr(io.residual, at)
+			}
+			bfTile(high, &t)
+			words += p.tileWords(high)
+			row += high
+		}
+	}
+}

@@ -1,0 +1,231 @@
+package main
+
+import (
+	"fmt"
+
+	. "github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// Fields of amxArgs, in order.
+const (
+	amxConfig = iota
+	amxA
+	amxATile
+	amxAStep
+	amxATailStep
+	amxATailRow
+	amxOff
+	amxFull
+	amxTails
+	amxB
+	amxBRow
+	amxBCol
+	amxGroups
+	amxC
+	amxLdc
+	amxBias
+	amxRes
+	amxCols
+	amxRows
+	amxHigh
+	amxBuf
+	amxFloor
+)
+
+// amxShapes are the tiles of rows and of columns that a kernel of AMX sums together: four tiles hold sums, two pairs of others
+// whole and cut blocks of both sides.
+var amxShapes = [][2]int{{1, 1}, {1, 2}, {1, 3}, {1, 4}, {2, 1}, {2, 2}, {3, 1}, {4, 1}}
+
+// Tiles by what they hold, after those of sums.
+const (
+	tmmA, tmmB         = 4, 5
+	tmmTailA, tmmTailB = 6, 7
+)
+
+// amx writes C[m tiles of rows][n tiles of 16 columns] = max(floor, bias + residual + sum of A[block] · B[block]) for group after
+// group of columns. The tiles' configuration lives and dies in here.
+func amx(u unit, m, n int) {
+	u.text(fmt.Sprintf("amx_%dx%d", m, n), "amxArgs", fmt.Sprintf("computes groups of %d tiles of rows and %d of columns.", m, n))
+	var (
+		args, a, at, left, off, b              = reg.RDI, reg.RSI, reg.R11, reg.RCX, reg.R8, reg.RDX
+		aRow, bRow, bCol, aTile, buf, base, c0 = reg.RAX, reg.R9, reg.R10, reg.R12, reg.R13, reg.RBX, reg.R11
+	)
+	load := func(i int, r reg.Register) { u.MOVQ(field(args, i), r) }
+	u.Load(u.Param("args"), args)
+	load(amxConfig, reg.RAX)
+	u.encoded(tileConfig(reg.RAX))
+	load(amxBuf, buf)
+
+	u.Label("group")
+	load(amxA, a)
+	load(amxATile, aTile)
+	load(amxOff, off)
+	load(amxB, base)
+	load(amxBRow, bRow)
+	load(amxBCol, bCol)
+	for i := range m * n {
+		u.encoded(tileZero(i))
+	}
+	block := func(ta, tb int) {
+		u.MOVLQSX(Mem{Base: off}, b)
+		u.ADDQ(base, b)
+		u.ADDQ(Imm(4), off)
+		if m == 1 {
+			u.encoded(tileLoad(ta, a, aRow, 0))
+		}
+		for j := range n {
+			u.encoded(tileLoad(tb, b, bRow, 0))
+			if j < n-1 {
+				u.ADDQ(bCol, b)
+			}
+			for i := range m {
+				if m > 1 {
+					from := reg.Register(at)
+					if i == 0 {
+						from = a
+					} else if i == 1 {
+						u.LEAQ(Mem{Base: a, Index: aTile, Scale: 1}, at)
+					} else {
+						u.ADDQ(aTile, at)
+					}
+					u.encoded(tileLoad(ta, from, aRow, 0))
+				}
+				u.encoded(tileDot(i*n+j, ta, tb))
+			}
+		}
+	}
+	loop := func(name, next string, count, row, step int, ta, tb int) {
+		load(count, left)
+		u.TESTQ(left, left)
+		u.JZ(LabelRef(next))
+		if row < 0 {
+			u.MOVQ(U32(64), aRow)
+		} else {
+			load(row, aRow)
+		}
+		u.Label(name)
+		block(ta, tb)
+		u.ADDQ(field(args, step), a)
+		u.DECQ(left)
+		u.JNZ(LabelRef(name))
+		u.Label(next)
+	}
+	loop("whole", "cut", amxFull, -1, amxAStep, tmmA, tmmB)
+	loop("tail", "store", amxTails, amxATailRow, amxATailStep, tmmTailA, tmmTailB)
+	u.MOVQ(U32(64), aRow)
+	for i := range m * n {
+		u.encoded(tileStore(i, buf, aRow, int32(1024*i)))
+	}
+
+	u.Comment("masks of the columns")
+	cols := reg.RDX
+	load(amxCols, cols)
+	sixteen, zero := reg.R8, reg.R9
+	u.MOVQ(U32(16), sixteen)
+	u.XORQ(zero, zero)
+	masks := []reg.Register{reg.K1, reg.K2, reg.K3, reg.K4}[:n]
+	for j := range n {
+		u.MOVQ(cols, reg.RCX)
+		if j > 0 {
+			u.SUBQ(Imm(uint64(16*j)), reg.RCX)
+		}
+		u.CMPQ(reg.RCX, sixteen)
+		u.CMOVQGT(sixteen, reg.RCX)
+		u.TESTQ(reg.RCX, reg.RCX)
+		u.CMOVQLT(zero, reg.RCX)
+		u.MOVL(U32(0xffff), reg.EBX)
+		u.BZHIL(reg.ECX, reg.EBX, reg.EBX)
+		u.KMOVW(reg.EBX, masks[j])
+	}
+	u.SUBQ(Imm(uint64(16*n)), cols)
+	u.MOVQ(cols, field(args, amxCols))
+
+	bias, res, rows, count, from, ldc := reg.RSI, reg.RDX, reg.R10, reg.RCX, reg.R12, reg.RAX
+	load(amxC, c0)
+	load(amxLdc, ldc)
+	load(amxBias, bias)
+	load(amxRes, res)
+	load(amxRows, rows)
+	u.VBROADCASTSS(field(args, amxFloor), reg.Z31)
+	for i := range m {
+		next := fmt.Sprintf("rows%d", i+1)
+		u.Label(fmt.Sprintf("rows%d", i))
+		load(amxHigh, count)
+		u.CMPQ(rows, count)
+		u.CMOVQLT(rows, count)
+		u.SUBQ(count, rows)
+		u.TESTQ(count, count)
+		u.JZ(LabelRef(next))
+		u.LEAQ(Mem{Base: buf, Disp: 1024 * i * n}, from)
+		each := func(label string, residual bool) {
+			u.Label(label)
+			u.VBROADCASTSS(Mem{Base: bias}, reg.Z30)
+			for j := range n {
+				v := zmm[j]
+				u.VADDPS(Mem{Base: from, Disp: 1024 * j}, reg.Z30, v)
+				if residual {
+					u.VMOVUPS_Z(Mem{Base: res, Disp: 64 * j}, masks[j], zmm[4+j])
+					u.VADDPS(zmm[4+j], v, v)
+				}
+				u.VMAXPS(v, reg.Z31, v)
+				u.VMOVUPS(v, masks[j], Mem{Base: c0, Disp: 64 * j})
+			}
+			u.ADDQ(Imm(4), bias)
+			u.ADDQ(Imm(64), from)
+			u.ADDQ(ldc, c0)
+			if residual {
+				u.ADDQ(ldc, res)
+			}
+			u.DECQ(count)
+			u.JNZ(LabelRef(label))
+		}
+		u.TESTQ(res, res)
+		u.JNZ(LabelRef(fmt.Sprintf("residual%d", i)))
+		each(fmt.Sprintf("plain%d", i), false)
+		u.JMP(LabelRef(next))
+		each(fmt.Sprintf("residual%d", i), true)
+	}
+	u.Label(fmt.Sprintf("rows%d", m))
+	u.ADDQ(U32(uint32(64*n)), field(args, amxC))
+	u.CMPQ(field(args, amxRes), U8(0))
+	u.JE(LabelRef("advance"))
+	u.ADDQ(U32(uint32(64*n)), field(args, amxRes))
+	u.Label("advance")
+	load(amxBCol, bCol)
+	for range n {
+		u.ADDQ(bCol, field(args, amxB))
+	}
+	u.DECQ(field(args, amxGroups))
+	u.JNZ(LabelRef("group"))
+	u.encoded(tileRelease())
+	u.VZEROUPPER()
+	u.RET()
+}
+
+// Fields of amxBlockArgs, in order.
+const (
+	amxBlockConfig = iota
+	amxBlockC
+	amxBlockA
+	amxBlockB
+)
+
+// amxBlock is one product of tiles, for tests of the instruction: C[16][16] += A[16][16 pairs] · B[16 pairs][16], rows of 64 bytes.
+func amxBlock(u unit) {
+	u.text("amxBlock", "amxBlockArgs", "adds one product of tiles.")
+	u.Load(u.Param("args"), reg.RDI)
+	u.MOVQ(field(reg.RDI, amxBlockConfig), reg.RAX)
+	u.encoded(tileConfig(reg.RAX))
+	u.MOVQ(U32(64), reg.RAX)
+	u.MOVQ(field(reg.RDI, amxBlockC), reg.RBX)
+	u.encoded(tileLoad(0, reg.RBX, reg.RAX, 0))
+	u.MOVQ(field(reg.RDI, amxBlockA), reg.RCX)
+	u.encoded(tileLoad(tmmA, reg.RCX, reg.RAX, 0))
+	u.MOVQ(field(reg.RDI, amxBlockB), reg.RDX)
+	u.encoded(tileLoad(tmmB, reg.RDX, reg.RAX, 0))
+	u.encoded(tileDot(0, tmmA, tmmB))
+	u.encoded(tileStore(0, reg.RBX, reg.RAX, 0))
+	u.encoded(tileRelease())
+	u.RET()
+}
