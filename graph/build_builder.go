@@ -33,6 +33,7 @@ type Builder struct {
 	params  map[string]*Param
 	shared  *store
 	scratch *scratch
+	bf16    bool // products in bfloat16
 	from    string
 	spread  bool // what is fed at from is one sample for all of a batch
 	hooks   map[string]Hook
@@ -73,7 +74,7 @@ type affineParts struct {
 
 func newBuilder(params []*Param, o Options, shared *store) *Builder {
 	b := &Builder{
-		g: G.NewGraph(), dtype: o.Dtype, batch: o.Batch, shared: shared, scratch: &scratch{}, from: o.From, spread: o.FromShared, hooks: o.Hooks,
+		g: G.NewGraph(), dtype: o.Dtype, batch: o.Batch, shared: shared, scratch: &scratch{}, bf16: o.Precision == BFloat16, from: o.From, spread: o.FromShared, hooks: o.Hooks,
 		params: map[string]*Param{}, extra: map[string]*G.Node{}, bits: map[string]*G.Node{}, shareds: map[*G.Node]*sharedInput{}, fixed: map[fixedKey]*G.Node{}, paramOf: map[*G.Node]*Param{},
 		taps: map[string]*G.Node{}, lazy: map[string]*lazyNode{},
 		affines: map[*G.Node]affineParts{}, convs: map[*G.Node]convParts{},

@@ -21,7 +21,7 @@ func (b *Builder) Conv(x *G.Node, name string, cfg ConvConfig) *G.Node {
 	if b.err != nil {
 		return nil
 	}
-	p := convParts{x: x, w: w, postShift: bias, cfg: cfg, frozen: b.training == nil, cache: b.shared, scratch: b.scratch}
+	p := convParts{x: x, w: w, postShift: bias, cfg: cfg, frozen: b.training == nil, cache: b.shared, scratch: b.scratch, bf16: b.bf16}
 	if a, ok := b.affines[x]; ok {
 		p.x, p.preScale, p.preShift, p.preReLU = a.x, a.scale, a.shift, a.relu
 	}

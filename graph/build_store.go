@@ -36,7 +36,7 @@ func (s *store) tensor(key fixedKey, build func() (*tensor.Dense, error)) (*tens
 // convKey tells packed convolutions apart by the memory their parameters came from.
 type convKey struct {
 	geom                kernel.ConvGeom
-	preReLU             bool
+	preReLU, bf16       bool
 	post                kernel.Activation
 	w, ps, pb, qs, qb   unsafe.Pointer
 	weights, pre, posts int
@@ -49,7 +49,7 @@ func sharedConv[T kernel.Float](s *store, spec kernel.ConvSpec[T]) (*kernel.Conv
 	}
 	at := func(v []T) unsafe.Pointer { return unsafe.Pointer(unsafe.SliceData(v)) }
 	key := convKey{
-		spec.Geom, spec.PreReLU, spec.Post,
+		spec.Geom, spec.PreReLU, spec.BFloat16, spec.Post,
 		at(spec.Weight), at(spec.PreScale), at(spec.PreShift), at(spec.PostScale), at(spec.PostShift),
 		len(spec.Weight), len(spec.PreScale), len(spec.PostShift),
 	}

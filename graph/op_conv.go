@@ -46,6 +46,7 @@ type convParts struct {
 	post                                                     Activation
 	cfg                                                      ConvConfig
 	frozen                                                   bool     // parameters never change, and have no gradient: pack them once
+	bf16                                                     bool     // multiply in bfloat16
 	cache                                                    *store   // where the packed parameters are shared, nil for nowhere
 	scratch                                                  *scratch // of the replica, nil for the operation's own
 }
@@ -193,7 +194,7 @@ func (k *packer[T]) pack(value func(input int) ([]T, error)) (*kernel.Conv[T], e
 	spec := kernel.ConvSpec[T]{
 		Geom: k.geom, Weight: param(1),
 		PreScale: param(k.at.preScale), PreShift: param(k.at.preShift), PreReLU: k.parts.preReLU,
-		PostScale: param(k.at.postScale), PostShift: param(k.at.postShift), Post: k.parts.post.fn, Fixed: k.parts.frozen,
+		PostScale: param(k.at.postScale), PostShift: param(k.at.postShift), Post: k.parts.post.fn, Fixed: k.parts.frozen, BFloat16: k.parts.bf16,
 	}
 	if err != nil {
 		return nil, err

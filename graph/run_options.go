@@ -9,6 +9,19 @@ import (
 	"gorgonia.org/tensor"
 )
 
+// Precision is what the operands of products are rounded to.
+type Precision string
+
+const (
+	// Float32 rounds nothing.
+	Float32 Precision = "f32"
+	// BFloat16 rounds weights and activations of convolutions and linear layers to bfloat16, to nearest even, and sums their products
+	// in float32: on tiles of AMX or AVX512_BF16 where the processor has those, in portable and slow Go elsewhere. The first
+	// convolution of an image, depthwise ones, layers on a single pixel, everything between layers, gradients and what a detector adds to
+	// a network stay in float32. At one instruction set the bits depend on neither batch nor workers; AMX and portable Go agree.
+	BFloat16 Precision = "bf16"
+)
+
 // DefaultBatch is the number of small samples that a replica runs at once unless told otherwise, see [BatchFor]: few enough that
 // the feature maps of a CIFAR network stay in a shared cache, enough that the machine's own bookkeeping does not count.
 const DefaultBatch = 8
@@ -45,6 +58,8 @@ type Options struct {
 	Hooks map[string]Hook
 	// Dtype is the element type of the computation, tensor.Float32 (the default) or tensor.Float64.
 	Dtype tensor.Dtype
+	// Precision is what convolutions and linear layers of parameters multiply in: Float32 (the default) or BFloat16.
+	Precision Precision
 	// Profile measures the time of each kind of operation, for Program.Profile, at a small cost.
 	Profile bool
 	// Device is CPU (the default), CUDA, or "cuda:N" for card N. On a card Dtype must be float32.
@@ -75,6 +90,9 @@ func (o Options) withDefaults(m Model) (Options, error) {
 	if o.Dtype == (tensor.Dtype{}) {
 		o.Dtype = tensor.Float32
 	}
+	if o.Precision == "" {
+		o.Precision = Float32
+	}
 	if o.Device == "" {
 		o.Device = CPU
 	}
@@ -91,6 +109,12 @@ func (o Options) withDefaults(m Model) (Options, error) {
 		return o, fmt.Errorf("element type %v, expected float32 or float64", o.Dtype)
 	case onCard && o.Dtype != tensor.Float32:
 		return o, fmt.Errorf("element type %v on the device %q, which computes in float32", o.Dtype, o.Device)
+	case o.Precision != Float32 && o.Precision != BFloat16:
+		return o, fmt.Errorf("precision %q, expected %q or %q", o.Precision, Float32, BFloat16)
+	case o.Precision == BFloat16 && o.Dtype != tensor.Float32:
+		return o, fmt.Errorf("precision %q with element type %v, expected float32", o.Precision, o.Dtype)
+	case o.Precision == BFloat16 && onCard:
+		return o, fmt.Errorf("precision %q on the device %q, expected the device %q", o.Precision, o.Device, CPU)
 	}
 	return o, nil
 }

@@ -15,6 +15,8 @@ TEXT ·amx_1x1(SB), $0-8
 	MOVQ 160(DI), R13
 
 group:
+	CMPQ 96(DI), $0x00
+	JE   store
 	MOVQ 8(DI), SI
 	MOVQ 16(DI), R12
 	MOVQ 48(DI), R8
@@ -85,13 +87,8 @@ tail:
 	JNZ  tail
 
 store:
-	MOVQ $0x00000040, AX
-
-	// tilestored [r13+rax*1+0x0],tmm0
-	LONG $0x4b7ac2c4
-	LONG $0x00000584
-	BYTE $0x00
-	BYTE $0x00
+	CMPQ 176(DI), $0x00
+	JE   keep
 
 	// masks of the columns
 	MOVQ         136(DI), DX
@@ -156,11 +153,25 @@ rows1:
 	ADDQ $0x00000040, 128(DI)
 
 advance:
+	CMPQ 96(DI), $0x00
+	JE   done
+
+keep:
+	MOVQ $0x00000040, AX
+
+	// tilestored [r13+rax*1+0x0],tmm0
+	LONG $0x4b7ac2c4
+	LONG $0x00000584
+	BYTE $0x00
+	BYTE $0x00
+	MOVQ $0x00000001, CX
+	MOVQ CX, 176(DI)
 	MOVQ 88(DI), R10
 	ADDQ R10, 72(DI)
 	DECQ 96(DI)
-	JNZ  group
+	JMP  group
 
+done:
 	// tilerelease
 	LONG $0x4978e2c4
 	BYTE $0xc0
@@ -180,6 +191,8 @@ TEXT ·amx_1x2(SB), $0-8
 	MOVQ 160(DI), R13
 
 group:
+	CMPQ 96(DI), $0x00
+	JE   store
 	MOVQ 8(DI), SI
 	MOVQ 16(DI), R12
 	MOVQ 48(DI), R8
@@ -276,19 +289,8 @@ tail:
 	JNZ  tail
 
 store:
-	MOVQ $0x00000040, AX
-
-	// tilestored [r13+rax*1+0x0],tmm0
-	LONG $0x4b7ac2c4
-	LONG $0x00000584
-	BYTE $0x00
-	BYTE $0x00
-
-	// tilestored [r13+rax*1+0x400],tmm1
-	LONG $0x4b7ac2c4
-	LONG $0x0400058c
-	BYTE $0x00
-	BYTE $0x00
+	CMPQ 176(DI), $0x00
+	JE   keep
 
 	// masks of the columns
 	MOVQ         136(DI), DX
@@ -370,12 +372,32 @@ rows1:
 	ADDQ $0x00000080, 128(DI)
 
 advance:
+	CMPQ 96(DI), $0x00
+	JE   done
+
+keep:
+	MOVQ $0x00000040, AX
+
+	// tilestored [r13+rax*1+0x0],tmm0
+	LONG $0x4b7ac2c4
+	LONG $0x00000584
+	BYTE $0x00
+	BYTE $0x00
+
+	// tilestored [r13+rax*1+0x400],tmm1
+	LONG $0x4b7ac2c4
+	LONG $0x0400058c
+	BYTE $0x00
+	BYTE $0x00
+	MOVQ $0x00000001, CX
+	MOVQ CX, 176(DI)
 	MOVQ 88(DI), R10
 	ADDQ R10, 72(DI)
 	ADDQ R10, 72(DI)
 	DECQ 96(DI)
-	JNZ  group
+	JMP  group
 
+done:
 	// tilerelease
 	LONG $0x4978e2c4
 	BYTE $0xc0
@@ -395,6 +417,8 @@ TEXT ·amx_1x3(SB), $0-8
 	MOVQ 160(DI), R13
 
 group:
+	CMPQ 96(DI), $0x00
+	JE   store
 	MOVQ 8(DI), SI
 	MOVQ 16(DI), R12
 	MOVQ 48(DI), R8
@@ -517,25 +541,8 @@ tail:
 	JNZ  tail
 
 store:
-	MOVQ $0x00000040, AX
-
-	// tilestored [r13+rax*1+0x0],tmm0
-	LONG $0x4b7ac2c4
-	LONG $0x00000584
-	BYTE $0x00
-	BYTE $0x00
-
-	// tilestored [r13+rax*1+0x400],tmm1
-	LONG $0x4b7ac2c4
-	LONG $0x0400058c
-	BYTE $0x00
-	BYTE $0x00
-
-	// tilestored [r13+rax*1+0x800],tmm2
-	LONG $0x4b7ac2c4
-	LONG $0x08000594
-	BYTE $0x00
-	BYTE $0x00
+	CMPQ 176(DI), $0x00
+	JE   keep
 
 	// masks of the columns
 	MOVQ         136(DI), DX
@@ -634,13 +641,39 @@ rows1:
 	ADDQ $0x000000c0, 128(DI)
 
 advance:
+	CMPQ 96(DI), $0x00
+	JE   done
+
+keep:
+	MOVQ $0x00000040, AX
+
+	// tilestored [r13+rax*1+0x0],tmm0
+	LONG $0x4b7ac2c4
+	LONG $0x00000584
+	BYTE $0x00
+	BYTE $0x00
+
+	// tilestored [r13+rax*1+0x400],tmm1
+	LONG $0x4b7ac2c4
+	LONG $0x0400058c
+	BYTE $0x00
+	BYTE $0x00
+
+	// tilestored [r13+rax*1+0x800],tmm2
+	LONG $0x4b7ac2c4
+	LONG $0x08000594
+	BYTE $0x00
+	BYTE $0x00
+	MOVQ $0x00000001, CX
+	MOVQ CX, 176(DI)
 	MOVQ 88(DI), R10
 	ADDQ R10, 72(DI)
 	ADDQ R10, 72(DI)
 	ADDQ R10, 72(DI)
 	DECQ 96(DI)
-	JNZ  group
+	JMP  group
 
+done:
 	// tilerelease
 	LONG $0x4978e2c4
 	BYTE $0xc0
@@ -660,6 +693,8 @@ TEXT ·amx_1x4(SB), $0-8
 	MOVQ 160(DI), R13
 
 group:
+	CMPQ 96(DI), $0x00
+	JE   store
 	MOVQ 8(DI), SI
 	MOVQ 16(DI), R12
 	MOVQ 48(DI), R8
@@ -808,31 +843,8 @@ tail:
 	JNZ  tail
 
 store:
-	MOVQ $0x00000040, AX
-
-	// tilestored [r13+rax*1+0x0],tmm0
-	LONG $0x4b7ac2c4
-	LONG $0x00000584
-	BYTE $0x00
-	BYTE $0x00
-
-	// tilestored [r13+rax*1+0x400],tmm1
-	LONG $0x4b7ac2c4
-	LONG $0x0400058c
-	BYTE $0x00
-	BYTE $0x00
-
-	// tilestored [r13+rax*1+0x800],tmm2
-	LONG $0x4b7ac2c4
-	LONG $0x08000594
-	BYTE $0x00
-	BYTE $0x00
-
-	// tilestored [r13+rax*1+0xc00],tmm3
-	LONG $0x4b7ac2c4
-	LONG $0x0c00059c
-	BYTE $0x00
-	BYTE $0x00
+	CMPQ 176(DI), $0x00
+	JE   keep
 
 	// masks of the columns
 	MOVQ         136(DI), DX
@@ -948,14 +960,46 @@ rows1:
 	ADDQ $0x00000100, 128(DI)
 
 advance:
+	CMPQ 96(DI), $0x00
+	JE   done
+
+keep:
+	MOVQ $0x00000040, AX
+
+	// tilestored [r13+rax*1+0x0],tmm0
+	LONG $0x4b7ac2c4
+	LONG $0x00000584
+	BYTE $0x00
+	BYTE $0x00
+
+	// tilestored [r13+rax*1+0x400],tmm1
+	LONG $0x4b7ac2c4
+	LONG $0x0400058c
+	BYTE $0x00
+	BYTE $0x00
+
+	// tilestored [r13+rax*1+0x800],tmm2
+	LONG $0x4b7ac2c4
+	LONG $0x08000594
+	BYTE $0x00
+	BYTE $0x00
+
+	// tilestored [r13+rax*1+0xc00],tmm3
+	LONG $0x4b7ac2c4
+	LONG $0x0c00059c
+	BYTE $0x00
+	BYTE $0x00
+	MOVQ $0x00000001, CX
+	MOVQ CX, 176(DI)
 	MOVQ 88(DI), R10
 	ADDQ R10, 72(DI)
 	ADDQ R10, 72(DI)
 	ADDQ R10, 72(DI)
 	ADDQ R10, 72(DI)
 	DECQ 96(DI)
-	JNZ  group
+	JMP  group
 
+done:
 	// tilerelease
 	LONG $0x4978e2c4
 	BYTE $0xc0
@@ -975,6 +1019,8 @@ TEXT ·amx_2x1(SB), $0-8
 	MOVQ 160(DI), R13
 
 group:
+	CMPQ 96(DI), $0x00
+	JE   store
 	MOVQ 8(DI), SI
 	MOVQ 16(DI), R12
 	MOVQ 48(DI), R8
@@ -1071,19 +1117,8 @@ tail:
 	JNZ  tail
 
 store:
-	MOVQ $0x00000040, AX
-
-	// tilestored [r13+rax*1+0x0],tmm0
-	LONG $0x4b7ac2c4
-	LONG $0x00000584
-	BYTE $0x00
-	BYTE $0x00
-
-	// tilestored [r13+rax*1+0x400],tmm1
-	LONG $0x4b7ac2c4
-	LONG $0x0400058c
-	BYTE $0x00
-	BYTE $0x00
+	CMPQ 176(DI), $0x00
+	JE   keep
 
 	// masks of the columns
 	MOVQ         136(DI), DX
@@ -1185,11 +1220,31 @@ rows2:
 	ADDQ $0x00000040, 128(DI)
 
 advance:
+	CMPQ 96(DI), $0x00
+	JE   done
+
+keep:
+	MOVQ $0x00000040, AX
+
+	// tilestored [r13+rax*1+0x0],tmm0
+	LONG $0x4b7ac2c4
+	LONG $0x00000584
+	BYTE $0x00
+	BYTE $0x00
+
+	// tilestored [r13+rax*1+0x400],tmm1
+	LONG $0x4b7ac2c4
+	LONG $0x0400058c
+	BYTE $0x00
+	BYTE $0x00
+	MOVQ $0x00000001, CX
+	MOVQ CX, 176(DI)
 	MOVQ 88(DI), R10
 	ADDQ R10, 72(DI)
 	DECQ 96(DI)
-	JNZ  group
+	JMP  group
 
+done:
 	// tilerelease
 	LONG $0x4978e2c4
 	BYTE $0xc0
@@ -1209,6 +1264,8 @@ TEXT ·amx_2x2(SB), $0-8
 	MOVQ 160(DI), R13
 
 group:
+	CMPQ 96(DI), $0x00
+	JE   store
 	MOVQ 8(DI), SI
 	MOVQ 16(DI), R12
 	MOVQ 48(DI), R8
@@ -1369,31 +1426,8 @@ tail:
 	JNZ  tail
 
 store:
-	MOVQ $0x00000040, AX
-
-	// tilestored [r13+rax*1+0x0],tmm0
-	LONG $0x4b7ac2c4
-	LONG $0x00000584
-	BYTE $0x00
-	BYTE $0x00
-
-	// tilestored [r13+rax*1+0x400],tmm1
-	LONG $0x4b7ac2c4
-	LONG $0x0400058c
-	BYTE $0x00
-	BYTE $0x00
-
-	// tilestored [r13+rax*1+0x800],tmm2
-	LONG $0x4b7ac2c4
-	LONG $0x08000594
-	BYTE $0x00
-	BYTE $0x00
-
-	// tilestored [r13+rax*1+0xc00],tmm3
-	LONG $0x4b7ac2c4
-	LONG $0x0c00059c
-	BYTE $0x00
-	BYTE $0x00
+	CMPQ 176(DI), $0x00
+	JE   keep
 
 	// masks of the columns
 	MOVQ         136(DI), DX
@@ -1520,12 +1554,44 @@ rows2:
 	ADDQ $0x00000080, 128(DI)
 
 advance:
+	CMPQ 96(DI), $0x00
+	JE   done
+
+keep:
+	MOVQ $0x00000040, AX
+
+	// tilestored [r13+rax*1+0x0],tmm0
+	LONG $0x4b7ac2c4
+	LONG $0x00000584
+	BYTE $0x00
+	BYTE $0x00
+
+	// tilestored [r13+rax*1+0x400],tmm1
+	LONG $0x4b7ac2c4
+	LONG $0x0400058c
+	BYTE $0x00
+	BYTE $0x00
+
+	// tilestored [r13+rax*1+0x800],tmm2
+	LONG $0x4b7ac2c4
+	LONG $0x08000594
+	BYTE $0x00
+	BYTE $0x00
+
+	// tilestored [r13+rax*1+0xc00],tmm3
+	LONG $0x4b7ac2c4
+	LONG $0x0c00059c
+	BYTE $0x00
+	BYTE $0x00
+	MOVQ $0x00000001, CX
+	MOVQ CX, 176(DI)
 	MOVQ 88(DI), R10
 	ADDQ R10, 72(DI)
 	ADDQ R10, 72(DI)
 	DECQ 96(DI)
-	JNZ  group
+	JMP  group
 
+done:
 	// tilerelease
 	LONG $0x4978e2c4
 	BYTE $0xc0
@@ -1545,6 +1611,8 @@ TEXT ·amx_3x1(SB), $0-8
 	MOVQ 160(DI), R13
 
 group:
+	CMPQ 96(DI), $0x00
+	JE   store
 	MOVQ 8(DI), SI
 	MOVQ 16(DI), R12
 	MOVQ 48(DI), R8
@@ -1667,25 +1735,8 @@ tail:
 	JNZ  tail
 
 store:
-	MOVQ $0x00000040, AX
-
-	// tilestored [r13+rax*1+0x0],tmm0
-	LONG $0x4b7ac2c4
-	LONG $0x00000584
-	BYTE $0x00
-	BYTE $0x00
-
-	// tilestored [r13+rax*1+0x400],tmm1
-	LONG $0x4b7ac2c4
-	LONG $0x0400058c
-	BYTE $0x00
-	BYTE $0x00
-
-	// tilestored [r13+rax*1+0x800],tmm2
-	LONG $0x4b7ac2c4
-	LONG $0x08000594
-	BYTE $0x00
-	BYTE $0x00
+	CMPQ 176(DI), $0x00
+	JE   keep
 
 	// masks of the columns
 	MOVQ         136(DI), DX
@@ -1824,11 +1875,37 @@ rows3:
 	ADDQ $0x00000040, 128(DI)
 
 advance:
+	CMPQ 96(DI), $0x00
+	JE   done
+
+keep:
+	MOVQ $0x00000040, AX
+
+	// tilestored [r13+rax*1+0x0],tmm0
+	LONG $0x4b7ac2c4
+	LONG $0x00000584
+	BYTE $0x00
+	BYTE $0x00
+
+	// tilestored [r13+rax*1+0x400],tmm1
+	LONG $0x4b7ac2c4
+	LONG $0x0400058c
+	BYTE $0x00
+	BYTE $0x00
+
+	// tilestored [r13+rax*1+0x800],tmm2
+	LONG $0x4b7ac2c4
+	LONG $0x08000594
+	BYTE $0x00
+	BYTE $0x00
+	MOVQ $0x00000001, CX
+	MOVQ CX, 176(DI)
 	MOVQ 88(DI), R10
 	ADDQ R10, 72(DI)
 	DECQ 96(DI)
-	JNZ  group
+	JMP  group
 
+done:
 	// tilerelease
 	LONG $0x4978e2c4
 	BYTE $0xc0
@@ -1848,6 +1925,8 @@ TEXT ·amx_4x1(SB), $0-8
 	MOVQ 160(DI), R13
 
 group:
+	CMPQ 96(DI), $0x00
+	JE   store
 	MOVQ 8(DI), SI
 	MOVQ 16(DI), R12
 	MOVQ 48(DI), R8
@@ -1996,31 +2075,8 @@ tail:
 	JNZ  tail
 
 store:
-	MOVQ $0x00000040, AX
-
-	// tilestored [r13+rax*1+0x0],tmm0
-	LONG $0x4b7ac2c4
-	LONG $0x00000584
-	BYTE $0x00
-	BYTE $0x00
-
-	// tilestored [r13+rax*1+0x400],tmm1
-	LONG $0x4b7ac2c4
-	LONG $0x0400058c
-	BYTE $0x00
-	BYTE $0x00
-
-	// tilestored [r13+rax*1+0x800],tmm2
-	LONG $0x4b7ac2c4
-	LONG $0x08000594
-	BYTE $0x00
-	BYTE $0x00
-
-	// tilestored [r13+rax*1+0xc00],tmm3
-	LONG $0x4b7ac2c4
-	LONG $0x0c00059c
-	BYTE $0x00
-	BYTE $0x00
+	CMPQ 176(DI), $0x00
+	JE   keep
 
 	// masks of the columns
 	MOVQ         136(DI), DX
@@ -2196,11 +2252,43 @@ rows4:
 	ADDQ $0x00000040, 128(DI)
 
 advance:
+	CMPQ 96(DI), $0x00
+	JE   done
+
+keep:
+	MOVQ $0x00000040, AX
+
+	// tilestored [r13+rax*1+0x0],tmm0
+	LONG $0x4b7ac2c4
+	LONG $0x00000584
+	BYTE $0x00
+	BYTE $0x00
+
+	// tilestored [r13+rax*1+0x400],tmm1
+	LONG $0x4b7ac2c4
+	LONG $0x0400058c
+	BYTE $0x00
+	BYTE $0x00
+
+	// tilestored [r13+rax*1+0x800],tmm2
+	LONG $0x4b7ac2c4
+	LONG $0x08000594
+	BYTE $0x00
+	BYTE $0x00
+
+	// tilestored [r13+rax*1+0xc00],tmm3
+	LONG $0x4b7ac2c4
+	LONG $0x0c00059c
+	BYTE $0x00
+	BYTE $0x00
+	MOVQ $0x00000001, CX
+	MOVQ CX, 176(DI)
 	MOVQ 88(DI), R10
 	ADDQ R10, 72(DI)
 	DECQ 96(DI)
-	JNZ  group
+	JMP  group
 
+done:
 	// tilerelease
 	LONG $0x4978e2c4
 	BYTE $0xc0

@@ -108,9 +108,8 @@ func drawBFSpec(t *rapid.T, rng *rand.Rand) ConvSpec[float32] {
 	if rapid.Bool().Draw(t, "pointwise") {
 		g.KH, g.KW, g.SH, g.SW, g.PH, g.PW, g.EH, g.EW = 1, 1, 1, 1, 0, 0, 0, 0
 	}
-	if spec.Geom.norm().Check() != nil || !bfFits(spec.Geom.norm()) {
-		g.H, g.W = g.H+g.KH*max(g.DH, 1)+1, g.W+g.KW*max(g.DW, 1)+1
-		g.EH, g.EW = 0, 0
+	for spec.Geom.norm().Check() != nil || !bfFits(spec.Geom.norm()) {
+		g.H, g.W, g.EH, g.EW = g.H+1, g.W+2, 0, 0
 	}
 	resize := func(s []float32, n int) []float32 {
 		if s == nil {

@@ -38,6 +38,10 @@ type bfViews struct {
 	tapView []int
 	tapRow  []int // rows of a view above the tap's first
 	words   int   // in all
+	// sides are masks of the columns of a row but the last, and but the first, for each vector of the dense planes. They are there
+	// where all that taps see are these planes and copies shifted to the right and to the left by a column, which are written together.
+	sides       []uint16
+	right, left int // where the copies lie
 }
 
 // bfView are planes of the rows of one phase, shifted for one column of the kernel.
@@ -200,6 +204,19 @@ func (p *bfPlan) viewsOf(strip int) bfViews {
 		}
 	}
 	l.words += bfSlack
+	if straight && g.KW == 3 && g.DW == 1 && g.PW == 1 {
+		l.right, l.left = l.views[slices.IndexFunc(l.views, func(v bfView) bool { return v.shift == -1 })].at,
+			l.views[slices.IndexFunc(l.views, func(v bfView) bool { return v.shift == 1 })].at
+		l.sides = make([]uint16, 2*((l.rows*g.W+15)/16))
+		for q := range l.rows * g.W {
+			if q%g.W < g.W-1 {
+				l.sides[q/16*2] |= 1 << (q % 16)
+			}
+			if q%g.W > 0 {
+				l.sides[q/16*2+1] |= 1 << (q % 16)
+			}
+		}
+	}
 	return l
 }
 

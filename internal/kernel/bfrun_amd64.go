@@ -18,6 +18,9 @@ type bfPairsArgs struct {
 	floor   float32
 	_       uint32
 	table   unsafe.Pointer
+	// For the two copies beside: bytes from dst, and two words of masks for each vector.
+	right, left int
+	masks       unsafe.Pointer
 }
 
 // bfViewArgs are the arguments of what copies planes of pairs.
@@ -55,6 +58,7 @@ type amxArgs struct {
 	buf         unsafe.Pointer // 4 KiB
 	floor       float32
 	_           uint32
+	started     int // 0
 }
 
 // amxBlockArgs are the arguments of amxBlock.
@@ -111,14 +115,24 @@ func (p *bfPlan) join(io *bfIO, dst unsafe.Pointer, dstPair, dstVec, group, at, 
 		dst: dst, dstPair: dstPair, dstVec: dstVec, src: ptr(io.src, first*hw+at), stride: 4 * hw, pairs: p.c / 2, cols: n,
 		scale: ptr(io.scale, first), shift: ptr(io.shift, first), floor: io.floor, table: unsafe.Pointer(&pairTable),
 	}
-	bfPairsAVX512(&a)
+	sides := p.sides != nil
+	if sides {
+		a.right, a.left, a.masks = 4*(p.right-p.dense+1), 4*(p.left-p.dense-1), unsafe.Pointer(&p.sides[0])
+		bfPairsSidesAVX512(&a)
+	} else {
+		bfPairsAVX512(&a)
+	}
 	if p.c%2 == 0 {
 		return
 	}
 	last := p.c - 1
 	a.dst = unsafe.Add(dst, dstPair*(last/2))
 	a.src, a.scale, a.shift, a.pairs = ptr(io.src, (first+last)*hw+at), ptr(io.scale, first+last), ptr(io.shift, first+last), 1
-	bfSingleAVX512(&a)
+	if sides {
+		bfSingleSidesAVX512(&a)
+	} else {
+		bfSingleAVX512(&a)
+	}
 }
 
 func (p *bfPlan) runPanels(io *bfIO, scratch, sums []float32, group int) {
@@ -141,12 +155,11 @@ func (p *bfPlan) fill(io *bfIO, scratch []float32, group, y, rows int) {
 	} else {
 		r1 = r0
 	}
-	if r0 > 0 || r1 < see {
-		for pair := range p.pairs {
-			plane := scratch[p.dense+pair*p.plane:][:see*g.W]
-			clear(plane[:r0*g.W])
-			clear(plane[r1*g.W:])
-		}
+	p.clearAround(scratch, p.dense, r0*g.W, r1*g.W, see*g.W)
+	if p.sides != nil {
+		p.clearAround(scratch, p.right, r0*g.W+1, r1*g.W, see*g.W)
+		p.clearAround(scratch, p.left, r0*g.W, max(0, r1*g.W-1), see*g.W)
+		return
 	}
 	for i := range p.views {
 		v := &p.views[i]
@@ -162,6 +175,18 @@ func (p *bfPlan) fill(io *bfIO, scratch []float32, group, y, rows int) {
 			a.src, a.table = ptr(scratch, p.dense), unsafe.Pointer(&v.table[0])
 			bfGatherAVX512(&a)
 		}
+	}
+}
+
+// clearAround writes zeros before word lo and from word hi to end of the planes at a place.
+func (p *bfPlan) clearAround(scratch []float32, at, lo, hi, end int) {
+	if lo == 0 && hi == end {
+		return
+	}
+	for pair := range p.pairs {
+		plane := scratch[at+pair*p.plane:][:end]
+		clear(plane[:min(lo, end)])
+		clear(plane[hi:])
 	}
 }
 
@@ -211,7 +236,7 @@ func (p *bfPlan) computeAMX(io *bfIO, sums []float32, group int, cols bfColumns)
 			if io.residual != nil {
 				t.res = ptr(io.residual, at)
 			}
-			t.cols, t.groups = cols.n-16*first, groups
+			t.cols, t.groups, t.started = cols.n-16*first, groups, 0
 			amxTiles(together, wide, &t)
 		}
 		run(0, wide, tiles/wide)

@@ -11,9 +11,9 @@ import (
 	"github.com/line-ood/goline/nets"
 )
 
-// Options says how pictures run through a network. The zero value is a good choice; results do not depend on any of it.
+// Options says how pictures run through a network. The zero value is a good choice; results depend on Graph.Precision alone.
 type Options struct {
-	// Graph says how the network is compiled; only Batch, Workers and Device matter.
+	// Graph says how the network is compiled; only Batch, Workers, Device and Precision matter.
 	Graph graph.Options
 	// Progress, if not nil, is told how many pictures of a stage are done. It is called from several goroutines, but never by
 	// two at once.
@@ -23,7 +23,7 @@ type Options struct {
 }
 
 func (o Options) graph() graph.Options {
-	return graph.Options{Batch: o.Graph.Batch, Workers: o.Graph.Workers, Device: o.Graph.Device}
+	return graph.Options{Batch: o.Graph.Batch, Workers: o.Graph.Workers, Device: o.Graph.Device, Precision: o.Graph.Precision}
 }
 
 func (o Options) workers() int {

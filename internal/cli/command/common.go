@@ -22,6 +22,7 @@ type Common struct {
 	Seed             uint64
 	Device, Progress string
 	MaxMemory        Bytes // 0 for DefaultMemory
+	Precision        string
 
 	Stderr io.Writer
 }
@@ -34,6 +35,7 @@ func (c *Common) Register(cmd *cobra.Command) {
 	f.Uint64Var(&c.Seed, "seed", 1, "seed of everything random")
 	RegisterDevice(cmd, &c.Device)
 	f.Var(&c.MaxMemory, "max-memory", "`BYTES`, as in 512MiB or 4GiB, that pictures being decoded, batches and workers may take together, 0 for 1GiB; a picture whose file is large may take more")
+	f.StringVar(&c.Precision, "precision", string(graph.Float32), "what convolutions and linear layers multiply in: f32, or bf16, which rounds weights and activations")
 	f.StringVar(&c.Progress, "progress", "auto", "progress on stderr: auto (on a terminal), always or never")
 	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error {
 		c.Stderr = cmd.ErrOrStderr()
@@ -69,6 +71,8 @@ func (c *Common) Check() error {
 		return Usagef("--workers %d: expected 0 to %d", c.Workers, maxWorkers)
 	case c.MaxMemory != 0 && c.MaxMemory < 16<<20:
 		return Usagef("--max-memory %s: expected at least 16MiB", c.MaxMemory.String())
+	case c.Precision != string(graph.Float32) && c.Precision != string(graph.BFloat16):
+		return Usagef("--precision %q: expected f32 or bf16", c.Precision)
 	case c.Progress != "auto" && c.Progress != "always" && c.Progress != "never":
 		return Usagef("--progress %q: expected auto, always or never", c.Progress)
 	}
@@ -90,7 +94,7 @@ func CheckDevice(device string) error {
 
 // GraphOptions are the options of a program.
 func (c *Common) GraphOptions() graph.Options {
-	return graph.Options{Batch: c.Batch, Workers: c.Workers, Device: graph.Device(c.Device)}
+	return graph.Options{Batch: c.Batch, Workers: c.Workers, Device: graph.Device(c.Device), Precision: graph.Precision(c.Precision)}
 }
 
 // workersPerProcessor bounds the workers of a run: more than that wait for each other, and each takes memory.

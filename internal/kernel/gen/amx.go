@@ -31,6 +31,7 @@ const (
 	amxHigh
 	amxBuf
 	amxFloor
+	amxStarted
 )
 
 // amxShapes are the tiles of rows and of columns that a kernel of AMX sums together: four tiles hold sums, two pairs of others
@@ -57,7 +58,10 @@ func amx(u unit, m, n int) {
 	u.encoded(tileConfig(reg.RAX))
 	load(amxBuf, buf)
 
+	// The sums of a group are written while those of the next one are made: tiles multiply on a port of their own.
 	u.Label("group")
+	u.CMPQ(field(args, amxGroups), U8(0))
+	u.JE(LabelRef("store"))
 	load(amxA, a)
 	load(amxATile, aTile)
 	load(amxOff, off)
@@ -113,10 +117,8 @@ func amx(u unit, m, n int) {
 	}
 	loop("whole", "cut", amxFull, -1, amxAStep, tmmA, tmmB)
 	loop("tail", "store", amxTails, amxATailRow, amxATailStep, tmmTailA, tmmTailB)
-	u.MOVQ(U32(64), aRow)
-	for i := range m * n {
-		u.encoded(tileStore(i, buf, aRow, int32(1024*i)))
-	}
+	u.CMPQ(field(args, amxStarted), U8(0))
+	u.JE(LabelRef("keep"))
 
 	u.Comment("masks of the columns")
 	cols := reg.RDX
@@ -192,12 +194,22 @@ func amx(u unit, m, n int) {
 	u.JE(LabelRef("advance"))
 	u.ADDQ(U32(uint32(64*n)), field(args, amxRes))
 	u.Label("advance")
+	u.CMPQ(field(args, amxGroups), U8(0))
+	u.JE(LabelRef("done"))
+	u.Label("keep")
+	u.MOVQ(U32(64), aRow)
+	for i := range m * n {
+		u.encoded(tileStore(i, buf, aRow, int32(1024*i)))
+	}
+	u.MOVQ(U32(1), reg.RCX)
+	u.MOVQ(reg.RCX, field(args, amxStarted))
 	load(amxBCol, bCol)
 	for range n {
 		u.ADDQ(bCol, field(args, amxB))
 	}
 	u.DECQ(field(args, amxGroups))
-	u.JNZ(LabelRef("group"))
+	u.JMP(LabelRef("group"))
+	u.Label("done")
 	u.encoded(tileRelease())
 	u.VZEROUPPER()
 	u.RET()

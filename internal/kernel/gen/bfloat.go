@@ -18,19 +18,29 @@ const (
 	pairsShift
 	pairsFloor
 	pairsTable
+	pairsRight
+	pairsLeft
+	pairsMasks
 )
 
 // bfPairs writes dst[pair][column] = the two channels of a pair as bfloat16, each max(floor, scale*x+shift). With single there is
-// one channel, and a zero in place of the other.
-func bfPairs(u unit, single bool) {
-	name, doc := "bfPairsAVX512", "rounds pairs of channels and joins them."
+// one channel, and a zero in place of the other. With sides there are two more copies, shifted by a column to the right and to the left,
+// with zeros where that leaves a row.
+func bfPairs(u unit, single, sides bool) {
+	name, doc := "bfPairs", "rounds pairs of channels and joins them."
 	if single {
-		name, doc = "bfSingleAVX512", "rounds a channel and joins it with zeros."
+		name, doc = "bfSingle", "rounds a channel and joins it with zeros."
 	}
+	if sides {
+		name += "Sides"
+	}
+	name += "AVX512"
 	u.text(name, "bfPairsArgs", doc)
 	var (
 		args, dst, src, stride, cols         = reg.RDI, reg.RBX, reg.RSI, reg.RAX, reg.R13
 		scale, shift, pairs, d, s, left, vec = reg.R8, reg.R9, reg.R10, reg.RDX, reg.R11, reg.RCX, reg.R12
+		// With sides vectors follow each other and the number of columns need not be kept.
+		right, toLeft, masks = reg.R14, reg.R12, reg.R13
 	)
 	u.Load(u.Param("args"), args)
 	load := func(i int, r reg.Register) { u.MOVQ(field(args, i), r) }
@@ -41,7 +51,12 @@ func bfPairs(u unit, single bool) {
 	load(pairsScale, scale)
 	load(pairsShift, shift)
 	load(pairsCount, pairs)
-	load(pairsDstVec, vec)
+	if sides {
+		load(pairsRight, right)
+		load(pairsLeft, toLeft)
+	} else {
+		load(pairsDstVec, vec)
+	}
 	load(pairsTable, d)
 	u.VMOVDQU32(Mem{Base: d}, reg.Z16)
 	u.VBROADCASTSS(field(args, pairsFloor), reg.Z17)
@@ -65,7 +80,10 @@ func bfPairs(u unit, single bool) {
 	}
 	u.MOVQ(dst, d)
 	u.MOVQ(src, s)
-	u.MOVQ(cols, left)
+	load(pairsCols, left)
+	if sides {
+		load(pairsMasks, masks)
+	}
 	finish := func(low, high int) {
 		z := func(i int) reg.VecPhysical { return zmm[i] }
 		u.VFMADD213PS(reg.Z21, reg.Z20, z(low))
@@ -82,7 +100,17 @@ func bfPairs(u unit, single bool) {
 			u.VPANDD(reg.Z18, z(low), z(low))
 		}
 		u.VMOVDQU32(z(low), Mem{Base: d})
-		u.ADDQ(vec, d)
+		if !sides {
+			u.ADDQ(vec, d)
+			return
+		}
+		for i, side := range []reg.Register{right, toLeft} {
+			u.KMOVW(Mem{Base: masks, Disp: 2 * i}, reg.K2)
+			u.VMOVDQU32_Z(z(low), reg.K2, reg.Z4)
+			u.VMOVDQU32(reg.Z4, Mem{Base: d, Index: side, Scale: 1})
+		}
+		u.ADDQ(Imm(4), masks)
+		u.ADDQ(Imm(64), d)
 	}
 	u.SUBQ(Imm(16), left)
 	u.JL(LabelRef("tail"))

@@ -122,8 +122,10 @@ func generate() (map[string][]byte, error) {
 		{"double_amd64.s", doubles},
 		{"short_amd64.s", shorts},
 		{"bfloat_amd64.s", func(u unit) {
-			bfPairs(u, false)
-			bfPairs(u, true)
+			for _, sides := range []bool{false, true} {
+				bfPairs(u, false, sides)
+				bfPairs(u, true, sides)
+			}
 			bfShift(u)
 			bfGather(u)
 		}},
