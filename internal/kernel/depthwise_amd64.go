@@ -18,7 +18,7 @@ type depthArgs struct {
 	weights    unsafe.Pointer // [channels, 9], or their gradients
 	bias       unsafe.Pointer
 	floor      float32
-	ceil       float32 // AVX2: upper bound of the outputs
+	ceil       float32 // upper bound of the outputs
 	rows       int     // of outputs
 	height     int     // rows of the input
 	top        int     // input row that the first output row starts at, negative in the padding
@@ -236,8 +236,7 @@ func packDepth(weights []float32, channels int, s weightSource, order []int) []f
 	return weights
 }
 
-// ceils: the kernels of AVX-512 do not.
-func (d *depthwise) ceils() bool { return d.level == avx2 }
+func (d *depthwise) ceils() bool { return true }
 
 func (d *depthwise) scratchLen() int {
 	n := d.g.OutLen()

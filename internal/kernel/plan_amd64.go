@@ -214,8 +214,7 @@ func (p *plan) blockOffsets() []int32 {
 	return off
 }
 
-// ceils: the tiles of AVX-512 do not.
-func (p *plan) ceils() bool { return p.level == avx2 }
+func (p *plan) ceils() bool { return true }
 
 // scratchLen returns how many elements of scratch run needs.
 func (p *plan) scratchLen() int {

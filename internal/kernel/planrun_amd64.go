@@ -85,6 +85,9 @@ func (p *plan) prepare(io *planIO, c0, n int) tileArgs {
 	}
 	if c0+n == p.c && io.relu {
 		t.flags |= tileReLU
+		if io.ceil < noCeiling {
+			t.flags |= tileCeil
+		}
 	}
 	return t
 }

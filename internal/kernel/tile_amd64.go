@@ -27,7 +27,7 @@ type tileArgs struct {
 	packScale  unsafe.Pointer
 	packShift  unsafe.Pointer
 	packFloor  float32
-	ceil       float32 // AVX2: upper bound of the outputs with tileReLU
+	ceil       float32 // upper bound of the outputs with tileCeil
 }
 
 // aheadWeights has a tile of so many rows prefetch the weights of the next one instead, which lie behind its own.
@@ -36,6 +36,7 @@ func (t *tileArgs) aheadWeights(rows int) { t.ahead = int(uintptr(t.a)-uintptr(t
 const (
 	tileResume = 1 << iota // start from C instead of zero
 	tileReLU
+	tileCeil // with tileReLU
 )
 
 // tileMask returns the mask for the first cols columns of a tile.

@@ -92,6 +92,8 @@ relu:
 	JZ           store
 	VXORPS       Y1, Y1, Y1
 	VMAXPS       Y0, Y1, Y0
+	TESTQ        $0x00000004, DX
+	JZ           store
 	VBROADCASTSS 156(AX), Y1
 	VMINPS       Y0, Y1, Y0
 
@@ -219,6 +221,8 @@ relu:
 	VXORPS       Y2, Y2, Y2
 	VMAXPS       Y0, Y2, Y0
 	VMAXPS       Y1, Y2, Y1
+	TESTQ        $0x00000004, DX
+	JZ           store
 	VBROADCASTSS 156(AX), Y2
 	VMINPS       Y0, Y2, Y0
 	VMINPS       Y1, Y2, Y1
@@ -397,6 +401,8 @@ relu:
 	VXORPS       Y2, Y2, Y2
 	VMAXPS       Y0, Y2, Y0
 	VMAXPS       Y1, Y2, Y1
+	TESTQ        $0x00000004, DX
+	JZ           store
 	VBROADCASTSS 156(AX), Y2
 	VMINPS       Y0, Y2, Y0
 	VMINPS       Y1, Y2, Y1
@@ -529,6 +535,8 @@ relu:
 	VXORPS       Y2, Y2, Y2
 	VMAXPS       Y0, Y2, Y0
 	VMAXPS       Y1, Y2, Y1
+	TESTQ        $0x00000004, BX
+	JZ           store
 	VBROADCASTSS 156(AX), Y2
 	VMINPS       Y0, Y2, Y0
 	VMINPS       Y1, Y2, Y1
@@ -691,6 +699,8 @@ relu:
 	VMAXPS       Y1, Y4, Y1
 	VMAXPS       Y2, Y4, Y2
 	VMAXPS       Y3, Y4, Y3
+	TESTQ        $0x00000004, BX
+	JZ           store
 	VBROADCASTSS 156(AX), Y4
 	VMINPS       Y0, Y4, Y0
 	VMINPS       Y1, Y4, Y1
@@ -907,6 +917,8 @@ relu:
 	VMAXPS       Y1, Y4, Y1
 	VMAXPS       Y2, Y4, Y2
 	VMAXPS       Y3, Y4, Y3
+	TESTQ        $0x00000004, BX
+	JZ           store
 	VBROADCASTSS 156(AX), Y4
 	VMINPS       Y0, Y4, Y0
 	VMINPS       Y1, Y4, Y1
@@ -1066,6 +1078,8 @@ relu:
 	VMAXPS       Y0, Y3, Y0
 	VMAXPS       Y1, Y3, Y1
 	VMAXPS       Y2, Y3, Y2
+	TESTQ        $0x00000004, BX
+	JZ           store
 	VBROADCASTSS 156(AX), Y3
 	VMINPS       Y0, Y3, Y0
 	VMINPS       Y1, Y3, Y1
@@ -1263,6 +1277,8 @@ relu:
 	VMAXPS       Y3, Y6, Y3
 	VMAXPS       Y4, Y6, Y4
 	VMAXPS       Y5, Y6, Y5
+	TESTQ        $0x00000004, BX
+	JZ           store
 	VBROADCASTSS 156(AX), Y6
 	VMINPS       Y0, Y6, Y0
 	VMINPS       Y1, Y6, Y1
@@ -1517,6 +1533,8 @@ relu:
 	VMAXPS       Y3, Y6, Y3
 	VMAXPS       Y4, Y6, Y4
 	VMAXPS       Y5, Y6, Y5
+	TESTQ        $0x00000004, BX
+	JZ           store
 	VBROADCASTSS 156(AX), Y6
 	VMINPS       Y0, Y6, Y0
 	VMINPS       Y1, Y6, Y1
@@ -1703,6 +1721,8 @@ relu:
 	VMAXPS       Y1, Y4, Y1
 	VMAXPS       Y2, Y4, Y2
 	VMAXPS       Y3, Y4, Y3
+	TESTQ        $0x00000004, BX
+	JZ           store
 	VBROADCASTSS 156(AX), Y4
 	VMINPS       Y0, Y4, Y0
 	VMINPS       Y1, Y4, Y1
@@ -1935,6 +1955,8 @@ relu:
 	VMAXPS       Y5, Y8, Y5
 	VMAXPS       Y6, Y8, Y6
 	VMAXPS       Y7, Y8, Y7
+	TESTQ        $0x00000004, BX
+	JZ           store
 	VBROADCASTSS 156(AX), Y8
 	VMINPS       Y0, Y8, Y0
 	VMINPS       Y1, Y8, Y1
@@ -2227,6 +2249,8 @@ relu:
 	VMAXPS       Y5, Y8, Y5
 	VMAXPS       Y6, Y8, Y6
 	VMAXPS       Y7, Y8, Y7
+	TESTQ        $0x00000004, BX
+	JZ           store
 	VBROADCASTSS 156(AX), Y8
 	VMINPS       Y0, Y8, Y0
 	VMINPS       Y1, Y8, Y1
@@ -2440,6 +2464,8 @@ relu:
 	VMAXPS       Y2, Y5, Y2
 	VMAXPS       Y3, Y5, Y3
 	VMAXPS       Y4, Y5, Y4
+	TESTQ        $0x00000004, BX
+	JZ           store
 	VBROADCASTSS 156(AX), Y5
 	VMINPS       Y0, Y5, Y0
 	VMINPS       Y1, Y5, Y1
@@ -2707,6 +2733,8 @@ relu:
 	VMAXPS       Y7, Y10, Y7
 	VMAXPS       Y8, Y10, Y8
 	VMAXPS       Y9, Y10, Y9
+	TESTQ        $0x00000004, BX
+	JZ           store
 	VBROADCASTSS 156(AX), Y10
 	VMINPS       Y0, Y10, Y0
 	VMINPS       Y1, Y10, Y1
@@ -3037,6 +3065,8 @@ relu:
 	VMAXPS       Y7, Y10, Y7
 	VMAXPS       Y8, Y10, Y8
 	VMAXPS       Y9, Y10, Y9
+	TESTQ        $0x00000004, BX
+	JZ           store
 	VBROADCASTSS 156(AX), Y10
 	VMINPS       Y0, Y10, Y0
 	VMINPS       Y1, Y10, Y1
@@ -3277,6 +3307,8 @@ relu:
 	VMAXPS       Y3, Y6, Y3
 	VMAXPS       Y4, Y6, Y4
 	VMAXPS       Y5, Y6, Y5
+	TESTQ        $0x00000004, BX
+	JZ           store
 	VBROADCASTSS 156(AX), Y6
 	VMINPS       Y0, Y6, Y0
 	VMINPS       Y1, Y6, Y1
@@ -3579,6 +3611,8 @@ relu:
 	VMAXPS       Y9, Y12, Y9
 	VMAXPS       Y10, Y12, Y10
 	VMAXPS       Y11, Y12, Y11
+	TESTQ        $0x00000004, BX
+	JZ           store
 	VBROADCASTSS 156(AX), Y12
 	VMINPS       Y0, Y12, Y0
 	VMINPS       Y1, Y12, Y1
@@ -3947,6 +3981,8 @@ relu:
 	VMAXPS       Y9, Y12, Y9
 	VMAXPS       Y10, Y12, Y10
 	VMAXPS       Y11, Y12, Y11
+	TESTQ        $0x00000004, BX
+	JZ           store
 	VBROADCASTSS 156(AX), Y12
 	VMINPS       Y0, Y12, Y0
 	VMINPS       Y1, Y12, Y1

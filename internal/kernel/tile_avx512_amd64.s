@@ -75,34 +75,38 @@ bias:
 	VADDPS       Z1, Z0, Z0
 
 residual:
-	MOVQ   64(AX), AX
-	TESTQ  AX, AX
+	MOVQ   64(AX), SI
+	TESTQ  SI, SI
 	JZ     relu
 	TESTQ  BX, BX
 	JNZ    residualMasked
-	VADDPS (AX), Z0, Z0
+	VADDPS (SI), Z0, Z0
 	JMP    relu
 
 residualMasked:
-	VMOVUPS.Z (AX), K1, Z1
+	VMOVUPS.Z (SI), K1, Z1
 	VADDPS    Z1, Z0, Z0
 
 relu:
-	TESTQ  $0x00000002, DX
-	JZ     store
-	VPXORD Z1, Z1, Z1
-	VMAXPS Z0, Z1, Z0
+	TESTQ        $0x00000002, DX
+	JZ           store
+	VPXORD       Z1, Z1, Z1
+	VMAXPS       Z0, Z1, Z0
+	TESTQ        $0x00000004, DX
+	JZ           store
+	VBROADCASTSS 156(AX), Z1
+	VMINPS       Z0, Z1, Z0
 
 store:
 	TESTQ   BX, BX
 	JNZ     storeMasked
-	MOVQ    CX, AX
-	VMOVUPS Z0, (AX)
+	MOVQ    CX, SI
+	VMOVUPS Z0, (SI)
 	JMP     done
 
 storeMasked:
-	MOVQ    CX, AX
-	VMOVUPS Z0, K1, (AX)
+	MOVQ    CX, SI
+	VMOVUPS Z0, K1, (SI)
 
 done:
 	VZEROUPPER
@@ -186,34 +190,38 @@ bias:
 	VADDPS       Z1, Z0, Z0
 
 residual:
-	MOVQ   64(AX), AX
-	TESTQ  AX, AX
+	MOVQ   64(AX), SI
+	TESTQ  SI, SI
 	JZ     relu
 	TESTQ  BX, BX
 	JNZ    residualMasked
-	VADDPS (AX), Z0, Z0
+	VADDPS (SI), Z0, Z0
 	JMP    relu
 
 residualMasked:
-	VMOVUPS.Z (AX), K1, Z1
+	VMOVUPS.Z (SI), K1, Z1
 	VADDPS    Z1, Z0, Z0
 
 relu:
-	TESTQ  $0x00000002, DX
-	JZ     store
-	VPXORD Z1, Z1, Z1
-	VMAXPS Z0, Z1, Z0
+	TESTQ        $0x00000002, DX
+	JZ           store
+	VPXORD       Z1, Z1, Z1
+	VMAXPS       Z0, Z1, Z0
+	TESTQ        $0x00000004, DX
+	JZ           store
+	VBROADCASTSS 156(AX), Z1
+	VMINPS       Z0, Z1, Z0
 
 store:
 	TESTQ   BX, BX
 	JNZ     storeMasked
-	MOVQ    CX, AX
-	VMOVUPS Z0, (AX)
+	MOVQ    CX, SI
+	VMOVUPS Z0, (SI)
 	JMP     done
 
 storeMasked:
-	MOVQ    CX, AX
-	VMOVUPS Z0, K1, (AX)
+	MOVQ    CX, SI
+	VMOVUPS Z0, K1, (SI)
 
 done:
 	VZEROUPPER
@@ -307,40 +315,45 @@ bias:
 	VADDPS       Z2, Z1, Z1
 
 residual:
-	MOVQ   64(AX), AX
-	TESTQ  AX, AX
+	MOVQ   64(AX), SI
+	TESTQ  SI, SI
 	JZ     relu
 	TESTQ  BX, BX
 	JNZ    residualMasked
-	VADDPS (AX), Z0, Z0
-	VADDPS 64(AX), Z1, Z1
+	VADDPS (SI), Z0, Z0
+	VADDPS 64(SI), Z1, Z1
 	JMP    relu
 
 residualMasked:
-	VMOVUPS.Z (AX), K1, Z2
+	VMOVUPS.Z (SI), K1, Z2
 	VADDPS    Z2, Z0, Z0
-	VMOVUPS.Z 64(AX), K2, Z2
+	VMOVUPS.Z 64(SI), K2, Z2
 	VADDPS    Z2, Z1, Z1
 
 relu:
-	TESTQ  $0x00000002, DX
-	JZ     store
-	VPXORD Z2, Z2, Z2
-	VMAXPS Z0, Z2, Z0
-	VMAXPS Z1, Z2, Z1
+	TESTQ        $0x00000002, DX
+	JZ           store
+	VPXORD       Z2, Z2, Z2
+	VMAXPS       Z0, Z2, Z0
+	VMAXPS       Z1, Z2, Z1
+	TESTQ        $0x00000004, DX
+	JZ           store
+	VBROADCASTSS 156(AX), Z2
+	VMINPS       Z0, Z2, Z0
+	VMINPS       Z1, Z2, Z1
 
 store:
 	TESTQ   BX, BX
 	JNZ     storeMasked
-	MOVQ    CX, AX
-	VMOVUPS Z0, (AX)
-	VMOVUPS Z1, 64(AX)
+	MOVQ    CX, SI
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z1, 64(SI)
 	JMP     done
 
 storeMasked:
-	MOVQ    CX, AX
-	VMOVUPS Z0, K1, (AX)
-	VMOVUPS Z1, K2, 64(AX)
+	MOVQ    CX, SI
+	VMOVUPS Z0, K1, (SI)
+	VMOVUPS Z1, K2, 64(SI)
 
 done:
 	VZEROUPPER
@@ -444,40 +457,45 @@ bias:
 	VADDPS       Z2, Z1, Z1
 
 residual:
-	MOVQ   64(AX), AX
-	TESTQ  AX, AX
+	MOVQ   64(AX), SI
+	TESTQ  SI, SI
 	JZ     relu
 	TESTQ  BX, BX
 	JNZ    residualMasked
-	VADDPS (AX), Z0, Z0
-	VADDPS 64(AX), Z1, Z1
+	VADDPS (SI), Z0, Z0
+	VADDPS 64(SI), Z1, Z1
 	JMP    relu
 
 residualMasked:
-	VMOVUPS.Z (AX), K1, Z2
+	VMOVUPS.Z (SI), K1, Z2
 	VADDPS    Z2, Z0, Z0
-	VMOVUPS.Z 64(AX), K2, Z2
+	VMOVUPS.Z 64(SI), K2, Z2
 	VADDPS    Z2, Z1, Z1
 
 relu:
-	TESTQ  $0x00000002, DX
-	JZ     store
-	VPXORD Z2, Z2, Z2
-	VMAXPS Z0, Z2, Z0
-	VMAXPS Z1, Z2, Z1
+	TESTQ        $0x00000002, DX
+	JZ           store
+	VPXORD       Z2, Z2, Z2
+	VMAXPS       Z0, Z2, Z0
+	VMAXPS       Z1, Z2, Z1
+	TESTQ        $0x00000004, DX
+	JZ           store
+	VBROADCASTSS 156(AX), Z2
+	VMINPS       Z0, Z2, Z0
+	VMINPS       Z1, Z2, Z1
 
 store:
 	TESTQ   BX, BX
 	JNZ     storeMasked
-	MOVQ    CX, AX
-	VMOVUPS Z0, (AX)
-	VMOVUPS Z1, 64(AX)
+	MOVQ    CX, SI
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z1, 64(SI)
 	JMP     done
 
 storeMasked:
-	MOVQ    CX, AX
-	VMOVUPS Z0, K1, (AX)
-	VMOVUPS Z1, K2, 64(AX)
+	MOVQ    CX, SI
+	VMOVUPS Z0, K1, (SI)
+	VMOVUPS Z1, K2, 64(SI)
 
 done:
 	VZEROUPPER
@@ -619,40 +637,45 @@ bias:
 	VADDPS       Z2, Z1, Z1
 
 residual:
-	MOVQ   64(AX), AX
-	TESTQ  AX, AX
+	MOVQ   64(AX), SI
+	TESTQ  SI, SI
 	JZ     relu
 	TESTQ  BX, BX
 	JNZ    residualMasked
-	VADDPS (AX), Z0, Z0
-	VADDPS 64(AX), Z1, Z1
+	VADDPS (SI), Z0, Z0
+	VADDPS 64(SI), Z1, Z1
 	JMP    relu
 
 residualMasked:
-	VMOVUPS.Z (AX), K1, Z2
+	VMOVUPS.Z (SI), K1, Z2
 	VADDPS    Z2, Z0, Z0
-	VMOVUPS.Z 64(AX), K2, Z2
+	VMOVUPS.Z 64(SI), K2, Z2
 	VADDPS    Z2, Z1, Z1
 
 relu:
-	TESTQ  $0x00000002, DX
-	JZ     store
-	VPXORD Z2, Z2, Z2
-	VMAXPS Z0, Z2, Z0
-	VMAXPS Z1, Z2, Z1
+	TESTQ        $0x00000002, DX
+	JZ           store
+	VPXORD       Z2, Z2, Z2
+	VMAXPS       Z0, Z2, Z0
+	VMAXPS       Z1, Z2, Z1
+	TESTQ        $0x00000004, DX
+	JZ           store
+	VBROADCASTSS 156(AX), Z2
+	VMINPS       Z0, Z2, Z0
+	VMINPS       Z1, Z2, Z1
 
 store:
 	TESTQ   BX, BX
 	JNZ     storeMasked
-	MOVQ    CX, AX
-	VMOVUPS Z0, (AX)
-	VMOVUPS Z1, 64(AX)
+	MOVQ    CX, SI
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z1, 64(SI)
 	JMP     done
 
 storeMasked:
-	MOVQ    CX, AX
-	VMOVUPS Z0, K1, (AX)
-	VMOVUPS Z1, K2, 64(AX)
+	MOVQ    CX, SI
+	VMOVUPS Z0, K1, (SI)
+	VMOVUPS Z1, K2, 64(SI)
 
 done:
 	VZEROUPPER
@@ -744,44 +767,49 @@ bias:
 	VADDPS       Z2, Z1, Z1
 
 residual:
-	MOVQ   64(AX), AX
-	TESTQ  AX, AX
+	MOVQ   64(AX), DI
+	TESTQ  DI, DI
 	JZ     relu
 	TESTQ  SI, SI
 	JNZ    residualMasked
-	VADDPS (AX), Z0, Z0
-	ADDQ   DX, AX
-	VADDPS (AX), Z1, Z1
+	VADDPS (DI), Z0, Z0
+	ADDQ   DX, DI
+	VADDPS (DI), Z1, Z1
 	JMP    relu
 
 residualMasked:
-	VMOVUPS.Z (AX), K1, Z2
+	VMOVUPS.Z (DI), K1, Z2
 	VADDPS    Z2, Z0, Z0
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z2
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z2
 	VADDPS    Z2, Z1, Z1
 
 relu:
-	TESTQ  $0x00000002, BX
-	JZ     store
-	VPXORD Z2, Z2, Z2
-	VMAXPS Z0, Z2, Z0
-	VMAXPS Z1, Z2, Z1
+	TESTQ        $0x00000002, BX
+	JZ           store
+	VPXORD       Z2, Z2, Z2
+	VMAXPS       Z0, Z2, Z0
+	VMAXPS       Z1, Z2, Z1
+	TESTQ        $0x00000004, BX
+	JZ           store
+	VBROADCASTSS 156(AX), Z2
+	VMINPS       Z0, Z2, Z0
+	VMINPS       Z1, Z2, Z1
 
 store:
 	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    CX, AX
-	VMOVUPS Z0, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z1, (AX)
+	MOVQ    CX, DI
+	VMOVUPS Z0, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z1, (DI)
 	JMP     done
 
 storeMasked:
-	MOVQ    CX, AX
-	VMOVUPS Z0, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z1, K1, (AX)
+	MOVQ    CX, DI
+	VMOVUPS Z0, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z1, K1, (DI)
 
 done:
 	VZEROUPPER
@@ -878,44 +906,49 @@ bias:
 	VADDPS       Z2, Z1, Z1
 
 residual:
-	MOVQ   64(AX), AX
-	TESTQ  AX, AX
+	MOVQ   64(AX), DI
+	TESTQ  DI, DI
 	JZ     relu
 	TESTQ  SI, SI
 	JNZ    residualMasked
-	VADDPS (AX), Z0, Z0
-	ADDQ   DX, AX
-	VADDPS (AX), Z1, Z1
+	VADDPS (DI), Z0, Z0
+	ADDQ   DX, DI
+	VADDPS (DI), Z1, Z1
 	JMP    relu
 
 residualMasked:
-	VMOVUPS.Z (AX), K1, Z2
+	VMOVUPS.Z (DI), K1, Z2
 	VADDPS    Z2, Z0, Z0
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z2
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z2
 	VADDPS    Z2, Z1, Z1
 
 relu:
-	TESTQ  $0x00000002, BX
-	JZ     store
-	VPXORD Z2, Z2, Z2
-	VMAXPS Z0, Z2, Z0
-	VMAXPS Z1, Z2, Z1
+	TESTQ        $0x00000002, BX
+	JZ           store
+	VPXORD       Z2, Z2, Z2
+	VMAXPS       Z0, Z2, Z0
+	VMAXPS       Z1, Z2, Z1
+	TESTQ        $0x00000004, BX
+	JZ           store
+	VBROADCASTSS 156(AX), Z2
+	VMINPS       Z0, Z2, Z0
+	VMINPS       Z1, Z2, Z1
 
 store:
 	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    CX, AX
-	VMOVUPS Z0, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z1, (AX)
+	MOVQ    CX, DI
+	VMOVUPS Z0, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z1, (DI)
 	JMP     done
 
 storeMasked:
-	MOVQ    CX, AX
-	VMOVUPS Z0, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z1, K1, (AX)
+	MOVQ    CX, DI
+	VMOVUPS Z0, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z1, K1, (DI)
 
 done:
 	VZEROUPPER
@@ -1029,56 +1062,63 @@ bias:
 	VADDPS       Z4, Z3, Z3
 
 residual:
-	MOVQ   64(AX), AX
-	TESTQ  AX, AX
+	MOVQ   64(AX), DI
+	TESTQ  DI, DI
 	JZ     relu
 	TESTQ  SI, SI
 	JNZ    residualMasked
-	VADDPS (AX), Z0, Z0
-	VADDPS 64(AX), Z1, Z1
-	ADDQ   DX, AX
-	VADDPS (AX), Z2, Z2
-	VADDPS 64(AX), Z3, Z3
+	VADDPS (DI), Z0, Z0
+	VADDPS 64(DI), Z1, Z1
+	ADDQ   DX, DI
+	VADDPS (DI), Z2, Z2
+	VADDPS 64(DI), Z3, Z3
 	JMP    relu
 
 residualMasked:
-	VMOVUPS.Z (AX), K1, Z4
+	VMOVUPS.Z (DI), K1, Z4
 	VADDPS    Z4, Z0, Z0
-	VMOVUPS.Z 64(AX), K2, Z4
+	VMOVUPS.Z 64(DI), K2, Z4
 	VADDPS    Z4, Z1, Z1
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z4
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z4
 	VADDPS    Z4, Z2, Z2
-	VMOVUPS.Z 64(AX), K2, Z4
+	VMOVUPS.Z 64(DI), K2, Z4
 	VADDPS    Z4, Z3, Z3
 
 relu:
-	TESTQ  $0x00000002, BX
-	JZ     store
-	VPXORD Z4, Z4, Z4
-	VMAXPS Z0, Z4, Z0
-	VMAXPS Z1, Z4, Z1
-	VMAXPS Z2, Z4, Z2
-	VMAXPS Z3, Z4, Z3
+	TESTQ        $0x00000002, BX
+	JZ           store
+	VPXORD       Z4, Z4, Z4
+	VMAXPS       Z0, Z4, Z0
+	VMAXPS       Z1, Z4, Z1
+	VMAXPS       Z2, Z4, Z2
+	VMAXPS       Z3, Z4, Z3
+	TESTQ        $0x00000004, BX
+	JZ           store
+	VBROADCASTSS 156(AX), Z4
+	VMINPS       Z0, Z4, Z0
+	VMINPS       Z1, Z4, Z1
+	VMINPS       Z2, Z4, Z2
+	VMINPS       Z3, Z4, Z3
 
 store:
 	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    CX, AX
-	VMOVUPS Z0, (AX)
-	VMOVUPS Z1, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z2, (AX)
-	VMOVUPS Z3, 64(AX)
+	MOVQ    CX, DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, (DI)
+	VMOVUPS Z3, 64(DI)
 	JMP     done
 
 storeMasked:
-	MOVQ    CX, AX
-	VMOVUPS Z0, K1, (AX)
-	VMOVUPS Z1, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z2, K1, (AX)
-	VMOVUPS Z3, K2, 64(AX)
+	MOVQ    CX, DI
+	VMOVUPS Z0, K1, (DI)
+	VMOVUPS Z1, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, K1, (DI)
+	VMOVUPS Z3, K2, 64(DI)
 
 done:
 	VZEROUPPER
@@ -1202,56 +1242,63 @@ bias:
 	VADDPS       Z4, Z3, Z3
 
 residual:
-	MOVQ   64(AX), AX
-	TESTQ  AX, AX
+	MOVQ   64(AX), DI
+	TESTQ  DI, DI
 	JZ     relu
 	TESTQ  SI, SI
 	JNZ    residualMasked
-	VADDPS (AX), Z0, Z0
-	VADDPS 64(AX), Z1, Z1
-	ADDQ   DX, AX
-	VADDPS (AX), Z2, Z2
-	VADDPS 64(AX), Z3, Z3
+	VADDPS (DI), Z0, Z0
+	VADDPS 64(DI), Z1, Z1
+	ADDQ   DX, DI
+	VADDPS (DI), Z2, Z2
+	VADDPS 64(DI), Z3, Z3
 	JMP    relu
 
 residualMasked:
-	VMOVUPS.Z (AX), K1, Z4
+	VMOVUPS.Z (DI), K1, Z4
 	VADDPS    Z4, Z0, Z0
-	VMOVUPS.Z 64(AX), K2, Z4
+	VMOVUPS.Z 64(DI), K2, Z4
 	VADDPS    Z4, Z1, Z1
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z4
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z4
 	VADDPS    Z4, Z2, Z2
-	VMOVUPS.Z 64(AX), K2, Z4
+	VMOVUPS.Z 64(DI), K2, Z4
 	VADDPS    Z4, Z3, Z3
 
 relu:
-	TESTQ  $0x00000002, BX
-	JZ     store
-	VPXORD Z4, Z4, Z4
-	VMAXPS Z0, Z4, Z0
-	VMAXPS Z1, Z4, Z1
-	VMAXPS Z2, Z4, Z2
-	VMAXPS Z3, Z4, Z3
+	TESTQ        $0x00000002, BX
+	JZ           store
+	VPXORD       Z4, Z4, Z4
+	VMAXPS       Z0, Z4, Z0
+	VMAXPS       Z1, Z4, Z1
+	VMAXPS       Z2, Z4, Z2
+	VMAXPS       Z3, Z4, Z3
+	TESTQ        $0x00000004, BX
+	JZ           store
+	VBROADCASTSS 156(AX), Z4
+	VMINPS       Z0, Z4, Z0
+	VMINPS       Z1, Z4, Z1
+	VMINPS       Z2, Z4, Z2
+	VMINPS       Z3, Z4, Z3
 
 store:
 	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    CX, AX
-	VMOVUPS Z0, (AX)
-	VMOVUPS Z1, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z2, (AX)
-	VMOVUPS Z3, 64(AX)
+	MOVQ    CX, DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, (DI)
+	VMOVUPS Z3, 64(DI)
 	JMP     done
 
 storeMasked:
-	MOVQ    CX, AX
-	VMOVUPS Z0, K1, (AX)
-	VMOVUPS Z1, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z2, K1, (AX)
-	VMOVUPS Z3, K2, 64(AX)
+	MOVQ    CX, DI
+	VMOVUPS Z0, K1, (DI)
+	VMOVUPS Z1, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, K1, (DI)
+	VMOVUPS Z3, K2, 64(DI)
 
 done:
 	VZEROUPPER
@@ -1413,56 +1460,63 @@ bias:
 	VADDPS       Z4, Z3, Z3
 
 residual:
-	MOVQ   64(AX), AX
-	TESTQ  AX, AX
+	MOVQ   64(AX), DI
+	TESTQ  DI, DI
 	JZ     relu
 	TESTQ  SI, SI
 	JNZ    residualMasked
-	VADDPS (AX), Z0, Z0
-	VADDPS 64(AX), Z1, Z1
-	ADDQ   DX, AX
-	VADDPS (AX), Z2, Z2
-	VADDPS 64(AX), Z3, Z3
+	VADDPS (DI), Z0, Z0
+	VADDPS 64(DI), Z1, Z1
+	ADDQ   DX, DI
+	VADDPS (DI), Z2, Z2
+	VADDPS 64(DI), Z3, Z3
 	JMP    relu
 
 residualMasked:
-	VMOVUPS.Z (AX), K1, Z4
+	VMOVUPS.Z (DI), K1, Z4
 	VADDPS    Z4, Z0, Z0
-	VMOVUPS.Z 64(AX), K2, Z4
+	VMOVUPS.Z 64(DI), K2, Z4
 	VADDPS    Z4, Z1, Z1
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z4
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z4
 	VADDPS    Z4, Z2, Z2
-	VMOVUPS.Z 64(AX), K2, Z4
+	VMOVUPS.Z 64(DI), K2, Z4
 	VADDPS    Z4, Z3, Z3
 
 relu:
-	TESTQ  $0x00000002, BX
-	JZ     store
-	VPXORD Z4, Z4, Z4
-	VMAXPS Z0, Z4, Z0
-	VMAXPS Z1, Z4, Z1
-	VMAXPS Z2, Z4, Z2
-	VMAXPS Z3, Z4, Z3
+	TESTQ        $0x00000002, BX
+	JZ           store
+	VPXORD       Z4, Z4, Z4
+	VMAXPS       Z0, Z4, Z0
+	VMAXPS       Z1, Z4, Z1
+	VMAXPS       Z2, Z4, Z2
+	VMAXPS       Z3, Z4, Z3
+	TESTQ        $0x00000004, BX
+	JZ           store
+	VBROADCASTSS 156(AX), Z4
+	VMINPS       Z0, Z4, Z0
+	VMINPS       Z1, Z4, Z1
+	VMINPS       Z2, Z4, Z2
+	VMINPS       Z3, Z4, Z3
 
 store:
 	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    CX, AX
-	VMOVUPS Z0, (AX)
-	VMOVUPS Z1, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z2, (AX)
-	VMOVUPS Z3, 64(AX)
+	MOVQ    CX, DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, (DI)
+	VMOVUPS Z3, 64(DI)
 	JMP     done
 
 storeMasked:
-	MOVQ    CX, AX
-	VMOVUPS Z0, K1, (AX)
-	VMOVUPS Z1, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z2, K1, (AX)
-	VMOVUPS Z3, K2, 64(AX)
+	MOVQ    CX, DI
+	VMOVUPS Z0, K1, (DI)
+	VMOVUPS Z1, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, K1, (DI)
+	VMOVUPS Z3, K2, 64(DI)
 
 done:
 	VZEROUPPER
@@ -1567,54 +1621,60 @@ bias:
 	VADDPS       Z3, Z2, Z2
 
 residual:
-	MOVQ   64(AX), AX
-	TESTQ  AX, AX
+	MOVQ   64(AX), DI
+	TESTQ  DI, DI
 	JZ     relu
 	TESTQ  SI, SI
 	JNZ    residualMasked
-	VADDPS (AX), Z0, Z0
-	ADDQ   DX, AX
-	VADDPS (AX), Z1, Z1
-	ADDQ   DX, AX
-	VADDPS (AX), Z2, Z2
+	VADDPS (DI), Z0, Z0
+	ADDQ   DX, DI
+	VADDPS (DI), Z1, Z1
+	ADDQ   DX, DI
+	VADDPS (DI), Z2, Z2
 	JMP    relu
 
 residualMasked:
-	VMOVUPS.Z (AX), K1, Z3
+	VMOVUPS.Z (DI), K1, Z3
 	VADDPS    Z3, Z0, Z0
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z3
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z3
 	VADDPS    Z3, Z1, Z1
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z3
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z3
 	VADDPS    Z3, Z2, Z2
 
 relu:
-	TESTQ  $0x00000002, BX
-	JZ     store
-	VPXORD Z3, Z3, Z3
-	VMAXPS Z0, Z3, Z0
-	VMAXPS Z1, Z3, Z1
-	VMAXPS Z2, Z3, Z2
+	TESTQ        $0x00000002, BX
+	JZ           store
+	VPXORD       Z3, Z3, Z3
+	VMAXPS       Z0, Z3, Z0
+	VMAXPS       Z1, Z3, Z1
+	VMAXPS       Z2, Z3, Z2
+	TESTQ        $0x00000004, BX
+	JZ           store
+	VBROADCASTSS 156(AX), Z3
+	VMINPS       Z0, Z3, Z0
+	VMINPS       Z1, Z3, Z1
+	VMINPS       Z2, Z3, Z2
 
 store:
 	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    CX, AX
-	VMOVUPS Z0, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z2, (AX)
+	MOVQ    CX, DI
+	VMOVUPS Z0, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, (DI)
 	JMP     done
 
 storeMasked:
-	MOVQ    CX, AX
-	VMOVUPS Z0, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z1, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z2, K1, (AX)
+	MOVQ    CX, DI
+	VMOVUPS Z0, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z1, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, K1, (DI)
 
 done:
 	VZEROUPPER
@@ -1724,54 +1784,60 @@ bias:
 	VADDPS       Z3, Z2, Z2
 
 residual:
-	MOVQ   64(AX), AX
-	TESTQ  AX, AX
+	MOVQ   64(AX), DI
+	TESTQ  DI, DI
 	JZ     relu
 	TESTQ  SI, SI
 	JNZ    residualMasked
-	VADDPS (AX), Z0, Z0
-	ADDQ   DX, AX
-	VADDPS (AX), Z1, Z1
-	ADDQ   DX, AX
-	VADDPS (AX), Z2, Z2
+	VADDPS (DI), Z0, Z0
+	ADDQ   DX, DI
+	VADDPS (DI), Z1, Z1
+	ADDQ   DX, DI
+	VADDPS (DI), Z2, Z2
 	JMP    relu
 
 residualMasked:
-	VMOVUPS.Z (AX), K1, Z3
+	VMOVUPS.Z (DI), K1, Z3
 	VADDPS    Z3, Z0, Z0
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z3
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z3
 	VADDPS    Z3, Z1, Z1
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z3
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z3
 	VADDPS    Z3, Z2, Z2
 
 relu:
-	TESTQ  $0x00000002, BX
-	JZ     store
-	VPXORD Z3, Z3, Z3
-	VMAXPS Z0, Z3, Z0
-	VMAXPS Z1, Z3, Z1
-	VMAXPS Z2, Z3, Z2
+	TESTQ        $0x00000002, BX
+	JZ           store
+	VPXORD       Z3, Z3, Z3
+	VMAXPS       Z0, Z3, Z0
+	VMAXPS       Z1, Z3, Z1
+	VMAXPS       Z2, Z3, Z2
+	TESTQ        $0x00000004, BX
+	JZ           store
+	VBROADCASTSS 156(AX), Z3
+	VMINPS       Z0, Z3, Z0
+	VMINPS       Z1, Z3, Z1
+	VMINPS       Z2, Z3, Z2
 
 store:
 	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    CX, AX
-	VMOVUPS Z0, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z2, (AX)
+	MOVQ    CX, DI
+	VMOVUPS Z0, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, (DI)
 	JMP     done
 
 storeMasked:
-	MOVQ    CX, AX
-	VMOVUPS Z0, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z1, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z2, K1, (AX)
+	MOVQ    CX, DI
+	VMOVUPS Z0, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z1, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, K1, (DI)
 
 done:
 	VZEROUPPER
@@ -1905,72 +1971,81 @@ bias:
 	VADDPS       Z6, Z5, Z5
 
 residual:
-	MOVQ   64(AX), AX
-	TESTQ  AX, AX
+	MOVQ   64(AX), DI
+	TESTQ  DI, DI
 	JZ     relu
 	TESTQ  SI, SI
 	JNZ    residualMasked
-	VADDPS (AX), Z0, Z0
-	VADDPS 64(AX), Z1, Z1
-	ADDQ   DX, AX
-	VADDPS (AX), Z2, Z2
-	VADDPS 64(AX), Z3, Z3
-	ADDQ   DX, AX
-	VADDPS (AX), Z4, Z4
-	VADDPS 64(AX), Z5, Z5
+	VADDPS (DI), Z0, Z0
+	VADDPS 64(DI), Z1, Z1
+	ADDQ   DX, DI
+	VADDPS (DI), Z2, Z2
+	VADDPS 64(DI), Z3, Z3
+	ADDQ   DX, DI
+	VADDPS (DI), Z4, Z4
+	VADDPS 64(DI), Z5, Z5
 	JMP    relu
 
 residualMasked:
-	VMOVUPS.Z (AX), K1, Z6
+	VMOVUPS.Z (DI), K1, Z6
 	VADDPS    Z6, Z0, Z0
-	VMOVUPS.Z 64(AX), K2, Z6
+	VMOVUPS.Z 64(DI), K2, Z6
 	VADDPS    Z6, Z1, Z1
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z6
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z6
 	VADDPS    Z6, Z2, Z2
-	VMOVUPS.Z 64(AX), K2, Z6
+	VMOVUPS.Z 64(DI), K2, Z6
 	VADDPS    Z6, Z3, Z3
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z6
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z6
 	VADDPS    Z6, Z4, Z4
-	VMOVUPS.Z 64(AX), K2, Z6
+	VMOVUPS.Z 64(DI), K2, Z6
 	VADDPS    Z6, Z5, Z5
 
 relu:
-	TESTQ  $0x00000002, BX
-	JZ     store
-	VPXORD Z6, Z6, Z6
-	VMAXPS Z0, Z6, Z0
-	VMAXPS Z1, Z6, Z1
-	VMAXPS Z2, Z6, Z2
-	VMAXPS Z3, Z6, Z3
-	VMAXPS Z4, Z6, Z4
-	VMAXPS Z5, Z6, Z5
+	TESTQ        $0x00000002, BX
+	JZ           store
+	VPXORD       Z6, Z6, Z6
+	VMAXPS       Z0, Z6, Z0
+	VMAXPS       Z1, Z6, Z1
+	VMAXPS       Z2, Z6, Z2
+	VMAXPS       Z3, Z6, Z3
+	VMAXPS       Z4, Z6, Z4
+	VMAXPS       Z5, Z6, Z5
+	TESTQ        $0x00000004, BX
+	JZ           store
+	VBROADCASTSS 156(AX), Z6
+	VMINPS       Z0, Z6, Z0
+	VMINPS       Z1, Z6, Z1
+	VMINPS       Z2, Z6, Z2
+	VMINPS       Z3, Z6, Z3
+	VMINPS       Z4, Z6, Z4
+	VMINPS       Z5, Z6, Z5
 
 store:
 	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    CX, AX
-	VMOVUPS Z0, (AX)
-	VMOVUPS Z1, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z2, (AX)
-	VMOVUPS Z3, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z4, (AX)
-	VMOVUPS Z5, 64(AX)
+	MOVQ    CX, DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, (DI)
+	VMOVUPS Z3, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, (DI)
+	VMOVUPS Z5, 64(DI)
 	JMP     done
 
 storeMasked:
-	MOVQ    CX, AX
-	VMOVUPS Z0, K1, (AX)
-	VMOVUPS Z1, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z2, K1, (AX)
-	VMOVUPS Z3, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z4, K1, (AX)
-	VMOVUPS Z5, K2, 64(AX)
+	MOVQ    CX, DI
+	VMOVUPS Z0, K1, (DI)
+	VMOVUPS Z1, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, K1, (DI)
+	VMOVUPS Z3, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, K1, (DI)
+	VMOVUPS Z5, K2, 64(DI)
 
 done:
 	VZEROUPPER
@@ -2114,72 +2189,81 @@ bias:
 	VADDPS       Z6, Z5, Z5
 
 residual:
-	MOVQ   64(AX), AX
-	TESTQ  AX, AX
+	MOVQ   64(AX), DI
+	TESTQ  DI, DI
 	JZ     relu
 	TESTQ  SI, SI
 	JNZ    residualMasked
-	VADDPS (AX), Z0, Z0
-	VADDPS 64(AX), Z1, Z1
-	ADDQ   DX, AX
-	VADDPS (AX), Z2, Z2
-	VADDPS 64(AX), Z3, Z3
-	ADDQ   DX, AX
-	VADDPS (AX), Z4, Z4
-	VADDPS 64(AX), Z5, Z5
+	VADDPS (DI), Z0, Z0
+	VADDPS 64(DI), Z1, Z1
+	ADDQ   DX, DI
+	VADDPS (DI), Z2, Z2
+	VADDPS 64(DI), Z3, Z3
+	ADDQ   DX, DI
+	VADDPS (DI), Z4, Z4
+	VADDPS 64(DI), Z5, Z5
 	JMP    relu
 
 residualMasked:
-	VMOVUPS.Z (AX), K1, Z6
+	VMOVUPS.Z (DI), K1, Z6
 	VADDPS    Z6, Z0, Z0
-	VMOVUPS.Z 64(AX), K2, Z6
+	VMOVUPS.Z 64(DI), K2, Z6
 	VADDPS    Z6, Z1, Z1
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z6
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z6
 	VADDPS    Z6, Z2, Z2
-	VMOVUPS.Z 64(AX), K2, Z6
+	VMOVUPS.Z 64(DI), K2, Z6
 	VADDPS    Z6, Z3, Z3
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z6
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z6
 	VADDPS    Z6, Z4, Z4
-	VMOVUPS.Z 64(AX), K2, Z6
+	VMOVUPS.Z 64(DI), K2, Z6
 	VADDPS    Z6, Z5, Z5
 
 relu:
-	TESTQ  $0x00000002, BX
-	JZ     store
-	VPXORD Z6, Z6, Z6
-	VMAXPS Z0, Z6, Z0
-	VMAXPS Z1, Z6, Z1
-	VMAXPS Z2, Z6, Z2
-	VMAXPS Z3, Z6, Z3
-	VMAXPS Z4, Z6, Z4
-	VMAXPS Z5, Z6, Z5
+	TESTQ        $0x00000002, BX
+	JZ           store
+	VPXORD       Z6, Z6, Z6
+	VMAXPS       Z0, Z6, Z0
+	VMAXPS       Z1, Z6, Z1
+	VMAXPS       Z2, Z6, Z2
+	VMAXPS       Z3, Z6, Z3
+	VMAXPS       Z4, Z6, Z4
+	VMAXPS       Z5, Z6, Z5
+	TESTQ        $0x00000004, BX
+	JZ           store
+	VBROADCASTSS 156(AX), Z6
+	VMINPS       Z0, Z6, Z0
+	VMINPS       Z1, Z6, Z1
+	VMINPS       Z2, Z6, Z2
+	VMINPS       Z3, Z6, Z3
+	VMINPS       Z4, Z6, Z4
+	VMINPS       Z5, Z6, Z5
 
 store:
 	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    CX, AX
-	VMOVUPS Z0, (AX)
-	VMOVUPS Z1, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z2, (AX)
-	VMOVUPS Z3, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z4, (AX)
-	VMOVUPS Z5, 64(AX)
+	MOVQ    CX, DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, (DI)
+	VMOVUPS Z3, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, (DI)
+	VMOVUPS Z5, 64(DI)
 	JMP     done
 
 storeMasked:
-	MOVQ    CX, AX
-	VMOVUPS Z0, K1, (AX)
-	VMOVUPS Z1, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z2, K1, (AX)
-	VMOVUPS Z3, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z4, K1, (AX)
-	VMOVUPS Z5, K2, 64(AX)
+	MOVQ    CX, DI
+	VMOVUPS Z0, K1, (DI)
+	VMOVUPS Z1, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, K1, (DI)
+	VMOVUPS Z3, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, K1, (DI)
+	VMOVUPS Z5, K2, 64(DI)
 
 done:
 	VZEROUPPER
@@ -2361,72 +2445,81 @@ bias:
 	VADDPS       Z6, Z5, Z5
 
 residual:
-	MOVQ   64(AX), AX
-	TESTQ  AX, AX
+	MOVQ   64(AX), DI
+	TESTQ  DI, DI
 	JZ     relu
 	TESTQ  SI, SI
 	JNZ    residualMasked
-	VADDPS (AX), Z0, Z0
-	VADDPS 64(AX), Z1, Z1
-	ADDQ   DX, AX
-	VADDPS (AX), Z2, Z2
-	VADDPS 64(AX), Z3, Z3
-	ADDQ   DX, AX
-	VADDPS (AX), Z4, Z4
-	VADDPS 64(AX), Z5, Z5
+	VADDPS (DI), Z0, Z0
+	VADDPS 64(DI), Z1, Z1
+	ADDQ   DX, DI
+	VADDPS (DI), Z2, Z2
+	VADDPS 64(DI), Z3, Z3
+	ADDQ   DX, DI
+	VADDPS (DI), Z4, Z4
+	VADDPS 64(DI), Z5, Z5
 	JMP    relu
 
 residualMasked:
-	VMOVUPS.Z (AX), K1, Z6
+	VMOVUPS.Z (DI), K1, Z6
 	VADDPS    Z6, Z0, Z0
-	VMOVUPS.Z 64(AX), K2, Z6
+	VMOVUPS.Z 64(DI), K2, Z6
 	VADDPS    Z6, Z1, Z1
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z6
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z6
 	VADDPS    Z6, Z2, Z2
-	VMOVUPS.Z 64(AX), K2, Z6
+	VMOVUPS.Z 64(DI), K2, Z6
 	VADDPS    Z6, Z3, Z3
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z6
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z6
 	VADDPS    Z6, Z4, Z4
-	VMOVUPS.Z 64(AX), K2, Z6
+	VMOVUPS.Z 64(DI), K2, Z6
 	VADDPS    Z6, Z5, Z5
 
 relu:
-	TESTQ  $0x00000002, BX
-	JZ     store
-	VPXORD Z6, Z6, Z6
-	VMAXPS Z0, Z6, Z0
-	VMAXPS Z1, Z6, Z1
-	VMAXPS Z2, Z6, Z2
-	VMAXPS Z3, Z6, Z3
-	VMAXPS Z4, Z6, Z4
-	VMAXPS Z5, Z6, Z5
+	TESTQ        $0x00000002, BX
+	JZ           store
+	VPXORD       Z6, Z6, Z6
+	VMAXPS       Z0, Z6, Z0
+	VMAXPS       Z1, Z6, Z1
+	VMAXPS       Z2, Z6, Z2
+	VMAXPS       Z3, Z6, Z3
+	VMAXPS       Z4, Z6, Z4
+	VMAXPS       Z5, Z6, Z5
+	TESTQ        $0x00000004, BX
+	JZ           store
+	VBROADCASTSS 156(AX), Z6
+	VMINPS       Z0, Z6, Z0
+	VMINPS       Z1, Z6, Z1
+	VMINPS       Z2, Z6, Z2
+	VMINPS       Z3, Z6, Z3
+	VMINPS       Z4, Z6, Z4
+	VMINPS       Z5, Z6, Z5
 
 store:
 	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    CX, AX
-	VMOVUPS Z0, (AX)
-	VMOVUPS Z1, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z2, (AX)
-	VMOVUPS Z3, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z4, (AX)
-	VMOVUPS Z5, 64(AX)
+	MOVQ    CX, DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, (DI)
+	VMOVUPS Z3, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, (DI)
+	VMOVUPS Z5, 64(DI)
 	JMP     done
 
 storeMasked:
-	MOVQ    CX, AX
-	VMOVUPS Z0, K1, (AX)
-	VMOVUPS Z1, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z2, K1, (AX)
-	VMOVUPS Z3, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z4, K1, (AX)
-	VMOVUPS Z5, K2, 64(AX)
+	MOVQ    CX, DI
+	VMOVUPS Z0, K1, (DI)
+	VMOVUPS Z1, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, K1, (DI)
+	VMOVUPS Z3, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, K1, (DI)
+	VMOVUPS Z5, K2, 64(DI)
 
 done:
 	VZEROUPPER
@@ -2544,64 +2637,71 @@ bias:
 	VADDPS       Z4, Z3, Z3
 
 residual:
-	MOVQ   64(AX), AX
-	TESTQ  AX, AX
+	MOVQ   64(AX), DI
+	TESTQ  DI, DI
 	JZ     relu
 	TESTQ  SI, SI
 	JNZ    residualMasked
-	VADDPS (AX), Z0, Z0
-	ADDQ   DX, AX
-	VADDPS (AX), Z1, Z1
-	ADDQ   DX, AX
-	VADDPS (AX), Z2, Z2
-	ADDQ   DX, AX
-	VADDPS (AX), Z3, Z3
+	VADDPS (DI), Z0, Z0
+	ADDQ   DX, DI
+	VADDPS (DI), Z1, Z1
+	ADDQ   DX, DI
+	VADDPS (DI), Z2, Z2
+	ADDQ   DX, DI
+	VADDPS (DI), Z3, Z3
 	JMP    relu
 
 residualMasked:
-	VMOVUPS.Z (AX), K1, Z4
+	VMOVUPS.Z (DI), K1, Z4
 	VADDPS    Z4, Z0, Z0
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z4
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z4
 	VADDPS    Z4, Z1, Z1
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z4
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z4
 	VADDPS    Z4, Z2, Z2
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z4
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z4
 	VADDPS    Z4, Z3, Z3
 
 relu:
-	TESTQ  $0x00000002, BX
-	JZ     store
-	VPXORD Z4, Z4, Z4
-	VMAXPS Z0, Z4, Z0
-	VMAXPS Z1, Z4, Z1
-	VMAXPS Z2, Z4, Z2
-	VMAXPS Z3, Z4, Z3
+	TESTQ        $0x00000002, BX
+	JZ           store
+	VPXORD       Z4, Z4, Z4
+	VMAXPS       Z0, Z4, Z0
+	VMAXPS       Z1, Z4, Z1
+	VMAXPS       Z2, Z4, Z2
+	VMAXPS       Z3, Z4, Z3
+	TESTQ        $0x00000004, BX
+	JZ           store
+	VBROADCASTSS 156(AX), Z4
+	VMINPS       Z0, Z4, Z0
+	VMINPS       Z1, Z4, Z1
+	VMINPS       Z2, Z4, Z2
+	VMINPS       Z3, Z4, Z3
 
 store:
 	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    CX, AX
-	VMOVUPS Z0, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z2, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z3, (AX)
+	MOVQ    CX, DI
+	VMOVUPS Z0, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z3, (DI)
 	JMP     done
 
 storeMasked:
-	MOVQ    CX, AX
-	VMOVUPS Z0, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z1, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z2, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z3, K1, (AX)
+	MOVQ    CX, DI
+	VMOVUPS Z0, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z1, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z3, K1, (DI)
 
 done:
 	VZEROUPPER
@@ -2724,64 +2824,71 @@ bias:
 	VADDPS       Z4, Z3, Z3
 
 residual:
-	MOVQ   64(AX), AX
-	TESTQ  AX, AX
+	MOVQ   64(AX), DI
+	TESTQ  DI, DI
 	JZ     relu
 	TESTQ  SI, SI
 	JNZ    residualMasked
-	VADDPS (AX), Z0, Z0
-	ADDQ   DX, AX
-	VADDPS (AX), Z1, Z1
-	ADDQ   DX, AX
-	VADDPS (AX), Z2, Z2
-	ADDQ   DX, AX
-	VADDPS (AX), Z3, Z3
+	VADDPS (DI), Z0, Z0
+	ADDQ   DX, DI
+	VADDPS (DI), Z1, Z1
+	ADDQ   DX, DI
+	VADDPS (DI), Z2, Z2
+	ADDQ   DX, DI
+	VADDPS (DI), Z3, Z3
 	JMP    relu
 
 residualMasked:
-	VMOVUPS.Z (AX), K1, Z4
+	VMOVUPS.Z (DI), K1, Z4
 	VADDPS    Z4, Z0, Z0
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z4
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z4
 	VADDPS    Z4, Z1, Z1
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z4
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z4
 	VADDPS    Z4, Z2, Z2
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z4
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z4
 	VADDPS    Z4, Z3, Z3
 
 relu:
-	TESTQ  $0x00000002, BX
-	JZ     store
-	VPXORD Z4, Z4, Z4
-	VMAXPS Z0, Z4, Z0
-	VMAXPS Z1, Z4, Z1
-	VMAXPS Z2, Z4, Z2
-	VMAXPS Z3, Z4, Z3
+	TESTQ        $0x00000002, BX
+	JZ           store
+	VPXORD       Z4, Z4, Z4
+	VMAXPS       Z0, Z4, Z0
+	VMAXPS       Z1, Z4, Z1
+	VMAXPS       Z2, Z4, Z2
+	VMAXPS       Z3, Z4, Z3
+	TESTQ        $0x00000004, BX
+	JZ           store
+	VBROADCASTSS 156(AX), Z4
+	VMINPS       Z0, Z4, Z0
+	VMINPS       Z1, Z4, Z1
+	VMINPS       Z2, Z4, Z2
+	VMINPS       Z3, Z4, Z3
 
 store:
 	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    CX, AX
-	VMOVUPS Z0, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z2, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z3, (AX)
+	MOVQ    CX, DI
+	VMOVUPS Z0, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z3, (DI)
 	JMP     done
 
 storeMasked:
-	MOVQ    CX, AX
-	VMOVUPS Z0, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z1, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z2, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z3, K1, (AX)
+	MOVQ    CX, DI
+	VMOVUPS Z0, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z1, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z3, K1, (DI)
 
 done:
 	VZEROUPPER
@@ -2935,88 +3042,99 @@ bias:
 	VADDPS       Z8, Z7, Z7
 
 residual:
-	MOVQ   64(AX), AX
-	TESTQ  AX, AX
+	MOVQ   64(AX), DI
+	TESTQ  DI, DI
 	JZ     relu
 	TESTQ  SI, SI
 	JNZ    residualMasked
-	VADDPS (AX), Z0, Z0
-	VADDPS 64(AX), Z1, Z1
-	ADDQ   DX, AX
-	VADDPS (AX), Z2, Z2
-	VADDPS 64(AX), Z3, Z3
-	ADDQ   DX, AX
-	VADDPS (AX), Z4, Z4
-	VADDPS 64(AX), Z5, Z5
-	ADDQ   DX, AX
-	VADDPS (AX), Z6, Z6
-	VADDPS 64(AX), Z7, Z7
+	VADDPS (DI), Z0, Z0
+	VADDPS 64(DI), Z1, Z1
+	ADDQ   DX, DI
+	VADDPS (DI), Z2, Z2
+	VADDPS 64(DI), Z3, Z3
+	ADDQ   DX, DI
+	VADDPS (DI), Z4, Z4
+	VADDPS 64(DI), Z5, Z5
+	ADDQ   DX, DI
+	VADDPS (DI), Z6, Z6
+	VADDPS 64(DI), Z7, Z7
 	JMP    relu
 
 residualMasked:
-	VMOVUPS.Z (AX), K1, Z8
+	VMOVUPS.Z (DI), K1, Z8
 	VADDPS    Z8, Z0, Z0
-	VMOVUPS.Z 64(AX), K2, Z8
+	VMOVUPS.Z 64(DI), K2, Z8
 	VADDPS    Z8, Z1, Z1
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z8
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z8
 	VADDPS    Z8, Z2, Z2
-	VMOVUPS.Z 64(AX), K2, Z8
+	VMOVUPS.Z 64(DI), K2, Z8
 	VADDPS    Z8, Z3, Z3
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z8
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z8
 	VADDPS    Z8, Z4, Z4
-	VMOVUPS.Z 64(AX), K2, Z8
+	VMOVUPS.Z 64(DI), K2, Z8
 	VADDPS    Z8, Z5, Z5
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z8
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z8
 	VADDPS    Z8, Z6, Z6
-	VMOVUPS.Z 64(AX), K2, Z8
+	VMOVUPS.Z 64(DI), K2, Z8
 	VADDPS    Z8, Z7, Z7
 
 relu:
-	TESTQ  $0x00000002, BX
-	JZ     store
-	VPXORD Z8, Z8, Z8
-	VMAXPS Z0, Z8, Z0
-	VMAXPS Z1, Z8, Z1
-	VMAXPS Z2, Z8, Z2
-	VMAXPS Z3, Z8, Z3
-	VMAXPS Z4, Z8, Z4
-	VMAXPS Z5, Z8, Z5
-	VMAXPS Z6, Z8, Z6
-	VMAXPS Z7, Z8, Z7
+	TESTQ        $0x00000002, BX
+	JZ           store
+	VPXORD       Z8, Z8, Z8
+	VMAXPS       Z0, Z8, Z0
+	VMAXPS       Z1, Z8, Z1
+	VMAXPS       Z2, Z8, Z2
+	VMAXPS       Z3, Z8, Z3
+	VMAXPS       Z4, Z8, Z4
+	VMAXPS       Z5, Z8, Z5
+	VMAXPS       Z6, Z8, Z6
+	VMAXPS       Z7, Z8, Z7
+	TESTQ        $0x00000004, BX
+	JZ           store
+	VBROADCASTSS 156(AX), Z8
+	VMINPS       Z0, Z8, Z0
+	VMINPS       Z1, Z8, Z1
+	VMINPS       Z2, Z8, Z2
+	VMINPS       Z3, Z8, Z3
+	VMINPS       Z4, Z8, Z4
+	VMINPS       Z5, Z8, Z5
+	VMINPS       Z6, Z8, Z6
+	VMINPS       Z7, Z8, Z7
 
 store:
 	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    CX, AX
-	VMOVUPS Z0, (AX)
-	VMOVUPS Z1, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z2, (AX)
-	VMOVUPS Z3, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z4, (AX)
-	VMOVUPS Z5, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z6, (AX)
-	VMOVUPS Z7, 64(AX)
+	MOVQ    CX, DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, (DI)
+	VMOVUPS Z3, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, (DI)
+	VMOVUPS Z5, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z6, (DI)
+	VMOVUPS Z7, 64(DI)
 	JMP     done
 
 storeMasked:
-	MOVQ    CX, AX
-	VMOVUPS Z0, K1, (AX)
-	VMOVUPS Z1, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z2, K1, (AX)
-	VMOVUPS Z3, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z4, K1, (AX)
-	VMOVUPS Z5, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z6, K1, (AX)
-	VMOVUPS Z7, K2, 64(AX)
+	MOVQ    CX, DI
+	VMOVUPS Z0, K1, (DI)
+	VMOVUPS Z1, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, K1, (DI)
+	VMOVUPS Z3, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, K1, (DI)
+	VMOVUPS Z5, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z6, K1, (DI)
+	VMOVUPS Z7, K2, 64(DI)
 
 done:
 	VZEROUPPER
@@ -3180,88 +3298,99 @@ bias:
 	VADDPS       Z8, Z7, Z7
 
 residual:
-	MOVQ   64(AX), AX
-	TESTQ  AX, AX
+	MOVQ   64(AX), DI
+	TESTQ  DI, DI
 	JZ     relu
 	TESTQ  SI, SI
 	JNZ    residualMasked
-	VADDPS (AX), Z0, Z0
-	VADDPS 64(AX), Z1, Z1
-	ADDQ   DX, AX
-	VADDPS (AX), Z2, Z2
-	VADDPS 64(AX), Z3, Z3
-	ADDQ   DX, AX
-	VADDPS (AX), Z4, Z4
-	VADDPS 64(AX), Z5, Z5
-	ADDQ   DX, AX
-	VADDPS (AX), Z6, Z6
-	VADDPS 64(AX), Z7, Z7
+	VADDPS (DI), Z0, Z0
+	VADDPS 64(DI), Z1, Z1
+	ADDQ   DX, DI
+	VADDPS (DI), Z2, Z2
+	VADDPS 64(DI), Z3, Z3
+	ADDQ   DX, DI
+	VADDPS (DI), Z4, Z4
+	VADDPS 64(DI), Z5, Z5
+	ADDQ   DX, DI
+	VADDPS (DI), Z6, Z6
+	VADDPS 64(DI), Z7, Z7
 	JMP    relu
 
 residualMasked:
-	VMOVUPS.Z (AX), K1, Z8
+	VMOVUPS.Z (DI), K1, Z8
 	VADDPS    Z8, Z0, Z0
-	VMOVUPS.Z 64(AX), K2, Z8
+	VMOVUPS.Z 64(DI), K2, Z8
 	VADDPS    Z8, Z1, Z1
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z8
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z8
 	VADDPS    Z8, Z2, Z2
-	VMOVUPS.Z 64(AX), K2, Z8
+	VMOVUPS.Z 64(DI), K2, Z8
 	VADDPS    Z8, Z3, Z3
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z8
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z8
 	VADDPS    Z8, Z4, Z4
-	VMOVUPS.Z 64(AX), K2, Z8
+	VMOVUPS.Z 64(DI), K2, Z8
 	VADDPS    Z8, Z5, Z5
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z8
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z8
 	VADDPS    Z8, Z6, Z6
-	VMOVUPS.Z 64(AX), K2, Z8
+	VMOVUPS.Z 64(DI), K2, Z8
 	VADDPS    Z8, Z7, Z7
 
 relu:
-	TESTQ  $0x00000002, BX
-	JZ     store
-	VPXORD Z8, Z8, Z8
-	VMAXPS Z0, Z8, Z0
-	VMAXPS Z1, Z8, Z1
-	VMAXPS Z2, Z8, Z2
-	VMAXPS Z3, Z8, Z3
-	VMAXPS Z4, Z8, Z4
-	VMAXPS Z5, Z8, Z5
-	VMAXPS Z6, Z8, Z6
-	VMAXPS Z7, Z8, Z7
+	TESTQ        $0x00000002, BX
+	JZ           store
+	VPXORD       Z8, Z8, Z8
+	VMAXPS       Z0, Z8, Z0
+	VMAXPS       Z1, Z8, Z1
+	VMAXPS       Z2, Z8, Z2
+	VMAXPS       Z3, Z8, Z3
+	VMAXPS       Z4, Z8, Z4
+	VMAXPS       Z5, Z8, Z5
+	VMAXPS       Z6, Z8, Z6
+	VMAXPS       Z7, Z8, Z7
+	TESTQ        $0x00000004, BX
+	JZ           store
+	VBROADCASTSS 156(AX), Z8
+	VMINPS       Z0, Z8, Z0
+	VMINPS       Z1, Z8, Z1
+	VMINPS       Z2, Z8, Z2
+	VMINPS       Z3, Z8, Z3
+	VMINPS       Z4, Z8, Z4
+	VMINPS       Z5, Z8, Z5
+	VMINPS       Z6, Z8, Z6
+	VMINPS       Z7, Z8, Z7
 
 store:
 	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    CX, AX
-	VMOVUPS Z0, (AX)
-	VMOVUPS Z1, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z2, (AX)
-	VMOVUPS Z3, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z4, (AX)
-	VMOVUPS Z5, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z6, (AX)
-	VMOVUPS Z7, 64(AX)
+	MOVQ    CX, DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, (DI)
+	VMOVUPS Z3, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, (DI)
+	VMOVUPS Z5, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z6, (DI)
+	VMOVUPS Z7, 64(DI)
 	JMP     done
 
 storeMasked:
-	MOVQ    CX, AX
-	VMOVUPS Z0, K1, (AX)
-	VMOVUPS Z1, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z2, K1, (AX)
-	VMOVUPS Z3, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z4, K1, (AX)
-	VMOVUPS Z5, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z6, K1, (AX)
-	VMOVUPS Z7, K2, 64(AX)
+	MOVQ    CX, DI
+	VMOVUPS Z0, K1, (DI)
+	VMOVUPS Z1, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, K1, (DI)
+	VMOVUPS Z3, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, K1, (DI)
+	VMOVUPS Z5, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z6, K1, (DI)
+	VMOVUPS Z7, K2, 64(DI)
 
 done:
 	VZEROUPPER
@@ -3463,88 +3592,99 @@ bias:
 	VADDPS       Z8, Z7, Z7
 
 residual:
-	MOVQ   64(AX), AX
-	TESTQ  AX, AX
+	MOVQ   64(AX), DI
+	TESTQ  DI, DI
 	JZ     relu
 	TESTQ  SI, SI
 	JNZ    residualMasked
-	VADDPS (AX), Z0, Z0
-	VADDPS 64(AX), Z1, Z1
-	ADDQ   DX, AX
-	VADDPS (AX), Z2, Z2
-	VADDPS 64(AX), Z3, Z3
-	ADDQ   DX, AX
-	VADDPS (AX), Z4, Z4
-	VADDPS 64(AX), Z5, Z5
-	ADDQ   DX, AX
-	VADDPS (AX), Z6, Z6
-	VADDPS 64(AX), Z7, Z7
+	VADDPS (DI), Z0, Z0
+	VADDPS 64(DI), Z1, Z1
+	ADDQ   DX, DI
+	VADDPS (DI), Z2, Z2
+	VADDPS 64(DI), Z3, Z3
+	ADDQ   DX, DI
+	VADDPS (DI), Z4, Z4
+	VADDPS 64(DI), Z5, Z5
+	ADDQ   DX, DI
+	VADDPS (DI), Z6, Z6
+	VADDPS 64(DI), Z7, Z7
 	JMP    relu
 
 residualMasked:
-	VMOVUPS.Z (AX), K1, Z8
+	VMOVUPS.Z (DI), K1, Z8
 	VADDPS    Z8, Z0, Z0
-	VMOVUPS.Z 64(AX), K2, Z8
+	VMOVUPS.Z 64(DI), K2, Z8
 	VADDPS    Z8, Z1, Z1
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z8
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z8
 	VADDPS    Z8, Z2, Z2
-	VMOVUPS.Z 64(AX), K2, Z8
+	VMOVUPS.Z 64(DI), K2, Z8
 	VADDPS    Z8, Z3, Z3
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z8
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z8
 	VADDPS    Z8, Z4, Z4
-	VMOVUPS.Z 64(AX), K2, Z8
+	VMOVUPS.Z 64(DI), K2, Z8
 	VADDPS    Z8, Z5, Z5
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z8
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z8
 	VADDPS    Z8, Z6, Z6
-	VMOVUPS.Z 64(AX), K2, Z8
+	VMOVUPS.Z 64(DI), K2, Z8
 	VADDPS    Z8, Z7, Z7
 
 relu:
-	TESTQ  $0x00000002, BX
-	JZ     store
-	VPXORD Z8, Z8, Z8
-	VMAXPS Z0, Z8, Z0
-	VMAXPS Z1, Z8, Z1
-	VMAXPS Z2, Z8, Z2
-	VMAXPS Z3, Z8, Z3
-	VMAXPS Z4, Z8, Z4
-	VMAXPS Z5, Z8, Z5
-	VMAXPS Z6, Z8, Z6
-	VMAXPS Z7, Z8, Z7
+	TESTQ        $0x00000002, BX
+	JZ           store
+	VPXORD       Z8, Z8, Z8
+	VMAXPS       Z0, Z8, Z0
+	VMAXPS       Z1, Z8, Z1
+	VMAXPS       Z2, Z8, Z2
+	VMAXPS       Z3, Z8, Z3
+	VMAXPS       Z4, Z8, Z4
+	VMAXPS       Z5, Z8, Z5
+	VMAXPS       Z6, Z8, Z6
+	VMAXPS       Z7, Z8, Z7
+	TESTQ        $0x00000004, BX
+	JZ           store
+	VBROADCASTSS 156(AX), Z8
+	VMINPS       Z0, Z8, Z0
+	VMINPS       Z1, Z8, Z1
+	VMINPS       Z2, Z8, Z2
+	VMINPS       Z3, Z8, Z3
+	VMINPS       Z4, Z8, Z4
+	VMINPS       Z5, Z8, Z5
+	VMINPS       Z6, Z8, Z6
+	VMINPS       Z7, Z8, Z7
 
 store:
 	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    CX, AX
-	VMOVUPS Z0, (AX)
-	VMOVUPS Z1, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z2, (AX)
-	VMOVUPS Z3, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z4, (AX)
-	VMOVUPS Z5, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z6, (AX)
-	VMOVUPS Z7, 64(AX)
+	MOVQ    CX, DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, (DI)
+	VMOVUPS Z3, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, (DI)
+	VMOVUPS Z5, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z6, (DI)
+	VMOVUPS Z7, 64(DI)
 	JMP     done
 
 storeMasked:
-	MOVQ    CX, AX
-	VMOVUPS Z0, K1, (AX)
-	VMOVUPS Z1, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z2, K1, (AX)
-	VMOVUPS Z3, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z4, K1, (AX)
-	VMOVUPS Z5, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z6, K1, (AX)
-	VMOVUPS Z7, K2, 64(AX)
+	MOVQ    CX, DI
+	VMOVUPS Z0, K1, (DI)
+	VMOVUPS Z1, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, K1, (DI)
+	VMOVUPS Z3, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, K1, (DI)
+	VMOVUPS Z5, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z6, K1, (DI)
+	VMOVUPS Z7, K2, 64(DI)
 
 done:
 	VZEROUPPER
@@ -3675,74 +3815,82 @@ bias:
 	VADDPS       Z5, Z4, Z4
 
 residual:
-	MOVQ   64(AX), AX
-	TESTQ  AX, AX
+	MOVQ   64(AX), DI
+	TESTQ  DI, DI
 	JZ     relu
 	TESTQ  SI, SI
 	JNZ    residualMasked
-	VADDPS (AX), Z0, Z0
-	ADDQ   DX, AX
-	VADDPS (AX), Z1, Z1
-	ADDQ   DX, AX
-	VADDPS (AX), Z2, Z2
-	ADDQ   DX, AX
-	VADDPS (AX), Z3, Z3
-	ADDQ   DX, AX
-	VADDPS (AX), Z4, Z4
+	VADDPS (DI), Z0, Z0
+	ADDQ   DX, DI
+	VADDPS (DI), Z1, Z1
+	ADDQ   DX, DI
+	VADDPS (DI), Z2, Z2
+	ADDQ   DX, DI
+	VADDPS (DI), Z3, Z3
+	ADDQ   DX, DI
+	VADDPS (DI), Z4, Z4
 	JMP    relu
 
 residualMasked:
-	VMOVUPS.Z (AX), K1, Z5
+	VMOVUPS.Z (DI), K1, Z5
 	VADDPS    Z5, Z0, Z0
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z5
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z5
 	VADDPS    Z5, Z1, Z1
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z5
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z5
 	VADDPS    Z5, Z2, Z2
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z5
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z5
 	VADDPS    Z5, Z3, Z3
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z5
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z5
 	VADDPS    Z5, Z4, Z4
 
 relu:
-	TESTQ  $0x00000002, BX
-	JZ     store
-	VPXORD Z5, Z5, Z5
-	VMAXPS Z0, Z5, Z0
-	VMAXPS Z1, Z5, Z1
-	VMAXPS Z2, Z5, Z2
-	VMAXPS Z3, Z5, Z3
-	VMAXPS Z4, Z5, Z4
+	TESTQ        $0x00000002, BX
+	JZ           store
+	VPXORD       Z5, Z5, Z5
+	VMAXPS       Z0, Z5, Z0
+	VMAXPS       Z1, Z5, Z1
+	VMAXPS       Z2, Z5, Z2
+	VMAXPS       Z3, Z5, Z3
+	VMAXPS       Z4, Z5, Z4
+	TESTQ        $0x00000004, BX
+	JZ           store
+	VBROADCASTSS 156(AX), Z5
+	VMINPS       Z0, Z5, Z0
+	VMINPS       Z1, Z5, Z1
+	VMINPS       Z2, Z5, Z2
+	VMINPS       Z3, Z5, Z3
+	VMINPS       Z4, Z5, Z4
 
 store:
 	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    CX, AX
-	VMOVUPS Z0, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z2, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z3, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z4, (AX)
+	MOVQ    CX, DI
+	VMOVUPS Z0, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z3, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, (DI)
 	JMP     done
 
 storeMasked:
-	MOVQ    CX, AX
-	VMOVUPS Z0, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z1, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z2, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z3, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z4, K1, (AX)
+	MOVQ    CX, DI
+	VMOVUPS Z0, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z1, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z3, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, K1, (DI)
 
 done:
 	VZEROUPPER
@@ -3878,74 +4026,82 @@ bias:
 	VADDPS       Z5, Z4, Z4
 
 residual:
-	MOVQ   64(AX), AX
-	TESTQ  AX, AX
+	MOVQ   64(AX), DI
+	TESTQ  DI, DI
 	JZ     relu
 	TESTQ  SI, SI
 	JNZ    residualMasked
-	VADDPS (AX), Z0, Z0
-	ADDQ   DX, AX
-	VADDPS (AX), Z1, Z1
-	ADDQ   DX, AX
-	VADDPS (AX), Z2, Z2
-	ADDQ   DX, AX
-	VADDPS (AX), Z3, Z3
-	ADDQ   DX, AX
-	VADDPS (AX), Z4, Z4
+	VADDPS (DI), Z0, Z0
+	ADDQ   DX, DI
+	VADDPS (DI), Z1, Z1
+	ADDQ   DX, DI
+	VADDPS (DI), Z2, Z2
+	ADDQ   DX, DI
+	VADDPS (DI), Z3, Z3
+	ADDQ   DX, DI
+	VADDPS (DI), Z4, Z4
 	JMP    relu
 
 residualMasked:
-	VMOVUPS.Z (AX), K1, Z5
+	VMOVUPS.Z (DI), K1, Z5
 	VADDPS    Z5, Z0, Z0
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z5
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z5
 	VADDPS    Z5, Z1, Z1
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z5
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z5
 	VADDPS    Z5, Z2, Z2
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z5
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z5
 	VADDPS    Z5, Z3, Z3
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z5
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z5
 	VADDPS    Z5, Z4, Z4
 
 relu:
-	TESTQ  $0x00000002, BX
-	JZ     store
-	VPXORD Z5, Z5, Z5
-	VMAXPS Z0, Z5, Z0
-	VMAXPS Z1, Z5, Z1
-	VMAXPS Z2, Z5, Z2
-	VMAXPS Z3, Z5, Z3
-	VMAXPS Z4, Z5, Z4
+	TESTQ        $0x00000002, BX
+	JZ           store
+	VPXORD       Z5, Z5, Z5
+	VMAXPS       Z0, Z5, Z0
+	VMAXPS       Z1, Z5, Z1
+	VMAXPS       Z2, Z5, Z2
+	VMAXPS       Z3, Z5, Z3
+	VMAXPS       Z4, Z5, Z4
+	TESTQ        $0x00000004, BX
+	JZ           store
+	VBROADCASTSS 156(AX), Z5
+	VMINPS       Z0, Z5, Z0
+	VMINPS       Z1, Z5, Z1
+	VMINPS       Z2, Z5, Z2
+	VMINPS       Z3, Z5, Z3
+	VMINPS       Z4, Z5, Z4
 
 store:
 	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    CX, AX
-	VMOVUPS Z0, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z2, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z3, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z4, (AX)
+	MOVQ    CX, DI
+	VMOVUPS Z0, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z3, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, (DI)
 	JMP     done
 
 storeMasked:
-	MOVQ    CX, AX
-	VMOVUPS Z0, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z1, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z2, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z3, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z4, K1, (AX)
+	MOVQ    CX, DI
+	VMOVUPS Z0, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z1, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z3, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, K1, (DI)
 
 done:
 	VZEROUPPER
@@ -4119,104 +4275,117 @@ bias:
 	VADDPS       Z10, Z9, Z9
 
 residual:
-	MOVQ   64(AX), AX
-	TESTQ  AX, AX
+	MOVQ   64(AX), DI
+	TESTQ  DI, DI
 	JZ     relu
 	TESTQ  SI, SI
 	JNZ    residualMasked
-	VADDPS (AX), Z0, Z0
-	VADDPS 64(AX), Z1, Z1
-	ADDQ   DX, AX
-	VADDPS (AX), Z2, Z2
-	VADDPS 64(AX), Z3, Z3
-	ADDQ   DX, AX
-	VADDPS (AX), Z4, Z4
-	VADDPS 64(AX), Z5, Z5
-	ADDQ   DX, AX
-	VADDPS (AX), Z6, Z6
-	VADDPS 64(AX), Z7, Z7
-	ADDQ   DX, AX
-	VADDPS (AX), Z8, Z8
-	VADDPS 64(AX), Z9, Z9
+	VADDPS (DI), Z0, Z0
+	VADDPS 64(DI), Z1, Z1
+	ADDQ   DX, DI
+	VADDPS (DI), Z2, Z2
+	VADDPS 64(DI), Z3, Z3
+	ADDQ   DX, DI
+	VADDPS (DI), Z4, Z4
+	VADDPS 64(DI), Z5, Z5
+	ADDQ   DX, DI
+	VADDPS (DI), Z6, Z6
+	VADDPS 64(DI), Z7, Z7
+	ADDQ   DX, DI
+	VADDPS (DI), Z8, Z8
+	VADDPS 64(DI), Z9, Z9
 	JMP    relu
 
 residualMasked:
-	VMOVUPS.Z (AX), K1, Z10
+	VMOVUPS.Z (DI), K1, Z10
 	VADDPS    Z10, Z0, Z0
-	VMOVUPS.Z 64(AX), K2, Z10
+	VMOVUPS.Z 64(DI), K2, Z10
 	VADDPS    Z10, Z1, Z1
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z10
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z10
 	VADDPS    Z10, Z2, Z2
-	VMOVUPS.Z 64(AX), K2, Z10
+	VMOVUPS.Z 64(DI), K2, Z10
 	VADDPS    Z10, Z3, Z3
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z10
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z10
 	VADDPS    Z10, Z4, Z4
-	VMOVUPS.Z 64(AX), K2, Z10
+	VMOVUPS.Z 64(DI), K2, Z10
 	VADDPS    Z10, Z5, Z5
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z10
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z10
 	VADDPS    Z10, Z6, Z6
-	VMOVUPS.Z 64(AX), K2, Z10
+	VMOVUPS.Z 64(DI), K2, Z10
 	VADDPS    Z10, Z7, Z7
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z10
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z10
 	VADDPS    Z10, Z8, Z8
-	VMOVUPS.Z 64(AX), K2, Z10
+	VMOVUPS.Z 64(DI), K2, Z10
 	VADDPS    Z10, Z9, Z9
 
 relu:
-	TESTQ  $0x00000002, BX
-	JZ     store
-	VPXORD Z10, Z10, Z10
-	VMAXPS Z0, Z10, Z0
-	VMAXPS Z1, Z10, Z1
-	VMAXPS Z2, Z10, Z2
-	VMAXPS Z3, Z10, Z3
-	VMAXPS Z4, Z10, Z4
-	VMAXPS Z5, Z10, Z5
-	VMAXPS Z6, Z10, Z6
-	VMAXPS Z7, Z10, Z7
-	VMAXPS Z8, Z10, Z8
-	VMAXPS Z9, Z10, Z9
+	TESTQ        $0x00000002, BX
+	JZ           store
+	VPXORD       Z10, Z10, Z10
+	VMAXPS       Z0, Z10, Z0
+	VMAXPS       Z1, Z10, Z1
+	VMAXPS       Z2, Z10, Z2
+	VMAXPS       Z3, Z10, Z3
+	VMAXPS       Z4, Z10, Z4
+	VMAXPS       Z5, Z10, Z5
+	VMAXPS       Z6, Z10, Z6
+	VMAXPS       Z7, Z10, Z7
+	VMAXPS       Z8, Z10, Z8
+	VMAXPS       Z9, Z10, Z9
+	TESTQ        $0x00000004, BX
+	JZ           store
+	VBROADCASTSS 156(AX), Z10
+	VMINPS       Z0, Z10, Z0
+	VMINPS       Z1, Z10, Z1
+	VMINPS       Z2, Z10, Z2
+	VMINPS       Z3, Z10, Z3
+	VMINPS       Z4, Z10, Z4
+	VMINPS       Z5, Z10, Z5
+	VMINPS       Z6, Z10, Z6
+	VMINPS       Z7, Z10, Z7
+	VMINPS       Z8, Z10, Z8
+	VMINPS       Z9, Z10, Z9
 
 store:
 	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    CX, AX
-	VMOVUPS Z0, (AX)
-	VMOVUPS Z1, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z2, (AX)
-	VMOVUPS Z3, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z4, (AX)
-	VMOVUPS Z5, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z6, (AX)
-	VMOVUPS Z7, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z8, (AX)
-	VMOVUPS Z9, 64(AX)
+	MOVQ    CX, DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, (DI)
+	VMOVUPS Z3, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, (DI)
+	VMOVUPS Z5, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z6, (DI)
+	VMOVUPS Z7, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z8, (DI)
+	VMOVUPS Z9, 64(DI)
 	JMP     done
 
 storeMasked:
-	MOVQ    CX, AX
-	VMOVUPS Z0, K1, (AX)
-	VMOVUPS Z1, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z2, K1, (AX)
-	VMOVUPS Z3, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z4, K1, (AX)
-	VMOVUPS Z5, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z6, K1, (AX)
-	VMOVUPS Z7, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z8, K1, (AX)
-	VMOVUPS Z9, K2, 64(AX)
+	MOVQ    CX, DI
+	VMOVUPS Z0, K1, (DI)
+	VMOVUPS Z1, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, K1, (DI)
+	VMOVUPS Z3, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, K1, (DI)
+	VMOVUPS Z5, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z6, K1, (DI)
+	VMOVUPS Z7, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z8, K1, (DI)
+	VMOVUPS Z9, K2, 64(DI)
 
 done:
 	VZEROUPPER
@@ -4400,104 +4569,117 @@ bias:
 	VADDPS       Z10, Z9, Z9
 
 residual:
-	MOVQ   64(AX), AX
-	TESTQ  AX, AX
+	MOVQ   64(AX), DI
+	TESTQ  DI, DI
 	JZ     relu
 	TESTQ  SI, SI
 	JNZ    residualMasked
-	VADDPS (AX), Z0, Z0
-	VADDPS 64(AX), Z1, Z1
-	ADDQ   DX, AX
-	VADDPS (AX), Z2, Z2
-	VADDPS 64(AX), Z3, Z3
-	ADDQ   DX, AX
-	VADDPS (AX), Z4, Z4
-	VADDPS 64(AX), Z5, Z5
-	ADDQ   DX, AX
-	VADDPS (AX), Z6, Z6
-	VADDPS 64(AX), Z7, Z7
-	ADDQ   DX, AX
-	VADDPS (AX), Z8, Z8
-	VADDPS 64(AX), Z9, Z9
+	VADDPS (DI), Z0, Z0
+	VADDPS 64(DI), Z1, Z1
+	ADDQ   DX, DI
+	VADDPS (DI), Z2, Z2
+	VADDPS 64(DI), Z3, Z3
+	ADDQ   DX, DI
+	VADDPS (DI), Z4, Z4
+	VADDPS 64(DI), Z5, Z5
+	ADDQ   DX, DI
+	VADDPS (DI), Z6, Z6
+	VADDPS 64(DI), Z7, Z7
+	ADDQ   DX, DI
+	VADDPS (DI), Z8, Z8
+	VADDPS 64(DI), Z9, Z9
 	JMP    relu
 
 residualMasked:
-	VMOVUPS.Z (AX), K1, Z10
+	VMOVUPS.Z (DI), K1, Z10
 	VADDPS    Z10, Z0, Z0
-	VMOVUPS.Z 64(AX), K2, Z10
+	VMOVUPS.Z 64(DI), K2, Z10
 	VADDPS    Z10, Z1, Z1
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z10
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z10
 	VADDPS    Z10, Z2, Z2
-	VMOVUPS.Z 64(AX), K2, Z10
+	VMOVUPS.Z 64(DI), K2, Z10
 	VADDPS    Z10, Z3, Z3
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z10
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z10
 	VADDPS    Z10, Z4, Z4
-	VMOVUPS.Z 64(AX), K2, Z10
+	VMOVUPS.Z 64(DI), K2, Z10
 	VADDPS    Z10, Z5, Z5
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z10
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z10
 	VADDPS    Z10, Z6, Z6
-	VMOVUPS.Z 64(AX), K2, Z10
+	VMOVUPS.Z 64(DI), K2, Z10
 	VADDPS    Z10, Z7, Z7
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z10
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z10
 	VADDPS    Z10, Z8, Z8
-	VMOVUPS.Z 64(AX), K2, Z10
+	VMOVUPS.Z 64(DI), K2, Z10
 	VADDPS    Z10, Z9, Z9
 
 relu:
-	TESTQ  $0x00000002, BX
-	JZ     store
-	VPXORD Z10, Z10, Z10
-	VMAXPS Z0, Z10, Z0
-	VMAXPS Z1, Z10, Z1
-	VMAXPS Z2, Z10, Z2
-	VMAXPS Z3, Z10, Z3
-	VMAXPS Z4, Z10, Z4
-	VMAXPS Z5, Z10, Z5
-	VMAXPS Z6, Z10, Z6
-	VMAXPS Z7, Z10, Z7
-	VMAXPS Z8, Z10, Z8
-	VMAXPS Z9, Z10, Z9
+	TESTQ        $0x00000002, BX
+	JZ           store
+	VPXORD       Z10, Z10, Z10
+	VMAXPS       Z0, Z10, Z0
+	VMAXPS       Z1, Z10, Z1
+	VMAXPS       Z2, Z10, Z2
+	VMAXPS       Z3, Z10, Z3
+	VMAXPS       Z4, Z10, Z4
+	VMAXPS       Z5, Z10, Z5
+	VMAXPS       Z6, Z10, Z6
+	VMAXPS       Z7, Z10, Z7
+	VMAXPS       Z8, Z10, Z8
+	VMAXPS       Z9, Z10, Z9
+	TESTQ        $0x00000004, BX
+	JZ           store
+	VBROADCASTSS 156(AX), Z10
+	VMINPS       Z0, Z10, Z0
+	VMINPS       Z1, Z10, Z1
+	VMINPS       Z2, Z10, Z2
+	VMINPS       Z3, Z10, Z3
+	VMINPS       Z4, Z10, Z4
+	VMINPS       Z5, Z10, Z5
+	VMINPS       Z6, Z10, Z6
+	VMINPS       Z7, Z10, Z7
+	VMINPS       Z8, Z10, Z8
+	VMINPS       Z9, Z10, Z9
 
 store:
 	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    CX, AX
-	VMOVUPS Z0, (AX)
-	VMOVUPS Z1, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z2, (AX)
-	VMOVUPS Z3, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z4, (AX)
-	VMOVUPS Z5, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z6, (AX)
-	VMOVUPS Z7, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z8, (AX)
-	VMOVUPS Z9, 64(AX)
+	MOVQ    CX, DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, (DI)
+	VMOVUPS Z3, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, (DI)
+	VMOVUPS Z5, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z6, (DI)
+	VMOVUPS Z7, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z8, (DI)
+	VMOVUPS Z9, 64(DI)
 	JMP     done
 
 storeMasked:
-	MOVQ    CX, AX
-	VMOVUPS Z0, K1, (AX)
-	VMOVUPS Z1, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z2, K1, (AX)
-	VMOVUPS Z3, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z4, K1, (AX)
-	VMOVUPS Z5, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z6, K1, (AX)
-	VMOVUPS Z7, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z8, K1, (AX)
-	VMOVUPS Z9, K2, 64(AX)
+	MOVQ    CX, DI
+	VMOVUPS Z0, K1, (DI)
+	VMOVUPS Z1, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, K1, (DI)
+	VMOVUPS Z3, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, K1, (DI)
+	VMOVUPS Z5, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z6, K1, (DI)
+	VMOVUPS Z7, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z8, K1, (DI)
+	VMOVUPS Z9, K2, 64(DI)
 
 done:
 	VZEROUPPER
@@ -4719,104 +4901,117 @@ bias:
 	VADDPS       Z10, Z9, Z9
 
 residual:
-	MOVQ   64(AX), AX
-	TESTQ  AX, AX
+	MOVQ   64(AX), DI
+	TESTQ  DI, DI
 	JZ     relu
 	TESTQ  SI, SI
 	JNZ    residualMasked
-	VADDPS (AX), Z0, Z0
-	VADDPS 64(AX), Z1, Z1
-	ADDQ   DX, AX
-	VADDPS (AX), Z2, Z2
-	VADDPS 64(AX), Z3, Z3
-	ADDQ   DX, AX
-	VADDPS (AX), Z4, Z4
-	VADDPS 64(AX), Z5, Z5
-	ADDQ   DX, AX
-	VADDPS (AX), Z6, Z6
-	VADDPS 64(AX), Z7, Z7
-	ADDQ   DX, AX
-	VADDPS (AX), Z8, Z8
-	VADDPS 64(AX), Z9, Z9
+	VADDPS (DI), Z0, Z0
+	VADDPS 64(DI), Z1, Z1
+	ADDQ   DX, DI
+	VADDPS (DI), Z2, Z2
+	VADDPS 64(DI), Z3, Z3
+	ADDQ   DX, DI
+	VADDPS (DI), Z4, Z4
+	VADDPS 64(DI), Z5, Z5
+	ADDQ   DX, DI
+	VADDPS (DI), Z6, Z6
+	VADDPS 64(DI), Z7, Z7
+	ADDQ   DX, DI
+	VADDPS (DI), Z8, Z8
+	VADDPS 64(DI), Z9, Z9
 	JMP    relu
 
 residualMasked:
-	VMOVUPS.Z (AX), K1, Z10
+	VMOVUPS.Z (DI), K1, Z10
 	VADDPS    Z10, Z0, Z0
-	VMOVUPS.Z 64(AX), K2, Z10
+	VMOVUPS.Z 64(DI), K2, Z10
 	VADDPS    Z10, Z1, Z1
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z10
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z10
 	VADDPS    Z10, Z2, Z2
-	VMOVUPS.Z 64(AX), K2, Z10
+	VMOVUPS.Z 64(DI), K2, Z10
 	VADDPS    Z10, Z3, Z3
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z10
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z10
 	VADDPS    Z10, Z4, Z4
-	VMOVUPS.Z 64(AX), K2, Z10
+	VMOVUPS.Z 64(DI), K2, Z10
 	VADDPS    Z10, Z5, Z5
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z10
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z10
 	VADDPS    Z10, Z6, Z6
-	VMOVUPS.Z 64(AX), K2, Z10
+	VMOVUPS.Z 64(DI), K2, Z10
 	VADDPS    Z10, Z7, Z7
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z10
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z10
 	VADDPS    Z10, Z8, Z8
-	VMOVUPS.Z 64(AX), K2, Z10
+	VMOVUPS.Z 64(DI), K2, Z10
 	VADDPS    Z10, Z9, Z9
 
 relu:
-	TESTQ  $0x00000002, BX
-	JZ     store
-	VPXORD Z10, Z10, Z10
-	VMAXPS Z0, Z10, Z0
-	VMAXPS Z1, Z10, Z1
-	VMAXPS Z2, Z10, Z2
-	VMAXPS Z3, Z10, Z3
-	VMAXPS Z4, Z10, Z4
-	VMAXPS Z5, Z10, Z5
-	VMAXPS Z6, Z10, Z6
-	VMAXPS Z7, Z10, Z7
-	VMAXPS Z8, Z10, Z8
-	VMAXPS Z9, Z10, Z9
+	TESTQ        $0x00000002, BX
+	JZ           store
+	VPXORD       Z10, Z10, Z10
+	VMAXPS       Z0, Z10, Z0
+	VMAXPS       Z1, Z10, Z1
+	VMAXPS       Z2, Z10, Z2
+	VMAXPS       Z3, Z10, Z3
+	VMAXPS       Z4, Z10, Z4
+	VMAXPS       Z5, Z10, Z5
+	VMAXPS       Z6, Z10, Z6
+	VMAXPS       Z7, Z10, Z7
+	VMAXPS       Z8, Z10, Z8
+	VMAXPS       Z9, Z10, Z9
+	TESTQ        $0x00000004, BX
+	JZ           store
+	VBROADCASTSS 156(AX), Z10
+	VMINPS       Z0, Z10, Z0
+	VMINPS       Z1, Z10, Z1
+	VMINPS       Z2, Z10, Z2
+	VMINPS       Z3, Z10, Z3
+	VMINPS       Z4, Z10, Z4
+	VMINPS       Z5, Z10, Z5
+	VMINPS       Z6, Z10, Z6
+	VMINPS       Z7, Z10, Z7
+	VMINPS       Z8, Z10, Z8
+	VMINPS       Z9, Z10, Z9
 
 store:
 	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    CX, AX
-	VMOVUPS Z0, (AX)
-	VMOVUPS Z1, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z2, (AX)
-	VMOVUPS Z3, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z4, (AX)
-	VMOVUPS Z5, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z6, (AX)
-	VMOVUPS Z7, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z8, (AX)
-	VMOVUPS Z9, 64(AX)
+	MOVQ    CX, DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, (DI)
+	VMOVUPS Z3, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, (DI)
+	VMOVUPS Z5, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z6, (DI)
+	VMOVUPS Z7, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z8, (DI)
+	VMOVUPS Z9, 64(DI)
 	JMP     done
 
 storeMasked:
-	MOVQ    CX, AX
-	VMOVUPS Z0, K1, (AX)
-	VMOVUPS Z1, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z2, K1, (AX)
-	VMOVUPS Z3, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z4, K1, (AX)
-	VMOVUPS Z5, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z6, K1, (AX)
-	VMOVUPS Z7, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z8, K1, (AX)
-	VMOVUPS Z9, K2, 64(AX)
+	MOVQ    CX, DI
+	VMOVUPS Z0, K1, (DI)
+	VMOVUPS Z1, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, K1, (DI)
+	VMOVUPS Z3, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, K1, (DI)
+	VMOVUPS Z5, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z6, K1, (DI)
+	VMOVUPS Z7, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z8, K1, (DI)
+	VMOVUPS Z9, K2, 64(DI)
 
 done:
 	VZEROUPPER
@@ -4960,84 +5155,93 @@ bias:
 	VADDPS       Z6, Z5, Z5
 
 residual:
-	MOVQ   64(AX), AX
-	TESTQ  AX, AX
+	MOVQ   64(AX), DI
+	TESTQ  DI, DI
 	JZ     relu
 	TESTQ  SI, SI
 	JNZ    residualMasked
-	VADDPS (AX), Z0, Z0
-	ADDQ   DX, AX
-	VADDPS (AX), Z1, Z1
-	ADDQ   DX, AX
-	VADDPS (AX), Z2, Z2
-	ADDQ   DX, AX
-	VADDPS (AX), Z3, Z3
-	ADDQ   DX, AX
-	VADDPS (AX), Z4, Z4
-	ADDQ   DX, AX
-	VADDPS (AX), Z5, Z5
+	VADDPS (DI), Z0, Z0
+	ADDQ   DX, DI
+	VADDPS (DI), Z1, Z1
+	ADDQ   DX, DI
+	VADDPS (DI), Z2, Z2
+	ADDQ   DX, DI
+	VADDPS (DI), Z3, Z3
+	ADDQ   DX, DI
+	VADDPS (DI), Z4, Z4
+	ADDQ   DX, DI
+	VADDPS (DI), Z5, Z5
 	JMP    relu
 
 residualMasked:
-	VMOVUPS.Z (AX), K1, Z6
+	VMOVUPS.Z (DI), K1, Z6
 	VADDPS    Z6, Z0, Z0
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z6
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z6
 	VADDPS    Z6, Z1, Z1
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z6
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z6
 	VADDPS    Z6, Z2, Z2
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z6
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z6
 	VADDPS    Z6, Z3, Z3
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z6
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z6
 	VADDPS    Z6, Z4, Z4
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z6
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z6
 	VADDPS    Z6, Z5, Z5
 
 relu:
-	TESTQ  $0x00000002, BX
-	JZ     store
-	VPXORD Z6, Z6, Z6
-	VMAXPS Z0, Z6, Z0
-	VMAXPS Z1, Z6, Z1
-	VMAXPS Z2, Z6, Z2
-	VMAXPS Z3, Z6, Z3
-	VMAXPS Z4, Z6, Z4
-	VMAXPS Z5, Z6, Z5
+	TESTQ        $0x00000002, BX
+	JZ           store
+	VPXORD       Z6, Z6, Z6
+	VMAXPS       Z0, Z6, Z0
+	VMAXPS       Z1, Z6, Z1
+	VMAXPS       Z2, Z6, Z2
+	VMAXPS       Z3, Z6, Z3
+	VMAXPS       Z4, Z6, Z4
+	VMAXPS       Z5, Z6, Z5
+	TESTQ        $0x00000004, BX
+	JZ           store
+	VBROADCASTSS 156(AX), Z6
+	VMINPS       Z0, Z6, Z0
+	VMINPS       Z1, Z6, Z1
+	VMINPS       Z2, Z6, Z2
+	VMINPS       Z3, Z6, Z3
+	VMINPS       Z4, Z6, Z4
+	VMINPS       Z5, Z6, Z5
 
 store:
 	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    CX, AX
-	VMOVUPS Z0, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z2, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z3, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z4, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z5, (AX)
+	MOVQ    CX, DI
+	VMOVUPS Z0, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z3, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z5, (DI)
 	JMP     done
 
 storeMasked:
-	MOVQ    CX, AX
-	VMOVUPS Z0, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z1, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z2, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z3, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z4, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z5, K1, (AX)
+	MOVQ    CX, DI
+	VMOVUPS Z0, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z1, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z3, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z5, K1, (DI)
 
 done:
 	VZEROUPPER
@@ -5186,84 +5390,93 @@ bias:
 	VADDPS       Z6, Z5, Z5
 
 residual:
-	MOVQ   64(AX), AX
-	TESTQ  AX, AX
+	MOVQ   64(AX), DI
+	TESTQ  DI, DI
 	JZ     relu
 	TESTQ  SI, SI
 	JNZ    residualMasked
-	VADDPS (AX), Z0, Z0
-	ADDQ   DX, AX
-	VADDPS (AX), Z1, Z1
-	ADDQ   DX, AX
-	VADDPS (AX), Z2, Z2
-	ADDQ   DX, AX
-	VADDPS (AX), Z3, Z3
-	ADDQ   DX, AX
-	VADDPS (AX), Z4, Z4
-	ADDQ   DX, AX
-	VADDPS (AX), Z5, Z5
+	VADDPS (DI), Z0, Z0
+	ADDQ   DX, DI
+	VADDPS (DI), Z1, Z1
+	ADDQ   DX, DI
+	VADDPS (DI), Z2, Z2
+	ADDQ   DX, DI
+	VADDPS (DI), Z3, Z3
+	ADDQ   DX, DI
+	VADDPS (DI), Z4, Z4
+	ADDQ   DX, DI
+	VADDPS (DI), Z5, Z5
 	JMP    relu
 
 residualMasked:
-	VMOVUPS.Z (AX), K1, Z6
+	VMOVUPS.Z (DI), K1, Z6
 	VADDPS    Z6, Z0, Z0
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z6
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z6
 	VADDPS    Z6, Z1, Z1
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z6
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z6
 	VADDPS    Z6, Z2, Z2
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z6
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z6
 	VADDPS    Z6, Z3, Z3
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z6
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z6
 	VADDPS    Z6, Z4, Z4
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z6
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z6
 	VADDPS    Z6, Z5, Z5
 
 relu:
-	TESTQ  $0x00000002, BX
-	JZ     store
-	VPXORD Z6, Z6, Z6
-	VMAXPS Z0, Z6, Z0
-	VMAXPS Z1, Z6, Z1
-	VMAXPS Z2, Z6, Z2
-	VMAXPS Z3, Z6, Z3
-	VMAXPS Z4, Z6, Z4
-	VMAXPS Z5, Z6, Z5
+	TESTQ        $0x00000002, BX
+	JZ           store
+	VPXORD       Z6, Z6, Z6
+	VMAXPS       Z0, Z6, Z0
+	VMAXPS       Z1, Z6, Z1
+	VMAXPS       Z2, Z6, Z2
+	VMAXPS       Z3, Z6, Z3
+	VMAXPS       Z4, Z6, Z4
+	VMAXPS       Z5, Z6, Z5
+	TESTQ        $0x00000004, BX
+	JZ           store
+	VBROADCASTSS 156(AX), Z6
+	VMINPS       Z0, Z6, Z0
+	VMINPS       Z1, Z6, Z1
+	VMINPS       Z2, Z6, Z2
+	VMINPS       Z3, Z6, Z3
+	VMINPS       Z4, Z6, Z4
+	VMINPS       Z5, Z6, Z5
 
 store:
 	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    CX, AX
-	VMOVUPS Z0, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z2, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z3, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z4, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z5, (AX)
+	MOVQ    CX, DI
+	VMOVUPS Z0, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z3, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z5, (DI)
 	JMP     done
 
 storeMasked:
-	MOVQ    CX, AX
-	VMOVUPS Z0, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z1, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z2, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z3, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z4, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z5, K1, (AX)
+	MOVQ    CX, DI
+	VMOVUPS Z0, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z1, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z3, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z5, K1, (DI)
 
 done:
 	VZEROUPPER
@@ -5457,120 +5670,135 @@ bias:
 	VADDPS       Z12, Z11, Z11
 
 residual:
-	MOVQ   64(AX), AX
-	TESTQ  AX, AX
+	MOVQ   64(AX), DI
+	TESTQ  DI, DI
 	JZ     relu
 	TESTQ  SI, SI
 	JNZ    residualMasked
-	VADDPS (AX), Z0, Z0
-	VADDPS 64(AX), Z1, Z1
-	ADDQ   DX, AX
-	VADDPS (AX), Z2, Z2
-	VADDPS 64(AX), Z3, Z3
-	ADDQ   DX, AX
-	VADDPS (AX), Z4, Z4
-	VADDPS 64(AX), Z5, Z5
-	ADDQ   DX, AX
-	VADDPS (AX), Z6, Z6
-	VADDPS 64(AX), Z7, Z7
-	ADDQ   DX, AX
-	VADDPS (AX), Z8, Z8
-	VADDPS 64(AX), Z9, Z9
-	ADDQ   DX, AX
-	VADDPS (AX), Z10, Z10
-	VADDPS 64(AX), Z11, Z11
+	VADDPS (DI), Z0, Z0
+	VADDPS 64(DI), Z1, Z1
+	ADDQ   DX, DI
+	VADDPS (DI), Z2, Z2
+	VADDPS 64(DI), Z3, Z3
+	ADDQ   DX, DI
+	VADDPS (DI), Z4, Z4
+	VADDPS 64(DI), Z5, Z5
+	ADDQ   DX, DI
+	VADDPS (DI), Z6, Z6
+	VADDPS 64(DI), Z7, Z7
+	ADDQ   DX, DI
+	VADDPS (DI), Z8, Z8
+	VADDPS 64(DI), Z9, Z9
+	ADDQ   DX, DI
+	VADDPS (DI), Z10, Z10
+	VADDPS 64(DI), Z11, Z11
 	JMP    relu
 
 residualMasked:
-	VMOVUPS.Z (AX), K1, Z12
+	VMOVUPS.Z (DI), K1, Z12
 	VADDPS    Z12, Z0, Z0
-	VMOVUPS.Z 64(AX), K2, Z12
+	VMOVUPS.Z 64(DI), K2, Z12
 	VADDPS    Z12, Z1, Z1
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z12
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z12
 	VADDPS    Z12, Z2, Z2
-	VMOVUPS.Z 64(AX), K2, Z12
+	VMOVUPS.Z 64(DI), K2, Z12
 	VADDPS    Z12, Z3, Z3
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z12
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z12
 	VADDPS    Z12, Z4, Z4
-	VMOVUPS.Z 64(AX), K2, Z12
+	VMOVUPS.Z 64(DI), K2, Z12
 	VADDPS    Z12, Z5, Z5
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z12
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z12
 	VADDPS    Z12, Z6, Z6
-	VMOVUPS.Z 64(AX), K2, Z12
+	VMOVUPS.Z 64(DI), K2, Z12
 	VADDPS    Z12, Z7, Z7
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z12
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z12
 	VADDPS    Z12, Z8, Z8
-	VMOVUPS.Z 64(AX), K2, Z12
+	VMOVUPS.Z 64(DI), K2, Z12
 	VADDPS    Z12, Z9, Z9
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z12
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z12
 	VADDPS    Z12, Z10, Z10
-	VMOVUPS.Z 64(AX), K2, Z12
+	VMOVUPS.Z 64(DI), K2, Z12
 	VADDPS    Z12, Z11, Z11
 
 relu:
-	TESTQ  $0x00000002, BX
-	JZ     store
-	VPXORD Z12, Z12, Z12
-	VMAXPS Z0, Z12, Z0
-	VMAXPS Z1, Z12, Z1
-	VMAXPS Z2, Z12, Z2
-	VMAXPS Z3, Z12, Z3
-	VMAXPS Z4, Z12, Z4
-	VMAXPS Z5, Z12, Z5
-	VMAXPS Z6, Z12, Z6
-	VMAXPS Z7, Z12, Z7
-	VMAXPS Z8, Z12, Z8
-	VMAXPS Z9, Z12, Z9
-	VMAXPS Z10, Z12, Z10
-	VMAXPS Z11, Z12, Z11
+	TESTQ        $0x00000002, BX
+	JZ           store
+	VPXORD       Z12, Z12, Z12
+	VMAXPS       Z0, Z12, Z0
+	VMAXPS       Z1, Z12, Z1
+	VMAXPS       Z2, Z12, Z2
+	VMAXPS       Z3, Z12, Z3
+	VMAXPS       Z4, Z12, Z4
+	VMAXPS       Z5, Z12, Z5
+	VMAXPS       Z6, Z12, Z6
+	VMAXPS       Z7, Z12, Z7
+	VMAXPS       Z8, Z12, Z8
+	VMAXPS       Z9, Z12, Z9
+	VMAXPS       Z10, Z12, Z10
+	VMAXPS       Z11, Z12, Z11
+	TESTQ        $0x00000004, BX
+	JZ           store
+	VBROADCASTSS 156(AX), Z12
+	VMINPS       Z0, Z12, Z0
+	VMINPS       Z1, Z12, Z1
+	VMINPS       Z2, Z12, Z2
+	VMINPS       Z3, Z12, Z3
+	VMINPS       Z4, Z12, Z4
+	VMINPS       Z5, Z12, Z5
+	VMINPS       Z6, Z12, Z6
+	VMINPS       Z7, Z12, Z7
+	VMINPS       Z8, Z12, Z8
+	VMINPS       Z9, Z12, Z9
+	VMINPS       Z10, Z12, Z10
+	VMINPS       Z11, Z12, Z11
 
 store:
 	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    CX, AX
-	VMOVUPS Z0, (AX)
-	VMOVUPS Z1, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z2, (AX)
-	VMOVUPS Z3, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z4, (AX)
-	VMOVUPS Z5, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z6, (AX)
-	VMOVUPS Z7, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z8, (AX)
-	VMOVUPS Z9, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z10, (AX)
-	VMOVUPS Z11, 64(AX)
+	MOVQ    CX, DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, (DI)
+	VMOVUPS Z3, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, (DI)
+	VMOVUPS Z5, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z6, (DI)
+	VMOVUPS Z7, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z8, (DI)
+	VMOVUPS Z9, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z10, (DI)
+	VMOVUPS Z11, 64(DI)
 	JMP     done
 
 storeMasked:
-	MOVQ    CX, AX
-	VMOVUPS Z0, K1, (AX)
-	VMOVUPS Z1, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z2, K1, (AX)
-	VMOVUPS Z3, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z4, K1, (AX)
-	VMOVUPS Z5, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z6, K1, (AX)
-	VMOVUPS Z7, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z8, K1, (AX)
-	VMOVUPS Z9, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z10, K1, (AX)
-	VMOVUPS Z11, K2, 64(AX)
+	MOVQ    CX, DI
+	VMOVUPS Z0, K1, (DI)
+	VMOVUPS Z1, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, K1, (DI)
+	VMOVUPS Z3, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, K1, (DI)
+	VMOVUPS Z5, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z6, K1, (DI)
+	VMOVUPS Z7, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z8, K1, (DI)
+	VMOVUPS Z9, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z10, K1, (DI)
+	VMOVUPS Z11, K2, 64(DI)
 
 done:
 	VZEROUPPER
@@ -5774,120 +6002,135 @@ bias:
 	VADDPS       Z12, Z11, Z11
 
 residual:
-	MOVQ   64(AX), AX
-	TESTQ  AX, AX
+	MOVQ   64(AX), DI
+	TESTQ  DI, DI
 	JZ     relu
 	TESTQ  SI, SI
 	JNZ    residualMasked
-	VADDPS (AX), Z0, Z0
-	VADDPS 64(AX), Z1, Z1
-	ADDQ   DX, AX
-	VADDPS (AX), Z2, Z2
-	VADDPS 64(AX), Z3, Z3
-	ADDQ   DX, AX
-	VADDPS (AX), Z4, Z4
-	VADDPS 64(AX), Z5, Z5
-	ADDQ   DX, AX
-	VADDPS (AX), Z6, Z6
-	VADDPS 64(AX), Z7, Z7
-	ADDQ   DX, AX
-	VADDPS (AX), Z8, Z8
-	VADDPS 64(AX), Z9, Z9
-	ADDQ   DX, AX
-	VADDPS (AX), Z10, Z10
-	VADDPS 64(AX), Z11, Z11
+	VADDPS (DI), Z0, Z0
+	VADDPS 64(DI), Z1, Z1
+	ADDQ   DX, DI
+	VADDPS (DI), Z2, Z2
+	VADDPS 64(DI), Z3, Z3
+	ADDQ   DX, DI
+	VADDPS (DI), Z4, Z4
+	VADDPS 64(DI), Z5, Z5
+	ADDQ   DX, DI
+	VADDPS (DI), Z6, Z6
+	VADDPS 64(DI), Z7, Z7
+	ADDQ   DX, DI
+	VADDPS (DI), Z8, Z8
+	VADDPS 64(DI), Z9, Z9
+	ADDQ   DX, DI
+	VADDPS (DI), Z10, Z10
+	VADDPS 64(DI), Z11, Z11
 	JMP    relu
 
 residualMasked:
-	VMOVUPS.Z (AX), K1, Z12
+	VMOVUPS.Z (DI), K1, Z12
 	VADDPS    Z12, Z0, Z0
-	VMOVUPS.Z 64(AX), K2, Z12
+	VMOVUPS.Z 64(DI), K2, Z12
 	VADDPS    Z12, Z1, Z1
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z12
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z12
 	VADDPS    Z12, Z2, Z2
-	VMOVUPS.Z 64(AX), K2, Z12
+	VMOVUPS.Z 64(DI), K2, Z12
 	VADDPS    Z12, Z3, Z3
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z12
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z12
 	VADDPS    Z12, Z4, Z4
-	VMOVUPS.Z 64(AX), K2, Z12
+	VMOVUPS.Z 64(DI), K2, Z12
 	VADDPS    Z12, Z5, Z5
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z12
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z12
 	VADDPS    Z12, Z6, Z6
-	VMOVUPS.Z 64(AX), K2, Z12
+	VMOVUPS.Z 64(DI), K2, Z12
 	VADDPS    Z12, Z7, Z7
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z12
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z12
 	VADDPS    Z12, Z8, Z8
-	VMOVUPS.Z 64(AX), K2, Z12
+	VMOVUPS.Z 64(DI), K2, Z12
 	VADDPS    Z12, Z9, Z9
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z12
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z12
 	VADDPS    Z12, Z10, Z10
-	VMOVUPS.Z 64(AX), K2, Z12
+	VMOVUPS.Z 64(DI), K2, Z12
 	VADDPS    Z12, Z11, Z11
 
 relu:
-	TESTQ  $0x00000002, BX
-	JZ     store
-	VPXORD Z12, Z12, Z12
-	VMAXPS Z0, Z12, Z0
-	VMAXPS Z1, Z12, Z1
-	VMAXPS Z2, Z12, Z2
-	VMAXPS Z3, Z12, Z3
-	VMAXPS Z4, Z12, Z4
-	VMAXPS Z5, Z12, Z5
-	VMAXPS Z6, Z12, Z6
-	VMAXPS Z7, Z12, Z7
-	VMAXPS Z8, Z12, Z8
-	VMAXPS Z9, Z12, Z9
-	VMAXPS Z10, Z12, Z10
-	VMAXPS Z11, Z12, Z11
+	TESTQ        $0x00000002, BX
+	JZ           store
+	VPXORD       Z12, Z12, Z12
+	VMAXPS       Z0, Z12, Z0
+	VMAXPS       Z1, Z12, Z1
+	VMAXPS       Z2, Z12, Z2
+	VMAXPS       Z3, Z12, Z3
+	VMAXPS       Z4, Z12, Z4
+	VMAXPS       Z5, Z12, Z5
+	VMAXPS       Z6, Z12, Z6
+	VMAXPS       Z7, Z12, Z7
+	VMAXPS       Z8, Z12, Z8
+	VMAXPS       Z9, Z12, Z9
+	VMAXPS       Z10, Z12, Z10
+	VMAXPS       Z11, Z12, Z11
+	TESTQ        $0x00000004, BX
+	JZ           store
+	VBROADCASTSS 156(AX), Z12
+	VMINPS       Z0, Z12, Z0
+	VMINPS       Z1, Z12, Z1
+	VMINPS       Z2, Z12, Z2
+	VMINPS       Z3, Z12, Z3
+	VMINPS       Z4, Z12, Z4
+	VMINPS       Z5, Z12, Z5
+	VMINPS       Z6, Z12, Z6
+	VMINPS       Z7, Z12, Z7
+	VMINPS       Z8, Z12, Z8
+	VMINPS       Z9, Z12, Z9
+	VMINPS       Z10, Z12, Z10
+	VMINPS       Z11, Z12, Z11
 
 store:
 	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    CX, AX
-	VMOVUPS Z0, (AX)
-	VMOVUPS Z1, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z2, (AX)
-	VMOVUPS Z3, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z4, (AX)
-	VMOVUPS Z5, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z6, (AX)
-	VMOVUPS Z7, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z8, (AX)
-	VMOVUPS Z9, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z10, (AX)
-	VMOVUPS Z11, 64(AX)
+	MOVQ    CX, DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, (DI)
+	VMOVUPS Z3, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, (DI)
+	VMOVUPS Z5, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z6, (DI)
+	VMOVUPS Z7, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z8, (DI)
+	VMOVUPS Z9, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z10, (DI)
+	VMOVUPS Z11, 64(DI)
 	JMP     done
 
 storeMasked:
-	MOVQ    CX, AX
-	VMOVUPS Z0, K1, (AX)
-	VMOVUPS Z1, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z2, K1, (AX)
-	VMOVUPS Z3, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z4, K1, (AX)
-	VMOVUPS Z5, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z6, K1, (AX)
-	VMOVUPS Z7, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z8, K1, (AX)
-	VMOVUPS Z9, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z10, K1, (AX)
-	VMOVUPS Z11, K2, 64(AX)
+	MOVQ    CX, DI
+	VMOVUPS Z0, K1, (DI)
+	VMOVUPS Z1, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, K1, (DI)
+	VMOVUPS Z3, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, K1, (DI)
+	VMOVUPS Z5, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z6, K1, (DI)
+	VMOVUPS Z7, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z8, K1, (DI)
+	VMOVUPS Z9, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z10, K1, (DI)
+	VMOVUPS Z11, K2, 64(DI)
 
 done:
 	VZEROUPPER
@@ -6129,120 +6372,135 @@ bias:
 	VADDPS       Z12, Z11, Z11
 
 residual:
-	MOVQ   64(AX), AX
-	TESTQ  AX, AX
+	MOVQ   64(AX), DI
+	TESTQ  DI, DI
 	JZ     relu
 	TESTQ  SI, SI
 	JNZ    residualMasked
-	VADDPS (AX), Z0, Z0
-	VADDPS 64(AX), Z1, Z1
-	ADDQ   DX, AX
-	VADDPS (AX), Z2, Z2
-	VADDPS 64(AX), Z3, Z3
-	ADDQ   DX, AX
-	VADDPS (AX), Z4, Z4
-	VADDPS 64(AX), Z5, Z5
-	ADDQ   DX, AX
-	VADDPS (AX), Z6, Z6
-	VADDPS 64(AX), Z7, Z7
-	ADDQ   DX, AX
-	VADDPS (AX), Z8, Z8
-	VADDPS 64(AX), Z9, Z9
-	ADDQ   DX, AX
-	VADDPS (AX), Z10, Z10
-	VADDPS 64(AX), Z11, Z11
+	VADDPS (DI), Z0, Z0
+	VADDPS 64(DI), Z1, Z1
+	ADDQ   DX, DI
+	VADDPS (DI), Z2, Z2
+	VADDPS 64(DI), Z3, Z3
+	ADDQ   DX, DI
+	VADDPS (DI), Z4, Z4
+	VADDPS 64(DI), Z5, Z5
+	ADDQ   DX, DI
+	VADDPS (DI), Z6, Z6
+	VADDPS 64(DI), Z7, Z7
+	ADDQ   DX, DI
+	VADDPS (DI), Z8, Z8
+	VADDPS 64(DI), Z9, Z9
+	ADDQ   DX, DI
+	VADDPS (DI), Z10, Z10
+	VADDPS 64(DI), Z11, Z11
 	JMP    relu
 
 residualMasked:
-	VMOVUPS.Z (AX), K1, Z12
+	VMOVUPS.Z (DI), K1, Z12
 	VADDPS    Z12, Z0, Z0
-	VMOVUPS.Z 64(AX), K2, Z12
+	VMOVUPS.Z 64(DI), K2, Z12
 	VADDPS    Z12, Z1, Z1
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z12
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z12
 	VADDPS    Z12, Z2, Z2
-	VMOVUPS.Z 64(AX), K2, Z12
+	VMOVUPS.Z 64(DI), K2, Z12
 	VADDPS    Z12, Z3, Z3
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z12
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z12
 	VADDPS    Z12, Z4, Z4
-	VMOVUPS.Z 64(AX), K2, Z12
+	VMOVUPS.Z 64(DI), K2, Z12
 	VADDPS    Z12, Z5, Z5
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z12
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z12
 	VADDPS    Z12, Z6, Z6
-	VMOVUPS.Z 64(AX), K2, Z12
+	VMOVUPS.Z 64(DI), K2, Z12
 	VADDPS    Z12, Z7, Z7
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z12
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z12
 	VADDPS    Z12, Z8, Z8
-	VMOVUPS.Z 64(AX), K2, Z12
+	VMOVUPS.Z 64(DI), K2, Z12
 	VADDPS    Z12, Z9, Z9
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z12
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z12
 	VADDPS    Z12, Z10, Z10
-	VMOVUPS.Z 64(AX), K2, Z12
+	VMOVUPS.Z 64(DI), K2, Z12
 	VADDPS    Z12, Z11, Z11
 
 relu:
-	TESTQ  $0x00000002, BX
-	JZ     store
-	VPXORD Z12, Z12, Z12
-	VMAXPS Z0, Z12, Z0
-	VMAXPS Z1, Z12, Z1
-	VMAXPS Z2, Z12, Z2
-	VMAXPS Z3, Z12, Z3
-	VMAXPS Z4, Z12, Z4
-	VMAXPS Z5, Z12, Z5
-	VMAXPS Z6, Z12, Z6
-	VMAXPS Z7, Z12, Z7
-	VMAXPS Z8, Z12, Z8
-	VMAXPS Z9, Z12, Z9
-	VMAXPS Z10, Z12, Z10
-	VMAXPS Z11, Z12, Z11
+	TESTQ        $0x00000002, BX
+	JZ           store
+	VPXORD       Z12, Z12, Z12
+	VMAXPS       Z0, Z12, Z0
+	VMAXPS       Z1, Z12, Z1
+	VMAXPS       Z2, Z12, Z2
+	VMAXPS       Z3, Z12, Z3
+	VMAXPS       Z4, Z12, Z4
+	VMAXPS       Z5, Z12, Z5
+	VMAXPS       Z6, Z12, Z6
+	VMAXPS       Z7, Z12, Z7
+	VMAXPS       Z8, Z12, Z8
+	VMAXPS       Z9, Z12, Z9
+	VMAXPS       Z10, Z12, Z10
+	VMAXPS       Z11, Z12, Z11
+	TESTQ        $0x00000004, BX
+	JZ           store
+	VBROADCASTSS 156(AX), Z12
+	VMINPS       Z0, Z12, Z0
+	VMINPS       Z1, Z12, Z1
+	VMINPS       Z2, Z12, Z2
+	VMINPS       Z3, Z12, Z3
+	VMINPS       Z4, Z12, Z4
+	VMINPS       Z5, Z12, Z5
+	VMINPS       Z6, Z12, Z6
+	VMINPS       Z7, Z12, Z7
+	VMINPS       Z8, Z12, Z8
+	VMINPS       Z9, Z12, Z9
+	VMINPS       Z10, Z12, Z10
+	VMINPS       Z11, Z12, Z11
 
 store:
 	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    CX, AX
-	VMOVUPS Z0, (AX)
-	VMOVUPS Z1, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z2, (AX)
-	VMOVUPS Z3, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z4, (AX)
-	VMOVUPS Z5, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z6, (AX)
-	VMOVUPS Z7, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z8, (AX)
-	VMOVUPS Z9, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z10, (AX)
-	VMOVUPS Z11, 64(AX)
+	MOVQ    CX, DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, (DI)
+	VMOVUPS Z3, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, (DI)
+	VMOVUPS Z5, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z6, (DI)
+	VMOVUPS Z7, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z8, (DI)
+	VMOVUPS Z9, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z10, (DI)
+	VMOVUPS Z11, 64(DI)
 	JMP     done
 
 storeMasked:
-	MOVQ    CX, AX
-	VMOVUPS Z0, K1, (AX)
-	VMOVUPS Z1, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z2, K1, (AX)
-	VMOVUPS Z3, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z4, K1, (AX)
-	VMOVUPS Z5, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z6, K1, (AX)
-	VMOVUPS Z7, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z8, K1, (AX)
-	VMOVUPS Z9, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z10, K1, (AX)
-	VMOVUPS Z11, K2, 64(AX)
+	MOVQ    CX, DI
+	VMOVUPS Z0, K1, (DI)
+	VMOVUPS Z1, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, K1, (DI)
+	VMOVUPS Z3, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, K1, (DI)
+	VMOVUPS Z5, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z6, K1, (DI)
+	VMOVUPS Z7, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z8, K1, (DI)
+	VMOVUPS Z9, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z10, K1, (DI)
+	VMOVUPS Z11, K2, 64(DI)
 
 done:
 	VZEROUPPER
@@ -6399,94 +6657,104 @@ bias:
 	VADDPS       Z7, Z6, Z6
 
 residual:
-	MOVQ   64(AX), AX
-	TESTQ  AX, AX
+	MOVQ   64(AX), DI
+	TESTQ  DI, DI
 	JZ     relu
 	TESTQ  SI, SI
 	JNZ    residualMasked
-	VADDPS (AX), Z0, Z0
-	ADDQ   DX, AX
-	VADDPS (AX), Z1, Z1
-	ADDQ   DX, AX
-	VADDPS (AX), Z2, Z2
-	ADDQ   DX, AX
-	VADDPS (AX), Z3, Z3
-	ADDQ   DX, AX
-	VADDPS (AX), Z4, Z4
-	ADDQ   DX, AX
-	VADDPS (AX), Z5, Z5
-	ADDQ   DX, AX
-	VADDPS (AX), Z6, Z6
+	VADDPS (DI), Z0, Z0
+	ADDQ   DX, DI
+	VADDPS (DI), Z1, Z1
+	ADDQ   DX, DI
+	VADDPS (DI), Z2, Z2
+	ADDQ   DX, DI
+	VADDPS (DI), Z3, Z3
+	ADDQ   DX, DI
+	VADDPS (DI), Z4, Z4
+	ADDQ   DX, DI
+	VADDPS (DI), Z5, Z5
+	ADDQ   DX, DI
+	VADDPS (DI), Z6, Z6
 	JMP    relu
 
 residualMasked:
-	VMOVUPS.Z (AX), K1, Z7
+	VMOVUPS.Z (DI), K1, Z7
 	VADDPS    Z7, Z0, Z0
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z7
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z7
 	VADDPS    Z7, Z1, Z1
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z7
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z7
 	VADDPS    Z7, Z2, Z2
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z7
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z7
 	VADDPS    Z7, Z3, Z3
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z7
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z7
 	VADDPS    Z7, Z4, Z4
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z7
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z7
 	VADDPS    Z7, Z5, Z5
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z7
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z7
 	VADDPS    Z7, Z6, Z6
 
 relu:
-	TESTQ  $0x00000002, BX
-	JZ     store
-	VPXORD Z7, Z7, Z7
-	VMAXPS Z0, Z7, Z0
-	VMAXPS Z1, Z7, Z1
-	VMAXPS Z2, Z7, Z2
-	VMAXPS Z3, Z7, Z3
-	VMAXPS Z4, Z7, Z4
-	VMAXPS Z5, Z7, Z5
-	VMAXPS Z6, Z7, Z6
+	TESTQ        $0x00000002, BX
+	JZ           store
+	VPXORD       Z7, Z7, Z7
+	VMAXPS       Z0, Z7, Z0
+	VMAXPS       Z1, Z7, Z1
+	VMAXPS       Z2, Z7, Z2
+	VMAXPS       Z3, Z7, Z3
+	VMAXPS       Z4, Z7, Z4
+	VMAXPS       Z5, Z7, Z5
+	VMAXPS       Z6, Z7, Z6
+	TESTQ        $0x00000004, BX
+	JZ           store
+	VBROADCASTSS 156(AX), Z7
+	VMINPS       Z0, Z7, Z0
+	VMINPS       Z1, Z7, Z1
+	VMINPS       Z2, Z7, Z2
+	VMINPS       Z3, Z7, Z3
+	VMINPS       Z4, Z7, Z4
+	VMINPS       Z5, Z7, Z5
+	VMINPS       Z6, Z7, Z6
 
 store:
 	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    CX, AX
-	VMOVUPS Z0, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z2, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z3, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z4, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z5, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z6, (AX)
+	MOVQ    CX, DI
+	VMOVUPS Z0, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z3, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z5, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z6, (DI)
 	JMP     done
 
 storeMasked:
-	MOVQ    CX, AX
-	VMOVUPS Z0, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z1, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z2, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z3, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z4, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z5, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z6, K1, (AX)
+	MOVQ    CX, DI
+	VMOVUPS Z0, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z1, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z3, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z5, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z6, K1, (DI)
 
 done:
 	VZEROUPPER
@@ -6648,94 +6916,104 @@ bias:
 	VADDPS       Z7, Z6, Z6
 
 residual:
-	MOVQ   64(AX), AX
-	TESTQ  AX, AX
+	MOVQ   64(AX), DI
+	TESTQ  DI, DI
 	JZ     relu
 	TESTQ  SI, SI
 	JNZ    residualMasked
-	VADDPS (AX), Z0, Z0
-	ADDQ   DX, AX
-	VADDPS (AX), Z1, Z1
-	ADDQ   DX, AX
-	VADDPS (AX), Z2, Z2
-	ADDQ   DX, AX
-	VADDPS (AX), Z3, Z3
-	ADDQ   DX, AX
-	VADDPS (AX), Z4, Z4
-	ADDQ   DX, AX
-	VADDPS (AX), Z5, Z5
-	ADDQ   DX, AX
-	VADDPS (AX), Z6, Z6
+	VADDPS (DI), Z0, Z0
+	ADDQ   DX, DI
+	VADDPS (DI), Z1, Z1
+	ADDQ   DX, DI
+	VADDPS (DI), Z2, Z2
+	ADDQ   DX, DI
+	VADDPS (DI), Z3, Z3
+	ADDQ   DX, DI
+	VADDPS (DI), Z4, Z4
+	ADDQ   DX, DI
+	VADDPS (DI), Z5, Z5
+	ADDQ   DX, DI
+	VADDPS (DI), Z6, Z6
 	JMP    relu
 
 residualMasked:
-	VMOVUPS.Z (AX), K1, Z7
+	VMOVUPS.Z (DI), K1, Z7
 	VADDPS    Z7, Z0, Z0
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z7
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z7
 	VADDPS    Z7, Z1, Z1
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z7
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z7
 	VADDPS    Z7, Z2, Z2
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z7
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z7
 	VADDPS    Z7, Z3, Z3
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z7
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z7
 	VADDPS    Z7, Z4, Z4
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z7
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z7
 	VADDPS    Z7, Z5, Z5
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z7
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z7
 	VADDPS    Z7, Z6, Z6
 
 relu:
-	TESTQ  $0x00000002, BX
-	JZ     store
-	VPXORD Z7, Z7, Z7
-	VMAXPS Z0, Z7, Z0
-	VMAXPS Z1, Z7, Z1
-	VMAXPS Z2, Z7, Z2
-	VMAXPS Z3, Z7, Z3
-	VMAXPS Z4, Z7, Z4
-	VMAXPS Z5, Z7, Z5
-	VMAXPS Z6, Z7, Z6
+	TESTQ        $0x00000002, BX
+	JZ           store
+	VPXORD       Z7, Z7, Z7
+	VMAXPS       Z0, Z7, Z0
+	VMAXPS       Z1, Z7, Z1
+	VMAXPS       Z2, Z7, Z2
+	VMAXPS       Z3, Z7, Z3
+	VMAXPS       Z4, Z7, Z4
+	VMAXPS       Z5, Z7, Z5
+	VMAXPS       Z6, Z7, Z6
+	TESTQ        $0x00000004, BX
+	JZ           store
+	VBROADCASTSS 156(AX), Z7
+	VMINPS       Z0, Z7, Z0
+	VMINPS       Z1, Z7, Z1
+	VMINPS       Z2, Z7, Z2
+	VMINPS       Z3, Z7, Z3
+	VMINPS       Z4, Z7, Z4
+	VMINPS       Z5, Z7, Z5
+	VMINPS       Z6, Z7, Z6
 
 store:
 	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    CX, AX
-	VMOVUPS Z0, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z2, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z3, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z4, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z5, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z6, (AX)
+	MOVQ    CX, DI
+	VMOVUPS Z0, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z3, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z5, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z6, (DI)
 	JMP     done
 
 storeMasked:
-	MOVQ    CX, AX
-	VMOVUPS Z0, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z1, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z2, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z3, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z4, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z5, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z6, K1, (AX)
+	MOVQ    CX, DI
+	VMOVUPS Z0, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z1, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z3, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z5, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z6, K1, (DI)
 
 done:
 	VZEROUPPER
@@ -6949,136 +7227,153 @@ bias:
 	VADDPS       Z14, Z13, Z13
 
 residual:
-	MOVQ   64(AX), AX
-	TESTQ  AX, AX
+	MOVQ   64(AX), DI
+	TESTQ  DI, DI
 	JZ     relu
 	TESTQ  SI, SI
 	JNZ    residualMasked
-	VADDPS (AX), Z0, Z0
-	VADDPS 64(AX), Z1, Z1
-	ADDQ   DX, AX
-	VADDPS (AX), Z2, Z2
-	VADDPS 64(AX), Z3, Z3
-	ADDQ   DX, AX
-	VADDPS (AX), Z4, Z4
-	VADDPS 64(AX), Z5, Z5
-	ADDQ   DX, AX
-	VADDPS (AX), Z6, Z6
-	VADDPS 64(AX), Z7, Z7
-	ADDQ   DX, AX
-	VADDPS (AX), Z8, Z8
-	VADDPS 64(AX), Z9, Z9
-	ADDQ   DX, AX
-	VADDPS (AX), Z10, Z10
-	VADDPS 64(AX), Z11, Z11
-	ADDQ   DX, AX
-	VADDPS (AX), Z12, Z12
-	VADDPS 64(AX), Z13, Z13
+	VADDPS (DI), Z0, Z0
+	VADDPS 64(DI), Z1, Z1
+	ADDQ   DX, DI
+	VADDPS (DI), Z2, Z2
+	VADDPS 64(DI), Z3, Z3
+	ADDQ   DX, DI
+	VADDPS (DI), Z4, Z4
+	VADDPS 64(DI), Z5, Z5
+	ADDQ   DX, DI
+	VADDPS (DI), Z6, Z6
+	VADDPS 64(DI), Z7, Z7
+	ADDQ   DX, DI
+	VADDPS (DI), Z8, Z8
+	VADDPS 64(DI), Z9, Z9
+	ADDQ   DX, DI
+	VADDPS (DI), Z10, Z10
+	VADDPS 64(DI), Z11, Z11
+	ADDQ   DX, DI
+	VADDPS (DI), Z12, Z12
+	VADDPS 64(DI), Z13, Z13
 	JMP    relu
 
 residualMasked:
-	VMOVUPS.Z (AX), K1, Z14
+	VMOVUPS.Z (DI), K1, Z14
 	VADDPS    Z14, Z0, Z0
-	VMOVUPS.Z 64(AX), K2, Z14
+	VMOVUPS.Z 64(DI), K2, Z14
 	VADDPS    Z14, Z1, Z1
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z14
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z14
 	VADDPS    Z14, Z2, Z2
-	VMOVUPS.Z 64(AX), K2, Z14
+	VMOVUPS.Z 64(DI), K2, Z14
 	VADDPS    Z14, Z3, Z3
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z14
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z14
 	VADDPS    Z14, Z4, Z4
-	VMOVUPS.Z 64(AX), K2, Z14
+	VMOVUPS.Z 64(DI), K2, Z14
 	VADDPS    Z14, Z5, Z5
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z14
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z14
 	VADDPS    Z14, Z6, Z6
-	VMOVUPS.Z 64(AX), K2, Z14
+	VMOVUPS.Z 64(DI), K2, Z14
 	VADDPS    Z14, Z7, Z7
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z14
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z14
 	VADDPS    Z14, Z8, Z8
-	VMOVUPS.Z 64(AX), K2, Z14
+	VMOVUPS.Z 64(DI), K2, Z14
 	VADDPS    Z14, Z9, Z9
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z14
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z14
 	VADDPS    Z14, Z10, Z10
-	VMOVUPS.Z 64(AX), K2, Z14
+	VMOVUPS.Z 64(DI), K2, Z14
 	VADDPS    Z14, Z11, Z11
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z14
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z14
 	VADDPS    Z14, Z12, Z12
-	VMOVUPS.Z 64(AX), K2, Z14
+	VMOVUPS.Z 64(DI), K2, Z14
 	VADDPS    Z14, Z13, Z13
 
 relu:
-	TESTQ  $0x00000002, BX
-	JZ     store
-	VPXORD Z14, Z14, Z14
-	VMAXPS Z0, Z14, Z0
-	VMAXPS Z1, Z14, Z1
-	VMAXPS Z2, Z14, Z2
-	VMAXPS Z3, Z14, Z3
-	VMAXPS Z4, Z14, Z4
-	VMAXPS Z5, Z14, Z5
-	VMAXPS Z6, Z14, Z6
-	VMAXPS Z7, Z14, Z7
-	VMAXPS Z8, Z14, Z8
-	VMAXPS Z9, Z14, Z9
-	VMAXPS Z10, Z14, Z10
-	VMAXPS Z11, Z14, Z11
-	VMAXPS Z12, Z14, Z12
-	VMAXPS Z13, Z14, Z13
+	TESTQ        $0x00000002, BX
+	JZ           store
+	VPXORD       Z14, Z14, Z14
+	VMAXPS       Z0, Z14, Z0
+	VMAXPS       Z1, Z14, Z1
+	VMAXPS       Z2, Z14, Z2
+	VMAXPS       Z3, Z14, Z3
+	VMAXPS       Z4, Z14, Z4
+	VMAXPS       Z5, Z14, Z5
+	VMAXPS       Z6, Z14, Z6
+	VMAXPS       Z7, Z14, Z7
+	VMAXPS       Z8, Z14, Z8
+	VMAXPS       Z9, Z14, Z9
+	VMAXPS       Z10, Z14, Z10
+	VMAXPS       Z11, Z14, Z11
+	VMAXPS       Z12, Z14, Z12
+	VMAXPS       Z13, Z14, Z13
+	TESTQ        $0x00000004, BX
+	JZ           store
+	VBROADCASTSS 156(AX), Z14
+	VMINPS       Z0, Z14, Z0
+	VMINPS       Z1, Z14, Z1
+	VMINPS       Z2, Z14, Z2
+	VMINPS       Z3, Z14, Z3
+	VMINPS       Z4, Z14, Z4
+	VMINPS       Z5, Z14, Z5
+	VMINPS       Z6, Z14, Z6
+	VMINPS       Z7, Z14, Z7
+	VMINPS       Z8, Z14, Z8
+	VMINPS       Z9, Z14, Z9
+	VMINPS       Z10, Z14, Z10
+	VMINPS       Z11, Z14, Z11
+	VMINPS       Z12, Z14, Z12
+	VMINPS       Z13, Z14, Z13
 
 store:
 	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    CX, AX
-	VMOVUPS Z0, (AX)
-	VMOVUPS Z1, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z2, (AX)
-	VMOVUPS Z3, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z4, (AX)
-	VMOVUPS Z5, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z6, (AX)
-	VMOVUPS Z7, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z8, (AX)
-	VMOVUPS Z9, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z10, (AX)
-	VMOVUPS Z11, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z12, (AX)
-	VMOVUPS Z13, 64(AX)
+	MOVQ    CX, DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, (DI)
+	VMOVUPS Z3, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, (DI)
+	VMOVUPS Z5, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z6, (DI)
+	VMOVUPS Z7, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z8, (DI)
+	VMOVUPS Z9, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z10, (DI)
+	VMOVUPS Z11, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z12, (DI)
+	VMOVUPS Z13, 64(DI)
 	JMP     done
 
 storeMasked:
-	MOVQ    CX, AX
-	VMOVUPS Z0, K1, (AX)
-	VMOVUPS Z1, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z2, K1, (AX)
-	VMOVUPS Z3, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z4, K1, (AX)
-	VMOVUPS Z5, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z6, K1, (AX)
-	VMOVUPS Z7, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z8, K1, (AX)
-	VMOVUPS Z9, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z10, K1, (AX)
-	VMOVUPS Z11, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z12, K1, (AX)
-	VMOVUPS Z13, K2, 64(AX)
+	MOVQ    CX, DI
+	VMOVUPS Z0, K1, (DI)
+	VMOVUPS Z1, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, K1, (DI)
+	VMOVUPS Z3, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, K1, (DI)
+	VMOVUPS Z5, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z6, K1, (DI)
+	VMOVUPS Z7, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z8, K1, (DI)
+	VMOVUPS Z9, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z10, K1, (DI)
+	VMOVUPS Z11, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z12, K1, (DI)
+	VMOVUPS Z13, K2, 64(DI)
 
 done:
 	VZEROUPPER
@@ -7302,136 +7597,153 @@ bias:
 	VADDPS       Z14, Z13, Z13
 
 residual:
-	MOVQ   64(AX), AX
-	TESTQ  AX, AX
+	MOVQ   64(AX), DI
+	TESTQ  DI, DI
 	JZ     relu
 	TESTQ  SI, SI
 	JNZ    residualMasked
-	VADDPS (AX), Z0, Z0
-	VADDPS 64(AX), Z1, Z1
-	ADDQ   DX, AX
-	VADDPS (AX), Z2, Z2
-	VADDPS 64(AX), Z3, Z3
-	ADDQ   DX, AX
-	VADDPS (AX), Z4, Z4
-	VADDPS 64(AX), Z5, Z5
-	ADDQ   DX, AX
-	VADDPS (AX), Z6, Z6
-	VADDPS 64(AX), Z7, Z7
-	ADDQ   DX, AX
-	VADDPS (AX), Z8, Z8
-	VADDPS 64(AX), Z9, Z9
-	ADDQ   DX, AX
-	VADDPS (AX), Z10, Z10
-	VADDPS 64(AX), Z11, Z11
-	ADDQ   DX, AX
-	VADDPS (AX), Z12, Z12
-	VADDPS 64(AX), Z13, Z13
+	VADDPS (DI), Z0, Z0
+	VADDPS 64(DI), Z1, Z1
+	ADDQ   DX, DI
+	VADDPS (DI), Z2, Z2
+	VADDPS 64(DI), Z3, Z3
+	ADDQ   DX, DI
+	VADDPS (DI), Z4, Z4
+	VADDPS 64(DI), Z5, Z5
+	ADDQ   DX, DI
+	VADDPS (DI), Z6, Z6
+	VADDPS 64(DI), Z7, Z7
+	ADDQ   DX, DI
+	VADDPS (DI), Z8, Z8
+	VADDPS 64(DI), Z9, Z9
+	ADDQ   DX, DI
+	VADDPS (DI), Z10, Z10
+	VADDPS 64(DI), Z11, Z11
+	ADDQ   DX, DI
+	VADDPS (DI), Z12, Z12
+	VADDPS 64(DI), Z13, Z13
 	JMP    relu
 
 residualMasked:
-	VMOVUPS.Z (AX), K1, Z14
+	VMOVUPS.Z (DI), K1, Z14
 	VADDPS    Z14, Z0, Z0
-	VMOVUPS.Z 64(AX), K2, Z14
+	VMOVUPS.Z 64(DI), K2, Z14
 	VADDPS    Z14, Z1, Z1
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z14
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z14
 	VADDPS    Z14, Z2, Z2
-	VMOVUPS.Z 64(AX), K2, Z14
+	VMOVUPS.Z 64(DI), K2, Z14
 	VADDPS    Z14, Z3, Z3
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z14
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z14
 	VADDPS    Z14, Z4, Z4
-	VMOVUPS.Z 64(AX), K2, Z14
+	VMOVUPS.Z 64(DI), K2, Z14
 	VADDPS    Z14, Z5, Z5
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z14
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z14
 	VADDPS    Z14, Z6, Z6
-	VMOVUPS.Z 64(AX), K2, Z14
+	VMOVUPS.Z 64(DI), K2, Z14
 	VADDPS    Z14, Z7, Z7
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z14
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z14
 	VADDPS    Z14, Z8, Z8
-	VMOVUPS.Z 64(AX), K2, Z14
+	VMOVUPS.Z 64(DI), K2, Z14
 	VADDPS    Z14, Z9, Z9
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z14
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z14
 	VADDPS    Z14, Z10, Z10
-	VMOVUPS.Z 64(AX), K2, Z14
+	VMOVUPS.Z 64(DI), K2, Z14
 	VADDPS    Z14, Z11, Z11
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z14
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z14
 	VADDPS    Z14, Z12, Z12
-	VMOVUPS.Z 64(AX), K2, Z14
+	VMOVUPS.Z 64(DI), K2, Z14
 	VADDPS    Z14, Z13, Z13
 
 relu:
-	TESTQ  $0x00000002, BX
-	JZ     store
-	VPXORD Z14, Z14, Z14
-	VMAXPS Z0, Z14, Z0
-	VMAXPS Z1, Z14, Z1
-	VMAXPS Z2, Z14, Z2
-	VMAXPS Z3, Z14, Z3
-	VMAXPS Z4, Z14, Z4
-	VMAXPS Z5, Z14, Z5
-	VMAXPS Z6, Z14, Z6
-	VMAXPS Z7, Z14, Z7
-	VMAXPS Z8, Z14, Z8
-	VMAXPS Z9, Z14, Z9
-	VMAXPS Z10, Z14, Z10
-	VMAXPS Z11, Z14, Z11
-	VMAXPS Z12, Z14, Z12
-	VMAXPS Z13, Z14, Z13
+	TESTQ        $0x00000002, BX
+	JZ           store
+	VPXORD       Z14, Z14, Z14
+	VMAXPS       Z0, Z14, Z0
+	VMAXPS       Z1, Z14, Z1
+	VMAXPS       Z2, Z14, Z2
+	VMAXPS       Z3, Z14, Z3
+	VMAXPS       Z4, Z14, Z4
+	VMAXPS       Z5, Z14, Z5
+	VMAXPS       Z6, Z14, Z6
+	VMAXPS       Z7, Z14, Z7
+	VMAXPS       Z8, Z14, Z8
+	VMAXPS       Z9, Z14, Z9
+	VMAXPS       Z10, Z14, Z10
+	VMAXPS       Z11, Z14, Z11
+	VMAXPS       Z12, Z14, Z12
+	VMAXPS       Z13, Z14, Z13
+	TESTQ        $0x00000004, BX
+	JZ           store
+	VBROADCASTSS 156(AX), Z14
+	VMINPS       Z0, Z14, Z0
+	VMINPS       Z1, Z14, Z1
+	VMINPS       Z2, Z14, Z2
+	VMINPS       Z3, Z14, Z3
+	VMINPS       Z4, Z14, Z4
+	VMINPS       Z5, Z14, Z5
+	VMINPS       Z6, Z14, Z6
+	VMINPS       Z7, Z14, Z7
+	VMINPS       Z8, Z14, Z8
+	VMINPS       Z9, Z14, Z9
+	VMINPS       Z10, Z14, Z10
+	VMINPS       Z11, Z14, Z11
+	VMINPS       Z12, Z14, Z12
+	VMINPS       Z13, Z14, Z13
 
 store:
 	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    CX, AX
-	VMOVUPS Z0, (AX)
-	VMOVUPS Z1, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z2, (AX)
-	VMOVUPS Z3, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z4, (AX)
-	VMOVUPS Z5, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z6, (AX)
-	VMOVUPS Z7, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z8, (AX)
-	VMOVUPS Z9, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z10, (AX)
-	VMOVUPS Z11, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z12, (AX)
-	VMOVUPS Z13, 64(AX)
+	MOVQ    CX, DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, (DI)
+	VMOVUPS Z3, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, (DI)
+	VMOVUPS Z5, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z6, (DI)
+	VMOVUPS Z7, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z8, (DI)
+	VMOVUPS Z9, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z10, (DI)
+	VMOVUPS Z11, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z12, (DI)
+	VMOVUPS Z13, 64(DI)
 	JMP     done
 
 storeMasked:
-	MOVQ    CX, AX
-	VMOVUPS Z0, K1, (AX)
-	VMOVUPS Z1, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z2, K1, (AX)
-	VMOVUPS Z3, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z4, K1, (AX)
-	VMOVUPS Z5, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z6, K1, (AX)
-	VMOVUPS Z7, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z8, K1, (AX)
-	VMOVUPS Z9, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z10, K1, (AX)
-	VMOVUPS Z11, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z12, K1, (AX)
-	VMOVUPS Z13, K2, 64(AX)
+	MOVQ    CX, DI
+	VMOVUPS Z0, K1, (DI)
+	VMOVUPS Z1, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, K1, (DI)
+	VMOVUPS Z3, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, K1, (DI)
+	VMOVUPS Z5, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z6, K1, (DI)
+	VMOVUPS Z7, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z8, K1, (DI)
+	VMOVUPS Z9, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z10, K1, (DI)
+	VMOVUPS Z11, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z12, K1, (DI)
+	VMOVUPS Z13, K2, 64(DI)
 
 done:
 	VZEROUPPER
@@ -7693,136 +8005,153 @@ bias:
 	VADDPS       Z14, Z13, Z13
 
 residual:
-	MOVQ   64(AX), AX
-	TESTQ  AX, AX
+	MOVQ   64(AX), DI
+	TESTQ  DI, DI
 	JZ     relu
 	TESTQ  SI, SI
 	JNZ    residualMasked
-	VADDPS (AX), Z0, Z0
-	VADDPS 64(AX), Z1, Z1
-	ADDQ   DX, AX
-	VADDPS (AX), Z2, Z2
-	VADDPS 64(AX), Z3, Z3
-	ADDQ   DX, AX
-	VADDPS (AX), Z4, Z4
-	VADDPS 64(AX), Z5, Z5
-	ADDQ   DX, AX
-	VADDPS (AX), Z6, Z6
-	VADDPS 64(AX), Z7, Z7
-	ADDQ   DX, AX
-	VADDPS (AX), Z8, Z8
-	VADDPS 64(AX), Z9, Z9
-	ADDQ   DX, AX
-	VADDPS (AX), Z10, Z10
-	VADDPS 64(AX), Z11, Z11
-	ADDQ   DX, AX
-	VADDPS (AX), Z12, Z12
-	VADDPS 64(AX), Z13, Z13
+	VADDPS (DI), Z0, Z0
+	VADDPS 64(DI), Z1, Z1
+	ADDQ   DX, DI
+	VADDPS (DI), Z2, Z2
+	VADDPS 64(DI), Z3, Z3
+	ADDQ   DX, DI
+	VADDPS (DI), Z4, Z4
+	VADDPS 64(DI), Z5, Z5
+	ADDQ   DX, DI
+	VADDPS (DI), Z6, Z6
+	VADDPS 64(DI), Z7, Z7
+	ADDQ   DX, DI
+	VADDPS (DI), Z8, Z8
+	VADDPS 64(DI), Z9, Z9
+	ADDQ   DX, DI
+	VADDPS (DI), Z10, Z10
+	VADDPS 64(DI), Z11, Z11
+	ADDQ   DX, DI
+	VADDPS (DI), Z12, Z12
+	VADDPS 64(DI), Z13, Z13
 	JMP    relu
 
 residualMasked:
-	VMOVUPS.Z (AX), K1, Z14
+	VMOVUPS.Z (DI), K1, Z14
 	VADDPS    Z14, Z0, Z0
-	VMOVUPS.Z 64(AX), K2, Z14
+	VMOVUPS.Z 64(DI), K2, Z14
 	VADDPS    Z14, Z1, Z1
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z14
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z14
 	VADDPS    Z14, Z2, Z2
-	VMOVUPS.Z 64(AX), K2, Z14
+	VMOVUPS.Z 64(DI), K2, Z14
 	VADDPS    Z14, Z3, Z3
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z14
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z14
 	VADDPS    Z14, Z4, Z4
-	VMOVUPS.Z 64(AX), K2, Z14
+	VMOVUPS.Z 64(DI), K2, Z14
 	VADDPS    Z14, Z5, Z5
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z14
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z14
 	VADDPS    Z14, Z6, Z6
-	VMOVUPS.Z 64(AX), K2, Z14
+	VMOVUPS.Z 64(DI), K2, Z14
 	VADDPS    Z14, Z7, Z7
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z14
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z14
 	VADDPS    Z14, Z8, Z8
-	VMOVUPS.Z 64(AX), K2, Z14
+	VMOVUPS.Z 64(DI), K2, Z14
 	VADDPS    Z14, Z9, Z9
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z14
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z14
 	VADDPS    Z14, Z10, Z10
-	VMOVUPS.Z 64(AX), K2, Z14
+	VMOVUPS.Z 64(DI), K2, Z14
 	VADDPS    Z14, Z11, Z11
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z14
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z14
 	VADDPS    Z14, Z12, Z12
-	VMOVUPS.Z 64(AX), K2, Z14
+	VMOVUPS.Z 64(DI), K2, Z14
 	VADDPS    Z14, Z13, Z13
 
 relu:
-	TESTQ  $0x00000002, BX
-	JZ     store
-	VPXORD Z14, Z14, Z14
-	VMAXPS Z0, Z14, Z0
-	VMAXPS Z1, Z14, Z1
-	VMAXPS Z2, Z14, Z2
-	VMAXPS Z3, Z14, Z3
-	VMAXPS Z4, Z14, Z4
-	VMAXPS Z5, Z14, Z5
-	VMAXPS Z6, Z14, Z6
-	VMAXPS Z7, Z14, Z7
-	VMAXPS Z8, Z14, Z8
-	VMAXPS Z9, Z14, Z9
-	VMAXPS Z10, Z14, Z10
-	VMAXPS Z11, Z14, Z11
-	VMAXPS Z12, Z14, Z12
-	VMAXPS Z13, Z14, Z13
+	TESTQ        $0x00000002, BX
+	JZ           store
+	VPXORD       Z14, Z14, Z14
+	VMAXPS       Z0, Z14, Z0
+	VMAXPS       Z1, Z14, Z1
+	VMAXPS       Z2, Z14, Z2
+	VMAXPS       Z3, Z14, Z3
+	VMAXPS       Z4, Z14, Z4
+	VMAXPS       Z5, Z14, Z5
+	VMAXPS       Z6, Z14, Z6
+	VMAXPS       Z7, Z14, Z7
+	VMAXPS       Z8, Z14, Z8
+	VMAXPS       Z9, Z14, Z9
+	VMAXPS       Z10, Z14, Z10
+	VMAXPS       Z11, Z14, Z11
+	VMAXPS       Z12, Z14, Z12
+	VMAXPS       Z13, Z14, Z13
+	TESTQ        $0x00000004, BX
+	JZ           store
+	VBROADCASTSS 156(AX), Z14
+	VMINPS       Z0, Z14, Z0
+	VMINPS       Z1, Z14, Z1
+	VMINPS       Z2, Z14, Z2
+	VMINPS       Z3, Z14, Z3
+	VMINPS       Z4, Z14, Z4
+	VMINPS       Z5, Z14, Z5
+	VMINPS       Z6, Z14, Z6
+	VMINPS       Z7, Z14, Z7
+	VMINPS       Z8, Z14, Z8
+	VMINPS       Z9, Z14, Z9
+	VMINPS       Z10, Z14, Z10
+	VMINPS       Z11, Z14, Z11
+	VMINPS       Z12, Z14, Z12
+	VMINPS       Z13, Z14, Z13
 
 store:
 	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    CX, AX
-	VMOVUPS Z0, (AX)
-	VMOVUPS Z1, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z2, (AX)
-	VMOVUPS Z3, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z4, (AX)
-	VMOVUPS Z5, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z6, (AX)
-	VMOVUPS Z7, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z8, (AX)
-	VMOVUPS Z9, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z10, (AX)
-	VMOVUPS Z11, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z12, (AX)
-	VMOVUPS Z13, 64(AX)
+	MOVQ    CX, DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, (DI)
+	VMOVUPS Z3, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, (DI)
+	VMOVUPS Z5, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z6, (DI)
+	VMOVUPS Z7, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z8, (DI)
+	VMOVUPS Z9, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z10, (DI)
+	VMOVUPS Z11, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z12, (DI)
+	VMOVUPS Z13, 64(DI)
 	JMP     done
 
 storeMasked:
-	MOVQ    CX, AX
-	VMOVUPS Z0, K1, (AX)
-	VMOVUPS Z1, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z2, K1, (AX)
-	VMOVUPS Z3, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z4, K1, (AX)
-	VMOVUPS Z5, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z6, K1, (AX)
-	VMOVUPS Z7, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z8, K1, (AX)
-	VMOVUPS Z9, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z10, K1, (AX)
-	VMOVUPS Z11, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z12, K1, (AX)
-	VMOVUPS Z13, K2, 64(AX)
+	MOVQ    CX, DI
+	VMOVUPS Z0, K1, (DI)
+	VMOVUPS Z1, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, K1, (DI)
+	VMOVUPS Z3, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, K1, (DI)
+	VMOVUPS Z5, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z6, K1, (DI)
+	VMOVUPS Z7, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z8, K1, (DI)
+	VMOVUPS Z9, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z10, K1, (DI)
+	VMOVUPS Z11, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z12, K1, (DI)
+	VMOVUPS Z13, K2, 64(DI)
 
 done:
 	VZEROUPPER
@@ -7992,104 +8321,115 @@ bias:
 	VADDPS       Z8, Z7, Z7
 
 residual:
-	MOVQ   64(AX), AX
-	TESTQ  AX, AX
+	MOVQ   64(AX), DI
+	TESTQ  DI, DI
 	JZ     relu
 	TESTQ  SI, SI
 	JNZ    residualMasked
-	VADDPS (AX), Z0, Z0
-	ADDQ   DX, AX
-	VADDPS (AX), Z1, Z1
-	ADDQ   DX, AX
-	VADDPS (AX), Z2, Z2
-	ADDQ   DX, AX
-	VADDPS (AX), Z3, Z3
-	ADDQ   DX, AX
-	VADDPS (AX), Z4, Z4
-	ADDQ   DX, AX
-	VADDPS (AX), Z5, Z5
-	ADDQ   DX, AX
-	VADDPS (AX), Z6, Z6
-	ADDQ   DX, AX
-	VADDPS (AX), Z7, Z7
+	VADDPS (DI), Z0, Z0
+	ADDQ   DX, DI
+	VADDPS (DI), Z1, Z1
+	ADDQ   DX, DI
+	VADDPS (DI), Z2, Z2
+	ADDQ   DX, DI
+	VADDPS (DI), Z3, Z3
+	ADDQ   DX, DI
+	VADDPS (DI), Z4, Z4
+	ADDQ   DX, DI
+	VADDPS (DI), Z5, Z5
+	ADDQ   DX, DI
+	VADDPS (DI), Z6, Z6
+	ADDQ   DX, DI
+	VADDPS (DI), Z7, Z7
 	JMP    relu
 
 residualMasked:
-	VMOVUPS.Z (AX), K1, Z8
+	VMOVUPS.Z (DI), K1, Z8
 	VADDPS    Z8, Z0, Z0
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z8
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z8
 	VADDPS    Z8, Z1, Z1
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z8
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z8
 	VADDPS    Z8, Z2, Z2
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z8
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z8
 	VADDPS    Z8, Z3, Z3
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z8
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z8
 	VADDPS    Z8, Z4, Z4
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z8
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z8
 	VADDPS    Z8, Z5, Z5
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z8
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z8
 	VADDPS    Z8, Z6, Z6
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z8
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z8
 	VADDPS    Z8, Z7, Z7
 
 relu:
-	TESTQ  $0x00000002, BX
-	JZ     store
-	VPXORD Z8, Z8, Z8
-	VMAXPS Z0, Z8, Z0
-	VMAXPS Z1, Z8, Z1
-	VMAXPS Z2, Z8, Z2
-	VMAXPS Z3, Z8, Z3
-	VMAXPS Z4, Z8, Z4
-	VMAXPS Z5, Z8, Z5
-	VMAXPS Z6, Z8, Z6
-	VMAXPS Z7, Z8, Z7
+	TESTQ        $0x00000002, BX
+	JZ           store
+	VPXORD       Z8, Z8, Z8
+	VMAXPS       Z0, Z8, Z0
+	VMAXPS       Z1, Z8, Z1
+	VMAXPS       Z2, Z8, Z2
+	VMAXPS       Z3, Z8, Z3
+	VMAXPS       Z4, Z8, Z4
+	VMAXPS       Z5, Z8, Z5
+	VMAXPS       Z6, Z8, Z6
+	VMAXPS       Z7, Z8, Z7
+	TESTQ        $0x00000004, BX
+	JZ           store
+	VBROADCASTSS 156(AX), Z8
+	VMINPS       Z0, Z8, Z0
+	VMINPS       Z1, Z8, Z1
+	VMINPS       Z2, Z8, Z2
+	VMINPS       Z3, Z8, Z3
+	VMINPS       Z4, Z8, Z4
+	VMINPS       Z5, Z8, Z5
+	VMINPS       Z6, Z8, Z6
+	VMINPS       Z7, Z8, Z7
 
 store:
 	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    CX, AX
-	VMOVUPS Z0, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z2, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z3, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z4, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z5, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z6, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z7, (AX)
+	MOVQ    CX, DI
+	VMOVUPS Z0, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z3, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z5, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z6, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z7, (DI)
 	JMP     done
 
 storeMasked:
-	MOVQ    CX, AX
-	VMOVUPS Z0, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z1, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z2, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z3, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z4, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z5, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z6, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z7, K1, (AX)
+	MOVQ    CX, DI
+	VMOVUPS Z0, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z1, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z3, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z5, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z6, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z7, K1, (DI)
 
 done:
 	VZEROUPPER
@@ -8264,104 +8604,115 @@ bias:
 	VADDPS       Z8, Z7, Z7
 
 residual:
-	MOVQ   64(AX), AX
-	TESTQ  AX, AX
+	MOVQ   64(AX), DI
+	TESTQ  DI, DI
 	JZ     relu
 	TESTQ  SI, SI
 	JNZ    residualMasked
-	VADDPS (AX), Z0, Z0
-	ADDQ   DX, AX
-	VADDPS (AX), Z1, Z1
-	ADDQ   DX, AX
-	VADDPS (AX), Z2, Z2
-	ADDQ   DX, AX
-	VADDPS (AX), Z3, Z3
-	ADDQ   DX, AX
-	VADDPS (AX), Z4, Z4
-	ADDQ   DX, AX
-	VADDPS (AX), Z5, Z5
-	ADDQ   DX, AX
-	VADDPS (AX), Z6, Z6
-	ADDQ   DX, AX
-	VADDPS (AX), Z7, Z7
+	VADDPS (DI), Z0, Z0
+	ADDQ   DX, DI
+	VADDPS (DI), Z1, Z1
+	ADDQ   DX, DI
+	VADDPS (DI), Z2, Z2
+	ADDQ   DX, DI
+	VADDPS (DI), Z3, Z3
+	ADDQ   DX, DI
+	VADDPS (DI), Z4, Z4
+	ADDQ   DX, DI
+	VADDPS (DI), Z5, Z5
+	ADDQ   DX, DI
+	VADDPS (DI), Z6, Z6
+	ADDQ   DX, DI
+	VADDPS (DI), Z7, Z7
 	JMP    relu
 
 residualMasked:
-	VMOVUPS.Z (AX), K1, Z8
+	VMOVUPS.Z (DI), K1, Z8
 	VADDPS    Z8, Z0, Z0
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z8
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z8
 	VADDPS    Z8, Z1, Z1
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z8
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z8
 	VADDPS    Z8, Z2, Z2
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z8
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z8
 	VADDPS    Z8, Z3, Z3
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z8
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z8
 	VADDPS    Z8, Z4, Z4
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z8
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z8
 	VADDPS    Z8, Z5, Z5
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z8
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z8
 	VADDPS    Z8, Z6, Z6
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z8
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z8
 	VADDPS    Z8, Z7, Z7
 
 relu:
-	TESTQ  $0x00000002, BX
-	JZ     store
-	VPXORD Z8, Z8, Z8
-	VMAXPS Z0, Z8, Z0
-	VMAXPS Z1, Z8, Z1
-	VMAXPS Z2, Z8, Z2
-	VMAXPS Z3, Z8, Z3
-	VMAXPS Z4, Z8, Z4
-	VMAXPS Z5, Z8, Z5
-	VMAXPS Z6, Z8, Z6
-	VMAXPS Z7, Z8, Z7
+	TESTQ        $0x00000002, BX
+	JZ           store
+	VPXORD       Z8, Z8, Z8
+	VMAXPS       Z0, Z8, Z0
+	VMAXPS       Z1, Z8, Z1
+	VMAXPS       Z2, Z8, Z2
+	VMAXPS       Z3, Z8, Z3
+	VMAXPS       Z4, Z8, Z4
+	VMAXPS       Z5, Z8, Z5
+	VMAXPS       Z6, Z8, Z6
+	VMAXPS       Z7, Z8, Z7
+	TESTQ        $0x00000004, BX
+	JZ           store
+	VBROADCASTSS 156(AX), Z8
+	VMINPS       Z0, Z8, Z0
+	VMINPS       Z1, Z8, Z1
+	VMINPS       Z2, Z8, Z2
+	VMINPS       Z3, Z8, Z3
+	VMINPS       Z4, Z8, Z4
+	VMINPS       Z5, Z8, Z5
+	VMINPS       Z6, Z8, Z6
+	VMINPS       Z7, Z8, Z7
 
 store:
 	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    CX, AX
-	VMOVUPS Z0, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z2, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z3, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z4, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z5, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z6, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z7, (AX)
+	MOVQ    CX, DI
+	VMOVUPS Z0, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z3, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z5, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z6, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z7, (DI)
 	JMP     done
 
 storeMasked:
-	MOVQ    CX, AX
-	VMOVUPS Z0, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z1, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z2, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z3, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z4, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z5, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z6, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z7, K1, (AX)
+	MOVQ    CX, DI
+	VMOVUPS Z0, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z1, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z3, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z5, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z6, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z7, K1, (DI)
 
 done:
 	VZEROUPPER
@@ -8595,152 +8946,171 @@ bias:
 	VADDPS       Z16, Z15, Z15
 
 residual:
-	MOVQ   64(AX), AX
-	TESTQ  AX, AX
+	MOVQ   64(AX), DI
+	TESTQ  DI, DI
 	JZ     relu
 	TESTQ  SI, SI
 	JNZ    residualMasked
-	VADDPS (AX), Z0, Z0
-	VADDPS 64(AX), Z1, Z1
-	ADDQ   DX, AX
-	VADDPS (AX), Z2, Z2
-	VADDPS 64(AX), Z3, Z3
-	ADDQ   DX, AX
-	VADDPS (AX), Z4, Z4
-	VADDPS 64(AX), Z5, Z5
-	ADDQ   DX, AX
-	VADDPS (AX), Z6, Z6
-	VADDPS 64(AX), Z7, Z7
-	ADDQ   DX, AX
-	VADDPS (AX), Z8, Z8
-	VADDPS 64(AX), Z9, Z9
-	ADDQ   DX, AX
-	VADDPS (AX), Z10, Z10
-	VADDPS 64(AX), Z11, Z11
-	ADDQ   DX, AX
-	VADDPS (AX), Z12, Z12
-	VADDPS 64(AX), Z13, Z13
-	ADDQ   DX, AX
-	VADDPS (AX), Z14, Z14
-	VADDPS 64(AX), Z15, Z15
+	VADDPS (DI), Z0, Z0
+	VADDPS 64(DI), Z1, Z1
+	ADDQ   DX, DI
+	VADDPS (DI), Z2, Z2
+	VADDPS 64(DI), Z3, Z3
+	ADDQ   DX, DI
+	VADDPS (DI), Z4, Z4
+	VADDPS 64(DI), Z5, Z5
+	ADDQ   DX, DI
+	VADDPS (DI), Z6, Z6
+	VADDPS 64(DI), Z7, Z7
+	ADDQ   DX, DI
+	VADDPS (DI), Z8, Z8
+	VADDPS 64(DI), Z9, Z9
+	ADDQ   DX, DI
+	VADDPS (DI), Z10, Z10
+	VADDPS 64(DI), Z11, Z11
+	ADDQ   DX, DI
+	VADDPS (DI), Z12, Z12
+	VADDPS 64(DI), Z13, Z13
+	ADDQ   DX, DI
+	VADDPS (DI), Z14, Z14
+	VADDPS 64(DI), Z15, Z15
 	JMP    relu
 
 residualMasked:
-	VMOVUPS.Z (AX), K1, Z16
+	VMOVUPS.Z (DI), K1, Z16
 	VADDPS    Z16, Z0, Z0
-	VMOVUPS.Z 64(AX), K2, Z16
+	VMOVUPS.Z 64(DI), K2, Z16
 	VADDPS    Z16, Z1, Z1
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z16
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z16
 	VADDPS    Z16, Z2, Z2
-	VMOVUPS.Z 64(AX), K2, Z16
+	VMOVUPS.Z 64(DI), K2, Z16
 	VADDPS    Z16, Z3, Z3
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z16
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z16
 	VADDPS    Z16, Z4, Z4
-	VMOVUPS.Z 64(AX), K2, Z16
+	VMOVUPS.Z 64(DI), K2, Z16
 	VADDPS    Z16, Z5, Z5
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z16
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z16
 	VADDPS    Z16, Z6, Z6
-	VMOVUPS.Z 64(AX), K2, Z16
+	VMOVUPS.Z 64(DI), K2, Z16
 	VADDPS    Z16, Z7, Z7
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z16
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z16
 	VADDPS    Z16, Z8, Z8
-	VMOVUPS.Z 64(AX), K2, Z16
+	VMOVUPS.Z 64(DI), K2, Z16
 	VADDPS    Z16, Z9, Z9
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z16
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z16
 	VADDPS    Z16, Z10, Z10
-	VMOVUPS.Z 64(AX), K2, Z16
+	VMOVUPS.Z 64(DI), K2, Z16
 	VADDPS    Z16, Z11, Z11
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z16
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z16
 	VADDPS    Z16, Z12, Z12
-	VMOVUPS.Z 64(AX), K2, Z16
+	VMOVUPS.Z 64(DI), K2, Z16
 	VADDPS    Z16, Z13, Z13
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z16
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z16
 	VADDPS    Z16, Z14, Z14
-	VMOVUPS.Z 64(AX), K2, Z16
+	VMOVUPS.Z 64(DI), K2, Z16
 	VADDPS    Z16, Z15, Z15
 
 relu:
-	TESTQ  $0x00000002, BX
-	JZ     store
-	VPXORD Z16, Z16, Z16
-	VMAXPS Z0, Z16, Z0
-	VMAXPS Z1, Z16, Z1
-	VMAXPS Z2, Z16, Z2
-	VMAXPS Z3, Z16, Z3
-	VMAXPS Z4, Z16, Z4
-	VMAXPS Z5, Z16, Z5
-	VMAXPS Z6, Z16, Z6
-	VMAXPS Z7, Z16, Z7
-	VMAXPS Z8, Z16, Z8
-	VMAXPS Z9, Z16, Z9
-	VMAXPS Z10, Z16, Z10
-	VMAXPS Z11, Z16, Z11
-	VMAXPS Z12, Z16, Z12
-	VMAXPS Z13, Z16, Z13
-	VMAXPS Z14, Z16, Z14
-	VMAXPS Z15, Z16, Z15
+	TESTQ        $0x00000002, BX
+	JZ           store
+	VPXORD       Z16, Z16, Z16
+	VMAXPS       Z0, Z16, Z0
+	VMAXPS       Z1, Z16, Z1
+	VMAXPS       Z2, Z16, Z2
+	VMAXPS       Z3, Z16, Z3
+	VMAXPS       Z4, Z16, Z4
+	VMAXPS       Z5, Z16, Z5
+	VMAXPS       Z6, Z16, Z6
+	VMAXPS       Z7, Z16, Z7
+	VMAXPS       Z8, Z16, Z8
+	VMAXPS       Z9, Z16, Z9
+	VMAXPS       Z10, Z16, Z10
+	VMAXPS       Z11, Z16, Z11
+	VMAXPS       Z12, Z16, Z12
+	VMAXPS       Z13, Z16, Z13
+	VMAXPS       Z14, Z16, Z14
+	VMAXPS       Z15, Z16, Z15
+	TESTQ        $0x00000004, BX
+	JZ           store
+	VBROADCASTSS 156(AX), Z16
+	VMINPS       Z0, Z16, Z0
+	VMINPS       Z1, Z16, Z1
+	VMINPS       Z2, Z16, Z2
+	VMINPS       Z3, Z16, Z3
+	VMINPS       Z4, Z16, Z4
+	VMINPS       Z5, Z16, Z5
+	VMINPS       Z6, Z16, Z6
+	VMINPS       Z7, Z16, Z7
+	VMINPS       Z8, Z16, Z8
+	VMINPS       Z9, Z16, Z9
+	VMINPS       Z10, Z16, Z10
+	VMINPS       Z11, Z16, Z11
+	VMINPS       Z12, Z16, Z12
+	VMINPS       Z13, Z16, Z13
+	VMINPS       Z14, Z16, Z14
+	VMINPS       Z15, Z16, Z15
 
 store:
 	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    CX, AX
-	VMOVUPS Z0, (AX)
-	VMOVUPS Z1, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z2, (AX)
-	VMOVUPS Z3, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z4, (AX)
-	VMOVUPS Z5, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z6, (AX)
-	VMOVUPS Z7, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z8, (AX)
-	VMOVUPS Z9, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z10, (AX)
-	VMOVUPS Z11, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z12, (AX)
-	VMOVUPS Z13, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z14, (AX)
-	VMOVUPS Z15, 64(AX)
+	MOVQ    CX, DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, (DI)
+	VMOVUPS Z3, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, (DI)
+	VMOVUPS Z5, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z6, (DI)
+	VMOVUPS Z7, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z8, (DI)
+	VMOVUPS Z9, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z10, (DI)
+	VMOVUPS Z11, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z12, (DI)
+	VMOVUPS Z13, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z14, (DI)
+	VMOVUPS Z15, 64(DI)
 	JMP     done
 
 storeMasked:
-	MOVQ    CX, AX
-	VMOVUPS Z0, K1, (AX)
-	VMOVUPS Z1, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z2, K1, (AX)
-	VMOVUPS Z3, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z4, K1, (AX)
-	VMOVUPS Z5, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z6, K1, (AX)
-	VMOVUPS Z7, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z8, K1, (AX)
-	VMOVUPS Z9, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z10, K1, (AX)
-	VMOVUPS Z11, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z12, K1, (AX)
-	VMOVUPS Z13, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z14, K1, (AX)
-	VMOVUPS Z15, K2, 64(AX)
+	MOVQ    CX, DI
+	VMOVUPS Z0, K1, (DI)
+	VMOVUPS Z1, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, K1, (DI)
+	VMOVUPS Z3, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, K1, (DI)
+	VMOVUPS Z5, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z6, K1, (DI)
+	VMOVUPS Z7, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z8, K1, (DI)
+	VMOVUPS Z9, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z10, K1, (DI)
+	VMOVUPS Z11, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z12, K1, (DI)
+	VMOVUPS Z13, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z14, K1, (DI)
+	VMOVUPS Z15, K2, 64(DI)
 
 done:
 	VZEROUPPER
@@ -8984,152 +9354,171 @@ bias:
 	VADDPS       Z16, Z15, Z15
 
 residual:
-	MOVQ   64(AX), AX
-	TESTQ  AX, AX
+	MOVQ   64(AX), DI
+	TESTQ  DI, DI
 	JZ     relu
 	TESTQ  SI, SI
 	JNZ    residualMasked
-	VADDPS (AX), Z0, Z0
-	VADDPS 64(AX), Z1, Z1
-	ADDQ   DX, AX
-	VADDPS (AX), Z2, Z2
-	VADDPS 64(AX), Z3, Z3
-	ADDQ   DX, AX
-	VADDPS (AX), Z4, Z4
-	VADDPS 64(AX), Z5, Z5
-	ADDQ   DX, AX
-	VADDPS (AX), Z6, Z6
-	VADDPS 64(AX), Z7, Z7
-	ADDQ   DX, AX
-	VADDPS (AX), Z8, Z8
-	VADDPS 64(AX), Z9, Z9
-	ADDQ   DX, AX
-	VADDPS (AX), Z10, Z10
-	VADDPS 64(AX), Z11, Z11
-	ADDQ   DX, AX
-	VADDPS (AX), Z12, Z12
-	VADDPS 64(AX), Z13, Z13
-	ADDQ   DX, AX
-	VADDPS (AX), Z14, Z14
-	VADDPS 64(AX), Z15, Z15
+	VADDPS (DI), Z0, Z0
+	VADDPS 64(DI), Z1, Z1
+	ADDQ   DX, DI
+	VADDPS (DI), Z2, Z2
+	VADDPS 64(DI), Z3, Z3
+	ADDQ   DX, DI
+	VADDPS (DI), Z4, Z4
+	VADDPS 64(DI), Z5, Z5
+	ADDQ   DX, DI
+	VADDPS (DI), Z6, Z6
+	VADDPS 64(DI), Z7, Z7
+	ADDQ   DX, DI
+	VADDPS (DI), Z8, Z8
+	VADDPS 64(DI), Z9, Z9
+	ADDQ   DX, DI
+	VADDPS (DI), Z10, Z10
+	VADDPS 64(DI), Z11, Z11
+	ADDQ   DX, DI
+	VADDPS (DI), Z12, Z12
+	VADDPS 64(DI), Z13, Z13
+	ADDQ   DX, DI
+	VADDPS (DI), Z14, Z14
+	VADDPS 64(DI), Z15, Z15
 	JMP    relu
 
 residualMasked:
-	VMOVUPS.Z (AX), K1, Z16
+	VMOVUPS.Z (DI), K1, Z16
 	VADDPS    Z16, Z0, Z0
-	VMOVUPS.Z 64(AX), K2, Z16
+	VMOVUPS.Z 64(DI), K2, Z16
 	VADDPS    Z16, Z1, Z1
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z16
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z16
 	VADDPS    Z16, Z2, Z2
-	VMOVUPS.Z 64(AX), K2, Z16
+	VMOVUPS.Z 64(DI), K2, Z16
 	VADDPS    Z16, Z3, Z3
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z16
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z16
 	VADDPS    Z16, Z4, Z4
-	VMOVUPS.Z 64(AX), K2, Z16
+	VMOVUPS.Z 64(DI), K2, Z16
 	VADDPS    Z16, Z5, Z5
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z16
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z16
 	VADDPS    Z16, Z6, Z6
-	VMOVUPS.Z 64(AX), K2, Z16
+	VMOVUPS.Z 64(DI), K2, Z16
 	VADDPS    Z16, Z7, Z7
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z16
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z16
 	VADDPS    Z16, Z8, Z8
-	VMOVUPS.Z 64(AX), K2, Z16
+	VMOVUPS.Z 64(DI), K2, Z16
 	VADDPS    Z16, Z9, Z9
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z16
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z16
 	VADDPS    Z16, Z10, Z10
-	VMOVUPS.Z 64(AX), K2, Z16
+	VMOVUPS.Z 64(DI), K2, Z16
 	VADDPS    Z16, Z11, Z11
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z16
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z16
 	VADDPS    Z16, Z12, Z12
-	VMOVUPS.Z 64(AX), K2, Z16
+	VMOVUPS.Z 64(DI), K2, Z16
 	VADDPS    Z16, Z13, Z13
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z16
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z16
 	VADDPS    Z16, Z14, Z14
-	VMOVUPS.Z 64(AX), K2, Z16
+	VMOVUPS.Z 64(DI), K2, Z16
 	VADDPS    Z16, Z15, Z15
 
 relu:
-	TESTQ  $0x00000002, BX
-	JZ     store
-	VPXORD Z16, Z16, Z16
-	VMAXPS Z0, Z16, Z0
-	VMAXPS Z1, Z16, Z1
-	VMAXPS Z2, Z16, Z2
-	VMAXPS Z3, Z16, Z3
-	VMAXPS Z4, Z16, Z4
-	VMAXPS Z5, Z16, Z5
-	VMAXPS Z6, Z16, Z6
-	VMAXPS Z7, Z16, Z7
-	VMAXPS Z8, Z16, Z8
-	VMAXPS Z9, Z16, Z9
-	VMAXPS Z10, Z16, Z10
-	VMAXPS Z11, Z16, Z11
-	VMAXPS Z12, Z16, Z12
-	VMAXPS Z13, Z16, Z13
-	VMAXPS Z14, Z16, Z14
-	VMAXPS Z15, Z16, Z15
+	TESTQ        $0x00000002, BX
+	JZ           store
+	VPXORD       Z16, Z16, Z16
+	VMAXPS       Z0, Z16, Z0
+	VMAXPS       Z1, Z16, Z1
+	VMAXPS       Z2, Z16, Z2
+	VMAXPS       Z3, Z16, Z3
+	VMAXPS       Z4, Z16, Z4
+	VMAXPS       Z5, Z16, Z5
+	VMAXPS       Z6, Z16, Z6
+	VMAXPS       Z7, Z16, Z7
+	VMAXPS       Z8, Z16, Z8
+	VMAXPS       Z9, Z16, Z9
+	VMAXPS       Z10, Z16, Z10
+	VMAXPS       Z11, Z16, Z11
+	VMAXPS       Z12, Z16, Z12
+	VMAXPS       Z13, Z16, Z13
+	VMAXPS       Z14, Z16, Z14
+	VMAXPS       Z15, Z16, Z15
+	TESTQ        $0x00000004, BX
+	JZ           store
+	VBROADCASTSS 156(AX), Z16
+	VMINPS       Z0, Z16, Z0
+	VMINPS       Z1, Z16, Z1
+	VMINPS       Z2, Z16, Z2
+	VMINPS       Z3, Z16, Z3
+	VMINPS       Z4, Z16, Z4
+	VMINPS       Z5, Z16, Z5
+	VMINPS       Z6, Z16, Z6
+	VMINPS       Z7, Z16, Z7
+	VMINPS       Z8, Z16, Z8
+	VMINPS       Z9, Z16, Z9
+	VMINPS       Z10, Z16, Z10
+	VMINPS       Z11, Z16, Z11
+	VMINPS       Z12, Z16, Z12
+	VMINPS       Z13, Z16, Z13
+	VMINPS       Z14, Z16, Z14
+	VMINPS       Z15, Z16, Z15
 
 store:
 	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    CX, AX
-	VMOVUPS Z0, (AX)
-	VMOVUPS Z1, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z2, (AX)
-	VMOVUPS Z3, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z4, (AX)
-	VMOVUPS Z5, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z6, (AX)
-	VMOVUPS Z7, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z8, (AX)
-	VMOVUPS Z9, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z10, (AX)
-	VMOVUPS Z11, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z12, (AX)
-	VMOVUPS Z13, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z14, (AX)
-	VMOVUPS Z15, 64(AX)
+	MOVQ    CX, DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, (DI)
+	VMOVUPS Z3, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, (DI)
+	VMOVUPS Z5, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z6, (DI)
+	VMOVUPS Z7, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z8, (DI)
+	VMOVUPS Z9, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z10, (DI)
+	VMOVUPS Z11, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z12, (DI)
+	VMOVUPS Z13, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z14, (DI)
+	VMOVUPS Z15, 64(DI)
 	JMP     done
 
 storeMasked:
-	MOVQ    CX, AX
-	VMOVUPS Z0, K1, (AX)
-	VMOVUPS Z1, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z2, K1, (AX)
-	VMOVUPS Z3, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z4, K1, (AX)
-	VMOVUPS Z5, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z6, K1, (AX)
-	VMOVUPS Z7, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z8, K1, (AX)
-	VMOVUPS Z9, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z10, K1, (AX)
-	VMOVUPS Z11, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z12, K1, (AX)
-	VMOVUPS Z13, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z14, K1, (AX)
-	VMOVUPS Z15, K2, 64(AX)
+	MOVQ    CX, DI
+	VMOVUPS Z0, K1, (DI)
+	VMOVUPS Z1, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, K1, (DI)
+	VMOVUPS Z3, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, K1, (DI)
+	VMOVUPS Z5, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z6, K1, (DI)
+	VMOVUPS Z7, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z8, K1, (DI)
+	VMOVUPS Z9, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z10, K1, (DI)
+	VMOVUPS Z11, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z12, K1, (DI)
+	VMOVUPS Z13, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z14, K1, (DI)
+	VMOVUPS Z15, K2, 64(DI)
 
 done:
 	VZEROUPPER
@@ -9411,152 +9800,171 @@ bias:
 	VADDPS       Z16, Z15, Z15
 
 residual:
-	MOVQ   64(AX), AX
-	TESTQ  AX, AX
+	MOVQ   64(AX), DI
+	TESTQ  DI, DI
 	JZ     relu
 	TESTQ  SI, SI
 	JNZ    residualMasked
-	VADDPS (AX), Z0, Z0
-	VADDPS 64(AX), Z1, Z1
-	ADDQ   DX, AX
-	VADDPS (AX), Z2, Z2
-	VADDPS 64(AX), Z3, Z3
-	ADDQ   DX, AX
-	VADDPS (AX), Z4, Z4
-	VADDPS 64(AX), Z5, Z5
-	ADDQ   DX, AX
-	VADDPS (AX), Z6, Z6
-	VADDPS 64(AX), Z7, Z7
-	ADDQ   DX, AX
-	VADDPS (AX), Z8, Z8
-	VADDPS 64(AX), Z9, Z9
-	ADDQ   DX, AX
-	VADDPS (AX), Z10, Z10
-	VADDPS 64(AX), Z11, Z11
-	ADDQ   DX, AX
-	VADDPS (AX), Z12, Z12
-	VADDPS 64(AX), Z13, Z13
-	ADDQ   DX, AX
-	VADDPS (AX), Z14, Z14
-	VADDPS 64(AX), Z15, Z15
+	VADDPS (DI), Z0, Z0
+	VADDPS 64(DI), Z1, Z1
+	ADDQ   DX, DI
+	VADDPS (DI), Z2, Z2
+	VADDPS 64(DI), Z3, Z3
+	ADDQ   DX, DI
+	VADDPS (DI), Z4, Z4
+	VADDPS 64(DI), Z5, Z5
+	ADDQ   DX, DI
+	VADDPS (DI), Z6, Z6
+	VADDPS 64(DI), Z7, Z7
+	ADDQ   DX, DI
+	VADDPS (DI), Z8, Z8
+	VADDPS 64(DI), Z9, Z9
+	ADDQ   DX, DI
+	VADDPS (DI), Z10, Z10
+	VADDPS 64(DI), Z11, Z11
+	ADDQ   DX, DI
+	VADDPS (DI), Z12, Z12
+	VADDPS 64(DI), Z13, Z13
+	ADDQ   DX, DI
+	VADDPS (DI), Z14, Z14
+	VADDPS 64(DI), Z15, Z15
 	JMP    relu
 
 residualMasked:
-	VMOVUPS.Z (AX), K1, Z16
+	VMOVUPS.Z (DI), K1, Z16
 	VADDPS    Z16, Z0, Z0
-	VMOVUPS.Z 64(AX), K2, Z16
+	VMOVUPS.Z 64(DI), K2, Z16
 	VADDPS    Z16, Z1, Z1
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z16
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z16
 	VADDPS    Z16, Z2, Z2
-	VMOVUPS.Z 64(AX), K2, Z16
+	VMOVUPS.Z 64(DI), K2, Z16
 	VADDPS    Z16, Z3, Z3
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z16
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z16
 	VADDPS    Z16, Z4, Z4
-	VMOVUPS.Z 64(AX), K2, Z16
+	VMOVUPS.Z 64(DI), K2, Z16
 	VADDPS    Z16, Z5, Z5
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z16
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z16
 	VADDPS    Z16, Z6, Z6
-	VMOVUPS.Z 64(AX), K2, Z16
+	VMOVUPS.Z 64(DI), K2, Z16
 	VADDPS    Z16, Z7, Z7
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z16
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z16
 	VADDPS    Z16, Z8, Z8
-	VMOVUPS.Z 64(AX), K2, Z16
+	VMOVUPS.Z 64(DI), K2, Z16
 	VADDPS    Z16, Z9, Z9
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z16
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z16
 	VADDPS    Z16, Z10, Z10
-	VMOVUPS.Z 64(AX), K2, Z16
+	VMOVUPS.Z 64(DI), K2, Z16
 	VADDPS    Z16, Z11, Z11
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z16
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z16
 	VADDPS    Z16, Z12, Z12
-	VMOVUPS.Z 64(AX), K2, Z16
+	VMOVUPS.Z 64(DI), K2, Z16
 	VADDPS    Z16, Z13, Z13
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z16
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z16
 	VADDPS    Z16, Z14, Z14
-	VMOVUPS.Z 64(AX), K2, Z16
+	VMOVUPS.Z 64(DI), K2, Z16
 	VADDPS    Z16, Z15, Z15
 
 relu:
-	TESTQ  $0x00000002, BX
-	JZ     store
-	VPXORD Z16, Z16, Z16
-	VMAXPS Z0, Z16, Z0
-	VMAXPS Z1, Z16, Z1
-	VMAXPS Z2, Z16, Z2
-	VMAXPS Z3, Z16, Z3
-	VMAXPS Z4, Z16, Z4
-	VMAXPS Z5, Z16, Z5
-	VMAXPS Z6, Z16, Z6
-	VMAXPS Z7, Z16, Z7
-	VMAXPS Z8, Z16, Z8
-	VMAXPS Z9, Z16, Z9
-	VMAXPS Z10, Z16, Z10
-	VMAXPS Z11, Z16, Z11
-	VMAXPS Z12, Z16, Z12
-	VMAXPS Z13, Z16, Z13
-	VMAXPS Z14, Z16, Z14
-	VMAXPS Z15, Z16, Z15
+	TESTQ        $0x00000002, BX
+	JZ           store
+	VPXORD       Z16, Z16, Z16
+	VMAXPS       Z0, Z16, Z0
+	VMAXPS       Z1, Z16, Z1
+	VMAXPS       Z2, Z16, Z2
+	VMAXPS       Z3, Z16, Z3
+	VMAXPS       Z4, Z16, Z4
+	VMAXPS       Z5, Z16, Z5
+	VMAXPS       Z6, Z16, Z6
+	VMAXPS       Z7, Z16, Z7
+	VMAXPS       Z8, Z16, Z8
+	VMAXPS       Z9, Z16, Z9
+	VMAXPS       Z10, Z16, Z10
+	VMAXPS       Z11, Z16, Z11
+	VMAXPS       Z12, Z16, Z12
+	VMAXPS       Z13, Z16, Z13
+	VMAXPS       Z14, Z16, Z14
+	VMAXPS       Z15, Z16, Z15
+	TESTQ        $0x00000004, BX
+	JZ           store
+	VBROADCASTSS 156(AX), Z16
+	VMINPS       Z0, Z16, Z0
+	VMINPS       Z1, Z16, Z1
+	VMINPS       Z2, Z16, Z2
+	VMINPS       Z3, Z16, Z3
+	VMINPS       Z4, Z16, Z4
+	VMINPS       Z5, Z16, Z5
+	VMINPS       Z6, Z16, Z6
+	VMINPS       Z7, Z16, Z7
+	VMINPS       Z8, Z16, Z8
+	VMINPS       Z9, Z16, Z9
+	VMINPS       Z10, Z16, Z10
+	VMINPS       Z11, Z16, Z11
+	VMINPS       Z12, Z16, Z12
+	VMINPS       Z13, Z16, Z13
+	VMINPS       Z14, Z16, Z14
+	VMINPS       Z15, Z16, Z15
 
 store:
 	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    CX, AX
-	VMOVUPS Z0, (AX)
-	VMOVUPS Z1, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z2, (AX)
-	VMOVUPS Z3, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z4, (AX)
-	VMOVUPS Z5, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z6, (AX)
-	VMOVUPS Z7, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z8, (AX)
-	VMOVUPS Z9, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z10, (AX)
-	VMOVUPS Z11, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z12, (AX)
-	VMOVUPS Z13, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z14, (AX)
-	VMOVUPS Z15, 64(AX)
+	MOVQ    CX, DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, (DI)
+	VMOVUPS Z3, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, (DI)
+	VMOVUPS Z5, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z6, (DI)
+	VMOVUPS Z7, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z8, (DI)
+	VMOVUPS Z9, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z10, (DI)
+	VMOVUPS Z11, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z12, (DI)
+	VMOVUPS Z13, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z14, (DI)
+	VMOVUPS Z15, 64(DI)
 	JMP     done
 
 storeMasked:
-	MOVQ    CX, AX
-	VMOVUPS Z0, K1, (AX)
-	VMOVUPS Z1, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z2, K1, (AX)
-	VMOVUPS Z3, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z4, K1, (AX)
-	VMOVUPS Z5, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z6, K1, (AX)
-	VMOVUPS Z7, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z8, K1, (AX)
-	VMOVUPS Z9, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z10, K1, (AX)
-	VMOVUPS Z11, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z12, K1, (AX)
-	VMOVUPS Z13, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z14, K1, (AX)
-	VMOVUPS Z15, K2, 64(AX)
+	MOVQ    CX, DI
+	VMOVUPS Z0, K1, (DI)
+	VMOVUPS Z1, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, K1, (DI)
+	VMOVUPS Z3, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, K1, (DI)
+	VMOVUPS Z5, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z6, K1, (DI)
+	VMOVUPS Z7, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z8, K1, (DI)
+	VMOVUPS Z9, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z10, K1, (DI)
+	VMOVUPS Z11, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z12, K1, (DI)
+	VMOVUPS Z13, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z14, K1, (DI)
+	VMOVUPS Z15, K2, 64(DI)
 
 done:
 	VZEROUPPER
@@ -9739,114 +10147,126 @@ bias:
 	VADDPS       Z9, Z8, Z8
 
 residual:
-	MOVQ   64(AX), AX
-	TESTQ  AX, AX
+	MOVQ   64(AX), DI
+	TESTQ  DI, DI
 	JZ     relu
 	TESTQ  SI, SI
 	JNZ    residualMasked
-	VADDPS (AX), Z0, Z0
-	ADDQ   DX, AX
-	VADDPS (AX), Z1, Z1
-	ADDQ   DX, AX
-	VADDPS (AX), Z2, Z2
-	ADDQ   DX, AX
-	VADDPS (AX), Z3, Z3
-	ADDQ   DX, AX
-	VADDPS (AX), Z4, Z4
-	ADDQ   DX, AX
-	VADDPS (AX), Z5, Z5
-	ADDQ   DX, AX
-	VADDPS (AX), Z6, Z6
-	ADDQ   DX, AX
-	VADDPS (AX), Z7, Z7
-	ADDQ   DX, AX
-	VADDPS (AX), Z8, Z8
+	VADDPS (DI), Z0, Z0
+	ADDQ   DX, DI
+	VADDPS (DI), Z1, Z1
+	ADDQ   DX, DI
+	VADDPS (DI), Z2, Z2
+	ADDQ   DX, DI
+	VADDPS (DI), Z3, Z3
+	ADDQ   DX, DI
+	VADDPS (DI), Z4, Z4
+	ADDQ   DX, DI
+	VADDPS (DI), Z5, Z5
+	ADDQ   DX, DI
+	VADDPS (DI), Z6, Z6
+	ADDQ   DX, DI
+	VADDPS (DI), Z7, Z7
+	ADDQ   DX, DI
+	VADDPS (DI), Z8, Z8
 	JMP    relu
 
 residualMasked:
-	VMOVUPS.Z (AX), K1, Z9
+	VMOVUPS.Z (DI), K1, Z9
 	VADDPS    Z9, Z0, Z0
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z9
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z9
 	VADDPS    Z9, Z1, Z1
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z9
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z9
 	VADDPS    Z9, Z2, Z2
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z9
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z9
 	VADDPS    Z9, Z3, Z3
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z9
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z9
 	VADDPS    Z9, Z4, Z4
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z9
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z9
 	VADDPS    Z9, Z5, Z5
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z9
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z9
 	VADDPS    Z9, Z6, Z6
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z9
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z9
 	VADDPS    Z9, Z7, Z7
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z9
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z9
 	VADDPS    Z9, Z8, Z8
 
 relu:
-	TESTQ  $0x00000002, BX
-	JZ     store
-	VPXORD Z9, Z9, Z9
-	VMAXPS Z0, Z9, Z0
-	VMAXPS Z1, Z9, Z1
-	VMAXPS Z2, Z9, Z2
-	VMAXPS Z3, Z9, Z3
-	VMAXPS Z4, Z9, Z4
-	VMAXPS Z5, Z9, Z5
-	VMAXPS Z6, Z9, Z6
-	VMAXPS Z7, Z9, Z7
-	VMAXPS Z8, Z9, Z8
+	TESTQ        $0x00000002, BX
+	JZ           store
+	VPXORD       Z9, Z9, Z9
+	VMAXPS       Z0, Z9, Z0
+	VMAXPS       Z1, Z9, Z1
+	VMAXPS       Z2, Z9, Z2
+	VMAXPS       Z3, Z9, Z3
+	VMAXPS       Z4, Z9, Z4
+	VMAXPS       Z5, Z9, Z5
+	VMAXPS       Z6, Z9, Z6
+	VMAXPS       Z7, Z9, Z7
+	VMAXPS       Z8, Z9, Z8
+	TESTQ        $0x00000004, BX
+	JZ           store
+	VBROADCASTSS 156(AX), Z9
+	VMINPS       Z0, Z9, Z0
+	VMINPS       Z1, Z9, Z1
+	VMINPS       Z2, Z9, Z2
+	VMINPS       Z3, Z9, Z3
+	VMINPS       Z4, Z9, Z4
+	VMINPS       Z5, Z9, Z5
+	VMINPS       Z6, Z9, Z6
+	VMINPS       Z7, Z9, Z7
+	VMINPS       Z8, Z9, Z8
 
 store:
 	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    CX, AX
-	VMOVUPS Z0, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z2, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z3, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z4, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z5, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z6, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z7, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z8, (AX)
+	MOVQ    CX, DI
+	VMOVUPS Z0, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z3, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z5, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z6, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z7, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z8, (DI)
 	JMP     done
 
 storeMasked:
-	MOVQ    CX, AX
-	VMOVUPS Z0, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z1, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z2, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z3, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z4, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z5, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z6, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z7, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z8, K1, (AX)
+	MOVQ    CX, DI
+	VMOVUPS Z0, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z1, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z3, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z5, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z6, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z7, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z8, K1, (DI)
 
 done:
 	VZEROUPPER
@@ -10034,114 +10454,126 @@ bias:
 	VADDPS       Z9, Z8, Z8
 
 residual:
-	MOVQ   64(AX), AX
-	TESTQ  AX, AX
+	MOVQ   64(AX), DI
+	TESTQ  DI, DI
 	JZ     relu
 	TESTQ  SI, SI
 	JNZ    residualMasked
-	VADDPS (AX), Z0, Z0
-	ADDQ   DX, AX
-	VADDPS (AX), Z1, Z1
-	ADDQ   DX, AX
-	VADDPS (AX), Z2, Z2
-	ADDQ   DX, AX
-	VADDPS (AX), Z3, Z3
-	ADDQ   DX, AX
-	VADDPS (AX), Z4, Z4
-	ADDQ   DX, AX
-	VADDPS (AX), Z5, Z5
-	ADDQ   DX, AX
-	VADDPS (AX), Z6, Z6
-	ADDQ   DX, AX
-	VADDPS (AX), Z7, Z7
-	ADDQ   DX, AX
-	VADDPS (AX), Z8, Z8
+	VADDPS (DI), Z0, Z0
+	ADDQ   DX, DI
+	VADDPS (DI), Z1, Z1
+	ADDQ   DX, DI
+	VADDPS (DI), Z2, Z2
+	ADDQ   DX, DI
+	VADDPS (DI), Z3, Z3
+	ADDQ   DX, DI
+	VADDPS (DI), Z4, Z4
+	ADDQ   DX, DI
+	VADDPS (DI), Z5, Z5
+	ADDQ   DX, DI
+	VADDPS (DI), Z6, Z6
+	ADDQ   DX, DI
+	VADDPS (DI), Z7, Z7
+	ADDQ   DX, DI
+	VADDPS (DI), Z8, Z8
 	JMP    relu
 
 residualMasked:
-	VMOVUPS.Z (AX), K1, Z9
+	VMOVUPS.Z (DI), K1, Z9
 	VADDPS    Z9, Z0, Z0
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z9
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z9
 	VADDPS    Z9, Z1, Z1
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z9
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z9
 	VADDPS    Z9, Z2, Z2
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z9
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z9
 	VADDPS    Z9, Z3, Z3
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z9
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z9
 	VADDPS    Z9, Z4, Z4
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z9
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z9
 	VADDPS    Z9, Z5, Z5
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z9
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z9
 	VADDPS    Z9, Z6, Z6
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z9
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z9
 	VADDPS    Z9, Z7, Z7
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z9
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z9
 	VADDPS    Z9, Z8, Z8
 
 relu:
-	TESTQ  $0x00000002, BX
-	JZ     store
-	VPXORD Z9, Z9, Z9
-	VMAXPS Z0, Z9, Z0
-	VMAXPS Z1, Z9, Z1
-	VMAXPS Z2, Z9, Z2
-	VMAXPS Z3, Z9, Z3
-	VMAXPS Z4, Z9, Z4
-	VMAXPS Z5, Z9, Z5
-	VMAXPS Z6, Z9, Z6
-	VMAXPS Z7, Z9, Z7
-	VMAXPS Z8, Z9, Z8
+	TESTQ        $0x00000002, BX
+	JZ           store
+	VPXORD       Z9, Z9, Z9
+	VMAXPS       Z0, Z9, Z0
+	VMAXPS       Z1, Z9, Z1
+	VMAXPS       Z2, Z9, Z2
+	VMAXPS       Z3, Z9, Z3
+	VMAXPS       Z4, Z9, Z4
+	VMAXPS       Z5, Z9, Z5
+	VMAXPS       Z6, Z9, Z6
+	VMAXPS       Z7, Z9, Z7
+	VMAXPS       Z8, Z9, Z8
+	TESTQ        $0x00000004, BX
+	JZ           store
+	VBROADCASTSS 156(AX), Z9
+	VMINPS       Z0, Z9, Z0
+	VMINPS       Z1, Z9, Z1
+	VMINPS       Z2, Z9, Z2
+	VMINPS       Z3, Z9, Z3
+	VMINPS       Z4, Z9, Z4
+	VMINPS       Z5, Z9, Z5
+	VMINPS       Z6, Z9, Z6
+	VMINPS       Z7, Z9, Z7
+	VMINPS       Z8, Z9, Z8
 
 store:
 	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    CX, AX
-	VMOVUPS Z0, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z2, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z3, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z4, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z5, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z6, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z7, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z8, (AX)
+	MOVQ    CX, DI
+	VMOVUPS Z0, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z3, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z5, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z6, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z7, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z8, (DI)
 	JMP     done
 
 storeMasked:
-	MOVQ    CX, AX
-	VMOVUPS Z0, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z1, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z2, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z3, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z4, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z5, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z6, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z7, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z8, K1, (AX)
+	MOVQ    CX, DI
+	VMOVUPS Z0, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z1, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z3, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z5, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z6, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z7, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z8, K1, (DI)
 
 done:
 	VZEROUPPER
@@ -10395,168 +10827,189 @@ bias:
 	VADDPS       Z18, Z17, Z17
 
 residual:
-	MOVQ   64(AX), AX
-	TESTQ  AX, AX
+	MOVQ   64(AX), DI
+	TESTQ  DI, DI
 	JZ     relu
 	TESTQ  SI, SI
 	JNZ    residualMasked
-	VADDPS (AX), Z0, Z0
-	VADDPS 64(AX), Z1, Z1
-	ADDQ   DX, AX
-	VADDPS (AX), Z2, Z2
-	VADDPS 64(AX), Z3, Z3
-	ADDQ   DX, AX
-	VADDPS (AX), Z4, Z4
-	VADDPS 64(AX), Z5, Z5
-	ADDQ   DX, AX
-	VADDPS (AX), Z6, Z6
-	VADDPS 64(AX), Z7, Z7
-	ADDQ   DX, AX
-	VADDPS (AX), Z8, Z8
-	VADDPS 64(AX), Z9, Z9
-	ADDQ   DX, AX
-	VADDPS (AX), Z10, Z10
-	VADDPS 64(AX), Z11, Z11
-	ADDQ   DX, AX
-	VADDPS (AX), Z12, Z12
-	VADDPS 64(AX), Z13, Z13
-	ADDQ   DX, AX
-	VADDPS (AX), Z14, Z14
-	VADDPS 64(AX), Z15, Z15
-	ADDQ   DX, AX
-	VADDPS (AX), Z16, Z16
-	VADDPS 64(AX), Z17, Z17
+	VADDPS (DI), Z0, Z0
+	VADDPS 64(DI), Z1, Z1
+	ADDQ   DX, DI
+	VADDPS (DI), Z2, Z2
+	VADDPS 64(DI), Z3, Z3
+	ADDQ   DX, DI
+	VADDPS (DI), Z4, Z4
+	VADDPS 64(DI), Z5, Z5
+	ADDQ   DX, DI
+	VADDPS (DI), Z6, Z6
+	VADDPS 64(DI), Z7, Z7
+	ADDQ   DX, DI
+	VADDPS (DI), Z8, Z8
+	VADDPS 64(DI), Z9, Z9
+	ADDQ   DX, DI
+	VADDPS (DI), Z10, Z10
+	VADDPS 64(DI), Z11, Z11
+	ADDQ   DX, DI
+	VADDPS (DI), Z12, Z12
+	VADDPS 64(DI), Z13, Z13
+	ADDQ   DX, DI
+	VADDPS (DI), Z14, Z14
+	VADDPS 64(DI), Z15, Z15
+	ADDQ   DX, DI
+	VADDPS (DI), Z16, Z16
+	VADDPS 64(DI), Z17, Z17
 	JMP    relu
 
 residualMasked:
-	VMOVUPS.Z (AX), K1, Z18
+	VMOVUPS.Z (DI), K1, Z18
 	VADDPS    Z18, Z0, Z0
-	VMOVUPS.Z 64(AX), K2, Z18
+	VMOVUPS.Z 64(DI), K2, Z18
 	VADDPS    Z18, Z1, Z1
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z18
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z18
 	VADDPS    Z18, Z2, Z2
-	VMOVUPS.Z 64(AX), K2, Z18
+	VMOVUPS.Z 64(DI), K2, Z18
 	VADDPS    Z18, Z3, Z3
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z18
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z18
 	VADDPS    Z18, Z4, Z4
-	VMOVUPS.Z 64(AX), K2, Z18
+	VMOVUPS.Z 64(DI), K2, Z18
 	VADDPS    Z18, Z5, Z5
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z18
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z18
 	VADDPS    Z18, Z6, Z6
-	VMOVUPS.Z 64(AX), K2, Z18
+	VMOVUPS.Z 64(DI), K2, Z18
 	VADDPS    Z18, Z7, Z7
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z18
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z18
 	VADDPS    Z18, Z8, Z8
-	VMOVUPS.Z 64(AX), K2, Z18
+	VMOVUPS.Z 64(DI), K2, Z18
 	VADDPS    Z18, Z9, Z9
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z18
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z18
 	VADDPS    Z18, Z10, Z10
-	VMOVUPS.Z 64(AX), K2, Z18
+	VMOVUPS.Z 64(DI), K2, Z18
 	VADDPS    Z18, Z11, Z11
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z18
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z18
 	VADDPS    Z18, Z12, Z12
-	VMOVUPS.Z 64(AX), K2, Z18
+	VMOVUPS.Z 64(DI), K2, Z18
 	VADDPS    Z18, Z13, Z13
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z18
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z18
 	VADDPS    Z18, Z14, Z14
-	VMOVUPS.Z 64(AX), K2, Z18
+	VMOVUPS.Z 64(DI), K2, Z18
 	VADDPS    Z18, Z15, Z15
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z18
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z18
 	VADDPS    Z18, Z16, Z16
-	VMOVUPS.Z 64(AX), K2, Z18
+	VMOVUPS.Z 64(DI), K2, Z18
 	VADDPS    Z18, Z17, Z17
 
 relu:
-	TESTQ  $0x00000002, BX
-	JZ     store
-	VPXORD Z18, Z18, Z18
-	VMAXPS Z0, Z18, Z0
-	VMAXPS Z1, Z18, Z1
-	VMAXPS Z2, Z18, Z2
-	VMAXPS Z3, Z18, Z3
-	VMAXPS Z4, Z18, Z4
-	VMAXPS Z5, Z18, Z5
-	VMAXPS Z6, Z18, Z6
-	VMAXPS Z7, Z18, Z7
-	VMAXPS Z8, Z18, Z8
-	VMAXPS Z9, Z18, Z9
-	VMAXPS Z10, Z18, Z10
-	VMAXPS Z11, Z18, Z11
-	VMAXPS Z12, Z18, Z12
-	VMAXPS Z13, Z18, Z13
-	VMAXPS Z14, Z18, Z14
-	VMAXPS Z15, Z18, Z15
-	VMAXPS Z16, Z18, Z16
-	VMAXPS Z17, Z18, Z17
+	TESTQ        $0x00000002, BX
+	JZ           store
+	VPXORD       Z18, Z18, Z18
+	VMAXPS       Z0, Z18, Z0
+	VMAXPS       Z1, Z18, Z1
+	VMAXPS       Z2, Z18, Z2
+	VMAXPS       Z3, Z18, Z3
+	VMAXPS       Z4, Z18, Z4
+	VMAXPS       Z5, Z18, Z5
+	VMAXPS       Z6, Z18, Z6
+	VMAXPS       Z7, Z18, Z7
+	VMAXPS       Z8, Z18, Z8
+	VMAXPS       Z9, Z18, Z9
+	VMAXPS       Z10, Z18, Z10
+	VMAXPS       Z11, Z18, Z11
+	VMAXPS       Z12, Z18, Z12
+	VMAXPS       Z13, Z18, Z13
+	VMAXPS       Z14, Z18, Z14
+	VMAXPS       Z15, Z18, Z15
+	VMAXPS       Z16, Z18, Z16
+	VMAXPS       Z17, Z18, Z17
+	TESTQ        $0x00000004, BX
+	JZ           store
+	VBROADCASTSS 156(AX), Z18
+	VMINPS       Z0, Z18, Z0
+	VMINPS       Z1, Z18, Z1
+	VMINPS       Z2, Z18, Z2
+	VMINPS       Z3, Z18, Z3
+	VMINPS       Z4, Z18, Z4
+	VMINPS       Z5, Z18, Z5
+	VMINPS       Z6, Z18, Z6
+	VMINPS       Z7, Z18, Z7
+	VMINPS       Z8, Z18, Z8
+	VMINPS       Z9, Z18, Z9
+	VMINPS       Z10, Z18, Z10
+	VMINPS       Z11, Z18, Z11
+	VMINPS       Z12, Z18, Z12
+	VMINPS       Z13, Z18, Z13
+	VMINPS       Z14, Z18, Z14
+	VMINPS       Z15, Z18, Z15
+	VMINPS       Z16, Z18, Z16
+	VMINPS       Z17, Z18, Z17
 
 store:
 	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    CX, AX
-	VMOVUPS Z0, (AX)
-	VMOVUPS Z1, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z2, (AX)
-	VMOVUPS Z3, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z4, (AX)
-	VMOVUPS Z5, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z6, (AX)
-	VMOVUPS Z7, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z8, (AX)
-	VMOVUPS Z9, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z10, (AX)
-	VMOVUPS Z11, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z12, (AX)
-	VMOVUPS Z13, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z14, (AX)
-	VMOVUPS Z15, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z16, (AX)
-	VMOVUPS Z17, 64(AX)
+	MOVQ    CX, DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, (DI)
+	VMOVUPS Z3, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, (DI)
+	VMOVUPS Z5, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z6, (DI)
+	VMOVUPS Z7, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z8, (DI)
+	VMOVUPS Z9, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z10, (DI)
+	VMOVUPS Z11, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z12, (DI)
+	VMOVUPS Z13, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z14, (DI)
+	VMOVUPS Z15, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z16, (DI)
+	VMOVUPS Z17, 64(DI)
 	JMP     done
 
 storeMasked:
-	MOVQ    CX, AX
-	VMOVUPS Z0, K1, (AX)
-	VMOVUPS Z1, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z2, K1, (AX)
-	VMOVUPS Z3, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z4, K1, (AX)
-	VMOVUPS Z5, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z6, K1, (AX)
-	VMOVUPS Z7, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z8, K1, (AX)
-	VMOVUPS Z9, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z10, K1, (AX)
-	VMOVUPS Z11, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z12, K1, (AX)
-	VMOVUPS Z13, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z14, K1, (AX)
-	VMOVUPS Z15, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z16, K1, (AX)
-	VMOVUPS Z17, K2, 64(AX)
+	MOVQ    CX, DI
+	VMOVUPS Z0, K1, (DI)
+	VMOVUPS Z1, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, K1, (DI)
+	VMOVUPS Z3, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, K1, (DI)
+	VMOVUPS Z5, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z6, K1, (DI)
+	VMOVUPS Z7, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z8, K1, (DI)
+	VMOVUPS Z9, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z10, K1, (DI)
+	VMOVUPS Z11, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z12, K1, (DI)
+	VMOVUPS Z13, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z14, K1, (DI)
+	VMOVUPS Z15, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z16, K1, (DI)
+	VMOVUPS Z17, K2, 64(DI)
 
 done:
 	VZEROUPPER
@@ -10820,168 +11273,189 @@ bias:
 	VADDPS       Z18, Z17, Z17
 
 residual:
-	MOVQ   64(AX), AX
-	TESTQ  AX, AX
+	MOVQ   64(AX), DI
+	TESTQ  DI, DI
 	JZ     relu
 	TESTQ  SI, SI
 	JNZ    residualMasked
-	VADDPS (AX), Z0, Z0
-	VADDPS 64(AX), Z1, Z1
-	ADDQ   DX, AX
-	VADDPS (AX), Z2, Z2
-	VADDPS 64(AX), Z3, Z3
-	ADDQ   DX, AX
-	VADDPS (AX), Z4, Z4
-	VADDPS 64(AX), Z5, Z5
-	ADDQ   DX, AX
-	VADDPS (AX), Z6, Z6
-	VADDPS 64(AX), Z7, Z7
-	ADDQ   DX, AX
-	VADDPS (AX), Z8, Z8
-	VADDPS 64(AX), Z9, Z9
-	ADDQ   DX, AX
-	VADDPS (AX), Z10, Z10
-	VADDPS 64(AX), Z11, Z11
-	ADDQ   DX, AX
-	VADDPS (AX), Z12, Z12
-	VADDPS 64(AX), Z13, Z13
-	ADDQ   DX, AX
-	VADDPS (AX), Z14, Z14
-	VADDPS 64(AX), Z15, Z15
-	ADDQ   DX, AX
-	VADDPS (AX), Z16, Z16
-	VADDPS 64(AX), Z17, Z17
+	VADDPS (DI), Z0, Z0
+	VADDPS 64(DI), Z1, Z1
+	ADDQ   DX, DI
+	VADDPS (DI), Z2, Z2
+	VADDPS 64(DI), Z3, Z3
+	ADDQ   DX, DI
+	VADDPS (DI), Z4, Z4
+	VADDPS 64(DI), Z5, Z5
+	ADDQ   DX, DI
+	VADDPS (DI), Z6, Z6
+	VADDPS 64(DI), Z7, Z7
+	ADDQ   DX, DI
+	VADDPS (DI), Z8, Z8
+	VADDPS 64(DI), Z9, Z9
+	ADDQ   DX, DI
+	VADDPS (DI), Z10, Z10
+	VADDPS 64(DI), Z11, Z11
+	ADDQ   DX, DI
+	VADDPS (DI), Z12, Z12
+	VADDPS 64(DI), Z13, Z13
+	ADDQ   DX, DI
+	VADDPS (DI), Z14, Z14
+	VADDPS 64(DI), Z15, Z15
+	ADDQ   DX, DI
+	VADDPS (DI), Z16, Z16
+	VADDPS 64(DI), Z17, Z17
 	JMP    relu
 
 residualMasked:
-	VMOVUPS.Z (AX), K1, Z18
+	VMOVUPS.Z (DI), K1, Z18
 	VADDPS    Z18, Z0, Z0
-	VMOVUPS.Z 64(AX), K2, Z18
+	VMOVUPS.Z 64(DI), K2, Z18
 	VADDPS    Z18, Z1, Z1
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z18
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z18
 	VADDPS    Z18, Z2, Z2
-	VMOVUPS.Z 64(AX), K2, Z18
+	VMOVUPS.Z 64(DI), K2, Z18
 	VADDPS    Z18, Z3, Z3
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z18
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z18
 	VADDPS    Z18, Z4, Z4
-	VMOVUPS.Z 64(AX), K2, Z18
+	VMOVUPS.Z 64(DI), K2, Z18
 	VADDPS    Z18, Z5, Z5
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z18
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z18
 	VADDPS    Z18, Z6, Z6
-	VMOVUPS.Z 64(AX), K2, Z18
+	VMOVUPS.Z 64(DI), K2, Z18
 	VADDPS    Z18, Z7, Z7
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z18
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z18
 	VADDPS    Z18, Z8, Z8
-	VMOVUPS.Z 64(AX), K2, Z18
+	VMOVUPS.Z 64(DI), K2, Z18
 	VADDPS    Z18, Z9, Z9
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z18
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z18
 	VADDPS    Z18, Z10, Z10
-	VMOVUPS.Z 64(AX), K2, Z18
+	VMOVUPS.Z 64(DI), K2, Z18
 	VADDPS    Z18, Z11, Z11
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z18
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z18
 	VADDPS    Z18, Z12, Z12
-	VMOVUPS.Z 64(AX), K2, Z18
+	VMOVUPS.Z 64(DI), K2, Z18
 	VADDPS    Z18, Z13, Z13
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z18
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z18
 	VADDPS    Z18, Z14, Z14
-	VMOVUPS.Z 64(AX), K2, Z18
+	VMOVUPS.Z 64(DI), K2, Z18
 	VADDPS    Z18, Z15, Z15
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z18
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z18
 	VADDPS    Z18, Z16, Z16
-	VMOVUPS.Z 64(AX), K2, Z18
+	VMOVUPS.Z 64(DI), K2, Z18
 	VADDPS    Z18, Z17, Z17
 
 relu:
-	TESTQ  $0x00000002, BX
-	JZ     store
-	VPXORD Z18, Z18, Z18
-	VMAXPS Z0, Z18, Z0
-	VMAXPS Z1, Z18, Z1
-	VMAXPS Z2, Z18, Z2
-	VMAXPS Z3, Z18, Z3
-	VMAXPS Z4, Z18, Z4
-	VMAXPS Z5, Z18, Z5
-	VMAXPS Z6, Z18, Z6
-	VMAXPS Z7, Z18, Z7
-	VMAXPS Z8, Z18, Z8
-	VMAXPS Z9, Z18, Z9
-	VMAXPS Z10, Z18, Z10
-	VMAXPS Z11, Z18, Z11
-	VMAXPS Z12, Z18, Z12
-	VMAXPS Z13, Z18, Z13
-	VMAXPS Z14, Z18, Z14
-	VMAXPS Z15, Z18, Z15
-	VMAXPS Z16, Z18, Z16
-	VMAXPS Z17, Z18, Z17
+	TESTQ        $0x00000002, BX
+	JZ           store
+	VPXORD       Z18, Z18, Z18
+	VMAXPS       Z0, Z18, Z0
+	VMAXPS       Z1, Z18, Z1
+	VMAXPS       Z2, Z18, Z2
+	VMAXPS       Z3, Z18, Z3
+	VMAXPS       Z4, Z18, Z4
+	VMAXPS       Z5, Z18, Z5
+	VMAXPS       Z6, Z18, Z6
+	VMAXPS       Z7, Z18, Z7
+	VMAXPS       Z8, Z18, Z8
+	VMAXPS       Z9, Z18, Z9
+	VMAXPS       Z10, Z18, Z10
+	VMAXPS       Z11, Z18, Z11
+	VMAXPS       Z12, Z18, Z12
+	VMAXPS       Z13, Z18, Z13
+	VMAXPS       Z14, Z18, Z14
+	VMAXPS       Z15, Z18, Z15
+	VMAXPS       Z16, Z18, Z16
+	VMAXPS       Z17, Z18, Z17
+	TESTQ        $0x00000004, BX
+	JZ           store
+	VBROADCASTSS 156(AX), Z18
+	VMINPS       Z0, Z18, Z0
+	VMINPS       Z1, Z18, Z1
+	VMINPS       Z2, Z18, Z2
+	VMINPS       Z3, Z18, Z3
+	VMINPS       Z4, Z18, Z4
+	VMINPS       Z5, Z18, Z5
+	VMINPS       Z6, Z18, Z6
+	VMINPS       Z7, Z18, Z7
+	VMINPS       Z8, Z18, Z8
+	VMINPS       Z9, Z18, Z9
+	VMINPS       Z10, Z18, Z10
+	VMINPS       Z11, Z18, Z11
+	VMINPS       Z12, Z18, Z12
+	VMINPS       Z13, Z18, Z13
+	VMINPS       Z14, Z18, Z14
+	VMINPS       Z15, Z18, Z15
+	VMINPS       Z16, Z18, Z16
+	VMINPS       Z17, Z18, Z17
 
 store:
 	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    CX, AX
-	VMOVUPS Z0, (AX)
-	VMOVUPS Z1, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z2, (AX)
-	VMOVUPS Z3, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z4, (AX)
-	VMOVUPS Z5, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z6, (AX)
-	VMOVUPS Z7, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z8, (AX)
-	VMOVUPS Z9, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z10, (AX)
-	VMOVUPS Z11, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z12, (AX)
-	VMOVUPS Z13, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z14, (AX)
-	VMOVUPS Z15, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z16, (AX)
-	VMOVUPS Z17, 64(AX)
+	MOVQ    CX, DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, (DI)
+	VMOVUPS Z3, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, (DI)
+	VMOVUPS Z5, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z6, (DI)
+	VMOVUPS Z7, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z8, (DI)
+	VMOVUPS Z9, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z10, (DI)
+	VMOVUPS Z11, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z12, (DI)
+	VMOVUPS Z13, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z14, (DI)
+	VMOVUPS Z15, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z16, (DI)
+	VMOVUPS Z17, 64(DI)
 	JMP     done
 
 storeMasked:
-	MOVQ    CX, AX
-	VMOVUPS Z0, K1, (AX)
-	VMOVUPS Z1, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z2, K1, (AX)
-	VMOVUPS Z3, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z4, K1, (AX)
-	VMOVUPS Z5, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z6, K1, (AX)
-	VMOVUPS Z7, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z8, K1, (AX)
-	VMOVUPS Z9, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z10, K1, (AX)
-	VMOVUPS Z11, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z12, K1, (AX)
-	VMOVUPS Z13, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z14, K1, (AX)
-	VMOVUPS Z15, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z16, K1, (AX)
-	VMOVUPS Z17, K2, 64(AX)
+	MOVQ    CX, DI
+	VMOVUPS Z0, K1, (DI)
+	VMOVUPS Z1, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, K1, (DI)
+	VMOVUPS Z3, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, K1, (DI)
+	VMOVUPS Z5, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z6, K1, (DI)
+	VMOVUPS Z7, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z8, K1, (DI)
+	VMOVUPS Z9, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z10, K1, (DI)
+	VMOVUPS Z11, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z12, K1, (DI)
+	VMOVUPS Z13, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z14, K1, (DI)
+	VMOVUPS Z15, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z16, K1, (DI)
+	VMOVUPS Z17, K2, 64(DI)
 
 done:
 	VZEROUPPER
@@ -11283,168 +11757,189 @@ bias:
 	VADDPS       Z18, Z17, Z17
 
 residual:
-	MOVQ   64(AX), AX
-	TESTQ  AX, AX
+	MOVQ   64(AX), DI
+	TESTQ  DI, DI
 	JZ     relu
 	TESTQ  SI, SI
 	JNZ    residualMasked
-	VADDPS (AX), Z0, Z0
-	VADDPS 64(AX), Z1, Z1
-	ADDQ   DX, AX
-	VADDPS (AX), Z2, Z2
-	VADDPS 64(AX), Z3, Z3
-	ADDQ   DX, AX
-	VADDPS (AX), Z4, Z4
-	VADDPS 64(AX), Z5, Z5
-	ADDQ   DX, AX
-	VADDPS (AX), Z6, Z6
-	VADDPS 64(AX), Z7, Z7
-	ADDQ   DX, AX
-	VADDPS (AX), Z8, Z8
-	VADDPS 64(AX), Z9, Z9
-	ADDQ   DX, AX
-	VADDPS (AX), Z10, Z10
-	VADDPS 64(AX), Z11, Z11
-	ADDQ   DX, AX
-	VADDPS (AX), Z12, Z12
-	VADDPS 64(AX), Z13, Z13
-	ADDQ   DX, AX
-	VADDPS (AX), Z14, Z14
-	VADDPS 64(AX), Z15, Z15
-	ADDQ   DX, AX
-	VADDPS (AX), Z16, Z16
-	VADDPS 64(AX), Z17, Z17
+	VADDPS (DI), Z0, Z0
+	VADDPS 64(DI), Z1, Z1
+	ADDQ   DX, DI
+	VADDPS (DI), Z2, Z2
+	VADDPS 64(DI), Z3, Z3
+	ADDQ   DX, DI
+	VADDPS (DI), Z4, Z4
+	VADDPS 64(DI), Z5, Z5
+	ADDQ   DX, DI
+	VADDPS (DI), Z6, Z6
+	VADDPS 64(DI), Z7, Z7
+	ADDQ   DX, DI
+	VADDPS (DI), Z8, Z8
+	VADDPS 64(DI), Z9, Z9
+	ADDQ   DX, DI
+	VADDPS (DI), Z10, Z10
+	VADDPS 64(DI), Z11, Z11
+	ADDQ   DX, DI
+	VADDPS (DI), Z12, Z12
+	VADDPS 64(DI), Z13, Z13
+	ADDQ   DX, DI
+	VADDPS (DI), Z14, Z14
+	VADDPS 64(DI), Z15, Z15
+	ADDQ   DX, DI
+	VADDPS (DI), Z16, Z16
+	VADDPS 64(DI), Z17, Z17
 	JMP    relu
 
 residualMasked:
-	VMOVUPS.Z (AX), K1, Z18
+	VMOVUPS.Z (DI), K1, Z18
 	VADDPS    Z18, Z0, Z0
-	VMOVUPS.Z 64(AX), K2, Z18
+	VMOVUPS.Z 64(DI), K2, Z18
 	VADDPS    Z18, Z1, Z1
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z18
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z18
 	VADDPS    Z18, Z2, Z2
-	VMOVUPS.Z 64(AX), K2, Z18
+	VMOVUPS.Z 64(DI), K2, Z18
 	VADDPS    Z18, Z3, Z3
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z18
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z18
 	VADDPS    Z18, Z4, Z4
-	VMOVUPS.Z 64(AX), K2, Z18
+	VMOVUPS.Z 64(DI), K2, Z18
 	VADDPS    Z18, Z5, Z5
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z18
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z18
 	VADDPS    Z18, Z6, Z6
-	VMOVUPS.Z 64(AX), K2, Z18
+	VMOVUPS.Z 64(DI), K2, Z18
 	VADDPS    Z18, Z7, Z7
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z18
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z18
 	VADDPS    Z18, Z8, Z8
-	VMOVUPS.Z 64(AX), K2, Z18
+	VMOVUPS.Z 64(DI), K2, Z18
 	VADDPS    Z18, Z9, Z9
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z18
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z18
 	VADDPS    Z18, Z10, Z10
-	VMOVUPS.Z 64(AX), K2, Z18
+	VMOVUPS.Z 64(DI), K2, Z18
 	VADDPS    Z18, Z11, Z11
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z18
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z18
 	VADDPS    Z18, Z12, Z12
-	VMOVUPS.Z 64(AX), K2, Z18
+	VMOVUPS.Z 64(DI), K2, Z18
 	VADDPS    Z18, Z13, Z13
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z18
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z18
 	VADDPS    Z18, Z14, Z14
-	VMOVUPS.Z 64(AX), K2, Z18
+	VMOVUPS.Z 64(DI), K2, Z18
 	VADDPS    Z18, Z15, Z15
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z18
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z18
 	VADDPS    Z18, Z16, Z16
-	VMOVUPS.Z 64(AX), K2, Z18
+	VMOVUPS.Z 64(DI), K2, Z18
 	VADDPS    Z18, Z17, Z17
 
 relu:
-	TESTQ  $0x00000002, BX
-	JZ     store
-	VPXORD Z18, Z18, Z18
-	VMAXPS Z0, Z18, Z0
-	VMAXPS Z1, Z18, Z1
-	VMAXPS Z2, Z18, Z2
-	VMAXPS Z3, Z18, Z3
-	VMAXPS Z4, Z18, Z4
-	VMAXPS Z5, Z18, Z5
-	VMAXPS Z6, Z18, Z6
-	VMAXPS Z7, Z18, Z7
-	VMAXPS Z8, Z18, Z8
-	VMAXPS Z9, Z18, Z9
-	VMAXPS Z10, Z18, Z10
-	VMAXPS Z11, Z18, Z11
-	VMAXPS Z12, Z18, Z12
-	VMAXPS Z13, Z18, Z13
-	VMAXPS Z14, Z18, Z14
-	VMAXPS Z15, Z18, Z15
-	VMAXPS Z16, Z18, Z16
-	VMAXPS Z17, Z18, Z17
+	TESTQ        $0x00000002, BX
+	JZ           store
+	VPXORD       Z18, Z18, Z18
+	VMAXPS       Z0, Z18, Z0
+	VMAXPS       Z1, Z18, Z1
+	VMAXPS       Z2, Z18, Z2
+	VMAXPS       Z3, Z18, Z3
+	VMAXPS       Z4, Z18, Z4
+	VMAXPS       Z5, Z18, Z5
+	VMAXPS       Z6, Z18, Z6
+	VMAXPS       Z7, Z18, Z7
+	VMAXPS       Z8, Z18, Z8
+	VMAXPS       Z9, Z18, Z9
+	VMAXPS       Z10, Z18, Z10
+	VMAXPS       Z11, Z18, Z11
+	VMAXPS       Z12, Z18, Z12
+	VMAXPS       Z13, Z18, Z13
+	VMAXPS       Z14, Z18, Z14
+	VMAXPS       Z15, Z18, Z15
+	VMAXPS       Z16, Z18, Z16
+	VMAXPS       Z17, Z18, Z17
+	TESTQ        $0x00000004, BX
+	JZ           store
+	VBROADCASTSS 156(AX), Z18
+	VMINPS       Z0, Z18, Z0
+	VMINPS       Z1, Z18, Z1
+	VMINPS       Z2, Z18, Z2
+	VMINPS       Z3, Z18, Z3
+	VMINPS       Z4, Z18, Z4
+	VMINPS       Z5, Z18, Z5
+	VMINPS       Z6, Z18, Z6
+	VMINPS       Z7, Z18, Z7
+	VMINPS       Z8, Z18, Z8
+	VMINPS       Z9, Z18, Z9
+	VMINPS       Z10, Z18, Z10
+	VMINPS       Z11, Z18, Z11
+	VMINPS       Z12, Z18, Z12
+	VMINPS       Z13, Z18, Z13
+	VMINPS       Z14, Z18, Z14
+	VMINPS       Z15, Z18, Z15
+	VMINPS       Z16, Z18, Z16
+	VMINPS       Z17, Z18, Z17
 
 store:
 	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    CX, AX
-	VMOVUPS Z0, (AX)
-	VMOVUPS Z1, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z2, (AX)
-	VMOVUPS Z3, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z4, (AX)
-	VMOVUPS Z5, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z6, (AX)
-	VMOVUPS Z7, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z8, (AX)
-	VMOVUPS Z9, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z10, (AX)
-	VMOVUPS Z11, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z12, (AX)
-	VMOVUPS Z13, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z14, (AX)
-	VMOVUPS Z15, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z16, (AX)
-	VMOVUPS Z17, 64(AX)
+	MOVQ    CX, DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, (DI)
+	VMOVUPS Z3, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, (DI)
+	VMOVUPS Z5, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z6, (DI)
+	VMOVUPS Z7, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z8, (DI)
+	VMOVUPS Z9, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z10, (DI)
+	VMOVUPS Z11, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z12, (DI)
+	VMOVUPS Z13, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z14, (DI)
+	VMOVUPS Z15, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z16, (DI)
+	VMOVUPS Z17, 64(DI)
 	JMP     done
 
 storeMasked:
-	MOVQ    CX, AX
-	VMOVUPS Z0, K1, (AX)
-	VMOVUPS Z1, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z2, K1, (AX)
-	VMOVUPS Z3, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z4, K1, (AX)
-	VMOVUPS Z5, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z6, K1, (AX)
-	VMOVUPS Z7, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z8, K1, (AX)
-	VMOVUPS Z9, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z10, K1, (AX)
-	VMOVUPS Z11, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z12, K1, (AX)
-	VMOVUPS Z13, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z14, K1, (AX)
-	VMOVUPS Z15, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z16, K1, (AX)
-	VMOVUPS Z17, K2, 64(AX)
+	MOVQ    CX, DI
+	VMOVUPS Z0, K1, (DI)
+	VMOVUPS Z1, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, K1, (DI)
+	VMOVUPS Z3, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, K1, (DI)
+	VMOVUPS Z5, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z6, K1, (DI)
+	VMOVUPS Z7, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z8, K1, (DI)
+	VMOVUPS Z9, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z10, K1, (DI)
+	VMOVUPS Z11, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z12, K1, (DI)
+	VMOVUPS Z13, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z14, K1, (DI)
+	VMOVUPS Z15, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z16, K1, (DI)
+	VMOVUPS Z17, K2, 64(DI)
 
 done:
 	VZEROUPPER
@@ -11640,124 +12135,137 @@ bias:
 	VADDPS       Z10, Z9, Z9
 
 residual:
-	MOVQ   64(AX), AX
-	TESTQ  AX, AX
+	MOVQ   64(AX), DI
+	TESTQ  DI, DI
 	JZ     relu
 	TESTQ  SI, SI
 	JNZ    residualMasked
-	VADDPS (AX), Z0, Z0
-	ADDQ   DX, AX
-	VADDPS (AX), Z1, Z1
-	ADDQ   DX, AX
-	VADDPS (AX), Z2, Z2
-	ADDQ   DX, AX
-	VADDPS (AX), Z3, Z3
-	ADDQ   DX, AX
-	VADDPS (AX), Z4, Z4
-	ADDQ   DX, AX
-	VADDPS (AX), Z5, Z5
-	ADDQ   DX, AX
-	VADDPS (AX), Z6, Z6
-	ADDQ   DX, AX
-	VADDPS (AX), Z7, Z7
-	ADDQ   DX, AX
-	VADDPS (AX), Z8, Z8
-	ADDQ   DX, AX
-	VADDPS (AX), Z9, Z9
+	VADDPS (DI), Z0, Z0
+	ADDQ   DX, DI
+	VADDPS (DI), Z1, Z1
+	ADDQ   DX, DI
+	VADDPS (DI), Z2, Z2
+	ADDQ   DX, DI
+	VADDPS (DI), Z3, Z3
+	ADDQ   DX, DI
+	VADDPS (DI), Z4, Z4
+	ADDQ   DX, DI
+	VADDPS (DI), Z5, Z5
+	ADDQ   DX, DI
+	VADDPS (DI), Z6, Z6
+	ADDQ   DX, DI
+	VADDPS (DI), Z7, Z7
+	ADDQ   DX, DI
+	VADDPS (DI), Z8, Z8
+	ADDQ   DX, DI
+	VADDPS (DI), Z9, Z9
 	JMP    relu
 
 residualMasked:
-	VMOVUPS.Z (AX), K1, Z10
+	VMOVUPS.Z (DI), K1, Z10
 	VADDPS    Z10, Z0, Z0
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z10
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z10
 	VADDPS    Z10, Z1, Z1
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z10
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z10
 	VADDPS    Z10, Z2, Z2
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z10
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z10
 	VADDPS    Z10, Z3, Z3
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z10
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z10
 	VADDPS    Z10, Z4, Z4
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z10
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z10
 	VADDPS    Z10, Z5, Z5
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z10
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z10
 	VADDPS    Z10, Z6, Z6
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z10
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z10
 	VADDPS    Z10, Z7, Z7
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z10
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z10
 	VADDPS    Z10, Z8, Z8
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z10
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z10
 	VADDPS    Z10, Z9, Z9
 
 relu:
-	TESTQ  $0x00000002, BX
-	JZ     store
-	VPXORD Z10, Z10, Z10
-	VMAXPS Z0, Z10, Z0
-	VMAXPS Z1, Z10, Z1
-	VMAXPS Z2, Z10, Z2
-	VMAXPS Z3, Z10, Z3
-	VMAXPS Z4, Z10, Z4
-	VMAXPS Z5, Z10, Z5
-	VMAXPS Z6, Z10, Z6
-	VMAXPS Z7, Z10, Z7
-	VMAXPS Z8, Z10, Z8
-	VMAXPS Z9, Z10, Z9
+	TESTQ        $0x00000002, BX
+	JZ           store
+	VPXORD       Z10, Z10, Z10
+	VMAXPS       Z0, Z10, Z0
+	VMAXPS       Z1, Z10, Z1
+	VMAXPS       Z2, Z10, Z2
+	VMAXPS       Z3, Z10, Z3
+	VMAXPS       Z4, Z10, Z4
+	VMAXPS       Z5, Z10, Z5
+	VMAXPS       Z6, Z10, Z6
+	VMAXPS       Z7, Z10, Z7
+	VMAXPS       Z8, Z10, Z8
+	VMAXPS       Z9, Z10, Z9
+	TESTQ        $0x00000004, BX
+	JZ           store
+	VBROADCASTSS 156(AX), Z10
+	VMINPS       Z0, Z10, Z0
+	VMINPS       Z1, Z10, Z1
+	VMINPS       Z2, Z10, Z2
+	VMINPS       Z3, Z10, Z3
+	VMINPS       Z4, Z10, Z4
+	VMINPS       Z5, Z10, Z5
+	VMINPS       Z6, Z10, Z6
+	VMINPS       Z7, Z10, Z7
+	VMINPS       Z8, Z10, Z8
+	VMINPS       Z9, Z10, Z9
 
 store:
 	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    CX, AX
-	VMOVUPS Z0, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z2, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z3, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z4, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z5, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z6, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z7, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z8, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z9, (AX)
+	MOVQ    CX, DI
+	VMOVUPS Z0, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z3, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z5, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z6, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z7, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z8, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z9, (DI)
 	JMP     done
 
 storeMasked:
-	MOVQ    CX, AX
-	VMOVUPS Z0, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z1, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z2, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z3, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z4, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z5, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z6, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z7, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z8, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z9, K1, (AX)
+	MOVQ    CX, DI
+	VMOVUPS Z0, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z1, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z3, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z5, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z6, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z7, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z8, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z9, K1, (DI)
 
 done:
 	VZEROUPPER
@@ -11958,124 +12466,137 @@ bias:
 	VADDPS       Z10, Z9, Z9
 
 residual:
-	MOVQ   64(AX), AX
-	TESTQ  AX, AX
+	MOVQ   64(AX), DI
+	TESTQ  DI, DI
 	JZ     relu
 	TESTQ  SI, SI
 	JNZ    residualMasked
-	VADDPS (AX), Z0, Z0
-	ADDQ   DX, AX
-	VADDPS (AX), Z1, Z1
-	ADDQ   DX, AX
-	VADDPS (AX), Z2, Z2
-	ADDQ   DX, AX
-	VADDPS (AX), Z3, Z3
-	ADDQ   DX, AX
-	VADDPS (AX), Z4, Z4
-	ADDQ   DX, AX
-	VADDPS (AX), Z5, Z5
-	ADDQ   DX, AX
-	VADDPS (AX), Z6, Z6
-	ADDQ   DX, AX
-	VADDPS (AX), Z7, Z7
-	ADDQ   DX, AX
-	VADDPS (AX), Z8, Z8
-	ADDQ   DX, AX
-	VADDPS (AX), Z9, Z9
+	VADDPS (DI), Z0, Z0
+	ADDQ   DX, DI
+	VADDPS (DI), Z1, Z1
+	ADDQ   DX, DI
+	VADDPS (DI), Z2, Z2
+	ADDQ   DX, DI
+	VADDPS (DI), Z3, Z3
+	ADDQ   DX, DI
+	VADDPS (DI), Z4, Z4
+	ADDQ   DX, DI
+	VADDPS (DI), Z5, Z5
+	ADDQ   DX, DI
+	VADDPS (DI), Z6, Z6
+	ADDQ   DX, DI
+	VADDPS (DI), Z7, Z7
+	ADDQ   DX, DI
+	VADDPS (DI), Z8, Z8
+	ADDQ   DX, DI
+	VADDPS (DI), Z9, Z9
 	JMP    relu
 
 residualMasked:
-	VMOVUPS.Z (AX), K1, Z10
+	VMOVUPS.Z (DI), K1, Z10
 	VADDPS    Z10, Z0, Z0
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z10
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z10
 	VADDPS    Z10, Z1, Z1
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z10
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z10
 	VADDPS    Z10, Z2, Z2
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z10
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z10
 	VADDPS    Z10, Z3, Z3
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z10
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z10
 	VADDPS    Z10, Z4, Z4
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z10
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z10
 	VADDPS    Z10, Z5, Z5
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z10
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z10
 	VADDPS    Z10, Z6, Z6
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z10
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z10
 	VADDPS    Z10, Z7, Z7
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z10
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z10
 	VADDPS    Z10, Z8, Z8
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z10
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z10
 	VADDPS    Z10, Z9, Z9
 
 relu:
-	TESTQ  $0x00000002, BX
-	JZ     store
-	VPXORD Z10, Z10, Z10
-	VMAXPS Z0, Z10, Z0
-	VMAXPS Z1, Z10, Z1
-	VMAXPS Z2, Z10, Z2
-	VMAXPS Z3, Z10, Z3
-	VMAXPS Z4, Z10, Z4
-	VMAXPS Z5, Z10, Z5
-	VMAXPS Z6, Z10, Z6
-	VMAXPS Z7, Z10, Z7
-	VMAXPS Z8, Z10, Z8
-	VMAXPS Z9, Z10, Z9
+	TESTQ        $0x00000002, BX
+	JZ           store
+	VPXORD       Z10, Z10, Z10
+	VMAXPS       Z0, Z10, Z0
+	VMAXPS       Z1, Z10, Z1
+	VMAXPS       Z2, Z10, Z2
+	VMAXPS       Z3, Z10, Z3
+	VMAXPS       Z4, Z10, Z4
+	VMAXPS       Z5, Z10, Z5
+	VMAXPS       Z6, Z10, Z6
+	VMAXPS       Z7, Z10, Z7
+	VMAXPS       Z8, Z10, Z8
+	VMAXPS       Z9, Z10, Z9
+	TESTQ        $0x00000004, BX
+	JZ           store
+	VBROADCASTSS 156(AX), Z10
+	VMINPS       Z0, Z10, Z0
+	VMINPS       Z1, Z10, Z1
+	VMINPS       Z2, Z10, Z2
+	VMINPS       Z3, Z10, Z3
+	VMINPS       Z4, Z10, Z4
+	VMINPS       Z5, Z10, Z5
+	VMINPS       Z6, Z10, Z6
+	VMINPS       Z7, Z10, Z7
+	VMINPS       Z8, Z10, Z8
+	VMINPS       Z9, Z10, Z9
 
 store:
 	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    CX, AX
-	VMOVUPS Z0, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z2, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z3, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z4, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z5, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z6, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z7, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z8, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z9, (AX)
+	MOVQ    CX, DI
+	VMOVUPS Z0, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z3, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z5, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z6, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z7, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z8, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z9, (DI)
 	JMP     done
 
 storeMasked:
-	MOVQ    CX, AX
-	VMOVUPS Z0, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z1, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z2, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z3, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z4, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z5, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z6, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z7, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z8, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z9, K1, (AX)
+	MOVQ    CX, DI
+	VMOVUPS Z0, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z1, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z3, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z5, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z6, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z7, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z8, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z9, K1, (DI)
 
 done:
 	VZEROUPPER
@@ -12349,184 +12870,207 @@ bias:
 	VADDPS       Z20, Z19, Z19
 
 residual:
-	MOVQ   64(AX), AX
-	TESTQ  AX, AX
+	MOVQ   64(AX), DI
+	TESTQ  DI, DI
 	JZ     relu
 	TESTQ  SI, SI
 	JNZ    residualMasked
-	VADDPS (AX), Z0, Z0
-	VADDPS 64(AX), Z1, Z1
-	ADDQ   DX, AX
-	VADDPS (AX), Z2, Z2
-	VADDPS 64(AX), Z3, Z3
-	ADDQ   DX, AX
-	VADDPS (AX), Z4, Z4
-	VADDPS 64(AX), Z5, Z5
-	ADDQ   DX, AX
-	VADDPS (AX), Z6, Z6
-	VADDPS 64(AX), Z7, Z7
-	ADDQ   DX, AX
-	VADDPS (AX), Z8, Z8
-	VADDPS 64(AX), Z9, Z9
-	ADDQ   DX, AX
-	VADDPS (AX), Z10, Z10
-	VADDPS 64(AX), Z11, Z11
-	ADDQ   DX, AX
-	VADDPS (AX), Z12, Z12
-	VADDPS 64(AX), Z13, Z13
-	ADDQ   DX, AX
-	VADDPS (AX), Z14, Z14
-	VADDPS 64(AX), Z15, Z15
-	ADDQ   DX, AX
-	VADDPS (AX), Z16, Z16
-	VADDPS 64(AX), Z17, Z17
-	ADDQ   DX, AX
-	VADDPS (AX), Z18, Z18
-	VADDPS 64(AX), Z19, Z19
+	VADDPS (DI), Z0, Z0
+	VADDPS 64(DI), Z1, Z1
+	ADDQ   DX, DI
+	VADDPS (DI), Z2, Z2
+	VADDPS 64(DI), Z3, Z3
+	ADDQ   DX, DI
+	VADDPS (DI), Z4, Z4
+	VADDPS 64(DI), Z5, Z5
+	ADDQ   DX, DI
+	VADDPS (DI), Z6, Z6
+	VADDPS 64(DI), Z7, Z7
+	ADDQ   DX, DI
+	VADDPS (DI), Z8, Z8
+	VADDPS 64(DI), Z9, Z9
+	ADDQ   DX, DI
+	VADDPS (DI), Z10, Z10
+	VADDPS 64(DI), Z11, Z11
+	ADDQ   DX, DI
+	VADDPS (DI), Z12, Z12
+	VADDPS 64(DI), Z13, Z13
+	ADDQ   DX, DI
+	VADDPS (DI), Z14, Z14
+	VADDPS 64(DI), Z15, Z15
+	ADDQ   DX, DI
+	VADDPS (DI), Z16, Z16
+	VADDPS 64(DI), Z17, Z17
+	ADDQ   DX, DI
+	VADDPS (DI), Z18, Z18
+	VADDPS 64(DI), Z19, Z19
 	JMP    relu
 
 residualMasked:
-	VMOVUPS.Z (AX), K1, Z20
+	VMOVUPS.Z (DI), K1, Z20
 	VADDPS    Z20, Z0, Z0
-	VMOVUPS.Z 64(AX), K2, Z20
+	VMOVUPS.Z 64(DI), K2, Z20
 	VADDPS    Z20, Z1, Z1
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z20
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z20
 	VADDPS    Z20, Z2, Z2
-	VMOVUPS.Z 64(AX), K2, Z20
+	VMOVUPS.Z 64(DI), K2, Z20
 	VADDPS    Z20, Z3, Z3
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z20
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z20
 	VADDPS    Z20, Z4, Z4
-	VMOVUPS.Z 64(AX), K2, Z20
+	VMOVUPS.Z 64(DI), K2, Z20
 	VADDPS    Z20, Z5, Z5
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z20
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z20
 	VADDPS    Z20, Z6, Z6
-	VMOVUPS.Z 64(AX), K2, Z20
+	VMOVUPS.Z 64(DI), K2, Z20
 	VADDPS    Z20, Z7, Z7
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z20
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z20
 	VADDPS    Z20, Z8, Z8
-	VMOVUPS.Z 64(AX), K2, Z20
+	VMOVUPS.Z 64(DI), K2, Z20
 	VADDPS    Z20, Z9, Z9
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z20
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z20
 	VADDPS    Z20, Z10, Z10
-	VMOVUPS.Z 64(AX), K2, Z20
+	VMOVUPS.Z 64(DI), K2, Z20
 	VADDPS    Z20, Z11, Z11
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z20
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z20
 	VADDPS    Z20, Z12, Z12
-	VMOVUPS.Z 64(AX), K2, Z20
+	VMOVUPS.Z 64(DI), K2, Z20
 	VADDPS    Z20, Z13, Z13
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z20
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z20
 	VADDPS    Z20, Z14, Z14
-	VMOVUPS.Z 64(AX), K2, Z20
+	VMOVUPS.Z 64(DI), K2, Z20
 	VADDPS    Z20, Z15, Z15
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z20
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z20
 	VADDPS    Z20, Z16, Z16
-	VMOVUPS.Z 64(AX), K2, Z20
+	VMOVUPS.Z 64(DI), K2, Z20
 	VADDPS    Z20, Z17, Z17
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z20
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z20
 	VADDPS    Z20, Z18, Z18
-	VMOVUPS.Z 64(AX), K2, Z20
+	VMOVUPS.Z 64(DI), K2, Z20
 	VADDPS    Z20, Z19, Z19
 
 relu:
-	TESTQ  $0x00000002, BX
-	JZ     store
-	VPXORD Z20, Z20, Z20
-	VMAXPS Z0, Z20, Z0
-	VMAXPS Z1, Z20, Z1
-	VMAXPS Z2, Z20, Z2
-	VMAXPS Z3, Z20, Z3
-	VMAXPS Z4, Z20, Z4
-	VMAXPS Z5, Z20, Z5
-	VMAXPS Z6, Z20, Z6
-	VMAXPS Z7, Z20, Z7
-	VMAXPS Z8, Z20, Z8
-	VMAXPS Z9, Z20, Z9
-	VMAXPS Z10, Z20, Z10
-	VMAXPS Z11, Z20, Z11
-	VMAXPS Z12, Z20, Z12
-	VMAXPS Z13, Z20, Z13
-	VMAXPS Z14, Z20, Z14
-	VMAXPS Z15, Z20, Z15
-	VMAXPS Z16, Z20, Z16
-	VMAXPS Z17, Z20, Z17
-	VMAXPS Z18, Z20, Z18
-	VMAXPS Z19, Z20, Z19
+	TESTQ        $0x00000002, BX
+	JZ           store
+	VPXORD       Z20, Z20, Z20
+	VMAXPS       Z0, Z20, Z0
+	VMAXPS       Z1, Z20, Z1
+	VMAXPS       Z2, Z20, Z2
+	VMAXPS       Z3, Z20, Z3
+	VMAXPS       Z4, Z20, Z4
+	VMAXPS       Z5, Z20, Z5
+	VMAXPS       Z6, Z20, Z6
+	VMAXPS       Z7, Z20, Z7
+	VMAXPS       Z8, Z20, Z8
+	VMAXPS       Z9, Z20, Z9
+	VMAXPS       Z10, Z20, Z10
+	VMAXPS       Z11, Z20, Z11
+	VMAXPS       Z12, Z20, Z12
+	VMAXPS       Z13, Z20, Z13
+	VMAXPS       Z14, Z20, Z14
+	VMAXPS       Z15, Z20, Z15
+	VMAXPS       Z16, Z20, Z16
+	VMAXPS       Z17, Z20, Z17
+	VMAXPS       Z18, Z20, Z18
+	VMAXPS       Z19, Z20, Z19
+	TESTQ        $0x00000004, BX
+	JZ           store
+	VBROADCASTSS 156(AX), Z20
+	VMINPS       Z0, Z20, Z0
+	VMINPS       Z1, Z20, Z1
+	VMINPS       Z2, Z20, Z2
+	VMINPS       Z3, Z20, Z3
+	VMINPS       Z4, Z20, Z4
+	VMINPS       Z5, Z20, Z5
+	VMINPS       Z6, Z20, Z6
+	VMINPS       Z7, Z20, Z7
+	VMINPS       Z8, Z20, Z8
+	VMINPS       Z9, Z20, Z9
+	VMINPS       Z10, Z20, Z10
+	VMINPS       Z11, Z20, Z11
+	VMINPS       Z12, Z20, Z12
+	VMINPS       Z13, Z20, Z13
+	VMINPS       Z14, Z20, Z14
+	VMINPS       Z15, Z20, Z15
+	VMINPS       Z16, Z20, Z16
+	VMINPS       Z17, Z20, Z17
+	VMINPS       Z18, Z20, Z18
+	VMINPS       Z19, Z20, Z19
 
 store:
 	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    CX, AX
-	VMOVUPS Z0, (AX)
-	VMOVUPS Z1, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z2, (AX)
-	VMOVUPS Z3, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z4, (AX)
-	VMOVUPS Z5, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z6, (AX)
-	VMOVUPS Z7, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z8, (AX)
-	VMOVUPS Z9, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z10, (AX)
-	VMOVUPS Z11, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z12, (AX)
-	VMOVUPS Z13, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z14, (AX)
-	VMOVUPS Z15, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z16, (AX)
-	VMOVUPS Z17, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z18, (AX)
-	VMOVUPS Z19, 64(AX)
+	MOVQ    CX, DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, (DI)
+	VMOVUPS Z3, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, (DI)
+	VMOVUPS Z5, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z6, (DI)
+	VMOVUPS Z7, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z8, (DI)
+	VMOVUPS Z9, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z10, (DI)
+	VMOVUPS Z11, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z12, (DI)
+	VMOVUPS Z13, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z14, (DI)
+	VMOVUPS Z15, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z16, (DI)
+	VMOVUPS Z17, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z18, (DI)
+	VMOVUPS Z19, 64(DI)
 	JMP     done
 
 storeMasked:
-	MOVQ    CX, AX
-	VMOVUPS Z0, K1, (AX)
-	VMOVUPS Z1, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z2, K1, (AX)
-	VMOVUPS Z3, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z4, K1, (AX)
-	VMOVUPS Z5, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z6, K1, (AX)
-	VMOVUPS Z7, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z8, K1, (AX)
-	VMOVUPS Z9, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z10, K1, (AX)
-	VMOVUPS Z11, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z12, K1, (AX)
-	VMOVUPS Z13, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z14, K1, (AX)
-	VMOVUPS Z15, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z16, K1, (AX)
-	VMOVUPS Z17, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z18, K1, (AX)
-	VMOVUPS Z19, K2, 64(AX)
+	MOVQ    CX, DI
+	VMOVUPS Z0, K1, (DI)
+	VMOVUPS Z1, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, K1, (DI)
+	VMOVUPS Z3, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, K1, (DI)
+	VMOVUPS Z5, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z6, K1, (DI)
+	VMOVUPS Z7, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z8, K1, (DI)
+	VMOVUPS Z9, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z10, K1, (DI)
+	VMOVUPS Z11, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z12, K1, (DI)
+	VMOVUPS Z13, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z14, K1, (DI)
+	VMOVUPS Z15, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z16, K1, (DI)
+	VMOVUPS Z17, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z18, K1, (DI)
+	VMOVUPS Z19, K2, 64(DI)
 
 done:
 	VZEROUPPER
@@ -12810,184 +13354,207 @@ bias:
 	VADDPS       Z20, Z19, Z19
 
 residual:
-	MOVQ   64(AX), AX
-	TESTQ  AX, AX
+	MOVQ   64(AX), DI
+	TESTQ  DI, DI
 	JZ     relu
 	TESTQ  SI, SI
 	JNZ    residualMasked
-	VADDPS (AX), Z0, Z0
-	VADDPS 64(AX), Z1, Z1
-	ADDQ   DX, AX
-	VADDPS (AX), Z2, Z2
-	VADDPS 64(AX), Z3, Z3
-	ADDQ   DX, AX
-	VADDPS (AX), Z4, Z4
-	VADDPS 64(AX), Z5, Z5
-	ADDQ   DX, AX
-	VADDPS (AX), Z6, Z6
-	VADDPS 64(AX), Z7, Z7
-	ADDQ   DX, AX
-	VADDPS (AX), Z8, Z8
-	VADDPS 64(AX), Z9, Z9
-	ADDQ   DX, AX
-	VADDPS (AX), Z10, Z10
-	VADDPS 64(AX), Z11, Z11
-	ADDQ   DX, AX
-	VADDPS (AX), Z12, Z12
-	VADDPS 64(AX), Z13, Z13
-	ADDQ   DX, AX
-	VADDPS (AX), Z14, Z14
-	VADDPS 64(AX), Z15, Z15
-	ADDQ   DX, AX
-	VADDPS (AX), Z16, Z16
-	VADDPS 64(AX), Z17, Z17
-	ADDQ   DX, AX
-	VADDPS (AX), Z18, Z18
-	VADDPS 64(AX), Z19, Z19
+	VADDPS (DI), Z0, Z0
+	VADDPS 64(DI), Z1, Z1
+	ADDQ   DX, DI
+	VADDPS (DI), Z2, Z2
+	VADDPS 64(DI), Z3, Z3
+	ADDQ   DX, DI
+	VADDPS (DI), Z4, Z4
+	VADDPS 64(DI), Z5, Z5
+	ADDQ   DX, DI
+	VADDPS (DI), Z6, Z6
+	VADDPS 64(DI), Z7, Z7
+	ADDQ   DX, DI
+	VADDPS (DI), Z8, Z8
+	VADDPS 64(DI), Z9, Z9
+	ADDQ   DX, DI
+	VADDPS (DI), Z10, Z10
+	VADDPS 64(DI), Z11, Z11
+	ADDQ   DX, DI
+	VADDPS (DI), Z12, Z12
+	VADDPS 64(DI), Z13, Z13
+	ADDQ   DX, DI
+	VADDPS (DI), Z14, Z14
+	VADDPS 64(DI), Z15, Z15
+	ADDQ   DX, DI
+	VADDPS (DI), Z16, Z16
+	VADDPS 64(DI), Z17, Z17
+	ADDQ   DX, DI
+	VADDPS (DI), Z18, Z18
+	VADDPS 64(DI), Z19, Z19
 	JMP    relu
 
 residualMasked:
-	VMOVUPS.Z (AX), K1, Z20
+	VMOVUPS.Z (DI), K1, Z20
 	VADDPS    Z20, Z0, Z0
-	VMOVUPS.Z 64(AX), K2, Z20
+	VMOVUPS.Z 64(DI), K2, Z20
 	VADDPS    Z20, Z1, Z1
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z20
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z20
 	VADDPS    Z20, Z2, Z2
-	VMOVUPS.Z 64(AX), K2, Z20
+	VMOVUPS.Z 64(DI), K2, Z20
 	VADDPS    Z20, Z3, Z3
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z20
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z20
 	VADDPS    Z20, Z4, Z4
-	VMOVUPS.Z 64(AX), K2, Z20
+	VMOVUPS.Z 64(DI), K2, Z20
 	VADDPS    Z20, Z5, Z5
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z20
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z20
 	VADDPS    Z20, Z6, Z6
-	VMOVUPS.Z 64(AX), K2, Z20
+	VMOVUPS.Z 64(DI), K2, Z20
 	VADDPS    Z20, Z7, Z7
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z20
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z20
 	VADDPS    Z20, Z8, Z8
-	VMOVUPS.Z 64(AX), K2, Z20
+	VMOVUPS.Z 64(DI), K2, Z20
 	VADDPS    Z20, Z9, Z9
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z20
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z20
 	VADDPS    Z20, Z10, Z10
-	VMOVUPS.Z 64(AX), K2, Z20
+	VMOVUPS.Z 64(DI), K2, Z20
 	VADDPS    Z20, Z11, Z11
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z20
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z20
 	VADDPS    Z20, Z12, Z12
-	VMOVUPS.Z 64(AX), K2, Z20
+	VMOVUPS.Z 64(DI), K2, Z20
 	VADDPS    Z20, Z13, Z13
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z20
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z20
 	VADDPS    Z20, Z14, Z14
-	VMOVUPS.Z 64(AX), K2, Z20
+	VMOVUPS.Z 64(DI), K2, Z20
 	VADDPS    Z20, Z15, Z15
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z20
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z20
 	VADDPS    Z20, Z16, Z16
-	VMOVUPS.Z 64(AX), K2, Z20
+	VMOVUPS.Z 64(DI), K2, Z20
 	VADDPS    Z20, Z17, Z17
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z20
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z20
 	VADDPS    Z20, Z18, Z18
-	VMOVUPS.Z 64(AX), K2, Z20
+	VMOVUPS.Z 64(DI), K2, Z20
 	VADDPS    Z20, Z19, Z19
 
 relu:
-	TESTQ  $0x00000002, BX
-	JZ     store
-	VPXORD Z20, Z20, Z20
-	VMAXPS Z0, Z20, Z0
-	VMAXPS Z1, Z20, Z1
-	VMAXPS Z2, Z20, Z2
-	VMAXPS Z3, Z20, Z3
-	VMAXPS Z4, Z20, Z4
-	VMAXPS Z5, Z20, Z5
-	VMAXPS Z6, Z20, Z6
-	VMAXPS Z7, Z20, Z7
-	VMAXPS Z8, Z20, Z8
-	VMAXPS Z9, Z20, Z9
-	VMAXPS Z10, Z20, Z10
-	VMAXPS Z11, Z20, Z11
-	VMAXPS Z12, Z20, Z12
-	VMAXPS Z13, Z20, Z13
-	VMAXPS Z14, Z20, Z14
-	VMAXPS Z15, Z20, Z15
-	VMAXPS Z16, Z20, Z16
-	VMAXPS Z17, Z20, Z17
-	VMAXPS Z18, Z20, Z18
-	VMAXPS Z19, Z20, Z19
+	TESTQ        $0x00000002, BX
+	JZ           store
+	VPXORD       Z20, Z20, Z20
+	VMAXPS       Z0, Z20, Z0
+	VMAXPS       Z1, Z20, Z1
+	VMAXPS       Z2, Z20, Z2
+	VMAXPS       Z3, Z20, Z3
+	VMAXPS       Z4, Z20, Z4
+	VMAXPS       Z5, Z20, Z5
+	VMAXPS       Z6, Z20, Z6
+	VMAXPS       Z7, Z20, Z7
+	VMAXPS       Z8, Z20, Z8
+	VMAXPS       Z9, Z20, Z9
+	VMAXPS       Z10, Z20, Z10
+	VMAXPS       Z11, Z20, Z11
+	VMAXPS       Z12, Z20, Z12
+	VMAXPS       Z13, Z20, Z13
+	VMAXPS       Z14, Z20, Z14
+	VMAXPS       Z15, Z20, Z15
+	VMAXPS       Z16, Z20, Z16
+	VMAXPS       Z17, Z20, Z17
+	VMAXPS       Z18, Z20, Z18
+	VMAXPS       Z19, Z20, Z19
+	TESTQ        $0x00000004, BX
+	JZ           store
+	VBROADCASTSS 156(AX), Z20
+	VMINPS       Z0, Z20, Z0
+	VMINPS       Z1, Z20, Z1
+	VMINPS       Z2, Z20, Z2
+	VMINPS       Z3, Z20, Z3
+	VMINPS       Z4, Z20, Z4
+	VMINPS       Z5, Z20, Z5
+	VMINPS       Z6, Z20, Z6
+	VMINPS       Z7, Z20, Z7
+	VMINPS       Z8, Z20, Z8
+	VMINPS       Z9, Z20, Z9
+	VMINPS       Z10, Z20, Z10
+	VMINPS       Z11, Z20, Z11
+	VMINPS       Z12, Z20, Z12
+	VMINPS       Z13, Z20, Z13
+	VMINPS       Z14, Z20, Z14
+	VMINPS       Z15, Z20, Z15
+	VMINPS       Z16, Z20, Z16
+	VMINPS       Z17, Z20, Z17
+	VMINPS       Z18, Z20, Z18
+	VMINPS       Z19, Z20, Z19
 
 store:
 	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    CX, AX
-	VMOVUPS Z0, (AX)
-	VMOVUPS Z1, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z2, (AX)
-	VMOVUPS Z3, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z4, (AX)
-	VMOVUPS Z5, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z6, (AX)
-	VMOVUPS Z7, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z8, (AX)
-	VMOVUPS Z9, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z10, (AX)
-	VMOVUPS Z11, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z12, (AX)
-	VMOVUPS Z13, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z14, (AX)
-	VMOVUPS Z15, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z16, (AX)
-	VMOVUPS Z17, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z18, (AX)
-	VMOVUPS Z19, 64(AX)
+	MOVQ    CX, DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, (DI)
+	VMOVUPS Z3, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, (DI)
+	VMOVUPS Z5, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z6, (DI)
+	VMOVUPS Z7, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z8, (DI)
+	VMOVUPS Z9, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z10, (DI)
+	VMOVUPS Z11, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z12, (DI)
+	VMOVUPS Z13, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z14, (DI)
+	VMOVUPS Z15, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z16, (DI)
+	VMOVUPS Z17, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z18, (DI)
+	VMOVUPS Z19, 64(DI)
 	JMP     done
 
 storeMasked:
-	MOVQ    CX, AX
-	VMOVUPS Z0, K1, (AX)
-	VMOVUPS Z1, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z2, K1, (AX)
-	VMOVUPS Z3, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z4, K1, (AX)
-	VMOVUPS Z5, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z6, K1, (AX)
-	VMOVUPS Z7, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z8, K1, (AX)
-	VMOVUPS Z9, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z10, K1, (AX)
-	VMOVUPS Z11, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z12, K1, (AX)
-	VMOVUPS Z13, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z14, K1, (AX)
-	VMOVUPS Z15, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z16, K1, (AX)
-	VMOVUPS Z17, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z18, K1, (AX)
-	VMOVUPS Z19, K2, 64(AX)
+	MOVQ    CX, DI
+	VMOVUPS Z0, K1, (DI)
+	VMOVUPS Z1, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, K1, (DI)
+	VMOVUPS Z3, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, K1, (DI)
+	VMOVUPS Z5, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z6, K1, (DI)
+	VMOVUPS Z7, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z8, K1, (DI)
+	VMOVUPS Z9, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z10, K1, (DI)
+	VMOVUPS Z11, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z12, K1, (DI)
+	VMOVUPS Z13, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z14, K1, (DI)
+	VMOVUPS Z15, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z16, K1, (DI)
+	VMOVUPS Z17, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z18, K1, (DI)
+	VMOVUPS Z19, K2, 64(DI)
 
 done:
 	VZEROUPPER
@@ -13309,184 +13876,207 @@ bias:
 	VADDPS       Z20, Z19, Z19
 
 residual:
-	MOVQ   64(AX), AX
-	TESTQ  AX, AX
+	MOVQ   64(AX), DI
+	TESTQ  DI, DI
 	JZ     relu
 	TESTQ  SI, SI
 	JNZ    residualMasked
-	VADDPS (AX), Z0, Z0
-	VADDPS 64(AX), Z1, Z1
-	ADDQ   DX, AX
-	VADDPS (AX), Z2, Z2
-	VADDPS 64(AX), Z3, Z3
-	ADDQ   DX, AX
-	VADDPS (AX), Z4, Z4
-	VADDPS 64(AX), Z5, Z5
-	ADDQ   DX, AX
-	VADDPS (AX), Z6, Z6
-	VADDPS 64(AX), Z7, Z7
-	ADDQ   DX, AX
-	VADDPS (AX), Z8, Z8
-	VADDPS 64(AX), Z9, Z9
-	ADDQ   DX, AX
-	VADDPS (AX), Z10, Z10
-	VADDPS 64(AX), Z11, Z11
-	ADDQ   DX, AX
-	VADDPS (AX), Z12, Z12
-	VADDPS 64(AX), Z13, Z13
-	ADDQ   DX, AX
-	VADDPS (AX), Z14, Z14
-	VADDPS 64(AX), Z15, Z15
-	ADDQ   DX, AX
-	VADDPS (AX), Z16, Z16
-	VADDPS 64(AX), Z17, Z17
-	ADDQ   DX, AX
-	VADDPS (AX), Z18, Z18
-	VADDPS 64(AX), Z19, Z19
+	VADDPS (DI), Z0, Z0
+	VADDPS 64(DI), Z1, Z1
+	ADDQ   DX, DI
+	VADDPS (DI), Z2, Z2
+	VADDPS 64(DI), Z3, Z3
+	ADDQ   DX, DI
+	VADDPS (DI), Z4, Z4
+	VADDPS 64(DI), Z5, Z5
+	ADDQ   DX, DI
+	VADDPS (DI), Z6, Z6
+	VADDPS 64(DI), Z7, Z7
+	ADDQ   DX, DI
+	VADDPS (DI), Z8, Z8
+	VADDPS 64(DI), Z9, Z9
+	ADDQ   DX, DI
+	VADDPS (DI), Z10, Z10
+	VADDPS 64(DI), Z11, Z11
+	ADDQ   DX, DI
+	VADDPS (DI), Z12, Z12
+	VADDPS 64(DI), Z13, Z13
+	ADDQ   DX, DI
+	VADDPS (DI), Z14, Z14
+	VADDPS 64(DI), Z15, Z15
+	ADDQ   DX, DI
+	VADDPS (DI), Z16, Z16
+	VADDPS 64(DI), Z17, Z17
+	ADDQ   DX, DI
+	VADDPS (DI), Z18, Z18
+	VADDPS 64(DI), Z19, Z19
 	JMP    relu
 
 residualMasked:
-	VMOVUPS.Z (AX), K1, Z20
+	VMOVUPS.Z (DI), K1, Z20
 	VADDPS    Z20, Z0, Z0
-	VMOVUPS.Z 64(AX), K2, Z20
+	VMOVUPS.Z 64(DI), K2, Z20
 	VADDPS    Z20, Z1, Z1
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z20
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z20
 	VADDPS    Z20, Z2, Z2
-	VMOVUPS.Z 64(AX), K2, Z20
+	VMOVUPS.Z 64(DI), K2, Z20
 	VADDPS    Z20, Z3, Z3
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z20
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z20
 	VADDPS    Z20, Z4, Z4
-	VMOVUPS.Z 64(AX), K2, Z20
+	VMOVUPS.Z 64(DI), K2, Z20
 	VADDPS    Z20, Z5, Z5
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z20
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z20
 	VADDPS    Z20, Z6, Z6
-	VMOVUPS.Z 64(AX), K2, Z20
+	VMOVUPS.Z 64(DI), K2, Z20
 	VADDPS    Z20, Z7, Z7
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z20
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z20
 	VADDPS    Z20, Z8, Z8
-	VMOVUPS.Z 64(AX), K2, Z20
+	VMOVUPS.Z 64(DI), K2, Z20
 	VADDPS    Z20, Z9, Z9
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z20
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z20
 	VADDPS    Z20, Z10, Z10
-	VMOVUPS.Z 64(AX), K2, Z20
+	VMOVUPS.Z 64(DI), K2, Z20
 	VADDPS    Z20, Z11, Z11
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z20
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z20
 	VADDPS    Z20, Z12, Z12
-	VMOVUPS.Z 64(AX), K2, Z20
+	VMOVUPS.Z 64(DI), K2, Z20
 	VADDPS    Z20, Z13, Z13
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z20
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z20
 	VADDPS    Z20, Z14, Z14
-	VMOVUPS.Z 64(AX), K2, Z20
+	VMOVUPS.Z 64(DI), K2, Z20
 	VADDPS    Z20, Z15, Z15
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z20
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z20
 	VADDPS    Z20, Z16, Z16
-	VMOVUPS.Z 64(AX), K2, Z20
+	VMOVUPS.Z 64(DI), K2, Z20
 	VADDPS    Z20, Z17, Z17
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z20
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z20
 	VADDPS    Z20, Z18, Z18
-	VMOVUPS.Z 64(AX), K2, Z20
+	VMOVUPS.Z 64(DI), K2, Z20
 	VADDPS    Z20, Z19, Z19
 
 relu:
-	TESTQ  $0x00000002, BX
-	JZ     store
-	VPXORD Z20, Z20, Z20
-	VMAXPS Z0, Z20, Z0
-	VMAXPS Z1, Z20, Z1
-	VMAXPS Z2, Z20, Z2
-	VMAXPS Z3, Z20, Z3
-	VMAXPS Z4, Z20, Z4
-	VMAXPS Z5, Z20, Z5
-	VMAXPS Z6, Z20, Z6
-	VMAXPS Z7, Z20, Z7
-	VMAXPS Z8, Z20, Z8
-	VMAXPS Z9, Z20, Z9
-	VMAXPS Z10, Z20, Z10
-	VMAXPS Z11, Z20, Z11
-	VMAXPS Z12, Z20, Z12
-	VMAXPS Z13, Z20, Z13
-	VMAXPS Z14, Z20, Z14
-	VMAXPS Z15, Z20, Z15
-	VMAXPS Z16, Z20, Z16
-	VMAXPS Z17, Z20, Z17
-	VMAXPS Z18, Z20, Z18
-	VMAXPS Z19, Z20, Z19
+	TESTQ        $0x00000002, BX
+	JZ           store
+	VPXORD       Z20, Z20, Z20
+	VMAXPS       Z0, Z20, Z0
+	VMAXPS       Z1, Z20, Z1
+	VMAXPS       Z2, Z20, Z2
+	VMAXPS       Z3, Z20, Z3
+	VMAXPS       Z4, Z20, Z4
+	VMAXPS       Z5, Z20, Z5
+	VMAXPS       Z6, Z20, Z6
+	VMAXPS       Z7, Z20, Z7
+	VMAXPS       Z8, Z20, Z8
+	VMAXPS       Z9, Z20, Z9
+	VMAXPS       Z10, Z20, Z10
+	VMAXPS       Z11, Z20, Z11
+	VMAXPS       Z12, Z20, Z12
+	VMAXPS       Z13, Z20, Z13
+	VMAXPS       Z14, Z20, Z14
+	VMAXPS       Z15, Z20, Z15
+	VMAXPS       Z16, Z20, Z16
+	VMAXPS       Z17, Z20, Z17
+	VMAXPS       Z18, Z20, Z18
+	VMAXPS       Z19, Z20, Z19
+	TESTQ        $0x00000004, BX
+	JZ           store
+	VBROADCASTSS 156(AX), Z20
+	VMINPS       Z0, Z20, Z0
+	VMINPS       Z1, Z20, Z1
+	VMINPS       Z2, Z20, Z2
+	VMINPS       Z3, Z20, Z3
+	VMINPS       Z4, Z20, Z4
+	VMINPS       Z5, Z20, Z5
+	VMINPS       Z6, Z20, Z6
+	VMINPS       Z7, Z20, Z7
+	VMINPS       Z8, Z20, Z8
+	VMINPS       Z9, Z20, Z9
+	VMINPS       Z10, Z20, Z10
+	VMINPS       Z11, Z20, Z11
+	VMINPS       Z12, Z20, Z12
+	VMINPS       Z13, Z20, Z13
+	VMINPS       Z14, Z20, Z14
+	VMINPS       Z15, Z20, Z15
+	VMINPS       Z16, Z20, Z16
+	VMINPS       Z17, Z20, Z17
+	VMINPS       Z18, Z20, Z18
+	VMINPS       Z19, Z20, Z19
 
 store:
 	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    CX, AX
-	VMOVUPS Z0, (AX)
-	VMOVUPS Z1, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z2, (AX)
-	VMOVUPS Z3, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z4, (AX)
-	VMOVUPS Z5, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z6, (AX)
-	VMOVUPS Z7, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z8, (AX)
-	VMOVUPS Z9, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z10, (AX)
-	VMOVUPS Z11, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z12, (AX)
-	VMOVUPS Z13, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z14, (AX)
-	VMOVUPS Z15, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z16, (AX)
-	VMOVUPS Z17, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z18, (AX)
-	VMOVUPS Z19, 64(AX)
+	MOVQ    CX, DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, (DI)
+	VMOVUPS Z3, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, (DI)
+	VMOVUPS Z5, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z6, (DI)
+	VMOVUPS Z7, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z8, (DI)
+	VMOVUPS Z9, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z10, (DI)
+	VMOVUPS Z11, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z12, (DI)
+	VMOVUPS Z13, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z14, (DI)
+	VMOVUPS Z15, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z16, (DI)
+	VMOVUPS Z17, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z18, (DI)
+	VMOVUPS Z19, 64(DI)
 	JMP     done
 
 storeMasked:
-	MOVQ    CX, AX
-	VMOVUPS Z0, K1, (AX)
-	VMOVUPS Z1, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z2, K1, (AX)
-	VMOVUPS Z3, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z4, K1, (AX)
-	VMOVUPS Z5, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z6, K1, (AX)
-	VMOVUPS Z7, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z8, K1, (AX)
-	VMOVUPS Z9, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z10, K1, (AX)
-	VMOVUPS Z11, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z12, K1, (AX)
-	VMOVUPS Z13, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z14, K1, (AX)
-	VMOVUPS Z15, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z16, K1, (AX)
-	VMOVUPS Z17, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z18, K1, (AX)
-	VMOVUPS Z19, K2, 64(AX)
+	MOVQ    CX, DI
+	VMOVUPS Z0, K1, (DI)
+	VMOVUPS Z1, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, K1, (DI)
+	VMOVUPS Z3, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, K1, (DI)
+	VMOVUPS Z5, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z6, K1, (DI)
+	VMOVUPS Z7, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z8, K1, (DI)
+	VMOVUPS Z9, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z10, K1, (DI)
+	VMOVUPS Z11, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z12, K1, (DI)
+	VMOVUPS Z13, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z14, K1, (DI)
+	VMOVUPS Z15, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z16, K1, (DI)
+	VMOVUPS Z17, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z18, K1, (DI)
+	VMOVUPS Z19, K2, 64(DI)
 
 done:
 	VZEROUPPER
@@ -13695,134 +14285,148 @@ bias:
 	VADDPS       Z11, Z10, Z10
 
 residual:
-	MOVQ   64(AX), AX
-	TESTQ  AX, AX
+	MOVQ   64(AX), DI
+	TESTQ  DI, DI
 	JZ     relu
 	TESTQ  SI, SI
 	JNZ    residualMasked
-	VADDPS (AX), Z0, Z0
-	ADDQ   DX, AX
-	VADDPS (AX), Z1, Z1
-	ADDQ   DX, AX
-	VADDPS (AX), Z2, Z2
-	ADDQ   DX, AX
-	VADDPS (AX), Z3, Z3
-	ADDQ   DX, AX
-	VADDPS (AX), Z4, Z4
-	ADDQ   DX, AX
-	VADDPS (AX), Z5, Z5
-	ADDQ   DX, AX
-	VADDPS (AX), Z6, Z6
-	ADDQ   DX, AX
-	VADDPS (AX), Z7, Z7
-	ADDQ   DX, AX
-	VADDPS (AX), Z8, Z8
-	ADDQ   DX, AX
-	VADDPS (AX), Z9, Z9
-	ADDQ   DX, AX
-	VADDPS (AX), Z10, Z10
+	VADDPS (DI), Z0, Z0
+	ADDQ   DX, DI
+	VADDPS (DI), Z1, Z1
+	ADDQ   DX, DI
+	VADDPS (DI), Z2, Z2
+	ADDQ   DX, DI
+	VADDPS (DI), Z3, Z3
+	ADDQ   DX, DI
+	VADDPS (DI), Z4, Z4
+	ADDQ   DX, DI
+	VADDPS (DI), Z5, Z5
+	ADDQ   DX, DI
+	VADDPS (DI), Z6, Z6
+	ADDQ   DX, DI
+	VADDPS (DI), Z7, Z7
+	ADDQ   DX, DI
+	VADDPS (DI), Z8, Z8
+	ADDQ   DX, DI
+	VADDPS (DI), Z9, Z9
+	ADDQ   DX, DI
+	VADDPS (DI), Z10, Z10
 	JMP    relu
 
 residualMasked:
-	VMOVUPS.Z (AX), K1, Z11
+	VMOVUPS.Z (DI), K1, Z11
 	VADDPS    Z11, Z0, Z0
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z11
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z11
 	VADDPS    Z11, Z1, Z1
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z11
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z11
 	VADDPS    Z11, Z2, Z2
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z11
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z11
 	VADDPS    Z11, Z3, Z3
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z11
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z11
 	VADDPS    Z11, Z4, Z4
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z11
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z11
 	VADDPS    Z11, Z5, Z5
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z11
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z11
 	VADDPS    Z11, Z6, Z6
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z11
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z11
 	VADDPS    Z11, Z7, Z7
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z11
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z11
 	VADDPS    Z11, Z8, Z8
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z11
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z11
 	VADDPS    Z11, Z9, Z9
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z11
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z11
 	VADDPS    Z11, Z10, Z10
 
 relu:
-	TESTQ  $0x00000002, BX
-	JZ     store
-	VPXORD Z11, Z11, Z11
-	VMAXPS Z0, Z11, Z0
-	VMAXPS Z1, Z11, Z1
-	VMAXPS Z2, Z11, Z2
-	VMAXPS Z3, Z11, Z3
-	VMAXPS Z4, Z11, Z4
-	VMAXPS Z5, Z11, Z5
-	VMAXPS Z6, Z11, Z6
-	VMAXPS Z7, Z11, Z7
-	VMAXPS Z8, Z11, Z8
-	VMAXPS Z9, Z11, Z9
-	VMAXPS Z10, Z11, Z10
+	TESTQ        $0x00000002, BX
+	JZ           store
+	VPXORD       Z11, Z11, Z11
+	VMAXPS       Z0, Z11, Z0
+	VMAXPS       Z1, Z11, Z1
+	VMAXPS       Z2, Z11, Z2
+	VMAXPS       Z3, Z11, Z3
+	VMAXPS       Z4, Z11, Z4
+	VMAXPS       Z5, Z11, Z5
+	VMAXPS       Z6, Z11, Z6
+	VMAXPS       Z7, Z11, Z7
+	VMAXPS       Z8, Z11, Z8
+	VMAXPS       Z9, Z11, Z9
+	VMAXPS       Z10, Z11, Z10
+	TESTQ        $0x00000004, BX
+	JZ           store
+	VBROADCASTSS 156(AX), Z11
+	VMINPS       Z0, Z11, Z0
+	VMINPS       Z1, Z11, Z1
+	VMINPS       Z2, Z11, Z2
+	VMINPS       Z3, Z11, Z3
+	VMINPS       Z4, Z11, Z4
+	VMINPS       Z5, Z11, Z5
+	VMINPS       Z6, Z11, Z6
+	VMINPS       Z7, Z11, Z7
+	VMINPS       Z8, Z11, Z8
+	VMINPS       Z9, Z11, Z9
+	VMINPS       Z10, Z11, Z10
 
 store:
 	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    CX, AX
-	VMOVUPS Z0, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z2, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z3, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z4, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z5, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z6, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z7, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z8, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z9, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z10, (AX)
+	MOVQ    CX, DI
+	VMOVUPS Z0, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z3, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z5, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z6, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z7, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z8, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z9, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z10, (DI)
 	JMP     done
 
 storeMasked:
-	MOVQ    CX, AX
-	VMOVUPS Z0, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z1, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z2, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z3, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z4, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z5, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z6, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z7, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z8, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z9, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z10, K1, (AX)
+	MOVQ    CX, DI
+	VMOVUPS Z0, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z1, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z3, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z5, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z6, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z7, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z8, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z9, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z10, K1, (DI)
 
 done:
 	VZEROUPPER
@@ -14036,134 +14640,148 @@ bias:
 	VADDPS       Z11, Z10, Z10
 
 residual:
-	MOVQ   64(AX), AX
-	TESTQ  AX, AX
+	MOVQ   64(AX), DI
+	TESTQ  DI, DI
 	JZ     relu
 	TESTQ  SI, SI
 	JNZ    residualMasked
-	VADDPS (AX), Z0, Z0
-	ADDQ   DX, AX
-	VADDPS (AX), Z1, Z1
-	ADDQ   DX, AX
-	VADDPS (AX), Z2, Z2
-	ADDQ   DX, AX
-	VADDPS (AX), Z3, Z3
-	ADDQ   DX, AX
-	VADDPS (AX), Z4, Z4
-	ADDQ   DX, AX
-	VADDPS (AX), Z5, Z5
-	ADDQ   DX, AX
-	VADDPS (AX), Z6, Z6
-	ADDQ   DX, AX
-	VADDPS (AX), Z7, Z7
-	ADDQ   DX, AX
-	VADDPS (AX), Z8, Z8
-	ADDQ   DX, AX
-	VADDPS (AX), Z9, Z9
-	ADDQ   DX, AX
-	VADDPS (AX), Z10, Z10
+	VADDPS (DI), Z0, Z0
+	ADDQ   DX, DI
+	VADDPS (DI), Z1, Z1
+	ADDQ   DX, DI
+	VADDPS (DI), Z2, Z2
+	ADDQ   DX, DI
+	VADDPS (DI), Z3, Z3
+	ADDQ   DX, DI
+	VADDPS (DI), Z4, Z4
+	ADDQ   DX, DI
+	VADDPS (DI), Z5, Z5
+	ADDQ   DX, DI
+	VADDPS (DI), Z6, Z6
+	ADDQ   DX, DI
+	VADDPS (DI), Z7, Z7
+	ADDQ   DX, DI
+	VADDPS (DI), Z8, Z8
+	ADDQ   DX, DI
+	VADDPS (DI), Z9, Z9
+	ADDQ   DX, DI
+	VADDPS (DI), Z10, Z10
 	JMP    relu
 
 residualMasked:
-	VMOVUPS.Z (AX), K1, Z11
+	VMOVUPS.Z (DI), K1, Z11
 	VADDPS    Z11, Z0, Z0
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z11
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z11
 	VADDPS    Z11, Z1, Z1
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z11
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z11
 	VADDPS    Z11, Z2, Z2
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z11
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z11
 	VADDPS    Z11, Z3, Z3
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z11
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z11
 	VADDPS    Z11, Z4, Z4
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z11
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z11
 	VADDPS    Z11, Z5, Z5
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z11
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z11
 	VADDPS    Z11, Z6, Z6
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z11
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z11
 	VADDPS    Z11, Z7, Z7
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z11
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z11
 	VADDPS    Z11, Z8, Z8
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z11
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z11
 	VADDPS    Z11, Z9, Z9
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z11
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z11
 	VADDPS    Z11, Z10, Z10
 
 relu:
-	TESTQ  $0x00000002, BX
-	JZ     store
-	VPXORD Z11, Z11, Z11
-	VMAXPS Z0, Z11, Z0
-	VMAXPS Z1, Z11, Z1
-	VMAXPS Z2, Z11, Z2
-	VMAXPS Z3, Z11, Z3
-	VMAXPS Z4, Z11, Z4
-	VMAXPS Z5, Z11, Z5
-	VMAXPS Z6, Z11, Z6
-	VMAXPS Z7, Z11, Z7
-	VMAXPS Z8, Z11, Z8
-	VMAXPS Z9, Z11, Z9
-	VMAXPS Z10, Z11, Z10
+	TESTQ        $0x00000002, BX
+	JZ           store
+	VPXORD       Z11, Z11, Z11
+	VMAXPS       Z0, Z11, Z0
+	VMAXPS       Z1, Z11, Z1
+	VMAXPS       Z2, Z11, Z2
+	VMAXPS       Z3, Z11, Z3
+	VMAXPS       Z4, Z11, Z4
+	VMAXPS       Z5, Z11, Z5
+	VMAXPS       Z6, Z11, Z6
+	VMAXPS       Z7, Z11, Z7
+	VMAXPS       Z8, Z11, Z8
+	VMAXPS       Z9, Z11, Z9
+	VMAXPS       Z10, Z11, Z10
+	TESTQ        $0x00000004, BX
+	JZ           store
+	VBROADCASTSS 156(AX), Z11
+	VMINPS       Z0, Z11, Z0
+	VMINPS       Z1, Z11, Z1
+	VMINPS       Z2, Z11, Z2
+	VMINPS       Z3, Z11, Z3
+	VMINPS       Z4, Z11, Z4
+	VMINPS       Z5, Z11, Z5
+	VMINPS       Z6, Z11, Z6
+	VMINPS       Z7, Z11, Z7
+	VMINPS       Z8, Z11, Z8
+	VMINPS       Z9, Z11, Z9
+	VMINPS       Z10, Z11, Z10
 
 store:
 	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    CX, AX
-	VMOVUPS Z0, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z2, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z3, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z4, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z5, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z6, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z7, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z8, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z9, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z10, (AX)
+	MOVQ    CX, DI
+	VMOVUPS Z0, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z3, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z5, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z6, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z7, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z8, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z9, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z10, (DI)
 	JMP     done
 
 storeMasked:
-	MOVQ    CX, AX
-	VMOVUPS Z0, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z1, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z2, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z3, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z4, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z5, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z6, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z7, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z8, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z9, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z10, K1, (AX)
+	MOVQ    CX, DI
+	VMOVUPS Z0, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z1, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z3, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z5, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z6, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z7, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z8, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z9, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z10, K1, (DI)
 
 done:
 	VZEROUPPER
@@ -14457,200 +15075,225 @@ bias:
 	VADDPS       Z22, Z21, Z21
 
 residual:
-	MOVQ   64(AX), AX
-	TESTQ  AX, AX
+	MOVQ   64(AX), DI
+	TESTQ  DI, DI
 	JZ     relu
 	TESTQ  SI, SI
 	JNZ    residualMasked
-	VADDPS (AX), Z0, Z0
-	VADDPS 64(AX), Z1, Z1
-	ADDQ   DX, AX
-	VADDPS (AX), Z2, Z2
-	VADDPS 64(AX), Z3, Z3
-	ADDQ   DX, AX
-	VADDPS (AX), Z4, Z4
-	VADDPS 64(AX), Z5, Z5
-	ADDQ   DX, AX
-	VADDPS (AX), Z6, Z6
-	VADDPS 64(AX), Z7, Z7
-	ADDQ   DX, AX
-	VADDPS (AX), Z8, Z8
-	VADDPS 64(AX), Z9, Z9
-	ADDQ   DX, AX
-	VADDPS (AX), Z10, Z10
-	VADDPS 64(AX), Z11, Z11
-	ADDQ   DX, AX
-	VADDPS (AX), Z12, Z12
-	VADDPS 64(AX), Z13, Z13
-	ADDQ   DX, AX
-	VADDPS (AX), Z14, Z14
-	VADDPS 64(AX), Z15, Z15
-	ADDQ   DX, AX
-	VADDPS (AX), Z16, Z16
-	VADDPS 64(AX), Z17, Z17
-	ADDQ   DX, AX
-	VADDPS (AX), Z18, Z18
-	VADDPS 64(AX), Z19, Z19
-	ADDQ   DX, AX
-	VADDPS (AX), Z20, Z20
-	VADDPS 64(AX), Z21, Z21
+	VADDPS (DI), Z0, Z0
+	VADDPS 64(DI), Z1, Z1
+	ADDQ   DX, DI
+	VADDPS (DI), Z2, Z2
+	VADDPS 64(DI), Z3, Z3
+	ADDQ   DX, DI
+	VADDPS (DI), Z4, Z4
+	VADDPS 64(DI), Z5, Z5
+	ADDQ   DX, DI
+	VADDPS (DI), Z6, Z6
+	VADDPS 64(DI), Z7, Z7
+	ADDQ   DX, DI
+	VADDPS (DI), Z8, Z8
+	VADDPS 64(DI), Z9, Z9
+	ADDQ   DX, DI
+	VADDPS (DI), Z10, Z10
+	VADDPS 64(DI), Z11, Z11
+	ADDQ   DX, DI
+	VADDPS (DI), Z12, Z12
+	VADDPS 64(DI), Z13, Z13
+	ADDQ   DX, DI
+	VADDPS (DI), Z14, Z14
+	VADDPS 64(DI), Z15, Z15
+	ADDQ   DX, DI
+	VADDPS (DI), Z16, Z16
+	VADDPS 64(DI), Z17, Z17
+	ADDQ   DX, DI
+	VADDPS (DI), Z18, Z18
+	VADDPS 64(DI), Z19, Z19
+	ADDQ   DX, DI
+	VADDPS (DI), Z20, Z20
+	VADDPS 64(DI), Z21, Z21
 	JMP    relu
 
 residualMasked:
-	VMOVUPS.Z (AX), K1, Z22
+	VMOVUPS.Z (DI), K1, Z22
 	VADDPS    Z22, Z0, Z0
-	VMOVUPS.Z 64(AX), K2, Z22
+	VMOVUPS.Z 64(DI), K2, Z22
 	VADDPS    Z22, Z1, Z1
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z22
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z22
 	VADDPS    Z22, Z2, Z2
-	VMOVUPS.Z 64(AX), K2, Z22
+	VMOVUPS.Z 64(DI), K2, Z22
 	VADDPS    Z22, Z3, Z3
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z22
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z22
 	VADDPS    Z22, Z4, Z4
-	VMOVUPS.Z 64(AX), K2, Z22
+	VMOVUPS.Z 64(DI), K2, Z22
 	VADDPS    Z22, Z5, Z5
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z22
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z22
 	VADDPS    Z22, Z6, Z6
-	VMOVUPS.Z 64(AX), K2, Z22
+	VMOVUPS.Z 64(DI), K2, Z22
 	VADDPS    Z22, Z7, Z7
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z22
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z22
 	VADDPS    Z22, Z8, Z8
-	VMOVUPS.Z 64(AX), K2, Z22
+	VMOVUPS.Z 64(DI), K2, Z22
 	VADDPS    Z22, Z9, Z9
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z22
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z22
 	VADDPS    Z22, Z10, Z10
-	VMOVUPS.Z 64(AX), K2, Z22
+	VMOVUPS.Z 64(DI), K2, Z22
 	VADDPS    Z22, Z11, Z11
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z22
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z22
 	VADDPS    Z22, Z12, Z12
-	VMOVUPS.Z 64(AX), K2, Z22
+	VMOVUPS.Z 64(DI), K2, Z22
 	VADDPS    Z22, Z13, Z13
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z22
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z22
 	VADDPS    Z22, Z14, Z14
-	VMOVUPS.Z 64(AX), K2, Z22
+	VMOVUPS.Z 64(DI), K2, Z22
 	VADDPS    Z22, Z15, Z15
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z22
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z22
 	VADDPS    Z22, Z16, Z16
-	VMOVUPS.Z 64(AX), K2, Z22
+	VMOVUPS.Z 64(DI), K2, Z22
 	VADDPS    Z22, Z17, Z17
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z22
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z22
 	VADDPS    Z22, Z18, Z18
-	VMOVUPS.Z 64(AX), K2, Z22
+	VMOVUPS.Z 64(DI), K2, Z22
 	VADDPS    Z22, Z19, Z19
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z22
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z22
 	VADDPS    Z22, Z20, Z20
-	VMOVUPS.Z 64(AX), K2, Z22
+	VMOVUPS.Z 64(DI), K2, Z22
 	VADDPS    Z22, Z21, Z21
 
 relu:
-	TESTQ  $0x00000002, BX
-	JZ     store
-	VPXORD Z22, Z22, Z22
-	VMAXPS Z0, Z22, Z0
-	VMAXPS Z1, Z22, Z1
-	VMAXPS Z2, Z22, Z2
-	VMAXPS Z3, Z22, Z3
-	VMAXPS Z4, Z22, Z4
-	VMAXPS Z5, Z22, Z5
-	VMAXPS Z6, Z22, Z6
-	VMAXPS Z7, Z22, Z7
-	VMAXPS Z8, Z22, Z8
-	VMAXPS Z9, Z22, Z9
-	VMAXPS Z10, Z22, Z10
-	VMAXPS Z11, Z22, Z11
-	VMAXPS Z12, Z22, Z12
-	VMAXPS Z13, Z22, Z13
-	VMAXPS Z14, Z22, Z14
-	VMAXPS Z15, Z22, Z15
-	VMAXPS Z16, Z22, Z16
-	VMAXPS Z17, Z22, Z17
-	VMAXPS Z18, Z22, Z18
-	VMAXPS Z19, Z22, Z19
-	VMAXPS Z20, Z22, Z20
-	VMAXPS Z21, Z22, Z21
+	TESTQ        $0x00000002, BX
+	JZ           store
+	VPXORD       Z22, Z22, Z22
+	VMAXPS       Z0, Z22, Z0
+	VMAXPS       Z1, Z22, Z1
+	VMAXPS       Z2, Z22, Z2
+	VMAXPS       Z3, Z22, Z3
+	VMAXPS       Z4, Z22, Z4
+	VMAXPS       Z5, Z22, Z5
+	VMAXPS       Z6, Z22, Z6
+	VMAXPS       Z7, Z22, Z7
+	VMAXPS       Z8, Z22, Z8
+	VMAXPS       Z9, Z22, Z9
+	VMAXPS       Z10, Z22, Z10
+	VMAXPS       Z11, Z22, Z11
+	VMAXPS       Z12, Z22, Z12
+	VMAXPS       Z13, Z22, Z13
+	VMAXPS       Z14, Z22, Z14
+	VMAXPS       Z15, Z22, Z15
+	VMAXPS       Z16, Z22, Z16
+	VMAXPS       Z17, Z22, Z17
+	VMAXPS       Z18, Z22, Z18
+	VMAXPS       Z19, Z22, Z19
+	VMAXPS       Z20, Z22, Z20
+	VMAXPS       Z21, Z22, Z21
+	TESTQ        $0x00000004, BX
+	JZ           store
+	VBROADCASTSS 156(AX), Z22
+	VMINPS       Z0, Z22, Z0
+	VMINPS       Z1, Z22, Z1
+	VMINPS       Z2, Z22, Z2
+	VMINPS       Z3, Z22, Z3
+	VMINPS       Z4, Z22, Z4
+	VMINPS       Z5, Z22, Z5
+	VMINPS       Z6, Z22, Z6
+	VMINPS       Z7, Z22, Z7
+	VMINPS       Z8, Z22, Z8
+	VMINPS       Z9, Z22, Z9
+	VMINPS       Z10, Z22, Z10
+	VMINPS       Z11, Z22, Z11
+	VMINPS       Z12, Z22, Z12
+	VMINPS       Z13, Z22, Z13
+	VMINPS       Z14, Z22, Z14
+	VMINPS       Z15, Z22, Z15
+	VMINPS       Z16, Z22, Z16
+	VMINPS       Z17, Z22, Z17
+	VMINPS       Z18, Z22, Z18
+	VMINPS       Z19, Z22, Z19
+	VMINPS       Z20, Z22, Z20
+	VMINPS       Z21, Z22, Z21
 
 store:
 	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    CX, AX
-	VMOVUPS Z0, (AX)
-	VMOVUPS Z1, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z2, (AX)
-	VMOVUPS Z3, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z4, (AX)
-	VMOVUPS Z5, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z6, (AX)
-	VMOVUPS Z7, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z8, (AX)
-	VMOVUPS Z9, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z10, (AX)
-	VMOVUPS Z11, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z12, (AX)
-	VMOVUPS Z13, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z14, (AX)
-	VMOVUPS Z15, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z16, (AX)
-	VMOVUPS Z17, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z18, (AX)
-	VMOVUPS Z19, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z20, (AX)
-	VMOVUPS Z21, 64(AX)
+	MOVQ    CX, DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, (DI)
+	VMOVUPS Z3, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, (DI)
+	VMOVUPS Z5, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z6, (DI)
+	VMOVUPS Z7, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z8, (DI)
+	VMOVUPS Z9, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z10, (DI)
+	VMOVUPS Z11, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z12, (DI)
+	VMOVUPS Z13, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z14, (DI)
+	VMOVUPS Z15, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z16, (DI)
+	VMOVUPS Z17, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z18, (DI)
+	VMOVUPS Z19, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z20, (DI)
+	VMOVUPS Z21, 64(DI)
 	JMP     done
 
 storeMasked:
-	MOVQ    CX, AX
-	VMOVUPS Z0, K1, (AX)
-	VMOVUPS Z1, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z2, K1, (AX)
-	VMOVUPS Z3, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z4, K1, (AX)
-	VMOVUPS Z5, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z6, K1, (AX)
-	VMOVUPS Z7, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z8, K1, (AX)
-	VMOVUPS Z9, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z10, K1, (AX)
-	VMOVUPS Z11, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z12, K1, (AX)
-	VMOVUPS Z13, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z14, K1, (AX)
-	VMOVUPS Z15, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z16, K1, (AX)
-	VMOVUPS Z17, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z18, K1, (AX)
-	VMOVUPS Z19, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z20, K1, (AX)
-	VMOVUPS Z21, K2, 64(AX)
+	MOVQ    CX, DI
+	VMOVUPS Z0, K1, (DI)
+	VMOVUPS Z1, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, K1, (DI)
+	VMOVUPS Z3, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, K1, (DI)
+	VMOVUPS Z5, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z6, K1, (DI)
+	VMOVUPS Z7, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z8, K1, (DI)
+	VMOVUPS Z9, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z10, K1, (DI)
+	VMOVUPS Z11, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z12, K1, (DI)
+	VMOVUPS Z13, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z14, K1, (DI)
+	VMOVUPS Z15, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z16, K1, (DI)
+	VMOVUPS Z17, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z18, K1, (DI)
+	VMOVUPS Z19, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z20, K1, (DI)
+	VMOVUPS Z21, K2, 64(DI)
 
 done:
 	VZEROUPPER
@@ -14954,200 +15597,225 @@ bias:
 	VADDPS       Z22, Z21, Z21
 
 residual:
-	MOVQ   64(AX), AX
-	TESTQ  AX, AX
+	MOVQ   64(AX), DI
+	TESTQ  DI, DI
 	JZ     relu
 	TESTQ  SI, SI
 	JNZ    residualMasked
-	VADDPS (AX), Z0, Z0
-	VADDPS 64(AX), Z1, Z1
-	ADDQ   DX, AX
-	VADDPS (AX), Z2, Z2
-	VADDPS 64(AX), Z3, Z3
-	ADDQ   DX, AX
-	VADDPS (AX), Z4, Z4
-	VADDPS 64(AX), Z5, Z5
-	ADDQ   DX, AX
-	VADDPS (AX), Z6, Z6
-	VADDPS 64(AX), Z7, Z7
-	ADDQ   DX, AX
-	VADDPS (AX), Z8, Z8
-	VADDPS 64(AX), Z9, Z9
-	ADDQ   DX, AX
-	VADDPS (AX), Z10, Z10
-	VADDPS 64(AX), Z11, Z11
-	ADDQ   DX, AX
-	VADDPS (AX), Z12, Z12
-	VADDPS 64(AX), Z13, Z13
-	ADDQ   DX, AX
-	VADDPS (AX), Z14, Z14
-	VADDPS 64(AX), Z15, Z15
-	ADDQ   DX, AX
-	VADDPS (AX), Z16, Z16
-	VADDPS 64(AX), Z17, Z17
-	ADDQ   DX, AX
-	VADDPS (AX), Z18, Z18
-	VADDPS 64(AX), Z19, Z19
-	ADDQ   DX, AX
-	VADDPS (AX), Z20, Z20
-	VADDPS 64(AX), Z21, Z21
+	VADDPS (DI), Z0, Z0
+	VADDPS 64(DI), Z1, Z1
+	ADDQ   DX, DI
+	VADDPS (DI), Z2, Z2
+	VADDPS 64(DI), Z3, Z3
+	ADDQ   DX, DI
+	VADDPS (DI), Z4, Z4
+	VADDPS 64(DI), Z5, Z5
+	ADDQ   DX, DI
+	VADDPS (DI), Z6, Z6
+	VADDPS 64(DI), Z7, Z7
+	ADDQ   DX, DI
+	VADDPS (DI), Z8, Z8
+	VADDPS 64(DI), Z9, Z9
+	ADDQ   DX, DI
+	VADDPS (DI), Z10, Z10
+	VADDPS 64(DI), Z11, Z11
+	ADDQ   DX, DI
+	VADDPS (DI), Z12, Z12
+	VADDPS 64(DI), Z13, Z13
+	ADDQ   DX, DI
+	VADDPS (DI), Z14, Z14
+	VADDPS 64(DI), Z15, Z15
+	ADDQ   DX, DI
+	VADDPS (DI), Z16, Z16
+	VADDPS 64(DI), Z17, Z17
+	ADDQ   DX, DI
+	VADDPS (DI), Z18, Z18
+	VADDPS 64(DI), Z19, Z19
+	ADDQ   DX, DI
+	VADDPS (DI), Z20, Z20
+	VADDPS 64(DI), Z21, Z21
 	JMP    relu
 
 residualMasked:
-	VMOVUPS.Z (AX), K1, Z22
+	VMOVUPS.Z (DI), K1, Z22
 	VADDPS    Z22, Z0, Z0
-	VMOVUPS.Z 64(AX), K2, Z22
+	VMOVUPS.Z 64(DI), K2, Z22
 	VADDPS    Z22, Z1, Z1
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z22
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z22
 	VADDPS    Z22, Z2, Z2
-	VMOVUPS.Z 64(AX), K2, Z22
+	VMOVUPS.Z 64(DI), K2, Z22
 	VADDPS    Z22, Z3, Z3
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z22
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z22
 	VADDPS    Z22, Z4, Z4
-	VMOVUPS.Z 64(AX), K2, Z22
+	VMOVUPS.Z 64(DI), K2, Z22
 	VADDPS    Z22, Z5, Z5
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z22
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z22
 	VADDPS    Z22, Z6, Z6
-	VMOVUPS.Z 64(AX), K2, Z22
+	VMOVUPS.Z 64(DI), K2, Z22
 	VADDPS    Z22, Z7, Z7
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z22
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z22
 	VADDPS    Z22, Z8, Z8
-	VMOVUPS.Z 64(AX), K2, Z22
+	VMOVUPS.Z 64(DI), K2, Z22
 	VADDPS    Z22, Z9, Z9
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z22
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z22
 	VADDPS    Z22, Z10, Z10
-	VMOVUPS.Z 64(AX), K2, Z22
+	VMOVUPS.Z 64(DI), K2, Z22
 	VADDPS    Z22, Z11, Z11
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z22
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z22
 	VADDPS    Z22, Z12, Z12
-	VMOVUPS.Z 64(AX), K2, Z22
+	VMOVUPS.Z 64(DI), K2, Z22
 	VADDPS    Z22, Z13, Z13
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z22
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z22
 	VADDPS    Z22, Z14, Z14
-	VMOVUPS.Z 64(AX), K2, Z22
+	VMOVUPS.Z 64(DI), K2, Z22
 	VADDPS    Z22, Z15, Z15
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z22
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z22
 	VADDPS    Z22, Z16, Z16
-	VMOVUPS.Z 64(AX), K2, Z22
+	VMOVUPS.Z 64(DI), K2, Z22
 	VADDPS    Z22, Z17, Z17
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z22
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z22
 	VADDPS    Z22, Z18, Z18
-	VMOVUPS.Z 64(AX), K2, Z22
+	VMOVUPS.Z 64(DI), K2, Z22
 	VADDPS    Z22, Z19, Z19
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z22
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z22
 	VADDPS    Z22, Z20, Z20
-	VMOVUPS.Z 64(AX), K2, Z22
+	VMOVUPS.Z 64(DI), K2, Z22
 	VADDPS    Z22, Z21, Z21
 
 relu:
-	TESTQ  $0x00000002, BX
-	JZ     store
-	VPXORD Z22, Z22, Z22
-	VMAXPS Z0, Z22, Z0
-	VMAXPS Z1, Z22, Z1
-	VMAXPS Z2, Z22, Z2
-	VMAXPS Z3, Z22, Z3
-	VMAXPS Z4, Z22, Z4
-	VMAXPS Z5, Z22, Z5
-	VMAXPS Z6, Z22, Z6
-	VMAXPS Z7, Z22, Z7
-	VMAXPS Z8, Z22, Z8
-	VMAXPS Z9, Z22, Z9
-	VMAXPS Z10, Z22, Z10
-	VMAXPS Z11, Z22, Z11
-	VMAXPS Z12, Z22, Z12
-	VMAXPS Z13, Z22, Z13
-	VMAXPS Z14, Z22, Z14
-	VMAXPS Z15, Z22, Z15
-	VMAXPS Z16, Z22, Z16
-	VMAXPS Z17, Z22, Z17
-	VMAXPS Z18, Z22, Z18
-	VMAXPS Z19, Z22, Z19
-	VMAXPS Z20, Z22, Z20
-	VMAXPS Z21, Z22, Z21
+	TESTQ        $0x00000002, BX
+	JZ           store
+	VPXORD       Z22, Z22, Z22
+	VMAXPS       Z0, Z22, Z0
+	VMAXPS       Z1, Z22, Z1
+	VMAXPS       Z2, Z22, Z2
+	VMAXPS       Z3, Z22, Z3
+	VMAXPS       Z4, Z22, Z4
+	VMAXPS       Z5, Z22, Z5
+	VMAXPS       Z6, Z22, Z6
+	VMAXPS       Z7, Z22, Z7
+	VMAXPS       Z8, Z22, Z8
+	VMAXPS       Z9, Z22, Z9
+	VMAXPS       Z10, Z22, Z10
+	VMAXPS       Z11, Z22, Z11
+	VMAXPS       Z12, Z22, Z12
+	VMAXPS       Z13, Z22, Z13
+	VMAXPS       Z14, Z22, Z14
+	VMAXPS       Z15, Z22, Z15
+	VMAXPS       Z16, Z22, Z16
+	VMAXPS       Z17, Z22, Z17
+	VMAXPS       Z18, Z22, Z18
+	VMAXPS       Z19, Z22, Z19
+	VMAXPS       Z20, Z22, Z20
+	VMAXPS       Z21, Z22, Z21
+	TESTQ        $0x00000004, BX
+	JZ           store
+	VBROADCASTSS 156(AX), Z22
+	VMINPS       Z0, Z22, Z0
+	VMINPS       Z1, Z22, Z1
+	VMINPS       Z2, Z22, Z2
+	VMINPS       Z3, Z22, Z3
+	VMINPS       Z4, Z22, Z4
+	VMINPS       Z5, Z22, Z5
+	VMINPS       Z6, Z22, Z6
+	VMINPS       Z7, Z22, Z7
+	VMINPS       Z8, Z22, Z8
+	VMINPS       Z9, Z22, Z9
+	VMINPS       Z10, Z22, Z10
+	VMINPS       Z11, Z22, Z11
+	VMINPS       Z12, Z22, Z12
+	VMINPS       Z13, Z22, Z13
+	VMINPS       Z14, Z22, Z14
+	VMINPS       Z15, Z22, Z15
+	VMINPS       Z16, Z22, Z16
+	VMINPS       Z17, Z22, Z17
+	VMINPS       Z18, Z22, Z18
+	VMINPS       Z19, Z22, Z19
+	VMINPS       Z20, Z22, Z20
+	VMINPS       Z21, Z22, Z21
 
 store:
 	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    CX, AX
-	VMOVUPS Z0, (AX)
-	VMOVUPS Z1, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z2, (AX)
-	VMOVUPS Z3, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z4, (AX)
-	VMOVUPS Z5, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z6, (AX)
-	VMOVUPS Z7, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z8, (AX)
-	VMOVUPS Z9, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z10, (AX)
-	VMOVUPS Z11, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z12, (AX)
-	VMOVUPS Z13, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z14, (AX)
-	VMOVUPS Z15, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z16, (AX)
-	VMOVUPS Z17, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z18, (AX)
-	VMOVUPS Z19, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z20, (AX)
-	VMOVUPS Z21, 64(AX)
+	MOVQ    CX, DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, (DI)
+	VMOVUPS Z3, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, (DI)
+	VMOVUPS Z5, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z6, (DI)
+	VMOVUPS Z7, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z8, (DI)
+	VMOVUPS Z9, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z10, (DI)
+	VMOVUPS Z11, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z12, (DI)
+	VMOVUPS Z13, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z14, (DI)
+	VMOVUPS Z15, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z16, (DI)
+	VMOVUPS Z17, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z18, (DI)
+	VMOVUPS Z19, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z20, (DI)
+	VMOVUPS Z21, 64(DI)
 	JMP     done
 
 storeMasked:
-	MOVQ    CX, AX
-	VMOVUPS Z0, K1, (AX)
-	VMOVUPS Z1, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z2, K1, (AX)
-	VMOVUPS Z3, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z4, K1, (AX)
-	VMOVUPS Z5, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z6, K1, (AX)
-	VMOVUPS Z7, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z8, K1, (AX)
-	VMOVUPS Z9, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z10, K1, (AX)
-	VMOVUPS Z11, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z12, K1, (AX)
-	VMOVUPS Z13, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z14, K1, (AX)
-	VMOVUPS Z15, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z16, K1, (AX)
-	VMOVUPS Z17, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z18, K1, (AX)
-	VMOVUPS Z19, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z20, K1, (AX)
-	VMOVUPS Z21, K2, 64(AX)
+	MOVQ    CX, DI
+	VMOVUPS Z0, K1, (DI)
+	VMOVUPS Z1, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, K1, (DI)
+	VMOVUPS Z3, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, K1, (DI)
+	VMOVUPS Z5, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z6, K1, (DI)
+	VMOVUPS Z7, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z8, K1, (DI)
+	VMOVUPS Z9, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z10, K1, (DI)
+	VMOVUPS Z11, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z12, K1, (DI)
+	VMOVUPS Z13, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z14, K1, (DI)
+	VMOVUPS Z15, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z16, K1, (DI)
+	VMOVUPS Z17, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z18, K1, (DI)
+	VMOVUPS Z19, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z20, K1, (DI)
+	VMOVUPS Z21, K2, 64(DI)
 
 done:
 	VZEROUPPER
@@ -15489,200 +16157,225 @@ bias:
 	VADDPS       Z22, Z21, Z21
 
 residual:
-	MOVQ   64(AX), AX
-	TESTQ  AX, AX
+	MOVQ   64(AX), DI
+	TESTQ  DI, DI
 	JZ     relu
 	TESTQ  SI, SI
 	JNZ    residualMasked
-	VADDPS (AX), Z0, Z0
-	VADDPS 64(AX), Z1, Z1
-	ADDQ   DX, AX
-	VADDPS (AX), Z2, Z2
-	VADDPS 64(AX), Z3, Z3
-	ADDQ   DX, AX
-	VADDPS (AX), Z4, Z4
-	VADDPS 64(AX), Z5, Z5
-	ADDQ   DX, AX
-	VADDPS (AX), Z6, Z6
-	VADDPS 64(AX), Z7, Z7
-	ADDQ   DX, AX
-	VADDPS (AX), Z8, Z8
-	VADDPS 64(AX), Z9, Z9
-	ADDQ   DX, AX
-	VADDPS (AX), Z10, Z10
-	VADDPS 64(AX), Z11, Z11
-	ADDQ   DX, AX
-	VADDPS (AX), Z12, Z12
-	VADDPS 64(AX), Z13, Z13
-	ADDQ   DX, AX
-	VADDPS (AX), Z14, Z14
-	VADDPS 64(AX), Z15, Z15
-	ADDQ   DX, AX
-	VADDPS (AX), Z16, Z16
-	VADDPS 64(AX), Z17, Z17
-	ADDQ   DX, AX
-	VADDPS (AX), Z18, Z18
-	VADDPS 64(AX), Z19, Z19
-	ADDQ   DX, AX
-	VADDPS (AX), Z20, Z20
-	VADDPS 64(AX), Z21, Z21
+	VADDPS (DI), Z0, Z0
+	VADDPS 64(DI), Z1, Z1
+	ADDQ   DX, DI
+	VADDPS (DI), Z2, Z2
+	VADDPS 64(DI), Z3, Z3
+	ADDQ   DX, DI
+	VADDPS (DI), Z4, Z4
+	VADDPS 64(DI), Z5, Z5
+	ADDQ   DX, DI
+	VADDPS (DI), Z6, Z6
+	VADDPS 64(DI), Z7, Z7
+	ADDQ   DX, DI
+	VADDPS (DI), Z8, Z8
+	VADDPS 64(DI), Z9, Z9
+	ADDQ   DX, DI
+	VADDPS (DI), Z10, Z10
+	VADDPS 64(DI), Z11, Z11
+	ADDQ   DX, DI
+	VADDPS (DI), Z12, Z12
+	VADDPS 64(DI), Z13, Z13
+	ADDQ   DX, DI
+	VADDPS (DI), Z14, Z14
+	VADDPS 64(DI), Z15, Z15
+	ADDQ   DX, DI
+	VADDPS (DI), Z16, Z16
+	VADDPS 64(DI), Z17, Z17
+	ADDQ   DX, DI
+	VADDPS (DI), Z18, Z18
+	VADDPS 64(DI), Z19, Z19
+	ADDQ   DX, DI
+	VADDPS (DI), Z20, Z20
+	VADDPS 64(DI), Z21, Z21
 	JMP    relu
 
 residualMasked:
-	VMOVUPS.Z (AX), K1, Z22
+	VMOVUPS.Z (DI), K1, Z22
 	VADDPS    Z22, Z0, Z0
-	VMOVUPS.Z 64(AX), K2, Z22
+	VMOVUPS.Z 64(DI), K2, Z22
 	VADDPS    Z22, Z1, Z1
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z22
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z22
 	VADDPS    Z22, Z2, Z2
-	VMOVUPS.Z 64(AX), K2, Z22
+	VMOVUPS.Z 64(DI), K2, Z22
 	VADDPS    Z22, Z3, Z3
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z22
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z22
 	VADDPS    Z22, Z4, Z4
-	VMOVUPS.Z 64(AX), K2, Z22
+	VMOVUPS.Z 64(DI), K2, Z22
 	VADDPS    Z22, Z5, Z5
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z22
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z22
 	VADDPS    Z22, Z6, Z6
-	VMOVUPS.Z 64(AX), K2, Z22
+	VMOVUPS.Z 64(DI), K2, Z22
 	VADDPS    Z22, Z7, Z7
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z22
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z22
 	VADDPS    Z22, Z8, Z8
-	VMOVUPS.Z 64(AX), K2, Z22
+	VMOVUPS.Z 64(DI), K2, Z22
 	VADDPS    Z22, Z9, Z9
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z22
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z22
 	VADDPS    Z22, Z10, Z10
-	VMOVUPS.Z 64(AX), K2, Z22
+	VMOVUPS.Z 64(DI), K2, Z22
 	VADDPS    Z22, Z11, Z11
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z22
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z22
 	VADDPS    Z22, Z12, Z12
-	VMOVUPS.Z 64(AX), K2, Z22
+	VMOVUPS.Z 64(DI), K2, Z22
 	VADDPS    Z22, Z13, Z13
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z22
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z22
 	VADDPS    Z22, Z14, Z14
-	VMOVUPS.Z 64(AX), K2, Z22
+	VMOVUPS.Z 64(DI), K2, Z22
 	VADDPS    Z22, Z15, Z15
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z22
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z22
 	VADDPS    Z22, Z16, Z16
-	VMOVUPS.Z 64(AX), K2, Z22
+	VMOVUPS.Z 64(DI), K2, Z22
 	VADDPS    Z22, Z17, Z17
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z22
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z22
 	VADDPS    Z22, Z18, Z18
-	VMOVUPS.Z 64(AX), K2, Z22
+	VMOVUPS.Z 64(DI), K2, Z22
 	VADDPS    Z22, Z19, Z19
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z22
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z22
 	VADDPS    Z22, Z20, Z20
-	VMOVUPS.Z 64(AX), K2, Z22
+	VMOVUPS.Z 64(DI), K2, Z22
 	VADDPS    Z22, Z21, Z21
 
 relu:
-	TESTQ  $0x00000002, BX
-	JZ     store
-	VPXORD Z22, Z22, Z22
-	VMAXPS Z0, Z22, Z0
-	VMAXPS Z1, Z22, Z1
-	VMAXPS Z2, Z22, Z2
-	VMAXPS Z3, Z22, Z3
-	VMAXPS Z4, Z22, Z4
-	VMAXPS Z5, Z22, Z5
-	VMAXPS Z6, Z22, Z6
-	VMAXPS Z7, Z22, Z7
-	VMAXPS Z8, Z22, Z8
-	VMAXPS Z9, Z22, Z9
-	VMAXPS Z10, Z22, Z10
-	VMAXPS Z11, Z22, Z11
-	VMAXPS Z12, Z22, Z12
-	VMAXPS Z13, Z22, Z13
-	VMAXPS Z14, Z22, Z14
-	VMAXPS Z15, Z22, Z15
-	VMAXPS Z16, Z22, Z16
-	VMAXPS Z17, Z22, Z17
-	VMAXPS Z18, Z22, Z18
-	VMAXPS Z19, Z22, Z19
-	VMAXPS Z20, Z22, Z20
-	VMAXPS Z21, Z22, Z21
+	TESTQ        $0x00000002, BX
+	JZ           store
+	VPXORD       Z22, Z22, Z22
+	VMAXPS       Z0, Z22, Z0
+	VMAXPS       Z1, Z22, Z1
+	VMAXPS       Z2, Z22, Z2
+	VMAXPS       Z3, Z22, Z3
+	VMAXPS       Z4, Z22, Z4
+	VMAXPS       Z5, Z22, Z5
+	VMAXPS       Z6, Z22, Z6
+	VMAXPS       Z7, Z22, Z7
+	VMAXPS       Z8, Z22, Z8
+	VMAXPS       Z9, Z22, Z9
+	VMAXPS       Z10, Z22, Z10
+	VMAXPS       Z11, Z22, Z11
+	VMAXPS       Z12, Z22, Z12
+	VMAXPS       Z13, Z22, Z13
+	VMAXPS       Z14, Z22, Z14
+	VMAXPS       Z15, Z22, Z15
+	VMAXPS       Z16, Z22, Z16
+	VMAXPS       Z17, Z22, Z17
+	VMAXPS       Z18, Z22, Z18
+	VMAXPS       Z19, Z22, Z19
+	VMAXPS       Z20, Z22, Z20
+	VMAXPS       Z21, Z22, Z21
+	TESTQ        $0x00000004, BX
+	JZ           store
+	VBROADCASTSS 156(AX), Z22
+	VMINPS       Z0, Z22, Z0
+	VMINPS       Z1, Z22, Z1
+	VMINPS       Z2, Z22, Z2
+	VMINPS       Z3, Z22, Z3
+	VMINPS       Z4, Z22, Z4
+	VMINPS       Z5, Z22, Z5
+	VMINPS       Z6, Z22, Z6
+	VMINPS       Z7, Z22, Z7
+	VMINPS       Z8, Z22, Z8
+	VMINPS       Z9, Z22, Z9
+	VMINPS       Z10, Z22, Z10
+	VMINPS       Z11, Z22, Z11
+	VMINPS       Z12, Z22, Z12
+	VMINPS       Z13, Z22, Z13
+	VMINPS       Z14, Z22, Z14
+	VMINPS       Z15, Z22, Z15
+	VMINPS       Z16, Z22, Z16
+	VMINPS       Z17, Z22, Z17
+	VMINPS       Z18, Z22, Z18
+	VMINPS       Z19, Z22, Z19
+	VMINPS       Z20, Z22, Z20
+	VMINPS       Z21, Z22, Z21
 
 store:
 	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    CX, AX
-	VMOVUPS Z0, (AX)
-	VMOVUPS Z1, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z2, (AX)
-	VMOVUPS Z3, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z4, (AX)
-	VMOVUPS Z5, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z6, (AX)
-	VMOVUPS Z7, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z8, (AX)
-	VMOVUPS Z9, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z10, (AX)
-	VMOVUPS Z11, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z12, (AX)
-	VMOVUPS Z13, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z14, (AX)
-	VMOVUPS Z15, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z16, (AX)
-	VMOVUPS Z17, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z18, (AX)
-	VMOVUPS Z19, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z20, (AX)
-	VMOVUPS Z21, 64(AX)
+	MOVQ    CX, DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, (DI)
+	VMOVUPS Z3, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, (DI)
+	VMOVUPS Z5, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z6, (DI)
+	VMOVUPS Z7, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z8, (DI)
+	VMOVUPS Z9, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z10, (DI)
+	VMOVUPS Z11, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z12, (DI)
+	VMOVUPS Z13, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z14, (DI)
+	VMOVUPS Z15, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z16, (DI)
+	VMOVUPS Z17, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z18, (DI)
+	VMOVUPS Z19, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z20, (DI)
+	VMOVUPS Z21, 64(DI)
 	JMP     done
 
 storeMasked:
-	MOVQ    CX, AX
-	VMOVUPS Z0, K1, (AX)
-	VMOVUPS Z1, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z2, K1, (AX)
-	VMOVUPS Z3, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z4, K1, (AX)
-	VMOVUPS Z5, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z6, K1, (AX)
-	VMOVUPS Z7, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z8, K1, (AX)
-	VMOVUPS Z9, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z10, K1, (AX)
-	VMOVUPS Z11, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z12, K1, (AX)
-	VMOVUPS Z13, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z14, K1, (AX)
-	VMOVUPS Z15, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z16, K1, (AX)
-	VMOVUPS Z17, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z18, K1, (AX)
-	VMOVUPS Z19, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z20, K1, (AX)
-	VMOVUPS Z21, K2, 64(AX)
+	MOVQ    CX, DI
+	VMOVUPS Z0, K1, (DI)
+	VMOVUPS Z1, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, K1, (DI)
+	VMOVUPS Z3, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, K1, (DI)
+	VMOVUPS Z5, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z6, K1, (DI)
+	VMOVUPS Z7, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z8, K1, (DI)
+	VMOVUPS Z9, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z10, K1, (DI)
+	VMOVUPS Z11, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z12, K1, (DI)
+	VMOVUPS Z13, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z14, K1, (DI)
+	VMOVUPS Z15, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z16, K1, (DI)
+	VMOVUPS Z17, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z18, K1, (DI)
+	VMOVUPS Z19, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z20, K1, (DI)
+	VMOVUPS Z21, K2, 64(DI)
 
 done:
 	VZEROUPPER
@@ -15904,144 +16597,159 @@ bias:
 	VADDPS       Z12, Z11, Z11
 
 residual:
-	MOVQ   64(AX), AX
-	TESTQ  AX, AX
+	MOVQ   64(AX), DI
+	TESTQ  DI, DI
 	JZ     relu
 	TESTQ  SI, SI
 	JNZ    residualMasked
-	VADDPS (AX), Z0, Z0
-	ADDQ   DX, AX
-	VADDPS (AX), Z1, Z1
-	ADDQ   DX, AX
-	VADDPS (AX), Z2, Z2
-	ADDQ   DX, AX
-	VADDPS (AX), Z3, Z3
-	ADDQ   DX, AX
-	VADDPS (AX), Z4, Z4
-	ADDQ   DX, AX
-	VADDPS (AX), Z5, Z5
-	ADDQ   DX, AX
-	VADDPS (AX), Z6, Z6
-	ADDQ   DX, AX
-	VADDPS (AX), Z7, Z7
-	ADDQ   DX, AX
-	VADDPS (AX), Z8, Z8
-	ADDQ   DX, AX
-	VADDPS (AX), Z9, Z9
-	ADDQ   DX, AX
-	VADDPS (AX), Z10, Z10
-	ADDQ   DX, AX
-	VADDPS (AX), Z11, Z11
+	VADDPS (DI), Z0, Z0
+	ADDQ   DX, DI
+	VADDPS (DI), Z1, Z1
+	ADDQ   DX, DI
+	VADDPS (DI), Z2, Z2
+	ADDQ   DX, DI
+	VADDPS (DI), Z3, Z3
+	ADDQ   DX, DI
+	VADDPS (DI), Z4, Z4
+	ADDQ   DX, DI
+	VADDPS (DI), Z5, Z5
+	ADDQ   DX, DI
+	VADDPS (DI), Z6, Z6
+	ADDQ   DX, DI
+	VADDPS (DI), Z7, Z7
+	ADDQ   DX, DI
+	VADDPS (DI), Z8, Z8
+	ADDQ   DX, DI
+	VADDPS (DI), Z9, Z9
+	ADDQ   DX, DI
+	VADDPS (DI), Z10, Z10
+	ADDQ   DX, DI
+	VADDPS (DI), Z11, Z11
 	JMP    relu
 
 residualMasked:
-	VMOVUPS.Z (AX), K1, Z12
+	VMOVUPS.Z (DI), K1, Z12
 	VADDPS    Z12, Z0, Z0
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z12
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z12
 	VADDPS    Z12, Z1, Z1
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z12
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z12
 	VADDPS    Z12, Z2, Z2
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z12
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z12
 	VADDPS    Z12, Z3, Z3
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z12
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z12
 	VADDPS    Z12, Z4, Z4
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z12
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z12
 	VADDPS    Z12, Z5, Z5
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z12
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z12
 	VADDPS    Z12, Z6, Z6
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z12
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z12
 	VADDPS    Z12, Z7, Z7
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z12
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z12
 	VADDPS    Z12, Z8, Z8
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z12
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z12
 	VADDPS    Z12, Z9, Z9
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z12
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z12
 	VADDPS    Z12, Z10, Z10
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z12
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z12
 	VADDPS    Z12, Z11, Z11
 
 relu:
-	TESTQ  $0x00000002, BX
-	JZ     store
-	VPXORD Z12, Z12, Z12
-	VMAXPS Z0, Z12, Z0
-	VMAXPS Z1, Z12, Z1
-	VMAXPS Z2, Z12, Z2
-	VMAXPS Z3, Z12, Z3
-	VMAXPS Z4, Z12, Z4
-	VMAXPS Z5, Z12, Z5
-	VMAXPS Z6, Z12, Z6
-	VMAXPS Z7, Z12, Z7
-	VMAXPS Z8, Z12, Z8
-	VMAXPS Z9, Z12, Z9
-	VMAXPS Z10, Z12, Z10
-	VMAXPS Z11, Z12, Z11
+	TESTQ        $0x00000002, BX
+	JZ           store
+	VPXORD       Z12, Z12, Z12
+	VMAXPS       Z0, Z12, Z0
+	VMAXPS       Z1, Z12, Z1
+	VMAXPS       Z2, Z12, Z2
+	VMAXPS       Z3, Z12, Z3
+	VMAXPS       Z4, Z12, Z4
+	VMAXPS       Z5, Z12, Z5
+	VMAXPS       Z6, Z12, Z6
+	VMAXPS       Z7, Z12, Z7
+	VMAXPS       Z8, Z12, Z8
+	VMAXPS       Z9, Z12, Z9
+	VMAXPS       Z10, Z12, Z10
+	VMAXPS       Z11, Z12, Z11
+	TESTQ        $0x00000004, BX
+	JZ           store
+	VBROADCASTSS 156(AX), Z12
+	VMINPS       Z0, Z12, Z0
+	VMINPS       Z1, Z12, Z1
+	VMINPS       Z2, Z12, Z2
+	VMINPS       Z3, Z12, Z3
+	VMINPS       Z4, Z12, Z4
+	VMINPS       Z5, Z12, Z5
+	VMINPS       Z6, Z12, Z6
+	VMINPS       Z7, Z12, Z7
+	VMINPS       Z8, Z12, Z8
+	VMINPS       Z9, Z12, Z9
+	VMINPS       Z10, Z12, Z10
+	VMINPS       Z11, Z12, Z11
 
 store:
 	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    CX, AX
-	VMOVUPS Z0, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z2, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z3, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z4, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z5, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z6, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z7, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z8, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z9, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z10, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z11, (AX)
+	MOVQ    CX, DI
+	VMOVUPS Z0, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z3, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z5, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z6, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z7, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z8, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z9, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z10, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z11, (DI)
 	JMP     done
 
 storeMasked:
-	MOVQ    CX, AX
-	VMOVUPS Z0, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z1, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z2, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z3, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z4, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z5, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z6, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z7, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z8, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z9, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z10, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z11, K1, (AX)
+	MOVQ    CX, DI
+	VMOVUPS Z0, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z1, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z3, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z5, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z6, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z7, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z8, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z9, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z10, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z11, K1, (DI)
 
 done:
 	VZEROUPPER
@@ -16268,144 +16976,159 @@ bias:
 	VADDPS       Z12, Z11, Z11
 
 residual:
-	MOVQ   64(AX), AX
-	TESTQ  AX, AX
+	MOVQ   64(AX), DI
+	TESTQ  DI, DI
 	JZ     relu
 	TESTQ  SI, SI
 	JNZ    residualMasked
-	VADDPS (AX), Z0, Z0
-	ADDQ   DX, AX
-	VADDPS (AX), Z1, Z1
-	ADDQ   DX, AX
-	VADDPS (AX), Z2, Z2
-	ADDQ   DX, AX
-	VADDPS (AX), Z3, Z3
-	ADDQ   DX, AX
-	VADDPS (AX), Z4, Z4
-	ADDQ   DX, AX
-	VADDPS (AX), Z5, Z5
-	ADDQ   DX, AX
-	VADDPS (AX), Z6, Z6
-	ADDQ   DX, AX
-	VADDPS (AX), Z7, Z7
-	ADDQ   DX, AX
-	VADDPS (AX), Z8, Z8
-	ADDQ   DX, AX
-	VADDPS (AX), Z9, Z9
-	ADDQ   DX, AX
-	VADDPS (AX), Z10, Z10
-	ADDQ   DX, AX
-	VADDPS (AX), Z11, Z11
+	VADDPS (DI), Z0, Z0
+	ADDQ   DX, DI
+	VADDPS (DI), Z1, Z1
+	ADDQ   DX, DI
+	VADDPS (DI), Z2, Z2
+	ADDQ   DX, DI
+	VADDPS (DI), Z3, Z3
+	ADDQ   DX, DI
+	VADDPS (DI), Z4, Z4
+	ADDQ   DX, DI
+	VADDPS (DI), Z5, Z5
+	ADDQ   DX, DI
+	VADDPS (DI), Z6, Z6
+	ADDQ   DX, DI
+	VADDPS (DI), Z7, Z7
+	ADDQ   DX, DI
+	VADDPS (DI), Z8, Z8
+	ADDQ   DX, DI
+	VADDPS (DI), Z9, Z9
+	ADDQ   DX, DI
+	VADDPS (DI), Z10, Z10
+	ADDQ   DX, DI
+	VADDPS (DI), Z11, Z11
 	JMP    relu
 
 residualMasked:
-	VMOVUPS.Z (AX), K1, Z12
+	VMOVUPS.Z (DI), K1, Z12
 	VADDPS    Z12, Z0, Z0
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z12
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z12
 	VADDPS    Z12, Z1, Z1
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z12
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z12
 	VADDPS    Z12, Z2, Z2
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z12
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z12
 	VADDPS    Z12, Z3, Z3
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z12
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z12
 	VADDPS    Z12, Z4, Z4
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z12
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z12
 	VADDPS    Z12, Z5, Z5
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z12
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z12
 	VADDPS    Z12, Z6, Z6
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z12
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z12
 	VADDPS    Z12, Z7, Z7
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z12
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z12
 	VADDPS    Z12, Z8, Z8
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z12
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z12
 	VADDPS    Z12, Z9, Z9
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z12
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z12
 	VADDPS    Z12, Z10, Z10
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z12
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z12
 	VADDPS    Z12, Z11, Z11
 
 relu:
-	TESTQ  $0x00000002, BX
-	JZ     store
-	VPXORD Z12, Z12, Z12
-	VMAXPS Z0, Z12, Z0
-	VMAXPS Z1, Z12, Z1
-	VMAXPS Z2, Z12, Z2
-	VMAXPS Z3, Z12, Z3
-	VMAXPS Z4, Z12, Z4
-	VMAXPS Z5, Z12, Z5
-	VMAXPS Z6, Z12, Z6
-	VMAXPS Z7, Z12, Z7
-	VMAXPS Z8, Z12, Z8
-	VMAXPS Z9, Z12, Z9
-	VMAXPS Z10, Z12, Z10
-	VMAXPS Z11, Z12, Z11
+	TESTQ        $0x00000002, BX
+	JZ           store
+	VPXORD       Z12, Z12, Z12
+	VMAXPS       Z0, Z12, Z0
+	VMAXPS       Z1, Z12, Z1
+	VMAXPS       Z2, Z12, Z2
+	VMAXPS       Z3, Z12, Z3
+	VMAXPS       Z4, Z12, Z4
+	VMAXPS       Z5, Z12, Z5
+	VMAXPS       Z6, Z12, Z6
+	VMAXPS       Z7, Z12, Z7
+	VMAXPS       Z8, Z12, Z8
+	VMAXPS       Z9, Z12, Z9
+	VMAXPS       Z10, Z12, Z10
+	VMAXPS       Z11, Z12, Z11
+	TESTQ        $0x00000004, BX
+	JZ           store
+	VBROADCASTSS 156(AX), Z12
+	VMINPS       Z0, Z12, Z0
+	VMINPS       Z1, Z12, Z1
+	VMINPS       Z2, Z12, Z2
+	VMINPS       Z3, Z12, Z3
+	VMINPS       Z4, Z12, Z4
+	VMINPS       Z5, Z12, Z5
+	VMINPS       Z6, Z12, Z6
+	VMINPS       Z7, Z12, Z7
+	VMINPS       Z8, Z12, Z8
+	VMINPS       Z9, Z12, Z9
+	VMINPS       Z10, Z12, Z10
+	VMINPS       Z11, Z12, Z11
 
 store:
 	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    CX, AX
-	VMOVUPS Z0, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z2, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z3, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z4, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z5, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z6, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z7, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z8, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z9, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z10, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z11, (AX)
+	MOVQ    CX, DI
+	VMOVUPS Z0, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z3, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z5, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z6, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z7, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z8, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z9, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z10, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z11, (DI)
 	JMP     done
 
 storeMasked:
-	MOVQ    CX, AX
-	VMOVUPS Z0, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z1, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z2, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z3, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z4, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z5, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z6, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z7, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z8, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z9, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z10, K1, (AX)
-	ADDQ    DX, AX
-	VMOVUPS Z11, K1, (AX)
+	MOVQ    CX, DI
+	VMOVUPS Z0, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z1, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z3, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z5, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z6, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z7, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z8, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z9, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z10, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z11, K1, (DI)
 
 done:
 	VZEROUPPER
@@ -16719,216 +17442,243 @@ bias:
 	VADDPS       Z24, Z23, Z23
 
 residual:
-	MOVQ   64(AX), AX
-	TESTQ  AX, AX
+	MOVQ   64(AX), DI
+	TESTQ  DI, DI
 	JZ     relu
 	TESTQ  SI, SI
 	JNZ    residualMasked
-	VADDPS (AX), Z0, Z0
-	VADDPS 64(AX), Z1, Z1
-	ADDQ   DX, AX
-	VADDPS (AX), Z2, Z2
-	VADDPS 64(AX), Z3, Z3
-	ADDQ   DX, AX
-	VADDPS (AX), Z4, Z4
-	VADDPS 64(AX), Z5, Z5
-	ADDQ   DX, AX
-	VADDPS (AX), Z6, Z6
-	VADDPS 64(AX), Z7, Z7
-	ADDQ   DX, AX
-	VADDPS (AX), Z8, Z8
-	VADDPS 64(AX), Z9, Z9
-	ADDQ   DX, AX
-	VADDPS (AX), Z10, Z10
-	VADDPS 64(AX), Z11, Z11
-	ADDQ   DX, AX
-	VADDPS (AX), Z12, Z12
-	VADDPS 64(AX), Z13, Z13
-	ADDQ   DX, AX
-	VADDPS (AX), Z14, Z14
-	VADDPS 64(AX), Z15, Z15
-	ADDQ   DX, AX
-	VADDPS (AX), Z16, Z16
-	VADDPS 64(AX), Z17, Z17
-	ADDQ   DX, AX
-	VADDPS (AX), Z18, Z18
-	VADDPS 64(AX), Z19, Z19
-	ADDQ   DX, AX
-	VADDPS (AX), Z20, Z20
-	VADDPS 64(AX), Z21, Z21
-	ADDQ   DX, AX
-	VADDPS (AX), Z22, Z22
-	VADDPS 64(AX), Z23, Z23
+	VADDPS (DI), Z0, Z0
+	VADDPS 64(DI), Z1, Z1
+	ADDQ   DX, DI
+	VADDPS (DI), Z2, Z2
+	VADDPS 64(DI), Z3, Z3
+	ADDQ   DX, DI
+	VADDPS (DI), Z4, Z4
+	VADDPS 64(DI), Z5, Z5
+	ADDQ   DX, DI
+	VADDPS (DI), Z6, Z6
+	VADDPS 64(DI), Z7, Z7
+	ADDQ   DX, DI
+	VADDPS (DI), Z8, Z8
+	VADDPS 64(DI), Z9, Z9
+	ADDQ   DX, DI
+	VADDPS (DI), Z10, Z10
+	VADDPS 64(DI), Z11, Z11
+	ADDQ   DX, DI
+	VADDPS (DI), Z12, Z12
+	VADDPS 64(DI), Z13, Z13
+	ADDQ   DX, DI
+	VADDPS (DI), Z14, Z14
+	VADDPS 64(DI), Z15, Z15
+	ADDQ   DX, DI
+	VADDPS (DI), Z16, Z16
+	VADDPS 64(DI), Z17, Z17
+	ADDQ   DX, DI
+	VADDPS (DI), Z18, Z18
+	VADDPS 64(DI), Z19, Z19
+	ADDQ   DX, DI
+	VADDPS (DI), Z20, Z20
+	VADDPS 64(DI), Z21, Z21
+	ADDQ   DX, DI
+	VADDPS (DI), Z22, Z22
+	VADDPS 64(DI), Z23, Z23
 	JMP    relu
 
 residualMasked:
-	VMOVUPS.Z (AX), K1, Z24
+	VMOVUPS.Z (DI), K1, Z24
 	VADDPS    Z24, Z0, Z0
-	VMOVUPS.Z 64(AX), K2, Z24
+	VMOVUPS.Z 64(DI), K2, Z24
 	VADDPS    Z24, Z1, Z1
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z24
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z24
 	VADDPS    Z24, Z2, Z2
-	VMOVUPS.Z 64(AX), K2, Z24
+	VMOVUPS.Z 64(DI), K2, Z24
 	VADDPS    Z24, Z3, Z3
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z24
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z24
 	VADDPS    Z24, Z4, Z4
-	VMOVUPS.Z 64(AX), K2, Z24
+	VMOVUPS.Z 64(DI), K2, Z24
 	VADDPS    Z24, Z5, Z5
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z24
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z24
 	VADDPS    Z24, Z6, Z6
-	VMOVUPS.Z 64(AX), K2, Z24
+	VMOVUPS.Z 64(DI), K2, Z24
 	VADDPS    Z24, Z7, Z7
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z24
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z24
 	VADDPS    Z24, Z8, Z8
-	VMOVUPS.Z 64(AX), K2, Z24
+	VMOVUPS.Z 64(DI), K2, Z24
 	VADDPS    Z24, Z9, Z9
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z24
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z24
 	VADDPS    Z24, Z10, Z10
-	VMOVUPS.Z 64(AX), K2, Z24
+	VMOVUPS.Z 64(DI), K2, Z24
 	VADDPS    Z24, Z11, Z11
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z24
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z24
 	VADDPS    Z24, Z12, Z12
-	VMOVUPS.Z 64(AX), K2, Z24
+	VMOVUPS.Z 64(DI), K2, Z24
 	VADDPS    Z24, Z13, Z13
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z24
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z24
 	VADDPS    Z24, Z14, Z14
-	VMOVUPS.Z 64(AX), K2, Z24
+	VMOVUPS.Z 64(DI), K2, Z24
 	VADDPS    Z24, Z15, Z15
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z24
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z24
 	VADDPS    Z24, Z16, Z16
-	VMOVUPS.Z 64(AX), K2, Z24
+	VMOVUPS.Z 64(DI), K2, Z24
 	VADDPS    Z24, Z17, Z17
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z24
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z24
 	VADDPS    Z24, Z18, Z18
-	VMOVUPS.Z 64(AX), K2, Z24
+	VMOVUPS.Z 64(DI), K2, Z24
 	VADDPS    Z24, Z19, Z19
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z24
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z24
 	VADDPS    Z24, Z20, Z20
-	VMOVUPS.Z 64(AX), K2, Z24
+	VMOVUPS.Z 64(DI), K2, Z24
 	VADDPS    Z24, Z21, Z21
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z24
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z24
 	VADDPS    Z24, Z22, Z22
-	VMOVUPS.Z 64(AX), K2, Z24
+	VMOVUPS.Z 64(DI), K2, Z24
 	VADDPS    Z24, Z23, Z23
 
 relu:
-	TESTQ  $0x00000002, BX
-	JZ     store
-	VPXORD Z24, Z24, Z24
-	VMAXPS Z0, Z24, Z0
-	VMAXPS Z1, Z24, Z1
-	VMAXPS Z2, Z24, Z2
-	VMAXPS Z3, Z24, Z3
-	VMAXPS Z4, Z24, Z4
-	VMAXPS Z5, Z24, Z5
-	VMAXPS Z6, Z24, Z6
-	VMAXPS Z7, Z24, Z7
-	VMAXPS Z8, Z24, Z8
-	VMAXPS Z9, Z24, Z9
-	VMAXPS Z10, Z24, Z10
-	VMAXPS Z11, Z24, Z11
-	VMAXPS Z12, Z24, Z12
-	VMAXPS Z13, Z24, Z13
-	VMAXPS Z14, Z24, Z14
-	VMAXPS Z15, Z24, Z15
-	VMAXPS Z16, Z24, Z16
-	VMAXPS Z17, Z24, Z17
-	VMAXPS Z18, Z24, Z18
-	VMAXPS Z19, Z24, Z19
-	VMAXPS Z20, Z24, Z20
-	VMAXPS Z21, Z24, Z21
-	VMAXPS Z22, Z24, Z22
-	VMAXPS Z23, Z24, Z23
+	TESTQ        $0x00000002, BX
+	JZ           store
+	VPXORD       Z24, Z24, Z24
+	VMAXPS       Z0, Z24, Z0
+	VMAXPS       Z1, Z24, Z1
+	VMAXPS       Z2, Z24, Z2
+	VMAXPS       Z3, Z24, Z3
+	VMAXPS       Z4, Z24, Z4
+	VMAXPS       Z5, Z24, Z5
+	VMAXPS       Z6, Z24, Z6
+	VMAXPS       Z7, Z24, Z7
+	VMAXPS       Z8, Z24, Z8
+	VMAXPS       Z9, Z24, Z9
+	VMAXPS       Z10, Z24, Z10
+	VMAXPS       Z11, Z24, Z11
+	VMAXPS       Z12, Z24, Z12
+	VMAXPS       Z13, Z24, Z13
+	VMAXPS       Z14, Z24, Z14
+	VMAXPS       Z15, Z24, Z15
+	VMAXPS       Z16, Z24, Z16
+	VMAXPS       Z17, Z24, Z17
+	VMAXPS       Z18, Z24, Z18
+	VMAXPS       Z19, Z24, Z19
+	VMAXPS       Z20, Z24, Z20
+	VMAXPS       Z21, Z24, Z21
+	VMAXPS       Z22, Z24, Z22
+	VMAXPS       Z23, Z24, Z23
+	TESTQ        $0x00000004, BX
+	JZ           store
+	VBROADCASTSS 156(AX), Z24
+	VMINPS       Z0, Z24, Z0
+	VMINPS       Z1, Z24, Z1
+	VMINPS       Z2, Z24, Z2
+	VMINPS       Z3, Z24, Z3
+	VMINPS       Z4, Z24, Z4
+	VMINPS       Z5, Z24, Z5
+	VMINPS       Z6, Z24, Z6
+	VMINPS       Z7, Z24, Z7
+	VMINPS       Z8, Z24, Z8
+	VMINPS       Z9, Z24, Z9
+	VMINPS       Z10, Z24, Z10
+	VMINPS       Z11, Z24, Z11
+	VMINPS       Z12, Z24, Z12
+	VMINPS       Z13, Z24, Z13
+	VMINPS       Z14, Z24, Z14
+	VMINPS       Z15, Z24, Z15
+	VMINPS       Z16, Z24, Z16
+	VMINPS       Z17, Z24, Z17
+	VMINPS       Z18, Z24, Z18
+	VMINPS       Z19, Z24, Z19
+	VMINPS       Z20, Z24, Z20
+	VMINPS       Z21, Z24, Z21
+	VMINPS       Z22, Z24, Z22
+	VMINPS       Z23, Z24, Z23
 
 store:
 	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    CX, AX
-	VMOVUPS Z0, (AX)
-	VMOVUPS Z1, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z2, (AX)
-	VMOVUPS Z3, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z4, (AX)
-	VMOVUPS Z5, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z6, (AX)
-	VMOVUPS Z7, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z8, (AX)
-	VMOVUPS Z9, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z10, (AX)
-	VMOVUPS Z11, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z12, (AX)
-	VMOVUPS Z13, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z14, (AX)
-	VMOVUPS Z15, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z16, (AX)
-	VMOVUPS Z17, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z18, (AX)
-	VMOVUPS Z19, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z20, (AX)
-	VMOVUPS Z21, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z22, (AX)
-	VMOVUPS Z23, 64(AX)
+	MOVQ    CX, DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, (DI)
+	VMOVUPS Z3, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, (DI)
+	VMOVUPS Z5, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z6, (DI)
+	VMOVUPS Z7, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z8, (DI)
+	VMOVUPS Z9, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z10, (DI)
+	VMOVUPS Z11, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z12, (DI)
+	VMOVUPS Z13, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z14, (DI)
+	VMOVUPS Z15, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z16, (DI)
+	VMOVUPS Z17, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z18, (DI)
+	VMOVUPS Z19, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z20, (DI)
+	VMOVUPS Z21, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z22, (DI)
+	VMOVUPS Z23, 64(DI)
 	JMP     done
 
 storeMasked:
-	MOVQ    CX, AX
-	VMOVUPS Z0, K1, (AX)
-	VMOVUPS Z1, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z2, K1, (AX)
-	VMOVUPS Z3, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z4, K1, (AX)
-	VMOVUPS Z5, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z6, K1, (AX)
-	VMOVUPS Z7, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z8, K1, (AX)
-	VMOVUPS Z9, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z10, K1, (AX)
-	VMOVUPS Z11, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z12, K1, (AX)
-	VMOVUPS Z13, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z14, K1, (AX)
-	VMOVUPS Z15, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z16, K1, (AX)
-	VMOVUPS Z17, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z18, K1, (AX)
-	VMOVUPS Z19, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z20, K1, (AX)
-	VMOVUPS Z21, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z22, K1, (AX)
-	VMOVUPS Z23, K2, 64(AX)
+	MOVQ    CX, DI
+	VMOVUPS Z0, K1, (DI)
+	VMOVUPS Z1, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, K1, (DI)
+	VMOVUPS Z3, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, K1, (DI)
+	VMOVUPS Z5, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z6, K1, (DI)
+	VMOVUPS Z7, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z8, K1, (DI)
+	VMOVUPS Z9, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z10, K1, (DI)
+	VMOVUPS Z11, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z12, K1, (DI)
+	VMOVUPS Z13, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z14, K1, (DI)
+	VMOVUPS Z15, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z16, K1, (DI)
+	VMOVUPS Z17, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z18, K1, (DI)
+	VMOVUPS Z19, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z20, K1, (DI)
+	VMOVUPS Z21, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z22, K1, (DI)
+	VMOVUPS Z23, K2, 64(DI)
 
 done:
 	VZEROUPPER
@@ -17252,216 +18002,243 @@ bias:
 	VADDPS       Z24, Z23, Z23
 
 residual:
-	MOVQ   64(AX), AX
-	TESTQ  AX, AX
+	MOVQ   64(AX), DI
+	TESTQ  DI, DI
 	JZ     relu
 	TESTQ  SI, SI
 	JNZ    residualMasked
-	VADDPS (AX), Z0, Z0
-	VADDPS 64(AX), Z1, Z1
-	ADDQ   DX, AX
-	VADDPS (AX), Z2, Z2
-	VADDPS 64(AX), Z3, Z3
-	ADDQ   DX, AX
-	VADDPS (AX), Z4, Z4
-	VADDPS 64(AX), Z5, Z5
-	ADDQ   DX, AX
-	VADDPS (AX), Z6, Z6
-	VADDPS 64(AX), Z7, Z7
-	ADDQ   DX, AX
-	VADDPS (AX), Z8, Z8
-	VADDPS 64(AX), Z9, Z9
-	ADDQ   DX, AX
-	VADDPS (AX), Z10, Z10
-	VADDPS 64(AX), Z11, Z11
-	ADDQ   DX, AX
-	VADDPS (AX), Z12, Z12
-	VADDPS 64(AX), Z13, Z13
-	ADDQ   DX, AX
-	VADDPS (AX), Z14, Z14
-	VADDPS 64(AX), Z15, Z15
-	ADDQ   DX, AX
-	VADDPS (AX), Z16, Z16
-	VADDPS 64(AX), Z17, Z17
-	ADDQ   DX, AX
-	VADDPS (AX), Z18, Z18
-	VADDPS 64(AX), Z19, Z19
-	ADDQ   DX, AX
-	VADDPS (AX), Z20, Z20
-	VADDPS 64(AX), Z21, Z21
-	ADDQ   DX, AX
-	VADDPS (AX), Z22, Z22
-	VADDPS 64(AX), Z23, Z23
+	VADDPS (DI), Z0, Z0
+	VADDPS 64(DI), Z1, Z1
+	ADDQ   DX, DI
+	VADDPS (DI), Z2, Z2
+	VADDPS 64(DI), Z3, Z3
+	ADDQ   DX, DI
+	VADDPS (DI), Z4, Z4
+	VADDPS 64(DI), Z5, Z5
+	ADDQ   DX, DI
+	VADDPS (DI), Z6, Z6
+	VADDPS 64(DI), Z7, Z7
+	ADDQ   DX, DI
+	VADDPS (DI), Z8, Z8
+	VADDPS 64(DI), Z9, Z9
+	ADDQ   DX, DI
+	VADDPS (DI), Z10, Z10
+	VADDPS 64(DI), Z11, Z11
+	ADDQ   DX, DI
+	VADDPS (DI), Z12, Z12
+	VADDPS 64(DI), Z13, Z13
+	ADDQ   DX, DI
+	VADDPS (DI), Z14, Z14
+	VADDPS 64(DI), Z15, Z15
+	ADDQ   DX, DI
+	VADDPS (DI), Z16, Z16
+	VADDPS 64(DI), Z17, Z17
+	ADDQ   DX, DI
+	VADDPS (DI), Z18, Z18
+	VADDPS 64(DI), Z19, Z19
+	ADDQ   DX, DI
+	VADDPS (DI), Z20, Z20
+	VADDPS 64(DI), Z21, Z21
+	ADDQ   DX, DI
+	VADDPS (DI), Z22, Z22
+	VADDPS 64(DI), Z23, Z23
 	JMP    relu
 
 residualMasked:
-	VMOVUPS.Z (AX), K1, Z24
+	VMOVUPS.Z (DI), K1, Z24
 	VADDPS    Z24, Z0, Z0
-	VMOVUPS.Z 64(AX), K2, Z24
+	VMOVUPS.Z 64(DI), K2, Z24
 	VADDPS    Z24, Z1, Z1
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z24
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z24
 	VADDPS    Z24, Z2, Z2
-	VMOVUPS.Z 64(AX), K2, Z24
+	VMOVUPS.Z 64(DI), K2, Z24
 	VADDPS    Z24, Z3, Z3
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z24
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z24
 	VADDPS    Z24, Z4, Z4
-	VMOVUPS.Z 64(AX), K2, Z24
+	VMOVUPS.Z 64(DI), K2, Z24
 	VADDPS    Z24, Z5, Z5
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z24
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z24
 	VADDPS    Z24, Z6, Z6
-	VMOVUPS.Z 64(AX), K2, Z24
+	VMOVUPS.Z 64(DI), K2, Z24
 	VADDPS    Z24, Z7, Z7
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z24
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z24
 	VADDPS    Z24, Z8, Z8
-	VMOVUPS.Z 64(AX), K2, Z24
+	VMOVUPS.Z 64(DI), K2, Z24
 	VADDPS    Z24, Z9, Z9
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z24
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z24
 	VADDPS    Z24, Z10, Z10
-	VMOVUPS.Z 64(AX), K2, Z24
+	VMOVUPS.Z 64(DI), K2, Z24
 	VADDPS    Z24, Z11, Z11
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z24
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z24
 	VADDPS    Z24, Z12, Z12
-	VMOVUPS.Z 64(AX), K2, Z24
+	VMOVUPS.Z 64(DI), K2, Z24
 	VADDPS    Z24, Z13, Z13
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z24
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z24
 	VADDPS    Z24, Z14, Z14
-	VMOVUPS.Z 64(AX), K2, Z24
+	VMOVUPS.Z 64(DI), K2, Z24
 	VADDPS    Z24, Z15, Z15
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z24
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z24
 	VADDPS    Z24, Z16, Z16
-	VMOVUPS.Z 64(AX), K2, Z24
+	VMOVUPS.Z 64(DI), K2, Z24
 	VADDPS    Z24, Z17, Z17
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z24
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z24
 	VADDPS    Z24, Z18, Z18
-	VMOVUPS.Z 64(AX), K2, Z24
+	VMOVUPS.Z 64(DI), K2, Z24
 	VADDPS    Z24, Z19, Z19
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z24
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z24
 	VADDPS    Z24, Z20, Z20
-	VMOVUPS.Z 64(AX), K2, Z24
+	VMOVUPS.Z 64(DI), K2, Z24
 	VADDPS    Z24, Z21, Z21
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z24
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z24
 	VADDPS    Z24, Z22, Z22
-	VMOVUPS.Z 64(AX), K2, Z24
+	VMOVUPS.Z 64(DI), K2, Z24
 	VADDPS    Z24, Z23, Z23
 
 relu:
-	TESTQ  $0x00000002, BX
-	JZ     store
-	VPXORD Z24, Z24, Z24
-	VMAXPS Z0, Z24, Z0
-	VMAXPS Z1, Z24, Z1
-	VMAXPS Z2, Z24, Z2
-	VMAXPS Z3, Z24, Z3
-	VMAXPS Z4, Z24, Z4
-	VMAXPS Z5, Z24, Z5
-	VMAXPS Z6, Z24, Z6
-	VMAXPS Z7, Z24, Z7
-	VMAXPS Z8, Z24, Z8
-	VMAXPS Z9, Z24, Z9
-	VMAXPS Z10, Z24, Z10
-	VMAXPS Z11, Z24, Z11
-	VMAXPS Z12, Z24, Z12
-	VMAXPS Z13, Z24, Z13
-	VMAXPS Z14, Z24, Z14
-	VMAXPS Z15, Z24, Z15
-	VMAXPS Z16, Z24, Z16
-	VMAXPS Z17, Z24, Z17
-	VMAXPS Z18, Z24, Z18
-	VMAXPS Z19, Z24, Z19
-	VMAXPS Z20, Z24, Z20
-	VMAXPS Z21, Z24, Z21
-	VMAXPS Z22, Z24, Z22
-	VMAXPS Z23, Z24, Z23
+	TESTQ        $0x00000002, BX
+	JZ           store
+	VPXORD       Z24, Z24, Z24
+	VMAXPS       Z0, Z24, Z0
+	VMAXPS       Z1, Z24, Z1
+	VMAXPS       Z2, Z24, Z2
+	VMAXPS       Z3, Z24, Z3
+	VMAXPS       Z4, Z24, Z4
+	VMAXPS       Z5, Z24, Z5
+	VMAXPS       Z6, Z24, Z6
+	VMAXPS       Z7, Z24, Z7
+	VMAXPS       Z8, Z24, Z8
+	VMAXPS       Z9, Z24, Z9
+	VMAXPS       Z10, Z24, Z10
+	VMAXPS       Z11, Z24, Z11
+	VMAXPS       Z12, Z24, Z12
+	VMAXPS       Z13, Z24, Z13
+	VMAXPS       Z14, Z24, Z14
+	VMAXPS       Z15, Z24, Z15
+	VMAXPS       Z16, Z24, Z16
+	VMAXPS       Z17, Z24, Z17
+	VMAXPS       Z18, Z24, Z18
+	VMAXPS       Z19, Z24, Z19
+	VMAXPS       Z20, Z24, Z20
+	VMAXPS       Z21, Z24, Z21
+	VMAXPS       Z22, Z24, Z22
+	VMAXPS       Z23, Z24, Z23
+	TESTQ        $0x00000004, BX
+	JZ           store
+	VBROADCASTSS 156(AX), Z24
+	VMINPS       Z0, Z24, Z0
+	VMINPS       Z1, Z24, Z1
+	VMINPS       Z2, Z24, Z2
+	VMINPS       Z3, Z24, Z3
+	VMINPS       Z4, Z24, Z4
+	VMINPS       Z5, Z24, Z5
+	VMINPS       Z6, Z24, Z6
+	VMINPS       Z7, Z24, Z7
+	VMINPS       Z8, Z24, Z8
+	VMINPS       Z9, Z24, Z9
+	VMINPS       Z10, Z24, Z10
+	VMINPS       Z11, Z24, Z11
+	VMINPS       Z12, Z24, Z12
+	VMINPS       Z13, Z24, Z13
+	VMINPS       Z14, Z24, Z14
+	VMINPS       Z15, Z24, Z15
+	VMINPS       Z16, Z24, Z16
+	VMINPS       Z17, Z24, Z17
+	VMINPS       Z18, Z24, Z18
+	VMINPS       Z19, Z24, Z19
+	VMINPS       Z20, Z24, Z20
+	VMINPS       Z21, Z24, Z21
+	VMINPS       Z22, Z24, Z22
+	VMINPS       Z23, Z24, Z23
 
 store:
 	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    CX, AX
-	VMOVUPS Z0, (AX)
-	VMOVUPS Z1, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z2, (AX)
-	VMOVUPS Z3, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z4, (AX)
-	VMOVUPS Z5, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z6, (AX)
-	VMOVUPS Z7, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z8, (AX)
-	VMOVUPS Z9, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z10, (AX)
-	VMOVUPS Z11, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z12, (AX)
-	VMOVUPS Z13, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z14, (AX)
-	VMOVUPS Z15, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z16, (AX)
-	VMOVUPS Z17, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z18, (AX)
-	VMOVUPS Z19, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z20, (AX)
-	VMOVUPS Z21, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z22, (AX)
-	VMOVUPS Z23, 64(AX)
+	MOVQ    CX, DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, (DI)
+	VMOVUPS Z3, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, (DI)
+	VMOVUPS Z5, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z6, (DI)
+	VMOVUPS Z7, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z8, (DI)
+	VMOVUPS Z9, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z10, (DI)
+	VMOVUPS Z11, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z12, (DI)
+	VMOVUPS Z13, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z14, (DI)
+	VMOVUPS Z15, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z16, (DI)
+	VMOVUPS Z17, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z18, (DI)
+	VMOVUPS Z19, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z20, (DI)
+	VMOVUPS Z21, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z22, (DI)
+	VMOVUPS Z23, 64(DI)
 	JMP     done
 
 storeMasked:
-	MOVQ    CX, AX
-	VMOVUPS Z0, K1, (AX)
-	VMOVUPS Z1, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z2, K1, (AX)
-	VMOVUPS Z3, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z4, K1, (AX)
-	VMOVUPS Z5, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z6, K1, (AX)
-	VMOVUPS Z7, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z8, K1, (AX)
-	VMOVUPS Z9, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z10, K1, (AX)
-	VMOVUPS Z11, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z12, K1, (AX)
-	VMOVUPS Z13, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z14, K1, (AX)
-	VMOVUPS Z15, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z16, K1, (AX)
-	VMOVUPS Z17, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z18, K1, (AX)
-	VMOVUPS Z19, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z20, K1, (AX)
-	VMOVUPS Z21, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z22, K1, (AX)
-	VMOVUPS Z23, K2, 64(AX)
+	MOVQ    CX, DI
+	VMOVUPS Z0, K1, (DI)
+	VMOVUPS Z1, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, K1, (DI)
+	VMOVUPS Z3, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, K1, (DI)
+	VMOVUPS Z5, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z6, K1, (DI)
+	VMOVUPS Z7, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z8, K1, (DI)
+	VMOVUPS Z9, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z10, K1, (DI)
+	VMOVUPS Z11, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z12, K1, (DI)
+	VMOVUPS Z13, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z14, K1, (DI)
+	VMOVUPS Z15, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z16, K1, (DI)
+	VMOVUPS Z17, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z18, K1, (DI)
+	VMOVUPS Z19, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z20, K1, (DI)
+	VMOVUPS Z21, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z22, K1, (DI)
+	VMOVUPS Z23, K2, 64(DI)
 
 done:
 	VZEROUPPER
@@ -17823,216 +18600,243 @@ bias:
 	VADDPS       Z24, Z23, Z23
 
 residual:
-	MOVQ   64(AX), AX
-	TESTQ  AX, AX
+	MOVQ   64(AX), DI
+	TESTQ  DI, DI
 	JZ     relu
 	TESTQ  SI, SI
 	JNZ    residualMasked
-	VADDPS (AX), Z0, Z0
-	VADDPS 64(AX), Z1, Z1
-	ADDQ   DX, AX
-	VADDPS (AX), Z2, Z2
-	VADDPS 64(AX), Z3, Z3
-	ADDQ   DX, AX
-	VADDPS (AX), Z4, Z4
-	VADDPS 64(AX), Z5, Z5
-	ADDQ   DX, AX
-	VADDPS (AX), Z6, Z6
-	VADDPS 64(AX), Z7, Z7
-	ADDQ   DX, AX
-	VADDPS (AX), Z8, Z8
-	VADDPS 64(AX), Z9, Z9
-	ADDQ   DX, AX
-	VADDPS (AX), Z10, Z10
-	VADDPS 64(AX), Z11, Z11
-	ADDQ   DX, AX
-	VADDPS (AX), Z12, Z12
-	VADDPS 64(AX), Z13, Z13
-	ADDQ   DX, AX
-	VADDPS (AX), Z14, Z14
-	VADDPS 64(AX), Z15, Z15
-	ADDQ   DX, AX
-	VADDPS (AX), Z16, Z16
-	VADDPS 64(AX), Z17, Z17
-	ADDQ   DX, AX
-	VADDPS (AX), Z18, Z18
-	VADDPS 64(AX), Z19, Z19
-	ADDQ   DX, AX
-	VADDPS (AX), Z20, Z20
-	VADDPS 64(AX), Z21, Z21
-	ADDQ   DX, AX
-	VADDPS (AX), Z22, Z22
-	VADDPS 64(AX), Z23, Z23
+	VADDPS (DI), Z0, Z0
+	VADDPS 64(DI), Z1, Z1
+	ADDQ   DX, DI
+	VADDPS (DI), Z2, Z2
+	VADDPS 64(DI), Z3, Z3
+	ADDQ   DX, DI
+	VADDPS (DI), Z4, Z4
+	VADDPS 64(DI), Z5, Z5
+	ADDQ   DX, DI
+	VADDPS (DI), Z6, Z6
+	VADDPS 64(DI), Z7, Z7
+	ADDQ   DX, DI
+	VADDPS (DI), Z8, Z8
+	VADDPS 64(DI), Z9, Z9
+	ADDQ   DX, DI
+	VADDPS (DI), Z10, Z10
+	VADDPS 64(DI), Z11, Z11
+	ADDQ   DX, DI
+	VADDPS (DI), Z12, Z12
+	VADDPS 64(DI), Z13, Z13
+	ADDQ   DX, DI
+	VADDPS (DI), Z14, Z14
+	VADDPS 64(DI), Z15, Z15
+	ADDQ   DX, DI
+	VADDPS (DI), Z16, Z16
+	VADDPS 64(DI), Z17, Z17
+	ADDQ   DX, DI
+	VADDPS (DI), Z18, Z18
+	VADDPS 64(DI), Z19, Z19
+	ADDQ   DX, DI
+	VADDPS (DI), Z20, Z20
+	VADDPS 64(DI), Z21, Z21
+	ADDQ   DX, DI
+	VADDPS (DI), Z22, Z22
+	VADDPS 64(DI), Z23, Z23
 	JMP    relu
 
 residualMasked:
-	VMOVUPS.Z (AX), K1, Z24
+	VMOVUPS.Z (DI), K1, Z24
 	VADDPS    Z24, Z0, Z0
-	VMOVUPS.Z 64(AX), K2, Z24
+	VMOVUPS.Z 64(DI), K2, Z24
 	VADDPS    Z24, Z1, Z1
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z24
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z24
 	VADDPS    Z24, Z2, Z2
-	VMOVUPS.Z 64(AX), K2, Z24
+	VMOVUPS.Z 64(DI), K2, Z24
 	VADDPS    Z24, Z3, Z3
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z24
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z24
 	VADDPS    Z24, Z4, Z4
-	VMOVUPS.Z 64(AX), K2, Z24
+	VMOVUPS.Z 64(DI), K2, Z24
 	VADDPS    Z24, Z5, Z5
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z24
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z24
 	VADDPS    Z24, Z6, Z6
-	VMOVUPS.Z 64(AX), K2, Z24
+	VMOVUPS.Z 64(DI), K2, Z24
 	VADDPS    Z24, Z7, Z7
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z24
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z24
 	VADDPS    Z24, Z8, Z8
-	VMOVUPS.Z 64(AX), K2, Z24
+	VMOVUPS.Z 64(DI), K2, Z24
 	VADDPS    Z24, Z9, Z9
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z24
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z24
 	VADDPS    Z24, Z10, Z10
-	VMOVUPS.Z 64(AX), K2, Z24
+	VMOVUPS.Z 64(DI), K2, Z24
 	VADDPS    Z24, Z11, Z11
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z24
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z24
 	VADDPS    Z24, Z12, Z12
-	VMOVUPS.Z 64(AX), K2, Z24
+	VMOVUPS.Z 64(DI), K2, Z24
 	VADDPS    Z24, Z13, Z13
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z24
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z24
 	VADDPS    Z24, Z14, Z14
-	VMOVUPS.Z 64(AX), K2, Z24
+	VMOVUPS.Z 64(DI), K2, Z24
 	VADDPS    Z24, Z15, Z15
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z24
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z24
 	VADDPS    Z24, Z16, Z16
-	VMOVUPS.Z 64(AX), K2, Z24
+	VMOVUPS.Z 64(DI), K2, Z24
 	VADDPS    Z24, Z17, Z17
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z24
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z24
 	VADDPS    Z24, Z18, Z18
-	VMOVUPS.Z 64(AX), K2, Z24
+	VMOVUPS.Z 64(DI), K2, Z24
 	VADDPS    Z24, Z19, Z19
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z24
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z24
 	VADDPS    Z24, Z20, Z20
-	VMOVUPS.Z 64(AX), K2, Z24
+	VMOVUPS.Z 64(DI), K2, Z24
 	VADDPS    Z24, Z21, Z21
-	ADDQ      DX, AX
-	VMOVUPS.Z (AX), K1, Z24
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z24
 	VADDPS    Z24, Z22, Z22
-	VMOVUPS.Z 64(AX), K2, Z24
+	VMOVUPS.Z 64(DI), K2, Z24
 	VADDPS    Z24, Z23, Z23
 
 relu:
-	TESTQ  $0x00000002, BX
-	JZ     store
-	VPXORD Z24, Z24, Z24
-	VMAXPS Z0, Z24, Z0
-	VMAXPS Z1, Z24, Z1
-	VMAXPS Z2, Z24, Z2
-	VMAXPS Z3, Z24, Z3
-	VMAXPS Z4, Z24, Z4
-	VMAXPS Z5, Z24, Z5
-	VMAXPS Z6, Z24, Z6
-	VMAXPS Z7, Z24, Z7
-	VMAXPS Z8, Z24, Z8
-	VMAXPS Z9, Z24, Z9
-	VMAXPS Z10, Z24, Z10
-	VMAXPS Z11, Z24, Z11
-	VMAXPS Z12, Z24, Z12
-	VMAXPS Z13, Z24, Z13
-	VMAXPS Z14, Z24, Z14
-	VMAXPS Z15, Z24, Z15
-	VMAXPS Z16, Z24, Z16
-	VMAXPS Z17, Z24, Z17
-	VMAXPS Z18, Z24, Z18
-	VMAXPS Z19, Z24, Z19
-	VMAXPS Z20, Z24, Z20
-	VMAXPS Z21, Z24, Z21
-	VMAXPS Z22, Z24, Z22
-	VMAXPS Z23, Z24, Z23
+	TESTQ        $0x00000002, BX
+	JZ           store
+	VPXORD       Z24, Z24, Z24
+	VMAXPS       Z0, Z24, Z0
+	VMAXPS       Z1, Z24, Z1
+	VMAXPS       Z2, Z24, Z2
+	VMAXPS       Z3, Z24, Z3
+	VMAXPS       Z4, Z24, Z4
+	VMAXPS       Z5, Z24, Z5
+	VMAXPS       Z6, Z24, Z6
+	VMAXPS       Z7, Z24, Z7
+	VMAXPS       Z8, Z24, Z8
+	VMAXPS       Z9, Z24, Z9
+	VMAXPS       Z10, Z24, Z10
+	VMAXPS       Z11, Z24, Z11
+	VMAXPS       Z12, Z24, Z12
+	VMAXPS       Z13, Z24, Z13
+	VMAXPS       Z14, Z24, Z14
+	VMAXPS       Z15, Z24, Z15
+	VMAXPS       Z16, Z24, Z16
+	VMAXPS       Z17, Z24, Z17
+	VMAXPS       Z18, Z24, Z18
+	VMAXPS       Z19, Z24, Z19
+	VMAXPS       Z20, Z24, Z20
+	VMAXPS       Z21, Z24, Z21
+	VMAXPS       Z22, Z24, Z22
+	VMAXPS       Z23, Z24, Z23
+	TESTQ        $0x00000004, BX
+	JZ           store
+	VBROADCASTSS 156(AX), Z24
+	VMINPS       Z0, Z24, Z0
+	VMINPS       Z1, Z24, Z1
+	VMINPS       Z2, Z24, Z2
+	VMINPS       Z3, Z24, Z3
+	VMINPS       Z4, Z24, Z4
+	VMINPS       Z5, Z24, Z5
+	VMINPS       Z6, Z24, Z6
+	VMINPS       Z7, Z24, Z7
+	VMINPS       Z8, Z24, Z8
+	VMINPS       Z9, Z24, Z9
+	VMINPS       Z10, Z24, Z10
+	VMINPS       Z11, Z24, Z11
+	VMINPS       Z12, Z24, Z12
+	VMINPS       Z13, Z24, Z13
+	VMINPS       Z14, Z24, Z14
+	VMINPS       Z15, Z24, Z15
+	VMINPS       Z16, Z24, Z16
+	VMINPS       Z17, Z24, Z17
+	VMINPS       Z18, Z24, Z18
+	VMINPS       Z19, Z24, Z19
+	VMINPS       Z20, Z24, Z20
+	VMINPS       Z21, Z24, Z21
+	VMINPS       Z22, Z24, Z22
+	VMINPS       Z23, Z24, Z23
 
 store:
 	TESTQ   SI, SI
 	JNZ     storeMasked
-	MOVQ    CX, AX
-	VMOVUPS Z0, (AX)
-	VMOVUPS Z1, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z2, (AX)
-	VMOVUPS Z3, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z4, (AX)
-	VMOVUPS Z5, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z6, (AX)
-	VMOVUPS Z7, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z8, (AX)
-	VMOVUPS Z9, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z10, (AX)
-	VMOVUPS Z11, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z12, (AX)
-	VMOVUPS Z13, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z14, (AX)
-	VMOVUPS Z15, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z16, (AX)
-	VMOVUPS Z17, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z18, (AX)
-	VMOVUPS Z19, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z20, (AX)
-	VMOVUPS Z21, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z22, (AX)
-	VMOVUPS Z23, 64(AX)
+	MOVQ    CX, DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, (DI)
+	VMOVUPS Z3, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, (DI)
+	VMOVUPS Z5, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z6, (DI)
+	VMOVUPS Z7, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z8, (DI)
+	VMOVUPS Z9, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z10, (DI)
+	VMOVUPS Z11, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z12, (DI)
+	VMOVUPS Z13, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z14, (DI)
+	VMOVUPS Z15, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z16, (DI)
+	VMOVUPS Z17, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z18, (DI)
+	VMOVUPS Z19, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z20, (DI)
+	VMOVUPS Z21, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z22, (DI)
+	VMOVUPS Z23, 64(DI)
 	JMP     done
 
 storeMasked:
-	MOVQ    CX, AX
-	VMOVUPS Z0, K1, (AX)
-	VMOVUPS Z1, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z2, K1, (AX)
-	VMOVUPS Z3, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z4, K1, (AX)
-	VMOVUPS Z5, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z6, K1, (AX)
-	VMOVUPS Z7, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z8, K1, (AX)
-	VMOVUPS Z9, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z10, K1, (AX)
-	VMOVUPS Z11, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z12, K1, (AX)
-	VMOVUPS Z13, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z14, K1, (AX)
-	VMOVUPS Z15, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z16, K1, (AX)
-	VMOVUPS Z17, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z18, K1, (AX)
-	VMOVUPS Z19, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z20, K1, (AX)
-	VMOVUPS Z21, K2, 64(AX)
-	ADDQ    DX, AX
-	VMOVUPS Z22, K1, (AX)
-	VMOVUPS Z23, K2, 64(AX)
+	MOVQ    CX, DI
+	VMOVUPS Z0, K1, (DI)
+	VMOVUPS Z1, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, K1, (DI)
+	VMOVUPS Z3, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, K1, (DI)
+	VMOVUPS Z5, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z6, K1, (DI)
+	VMOVUPS Z7, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z8, K1, (DI)
+	VMOVUPS Z9, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z10, K1, (DI)
+	VMOVUPS Z11, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z12, K1, (DI)
+	VMOVUPS Z13, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z14, K1, (DI)
+	VMOVUPS Z15, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z16, K1, (DI)
+	VMOVUPS Z17, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z18, K1, (DI)
+	VMOVUPS Z19, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z20, K1, (DI)
+	VMOVUPS Z21, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z22, K1, (DI)
+	VMOVUPS Z23, K2, 64(DI)
 
 done:
 	VZEROUPPER

@@ -19,7 +19,7 @@ import (
 type forwardTwo struct {
 	d           *depthKernel
 	w           []reg.VecVirtual
-	bias, floor reg.VecVirtual // evex
+	bias, floor, ceil reg.VecVirtual // evex
 	pitchOut    reg.GPVirtual
 }
 
@@ -59,8 +59,9 @@ func (d *depthKernel) forwardTwo() *forwardTwo {
 	d.apart = u.load64(d.args, depthSrcChannel)
 	f := &forwardTwo{d: d, pitchOut: u.load64(d.args, depthDstRow)}
 	if d.s.evex {
-		f.bias, f.floor = d.s.vec(u), d.s.vec(u)
+		f.bias, f.floor, f.ceil = d.s.vec(u), d.s.vec(u), d.s.vec(u)
 		u.VBROADCASTSS(field(d.args, depthFloor), f.floor)
+		u.VBROADCASTSS(Mem{Base: d.args, Disp: 8*depthFloor + 4}, f.ceil)
 	}
 	return f
 }
@@ -115,7 +116,7 @@ func (f *forwardTwo) block(b depthBlock) {
 // finish stores a row.
 func (f *forwardTwo) finish(b depthBlock, r rowTwo, suffix string) {
 	d, u := f.d, f.d.unit
-	floor := f.floor
+	floor, ceil := f.floor, f.ceil
 	if d.s.evex {
 		u.VPERMPS_Z(r.next, d.shift, d.notFirst, r.next)
 	} else {
@@ -130,9 +131,10 @@ func (f *forwardTwo) finish(b depthBlock, r rowTwo, suffix string) {
 	u.VADDPS(r.next, r.own, r.own)
 	u.VMAXPS(r.own, floor, r.own)
 	if !d.s.evex {
-		u.VBROADCASTSS(Mem{Base: d.args, Disp: 8*depthFloor + 4}, floor) // the ceiling
-		u.VMINPS(r.own, floor, r.own)
+		ceil = floor
+		u.VBROADCASTSS(Mem{Base: d.args, Disp: 8*depthFloor + 4}, ceil)
 	}
+	u.VMINPS(r.own, ceil, r.own)
 	full, done := "full"+suffix, "stored"+suffix
 	switch {
 	case d.s.pair:

@@ -345,11 +345,9 @@ func (d *depthKernel) blockOne(b depthBlock, w []reg.VecVirtual, gradient bool) 
 	for i := range acc {
 		u.VMAXPS(acc[i], floor, acc[i])
 	}
-	if !s.evex {
-		u.VBROADCASTSS(Mem{Base: d.args, Disp: 8*depthFloor + 4}, floor) // the ceiling
-		for i := range acc {
-			u.VMINPS(acc[i], floor, acc[i])
-		}
+	u.VBROADCASTSS(Mem{Base: d.args, Disp: 8*depthFloor + 4}, floor) // the ceiling
+	for i := range acc {
+		u.VMINPS(acc[i], floor, acc[i])
 	}
 	pitchOut := u.load64(d.args, depthDstRow)
 	full, done := fmt.Sprintf("full%d%s", n, b.suffix), fmt.Sprintf("stored%d%s", n, b.suffix)

@@ -180,12 +180,12 @@ func tile(u unit, s isa, m, nv int, kind tileKind) {
 			u.VMAXPS(v, t, v) // NaN stays NaN in this operand order
 		}
 	}
-	if s.bytes == 32 {
-		u.VBROADCASTSS(Mem{Base: args, Disp: 8*tilePackFloor + 4}, t) // the ceiling
-		for i := range acc {
-			for _, v := range acc[i] {
-				u.VMINPS(v, t, v)
-			}
+	u.TESTQ(U32(4), flags)
+	u.JZ(LabelRef("store"))
+	u.VBROADCASTSS(Mem{Base: args, Disp: 8*tilePackFloor + 4}, t) // the ceiling
+	for i := range acc {
+		for _, v := range acc[i] {
+			u.VMINPS(v, t, v)
 		}
 	}
 	u.Label("store")
