@@ -118,6 +118,10 @@ func (d *depthTaps) convolve(image planIO) {
 	}
 }
 
+// tapsRows is how many rows of outputs the kernels compute at once while there are as many left; the order of a sum depends on
+// where its row lies among them.
+const tapsRows = 7
+
 func convolveTaps(g ConvGeom, a *depthTapsArgs) {
 	switch {
 	case g.SH == 1 && g.KH == 5:

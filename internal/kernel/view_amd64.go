@@ -18,10 +18,14 @@ type viewFill struct {
 	src          []float32
 	scale, shift []float32
 	floor        float32
+	apart        int // elements from channel to channel of src; 0 for h*w
 }
 
 // fill writes one view at dst of every channel. It may write one row and one vector beyond the view.
 func (f *viewFill) fill(dst []float32, v view, y0 int) {
+	if f.apart == 0 {
+		f.apart = f.h * f.w
+	}
 	top := y0*f.sh + v.dy
 	r0, r1 := validRange(top, f.sh, f.h, v.rows)
 	x0, x1 := validRange(v.dx, f.sw, f.w, v.cols)
@@ -41,7 +45,7 @@ func (f *viewFill) fill(dst []float32, v view, y0 int) {
 		dst: ptr(dst, 0), dstStride: 4 * f.pitch, src: ptr(f.src, from), srcStride: 4 * f.w * f.sh,
 		rows: r1 - r0, valid: x1 - x0, gap: f.pitch - (x1 - x0), lead: r0*f.pitch + x0,
 		scale: ptr(f.scale, 0), shift: ptr(f.shift, 0), floor: f.floor, table: unsafe.Pointer(&laneTable),
-		channels: f.channels, dstChannel: 4 * f.channel, srcChannel: 4 * f.h * f.w,
+		channels: f.channels, dstChannel: 4 * f.channel, srcChannel: 4 * f.apart,
 	}
 	if r1 < v.rows {
 		a.trail = (v.rows-r1)*f.pitch - x0
@@ -56,7 +60,7 @@ func (f *viewFill) slow(dst []float32, v view, from, r0, r1, x0, x1 int) {
 		clear(out)
 		for r := r0; r < r1; r++ {
 			d := out[r*f.pitch+x0:][:x1-x0]
-			s := f.src[c*f.h*f.w+from+(r-r0)*f.w*f.sh:]
+			s := f.src[c*f.apart+from+(r-r0)*f.w*f.sh:]
 			for i := range d {
 				d[i] = max(float32(f.scale[c]*s[i*f.sw])+f.shift[c], f.floor)
 			}

@@ -17,10 +17,10 @@ import (
 
 // forwardTwo are what all rows need.
 type forwardTwo struct {
-	d           *depthKernel
-	w           []reg.VecVirtual
+	d                 *depthKernel
+	w                 []reg.VecVirtual
 	bias, floor, ceil reg.VecVirtual // evex
-	pitchOut    reg.GPVirtual
+	pitchOut          reg.GPVirtual
 }
 
 // loadOrders loads what the kernels with mask registers need to order lanes.

@@ -1,0 +1,81 @@
+package kernel
+
+// Chain runs the convolutions of an inverted residual, a pointwise one unless it is left out, a depthwise one and another pointwise
+// one, for some output rows at a time, so that what lies between them never leaves the cache. Its bits are those of the
+// convolutions run one after the other. It is safe for concurrent use.
+type Chain[T Float] struct {
+	convs []*Conv[T]
+	fast  *chain32 // nil where the convolutions run one after the other
+}
+
+const chainCache = 640 << 10 // bytes of maps wanted in cache
+
+// NewChain returns the chain of the convolutions, two or three, each of which takes what the one before gives. It reports false
+// where there is no code that would be faster than the convolutions themselves; the chain works all the same.
+func NewChain[T Float](convs ...*Conv[T]) (c *Chain[T], faster bool) {
+	c = &Chain[T]{convs: convs}
+	if is32[T]() {
+		if stages, ok := any(convs).([]*Conv[float32]); ok {
+			c.fast = newChain32(stages, chainCache)
+		}
+	}
+	return c, c.fast != nil
+}
+
+// ScratchLen returns how many elements of scratch ForwardBatch needs.
+func (c *Chain[T]) ScratchLen() int {
+	if c.fast != nil {
+		return c.fast.scratchLen()
+	}
+	most, between := 0, 0
+	for i, conv := range c.convs {
+		most = max(most, conv.ScratchLen())
+		if i+1 < len(c.convs) {
+			between += conv.g.OutLen()
+		}
+	}
+	return most + between
+}
+
+// ForwardBatch computes n images; image i is read at src[i*srcStride:] and, unless residual is nil, residual[i*residualStride:], which
+// is added before the last activation, and written at dst[i*dstStride:]. dst must not overlap the others. The bits do not depend
+// on n.
+func (c *Chain[T]) ForwardBatch(dst, src, residual []T, n, dstStride, srcStride, residualStride int, scratch []T) {
+	first, last := c.convs[0].g, c.convs[len(c.convs)-1].g
+	if n < 1 {
+		return
+	}
+	dst, src = dst[:(n-1)*dstStride+last.OutLen()], src[:(n-1)*srcStride+first.InLen()]
+	if residual != nil {
+		residual = residual[:(n-1)*residualStride+last.OutLen()]
+	}
+	if c.fast != nil {
+		for _, conv := range c.convs {
+			conv.Prepare(false)
+		}
+		c.fast.run(chainIO{
+			dst: as32(dst), src: as32(src), residual: as32(residual), n: n,
+			dstStride: dstStride, srcStride: srcStride, residualStride: residualStride,
+		}, as32(scratch[:c.fast.scratchLen()]))
+		return
+	}
+	for i := range n {
+		from, rest := src[i*srcStride:], scratch
+		for j, conv := range c.convs {
+			to, add := dst[i*dstStride:], []T(nil)
+			if j+1 < len(c.convs) {
+				to, rest = rest[:conv.g.OutLen()], rest[conv.g.OutLen():]
+			} else if residual != nil {
+				add = residual[i*residualStride:]
+			}
+			conv.Forward(to, from, add, rest)
+			from = to
+		}
+	}
+}
+
+// chainIO are the slices of the images that a chain works on.
+type chainIO struct {
+	dst, src, residual                      []float32
+	n, dstStride, srcStride, residualStride int
+}

@@ -1,0 +1,207 @@
+//go:build amd64 && !noasm
+
+package kernel
+
+// chain32 is the vectorised half of a Chain[float32].
+//
+// The input of a strip is copied to x, the expanded map goes to mid and the depthwise outputs to deep, all of them [channels,
+// images, rows of the strip, columns]. Rows of mid that the next strip needs too are moved to its front. Maps of few pixels are
+// not cut into strips; several images are multiplied at once instead, so that weights are read once for all of them and few
+// lanes are idle.
+type chain32 struct {
+	level           level
+	expand, project *chainPoint // expand nil where there is none
+	depth           chainDepth
+	g               ConvGeom // of the depthwise convolution
+	rows            int      // of outputs in a strip
+	together        int      // images
+	in              int      // channels of the input
+	ones, zeros     []float32
+	// Elements from channel to channel, and where the parts of scratch begin.
+	x, mid, deep, out     chainPart
+	add                   chainPart
+	depthAt, scratchTotal int
+}
+
+// chainPart is a part of scratch: where it begins and how many elements a channel takes.
+type chainPart struct{ at, channel int }
+
+// chainDepth is the depthwise part.
+type chainDepth interface {
+	// strip computes rows rows of outputs of one image from height rows of inputs, of which the first output sees those from top on.
+	strip(s depthwiseStrip)
+	scratchLen() int
+}
+
+// depthwiseStrip is what a chainDepth works on. Nothing beyond the planes of src may be read where it is borrowed.
+type depthwiseStrip struct {
+	dst, src               []float32
+	dstChannel, srcChannel int
+	rows, height, top      int
+	borrowed               bool
+	scratch                []float32
+}
+
+const (
+	chainColumns  = 64 // pixels of an output map up to which images are multiplied together
+	chainTogether = 4  // most images
+)
+
+// newChain32 returns nil where the chain does not fit or would gain nothing.
+func newChain32(convs []*Conv[float32], cache int) *chain32 {
+	for _, conv := range convs {
+		if conv.fast == nil || conv.hasPre() || conv.fast.level != convs[0].fast.level {
+			return nil
+		}
+	}
+	if len(convs) < 2 || len(convs) > 3 {
+		return nil
+	}
+	depth, last := convs[len(convs)-2], convs[len(convs)-1]
+	c := &chain32{level: last.fast.level, g: depth.g, ones: depth.fast.ones, zeros: depth.fast.zeros, in: depth.g.C}
+	if last.g.InLen() != depth.g.OutLen() || last.g.H != depth.g.OutH() {
+		return nil
+	}
+	if c.project = newChainPoint(last); c.project == nil {
+		return nil
+	}
+	if len(convs) == 3 {
+		first := convs[0]
+		if first.g.OutLen() != depth.g.InLen() || first.g.H != depth.g.H {
+			return nil
+		}
+		if c.expand = newChainPoint(first); c.expand == nil {
+			return nil
+		}
+		c.in = first.g.C
+		if c.ones = first.fast.ones; len(c.ones) < depth.g.C {
+			c.ones, c.zeros = depth.fast.ones, depth.fast.zeros
+		} else {
+			c.zeros = first.fast.zeros
+		}
+	}
+	switch e := depth.fast.engine.(type) {
+	case *depthwise:
+		c.cut(cache, 1)
+		c.depth = newChainThree(depth, e, c.rows)
+	case *depthTaps:
+		c.cut(cache, tapsRows) // so that the sums of each row keep their order
+		c.depth = newChainTaps(depth, e, c.rows)
+	default:
+		return nil
+	}
+	c.place()
+	return c
+}
+
+// cut chooses how many rows and images are worked on at once, of rows a multiple of step.
+func (c *chain32) cut(cache, step int) {
+	g := c.g
+	bytes := func(rows int) int {
+		n := rows * g.OutW()
+		if c.expand != nil {
+			n += c.inputRows(rows) * g.W
+		}
+		return 4 * n * g.C
+	}
+	fit := step
+	for fit < g.OutH() && bytes(fit+step) <= cache {
+		fit += step
+	}
+	strips := (g.OutH() + fit - 1) / fit
+	c.rows, c.together = min(g.OutH(), ((g.OutH()+strips-1)/strips+step-1)/step*step), 1
+	if g.OutH()*g.OutW() <= chainColumns && c.expand != nil && strips == 1 {
+		c.together = min(chainTogether, max(1, 2*cache/bytes(c.rows)))
+	}
+}
+
+// inputRows returns how many rows of input so many rows of outputs see.
+func (c *chain32) inputRows(rows int) int { return min(c.g.H, (rows-1)*c.g.SH+c.g.KH) }
+
+// place lays out scratch.
+func (c *chain32) place() {
+	g, at := c.g, slackLanes
+	part := func(channels, pixels int) chainPart {
+		// Cache lines of consecutive channels fall into different sets; kernels may write eight elements beyond the last.
+		p := chainPart{at: at, channel: ((pixels+23)/16 | 1) * 16}
+		at += channels*p.channel + slackLanes
+		return p
+	}
+	c.deep = part(g.C, c.together*c.rows*g.OutW())
+	c.project.setStride(c.deep.channel)
+	if c.expand != nil {
+		c.x = part(c.in, c.together*c.inputRows(c.rows)*g.W)
+		c.expand.setStride(c.x.channel)
+		c.mid = part(g.C, c.together*c.inputRows(c.rows)*g.W)
+	}
+	if c.together > 1 {
+		c.out = part(c.project.plan.m, c.together*g.OutH()*g.OutW())
+		c.add = part(c.project.plan.m, c.together*g.OutH()*g.OutW())
+	}
+	c.depthAt = at
+	c.scratchTotal = at + c.depth.scratchLen() + slackLanes
+}
+
+func (c *chain32) scratchLen() int { return c.scratchTotal }
+
+// chainPoint is a pointwise part. It reads its input where it lies, one channel stride elements after the other.
+type chainPoint struct {
+	plan    *plan
+	bias    []float32
+	offsets []int32 // bytes to each channel of a block
+	stride  int
+	post    chainPost
+}
+
+// newChainPoint returns nil where the convolution is not pointwise.
+func newChainPoint(conv *Conv[float32]) *chainPoint {
+	p, ok := conv.fast.engine.(*plan)
+	if !ok || !p.panel || p.groups != 1 {
+		return nil
+	}
+	return &chainPoint{plan: p, bias: conv.bias, post: newChainPost(conv.post)}
+}
+
+func (p *chainPoint) setStride(stride int) {
+	p.stride, p.offsets = stride, make([]int32, p.plan.blockC)
+	for i := range p.offsets {
+		p.offsets[i] = int32(4 * i * stride)
+	}
+}
+
+// chainPost is an activation: what the kernels apply themselves, and what is left to do where that is not all.
+type chainPost struct {
+	relu bool
+	ceil float32
+	act  Activation
+}
+
+func newChainPost(a Activation) chainPost {
+	switch {
+	case a.Kind == ActReLU:
+		return chainPost{relu: true, ceil: noCeiling}
+	case a.Kind == ActReLU6:
+		return chainPost{relu: true, ceil: 6}
+	case a.Kind == ActClamp && a.A == 0 && a.B >= 0:
+		return chainPost{relu: true, ceil: float32(a.B)}
+	}
+	return chainPost{ceil: noCeiling, act: a}
+}
+
+// activate applies what is left to n elements of each channel.
+func (p chainPost) activate(s []float32, channels, stride, n int) {
+	if p.act.Kind == ActIdentity {
+		return
+	}
+	for c := range channels {
+		out := s[c*stride:][:n]
+		Activate(out, out, p.act)
+	}
+}
+
+func (p chainPost) floor() float32 {
+	if p.relu {
+		return 0
+	}
+	return noFloor
+}

@@ -1,0 +1,12 @@
+//go:build !amd64 || noasm
+
+package kernel
+
+// chain32 stands for the vectorised half of a Chain[float32], which this build does not have.
+type chain32 struct{}
+
+func newChain32([]*Conv[float32], int) *chain32 { return nil }
+
+func (*chain32) scratchLen() int { panic("kernel: no vector code in this build") }
+
+func (*chain32) run(chainIO, []float32) { panic("kernel: no vector code in this build") }

@@ -1,0 +1,167 @@
+//go:build amd64 && !noasm
+
+package kernel
+
+import "unsafe"
+
+func (c *chain32) run(io chainIO, scratch []float32) {
+	scratch = alignVector(scratch)
+	for i := 0; i < io.n; {
+		n := min(c.together, io.n-i)
+		if n > 1 {
+			c.several(&io, scratch, i, n)
+		} else {
+			c.image(&io, scratch, i)
+		}
+		i += n
+	}
+}
+
+// image computes one image, strip by strip.
+func (c *chain32) image(io *chainIO, scratch []float32, image int) {
+	g, plane := c.g, c.project.plan.oh*c.project.plan.ow
+	src, dst := io.src[image*io.srcStride:], io.dst[image*io.dstStride:]
+	deep, mid := scratch[c.deep.at:], scratch[c.mid.at:]
+	made, held := 0, 0 // rows [held, made) of the expanded map are in mid
+	for y0 := 0; y0 < g.OutH(); y0 += c.rows {
+		rows := min(c.rows, g.OutH()-y0)
+		from := min(max(0, y0*g.SH-g.PH), g.H)
+		to := min(max(from, (y0+rows-1)*g.SH-g.PH+g.KH), g.H)
+		s := depthwiseStrip{
+			dst: deep, dstChannel: c.deep.channel, rows: rows, height: to - from, top: y0*g.SH - g.PH - from, scratch: scratch[c.depthAt:],
+		}
+		if c.expand == nil {
+			s.src, s.srcChannel, s.borrowed = src[min(from*g.W, g.H*g.W-1):], g.H*g.W, true
+		} else {
+			c.keep(mid, from, held, made)
+			held, made = from, max(made, from)
+			c.expandRows(mid, src, scratch[c.x.at:], made, to, held)
+			made = max(made, to)
+			s.src, s.srcChannel = mid, c.mid.channel
+		}
+		c.depth.strip(s)
+		var residual []float32
+		if io.residual != nil {
+			residual = io.residual[image*io.residualStride+y0*g.OutW():]
+		}
+		c.project.multiply(c.level, dst[y0*g.OutW():], plane, deep, rows*g.OutW(), residual)
+	}
+}
+
+// keep moves the rows from row from on, of those [held, made), to the front of mid.
+func (c *chain32) keep(mid []float32, from, held, made int) {
+	if from <= held || from >= made {
+		return
+	}
+	w := c.g.W
+	for ch := range c.g.C {
+		row := mid[ch*c.mid.channel:]
+		copy(row[:(made-from)*w], row[(from-held)*w:])
+	}
+}
+
+// expandRows expands the rows [from, to) of the input, the map's row first lying at the front of mid.
+func (c *chain32) expandRows(mid, src, x []float32, from, to, first int) {
+	if from >= to {
+		return
+	}
+	g := c.g
+	n := (to - from) * g.W
+	copyRows(c.level, 1, &rowsArgs{
+		dst: ptr(x, 0), src: ptr(src, from*g.W), rows: 1, valid: n, scale: ptr(c.ones, 0), shift: ptr(c.zeros, 0), floor: noFloor,
+		table: unsafe.Pointer(&laneTable), channels: c.in, dstChannel: 4 * c.x.channel, srcChannel: 4 * g.H * g.W,
+	})
+	c.expand.multiply(c.level, mid[(from-first)*g.W:], c.mid.channel, x, n, nil)
+}
+
+// several computes n images from the given one on, whose maps are not cut into strips.
+func (c *chain32) several(io *chainIO, scratch []float32, image, n int) {
+	g := c.g
+	in, out := g.H*g.W, g.OutH()*g.OutW()
+	x, mid, deep := scratch[c.x.at:], scratch[c.mid.at:], scratch[c.deep.at:]
+	a := rowsArgs{
+		dst: ptr(x, 0), dstStride: 4 * in, src: ptr(io.src, image*io.srcStride), srcStride: 4 * io.srcStride, rows: n, valid: in,
+		scale: ptr(c.ones, 0), shift: ptr(c.zeros, 0), floor: noFloor,
+		table: unsafe.Pointer(&laneTable), channels: c.in, dstChannel: 4 * c.x.channel, srcChannel: 4 * in,
+	}
+	copyRows(c.level, 1, &a)
+	c.expand.multiply(c.level, mid, c.mid.channel, x, n*in, nil)
+	for i := range n {
+		c.depth.strip(depthwiseStrip{
+			dst: deep[i*out:], dstChannel: c.deep.channel, src: mid[i*in:], srcChannel: c.mid.channel,
+			rows: g.OutH(), height: g.H, top: -g.PH, scratch: scratch[c.depthAt:],
+		})
+	}
+	m := c.project.plan.m
+	var add []float32
+	if io.residual != nil {
+		add = scratch[c.add.at:]
+		for i := range n {
+			for ch := range m {
+				copy(add[ch*c.add.channel+i*out:][:out], io.residual[(image+i)*io.residualStride+ch*out:])
+			}
+		}
+	}
+	sum := scratch[c.out.at:]
+	c.project.multiply(c.level, sum, c.out.channel, deep, n*out, add)
+	for i := range n {
+		for ch := range m {
+			copy(io.dst[(image+i)*io.dstStride+ch*out:][:out], sum[ch*c.out.channel+i*out:])
+		}
+	}
+}
+
+const chainPanel = 24 << 10 // bytes of inputs that stay in L1 while the rows of weights pass by
+
+// multiply computes cols columns of all rows of dst, dstChannel elements apart; residual, nil for none, lies as dst does.
+func (p *chainPoint) multiply(l level, dst []float32, dstChannel int, src []float32, cols int, residual []float32) {
+	q := p.plan
+	width := 2 * q.lanes
+	for c0 := 0; c0 < q.c; c0 += q.blockC {
+		n := min(q.blockC, q.c-c0)
+		final := c0+n == q.c
+		t := tileArgs{k: n, ldc: 4 * dstChannel, off: unsafe.Pointer(&p.offsets[0]), b1: 4 * q.lanes, ceil: p.post.ceil}
+		if c0 > 0 {
+			t.flags |= tileResume
+		}
+		if final && p.post.relu {
+			t.flags |= tileReLU
+			if p.post.ceil < noCeiling {
+				t.flags |= tileCeil
+			}
+		}
+		block, from := q.weights[q.m*c0:][:q.m*n], src[c0*p.stride:]
+		group := width * max(1, chainPanel/(4*width*n))
+		for x0 := 0; x0 < cols; x0 += group {
+			end := min(cols, x0+group)
+			row := 0
+			for _, rows := range q.tiles {
+				t.a = ptr(block, row*n)
+				if final {
+					t.bias = ptr(p.bias, row)
+				}
+				for x := x0; x < end; x += width {
+					vecs, wide := 2, min(width, end-x)
+					if wide <= q.lanes {
+						vecs = 1
+					}
+					t.mask = 0
+					if wide < vecs*q.lanes {
+						t.mask = tileMask(l, wide)
+					}
+					t.b, t.c = ptr(from, x), ptr(dst, row*dstChannel+x)
+					if final && residual != nil {
+						t.res = ptr(residual, row*dstChannel+x)
+					}
+					if l == avx2 {
+						tileAVX2(rows, vecs, &t)
+					} else {
+						tileAVX512(rows, vecs, &t)
+					}
+				}
+				row += rows
+			}
+		}
+	}
+	p.post.activate(dst, q.m, dstChannel, cols)
+}
