@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/line-ood/goline/dataset"
-	"github.com/line-ood/goline/internal/demo"
+	"github.com/line-ood/goline/dataset/demo"
 	"github.com/line-ood/goline/internal/sharedtest"
 	"github.com/line-ood/goline/line"
 	"github.com/line-ood/goline/line/eval"

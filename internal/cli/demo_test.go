@@ -9,7 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/line-ood/goline/internal/demo"
+	"github.com/line-ood/goline/dataset/demo"
 )
 
 func TestDemoData(t *testing.T) {

@@ -18,7 +18,7 @@ import (
 	"github.com/line-ood/goline/attribution/estimate"
 	"github.com/line-ood/goline/attribution/games"
 	"github.com/line-ood/goline/dataset"
-	"github.com/line-ood/goline/internal/demo"
+	"github.com/line-ood/goline/dataset/demo"
 	"github.com/line-ood/goline/internal/mathx"
 	"github.com/line-ood/goline/line/eval"
 	"github.com/line-ood/goline/line/report"

@@ -1,7 +1,16 @@
-// Package demo reads the pictures and the network of goline's demo, which testdata/demo embeds; README.md there says where
-// each comes from.
+// Package demo holds real pictures and a trained network in memory, for first steps, notebooks and examples that need no
+// download: what goline's demo command runs on.
 //
-// The pictures are real, grey and 28×28: Fashion-MNIST, which the network knows, and four kinds of which it knows nothing.
+// The pictures are grey and 28×28: Fashion-MNIST, whose ten classes the network knows, and four kinds of which it knows nothing.
+// Each set tells its source and its licence. The files are those of the folder testdata/demo, whose README.md says how each was made.
+//
+//	net, _, err := demo.Network()
+//	known, err := demo.Test()                // 1,000 pictures of clothes
+//	strange, err := demo.OutOfDistribution() // digits, textures, photographs, galaxies
+//	program, err := graph.Compile(net, graph.Options{})
+//	det, err := line.Fit(ctx, program, eval.Images(ctx, "fit", fit, net.Preprocessing(), eval.Options{}), line.Options{})
+//
+// It builds on packages dataset, nets and weights.
 package demo
 
 import (
