@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"html"
 	"math"
 	"slices"
 	"strings"
@@ -18,6 +19,8 @@ const (
 	Text Format = iota
 	// Markdown writes a GitHub-flavoured Markdown table.
 	Markdown
+	// HTML writes one table element, whose caption element holds the caption; names are escaped.
+	HTML
 )
 
 // Convention says which of the two rates that go by the name FPR95 a table shows; see package metrics.
@@ -41,8 +44,8 @@ func (c Convention) of(a Average) float64 {
 // TableOptions says how a table looks. The zero value is plain text.
 type TableOptions struct {
 	Format Format
-	// Highlight makes the best values of each column bold, with a terminal's escape codes in Text and with asterisks in Markdown;
-	// values that look the same are all best.
+	// Highlight makes the best values of each column bold, with a terminal's escape codes in Text, with asterisks in Markdown and with
+	// b elements in HTML; values that look the same are all best.
 	Highlight bool
 	FPR       Convention
 	// FullSpectrum asks for the rates with covariate-shifted ID sets counted as ID, which the result must have.
@@ -87,8 +90,11 @@ func (r Result) TableWith(o TableOptions) (string, error) {
 // style returns how a format writes names and what is best.
 func (f Format) style(highlight bool) (escape, bold func(string) string) {
 	escape, bold = printable, func(s string) string { return "\x1b[1m" + s + "\x1b[0m" }
-	if f == Markdown {
+	switch f {
+	case Markdown:
 		escape, bold = markdown, func(s string) string { return "**" + s + "**" }
+	case HTML:
+		escape, bold = func(s string) string { return html.EscapeString(printable(s)) }, func(s string) string { return "<b>" + s + "</b>" }
 	}
 	if !highlight {
 		bold = func(s string) string { return s }
@@ -98,8 +104,13 @@ func (f Format) style(highlight bool) (escape, bold func(string) string) {
 
 // render writes a table with a caption under it.
 func (f Format) render(w table.Writer, caption string) string {
-	if f == Markdown { // without the empty line the caption would be a row
+	switch f {
+	case Markdown: // without the empty line the caption would be a row
 		return w.RenderMarkdown() + "\n\n" + caption
+	case HTML: // the caption is the table's first child, where browsers want it
+		w.Style().HTML = table.HTMLOptions{CSSClass: "goline", Newline: "<br/>"} // cells are escaped already
+		opening, rest, _ := strings.Cut(w.RenderHTML(), "\n")
+		return opening + "\n  <caption>" + caption + "</caption>\n" + rest
 	}
 	return w.Render() + "\n" + caption
 }
@@ -146,8 +157,11 @@ func (r Result) caption(o TableOptions) string {
 			shifted = append(shifted, fmt.Sprintf("%d of %s", c.N, printable(c.Name)))
 		}
 		s += ", with covariate-shifted ones (full spectrum: " + strings.Join(shifted, ", ") + ")"
-		if o.Format == Markdown {
+		switch o.Format {
+		case Markdown:
 			s = markdown(s)
+		case HTML:
+			s = html.EscapeString(s)
 		}
 	}
 	if !math.IsNaN(r.ID.Accuracy) {
