@@ -41,8 +41,23 @@ func CurvesCSV(w io.Writer, curve []Epoch) error {
 	return c.Error()
 }
 
-// CurvesPNG draws loss and accuracy over the epochs, at 144 dots per inch.
+// Figure is a finished drawing: an [io.WriterTo] of PNG, which notebooks show, with methods PNG and SVG.
+type Figure = figure.Figure
+
+// CurvesPNG writes the figure of [Curves] as PNG, at 144 dots per inch.
 func CurvesPNG(w io.Writer, curve []Epoch) error {
+	f, err := Curves(curve)
+	if err != nil {
+		return err
+	}
+	if _, err := f.WriteTo(w); err != nil {
+		return fmt.Errorf("train: curves: %w", err)
+	}
+	return nil
+}
+
+// Curves draws loss and accuracy over the epochs, side by side, of training and of validation where there was any.
+func Curves(curve []Epoch) (*Figure, error) {
 	type series struct {
 		name   string
 		values func(Epoch) float64
@@ -76,7 +91,7 @@ func CurvesPNG(w io.Writer, curve []Epoch) error {
 			}
 			line, points, err := plotter.NewLinePoints(xy)
 			if err != nil {
-				return fmt.Errorf("train: curves: %w", err)
+				return nil, fmt.Errorf("train: curves: %w", err)
 			}
 			line.LineStyle, points.GlyphStyle = figure.Line(i), figure.Glyph(i)
 			p.Add(line, points)
@@ -84,15 +99,15 @@ func CurvesPNG(w io.Writer, curve []Epoch) error {
 		}
 		panels = append(panels, p)
 	}
-	f := figure.Figure{Width: 18 * vg.Centimeter, Height: 8 * vg.Centimeter, Draw: func(c draw.Canvas) {
+	alt := fmt.Sprintf("Loss and accuracy over %d epochs", len(curve))
+	if n := len(curve); n > 0 {
+		alt += fmt.Sprintf("; training loss %.3f at the end, accuracy %.1f %%", curve[n-1].Loss, 100*curve[n-1].Accuracy)
+	}
+	return &Figure{Alt: alt, Width: 18 * vg.Centimeter, Height: 8 * vg.Centimeter, Draw: func(c draw.Canvas) {
 		half := c.Size().X / 2
 		for side, p := range panels {
 			left := half * vg.Length(side)
 			p.Draw(draw.Crop(c, left+vg.Points(4), left-half-vg.Points(4), vg.Points(4), -vg.Points(4)))
 		}
-	}}
-	if _, err := f.WriteTo(w); err != nil {
-		return fmt.Errorf("train: curves: %w", err)
-	}
-	return nil
+	}}, nil
 }
