@@ -1,0 +1,113 @@
+package notebook
+
+import (
+	"bytes"
+	"encoding/base64"
+	"fmt"
+	"html"
+	"image"
+	"image/png"
+	"strings"
+
+	"github.com/line-ood/goline/line/report"
+)
+
+// Gallery is a row of pictures with a line under each, the score for example.
+type Gallery struct {
+	// Title stands above the pictures; "" for none.
+	Title string
+	// Width is the largest side of a picture on the page in CSS pixels; 0 means 96.
+	Width    int
+	Pictures []Picture
+}
+
+// Picture is a picture of a gallery.
+type Picture struct {
+	// Image is the picture, a dataset.Image for example.
+	Image image.Image
+	// Score is written under it with two decimals; nil for none.
+	Score *float64
+	// Note is what else is said of the picture, the class that the network sees for example; "" for nothing.
+	Note string
+	// OOD marks a picture that a detector calls out-of-distribution, in words and by its frame.
+	OOD bool
+}
+
+// Add appends a picture with its score and a note.
+func (g *Gallery) Add(img image.Image, score float64, note string) {
+	g.Pictures = append(g.Pictures, Picture{Image: img, Score: &score, Note: note})
+}
+
+// GalleryOf shows the pictures that a method finds most and least in-distribution, as eval.Extremes returns them, in two rows.
+func GalleryOf(p report.Pictures) HTML {
+	var out strings.Builder
+	for _, part := range []struct {
+		title    string
+		pictures []report.Picture
+	}{{"most in-distribution", p.Most}, {"least in-distribution", p.Least}} {
+		g := Gallery{Title: fmt.Sprintf("%s, %s by %s", p.Set, part.title, p.Method)}
+		for _, picture := range part.pictures {
+			img, err := png.Decode(bytes.NewReader(picture.PNG))
+			if err != nil {
+				img = image.NewGray(image.Rect(0, 0, 1, 1)) // the report's own PNG: an empty square where it is none
+			}
+			g.Add(img, picture.Score, picture.Prediction)
+		}
+		if b, err := g.view(); err == nil {
+			out.WriteString(b.html)
+		}
+	}
+	return HTML(out.String())
+}
+
+func (g *Gallery) view() (bundle, error) {
+	side := g.Width
+	if side == 0 {
+		side = 96
+	}
+	if side < 1 || side > 4096 {
+		return bundle{}, fmt.Errorf("expected pictures of 1 to 4096 pixels, got a width of %d", side)
+	}
+	var page, text strings.Builder
+	if g.Title != "" {
+		page.WriteString(`<p style="margin:.4em 0"><b>` + html.EscapeString(g.Title) + "</b></p>")
+		text.WriteString(g.Title + "\n")
+	}
+	page.WriteString(`<div style="display:flex;flex-wrap:wrap;gap:8px">`)
+	for i, p := range g.Pictures {
+		if p.Image == nil {
+			return bundle{}, fmt.Errorf("picture %d: expected an image, got none", i)
+		}
+		data, _, err := encode(p.Image, side)
+		if err != nil {
+			return bundle{}, fmt.Errorf("picture %d: %w", i, err)
+		}
+		said := p.words()
+		named := strings.TrimSuffix(fmt.Sprintf("picture %d: %s", i+1, strings.Join(said, ", ")), ": ")
+		frame := "transparent"
+		if p.OOD {
+			frame = "#d55e00"
+		}
+		fmt.Fprintf(&page, `<figure style="margin:0;max-width:%dpx;text-align:center;font-size:12px">`+
+			`<img alt="%s" style="max-width:%dpx;max-height:%dpx;outline:3px solid %s" src="data:image/png;base64,%s">`+
+			`<figcaption>%s</figcaption></figure>`, side+12, html.EscapeString(named),
+			side, side, frame, base64.StdEncoding.EncodeToString(data), html.EscapeString(strings.Join(said, "\n")))
+		text.WriteString(named + "\n")
+	}
+	page.WriteString("</div>")
+	return bundle{html: strings.ReplaceAll(page.String(), "\n", "<br>"), text: strings.TrimSuffix(text.String(), "\n")}, nil
+}
+
+// words are the lines under a picture.
+func (p Picture) words() (lines []string) {
+	if p.Score != nil {
+		lines = append(lines, fmt.Sprintf("%.2f", *p.Score))
+	}
+	if p.Note != "" {
+		lines = append(lines, p.Note)
+	}
+	if p.OOD {
+		lines = append(lines, "OOD")
+	}
+	return lines
+}

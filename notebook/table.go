@@ -1,0 +1,85 @@
+package notebook
+
+import (
+	"fmt"
+	"html"
+	"strconv"
+	"strings"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+)
+
+// Table is a table of one's own: shown as HTML in a notebook, numbers to the right. Everything in it is escaped.
+type Table struct {
+	// Caption stands above the table; "" for none.
+	Caption string
+	// Header names the columns; rows may be shorter than it, not longer.
+	Header []string
+	// Rows holds the cells; floats are written with Digits decimals, everything else as [fmt.Sprint] does.
+	Rows [][]any
+	// Digits is the number of decimals of floats; 0 means 2, a negative number as many as are needed.
+	Digits int
+}
+
+// Add appends a row.
+func (t *Table) Add(cells ...any) { t.Rows = append(t.Rows, cells) }
+
+func (t *Table) view() (bundle, error) {
+	var page strings.Builder
+	plain := table.NewWriter()
+	plain.SetStyle(table.StyleLight)
+	page.WriteString(`<table class="goline">`)
+	if t.Caption != "" {
+		page.WriteString("<caption>" + html.EscapeString(t.Caption) + "</caption>")
+	}
+	page.WriteString("<thead><tr>")
+	header := make(table.Row, len(t.Header))
+	for i, h := range t.Header {
+		page.WriteString("<th>" + html.EscapeString(h) + "</th>")
+		header[i] = h
+	}
+	plain.Style().Format.Header = 0 // names keep their case
+	plain.AppendHeader(header)
+	page.WriteString("</tr></thead><tbody>")
+	for i, row := range t.Rows {
+		if len(row) > len(t.Header) {
+			return bundle{}, fmt.Errorf("row %d: expected at most %d cells as the header has, got %d", i, len(t.Header), len(row))
+		}
+		page.WriteString("<tr>")
+		line := make(table.Row, len(row))
+		for j, cell := range row {
+			text, number := t.format(cell)
+			align := "left"
+			if number {
+				align = "right"
+			}
+			page.WriteString(`<td style="text-align:` + align + `">` + html.EscapeString(text) + "</td>")
+			line[j] = text
+		}
+		page.WriteString("</tr>")
+		plain.AppendRow(line)
+	}
+	page.WriteString("</tbody></table>")
+	text := plain.Render()
+	if t.Caption != "" {
+		text = t.Caption + "\n" + text
+	}
+	return bundle{html: page.String(), text: text}, nil
+}
+
+// format writes a cell and says whether it is a number.
+func (t *Table) format(cell any) (text string, number bool) {
+	digits := t.Digits
+	if digits == 0 {
+		digits = 2
+	}
+	switch v := cell.(type) {
+	case float64:
+		return strconv.FormatFloat(v, 'f', max(digits, -1), 64), true
+	case float32:
+		return strconv.FormatFloat(float64(v), 'f', max(digits, -1), 32), true
+	case int, int64, int32, uint64, uint32, uint8, uint:
+		return fmt.Sprint(v), true
+	}
+	return fmt.Sprint(cell), false
+}
