@@ -56,7 +56,7 @@ func TestDenseNetMatchesPyTorch(t *testing.T) {
 				worst = max(worst, math.Abs(float64(reference[i]-v)))
 			}
 			t.Logf("%s: largest difference %.3g", name, worst)
-			require.Less(t, worst, map[string]float64{nets.Features: 3e-6, nets.Logits: 2e-5}[name], "%s: README says so", name)
+			require.Less(t, worst, map[string]float64{nets.Features: 3e-6, nets.Logits: 2e-5}[name], "%s: docs/results.md says so", name)
 		}
 	}
 }

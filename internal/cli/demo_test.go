@@ -68,9 +68,9 @@ func TestDemo(t *testing.T) {
 		require.Contains(t, stdout, want)
 	}
 	require.Contains(t, stdout, "accuracy 95.30 %")
-	rows := readmeRows(t, "digits")
+	rows := resultRows(t, "digits")
 	require.Len(t, rows, 10)
-	for _, row := range rows { // README shows what the demo prints
+	for _, row := range rows { // docs/results.md shows what the demo prints
 		require.Regexp(t, strings.Join(quoteAll(row), `\s*│\s*`), stdout)
 	}
 	raw, err := os.ReadFile(path)
@@ -91,11 +91,11 @@ func TestDemo(t *testing.T) {
 	require.Equal(t, seconds.ReplaceAllString(stdout, ""), seconds.ReplaceAllString(second, ""), "results do not depend on batch or workers")
 }
 
-// readmeRows returns the cells of README's table with that column, without marks of bold type.
-func readmeRows(t testing.TB, column string) (rows [][]string) {
+// resultRows returns the cells of the table of docs/results.md with that column, without marks of bold type.
+func resultRows(t testing.TB, column string) (rows [][]string) {
 	t.Helper()
 	within := false
-	for line := range strings.Lines(contents(t, "../../README.md")) {
+	for line := range strings.Lines(contents(t, "../../docs/results.md")) {
 		cells := strings.Split(strings.Trim(strings.TrimSpace(strings.ReplaceAll(line, "**", "")), "|"), "|")
 		switch {
 		case !strings.HasPrefix(line, "|"):
@@ -109,7 +109,7 @@ func readmeRows(t testing.TB, column string) (rows [][]string) {
 			rows = append(rows, cells)
 		}
 	}
-	require.NotEmpty(t, rows, "README has no table with the column %s", column)
+	require.NotEmpty(t, rows, "docs/results.md has no table with the column %s", column)
 	return rows
 }
 

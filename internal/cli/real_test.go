@@ -67,9 +67,9 @@ func TestRealCIFAR10(t *testing.T) {
 	} {
 		compareRow(t, want, row, r.Methods[method], 0)
 	}
-	rows := readmeRows(t, "CIFAR-100")
+	rows := resultRows(t, "CIFAR-100")
 	require.Len(t, rows, 6)
-	for _, row := range rows { // README shows what was measured
+	for _, row := range rows { // docs/results.md shows what was measured
 		m := r.Methods[row[0]]
 		for i, set := range []string{"cifar100", "textures10", "sun8", "scenes", "tin_resize", "tin_crop", "mnist"} {
 			require.Equal(t, fmt.Sprintf("%.2f / %.2f", m.OOD[set].FPR95, m.OOD[set].AUROC), row[2+i], "%s on %s", row[0], set)
@@ -135,7 +135,7 @@ func compareRow(t *testing.T, want realReference, row string, got evalMethod, bo
 			assert.InDelta(t, want, got, bound, "%s of %s", what, row)
 			return
 		}
-		assert.Equal(t, fmt.Sprintf("%.2f", want), fmt.Sprintf("%.2f", got), "%s of %s", what, row) // README: in every digit
+		assert.Equal(t, fmt.Sprintf("%.2f", want), fmt.Sprintf("%.2f", got), "%s of %s", what, row) // docs/results.md: in every digit
 	}
 	for set := range realSets {
 		same("FPR95 on "+set, want.Table[row][set].FPR95, got.OOD[set].FPR95)
@@ -220,10 +220,10 @@ func compareCommands(t *testing.T, kept, weights string, method *line.Method) {
 	require.Equal(t, id, keptSamples(t, out))
 	probe := keptSamples(t, sharedtest.Path(t, "reference", "cifar10_densenet_probe64.npz"))
 	for i, v := range probe.Features {
-		require.InDelta(t, v, id.Features[i], 3e-6) // README
+		require.InDelta(t, v, id.Features[i], 3e-6) // docs/results.md
 	}
 	for i, v := range probe.Logits {
-		require.InDelta(t, v, id.Logits[i], 2e-5) // README
+		require.InDelta(t, v, id.Logits[i], 2e-5) // docs/results.md
 	}
 	require.Equal(t, probe.Labels, id.Labels)
 
