@@ -18,6 +18,10 @@ import (
 type versionInfo struct {
 	Version  string `json:"version"`
 	Revision string `json:"revision,omitempty"`
+	Time     string `json:"time,omitempty"`     // of the revision, RFC 3339
+	Modified bool   `json:"modified,omitempty"` // whether files differed from the revision
+	Tags     string `json:"tags,omitempty"`     // build tags
+	Cgo      bool   `json:"cgo"`
 	Go       string `json:"go"`
 	Platform string `json:"platform"`
 	Kernels  string `json:"kernels"` // instruction set in use
@@ -70,8 +74,17 @@ func readVersion() versionInfo {
 	}
 	v.Version = info.Main.Version
 	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" {
+		switch s.Key {
+		case "vcs.revision":
 			v.Revision = s.Value
+		case "vcs.time":
+			v.Time = s.Value
+		case "vcs.modified":
+			v.Modified = s.Value == "true"
+		case "-tags":
+			v.Tags = s.Value
+		case "CGO_ENABLED":
+			v.Cgo = s.Value == "1"
 		}
 	}
 	for _, d := range info.Deps {

@@ -1,0 +1,54 @@
+package cli
+
+import (
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/line-ood/goline/line/posthoc"
+	"github.com/line-ood/goline/nets"
+)
+
+// completeFlags makes a shell that completes know the values of flags, of a command and of those below it: the script that
+// "goline completion" prints asks for them. Flags that take files complete files by themselves.
+func completeFlags(cmd *cobra.Command) {
+	for flag, values := range map[string]func() []string{
+		"net":        namedNetworks,
+		"method":     posthoc.Names,
+		"methods":    posthoc.Names,
+		"preprocess": nets.Presets,
+		"device":     func() []string { return []string{"cpu", "cuda"} },
+		"progress":   func() []string { return []string{"auto", "always", "never"} },
+	} {
+		if cmd.Flags().Lookup(flag) == nil {
+			continue
+		}
+		// It fails only where the flag is missing or has completions already.
+		_ = cmd.RegisterFlagCompletionFunc(flag, func(_ *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
+			done := ""
+			if flag == "methods" { // a list: what stands before the last comma stays
+				done = typed[:strings.LastIndexByte(typed, ',')+1]
+			}
+			var out []string
+			for _, v := range values() {
+				if v = done + v; strings.HasPrefix(v, typed) {
+					out = append(out, v)
+				}
+			}
+			return out, cobra.ShellCompDirectiveDefault // a network or preprocessing may be a file, too
+		})
+	}
+	for _, c := range cmd.Commands() {
+		completeFlags(c)
+	}
+}
+
+// namedNetworks are the names that stand for one network, without the patterns.
+func namedNetworks() (out []string) {
+	for _, name := range nets.Names() {
+		if strings.ToLower(name) == name {
+			out = append(out, name)
+		}
+	}
+	return append(out, "densenet-bc-100-12", "wrn-40-2", "resnet-cifar-20-16", "resnet-fashion-8-24")
+}
