@@ -13,7 +13,7 @@ import (
 
 // badWords are values that flags of words refuse.
 var badWords = map[string][]string{
-	"adjust": {"", "foo"}, "benchmark": {"foo"}, "device": {"", "tpu"}, "estimators": {"foo"}, "fdr": {"foo"}, "fill": {"foo"},
+	"adjust": {"", "foo"}, "benchmark": {"foo"}, "device": {"", "tpu", "cuda:", "cuda:-1"}, "precision": {"", "f16"}, "estimators": {"foo"}, "fdr": {"foo"}, "fill": {"foo"},
 	"method": {"", "foo"}, "methods": {"", "foo"}, "optimizer": {"foo"}, "param": {"", "foo", "react.percentile"}, "preprocess": {"foo"},
 	"progress": {"", "maybe"}, "schedule": {"foo"}, "without": {"foo"}, "net": {"foo"}, "ood": {"", "foo", "a="}, "near": {"", "foo"},
 	"far": {"", "foo"}, "csid": {"", "foo"}, "id-val": {}, "fpr": {"foo"},

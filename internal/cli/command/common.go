@@ -86,7 +86,7 @@ func RegisterDevice(cmd *cobra.Command, device *string) {
 
 // CheckDevice fails for what cannot name a device. Whether it is there shows when a graph is compiled.
 func CheckDevice(device string) error {
-	if graph.Device(device).Check() != nil {
+	if device == "" || graph.Device(device).Check() != nil {
 		return Usagef("--device %q: expected cpu, cuda or cuda:N", device)
 	}
 	return nil
