@@ -7,6 +7,14 @@
 // players can join. An [Estimator] turns a game into an [Estimate]: values, standard errors, what was spent, and the
 // efficiency residual.
 //
+//	readout, err := games.NewReadout(nets.HeadOf(net))
+//	game, err := games.NewPenultimate(readout, features, label, games.PenultimateOptions{Value: attribution.Probability})
+//	found, err := estimate.Permutation{Antithetic: true}.Estimate(ctx, game, attribution.Options{Budget: 10000, Seed: 1})
+//	for i, v := range found.Values {
+//		lo, hi := found.Interval(i, 0.95)
+//		fmt.Printf("neuron %d contributes %.3f [%.3f, %.3f]\n", i, v, lo, hi)
+//	}
+//
 // The packages below it:
 //
 //   - games makes games: on the penultimate layer, on any layer of a network, from a table or a function;

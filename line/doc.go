@@ -13,5 +13,12 @@
 // All of it is part of one Gorgonia graph, from pixels to score, so every quantity on the way can be fetched and
 // differentiated. Higher scores mean more in-distribution.
 //
+//	program, err := graph.Compile(net, graph.Options{}) // any nets.Classifier
+//	det, err := line.Fit(ctx, program, dataset.Batches(ctx, train, net.Preprocessing(), dataset.BatchOptions{}), line.Options{})
+//	err = det.Save("detector.npz") // line.Load reads it, the network with it
+//	result, err := det.ScoreImage(ctx, img)
+//	fmt.Println(result.Score, result.Prediction, result.OOD)
+//	pipe, err := det.Compile(graph.Options{Fetch: []string{line.Score, line.ScoreInputGradient}})
+//
 // It builds on packages graph, nets, dataset, attribution and posthoc; eval, downstream and the commands are above it.
 package line

@@ -26,8 +26,10 @@ type FittedError struct {
 	Of    int // among so many
 }
 
+// Error names the picture by its index.
 func (e *FittedError) Error() string {
 	return fmt.Sprintf("line: expected pictures that the detector was not fitted to, but picture %d is one, as are %d of %d in all", e.First, e.Count, e.Of)
 }
 
+// Unwrap returns [ErrFitted].
 func (e *FittedError) Unwrap() error { return ErrFitted }

@@ -6,5 +6,14 @@
 // satisfies [Classifier] is taken everywhere, too: by packages train, line and attribution. A network carries no training: its
 // parameters are zero until weights are loaded or train.Initialise fills them.
 //
+//	net, err := nets.Open("densenet-bc-100-12", "checkpoint.pth.tar")
+//	own, err := nets.Define(nets.Definition{
+//		Name: "mine", Classes: 10, Input: []int{3, 32, 32}, Preprocessing: nets.CIFAR(),
+//		Build: func(b *graph.Builder, x *G.Node) *G.Node { // from images to features; the last layer follows from Classes
+//			return b.GlobalAvgPool(b.ReLU(b.Conv(x, "conv1", graph.ConvConfig{Out: 16, Kernel: [2]int{3, 3}})))
+//		},
+//	})
+//	program, err := graph.Compile(net, graph.Options{})
+//
 // It builds on packages graph and weights; data, detectors and training are above it.
 package nets

@@ -5,5 +5,15 @@
 // for (seed, epoch, sample), and gradients are added up in the order of the samples, so that a seed gives the same weights,
 // bit for bit, for any number of workers, and also when a run was interrupted and resumed.
 //
+//	train.Initialise(net.Params(), 1)
+//	result, err := train.Run(ctx, net, data, validation, train.Config{
+//		Epochs: 10, Batch: 128, Seed: 1, Checkpoint: "run.npz", Resume: true, // a killed run goes on to the same bits
+//		Optimizer: train.OptimizerConfig{Momentum: 0.9, WeightDecay: 5e-4},
+//		Schedule:  train.ScheduleConfig{Name: train.Cosine, LearningRate: 0.1},
+//	})
+//	figure, err := train.Curves(result.Curve)
+//	state, err := weights.FromParams(net.Params())
+//	err = weights.Save("net.safetensors", state)
+//
 // It builds on packages graph, nets and dataset, and nothing builds on it but commands.
 package train

@@ -12,6 +12,13 @@
 // p-values that share one calibration is said at each. [Drift] raises an alarm when a stream as a whole stops looking like the
 // calibration.
 //
+//	c, err := conformal.New(scores) // of held-out in-distribution pictures
+//	p := c.PValue(score)			// of a new picture
+//	t, err := c.Threshold(0.05)	 // keeps false alarms at 5 %, on average over calibrations
+//	ood := t.OOD(score)
+//	most, err := t.Bound(0.1)	   // in 90 % of calibrations the rate is no higher
+//	reject, err := conformal.BenjaminiHochberg(pValues, 0.1) // over a batch
+//
 // Scores are oriented higher = more in-distribution. Infinite scores are allowed and ordered, -0 and +0 are one score, NaN is an error
 // in calibration and the lowest of all in a new score. Rates are fractions in [0, 1]. Nothing here knows of pictures or networks. It
 // builds on package internal/splitmix; line and the commands are above it.

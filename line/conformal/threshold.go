@@ -91,6 +91,7 @@ type TooFewError struct {
 	Class      int // the predicted class that they are of, -1 where they are of all
 }
 
+// Error says how many samples are needed for what, and how many there are.
 func (e *TooFewError) Error() string {
 	of, with := "", ""
 	if e.Class >= 0 {

@@ -4,5 +4,11 @@
 //
 // Everything starts from penultimate features, so that a network runs over each image only once for any number of studies.
 //
+//	result, err := downstream.Measure(ctx, downstream.Study{
+//		Data: data, Games: []downstream.Game{{Options: games.PenultimateOptions{Value: attribution.Probability}}},
+//		Estimators: []attribution.Estimator{estimate.GradientActivation{}, estimate.Permutation{Antithetic: true}},
+//		Budgets:    []float64{4, 100}, Seeds: []uint64{1, 2, 3}, // of each training sample, in forward-equivalents
+//	})
+//
 // It builds on packages line, eval and attribution; only commands are above it.
 package downstream

@@ -6,6 +6,12 @@
 // scaled features. [Kinds] lists what there is, with formulas, sources, and parameters. [State] and [Restore] carry what a fitted method
 // learned.
 //
+//	m, err := posthoc.New("react+knn", posthoc.Options{Params: map[string]float64{"knn.k": 10}})
+//	err = m.Fit(ctx, nets.HeadOf(net), train) // features and logits of training pictures
+//	scores := make([]float64, test.N)
+//	err = m.Score(ctx, test, scores)
+//	own := posthoc.Func("norm", func(features, logits []float32) float64 { return norm(features) })
+//
 // Every score is oriented higher = more in-distribution (ID). Scores are computed in float64 from float32 features and
 // logits, each sample by itself, so they are the same bits for any number of workers and any batch.
 //

@@ -31,6 +31,7 @@ const (
 	Labels                 // labelled in-distribution samples
 )
 
+// String says it in words, as tables and the command line show it.
 func (f Fitting) String() string {
 	return [...]string{"nothing", "ID samples", "labelled ID samples"}[f]
 }
