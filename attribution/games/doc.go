@@ -2,19 +2,18 @@
 //
 //   - [NewPenultimate] and [NewPenultimateMean]: on the neurons in front of a final linear [Readout], where a player joins in
 //     as many operations as there are classes; the value is read off the logits, or is the score of a [LINe] detector;
-//
 //   - [NewLayer]: on the neurons, channels or groups of any layer of a network, where each coalition runs the graph behind
 //     the layer;
-//
 //   - [NewMean]: the mean of games, for a class or a background;
-//
 //   - [NewTable] and [Func]: from the values of all coalitions, or from a function.
 //
-//     layer, err := games.NewLayer(net, games.LayerOptions{Layer: "layer2.0", Value: attribution.LogSumExp, Channels: true})
-//     for game, err := range layer.Games(ctx, images) { // one for each image, its channels the players
-//     found, err := estimate.KernelSHAP{Paired: true}.Estimate(ctx, game, attribution.Options{Budget: 2000})
-//     }
-//     own := games.Func(3, func(c attribution.Coalition) float64 { return worth(c) })
+// A game of each image, and one of one's own:
+//
+//	layer, err := games.NewLayer(net, games.LayerOptions{Layer: "layer2.0", Value: attribution.LogSumExp, Channels: true})
+//	for game, err := range layer.Games(ctx, images) { // its channels are the players
+//		found, err := estimate.KernelSHAP{Paired: true}.Estimate(ctx, game, attribution.Options{Budget: 2000})
+//	}
+//	own := games.Func(3, func(c attribution.Coalition) float64 { return worth(c) })
 //
 // It builds on packages attribution and graph and knows no estimator.
 package games
