@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"github.com/line-ood/goline/graph"
+	"github.com/line-ood/goline/internal/invariant"
 	"github.com/line-ood/goline/nets"
 )
 
@@ -390,6 +391,8 @@ func (s *stream) allocate() *memory {
 
 // recycle keeps released memory for later batches.
 func (s *stream) recycle(m *memory) {
+	invariant.Poison(m.x)
+	invariant.Poison(m.labels)
 	select {
 	case s.free <- m:
 	default:

@@ -47,7 +47,7 @@ func readNpyFile(path string) (Array, error) {
 func guarded(r io.Reader, limit int64) (a Array, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			a, err = Array{}, fmt.Errorf("malformed array: %v", p)
+			a, err = Array{}, fmt.Errorf("malformed array: %s", fsfile.GaveUp(p))
 		}
 	}()
 	return readArray(r, limit)

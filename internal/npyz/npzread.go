@@ -49,7 +49,7 @@ var ErrTooLarge = errors.New("the archive unpacks to far more than its size")
 func NewReader(r io.ReaderAt, size int64, label string) (_ *Reader, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("read %s: malformed zip archive: %v", label, p)
+			err = fmt.Errorf("read %s: malformed zip archive: %s", label, fsfile.GaveUp(p))
 		}
 	}()
 	z, err := zip.NewReader(r, size)
@@ -120,7 +120,7 @@ func (r *Reader) Read(name string) (Array, error) {
 func (r *Reader) open(name string, use func(rc io.Reader, limit int64) error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("malformed zip member: %v", p)
+			err = fmt.Errorf("malformed zip member: %s", fsfile.GaveUp(p))
 		}
 		if err != nil {
 			err = fmt.Errorf("read %s: array %q: %w", r.label, name, err)

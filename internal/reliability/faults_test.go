@@ -231,3 +231,39 @@ func TestFolderWithoutPermission(t *testing.T) {
 	require.Equal(t, 1, code, text)
 	require.Contains(t, text, "images.npz")
 }
+
+// TestPipesAreNotWaitedFor: a named pipe in the place of any file that is read is an error at once; nobody waits for a writer.
+func TestPipesAreNotWaitedFor(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts processes")
+	}
+	w := newWorld(t)
+	pipe := w.path("pipe.npz")
+	require.NoError(t, syscall.Mkfifo(pipe, 0o666))
+	require.NoError(t, syscall.Mkfifo(w.path("pipe.onnx"), 0o666))
+	require.NoError(t, os.MkdirAll(w.path("kept/scores"), 0o777))
+	require.NoError(t, syscall.Mkfifo(w.path("kept/fit.npz"), 0o666))
+	data := []string{"--data", w.path("images.npz"), "--out", w.path("o.npz")}
+	score := []string{"score", "--detector", w.path("det.npz"), "--out", w.path("o.csv"), "--data", w.path("images.npz")}
+	for _, args := range [][]string{
+		append([]string{"features", "--net", worldNet, "--weights", pipe}, data...),
+		append([]string{"features", "--net", w.path("pipe.onnx"), "--preprocess", "cifar"}, data...),
+		append([]string{"score", "--detector", pipe}, append(slices.Clone(data[:3]), w.path("o.csv"))...),
+		append(score, "--class-names", pipe),
+		append(score, "--preprocess", pipe),
+		append(score[:5:5], "--data", pipe),
+		w.eval("--features-dir", w.path("kept")),
+		w.eval("--contributions", pipe),
+		{"inspect", pipe}, {"inspect", "--weights", pipe}, {"inspect", "--detector", pipe},
+		append(slices.Clone(w.jobs()[5].args), "--checkpoint", pipe),
+	} {
+		var out bytes.Buffer
+		cmd := w.command(args...)
+		cmd.Stdout, cmd.Stderr = &out, &out
+		require.NoError(t, cmd.Start())
+		stuck := time.AfterFunc(30*time.Second, func() { _ = cmd.Process.Kill() })
+		_ = cmd.Wait()
+		require.True(t, stuck.Stop(), "%q waits for ever", args)
+		require.Contains(t, []int{1, 2}, cmd.ProcessState.ExitCode(), "%q: %s", args, out.String())
+	}
+}

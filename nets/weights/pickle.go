@@ -8,6 +8,8 @@ import (
 
 	"github.com/nlpodyssey/gopickle/pickle"
 	"github.com/nlpodyssey/gopickle/types"
+
+	"github.com/line-ood/goline/internal/fsfile"
 )
 
 // storageClass stands for a class such as torch.FloatStorage.
@@ -52,7 +54,7 @@ func (f function) Call(args ...any) (any, error) { return f(args) }
 func unpickle(data []byte, persistent func(id any) (any, error)) (v any, err error) {
 	defer func() {
 		if p := recover(); p != nil { // the unpickler indexes and hashes what the file says
-			v, err = nil, fmt.Errorf("malformed pickle: %.200v", p)
+			v, err = nil, fmt.Errorf("malformed pickle: %s", fsfile.GaveUp(p))
 		}
 	}()
 	if _, err := scanPickle(data); err != nil {

@@ -76,7 +76,7 @@ func readFile(fsys fs.FS, name string) (*StateDict, error) {
 func read(r io.ReaderAt, size int64) (sd *StateDict, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			sd, err = nil, fmt.Errorf("malformed file: %.200v", p)
+			sd, err = nil, fmt.Errorf("malformed file: %s", fsfile.GaveUp(p))
 		}
 	}()
 	kind, err := detect(r, size)

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/image/vp8l"
 
 	"github.com/line-ood/goline/dataset/internal/jpeg"
+	"github.com/line-ood/goline/internal/fsfile"
 )
 
 // Memory returns the bytes that decoding a picture takes at most, beside the file itself, going by its header. A size above MaxPixels,
@@ -17,7 +18,7 @@ import (
 func Memory(data []byte) (bytes int64, err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			bytes, err = 0, fmt.Errorf("damaged picture: decoder failed: %v", r)
+			bytes, err = 0, fmt.Errorf("damaged picture: %s", fsfile.GaveUp(r))
 		}
 	}()
 	var width, height int

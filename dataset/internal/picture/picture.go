@@ -21,6 +21,7 @@ import (
 	"io"
 
 	"github.com/line-ood/goline/dataset/internal/jpeg"
+	"github.com/line-ood/goline/internal/fsfile"
 )
 
 // MaxPixels is the largest number of pixels that is decoded: Pillow's limit for decompression bombs.
@@ -83,7 +84,7 @@ func Decode(data []byte, buf []uint8) (pix []uint8, height, width int, err error
 func DecodeContext(ctx context.Context, data []byte, buf []uint8) (pix []uint8, height, width int, err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			pix, height, width, err = nil, 0, 0, fmt.Errorf("damaged picture: decoder failed: %v", r)
+			pix, height, width, err = nil, 0, 0, fmt.Errorf("damaged picture: %s", fsfile.GaveUp(r))
 		}
 	}()
 	var decode func(ctx context.Context, data []byte, buf []uint8) ([]uint8, int, int, error)

@@ -2,6 +2,7 @@ package picture
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
@@ -88,7 +89,7 @@ func TestDecodeRefusesTruncated(t *testing.T) {
 				require.Error(t, err, "%s cut to %d of %d bytes", name, n, len(data))
 			}
 			if err != nil {
-				require.NotContains(t, err.Error(), "decoder failed", "%s cut to %d of %d bytes", name, n, len(data))
+				require.NotContains(t, err.Error(), "do not fit each other", "%s cut to %d of %d bytes", name, n, len(data))
 			}
 		}
 	}
@@ -152,6 +153,41 @@ func TestDecodeRefusesOther(t *testing.T) {
 	webp[24]++ // the canvas becomes wider than the picture
 	_, _, _, err := Decode(webp, nil)
 	require.ErrorContains(t, err, "does not fit the canvas of 10x7")
+}
+
+// Every decoder hears its context, and every file's memory is foreseen.
+func TestDecodeContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for name, data := range fixtures(t) {
+		_, _, _, err := DecodeContext(ctx, data, nil)
+		require.ErrorIs(t, err, context.Canceled, name)
+		pix, _, _, err := DecodeContext(t.Context(), data, nil)
+		require.NoError(t, err, name)
+		need, err := Memory(data)
+		require.NoError(t, err, name)
+		require.GreaterOrEqual(t, need, int64(len(pix)), name)
+		require.LessOrEqual(t, need, int64(100*len(pix))+1<<16, name)
+	}
+}
+
+// What is not read of BMP is named.
+func TestUnsupportedBMP(t *testing.T) {
+	good := fixtures(t)["grey8.bmp"]
+	for want, change := range map[string]func(b []byte){
+		"compression 1 (RLE8) is not read":       func(b []byte) { b[30] = 1 },
+		"compression 3 (bit fields) is not read": func(b []byte) { b[30] = 3 },
+		"16 bits a pixel are not read":           func(b []byte) { b[28] = 16 },
+		"a header of 12 bytes, as OS/2 has":      func(b []byte) { b[14] = 12 },
+	} {
+		b := bytes.Clone(good)
+		change(b)
+		_, _, _, err := Decode(b, nil)
+		require.ErrorContains(t, err, "BMP: ")
+		require.ErrorContains(t, err, want)
+		_, err = Memory(b)
+		require.ErrorContains(t, err, want)
+	}
 }
 
 func FuzzDecode(f *testing.F) {
