@@ -5,6 +5,8 @@ import (
 	"slices"
 
 	"gorgonia.org/tensor"
+
+	"github.com/line-ood/goline/internal/invariant"
 )
 
 // Outputs holds what a program fetched for one batch, one row per sample in the order of the batch.
@@ -49,6 +51,19 @@ func (f *field) resize(n int) {
 		f.f64 = slices.Grow(f.f64[:0], n)[:n]
 	default:
 		f.ints = slices.Grow(f.ints[:0], n)[:n]
+	}
+}
+
+// poison makes what a reader has kept beyond the next batch show, in builds that check invariants.
+func (o *Outputs) poison() {
+	if !invariant.On {
+		return
+	}
+	invariant.Poison(o.Labels)
+	for _, f := range o.fields {
+		invariant.Poison(f.f32)
+		invariant.Poison(f.f64)
+		invariant.Poison(f.ints)
 	}
 }
 

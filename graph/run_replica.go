@@ -7,6 +7,8 @@ import (
 
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
+
+	"github.com/line-ood/goline/internal/invariant"
 )
 
 // building serialises what touches Gorgonia's global registries.
@@ -280,6 +282,7 @@ func (r *replica) runAll() error {
 	if r.place != nil {
 		r.place.begin()
 	}
+	r.poison()
 	err := r.vm.RunAll()
 	r.vm.Reset()
 	if err != nil {
@@ -308,6 +311,20 @@ func (r *replica) moveIn() error {
 		}
 	}
 	return nil
+}
+
+// poison fills the memory that operations share, in builds that check invariants: each must write what the next reads.
+func (r *replica) poison() {
+	if !invariant.On {
+		return
+	}
+	for _, n := range r.order {
+		if o, ok := n.Op().(*op); ok && o.slab != nil {
+			invariant.Poison(o.slab.memory)
+		}
+	}
+	invariant.Poison(r.b.scratch.f32)
+	invariant.Poison(r.b.scratch.f64)
 }
 
 // cause returns the error of the operation that failed, if it is ours: the machine's holds it only as text.

@@ -9,6 +9,8 @@ import (
 	"sync"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/line-ood/goline/internal/invariant"
 )
 
 // Run feeds batches of any size to the program and yields what it fetches, batch by batch in order. Memory is bounded by a
@@ -36,6 +38,7 @@ func (p *Program) Run(ctx context.Context, batches Batches) iter.Seq2[*Outputs, 
 			if !yield(&f.out, nil) {
 				return
 			}
+			f.out.poison()
 			select {
 			case r.spare <- f:
 			default:
@@ -67,6 +70,7 @@ type inFlight struct {
 	batch Batch
 	out   Outputs
 	index int
+	sum   uint64 // of the batch's X, to see that it stays as it is
 	todo  sync.WaitGroup
 	mu    sync.Mutex
 	err   error
@@ -110,6 +114,7 @@ func (r *running) stop() error {
 // wait returns when nothing of the batch is left to do.
 func (f *inFlight) wait() error {
 	f.todo.Wait()
+	invariant.Check(f.batch.X == nil || f.sum == invariant.Sum(f.batch.X), "batch %d was changed while the program held it", f.index)
 	f.batch.release()
 	f.batch = Batch{}
 	return f.err
@@ -210,7 +215,7 @@ func (p *Program) newInFlight() *inFlight {
 
 // take makes room for the outputs of a batch.
 func (f *inFlight) take(batch Batch, index int) {
-	f.batch, f.index, f.err = batch, index, nil
+	f.batch, f.index, f.err, f.sum = batch, index, nil, invariant.Sum(batch.X)
 	f.out.N = batch.N
 	f.out.Labels = slices.Grow(f.out.Labels[:0], batch.N)[:batch.N]
 	if copy(f.out.Labels, batch.Labels) == 0 {

@@ -3,8 +3,10 @@ package line
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 
+	"github.com/line-ood/goline/internal/invariant"
 	"github.com/line-ood/goline/nets"
 )
 
@@ -86,7 +88,36 @@ func newDetector(ctx context.Context, net nets.Classifier, c *Contributions, lim
 			}
 		}
 	}
+	d.checkMasks()
 	return d, nil
+}
+
+// checkMasks makes sure, in builds that check invariants, that thresholds keep as many neurons and weights as their percentiles say.
+func (d *Detector) checkMasks() {
+	if !invariant.On {
+		return
+	}
+	kept := func(mask []bool) (n int) {
+		for _, on := range mask {
+			if on {
+				n++
+			}
+		}
+		return n
+	}
+	most := func(n int, percentile float64, off bool) int {
+		if off {
+			return n
+		}
+		return int(math.Ceil(float64(n)*(1-percentile/100))) + 1
+	}
+	for class := range d.net.Classes() {
+		neurons, weights := d.ActiveNeurons(class), d.ActiveWeights(class)
+		invariant.Check(kept(neurons) <= most(len(neurons), d.options.ActivationPercentile, d.options.NoActivationPruning),
+			"class %d keeps %d of %d neurons at the percentile %v", class, kept(neurons), len(neurons), d.options.ActivationPercentile)
+		invariant.Check(kept(weights) <= most(len(weights), d.options.WeightPercentile, d.options.NoWeightPruning),
+			"class %d keeps %d of %d weights at the percentile %v", class, kept(weights), len(weights), d.options.WeightPercentile)
+	}
 }
 
 // Network returns the network that the detector belongs to.
