@@ -58,6 +58,7 @@ type op struct {
 	attributes any
 
 	device  *deviceForm // how it runs on a card, nil where it does not
+	scratch int         // bytes that it needs there while it runs
 	place   *placement  // nil on the processor
 	form    *deviceForm // in which it runs there, nil where it runs on the processor all the same
 	value   *mirror     // of out

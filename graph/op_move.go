@@ -31,7 +31,7 @@ func (m move) node(name string, x *G.Node) (*G.Node, error) {
 }
 
 func (m move) nodeWith(name string, x *G.Node, grad gradient) (*G.Node, error) {
-	return explained(name, m.attributes)(floatOp(name, m.to, []*G.Node{x}, first(1), grad, moveRun[float32](m), moveRun[float64](m)))
+	return explained(name, m.attributes)(m.onCard(floatOp(name, m.to, []*G.Node{x}, first(1), grad, moveRun[float32](m), moveRun[float64](m))))
 }
 
 func moveRun[T kernel.Float](m move) func(*call[T]) error {

@@ -149,8 +149,8 @@ func reduceTo(name string, x *G.Node, axes tensor.Shape, named []bool, to tensor
 		}))
 	}
 	s := reduceStages(axes, named)
-	return explained(name, ReduceStep{places(named)})(floatOp(name, to, []*G.Node{x}, first(1), same(grad),
-		reduceRun[float32](s, r, count), reduceRun[float64](s, r, count)))
+	return explained(name, ReduceStep{places(named)})(reduceOnCard(s, r, count)(floatOp(name, to, []*G.Node{x}, first(1), same(grad),
+		reduceRun[float32](s, r, count), reduceRun[float64](s, r, count))))
 }
 
 // stage reduces the middle axis of an array [outer, k, inner].
@@ -212,9 +212,9 @@ func reduceRun[T kernel.Float](stages []stage, r reducer, count int) func(*call[
 }
 
 func overCount(x *G.Node, count int) (*G.Node, error) {
-	return floatOp("Divide", x.Shape(), []*G.Node{x}, first(1),
+	return onCard(divideCard(count))(floatOp("Divide", x.Shape(), []*G.Node{x}, first(1),
 		same(func(_ G.Nodes, _, grad *G.Node) (*G.Node, error) { return overCount(grad, count) }),
-		divideRun[float32](count), divideRun[float64](count))
+		divideRun[float32](count), divideRun[float64](count)))
 }
 
 func divideRun[T kernel.Float](count int) func(*call[T]) error {

@@ -161,6 +161,9 @@ func (p *placement) allocate(fixed func(*G.Node) bool) error {
 		add(m.in)
 	}
 	for _, o := range p.ops {
+		if o.form != nil && o.scratch > 0 {
+			p.scratch.bytes, p.scratch.wanted = max(p.scratch.bytes, o.scratch), true
+		}
 		if s, ok := o.fn.(stateful); ok && o.form != nil {
 			s.reserve(func(bytes int) *region {
 				r := &region{bytes: bytes, wanted: true}

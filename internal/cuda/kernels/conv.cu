@@ -58,7 +58,7 @@ template <int KS> struct forward {
 };
 
 #define CONV(size, ks) \
-	KERNEL __launch_bounds__(256) conv##size##_k##ks##_f32(float *y, i64 ys, const float *x, i64 xs, const float *w, geom g, parts f) { \
+	KERNEL BOUNDS##size conv##size##_k##ks##_f32(float *y, i64 ys, const float *x, i64 xs, const float *w, geom g, parts f) { \
 		forward<ks> q(g, f, y, ys, x, xs, w, blockIdx.z); \
 		TILE##size(q, g.O / g.G, g.N * g.OH * g.OW, 0, q.k_all); \
 	}

@@ -62,7 +62,7 @@ template <int KS> struct by_input {
 };
 
 #define BY_INPUT(size, ks) \
-	KERNEL __launch_bounds__(256) conv_dx##size##_k##ks##_f32(float *dx, i64 dxs, const float *w, geom g, back f) { \
+	KERNEL BOUNDS##size conv_dx##size##_k##ks##_f32(float *dx, i64 dxs, const float *w, geom g, back f) { \
 		by_input<ks> q(g, f, dx, dxs, w, blockIdx.z); \
 		TILE##size(q, g.C / g.G, g.N * g.H * g.W, 0, g.O / g.G * q.area); \
 	}
@@ -118,7 +118,7 @@ struct by_weight {
 };
 
 #define BY_WEIGHT(size) \
-	KERNEL __launch_bounds__(256) conv_dw##size##_f32(float *dw, const float *dy, i64 dys, const float *x, i64 xs, geom g, int parts, int step) { \
+	KERNEL BOUNDS##size conv_dw##size##_f32(float *dw, const float *dy, i64 dys, const float *x, i64 xs, geom g, int parts, int step) { \
 		int columns = g.C / g.G * g.KH * g.KW, group = blockIdx.z % g.G, part = blockIdx.z / g.G, all = g.N * g.OH * g.OW; \
 		by_weight q = {g, dy, x, dw + (i64)part * g.O * columns, dys, xs, group, 0, 0, 0}; \
 		int from = part * step, to = from + step < all ? from + step : all; \

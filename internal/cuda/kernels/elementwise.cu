@@ -90,6 +90,32 @@ KERNEL broadcast_f32(float *y, i64 ys, const float *a, const float *b, axes x, i
 	y[s * ys + i] = binary(op, a[at], b[bt]);
 }
 
+KERNEL divide_f32(float *y, i64 ys, const float *x, i64 xs, float by, unsigned size, unsigned total) {
+	EACH
+	y[s * ys + i] = x[s * xs + i] / by;
+}
+
+KERNEL fill_f32(float *y, float v, unsigned total) {
+	unsigned e = thread_id();
+	if (e < total) y[e] = v;
+}
+
+// Elements from one arrangement to another, in row-major order of an array of up to eight axes.
+struct arrangement { int n, size[8], src[8], dst[8]; };
+
+KERNEL move_f32(float *dst, const float *src, arrangement x, unsigned total) {
+	unsigned e = thread_id();
+	if (e >= total) return;
+	i64 from = 0, to = 0;
+	for (int k = x.n - 1; k >= 0; k--) {
+		unsigned j = e % x.size[k];
+		e /= x.size[k];
+		from += (i64)j * x.src[k];
+		to += (i64)j * x.dst[k];
+	}
+	dst[to] = src[from];
+}
+
 // Rows of a table that belong to the class of each sample.
 KERNEL class_mask_f32(float *y, i64 ys, const float *z, i64 zs, const float *table, const i64 *cls, int classes, i64 *status, int op, unsigned size, unsigned total) {
 	EACH

@@ -11,7 +11,7 @@ struct strided {
 };
 
 #define MATRIX(size) \
-	KERNEL __launch_bounds__(256) matrix##size##_f32(float *c, i64 cm, i64 cp, const float *a, i64 am, i64 ak, const float *b, i64 bk, i64 bp, \
+	KERNEL BOUNDS##size matrix##size##_f32(float *c, i64 cm, i64 cp, const float *a, i64 am, i64 ak, const float *b, i64 bk, i64 bp, \
 			const float *bias, int rows, int columns, int inner) { \
 		strided q = {a, b, bias, c, am, ak, bk, bp, cm, cp, 0}; \
 		TILE##size(q, rows, columns, 0, inner); \

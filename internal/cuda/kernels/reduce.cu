@@ -23,6 +23,32 @@ KERNEL sum_rows_f32(float *y, const float *x, int rows, int k) {
 	y[j] = (float)sum;
 }
 
+// y[o, i] = over j of x[o, j, i], x [outer, k, inner], the sum over a divisor (op 0 and 1), the maximum (2) or the minimum (3), NaN where
+// any is; one block of 128 threads for each result.
+KERNEL reduce_f32(float *y, const float *x, int k, int inner, int op, float divisor) {
+	__shared__ double part[128];
+	unsigned t = threadIdx.x;
+	const float *row = x + (i64)(blockIdx.x / inner) * k * inner + blockIdx.x % inner;
+	if (op < 2) {
+		double sum = 0;
+		for (int j = t; j < k; j += blockDim.x) sum += row[(i64)j * inner];
+		sum = block_sum(sum, part);
+		if (t == 0) y[blockIdx.x] = (float)sum / divisor;
+		return;
+	}
+	double sign = op == 2 ? 1 : -1, best = -INFINITY;
+	for (int j = t; j < k; j += blockDim.x) {
+		double v = sign * row[(i64)j * inner];
+		best = v != v || best != best ? NAN : v > best ? v : best;
+	}
+	part[t] = best;
+	for (unsigned w = blockDim.x / 2; w > 0; w /= 2) {
+		__syncthreads();
+		if (t < w) part[t] = part[t] != part[t] || part[t + w] != part[t + w] ? NAN : part[t] > part[t + w] ? part[t] : part[t + w];
+	}
+	if (t == 0) y[blockIdx.x] = (float)(sign * part[0]);
+}
+
 // Batch norm in training, one block for each channel: statistics in float64, then y = relu?(gamma (x - mean) invstd + beta + residual).
 KERNEL batchnorm_f32(float *y, i64 ys, const float *x, i64 xs, const float *gamma, const float *beta, const float *residual, i64 rs,
 		float *mean, float *variance, float *invstd, double eps, int relu, int n, int plane) {

@@ -20,7 +20,9 @@ __device__ __forceinline__ void tile(P &q, int rows, int columns, int from, int 
 	bool inside = bp < columns;
 	q.column(bp);
 	float sum[TM][TN], a[LA], b[LB];
+#pragma unroll
 	for (int i = 0; i < TM; i++)
+#pragma unroll
 		for (int j = 0; j < TN; j++) sum[i][j] = 0;
 	for (int k0 = from; k0 < to + BK; k0 += BK) { // one round more than there are: what is fetched in one is multiplied in the next
 		if (k0 < to) {
@@ -61,11 +63,20 @@ __device__ __forceinline__ void tile(P &q, int rows, int columns, int from, int 
 			__syncthreads();
 		}
 	}
-	for (int i = 0; i < TM; i++)
+	// Sums are in registers, which have no index: they pass through shared memory a row at a time, so that put is compiled TM times
+	// and not for each of them.
+	float *mine = &right[0][0] + t;
+#pragma unroll
+	for (int i = 0; i < TM; i++) {
+		int m = m0 + ty * TM + i;
+#pragma unroll
+		for (int j = 0; j < TN; j++) mine[j * THREADS] = sum[i][j];
+#pragma unroll 1
 		for (int j = 0; j < TN; j++) {
-			int m = m0 + ty * TM + i, p = p0 + tx + j * TX;
-			if (m < rows && p < columns) q.put(m, p, sum[i][j]);
+			int p = p0 + tx + j * TX;
+			if (m < rows && p < columns) q.put(m, p, mine[j * THREADS]);
 		}
+	}
 }
 
 // The shapes of tiles that kernels come in: 16 × 256, 32 × 128, 64 × 64 and 128 × 128.
@@ -73,3 +84,9 @@ __device__ __forceinline__ void tile(P &q, int rows, int columns, int from, int 
 #define TILE32 tile<4, 8, 4, 32>
 #define TILE64 tile<4, 16, 4, 16>
 #define TILE128 tile<8, 16, 8, 16>
+
+// How many blocks a processor is to hold at least: two, which leaves a thread 128 registers; the largest tile takes more.
+#define BOUNDS16 __launch_bounds__(256, 2)
+#define BOUNDS32 __launch_bounds__(256, 2)
+#define BOUNDS64 __launch_bounds__(256, 2)
+#define BOUNDS128 __launch_bounds__(256)
