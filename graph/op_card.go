@@ -226,15 +226,20 @@ type matrix struct {
 }
 
 func (c *deviceCall) multiply(x matrix) error {
-	name, rows, columns := "matrix16_f32", 16, 256
-	switch {
-	case x.rows > 64 && x.columns > 64:
-		name, rows, columns = "matrix128_f32", 128, 128
-	case x.rows > 16:
-		name, rows, columns = "matrix64_f32", 64, 64
-	}
+	name, rows, columns := matrixTile(x.rows, x.columns)
 	a := c.args().Ptr(x.c).Int(x.cm).Int(x.cp).Ptr(x.a).Int(x.am).Int(x.ak).Ptr(x.b).Int(x.bk).Int(x.bp).Ptr(x.bias)
-	return c.launch(name, tiles(x.rows, x.columns, rows, columns, 1), a.Int(x.rows).Int(x.columns).Int(x.inner))
+	return c.launch("matrix"+name, tiles(x.rows, x.columns, rows, columns, 1), a.Int(x.rows).Int(x.columns).Int(x.inner))
+}
+
+// matrixTile chooses the tile of a product, and the end of its kernel's name.
+func matrixTile(rows, columns int) (name string, tileRows, tileColumns int) {
+	switch {
+	case rows > 64 && columns > 64:
+		return "128_f32", 128, 128
+	case rows > 16:
+		return "64_f32", 64, 64
+	}
+	return "16_f32", 16, 256
 }
 
 // tiles returns the grid of a product in tiles.

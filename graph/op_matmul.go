@@ -145,6 +145,7 @@ type matmulFn[T kernel.Float] struct {
 	fixed  []*kernel.Right[T] // the matrices of the second input, if they never change
 	right  *kernel.Right[T]   // the last one, if they do
 	packed int                // which that is
+	card   matmulCard
 }
 
 func multiply(name string, p products, shape tensor.Shape, diff []bool, grad gradient, a, b *G.Node) (*G.Node, error) {

@@ -55,7 +55,7 @@ func normalize(name string, x, scale, bias *G.Node, g normGeom, step NormStep) (
 			if at.scale >= 0 {
 				withScale = append(withScale, in[at.scale])
 			}
-			if gs[0], err = floatOp(name+"'x", in[0].Shape(), withScale, nil, nil, normDX[float32](g), normDX[float64](g)); err != nil {
+			if gs[0], err = onCardFlat(g.gradCard)(floatOp(name+"'x", in[0].Shape(), withScale, nil, nil, normDX[float32](g), normDX[float64](g))); err != nil {
 				return nil, err
 			}
 		}
@@ -70,7 +70,8 @@ func normalize(name string, x, scale, bias *G.Node, g normGeom, step NormStep) (
 		return gs, err
 	}
 	step.Eps, step.Scale, step.Bias = g.eps, at.scale, at.bias
-	return explained(name, step)(floatOp(name, x.Shape(), in, diff, grad, normRun[float32](g, at), normRun[float64](g, at)))
+	card := onCardFlat(func(c *deviceCall) error { return g.card(c, at) })
+	return explained(name, step)(card(floatOp(name, x.Shape(), in, diff, grad, normRun[float32](g, at), normRun[float64](g, at))))
 }
 
 // eachGroup visits what is standardised together: size elements from one on, in group k of their row.

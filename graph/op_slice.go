@@ -111,8 +111,8 @@ func ConcatAxis(axis int, xs ...*G.Node) (*G.Node, error) {
 		}
 		return gs, nil
 	}
-	return explained("ConcatAxis", ConcatStep{a})(floatOp("ConcatAxis", shape, xs, all(len(xs)), grad,
-		joinRun[float32](outer, sizes), joinRun[float64](outer, sizes)))
+	return explained("ConcatAxis", ConcatStep{a})(onCardFlat(joinCard(outer, sizes))(floatOp("ConcatAxis", shape, xs, all(len(xs)), grad,
+		joinRun[float32](outer, sizes), joinRun[float64](outer, sizes))))
 }
 
 // PadMode says what [Pad] puts around an array.

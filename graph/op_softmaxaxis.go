@@ -15,22 +15,22 @@ type SoftmaxStep struct{ Axis int }
 // SoftmaxAxis returns exp(x - LSE(x)) along an axis of x, of the shape of x.
 func SoftmaxAxis(x *G.Node, axis int) (*G.Node, error) {
 	return alongAxis("SoftmaxAxis", x, axis, func(x *G.Node, axis, k int) (*G.Node, error) {
-		return explained("SoftmaxAxis", SoftmaxStep{axis})(floatOp("SoftmaxAxis", x.Shape(), []*G.Node{x}, first(1),
+		return explained("SoftmaxAxis", SoftmaxStep{axis})(onCardFlat(flatRowsCard("softmax_f32", k))(floatOp("SoftmaxAxis", x.Shape(), []*G.Node{x}, first(1),
 			same(func(_ G.Nodes, out, grad *G.Node) (*G.Node, error) {
-				return floatOp("SoftmaxAxis'", grad.Shape(), []*G.Node{grad, out}, nil, nil,
-					rowsDX(k, softmaxRowDX[float32]), rowsDX(k, softmaxRowDX[float64]))
-			}), rowsOf(k, kernel.SoftmaxRows[float32]), rowsOf(k, kernel.SoftmaxRows[float64])))
+				return onCardFlat(flatRowsCard("softmax_grad_f32", k))(floatOp("SoftmaxAxis'", grad.Shape(), []*G.Node{grad, out}, nil, nil,
+					rowsDX(k, softmaxRowDX[float32]), rowsDX(k, softmaxRowDX[float64])))
+			}), rowsOf(k, kernel.SoftmaxRows[float32]), rowsOf(k, kernel.SoftmaxRows[float64]))))
 	})
 }
 
 // LogSoftmaxAxis returns x - LSE(x) along an axis of x, of the shape of x.
 func LogSoftmaxAxis(x *G.Node, axis int) (*G.Node, error) {
 	return alongAxis("LogSoftmaxAxis", x, axis, func(x *G.Node, axis, k int) (*G.Node, error) {
-		return explained("LogSoftmaxAxis", SoftmaxStep{axis})(floatOp("LogSoftmaxAxis", x.Shape(), []*G.Node{x}, first(1),
+		return explained("LogSoftmaxAxis", SoftmaxStep{axis})(onCardFlat(flatRowsCard("log_softmax_f32", k))(floatOp("LogSoftmaxAxis", x.Shape(), []*G.Node{x}, first(1),
 			same(func(_ G.Nodes, out, grad *G.Node) (*G.Node, error) {
-				return floatOp("LogSoftmaxAxis'", grad.Shape(), []*G.Node{grad, out}, nil, nil,
-					rowsDX(k, logSoftmaxRowDX[float32]), rowsDX(k, logSoftmaxRowDX[float64]))
-			}), rowsOf(k, kernel.LogSoftmax[float32]), rowsOf(k, kernel.LogSoftmax[float64])))
+				return onCardFlat(flatRowsCard("log_softmax_grad_f32", k))(floatOp("LogSoftmaxAxis'", grad.Shape(), []*G.Node{grad, out}, nil, nil,
+					rowsDX(k, logSoftmaxRowDX[float32]), rowsDX(k, logSoftmaxRowDX[float64])))
+			}), rowsOf(k, kernel.LogSoftmax[float32]), rowsOf(k, kernel.LogSoftmax[float64]))))
 	})
 }
 

@@ -120,7 +120,8 @@ func (p *placement) choose(o *op) *deviceForm {
 	}
 	const most = 1<<31 - 1 // elements that kernels number
 	for _, m := range append(o.sources, o.value) {
-		if m == nil || m.dtype != tensor.Float32 && m.dtype != tensor.Int || f.flat && !m.flat() || m.n*m.size > most {
+		if m == nil || m.dtype != tensor.Float32 && m.dtype != tensor.Int || f.flat && m.stride != m.size || // also of one sample: the batch must not decide where an operation runs
+			m.n*m.size > most {
 			return nil
 		}
 	}

@@ -96,12 +96,12 @@ KERNEL avg_pool_grad_f32(float *dx, i64 ds, const float *dy, i64 gs, pool g, uns
 
 // Means over planes, one block for each plane.
 KERNEL global_avg_f32(float *y, i64 ys, const float *x, i64 xs, int channels, int plane) {
-	__shared__ float part[128];
+	__shared__ double part[128];
 	int c = blockIdx.x % channels, s = blockIdx.x / channels;
-	float sum = 0;
+	double sum = 0;
 	for (int i = threadIdx.x; i < plane; i += blockDim.x) sum += x[s * xs + (i64)c * plane + i];
 	sum = block_sum(sum, part);
-	if (threadIdx.x == 0) y[s * ys + c] = sum / plane;
+	if (threadIdx.x == 0) y[s * ys + c] = (float)sum / plane;
 }
 
 KERNEL global_avg_grad_f32(float *dx, i64 ds, const float *dy, i64 gs, unsigned plane, unsigned size, unsigned total) {

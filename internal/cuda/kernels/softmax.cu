@@ -109,3 +109,47 @@ KERNEL arg_max_f32(i64 *y, const float *x, i64 xs, const i64 *skip, int k) {
 	}
 	if (t == 0) y[s] = index[0];
 }
+
+// The mean of x, of size elements, and 1/sqrt(variance + eps), or about zero where centre is not set.
+__device__ inline void moments(const float *x, int size, double eps, int centre, double *part, double &mean, double &inv) {
+	double sum = 0, square = 0;
+	if (centre)
+		for (int j = threadIdx.x; j < size; j += blockDim.x) sum += x[j];
+	mean = block_sum(sum, part) / size;
+	for (int j = threadIdx.x; j < size; j += blockDim.x) square += (x[j] - mean) * (x[j] - mean);
+	inv = 1 / sqrt(block_sum(square, part) / size + eps);
+}
+
+// Normalisation of rows of groups x channels x hw elements, each group by itself: (x - mean) invstd scale + bias, scale and bias one for
+// each channel of each group or NULL. A block for each group.
+KERNEL norm_f32(float *y, const float *x, const float *scale, const float *bias, int groups, int channels, int hw, double eps, int centre) {
+	__shared__ double part[128];
+	int size = channels * hw, first = blockIdx.x % groups * channels;
+	i64 at = (i64)blockIdx.x * size;
+	double mean, inv;
+	moments(x + at, size, eps, centre, part, mean, inv);
+	for (int j = threadIdx.x; j < size; j += blockDim.x) {
+		int c = first + j / hw;
+		y[at + j] = (float)((x[at + j] - mean) * inv * (scale ? scale[c] : 1.0f) + (bias ? bias[c] : 0.0f));
+	}
+}
+
+// Its gradient by x.
+KERNEL norm_grad_f32(float *dx, const float *dy, const float *x, const float *scale, int groups, int channels, int hw, double eps, int centre) {
+	__shared__ double part[128];
+	int size = channels * hw, first = blockIdx.x % groups * channels;
+	i64 at = (i64)blockIdx.x * size;
+	double mean, inv, sum = 0, dot = 0;
+	moments(x + at, size, eps, centre, part, mean, inv);
+	for (int j = threadIdx.x; j < size; j += blockDim.x) {
+		double g = (double)dy[at + j] * (scale ? scale[first + j / hw] : 1.0f);
+		sum += g;
+		dot += g * (x[at + j] - mean) * inv;
+	}
+	sum = centre ? block_sum(sum, part) / size : 0;
+	dot = block_sum(dot, part) / size;
+	for (int j = threadIdx.x; j < size; j += blockDim.x) {
+		double g = (double)dy[at + j] * (scale ? scale[first + j / hw] : 1.0f);
+		dx[at + j] = (float)(inv * (g - sum - (x[at + j] - mean) * inv * dot));
+	}
+}

@@ -1,0 +1,107 @@
+package graph
+
+import "github.com/line-ood/goline/internal/cuda"
+
+// flatRowsCard runs a kernel of rowsCard over rows of k elements of values in one piece.
+func flatRowsCard(name string, k int) func(*deviceCall) error {
+	return func(c *deviceCall) error {
+		a := c.args()
+		for _, m := range append([]*mirror{c.out}, c.in...) {
+			a.Ptr(m.at()).Int(k)
+		}
+		return c.rows(name, c.out.n*c.out.size/k, a.Int(k))
+	}
+}
+
+// joinCard joins values of outer × sizes[i] elements.
+func joinCard(outer int, sizes []int) func(*deviceCall) error {
+	whole := 0
+	for _, n := range sizes {
+		whole += n
+	}
+	return func(c *deviceCall) error {
+		at := 0
+		for i, n := range sizes {
+			a := c.args().Ptr(c.out.at().Add(4 * at)).Int(whole).Ptr(c.in[i].at()).Int(n)
+			if err := c.launch("copy_f32", threads(outer*n), a.Int(n).Int(outer*n)); err != nil {
+				return err
+			}
+			at += n
+		}
+		return nil
+	}
+}
+
+// card runs a normalisation with a block for each group.
+func (g normGeom) card(c *deviceCall, at normAt) error {
+	a := c.args().Ptr(c.out.at()).Ptr(c.in[0].at())
+	for _, i := range []int{at.scale, at.bias} {
+		if i < 0 {
+			a.Ptr(0)
+		} else {
+			a.Ptr(c.in[i].at())
+		}
+	}
+	return g.launch(c, "norm_f32", a)
+}
+
+// gradCard takes the gradient, x and, where there is one, the scale.
+func (g normGeom) gradCard(c *deviceCall) error {
+	a := c.args().Ptr(c.out.at()).Ptr(c.in[0].at()).Ptr(c.in[1].at())
+	if len(c.in) > 2 {
+		a.Ptr(c.in[2].at())
+	} else {
+		a.Ptr(0)
+	}
+	return g.launch(c, "norm_grad_f32", a)
+}
+
+func (g normGeom) launch(c *deviceCall, name string, a *cuda.Args) error {
+	a.Int(g.groups).Int(g.channels).Int(g.hw).Double(g.eps).Int(flag(g.centre))
+	return c.rows(name, c.out.n*c.out.size/(g.channels*g.hw), a)
+}
+
+// matmulCard is which matrices are multiplied, as the card has it.
+type matmulCard struct {
+	table *region
+	there bool
+}
+
+func (f *matmulFn[T]) reserve(state, _ func(bytes int) *region) {
+	f.card = matmulCard{table: state(8 * 3 * len(f.c))}
+}
+
+func (f *matmulFn[T]) deviceForm() *deviceForm {
+	const most = 65535 // products of one launch
+	if len(f.c) > most {
+		return nil
+	}
+	for _, again := range f.again { // products that are added up
+		if again {
+			return nil
+		}
+	}
+	return &deviceForm{flat: true, run: func(c *deviceCall) error {
+		if !f.card.there {
+			table := append(append(append([]int{}, f.a...), f.b...), f.products.c...)
+			if err := cuda.Upload(c.p.stream, f.card.table.at, table); err != nil {
+				return err
+			}
+			f.card.there = true
+		}
+		a := c.args().Ptr(c.out.at()).Ptr(c.in[0].at())
+		if f.transA {
+			a.Int(1).Int(f.m)
+		} else {
+			a.Int(f.k).Int(1)
+		}
+		if a.Ptr(c.in[1].at()); f.transB {
+			a.Int(1).Int(f.k)
+		} else {
+			a.Int(f.n).Int(1)
+		}
+		name, tr, tc := matrixTile(f.m, f.n)
+		a.Ptr(f.card.table.at).Int(len(f.products.c)).Int(f.m).Int(f.n).Int(f.k)
+		return c.launch("matrices"+name, tiles(f.m, f.n, tr, tc, len(f.products.c)), a)
+	}}
+}
