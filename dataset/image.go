@@ -54,6 +54,15 @@ func Decode(file []byte) (Image, error) {
 	return Image{Pix: pix, Height: height, Width: width}, nil
 }
 
+// DecodeWithin is [Decode] for pictures of strangers: one of more than most pixels is an error, before memory is taken for it.
+func DecodeWithin(file []byte, most int) (Image, error) {
+	pix, height, width, err := picture.DecodeWithin(file, nil, most)
+	if err != nil {
+		return Image{}, fmt.Errorf("decode picture: %w", err)
+	}
+	return Image{Pix: pix, Height: height, Width: width}, nil
+}
+
 // ColorModel returns [color.RGBAModel].
 func (m Image) ColorModel() color.Model { return color.RGBAModel }
 

@@ -91,10 +91,7 @@ func (d *Detector) Params() map[string]any {
 // compileOther makes a program of what the method reads of the network.
 func (d *Detector) compileOther(o graph.Options) (*graph.Program, error) {
 	if len(o.Fetch) == 0 {
-		o.Fetch = []string{nets.Logits}
-		if d.net.Dim() > 0 {
-			o.Fetch = append(o.Fetch, nets.Features)
-		}
+		o.Fetch = d.Reads()
 	}
 	return graph.Compile(d.net, o)
 }
@@ -154,7 +151,7 @@ func (d *Detector) batches(ctx context.Context, program *graph.Program, images g
 		for out, err := range program.Run(ctx, images) {
 			var s *Scores
 			if err == nil {
-				s, err = d.scoresOf(ctx, out)
+				s, err = d.ScoresOf(ctx, out)
 			}
 			if err != nil {
 				yield(nil, fmt.Errorf("line: %w", err))
@@ -174,8 +171,21 @@ func (d *Detector) batches(ctx context.Context, program *graph.Program, images g
 	}
 }
 
-// scoresOf returns the scores of one batch.
-func (d *Detector) scoresOf(ctx context.Context, out *graph.Outputs) (*Scores, error) {
+// Reads names the nodes of the network that [Detector.ScoresOf] reads: what a program of [Detector.Compile] fetches unless told
+// otherwise. Whoever wants further nodes of the same run compiles with both in Fetch.
+func (d *Detector) Reads() []string {
+	switch {
+	case d.other == nil:
+		return []string{Score, nets.Prediction}
+	case d.net.Dim() == 0:
+		return []string{nets.Logits}
+	}
+	return []string{nets.Logits, nets.Features}
+}
+
+// ScoresOf returns the scores of one batch, from outputs that hold at least what [Detector.Reads] names. A score may be NaN or
+// infinite. The labels are those of the outputs.
+func (d *Detector) ScoresOf(ctx context.Context, out *graph.Outputs) (*Scores, error) {
 	s := &Scores{Score: make([]float64, out.N), Label: slices.Clone(out.Labels)}
 	if d.other == nil {
 		for i, v := range out.Float32(Score) {

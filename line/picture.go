@@ -52,7 +52,7 @@ func (d *Detector) ScoreImage(ctx context.Context, img image.Image) (Result, err
 	if err != nil {
 		return Result{}, err
 	}
-	return d.result(s.Score[0], s.Prediction[0]), nil
+	return d.Judge(s.Score[0], s.Prediction[0]), nil
 }
 
 // ScoreImages scores pictures as [Detector.ScoreImage] does, many at a time, and yields a result for each, in order; for a slice
@@ -80,7 +80,7 @@ func (d *Detector) ScoreImages(ctx context.Context, images iter.Seq[image.Image]
 				return
 			}
 			for i, class := range s.Prediction {
-				if !yield(d.result(s.Score[i], class), nil) {
+				if !yield(d.Judge(s.Score[i], class), nil) {
 					return
 				}
 			}
@@ -88,8 +88,8 @@ func (d *Detector) ScoreImages(ctx context.Context, images iter.Seq[image.Image]
 	}
 }
 
-// result judges a score where there is a threshold.
-func (d *Detector) result(score float64, prediction int) Result {
+// Judge tells what a score of the detector means, of an image that the network predicts to be of the given class.
+func (d *Detector) Judge(score float64, prediction int) Result {
 	if c, err := d.Calibrator(); err == nil {
 		p := c.PValue(score, prediction)
 		return Result{Score: score, Prediction: prediction, P: p, OOD: p <= c.Options().Alpha, Judged: true}
