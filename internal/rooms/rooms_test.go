@@ -30,6 +30,7 @@ var floors = [][]string{
 	{"attribution/estimate", "attribution/games"},
 	{"attribution/compare", "line/posthoc", "line/metrics", "line/conformal"},
 	{"line", "line/probe", "line/report", "internal/bench"},
+	{"internal/serve"},
 	{"line/eval"},
 	{"line/downstream", "train"},
 	{"notebook"},

@@ -1,0 +1,60 @@
+package serve
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"sync/atomic"
+)
+
+// Secrets are what a server reads from files that are not everybody's: a bearer token, a certificate and its key.
+type Secrets struct {
+	tokenFile, certFile, keyFile string
+	token                        atomic.Pointer[string]
+	cert                         atomic.Pointer[tls.Certificate]
+}
+
+// ReadSecrets reads the files, "" for none. Certificate and key go together, in PEM.
+func ReadSecrets(tokenFile, certFile, keyFile string) (*Secrets, error) {
+	if (certFile == "") != (keyFile == "") {
+		return nil, errors.New("serve: expected a certificate and its key, got one of them")
+	}
+	s := &Secrets{tokenFile: tokenFile, certFile: certFile, keyFile: keyFile}
+	return s, s.Reload()
+}
+
+// Reload reads the files again. After an error all is as before.
+func (s *Secrets) Reload() error {
+	token := ""
+	if s.tokenFile != "" {
+		data, err := os.ReadFile(s.tokenFile)
+		if err != nil {
+			return fmt.Errorf("token: %w", err)
+		}
+		if token = strings.TrimSpace(string(data)); token == "" || strings.ContainsAny(token, " \t\r\n") {
+			return fmt.Errorf("token %s: expected one word, got %d", s.tokenFile, len(strings.Fields(token)))
+		}
+	}
+	if s.certFile != "" {
+		cert, err := tls.LoadX509KeyPair(s.certFile, s.keyFile)
+		if err != nil {
+			return fmt.Errorf("certificate %s, key %s: %w", s.certFile, s.keyFile, err)
+		}
+		s.cert.Store(&cert)
+	}
+	s.token.Store(&token)
+	return nil
+}
+
+// Token returns the token, "" for none.
+func (s *Secrets) Token() string { return *s.token.Load() }
+
+// TLS returns the server's side of TLS, nil without a certificate. It follows Reload.
+func (s *Secrets) TLS() *tls.Config {
+	if s.certFile == "" {
+		return nil
+	}
+	return &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return s.cert.Load(), nil }}
+}

@@ -1,0 +1,139 @@
+package serve
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"net/http"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// handler answers a request, or returns the error that is to be answered, in which case it has written nothing.
+type handler func(w http.ResponseWriter, r *http.Request) error
+
+// recorder remembers what was answered.
+type recorder struct {
+	http.ResponseWriter
+	status int
+}
+
+func (w *recorder) WriteHeader(status int) {
+	if w.status == 0 {
+		w.status = status
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *recorder) Write(p []byte) (int, error) {
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
+	return w.ResponseWriter.Write(p)
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (w *recorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// wrap gives a request its time, answers errors, survives panics, counts and logs.
+func (s *Server) wrap(api string, h handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		start := time.Now()
+		id := requestID(r.Header.Get("X-Request-Id"))
+		if id == "" {
+			id = strconv.FormatUint(s.number.Add(1), 10)
+		}
+		rec := &recorder{ResponseWriter: w}
+		ctx, cancel := context.WithDeadline(r.Context(), start.Add(s.config.Timeout))
+		defer cancel()
+		header := rec.Header()
+		header.Set("X-Request-Id", id)
+		header.Set("X-Content-Type-Options", "nosniff")
+		header.Set("Cache-Control", "no-store")
+		err := s.attempt(h, rec, r.WithContext(ctx))
+		status := rec.status
+		if err != nil {
+			var message string
+			status, message = statusOf(err)
+			switch status {
+			case http.StatusTooManyRequests:
+				s.metrics.shed.Inc()
+				header.Set("Retry-After", "1")
+			case http.StatusUnauthorized:
+				header.Set("WWW-Authenticate", `Bearer realm="goline"`)
+			}
+			if rec.status == 0 && status != statusGone {
+				writeJSON(rec, status, map[string]string{"error": message})
+			}
+		}
+		took := time.Since(start)
+		s.metrics.requests.WithLabelValues(api, strconv.Itoa(status)).Inc()
+		s.metrics.seconds.WithLabelValues(api).Observe(took.Seconds())
+		log := s.config.Log.With("id", id, "method", r.Method, "path", r.URL.Path, "status", status, "seconds", took.Seconds())
+		switch {
+		case status >= http.StatusInternalServerError && err != nil:
+			log.Error("request", "error", err)
+		case err != nil:
+			log.Info("request", "error", err)
+		default:
+			log.Debug("request")
+		}
+	})
+}
+
+// attempt makes an error of a panic.
+func (s *Server) attempt(h handler, w http.ResponseWriter, r *http.Request) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fail(http.StatusInternalServerError, "internal error")
+			s.config.Log.Error("panic", "path", r.URL.Path, "value", p, "stack", string(debug.Stack()))
+		}
+	}()
+	return h(w, r)
+}
+
+// requestID takes a client's name for its request where it can stand in a log.
+func requestID(s string) string {
+	if len(s) > 128 || strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return ""
+	}
+	return s
+}
+
+// authorized lets requests pass that bear the token.
+func (s *Server) authorized(h handler) handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		if want := s.config.Token(); want != "" {
+			scheme, got, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+			a, b := sha256.Sum256([]byte(want)), sha256.Sum256([]byte(strings.TrimSpace(got))) // of one length, whatever was sent
+			if !strings.EqualFold(scheme, "Bearer") || subtle.ConstantTimeCompare(a[:], b[:]) != 1 {
+				return fail(http.StatusUnauthorized, "expected the header Authorization: Bearer TOKEN with the server's token")
+			}
+		}
+		return h(w, r)
+	}
+}
+
+// sooner shortens the time of a request to what its client asks for.
+func sooner(r *http.Request, d time.Duration) (*http.Request, context.CancelFunc) {
+	ctx, cancel := context.WithTimeout(r.Context(), d)
+	return r.WithContext(ctx), cancel
+}
+
+// read reads the body of a request within its time. The caller frees it, also after an error.
+func (s *Server) read(w http.ResponseWriter, r *http.Request) (*body, error) {
+	if s.room.full() { // before anything is read
+		return &body{budget: s.bodies}, errBusy
+	}
+	control := http.NewResponseController(w)
+	if deadline, ok := r.Context().Deadline(); ok {
+		_ = control.SetReadDeadline(deadline) // some writers of tests have none
+	}
+	b, err := readBody(r, s.config.MaxBytes, s.bodies)
+	if err == nil {
+		_ = control.SetReadDeadline(time.Time{})
+	}
+	return b, err
+}
