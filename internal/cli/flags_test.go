@@ -44,7 +44,7 @@ func commandBases() map[string][]string {
 		"bench":                {"--net", "densenet-bc-10-4", "--weights", "no-weights.npz"},
 		"inspect":              {"--net", "densenet-bc-10-4", "--weights", "no-weights.npz"},
 		"graph":                {"--net", "densenet-bc-10-4", "--weights", "no-weights.npz", "--out", "o.dot"},
-		"attribute values":     join(net, []string{"--data", "no-data", "--out", "o.npz"}),
+		"attribute values":     join(net, []string{"--data", "no-data", "--csv", "o.csv"}),
 		"attribute compare":    join(net, []string{"--data", "no-data", "--out-dir", "o"}),
 		"attribute downstream": join(net, []string{"--fit", "no-fit", "--id", "no-id", "--ood", "a=no-ood"}),
 	}
@@ -66,6 +66,10 @@ func TestEveryFlagOfEveryCommand(t *testing.T) {
 			return
 		}
 		base, known := bases[name]
+		if known {
+			code, _, stderr := runGoline(join(path, base)...)
+			require.Equal(t, exitFailed, code, "%q: nothing but files are wrong: %s", name, stderr)
+		}
 		cmd.Flags().VisitAll(func(f *pflag.Flag) {
 			if f.Name == "help" {
 				return

@@ -34,7 +34,7 @@ func (w world) jobs() []job {
 		{w.fit("fitted.npz"), "fitted.npz"},
 		{[]string{"score", "--detector", w.path("det.npz"), "--data", w.path("images.npz"), "--out", w.path("scores.csv")}, "scores.csv"},
 		{[]string{"calibrate", "--detector", w.path("det.npz"), "--data", w.path("noise.npy"), "--out", w.path("calibrated.npz")}, "calibrated.npz"},
-		{append([]string{"attribute", "values", "--data", w.path("images.npz"), "--images", "8", "--out", w.path("values.npz")}, w.net()...), "values.npz"},
+		{append([]string{"attribute", "values", "--data", w.path("images.npz"), "--images", "8", "--csv", w.path("values.csv")}, w.net()...), "values.csv"},
 		{train, "trained.npz"},
 	}
 }
@@ -182,7 +182,8 @@ func TestFullDisksAndClosedPipes(t *testing.T) {
 	if _, err := os.Stat("/dev/full"); err == nil {
 		for _, j := range w.jobs()[:5] {
 			args := slices.Clone(j.args)
-			args[slices.Index(args, "--out")+1] = "/dev/full"
+			at := slices.IndexFunc(args, func(a string) bool { return a == "--out" || a == "--csv" })
+			args[at+1] = "/dev/full"
 			if strings.HasSuffix(j.out, ".csv") || j.args[0] == "score" {
 				args = append(args, "--progress", "never")
 			}

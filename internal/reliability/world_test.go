@@ -32,7 +32,11 @@ func newWorld(t testing.TB) world {
 	}
 	require.NoError(t, npyz.WriteNpz(w.path("images.npz"), npyz.Stored,
 		npyz.Named{Name: "images", Array: npyz.New(pixels(n, 32, 32), n, 32, 32, 3)}, npyz.Named{Name: "labels", Array: npyz.New(labels)}))
-	require.NoError(t, npyz.WriteNpyFile(w.path("noise.npy"), npyz.New(pixels(200, 32, 32)[:200*3072], 200, 32, 32, 3)))
+	noise := pixels(200, 32, 32)
+	for i := range noise {
+		noise[i] = 255 - noise[i]/3
+	}
+	require.NoError(t, npyz.WriteNpyFile(w.path("noise.npy"), npyz.New(noise, 200, 32, 32, 3)))
 	code, text := w.run(w.fit("det.npz")...)
 	require.Zero(t, code, text)
 	return w

@@ -109,11 +109,11 @@ const defaultBudget = 10000
 // options are those of one estimate.
 func (s *stopping) options(c *command.Common) (attribution.Options, error) {
 	switch {
-	case s.budget < 0 || math.IsNaN(s.budget):
+	case !(s.budget >= 0) || math.IsInf(s.budget, 0):
 		return attribution.Options{}, command.Usagef("--budget %v: expected a positive number", s.budget)
 	case s.samples < 0:
 		return attribution.Options{}, command.Usagef("--samples %d: expected a positive number", s.samples)
-	case s.targetStdErr < 0 || math.IsNaN(s.targetStdErr):
+	case !(s.targetStdErr >= 0) || math.IsInf(s.targetStdErr, 0):
 		return attribution.Options{}, command.Usagef("--target-stderr %v: expected a positive number", s.targetStdErr)
 	}
 	if err := checkBackward(s.backwardCost); err != nil {
