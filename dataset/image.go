@@ -1,6 +1,7 @@
 package dataset
 
 import (
+	"context"
 	"fmt"
 	"image"
 	"image/color"
@@ -47,6 +48,13 @@ func fromImage(im image.Image, buf *[]uint8) Image {
 
 // Decode reads a JPEG, PNG, GIF, BMP or WebP file in memory, with the same bits and limits as [Open].
 func Decode(file []byte) (Image, error) {
+	need, err := picture.Memory(file)
+	if err == nil {
+		err = newScratch(context.Background(), nil).reserve(need, int64(len(file)))
+	}
+	if err != nil {
+		return Image{}, fmt.Errorf("decode picture: %w", err)
+	}
 	pix, height, width, err := picture.Decode(file, nil)
 	if err != nil {
 		return Image{}, fmt.Errorf("decode picture: %w", err)

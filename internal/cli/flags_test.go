@@ -17,7 +17,7 @@ var badWords = map[string][]string{
 	"method": {"", "foo"}, "methods": {"", "foo"}, "optimizer": {"foo"}, "param": {"", "foo", "react.percentile"}, "preprocess": {"foo"},
 	"progress": {"", "maybe"}, "schedule": {"foo"}, "without": {"foo"}, "net": {"foo"}, "ood": {"", "foo", "a="}, "near": {"", "foo"},
 	"far": {"", "foo"}, "csid": {"", "foo"}, "id-val": {}, "fpr": {"foo"},
-	"removal": {"foo"}, "scope": {"foo"}, "target": {"foo"}, "value": {"foo"}, "values": {"foo"}, "betting": {"foo"}, "tune": {"foo"},
+	"removal": {"foo"}, "scope": {"foo"}, "target": {"foo"}, "value": {"foo"}, "values": {"foo"}, "betting": {"foo"}, "log-format": {"foo", ""}, "log-level": {"foo", ""}, "listen": {"foo", ""}, "tune": {"foo"},
 	"budgets": {"x", "0", "-1"}, "image": {"x", "-1"},
 }
 
@@ -26,7 +26,7 @@ var badWords = map[string][]string{
 var freeWords = []string{
 	"data", "out", "weights", "class-names", "features", "logits", "contributions", "detector", "fit", "id", "json", "csv", "report",
 	"features-dir", "markdown", "latex", "also-weights", "openood", "compare", "ood-val", "checkpoint", "curves", "val",
-	"outputs", "id-val", "layer", "from", "fetch", "out-dir",
+	"outputs", "id-val", "name", "token-file", "tls-cert", "tls-key", "layer", "from", "fetch", "out-dir",
 }
 
 // commandBases are command lines without a fault but files that are missing, for each command that runs.
@@ -39,6 +39,7 @@ func commandBases() map[string][]string {
 		"calibrate":            join(detector, []string{"--data", "no-data", "--out", "o.npz"}),
 		"export":               join(detector, []string{"--out", "o.onnx"}),
 		"score":                join(detector, []string{"--data", "no-data", "--out", "o.csv"}),
+		"serve":                join(detector, []string{"--listen", "127.0.0.1:0"}),
 		"eval":                 join(net, []string{"--fit", "no-fit", "--id", "no-id", "--ood", "a=no-ood"}),
 		"train":                {"--net", "densenet-bc-10-4", "--data", "no-data", "--out", "o.npz", "--epochs", "3"},
 		"bench":                {"--net", "densenet-bc-10-4", "--weights", "no-weights.npz"},
@@ -101,7 +102,9 @@ func badValues(f *pflag.Flag) (values []string, ok bool) {
 		return []string{"maybe"}, true
 	case "bytes":
 		values = []string{"x", "-1", "1", "NaN", "1.5GiB"}
-	case "int":
+	case "duration":
+		values = []string{"x", "-1s", "1", "NaNs"}
+	case "int", "int64":
 		values = []string{"x", "1.5", "-1", "999999999999999999999"}
 	case "uint64":
 		values = []string{"x", "-1", "1.5"}

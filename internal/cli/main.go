@@ -23,21 +23,32 @@ const gcPercent = 25
 const grace = 900 * time.Millisecond
 
 // Main runs the process' own command line until it ends or a signal interrupts it, and returns the exit status. INT, TERM and HUP
-// are alike; one that the process was started to ignore, as nohup does with HUP, stays ignored. A second signal ends it at once.
+// are alike, but for goline serve; one that the process was started to ignore, as nohup does with HUP, stays ignored. A second signal ends it at once.
 func Main() int {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
-	ending := slices.DeleteFunc(slices.Clone(endingSignals), signal.Ignored)
+	ending := slices.DeleteFunc(slices.Clone(endingSignals), func(s os.Signal) bool {
+		return signal.Ignored(s) || name(os.Args[1:]) == "serve" && isHangup(s) // which has it read its files again
+	})
 	ctx, stop := signal.NotifyContext(context.Background(), ending...)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal ends the program at once
 	return within(ctx, patience(os.Args[1:]), func() int { return Run(ctx, os.Args[1:], os.Stdout, os.Stderr) })
 }
 
-// patience is how long a command line may take to end after a signal: training writes its checkpoint first, however long that takes.
+// name is the command of a command line, "" where it begins with something else.
+func name(args []string) string {
+	if len(args) == 0 {
+		return ""
+	}
+	return args[0]
+}
+
+// patience is how long a command line may take to end after a signal, 0 for as long as it takes: training writes its checkpoint first, and
+// a server finishes what runs, as long as its own flags allow.
 func patience(args []string) time.Duration {
-	if len(args) > 0 && args[0] == "train" {
+	if n := name(args); n == "train" || n == "serve" {
 		return 0
 	}
 	return grace

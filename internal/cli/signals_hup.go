@@ -9,3 +9,5 @@ import (
 
 // endingSignals end a command in good order.
 var endingSignals = []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP}
+
+func isHangup(s os.Signal) bool { return s == syscall.SIGHUP }

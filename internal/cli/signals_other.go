@@ -6,3 +6,5 @@ import "os"
 
 // endingSignals end a command in good order.
 var endingSignals = []os.Signal{os.Interrupt}
+
+func isHangup(os.Signal) bool { return false }

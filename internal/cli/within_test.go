@@ -20,6 +20,7 @@ func TestWithin(t *testing.T) {
 	require.Equal(t, 3, within(ctx, 0, func() int { time.Sleep(20 * time.Millisecond); return 3 }))
 	require.Equal(t, grace, patience([]string{"fit", "train"}))
 	require.Zero(t, patience([]string{"train", "--epochs", "1"}))
+	require.Zero(t, patience([]string{"serve", "--detector", "d"}))
 	require.Equal(t, grace, patience(nil))
 	require.Less(t, grace, time.Second)
 }

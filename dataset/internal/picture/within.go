@@ -10,13 +10,14 @@ import (
 	"golang.org/x/image/vp8l"
 
 	"github.com/line-ood/goline/dataset/internal/jpeg"
+	"github.com/line-ood/goline/internal/fsfile"
 )
 
 // DecodeWithin is Decode with a limit of most pixels, at most MaxPixels: larger pictures are refused before memory is taken for them.
 func DecodeWithin(data []byte, buf []uint8, most int) (pix []uint8, height, width int, err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			pix, height, width, err = nil, 0, 0, fmt.Errorf("damaged picture: decoder failed: %v", r)
+			pix, height, width, err = nil, 0, 0, fmt.Errorf("damaged picture: %s", fsfile.GaveUp(r))
 		}
 	}()
 	most = min(most, MaxPixels)
