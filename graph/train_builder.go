@@ -82,8 +82,8 @@ func (b *Builder) trainAdd(x, shortcut *G.Node) *G.Node {
 	return b.trainNorm(n)
 }
 
-// Dropout adds [Dropout] with seeds that the training program brings; in inference it is nothing. The name, unique in the
-// model, makes layers of one sample independent.
+// Dropout adds [Dropout] with seeds that the training program brings; in inference it is nothing. The name must be unique in the
+// model: it is mixed into the seed, so that two dropout layers zero different activations of the same sample.
 func (b *Builder) Dropout(x *G.Node, name string, rate float64) *G.Node {
 	if b.err != nil || b.training == nil || rate == 0 {
 		return x

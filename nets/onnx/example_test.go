@@ -18,7 +18,7 @@ func onnxFile() []byte {
 		log.Fatal(err)
 	}
 	var file bytes.Buffer
-	if err := onnx.Export(&file, net, onnx.ExportOptions{Outputs: []string{nets.Logits}}); err != nil {
+	if err := onnx.Export(&file, net, onnx.ExportOptions{}); err != nil {
 		log.Fatal(err)
 	}
 	return file.Bytes()

@@ -96,6 +96,10 @@ func (n *Network) output(g *graphDef, name string) (string, error) {
 	if name != "" {
 		return tensorNamed(g, name)
 	}
+	if len(g.outputs) > 1 && slices.Contains(g.outputs, nets.Logits) {
+		n.note("of its outputs %q, the one of that name is taken for the logits", g.outputs)
+		return nets.Logits, nil
+	}
 	if len(g.outputs) > 1 {
 		n.note("of its outputs %q, the first is taken for the logits", g.outputs)
 	}
