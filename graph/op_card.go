@@ -10,11 +10,6 @@ import (
 
 // Forms of operations for cards. The kernels and what they compute are described in internal/cuda/kernels.
 
-// mapCard runs a kernel over each element of the output and the inputs.
-func mapCard(name string) func(*deviceCall) error {
-	return func(c *deviceCall) error { return c.each(name, c.args(append([]*mirror{c.out}, c.in...)...)) }
-}
-
 func unaryCard(a kernel.Activation) func(*deviceCall) error {
 	return func(c *deviceCall) error {
 		return c.each("unary_f32", c.args(c.out, c.in[0]).Int(int(a.Kind)).Float(float32(a.A)).Float(float32(a.B)))

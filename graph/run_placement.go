@@ -18,7 +18,6 @@ type placement struct {
 	ops     []*op // by the number under which kernels report
 	regions map[any]*region
 	scratch region // for operations, one after the other
-	states  []*region
 	args    cuda.Args
 	apart   bool           // each value has an allocation of its own
 	pending []func() error // what is to be done when the card has finished
@@ -222,8 +221,10 @@ func (p *placement) lay(all []*region) error {
 
 // share makes values lie in one region that share a slab or a dense block's buffer.
 func (p *placement) share(o *op, m *mirror) {
-	var key any
-	bytes := m.bytes()
+	var (
+		key   any
+		bytes int
+	)
 	switch at, ok := o.out.(*planes[float32]); {
 	case ok:
 		key, bytes = at.in, 4*at.in.n*at.in.size
