@@ -109,7 +109,12 @@ func (f *serveFlags) check() error {
 	if _, _, err := net.SplitHostPort(f.listen); err != nil {
 		return command.Usagef("--listen %q: expected host:port", f.listen)
 	}
-	return nil
+	if f.net.Given() {
+		if err := f.net.Known(); err != nil {
+			return err
+		}
+	}
+	return f.net.CheckPreprocess()
 }
 
 // logger writes what the server tells to the command's error stream.
