@@ -80,6 +80,17 @@ func (f *serveFlags) check() error {
 	if err := command.Required("--detector", f.detector); err != nil {
 		return err
 	}
+	if f.net.Given() {
+		if err := command.Required(f.net.Needs()...); err != nil {
+			return err
+		}
+		if err := f.net.Known(); err != nil {
+			return err
+		}
+	}
+	if err := f.net.CheckPreprocess(); err != nil {
+		return err
+	}
 	for _, v := range []struct {
 		flag  string
 		value int64

@@ -56,9 +56,6 @@ func NewReader(r io.ReaderAt, size int64, label string) (_ *Reader, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("read %s: npz archive: %w", label, err)
 	}
-	if err := fsfile.CheckZipNames(r, z.File); err != nil {
-		return nil, fmt.Errorf("read %s: %w", label, err)
-	}
 	out := &Reader{label: label, size: size, limit: fsfile.UnpackLimit(size), files: map[string]*zip.File{}, close: func() error { return nil }}
 	packed := uint64(0)
 	for _, f := range z.File {
@@ -75,6 +72,9 @@ func NewReader(r io.ReaderAt, size int64, label string) (_ *Reader, err error) {
 		}
 		out.files[name] = f
 		out.names = append(out.names, name)
+	}
+	if err := fsfile.CheckZipNames(r, z.File); err != nil {
+		return nil, fmt.Errorf("read %s: %w", label, err)
 	}
 	return out, nil
 }

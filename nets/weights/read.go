@@ -106,9 +106,6 @@ func readZip(r io.ReaderAt, size int64) (*StateDict, error) {
 	if err != nil {
 		return nil, fmt.Errorf("zip archive, cut off or damaged: %w", err)
 	}
-	if err := fsfile.CheckZipNames(r, z.File); err != nil {
-		return nil, err
-	}
 	names := map[string]bool{}
 	npy, packed := 0, uint64(0)
 	for _, f := range z.File {
@@ -119,6 +116,9 @@ func readZip(r io.ReaderAt, size int64) (*StateDict, error) {
 		if strings.HasSuffix(f.Name, ".npy") {
 			npy++
 		}
+	}
+	if err := fsfile.CheckZipNames(r, z.File); err != nil {
+		return nil, err
 	}
 	switch {
 	case names["constants.pkl"] || names["bytecode.pkl"]:
