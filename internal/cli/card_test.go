@@ -71,6 +71,10 @@ func TestCommandsOnACard(t *testing.T) {
 	dir := t.TempDir()
 	launched("train", "--net", "resnet-fashion-8-2", "--data", trainData(t, dir), "--val", trainData(t, dir), "--epochs", "1", "--batch", "20", "--out", w.path("m.npz"), "--progress", "never")
 
+	launched(join([]string{"attribute", "values", "--data", w.path("train.npz"), "--scope", "class", "--estimators", "closed-form", "--top", "0",
+		"--json", w.path("values.json")}, w.net())...)
+	launched(join([]string{"calibrate", "--detector", det, "--data", w.path("test.npz"), "--out", w.path("calibrated.npz"), "--alpha", "0.2"}, w.net())...)
+
 	var b bench.Result
 	launched("bench", "--net", worldNet, "--images", "5", "--runs", "1", "--json", w.path("b.json"))
 	readJSON(t, w.path("b.json"), &b)
