@@ -1,7 +1,6 @@
 package cuda
 
 import (
-	"embed"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -13,9 +12,6 @@ import (
 	"sync"
 	"unsafe"
 )
-
-//go:embed kernels/*.ptx
-var sources embed.FS
 
 // Kernel is a function that runs on a device.
 type Kernel struct {
