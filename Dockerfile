@@ -1,4 +1,4 @@
-# goline alone, without --device cuda (which needs a system with the driver), as user 65532, in an image without a system:
+# goline alone, static and without CUDA, as user 65532, in an image without a system:
 #   docker build -t goline . && docker run --rm -v "$PWD:/data" goline score --detector /data/det.npz --data /data/pictures --out -
 FROM --platform=$BUILDPLATFORM golang:1.26 AS build
 WORKDIR /src
@@ -6,7 +6,7 @@ COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
 ARG TARGETOS TARGETARCH
-RUN CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH go build -tags nocuda -trimpath -ldflags "-s -w" -o /out/goline ./cmd/goline \
+RUN CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH go build -trimpath -tags nocuda -ldflags "-s -w" -o /out/goline ./cmd/goline \
     && mkdir /out/data /out/tmp && chmod 1777 /out/tmp
 
 FROM scratch
