@@ -41,8 +41,8 @@ const (
 
 // Options says how to compile a model. The zero value is a good choice.
 type Options struct {
-	// Batch is the number of samples that one replica runs at once; 0 means [BatchFor] its input, or 64 on a card. Results do not
-	// depend on it.
+	// Batch is the number of samples that one replica runs at once; 0 means [BatchFor] its input, a quarter of that in bfloat16, or 64
+	// on a card. Results do not depend on it.
 	Batch int
 	// Workers is the number of copies of the graph that run side by side, each on one goroutine, all with the same weights;
 	// 0 means GOMAXPROCS, or 2 on a card, where one copies while the other computes. Results do not depend on it.
@@ -78,7 +78,10 @@ func (o Options) withDefaults(m Model) (Options, error) {
 		o.Workers = cardWorkers
 	}
 	if o.Batch == 0 {
-		o.Batch = BatchFor(m.InputShape()...)
+		if o.Batch = BatchFor(m.InputShape()...); o.Precision == BFloat16 {
+			// Products are so fast that reading feature maps counts: they should stay in a core's own cache.
+			o.Batch = (o.Batch + 3) / 4
+		}
 	}
 	if o.Workers == 0 {
 		o.Workers = runtime.GOMAXPROCS(0)

@@ -12,25 +12,25 @@ TEXT ·amx_1x1(SB), $0-8
 	LONG $0x4978e2c4
 	BYTE $0x40
 	BYTE $0x00
-	MOVQ 160(DI), R13
+	MOVQ 144(DI), R13
 
 group:
-	CMPQ 96(DI), $0x00
+	CMPQ 80(DI), $0x00
 	JE   store
 	MOVQ 8(DI), SI
 	MOVQ 16(DI), R12
-	MOVQ 48(DI), R8
-	MOVQ 72(DI), BX
-	MOVQ 80(DI), R9
-	MOVQ 88(DI), R10
+	MOVQ 32(DI), R8
+	MOVQ 56(DI), BX
+	MOVQ 64(DI), R9
+	MOVQ 72(DI), R10
 
 	// tilezero tmm0
 	LONG  $0x497be2c4
 	BYTE  $0xc0
-	MOVQ  56(DI), CX
+	MOVQ  $0x00000040, AX
+	MOVQ  40(DI), CX
 	TESTQ CX, CX
 	JZ    cut
-	MOVQ  $0x00000040, AX
 
 whole:
 	MOVLQSX (R8), DX
@@ -57,10 +57,9 @@ whole:
 	JNZ  whole
 
 cut:
-	MOVQ  64(DI), CX
+	MOVQ  48(DI), CX
 	TESTQ CX, CX
 	JZ    store
-	MOVQ  40(DI), AX
 
 tail:
 	MOVLQSX (R8), DX
@@ -82,16 +81,16 @@ tail:
 	// tdpbf16ps tmm0,tmm6,tmm7
 	LONG $0x5c42e2c4
 	BYTE $0xc6
-	ADDQ 32(DI), SI
+	ADDQ 24(DI), SI
 	DECQ CX
 	JNZ  tail
 
 store:
-	CMPQ 176(DI), $0x00
+	CMPQ 160(DI), $0x00
 	JE   keep
 
 	// masks of the columns
-	MOVQ         136(DI), DX
+	MOVQ         120(DI), DX
 	MOVQ         $0x00000010, R8
 	XORQ         R9, R9
 	MOVQ         DX, CX
@@ -103,14 +102,14 @@ store:
 	BZHIL        CX, BX, BX
 	KMOVW        BX, K1
 	SUBQ         $0x10, DX
-	MOVQ         DX, 136(DI)
-	MOVQ         104(DI), R11
-	MOVQ         112(DI), AX
-	MOVQ         120(DI), SI
-	MOVQ         128(DI), DX
-	MOVQ         144(DI), R10
-	VBROADCASTSS 168(DI), Z31
-	MOVQ         152(DI), CX
+	MOVQ         DX, 120(DI)
+	MOVQ         88(DI), R11
+	MOVQ         96(DI), AX
+	MOVQ         104(DI), SI
+	MOVQ         112(DI), DX
+	MOVQ         128(DI), R10
+	VBROADCASTSS 152(DI), Z31
+	MOVQ         136(DI), CX
 	CMPQ         R10, CX
 	CMOVQLT      R10, CX
 	SUBQ         CX, R10
@@ -147,13 +146,13 @@ residual0:
 	JNZ          residual0
 
 rows1:
-	ADDQ $0x00000040, 104(DI)
-	CMPQ 128(DI), $0x00
+	ADDQ $0x00000040, 88(DI)
+	CMPQ 112(DI), $0x00
 	JE   advance
-	ADDQ $0x00000040, 128(DI)
+	ADDQ $0x00000040, 112(DI)
 
 advance:
-	CMPQ 96(DI), $0x00
+	CMPQ 80(DI), $0x00
 	JE   done
 
 keep:
@@ -165,10 +164,10 @@ keep:
 	BYTE $0x00
 	BYTE $0x00
 	MOVQ $0x00000001, CX
-	MOVQ CX, 176(DI)
-	MOVQ 88(DI), R10
-	ADDQ R10, 72(DI)
-	DECQ 96(DI)
+	MOVQ CX, 160(DI)
+	MOVQ 72(DI), R10
+	ADDQ R10, 56(DI)
+	DECQ 80(DI)
 	JMP  group
 
 done:
@@ -188,17 +187,17 @@ TEXT ·amx_1x2(SB), $0-8
 	LONG $0x4978e2c4
 	BYTE $0x40
 	BYTE $0x00
-	MOVQ 160(DI), R13
+	MOVQ 144(DI), R13
 
 group:
-	CMPQ 96(DI), $0x00
+	CMPQ 80(DI), $0x00
 	JE   store
 	MOVQ 8(DI), SI
 	MOVQ 16(DI), R12
-	MOVQ 48(DI), R8
-	MOVQ 72(DI), BX
-	MOVQ 80(DI), R9
-	MOVQ 88(DI), R10
+	MOVQ 32(DI), R8
+	MOVQ 56(DI), BX
+	MOVQ 64(DI), R9
+	MOVQ 72(DI), R10
 
 	// tilezero tmm0
 	LONG $0x497be2c4
@@ -207,10 +206,10 @@ group:
 	// tilezero tmm1
 	LONG  $0x497be2c4
 	BYTE  $0xc8
-	MOVQ  56(DI), CX
+	MOVQ  $0x00000040, AX
+	MOVQ  40(DI), CX
 	TESTQ CX, CX
 	JZ    cut
-	MOVQ  $0x00000040, AX
 
 whole:
 	MOVLQSX (R8), DX
@@ -248,10 +247,9 @@ whole:
 	JNZ  whole
 
 cut:
-	MOVQ  64(DI), CX
+	MOVQ  48(DI), CX
 	TESTQ CX, CX
 	JZ    store
-	MOVQ  40(DI), AX
 
 tail:
 	MOVLQSX (R8), DX
@@ -284,16 +282,16 @@ tail:
 	// tdpbf16ps tmm1,tmm6,tmm7
 	LONG $0x5c42e2c4
 	BYTE $0xce
-	ADDQ 32(DI), SI
+	ADDQ 24(DI), SI
 	DECQ CX
 	JNZ  tail
 
 store:
-	CMPQ 176(DI), $0x00
+	CMPQ 160(DI), $0x00
 	JE   keep
 
 	// masks of the columns
-	MOVQ         136(DI), DX
+	MOVQ         120(DI), DX
 	MOVQ         $0x00000010, R8
 	XORQ         R9, R9
 	MOVQ         DX, CX
@@ -314,14 +312,14 @@ store:
 	BZHIL        CX, BX, BX
 	KMOVW        BX, K2
 	SUBQ         $0x20, DX
-	MOVQ         DX, 136(DI)
-	MOVQ         104(DI), R11
-	MOVQ         112(DI), AX
-	MOVQ         120(DI), SI
-	MOVQ         128(DI), DX
-	MOVQ         144(DI), R10
-	VBROADCASTSS 168(DI), Z31
-	MOVQ         152(DI), CX
+	MOVQ         DX, 120(DI)
+	MOVQ         88(DI), R11
+	MOVQ         96(DI), AX
+	MOVQ         104(DI), SI
+	MOVQ         112(DI), DX
+	MOVQ         128(DI), R10
+	VBROADCASTSS 152(DI), Z31
+	MOVQ         136(DI), CX
 	CMPQ         R10, CX
 	CMOVQLT      R10, CX
 	SUBQ         CX, R10
@@ -366,13 +364,13 @@ residual0:
 	JNZ          residual0
 
 rows1:
-	ADDQ $0x00000080, 104(DI)
-	CMPQ 128(DI), $0x00
+	ADDQ $0x00000080, 88(DI)
+	CMPQ 112(DI), $0x00
 	JE   advance
-	ADDQ $0x00000080, 128(DI)
+	ADDQ $0x00000080, 112(DI)
 
 advance:
-	CMPQ 96(DI), $0x00
+	CMPQ 80(DI), $0x00
 	JE   done
 
 keep:
@@ -390,11 +388,11 @@ keep:
 	BYTE $0x00
 	BYTE $0x00
 	MOVQ $0x00000001, CX
-	MOVQ CX, 176(DI)
-	MOVQ 88(DI), R10
-	ADDQ R10, 72(DI)
-	ADDQ R10, 72(DI)
-	DECQ 96(DI)
+	MOVQ CX, 160(DI)
+	MOVQ 72(DI), R10
+	ADDQ R10, 56(DI)
+	ADDQ R10, 56(DI)
+	DECQ 80(DI)
 	JMP  group
 
 done:
@@ -414,17 +412,17 @@ TEXT ·amx_1x3(SB), $0-8
 	LONG $0x4978e2c4
 	BYTE $0x40
 	BYTE $0x00
-	MOVQ 160(DI), R13
+	MOVQ 144(DI), R13
 
 group:
-	CMPQ 96(DI), $0x00
+	CMPQ 80(DI), $0x00
 	JE   store
 	MOVQ 8(DI), SI
 	MOVQ 16(DI), R12
-	MOVQ 48(DI), R8
-	MOVQ 72(DI), BX
-	MOVQ 80(DI), R9
-	MOVQ 88(DI), R10
+	MOVQ 32(DI), R8
+	MOVQ 56(DI), BX
+	MOVQ 64(DI), R9
+	MOVQ 72(DI), R10
 
 	// tilezero tmm0
 	LONG $0x497be2c4
@@ -437,10 +435,10 @@ group:
 	// tilezero tmm2
 	LONG  $0x497be2c4
 	BYTE  $0xd0
-	MOVQ  56(DI), CX
+	MOVQ  $0x00000040, AX
+	MOVQ  40(DI), CX
 	TESTQ CX, CX
 	JZ    cut
-	MOVQ  $0x00000040, AX
 
 whole:
 	MOVLQSX (R8), DX
@@ -489,10 +487,9 @@ whole:
 	JNZ  whole
 
 cut:
-	MOVQ  64(DI), CX
+	MOVQ  48(DI), CX
 	TESTQ CX, CX
 	JZ    store
-	MOVQ  40(DI), AX
 
 tail:
 	MOVLQSX (R8), DX
@@ -536,16 +533,16 @@ tail:
 	// tdpbf16ps tmm2,tmm6,tmm7
 	LONG $0x5c42e2c4
 	BYTE $0xd6
-	ADDQ 32(DI), SI
+	ADDQ 24(DI), SI
 	DECQ CX
 	JNZ  tail
 
 store:
-	CMPQ 176(DI), $0x00
+	CMPQ 160(DI), $0x00
 	JE   keep
 
 	// masks of the columns
-	MOVQ         136(DI), DX
+	MOVQ         120(DI), DX
 	MOVQ         $0x00000010, R8
 	XORQ         R9, R9
 	MOVQ         DX, CX
@@ -575,14 +572,14 @@ store:
 	BZHIL        CX, BX, BX
 	KMOVW        BX, K3
 	SUBQ         $0x30, DX
-	MOVQ         DX, 136(DI)
-	MOVQ         104(DI), R11
-	MOVQ         112(DI), AX
-	MOVQ         120(DI), SI
-	MOVQ         128(DI), DX
-	MOVQ         144(DI), R10
-	VBROADCASTSS 168(DI), Z31
-	MOVQ         152(DI), CX
+	MOVQ         DX, 120(DI)
+	MOVQ         88(DI), R11
+	MOVQ         96(DI), AX
+	MOVQ         104(DI), SI
+	MOVQ         112(DI), DX
+	MOVQ         128(DI), R10
+	VBROADCASTSS 152(DI), Z31
+	MOVQ         136(DI), CX
 	CMPQ         R10, CX
 	CMOVQLT      R10, CX
 	SUBQ         CX, R10
@@ -635,13 +632,13 @@ residual0:
 	JNZ          residual0
 
 rows1:
-	ADDQ $0x000000c0, 104(DI)
-	CMPQ 128(DI), $0x00
+	ADDQ $0x000000c0, 88(DI)
+	CMPQ 112(DI), $0x00
 	JE   advance
-	ADDQ $0x000000c0, 128(DI)
+	ADDQ $0x000000c0, 112(DI)
 
 advance:
-	CMPQ 96(DI), $0x00
+	CMPQ 80(DI), $0x00
 	JE   done
 
 keep:
@@ -665,12 +662,12 @@ keep:
 	BYTE $0x00
 	BYTE $0x00
 	MOVQ $0x00000001, CX
-	MOVQ CX, 176(DI)
-	MOVQ 88(DI), R10
-	ADDQ R10, 72(DI)
-	ADDQ R10, 72(DI)
-	ADDQ R10, 72(DI)
-	DECQ 96(DI)
+	MOVQ CX, 160(DI)
+	MOVQ 72(DI), R10
+	ADDQ R10, 56(DI)
+	ADDQ R10, 56(DI)
+	ADDQ R10, 56(DI)
+	DECQ 80(DI)
 	JMP  group
 
 done:
@@ -690,17 +687,17 @@ TEXT ·amx_1x4(SB), $0-8
 	LONG $0x4978e2c4
 	BYTE $0x40
 	BYTE $0x00
-	MOVQ 160(DI), R13
+	MOVQ 144(DI), R13
 
 group:
-	CMPQ 96(DI), $0x00
+	CMPQ 80(DI), $0x00
 	JE   store
 	MOVQ 8(DI), SI
 	MOVQ 16(DI), R12
-	MOVQ 48(DI), R8
-	MOVQ 72(DI), BX
-	MOVQ 80(DI), R9
-	MOVQ 88(DI), R10
+	MOVQ 32(DI), R8
+	MOVQ 56(DI), BX
+	MOVQ 64(DI), R9
+	MOVQ 72(DI), R10
 
 	// tilezero tmm0
 	LONG $0x497be2c4
@@ -717,10 +714,10 @@ group:
 	// tilezero tmm3
 	LONG  $0x497be2c4
 	BYTE  $0xd8
-	MOVQ  56(DI), CX
+	MOVQ  $0x00000040, AX
+	MOVQ  40(DI), CX
 	TESTQ CX, CX
 	JZ    cut
-	MOVQ  $0x00000040, AX
 
 whole:
 	MOVLQSX (R8), DX
@@ -780,10 +777,9 @@ whole:
 	JNZ  whole
 
 cut:
-	MOVQ  64(DI), CX
+	MOVQ  48(DI), CX
 	TESTQ CX, CX
 	JZ    store
-	MOVQ  40(DI), AX
 
 tail:
 	MOVLQSX (R8), DX
@@ -838,16 +834,16 @@ tail:
 	// tdpbf16ps tmm3,tmm6,tmm7
 	LONG $0x5c42e2c4
 	BYTE $0xde
-	ADDQ 32(DI), SI
+	ADDQ 24(DI), SI
 	DECQ CX
 	JNZ  tail
 
 store:
-	CMPQ 176(DI), $0x00
+	CMPQ 160(DI), $0x00
 	JE   keep
 
 	// masks of the columns
-	MOVQ         136(DI), DX
+	MOVQ         120(DI), DX
 	MOVQ         $0x00000010, R8
 	XORQ         R9, R9
 	MOVQ         DX, CX
@@ -886,14 +882,14 @@ store:
 	BZHIL        CX, BX, BX
 	KMOVW        BX, K4
 	SUBQ         $0x40, DX
-	MOVQ         DX, 136(DI)
-	MOVQ         104(DI), R11
-	MOVQ         112(DI), AX
-	MOVQ         120(DI), SI
-	MOVQ         128(DI), DX
-	MOVQ         144(DI), R10
-	VBROADCASTSS 168(DI), Z31
-	MOVQ         152(DI), CX
+	MOVQ         DX, 120(DI)
+	MOVQ         88(DI), R11
+	MOVQ         96(DI), AX
+	MOVQ         104(DI), SI
+	MOVQ         112(DI), DX
+	MOVQ         128(DI), R10
+	VBROADCASTSS 152(DI), Z31
+	MOVQ         136(DI), CX
 	CMPQ         R10, CX
 	CMOVQLT      R10, CX
 	SUBQ         CX, R10
@@ -954,13 +950,13 @@ residual0:
 	JNZ          residual0
 
 rows1:
-	ADDQ $0x00000100, 104(DI)
-	CMPQ 128(DI), $0x00
+	ADDQ $0x00000100, 88(DI)
+	CMPQ 112(DI), $0x00
 	JE   advance
-	ADDQ $0x00000100, 128(DI)
+	ADDQ $0x00000100, 112(DI)
 
 advance:
-	CMPQ 96(DI), $0x00
+	CMPQ 80(DI), $0x00
 	JE   done
 
 keep:
@@ -990,13 +986,13 @@ keep:
 	BYTE $0x00
 	BYTE $0x00
 	MOVQ $0x00000001, CX
-	MOVQ CX, 176(DI)
-	MOVQ 88(DI), R10
-	ADDQ R10, 72(DI)
-	ADDQ R10, 72(DI)
-	ADDQ R10, 72(DI)
-	ADDQ R10, 72(DI)
-	DECQ 96(DI)
+	MOVQ CX, 160(DI)
+	MOVQ 72(DI), R10
+	ADDQ R10, 56(DI)
+	ADDQ R10, 56(DI)
+	ADDQ R10, 56(DI)
+	ADDQ R10, 56(DI)
+	DECQ 80(DI)
 	JMP  group
 
 done:
@@ -1016,17 +1012,17 @@ TEXT ·amx_2x1(SB), $0-8
 	LONG $0x4978e2c4
 	BYTE $0x40
 	BYTE $0x00
-	MOVQ 160(DI), R13
+	MOVQ 144(DI), R13
 
 group:
-	CMPQ 96(DI), $0x00
+	CMPQ 80(DI), $0x00
 	JE   store
 	MOVQ 8(DI), SI
 	MOVQ 16(DI), R12
-	MOVQ 48(DI), R8
-	MOVQ 72(DI), BX
-	MOVQ 80(DI), R9
-	MOVQ 88(DI), R10
+	MOVQ 32(DI), R8
+	MOVQ 56(DI), BX
+	MOVQ 64(DI), R9
+	MOVQ 72(DI), R10
 
 	// tilezero tmm0
 	LONG $0x497be2c4
@@ -1035,10 +1031,10 @@ group:
 	// tilezero tmm1
 	LONG  $0x497be2c4
 	BYTE  $0xc8
-	MOVQ  56(DI), CX
+	MOVQ  $0x00000040, AX
+	MOVQ  40(DI), CX
 	TESTQ CX, CX
 	JZ    cut
-	MOVQ  $0x00000040, AX
 
 whole:
 	MOVLQSX (R8), DX
@@ -1076,10 +1072,9 @@ whole:
 	JNZ  whole
 
 cut:
-	MOVQ  64(DI), CX
+	MOVQ  48(DI), CX
 	TESTQ CX, CX
 	JZ    store
-	MOVQ  40(DI), AX
 
 tail:
 	MOVLQSX (R8), DX
@@ -1112,16 +1107,16 @@ tail:
 	// tdpbf16ps tmm1,tmm6,tmm7
 	LONG $0x5c42e2c4
 	BYTE $0xce
-	ADDQ 32(DI), SI
+	ADDQ 24(DI), SI
 	DECQ CX
 	JNZ  tail
 
 store:
-	CMPQ 176(DI), $0x00
+	CMPQ 160(DI), $0x00
 	JE   keep
 
 	// masks of the columns
-	MOVQ         136(DI), DX
+	MOVQ         120(DI), DX
 	MOVQ         $0x00000010, R8
 	XORQ         R9, R9
 	MOVQ         DX, CX
@@ -1133,14 +1128,14 @@ store:
 	BZHIL        CX, BX, BX
 	KMOVW        BX, K1
 	SUBQ         $0x10, DX
-	MOVQ         DX, 136(DI)
-	MOVQ         104(DI), R11
-	MOVQ         112(DI), AX
-	MOVQ         120(DI), SI
-	MOVQ         128(DI), DX
-	MOVQ         144(DI), R10
-	VBROADCASTSS 168(DI), Z31
-	MOVQ         152(DI), CX
+	MOVQ         DX, 120(DI)
+	MOVQ         88(DI), R11
+	MOVQ         96(DI), AX
+	MOVQ         104(DI), SI
+	MOVQ         112(DI), DX
+	MOVQ         128(DI), R10
+	VBROADCASTSS 152(DI), Z31
+	MOVQ         136(DI), CX
 	CMPQ         R10, CX
 	CMOVQLT      R10, CX
 	SUBQ         CX, R10
@@ -1177,7 +1172,7 @@ residual0:
 	JNZ          residual0
 
 rows1:
-	MOVQ    152(DI), CX
+	MOVQ    136(DI), CX
 	CMPQ    R10, CX
 	CMOVQLT R10, CX
 	SUBQ    CX, R10
@@ -1214,13 +1209,13 @@ residual1:
 	JNZ          residual1
 
 rows2:
-	ADDQ $0x00000040, 104(DI)
-	CMPQ 128(DI), $0x00
+	ADDQ $0x00000040, 88(DI)
+	CMPQ 112(DI), $0x00
 	JE   advance
-	ADDQ $0x00000040, 128(DI)
+	ADDQ $0x00000040, 112(DI)
 
 advance:
-	CMPQ 96(DI), $0x00
+	CMPQ 80(DI), $0x00
 	JE   done
 
 keep:
@@ -1238,10 +1233,10 @@ keep:
 	BYTE $0x00
 	BYTE $0x00
 	MOVQ $0x00000001, CX
-	MOVQ CX, 176(DI)
-	MOVQ 88(DI), R10
-	ADDQ R10, 72(DI)
-	DECQ 96(DI)
+	MOVQ CX, 160(DI)
+	MOVQ 72(DI), R10
+	ADDQ R10, 56(DI)
+	DECQ 80(DI)
 	JMP  group
 
 done:
@@ -1261,17 +1256,17 @@ TEXT ·amx_2x2(SB), $0-8
 	LONG $0x4978e2c4
 	BYTE $0x40
 	BYTE $0x00
-	MOVQ 160(DI), R13
+	MOVQ 144(DI), R13
 
 group:
-	CMPQ 96(DI), $0x00
+	CMPQ 80(DI), $0x00
 	JE   store
 	MOVQ 8(DI), SI
 	MOVQ 16(DI), R12
-	MOVQ 48(DI), R8
-	MOVQ 72(DI), BX
-	MOVQ 80(DI), R9
-	MOVQ 88(DI), R10
+	MOVQ 32(DI), R8
+	MOVQ 56(DI), BX
+	MOVQ 64(DI), R9
+	MOVQ 72(DI), R10
 
 	// tilezero tmm0
 	LONG $0x497be2c4
@@ -1288,10 +1283,10 @@ group:
 	// tilezero tmm3
 	LONG  $0x497be2c4
 	BYTE  $0xd8
-	MOVQ  56(DI), CX
+	MOVQ  $0x00000040, AX
+	MOVQ  40(DI), CX
 	TESTQ CX, CX
 	JZ    cut
-	MOVQ  $0x00000040, AX
 
 whole:
 	MOVLQSX (R8), DX
@@ -1357,10 +1352,9 @@ whole:
 	JNZ  whole
 
 cut:
-	MOVQ  64(DI), CX
+	MOVQ  48(DI), CX
 	TESTQ CX, CX
 	JZ    store
-	MOVQ  40(DI), AX
 
 tail:
 	MOVLQSX (R8), DX
@@ -1421,16 +1415,16 @@ tail:
 	// tdpbf16ps tmm3,tmm6,tmm7
 	LONG $0x5c42e2c4
 	BYTE $0xde
-	ADDQ 32(DI), SI
+	ADDQ 24(DI), SI
 	DECQ CX
 	JNZ  tail
 
 store:
-	CMPQ 176(DI), $0x00
+	CMPQ 160(DI), $0x00
 	JE   keep
 
 	// masks of the columns
-	MOVQ         136(DI), DX
+	MOVQ         120(DI), DX
 	MOVQ         $0x00000010, R8
 	XORQ         R9, R9
 	MOVQ         DX, CX
@@ -1451,14 +1445,14 @@ store:
 	BZHIL        CX, BX, BX
 	KMOVW        BX, K2
 	SUBQ         $0x20, DX
-	MOVQ         DX, 136(DI)
-	MOVQ         104(DI), R11
-	MOVQ         112(DI), AX
-	MOVQ         120(DI), SI
-	MOVQ         128(DI), DX
-	MOVQ         144(DI), R10
-	VBROADCASTSS 168(DI), Z31
-	MOVQ         152(DI), CX
+	MOVQ         DX, 120(DI)
+	MOVQ         88(DI), R11
+	MOVQ         96(DI), AX
+	MOVQ         104(DI), SI
+	MOVQ         112(DI), DX
+	MOVQ         128(DI), R10
+	VBROADCASTSS 152(DI), Z31
+	MOVQ         136(DI), CX
 	CMPQ         R10, CX
 	CMOVQLT      R10, CX
 	SUBQ         CX, R10
@@ -1503,7 +1497,7 @@ residual0:
 	JNZ          residual0
 
 rows1:
-	MOVQ    152(DI), CX
+	MOVQ    136(DI), CX
 	CMPQ    R10, CX
 	CMOVQLT R10, CX
 	SUBQ    CX, R10
@@ -1548,13 +1542,13 @@ residual1:
 	JNZ          residual1
 
 rows2:
-	ADDQ $0x00000080, 104(DI)
-	CMPQ 128(DI), $0x00
+	ADDQ $0x00000080, 88(DI)
+	CMPQ 112(DI), $0x00
 	JE   advance
-	ADDQ $0x00000080, 128(DI)
+	ADDQ $0x00000080, 112(DI)
 
 advance:
-	CMPQ 96(DI), $0x00
+	CMPQ 80(DI), $0x00
 	JE   done
 
 keep:
@@ -1584,11 +1578,11 @@ keep:
 	BYTE $0x00
 	BYTE $0x00
 	MOVQ $0x00000001, CX
-	MOVQ CX, 176(DI)
-	MOVQ 88(DI), R10
-	ADDQ R10, 72(DI)
-	ADDQ R10, 72(DI)
-	DECQ 96(DI)
+	MOVQ CX, 160(DI)
+	MOVQ 72(DI), R10
+	ADDQ R10, 56(DI)
+	ADDQ R10, 56(DI)
+	DECQ 80(DI)
 	JMP  group
 
 done:
@@ -1608,17 +1602,17 @@ TEXT ·amx_3x1(SB), $0-8
 	LONG $0x4978e2c4
 	BYTE $0x40
 	BYTE $0x00
-	MOVQ 160(DI), R13
+	MOVQ 144(DI), R13
 
 group:
-	CMPQ 96(DI), $0x00
+	CMPQ 80(DI), $0x00
 	JE   store
 	MOVQ 8(DI), SI
 	MOVQ 16(DI), R12
-	MOVQ 48(DI), R8
-	MOVQ 72(DI), BX
-	MOVQ 80(DI), R9
-	MOVQ 88(DI), R10
+	MOVQ 32(DI), R8
+	MOVQ 56(DI), BX
+	MOVQ 64(DI), R9
+	MOVQ 72(DI), R10
 
 	// tilezero tmm0
 	LONG $0x497be2c4
@@ -1631,10 +1625,10 @@ group:
 	// tilezero tmm2
 	LONG  $0x497be2c4
 	BYTE  $0xd0
-	MOVQ  56(DI), CX
+	MOVQ  $0x00000040, AX
+	MOVQ  40(DI), CX
 	TESTQ CX, CX
 	JZ    cut
-	MOVQ  $0x00000040, AX
 
 whole:
 	MOVLQSX (R8), DX
@@ -1683,10 +1677,9 @@ whole:
 	JNZ  whole
 
 cut:
-	MOVQ  64(DI), CX
+	MOVQ  48(DI), CX
 	TESTQ CX, CX
 	JZ    store
-	MOVQ  40(DI), AX
 
 tail:
 	MOVLQSX (R8), DX
@@ -1730,16 +1723,16 @@ tail:
 	// tdpbf16ps tmm2,tmm6,tmm7
 	LONG $0x5c42e2c4
 	BYTE $0xd6
-	ADDQ 32(DI), SI
+	ADDQ 24(DI), SI
 	DECQ CX
 	JNZ  tail
 
 store:
-	CMPQ 176(DI), $0x00
+	CMPQ 160(DI), $0x00
 	JE   keep
 
 	// masks of the columns
-	MOVQ         136(DI), DX
+	MOVQ         120(DI), DX
 	MOVQ         $0x00000010, R8
 	XORQ         R9, R9
 	MOVQ         DX, CX
@@ -1751,14 +1744,14 @@ store:
 	BZHIL        CX, BX, BX
 	KMOVW        BX, K1
 	SUBQ         $0x10, DX
-	MOVQ         DX, 136(DI)
-	MOVQ         104(DI), R11
-	MOVQ         112(DI), AX
-	MOVQ         120(DI), SI
-	MOVQ         128(DI), DX
-	MOVQ         144(DI), R10
-	VBROADCASTSS 168(DI), Z31
-	MOVQ         152(DI), CX
+	MOVQ         DX, 120(DI)
+	MOVQ         88(DI), R11
+	MOVQ         96(DI), AX
+	MOVQ         104(DI), SI
+	MOVQ         112(DI), DX
+	MOVQ         128(DI), R10
+	VBROADCASTSS 152(DI), Z31
+	MOVQ         136(DI), CX
 	CMPQ         R10, CX
 	CMOVQLT      R10, CX
 	SUBQ         CX, R10
@@ -1795,7 +1788,7 @@ residual0:
 	JNZ          residual0
 
 rows1:
-	MOVQ    152(DI), CX
+	MOVQ    136(DI), CX
 	CMPQ    R10, CX
 	CMOVQLT R10, CX
 	SUBQ    CX, R10
@@ -1832,7 +1825,7 @@ residual1:
 	JNZ          residual1
 
 rows2:
-	MOVQ    152(DI), CX
+	MOVQ    136(DI), CX
 	CMPQ    R10, CX
 	CMOVQLT R10, CX
 	SUBQ    CX, R10
@@ -1869,13 +1862,13 @@ residual2:
 	JNZ          residual2
 
 rows3:
-	ADDQ $0x00000040, 104(DI)
-	CMPQ 128(DI), $0x00
+	ADDQ $0x00000040, 88(DI)
+	CMPQ 112(DI), $0x00
 	JE   advance
-	ADDQ $0x00000040, 128(DI)
+	ADDQ $0x00000040, 112(DI)
 
 advance:
-	CMPQ 96(DI), $0x00
+	CMPQ 80(DI), $0x00
 	JE   done
 
 keep:
@@ -1899,10 +1892,10 @@ keep:
 	BYTE $0x00
 	BYTE $0x00
 	MOVQ $0x00000001, CX
-	MOVQ CX, 176(DI)
-	MOVQ 88(DI), R10
-	ADDQ R10, 72(DI)
-	DECQ 96(DI)
+	MOVQ CX, 160(DI)
+	MOVQ 72(DI), R10
+	ADDQ R10, 56(DI)
+	DECQ 80(DI)
 	JMP  group
 
 done:
@@ -1922,17 +1915,17 @@ TEXT ·amx_4x1(SB), $0-8
 	LONG $0x4978e2c4
 	BYTE $0x40
 	BYTE $0x00
-	MOVQ 160(DI), R13
+	MOVQ 144(DI), R13
 
 group:
-	CMPQ 96(DI), $0x00
+	CMPQ 80(DI), $0x00
 	JE   store
 	MOVQ 8(DI), SI
 	MOVQ 16(DI), R12
-	MOVQ 48(DI), R8
-	MOVQ 72(DI), BX
-	MOVQ 80(DI), R9
-	MOVQ 88(DI), R10
+	MOVQ 32(DI), R8
+	MOVQ 56(DI), BX
+	MOVQ 64(DI), R9
+	MOVQ 72(DI), R10
 
 	// tilezero tmm0
 	LONG $0x497be2c4
@@ -1949,10 +1942,10 @@ group:
 	// tilezero tmm3
 	LONG  $0x497be2c4
 	BYTE  $0xd8
-	MOVQ  56(DI), CX
+	MOVQ  $0x00000040, AX
+	MOVQ  40(DI), CX
 	TESTQ CX, CX
 	JZ    cut
-	MOVQ  $0x00000040, AX
 
 whole:
 	MOVLQSX (R8), DX
@@ -2012,10 +2005,9 @@ whole:
 	JNZ  whole
 
 cut:
-	MOVQ  64(DI), CX
+	MOVQ  48(DI), CX
 	TESTQ CX, CX
 	JZ    store
-	MOVQ  40(DI), AX
 
 tail:
 	MOVLQSX (R8), DX
@@ -2070,16 +2062,16 @@ tail:
 	// tdpbf16ps tmm3,tmm6,tmm7
 	LONG $0x5c42e2c4
 	BYTE $0xde
-	ADDQ 32(DI), SI
+	ADDQ 24(DI), SI
 	DECQ CX
 	JNZ  tail
 
 store:
-	CMPQ 176(DI), $0x00
+	CMPQ 160(DI), $0x00
 	JE   keep
 
 	// masks of the columns
-	MOVQ         136(DI), DX
+	MOVQ         120(DI), DX
 	MOVQ         $0x00000010, R8
 	XORQ         R9, R9
 	MOVQ         DX, CX
@@ -2091,14 +2083,14 @@ store:
 	BZHIL        CX, BX, BX
 	KMOVW        BX, K1
 	SUBQ         $0x10, DX
-	MOVQ         DX, 136(DI)
-	MOVQ         104(DI), R11
-	MOVQ         112(DI), AX
-	MOVQ         120(DI), SI
-	MOVQ         128(DI), DX
-	MOVQ         144(DI), R10
-	VBROADCASTSS 168(DI), Z31
-	MOVQ         152(DI), CX
+	MOVQ         DX, 120(DI)
+	MOVQ         88(DI), R11
+	MOVQ         96(DI), AX
+	MOVQ         104(DI), SI
+	MOVQ         112(DI), DX
+	MOVQ         128(DI), R10
+	VBROADCASTSS 152(DI), Z31
+	MOVQ         136(DI), CX
 	CMPQ         R10, CX
 	CMOVQLT      R10, CX
 	SUBQ         CX, R10
@@ -2135,7 +2127,7 @@ residual0:
 	JNZ          residual0
 
 rows1:
-	MOVQ    152(DI), CX
+	MOVQ    136(DI), CX
 	CMPQ    R10, CX
 	CMOVQLT R10, CX
 	SUBQ    CX, R10
@@ -2172,7 +2164,7 @@ residual1:
 	JNZ          residual1
 
 rows2:
-	MOVQ    152(DI), CX
+	MOVQ    136(DI), CX
 	CMPQ    R10, CX
 	CMOVQLT R10, CX
 	SUBQ    CX, R10
@@ -2209,7 +2201,7 @@ residual2:
 	JNZ          residual2
 
 rows3:
-	MOVQ    152(DI), CX
+	MOVQ    136(DI), CX
 	CMPQ    R10, CX
 	CMOVQLT R10, CX
 	SUBQ    CX, R10
@@ -2246,13 +2238,13 @@ residual3:
 	JNZ          residual3
 
 rows4:
-	ADDQ $0x00000040, 104(DI)
-	CMPQ 128(DI), $0x00
+	ADDQ $0x00000040, 88(DI)
+	CMPQ 112(DI), $0x00
 	JE   advance
-	ADDQ $0x00000040, 128(DI)
+	ADDQ $0x00000040, 112(DI)
 
 advance:
-	CMPQ 96(DI), $0x00
+	CMPQ 80(DI), $0x00
 	JE   done
 
 keep:
@@ -2282,10 +2274,10 @@ keep:
 	BYTE $0x00
 	BYTE $0x00
 	MOVQ $0x00000001, CX
-	MOVQ CX, 176(DI)
-	MOVQ 88(DI), R10
-	ADDQ R10, 72(DI)
-	DECQ 96(DI)
+	MOVQ CX, 160(DI)
+	MOVQ 72(DI), R10
+	ADDQ R10, 56(DI)
+	DECQ 80(DI)
 	JMP  group
 
 done:

@@ -32,7 +32,7 @@ pair:
 	VBROADCASTSS 4(R9), Z23
 	MOVQ         BX, DX
 	MOVQ         SI, R11
-	MOVQ         48(DI), CX
+	MOVQ         R13, CX
 	SUBQ         $0x10, CX
 	JL           tail
 
@@ -113,7 +113,7 @@ pair:
 	VBROADCASTSS (R9), Z21
 	MOVQ         BX, DX
 	MOVQ         SI, R11
-	MOVQ         48(DI), CX
+	MOVQ         R13, CX
 	SUBQ         $0x10, CX
 	JL           tail
 
@@ -149,196 +149,6 @@ tail:
 	VPANDD    Z18, Z2, Z2
 	VMOVDQU32 Z2, (DX)
 	ADDQ      R12, DX
-
-next:
-	LEAQ (SI)(AX*2), SI
-	ADDQ 8(DI), BX
-	ADDQ $0x08, R8
-	ADDQ $0x08, R9
-	DECQ R10
-	JNZ  pair
-	VZEROUPPER
-	RET
-
-// func bfPairsSidesAVX512(args *byte)
-// Requires: AVX, AVX512BW, AVX512F, BMI2
-TEXT ·bfPairsSidesAVX512(SB), $0-8
-	MOVQ         args+0(FP), DI
-	MOVQ         (DI), BX
-	MOVQ         24(DI), SI
-	MOVQ         32(DI), AX
-	MOVQ         48(DI), R13
-	MOVQ         56(DI), R8
-	MOVQ         64(DI), R9
-	MOVQ         40(DI), R10
-	MOVQ         88(DI), R14
-	MOVQ         96(DI), R12
-	MOVQ         80(DI), DX
-	VMOVDQU32    (DX), Z16
-	VBROADCASTSS 72(DI), Z17
-
-	// the lanes of a last vector that is not whole
-	MOVQ  R13, CX
-	ANDQ  $0x0f, CX
-	MOVL  $0x0000ffff, DX
-	BZHIL CX, DX, DX
-	KMOVW DX, K1
-
-pair:
-	VBROADCASTSS (R8), Z20
-	VBROADCASTSS (R9), Z21
-	VBROADCASTSS 4(R8), Z22
-	VBROADCASTSS 4(R9), Z23
-	MOVQ         BX, DX
-	MOVQ         SI, R11
-	MOVQ         48(DI), CX
-	MOVQ         104(DI), R13
-	SUBQ         $0x10, CX
-	JL           tail
-
-whole:
-	VMOVUPS     (R11), Z0
-	VMOVUPS     (R11)(AX*1), Z1
-	VFMADD213PS Z21, Z20, Z0
-	VMAXPS      Z0, Z17, Z0
-	VFMADD213PS Z23, Z22, Z1
-	VMAXPS      Z1, Z17, Z1
-
-	// vcvtne2ps2bf16 zmm0,zmm1,zmm0
-	LONG        $0x4877f262
-	BYTE        $0x72
-	BYTE        $0xc0
-	VPERMW      Z0, Z16, Z0
-	VMOVDQU32   Z0, (DX)
-	KMOVW       (R13), K2
-	VMOVDQU32.Z Z0, K2, Z4
-	VMOVDQU32   Z4, (DX)(R14*1)
-	KMOVW       2(R13), K2
-	VMOVDQU32.Z Z0, K2, Z4
-	VMOVDQU32   Z4, (DX)(R12*1)
-	ADDQ        $0x04, R13
-	ADDQ        $0x40, DX
-	ADDQ        $0x40, R11
-	SUBQ        $0x10, CX
-	JGE         whole
-
-tail:
-	CMPQ        CX, $-16
-	JE          next
-	VMOVUPS.Z   (R11), K1, Z2
-	VMOVUPS.Z   (R11)(AX*1), K1, Z3
-	VFMADD213PS Z21, Z20, Z2
-	VMAXPS      Z2, Z17, Z2
-	VFMADD213PS Z23, Z22, Z3
-	VMAXPS      Z3, Z17, Z3
-
-	// vcvtne2ps2bf16 zmm2,zmm3,zmm2
-	LONG        $0x4867f262
-	BYTE        $0x72
-	BYTE        $0xd2
-	VPERMW      Z2, Z16, Z2
-	VMOVDQU32   Z2, (DX)
-	KMOVW       (R13), K2
-	VMOVDQU32.Z Z2, K2, Z4
-	VMOVDQU32   Z4, (DX)(R14*1)
-	KMOVW       2(R13), K2
-	VMOVDQU32.Z Z2, K2, Z4
-	VMOVDQU32   Z4, (DX)(R12*1)
-	ADDQ        $0x04, R13
-	ADDQ        $0x40, DX
-
-next:
-	LEAQ (SI)(AX*2), SI
-	ADDQ 8(DI), BX
-	ADDQ $0x08, R8
-	ADDQ $0x08, R9
-	DECQ R10
-	JNZ  pair
-	VZEROUPPER
-	RET
-
-// func bfSingleSidesAVX512(args *byte)
-// Requires: AVX, AVX512BW, AVX512F, BMI2
-TEXT ·bfSingleSidesAVX512(SB), $0-8
-	MOVQ         args+0(FP), DI
-	MOVQ         (DI), BX
-	MOVQ         24(DI), SI
-	MOVQ         32(DI), AX
-	MOVQ         48(DI), R13
-	MOVQ         56(DI), R8
-	MOVQ         64(DI), R9
-	MOVQ         40(DI), R10
-	MOVQ         88(DI), R14
-	MOVQ         96(DI), R12
-	MOVQ         80(DI), DX
-	VMOVDQU32    (DX), Z16
-	VBROADCASTSS 72(DI), Z17
-
-	// the lanes of a last vector that is not whole
-	MOVQ       R13, CX
-	ANDQ       $0x0f, CX
-	MOVL       $0x0000ffff, DX
-	BZHIL      CX, DX, DX
-	KMOVW      DX, K1
-	VPTERNLOGD $0xff, Z18, Z18, Z18
-	VPSRLD     $0x10, Z18, Z18
-
-pair:
-	VBROADCASTSS (R8), Z20
-	VBROADCASTSS (R9), Z21
-	MOVQ         BX, DX
-	MOVQ         SI, R11
-	MOVQ         48(DI), CX
-	MOVQ         104(DI), R13
-	SUBQ         $0x10, CX
-	JL           tail
-
-whole:
-	VMOVUPS     (R11), Z0
-	VFMADD213PS Z21, Z20, Z0
-	VMAXPS      Z0, Z17, Z0
-
-	// vcvtne2ps2bf16 zmm0,zmm0,zmm0
-	LONG        $0x487ff262
-	BYTE        $0x72
-	BYTE        $0xc0
-	VPERMW      Z0, Z16, Z0
-	VPANDD      Z18, Z0, Z0
-	VMOVDQU32   Z0, (DX)
-	KMOVW       (R13), K2
-	VMOVDQU32.Z Z0, K2, Z4
-	VMOVDQU32   Z4, (DX)(R14*1)
-	KMOVW       2(R13), K2
-	VMOVDQU32.Z Z0, K2, Z4
-	VMOVDQU32   Z4, (DX)(R12*1)
-	ADDQ        $0x04, R13
-	ADDQ        $0x40, DX
-	ADDQ        $0x40, R11
-	SUBQ        $0x10, CX
-	JGE         whole
-
-tail:
-	CMPQ        CX, $-16
-	JE          next
-	VMOVUPS.Z   (R11), K1, Z2
-	VFMADD213PS Z21, Z20, Z2
-	VMAXPS      Z2, Z17, Z2
-
-	// vcvtne2ps2bf16 zmm2,zmm2,zmm2
-	LONG        $0x486ff262
-	BYTE        $0x72
-	BYTE        $0xd2
-	VPERMW      Z2, Z16, Z2
-	VPANDD      Z18, Z2, Z2
-	VMOVDQU32   Z2, (DX)
-	KMOVW       (R13), K2
-	VMOVDQU32.Z Z2, K2, Z4
-	VMOVDQU32   Z4, (DX)(R14*1)
-	KMOVW       2(R13), K2
-	VMOVDQU32.Z Z2, K2, Z4
-	VMOVDQU32   Z4, (DX)(R12*1)
-	ADDQ        $0x04, R13
-	ADDQ        $0x40, DX
 
 next:
 	LEAQ (SI)(AX*2), SI

@@ -5,6 +5,7 @@ package kernel
 import (
 	"encoding/binary"
 	"slices"
+	"unsafe"
 )
 
 // bfPlan runs a convolution in bfloat16 on tiles of AMX or of AVX512_BF16.
@@ -20,7 +21,7 @@ type bfPlan struct {
 	blocks      []bfBlock
 	whole       int // blocks of bfPairsInBlock pairs, which come first
 	tiles       []int
-	weights     []uint32 // [group][tile][block], then AMX [row][pair], AVX512_BF16 [pair][row]
+	weights     []uint32 // [group][tile][block], then AMX [row][16 pairs], AVX512_BF16 [pair][row]
 	offsets     []int32  // bytes into the rearranged input for each block
 	config      [64]byte // of AMX's tiles
 	pointwise   bool
@@ -38,10 +39,6 @@ type bfViews struct {
 	tapView []int
 	tapRow  []int // rows of a view above the tap's first
 	words   int   // in all
-	// sides are masks of the columns of a row but the last, and but the first, for each vector of the dense planes. They are there
-	// where all that taps see are these planes and copies shifted to the right and to the left by a column, which are written together.
-	sides       []uint16
-	right, left int // where the copies lie
 }
 
 // bfView are planes of the rows of one phase, shifted for one column of the kernel.
@@ -55,7 +52,7 @@ type bfView struct {
 }
 
 const (
-	bfPanelWords = 6 << 10  // of a panel: half of L1, the rest for weights
+	bfPanelWords = 10 << 10 // of a panel and weights: most of L1
 	bfViewWords  = 96 << 10 // of all views, in L2
 	bfSlack      = 64
 	amxRows      = 16
@@ -79,7 +76,7 @@ func newBFPlan(l bfLevel, g ConvGeom) bfEngine {
 	}
 	p.pointwise = g.KH*g.KW*g.SH*g.SW == 1 && g.OutH() == g.H && g.OutW() == g.W && g.PH == 0 && g.PW == 0
 	if p.pointwise {
-		p.columns = max(64, bfPanelWords/p.pairs&^63)
+		p.columns = p.panelColumns()
 		for _, b := range p.blocks {
 			p.offsets = append(p.offsets, int32(64*b.first))
 		}
@@ -113,7 +110,14 @@ func (p *bfPlan) configure() {
 
 // pack orders the weights as the tiles read them, zeros where a pair or a tile has fewer channels.
 func (p *bfPlan) pack(w []float32) {
-	p.weights = p.weights[:0]
+	if p.weights == nil {
+		rows := 0
+		for _, high := range p.tiles {
+			rows += high
+		}
+		p.weights = alignWords(make([]uint32, p.g.Groups*p.tileWords(rows)+16))
+	}
+	out := p.weights
 	taps := p.g.KH * p.g.KW
 	for group := range p.g.Groups {
 		row := 0
@@ -130,17 +134,45 @@ func (p *bfPlan) pack(w []float32) {
 					}
 					return v
 				}
-				for i := range high * b.n {
-					if p.level == bfAMX {
-						p.weights = append(p.weights, word(i/b.n, b.first+i%b.n))
-					} else {
-						p.weights = append(p.weights, word(i%high, b.first+i/high))
+				if p.level == bfAMX {
+					for i := range high {
+						for j := range b.n {
+							out[i*bfPairsInBlock+j] = word(i, b.first+j)
+						}
 					}
+					out = out[high*bfPairsInBlock:]
+					continue
 				}
+				for i := range high * b.n {
+					out[i] = word(i%high, b.first+i/high)
+				}
+				out = out[high*b.n:]
 			}
 			row += high
 		}
 	}
+}
+
+// tileWords returns the words of weights that one tile of so many rows reads.
+func (p *bfPlan) tileWords(rows int) int {
+	if p.level == bfAMX { // every block has room for a whole one, so that no row crosses a cache line
+		return rows * bfPairsInBlock * len(p.blocks)
+	}
+	return rows * p.pairs * p.g.KH * p.g.KW
+}
+
+// alignWords cuts words to start at a cache line.
+func alignWords(s []uint32) []uint32 {
+	return s[-uintptr(unsafe.Pointer(unsafe.SliceData(s)))%64/4:]
+}
+
+// panelColumns returns how many columns to pack together: as many as stay in L1 beside the weights that meet them, if those do.
+func (p *bfPlan) panelColumns() int {
+	weights := p.tileWords(p.tiles[0]) * min(3, len(p.tiles))
+	if weights > bfPanelWords*3/4 {
+		return 64
+	}
+	return min(max(16, (bfPanelWords-weights)/p.pairs&^15), 256)
 }
 
 // chooseViews lays out the planes of as many output rows as fit the cache.
@@ -174,7 +206,7 @@ func (p *bfPlan) viewsOf(strip int) bfViews {
 		most = max(most, l.views[at].rows)
 	}
 	// Planes are an odd number of cache lines apart, lest they all meet in few sets of the cache.
-	l.plane = (max(most*ow, l.rows*g.W)+2*bfSlack)/16*16 | 16
+	l.plane = (max(most*ow, l.rows*g.W)+bfSlack)/16*16 | 16
 	l.dense = (g.PW + 15) / 16 * 16
 	l.words = l.dense + p.pairs*l.plane
 	straight := g.SH == 1 && g.SW == 1 && ow == g.W
@@ -204,19 +236,6 @@ func (p *bfPlan) viewsOf(strip int) bfViews {
 		}
 	}
 	l.words += bfSlack
-	if straight && g.KW == 3 && g.DW == 1 && g.PW == 1 {
-		l.right, l.left = l.views[slices.IndexFunc(l.views, func(v bfView) bool { return v.shift == -1 })].at,
-			l.views[slices.IndexFunc(l.views, func(v bfView) bool { return v.shift == 1 })].at
-		l.sides = make([]uint16, 2*((l.rows*g.W+15)/16))
-		for q := range l.rows * g.W {
-			if q%g.W < g.W-1 {
-				l.sides[q/16*2] |= 1 << (q % 16)
-			}
-			if q%g.W > 0 {
-				l.sides[q/16*2+1] |= 1 << (q % 16)
-			}
-		}
-	}
 	return l
 }
 

@@ -18,9 +18,6 @@ type bfPairsArgs struct {
 	floor   float32
 	_       uint32
 	table   unsafe.Pointer
-	// For the two copies beside: bytes from dst, and two words of masks for each vector.
-	right, left int
-	masks       unsafe.Pointer
 }
 
 // bfViewArgs are the arguments of what copies planes of pairs.
@@ -39,9 +36,7 @@ type amxArgs struct {
 	config      unsafe.Pointer
 	a           unsafe.Pointer
 	aTile       int // bytes from a tile of rows to the next
-	aStep       int // bytes of a whole block
-	aTailStep   int // of a cut one
-	aTailRow    int // bytes of a row of a cut one
+	aStep       int // bytes of a block
 	off         unsafe.Pointer
 	full, tails int // blocks
 	b           unsafe.Pointer
@@ -115,24 +110,14 @@ func (p *bfPlan) join(io *bfIO, dst unsafe.Pointer, dstPair, dstVec, group, at, 
 		dst: dst, dstPair: dstPair, dstVec: dstVec, src: ptr(io.src, first*hw+at), stride: 4 * hw, pairs: p.c / 2, cols: n,
 		scale: ptr(io.scale, first), shift: ptr(io.shift, first), floor: io.floor, table: unsafe.Pointer(&pairTable),
 	}
-	sides := p.sides != nil
-	if sides {
-		a.right, a.left, a.masks = 4*(p.right-p.dense+1), 4*(p.left-p.dense-1), unsafe.Pointer(&p.sides[0])
-		bfPairsSidesAVX512(&a)
-	} else {
-		bfPairsAVX512(&a)
-	}
+	bfPairsAVX512(&a)
 	if p.c%2 == 0 {
 		return
 	}
 	last := p.c - 1
 	a.dst = unsafe.Add(dst, dstPair*(last/2))
 	a.src, a.scale, a.shift, a.pairs = ptr(io.src, (first+last)*hw+at), ptr(io.scale, first+last), ptr(io.shift, first+last), 1
-	if sides {
-		bfSingleSidesAVX512(&a)
-	} else {
-		bfSingleAVX512(&a)
-	}
+	bfSingleAVX512(&a)
 }
 
 func (p *bfPlan) runPanels(io *bfIO, scratch, sums []float32, group int) {
@@ -155,12 +140,7 @@ func (p *bfPlan) fill(io *bfIO, scratch []float32, group, y, rows int) {
 	} else {
 		r1 = r0
 	}
-	p.clearAround(scratch, p.dense, r0*g.W, r1*g.W, see*g.W)
-	if p.sides != nil {
-		p.clearAround(scratch, p.right, r0*g.W+1, r1*g.W, see*g.W)
-		p.clearAround(scratch, p.left, r0*g.W, max(0, r1*g.W-1), see*g.W)
-		return
-	}
+	p.clearAround(scratch, r0*g.W, r1*g.W, see*g.W)
 	for i := range p.views {
 		v := &p.views[i]
 		if v.masks == nil && v.table == nil {
@@ -178,14 +158,14 @@ func (p *bfPlan) fill(io *bfIO, scratch []float32, group, y, rows int) {
 	}
 }
 
-// clearAround writes zeros before word lo and from word hi to end of the planes at a place.
-func (p *bfPlan) clearAround(scratch []float32, at, lo, hi, end int) {
+// clearAround writes zeros before word lo and from word hi to end of the dense planes.
+func (p *bfPlan) clearAround(scratch []float32, lo, hi, end int) {
 	if lo == 0 && hi == end {
 		return
 	}
 	for pair := range p.pairs {
-		plane := scratch[at+pair*p.plane:][:end]
-		clear(plane[:min(lo, end)])
+		plane := scratch[p.dense+pair*p.plane:][:end]
+		clear(plane[:lo])
 		clear(plane[hi:])
 	}
 }
@@ -205,15 +185,11 @@ func (p *bfPlan) compute(io *bfIO, sums []float32, group int, cols bfColumns) {
 	}
 }
 
-// tileWords returns the words of weights that one tile of so many rows reads.
-func (p *bfPlan) tileWords(rows int) int { return rows * p.pairs * p.g.KH * p.g.KW }
-
 func (p *bfPlan) computeAMX(io *bfIO, sums []float32, group int, cols bfColumns) {
-	hw, high, tail := p.g.OutH()*p.g.OutW(), p.tiles[0], p.pairs%bfPairsInBlock
+	hw, high := p.g.OutH()*p.g.OutW(), p.tiles[0]
 	words := p.tileWords(high)
 	t := amxArgs{
-		config: unsafe.Pointer(&p.config), aTile: 4 * words, aStep: 64 * high, aTailStep: 4 * tail * high, aTailRow: 4 * tail,
-		off: unsafe.Pointer(&p.offsets[0]), full: p.whole, tails: len(p.blocks) - p.whole, bRow: cols.bRow, bCol: cols.bCol,
+		config: unsafe.Pointer(&p.config), aTile: 4 * words, aStep: 64 * high, off: unsafe.Pointer(&p.offsets[0]), full: p.whole, tails: len(p.blocks) - p.whole, bRow: cols.bRow, bCol: cols.bCol,
 		ldc: 4 * hw, high: high, buf: ptr(sums, 0), floor: io.lowest,
 	}
 	for tile := 0; tile < len(p.tiles); {

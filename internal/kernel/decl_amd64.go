@@ -1404,16 +1404,6 @@ func bfPairsAVX512(args *bfPairsArgs)
 //go:noescape
 func bfSingleAVX512(args *bfPairsArgs)
 
-// bfPairsSidesAVX512 rounds pairs of channels and joins them.
-//
-//go:noescape
-func bfPairsSidesAVX512(args *bfPairsArgs)
-
-// bfSingleSidesAVX512 rounds a channel and joins it with zeros.
-//
-//go:noescape
-func bfSingleSidesAVX512(args *bfPairsArgs)
-
 // bfShiftAVX512 copies planes of pairs, with zeros where a word of masks says so for each vector.
 //
 //go:noescape

@@ -13,8 +13,6 @@ const (
 	amxA
 	amxATile
 	amxAStep
-	amxATailStep
-	amxATailRow
 	amxOff
 	amxFull
 	amxTails
@@ -99,24 +97,20 @@ func amx(u unit, m, n int) {
 			}
 		}
 	}
-	loop := func(name, next string, count, row, step int, ta, tb int) {
+	loop := func(name, next string, count, ta, tb int) {
 		load(count, left)
 		u.TESTQ(left, left)
 		u.JZ(LabelRef(next))
-		if row < 0 {
-			u.MOVQ(U32(64), aRow)
-		} else {
-			load(row, aRow)
-		}
 		u.Label(name)
 		block(ta, tb)
-		u.ADDQ(field(args, step), a)
+		u.ADDQ(field(args, amxAStep), a)
 		u.DECQ(left)
 		u.JNZ(LabelRef(name))
 		u.Label(next)
 	}
-	loop("whole", "cut", amxFull, -1, amxAStep, tmmA, tmmB)
-	loop("tail", "store", amxTails, amxATailRow, amxATailStep, tmmTailA, tmmTailB)
+	u.MOVQ(U32(64), aRow)
+	loop("whole", "cut", amxFull, tmmA, tmmB)
+	loop("tail", "store", amxTails, tmmTailA, tmmTailB)
 	u.CMPQ(field(args, amxStarted), U8(0))
 	u.JE(LabelRef("keep"))
 

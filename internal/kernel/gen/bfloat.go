@@ -18,29 +18,20 @@ const (
 	pairsShift
 	pairsFloor
 	pairsTable
-	pairsRight
-	pairsLeft
-	pairsMasks
 )
 
 // bfPairs writes dst[pair][column] = the two channels of a pair as bfloat16, each max(floor, scale*x+shift). With single there is
-// one channel, and a zero in place of the other. With sides there are two more copies, shifted by a column to the right and to the left,
-// with zeros where that leaves a row.
-func bfPairs(u unit, single, sides bool) {
+// one channel, and a zero in place of the other.
+func bfPairs(u unit, single bool) {
 	name, doc := "bfPairs", "rounds pairs of channels and joins them."
 	if single {
 		name, doc = "bfSingle", "rounds a channel and joins it with zeros."
-	}
-	if sides {
-		name += "Sides"
 	}
 	name += "AVX512"
 	u.text(name, "bfPairsArgs", doc)
 	var (
 		args, dst, src, stride, cols         = reg.RDI, reg.RBX, reg.RSI, reg.RAX, reg.R13
 		scale, shift, pairs, d, s, left, vec = reg.R8, reg.R9, reg.R10, reg.RDX, reg.R11, reg.RCX, reg.R12
-		// With sides vectors follow each other and the number of columns need not be kept.
-		right, toLeft, masks = reg.R14, reg.R12, reg.R13
 	)
 	u.Load(u.Param("args"), args)
 	load := func(i int, r reg.Register) { u.MOVQ(field(args, i), r) }
@@ -51,12 +42,7 @@ func bfPairs(u unit, single, sides bool) {
 	load(pairsScale, scale)
 	load(pairsShift, shift)
 	load(pairsCount, pairs)
-	if sides {
-		load(pairsRight, right)
-		load(pairsLeft, toLeft)
-	} else {
-		load(pairsDstVec, vec)
-	}
+	load(pairsDstVec, vec)
 	load(pairsTable, d)
 	u.VMOVDQU32(Mem{Base: d}, reg.Z16)
 	u.VBROADCASTSS(field(args, pairsFloor), reg.Z17)
@@ -80,10 +66,7 @@ func bfPairs(u unit, single, sides bool) {
 	}
 	u.MOVQ(dst, d)
 	u.MOVQ(src, s)
-	load(pairsCols, left)
-	if sides {
-		load(pairsMasks, masks)
-	}
+	u.MOVQ(cols, left)
 	finish := func(low, high int) {
 		z := func(i int) reg.VecPhysical { return zmm[i] }
 		u.VFMADD213PS(reg.Z21, reg.Z20, z(low))
@@ -100,17 +83,7 @@ func bfPairs(u unit, single, sides bool) {
 			u.VPANDD(reg.Z18, z(low), z(low))
 		}
 		u.VMOVDQU32(z(low), Mem{Base: d})
-		if !sides {
-			u.ADDQ(vec, d)
-			return
-		}
-		for i, side := range []reg.Register{right, toLeft} {
-			u.KMOVW(Mem{Base: masks, Disp: 2 * i}, reg.K2)
-			u.VMOVDQU32_Z(z(low), reg.K2, reg.Z4)
-			u.VMOVDQU32(reg.Z4, Mem{Base: d, Index: side, Scale: 1})
-		}
-		u.ADDQ(Imm(4), masks)
-		u.ADDQ(Imm(64), d)
+		u.ADDQ(vec, d)
 	}
 	u.SUBQ(Imm(16), left)
 	u.JL(LabelRef("tail"))
