@@ -15,10 +15,10 @@ type Precision string
 const (
 	// Float32 rounds nothing.
 	Float32 Precision = "f32"
-	// BFloat16 rounds weights and activations of convolutions and linear layers to bfloat16, to nearest even, and sums their products
-	// in float32: on tiles of AMX or AVX512_BF16 where the processor has those, in portable and slow Go elsewhere. The first
-	// convolution of an image, depthwise ones, layers on a single pixel, everything between layers, gradients and what a detector adds to
-	// a network stay in float32. At one instruction set the bits depend on neither batch nor workers; AMX and portable Go agree.
+	// BFloat16 rounds weights and inputs of convolutions to bfloat16, to nearest even, and sums their products in float32: on tiles
+	// of AMX or AVX512_BF16 where the processor has those, in portable and slow Go elsewhere. The first convolution of an image,
+	// depthwise ones, those on a single pixel, linear layers, everything between layers, gradients and what a detector adds to a network
+	// stay in float32. At one instruction set the bits depend on neither batch nor workers; AMX and portable Go give the same.
 	BFloat16 Precision = "bf16"
 )
 
@@ -58,7 +58,7 @@ type Options struct {
 	Hooks map[string]Hook
 	// Dtype is the element type of the computation, tensor.Float32 (the default) or tensor.Float64.
 	Dtype tensor.Dtype
-	// Precision is what convolutions and linear layers of parameters multiply in: Float32 (the default) or BFloat16.
+	// Precision is what convolutions multiply in: Float32 (the default) or BFloat16.
 	Precision Precision
 	// Profile measures the time of each kind of operation, for Program.Profile, at a small cost.
 	Profile bool

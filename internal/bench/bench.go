@@ -23,6 +23,7 @@ type Result struct {
 	Net            string    `json:"net"`
 	Kernels        string    `json:"kernels"`
 	Device         string    `json:"device"`
+	Precision      string    `json:"precision"`
 	Workers        int       `json:"workers"`
 	Batch          int       `json:"batch"`
 	Images         int       `json:"images"`
@@ -30,7 +31,7 @@ type Result struct {
 	Runs           []float64 `json:"runs"`              // images per second, in order
 	GFLOPPerImage  float64   `json:"gflop_per_image"`
 	GFLOPS         float64   `json:"gflops"`
-	PeakGFLOPS     float64   `json:"peak_gflops"` // measured, all workers together; 0 on a card
+	PeakGFLOPS     float64   `json:"peak_gflops"` // measured in float32, all workers together; 0 on a card
 	PeakShare      float64   `json:"peak_share_percent"`
 	BytesPerImage  float64   `json:"allocated_bytes_per_image"`
 	AllocsPerImage float64   `json:"allocations_per_image"`
@@ -56,10 +57,13 @@ func Run(ctx context.Context, net nets.Classifier, o graph.Options, images, runs
 	}
 	o = prog.Options()
 	r := Result{
-		Net: net.Name(), Kernels: kernel.Level(), Device: string(o.Device), Workers: o.Workers, Batch: o.Batch, Images: images,
-		GFLOPPerImage: float64(prog.FLOPs()) / 1e9,
+		Net: net.Name(), Kernels: kernel.Level(), Precision: string(o.Precision), Device: string(o.Device), Workers: o.Workers, Batch: o.Batch,
+		Images: images, GFLOPPerImage: float64(prog.FLOPs()) / 1e9,
 	}
 	defer prog.Close()
+	if o.Precision == graph.BFloat16 {
+		r.Kernels += " and " + kernel.BFloat16Level()
+	}
 	if o.Device == graph.CPU {
 		r.PeakGFLOPS = peak(o.Workers)
 	}
@@ -169,16 +173,16 @@ func (r Result) Print(w io.Writer) error {
 		t.AppendRow(table.Row{op.Name, op.Device, op.Nodes, fmt.Sprintf("%.1f", op.Percent), rate})
 	}
 	kernels := "kernels " + r.Kernels
-	peak := fmt.Sprintf("peak            %.1f GFLOP/s measured, %.1f %% of it reached\n", r.PeakGFLOPS, r.PeakShare)
+	peak := fmt.Sprintf("peak            %.1f GFLOP/s measured in float32, %.1f %% of it reached\n", r.PeakGFLOPS, r.PeakShare)
 	if r.Device != string(graph.CPU) {
 		kernels, peak = "device "+r.Device, ""
 	}
-	_, err := fmt.Fprintf(w, `%s, %s, %d workers, %d images at once each
+	_, err := fmt.Fprintf(w, `%s in %s, %s, %d workers, %d images at once each
 images/s        %.1f (median of %d runs of %d images)
 GFLOP/s         %.1f at %.3f GFLOP an image
 %sallocated       %.0f bytes and %.2f objects an image, heap %.1f MiB
 %s
-`, r.Net, kernels, r.Workers, r.Batch, r.ImagesPerSec, len(r.Runs), r.Images, r.GFLOPS, r.GFLOPPerImage,
+`, r.Net, r.Precision, kernels, r.Workers, r.Batch, r.ImagesPerSec, len(r.Runs), r.Images, r.GFLOPS, r.GFLOPPerImage,
 		peak, r.BytesPerImage, r.AllocsPerImage, r.HeapMiB, t.Render())
 	return err
 }

@@ -1,8 +1,11 @@
 package cli
 
 import (
+	"encoding/json"
+	"fmt"
 	"io"
 	"math/rand/v2"
+	"os"
 
 	"github.com/spf13/cobra"
 
@@ -23,12 +26,13 @@ func newBench() *cobra.Command {
 		net          command.Network
 		images, runs int
 		jsonOut      string
+		compare      string
 	)
 	cmd := &cobra.Command{
 		Use:   "bench --net NAME [--weights FILE]",
 		Short: "Measure how fast features come: images/s, share of the processor's peak, memory, profile",
 		Long: `Run the network over synthetic images several times and print images per second (median), the share of the measured peak
-of fused multiply-adds, what is allocated per image, and where the time goes by operation. Without --weights they are random.`,
+of fused multiply-adds, what is allocated per image, and where the time goes by operation. Without --weights they are random. With --compare, print what changed since an earlier run.`,
 		Args: command.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			switch {
@@ -37,8 +41,16 @@ of fused multiply-adds, what is allocated per image, and where the time goes by 
 			case runs < 1 || runs > maxBenchRuns:
 				return command.Usagef("--runs %d: expected 1 to %d", runs, maxBenchRuns)
 			}
-			if err := command.CheckOutputs(command.Outputs("--json", jsonOut), net.Inputs()...); err != nil {
+			inputs := append(net.Inputs(), command.InputFile("--compare", compare))
+			if err := command.CheckOutputs(command.Outputs("--json", jsonOut), inputs...); err != nil {
 				return err
+			}
+			var before bench.Result
+			if compare != "" {
+				var err error
+				if before, err = readBench(compare); err != nil {
+					return err
+				}
 			}
 			n, err := benchNetwork(net, c.Seed)
 			if err != nil {
@@ -51,6 +63,14 @@ of fused multiply-adds, what is allocated per image, and where the time goes by 
 			if err := r.Print(cmd.OutOrStdout()); err != nil {
 				return err
 			}
+			if compare != "" {
+				if err := bench.Comparable(before, r); err != nil {
+					return fmt.Errorf("%s: %w", compare, err)
+				}
+				if err := bench.PrintChange(cmd.OutOrStdout(), before, r); err != nil {
+					return err
+				}
+			}
 			return command.Write(jsonOut, func(w io.Writer) error { return command.WriteJSON(w, r) })
 		},
 	}
@@ -59,7 +79,20 @@ of fused multiply-adds, what is allocated per image, and where the time goes by 
 	cmd.Flags().IntVar(&images, "images", 1000, "images in each run")
 	cmd.Flags().IntVar(&runs, "runs", 5, "runs, after one to warm up")
 	cmd.Flags().StringVar(&jsonOut, "json", "", "JSON file to write")
+	cmd.Flags().StringVar(&compare, "compare", "", "JSON `FILE` of an earlier run to compare with")
 	return cmd
+}
+
+// readBench reads what --json wrote.
+func readBench(path string) (r bench.Result, err error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return r, err
+	}
+	if err := json.Unmarshal(data, &r); err != nil {
+		return r, fmt.Errorf("%s: expected JSON of goline bench --json: %w", path, err)
+	}
+	return r, nil
 }
 
 // benchNetwork opens the network, or fills it with random numbers where no weights are given.

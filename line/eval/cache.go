@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/line-ood/goline/dataset"
+	"github.com/line-ood/goline/graph"
 	"github.com/line-ood/goline/internal/npyz"
 	"github.com/line-ood/goline/line/posthoc"
 	"github.com/line-ood/goline/nets"
@@ -98,6 +99,9 @@ func (x *Extractor) source(ctx context.Context, name string, set dataset.Dataset
 	}
 	h := sha256.New()
 	fmt.Fprintf(h, "goline features 4\n%s\n%s\n%d %d\n", x.net.Name(), x.Weights, set.Len(), set.Labels())
+	if p := x.options.Graph.Precision; p != "" && p != graph.Float32 {
+		fmt.Fprintf(h, "precision %s\n", p)
+	}
 	if p := x.net.Preprocessing(); p != (nets.Preprocessing{}) {
 		if usual, ok := nets.PreprocessingByName(x.net.Name()); !ok || p != usual {
 			fmt.Fprintf(h, "%v\n", p)

@@ -35,7 +35,7 @@ func (c *Common) Register(cmd *cobra.Command) {
 	f.Uint64Var(&c.Seed, "seed", 1, "seed of everything random")
 	RegisterDevice(cmd, &c.Device)
 	f.Var(&c.MaxMemory, "max-memory", "`BYTES`, as in 512MiB or 4GiB, that pictures being decoded, batches and workers may take together, 0 for 1GiB; a picture whose file is large may take more")
-	f.StringVar(&c.Precision, "precision", string(graph.Float32), "what convolutions and linear layers multiply in: f32, or bf16, which rounds weights and activations")
+	f.StringVar(&c.Precision, "precision", string(graph.Float32), "what convolutions multiply in: f32, or bf16, which rounds their weights and inputs and is faster with AMX")
 	f.StringVar(&c.Progress, "progress", "auto", "progress on stderr: auto (on a terminal), always or never")
 	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error {
 		c.Stderr = cmd.ErrOrStderr()

@@ -1,0 +1,62 @@
+package bench
+
+import (
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+)
+
+// Comparable returns an error unless two results are of the same network: figures of different ones say nothing about a change.
+func Comparable(before, after Result) error {
+	switch {
+	case len(before.Runs) == 0:
+		return fmt.Errorf("the result to compare with has no runs, expected a file of goline bench --json")
+	case before.Net != after.Net:
+		return fmt.Errorf("the result to compare with is of network %s, expected %s", before.Net, after.Net)
+	}
+	return nil
+}
+
+// PrintChange writes for people what changed from one result to another of the same network: medians, and whether every run of one
+// was faster than every run of the other, without which a difference may be chance.
+func PrintChange(w io.Writer, before, after Result) error {
+	t := table.NewWriter()
+	t.SetStyle(table.StyleLight)
+	t.AppendHeader(table.Row{"", "before", "now", "change"})
+	row := func(name, format string, a, b float64) {
+		change := ""
+		if a != 0 {
+			change = fmt.Sprintf("%+.1f %%", 100*(b/a-1))
+		}
+		t.AppendRow(table.Row{name, fmt.Sprintf(format, a), fmt.Sprintf(format, b), change})
+	}
+	row("images/s", "%.1f", before.ImagesPerSec, after.ImagesPerSec)
+	row("slowest run", "%.1f", slices.Min(before.Runs), slices.Min(after.Runs))
+	row("fastest run", "%.1f", slices.Max(before.Runs), slices.Max(after.Runs))
+	row("share of peak, %", "%.1f", before.PeakShare, after.PeakShare)
+	row("bytes an image", "%.0f", before.BytesPerImage, after.BytesPerImage)
+	row("objects an image", "%.2f", before.AllocsPerImage, after.AllocsPerImage)
+	for _, s := range [][3]string{
+		{"kernels", before.Kernels, after.Kernels}, {"precision", before.Precision, after.Precision},
+		{"workers", fmt.Sprint(before.Workers), fmt.Sprint(after.Workers)}, {"images at once", fmt.Sprint(before.Batch), fmt.Sprint(after.Batch)},
+	} {
+		if s[1] != s[2] {
+			t.AppendRow(table.Row{s[0], s[1], s[2], ""})
+		}
+	}
+	_, err := fmt.Fprintf(w, "%s\n%s\n", t.Render(), verdict(before.Runs, after.Runs))
+	return err
+}
+
+// verdict says whether runs, in images a second, differ beyond their scatter.
+func verdict(before, after []float64) string {
+	switch {
+	case slices.Min(after) > slices.Max(before):
+		return "faster: every run now was faster than every run before"
+	case slices.Max(after) < slices.Min(before):
+		return "slower: every run now was slower than every run before"
+	}
+	return "no clear change: the runs overlap"
+}

@@ -1,0 +1,31 @@
+package bench_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/line-ood/goline/internal/bench"
+)
+
+func TestPrintChange(t *testing.T) {
+	before := bench.Result{Net: "a", Kernels: "avx2", Precision: "f32", ImagesPerSec: 200, Runs: []float64{190, 200, 210}, BytesPerImage: 10, Workers: 2}
+	for want, runs := range map[string][]float64{
+		"faster: every run": {211, 300, 310}, "slower: every run": {100, 150, 189.5}, "no clear change": {200, 220, 240},
+	} {
+		after := before
+		after.Runs, after.ImagesPerSec, after.Precision = runs, runs[1], "bf16"
+		require.NoError(t, bench.Comparable(before, after))
+		var out strings.Builder
+		require.NoError(t, bench.PrintChange(&out, before, after))
+		require.Contains(t, out.String(), want)
+		require.Contains(t, out.String(), "bf16")
+		require.NotContains(t, out.String(), "workers")
+		if runs[1] == 300 {
+			require.Contains(t, out.String(), "+50.0 %")
+		}
+	}
+	require.ErrorContains(t, bench.Comparable(before, bench.Result{Net: "b"}), "of network a, expected b")
+	require.ErrorContains(t, bench.Comparable(bench.Result{Net: "a"}, before), "no runs")
+}

@@ -1,0 +1,45 @@
+package cli
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/line-ood/goline/internal/bench"
+)
+
+// TestBenchCompares runs a small network twice and reads what changed.
+func TestBenchCompares(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "before.json")
+	args := []string{"bench", "--net", "densenet-bc-10-4", "--images", "4", "--runs", "2"}
+	code, out, stderr := runGoline(append(args, "--json", file)...)
+	require.Zero(t, code, stderr)
+	require.Contains(t, out, "densenet-bc-10-4 in f32")
+	var r bench.Result
+	data, err := os.ReadFile(file)
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal(data, &r))
+	require.Equal(t, "f32", r.Precision)
+	require.Len(t, r.Runs, 2)
+
+	code, out, stderr = runGoline(append(args, "--precision", "bf16", "--compare", file)...)
+	require.Zero(t, code, stderr)
+	require.Contains(t, out, "densenet-bc-10-4 in bf16")
+	require.Regexp(t, `precision +│ f32 +│ bf16`, out)
+
+	code, _, stderr = runGoline("bench", "--net", "densenet-bc-16-4", "--images", "1", "--runs", "1", "--compare", file)
+	require.Equal(t, exitFailed, code)
+	require.Contains(t, stderr, "is of network densenet-bc-10-4, expected densenet-bc-16-4")
+
+	require.NoError(t, os.WriteFile(file, []byte("nothing"), 0o600))
+	code, _, stderr = runGoline(append(args, "--compare", file)...)
+	require.Equal(t, exitFailed, code)
+	require.Contains(t, stderr, "expected JSON of goline bench --json")
+
+	code, _, stderr = runGoline(append(args, "--precision", "half")...)
+	require.Equal(t, 2, code)
+	require.Contains(t, stderr, `--precision "half": expected f32 or bf16`)
+}
