@@ -3,7 +3,7 @@
 //go:build amd64 && !noasm
 
 // func bfPairsAVX512(args *byte)
-// Requires: AVX, AVX512BW, AVX512F, BMI2
+// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
 TEXT ·bfPairsAVX512(SB), $0-8
 	MOVQ         args+0(FP), DI
 	MOVQ         (DI), BX
@@ -33,12 +33,16 @@ pair:
 	MOVQ         BX, DX
 	MOVQ         SI, R11
 	MOVQ         R13, CX
+	LEAQ         (R11)(AX*1), R14
 	SUBQ         $0x10, CX
 	JL           tail
 
 whole:
 	VMOVUPS     (R11), Z0
+	PREFETCHT1  (R11)(R13*4)
 	VMOVUPS     (R11)(AX*1), Z1
+	PREFETCHT1  (R14)(R13*4)
+	ADDQ        $0x40, R14
 	VFMADD213PS Z21, Z20, Z0
 	VMAXPS      Z0, Z17, Z0
 	VFMADD213PS Z23, Z22, Z1
@@ -84,7 +88,7 @@ next:
 	RET
 
 // func bfSingleAVX512(args *byte)
-// Requires: AVX, AVX512BW, AVX512F, BMI2
+// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
 TEXT ·bfSingleAVX512(SB), $0-8
 	MOVQ         args+0(FP), DI
 	MOVQ         (DI), BX
@@ -119,6 +123,7 @@ pair:
 
 whole:
 	VMOVUPS     (R11), Z0
+	PREFETCHT1  (R11)(R13*4)
 	VFMADD213PS Z21, Z20, Z0
 	VMAXPS      Z0, Z17, Z0
 

@@ -32,6 +32,7 @@ func bfPairs(u unit, single bool) {
 	var (
 		args, dst, src, stride, cols         = reg.RDI, reg.RBX, reg.RSI, reg.RAX, reg.R13
 		scale, shift, pairs, d, s, left, vec = reg.R8, reg.R9, reg.R10, reg.RDX, reg.R11, reg.RCX, reg.R12
+		ahead                                = reg.R14
 	)
 	u.Load(u.Param("args"), args)
 	load := func(i int, r reg.Register) { u.MOVQ(field(args, i), r) }
@@ -67,6 +68,9 @@ func bfPairs(u unit, single bool) {
 	u.MOVQ(dst, d)
 	u.MOVQ(src, s)
 	u.MOVQ(cols, left)
+	if !single {
+		u.LEAQ(Mem{Base: s, Index: stride, Scale: 1}, ahead)
+	}
 	finish := func(low, high int) {
 		z := func(i int) reg.VecPhysical { return zmm[i] }
 		u.VFMADD213PS(reg.Z21, reg.Z20, z(low))
@@ -89,8 +93,12 @@ func bfPairs(u unit, single bool) {
 	u.JL(LabelRef("tail"))
 	u.Label("whole")
 	u.VMOVUPS(Mem{Base: s}, reg.Z0)
+	// The columns behind those of this call are read next; those of the next channel lie too far for the CPU to foresee.
+	u.PREFETCHT1(Mem{Base: s, Index: cols, Scale: 4})
 	if !single {
 		u.VMOVUPS(Mem{Base: s, Index: stride, Scale: 1}, reg.Z1)
+		u.PREFETCHT1(Mem{Base: ahead, Index: cols, Scale: 4})
+		u.ADDQ(Imm(64), ahead)
 	}
 	finish(0, 1)
 	u.ADDQ(Imm(64), s)
