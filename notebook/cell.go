@@ -17,7 +17,7 @@ type cell struct {
 }
 
 func newCell() *cell {
-	return &cell{prefix: "goline-" + gonbui.UniqueID() + "-", send: func(d *protocol.DisplayData) error {
+	return &cell{prefix: "goline-" + gonbui.UniqueId() + "-", send: func(d *protocol.DisplayData) error {
 		if err := gonbui.Open(); err != nil {
 			return err
 		}
