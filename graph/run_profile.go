@@ -47,8 +47,10 @@ func (p *Program) Profile() []OpProfile {
 			if !ok || o.clock == nil {
 				continue
 			}
-			name := o.name
-			if g, ok := o.fn.(interface{ window() string }); ok {
+			name, work := o.name, flops(n)
+			if t, ok := o.fn.(*chainTail); ok {
+				name, work = t.name, t.work*o.shape[0]
+			} else if g, ok := o.fn.(interface{ window() string }); ok {
 				name += " " + g.window()
 			}
 			device := CPU
@@ -65,7 +67,7 @@ func (p *Program) Profile() []OpProfile {
 				k.Nodes++
 			}
 			k.Time += time.Duration(o.clock.nanos.Load())
-			k.FLOPs += flops(n) * int(o.clock.runs.Load())
+			k.FLOPs += work * int(o.clock.runs.Load())
 		}
 	}
 	return slices.SortedFunc(func(yield func(OpProfile) bool) {

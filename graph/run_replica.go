@@ -239,7 +239,11 @@ func (r *replica) compile(o Options, sinks G.Nodes) (err error) {
 			}
 		}
 	}
-	planMemory(r.order)
+	var late map[*G.Node]G.Nodes
+	if r.place == nil {
+		late = chainConvs(r.order)
+	}
+	planMemory(r.order, late)
 	if r.place != nil {
 		if err := r.moveIn(); err != nil {
 			return err

@@ -13,9 +13,16 @@ type scratch struct {
 func take[T kernel.Float](s *scratch, n int) (out []T) {
 	switch to := any(&out).(type) {
 	case *[]float32:
-		*to = grown(&s.f32, n)
+		*to = grownMemory(&s.f32, n)
 	case *[]float64:
-		*to = grown(&s.f64, n)
+		*to = grownMemory(&s.f64, n)
 	}
 	return out
+}
+
+func grownMemory[T kernel.Float](s *[]T, n int) []T {
+	if cap(*s) < n {
+		*s = kernel.Memory[T](n)
+	}
+	return (*s)[:n]
 }

@@ -29,15 +29,16 @@ func (s *slab) dense(shape tensor.Shape) (*tensor.Dense, any) {
 
 func cut[T kernel.Float](s *slab, n int) []T {
 	if s.memory == nil {
-		s.memory = make([]T, s.size)
+		s.memory = kernel.Memory[T](s.size)
 	}
 	return s.memory.([]T)[:n:n]
 }
 
 // planMemory lets operations share memory. One may take the slab of another once every reader of that other is among its own
 // ancestors: they have then run, in whatever order the machine takes operations that do not depend on each other.
-// Values that a stock operation reads keep their memory, since it may hand it on as its own.
-func planMemory(order G.Nodes) {
+// Values that a stock operation reads keep their memory, since it may hand it on as its own. late names readers of a node beyond
+// those that the graph knows.
+func planMemory(order G.Nodes, late map[*G.Node]G.Nodes) {
 	type tenant struct {
 		slab    *slab
 		readers []int
@@ -54,6 +55,11 @@ func planMemory(order G.Nodes) {
 			j := at[c]
 			readers[j] = append(readers[j], i)
 			stock[j] = stock[j] || !own
+		}
+	}
+	for n, by := range late {
+		for _, r := range by {
+			readers[at[n]] = append(readers[at[n]], at[r])
 		}
 	}
 	var (

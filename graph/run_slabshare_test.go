@@ -27,7 +27,7 @@ func TestMemoryOfAChain(t *testing.T) {
 		y = times(t, "times", y, 2)
 	}
 	order := ancestry(G.Nodes{y})
-	planMemory(order)
+	planMemory(order, nil)
 	operations, memories := slabs(order)
 	require.Equal(t, []int{10, 2}, []int{operations, memories})
 }
@@ -40,13 +40,13 @@ func TestMemoryThatIsStillRead(t *testing.T) {
 	sum, err := Add(a2, b2)
 	require.NoError(t, err)
 	order := ancestry(G.Nodes{sum})
-	planMemory(order)
+	planMemory(order, nil)
 	operations, memories := slabs(order)
 	require.Equal(t, []int{5, 4}, []int{operations, memories}) // only the sum comes after the readers of a and b
 
 	stock := G.Must(G.Tanh(times(t, "c", x, 2)))
 	order = ancestry(G.Nodes{times(t, "d", stock, 2)})
-	planMemory(order)
+	planMemory(order, nil)
 	operations, _ = slabs(order)
 	require.Equal(t, 1, operations, "the value that tanh reads keeps its memory")
 }
