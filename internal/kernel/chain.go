@@ -8,15 +8,13 @@ type Chain[T Float] struct {
 	fast  *chain32 // nil where the convolutions run one after the other
 }
 
-const chainCache = 640 << 10 // bytes of maps wanted in cache
-
 // NewChain returns the chain of the convolutions, two or three, each of which takes what the one before gives. It reports false
 // where there is no code that would be faster than the convolutions themselves; the chain works all the same.
 func NewChain[T Float](convs ...*Conv[T]) (c *Chain[T], faster bool) {
 	c = &Chain[T]{convs: convs}
 	if is32[T]() {
 		if stages, ok := any(convs).([]*Conv[float32]); ok {
-			c.fast = newChain32(stages, chainCache)
+			c.fast = newChain32(stages, chainCache())
 		}
 	}
 	return c, c.fast != nil

@@ -47,10 +47,13 @@ const (
 	chainTogether = 4  // most images
 )
 
+// chainCache is how many bytes of maps are wanted in cache, beside weights and images.
+func chainCache() int { return secondCache / 8 * 5 }
+
 // newChain32 returns nil where the chain does not fit or would gain nothing.
 func newChain32(convs []*Conv[float32], cache int) *chain32 {
 	for _, conv := range convs {
-		if conv.fast == nil || conv.hasPre() || conv.fast.level != convs[0].fast.level {
+		if conv.fast == nil || conv.bf != nil || conv.hasPre() || conv.fast.level != convs[0].fast.level {
 			return nil
 		}
 	}
@@ -130,9 +133,13 @@ func (c *chain32) place() {
 	c.deep = part(g.C, c.together*c.rows*g.OutW())
 	c.project.setStride(c.deep.channel)
 	if c.expand != nil {
-		c.x = part(c.in, c.together*c.inputRows(c.rows)*g.W)
+		pixels := c.inputRows(c.rows) * g.W
+		if c.together > 1 {
+			pixels = c.together * g.H * g.W // with rows that no output sees
+		}
+		c.x = part(c.in, pixels)
 		c.expand.setStride(c.x.channel)
-		c.mid = part(g.C, c.together*c.inputRows(c.rows)*g.W)
+		c.mid = part(g.C, pixels)
 	}
 	if c.together > 1 {
 		c.out = part(c.project.plan.m, c.together*g.OutH()*g.OutW())

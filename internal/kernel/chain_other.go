@@ -7,6 +7,8 @@ type chain32 struct{}
 
 func newChain32([]*Conv[float32], int) *chain32 { return nil }
 
+func chainCache() int { return 0 }
+
 func (*chain32) scratchLen() int { panic("kernel: no vector code in this build") }
 
 func (*chain32) run(chainIO, []float32) { panic("kernel: no vector code in this build") }

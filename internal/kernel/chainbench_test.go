@@ -59,12 +59,8 @@ func TestChainSpeed(t *testing.T) {
 		}
 		total += float64(b.times) * s
 		apart += float64(b.times) * sum
-		rows := 0
-		if chain.fast != nil {
-			rows = chain.fast.rows
-		}
-		fmt.Printf("%-32s ×%d %7.1f us, %4.1f%% of peak, one by one %7.1f us:%s, %d rows\n", fmt.Sprintf("%d-%d-%d @%d k%d/%d", c.in, c.mid, c.out, c.h, c.k, c.stride), b.times,
-			s*1e6, 100*float64(flops)/s*1e-9/peak, sum*1e6, each, rows)
+		fmt.Printf("%-32s ×%d %7.1f us, %4.1f%% of peak, one by one %7.1f us:%s\n", fmt.Sprintf("%d-%d-%d @%d k%d/%d", c.in, c.mid, c.out, c.h, c.k, c.stride), b.times,
+			s*1e6, 100*float64(flops)/s*1e-9/peak, sum*1e6, each)
 	}
 	fmt.Printf("all: %.2f ms, one by one %.2f ms\n", total*1e3, apart*1e3)
 }

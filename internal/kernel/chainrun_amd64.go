@@ -111,7 +111,7 @@ func (c *chain32) several(io *chainIO, scratch []float32, image, n int) {
 	}
 }
 
-const chainPanel = 24 << 10 // bytes of inputs that stay in L1 while the rows of weights pass by
+const chainPanel = 128 << 10 // bytes of inputs that stay in cache while the rows of weights pass by
 
 // multiply computes cols columns of all rows of dst, dstChannel elements apart; residual, nil for none, lies as dst does.
 func (p *chainPoint) multiply(l level, dst []float32, dstChannel int, src []float32, cols int, residual []float32) {

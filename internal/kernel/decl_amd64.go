@@ -1519,6 +1519,11 @@ func amx_4x1(args *amxArgs)
 //go:noescape
 func amxBlock(args *amxBlockArgs)
 
+// cpuid asks the processor about itself.
+//
+//go:noescape
+func cpuid(args *cpuidArgs)
+
 // peakAVX512 runs args.n rounds of twelve independent multiply-adds.
 //
 //go:noescape

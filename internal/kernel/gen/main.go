@@ -138,6 +138,7 @@ func generate() (map[string][]byte, error) {
 			}
 			amxBlock(u)
 		}},
+		{"cpuid_amd64.s", cpuid},
 		{"peak_amd64.s", func(u unit) { peak(u, avx512); peak(u, avx2) }},
 	} {
 		u := unit{build.NewContext(), decls}

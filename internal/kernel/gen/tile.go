@@ -31,6 +31,9 @@ const (
 	tilePackFloor
 )
 
+// tileAheadWeights is how many bytes of weights ahead are prefetched: the processor's own prefetching ends with each page.
+const tileAheadWeights = 2048
+
 // tileKind tells the variants of a tile apart by the end of their names.
 type tileKind string
 
@@ -125,6 +128,9 @@ func tile(u unit, s isa, m, nv int, kind tileKind) {
 		}
 		if prefetch {
 			u.PREFETCHT0(Mem{Base: ahead, Index: o, Scale: 1})
+			if s.bytes == 64 {
+				u.PREFETCHT0(Mem{Base: a, Disp: tileAheadWeights + 4*m*at})
+			}
 		}
 		for i := range acc {
 			w := s.vec(u)
