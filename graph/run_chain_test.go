@@ -1,0 +1,94 @@
+package graph
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"github.com/line-ood/goline/internal/kernel"
+)
+
+// residuals is a network of two inverted residuals, the second of which adds its input, and a depthwise pair without expansion.
+type residuals struct{ params []*Param }
+
+var residualShapes = [][]int{{24, 8, 1, 1}, {24, 1, 5, 5}, {12, 24, 1, 1}, {30, 12, 1, 1}, {30, 1, 3, 3}, {12, 30, 1, 1}, {12, 1, 3, 3}, {7, 12, 1, 1}}
+
+func newResiduals() *residuals {
+	m, rng := &residuals{}, rand.New(rand.NewPCG(1, 2))
+	for i, shape := range residualShapes {
+		v := make([]float32, tensor.Shape(shape).TotalSize())
+		for j := range v {
+			v[j] = float32(rng.NormFloat64()) * 0.3
+		}
+		m.params = append(m.params, &Param{Name: fmt.Sprint("w", i, ".weight"), Value: tensor.New(tensor.WithShape(shape...), tensor.WithBacking(v))})
+	}
+	return m
+}
+
+func (*residuals) InputShape() []int  { return []int{8, 19, 13} }
+func (m *residuals) Params() []*Param { return m.params }
+func (*residuals) Outputs() []string  { return []string{"out"} }
+
+func (m *residuals) Build(b *Builder, x *G.Node) error {
+	conv := func(x *G.Node, i, stride int) *G.Node {
+		k := residualShapes[i]
+		cfg := ConvConfig{Stride: [2]int{stride, stride}, Padding: [2]int{k[2] / 2, k[2] / 2}}
+		if k[1] == 1 {
+			cfg.Groups = k[0]
+		}
+		return b.Conv(x, fmt.Sprint("w", i), cfg)
+	}
+	act := func(x *G.Node) *G.Node { return b.Activate(x, ActReLU6()) }
+	inner := b.Tap("inner", act(conv(x, 0, 1)))
+	y := conv(act(conv(inner, 1, 2)), 2, 1)
+	z := b.Add(conv(act(conv(act(conv(y, 3, 1)), 4, 1)), 5, 1), y)
+	b.Tap("out", conv(act(conv(z, 6, 1)), 7, 1))
+	return b.Err()
+}
+
+// TestChains checks that the convolutions of inverted residuals run as chains, that fetching what lies inside one keeps it apart,
+// and that neither shows in the bits, for any batch.
+func TestChains(t *testing.T) {
+	m := newResiduals()
+	const n = 7
+	rng := rand.New(rand.NewPCG(3, 4))
+	x := make([]float32, n*8*19*13)
+	for i := range x {
+		x[i] = float32(rng.NormFloat64())
+	}
+	run := func(batch int, fetch ...string) (out []float32, chains int) {
+		p, err := Compile(m, Options{Batch: batch, Workers: 2, Fetch: fetch})
+		require.NoError(t, err)
+		for _, node := range p.replicas[0].order {
+			if o, ok := node.Op().(*op); ok {
+				if _, ok := o.fn.(*chainTail); ok {
+					chains++
+				}
+			}
+		}
+		require.Len(t, p.Steps(), len(residualShapes), "steps are those of the network all the same")
+		for range 2 {
+			for o, err := range p.Run(context.Background(), func(yield func(Batch, error) bool) { yield(Batch{X: x, N: n}, nil) }) {
+				require.NoError(t, err)
+				out = append(out[:0], o.Float32("out")...)
+			}
+		}
+		return out, chains
+	}
+	want, chains := run(n, "out", "inner")
+	if kernel.Level() != "generic" {
+		require.Equal(t, 3, chains, "the first convolution is fetched, the other two of its block are a chain")
+	}
+	for _, batch := range []int{1, 2, 3, 8} {
+		got, chains := run(batch, "out")
+		require.Equal(t, want, got, "batch of %d", batch)
+		if kernel.Level() != "generic" {
+			require.Equal(t, 3, chains)
+		}
+	}
+}
