@@ -13,14 +13,15 @@ type scratch struct {
 func take[T kernel.Float](s *scratch, n int) (out []T) {
 	switch to := any(&out).(type) {
 	case *[]float32:
-		*to = grownMemory(&s.f32, n)
+		*to = enlarged(&s.f32, n)
 	case *[]float64:
-		*to = grownMemory(&s.f64, n)
+		*to = enlarged(&s.f64, n)
 	}
 	return out
 }
 
-func grownMemory[T kernel.Float](s *[]T, n int) []T {
+// enlarged returns n elements of *s, which it makes anew where that is shorter.
+func enlarged[T kernel.Float](s *[]T, n int) []T {
 	if cap(*s) < n {
 		*s = kernel.Memory[T](n)
 	}
