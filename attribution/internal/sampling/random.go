@@ -17,6 +17,7 @@ const (
 	DomainBootstrap
 	DomainWarmUp
 	DomainGame
+	DomainGradient
 )
 
 // seedStream points the generator at the stream of one item, so that items can be computed in any order.
