@@ -77,6 +77,10 @@ type Estimate struct {
 	DF []float64
 	// Samples is the number of samples behind the estimate.
 	Samples int
+	// LeastSamples is the number of samples from which the standard errors are to be believed, 0 where any number will do. With
+	// fewer there are no intervals, and never where it is math.MaxInt, for an estimate with a bias that standard errors say nothing
+	// of: contributions that are rare but large have mostly not been seen yet.
+	LeastSamples int
 	// Evaluations is the number of coalition values (or gradient points) that were computed, those lost to an
 	// interruption included.
 	Evaluations int64
@@ -91,14 +95,20 @@ type Estimate struct {
 }
 
 // Interval returns the confidence interval of player i at a level such as 0.95, by Student's t. Where DF is nil it is
-// the value ± StdErr.
+// the value ± StdErr. With fewer than LeastSamples both ends are NaN.
 func (e *Estimate) Interval(i int, level float64) (lo, hi float64) {
+	if e.TooFew() {
+		return math.NaN(), math.NaN()
+	}
 	half := e.StdErr[i]
 	if e.DF != nil {
 		half *= mathx.QuantileT((1+level)/2, e.DF[i])
 	}
 	return e.Values[i] - half, e.Values[i] + half
 }
+
+// TooFew reports an estimate from too few samples for intervals.
+func (e *Estimate) TooFew() bool { return e.DF != nil && e.Samples < e.LeastSamples }
 
 // MaxStdErr is the largest standard error of any player, NaN when one is not known.
 func (e *Estimate) MaxStdErr() float64 { return maxOrNaN(e.StdErr) }

@@ -58,7 +58,7 @@ func TestDenseNetAttributions(t *testing.T) {
 	truth, err := FindTruth(background, energy, attribution.Options{Samples: 4000, Seed: 9})
 	require.NoError(t, err)
 	for _, e := range []attribution.Estimator{estimate.Permutation{}, estimate.Owen{Halved: true}, estimate.KernelSHAP{Paired: true}, estimate.LeverageSHAP{}, estimate.SVARM{Stratified: true}} {
-		got, err := e.Estimate(background, energy, attribution.Options{Budget: 20000, Seed: 1})
+		got, err := e.Estimate(background, energy, attribution.Options{Budget: 42000, Seed: 1})
 		require.NoError(t, err)
 		assert.Greater(t, Coverage(truth.Values, truth.StdErr, &got, 0.95), 0.9, e.Name())
 		t.Logf("%-28s MSE %.2e precision@35 %.2f", e.Name(), MeanSquaredError(truth.Values, got.Values), PrecisionAtK(truth.Values, got.Values, 35))

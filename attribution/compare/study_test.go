@@ -67,6 +67,9 @@ func TestCompare(t *testing.T) {
 	assert.Equal(t, 992.0, p[1000].Equivalents) // 2 + 110 permutations of 9
 	for _, cell := range []Cell{p[100], p[1000]} {
 		for m, b := range cell.Bands {
+			if Metric(m) == IntervalCoverage && math.IsNaN(b.Mean) {
+				continue // too few samples for intervals
+			}
 			assert.LessOrEqual(t, b.Lo, b.Mean+1e-15, Metric(m))
 			assert.GreaterOrEqual(t, b.Hi, b.Mean-1e-15, Metric(m))
 		}

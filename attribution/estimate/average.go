@@ -23,6 +23,10 @@ type averaging struct {
 	transform func(values, stdErr []float64)
 }
 
+// leastUnits is the number of units from which their variance is to be believed: with fewer, the 95 % intervals of single neurons
+// covered 73 to 93 % of the true values on the penultimate layer of a network, whose contributions are rare and large.
+const leastUnits = 30
+
 // firstRound is the number of units before the standard error is first looked at.
 const firstRound = 32
 
@@ -98,7 +102,7 @@ func (r *run) average(ctx context.Context, a averaging, fixed float64) (attribut
 
 // fromMoments is the estimate that the units so far give; without units it has no values.
 func (r *run) fromMoments(m *sampling.Moments, a averaging) attribution.Estimate {
-	e := attribution.Estimate{Samples: m.Count}
+	e := attribution.Estimate{Samples: m.Count, LeastSamples: leastUnits}
 	if m.Count == 0 {
 		return e
 	}

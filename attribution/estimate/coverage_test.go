@@ -65,7 +65,7 @@ func TestSamplingIsUnbiasedWithHonestIntervals(t *testing.T) {
 	for _, e := range unbiased() {
 		t.Run(e.Name(), func(t *testing.T) {
 			t.Parallel()
-			runSeeds(t, e, table, truth, attribution.Options{Budget: 1000}).check(t, truth, true)
+			runSeeds(t, e, table, truth, attribution.Options{Budget: 1200}).check(t, truth, true)
 		})
 	}
 	for _, e := range []attribution.Estimator{KernelSHAP{}, KernelSHAP{Paired: true}} {
@@ -104,7 +104,7 @@ func TestIntervalsCoverWithFewSamples(t *testing.T) {
 	for _, est := range []attribution.Estimator{Permutation{}, Permutation{Antithetic: true}, Stratified{}, Owen{}} {
 		t.Run(est.Name(), func(t *testing.T) {
 			t.Parallel()
-			r := runSeeds(t, est, g, truth, attribution.Options{Samples: 5})
+			r := runSeeds(t, est, g, truth, attribution.Options{Samples: leastUnits})
 			assert.Greater(t, r.covered, 0.93, "coverage")
 			assert.Less(t, r.covered, 0.97, "coverage")
 		})
@@ -122,7 +122,7 @@ func TestIncrementalSamplingIsUnbiasedWithHonestIntervals(t *testing.T) {
 	for _, e := range []attribution.Estimator{Permutation{}, Permutation{Antithetic: true}, Owen{}, Owen{Halved: true}} {
 		t.Run(e.Name(), func(t *testing.T) {
 			t.Parallel()
-			runSeeds(t, e, g, truth, attribution.Options{Budget: 800}).check(t, truth, true)
+			runSeeds(t, e, g, truth, attribution.Options{Budget: 1200}).check(t, truth, true)
 		})
 	}
 }
