@@ -112,7 +112,7 @@ var (
 	// ErrNotDifferentiable is returned by gradient estimators for a game without gradients.
 	ErrNotDifferentiable = errors.New("attribution: the game has no gradients")
 	// ErrNotLinear is returned by [estimate.ClosedForm] for a game that is not linear.
-	ErrNotLinear = errors.New("attribution: the game is not linear")
+	ErrNotLinear = errors.New("attribution: the game is not linear, or not known to be")
 	// ErrBudget is returned when the budget is too small for the estimator to say anything.
 	ErrBudget = errors.New("attribution: budget too small")
 	// ErrNotFinite is returned when a game gives a coalition the value NaN or ±Inf.

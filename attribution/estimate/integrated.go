@@ -93,6 +93,9 @@ func (g IntegratedGradients) steps(r *run) (int, error) {
 		fit := int(min(r.opt.Budget/point*(1+1e-12), 1<<30)) - 1
 		fit -= fit & 1
 		if fit < 2 || (r.opt.Samples > 0 && fit < steps) {
+			if r.opt.Samples == 0 {
+				steps = 2 // the fewest there are
+			}
 			return 0, r.affordable(point * float64(max(steps, 2)+1))
 		}
 		steps = min(steps, fit)

@@ -71,3 +71,12 @@ func TestIntegratedGradientsStepsAndBudget(t *testing.T) {
 	assert.Equal(t, 12, est.Samples)
 	assert.Equal(t, 39.0, est.Equivalents)
 }
+
+// A budget below what integrated gradients can do is answered with what would do, which then does.
+func TestIntegratedGradientsSayWhatTheyNeed(t *testing.T) {
+	g := randomNetwork(3, 9, 1).game(t, games.PenultimateOptions{Value: attribution.LogSumExp})
+	_, err := IntegratedGradients{}.Estimate(background, g, attribution.Options{Budget: 8})
+	require.ErrorContains(t, err, "needs 9 ")
+	_, err = IntegratedGradients{}.Estimate(background, g, attribution.Options{Budget: 9})
+	require.NoError(t, err)
+}

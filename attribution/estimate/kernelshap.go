@@ -3,11 +3,13 @@ package estimate
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"math/rand/v2"
 
 	"github.com/line-ood/goline/attribution"
 	"github.com/line-ood/goline/attribution/internal/sampling"
+	"github.com/line-ood/goline/internal/mathx"
 )
 
 // KernelSHAP estimates Shapley values by the weighted least squares of v(S) on coalition indicators (Lundberg and Lee
@@ -20,7 +22,8 @@ type KernelSHAP struct {
 	Paired bool
 	// Unbiased replaces the sampled matrix of the normal equations by its expectation (Covert and Lee 2021, equation
 	// 9). The estimate is then unbiased, works from two samples on, and has a larger variance. Without it the
-	// estimate is biased by O(1/samples) and needs at least n-1 samples.
+	// estimate is biased by O(1/samples) and needs at least a quarter more samples than
+	// its n-1 unknowns.
 	Unbiased bool
 }
 
@@ -173,7 +176,7 @@ func (w *kernelWorker) units(ctx context.Context, first, count int, dst []float6
 // regress gathers samples and solves the regression until the plan or the target standard error says stop.
 func (r *run) regress(ctx context.Context, source *kernelSource, perSample float64, chunk int) (attribution.Estimate, error) {
 	q := &sampling.Regression{N: r.n}
-	p, err := r.plan(r.fixedCost(), perSample, q.MinRows())
+	p, err := r.plan(r.fixedCost(), perSample, leastRows(r.n))
 	if err != nil {
 		return attribution.Estimate{}, err
 	}
@@ -221,7 +224,7 @@ func (r *run) regress(ctx context.Context, source *kernelSource, perSample float
 		case full:
 			e.Stopped = p.stop
 			return r.finish(e), nil
-		case solveErr == nil && e.MaxStdErr() <= r.opt.TargetStdErr:
+		case solveErr == nil && r.reached(&e):
 			e.Stopped = attribution.StopTarget
 			return r.finish(e), nil
 		}
@@ -229,12 +232,18 @@ func (r *run) regress(ctx context.Context, source *kernelSource, perSample float
 	}
 }
 
+// leastRows is the number of rows that a regression on n players needs: a quarter more than its n-1 unknowns.
+func leastRows(n int) int { return n - 1 + (n-1+3)/4 }
+
 // solution solves the regression. On an error the estimate has only the number of samples.
 func (r *run) solution(ctx context.Context, q *sampling.Regression) (attribution.Estimate, error) {
 	e := attribution.Estimate{Samples: q.Rows.Len()}
 	beta, variance, err := q.Solve(ctx, r.opt.Workers)
 	if err != nil {
 		return e, err
+	}
+	if i := mathx.FirstNotFinite(beta); i >= 0 {
+		return e, fmt.Errorf("%w: the regression gives player %d the value %v", attribution.ErrNotFinite, i, beta[i])
 	}
 	r.addShare(beta)
 	e.Values, e.StdErr, e.DF = beta, variance, make([]float64, r.n)

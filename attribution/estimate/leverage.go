@@ -24,7 +24,8 @@ type LeverageSHAP struct{}
 // Name is leverageshap.
 func (LeverageSHAP) Name() string { return "leverageshap" }
 
-// Estimate implements [attribution.Estimator]. A sample is a pair of coalitions; at least n-1 are needed. The standard error is
+// Estimate implements [attribution.Estimator]. A sample is a pair of coalitions; at least a quarter more than the n-1 unknowns are needed, or all pairs: with hardly more than
+// unknowns a regression follows the noise and errs by many times the values. The standard error is
 // that of the sandwich covariance with a finite-population correction for each size. With a target standard error the
 // samples come in independent rounds whose estimates are pooled by their numbers of samples.
 func (l LeverageSHAP) Estimate(ctx context.Context, g attribution.Game, opt attribution.Options) (attribution.Estimate, error) {
@@ -34,7 +35,7 @@ func (l LeverageSHAP) Estimate(ctx context.Context, g attribution.Game, opt attr
 	}
 	r.sampled = nil
 	return r.sample(ctx, func(r *run) (attribution.Estimate, error) {
-		p, err := r.plan(r.fixedCost(), 2*r.gameForwards, min(r.n-1, pairCount(r.n)))
+		p, err := r.plan(r.fixedCost(), 2*r.gameForwards, min(leastRows(r.n), pairCount(r.n)))
 		if err != nil {
 			return attribution.Estimate{}, err
 		}
@@ -76,12 +77,12 @@ func (r *run) leverageRounds(ctx context.Context, p plan) (attribution.Estimate,
 			return r.finish(e), nil
 		}
 		pooled = pool(pooled, e)
-		if pooled.MaxStdErr() <= r.opt.TargetStdErr {
+		if r.reached(&pooled) {
 			pooled.Stopped = attribution.StopTarget
 			return r.finish(pooled), nil
 		}
 		left := p.samples - taken
-		if left < min(r.n-1, all) {
+		if left < min(leastRows(r.n), all) {
 			pooled.Stopped = p.stop
 			return r.finish(pooled), nil
 		}
@@ -100,7 +101,7 @@ func pool(a, b attribution.Estimate) attribution.Estimate {
 	}
 	total := float64(a.Samples + b.Samples)
 	u, v := float64(a.Samples)/total, float64(b.Samples)/total
-	e := attribution.Estimate{Samples: a.Samples + b.Samples}
+	e := attribution.Estimate{Samples: a.Samples + b.Samples, LeastSamples: a.LeastSamples}
 	for i := range a.Values {
 		e.Values = append(e.Values, u*a.Values[i]+v*b.Values[i])
 		e.StdErr = append(e.StdErr, math.Hypot(u*a.StdErr[i], v*b.StdErr[i]))

@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/line-ood/goline/attribution"
+	"github.com/line-ood/goline/attribution/games"
 	"github.com/line-ood/goline/attribution/internal/sampling"
 )
 
@@ -75,4 +76,37 @@ func TestRankDeficientRegressionIsAnError(t *testing.T) {
 	_, _, err := q.Solve(background, 1)
 	assert.ErrorIs(t, err, attribution.ErrBudget)
 	assert.ErrorContains(t, err, "5 coalitions do not determine the values of 4 players")
+}
+
+// Regressions ask for more rows than unknowns, say so, and then give an answer.
+func TestRegressionsNeedMoreRowsThanUnknowns(t *testing.T) {
+	g := randomNetwork(3, 81, 1).game(t, games.PenultimateOptions{Value: attribution.LogSumExp})
+	truth, err := Permutation{Antithetic: true}.Estimate(background, g, attribution.Options{Samples: 3000})
+	require.NoError(t, err)
+	for _, c := range []struct {
+		e    attribution.Estimator
+		need float64
+	}{{KernelSHAP{}, 102}, {KernelSHAP{Paired: true}, 202}, {LeverageSHAP{}, 202}} {
+		_, err := c.e.Estimate(background, g, attribution.Options{Budget: c.need - 1})
+		require.ErrorIs(t, err, attribution.ErrBudget, c.e.Name())
+		for seed := range uint64(5) {
+			got, err := c.e.Estimate(background, g, attribution.Options{Budget: c.need, Seed: seed})
+			require.NoError(t, err, c.e.Name())
+			assert.Less(t, meanSquaredError(truth.Values, got.Values), 4*meanSquaredError(truth.Values, make([]float64, 81)), c.e.Name())
+		}
+	}
+}
+
+// Values so large that sums of them overflow are an error, not NaN.
+func TestRegressionsReportOverflow(t *testing.T) {
+	v := make([]float64, 1<<6)
+	for i := range v {
+		v[i] = float64(1-i%3) * 1.5e308
+	}
+	g, err := games.NewTable(v)
+	require.NoError(t, err)
+	for _, e := range []attribution.Estimator{KernelSHAP{}, KernelSHAP{Paired: true}, LeverageSHAP{}} {
+		_, err := e.Estimate(background, g, attribution.Options{Samples: 20})
+		assert.ErrorIs(t, err, attribution.ErrNotFinite, e.Name())
+	}
 }

@@ -254,6 +254,11 @@ func (r *run) affordableWork(d Deterministic) error {
 // maxSamples keeps sample counts within what an int and a float64 hold exactly.
 const maxSamples = 1 << (30 + 22*(^uint(0)>>63)) // 2^52, or 2^30 where an int has 32 bits
 
+// reached reports a target standard error that was asked for and met.
+func (r *run) reached(e *attribution.Estimate) bool {
+	return r.opt.TargetStdErr > 0 && e.MaxStdErr() <= r.opt.TargetStdErr
+}
+
 // nextRound is the number of samples at which to look at the standard error again, given the one after done samples.
 func nextRound(done, limit int, stdErr, target float64) int {
 	if target == 0 {

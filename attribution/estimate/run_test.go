@@ -314,7 +314,7 @@ func TestBadGamesAndOptions(t *testing.T) {
 	assert.ErrorContains(t, err, "21 players, at most 20")
 	_, err = KernelSHAP{}.Estimate(background, badGame{30, 1}, attribution.Options{Samples: 20})
 	assert.ErrorIs(t, err, attribution.ErrBudget)
-	assert.ErrorContains(t, err, "needs 29 samples")
+	assert.ErrorContains(t, err, "needs 37 samples")
 	g := randomNetwork(2, 3, 1).game(t, games.PenultimateOptions{})
 	_, err = IntegratedGradients{Steps: 3}.Estimate(background, g, attribution.Options{})
 	assert.ErrorContains(t, err, "expected an even number")

@@ -109,7 +109,7 @@ func (r *run) stratified(ctx context.Context, s *positionStrata, optimal bool) (
 		case s.samples() >= p.samples:
 			e.Stopped = p.stop
 			return r.finish(e), nil
-		case e.MaxStdErr() <= r.opt.TargetStdErr:
+		case r.reached(&e):
 			e.Stopped = attribution.StopTarget
 			return r.finish(e), nil
 		}
