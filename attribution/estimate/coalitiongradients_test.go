@@ -1,0 +1,142 @@
+package estimate
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/line-ood/goline/attribution"
+	"github.com/line-ood/goline/attribution/games"
+	"github.com/line-ood/goline/attribution/internal/sampling"
+)
+
+// steps are the estimators of gradients at coalitions.
+var steps = []CoalitionGradients{{}, {Unbiased: true}}
+
+// largePlayers is a game of few neurons, on whose way the gradient bends.
+func largePlayers(t *testing.T, v attribution.Value) attribution.Game {
+	net := randomNetwork(4, 7, 3)
+	for i := range net.z {
+		net.z[i] += 0.4
+	}
+	return net.game(t, games.PenultimateOptions{Value: v})
+}
+
+// Large players of a probability, where the trapezoid rule alone is off: the mean over 2,000 seeds is the truth.
+func TestUnbiasedCoalitionGradients(t *testing.T) {
+	for _, c := range []struct {
+		value   attribution.Value
+		samples int
+	}{{attribution.LogSumExp, 4}, {attribution.LogSumExp, 25}, {attribution.Probability, 12}} {
+		t.Run(fmt.Sprint(c.value, c.samples), func(t *testing.T) {
+			t.Parallel()
+			g := largePlayers(t, c.value)
+			truth := exactly(t, g)
+			total := sampling.NewMoments(len(truth))
+			for seed := range uint64(2000) {
+				e, err := CoalitionGradients{Unbiased: true}.Estimate(background, g, attribution.Options{Samples: c.samples, Seed: seed, Workers: 1})
+				require.NoError(t, err)
+				total.Add(e.Values)
+				assert.InDelta(t, 0, e.Residual, 1e-9)
+			}
+			for i := range truth {
+				z := (total.Mean[i] - truth[i]) / total.StandardError(i)
+				assert.Less(t, math.Abs(z), 4.5, "player %d: mean %v, truth %v", i, total.Mean[i], truth[i])
+			}
+		})
+	}
+}
+
+// From their least number of samples on, intervals cover.
+func TestIntervalsOfCoalitionGradientsCover(t *testing.T) {
+	for _, v := range []attribution.Value{attribution.LogSumExp, attribution.Probability} {
+		t.Run(v.String(), func(t *testing.T) {
+			t.Parallel()
+			g := largePlayers(t, v)
+			truth, held := exactly(t, g), 0.0
+			const runs = 500
+			for seed := range uint64(runs) {
+				e, err := CoalitionGradients{Unbiased: true}.Estimate(background, g, attribution.Options{Samples: leastGradientSamples, Seed: seed, Workers: 1})
+				require.NoError(t, err)
+				held += covered(truth, &e, 0.95) / runs
+			}
+			t.Logf("coverage %.3f", held)
+			assert.Greater(t, held, 0.93)
+			assert.Less(t, held, 0.97)
+		})
+	}
+}
+
+// For a linear game every gradient is the answer.
+func TestCoalitionGradientsOfALinearGame(t *testing.T) {
+	for _, n := range []int{1, 2, 3, 5, 70} {
+		g := randomNetwork(3, n, 8).game(t, games.PenultimateOptions{})
+		want, err := ClosedForm{}.Estimate(background, g, attribution.Options{})
+		require.NoError(t, err)
+		for _, e := range steps {
+			for _, samples := range []int{4, 5, 9} {
+				got, err := e.Estimate(background, g, attribution.Options{Samples: samples})
+				require.NoError(t, err, "%s with %d players", e.Name(), n)
+				assert.InDeltaSlice(t, want.Values, got.Values, 1e-9, "%s with %d players, %d samples", e.Name(), n, samples)
+				assert.InDelta(t, 0, got.Residual, 1e-9)
+			}
+		}
+	}
+}
+
+// The budget is kept and used, the forecast is met, and results do not depend on the number of workers.
+func TestCoalitionGradientsBudget(t *testing.T) {
+	g := randomNetwork(5, 30, 4).game(t, games.PenultimateOptions{Value: attribution.Probability})
+	for _, e := range steps {
+		perSample := 12.0
+		if e.Unbiased {
+			perSample = 18
+		}
+		one, err := e.Estimate(background, g, attribution.Options{Budget: 700, Seed: 3, Workers: 1})
+		require.NoError(t, err)
+		assert.Equal(t, int(694/perSample), one.Samples)
+		assert.InDelta(t, 6+perSample*float64(one.Samples), one.Equivalents, 1e-9)
+		many, err := e.Estimate(background, g, attribution.Options{Budget: 700, Seed: 3, Workers: 5})
+		require.NoError(t, err)
+		assert.Equal(t, one.Values, many.Values)
+		assert.Equal(t, one.StdErr, many.StdErr)
+		f, err := Predict(background, e, g, attribution.Options{Budget: 3000}, 0)
+		require.NoError(t, err)
+		assert.Equal(t, int(2994/perSample), f.Samples)
+		_, err = e.Estimate(background, g, attribution.Options{Budget: 50})
+		assert.ErrorIs(t, err, attribution.ErrBudget)
+		_, err = e.Estimate(background, randomTable(4, 1), attribution.Options{Budget: 100})
+		assert.ErrorIs(t, err, attribution.ErrNotDifferentiable)
+		to, err := e.Estimate(background, g, attribution.Options{TargetStdErr: one.MaxStdErr() / 2})
+		require.NoError(t, err)
+		assert.Equal(t, attribution.StopTarget, to.Stopped)
+		assert.Greater(t, to.Samples, one.Samples)
+	}
+}
+
+// An interrupt leaves an estimate of the samples that were finished.
+func TestCoalitionGradientsInterrupted(t *testing.T) {
+	g := randomNetwork(5, 30, 4).game(t, games.PenultimateOptions{Value: attribution.LogSumExp})
+	truth, err := Permutation{}.Estimate(background, g, attribution.Options{Samples: 20000})
+	require.NoError(t, err)
+	for _, e := range steps {
+		ctx, cancel := context.WithCancel(background)
+		o := attribution.Options{Samples: 4000, Workers: 2, Progress: func(done, _ int) {
+			if done >= 800 {
+				cancel()
+			}
+		}}
+		got, err := e.Estimate(ctx, g, o)
+		require.ErrorIs(t, err, context.Canceled)
+		require.NotNil(t, got.Values)
+		assert.Equal(t, attribution.StopInterrupted, got.Stopped)
+		assert.Less(t, got.Samples, 4000)
+		for i, v := range truth.Values {
+			assert.InDelta(t, v, got.Values[i], 0.02, "%s player %d", e.Name(), i)
+		}
+	}
+}

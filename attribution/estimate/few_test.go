@@ -1,0 +1,41 @@
+package estimate
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/line-ood/goline/attribution"
+	"github.com/line-ood/goline/attribution/games"
+)
+
+// Errors of zero do not mean that a target was reached where none was asked for.
+func TestStopsWithoutATarget(t *testing.T) {
+	g := randomNetwork(3, 20, 1).game(t, games.PenultimateOptions{})
+	for _, e := range []attribution.Estimator{LeverageSHAP{}, Stratified{Optimal: true}, CoalitionGradients{}, KernelSHAP{}, Permutation{}, SVARM{}} {
+		got, err := e.Estimate(background, g, attribution.Options{Budget: 3000})
+		require.NoError(t, err)
+		assert.Equal(t, attribution.StopBudget, got.Stopped, e.Name())
+	}
+}
+
+// Intervals are withheld below the number of samples that they need.
+func TestTooFewSamplesHaveNoIntervals(t *testing.T) {
+	g := randomNetwork(3, 20, 1).game(t, games.PenultimateOptions{Value: attribution.LogSumExp})
+	for _, c := range []struct {
+		e     attribution.Estimator
+		least int
+	}{{Permutation{}, leastUnits}, {CoalitionGradients{Unbiased: true}, leastGradientSamples}} {
+		few, err := c.e.Estimate(background, g, attribution.Options{Samples: c.least - 1})
+		require.NoError(t, err)
+		assert.True(t, few.TooFew())
+		lo, hi := few.Interval(0, 0.95)
+		assert.True(t, lo != lo && hi != hi, "%s: got [%v, %v]", c.e.Name(), lo, hi)
+		enough, err := c.e.Estimate(background, g, attribution.Options{Samples: c.least})
+		require.NoError(t, err)
+		assert.False(t, enough.TooFew())
+		lo, hi = enough.Interval(0, 0.95)
+		assert.Less(t, lo, hi)
+	}
+}
