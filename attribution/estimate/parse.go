@@ -10,7 +10,8 @@ import (
 
 // Parse reads an estimator's name as [attribution.Estimator.Name] writes it, for example permutation, antithetic,
 // permutation-rotated-4, stratified-optimal, owen-halved-5, kernelshap-paired, leverageshap, svarm-stratified,
-// integrated-gradients-trapezoid, expected-gradients, gradient-activation, closed-form, exact, top-35.
+// integrated-gradients-trapezoid, expected-gradients, coalition-gradients-unbiased, gradient-activation,
+// closed-form, exact, top-35, recommended.
 func Parse(name string) (attribution.Estimator, error) {
 	e := parse(name)
 	// Only what writes itself the same is a name: this rules out leading zeros, odd orders and the like.
@@ -45,6 +46,10 @@ func parse(name string) attribution.Estimator {
 		return TopK{K: number}
 	case words == "exact":
 		return Exact{}
+	case strings.HasPrefix(words, "coalition-gradients"):
+		return CoalitionGradients{Unbiased: has("-unbiased")}
+	case words == "recommended":
+		return Recommended{}
 	case words == "closed-form":
 		return ClosedForm{}
 	case words == "gradient-activation":

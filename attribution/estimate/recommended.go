@@ -1,0 +1,99 @@
+package estimate
+
+import (
+	"context"
+	"errors"
+
+	"github.com/line-ood/goline/attribution"
+)
+
+// Recommended estimates with the estimator that [Choose] names for the game and the options. The choice is made beforehand, from
+// what the game offers, its players and the budget, never from results.
+type Recommended struct{}
+
+// Name is recommended. The estimate's Method is that of the estimator chosen.
+func (Recommended) Name() string { return "recommended" }
+
+// Estimate implements [attribution.Estimator]; a sample is one of the estimator chosen.
+func (Recommended) Estimate(ctx context.Context, g attribution.Game, opt attribution.Options) (attribution.Estimate, error) {
+	if err := attribution.CheckGame(g); err != nil {
+		return attribution.Estimate{}, err
+	}
+	if err := opt.Check(); err != nil {
+		return attribution.Estimate{}, err
+	}
+	e, err := Choose(g, opt).Estimate(ctx, g, opt)
+	if errors.Is(err, attribution.ErrNotDifferentiable) { // a game that only finds out when asked, such as one of a value without gradient
+		return chooseByValues(g, opt).Estimate(ctx, g, opt)
+	}
+	return e, err
+}
+
+const (
+	// unbiasedFrom is the budget in gradients, of three forwards each where a backward counts two, from which measuring the
+	// error of the trapezoid rule pays: below it, what that takes off the other samples and adds in variance is more.
+	unbiasedFrom = 7000
+	// fewPlayers is the number of players up to which each is so large that the trapezoid rule errs.
+	fewPlayers = 64
+	// leastRuns is the number of samples below which gradients at coalitions are not sampled.
+	leastRuns = 8
+)
+
+// Choose returns the estimator with the smallest error to be expected within the options:
+//
+//   - [ClosedForm] for games that are linear, [Exact] where the budget allows all coalitions;
+//   - [CoalitionGradients] for games with gradients: Unbiased with few players, from some 20,000 forward-equivalents on, or with a
+//     target standard error, which a bias would pass by; with too small a budget for it [IntegratedGradients] or [GradientActivation];
+//   - otherwise [LeverageSHAP] where the budget allows more than twice as many pairs as players, and antithetic [Permutation] or
+//     the unbiased [KernelSHAP] below that.
+//
+// For a [attribution.Sampled] game of many members, whose gradients at all members the budget does not allow, it is antithetic.
+func Choose(g attribution.Game, opt attribution.Options) attribution.Estimator {
+	if l, ok := g.(attribution.Linear); ok && l.Shapley(make([]float64, g.Players())) {
+		return ClosedForm{}
+	}
+	if _, ok := g.(attribution.Differentiable); !ok || enumerable(g, opt) {
+		return chooseByValues(g, opt)
+	}
+	o := opt.WithDefaults()
+	gradient := attribution.ForwardsPerValue(g)*o.BackwardCost + attribution.ForwardsPerGradient(g)
+	budget := o.Budget / gradient
+	switch {
+	case o.Budget == 0 || o.Samples > 0:
+		return CoalitionGradients{Unbiased: o.TargetStdErr > 0 || g.Players() <= fewPlayers}
+	case budget >= 2+6*leastRuns:
+		return CoalitionGradients{Unbiased: o.TargetStdErr > 0 || g.Players() <= fewPlayers || budget >= unbiasedFrom}
+	case drawn(g) != nil:
+		return chooseByValues(g, opt)
+	case budget >= 3:
+		return IntegratedGradients{Rule: Trapezoid}
+	}
+	return GradientActivation{}
+}
+
+// enumerable reports a budget for all coalitions.
+func enumerable(g attribution.Game, opt attribution.Options) bool {
+	n := g.Players()
+	return n <= attribution.MaxEnumerated && opt.Samples == 0 && opt.Budget >= attribution.ForwardsPerValue(g)*float64(int(1)<<n)
+}
+
+// chooseByValues chooses among the estimators that need values alone.
+func chooseByValues(g attribution.Game, opt attribution.Options) attribution.Estimator {
+	if enumerable(g, opt) {
+		return Exact{}
+	}
+	n := g.Players()
+	budget := opt.Budget / attribution.ForwardsPerValue(g)
+	if s := drawn(g); s != nil && opt.Budget > 0 {
+		budget *= float64(s.Members())
+		if budget >= float64(2*n) {
+			return Permutation{Antithetic: true}
+		}
+	} else if opt.Budget == 0 || budget >= float64(4*n+2) || n <= 4 {
+		return LeverageSHAP{}
+	}
+	if budget >= float64(2*n) {
+		return Permutation{Antithetic: true}
+	}
+	return KernelSHAP{Paired: true, Unbiased: true}
+}
