@@ -31,7 +31,7 @@ type compareCommand struct {
 }
 
 // everyEstimator is what commands compare unless told otherwise.
-var everyEstimator = []string{"gradient-activation", "integrated-gradients", "expected-gradients", "permutation", "antithetic",
+var everyEstimator = []string{"recommended", "coalition-gradients", "coalition-gradients-unbiased", "gradient-activation", "integrated-gradients", "expected-gradients", "permutation", "antithetic",
 	"stratified", "owen", "owen-halved", "kernelshap", "kernelshap-paired", "leverageshap", "svarm", "svarm-stratified", topKept}
 
 func newCompare() *cobra.Command {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/line-ood/goline/attribution"
 	"github.com/line-ood/goline/attribution/games"
+	"github.com/line-ood/goline/dataset"
 	"github.com/line-ood/goline/internal/cli/command"
 	"github.com/line-ood/goline/internal/mathx"
 	"github.com/line-ood/goline/line/downstream"
@@ -45,11 +46,10 @@ func (s *stage) featureSubjects(ctx context.Context, in images) ([]subject, erro
 	if err != nil {
 		return nil, err
 	}
-	all, err := s.findFeatures(ctx, x, "--data", s.data, "id", "fit", "data")
+	all, at, err := s.featuresOf(ctx, x, in)
 	if err != nil {
 		return nil, err
 	}
-	all.Labels = in.labels
 	if err := all.Validate(); err != nil {
 		return nil, fmt.Errorf("--data %s: %w", s.data, err)
 	}
@@ -62,10 +62,10 @@ func (s *stage) featureSubjects(ctx context.Context, in images) ([]subject, erro
 		return nil, err
 	}
 	if s.byClass {
-		return s.featureClasses(head, all, in, o)
+		return s.featureClasses(head, all, at, in, o)
 	}
 	out := make([]subject, len(in.pick))
-	for k, z := range rows(all, in.pick) {
+	for k, z := range rows(all, at) {
 		g, err := games.NewPenultimate(head, z, in.label(k), o)
 		if err != nil {
 			return nil, fmt.Errorf("image %d (%s): %w", in.pick[k], in.ID(in.pick[k]), err)
@@ -75,9 +75,34 @@ func (s *stage) featureSubjects(ctx context.Context, in images) ([]subject, erro
 	return out, nil
 }
 
+// featuresOf returns the features of the images that play, and where among them each is. With a folder to keep features in they
+// are those of all images, which are found again.
+func (s *stage) featuresOf(ctx context.Context, x *eval.Extractor, in images) (all posthoc.Samples, at []int, err error) {
+	if s.featuresDir != "" {
+		all, err = s.findFeatures(ctx, x, "--data", s.data, "id", "fit", "data")
+		all.Labels = in.labels
+		return all, in.pick, err
+	}
+	part, err := dataset.Subset(in.Dataset, in.pick)
+	if err != nil {
+		return all, nil, err
+	}
+	if all, err = x.Find(ctx, part, "data"); err != nil {
+		return all, nil, err
+	}
+	all.Labels = nil
+	for k := range in.pick {
+		at = append(at, k)
+		if in.labels != nil {
+			all.Labels = append(all.Labels, in.label(k))
+		}
+	}
+	return all, at, nil
+}
+
 // featureClasses plays one game for each class that has images.
-func (s *stage) featureClasses(head *games.Readout, all posthoc.Samples, in images, o games.PenultimateOptions) ([]subject, error) {
-	classes, err := byLabel(in.pick, all.Labels, s.network.Classes())
+func (s *stage) featureClasses(head *games.Readout, all posthoc.Samples, at []int, in images, o games.PenultimateOptions) ([]subject, error) {
+	classes, err := byLabel(at, all.Labels, s.network.Classes())
 	if err != nil {
 		return nil, err
 	}
