@@ -21,11 +21,12 @@ func New() *cobra.Command {
 
   values      estimate them for images or classes
   compare     error against cost of several estimators
-  downstream  what the choice of estimator and value does to the LINe detector`,
+  downstream  what the choice of estimator and value does to the LINe detector
+  play        serve the games to another program`,
 		Args: command.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newValues(), newCompare(), newDownstream())
+	cmd.AddCommand(newValues(), newCompare(), newDownstream(), newPlay())
 	return cmd
 }
 
