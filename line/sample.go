@@ -33,6 +33,10 @@ type sample struct {
 	dim, most, seen int
 	blocks          [][]float32 // of blockRows rows each but for the last
 	rng             *rand.Rand
+	// slots of a part of a stream holds, for each row kept, its place in the sample of the whole, and rows the other way round; nil of a
+	// whole stream.
+	slots []int
+	rows  map[int]int
 }
 
 const blockRows = 256
@@ -41,24 +45,62 @@ func newSample(dim, most int) *sample {
 	return &sample{dim: dim, most: most, rng: rand.New(rand.NewPCG(1, 1))}
 }
 
+// part makes the sample one of a part of a stream, behind so many rows.
+func (s *sample) part(before int) {
+	s.rows = map[int]int{}
+	for range before {
+		s.next()
+	}
+}
+
+// next returns the place of the next row, most or more for none.
+func (s *sample) next() int {
+	at := s.seen
+	if s.seen++; at >= s.most {
+		return s.rng.IntN(s.seen)
+	}
+	return at
+}
+
 // add takes rows [n, dim], which it copies.
 func (s *sample) add(rows []float32) {
 	for ; len(rows) > 0; rows = rows[s.dim:] {
-		at := s.seen
-		if s.seen++; at >= s.most {
-			if at = s.rng.IntN(s.seen); at >= s.most {
-				continue
-			}
+		if slot := s.next(); slot < s.most {
+			s.put(slot, rows[:s.dim])
 		}
-		if at/blockRows == len(s.blocks) {
-			s.blocks = append(s.blocks, make([]float32, 0, min(blockRows, s.most-at)*s.dim))
-		}
-		block := &s.blocks[at/blockRows]
-		if at = at % blockRows * s.dim; at == len(*block) {
-			*block = (*block)[:at+s.dim]
-		}
-		copy((*block)[at:], rows[:s.dim])
 	}
+}
+
+// put keeps a row at its place.
+func (s *sample) put(at int, row []float32) {
+	if s.rows != nil {
+		i, ok := s.rows[at]
+		if !ok {
+			i = len(s.slots)
+			s.rows[at], s.slots = i, append(s.slots, at)
+		}
+		at = i
+	}
+	if at/blockRows == len(s.blocks) {
+		s.blocks = append(s.blocks, make([]float32, 0, min(blockRows, s.most-at)*s.dim))
+	}
+	block := &s.blocks[at/blockRows]
+	if at = at % blockRows * s.dim; at == len(*block) {
+		*block = (*block)[:at+s.dim]
+	}
+	copy((*block)[at:], row)
+}
+
+// merge takes the rows of the part of the stream that follows.
+func (s *sample) merge(next *sample) {
+	i := 0
+	for _, block := range next.blocks {
+		for ; len(block) > 0; block = block[s.dim:] {
+			s.put(next.slots[i], block[:s.dim])
+			i++
+		}
+	}
+	s.seen = next.seen
 }
 
 // batches streams what is kept.

@@ -21,6 +21,7 @@ func newFit() *cobra.Command {
 		l           command.LINe
 		given       command.Contributions
 		method      methodFlags
+		sharding    command.Sharding
 		images, out string
 	)
 	cmd := &cobra.Command{
@@ -29,7 +30,8 @@ func newFit() *cobra.Command {
 		Long: `Measure how much each neuron contributes to each class on labelled training images, and write a detector.
 The file holds the network too: goline score needs nothing else. With --method another detector than LINe is fitted, of those that
 goline methods lists; what it learned is in the file.
-The file also holds a hash of each image, so that goline calibrate can refuse them.`,
+The file also holds a hash of each image, so that goline calibrate can refuse them.
+With --shard the file is what LINe takes from a part of the images; goline merge makes the detector of all parts, the same bits as in one run.`,
 		Example: `  goline fit --net densenet-bc-100-12 --weights checkpoint_100.pth.tar --data 'data_batch_*.bin' --out detector.npz`,
 		Args:    command.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -39,6 +41,12 @@ The file also holds a hash of each image, so that goline calibrate can refuse th
 			params, err := method.parse()
 			if err != nil {
 				return err
+			}
+			if err := sharding.Check(); err != nil {
+				return err
+			}
+			if sharding.Given() && method.name != "line" {
+				return command.Usagef("--shard: expected --method line, got %s, which needs the features of all images at once", method.name)
 			}
 			if given.File != "" && method.name != "line" {
 				return command.Usagef("--contributions: expected --method line, got %s", method.name)
@@ -61,6 +69,9 @@ The file also holds a hash of each image, so that goline calibrate can refuse th
 			if o.Source, err = given.Source(n, net.SHA256); err != nil {
 				return err
 			}
+			if sharding.Given() {
+				return fitShard(cmd, &c, &net, n, images, &sharding, o, out)
+			}
 			var det *line.Detector
 			var count int
 			if method.name == "line" {
@@ -82,6 +93,7 @@ The file also holds a hash of each image, so that goline calibrate can refuse th
 	net.Register(cmd)
 	l.Register(cmd)
 	given.Register(cmd)
+	sharding.Register(cmd)
 	cmd.Flags().StringVar(&images, "data", "", "labelled training images: `DATA`, [format:]path")
 	cmd.Flags().StringVar(&out, "out", "", "detector `FILE` to write, an npz")
 	cmd.Flags().StringVar(&method.name, "method", "line", "`METHOD` to fit, see goline methods")
@@ -114,4 +126,40 @@ func fitDetector(ctx context.Context, c *command.Common, flags *command.Network,
 		return nil, 0, fmt.Errorf("--data %s: %w", images, err)
 	}
 	return det.WithFitPictures(hashed.Hashes()), set.Len(), nil
+}
+
+// fitShard writes what LINe takes from the images of one shard.
+func fitShard(cmd *cobra.Command, c *command.Common, flags *command.Network, net nets.Classifier, images string, sharding *command.Sharding, o line.Options, out string) error {
+	set, err := flags.Data("--data", images)
+	if err != nil {
+		return err
+	}
+	defer set.Close()
+	if err := eval.CheckTraining(set, net.Classes()); err != nil {
+		return fmt.Errorf("--data %w", err)
+	}
+	labels := set.Labels()
+	part, extent, err := sharding.Take(set, command.MadeBy(net, fmt.Sprint("fit ", o.Params(), o.Source)))
+	if err != nil {
+		return err
+	}
+	if err := c.Limit(net, part.Len()); err != nil {
+		return err
+	}
+	prog, err := graph.Compile(net, c.GraphOptions())
+	if err != nil {
+		return err
+	}
+	hashed := dataset.WithHashes(part)
+	stream, finish := c.Stream(cmd.Context(), "fit", hashed, net.Preprocessing())
+	defer finish()
+	s, err := line.Gather(cmd.Context(), prog, stream, labels[:extent.First], *extent, o)
+	if err != nil {
+		return fmt.Errorf("--data %s: %w", images, err)
+	}
+	if err := s.WithPictures(hashed.Hashes()).Save(out); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: shard %d/%d, %d of %d images\n", out, extent.Index, extent.Count, extent.Images, extent.Total)
+	return err
 }

@@ -98,7 +98,7 @@ Exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted. A command that fa
 	root.SetVersionTemplate("{{.Version}}")
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return command.UsageError{Err: err} })
-	root.AddCommand(newFeatures(), newFit(), newCalibrate(), newExport(), newScore(), newServe(), newEval(), attribute.New(), newInspect(), newGraph(), newBench(), newTrain(), newDemo(), newNetworks(), newMethods(), newVersion(), newMan())
+	root.AddCommand(newFeatures(), newFit(), newCalibrate(), newExport(), newScore(), newMerge(), newServe(), newEval(), attribute.New(), newInspect(), newGraph(), newBench(), newTrain(), newDemo(), newNetworks(), newMethods(), newVersion(), newMan())
 	suggest(root)
 	completeFlags(root)
 	return root

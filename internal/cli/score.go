@@ -21,6 +21,7 @@ func newScore() *cobra.Command {
 		net                   command.Network
 		detector, images, out string
 		verdict               verdictFlags
+		sharding              command.Sharding
 	)
 	cmd := &cobra.Command{
 		Use:   "score --detector det.npz --data DATA --out scores.csv|.jsonl|.npz|-",
@@ -45,6 +46,8 @@ P-values of one calibration depend on each other: bh, storey, lond and the -dep 
 images no longer are like those of the calibration: it starts at 1, and while nothing drifts it ever reaches 1/L with probability at most L.
 From then on alarm is true; L is --alarm-level.
 
+With --shard the file is of a part of the images, for goline merge: its first line, or array shard, says which.
+
 With --net and --weights the detector is checked to belong to that network. With --class-names the names of the predicted class and
 of the label stand behind: prediction_name and label_name, in npz files class_names.`,
 		Example: `  goline score --detector detector.npz --data photos/ --out scores.csv
@@ -61,6 +64,12 @@ of the label stand behind: prediction_name and label_name, in npz files class_na
 			}
 			if err := verdict.check(cmd); err != nil {
 				return err
+			}
+			if err := sharding.Check(); err != nil {
+				return err
+			}
+			if sharding.Given() && (verdict.fdr != "" || verdict.stream) {
+				return command.Usagef("--shard: --fdr and --stream look at all images, one after another: give neither")
 			}
 			written := out
 			if out == standardOutput {
@@ -82,7 +91,12 @@ of the label stand behind: prediction_name and label_name, in npz files class_na
 			if err != nil {
 				return err
 			}
-			s := &scoring{common: &c, det: det, preprocessing: n.Preprocessing(), images: images, classes: classes, judge: judge, format: write}
+			s := &scoring{common: &c, det: det, preprocessing: n.Preprocessing(), images: images, classes: classes, judge: judge, format: write, sharding: &sharding}
+			if sharding.Given() {
+				if s.made, err = verdict.madeBy(cmd, n, detector); err != nil {
+					return err
+				}
+			}
 			to := func(write func(io.Writer) error) error { return atomicfile.Write(out, write) }
 			if out == standardOutput {
 				to = func(write func(io.Writer) error) error { return write(cmd.OutOrStdout()) }
@@ -106,6 +120,7 @@ of the label stand behind: prediction_name and label_name, in npz files class_na
 	cmd.Flags().StringVar(&images, "data", "", "images: `DATA`, [format:]path")
 	cmd.Flags().StringVar(&out, "out", "", "`FILE` to write: .csv, .jsonl or .npz; - for CSV on standard output")
 	verdict.register(cmd)
+	sharding.Register(cmd)
 	return cmd
 }
 
@@ -118,6 +133,9 @@ type scoring struct {
 	classes       []dataset.Class // nil where names are not asked for
 	judge         *judge
 	format        scoreFormat
+	sharding      *command.Sharding
+	made          string          // what the scores of a shard depend on
+	extent        *dataset.Extent // of a shard
 }
 
 // write scores, judges and writes: all images in turn or, in a stream, each as it comes. to opens what is written to.
@@ -133,11 +151,21 @@ func (s *scoring) write(ctx context.Context, to func(write func(io.Writer) error
 		}
 		return err
 	}
-	all, err := score(ctx, s.common, s.det, s.preprocessing, s.images)
+	all, err := openScored(s.images)
+	if err != nil {
+		return fmt.Errorf("--data: %w", err)
+	}
+	defer all.set.Close()
+	part, extent, err := s.sharding.Take(all.set.Dataset, s.made)
 	if err != nil {
 		return err
 	}
-	defer all.set.Close()
+	if s.extent = extent; extent != nil {
+		all.set = dataset.WithHashes(part)
+	}
+	if all.Scores, err = all.collect(ctx, s.common, s.det, s.preprocessing); err != nil {
+		return fmt.Errorf("--data %s: %w", s.images, err)
+	}
 	if s.classes != nil {
 		all.nameBy(s.classes)
 	}
@@ -152,7 +180,9 @@ func (s *scoring) write(ctx context.Context, to func(write func(io.Writer) error
 		return err
 	}
 	s.judge.known(s.det, all.hashes())
-	return to(func(w io.Writer) error { return writeScores(w, s.format, s.judge.sheet(all.names), rows) })
+	sheet := s.judge.sheet(all.names)
+	sheet.extent = s.extent
+	return to(func(w io.Writer) error { return writeScores(w, s.format, sheet, rows) })
 }
 
 // stream writes each image as soon as its batch is scored. What fails is told apart by where it does.
@@ -248,20 +278,22 @@ func score(ctx context.Context, c *command.Common, det *line.Detector, p nets.Pr
 	if err != nil {
 		return nil, fmt.Errorf("--data: %w", err)
 	}
-	s.Scores, err = func() (*line.Scores, error) {
-		if err := c.Limit(det.Network(), s.set.Len()); err != nil {
-			return nil, err
-		}
-		prog, err := det.Compile(c.GraphOptions())
-		if err != nil {
-			return nil, err
-		}
-		stream, finish := c.Stream(ctx, "score", s.set, p)
-		defer finish()
-		return det.Collect(ctx, prog, stream)
-	}()
-	if err != nil {
+	if s.Scores, err = s.collect(ctx, c, det, p); err != nil {
 		return nil, errors.Join(fmt.Errorf("--data %s: %w", images, err), s.set.Close())
 	}
 	return s, nil
+}
+
+// collect returns the scores of the set's images.
+func (s *scored) collect(ctx context.Context, c *command.Common, det *line.Detector, p nets.Preprocessing) (*line.Scores, error) {
+	if err := c.Limit(det.Network(), s.set.Len()); err != nil {
+		return nil, err
+	}
+	prog, err := det.Compile(c.GraphOptions())
+	if err != nil {
+		return nil, err
+	}
+	stream, finish := c.Stream(ctx, "score", s.set, p)
+	defer finish()
+	return det.Collect(ctx, prog, stream)
 }

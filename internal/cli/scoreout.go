@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/line-ood/goline/dataset"
 	"github.com/line-ood/goline/internal/atomicfile"
 	"github.com/line-ood/goline/internal/cli/command"
 	"github.com/line-ood/goline/internal/npyz"
@@ -37,6 +38,7 @@ type sheet struct {
 	drift      bool     // martingale and alarm
 	judged     bool     // npz: whether there are verdicts
 	extra      []npyz.Named
+	extent     *dataset.Extent // of a shard, nil of all images
 }
 
 // scoreWriter writes rows in one format.
@@ -95,6 +97,9 @@ func newCSV(w io.Writer, s sheet) scoreWriter {
 	if s.names != nil {
 		header = append(header, "prediction_name", "label_name")
 	}
+	if s.extent != nil {
+		_, _ = fmt.Fprintf(w, "%s%s\n", csvShard, extentJSON(s.extent)) // a writer that fails here fails at the header
+	}
 	_ = out.Write(header) // its errors last until Error
 	return &csvScores{s, out}
 }
@@ -136,7 +141,12 @@ type jsonlScores struct {
 	enc *json.Encoder
 }
 
-func newJSONL(w io.Writer, s sheet) scoreWriter { return &jsonlScores{s, json.NewEncoder(w)} }
+func newJSONL(w io.Writer, s sheet) scoreWriter {
+	if s.extent != nil {
+		_, _ = fmt.Fprintf(w, "%s%s}\n", jsonlShard, extentJSON(s.extent)) // a writer that fails here fails at the first row
+	}
+	return &jsonlScores{s, json.NewEncoder(w)}
+}
 
 func (j *jsonlScores) row(r scoredImage) error {
 	row := struct {
@@ -206,6 +216,9 @@ func (n *npzScores) close() error {
 	arrays = append(arrays, n.extra...)
 	if n.names != nil {
 		arrays = append(arrays, npyz.Named{Name: "class_names", Array: npyz.New(n.names)})
+	}
+	if n.extent != nil {
+		arrays = append(arrays, npyz.Named{Name: npzShard, Array: npyz.Scalar(extentJSON(n.extent))})
 	}
 	z := npyz.NewWriter(n.w, npyz.Stored)
 	for _, a := range arrays {

@@ -12,6 +12,8 @@ import (
 	"github.com/line-ood/goline/internal/cli/command"
 	"github.com/line-ood/goline/line"
 	"github.com/line-ood/goline/line/conformal"
+	"github.com/line-ood/goline/nets"
+	"github.com/line-ood/goline/nets/weights"
 )
 
 // verdictFlags choose how out-of-distribution verdicts come about.
@@ -146,4 +148,17 @@ func (v *verdictFlags) judge(cmd *cobra.Command, det *line.Detector, seed uint64
 		j.thresholds, err = j.calibrator.Thresholds(j.alpha)
 	}
 	return j, err
+}
+
+// madeBy tells what the scores of a shard depend on: the detector's file, how images are prepared and the flags of verdicts.
+func (v *verdictFlags) madeBy(cmd *cobra.Command, net nets.Classifier, detector string) (string, error) {
+	sha, err := weights.SHA256(detector)
+	if err != nil {
+		return "", err
+	}
+	text := sha
+	for _, name := range []string{"threshold", "tpr", "alpha", "delta", "adjust", "class-names"} {
+		text += fmt.Sprintf(" %s=%s", name, cmd.Flags().Lookup(name).Value)
+	}
+	return command.MadeBy(net, text), nil
 }

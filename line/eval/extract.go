@@ -39,6 +39,11 @@ func Extract(ctx context.Context, program *graph.Program, images graph.Batches) 
 // int64 [image], -1 where unknown. Features are written as they come; only logits and labels are held to the end. n is the
 // number of images that the stream has. The file appears whole or not at all.
 func WriteFeatures(ctx context.Context, path string, program *graph.Program, net nets.Classifier, images graph.Batches, n int) error {
+	return writeFeatures(ctx, path, program, net, images, n)
+}
+
+// writeFeatures is WriteFeatures with more arrays.
+func writeFeatures(ctx context.Context, path string, program *graph.Program, net nets.Classifier, images graph.Batches, n int, more ...npyz.Named) error {
 	if net.Dim() == 0 {
 		return fmt.Errorf("features of %s: %w", net.Name(), nets.ErrNoHead)
 	}
@@ -71,7 +76,12 @@ func WriteFeatures(ctx context.Context, path string, program *graph.Program, net
 		if err := w.Write("logits", npyz.New(logits, n, net.Classes())); err != nil {
 			return err
 		}
-		return w.Write("labels", npyz.New(labels))
+		for _, a := range append([]npyz.Named{{Name: "labels", Array: npyz.New(labels)}}, more...) {
+			if err := w.Write(a.Name, a.Array); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 	if reading != nil {
 		return reading

@@ -1,0 +1,48 @@
+package line
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+)
+
+// TestPartsOfASampleMerge: samples of the parts of a stream, each of which knows nothing but how many rows came before it, merge to the
+// sample of the whole stream, also where it keeps only some of the rows.
+func TestPartsOfASampleMerge(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		const dim = 2
+		n, most := rapid.IntRange(1, 2000).Draw(t, "rows"), rapid.IntRange(1, 700).Draw(t, "most")
+		rows := make([]float32, n*dim)
+		for i := range rows {
+			rows[i] = float32(i)
+		}
+		whole := newSample(dim, most)
+		whole.add(rows)
+		merged := newSample(dim, most)
+		merged.part(0)
+		for lo := 0; lo < n; {
+			hi := min(n, lo+rapid.IntRange(1, n).Draw(t, "part"))
+			part := newSample(dim, most)
+			part.part(lo)
+			part.add(rows[lo*dim : hi*dim])
+			require.LessOrEqual(t, len(part.slots), most)
+			merged.merge(part)
+			lo = hi
+		}
+		require.Equal(t, whole.seen, merged.seen)
+		require.Equal(t, firsts(whole), firsts(merged))
+	})
+}
+
+// firsts are the first elements of the rows, in ascending order.
+func firsts(s *sample) (out []float32) {
+	for _, b := range s.blocks {
+		for i := 0; i < len(b); i += s.dim {
+			out = append(out, b[i])
+		}
+	}
+	slices.Sort(out)
+	return out
+}

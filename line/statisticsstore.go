@@ -1,0 +1,184 @@
+package line
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/line-ood/goline/internal/npyz"
+)
+
+const statisticsFormat = "goline LINe statistics of a part"
+
+// Save writes the statistics to a file that [LoadStatistics] reads. The file of the first part holds the network.
+func (s *Statistics) Save(path string) error {
+	extent, err := json.Marshal(s.extent)
+	if err != nil {
+		return err
+	}
+	k, f := s.net.Classes(), s.net.Dim()
+	counts := make([]int64, k)
+	for c, n := range s.sums.count {
+		counts[c] = int64(n)
+	}
+	o := s.options.withDefaults()
+	d := &Detector{net: s.net, options: o}
+	arrays := append([]npyz.Named{
+		{Name: "format", Array: npyz.Scalar(statisticsFormat)},
+		{Name: "version", Array: npyz.Scalar(int64(Version))},
+		{Name: "network", Array: npyz.Scalar(s.net.Name())},
+		{Name: "dim", Array: npyz.Scalar(int64(f))},
+		{Name: "extent", Array: npyz.Scalar(string(extent))},
+		{Name: "p_a", Array: npyz.Scalar(percentValue(o.ActivationPercentile))},
+		{Name: "p_w", Array: npyz.Scalar(percentValue(o.WeightPercentile))},
+		{Name: "clip", Array: npyz.Scalar(o.Clip)},
+		{Name: "components", Array: npyz.New([]bool{!o.NoClipping, !o.NoActivationPruning, !o.NoWeightPruning})},
+		{Name: "counts", Array: npyz.New(counts)},
+		{Name: "contribution_sums", Array: npyz.New(s.sums.hi, k, f)},
+		{Name: "contribution_sums_low", Array: npyz.New(s.sums.lo, k, f)},
+	}, d.clipArrays()...)
+	arrays = append(arrays, s.features.all.arrays("sample")...)
+	for class, c := range s.features.byClass {
+		arrays = append(arrays, c.arrays(classSample(class))...)
+	}
+	arrays = append(arrays, hashArrays(fitPicturesArray, s.pictures)...)
+	if s.extent.Index == 0 {
+		if text, err := json.Marshal(s.net.Preprocessing()); err == nil { // it is an error where it is not known
+			arrays = append(arrays, npyz.Named{Name: preprocessingArray, Array: npyz.Scalar(string(text))})
+		}
+		network, err := networkArrays(s.net)
+		if err != nil {
+			return fmt.Errorf("line: write statistics: %w", err)
+		}
+		arrays = append(arrays, network...)
+	}
+	return npyz.WriteNpz(path, npyz.Stored, arrays...)
+}
+
+func classSample(class int) string { return fmt.Sprintf("sample_class_%d", class) }
+
+// arrays returns what a file holds of a part's sample.
+func (s *sample) arrays(name string) []npyz.Named {
+	slots := make([]int64, len(s.slots))
+	for i, v := range s.slots {
+		slots[i] = int64(v)
+	}
+	rows := make([]float32, 0, len(slots)*s.dim)
+	for _, b := range s.blocks {
+		rows = append(rows, b...)
+	}
+	return []npyz.Named{
+		{Name: name + "_seen", Array: npyz.Scalar(int64(s.seen))},
+		{Name: name + "_slots", Array: npyz.New(slots)},
+		{Name: name + "_rows", Array: npyz.New(rows, len(slots), s.dim)},
+	}
+}
+
+// LoadStatistics reads what [Statistics.Save] wrote. Errors name the path and the array.
+func LoadStatistics(path string) (*Statistics, error) {
+	a, err := npyz.ReadNpz(path)
+	if err != nil {
+		return nil, fmt.Errorf("load statistics: %w", err)
+	}
+	s, err := decodeStatistics(a)
+	if err != nil {
+		return nil, fmt.Errorf("load statistics %s: %w", path, err)
+	}
+	return s, nil
+}
+
+func decodeStatistics(a *npyz.Archive) (*Statistics, error) {
+	if format, err := a.String("format"); err != nil || format != statisticsFormat {
+		return nil, fmt.Errorf("expected a file that goline fit --shard wrote, got format %q", format)
+	}
+	if err := checkVersion(a); err != nil {
+		return nil, err
+	}
+	s := &Statistics{}
+	text, err := a.String("extent")
+	if err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal([]byte(text), &s.extent); err != nil {
+		return nil, fmt.Errorf("array %q: %w", "extent", err)
+	}
+	if s.options, err = decodeOptions(a); err != nil {
+		return nil, err
+	}
+	counts, err := a.Ints("counts", -1)
+	if err != nil {
+		return nil, err
+	}
+	dim, err := a.Ints("dim")
+	if err != nil {
+		return nil, err
+	}
+	s.sums = &Contributions{classes: len(counts), features: dim[0], count: counts}
+	if s.sums.hi, err = a.Float64("contribution_sums", len(counts), dim[0]); err != nil {
+		return nil, err
+	}
+	if s.sums.lo, err = a.Float64("contribution_sums_low", len(counts), dim[0]); err != nil {
+		return nil, err
+	}
+	total := 0
+	for class, n := range counts {
+		if total += n; n < 0 {
+			return nil, fmt.Errorf("counts of class %d is %d, expected 0 or more", class, n)
+		}
+	}
+	if total != s.extent.Images {
+		return nil, fmt.Errorf("counts add up to %d, expected the part's %d images", total, s.extent.Images)
+	}
+	s.features = &keptFeatures{}
+	if s.features.all, err = decodeSample(a, "sample", dim[0], sampleRows(dim[0])); err != nil {
+		return nil, err
+	}
+	if s.options.measuresClip() && s.options.ClipPerClass {
+		for class := range counts {
+			c, err := decodeSample(a, classSample(class), dim[0], max(1, sampleRows(dim[0])/len(counts)))
+			if err != nil {
+				return nil, err
+			}
+			s.features.byClass = append(s.features.byClass, c)
+		}
+	}
+	if s.pictures, err = decodeHashes(a, fitPicturesArray); err != nil {
+		return nil, err
+	}
+	if s.extent.Index != 0 {
+		return s, nil
+	}
+	if s.net, err = loadNetwork(a); err != nil {
+		return nil, err
+	}
+	if s.net.Classes() != len(counts) || s.net.Dim() != dim[0] {
+		return nil, fmt.Errorf("%w: contributions of %d neurons to %d classes, network %s has %d neurons and %d classes",
+			ErrMismatch, dim[0], len(counts), s.net.Name(), s.net.Dim(), s.net.Classes())
+	}
+	return s, nil
+}
+
+// decodeSample reads a part's sample.
+func decodeSample(a *npyz.Archive, name string, dim, most int) (*sample, error) {
+	s := newSample(dim, most)
+	s.rows = map[int]int{}
+	slots, err := a.Ints(name+"_slots", -1)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := finite(a, name+"_rows", len(slots), dim)
+	if err != nil {
+		return nil, err
+	}
+	for i, slot := range slots {
+		if _, twice := s.rows[slot]; twice || slot < 0 || slot >= most {
+			return nil, fmt.Errorf("%s_slots holds %d at index %d, expected different ones below %d", name, slot, i, most)
+		}
+		s.put(slot, rows[i*dim:][:dim])
+	}
+	seen, err := a.Ints(name + "_seen")
+	if err != nil {
+		return nil, err
+	}
+	s.seen = seen[0]
+	return s, nil
+}
