@@ -1,7 +1,6 @@
 package dataset_test
 
 import (
-	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -91,5 +90,5 @@ func TestSharded(t *testing.T) {
 	_, _, err = dataset.Sharded(open(6), dataset.Shard{Index: 3, Count: 8}, "")
 	require.NoError(t, err)
 	_, _, err = dataset.Sharded(open(6), dataset.Shard{Index: 0, Count: 8}, "")
-	require.ErrorIs(t, err, dataset.ErrNoImages, fmt.Sprint("an empty shard"))
+	require.ErrorIs(t, err, dataset.ErrNoImages, "an empty shard")
 }

@@ -39,7 +39,7 @@ comes twice.`,
 			inputs := make([]command.Input, len(parts))
 			for i, p := range parts {
 				inputs[i] = command.InputFile("PART", p)
-				if strings.ToLower(filepath.Ext(p)) != strings.ToLower(filepath.Ext(out)) {
+				if !strings.EqualFold(filepath.Ext(p), filepath.Ext(out)) {
 					return command.Usagef("--out %s: expected the ending of the parts, as of %s", out, p)
 				}
 			}
