@@ -8,6 +8,7 @@ import (
 
 	"github.com/line-ood/goline/graph"
 	"github.com/line-ood/goline/internal/cli/command"
+	"github.com/line-ood/goline/internal/parquetfile"
 	"github.com/line-ood/goline/line/eval"
 	"github.com/line-ood/goline/nets"
 )
@@ -26,7 +27,9 @@ func newFeatures() *cobra.Command {
   features  float32 (images, neurons)   penultimate activations
   logits    float32 (images, classes)
   labels    int64   (images)            -1 where unknown
-With --shard the file is of a part of the images, for goline merge.`,
+A file that ends in .parquet has a row for each image: id, label (null where unknown) and the lists features and logits, with the
+network, preprocessing and version in its metadata; with --shard it is of a part of the images, and a folder of the parts is one table.
+With --shard an npz file is of a part of the images, for goline merge.`,
 		Example: `  goline features --net densenet-bc-100-12 --weights checkpoint_100.pth.tar --data test_batch.bin --out test.npz`,
 		Args:    command.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -55,7 +58,7 @@ With --shard the file is of a part of the images, for goline merge.`,
 	net.Register(cmd)
 	sharding.Register(cmd)
 	cmd.Flags().StringVar(&images, "data", "", "images: `DATA`, [format:]path")
-	cmd.Flags().StringVar(&out, "out", "", "npz `FILE` to write")
+	cmd.Flags().StringVar(&out, "out", "", "`FILE` to write, .parquet or npz")
 	return cmd
 }
 
@@ -66,7 +69,7 @@ func writeFeatures(ctx context.Context, c *command.Common, flags *command.Networ
 		return 0, err
 	}
 	defer set.Close()
-	set, extent, err := sharding.Take(set, command.MadeBy(net, "features"))
+	set, extent, err := sharding.Take(set, command.MadeBy(net, "features "+c.Precision))
 	if err != nil {
 		return 0, err
 	}
@@ -79,6 +82,11 @@ func writeFeatures(ctx context.Context, c *command.Common, flags *command.Networ
 	}
 	stream, finish := c.Stream(ctx, "features", set, net.Preprocessing())
 	defer finish()
+	if parquetfile.Is(out) {
+		meta := provenance(net, "features", images)
+		meta["units"] = "features: penultimate activations; logits: nats; both float32, one list for each image"
+		return set.Len(), eval.WriteFeaturesParquet(ctx, out, prog, net, stream, set.ID, meta)
+	}
 	if extent != nil {
 		err = eval.WriteFeaturesShard(ctx, out, prog, net, stream, *extent)
 	} else {

@@ -139,7 +139,7 @@ func fitShard(cmd *cobra.Command, c *command.Common, flags *command.Network, net
 		return fmt.Errorf("--data %w", err)
 	}
 	labels := set.Labels()
-	part, extent, err := sharding.Take(set, command.MadeBy(net, fmt.Sprint("fit ", o.Params(), o.Source)))
+	part, extent, err := sharding.Take(set, command.MadeBy(net, fmt.Sprint("fit ", c.Precision, o.Params(), o.Source)))
 	if err != nil {
 		return err
 	}

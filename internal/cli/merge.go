@@ -9,6 +9,7 @@ import (
 
 	"github.com/line-ood/goline/internal/cli/command"
 	"github.com/line-ood/goline/internal/npyz"
+	"github.com/line-ood/goline/internal/parquetfile"
 	"github.com/line-ood/goline/line"
 	"github.com/line-ood/goline/line/eval"
 )
@@ -23,7 +24,7 @@ func newMerge() *cobra.Command {
 		Short: "Put the files of all shards together, to the bits of one run",
 		Long: `Read the files that goline features, fit or score wrote with --shard I/N, all N of them in any order, and write the file that one
 run over all images writes, with the same bytes. Shards of other images, networks or parameters are refused, as is one that is missing or
-comes twice.`,
+comes twice. Parquet files need no merging: the folder of all shards is one table to what reads it.`,
 		Example: `  for i in 0 1 2; do goline fit --net NET --weights FILE --data DATA --shard $i/3 --out part$i.npz; done
   goline merge part*.npz --out detector.npz`,
 		Args: func(_ *cobra.Command, args []string) error {
@@ -61,6 +62,9 @@ comes twice.`,
 
 // merge tells from the first part what the parts are, and puts them together.
 func merge(cmd *cobra.Command, c *command.Common, parts []string, out string) (n int, what string, err error) {
+	if parquetfile.Is(parts[0]) {
+		return 0, "", command.Usagef("%s: Parquet files are not merged: the folder of all shards is one table", parts[0])
+	}
 	if isLines(parts[0]) {
 		n, err = mergeLines(out, parts)
 		return n, "scores", err

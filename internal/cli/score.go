@@ -11,8 +11,10 @@ import (
 	"github.com/line-ood/goline/dataset"
 	"github.com/line-ood/goline/internal/atomicfile"
 	"github.com/line-ood/goline/internal/cli/command"
+	"github.com/line-ood/goline/internal/parquetfile"
 	"github.com/line-ood/goline/line"
 	"github.com/line-ood/goline/nets"
+	"github.com/line-ood/goline/nets/weights"
 )
 
 func newScore() *cobra.Command {
@@ -24,12 +26,13 @@ func newScore() *cobra.Command {
 		sharding              command.Sharding
 	)
 	cmd := &cobra.Command{
-		Use:   "score --detector det.npz --data DATA --out scores.csv|.jsonl|.npz|-",
+		Use:   "score --detector det.npz --data DATA --out scores.csv|.jsonl|.npz|.parquet|-",
 		Short: "Score images: the higher, the more in-distribution",
 		Long: `Score images with a fitted detector and write, by the ending of the file,
   .csv    id,score,prediction,label,ood     one row per image, label empty where unknown
   .jsonl  {"id","score","prediction","label","ood"}   one object per line, label null where unknown
   .npz    ids, scores float64, predictions int64, labels int64 (-1 where unknown), ood bool, threshold
+  .parquet  the columns of .jsonl, null where unknown, with network, detector, preprocessing and version in the metadata
 or CSV to standard output with --out -.
 
 ood is true where the score is not above the threshold. Without --threshold that is the one above which 95 % (--tpr) of the
@@ -92,6 +95,13 @@ of the label stand behind: prediction_name and label_name, in npz files class_na
 				return err
 			}
 			s := &scoring{common: &c, det: det, preprocessing: n.Preprocessing(), images: images, classes: classes, judge: judge, format: write, sharding: &sharding}
+			if parquetfile.Is(out) {
+				s.meta = provenance(n, "scores", images)
+				s.meta["detector"] = det.Method()
+				if s.meta["detector_sha256"], err = weights.SHA256(detector); err != nil {
+					return err
+				}
+			}
 			if sharding.Given() {
 				if s.made, err = verdict.madeBy(cmd, n, detector); err != nil {
 					return err
@@ -118,7 +128,7 @@ of the label stand behind: prediction_name and label_name, in npz files class_na
 	net.Register(cmd)
 	cmd.Flags().StringVar(&detector, "detector", "", "`FILE` that goline fit or calibrate wrote")
 	cmd.Flags().StringVar(&images, "data", "", "images: `DATA`, [format:]path")
-	cmd.Flags().StringVar(&out, "out", "", "`FILE` to write: .csv, .jsonl or .npz; - for CSV on standard output")
+	cmd.Flags().StringVar(&out, "out", "", "`FILE` to write: .csv, .jsonl, .npz or .parquet; - for CSV on standard output")
 	verdict.register(cmd)
 	sharding.Register(cmd)
 	return cmd
@@ -136,6 +146,7 @@ type scoring struct {
 	sharding      *command.Sharding
 	made          string          // what the scores of a shard depend on
 	extent        *dataset.Extent // of a shard
+	meta          map[string]string
 }
 
 // write scores, judges and writes: all images in turn or, in a stream, each as it comes. to opens what is written to.
@@ -181,7 +192,7 @@ func (s *scoring) write(ctx context.Context, to func(write func(io.Writer) error
 	}
 	s.judge.known(s.det, all.hashes())
 	sheet := s.judge.sheet(all.names)
-	sheet.extent = s.extent
+	sheet.extent, sheet.meta = s.extent, s.meta
 	return to(func(w io.Writer) error { return writeScores(w, s.format, sheet, rows) })
 }
 
@@ -205,7 +216,9 @@ func (s *scoring) stream(ctx context.Context, w io.Writer) (writing, reading err
 	}
 	stream, finish := s.common.Stream(ctx, "score", set.set, s.preprocessing)
 	defer finish()
-	sheet := s.format(w, s.judge.sheet(set.names))
+	columns := s.judge.sheet(set.names)
+	columns.meta = s.meta
+	sheet := s.format(w, columns)
 	i := 0
 	for sample, err := range s.det.Stream(ctx, prog, stream) {
 		if err != nil {

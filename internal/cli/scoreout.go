@@ -14,6 +14,7 @@ import (
 	"github.com/line-ood/goline/internal/atomicfile"
 	"github.com/line-ood/goline/internal/cli/command"
 	"github.com/line-ood/goline/internal/npyz"
+	"github.com/line-ood/goline/internal/parquetfile"
 	"github.com/line-ood/goline/line"
 	"github.com/line-ood/goline/line/conformal"
 )
@@ -39,6 +40,7 @@ type sheet struct {
 	judged     bool     // npz: whether there are verdicts
 	extra      []npyz.Named
 	extent     *dataset.Extent // of a shard, nil of all images
+	meta       map[string]string
 }
 
 // scoreWriter writes rows in one format.
@@ -62,10 +64,12 @@ func formatOf(path string) (scoreFormat, error) {
 		return newJSONL, nil
 	case ext == ".npz":
 		return newScoreNpz, nil
+	case parquetfile.Is(path):
+		return newScoreParquet, nil
 	case atomicfile.IsStream(path):
 		return newCSV, nil
 	default:
-		return nil, command.Usagef("--out %s: ending %q, expected .csv, .jsonl or .npz, or - for standard output", path, ext)
+		return nil, command.Usagef("--out %s: ending %q, expected .csv, .jsonl, .npz or .parquet, or - for standard output", path, ext)
 	}
 }
 

@@ -47,7 +47,7 @@ func TestUsage(t *testing.T) {
 		{append(score, "--device", "tpu"), `--device "tpu": expected cpu, cuda or cuda:N`},
 		{append(score, "--progress", "maybe"), `--progress "maybe": expected auto, always or never`},
 		{append(eval, "--seed", "-1"), `invalid argument "-1" for "--seed"`},
-		{append(score, "--out", "o.txt"), `--out o.txt: ending ".txt", expected .csv, .jsonl or .npz`},
+		{append(score, "--out", "o.txt"), `--out o.txt: ending ".txt", expected .csv, .jsonl, .npz or .parquet`},
 		{append(score, "--out", "o"), `ending "", expected`},
 		{append(fit, "--p-a", "101"), "activation percentile 101 is not in [0, 100]"},
 		{append(fit, "--p-a", "NaN"), "activation percentile NaN"},

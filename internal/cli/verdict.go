@@ -157,7 +157,7 @@ func (v *verdictFlags) madeBy(cmd *cobra.Command, net nets.Classifier, detector 
 		return "", err
 	}
 	text := sha
-	for _, name := range []string{"threshold", "tpr", "alpha", "delta", "adjust", "class-names"} {
+	for _, name := range []string{"threshold", "tpr", "alpha", "delta", "adjust", "class-names", "precision"} {
 		text += fmt.Sprintf(" %s=%s", name, cmd.Flags().Lookup(name).Value)
 	}
 	return command.MadeBy(net, text), nil

@@ -21,7 +21,7 @@ const module = "github.com/line-ood/goline/"
 var floors = [][]string{
 	{"internal/kernel", "internal/quantile", "internal/atomicfile", "internal/fsfile", "internal/mathx", "internal/splitmix", "attribution/internal/numfmt",
 		"internal/figure", "internal/damage", "internal/invariant", "internal/ostest", "internal/sharedtest", "internal/peertest", "internal/rooms", "testdata/demo"},
-	{"internal/npyz", "internal/linalg", "internal/cuda"},
+	{"internal/npyz", "internal/linalg", "internal/parquetfile", "internal/cuda"},
 	{"graph"},
 	{"graph/graphtest", "nets/weights"},
 	{"nets"},

@@ -18,14 +18,14 @@ type valuesCommand struct {
 	command.Common
 	gameFlags
 	stopping
-	estimators       []string
-	forecast         bool
-	top              int
-	csvOut, jsonOut  string
-	stdout           io.Writer
-	parsed           []attribution.Estimator
-	plan             plan
-	estimatorOptions attribution.Options
+	estimators                  []string
+	forecast                    bool
+	top                         int
+	csvOut, jsonOut, parquetOut string
+	stdout                      io.Writer
+	parsed                      []attribution.Estimator
+	plan                        plan
+	estimatorOptions            attribution.Options
 }
 
 func newValues() *cobra.Command {
@@ -59,6 +59,7 @@ status is 130.
 	f.IntVar(&v.top, "top", 10, "neurons to print, the largest first; 0 for none")
 	f.StringVar(&v.csvOut, "csv", "", "CSV `FILE` to write")
 	f.StringVar(&v.jsonOut, "json", "", "JSON `FILE` to write")
+	f.StringVar(&v.parquetOut, "parquet", "", "Parquet `FILE` to write, a row for each estimate, with lists of values and standard errors")
 	return cmd
 }
 
@@ -75,7 +76,7 @@ func (v *valuesCommand) check(imagesGiven bool) (err error) {
 	if v.plan, err = v.gameFlags.check(imagesGiven); err != nil {
 		return err
 	}
-	return command.CheckOutputs(command.Outputs("--csv", v.csvOut, "--json", v.jsonOut), v.inputs()...)
+	return command.CheckOutputs(command.Outputs("--csv", v.csvOut, "--json", v.jsonOut, "--parquet", v.parquetOut), v.inputs()...)
 }
 
 // finding is what an estimator found in one game.
@@ -100,7 +101,7 @@ func (v *valuesCommand) run(ctx context.Context) error {
 	}
 	r := valuesReport{stage: s, options: v.estimatorOptions, found: found, partial: stopped != nil}
 	// Files come first: a pipe that breaks must not lose them.
-	wrote := errors.Join(command.Write(v.csvOut, r.writeCSV), command.Write(v.jsonOut, r.writeJSON))
+	wrote := errors.Join(command.Write(v.csvOut, r.writeCSV), command.Write(v.jsonOut, r.writeJSON), command.Write(v.parquetOut, r.writeParquet))
 	return errors.Join(wrote, r.print(v.stdout, v.top), stopped)
 }
 
