@@ -131,11 +131,15 @@ func TestChainFits(t *testing.T) {
 		t.Skip("no vector code")
 	}
 	convs := chainCase{in: 8, mid: 24, out: 8, h: 9, w: 9, k: 3, stride: 1, pad: 1, expand: true}.convs(t)
+	last := convs[2].g
+	short, err := NewConv(ConvSpec[float32]{Geom: last, Weight: make([]float32, last.WeightLen()), BFloat16: true})
+	require.NoError(t, err)
 	for _, c := range []struct {
 		name  string
 		convs []*Conv[float32]
 		want  bool
 	}{
+		{"the last in bfloat16", []*Conv[float32]{convs[0], convs[1], short}, false},
 		{"all three", convs, true}, {"without the first", convs[1:], true}, {"without the last", convs[:2], false}, {"one", convs[2:], false},
 		{"the first twice", []*Conv[float32]{convs[0], convs[0], convs[2]}, false}, {"none", nil, false},
 	} {
