@@ -1,0 +1,113 @@
+package browser
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"image"
+	"image/color"
+	"image/png"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+	"github.com/stretchr/testify/require"
+)
+
+// TestServicePage scores a picture on the page of goline serve, in both colour schemes and two widths, by keyboard alone but for the
+// system's own dialog of files, and without a request to anyone but the server.
+func TestServicePage(t *testing.T) {
+	browser := chromium(t)
+	dir := t.TempDir()
+	program, detector, picture := filepath.Join(dir, "goline"), filepath.Join(dir, "det.npz"), filepath.Join(dir, "picture.png")
+	run(t, "go", "build", "-C", "cmd/goline", "-o", program)
+	run(t, program, "fit", "--net", "resnet-fashion-8-24", "--weights", "testdata/demo/weights.npz",
+		"--data", "idx:testdata/demo/fashion-fit-images.gz+testdata/demo/fashion-fit-labels.gz", "--out", detector)
+	img := image.NewGray(image.Rect(0, 0, 28, 28))
+	for i := range img.Pix {
+		img.Pix[i] = color.Gray{Y: uint8(i * i)}.Y
+	}
+	f, err := os.Create(picture)
+	require.NoError(t, err)
+	require.NoError(t, png.Encode(f, img))
+	require.NoError(t, f.Close())
+
+	cmd := exec.CommandContext(t.Context(), program, "serve", "--detector", detector, "--listen", "127.0.0.1:0")
+	cmd.Stderr = os.Stderr
+	stdout, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	line, err := bufio.NewReader(stdout).ReadString('\n')
+	require.NoError(t, err)
+	base := regexp.MustCompile(`http://\S+`).FindString(line)
+	defer func() {
+		require.NoError(t, cmd.Process.Signal(syscall.SIGTERM))
+		require.NoError(t, cmd.Wait())
+	}()
+
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	defer cancel()
+	ctx, cancel = chromedp.NewExecAllocator(ctx, append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(browser), chromedp.NoSandbox)...)
+	defer cancel()
+	ctx, cancel = chromedp.NewContext(ctx)
+	defer cancel()
+	complaints := listen(ctx)
+	var outside []string
+	chromedp.ListenTarget(ctx, func(event any) {
+		if e, ok := event.(*network.EventRequestWillBeSent); ok {
+			u, err := url.Parse(e.Request.URL)
+			if err != nil || u.Scheme == "http" && "http://"+u.Host != base || u.Scheme == "https" {
+				outside = append(outside, e.Request.URL)
+			}
+		}
+	})
+	require.NoError(t, chromedp.Run(ctx, network.Enable()))
+	for _, scheme := range []string{"light", "dark"} {
+		for _, width := range []int64{400, 1400} {
+			where := fmt.Sprintf("%s at %d pixels", scheme, width)
+			var scroll struct {
+				Width     int64
+				Offenders []string
+			}
+			var focus, model, verdict string
+			var open bool
+			var neurons int
+			require.NoError(t, chromedp.Run(ctx,
+				emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}),
+				chromedp.EmulateViewport(width, 900),
+				chromedp.Navigate(base),
+				chromedp.WaitReady("body"),
+				chromedp.KeyEvent(kb.Tab),
+				chromedp.Evaluate(`document.activeElement.id`, &focus),
+				chromedp.SetUploadFiles("#file", []string{picture}, chromedp.ByID),
+				chromedp.Poll(`/distribution/.test(document.getElementById("verdict").textContent)`, nil),
+				chromedp.Text("#verdict", &verdict, chromedp.ByID),
+				chromedp.Text("#model", &model, chromedp.ByID),
+				chromedp.Evaluate(`document.querySelectorAll("#neurons tbody tr").length`, &neurons),
+				chromedp.KeyEvent(kb.Tab), chromedp.KeyEvent(kb.Enter),
+				chromedp.Evaluate(`document.querySelector("details").open`, &open),
+				chromedp.Evaluate(measure, &scroll),
+			), where)
+			require.Equal(t, "file", focus, where)
+			require.Regexp(t, "^(In|Out of) distribution$", verdict, where)
+			require.Contains(t, model, "det: line on resnet-fashion-8-24", where)
+			require.Equal(t, 10, neurons, where)
+			require.True(t, open, "%s: the fold opens by keyboard", where)
+			require.LessOrEqual(t, scroll.Width, width, "%s: too wide are %q", where, scroll.Offenders)
+			require.Empty(t, scroll.Offenders, where)
+			contrast(t, ctx, where)
+			screenshot(t, ctx, fmt.Sprintf("service-%s-%d.png", scheme, width))
+		}
+	}
+	require.Empty(t, outside, "requests to others")
+	require.Empty(t, *complaints, "what the browser's console says")
+}
