@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/line-ood/goline/attribution"
 	"github.com/line-ood/goline/attribution/estimate"
 )
 
@@ -49,4 +50,11 @@ func TestFigure(t *testing.T) {
 	}
 	assert.Equal(t, "–", figure(math.NaN()))
 	assert.Equal(t, "null", func() string { b, _ := jsonNumber(math.Inf(1)).MarshalJSON(); return string(b) }())
+}
+
+func TestNoIntervals(t *testing.T) {
+	few := attribution.Estimate{Method: "antithetic", Samples: 5, LeastSamples: 30}
+	assert.Equal(t, "no intervals: too few samples, 5 of the 30 that they need", noIntervals(&few))
+	few.LeastSamples = math.MaxInt
+	assert.Contains(t, noIntervals(&few), "antithetic has a bias")
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/csv"
 	"fmt"
 	"io"
+	"math"
 	"strconv"
 	"strings"
 
@@ -44,6 +45,9 @@ func (r *valuesReport) print(w io.Writer, top int) error {
 		fmt.Fprintf(w, "%d samples, %s forwards and %s backwards = %s forward-equivalents, %s s; efficiency residual %s of %s; %s\n",
 			e.Samples, figure(e.Forwards), figure(e.Backwards), figure(e.Equivalents), figure(e.Seconds), figure(e.Residual),
 			figure(e.Full-e.Empty), stopText[e.Stopped])
+		if e.TooFew() {
+			fmt.Fprintln(w, noIntervals(e))
+		}
 		if f.ranking != nil {
 			fmt.Fprintf(w, "the %d largest are settled but for %d undecided neurons\n", len(f.ranking.Kept), len(f.ranking.Undecided))
 		}
@@ -62,6 +66,14 @@ func (r *valuesReport) print(w io.Writer, top int) error {
 var stopText = map[attribution.Stop]string{
 	attribution.StopSamples: "all samples taken", attribution.StopBudget: "budget used", attribution.StopTarget: "target standard error reached",
 	attribution.StopDecided: "all neurons decided", attribution.StopExact: "nothing left to compute", attribution.StopInterrupted: "interrupted",
+}
+
+// noIntervals says why an estimate that samples has no intervals.
+func noIntervals(e *attribution.Estimate) string {
+	if e.LeastSamples == math.MaxInt {
+		return "no intervals: " + e.Method + " has a bias that standard errors say nothing of"
+	}
+	return fmt.Sprintf("no intervals: too few samples, %d of the %d that they need", e.Samples, e.LeastSamples)
 }
 
 func (r *valuesReport) heading(s *subject) string {
