@@ -18,6 +18,7 @@ var badWords = map[string][]string{
 	"progress": {"", "maybe"}, "schedule": {"foo"}, "without": {"foo"}, "net": {"foo"}, "ood": {"", "foo", "a="}, "near": {"", "foo"},
 	"far": {"", "foo"}, "csid": {"", "foo"}, "id-val": {}, "fpr": {"foo"},
 	"removal": {"foo"}, "scope": {"foo"}, "target": {"foo"}, "value": {"foo"}, "values": {"foo"}, "betting": {"foo"}, "log-format": {"foo", ""}, "log-level": {"foo", ""}, "listen": {"foo", ""}, "tune": {"foo"},
+	"shard":   {"foo", "1", "3/3", "-1/2", "0/0"},
 	"budgets": {"x", "0", "-1"}, "image": {"x", "-1"},
 }
 
@@ -26,7 +27,7 @@ var badWords = map[string][]string{
 var freeWords = []string{
 	"data", "out", "weights", "class-names", "features", "logits", "contributions", "detector", "fit", "id", "json", "csv", "report",
 	"features-dir", "markdown", "latex", "also-weights", "openood", "compare", "ood-val", "checkpoint", "curves", "val",
-	"outputs", "id-val", "name", "token-file", "tls-cert", "tls-key", "layer", "from", "fetch", "out-dir",
+	"outputs", "id-val", "name", "token-file", "tls-cert", "tls-key", "layer", "from", "fetch", "out-dir", "parquet",
 }
 
 // commandBases are command lines without a fault but files that are missing, for each command that runs.
