@@ -18,6 +18,7 @@ func completeFlags(cmd *cobra.Command) {
 		"methods":    posthoc.Names,
 		"preprocess": nets.Presets,
 		"device":     func() []string { return []string{"cpu", "cuda"} },
+		"precision":  func() []string { return []string{"f32", "bf16"} },
 		"progress":   func() []string { return []string{"auto", "always", "never"} },
 	} {
 		if cmd.Flags().Lookup(flag) == nil {

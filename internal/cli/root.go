@@ -36,6 +36,9 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) (code int
 		return exitUsage
 	}
 	root := newRoot()
+	if len(args) > 0 && (args[0] == cobra.ShellCompRequestCmd || args[0] == cobra.ShellCompNoDescRequestCmd) {
+		completeFlags(root) // for a shell alone: cobra keeps what it is told of flags, and with it the commands, for good
+	}
 	root.Annotations = map[string]string{commandLine: quoted(args)}
 	root.SetArgs(args)
 	root.SetOut(stdout)
@@ -100,7 +103,6 @@ Exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted. A command that fa
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return command.UsageError{Err: err} })
 	root.AddCommand(newFeatures(), newFit(), newCalibrate(), newExport(), newScore(), newMerge(), newServe(), newEval(), attribute.New(), newInspect(), newGraph(), newBench(), newTrain(), newDemo(), newNetworks(), newMethods(), newVersion(), newMan())
 	suggest(root)
-	completeFlags(root)
 	return root
 }
 
