@@ -92,3 +92,46 @@ func TestChains(t *testing.T) {
 		}
 	}
 }
+
+// pooledPair is a depthwise and a pointwise convolution of what a pooling makes: a chain whose input has no other reader.
+type pooledPair struct{ residuals }
+
+func (m *pooledPair) Build(b *Builder, x *G.Node) error {
+	y := b.MaxPool(x, PoolConfig{Kernel: [2]int{3, 3}, Stride: [2]int{1, 1}, Padding: [2]int{1, 1}})
+	y = b.Activate(b.Conv(y, "w0", ConvConfig{Stride: [2]int{1, 1}, Padding: [2]int{1, 1}, Groups: 16}), ActReLU6())
+	b.Tap("out", b.Conv(y, "w1", ConvConfig{Stride: [2]int{1, 1}}))
+	return b.Err()
+}
+
+func (*pooledPair) InputShape() []int { return []int{16, 40, 40} }
+
+// TestChainKeepsItsInput: the graph says that the first convolution alone reads the chain's input, but the last one does while it
+// writes, so that it must not write there.
+func TestChainKeepsItsInput(t *testing.T) {
+	m, rng := &pooledPair{}, rand.New(rand.NewPCG(5, 6))
+	for i, shape := range [][]int{{16, 1, 3, 3}, {16, 16, 1, 1}} {
+		v := make([]float32, tensor.Shape(shape).TotalSize())
+		for j := range v {
+			v[j] = float32(rng.NormFloat64())
+		}
+		m.params = append(m.params, &Param{Name: fmt.Sprint("w", i, ".weight"), Value: tensor.New(tensor.WithShape(shape...), tensor.WithBacking(v))})
+	}
+	p, err := Compile(m, Options{Batch: 2, Workers: 1, Fetch: []string{"out"}})
+	require.NoError(t, err)
+	chains := 0
+	for _, node := range p.replicas[0].order {
+		o, ok := node.Op().(*op)
+		if !ok {
+			continue
+		}
+		if tail, ok := o.fn.(*chainTail); ok {
+			chains++
+			first := children(children(node)[0])[0].Op().(*op)
+			require.NotNil(t, first.slab)
+			require.NotSame(t, first.slab, o.slab, "%s writes where it reads", tail.name)
+		}
+	}
+	if kernel.Level() != "generic" {
+		require.Equal(t, 1, chains)
+	}
+}
