@@ -2,7 +2,8 @@ package graph
 
 import G "gorgonia.org/gorgonia"
 
-// Activate adds the activation a, which becomes part of a convolution before it. A ReLU is [Builder.ReLU].
+// Activate adds the activation a of x [batch, ...], and fuses it into the convolution that x comes from, if it does.
+// For a ReLU it is [Builder.ReLU].
 func (b *Builder) Activate(x *G.Node, a Activation) *G.Node {
 	if b.err != nil {
 		return nil

@@ -12,8 +12,8 @@ import (
 // bitWords returns how many words hold n bits.
 func bitWords(n int) int { return (n + 63) / 64 }
 
-// Bits adds an input of n bits per sample that each batch fills from its Bits of that name: which neurons are in a coalition,
-// say. The node is [batch, words of 64 bits] of uint64, bit i of a sample in bit i%64 of word i/64.
+// Bits adds an input of n bits per sample, for example which neurons are in a coalition. Each batch fills it from its
+// [Batch].Bits of that name. The node is [batch, words] of uint64: bit i of a sample is bit i%64 of its word i/64.
 func (b *Builder) Bits(name string, n int) *G.Node {
 	if b.err != nil {
 		return nil
@@ -36,9 +36,10 @@ func (b *Builder) Bits(name string, n int) *G.Node {
 	return node
 }
 
-// MixBits is [Mix] of coalitions in which every element of a sample is a player of its own, given by bits [batch, words] as
-// [Builder.Bits] has them: present where the element's bit is set, removed elsewhere. It needs neither masks nor arithmetic.
-// present and removed are [batch, ...], or [1, ...] where all samples share it. Nothing has a gradient.
+// MixBits is [Mix] where every element of a sample is a player of its own and bits [batch, words], laid out as by
+// [Builder.Bits], give the coalitions: an element comes from present where its bit is set, and from removed elsewhere,
+// without masks or arithmetic. present and removed are [batch, ...], or [1, ...] for values that all samples share. No
+// input has a gradient.
 func MixBits(bits, present, removed *G.Node) (*G.Node, error) {
 	m, err := newBitMixing("MixBits", bits, present, removed)
 	if err != nil {
@@ -50,7 +51,7 @@ func MixBits(bits, present, removed *G.Node) (*G.Node, error) {
 	return m.bitNode(present, removed, bits)
 }
 
-// MixRowsBits is [MixBits] where every sample has one of several rows removed to, as in [MixRows].
+// MixRowsBits is [MixBits] where each sample takes its removed values from one of several rows, as in [MixRows].
 func MixRowsBits(bits, present, rows, row *G.Node) (*G.Node, error) {
 	m, err := newBitMixing("MixRowsBits", bits, present, rows)
 	if err != nil {

@@ -16,7 +16,7 @@ type Model interface {
 	Params() []*Param
 	// Build adds the model's nodes for the input x [batch, InputShape...] and names them with Tap and Lazy.
 	Build(b *Builder, x *G.Node) error
-	// Outputs names what a program fetches when it is not told.
+	// Outputs names the nodes that a program fetches unless [Options].Fetch names others.
 	Outputs() []string
 }
 
@@ -24,8 +24,8 @@ type Model interface {
 // nil, so that an architecture reads as one expression per layer; Err tells at the end.
 //
 // Consecutive layers are fused where that leaves their values the same up to rounding: batch norm, ReLU and residual
-// additions become part of the convolution next to them. A fused layer has no node of its own, so Tap what is to be looked
-// at before going on from it.
+// additions become part of the convolution next to them. A fused layer has no node of its own, so Tap a node that is to
+// be fetched or hooked before the next layer is added.
 type Builder struct {
 	g       *G.ExprGraph
 	dtype   tensor.Dtype

@@ -31,13 +31,14 @@ func (s ParamSpec) NewParam() *Param {
 	return p
 }
 
-// Declare finds the parameters that a model needs by calling build once, for one sample of the given shape, on a Builder that
-// takes them down instead of looking them up: in the order in which they are asked for first. Nothing is computed and no
-// memory is taken for them, so that a size can be judged before it is asked for.
+// Declare finds the parameters that a model needs by calling build once, for one sample of the given shape, with a
+// Builder that records parameters instead of looking them up. It returns them in the order in which build first asks
+// for them. Nothing is computed and no memory is taken for parameters, so that a caller can check their size first.
 //
-// There the sizes come from: [ConvConfig].Out and Kernel, the argument out of [Builder.Linear], the shape given to
-// [Builder.Param], and for batch norm the channels of what it reads. Layers must not share a name; whoever wants to share
-// weights asks for the parameter and adds the operation. More than 10,000 parameters or 2^30 values are an error.
+// The sizes come from: [ConvConfig].Out and Kernel, the argument out of [Builder.Linear], the shape given to
+// [Builder.Param], and for batch norm the channels of what it reads. Layers must not share a name; to share weights,
+// ask for them with [Builder.Param] and add the operation itself. More than 10,000 parameters or 2^30 values are an
+// error.
 func Declare(input []int, build func(b *Builder, x *G.Node) error) ([]ParamSpec, error) {
 	building.Lock()
 	defer building.Unlock()

@@ -53,8 +53,8 @@ func ancestry(roots G.Nodes) G.Nodes {
 // Gorgonia's Backpropagate it leaves no traces in the nodes, so it can be called again for another objective over the same
 // nodes.
 //
-// It is an error when no output depends on a node of wrt, or only through operations without a gradient (an argmax, say).
-// Operations of Gorgonia's own differentiate themselves; which of them do so wrongly is up to them.
+// It is an error when no output depends on a node of wrt, or only through operations without a gradient (an argmax,
+// say). Stock operations of Gorgonia differentiate by their own rules, mistakes in those rules included.
 func Gradients(outputs, seeds, wrt G.Nodes) (G.Nodes, error) {
 	if err := checkObjective(outputs, seeds, wrt); err != nil {
 		return nil, fmt.Errorf("gradients: %w", err)

@@ -187,7 +187,8 @@ func (b *Builder) MaxPool(x *G.Node, cfg PoolConfig) *G.Node {
 	return b.Do(func() (*G.Node, error) { return MaxPool2D(x, cfg) })
 }
 
-// AvgPool adds [AvgPool2D]. Behind a 1×1 convolution it moves in front of it, which then has the fewer pixels to convolve.
+// AvgPool adds [AvgPool2D]. After a 1×1 convolution the pooling is moved in front of the convolution, which then has
+// fewer pixels to compute.
 func (b *Builder) AvgPool(x *G.Node, cfg PoolConfig) *G.Node {
 	if b.err != nil {
 		return nil
@@ -208,8 +209,8 @@ func (b *Builder) GlobalAvgPool(x *G.Node) *G.Node {
 	return b.Do(func() (*G.Node, error) { return GlobalAvgPool2D(x) })
 }
 
-// DenseBlock starts a [DenseBlock] with x and calls layer as often as count says; what it returns is joined to the block.
-// channels is the number that the block ends with.
+// DenseBlock starts a [DenseBlock] with x and calls layer count times; each node that layer returns is joined to the
+// block. channels is the number of channels of the finished block.
 func (b *Builder) DenseBlock(x *G.Node, channels, count int, layer func(i int, x *G.Node) *G.Node) *G.Node {
 	if b.err != nil {
 		return nil

@@ -2,8 +2,8 @@ package graph
 
 import G "gorgonia.org/gorgonia"
 
-// PooledFrom returns the feature map [batch, channels, height, width] whose mean over the pixels z [batch, channels] is, through
-// reshapes and copies, or nil where z is something else.
+// PooledFrom returns the feature map [batch, channels, height, width] of which z [batch, channels] is the mean over the
+// pixels, perhaps reshaped or copied since, or nil where z is something else.
 func PooledFrom(z *G.Node) *G.Node {
 	for z != nil {
 		o, ok := z.Op().(*op)

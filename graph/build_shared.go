@@ -17,10 +17,12 @@ type sharedInput struct {
 	own   *tensor.Dense // what values are copied to instead, if they are
 }
 
-// Shared adds an input of exactly the given shape, of which each batch holds one in its Inputs of that name for all its
-// samples: background rows of a Shapley game, say. Samples may be read from it with [Mix] or [MixRows].
+// Shared adds an input of exactly the given shape that all samples of a batch share, for example the background rows of
+// a Shapley game. Each batch holds one value for it in its [Batch].Inputs of that name. Samples may be read from it
+// with [Mix] or [MixRows].
 //
-// In float32 it costs no copy. The program then keeps hold of the slice, without reading it, until a batch brings another.
+// In float32 the value is not copied: the program keeps a reference to the batch's slice, without reading it, until
+// another batch brings another slice.
 func (b *Builder) Shared(name string, shape ...int) *G.Node {
 	if b.err != nil {
 		return nil

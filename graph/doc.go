@@ -7,16 +7,17 @@
 // Each has a forward pass and a symbolic gradient in float32 and float64, owns its output buffer, and never writes to its
 // inputs. [Gradients] differentiates any node with respect to any other, as often as wanted in one graph.
 //
-// Stock operations write in place where they are the last to read, which never harms ours. But a stock Reshape shares the
-// memory of what it reads, so a stock operation behind it writes there although others may still read: use [Reshape], or put
-// a [Copy] between. Gorgonia keeps global registries, so graphs must not be built side by side; [Compile] sees to that for
-// itself.
+// Gorgonia's own (stock) operations overwrite an input that they are the last to read, which never harms operations of
+// this package. But a stock Reshape shares the memory of its input, so a stock operation that follows it overwrites
+// values that other nodes may still read: use [Reshape] of this package, or put a [Copy] between the two. Gorgonia
+// keeps global registries, so graphs must not be built concurrently; [Compile] takes care of that itself.
 //
-// A [Builder] adds whole layers by parameter name, fuses batch norm, ReLU and convolution where gradients of the weights
-// are not asked for, and names the nodes worth looking at. [Declare] finds the parameters that its calls ask for. [Compile]
-// turns a [Model] into a [Program], which runs a stream of batches of any size over workers that share the weights. A result
-// depends on its sample alone: batch size, number of workers and neighbours in the batch do not change one bit of it. Package
-// graphtest tests operations of one's own.
+// A [Builder] adds whole layers by parameter name, fuses batch norm, ReLU and convolution where gradients of the
+// weights are not asked for, and names the nodes worth looking at. [Declare] finds the parameters that a Builder's
+// calls ask for. [Compile] turns a [Model] into a [Program], which runs a stream of batches of any size over workers
+// that share the weights. A result depends on its sample alone: batch size, number of workers and neighbours in the
+// batch do not change one bit of it. Package graphtest tests operations of one's own.
 //
-// It builds on the kernels alone: networks, data and detectors are above it, and it knows none of them.
+// The package builds on the kernels alone: networks, data and detectors are packages above it, of which it knows
+// nothing.
 package graph

@@ -195,7 +195,7 @@ func apply(name string, fn function, dtype tensor.Dtype, shape tensor.Shape, inp
 	return n, nil
 }
 
-// inGraph adds a constant to the graph: constants of Gorgonia are in none before an operation uses them.
+// inGraph adds a constant to the graph: constants of Gorgonia are in no graph before an operation uses them.
 func inGraph(g *G.ExprGraph, n *G.Node) *G.Node {
 	if g != nil && n.Graph() == nil && n.Op() != nil && len(children(n)) == 0 {
 		return g.AddNode(n)

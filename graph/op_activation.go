@@ -74,8 +74,8 @@ func ActCELU(alpha float64) Activation { return act(kernel.ActCELU, alpha, 0) }
 // ActSELU is [SELU].
 func ActSELU(alpha, gamma float64) Activation { return act(kernel.ActSELU, alpha, gamma) }
 
-// Name is that of the function of this package that adds the activation, "Clamp" for example; "Identity" and "ReLU6" have none of
-// their own.
+// Name is the name of the function of this package that adds the activation, "Clamp" for example. No function adds
+// "Identity" or "ReLU6".
 func (a Activation) Name() string {
 	if a == ActSiLU() {
 		return "SiLU"

@@ -43,7 +43,7 @@ func affineAvgPool(a affineParts, cfg PoolConfig) (*G.Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Nobody asks for gradients through here but attribution and training of inputs: they compute the activations again.
+	// Only attribution and training of inputs ask for gradients here; the gradient computes the activations again.
 	grad := func(in G.Nodes, _, grad *G.Node, _ []bool) (G.Nodes, error) {
 		active, err := affine(in[0], in[1], in[2], a.relu)
 		if err != nil {

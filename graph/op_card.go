@@ -83,7 +83,8 @@ func sumRowsCard(c *deviceCall) error {
 	return c.launch("sum_rows_f32", threads(k), c.args().Ptr(c.out.at()).Ptr(c.in[0].at()).Int(c.in[0].n*c.in[0].size/k).Int(k))
 }
 
-// copyCard copies elements, however the samples lie. Where the first axis is another, both must lie in one piece.
+// copyCard copies elements, however the samples lie. Where the first axes of the two differ, both must lie in one
+// piece.
 func copyCard(c *deviceCall) error { return c.copy(c.out, 0, c.in[0], 0, c.out.size) }
 
 // copy copies so many elements of each sample.

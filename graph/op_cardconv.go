@@ -62,7 +62,7 @@ func pair(lo, hi uint32) uint64 { return uint64(lo) | uint64(hi)<<32 }
 // fusable tells whether kernels know the parts that are fused into a convolution.
 func (k *packer[T]) fusable() bool { return (k.at.preScale < 0) == (k.at.preShift < 0) }
 
-// at returns where the convolution's input of an index lies, 0 for none.
+// on returns where input i of the convolution lies on the card, 0 where there is none.
 func (k *packer[T]) on(c *deviceCall, i int) uint64 {
 	if i < 0 {
 		return 0

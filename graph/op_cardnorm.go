@@ -26,7 +26,8 @@ func (f *normFn[T]) deviceForm() *deviceForm {
 	}}
 }
 
-// gradientCard takes the gradient of the output, x, gamma and the output, which gates where a ReLU is fused.
+// gradientCard has as inputs the gradient of the output, x, gamma and the output, which gates the gradient where a ReLU
+// is fused.
 func (f *normFn[T]) gradientCard(gate bool) func(*deviceCall) error {
 	return func(c *deviceCall) error {
 		dy, x, y := c.in[0], c.in[1], c.in[3]

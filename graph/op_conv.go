@@ -228,9 +228,10 @@ func (k *packer[T]) packCall(c *call[T]) (*kernel.Conv[T], error) {
 	return k.pack(func(i int) ([]T, error) { return c.in[i].data, nil })
 }
 
-// freezer is a function that can take its parameters once and for all.
+// freezer is a function that can read its parameters once, when the program is compiled.
 type freezer interface {
-	// freeze does so if they are all fixed, and tells. From then on only the other inputs are read.
+	// freeze reads the parameters if all of them are fixed, and returns whether it did. From then on only the other inputs
+	// are read.
 	freeze(in G.Nodes, fixed func(*G.Node) bool, cache *store) (bool, error)
 }
 
@@ -308,8 +309,9 @@ func (f *convFn[T]) gradient(in G.Nodes, out, grad *G.Node, need []bool) (gs G.N
 	return gs, err
 }
 
-// gradientBehind is gradient for an activation that the kernels know no gradient of: it is undone first. ReLU6 shows in its value
-// where it is flat; for the others the convolution runs again without it.
+// gradientBehind is gradient for a fused activation whose gradient the kernels do not know: the gradient by the
+// activation's input is found first. The value of ReLU6 shows where it is flat; for other activations the convolution
+// runs again without the activation.
 func (f *convFn[T]) gradientBehind(in G.Nodes, out, grad *G.Node, need []bool) (G.Nodes, error) {
 	p := f.parts
 	p.post = ActIdentity()

@@ -9,8 +9,8 @@ import (
 	"github.com/line-ood/goline/internal/kernel"
 )
 
-// Linear returns x·wᵀ + b for x [..., in] of at least two axes, w [out, in] and b [out] or nil: [..., out]. x, w and b have
-// gradients. The bits of a row do not depend on how many there are.
+// Linear returns x·wᵀ + b for x [..., in] of at least two axes, w [out, in] and b [out] or nil: [..., out]. x, w and b
+// have gradients. The bits of a row of the result do not depend on the number of rows.
 func Linear(x, w, b *G.Node) (*G.Node, error) {
 	if err := wantRank("Linear", 2, x, w); err != nil {
 		return nil, err
@@ -217,8 +217,8 @@ type RoutedHead struct {
 //
 //	y[n, j] = Bias[j] + Σ_i z[n, i] · Weight[j, i]   over i with Contribution[c, i] · Weight[j, i] > Threshold[c], c = class[n]
 //
-// for z [batch, features] and class [batch] of int: [batch, classes]. The masks are evaluated on the fly; the table of all
-// classes × classes × features masks never exists. Only z has a gradient: masks are constants of it.
+// for z [batch, features] and class [batch] of int: [batch, classes]. The masks are evaluated on the fly; the table of
+// all classes × classes × features masks never exists. Only z has a gradient: the masks count as constants.
 func RoutedLinear(z, class *G.Node, h RoutedHead) (*G.Node, error) {
 	const name = "RoutedLinear"
 	if err := wantDims(name, 2, z, h.Weight); err != nil {

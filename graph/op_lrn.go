@@ -8,7 +8,7 @@ import (
 	"github.com/line-ood/goline/internal/kernel"
 )
 
-// LRNConfig are the numbers of a local response normalisation. None has a default: zero is zero.
+// LRNConfig holds the numbers of a local response normalisation. No field has a default: zero means 0.
 type LRNConfig struct {
 	Size           int // channels that count for one
 	Alpha, Beta, K float64

@@ -10,14 +10,14 @@ import (
 // AlwaysPresent marks, in the groups of [Mix], an element that belongs to no group.
 const AlwaysPresent = -1
 
-// Mix returns removed + mask[group]·(present - removed): the activations of a coalition, in which the groups of mask 1 are
-// present and those of mask 0 removed. In between it is a point on the way from one to the other.
+// Mix returns removed + mask[group]·(present - removed): the activations of a coalition, in which the groups of mask 1
+// are present and those of mask 0 removed. A mask between 0 and 1 gives a point on the line from removed to present.
 //
 // mask is [batch, groups]; present and removed are of one shape, each [batch, ...], or [1, ...] where all samples share it;
 // group holds for each element of a sample the group it belongs to, or AlwaysPresent. The result is [batch, ...].
 //
-// The inputs have gradients, but for what the samples of a batch share: its gradient would add up over them, and so depend
-// on how a stream is cut into batches.
+// The inputs have gradients, except one of shape [1, ...], which the samples of a batch share: its gradient would be a
+// sum over the batch, and so depend on how a stream is cut into batches.
 func Mix(mask, present, removed *G.Node, group []int) (*G.Node, error) {
 	const name = "Mix"
 	m, err := newMixing(name, mask, present, removed, group)
@@ -30,8 +30,9 @@ func Mix(mask, present, removed *G.Node, group []int) (*G.Node, error) {
 	return m.node(mask, present, removed)
 }
 
-// MixRows is [Mix] where every sample has one of several rows removed to: sample i has rows[row[i]]. rows are [any, ...], row
-// is [batch] of whole numbers, of the element type of the others. Neither has a gradient.
+// MixRows is [Mix] where each sample takes its removed values from one of several rows: sample i from rows[row[i]].
+// rows is [number of rows, ...]; row [batch] holds whole numbers in the element type of the other inputs. Neither has a
+// gradient.
 func MixRows(mask, present, rows, row *G.Node, group []int) (*G.Node, error) {
 	const name = "MixRows"
 	m, err := newMixing(name, mask, present, rows, group)

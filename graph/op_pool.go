@@ -94,7 +94,7 @@ func newIndexed[T kernel.Float](name string, x tensor.Shape, outputs int, forwar
 		}
 		return nil
 	}}
-	// The output is an input of the gradient only so that it runs later.
+	// The output is an input of the gradient only so that the gradient runs after the pooling.
 	f.grad = same(func(_ G.Nodes, out, grad *G.Node) (*G.Node, error) {
 		f.indexed = true
 		return attached(f.back)(apply(name+"'", &floatFn[T]{run: func(c *call[T]) error {

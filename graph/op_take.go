@@ -9,7 +9,8 @@ import (
 	"github.com/line-ood/goline/internal/kernel"
 )
 
-// TakeStep describes [Take], and [Pad] but for constants, which is one for each axis. No index is negative.
+// TakeStep describes [Take], and a [Pad] in any mode but the constant one, which is listed as one step for each axis.
+// No index is negative.
 type TakeStep struct {
 	Axis  int
 	Index []int

@@ -57,9 +57,9 @@ func (t *chainTail) runAll(c *call[float32]) error {
 	return nil
 }
 
-// chainConvs lets one operation run the pointwise, depthwise and pointwise convolutions of an inverted residual where nothing
-// else reads what lies between them, so that it stays in the processor's cache. It returns, by the node that such a chain reads, the nodes that
-// read it later than the graph tells.
+// chainConvs lets one operation run the pointwise, depthwise and pointwise convolutions of an inverted residual where
+// nothing else reads what lies between them, so that it stays in the processor's cache. It returns, for each node that
+// such a chain reads, the nodes that read it later than the edges of the graph tell.
 func chainConvs(order G.Nodes) map[*G.Node]G.Nodes {
 	readers := make(map[*G.Node]int, len(order))
 	for _, n := range order {

@@ -18,13 +18,14 @@ type Device string
 const (
 	// CPU runs goline's kernels for the processor.
 	CPU Device = "cpu"
-	// CUDA runs goline's kernels for NVIDIA cards on the first of them, in float32. The driver is opened when a program is compiled;
-	// nothing else needs to be installed. Values stay on the card between operations. An operation that has no kernel there runs on
-	// the processor: what it reads is copied down and what it computes up again. [Program.Profile] says which those are.
+	// CUDA runs goline's kernels for NVIDIA cards on the first of them, in float32. The driver is opened when a program is
+	// compiled; nothing else needs to be installed. Values stay on the card between operations. An operation without a
+	// kernel for cards runs on the processor: its inputs are copied from the card, and its result is copied back.
+	// [Program.Profile] tells which operations those are.
 	CUDA Device = "cuda"
 )
 
-// Check fails unless the device is one that there could be.
+// Check fails for a text that names no device. It does not look whether the machine has the card.
 func (d Device) Check() error {
 	_, _, err := d.card()
 	return err

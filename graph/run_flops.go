@@ -18,7 +18,7 @@ func (p *Program) FLOPs() int {
 	return total / p.options.Batch
 }
 
-// flops counts those of one node for a whole batch.
+// flops counts the floating-point operations of one node for a whole batch.
 func flops(n *G.Node) int {
 	o, ok := n.Op().(*op)
 	if !ok {
@@ -51,11 +51,12 @@ const (
 	workBatch    = 16     // samples that share dispatch and run, whatever the program's own batch is
 )
 
-// Work estimates the time in seconds that one sample takes a worker: for every operation its floating-point operations, the
-// bytes of the activations that it reads and writes (none where a [DenseBlock] joins its members), and a share of what the machine takes for the operation and for the run.
-// Nothing is measured and the batch does not count, so equal models give equal numbers everywhere. The ratio of two programs
-// says how much dearer one is, also where convolutions are few; the seconds themselves are those of a machine of 140 GFLOP/s a
-// core.
+// Work estimates the time in seconds that one sample takes a worker: for every operation its floating-point operations,
+// the bytes of the activations that it reads and writes (none where a [DenseBlock] joins its members), and a share of
+// the fixed time that Gorgonia's machine takes for each operation and each run. Nothing is measured and the batch size
+// has no influence, so equal models give equal numbers on every machine. The ratio of two programs' numbers says how
+// much more one of them costs, even where convolutions are few; the seconds themselves are those of a machine with 140
+// GFLOP/s per core.
 func (p *Program) Work() float64 {
 	r := p.replicas[0]
 	operations, work, elements := 0, 0, 0
@@ -75,7 +76,7 @@ func (p *Program) Work() float64 {
 			}
 		}
 	}
-	// Whole numbers for a sample, so that the batch does not show in the last bit either.
+	// Whole numbers per sample, so that the batch size does not change even the last bit.
 	work, elements = work/p.options.Batch, elements/p.options.Batch
 	return float64(work)/workFLOPs + 4*float64(elements)/workBytes + (workRun+workDispatch*float64(operations))/workBatch
 }

@@ -85,7 +85,7 @@ func (m *mirror) upload(s *cuda.Stream) error {
 	return err
 }
 
-// download returns the value in the host's memory. Where it was not there, waits for the card.
+// download returns the value in the host's memory. Where the value lies on the card alone, download waits for the card.
 func (m *mirror) download(s *cuda.Stream) (G.Value, error) {
 	v, err := m.host()
 	if err != nil || m.onHost {

@@ -30,7 +30,7 @@ func (p *placement) finish(failed error) error {
 	return failed
 }
 
-// do runs an operation: on the card where it has a form for that, elsewhere on the processor.
+// doOnCard runs an operation: on the card where the operation has a form for cards, otherwise on the processor.
 func (o *op) doOnCard(in []G.Value) (G.Value, error) {
 	p := o.place
 	for i, m := range o.sources {

@@ -22,8 +22,9 @@ const (
 	BFloat16 Precision = "bf16"
 )
 
-// DefaultBatch is the number of small samples that a replica runs at once unless told otherwise, see [BatchFor]: few enough that
-// the feature maps of a CIFAR network stay in a shared cache, enough that the machine's own bookkeeping does not count.
+// DefaultBatch is the number of small samples that a replica runs at once unless told otherwise, see [BatchFor]: few
+// enough that the feature maps of a CIFAR network stay in a shared cache, enough that the overhead of each run of
+// Gorgonia's machine does not matter.
 const DefaultBatch = 8
 
 // BatchFor returns the number of samples of a shape that a replica runs at once unless told otherwise: DefaultBatch of small ones,
@@ -51,8 +52,9 @@ type Options struct {
 	Fetch []string
 	// From names the tapped node that batches are fed to; "" means the model's input. What comes before it is not run.
 	From string
-	// FromShared makes the activations at From one sample that all of a batch share: X holds it alone. They enter the graph
-	// as [1, ...] without being copied, and only the hook at From reads them; it makes [batch, ...] of them, as [Mix] does.
+	// FromShared makes all samples of a batch share one sample of activations at From: the batch's X holds that sample
+	// alone. The activations enter the graph as [1, ...] without being copied, and only the hook at From reads them; it
+	// returns [batch, ...], as [Mix] does.
 	FromShared bool
 	// Hooks replaces tapped nodes, by name.
 	Hooks map[string]Hook

@@ -6,14 +6,15 @@ import (
 	G "gorgonia.org/gorgonia"
 )
 
-// Placed is a graph of one's own, rather than of a [Program], whose operations run on a device.
+// Placed is a graph that its user built, rather than a [Program], whose operations run on a device.
 type Placed struct {
 	card  *accelerator
 	place *placement
 }
 
-// Place makes the operations of package graph run on a device in a graph that is complete, but for machines. Stock operations run on
-// the processor as ever. The graph must be of float32 and int. It then runs by [Placed.Run] alone, until Close.
+// Place makes the operations of package graph run on a device in a finished graph that has no machine yet. Stock
+// operations run on the processor as ever. The graph must be of float32 and int. From then until Close, only
+// [Placed.Run] may run the graph.
 func Place(g *G.ExprGraph, d Device) (*Placed, error) {
 	card, err := openAccelerator(d)
 	if err != nil || card == nil {

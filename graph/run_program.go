@@ -49,8 +49,8 @@ func Compile(m Model, o Options) (*Program, error) {
 	return p, nil
 }
 
-// Close gives back what the program has on a card; on the processor there is nothing to do. The program must not be running, and must
-// not run again. Programs that are not closed are when they are garbage.
+// Close gives back what the program holds on a card; a program on the processor holds nothing to give back. The program
+// must not be running, and must not run again. A program that nobody closes is closed when it is garbage collected.
 func (p *Program) Close() error {
 	if err := p.card.close(); err != nil {
 		return fmt.Errorf("graph: %w", err)

@@ -218,7 +218,8 @@ func (r *replica) compile(o Options, sinks G.Nodes) (err error) {
 		if n.Op() == nil {
 			inputs = append(inputs, n)
 		}
-		// Ours are unique when they are added, but a stock operation can still hit the hash of any other.
+		// Hashes of this package's operations are unique when they are added, but a stock operation can still have the hash
+		// of any other.
 		if twin := hashes[n.Hashcode()]; twin != nil {
 			return fmt.Errorf("compile: %s and %s have the same hash, so Gorgonia would merge them; rename an input", twin.Name(), n.Name())
 		}
@@ -331,7 +332,8 @@ func (r *replica) poison() {
 	invariant.Poison(r.b.scratch.f64)
 }
 
-// cause returns the error of the operation that failed, if it is ours: the machine's holds it only as text.
+// cause returns the error of the operation that failed, if it is one of this package: the machine's error holds it only
+// as text.
 func (r *replica) cause(err error) error {
 	for _, n := range r.order {
 		if o, ok := n.Op().(*op); ok && o.fail != nil {
@@ -342,7 +344,7 @@ func (r *replica) cause(err error) error {
 	return err
 }
 
-// feed gives an input node its value for n samples from the lo-th on, or for all of them where they share it.
+// feed gives an input node its values for n samples from the lo-th on, or the one value that all samples share.
 func (r *replica) feed(node *G.Node, src []float32, samples, lo, n int) error {
 	if s := r.b.shareds[node]; s != nil {
 		return s.take(src)
@@ -351,8 +353,8 @@ func (r *replica) feed(node *G.Node, src []float32, samples, lo, n int) error {
 	return nil
 }
 
-// fill copies n samples from the lo-th on into an input node. Where the node takes more, the last sample follows again, so
-// that whatever holds of the samples holds of what is run.
+// fill copies n samples from the lo-th on into an input node. Where the node takes more samples, the last one is
+// repeated, so that the padding is as valid as the samples are (finite values, known classes).
 func fill(node *G.Node, src []float32, samples, lo, n int) {
 	size := len(src) / samples
 	src = src[lo*size:][:n*size]

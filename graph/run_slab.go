@@ -34,10 +34,10 @@ func cut[T kernel.Float](s *slab, n int) []T {
 	return s.memory.([]T)[:n:n]
 }
 
-// planMemory lets operations share memory. One may take the slab of another once every reader of that other is among its own
-// ancestors: they have then run, in whatever order the machine takes operations that do not depend on each other.
-// Values that a stock operation reads keep their memory, since it may hand it on as its own. late names readers of a node beyond
-// those that the graph knows.
+// planMemory lets operations share memory. An operation may take the slab of an earlier one once every reader of that
+// earlier one's value is among its own ancestors: the readers have then run, in whatever order the machine takes
+// operations that do not depend on each other. A value that a stock operation reads keeps its memory, since the stock
+// operation may hand it on as its own value. late names readers of a node beyond those that the graph knows.
 func planMemory(order G.Nodes, late map[*G.Node]G.Nodes) {
 	type tenant struct {
 		slab    *slab

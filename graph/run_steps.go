@@ -25,16 +25,16 @@ type Step struct {
 
 // Operand is a value that steps read or make.
 type Operand struct {
-	// Name is that of the input, the parameter, the constant or the tapped node; "" where there is none.
+	// Name is the name of the input, the parameter, the constant or the tapped node; "" where the value has none.
 	Name string
 	// Fetched are all names under which the program fetches the value.
 	Fetched []string
-	// Shape is that of the value; the program's batch is in it.
+	// Shape is the value's shape, which includes the program's batch.
 	Shape []int
 	Dtype tensor.Dtype
-	// Input tells that each batch brings it.
+	// Input is true where each batch brings the value.
 	Input bool
-	// Param is the parameter that it holds, nil for none.
+	// Param is the parameter that the operand holds, nil for none.
 	Param *Param
 	// Value is what a parameter or a constant holds, nil for all else.
 	Value G.Value
@@ -66,8 +66,8 @@ type PoolStep struct {
 // ChannelsStep describes [Channels].
 type ChannelsStep struct{ From, To int }
 
-// Steps lists the operations of a program, each behind those that it reads, for what the program fetches. It is a description of
-// the first replica: the program runs on as before.
+// Steps lists the operations that compute what the program fetches, each after those whose results it reads. The list
+// describes the first replica; the program itself stays as it was.
 func (p *Program) Steps() []Step {
 	r := p.replicas[0]
 	operands := map[*G.Node]*Operand{}

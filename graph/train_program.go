@@ -30,7 +30,8 @@ type TrainingOptions struct {
 	Logits string
 	// Momentum is the weight of the newest batch in the running statistics of batch norm; 0 means 0.1, PyTorch's default.
 	Momentum float64
-	// Device is where the gradients are found: CPU (the default), CUDA, or "cuda:N". The steps themselves are taken on the processor.
+	// Device is where the gradients are computed: CPU (the default), CUDA, or "cuda:N". The steps themselves are taken on
+	// the processor.
 	Device Device
 }
 
@@ -82,7 +83,8 @@ type TrainingBatch struct {
 type TrainingResult struct {
 	// Loss is the mean cross-entropy of the batch.
 	Loss float64
-	// Logits holds what the network in training made of the samples, [Batch, classes]. It is valid until the next run.
+	// Logits holds the logits of the samples in the network as it trains, [Batch, classes]. It is valid until the next
+	// run.
 	Logits []float32
 }
 
@@ -152,7 +154,8 @@ func CompileTraining(m Model, o TrainingOptions) (*TrainingProgram, error) {
 	return p, nil
 }
 
-// Close gives back what the program has on a card; on the processor there is nothing to do. The program must not run again.
+// Close gives back what the program holds on a card; a program on the processor holds nothing to give back. The program
+// must not run again.
 func (p *TrainingProgram) Close() error {
 	if err := p.card.close(); err != nil {
 		return fmt.Errorf("graph: training: %w", err)

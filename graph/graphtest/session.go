@@ -10,8 +10,8 @@ import (
 	"github.com/line-ood/goline/graph"
 )
 
-// DeviceVariable names the environment variable that holds the [graph.Device] on which sessions of float32 run, so that tests of
-// operations are tests of their forms for that device, too. Not set, it is the processor.
+// DeviceVariable names the environment variable that holds the [graph.Device] on which sessions of float32 run, so that
+// tests of operations also test what that device runs for them. Where it is not set, sessions run on the processor.
 const DeviceVariable = "GOLINE_TEST_DEVICE"
 
 // Session is a graph with its inputs and a tape machine. Whatever fails, fails its test.
