@@ -10,7 +10,7 @@ import (
 	"github.com/line-ood/goline/line/conformal"
 )
 
-// Hash is what a picture shows, as dataset.ContentHash gives it.
+// Hash identifies what a picture shows: dataset.ContentHash returns it.
 type Hash = [sha256.Size]byte
 
 // sortedHashes returns hashes in ascending order, each once.
@@ -40,7 +40,7 @@ func (c *calibration) calibrator() (*conformal.Calibrator, error) {
 	return c.made, c.err
 }
 
-// copied returns a detector that is as this one but for what change makes of it. It compiles programs of its own.
+// copied returns a copy of the detector after change has been applied to it. The copy compiles programs of its own.
 func (d *Detector) copied(change func(*Detector)) *Detector {
 	out := &Detector{
 		net: d.net, preprocessing: d.preprocessing, options: d.options, contributions: d.contributions, mean: d.mean, limits: d.limits,
@@ -50,17 +50,19 @@ func (d *Detector) copied(change func(*Detector)) *Detector {
 	return out
 }
 
-// WithFitPictures returns the detector with the pictures that it was fitted to, so that they are refused where held-out ones are
-// called for. [Fit] sees network input, not pictures, and cannot know them.
+// WithFitPictures returns a detector that also knows the hashes of the pictures that it was fitted to, so that these
+// are refused where held-out pictures are called for. [Fit] sees network input, not pictures, and cannot know the
+// hashes.
 func (d *Detector) WithFitPictures(pictures []Hash) *Detector {
 	return d.copied(func(out *Detector) { out.fitPictures = sortedHashes(pictures) })
 }
 
-// FitPictures returns the pictures that the detector was fitted to, each once in ascending order, none where they are not known.
+// FitPictures returns the hashes of the pictures that the detector was fitted to, each once in ascending order, none
+// where they are not known.
 func (d *Detector) FitPictures() []Hash { return slices.Clone(d.fitPictures) }
 
-// CalibrationPictures returns the pictures that the detector was calibrated on, each once in ascending order, none where they are not
-// known.
+// CalibrationPictures returns the hashes of the pictures that the detector was calibrated on, each once in ascending
+// order, none where they are not known.
 func (d *Detector) CalibrationPictures() []Hash {
 	if d.calibration == nil {
 		return nil
@@ -85,10 +87,12 @@ func (d *Detector) CheckHeldOut(pictures []Hash) error {
 	return nil
 }
 
-// Calibrate returns the detector with a calibration of the scores of held-out in-distribution pictures, as [Detector.Score] gives them: the
-// detector and the network have seen none of them. It replaces an earlier one. pictures are their hashes, in the order of the scores,
-// or none where they are not known; one that the detector was fitted to is an error that wraps [ErrFitted] and gives its index.
-// So few scores that o.Alpha cannot be promised are a [conformal.TooFewError]; other errors are those of [conformal.NewCalibrator].
+// Calibrate returns the detector with a calibration of the scores of held-out in-distribution pictures, as
+// [Detector.Score] gives them; neither the detector nor the network may have seen these pictures before. The
+// calibration replaces an earlier one. pictures holds the pictures' hashes in the order of the scores, or is empty
+// where they are not known; a picture that the detector was fitted to is an error that wraps [ErrFitted] and gives its
+// index. Where the scores are too few to promise o.Alpha, the error is a [conformal.TooFewError]; other errors are
+// those of [conformal.NewCalibrator].
 func (d *Detector) Calibrate(scores *Scores, pictures []Hash, o conformal.Options) (*Detector, error) {
 	if len(pictures) != 0 && len(pictures) != len(scores.Score) {
 		return nil, fmt.Errorf("line: calibrate: expected a picture for each of %d scores, got %d", len(scores.Score), len(pictures))
@@ -129,8 +133,9 @@ func (d *Detector) Calibrate(scores *Scores, pictures []Hash, o conformal.Option
 	}), nil
 }
 
-// CalibrationRecord returns what the detector was calibrated with: scores ascending, and options, which may be changed for another
-// promise from the same scores by [conformal.NewCalibrator]. [ErrNotCalibrated] tells that it was not.
+// CalibrationRecord returns what the detector was calibrated with: scores ascending, and options, which may be changed
+// to make another promise of the same scores by [conformal.NewCalibrator]. A detector without a calibration gives
+// [ErrNotCalibrated].
 func (d *Detector) CalibrationRecord() (conformal.Record, error) {
 	if d.calibration == nil {
 		return conformal.Record{}, fmt.Errorf("line: %w", ErrNotCalibrated)
@@ -140,7 +145,8 @@ func (d *Detector) CalibrationRecord() (conformal.Record, error) {
 	return r, nil
 }
 
-// Calibrator returns p-values and thresholds by the detector's calibration. [ErrNotCalibrated] tells that it has none.
+// Calibrator returns what gives p-values and thresholds by the detector's calibration. A detector without one gives
+// [ErrNotCalibrated].
 func (d *Detector) Calibrator() (*conformal.Calibrator, error) {
 	if d.calibration == nil {
 		return nil, fmt.Errorf("line: %w", ErrNotCalibrated)
@@ -148,8 +154,9 @@ func (d *Detector) Calibrator() (*conformal.Calibrator, error) {
 	return d.calibration.calibrator()
 }
 
-// PValues returns the p-values of scores by the detector's calibration, in their order: each is at most α for a share of at most α of
-// in-distribution pictures. [ErrNotCalibrated] tells that it has none.
+// PValues returns the p-value of each score by the detector's calibration, in the order of the scores: for any α, at
+// most a share α of in-distribution pictures has a p-value of at most α. A detector without a calibration gives
+// [ErrNotCalibrated].
 func (d *Detector) PValues(s *Scores) ([]float64, error) {
 	c, err := d.Calibrator()
 	if err != nil {

@@ -171,8 +171,8 @@ func (d *Detector) batches(ctx context.Context, program *graph.Program, images g
 	}
 }
 
-// Reads names the nodes of the network that [Detector.ScoresOf] reads: what a program of [Detector.Compile] fetches unless told
-// otherwise. Whoever wants further nodes of the same run compiles with both in Fetch.
+// Reads names the nodes of the network that [Detector.ScoresOf] reads: what a program of [Detector.Compile] fetches
+// unless told otherwise. To have further nodes of the same run, compile with these and the further ones in Fetch.
 func (d *Detector) Reads() []string {
 	switch {
 	case d.other == nil:

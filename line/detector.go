@@ -28,11 +28,12 @@ type Detector struct {
 	many, single  compiled // programs for batches and for one image at a time
 }
 
-// New derives a detector from the contributions of the network's neurons, wherever they come from: [Fit] measures them by
-// gradient × activation, other estimates of the Shapley value may take their place. The network and the contributions must not
-// change afterwards. It errors for an option out of range, contributions of another shape than the network's (wrapping
-// [ErrMismatch]), and classes without images, which it names. A ClipPercentile is an error too: it is of activations, which only
-// [Fit] sees; [NewClipped] takes them from elsewhere. The detector has no threshold: there are no images to score.
+// New derives a detector from the contributions of the network's neurons, wherever they come from: [Fit] measures them
+// by gradient × activation, other estimates of the Shapley value may take their place. The network and the
+// contributions must not change afterwards. It errors for an option out of range, contributions of another shape than
+// the network's (wrapping [ErrMismatch]), and classes without images, which it names. A ClipPercentile is an error too,
+// since it is measured on activations, which only [Fit] sees; [NewClipped] takes bounds that were measured elsewhere.
+// The detector has no threshold: there are no images to score.
 func New(ctx context.Context, net nets.Classifier, c *Contributions, o Options) (*Detector, error) {
 	if err := o.Check(); err != nil {
 		return nil, fmt.Errorf("line: %w", err)
@@ -132,7 +133,8 @@ func (d *Detector) Preprocessing() nets.Preprocessing {
 	return d.preprocessing
 }
 
-// Options returns LINe's parameters, with defaults filled in; of another method they mean nothing, see [Detector.Params].
+// Options returns LINe's parameters, with defaults filled in; for a detector of another method they mean nothing, see
+// [Detector.Params].
 func (d *Detector) Options() Options { return d.options }
 
 // Contributions returns the statistics that LINe was derived from, nil of another method. They must not be changed.

@@ -7,8 +7,8 @@
 //
 //   - activation clipping (AC): z ← min(z, δ), with one δ for all neurons as the paper has it, or a percentile of each neuron's own
 //     training activations, over all images or those of each class ([Options.ClipPercentile]);
-//   - activation pruning (AP): of the predicted class's neurons only the important ones stay;
-//   - weight pruning (WP): of the last layer's weights only those important to the predicted class stay.
+//   - activation pruning (AP): only the neurons that are important to the predicted class stay;
+//   - weight pruning (WP): only the weights of the last layer that are important to the predicted class stay.
 //
 // All of it is part of one Gorgonia graph, from pixels to score, so every quantity on the way can be fetched and
 // differentiated. Higher scores mean more in-distribution.

@@ -10,10 +10,11 @@ var (
 	ErrNoImages = errors.New("no images")
 	// ErrMismatch is wrapped by errors about a detector, or contributions, of another network than the one given.
 	ErrMismatch = errors.New("detector of another network")
-	// ErrNoThreshold is returned where a detector knows no scores of the images it was fitted to: [New] made it, or [Fit] with a
-	// source of one's own, or its file was written before they were kept.
+	// ErrNoThreshold is returned where a detector knows no scores of the images that it was fitted to, because [New] made
+	// it, or [Fit] with a source that shows no features, or its file dates from before such scores were kept.
 	ErrNoThreshold = errors.New("the detector has no threshold: the scores of the images it was fitted to are not known")
-	// ErrNotCalibrated is returned where a p-value is asked of a detector without a calibration: [Detector.Calibrate] gives one.
+	// ErrNotCalibrated is returned where a detector without a calibration is asked for a p-value: [Detector.Calibrate]
+	// adds a calibration.
 	ErrNotCalibrated = errors.New("the detector is not calibrated")
 	// ErrFitted is wrapped by errors about pictures that should be new to a detector, but it was fitted to them.
 	ErrFitted = errors.New("the detector was fitted to it")

@@ -20,10 +20,11 @@ import (
 // the same ones for the same stream. The result does not depend on batches and workers. A source other than those of this
 // package shows no features, and leaves the detector without a threshold.
 //
-// A ClipPercentile is of the same features: of all images up to the number above, beyond it of those drawn. With ClipPerClass each
-// class has its share of that number, at least 1, in memory of its own, so that every class has images behind it: up to 6,553 for
-// each of 10 classes and 342 neurons, but only 16 for each of ImageNet's 1,000 and 2,048 neurons, which is too few for most
-// percentiles. A source that shows no features is an error with it.
+// A ClipPercentile is measured on the same features: those of all images up to the number above, beyond it those of the
+// images drawn. With ClipPerClass each class has its share of that number, at least 1, in memory of its own, so that
+// every class has images behind it: up to 6,553 for each of 10 classes and 342 neurons, but only 16 for each of
+// ImageNet's 1,000 and 2,048 neurons, which is too few for most percentiles. With a ClipPercentile, a source that shows
+// no features is an error.
 func Fit(ctx context.Context, program *graph.Program, train graph.Batches, o Options) (*Detector, error) {
 	if err := o.Check(); err != nil { // before the work, not after it
 		return nil, fmt.Errorf("line: %w", err)
@@ -85,7 +86,7 @@ func Measure(ctx context.Context, program *graph.Program, images graph.Batches) 
 	return measure(ctx, program, images, nil)
 }
 
-// measure is Measure that also shows the features, unless show is nil.
+// measure is [Measure], and also hands the features to show, unless that is nil.
 func measure(
 	ctx context.Context, program *graph.Program, images graph.Batches, show show,
 ) (*Contributions, error) {

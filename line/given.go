@@ -13,7 +13,7 @@ import (
 type Given struct {
 	// Mean is C [classes, features], row-major: the mean contribution of each neuron to each class. It is rounded to float32.
 	Mean []float64
-	// Name says what they are, for reports.
+	// Name says what the contributions are, for reports.
 	Name string
 }
 

@@ -121,7 +121,7 @@ func (m *Method) Fit(ctx context.Context, head posthoc.Head, id posthoc.Samples)
 	return nil
 }
 
-// checkSamples fails unless the samples are valid and of that shape.
+// checkSamples fails unless the samples are valid and of so many classes and features.
 func checkSamples(s posthoc.Samples, classes, dim int) error {
 	if err := s.Validate(); err != nil {
 		return fmt.Errorf("line: %w", err)

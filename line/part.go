@@ -72,7 +72,7 @@ func (p *part) Restored(head posthoc.Head) error {
 	return nil
 }
 
-// Shape returns LINe's steps but for the score.
+// Shape returns a function that applies LINe's steps to a block, up to but without the score.
 func (p *part) Shape() func(*posthoc.Block) {
 	classes := []int{}
 	return func(b *posthoc.Block) {

@@ -26,12 +26,13 @@ type Result struct {
 	Judged bool
 }
 
-// ScoreImage scores a picture of any size, brought to the network's input by [Detector.Preprocessing]. A network whose input
-// is not [3, height, width] is an error, as is a picture without pixels, or of a size that the preprocessing does not bring to
-// the input's.
+// ScoreImage scores a picture of any size, brought to the network's input by [Detector.Preprocessing]. A network whose
+// input is not [3, height, width] is an error, as is a picture without pixels, or one that the preprocessing does not
+// bring to the size of the input.
 //
-// Colours are taken in 8 bits without alpha, as the readers of package dataset take them: neither multiplied by it nor blended.
-// A JPEG that package image/jpeg decoded differs by roundings from what they read of the same file.
+// Colours are taken in 8 bits without alpha, as the readers of package dataset take them: colours are neither
+// multiplied by alpha nor blended. A JPEG that package image/jpeg decoded differs by roundings from what those readers
+// make of the same file.
 //
 // The first call compiles a program for single images, which the detector keeps. For many pictures [Detector.ScoreImages] is
 // faster; the bits are the same.
@@ -88,7 +89,8 @@ func (d *Detector) ScoreImages(ctx context.Context, images iter.Seq[image.Image]
 	}
 }
 
-// Judge tells what a score of the detector means, of an image that the network predicts to be of the given class.
+// Judge returns the result for an image that the detector gives this score and the network predicts to be of the given
+// class.
 func (d *Detector) Judge(score float64, prediction int) Result {
 	if c, err := d.Calibrator(); err == nil {
 		p := c.PValue(score, prediction)

@@ -33,8 +33,8 @@ type sample struct {
 	dim, most, seen int
 	blocks          [][]float32 // of blockRows rows each but for the last
 	rng             *rand.Rand
-	// slots of a part of a stream holds, for each row kept, its place in the sample of the whole, and rows the other way round; nil of a
-	// whole stream.
+	// slots and rows serve a sample of a part of a stream: slots holds, for each row kept, its place in the sample of the
+	// whole stream, rows the row for each such place. Both are nil for a whole stream.
 	slots []int
 	rows  map[int]int
 }
@@ -45,7 +45,7 @@ func newSample(dim, most int) *sample {
 	return &sample{dim: dim, most: most, rng: rand.New(rand.NewPCG(1, 1))}
 }
 
-// part makes the sample one of a part of a stream, behind so many rows.
+// part makes the sample one of a part of a stream, before which the stream has so many rows.
 func (s *sample) part(before int) {
 	s.rows = map[int]int{}
 	for range before {

@@ -9,9 +9,10 @@ import (
 	"github.com/line-ood/goline/nets"
 )
 
-// Statistics is what [Fit] takes from a part of the training images, so that the parts can be measured on different machines. Merged
-// in order they give the detector of the whole: sums are kept to about 106 bits, so that its bits do not depend on how the images were
-// divided, but where the contributions of one neuron to one class differ by more than some 20 orders of magnitude.
+// Statistics is what [Fit] takes from a part of the training images, so that the parts can be measured on different
+// machines. Merged in order they give the detector of the whole: sums are kept to about 106 bits, so that its bits do
+// not depend on how the images were divided, except where the contributions of one neuron to one class differ by more
+// than some 20 orders of magnitude.
 type Statistics struct {
 	net      nets.Classifier
 	options  Options
@@ -21,8 +22,9 @@ type Statistics struct {
 	pictures []Hash
 }
 
-// Gather measures the part of the training images that extent describes. before holds the labels of the images that come before it in the
-// whole, extent.First of them. program and o are those of [Fit]; a source must be [GradientActivation] or [Given], whose sums merge.
+// Gather measures the part of the training images that extent describes. before holds the labels of the extent.First
+// images that come before the part in the whole. program and o are those of [Fit]; a source must be
+// [GradientActivation] or [Given], whose sums merge.
 func Gather(ctx context.Context, program *graph.Program, part graph.Batches, before []int, extent dataset.Extent, o Options) (*Statistics, error) {
 	if err := o.Check(); err != nil {
 		return nil, fmt.Errorf("line: %w", err)
@@ -68,7 +70,7 @@ func Gather(ctx context.Context, program *graph.Program, part graph.Batches, bef
 	return &Statistics{net: net, options: o, sums: sums, features: features, extent: extent}, nil
 }
 
-// part makes the samples those of a part of a stream, behind images of the given labels.
+// part makes the samples those of a part of a stream, before which the stream has images of the given labels.
 func (k *keptFeatures) part(before []int) error {
 	k.all.part(len(before))
 	if k.byClass == nil {
@@ -87,7 +89,8 @@ func (k *keptFeatures) part(before []int) error {
 	return nil
 }
 
-// WithPictures returns the statistics with the pictures that they were measured on, see [Detector.WithFitPictures].
+// WithPictures returns the statistics with the hashes of the pictures that they were measured on, see
+// [Detector.WithFitPictures].
 func (s *Statistics) WithPictures(pictures []Hash) *Statistics {
 	out := *s
 	out.pictures = sortedHashes(pictures)
@@ -97,9 +100,10 @@ func (s *Statistics) WithPictures(pictures []Hash) *Statistics {
 // Extent tells which part of which images the statistics are of.
 func (s *Statistics) Extent() dataset.Extent { return s.extent }
 
-// MergeStatistics returns the detector of the whole of which parts are all the parts, in any order; one at least must know its network, as
-// those do that were not read from a file, and the first part of a file. names are what errors call the parts. Errors are those of [Fit], and
-// tell which part is missing or does not belong to the others.
+// MergeStatistics returns the detector of all training images from the statistics of all their parts, given in any
+// order. At least one part must know the network: parts that were not read from a file do, and the file of the first
+// part does. names are what errors call the parts. Errors are those of [Fit], and tell which part is missing or does
+// not belong to the others.
 func MergeStatistics(ctx context.Context, parts []*Statistics, names []string, o graph.Options) (*Detector, error) {
 	extents := make([]dataset.Extent, len(parts))
 	for i, p := range parts {

@@ -40,7 +40,8 @@ func Fingerprint(net nets.Classifier) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// Save writes the detector to a file, which [Load] reads; see [Detector.WriteTo] for what it holds. It appears whole or not at all.
+// Save writes the detector to a file, which [Load] reads; see [Detector.WriteTo] for what it holds. The file appears
+// whole or not at all.
 func (d *Detector) Save(path string) error {
 	arrays, err := d.arrays()
 	if err != nil {
@@ -49,8 +50,8 @@ func (d *Detector) Save(path string) error {
 	return npyz.WriteNpz(path, npyz.Stored, arrays...)
 }
 
-// WriteTo writes the detector with its network as an npz archive that numpy reads. It is complete: [Read] needs nothing else. The
-// same detector gives the same bytes. It returns how many w took.
+// WriteTo writes the detector with its network as an npz archive that numpy reads. It is complete: [Read] needs nothing
+// else. The same detector gives the same bytes. It returns the number of bytes written.
 func (d *Detector) WriteTo(w io.Writer) (int64, error) {
 	arrays, err := d.arrays()
 	if err != nil {

@@ -51,7 +51,7 @@ func Storey(p []float64, alpha, lambda float64) ([]bool, error) {
 	return reject, err
 }
 
-// slack makes numbers equal that are so but for rounding: p-values on a grid often meet their limits exactly.
+// slack makes numbers compare equal that differ by rounding alone: p-values on a grid often meet their limits exactly.
 const slack = 1 + 1e-12
 
 // stepUp rejects the k smallest p for the largest k with factor·m·p_(k)/k ≤ alpha.
@@ -78,7 +78,7 @@ func stepUp(p []float64, alpha, factor float64) ([]bool, error) {
 	return reject, nil
 }
 
-// checkPValues names the first that is none.
+// checkPValues fails where a number is not in [0, 1], and names the first such number.
 func checkPValues(p []float64) error {
 	for i, v := range p {
 		if err := checkPValue(v); err != nil {

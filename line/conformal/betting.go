@@ -23,10 +23,10 @@ const (
 	Both Betting = "both"
 )
 
-// Bettings lists them.
+// Bettings lists the ways to bet.
 func Bettings() []Betting { return []Betting{Jumper, Power, Both} }
 
-// ParseBetting returns the way of that name.
+// ParseBetting returns the way to bet of that name.
 func ParseBetting(name string) (Betting, error) {
 	b := Betting(name)
 	if !slices.Contains(Bettings(), b) {

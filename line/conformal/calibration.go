@@ -40,10 +40,11 @@ func (c *Calibration) N() int { return len(c.scores) }
 // Scores returns the calibration scores, ascending.
 func (c *Calibration) Scores() []float64 { return slices.Clone(c.scores) }
 
-// Adjustment returns what [Calibration.Conditional] was asked for, and the δ it was asked with: [Marginal] and 0 if it was not.
+// Adjustment returns the adjustment and the δ that [Calibration.Conditional] made this calibration with, or [Marginal]
+// and 0.
 func (c *Calibration) Adjustment() (a Adjustment, delta float64) { return c.adjustment, c.delta }
 
-// atOrBelow counts the calibration scores that are at least as extreme as s, ties included. Nothing is below NaN.
+// atOrBelow counts the calibration scores that are at least as extreme as s, ties included. For NaN the count is 0.
 func (c *Calibration) atOrBelow(s float64) int {
 	return sort.Search(len(c.scores), func(i int) bool { return !(c.scores[i] <= s) })
 }

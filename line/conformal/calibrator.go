@@ -9,8 +9,8 @@ import (
 type Options struct {
 	// Alpha is the wanted false-alarm rate, in (0, 1); 0 means 0.05.
 	Alpha float64
-	// Adjustment and Delta say for what p-values and thresholds hold. Delta, in (0, 1), 0 means 0.1; with [Marginal] it is the δ of
-	// the bound that is told.
+	// Adjustment and Delta say how p-values and thresholds are meant to hold, see [Adjustment]. Delta lies in (0, 1); 0
+	// means 0.1. With [Marginal] it is the δ with which reports state [Threshold.Bound].
 	Adjustment Adjustment
 	Delta      float64
 	// PerClass is the fewest calibration samples with which a predicted class gets a calibration of its own, as [NewPerClass] takes them;
@@ -44,7 +44,7 @@ func (o Options) Check() error {
 	return o.Adjustment.check(o.Delta)
 }
 
-// Record is what a calibration is made from: a plain value to keep in a file.
+// Record holds what a [Calibrator] is made from, as a plain value to keep in a file.
 type Record struct {
 	// Scores holds the scores [n] of the held-out samples, and Predicted what the network predicted them as [n], each in 0 to Classes-1.
 	Scores    []float64
@@ -60,8 +60,8 @@ type Calibrator struct {
 	classes *PerClass // nil for one calibration of all
 }
 
-// NewCalibrator makes a calibration, by Record.Options for each class or of all samples. Errors are those of [NewPerClass],
-// [Options.Check] and [Calibration.Conditional].
+// NewCalibrator makes a calibrator, with a calibration for each class or one of all samples, as r.Options say. Errors
+// are those of [NewPerClass], [Options.Check] and [Calibration.Conditional].
 func NewCalibrator(r Record) (*Calibrator, error) {
 	if err := r.Options.Check(); err != nil {
 		return nil, err
@@ -96,7 +96,7 @@ func (c *Calibrator) N() int { return c.all.N() }
 // All returns the calibration of all samples. With Options.PerClass it is not adjusted.
 func (c *Calibrator) All() *Calibration { return c.all }
 
-// PerClass returns the calibrations of the predicted classes, nil where there is one of all.
+// PerClass returns the calibrations of the predicted classes, nil where there is one calibration for all classes.
 func (c *Calibrator) PerClass() *PerClass { return c.classes }
 
 // PValue returns the p-value of a sample by its score and predicted class.
@@ -108,8 +108,8 @@ func (c *Calibrator) PValue(score float64, predicted int) float64 {
 	return group.PValue(score)
 }
 
-// Thresholds returns the threshold for a false-alarm rate of alpha of each predicted class, or the one of all. [TooFewError] tells that
-// there are too few calibration samples, and in which class.
+// Thresholds returns, for a false-alarm rate of alpha, the threshold of each predicted class, or the one threshold of
+// all classes. A [TooFewError] says that there are too few calibration samples, and in which class.
 func (c *Calibrator) Thresholds(alpha float64) ([]Threshold, error) {
 	if c.classes == nil {
 		t, err := c.all.Threshold(alpha)

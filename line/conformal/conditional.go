@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// Adjustment says over what a p-value holds.
+// Adjustment says how a p-value holds: on average over calibrations, or for one calibration with probability 1-δ.
 type Adjustment int
 
 // The adjustments. Marginal p-values hold on average over calibrations. The others hold for this calibration with probability 1-δ: given
@@ -57,7 +57,7 @@ func ParseAdjustment(name string) (Adjustment, error) {
 // fewestAsymptotic is the smallest n whose iterated logarithms make sense.
 const fewestAsymptotic = 17
 
-// check refuses adjustments that are none, and δ outside of (0, 1). Marginal does not look at δ.
+// check refuses unknown adjustments, and δ outside of (0, 1). Marginal does not look at δ.
 func (a Adjustment) check(delta float64) error {
 	switch {
 	case a == Marginal:

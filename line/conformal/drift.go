@@ -11,7 +11,7 @@ import (
 type DriftOptions struct {
 	// Level is the probability of ever raising an alarm while nothing drifts, in (0, 1); 0 means 0.01.
 	Level float64 `json:"level"`
-	// Betting is how; "" means Both.
+	// Betting is how the martingale bets; "" means Both.
 	Betting Betting `json:"betting"`
 	// Seed chooses the random numbers that break ties.
 	Seed uint64 `json:"seed"`
@@ -37,7 +37,8 @@ func (o DriftOptions) withDefaults() (DriftOptions, error) {
 // not, and a [Martingale] bets that they are not. The probability of an alarm, ever, is then at most Level, by Ville's inequality; where the
 // stream drifts, capital grows.
 //
-// The stream's scores are kept, eight bytes each. A Drift is not safe for concurrent use. Its state goes out and in as JSON.
+// The stream's scores are kept, eight bytes each. A Drift is not safe for concurrent use. Its state can be written and
+// read as JSON.
 type Drift struct {
 	options    DriftOptions
 	bag        *bag
@@ -46,13 +47,13 @@ type Drift struct {
 	highest    float64 // logarithm of the highest capital so far
 }
 
-// Evidence is what is known after a score.
+// Evidence is what is known about drift after a score.
 type Evidence struct {
 	// P is the score's p-value among all before it, in (0, 1].
 	P float64
 	// Log is the natural logarithm of the capital, Highest that of the highest capital so far.
 	Log, Highest float64
-	// Alarm tells that capital has reached 1/Level, now or before. It stays.
+	// Alarm tells that capital has reached 1/Level, now or since the start or the last [Drift.Restart].
 	Alarm bool
 }
 
@@ -100,7 +101,8 @@ func (d *Drift) Observe(score float64) (Evidence, error) {
 	return e, nil
 }
 
-// Restart sets capital back to 1, after an alarm that was dealt with. The scores seen stay for comparison.
+// Restart sets capital back to 1 and clears the alarm, once that has been dealt with. Later scores are still compared
+// with all scores seen.
 func (d *Drift) Restart() {
 	d.martingale, _ = NewMartingale(d.options.Betting) // it was checked
 	d.highest = 0
@@ -118,7 +120,7 @@ type driftState struct {
 	Highest    float64   `json:"highest"`
 }
 
-// MarshalJSON returns parameters and state. A Drift that comes from it goes on as this one would have.
+// MarshalJSON returns parameters and state. A Drift that is read from them goes on as this one would have.
 func (d *Drift) MarshalJSON() ([]byte, error) {
 	s := driftState{
 		DriftOptions: d.options, Calibrated: d.calibrated, Scores: d.bag.values(),

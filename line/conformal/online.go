@@ -19,7 +19,8 @@ const (
 	LOND Procedure = "lond"
 	// LONDDependent is LOND with γ_t over 1 + 1/2 + … + 1/t: valid under any dependence.
 	LONDDependent Procedure = "lond-dep"
-	// LORD is LORD++ (Ramdas, Yang, Wainwright and Jordan 2017): every discovery earns level for later. Valid for independent p-values.
+	// LORD is LORD++ (Ramdas, Yang, Wainwright and Jordan 2017): every discovery raises the levels of later tests. Valid
+	// for independent p-values.
 	LORD Procedure = "lord++"
 	// LORDDependent tests at ξ_t times the wealth after the latest discovery (Javanmard and Montanari 2018): valid under any
 	// dependence.
@@ -32,7 +33,7 @@ const (
 	ADDIS Procedure = "addis"
 )
 
-// Procedures lists them.
+// Procedures lists the procedures.
 func Procedures() []Procedure {
 	return []Procedure{LOND, LONDDependent, LORD, LORDDependent, SAFFRON, ADDIS}
 }
@@ -46,7 +47,7 @@ func (p Procedure) SharedCalibration() bool { return p == LOND || p.AnyDependenc
 // OnlineOptions are the parameters of a procedure. Those that are zero take the authors' values.
 type OnlineOptions struct {
 	Procedure Procedure `json:"procedure"`
-	// Alpha is the false discovery rate, in (0, 1).
+	// Alpha is the false discovery rate that is not to be exceeded, in (0, 1).
 	Alpha float64 `json:"alpha"`
 	// Wealth is w_0, the level to begin with, in (0, Alpha]: Alpha/10 for LORD++ and LORDDependent, Alpha/2 for SAFFRON and ADDIS. LOND
 	// has none. For LORDDependent it is at most Alpha/2; what a discovery earns is Alpha - Wealth.
@@ -121,19 +122,20 @@ type Decision struct {
 	Reject bool
 }
 
-// Online tests hypotheses one after another, each decision before the next p-value is known, with the expected share of false
-// discoveries at most alpha at any time. It is not safe for concurrent use. Its state goes out and in as JSON.
+// Online tests hypotheses one after another, each decision before the next p-value is known, with the expected share of
+// false discoveries at most alpha at any time. It is not safe for concurrent use. Its state can be written and read as
+// JSON.
 type Online struct {
 	options OnlineOptions
 	rule    rule
 	tested  int
 }
 
-// rule says the level of the next test, and learns what became of it.
+// rule gives the level of the next test, and is told the test's outcome.
 type rule interface {
 	level() float64
 	update(p, level float64, reject bool)
-	// check refuses a state that so many tests do not lead to.
+	// check refuses a state that cannot result from so many tests.
 	check(tested int) error
 }
 

@@ -12,7 +12,7 @@ type onlineState struct {
 	State  json.RawMessage `json:"state"`
 }
 
-// MarshalJSON returns parameters and state. A procedure that comes from it decides as this one would have.
+// MarshalJSON returns parameters and state. A procedure that is read from them decides as this one would have.
 func (o *Online) MarshalJSON() ([]byte, error) {
 	state, err := json.Marshal(o.rule)
 	if err != nil {
@@ -21,8 +21,8 @@ func (o *Online) MarshalJSON() ([]byte, error) {
 	return json.Marshal(onlineState{OnlineOptions: o.options, Tested: o.tested, State: state})
 }
 
-// UnmarshalJSON makes the procedure that [Online.MarshalJSON] wrote. A state that no p-values lead to is an error, after which the
-// procedure is as it was.
+// UnmarshalJSON makes the procedure that [Online.MarshalJSON] wrote. A state that no p-values can lead to is an error,
+// after which the procedure is as it was.
 func (o *Online) UnmarshalJSON(data []byte) error {
 	var s onlineState
 	if err := json.Unmarshal(data, &s); err != nil {

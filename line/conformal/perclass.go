@@ -27,9 +27,9 @@ func (g Group) String() string {
 	return [...]string{"own class", "small classes", "all classes"}[g]
 }
 
-// NewPerClass makes a calibration for each of the classes of scores [n] of samples that the network predicted as predicted [n], each
-// in 0 to classes-1. A class with fewer than least samples does not get one of its own. Errors are those of [New], and a prediction
-// that is no class.
+// NewPerClass makes a calibration for each of the classes of scores [n] of samples that the network predicted as
+// predicted [n], each in 0 to classes-1. A class with fewer than least samples does not get a calibration of its own.
+// Errors are those of [New], and one for a prediction that is no class.
 func NewPerClass(scores []float64, predicted []int, classes, least int) (*PerClass, error) {
 	switch {
 	case len(scores) != len(predicted):
@@ -79,7 +79,7 @@ func NewPerClass(scores []float64, predicted []int, classes, least int) (*PerCla
 // Classes is the number of classes.
 func (m *PerClass) Classes() int { return len(m.groups) }
 
-// For returns the calibration of samples predicted as a class, and whose it is.
+// For returns the calibration for samples predicted as a class, and which group of samples it is made of.
 func (m *PerClass) For(class int) (*Calibration, Group) { return m.groups[class], m.of[class] }
 
 // Conditional is [Calibration.Conditional] for each class: each holds with probability 1-delta; for all K classes at once give delta/K.

@@ -11,17 +11,18 @@ import (
 type Threshold struct {
 	// Score is the threshold: a score strictly below it is out-of-distribution, one that equals it is not.
 	Score float64
-	// Alpha is the promised rate of in-distribution samples below it.
+	// Alpha is the promised rate of in-distribution samples below Score.
 	Alpha float64
-	// Rank is which of the N calibration scores it is, ascending and counted from 1.
+	// Rank is the place of Score among the N calibration scores, ascending and counted from 1.
 	Rank, N int
-	// Adjustment and Delta say for what the rate holds: on average over calibrations for [Marginal], and otherwise for this calibration
-	// with probability 1-Delta.
+	// Adjustment and Delta say how the rate holds: with [Marginal] on average over calibrations, otherwise for this
+	// calibration with probability 1-Delta.
 	Adjustment Adjustment
 	Delta      float64
 }
 
-// OOD tells whether a score is out-of-distribution: exactly where its p-value is at most Alpha. NaN is.
+// OOD tells whether a score is out-of-distribution: exactly where its p-value is at most Alpha. NaN counts as
+// out-of-distribution.
 func (t Threshold) OOD(score float64) bool { return !(score >= t.Score) }
 
 // Bound returns what the realised false-alarm rate, that of all in-distribution samples to come, does not exceed with probability 1-delta
@@ -103,9 +104,9 @@ func (e *TooFewError) Error() string {
 	return fmt.Sprintf("conformal: a false-alarm rate of %v%s needs at least %d calibration samples%s, got %d", e.Alpha, with, e.Need, of, e.N)
 }
 
-// Needed returns how many calibration samples a false-alarm rate of alpha needs: the smallest n whose lowest p-value is at most alpha. It
-// is ⌈1/α⌉-1 for [Marginal], where delta is not used, and ⌈log δ / log(1-α)⌉ for [Pointwise]. For [MonteCarlo] it is the number that
-// suffices [Simes].
+// Needed returns how many calibration samples a false-alarm rate of alpha needs: the smallest n whose lowest p-value is
+// at most alpha. It is ⌈1/α⌉-1 for [Marginal], where delta is not used, and ⌈log δ / log(1-α)⌉ for [Pointwise]. For
+// [MonteCarlo] it is the number that suffices for [Simes].
 func Needed(alpha float64, a Adjustment, delta float64) (int, error) {
 	if err := checkAlpha(alpha); err != nil {
 		return 0, err

@@ -15,8 +15,8 @@ import (
 	"github.com/line-ood/goline/line/eval"
 )
 
-// Game is a named way to play for contributions. Target, Groups, Names and LINe of its options are not used: every neuron is
-// a player, and the class is the label.
+// Game is a named game whose Shapley values serve as contributions. Target, Groups, Names and LINe of its options are
+// not used: every neuron is a player, and the class is the label.
 type Game struct {
 	Name    string
 	Options games.PenultimateOptions
@@ -35,7 +35,7 @@ type Study struct {
 	// Budgets are the most forward-equivalents to spend on each training sample, or with resampling on each pair of a
 	// training sample and a background row. Gradient × activation takes 4. A budget that is too small skips the run.
 	Budgets []float64
-	// Seeds of the runs. An estimator that turns out to draw nothing runs with the first alone.
+	// Seeds of the runs. An estimator that turns out to draw no random numbers runs with the first seed alone.
 	Seeds []uint64
 	// Graph says how the detector's graph is compiled.
 	Graph graph.Options
@@ -63,7 +63,7 @@ type Run struct {
 	// Samples and Cost are sums over the classes; Cost.Seconds is the wall time of the estimates.
 	Samples int
 	attribution.Cost
-	// Deterministic tells that the estimator drew nothing; other seeds would say the same.
+	// Deterministic tells that the estimator drew no random numbers; other seeds would give the same result.
 	Deterministic bool
 	// NeuronOverlap and WeightOverlap are the Jaccard indices of the kept neurons and weights with those of the paper's
 	// contributions, means over the classes.

@@ -29,7 +29,8 @@ func (r *Result) accuracies(ctx context.Context, d Data, o RunOptions) (err erro
 	return err
 }
 
-// accuracy is that of the largest logit on labelled samples, NaN where no label is known.
+// accuracy is the share of the labelled samples whose largest logit is that of their label, NaN where no label is
+// known.
 func accuracy(ctx context.Context, o RunOptions, sets ...posthoc.Samples) (report.ID, error) {
 	id := report.ID{Accuracy: math.NaN()}
 	var predicted, labels []int

@@ -38,8 +38,8 @@ func (x *Extractor) keep(path, source string, s posthoc.Samples) error {
 		npyz.Named{Name: "digest", Array: npyz.Scalar(digest(source, s, labels))})
 }
 
-// digest binds kept features, logits and labels to what they were made from: arrays that were changed since, or have another number
-// of images, have another one.
+// digest binds kept features, logits and labels to what they were made from: arrays that were changed since, or have
+// another number of images, have another digest.
 func digest(source string, s posthoc.Samples, labels []int64) string {
 	h := sha256.New()
 	fmt.Fprintf(h, "%s\n%d %d %d\n", source, s.N, s.Dim, s.Classes)
@@ -49,7 +49,8 @@ func digest(source string, s posthoc.Samples, labels []int64) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// cached reads features from an earlier call. A file made from something else is to be made anew; a broken one is an error.
+// cached reads features from an earlier call. A file made from something else counts as missing; a broken one is an
+// error.
 func (x *Extractor) cached(path, source string) (s posthoc.Samples, ok bool, err error) {
 	a, err := npyz.ReadNpz(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -90,8 +91,8 @@ func (x *Extractor) cached(path, source string) (s posthoc.Samples, ok bool, err
 	return s, true, nil
 }
 
-// source identifies what features are made from: the network, its weights, its preprocessing unless it is the usual one of that
-// name, and the set's names, labels and pixels.
+// source identifies what features are made from: the network, its weights, its preprocessing unless that is the usual one of a
+// network of this name, and the set's names, labels and pixels.
 func (x *Extractor) source(ctx context.Context, name string, set dataset.Dataset) (string, error) {
 	hashes, err := x.Hashes(ctx, name, set)
 	if err != nil {
@@ -113,7 +114,7 @@ func (x *Extractor) source(ctx context.Context, name string, set dataset.Dataset
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
-// fileName makes a set's name safe as a file name, and different names different.
+// fileName makes a safe file name of a set's name; different names give different file names.
 func fileName(name string) string {
 	safe := strings.Map(func(r rune) rune {
 		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_' {

@@ -25,8 +25,8 @@ func Needs(methods ...posthoc.Method) []string {
 	return slices.Compact(all)
 }
 
-// Extend adds to the samples of a set what needs name, from the folder of kept features if it is there. s holds the samples that
-// [Extractor.Samples] returned of the same set.
+// Extend adds to s, the samples that [Extractor.Samples] returned of the set, the further values that needs name.
+// Values that are in the folder of kept features are read from there.
 func (x *Extractor) Extend(ctx context.Context, name string, set dataset.Dataset, s *posthoc.Samples, needs []string) error {
 	if len(needs) == 0 {
 		return nil
@@ -72,7 +72,8 @@ func (x *Extractor) Extend(ctx context.Context, name string, set dataset.Dataset
 	return nil
 }
 
-// cachedExtra reads what an earlier call kept. A file made from something else is to be made anew; a broken one is an error.
+// cachedExtra reads what an earlier call kept. A file made from something else counts as missing; a broken one is an
+// error.
 func (x *Extractor) cachedExtra(name, need, source string, n int) (e posthoc.Extra, ok bool, err error) {
 	if x.Dir == "" {
 		return e, false, nil

@@ -13,9 +13,10 @@ import (
 	"github.com/line-ood/goline/nets"
 )
 
-// Extract runs images through a program that fetches features and logits, as [graph.Compile] of a classifier does unless told
-// otherwise, and keeps both with the labels: [image, features] and [image, classes]. A stream without images gives samples
-// with N = 0. A network without features gives none. It errors with the stream's or ctx's error, and for a feature or logit that is not finite, which it names.
+// Extract runs images through a program that fetches features and logits, as [graph.Compile] of a classifier does
+// unless told otherwise, and keeps both with the labels: [image, features] and [image, classes]. A stream without
+// images gives samples with N = 0. A network without features gives samples without features. It errors with the
+// stream's or ctx's error, and for a feature or logit that is not finite, which it names.
 func Extract(ctx context.Context, program *graph.Program, images graph.Batches) (posthoc.Samples, error) {
 	var s posthoc.Samples
 	err := each(ctx, program, images, func(out *graph.Outputs) error {
@@ -132,8 +133,8 @@ type Extractor struct {
 	Dir string
 	// Weights identifies the network's weights in that folder, for example the hash of their file; it must be set with Dir.
 	Weights string
-	// Program identifies the code that decodes pictures, for example by the hash of the running program: what another one remembers
-	// of pictures in that folder does not count.
+	// Program identifies the code that decodes pictures, for example by the hash of the running program: what another
+	// program has noted about pictures in that folder is not used.
 	Program string
 
 	made time.Time

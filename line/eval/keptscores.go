@@ -31,7 +31,7 @@ type KeptScores struct {
 	heads map[*float32]string // hashes of heads, by their first weight
 }
 
-// content is which samples, by their place in memory, and whether their labels count.
+// content says which samples were hashed, by their place in memory, and whether their labels were.
 type content struct {
 	logits *float32
 	n      int

@@ -9,7 +9,7 @@ import (
 	"github.com/line-ood/goline/dataset"
 )
 
-// ErrLabels is what errors about labels that do not suit a network wrap.
+// ErrLabels is wrapped by errors about labels that do not suit a network.
 var ErrLabels = errors.New("labels do not suit the network")
 
 // labelError is an error about labels; its text says it all.
@@ -36,8 +36,9 @@ func CheckLabels(set dataset.Dataset, classes int) error {
 	return nil
 }
 
-// AlignClasses returns set with labels that are those of fit, where both name their classes and fit has all of set's: a folder of
-// some of the classes that the folder fit has. Otherwise it returns set as it is. Closing the result closes set.
+// AlignClasses returns set with the labels that fit gives to classes of the same names, where both sets name their
+// classes and fit has every class of set: set may be a folder of some of the classes of the folder fit. Otherwise it
+// returns set as it is. Closing the result closes set.
 func AlignClasses(set, fit dataset.Dataset) dataset.Dataset {
 	if set.Classes() == nil || fit.Classes() == nil || slices.Equal(set.Classes(), fit.Classes()) {
 		return set

@@ -8,10 +8,10 @@ import (
 	"github.com/line-ood/goline/dataset"
 )
 
-// ErrShared is what CheckDisjoint wraps.
+// ErrShared is wrapped by the errors of CheckDisjoint.
 var ErrShared = errors.New("validation pictures must be no others")
 
-// Pictures is a named set with what its pictures show, see [Extractor.Hashes].
+// Pictures is a named set with the hashes of what its pictures show, see [Extractor.Hashes].
 type Pictures struct {
 	Name   string
 	Set    dataset.Dataset

@@ -16,9 +16,9 @@ import (
 	"github.com/line-ood/goline/internal/npyz"
 )
 
-// Hashes returns what each picture of a set shows, as [dataset.ContentHash]. With a folder of kept features, hashes are remembered
-// there for files that have not changed since: such pictures are not looked at again. name is what progress and errors call the set,
-// and what its file in the folder is called.
+// Hashes returns the [dataset.ContentHash] of each picture of a set. With a folder of kept features, hashes are
+// remembered there for files that have not changed since: such pictures are not decoded again. name is what progress
+// and errors call the set, and what its file in the folder is called.
 func (x *Extractor) Hashes(ctx context.Context, name string, set dataset.Dataset) ([][sha256.Size]byte, error) {
 	known := dataset.WithHashes(set)
 	if x.Dir == "" {
@@ -67,7 +67,7 @@ func (x *Extractor) look(ctx context.Context, name string, set *dataset.Hashed, 
 	return set.Read(ctx, x.options.workers())
 }
 
-// seen is a picture of a file as it was.
+// seen identifies a picture: where in which file it lies, and the file's stamp at that time.
 type seen struct {
 	dataset.Origin
 	stamp fsfile.Stamp

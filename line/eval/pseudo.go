@@ -13,9 +13,8 @@ import (
 //   - pixels: the picture's pixels in random order: known colours, unknown textures
 //   - blends: the mean of the picture and another one, of another label where labels are known and some differ
 //
-// Each has as many pictures as set, whose pictures it reads when its own are asked for. A blend has the size of the one picture, to
-// which the other is brought by its nearest pixels.
-// The same seed gives the same pictures.
+// Each of them has as many pictures as set, and reads the pictures of set when its own are asked for. A blend has the
+// size of the first picture, to which the second is resized by nearest pixels. The same seed gives the same pictures.
 func PseudoOOD(set dataset.Dataset, seed uint64) []dataset.Dataset {
 	return []dataset.Dataset{
 		&pseudo{set, "patches", seed, patches},
@@ -41,10 +40,10 @@ func (p *pseudo) Labels() []int { return nil }
 // Classes is nil, as Labels is.
 func (p *pseudo) Classes() []string { return nil }
 
-// ID is the kind and the original's.
+// ID is the kind and the ID of the original picture.
 func (p *pseudo) ID(i int) string { return p.kind + ":" + p.Dataset.ID(i) }
 
-// Close does nothing: the originals are their owner's to close.
+// Close does nothing: whoever opened the original set closes it.
 func (p *pseudo) Close() error { return nil }
 
 // Image returns varied picture i.

@@ -28,8 +28,8 @@ type Set struct {
 type Data struct {
 	Head    posthoc.Head
 	Fit, ID Set
-	// CSID are covariate-shifted ID test sets: the classes that the network knows, shown in another manner. With some of them there
-	// are full-spectrum rates, in which they count as ID; nil for none.
+	// CSID are covariate-shifted ID test sets: the classes that the network knows, shown in another manner. Where there
+	// are such sets, the result also has full-spectrum rates, in which they count as ID; nil for none.
 	CSID []Set
 	OOD  []Set
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/line-ood/goline/line/report"
 )
 
-// Validation is what parameters are chosen on: Data.Fit, Data.ID and Data.OOD are no test data.
+// Validation holds the data that parameters are chosen on: none of Data.Fit, Data.ID and Data.OOD is test data.
 type Validation struct {
 	Data   Data
 	Pseudo bool // whether the OOD sets are made from ID pictures, see [PseudoOOD]

@@ -18,8 +18,8 @@ type Block struct {
 
 // Linear computes logits from features, as a network's final layer does.
 type Linear interface {
-	// Logits writes the logits of n samples to dst, shape [sample, class]; z has shape [sample, feature]. Each sample's are the
-	// same bits whatever the others are. It is called from several goroutines at once.
+	// Logits writes the logits of n samples to dst, shape [sample, class]; z has shape [sample, feature]. The logits of a
+	// sample are the same bits whatever the other samples are. It is called from several goroutines at once.
 	Logits(dst, z []float64, n int)
 }
 
@@ -46,16 +46,16 @@ func (b *Block) load(lo, hi int) {
 	}
 }
 
-// Features returns the penultimate features, shape [sample, feature]. Who changes them calls Changed.
+// Features returns the penultimate features, shape [sample, feature]. A part that changes them calls Changed.
 func (b *Block) Features() []float64 { return b.z[:b.N*b.Dim] }
 
-// Sample returns the features of one sample, shape [feature]. Who changes them calls Changed.
+// Sample returns the features of one sample, shape [feature]. A part that changes them calls Changed.
 func (b *Block) Sample(i int) []float64 { return b.z[i*b.Dim : (i+1)*b.Dim] }
 
 // Given returns the features of one sample as the network gave them, shape [feature]. They are not to be changed.
 func (b *Block) Given(i int) []float32 { return b.samples.features(b.first + i) }
 
-// Changed says that the features have changed, so that logits are to be computed from them.
+// Changed tells the block that the features have changed, so that logits have to be computed anew from them.
 func (b *Block) Changed() { b.stale = true }
 
 // SetHead replaces the head that logits come from.

@@ -24,7 +24,7 @@ type knnScore struct {
 
 func (s *knnScore) State() any { return &s.state }
 
-// BlockSize is that of a bank.
+// BlockSize is the block size that suits a bank best.
 func (s *knnScore) BlockSize() int { return bankBlock }
 
 func (s *knnScore) Fit(ctx context.Context, _ Head, id Samples) (err error) {

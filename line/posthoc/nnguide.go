@@ -29,7 +29,7 @@ type nnguideScore struct {
 
 func (s *nnguideScore) State() any { return &s.state }
 
-// BlockSize is that of a bank.
+// BlockSize is the block size that suits a bank best.
 func (s *nnguideScore) BlockSize() int { return bankBlock }
 
 func (s *nnguideScore) Fit(ctx context.Context, _ Head, id Samples) (err error) {

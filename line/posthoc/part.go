@@ -2,8 +2,9 @@ package posthoc
 
 import "context"
 
-// Shaper is the part of a detector that changes features, logits or head before a score is taken: ReAct, ASH, DICE. Shapers are
-// fitted to samples as the network gives them, whatever stands before them in a composition, unless that is a [Pooler].
+// Shaper is the part of a detector that changes features, logits or head before a score is taken: ReAct, ASH, DICE.
+// Shapers are fitted to samples as the network gives them, whatever shapers stand before them in a composition, unless
+// one of those is a [Pooler].
 type Shaper interface {
 	// Fit learns what Shape needs, replacing what an earlier Fit learned; head and id are not kept.
 	Fit(ctx context.Context, head Head, id Samples) error
@@ -25,14 +26,14 @@ type Scorer interface {
 	Score() func(b *Block, dst []float64)
 }
 
-// Part is what a kind of method contributes to a composition: a shaper, a scorer, or both. A nil Score is the energy at
-// temperature 1, which any other score may take the place of.
+// Part is what a kind of method contributes to a composition: a shaper, a scorer, or both. A nil Score stands for the
+// energy at temperature 1; in a composition the score of another part replaces it.
 type Part struct {
 	Shape Shaper
 	Score Scorer
 }
 
-// BlockSizer is implemented by scorers that want other blocks than of the usual 64 samples.
+// BlockSizer is implemented by scorers that want blocks of another size than the usual 64 samples.
 type BlockSizer interface{ BlockSize() int }
 
 // Needing is implemented by shapers, scorers and methods that need more of each sample than features and logits: names in

@@ -48,13 +48,13 @@ type Kind struct {
 	Part func(params map[string]float64, workers int) (Part, error)
 	// New makes the method, not fitted; nil means the method that Part makes.
 	New func(params map[string]float64, workers int) (Method, error)
-	// Slow marks a kind that is too slow for "all" the methods and is made when it is named alone.
+	// Slow marks a kind that is too slow to be among "all" methods: it is made only where it is named.
 	Slow bool
 
 	parts []Kind // of a composition
 }
 
-// registered holds the kinds that other packages added.
+// registered holds the kinds that other packages added by [Register].
 var registered struct {
 	sync.RWMutex
 	kinds []Kind

@@ -37,7 +37,7 @@ type relationScore struct {
 
 func (s *relationScore) State() any { return &s.state }
 
-// BlockSize is that of a bank.
+// BlockSize is the block size that suits a bank best.
 func (s *relationScore) BlockSize() int { return bankBlock }
 
 func (s *relationScore) Fit(ctx context.Context, head Head, id Samples) error {
@@ -96,7 +96,7 @@ func (s *relationScore) Score() func(*Block, []float64) {
 		pairs := []linalg.Pair{{Bank: s.p, Queries: queries[:b.N*b.Classes], Dim: b.Classes}}
 		return linalg.VisitInner(context.Background(), pairs, workers, func(i, first int, products [][]float64) {
 			for j, both := range products[0] {
-				// A cosine is 1 at most, so that most samples are done with without theirs.
+				// A cosine is at most 1, so that most samples are ruled out without computing their cosine.
 				if both*(1+off) <= s.threshold {
 					continue
 				}

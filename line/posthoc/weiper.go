@@ -49,7 +49,7 @@ func (s *weiperMSPScore) Restored(head Head) error { return s.heads.make(context
 // Bytes is the memory of the perturbed heads.
 func (s *weiperMSPScore) Bytes() int64 { return s.heads.bytes() }
 
-// BlockSize is that of perturbed heads.
+// BlockSize is the number of samples that share a pass over the perturbed heads.
 func (s *weiperMSPScore) BlockSize() int { return perturbedBlock }
 
 func (s *weiperMSPScore) Score() func(*Block, []float64) {

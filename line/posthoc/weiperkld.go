@@ -51,7 +51,7 @@ func (s *weiperKLDScore) State() any { return &s.state }
 // Bytes is the memory of the perturbed heads.
 func (s *weiperKLDScore) Bytes() int64 { return s.heads.bytes() }
 
-// BlockSize is that of perturbed heads.
+// BlockSize is the number of samples that share a pass over the perturbed heads.
 func (s *weiperKLDScore) BlockSize() int { return perturbedBlock }
 
 func (s *weiperKLDScore) Fit(ctx context.Context, head Head, id Samples) error {
@@ -135,7 +135,8 @@ func rangeOf(ctx context.Context, s Samples, indices []int, workers int, start f
 	return low, high, err
 }
 
-// histogram returns the share of each bin among all values of the samples. Counts are whole numbers, so that their order is free.
+// histogram returns the share of each bin among all values of the samples. Counts are whole numbers, so that the order
+// in which values are counted does not matter.
 func (s *weiperKLDScore) histogram(ctx context.Context, id Samples, indices []int, low, high float64, start func() each) ([]float64, error) {
 	found := make(chan []float64, max(s.heads.workers, 1))
 	err := eachBlock(ctx, id, indices, s.heads.workers, func() func([]float64, int) {

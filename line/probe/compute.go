@@ -10,9 +10,9 @@ import (
 	"github.com/line-ood/goline/nets"
 )
 
-// Compute returns what names ask of each image of a stream, in the order of the images; images are already normalised, as those
-// of a classifier's own program are. The stream is read once: the network runs forward, backward where an image is changed along a
-// gradient, and once again for each change of it.
+// Compute returns the values that names ask for, of each image of a stream, in the order of the images. Images are
+// already normalised, as for a program of the classifier itself. The stream is read once: the network runs forward,
+// backward where an image is changed along a gradient, and once more for each changed version of the image.
 //
 // It errors for a name that is not known, for a network without the feature map that a name needs (wrapping [ErrNoMap]) or without
 // a linear last layer (wrapping [nets.ErrNoHead]), with the stream's or ctx's error, and for a value that is not finite.
@@ -183,7 +183,8 @@ func (c *computation) finite() error {
 	return nil
 }
 
-// Check errors as [Compute] would for names that it does not know or that the network cannot serve, without running anything.
+// Check fails, as [Compute] would, for names that are not known or that the network cannot serve, without running
+// anything.
 func Check(net nets.Classifier, names []string) error {
 	for _, name := range names {
 		n, err := parse(name)

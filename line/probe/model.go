@@ -10,7 +10,8 @@ import (
 	"github.com/line-ood/goline/nets"
 )
 
-// ErrNoMap is wrapped by errors of what needs the feature map of a network whose features are no average over one.
+// ErrNoMap is wrapped by errors about values that need a feature map, for a network whose features are not the average
+// over one.
 var ErrNoMap = errors.New("the network's features are not the average over the pixels of a feature map")
 
 // Names of the nodes that the model adds.

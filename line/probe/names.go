@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// A need is a name, taken apart: kind(key=value,…).
+// A need is the parsed form of the name of a value: kind(key=value,…).
 type need struct {
 	name, kind string
 	params     map[string]float64

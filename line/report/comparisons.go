@@ -24,7 +24,7 @@ func (r Result) ComparisonTable(f Format) (string, error) {
 	return f.render(w, r.comparisonTest()), nil
 }
 
-// comparisonLevel is that of the intervals of differences.
+// comparisonLevel is the level of the confidence intervals of differences.
 func (r Result) comparisonLevel() float64 {
 	if r.Bootstrap != nil {
 		return r.Bootstrap.Level

@@ -46,7 +46,7 @@ type csvColumn struct {
 	value func(m Method, i int) string
 }
 
-// csvColumns are those that the result has something for.
+// csvColumns returns the columns for which the result has values.
 func (r Result) csvColumns() []csvColumn {
 	columns := []csvColumn{
 		{"method", func(m Method, _ int) string { return m.Name }},
@@ -85,7 +85,8 @@ func (r Result) csvColumns() []csvColumn {
 	return append(columns, r.comparisonColumns()...)
 }
 
-// averageColumns are those of groups, averages, standard deviations and the full spectrum, where the result has them.
+// averageColumns returns the columns of groups, averages, standard deviations and the full spectrum, where the result
+// has them.
 func (r Result) averageColumns() []csvColumn {
 	var columns []csvColumn
 	add := func(name string, value func(m Method, i int) float64) {
@@ -111,7 +112,7 @@ func (r Result) averageColumns() []csvColumn {
 	return columns
 }
 
-// comparisonColumns are those of the comparisons of every other method with one.
+// comparisonColumns returns the columns of the comparisons, where all of them are with one method.
 func (r Result) comparisonColumns() []csvColumn {
 	of := map[string]Comparison{}
 	for _, c := range r.Comparisons {

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// Pictures are those of one set that a method finds most and least in-distribution.
+// Pictures holds the pictures of one set that a method finds most and least in-distribution.
 type Pictures struct {
 	Set    string
 	Method string    // whose scores they are
@@ -20,7 +20,8 @@ type Picture struct {
 	PNG     []byte // a small copy
 	Caption string // what identifies it in its set
 	Score   float64
-	// Prediction is the class that the network sees, Label the right one where that is known and another, "" otherwise.
+	// Prediction is the class that the network sees, Label the right class where that is known and differs from the
+	// prediction, "" otherwise.
 	Prediction, Label string
 	// Neurons are the important ones, the most important first.
 	Neurons []Neuron

@@ -15,9 +15,9 @@ type Result struct {
 	Comparisons []Comparison
 	// Checkpoints is the number of checkpoints of the network that the rates are means of; 0 or 1 for one.
 	Checkpoints int
-	// CSID describes covariate-shifted ID sets, which show the classes that the network knows in another manner. With the ID set
-	// they are the ID side of the full-spectrum rates (Yang et al., Full-Spectrum Out-of-Distribution Detection, IJCV 2023; OpenOOD
-	// v1.5); empty without any.
+	// CSID describes covariate-shifted ID sets, which show the classes that the network knows in another manner. Together
+	// with the ID set they count as ID in the full-spectrum rates (Yang et al., Full-Spectrum Out-of-Distribution
+	// Detection, IJCV 2023; OpenOOD v1.5); empty without any.
 	CSID []CSID
 	// FullSpectrum describes the ID set and all of CSID together; nil without any.
 	FullSpectrum *ID
@@ -30,8 +30,8 @@ type CSID struct {
 	Accuracy float64 // a fraction; NaN if the labels are unknown
 }
 
-// Comparison is a paired test of two methods on the same samples: the difference of their average AUROC over all OOD sets. It is
-// that of [metrics.BootstrapPaired] where the result has a bootstrap, and of [metrics.DeLong] elsewhere.
+// Comparison is a paired test of two methods on the same samples: the difference of their average AUROC over all OOD
+// sets. The test is [metrics.BootstrapPaired] where the result has a bootstrap, and [metrics.DeLong] elsewhere.
 type Comparison struct {
 	A, B       string           // methods
 	Difference float64          // average AUROC of A minus that of B, a fraction

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// ours is the name of the method that a report says more of.
+// ours is the name of the method about which a report says more than about the others.
 const ours = "line"
 
 // about says in two sentences what the method is, or what is compared where LINe is not among the methods.
@@ -132,7 +132,7 @@ func ordinal(n int) string {
 	return fmt.Sprint(n, suffix)
 }
 
-// mean is that over some of the method's OOD sets.
+// mean is the mean over those OOD sets of the method that belong.
 func (m Method) mean(belongs func(set int) bool) Average {
 	var part []OOD
 	for i, o := range m.OOD {
