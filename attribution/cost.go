@@ -1,6 +1,6 @@
 package attribution
 
-// Cost is what was spent, or is to be.
+// Cost is what an estimate has cost, or will cost.
 type Cost struct {
 	// Forwards and Backwards are passes through the network, Equivalents their sum with backwards at Options.BackwardCost.
 	Forwards, Backwards, Equivalents float64
@@ -8,12 +8,12 @@ type Cost struct {
 	Seconds float64
 }
 
-// Plus is the cost of both.
+// Plus returns the sum of both costs.
 func (c Cost) Plus(o Cost) Cost {
 	return Cost{c.Forwards + o.Forwards, c.Backwards + o.Backwards, c.Equivalents + o.Equivalents, c.Seconds + o.Seconds}
 }
 
-// Over is the cost of one of n equal parts.
+// Over returns the cost of one of n equal parts.
 func (c Cost) Over(n float64) Cost {
 	return Cost{c.Forwards / n, c.Backwards / n, c.Equivalents / n, c.Seconds / n}
 }

@@ -26,8 +26,8 @@
 // [SampledGradients], [Costed], [CostedGradients] and [Named]. compare uses this package and estimate. Only games knows graphs.
 //
 // Cost is counted in forward-equivalents: one coalition value is one forward pass of the part of the network that the
-// game runs, unless the game says otherwise through [Costed]; a gradient is one forward and one backward, and a
-// backward counts as [Options.BackwardCost] forwards.
+// game runs, unless the game says otherwise through [Costed]; a gradient is one forward and one backward pass, and a
+// backward pass counts as [Options.BackwardCost] forwards.
 //
 // Every result is a function of the game, the options and the seed: the same bits for any number of workers.
 package attribution

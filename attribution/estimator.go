@@ -23,14 +23,14 @@ type Estimator interface {
 // Options are common to all estimators. Estimators that sample need at least one of Samples, Budget and TargetStdErr;
 // the deterministic ones ignore Samples (but for [estimate.IntegratedGradients]) and TargetStdErr.
 type Options struct {
-	// Samples is the exact number of samples to take, in the estimator's unit: permutations, antithetic pairs,
-	// coalitions, coalition pairs. With Budget set as well it is an error if they do not fit.
+	// Samples is the exact number of samples to take, in the estimator's unit: permutations, antithetic pairs, coalitions,
+	// coalition pairs. With Budget set as well it is an error if so many samples do not fit the budget.
 	Samples int
 	// Budget is the most forward-equivalents to spend; an estimator takes as many whole samples as fit. 0 is no
 	// limit.
 	Budget float64
-	// TargetStdErr stops sampling when the largest of the players' standard errors is at most this. It is looked at
-	// after geometrically growing numbers of samples, which do not depend on the number of workers.
+	// TargetStdErr stops sampling when the largest of the players' standard errors is at most this. The standard errors
+	// are looked at after geometrically growing numbers of samples, which do not depend on the number of workers.
 	TargetStdErr float64
 	// Seed selects the random numbers.
 	Seed uint64
@@ -77,9 +77,9 @@ type Estimate struct {
 	DF []float64
 	// Samples is the number of samples behind the estimate.
 	Samples int
-	// LeastSamples is the number of samples from which the standard errors are to be believed, 0 where any number will do. With
-	// fewer there are no intervals, and never where it is math.MaxInt, for an estimate with a bias that standard errors say nothing
-	// of: contributions that are rare but large have mostly not been seen yet.
+	// LeastSamples is the number of samples from which the standard errors are to be believed, 0 where any number will do.
+	// With fewer there are no intervals, because contributions that are rare but large have mostly not been seen yet. It
+	// is math.MaxInt, and there are never intervals, for an estimate with a bias that standard errors say nothing of.
 	LeastSamples int
 	// Evaluations is the number of coalition values (or gradient points) that were computed, those lost to an
 	// interruption included.
@@ -110,7 +110,7 @@ func (e *Estimate) Interval(i int, level float64) (lo, hi float64) {
 // TooFew reports an estimate from too few samples for intervals.
 func (e *Estimate) TooFew() bool { return e.DF != nil && e.Samples < e.LeastSamples }
 
-// MaxStdErr is the largest standard error of any player, NaN when one is not known.
+// MaxStdErr is the largest standard error of any player, NaN when that of some player is not known.
 func (e *Estimate) MaxStdErr() float64 { return maxOrNaN(e.StdErr) }
 
 // maxOrNaN is the largest entry, NaN when there is none or one is NaN.
@@ -157,9 +157,9 @@ func (o Options) WithDefaults() Options {
 type Forecast struct {
 	// Samples is the number of samples of the whole run.
 	Samples int
-	// Cost is that of the whole run.
+	// Cost is the cost of the whole run.
 	Cost
-	// StdErr is the largest standard error of any player that is to be expected then.
+	// StdErr is the largest standard error of any player to be expected after these samples.
 	StdErr float64
 	// Pilot is what the forecast itself has spent.
 	Pilot Cost

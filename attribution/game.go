@@ -64,7 +64,7 @@ type Linear interface {
 // sampled game that is [Incremental] or [Differentiable] are so too.
 type Sampled interface {
 	Game
-	// Members is the number of members, at least 1. With one member nothing is drawn.
+	// Members is the number of members, at least 1. With one member there is nothing to draw.
 	Members() int
 	// Member returns member m, a game over the same players.
 	Member(m int) Game

@@ -13,7 +13,7 @@ import (
 type ValueFunction interface {
 	// String is the function's name.
 	String() string
-	// Of returns the value of the logits for a class. It keeps and changes nothing.
+	// Of returns the value of the logits for a class. It neither keeps nor changes the logits.
 	//
 	// Shapes: logits [classes].
 	Of(logits []float64, class int) float64
@@ -59,7 +59,7 @@ func (v ownDifferentiable) Gradient(logits []float64, class int, dst []float64) 
 	v.gradient(logits, class, dst)
 }
 
-// CheckValue reports a value function that cannot be read off the given number of classes. nil can.
+// CheckValue fails for a value function that cannot be read off the given number of classes. It accepts nil.
 func CheckValue(v ValueFunction, classes int) error {
 	if v, ok := v.(Value); ok {
 		return v.check(classes)
@@ -67,8 +67,8 @@ func CheckValue(v ValueFunction, classes int) error {
 	return nil
 }
 
-// Value is a [ValueFunction] of the logits l for a class c that games know closely: some compute it faster than by calling
-// Of, in the graph for instance.
+// Value is a [ValueFunction] of the logits l for a class c that games know by its formula: some compute it faster than
+// by calling Of, for instance in the graph.
 type Value int
 
 var _ DifferentiableValue = Logit

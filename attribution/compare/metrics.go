@@ -157,7 +157,8 @@ func Jaccard(a, b []bool) float64 {
 
 // Coverage is the share of the players whose confidence interval at the level holds the true value. truthStdErr, nil
 // for zeros, is the standard error of an estimated truth and widens the intervals. Players without a standard error, as
-// after a single sample, do not count; it is NaN where none has one, or the standard errors are not those of a sample, or of too few.
+// after a single sample, do not count. Coverage is NaN where no player has one, where the standard errors are not those
+// of a sample, and where there are too few samples for intervals.
 func Coverage(truth, truthStdErr []float64, e *attribution.Estimate, level float64) float64 {
 	mustMatch(truth, e.Values)
 	if e.DF == nil || e.TooFew() {

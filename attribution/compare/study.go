@@ -35,7 +35,7 @@ type Study struct {
 	Level float64
 	// Resamples is the number of bootstrap resamples behind the bands; 0 is 1000.
 	Resamples int
-	// Seed is that of the bootstrap.
+	// Seed is the seed of the bootstrap.
 	Seed uint64
 	// Workers and BackwardCost are handed to the estimators.
 	Workers      int
@@ -62,10 +62,10 @@ type Run struct {
 
 // Comparison is the outcome of a study.
 type Comparison struct {
-	// K and Level are those that were used; K is that of the first game.
+	// K and Level are the values that were used; K is the first game's.
 	K     int
 	Level float64
-	// BackwardCost is what a backward counted as in forward-equivalents.
+	// BackwardCost is the number of forward-equivalents that a backward pass counted as.
 	BackwardCost float64
 	// Runs are all runs, by estimator, budget, game and seed.
 	Runs []Run

@@ -21,13 +21,13 @@ import (
 // vary, whose Shapley values have a closed form, is fitted to half of the gradients and taken off the other half, and the other way
 // round, so that only what it does not explain is sampled. At last the residual v(N) - v(∅) - Σ φ_i is shared out by regression.
 //
-// Without Unbiased the error of the trapezoid rule remains, but for what the polynomial knows of it: nothing for games that are quadratic
-// in each player's presence, little where players are small, about 1 % (log-sum-exp) and 5 % (probability) on 342 neurons of a
-// network. No standard error tells of it, so that there are no intervals.
+// Without Unbiased the error of the trapezoid rule remains, except for what the polynomial accounts for. It is zero for
+// games that are quadratic in each player's presence, small where players are small, and about 1 % (log-sum-exp) and 5
+// % (probability) on 342 neurons of a network. Standard errors do not include it, so that there are no intervals.
 type CoalitionGradients struct {
 	// Unbiased measures the error of the trapezoid rule as well: every sample takes two gradients more, at its first
-	// coalition and the complement with one player toggled, drawn with a known probability that grows with its gradient. The estimate is then unbiased for
-	// every game whose gradients are those of its values.
+	// coalition and the complement with one player toggled, drawn with a known probability that grows with the player's
+	// gradient. The estimate is then unbiased for every game whose gradients are those of its values.
 	Unbiased bool
 }
 
@@ -39,9 +39,11 @@ func (c CoalitionGradients) Name() string {
 	return "coalition-gradients"
 }
 
-// Estimate implements [attribution.Estimator]. A sample is two coalitions of similar size with their complements, four gradients, with
-// Unbiased six; at least 4 are needed, so that each half has gradients to fit. It holds 8 bytes for each gradient's entry. The standard error is that of the mean of samples, from differences between neighbouring strata. With a target standard
-// error the samples come in independent rounds whose estimates are pooled by their numbers of samples.
+// Estimate implements [attribution.Estimator]. A sample is two coalitions of similar size with their complements, four
+// gradients, with Unbiased six; at least 4 are needed, so that each half has gradients to fit. All gradients are held
+// in memory, 8 bytes for each entry. The standard error is that of the mean of samples, from differences between
+// neighbouring strata. With a target standard error the samples come in independent rounds whose estimates are pooled
+// by their numbers of samples.
 func (c CoalitionGradients) Estimate(ctx context.Context, g attribution.Game, opt attribution.Options) (attribution.Estimate, error) {
 	r, err := newRun(c.Name(), g, opt)
 	if err != nil {

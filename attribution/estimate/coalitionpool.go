@@ -58,8 +58,8 @@ func (s *gradientSampler) estimate(halves [2][]gradientSample) attribution.Estim
 	return e
 }
 
-// contributions returns what each sample says of the Shapley values: the closed form of a surrogate fitted to other samples, plus
-// what the sample's gradients have beyond those of the surrogate.
+// contributions returns each sample's estimate of the Shapley values: those of a surrogate fitted to other samples, in
+// closed form, plus what the sample's gradients add to the surrogate's.
 //
 // Shapes: result [samples][players].
 func (s *gradientSampler) contributions(samples, others []gradientSample) [][]float64 {

@@ -13,7 +13,7 @@ import (
 //
 //	φ_i = Σ_{S ∌ i} |S|! (n-|S|-1)! / n! (v(S ∪ {i}) - v(S)).
 //
-// Interrupted it has nothing to say: its values are nil.
+// When ctx ends before all coalitions have been evaluated, the estimate's Values are nil.
 type Exact struct{}
 
 // Name is exact.

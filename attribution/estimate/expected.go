@@ -10,9 +10,9 @@ import (
 )
 
 // ExpectedGradients averages the gradient over random points of the lines from random members' removed values to the
-// sample (Erion, Janizek, Sturmfels, Lundberg and Lee 2021, equation 3): a sample draws a member of a [attribution.Sampled] game,
-// such as a background row, and one point of its line. It is unbiased for the members' mean Aumann-Shapley value,
-// which StdErr is about, and not in general for the Shapley value.
+// sample (Erion, Janizek, Sturmfels, Lundberg and Lee 2021, equation 3): a sample draws a member of a
+// [attribution.Sampled] game, such as a background row, and one point of its line. The estimate is unbiased for the
+// members' mean Aumann-Shapley value, to which StdErr refers, but in general not for the Shapley value.
 type ExpectedGradients struct{}
 
 // Name is expected-gradients.

@@ -7,9 +7,9 @@ import (
 )
 
 // GradientActivation is gradient × activation: the derivative of the value at the grand coalition along each player's
-// way from removed to present, (z_i - removed_i) ∂v/∂z_i. For the logit of a linear layer and removal to zero it is
-// the exact Shapley value, and its class mean is LINe's C (Ahn, Park and Kim 2023). Elsewhere it is an approximation
-// whose error the estimate cannot tell: StdErr is zero and DF nil.
+// way from removed to present, (z_i - removed_i) ∂v/∂z_i. For the logit of a linear layer and removal to zero it is the
+// exact Shapley value, and its class mean is LINe's C (Ahn, Park and Kim 2023). Elsewhere it is an approximation of
+// unknown error: StdErr is zero and DF nil.
 type GradientActivation struct{}
 
 // Name is gradient-activation.

@@ -24,10 +24,11 @@ type LeverageSHAP struct{}
 // Name is leverageshap.
 func (LeverageSHAP) Name() string { return "leverageshap" }
 
-// Estimate implements [attribution.Estimator]. A sample is a pair of coalitions; at least a quarter more than the n-1 unknowns are needed, or all pairs: with hardly more than
-// unknowns a regression follows the noise and errs by many times the values. The standard error is
-// that of the sandwich covariance with a finite-population correction for each size. With a target standard error the
-// samples come in independent rounds whose estimates are pooled by their numbers of samples.
+// Estimate implements [attribution.Estimator]. A sample is a pair of coalitions; at least a quarter more than the n-1
+// unknowns are needed, or all pairs: with hardly more pairs than unknowns a regression follows the noise and errs by
+// many times the values. The standard error is that of the sandwich covariance with a finite-population correction for
+// each size. With a target standard error the samples come in independent rounds whose estimates are pooled by their
+// numbers of samples.
 func (l LeverageSHAP) Estimate(ctx context.Context, g attribution.Game, opt attribution.Options) (attribution.Estimate, error) {
 	r, err := newRun(l.Name(), g, opt)
 	if err != nil {
@@ -52,7 +53,7 @@ func (l LeverageSHAP) Estimate(ctx context.Context, g attribution.Game, opt attr
 	})
 }
 
-// mostSamples is the number of samples beyond which there are none left to draw.
+// mostSamples is the number of pairs that there are to draw.
 func (LeverageSHAP) mostSamples(g attribution.Game) int { return pairCount(g.Players()) }
 
 // leverageRounds pools rounds of growing size until the plan or the target says stop.

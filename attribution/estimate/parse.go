@@ -14,7 +14,7 @@ import (
 // closed-form, exact, top-35, recommended.
 func Parse(name string) (attribution.Estimator, error) {
 	e := parse(name)
-	// Only what writes itself the same is a name: this rules out leading zeros, odd orders and the like.
+	// Only a text that the estimator's Name returns is a name: this rules out leading zeros, odd orders and the like.
 	if e == nil || e.Name() != name {
 		return nil, fmt.Errorf("attribution: unknown estimator %q", name)
 	}

@@ -11,7 +11,7 @@ import (
 
 // Permutation estimates Shapley values by the mean marginal contribution over random orders of the players (Castro,
 // Gómez and Tejada 2009, algorithm ApproShapley). It is unbiased, and every estimate is efficient: the residual is
-// rounding. A permutation costs n-1 values, v(∅) and v(N) being known.
+// rounding. A permutation costs n-1 values, since v(∅) and v(N) are evaluated once for all.
 //
 // The standard error is that of the mean over independent units: a permutation, an antithetic pair, or a set of
 // rotations.

@@ -35,19 +35,21 @@ const (
 	unbiasedFrom = 7000
 	// fewPlayers is the number of players up to which each is so large that the trapezoid rule errs.
 	fewPlayers = 64
-	// leastRuns is the number of samples below which gradients at coalitions are not sampled.
+	// leastRuns is the number of samples below which [CoalitionGradients] is not chosen.
 	leastRuns = 8
 )
 
 // Choose returns the estimator with the smallest error to be expected within the options:
 //
 //   - [ClosedForm] for games that are linear, [Exact] where the budget allows all coalitions;
-//   - [CoalitionGradients] for games with gradients: Unbiased with few players, from some 20,000 forward-equivalents on, or with a
-//     target standard error, which a bias would pass by; with too small a budget for it [IntegratedGradients] or [GradientActivation];
-//   - otherwise [LeverageSHAP] where the budget allows more than twice as many pairs as players, and antithetic [Permutation] or
-//     the unbiased [KernelSHAP] below that.
+//   - [CoalitionGradients] for games with gradients: Unbiased with few players, from some 20,000 forward-equivalents on, or
+//     with a target standard error, which a biased estimate cannot promise; where the budget is too small for it,
+//     [IntegratedGradients] or [GradientActivation];
+//   - otherwise [LeverageSHAP] where the budget allows more than twice as many pairs as players, and antithetic
+//     [Permutation] or the unbiased [KernelSHAP] below that.
 //
-// For a [attribution.Sampled] game of many members, whose gradients at all members the budget does not allow, it is antithetic.
+// For a [attribution.Sampled] game of many members, whose gradients at all members the budget does not allow, it is
+// antithetic [Permutation].
 func Choose(g attribution.Game, opt attribution.Options) attribution.Estimator {
 	if l, ok := g.(attribution.Linear); ok && l.Shapley(make([]float64, g.Players())) {
 		return ClosedForm{}

@@ -92,7 +92,7 @@ func (r *run) valueCost() float64 {
 	return r.gameForwards
 }
 
-// gradientCost is the cost of a gradient as they ask for it.
+// gradientCost is the cost of a gradient as the sampling estimators ask for it.
 func (r *run) gradientCost() float64 {
 	if r.sampled != nil {
 		return r.memberForward*(1+r.opt.BackwardCost) + r.memberExtra
@@ -119,7 +119,7 @@ func (r *run) values(ctx context.Context, members []int, s attribution.Coalition
 	return nil
 }
 
-// count books values that were computed.
+// count adds values that were computed to what the run has spent.
 func (r *run) count(ofMember bool, values int) {
 	r.evaluations.Add(int64(values))
 	if ofMember {

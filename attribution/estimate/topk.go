@@ -23,13 +23,13 @@ import (
 // inequality holds for all players at once with Confidence, lies on one side of the border, or when its standard error
 // is at most Options.TargetStdErr, which is the tolerance for players that tie at the border.
 //
-// The ranking is what is promised. Sampling stops for a player because of what its estimate says, so that estimates of
-// players far from the border rest on few samples and lean away from it.
+// Only the ranking is promised. Sampling stops for a player because of what its estimate says, so that estimates of
+// players far from the border rest on few samples and are biased away from the border.
 type TopK struct {
 	// K is the number of players kept, from 1 to n. See [KeptByPercentile].
 	K int
-	// Confidence is the probability with which the K players are the right ones, 0 for 0.95. That the intervals are
-	// looked at repeatedly is not corrected for.
+	// Confidence is the probability with which the K players are the right ones, 0 for 0.95. The repeated look at the
+	// intervals is not corrected for.
 	Confidence float64
 }
 

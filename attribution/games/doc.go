@@ -15,5 +15,5 @@
 //	}
 //	own := games.Func(3, func(c attribution.Coalition) float64 { return worth(c) })
 //
-// It builds on packages attribution and graph and knows no estimator.
+// The package builds on packages attribution and graph and knows no estimator.
 package games

@@ -9,8 +9,9 @@ import (
 	"github.com/line-ood/goline/graph"
 )
 
-// LayerGame is the game of one sample on the neurons of a layer. It is [attribution.Differentiable], [attribution.Costed], [attribution.CostedGradients], [attribution.Named] and
-// [attribution.SampledGradients]: with [attribution.RemoveByResampling] its members are the games of single background rows, otherwise it is its
+// LayerGame is the game of one sample on the neurons of a layer. It is [attribution.Differentiable],
+// [attribution.Costed], [attribution.CostedGradients], [attribution.Named] and [attribution.SampledGradients]: with
+// [attribution.RemoveByResampling] its members are the games of single background rows, otherwise the game is its own
 // only member.
 type LayerGame struct {
 	l              *Layer
@@ -40,8 +41,8 @@ func (g *LayerGame) PlayerNames() []string { return g.l.opt.Names }
 // mixing, pooling and dispatch among them, see [graph.Program.Work].
 func (g *LayerGame) ForwardsPerValue() float64 { return g.l.forwards * float64(g.members) }
 
-// ForwardsPerGradient is that of a value or, for a value function of the user's own, twice as much: a run finds the logits at
-// which its gradient is taken.
+// ForwardsPerGradient is ForwardsPerValue or, for a value function of the user's own, twice that: a second run finds
+// the logits at which the function's gradient is taken.
 func (g *LayerGame) ForwardsPerGradient() float64 {
 	if g.l.own != nil {
 		return 2 * g.ForwardsPerValue()
@@ -294,7 +295,7 @@ func (l *Layer) batch(n int, byBits bool) *layerBatch {
 	return b
 }
 
-// input returns what enters the program.
+// input returns the batch that enters the program.
 func (g *LayerGame) input(b *layerBatch) graph.Batch {
 	in, bits := map[string][]float32{}, map[string][]uint64{}
 	if len(b.bits) > 0 {

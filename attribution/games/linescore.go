@@ -17,8 +17,8 @@ import (
 //
 // In a game the class is fixed for all coalitions, by default to the prediction of the unmasked head on the clipped
 // activations with all players present, which is the class that the detector routes the sample to. Coalitions change
-// the activations only, never the masks. Bounds that differ by class are those of the target on unclipped activations with all
-// players present.
+// the activations only, never the masks. Where the bounds differ by class, those of the target apply, found on
+// unclipped activations with all players present.
 type LINe struct {
 	// Contributions is C [classes, neurons], row-major.
 	Contributions []float64

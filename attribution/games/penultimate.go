@@ -29,9 +29,9 @@ type PenultimateOptions struct {
 	LINe *LINe
 }
 
-// PenultimateGame is a game on the neurons of one sample in front of a final linear layer. With player i present its
-// logits change by a fixed vector, so adding a player costs K operations instead of K D. It is [attribution.Incremental],
-// [attribution.Differentiable], and for the logit [attribution.Linear].
+// PenultimateGame is a game on the neurons of one sample in front of a final linear layer. When player i joins, the
+// logits change by a fixed vector, so adding a player costs K operations instead of K D (K classes, D neurons). It is
+// [attribution.Incremental], [attribution.Differentiable], and for the logit [attribution.Linear].
 type PenultimateGame struct {
 	value   attribution.ValueFunction
 	class   int

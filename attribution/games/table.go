@@ -42,8 +42,8 @@ func (t *Table) Values(ctx context.Context, s attribution.Coalitions, dst []floa
 	return nil
 }
 
-// GameFunc returns a game of n players from a function of the coalition, which several goroutines may call at once and
-// which must not keep the coalition.
+// Func returns a game of the given number of players whose value is a function of the coalition. Several goroutines may
+// call the function at once, and it must not keep the coalition.
 func Func(players int, value func(attribution.Coalition) float64) attribution.Game {
 	return funcGame{players, value}
 }

@@ -1,5 +1,5 @@
-// Package numfmt writes numbers into the tables and the JSON of package attribution and those below it: undefined ones are
-// empty or null.
+// Package numfmt writes numbers into the tables and the JSON of package attribution and those below it: undefined
+// numbers are empty or null.
 package numfmt
 
 import (

@@ -4,7 +4,7 @@ import (
 	"math"
 )
 
-// moments are the running mean and the sum of squared deviations of vectors (Welford 1962).
+// Moments holds the running mean and the sum of squared deviations of vectors (Welford 1962).
 type Moments struct {
 	Count    int
 	Mean, M2 []float64
@@ -18,7 +18,7 @@ func (m *Moments) Reset() {
 	clear(m.M2)
 }
 
-// add takes in one vector.
+// Add takes in one vector.
 func (m *Moments) Add(x []float64) {
 	m.Count++
 	inv := 1 / float64(m.Count)
@@ -30,7 +30,7 @@ func (m *Moments) Add(x []float64) {
 	}
 }
 
-// merge takes in the vectors that o has seen (Chan, Golub and LeVeque 1979).
+// Merge takes in the vectors that o has seen (Chan, Golub and LeVeque 1979).
 func (m *Moments) Merge(o *Moments) {
 	if o.Count == 0 {
 		return
@@ -50,7 +50,8 @@ func (m *Moments) Merge(o *Moments) {
 	m.Count += o.Count
 }
 
-// standardError of the mean: sqrt(s²/N) with s² the sample variance; NaN below two vectors.
+// StandardError returns the standard error of entry i of the mean: sqrt(s²/N) with s² the sample variance; NaN below
+// two vectors.
 func (m *Moments) StandardError(i int) float64 {
 	if m.Count < 2 {
 		return math.NaN()
@@ -58,13 +59,13 @@ func (m *Moments) StandardError(i int) float64 {
 	return StandardError(m.M2[i], m.Count)
 }
 
-// standardError is that of a mean of count observations whose squared deviations sum to m2.
+// StandardError returns the standard error of a mean of count observations whose squared deviations sum to m2.
 func StandardError(m2 float64, count int) float64 {
 	n := float64(count)
 	return math.Sqrt(m2 / (n - 1) / n)
 }
 
-// scalar is the one-dimensional form of moments.
+// Scalar is the one-dimensional form of [Moments].
 type Scalar struct {
 	Count    int
 	Mean, M2 float64

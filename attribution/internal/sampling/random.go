@@ -20,13 +20,13 @@ const (
 	DomainGradient
 )
 
-// seedStream points the generator at the stream of one item, so that items can be computed in any order.
+// SeedStream points the generator at the stream of one item, so that items can be computed in any order.
 func SeedStream(p *rand.PCG, seed, domain, index uint64) {
 	a := splitmix.Mix(seed + splitmix.Golden*domain)
 	p.Seed(splitmix.Mix(a+splitmix.Golden*(2*index+1)), splitmix.Mix(a^splitmix.Mix(splitmix.Golden*(2*index+2))))
 }
 
-// below returns a uniform number in [0, n) (Lemire 2019, without bias). n must be positive.
+// Below returns a uniform number in [0, n) (Lemire 2019, without bias). n must be positive.
 func Below(p *rand.PCG, n int) int {
 	bound := uint64(n)
 	hi, lo := bits.Mul64(p.Uint64(), bound)
@@ -38,10 +38,10 @@ func Below(p *rand.PCG, n int) int {
 	return int(hi)
 }
 
-// unit returns a uniform number in [0, 1).
+// Unit returns a uniform number in [0, 1).
 func Unit(p *rand.PCG) float64 { return float64(p.Uint64()>>11) / (1 << 53) }
 
-// permute writes a uniformly random permutation of 0..len(order)-1 (Fisher and Yates, inside out).
+// Permute writes a uniformly random permutation of 0..len(order)-1 (Fisher and Yates, inside out).
 func Permute(p *rand.PCG, order []int) {
 	for i := range order {
 		j := Below(p, i+1)
@@ -50,7 +50,7 @@ func Permute(p *rand.PCG, order []int) {
 	}
 }
 
-// subset makes c a uniformly random coalition of the given size, by Floyd's algorithm (Bentley 1987) on the smaller of
+// Subset makes c a uniformly random coalition of the given size, by Floyd's algorithm (Bentley 1987) on the smaller of
 // the coalition and its complement.
 func Subset(p *rand.PCG, c attribution.Coalition, players, size int) {
 	flip := 2*size > players
@@ -70,7 +70,7 @@ func Subset(p *rand.PCG, c attribution.Coalition, players, size int) {
 	}
 }
 
-// bernoulli makes c a coalition that holds every player independently with probability q.
+// Bernoulli makes c a coalition that holds every player independently with probability q.
 func Bernoulli(p *rand.PCG, c attribution.Coalition, players int, q float64) {
 	c.Clear()
 	for i := range players {
@@ -80,13 +80,13 @@ func Bernoulli(p *rand.PCG, c attribution.Coalition, players int, q float64) {
 	}
 }
 
-// sizeTable draws coalition sizes with given weights.
+// SizeTable draws coalition sizes with given weights.
 type SizeTable struct {
 	first      int
 	cumulative []float64
 }
 
-// newSizeTable draws size first+i with a probability proportional to weights[i].
+// NewSizeTable returns a table that draws size first+i with a probability proportional to weights[i].
 func NewSizeTable(first int, weights []float64) SizeTable {
 	t := SizeTable{first: first, cumulative: make([]float64, len(weights))}
 	total := 0.0
@@ -114,7 +114,7 @@ func (t SizeTable) Draw(p *rand.PCG) int {
 	return t.first + lo
 }
 
-// probability of a size.
+// Probability returns the probability of drawing a size.
 func (t SizeTable) Probability(size int) float64 {
 	i := size - t.first
 	if i == 0 {

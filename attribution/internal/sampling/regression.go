@@ -14,19 +14,19 @@ import (
 	"github.com/line-ood/goline/internal/mathx"
 )
 
-// regression is the weighted least squares of targets on centred coalition indicators z̃ = z - |z|/n, with coefficients
+// Regression is the weighted least squares of targets on centred coalition indicators z̃ = z - |z|/n, with coefficients
 // that sum to zero: KernelSHAP after the efficiency constraint has been eliminated. A coalition and its complement have
 // opposite z̃, so a pair is one row whose target is half the difference of the pair's targets.
 type Regression struct {
 	N      int
 	Rows   attribution.Coalitions
 	Target []float64 // [rows]
-	// weight and unsampled are per row, nil for ones. Rows of equal weight should lie together. unsampled is the
-	// finite-population correction, 1 - the probability that the row was drawn.
+	// Weight and Unsampled hold one number for each row, nil for ones. Rows of equal weight should lie together. Unsampled
+	// is the finite-population correction, 1 - the probability that the row was drawn.
 	Weight, Unsampled []float64
 }
 
-// minRows is the number of rows below which the coefficients are not determined.
+// MinRows is the number of rows below which the coefficients are not determined.
 func (q *Regression) MinRows() int { return q.N - 1 }
 
 func (q *Regression) weightOf(r int) float64 {
@@ -36,7 +36,7 @@ func (q *Regression) weightOf(r int) float64 {
 	return q.Weight[r]
 }
 
-// solve returns the coefficients and the diagonal of their sandwich covariance, each residual divided by 1 minus its
+// Solve returns the coefficients and the diagonal of their sandwich covariance, each residual divided by 1 minus its
 // leverage (HC3 of MacKinnon and White 1985). The covariance is NaN with no more rows than coefficients.
 func (q *Regression) Solve(ctx context.Context, workers int) (beta, variance []float64, err error) {
 	m := q.Rows.Len()
@@ -226,13 +226,13 @@ func (q *Regression) sandwich(ctx context.Context, workers int, beta []float64, 
 	return variance, nil
 }
 
-// append adds rows to an unweighted regression.
+// Append adds rows to an unweighted regression.
 func (q *Regression) Append(rows attribution.Coalitions, target []float64) {
 	q.Rows.Append(rows)
 	q.Target = append(q.Target, target...)
 }
 
-// keep reduces the regression to some of its rows, each kept with the given probability.
+// Keep reduces the regression to some of its rows, each kept with the given probability.
 func (q *Regression) Keep(rows []int, probability float64) {
 	rows = slices.Sorted(slices.Values(rows))
 	kept := &Regression{N: q.N, Rows: attribution.NewCoalitions(q.N, len(rows))}

@@ -23,10 +23,10 @@ func binomial(n, k int) float64 {
 	return c
 }
 
-// maxRank keeps ranks exact in an int and a float64.
+// MaxRank bounds ranks, which are then exact in an int and a float64.
 const MaxRank = 1 << 40
 
-// distinctSubsets fills the rows with different, uniformly drawn coalitions of the given size, at most half of the
+// DistinctSubsets fills the rows with different, uniformly drawn coalitions of the given size, at most half of the
 // players; where the size is half of the players, all of them hold player 0, so that no two are complements. Up to
 // rankable subsets they are drawn by rank, above that by rejection.
 func DistinctSubsets(rng *rand.PCG, rows attribution.Coalitions, size int, rankable float64) {
@@ -120,7 +120,8 @@ func unrank(c attribution.Coalition, n, k, rank int) {
 	}
 }
 
-// classPairs is the number of pairs whose smaller coalition has the given size.
+// ClassPairs is the number of pairs of a coalition of n players and its complement whose smaller coalition has the
+// given size.
 func ClassPairs(n, size int) float64 {
 	if 2*size == n {
 		return binomial(n-1, size-1)

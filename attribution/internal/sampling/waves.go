@@ -10,11 +10,11 @@ import (
 // waveLength is the number of chunks a worker gets between two reductions.
 const waveLength = 16
 
-// slots is the number of chunks that can be under way at once.
+// Slots is the number of chunks that can be under way at once.
 func Slots(workers int) int { return workers * waveLength }
 
-// inWaves computes chunks from..to-1 on several goroutines and merges them in ascending order on the caller's.
-// compute(worker, chunk, slot) leaves its result in the slot, one of slots(workers); no two concurrent calls share a
+// InWaves computes chunks from..to-1 on several goroutines and merges them in ascending order on the caller's.
+// compute(worker, chunk, slot) leaves its result in the slot, one of Slots(workers); no two concurrent calls share a
 // worker or a slot. When a chunk fails, or ctx ends, the chunks before it are still merged. It returns the number of
 // chunks merged, a prefix of the range, and the error of the first chunk that is missing.
 func InWaves(ctx context.Context, workers, from, to int, compute func(worker, chunk, slot int) error, merge func(chunk, slot int) error) (int, error) {
@@ -57,7 +57,7 @@ func InWaves(ctx context.Context, workers, from, to int, compute func(worker, ch
 	return done, nil
 }
 
-// interrupted reports whether the error is the end of ctx rather than a failure of the game.
+// Interrupted reports whether the error is the end of ctx rather than a failure of the game.
 func Interrupted(ctx context.Context, err error) bool {
 	return err != nil && ctx.Err() != nil && (errors.Is(err, ctx.Err()) || errors.Is(err, context.Cause(ctx)) ||
 		errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded))

@@ -11,8 +11,8 @@ import (
 	"github.com/line-ood/goline/attribution"
 )
 
-// Data are gradients to fit: row r is the mean of the gradients at a coalition and at its complement, which only the odd part of a
-// game has.
+// Data are gradients to fit: row r is the mean of the gradients at a coalition and at its complement, to which only the
+// odd part of a game contributes.
 type Data struct {
 	Players    int
 	Coalitions []attribution.Coalition
@@ -26,8 +26,9 @@ type Sizes struct{ Cubic, Quintic int }
 const (
 	// perUnknown is the number of equations that an unknown coefficient must have: too few, and the fit follows noise.
 	perUnknown = 2
-	// pairsPerUnknown is the number of different pairs of coalitions that the players must have for each: a surrogate that could
-	// interpolate all of a game leaves nothing but the errors of two fits, which halves that fit each other share.
+	// pairsPerUnknown is the number of different pairs of coalitions that the players must have for each unknown
+	// coefficient: a surrogate that could interpolate the whole game would leave nothing but the errors of two fits, which
+	// the halves that are fitted to each other share.
 	pairsPerUnknown = 16
 	// shrinkage pulls coefficients of the terms of three and five factors to zero, in units of their sums of squares.
 	shrinkage = 1e-3

@@ -21,7 +21,7 @@ type Odd struct {
 	coefficients         []float64 // c [terms]
 }
 
-// Coordinates writes x of a coalition.
+// coordinatesOf writes the coordinates x of a coalition.
 //
 // Shapes: dst [coordinates].
 func (o *Odd) coordinatesOf(s attribution.Coalition, dst []float64) {
