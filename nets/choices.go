@@ -46,7 +46,7 @@ var (
 
 func (c choices) String() string { return strings.Join(c, ", ") }
 
-// name returns the name of value v of a type, or the type with the number.
+// name returns the name of value v, or kind followed by the number where v has no name.
 func (c choices) name(kind string, v uint8) string {
 	if int(v) < len(c) {
 		return c[v]

@@ -22,10 +22,10 @@ type Definition struct {
 	Preprocessing Preprocessing
 	// Head names the last layer, whose parameters are Head.weight and Head.bias; "" means "fc".
 	Head string
-	// Build adds the layers from images [batch, Input...] to features [batch, dim]. The linear layer to the logits comes behind
-	// it and is not its concern. Its calls state the sizes of parameters, as [graph.Declare] says, and name them as the PyTorch
-	// state dict does that they may be loaded from. Build runs once for [Define] and once for each graph that the network becomes
-	// part of, and must ask for the same parameters each time.
+	// Build adds the layers from images [batch, Input...] to features [batch, dim]. Build does not add the linear layer to
+	// the logits, which follows the features. Its calls state the sizes of parameters, as [graph.Declare] says, and name
+	// them as in the PyTorch state dict that they may be loaded from. Build runs once for [Define] and once for each graph
+	// that the network becomes part of, and must ask for the same parameters each time.
 	Build func(b *graph.Builder, x *G.Node) *G.Node
 
 	fill func(p *graph.Param) // sets what is not zero in a network without weights; nil for nothing

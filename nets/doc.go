@@ -15,5 +15,5 @@
 //	})
 //	program, err := graph.Compile(net, graph.Options{})
 //
-// It builds on packages graph and weights; data, detectors and training are above it.
+// The package builds on packages graph and weights; the packages of data, detectors and training build on it.
 package nets

@@ -7,14 +7,15 @@ import (
 	"github.com/line-ood/goline/internal/mathx"
 )
 
-// Head is the final linear layer of a classifier, l = W z + b: all that methods need which start at penultimate features z.
+// Head is the final linear layer of a classifier, l = W z + b: all that methods which start at penultimate features z
+// need of a network.
 type Head struct {
 	Classes, Dim int
 	Weight       []float32 // W, shape [class, feature], row-major
 	Bias         []float32 // b, shape [class]
 }
 
-// HeadOf returns the final layer of a classifier, by copy. Where there is none, its Dim is 0 and Validate fails.
+// HeadOf returns the final layer of a classifier, by copy. For a classifier without one, Dim is 0 and Validate fails.
 func HeadOf(c Classifier) Head {
 	w, b := c.Head()
 	if w == nil || b == nil {

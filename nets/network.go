@@ -41,8 +41,9 @@ func (n *Network) InputShape() []int { return slices.Clone(n.d.Input) }
 // Preprocessing returns how images are brought to the network's input.
 func (n *Network) Preprocessing() Preprocessing { return n.d.Preprocessing }
 
-// WithPreprocessing returns the same network, which shares the parameters, for images that are prepared in another way. It errors
-// where images cannot be prepared so, or do not fit the input; see [Preprocessing.Check] and [Preprocessing.Fits].
+// WithPreprocessing returns the network, with the same parameters, for images that are prepared in another way. It
+// errors where images cannot be prepared in this way, or then do not fit the input; see [Preprocessing.Check] and
+// [Preprocessing.Fits].
 func (n *Network) WithPreprocessing(p Preprocessing) (*Network, error) {
 	if err := p.Check(); err != nil {
 		return nil, fmt.Errorf("nets: network %q: preprocessing: %w", n.Name(), err)
@@ -85,7 +86,8 @@ func (n *Network) size() (values int) {
 	return values
 }
 
-// allocate makes the parameters, zero but for an index or the like, of a network that has been described.
+// allocate makes the parameters of a network that has been described: all zero, except buffers that follow from sizes,
+// such as an index.
 func (n *Network) allocate() *Network {
 	n.params, n.index = make([]*graph.Param, len(n.specs)), make(map[string]*graph.Param, len(n.specs))
 	for i, s := range n.specs {

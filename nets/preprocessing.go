@@ -31,8 +31,8 @@ type Preprocessing struct {
 	Layout Layout
 }
 
-// PreprocessingOf returns what a model says of its images, and whether it says so: a [Classifier] does, or any other model with
-// a method Preprocessing, unless what it returns is the zero value.
+// PreprocessingOf returns how a model wants its images prepared, and whether that is known. A [Classifier], or any
+// other model with a method Preprocessing, tells it, unless the method returns the zero value.
 func PreprocessingOf(m graph.Model) (Preprocessing, bool) {
 	p, ok := m.(interface{ Preprocessing() Preprocessing })
 	if !ok {
@@ -42,8 +42,8 @@ func PreprocessingOf(m graph.Model) (Preprocessing, bool) {
 	return q, q != Preprocessing{}
 }
 
-// Check fails unless images can be prepared so: sizes not negative, Resize and ResizeTo not both set, choices among the named
-// ones, mean and standard deviation finite, the latter positive.
+// Check fails unless images can be prepared in this way: sizes are not negative, Resize and ResizeTo are not both set,
+// choices are among the named ones, mean and standard deviation are finite, and the latter is positive.
 func (p Preprocessing) Check() error {
 	switch {
 	case p.Resize < 0 || p.Crop < 0:
@@ -68,8 +68,8 @@ func (p Preprocessing) Check() error {
 	return nil
 }
 
-// Fits fails where images of any size become ones of a fixed size that is not that of the input, the shape of one image in the
-// order of Layout. A preprocessing that is not known fits any.
+// Fits fails where images are brought to a fixed size that is not the size of the input. input is the shape of one
+// image in the order of Layout. A preprocessing that is not known fits any input.
 func (p Preprocessing) Fits(input []int) error {
 	if len(input) != 3 {
 		return fmt.Errorf("input of shape %v, expected the three axes of %s behind the batch", input, p.Layout)
@@ -93,8 +93,8 @@ func (p Preprocessing) Size() (height, width int) {
 	return p.ResizeTo[0], p.ResizeTo[1]
 }
 
-// String describes the preprocessing in one line, leaving out what is not done: "resize 256 bicubic, crop 224, mean 0.485 0.456
-// 0.406, std 0.229 0.224 0.225". What differs is described differently.
+// String describes the preprocessing in one line, leaving out what is not done: "resize 256 bicubic, crop 224, mean
+// 0.485 0.456 0.406, std 0.229 0.224 0.225". Different preprocessings have different descriptions.
 func (p Preprocessing) String() string {
 	if p == (Preprocessing{}) {
 		return "unknown"

@@ -127,7 +127,7 @@ func (p *Preprocessing) UnmarshalJSON(data []byte) error {
 // preprocessingKeys lists the keys of the file.
 var preprocessingKeys = []string{"resize", "interpolation", "crop", "channels", "mean", "std", "layout"}
 
-// set sets what a key of the file is about.
+// set sets the field that a key of the file stands for.
 func (p *Preprocessing) set(key string, value json.RawMessage) (err error) {
 	switch key {
 	case "resize":

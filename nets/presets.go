@@ -50,7 +50,7 @@ type preset struct {
 	Preprocessing
 }
 
-// presets lists the named ones.
+// presets lists the preprocessings that have names.
 func presets() []preset {
 	imageNet := ImageNet()
 	bicubic := imageNet

@@ -39,8 +39,8 @@ func families() []family {
 	}
 }
 
-// Names lists the known architectures, numbers as capital words: "densenet-bc-DEPTH-GROWTH[-rREDUCTION]". All others are names
-// as they stand: "resnet50".
+// Names lists the known architectures, with capital words where a name has numbers to fill in:
+// "densenet-bc-DEPTH-GROWTH[-rREDUCTION]". All others are complete names: "resnet50".
 func Names() []string {
 	var out []string
 	for _, f := range families() {

@@ -98,7 +98,7 @@ func (t *tracer) freeTarget(x *value, target []int) ([]int, error) {
 	return nil, unsupportedf("shape %v to %v leaves no place for more than one sample", x.shape, target)
 }
 
-// ownShape returns the shape that the file means, which fixes a batch of 1.
+// ownShape returns the shape that a value has in the file, which fixes a batch of 1.
 func (t *tracer) ownShape(v *value) []int {
 	if t.freed {
 		return v.shapeFor(1)
@@ -106,8 +106,9 @@ func (t *tracer) ownShape(v *value) []int {
 	return v.shape
 }
 
-// share brings a constant that meets samples along the given axis of its own into a form for any batch size: of size 1 there, or
-// batched like them. It must be the same for each sample.
+// share brings a constant, which an operation combines with samples along the given axis of the constant, into a form
+// for any batch size: of size 1 along that axis, or batched like the samples. The constant must be the same for each
+// sample.
 func (t *tracer) share(v *value, axis int, b batching) (*value, error) {
 	if v.c == nil || v.batch.is || v.shape[axis] == 1 && b.outer*b.per == 1 {
 		return v, nil
@@ -143,7 +144,8 @@ func (t *tracer) share(v *value, axis int, b batching) (*value, error) {
 	return out, nil
 }
 
-// spread makes a constant one of a whole batch along an axis, for a concatenation.
+// spread repeats a constant along the axis of a batch for all its samples, so that it can be concatenated with values
+// computed from them.
 func (t *tracer) spread(v *value, b batching) (*value, error) {
 	if v.c == nil || v.batch.is {
 		return v, nil

@@ -4,13 +4,13 @@ import (
 	"slices"
 )
 
-// Layer is what some nodes of the file became.
+// Layer is one operation of the imported network, made from one or more nodes of the file.
 type Layer struct {
-	// Name is that of the layer's parameters, or else of its value.
+	// Name is the name of the layer's parameters or, where it has none, of its value.
 	Name string
 	// Tap is the name by which the layer's value can be fetched, started from or hooked; "" where it has none.
 	Tap string
-	// Kind is the operation, Operators are the file's that became it, in order.
+	// Kind is the operation; Operators are the operators of the file that it was made from, in order.
 	Kind      string
 	Operators []string
 	// Output is the shape of the value for one image; where the samples do not lie along the first axis, that for one sample.
@@ -20,8 +20,8 @@ type Layer struct {
 	MultiplyAdds int
 }
 
-// Layers lists what the file became, in the order in which it is computed. Further fusions, of batch norm and activations into
-// convolutions for example, are up to the graph that it is built in.
+// Layers lists the operations that the file was turned into, in the order in which they are computed. Further fusions,
+// of batch norm and activations into convolutions for example, are up to the graph that it is built in.
 func (n *Network) Layers() []Layer {
 	out := make([]Layer, 0, len(n.program.insts))
 	for _, i := range n.program.insts {
@@ -52,7 +52,8 @@ func (n *Network) Layers() []Layer {
 	return out
 }
 
-// multiplyAdds counts those of one image, whose value has the given number of elements.
+// multiplyAdds counts the multiplications with an addition that an instruction takes for one image, whose value has the
+// given number of elements.
 func (i *inst) multiplyAdds(elements int) int {
 	switch i.kind {
 	case "Conv":

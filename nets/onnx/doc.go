@@ -3,9 +3,9 @@
 //	net, err := onnx.Open("model.onnx", onnx.Options{Preprocessing: p})
 //	prog, err := graph.Compile(net, graph.Options{})
 //
-// A [Network] is imported anew for each batch size that a graph is built for: shape arithmetic is computed, what is left is
-// brought to the layers that the graph builder has, with its fusions, and added. A batch dimension that the file fixes is
-// freed. The last linear layer is the head, its input the features; a softmax behind it is left off.
+// A [Network] is imported anew for each batch size that a graph is built for: shape arithmetic is computed, and the
+// remaining nodes are rewritten as layers of the graph builder, which fuses them. A batch dimension that the file fixes
+// is freed. The last linear layer is the head, its input the features; a softmax behind it is left off.
 //
 // Operators of opset 7 and later are understood as the operator specification has them
 // (https://onnx.ai/onnx/operators). What cannot be expressed is one [UnsupportedError], which lists every such node.

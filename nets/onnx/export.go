@@ -28,13 +28,15 @@ type ExportOptions struct {
 	Metadata map[string]string
 }
 
-// Export writes a model as an ONNX file of standard operators (opset 17), with everything that the model's graph does from its
-// input to the outputs: ONNX Runtime, OpenVINO and others run it as it is. It is made from the expression graph itself, so what is
-// fused there stays folded: batch norm lies in the weights of convolutions.
+// Export writes a model as an ONNX file of standard operators (opset 17), with everything that the model's graph does
+// from its input to the outputs: ONNX Runtime, OpenVINO and others run it as it is. The file is made from the
+// expression graph itself, so layers that are fused there stay fused: batch norm is part of the weights of
+// convolutions.
 //
 // The file has one input, "input" [batch, InputShape...] of float32, and for each of the outputs one of that name,
-// [batch, ...] of float32 or int64. The batch is free: constants that grow with it are written for one sample and repeated. An
-// operation that has no counterpart, as what belongs to training or reads more than the input, is an error that lists each of them.
+// [batch, ...] of float32 or int64. The batch is free: constants that grow with it are written for one sample and
+// repeated. An operation without an ONNX counterpart is an error that lists every such operation; operations of
+// training, and those that read more than the input, have none.
 func Export(w io.Writer, m graph.Model, o ExportOptions) error {
 	model, err := export(m, o)
 	if err != nil {

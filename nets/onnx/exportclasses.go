@@ -8,7 +8,7 @@ import (
 	"github.com/line-ood/goline/graph"
 )
 
-// exportRunnerUp writes the largest of what is left when the class is taken away.
+// exportRunnerUp writes the index of the largest logit among the classes other than the given one.
 func exportRunnerUp(e *exporter, s graph.Step, _ []int, name string) error {
 	in, err := e.useAll(s.Inputs...)
 	if err != nil {

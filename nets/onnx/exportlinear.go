@@ -51,7 +51,8 @@ func (e *exporter) transposed(v *graph.Operand) (string, error) {
 	return e.transposes[v], nil
 }
 
-// exportMatMul gives the product of two vectors an axis, which it has in a graph.
+// exportMatMul writes a matrix product. The product of two vectors, a scalar in ONNX, gets the one axis that it has in
+// a graph.
 func exportMatMul(e *exporter, s graph.Step, _ []int, name string) error {
 	if len(s.Inputs[0].Shape) > 1 || len(s.Inputs[1].Shape) > 1 {
 		return plain("MatMul")(e, s, nil, name)

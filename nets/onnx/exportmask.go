@@ -6,7 +6,8 @@ import (
 	"github.com/line-ood/goline/graph"
 )
 
-// Masks are numbers in a graph and truth values in ONNX. A mask is written as both; what is not used goes in the end.
+// Masks are numbers in a graph and truth values in ONNX. A mask is written in both forms; prune drops in the end the
+// form that is not used.
 
 // truth returns a mask as truth values.
 func (e *exporter) truth(v *graph.Operand) (string, error) {

@@ -173,7 +173,7 @@ func perSample(a, b int) (int, error) {
 	return per, nil
 }
 
-// free returns the shape of a value with -1 for what the batch changes.
+// free returns the shape of a value with -1 for the axis that the batch changes.
 func (e *exporter) free(v *graph.Operand) []int {
 	out := slices.Clone(v.Shape)
 	other := e.pairs[v]
@@ -185,7 +185,7 @@ func (e *exporter) free(v *graph.Operand) []int {
 	return out
 }
 
-// samples returns the number of samples, as a tensor [1].
+// samples returns the name of a tensor [1] that holds the number of samples.
 func (e *exporter) samples() string {
 	if e.size == "" {
 		e.size = e.inner("Shape", []string{inputName}, integer("start", 0), integer("end", 1))
@@ -193,7 +193,8 @@ func (e *exporter) samples() string {
 	return e.size
 }
 
-// sizes returns a list of whole numbers as a tensor. For each -1 there stands the number of samples times per of that place.
+// sizes returns the name of a tensor that holds a list of whole numbers, with each -1 replaced by the number of samples
+// times the number in per at that place.
 func (e *exporter) sizes(name string, list, per []int) string {
 	var parts []string
 	var fixed []int

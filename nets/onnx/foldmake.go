@@ -32,7 +32,7 @@ func foldConstant(_ *tracer, n *node, _ []*constant) ([]*constant, error) {
 	return nil, unsupportedf("it has no value that is a dense tensor or numbers")
 }
 
-// wantShape returns the shape that a constant holds.
+// shapeIn returns the shape that a constant holds.
 func shapeIn(c *constant) ([]int, error) {
 	if c == nil || len(c.shape) > 1 || c.i64 == nil || c.len() > maxRank {
 		return nil, fmt.Errorf("expected a shape: a vector of at most %d integers", maxRank)

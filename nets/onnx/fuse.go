@@ -12,7 +12,7 @@ type program struct {
 	changed bool
 }
 
-// newProgram keeps what the results need and brings it to the layers that the graph has.
+// newProgram keeps the instructions that the results need and rewrites them as layers that the graph builder has.
 func newProgram(insts []*inst, results []*value) *program {
 	p := &program{insts: insts, results: results}
 	p.fuse()
@@ -247,8 +247,9 @@ func (p *program) transposedElementwise(i *inst) bool {
 	return true
 }
 
-// prefixConcat makes a concatenation that begins with all that another joins one that begins with the other's result, as
-// networks do whose layers read all before them (Huang et al., CVPR 2017).
+// prefixConcat finds a concatenation whose first inputs are all inputs of another one, and lets it begin with the
+// result of that other instead. Networks whose layers read all layers before them have such concatenations (Huang et
+// al., CVPR 2017).
 func (p *program) prefixConcat(i *inst) bool {
 	if i.kind != "Concat" {
 		return false

@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// simpleClip makes clips of what bounds numbers otherwise, and one of two.
+// simpleClip turns other instructions that bound numbers into clips, and two clips in a row into one.
 func (p *program) simpleClip(i *inst) bool {
 	lo, hi := math.Inf(-1), math.Inf(1)
 	switch {
@@ -56,7 +56,7 @@ func withScalar(i *inst) (x *value, v float64, ok bool) {
 	return nil, 0, false
 }
 
-// square makes squares of powers and products.
+// square turns powers and products that are x² into squares.
 func (p *program) square(i *inst) bool {
 	switch i.kind {
 	case "Pow":

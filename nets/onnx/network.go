@@ -66,7 +66,7 @@ func (n *Network) allocate() error {
 // Name is the file's name.
 func (n *Network) Name() string { return n.name }
 
-// Classes is the number of classes, K: of logits.
+// Classes is the number of classes, K, which is the number of logits.
 func (n *Network) Classes() int { return n.classes }
 
 // Dim is the number of penultimate neurons, D; 0 where no features are known.
@@ -81,14 +81,14 @@ func (n *Network) Head() (weight, bias *graph.Param) {
 	return n.index[n.head.base+".weight"], n.index[n.head.base+".bias"]
 }
 
-// Preprocessing is what [Options] said.
+// Preprocessing is the preprocessing that [Options] gave.
 func (n *Network) Preprocessing() nets.Preprocessing { return n.preprocessing }
 
 // InputShape is the shape of one image, in the file's order of axes.
 func (n *Network) InputShape() []int { return slices.Clone(n.input) }
 
-// Params returns the parameters, in the order in which layers use them. They are named as PyTorch's where the file has such
-// names, otherwise after its nodes.
+// Params returns the parameters, in the order in which layers use them. They have the names of PyTorch's state dict
+// where the file has such names, and otherwise names after the file's nodes.
 func (n *Network) Params() []*graph.Param { return n.params }
 
 // Outputs names the features, where there are any, and the logits.

@@ -41,7 +41,8 @@ func Open(path string, o Options) (*Network, error) {
 	return n, nil
 }
 
-// Read makes a network of the bytes of a file. folder is where external data lies, nil for nowhere. The name becomes the network's.
+// Read makes a network of the bytes of a file. folder holds the file's external data; nil means that there is none. The
+// name becomes the network's.
 func Read(data []byte, folder fs.FS, name string, o Options) (*Network, error) {
 	n, err := read(data, folder, name, o)
 	if err != nil {

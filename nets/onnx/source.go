@@ -25,8 +25,9 @@ func (n *Network) Options() Options {
 	return o
 }
 
-// File returns the ONNX file that the network was read from, with external data in it, so that [Read] needs nothing else. A file
-// that is no longer what [Open] read is an error. Values that parameters were given since are not in it.
+// File returns the ONNX file that the network was read from, with external data in it, so that [Read] needs nothing
+// else. A file that is no longer what [Open] read is an error. Values that parameters were given since then are not in
+// the file.
 func (n *Network) File() ([]byte, error) {
 	data, err := n.source()
 	if err != nil {

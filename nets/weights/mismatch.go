@@ -18,7 +18,7 @@ func (m ShapeMismatch) String() string {
 	return fmt.Sprintf("%s: expected %v, got %v", m.Name, m.Want, m.File)
 }
 
-// ErrMismatch is what every [*MismatchError] is, for those who need not know the tensors.
+// ErrMismatch is what errors.Is finds in every [*MismatchError], for callers that need not know the tensors.
 var ErrMismatch = errors.New("weights do not fit the network")
 
 // MismatchError lists everything that keeps a state dict from fitting a network, sorted by name. It is [ErrMismatch].

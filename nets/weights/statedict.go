@@ -4,7 +4,7 @@
 // npz. [Load] is strict: names and shapes of the network and the file must agree, and every disagreement is reported at
 // once. Nothing in a file is ever executed. [Save] writes safetensors and npz.
 //
-// What takes a path is a thin layer over the same for an fs.FS, an [io.ReaderAt] or an [io.Writer].
+// Each function that takes a path is a thin layer over one for an fs.FS, an [io.ReaderAt] or an [io.Writer].
 package weights
 
 import (
