@@ -16,7 +16,7 @@ import (
 
 const checkpointFormat = "goline training checkpoint 2"
 
-// tensors lists what a run's weights depend on, by name.
+// tensors lists, by name, all tensors that the later weights of a run depend on.
 func (r *run) tensors() map[string][]float32 {
 	all := map[string][]float32{}
 	for i, p := range r.net.Params() {

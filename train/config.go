@@ -31,7 +31,7 @@ type Config struct {
 	// Device is where gradients and validation are computed, the processor unless told otherwise. Weights differ between devices by
 	// rounding.
 	Device graph.Device `json:"-"`
-	// Seed is that of the order of the images, of augmentation and of dropout.
+	// Seed is the seed of the order of the images, of augmentation and of dropout.
 	Seed uint64
 
 	Optimizer      OptimizerConfig // SGD without momentum unless told otherwise
@@ -45,8 +45,8 @@ type Config struct {
 
 	// Checkpoint is the file that the state of the run is kept in; "" means none.
 	Checkpoint string `json:"-"`
-	// CheckpointEvery is the number of steps between two checkpoints; 0 means one at the end of each epoch. There is one at the
-	// end of the run in any case.
+	// CheckpointEvery is the number of steps between two checkpoints; 0 means one at the end of each epoch. In any case a
+	// checkpoint is written at the end of the run.
 	CheckpointEvery int `json:"-"`
 	// Resume goes on from the checkpoint if there is one. Without it an existing checkpoint is overwritten.
 	Resume bool `json:"-"`
@@ -91,7 +91,7 @@ type Result struct {
 // ErrDiverged is the cause of an error of [Run] when a loss, a gradient or a weight is not finite any more.
 var ErrDiverged = errors.New("training diverged")
 
-// ErrConfig is the cause of an error about settings: out of their ranges, unknown names, or such that do not go together.
+// ErrConfig is the cause of an error about settings that are out of range, have unknown names, or exclude each other.
 var ErrConfig = errors.New("settings of training")
 
 // configError is an error about settings, whose text says it all.
@@ -103,8 +103,9 @@ func configf(format string, args ...any) error {
 	return configError{fmt.Errorf("train: "+format, args...)}
 }
 
-// ErrMismatch is the cause of an error of [Run] when the checkpoint to resume from is one of another run: of other settings,
-// other images, labels or another number of classes, or another network. A file that is no checkpoint is another error.
+// ErrMismatch is the cause of an error of [Run] when the checkpoint to resume from belongs to another run: one with
+// other settings, other images, labels or another number of classes, or another network. A file that is no checkpoint
+// is another error.
 var ErrMismatch = errors.New("checkpoint of another run")
 
 // Beyond these a number is a typing error: a run needs memory for a batch and for its workers.
@@ -114,8 +115,8 @@ const (
 	maxWorkers = 1024
 )
 
-// Check fails, wrapping [ErrConfig], for settings that no run can have, whatever its network and images are. [Run] checks them as
-// well.
+// Check fails, wrapping [ErrConfig], for settings that are invalid whatever the network and the images are. [Run]
+// checks them as well.
 func (c Config) Check() error {
 	switch {
 	case c.Epochs < 1 || c.Epochs > maxEpochs:

@@ -15,5 +15,5 @@
 //	state, err := weights.FromParams(net.Params())
 //	err = weights.Save("net.safetensors", state)
 //
-// It builds on packages graph, nets and dataset, and nothing builds on it but commands.
+// The package builds on packages graph, nets and dataset; only commands build on it.
 package train

@@ -9,7 +9,8 @@ import (
 	"github.com/line-ood/goline/graph"
 )
 
-// Initialise fills parameters with what training starts from, by their shapes and the last part of their names.
+// Initialise fills parameters with the values that training starts from, which depend on their shapes and the last part
+// of their names.
 //
 // Convolutions, [out, in, kernel height, kernel width] or of more than two axes otherwise, are normal with variance 2 / (out ·
 // kernel height · kernel width) (He et al., ICCV 2015, for the backward pass, as torchvision's residual networks). Linear layers

@@ -90,7 +90,7 @@ func like(params []*graph.Param) [][]float32 {
 	return out
 }
 
-// stepper is what optimizers have in common.
+// stepper holds what all optimizers have: the parameters, the settings and the number of steps.
 type stepper struct {
 	c      OptimizerConfig
 	params []*graph.Param

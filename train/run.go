@@ -12,14 +12,15 @@ import (
 	"github.com/line-ood/goline/nets"
 )
 
-// Run trains the network, from the values that its parameters have ([Initialise] gives it some), on labelled images, and
-// validates it after every epoch on val, which may be nil. Any [nets.Classifier] for images of three channels will do. The
-// trained weights are left in the network: with [Config].EMADecay their average. Settings that cannot be are an error that wraps
-// [ErrConfig].
+// Run trains the network, from the values that its parameters have ([Initialise] gives it some), on labelled images,
+// and validates it after every epoch on val, which may be nil. Any [nets.Classifier] for images of three channels will
+// do. The trained weights are left in the network: with [Config].EMADecay their average. Invalid settings are an error
+// that wraps [ErrConfig].
 //
-// Run ends early when ctx does, after writing a checkpoint, and with an error that wraps [ErrDiverged] when the loss or a
-// gradient is not finite any more; the last checkpoint then is of a step where they were. A checkpoint to resume from that
-// does not belong to this very run is an error that wraps [ErrMismatch], and leaves the network as it was.
+// Run ends early when ctx does, after writing a checkpoint, and with an error that wraps [ErrDiverged] when the loss or
+// a gradient is not finite any more; the last checkpoint is then of a step at which they were finite. A checkpoint to
+// resume from that does not belong to this very run is an error that wraps [ErrMismatch]; the network is then left as
+// it was.
 func Run(ctx context.Context, net nets.Classifier, data, val dataset.Dataset, c Config) (*Result, error) {
 	c, err := c.withDefaults(net, data)
 	if err != nil {
