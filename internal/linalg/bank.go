@@ -11,9 +11,9 @@ import (
 
 // Bank is a set of rows that queries are compared with. It may be used from several goroutines at once.
 //
-// Beside the rows it keeps them as 16-bit integers, whose products a processor adds up faster than those of floating-point
-// numbers. Answers do not depend on that: the integers only tell which rows can be among the answer, by a bound on their error
-// (see codes), and those are compared in float64.
+// Beside the rows the bank keeps approximations of them in 16-bit integers, whose products a processor adds up faster
+// than those of floating-point numbers. Answers do not depend on the approximation: the integers only tell, by a bound
+// on their error (see codes), which rows can be among the answer, and those rows are compared in float64.
 type Bank struct {
 	n, dim int
 	rows   []float32 // [n, dim], the caller's
@@ -29,7 +29,7 @@ type Bank struct {
 	chunk []extent  // [chunks]
 }
 
-// extent holds the largest norm and the largest error of the rows of a chunk.
+// extent holds the largest norm of the rows of a chunk, and the largest error of their codes.
 type extent struct{ norm, off float64 }
 
 // chunkPanels is how many panels are multiplied before their products are looked at.
@@ -38,8 +38,8 @@ const (
 	chunkColumns = chunkPanels * kernel.ShortColumns
 )
 
-// NewBank returns a bank of rows [n, dim], which it keeps and does not copy. It takes 2 more bytes for each element. It refuses
-// empty and misshapen banks and elements that are not finite.
+// NewBank returns a bank of rows [n, dim], which it keeps and does not copy. The bank takes 2 more bytes for each
+// element. It is an error where there are no rows, their length is no multiple of dim, or an element is not finite.
 func NewBank(ctx context.Context, rows []float32, dim, workers int) (*Bank, error) {
 	n, err := rowsOf("bank", rows, dim)
 	if err != nil {

@@ -19,7 +19,7 @@ const (
 	scatterLeft  = 96        // features of the left-hand side that pass a right panel together, a multiple of PanelRows
 )
 
-// NewScatter returns the sum of no rows of dim features.
+// NewScatter returns an empty sum, for rows of dim features.
 func NewScatter(dim int) *Scatter { return &Scatter{dim: dim, sum: make([]float64, dim*dim)} }
 
 // Add adds rows [n, dim]. centre returns the centre [dim] of a row, counted from the first of this call; it is called from

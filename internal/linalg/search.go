@@ -83,7 +83,7 @@ func newSearcher(b *Bank, rows int, nearest bool) *searcher {
 	return s
 }
 
-// load takes other queries.
+// load makes the searcher search for other queries.
 func (s *searcher) load(queries []float32, k int) {
 	dim := s.b.dim
 	rows := len(queries) / dim
@@ -142,7 +142,7 @@ func (s *searcher) look(query, chunk int, products []int32) {
 	}
 }
 
-// least returns the number in float32 below which no row of a chunk can reach a value of bound.
+// least returns the float32 product with the query below which no row of a chunk can have a value of at least bound.
 func (s *searcher) least(q *codes, e *extent, bound float64) float32 {
 	err := errorOf(q, e.norm, e.off, s.b.dim)
 	// Products in float32 are rounded five times, sizes included; codes lengthen a row by less than a tenth. What is too

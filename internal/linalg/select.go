@@ -18,7 +18,8 @@ type shortlist struct {
 
 func newShortlist(k int) *shortlist { return &shortlist{k: k, limit: 4*k + 1024} }
 
-// bound returns what an upper bound must reach to matter, and whether there is such a number yet.
+// bound returns the value that a row's upper bound must reach for the row to matter, and whether there is such a value
+// yet.
 func (s *shortlist) bound() (float64, bool) {
 	if len(s.least) < s.k {
 		return 0, false

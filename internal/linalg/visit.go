@@ -18,10 +18,11 @@ const (
 	visitRows    = 64  // rows of that part
 )
 
-// VisitInner calls visit with the inner products of every query with all rows of a bank, some consecutive ones at a time:
-// products[p][j] is <query, row first+j> of the p-th pair in float64, its terms added in order. Pairs have the same number of
-// queries and the same number of rows. The calls for one query come from one goroutine, first rising from 0; those for different
-// queries come from up to workers goroutines at once. products belongs to the caller again when visit returns.
+// VisitInner calls visit with the inner products of every query with all rows of a bank, some consecutive ones at a
+// time: products[p][j] is <query, row first+j> of the p-th pair in float64, its terms added in order. Pairs have the
+// same number of queries and the same number of rows. The calls for one query come from one goroutine, first rising
+// from 0; those for different queries come from up to workers goroutines at once. visit must not keep products after it
+// returns.
 func VisitInner(ctx context.Context, pairs []Pair, workers int, visit func(query, first int, products [][]float64)) error {
 	n, rows, err := checkPairs(pairs)
 	if err != nil || n == 0 || rows == 0 {
