@@ -220,7 +220,7 @@ func (e *evalCommand) checkMethods() error {
 	return nil
 }
 
-// expandAll puts the names of all methods that are not too slow for it in the place of "all", LINe first.
+// expandAll replaces "all" by the names of all methods that are not marked as slow, LINe first.
 func (e *evalCommand) expandAll() {
 	if len(e.methods) != 1 || strings.TrimSpace(e.methods[0]) != "all" {
 		return
@@ -260,7 +260,7 @@ func (e *evalCommand) leaveOut(net nets.Classifier) error {
 	return nil
 }
 
-// checkCompare refuses the name of no method.
+// checkCompare refuses a name that no method has.
 func (e *evalCommand) checkCompare() error {
 	switch e.compare {
 	case "", eval.CompareAll, eval.CompareNone:

@@ -18,8 +18,8 @@ import (
 // number of images, at no measurable cost. The variable GOGC overrides it.
 const gcPercent = 25
 
-// grace is how long a command may take to end by itself after the first signal. Decoders, walks and runs look at their context; what
-// does not, a read from a file system that hangs for example, is left behind.
+// grace is how long a command may take to end by itself after the first signal. Decoders, walks and runs look at their
+// context; work that does not, such as a read from a file system that hangs, is abandoned.
 const grace = 900 * time.Millisecond
 
 // Main runs the process' own command line until it ends or a signal interrupts it, and returns the exit status. INT, TERM and HUP

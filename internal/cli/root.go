@@ -60,7 +60,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) (code int
 	}
 }
 
-// oneLine puts errors that were joined, one to a line, behind each other.
+// oneLine writes joined errors, which stand one on each line, as one line.
 func oneLine(err error) string {
 	return command.Printable(strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", "; "))
 }

@@ -27,7 +27,7 @@ func (b *Bytes) String() string {
 	return strconv.FormatInt(int64(*b), 10)
 }
 
-// Type is what help calls a value.
+// Type is the word by which help calls a value of the flag.
 func (b *Bytes) Type() string { return "bytes" }
 
 // Set takes a number with or without a unit, whose letters may be of either case.

@@ -62,7 +62,7 @@ func (c *Common) maxMemory() int64 {
 	return int64(c.MaxMemory)
 }
 
-// Check fails for values that no run can have.
+// Check fails for values of the flags that no run can have.
 func (c *Common) Check() error {
 	switch {
 	case c.Batch < 0 || c.Batch > maxBatch:
@@ -84,7 +84,8 @@ func RegisterDevice(cmd *cobra.Command, device *string) {
 	cmd.Flags().StringVar(device, "device", string(graph.CPU), "where the graph runs: cpu, cuda (the first NVIDIA card) or cuda:N")
 }
 
-// CheckDevice fails for what cannot name a device. Whether it is there shows when a graph is compiled.
+// CheckDevice fails for a text that cannot name a device. Whether the machine has the device shows when a graph is
+// compiled.
 func CheckDevice(device string) error {
 	if device == "" || graph.Device(device).Check() != nil {
 		return Usagef("--device %q: expected cpu, cuda or cuda:N", device)
@@ -100,9 +101,9 @@ func (c *Common) GraphOptions() graph.Options {
 // workersPerProcessor bounds the workers of a run: more than that wait for each other, and each takes memory.
 const workersPerProcessor = 8
 
-// Limit makes batch and workers no more than so many images can use, 0 for a number that is not known yet, and no more than what takes
-// three eighths of --max-memory for what the network computes. Results do not depend on either. It does nothing where both are chosen
-// by the program.
+// Limit makes batch and workers no more than so many images can use, 0 for a number that is not known yet, and no more
+// than what takes three eighths of --max-memory for what the network computes. Results do not depend on either. Limit
+// does nothing where the program chooses both.
 func (c *Common) Limit(net graph.Model, images int) error {
 	if c.Batch == 0 && c.Workers == 0 {
 		return nil

@@ -25,7 +25,7 @@ func (c *Contributions) Register(cmd *cobra.Command) {
 // Input is what the command reads.
 func (c *Contributions) Input() Input { return InputFile("--contributions", c.File) }
 
-// contributionsFile is what counts of a file of "attribute values".
+// contributionsFile holds what is used of a file that "attribute values" wrote.
 type contributionsFile struct {
 	Setting struct {
 		Net     string `json:"net"`

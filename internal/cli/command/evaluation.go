@@ -63,7 +63,7 @@ func (e *Evaluation) Check() (err error) {
 	return err
 }
 
-// Inputs are what the command reads.
+// Inputs returns the files that the command reads.
 func (e *Evaluation) Inputs() []Input {
 	all := append(e.Net.Inputs(), InputData("--fit", e.Fit), InputData("--id", e.ID), InputFolder("--features-dir", e.FeaturesDir))
 	if e.FeaturesDir != "" {

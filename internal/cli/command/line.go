@@ -75,7 +75,8 @@ func (l *LINe) Options() (line.Options, error) {
 	return o, nil
 }
 
-// Params are the options as parameters of the registered method. Of clip and clip_percentile it has what was given.
+// Params are the options as parameters of the registered method. Of clip and clip_percentile the map has the one that
+// was given.
 func (l *LINe) Params() map[string]float64 {
 	p := map[string]float64{"p_a": l.pA, "p_w": l.pW}
 	if l.given("clip") {
@@ -96,7 +97,7 @@ func (l *LINe) Params() map[string]float64 {
 	return p
 }
 
-// Given is Params without what the command line does not say.
+// Given returns those of Params whose flags are on the command line.
 func (l *LINe) Given() map[string]float64 {
 	p := l.Params()
 	for flag, name := range map[string]string{"p-a": "p_a", "p-w": "p_w"} {

@@ -111,7 +111,7 @@ func (n *Network) Data(flag, spec string) (dataset.Dataset, error) {
 // SHA256 is the digest of the file of weights, in hex.
 func (n *Network) SHA256() (string, error) { return weights.SHA256(n.File()) }
 
-// Known fails unless the flags name an architecture that there is, and go together.
+// Known fails unless the flags name a known architecture and suit each other.
 func (n *Network) Known() error {
 	switch {
 	case n.IsONNX() && n.Weights != "":
@@ -223,8 +223,8 @@ func (n *Network) prepared(net *nets.Network) (nets.Classifier, error) {
 	return other, nil
 }
 
-// OpenOrNew is Open for what prepares no images, or, where the flags name no weights, returns a network of so many classes whose
-// parameters are zero; trained tells which.
+// OpenOrNew is Open for commands that prepare no images. Where the flags name no weights, it returns a network of so
+// many classes whose parameters are zero; trained tells which of the two it is.
 func (n *Network) OpenOrNew(classes int) (net nets.Classifier, trained bool, err error) {
 	if n.File() != "" {
 		if err := Required(n.Needs()...); err != nil {

@@ -17,7 +17,7 @@ func (c *Common) newBar(what string, n int) Bar {
 	return c.bar(what, n, progressbar.OptionShowIts(), progressbar.OptionSetItsString("images"))
 }
 
-// Counter shows how far work is that is not counted in images. total 0 is not known.
+// Counter shows how far work has come that is not counted in images. A total of 0 means that it is not known.
 func (c *Common) Counter(what string, total int) Bar {
 	if total == 0 {
 		total = -1

@@ -37,8 +37,8 @@ func (s *Sharding) Check() (err error) {
 	return nil
 }
 
-// Take returns the shard's images of a set, and where they lie in it; without the flag it returns the set as it is, and nil. made tells what
-// the result depends on beside the images. Closing the result closes the set.
+// Take returns the shard's images of a set, and the part of the set that they are; without the flag it returns the set
+// as it is, and nil. made tells what the result depends on beside the images. Closing the result closes the set.
 func (s *Sharding) Take(set dataset.Dataset, made string) (dataset.Dataset, *dataset.Extent, error) {
 	if !s.Given() {
 		return set, nil, nil
