@@ -35,7 +35,7 @@ type Builder struct {
 	scratch *scratch
 	bf16    bool // products in bfloat16
 	from    string
-	spread  bool // what is fed at from is one sample for all of a batch
+	spread  bool // the program is fed, at from, one sample that all of a batch share
 	hooks   map[string]Hook
 
 	input   *G.Node // what the program's batches are fed to

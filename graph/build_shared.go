@@ -13,8 +13,8 @@ import (
 // unless the computation is in float64 or an operation of Gorgonia's own reads it, which might write to it as well.
 type sharedInput struct {
 	node  *G.Node
-	bound []float32     // what the node's value lies in
-	own   *tensor.Dense // what values are copied to instead, if they are
+	bound []float32     // the memory in which the node's value lies
+	own   *tensor.Dense // memory that values are copied to, where they are copied
 }
 
 // Shared adds an input of exactly the given shape that all samples of a batch share, for example the background rows of

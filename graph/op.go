@@ -44,13 +44,13 @@ type op struct {
 	fn    function
 	node  *G.Node
 	out   G.Value
-	fail  error // of the last run: Gorgonia passes errors on as text
+	fail  error // error of the last run: Gorgonia passes errors on as text
 
 	slab    *slab   // where out lies, nil for memory of its own
 	memory  any     // what out was made of, if the operation made it
-	strides []int   // of that
-	copied  G.Value // of out, for stock operations that cannot read it in place
-	nodes   int     // in the graph when stock was determined
+	strides []int   // of memory
+	copied  G.Value // a copy of out, for stock operations that cannot read it in place
+	nodes   int     // number of nodes in the graph when stock was determined
 	stock   bool    // a stock operation reads the value
 	clock   *clock  // of the program's profile, nil without one
 
@@ -58,13 +58,13 @@ type op struct {
 	attributes any
 
 	device  *deviceForm // how it runs on a card, nil where it does not
-	scratch int         // bytes that it needs there while it runs
+	scratch int         // bytes that it needs on the card while it runs
 	place   *placement  // nil on the processor
-	form    *deviceForm // in which it runs there, nil where it runs on the processor all the same
+	form    *deviceForm // the form in which it runs on the card, nil where it runs on the processor all the same
 	value   *mirror     // of out
 	sources []*mirror   // of the inputs
-	hosts   []G.Value   // what those are in the host's memory
-	number  int         // among the operations of place
+	hosts   []G.Value   // the inputs' values in the host's memory
+	number  int         // its number among the operations of place
 }
 
 var (

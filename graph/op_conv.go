@@ -25,7 +25,7 @@ type ConvConfig struct {
 
 	Out    int // channels of the output
 	Kernel [2]int
-	Bias   bool // there is one
+	Bias   bool // whether the layer has a bias
 }
 
 // Conv2D returns the cross-correlation that neural networks call convolution, zero padded, of x [batch, channels, height,
@@ -175,7 +175,7 @@ type packer[T kernel.Float] struct {
 	geom  kernel.ConvGeom
 	at    convArgs
 	skip  int  // inputs of the operation before those of the convolution
-	back  bool // it is for the gradient
+	back  bool // the packed form is for the gradient
 	conv  *kernel.Conv[T]
 }
 

@@ -143,8 +143,8 @@ type matmulFn[T kernel.Float] struct {
 	products
 	again  []bool             // the product's result has been written before, and is added to
 	fixed  []*kernel.Right[T] // the matrices of the second input, if they never change
-	right  *kernel.Right[T]   // the last one, if they do
-	packed int                // which that is
+	right  *kernel.Right[T]   // the matrix packed last, where they change
+	packed int                // which matrix right is
 	card   matmulCard
 }
 

@@ -16,7 +16,7 @@ type move struct {
 	size         []int
 	src, dst     []int // strides, a source's may be 0
 	srcAt, dstAt int
-	fill         float64 // what the destination holds elsewhere
+	fill         float64 // what the destination holds where nothing is moved to
 	attributes   any     // of its [Step]
 }
 

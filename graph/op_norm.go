@@ -19,8 +19,8 @@ type normGeom struct {
 // NormStep describes [LayerNorm], [RMSNorm] and [GroupNorm]. Input 0 is x; Scale and Bias are positions among the inputs, -1
 // where there is none.
 type NormStep struct {
-	Axis        int // the first of those that are standardised together, not negative; 1 for GroupNorm
-	Groups      int // of GroupNorm, zero for the others
+	Axis        int // the first of the axes that are standardised together, not negative; 1 for GroupNorm
+	Groups      int // groups of a GroupNorm, zero for the others
 	Eps         float64
 	Scale, Bias int
 }

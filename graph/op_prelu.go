@@ -40,7 +40,7 @@ func PReLU(x, slope *G.Node) (*G.Node, error) {
 type preluRows struct {
 	sample int   // by how many slopes a sample lies from the next
 	shape  []int // of one sample, axes joined where the slope allows; at least one axis
-	step   []int // by how many slopes each of them steps
+	step   []int // by how many slopes a step along each axis of shape moves
 }
 
 // newPReLURows fails unless slopes of shape from broadcast to shape to.

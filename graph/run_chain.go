@@ -97,7 +97,7 @@ func chainConvs(order G.Nodes) map[*G.Node]G.Nodes {
 		for ; len(nodes) > 1; nodes, fns = nodes[1:], fns[1:] {
 			x := children(nodes[0])[0]
 			if _, own := x.Op().(*op); !own && x.Op() != nil {
-				continue // its memory is not ours
+				continue // its memory belongs to a stock operation
 			}
 			var convs []*kernel.Conv[float32]
 			for _, f := range fns {

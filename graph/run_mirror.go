@@ -21,9 +21,9 @@ type mirror struct {
 	given           G.Value // what a stock operation computed last
 
 	onHost, onCard bool
-	fixed          bool // both stay
+	fixed          bool // the value never changes: once it is in a place, it stays there
 	staging        G.Value
-	raw            cuda.Pinned // what staging lies in
+	raw            cuda.Pinned // the memory that staging lies in
 }
 
 func newMirror(dtype tensor.Dtype, shape tensor.Shape) *mirror {

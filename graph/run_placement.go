@@ -20,7 +20,7 @@ type placement struct {
 	scratch region // for operations, one after the other
 	args    cuda.Args
 	apart   bool           // each value has an allocation of its own
-	pending []func() error // what is to be done when the card has finished
+	pending []func() error // work for the host when the card has finished
 
 	status   region // what kernels report of classes that do not exist
 	reported []int64

@@ -54,7 +54,7 @@ type ConvStep struct {
 
 // AffineStep describes an [Affine].
 type AffineStep struct {
-	ReLU bool // one follows
+	ReLU bool // a ReLU follows
 }
 
 // PoolStep describes average pooling of relu?(scale·x + shift), its inputs.

@@ -46,7 +46,7 @@ func (p *Program) Run(ctx context.Context, batches Batches) iter.Seq2[*Outputs, 
 		}
 		err := r.stop()
 		if ctx.Err() != nil {
-			err = ctx.Err() // also where the stream just ended: it may have done so because of ctx
+			err = ctx.Err() // also where the stream just ended: it may have ended because of ctx
 		}
 		if err != nil {
 			yield(nil, err)

@@ -19,7 +19,7 @@ type training struct {
 // normLayer is a batch norm of the model.
 type normLayer struct {
 	mean, variance *Param  // its running statistics
-	node           *G.Node // the form of it that the graph uses
+	node           *G.Node // the form of the batch norm that the graph uses
 	count          int     // values per channel
 }
 

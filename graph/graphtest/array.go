@@ -107,7 +107,7 @@ func (a Array) sample(i int) Array {
 type Input struct {
 	Array
 	Classes []int // instead of elements: [batch] of int
-	Fixed   bool  // it has no gradient
+	Fixed   bool  // the input has no gradient
 	// PerSample marks an input whose first axis is the batch. An operation with any such input must treat each sample alike in
 	// any batch.
 	PerSample bool

@@ -17,7 +17,7 @@ const DeviceVariable = "GOLINE_TEST_DEVICE"
 // Session is a graph with its inputs and a tape machine. Whatever fails, fails its test.
 type Session struct {
 	Graph *G.ExprGraph
-	In    G.Nodes // the inputs that it was made with
+	In    G.Nodes // the inputs that the session was made with
 
 	t      T
 	dtype  tensor.Dtype
