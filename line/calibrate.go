@@ -31,7 +31,7 @@ type calibration struct {
 	record   conformal.Record
 	pictures []Hash // ascending; empty where they are not known
 	once     sync.Once
-	made     *conformal.Calibrator // at the first use, since adjustments are work
+	made     *conformal.Calibrator // made at the first use, since adjustments take time
 	err      error
 }
 

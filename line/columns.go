@@ -36,7 +36,7 @@ type span struct{ lo, hi int }
 type search struct {
 	*columns
 	factor []float32 // |C[c, :]|
-	open   []span    // what may still hold the two, for each column
+	open   []span    // the part of each column that may still hold the two wanted products
 	inner  []span    // the part of open between the pivots
 	total  int       // products in open
 	below  int       // products smaller than all in open

@@ -21,9 +21,9 @@ type Detector struct {
 	limits        []float32 // upper bounds of activations [D], per class [K, D]; nil where all have options.Clip
 	activation    []float32 // thresholds [K], nil without AP
 	weight        []float32 // thresholds [K], nil without WP
-	other         *other    // the method where that is not LINe, which leaves the fields above but net and preprocessing empty
-	fitScores     []float64 // of the images it was fitted to, ascending; empty where they are not known
-	fitPictures   []Hash    // those images as pictures, ascending; empty where they are not known
+	other         *other    // the method where that is not LINe; the fields above are then empty, except net and preprocessing
+	fitScores     []float64 // scores of the images that it was fitted to, ascending; empty where they are not known
+	fitPictures   []Hash    // hashes of those images, ascending; empty where they are not known
 	calibration   *calibration
 	many, single  compiled // programs for batches and for one image at a time
 }

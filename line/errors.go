@@ -24,7 +24,7 @@ var (
 type FittedError struct {
 	First int // index of the first such picture
 	Count int // how many there are
-	Of    int // among so many
+	Of    int // number of pictures among which they are
 }
 
 // Error names the picture by its index.

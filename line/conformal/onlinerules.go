@@ -33,7 +33,7 @@ type lordDependent struct {
 	alpha, earned float64
 	Tests         int     `json:"tests"`
 	Wealth        float64 `json:"wealth"`
-	AtLast        float64 `json:"at_last"` // wealth after the latest discovery, the initial one before any
+	AtLast        float64 `json:"at_last"` // wealth after the latest discovery, the initial wealth before any discovery
 }
 
 // level has ξ_t = 0.139307 α / (b_0 t log³ max(t, 2)), for which Σ ξ_t (1 + log t) ≤ α/b_0 as the theorem asks (but for 3·10⁻⁶ by

@@ -17,9 +17,9 @@ import (
 
 // ExtremeOptions says what [Extremes] shows. The zero value shows four pictures on either side with four neurons each.
 type ExtremeOptions struct {
-	Pictures int // with the highest and with the lowest scores; 0 for 4
-	Neurons  int // of each picture; 0 for 4
-	Side     int // of the copies, in pixels: that of larger pictures' longer side; 0 for 96
+	Pictures int // number of pictures with the highest scores, and with the lowest; 0 for 4
+	Neurons  int // number of neurons of each picture; 0 for 4
+	Side     int // longest side of the copies in pixels, to which larger pictures are reduced; 0 for 96
 	// Classes are the names of the network's classes; nil where they are not known.
 	Classes []string
 	// Keep tells which neurons the method keeps for a class, shape [feature]; nil for all.

@@ -14,7 +14,7 @@ type ScoreSets struct {
 
 // Difference is the outcome of a paired comparison of two methods on the same samples.
 type Difference struct {
-	Mean float64  // mean AUROC over the OOD sets of the one minus that of the other, in [-1, 1]
+	Mean float64  // mean AUROC over the OOD sets of the first method minus that of the second, in [-1, 1]
 	CI   Interval // of Mean
 	P    float64  // two-sided p-value of no difference
 }

@@ -10,7 +10,7 @@ import (
 type CoverageRisk struct {
 	Threshold float64
 	Coverage  float64 // share of all samples that score at or above Threshold
-	Risk      float64 // share of those that are classified wrongly
+	Risk      float64 // share of the answered samples that are classified wrongly
 }
 
 // RiskCoverage returns the risk-coverage curve (El-Yaniv and Wiener, JMLR 2010) of a classifier whose prediction of sample i is

@@ -41,7 +41,7 @@ type nacScore struct {
 		Samples int
 	}
 	covered  []float64      // samples that count in a bin, shape [feature, bin]
-	full     float64        // of them cover it
+	full     float64        // number of samples that covers a bin fully
 	backward *linalg.Matrix // W', from p - u to g
 	least    float64        // size of a gradient that is not rounding alone
 }

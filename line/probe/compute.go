@@ -53,7 +53,7 @@ type computation struct {
 	net    nets.Classifier
 	head   nets.Head
 	needs  []need
-	values [][]float32 // by need
+	values [][]float32 // one slice for each need
 
 	first  *graph.Program // the images as they are
 	second *graph.Program // changed images; nil without any

@@ -30,9 +30,9 @@ type Fact struct{ Name, Value string }
 
 // Section is a part of a page that its caller wrote.
 type Section struct {
-	ID    string // that of its heading, unlike the others' on the page
+	ID    string // id of its heading, different from all others on the page
 	Title string
-	Body  template.HTML // trusted as it is
+	Body  template.HTML // written to the page unescaped
 }
 
 // WriteHTML writes the result as one HTML file that needs nothing else: what the method is, a table that can be sorted, what the methods

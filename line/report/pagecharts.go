@@ -19,8 +19,8 @@ const boldCurves = 6
 type charts struct {
 	result Result
 	scores []Scores
-	method []int       // of scores: its method's index in the result
-	slot   map[int]int // of a method's index: its colour; faint without
+	method []int       // for each entry of scores, its method's index in the result
+	slot   map[int]int // colour by a method's index; methods without one are drawn faint
 }
 
 // setCharts are the curves of all methods on one OOD set.

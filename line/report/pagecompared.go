@@ -14,7 +14,7 @@ type comparisonView struct {
 	Difference  string
 	CI          string
 	P, Adjusted string
-	Clear       bool // more than chance at 5 %, corrected
+	Clear       bool // whether the corrected p-value is below 5 %
 }
 
 // comparisonSentence says what the p-values are.

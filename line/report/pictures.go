@@ -10,7 +10,7 @@ import (
 // Pictures holds the pictures of one set that a method finds most and least in-distribution.
 type Pictures struct {
 	Set    string
-	Method string    // whose scores they are
+	Method string    // the method whose scores they are
 	Most   []Picture // the highest score first
 	Least  []Picture // the lowest score first
 }
@@ -18,7 +18,7 @@ type Pictures struct {
 // Picture is one picture with what the network and the method say of it.
 type Picture struct {
 	PNG     []byte // a small copy
-	Caption string // what identifies it in its set
+	Caption string // text that identifies the picture in its set
 	Score   float64
 	// Prediction is the class that the network sees, Label the right class where that is known and differs from the
 	// prediction, "" otherwise.
