@@ -28,7 +28,7 @@ type Definition struct {
 	// that the network becomes part of, and must ask for the same parameters each time.
 	Build func(b *graph.Builder, x *G.Node) *G.Node
 
-	fill func(p *graph.Param) // sets what is not zero in a network without weights; nil for nothing
+	fill func(p *graph.Param) // sets those values that are not zero in a network without weights; nil where all are zero
 }
 
 // Define returns the network with all parameters zero, in the order in which Build asks for them, the head's last. An error

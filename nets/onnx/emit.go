@@ -13,7 +13,7 @@ import (
 // named holds the names of a program's parameters, constants and nodes, which are the same for every batch size.
 type named struct {
 	operands map[*value]string // parameters and constants among the inputs of instructions
-	params   map[*value]bool   // the former
+	params   map[*value]bool   // which operands are parameters
 	taps     map[*inst]string
 	blocks   map[*inst]*denseChain
 }

@@ -19,7 +19,7 @@ type value struct {
 	inst    *inst     // what computes it, nil for constants and inputs
 	batch   batching
 	unknown bool   // a node before it is not supported
-	missing string // or only this output of a node is not
+	missing string // or only this output of that node is not supported
 }
 
 // batching tells where the samples of a batch lie in a value: on one axis, of size outer·samples·per. The zero value means that
