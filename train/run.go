@@ -63,8 +63,8 @@ type run struct {
 	state     state
 	saved     int // steps done at the last checkpoint
 
-	began       time.Time // of what was trained since
-	steps       int       // since then
+	began       time.Time // start of the training since the last validation
+	steps       int       // steps since began
 	epochBegan  time.Time
 	spentBefore float64 // seconds of this epoch before an interruption
 }
