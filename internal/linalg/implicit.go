@@ -19,7 +19,7 @@ type sweep struct {
 // the end, with Wilkinson's shift, as EISPACK's tql2 and LAPACK's dsteqr do. It hands the rotations over in portions.
 type diagonaliser struct {
 	d, e   []float64 // diagonal and what lies below it
-	least  float64   // what is too small for any e
+	least  float64   // an e of at most this always counts as 0
 	turns  []float64
 	sweeps []sweep
 	most   int // turns of a portion

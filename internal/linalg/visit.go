@@ -15,7 +15,7 @@ type Pair struct {
 
 const (
 	visitQueries = 192 // most queries that pass a part of the bank together
-	visitRows    = 64  // rows of that part
+	visitRows    = 64  // rows of a part of the bank
 )
 
 // VisitInner calls visit with the inner products of every query with all rows of a bank, some consecutive ones at a
