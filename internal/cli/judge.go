@@ -25,7 +25,7 @@ type judge struct {
 	drift      *conformal.Drift
 
 	images, found int
-	alarm         string // the image that raised it
+	alarm         string // ID of the image that raised the alarm
 	last          conformal.Evidence
 	seen          int // images that the detector was fitted to or calibrated on
 }

@@ -140,7 +140,7 @@ type subject struct {
 	Image  int    // index of the image, -1 for a class
 	ID     string // the image's ID, or the class
 	Label  int    // -1 where unknown
-	Class  int    // that the value is about, -1 where members differ
+	Class  int    // class that the value is about, -1 where members differ
 	Images int    // how many images the game is a mean over
 	Game   attribution.Game
 }
@@ -290,7 +290,7 @@ func (s *stage) labels(set dataset.Dataset) ([]int, error) {
 type images struct {
 	dataset.Dataset
 	labels []int // nil for none
-	pick   []int // which of them play
+	pick   []int // indices of the images that play
 }
 
 // label is that of the image that plays at place k, -1 where unknown.

@@ -23,7 +23,7 @@ type Network struct {
 	Features, Logits string // nodes of an ONNX file
 	ClassNames       string // a file
 
-	classes []dataset.Class // of that file, once read
+	classes []dataset.Class // classes in the file ClassNames, once read
 
 	cmd *cobra.Command // says what was read, on its error stream
 }
