@@ -25,7 +25,8 @@ func coalitions(removed func(b *graph.Builder) *G.Node) map[string]graph.Hook {
 
 func sharedRemoved(b *graph.Builder) *G.Node { return b.Shared("removed", 1, 11) }
 
-// TestSharedGiveTheBitsOfCopies however many samples run at once, and leave what the batch holds as it was.
+// TestSharedGiveTheBitsOfCopies: shared inputs give the bits that a copy for each sample gives, however many samples
+// run at once, and leave what the batch holds as it was.
 func TestSharedGiveTheBitsOfCopies(t *testing.T) {
 	const n = 7
 	r := newRand(40)
@@ -69,7 +70,7 @@ func TestSharedIsNotCopied(t *testing.T) {
 	require.False(t, p.Reads(make([]float32, 11)))
 }
 
-// TestSharedWithStockOperations, which may write to what they read: they get a copy.
+// TestSharedWithStockOperations: stock operations may write to what they read, so they get a copy of a shared input.
 func TestSharedWithStockOperations(t *testing.T) {
 	m := &model{shape: []int{2}, outputs: []string{"sum"}}
 	m.build = func(b *graph.Builder, x *G.Node) error {

@@ -28,7 +28,8 @@ func requireNear(t *testing.T, want, got map[string][]float64, tol float64) {
 	}
 }
 
-// TestCardComputesWhatTheProcessorDoes: everything that a program can fetch, with short batches, further inputs and unknown labels.
+// TestCardComputesWhatTheProcessorDoes compares everything that a program can fetch, with short batches, further inputs
+// and unknown labels.
 func TestCardComputesWhatTheProcessorDoes(t *testing.T) {
 	card := emu.Use(t)
 	net, batch := smallNet(8), samples(8, 11)
@@ -69,7 +70,8 @@ func TestCardGivesTheSameBits(t *testing.T) {
 	}
 }
 
-// TestOperationsWithoutAKernelRunOnTheProcessor: between those that have one, stock operations of Gorgonia among them.
+// TestOperationsWithoutAKernelRunOnTheProcessor: operations without a kernel for cards, stock ones among them, run
+// between operations that have one.
 func TestOperationsWithoutAKernelRunOnTheProcessor(t *testing.T) {
 	emu.Use(t)
 	m := &model{shape: []int{2, 4, 4}, outputs: []string{"y", "z"}}
@@ -178,7 +180,8 @@ func runAll(p *graph.Program, batch graph.Batch) error {
 	return nil
 }
 
-// TestCardMemoryStaysFlat over a thousand runs, and comes back when a program that nobody closed is garbage.
+// TestCardMemoryStaysFlat: memory on the card does not grow over a thousand runs, and is given back when a program that
+// nobody closed is garbage.
 func TestCardMemoryStaysFlat(t *testing.T) {
 	card := emu.Use(t)
 	m := &model{shape: []int{2, 4, 4}, outputs: []string{"y"}}
@@ -209,7 +212,8 @@ func TestCardMemoryStaysFlat(t *testing.T) {
 	}, 5e9, 2e7)
 }
 
-// TestMemoryOfGarbageIsFound when there is not enough for another program.
+// TestMemoryOfGarbageIsFound: the memory of programs that are garbage is given back where there is not enough for
+// another program.
 func TestMemoryOfGarbageIsFound(t *testing.T) {
 	card := emu.Use(t)
 	net := smallNet(8)

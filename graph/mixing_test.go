@@ -12,8 +12,9 @@ import (
 	"github.com/line-ood/goline/graph/graphtest"
 )
 
-// TestMixingWithStockOperations puts operations of Gorgonia's own before, between and behind ours. Several of them work in
-// place on what they read when they are its last reader, so that a second run starts from what they left.
+// TestMixingWithStockOperations puts operations of Gorgonia's own before, between and behind those of this package.
+// Several stock operations overwrite an input that they are the last to read, so that a second run starts from what
+// they left.
 func TestMixingWithStockOperations(t *testing.T) {
 	m := must2(t)
 	relu := func(a graphtest.Array) graphtest.Array {
@@ -168,7 +169,7 @@ func TestMixingWithStockOperations(t *testing.T) {
 	}
 }
 
-// TestStockBackpropagation lets Gorgonia differentiate our operations, as its own Grad does.
+// TestStockBackpropagation lets Gorgonia differentiate operations of this package, as its own Grad does.
 func TestStockBackpropagation(t *testing.T) {
 	r := newRand(2)
 	x, w, b := graphtest.Variable(graphtest.Spread(r, 2, 2, 4, 4)), graphtest.Variable(graphtest.Normal(r, 3, 2, 3, 3)), graphtest.Variable(graphtest.Normal(r, 3))

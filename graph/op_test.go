@@ -125,7 +125,7 @@ type foreign struct{ *op }
 
 func (foreign) Hashcode() uint32 { return 12345 }
 
-// TestOutputsKeepTheirForm: what others do to the form of the last run's value is undone before the next.
+// TestOutputsKeepTheirForm: what stock operations do to the form of the last run's value is undone before the next run.
 func TestOutputsKeepTheirForm(t *testing.T) {
 	g := G.NewGraph()
 	x := G.NewMatrix(g, tensor.Float64, G.WithShape(2, 2), G.WithName("x"))

@@ -292,7 +292,7 @@ func TestNaNStaysInItsSample(t *testing.T) {
 	}
 }
 
-// TestParametersAreTakenWhenCompiled changes them later, which only a new program sees.
+// TestParametersAreTakenWhenCompiled changes parameters after a program was compiled, which only a new program sees.
 func TestParametersAreTakenWhenCompiled(t *testing.T) {
 	m := smallNet(6)
 	o := graph.Options{Fetch: everything, Workers: 2}
@@ -308,7 +308,7 @@ func TestParametersAreTakenWhenCompiled(t *testing.T) {
 	require.NotEqual(t, want["logits"], fetched(t, compile(t, m, o), stream(all))["logits"])
 }
 
-// TestLazyNodesAreMadeOnDemand counts how often one is made.
+// TestLazyNodesAreMadeOnDemand counts how often a lazy node is made.
 func TestLazyNodesAreMadeOnDemand(t *testing.T) {
 	made := 0
 	m := &model{shape: []int{2}, outputs: []string{"y"}}

@@ -7,7 +7,7 @@ import (
 	G "gorgonia.org/gorgonia"
 )
 
-// slabs counts the memories of the operations that lie in one.
+// slabs counts the operations whose values lie in a slab, and the slabs.
 func slabs(order G.Nodes) (operations, memories int) {
 	seen := map[*slab]bool{}
 	for _, n := range order {
