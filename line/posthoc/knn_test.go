@@ -43,7 +43,7 @@ func init() {
 	}
 }
 
-// Rows that single precision cannot tell apart are told apart: their order is that of float64.
+// Rows whose distances are equal in single precision are ordered by their distances in float64.
 func TestBankOfNearRows(t *testing.T) {
 	p := realistic(3, 40, 300, 5)
 	for i := range p.fit.N {
