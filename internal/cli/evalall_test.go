@@ -28,7 +28,8 @@ func TestEvalAll(t *testing.T) {
 	}
 }
 
-// Of all the methods, those that the network cannot serve are left out and said; where they are named they stay.
+// Of all the methods, those that need what the network cannot give are left out with a note; where a user names them
+// they stay.
 func TestEvalLeavesOut(t *testing.T) {
 	net, err := nets.Define(nets.Definition{Name: "flat", Classes: 3, Input: []int{3, 32, 32}, Build: func(b *graph.Builder, x *G.Node) *G.Node {
 		return b.Do(func() (*G.Node, error) { return graph.Flatten(x) })
