@@ -23,7 +23,8 @@
 //
 // Both games and estimate use this package and know nothing of each other: a game may come from anywhere, and offers
 // what it can beyond [Game] through the interfaces [Incremental], [Differentiable], [Linear], [Sampled],
-// [SampledGradients], [Costed], [CostedGradients] and [Named]. compare uses this package and estimate. Only games knows graphs.
+// [SampledGradients], [Costed], [CostedGradients] and [Named]. compare uses this package and estimate. Only games knows
+// graphs.
 //
 // Cost is counted in forward-equivalents: one coalition value is one forward pass of the part of the network that the
 // game runs, unless the game says otherwise through [Costed]; a gradient is one forward and one backward pass, and a

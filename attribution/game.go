@@ -89,7 +89,8 @@ type Costed interface {
 	ForwardsPerValue() float64
 }
 
-// CostedGradients is a game whose gradients take other forward passes than one value, before the backward pass of that value.
+// CostedGradients is a game whose gradients take other forward passes than one value, before the backward pass of that
+// value.
 type CostedGradients interface {
 	Differentiable
 	// ForwardsPerGradient is the number of forward passes that a gradient takes beside its backward pass, positive.
@@ -127,8 +128,8 @@ func ForwardsPerValue(g Game) float64 {
 	return 1
 }
 
-// ForwardsPerGradient is the number of forward passes of one gradient of the game beside its backward pass: that of a value unless
-// the game has [CostedGradients].
+// ForwardsPerGradient is the number of forward passes of one gradient of the game beside its backward pass: that of a
+// value unless the game has [CostedGradients].
 func ForwardsPerGradient(g Game) float64 {
 	if c, ok := g.(CostedGradients); ok {
 		return c.ForwardsPerGradient()
@@ -163,8 +164,8 @@ func PlayerNames(g Game) []string {
 	return nil
 }
 
-// ByMember calls f once for each member with the rows that ask for it, in the order in which members first appear, so that
-// a [Sampled] game can evaluate the rows of one member together.
+// ByMember calls f once for each member with the rows that ask for it, in the order in which members first appear, so
+// that a [Sampled] game can evaluate the rows of one member together.
 func ByMember(members []int, f func(member int, rows []int) error) error {
 	rows := map[int][]int{}
 	var order []int

@@ -7,9 +7,9 @@ import (
 	"github.com/line-ood/goline/internal/mathx"
 )
 
-// ValueFunction is what a game reads off the logits of a network for a class: one of the constants of [Value], or anybody's
-// own, by [NewValue] for instance. It is a pure function, safe for use by several goroutines at once. Where options ask for
-// one, nil is [Logit].
+// ValueFunction is what a game reads off the logits of a network for a class: one of the constants of [Value], or
+// anybody's own, by [NewValue] for instance. It is a pure function, safe for use by several goroutines at once. Where
+// options ask for one, nil is [Logit].
 type ValueFunction interface {
 	// String is the function's name.
 	String() string
@@ -19,8 +19,8 @@ type ValueFunction interface {
 	Of(logits []float64, class int) float64
 }
 
-// DifferentiableValue is a value function with a gradient. Games whose value function has none have no gradients either:
-// they answer [ErrNotDifferentiable].
+// DifferentiableValue is a value function with a gradient. Games whose value function has none have no gradients
+// either: they answer [ErrNotDifferentiable].
 type DifferentiableValue interface {
 	ValueFunction
 	// Gradient writes the derivative of the value with respect to each logit.
@@ -29,8 +29,8 @@ type DifferentiableValue interface {
 	Gradient(logits []float64, class int, dst []float64)
 }
 
-// NewValue makes a value function of functions, as [ValueFunction] and [DifferentiableValue] describe them. gradient is nil
-// where there is none. It panics without a name or of.
+// NewValue makes a value function of functions, as [ValueFunction] and [DifferentiableValue] describe them. gradient is
+// nil where there is none. It panics without a name or of.
 func NewValue(name string, of func(logits []float64, class int) float64, gradient func(logits []float64, class int, dst []float64)) ValueFunction {
 	if name == "" || of == nil {
 		panic("attribution: a value function needs a name and a function")

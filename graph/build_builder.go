@@ -20,8 +20,8 @@ type Model interface {
 	Outputs() []string
 }
 
-// Builder adds the nodes of a model to one graph. Its layer methods keep the first error, return nil after it, and accept
-// nil, so that an architecture reads as one expression per layer; Err tells at the end.
+// Builder adds the nodes of a model to one graph. Its layer methods keep the first error, return nil after it, and
+// accept nil, so that an architecture reads as one expression per layer; Err tells at the end.
 //
 // Consecutive layers are fused where that leaves their values the same up to rounding: batch norm, ReLU and residual
 // additions become part of the convolution next to them. A fused layer has no node of its own, so Tap a node that is to
@@ -123,8 +123,8 @@ func (b *Builder) Do(f func() (*G.Node, error)) *G.Node {
 	return b.check(f())
 }
 
-// Tap names a node [batch, ...], so that it can be fetched, hooked, or be where a program starts, and returns the node to go
-// on with.
+// Tap names a node [batch, ...], so that it can be fetched, hooked, or be where a program starts, and returns the node
+// to go on with.
 func (b *Builder) Tap(name string, n *G.Node) *G.Node {
 	if b.err != nil {
 		return nil

@@ -8,7 +8,8 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// Bounds of what a model may declare, so that a typing error in a size does not ask for all the memory or time there is.
+// Bounds of what a model may declare, so that a typing error in a size does not ask for all the memory or time there
+// is.
 const (
 	maxParams = 10_000
 	maxValues = 1 << 30 // 4 GiB
@@ -67,7 +68,8 @@ type declaration struct {
 	values int
 }
 
-// declare returns the node of a parameter, which is new unless it has been declared before. Nothing ever gives it a value.
+// declare returns the node of a parameter, which is new unless it has been declared before. Nothing ever gives it a
+// value.
 func (b *Builder) declare(s ParamSpec) *G.Node {
 	if b.err != nil {
 		return nil

@@ -49,9 +49,9 @@ func ancestry(roots G.Nodes) G.Nodes {
 
 // Gradients adds to the graph the nodes of d(Σ seeds·outputs)/d wrt, one for each node of wrt and of its shape.
 //
-// seeds[i] has the shape of outputs[i] and counts as a constant. wrt may be any nodes of the graph, inputs or not. Unlike
-// Gorgonia's Backpropagate it leaves no traces in the nodes, so it can be called again for another objective over the same
-// nodes.
+// seeds[i] has the shape of outputs[i] and counts as a constant. wrt may be any nodes of the graph, inputs or not.
+// Unlike Gorgonia's Backpropagate it leaves no traces in the nodes, so it can be called again for another objective
+// over the same nodes.
 //
 // It is an error when no output depends on a node of wrt, or only through operations without a gradient (an argmax,
 // say). Stock operations of Gorgonia differentiate by their own rules, mistakes in those rules included.

@@ -40,8 +40,8 @@ func headRef(in []graphtest.Input) (a, logits graphtest.Array) {
 	return a, linearRef(a, in[3].Array, nil)
 }
 
-// TestGradientsOfSeveralObjectives differentiates two objectives through shared nodes in one graph, and compares with a graph
-// for each.
+// TestGradientsOfSeveralObjectives differentiates two objectives through shared nodes in one graph, and compares with a
+// graph for each.
 func TestGradientsOfSeveralObjectives(t *testing.T) {
 	objectives := []func(h head) (G.Nodes, G.Nodes){
 		func(h head) (G.Nodes, G.Nodes) {
@@ -81,7 +81,8 @@ func TestGradientsOfSeveralObjectives(t *testing.T) {
 	graphtest.RequireSameBits(t, apart, h.Run(), "together, second run")
 }
 
-// TestGradientsOfNonLeaves compares d LSE(logits)/d a with its closed form, softmax(logits)·w2, and by an output itself.
+// TestGradientsOfNonLeaves compares d LSE(logits)/d a with its closed form, softmax(logits)·w2, and by an output
+// itself.
 func TestGradientsOfNonLeaves(t *testing.T) {
 	for _, dtype := range []tensor.Dtype{tensor.Float64, tensor.Float32} {
 		h := newHead(t, dtype)

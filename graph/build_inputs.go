@@ -14,8 +14,8 @@ func (b *Builder) newInput(name string, value *tensor.Dense) *G.Node {
 	return b.newNode(name, value.Dtype(), value.Shape(), G.WithValue(value))
 }
 
-// newNode adds an input node. Gorgonia merges inputs that hash alike, whatever their values, so the node is named otherwise
-// where the name is taken.
+// newNode adds an input node. Gorgonia merges inputs that hash alike, whatever their values, so the node is named
+// otherwise where the name is taken.
 func (b *Builder) newNode(name string, dtype tensor.Dtype, shape tensor.Shape, options ...G.NodeConsOpt) *G.Node {
 	hash := func() uint32 {
 		h := fnv.New32a()
@@ -73,8 +73,8 @@ func (b *Builder) Labels() *G.Node {
 	return b.labels
 }
 
-// fixedKey names a node whose value never changes. Parameters, constants and what is folded from parameters have names of
-// their own.
+// fixedKey names a node whose value never changes. Parameters, constants and what is folded from parameters have names
+// of their own.
 type fixedKey struct{ kind, name string }
 
 // HasParam tells whether the model has a parameter of that name; under [Declare], whether it has been declared so far.

@@ -7,8 +7,8 @@ import (
 	G "gorgonia.org/gorgonia"
 )
 
-// Conv adds the convolution with parameters name.weight and, where the model has it or the configuration wants it, name.bias to
-// x [batch, channels, height, width]: [batch, out channels, out height, out width].
+// Conv adds the convolution with parameters name.weight and, where the model has it or the configuration wants it,
+// name.bias to x [batch, channels, height, width]: [batch, out channels, out height, out width].
 func (b *Builder) Conv(x *G.Node, name string, cfg ConvConfig) *G.Node {
 	if b.declared != nil {
 		b.declareConv(x, name, cfg)
@@ -160,8 +160,9 @@ func (b *Builder) Add(x, shortcut *G.Node) *G.Node {
 	return b.check(Add(x, shortcut))
 }
 
-// Linear adds the fully connected layer with parameters name.weight and name.bias to x [..., in] of at least two axes: [..., out].
-// How many neurons it has, out, may be left out where the model has the parameters already; otherwise it must be theirs.
+// Linear adds the fully connected layer with parameters name.weight and name.bias to x [..., in] of at least two axes:
+// [..., out]. How many neurons it has, out, may be left out where the model has the parameters already; otherwise it
+// must be theirs.
 func (b *Builder) Linear(x *G.Node, name string, out ...int) *G.Node {
 	if len(out) > 1 {
 		b.fail(fmt.Errorf("linear layer %s: sizes %v, expected one", name, out))

@@ -9,8 +9,9 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// sharedInput is an input that a batch brings once for all its samples. It is read where the batch holds it, not copied,
-// unless the computation is in float64 or an operation of Gorgonia's own reads it, which might write to it as well.
+// sharedInput is an input that a batch brings once for all its samples. It is read where the batch holds it, not
+// copied, unless the computation is in float64 or an operation of Gorgonia's own reads it, which might write to it as
+// well.
 type sharedInput struct {
 	node  *G.Node
 	bound []float32     // the memory in which the node's value lies

@@ -9,7 +9,8 @@ import (
 	"github.com/line-ood/goline/internal/kernel"
 )
 
-// store holds what the replicas of a program share: parameters as node values, and convolutions and matrices packed from them.
+// store holds what the replicas of a program share: parameters as node values, and convolutions and matrices packed
+// from them.
 type store struct {
 	tensors map[fixedKey]*tensor.Dense // used while the replicas are built, one after the other
 	mu      sync.Mutex

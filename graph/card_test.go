@@ -280,8 +280,8 @@ func TestDevice(t *testing.T) {
 	require.ErrorContains(t, err, "which computes in float32")
 }
 
-// TestActivationsOnACard runs every function of one variable and its derivative against the processor's, at kinks, far out, and at
-// what is no number.
+// TestActivationsOnACard runs every function of one variable and its derivative against the processor's, at kinks, far
+// out, and at what is no number.
 func TestActivationsOnACard(t *testing.T) {
 	emu.Use(t)
 	xs := []float64{0, math.Copysign(0, -1), 1, -1, 3, -3, 6, 0.5, -0.5, 2.5, -2.5, 1e-3, -1e-3, 20, -20, 60, -60, math.Inf(1), math.Inf(-1), math.NaN()}

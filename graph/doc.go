@@ -4,8 +4,8 @@
 //
 //	y, err := graph.Conv2D(x, w, nil, graph.ConvConfig{Padding: [2]int{1, 1}})
 //
-// Each has a forward pass and a symbolic gradient in float32 and float64, owns its output buffer, and never writes to its
-// inputs. [Gradients] differentiates any node with respect to any other, as often as wanted in one graph.
+// Each has a forward pass and a symbolic gradient in float32 and float64, owns its output buffer, and never writes to
+// its inputs. [Gradients] differentiates any node with respect to any other, as often as wanted in one graph.
 //
 // Gorgonia's own (stock) operations overwrite an input that they are the last to read, which never harms operations of
 // this package. But a stock Reshape shares the memory of its input, so a stock operation that follows it overwrites

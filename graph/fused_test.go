@@ -295,8 +295,8 @@ func TestAffineReLU(t *testing.T) {
 	}
 }
 
-// TestSharedConvolution uses the weights of one convolution with different layers fused to it: the packed forms are shared
-// among replicas, but not among these.
+// TestSharedConvolution uses the weights of one convolution with different layers fused to it: the packed forms are
+// shared among replicas, but not among these.
 func TestSharedConvolution(t *testing.T) {
 	r := newRand(13)
 	m := &model{shape: []int{2, 5, 5}, outputs: []string{"plain", "relu", "pre", "pre relu", "norm"}}

@@ -11,8 +11,8 @@ import (
 	"github.com/line-ood/goline/internal/nettest"
 )
 
-// TestKeptOutputsShow: what a reader keeps of a batch beyond the next one turns to NaN, and a batch that is changed while the program
-// holds it is found out.
+// TestKeptOutputsShow: what a reader keeps of a batch beyond the next one turns to NaN, and a batch that is changed
+// while the program holds it is found out.
 func TestKeptOutputsShow(t *testing.T) {
 	net := nettest.DenseNetBC(t, 10, 4, 3, 2)
 	prog, err := graph.Compile(net, graph.Options{Workers: 1})

@@ -236,7 +236,8 @@ func typeOf(dtype tensor.Dtype, shape tensor.Shape) hm.Type {
 	return G.TensorType{Dims: len(shape), Of: dtype}
 }
 
-// elements returns the number of elements of a shape, or an error where an axis is empty or the number is out of bounds.
+// elements returns the number of elements of a shape, or an error where an axis is empty or the number is out of
+// bounds.
 func elements(shape []int) (int, error) {
 	const most = 1 << (30 + 10*(^uint(0)>>63)) // 2^40, or 2^30 where an int has 32 bits
 	n := 1

@@ -9,8 +9,8 @@ import (
 	"github.com/line-ood/goline/internal/kernel"
 )
 
-// Activation is an elementwise function that follows a layer, with its parameters. Equal activations are equal by ==; the zero
-// value is the identity. The functions named Act… return them.
+// Activation is an elementwise function that follows a layer, with its parameters. Equal activations are equal by ==;
+// the zero value is the identity. The functions named Act… return them.
 type Activation struct{ fn kernel.Activation }
 
 func act(kind kernel.UnaryKind, a, b float64) Activation {
@@ -104,8 +104,8 @@ func (a Activation) String() string {
 	return s.String()
 }
 
-// Activate returns a of x, elementwise, of the same shape as x: x itself for the identity. Parameters that are NaN, or infinite
-// other than as bounds of a clamp, are an error.
+// Activate returns a of x, elementwise, of the same shape as x: x itself for the identity. Parameters that are NaN, or
+// infinite other than as bounds of a clamp, are an error.
 func Activate(x *G.Node, a Activation) (*G.Node, error) {
 	switch {
 	case a == ActReLU():

@@ -6,8 +6,8 @@ import (
 	"github.com/line-ood/goline/internal/kernel"
 )
 
-// Affine returns scale[c]·x + shift[c] for x [batch, channels, ...] and scale, shift [channels]: batch norm in inference.
-// x, scale and shift have gradients.
+// Affine returns scale[c]·x + shift[c] for x [batch, channels, ...] and scale, shift [channels]: batch norm in
+// inference. x, scale and shift have gradients.
 func Affine(x, scale, shift *G.Node) (*G.Node, error) { return affine(x, scale, shift, false) }
 
 // affine fuses a following ReLU when asked to; only x has a gradient then.

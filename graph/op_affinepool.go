@@ -7,9 +7,9 @@ import (
 	"github.com/line-ood/goline/internal/kernel"
 )
 
-// averagesInput tells whether averaging the output of the convolution over the windows of cfg is the same as averaging its
-// input, activated as it reads it, and convolving the fewer pixels: for a 1×1 convolution, which acts on each pixel alone,
-// with nothing but an affine map behind it, and windows that share no padding.
+// averagesInput tells whether averaging the output of the convolution over the windows of cfg is the same as averaging
+// its input, activated as it reads it, and convolving the fewer pixels: for a 1×1 convolution, which acts on each pixel
+// alone, with nothing but an affine map behind it, and windows that share no padding.
 func (p convParts) averagesInput(cfg PoolConfig) bool {
 	w := p.w.Shape()
 	stride := p.cfg.Stride
@@ -32,8 +32,8 @@ func (p convParts) poolFirst(cfg PoolConfig) (*G.Node, error) {
 	return AvgPool2D(x, cfg)
 }
 
-// affineAvgPool returns the mean over each window of relu?(scale·x + shift) without keeping the unpooled values. Only x has a
-// gradient.
+// affineAvgPool returns the mean over each window of relu?(scale·x + shift) without keeping the unpooled values. Only x
+// has a gradient.
 func affineAvgPool(a affineParts, cfg PoolConfig) (*G.Node, error) {
 	name := "Affine→AvgPool2D"
 	if a.relu {
@@ -64,7 +64,8 @@ func affineAvgPool(a affineParts, cfg PoolConfig) (*G.Node, error) {
 		affineAvgPoolRun[float32](g, a.relu), affineAvgPoolRun[float64](g, a.relu))))
 }
 
-// affineAvgPoolRun activates a few channels at a time, so that they are still in the first-level cache when they are pooled.
+// affineAvgPoolRun activates a few channels at a time, so that they are still in the first-level cache when they are
+// pooled.
 func affineAvgPoolRun[T kernel.Float](g kernel.PoolGeom, relu bool) func(*call[T]) error {
 	in, out := g.H*g.W, g.OutH()*g.OutW()
 	some := g

@@ -63,7 +63,8 @@ func (p pooledConv) model(seed uint64, tap bool) *model {
 	return m
 }
 
-// check compares value and gradient with those of the same layers kept apart, and tells whether fewer pixels were convolved.
+// check compares value and gradient with those of the same layers kept apart, and tells whether fewer pixels were
+// convolved.
 func (p pooledConv) check(t tester, seed uint64) (moved bool) {
 	t.Helper()
 	r := newRand(seed + 1)

@@ -8,7 +8,8 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// arrayOps are the operations on whole arrays, as functions of x [2, 4, 6, 6], a part [2, 4, 1, 1] and a mask of the shape of x.
+// arrayOps are the operations on whole arrays, as functions of x [2, 4, 6, 6], a part [2, 4, 1, 1] and a mask of the
+// shape of x.
 var arrayOps = map[string]func(x, part, mask *G.Node) (*G.Node, error){
 	"Transpose":  func(x, _, _ *G.Node) (*G.Node, error) { return Transpose(x, 0, 2, 3, 1) },
 	"ReshapeAll": func(x, _, _ *G.Node) (*G.Node, error) { return ReshapeAll(x, 8, 36) },
@@ -123,7 +124,8 @@ func TestArrayOperationsAllocateNothing(t *testing.T) {
 	}
 }
 
-// TestArrayOperationsOfBlocks gives each operation channels of a shared buffer: the results are those of a copy, bit by bit.
+// TestArrayOperationsOfBlocks gives each operation channels of a shared buffer: the results are those of a copy, bit by
+// bit.
 func TestArrayOperationsOfBlocks(t *testing.T) {
 	check := func(name string, dtype tensor.Dtype, f func(x, part, mask *G.Node) (*G.Node, error), gradients bool) {
 		g := G.NewGraph()

@@ -8,8 +8,8 @@ import (
 	"github.com/line-ood/goline/internal/kernel"
 )
 
-// Arithmetic of two nodes broadcasts by NumPy's rule: shapes are aligned at the last axis, and axes of one element, or missing
-// ones, repeat. A gradient is summed over what was repeated.
+// Arithmetic of two nodes broadcasts by NumPy's rule: shapes are aligned at the last axis, and axes of one element, or
+// missing ones, repeat. A gradient is summed over what was repeated.
 
 // Add returns a + b: a residual connection, a bias. Shapes broadcast.
 func Add(a, b *G.Node) (*G.Node, error) {
@@ -65,7 +65,8 @@ func negateRun[T kernel.Float](c *call[T]) error {
 	})
 }
 
-// Mul returns a · b, elementwise: activation times gradient, activation times a mask, squeeze-and-excite. Shapes broadcast.
+// Mul returns a · b, elementwise: activation times gradient, activation times a mask, squeeze-and-excite. Shapes
+// broadcast.
 func Mul(a, b *G.Node) (*G.Node, error) {
 	grad := func(in G.Nodes, _, grad *G.Node, need []bool) (G.Nodes, error) {
 		gs := make(G.Nodes, 2)
@@ -120,8 +121,8 @@ func divRuns[T kernel.Float](out []T, in [][]T) {
 	}
 }
 
-// Pow returns a to the power of b, elementwise, with the special cases of math.Pow. Shapes broadcast. The gradient of a is
-// b·a^(b-1), and 0 where b is 0; that of b is a^b·log(a), and 0 where a is 0 and b is not negative.
+// Pow returns a to the power of b, elementwise, with the special cases of math.Pow. Shapes broadcast. The gradient of a
+// is b·a^(b-1), and 0 where b is 0; that of b is a^b·log(a), and 0 where a is 0 and b is not negative.
 func Pow(a, b *G.Node) (*G.Node, error) {
 	grad := func(in G.Nodes, out, grad *G.Node, need []bool) (gs G.Nodes, err error) {
 		gs = make(G.Nodes, 2)
@@ -187,15 +188,15 @@ func powDB[T kernel.Float](out []T, in [][]T) {
 	}
 }
 
-// Maximum returns the larger of a and b, elementwise, NaN where either is. Shapes broadcast. Where both are equal, each has
-// half of the gradient, as in PyTorch.
+// Maximum returns the larger of a and b, elementwise, NaN where either is. Shapes broadcast. Where both are equal, each
+// has half of the gradient, as in PyTorch.
 func Maximum(a, b *G.Node) (*G.Node, error) {
 	return broadcastOp("Maximum", []*G.Node{a, b}, all(2), extremeGrad(winnerGrad[float32], winnerGrad[float64]),
 		maxRuns[float32], maxRuns[float64])
 }
 
-// Minimum returns the smaller of a and b, elementwise, NaN where either is. Shapes broadcast. Where both are equal, each has
-// half of the gradient, as in PyTorch.
+// Minimum returns the smaller of a and b, elementwise, NaN where either is. Shapes broadcast. Where both are equal,
+// each has half of the gradient, as in PyTorch.
 func Minimum(a, b *G.Node) (*G.Node, error) {
 	return broadcastOp("Minimum", []*G.Node{a, b}, all(2), extremeGrad(loserGrad[float32], loserGrad[float64]),
 		minRuns[float32], minRuns[float64])

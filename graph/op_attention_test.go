@@ -13,8 +13,8 @@ import (
 	"github.com/line-ood/goline/graph/graphtest"
 )
 
-// attentive is a model of the operations that vision transformers are made of, over tokens [batch, 7, 48]:
-// LayerNorm, a wide linear layer, a product of tokens with tokens, one with a constant matrix, and one of a constant with tokens.
+// attentive is a model of the operations that vision transformers are made of, over tokens [batch, 7, 48]: LayerNorm, a
+// wide linear layer, a product of tokens with tokens, one with a constant matrix, and one of a constant with tokens.
 func attentive() *model {
 	const tokens, dim = 7, 48
 	r := newRand(1)

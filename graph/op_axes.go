@@ -8,7 +8,8 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// wantAxis returns the axis of a node of the given rank that axis names: negative numbers count from behind, -1 is the last.
+// wantAxis returns the axis of a node of the given rank that axis names: negative numbers count from behind, -1 is the
+// last.
 func wantAxis(name string, axis, rank int) (int, error) {
 	if axis < -rank || axis >= rank {
 		return 0, fmt.Errorf("%s: axis %d, expected one of %d axes", name, axis, rank)
@@ -66,8 +67,8 @@ func total(shape []int) int {
 	return n
 }
 
-// broadcastShape returns the shape that the given ones have in common by NumPy's rule: aligned at the last axis, axes of one
-// element, and missing ones, take the length of the other's.
+// broadcastShape returns the shape that the given ones have in common by NumPy's rule: aligned at the last axis, axes
+// of one element, and missing ones, take the length of the other's.
 func broadcastShape(name string, shapes ...tensor.Shape) (tensor.Shape, error) {
 	var out tensor.Shape
 	for _, s := range shapes {
@@ -98,8 +99,8 @@ func ones(n int) []int {
 	return s
 }
 
-// alignedStrides returns the strides with which an input of shape is read along the axes of a shape that it broadcasts to: 0
-// where it repeats.
+// alignedStrides returns the strides with which an input of shape is read along the axes of a shape that it broadcasts
+// to: 0 where it repeats.
 func alignedStrides(shape, to []int) []int {
 	strides := make([]int, len(to))
 	own := rowMajor(shape)

@@ -9,7 +9,8 @@ import (
 	"github.com/line-ood/goline/internal/kernel"
 )
 
-// BatchNorm normalises x [batch, channels, ...] with the statistics of the batch itself (Ioffe & Szegedy 2015, algorithm 1):
+// BatchNorm normalises x [batch, channels, ...] with the statistics of the batch itself (Ioffe & Szegedy 2015,
+// algorithm 1):
 //
 //	y = gamma[c] · (x - mean_c) / √(variance_c + eps) + beta[c]
 //
@@ -123,7 +124,8 @@ func (f *normFn[T]) gradient(in G.Nodes, out, grad *G.Node, need []bool) (gs G.N
 		}
 		gs[3] = grad
 	}
-	// One operation finds all three gradients; its value is that of x, and those of gamma and beta are copied out behind it.
+	// One operation finds all three gradients; its value is that of x, and those of gamma and beta are copied out behind
+	// it.
 	back := &floatFn[T]{}
 	back.run = func(c *call[T]) error { f.differentiate(c, gate); return nil }
 	if gs[0], err = onCard(f.gradientCard(gate))(apply("BatchNorm'x", back, grad.Dtype(), in[0].Shape(), grad, in[0], in[1], out)); err != nil {

@@ -12,17 +12,19 @@ import (
 // elementFn computes a run of results from as many elements of each input, or from one element where an input repeats.
 type elementFn[T kernel.Float] func(out []T, in [][]T)
 
-// rowFn computes rows of n results from as many rows of one of two inputs and a single element of the other for each row. The
-// order of the inputs does not matter.
+// rowFn computes rows of n results from as many rows of one of two inputs and a single element of the other for each
+// row. The order of the inputs does not matter.
 type rowFn[T kernel.Float] func(out, rows, one []T, n int)
 
-// broadcastOp adds an operation whose result at each place is that of its inputs' elements there, inputs broadcast to a common
-// shape by NumPy's rule. grad returns gradients of the common shape, which are summed to the shapes of the inputs.
+// broadcastOp adds an operation whose result at each place is that of its inputs' elements there, inputs broadcast to a
+// common shape by NumPy's rule. grad returns gradients of the common shape, which are summed to the shapes of the
+// inputs.
 func broadcastOp(name string, in []*G.Node, diff []bool, grad gradient, f32 elementFn[float32], f64 elementFn[float64]) (*G.Node, error) {
 	return broadcastRows(name, in, diff, grad, f32, f64, nil, nil)
 }
 
-// broadcastRows is broadcastOp with another form of the same function for what repeats within rows: arithmetic of channels.
+// broadcastRows is broadcastOp with another form of the same function for what repeats within rows: arithmetic of
+// channels.
 func broadcastRows(name string, in []*G.Node, diff []bool, grad gradient, f32 elementFn[float32], f64 elementFn[float64],
 	rows32 rowFn[float32], rows64 rowFn[float64]) (*G.Node, error) {
 	if err := wantOneType(name, in...); err != nil {
@@ -108,8 +110,8 @@ func broadcastRun[T kernel.Float](to tensor.Shape, shapes []tensor.Shape, f elem
 	}
 }
 
-// blockRun computes whole blocks of rows where the walk has such: one input runs on from row to row, the other has an element
-// for each, one after the other. It returns nil where that is not so.
+// blockRun computes whole blocks of rows where the walk has such: one input runs on from row to row, the other has an
+// element for each, one after the other. It returns nil where that is not so.
 func blockRun[T kernel.Float](w *walk, f rowFn[T]) func(*call[T]) error {
 	last := len(w.outer) - 1
 	if last < 0 || len(w.step) != 2 {

@@ -185,8 +185,8 @@ func selectClassCard(c *deviceCall) error {
 	return c.launch("select_class", threads(n), c.args().Ptr(c.out.at()).Ptr(c.in[0].at()).Ptr(c.in[1].at()).Int(n))
 }
 
-// rowsCard runs a kernel with a block for each row of k elements: the samples of input k. Values of one element for each row have no
-// stride.
+// rowsCard runs a kernel with a block for each row of k elements: the samples of input k. Values of one element for
+// each row have no stride.
 func rowsCard(name string, k int) func(*deviceCall) error {
 	return func(c *deviceCall) error {
 		a := c.args()

@@ -119,8 +119,8 @@ func (f *convDXFn[T]) deviceForm() *deviceForm {
 	}}
 }
 
-// convDWCard is how the gradient by the weights is split: each part of the pixels has a matrix of sums of its own, so that there are
-// blocks enough for a card where the matrix is small.
+// convDWCard is how the gradient by the weights is split: each part of the pixels has a matrix of sums of its own, so
+// that there are blocks enough for a card where the matrix is small.
 type convDWCard struct {
 	parts, step int
 	sums        *region

@@ -38,7 +38,8 @@ func (m move) onCard(n *G.Node, err error) (*G.Node, error) {
 	})(n, err)
 }
 
-// reduceOnCard gives a reduction that has just been added its form for cards: a kernel for each stage, with a block for each result.
+// reduceOnCard gives a reduction that has just been added its form for cards: a kernel for each stage, with a block for
+// each result.
 func reduceOnCard(stages []stage, r reducer, count int) func(*G.Node, error) (*G.Node, error) {
 	var between region // results of stages but the last
 	for i, s := range stages {

@@ -6,9 +6,9 @@ import (
 	"github.com/line-ood/goline/internal/kernel"
 )
 
-// ClassClip returns each sample clipped at the row of a table that belongs to its class: y[n, i] = min(z[n, i], limit[class[n], i]),
-// for z [batch, features], limit [classes, features] and class [batch] of int. As with [Clip] the gradient passes where
-// z <= limit, NaN stays NaN, and only z has a gradient.
+// ClassClip returns each sample clipped at the row of a table that belongs to its class: y[n, i] = min(z[n, i],
+// limit[class[n], i]), for z [batch, features], limit [classes, features] and class [batch] of int. As with [Clip] the
+// gradient passes where z <= limit, NaN stays NaN, and only z has a gradient.
 func ClassClip(z, class, limit *G.Node) (*G.Node, error) {
 	const name = "ClassClip"
 	if err := wantDims(name, 2, z, limit); err != nil {

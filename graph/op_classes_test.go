@@ -91,8 +91,8 @@ func TestGather(t *testing.T) {
 	})
 }
 
-// TestClassOutOfRange: classes are data, so the graph finds them out when it runs, and runs on afterwards. A gradient alone
-// must find out too.
+// TestClassOutOfRange: classes are data, so the graph finds them out when it runs, and runs on afterwards. A gradient
+// alone must find out too.
 func TestClassOutOfRange(t *testing.T) {
 	for name, op := range map[string]func(x, class, table *G.Node) (*G.Node, error){
 		"Gather":    func(x, class, _ *G.Node) (*G.Node, error) { return graph.Gather(x, class) },

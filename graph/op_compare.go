@@ -6,8 +6,8 @@ import (
 	"github.com/line-ood/goline/internal/kernel"
 )
 
-// Masks are nodes of the element type of what they are computed from: 1 where something holds, 0 where not. Operations that
-// read a mask take every number but 0 for what holds. Masks have no gradient.
+// Masks are nodes of the element type of what they are computed from: 1 where something holds, 0 where not. Operations
+// that read a mask take every number but 0 for what holds. Masks have no gradient.
 
 // Less returns the mask of a < b. Shapes broadcast.
 func Less(a, b *G.Node) (*G.Node, error) {

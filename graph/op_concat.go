@@ -111,9 +111,9 @@ func padChannelsRun[T kernel.Float](from, to int) func(*call[T]) error {
 	}
 }
 
-// DenseBlock joins feature maps along the channels without copying them: its members write straight into one buffer, and
-// the concatenation so far is a view of its first channels. Values and gradients are those of [Concat].
-// Where a stock operation reads a node of the block, it gets a copy.
+// DenseBlock joins feature maps along the channels without copying them: its members write straight into one buffer,
+// and the concatenation so far is a view of its first channels. Values and gradients are those of [Concat]. Where a
+// stock operation reads a node of the block, it gets a copy.
 type DenseBlock struct {
 	node *G.Node
 	buf  any // *buffer[T]
@@ -185,7 +185,8 @@ func (b *DenseBlock) Append(x *G.Node) error {
 
 func nothing[T kernel.Float](*call[T]) error { return nil }
 
-// concatInPlace is the name of the operation that joins a member to a block: its inputs lie where its value is, so it moves nothing.
+// concatInPlace is the name of the operation that joins a member to a block: its inputs lie where its value is, so it
+// moves nothing.
 const concatInPlace = "Concat (in place)"
 
 // place makes x write its value into the buffer from the given channel on, through a copy where x cannot.

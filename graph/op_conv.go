@@ -13,11 +13,12 @@ import (
 // one group. With Groups g the input channels fall into g equal parts that do not see each other; g equal to the number
 // of channels is a depthwise convolution.
 //
-// ExtraPadding is how many rows of padding there are at the bottom and columns at the right beyond those of Padding, negative
-// where there are fewer: {1, 1} without Padding is what TensorFlow's SAME means for a 3×3 kernel with stride 2 on an even size.
+// ExtraPadding is how many rows of padding there are at the bottom and columns at the right beyond those of Padding,
+// negative where there are fewer: {1, 1} without Padding is what TensorFlow's SAME means for a 3×3 kernel with stride 2
+// on an even size.
 //
-// Out, Kernel and Bias describe the parameters to a [Builder] that declares them (see [Declare]). Where the weight is there
-// already they may be zero; an Out or Kernel that is not must be the weight's.
+// Out, Kernel and Bias describe the parameters to a [Builder] that declares them (see [Declare]). Where the weight is
+// there already they may be zero; an Out or Kernel that is not must be the weight's.
 type ConvConfig struct {
 	Stride, Padding, Dilation [2]int
 	ExtraPadding              [2]int
@@ -28,9 +29,9 @@ type ConvConfig struct {
 	Bias   bool // whether the layer has a bias
 }
 
-// Conv2D returns the cross-correlation that neural networks call convolution, zero padded, of x [batch, channels, height,
-// width] with w [out channels, channels/groups, kernel height, kernel width], plus b [out channels] unless it is nil:
-// [batch, out channels, out height, out width]. x, w and b have gradients.
+// Conv2D returns the cross-correlation that neural networks call convolution, zero padded, of x [batch, channels,
+// height, width] with w [out channels, channels/groups, kernel height, kernel width], plus b [out channels] unless it
+// is nil: [batch, out channels, out height, out width]. x, w and b have gradients.
 func Conv2D(x, w, b *G.Node, cfg ConvConfig) (*G.Node, error) {
 	return conv2D(convParts{x: x, w: w, postShift: b, cfg: cfg})
 }

@@ -9,9 +9,9 @@ import (
 	"github.com/line-ood/goline/internal/kernel"
 )
 
-// CrossEntropy returns -Σ_k target[n, k] · log softmax(logits[n])_k for logits and target [batch, classes]: [batch].
-// A target is any distribution over the classes: one-hot, smoothed (Szegedy et al., CVPR 2016, section 7) or mixed (Zhang et
-// al., ICLR 2018). Only logits have a gradient.
+// CrossEntropy returns -Σ_k target[n, k] · log softmax(logits[n])_k for logits and target [batch, classes]: [batch]. A
+// target is any distribution over the classes: one-hot, smoothed (Szegedy et al., CVPR 2016, section 7) or mixed (Zhang
+// et al., ICLR 2018). Only logits have a gradient.
 func CrossEntropy(logits, target *G.Node) (*G.Node, error) {
 	const name = "CrossEntropy"
 	if err := wantDims(name, 2, logits); err != nil {

@@ -9,9 +9,10 @@ import (
 	"github.com/line-ood/goline/internal/kernel"
 )
 
-// Dropout sets each element of x [batch, ...] to zero with probability rate and divides the others by 1 - rate (Srivastava et
-// al., JMLR 2014, in its inverted form). Which elements those are follows from seed [batch] of int, one per sample, and salt
-// alone, so that a sample is treated alike in any batch; layers of one network need different salts. Only x has a gradient.
+// Dropout sets each element of x [batch, ...] to zero with probability rate and divides the others by 1 - rate
+// (Srivastava et al., JMLR 2014, in its inverted form). Which elements those are follows from seed [batch] of int, one
+// per sample, and salt alone, so that a sample is treated alike in any batch; layers of one network need different
+// salts. Only x has a gradient.
 func Dropout(x, seed *G.Node, rate float64, salt uint64) (*G.Node, error) {
 	const name = "Dropout"
 	if err := wantBatched(name, 1, x); err != nil {

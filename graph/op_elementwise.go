@@ -45,8 +45,9 @@ func reluGradRun[T kernel.Float](c *call[T]) error {
 	return perSample(c, func(out []T, in [][]T) { kernel.ReLUBackward(out, in[0], in[1]) })
 }
 
-// Clip returns min(x, limit) for x of shape [batch, ...]. limit has one element, or one per element of a sample (a limit per
-// neuron). The gradient passes where x <= limit, as PyTorch's clamp; NaN stays NaN. limit itself has no gradient.
+// Clip returns min(x, limit) for x of shape [batch, ...]. limit has one element, or one per element of a sample (a
+// limit per neuron). The gradient passes where x <= limit, as PyTorch's clamp; NaN stays NaN. limit itself has no
+// gradient.
 func Clip(x, limit *G.Node) (*G.Node, error) {
 	if err := wantBatched("Clip", 1, x); err != nil {
 		return nil, err

@@ -8,8 +8,8 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// Expand returns x broadcast with a shape by NumPy's rule, as ONNX's Expand: an axis of one element of x repeats to the length
-// that shape names, and a 1 in shape keeps the length of x. The gradient sums over what was repeated.
+// Expand returns x broadcast with a shape by NumPy's rule, as ONNX's Expand: an axis of one element of x repeats to the
+// length that shape names, and a 1 in shape keeps the length of x. The gradient sums over what was repeated.
 func Expand(x *G.Node, shape ...int) (*G.Node, error) {
 	if err := wantNode("Expand", x); err != nil {
 		return nil, err

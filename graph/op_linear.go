@@ -49,8 +49,8 @@ type linearFn[T kernel.Float] struct {
 	bias    []T // if frozen
 }
 
-// wide tells whether a layer of these sizes runs as a product of packed matrices. It must not depend on how many rows there
-// are: the two ways sum in different orders.
+// wide tells whether a layer of these sizes runs as a product of packed matrices. It must not depend on how many rows
+// there are: the two ways sum in different orders.
 func wide(in, out int) bool { return in >= 32 && out >= 32 }
 
 func newLinearFn[T kernel.Float](in, out int, diff []bool) *linearFn[T] {
@@ -213,7 +213,8 @@ type RoutedHead struct {
 	Threshold *G.Node
 }
 
-// RoutedLinear is LINe's weight pruning (Ahn et al., CVPR 2023, section 3.3) for a batch whose samples have different classes:
+// RoutedLinear is LINe's weight pruning (Ahn et al., CVPR 2023, section 3.3) for a batch whose samples have different
+// classes:
 //
 //	y[n, j] = Bias[j] + Σ_i z[n, i] · Weight[j, i]   over i with Contribution[c, i] · Weight[j, i] > Threshold[c], c = class[n]
 //
@@ -294,9 +295,9 @@ func routedDX[T kernel.Float](c *call[T]) error {
 	return nil
 }
 
-// ClassMask multiplies each sample with the row of a table that belongs to its class: y[n, i] = z[n, i] · table[class[n], i],
-// for z [batch, features], table [classes, features] and class [batch] of int. Only z has a gradient.
-// With a table of zeros and ones it is LINe's activation pruning (section 3.2).
+// ClassMask multiplies each sample with the row of a table that belongs to its class: y[n, i] = z[n, i] ·
+// table[class[n], i], for z [batch, features], table [classes, features] and class [batch] of int. Only z has a
+// gradient. With a table of zeros and ones it is LINe's activation pruning (section 3.2).
 func ClassMask(z, class, table *G.Node) (*G.Node, error) {
 	const name = "ClassMask"
 	if err := wantDims(name, 2, z, table); err != nil {

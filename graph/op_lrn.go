@@ -18,8 +18,8 @@ type LRNConfig struct {
 //
 //	y[n, c] = x[n, c] / (K + Alpha/Size · Σ x[n, i]²)^Beta   over channels i from c-⌊(Size-1)/2⌋ to c+⌈(Size-1)/2⌉
 //
-// as ONNX defines it, and PyTorch for odd sizes (Krizhevsky et al., NeurIPS 2012, section 3.3, with Size times their α).
-// x has a gradient.
+// as ONNX defines it, and PyTorch for odd sizes (Krizhevsky et al., NeurIPS 2012, section 3.3, with Size times their
+// α). x has a gradient.
 func LocalResponseNorm(x *G.Node, cfg LRNConfig) (*G.Node, error) {
 	const name = "LocalResponseNorm"
 	if err := wantRank(name, 2, x); err != nil {

@@ -9,9 +9,9 @@ import (
 	"github.com/line-ood/goline/internal/kernel"
 )
 
-// MatMul returns the matrix product a·b by NumPy's rules: of a [..., m, k] and b [..., k, n] it is [..., m, n], where the axes
-// before the last two broadcast. An a of one axis [k] is a row, a b of one axis [k] a column; the axis of that row or column is
-// then missing from the result, and the product of two vectors has shape [1]. a and b have gradients.
+// MatMul returns the matrix product a·b by NumPy's rules: of a [..., m, k] and b [..., k, n] it is [..., m, n], where
+// the axes before the last two broadcast. An a of one axis [k] is a row, a b of one axis [k] a column; the axis of that
+// row or column is then missing from the result, and the product of two vectors has shape [1]. a and b have gradients.
 //
 // No axis need be the batch. The bits of an element depend on its row of a and its column of b alone.
 func MatMul(a, b *G.Node) (*G.Node, error) {
@@ -38,8 +38,8 @@ func MatMul(a, b *G.Node) (*G.Node, error) {
 	return multiply(name, p, shape, []bool{true, true}, grad, a, b)
 }
 
-// products are matrix products of one size: number i multiplies matrix a[i] of the first input with matrix b[i] of the second
-// and adds the result to matrix c[i] of the output, each stored m×k, k×n, m×n or, where it says so, transposed.
+// products are matrix products of one size: number i multiplies matrix a[i] of the first input with matrix b[i] of the
+// second and adds the result to matrix c[i] of the output, each stored m×k, k×n, m×n or, where it says so, transposed.
 type products struct {
 	m, k, n        int
 	transA, transB bool
@@ -89,7 +89,8 @@ func newProducts(a, b tensor.Shape) (p products, shape tensor.Shape, err error) 
 	return p, shape, nil
 }
 
-// broadcastPair returns the shape that two broadcast to, and for each of its elements which of each of the two belongs to it.
+// broadcastPair returns the shape that two broadcast to, and for each of its elements which of each of the two belongs
+// to it.
 func broadcastPair(a, b tensor.Shape) (shape tensor.Shape, aAt, bAt []int, err error) {
 	dims := max(len(a), len(b))
 	shape = make(tensor.Shape, dims)

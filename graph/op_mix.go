@@ -13,8 +13,8 @@ const AlwaysPresent = -1
 // Mix returns removed + mask[group]·(present - removed): the activations of a coalition, in which the groups of mask 1
 // are present and those of mask 0 removed. A mask between 0 and 1 gives a point on the line from removed to present.
 //
-// mask is [batch, groups]; present and removed are of one shape, each [batch, ...], or [1, ...] where all samples share it;
-// group holds for each element of a sample the group it belongs to, or AlwaysPresent. The result is [batch, ...].
+// mask is [batch, groups]; present and removed are of one shape, each [batch, ...], or [1, ...] where all samples share
+// it; group holds for each element of a sample the group it belongs to, or AlwaysPresent. The result is [batch, ...].
 //
 // The inputs have gradients, except one of shape [1, ...], which the samples of a batch share: its gradient would be a
 // sum over the batch, and so depend on how a stream is cut into batches.

@@ -55,7 +55,8 @@ func mixBetween[T kernel.Float](m, p, r T) T {
 	return r + d
 }
 
-// mixOne mixes elements of one mask. It chooses without a branch, which random coalitions would mispredict every other time.
+// mixOne mixes elements of one mask. It chooses without a branch, which random coalitions would mispredict every other
+// time.
 func mixOne[T kernel.Float](to []T, m T, p, r []T) {
 	const vector = 16 // elements from which on four passes of vector code are faster
 	switch {

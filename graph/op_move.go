@@ -59,7 +59,8 @@ type movePlan struct {
 	at []int // reused by run
 }
 
-// newMovePlan drops axes of one element, walks the destination forward, and joins axes that both sides hold one after the other.
+// newMovePlan drops axes of one element, walks the destination forward, and joins axes that both sides hold one after
+// the other.
 func newMovePlan(m move) *movePlan {
 	type axis struct{ n, src, dst int }
 	var axes []axis

@@ -8,16 +8,16 @@ import (
 	"github.com/line-ood/goline/internal/kernel"
 )
 
-// normGeom says what a normalisation does: the input is a stack of rows of groups·channels·hw elements. Each of the groups
-// is standardised by itself; then each of its channels has a scale and a shift for its hw elements.
+// normGeom says what a normalisation does: the input is a stack of rows of groups·channels·hw elements. Each of the
+// groups is standardised by itself; then each of its channels has a scale and a shift for its hw elements.
 type normGeom struct {
 	groups, channels, hw int
 	eps                  float64
 	centre               bool // by the mean; otherwise about zero
 }
 
-// NormStep describes [LayerNorm], [RMSNorm] and [GroupNorm]. Input 0 is x; Scale and Bias are positions among the inputs, -1
-// where there is none.
+// NormStep describes [LayerNorm], [RMSNorm] and [GroupNorm]. Input 0 is x; Scale and Bias are positions among the
+// inputs, -1 where there is none.
 type NormStep struct {
 	Axis        int // the first of the axes that are standardised together, not negative; 1 for GroupNorm
 	Groups      int // groups of a GroupNorm, zero for the others
@@ -28,8 +28,8 @@ type NormStep struct {
 // normAt are the positions of scale and bias among the operation's inputs, -1 for none.
 type normAt struct{ scale, bias int }
 
-// normalize adds a normalisation of x as it is described, but for the positions; scale and bias, which may be nil, have one
-// element for each channel of each group, in any shape.
+// normalize adds a normalisation of x as it is described, but for the positions; scale and bias, which may be nil, have
+// one element for each channel of each group, in any shape.
 func normalize(name string, x, scale, bias *G.Node, g normGeom, step NormStep) (*G.Node, error) {
 	if !(g.eps >= 0) {
 		return nil, fmt.Errorf("%s: eps %v, expected at least 0", name, g.eps)

@@ -11,8 +11,8 @@ import (
 	"github.com/line-ood/goline/internal/kernel"
 )
 
-// buffer is memory that several nodes write parts of: the feature maps of a dense block, [batch, channels, height, width].
-// It is allocated when a run first touches it.
+// buffer is memory that several nodes write parts of: the feature maps of a dense block, [batch, channels, height,
+// width]. It is allocated when a run first touches it.
 type buffer[T kernel.Float] struct {
 	n, size int // samples, elements of each
 	data    []T

@@ -9,13 +9,13 @@ import (
 	"github.com/line-ood/goline/internal/kernel"
 )
 
-// PoolConfig is the geometry of a pooling window, [height, width] each, with PyTorch's meaning of every field.
-// A zero Stride means the kernel size, a zero Dilation means 1. The padding on each side is less than what a window spans.
+// PoolConfig is the geometry of a pooling window, [height, width] each, with PyTorch's meaning of every field. A zero
+// Stride means the kernel size, a zero Dilation means 1. The padding on each side is less than what a window spans.
 type PoolConfig struct {
 	Kernel, Stride, Padding, Dilation [2]int
 
-	// ExtraPadding are rows at the bottom and columns on the right beyond Padding, where padding is not symmetric. It may be
-	// negative, but not more so than Padding is positive.
+	// ExtraPadding are rows at the bottom and columns on the right beyond Padding, where padding is not symmetric. It may
+	// be negative, but not more so than Padding is positive.
 	ExtraPadding [2]int
 
 	CeilMode        bool // round the output size up; a window must still start before the padding at the end
@@ -146,7 +146,8 @@ func pool(name string, x *G.Node, g kernel.PoolGeom, f32 func(*G.Node, kernel.Po
 	return apply(name, fn, x.Dtype(), tensor.Shape{x.Shape()[0], g.C, g.OutH(), g.OutW()}, x)
 }
 
-// GlobalAvgPool2D returns the mean over the pixels of each channel of x [batch, channels, height, width]: [batch, channels].
+// GlobalAvgPool2D returns the mean over the pixels of each channel of x [batch, channels, height, width]: [batch,
+// channels].
 func GlobalAvgPool2D(x *G.Node) (*G.Node, error) {
 	if err := wantDims("GlobalAvgPool2D", 4, x); err != nil {
 		return nil, err
@@ -172,8 +173,8 @@ func globalDX[T kernel.Float](channels, hw int) func(*call[T]) error {
 	}
 }
 
-// GlobalMaxPool2D returns the maximum over the pixels of each channel of x [batch, channels, height, width]: [batch, channels].
-// A NaN wins over every number. The gradient goes to the first maximum.
+// GlobalMaxPool2D returns the maximum over the pixels of each channel of x [batch, channels, height, width]: [batch,
+// channels]. A NaN wins over every number. The gradient goes to the first maximum.
 func GlobalMaxPool2D(x *G.Node) (*G.Node, error) {
 	const name = "GlobalMaxPool2D"
 	if err := wantDims(name, 4, x); err != nil {

@@ -10,9 +10,9 @@ import (
 	"github.com/line-ood/goline/internal/kernel"
 )
 
-// PoolNDConfig is the geometry of a pooling window over any number of spatial axes, one element for each in every slice. A nil
-// or zero Stride means the kernel size, a nil or zero Dilation means 1, nil padding none. The padding on each side is less than
-// what a window spans.
+// PoolNDConfig is the geometry of a pooling window over any number of spatial axes, one element for each in every
+// slice. A nil or zero Stride means the kernel size, a nil or zero Dilation means 1, nil padding none. The padding on
+// each side is less than what a window spans.
 type PoolNDConfig struct {
 	Kernel, Stride, Dilation []int
 	PadBegin, PadEnd         []int
@@ -58,8 +58,8 @@ func (cfg PoolNDConfig) plane() PoolConfig {
 	return p
 }
 
-// MaxPoolND returns the maximum over each window of x [batch, channels, spatial...]: [batch, channels, outputs...]. A NaN wins
-// over every number; a window without a point in the input gives -Inf. x has a gradient.
+// MaxPoolND returns the maximum over each window of x [batch, channels, spatial...]: [batch, channels, outputs...]. A
+// NaN wins over every number; a window without a point in the input gives -Inf. x has a gradient.
 func MaxPoolND(x *G.Node, cfg PoolNDConfig) (*G.Node, error) {
 	w, err := cfg.window("MaxPoolND", x)
 	if err != nil {
@@ -85,8 +85,8 @@ func newMaxPoolND[T kernel.Float](x *G.Node, w *kernel.PoolND) *poolFn[T] {
 		func(dx, dy []T, index []int32) { kernel.MaxPoolNDBackward(w, dx, dy, index, channels) })
 }
 
-// AvgPoolND returns the mean over each window of x [batch, channels, spatial...]: [batch, channels, outputs...]. A window without
-// a point in the input gives 0. x has a gradient.
+// AvgPoolND returns the mean over each window of x [batch, channels, spatial...]: [batch, channels, outputs...]. A
+// window without a point in the input gives 0. x has a gradient.
 func AvgPoolND(x *G.Node, cfg PoolNDConfig) (*G.Node, error) {
 	w, err := cfg.window("AvgPoolND", x)
 	if err != nil {
@@ -134,10 +134,10 @@ func poolNDShape(x *G.Node, w *kernel.PoolND) tensor.Shape {
 	return append(x.Shape()[:2].Clone(), w.Out()...)
 }
 
-// MaxPoolIndices returns where in x [batch, channels, spatial...] the maxima that MaxPoolND returns lie, as ints of its shape:
-// the position in x laid out in one line, first of equal values. Within a channel the last axis is the fastest, or with
-// columnMajor the first spatial one, as in ONNX's storage order 1. A window without a point in the input gives its channel's
-// first position. It has no gradient.
+// MaxPoolIndices returns where in x [batch, channels, spatial...] the maxima that MaxPoolND returns lie, as ints of its
+// shape: the position in x laid out in one line, first of equal values. Within a channel the last axis is the fastest,
+// or with columnMajor the first spatial one, as in ONNX's storage order 1. A window without a point in the input gives
+// its channel's first position. It has no gradient.
 func MaxPoolIndices(x *G.Node, cfg PoolNDConfig, columnMajor bool) (*G.Node, error) {
 	const name = "MaxPoolIndices"
 	w, err := cfg.window(name, x)

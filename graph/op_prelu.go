@@ -10,8 +10,8 @@ import (
 )
 
 // PReLU returns x, or slope·x where x < 0 (He et al., ICCV 2015; ONNX operator PRelu-16), of the same shape as x. slope
-// broadcasts to x by numpy's rules: its axes are the last of x, each as long as there or 1. For x [batch, channels, height,
-// width] and a slope per channel it is [channels, 1, 1]. Both have gradients; x's derivative at 0 is the slope.
+// broadcasts to x by numpy's rules: its axes are the last of x, each as long as there or 1. For x [batch, channels,
+// height, width] and a slope per channel it is [channels, 1, 1]. Both have gradients; x's derivative at 0 is the slope.
 func PReLU(x, slope *G.Node) (*G.Node, error) {
 	const name = "PReLU"
 	if err := wantOneType(name, x, slope); err != nil {
@@ -74,8 +74,8 @@ func newPReLURows(from, to tensor.Shape) (preluRows, error) {
 	return r, nil
 }
 
-// each calls f with the offset of every run of a sample, and with that of its first slope. index is memory of as many ints as
-// there are axes.
+// each calls f with the offset of every run of a sample, and with that of its first slope. index is memory of as many
+// ints as there are axes.
 func (r preluRows) each(sample int, index []int, f func(at, slope int)) {
 	last := len(r.shape) - 1
 	clear(index)
@@ -125,7 +125,8 @@ func preluRun[T kernel.Float](r preluRows) func(*call[T]) error {
 	}
 }
 
-// preluSlopeRun sums x times the output's gradient where x < 0, in the order of x: in float64 along a run, then over runs.
+// preluSlopeRun sums x times the output's gradient where x < 0, in the order of x: in float64 along a run, then over
+// runs.
 func preluSlopeRun[T kernel.Float](r preluRows) func(*call[T]) error {
 	index := make([]int, len(r.shape))
 	run, step := r.shape[len(r.shape)-1], r.step[len(r.shape)-1]

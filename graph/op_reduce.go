@@ -9,10 +9,12 @@ import (
 	"github.com/line-ood/goline/internal/kernel"
 )
 
-// Reductions take axes, negative ones counting from behind; no axes are all. With keep the reduced axes stay with one element,
-// without they go, and where none is left the result has shape [1]. NaN of any reduced element makes the result NaN.
+// Reductions take axes, negative ones counting from behind; no axes are all. With keep the reduced axes stay with one
+// element, without they go, and where none is left the result has shape [1]. NaN of any reduced element makes the
+// result NaN.
 
-// ReduceStep describes a reduction over the given axes, none of them negative. Whether they are kept is in the result's shape.
+// ReduceStep describes a reduction over the given axes, none of them negative. Whether they are kept is in the result's
+// shape.
 type ReduceStep struct{ Axes []int }
 
 // places lists where a slice is true.
@@ -43,7 +45,8 @@ func ReduceMean(x *G.Node, keep bool, axes ...int) (*G.Node, error) {
 	return reduceTo("ReduceMean", x, x.Shape(), named, to, meanReducer)
 }
 
-// ReduceMax returns the maximum over the given axes of x. The gradient goes to the first of equal maxima in row-major order.
+// ReduceMax returns the maximum over the given axes of x. The gradient goes to the first of equal maxima in row-major
+// order.
 func ReduceMax(x *G.Node, keep bool, axes ...int) (*G.Node, error) {
 	named, to, err := reducedShape("ReduceMax", x, keep, axes)
 	if err != nil {
@@ -52,7 +55,8 @@ func ReduceMax(x *G.Node, keep bool, axes ...int) (*G.Node, error) {
 	return reduceTo("ReduceMax", x, x.Shape(), named, to, maxReducer)
 }
 
-// ReduceMin returns the minimum over the given axes of x. The gradient goes to the first of equal minima in row-major order.
+// ReduceMin returns the minimum over the given axes of x. The gradient goes to the first of equal minima in row-major
+// order.
 func ReduceMin(x *G.Node, keep bool, axes ...int) (*G.Node, error) {
 	named, to, err := reducedShape("ReduceMin", x, keep, axes)
 	if err != nil {
@@ -224,8 +228,8 @@ func divideRun[T kernel.Float](count int) func(*call[T]) error {
 	}
 }
 
-// extremeDX hands the gradient of a maximum or minimum to the first element that equals it. strides are those with which the
-// result is read along the axes of x.
+// extremeDX hands the gradient of a maximum or minimum to the first element that equals it. strides are those with
+// which the result is read along the axes of x.
 func extremeDX[T kernel.Float](axes, strides []int) func(*call[T]) error {
 	p := newWalk(axes, strides)
 	var taken []bool

@@ -11,9 +11,10 @@ import (
 // SliceStep describes [Slice]: Count elements along Axis, First and every Step after it.
 type SliceStep struct{ Axis, First, Step, Count int }
 
-// Slice returns elements start, start+step, ... before end along an axis of x, as NumPy's x[start:end:step] and ONNX's Slice:
-// negative axis, start and end count from behind, and bounds beyond the axis are those of the axis. A negative step goes
-// backward to the element after end; math.MinInt as end takes the first element, too. It is an error where nothing remains.
+// Slice returns elements start, start+step, ... before end along an axis of x, as NumPy's x[start:end:step] and ONNX's
+// Slice: negative axis, start and end count from behind, and bounds beyond the axis are those of the axis. A negative
+// step goes backward to the element after end; math.MinInt as end takes the first element, too. It is an error where
+// nothing remains.
 func Slice(x *G.Node, axis, start, end, step int) (*G.Node, error) {
 	if err := wantNode("Slice", x); err != nil {
 		return nil, err
@@ -140,7 +141,8 @@ type PadConfig struct {
 	Value         float64 // of PadConstant
 }
 
-// Pad returns x with elements put around it or cut off, as ONNX's Pad. Its gradient sums what every element was copied to.
+// Pad returns x with elements put around it or cut off, as ONNX's Pad. Its gradient sums what every element was copied
+// to.
 func Pad(x *G.Node, cfg PadConfig) (*G.Node, error) {
 	if err := wantNode("Pad", x); err != nil {
 		return nil, err

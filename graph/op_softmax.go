@@ -31,8 +31,8 @@ func LogSoftmax(x *G.Node) (*G.Node, error) {
 		}), rowsRun(kernel.LogSoftmax[float32]), rowsRun(kernel.LogSoftmax[float64])))
 }
 
-// LogSumExp returns log Σ_k exp(x[n, k]) for x [batch, classes]: [batch]. It is the negative free energy at temperature 1
-// (Liu et al., NeurIPS 2020, equation 4).
+// LogSumExp returns log Σ_k exp(x[n, k]) for x [batch, classes]: [batch]. It is the negative free energy at temperature
+// 1 (Liu et al., NeurIPS 2020, equation 4).
 func LogSumExp(x *G.Node) (*G.Node, error) {
 	if err := wantDims("LogSumExp", 2, x); err != nil {
 		return nil, err

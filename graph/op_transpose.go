@@ -10,8 +10,8 @@ import (
 // TransposeStep describes [Transpose]: axis i of the result is axis Perm[i] of the input.
 type TransposeStep struct{ Perm []int }
 
-// Transpose returns x with its axes in another order: axis i of the result is axis perm[i] of x, as NumPy's transpose. Without
-// perm the order is reversed.
+// Transpose returns x with its axes in another order: axis i of the result is axis perm[i] of x, as NumPy's transpose.
+// Without perm the order is reversed.
 func Transpose(x *G.Node, perm ...int) (*G.Node, error) {
 	if err := wantNode("Transpose", x); err != nil {
 		return nil, err
@@ -64,8 +64,8 @@ func reshapeTo(name string, x *G.Node, shape tensor.Shape) (*G.Node, error) {
 // ShuffleStep describes [ChannelShuffle].
 type ShuffleStep struct{ Groups int }
 
-// ChannelShuffle interleaves groups of channels of x [batch, channels, ...]: channel j·groups + g of the result is channel
-// g·(channels/groups) + j of x (Zhang et al., CVPR 2018, section 3.1).
+// ChannelShuffle interleaves groups of channels of x [batch, channels, ...]: channel j·groups + g of the result is
+// channel g·(channels/groups) + j of x (Zhang et al., CVPR 2018, section 3.1).
 func ChannelShuffle(x *G.Node, groups int) (*G.Node, error) {
 	if err := wantBatched("ChannelShuffle", 2, x); err != nil {
 		return nil, err
@@ -83,8 +83,8 @@ type BlockStep struct {
 	CRD   bool
 }
 
-// DepthToSpace moves channels of x [batch, channels, height, width] into blocks of block × block pixels:
-// [batch, channels/block², height·block, width·block]. The channels of x are [block, block, channels/block²], or with crd
+// DepthToSpace moves channels of x [batch, channels, height, width] into blocks of block × block pixels: [batch,
+// channels/block², height·block, width·block]. The channels of x are [block, block, channels/block²], or with crd
 // [channels/block², block, block] as in PyTorch's pixel shuffle (the modes DCR and CRD of the ONNX operator).
 func DepthToSpace(x *G.Node, block int, crd bool) (*G.Node, error) {
 	if err := wantBlocks("DepthToSpace", x, block); err != nil {
@@ -105,8 +105,8 @@ func DepthToSpace(x *G.Node, block int, crd bool) (*G.Node, error) {
 	return regroup("DepthToSpace", BlockStep{block, crd}, x, to, []int{n, block, block, c, h, w}, 0, 3, 4, 1, 5, 2)
 }
 
-// SpaceToDepth is the inverse of [DepthToSpace]: it moves blocks of block × block pixels of x [batch, channels, height, width]
-// into channels, [batch, channels·block², height/block, width/block].
+// SpaceToDepth is the inverse of [DepthToSpace]: it moves blocks of block × block pixels of x [batch, channels, height,
+// width] into channels, [batch, channels·block², height/block, width/block].
 func SpaceToDepth(x *G.Node, block int, crd bool) (*G.Node, error) {
 	if err := wantBlocks("SpaceToDepth", x, block); err != nil {
 		return nil, err

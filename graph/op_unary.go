@@ -9,8 +9,8 @@ import (
 	"github.com/line-ood/goline/internal/kernel"
 )
 
-// The functions of this file are elementwise and return a node of the same shape as x, which may be any. NaN stays NaN. At
-// -Inf, products with a factor that vanishes there (SiLU, HardSwish, GELU, Mish) are NaN, as PyTorch's are.
+// The functions of this file are elementwise and return a node of the same shape as x, which may be any. NaN stays NaN.
+// At -Inf, products with a factor that vanishes there (SiLU, HardSwish, GELU, Mish) are NaN, as PyTorch's are.
 
 // Sigmoid returns σ(x) = 1/(1+e^-x).
 func Sigmoid(x *G.Node) (*G.Node, error) { return Activate(x, ActSigmoid()) }
@@ -21,20 +21,21 @@ func SiLU(x *G.Node) (*G.Node, error) { return Activate(x, ActSiLU()) }
 // Swish returns x·σ(alpha·x) (Ramachandran et al. 2017; ONNX operator Swish-24).
 func Swish(x *G.Node, alpha float64) (*G.Node, error) { return Activate(x, ActSwish(alpha)) }
 
-// HardSigmoid returns max(0, min(1, alpha·x+beta)) (ONNX operator HardSigmoid-6). PyTorch's has 1/6 and 1/2, ONNX's default is
-// 1/5 and 1/2. Its derivative where the two meet is 0.
+// HardSigmoid returns max(0, min(1, alpha·x+beta)) (ONNX operator HardSigmoid-6). PyTorch's has 1/6 and 1/2, ONNX's
+// default is 1/5 and 1/2. Its derivative where the two meet is 0.
 func HardSigmoid(x *G.Node, alpha, beta float64) (*G.Node, error) {
 	return Activate(x, ActHardSigmoid(alpha, beta))
 }
 
-// HardSwish returns x·max(0, min(1, x/6+1/2)) (Howard et al., ICCV 2019; ONNX operator HardSwish-14). Its derivative is 0 at -3
-// and 1 at 3.
+// HardSwish returns x·max(0, min(1, x/6+1/2)) (Howard et al., ICCV 2019; ONNX operator HardSwish-14). Its derivative is
+// 0 at -3 and 1 at 3.
 func HardSwish(x *G.Node) (*G.Node, error) { return Activate(x, ActHardSwish()) }
 
 // GELU returns x·Φ(x) with Φ the standard normal distribution, x·(1+erf(x/√2))/2 (Hendrycks & Gimpel 2016).
 func GELU(x *G.Node) (*G.Node, error) { return Activate(x, ActGELU()) }
 
-// GELUTanh returns the approximation of [GELU] by tanh, x·(1+tanh(√(2/π)·(x+0.044715x³)))/2 (Hendrycks & Gimpel 2016, section 2).
+// GELUTanh returns the approximation of [GELU] by tanh, x·(1+tanh(√(2/π)·(x+0.044715x³)))/2 (Hendrycks & Gimpel 2016,
+// section 2).
 func GELUTanh(x *G.Node) (*G.Node, error) { return Activate(x, ActGELUTanh()) }
 
 // Tanh returns the hyperbolic tangent.
@@ -63,8 +64,8 @@ func SELU(x *G.Node, alpha, gamma float64) (*G.Node, error) {
 	return Activate(x, ActSELU(alpha, gamma))
 }
 
-// Clamp returns min(max(x, lo), hi), so hi everywhere if lo > hi (ONNX operator Clip-13). -Inf and +Inf leave a side open. The
-// gradient passes where lo <= x <= hi, as PyTorch's clamp; a bound per neuron is [Clip].
+// Clamp returns min(max(x, lo), hi), so hi everywhere if lo > hi (ONNX operator Clip-13). -Inf and +Inf leave a side
+// open. The gradient passes where lo <= x <= hi, as PyTorch's clamp; a bound per neuron is [Clip].
 func Clamp(x *G.Node, lo, hi float64) (*G.Node, error) { return Activate(x, ActClamp(lo, hi)) }
 
 // Exp returns e^x.
@@ -109,7 +110,8 @@ func Round(x *G.Node) (*G.Node, error) { return unary(x, act(kernel.ActRound, 0,
 // Sign returns -1, 0 or 1 (ONNX operator Sign-13). Its gradient is zero.
 func Sign(x *G.Node) (*G.Node, error) { return unary(x, act(kernel.ActSign, 0, 0)) }
 
-// unary adds an elementwise function. To [Program.Steps] it is of the kind of its name, with the [Activation] as attributes.
+// unary adds an elementwise function. To [Program.Steps] it is of the kind of its name, with the [Activation] as
+// attributes.
 func unary(x *G.Node, a Activation) (*G.Node, error) {
 	name := a.Name()
 	if x == nil {
@@ -149,8 +151,8 @@ func unaryGradRun[T kernel.Float](a kernel.Activation) func(*call[T]) error {
 	}
 }
 
-// eachElement runs f on all elements at once where nothing lies between the samples, and on each sample elsewhere. It is for
-// functions that treat every element alike, whichever axis is first.
+// eachElement runs f on all elements at once where nothing lies between the samples, and on each sample elsewhere. It
+// is for functions that treat every element alike, whichever axis is first.
 func eachElement[T kernel.Float](c *call[T], f func(out []T, in [][]T)) error {
 	out, whole := c.out.flat()
 	if c.args == nil {

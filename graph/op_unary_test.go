@@ -230,8 +230,8 @@ func TestActivations(t *testing.T) {
 	}
 }
 
-// TestActivationProgram runs every activation in one program with a gradient: nothing is allocated, results are the same bits for
-// other batches and workers, and steps tell the activations.
+// TestActivationProgram runs every activation in one program with a gradient: nothing is allocated, results are the
+// same bits for other batches and workers, and steps tell the activations.
 func TestActivationProgram(t *testing.T) {
 	all := []graph.Activation{
 		graph.ActReLU6(), graph.ActClamp(-1, 2), graph.ActSigmoid(), graph.ActSiLU(), graph.ActSwish(2), graph.ActHardSigmoid(0.2, 0.5),

@@ -1,7 +1,7 @@
 package graph
 
-// walk goes through an array in row-major order, a run of neighbours at a time, and tells where the same places are in other
-// arrays, which may repeat along some axes.
+// walk goes through an array in row-major order, a run of neighbours at a time, and tells where the same places are in
+// other arrays, which may repeat along some axes.
 type walk struct {
 	run    int   // elements of a run
 	step   []int // from one to the next in each of the other arrays

@@ -50,7 +50,8 @@ func backboneRef(in []graphtest.Input) (z graphtest.Array, kinks []float64) {
 	return z, append(pre.Data, y.Data...)
 }
 
-// decisions is how often the clip and the masks take effect, and how near any decision of the tail is to falling the other way.
+// decisions is how often the clip and the masks take effect, and how near any decision of the tail is to falling the
+// other way.
 type decisions struct {
 	clipped, masked, dropped float64
 	nearest                  float64
@@ -104,8 +105,8 @@ func pipeline(t tester, in G.Nodes) (z, score *G.Node) {
 	return z, m(graph.LogSumExp(logits))
 }
 
-// TestPipelineGradients checks the gradients of the score by the image, the features and the parameters before them, where
-// clip and masks take effect on some of the neurons and not on others.
+// TestPipelineGradients checks the gradients of the score by the image, the features and the parameters before them,
+// where clip and masks take effect on some of the neurons and not on others.
 func TestPipelineGradients(t *testing.T) {
 	in := pipelineInputs(7)
 	z, kinks := backboneRef(in)

@@ -39,7 +39,8 @@ func threads(n int) cuda.Grid {
 	return cuda.Grid{X: (n + blockThreads - 1) / blockThreads, Y: 1, Z: 1, Threads: blockThreads}
 }
 
-// each queues a kernel with a thread for each element of the output, whose last parameters are the elements of a sample and of all.
+// each queues a kernel with a thread for each element of the output, whose last parameters are the elements of a sample
+// and of all.
 func (c *deviceCall) each(name string, a *cuda.Args) error {
 	total := c.out.n * c.out.size
 	return c.launch(name, threads(total), a.Int(c.out.size).Int(total))

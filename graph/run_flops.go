@@ -9,7 +9,8 @@ import (
 
 // FLOPs returns the floating-point operations that one sample costs in the program's convolutions, matrix products and
 // fully connected layers, a multiplication and an addition counted as two; everything else is left out, as is usual.
-// For DenseNet-BC-100-12 features it is 0.52 billion: as published 0.58, less what the transitions save by pooling first.
+// For DenseNet-BC-100-12 features it is 0.52 billion: as published 0.58, less what the transitions save by pooling
+// first.
 func (p *Program) FLOPs() int {
 	total := 0
 	for _, n := range ancestry(p.replicas[0].nodes) {
@@ -41,8 +42,8 @@ func flops(n *G.Node) int {
 	return 0
 }
 
-// Rates and overhead that [Program.Work] counts with: those of one AVX-512 core on feature maps that lie in its caches, rounded.
-// They are constants, so that the same program always counts the same.
+// Rates and overhead that [Program.Work] counts with: those of one AVX-512 core on feature maps that lie in its caches,
+// rounded. They are constants, so that the same program always counts the same.
 const (
 	workFLOPs    = 1.4e11 // floating-point operations a second in convolutions and fully connected layers
 	workBytes    = 4e10   // bytes a second that are read or written by operations
@@ -84,8 +85,8 @@ func (p *Program) Work() float64 {
 func (f *convFn[T]) flops() int   { return f.geom.FLOPs() }
 func (f *convDXFn[T]) flops() int { return f.geom.FLOPs() }
 
-// Shape returns the shape of one sample of a fetched node: empty where that is a single number. It panics when the node is
-// not fetched.
+// Shape returns the shape of one sample of a fetched node: empty where that is a single number. It panics when the node
+// is not fetched.
 func (p *Program) Shape(name string) []int {
 	for _, f := range p.replicas[0].fetches {
 		if f.name == name {

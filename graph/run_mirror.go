@@ -9,8 +9,8 @@ import (
 	"github.com/line-ood/goline/internal/cuda"
 )
 
-// mirror is the value of a node in a replica that runs on a card: it lies there, in the host's memory, or in both. Gorgonia's machine
-// hands it from operation to operation; only goline's own read it.
+// mirror is the value of a node in a replica that runs on a card: it lies there, in the host's memory, or in both.
+// Gorgonia's machine hands it from operation to operation; only goline's own read it.
 type mirror struct {
 	dtype           tensor.Dtype
 	shape           tensor.Shape

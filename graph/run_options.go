@@ -15,10 +15,11 @@ type Precision string
 const (
 	// Float32 rounds nothing.
 	Float32 Precision = "f32"
-	// BFloat16 rounds weights and inputs of convolutions to bfloat16, to nearest even, and sums their products in float32: on tiles
-	// of AMX or AVX512_BF16 where the processor has those, in portable and slow Go elsewhere. The first convolution of an image,
-	// depthwise ones, those on a single pixel, linear layers, everything between layers, gradients and what a detector adds to a network
-	// stay in float32. At one instruction set the bits depend on neither batch nor workers; AMX and portable Go give the same.
+	// BFloat16 rounds weights and inputs of convolutions to bfloat16, to nearest even, and sums their products in float32:
+	// on tiles of AMX or AVX512_BF16 where the processor has those, in portable and slow Go elsewhere. The first
+	// convolution of an image, depthwise ones, those on a single pixel, linear layers, everything between layers,
+	// gradients and what a detector adds to a network stay in float32. At one instruction set the bits depend on neither
+	// batch nor workers; AMX and portable Go give the same.
 	BFloat16 Precision = "bf16"
 )
 
@@ -27,8 +28,8 @@ const (
 // Gorgonia's machine does not matter.
 const DefaultBatch = 8
 
-// BatchFor returns the number of samples of a shape that a replica runs at once unless told otherwise: DefaultBatch of small ones,
-// fewer of larger ones, whose feature maps would take memory and leave the cache.
+// BatchFor returns the number of samples of a shape that a replica runs at once unless told otherwise: DefaultBatch of
+// small ones, fewer of larger ones, whose feature maps would take memory and leave the cache.
 func BatchFor(input ...int) int {
 	const together = 1 << 19 // elements
 	return min(max(together/max(tensor.Shape(input).TotalSize(), 1), 1), DefaultBatch)
@@ -42,11 +43,11 @@ const (
 
 // Options says how to compile a model. The zero value is a good choice.
 type Options struct {
-	// Batch is the number of samples that one replica runs at once; 0 means [BatchFor] its input, a quarter of that in bfloat16, or 64
-	// on a card. Results do not depend on it.
+	// Batch is the number of samples that one replica runs at once; 0 means [BatchFor] its input, a quarter of that in
+	// bfloat16, or 64 on a card. Results do not depend on it.
 	Batch int
-	// Workers is the number of copies of the graph that run side by side, each on one goroutine, all with the same weights;
-	// 0 means GOMAXPROCS, or 2 on a card, where one copies while the other computes. Results do not depend on it.
+	// Workers is the number of copies of the graph that run side by side, each on one goroutine, all with the same
+	// weights; 0 means GOMAXPROCS, or 2 on a card, where one copies while the other computes. Results do not depend on it.
 	Workers int
 	// Fetch names the nodes to return for each batch; nil means the model's Outputs. Only what they need is computed.
 	Fetch []string

@@ -75,8 +75,8 @@ func (o *Outputs) field(name string) *field {
 	return f
 }
 
-// Float32 returns the rows of a fetched node, [N, Shape(name)...] row-major. It panics when the node was not fetched or does
-// not hold float32: a mistake in the program.
+// Float32 returns the rows of a fetched node, [N, Shape(name)...] row-major. It panics when the node was not fetched or
+// does not hold float32: a mistake in the program.
 func (o *Outputs) Float32(name string) []float32 {
 	f := o.field(name)
 	if f.f32 == nil {

@@ -9,7 +9,8 @@ import (
 	"github.com/line-ood/goline/internal/cuda"
 )
 
-// placement is the part of one replica that lies on a card: a mirror of each value, and a stream that runs the replica's operations.
+// placement is the part of one replica that lies on a card: a mirror of each value, and a stream that runs the
+// replica's operations.
 type placement struct {
 	card    *accelerator
 	stream  *cuda.Stream
@@ -135,7 +136,8 @@ func (p *placement) regionOf(m *mirror) *region {
 	return m.in
 }
 
-// allocate finds memory for everything, after it has been decided which values share some, and uploads what never changes.
+// allocate finds memory for everything, after it has been decided which values share some, and uploads what never
+// changes.
 func (p *placement) allocate(fixed func(*G.Node) bool) error {
 	var all []*region
 	seen := map[*region]bool{}

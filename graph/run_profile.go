@@ -38,8 +38,8 @@ type OpProfile struct {
 
 func (k *packer[T]) window() string { return fmt.Sprintf("%d×%d", k.geom.KH, k.geom.KW) }
 
-// Profile returns what the program's operations have cost so far, the most expensive first. It is empty unless the program was
-// compiled with Options.Profile.
+// Profile returns what the program's operations have cost so far, the most expensive first. It is empty unless the
+// program was compiled with Options.Profile.
 func (p *Program) Profile() []OpProfile {
 	kinds := map[string]*OpProfile{}
 	for i, r := range p.replicas {

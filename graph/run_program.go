@@ -19,8 +19,8 @@ type Program struct {
 }
 
 // Compile builds the model's graph once per replica and compiles it for what is to be fetched. The parameters must be
-// loaded before: the program keeps the values they have then, and later changes show only in a program compiled after them.
-// Graphs are built one at a time in a process, because Gorgonia keeps global registries.
+// loaded before: the program keeps the values they have then, and later changes show only in a program compiled after
+// them. Graphs are built one at a time in a process, because Gorgonia keeps global registries.
 func Compile(m Model, o Options) (*Program, error) {
 	if m == nil {
 		return nil, errors.New("graph: model is nil")

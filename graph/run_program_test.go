@@ -15,8 +15,8 @@ import (
 	"github.com/line-ood/goline/graph/graphtest"
 )
 
-// smallNet is a network with everything a program can do: a dense block, fused layers, taps, lazy nodes, labels and a further
-// input. Images are [3, side, side].
+// smallNet is a network with everything a program can do: a dense block, fused layers, taps, lazy nodes, labels and a
+// further input. Images are [3, side, side].
 func smallNet(side int) *model {
 	const classes, growth = 4, 3
 	m := &model{shape: []int{3, side, side}, outputs: []string{"features", "logits"}}
@@ -122,7 +122,8 @@ func requireSameRows(t tester, want, got map[string][]float64, n int, order []in
 	}
 }
 
-// TestSameBitsHoweverTheSamplesArrive: batch size, replicas, the way the samples are split into batches and their order.
+// TestSameBitsHoweverTheSamplesArrive: batch size, replicas, the way the samples are split into batches and their
+// order.
 func TestSameBitsHoweverTheSamplesArrive(t *testing.T) {
 	const n = 7
 	all := samples(6, n)
@@ -397,7 +398,8 @@ func TestOutputs(t *testing.T) {
 	}
 }
 
-// TestWorkCountsEverything: every operation adds to a program's work, convolutions or not, and equal programs count the same.
+// TestWorkCountsEverything: every operation adds to a program's work, convolutions or not, and equal programs count the
+// same.
 func TestWorkCountsEverything(t *testing.T) {
 	work := func(layers int, batch int) float64 {
 		p, err := graph.Compile(&model{shape: []int{2, 8, 8}, outputs: []string{"y"}, build: func(b *graph.Builder, x *G.Node) error {

@@ -162,8 +162,8 @@ func newReplica(m Model, o Options, shared *store, card *accelerator) (*replica,
 	return r, r.compile(o, sinks)
 }
 
-// takeParams makes the replica independent of later changes of the model's parameters: operations that pack them do so now,
-// and where others read them they are copied.
+// takeParams makes the replica independent of later changes of the model's parameters: operations that pack them do so
+// now, and where others read them they are copied.
 func (r *replica) takeParams() error {
 	fixed := make(map[*G.Node]bool, len(r.b.fixed))
 	for _, n := range r.b.fixed {

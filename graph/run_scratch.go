@@ -2,8 +2,8 @@ package graph
 
 import "github.com/line-ood/goline/internal/kernel"
 
-// scratch is memory that the operations of one replica use in turn: what one of them leaves there, the next overwrites. A replica
-// runs one operation after the other.
+// scratch is memory that the operations of one replica use in turn: what one of them leaves there, the next overwrites.
+// A replica runs one operation after the other.
 type scratch struct {
 	f32 []float32
 	f64 []float64

@@ -7,8 +7,8 @@ import (
 	"github.com/line-ood/goline/internal/kernel"
 )
 
-// slab is memory that operations of one replica put their values into, one after the other, so that what is written is still
-// in the processor's cache when it is read. It is allocated when a run first touches it.
+// slab is memory that operations of one replica put their values into, one after the other, so that what is written is
+// still in the processor's cache when it is read. It is allocated when a run first touches it.
 type slab struct {
 	dtype  tensor.Dtype
 	size   int // elements of the largest value
@@ -91,8 +91,8 @@ func planMemory(order G.Nodes, late map[*G.Node]G.Nodes) {
 	}
 }
 
-// fits tells whether a slab of a elements serves a value of size elements better than one of b: the smallest that is large
-// enough, else the largest.
+// fits tells whether a slab of a elements serves a value of size elements better than one of b: the smallest that is
+// large enough, else the largest.
 func fits(a, b, size int) bool {
 	if a >= size && b >= size {
 		return a < b
@@ -132,8 +132,8 @@ func ancestors(order G.Nodes, at map[*G.Node]int) []nodeSet {
 	return sets
 }
 
-// ActivationBytes returns the bytes that a worker holds for what its operations compute, at the program's batch. Operations share
-// memory where one is done before another begins; parameters and packed weights are not counted.
+// ActivationBytes returns the bytes that a worker holds for what its operations compute, at the program's batch.
+// Operations share memory where one is done before another begins; parameters and packed weights are not counted.
 func (p *Program) ActivationBytes() int {
 	seen := map[any]bool{}
 	total := 0

@@ -15,8 +15,8 @@ import (
 	"github.com/line-ood/goline/graph/graphtest"
 )
 
-// TestOperationsThatShareMemory compares graphs of any form, stock operations among them, with what the formulas say, on
-// two batches in turn: an operation that wrote where another's value is still to be read would show.
+// TestOperationsThatShareMemory compares graphs of any form, stock operations among them, with what the formulas say,
+// on two batches in turn: an operation that wrote where another's value is still to be read would show.
 func TestOperationsThatShareMemory(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		const n, width = 3, 4

@@ -65,7 +65,8 @@ func TestActivationBytes(t *testing.T) {
 		return before
 	}
 	one := bytes(graph.Options{Batch: 1})
-	// Its largest maps are [4 32 32]; a block needs its input, its inner map and its result at once, and the machine a fourth.
+	// Its largest maps are [4 32 32]; a block needs its input, its inner map and its result at once, and the machine a
+	// fourth.
 	require.GreaterOrEqual(t, one, 3*4*32*32*4)
 	require.LessOrEqual(t, one, 6*4*32*32*4)
 	require.Equal(t, 5*one, bytes(graph.Options{Batch: 5}))

@@ -13,13 +13,13 @@ import (
 	"github.com/line-ood/goline/internal/invariant"
 )
 
-// Run feeds batches of any size to the program and yields what it fetches, batch by batch in order. Memory is bounded by a
-// few batches, whatever their number. An error of the stream, of a batch (its index is named) or of ctx is yielded as the last
-// element, with nil outputs; ctx is honoured between the parts of a batch.
+// Run feeds batches of any size to the program and yields what it fetches, batch by batch in order. Memory is bounded
+// by a few batches, whatever their number. An error of the stream, of a batch (its index is named) or of ctx is yielded
+// as the last element, with nil outputs; ctx is honoured between the parts of a batch.
 //
-// Batches are read ahead on another goroutine. When Run's loop ends, however it does, no goroutine is left and each batch that
-// was read has been released. It waits for the stream to give its next batch or its end, so a stream that blocks must heed
-// ctx itself.
+// Batches are read ahead on another goroutine. When Run's loop ends, however it does, no goroutine is left and each
+// batch that was read has been released. It waits for the stream to give its next batch or its end, so a stream that
+// blocks must heed ctx itself.
 func (p *Program) Run(ctx context.Context, batches Batches) iter.Seq2[*Outputs, error] {
 	return func(yield func(*Outputs, error) bool) {
 		r := p.start(ctx, batches)

@@ -58,7 +58,8 @@ func (l *ledger) numbered(ctx context.Context, n, samples int, err error) graph.
 	}
 }
 
-// requireSettled fails unless each batch was released once and no goroutine is left of those that were not there before.
+// requireSettled fails unless each batch was released once and no goroutine is left of those that were not there
+// before.
 func (l *ledger) requireSettled(t *testing.T, before int) {
 	t.Helper()
 	for i, n := range l.released {
@@ -74,8 +75,8 @@ func (l *ledger) requireSettled(t *testing.T, before int) {
 	t.Fatalf("%d goroutines before, now %d\n%s", before, runtime.NumGoroutine(), buf[:runtime.Stack(buf, true)])
 }
 
-// TestEveryWayARunEnds checks what is yielded, that every batch is released once, that no goroutine is left, and that the
-// program still works.
+// TestEveryWayARunEnds checks what is yielded, that every batch is released once, that no goroutine is left, and that
+// the program still works.
 func TestEveryWayARunEnds(t *testing.T) {
 	errStream, errTrip := errors.New("disk on fire"), errors.New("tripped")
 	for name, c := range map[string]struct {

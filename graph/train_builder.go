@@ -8,8 +8,8 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// training is what a Builder knows when it builds for training: nothing is folded into the convolutions, whose weights need
-// gradients, and batch norm takes the statistics of its batch.
+// training is what a Builder knows when it builds for training: nothing is folded into the convolutions, whose weights
+// need gradients, and batch norm takes the statistics of its batch.
 type training struct {
 	layers []normLayer
 	norms  map[*G.Node]normNode
@@ -82,8 +82,9 @@ func (b *Builder) trainAdd(x, shortcut *G.Node) *G.Node {
 	return b.trainNorm(n)
 }
 
-// Dropout adds [Dropout] with seeds that the training program brings; in inference it is nothing. The name must be unique in the
-// model: it is mixed into the seed, so that two dropout layers zero different activations of the same sample.
+// Dropout adds [Dropout] with seeds that the training program brings; in inference it is nothing. The name must be
+// unique in the model: it is mixed into the seed, so that two dropout layers zero different activations of the same
+// sample.
 func (b *Builder) Dropout(x *G.Node, name string, rate float64) *G.Node {
 	if b.err != nil || b.training == nil || rate == 0 {
 		return x

@@ -20,9 +20,9 @@ const Logits = "logits"
 type TrainingOptions struct {
 	// Batch is the number of samples of a step, at least 1.
 	Batch int
-	// Shard is the number of samples that run together, which must divide Batch; 0 means Batch. Batch norm takes its statistics
-	// from a shard (the ghost batches of Hoffer et al., NeurIPS 2017), so results depend on it: with Shard equal to Batch they
-	// are those of one device in PyTorch.
+	// Shard is the number of samples that run together, which must divide Batch; 0 means Batch. Batch norm takes its
+	// statistics from a shard (the ghost batches of Hoffer et al., NeurIPS 2017), so results depend on it: with Shard
+	// equal to Batch they are those of one device in PyTorch.
 	Shard int
 	// Workers is the number of shards that run side by side; 0 means GOMAXPROCS. Results do not depend on it.
 	Workers int
@@ -172,12 +172,12 @@ func (p *TrainingProgram) Classes() int { return p.classes }
 // Params returns the trained parameters in the order of the model.
 func (p *TrainingProgram) Params() []*Param { return p.params }
 
-// Gradients returns the gradient of the last run's mean loss by each of Params. The slices are reused by the next run and
-// may be changed by the caller.
+// Gradients returns the gradient of the last run's mean loss by each of Params. The slices are reused by the next run
+// and may be changed by the caller.
 func (p *TrainingProgram) Gradients() [][]float32 { return p.grads }
 
-// Run finds the loss and the gradients of a batch and moves the running statistics of batch norm. Whatever the number of
-// replicas, the bits are the same: gradients of shards are added up in the order of the samples.
+// Run finds the loss and the gradients of a batch and moves the running statistics of batch norm. Whatever the number
+// of replicas, the bits are the same: gradients of shards are added up in the order of the samples.
 func (p *TrainingProgram) Run(ctx context.Context, batch TrainingBatch) (TrainingResult, error) {
 	if err := p.check(batch); err != nil {
 		return TrainingResult{}, fmt.Errorf("graph: %w", err)
@@ -251,8 +251,8 @@ func (p *TrainingProgram) reduce() {
 	}
 }
 
-// moveStatistics brings the running statistics of a norm closer to those of the whole batch: the mean of the shards' means,
-// and their variances about it, unbiased as in PyTorch.
+// moveStatistics brings the running statistics of a norm closer to those of the whole batch: the mean of the shards'
+// means, and their variances about it, unbiased as in PyTorch.
 func (p *TrainingProgram) moveStatistics(l normLayer, at int) {
 	mean, variance := l.mean.Float32s(), l.variance.Float32s()
 	channels, shards := len(mean), float64(len(p.shards))

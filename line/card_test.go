@@ -17,8 +17,8 @@ import (
 	"github.com/line-ood/goline/nets"
 )
 
-// TestCardsRunThePipeline: everything that the graph of LINe gives, with each of its parts on and off, is the processor's, and so is
-// what is fitted.
+// TestCardsRunThePipeline: everything that the graph of LINe gives, with each of its parts on and off, is the
+// processor's, and so is what is fitted.
 func TestCardsRunThePipeline(t *testing.T) {
 	card := emu.Use(t)
 	for name, net := range map[string]nets.Classifier{"tiny": newTiny(4, 9, 2), "densenet": nettest.DenseNetBC(t, 10, 4, 4, 2)} {
@@ -62,8 +62,8 @@ func requireClose(t *testing.T, want, got []float32, what string) {
 	}
 }
 
-// TestCardScoresMatchPyTorch: LINe's scores of 64 images by the paper's network, from PyTorch's contributions, are PyTorch's within
-// the bound that holds for the processor.
+// TestCardScoresMatchPyTorch: LINe's scores of 64 images by the paper's network, from PyTorch's contributions, are
+// PyTorch's within the bound that holds for the processor.
 func TestCardScoresMatchPyTorch(t *testing.T) {
 	if testing.Short() {
 		t.Skip("runs 64 images on an emulated card")

@@ -14,9 +14,10 @@ import (
 	"github.com/line-ood/goline/nets"
 )
 
-// NewClipped is [New] for options with a ClipPercentile: limits are the upper bounds of the activations, of each neuron [features],
-// or with ClipPerClass of each class and neuron [classes, features], row-major. It errors for options without a ClipPercentile, or
-// with NoClipping, and for limits of another length or that are not finite. limits is copied.
+// NewClipped is [New] for options with a ClipPercentile: limits are the upper bounds of the activations, of each neuron
+// [features], or with ClipPerClass of each class and neuron [classes, features], row-major. It errors for options
+// without a ClipPercentile, or with NoClipping, and for limits of another length or that are not finite. limits is
+// copied.
 func NewClipped(ctx context.Context, net nets.Classifier, c *Contributions, limits []float32, o Options) (*Detector, error) {
 	if err := o.Check(); err != nil {
 		return nil, fmt.Errorf("line: %w", err)
@@ -27,8 +28,8 @@ func NewClipped(ctx context.Context, net nets.Classifier, c *Contributions, limi
 	return newDetector(ctx, net, c, slices.Clone(limits), o)
 }
 
-// ClipLimits returns the upper bound of each neuron's activations for images that the network predicts as the class, [features]:
-// the same for all classes unless the detector clips per class. It is nil where the detector does not clip.
+// ClipLimits returns the upper bound of each neuron's activations for images that the network predicts as the class,
+// [features]: the same for all classes unless the detector clips per class. It is nil where the detector does not clip.
 func (d *Detector) ClipLimits(class int) []float32 {
 	features := d.net.Dim()
 	switch {

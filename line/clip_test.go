@@ -97,8 +97,8 @@ func TestClipPercentileOptions(t *testing.T) {
 	}
 }
 
-// TestClipAt100ChangesNoTrainingImage: no activation exceeds the largest of its neuron, or of its neuron and class where every
-// image is predicted as its label.
+// TestClipAt100ChangesNoTrainingImage: no activation exceeds the largest of its neuron, or of its neuron and class
+// where every image is predicted as its label.
 func TestClipAt100ChangesNoTrainingImage(t *testing.T) {
 	net := newTiny(4, 9, 2)
 	train := net.batch(50, 1)
@@ -121,8 +121,8 @@ func TestClipAt100ChangesNoTrainingImage(t *testing.T) {
 	}
 }
 
-// TestClipPercentileKnowsNoScale: activations twice as large with weights half as large leave the scores as they are, to the bit;
-// with one bound for all they change.
+// TestClipPercentileKnowsNoScale: activations twice as large with weights half as large leave the scores as they are,
+// to the bit; with one bound for all they change.
 func TestClipPercentileKnowsNoScale(t *testing.T) {
 	net, scaled := newTiny(4, 9, 2), newTiny(4, 9, 2)
 	w, _ := scaled.head()

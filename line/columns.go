@@ -7,8 +7,8 @@ import (
 	"github.com/line-ood/goline/internal/quantile"
 )
 
-// columns finds order statistics of |C[c, i]|·W[j, i] over all j and i for one class after another without forming the K·D
-// products of each: W's columns are sorted once, and a non-negative factor keeps a column sorted.
+// columns finds order statistics of |C[c, i]|·W[j, i] over all j and i for one class after another without forming the
+// K·D products of each: W's columns are sorted once, and a non-negative factor keeps a column sorted.
 type columns struct {
 	features, classes int
 	sorted            []float32 // [features, classes], each row ascending
@@ -107,7 +107,8 @@ func (s *search) pivots(k, next int) (lo, hi float32) {
 	return lo, hi
 }
 
-// split sets inner to the open products in [lo, hi] and returns how many open products lie before inner, and before its end.
+// split sets inner to the open products in [lo, hi] and returns how many open products lie before inner, and before its
+// end.
 func (s *search) split(lo, hi float32) (before, upTo int) {
 	for i, o := range s.open {
 		f, col := s.factor[i], s.column(i)

@@ -13,7 +13,8 @@ type compiled struct {
 	program *graph.Program
 }
 
-// get returns the program, made by compile unless it is there. Of several goroutines one compiles and the others wait for it.
+// get returns the program, made by compile unless it is there. Of several goroutines one compiles and the others wait
+// for it.
 func (c *compiled) get(ctx context.Context, compile func() (*graph.Program, error)) (*graph.Program, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -123,7 +123,8 @@ func TestFailuresAreNotKept(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// TestScoreReadsOnce: looking at the first batch takes nothing away, and an error of the stream comes through wherever it is.
+// TestScoreReadsOnce: looking at the first batch takes nothing away, and an error of the stream comes through wherever
+// it is.
 func TestScoreReadsOnce(t *testing.T) {
 	net := newTiny(3, 5, 1)
 	det := fit(t, net, nettest.Stream(net.batch(9, 1)), line.DefaultOptions())
@@ -156,8 +157,8 @@ func TestScoreReadsOnce(t *testing.T) {
 	}
 }
 
-// TestScoringFromManyGoroutines shares a detector that nobody has used, on the same images and on different ones, in batches, one
-// by one, and as pictures.
+// TestScoringFromManyGoroutines shares a detector that nobody has used, on the same images and on different ones, in
+// batches, one by one, and as pictures.
 func TestScoringFromManyGoroutines(t *testing.T) {
 	net := nettest.DenseNetBC(t, 10, 4, 3, 8)
 	train := nettest.Batch(20, net.InputShape(), 3, 1)

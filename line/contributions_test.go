@@ -19,7 +19,8 @@ type sample struct {
 	values []float32
 }
 
-// drawSamples draws contributions of every class, of magnitudes far enough apart that plain sums would depend on the order.
+// drawSamples draws contributions of every class, of magnitudes far enough apart that plain sums would depend on the
+// order.
 func drawSamples(t *rapid.T, classes, features int) []sample {
 	n := rapid.IntRange(classes, 40).Draw(t, "n")
 	rng := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 1))

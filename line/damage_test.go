@@ -137,8 +137,8 @@ func TestLoadRefusesBadArrays(t *testing.T) {
 	}
 }
 
-// TestLoadRefusesBadClipping of detectors that clip at a percentile. Files of older releases know none of it, and older releases
-// refuse these files for their clip of 0.
+// TestLoadRefusesBadClipping of detectors that clip at a percentile. Files of older releases know none of it, and older
+// releases refuse these files for their clip of 0.
 func TestLoadRefusesBadClipping(t *testing.T) {
 	for _, perClass := range []bool{false, true} {
 		det, path := saved(t, line.Options{ClipPercentile: 90, ClipPerClass: perClass})

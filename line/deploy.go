@@ -21,12 +21,12 @@ type other struct {
 	params map[string]float64
 }
 
-// Deploy fits a method other than LINe, made by [posthoc.New] with params, to samples of a network, and returns it as a detector:
-// saved, loaded, and scoring pictures like LINe's own. The scores of at most 65,536 of the samples, drawn evenly, are kept for
-// [Detector.Threshold].
+// Deploy fits a method other than LINe, made by [posthoc.New] with params, to samples of a network, and returns it as a
+// detector: saved, loaded, and scoring pictures like LINe's own. The scores of at most 65,536 of the samples, drawn
+// evenly, are kept for [Detector.Threshold].
 //
-// It errors for LINe itself, which [Fit] is for, for a method that needs more of a picture than features and logits, and with the
-// method's errors.
+// It errors for LINe itself, which [Fit] is for, for a method that needs more of a picture than features and logits,
+// and with the method's errors.
 func Deploy(ctx context.Context, net nets.Classifier, name string, params map[string]float64, fit posthoc.Samples) (*Detector, error) {
 	m, err := newOther(name, params)
 	if err != nil {
@@ -96,8 +96,8 @@ func (d *Detector) compileOther(o graph.Options) (*graph.Program, error) {
 	return graph.Compile(d.net, o)
 }
 
-// Collect runs a program that [Detector.Compile] made without Fetch, and keeps scores and predictions. Zero images are an error
-// that wraps [ErrNoImages], and a score that is NaN is one that names the image, counted from 0.
+// Collect runs a program that [Detector.Compile] made without Fetch, and keeps scores and predictions. Zero images are
+// an error that wraps [ErrNoImages], and a score that is NaN is one that names the image, counted from 0.
 func (d *Detector) Collect(ctx context.Context, program *graph.Program, images graph.Batches) (*Scores, error) {
 	all := &Scores{}
 	for s, err := range d.batches(ctx, program, images) {
@@ -121,8 +121,8 @@ type Sample struct {
 	Label      int     // -1 where unknown
 }
 
-// Stream runs a program that [Detector.Compile] made without Fetch, and yields what the detector says of each image, in order, as soon as its
-// batch is done. An error comes last, as [Detector.Collect] has them.
+// Stream runs a program that [Detector.Compile] made without Fetch, and yields what the detector says of each image, in
+// order, as soon as its batch is done. An error comes last, as [Detector.Collect] has them.
 func (d *Detector) Stream(ctx context.Context, program *graph.Program, images graph.Batches) iter.Seq2[Sample, error] {
 	return func(yield func(Sample, error) bool) {
 		any := false
@@ -183,8 +183,8 @@ func (d *Detector) Reads() []string {
 	return []string{nets.Logits, nets.Features}
 }
 
-// ScoresOf returns the scores of one batch, from outputs that hold at least what [Detector.Reads] names. A score may be NaN or
-// infinite. The labels are those of the outputs.
+// ScoresOf returns the scores of one batch, from outputs that hold at least what [Detector.Reads] names. A score may be
+// NaN or infinite. The labels are those of the outputs.
 func (d *Detector) ScoresOf(ctx context.Context, out *graph.Outputs) (*Scores, error) {
 	s := &Scores{Score: make([]float64, out.N), Label: slices.Clone(out.Labels)}
 	if d.other == nil {

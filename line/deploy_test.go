@@ -35,7 +35,8 @@ func networkSamples(t testing.TB, net nets.Classifier, b graph.Batch) posthoc.Sa
 	return s
 }
 
-// TestDeploy: every method that needs features and logits alone scores images from its file as it scores samples, to the bit.
+// TestDeploy: every method that needs features and logits alone scores images from its file as it scores samples, to
+// the bit.
 func TestDeploy(t *testing.T) {
 	net := nettest.DenseNetBC(t, 10, 4, 3, 5)
 	fit := networkSamples(t, net, nettest.Batch(30, net.InputShape(), 3, 1))

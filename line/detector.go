@@ -10,8 +10,8 @@ import (
 	"github.com/line-ood/goline/nets"
 )
 
-// Detector is LINe fitted to a network, or another method that [Deploy] fitted. It does not change and is safe for concurrent use. What it needs to score is compiled at
-// the first use and kept as long as the detector.
+// Detector is LINe fitted to a network, or another method that [Deploy] fitted. It does not change and is safe for
+// concurrent use. What it needs to score is compiled at the first use and kept as long as the detector.
 type Detector struct {
 	net           nets.Classifier
 	preprocessing nets.Preprocessing // of the images that it was fitted to, zero where it is not known
@@ -44,7 +44,8 @@ func New(ctx context.Context, net nets.Classifier, c *Contributions, o Options) 
 	return newDetector(ctx, net, c, nil, o)
 }
 
-// newDetector derives a detector with options that are in range. limits, which it keeps, are there if the options measure them.
+// newDetector derives a detector with options that are in range. limits, which it keeps, are there if the options
+// measure them.
 func newDetector(ctx context.Context, net nets.Classifier, c *Contributions, limits []float32, o Options) (*Detector, error) {
 	o = o.withDefaults()
 	if w, _ := net.Head(); w == nil {
@@ -93,7 +94,8 @@ func newDetector(ctx context.Context, net nets.Classifier, c *Contributions, lim
 	return d, nil
 }
 
-// checkMasks makes sure, in builds that check invariants, that thresholds keep as many neurons and weights as their percentiles say.
+// checkMasks makes sure, in builds that check invariants, that thresholds keep as many neurons and weights as their
+// percentiles say.
 func (d *Detector) checkMasks() {
 	if !invariant.On {
 		return
@@ -124,8 +126,8 @@ func (d *Detector) checkMasks() {
 // Network returns the network that the detector belongs to.
 func (d *Detector) Network() nets.Classifier { return d.net }
 
-// Preprocessing returns how images are brought to the network's input: as those that the detector was fitted to, where that is
-// known, or else as the network says. It is the zero value if neither is known.
+// Preprocessing returns how images are brought to the network's input: as those that the detector was fitted to, where
+// that is known, or else as the network says. It is the zero value if neither is known.
 func (d *Detector) Preprocessing() nets.Preprocessing {
 	if d.preprocessing == (nets.Preprocessing{}) {
 		return d.net.Preprocessing()
@@ -153,8 +155,8 @@ func (d *Detector) ActiveNeurons(class int) []bool {
 	return out
 }
 
-// ActiveWeights tells for each weight of the last layer whether weight pruning keeps it for the class: [classes, features],
-// row-major.
+// ActiveWeights tells for each weight of the last layer whether weight pruning keeps it for the class: [classes,
+// features], row-major.
 func (d *Detector) ActiveWeights(class int) []bool {
 	w, _ := d.net.Head()
 	features := d.net.Dim()

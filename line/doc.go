@@ -1,12 +1,13 @@
 // Package line detects out-of-distribution inputs of an image classifier by LINe: leveraging important neurons
 // (Ahn, Park and Kim, CVPR 2023, arXiv 2303.13995).
 //
-// [Fit] measures how much each penultimate neuron contributes to the logit of each class on training images, by gradient ×
-// activation in the network's own graph, and derives from it which neurons and weights matter. The [Detector] then scores
-// an image by three steps, each of which can be switched off, and the log-sum-exp of what remains:
+// [Fit] measures how much each penultimate neuron contributes to the logit of each class on training images, by
+// gradient × activation in the network's own graph, and derives from it which neurons and weights matter. The
+// [Detector] then scores an image by three steps, each of which can be switched off, and the log-sum-exp of what
+// remains:
 //
-//   - activation clipping (AC): z ← min(z, δ), with one δ for all neurons as the paper has it, or a percentile of each neuron's own
-//     training activations, over all images or those of each class ([Options.ClipPercentile]);
+//   - activation clipping (AC): z ← min(z, δ), with one δ for all neurons as the paper has it, or a percentile of each
+//     neuron's own training activations, over all images or those of each class ([Options.ClipPercentile]);
 //   - activation pruning (AP): only the neurons that are important to the predicted class stay;
 //   - weight pruning (WP): only the weights of the last layer that are important to the predicted class stay.
 //

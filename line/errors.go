@@ -20,7 +20,8 @@ var (
 	ErrFitted = errors.New("the detector was fitted to it")
 )
 
-// FittedError tells that pictures which should be held out are some that the detector was fitted to. It wraps [ErrFitted].
+// FittedError tells that pictures which should be held out are some that the detector was fitted to. It wraps
+// [ErrFitted].
 type FittedError struct {
 	First int // index of the first such picture
 	Count int // how many there are

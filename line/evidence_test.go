@@ -21,11 +21,11 @@ import (
 	"github.com/line-ood/goline/nets/weights"
 )
 
-// TestClipPercentileEvidence prints what clipping at each neuron's own 90th percentile (p_w 80, p_a 10) changes against the paper's
-// LINe, for five networks: means over the OOD sets, and the differences with paired 95 % bootstrap intervals. "bound" has the
-// pruning of "percentile" and the clipping of the paper, "alone" the other way round. Every choice was fixed beforehand, and no
-// picture is both fitted to and tested on. GOLINE_FEATURES names a folder that keeps the features of the
-// pictures, which takes minutes the first time.
+// TestClipPercentileEvidence prints what clipping at each neuron's own 90th percentile (p_w 80, p_a 10) changes against
+// the paper's LINe, for five networks: means over the OOD sets, and the differences with paired 95 % bootstrap
+// intervals. "bound" has the pruning of "percentile" and the clipping of the paper, "alone" the other way round. Every
+// choice was fixed beforehand, and no picture is both fitted to and tested on. GOLINE_FEATURES names a folder that
+// keeps the features of the pictures, which takes minutes the first time.
 func TestClipPercentileEvidence(t *testing.T) {
 	folder := os.Getenv("GOLINE_FEATURES")
 	if folder == "" {

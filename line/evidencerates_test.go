@@ -71,7 +71,8 @@ func drawn(b int, set uint64, n int) []float64 {
 	return out
 }
 
-// paired are the scores of two sets in ascending order, with where each comes from: ID pictures from 0, OOD pictures behind them.
+// paired are the scores of two sets in ascending order, with where each comes from: ID pictures from 0, OOD pictures
+// behind them.
 type paired struct {
 	score []float64
 	from  []int

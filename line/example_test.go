@@ -21,8 +21,8 @@ import (
 	"github.com/line-ood/goline/nets"
 )
 
-// colours is a classifier that tells red from green images. Its features are the mean of each colour, its logits linear in
-// them: all that LINe asks of a network. Networks from package nets are classifiers, too.
+// colours is a classifier that tells red from green images. Its features are the mean of each colour, its logits linear
+// in them: all that LINe asks of a network. Networks from package nets are classifiers, too.
 type colours struct{ weight, bias *graph.Param }
 
 func newColours() colours {
@@ -157,8 +157,8 @@ func ExampleDetector_ScoreImages() {
 	// class 0, score 1.63
 }
 
-// The threshold that 95 % of the images pass which the detector was fitted to tells scores apart. One from images held out is
-// the better one where there are any.
+// The threshold that 95 % of the images pass which the detector was fitted to tells scores apart. One from images held
+// out is the better one where there are any.
 func ExampleDetector_IsOOD() {
 	ctx := context.Background()
 	det := fitColours(ctx)
@@ -263,7 +263,8 @@ func ExampleContributions() {
 	// [3.60 -0.10 0.05 -0.10 3.80 0.05] <nil>
 }
 
-// A detector with a promise: of pictures like those that it was calibrated on, at most a tenth will be called out-of-distribution.
+// A detector with a promise: of pictures like those that it was calibrated on, at most a tenth will be called
+// out-of-distribution.
 func ExampleDetector_Calibrate() {
 	ctx := context.Background()
 	det := fitColours(ctx)

@@ -9,16 +9,16 @@ import (
 )
 
 // Fit measures the contribution of each penultimate neuron to the logit of each class on labelled training images, by
-// o.Source, and derives a detector from it. program is compiled from the network: its options (batch, replicas, where it
-// starts) are used, not what it fetches. It errors for an option out of range, for a stream without images ([ErrNoImages]), an
-// image without a label in 0 to K-1, a contribution that is not finite, and for classes without images, which it names; and with
-// the stream's or ctx's error.
+// o.Source, and derives a detector from it. program is compiled from the network: its options (batch, replicas, where
+// it starts) are used, not what it fetches. It errors for an option out of range, for a stream without images
+// ([ErrNoImages]), an image without a label in 0 to K-1, a contribution that is not finite, and for classes without
+// images, which it names; and with the stream's or ctx's error.
 //
-// The stream is read once and the network runs once: the features that the contributions come from are scored by the finished
-// detector, which keeps these scores for [Detector.Threshold]. The features are held for that meanwhile, of all images as long as
-// they are no more than 65,536 and take no more than 128 MiB, otherwise of as many, drawn evenly from the whole stream, always
-// the same ones for the same stream. The result does not depend on batches and workers. A source other than those of this
-// package shows no features, and leaves the detector without a threshold.
+// The stream is read once and the network runs once: the features that the contributions come from are scored by the
+// finished detector, which keeps these scores for [Detector.Threshold]. The features are held for that meanwhile, of
+// all images as long as they are no more than 65,536 and take no more than 128 MiB, otherwise of as many, drawn evenly
+// from the whole stream, always the same ones for the same stream. The result does not depend on batches and workers. A
+// source other than those of this package shows no features, and leaves the detector without a threshold.
 //
 // A ClipPercentile is measured on the same features: those of all images up to the number above, beyond it those of the
 // images drawn. With ClipPerClass each class has its share of that number, at least 1, in memory of its own, so that
@@ -80,8 +80,8 @@ type showing interface {
 	measure(ctx context.Context, program *graph.Program, images graph.Batches, show show) (*Contributions, error)
 }
 
-// Measure accumulates the contributions of labelled images by gradient × activation, as [Fit] does. Statistics of several
-// calls merge.
+// Measure accumulates the contributions of labelled images by gradient × activation, as [Fit] does. Statistics of
+// several calls merge.
 func Measure(ctx context.Context, program *graph.Program, images graph.Batches) (*Contributions, error) {
 	return measure(ctx, program, images, nil)
 }

@@ -8,17 +8,20 @@ import (
 	"github.com/line-ood/goline/nets"
 )
 
-// Given takes contributions that are known already, from an estimate made elsewhere. The images give what else a detector needs:
-// how many there are of each class, the bounds of a ClipPercentile and the scores behind [Detector.Threshold].
+// Given takes contributions that are known already, from an estimate made elsewhere. The images give what else a
+// detector needs: how many there are of each class, the bounds of a ClipPercentile and the scores behind
+// [Detector.Threshold].
 type Given struct {
-	// Mean is C [classes, features], row-major: the mean contribution of each neuron to each class. It is rounded to float32.
+	// Mean is C [classes, features], row-major: the mean contribution of each neuron to each class. It is rounded to
+	// float32.
 	Mean []float64
 	// Name says what the contributions are, for reports.
 	Name string
 }
 
-// Measure runs the network once for the features and counts the images. Contributions of another shape than the network's (wrapping
-// [ErrMismatch]) or that are not finite in float32 are an error, as are a feature that is not finite and a class without images.
+// Measure runs the network once for the features and counts the images. Contributions of another shape than the
+// network's (wrapping [ErrMismatch]) or that are not finite in float32 are an error, as are a feature that is not
+// finite and a class without images.
 func (g Given) Measure(ctx context.Context, program *graph.Program, images graph.Batches) (*Contributions, error) {
 	return g.measure(ctx, program, images, func([]float32, []int) {})
 }

@@ -102,7 +102,8 @@ func newLiteral(net *tiny, mean []float32, o line.Options) literal {
 	return literal{net.classes, net.features, widen(w), widen(b), widen(mean), nil, o}
 }
 
-// clipAt takes the bounds of activations from training features [n, d]: the percentile of each neuron, per class of each label.
+// clipAt takes the bounds of activations from training features [n, d]: the percentile of each neuron, per class of
+// each label.
 func (l literal) clipAt(features []float32, labels []int) literal {
 	l.limits = make([]float64, l.k*l.d)
 	for j := range l.limits {
@@ -126,7 +127,8 @@ func widen(x []float32) []float64 {
 	return out
 }
 
-// percentile is numpy's default, linear interpolation between sorted values, rounded as numpy rounds: from the nearer end.
+// percentile is numpy's default, linear interpolation between sorted values, rounded as numpy rounds: from the nearer
+// end.
 func percentile(values []float64, p float64) float64 {
 	sorted := slices.Sorted(slices.Values(values))
 	virtual := float64(len(sorted)-1) * (p / 100)
@@ -220,7 +222,8 @@ func argMax(x []float64) int {
 	return best
 }
 
-// switches are all combinations of AC, AP and WP, at percentiles that leave something to prune, and clipping at percentiles.
+// switches are all combinations of AC, AP and WP, at percentiles that leave something to prune, and clipping at
+// percentiles.
 func switches() []line.Options {
 	var out []line.Options
 	for bits := range 8 {

@@ -68,8 +68,8 @@ func syntheticFeatures(n, classes, features int) graph.Batches {
 	}
 }
 
-// BenchmarkImageNetHead fits and scores at K = 1000, D = 2048 on features, one core: set-up from contributions to compiled
-// detector, then time a sample, and the heap that is in use with the detector alive.
+// BenchmarkImageNetHead fits and scores at K = 1000, D = 2048 on features, one core: set-up from contributions to
+// compiled detector, then time a sample, and the heap that is in use with the detector alive.
 func BenchmarkImageNetHead(b *testing.B) {
 	const classes, features, samples = 1000, 2048, 1000
 	ctx := context.Background()

@@ -16,8 +16,8 @@ import (
 	"github.com/line-ood/goline/line/posthoc"
 )
 
-// TestLarge times every method at the size of ImageNet's head, with 50,000 fitted samples that are made, as is
-// what methods need beside features and logits (how long the network takes for that is not in it). SPEED names the methods,
+// TestLarge times every method at the size of ImageNet's head, with 50,000 fitted samples that are made, as is what
+// methods need beside features and logits (how long the network takes for that is not in it). SPEED names the methods,
 // with commas between them, or is "all": SPEED=knn,vim go test -v -run TestLarge -timeout 1h ./line
 func TestLarge(t *testing.T) {
 	methods := os.Getenv("SPEED")

@@ -11,16 +11,18 @@ import (
 	"github.com/line-ood/goline/nets"
 )
 
-// Load reads a detector with its network. Errors name the path and, where there is one, the array; for a file that is something
-// else they say what it holds. Files of every release are read; older ones give no threshold ([ErrNoThreshold]).
+// Load reads a detector with its network. Errors name the path and, where there is one, the array; for a file that is
+// something else they say what it holds. Files of every release are read; older ones give no threshold
+// ([ErrNoThreshold]).
 func Load(path string) (*Detector, error) { return loadFile(path, loadNetwork) }
 
 // LoadFor reads a detector for a network that is there already. A network other than the one it was fitted to, by
-// architecture or by a single weight, is an error that wraps [ErrMismatch], and so is one that takes images prepared in another
-// way; a network that does not say how takes those of the detector ([Detector.Preprocessing]).
+// architecture or by a single weight, is an error that wraps [ErrMismatch], and so is one that takes images prepared in
+// another way; a network that does not say how takes those of the detector ([Detector.Preprocessing]).
 func LoadFor(path string, net nets.Classifier) (*Detector, error) { return loadFile(path, given(net)) }
 
-// LoadFS is [Load] from a file system, embedded files for example. A file without random access is read into memory first.
+// LoadFS is [Load] from a file system, embedded files for example. A file without random access is read into memory
+// first.
 func LoadFS(fsys fs.FS, name string) (*Detector, error) {
 	// Before it is opened: opening a pipe waits for a writer.
 	if info, err := fs.Stat(fsys, name); err == nil && !info.Mode().IsRegular() {
@@ -48,8 +50,8 @@ func LoadFS(fsys fs.FS, name string) (*Detector, error) {
 	return Read(bytes.NewReader(data), int64(len(data)), name)
 }
 
-// Read reads a detector with its network from size bytes that [Detector.WriteTo] wrote. Errors are those of [Load] and call the
-// bytes name.
+// Read reads a detector with its network from size bytes that [Detector.WriteTo] wrote. Errors are those of [Load] and
+// call the bytes name.
 func Read(r io.ReaderAt, size int64, name string) (*Detector, error) {
 	return readFrom(r, size, name, loadNetwork)
 }
@@ -166,8 +168,8 @@ func decode(a *npyz.Archive, n network) (*Detector, error) {
 	return d, d.decodePictures(a)
 }
 
-// decodePreprocessing returns how the images were prepared that the detector was fitted to, the zero value where the file does not
-// say it.
+// decodePreprocessing returns how the images were prepared that the detector was fitted to, the zero value where the
+// file does not say it.
 func decodePreprocessing(a *npyz.Archive) (p nets.Preprocessing, err error) {
 	if !a.Has(preprocessingArray) {
 		return p, nil
@@ -182,8 +184,8 @@ func decodePreprocessing(a *npyz.Archive) (p nets.Preprocessing, err error) {
 	return p, nil
 }
 
-// checkPreprocessing fails where the network takes images otherwise prepared than those that the detector was fitted to. Where one
-// of them is not known, the other counts.
+// checkPreprocessing fails where the network takes images otherwise prepared than those that the detector was fitted
+// to. Where one of them is not known, the other counts.
 func checkPreprocessing(p nets.Preprocessing, net nets.Classifier) error {
 	unknown := nets.Preprocessing{}
 	if own := net.Preprocessing(); p != unknown && own != unknown && p != own {

@@ -12,8 +12,8 @@ import (
 	"github.com/line-ood/goline/nets"
 )
 
-// Method is LINe as a [posthoc.Method]: it fits and scores from penultimate features and the final layer, through the same
-// graph that a [Detector] runs from images.
+// Method is LINe as a [posthoc.Method]: it fits and scores from penultimate features and the final layer, through the
+// same graph that a [Detector] runs from images.
 type Method struct {
 	options Options
 	graph   graph.Options
@@ -70,8 +70,8 @@ func optionsOf(p map[string]float64) Options {
 	}
 }
 
-// NewMethod returns LINe, not yet fitted. o says how its graph is compiled; only Batch, Workers and Device matter. An option
-// out of range is an error. posthoc.New("line", ...) makes the same from named parameters.
+// NewMethod returns LINe, not yet fitted. o says how its graph is compiled; only Batch, Workers and Device matter. An
+// option out of range is an error. posthoc.New("line", ...) makes the same from named parameters.
 func NewMethod(options Options, o graph.Options) (*Method, error) {
 	if err := options.Check(); err != nil {
 		return nil, fmt.Errorf("line: %w", err)
@@ -93,8 +93,8 @@ func (m *Method) Name() string { return "line" }
 // Params returns p_a, p_w and clip, "off" for a component that is switched off.
 func (m *Method) Params() map[string]any { return m.options.Params() }
 
-// Detector returns the fitted detector, nil before Fit. Its network is the final layer alone, whose input is the features;
-// [New] makes a detector of a whole network from its Contributions.
+// Detector returns the fitted detector, nil before Fit. Its network is the final layer alone, whose input is the
+// features; [New] makes a detector of a whole network from its Contributions.
 func (m *Method) Detector() *Detector { return m.det }
 
 // Fit measures contributions on labelled samples. Errors are those of [Fit]; after one the method is as it was before.

@@ -11,7 +11,8 @@ import (
 	"github.com/line-ood/goline/nets/onnx"
 )
 
-// Arrays of a detector whose network comes from an ONNX file: the file, and the nodes and the shape that it was read with.
+// Arrays of a detector whose network comes from an ONNX file: the file, and the nodes and the shape that it was read
+// with.
 const (
 	onnxArray     = "onnx"
 	featuresArray = "onnx_features"
@@ -19,8 +20,8 @@ const (
 	inputArray    = "onnx_input"
 )
 
-// networkArrays returns what a detector's file holds of its network: the parameters of one that is made by name, the file of one
-// that comes from an ONNX file, with those parameters that have other values than the file.
+// networkArrays returns what a detector's file holds of its network: the parameters of one that is made by name, the
+// file of one that comes from an ONNX file, with those parameters that have other values than the file.
 func networkArrays(net nets.Classifier) ([]npyz.Named, error) {
 	read, ok := net.(*onnx.Network)
 	if !ok {
@@ -150,7 +151,8 @@ func loadNamed(a *npyz.Archive, name string, p nets.Preprocessing) (nets.Classif
 	return net, nil
 }
 
-// classesOf returns the number of classes that a file is for: LINe's has a count of training images of each, others say it.
+// classesOf returns the number of classes that a file is for: LINe's has a count of training images of each, others say
+// it.
 func classesOf(a *npyz.Archive) (int, error) {
 	if !a.Has(methodArray) {
 		counts, err := a.Ints("counts", -1)

@@ -29,8 +29,8 @@ func onnxFile(t *testing.T) string {
 	return path
 }
 
-// TestDetectorsHoldTheirONNXFile: a detector of an ONNX file is complete, whatever happens to the file, and knows the parameters
-// that were changed since.
+// TestDetectorsHoldTheirONNXFile: a detector of an ONNX file is complete, whatever happens to the file, and knows the
+// parameters that were changed since.
 func TestDetectorsHoldTheirONNXFile(t *testing.T) {
 	path := onnxFile(t)
 	net, err := onnx.Open(path, onnx.Options{Preprocessing: nets.CIFAR()})

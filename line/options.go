@@ -5,8 +5,8 @@ import (
 	"math"
 )
 
-// Options are LINe's parameters. The zero value is the paper's choice for CIFAR-10. A percentile is the share in percent that is
-// dropped; the comparison with it is strict.
+// Options are LINe's parameters. The zero value is the paper's choice for CIFAR-10. A percentile is the share in
+// percent that is dropped; the comparison with it is strict.
 type Options struct {
 	// ActivationPercentile is p_a: a neuron stays for class c when its contribution C[c, i] exceeds this percentile of
 	// C[c, :]. In [0, 100]; 0 means 90, see [Percent] for the percentile 0.
@@ -14,14 +14,16 @@ type Options struct {
 	// WeightPercentile is p_w: a weight stays for class c when |C[c, i]|·W[j, i] exceeds this percentile over all j and i.
 	// In [0, 100]; 0 means 90, see [Percent] for the percentile 0.
 	WeightPercentile float64
-	// Clip is δ, the upper bound of activations, of every neuron the same. Positive; 0 means 1. It is not used with ClipPercentile.
+	// Clip is δ, the upper bound of activations, of every neuron the same. Positive; 0 means 1. It is not used with
+	// ClipPercentile.
 	Clip float64
-	// ClipPercentile, unless 0, clips each neuron at this percentile of its own activations on the training images instead, as VRA
-	// (Xu et al., NeurIPS 2023) does, so that nothing depends on the scale of the activations. In (0, 100]; the paper has Clip.
-	// The percentile is numpy's default, of float64, rounded to float32. See [Fit] for the number of images behind it.
+	// ClipPercentile, unless 0, clips each neuron at this percentile of its own activations on the training images
+	// instead, as VRA (Xu et al., NeurIPS 2023) does, so that nothing depends on the scale of the activations. In (0,
+	// 100]; the paper has Clip. The percentile is numpy's default, of float64, rounded to float32. See [Fit] for the
+	// number of images behind it.
 	ClipPercentile float64
-	// ClipPerClass takes the ClipPercentile of each neuron over the training images of each label by itself. An image is then clipped
-	// at the bounds of the class that the network predicts from its unclipped activations.
+	// ClipPerClass takes the ClipPercentile of each neuron over the training images of each label by itself. An image is
+	// then clipped at the bounds of the class that the network predicts from its unclipped activations.
 	ClipPerClass bool
 	// NoClipping, NoActivationPruning and NoWeightPruning switch AC, AP and WP off; their parameter is then not used.
 	NoClipping, NoActivationPruning, NoWeightPruning bool
@@ -29,16 +31,16 @@ type Options struct {
 	Source Source
 }
 
-// DefaultOptions returns the parameters of the paper for CIFAR-10: p_a = p_w = 90, δ = 1. It is what Options{} stands for, said
-// explicitly.
+// DefaultOptions returns the parameters of the paper for CIFAR-10: p_a = p_w = 90, δ = 1. It is what Options{} stands
+// for, said explicitly.
 func DefaultOptions() Options {
 	return Options{ActivationPercentile: 90, WeightPercentile: 90, Clip: 1}
 }
 
-// Percent returns a percentile for the fields of [Options], where 0 stands for the default. Percent(0) is the smallest positive
-// number, and that percentile of any values is their minimum, as the percentile 0 is: pruning by it drops the minimum and what
-// equals it, whereas switched off it drops nothing. Any other p comes back as it is. Use it for a percentile that a flag or a
-// grid gives.
+// Percent returns a percentile for the fields of [Options], where 0 stands for the default. Percent(0) is the smallest
+// positive number, and that percentile of any values is their minimum, as the percentile 0 is: pruning by it drops the
+// minimum and what equals it, whereas switched off it drops nothing. Any other p comes back as it is. Use it for a
+// percentile that a flag or a grid gives.
 func Percent(p float64) float64 {
 	if p == 0 {
 		return math.SmallestNonzeroFloat64
@@ -95,9 +97,9 @@ func (o Options) Check() error {
 	return nil
 }
 
-// Params returns the options as they appear in reports, defaults filled in: a component that is switched off has the value "off".
-// Where activations are clipped at a percentile, clip_percentile stands in the place of clip, and clip_per_class is true or missing.
-// contributions is the name of a [Given] source that has one.
+// Params returns the options as they appear in reports, defaults filled in: a component that is switched off has the
+// value "off". Where activations are clipped at a percentile, clip_percentile stands in the place of clip, and
+// clip_per_class is true or missing. contributions is the name of a [Given] source that has one.
 func (o Options) Params() map[string]any {
 	o = o.withDefaults()
 	or := func(off bool, v float64) any {

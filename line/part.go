@@ -8,8 +8,9 @@ import (
 	"github.com/line-ood/goline/line/posthoc"
 )
 
-// part is LINe as a shaper, for compositions with other detectors: z clipped, the class chosen by the full head, neurons masked and
-// the head routed by that class. Its energy is LINe's score up to the rounding of float32, in which [Method]'s graph computes it.
+// part is LINe as a shaper, for compositions with other detectors: z clipped, the class chosen by the full head,
+// neurons masked and the head routed by that class. Its energy is LINe's score up to the rounding of float32, in which
+// [Method]'s graph computes it.
 type part struct {
 	options Options
 	workers int

@@ -19,8 +19,8 @@ type Result struct {
 	Prediction int     // the network's class
 	// P is the p-value by the detector's calibration, 0 where it has none; see [Detector.Calibrate].
 	P float64
-	// OOD tells whether the image is out-of-distribution: by the calibration, where there is one, that P is at most its false-alarm
-	// rate, and otherwise by [Detector.FitThreshold]. It means nothing unless Judged.
+	// OOD tells whether the image is out-of-distribution: by the calibration, where there is one, that P is at most its
+	// false-alarm rate, and otherwise by [Detector.FitThreshold]. It means nothing unless Judged.
 	OOD bool
 	// Judged is false where the detector has no threshold: see [ErrNoThreshold].
 	Judged bool
@@ -34,8 +34,8 @@ type Result struct {
 // multiplied by alpha nor blended. A JPEG that package image/jpeg decoded differs by roundings from what those readers
 // make of the same file.
 //
-// The first call compiles a program for single images, which the detector keeps. For many pictures [Detector.ScoreImages] is
-// faster; the bits are the same.
+// The first call compiles a program for single images, which the detector keeps. For many pictures
+// [Detector.ScoreImages] is faster; the bits are the same.
 func (d *Detector) ScoreImage(ctx context.Context, img image.Image) (Result, error) {
 	in, err := newPictureInput(d.net, d.Preprocessing())
 	if err != nil {
@@ -56,12 +56,12 @@ func (d *Detector) ScoreImage(ctx context.Context, img image.Image) (Result, err
 	return d.Judge(s.Score[0], s.Prediction[0]), nil
 }
 
-// ScoreImages scores pictures as [Detector.ScoreImage] does, many at a time, and yields a result for each, in order; for a slice
-// give slices.Values of it. An error, which counts pictures from 0, comes last, after the results of the pictures before it. No
-// pictures give no results.
+// ScoreImages scores pictures as [Detector.ScoreImage] does, many at a time, and yields a result for each, in order;
+// for a slice give slices.Values of it. An error, which counts pictures from 0, comes last, after the results of the
+// pictures before it. No pictures give no results.
 //
-// Pictures are read ahead on another goroutine, 32 at a time, and memory is bounded by a few times that. When the loop over the
-// results ends, no goroutine is left; it waits for the sequence to give its next picture or its end.
+// Pictures are read ahead on another goroutine, 32 at a time, and memory is bounded by a few times that. When the loop
+// over the results ends, no goroutine is left; it waits for the sequence to give its next picture or its end.
 func (d *Detector) ScoreImages(ctx context.Context, images iter.Seq[image.Image]) iter.Seq2[Result, error] {
 	return func(yield func(Result, error) bool) {
 		fail := func(err error) { yield(Result{}, fmt.Errorf("line: %w", err)) }

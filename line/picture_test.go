@@ -38,7 +38,8 @@ func pictures(n, width, height int, seed uint64) []image.Image {
 	return out
 }
 
-// TestPicturesAreTheFiles: pictures in memory have the bits of the same pictures as PNG files, one by one and many at a time.
+// TestPicturesAreTheFiles: pictures in memory have the bits of the same pictures as PNG files, one by one and many at a
+// time.
 func TestPicturesAreTheFiles(t *testing.T) {
 	net := nettest.DenseNetBC(t, 10, 4, 3, 8)
 	det := fit(t, net, nettest.Stream(nettest.Batch(20, net.InputShape(), 3, 1)), line.Options{ActivationPercentile: 40})

@@ -15,8 +15,8 @@ const (
 	Class = "class"
 	// Contributions of each penultimate neuron to the logit of Class, z ⊙ ∂l_c/∂z: [batch, features].
 	ContributionsNode = "contributions"
-	// ClipClass is the prediction from unclipped activations, by which a detector that clips per class chooses the bounds: [batch] of
-	// int. Other detectors do not have it.
+	// ClipClass is the prediction from unclipped activations, by which a detector that clips per class chooses the bounds:
+	// [batch] of int. Other detectors do not have it.
 	ClipClass = "line_clip_class"
 	// RoutingClass is the prediction from clipped activations, by which neurons and weights are chosen: [batch] of int.
 	RoutingClass = "line_class"
@@ -28,13 +28,14 @@ const (
 	ScoreInputGradient = "score_gradient_input"
 )
 
-// Pipeline is a network with LINe around it, as one graph: image → backbone → clip → class mask → routed head → log-sum-exp.
-// Every node named in this package can be fetched from one run. Without a detector it ends at the contributions.
+// Pipeline is a network with LINe around it, as one graph: image → backbone → clip → class mask → routed head →
+// log-sum-exp. Every node named in this package can be fetched from one run. Without a detector it ends at the
+// contributions.
 type Pipeline struct {
 	nets.Classifier
 	Detector *Detector
-	// RouteByLabel chooses neurons and weights, and the bounds of a detector that clips per class, by the label of a sample where it
-	// has one, instead of by a prediction: a Shapley game must not change its rules with the coalition.
+	// RouteByLabel chooses neurons and weights, and the bounds of a detector that clips per class, by the label of a
+	// sample where it has one, instead of by a prediction: a Shapley game must not change its rules with the coalition.
 	RouteByLabel bool
 }
 

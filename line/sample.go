@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	// mostFitScores bounds the scores that a detector keeps: 256 KiB of its file. A 95 % threshold from so many is off by a tenth of
-	// a percentage point of the true positive rate (one standard error).
+	// mostFitScores bounds the scores that a detector keeps: 256 KiB of its file. A 95 % threshold from so many is off by
+	// a tenth of a percentage point of the true positive rate (one standard error).
 	mostFitScores = 1 << 16
 	// mostFitFeatures bounds the numbers held while fitting: 128 MiB.
 	mostFitFeatures = 1 << 25
@@ -27,8 +27,8 @@ func sampleRows(dim int) int {
 	return min(mostFitScores, max(fewestFitScores, mostFitFeatures/max(1, dim)))
 }
 
-// sample keeps rows of a stream: all of them up to most, and from then on a uniform draw from those so far (Vitter 1985,
-// algorithm R), which depends on the order of the rows alone.
+// sample keeps rows of a stream: all of them up to most, and from then on a uniform draw from those so far (Vitter
+// 1985, algorithm R), which depends on the order of the rows alone.
 type sample struct {
 	dim, most, seen int
 	blocks          [][]float32 // of blockRows rows each but for the last

@@ -8,8 +8,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// TestPartsOfASampleMerge: samples of the parts of a stream, each of which knows nothing but how many rows came before it, merge to the
-// sample of the whole stream, also where it keeps only some of the rows.
+// TestPartsOfASampleMerge: samples of the parts of a stream, each of which knows nothing but how many rows came before
+// it, merge to the sample of the whole stream, also where it keeps only some of the rows.
 func TestPartsOfASampleMerge(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		const dim = 2

@@ -40,7 +40,8 @@ func TestScoreFollowsTheFormulas(t *testing.T) {
 	}
 }
 
-// TestFloat64KeepsTheSameWeights: percentiles that fall on a weight, where a product rounded otherwise would change sides.
+// TestFloat64KeepsTheSameWeights: percentiles that fall on a weight, where a product rounded otherwise would change
+// sides.
 func TestFloat64KeepsTheSameWeights(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		net, c, o := drawDetector(t)

@@ -13,13 +13,13 @@ import (
 
 // Source is a way to get contributions from labelled images.
 type Source interface {
-	// Measure returns the contributions of the images' neurons. program is as for [Fit]. It should read the stream once: not every
-	// stream can be read again.
+	// Measure returns the contributions of the images' neurons. program is as for [Fit]. It should read the stream once:
+	// not every stream can be read again.
 	Measure(ctx context.Context, program *graph.Program, images graph.Batches) (*Contributions, error)
 }
 
-// GradientActivation is the paper's source: gradient × activation of the logit of the label, in the network's own graph.
-// It is what [Fit] uses unless told otherwise.
+// GradientActivation is the paper's source: gradient × activation of the logit of the label, in the network's own
+// graph. It is what [Fit] uses unless told otherwise.
 type GradientActivation struct{}
 
 // Measure calls the function [Measure].
@@ -33,8 +33,8 @@ func (GradientActivation) measure(
 	return measure(ctx, program, images, show)
 }
 
-// Estimated takes the Shapley values of any estimator as contributions: row k of C are those of the game whose value is the
-// mean over the images labelled k. With the logit game and removal to zero every estimator converges to what
+// Estimated takes the Shapley values of any estimator as contributions: row k of C are those of the game whose value is
+// the mean over the images labelled k. With the logit game and removal to zero every estimator converges to what
 // [GradientActivation] computes; other values and removals give other detectors.
 type Estimated struct {
 	Estimator attribution.Estimator
@@ -47,8 +47,8 @@ type Estimated struct {
 	Observe func(class int, e attribution.Estimate)
 }
 
-// Measure runs the network once for the features, which are kept in memory, and then one estimate for each class. A class
-// without images is an error that names it.
+// Measure runs the network once for the features, which are kept in memory, and then one estimate for each class. A
+// class without images is an error that names it.
 func (s Estimated) Measure(ctx context.Context, program *graph.Program, images graph.Batches) (*Contributions, error) {
 	return s.measure(ctx, program, images, func([]float32, []int) {})
 }
@@ -108,7 +108,8 @@ func (s Estimated) measure(
 	return c, nil
 }
 
-// featuresByClass returns the features of labelled images, [class][image][feature], and shows them in the order of the stream.
+// featuresByClass returns the features of labelled images, [class][image][feature], and shows them in the order of the
+// stream.
 func featuresByClass(
 	ctx context.Context, program *graph.Program, net nets.Classifier, images graph.Batches, show show,
 ) ([][][]float64, error) {

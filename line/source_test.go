@@ -94,7 +94,8 @@ func TestEstimatedRefusals(t *testing.T) {
 	require.ErrorContains(t, err, "no images of class 1, 2, 3")
 }
 
-// TestGivenContributionsAreTaken as they are, rounded to float32, and with those that [Fit] measures the detector is the same.
+// TestGivenContributionsAreTaken as they are, rounded to float32, and with those that [Fit] measures the detector is
+// the same.
 func TestGivenContributionsAreTaken(t *testing.T) {
 	prog, train := sourceProgram(t)
 	ctx := context.Background()

@@ -13,8 +13,8 @@ import (
 	"github.com/line-ood/goline/nets"
 )
 
-// Version is the version of the file format that [Detector.Save] writes. Arrays that a reader does not know, or can do without, do
-// not raise it.
+// Version is the version of the file format that [Detector.Save] writes. Arrays that a reader does not know, or can do
+// without, do not raise it.
 const Version = 1
 
 const (
@@ -25,7 +25,8 @@ const (
 	preprocessingArray = "preprocessing"
 )
 
-// Fingerprint returns the SHA-256 of a network's name and parameters, in hexadecimal: equal fingerprints mean the same network.
+// Fingerprint returns the SHA-256 of a network's name and parameters, in hexadecimal: equal fingerprints mean the same
+// network.
 func Fingerprint(net nets.Classifier) string {
 	h := sha256.New()
 	fmt.Fprintf(h, "%s\n", net.Name())

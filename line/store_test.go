@@ -230,8 +230,8 @@ func TestSaveLeavesNothingBehind(t *testing.T) {
 	require.True(t, a.Has("contributions"))
 }
 
-// TestNoDetectorThatCannotBeRead: weights of the last layer whose products are beyond float32 are refused when the detector is made,
-// by class, and not only when its file is read.
+// TestNoDetectorThatCannotBeRead: weights of the last layer whose products are beyond float32 are refused when the
+// detector is made, by class, and not only when its file is read.
 func TestNoDetectorThatCannotBeRead(t *testing.T) {
 	net := newTiny(3, 5, 1)
 	w, _ := net.head()

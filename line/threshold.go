@@ -20,8 +20,8 @@ func below(t float64) float32 {
 	return f
 }
 
-// roundsTo returns the largest float64 that float32 rounds to t. A product exceeds it exactly if the product rounded to float32
-// exceeds t, so that a program in float64 keeps the weights that one in float32 keeps.
+// roundsTo returns the largest float64 that float32 rounds to t. A product exceeds it exactly if the product rounded to
+// float32 exceeds t, so that a program in float64 keeps the weights that one in float32 keeps.
 func roundsTo(t float32) float64 {
 	next := math.Nextafter32(t, float32(math.Inf(1)))
 	if math.IsInf(float64(next), 0) {
@@ -51,8 +51,8 @@ func activationThresholds(mean []float32, classes int, percentile float64) ([]fl
 // manyWeights is the number of products from which sorting the columns of W once pays.
 const manyWeights = 1 << 18
 
-// weightThresholds returns, for each class c, the percentile of |mean[c, i]|·weight[j, i] over all j and i; mean and weight
-// are [K, D].
+// weightThresholds returns, for each class c, the percentile of |mean[c, i]|·weight[j, i] over all j and i; mean and
+// weight are [K, D].
 func weightThresholds(ctx context.Context, mean, weight []float32, classes int, percentile float64) ([]float32, error) {
 	find := directThreshold(weight, classes, percentile)
 	if len(weight) >= manyWeights {

@@ -8,17 +8,18 @@ import (
 // fitTPR is the true positive rate of the field's usual threshold.
 const fitTPR = 0.95
 
-// FitThreshold returns the 95 % threshold of the scores of the very images that the detector was fitted to, as Threshold95 of
-// package metrics defines it. It is optimistic: the detector knows these images, so they tend to score higher than new ones
-// of their kind, and less than 95 % of those will pass: 91 % of CIFAR-10's test images, where it was fitted to 5,000 of the
-// training images of a DenseNet-BC-100-12. For an honest rate take metrics.Threshold95 of scores of
-// images held out. [ErrNoThreshold] tells that the scores are not known.
+// FitThreshold returns the 95 % threshold of the scores of the very images that the detector was fitted to, as
+// Threshold95 of package metrics defines it. It is optimistic: the detector knows these images, so they tend to score
+// higher than new ones of their kind, and less than 95 % of those will pass: 91 % of CIFAR-10's test images, where it
+// was fitted to 5,000 of the training images of a DenseNet-BC-100-12. For an honest rate take metrics.Threshold95 of
+// scores of images held out. [ErrNoThreshold] tells that the scores are not known.
 func (d *Detector) FitThreshold() (float64, error) { return d.Threshold(fitTPR) }
 
-// Threshold returns the threshold that a share tpr, in [0, 1], of the images that the detector was fitted to pass: with their n
-// scores sorted ascending and counted from 0, the one at index round((1 - tpr) n), halves rounded to even, and at most n-1.
-// An image passes as in-distribution if its score is strictly above. So what equals the threshold does not pass: that may take
-// the rate below tpr, and with tpr 1 the lowest score falls out. What [Detector.FitThreshold] says holds for any tpr.
+// Threshold returns the threshold that a share tpr, in [0, 1], of the images that the detector was fitted to pass: with
+// their n scores sorted ascending and counted from 0, the one at index round((1 - tpr) n), halves rounded to even, and
+// at most n-1. An image passes as in-distribution if its score is strictly above. So what equals the threshold does not
+// pass: that may take the rate below tpr, and with tpr 1 the lowest score falls out. What [Detector.FitThreshold] says
+// holds for any tpr.
 //
 // Where [Fit] was given more images than it keeps scores for, it is the threshold of a fixed draw of them.
 func (d *Detector) Threshold(tpr float64) (float64, error) {
@@ -34,8 +35,9 @@ func (d *Detector) Threshold(tpr float64) (float64, error) {
 	return d.fitScores[min(n-1, int(math.RoundToEven(dropped*float64(n))))], nil
 }
 
-// IsOOD tells whether an image of the given score is out-of-distribution by [Detector.FitThreshold]: whether the score is not
-// strictly above it, as metrics.FPR95 counts. NaN is out-of-distribution. [ErrNoThreshold] tells that there is no threshold.
+// IsOOD tells whether an image of the given score is out-of-distribution by [Detector.FitThreshold]: whether the score
+// is not strictly above it, as metrics.FPR95 counts. NaN is out-of-distribution. [ErrNoThreshold] tells that there is
+// no threshold.
 func (d *Detector) IsOOD(score float64) (bool, error) {
 	threshold, err := d.FitThreshold()
 	if err != nil {

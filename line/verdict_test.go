@@ -41,8 +41,8 @@ func sorted(scores []float64) []float32 {
 	return out
 }
 
-// TestFitScoresAreThoseOfItsImages: the bits that scoring the training images gives, from one reading of the stream, whatever the
-// batches, the workers, the source, and whether the fit begins at images or at features.
+// TestFitScoresAreThoseOfItsImages: the bits that scoring the training images gives, from one reading of the stream,
+// whatever the batches, the workers, the source, and whether the fit begins at images or at features.
 func TestFitScoresAreThoseOfItsImages(t *testing.T) {
 	ctx := context.Background()
 	for name, net := range map[string]nets.Classifier{"tiny": newTiny(3, 37, 3), "densenet": nettest.DenseNetBC(t, 10, 4, 3, 8)} {

@@ -13,8 +13,9 @@ import (
 	"github.com/line-ood/goline/nets"
 )
 
-// BenchmarkFeatures runs the whole graph of a network from pixels to features and logits, in every precision and in micro-batches of
-// several sizes. Its names are keys and values, as benchstat compares them: goline bench tells more of a single network.
+// BenchmarkFeatures runs the whole graph of a network from pixels to features and logits, in every precision and in
+// micro-batches of several sizes. Its names are keys and values, as benchstat compares them: goline bench tells more of
+// a single network.
 func BenchmarkFeatures(b *testing.B) {
 	for _, n := range []struct {
 		name           string

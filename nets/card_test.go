@@ -15,8 +15,8 @@ import (
 	"github.com/line-ood/goline/nets"
 )
 
-// TestCardsRunEveryFamily: logits and the gradient by the input are the processor's, and convolutional networks need nothing that
-// cards have no kernel for.
+// TestCardsRunEveryFamily: logits and the gradient by the input are the processor's, and convolutional networks need
+// nothing that cards have no kernel for.
 func TestCardsRunEveryFamily(t *testing.T) {
 	card := emu.Use(t)
 	allowed := map[string]bool{"swin": true} // picks elements by index
@@ -58,8 +58,8 @@ func TestCardsRunEveryFamily(t *testing.T) {
 	})
 }
 
-// TestCardMatchesPyTorch compares features and logits of real images with those of the published network, within the bounds that
-// hold for the processor.
+// TestCardMatchesPyTorch compares features and logits of real images with those of the published network, within the
+// bounds that hold for the processor.
 func TestCardMatchesPyTorch(t *testing.T) {
 	if testing.Short() {
 		t.Skip("runs 64 images on an emulated card")

@@ -9,8 +9,8 @@ import (
 // Interpolation is how resizing finds new pixels, each as Pillow does for 8-bit pictures.
 type Interpolation uint8
 
-// The interpolations. Bilinear and bicubic widen with the reduction factor (antialias); bicubic has a = -0.5 (Keys 1981). Nearest
-// takes the pixel under the centre of the new one.
+// The interpolations. Bilinear and bicubic widen with the reduction factor (antialias); bicubic has a = -0.5 (Keys
+// 1981). Nearest takes the pixel under the centre of the new one.
 const (
 	Bilinear Interpolation = iota
 	Bicubic

@@ -32,7 +32,8 @@ func (c convNeXt) build(b *graph.Builder, x *G.Node) *G.Node {
 	return layerNorm(b, b.GlobalAvgPool(x), "classifier.0", nextEps)
 }
 
-// branch adds what a block adds to its input: a depthwise convolution of 7×7, and two linear layers of each pixel's channels.
+// branch adds what a block adds to its input: a depthwise convolution of 7×7, and two linear layers of each pixel's
+// channels.
 func (c convNeXt) branch(b *graph.Builder, x *G.Node, name string, channels int) *G.Node {
 	scale := b.Param(name+".layer_scale", channels, 1, 1)
 	cfg := depthwise(channels, 7, 1)

@@ -10,7 +10,8 @@ import (
 	"github.com/line-ood/goline/graph"
 )
 
-// Definition describes an image classifier by the function that computes its features; [Define] makes a [Network] of it.
+// Definition describes an image classifier by the function that computes its features; [Define] makes a [Network] of
+// it.
 type Definition struct {
 	// Name identifies the architecture. What is saved of a network bears it, so another architecture needs another name.
 	Name string
@@ -31,8 +32,8 @@ type Definition struct {
 	fill func(p *graph.Param) // sets those values that are not zero in a network without weights; nil where all are zero
 }
 
-// Define returns the network with all parameters zero, in the order in which Build asks for them, the head's last. An error
-// of Build, or a definition that is not complete, is an error, and so are more than 2^30 parameter values.
+// Define returns the network with all parameters zero, in the order in which Build asks for them, the head's last. An
+// error of Build, or a definition that is not complete, is an error, and so are more than 2^30 parameter values.
 func Define(d Definition) (*Network, error) {
 	n, err := describe(d)
 	if err != nil {

@@ -147,7 +147,8 @@ func TestPreprocessingOf(t *testing.T) {
 	require.False(t, ok, "it was left out")
 }
 
-// TestWhatIsDefinedCompiles: networks of random layers, for inference and for training, have features of the declared size.
+// TestWhatIsDefinedCompiles: networks of random layers, for inference and for training, have features of the declared
+// size.
 func TestWhatIsDefinedCompiles(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		draw := func(name string, from, to int) int { return rapid.IntRange(from, to).Draw(rt, name) }

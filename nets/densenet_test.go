@@ -231,7 +231,8 @@ func runAll(t testing.TB, m graph.Model, o graph.Options, b graph.Batch) map[str
 	return out
 }
 
-// sloped is a network with the gradient of a sum of its logits, each times its class plus one, with respect to the input.
+// sloped is a network with the gradient of a sum of its logits, each times its class plus one, with respect to the
+// input.
 type sloped struct{ *nets.Network }
 
 func (s sloped) Build(b *graph.Builder, x *G.Node) error {

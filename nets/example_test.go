@@ -48,8 +48,8 @@ func ExampleDefinitionOf() {
 	// [3 192 192] 1280
 }
 
-// An own network is one function from images to features. Sizes stand where the layers are, names are those of a PyTorch state
-// dict, and the last layer comes behind it.
+// An own network is one function from images to features. Sizes stand where the layers are, names are those of a
+// PyTorch state dict, and the last layer comes behind it.
 func ExampleDefine() {
 	net, err := nets.Define(nets.Definition{
 		Name: "mine", Classes: 10, Input: []int{3, 32, 32}, Preprocessing: nets.CIFAR(),

@@ -87,7 +87,8 @@ func TestFamiliesInBothPrecisions(t *testing.T) {
 	})
 }
 
-// TestFamiliesTrain: each trained parameter gets a gradient from a step of training, and steps along them lower the loss.
+// TestFamiliesTrain: each trained parameter gets a gradient from a step of training, and steps along them lower the
+// loss.
 func TestFamiliesTrain(t *testing.T) {
 	eachVariant(t, func(t *testing.T, net *nets.Network) {
 		const n = 6
@@ -120,7 +121,8 @@ func TestFamiliesTrain(t *testing.T) {
 	})
 }
 
-// TestSwinIndex: what the state dict holds beside the weights follows from the window, and nothing trains or initialises it.
+// TestSwinIndex: what the state dict holds beside the weights follows from the window, and nothing trains or
+// initialises it.
 func TestSwinIndex(t *testing.T) {
 	net, err := nets.New("swin_t", 2)
 	require.NoError(t, err)

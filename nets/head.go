@@ -24,7 +24,8 @@ func HeadOf(c Classifier) Head {
 	return Head{Classes: c.Classes(), Dim: c.Dim(), Weight: slices.Clone(w.Float32s()), Bias: slices.Clone(b.Float32s())}
 }
 
-// Validate errors with [ErrNoHead] if there is no layer, and if there are no classes or features, a length does not match them, or a value is not finite.
+// Validate errors with [ErrNoHead] if there is no layer, and if there are no classes or features, a length does not
+// match them, or a value is not finite.
 func (h Head) Validate() error {
 	switch {
 	case h.Classes > 0 && h.Dim == 0:

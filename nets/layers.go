@@ -15,7 +15,8 @@ func conv3x3(out, stride int) graph.ConvConfig { return convSame(out, 3, stride)
 // conv1x1 describes a convolution of single pixels.
 func conv1x1(out, stride int) graph.ConvConfig { return convSame(out, 1, stride) }
 
-// convSame describes a convolution with a square kernel of odd size that keeps the size of its input, divided by the stride.
+// convSame describes a convolution with a square kernel of odd size that keeps the size of its input, divided by the
+// stride.
 func convSame(out, kernel, stride int) graph.ConvConfig {
 	pad := (kernel - 1) / 2
 	return graph.ConvConfig{

@@ -8,8 +8,8 @@ import (
 	"github.com/line-ood/goline/graph"
 )
 
-// inverted is a row of blocks whose shortcuts join their narrow ends (Sandler et al., CVPR 2018, section 3): 1×1 convolution
-// to more channels, depthwise convolution, 1×1 convolution to fewer without an activation.
+// inverted is a row of blocks whose shortcuts join their narrow ends (Sandler et al., CVPR 2018, section 3): 1×1
+// convolution to more channels, depthwise convolution, 1×1 convolution to fewer without an activation.
 type inverted struct {
 	expanded int // channels between the convolutions
 	kernel   int // of the depthwise convolution

@@ -8,16 +8,19 @@ import (
 	"github.com/line-ood/goline/graph"
 )
 
-// Preprocessing says how a network wants its images: how to bring them to size and how to normalise them. The zero value of a
-// field but Std means that nothing is done about it, or what most networks want; Std has no such value and must be set, so that
-// no image goes unnormalised by oversight. The whole zero value stands for a preprocessing that is not known.
+// Preprocessing says how a network wants its images: how to bring them to size and how to normalise them. The zero
+// value of a field but Std means that nothing is done about it, or what most networks want; Std has no such value and
+// must be set, so that no image goes unnormalised by oversight. The whole zero value stands for a preprocessing that is
+// not known.
 //
-// The steps are those of torchvision for PIL images, in this order: Resize or ResizeTo, Crop, Channels, division by 255, Mean and
-// Std, Layout. [Preset] names usual ones, and [ParsePreprocessing] reads JSON files. Values can be compared with ==.
+// The steps are those of torchvision for PIL images, in this order: Resize or ResizeTo, Crop, Channels, division by
+// 255, Mean and Std, Layout. [Preset] names usual ones, and [ParsePreprocessing] reads JSON files. Values can be
+// compared with ==.
 type Preprocessing struct {
 	// Resize is the target length in pixels of the shorter side, which keeps the proportions (torchvision Resize(n)).
 	Resize int
-	// ResizeTo is the [height, width] in pixels that images are stretched to (torchvision Resize([h, w])); not beside Resize.
+	// ResizeTo is the [height, width] in pixels that images are stretched to (torchvision Resize([h, w])); not beside
+	// Resize.
 	ResizeTo [2]int
 	// Interpolation is how resizing finds the new pixels.
 	Interpolation Interpolation
@@ -25,7 +28,8 @@ type Preprocessing struct {
 	Crop int
 	// Channels is the order in which the network takes the colours.
 	Channels Channels
-	// Mean and Std normalise each channel after division by 255: x = (v/255 - mean) / std. They are in the order of Channels.
+	// Mean and Std normalise each channel after division by 255: x = (v/255 - mean) / std. They are in the order of
+	// Channels.
 	Mean, Std [3]float32
 	// Layout is the order of the axes of the network's input.
 	Layout Layout

@@ -14,8 +14,8 @@ import (
 	"github.com/line-ood/goline/internal/fsfile"
 )
 
-// ParsePreprocessing returns the preset of that name, or reads the JSON file at that path; a file that is called like a preset
-// is ./NAME. The file holds one object. A key that is missing means that nothing is done, or the first choice:
+// ParsePreprocessing returns the preset of that name, or reads the JSON file at that path; a file that is called like a
+// preset is ./NAME. The file holds one object. A key that is missing means that nothing is done, or the first choice:
 //
 //	{
 //	  "resize": 256,                    the shorter side; [256, 320] stretches to a height and a width
@@ -27,8 +27,8 @@ import (
 //	  "layout": "NHWC"                  NCHW or NHWC
 //	}
 //
-// Whatever else the file holds is an error that names the file and the key. An argument that is neither gives an error that lists
-// the presets.
+// Whatever else the file holds is an error that names the file and the key. An argument that is neither gives an error
+// that lists the presets.
 func ParsePreprocessing(arg string) (Preprocessing, error) {
 	if p, err := Preset(arg); err == nil {
 		return p, nil
@@ -74,8 +74,8 @@ type preprocessingJSON struct {
 	Layout        string      `json:"layout,omitempty"`
 }
 
-// MarshalJSON writes the keys that [ParsePreprocessing] describes, without those that have no effect. A preprocessing that does not
-// pass [Preprocessing.Check] is an error.
+// MarshalJSON writes the keys that [ParsePreprocessing] describes, without those that have no effect. A preprocessing
+// that does not pass [Preprocessing.Check] is an error.
 func (p Preprocessing) MarshalJSON() ([]byte, error) {
 	if err := p.Check(); err != nil {
 		return nil, err

@@ -15,8 +15,8 @@ func CIFAR() Preprocessing {
 	}
 }
 
-// FashionMNIST is the preprocessing for networks on Fashion-MNIST, 28×28 pixels with the grey value in all channels: the mean
-// and the standard deviation are those of its training pixels.
+// FashionMNIST is the preprocessing for networks on Fashion-MNIST, 28×28 pixels with the grey value in all channels:
+// the mean and the standard deviation are those of its training pixels.
 func FashionMNIST() Preprocessing {
 	return Preprocessing{
 		Resize: 28, Crop: 28,
@@ -25,8 +25,8 @@ func FashionMNIST() Preprocessing {
 	}
 }
 
-// ImageNet is the preprocessing of most networks for ImageNet-1k at 224×224 pixels: torchvision's ImageClassification as it is by
-// default, that of its first weights for ResNet, VGG, DenseNet and MobileNet.
+// ImageNet is the preprocessing of most networks for ImageNet-1k at 224×224 pixels: torchvision's ImageClassification
+// as it is by default, that of its first weights for ResNet, VGG, DenseNet and MobileNet.
 func ImageNet() Preprocessing {
 	return Preprocessing{
 		Resize: 256, Crop: 224,
@@ -35,7 +35,8 @@ func ImageNet() Preprocessing {
 	}
 }
 
-// PreprocessingByName returns the preprocessing that [New] gives a network of that name, and whether there is such a network.
+// PreprocessingByName returns the preprocessing that [New] gives a network of that name, and whether there is such a
+// network.
 func PreprocessingByName(name string) (Preprocessing, bool) {
 	d, err := definitionOf(name, 1)
 	return d.Preprocessing, err == nil
@@ -59,8 +60,8 @@ func presets() []preset {
 		{"imagenet", imageNet},
 		// torchvision's EfficientNet-B0 (EfficientNet_B0_Weights.IMAGENET1K_V1), and networks of timm with crop_pct 0.875.
 		{"imagenet-bicubic", bicubic},
-		// Inception v3 in TensorFlow's range of -1 to 1, with the sizes of torchvision's Inception_V3_Weights.IMAGENET1K_V1. The module
-		// of torchvision takes preset imagenet's mean and std and changes the range itself (transform_input).
+		// Inception v3 in TensorFlow's range of -1 to 1, with the sizes of torchvision's Inception_V3_Weights.IMAGENET1K_V1.
+		// The module of torchvision takes preset imagenet's mean and std and changes the range itself (transform_input).
 		{"inception", Preprocessing{Resize: 342, Crop: 299, Mean: grey(0.5), Std: grey(0.5)}},
 		// Vision transformers of the original weights (Dosovitskiy et al. 2021) in timm: crop_pct 0.9.
 		{"vit", Preprocessing{Resize: 248, Crop: 224, Interpolation: Bicubic, Mean: grey(0.5), Std: grey(0.5)}},
@@ -70,7 +71,8 @@ func presets() []preset {
 			Mean: [3]float32{0.48145466, 0.4578275, 0.40821073},
 			Std:  [3]float32{0.26862954, 0.26130258, 0.27577711},
 		}},
-		// EfficientNet-Lite0: (v - 127) / 128. TensorFlow's own pipeline cuts the centre out first and then resizes it to 224.
+		// EfficientNet-Lite0: (v - 127) / 128. TensorFlow's own pipeline cuts the centre out first and then resizes it to
+		// 224.
 		{"efficientnet-lite", Preprocessing{Resize: 256, Crop: 224, Mean: grey(127.0 / 255), Std: grey(128.0 / 255)}},
 		{"cifar10", CIFAR()},
 		{"cifar100", CIFAR()},
@@ -98,8 +100,8 @@ func Presets() []string {
 	return names
 }
 
-// Preset returns the preprocessing of that name, one of [Presets]. The preset cifar100 has the values of cifar10, as the LINe
-// authors' networks do. A name that is unknown is an error that lists the known ones.
+// Preset returns the preprocessing of that name, one of [Presets]. The preset cifar100 has the values of cifar10, as
+// the LINe authors' networks do. A name that is unknown is an error that lists the known ones.
 func Preset(name string) (Preprocessing, error) {
 	all := presets()
 	i := slices.IndexFunc(all, func(p preset) bool { return p.name == name })

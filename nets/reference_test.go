@@ -94,8 +94,8 @@ func TestNamesAreTheCheckpoints(t *testing.T) {
 	}
 }
 
-// TestResNet20MatchesPyTorch compares a published network in PyTorch's legacy format with PyTorch on real images, and its
-// accuracy.
+// TestResNet20MatchesPyTorch compares a published network in PyTorch's legacy format with PyTorch on real images, and
+// its accuracy.
 func TestResNet20MatchesPyTorch(t *testing.T) {
 	net, err := nets.Open("resnet20", sharedtest.Path(t, "checkpoints", "cifar10_resnet20.th"))
 	require.NoError(t, err)

@@ -121,9 +121,9 @@ func definitionOf(name string, classes int) (Definition, error) {
 	return Definition{}, fmt.Errorf("nets: %w %q, expected one of %s", ErrUnknown, name, strings.Join(Names(), ", "))
 }
 
-// Open returns an architecture with the weights of a file, whose format is detected (see package weights). The number of
-// classes is that of the file's last layer. Errors name the path and, for weights that do not fit, every tensor in question;
-// one about an unknown name wraps [ErrUnknown].
+// Open returns an architecture with the weights of a file, whose format is detected (see package weights). The number
+// of classes is that of the file's last layer. Errors name the path and, for weights that do not fit, every tensor in
+// question; one about an unknown name wraps [ErrUnknown].
 func Open(name, path string) (*Network, error) {
 	n, err := named(name, 1)
 	if err != nil {

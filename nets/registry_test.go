@@ -52,8 +52,8 @@ func named(usage string, numbers ...int) string {
 	})
 }
 
-// TestSizeIsWhatNewAllocates, for some networks of each family; the largest numbers a name can have are refused before memory is
-// taken for them.
+// TestSizeIsWhatNewAllocates, for some networks of each family; the largest numbers a name can have are refused before
+// memory is taken for them.
 func TestSizeIsWhatNewAllocates(t *testing.T) {
 	for _, usage := range nets.Names() {
 		if !strings.Contains(usage, "-DEPTH-") {

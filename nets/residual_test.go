@@ -26,7 +26,8 @@ func TestResidualNetworksHaveTheKnownSizes(t *testing.T) {
 		features int
 		want     int
 	}{
-		// He et al., table 6: 0.27 M for 269,722 with shortcuts without parameters; two projections with batch norm add 2,752.
+		// He et al., table 6: 0.27 M for 269,722 with shortcuts without parameters; two projections with batch norm add
+		// 2,752.
 		{"resnet-cifar-20-16", 64, 272_474},
 		// With those shortcuts, named as published: 0.27 M and 1.7 M in table 6.
 		{"resnet20", 64, 269_722},

@@ -13,8 +13,8 @@ type residual struct {
 	blocks     [4]int
 	planes     int  // feature maps of the first stage, doubled in each further one
 	bottleneck bool // blocks of 1×1, 3×3 and 1×1 convolutions, whose output has four times the feature maps
-	// groups of the 3×3 convolution in a bottleneck, and feature maps in each of them where planes are 64 (Xie et al., CVPR
-	// 2017, and Zagoruyko & Komodakis, BMVC 2016): 1 and 64 in the plain network.
+	// groups of the 3×3 convolution in a bottleneck, and feature maps in each of them where planes are 64 (Xie et al.,
+	// CVPR 2017, and Zagoruyko & Komodakis, BMVC 2016): 1 and 64 in the plain network.
 	groups, width int
 	// small is the form for 32×32 images: the first convolution has a kernel of 3×3 and stride 1, and no pooling follows.
 	small    bool

@@ -13,9 +13,10 @@ import (
 	"github.com/line-ood/goline/nets"
 )
 
-// TestRoofline counts, for a batch of 64 on a card, the floating-point operations and the bytes of every kernel of a forward pass, and
-// from them the least time that an H100 (SXM: 67 TFLOP/s of float32, 3.35 TB/s) could take: the table of docs/cuda.md. Bytes are those
-// of each input and the output once. What a tile computes beyond the rows of a product counts as time, not as work.
+// TestRoofline counts, for a batch of 64 on a card, the floating-point operations and the bytes of every kernel of a
+// forward pass, and from them the least time that an H100 (SXM: 67 TFLOP/s of float32, 3.35 TB/s) could take: the table
+// of docs/cuda.md. Bytes are those of each input and the output once. What a tile computes beyond the rows of a product
+// counts as time, not as work.
 func TestRoofline(t *testing.T) {
 	const flopRate, byteRate, batch = 67e12, 3.35e12, 64
 	for _, name := range []string{"densenet-bc-100-12", "resnet50"} {

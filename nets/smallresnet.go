@@ -20,8 +20,8 @@ type SmallResNetConfig struct {
 
 // SmallResNet returns the network with all parameters zero, named as torchvision names those of its residual networks:
 // conv1, bn1, layer{1,2,3}.i.{conv1,bn1,conv2,bn2,downsample.0,downsample.1}, fc. It takes [batch, 3, 32, 32] or, for
-// Fashion, [batch, 3, 28, 28]. It errors for a configuration that describes no such network, or one of more than 2^30 parameter
-// values.
+// Fashion, [batch, 3, 28, 28]. It errors for a configuration that describes no such network, or one of more than 2^30
+// parameter values.
 func SmallResNet(cfg SmallResNetConfig) (*Network, error) {
 	d, err := cfg.definition()
 	if err != nil {

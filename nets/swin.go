@@ -9,7 +9,8 @@ import (
 	"github.com/line-ood/goline/graph"
 )
 
-// swin describes a Swin transformer (Liu et al., ICCV 2021, section 3). Its arrays are [batch, height, width, channels].
+// swin describes a Swin transformer (Liu et al., ICCV 2021, section 3). Its arrays are [batch, height, width,
+// channels].
 type swin struct {
 	dim, window   int // channels of the first stage, doubled in each further one; pixels on the side of a window
 	blocks, heads []int
@@ -40,8 +41,8 @@ func (w swin) build(b *graph.Builder, x *G.Node) *G.Node {
 	return b.Do(func() (*G.Node, error) { return graph.ReduceMean(x, false, 1, 2) })
 }
 
-// merge adds a layer that makes one pixel with twice the channels of each 2×2: of their channels, column by column. A row or
-// column of zeros makes odd sizes even.
+// merge adds a layer that makes one pixel with twice the channels of each 2×2: of their channels, column by column. A
+// row or column of zeros makes odd sizes even.
 func (w swin) merge(b *graph.Builder, x *G.Node, name string, dim int) *G.Node {
 	if b.Err() != nil {
 		return nil
@@ -55,8 +56,8 @@ func (w swin) merge(b *graph.Builder, x *G.Node, name string, dim int) *G.Node {
 	return b.Do(func() (*G.Node, error) { return graph.Linear(x, weight, nil) })
 }
 
-// attend adds the attention of x [batch, height, width, dim] within windows that are shifted down and right by so many pixels.
-// Along an axis that one window covers there is no shift.
+// attend adds the attention of x [batch, height, width, dim] within windows that are shifted down and right by so many
+// pixels. Along an axis that one window covers there is no shift.
 func (w swin) attend(b *graph.Builder, x *G.Node, name string, heads, shift int) *G.Node {
 	if b.Err() != nil {
 		return nil
@@ -88,8 +89,8 @@ func (w swin) attend(b *graph.Builder, x *G.Node, name string, heads, shift int)
 	return rolled(b, x, 2, -shifts[1], width)
 }
 
-// positions adds the bias [heads, window², window²] that tells pixels of a window by where they are from each other: a row of
-// relative_position_bias_table for each difference in height and width.
+// positions adds the bias [heads, window², window²] that tells pixels of a window by where they are from each other: a
+// row of relative_position_bias_table for each difference in height and width.
 func (w swin) positions(b *graph.Builder, name string, heads int) *G.Node {
 	span, area := 2*w.window-1, w.window*w.window
 	table := b.Param(name+".relative_position_bias_table", span*span, heads)
@@ -123,8 +124,8 @@ func (w swin) fill(p *graph.Param) {
 	}
 }
 
-// mask returns what keeps pixels apart that only the shift around the edges brought into one window: -100 for them and else 0,
-// [windows, 1, window², window²].
+// mask returns what keeps pixels apart that only the shift around the edges brought into one window: -100 for them and
+// else 0, [windows, 1, window², window²].
 func (w swin) mask(b *graph.Builder, rows, columns int, shifts [2]int) *G.Node {
 	area := w.window * w.window
 	name := fmt.Sprintf("mask of %d×%d windows", rows, columns)
@@ -173,8 +174,8 @@ func padded(b *graph.Builder, x *G.Node, height, width int) *G.Node {
 	})
 }
 
-// rolled adds the first n elements of x along an axis after it has been turned back by shift elements: what leaves it in front
-// comes in behind.
+// rolled adds the first n elements of x along an axis after it has been turned back by shift elements: what leaves it
+// in front comes in behind.
 func rolled(b *graph.Builder, x *G.Node, axis, shift, n int) *G.Node {
 	return b.Do(func() (*G.Node, error) {
 		size := x.Shape()[axis]

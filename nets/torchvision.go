@@ -24,8 +24,8 @@ func imageNet(name, head string, p Preprocessing, build func(b *graph.Builder, x
 // architectures lists the networks with names of their own: those of the CIFAR literature, then torchvision's.
 //
 // Layers bear torchvision's names, so that its published files load, and the preprocessing is that of the weights
-// IMAGENET1K_V1. Built for training they have torchvision's dropout, but not the stochastic depth of EfficientNet, ConvNeXt and
-// Swin, which leaves out whole branches at random.
+// IMAGENET1K_V1. Built for training they have torchvision's dropout, but not the stochastic depth of EfficientNet,
+// ConvNeXt and Swin, which leaves out whole branches at random.
 func architectures() []architecture {
 	var out []architecture
 	for _, depth := range []int{20, 32, 44, 56, 110, 1202} {
@@ -55,6 +55,6 @@ func architectures() []architecture {
 	)
 }
 
-// DefinitionOf returns what [New] makes of a name, to be changed and given to [Define]: another Input, say, for a network that
-// takes images of any size. An unknown name is an error that lists the known ones and wraps [ErrUnknown].
+// DefinitionOf returns what [New] makes of a name, to be changed and given to [Define]: another Input, say, for a
+// network that takes images of any size. An unknown name is an error that lists the known ones and wraps [ErrUnknown].
 func DefinitionOf(name string, classes int) (Definition, error) { return definitionOf(name, classes) }

@@ -21,9 +21,9 @@ import (
 	"github.com/line-ood/goline/nets"
 )
 
-// fillByFormula sets the parameters as those of the reference networks: with u = sin(0.618 i + crc32(name) mod 1000) for flat
-// index i, running means 0.1 u, running variances 1 + 0.5 u², biases 0.05 u, other vectors 1 + 0.1 u, and all else
-// √(2/fan in)·√2·u, in float64 before it is rounded.
+// fillByFormula sets the parameters as those of the reference networks: with u = sin(0.618 i + crc32(name) mod 1000)
+// for flat index i, running means 0.1 u, running variances 1 + 0.5 u², biases 0.05 u, other vectors 1 + 0.1 u, and all
+// else √(2/fan in)·√2·u, in float64 before it is rounded.
 func fillByFormula(params []*graph.Param) {
 	for _, p := range params {
 		if strings.HasSuffix(p.Name, "relative_position_index") {
@@ -156,8 +156,8 @@ func readGolden(t *testing.T) map[string]golden {
 	return all
 }
 
-// TestNetworksMatchPyTorch compares names and shapes of all parameters, features and logits with those of torchvision, in both
-// precisions for all but the largest.
+// TestNetworksMatchPyTorch compares names and shapes of all parameters, features and logits with those of torchvision,
+// in both precisions for all but the largest.
 func TestNetworksMatchPyTorch(t *testing.T) {
 	all := readGolden(t)
 	for _, name := range nets.Names() {

@@ -34,8 +34,8 @@ func (v vgg) build(b *graph.Builder, x *G.Node) *G.Node {
 	return b.Dropout(b.ReLU(b.Linear(x, "classifier.3", v.hidden)), "classifier.5", 0.5)
 }
 
-// adaptiveAvgPool brings x [batch, channels, height, width] to side × side pixels. Pixel i of a row is the mean of pixels
-// ⌊i·n/side⌋ to ⌈(i+1)·n/side⌉ of the n there are, as PyTorch's AdaptiveAvgPool2d has it; columns likewise.
+// adaptiveAvgPool brings x [batch, channels, height, width] to side × side pixels. Pixel i of a row is the mean of
+// pixels ⌊i·n/side⌋ to ⌈(i+1)·n/side⌉ of the n there are, as PyTorch's AdaptiveAvgPool2d has it; columns likewise.
 func adaptiveAvgPool(b *graph.Builder, x *G.Node, side int) *G.Node {
 	if b.Err() != nil {
 		return nil

@@ -9,7 +9,8 @@ import (
 	"github.com/line-ood/goline/graph"
 )
 
-// WideResNetConfig describes a wide residual network for 32×32 images (Zagoruyko & Komodakis, BMVC 2016): WRN-Depth-Widen.
+// WideResNetConfig describes a wide residual network for 32×32 images (Zagoruyko & Komodakis, BMVC 2016):
+// WRN-Depth-Widen.
 type WideResNetConfig struct {
 	Depth   int     // number of convolutions on the longest path: 6n + 4 for n blocks in each of the three groups
 	Widen   int     // factor on the 16, 32 and 64 feature maps of the groups, k
@@ -19,7 +20,8 @@ type WideResNetConfig struct {
 
 // WideResNet returns the network with all parameters zero, named as in the PyTorch checkpoints of outlier exposure
 // (Hendrycks et al., ICLR 2019): conv1, block{1,2,3}.layer.i.{bn1,conv1,bn2,conv2,convShortcut}, bn1, fc. It takes
-// [batch, 3, 32, 32]. It errors for a configuration that describes no such network, or one of more than 2^30 parameter values.
+// [batch, 3, 32, 32]. It errors for a configuration that describes no such network, or one of more than 2^30 parameter
+// values.
 func WideResNet(cfg WideResNetConfig) (*Network, error) {
 	d, err := cfg.definition()
 	if err != nil {

@@ -17,7 +17,8 @@ type Augmentation struct {
 	Flip bool
 	// Cutout blanks a square of so many pixels a side, with its centre anywhere in the image (DeVries & Taylor 2017).
 	Cutout int
-	// Mixup blends each image and its target with those of another, with a share drawn from Beta(Mixup, Mixup) (Zhang et al., ICLR 2018).
+	// Mixup blends each image and its target with those of another, with a share drawn from Beta(Mixup, Mixup) (Zhang et
+	// al., ICLR 2018).
 	Mixup float64
 }
 
@@ -42,7 +43,8 @@ func stream(seed uint64, epoch, index int) *rand.Rand {
 	return rand.New(rand.NewPCG(splitmix.Combine(seed, uint64(epoch)+1), splitmix.Combine(uint64(index), 0x617567)))
 }
 
-// vary writes a varied copy of the image src [3, height, width] to dst; black is the value of a black pixel per channel.
+// vary writes a varied copy of the image src [3, height, width] to dst; black is the value of a black pixel per
+// channel.
 func (a Augmentation) vary(dst, src []float32, height, width int, black [3]float32, r *rand.Rand) {
 	dy, dx := 0, 0
 	if a.Crop > 0 {

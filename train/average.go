@@ -17,8 +17,8 @@ func newAverage(params []*graph.Param, decay float64) *average {
 	return a
 }
 
-// update takes the parameters in after a step, counted from 1. Early averages forget faster, so that the first weights do
-// not linger.
+// update takes the parameters in after a step, counted from 1. Early averages forget faster, so that the first weights
+// do not linger.
 func (a *average) update(step int) {
 	d := float32(min(a.decay, float64(1+step)/float64(10+step)))
 	for i, p := range a.params {

@@ -13,7 +13,8 @@ import (
 	"github.com/line-ood/goline/train"
 )
 
-// BenchmarkStep measures steps of training a small residual network; testdata/torch_throughput.py does the same in PyTorch.
+// BenchmarkStep measures steps of training a small residual network; testdata/torch_throughput.py does the same in
+// PyTorch.
 func BenchmarkStep(b *testing.B) {
 	const batch, size = 128, 3 * 32 * 32
 	net, err := nets.New("resnet-cifar-8-16", 10)

@@ -33,8 +33,8 @@ func (r *run) tensors() map[string][]float32 {
 	return all
 }
 
-// save writes a checkpoint, whole or not at all. It refuses weights that are not finite, so that the last good checkpoint
-// stays.
+// save writes a checkpoint, whole or not at all. It refuses weights that are not finite, so that the last good
+// checkpoint stays.
 func (r *run) save() error {
 	if r.c.Checkpoint == "" {
 		return nil
@@ -85,8 +85,8 @@ func (r *run) restore() error {
 	return nil
 }
 
-// sameTensors fails unless the checkpoint holds a tensor for each of the run's, of its size, and no other: networks of one name
-// need not be the same.
+// sameTensors fails unless the checkpoint holds a tensor for each of the run's, of its size, and no other: networks of
+// one name need not be the same.
 func (r *run) sameTensors(a *npyz.Archive) error {
 	mine := r.tensors()
 	for name, array := range a.All() {

@@ -16,20 +16,21 @@ import (
 	"github.com/line-ood/goline/nets"
 )
 
-// Config says how to train. Epochs and Schedule.LearningRate must be set; zero values of the rest mean what the comments say.
+// Config says how to train. Epochs and Schedule.LearningRate must be set; zero values of the rest mean what the
+// comments say.
 type Config struct {
 	// Epochs is how often each image is visited, at least 1.
 	Epochs int
-	// Batch is the number of images of a step; 0 means 128, or all where there are fewer. Images that do not fill a last batch
-	// are left out of an epoch.
+	// Batch is the number of images of a step; 0 means 128, or all where there are fewer. Images that do not fill a last
+	// batch are left out of an epoch.
 	Batch int
 	// Shard is the number of images that share the statistics of batch norm (see [graph.TrainingOptions]); it must divide
 	// Batch. 0 means 32 where that divides Batch, and Batch otherwise.
 	Shard int
 	// Workers is the number of shards that run side by side; 0 means GOMAXPROCS. It has no influence on the result.
 	Workers int `json:"-"`
-	// Device is where gradients and validation are computed, the processor unless told otherwise. Weights differ between devices by
-	// rounding.
+	// Device is where gradients and validation are computed, the processor unless told otherwise. Weights differ between
+	// devices by rounding.
 	Device graph.Device `json:"-"`
 	// Seed is the seed of the order of the images, of augmentation and of dropout.
 	Seed uint64
@@ -175,8 +176,8 @@ func (c Config) withDefaults(net nets.Classifier, data dataset.Dataset) (Config,
 	return c, nil
 }
 
-// identity describes everything that the weights of a run depend on: only a run with the same can be resumed. content is what
-// [contentOf] says of the data.
+// identity describes everything that the weights of a run depend on: only a run with the same can be resumed. content
+// is what [contentOf] says of the data.
 func (c Config) identity(net nets.Classifier, data dataset.Dataset, content string) string {
 	text, err := json.Marshal(struct {
 		Config
@@ -190,8 +191,8 @@ func (c Config) identity(net nets.Classifier, data dataset.Dataset, content stri
 	return string(text)
 }
 
-// contentOf returns a hash, in hexadecimal, of the labels and of what every image shows, in their order. All of them are decoded
-// once.
+// contentOf returns a hash, in hexadecimal, of the labels and of what every image shows, in their order. All of them
+// are decoded once.
 func contentOf(ctx context.Context, data dataset.Dataset, workers int) (string, error) {
 	hashed := dataset.WithHashes(data)
 	if err := hashed.Read(ctx, workers); err != nil {

@@ -15,7 +15,8 @@ import (
 	"github.com/line-ood/goline/internal/figure"
 )
 
-// WriteCurves writes the learning curves to stem.csv ([CurvesCSV]) and stem.png ([CurvesPNG]), each whole or not at all.
+// WriteCurves writes the learning curves to stem.csv ([CurvesCSV]) and stem.png ([CurvesPNG]), each whole or not at
+// all.
 func WriteCurves(stem string, curve []Epoch) error {
 	if err := atomicfile.Write(stem+".csv", func(w io.Writer) error { return CurvesCSV(w, curve) }); err != nil {
 		return fmt.Errorf("train: %w", err)

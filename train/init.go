@@ -12,10 +12,11 @@ import (
 // Initialise fills parameters with the values that training starts from, which depend on their shapes and the last part
 // of their names.
 //
-// Convolutions, [out, in, kernel height, kernel width] or of more than two axes otherwise, are normal with variance 2 / (out ·
-// kernel height · kernel width) (He et al., ICCV 2015, for the backward pass, as torchvision's residual networks). Linear layers
-// [out, in] and their biases are uniform in ±1/√in as PyTorch's. Of vectors, "weight" and "running_var" are 1 and the rest 0.
-// Buffers other than running statistics are left as they are. Each parameter has a stream of its own, from the seed and its name.
+// Convolutions, [out, in, kernel height, kernel width] or of more than two axes otherwise, are normal with variance 2 /
+// (out · kernel height · kernel width) (He et al., ICCV 2015, for the backward pass, as torchvision's residual
+// networks). Linear layers [out, in] and their biases are uniform in ±1/√in as PyTorch's. Of vectors, "weight" and
+// "running_var" are 1 and the rest 0. Buffers other than running statistics are left as they are. Each parameter has a
+// stream of its own, from the seed and its name.
 func Initialise(params []*graph.Param, seed uint64) {
 	fanIn := map[string]int{} // of linear layers
 	for _, p := range params {

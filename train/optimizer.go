@@ -67,8 +67,8 @@ func (c OptimizerConfig) withDefaults() (OptimizerConfig, error) {
 	return c, nil
 }
 
-// NewOptimizer returns an optimizer of the parameters, which it changes in place. It errors for settings out of the ranges that
-// [OptimizerConfig] states.
+// NewOptimizer returns an optimizer of the parameters, which it changes in place. It errors for settings out of the
+// ranges that [OptimizerConfig] states.
 func NewOptimizer(c OptimizerConfig, params []*graph.Param) (Optimizer, error) {
 	c, err := c.withDefaults()
 	if err != nil {

@@ -63,8 +63,8 @@ func (f *foreign) Build(b *graph.Builder, x *G.Node) error {
 	return b.Err()
 }
 
-// TestOwnNetworksGoAllTheWay trains networks that the module does not know, interrupted and resumed, saves and reloads them,
-// fits detectors to them, and saves, reloads and scores with those.
+// TestOwnNetworksGoAllTheWay trains networks that the module does not know, interrupted and resumed, saves and reloads
+// them, fits detectors to them, and saves, reloads and scores with those.
 func TestOwnNetworksGoAllTheWay(t *testing.T) {
 	ctx := context.Background()
 	data := waves(t, 96)

@@ -216,8 +216,8 @@ func TestStreamsDiffer(t *testing.T) {
 	require.Len(t, seen, 1600)
 }
 
-// TestMixupNearZero: however small the parameter, shares are numbers, at the ends when it is tiny, as the limit of the beta
-// distribution has them.
+// TestMixupNearZero: however small the parameter, shares are numbers, at the ends when it is tiny, as the limit of the
+// beta distribution has them.
 func TestMixupNearZero(t *testing.T) {
 	for _, alpha := range []float64{5e-324, 1e-30, 1e-3, 0.2, 1, 1e6} {
 		a := Augmentation{Mixup: alpha}

@@ -269,8 +269,8 @@ func (r *run) endEpoch(ctx context.Context) error {
 }
 
 // Evaluate returns the mean cross-entropy and the accuracy, in [0, 1], of the network in inference on labelled images.
-// The loss is summed in the order of the images. workers images run side by side; 0 means GOMAXPROCS, and the result does not
-// depend on it.
+// The loss is summed in the order of the images. workers images run side by side; 0 means GOMAXPROCS, and the result
+// does not depend on it.
 func Evaluate(ctx context.Context, net nets.Classifier, data dataset.Dataset, workers int) (loss, accuracy float64, err error) {
 	return evaluate(ctx, net, data, graph.Options{Workers: workers})
 }

@@ -312,7 +312,8 @@ func TestInitialise(t *testing.T) {
 	}
 }
 
-// TestInitialiseByShape: buffers that are no running statistics stay, and matrices of any name are those of linear layers.
+// TestInitialiseByShape: buffers that are no running statistics stay, and matrices of any name are those of linear
+// layers.
 func TestInitialiseByShape(t *testing.T) {
 	index, projection := graph.NewParam("attn.index", 3), graph.NewParam("attn.in_proj_weight", 6, 4)
 	index.Buffer = true

@@ -16,8 +16,8 @@ const (
 type ScheduleConfig struct {
 	Name         string  // Constant, StepDecay, Cosine or OneCycle; "" means Constant
 	LearningRate float64 `json:"Rate"` // the highest learning rate, above 0
-	// Warmup is the number of epochs, fractions allowed, in which the rate rises to its highest: linearly from 0, for OneCycle
-	// along a cosine from LearningRate/25.
+	// Warmup is the number of epochs, fractions allowed, in which the rate rises to its highest: linearly from 0, for
+	// OneCycle along a cosine from LearningRate/25.
 	Warmup float64
 	Every  float64 // epochs between the steps of StepDecay, above 0 there
 	Gamma  float64 // factor of each step of StepDecay, in (0, 1]; 0 means 0.1
@@ -27,9 +27,9 @@ type ScheduleConfig struct {
 // Schedule gives the learning rate of each step, counted from 0.
 type Schedule func(step int) float64
 
-// NewSchedule returns the schedule for a run of so many epochs of so many steps, at least one each. It errors for settings out
-// of the ranges that [ScheduleConfig] states, and for a warm-up as long as the run. Steps from 0 to epochs·stepsPerEpoch-1 have
-// a rate between 0 and LearningRate.
+// NewSchedule returns the schedule for a run of so many epochs of so many steps, at least one each. It errors for
+// settings out of the ranges that [ScheduleConfig] states, and for a warm-up as long as the run. Steps from 0 to
+// epochs·stepsPerEpoch-1 have a rate between 0 and LearningRate.
 func NewSchedule(c ScheduleConfig, epochs, stepsPerEpoch int) (Schedule, error) {
 	if c.Name == "" {
 		c.Name = Constant
@@ -80,7 +80,8 @@ func NewSchedule(c ScheduleConfig, epochs, stepsPerEpoch int) (Schedule, error) 
 	}, nil
 }
 
-// oneCycle has its turning points where PyTorch has them: the peak one step before the warm-up ends, the end at the last step.
+// oneCycle has its turning points where PyTorch has them: the peak one step before the warm-up ends, the end at the
+// last step.
 func oneCycle(c ScheduleConfig, total, warm float64) Schedule {
 	start, final := c.LearningRate/25, c.Final*c.LearningRate
 	if c.Final == 0 {

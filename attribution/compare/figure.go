@@ -11,8 +11,8 @@ import (
 	"github.com/line-ood/goline/internal/figure"
 )
 
-// Figure is a finished drawing: an [io.WriterTo] of PNG, which is what notebooks show, with methods PNG and SVG, the same type
-// as the figures of reports, and the plot behind it.
+// Figure is a finished drawing: an [io.WriterTo] of PNG, which is what notebooks show, with methods PNG and SVG, the
+// same type as the figures of reports, and the plot behind it.
 type Figure struct {
 	figure.Figure
 	plot   *gonum.Plot

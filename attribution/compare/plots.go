@@ -30,10 +30,11 @@ const (
 // point is a place of a series with its band, and the budget behind it.
 type point struct{ budget, x, y, lo, hi float64 }
 
-// ErrorVersusCost draws a metric against the cost, one line with its bootstrap band for each estimator. Points are joined from
-// budget to budget, and only where each budget cost more than the one before: an estimator that ignores its budget, or times that
-// do not grow with it, has points with error bars and no line. Cost is on a logarithmic axis, and so are the errors (MSE, MAE, efficiency residual). Cells without a value, and zeros on a
-// logarithmic axis, are left out. It is an error when nothing is left.
+// ErrorVersusCost draws a metric against the cost, one line with its bootstrap band for each estimator. Points are
+// joined from budget to budget, and only where each budget cost more than the one before: an estimator that ignores its
+// budget, or times that do not grow with it, has points with error bars and no line. Cost is on a logarithmic axis, and
+// so are the errors (MSE, MAE, efficiency residual). Cells without a value, and zeros on a logarithmic axis, are left
+// out. It is an error when nothing is left.
 func ErrorVersusCost(c *Comparison, metric Metric, axis Axis) (*Figure, error) {
 	logY := metric == MSE || metric == MAE || metric == Efficiency
 	cost := fmt.Sprintf("forward-equivalents (backward = %g)", c.BackwardCost)
@@ -119,8 +120,8 @@ func label(c *Comparison, metric Metric) string {
 	return metric.String()
 }
 
-// addSeries draws points in the order of budgets: with a band where there is one and a line where their cost grows, and otherwise
-// each for itself.
+// addSeries draws points in the order of budgets: with a band where there is one and a line where their cost grows, and
+// otherwise each for itself.
 func addSeries(p *gonum.Plot, i int, name string, points []point, logY bool) error {
 	xy := make(plotter.XYs, len(points))
 	var upper, lower plotter.XYs

@@ -197,8 +197,9 @@ func (s *Study) level() float64 {
 	return s.Level
 }
 
-// GameSeed returns the seed with which [Compare] runs an estimator on game i of a study under one of the study's seeds. Each
-// game has random numbers of its own, so that errors on several games are independent; game 0 takes the seed itself.
+// GameSeed returns the seed with which [Compare] runs an estimator on game i of a study under one of the study's seeds.
+// Each game has random numbers of its own, so that errors on several games are independent; game 0 takes the seed
+// itself.
 func GameSeed(seed uint64, game int) uint64 {
 	if game == 0 {
 		return seed

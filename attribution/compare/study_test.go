@@ -102,8 +102,8 @@ func (r *recorder) Estimate(ctx context.Context, g attribution.Game, opt attribu
 	return e, err
 }
 
-// TestCompareDrawsApart: errors on several games are independent even where the games are the same, or their mean would be less
-// certain than its band says.
+// TestCompareDrawsApart: errors on several games are independent even where the games are the same, or their mean would
+// be less certain than its band says.
 func TestCompareDrawsApart(t *testing.T) {
 	g := randomTable(6, 4)
 	truth, err := FindTruth(background, g, attribution.Options{})
@@ -344,8 +344,8 @@ func TestCompareKnowsDeterministicEstimatorsFromOutside(t *testing.T) {
 	require.Len(t, c.Runs, 1+3)
 }
 
-// TestCompareOwnValues is a study on a value function of one's own, without a gradient: estimators that need one are skipped,
-// and the others come close to enumeration.
+// TestCompareOwnValues is a study on a value function of one's own, without a gradient: estimators that need one are
+// skipped, and the others come close to enumeration.
 func TestCompareOwnValues(t *testing.T) {
 	own := attribution.NewValue("top two", func(logits []float64, class int) float64 {
 		sorted := slices.Sorted(slices.Values(logits))

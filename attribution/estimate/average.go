@@ -23,8 +23,9 @@ type averaging struct {
 	transform func(values, stdErr []float64)
 }
 
-// leastUnits is the number of units from which their variance is to be believed: with fewer, the 95 % intervals of single neurons
-// covered 73 to 93 % of the true values on the penultimate layer of a network, whose contributions are rare and large.
+// leastUnits is the number of units from which their variance is to be believed: with fewer, the 95 % intervals of
+// single neurons covered 73 to 93 % of the true values on the penultimate layer of a network, whose contributions are
+// rare and large.
 const leastUnits = 30
 
 // firstRound is the number of units before the standard error is first looked at.

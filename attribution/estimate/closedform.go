@@ -6,8 +6,8 @@ import (
 	"github.com/line-ood/goline/attribution"
 )
 
-// ClosedForm returns the Shapley values of a [attribution.Linear] game, v(S) = v(∅) + Σ_{i∈S} a_i, which are the a_i. It evaluates
-// v(∅) and v(N) for the efficiency residual.
+// ClosedForm returns the Shapley values of a [attribution.Linear] game, v(S) = v(∅) + Σ_{i∈S} a_i, which are the a_i.
+// It evaluates v(∅) and v(N) for the efficiency residual.
 type ClosedForm struct{}
 
 // Name is closed-form.

@@ -11,8 +11,9 @@ import (
 	"github.com/line-ood/goline/attribution/internal/sampling"
 )
 
-// CoalitionGradients estimates Shapley values from gradients at random coalitions. One gradient holds the slope of every player's
-// marginal contribution, where a value holds one number: with g the gradient with respect to the players' presence,
+// CoalitionGradients estimates Shapley values from gradients at random coalitions. One gradient holds the slope of
+// every player's marginal contribution, where a value holds one number: with g the gradient with respect to the
+// players' presence,
 //
 //	φ_i = mean over s of E[v(S ∪ {i}) - v(S)] ≈ mean over s of E[g_i(S) + g_i(S ∪ {i})]/2,   |S| = s = 0..n-1,
 //
@@ -143,8 +144,8 @@ type gradientPair struct {
 	mean      []float64 // [players]
 }
 
-// gradientSample is two pairs and, with unbiased, the error of the trapezoid rule for one player at the first coalition and
-// its complement, over the probability with which the player was drawn.
+// gradientSample is two pairs and, with unbiased, the error of the trapezoid rule for one player at the first coalition
+// and its complement, over the probability with which the player was drawn.
 type gradientSample struct {
 	pairs  [2]gradientPair
 	player int
@@ -152,8 +153,8 @@ type gradientSample struct {
 	scale  float64 // of the bend: importance over probability
 }
 
-// round takes samples and turns them into an estimate. When ctx ends it does so with those that it has, and returns the error of
-// ctx as well.
+// round takes samples and turns them into an estimate. When ctx ends it does so with those that it has, and returns the
+// error of ctx as well.
 func (s *gradientSampler) round(ctx context.Context, round uint64, count int) (attribution.Estimate, error) {
 	r := s.run
 	samples := make([]gradientSample, count)
@@ -198,7 +199,8 @@ func newGradientWorker(s *gradientSampler, chunk int) *gradientWorker {
 		grads: make([]float64, 4*chunk*n), chance: make([]float64, n)}
 }
 
-// sizeInTurn is coalition size number k of n-1 in the order 1, n-1, 2, n-2, ...: a coalition and its complement are neighbours.
+// sizeInTurn is coalition size number k of n-1 in the order 1, n-1, 2, n-2, ...: a coalition and its complement are
+// neighbours.
 func sizeInTurn(n, k int) int {
 	if k%2 == 0 {
 		return 1 + k/2
@@ -247,12 +249,12 @@ func (w *gradientWorker) take(ctx context.Context, round uint64, which []int, sa
 	return w.bends(ctx, which, samples)
 }
 
-// evenShare is the probability with which the player of a bend is drawn evenly from all players, which bounds the weight of those
-// whose gradients are small.
+// evenShare is the probability with which the player of a bend is drawn evenly from all players, which bounds the
+// weight of those whose gradients are small.
 const evenShare = 0.1
 
-// draw turns the squares of a sample's gradients into probabilities, mixes in those of the chunk's, and an even share, and
-// draws a player by a number from [0, 1).
+// draw turns the squares of a sample's gradients into probabilities, mixes in those of the chunk's, and an even share,
+// and draws a player by a number from [0, 1).
 func (w *gradientWorker) draw(typical []float64, u float64) int {
 	n := len(typical)
 	own, all := floats.Sum(w.chance), floats.Sum(typical)
@@ -294,7 +296,8 @@ func (w *gradientWorker) bends(ctx context.Context, which []int, samples []gradi
 		if s.pairs[0].coalition.Has(s.player) {
 			others--
 		}
-		// The size without the player is that of one or two of the sizes drawn from, and uniform over 0..n-1 in the Shapley value.
+		// The size without the player is that of one or two of the sizes drawn from, and uniform over 0..n-1 in the Shapley
+		// value.
 		s.scale = float64(n-1) / float64(n+1)
 		if others == 0 || others == n-1 {
 			s.scale = float64(n - 1)
@@ -327,6 +330,6 @@ func (w *gradientWorker) bends(ctx context.Context, which []int, samples []gradi
 // fewestSamples are those that leave each half something to fit.
 const fewestSamples = 4
 
-// leastGradientSamples is the number of samples from which intervals are to be believed: with fewer, the errors of the trapezoid
-// rule, which are rare and large, have mostly not been seen yet.
+// leastGradientSamples is the number of samples from which intervals are to be believed: with fewer, the errors of the
+// trapezoid rule, which are rare and large, have mostly not been seen yet.
 const leastGradientSamples = 400

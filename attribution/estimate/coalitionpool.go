@@ -10,11 +10,12 @@ import (
 	"github.com/line-ood/goline/attribution/internal/surrogate"
 )
 
-// surrogateSizes are the sizes of the polynomial of [CoalitionGradients]: terms of three factors in eight directions, of five in
-// four. Chosen on training images and a network of 100 classes, see docs/attribution.md.
+// surrogateSizes are the sizes of the polynomial of [CoalitionGradients]: terms of three factors in eight directions,
+// of five in four. Chosen on training images and a network of 100 classes, see docs/attribution.md.
 var surrogateSizes = surrogate.Sizes{Cubic: 8, Quintic: 4}
 
-// fewSamples is the number of samples of a half below which the efficiency residual is shared evenly, not by regression.
+// fewSamples is the number of samples of a half below which the efficiency residual is shared evenly, not by
+// regression.
 const fewSamples = 8
 
 // estimate combines two halves of samples, each in ascending order of its strata.
@@ -98,7 +99,8 @@ func (s *gradientSampler) contributions(samples, others []gradientSample) [][]fl
 	return out
 }
 
-// data are the gradients of samples, weighted by the mean square of the weights that [gradientSampler.contributions] gives them.
+// data are the gradients of samples, weighted by the mean square of the weights that [gradientSampler.contributions]
+// gives them.
 func (s *gradientSampler) data(samples []gradientSample) surrogate.Data {
 	d := surrogate.Data{Players: s.run.n}
 	for k := range samples {
@@ -112,8 +114,8 @@ func (s *gradientSampler) data(samples []gradientSample) surrogate.Data {
 	return d
 }
 
-// shares returns how an efficiency residual is shared out: the regression of the players' contributions on their sum over the rows,
-// which must not be those that are to be corrected. Shares sum to 1.
+// shares returns how an efficiency residual is shared out: the regression of the players' contributions on their sum
+// over the rows, which must not be those that are to be corrected. Shares sum to 1.
 func (s *gradientSampler) shares(rows [][]float64) []float64 {
 	n := s.run.n
 	shares, mean := make([]float64, n), make([]float64, n)

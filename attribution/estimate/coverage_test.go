@@ -155,8 +155,8 @@ func TestExpectedGradientsAreUnbiased(t *testing.T) {
 	runSeeds(t, ExpectedGradients{}, g, path.Values, attribution.Options{Samples: 120}).check(t, path.Values, true)
 }
 
-// With LASSO or another shrinkage, or with a matrix that ignores the efficiency constraint, the regression's error would
-// not vanish.
+// With LASSO or another shrinkage, or with a matrix that ignores the efficiency constraint, the regression's error
+// would not vanish.
 func TestRegressionsConverge(t *testing.T) {
 	g := randomTable(7, 21)
 	truth := exactly(t, g)

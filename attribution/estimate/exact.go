@@ -9,7 +9,8 @@ import (
 	"github.com/line-ood/goline/attribution/internal/sampling"
 )
 
-// Exact enumerates all 2^n coalitions of a game of at most [attribution.MaxEnumerated] players and sums Shapley's formula
+// Exact enumerates all 2^n coalitions of a game of at most [attribution.MaxEnumerated] players and sums Shapley's
+// formula
 //
 //	φ_i = Σ_{S ∌ i} |S|! (n-|S|-1)! / n! (v(S ∪ {i}) - v(S)).
 //

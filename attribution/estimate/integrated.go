@@ -164,8 +164,8 @@ func (r *run) integrate(ctx context.Context, d attribution.Differentiable, point
 	return e, nil
 }
 
-// quadrature returns the points 0..m of a rule with m steps (m even) on [0, 1] in ascending order, their weights, and the
-// weights of the same rule on every second point. Point 0 is there for v(∅) even where its weight is zero.
+// quadrature returns the points 0..m of a rule with m steps (m even) on [0, 1] in ascending order, their weights, and
+// the weights of the same rule on every second point. Point 0 is there for v(∅) even where its weight is zero.
 func quadrature(rule Rule, m int) (points, weights, coarse []float64) {
 	points, weights, coarse = make([]float64, m+1), make([]float64, m+1), make([]float64, m+1)
 	for j := range points {

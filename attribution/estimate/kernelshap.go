@@ -39,8 +39,9 @@ func (k KernelSHAP) Name() string {
 	return name
 }
 
-// Estimate implements [attribution.Estimator]. A sample is a coalition or with Paired a pair of them. The standard error of the
-// regression is that of its sandwich covariance over samples; of the unbiased form, that of a mean of samples.
+// Estimate implements [attribution.Estimator]. A sample is a coalition or with Paired a pair of them. The standard
+// error of the regression is that of its sandwich covariance over samples; of the unbiased form, that of a mean of
+// samples.
 func (k KernelSHAP) Estimate(ctx context.Context, g attribution.Game, opt attribution.Options) (attribution.Estimate, error) {
 	return sample(ctx, k.Name(), g, opt, func(r *run) (attribution.Estimate, error) {
 		source := &kernelSource{run: r, paired: k.Paired, sizes: kernelSizes(r.n)}

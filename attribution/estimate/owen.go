@@ -45,7 +45,8 @@ func (o Owen) Name() string {
 	return name
 }
 
-// Estimate implements [attribution.Estimator]. A sample is one coalition (with Halved a complementary pair) for each level.
+// Estimate implements [attribution.Estimator]. A sample is one coalition (with Halved a complementary pair) for each
+// level.
 func (o Owen) Estimate(ctx context.Context, g attribution.Game, opt attribution.Options) (attribution.Estimate, error) {
 	if o.Levels < 0 {
 		return attribution.Estimate{}, fmt.Errorf("attribution: Owen sampling on %d levels", o.Levels)

@@ -37,8 +37,8 @@ func (p Permutation) Name() string {
 	return name
 }
 
-// Estimate implements [attribution.Estimator]. A sample is a permutation; with Antithetic a pair; with Rotations that many
-// permutations, or pairs.
+// Estimate implements [attribution.Estimator]. A sample is a permutation; with Antithetic a pair; with Rotations that
+// many permutations, or pairs.
 func (p Permutation) Estimate(ctx context.Context, g attribution.Game, opt attribution.Options) (attribution.Estimate, error) {
 	if p.Rotations < 0 {
 		return attribution.Estimate{}, fmt.Errorf("attribution: %d rotations", p.Rotations)

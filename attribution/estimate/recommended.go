@@ -7,8 +7,8 @@ import (
 	"github.com/line-ood/goline/attribution"
 )
 
-// Recommended estimates with the estimator that [Choose] names for the game and the options. The choice is made beforehand, from
-// what the game offers, its players and the budget, never from results.
+// Recommended estimates with the estimator that [Choose] names for the game and the options. The choice is made
+// beforehand, from what the game offers, its players and the budget, never from results.
 type Recommended struct{}
 
 // Name is recommended. The estimate's Method is that of the estimator chosen.
@@ -30,8 +30,8 @@ func (Recommended) Estimate(ctx context.Context, g attribution.Game, opt attribu
 }
 
 const (
-	// unbiasedFrom is the budget in gradients, of three forwards each where a backward counts two, from which measuring the
-	// error of the trapezoid rule pays: below it, what that takes off the other samples and adds in variance is more.
+	// unbiasedFrom is the budget in gradients, of three forwards each where a backward counts two, from which measuring
+	// the error of the trapezoid rule pays: below it, what that takes off the other samples and adds in variance is more.
 	unbiasedFrom = 7000
 	// fewPlayers is the number of players up to which each is so large that the trapezoid rule errs.
 	fewPlayers = 64
@@ -42,9 +42,9 @@ const (
 // Choose returns the estimator with the smallest error to be expected within the options:
 //
 //   - [ClosedForm] for games that are linear, [Exact] where the budget allows all coalitions;
-//   - [CoalitionGradients] for games with gradients: Unbiased with few players, from some 20,000 forward-equivalents on, or
-//     with a target standard error, which a biased estimate cannot promise; where the budget is too small for it,
-//     [IntegratedGradients] or [GradientActivation];
+//   - [CoalitionGradients] for games with gradients: Unbiased with few players, from some 20,000 forward-equivalents
+//     on, or with a target standard error, which a biased estimate cannot promise; where the budget is too small for
+//     it, [IntegratedGradients] or [GradientActivation];
 //   - otherwise [LeverageSHAP] where the budget allows more than twice as many pairs as players, and antithetic
 //     [Permutation] or the unbiased [KernelSHAP] below that.
 //

@@ -62,7 +62,8 @@ func sample(ctx context.Context, method string, g attribution.Game, opt attribut
 	return r.sample(ctx, rest)
 }
 
-// sample evaluates the empty and the grand coalition and leaves the rest to the estimator, unless a single player takes it all.
+// sample evaluates the empty and the grand coalition and leaves the rest to the estimator, unless a single player takes
+// it all.
 func (r *run) sample(ctx context.Context, rest func(*run) (attribution.Estimate, error)) (attribution.Estimate, error) {
 	if err := r.endpoints(ctx); err != nil {
 		return r.fail(ctx, err)
@@ -220,12 +221,12 @@ func (r *run) plan(fixed, perSample float64, atLeast int) (plan, error) {
 	return plan{}, fmt.Errorf("attribution: %s needs a number of samples, a budget or a target standard error", r.method)
 }
 
-// Deterministic is an estimator whose result does not depend on the seed and whose cost is known beforehand. Comparisons run it
-// once for all seeds, and forecasts need no pilot.
+// Deterministic is an estimator whose result does not depend on the seed and whose cost is known beforehand.
+// Comparisons run it once for all seeds, and forecasts need no pilot.
 type Deterministic interface {
 	attribution.Estimator
-	// Work is the number of values and of gradient points of the whole game that Estimate will ask for under the options. Its
-	// error is one that Estimate would have.
+	// Work is the number of values and of gradient points of the whole game that Estimate will ask for under the options.
+	// Its error is one that Estimate would have.
 	Work(g attribution.Game, opt attribution.Options) (values, gradients int, err error)
 }
 

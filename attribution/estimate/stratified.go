@@ -37,9 +37,9 @@ func (s Stratified) Name() string {
 	return name
 }
 
-// Estimate implements [attribution.Estimator]. A sample is one marginal contribution for every stratum of every player, or with
-// Optimal as many on average. The variance of a player is the weighted sum of those of its strata. Interrupted in the
-// second half, strata that it has not reached stand on the first half alone.
+// Estimate implements [attribution.Estimator]. A sample is one marginal contribution for every stratum of every player,
+// or with Optimal as many on average. The variance of a player is the weighted sum of those of its strata. Interrupted
+// in the second half, strata that it has not reached stand on the first half alone.
 func (s Stratified) Estimate(ctx context.Context, g attribution.Game, opt attribution.Options) (attribution.Estimate, error) {
 	if s.Strata < 0 {
 		return attribution.Estimate{}, fmt.Errorf("attribution: %d strata", s.Strata)

@@ -33,9 +33,9 @@ func (s SVARM) Name() string {
 	return "svarm"
 }
 
-// Estimate implements [attribution.Estimator]. A sample is one coalition after the warm-up; without Stratified a pair of them, one
-// of each distribution. The warm-up counts towards the budget. A mean with a single value takes its variance from the
-// other players' means of the same size.
+// Estimate implements [attribution.Estimator]. A sample is one coalition after the warm-up; without Stratified a pair
+// of them, one of each distribution. The warm-up counts towards the budget. A mean with a single value takes its
+// variance from the other players' means of the same size.
 func (s SVARM) Estimate(ctx context.Context, g attribution.Game, opt attribution.Options) (attribution.Estimate, error) {
 	return sample(ctx, s.Name(), g, opt, func(r *run) (attribution.Estimate, error) {
 		if s.Stratified {

@@ -41,9 +41,9 @@ func TestTopKIsRightWhenDecided(t *testing.T) {
 	assert.Greater(t, float64(right)/float64(decided), 0.95)
 }
 
-// Close borders and strong noise: deciding too early shows, and with many players deciding each of them at the level that is
-// asked for all of them at once. Bonferroni's inequality makes the confidence a bound, and the repeated looks are not
-// corrected for.
+// Close borders and strong noise: deciding too early shows, and with many players deciding each of them at the level
+// that is asked for all of them at once. Bonferroni's inequality makes the confidence a bound, and the repeated looks
+// are not corrected for.
 func TestTopKConfidence(t *testing.T) {
 	for _, c := range []struct {
 		players, runs int

@@ -1,9 +1,10 @@
 // Package games makes the games that estimators play:
 //
-//   - [NewPenultimate] and [NewPenultimateMean]: on the neurons in front of a final linear [Readout], where a player joins in
-//     as many operations as there are classes; the value is read off the logits, or is the score of a [LINe] detector;
-//   - [NewLayer]: on the neurons, channels or groups of any layer of a network, where each coalition runs the graph behind
-//     the layer;
+//   - [NewPenultimate] and [NewPenultimateMean]: on the neurons in front of a final linear [Readout], where a player
+//     joins in as many operations as there are classes; the value is read off the logits, or is the score of a [LINe]
+//     detector;
+//   - [NewLayer]: on the neurons, channels or groups of any layer of a network, where each coalition runs the graph
+//     behind the layer;
 //   - [NewMean]: the mean of games, for a class or a background;
 //   - [NewTable] and [Func]: from the values of all coalitions, or from a function.
 //

@@ -65,7 +65,8 @@ func ExampleNewPenultimateMean() {
 	// [1.500 -0.250 0.100 0.000]
 }
 
-// A layer game plays on any tapped node of a network's graph: here each channel behind the first convolution is a player.
+// A layer game plays on any tapped node of a network's graph: here each channel behind the first convolution is a
+// player.
 func ExampleNewLayer() {
 	ctx := context.Background()
 	net, err := nets.Define(nets.Definition{

@@ -37,17 +37,17 @@ type LayerOptions struct {
 	Groups   [][]int
 	// Names holds one name for each player, or nil.
 	Names []string
-	// Graph says how the graphs are compiled, in float32: Batch is the number of coalitions that run at once, 0 for a choice by
-	// the size of the layer.
+	// Graph says how the graphs are compiled, in float32: Batch is the number of coalitions that run at once, 0 for a
+	// choice by the size of the layer.
 	Graph graph.Options
 }
 
-// smallLayer is the number of neurons up to which so little is left to run behind a layer that the machine's own cost of a
-// run shows, and more coalitions at once make up for it.
+// smallLayer is the number of neurons up to which so little is left to run behind a layer that the machine's own cost
+// of a run shows, and more coalitions at once make up for it.
 const smallLayer = 1 << 16
 
-// Layer plays games on one layer of a network. Each coalition is a row of a mask that enters the graph behind the layer; only
-// what comes after it is run. It is compiled once and serves any number of samples.
+// Layer plays games on one layer of a network. Each coalition is a row of a mask that enters the graph behind the
+// layer; only what comes after it is run. It is compiled once and serves any number of samples.
 type Layer struct {
 	opt           LayerOptions
 	shape         []int // of the layer, one sample
@@ -76,8 +76,8 @@ const (
 	layerRow      = "row"
 )
 
-// NewLayer compiles the games of a layer of the network. It errors when the network has no such node, groups or removal do
-// not fit it, a removal is not finite, or the value does not depend on the layer.
+// NewLayer compiles the games of a layer of the network. It errors when the network has no such node, groups or removal
+// do not fit it, a removal is not finite, or the value does not depend on the layer.
 func NewLayer(net graph.Model, opt LayerOptions) (*Layer, error) {
 	l := &Layer{opt: opt}
 	l.opt.Value = orLogit(opt.Value)
@@ -258,8 +258,8 @@ func (l *Layer) game(present []float32, logits []float64, label int) (attributio
 	return g, nil
 }
 
-// layerModel is a network with a game's value, and the value's gradient with respect to the mask. With an own value these are
-// the logits, and the gradient of their sum with the weights that enter as the slope.
+// layerModel is a network with a game's value, and the value's gradient with respect to the mask. With an own value
+// these are the logits, and the gradient of their sum with the weights that enter as the slope.
 type layerModel struct {
 	graph.Model
 	l *Layer

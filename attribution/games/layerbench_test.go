@@ -10,8 +10,8 @@ import (
 	"github.com/line-ood/goline/nets"
 )
 
-// BenchmarkLayerGames compares coalitions a second of a game with samples a second of the bare graph from the same layer on,
-// as many at once, in turn, each at its best: "share-%" is what the game keeps of the forward throughput.
+// BenchmarkLayerGames compares coalitions a second of a game with samples a second of the bare graph from the same
+// layer on, as many at once, in turn, each at its best: "share-%" is what the game keeps of the forward throughput.
 func BenchmarkLayerGames(b *testing.B) {
 	net, err := nets.New("densenet-bc-100-12", 10)
 	if err != nil {

@@ -37,8 +37,8 @@ func (g *LayerGame) Class() int { return g.class }
 // PlayerNames returns the names given with the options.
 func (g *LayerGame) PlayerNames() []string { return g.l.opt.Names }
 
-// ForwardsPerValue is the share of the network's work that a value behind the layer takes, for each member: all operations count,
-// mixing, pooling and dispatch among them, see [graph.Program.Work].
+// ForwardsPerValue is the share of the network's work that a value behind the layer takes, for each member: all
+// operations count, mixing, pooling and dispatch among them, see [graph.Program.Work].
 func (g *LayerGame) ForwardsPerValue() float64 { return g.l.forwards * float64(g.members) }
 
 // ForwardsPerGradient is ForwardsPerValue or, for a value function of the user's own, twice that: a second run finds
@@ -228,8 +228,8 @@ const (
 	masksPerBatch = 1 << 20
 )
 
-// run feeds rows to a program; fill writes the mask, or the bits, of the row at into a row of a batch, take receives what
-// comes out for it. The activations are shared by all rows, so that a batch holds little more than masks.
+// run feeds rows to a program; fill writes the mask, or the bits, of the row at into a row of a batch, take receives
+// what comes out for it. The activations are shared by all rows, so that a batch holds little more than masks.
 func (g *LayerGame) run(ctx context.Context, prog *graph.Program, byBits bool, rows layerRows, fill func(b *layerBatch, row, at int), take func(row, at int, out *graph.Outputs)) error {
 	total := rows.items * rows.perItem
 	if total == 0 {

@@ -35,7 +35,8 @@ func layerSize(t testing.TB, layer string) int {
 	return l.Players()
 }
 
-// TestResampledLayerGameIsTheMeanOfItsRows: members are the games of single rows, to the bit, however they are asked for.
+// TestResampledLayerGameIsTheMeanOfItsRows: members are the games of single rows, to the bit, however they are asked
+// for.
 func TestResampledLayerGameIsTheMeanOfItsRows(t *testing.T) {
 	const layer, rows = "trans2", 5
 	background0 := backgroundRows(rows, layerSize(t, layer))

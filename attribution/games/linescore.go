@@ -13,7 +13,8 @@ import (
 //	activation i iff C[c, i] > ActivationThresholds[c]
 //	weight (k, i) iff |C[c, i]| W[k, i] > WeightThresholds[c]
 //
-// and the score is the log-sum-exp of the masked head over the masked activations clipped at δ, which may differ by neuron.
+// and the score is the log-sum-exp of the masked head over the masked activations clipped at δ, which may differ by
+// neuron.
 //
 // In a game the class is fixed for all coalitions, by default to the prediction of the unmasked head on the clipped
 // activations with all players present, which is the class that the detector routes the sample to. Coalitions change
@@ -77,7 +78,8 @@ func (p *LINe) masked(h *Readout, c int) []float64 {
 // perClass tells whether the bounds of activations differ by class.
 func (p *LINe) perClass(h *Readout) bool { return len(p.Limits) > h.neurons }
 
-// clipped returns z at most at the bounds of the class in a new slice. The class matters only where bounds differ by it.
+// clipped returns z at most at the bounds of the class in a new slice. The class matters only where bounds differ by
+// it.
 func (p *LINe) clipped(z []float64, class int) []float64 {
 	out, limits := make([]float64, len(z)), p.Limits
 	if len(limits) > len(z) {

@@ -7,8 +7,9 @@ import (
 	"github.com/line-ood/goline/attribution"
 )
 
-// Mean is the game whose value is the mean of the values of member games on the same players. It is [attribution.Sampled]; it is
-// [attribution.Incremental], [attribution.Differentiable] and [attribution.Linear] where all its members are.
+// Mean is the game whose value is the mean of the values of member games on the same players. It is
+// [attribution.Sampled]; it is [attribution.Incremental], [attribution.Differentiable] and [attribution.Linear] where
+// all its members are.
 type Mean struct {
 	members     []attribution.Game
 	incremental bool

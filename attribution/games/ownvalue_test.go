@@ -97,8 +97,8 @@ func TestOwnValueGradientsMatchFiniteDifferences(t *testing.T) {
 	differences(t, layer.(attribution.Differentiable), 1e-2, 2e-2) // in float32
 }
 
-// TestOwnValueOfLayerGameAgreesWithTheGraph: a constant that passes for a function of the user's own is computed from fetched
-// logits instead of in the graph.
+// TestOwnValueOfLayerGameAgreesWithTheGraph: a constant that passes for a function of the user's own is computed from
+// fetched logits instead of in the graph.
 func TestOwnValueOfLayerGameAgreesWithTheGraph(t *testing.T) {
 	for _, o := range []LayerOptions{
 		{Layer: "trans2", Channels: true},
@@ -156,8 +156,8 @@ func TestOutputMustBeOneValueASample(t *testing.T) {
 	}
 }
 
-// TestOwnValueGradientsAreBilled: the run that finds the logits counts, in what an estimate spent, in what a budget allows and in
-// forecasts.
+// TestOwnValueGradientsAreBilled: the run that finds the logits counts, in what an estimate spent, in what a budget
+// allows and in forecasts.
 func TestOwnValueGradientsAreBilled(t *testing.T) {
 	rows := backgroundRows(3, layerSize(t, "trans2"))
 	for _, removal := range []attribution.Removal{attribution.RemoveToZero(), attribution.RemoveByResampling(rows)} {

@@ -46,8 +46,8 @@ type PenultimateGame struct {
 // tableBytes is the most memory that the factor tables of the members of one game may take together.
 const tableBytes = 256 << 20
 
-// NewPenultimate returns the game of one sample: a [*PenultimateGame], or with [attribution.RemoveByResampling] and several
-// background rows a [*Mean] of one game for each row. label is -1 where it is unknown.
+// NewPenultimate returns the game of one sample: a [*PenultimateGame], or with [attribution.RemoveByResampling] and
+// several background rows a [*Mean] of one game for each row. label is -1 where it is unknown.
 //
 // Shapes: z [neurons].
 func NewPenultimate(h *Readout, z []float64, label int, opt PenultimateOptions) (attribution.Game, error) {
@@ -263,8 +263,8 @@ func (g *PenultimateGame) Values(ctx context.Context, s attribution.Coalitions, 
 	return nil
 }
 
-// Gradients implements [attribution.Differentiable]: with LINe the path goes through the clipped activations, so the logits are
-// linear in α.
+// Gradients implements [attribution.Differentiable]: with LINe the path goes through the clipped activations, so the
+// logits are linear in α.
 func (g *PenultimateGame) Gradients(ctx context.Context, alpha, values, grads []float64) error {
 	value, ok := g.value.(attribution.DifferentiableValue)
 	if !ok {
@@ -295,8 +295,8 @@ func (g *PenultimateGame) Gradients(ctx context.Context, alpha, values, grads []
 	return nil
 }
 
-// Shapley implements [attribution.Linear]: the logit is linear, W[c, i] (z_i - removed_i), and so is every value of one class's
-// log-sum-exp.
+// Shapley implements [attribution.Linear]: the logit is linear, W[c, i] (z_i - removed_i), and so is every value of one
+// class's log-sum-exp.
 func (g *PenultimateGame) Shapley(dst []float64) bool {
 	k := len(g.base)
 	if g.value != attribution.Logit && (g.value != attribution.LogSumExp || k != 1) {

@@ -262,7 +262,8 @@ func TestLINeThresholdsAreStrict(t *testing.T) {
 	h, err := readout([]float64{10, 2, 4}, []float64{0})
 	require.NoError(t, err)
 	line := &LINe{Contributions: []float64{1, 2, 3}, ActivationThresholds: []float64{1}, WeightThresholds: []float64{4}, Clip: math.Inf(1)}
-	// Activation 0 is at its threshold, though |C| W = 10 is not; weight 1 has |C| W = 4, at its threshold; 3 x 4 is above.
+	// Activation 0 is at its threshold, though |C| W = 10 is not; weight 1 has |C| W = 4, at its threshold; 3 x 4 is
+	// above.
 	assert.Equal(t, []float64{0, 0, 4}, line.masked(h, 0))
 	line.ActivationThresholds[0], line.WeightThresholds[0] = 0.999, 0.999
 	assert.Equal(t, []float64{10, 2, 4}, line.masked(h, 0))

@@ -7,8 +7,8 @@ import (
 	"github.com/line-ood/goline/nets"
 )
 
-// Readout is the final linear layer of a network, l = W z + b, over D penultimate neurons and K classes, made ready for games.
-// It is read-only and may be shared by any number of them.
+// Readout is the final linear layer of a network, l = W z + b, over D penultimate neurons and K classes, made ready for
+// games. It is read-only and may be shared by any number of them.
 type Readout struct {
 	classes, neurons int
 	weights          []float64 // [neurons, classes]: a neuron's weights lie together

@@ -14,8 +14,8 @@ import (
 	"github.com/line-ood/goline/nets"
 )
 
-// TestWorkAgainstTime compares what values are billed with what they take, on layers of several networks. It times, so it runs
-// only when asked, alone on the machine: SPEED=1 go test -v -run WorkAgainstTime ./attribution/games.
+// TestWorkAgainstTime compares what values are billed with what they take, on layers of several networks. It times, so
+// it runs only when asked, alone on the machine: SPEED=1 go test -v -run WorkAgainstTime ./attribution/games.
 func TestWorkAgainstTime(t *testing.T) {
 	if os.Getenv("SPEED") == "" {
 		t.Skip("SPEED is not set: a measurement, not a test")

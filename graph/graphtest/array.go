@@ -49,8 +49,8 @@ func Normal(r *rand.Rand, shape ...int) Array {
 	return a
 }
 
-// Spread returns distinct elements in [-2, 2] that float32 holds exactly, evenly apart and none of them near 0, in random
-// order: far from the kinks of ReLU, clip and maximum, where central differences are no gradients.
+// Spread returns distinct elements in [-2, 2] that float32 holds exactly, evenly apart and none of them near 0, in
+// random order: far from the kinks of ReLU, clip and maximum, where central differences are no gradients.
 func Spread(r *rand.Rand, shape ...int) Array {
 	a := Zeros(shape...)
 	n := len(a.Data)
@@ -108,8 +108,8 @@ type Input struct {
 	Array
 	Classes []int // instead of elements: [batch] of int
 	Fixed   bool  // the input has no gradient
-	// PerSample marks an input whose first axis is the batch. An operation with any such input must treat each sample alike in
-	// any batch.
+	// PerSample marks an input whose first axis is the batch. An operation with any such input must treat each sample
+	// alike in any batch.
 	PerSample bool
 }
 

@@ -1,5 +1,5 @@
-// Package graphtest tests operations: functions from nodes to a node, those of package graph, stock ones of Gorgonia, or your
-// own. [Op] says what an operation must compute by a naive reference in float64, and [Op.Check] compares:
+// Package graphtest tests operations: functions from nodes to a node, those of package graph, stock ones of Gorgonia,
+// or your own. [Op] says what an operation must compute by a naive reference in float64, and [Op.Check] compares:
 //
 //	func TestSquare(t *testing.T) {
 //		r := rand.New(rand.NewPCG(1, 2))
@@ -12,6 +12,6 @@
 //		}.Check(t, 1)
 //	}
 //
-// [Session] runs nodes on a tape machine for tests that look closer. Graphs share registries of Gorgonia's, so tests that use
-// this package must not run in parallel.
+// [Session] runs nodes on a tape machine for tests that look closer. Graphs share registries of Gorgonia's, so tests
+// that use this package must not run in parallel.
 package graphtest

@@ -15,12 +15,13 @@ import (
 type Op struct {
 	// In are the inputs to try it with. Elements that float32 holds exactly, away from kinks, make the tightest test.
 	In []Input
-	// Build adds the operation to a graph. It is called for element types float32 and float64, and for the single samples of a
-	// batch where inputs are [Input.Batched].
+	// Build adds the operation to a graph. It is called for element types float32 and float64, and for the single samples
+	// of a batch where inputs are [Input.Batched].
 	Build func(in G.Nodes) (*G.Node, error)
 	// Want is the reference: what must come out, written from the definition. It must not change its inputs.
 	Want func(in []Input) Array
-	// Tolerance32 bounds how far float32 may be from float64, relative to the largest element if that is beyond 1; 0 means 2e-5.
+	// Tolerance32 bounds how far float32 may be from float64, relative to the largest element if that is beyond 1; 0 means
+	// 2e-5.
 	Tolerance32 float64
 }
 
@@ -51,8 +52,8 @@ func (o Op) Check(t T, seed uint64) {
 func newRand(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 0x6c696e65)) }
 
 // Evaluate returns the value of the operation, which must have the shape of the cotangent, followed by the gradient of
-// Σ cotangent·value by each input that is not fixed. It runs the graph again with the same, other, and the first inputs, as
-// Check says.
+// Σ cotangent·value by each input that is not fixed. It runs the graph again with the same, other, and the first
+// inputs, as Check says.
 func (o Op) Evaluate(t T, dtype tensor.Dtype, cotangent Array) [][]float64 {
 	t.Helper()
 	s, _ := o.session(t, dtype, cotangent)
@@ -173,8 +174,9 @@ func (o Op) tolerance(dtype tensor.Dtype) float64 {
 	return 2e-5
 }
 
-// CheckGradients compares the gradient of each input that is not fixed with central differences of Σ cotangent·reference: along
-// each element, or where there are many, along some of them and along random directions through all.
+// CheckGradients compares the gradient of each input that is not fixed with central differences of Σ
+// cotangent·reference: along each element, or where there are many, along some of them and along random directions
+// through all.
 func (o Op) CheckGradients(t T, cotangent Array, gradients [][]float64, r *rand.Rand) {
 	t.Helper()
 	const many, some, directions = 40, 12, 3

@@ -23,7 +23,8 @@ import (
 	"github.com/line-ood/goline/line"
 )
 
-// attributeWorld is a [world] whose network has more than 20 features, too many to enumerate, and whose sets of images overlap.
+// attributeWorld is a [world] whose network has more than 20 features, too many to enumerate, and whose sets of images
+// overlap.
 type attributeWorld struct {
 	world
 	args []string // --net and --weights
@@ -171,8 +172,8 @@ func TestAttributeValues(t *testing.T) {
 	assert.Len(t, f.Estimates[3].Kept, kept)
 }
 
-// TestAttributeValuesAnyWorkers: the same bits whatever the number of workers and the batch size, on every kind of layer, and
-// other images with another seed.
+// TestAttributeValuesAnyWorkers: the same bits whatever the number of workers and the batch size, on every kind of
+// layer, and other images with another seed.
 func TestAttributeValuesAnyWorkers(t *testing.T) {
 	w := newAttributeWorld(t)
 	for _, layer := range [][]string{{}, {"--layer", "block3", "--channels"}, {"--layer", "trans2", "--groups", "7", "--removal", "resample",
@@ -195,8 +196,8 @@ func TestAttributeValuesAnyWorkers(t *testing.T) {
 	}
 }
 
-// TestAttributeGames plays every value with every removal on every kind of players: permutation sampling is efficient, so the
-// residual tells when v(∅), v(N) and the marginal contributions do not belong to one game.
+// TestAttributeGames plays every value with every removal on every kind of players: permutation sampling is efficient,
+// so the residual tells when v(∅), v(N) and the marginal contributions do not belong to one game.
 func TestAttributeGames(t *testing.T) {
 	w := newAttributeWorld(t)
 	require.Equal(t, exitDone, Run(context.Background(), append([]string{"fit", "--data", w.path("train.npz"), "--out", w.path("det.npz"),
@@ -363,7 +364,8 @@ func TestAttributeUsage(t *testing.T) {
 	}
 }
 
-// TestAttributeClassScope: the logit's class means are the contributions that goline fit measures in the network's own graph.
+// TestAttributeClassScope: the logit's class means are the contributions that goline fit measures in the network's own
+// graph.
 func TestAttributeClassScope(t *testing.T) {
 	w := newAttributeWorld(t)
 	require.Equal(t, exitDone, Run(context.Background(), append([]string{"fit", "--data", w.path("train.npz"), "--out", w.path("det.npz")}, w.args...),

@@ -273,7 +273,8 @@ func calibratedRows(t testing.TB, det, spec string, more ...string) []calibrated
 	return jsonlRows(t, out)
 }
 
-// TestScoreStream: the rows of a whole run, with the library's martingale beside them, in every format; dark images raise an alarm.
+// TestScoreStream: the rows of a whole run, with the library's martingale beside them, in every format; dark images
+// raise an alarm.
 func TestScoreStream(t *testing.T) {
 	w := newWorld(t)
 	det, _ := w.calibrated(t, 60)

@@ -9,8 +9,8 @@ import (
 	"github.com/line-ood/goline/nets"
 )
 
-// completeFlags makes a shell that completes know the values of flags, of a command and of those below it: the script that
-// "goline completion" prints asks for them. Flags that take files complete files by themselves.
+// completeFlags makes a shell that completes know the values of flags, of a command and of those below it: the script
+// that "goline completion" prints asks for them. Flags that take files complete files by themselves.
 func completeFlags(cmd *cobra.Command) {
 	for flag, values := range map[string]func() []string{
 		"net":        namedNetworks,

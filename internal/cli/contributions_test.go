@@ -11,8 +11,9 @@ import (
 	"github.com/line-ood/goline/line"
 )
 
-// TestContributionsFromAFile: the closed form of the logit game from "attribute values" gives the detector and the table that
-// gradient × activation gives, and a file that is not about this network, or not whole, is refused before images are read.
+// TestContributionsFromAFile: the closed form of the logit game from "attribute values" gives the detector and the
+// table that gradient × activation gives, and a file that is not about this network, or not whole, is refused before
+// images are read.
 func TestContributionsFromAFile(t *testing.T) {
 	w := newWorld(t)
 	file := w.path("v.json")

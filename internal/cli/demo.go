@@ -205,7 +205,8 @@ func (t tuned) Name() string { return t.called(t.Method.Name()) }
 // called is the name of a tuned method.
 func (tuned) called(name string) string { return name + ", tuned" }
 
-// evaluate compares all methods at their published defaults, and those with parameters to choose at what the search chose.
+// evaluate compares all methods at their published defaults, and those with parameters to choose at what the search
+// chose.
 func (d *demonstration) evaluate(ctx context.Context) error {
 	paper, err := line.NewMethod(d.options, d.GraphOptions())
 	if err != nil {

@@ -10,8 +10,8 @@ import (
 	"github.com/line-ood/goline/line/report"
 )
 
-// write puts the result where the flags say. Files come first: a pipe that breaks must not lose them. Files that cannot be
-// written do not keep the tables from being printed.
+// write puts the result where the flags say. Files come first: a pipe that breaks must not lose them. Files that cannot
+// be written do not keep the tables from being printed.
 func (e *evalCommand) write(r report.Result, scores []report.Scores, pictures []report.Pictures) error {
 	tables, err := e.tables(r)
 	if err != nil {

@@ -22,8 +22,8 @@ var badWords = map[string][]string{
 	"budgets": {"x", "0", "-1"}, "image": {"x", "-1"},
 }
 
-// freeWords are flags of words of which any may be right, or wrong for a reason that shows only with the files: paths, names in
-// files, lists of them.
+// freeWords are flags of words of which any may be right, or wrong for a reason that shows only with the files: paths,
+// names in files, lists of them.
 var freeWords = []string{
 	"data", "out", "weights", "class-names", "features", "logits", "contributions", "detector", "fit", "id", "json", "csv", "report",
 	"features-dir", "markdown", "latex", "also-weights", "openood", "compare", "ood-val", "checkpoint", "curves", "val",
@@ -52,8 +52,9 @@ func commandBases() map[string][]string {
 	}
 }
 
-// TestEveryFlagOfEveryCommand: numbers that are none or lie outside of their range, and words that are not among those known, are
-// wrong usage, exit status 2, said before any file is read. A flag or a command that this table does not know fails it.
+// TestEveryFlagOfEveryCommand: numbers that are none or lie outside of their range, and words that are not among those
+// known, are wrong usage, exit status 2, said before any file is read. A flag or a command that this table does not
+// know fails it.
 func TestEveryFlagOfEveryCommand(t *testing.T) {
 	t.Chdir(t.TempDir())
 	bases := commandBases()
@@ -96,7 +97,8 @@ func TestEveryFlagOfEveryCommand(t *testing.T) {
 	require.Empty(t, left, "nothing was written")
 }
 
-// badValues are values that a flag must refuse, by its type or its name; ok is false for a flag of words that the tables do not know.
+// badValues are values that a flag must refuse, by its type or its name; ok is false for a flag of words that the
+// tables do not know.
 func badValues(f *pflag.Flag) (values []string, ok bool) {
 	switch f.Value.Type() {
 	case "bool":

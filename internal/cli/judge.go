@@ -12,7 +12,8 @@ import (
 // judge says of images whether they are out-of-distribution, and counts.
 type judge struct {
 	judged bool // whether there are verdicts
-	// threshold separates where the detector is not calibrated, or it was asked for (fixed): a score at or below it is ood.
+	// threshold separates where the detector is not calibrated, or it was asked for (fixed): a score at or below it is
+	// ood.
 	threshold float64
 	fixed     bool
 

@@ -1,5 +1,5 @@
-// Package cli holds goline's commands: flags in; tables, files and progress out. It is main without the process, so that
-// tests run whole command lines.
+// Package cli holds goline's commands: flags in; tables, files and progress out. It is main without the process, so
+// that tests run whole command lines.
 package cli
 
 import (
@@ -14,16 +14,17 @@ import (
 	"github.com/line-ood/goline/internal/atomicfile"
 )
 
-// gcPercent keeps the heap close to what is alive, which is nearly all buffers that last: memory then stays flat over any
-// number of images, at no measurable cost. The variable GOGC overrides it.
+// gcPercent keeps the heap close to what is alive, which is nearly all buffers that last: memory then stays flat over
+// any number of images, at no measurable cost. The variable GOGC overrides it.
 const gcPercent = 25
 
 // grace is how long a command may take to end by itself after the first signal. Decoders, walks and runs look at their
 // context; work that does not, such as a read from a file system that hangs, is abandoned.
 const grace = 900 * time.Millisecond
 
-// Main runs the process' own command line until it ends or a signal interrupts it, and returns the exit status. INT, TERM and HUP
-// are alike, but for goline serve; one that the process was started to ignore, as nohup does with HUP, stays ignored. A second signal ends it at once.
+// Main runs the process' own command line until it ends or a signal interrupts it, and returns the exit status. INT,
+// TERM and HUP are alike, but for goline serve; one that the process was started to ignore, as nohup does with HUP,
+// stays ignored. A second signal ends it at once.
 func Main() int {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
@@ -45,8 +46,8 @@ func name(args []string) string {
 	return args[0]
 }
 
-// patience is how long a command line may take to end after a signal, 0 for as long as it takes: training writes its checkpoint first, and
-// a server finishes what runs, as long as its own flags allow.
+// patience is how long a command line may take to end after a signal, 0 for as long as it takes: training writes its
+// checkpoint first, and a server finishes what runs, as long as its own flags allow.
 func patience(args []string) time.Duration {
 	if n := name(args); n == "train" || n == "serve" {
 		return 0
@@ -54,8 +55,8 @@ func patience(args []string) time.Duration {
 	return grace
 }
 
-// within returns what run returns, or the status of an interrupted command once ctx has been done for so long, 0 for ever. Temporary
-// files are then removed from here.
+// within returns what run returns, or the status of an interrupted command once ctx has been done for so long, 0 for
+// ever. Temporary files are then removed from here.
 func within(ctx context.Context, patience time.Duration, run func() int) int {
 	done := make(chan int, 1)
 	go func() { done <- run() }()

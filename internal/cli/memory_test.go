@@ -14,8 +14,8 @@ import (
 	"github.com/line-ood/goline/internal/npyz"
 )
 
-// TestMemoryStaysFlat: ten times the images take the same memory, but for what is kept of each: logits and labels, or scores.
-// A batch of images that is not let go would show: 9,000 images are 110 MB of network input.
+// TestMemoryStaysFlat: ten times the images take the same memory, but for what is kept of each: logits and labels, or
+// scores. A batch of images that is not let go would show: 9,000 images are 110 MB of network input.
 func TestMemoryStaysFlat(t *testing.T) {
 	if testing.Short() {
 		t.Skip("runs 11,000 images in processes of their own")

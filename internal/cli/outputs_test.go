@@ -32,8 +32,8 @@ func TestOutputsAreCheckedBeforeTheWork(t *testing.T) {
 	}
 }
 
-// TestNoCommandDestroysAnInput: whatever way a DATA argument names a file, and through whatever link an output leads to it, every
-// command with every output refuses with status 2, and all files keep their bytes.
+// TestNoCommandDestroysAnInput: whatever way a DATA argument names a file, and through whatever link an output leads to
+// it, every command with every output refuses with status 2, and all files keep their bytes.
 func TestNoCommandDestroysAnInput(t *testing.T) {
 	w := newWorld(t)
 	det := w.fit(t)
@@ -193,7 +193,8 @@ func TestOutputsToOneFile(t *testing.T) {
 	require.NoFileExists(t, w.path("x.json"))
 }
 
-// TestStandardOutputIsAppendedTo: what is written to /dev/stdout goes through the descriptor, so that a log keeps its lines.
+// TestStandardOutputIsAppendedTo: what is written to /dev/stdout goes through the descriptor, so that a log keeps its
+// lines.
 func TestStandardOutputIsAppendedTo(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("Windows has no /dev/stdout")

@@ -15,7 +15,8 @@ import (
 	"github.com/line-ood/goline/internal/peertest"
 )
 
-// TestParquetHoldsWhatTheOthersHold: Parquet files have the numbers of npz, JSONL and JSON, and the same bytes each time.
+// TestParquetHoldsWhatTheOthersHold: Parquet files have the numbers of npz, JSONL and JSON, and the same bytes each
+// time.
 func TestParquetHoldsWhatTheOthersHold(t *testing.T) {
 	w := newWorld(t)
 	w.writeParquet(t)

@@ -153,7 +153,8 @@ func (w world) writeColour(t testing.TB, dir, name string, red uint8) {
 	require.NoError(t, os.WriteFile(filepath.Join(w.path(dir), name), out.Bytes(), 0o666))
 }
 
-// TestKeptPicturesAreNotReadAgain: with features kept, a second run with another detector reads no pixel of a settled file.
+// TestKeptPicturesAreNotReadAgain: with features kept, a second run with another detector reads no pixel of a settled
+// file.
 func TestKeptPicturesAreNotReadAgain(t *testing.T) {
 	w := newWorld(t)
 	time.Sleep(2100 * time.Millisecond) // file systems have clocks of up to two seconds

@@ -125,8 +125,8 @@ func TestRealCIFAR10(t *testing.T) {
 	t.Run("features and score commands", func(t *testing.T) { compareCommands(t, kept, weights, method) })
 }
 
-// compareRow compares a row of rates in percent: FPR95 counts images, so it is equal; AUROC in every printed digit, or within
-// a bound where one is given.
+// compareRow compares a row of rates in percent: FPR95 counts images, so it is equal; AUROC in every printed digit, or
+// within a bound where one is given.
 func compareRow(t *testing.T, want realReference, row string, got evalMethod, bound float64) {
 	t.Helper()
 	require.Len(t, got.OOD, len(realSets))
@@ -204,8 +204,8 @@ func compareScores(t *testing.T, kept string, head posthoc.Head, line posthoc.Me
 	require.Equal(t, 3*8500, compared)
 }
 
-// compareCommands: on the first images features and score give the bits that eval kept and scored, within what the reference
-// allows.
+// compareCommands: on the first images features and score give the bits that eval kept and scored, within what the
+// reference allows.
 func compareCommands(t *testing.T, kept, weights string, method *line.Method) {
 	const n = 64
 	dir := t.TempDir()

@@ -23,8 +23,8 @@ import (
 	"github.com/line-ood/goline/nets/onnx"
 )
 
-// TestRealImageNet runs EfficientNet-Lite0 over ImageNet-like images with K = 1000, once, and compares the table, the accuracy,
-// features and logits with those of PyTorch.
+// TestRealImageNet runs EfficientNet-Lite0 over ImageNet-like images with K = 1000, once, and compares the table, the
+// accuracy, features and logits with those of PyTorch.
 func TestRealImageNet(t *testing.T) {
 	if testing.Short() {
 		t.Skip("runs 2,000 images of 224×224 pixels")
@@ -105,7 +105,8 @@ func furthest(want, got []float32) float64 {
 	return worst / largest
 }
 
-// compareExported fits LINe to features, exports the detector, and holds what ONNX Runtime makes of images against goline's scores.
+// compareExported fits LINe to features, exports the detector, and holds what ONNX Runtime makes of images against
+// goline's scores.
 func compareExported(t *testing.T, net nets.Classifier, fit posthoc.Samples, images string, n int) {
 	t.Helper()
 	python := peertest.Python(t, "numpy", "onnx", "onnxruntime")

@@ -134,8 +134,8 @@ func TestScore(t *testing.T) {
 	}
 }
 
-// TestScoreVerdicts: an image is ood unless its score is above the threshold: the detector's own, one for another rate, or one
-// that is given.
+// TestScoreVerdicts: an image is ood unless its score is above the threshold: the detector's own, one for another rate,
+// or one that is given.
 func TestScoreVerdicts(t *testing.T) {
 	w := newWorld(t)
 	det := w.fit(t)

@@ -20,7 +20,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestServe: a process of goline serve scores a picture as goline score does, follows its files on SIGHUP, and ends with 0 on SIGTERM.
+// TestServe: a process of goline serve scores a picture as goline score does, follows its files on SIGHUP, and ends
+// with 0 on SIGTERM.
 func TestServe(t *testing.T) {
 	if runtime.GOOS == "windows" || runtime.GOOS == "js" {
 		t.Skip("no signals between processes here")

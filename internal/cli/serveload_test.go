@@ -29,9 +29,9 @@ import (
 	"github.com/line-ood/goline/graph"
 )
 
-// TestServeLoad measures a second process of goline serve on loopback: SPEED=1 go test -v -run TestServeLoad ./internal/cli. It tells images a
-// second and latencies of PNG pictures, against the network's own rate in the same sitting, and what an overload gets. SPEED_NET=resnet20 takes
-// the other network.
+// TestServeLoad measures a second process of goline serve on loopback: SPEED=1 go test -v -run TestServeLoad
+// ./internal/cli. It tells images a second and latencies of PNG pictures, against the network's own rate in the same
+// sitting, and what an overload gets. SPEED_NET=resnet20 takes the other network.
 func TestServeLoad(t *testing.T) {
 	if os.Getenv("SPEED") == "" {
 		t.Skip("a measurement: set SPEED=1")
@@ -95,7 +95,8 @@ func (l loaded) String() string {
 	return fmt.Sprintf("%.1f images/s, p50 %v, p99 %v, longest %v, %d refused with 429", l.rate, l.p50.Round(time.Millisecond), l.p99.Round(time.Millisecond), l.max.Round(time.Millisecond), l.shed)
 }
 
-// load sends pictures from so many clients, each the next when it has its answer, or a tenth of a second after a refusal.
+// load sends pictures from so many clients, each the next when it has its answer, or a tenth of a second after a
+// refusal.
 func load(t *testing.T, url string, clients int, d time.Duration) loaded {
 	pix := image.NewNRGBA(image.Rect(0, 0, 32, 32))
 	for i := range pix.Pix {

@@ -29,7 +29,8 @@ func shards(t testing.TB, n int, ext string, args ...string) (merged string) {
 	return merged
 }
 
-// TestShardsMergeToTheBitsOfOneRun: features, detectors and scores of any number of shards are those of one run, byte by byte.
+// TestShardsMergeToTheBitsOfOneRun: features, detectors and scores of any number of shards are those of one run, byte
+// by byte.
 func TestShardsMergeToTheBitsOfOneRun(t *testing.T) {
 	w := newWorld(t)
 	det := w.fit(t)

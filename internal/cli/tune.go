@@ -118,7 +118,8 @@ func (e *evalCommand) search(ctx context.Context, c *command.Evaluation) (map[st
 	return choices, searches, nil
 }
 
-// validation opens the validation sets, fails where they share pictures that they must not, and extracts their features.
+// validation opens the validation sets, fails where they share pictures that they must not, and extracts their
+// features.
 func (e *evalCommand) validation(ctx context.Context, c *command.Evaluation, needs []string) (*eval.Validation, error) {
 	var sets []command.ImageSet // of --ood-val, behind that of --id-val where there is one
 	defer func() {
@@ -183,8 +184,8 @@ func (e *evalCommand) validation(ctx context.Context, c *command.Evaluation, nee
 	return v, nil
 }
 
-// disjoint fails where a validation picture is in a test set, one of --id-val in --fit, or one in two validation sets. Without --id-val
-// it marks the pictures of --fit that are in another set: they are not held out.
+// disjoint fails where a validation picture is in a test set, one of --id-val in --fit, or one in two validation sets.
+// Without --id-val it marks the pictures of --fit that are in another set: they are not held out.
 func (e *evalCommand) disjoint(ctx context.Context, c *command.Evaluation, validation []command.ImageSet) (drop []bool, err error) {
 	hash := func(s command.ImageSet) (eval.Pictures, error) {
 		hashes, err := c.Extractor.Hashes(ctx, s.Kept, s.Dataset)

@@ -150,7 +150,8 @@ func (v *verdictFlags) judge(cmd *cobra.Command, det *line.Detector, seed uint64
 	return j, err
 }
 
-// madeBy tells what the scores of a shard depend on: the detector's file, how images are prepared and the flags of verdicts.
+// madeBy tells what the scores of a shard depend on: the detector's file, how images are prepared and the flags of
+// verdicts.
 func (v *verdictFlags) madeBy(cmd *cobra.Command, net nets.Classifier, detector string) (string, error) {
 	sha, err := weights.SHA256(detector)
 	if err != nil {

@@ -10,8 +10,8 @@ import (
 	"github.com/line-ood/goline/internal/linalg"
 )
 
-// unitRows returns rows of length one whose features are the positive parts of normal numbers around one of a hundred centres,
-// as testdata/knn_peers.py makes them.
+// unitRows returns rows of length one whose features are the positive parts of normal numbers around one of a hundred
+// centres, as testdata/knn_peers.py makes them.
 func unitRows(n, dim int, seed uint64) []float32 {
 	centres, rng := rand.New(rand.NewPCG(1, 1)), rand.New(rand.NewPCG(seed, 2))
 	centre := make([]float32, 100*dim)

@@ -2,9 +2,9 @@ package linalg
 
 import "math"
 
-// codes approximate a row x by integers times a gain: x = gain*codes + e. Their Euclidean length is kept below the square root
-// of 2^31, so that by the inequality of Cauchy and Schwarz no sum of products of two rows' codes leaves the range of int32,
-// however it is ordered, and below 2^15 each.
+// codes approximate a row x by integers times a gain: x = gain*codes + e. Their Euclidean length is kept below the
+// square root of 2^31, so that by the inequality of Cauchy and Schwarz no sum of products of two rows' codes leaves the
+// range of int32, however it is ordered, and below 2^15 each.
 type codes struct {
 	gain float64 // 0 for a row of zeros
 	norm float64 // ‖x‖

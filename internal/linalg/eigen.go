@@ -11,11 +11,11 @@ import (
 )
 
 // Eigen returns the eigenvalues of a symmetric matrix a [n, n], the smallest first, and its eigenvectors as the rows of
-// vectors [n, n], of length one and orthogonal to each other. It reads the diagonal and what lies above it, and writes nothing to
-// a. Errors are of the size of the rounding errors of a's largest eigenvalue.
+// vectors [n, n], of length one and orthogonal to each other. It reads the diagonal and what lies above it, and writes
+// nothing to a. Errors are of the size of the rounding errors of a's largest eigenvalue.
 //
-// The matrix is brought to tridiagonal form by reflections and then diagonalised by the implicit QL method (Golub and Van Loan,
-// Matrix Computations, 4th edition, 8.3). It takes O(n³) time and memory for 4 more matrices.
+// The matrix is brought to tridiagonal form by reflections and then diagonalised by the implicit QL method (Golub and
+// Van Loan, Matrix Computations, 4th edition, 8.3). It takes O(n³) time and memory for 4 more matrices.
 func Eigen(ctx context.Context, a []float64, n, workers int) (values, vectors []float64, err error) {
 	if len(a) != n*n {
 		return nil, nil, fmt.Errorf("linalg: eigenvalues: expected a matrix [%d, %d], got %d elements", n, n, len(a))

@@ -106,7 +106,8 @@ func TestEigen(t *testing.T) {
 	atLevels(t, func(t *testing.T) { rapid.Check(t, check) })
 }
 
-// TestEigenOfManyRows has several panels of reflections and gives the same bits at every level and for any number of workers.
+// TestEigenOfManyRows has several panels of reflections and gives the same bits at every level and for any number of
+// workers.
 func TestEigenOfManyRows(t *testing.T) {
 	const n = 260
 	x := normals(rand.New(rand.NewPCG(5, 0)), n*n/2)

@@ -1,6 +1,7 @@
 package linalg
 
-// SquaredDistance returns ‖a - b‖² of two rows of equal length in float64, summed in four lanes that are added in pairs.
+// SquaredDistance returns ‖a - b‖² of two rows of equal length in float64, summed in four lanes that are added in
+// pairs.
 func SquaredDistance(a, b []float32) float64 {
 	b = b[:len(a)]
 	var s0, s1, s2, s3 float64

@@ -15,8 +15,9 @@ type sweep struct {
 	turns       []float64
 }
 
-// diagonaliser finds the eigenvalues of a tridiagonal matrix by the implicit QL method, or QR where the larger elements stand at
-// the end, with Wilkinson's shift, as EISPACK's tql2 and LAPACK's dsteqr do. It hands the rotations over in portions.
+// diagonaliser finds the eigenvalues of a tridiagonal matrix by the implicit QL method, or QR where the larger elements
+// stand at the end, with Wilkinson's shift, as EISPACK's tql2 and LAPACK's dsteqr do. It hands the rotations over in
+// portions.
 type diagonaliser struct {
 	d, e   []float64 // diagonal and what lies below it
 	least  float64   // an e of at most this always counts as 0
@@ -96,8 +97,8 @@ func (g *diagonaliser) block(l, end int, left *int) error {
 	return nil
 }
 
-// shifted returns d[m] less a shift near an eigenvalue at the other end: d is the element there, e the one beside it, next its
-// neighbour.
+// shifted returns d[m] less a shift near an eigenvalue at the other end: d is the element there, e the one beside it,
+// next its neighbour.
 func shifted(dm, d, next, e float64) float64 {
 	g := (next - d) / (2 * e)
 	return dm - d + e/(g+math.Copysign(hypot(g, 1), g))
@@ -184,8 +185,8 @@ func hypot(a, b float64) float64 {
 	return a * math.Sqrt(1+float64(q*q))
 }
 
-// strips hold a matrix [n, n] as parts of RotateColumns columns, each [n, RotateColumns], so that sweeps over its rows stay in
-// cache.
+// strips hold a matrix [n, n] as parts of RotateColumns columns, each [n, RotateColumns], so that sweeps over its rows
+// stay in cache.
 type strips struct {
 	n    int
 	data []float64

@@ -23,8 +23,8 @@ func NewMatrix[T float32 | float64](b []T, m, d int) *Matrix {
 	return out
 }
 
-// MulTransposed computes dst [n, m] = a bᵀ for a [n, d]: the inner product of each row of a with each row of the matrix, its d
-// terms added in order.
+// MulTransposed computes dst [n, m] = a bᵀ for a [n, d]: the inner product of each row of a with each row of the
+// matrix, its d terms added in order.
 func (b *Matrix) MulTransposed(ctx context.Context, dst, a []float64, n, workers int) error {
 	if len(a) != n*b.d || len(dst) != n*b.m {
 		return fmt.Errorf("linalg: product with a matrix [%d, %d]: expected [%d, %d] into [%d, %d], got %d elements into %d", b.m, b.d, n, b.d, n, b.m, len(a), len(dst))
@@ -39,8 +39,8 @@ func (b *Matrix) MulTransposed(ctx context.Context, dst, a []float64, n, workers
 	return multiplyBlocks(ctx, dst, b.m, b.m, a, b.d, n, b.right, false, workers)
 }
 
-// multiplyBlocks computes dst [n, m], rows ldd apart, = the product of a [n, terms], rows lda apart, with a packed right-hand
-// side, or adds it with resume.
+// multiplyBlocks computes dst [n, m], rows ldd apart, = the product of a [n, terms], rows lda apart, with a packed
+// right-hand side, or adds it with resume.
 func multiplyBlocks(ctx context.Context, dst []float64, ldd, m int, a []float64, lda, n int, right *panels, resume bool, workers int) error {
 	size, blocks := blocksOf(n, leftRows, max(workers, 1))
 	segments := min(ceilDiv(max(workers, 1), blocks), right.count) // few rows: cut the columns
@@ -59,7 +59,8 @@ func multiplyBlocks(ctx context.Context, dst []float64, ldd, m int, a []float64,
 	})
 }
 
-// blocksOf cuts n rows into blocks of one size, a multiple of PanelRows and about most at most, so that workers end together.
+// blocksOf cuts n rows into blocks of one size, a multiple of PanelRows and about most at most, so that workers end
+// together.
 func blocksOf(n, most, workers int) (size, blocks int) {
 	blocks = ceilDiv(ceilDiv(n, most), workers) * workers
 	size = ceilDiv(ceilDiv(n, blocks), kernel.PanelRows) * kernel.PanelRows

@@ -27,8 +27,8 @@ func atLevels(t *testing.T, f func(t *testing.T)) {
 	}
 }
 
-// drawRows returns n rows of one of several kinds: spread out, all near each other, mostly zeros, of few values with many
-// ties, or of very different lengths.
+// drawRows returns n rows of one of several kinds: spread out, all near each other, mostly zeros, of few values with
+// many ties, or of very different lengths.
 func drawRows(t *rapid.T, name string, n, dim int) []float32 {
 	kind := rapid.SampledFrom([]string{"normal", "near", "sparse", "few", "lengths"}).Draw(t, name+" kind")
 	scale := rapid.SampledFrom([]float64{1, 1, 1e-30, 1e-42, 1e30}).Draw(t, name+" scale")

@@ -6,8 +6,8 @@ import (
 	"github.com/line-ood/goline/internal/kernel"
 )
 
-// transposed returns Qᵀ [n, n]. The reflections of a panel are applied together as I - V S Vᵀ with a triangular S (Schreiber and
-// Van Loan, 1989), the last panel first, where only the lower right corner differs from the identity.
+// transposed returns Qᵀ [n, n]. The reflections of a panel are applied together as I - V S Vᵀ with a triangular S
+// (Schreiber and Van Loan, 1989), the last panel first, where only the lower right corner differs from the identity.
 func (r *reflected) transposed(ctx context.Context, workers int) ([]float64, error) {
 	n := r.n
 	z := make([]float64, n*n)

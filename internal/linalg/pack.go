@@ -10,8 +10,8 @@ const (
 // number is an element of a matrix that enters products in float64.
 type number interface{ float32 | float64 }
 
-// packRows writes high rows of n elements of src, ld apart, side by side for each element: dst [n, width]. Places without a row
-// hold zeros.
+// packRows writes high rows of n elements of src, ld apart, side by side for each element: dst [n, width]. Places
+// without a row hold zeros.
 func packRows[T number](dst []float64, width int, src []T, ld, high, n int) {
 	if width == 8 && high == 8 {
 		packEight(dst, src, ld, n)
@@ -68,9 +68,10 @@ func packPanel[T number](p *panels, panel int, src []T, ld, rows int) {
 	}
 }
 
-// multiply adds the products of a packed left-hand side of rows rows with panels of a right-hand side, one block of terms after
-// the other, to dst, whose rows lie ld apart and which begins with the columns of the first panel; cols is how many of the
-// columns exist. The first block overwrites dst unless resume is set. tile is scratch memory of one tile.
+// multiply adds the products of a packed left-hand side of rows rows with panels of a right-hand side, one block of
+// terms after the other, to dst, whose rows lie ld apart and which begins with the columns of the first panel; cols is
+// how many of the columns exist. The first block overwrites dst unless resume is set. tile is scratch memory of one
+// tile.
 func multiply(dst []float64, ld int, left *panels, rows int, right *panels, panel0, panel1, cols int, resume bool, tile []float64) {
 	for first := 0; first < left.n; first += terms {
 		high := min(terms, left.n-first)
@@ -86,7 +87,8 @@ func multiply(dst []float64, ld int, left *panels, rows int, right *panels, pane
 	}
 }
 
-// product is kernel.DoublePanel for a left panel that is PanelRows wide and for columns that need not fill the right one.
+// product is kernel.DoublePanel for a left panel that is PanelRows wide and for columns that need not fill the right
+// one.
 func product(dst []float64, ld int, a, b []float64, rows, cols, n int, resume bool, tile []float64) {
 	if rows == kernel.PanelRows && cols == kernel.DoubleColumns {
 		kernel.DoublePanel(dst, ld, a, b, rows, n, resume)

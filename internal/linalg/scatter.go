@@ -22,9 +22,9 @@ const (
 // NewScatter returns an empty sum, for rows of dim features.
 func NewScatter(dim int) *Scatter { return &Scatter{dim: dim, sum: make([]float64, dim*dim)} }
 
-// Add adds rows [n, dim]. centre returns the centre [dim] of a row, counted from the first of this call; it is called from
-// several goroutines at once. Without centre it is zero. Each element of the sum gets its terms in the order of the rows, so
-// that neither portions nor workers matter.
+// Add adds rows [n, dim]. centre returns the centre [dim] of a row, counted from the first of this call; it is called
+// from several goroutines at once. Without centre it is zero. Each element of the sum gets its terms in the order of
+// the rows, so that neither portions nor workers matter.
 func (s *Scatter) Add(ctx context.Context, rows []float32, centre func(row int) []float64, workers int) error {
 	n, err := rowsOf("scatter", rows, s.dim)
 	if err != nil {
@@ -42,8 +42,8 @@ func (s *Scatter) Add(ctx context.Context, rows []float32, centre func(row int) 
 	}, workers)
 }
 
-// AddRows adds n rows x xᵀ as Add does. row writes a row, centred already, to x [dim]; it is called from several goroutines at
-// once.
+// AddRows adds n rows x xᵀ as Add does. row writes a row, centred already, to x [dim]; it is called from several
+// goroutines at once.
 func (s *Scatter) AddRows(ctx context.Context, n int, row func(row int, x []float64), workers int) error {
 	left, right := newPanels(kernel.PanelRows, s.dim, scatterTerms), newPanels(kernel.DoubleColumns, s.dim, scatterTerms)
 	for at := 0; at < n; at += scatterTerms {

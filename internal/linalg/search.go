@@ -14,8 +14,9 @@ const (
 	pairsBlock = 256 // most pairs of features multiplied at a time: a panel of them stays in L1
 )
 
-// search finds for each of queries [n, dim] a shortlist of the k largest values and hands it to finish, from several goroutines
-// at once. The value of row x to query q is <q, x>, and with nearest <q, x> - ‖x‖²/2, which orders rows by their distance.
+// search finds for each of queries [n, dim] a shortlist of the k largest values and hands it to finish, from several
+// goroutines at once. The value of row x to query q is <q, x>, and with nearest <q, x> - ‖x‖²/2, which orders rows by
+// their distance.
 func (b *Bank) search(ctx context.Context, queries []float32, k int, nearest bool, workers int, finish func(query int, s *shortlist)) error {
 	n := len(queries) / b.dim
 	if n == 0 {

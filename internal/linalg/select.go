@@ -86,8 +86,8 @@ func (s *shortlist) merge(o *shortlist) {
 	}
 }
 
-// split drops what cannot be among the k best and returns how many of the rest surely are, which it moves to the front, so
-// that the k-th best lies among the others if there are fewer than k.
+// split drops what cannot be among the k best and returns how many of the rest surely are, which it moves to the front,
+// so that the k-th best lies among the others if there are fewer than k.
 func (s *shortlist) split() int {
 	s.drop()
 	uppers := make([]float64, len(s.rows))

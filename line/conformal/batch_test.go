@@ -99,9 +99,9 @@ func TestEqualButForRounding(t *testing.T) {
 	}
 }
 
-// TestStoreyIsNotCutOff: three uniform p-values, level 0.05, λ 0.5. The chance of a rejection, which is the false discovery rate, is
-// 1/8·0.15 + 3/8·0.05 + 3/8·0.05/3 = 0.04375 by the number above λ, and with the estimate cut off at 1 it is
-// 1/8·0.15 + 3/8·0.2/3 + 3/8·0.1/3 = 0.05625. Tolerance: four standard errors of the simulated share.
+// TestStoreyIsNotCutOff: three uniform p-values, level 0.05, λ 0.5. The chance of a rejection, which is the false
+// discovery rate, is 1/8·0.15 + 3/8·0.05 + 3/8·0.05/3 = 0.04375 by the number above λ, and with the estimate cut off at
+// 1 it is 1/8·0.15 + 3/8·0.2/3 + 3/8·0.1/3 = 0.05625. Tolerance: four standard errors of the simulated share.
 func TestStoreyIsNotCutOff(t *testing.T) {
 	const draws, alpha, lambda = 60_000, 0.05, 0.5
 	rng := rand.New(rand.NewPCG(5, 5))

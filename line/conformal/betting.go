@@ -12,12 +12,13 @@ type Betting string
 
 // The ways to bet.
 const (
-	// Jumper is the Simple Jumper (Vovk, Petej, Nouretdinov, Ahlberg, Carlsson and Gammerman 2021, Retrain or not retrain): three
-	// gamblers multiply their capital by 1 + ε(p - ½), ε = -1, 0, 1, and before each p-value pool a hundredth of it. Its capital follows
-	// a drift in either direction, at most by a factor of 1.5 a step, and comes back after it.
+	// Jumper is the Simple Jumper (Vovk, Petej, Nouretdinov, Ahlberg, Carlsson and Gammerman 2021, Retrain or not
+	// retrain): three gamblers multiply their capital by 1 + ε(p - ½), ε = -1, 0, 1, and before each p-value pool a
+	// hundredth of it. Its capital follows a drift in either direction, at most by a factor of 1.5 a step, and comes back
+	// after it.
 	Jumper Betting = "jumper"
-	// Power is the simple mixture (Vovk, Nouretdinov and Gammerman 2003, Testing exchangeability on-line) of power martingales: capital
-	// grows by ε p^(ε-1), averaged over ε = 0.01, 0.02, …, 1. Small p-values make it rise steeply.
+	// Power is the simple mixture (Vovk, Nouretdinov and Gammerman 2003, Testing exchangeability on-line) of power
+	// martingales: capital grows by ε p^(ε-1), averaged over ε = 0.01, 0.02, …, 1. Small p-values make it rise steeply.
 	Power Betting = "power"
 	// Both starts half of the capital on each.
 	Both Betting = "both"
@@ -39,8 +40,9 @@ func ParseBetting(name string) (Betting, error) {
 	return b, nil
 }
 
-// Martingale is capital that starts at 1 and cannot be expected to grow while p-values are independent and uniform. By Ville's inequality
-// it then ever reaches 1/a with probability at most a. It works with logarithms and does not overflow.
+// Martingale is capital that starts at 1 and cannot be expected to grow while p-values are independent and uniform. By
+// Ville's inequality it then ever reaches 1/a with probability at most a. It works with logarithms and does not
+// overflow.
 type Martingale struct {
 	betting Betting
 	// jumper and power hold the logarithms of the gamblers' capital, without those that do not take part.

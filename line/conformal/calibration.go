@@ -12,14 +12,15 @@ import (
 // Calibration holds the scores of held-out in-distribution samples. It does not change and is safe for concurrent use.
 type Calibration struct {
 	scores []float64 // ascending
-	// levels holds the p-value of a new score for each count 0..n of calibration scores at or below it, ascending; nil stands for the
-	// marginal (count+1)/(n+1).
+	// levels holds the p-value of a new score for each count 0..n of calibration scores at or below it, ascending; nil
+	// stands for the marginal (count+1)/(n+1).
 	levels     []float64
 	adjustment Adjustment
 	delta      float64
 }
 
-// New makes a calibration of scores [n], in any order, n at least 1. The scores are copied. NaN is an error that gives its index.
+// New makes a calibration of scores [n], in any order, n at least 1. The scores are copied. NaN is an error that gives
+// its index.
 func New(scores []float64) (*Calibration, error) {
 	if len(scores) == 0 {
 		return nil, fmt.Errorf("conformal: expected at least one calibration score, got none")
@@ -62,10 +63,11 @@ func (c *Calibration) level(count int) float64 {
 	return float64(count+1) / float64(len(c.scores)+1)
 }
 
-// PValue returns the conformal p-value of a new score: (1 + #{calibration scores ≤ score}) / (n+1), in [1/(n+1), 1] (Vovk, Gammerman and
-// Shafer 2005, Algorithmic Learning in a Random World). A tie counts as at least as extreme, which is the conservative side: for a
-// sample exchangeable with those of the calibration, P(p ≤ α) ≤ α for every α, on average over calibrations, with equality on the grid
-// k/(n+1) where scores do not tie. After [Calibration.Conditional] it is the adjusted p-value.
+// PValue returns the conformal p-value of a new score: (1 + #{calibration scores ≤ score}) / (n+1), in [1/(n+1), 1]
+// (Vovk, Gammerman and Shafer 2005, Algorithmic Learning in a Random World). A tie counts as at least as extreme, which
+// is the conservative side: for a sample exchangeable with those of the calibration, P(p ≤ α) ≤ α for every α, on
+// average over calibrations, with equality on the grid k/(n+1) where scores do not tie. After [Calibration.Conditional]
+// it is the adjusted p-value.
 func (c *Calibration) PValue(score float64) float64 { return c.level(c.atOrBelow(score)) }
 
 // PValues returns the p-values [m] of scores [m].
@@ -77,9 +79,10 @@ func (c *Calibration) PValues(scores []float64) []float64 {
 	return p
 }
 
-// RandomisedPValue breaks ties, the new score's with itself included, at random: (#{calibration scores < score} +
-// u·(1 + #{calibration scores = score})) / (n+1). With u uniform on (0, 1] it is exactly uniform for a sample exchangeable with those
-// of the calibration, however scores tie. [Uniform] gives a u for each sample. It is the marginal p-value: adjustments do not apply.
+// RandomisedPValue breaks ties, the new score's with itself included, at random: (#{calibration scores < score} + u·(1
+// + #{calibration scores = score})) / (n+1). With u uniform on (0, 1] it is exactly uniform for a sample exchangeable
+// with those of the calibration, however scores tie. [Uniform] gives a u for each sample. It is the marginal p-value:
+// adjustments do not apply.
 func (c *Calibration) RandomisedPValue(score, u float64) float64 {
 	lo, hi := c.below(score), c.atOrBelow(score)
 	return smoothed(lo, hi-lo, len(c.scores), u)
@@ -90,8 +93,8 @@ func smoothed(below, ties, n int, u float64) float64 {
 	return (float64(below) + float64(u*float64(1+ties))) / float64(n+1)
 }
 
-// Uniform returns a number in (0, 1] that depends on seed and index alone: random bits for sample index, the same however samples come
-// in batches.
+// Uniform returns a number in (0, 1] that depends on seed and index alone: random bits for sample index, the same
+// however samples come in batches.
 func Uniform(seed, index uint64) float64 {
 	const bits = 53
 	return math.Ldexp(float64(splitmix.Combine(splitmix.Mix(seed+splitmix.Golden), index)>>(64-bits))+1, -bits)

@@ -54,7 +54,8 @@ func TestPValueIsTheFormula(t *testing.T) {
 	})
 }
 
-// TestExactlyUniformRank: among n+1 distinct scores each is the new one in turn, and every p-value k/(n+1) comes up once.
+// TestExactlyUniformRank: among n+1 distinct scores each is the new one in turn, and every p-value k/(n+1) comes up
+// once.
 func TestExactlyUniformRank(t *testing.T) {
 	all := []float64{3, 1, 4, 15, 9, 2, 6}
 	seen := map[float64]int{}

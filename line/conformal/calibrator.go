@@ -13,8 +13,8 @@ type Options struct {
 	// means 0.1. With [Marginal] it is the δ with which reports state [Threshold.Bound].
 	Adjustment Adjustment
 	Delta      float64
-	// PerClass is the fewest calibration samples with which a predicted class gets a calibration of its own, as [NewPerClass] takes them;
-	// 0 makes one calibration for all.
+	// PerClass is the fewest calibration samples with which a predicted class gets a calibration of its own, as
+	// [NewPerClass] takes them; 0 makes one calibration for all.
 	PerClass int
 }
 
@@ -46,14 +46,16 @@ func (o Options) Check() error {
 
 // Record holds what a [Calibrator] is made from, as a plain value to keep in a file.
 type Record struct {
-	// Scores holds the scores [n] of the held-out samples, and Predicted what the network predicted them as [n], each in 0 to Classes-1.
+	// Scores holds the scores [n] of the held-out samples, and Predicted what the network predicted them as [n], each in 0
+	// to Classes-1.
 	Scores    []float64
 	Predicted []int
 	Classes   int
 	Options   Options
 }
 
-// Calibrator gives p-values and thresholds of samples by score and predicted class. It does not change and is safe for concurrent use.
+// Calibrator gives p-values and thresholds of samples by score and predicted class. It does not change and is safe for
+// concurrent use.
 type Calibrator struct {
 	options Options
 	all     *Calibration
@@ -128,6 +130,6 @@ func (c *Calibrator) Thresholds(alpha float64) ([]Threshold, error) {
 	return out, nil
 }
 
-// Distinct returns how many calibration scores differ from each other: far fewer than N where the detector saturates, and the p-values
-// of tied scores are then larger than they need be.
+// Distinct returns how many calibration scores differ from each other: far fewer than N where the detector saturates,
+// and the p-values of tied scores are then larger than they need be.
 func (c *Calibration) Distinct() int { return len(slices.Compact(slices.Clone(c.scores))) }

@@ -10,28 +10,29 @@ import (
 // Adjustment says how a p-value holds: on average over calibrations, or for one calibration with probability 1-δ.
 type Adjustment int
 
-// The adjustments. Marginal p-values hold on average over calibrations. The others hold for this calibration with probability 1-δ: given
-// it, P(p ≤ α) ≤ α for every α at once, and for one fixed α with Pointwise. They follow Bates, Candès, Lei, Romano and Sesia (2023),
-// Testing for outliers with conformal p-values, Annals of Statistics 51(1), section 3: with b_1 ≤ … ≤ b_n such that the ordered values
-// U_(1), …, U_(n) of n uniform numbers satisfy P(U_(i) ≤ b_i for all i) ≥ 1-δ, the p-value with j calibration scores at or below
-// is b_(j+1), and 1 for j = n.
+// The adjustments. Marginal p-values hold on average over calibrations. The others hold for this calibration with
+// probability 1-δ: given it, P(p ≤ α) ≤ α for every α at once, and for one fixed α with Pointwise. They follow Bates,
+// Candès, Lei, Romano and Sesia (2023), Testing for outliers with conformal p-values, Annals of Statistics 51(1),
+// section 3: with b_1 ≤ … ≤ b_n such that the ordered values U_(1), …, U_(n) of n uniform numbers satisfy P(U_(i) ≤ b_i
+// for all i) ≥ 1-δ, the p-value with j calibration scores at or below is b_(j+1), and 1 for j = n.
 const (
 	Marginal Adjustment = iota
-	// Simes is b_(n+1-i) = 1 - δ^(1/k) ((i⋯(i-k+1)) / (n⋯(n-k+1)))^(1/k) with k = ⌊n/2⌋, by the generalised Simes inequality (Sarkar
-	// 2008): the p-values are the smaller the further below one half.
+	// Simes is b_(n+1-i) = 1 - δ^(1/k) ((i⋯(i-k+1)) / (n⋯(n-k+1)))^(1/k) with k = ⌊n/2⌋, by the generalised Simes
+	// inequality (Sarkar 2008): the p-values are the smaller the further below one half.
 	Simes
-	// DKW is b_i = i/(n+1) + √(log(2/δ)/(2n)), by the inequality of Dvoretzky, Kiefer, Wolfowitz and Massart: wide at small p-values.
+	// DKW is b_i = i/(n+1) + √(log(2/δ)/(2n)), by the inequality of Dvoretzky, Kiefer, Wolfowitz and Massart: wide at
+	// small p-values.
 	DKW
-	// Asymptotic is b_i = i/n + c √(i(n-i))/(n√n), with c so that the probability tends to 1-δ as n grows: by the law of the iterated
-	// logarithm for the standardised empirical process (Jaeschke 1979). It needs n ≥ 17.
+	// Asymptotic is b_i = i/n + c √(i(n-i))/(n√n), with c so that the probability tends to 1-δ as n grows: by the law of
+	// the iterated logarithm for the standardised empirical process (Jaeschke 1979). It needs n ≥ 17.
 	Asymptotic
-	// MonteCarlo has the shape of Asymptotic, with c from simulation for this very n: the ⌈(B+1)(1-δ)⌉-th smallest of the values that
-	// B = 10,000 simulated calibrations need (fixed seed). So the probability is at least 1-δ, the simulation's own chance included. The
-	// authors' code instead takes the smaller of this shape and Simes at the same δ; as Simes alone already fails with probability
-	// δ exactly, that pair fails more often.
+	// MonteCarlo has the shape of Asymptotic, with c from simulation for this very n: the ⌈(B+1)(1-δ)⌉-th smallest of the
+	// values that B = 10,000 simulated calibrations need (fixed seed). So the probability is at least 1-δ, the
+	// simulation's own chance included. The authors' code instead takes the smaller of this shape and Simes at the same δ;
+	// as Simes alone already fails with probability δ exactly, that pair fails more often.
 	MonteCarlo
-	// Pointwise is b_i, the 1-δ quantile of Beta(i, n+1-i), the distribution of U_(i): the tightest for one α fixed beforehand, as for a
-	// threshold, and not valid for several at once, as false discovery rates ask.
+	// Pointwise is b_i, the 1-δ quantile of Beta(i, n+1-i), the distribution of U_(i): the tightest for one α fixed
+	// beforehand, as for a threshold, and not valid for several at once, as false discovery rates ask.
 	Pointwise
 )
 
@@ -68,8 +69,8 @@ func (a Adjustment) check(delta float64) error {
 	return checkDelta(delta)
 }
 
-// Conditional returns the calibration with p-values that hold for these very scores with probability 1-delta over their draw.
-// Asymptotic with too few scores is an error.
+// Conditional returns the calibration with p-values that hold for these very scores with probability 1-delta over their
+// draw. Asymptotic with too few scores is an error.
 func (c *Calibration) Conditional(a Adjustment, delta float64) (*Calibration, error) {
 	levels, err := Levels(len(c.scores), a, delta)
 	if err != nil {
@@ -82,7 +83,8 @@ func (c *Calibration) Conditional(a Adjustment, delta float64) (*Calibration, er
 	return out, nil
 }
 
-// Levels returns the p-values [n+1] of new scores with 0 to n of the n calibration scores at or below them, ascending and at most 1.
+// Levels returns the p-values [n+1] of new scores with 0 to n of the n calibration scores at or below them, ascending
+// and at most 1.
 func Levels(n int, a Adjustment, delta float64) ([]float64, error) {
 	if n < 1 {
 		return nil, fmt.Errorf("conformal: expected at least one calibration score, got %d", n)

@@ -9,9 +9,9 @@ import (
 	"github.com/line-ood/goline/line/conformal"
 )
 
-// crossing is the exact probability that n ordered uniform numbers do not satisfy U_(i) ≤ b_i for all i: the numbers are a Poisson
-// process of n points expected, given that n came; a recursion over its count at b_1, b_2, … keeps the paths with at least i points at
-// b_i (Noé 1972).
+// crossing is the exact probability that n ordered uniform numbers do not satisfy U_(i) ≤ b_i for all i: the numbers
+// are a Poisson process of n points expected, given that n came; a recursion over its count at b_1, b_2, … keeps the
+// paths with at least i points at b_i (Noé 1972).
 func crossing(b []float64) float64 {
 	n := len(b)
 	weight := func(mean float64) []float64 {
@@ -56,8 +56,8 @@ func TestCrossingKnown(t *testing.T) {
 	require.InDelta(t, 0, crossing([]float64{1, 1, 1}), 1e-12)
 }
 
-// TestConditionalLevelsHold: P(U_(i) ≤ b_i for all i) is at least 1-δ, computed exactly: with equality for Simes, up to the chance of the
-// simulation for MonteCarlo, and in the limit only for Asymptotic.
+// TestConditionalLevelsHold: P(U_(i) ≤ b_i for all i) is at least 1-δ, computed exactly: with equality for Simes, up to
+// the chance of the simulation for MonteCarlo, and in the limit only for Asymptotic.
 func TestConditionalLevelsHold(t *testing.T) {
 	for _, n := range []int{1, 2, 17, 60, 250} {
 		for _, delta := range []float64{0.05, 0.1, 0.3} {
@@ -81,8 +81,9 @@ func TestConditionalLevelsHold(t *testing.T) {
 	}
 }
 
-// TestSmallerOfTwoBoundsFails: the published Monte Carlo adjustment takes the smaller of the Simes bounds and a bound of the asymptotic
-// shape at the same δ. Simes alone fails with probability δ, so the pair fails with more wherever the other is smaller.
+// TestSmallerOfTwoBoundsFails: the published Monte Carlo adjustment takes the smaller of the Simes bounds and a bound
+// of the asymptotic shape at the same δ. Simes alone fails with probability δ, so the pair fails with more wherever the
+// other is smaller.
 func TestSmallerOfTwoBoundsFails(t *testing.T) {
 	const n, delta = 200, 0.1
 	simes, err := conformal.Levels(n, conformal.Simes, delta)
@@ -133,8 +134,8 @@ func TestLevelsEdges(t *testing.T) {
 	require.EqualError(t, err, `conformal: expected an adjustment of marginal, simes, dkw, asymptotic, monte-carlo, pointwise, got "bonferroni"`)
 }
 
-// TestConditionalThreshold: of the adjustments the pointwise one gives the highest threshold that keeps the rate with probability 1-δ, and
-// it is the largest rank k with P(Beta(k, n+1-k) ≤ α) ≥ 1-δ.
+// TestConditionalThreshold: of the adjustments the pointwise one gives the highest threshold that keeps the rate with
+// probability 1-δ, and it is the largest rank k with P(Beta(k, n+1-k) ≤ α) ≥ 1-δ.
 func TestConditionalThreshold(t *testing.T) {
 	const n, alpha, delta = 1000, 0.05, 0.1
 	c := calibration(t, shuffled(n, 1)...)

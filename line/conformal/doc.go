@@ -1,6 +1,6 @@
-// Package conformal turns scores into decisions with a guarantee: p-values, thresholds, false discovery rates and drift alarms, whose
-// error rates hold for any detector and any distribution, as long as the pictures it was calibrated on and the new in-distribution
-// ones are exchangeable (drawn alike).
+// Package conformal turns scores into decisions with a guarantee: p-values, thresholds, false discovery rates and drift
+// alarms, whose error rates hold for any detector and any distribution, as long as the pictures it was calibrated on
+// and the new in-distribution ones are exchangeable (drawn alike).
 //
 // A [Calibration] holds the scores of in-distribution pictures that were held out: the detector and the network have
 // not seen them. It gives the p-value of a new score, which is small for a picture that is unlike them, and the

@@ -31,11 +31,11 @@ func (o DriftOptions) withDefaults() (DriftOptions, error) {
 	return o, err
 }
 
-// Drift watches a stream of scores: does it still look like the calibration? It is a conformal test martingale (Vovk, Gammerman and
-// Shafer 2005): each score gets its p-value among the calibration scores and those of the stream before it, ties broken
-// at random. While all of them are exchangeable these p-values are independent and uniform, which p-values of a fixed calibration are
-// not, and a [Martingale] bets that they are not. The probability of an alarm, ever, is then at most Level, by Ville's inequality; where the
-// stream drifts, capital grows.
+// Drift watches a stream of scores: does it still look like the calibration? It is a conformal test martingale (Vovk,
+// Gammerman and Shafer 2005): each score gets its p-value among the calibration scores and those of the stream before
+// it, ties broken at random. While all of them are exchangeable these p-values are independent and uniform, which
+// p-values of a fixed calibration are not, and a [Martingale] bets that they are not. The probability of an alarm,
+// ever, is then at most Level, by Ville's inequality; where the stream drifts, capital grows.
 //
 // The stream's scores are kept, eight bytes each. A Drift is not safe for concurrent use. Its state can be written and
 // read as JSON.
@@ -108,7 +108,8 @@ func (d *Drift) Restart() {
 	d.highest = 0
 }
 
-// driftState is what goes into a file. Scores are ascending, infinite ones as counts at either end, since JSON has no infinity.
+// driftState is what goes into a file. Scores are ascending, infinite ones as counts at either end, since JSON has no
+// infinity.
 type driftState struct {
 	DriftOptions
 	Calibrated int       `json:"calibrated"`
@@ -135,7 +136,8 @@ func (d *Drift) MarshalJSON() ([]byte, error) {
 	return json.Marshal(s)
 }
 
-// UnmarshalJSON makes the Drift that [Drift.MarshalJSON] wrote. A broken state is an error, after which the Drift is as it was.
+// UnmarshalJSON makes the Drift that [Drift.MarshalJSON] wrote. A broken state is an error, after which the Drift is as
+// it was.
 func (d *Drift) UnmarshalJSON(data []byte) error {
 	var s driftState
 	if err := json.Unmarshal(data, &s); err != nil {

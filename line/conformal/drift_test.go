@@ -20,7 +20,8 @@ func drift(t testing.TB, c *conformal.Calibration, o conformal.DriftOptions) *co
 	return d
 }
 
-// TestDriftIsTheDefinition: p-values counted among all scores before, capital as a plain product, and the same from a file.
+// TestDriftIsTheDefinition: p-values counted among all scores before, capital as a plain product, and the same from a
+// file.
 func TestDriftIsTheDefinition(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		scores := drawScores(t, 20)
@@ -159,7 +160,8 @@ func TestDriftRefuses(t *testing.T) {
 	require.InDelta(t, 0, m.Log(), 1e-12)
 }
 
-// TestMartingaleIsFair: expected capital stays 1 over a uniform p-value, from any state. Mid-points integrate the linear jumper exactly.
+// TestMartingaleIsFair: expected capital stays 1 over a uniform p-value, from any state. Mid-points integrate the
+// linear jumper exactly.
 func TestMartingaleIsFair(t *testing.T) {
 	const steps = 1500
 	for _, betting := range conformal.Bettings() {

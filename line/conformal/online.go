@@ -10,26 +10,29 @@ import (
 // Procedure is a way to control the false discovery rate over a stream of p-values.
 type Procedure string
 
-// The procedures. What each asks of the p-values is said beside it. P-values of one shared calibration are not independent; adjusted by
-// [Calibration.Conditional] with any adjustment but Pointwise they are, given the calibration, with probability 1-δ valid: then the
-// rate of every procedure is at most alpha with probability 1-δ over the calibration.
+// The procedures. What each asks of the p-values is said beside it. P-values of one shared calibration are not
+// independent; adjusted by [Calibration.Conditional] with any adjustment but Pointwise they are, given the calibration,
+// with probability 1-δ valid: then the rate of every procedure is at most alpha with probability 1-δ over the
+// calibration.
 const (
-	// LOND tests at alpha γ_t (D+1), D the discoveries so far (Javanmard and Montanari 2015). Valid under positive dependence (PRDS), so
-	// also for marginal p-values of one shared calibration without ties (Zrnic, Ramdas and Jordan 2021).
+	// LOND tests at alpha γ_t (D+1), D the discoveries so far (Javanmard and Montanari 2015). Valid under positive
+	// dependence (PRDS), so also for marginal p-values of one shared calibration without ties (Zrnic, Ramdas and Jordan
+	// 2021).
 	LOND Procedure = "lond"
 	// LONDDependent is LOND with γ_t over 1 + 1/2 + … + 1/t: valid under any dependence.
 	LONDDependent Procedure = "lond-dep"
 	// LORD is LORD++ (Ramdas, Yang, Wainwright and Jordan 2017): every discovery raises the levels of later tests. Valid
 	// for independent p-values.
 	LORD Procedure = "lord++"
-	// LORDDependent tests at ξ_t times the wealth after the latest discovery (Javanmard and Montanari 2018): valid under any
-	// dependence.
+	// LORDDependent tests at ξ_t times the wealth after the latest discovery (Javanmard and Montanari 2018): valid under
+	// any dependence.
 	LORDDependent Procedure = "lord-dep"
-	// SAFFRON is LORD++ that spends nothing on p-values above λ, since true nulls leave enough of those (Ramdas, Zrnic, Wainwright and
-	// Jordan 2018). Valid for independent p-values.
+	// SAFFRON is LORD++ that spends nothing on p-values above λ, since true nulls leave enough of those (Ramdas, Zrnic,
+	// Wainwright and Jordan 2018). Valid for independent p-values.
 	SAFFRON Procedure = "saffron"
-	// ADDIS is SAFFRON that passes over p-values above τ, which conservative nulls have (Tian and Ramdas 2019). Valid for independent
-	// p-values that stay super-uniform below τ; conformal ones, on the grid k/(n+1), do where τ is on it: see [GridPoint].
+	// ADDIS is SAFFRON that passes over p-values above τ, which conservative nulls have (Tian and Ramdas 2019). Valid for
+	// independent p-values that stay super-uniform below τ; conformal ones, on the grid k/(n+1), do where τ is on it: see
+	// [GridPoint].
 	ADDIS Procedure = "addis"
 )
 
@@ -49,8 +52,8 @@ type OnlineOptions struct {
 	Procedure Procedure `json:"procedure"`
 	// Alpha is the false discovery rate that is not to be exceeded, in (0, 1).
 	Alpha float64 `json:"alpha"`
-	// Wealth is w_0, the level to begin with, in (0, Alpha]: Alpha/10 for LORD++ and LORDDependent, Alpha/2 for SAFFRON and ADDIS. LOND
-	// has none. For LORDDependent it is at most Alpha/2; what a discovery earns is Alpha - Wealth.
+	// Wealth is w_0, the level to begin with, in (0, Alpha]: Alpha/10 for LORD++ and LORDDependent, Alpha/2 for SAFFRON
+	// and ADDIS. LOND has none. For LORDDependent it is at most Alpha/2; what a discovery earns is Alpha - Wealth.
 	Wealth float64 `json:"wealth,omitempty"`
 	// Lambda is λ: 0.5 for SAFFRON, 0.25 for ADDIS, where it is below Tau. In (0, 1).
 	Lambda float64 `json:"lambda,omitempty"`
@@ -107,8 +110,8 @@ func (o OnlineOptions) withDefaults() (OnlineOptions, error) {
 	return o, nil
 }
 
-// GridPoint returns the largest value k/(n+1) not above x, or 1/(n+1) where there is none: the p-values of a calibration of n samples
-// that x separates.
+// GridPoint returns the largest value k/(n+1) not above x, or 1/(n+1) where there is none: the p-values of a
+// calibration of n samples that x separates.
 func GridPoint(x float64, n int) float64 {
 	k := searchRank(n, x, func(count int) float64 { return float64(count+1) / float64(n+1) })
 	return float64(max(1, k)) / float64(n+1)

@@ -18,7 +18,8 @@ func online(t testing.TB, o conformal.OnlineOptions) *conformal.Online {
 	return out
 }
 
-// literalLevel is the level of test t = len(p)+1 from all p-values and decisions before it, each sum written out as published.
+// literalLevel is the level of test t = len(p)+1 from all p-values and decisions before it, each sum written out as
+// published.
 func literalLevel(o conformal.OnlineOptions, p []float64, rejected []bool) float64 {
 	t := len(p) + 1
 	lord := func(t int) float64 {
@@ -139,7 +140,8 @@ func TestOnlineIsTheDefinition(t *testing.T) {
 	})
 }
 
-// TestSequencesShareOut: what is handed out over time is at most what theorems allow. The tails beyond the sums are bounded by integrals.
+// TestSequencesShareOut: what is handed out over time is at most what theorems allow. The tails beyond the sums are
+// bounded by integrals.
 func TestSequencesShareOut(t *testing.T) {
 	const n = 1_000_000
 	lord, saffron, dependent := 0.0, 0.0, 0.0

@@ -36,8 +36,8 @@ type lordDependent struct {
 	AtLast        float64 `json:"at_last"` // wealth after the latest discovery, the initial wealth before any discovery
 }
 
-// level has ξ_t = 0.139307 α / (b_0 t log³ max(t, 2)), for which Σ ξ_t (1 + log t) ≤ α/b_0 as the theorem asks (but for 3·10⁻⁶ by
-// which the published constant is rounded up), b_0 being what a discovery earns.
+// level has ξ_t = 0.139307 α / (b_0 t log³ max(t, 2)), for which Σ ξ_t (1 + log t) ≤ α/b_0 as the theorem asks (but for
+// 3·10⁻⁶ by which the published constant is rounded up), b_0 being what a discovery earns.
 func (l *lordDependent) level() float64 {
 	t := float64(l.Tests + 1)
 	log := math.Log(max(t, 2))
@@ -53,9 +53,9 @@ func (l *lordDependent) update(_, level float64, reject bool) {
 	}
 }
 
-// clocked is LORD++, SAFFRON and ADDIS, which differ in when their clock u ticks: LORD++'s at every test, SAFFRON's at p-values above λ,
-// ADDIS's at those above λ and not above τ. The level is scale · (w_0 γ(u) + (α-w_0) γ(u-o_1) + α Σ_{j≥2} γ(u-o_j)), o_j the time of
-// the j-th discovery, and at most cap.
+// clocked is LORD++, SAFFRON and ADDIS, which differ in when their clock u ticks: LORD++'s at every test, SAFFRON's at
+// p-values above λ, ADDIS's at those above λ and not above τ. The level is scale · (w_0 γ(u) + (α-w_0) γ(u-o_1) + α
+// Σ_{j≥2} γ(u-o_j)), o_j the time of the j-th discovery, and at most cap.
 type clocked struct {
 	alpha, wealth, scale, cap float64
 	ticks                     func(p float64) bool
@@ -63,7 +63,8 @@ type clocked struct {
 	known                     []float64 // gamma(1), gamma(2), …
 	Clock                     int       `json:"clock"` // u, from 1
 	First                     int       `json:"first"` // o_1, -1 before any discovery
-	// Times and Counts say how many of the other discoveries came at which time, ascending. Times repeat where the clock stands still.
+	// Times and Counts say how many of the other discoveries came at which time, ascending. Times repeat where the clock
+	// stands still.
 	Times  []int `json:"times"`
 	Counts []int `json:"counts"`
 }

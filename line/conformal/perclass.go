@@ -2,11 +2,11 @@ package conformal
 
 import "fmt"
 
-// PerClass is a calibration for each predicted class (Mondrian conformal prediction: Vovk, Gammerman and Shafer 2005), so
-// that false alarms are not left to a few classes. A class with at least as many calibration samples as asked for has a calibration of
-// its own, and its rates hold for the samples predicted as that class. The classes with fewer share one calibration, of the samples
-// predicted as any of them: their rates hold over these classes together, not for each. Where even those are too few, they take the
-// calibration of all samples.
+// PerClass is a calibration for each predicted class (Mondrian conformal prediction: Vovk, Gammerman and Shafer 2005),
+// so that false alarms are not left to a few classes. A class with at least as many calibration samples as asked for
+// has a calibration of its own, and its rates hold for the samples predicted as that class. The classes with fewer
+// share one calibration, of the samples predicted as any of them: their rates hold over these classes together, not for
+// each. Where even those are too few, they take the calibration of all samples.
 type PerClass struct {
 	groups []*Calibration // [classes]
 	of     []Group        // [classes]
@@ -82,7 +82,8 @@ func (m *PerClass) Classes() int { return len(m.groups) }
 // For returns the calibration for samples predicted as a class, and which group of samples it is made of.
 func (m *PerClass) For(class int) (*Calibration, Group) { return m.groups[class], m.of[class] }
 
-// Conditional is [Calibration.Conditional] for each class: each holds with probability 1-delta; for all K classes at once give delta/K.
+// Conditional is [Calibration.Conditional] for each class: each holds with probability 1-delta; for all K classes at
+// once give delta/K.
 func (m *PerClass) Conditional(a Adjustment, delta float64) (*PerClass, error) {
 	out := &PerClass{groups: make([]*Calibration, len(m.groups)), of: m.of}
 	done := map[*Calibration]*Calibration{}
@@ -99,7 +100,8 @@ func (m *PerClass) Conditional(a Adjustment, delta float64) (*PerClass, error) {
 	return out, nil
 }
 
-// Threshold is [Calibration.Threshold] for a class, whose [TooFewError] names it where the calibration is the class's own.
+// Threshold is [Calibration.Threshold] for a class, whose [TooFewError] names it where the calibration is the class's
+// own.
 func (m *PerClass) Threshold(class int, alpha float64) (Threshold, error) {
 	t, err := m.groups[class].Threshold(alpha)
 	if e, ok := err.(*TooFewError); ok && m.of[class] == OwnClass {

@@ -10,8 +10,8 @@ import (
 	"github.com/line-ood/goline/line/conformal"
 )
 
-// The simulations have fixed seeds. A mean over runs may exceed its promise by three of its standard errors: chance would take it
-// beyond once in 700 promises that are only just kept, and the seeds were not chosen.
+// The simulations have fixed seeds. A mean over runs may exceed its promise by three of its standard errors: chance
+// would take it beyond once in 700 promises that are only just kept, and the seeds were not chosen.
 
 // mean collects values of independent runs.
 type mean struct{ n, sum, squares float64 }
@@ -30,8 +30,8 @@ func (m *mean) atMost(t *testing.T, promise float64, what string) {
 	require.LessOrEqual(t, m.value(), promise+3*m.standardError(), what)
 }
 
-// TestFalseAlarmRate over 4,000 splits of scores into calibration and test, with and without ties: on average at most α; the realised
-// rate above the Beta bound, and above α after an adjustment, in at most δ of the splits.
+// TestFalseAlarmRate over 4,000 splits of scores into calibration and test, with and without ties: on average at most
+// α; the realised rate above the Beta bound, and above α after an adjustment, in at most δ of the splits.
 func TestFalseAlarmRate(t *testing.T) {
 	const splits, n, m, alpha, delta = 4000, 200, 20, 0.05, 0.1
 	// cdf gives the share of new scores strictly below v, exactly.
@@ -100,8 +100,8 @@ func TestFalseAlarmRate(t *testing.T) {
 	}
 }
 
-// TestSimultaneously: adjusted p-values hold at every level at once, in all but δ of the calibrations. At the threshold of rank i
-// the realised rate is the i-th ordered uniform number.
+// TestSimultaneously: adjusted p-values hold at every level at once, in all but δ of the calibrations. At the threshold
+// of rank i the realised rate is the i-th ordered uniform number.
 func TestSimultaneously(t *testing.T) {
 	const runs, n, delta = 2000, 300, 0.1
 	for _, a := range []conformal.Adjustment{conformal.Simes, conformal.DKW, conformal.Asymptotic, conformal.MonteCarlo} {
@@ -163,7 +163,8 @@ func TestPerClassRates(t *testing.T) {
 	require.Greater(t, pooledLast.value(), 2*alpha, "one calibration of all leaves the alarms to the hard class")
 }
 
-// stream draws the p-values of m samples by one calibration of n scores, a share of them out-of-distribution, and tells which are not.
+// stream draws the p-values of m samples by one calibration of n scores, a share of them out-of-distribution, and tells
+// which are not.
 func stream(t *testing.T, rng *rand.Rand, n, m int, share float64, adjust conformal.Adjustment, levels []float64) (p []float64, null []bool) {
 	t.Helper()
 	scores := make([]float64, n)
@@ -232,8 +233,9 @@ func negate(v []bool) []bool {
 	return out
 }
 
-// TestOnlineFalseDiscoveryRate: with independent p-values all procedures; with p-values of one shared calibration those that are said
-// to, and all of them with p-values adjusted to hold for the calibration, where the promise is the level plus δ.
+// TestOnlineFalseDiscoveryRate: with independent p-values all procedures; with p-values of one shared calibration those
+// that are said to, and all of them with p-values adjusted to hold for the calibration, where the promise is the level
+// plus δ.
 func TestOnlineFalseDiscoveryRate(t *testing.T) {
 	const runs, n, m, level, delta = 1000, 300, 80, 0.2, 0.1
 	adjusted, err := conformal.Levels(n, conformal.Simes, delta)

@@ -25,9 +25,10 @@ type Threshold struct {
 // out-of-distribution.
 func (t Threshold) OOD(score float64) bool { return !(score >= t.Score) }
 
-// Bound returns what the realised false-alarm rate, that of all in-distribution samples to come, does not exceed with probability 1-delta
-// over the calibration: the 1-delta quantile of Beta(Rank, N+1-Rank), which the realised rate follows where scores do not tie and is
-// stochastically below where they do (Vovk 2012, Conditional validity of inductive conformal predictors).
+// Bound returns what the realised false-alarm rate, that of all in-distribution samples to come, does not exceed with
+// probability 1-delta over the calibration: the 1-delta quantile of Beta(Rank, N+1-Rank), which the realised rate
+// follows where scores do not tie and is stochastically below where they do (Vovk 2012, Conditional validity of
+// inductive conformal predictors).
 func (t Threshold) Bound(delta float64) (float64, error) {
 	if err := checkDelta(delta); err != nil {
 		return 0, err
@@ -35,8 +36,8 @@ func (t Threshold) Bound(delta float64) (float64, error) {
 	return betaQuantile(1-delta, t.Rank, t.N+1-t.Rank), nil
 }
 
-// Interval returns the central range in which the realised false-alarm rate lies with probability 1-delta over the calibration, where
-// scores do not tie.
+// Interval returns the central range in which the realised false-alarm rate lies with probability 1-delta over the
+// calibration, where scores do not tie.
 func (t Threshold) Interval(delta float64) (lo, hi float64, err error) {
 	if err := checkDelta(delta); err != nil {
 		return 0, 0, err
@@ -45,14 +46,16 @@ func (t Threshold) Interval(delta float64) (lo, hi float64, err error) {
 	return betaQuantile(delta/2, t.Rank, b), betaQuantile(1-delta/2, t.Rank, b), nil
 }
 
-// betaQuantile is the quantile of Beta(a, b). Inverting the distribution from the nearer end keeps small rates accurate.
+// betaQuantile is the quantile of Beta(a, b). Inverting the distribution from the nearer end keeps small rates
+// accurate.
 func betaQuantile(p float64, a, b int) float64 {
 	return distuv.Beta{Alpha: float64(a), Beta: float64(b)}.Quantile(p)
 }
 
-// Threshold returns the threshold whose false-alarm rate is at most alpha: the highest calibration score whose p-value is at most
-// alpha. Without adjustment that is the ⌈(n+1)(1-α)⌉-th calibration score counted from the highest, the ⌊(n+1)α⌋-th from the lowest.
-// [TooFewError] tells where there are too few calibration scores for the rate; alpha outside of (0, 1) is an error.
+// Threshold returns the threshold whose false-alarm rate is at most alpha: the highest calibration score whose p-value
+// is at most alpha. Without adjustment that is the ⌈(n+1)(1-α)⌉-th calibration score counted from the highest, the
+// ⌊(n+1)α⌋-th from the lowest. [TooFewError] tells where there are too few calibration scores for the rate; alpha
+// outside of (0, 1) is an error.
 func (c *Calibration) Threshold(alpha float64) (Threshold, error) {
 	if err := checkAlpha(alpha); err != nil {
 		return Threshold{}, err

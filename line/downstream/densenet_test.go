@@ -20,8 +20,9 @@ import (
 	"github.com/line-ood/goline/nets"
 )
 
-// TestLogitGameOnDenseNet: on the CIFAR-10 network of the paper, for the logit and removal to zero, gradient × activation from
-// the network's own graph and from the game, the closed form, enumeration of groups and permutation sampling agree.
+// TestLogitGameOnDenseNet: on the CIFAR-10 network of the paper, for the logit and removal to zero, gradient ×
+// activation from the network's own graph and from the game, the closed form, enumeration of groups and permutation
+// sampling agree.
 func TestLogitGameOnDenseNet(t *testing.T) {
 	net, err := nets.Open("densenet-bc-100-12", sharedtest.Path(t, "checkpoints", "cifar10_densenet_bc_100_12.pth.tar"))
 	require.NoError(t, err)
@@ -86,8 +87,8 @@ func TestLogitGameOnDenseNet(t *testing.T) {
 	}
 }
 
-// TestGradientGapOnDenseNet holds the measured gap of gradient × activation to the enumerated truth on 18 groups: it is real for
-// values that are not linear, and integrating the gradient closes most of it.
+// TestGradientGapOnDenseNet holds the measured gap of gradient × activation to the enumerated truth on 18 groups: it is
+// real for values that are not linear, and integrating the gradient closes most of it.
 func TestGradientGapOnDenseNet(t *testing.T) {
 	net, err := nets.Open("densenet-bc-100-12", sharedtest.Path(t, "checkpoints", "cifar10_densenet_bc_100_12.pth.tar"))
 	require.NoError(t, err)

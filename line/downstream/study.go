@@ -85,9 +85,9 @@ type Result struct {
 	Runs []Run
 }
 
-// Measure runs the study. Contributions that an estimator cannot give, for want of budget, gradients or linearity, are listed
-// as skipped; any other error ends the study. When ctx ends, the result holds the runs that were finished and the error wraps
-// that of ctx.
+// Measure runs the study. Contributions that an estimator cannot give, for want of budget, gradients or linearity, are
+// listed as skipped; any other error ends the study. When ctx ends, the result holds the runs that were finished and
+// the error wraps that of ctx.
 func Measure(ctx context.Context, s Study) (*Result, error) {
 	if err := s.check(); err != nil {
 		return nil, err

@@ -65,7 +65,8 @@ func labelled(s posthoc.Samples) (predicted, labels []int) {
 	return predicted, labels
 }
 
-// misclassification measures scores as a detector of wrong predictions among the samples whose label is known, nil without any.
+// misclassification measures scores as a detector of wrong predictions among the samples whose label is known, nil
+// without any.
 func misclassification(s posthoc.Samples, scores []float64) (*report.Misclassification, error) {
 	predicted, labels := labelled(s)
 	if len(labels) == 0 {

@@ -91,8 +91,8 @@ func (x *Extractor) cached(path, source string) (s posthoc.Samples, ok bool, err
 	return s, true, nil
 }
 
-// source identifies what features are made from: the network, its weights, its preprocessing unless that is the usual one of a
-// network of this name, and the set's names, labels and pixels.
+// source identifies what features are made from: the network, its weights, its preprocessing unless that is the usual
+// one of a network of this name, and the set's names, labels and pixels.
 func (x *Extractor) source(ctx context.Context, name string, set dataset.Dataset) (string, error) {
 	hashes, err := x.Hashes(ctx, name, set)
 	if err != nil {

@@ -11,10 +11,11 @@ import (
 	"github.com/line-ood/goline/line/report"
 )
 
-// Combine returns what several checkpoints of one network reached together, each evaluated with the same methods on the same sets
-// by [Run]: means of all rates with standard deviations (those of a sample, n - 1) over the checkpoints. Comparisons are of the mean
-// AUROC over checkpoints too, as o says; o.Resamples must be 0, because there are no intervals of means. Times are means, bytes are
-// the largest, a parameter that differs becomes a list, and the scores and tuning are those of the first checkpoint.
+// Combine returns what several checkpoints of one network reached together, each evaluated with the same methods on the
+// same sets by [Run]: means of all rates with standard deviations (those of a sample, n - 1) over the checkpoints.
+// Comparisons are of the mean AUROC over checkpoints too, as o says; o.Resamples must be 0, because there are no
+// intervals of means. Times are means, bytes are the largest, a parameter that differs becomes a list, and the scores
+// and tuning are those of the first checkpoint.
 //
 // One result is returned as it is. It errors without a result, and where the results differ in methods or sets.
 func Combine(ctx context.Context, results []*Result, o RunOptions) (*Result, error) {
@@ -144,7 +145,8 @@ func combineMethods(of []report.Method) report.Method {
 	return m
 }
 
-// combineSets returns the means of every rate over checkpoints, and the standard deviations of those that averages have.
+// combineSets returns the means of every rate over checkpoints, and the standard deviations of those that averages
+// have.
 func combineSets(of []report.Method, sets func(report.Method) []report.OOD) (means []report.OOD, sds []report.Average) {
 	for i, o := range sets(of[0]) {
 		mean := func(get func(metrics.Metrics) float64) float64 {
@@ -205,7 +207,8 @@ func spread(of []report.Method, get func(report.Method) report.Average) report.A
 	}
 }
 
-// meanSD returns the mean of several values and their standard deviation, that of a sample; NaN and 0 where a value is NaN.
+// meanSD returns the mean of several values and their standard deviation, that of a sample; NaN and 0 where a value is
+// NaN.
 func meanSD(values []float64) (mean, sd float64) {
 	n := float64(len(values))
 	for _, v := range values {

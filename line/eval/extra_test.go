@@ -26,7 +26,8 @@ func TestEveryNeedIsServed(t *testing.T) {
 	}
 }
 
-// TestExtend: methods that need more than features and logits score pictures, from a folder of kept values alike, in any batch.
+// TestExtend: methods that need more than features and logits score pictures, from a folder of kept values alike, in
+// any batch.
 func TestExtend(t *testing.T) {
 	dir := t.TempDir()
 	m, err := posthoc.New("odin", posthoc.Options{})

@@ -36,9 +36,9 @@ func Extract(ctx context.Context, program *graph.Program, images graph.Batches) 
 	return s, err
 }
 
-// WriteFeatures is Extract into an npz file of features float32 [image, features], logits float32 [image, classes] and labels
-// int64 [image], -1 where unknown. Features are written as they come; only logits and labels are held to the end. n is the
-// number of images that the stream has. The file appears whole or not at all.
+// WriteFeatures is Extract into an npz file of features float32 [image, features], logits float32 [image, classes] and
+// labels int64 [image], -1 where unknown. Features are written as they come; only logits and labels are held to the
+// end. n is the number of images that the stream has. The file appears whole or not at all.
 func WriteFeatures(ctx context.Context, path string, program *graph.Program, net nets.Classifier, images graph.Batches, n int) error {
 	return writeFeatures(ctx, path, program, net, images, n)
 }
@@ -128,10 +128,11 @@ type Extractor struct {
 	program *graph.Program
 	options Options
 
-	// Dir is the folder that features are kept in, which must exist; "" for none. A file in it serves the same network, weights
-	// and pictures alone; others are made anew.
+	// Dir is the folder that features are kept in, which must exist; "" for none. A file in it serves the same network,
+	// weights and pictures alone; others are made anew.
 	Dir string
-	// Weights identifies the network's weights in that folder, for example the hash of their file; it must be set with Dir.
+	// Weights identifies the network's weights in that folder, for example the hash of their file; it must be set with
+	// Dir.
 	Weights string
 	// Program identifies the code that decodes pictures, for example by the hash of the running program: what another
 	// program has noted about pictures in that folder is not used.
@@ -140,8 +141,8 @@ type Extractor struct {
 	made time.Time
 }
 
-// NewExtractor compiles a network for extraction. It should come before the sets are opened: files that change later are looked at
-// again by the next extractor.
+// NewExtractor compiles a network for extraction. It should come before the sets are opened: files that change later
+// are looked at again by the next extractor.
 func NewExtractor(net nets.Classifier, o Options) (*Extractor, error) {
 	program, err := graph.Compile(net, o.graph())
 	if err != nil {
@@ -150,8 +151,8 @@ func NewExtractor(net nets.Classifier, o Options) (*Extractor, error) {
 	return &Extractor{net: net, program: program, options: o, made: time.Now()}, nil
 }
 
-// Samples returns features, logits and labels of a set, from the folder if they are there. name is what progress and errors
-// call the set, and what its file is called.
+// Samples returns features, logits and labels of a set, from the folder if they are there. name is what progress and
+// errors call the set, and what its file is called.
 func (x *Extractor) Samples(ctx context.Context, name string, set dataset.Dataset) (posthoc.Samples, error) {
 	return x.Find(ctx, set, name)
 }

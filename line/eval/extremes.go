@@ -26,12 +26,13 @@ type ExtremeOptions struct {
 	Keep func(class int) []bool
 }
 
-// Extremes returns the pictures of a set with the highest and the lowest scores of a method, of equals the earlier ones first, each with
-// the class of its largest logit and the neurons that speak most for that class: those of the largest positive contribution
-// W[class, i] z[i], gradient times activation of the logit, among the neurons that the method keeps.
+// Extremes returns the pictures of a set with the highest and the lowest scores of a method, of equals the earlier ones
+// first, each with the class of its largest logit and the neurons that speak most for that class: those of the largest
+// positive contribution W[class, i] z[i], gradient times activation of the logit, among the neurons that the method
+// keeps.
 //
-// pictures holds the set's pictures in the order of its samples and of scores. It errors if their numbers differ, if head is not of the
-// samples' shape, or with the error of a picture that cannot be read.
+// pictures holds the set's pictures in the order of its samples and of scores. It errors if their numbers differ, if
+// head is not of the samples' shape, or with the error of a picture that cannot be read.
 func Extremes(set Set, pictures dataset.Dataset, method string, scores []float64, head posthoc.Head, o ExtremeOptions) (report.Pictures, error) {
 	out := report.Pictures{Set: set.Name, Method: method}
 	if pictures.Len() != set.N || len(scores) != set.N {

@@ -17,14 +17,15 @@ import (
 	"github.com/line-ood/goline/line/posthoc"
 )
 
-// KeptScores keeps scores in a folder, one file for each method and set. They are found again by what they follow from: the scored
-// samples, the method with its parameters, the head, the fitted samples with their labels, and the program. Methods must be those of
-// [posthoc.New]: two methods of one name and equal parameters are taken for the same. It is for one goroutine.
+// KeptScores keeps scores in a folder, one file for each method and set. They are found again by what they follow from:
+// the scored samples, the method with its parameters, the head, the fitted samples with their labels, and the program.
+// Methods must be those of [posthoc.New]: two methods of one name and equal parameters are taken for the same. It is
+// for one goroutine.
 type KeptScores struct {
 	// Dir is the folder, which must exist.
 	Dir string
-	// Program identifies the code that scores, for example by the hash of the running program: scores of another one are not
-	// found.
+	// Program identifies the code that scores, for example by the hash of the running program: scores of another one are
+	// not found.
 	Program string
 
 	known map[content]string  // hashes of samples

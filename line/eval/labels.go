@@ -20,9 +20,9 @@ func (e labelError) Unwrap() error { return ErrLabels }
 
 func labelf(format string, args ...any) error { return labelError{fmt.Sprintf(format, args...)} }
 
-// CheckLabels fails, wrapping ErrLabels, where a label is none of the network's classes: the set is of another kind than what
-// the network learned. It fails too for folders named by WordNet ids that are fewer than the network's classes, numbered in their
-// own order: their labels mean nothing until [dataset.Relabel] knows which class is which.
+// CheckLabels fails, wrapping ErrLabels, where a label is none of the network's classes: the set is of another kind
+// than what the network learned. It fails too for folders named by WordNet ids that are fewer than the network's
+// classes, numbered in their own order: their labels mean nothing until [dataset.Relabel] knows which class is which.
 func CheckLabels(set dataset.Dataset, classes int) error {
 	if n := len(set.Classes()); n < classes && dataset.HasWordNetClasses(set) {
 		return labelf("%s: it has %d folders named by WordNet ids, but the network has %d classes: a file of all class names must say which they are",
@@ -50,7 +50,8 @@ func AlignClasses(set, fit dataset.Dataset) dataset.Dataset {
 	return aligned
 }
 
-// CheckTraining fails, wrapping ErrLabels, unless every image has a label and every class an image, as methods that are fitted to labels need.
+// CheckTraining fails, wrapping ErrLabels, unless every image has a label and every class an image, as methods that are
+// fitted to labels need.
 func CheckTraining(set dataset.Dataset, classes int) error {
 	if set.Labels() == nil {
 		return labelf("%s: the images have no labels, which fitting needs", set.Name())

@@ -91,7 +91,8 @@ type cost struct {
 	bytes                       int64
 }
 
-// scorer scores sets with one method, which it fits when scores are asked for that are not kept. The first set's scores are timed.
+// scorer scores sets with one method, which it fits when scores are asked for that are not kept. The first set's scores
+// are timed.
 type scorer struct {
 	method        posthoc.Method
 	data          Data

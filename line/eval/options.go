@@ -11,14 +11,16 @@ import (
 	"github.com/line-ood/goline/nets"
 )
 
-// Options says how pictures run through a network. The zero value is a good choice; results depend on Graph.Precision alone.
+// Options says how pictures run through a network. The zero value is a good choice; results depend on Graph.Precision
+// alone.
 type Options struct {
 	// Graph says how the network is compiled; only Batch, Workers, Device and Precision matter.
 	Graph graph.Options
-	// Progress, if not nil, is told how many pictures of a stage are done. It is called from several goroutines, but never by
-	// two at once.
+	// Progress, if not nil, is told how many pictures of a stage are done. It is called from several goroutines, but never
+	// by two at once.
 	Progress func(stage string, done, total int)
-	// MaxMemory bounds what pictures that are being decoded take together, see [dataset.BatchOptions]; 0 means its default.
+	// MaxMemory bounds what pictures that are being decoded take together, see [dataset.BatchOptions]; 0 means its
+	// default.
 	MaxMemory int64
 }
 
@@ -49,8 +51,8 @@ func (o Options) counter(stage string, total int) func(n int) {
 	}
 }
 
-// Images streams a set, preprocessed, in batches that keep all workers of a program busy. Errors name the stage; pictures
-// count as done when their batch is released.
+// Images streams a set, preprocessed, in batches that keep all workers of a program busy. Errors name the stage;
+// pictures count as done when their batch is released.
 func Images(ctx context.Context, stage string, set dataset.Dataset, p nets.Preprocessing, o Options) graph.Batches {
 	const together = 1 << 21 // values in a batch of large images
 	height, width := p.Size()

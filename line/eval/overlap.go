@@ -33,8 +33,8 @@ func (p Pictures) Shared(others ...Pictures) []bool {
 	return shared
 }
 
-// CheckDisjoint fails, wrapping ErrShared, where a picture of a set is in another one as well; it says how many are, and names the
-// first.
+// CheckDisjoint fails, wrapping ErrShared, where a picture of a set is in another one as well; it says how many are,
+// and names the first.
 func (p Pictures) CheckDisjoint(others ...Pictures) error {
 	for _, o := range others {
 		place := map[[sha256.Size]byte]int{}

@@ -86,8 +86,8 @@ func stampOf(file string) fsfile.Stamp {
 	return stamp
 }
 
-// settled is how long a file must not have changed before the extractor was made, so that a change would show in its times: file
-// systems have clocks of up to two seconds.
+// settled is how long a file must not have changed before the extractor was made, so that a change would show in its
+// times: file systems have clocks of up to two seconds.
 const settled = 2 * time.Second
 
 // remember writes hashes of the pictures of files that have been the same since before the extractor was made.

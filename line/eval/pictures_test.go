@@ -43,7 +43,8 @@ func (s *fileSet) age(t *testing.T) {
 	require.NoError(t, os.Chtimes(s.path, hour, hour))
 }
 
-// hashes opens the set and asks an extractor that is made an hour from now, so to say: its clock says that files have settled.
+// hashes opens the set and asks an extractor that is made an hour from now, so to say: its clock says that files have
+// settled.
 func (s *fileSet) hashes(t *testing.T, dir, program string) [][sha256.Size]byte {
 	x := extractor(t, eval.Options{Progress: func(_ string, done, total int) {
 		if done == total {
@@ -65,7 +66,8 @@ func (s *fileSet) hashes(t *testing.T, dir, program string) [][sha256.Size]byte 
 	return got
 }
 
-// TestHashesAreRemembered: pictures of an unchanged file are not looked at again; whatever may have changed them makes it happen.
+// TestHashesAreRemembered: pictures of an unchanged file are not looked at again; whatever may have changed them makes
+// it happen.
 func TestHashesAreRemembered(t *testing.T) {
 	s, dir := newFileSet(t), t.TempDir()
 	looks := func(want int64, why string) {

@@ -6,8 +6,8 @@ import (
 	"github.com/line-ood/goline/dataset"
 )
 
-// PseudoOOD makes sets of pictures that are out of distribution from pictures that are not, to choose parameters on where no
-// other pictures are at hand:
+// PseudoOOD makes sets of pictures that are out of distribution from pictures that are not, to choose parameters on
+// where no other pictures are at hand:
 //
 //   - patches: the picture cut into 4×4 patches, in random order: known textures, unknown shapes
 //   - pixels: the picture's pixels in random order: known colours, unknown textures

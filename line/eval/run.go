@@ -23,8 +23,8 @@ type Set struct {
 	posthoc.Samples
 }
 
-// Data is what methods are fitted to and compared on: a network's final layer, and samples of in-distribution (ID) pictures to
-// fit, ID test pictures, and out-of-distribution (OOD) test pictures.
+// Data is what methods are fitted to and compared on: a network's final layer, and samples of in-distribution (ID)
+// pictures to fit, ID test pictures, and out-of-distribution (OOD) test pictures.
 type Data struct {
 	Head    posthoc.Head
 	Fit, ID Set
@@ -40,7 +40,8 @@ const (
 	CompareNone = "none" // no comparison
 )
 
-// RunOptions says what is computed beside the rates. The zero value compares every method with LINe, where that is among them.
+// RunOptions says what is computed beside the rates. The zero value compares every method with LINe, where that is
+// among them.
 type RunOptions struct {
 	// Resamples is the number of bootstrap resamples behind intervals of all rates; 0 for none.
 	Resamples int
@@ -48,9 +49,9 @@ type RunOptions struct {
 	Level float64
 	// Seed is that of the bootstrap.
 	Seed uint64
-	// Compare names the method that every other one is compared with by a paired test of the average AUROC: [metrics.DeLong], or
-	// [metrics.BootstrapPaired] where there are resamples, p-values corrected by [metrics.Holm]. It may be [CompareAll] or
-	// [CompareNone]; "" means line where that is a method, and no comparison elsewhere.
+	// Compare names the method that every other one is compared with by a paired test of the average AUROC:
+	// [metrics.DeLong], or [metrics.BootstrapPaired] where there are resamples, p-values corrected by [metrics.Holm]. It
+	// may be [CompareAll] or [CompareNone]; "" means line where that is a method, and no comparison elsewhere.
 	Compare string
 	// Kept finds scores of an earlier run, and keeps new ones; nil for none.
 	Kept *KeptScores
@@ -80,11 +81,11 @@ func (r *Result) Report(net string, weights report.Weights) report.Result {
 	}
 }
 
-// Run fits each method to d.Fit and measures how well its scores tell the samples of d.ID from those of each OOD set, with the
-// classifier's accuracy on d.ID where labels are known. Labels of OOD sets are not used. Rates are fractions.
+// Run fits each method to d.Fit and measures how well its scores tell the samples of d.ID from those of each OOD set,
+// with the classifier's accuracy on d.ID where labels are known. Labels of OOD sets are not used. Rates are fractions.
 //
-// It errors where there is no method or no OOD set, for a name that is used twice or is no valid name in a report, for invalid
-// samples, with a method's error, which names method and set, and with ctx's error.
+// It errors where there is no method or no OOD set, for a name that is used twice or is no valid name in a report, for
+// invalid samples, with a method's error, which names method and set, and with ctx's error.
 func Run(ctx context.Context, d Data, methods []posthoc.Method, o RunOptions) (*Result, error) {
 	if len(methods) == 0 {
 		return nil, fmt.Errorf("eval: %w", ErrNoMethods)

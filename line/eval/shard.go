@@ -14,7 +14,8 @@ import (
 // shardArray holds the extent of a shard, JSON.
 const shardArray = "shard"
 
-// WriteFeaturesShard is [WriteFeatures] for the images of one shard, whose extent the file holds too, for [MergeFeatures].
+// WriteFeaturesShard is [WriteFeatures] for the images of one shard, whose extent the file holds too, for
+// [MergeFeatures].
 func WriteFeaturesShard(ctx context.Context, path string, program *graph.Program, net nets.Classifier, images graph.Batches, e dataset.Extent) error {
 	text, err := json.Marshal(e)
 	if err != nil {
@@ -23,8 +24,9 @@ func WriteFeaturesShard(ctx context.Context, path string, program *graph.Program
 	return writeFeatures(ctx, path, program, net, images, e.Images, npyz.Named{Name: shardArray, Array: npyz.Scalar(string(text))})
 }
 
-// MergeFeatures writes the features of a whole list from the files of all its shards, in any order: the bytes that [WriteFeatures] writes in
-// one run. Only one shard's features are in memory at a time. It returns the number of images; errors name the file, and what is missing.
+// MergeFeatures writes the features of a whole list from the files of all its shards, in any order: the bytes that
+// [WriteFeatures] writes in one run. Only one shard's features are in memory at a time. It returns the number of
+// images; errors name the file, and what is missing.
 func MergeFeatures(ctx context.Context, path string, parts []string) (n int, err error) {
 	readers := make([]*npyz.Reader, len(parts))
 	defer func() {

@@ -22,10 +22,11 @@ type Choice struct {
 	Trials []Trial // all settings, in the order of the grid
 }
 
-// Tune chooses the parameters of a known method (see [posthoc.Kinds]) by one rule for all methods: every combination of the
-// values in its grids is fitted to d.Fit and scored on d.ID and d.OOD, and the highest mean AUROC over the sets wins; of equal
-// ones that with the lowest mean FPR95, of still equal ones the first. A parameter without a grid keeps its value in fixed or
-// its default. ID and OOD here are validation data: they must share no picture with the data that results are reported on.
+// Tune chooses the parameters of a known method (see [posthoc.Kinds]) by one rule for all methods: every combination of
+// the values in its grids is fitted to d.Fit and scored on d.ID and d.OOD, and the highest mean AUROC over the sets
+// wins; of equal ones that with the lowest mean FPR95, of still equal ones the first. A parameter without a grid keeps
+// its value in fixed or its default. ID and OOD here are validation data: they must share no picture with the data that
+// results are reported on.
 //
 // It errors for an unknown method and with the errors of [Measure].
 func Tune(ctx context.Context, name string, d Data, fixed map[string]float64, workers int) (*Choice, error) {

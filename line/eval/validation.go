@@ -37,8 +37,8 @@ func (v *Validation) Choose(ctx context.Context, name string, fixed map[string]f
 // ErrFewPictures is what HeldOut wraps where there are too few pictures to hold some out.
 var ErrFewPictures = errors.New("fewer than four pictures of every class")
 
-// HoldOut splits samples by their labels, nil for none: a quarter of each class, rounded down, is held out, chosen at random by the
-// seed, and so of those without a label. Both parts are ascending indices.
+// HoldOut splits samples by their labels, nil for none: a quarter of each class, rounded down, is held out, chosen at
+// random by the seed, and so of those without a label. Both parts are ascending indices.
 func HoldOut(labels []int, n int, seed uint64) (rest, held []int) {
 	of := map[int][]int{}
 	for i := range n {
@@ -59,10 +59,10 @@ func HoldOut(labels []int, n int, seed uint64) (rest, held []int) {
 	return rest, held
 }
 
-// HeldOut makes validation data where no other pictures are at hand: a quarter of the pictures that methods would be fitted to, see
-// [HoldOut], with pseudo set against pseudo-OOD made of them; methods are fitted to the other three quarters. fit holds the samples of
-// pictures, with the needs that [Extractor.Extend] added. Pictures that drop marks, nil for none, are not held out. It errors, wrapping
-// ErrFewPictures, where nothing can be held out.
+// HeldOut makes validation data where no other pictures are at hand: a quarter of the pictures that methods would be
+// fitted to, see [HoldOut], with pseudo set against pseudo-OOD made of them; methods are fitted to the other three
+// quarters. fit holds the samples of pictures, with the needs that [Extractor.Extend] added. Pictures that drop marks,
+// nil for none, are not held out. It errors, wrapping ErrFewPictures, where nothing can be held out.
 func (x *Extractor) HeldOut(
 	ctx context.Context, head posthoc.Head, fit Set, pictures dataset.Dataset, needs []string, drop []bool, pseudo bool, seed uint64,
 ) (*Validation, error) {
@@ -86,7 +86,8 @@ func (x *Extractor) HeldOut(
 	return v, err
 }
 
-// Pseudo returns the samples of the sets that [PseudoOOD] makes of pictures, with what needs name, see [Extractor.Extend].
+// Pseudo returns the samples of the sets that [PseudoOOD] makes of pictures, with what needs name, see
+// [Extractor.Extend].
 func (x *Extractor) Pseudo(ctx context.Context, pictures dataset.Dataset, needs []string, seed uint64) (sets []Set, err error) {
 	for _, set := range PseudoOOD(pictures, seed) {
 		name := "pseudo-" + set.Name()
@@ -102,7 +103,8 @@ func (x *Extractor) Pseudo(ctx context.Context, pictures dataset.Dataset, needs 
 	return sets, nil
 }
 
-// TuneNeeds lists what a known method needs of each picture beside features and logits, see [Needs], at any setting that [Tune] tries.
+// TuneNeeds lists what a known method needs of each picture beside features and logits, see [Needs], at any setting
+// that [Tune] tries.
 func TuneNeeds(name string, fixed map[string]float64) ([]string, error) {
 	params, err := posthoc.Parameters(name)
 	if err != nil {

@@ -6,19 +6,21 @@ import (
 	"slices"
 )
 
-// DeLong compares pairs of methods on the same samples by the test of DeLong, DeLong and Clarke-Pearson (Comparing the Areas under
-// Two or More Correlated Receiver Operating Characteristic Curves, Biometrics 1988), for one OOD set as they have it and for the
-// mean AUROC over several, whose samples are independent of each other while the ID samples are shared.
+// DeLong compares pairs of methods on the same samples by the test of DeLong, DeLong and Clarke-Pearson (Comparing the
+// Areas under Two or More Correlated Receiver Operating Characteristic Curves, Biometrics 1988), for one OOD set as
+// they have it and for the mean AUROC over several, whose samples are independent of each other while the ID samples
+// are shared.
 //
-// methods holds the scores, shape [method][checkpoint]: where a network has several checkpoints the AUROC is the mean over them,
-// and the test treats them as given; it says how far the difference depends on the test samples alone. Each of pairs names two
-// methods, A and B, and gives one Difference of A minus B with an interval at level.
+// methods holds the scores, shape [method][checkpoint]: where a network has several checkpoints the AUROC is the mean
+// over them, and the test treats them as given; it says how far the difference depends on the test samples alone. Each
+// of pairs names two methods, A and B, and gives one Difference of A minus B with an interval at level.
 //
-// A set of one sample leaves the variance unknown: the p-value is then 1 and the interval [-1, 1]. No p-value is below 2^(1-N), the
-// least that a test can give which exchanges the two methods' scores of N samples at random. O(n log n) for a method.
+// A set of one sample leaves the variance unknown: the p-value is then 1 and the interval [-1, 1]. No p-value is below
+// 2^(1-N), the least that a test can give which exchanges the two methods' scores of N samples at random. O(n log n)
+// for a method.
 //
-// It errors, beyond what the package says, for methods with other sets than the first, a pair of an unknown method, and a level
-// outside (0, 1).
+// It errors, beyond what the package says, for methods with other sets than the first, a pair of an unknown method, and
+// a level outside (0, 1).
 func DeLong(methods [][]ScoreSets, pairs [][2]int, level float64) ([]Difference, error) {
 	if err := checkPaired(methods, pairs); err != nil {
 		return nil, err

@@ -17,11 +17,12 @@ func FPR95(id, ood []float64) (float64, error) {
 	return r.fprAtTPR(), nil
 }
 
-// FPR95TieAware returns FPR95 at a threshold that splits ties, and whether ties straddle the threshold of FPR95 so that the two differ.
-// Where several ID samples have the score of the threshold, FPR95 counts all of them as rejected, and all OOD samples with that score
-// too: a detector that gives one score to everything has FPR95 0. Here a share of the samples with that score is accepted, of both
-// sets alike, so that as many ID samples are as lie above the threshold's rank: the expectation over a random order of the ties, which
-// is the interpolation that the ROC curve's area takes. Without such ties it equals FPR95.
+// FPR95TieAware returns FPR95 at a threshold that splits ties, and whether ties straddle the threshold of FPR95 so that
+// the two differ. Where several ID samples have the score of the threshold, FPR95 counts all of them as rejected, and
+// all OOD samples with that score too: a detector that gives one score to everything has FPR95 0. Here a share of the
+// samples with that score is accepted, of both sets alike, so that as many ID samples are as lie above the threshold's
+// rank: the expectation over a random order of the ties, which is the interpolation that the ROC curve's area takes.
+// Without such ties it equals FPR95.
 func FPR95TieAware(id, ood []float64) (rate float64, tied bool, err error) {
 	r, err := rank(id, ood)
 	if err != nil {

@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// ScoreSets holds the scores that one method gives to the samples of an ID set and of one or more OOD sets, in the order of the
-// samples: methods that are compared score the same samples in the same order.
+// ScoreSets holds the scores that one method gives to the samples of an ID set and of one or more OOD sets, in the
+// order of the samples: methods that are compared score the same samples in the same order.
 type ScoreSets struct {
 	ID  []float64
 	OOD [][]float64
@@ -19,8 +19,8 @@ type Difference struct {
 	P    float64  // two-sided p-value of no difference
 }
 
-// placement says for each sample of one set where it falls among the sorted scores of another: below lo of them all are lower,
-// from hi on all are higher, those between are equal.
+// placement says for each sample of one set where it falls among the sorted scores of another: below lo of them all are
+// lower, from hi on all are higher, those between are equal.
 type placement struct{ lo, hi []int32 }
 
 // place finds the scores among sorted ones, ascending.
@@ -53,7 +53,8 @@ func upper(sorted []float64, s float64) int {
 // maxPaired bounds the sizes of sets that are compared in pairs.
 const maxPaired = 1 << 30
 
-// checkPaired fails unless every method has scores of the same number of samples of each set, none NaN, for each checkpoint.
+// checkPaired fails unless every method has scores of the same number of samples of each set, none NaN, for each
+// checkpoint.
 func checkPaired(methods [][]ScoreSets, pairs [][2]int) error {
 	if len(methods) == 0 || len(methods[0]) == 0 {
 		return fmt.Errorf("metrics: comparison of methods without scores")

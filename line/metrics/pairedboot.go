@@ -9,15 +9,17 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// BootstrapPaired compares pairs of methods on the same samples by a paired bootstrap of the difference of their mean AUROC over
-// the OOD sets: samples are drawn with replacement, each set by itself and to its own size (stratified), the same for all methods,
-// resamples times. The interval at level is the percentile interval of the differences (see [Bootstrap]); the p-value is twice the
-// smaller of the shares of resamples with a difference of at most and of at least 0, one resample that is both counted in, at most 1:
-// 2 (1 + min(#{d <= 0}, #{d >= 0})) / (1 + resamples). It is therefore at least 2 / (1 + resamples): more comparisons need
-// more resamples before [Holm] can call one of them significant.
+// BootstrapPaired compares pairs of methods on the same samples by a paired bootstrap of the difference of their mean
+// AUROC over the OOD sets: samples are drawn with replacement, each set by itself and to its own size (stratified), the
+// same for all methods, resamples times. The interval at level is the percentile interval of the differences (see
+// [Bootstrap]); the p-value is twice the smaller of the shares of resamples with a difference of at most and of at
+// least 0, one resample that is both counted in, at most 1: 2 (1 + min(#{d <= 0}, #{d >= 0})) / (1 + resamples). It is
+// therefore at least 2 / (1 + resamples): more comparisons need more resamples before [Holm] can call one of them
+// significant.
 //
-// methods and pairs are those of [DeLong]. The result depends on the scores, resamples, level and seed alone, not on the number of
-// processors. Memory is 8 bytes for each method, checkpoint and OOD sample, and for each method and resample.
+// methods and pairs are those of [DeLong]. The result depends on the scores, resamples, level and seed alone, not on
+// the number of processors. Memory is 8 bytes for each method, checkpoint and OOD sample, and for each method and
+// resample.
 //
 // It errors as DeLong, if resamples < 1, and with ctx's error once ctx is done.
 func BootstrapPaired(
@@ -163,8 +165,8 @@ func (c counts) draw(rng *rand.Rand) {
 	}
 }
 
-// meanAUROC is the mean over OOD sets and checkpoints of the AUROC of samples that count so often; sums is scratch memory for one
-// more value than there are ID samples.
+// meanAUROC is the mean over OOD sets and checkpoints of the AUROC of samples that count so often; sums is scratch
+// memory for one more value than there are ID samples.
 func meanAUROC(checkpoints []rankedSets, c counts, sums []int64) float64 {
 	var mean float64
 	n := int64(len(c.id))

@@ -13,9 +13,9 @@ type CoverageRisk struct {
 	Risk      float64 // share of the answered samples that are classified wrongly
 }
 
-// RiskCoverage returns the risk-coverage curve (El-Yaniv and Wiener, JMLR 2010) of a classifier whose prediction of sample i is
-// right where right[i] is true, and which answers where score[i] is high: one point for each distinct score, coverage ascending
-// to 1. It errors if the lengths differ, there is no sample, or a score is NaN.
+// RiskCoverage returns the risk-coverage curve (El-Yaniv and Wiener, JMLR 2010) of a classifier whose prediction of
+// sample i is right where right[i] is true, and which answers where score[i] is high: one point for each distinct
+// score, coverage ascending to 1. It errors if the lengths differ, there is no sample, or a score is NaN.
 func RiskCoverage(score []float64, right []bool) ([]CoverageRisk, error) {
 	groups, err := riskGroups(score, right)
 	if err != nil {
@@ -31,12 +31,12 @@ func RiskCoverage(score []float64, right []bool) ([]CoverageRisk, error) {
 	return points, nil
 }
 
-// AURC returns the area under the risk-coverage curve (Geifman and El-Yaniv, Selective Classification for Deep Neural Networks,
-// NIPS 2017): with the samples in the order of their scores, the highest first, the mean over k = 1 .. n of the share of wrong
-// predictions among the first k. Lower is better; scores that say nothing give the error rate.
+// AURC returns the area under the risk-coverage curve (Geifman and El-Yaniv, Selective Classification for Deep Neural
+// Networks, NIPS 2017): with the samples in the order of their scores, the highest first, the mean over k = 1 .. n of
+// the share of wrong predictions among the first k. Lower is better; scores that say nothing give the error rate.
 //
-// The order of samples with equal scores is random: the result is the expected value over all orders, so that it depends on no
-// order in which samples are given. Arguments and errors are those of [RiskCoverage]. O(n log n).
+// The order of samples with equal scores is random: the result is the expected value over all orders, so that it
+// depends on no order in which samples are given. Arguments and errors are those of [RiskCoverage]. O(n log n).
 func AURC(score []float64, right []bool) (float64, error) {
 	groups, err := riskGroups(score, right)
 	if err != nil {
@@ -55,9 +55,9 @@ func AURC(score []float64, right []bool) (float64, error) {
 	return min(area/float64(len(score)), 1), nil
 }
 
-// MisclassificationAUROC returns the AUROC of the score as a detector of wrong predictions: the probability that a random right
-// prediction scores above a random wrong one, ties counted half. It is NaN where all predictions are right, or all are wrong.
-// Arguments and errors are those of [RiskCoverage].
+// MisclassificationAUROC returns the AUROC of the score as a detector of wrong predictions: the probability that a
+// random right prediction scores above a random wrong one, ties counted half. It is NaN where all predictions are
+// right, or all are wrong. Arguments and errors are those of [RiskCoverage].
 func MisclassificationAUROC(score []float64, right []bool) (float64, error) {
 	if err := checkRight(score, right); err != nil {
 		return 0, err

@@ -9,7 +9,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// TestFPR95TieAware on cases by hand: one score for all is as good as a coin, and ties that nothing depends on do not show.
+// TestFPR95TieAware on cases by hand: one score for all is as good as a coin, and ties that nothing depends on do not
+// show.
 func TestFPR95TieAware(t *testing.T) {
 	same := slices.Repeat([]float64{1}, 100)
 	published, err := FPR95(same, same)
@@ -39,8 +40,8 @@ func TestFPR95TieAware(t *testing.T) {
 	require.Error(t, err)
 }
 
-// TestTieAwareIsTheMeanOverOrders: adding noise far below the distance of scores breaks ties at random; the mean of FPR95 over many
-// draws is the tie-aware rate. Without ties both are equal.
+// TestTieAwareIsTheMeanOverOrders: adding noise far below the distance of scores breaks ties at random; the mean of
+// FPR95 over many draws is the tie-aware rate. Without ties both are equal.
 func TestTieAwareIsTheMeanOverOrders(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	id, ood := make([]float64, 60), make([]float64, 50)

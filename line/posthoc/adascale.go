@@ -7,12 +7,13 @@ import (
 	"slices"
 )
 
-// adascaleA is AdaSCALE-A of Regmi (2025): the features times exp(s1/s2), where s2 sums the largest features above a percentile that
-// follows the sample: low where a small change of the image moves its largest features little, as it does for in-distribution
-// ones. With Q = sum of relu(z') at the k1 largest z plus lambda times the sum of abs(z-z') at the k2 largest, z' the features of
-// the changed image, the percentile is p_min + (1 - F(Q)) (p_max - p_min), F the distribution function of Q over ID samples.
-// The image is changed by eps along the sign of the gradient of its largest logit, at the share o of its values where that gradient
-// is smallest. Equal features are taken in their order. s1 and s2 are of relu(z), as LTS takes them: where they are equal, s1/s2 is 1.
+// adascaleA is AdaSCALE-A of Regmi (2025): the features times exp(s1/s2), where s2 sums the largest features above a
+// percentile that follows the sample: low where a small change of the image moves its largest features little, as it
+// does for in-distribution ones. With Q = sum of relu(z') at the k1 largest z plus lambda times the sum of abs(z-z') at
+// the k2 largest, z' the features of the changed image, the percentile is p_min + (1 - F(Q)) (p_max - p_min), F the
+// distribution function of Q over ID samples. The image is changed by eps along the sign of the gradient of its largest
+// logit, at the share o of its values where that gradient is smallest. Equal features are taken in their order. s1 and
+// s2 are of relu(z), as LTS takes them: where they are equal, s1/s2 is 1.
 var adascaleA = Kind{
 	Name: "adascale-a", Doc: "z exp(s1/s2) with a percentile for each sample by its activation shift; energy", Source: "Regmi, 2025",
 	FittedOn: ID, Params: adascaleParams,

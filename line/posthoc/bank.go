@@ -8,15 +8,16 @@ import (
 	"github.com/line-ood/goline/internal/linalg"
 )
 
-// unitRows are features z_j of samples, as rows z_j scale_j in float64, scale_j the inverse of ‖z_j‖ or a multiple of it.
+// unitRows are features z_j of samples, as rows z_j scale_j in float64, scale_j the inverse of ‖z_j‖ or a multiple of
+// it.
 type unitRows struct {
 	dim      int
 	features []float32 // z, shape [row, feature]
 	scale    []float64 // shape [row]
 }
 
-// bank is unitRows among which nearest or largest ones are searched for. Rows rounded to float32 only tell which can be among the
-// answer.
+// bank is unitRows among which nearest or largest ones are searched for. Rows rounded to float32 only tell which can be
+// among the answer.
 type bank struct {
 	unitRows
 	search  *linalg.Bank
@@ -26,8 +27,8 @@ type bank struct {
 // bankBlock is how many samples best meet a bank together.
 const bankBlock = 96
 
-// newUnitRows makes rows of features, shape [row, feature], which it keeps: row j has length weight(j), or 1 without weight, and 0
-// where all its features are 0.
+// newUnitRows makes rows of features, shape [row, feature], which it keeps: row j has length weight(j), or 1 without
+// weight, and 0 where all its features are 0.
 func newUnitRows(ctx context.Context, features []float32, dim int, weight func(j int) float64, workers int) (unitRows, error) {
 	r := unitRows{dim, features, make([]float64, len(features)/dim)}
 	err := forEachBlock(ctx, len(r.scale), 64, workers, func() func(lo, hi int) {
@@ -117,8 +118,8 @@ func (r *unitRows) inner(u []float64, j int) float64 {
 	return ((s0 + s1) + (s2 + s3)) * r.scale[j]
 }
 
-// nearest calls use with the k smallest squared distances of each of the units u, shape [sample, feature], to rows, ascending; k is
-// from 1 to the number of rows.
+// nearest calls use with the k smallest squared distances of each of the units u, shape [sample, feature], to rows,
+// ascending; k is from 1 to the number of rows.
 func (b *bank) nearest(ctx context.Context, u []float64, k, workers int, use func(i int, distances []float64)) error {
 	// Both ends of a difference are rounded by 2^-24 of their length, which is 1 at most.
 	const off = 1.01 * 0x1p-23
@@ -130,8 +131,8 @@ func (b *bank) nearest(ctx context.Context, u []float64, k, workers int, use fun
 	}, use)
 }
 
-// largest calls use with the k largest inner products of each of the units u, shape [sample, feature], with rows, descending; k is
-// from 1 to the number of rows.
+// largest calls use with the k largest inner products of each of the units u, shape [sample, feature], with rows,
+// descending; k is from 1 to the number of rows.
 func (b *bank) largest(ctx context.Context, u []float64, k, workers int, use func(i int, products []float64)) error {
 	off := 1.01 * 0x1p-23 * b.longest
 	return b.best(u, k, func(queries []float32, want int, found []float64, rows []int32) error {
@@ -146,8 +147,9 @@ func (b *bank) largest(ctx context.Context, u []float64, k, workers int, use fun
 	})
 }
 
-// best finds a few more rows than k by their rounded values, computes those in float64, and takes more rows where the k best could
-// be others: unless sure says of the k-th best value and the last found one, in the terms of find, that they cannot.
+// best finds a few more rows than k by their rounded values, computes those in float64, and takes more rows where the k
+// best could be others: unless sure says of the k-th best value and the last found one, in the terms of find, that they
+// cannot.
 func (b *bank) best(u []float64, k int, find func(queries []float32, want int, found []float64, rows []int32) error,
 	value func(u []float64, j int) float64, sure func(kth, last float64) bool, use func(i int, values []float64),
 ) error {
@@ -185,8 +187,8 @@ func (b *bank) best(u []float64, k int, find func(queries []float32, want int, f
 	return nil
 }
 
-// bankScore makes the function of a scorer from one that writes scores of units u, shape [sample, feature], on so many workers.
-// Blocks that are full have a worker each; those that are not may have all. Scores are NaN after an error.
+// bankScore makes the function of a scorer from one that writes scores of units u, shape [sample, feature], on so many
+// workers. Blocks that are full have a worker each; those that are not may have all. Scores are NaN after an error.
 func bankScore(workers int, score func(b *Block, u, dst []float64, workers int) error) func(*Block, []float64) {
 	var u []float64
 	return func(b *Block, dst []float64) {

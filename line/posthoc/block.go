@@ -2,8 +2,8 @@ package posthoc
 
 import "slices"
 
-// Block is a group of samples on their way through a detector, in float64: shaping parts change it, the score reads it. One
-// goroutine uses a block at a time.
+// Block is a group of samples on their way through a detector, in float64: shaping parts change it, the score reads it.
+// One goroutine uses a block at a time.
 type Block struct {
 	N, Dim, Classes int
 
@@ -71,8 +71,8 @@ func (b *Block) ScaleLogits(i int, f float64) {
 	}
 }
 
-// Logits returns the logits, shape [sample, class]: the network's own until a part has changed features or head. They are not to
-// be changed.
+// Logits returns the logits, shape [sample, class]: the network's own until a part has changed features or head. They
+// are not to be changed.
 func (b *Block) Logits() []float64 {
 	l := b.l[:b.N*b.Classes]
 	if b.stale {

@@ -6,13 +6,13 @@ import (
 	"slices"
 )
 
-// cadref is CADRef, class-aware decoupled relative features, of Ling et al. (CVPR 2025). With c the predicted class, mu_c the mean
-// of the in-distribution features predicted as c and d = (z - mu_c) sign(w_c), the score is
+// cadref is CADRef, class-aware decoupled relative features, of Ling et al. (CVPR 2025). With c the predicted class,
+// mu_c the mean of the in-distribution features predicted as c and d = (z - mu_c) sign(w_c), the score is
 //
 //	-(sum max(d,0) / ‖z‖_1 / LSE(l) + sum max(-d,0) / ‖z‖_1 / E[LSE])
 //
-// with E[LSE] the mean over the in-distribution samples. A class that none is predicted as has the mean of all samples. A ‖z‖_1
-// below 1e-12 counts as 1e-12, and so does an LSE whose size is below it.
+// with E[LSE] the mean over the in-distribution samples. A class that none is predicted as has the mean of all samples.
+// A ‖z‖_1 below 1e-12 counts as 1e-12, and so does an LSE whose size is below it.
 var cadref = Kind{
 	Name: "cadref", Doc: "-(positive part of (z-mu_c) sign(w_c) / LSE(l) + negative part / mean LSE) / ‖z‖_1", Source: "Ling et al., CVPR 2025", FittedOn: ID,
 	Part: func(_ map[string]float64, workers int) (Part, error) {

@@ -11,7 +11,8 @@ import (
 
 const epsilon = 0x1p-52
 
-// noise is what eigenvalues of a matrix [n, n] may differ by from rounding alone: n epsilon times the largest, of at least 64 rows.
+// noise is what eigenvalues of a matrix [n, n] may differ by from rounding alone: n epsilon times the largest, of at
+// least 64 rows.
 func noise(n int, largest float64) float64 { return float64(max(n, 64)) * epsilon * largest }
 
 // secondMoments returns the mean of x x' over n rows, shape [dim, dim]. row writes a row to x, shape [dim].
@@ -24,9 +25,9 @@ func secondMoments(ctx context.Context, n, dim int, row func(i int, x []float64)
 	return out, s.Matrix(out, float64(n))
 }
 
-// whitening returns A, shape [rank, dim], with A'A the pseudo-inverse of a covariance, shape [dim, dim]. Eigenvalues that are noise
-// count as zero. Where none is, A comes from the Cholesky factor of the correlations, which features of very different variance
-// leave accurate.
+// whitening returns A, shape [rank, dim], with A'A the pseudo-inverse of a covariance, shape [dim, dim]. Eigenvalues
+// that are noise count as zero. Where none is, A comes from the Cholesky factor of the correlations, which features of
+// very different variance leave accurate.
 func whitening(ctx context.Context, covariance []float64, dim, workers int) ([]float64, error) {
 	if a := inverseFactor(covariance, dim); a != nil {
 		return a, ctx.Err()
@@ -47,8 +48,9 @@ func whitening(ctx context.Context, covariance []float64, dim, workers int) ([]f
 	return out, nil
 }
 
-// principal splits the eigenvectors of a covariance, shape [dim, dim], after the largest count of them: rest spans the others, shape
-// [dim-count, dim], and main those, shape [count, dim]. A cut between eigenvalues that only noise tells apart is moved, to fewer.
+// principal splits the eigenvectors of a covariance, shape [dim, dim], after the largest count of them: rest spans the
+// others, shape [dim-count, dim], and main those, shape [count, dim]. A cut between eigenvalues that only noise tells
+// apart is moved, to fewer.
 func principal(ctx context.Context, covariance []float64, dim, count, workers int) (main, rest []float64, err error) {
 	values, vectors, err := linalg.Eigen(ctx, covariance, dim, workers)
 	if err != nil {
@@ -62,8 +64,8 @@ func principal(ctx context.Context, covariance []float64, dim, count, workers in
 	return vectors[at*dim:], vectors[:at*dim], nil
 }
 
-// inverseFactor returns A, lower triangular, with A'A the inverse of a covariance, shape [dim, dim], and nil unless surely none of
-// its eigenvalues is noise.
+// inverseFactor returns A, lower triangular, with A'A the inverse of a covariance, shape [dim, dim], and nil unless
+// surely none of its eigenvalues is noise.
 func inverseFactor(covariance []float64, dim int) []float64 {
 	deviation := make([]float64, dim)
 	var trace float64 // at least the largest eigenvalue

@@ -2,8 +2,8 @@ package posthoc
 
 import "math"
 
-// davis is DAVIS of Hassan et al. (arXiv 2601.22703, 2026) with the variance: the features, averages over the pixels of a feature
-// map, become average + gamma times the standard deviation (n-1) over the pixels; energy.
+// davis is DAVIS of Hassan et al. (arXiv 2601.22703, 2026) with the variance: the features, averages over the pixels of
+// a feature map, become average + gamma times the standard deviation (n-1) over the pixels; energy.
 var davis = Kind{
 	Name: "davis", Doc: "z + gamma times the deviation over the feature map's pixels; energy", Source: "Hassan et al., 2026",
 	Params: []Parameter{{
@@ -23,7 +23,8 @@ var davisMax = Kind{
 	},
 }
 
-// pooling is a shaper that replaces features by other statistics of the feature map. Other shapers are fitted to what it makes.
+// pooling is a shaper that replaces features by other statistics of the feature map. Other shapers are fitted to what
+// it makes.
 type pooling struct {
 	unfitted
 	name   string

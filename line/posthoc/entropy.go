@@ -2,8 +2,8 @@ package posthoc
 
 import "math"
 
-// entropy is the negated Shannon entropy of the predicted probabilities: sum_k p_k log p_k, in [-log K, 0]. It is among the
-// scores that Hendrycks and Gimpel (ICLR 2017) and Macêdo et al. (IEEE TNNLS 2022) compare.
+// entropy is the negated Shannon entropy of the predicted probabilities: sum_k p_k log p_k, in [-log K, 0]. It is among
+// the scores that Hendrycks and Gimpel (ICLR 2017) and Macêdo et al. (IEEE TNNLS 2022) compare.
 var entropy = Kind{
 	Name: "entropy", Doc: "sum p log p", Source: "Macêdo et al., TNNLS 2022",
 	Part: always(Part{Score: scoreEach{score: func(_, logits []float64) float64 {

@@ -60,9 +60,9 @@ func (g *gaussians) nearest() func(dst, x []float64, n int) error {
 	}
 }
 
-// fitTied fits a Gaussian to the rows of each class, with one covariance: that of the rows about their class's mean, divided by
-// their number. classOf has shape [row], -1 for rows that are left out; row writes a row to x, shape [dim]. Classes without rows
-// have no Gaussian. If no class has two rows, the covariance is that about the mean of all.
+// fitTied fits a Gaussian to the rows of each class, with one covariance: that of the rows about their class's mean,
+// divided by their number. classOf has shape [row], -1 for rows that are left out; row writes a row to x, shape [dim].
+// Classes without rows have no Gaussian. If no class has two rows, the covariance is that about the mean of all.
 func fitTied(ctx context.Context, classOf []int, classes, dim int, row func(i int, x []float64), workers int) (*gaussianState, error) {
 	var members []int // in the order of the rows
 	for i, c := range classOf {
@@ -108,8 +108,8 @@ func fitTied(ctx context.Context, classOf []int, classes, dim int, row func(i in
 	return s, linalg.NewMatrix(s.Whiten, rank, dim).MulTransposed(ctx, s.Means, kept, n, workers)
 }
 
-// meanRows returns the mean of the rows of each class, shape [class, feature], zero for those without rows, and their numbers, shape
-// [class]. Each sum runs over the rows in their order.
+// meanRows returns the mean of the rows of each class, shape [class, feature], zero for those without rows, and their
+// numbers, shape [class]. Each sum runs over the rows in their order.
 func meanRows(ctx context.Context, n, classes, dim int, classOf func(i int) int, row func(i int, x []float64), workers int) ([]float64, []int, error) {
 	const portion = 256
 	means, counts := make([]float64, classes*dim), make([]int, classes)

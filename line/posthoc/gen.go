@@ -5,9 +5,9 @@ import (
 	"slices"
 )
 
-// gen is GEN, the generalised entropy of Liu, Lochman and Zach (CVPR 2023): -sum over the M largest p of p^g (1-p)^g. It is at
-// most 0. Neither a p close to 1 nor one close to 0 is rounded or clamped: log p and log(1-p) of the likeliest class come from the
-// other classes.
+// gen is GEN, the generalised entropy of Liu, Lochman and Zach (CVPR 2023): -sum over the M largest p of p^g (1-p)^g.
+// It is at most 0. Neither a p close to 1 nor one close to 0 is rounded or clamped: log p and log(1-p) of the likeliest
+// class come from the other classes.
 var gen = Kind{
 	Name: "gen", Doc: "-sum over the M largest p of p^g (1-p)^g", Source: "Liu, Lochman and Zach, CVPR 2023",
 	Params: []Parameter{
@@ -42,7 +42,8 @@ func (s genScore) entropy(logits []float64) float64 {
 		return 0
 	}
 	soft := softmaxOf(logits)
-	// 1-p of the likeliest class is the others' sum. Its logarithm starts from the largest of those, which may all underflow.
+	// 1-p of the likeliest class is the others' sum. Its logarithm starts from the largest of those, which may all
+	// underflow.
 	sum := math.Exp(s.g * (soft.logP(logits[0]) + logSumExp(logits[1:], 1) - soft.max - soft.log))
 	for _, l := range logits[1:min(s.m, len(logits))] {
 		p := soft.logP(l)

@@ -6,15 +6,15 @@ import (
 	"math"
 )
 
-// gram compares Gram matrices of the feature map, after Sastry and Oore (ICML 2020, equations 1 to 4), on the map that the features
-// average. For a power p and a map F [channel, pixel] the statistics are the row sums of F^p (F^p)', each taken to the power 1/p with
-// its sign kept, as in the authors' code: one for each channel. Of the in-distribution samples predicted as each class the least and
-// the largest value of each statistic is kept. A sample's deviation adds up, over the statistics v, (least - v)/|least| or
-// (v - largest)/|largest| where v lies outside; the score is minus the deviation. A class that no sample is predicted as takes the
-// limits of all samples.
+// gram compares Gram matrices of the feature map, after Sastry and Oore (ICML 2020, equations 1 to 4), on the map that
+// the features average. For a power p and a map F [channel, pixel] the statistics are the row sums of F^p (F^p)', each
+// taken to the power 1/p with its sign kept, as in the authors' code: one for each channel. Of the in-distribution
+// samples predicted as each class the least and the largest value of each statistic is kept. A sample's deviation adds
+// up, over the statistics v, (least - v)/|least| or (v - largest)/|largest| where v lies outside; the score is minus
+// the deviation. A class that no sample is predicted as takes the limits of all samples.
 //
-// The authors add up deviations of every layer, each divided by its mean over validation samples; here there is one layer. A power of
-// 10 and 2,048 channels make 80 kB of statistics a sample and 80 kB x classes x 2 of limits.
+// The authors add up deviations of every layer, each divided by its mean over validation samples; here there is one
+// layer. A power of 10 and 2,048 channels make 80 kB of statistics a sample and 80 kB x classes x 2 of limits.
 var gram = Kind{
 	Name: "gram", Doc: "minus how far the row sums of the feature map's Gram matrices lie outside their range in the predicted class",
 	Source: "Sastry and Oore, ICML 2020", FittedOn: ID, Slow: true,

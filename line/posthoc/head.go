@@ -10,7 +10,8 @@ type lane = [lanes]float64
 // tile is how many groups of lanes meet a weight while it is in cache.
 const tile = 4
 
-// throughLanes computes logits of n samples by a function of groups of lanes: z [group, feature, lane] to l [group, class, lane].
+// throughLanes computes logits of n samples by a function of groups of lanes: z [group, feature, lane] to l [group,
+// class, lane].
 func throughLanes(dst, z []float64, n, features, classes int, logits func(l, z []lane)) {
 	zs, ls := make([]lane, tile*features), make([]lane, tile*classes)
 	for lo := 0; lo < n; lo += tile * lanes {

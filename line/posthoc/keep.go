@@ -20,13 +20,14 @@ func keepParameter(value float64, doc string) []Parameter {
 	}}
 }
 
-// count is how many of n features are kept: n - round(n p/100), of two equally near whole numbers the even one, and at least 1.
+// count is how many of n features are kept: n - round(n p/100), of two equally near whole numbers the even one, and at
+// least 1.
 func (s *keeper) count(n int) int {
 	return max(1, n-int(math.RoundToEven(float64(n)*s.percent/100)))
 }
 
-// threshold returns the smallest kept value, how many of the values that equal it are kept, those of the lowest indices, and the
-// sums of all values and of the kept ones.
+// threshold returns the smallest kept value, how many of the values that equal it are kept, those of the lowest
+// indices, and the sums of all values and of the kept ones.
 func (s *keeper) threshold(z []float64) (least float64, equals int, all, kept float64) {
 	k := s.count(len(z))
 	s.scratch = append(s.scratch[:0], z...)

@@ -10,7 +10,8 @@ import (
 	"github.com/line-ood/goline/line/posthoc"
 )
 
-// largest tells which k = n - round(n p/100) features are the largest, by sorting; of equal ones those of the lowest indices.
+// largest tells which k = n - round(n p/100) features are the largest, by sorting; of equal ones those of the lowest
+// indices.
 func largest(z []float64, percent float64) (kept []bool) {
 	n := len(z)
 	half := float64(n) * percent / 100

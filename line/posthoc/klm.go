@@ -7,8 +7,8 @@ import (
 )
 
 // klm is KL matching of Hendrycks et al. (Scaling Out-of-Distribution Detection for Real-World Settings, ICML 2022):
-// -min_k KL(p ‖ q_k), with q_k the mean of p over the in-distribution samples that the network takes for class k. A class that no
-// sample is taken for has no q_k. The score is at most 0 but for rounding.
+// -min_k KL(p ‖ q_k), with q_k the mean of p over the in-distribution samples that the network takes for class k. A
+// class that no sample is taken for has no q_k. The score is at most 0 but for rounding.
 var klm = Kind{
 	Name: "klm", Doc: "-min over k of KL(p ‖ mean p of images taken for class k)", Source: "Hendrycks et al., ICML 2022", FittedOn: ID,
 	Part: func(_ map[string]float64, workers int) (Part, error) {
@@ -48,8 +48,8 @@ func (s *klmScore) Fit(ctx context.Context, head Head, id Samples) error {
 	return s.Restored(head)
 }
 
-// logMeanOf returns a function that writes the logarithm of the mean of p over some samples to dst, shape [class]. It is computed from
-// log p, so that a class that is nowhere likely has a finite logarithm.
+// logMeanOf returns a function that writes the logarithm of the mean of p over some samples to dst, shape [class]. It
+// is computed from log p, so that a class that is nowhere likely has a finite logarithm.
 func logMeanOf(s Samples) func(dst []float64, members []int) {
 	var logits []float64
 	greatest, sum := make([]float64, s.Classes), make([]float64, s.Classes)

@@ -6,8 +6,9 @@ import (
 	"slices"
 )
 
-// knn is the deep nearest neighbours score of Sun et al. (ICML 2022): -d², d the Euclidean distance of z/‖z‖ to its K-th nearest
-// neighbour among the normalised in-distribution features, of fewer than K to the farthest. Features that are all zero stay so.
+// knn is the deep nearest neighbours score of Sun et al. (ICML 2022): -d², d the Euclidean distance of z/‖z‖ to its
+// K-th nearest neighbour among the normalised in-distribution features, of fewer than K to the farthest. Features that
+// are all zero stay so.
 var knn = Kind{
 	Name: "knn", Doc: "-(distance of z/‖z‖ to its K-th nearest ID neighbour)²", Source: "Sun et al., ICML 2022", FittedOn: ID,
 	Params: []Parameter{{Name: "k", Default: 50, Min: 1, Max: 1e6, Whole: true, Grid: []float64{50, 100, 200, 500, 1000}, Doc: "K"}},

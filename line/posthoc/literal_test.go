@@ -184,7 +184,8 @@ func samplesOf(head posthoc.Head, z []float32) posthoc.Samples {
 	return s
 }
 
-// extrasOf makes up what any method of any parameters needs of samples, on the same coarse grid, of each sample by itself.
+// extrasOf makes up what any method of any parameters needs of samples, on the same coarse grid, of each sample by
+// itself.
 func extrasOf(s posthoc.Samples) map[string]posthoc.Extra {
 	out := map[string]posthoc.Extra{}
 	for _, name := range everyNeed() {

@@ -63,8 +63,8 @@ func covarianceOf(rows [][]float64) [][]float64 {
 	return out
 }
 
-// pseudoInverse leaves out eigenvalues of at most n 2^-52 of the largest, of n = 64 at least. It is nil where one that is kept is
-// nearly as small.
+// pseudoInverse leaves out eigenvalues of at most n 2^-52 of the largest, of n = 64 at least. It is nil where one that
+// is kept is nearly as small.
 func pseudoInverse(a [][]float64) [][]float64 {
 	values, vectors := eigen(a)
 	n := len(a)

@@ -9,9 +9,9 @@ import (
 // tiny is the smallest norm that features are divided by, as in PyTorch's normalize.
 const tiny = 1e-12
 
-// classMeans returns the mean features of the samples of each class, shape [class, feature], and how many there are of each, shape
-// [class]. classOf has shape [sample]; samples of class -1 are left out, and the mean of a class without samples is zero. Workers
-// share the features, not the samples, so that each sum runs over the samples in their order.
+// classMeans returns the mean features of the samples of each class, shape [class, feature], and how many there are of
+// each, shape [class]. classOf has shape [sample]; samples of class -1 are left out, and the mean of a class without
+// samples is zero. Workers share the features, not the samples, so that each sum runs over the samples in their order.
 func classMeans(ctx context.Context, s Samples, classOf []int, workers int) (means []float64, counts []int, err error) {
 	means, counts = make([]float64, s.Classes*s.Dim), make([]int, s.Classes)
 	for _, c := range classOf {
@@ -42,8 +42,8 @@ func classMeans(ctx context.Context, s Samples, classOf []int, workers int) (mea
 	return means, counts, err
 }
 
-// predictedMeans returns the mean features of the samples predicted as each class, shape [class, feature]. A class that none is
-// predicted as has the mean of all samples.
+// predictedMeans returns the mean features of the samples predicted as each class, shape [class, feature]. A class that
+// none is predicted as has the mean of all samples.
 func predictedMeans(ctx context.Context, s Samples, workers int) ([]float64, error) {
 	means, counts, err := classMeans(ctx, s, s.Predictions(), workers)
 	if err != nil || !slices.Contains(counts, 0) {

@@ -11,13 +11,14 @@ import (
 )
 
 // nac is NAC-UE, neuron activation coverage, of Liu et al. (ICLR 2024), on the penultimate layer. A neuron's state is
-// sigmoid(alpha z_i g_i), g the gradient in z of the cross-entropy between the uniform distribution u and the softmax p, which is
-// W'(p - u) for a linear head. The range of states is cut into bins as in the authors' code, wide at its ends and narrow at 1/2.
-// How far a bin is covered is the number of in-distribution samples in it over o for each 1,000 samples, at most 1; the score is the
-// mean over neurons of the coverage of the sample's bins, in [0, 1].
+// sigmoid(alpha z_i g_i), g the gradient in z of the cross-entropy between the uniform distribution u and the softmax
+// p, which is W'(p - u) for a linear head. The range of states is cut into bins as in the authors' code, wide at its
+// ends and narrow at 1/2. How far a bin is covered is the number of in-distribution samples in it over o for each 1,000
+// samples, at most 1; the score is the mean over neurons of the coverage of the sample's bins, in [0, 1].
 //
-// The authors fit 1,000 samples and count o of them: the same density for any number of samples is what o means here. Their
-// settings o, m and alpha of this layer are 50, 50, 100 (CIFAR-10), 50, 50, 50 (CIFAR-100) and 10, 50, 3000 (ImageNet).
+// The authors fit 1,000 samples and count o of them: the same density for any number of samples is what o means here.
+// Their settings o, m and alpha of this layer are 50, 50, 100 (CIFAR-10), 50, 50, 50 (CIFAR-100) and 10, 50, 3000
+// (ImageNet).
 var nac = Kind{
 	Name: "nac", Doc: "mean over neurons of how densely ID samples cover sigmoid(alpha z W'(p-u))", Source: "Liu et al., ICLR 2024", FittedOn: ID,
 	Params: []Parameter{
@@ -48,8 +49,8 @@ type nacScore struct {
 
 func (s *nacScore) State() any { return &s.state }
 
-// nacLimits are the limits of bins between 0 and 1.2: log_1000 of equally spaced numbers from 1 to sqrt(1000), and the same mirrored
-// at 1/2, with 1 raised to 1.01.
+// nacLimits are the limits of bins between 0 and 1.2: log_1000 of equally spaced numbers from 1 to sqrt(1000), and the
+// same mirrored at 1/2, with 1 raised to 1.01.
 func nacLimits(m int) []float64 {
 	half := m / 2
 	limits := make([]float64, 2*half)
@@ -128,8 +129,8 @@ func (s *nacScore) setBackward(head Head) {
 	s.backward = linalg.NewMatrix(transposed, head.Dim, head.Classes)
 }
 
-// states returns a function that computes the states of a block's neurons, shape [sample, feature], for one goroutine. What
-// rounding leaves of a gradient of 0 counts as 0, so that the state is at the limit 1/2 and not to one side of it.
+// states returns a function that computes the states of a block's neurons, shape [sample, feature], for one goroutine.
+// What rounding leaves of a gradient of 0 counts as 0, so that the state is at the limit 1/2 and not to one side of it.
 func (s *nacScore) states() func(*Block) []float64 {
 	var p, g []float64
 	return func(b *Block) []float64 {

@@ -9,7 +9,8 @@ import (
 	"github.com/line-ood/goline/line/posthoc"
 )
 
-// nacStates are sigmoid(alpha z dKL/dz) of one sample, with the gradient of -1/K sum log p by the chain rule over all logits.
+// nacStates are sigmoid(alpha z dKL/dz) of one sample, with the gradient of -1/K sum log p by the chain rule over all
+// logits.
 func nacStates(alpha float64, head posthoc.Head, z, l []float64) []float64 {
 	out, whole := make([]float64, len(z)), stableLSE(l)
 	for k, v := range l { // d(-1/K sum_j log p_j)/dl_k = -1/K sum_j ([j = k] - p_k) = -1/K + p_k

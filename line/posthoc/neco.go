@@ -9,11 +9,11 @@ import (
 	"github.com/line-ood/goline/internal/linalg"
 )
 
-// neco is NECO of Ben Ammar et al. (ICLR 2024), as its authors' code has it: ‖P s‖ / ‖s‖, where s are features standardised to mean
-// 0 and variance 1 over the in-distribution samples and P is the projection on the principal components of those, dim of them. For
-// transformers the authors multiply by the maximum logit. Features that are constant keep their variance of 0 and are centred alone.
-// Components of variances that equal each other but for rounding stand on one side together, not that of P. A ‖s‖ below 1e-12 counts
-// as 1e-12.
+// neco is NECO of Ben Ammar et al. (ICLR 2024), as its authors' code has it: ‖P s‖ / ‖s‖, where s are features
+// standardised to mean 0 and variance 1 over the in-distribution samples and P is the projection on the principal
+// components of those, dim of them. For transformers the authors multiply by the maximum logit. Features that are
+// constant keep their variance of 0 and are centred alone. Components of variances that equal each other but for
+// rounding stand on one side together, not that of P. A ‖s‖ below 1e-12 counts as 1e-12.
 var neco = Kind{
 	Name: "neco", Doc: "‖P s‖ / ‖s‖, s standardised z, P on its principal components", Source: "Ben Ammar et al., ICLR 2024", FittedOn: ID,
 	Params: []Parameter{

@@ -5,9 +5,9 @@ import (
 	"slices"
 )
 
-// nnguide is NNGuide of Park et al. (ICCV 2023): the energy LSE(l) times the mean of the K largest <z/‖z‖, E_j z_j/‖z_j‖>, z_j and
-// E_j the features and the energy of in-distribution sample j; of fewer than K samples the mean of all. Features that are all zero
-// have product 0.
+// nnguide is NNGuide of Park et al. (ICCV 2023): the energy LSE(l) times the mean of the K largest <z/‖z‖, E_j
+// z_j/‖z_j‖>, z_j and E_j the features and the energy of in-distribution sample j; of fewer than K samples the mean of
+// all. Features that are all zero have product 0.
 var nnguide = Kind{
 	Name: "nnguide", Doc: "mean of the K largest <z/‖z‖, z_j/‖z_j‖ E_j> over ID samples, times energy", Source: "Park et al., ICCV 2023", FittedOn: ID,
 	Params: []Parameter{{

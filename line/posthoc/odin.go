@@ -6,8 +6,9 @@ import (
 	"slices"
 )
 
-// odin is ODIN of Liang et al. (ICLR 2018): max_k softmax(l'/T)_k, with l' the logits of the image stepped by eps along the sign of
-// the gradient of log softmax(l/T)_c with respect to the pixels, c the prediction. eps is in units of pixels in [0, 1].
+// odin is ODIN of Liang et al. (ICLR 2018): max_k softmax(l'/T)_k, with l' the logits of the image stepped by eps along
+// the sign of the gradient of log softmax(l/T)_c with respect to the pixels, c the prediction. eps is in units of
+// pixels in [0, 1].
 var odin = Kind{
 	Name: "odin", Doc: "max softmax(l'/T) of the image stepped along its input gradient", Source: "Liang et al., ICLR 2018",
 	Params: []Parameter{
@@ -25,9 +26,9 @@ var odin = Kind{
 	},
 }
 
-// rankFeat is RankFeat of Song et al. (NeurIPS 2022): the energy of the logits that the last feature map gives once its first
-// singular pair has been taken from it. The paper's fusion with the same of the block before is left out: it needs names for a
-// network's blocks.
+// rankFeat is RankFeat of Song et al. (NeurIPS 2022): the energy of the logits that the last feature map gives once its
+// first singular pair has been taken from it. The paper's fusion with the same of the block before is left out: it
+// needs names for a network's blocks.
 var rankFeat = Kind{
 	Name: "rankfeat", Doc: "energy of the last feature map without its first singular pair", Source: "Song et al., NeurIPS 2022",
 	Part: func(map[string]float64, int) (Part, error) {

@@ -8,11 +8,12 @@ import (
 	"github.com/line-ood/goline/internal/quantile"
 )
 
-// optFS is OptFS of Zhao et al. (Towards Optimal Feature-Shaping Methods, ICLR 2024): <w_c, theta(z) z>, with c the class of the
-// largest logit, w_c its weights and theta a function that is constant on each of 100 bins of equal width between the 0.1 and the
-// 99.9 % quantile of all in-distribution features, and 0 outside. Its value on a bin is the mean over the samples of the sum of
-// w_ci z_i over the features in that bin, all values together scaled to the Euclidean length 1000 as the authors' code has it. Bins
-// include their lower end. Where both quantiles are equal, or all values 0, the score is 0.
+// optFS is OptFS of Zhao et al. (Towards Optimal Feature-Shaping Methods, ICLR 2024): <w_c, theta(z) z>, with c the
+// class of the largest logit, w_c its weights and theta a function that is constant on each of 100 bins of equal width
+// between the 0.1 and the 99.9 % quantile of all in-distribution features, and 0 outside. Its value on a bin is the
+// mean over the samples of the sum of w_ci z_i over the features in that bin, all values together scaled to the
+// Euclidean length 1000 as the authors' code has it. Bins include their lower end. Where both quantiles are equal, or
+// all values 0, the score is 0.
 var optFS = Kind{
 	Name: "optfs", Doc: "<w_c, theta(z) z>, theta by bin of z the mean contribution w_c z of ID", Source: "Zhao et al., ICLR 2024",
 	FittedOn: ID,
@@ -97,8 +98,8 @@ func (s *optFSScore) Score() func(*Block, []float64) {
 	})
 }
 
-// binsOf returns a function that tells in which of n bins of equal width over [low, high) a value lies, -1 for none. Bin b begins at
-// low + b (high - low)/n.
+// binsOf returns a function that tells in which of n bins of equal width over [low, high) a value lies, -1 for none.
+// Bin b begins at low + b (high - low)/n.
 func binsOf(low, high float64, n int) func(v float64) int {
 	width := (high - low) / float64(n)
 	return func(v float64) int {

@@ -6,8 +6,8 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// origin returns u = -W^+ b, shape [feature]: the shortest features among those whose logits are nearest to zero. Singular values of
-// W of at most max(K, D) epsilon times the largest count as zero.
+// origin returns u = -W^+ b, shape [feature]: the shortest features among those whose logits are nearest to zero.
+// Singular values of W of at most max(K, D) epsilon times the largest count as zero.
 func origin(h Head) ([]float64, error) {
 	w, b := mat.NewDense(h.Classes, h.Dim, widen(h.Weight)), mat.NewVecDense(h.Classes, widen(h.Bias))
 	b.ScaleVec(-1, b)

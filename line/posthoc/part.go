@@ -12,17 +12,17 @@ type Shaper interface {
 	Shape() func(b *Block)
 }
 
-// Pooler is implemented by shapers that replace the features by others, such as another pooling of the feature map. In a composition
-// they come first wherever they are named, and what follows is fitted to what they make.
+// Pooler is implemented by shapers that replace the features by others, such as another pooling of the feature map. In
+// a composition they come first wherever they are named, and what follows is fitted to what they make.
 type Pooler interface{ Pools() }
 
 // Scorer is the part of a detector that turns features and logits into a score.
 type Scorer interface {
-	// Fit learns what Score needs from samples as the shapers leave them, replacing what an earlier Fit learned; head and id are
-	// not kept.
+	// Fit learns what Score needs from samples as the shapers leave them, replacing what an earlier Fit learned; head and
+	// id are not kept.
 	Fit(ctx context.Context, head Head, id Samples) error
-	// Score returns a function that writes the score of each sample of a block, higher = more in-distribution, for one goroutine:
-	// it may own scratch memory. The score of a sample does not depend on the other samples.
+	// Score returns a function that writes the score of each sample of a block, higher = more in-distribution, for one
+	// goroutine: it may own scratch memory. The score of a sample does not depend on the other samples.
 	Score() func(b *Block, dst []float64)
 }
 
@@ -36,12 +36,13 @@ type Part struct {
 // BlockSizer is implemented by scorers that want blocks of another size than the usual 64 samples.
 type BlockSizer interface{ BlockSize() int }
 
-// Needing is implemented by shapers, scorers and methods that need more of each sample than features and logits: names in
-// Samples.Extra.
+// Needing is implemented by shapers, scorers and methods that need more of each sample than features and logits: names
+// in Samples.Extra.
 type Needing interface{ Needs() []string }
 
-// Stateful is implemented by shapers and scorers that learn: State returns a pointer to a struct whose exported fields, of types
-// float64, int, []float64, []float32, []int32 and []int, are all that Fit learned. It is how fitted methods are measured and kept in files.
+// Stateful is implemented by shapers and scorers that learn: State returns a pointer to a struct whose exported fields,
+// of types float64, int, []float64, []float32, []int32 and []int, are all that Fit learned. It is how fitted methods
+// are measured and kept in files.
 type Stateful interface{ State() any }
 
 // unfitted is embedded by parts that learn nothing.

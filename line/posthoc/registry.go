@@ -60,9 +60,9 @@ var registered struct {
 	kinds []Kind
 }
 
-// Register makes a method known by name to [New], and with it to every command and report: call it from an init function,
-// as package line does for LINe. It panics, because that is a mistake in the program, for a kind without a name or New, for a
-// name that is taken, and for a parameter whose default or grid lies outside its range.
+// Register makes a method known by name to [New], and with it to every command and report: call it from an init
+// function, as package line does for LINe. It panics, because that is a mistake in the program, for a kind without a
+// name or New, for a name that is taken, and for a parameter whose default or grid lies outside its range.
 func Register(k Kind) {
 	if k.Name == "" || k.New == nil && k.Part == nil {
 		panic("posthoc: Register of a kind without a name or without New")
@@ -128,10 +128,10 @@ func Parameters(name string) ([]Parameter, error) {
 	return slices.Clone(k.Params), err
 }
 
-// New returns the method of that name, see [Kinds], or the composition that a name such as "react+dice" or "scale+knn" means: the
-// shaping parts of all, in that order, and the score of the one that has one of its own, or else the energy. A composition's
-// parameters are named PART.NAME. New errors for an unknown name and then lists the known ones, for a composition of two scores,
-// and for a parameter that the method does not have or that lies outside its range.
+// New returns the method of that name, see [Kinds], or the composition that a name such as "react+dice" or "scale+knn"
+// means: the shaping parts of all, in that order, and the score of the one that has one of its own, or else the energy.
+// A composition's parameters are named PART.NAME. New errors for an unknown name and then lists the known ones, for a
+// composition of two scores, and for a parameter that the method does not have or that lies outside its range.
 func New(name string, o Options) (Method, error) {
 	k, err := LookUp(name)
 	if err != nil {
@@ -175,7 +175,8 @@ func (k Kind) settings(given map[string]float64) (map[string]float64, error) {
 	return params, nil
 }
 
-// LookUp returns the kind of that name, or the composition that it means. It errors for an unknown name and lists the known ones.
+// LookUp returns the kind of that name, or the composition that it means. It errors for an unknown name and lists the
+// known ones.
 func LookUp(name string) (Kind, error) {
 	kinds := Kinds()
 	for _, k := range kinds {

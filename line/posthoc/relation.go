@@ -8,9 +8,9 @@ import (
 	"github.com/line-ood/goline/internal/linalg"
 )
 
-// relation is the neural relation graph score of Kim et al. (NeurIPS 2023): the sum, over the in-distribution samples j, of the
-// similarities r_j = max(0, cos(z, z_j)) <p, p_j> that exceed a threshold, each to a power. p is the softmax of the logits. Features
-// that are all zero have cosine 0.
+// relation is the neural relation graph score of Kim et al. (NeurIPS 2023): the sum, over the in-distribution samples
+// j, of the similarities r_j = max(0, cos(z, z_j)) <p, p_j> that exceed a threshold, each to a power. p is the softmax
+// of the logits. Features that are all zero have cosine 0.
 var relation = Kind{
 	Name: "relation", Doc: "sum over ID samples of max(0, cos(z,z_j))<p,p_j> where it exceeds .03", Source: "Kim et al., NeurIPS 2023", FittedOn: ID,
 	Params: []Parameter{

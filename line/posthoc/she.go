@@ -2,9 +2,9 @@ package posthoc
 
 import "context"
 
-// she is the simplified Hopfield energy of Zhang et al. (ICLR 2023): <z, M_c>, where c is the predicted class and M_c, the stored
-// pattern, the mean features of the in-distribution samples of class c that are predicted as c. Where there is no such sample, M_c
-// is the mean of all samples of class c, and zero where there is none.
+// she is the simplified Hopfield energy of Zhang et al. (ICLR 2023): <z, M_c>, where c is the predicted class and M_c,
+// the stored pattern, the mean features of the in-distribution samples of class c that are predicted as c. Where there
+// is no such sample, M_c is the mean of all samples of class c, and zero where there is none.
 var she = Kind{
 	Name: "she", Doc: "<z, mean z of correctly classified ID samples of the predicted class>", Source: "Zhang et al., ICLR 2023", FittedOn: Labels,
 	Part: func(_ map[string]float64, workers int) (Part, error) {

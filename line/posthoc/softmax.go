@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// softmax holds what log-probabilities are computed from without cancellation: log p of the largest logit is close to 0 where the
-// network is sure, and so are all the others' probabilities.
+// softmax holds what log-probabilities are computed from without cancellation: log p of the largest logit is close to 0
+// where the network is sure, and so are all the others' probabilities.
 type softmax struct {
 	top    int     // the class of the largest logit, the first of equals
 	max    float64 // its logit

@@ -8,8 +8,8 @@ import (
 // Sizer is implemented by methods that tell how much memory what they learned takes.
 type Sizer interface{ Bytes() int64 }
 
-// Bytes is the memory that the fitted parts hold: their states and what those that are a [Sizer] derive from it, without the
-// network's own head.
+// Bytes is the memory that the fitted parts hold: their states and what those that are a [Sizer] derive from it,
+// without the network's own head.
 func (m *composed) Bytes() int64 {
 	var sum int64
 	for _, p := range m.parts() {
@@ -28,8 +28,8 @@ func (m *composed) Bytes() int64 {
 	return sum
 }
 
-// State returns what a fitted method of this package learned, by name, "PART.Field": float64, int, []float64, []float32, []int32
-// or []int, not copied. It errors for methods of other packages and before a needed Fit.
+// State returns what a fitted method of this package learned, by name, "PART.Field": float64, int, []float64,
+// []float32, []int32 or []int, not copied. It errors for methods of other packages and before a needed Fit.
 func State(m Method) (map[string]any, error) {
 	c, ok := m.(*composed)
 	if !ok {
@@ -46,8 +46,9 @@ func State(m Method) (map[string]any, error) {
 	return state, err
 }
 
-// Restore gives a method the state that [State] returned of one of the same name and parameters, for the same network: the method
-// then scores as that one did. It errors for a value that is missing or of another type; m is then not fitted.
+// Restore gives a method the state that [State] returned of one of the same name and parameters, for the same network:
+// the method then scores as that one did. It errors for a value that is missing or of another type; m is then not
+// fitted.
 func Restore(m Method, head Head, state map[string]any) error {
 	c, ok := m.(*composed)
 	if !ok {
@@ -82,8 +83,8 @@ func Restore(m Method, head Head, state map[string]any) error {
 	return nil
 }
 
-// Restored is implemented by stateful parts that derive something from their state and head, or check the lengths of what a file
-// gave: it is called once the state has been set.
+// Restored is implemented by stateful parts that derive something from their state and head, or check the lengths of
+// what a file gave: it is called once the state has been set.
 type Restored interface{ Restored(head Head) error }
 
 // eachState visits the fields of all states in their order.

@@ -2,12 +2,13 @@ package posthoc
 
 import "context"
 
-// chunks is into how many parts sums over samples are split: enough for many workers, few enough to keep all parts in memory.
+// chunks is into how many parts sums over samples are split: enough for many workers, few enough to keep all parts in
+// memory.
 const chunks = 256
 
-// sumOver adds up something of each of n samples, shape [width]. start makes a function for one goroutine, which adds sample i to
-// sum. The samples are added in parts that depend on n alone, and the parts in their order, so that the sums are the same bits for
-// any number of workers.
+// sumOver adds up something of each of n samples, shape [width]. start makes a function for one goroutine, which adds
+// sample i to sum. The samples are added in parts that depend on n alone, and the parts in their order, so that the
+// sums are the same bits for any number of workers.
 func sumOver(ctx context.Context, n, width, workers int, start func() func(sum []float64, i int)) ([]float64, error) {
 	size := (n + chunks - 1) / chunks
 	parts := make([][]float64, (n+size-1)/size)

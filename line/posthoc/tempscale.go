@@ -7,11 +7,11 @@ import (
 	"slices"
 )
 
-// tempScale is temperature scaling of Guo et al. (On Calibration of Modern Neural Networks, ICML 2017): max_k of softmax(l/T), with T
-// the temperature of the least negative log-likelihood on labelled in-distribution samples, those of unknown label left out. Samples
-// that the network was trained on, which it nearly all classifies right, give a temperature that is too low: fit it to held-out ones.
-// Where no finite temperature is best, because each label has the largest logit or because the labels' logits are on average no
-// larger than the mean logit, T is 1.
+// tempScale is temperature scaling of Guo et al. (On Calibration of Modern Neural Networks, ICML 2017): max_k of
+// softmax(l/T), with T the temperature of the least negative log-likelihood on labelled in-distribution samples, those
+// of unknown label left out. Samples that the network was trained on, which it nearly all classifies right, give a
+// temperature that is too low: fit it to held-out ones. Where no finite temperature is best, because each label has the
+// largest logit or because the labels' logits are on average no larger than the mean logit, T is 1.
 var tempScale = Kind{
 	Name: "tempscale", Doc: "max of softmax(l/T), T of the least negative log-likelihood on held-out labelled samples",
 	Source: "Guo et al., ICML 2017", FittedOn: Labels,
@@ -57,9 +57,9 @@ func (s *tempScore) Score() func(*Block, []float64) {
 	})
 }
 
-// bestInverseTemperature returns 1/T of the least negative log-likelihood. In β = 1/T that is convex, so that its slope, the sum over
-// the samples of the mean of l under softmax(βl) minus the label's l, rises from β = 0 on: the root is enclosed and then found by
-// Newton's method, which bisection takes over from where a step leaves the enclosure.
+// bestInverseTemperature returns 1/T of the least negative log-likelihood. In β = 1/T that is convex, so that its
+// slope, the sum over the samples of the mean of l under softmax(βl) minus the label's l, rises from β = 0 on: the root
+// is enclosed and then found by Newton's method, which bisection takes over from where a step leaves the enclosure.
 func bestInverseTemperature(ctx context.Context, s Samples, labelled []int, workers int) (float64, error) {
 	slope := func(beta float64) (value, derivative float64, err error) {
 		sum, err := sumOver(ctx, len(labelled), 2, workers, func() func([]float64, int) {

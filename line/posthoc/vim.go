@@ -5,10 +5,11 @@ import (
 	"math"
 )
 
-// vim is virtual-logit matching of Wang et al. (CVPR 2022): LSE(l) - a ‖P(z - u)‖, where u = -W^+ b is the origin of the head, P the
-// projection on what the principal directions of the in-distribution z - u leave, the eigenvectors of their second moments with the
-// largest eigenvalues, and a = mean max l / mean ‖P(z - u)‖ over the in-distribution samples. Directions whose eigenvalues equal
-// each other but for rounding stand on one side together, that of P. Where in-distribution samples leave nothing, a is 0.
+// vim is virtual-logit matching of Wang et al. (CVPR 2022): LSE(l) - a ‖P(z - u)‖, where u = -W^+ b is the origin of
+// the head, P the projection on what the principal directions of the in-distribution z - u leave, the eigenvectors of
+// their second moments with the largest eigenvalues, and a = mean max l / mean ‖P(z - u)‖ over the in-distribution
+// samples. Directions whose eigenvalues equal each other but for rounding stand on one side together, that of P. Where
+// in-distribution samples leave nothing, a is 0.
 var vim = Kind{
 	Name: "vim", Doc: "LSE(l) - a ‖P(z-u)‖, P off the principal space, u = -W⁺b", Source: "Wang et al., CVPR 2022", FittedOn: ID,
 	Params: []Parameter{principalDimension},

@@ -9,11 +9,13 @@ import (
 	"github.com/line-ood/goline/internal/linalg"
 )
 
-// WeiPer of Granz, Heurich and Landgraf (OOD Detection using Weight Perturbations of Class Projections, NeurIPS 2024) looks at logits
-// of r perturbed heads: w_k + delta ‖w_k‖ u for each class k, u a random direction of its own, the biases as they are. The directions
-// depend on the seed alone: u of class k in repeat i consists of normal variates of PCG(seed, i K + k), divided by their length.
+// WeiPer of Granz, Heurich and Landgraf (OOD Detection using Weight Perturbations of Class Projections, NeurIPS 2024)
+// looks at logits of r perturbed heads: w_k + delta ‖w_k‖ u for each class k, u a random direction of its own, the
+// biases as they are. The directions depend on the seed alone: u of class k in repeat i consists of normal variates of
+// PCG(seed, i K + k), divided by their length.
 //
-// The heads take 8 r K D bytes and r K D multiplications a sample: 1.6 GB and 0.2 thousand million for r = 100, K = 1000, D = 2048.
+// The heads take 8 r K D bytes and r K D multiplications a sample: 1.6 GB and 0.2 thousand million for r = 100, K =
+// 1000, D = 2048.
 
 // weiperMSP is MSP_W of that paper: the mean over the perturbed heads of their maximum softmax probability.
 var weiperMSP = Kind{
@@ -116,8 +118,8 @@ func perturb(dst []float64, w []float32, delta float64, rng *rand.Rand) {
 	}
 }
 
-// logits returns a function, for one goroutine, that hands on each perturbed head's logits of each of n samples: head by head, and
-// for a head in the order of the samples.
+// logits returns a function, for one goroutine, that hands on each perturbed head's logits of each of n samples: head
+// by head, and for a head in the order of the samples.
 func (p *perturbed) logits() func(z []float64, n, workers int, use func(sample int, l []float64)) {
 	var l []float64
 	return func(z []float64, n, workers int, use func(sample int, l []float64)) {

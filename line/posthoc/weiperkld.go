@@ -7,14 +7,16 @@ import (
 	"slices"
 )
 
-// weiperKLD is WeiPer+KLD of Granz, Heurich and Landgraf (NeurIPS 2024): -(KL_z + lambda1 KL_l - lambda2 MSP_W). MSP_W is the score of
-// weiper-msp. KL_z is the symmetric Kullback-Leibler divergence between the histogram of a sample's features, all neurons together,
-// and the mean histogram of the in-distribution samples; KL_l the same for the logits of all perturbed heads. Histograms have bins of
-// equal width over the range of the in-distribution values; values outside count for none of the bins but among all. A sample's own
-// histogram is smoothed by a window of s1 (features) or s2 (logits) bins, its ends repeated; then 0.01 or 0.025 is added to each bin
-// of both, and both are divided by their sum. Defaults are those of the authors' code for CIFAR-10.
+// weiperKLD is WeiPer+KLD of Granz, Heurich and Landgraf (NeurIPS 2024): -(KL_z + lambda1 KL_l - lambda2 MSP_W). MSP_W
+// is the score of weiper-msp. KL_z is the symmetric Kullback-Leibler divergence between the histogram of a sample's
+// features, all neurons together, and the mean histogram of the in-distribution samples; KL_l the same for the logits
+// of all perturbed heads. Histograms have bins of equal width over the range of the in-distribution values; values
+// outside count for none of the bins but among all. A sample's own histogram is smoothed by a window of s1 (features)
+// or s2 (logits) bins, its ends repeated; then 0.01 or 0.025 is added to each bin of both, and both are divided by
+// their sum. Defaults are those of the authors' code for CIFAR-10.
 //
-// The histogram of the logits is learned from evenly spaced samples where all would take more than 3·10^11 multiplications.
+// The histogram of the logits is learned from evenly spaced samples where all would take more than 3·10^11
+// multiplications.
 var weiperKLD = Kind{
 	Name: "weiper-kld", Doc: "-(KL of the histogram of z + lambda1 KL of that of perturbed logits - lambda2 weiper-msp)", Source: weiperSource,
 	FittedOn: ID,
@@ -203,7 +205,8 @@ func (s *weiperKLDScore) Score() func(*Block, []float64) {
 	}
 }
 
-// divergence is the symmetric Kullback-Leibler divergence between p and counts over their total, smoothed; eps is added to both.
+// divergence is the symmetric Kullback-Leibler divergence between p and counts over their total, smoothed; eps is added
+// to both.
 func (s *weiperKLDScore) divergence(p, counts []float64, total float64, window int, eps float64, smoothed []float64) float64 {
 	left := (window - 1) / 2
 	var ps, qs float64

@@ -14,8 +14,9 @@ import (
 // already normalised, as for a program of the classifier itself. The stream is read once: the network runs forward,
 // backward where an image is changed along a gradient, and once more for each changed version of the image.
 //
-// It errors for a name that is not known, for a network without the feature map that a name needs (wrapping [ErrNoMap]) or without
-// a linear last layer (wrapping [nets.ErrNoHead]), with the stream's or ctx's error, and for a value that is not finite.
+// It errors for a name that is not known, for a network without the feature map that a name needs (wrapping [ErrNoMap])
+// or without a linear last layer (wrapping [nets.ErrNoHead]), with the stream's or ctx's error, and for a value that is
+// not finite.
 func Compute(ctx context.Context, net nets.Classifier, names []string, images graph.Batches, o graph.Options) (map[string]posthoc.Extra, error) {
 	c := computation{net: net}
 	for _, name := range slices.Compact(slices.Sorted(slices.Values(names))) {
@@ -143,8 +144,8 @@ func (c *computation) run(ctx context.Context, images graph.Batches) error {
 	return c.finite()
 }
 
-// changed runs the images through the first program, keeps what comes of their feature maps, and yields each batch changed for
-// each need in turn.
+// changed runs the images through the first program, keeps what comes of their feature maps, and yields each batch
+// changed for each need in turn.
 func (c *computation) changed(ctx context.Context, images graph.Batches) graph.Batches {
 	return func(yield func(graph.Batch, error) bool) {
 		var seen tee

@@ -2,8 +2,9 @@ package probe
 
 import "gonum.org/v1/gonum/mat"
 
-// withoutFirst returns the mean over the pixels of a feature map [channel, pixel] from which its first singular pair, s₁u₁v₁ᵀ, has
-// been taken (RankFeat; Song et al., NeurIPS 2022): [channel]. The pair comes from the eigenvectors of the pixels' Gram matrix.
+// withoutFirst returns the mean over the pixels of a feature map [channel, pixel] from which its first singular pair,
+// s₁u₁v₁ᵀ, has been taken (RankFeat; Song et al., NeurIPS 2022): [channel]. The pair comes from the eigenvectors of the
+// pixels' Gram matrix.
 func withoutFirst(m []float32, channels, pixels int) []float64 {
 	gram := mat.NewSymDense(pixels, nil)
 	for p := range pixels {

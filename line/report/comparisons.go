@@ -6,9 +6,9 @@ import (
 	"github.com/jedib0t/go-pretty/v6/table"
 )
 
-// ComparisonTable returns the comparisons as rows: the difference of the methods' average AUROC with its interval, its p-value, and
-// that corrected for all comparisons made. It is "" where none was made; it ends without a newline. It errors if the result is not
-// valid.
+// ComparisonTable returns the comparisons as rows: the difference of the methods' average AUROC with its interval, its
+// p-value, and that corrected for all comparisons made. It is "" where none was made; it ends without a newline. It
+// errors if the result is not valid.
 func (r Result) ComparisonTable(f Format) (string, error) {
 	if err := r.Validate(); err != nil || len(r.Comparisons) == 0 {
 		return "", err

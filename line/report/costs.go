@@ -8,9 +8,10 @@ import (
 	"github.com/jedib0t/go-pretty/v6/table"
 )
 
-// CostTable returns methods as rows with the seconds that they fitted for, the microseconds that one sample takes to score, and the
-// memory that they hold, where it is known, and where labels of the ID set are known how well their scores find wrong predictions
-// of the classifier. The text ends without a newline. It errors if the result is not valid.
+// CostTable returns methods as rows with the seconds that they fitted for, the microseconds that one sample takes to
+// score, and the memory that they hold, where it is known, and where labels of the ID set are known how well their
+// scores find wrong predictions of the classifier. The text ends without a newline. It errors if the result is not
+// valid.
 func (r Result) CostTable(f Format) (string, error) {
 	if err := r.Validate(); err != nil {
 		return "", err

@@ -19,9 +19,9 @@ const (
 // Coverage is a point of an accuracy-coverage curve, both fractions.
 type Coverage struct{ Coverage, Accuracy float64 }
 
-// AccuracyCoverage returns how accurate the network is on the labelled samples with the highest scores, by the share of them that is
-// accepted: one point for each distinct score, from the highest down, the last with all samples. Samples of equal score are accepted
-// together. It errors where no sample is labelled, the lengths differ, or a score is NaN.
+// AccuracyCoverage returns how accurate the network is on the labelled samples with the highest scores, by the share of
+// them that is accepted: one point for each distinct score, from the highest down, the last with all samples. Samples
+// of equal score are accepted together. It errors where no sample is labelled, the lengths differ, or a score is NaN.
 func AccuracyCoverage(scores []float64, outcomes []Outcome) ([]Coverage, error) {
 	if len(scores) != len(outcomes) {
 		return nil, fmt.Errorf("report: accuracy by coverage: expected an outcome for each of %d scores, got %d", len(scores), len(outcomes))

@@ -11,11 +11,11 @@ import (
 
 // WriteCSV writes one row for each method and OOD set, with a header: method, ood, n, the rates in percent under their
 // JSON names, with intervals as NAME_lo and NAME_hi if any set has them (empty where a set has none), and the method's
-// fit_seconds, us_per_sample and params ("clip = 1, p_a = 90"). What a result has beyond that follows in columns of its own: bytes,
-// group with group_fpr95 and group_auroc (means over the group), average_fpr95 and average_auroc, standard deviations over checkpoints as
-// NAME_sd, full-spectrum rates as fs_NAME, aurc and misclassification_auroc, and, where all comparisons are with one method, that
-// as compared_with, with difference, difference_lo, difference_hi, p and p_adjusted. Names are quoted as RFC 4180 asks. It errors if
-// the result is not valid.
+// fit_seconds, us_per_sample and params ("clip = 1, p_a = 90"). What a result has beyond that follows in columns of its
+// own: bytes, group with group_fpr95 and group_auroc (means over the group), average_fpr95 and average_auroc, standard
+// deviations over checkpoints as NAME_sd, full-spectrum rates as fs_NAME, aurc and misclassification_auroc, and, where
+// all comparisons are with one method, that as compared_with, with difference, difference_lo, difference_hi, p and
+// p_adjusted. Names are quoted as RFC 4180 asks. It errors if the result is not valid.
 func (r Result) WriteCSV(w io.Writer) error {
 	if err := r.Validate(); err != nil {
 		return err

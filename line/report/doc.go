@@ -1,5 +1,5 @@
-// Package report presents the results of an evaluation: as JSON and CSV for programs, as tables for a terminal, LaTeX or a
-// Markdown page, and as one self-contained HTML file with curves, histograms and pictures. It computes no score.
+// Package report presents the results of an evaluation: as JSON and CSV for programs, as tables for a terminal, LaTeX
+// or a Markdown page, and as one self-contained HTML file with curves, histograms and pictures. It computes no score.
 //
 // In memory every rate is a fraction in [0, 1]; everything written shows percent. Methods and OOD sets keep the order
 // in which they are given. Names come from users and are escaped in whatever is written.

@@ -16,8 +16,8 @@ type Provenance struct {
 	Facts   []Fact // such as versions and data sets, in the order in which they are shown
 	// Predictions says what the network takes the samples of sets for; nil to leave it out.
 	Predictions []Predictions
-	// Outcomes says for each ID sample, in the order of its scores, whether the network classifies it right; nil to leave out how
-	// accuracy depends on coverage.
+	// Outcomes says for each ID sample, in the order of its scores, whether the network classifies it right; nil to leave
+	// out how accuracy depends on coverage.
 	Outcomes []Outcome
 	// Pictures are the extremes of sets; nil to leave them out.
 	Pictures []Pictures
@@ -35,11 +35,12 @@ type Section struct {
 	Body  template.HTML // written to the page unescaped
 }
 
-// WriteHTML writes the result as one HTML file that needs nothing else: what the method is, a table that can be sorted, what the methods
-// cost, receiver operating characteristics and precision against recall with a curve for each row of the table, accuracy by coverage,
-// histograms of scores, all metrics with their intervals, tests of methods against each other, how parameters were chosen, pictures,
-// what samples are taken for, and where the result comes from. It suits narrow and wide screens, light and dark ones, and paper; its
-// script sorts and highlights, and nothing is missing without it.
+// WriteHTML writes the result as one HTML file that needs nothing else: what the method is, a table that can be sorted,
+// what the methods cost, receiver operating characteristics and precision against recall with a curve for each row of
+// the table, accuracy by coverage, histograms of scores, all metrics with their intervals, tests of methods against
+// each other, how parameters were chosen, pictures, what samples are taken for, and where the result comes from. It
+// suits narrow and wide screens, light and dark ones, and paper; its script sorts and highlights, and nothing is
+// missing without it.
 //
 // scores may hold some of the methods, each with all OOD sets, or be nil for a report without figures. Nothing is
 // written unless the whole report could be made.

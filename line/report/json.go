@@ -26,12 +26,13 @@ func (r Result) WriteJSON(w io.Writer) error {
 	return err
 }
 
-// MarshalJSON validates the result and encodes it. Rates are in percent, rounded to nine decimals; methods and OOD
-// sets are objects whose members keep the order of the slices. An unknown accuracy (NaN) becomes null; any other
-// number that JSON does not have is an error. Where there are intervals, a rate such as "fpr95" is accompanied by
-// "fpr95_ci": [lo, hi], and the result by "bootstrap": {"resamples", "level"}. What a result does not have is left out:
-// "csid" and "full_spectrum" (each ID set with its accuracy, and a method's rates), "checkpoints" (with standard deviations such as
-// "fpr95_sd"), a method's "tuning", "groups" and "misclassification", and "comparisons", whose p-values are numbers in [0, 1].
+// MarshalJSON validates the result and encodes it. Rates are in percent, rounded to nine decimals; methods and OOD sets
+// are objects whose members keep the order of the slices. An unknown accuracy (NaN) becomes null; any other number that
+// JSON does not have is an error. Where there are intervals, a rate such as "fpr95" is accompanied by "fpr95_ci": [lo,
+// hi], and the result by "bootstrap": {"resamples", "level"}. What a result does not have is left out: "csid" and
+// "full_spectrum" (each ID set with its accuracy, and a method's rates), "checkpoints" (with standard deviations such
+// as "fpr95_sd"), a method's "tuning", "groups" and "misclassification", and "comparisons", whose p-values are numbers
+// in [0, 1].
 func (r Result) MarshalJSON() ([]byte, error) {
 	if err := r.Validate(); err != nil {
 		return nil, err

@@ -51,8 +51,8 @@ func (m Method) object(several bool) (object, error) {
 	return o, nil
 }
 
-// setObjects are members for OOD sets, their average, and their groups where there are some, each with its standard deviations,
-// nil for none.
+// setObjects are members for OOD sets, their average, and their groups where there are some, each with its standard
+// deviations, nil for none.
 func setObjects(sets []OOD, spread []Average, average *Average, groups []Average) object {
 	ood := object{}
 	for i, o := range sets {

@@ -6,9 +6,10 @@ import (
 	"strings"
 )
 
-// WriteLaTeX writes the table of methods and OOD sets as a LaTeX tabular for the package booktabs, to be read by \input: FPR95 and
-// AUROC in percent with two decimals, the best of each column bold, averages last. With several checkpoints "± sd" follows each rate.
-// Its comments say what is needed and what the numbers are. It errors if the result is not valid.
+// WriteLaTeX writes the table of methods and OOD sets as a LaTeX tabular for the package booktabs, to be read by
+// \input: FPR95 and AUROC in percent with two decimals, the best of each column bold, averages last. With several
+// checkpoints "± sd" follows each rate. Its comments say what is needed and what the numbers are. It errors if the
+// result is not valid.
 func (r Result) WriteLaTeX(w io.Writer) error {
 	if err := r.Validate(); err != nil {
 		return err

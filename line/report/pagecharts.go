@@ -36,8 +36,8 @@ type legendEntry struct {
 	Name, Class, Values string
 }
 
-// newCharts checks that scores are of the result's methods and sets, and chooses the methods with colours: LINe, and those with the
-// highest average AUROC.
+// newCharts checks that scores are of the result's methods and sets, and chooses the methods with colours: LINe, and
+// those with the highest average AUROC.
 func newCharts(r Result, scores []Scores) (*charts, error) {
 	c := &charts{result: r, scores: scores, slot: map[int]int{}}
 	if err := unique("scores of method", len(scores), func(i int) string { return scores[i].Method }); err != nil {

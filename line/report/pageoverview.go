@@ -41,8 +41,8 @@ func (r Result) overview(id string, c *charts) overview {
 	return out
 }
 
-// averagesFirst returns the table's columns with the average over all sets first, then those of groups, then the sets, and the class
-// of each: "overall", "group" or "set".
+// averagesFirst returns the table's columns with the average over all sets first, then those of groups, then the sets,
+// and the class of each: "overall", "group" or "set".
 func (r Result) averagesFirst() (columns []column, classes []string) {
 	all := r.columns(LINeFPR)
 	sets, last := len(r.Methods[0].OOD), len(all)-1

@@ -177,7 +177,8 @@ func (v *view) draw(r Result, c *charts, p Provenance) error {
 	return err
 }
 
-// FormatParams lists parameters by name, as tables show them: "clip = 1, p_a = 90". What a terminal cannot print is escaped.
+// FormatParams lists parameters by name, as tables show them: "clip = 1, p_a = 90". What a terminal cannot print is
+// escaped.
 func FormatParams(params map[string]any) string {
 	var out []string
 	for _, name := range slices.Sorted(maps.Keys(params)) {

@@ -22,8 +22,8 @@ type ClassCount struct {
 	N     int
 }
 
-// ClassLabel is a class as tables show it: "4 (hammerhead)", or "4" where there is no name for it. What a terminal cannot print is
-// escaped.
+// ClassLabel is a class as tables show it: "4 (hammerhead)", or "4" where there is no name for it. What a terminal
+// cannot print is escaped.
 func ClassLabel(names []string, class int) string {
 	if class < 0 || class >= len(names) || names[class] == "" {
 		return fmt.Sprint(class)
@@ -31,8 +31,8 @@ func ClassLabel(names []string, class int) string {
 	return printable(fmt.Sprintf("%d (%s)", class, names[class]))
 }
 
-// CountPredictions counts predicted classes, each at least 0, and keeps the most frequent: at most top, of equals the lower class
-// first. names may be nil, or hold fewer names than there are classes.
+// CountPredictions counts predicted classes, each at least 0, and keeps the most frequent: at most top, of equals the
+// lower class first. names may be nil, or hold fewer names than there are classes.
 func CountPredictions(set string, predicted []int, names []string, top int) Predictions {
 	count := map[int]int{}
 	for _, class := range predicted {

@@ -74,12 +74,13 @@ type Method struct {
 	// Misclassification says how well the scores tell wrong predictions on the ID set from right ones; nil without labels.
 	Misclassification *Misclassification
 	OOD               []OOD
-	// Spread holds standard deviations over checkpoints of the network, in the order of OOD, where there are several; AverageSpread
-	// and GroupSpread are those of Average and, in their order, of Groups.
+	// Spread holds standard deviations over checkpoints of the network, in the order of OOD, where there are several;
+	// AverageSpread and GroupSpread are those of Average and, in their order, of Groups.
 	Spread        []Average
 	AverageSpread Average
 	GroupSpread   []Average
-	// FullSpectrum holds what OOD holds, in its order, with covariate-shifted ID sets counted as ID; empty without such sets.
+	// FullSpectrum holds what OOD holds, in its order, with covariate-shifted ID sets counted as ID; empty without such
+	// sets.
 	FullSpectrum []OOD
 }
 
@@ -114,7 +115,8 @@ type OOD struct {
 	N       int
 	Metrics metrics.Metrics
 	CI      *metrics.Intervals // nil if not computed
-	// TieAware is [metrics.FPR95TieAware] where ties straddle the threshold of FPR95, whose value then says little; nil elsewhere.
+	// TieAware is [metrics.FPR95TieAware] where ties straddle the threshold of FPR95, whose value then says little; nil
+	// elsewhere.
 	TieAware *float64
 }
 

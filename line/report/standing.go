@@ -100,7 +100,8 @@ func (r Result) index(name string) int {
 	return -1
 }
 
-// ranks returns the place of method i among all by its means over some sets, 1 for the best; equals share the better place.
+// ranks returns the place of method i among all by its means over some sets, 1 for the best; equals share the better
+// place.
 func (r Result) ranks(i int, belongs func(set int) bool) (fpr, auroc int) {
 	mine := r.Methods[i].mean(belongs)
 	fpr, auroc = 1, 1

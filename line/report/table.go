@@ -44,8 +44,8 @@ func (c Convention) of(a Average) float64 {
 // TableOptions says how a table looks. The zero value is plain text.
 type TableOptions struct {
 	Format Format
-	// Highlight makes the best values of each column bold, with a terminal's escape codes in Text, with asterisks in Markdown and with
-	// b elements in HTML; values that look the same are all best.
+	// Highlight makes the best values of each column bold, with a terminal's escape codes in Text, with asterisks in
+	// Markdown and with b elements in HTML; values that look the same are all best.
 	Highlight bool
 	FPR       Convention
 	// FullSpectrum asks for the rates with covariate-shifted ID sets counted as ID, which the result must have.
@@ -57,9 +57,10 @@ func (r Result) Table(f Format, highlight bool) (string, error) {
 	return r.TableWith(TableOptions{Format: f, Highlight: highlight})
 }
 
-// TableWith returns methods with their parameters as rows and OOD sets as columns, behind them the averages of groups and of all
-// sets, each cell "FPR95 / AUROC" in percent with two decimals, with standard deviations where there are several checkpoints, and a
-// caption that says so. The text ends without a newline. It errors if the result is not valid, or lacks what is asked for.
+// TableWith returns methods with their parameters as rows and OOD sets as columns, behind them the averages of groups
+// and of all sets, each cell "FPR95 / AUROC" in percent with two decimals, with standard deviations where there are
+// several checkpoints, and a caption that says so. The text ends without a newline. It errors if the result is not
+// valid, or lacks what is asked for.
 func (r Result) TableWith(o TableOptions) (string, error) {
 	if err := r.Validate(); err != nil {
 		return "", err
@@ -135,7 +136,8 @@ func newTable(texts int, header []string) table.Writer {
 	return w
 }
 
-// fullSpectrum is the result with covariate-shifted ID sets counted as ID; standard deviations over checkpoints are none of its.
+// fullSpectrum is the result with covariate-shifted ID sets counted as ID; standard deviations over checkpoints are
+// none of its.
 func (r Result) fullSpectrum() Result {
 	r.ID, r.Checkpoints = *r.FullSpectrum, min(r.Checkpoints, 1)
 	r.Methods = slices.Clone(r.Methods)
@@ -264,8 +266,8 @@ func (r Result) columns(fpr Convention) []column {
 	return columns
 }
 
-// markBest compares what is shown: shorter numbers are smaller, numbers of one length compare as text. FPR95 at a threshold that ties
-// straddle is never the best.
+// markBest compares what is shown: shorter numbers are smaller, numbers of one length compare as text. FPR95 at a
+// threshold that ties straddle is never the best.
 func markBest(column []cell) {
 	less := func(a, b string) bool { return len(a) < len(b) || len(a) == len(b) && a < b }
 	lowest, highest := "", column[0].AUROC

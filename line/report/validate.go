@@ -9,9 +9,9 @@ import (
 	"github.com/line-ood/goline/line/metrics"
 )
 
-// Validate errors if there is no method, a name is empty, not UTF-8 or used twice, the methods differ in their OOD sets, or a
-// number is not what it can be: rates and p-values in [0, 1], times finite and not negative. Accuracies and the AUROC of
-// misclassification may be NaN.
+// Validate errors if there is no method, a name is empty, not UTF-8 or used twice, the methods differ in their OOD
+// sets, or a number is not what it can be: rates and p-values in [0, 1], times finite and not negative. Accuracies and
+// the AUROC of misclassification may be NaN.
 func (r Result) Validate() error {
 	if len(r.Methods) == 0 {
 		return fmt.Errorf("report: no methods")

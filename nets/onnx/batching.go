@@ -66,7 +66,8 @@ func (t *tracer) reshapeBatching(from []int, b batching, to []int) (batching, er
 	return batching{}, unsupportedf("shape %v to %v mixes the samples of a batch", from, to)
 }
 
-// freeTarget rewrites the target of a reshape in a file that fixes a batch of 1 for the tracer's batch. The target has no -1.
+// freeTarget rewrites the target of a reshape in a file that fixes a batch of 1 for the tracer's batch. The target has
+// no -1.
 func (t *tracer) freeTarget(x *value, target []int) ([]int, error) {
 	b := x.batch
 	before := product(x.shape[:b.axis]) * b.outer
@@ -175,7 +176,8 @@ func (v *value) constantFor(n int) *constant {
 	return wide.reshaped(v.shapeFor(n)...)
 }
 
-// elementwise returns the shape and the batching of an elementwise result, and the inputs with constants brought to fit.
+// elementwise returns the shape and the batching of an elementwise result, and the inputs with constants brought to
+// fit.
 func (t *tracer) elementwise(in ...*value) ([]*value, []int, batching, error) {
 	rank := 0
 	for _, v := range in {

@@ -6,7 +6,8 @@ import (
 	"slices"
 )
 
-// constant is a tensor of known values: elements in row-major order, in one of the slices. A rank of 0 and axes of size 0 are allowed.
+// constant is a tensor of known values: elements in row-major order, in one of the slices. A rank of 0 and axes of size
+// 0 are allowed.
 type constant struct {
 	elem  elem
 	shape []int
@@ -166,7 +167,8 @@ func (t *constant) reshaped(shape ...int) *constant {
 	return &out
 }
 
-// copied returns a tensor of its own memory, which fill puts together of ranges of t: n elements from src on, step apart.
+// copied returns a tensor of its own memory, which fill puts together of ranges of t: n elements from src on, step
+// apart.
 func (t *constant) copied(shape []int, fill func(copyRange func(dst, src, n, step int))) *constant {
 	out := newConstant(t.elem, shape...)
 	fill(func(dst, src, n, step int) {

@@ -33,8 +33,8 @@ func (n *node) describe() string {
 	return fmt.Sprintf("node %q (%s)", n.name, op)
 }
 
-// ordered decodes nodes and sorts them so that each comes after what it reads. known holds the names that are there before,
-// and all names afterwards.
+// ordered decodes nodes and sorts them so that each comes after what it reads. known holds the names that are there
+// before, and all names afterwards.
 func (d *decoder) ordered(nodes []*pb.NodeProto, known map[string]bool, opsets map[string]int, depth int) ([]*node, error) {
 	if d.nodes += len(nodes); d.nodes > maxNodes {
 		return nil, fmt.Errorf("more than %d nodes", maxNodes)

@@ -2,8 +2,8 @@ package onnx
 
 import "slices"
 
-// Which elements of a constant depend on the batch size is followed through shape arithmetic, because a file that fixes its batch
-// writes part of a shape as it was at export, and computes the rest from the shapes of values.
+// Which elements of a constant depend on the batch size is followed through shape arithmetic, because a file that fixes
+// its batch writes part of a shape as it was at export, and computes the rest from the shapes of values.
 
 // maskLimit bounds the constants that are followed element by element: they are shapes.
 const maskLimit = 1 << 12
@@ -22,7 +22,8 @@ func (v *value) maskOf() *constant {
 	return mask
 }
 
-// moving holds the operators that move elements of their first input and keep them; those of a concatenation are all moved.
+// moving holds the operators that move elements of their first input and keep them; those of a concatenation are all
+// moved.
 var moving = []string{
 	"Gather", "Slice", "Concat", "Unsqueeze", "Squeeze", "Reshape", "Flatten", "Transpose", "Expand", "Identity", "Split", "Tile",
 }

@@ -13,7 +13,8 @@ type Layer struct {
 	// Kind is the operation; Operators are the operators of the file that it was made from, in order.
 	Kind      string
 	Operators []string
-	// Output is the shape of the value for one image; where the samples do not lie along the first axis, that for one sample.
+	// Output is the shape of the value for one image; where the samples do not lie along the first axis, that for one
+	// sample.
 	Output []int
 	// Params is the number of parameter values, MultiplyAdds that of multiplications with an addition for one image.
 	Params       int

@@ -1,4 +1,5 @@
-// Package onnx reads image classifiers from ONNX files into goline's expression graph, and writes models out as such files.
+// Package onnx reads image classifiers from ONNX files into goline's expression graph, and writes models out as such
+// files.
 //
 //	net, err := onnx.Open("model.onnx", onnx.Options{Preprocessing: p})
 //	prog, err := graph.Compile(net, graph.Options{})
@@ -11,6 +12,6 @@
 // (https://onnx.ai/onnx/operators). What cannot be expressed is one [UnsupportedError], which lists every such node.
 // A file is not trusted: sizes are checked before memory is taken, and external data stays in the file's folder.
 //
-// [Export] goes the other way. It writes every operation of package graph but those of training, of gradients and of coalitions
-// given as bits. What it writes of a network is read as the same network.
+// [Export] goes the other way. It writes every operation of package graph but those of training, of gradients and of
+// coalitions given as bits. What it writes of a network is read as the same network.
 package onnx

@@ -53,8 +53,8 @@ func (p *program) name() *named {
 	return n
 }
 
-// worthTapping tells whether a value can be looked at: one that several instructions read, and what comes out of a pooling,
-// where nothing that follows is fused with it in any case.
+// worthTapping tells whether a value can be looked at: one that several instructions read, and what comes out of a
+// pooling, where nothing that follows is fused with it in any case.
 func (p *program) worthTapping(i *inst) bool {
 	b := i.out.batch
 	return b.is && b.plain() && b.per == 1 && (len(p.uses[i.out]) > 1 || i.kind == "MaxPool" || i.kind == "AvgPool")

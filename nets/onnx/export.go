@@ -183,7 +183,8 @@ func (e *exporter) node(operator, result string, inputs []string, attributes ...
 	return result
 }
 
-// prune drops the nodes and initialisers that no output needs: the numbers of a mask that is only used as truth values, say.
+// prune drops the nodes and initialisers that no output needs: the numbers of a mask that is only used as truth values,
+// say.
 func (e *exporter) prune() {
 	needed := map[string]bool{}
 	for _, o := range e.graph.Output {

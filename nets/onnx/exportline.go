@@ -82,8 +82,8 @@ func exportClassMask(e *exporter, s graph.Step, _ []int, name string) error {
 	return nil
 }
 
-// exportRouted writes the head whose weights depend on the class: those of one sample, [classes, features], are chosen as it is
-// computed, so that no table of classes × classes × features is stored.
+// exportRouted writes the head whose weights depend on the class: those of one sample, [classes, features], are chosen
+// as it is computed, so that no table of classes × classes × features is stored.
 func exportRouted(e *exporter, s graph.Step, _ []int, name string) error {
 	in, err := e.useAll(s.Inputs...)
 	if err != nil {

@@ -94,8 +94,8 @@ func exportGroupNorm(e *exporter, s graph.Step, shape []int, name string) error 
 	return nil
 }
 
-// exportLRN writes a local response norm: as the operator where ONNX Runtime computes it, for an odd number of channels, and
-// otherwise with the mean of squares as average pooling along the channels.
+// exportLRN writes a local response norm: as the operator where ONNX Runtime computes it, for an odd number of
+// channels, and otherwise with the mean of squares as average pooling along the channels.
 func exportLRN(e *exporter, s graph.Step, shape []int, name string) error {
 	c, ok := s.Attributes.(graph.LRNConfig)
 	if !ok {

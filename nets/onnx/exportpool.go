@@ -45,7 +45,8 @@ func poolWindowOf(s graph.Step, config any) (poolWindow, bool) {
 	return w, ok
 }
 
-// reach returns the padding at the end that holds all windows: more than there is where the size of the result is rounded up.
+// reach returns the padding at the end that holds all windows: more than there is where the size of the result is
+// rounded up.
 func (w poolWindow) reach() []int {
 	out := slices.Clone(w.end)
 	for i, n := range w.out {
@@ -54,7 +55,8 @@ func (w poolWindow) reach() []int {
 	return out
 }
 
-// attributes describes the windows with all of the padding that they reach, so that no size is rounded up: there, runtimes differ.
+// attributes describes the windows with all of the padding that they reach, so that no size is rounded up: there,
+// runtimes differ.
 func (w poolWindow) attributes() []*pb.AttributeProto {
 	return []*pb.AttributeProto{
 		integers("kernel_shape", w.kernel...), integers("strides", w.stride...), integers("pads", slices.Concat(w.begin, w.reach())...),
@@ -144,8 +146,8 @@ func exportAffinePool(e *exporter, s graph.Step, _ []int, name string) error {
 	return e.average(x, s, p.Config, name)
 }
 
-// average adds average pooling, as a convolution of sums where the operator of this opset cannot say what it is: its windows
-// have no gaps, and of windows that reach beyond the padding runtimes count different points.
+// average adds average pooling, as a convolution of sums where the operator of this opset cannot say what it is: its
+// windows have no gaps, and of windows that reach beyond the padding runtimes count different points.
 func (e *exporter) average(x string, s graph.Step, config any, name string) error {
 	w, ok := poolWindowOf(s, config)
 	if !ok {
@@ -178,7 +180,8 @@ func (e *exporter) average(x string, s graph.Step, config any, name string) erro
 	return nil
 }
 
-// shares returns one over the number of points that count in each window, zero for a window without a point in the input.
+// shares returns one over the number of points that count in each window, zero for a window without a point in the
+// input.
 func (w poolWindow) shares() []float32 {
 	inside, counted := []int{1}, []int{1}
 	for axis, n := range w.in {

@@ -18,7 +18,8 @@ func exportSoftmax(operator string) exportFunc {
 	}
 }
 
-// exportReduce writes a reduction. Axes that are gone, or stand elsewhere in the result than in the input, are left to a reshape.
+// exportReduce writes a reduction. Axes that are gone, or stand elsewhere in the result than in the input, are left to
+// a reshape.
 func exportReduce(e *exporter, s graph.Step, shape []int, name string) error {
 	r, ok := s.Attributes.(graph.ReduceStep)
 	if !ok {

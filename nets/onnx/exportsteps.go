@@ -61,7 +61,8 @@ func takesAll(s graph.Step) bool {
 	return ok && c.First == 0 && c.Step == 1 && c.Count == s.Inputs[0].Shape[c.Axis]
 }
 
-// exportFunc writes one operation whose result is to bear a name. shape is that of the result, with -1 where the batch decides.
+// exportFunc writes one operation whose result is to bear a name. shape is that of the result, with -1 where the batch
+// decides.
 type exportFunc func(e *exporter, s graph.Step, shape []int, name string) error
 
 // errNotDescribed is the error of operations without the attributes that their kind has.
@@ -195,8 +196,8 @@ func exportConv(e *exporter, s graph.Step, _ []int, name string) error {
 	return e.activated("Add", name, c.Activation, []string{y, residual})
 }
 
-// scaledWeight returns the weight of a convolution with the scale of its results, input number scale, folded into it as the
-// convolution itself does.
+// scaledWeight returns the weight of a convolution with the scale of its results, input number scale, folded into it as
+// the convolution itself does.
 func (e *exporter) scaledWeight(s graph.Step, scale int) (string, error) {
 	if scale < 0 {
 		return e.use(s.Inputs[1])
@@ -244,7 +245,8 @@ func (e *exporter) normalized(x string, scale, shift *graph.Operand) (string, er
 	return e.inner("BatchNormalization", in, attribute), nil
 }
 
-// norm returns the inputs and the attribute of a batch norm of mean 0 and variance 1. scale or shift may be nil, not both.
+// norm returns the inputs and the attribute of a batch norm of mean 0 and variance 1. scale or shift may be nil, not
+// both.
 func (e *exporter) norm(x string, scale, shift *graph.Operand) (in []string, epsilon *pb.AttributeProto, err error) {
 	n := 0
 	for _, v := range []*graph.Operand{scale, shift} {

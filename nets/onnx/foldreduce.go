@@ -6,7 +6,8 @@ import (
 	"slices"
 )
 
-// reduction is a function over some axes: fold starts at zero and takes in one number after the other; last sees the count.
+// reduction is a function over some axes: fold starts at zero and takes in one number after the other; last sees the
+// count.
 type reduction struct {
 	since int // opset from which axes are an input
 	zero  float64
@@ -30,8 +31,8 @@ var reductions = map[string]reduction{
 	"ReduceLogSumExp": {18, 0, func(a, b float64) float64 { return a + math.Exp(b) }, func(s float64, _ int) float64 { return math.Log(s) }},
 }
 
-// reduceTo returns the axes of a reduction and the shapes of its result with and without them; no axes at all mean that the
-// input is handed through.
+// reduceTo returns the axes of a reduction and the shapes of its result with and without them; no axes at all mean that
+// the input is handed through.
 func reduceTo(n *node, shape []int, c *constant) (axes, kept, out []int, err error) {
 	axes, err = axesOf(n, c, reductions[n.op].since)
 	if err != nil {

@@ -155,7 +155,8 @@ func (t *constant) cut(cuts ...cut) *constant {
 	return t.copied(shape, func(f func(dst, src, n, step int)) { strided(shape, strides, offset, f) })
 }
 
-// splitsOf returns the sizes of the parts of a Split: an attribute before opset 13, an input from then on, equal parts without.
+// splitsOf returns the sizes of the parts of a Split: an attribute before opset 13, an input from then on, equal parts
+// without.
 func splitsOf(n *node, size int, c *constant) ([]int, error) {
 	var sizes []int
 	if n.opset < 13 {

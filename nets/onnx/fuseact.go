@@ -79,7 +79,8 @@ func (p *program) square(i *inst) bool {
 	return false
 }
 
-// factors takes a product apart: values that are multiplied, the number they are multiplied with, and the instructions that do.
+// factors takes a product apart: values that are multiplied, the number they are multiplied with, and the instructions
+// that do.
 func (p *program) factors(v *value, top bool) (values []*value, number float64, taken []*inst) {
 	number = 1
 	i := v.inst

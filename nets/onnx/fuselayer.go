@@ -173,8 +173,8 @@ func perChannel(c *value, shape []int, axis int) (func() []float64, bool) {
 	}, true
 }
 
-// channelFactor takes arithmetic with a number per channel into the convolution or batch norm before it. Where there is none,
-// a product and a sum become one layer.
+// channelFactor takes arithmetic with a number per channel into the convolution or batch norm before it. Where there is
+// none, a product and a sum become one layer.
 func (p *program) channelFactor(i *inst) bool {
 	if !slices.Contains([]string{"Add", "Sub", "Mul", "Div"}, i.kind) || len(i.out.shape) < 3 {
 		return false

@@ -19,7 +19,8 @@ func samplesFirst(v *value, n int) error {
 	return nil
 }
 
-// findHead leaves off what follows the logits and finds the linear layer that they come from. n is the batch of the program.
+// findHead leaves off what follows the logits and finds the linear layer that they come from. n is the batch of the
+// program.
 func (n *Network) findHead(samples int) error {
 	p := n.program
 	logits := p.results[0]

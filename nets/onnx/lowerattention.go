@@ -6,8 +6,8 @@ import (
 	"slices"
 )
 
-// lowerAttention computes softmax(scale·Q·Kᵀ + mask)·V (operator Attention-23; Vaswani et al., NeurIPS 2017, section 3.2.1) for
-// Q, K, V [batch, heads, tokens, size] or [batch, tokens, heads·size]. What a cache holds is not expressed.
+// lowerAttention computes softmax(scale·Q·Kᵀ + mask)·V (operator Attention-23; Vaswani et al., NeurIPS 2017, section
+// 3.2.1) for Q, K, V [batch, heads, tokens, size] or [batch, tokens, heads·size]. What a cache holds is not expressed.
 func lowerAttention(t *tracer, n *node, in []*value) ([]*value, error) {
 	if err := wantInputs(in, 3, 7); err != nil {
 		return nil, err

@@ -61,8 +61,8 @@ func (n namer) uniqueLayer(name string, params []*param) string {
 	return base
 }
 
-// layerName names an instruction with parameters after the initialiser of its weight, if that has a name of PyTorch's form, and
-// otherwise after its node.
+// layerName names an instruction with parameters after the initialiser of its weight, if that has a name of PyTorch's
+// form, and otherwise after its node.
 func layerName(i *inst) string {
 	for _, p := range i.params {
 		if base, ok := strings.CutSuffix(p.from, "."+p.suffix); ok && !strings.Contains(base, "::") {

@@ -12,8 +12,8 @@ import (
 
 // Network is a classifier from an ONNX file. It is a [nets.Classifier].
 //
-// Its graph taps the features, the logits and the prediction, and every value that several layers read, named after the file's
-// nodes; see [Network.Layers].
+// Its graph taps the features, the logits and the prediction, and every value that several layers read, named after the
+// file's nodes; see [Network.Layers].
 type Network struct {
 	name          string
 	input         []int
@@ -72,8 +72,8 @@ func (n *Network) Classes() int { return n.classes }
 // Dim is the number of penultimate neurons, D; 0 where no features are known.
 func (n *Network) Dim() int { return n.dim }
 
-// Head returns weight [classes, features] and bias [classes] of the last layer, zeros where the file has no bias. Both are nil
-// where the network has no linear last layer; see [Network.NeedHead].
+// Head returns weight [classes, features] and bias [classes] of the last layer, zeros where the file has no bias. Both
+// are nil where the network has no linear last layer; see [Network.NeedHead].
 func (n *Network) Head() (weight, bias *graph.Param) {
 	if n.head == nil {
 		return nil, nil

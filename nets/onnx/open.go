@@ -13,8 +13,8 @@ import (
 
 // Options says how to read a file. The zero value is a good choice for most.
 type Options struct {
-	// Features and Logits name a tensor or a node of the file, whose value is taken for the penultimate activations and for the
-	// logits; "" means that they are found.
+	// Features and Logits name a tensor or a node of the file, whose value is taken for the penultimate activations and
+	// for the logits; "" means that they are found.
 	Features, Logits string
 	// Preprocessing is how images are brought to the network's input. It may be left out where batches come prepared.
 	Preprocessing nets.Preprocessing

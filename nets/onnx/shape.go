@@ -82,8 +82,8 @@ func broadcastStrides(shape, to []int) []int {
 	return out
 }
 
-// strided calls f for each run along the last axis of a shape read with the given strides: n elements from offset src with
-// the given step go to dst.
+// strided calls f for each run along the last axis of a shape read with the given strides: n elements from offset src
+// with the given step go to dst.
 func strided(shape, strides []int, offset int, f func(dst, src, n, step int)) {
 	if len(shape) == 0 {
 		f(0, offset, 1, 1)

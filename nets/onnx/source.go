@@ -144,8 +144,8 @@ func preprocessingOf(f *file, o Options, input []int) (p nets.Preprocessing, err
 	return p, p.Fits(input)
 }
 
-// Metadata returns the metadata properties of an ONNX file, whatever its graph may hold: those of [ExportOptions] for a file that
-// [Export] wrote.
+// Metadata returns the metadata properties of an ONNX file, whatever its graph may hold: those of [ExportOptions] for a
+// file that [Export] wrote.
 func Metadata(data []byte) (map[string]string, error) {
 	m := &pb.ModelProto{}
 	if err := proto.Unmarshal(data, m); err != nil {

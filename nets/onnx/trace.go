@@ -22,8 +22,8 @@ type value struct {
 	missing string // or only this output of that node is not supported
 }
 
-// batching tells where the samples of a batch lie in a value: on one axis, of size outer·samples·per. The zero value means that
-// the value does not depend on the samples.
+// batching tells where the samples of a batch lie in a value: on one axis, of size outer·samples·per. The zero value
+// means that the value does not depend on the samples.
 type batching struct {
 	is               bool
 	axis, outer, per int
@@ -70,10 +70,12 @@ type tracer struct {
 	visited int
 }
 
-// probe is the batch size that files which leave it free, or fix it at 1, are walked through for. Axes of this size are rare.
+// probe is the batch size that files which leave it free, or fix it at 1, are walked through for. Axes of this size are
+// rare.
 const probe = 5
 
-// foldWork bounds what folding computes, in units of four bytes: a gigabyte, beside four times what the file holds itself.
+// foldWork bounds what folding computes, in units of four bytes: a gigabyte, beside four times what the file holds
+// itself.
 const foldWork = 1 << 28
 
 // units is the memory of n elements in units of four bytes.

@@ -47,8 +47,8 @@ func isCounter(name string) bool {
 }
 
 // Load copies the tensors of sd into params of the same names. Names and shapes must agree in full, and no element may
-// be NaN or infinite; otherwise a [*MismatchError], which is [ErrMismatch], lists every disagreement and no parameter is
-// touched. Integers are accepted where float32 holds them exactly. Only batch norm's step counters
+// be NaN or infinite; otherwise a [*MismatchError], which is [ErrMismatch], lists every disagreement and no parameter
+// is touched. Integers are accepted where float32 holds them exactly. Only batch norm's step counters
 // (*.num_batches_tracked) may be missing on either side.
 func Load(params []*graph.Param, sd *StateDict) error {
 	var bad MismatchError

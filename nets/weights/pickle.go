@@ -49,8 +49,8 @@ type function func(args []any) (any, error)
 
 func (f function) Call(args ...any) (any, error) { return f(args) }
 
-// unpickle interprets a pickle of a PyTorch file, which data begins with. Only classes that tensors and dictionaries need have
-// a meaning; persistent resolves what the pickle only refers to.
+// unpickle interprets a pickle of a PyTorch file, which data begins with. Only classes that tensors and dictionaries
+// need have a meaning; persistent resolves what the pickle only refers to.
 func unpickle(data []byte, persistent func(id any) (any, error)) (v any, err error) {
 	defer func() {
 		if p := recover(); p != nil { // the unpickler indexes and hashes what the file says
@@ -89,8 +89,9 @@ func findClass(module, name string) (any, error) {
 	return &opaque{module: module, name: name}, nil
 }
 
-// persistentLoad turns ("storage", class, key, device, elements) into a reference. The legacy format has a sixth item, which is
-// (key, first element, elements) for a view of the storage; and it saves modules as ("module", class, file, source).
+// persistentLoad turns ("storage", class, key, device, elements) into a reference. The legacy format has a sixth item,
+// which is (key, first element, elements) for a view of the storage; and it saves modules as ("module", class, file,
+// source).
 func persistentLoad(id any) (any, error) {
 	t, ok := id.(*types.Tuple)
 	if ok && t.Len() > 1 && t.Get(0) == "module" {
@@ -129,8 +130,8 @@ func persistentLoad(id any) (any, error) {
 	return s, nil
 }
 
-// rebuildTensor takes storage, offset, shape and stride; whether it has gradients, and hooks, do not matter. Metadata, which follow
-// them where there are any, change what the elements mean.
+// rebuildTensor takes storage, offset, shape and stride; whether it has gradients, and hooks, do not matter. Metadata,
+// which follow them where there are any, change what the elements mean.
 func rebuildTensor(args []any) (any, error) {
 	if len(args) < 4 {
 		return nil, errors.New("tensor with too few arguments")
@@ -152,8 +153,9 @@ func rebuildTensor(args []any) (any, error) {
 	return t, nil
 }
 
-// negativeBit reads the metadata of a tensor (torch/csrc/jit/serialization, setTensorMetadata): a dictionary of the bits that a
-// lazy view has set. Of these "neg" has a meaning for real elements; anything else is an error, since it would be another tensor.
+// negativeBit reads the metadata of a tensor (torch/csrc/jit/serialization, setTensorMetadata): a dictionary of the
+// bits that a lazy view has set. Of these "neg" has a meaning for real elements; anything else is an error, since it
+// would be another tensor.
 func negativeBit(metadata any) (negative bool, err error) {
 	if metadata == nil {
 		return false, nil

@@ -63,8 +63,8 @@ var opcodes = func() (t [256]argument) {
 var errPickleCut = errors.New("pickle is cut off")
 
 // scanPickle walks over the opcodes without interpreting them. The unpickler trusts every length and count in its
-// input; what passes here cannot make it take more memory than the bounds above allow. It returns the length of the pickle, after
-// which p may go on; errPickleCut where p ends before it.
+// input; what passes here cannot make it take more memory than the bounds above allow. It returns the length of the
+// pickle, after which p may go on; errPickleCut where p ends before it.
 func scanPickle(p []byte) (int, error) {
 	containers, marks, ops, whole := 0, 0, 0, len(p)
 	for len(p) > 0 {

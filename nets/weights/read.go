@@ -16,19 +16,20 @@ import (
 
 // Read reads all tensors of a file. The format is told by content, never by name:
 //
-//   - PyTorch's zip format, as torch.save writes it since version 1.6, and the one before. The state dict may be the saved
-//     object itself or lie under one of the keys state_dict, model_state_dict, model, net, network, state_dict_ema and
-//     model_ema, tried in this order, each only if it holds tensors. Everything else in the file is ignored. Views and shared
-//     storages are resolved; every tensor gets its own memory.
+//   - PyTorch's zip format, as torch.save writes it since version 1.6, and the one before. The state dict may be the
+//     saved object itself or lie under one of the keys state_dict, model_state_dict, model, net, network,
+//     state_dict_ema and model_ema, tried in this order, each only if it holds tensors. Everything else in the file is
+//     ignored. Views and shared storages are resolved; every tensor gets its own memory.
 //   - safetensors.
 //   - npz with one numeric array for each tensor.
 //
 // Prefixes "module." and "_orig_mod.", which wrappers for parallel training and compilation put before every name, are
 // removed when all names have them. Names of torchvision's first files of DenseNet and of vision transformers, such as
-// denselayer1.norm.2.weight and mlp.linear_1.weight, become today's: denselayer1.norm2.weight, mlp.0.weight. Half precision, bfloat16 and double become float32; integers and booleans int64.
+// denselayer1.norm.2.weight and mlp.linear_1.weight, become today's: denselayer1.norm2.weight, mlp.0.weight. Half
+// precision, bfloat16 and double become float32; integers and booleans int64.
 //
-// Errors name the path and, where there is one, the tensor. Other formats are recognised and named in the error, which is
-// [ErrFormat].
+// Errors name the path and, where there is one, the tensor. Other formats are recognised and named in the error, which
+// is [ErrFormat].
 func Read(path string) (*StateDict, error) { return ReadFS(fsfile.Disk(), path) }
 
 // ReadFS is [Read] for a file in fsys, such as an embedded one.
@@ -156,8 +157,8 @@ func (sd *StateDict) stripped() *StateDict {
 	return sd
 }
 
-// oldNames are patterns of names in torchvision's first files of DenseNet (2017, before PyTorch 0.4 forbade the dot within) and of
-// vision transformers (2021), and what torchvision itself turns them into.
+// oldNames are patterns of names in torchvision's first files of DenseNet (2017, before PyTorch 0.4 forbade the dot
+// within) and of vision transformers (2021), and what torchvision itself turns them into.
 var oldNames = [...]struct {
 	pattern *regexp.Regexp
 	name    string

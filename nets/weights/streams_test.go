@@ -20,8 +20,8 @@ import (
 	"github.com/line-ood/goline/nets/weights"
 )
 
-// Every file of the fixtures gives the same tensors, or the same error, by path, from a tree, from an archive, whose files
-// cannot be read from anywhere, and from a reader.
+// Every file of the fixtures gives the same tensors, or the same error, by path, from a tree, from an archive, whose
+// files cannot be read from anywhere, and from a reader.
 func TestReadersAgree(t *testing.T) {
 	var packed bytes.Buffer
 	z := zip.NewWriter(&packed)

@@ -16,10 +16,10 @@ const legacyMagic = "\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."
 // legacyVersion is the one version of the format that PyTorch ever wrote.
 const legacyVersion = 1001
 
-// readLegacy reads the format that torch.save wrote before version 1.6 (torch/serialization.py, _legacy_save): one after the
-// other pickles of the magic number, the version, facts about the system, the object, and the keys of the storages in the order
-// in which they follow, each as its number of elements, int64, and the elements. All that follows the pickles is little-endian
-// on any system.
+// readLegacy reads the format that torch.save wrote before version 1.6 (torch/serialization.py, _legacy_save): one
+// after the other pickles of the magic number, the version, facts about the system, the object, and the keys of the
+// storages in the order in which they follow, each as its number of elements, int64, and the elements. All that follows
+// the pickles is little-endian on any system.
 func readLegacy(r io.ReaderAt, size int64) (*StateDict, error) {
 	f := legacyFile{r: r, size: size, at: int64(len(legacyMagic))}
 	version, err := f.pickle("version", persistentLoad)
@@ -95,8 +95,8 @@ func (f *legacyFile) pickle(what string, persistent func(id any) (any, error)) (
 	}
 }
 
-// places reads the keys of the storages and returns where the elements of each lie. The object must have named all of them with
-// a class: nothing else tells how long they are.
+// places reads the keys of the storages and returns where the elements of each lie. The object must have named all of
+// them with a class: nothing else tells how long they are.
 func (f *legacyFile) places(named map[string]*storage) (map[string]int64, error) {
 	v, err := f.pickle("storage keys", persistentLoad)
 	if err != nil {
@@ -137,7 +137,8 @@ func (f *legacyFile) places(named map[string]*storage) (map[string]int64, error)
 	return places, nil
 }
 
-// storedSize returns the bytes of an element of a storage class, also of such that are only passed over; 0 where unknown.
+// storedSize returns the bytes of an element of a storage class, also of such that are only passed over; 0 where
+// unknown.
 func storedSize(class string) int {
 	if dt, ok := torchTypes[class]; ok {
 		return dt.size

@@ -90,8 +90,8 @@ func TestLegacyRefuses(t *testing.T) {
 	}
 }
 
-// TestOldNames: torchvision's DenseNet files of 2017 have a dot where those of today have none, and layers of its vision
-// transformers were called otherwise.
+// TestOldNames: torchvision's DenseNet files of 2017 have a dot where those of today have none, and layers of its
+// vision transformers were called otherwise.
 func TestOldNames(t *testing.T) {
 	read := func(names ...string) []string {
 		var views []view

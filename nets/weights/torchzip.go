@@ -97,8 +97,8 @@ func (a *archive) record(name string, limit int64) ([]byte, error) {
 	return data, nil
 }
 
-// readExactly reads size bytes and makes sure that the stream ends there, where zip checks its checksum. Unless vouched, memory grows
-// with what arrives, at the end to the very size.
+// readExactly reads size bytes and makes sure that the stream ends there, where zip checks its checksum. Unless
+// vouched, memory grows with what arrives, at the end to the very size.
 func readExactly(r io.Reader, size int, vouched bool) ([]byte, error) {
 	const first = 1 << 20
 	room := size

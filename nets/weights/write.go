@@ -20,7 +20,8 @@ import (
 // Format is a file format that weights are written in. Its text is the extension of the files, without the dot.
 type Format string
 
-// The formats that are written. The same tensors give the same bytes, and [Read] gives them back bit for bit and in order.
+// The formats that are written. The same tensors give the same bytes, and [Read] gives them back bit for bit and in
+// order.
 const (
 	// NPZ is an npz archive with one float32 or int64 array for each tensor. It has no place for metadata.
 	NPZ Format = "npz"
@@ -28,8 +29,8 @@ const (
 	Safetensors Format = "safetensors"
 )
 
-// FormatOf tells by its extension, of whatever case, in which format a path is to be written. Any other than those of the
-// formats is [ErrFormat].
+// FormatOf tells by its extension, of whatever case, in which format a path is to be written. Any other than those of
+// the formats is [ErrFormat].
 func FormatOf(path string) (Format, error) {
 	ext := filepath.Ext(path)
 	switch f := Format(strings.ToLower(strings.TrimPrefix(ext, "."))); f {
@@ -39,8 +40,8 @@ func FormatOf(path string) (Format, error) {
 	return "", formatError(fmt.Sprintf("weights %s: expected the extension .npz or .safetensors, got %q", path, ext))
 }
 
-// Save creates or replaces a file of weights whose format is that of its extension, see [FormatOf]. On an error the path is
-// left as it was. See [FromParams] for the state dict of a network.
+// Save creates or replaces a file of weights whose format is that of its extension, see [FormatOf]. On an error the
+// path is left as it was. See [FromParams] for the state dict of a network.
 func Save(path string, sd *StateDict) error {
 	f, err := FormatOf(path)
 	if err != nil {

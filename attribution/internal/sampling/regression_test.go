@@ -10,7 +10,8 @@ import (
 	"github.com/line-ood/goline/attribution"
 )
 
-// naiveRegression solves the KKT system of min Σ w (z̃ᵀβ - y)² with Σ β = 0, and its HC3 covariance by explicit matrices.
+// naiveRegression solves the KKT system of min Σ w (z̃ᵀβ - y)² with Σ β = 0, and its HC3 covariance by explicit
+// matrices.
 func naiveRegression(q *Regression) (beta, variance []float64) {
 	n, m := q.N, q.Rows.Len()
 	z := mat.NewDense(m, n, nil)

@@ -36,8 +36,8 @@ const (
 	mostRows = 2048
 )
 
-// Fit returns the surrogate whose gradients are nearest in weighted least squares. Its coordinates are the directions in which the
-// gradients vary most; it has as many as the data can tell, none with a single row.
+// Fit returns the surrogate whose gradients are nearest in weighted least squares. Its coordinates are the directions
+// in which the gradients vary most; it has as many as the data can tell, none with a single row.
 func Fit(d Data, most Sizes) *Odd {
 	if len(d.Coalitions) > mostRows {
 		d = thin(d, mostRows)
@@ -170,8 +170,8 @@ func (o *Odd) fitTerms(d Data) {
 	o.fitLinear(d)
 }
 
-// directions returns an orthonormal basis of the directions in which the gradients vary most, the most important first, and how
-// many there are: at most the number asked for, fewer where the gradients span fewer.
+// directions returns an orthonormal basis of the directions in which the gradients vary most, the most important first,
+// and how many there are: at most the number asked for, fewer where the gradients span fewer.
 //
 // Shapes: result [players, r].
 func directions(d Data, mean []float64, most int) (basis []float64, r int) {
@@ -229,8 +229,8 @@ func directions(d Data, mean []float64, most int) (basis []float64, r int) {
 	return basis, r
 }
 
-// orthonormalise replaces the columns by an orthonormal basis of their span (Gram and Schmidt, twice); columns that depend on
-// those before them become zero.
+// orthonormalise replaces the columns by an orthonormal basis of their span (Gram and Schmidt, twice); columns that
+// depend on those before them become zero.
 func orthonormalise(q *mat.Dense) {
 	n, k := q.Dims()
 	columns := make([][]float64, k)

@@ -2,8 +2,8 @@ package surrogate
 
 import "math/bits"
 
-// moments computes means of products of up to four coordinates over coalitions of all players but one, that hold every player
-// independently with a probability uniform in [0, 1].
+// moments computes means of products of up to four coordinates over coalitions of all players but one, that hold every
+// player independently with a probability uniform in [0, 1].
 type moments struct {
 	r      int
 	degree int // the largest number of factors that is asked for: 2 or 4
@@ -75,7 +75,8 @@ func (m *moments) index(list []int) int {
 	return at
 }
 
-// Gauss and Legendre's rule with three nodes is exact for polynomials of degree five in 2q-1; means of four factors have degree four.
+// Gauss and Legendre's rule with three nodes is exact for polynomials of degree five in 2q-1; means of four factors
+// have degree four.
 var (
 	nodes       = [3]float64{-0.7745966692414834, 0, 0.7745966692414834}
 	nodeWeights = [3]float64{5. / 18, 8. / 18, 5. / 18}
@@ -106,7 +107,8 @@ func (m *moments) without(h []float64) {
 	}
 }
 
-// momentOf sums over the blocks that hold the first factor: the block's cumulant times the moment of the factors outside it.
+// momentOf sums over the blocks that hold the first factor: the block's cumulant times the moment of the factors
+// outside it.
 func (m *moments) momentOf(list []int) float64 {
 	var block, rest [4]int
 	total := 0.0

@@ -10,9 +10,9 @@ import (
 //
 //	v(S) = Σ_i b_i σ_i/2 + Σ_t c_t Π_{a∈t} x_a,   x = Uᵀσ/2,
 //
-// where σ_i is 1 for a present player and -1 for an absent one, and every term t has 1, 3 or 5 factors out of the coordinates x.
-// Complementing a coalition changes nothing but the sign: the even part of a game has no Shapley values. For players that are
-// partly present, α in [0,1], σ = 2α - 1.
+// where σ_i is 1 for a present player and -1 for an absent one, and every term t has 1, 3 or 5 factors out of the
+// coordinates x. Complementing a coalition changes nothing but the sign: the even part of a game has no Shapley values.
+// For players that are partly present, α in [0,1], σ = 2α - 1.
 type Odd struct {
 	players, coordinates int
 	linear               []float64 // b [players]
@@ -98,9 +98,9 @@ func (o *Odd) Bend(s attribution.Coalition, i int) float64 {
 	return bend
 }
 
-// Shapley returns the Shapley values: with h = U_i/2, the marginal contribution of i to a term is the sum, over the odd subsets P
-// of its factors, of 2 Π_P h times the product of the other coordinates without i, whose mean over coalitions that hold every
-// player with the same probability, uniform in [0, 1], has a closed form.
+// Shapley returns the Shapley values: with h = U_i/2, the marginal contribution of i to a term is the sum, over the odd
+// subsets P of its factors, of 2 Π_P h times the product of the other coordinates without i, whose mean over coalitions
+// that hold every player with the same probability, uniform in [0, 1], has a closed form.
 //
 // Shapes: result [players].
 func (o *Odd) Shapley() []float64 {

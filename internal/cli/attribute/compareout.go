@@ -105,8 +105,8 @@ func (r *compareReport) size() float64 {
 	return total
 }
 
-// truthNoise is the mean squared standard error of the truth over its players, 0 for an exact truth, and truthSize the mean
-// square of its values: what errors are to be compared with.
+// truthNoise is the mean squared standard error of the truth over its players, 0 for an exact truth, and truthSize the
+// mean square of its values: what errors are to be compared with.
 func truthNoise(t compare.Truth) float64 { return meanSquare(t.StdErr) }
 func truthSize(t compare.Truth) float64  { return meanSquare(t.Values) }
 

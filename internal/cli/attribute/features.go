@@ -75,8 +75,8 @@ func (s *stage) featureSubjects(ctx context.Context, in images) ([]subject, erro
 	return out, nil
 }
 
-// featuresOf returns the features of the images that play, and where among them each is. With a folder to keep features in they
-// are those of all images, which are found again.
+// featuresOf returns the features of the images that play, and where among them each is. With a folder to keep features
+// in they are those of all images, which are found again.
 func (s *stage) featuresOf(ctx context.Context, x *eval.Extractor, in images) (all posthoc.Samples, at []int, err error) {
 	if s.featuresDir != "" {
 		all, err = s.findFeatures(ctx, x, "--data", s.data, "id", "fit", "data")

@@ -92,8 +92,8 @@ func valuesOf(t testing.TB, g attribution.Game) []float64 {
 	return out
 }
 
-// TestAttributeTwoWaysToPlay: games on the penultimate neurons have the same values through the graph as in their closed form,
-// for every value, removal, scope and kind of players.
+// TestAttributeTwoWaysToPlay: games on the penultimate neurons have the same values through the graph as in their
+// closed form, for every value, removal, scope and kind of players.
 func TestAttributeTwoWaysToPlay(t *testing.T) {
 	w := newWorld(t)
 	ctx := context.Background()

@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// Bytes is a flag's number of bytes: a whole number, alone or with a unit of 1024 or 1000: KiB, MiB, GiB, TiB, kB, MB, GB, TB.
+// Bytes is a flag's number of bytes: a whole number, alone or with a unit of 1024 or 1000: KiB, MiB, GiB, TiB, kB, MB,
+// GB, TB.
 type Bytes int64
 
 var byteUnits = []struct {

@@ -1,5 +1,6 @@
-// Package command is what goline's commands share: flags, the network, detector and sets of images that they name, checks of
-// outputs against inputs, progress, and errors that are the caller's. Package cli and its commands build on it.
+// Package command is what goline's commands share: flags, the network, detector and sets of images that they name,
+// checks of outputs against inputs, progress, and errors that are the caller's. Package cli and its commands build on
+// it.
 package command
 
 import (
@@ -49,7 +50,8 @@ const (
 	maxWorkers = 1024
 )
 
-// MaxResamples bounds the resamples of a bootstrap, whose rates are held in memory: more do not make an interval better.
+// MaxResamples bounds the resamples of a bootstrap, whose rates are held in memory: more do not make an interval
+// better.
 const MaxResamples = 1_000_000
 
 // DefaultMemory is --max-memory unless told otherwise: 1 GiB, of which five eighths are for decoding.

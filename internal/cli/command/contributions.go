@@ -72,8 +72,8 @@ func (c *Contributions) Check() error {
 	return nil
 }
 
-// Source returns what Check read, nil without the flag. It must hold the values of every penultimate neuron for every class of the
-// network, whose weights have the given hash, from one estimator.
+// Source returns what Check read, nil without the flag. It must hold the values of every penultimate neuron for every
+// class of the network, whose weights have the given hash, from one estimator.
 func (c *Contributions) Source(net nets.Classifier, weightsSHA func() (string, error)) (line.Source, error) {
 	if c.File == "" {
 		return nil, nil

@@ -92,8 +92,8 @@ func (e *Evaluation) Checkpoint(weights string) *Evaluation {
 	return &other
 }
 
-// Open opens the network and all sets, and checks what can be checked before the work begins. labels says what labels fitting needs.
-// The caller closes the evaluation, also after an error.
+// Open opens the network and all sets, and checks what can be checked before the work begins. labels says what labels
+// fitting needs. The caller closes the evaluation, also after an error.
 func (e *Evaluation) Open(labels func(set dataset.Dataset, classes int) error) (err error) {
 	if e.Network, err = e.Net.Open(); err != nil {
 		return err
@@ -197,7 +197,8 @@ func keepFeatures(x *eval.Extractor, dir, weightsSHA string) (err error) {
 	return MakeFolder("--features-dir", dir)
 }
 
-// ProgramHash is the SHA-256 of the running program, in hexadecimal: what another program has kept may be of other code.
+// ProgramHash is the SHA-256 of the running program, in hexadecimal: what another program has kept may be of other
+// code.
 var ProgramHash = sync.OnceValues(func() (string, error) {
 	path, err := os.Executable()
 	if err != nil {

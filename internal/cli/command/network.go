@@ -139,7 +139,8 @@ func (n *Network) Open() (nets.Classifier, error) {
 	return net, n.Prepares(net)
 }
 
-// Prepares fails unless it is known how images are prepared for the network that the flags named, and says how for an ONNX file.
+// Prepares fails unless it is known how images are prepared for the network that the flags named, and says how for an
+// ONNX file.
 func (n *Network) Prepares(net nets.Classifier) error {
 	p, known := nets.PreprocessingOf(net)
 	if !known {

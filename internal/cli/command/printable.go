@@ -8,8 +8,8 @@ import (
 	"unicode/utf8"
 )
 
-// Printable returns text with everything that could steer a terminal made visible: control and format characters as \n, \x1b or
-// \u202e, and bytes that are no UTF-8 as \xff. Names in files are other people's.
+// Printable returns text with everything that could steer a terminal made visible: control and format characters as \n,
+// \x1b or \u202e, and bytes that are no UTF-8 as \xff. Names in files are other people's.
 func Printable(text string) string { return printable(text, "") }
 
 // printable is Printable that leaves the characters of keep as they are.
@@ -41,7 +41,8 @@ func printable(text, keep string) string {
 	return b.String()
 }
 
-// PrintableWriter passes whole lines of text on as [Printable] has them, line ends and tabs kept. Each Write must hold whole characters.
+// PrintableWriter passes whole lines of text on as [Printable] has them, line ends and tabs kept. Each Write must hold
+// whole characters.
 func PrintableWriter(w io.Writer) io.Writer { return printableWriter{w} }
 
 type printableWriter struct{ w io.Writer }
