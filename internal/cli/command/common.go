@@ -103,9 +103,9 @@ func (c *Common) GraphOptions() graph.Options {
 // workersPerProcessor bounds the workers of a run: more than that wait for each other, and each takes memory.
 const workersPerProcessor = 8
 
-// Limit makes batch and workers no more than so many images can use, 0 for a number that is not known yet, and no more
-// than what takes three eighths of --max-memory for what the network computes. Results do not depend on either. Limit
-// does nothing where the program chooses both.
+// Limit lowers --batch and --workers to what so many images can use (0 where their number is not known yet), and so far
+// that what the network computes takes no more than three eighths of --max-memory. Results do not depend on either.
+// Limit does nothing where neither is given.
 func (c *Common) Limit(net graph.Model, images int) error {
 	if c.Batch == 0 && c.Workers == 0 {
 		return nil
