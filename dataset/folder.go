@@ -67,19 +67,11 @@ func (p *pictures) imageInto(i int, s *scratch) (Image, error) {
 	if err != nil {
 		return Image{}, err
 	}
-	need, err := picture.Memory(data)
-	if err == nil {
-		err = s.reserve(need, int64(len(data)))
-	}
+	img, err := s.decode(data)
 	if err != nil {
 		return Image{}, fmt.Errorf("%s: %w", name, err)
 	}
-	pix, height, width, err := picture.DecodeContext(s.ctx, data, s.buf)
-	if err != nil {
-		return Image{}, fmt.Errorf("%s: %w", name, err)
-	}
-	s.buf = pix
-	return Image{Pix: pix, Height: height, Width: width}, nil
+	return img, nil
 }
 
 // openFolder opens a folder of classes, a flat folder, or a single picture.

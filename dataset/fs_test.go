@@ -152,7 +152,7 @@ func (l *lie) Read(p []byte) (int, error) {
 // A tree that lies about its files, or fails, gives an error that names the file, and takes no memory for what is not there.
 func TestOpenFSLies(t *testing.T) {
 	boom := errors.New("boom")
-	for _, data := range [][]byte{cifarFile(1, 1), idxFile(1, 2, 3), gz(t, idxFile(1, 2, 3)), dot(t, 1)} {
+	for _, data := range [][]byte{cifarFile(1, 1), idxFile(1, 2, 3), gz(t, idxFile(1, 2, 3)), dot(t, 1), tarOf(t, inTar("a.png", dot(t, 1)))} {
 		size := int64(len(data))
 		_, err := OpenFS(liar{data, size, nil}, "x")
 		require.NoError(t, err)

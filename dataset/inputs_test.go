@@ -37,7 +37,12 @@ func everyFormat(t testing.TB) map[string][]string {
 	put(t, ".", "lists/a.txt", []byte("../flat/a.jpg 3\n../classes/dog/3.png -1\n"))
 	put(t, ".", "lists/b.txt", []byte("../flat/b 1"))
 	put(t, ".", "lists/root.lst", []byte("cat/2.png 0"))
+	put(t, ".", "shards/a-0.tar", tarOf(t, inTar("x.png", dot(t, 7)), inTar("x.cls", []byte("2"))))
+	put(t, ".", "shards/a-1.tar", tarOf(t, inTar("y.png", dot(t, 8))))
 	return map[string][]string{
+		"shards/a-0.tar":              {"shards/a-0.tar"},
+		"tar:shards/a-1.tar":          {"shards/a-1.tar"},
+		"shards/a-*.tar":              {"shards/a-0.tar", "shards/a-1.tar"},
 		"lists/a.txt":                 {"lists/a.txt", "flat/a.jpg", "classes/dog/3.png"},
 		"lists/*.txt":                 {"lists/a.txt", "flat/a.jpg", "classes/dog/3.png", "lists/b.txt", "flat/b"},
 		"list:lists/root.lst+classes": {"lists/root.lst", "classes/cat/2.png"},

@@ -138,6 +138,8 @@ func openSource(s source) (Dataset, error) {
 		return openNpy(s)
 	case "npz":
 		return openNpz(s)
+	case "tar":
+		return openTar(s)
 	}
 	panic("dataset: a format without a reader: " + format)
 }
@@ -156,7 +158,7 @@ func (t tree) detect(path string) (string, error) {
 		return "", err
 	}
 	defer f.Close()
-	head := make([]byte, picture.SniffLen)
+	head := make([]byte, tarBlock)
 	n, err := io.ReadFull(io.NewSectionReader(f, 0, size), head)
 	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
 		return "", fmt.Errorf("%s: %w", path, err)
@@ -167,10 +169,16 @@ func (t tree) detect(path string) (string, error) {
 		return "npy", nil
 	case strings.HasPrefix(string(head), "PK\x03\x04"), strings.HasPrefix(string(head), "PK\x05\x06"):
 		return "npz", nil
-	case picture.Sniff(head) != picture.Unknown:
+	case picture.Sniff(head[:min(n, picture.SniffLen)]) != picture.Unknown:
 		return "folder", nil
-	case isGzipIdx(f):
+	case isTar(head):
+		return "tar", nil
+	}
+	switch unpacked := gzipHead(f); {
+	case isIdx(unpacked):
 		return "idx", nil
+	case isTar(unpacked):
+		return "", fmt.Errorf("%s: %w", path, errGzipTar)
 	}
 	var fits []string
 	if isIdx(head) {
@@ -199,13 +207,13 @@ func (t tree) detect(path string) (string, error) {
 		path, size, ErrFormat, strings.Join(fits, " or "), fits[0], path)
 }
 
-// isGzipIdx tells whether a gzip file holds an idx array.
-func isGzipIdx(f io.ReaderAt) bool {
+// gzipHead returns how the content of a gzip file begins, nil for other files.
+func gzipHead(f io.ReaderAt) []byte {
 	z, err := gzip.NewReader(bufio.NewReader(io.NewSectionReader(f, 0, 1<<62)))
 	if err != nil {
-		return false
+		return nil
 	}
-	var head [4]byte
-	_, err = io.ReadFull(z, head[:])
-	return err == nil && isIdx(head[:])
+	head := make([]byte, tarBlock)
+	n, _ := io.ReadFull(z, head)
+	return head[:n]
 }

@@ -35,7 +35,7 @@ func TestSplitSpec(t *testing.T) {
 	for spec, want := range map[string]string{
 		"":              "the argument is empty",
 		"cifar10:":      `expected a path behind "cifar10:"`,
-		"cifar:x":       `unknown format "cifar": expected one of cifar10, cifar100, folder, idx, list, npy, npz`,
+		"cifar:x":       `unknown format "cifar": expected one of cifar10, cifar100, folder, idx, list, npy, npz, tar`,
 		"CIFAR10:x":     `unknown format "CIFAR10"`,
 		"https://x.org": `unknown format "https"`,
 	} {
@@ -58,7 +58,7 @@ func TestOpenExistingPathFirst(t *testing.T) {
 func TestOpenMissing(t *testing.T) {
 	dir := t.TempDir()
 	for spec, want := range map[string]string{
-		dir + "/none":               "none: file does not exist (formats tried: cifar10, cifar100, folder, idx, list, npy, npz)",
+		dir + "/none":               "none: file does not exist (formats tried: cifar10, cifar100, folder, idx, list, npy, npz, tar)",
 		"cifar10:" + dir + "/none":  "none: file does not exist (format tried: cifar10)",
 		"idx:" + dir + "/none.gz":   "none.gz: file does not exist (format tried: idx, as images without labels)",
 		"idx:" + dir + "/a+b":       "a+b: file does not exist (format tried: idx)",
@@ -78,12 +78,12 @@ func TestOpenWrongKind(t *testing.T) {
 	dir := t.TempDir()
 	put(t, dir, "a.txt", []byte("hello"))
 	put(t, dir, "a.dat", []byte("hello"))
-	for _, format := range []string{"cifar10", "cifar100", "idx", "list", "npy", "npz"} {
+	for _, format := range []string{"cifar10", "cifar100", "idx", "list", "npy", "npz", "tar"} {
 		_, err := Open(format + ":" + dir)
 		require.ErrorContains(t, err, dir+": expected a file, or a pattern such as "+dir+"/*, got a folder")
 	}
 	_, err := Open(dir + "/a.dat")
-	require.ErrorContains(t, err, "a.dat (5 bytes): unknown format: expected one of cifar10, cifar100, folder, idx, list, npy, npz")
+	require.ErrorContains(t, err, "a.dat (5 bytes): unknown format: expected one of cifar10, cifar100, folder, idx, list, npy, npz, tar")
 	_, err = Open(dir + "/a.txt")
 	require.ErrorContains(t, err, `a.txt:1: expected a path and a label (-1 where it is unknown), got "hello"`)
 	_, err = Open("folder:" + dir + "/a.txt")

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"sync"
+
+	"github.com/line-ood/goline/dataset/internal/picture"
 )
 
 // DecodeMemory is how many bytes pictures that are being decoded may take together unless told otherwise, 640 MiB: enough for 90
@@ -49,6 +51,23 @@ func (s *scratch) reserve(need, file int64) error {
 	}
 	s.held += need
 	return nil
+}
+
+// decode decodes a picture file into the scratch's memory.
+func (s *scratch) decode(file []byte) (Image, error) {
+	need, err := picture.Memory(file)
+	if err == nil {
+		err = s.reserve(need, int64(len(file)))
+	}
+	if err != nil {
+		return Image{}, err
+	}
+	pix, height, width, err := picture.DecodeContext(s.ctx, file, s.buf)
+	if err != nil {
+		return Image{}, err
+	}
+	s.buf = pix
+	return Image{Pix: pix, Height: height, Width: width}, nil
 }
 
 // keptBuffer is the most that a scratch keeps for the next image: more is given back with what was reserved.

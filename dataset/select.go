@@ -128,6 +128,8 @@ func describe(d Dataset) string {
 	switch d := d.(type) {
 	case *records:
 		return d.path
+	case *tarSet:
+		return d.path
 	case *pictures:
 		if d.list != "" {
 			return d.list

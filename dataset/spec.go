@@ -9,7 +9,7 @@ import (
 )
 
 // formats lists the names that a DATA argument can begin with.
-var formats = []string{"cifar10", "cifar100", "folder", "idx", "list", "npy", "npz"}
+var formats = []string{"cifar10", "cifar100", "folder", "idx", "list", "npy", "npz", "tar"}
 
 // source is one file or folder to open.
 type source struct {

@@ -88,8 +88,8 @@ func newRoot() *cobra.Command {
 		Short: "Tell when an image classifier is looking at something it never learned",
 		Long: `goline finds out-of-distribution inputs of an image classifier by LINe (Ahn, Park and Kim, CVPR 2023).
 
-A DATA argument is [format:]path with one of the formats cifar10, cifar100, folder, idx, npy, npz; without a prefix the
-format is told from the content. A path may be a pattern such as 'data_batch_*.bin'.
+A DATA argument is [format:]path with one of the formats cifar10, cifar100, folder, idx, list, npy, npz, tar; without a
+prefix the format is told from the content. A path may be a pattern such as 'data_batch_*.bin'.
 
 Exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted. A command that fails leaves no half-written file.`,
 		SilenceUsage:  true,

@@ -1,0 +1,269 @@
+package dataset
+
+import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+const (
+	// tarBlock is the unit of a tar archive: headers take one, contents are filled up to whole ones.
+	tarBlock = 512
+	// maxTarLabel bounds the size of a label, a decimal number.
+	maxTarLabel = 64
+)
+
+// tarPictures are the endings of the members that are pictures, and tarLabel that of the labels.
+var tarPictures = []string{"jpg", "jpeg", "png", "webp", "bmp", "gif"}
+
+const tarLabel = "cls"
+
+// tarIndex is what the headers of an archive say, and its labels. Members belong together as in WebDataset: by their key, which is the
+// path up to the first dot of its last element. What follows that dot, in any case, tells what a member is.
+type tarIndex struct {
+	file io.ReaderAt
+	size int64        // of the file, in bytes
+	err  func() error // of the context, looked at for every member
+
+	samples []tarSample
+	labels  []int // of the samples, -1 where it is unknown
+	parts   map[string]tarParts
+	keys    []string // of the labels, in their order
+	ignored []string // the first other members, for errors
+}
+
+// tarParts are the members of one key.
+type tarParts struct {
+	sample     int    // place of the picture, -1 for none yet
+	labelledBy string // member of the label, "" for none yet
+	label      int
+}
+
+// isTar tells by its beginning whether a file is a tar archive, but for those of the oldest kind, which have no mark.
+func isTar(head []byte) bool {
+	const at = 257
+	return len(head) >= tarBlock && bytes.HasPrefix(head[at:], []byte("ustar"))
+}
+
+// errGzipTar is the error about a compressed archive.
+var errGzipTar = errors.New("expected a tar archive without compression, got gzip: pictures are read at their offsets, so unpack it first (gunzip)")
+
+// read reads all headers, and the labels.
+func (x *tarIndex) read() error {
+	if z, err := gzip.NewReader(io.NewSectionReader(x.file, 0, x.size)); err == nil {
+		z.Close()
+		return errGzipTar
+	}
+	x.parts = map[string]tarParts{}
+	at := io.NewSectionReader(x.file, 0, x.size)
+	r := tar.NewReader(at)
+	previous, end := "", int64(0) // name of a member, and where its content ends
+	for {
+		if err := x.err(); err != nil {
+			return err
+		}
+		h, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil && !errors.Is(err, tar.ErrInsecurePath) { // no file is made, so that any name will do
+			return tarFailure(previous, err)
+		}
+		offset, err := at.Seek(0, io.SeekCurrent)
+		if err == nil {
+			err = x.add(h, offset)
+		}
+		if err != nil {
+			return fmt.Errorf("member %s: %w", memberName(h.Name), err)
+		}
+		previous, end = h.Name, offset
+		if hasContent(h) {
+			end += h.Size
+		}
+	}
+	if err := x.checkEnd(at, end); err != nil {
+		return tarFailure(previous, err)
+	}
+	return x.check()
+}
+
+// tarFailure is the error of what follows a member, "" for the beginning.
+func tarFailure(previous string, err error) error {
+	where := "at its beginning"
+	if previous != "" {
+		where = "behind member " + memberName(previous)
+	}
+	switch {
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return fmt.Errorf("the archive is cut off %s: %w", where, err)
+	case errors.Is(err, tar.ErrHeader):
+		return fmt.Errorf("expected the header of a tar archive %s: %w", where, err)
+	}
+	return fmt.Errorf("%s: %w", where, err)
+}
+
+// add takes a member, whose content begins at offset.
+func (x *tarIndex) add(h *tar.Header, offset int64) error {
+	if h.Typeflag == tar.TypeXGlobalHeader {
+		return nil
+	}
+	name := strings.TrimPrefix(h.Name, "./")
+	key, ending := splitMember(name)
+	isPicture := slices.Contains(tarPictures, ending)
+	if !isPicture && ending != tarLabel || h.Typeflag == tar.TypeDir {
+		const named = 3
+		if h.Typeflag != tar.TypeDir && len(x.ignored) < named {
+			x.ignored = append(x.ignored, memberName(name))
+		}
+		return nil
+	}
+	limit := int64(maxPictureFile)
+	if !isPicture {
+		limit = maxTarLabel
+	}
+	switch {
+	case isSparse(h):
+		return errors.New("expected a plain file, got a sparse one of GNU tar")
+	case h.Typeflag != tar.TypeReg:
+		return fmt.Errorf("expected a plain file, got a link or a device (type %q)", h.Typeflag)
+	case h.Size > limit:
+		return fmt.Errorf("expected at most %d bytes, got %d", limit, h.Size)
+	case h.Size > x.size-offset:
+		return fmt.Errorf("the archive is cut off: expected %d bytes, got %d: %w", h.Size, x.size-offset, io.ErrUnexpectedEOF)
+	}
+	p, known := x.parts[key]
+	if !known {
+		p = tarParts{sample: -1, label: -1}
+	}
+	if isPicture {
+		if p.sample >= 0 {
+			return fmt.Errorf("expected one picture for each key, got %s before with the key %s", memberName(x.samples[p.sample].member), memberName(key))
+		}
+		p.sample = len(x.samples)
+		x.samples = append(x.samples, tarSample{strings.Clone(name), offset, h.Size})
+		x.labels = append(x.labels, p.label)
+	} else {
+		if p.labelledBy != "" {
+			return fmt.Errorf("expected one label for each key, got %s before with the key %s", memberName(p.labelledBy), memberName(key))
+		}
+		var err error
+		if p.label, err = x.readLabel(offset, h.Size); err != nil {
+			return err
+		}
+		p.labelledBy = name
+		if p.sample >= 0 {
+			x.labels[p.sample] = p.label
+		}
+		x.keys = append(x.keys, key)
+	}
+	x.parts[key] = p
+	return nil
+}
+
+// splitMember returns the key of a member and what it is, in small letters. Both are "" for names without a dot behind a first letter.
+func splitMember(name string) (key, ending string) {
+	folder, base := path.Split(name)
+	first, rest, found := strings.Cut(base, ".")
+	if !found || first == "" {
+		return "", ""
+	}
+	return folder + first, strings.ToLower(rest)
+}
+
+// memberName is what errors call a member.
+func memberName(name string) string { return shorten(text(name)) }
+
+// hasContent tells whether a member has as many bytes in the archive as it says.
+func hasContent(h *tar.Header) bool {
+	switch h.Typeflag {
+	case tar.TypeLink, tar.TypeSymlink, tar.TypeChar, tar.TypeBlock, tar.TypeDir, tar.TypeFifo, tar.TypeXGlobalHeader:
+		return false
+	}
+	return !isSparse(h)
+}
+
+// isSparse tells whether the content of a member lies in pieces.
+func isSparse(h *tar.Header) bool {
+	for key := range h.PAXRecords {
+		if strings.HasPrefix(key, "GNU.sparse.") {
+			return true
+		}
+	}
+	return h.Typeflag == tar.TypeGNUSparse
+}
+
+func (x *tarIndex) readLabel(offset, size int64) (int, error) {
+	var b [maxTarLabel]byte
+	if _, err := x.file.ReadAt(b[:size], offset); err != nil {
+		return 0, err
+	}
+	label, err := strconv.ParseInt(strings.TrimSpace(string(b[:size])), 10, 32)
+	if err != nil || label < -1 {
+		return 0, fmt.Errorf("expected a class index as label, or -1 for unknown, got %q", b[:size])
+	}
+	return int(label), nil
+}
+
+// checkEnd looks for the blocks of zeros that end an archive, behind the content of the last member; what is cut off between two members
+// shows nowhere else. Nothing but zeros may follow: a second archive would be lost without a word.
+func (x *tarIndex) checkEnd(at io.Seeker, content int64) error {
+	const looked = 1 << 20 // bytes behind the end
+	end, err := at.Seek(0, io.SeekCurrent)
+	if err != nil {
+		return err
+	}
+	block := []byte{1} // not zero
+	if end-tarBlock >= content {
+		block = make([]byte, tarBlock)
+		if _, err := x.file.ReadAt(block, end-tarBlock); err != nil {
+			return err
+		}
+	}
+	if !isZero(block) {
+		return fmt.Errorf("%w: expected blocks of zeros", io.ErrUnexpectedEOF)
+	}
+	rest := make([]byte, min(looked, x.size-end))
+	if _, err := x.file.ReadAt(rest, end); err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	if !isZero(rest) {
+		return errors.New("expected nothing after the blocks of zeros that end the archive, got more (several archives in one file?)")
+	}
+	return nil
+}
+
+func isZero(b []byte) bool { return len(bytes.Trim(b, "\x00")) == 0 }
+
+// check looks at the whole.
+func (x *tarIndex) check() error {
+	for _, key := range x.keys {
+		if p := x.parts[key]; p.sample < 0 {
+			return fmt.Errorf("member %s: expected a picture beside the label, %s with one of the endings %s",
+				memberName(p.labelledBy), memberName(key), strings.Join(tarPictures, ", "))
+		}
+	}
+	if len(x.samples) > 0 {
+		return nil
+	}
+	got := "no members"
+	if len(x.ignored) > 0 {
+		got = "members such as " + strings.Join(x.ignored, ", ")
+	}
+	return fmt.Errorf("%w: expected members KEY.jpg, or with one of the endings %s behind the first dot, got %s",
+		ErrNoImages, strings.Join(tarPictures[1:], ", "), got)
+}
+
+// known returns the labels, nil where none is known.
+func (x *tarIndex) known() []int {
+	if slices.Max(x.labels) < 0 {
+		return nil
+	}
+	return x.labels
+}
