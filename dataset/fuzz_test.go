@@ -80,13 +80,18 @@ func readAll(t *testing.T, d Dataset) {
 // fuzzFile opens bytes with and without a prefix, from a tree that reads from anywhere and from one that gives nothing but streams.
 // seed damages one of the seeds behind its checksums; 0 leaves the bytes as they are.
 func fuzzFile(f *testing.F, format string, seeds ...[]byte) {
+	fuzzDamaged(f, format, damage.Zip, seeds...)
+}
+
+// fuzzDamaged is fuzzFile with the damage that a format's checksums call for.
+func fuzzDamaged(f *testing.F, format string, harm func([]byte, *rand.Rand) []byte, seeds ...[]byte) {
 	for i, s := range seeds {
 		f.Add(s, uint64(0))
 		f.Add(s, uint64(i+1))
 	}
 	f.Fuzz(func(t *testing.T, data []byte, seed uint64) {
 		if seed != 0 {
-			data = damage.Zip(data, rand.New(rand.NewPCG(seed, 1)))
+			data = harm(data, rand.New(rand.NewPCG(seed, 1)))
 		}
 		for _, spec := range []string{format + ":x", "x"} {
 			d, err := OpenFS(fstest.MapFS{"x": {Data: data}}, spec)
@@ -128,4 +133,10 @@ func FuzzNpz(f *testing.F) {
 		npyz.Named{Name: "y", Array: npyz.New([]int64{3}, 1)}))
 	require.NoError(f, err)
 	fuzzFile(f, "npz", data)
+}
+
+func FuzzTar(f *testing.F) {
+	named := inTar("b.c.png", dot(f, 2))
+	named.PAXRecords = map[string]string{"GOLINE.note": "x"}
+	fuzzDamaged(f, "tar", damage.Tar, tarOf(f, inTar("a.png", dot(f, 1)), inTar("a.cls", []byte("3"))), tarOf(f, named, inTar("k/a.jpg", dot(f, 1))))
 }

@@ -1,6 +1,7 @@
 package damage
 
 import (
+	"archive/tar"
 	"archive/zip"
 	"bytes"
 	"image"
@@ -34,7 +35,7 @@ func TestBlind(t *testing.T) {
 		}
 	}
 	require.Greater(t, changed, 480)
-	for _, f := range []func([]byte, *rand.Rand) []byte{Flip, Cut, Defect, Zip, PNG} {
+	for _, f := range []func([]byte, *rand.Rand) []byte{Flip, Cut, Defect, Zip, PNG, Tar} {
 		f(nil, rng)
 		f([]byte{1}, rng)
 	}
@@ -54,7 +55,15 @@ func TestDefectsBehindChecksums(t *testing.T) {
 	require.NoError(t, z.Close())
 	var picture bytes.Buffer
 	require.NoError(t, png.Encode(&picture, image.NewGray(image.Rect(0, 0, 9, 7))))
-	whole := 0
+	var members bytes.Buffer
+	w := tar.NewWriter(&members)
+	for _, name := range []string{"a", "b"} {
+		require.NoError(t, w.WriteHeader(&tar.Header{Name: name, Size: 700}))
+		_, err := w.Write(make([]byte, 700))
+		require.NoError(t, err)
+	}
+	require.NoError(t, w.Close())
+	whole, headers, changed := 0, 0, 0
 	for range 200 {
 		damaged := Zip(archive.Bytes(), rng)
 		r, err := zip.NewReader(bytes.NewReader(damaged), int64(len(damaged)))
@@ -68,6 +77,15 @@ func TestDefectsBehindChecksums(t *testing.T) {
 		if _, err := png.Decode(bytes.NewReader(PNG(picture.Bytes(), rng))); err == nil || !bytes.Contains([]byte(err.Error()), []byte("checksum")) {
 			whole++
 		}
+		damaged = Tar(members.Bytes(), rng)
+		if !bytes.Equal(members.Bytes(), damaged) {
+			changed++
+		}
+		if _, err := tar.NewReader(bytes.NewReader(damaged)).Next(); err == nil {
+			headers++
+		}
 	}
 	require.Greater(t, whole, 150)
+	require.Greater(t, headers, 150)
+	require.Greater(t, changed, 180)
 }
