@@ -1,6 +1,7 @@
 package reliability
 
 import (
+	"archive/tar"
 	"bytes"
 	"compress/gzip"
 	"context"
@@ -161,6 +162,21 @@ func npzOf(t testing.TB, arrays ...npyz.Named) []byte {
 	return b.Bytes()
 }
 
+// tarOf makes an archive of names and contents.
+func tarOf(t testing.TB, members ...any) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	w := tar.NewWriter(&b)
+	for i := 0; i < len(members); i += 2 {
+		data := members[i+1].([]byte)
+		require.NoError(t, w.WriteHeader(&tar.Header{Name: members[i].(string), Mode: 0o444, Size: int64(len(data))}))
+		_, err := w.Write(data)
+		require.NoError(t, err)
+	}
+	require.NoError(t, w.Close())
+	return b.Bytes()
+}
+
 func pixels(n, height, width int) []uint8 {
 	pix := make([]uint8, n*height*width*3)
 	for i := range pix {
@@ -232,6 +248,7 @@ func formats(t testing.TB) []format {
 		{"npy of images", npy.Bytes(), false, readSet("npy:")},
 		{"npz of images", npzOf(t, npyz.Named{Name: "images", Array: npyz.New(pixels(2, 5, 4), 2, 5, 4, 3)},
 			npyz.Named{Name: "labels", Array: npyz.New([]int64{1, 0})}), true, readSet("npz:")},
+		{"tar of pictures", tarOf(t, "a.png", pic("grey8.png"), "a.cls", []byte("1"), "b.png", pic("grey2.png")), false, readSet("tar:")},
 		{"JSON of a result", page.Bytes(), false, readReport},
 		keptFeatures(t),
 	}
