@@ -1,10 +1,10 @@
 package dataset
 
 import (
+	"archive/tar"
 	"bufio"
-	"context"
-
 	"compress/gzip"
+	"context"
 	"fmt"
 	"io"
 	"io/fs"
@@ -199,6 +199,9 @@ func (t tree) detect(path string) (string, error) {
 	case 0:
 		if hasListName(path) {
 			return "list", nil
+		}
+		if _, err := tar.NewReader(io.NewSectionReader(f, 0, size)).Next(); err == nil { // an archive of the oldest kind, without a mark
+			return "tar", nil
 		}
 		return "", fmt.Errorf("%s (%d bytes): %w: expected one of %s; name it in front if it should be, as in cifar10:%s",
 			path, size, ErrFormat, strings.Join(formats, ", "), path)

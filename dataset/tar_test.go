@@ -168,6 +168,10 @@ func TestTarMembers(t *testing.T) {
 	one := mustOpen(t, put(t, dir, "one.tar", tarOf(t, inTar("a.png", dot(t, 1)))))
 	require.Nil(t, one.Labels())
 	require.Equal(t, []int{-1, 12, -1, -1, -1, -1}, mustOpen(t, dir+"/[xy].tar").Labels())
+	oldest := tarOf(t, inTar("a.png", dot(t, 1)))
+	clear(oldest[157:tarBlock]) // what the first kind of tar archives had not yet
+	fixTarChecksum(oldest)
+	require.Equal(t, []string{"oldest/a.png"}, ids(mustOpen(t, put(t, dir, "oldest", oldest))))
 }
 
 func TestTarRefuses(t *testing.T) {

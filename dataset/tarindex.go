@@ -46,7 +46,7 @@ type tarParts struct {
 	label      int
 }
 
-// isTar tells by its beginning whether a file is a tar archive, but for those of the oldest kind, which have no mark.
+// isTar tells by its beginning whether a file is a tar archive. Those of the oldest kind have no mark.
 func isTar(head []byte) bool {
 	const at = 257
 	return len(head) >= tarBlock && bytes.HasPrefix(head[at:], []byte("ustar"))
