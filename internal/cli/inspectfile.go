@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"archive/tar"
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -10,6 +12,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/line-ood/goline/dataset"
 	"github.com/line-ood/goline/internal/cli/command"
 	"github.com/line-ood/goline/internal/fsfile"
 	"github.com/line-ood/goline/internal/npyz"
@@ -109,11 +112,26 @@ func inspectNpz(f *facts, path string) error {
 // inspectEither takes a file for pictures where they can be read as such, and otherwise for weights.
 func inspectEither(f *facts, path string) error {
 	var pictures facts
-	if err := inspectData(&pictures, path); err == nil {
+	err := inspectData(&pictures, path)
+	if err == nil {
 		*f = pictures
 		return nil
 	}
+	if isTar(path) && !errors.Is(err, dataset.ErrNoImages) { // an archive of pictures that is not as it should be
+		return err
+	}
 	return inspectWeights(f, path)
+}
+
+// isTar tells whether a file begins as a tar archive.
+func isTar(path string) bool {
+	file, err := fsfile.OpenRegular(path)
+	if err != nil {
+		return false
+	}
+	defer file.Close()
+	_, err = tar.NewReader(file).Next()
+	return err == nil
 }
 
 // inspectArrays lists the arrays of an npz file.

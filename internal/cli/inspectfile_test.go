@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"archive/tar"
+	"bytes"
 	"os"
 	"strings"
 	"testing"
@@ -19,7 +21,19 @@ func TestInspectFile(t *testing.T) {
 	must(t, "score", "--detector", det, "--data", w.path("test.npz"), "--out", w.path("s.npz"))
 	must(t, w.eval("--report", w.path("e.html"))...)
 	require.NoError(t, npyz.WriteNpyFile(w.path("rows.npy"), npyz.New(make([]float32, 6), 2, 3)))
+	picture, err := os.ReadFile(w.path("pictures/a.png"))
+	require.NoError(t, err)
+	var shard bytes.Buffer
+	archive := tar.NewWriter(&shard)
+	require.NoError(t, archive.WriteHeader(&tar.Header{Name: "a.png", Size: int64(len(picture))}))
+	_, err = archive.Write(picture)
+	require.NoError(t, err)
+	require.NoError(t, archive.Close())
+	require.NoError(t, os.WriteFile(w.path("shard.tar"), shard.Bytes(), 0o666))
+	require.NoError(t, os.WriteFile(w.path("cut.tar"), shard.Bytes()[:600], 0o666))
+	require.Contains(t, fails(t, "inspect", w.path("cut.tar")), "member a.png: the archive is cut off")
 	for path, want := range map[string]string{
+		w.path("shard.tar"):        "shard.tar/a.png",
 		det:                        "threshold fit 95",
 		w.path("net.npz"):          "sha256",
 		w.path("f.npz"):            "array features",
