@@ -144,6 +144,7 @@ func TestTarMembers(t *testing.T) {
 		inTar("./b.cls", []byte(" 12\n")),
 		inTar("notes", []byte("text")),
 		inTar("._b.jpg", []byte("no picture")),
+		inTar("d/.jpg", []byte("no picture")),
 		inTar("b.seg.png", []byte("no picture of b's")),
 		pax,
 		inTar("./b.jpeg", dot(t, 4)),
