@@ -10,9 +10,10 @@
 //     the label is a class index, or -1 where it is unknown. Without a prefix the list's name must end in .txt.
 //   - npy: uint8 (N, H, W, 3) or grey (N, H, W), without labels.
 //   - npz: the same under the name images, x, data or arr_0, with labels (N) under labels, label, y or targets if known.
-//   - tar: an archive of pictures as WebDataset has them, or several by a pattern: "train-*.tar". KEY.jpg (or .jpeg, .png, .webp, .bmp,
-//     .gif) is a picture and KEY.cls its label, decimal text, -1 where it is unknown or missing; a key reaches up to the first dot of the
-//     base name. Other members are ignored. Compressed archives are refused, and so are those that do not end as an archive does.
+//   - tar: an archive of pictures as WebDataset has them, or several by a pattern: "train-*.tar". KEY.jpg (or .jpeg,
+//     .png, .webp, .bmp, .gif) is a picture and KEY.cls its label, decimal text, -1 where it is unknown or missing; a
+//     key reaches up to the first dot of the base name. Other members are ignored. Compressed archives are refused,
+//     and so are those that do not end as an archive does.
 //
 // Without a prefix the format is told from the content. A path may be a pattern as for [filepath.Glob]; the matches are
 // sorted in byte order and joined. An existing path is never taken for a pattern, and "C:\data" never for a format.
@@ -21,8 +22,8 @@
 // JPEG and WebP: the same bits as libjpeg-turbo and libwebp give. Resizing has the same bits as Pillow's too, and
 // normalisation the same as PyTorch's. See [Preprocess].
 //
-// Records of cifar, npy and uncompressed idx files and pictures in archives are read on demand; compressed files are unpacked into
-// memory once.
+// Records of cifar, npy and uncompressed idx files and pictures in archives are read on demand; compressed files are
+// unpacked into memory once.
 //
 // Labels are what the data say. With [OpenWith] they refer to the classes of a network instead, which [ReadClasses] reads from a
 // file: folders of some of ImageNet's classes, for example.

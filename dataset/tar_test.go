@@ -43,8 +43,8 @@ func tarOf(t testing.TB, members ...tarMember) []byte {
 	return b.Bytes()
 }
 
-// webDataset makes a shard as webdataset's TarWriter does: for each sample its parts in the order of their endings, by the user bigdata,
-// and zeros up to a multiple of 10,240 bytes, as Python's tarfile leaves them.
+// webDataset makes a shard as webdataset's TarWriter does: for each sample its parts in the order of their endings, by
+// the user bigdata, and zeros up to a multiple of 10,240 bytes, as Python's tarfile leaves them.
 func webDataset(t testing.TB, samples ...map[string][]byte) []byte {
 	t.Helper()
 	var members []tarMember
@@ -67,8 +67,8 @@ func webDataset(t testing.TB, samples ...map[string][]byte) []byte {
 	return append(b, make([]byte, (record-len(b)%record)%record)...)
 }
 
-// TestTarEqualsFolder: pictures of every kind in shards are those of a folder, to the bit, in any order, from several goroutines and as
-// batches.
+// TestTarEqualsFolder: pictures of every kind in shards are those of a folder, to the bit, in any order, from several
+// goroutines and as batches.
 func TestTarEqualsFolder(t *testing.T) {
 	const folder = "testdata/pictures"
 	files, err := filepath.Glob(folder + "/*.[jpgbw]*")
@@ -255,7 +255,8 @@ func TestTarRefuses(t *testing.T) {
 	require.ErrorIs(t, err, context.Canceled)
 }
 
-// A damaged picture, and an archive that becomes shorter, are found when they are read; the error names archive and member.
+// A damaged picture, and an archive that becomes shorter, are found when they are read; the error names archive and
+// member.
 func TestTarDamagedPicture(t *testing.T) {
 	whole := dot(t, 1)
 	file := put(t, t.TempDir(), "x.tar", tarOf(t, inTar("cut.png", whole[:len(whole)-20]), inTar("empty.jpg", nil), inTar("b.png", whole)))

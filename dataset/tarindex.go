@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -25,8 +24,9 @@ var tarPictures = []string{"jpg", "jpeg", "png", "webp", "bmp", "gif"}
 
 const tarLabel = "cls"
 
-// tarIndex is what the headers of an archive say, and its labels. Members belong together as in WebDataset: by their key, which is the
-// path up to the first dot of its last element. What follows that dot, in any case, tells what a member is.
+// tarIndex is what the headers of an archive say, and its labels. Members belong together as in WebDataset: by their
+// key, which is the path up to the first dot of its last element. What follows that dot, in any case, tells what a
+// member is.
 type tarIndex struct {
 	file io.ReaderAt
 	size int64        // of the file, in bytes
@@ -44,12 +44,6 @@ type tarParts struct {
 	sample     int    // place of the picture, -1 for none yet
 	labelledBy string // member of the label, "" for none yet
 	label      int
-}
-
-// isTar tells by its beginning whether a file is a tar archive. Those of the oldest kind have no mark.
-func isTar(head []byte) bool {
-	const at = 257
-	return len(head) >= tarBlock && bytes.HasPrefix(head[at:], []byte("ustar"))
 }
 
 // errGzipTar is the error about a compressed archive.
@@ -167,38 +161,6 @@ func (x *tarIndex) add(h *tar.Header, offset int64) error {
 	return nil
 }
 
-// splitMember returns the key of a member and what it is, in small letters. Both are "" for names without a dot behind a first letter.
-func splitMember(name string) (key, ending string) {
-	folder, base := path.Split(name)
-	first, rest, found := strings.Cut(base, ".")
-	if !found || first == "" {
-		return "", ""
-	}
-	return folder + first, strings.ToLower(rest)
-}
-
-// memberName is what errors call a member.
-func memberName(name string) string { return shorten(text(name)) }
-
-// hasContent tells whether a member has as many bytes in the archive as it says.
-func hasContent(h *tar.Header) bool {
-	switch h.Typeflag {
-	case tar.TypeLink, tar.TypeSymlink, tar.TypeChar, tar.TypeBlock, tar.TypeDir, tar.TypeFifo, tar.TypeXGlobalHeader:
-		return false
-	}
-	return !isSparse(h)
-}
-
-// isSparse tells whether the content of a member lies in pieces.
-func isSparse(h *tar.Header) bool {
-	for key := range h.PAXRecords {
-		if strings.HasPrefix(key, "GNU.sparse.") {
-			return true
-		}
-	}
-	return h.Typeflag == tar.TypeGNUSparse
-}
-
 func (x *tarIndex) readLabel(offset, size int64) (int, error) {
 	var b [maxTarLabel]byte
 	if _, err := x.file.ReadAt(b[:size], offset); err != nil {
@@ -211,8 +173,8 @@ func (x *tarIndex) readLabel(offset, size int64) (int, error) {
 	return int(label), nil
 }
 
-// checkEnd looks for the blocks of zeros that end an archive, behind the content of the last member; what is cut off between two members
-// shows nowhere else. Nothing but zeros may follow: a second archive would be lost without a word.
+// checkEnd looks for the blocks of zeros that end an archive, behind the content of the last member; what is cut off
+// between two members shows nowhere else. Nothing but zeros may follow: a second archive would be lost without a word.
 func (x *tarIndex) checkEnd(at io.Seeker, content int64) error {
 	const looked = 1 << 20 // bytes behind the end
 	end, err := at.Seek(0, io.SeekCurrent)

@@ -12,8 +12,9 @@ import (
 // tarBlock is the unit of a tar archive, and the size of a header.
 const tarBlock = 512
 
-// Tar returns a tar archive with one defect in one of its headers, whose checksum is that of the defect, or with one member missing,
-// doubled or last, or its content damaged at its old length. It returns a blind defect of what is no tar archive.
+// Tar returns a tar archive with one defect in one of its headers, whose checksum is that of the defect, or with one
+// member missing, doubled or last, or its content damaged at its old length. It returns a blind defect of what is no
+// tar archive.
 func Tar(data []byte, rng *rand.Rand) []byte {
 	members, end := tarMembers(data)
 	if len(members) == 0 {
