@@ -9,36 +9,74 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	G "gorgonia.org/gorgonia"
 
+	"github.com/line-ood/goline/graph"
 	"github.com/line-ood/goline/internal/damage"
 	"github.com/line-ood/goline/internal/nettest"
 	"github.com/line-ood/goline/internal/npyz"
 	"github.com/line-ood/goline/line"
 	"github.com/line-ood/goline/line/conformal"
+	"github.com/line-ood/goline/nets"
+	"github.com/line-ood/goline/nets/onnx"
 )
 
-// smallest saves a detector of the smallest network there is.
+// smallest saves a detector of the smallest network that has a name.
 func smallest(t testing.TB, o line.Options) string {
 	t.Helper()
-	net := nettest.DenseNetBC(t, 10, 1, 2, 5)
-	det := fit(t, net, nettest.Stream(nettest.Batch(4, net.InputShape(), 2, 1)), o)
+	return savedDetector(t, fitAll(t, nettest.DenseNetBC(t, 10, 1, 2, 5), o)[0])
+}
+
+// fitAll fits a detector of a network for each of the options.
+func fitAll(t testing.TB, net nets.Classifier, options ...line.Options) []*line.Detector {
+	t.Helper()
+	prog, err := graph.Compile(net, graph.Options{})
+	require.NoError(t, err)
+	detectors := make([]*line.Detector, len(options))
+	for i, o := range options {
+		detectors[i], err = line.Fit(t.Context(), prog, nettest.Stream(nettest.Batch(4, net.InputShape(), 2, 1)), o)
+		require.NoError(t, err)
+	}
+	return detectors
+}
+
+func savedDetector(t testing.TB, det *line.Detector) string {
+	t.Helper()
 	path := filepath.Join(t.TempDir(), "det.npz")
 	require.NoError(t, det.Save(path))
 	return path
 }
 
-// smallestCalibrated saves the same detector with pictures and a calibration.
-func smallestCalibrated(t testing.TB) string {
+// pooling is an ONNX file's network of a pooling and a linear layer: reading it takes a small part of the time that any network with a
+// name takes.
+func pooling(t testing.TB) nets.Classifier {
 	t.Helper()
-	det, err := line.Load(smallest(t, line.DefaultOptions()))
+	net, err := nets.Define(nets.Definition{Name: "pooling", Classes: 2, Input: []int{3, 1, 2}, Build: func(b *graph.Builder, x *G.Node) *G.Node {
+		return b.GlobalAvgPool(x)
+	}})
 	require.NoError(t, err)
+	nettest.Fill(net.Params(), 5)
+	var data bytes.Buffer
+	require.NoError(t, onnx.Export(&data, net, onnx.ExportOptions{Outputs: []string{nets.Logits}}))
+	read, err := onnx.Read(data.Bytes(), nil, "pooling", onnx.Options{})
+	require.NoError(t, err)
+	return read
+}
+
+// calibrated returns the detector with pictures and a calibration.
+func calibrated(t testing.TB, det *line.Detector) *line.Detector {
+	t.Helper()
 	scores := &line.Scores{Score: []float64{3, 1, 2, 2}, Prediction: []int{0, 1, 1, 0}}
 	o := conformal.Options{Alpha: 0.3, Adjustment: conformal.Pointwise, Delta: 0.5}
-	det, err = det.WithFitPictures([]line.Hash{{1}, {2}}).Calibrate(scores, []line.Hash{{3}, {4}, {5}, {6}}, o)
+	det, err := det.WithFitPictures([]line.Hash{{1}, {2}}).Calibrate(scores, []line.Hash{{3}, {4}, {5}, {6}}, o)
 	require.NoError(t, err)
-	path := filepath.Join(t.TempDir(), "calibrated.npz")
-	require.NoError(t, det.Save(path))
-	return path
+	return det
+}
+
+// smallestCalibrated saves the detector of [smallest] with pictures and a calibration.
+func smallestCalibrated(t testing.TB) string {
+	t.Helper()
+	return savedDetector(t, calibrated(t, fitAll(t, nettest.DenseNetBC(t, 10, 1, 2, 5), line.DefaultOptions())[0]))
 }
 
 // loads checks that bytes are refused with their name, or accepted for good: what was read can be written and read again.
@@ -69,15 +107,19 @@ func loads(t *testing.T, data []byte) {
 }
 
 // FuzzLoad damages the bytes of a file: blindly, or where kind is odd behind the checksums of its members. The files are made here, since
-// the fuzzer takes its time with long inputs.
+// the fuzzer takes its time with long inputs. Most hold a tiny network, so that what is read is the detector; two hold one with a name.
 func FuzzLoad(f *testing.F) {
+	all := fitAll(f, pooling(f), append(switches(), line.DefaultOptions())...)
+	all[len(all)-1] = calibrated(f, all[len(all)-1])
+	slow := fitAll(f, nettest.DenseNetBC(f, 10, 1, 2, 5), line.DefaultOptions())[0]
 	var files [][]byte
-	for i, o := range switches() {
-		files = append(files, read(f, smallest(f, o)))
+	for _, det := range append(all, slow, calibrated(f, slow)) {
+		files = append(files, read(f, savedDetector(f, det)))
+	}
+	for i := range files {
 		f.Add(uint8(i), uint8(i), uint64(i), []byte(nil))
 	}
-	files = append(files, read(f, smallestCalibrated(f)))
-	f.Add(uint8(len(files)-1), uint8(1), uint64(7), []byte("PK\x03\x04"))
+	f.Add(uint8(0), uint8(0), uint64(0), []byte("PK\x03\x04"))
 	f.Fuzz(func(t *testing.T, which, kind uint8, seed uint64, data []byte) {
 		rng, file := rand.New(rand.NewPCG(seed, 1)), files[int(which)%len(files)]
 		switch kind % 4 {
@@ -91,16 +133,31 @@ func FuzzLoad(f *testing.F) {
 	})
 }
 
+// named is the kind from which FuzzLoadArrays changes the file whose network has a name, the slow one to read.
+const named = 240
+
 // FuzzLoadArrays puts other arrays into an intact file.
 func FuzzLoadArrays(f *testing.F) {
-	path := smallest(f, line.Options{ClipPercentile: 90, ClipPerClass: true}) // has every array
-	a, err := npyz.ReadNpz(path)
-	require.NoError(f, err)
-	names := a.Names()
-	for which := range names {
-		f.Add(uint8(which), uint8(which), uint8(which%5), uint8(which%3), math.Pi)
+	o := line.Options{ClipPercentile: 90, ClipPerClass: true} // has every array
+	var files []*npyz.Archive
+	for _, path := range []string{savedDetector(f, calibrated(f, fitAll(f, pooling(f), o)[0])), smallest(f, o)} {
+		a, err := npyz.ReadNpz(path)
+		require.NoError(f, err)
+		files = append(files, a)
+		for which := range a.Names() {
+			kind := which % 5
+			if len(files) == 2 {
+				kind += named
+			}
+			f.Add(uint8(which), uint8(kind), uint8(which%5), uint8(which%3), math.Pi)
+		}
 	}
 	f.Fuzz(func(t *testing.T, which, kind, rows, columns uint8, value float64) {
+		a := files[0]
+		if kind >= named {
+			a = files[1]
+		}
+		names := a.Names()
 		n := int(rows) * int(columns)
 		shape := []int{int(rows), int(columns)}
 		switch {

@@ -9,8 +9,10 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	G "gorgonia.org/gorgonia"
 
 	"github.com/line-ood/goline/dataset"
+	"github.com/line-ood/goline/graph"
 	"github.com/line-ood/goline/internal/damage"
 	"github.com/line-ood/goline/internal/npyz"
 	"github.com/line-ood/goline/nets"
@@ -32,6 +34,10 @@ func (blank) Image(int) (dataset.Image, error) {
 func newBlankRun(t testing.TB, checkpoint string) *run {
 	net, err := nets.New("resnet-fashion-8-1", 1)
 	require.NoError(t, err)
+	return newRunOf(t, net, checkpoint)
+}
+
+func newRunOf(t testing.TB, net nets.Classifier, checkpoint string) *run {
 	c, err := Config{Epochs: 3, Batch: 4, Schedule: ScheduleConfig{LearningRate: 1}, Checkpoint: checkpoint}.withDefaults(net, blank{})
 	require.NoError(t, err)
 	r, err := newRun(net, blank{}, nil, c)
@@ -39,10 +45,16 @@ func newBlankRun(t testing.TB, checkpoint string) *run {
 	return r
 }
 
-// FuzzCheckpoint reads damaged checkpoints: whatever is taken is a state that a run can be in.
+// FuzzCheckpoint reads damaged checkpoints: whatever is taken is a state that a run can be in. The run is that of a network of one layer,
+// a batch norm: its checkpoint has a tensor of each kind, and no more to unpack than that.
 func FuzzCheckpoint(f *testing.F) {
 	path := filepath.Join(f.TempDir(), "run.npz")
-	r := newBlankRun(f, path)
+	net, err := nets.Define(nets.Definition{
+		Name: "smallest", Classes: 1, Input: []int{3, 28, 28}, Preprocessing: nets.FashionMNIST(),
+		Build: func(b *graph.Builder, x *G.Node) *G.Node { return b.GlobalAvgPool(b.BatchNorm(x, "bn", 1e-5)) },
+	})
+	require.NoError(f, err)
+	r := newRunOf(f, net, path)
 	r.state.Step, r.state.Curve = 2, []Epoch{{Epoch: 1}}
 	r.optimizer.SetSteps(2)
 	require.NoError(f, r.save())

@@ -79,8 +79,9 @@ func Defect(data []byte, rng *rand.Rand) []byte {
 	return out
 }
 
-// Zip returns a zip archive, stored or deflated, with one defect in one of its members, whose checksum is that of the defect. Now and
-// then a member is missing, comes twice, or has another's content instead. It returns a blind defect of what is no zip archive.
+// Zip returns a zip archive with one defect in one of its members, whose checksum is that of the defect. Now and then a member is
+// missing, comes twice, or has another's content instead; now and then it is deflated, the others are stored. It returns a blind defect
+// of what is no zip archive.
 func Zip(data []byte, rng *rand.Rand) []byte {
 	z, err := zip.NewReader(bytes.NewReader(data), int64(len(data)))
 	if err != nil || len(z.File) == 0 {
@@ -92,15 +93,15 @@ func Zip(data []byte, rng *rand.Rand) []byte {
 	}
 	var out bytes.Buffer
 	w := zip.NewWriter(&out)
-	method := uint16(zip.Store)
-	if rng.IntN(4) == 0 {
-		method = zip.Deflate
-	}
+	deflated := rng.IntN(4) == 0
 	kind := rng.IntN(8)
 	for i, f := range z.File {
 		content := read(f)
-		name, times := f.Name, 1
+		name, times, method := f.Name, 1, uint16(zip.Store)
 		if i == victim {
+			if deflated {
+				method = zip.Deflate
+			}
 			switch kind {
 			case 0:
 				times = 0
