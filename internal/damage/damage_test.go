@@ -11,6 +11,12 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/emptypb"
+	"google.golang.org/protobuf/types/known/fieldmaskpb"
+	"google.golang.org/protobuf/types/known/structpb"
+	"google.golang.org/protobuf/types/known/wrapperspb"
 )
 
 func TestBlind(t *testing.T) {
@@ -88,4 +94,35 @@ func TestDefectsBehindChecksums(t *testing.T) {
 	require.Greater(t, whole, 150)
 	require.Greater(t, headers, 150)
 	require.Greater(t, changed, 180)
+}
+
+// TestMessageChangesOneField: the message can be written and read again, is nearly always another, and the intact one stays as it is.
+func TestMessageChangesOneField(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 1))
+	whole, err := structpb.NewStruct(map[string]any{"a": 1.5})
+	require.NoError(t, err)
+	for _, intact := range []proto.Message{
+		whole, &durationpb.Duration{Seconds: 3, Nanos: 7}, &fieldmaskpb.FieldMask{Paths: []string{"a", "bc", "d"}},
+		&structpb.ListValue{Values: []*structpb.Value{structpb.NewBoolValue(true), structpb.NewStringValue("b"), structpb.NewNumberValue(2)}},
+		&wrapperspb.BytesValue{Value: []byte{1, 2}}, &wrapperspb.UInt64Value{Value: 1 << 63}, &emptypb.Empty{},
+	} {
+		before, changed := proto.Clone(intact), 0
+		for range 200 {
+			damaged := Message(intact, rng)
+			require.True(t, proto.Equal(before, intact))
+			data, err := proto.Marshal(damaged)
+			require.NoError(t, err)
+			again := damaged.ProtoReflect().New().Interface()
+			require.NoError(t, proto.Unmarshal(data, again))
+			if !proto.Equal(again, intact) {
+				changed++
+			}
+		}
+		switch intact.(type) {
+		case *structpb.Struct, *emptypb.Empty: // a map, which is left alone, and nothing
+			require.Zero(t, changed)
+		default:
+			require.Greater(t, changed, 130, "%v", intact)
+		}
+	}
 }
