@@ -245,26 +245,3 @@ func TestExternalDataStaysInTheFolder(t *testing.T) {
 	_, err = onnx.Open(filepath.Join(dir, "absent.onnx"), onnx.Options{})
 	require.ErrorIs(t, err, os.ErrNotExist)
 }
-
-// FuzzRead: whatever the bytes are, there is a network or an error.
-func FuzzRead(f *testing.F) {
-	f.Add(marshal(f, small()))
-	m := small()
-	m.Graph.Node = append(m.Graph.Node,
-		&pb.NodeProto{OpType: "Constant", Name: "k", Output: list("k"), Attribute: []*pb.AttributeProto{{Name: "value", T: ints("", 0, -1)}}},
-		node("Shape", "shape", list("p"), list("s")),
-		node("Reshape", "reshape", list("p", "k"), list("f2")))
-	m.Graph.Node[4].Input[0] = "f2"
-	f.Add(marshal(f, m))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		net, err := onnx.Read(data, nil, "fuzz.onnx", onnx.Options{})
-		if err != nil {
-			require.Contains(t, err.Error(), "onnx: fuzz.onnx: ")
-			return
-		}
-		require.NotEmpty(t, net.Outputs())
-		for _, p := range net.Params() {
-			require.Equal(t, product(p.Shape()...), len(p.Float32s()))
-		}
-	})
-}

@@ -107,9 +107,9 @@ func TestElementTypes(t *testing.T) {
 	}
 }
 
-// TestVariants: other ways to write the small network are the same network.
-func TestVariants(t *testing.T) {
-	for name, change := range map[string]func(m *pb.ModelProto, g *pb.GraphProto){
+// variants are other ways to write the small network.
+func variants() map[string]func(m *pb.ModelProto, g *pb.GraphProto) {
+	return map[string]func(m *pb.ModelProto, g *pb.GraphProto){
 		"softmax behind the logits": func(_ *pb.ModelProto, g *pb.GraphProto) {
 			g.Node = append(g.Node, node("Softmax", "softmax", list("y"), list("p1")), node("Identity", "last", list("p1"), list("p2")))
 			g.Output[0].Name = "p2"
@@ -210,7 +210,12 @@ func TestVariants(t *testing.T) {
 			g.Node = append(g.Node, node("Dropout", "", list("f"), list("f1")), node("Identity", "", list("f1"), list("f2")),
 				node("Cast", "", list("f2"), list("f3"), ofInt("to", 11)), node("Cast", "", list("f3"), list("f4"), ofInt("to", 1)))
 		},
-	} {
+	}
+}
+
+// TestVariants: each of them is the same network.
+func TestVariants(t *testing.T) {
+	for name, change := range variants() {
 		t.Run(name, func(t *testing.T) {
 			m := small()
 			change(m, m.Graph)
