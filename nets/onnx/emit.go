@@ -29,6 +29,9 @@ func (p *program) name() *named {
 	for _, i := range p.insts {
 		if len(i.params) > 0 {
 			i.base = used.uniqueLayer(layerName(i), i.params)
+			if i.kind == "Conv" {
+				used[i.base+".bias"] = true // the graph would take a parameter of this name for the convolution's
+			}
 		}
 	}
 	for _, i := range p.insts {

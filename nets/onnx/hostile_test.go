@@ -11,6 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/line-ood/goline/graph"
+	"github.com/line-ood/goline/internal/nettest"
 	"github.com/line-ood/goline/nets/onnx"
 )
 
@@ -207,6 +209,28 @@ func TestOutputsThatAreNotComputedAreToldOf(t *testing.T) {
 	m.Graph.Node[3].Input[0] = "q"
 	_, err := onnx.Read(marshal(t, m), nil, "x.onnx", onnx.Options{})
 	require.ErrorContains(t, err, `reader (Relu): it reads output 1 of node "two" (GlobalMaxPool), which is not computed`)
+}
+
+// TestNamesOfLayersBindNothingElse: a summand of its own that is named as the bias of a convolution without one is not that bias.
+func TestNamesOfLayersBindNothingElse(t *testing.T) {
+	build := func(name string) *pb.ModelProto {
+		m := small()
+		g := m.Graph
+		g.Initializer[1].Name = name
+		g.Node[0].Input = list("x", "conv.weight")
+		g.Node[4].Input[0] = "moved"
+		g.Node = append(g.Node, node("Add", "add", list("f", name), list("moved")))
+		return m
+	}
+	batch := nettest.Batch(3, []int{2, 6, 5}, 0, 1)
+	want := outputs(t, open(t, build("summand"), onnx.Options{}), graph.Options{}, batch)
+	net := open(t, build("conv.bias"), onnx.Options{})
+	require.Equal(t, want, outputs(t, net, graph.Options{}, batch))
+	var names []string
+	for _, p := range net.Params() {
+		names = append(names, p.Name)
+	}
+	require.Equal(t, list("conv.weight", "conv.bias_2", "fc.weight", "fc.bias"), names)
 }
 
 // TestExternalDataStaysInTheFolder also where a link leads out of it.
