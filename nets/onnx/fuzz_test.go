@@ -11,7 +11,10 @@ import (
 	"github.com/stretchr/testify/require"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/line-ood/goline/graph"
 	"github.com/line-ood/goline/internal/damage"
+	"github.com/line-ood/goline/internal/nettest"
+	"github.com/line-ood/goline/nets"
 	"github.com/line-ood/goline/nets/onnx"
 )
 
@@ -90,6 +93,32 @@ func convolutional() *pb.ModelProto {
 		node("Squeeze", "squeeze", list("p", "axes"), list("f")), g.Node[4])
 	g.Initializer = append(g.Initializer, ints("axes", 2, 3))
 	return m
+}
+
+// TestDamagedModelsRunOrAreRefused: what is read from a valid file with one wrong field can be compiled and run, or is refused in one of
+// these steps, and gives a value for each sample.
+func TestDamagedModelsRunOrAreRefused(t *testing.T) {
+	for i, m := range models() {
+		rng, ran := rand.New(rand.NewPCG(uint64(i), 2)), 0
+		for range 60 {
+			net, err := onnx.Read(marshal(t, damage.Message(m, rng).(*pb.ModelProto)), beside, "damaged.onnx", onnx.Options{})
+			if err != nil {
+				continue
+			}
+			p, err := graph.Compile(net, graph.Options{Batch: 2, Workers: 1})
+			if err != nil {
+				continue
+			}
+			n := 0
+			for out, err := range p.Run(t.Context(), nettest.Stream(nettest.Batch(3, net.InputShape(), 0, 1))) {
+				require.NoError(t, err)
+				n += len(out.Float32(nets.Logits))
+			}
+			require.Equal(t, 3*net.Classes(), n)
+			ran++
+		}
+		require.Greater(t, ran, 5, "model %d", i)
+	}
 }
 
 // FuzzRead: whatever the bytes are, there is a network or an error. They are blind, or where seed is not 0 a valid file with one wrong

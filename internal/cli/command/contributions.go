@@ -55,6 +55,11 @@ func (c *Contributions) Check() error {
 	if err != nil {
 		return fmt.Errorf("--contributions: %w", err)
 	}
+	return c.parse(data)
+}
+
+// parse takes the content of the file.
+func (c *Contributions) parse(data []byte) error {
 	if err := json.Unmarshal(data, &c.parsed); err != nil {
 		return fmt.Errorf("--contributions %s: expected JSON of goline attribute values: %w", c.File, err)
 	}

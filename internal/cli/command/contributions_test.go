@@ -1,8 +1,6 @@
 package command
 
 import (
-	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -18,12 +16,10 @@ func FuzzContributions(f *testing.F) {
 	} {
 		f.Add([]byte(text))
 	}
-	path := filepath.Join(f.TempDir(), "v.json")
 	f.Fuzz(func(t *testing.T, text []byte) {
-		require.NoError(t, os.WriteFile(path, text, 0o666))
-		c := Contributions{File: path}
-		if err := c.Check(); err != nil {
-			require.ErrorContains(t, err, path)
+		c := Contributions{File: "v.json"}
+		if err := c.parse(text); err != nil {
+			require.ErrorContains(t, err, "v.json")
 			return
 		}
 		mean, _, err := c.parsed.values(2, 2)
