@@ -8,6 +8,7 @@ import (
 	"io"
 	"math"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -275,8 +276,12 @@ func FuzzInference(f *testing.F) {
 	s := start(f, Config{Load: always(fitted(f, 1)), MaxBytes: 1 << 16})
 	f.Add([]byte(`{"inputs":[{"name":"picture","datatype":"BYTES","shape":[1],"parameters":{"binary_data_size":5}}]}`), []byte{1, 0, 0, 0, 9})
 	f.Add([]byte(`{"inputs":[{"name":"pixels","datatype":"UINT8","shape":[1,1,1,3],"data":[1,2,3]}],"parameters":{"timeout":1e300}}`), []byte(nil))
-	f.Fuzz(func(t *testing.T, head, behind []byte) {
-		status, body := s.send(t, http.MethodPost, "/v2/models/tiny/infer", "", append(bytes.Clone(head), behind...), headerLength, strconv.Itoa(len(head)))
-		require.Less(t, status, 500, "%s", body)
+	handler := s.http.Config.Handler
+	f.Fuzz(func(t *testing.T, head, behind []byte) { // without a connection, which takes longer than the answer
+		q := httptest.NewRequest(http.MethodPost, "/v2/models/tiny/infer", bytes.NewReader(append(bytes.Clone(head), behind...)))
+		q.Header.Set(headerLength, strconv.Itoa(len(head)))
+		a := httptest.NewRecorder()
+		handler.ServeHTTP(a, q)
+		require.Less(t, a.Code, 500, "%s", a.Body)
 	})
 }
