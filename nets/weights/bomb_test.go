@@ -15,6 +15,9 @@ import (
 
 // TestBombs: small files that unpack to gigabytes are errors that name the file, and take far less than they ask for.
 func TestBombs(t *testing.T) {
+	if testing.Short() {
+		t.Skip("unpacks gigabytes on one goroutine")
+	}
 	const elements = 1 << 27 // floats in a storage, 512 MiB
 	zeros := make([]byte, 4*elements)
 	one := func(i int) view {
