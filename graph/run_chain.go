@@ -74,7 +74,7 @@ func chainConvs(order G.Nodes) map[*G.Node]G.Nodes {
 			return nil
 		}
 		f, ok := o.fn.(*convFn[float32])
-		if !ok || f.parts.bf16 || !f.parts.frozen || f.conv == nil || f.parts.scratch == nil || inner && (readers[n] != 1 || f.at.residual >= 0 || o.out != nil) {
+		if !ok || !f.parts.frozen || f.conv == nil || f.parts.scratch == nil || inner && (readers[n] != 1 || f.at.residual >= 0 || o.out != nil) {
 			return nil
 		}
 		return f
