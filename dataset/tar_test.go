@@ -193,8 +193,8 @@ func TestTarRefuses(t *testing.T) {
 	long := bytes.Clone(whole)
 	copy(long[124:], fmt.Sprintf("%011o\x00", 4000))
 	fixTarChecksum(long)
-	paxSparse := tarOf(t, tarMember{tar.Header{Name: "k/a.png", Size: 3, Typeflag: tar.TypeReg, PAXRecords: map[string]string{"XXX.sparse.major": "2"}}, []byte("abc")})
-	paxSparse = bytes.Replace(paxSparse, []byte("XXX.sparse.major"), []byte("GNU.sparse.major"), 1)
+	paxSparse := tarOf(t, tarMember{tar.Header{Name: "k/a.png", Size: 3, Typeflag: tar.TypeReg, PAXRecords: map[string]string{"OLD.sparse.major": "2"}}, []byte("abc")})
+	paxSparse = bytes.Replace(paxSparse, []byte("OLD.sparse.major"), []byte("GNU.sparse.major"), 1)
 	ends := len(whole) - 2*header
 	for _, c := range []struct {
 		name string
