@@ -48,18 +48,11 @@ func fromImage(im image.Image, buf *[]uint8) Image {
 
 // Decode reads a JPEG, PNG, GIF, BMP or WebP file in memory, with the same bits and limits as [Open].
 func Decode(file []byte) (Image, error) {
-	need, err := picture.Memory(file)
-	if err == nil {
-		err = newScratch(context.Background(), nil).reserve(need, int64(len(file)))
-	}
+	img, err := newScratch(context.Background(), nil).decode(file)
 	if err != nil {
 		return Image{}, fmt.Errorf("decode picture: %w", err)
 	}
-	pix, height, width, err := picture.Decode(file, nil)
-	if err != nil {
-		return Image{}, fmt.Errorf("decode picture: %w", err)
-	}
-	return Image{Pix: pix, Height: height, Width: width}, nil
+	return img, nil
 }
 
 // DecodeWithin is [Decode] for pictures of strangers: one of more than most pixels is an error, before memory is taken for it.
