@@ -8,12 +8,12 @@ type Cost struct {
 	Seconds float64
 }
 
-// Plus returns the sum of both costs.
-func (c Cost) Plus(o Cost) Cost {
+// Add returns the sum of both costs.
+func (c Cost) Add(o Cost) Cost {
 	return Cost{c.Forwards + o.Forwards, c.Backwards + o.Backwards, c.Equivalents + o.Equivalents, c.Seconds + o.Seconds}
 }
 
-// Over returns the cost of one of n equal parts.
-func (c Cost) Over(n float64) Cost {
+// Div returns the cost of one of n equal parts.
+func (c Cost) Div(n float64) Cost {
 	return Cost{c.Forwards / n, c.Backwards / n, c.Equivalents / n, c.Seconds / n}
 }

@@ -29,7 +29,7 @@
 // file: folders of some of ImageNet's classes, for example.
 //
 // [OpenFS] reads the same from an fs.FS. Pictures in memory make a set by [FromImages], or a stream by [Stream] and
-// [StreamChannel], with the same bits as from files. [Files] and [Reads] tell which files an argument stands for.
+// [StreamChannel], with the same bits as from files. [Files] and [Includes] tell which files an argument stands for.
 //
 // It builds on packages graph (for the batches) and nets (for the preprocessing); training, detectors and commands are above it.
 package dataset

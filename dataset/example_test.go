@@ -76,11 +76,11 @@ func ExampleOpenFS() {
 	// Output: cat/1.png [cat]
 }
 
-func ExampleReads() {
+func ExampleIncludes() {
 	dir, remove := animals()
 	defer remove()
 	for _, out := range []string{"cat/new.png", "scores.csv"} {
-		reads, err := dataset.Reads(dir, filepath.Join(dir, out))
+		reads, err := dataset.Includes(dir, filepath.Join(dir, out))
 		if err != nil {
 			log.Fatal(err)
 		}

@@ -11,7 +11,7 @@ import (
 // Hashed is a set that remembers the [ContentHash] of the images that were read of it.
 type Hashed struct {
 	Dataset
-	// Progress, where it is set before [Hashed.Read], is called for each image that it reads, on several goroutines.
+	// Progress, where it is set before [Hashed.HashAll], is called for each image that it reads, on several goroutines.
 	Progress func()
 
 	mu     sync.Mutex
@@ -42,12 +42,12 @@ func (h *Hashed) remember(i int, img Image, err error) (Image, error) {
 	if err != nil {
 		return img, err
 	}
-	h.Know(i, ContentHash(img))
+	h.SetHash(i, ContentHash(img))
 	return img, nil
 }
 
-// Know takes the hash of image i, 0 <= i < Len, from elsewhere, so that [Hashed.Read] need not look at it.
-func (h *Hashed) Know(i int, hash [sha256.Size]byte) {
+// SetHash takes the hash of image i, 0 <= i < Len, from elsewhere, so that [Hashed.HashAll] need not look at it.
+func (h *Hashed) SetHash(i int, hash [sha256.Size]byte) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.hashes[i], h.read[i] = hash, true
@@ -68,9 +68,9 @@ func (h *Hashed) Hashes() [][sha256.Size]byte {
 	return out
 }
 
-// Read reads all images that were not read yet, by so many workers, so that the hashes of all are known. It ends with ctx's error when
+// HashAll reads all images that were not read yet, by so many workers, so that the hashes of all are known. It ends with ctx's error when
 // that is done.
-func (h *Hashed) Read(ctx context.Context, workers int) error {
+func (h *Hashed) HashAll(ctx context.Context, workers int) error {
 	group, ctx := errgroup.WithContext(ctx)
 	memory := newBudget(DecodeMemory)
 	for w := range workers {

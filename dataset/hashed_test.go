@@ -42,17 +42,17 @@ func TestHashed(t *testing.T) {
 	whole := WithHashes(set)
 	_, err = whole.Image(2)
 	require.NoError(t, err)
-	require.NoError(t, whole.Read(context.Background(), 3))
+	require.NoError(t, whole.HashAll(context.Background(), 3))
 	require.Equal(t, h.Hashes(), whole.Hashes())
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	require.ErrorIs(t, WithHashes(set).Read(ctx, 2), context.Canceled)
+	require.ErrorIs(t, WithHashes(set).HashAll(ctx, 2), context.Canceled)
 	require.NoError(t, h.Close())
 
 	broken := WithHashes(failing{set})
 	_, err = broken.Image(0)
 	require.Error(t, err)
-	require.ErrorContains(t, broken.Read(context.Background(), 2), "unreadable")
+	require.ErrorContains(t, broken.HashAll(context.Background(), 2), "unreadable")
 	require.Empty(t, broken.Hashes())
 }
 

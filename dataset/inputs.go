@@ -78,12 +78,12 @@ func (s source) files() []string {
 	return []string{s.path, s.labels}
 }
 
-// Reads tells whether [Open] reads the file at path for a DATA argument, or would read a file that were made there: one in
+// Includes tells whether [Open] reads the file at path for a DATA argument, or would read a file that were made there: one in
 // a folder of the argument that is neither hidden nor a side file, or one that a pattern of it matches. Whoever writes to
 // path would change the data. Links are followed, so that it does not matter by which path a file is called.
 //
 // It fails where the argument leads to nothing, and where a folder cannot be read.
-func Reads(spec, path string) (bool, error) {
+func Includes(spec, path string) (bool, error) {
 	reads, err := disk().reads(spec, path)
 	if err != nil {
 		return false, fmt.Errorf("files of data %q: %w", spec, err)

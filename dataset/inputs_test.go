@@ -66,7 +66,7 @@ func everyFormat(t testing.TB) map[string][]string {
 	}
 }
 
-// The files of each format are those that are read, and Reads tells them from all others.
+// The files of each format are those that are read, and Includes tells them from all others.
 func TestFiles(t *testing.T) {
 	t.Chdir(t.TempDir())
 	specs := everyFormat(t)
@@ -84,7 +84,7 @@ func TestFiles(t *testing.T) {
 		require.Equal(t, want, files, spec)
 		mustOpen(t, spec)
 		for _, file := range all {
-			reads, err := Reads(spec, file)
+			reads, err := Includes(spec, file)
 			require.NoError(t, err)
 			require.Equal(t, slices.Contains(want, file), reads, "%s: %s", spec, file)
 		}
@@ -133,7 +133,7 @@ func TestReadsNewFiles(t *testing.T) {
 		{"idx/?-images*+idx/?-labels*", "idx/z", false},
 		{"idx/x-images+idx/x-labels", "idx/x-labels", true},
 	} {
-		got, err := Reads(c.spec, c.path)
+		got, err := Includes(c.spec, c.path)
 		require.NoError(t, err)
 		require.Equal(t, c.want, got, "%s: %s", c.spec, c.path)
 	}
@@ -161,9 +161,9 @@ func TestFilesRefuse(t *testing.T) {
 	require.ErrorIs(t, err, ErrNoImages)
 	_, err = Files("tiff:junk")
 	require.ErrorIs(t, err, ErrFormat)
-	_, err = Reads("none", "x")
+	_, err = Includes("none", "x")
 	require.ErrorIs(t, err, fs.ErrNotExist)
-	reads, err := Reads("junk", "junk/a.jpg")
+	reads, err := Includes("junk", "junk/a.jpg")
 	require.NoError(t, err)
 	require.True(t, reads, "what the folder cannot be read for")
 }

@@ -107,7 +107,7 @@ func TestListReads(t *testing.T) {
 	for path, want := range map[string]bool{
 		file: true, img: true, dir + "/img/b.png": false, dir + "/m.txt": true, dir + "/m.npy": false, dir + "/img/../img/a.png": true,
 	} {
-		reads, err := Reads(dir+"/*.txt", path)
+		reads, err := Includes(dir+"/*.txt", path)
 		require.NoError(t, err)
 		require.Equal(t, want, reads, path)
 	}

@@ -47,15 +47,15 @@ type Extent struct {
 	Total  int `json:"total"`  // of the list
 	// Inputs is a digest of the whole list: base names of the images' IDs, and labels.
 	Inputs string `json:"inputs"`
-	// Made says what made the result from them: equal for all shards that belong together.
-	Made string `json:"made"`
+	// Recipe says what made the result from them: equal for all shards that belong together.
+	Recipe string `json:"made"`
 }
 
 // Sharded returns the images of one shard of a set, and where they lie in it. Closing the result closes d. It is an error if the shard has
 // no images, because there are more shards than images.
-func Sharded(d Dataset, s Shard, made string) (Dataset, Extent, error) {
+func Sharded(d Dataset, s Shard, recipe string) (Dataset, Extent, error) {
 	lo, hi := s.Range(d.Len())
-	e := Extent{Shard: s, First: lo, Images: hi - lo, Total: d.Len(), Made: made}
+	e := Extent{Shard: s, First: lo, Images: hi - lo, Total: d.Len(), Recipe: recipe}
 	if lo == hi {
 		return nil, e, fmt.Errorf("%s: shard %d/%d: %w: expected at most %d shards", d.Name(), s.Index, s.Count, ErrNoImages, d.Len())
 	}
@@ -77,9 +77,9 @@ func Sharded(d Dataset, s Shard, made string) (Dataset, Extent, error) {
 	return part, e, err
 }
 
-// Whole returns the order in which extents make a whole list, or what is missing or does not belong together. names are what errors call
+// OrderShards returns the order in which extents make a whole list, or what is missing or does not belong together. names are what errors call
 // them.
-func Whole(extents []Extent, names []string) (order []int, err error) {
+func OrderShards(extents []Extent, names []string) (order []int, err error) {
 	if len(extents) == 0 {
 		return nil, errors.New("expected shards, got none")
 	}
@@ -92,8 +92,8 @@ func Whole(extents []Extent, names []string) (order []int, err error) {
 			return nil, fmt.Errorf("%s is one of %d shards of %d images, but %s one of %d of %d", names[i], e.Count, e.Total, names[0], first.Count, first.Total)
 		case e.Inputs != first.Inputs:
 			return nil, fmt.Errorf("%s is of other images than %s: expected shards of one list", names[i], names[0])
-		case e.Made != first.Made:
-			return nil, fmt.Errorf("%s was made by %s, but %s by %s: expected the same network, detector and parameters", names[i], e.Made, names[0], first.Made)
+		case e.Recipe != first.Recipe:
+			return nil, fmt.Errorf("%s was made by %s, but %s by %s: expected the same network, detector and parameters", names[i], e.Recipe, names[0], first.Recipe)
 		}
 		if e.Count < 1 || e.Index < 0 || e.Index >= e.Count || e.Total < 1 {
 			return nil, fmt.Errorf("%s: shard %d/%d of %d images: expected an index below the count", names[i], e.Index, e.Count, e.Total)

@@ -58,7 +58,7 @@ func TestSharded(t *testing.T) {
 	}
 	require.Equal(t, []string{"mem#0", "mem#1", "mem#2", "mem#3", "mem#4", "mem#5", "mem#6"}, ids)
 	names := []string{"a", "b", "c"}
-	order, err := dataset.Whole([]dataset.Extent{extents[2], extents[0], extents[1]}, names)
+	order, err := dataset.OrderShards([]dataset.Extent{extents[2], extents[0], extents[1]}, names)
 	require.NoError(t, err)
 	require.Equal(t, []int{1, 2, 0}, order)
 
@@ -84,7 +84,7 @@ func TestSharded(t *testing.T) {
 		{[]dataset.Extent{extents[0], moved, extents[2]}, "cannot begin at image 3"},
 		{[]dataset.Extent{{}}, "expected an index below the count"},
 	} {
-		_, err := dataset.Whole(c.extents, names)
+		_, err := dataset.OrderShards(c.extents, names)
 		require.ErrorContains(t, err, c.want)
 	}
 	_, _, err = dataset.Sharded(open(6), dataset.Shard{Index: 3, Count: 8}, "")

@@ -12,9 +12,9 @@ import (
 // bitWords returns how many words hold n bits.
 func bitWords(n int) int { return (n + 63) / 64 }
 
-// Bits adds an input of n bits per sample, for example which neurons are in a coalition. Each batch fills it from its
+// BitInput adds an input of n bits per sample, for example which neurons are in a coalition. Each batch fills it from its
 // [Batch].Bits of that name. The node is [batch, words] of uint64: bit i of a sample is bit i%64 of its word i/64.
-func (b *Builder) Bits(name string, n int) *G.Node {
+func (b *Builder) BitInput(name string, n int) *G.Node {
 	if b.err != nil {
 		return nil
 	}
@@ -37,7 +37,7 @@ func (b *Builder) Bits(name string, n int) *G.Node {
 }
 
 // MixBits is [Mix] where every element of a sample is a player of its own and bits [batch, words], laid out as by
-// [Builder.Bits], give the coalitions: an element comes from present where its bit is set, and from removed elsewhere,
+// [Builder.BitInput], give the coalitions: an element comes from present where its bit is set, and from removed elsewhere,
 // without masks or arithmetic. present and removed are [batch, ...], or [1, ...] for values that all samples share. No
 // input has a gradient.
 func MixBits(bits, present, removed *G.Node) (*G.Node, error) {

@@ -23,17 +23,17 @@ func (m bitModel) model() *model {
 	return &model{shape: []int{m.elements}, outputs: []string{"y"}, build: func(b *graph.Builder, x *G.Node) error {
 		present := x
 		if m.sharedPresent {
-			present = b.Shared("present", 1, m.elements)
+			present = b.SharedInput("present", 1, m.elements)
 		}
-		bits := b.Bits("coalition", m.elements)
+		bits := b.BitInput("coalition", m.elements)
 		b.Tap("y", b.Do(func() (*G.Node, error) {
 			var y *G.Node
 			var err error
 			switch {
 			case m.rows > 0:
-				y, err = graph.MixRowsBits(bits, present, b.Shared("removed", m.rows, m.elements), b.Input("row"))
+				y, err = graph.MixRowsBits(bits, present, b.SharedInput("removed", m.rows, m.elements), b.Input("row"))
 			case m.sharedOff:
-				y, err = graph.MixBits(bits, present, b.Shared("removed", 1, m.elements))
+				y, err = graph.MixBits(bits, present, b.SharedInput("removed", 1, m.elements))
 			default:
 				y, err = graph.MixBits(bits, present, b.Input("removed", m.elements))
 			}
@@ -106,23 +106,31 @@ func TestBitsRefusals(t *testing.T) {
 		return err
 	}
 	for want, f := range map[string]func(b *graph.Builder, x *G.Node) (*G.Node, error){
-		"expected at least 1":   func(b *graph.Builder, x *G.Node) (*G.Node, error) { return b.Bits("i", 0), nil },
-		`"i" is one of numbers`: func(b *graph.Builder, x *G.Node) (*G.Node, error) { b.Input("i", 2); return b.Bits("i", 2), nil },
-		`"i" is one of bits`:    func(b *graph.Builder, x *G.Node) (*G.Node, error) { b.Bits("i", 2); return b.Input("i", 2), nil },
-		`"s" is one of bits`:    func(b *graph.Builder, x *G.Node) (*G.Node, error) { b.Bits("s", 2); return b.Shared("s", 2), nil },
-		"has shape (4, 2)":      func(b *graph.Builder, x *G.Node) (*G.Node, error) { b.Bits("i", 128); return b.Bits("i", 2), nil },
-		"expected uint64":       func(b *graph.Builder, x *G.Node) (*G.Node, error) { return graph.MixBits(b.Input("i", 2), x, x) },
-		"bits (input:i) has":    func(b *graph.Builder, x *G.Node) (*G.Node, error) { return graph.MixBits(b.Bits("i", 64), x, x) },
+		"expected at least 1":   func(b *graph.Builder, x *G.Node) (*G.Node, error) { return b.BitInput("i", 0), nil },
+		`"i" is one of numbers`: func(b *graph.Builder, x *G.Node) (*G.Node, error) { b.Input("i", 2); return b.BitInput("i", 2), nil },
+		`"i" is one of bits`:    func(b *graph.Builder, x *G.Node) (*G.Node, error) { b.BitInput("i", 2); return b.Input("i", 2), nil },
+		`"s" is one of bits`: func(b *graph.Builder, x *G.Node) (*G.Node, error) {
+			b.BitInput("s", 2)
+			return b.SharedInput("s", 2), nil
+		},
+		"has shape (4, 2)": func(b *graph.Builder, x *G.Node) (*G.Node, error) {
+			b.BitInput("i", 128)
+			return b.BitInput("i", 2), nil
+		},
+		"expected uint64":    func(b *graph.Builder, x *G.Node) (*G.Node, error) { return graph.MixBits(b.Input("i", 2), x, x) },
+		"bits (input:i) has": func(b *graph.Builder, x *G.Node) (*G.Node, error) { return graph.MixBits(b.BitInput("i", 64), x, x) },
 		"for a sample, expected": func(b *graph.Builder, x *G.Node) (*G.Node, error) {
-			return graph.MixBits(b.Bits("i", 70), x, b.Input("r", 71))
+			return graph.MixBits(b.BitInput("i", 70), x, b.Input("r", 71))
 		},
 		"expected 1 or 4 sampl": func(b *graph.Builder, x *G.Node) (*G.Node, error) {
-			return graph.MixBits(b.Bits("i", 70), b.Shared("r", 2, 70), x)
+			return graph.MixBits(b.BitInput("i", 70), b.SharedInput("r", 2, 70), x)
 		},
 		"removed activations (input:r) have shape (2, 70)": func(b *graph.Builder, x *G.Node) (*G.Node, error) {
-			return graph.MixBits(b.Bits("i", 70), x, b.Shared("r", 2, 70))
+			return graph.MixBits(b.BitInput("i", 70), x, b.SharedInput("r", 2, 70))
 		},
-		"MixRowsBits: row": func(b *graph.Builder, x *G.Node) (*G.Node, error) { return graph.MixRowsBits(b.Bits("i", 70), x, x, x) },
+		"MixRowsBits: row": func(b *graph.Builder, x *G.Node) (*G.Node, error) {
+			return graph.MixRowsBits(b.BitInput("i", 70), x, x, x)
+		},
 	} {
 		require.ErrorContains(t, try(f), want)
 	}

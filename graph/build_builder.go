@@ -14,7 +14,7 @@ type Model interface {
 	InputShape() []int
 	// Params returns the parameters that Build looks up by name.
 	Params() []*Param
-	// Build adds the model's nodes for the input x [batch, InputShape...] and names them with Tap and Lazy.
+	// Build adds the model's nodes for the input x [batch, InputShape...] and names them with Tap and TapOnDemand.
 	Build(b *Builder, x *G.Node) error
 	// Outputs names the nodes that a program fetches unless [Options].Fetch names others.
 	Outputs() []string
@@ -57,7 +57,7 @@ type Builder struct {
 }
 
 // Hook replaces a tapped node by another of the same shape, computed from it. It is called once for each replica. With
-// [Options].FromShared the hook at From is given [1, ...] and returns [batch, ...].
+// [Options].BroadcastInput the hook at From is given [1, ...] and returns [batch, ...].
 type Hook func(b *Builder, n *G.Node) (*G.Node, error)
 
 // lazyNode is a node that is made when it is first asked for.
@@ -74,7 +74,7 @@ type affineParts struct {
 
 func newBuilder(params []*Param, o Options, shared *store) *Builder {
 	b := &Builder{
-		g: G.NewGraph(), dtype: o.Dtype, batch: o.Batch, shared: shared, scratch: &scratch{}, bf16: o.Precision == BFloat16, from: o.From, spread: o.FromShared, hooks: o.Hooks,
+		g: G.NewGraph(), dtype: o.Dtype, batch: o.Batch, shared: shared, scratch: &scratch{}, bf16: o.Precision == BFloat16, from: o.From, spread: o.BroadcastInput, hooks: o.Hooks,
 		params: map[string]*Param{}, extra: map[string]*G.Node{}, bits: map[string]*G.Node{}, shareds: map[*G.Node]*sharedInput{}, fixed: map[fixedKey]*G.Node{}, paramOf: map[*G.Node]*Param{},
 		taps: map[string]*G.Node{}, lazy: map[string]*lazyNode{},
 		affines: map[*G.Node]affineParts{}, convs: map[*G.Node]convParts{},
@@ -173,8 +173,8 @@ func (b *Builder) Tap(name string, n *G.Node) *G.Node {
 	return n
 }
 
-// Lazy names a node that is added only when it is fetched: a gradient, say.
-func (b *Builder) Lazy(name string, make func() (*G.Node, error)) {
+// TapOnDemand names a node that is added only when it is fetched: a gradient, say.
+func (b *Builder) TapOnDemand(name string, make func() (*G.Node, error)) {
 	if b.err == nil && b.claim(name) {
 		b.lazy[name] = &lazyNode{make: make}
 	}

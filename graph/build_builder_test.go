@@ -114,7 +114,7 @@ func TestBuilderErrors(t *testing.T) {
 		"float64 parameter": {[]*graph.Param{{Name: "p", Value: tensor.New(tensor.Of(tensor.Float64), tensor.WithShape(2))}}, nil, "parameter p [2] is of float64, expected contiguous float32"},
 		"view":              {[]*graph.Param{{Name: "p", Value: view.(*tensor.Dense)}}, nil, "expected contiguous float32"},
 		"tap twice":         {nil, func(b *graph.Builder, x *G.Node) error { b.Tap("a", x); b.Tap("a", x); return b.Err() }, `two nodes are named "a"`},
-		"tap and lazy":      {nil, func(b *graph.Builder, x *G.Node) error { b.Tap("a", x); b.Lazy("a", nil); return b.Err() }, `two nodes are named "a"`},
+		"tap and lazy":      {nil, func(b *graph.Builder, x *G.Node) error { b.Tap("a", x); b.TapOnDemand("a", nil); return b.Err() }, `two nodes are named "a"`},
 		"tap nil":           {nil, func(b *graph.Builder, x *G.Node) error { b.Tap("a", nil); return b.Err() }, `the node to name "a" is nil`},
 		"constant's size":   {nil, func(b *graph.Builder, x *G.Node) error { b.Constant("c", two, 3); return b.Err() }, `constant "c" of shape [3]: 2 values, expected 3`},
 		"constant's shape":  {nil, func(b *graph.Builder, x *G.Node) error { b.Constant("c", two, -2); return b.Err() }, `constant "c": shape (-2)`},
@@ -197,7 +197,7 @@ func TestBuilderAfterAnError(t *testing.T) {
 		} {
 			require.Nil(t, n, "%d", i)
 		}
-		b.Lazy("l", never)
+		b.TapOnDemand("l", never)
 		_, err := b.Node("l")
 		require.Equal(t, first, err)
 		require.Equal(t, first, b.Err())

@@ -23,7 +23,7 @@ func coalitions(removed func(b *graph.Builder) *G.Node) map[string]graph.Hook {
 	}}
 }
 
-func sharedRemoved(b *graph.Builder) *G.Node { return b.Shared("removed", 1, 11) }
+func sharedRemoved(b *graph.Builder) *G.Node { return b.SharedInput("removed", 1, 11) }
 
 // TestSharedGiveTheBitsOfCopies: shared inputs give the bits that a copy for each sample gives, however many samples
 // run at once, and leave what the batch holds as it was.
@@ -37,7 +37,7 @@ func TestSharedGiveTheBitsOfCopies(t *testing.T) {
 			o.Dtype, o.From, o.Fetch = dtype, "features", []string{"logits"}
 			o.Hooks = coalitions(func(b *graph.Builder) *G.Node { return b.Input("removed", 11) })
 			copied := compile(t, smallNet(6), o)
-			o.FromShared, o.Hooks = true, coalitions(sharedRemoved)
+			o.BroadcastInput, o.Hooks = true, coalitions(sharedRemoved)
 			shared := compile(t, smallNet(6), o)
 			require.Equal(t, []int{11}, shared.InputShape())
 			x, removed := make([]float32, 11), make([]float32, 11)
@@ -62,7 +62,7 @@ func TestSharedGiveTheBitsOfCopies(t *testing.T) {
 
 // TestSharedIsNotCopied: the program reads what lies in the batch.
 func TestSharedIsNotCopied(t *testing.T) {
-	p := compile(t, smallNet(6), graph.Options{From: "features", FromShared: true, Fetch: []string{"logits"}, Hooks: coalitions(sharedRemoved)})
+	p := compile(t, smallNet(6), graph.Options{From: "features", BroadcastInput: true, Fetch: []string{"logits"}, Hooks: coalitions(sharedRemoved)})
 	x, removed := make([]float32, 11), make([]float32, 11)
 	fetched(t, p, stream(graph.Batch{X: x, N: 1, Inputs: map[string][]float32{"mask": make([]float32, 3), "removed": removed}}))
 	require.True(t, p.Reads(x))
@@ -74,7 +74,7 @@ func TestSharedIsNotCopied(t *testing.T) {
 func TestSharedWithStockOperations(t *testing.T) {
 	m := &model{shape: []int{2}, outputs: []string{"sum"}}
 	m.build = func(b *graph.Builder, x *G.Node) error {
-		bank := b.Shared("bank", 2, 2)
+		bank := b.SharedInput("bank", 2, 2)
 		b.Tap("sum", b.Do(func() (*G.Node, error) { return G.Add(G.Must(G.Square(bank)), x) }))
 		return b.Err()
 	}
@@ -92,21 +92,21 @@ func TestSharedRefusals(t *testing.T) {
 	hooks := coalitions(sharedRemoved)
 	kept := map[string]graph.Hook{"features": func(_ *graph.Builder, n *G.Node) (*G.Node, error) { return n, nil }}
 	for want, o := range map[string]graph.Options{
-		`activations at "" that all samples share need a hook`:                         {FromShared: true, Hooks: hooks},
-		`activations at "features" that all samples share need a hook there`:           {From: "features", FromShared: true},
-		`activations at "block" that all samples share need a hook there`:              {From: "block", FromShared: true, Hooks: hooks},
-		"result for features (features) has shape (1, 11), expected (8, 11)":           {From: "features", FromShared: true, Hooks: kept},
-		`input "mask" is one for each sample, not shared by them`:                      {Hooks: coalitions(func(b *graph.Builder) *G.Node { return b.Shared("mask", 4, 11) })},
-		"shared input: removed (input:removed) has shape (1, 11), expected (2, 11)":    {Hooks: coalitions(func(b *graph.Builder) *G.Node { sharedRemoved(b); return b.Shared("removed", 2, 11) })},
+		`activations at "" that all samples share need a hook`:                         {BroadcastInput: true, Hooks: hooks},
+		`activations at "features" that all samples share need a hook there`:           {From: "features", BroadcastInput: true},
+		`activations at "block" that all samples share need a hook there`:              {From: "block", BroadcastInput: true, Hooks: hooks},
+		"result for features (features) has shape (1, 11), expected (8, 11)":           {From: "features", BroadcastInput: true, Hooks: kept},
+		`input "mask" is one for each sample, not shared by them`:                      {Hooks: coalitions(func(b *graph.Builder) *G.Node { return b.SharedInput("mask", 4, 11) })},
+		"shared input: removed (input:removed) has shape (1, 11), expected (2, 11)":    {Hooks: coalitions(func(b *graph.Builder) *G.Node { sharedRemoved(b); return b.SharedInput("removed", 2, 11) })},
 		`input "removed" is shared by all samples, not one for each`:                   {Hooks: coalitions(func(b *graph.Builder) *G.Node { sharedRemoved(b); return b.Input("removed", 11) })},
-		"input:removed: a shared input has at least one axis":                          {Hooks: coalitions(func(b *graph.Builder) *G.Node { return b.Shared("removed") })},
-		"input:removed: shape (0, 11): every axis must have at least one element":      {Hooks: coalitions(func(b *graph.Builder) *G.Node { return b.Shared("removed", 0, 11) })},
-		"removed activations (input:removed) have shape (2, 11), expected 1 or 8 samp": {Hooks: coalitions(func(b *graph.Builder) *G.Node { return b.Shared("removed", 2, 11) })},
+		"input:removed: a shared input has at least one axis":                          {Hooks: coalitions(func(b *graph.Builder) *G.Node { return b.SharedInput("removed") })},
+		"input:removed: shape (0, 11): every axis must have at least one element":      {Hooks: coalitions(func(b *graph.Builder) *G.Node { return b.SharedInput("removed", 0, 11) })},
+		"removed activations (input:removed) have shape (2, 11), expected 1 or 8 samp": {Hooks: coalitions(func(b *graph.Builder) *G.Node { return b.SharedInput("removed", 2, 11) })},
 	} {
 		_, err := graph.Compile(smallNet(6), o)
 		require.ErrorContains(t, err, want)
 	}
-	p := compile(t, smallNet(6), graph.Options{From: "features", FromShared: true, Hooks: hooks, Fetch: []string{"logits"}})
+	p := compile(t, smallNet(6), graph.Options{From: "features", BroadcastInput: true, Hooks: hooks, Fetch: []string{"logits"}})
 	x, mask := make([]float32, 11), make([]float32, 6)
 	for want, b := range map[string]graph.Batch{
 		"batch 0: 2 samples share 22 values, expected 11 of shape [11]":                                     {X: make([]float32, 22), N: 2},

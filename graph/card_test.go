@@ -306,7 +306,7 @@ func TestActivationsOnACard(t *testing.T) {
 		m := &model{shape: []int{1}, outputs: []string{"y", "slope"}}
 		m.build = func(b *graph.Builder, x *G.Node) error {
 			y := b.Tap("y", b.Do(func() (*G.Node, error) { return f(x) }))
-			b.Lazy("slope", func() (*G.Node, error) {
+			b.TapOnDemand("slope", func() (*G.Node, error) {
 				one, err := graph.Reshape(b.Ones(), 1)
 				if err != nil {
 					return nil, err

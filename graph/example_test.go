@@ -105,7 +105,7 @@ func (*perceptron) Build(b *graph.Builder, x *G.Node) error {
 	h := b.Tap("hidden", b.ReLU(b.Linear(x, "hidden")))
 	l := b.Tap("logits", b.Linear(h, "out"))
 	class := b.Tap("class", b.Do(func() (*G.Node, error) { return graph.ArgMax(l) }))
-	b.Lazy("contributions", func() (*G.Node, error) {
+	b.TapOnDemand("contributions", func() (*G.Node, error) {
 		return graph.GradientTimesActivation(h, l, class, b.Ones())
 	})
 	return b.Err()
@@ -159,10 +159,10 @@ func ExampleOptions() {
 // Coalitions of the neurons of one sample: the activations are the same for all of a batch, and only masks differ.
 func ExampleMix() {
 	program, err := graph.Compile(newPerceptron(), graph.Options{
-		From: "hidden", FromShared: true,
+		From: "hidden", BroadcastInput: true,
 		Fetch: []string{"logits"},
 		Hooks: map[string]graph.Hook{"hidden": func(b *graph.Builder, present *G.Node) (*G.Node, error) {
-			mask, removed := b.Input("mask", 3), b.Shared("removed", 1, 3)
+			mask, removed := b.Input("mask", 3), b.SharedInput("removed", 1, 3)
 			return b.Do(func() (*G.Node, error) { return graph.Mix(mask, present, removed, []int{0, 1, 2}) }), b.Err()
 		}},
 	})

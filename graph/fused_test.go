@@ -132,8 +132,8 @@ func (f fused) model(seed uint64) (m *model, outShape []int, want func(x, shortc
 				return gs[0], nil
 			}
 		}
-		b.Lazy("dx", gradient(x))
-		b.Lazy("dshortcut", gradient(shortcut))
+		b.TapOnDemand("dx", gradient(x))
+		b.TapOnDemand("dshortcut", gradient(shortcut))
 		return b.Err()
 	}
 	if !f.add {
@@ -273,7 +273,7 @@ func TestAffineReLU(t *testing.T) {
 	n := newNorm(m, r, "norm", 3)
 	m.build = func(b *graph.Builder, x *G.Node) error {
 		y := b.Tap("y", b.ReLU(b.BatchNorm(x, "norm", normEps)))
-		b.Lazy("dx", func() (*G.Node, error) {
+		b.TapOnDemand("dx", func() (*G.Node, error) {
 			return gradientOf(t, y, b.Input("cotangent", m.shape...), x), nil
 		})
 		return b.Err()

@@ -51,7 +51,7 @@ func (p pooledConv) model(seed uint64, tap bool) *model {
 			y = b.Tap("conv", y)
 		}
 		y = b.Tap("y", b.AvgPool(y, p.pool))
-		b.Lazy("dx", func() (*G.Node, error) {
+		b.TapOnDemand("dx", func() (*G.Node, error) {
 			gs, err := graph.Gradients(G.Nodes{y}, G.Nodes{b.Input("cotangent", y.Shape()[1:]...)}, G.Nodes{x})
 			if err != nil {
 				return nil, err

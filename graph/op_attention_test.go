@@ -38,7 +38,7 @@ func attentive() *model {
 		y = do(func() (*G.Node, error) { return graph.MatMul(y, project) })
 		y = do(func() (*G.Node, error) { return graph.MatMul(left, y) })
 		b.Tap("y", y)
-		b.Lazy("gradient", func() (*G.Node, error) {
+		b.TapOnDemand("gradient", func() (*G.Node, error) {
 			seed := b.Constant("seed", func() []float64 { return slices.Repeat([]float64{1e-3}, size(y.Shape()...)) }, y.Shape()...)
 			gs, err := graph.Gradients(G.Nodes{y}, G.Nodes{seed}, G.Nodes{x})
 			if err != nil {
@@ -132,7 +132,7 @@ func TestOperationsOfMatricesAllocateNothing(t *testing.T) {
 		y := b.Do(func() (*G.Node, error) { return graph.Concat(outs...) })
 		b.Tap("y", y)
 		b.Tap("indices", b.Do(func() (*G.Node, error) { return graph.MaxPoolIndices(line, graph.PoolNDConfig{Kernel: []int{3}}, true) }))
-		b.Lazy("gradient", func() (*G.Node, error) {
+		b.TapOnDemand("gradient", func() (*G.Node, error) {
 			gs, err := graph.Gradients(G.Nodes{y}, G.Nodes{y}, G.Nodes{x})
 			if err != nil {
 				return nil, err

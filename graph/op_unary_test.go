@@ -248,7 +248,7 @@ func TestActivationProgram(t *testing.T) {
 			y = b.Add(y, b.Activate(x, a))
 		}
 		b.Tap("y", y)
-		b.Lazy("gradient", func() (*G.Node, error) {
+		b.TapOnDemand("gradient", func() (*G.Node, error) {
 			gs, err := graph.Gradients(G.Nodes{y}, G.Nodes{y}, G.Nodes{x})
 			if err != nil {
 				return nil, err

@@ -5,16 +5,16 @@ import "iter"
 // Batch is a stack of samples that enters a program together.
 type Batch struct {
 	// X holds N samples of the program's input, row-major, for images [batch, channels, height, width],
-	// already normalised. The program only reads it. With [Options].FromShared it is one sample for all N.
+	// already normalised. The program only reads it. With [Options].BroadcastInput it is one sample for all N.
 	X []float32
 	// N is the number of samples, at least 1.
 	N int
 	// Labels holds one class per sample, -1 where it is unknown. Nil means all unknown.
 	Labels []int
 	// Inputs holds, for each further input that the model's Builder declared, N samples of that input, or the one value of
-	// an input declared with [Builder.Shared].
+	// an input declared with [Builder.SharedInput].
 	Inputs map[string][]float32
-	// Bits holds, for each input of n bits that the Builder declared with [Builder.Bits], N rows of ⌈n/64⌉ words.
+	// Bits holds, for each input of n bits that the Builder declared with [Builder.BitInput], N rows of ⌈n/64⌉ words.
 	Bits map[string][]uint64
 	// Release, if not nil, is called once when the receiver has no further use for X, Labels, Inputs and Bits, so that the
 	// producer can fill them again. It may be called from another goroutine. A receiver that never calls it costs only

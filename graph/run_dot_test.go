@@ -27,7 +27,7 @@ func dotModel(tap string) *model {
 	m.build = func(b *graph.Builder, x *G.Node) error {
 		y := b.Tap(tap, b.GlobalAvgPool(b.ReLU(b.BatchNorm(b.Conv(x, "conv", graph.ConvConfig{}), "norm", 1))))
 		b.Tap("unused", b.ReLU(y))
-		b.Lazy("class", func() (*G.Node, error) {
+		b.TapOnDemand("class", func() (*G.Node, error) {
 			class, err := graph.ArgMax(b.Add(y, b.Input("offset", 3)))
 			if err != nil {
 				return nil, err

@@ -42,7 +42,7 @@ func flops(n *G.Node) int {
 	return 0
 }
 
-// Rates and overhead that [Program.Work] counts with: those of one AVX-512 core on feature maps that lie in its caches,
+// Rates and overhead that [Program.EstimatedSeconds] counts with: those of one AVX-512 core on feature maps that lie in its caches,
 // rounded. They are constants, so that the same program always counts the same.
 const (
 	workFLOPs    = 1.4e11 // floating-point operations a second in convolutions and fully connected layers
@@ -52,13 +52,13 @@ const (
 	workBatch    = 16     // samples that share dispatch and run, whatever the program's own batch is
 )
 
-// Work estimates the time in seconds that one sample takes a worker: for every operation its floating-point operations,
+// EstimatedSeconds estimates the time in seconds that one sample takes a worker: for every operation its floating-point operations,
 // the bytes of the activations that it reads and writes (none where a [DenseBlock] joins its members), and a share of
 // the fixed time that Gorgonia's machine takes for each operation and each run. Nothing is measured and the batch size
 // has no influence, so equal models give equal numbers on every machine. The ratio of two programs' numbers says how
 // much more one of them costs, even where convolutions are few; the seconds themselves are those of a machine with 140
 // GFLOP/s per core.
-func (p *Program) Work() float64 {
+func (p *Program) EstimatedSeconds() float64 {
 	r := p.replicas[0]
 	operations, work, elements := 0, 0, 0
 	for _, n := range ancestry(r.nodes) {

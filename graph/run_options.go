@@ -53,10 +53,10 @@ type Options struct {
 	Fetch []string
 	// From names the tapped node that batches are fed to; "" means the model's input. What comes before it is not run.
 	From string
-	// FromShared makes all samples of a batch share one sample of activations at From: the batch's X holds that sample
+	// BroadcastInput makes all samples of a batch share one sample of activations at From: the batch's X holds that sample
 	// alone. The activations enter the graph as [1, ...] without being copied, and only the hook at From reads them; it
 	// returns [batch, ...], as [Mix] does.
-	FromShared bool
+	BroadcastInput bool
 	// Hooks replaces tapped nodes, by name.
 	Hooks map[string]Hook
 	// Dtype is the element type of the computation, tensor.Float32 (the default) or tensor.Float64.
@@ -109,7 +109,7 @@ func (o Options) withDefaults(m Model) (Options, error) {
 		return o, fmt.Errorf("%d replicas", o.Workers)
 	case len(o.Fetch) == 0:
 		return o, fmt.Errorf("nothing to fetch")
-	case o.FromShared && (o.From == "" || o.Hooks[o.From] == nil):
+	case o.BroadcastInput && (o.From == "" || o.Hooks[o.From] == nil):
 		return o, fmt.Errorf("activations at %q that all samples share need a hook there to read them", o.From)
 	case o.Dtype != tensor.Float32 && o.Dtype != tensor.Float64:
 		return o, fmt.Errorf("element type %v, expected float32 or float64", o.Dtype)

@@ -41,17 +41,17 @@ func smallNet(side int) *model {
 		z := b.Tap("features", b.GlobalAvgPool(b.AvgPool(b.ReLU(b.BatchNorm(y, "norm", normEps)), graph.PoolConfig{Kernel: [2]int{2, 2}})))
 		l := b.Tap("logits", b.Linear(z, "fc"))
 		prediction := b.Tap("prediction", b.Do(func() (*G.Node, error) { return graph.ArgMax(l) }))
-		b.Lazy("scaled", func() (*G.Node, error) { return graph.Mul(z, b.Input("scale", features)) })
-		b.Lazy("class", func() (*G.Node, error) { return graph.SelectClass(b.Labels(), prediction) })
-		b.Lazy("label logit", func() (*G.Node, error) { return graph.Gather(l, b.Labels()) })
-		b.Lazy("contribution", func() (*G.Node, error) {
+		b.TapOnDemand("scaled", func() (*G.Node, error) { return graph.Mul(z, b.Input("scale", features)) })
+		b.TapOnDemand("class", func() (*G.Node, error) { return graph.SelectClass(b.Labels(), prediction) })
+		b.TapOnDemand("label logit", func() (*G.Node, error) { return graph.Gather(l, b.Labels()) })
+		b.TapOnDemand("contribution", func() (*G.Node, error) {
 			class, err := b.Node("class")
 			if err != nil {
 				return nil, err
 			}
 			return graph.GradientTimesActivation(z, l, class, b.Ones())
 		})
-		b.Lazy("image gradient", func() (*G.Node, error) {
+		b.TapOnDemand("image gradient", func() (*G.Node, error) {
 			lse, err := graph.LogSumExp(l)
 			if err != nil {
 				return nil, err
@@ -315,21 +315,21 @@ func TestLazyNodesAreMadeOnDemand(t *testing.T) {
 	m := &model{shape: []int{2}, outputs: []string{"y"}}
 	m.build = func(b *graph.Builder, x *G.Node) error {
 		b.Tap("y", x)
-		b.Lazy("once", func() (*G.Node, error) {
+		b.TapOnDemand("once", func() (*G.Node, error) {
 			made++
 			return graph.Copy(x)
 		})
-		b.Lazy("twice", func() (*G.Node, error) {
+		b.TapOnDemand("twice", func() (*G.Node, error) {
 			n, err := b.Node("once")
 			if err != nil {
 				return nil, err
 			}
 			return graph.Add(n, n)
 		})
-		b.Lazy("broken", func() (*G.Node, error) { return nil, fmt.Errorf("cannot") })
-		b.Lazy("nothing", func() (*G.Node, error) { return nil, nil })
-		b.Lazy("itself", func() (*G.Node, error) { return b.Node("itself") })
-		b.Lazy("builder", func() (*G.Node, error) { return b.Param("none"), nil })
+		b.TapOnDemand("broken", func() (*G.Node, error) { return nil, fmt.Errorf("cannot") })
+		b.TapOnDemand("nothing", func() (*G.Node, error) { return nil, nil })
+		b.TapOnDemand("itself", func() (*G.Node, error) { return b.Node("itself") })
+		b.TapOnDemand("builder", func() (*G.Node, error) { return b.Param("none"), nil })
 		return b.Err()
 	}
 	o := graph.Options{Workers: 1}
@@ -411,7 +411,7 @@ func TestWorkCountsEverything(t *testing.T) {
 		}}, graph.Options{Batch: batch, Workers: 1})
 		require.NoError(t, err)
 		require.Zero(t, p.FLOPs())
-		return p.Work()
+		return p.EstimatedSeconds()
 	}
 	require.Equal(t, work(3, 4), work(3, 4))
 	one, two, three := work(1, 4), work(2, 4), work(3, 4)
@@ -432,7 +432,7 @@ func TestWorkOfADenseBlock(t *testing.T) {
 			return b.Err()
 		}}, graph.Options{Batch: 4, Workers: 1})
 		require.NoError(t, err)
-		return p.Work()
+		return p.EstimatedSeconds()
 	}
 	pool := func(b *graph.Builder, x *G.Node) *G.Node { // as it writes into the block itself
 		return b.MaxPool(x, graph.PoolConfig{Kernel: [2]int{3, 3}, Stride: [2]int{1, 1}, Padding: [2]int{1, 1}})

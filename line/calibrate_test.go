@@ -96,7 +96,7 @@ func path(t testing.TB, det *line.Detector) string {
 func TestScoreImageIsJudgedByTheCalibration(t *testing.T) {
 	plain, _ := saved(t, line.DefaultOptions())
 	scores := heldOut(t, plain, 60, 7)
-	det, err := plain.Calibrate(scores, nil, conformal.Options{Alpha: 0.4, PerClass: 2})
+	det, err := plain.Calibrate(scores, nil, conformal.Options{Alpha: 0.4, MinPerClass: 2})
 	require.NoError(t, err)
 	require.Empty(t, det.CalibrationPictures())
 	c, err := det.Calibrator()
@@ -143,7 +143,7 @@ func TestCalibrateRefuses(t *testing.T) {
 func TestDeployedDetectorsCalibrate(t *testing.T) {
 	net := nettest.DenseNetBC(t, 10, 4, 3, 5)
 	samples := networkSamples(t, net, nettest.Batch(30, net.InputShape(), 3, 1))
-	det, err := line.Deploy(t.Context(), net, "energy", nil, samples)
+	det, err := line.FitMethod(t.Context(), net, "energy", nil, samples)
 	require.NoError(t, err)
 	det, err = det.WithFitPictures(hashes(3, 50)).Calibrate(heldOut(t, det, 30, 2), hashes(30, 0), conformal.Options{})
 	require.NoError(t, err)

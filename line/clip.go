@@ -31,7 +31,7 @@ func NewClipped(ctx context.Context, net nets.Classifier, c *Contributions, limi
 // ClipLimits returns the upper bound of each neuron's activations for images that the network predicts as the class,
 // [features]: the same for all classes unless the detector clips per class. It is nil where the detector does not clip.
 func (d *Detector) ClipLimits(class int) []float32 {
-	features := d.net.Dim()
+	features := d.net.FeatureDim()
 	switch {
 	case d.options.NoClipping:
 		return nil
@@ -53,7 +53,7 @@ func (o Options) limitShape(classes, features int) []int {
 
 // checkLimits fails unless the bounds fit the detector's options and network.
 func (d *Detector) checkLimits() error {
-	shape, n := d.options.limitShape(d.net.Classes(), d.net.Dim()), 1
+	shape, n := d.options.limitShape(d.net.Classes(), d.net.FeatureDim()), 1
 	for _, size := range shape {
 		n *= size
 	}
@@ -84,7 +84,7 @@ func (d *Detector) clip(b *graph.Builder, z, weight, bias *G.Node, routeByLabel 
 		}
 		return out
 	}
-	limit := b.Constant("line.clip_limits", limits, d.options.limitShape(d.net.Classes(), d.net.Dim())...)
+	limit := b.Constant("line.clip_limits", limits, d.options.limitShape(d.net.Classes(), d.net.FeatureDim())...)
 	if !d.options.ClipPerClass {
 		return b.Do(func() (*G.Node, error) { return graph.Clip(z, limit) })
 	}

@@ -20,7 +20,7 @@ func fitFeatures(t require.TestingT, net *tiny, features []float32, labels []int
 	m, err := line.NewMethod(o, graph.Options{Workers: workers, Batch: 3})
 	require.NoError(t, err)
 	require.NoError(t, m.Fit(context.Background(), headOf(net), posthoc.Samples{
-		N: len(labels), Dim: net.features, Classes: net.classes,
+		N: len(labels), FeatureDim: net.features, Classes: net.classes,
 		Features: features, Logits: make([]float32, len(labels)*net.classes), Labels: labels,
 	}))
 	return m.Detector()

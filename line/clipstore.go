@@ -23,7 +23,7 @@ func (d *Detector) clipArrays() (arrays []npyz.Named) {
 		arrays = append(arrays, npyz.Named{Name: clipPerClassArray, Array: npyz.Scalar(true)})
 	}
 	if d.limits != nil {
-		shape := o.limitShape(d.net.Classes(), d.net.Dim())
+		shape := o.limitShape(d.net.Classes(), d.net.FeatureDim())
 		arrays = append(arrays, npyz.Named{Name: clipLimitsArray, Array: npyz.New(d.limits, shape...)})
 	}
 	return arrays

@@ -26,8 +26,8 @@ func NewContributions(classes, features int) *Contributions {
 // Classes returns K.
 func (c *Contributions) Classes() int { return c.classes }
 
-// Dim returns D.
-func (c *Contributions) Dim() int { return c.features }
+// FeatureDim returns D.
+func (c *Contributions) FeatureDim() int { return c.features }
 
 // Count returns the number of images of a class.
 func (c *Contributions) Count(class int) int { return c.count[class] }

@@ -100,7 +100,7 @@ func TestMeanDoesNotDependOnOrderOrParts(t *testing.T) {
 
 func TestContributionsRefuse(t *testing.T) {
 	c := line.NewContributions(3, 2)
-	require.Equal(t, []int{3, 2}, []int{c.Classes(), c.Dim()})
+	require.Equal(t, []int{3, 2}, []int{c.Classes(), c.FeatureDim()})
 	nan, inf := float32(math.NaN()), float32(math.Inf(-1))
 	for _, bad := range []struct {
 		class  int

@@ -21,13 +21,13 @@ type other struct {
 	params map[string]float64
 }
 
-// Deploy fits a method other than LINe, made by [posthoc.New] with params, to samples of a network, and returns it as a
+// FitMethod fits a method other than LINe, made by [posthoc.New] with params, to samples of a network, and returns it as a
 // detector: saved, loaded, and scoring pictures like LINe's own. The scores of at most 65,536 of the samples, drawn
 // evenly, are kept for [Detector.Threshold].
 //
 // It errors for LINe itself, which [Fit] is for, for a method that needs more of a picture than features and logits,
 // and with the method's errors.
-func Deploy(ctx context.Context, net nets.Classifier, name string, params map[string]float64, fit posthoc.Samples) (*Detector, error) {
+func FitMethod(ctx context.Context, net nets.Classifier, name string, params map[string]float64, fit posthoc.Samples) (*Detector, error) {
 	m, err := newOther(name, params)
 	if err != nil {
 		return nil, err
@@ -64,7 +64,7 @@ func newOther(name string, params map[string]float64) (*other, error) {
 		return nil, err
 	}
 	if m.Name() == "line" {
-		return nil, fmt.Errorf("line: LINe is fitted to images: expected Fit, got Deploy")
+		return nil, fmt.Errorf("line: LINe is fitted to images: expected Fit, got FitMethod")
 	}
 	if n, ok := m.(posthoc.Needing); ok && len(n.Needs()) > 0 {
 		return nil, fmt.Errorf("line: %s needs %s of each picture: expected a method that needs features and logits alone", name, strings.Join(n.Needs(), ", "))
@@ -72,7 +72,7 @@ func newOther(name string, params map[string]float64) (*other, error) {
 	return &other{m, maps.Clone(params)}, nil
 }
 
-// Method returns the name of the detector's method: "line", or what [Deploy] was given.
+// Method returns the name of the detector's method: "line", or what [FitMethod] was given.
 func (d *Detector) Method() string {
 	if d.other != nil {
 		return d.other.Name()
@@ -91,7 +91,7 @@ func (d *Detector) Params() map[string]any {
 // compileOther makes a program of what the method reads of the network.
 func (d *Detector) compileOther(o graph.Options) (*graph.Program, error) {
 	if len(o.Fetch) == 0 {
-		o.Fetch = d.Reads()
+		o.Fetch = d.RequiredNodes()
 	}
 	return graph.Compile(d.net, o)
 }
@@ -171,19 +171,19 @@ func (d *Detector) batches(ctx context.Context, program *graph.Program, images g
 	}
 }
 
-// Reads names the nodes of the network that [Detector.ScoresOf] reads: what a program of [Detector.Compile] fetches
+// RequiredNodes names the nodes of the network that [Detector.ScoresOf] reads: what a program of [Detector.Compile] fetches
 // unless told otherwise. To have further nodes of the same run, compile with these and the further ones in Fetch.
-func (d *Detector) Reads() []string {
+func (d *Detector) RequiredNodes() []string {
 	switch {
 	case d.other == nil:
 		return []string{Score, nets.Prediction}
-	case d.net.Dim() == 0:
+	case d.net.FeatureDim() == 0:
 		return []string{nets.Logits}
 	}
 	return []string{nets.Logits, nets.Features}
 }
 
-// ScoresOf returns the scores of one batch, from outputs that hold at least what [Detector.Reads] names. A score may be
+// ScoresOf returns the scores of one batch, from outputs that hold at least what [Detector.RequiredNodes] names. A score may be
 // NaN or infinite. The labels are those of the outputs.
 func (d *Detector) ScoresOf(ctx context.Context, out *graph.Outputs) (*Scores, error) {
 	s := &Scores{Score: make([]float64, out.N), Label: slices.Clone(out.Labels)}
@@ -194,8 +194,8 @@ func (d *Detector) ScoresOf(ctx context.Context, out *graph.Outputs) (*Scores, e
 		s.Prediction = slices.Clone(out.Ints(nets.Prediction))
 		return s, nil
 	}
-	samples := posthoc.Samples{N: out.N, Dim: d.net.Dim(), Classes: d.net.Classes(), Logits: out.Float32(nets.Logits)}
-	if samples.Dim > 0 {
+	samples := posthoc.Samples{N: out.N, FeatureDim: d.net.FeatureDim(), Classes: d.net.Classes(), Logits: out.Float32(nets.Logits)}
+	if samples.FeatureDim > 0 {
 		samples.Features = out.Float32(nets.Features)
 	}
 	s.Prediction = samples.Predictions()

@@ -25,7 +25,7 @@ func networkSamples(t testing.TB, net nets.Classifier, b graph.Batch) posthoc.Sa
 	t.Helper()
 	program, err := graph.Compile(net, graph.Options{})
 	require.NoError(t, err)
-	s := posthoc.Samples{Dim: net.Dim(), Classes: net.Classes(), Labels: b.Labels}
+	s := posthoc.Samples{FeatureDim: net.FeatureDim(), Classes: net.Classes(), Labels: b.Labels}
 	for out, err := range program.Run(t.Context(), nettest.Stream(b)) {
 		require.NoError(t, err)
 		s.N += out.N
@@ -49,7 +49,7 @@ func TestDeploy(t *testing.T) {
 		require.NoError(t, err)
 		needing, ok := m.(posthoc.Needing)
 		if name == "line" || ok && len(needing.Needs()) > 0 {
-			_, err := line.Deploy(t.Context(), net, name, nil, fit)
+			_, err := line.FitMethod(t.Context(), net, name, nil, fit)
 			assert.ErrorContains(t, err, "expected ", name)
 			continue
 		}
@@ -57,7 +57,7 @@ func TestDeploy(t *testing.T) {
 		want := make([]float64, test.N)
 		require.NoError(t, m.Score(t.Context(), test, want))
 
-		det, err := line.Deploy(t.Context(), net, name, nil, fit)
+		det, err := line.FitMethod(t.Context(), net, name, nil, fit)
 		require.NoError(t, err, name)
 		var file bytes.Buffer
 		_, err = det.WriteTo(&file)
@@ -90,7 +90,7 @@ func TestDeploy(t *testing.T) {
 func TestDeployedFilesAreChecked(t *testing.T) {
 	net := nettest.DenseNetBC(t, 10, 4, 3, 5)
 	fit := networkSamples(t, net, nettest.Batch(30, net.InputShape(), 3, 1))
-	det, err := line.Deploy(t.Context(), net, "dice+react", map[string]float64{"dice.p": 50}, fit)
+	det, err := line.FitMethod(t.Context(), net, "dice+react", map[string]float64{"dice.p": 50}, fit)
 	require.NoError(t, err)
 	path := filepath.Join(t.TempDir(), "det.npz")
 	require.NoError(t, det.Save(path))

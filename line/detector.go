@@ -10,7 +10,7 @@ import (
 	"github.com/line-ood/goline/nets"
 )
 
-// Detector is LINe fitted to a network, or another method that [Deploy] fitted. It does not change and is safe for
+// Detector is LINe fitted to a network, or another method that [FitMethod] fitted. It does not change and is safe for
 // concurrent use. What it needs to score is compiled at the first use and kept as long as the detector.
 type Detector struct {
 	net           nets.Classifier
@@ -51,9 +51,9 @@ func newDetector(ctx context.Context, net nets.Classifier, c *Contributions, lim
 	if w, _ := net.Head(); w == nil {
 		return nil, fmt.Errorf("line: %s: %w", net.Name(), nets.ErrNoHead)
 	}
-	if c.classes != net.Classes() || c.features != net.Dim() {
+	if c.classes != net.Classes() || c.features != net.FeatureDim() {
 		return nil, fmt.Errorf("line: %w: contributions of %d neurons to %d classes, network %s has %d neurons and %d classes",
-			ErrMismatch, c.features, c.classes, net.Name(), net.Dim(), net.Classes())
+			ErrMismatch, c.features, c.classes, net.Name(), net.FeatureDim(), net.Classes())
 	}
 	mean, err := c.Mean()
 	if err != nil {
@@ -147,7 +147,7 @@ func (d *Detector) Mean() []float32 { return slices.Clone(d.mean) }
 
 // ActiveNeurons tells for each neuron whether activation pruning keeps it for the class: [features].
 func (d *Detector) ActiveNeurons(class int) []bool {
-	features := d.net.Dim()
+	features := d.net.FeatureDim()
 	out := make([]bool, features)
 	for i := range out {
 		out[i] = d.activation == nil || d.mean[class*features+i] > d.activation[class]
@@ -159,7 +159,7 @@ func (d *Detector) ActiveNeurons(class int) []bool {
 // features], row-major.
 func (d *Detector) ActiveWeights(class int) []bool {
 	w, _ := d.net.Head()
-	features := d.net.Dim()
+	features := d.net.FeatureDim()
 	out := make([]bool, len(w.Float32s()))
 	for j, v := range w.Float32s() {
 		out[j] = d.weight == nil || abs(d.mean[class*features+j%features])*v > d.weight[class]

@@ -34,9 +34,9 @@ func newColours() colours {
 	return c
 }
 
-func (c colours) Name() string { return "colours" }
-func (c colours) Classes() int { return 2 }
-func (c colours) Dim() int     { return 3 }
+func (c colours) Name() string    { return "colours" }
+func (c colours) Classes() int    { return 2 }
+func (c colours) FeatureDim() int { return 3 }
 func (c colours) Preprocessing() nets.Preprocessing {
 	return nets.Preprocessing{Std: [3]float32{1, 1, 1}}
 }
@@ -297,14 +297,14 @@ func ExampleDetector_Calibrate() {
 }
 
 // Another method than LINe becomes a detector, too: it is fitted to what the network says of training images.
-func ExampleDeploy() {
+func ExampleFitMethod() {
 	ctx := context.Background()
 	fit := posthoc.Samples{
-		N: 4, Dim: 3, Classes: 2,
+		N: 4, FeatureDim: 3, Classes: 2,
 		Features: []float32{1, 0.1, 0, 0.8, 0, 0.1, 0.1, 1, 0, 0, 0.9, 0.1}, // the means of reds and greens
 		Logits:   []float32{3.8, -1.6, 3.3, -1.5, -1.6, 3.8, -1.7, 3.7},
 	}
-	det, err := line.Deploy(ctx, newColours(), "knn", map[string]float64{"k": 1}, fit)
+	det, err := line.FitMethod(ctx, newColours(), "knn", map[string]float64{"k": 1}, fit)
 	if err != nil {
 		log.Fatal(err)
 	}

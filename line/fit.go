@@ -103,7 +103,7 @@ func measure(
 	if err != nil {
 		return nil, fmt.Errorf("line: %w", err)
 	}
-	c := NewContributions(net.Classes(), net.Dim())
+	c := NewContributions(net.Classes(), net.FeatureDim())
 	seen := 0
 	for out, err := range prog.Run(ctx, checkLabels(images, net.Classes())) {
 		if err != nil {

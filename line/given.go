@@ -8,10 +8,10 @@ import (
 	"github.com/line-ood/goline/nets"
 )
 
-// Given takes contributions that are known already, from an estimate made elsewhere. The images give what else a
+// GivenContributions takes contributions that are known already, from an estimate made elsewhere. The images give what else a
 // detector needs: how many there are of each class, the bounds of a ClipPercentile and the scores behind
 // [Detector.Threshold].
-type Given struct {
+type GivenContributions struct {
 	// Mean is C [classes, features], row-major: the mean contribution of each neuron to each class. It is rounded to
 	// float32.
 	Mean []float64
@@ -22,16 +22,16 @@ type Given struct {
 // Measure runs the network once for the features and counts the images. Contributions of another shape than the
 // network's (wrapping [ErrMismatch]) or that are not finite in float32 are an error, as are a feature that is not
 // finite and a class without images.
-func (g Given) Measure(ctx context.Context, program *graph.Program, images graph.Batches) (*Contributions, error) {
+func (g GivenContributions) Measure(ctx context.Context, program *graph.Program, images graph.Batches) (*Contributions, error) {
 	return g.measure(ctx, program, images, func([]float32, []int) {})
 }
 
-func (g Given) measure(ctx context.Context, program *graph.Program, images graph.Batches, show show) (*Contributions, error) {
+func (g GivenContributions) measure(ctx context.Context, program *graph.Program, images graph.Batches, show show) (*Contributions, error) {
 	net, err := classifier(program)
 	if err != nil {
 		return nil, err
 	}
-	k, d := net.Classes(), net.Dim()
+	k, d := net.Classes(), net.FeatureDim()
 	if len(g.Mean) != k*d {
 		return nil, fmt.Errorf("line: %w: expected contributions [%d, %d], got %d values", ErrMismatch, k, d, len(g.Mean))
 	}

@@ -32,7 +32,7 @@ func newTiny(classes, features int, seed uint64) *tiny {
 
 func (n *tiny) Name() string                      { return "tiny" }
 func (n *tiny) Classes() int                      { return n.classes }
-func (n *tiny) Dim() int                          { return n.features }
+func (n *tiny) FeatureDim() int                   { return n.features }
 func (t *tiny) Preprocessing() nets.Preprocessing { return nets.Preprocessing{} }
 func (n *tiny) Head() (weight, bias *graph.Param) { return n.params[2], n.params[3] }
 func (n *tiny) InputShape() []int                 { return []int{2, 5, 4} }

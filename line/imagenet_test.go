@@ -31,7 +31,7 @@ func newLinearNet(classes, features int) *linearNet {
 
 func (n *linearNet) Name() string                      { return "linear" }
 func (n *linearNet) Classes() int                      { return n.classes }
-func (n *linearNet) Dim() int                          { return n.features }
+func (n *linearNet) FeatureDim() int                   { return n.features }
 func (n *linearNet) Preprocessing() nets.Preprocessing { return nets.Preprocessing{} }
 func (n *linearNet) Head() (weight, bias *graph.Param) { return n.weight, n.bias }
 func (n *linearNet) InputShape() []int                 { return []int{n.features} }

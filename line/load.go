@@ -130,13 +130,13 @@ func decode(a *npyz.Archive, n network) (*Detector, error) {
 	if d.options, err = decodeOptions(a); err != nil {
 		return nil, err
 	}
-	if d.contributions, err = decodeContributions(a, net.Classes(), net.Dim()); err != nil {
+	if d.contributions, err = decodeContributions(a, net.Classes(), net.FeatureDim()); err != nil {
 		return nil, err
 	}
 	if d.mean, err = d.contributions.Mean(); err != nil {
 		return nil, err
 	}
-	stored, err := finite(a, "contributions", net.Classes(), net.Dim())
+	stored, err := finite(a, "contributions", net.Classes(), net.FeatureDim())
 	if err != nil {
 		return nil, err
 	}
@@ -144,7 +144,7 @@ func decode(a *npyz.Archive, n network) (*Detector, error) {
 		return nil, fmt.Errorf("contributions holds %v at index %d, but the sums and counts give %v", stored[i], i, d.mean[i])
 	}
 	if d.options.measuresClip() {
-		if d.limits, err = finite(a, clipLimitsArray, d.options.limitShape(net.Classes(), net.Dim())...); err != nil {
+		if d.limits, err = finite(a, clipLimitsArray, d.options.limitShape(net.Classes(), net.FeatureDim())...); err != nil {
 			return nil, err
 		}
 	}

@@ -102,7 +102,7 @@ func (m *Method) Fit(ctx context.Context, head posthoc.Head, id posthoc.Samples)
 	if err := head.Validate(); err != nil {
 		return fmt.Errorf("line: %w", err)
 	}
-	if err := checkSamples(id, head.Classes, head.Dim); err != nil {
+	if err := checkSamples(id, head.Classes, head.FeatureDim); err != nil {
 		return err
 	}
 	prog, err := graph.Compile(Pipeline{Classifier: newHeadNet(head)}, m.graph)
@@ -126,8 +126,8 @@ func checkSamples(s posthoc.Samples, classes, dim int) error {
 	if err := s.Validate(); err != nil {
 		return fmt.Errorf("line: %w", err)
 	}
-	if s.Classes != classes || s.Dim != dim {
-		return fmt.Errorf("line: expected samples of %d features and %d classes, got %d and %d", dim, classes, s.Dim, s.Classes)
+	if s.Classes != classes || s.FeatureDim != dim {
+		return fmt.Errorf("line: expected samples of %d features and %d classes, got %d and %d", dim, classes, s.FeatureDim, s.Classes)
 	}
 	return nil
 }
@@ -137,7 +137,7 @@ func (m *Method) Score(ctx context.Context, s posthoc.Samples, dst []float64) er
 	if m.det == nil {
 		return fmt.Errorf("line: %w", posthoc.ErrNotFitted)
 	}
-	if err := checkSamples(s, m.det.net.Classes(), m.det.net.Dim()); err != nil {
+	if err := checkSamples(s, m.det.net.Classes(), m.det.net.FeatureDim()); err != nil {
 		return err
 	}
 	if len(dst) != s.N {
@@ -159,8 +159,8 @@ type headNet struct {
 
 func newHeadNet(h posthoc.Head) *headNet {
 	n := &headNet{
-		classes: h.Classes, dim: h.Dim,
-		weight: graph.NewParam("head.weight", h.Classes, h.Dim), bias: graph.NewParam("head.bias", h.Classes),
+		classes: h.Classes, dim: h.FeatureDim,
+		weight: graph.NewParam("head.weight", h.Classes, h.FeatureDim), bias: graph.NewParam("head.bias", h.Classes),
 	}
 	copy(n.weight.Float32s(), h.Weight)
 	copy(n.bias.Float32s(), h.Bias)
@@ -169,7 +169,7 @@ func newHeadNet(h posthoc.Head) *headNet {
 
 func (n *headNet) Name() string                      { return "head" }
 func (n *headNet) Classes() int                      { return n.classes }
-func (n *headNet) Dim() int                          { return n.dim }
+func (n *headNet) FeatureDim() int                   { return n.dim }
 func (n *headNet) Head() (weight, bias *graph.Param) { return n.weight, n.bias }
 func (n *headNet) Preprocessing() nets.Preprocessing { return nets.Preprocessing{} }
 func (n *headNet) InputShape() []int                 { return []int{n.dim} }
@@ -188,7 +188,7 @@ func FeatureBatches(s posthoc.Samples) graph.Batches {
 	return func(yield func(graph.Batch, error) bool) {
 		for lo := 0; lo < s.N; lo += size {
 			hi := min(lo+size, s.N)
-			b := graph.Batch{N: hi - lo, X: s.Features[lo*s.Dim : hi*s.Dim]}
+			b := graph.Batch{N: hi - lo, X: s.Features[lo*s.FeatureDim : hi*s.FeatureDim]}
 			if s.Labels != nil {
 				b.Labels = s.Labels[lo:hi]
 			}

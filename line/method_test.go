@@ -17,14 +17,14 @@ func samples(t testing.TB, net *tiny, b graph.Batch) posthoc.Samples {
 	t.Helper()
 	out := run(t, net, graph.Options{}, nettest.Stream(b))
 	return posthoc.Samples{
-		N: b.N, Dim: net.features, Classes: net.classes,
+		N: b.N, FeatureDim: net.features, Classes: net.classes,
 		Features: out.f32["features"], Logits: out.f32["logits"], Labels: b.Labels,
 	}
 }
 
 func headOf(net *tiny) posthoc.Head {
 	w, b := net.head()
-	return posthoc.Head{Classes: net.classes, Dim: net.features, Weight: w, Bias: b}
+	return posthoc.Head{Classes: net.classes, FeatureDim: net.features, Weight: w, Bias: b}
 }
 
 // TestMethodIsTheDetector: fitted and scored from features it gives the bits that the detector gives from images.
@@ -77,7 +77,7 @@ func TestMethodRefuses(t *testing.T) {
 	require.ErrorIs(t, m.Score(ctx, s, dst), posthoc.ErrNotFitted)
 
 	require.ErrorContains(t, m.Fit(ctx, headOf(newTiny(4, 5, 1)), s), "expected samples of 5 features and 4 classes, got 5 and 3")
-	require.ErrorContains(t, m.Fit(ctx, posthoc.Head{Classes: 3, Dim: 5}, s), "head weight has 0 values")
+	require.ErrorContains(t, m.Fit(ctx, posthoc.Head{Classes: 3, FeatureDim: 5}, s), "head weight has 0 values")
 
 	unlabelled := s
 	unlabelled.Labels = nil

@@ -99,7 +99,7 @@ func (o Options) Check() error {
 
 // Params returns the options as they appear in reports, defaults filled in: a component that is switched off has the
 // value "off". Where activations are clipped at a percentile, clip_percentile stands in the place of clip, and
-// clip_per_class is true or missing. contributions is the name of a [Given] source that has one.
+// clip_per_class is true or missing. contributions is the name of a [GivenContributions] source that has one.
 func (o Options) Params() map[string]any {
 	o = o.withDefaults()
 	or := func(off bool, v float64) any {
@@ -120,7 +120,7 @@ func (o Options) Params() map[string]any {
 			params["clip_per_class"] = true
 		}
 	}
-	if g, ok := o.Source.(Given); ok && g.Name != "" {
+	if g, ok := o.Source.(GivenContributions); ok && g.Name != "" {
 		params["contributions"] = g.Name
 	}
 	return params

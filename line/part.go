@@ -37,12 +37,12 @@ func (p *part) Fit(ctx context.Context, head posthoc.Head, id posthoc.Samples) e
 	}
 	d := m.Detector()
 	p.state.Mean, p.state.Limits, p.state.Activation, p.state.Weight = d.mean, d.limits, d.activation, d.weight
-	return p.Restored(head)
+	return p.Derive(head)
 }
 
-// Restored takes a copy of the head, and checks the state against it.
-func (p *part) Restored(head posthoc.Head) error {
-	k, d := head.Classes, head.Dim
+// Derive takes a copy of the head, and checks the state against it.
+func (p *part) Derive(head posthoc.Head) error {
+	k, d := head.Classes, head.FeatureDim
 	limits := 0
 	if p.options.measuresClip() {
 		limits = d
@@ -69,7 +69,7 @@ func (p *part) Restored(head posthoc.Head) error {
 			return fmt.Errorf("expected %d %s for %d classes and %d features, got %d", f.want, f.name, k, d, len(f.got))
 		}
 	}
-	p.head = posthoc.Head{Classes: k, Dim: d, Weight: append([]float32(nil), head.Weight...), Bias: append([]float32(nil), head.Bias...)}
+	p.head = posthoc.Head{Classes: k, FeatureDim: d, Weight: append([]float32(nil), head.Weight...), Bias: append([]float32(nil), head.Bias...)}
 	return nil
 }
 
@@ -86,14 +86,14 @@ func (p *part) Shape() func(*posthoc.Block) {
 		}
 		if !p.options.NoActivationPruning {
 			for i, c := range classes {
-				mean := p.state.Mean[c*b.Dim:][:b.Dim]
-				for d, z := 0, b.Sample(i); d < len(z); d++ {
+				mean := p.state.Mean[c*b.FeatureDim:][:b.FeatureDim]
+				for d, z := 0, b.FeaturesOf(i); d < len(z); d++ {
 					if !(mean[d] > p.state.Activation[c]) {
 						z[d] = 0
 					}
 				}
 			}
-			b.Changed()
+			b.FeaturesChanged()
 		}
 		if !p.options.NoWeightPruning {
 			b.SetHead(&routed{p, classes})
@@ -105,10 +105,10 @@ func (p *part) Shape() func(*posthoc.Block) {
 func (p *part) clip(b *posthoc.Block) {
 	for i := range b.N {
 		limits := p.state.Limits
-		if len(limits) > b.Dim {
-			limits = limits[b.Prediction(i)*b.Dim:][:b.Dim] // by the prediction from the features as they are
+		if len(limits) > b.FeatureDim {
+			limits = limits[b.Prediction(i)*b.FeatureDim:][:b.FeatureDim] // by the prediction from the features as they are
 		}
-		for d, z := 0, b.Sample(i); d < len(z); d++ {
+		for d, z := 0, b.FeaturesOf(i); d < len(z); d++ {
 			limit := float64(float32(p.options.Clip))
 			if len(limits) > 0 {
 				limit = float64(limits[d])
@@ -116,7 +116,7 @@ func (p *part) clip(b *posthoc.Block) {
 			z[d] = min(z[d], limit)
 		}
 	}
-	b.Changed()
+	b.FeaturesChanged()
 }
 
 // routed is the head with the weights that each sample's class keeps.
@@ -127,7 +127,7 @@ type routed struct {
 
 // Logits computes the logits of a block's samples.
 func (r *routed) Logits(dst, z []float64, n int) {
-	k, d := r.head.Classes, r.head.Dim
+	k, d := r.head.Classes, r.head.FeatureDim
 	for i := range n {
 		c := r.classes[i]
 		mean, threshold, row := r.state.Mean[c*d:][:d], r.state.Weight[c], z[i*d:][:d]

@@ -65,12 +65,12 @@ func methodProblem(t testing.TB) (head posthoc.Head, fit, test posthoc.Samples) 
 	t.Helper()
 	const k, d = 4, 12
 	value := func(i int) float32 { return float32(math.Sin(float64(i)*0.7) * 1.3) }
-	head = posthoc.Head{Classes: k, Dim: d, Weight: make([]float32, k*d), Bias: make([]float32, k)}
+	head = posthoc.Head{Classes: k, FeatureDim: d, Weight: make([]float32, k*d), Bias: make([]float32, k)}
 	for i := range head.Weight {
 		head.Weight[i] = value(3*i + 1)
 	}
 	make := func(n, from int) posthoc.Samples {
-		s := posthoc.Samples{N: n, Dim: d, Classes: k}
+		s := posthoc.Samples{N: n, FeatureDim: d, Classes: k}
 		for i := range n {
 			for j := range d {
 				s.Features = append(s.Features, max(0, value(from+i*d+j)))

@@ -62,14 +62,14 @@ func (p Pipeline) Build(b *graph.Builder, x *G.Node) error {
 	if err != nil {
 		return err
 	}
-	b.Lazy(Class, func() (*G.Node, error) {
+	b.TapOnDemand(Class, func() (*G.Node, error) {
 		prediction, err := b.Node(nets.Prediction)
 		if err != nil {
 			return nil, err
 		}
 		return graph.SelectClass(b.Labels(), prediction)
 	})
-	b.Lazy(ContributionsNode, func() (*G.Node, error) {
+	b.TapOnDemand(ContributionsNode, func() (*G.Node, error) {
 		class, err := b.Node(Class)
 		if err != nil {
 			return nil, err
@@ -92,8 +92,8 @@ func (p Pipeline) Build(b *graph.Builder, x *G.Node) error {
 			return gs[0], nil
 		}
 	}
-	b.Lazy(ScoreFeatureGradient, gradient(z))
-	b.Lazy(ScoreInputGradient, gradient(x))
+	b.TapOnDemand(ScoreFeatureGradient, gradient(z))
+	b.TapOnDemand(ScoreInputGradient, gradient(x))
 	return b.Err()
 }
 
@@ -101,7 +101,7 @@ func (p Pipeline) Build(b *graph.Builder, x *G.Node) error {
 func (d *Detector) build(b *graph.Builder, z *G.Node, routeByLabel bool) (*G.Node, error) {
 	weight, bias := d.net.Head()
 	w, v := b.Param(weight.Name), b.Param(bias.Name)
-	k, features := d.net.Classes(), d.net.Dim()
+	k, features := d.net.Classes(), d.net.FeatureDim()
 	z = d.clip(b, z, w, v, routeByLabel)
 	full := b.Do(func() (*G.Node, error) { return graph.Linear(z, w, v) })
 	class := b.Do(func() (*G.Node, error) { return graph.ArgMax(full) })

@@ -122,11 +122,11 @@ type keptFeatures struct {
 
 // keepFeatures prepares for the features of a network.
 func keepFeatures(net nets.Classifier, o Options) *keptFeatures {
-	rows := sampleRows(net.Dim())
-	k := &keptFeatures{all: newSample(net.Dim(), rows)}
+	rows := sampleRows(net.FeatureDim())
+	k := &keptFeatures{all: newSample(net.FeatureDim(), rows)}
 	if o.measuresClip() && o.ClipPerClass {
 		for range net.Classes() {
-			k.byClass = append(k.byClass, newSample(net.Dim(), max(1, rows/net.Classes())))
+			k.byClass = append(k.byClass, newSample(net.FeatureDim(), max(1, rows/net.Classes())))
 		}
 	}
 	return k
@@ -170,7 +170,7 @@ func (d *Detector) scoreFeatures(ctx context.Context, features *sample, o graph.
 // headOnly is LINe from the features on, without a network to build in front of it.
 type headOnly struct{ *Detector }
 
-func (h headOnly) InputShape() []int { return []int{h.net.Dim()} }
+func (h headOnly) InputShape() []int { return []int{h.net.FeatureDim()} }
 func (h headOnly) Outputs() []string { return []string{Score} }
 
 func (h headOnly) Params() []*graph.Param {

@@ -33,10 +33,10 @@ func (GradientActivation) measure(
 	return measure(ctx, program, images, show)
 }
 
-// Estimated takes the Shapley values of any estimator as contributions: row k of C are those of the game whose value is
+// EstimatedContributions takes the Shapley values of any estimator as contributions: row k of C are those of the game whose value is
 // the mean over the images labelled k. With the logit game and removal to zero every estimator converges to what
 // [GradientActivation] computes; other values and removals give other detectors.
-type Estimated struct {
+type EstimatedContributions struct {
 	Estimator attribution.Estimator
 	// Options go to the estimator for each class; class k runs with seed Options.Seed + k.
 	Options attribution.Options
@@ -49,11 +49,11 @@ type Estimated struct {
 
 // Measure runs the network once for the features, which are kept in memory, and then one estimate for each class. A
 // class without images is an error that names it.
-func (s Estimated) Measure(ctx context.Context, program *graph.Program, images graph.Batches) (*Contributions, error) {
+func (s EstimatedContributions) Measure(ctx context.Context, program *graph.Program, images graph.Batches) (*Contributions, error) {
 	return s.measure(ctx, program, images, func([]float32, []int) {})
 }
 
-func (s Estimated) measure(
+func (s EstimatedContributions) measure(
 	ctx context.Context, program *graph.Program, images graph.Batches, show show,
 ) (*Contributions, error) {
 	net, err := classifier(program)
@@ -71,7 +71,7 @@ func (s Estimated) measure(
 	if err != nil {
 		return nil, fmt.Errorf("line: %w", err)
 	}
-	c := NewContributions(net.Classes(), net.Dim())
+	c := NewContributions(net.Classes(), net.FeatureDim())
 	for class, rows := range byClass {
 		c.count[class] = len(rows)
 	}
@@ -128,7 +128,7 @@ func featuresByClass(
 		z := b.Float32(nets.Features)
 		show(z, b.Labels)
 		for i, label := range b.Labels {
-			out[label] = append(out[label], mathx.Float64s(z[i*net.Dim():][:net.Dim()]))
+			out[label] = append(out[label], mathx.Float64s(z[i*net.FeatureDim():][:net.FeatureDim()]))
 		}
 		seen += b.N
 	}

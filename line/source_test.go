@@ -34,7 +34,7 @@ func sourceProgram(t *testing.T) (*graph.Program, graph.Batches) {
 	require.NoError(t, err)
 	b := graph.Batch{N: 24}
 	for i := range b.N {
-		for range net.Dim() {
+		for range net.FeatureDim() {
 			b.X = append(b.X, float32(math.Abs(rng.NormFloat64())))
 		}
 		b.Labels = append(b.Labels, i%4)
@@ -50,7 +50,7 @@ func TestEstimatedContributionsAgreeWithTheGraph(t *testing.T) {
 	want, err := reference.Mean()
 	require.NoError(t, err)
 	for _, e := range []attribution.Estimator{estimate.GradientActivation{}, estimate.ClosedForm{}} {
-		got, err := Estimated{Estimator: e}.Measure(ctx, prog, train)
+		got, err := EstimatedContributions{Estimator: e}.Measure(ctx, prog, train)
 		require.NoError(t, err)
 		mean, err := got.Mean()
 		require.NoError(t, err)
@@ -60,14 +60,14 @@ func TestEstimatedContributionsAgreeWithTheGraph(t *testing.T) {
 	}
 	// The logit game is additive within a member, so all that sampling leaves is the choice of images.
 	var seen []attribution.Estimate
-	s := Estimated{
+	s := EstimatedContributions{
 		Estimator: estimate.Permutation{}, Options: attribution.Options{Samples: 2000, Seed: 3},
 		Observe: func(_ int, e attribution.Estimate) { seen = append(seen, e) },
 	}
 	det, err := Fit(ctx, prog, train, Options{ActivationPercentile: 50, WeightPercentile: 50, Clip: 1, Source: s})
 	require.NoError(t, err)
 	require.Len(t, seen, 4)
-	features := det.Network().Dim()
+	features := det.Network().FeatureDim()
 	for class, e := range seen {
 		for i := range features {
 			require.InDelta(t, want[class*features+i], det.Mean()[class*features+i], 6*e.StdErr[i]+1e-6)
@@ -78,11 +78,11 @@ func TestEstimatedContributionsAgreeWithTheGraph(t *testing.T) {
 func TestEstimatedRefusals(t *testing.T) {
 	prog, train := sourceProgram(t)
 	ctx := context.Background()
-	_, err := Estimated{Estimator: estimate.ClosedForm{}, Game: games.PenultimateOptions{Groups: [][]int{{0}}}}.Measure(ctx, prog, train)
+	_, err := EstimatedContributions{Estimator: estimate.ClosedForm{}, Game: games.PenultimateOptions{Groups: [][]int{{0}}}}.Measure(ctx, prog, train)
 	require.ErrorContains(t, err, "single neurons")
-	_, err = Estimated{Estimator: estimate.ClosedForm{}, Game: games.PenultimateOptions{Value: attribution.Probability}}.Measure(ctx, prog, train)
+	_, err = EstimatedContributions{Estimator: estimate.ClosedForm{}, Game: games.PenultimateOptions{Value: attribution.Probability}}.Measure(ctx, prog, train)
 	require.ErrorIs(t, err, attribution.ErrNotLinear)
-	_, err = Estimated{Estimator: estimate.Permutation{}}.Measure(ctx, prog, train)
+	_, err = EstimatedContributions{Estimator: estimate.Permutation{}}.Measure(ctx, prog, train)
 	require.ErrorContains(t, err, "class 0")
 	missing := func(yield func(graph.Batch, error) bool) {
 		for b, err := range train {
@@ -90,7 +90,7 @@ func TestEstimatedRefusals(t *testing.T) {
 			yield(b, err)
 		}
 	}
-	_, err = Estimated{Estimator: estimate.ClosedForm{}}.Measure(ctx, prog, missing)
+	_, err = EstimatedContributions{Estimator: estimate.ClosedForm{}}.Measure(ctx, prog, missing)
 	require.ErrorContains(t, err, "no images of class 1, 2, 3")
 }
 
@@ -106,7 +106,7 @@ func TestGivenContributionsAreTaken(t *testing.T) {
 	for i, v := range want.mean {
 		mean[i] = float64(v) * (1 + 1e-12)
 	}
-	o.Source = Given{Mean: mean, Name: "measured before"}
+	o.Source = GivenContributions{Mean: mean, Name: "measured before"}
 	require.Equal(t, "measured before", o.Params()["contributions"])
 	got, err := Fit(ctx, prog, train, o)
 	require.NoError(t, err)
@@ -123,13 +123,13 @@ func TestGivenRefusals(t *testing.T) {
 	ctx := context.Background()
 	net, err := classifier(prog)
 	require.NoError(t, err)
-	k, d := net.Classes(), net.Dim()
-	with := func(i int, v float64) Given {
+	k, d := net.Classes(), net.FeatureDim()
+	with := func(i int, v float64) GivenContributions {
 		mean := make([]float64, k*d)
 		mean[i] = v
-		return Given{Mean: mean}
+		return GivenContributions{Mean: mean}
 	}
-	_, err = Given{Mean: make([]float64, k*d-1)}.Measure(ctx, prog, train)
+	_, err = GivenContributions{Mean: make([]float64, k*d-1)}.Measure(ctx, prog, train)
 	require.ErrorIs(t, err, ErrMismatch)
 	_, err = with(d+2, math.NaN()).Measure(ctx, prog, train)
 	require.ErrorContains(t, err, "contribution of neuron 2 to class 1 is NaN, expected a finite float32")

@@ -22,10 +22,10 @@ type Statistics struct {
 	pictures []Hash
 }
 
-// Gather measures the part of the training images that extent describes. before holds the labels of the extent.First
+// MeasurePart measures the part of the training images that extent describes. before holds the labels of the extent.First
 // images that come before the part in the whole. program and o are those of [Fit]; a source must be
-// [GradientActivation] or [Given], whose sums merge.
-func Gather(ctx context.Context, program *graph.Program, part graph.Batches, before []int, extent dataset.Extent, o Options) (*Statistics, error) {
+// [GradientActivation] or [GivenContributions], whose sums merge.
+func MeasurePart(ctx context.Context, program *graph.Program, part graph.Batches, before []int, extent dataset.Extent, o Options) (*Statistics, error) {
 	if err := o.Check(); err != nil {
 		return nil, fmt.Errorf("line: %w", err)
 	}
@@ -45,7 +45,7 @@ func Gather(ctx context.Context, program *graph.Program, part graph.Batches, bef
 		source = GradientActivation{}
 	case GradientActivation:
 		source = s
-	case Given:
+	case GivenContributions:
 		source = s
 	default:
 		return nil, fmt.Errorf("line: contributions by a %T do not merge: expected gradient × activation, or given ones", s)
@@ -109,7 +109,7 @@ func MergeStatistics(ctx context.Context, parts []*Statistics, names []string, o
 	for i, p := range parts {
 		extents[i] = p.extent
 	}
-	order, err := dataset.Whole(extents, names)
+	order, err := dataset.OrderShards(extents, names)
 	if err != nil {
 		return nil, fmt.Errorf("line: merge: %w", err)
 	}
@@ -118,7 +118,7 @@ func MergeStatistics(ctx context.Context, parts []*Statistics, names []string, o
 	if net == nil {
 		return nil, fmt.Errorf("line: merge: %s does not hold the network", names[order[0]])
 	}
-	sums, features := NewContributions(net.Classes(), net.Dim()), keepFeatures(net, first.options)
+	sums, features := NewContributions(net.Classes(), net.FeatureDim()), keepFeatures(net, first.options)
 	if err := features.part(nil); err != nil {
 		return nil, err
 	}

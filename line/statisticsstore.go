@@ -15,7 +15,7 @@ func (s *Statistics) Save(path string) error {
 	if err != nil {
 		return err
 	}
-	k, f := s.net.Classes(), s.net.Dim()
+	k, f := s.net.Classes(), s.net.FeatureDim()
 	counts := make([]int64, k)
 	for c, n := range s.sums.count {
 		counts[c] = int64(n)
@@ -150,9 +150,9 @@ func decodeStatistics(a *npyz.Archive) (*Statistics, error) {
 	if s.net, err = loadNetwork(a); err != nil {
 		return nil, err
 	}
-	if s.net.Classes() != len(counts) || s.net.Dim() != dim[0] {
+	if s.net.Classes() != len(counts) || s.net.FeatureDim() != dim[0] {
 		return nil, fmt.Errorf("%w: contributions of %d neurons to %d classes, network %s has %d neurons and %d classes",
-			ErrMismatch, dim[0], len(counts), s.net.Name(), s.net.Dim(), s.net.Classes())
+			ErrMismatch, dim[0], len(counts), s.net.Name(), s.net.FeatureDim(), s.net.Classes())
 	}
 	return s, nil
 }

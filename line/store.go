@@ -98,7 +98,7 @@ func (d *Detector) allArrays() ([]npyz.Named, error) {
 	if d.other != nil {
 		return d.arraysOfOther()
 	}
-	k, f := d.net.Classes(), d.net.Dim()
+	k, f := d.net.Classes(), d.net.FeatureDim()
 	o := d.options
 	counts := make([]int64, k)
 	for c, n := range d.contributions.count {

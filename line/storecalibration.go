@@ -38,7 +38,7 @@ func (d *Detector) calibrationArrays() []npyz.Named {
 		npyz.Named{Name: calibrationAlpha, Array: npyz.Scalar(r.Options.Alpha)},
 		npyz.Named{Name: calibrationDelta, Array: npyz.Scalar(r.Options.Delta)},
 		npyz.Named{Name: calibrationAdjustment, Array: npyz.Scalar(r.Options.Adjustment.String())},
-		npyz.Named{Name: calibrationPerClass, Array: npyz.Scalar(int64(r.Options.PerClass))},
+		npyz.Named{Name: calibrationPerClass, Array: npyz.Scalar(int64(r.Options.MinPerClass))},
 	)
 	return append(arrays, hashArrays(calibrationPicturesArray, d.calibration.pictures)...)
 }
@@ -118,7 +118,7 @@ func decodeCalibration(a *npyz.Archive, classes int) (*calibration, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.Options.PerClass = perClass[0]
+	r.Options.MinPerClass = perClass[0]
 	text, err := a.String(calibrationAdjustment)
 	if err != nil {
 		return nil, err

@@ -83,7 +83,7 @@ func TestFitScoresAreThoseOfItsImages(t *testing.T) {
 			if i > 0 {
 				continue
 			}
-			o.Source = line.Estimated{Estimator: estimate.ClosedForm{}}
+			o.Source = line.EstimatedContributions{Estimator: estimate.ClosedForm{}}
 			other := fit(t, net, once(train), o)
 			s, err = other.Score(ctx, nettest.Stream(train))
 			require.NoError(t, err)

@@ -12,7 +12,7 @@ var ErrNoHead = errors.New("the network has no linear last layer")
 
 // Classifier is an image classifier whose logits are linear in its penultimate features. [*Network] is one; any other
 // type that satisfies it can be trained, loaded, fitted, scored, explained and saved all the same. A classifier without
-// such a last layer serves where logits are enough: its Head returns nil, its Dim 0, and it taps no features; functions
+// such a last layer serves where logits are enough: its Head returns nil, its FeatureDim 0, and it taps no features; functions
 // that need them fail with [ErrNoHead].
 //
 // Its graph taps the nodes [Features], [Logits] and [Prediction]. Its methods return the same at each call: parameters
@@ -23,8 +23,8 @@ type Classifier interface {
 	Name() string
 	// Classes is the number of classes, K.
 	Classes() int
-	// Dim is the number of penultimate neurons, D.
-	Dim() int
+	// FeatureDim is the number of penultimate neurons, D.
+	FeatureDim() int
 	// Head returns weight [classes, features] and bias [classes] of the last layer, two of Params.
 	Head() (weight, bias *graph.Param)
 	// Preprocessing is how images are brought to the network's input.

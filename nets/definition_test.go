@@ -44,7 +44,7 @@ func TestDefineTakesSizesFromTheLayers(t *testing.T) {
 	}
 	require.Equal(t, "own", net.Name())
 	require.Equal(t, 3, net.Classes())
-	require.Equal(t, 5, net.Dim())
+	require.Equal(t, 5, net.FeatureDim())
 	require.Equal(t, []int{2, 6, 8}, net.InputShape())
 	w, b := net.Head()
 	require.Equal(t, "classifier.weight [3 5]", w.String())
@@ -125,7 +125,7 @@ func TestBuildMustStandByItsSizes(t *testing.T) {
 	}
 	net, err := nets.Define(d)
 	require.NoError(t, err)
-	require.Equal(t, 3, net.Dim())
+	require.Equal(t, 3, net.FeatureDim())
 	_, err = graph.Compile(net, graph.Options{})
 	require.ErrorContains(t, err, "weight c.weight has shape (3, 2, 1, 1), expected 4 output channels and a kernel of 1×1")
 }
@@ -196,7 +196,7 @@ func TestWhatIsDefinedCompiles(t *testing.T) {
 		nettest.Fill(net.Params(), 1)
 		program, err := graph.Compile(net, graph.Options{Batch: 2, Workers: 1})
 		require.NoError(rt, err)
-		require.Equal(rt, []int{net.Dim()}, program.Shape(nets.Features))
+		require.Equal(rt, []int{net.FeatureDim()}, program.Shape(nets.Features))
 		require.Equal(rt, []int{net.Classes()}, program.Shape(nets.Logits))
 		_, err = graph.CompileTraining(net, graph.TrainingOptions{Batch: 2})
 		require.NoError(rt, err)

@@ -32,7 +32,7 @@ func TestDenseNetBCConfigs(t *testing.T) {
 		n, err := nets.DenseNetBC(c.cfg)
 		require.NoError(t, err)
 		require.Equal(t, c.name, n.Name())
-		require.Equal(t, c.features, n.Dim(), c.name)
+		require.Equal(t, c.features, n.FeatureDim(), c.name)
 		require.Equal(t, c.cfg.Classes, n.Classes())
 		require.Equal(t, []int{3, 32, 32}, n.InputShape())
 		require.Equal(t, nets.CIFAR(), n.Preprocessing())
@@ -243,7 +243,7 @@ func (s sloped) Build(b *graph.Builder, x *G.Node) error {
 	if err != nil {
 		return err
 	}
-	b.Lazy("slope", func() (*G.Node, error) {
+	b.TapOnDemand("slope", func() (*G.Node, error) {
 		seed := b.Constant("seed", func() (out []float64) {
 			for range b.Batch() {
 				for k := range s.Classes() {

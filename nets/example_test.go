@@ -16,7 +16,7 @@ func ExampleNew() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(net.Name(), "takes", net.InputShape(), "and has", net.Dim(), "features")
+	fmt.Println(net.Name(), "takes", net.InputShape(), "and has", net.FeatureDim(), "features")
 	fmt.Println(net.Params()[0])
 	weight, bias := net.Head()
 	fmt.Println(weight, bias)
@@ -42,7 +42,7 @@ func ExampleDefinitionOf() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(net.InputShape(), net.Dim())
+	fmt.Println(net.InputShape(), net.FeatureDim())
 	// Output:
 	// [3 224 224]
 	// [3 192 192] 1280

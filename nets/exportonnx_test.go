@@ -26,7 +26,7 @@ func TestFamiliesComeBackFromONNX(t *testing.T) {
 	eachVariant(t, func(t *testing.T, net *nets.Network) {
 		back, err := onnx.Read(exportedFile(t, net, nets.Logits), nil, "back", onnx.Options{})
 		require.NoError(t, err)
-		require.Equal(t, net.Dim(), back.Dim())
+		require.Equal(t, net.FeatureDim(), back.FeatureDim())
 		require.NoError(t, back.NeedHead())
 		batch := nettest.Batch(7, net.InputShape(), 0, 4)
 		want, got := runAll(t, net, graph.Options{Batch: 4}, batch), runAll(t, back, graph.Options{Batch: 4}, batch)

@@ -10,36 +10,36 @@ import (
 // Head is the final linear layer of a classifier, l = W z + b: all that methods which start at penultimate features z
 // need of a network.
 type Head struct {
-	Classes, Dim int
-	Weight       []float32 // W, shape [class, feature], row-major
-	Bias         []float32 // b, shape [class]
+	Classes, FeatureDim int
+	Weight              []float32 // W, shape [class, feature], row-major
+	Bias                []float32 // b, shape [class]
 }
 
-// HeadOf returns the final layer of a classifier, by copy. For a classifier without one, Dim is 0 and Validate fails.
+// HeadOf returns the final layer of a classifier, by copy. For a classifier without one, FeatureDim is 0 and Validate fails.
 func HeadOf(c Classifier) Head {
 	w, b := c.Head()
 	if w == nil || b == nil {
 		return Head{Classes: c.Classes()}
 	}
-	return Head{Classes: c.Classes(), Dim: c.Dim(), Weight: slices.Clone(w.Float32s()), Bias: slices.Clone(b.Float32s())}
+	return Head{Classes: c.Classes(), FeatureDim: c.FeatureDim(), Weight: slices.Clone(w.Float32s()), Bias: slices.Clone(b.Float32s())}
 }
 
 // Validate errors with [ErrNoHead] if there is no layer, and if there are no classes or features, a length does not
 // match them, or a value is not finite.
 func (h Head) Validate() error {
 	switch {
-	case h.Classes > 0 && h.Dim == 0:
+	case h.Classes > 0 && h.FeatureDim == 0:
 		return ErrNoHead
-	case h.Classes < 1 || h.Dim < 1:
-		return fmt.Errorf("head of %d classes and %d features, expected at least 1 of each", h.Classes, h.Dim)
-	case len(h.Weight) != h.Classes*h.Dim:
+	case h.Classes < 1 || h.FeatureDim < 1:
+		return fmt.Errorf("head of %d classes and %d features, expected at least 1 of each", h.Classes, h.FeatureDim)
+	case len(h.Weight) != h.Classes*h.FeatureDim:
 		return fmt.Errorf("head weight has %d values, expected %d classes x %d features = %d",
-			len(h.Weight), h.Classes, h.Dim, h.Classes*h.Dim)
+			len(h.Weight), h.Classes, h.FeatureDim, h.Classes*h.FeatureDim)
 	case len(h.Bias) != h.Classes:
 		return fmt.Errorf("head bias has %d values for %d classes", len(h.Bias), h.Classes)
 	}
 	if i := mathx.FirstNotFinite(h.Weight); i >= 0 {
-		return fmt.Errorf("head weight of class %d, feature %d is %v", i/h.Dim, i%h.Dim, h.Weight[i])
+		return fmt.Errorf("head weight of class %d, feature %d is %v", i/h.FeatureDim, i%h.FeatureDim, h.Weight[i])
 	}
 	if i := mathx.FirstNotFinite(h.Bias); i >= 0 {
 		return fmt.Errorf("head bias of class %d is %v", i, h.Bias[i])

@@ -32,8 +32,8 @@ func (n *Network) Name() string { return n.d.Name }
 // Classes returns the number of classes, K.
 func (n *Network) Classes() int { return n.d.Classes }
 
-// Dim returns the number of penultimate neurons, D.
-func (n *Network) Dim() int { return n.dim }
+// FeatureDim returns the number of penultimate neurons, D.
+func (n *Network) FeatureDim() int { return n.dim }
 
 // InputShape returns [channels, height, width].
 func (n *Network) InputShape() []int { return slices.Clone(n.d.Input) }

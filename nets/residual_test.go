@@ -41,7 +41,7 @@ func TestResidualNetworksHaveTheKnownSizes(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, c.name, n.Name(), "the name leads back to the network")
 		require.Equal(t, c.want, trained(n), c.name)
-		require.Equal(t, c.features, n.Dim())
+		require.Equal(t, c.features, n.FeatureDim())
 		require.Equal(t, []int{3, 32, 32}, n.InputShape())
 	}
 	n, err := nets.New("resnet-fashion-8-24", 10)

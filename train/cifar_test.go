@@ -28,7 +28,7 @@ func TestLearnsCIFAR10(t *testing.T) {
 	train.Initialise(net.Params(), 1)
 	result, err := train.Run(context.Background(), net, open("cifar10_train_5000.bin"), open("cifar10_test_5000.bin"), train.Config{
 		Epochs: 3, Batch: 64, Seed: 1,
-		Optimizer:    train.OptimizerConfig{Momentum: 0.9, Nesterov: true, WeightDecay: 5e-4, KeepVectors: true},
+		Optimizer:    train.OptimizerConfig{Momentum: 0.9, Nesterov: true, WeightDecay: 5e-4, ExemptVectors: true},
 		Schedule:     train.ScheduleConfig{Name: train.OneCycle, LearningRate: 0.1, Warmup: 1},
 		Augmentation: train.Augmentation{Crop: 4, Flip: true},
 	})

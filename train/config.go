@@ -64,8 +64,8 @@ type Progress struct {
 	Loss, Accuracy float64 // on the training images of this epoch so far, as varied; accuracy in [0, 1]
 	LearningRate   float64 // in the last step
 	ImagesPerSec   float64
-	Left           time.Duration // at this speed, validation not counted
-	Done           *Epoch        // the epoch that was just validated, otherwise nil
+	Remaining      time.Duration // at this speed, validation not counted
+	FinishedEpoch  *Epoch        // the epoch that was just validated, otherwise nil
 }
 
 // Epoch is one row of the learning curves. Losses are mean cross-entropies, accuracies are in [0, 1].
@@ -195,7 +195,7 @@ func (c Config) identity(net nets.Classifier, data dataset.Dataset, content stri
 // are decoded once.
 func contentOf(ctx context.Context, data dataset.Dataset, workers int) (string, error) {
 	hashed := dataset.WithHashes(data)
-	if err := hashed.Read(ctx, workers); err != nil {
+	if err := hashed.HashAll(ctx, workers); err != nil {
 		return "", err
 	}
 	h := sha256.New()

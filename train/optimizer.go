@@ -31,8 +31,8 @@ type OptimizerConfig struct {
 	Momentum    float64 // of SGD and SGDW, in [0, 1)
 	Nesterov    bool    // look ahead along the momentum
 	WeightDecay float64 // 0 or more
-	// KeepVectors exempts parameters with one axis, biases and the scales of batch norm, from weight decay.
-	KeepVectors bool
+	// ExemptVectors exempts parameters with one axis, biases and the scales of batch norm, from weight decay.
+	ExemptVectors bool `json:"KeepVectors"`
 	// Beta1, Beta2 and Epsilon are AdamW's; 0 means 0.9, 0.999 and 1e-8.
 	Beta1, Beta2, Epsilon float64
 }
@@ -102,7 +102,7 @@ func (s *stepper) SetSteps(n int) { s.steps = n }
 
 // decay returns the weight decay of parameter i.
 func (s *stepper) decay(i int) float64 {
-	if s.c.KeepVectors && len(s.params[i].Shape()) < 2 {
+	if s.c.ExemptVectors && len(s.params[i].Shape()) < 2 {
 		return 0
 	}
 	return s.c.WeightDecay

@@ -49,7 +49,7 @@ func newForeign() *foreign {
 
 func (f *foreign) Name() string                      { return "foreign" }
 func (f *foreign) Classes() int                      { return 3 }
-func (f *foreign) Dim() int                          { return 6 }
+func (f *foreign) FeatureDim() int                   { return 6 }
 func (f *foreign) Preprocessing() nets.Preprocessing { return nets.FashionMNIST() }
 func (f *foreign) Head() (weight, bias *graph.Param) { return f.params[1], f.params[2] }
 func (f *foreign) InputShape() []int                 { return []int{3, 28, 28} }

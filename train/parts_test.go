@@ -81,7 +81,7 @@ func TestKeepVectorsExemptsThemFromDecay(t *testing.T) {
 		vector := graph.NewParam("bias", 1)
 		vector.Float32s()[0] = 1
 		matrix := param(1)
-		o, err := NewOptimizer(OptimizerConfig{Name: name, WeightDecay: 0.5, KeepVectors: true}, []*graph.Param{vector, matrix})
+		o, err := NewOptimizer(OptimizerConfig{Name: name, WeightDecay: 0.5, ExemptVectors: true}, []*graph.Param{vector, matrix})
 		require.NoError(t, err)
 		o.Step(0.1, [][]float32{{0}, {0}})
 		require.Equal(t, float32(1), vector.Float32s()[0], name)

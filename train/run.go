@@ -229,12 +229,12 @@ func (r *run) report(rate float64, done *Epoch) {
 		return
 	}
 	p := Progress{
-		Epoch: r.epoch() + 1, Epochs: r.c.Epochs, Step: r.state.Step, Steps: r.totalSteps(), LearningRate: rate, Done: done,
+		Epoch: r.epoch() + 1, Epochs: r.c.Epochs, Step: r.state.Step, Steps: r.totalSteps(), LearningRate: rate, FinishedEpoch: done,
 		ImagesPerSec: r.speed(),
 	}
 	p.Loss, p.Accuracy = r.means()
 	if p.ImagesPerSec > 0 {
-		p.Left = time.Duration(float64((p.Steps-p.Step)*r.c.Batch) / p.ImagesPerSec * float64(time.Second))
+		p.Remaining = time.Duration(float64((p.Steps-p.Step)*r.c.Batch) / p.ImagesPerSec * float64(time.Second))
 	}
 	r.c.Progress(p)
 }

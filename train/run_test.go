@@ -74,7 +74,7 @@ func TestRunLearns(t *testing.T) {
 	var last train.Progress
 	reported := 0
 	c.Progress = func(p train.Progress) {
-		if p.Done != nil {
+		if p.FinishedEpoch != nil {
 			reported++
 		}
 		last = p

@@ -56,9 +56,9 @@ func summarise(runs []Run, resamples int, level float64, seed uint64) Cell {
 			continue
 		}
 		cell.Runs++
-		cell.Cost = cell.Cost.Plus(r.Cost)
+		cell.Cost = cell.Cost.Add(r.Cost)
 	}
-	cell.Cost = cell.Cost.Over(float64(cell.Runs))
+	cell.Cost = cell.Cost.Div(float64(cell.Runs))
 	for m := range cell.Bands {
 		var clusters [][]float64
 		last := -1

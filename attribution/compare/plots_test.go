@@ -24,7 +24,7 @@ import (
 )
 
 func game(t *testing.T) attribution.Game {
-	head := nets.Head{Classes: 4, Dim: 12, Weight: make([]float32, 4*12), Bias: make([]float32, 4)}
+	head := nets.Head{Classes: 4, FeatureDim: 12, Weight: make([]float32, 4*12), Bias: make([]float32, 4)}
 	for i := range head.Weight {
 		head.Weight[i] = float32(math.Sin(float64(i) * 1.7))
 	}

@@ -62,7 +62,7 @@ func Predict(ctx context.Context, e attribution.Estimator, g attribution.Game, o
 
 // extrapolate forecasts from two runs of which the second took more samples.
 func extrapolate(small, large attribution.Estimate, opt attribution.Options, most int) attribution.Forecast {
-	f := attribution.Forecast{Samples: large.Samples, Cost: large.Cost, StdErr: large.MaxStdErr(), Pilot: small.Cost.Plus(large.Cost)}
+	f := attribution.Forecast{Samples: large.Samples, Cost: large.Cost, StdErr: large.MaxStdErr(), Pilot: small.Cost.Add(large.Cost)}
 	more := float64(large.Samples - small.Samples)
 	if more <= 0 {
 		return f

@@ -22,7 +22,7 @@ func denseNet(t testing.TB) (h *Readout, z [][]float64, logits []float64) {
 	require.True(t, ok, fmt.Sprint(sd.Names()))
 	b, ok := sd.Get("fc.bias")
 	require.True(t, ok)
-	h, err = NewReadout(nets.Head{Classes: 10, Dim: 342, Weight: w.F32, Bias: b.F32})
+	h, err = NewReadout(nets.Head{Classes: 10, FeatureDim: 342, Weight: w.F32, Bias: b.F32})
 	require.NoError(t, err)
 	probe, err := npyz.ReadNpz(sharedtest.Path(t, "reference", "cifar10_densenet_probe64.npz"))
 	require.NoError(t, err)

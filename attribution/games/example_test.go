@@ -16,7 +16,7 @@ import (
 
 // head is a final layer of three classes over four neurons.
 func head() *games.Readout {
-	h, err := games.NewReadout(nets.Head{Classes: 3, Dim: 4, Weight: []float32{
+	h, err := games.NewReadout(nets.Head{Classes: 3, FeatureDim: 4, Weight: []float32{
 		1.0, -0.5, 0.2, 0.0,
 		-0.3, 0.8, 0.1, 0.4,
 		0.2, 0.1, -0.6, 0.9,

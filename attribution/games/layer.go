@@ -109,14 +109,14 @@ func NewLayer(net graph.Model, opt LayerOptions) (*Layer, error) {
 	l.byRow = background > 1
 	o := opt.Graph
 	o.Dtype = tensor.Float32
-	o.From, o.FromShared = opt.Layer, true
+	o.From, o.BroadcastInput = opt.Layer, true
 	l.byBits = !opt.Channels && opt.Groups == nil
 	hook := func(byBits bool) map[string]graph.Hook {
 		return map[string]graph.Hook{opt.Layer: func(b *graph.Builder, present *G.Node) (*G.Node, error) {
-			removed := b.Shared(layerRemoved, append([]int{background}, l.shape...)...)
+			removed := b.SharedInput(layerRemoved, append([]int{background}, l.shape...)...)
 			var mask, row *G.Node
 			if byBits {
-				mask = b.Bits(layerMask, l.players)
+				mask = b.BitInput(layerMask, l.players)
 			} else {
 				mask = b.Input(layerMask, l.players)
 			}
@@ -152,13 +152,13 @@ func NewLayer(net graph.Model, opt LayerOptions) (*Layer, error) {
 		return sync.OnceValues(func() (*graph.Program, error) { return graph.Compile(model, o) })
 	}
 	l.points, l.gradients = masked(layerValue), masked(layerValue, layerGradient)
-	l.forwards = l.values.Work() / l.front.Work()
+	l.forwards = l.values.EstimatedSeconds() / l.front.EstimatedSeconds()
 	return l, nil
 }
 
 func (l *Layer) compileFront(net graph.Model) (err error) {
 	o := l.opt.Graph
-	o.Dtype, o.From, o.FromShared, o.Hooks = tensor.Float32, "", false, nil
+	o.Dtype, o.From, o.BroadcastInput, o.Hooks = tensor.Float32, "", false, nil
 	o.Fetch = []string{l.opt.Layer, graph.Logits}
 	if l.front, err = graph.Compile(net, o); err != nil {
 		return err
@@ -274,7 +274,7 @@ func (m layerModel) Build(b *graph.Builder, x *G.Node) error {
 		return err
 	}
 	value = b.Tap(layerValue, value)
-	b.Lazy(layerGradient, func() (*G.Node, error) {
+	b.TapOnDemand(layerGradient, func() (*G.Node, error) {
 		seed := b.Ones()
 		if m.l.own != nil {
 			seed = b.Input(layerSlope, m.l.classes)

@@ -96,10 +96,10 @@ func TestLayerGameOnFeaturesEqualsPenultimateGame(t *testing.T) {
 	for out, err := range prog.Run(context.Background(), randomImages(3)) {
 		require.NoError(t, err)
 		for i := range out.N {
-			z = append(z, mathx.Float64s(out.Float32("features")[i*net.Dim():][:net.Dim()]))
+			z = append(z, mathx.Float64s(out.Float32("features")[i*net.FeatureDim():][:net.FeatureDim()]))
 		}
 	}
-	s := randomCoalitions(net.Dim(), 37)
+	s := randomCoalitions(net.FeatureDim(), 37)
 	got, want := make([]float64, s.Len()), make([]float64, s.Len())
 	for _, removal := range []attribution.Removal{attribution.RemoveToZero(), attribution.RemoveTo(z[2]), attribution.RemoveByResampling(z[1:])} {
 		for v := attribution.Logit; v <= attribution.Margin; v++ {

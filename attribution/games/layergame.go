@@ -38,7 +38,7 @@ func (g *LayerGame) Class() int { return g.class }
 func (g *LayerGame) PlayerNames() []string { return g.l.opt.Names }
 
 // ForwardsPerValue is the share of the network's work that a value behind the layer takes, for each member: all
-// operations count, mixing, pooling and dispatch among them, see [graph.Program.Work].
+// operations count, mixing, pooling and dispatch among them, see [graph.Program.EstimatedSeconds].
 func (g *LayerGame) ForwardsPerValue() float64 { return g.l.forwards * float64(g.members) }
 
 // ForwardsPerGradient is ForwardsPerValue or, for a value function of the user's own, twice that: a second run finds

@@ -67,7 +67,7 @@ func TestWorkAgainstTime(t *testing.T) {
 			})
 			billed, took := attribution.ForwardsPerValue(game), value/forward
 			t.Logf("%-20s %-9s forward %7.1f µs  value %7.2f µs  took %.2e billed %.2e  ratio %.2f  forward estimated %.1f µs",
-				c.net, layer, 1e6*forward, 1e6*value, took, billed, billed/took, 1e6*l.front.Work())
+				c.net, layer, 1e6*forward, 1e6*value, took, billed, billed/took, 1e6*l.front.EstimatedSeconds())
 		}
 	}
 }

@@ -376,7 +376,7 @@ func TestAttributeClassScope(t *testing.T) {
 	var f valuesFile
 	readJSON(t, w.path("v.json"), &f)
 	require.Len(t, f.Estimates, 2*worldClasses)
-	features := det.Network().Dim()
+	features := det.Network().FeatureDim()
 	for i, e := range f.Estimates {
 		class := i / 2
 		assert.Equal(t, class, *e.Class)

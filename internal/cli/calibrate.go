@@ -54,7 +54,7 @@ a calibration: their rates hold over them together.`,
 			case fewest < 1:
 				return command.Usagef("--class-min %d: expected at least 1", fewest)
 			case perClass:
-				o.PerClass = fewest
+				o.MinPerClass = fewest
 			case cmd.Flags().Changed("class-min"):
 				return command.Usagef("--class-min is of --per-class: give both")
 			}
@@ -112,7 +112,7 @@ func checkHeldOut(ctx context.Context, c *command.Common, det *line.Detector, im
 	if workers == 0 {
 		workers = runtime.GOMAXPROCS(0)
 	}
-	if err := s.set.Read(ctx, workers); err != nil {
+	if err := s.set.HashAll(ctx, workers); err != nil {
 		return err
 	}
 	err = det.CheckHeldOut(s.hashes())

@@ -247,7 +247,7 @@ func (d *demonstration) print(study []contributionRow) error {
 	for _, s := range d.ood {
 		fmt.Fprintf(d.out, "  %s: %d pictures, %s (%s)\n", s.Name(), s.N, s.Source, s.Licence)
 	}
-	fmt.Fprintf(d.out, "\n%s\n%s\n\nContributions of the %d neurons to the %d classes, and what LINe makes of them:\n", table, demoRule, d.net.Dim(), d.net.Classes())
+	fmt.Fprintf(d.out, "\n%s\n%s\n\nContributions of the %d neurons to the %d classes, and what LINe makes of them:\n", table, demoRule, d.net.FeatureDim(), d.net.Classes())
 	for _, row := range study {
 		fmt.Fprintf(d.out, "  %-44s Spearman %6.3f  largest difference %6.3f  kept alike %5.1f %%  FPR95 %5.2f  AUROC %5.2f  %6.2f s\n",
 			row.Name, row.Spearman, row.Worst, row.KeptPercent(), row.FPRPercent(), row.AUROCPercent(), row.Seconds)
@@ -281,7 +281,7 @@ func (d *demonstration) compareContributions(ctx context.Context) ([]contributio
 		source line.Source
 	}
 	sampled := func(v attribution.Value, permutations int) line.Source {
-		return line.Estimated{
+		return line.EstimatedContributions{
 			Estimator: estimate.Permutation{Antithetic: true},
 			Options:   attribution.Options{Samples: permutations, Seed: d.Seed, Workers: d.Workers},
 			Game:      games.PenultimateOptions{Value: v},
@@ -317,7 +317,7 @@ func (d *demonstration) compareContributions(ctx context.Context) ([]contributio
 
 func (d *demonstration) compareWithPaper(other *line.Detector) contributionRow {
 	var row contributionRow
-	k, f := d.net.Classes(), d.net.Dim()
+	k, f := d.net.Classes(), d.net.FeatureDim()
 	mine, its := d.detector.Mean(), other.Mean()
 	for c := range k {
 		a, b := mathx.Float64s(mine[c*f:][:f]), mathx.Float64s(its[c*f:][:f])

@@ -90,7 +90,7 @@ type setStrip struct {
 }
 
 func (d *demonstration) view(ctx context.Context, study []contributionRow) (*demoView, error) {
-	v := &demoView{Rule: demoRule, Features: d.net.Dim(), Rows: study, Map: d.contributionMap()}
+	v := &demoView{Rule: demoRule, Features: d.net.FeatureDim(), Rows: study, Map: d.contributionMap()}
 	for _, s := range append([]demoSet{d.test}, d.ood...) {
 		const shown = 16
 		strip := image.NewGray(image.Rect(0, 0, 28*shown, 28))
@@ -127,7 +127,7 @@ func pictureURL(img image.Image) (template.URL, error) {
 // contributionMap draws the mean contribution of each neuron to each class, neurons that LINe keeps with a frame.
 func (d *demonstration) contributionMap() template.HTML {
 	const left, top, w, h = 90, 22, 9, 18
-	k, f := d.net.Classes(), d.net.Dim()
+	k, f := d.net.Classes(), d.net.FeatureDim()
 	mean := d.detector.Mean()
 	most := 0.0
 	for _, c := range mean {
@@ -180,7 +180,7 @@ func (d *demonstration) errorPlot(ctx context.Context) (template.HTML, error) {
 		Budgets: []float64{400, 800, 1600, 3200, 6400}, Seeds: []uint64{1, 2, 3, 4, 5, 6}, Resamples: 200, Seed: d.Seed, Workers: d.Workers,
 	}
 	for _, i := range []int{0, d.test.N / 3, 2 * d.test.N / 3} {
-		z := mathx.Float64s(d.test.Features[i*d.test.Dim:][:d.test.Dim])
+		z := mathx.Float64s(d.test.Features[i*d.test.FeatureDim:][:d.test.FeatureDim])
 		game, err := games.NewPenultimate(head, z, d.test.Samples.Labels[i], games.PenultimateOptions{Value: attribution.Probability, Target: attribution.TargetLabel()})
 		if err != nil {
 			return "", err

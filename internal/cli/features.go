@@ -50,7 +50,7 @@ With --shard an npz file is of a part of the images, for goline merge.`,
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: %d images, %d features, %d classes\n", out, count, n.Dim(), n.Classes())
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: %d images, %d features, %d classes\n", out, count, n.FeatureDim(), n.Classes())
 			return err
 		},
 	}

@@ -153,7 +153,7 @@ func fitShard(cmd *cobra.Command, c *command.Common, flags *command.Network, net
 	hashed := dataset.WithHashes(part)
 	stream, finish := c.Stream(cmd.Context(), "fit", hashed, net.Preprocessing())
 	defer finish()
-	s, err := line.Gather(cmd.Context(), prog, stream, labels[:extent.First], *extent, o)
+	s, err := line.MeasurePart(cmd.Context(), prog, stream, labels[:extent.First], *extent, o)
 	if err != nil {
 		return fmt.Errorf("--data %s: %w", images, err)
 	}

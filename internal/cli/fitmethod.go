@@ -77,7 +77,7 @@ func fitMethod(ctx context.Context, c *command.Common, flags *command.Network, n
 	if err != nil {
 		return nil, 0, err
 	}
-	det, err := line.Deploy(ctx, net, method, params, s)
+	det, err := line.FitMethod(ctx, net, method, params, s)
 	if err != nil {
 		return nil, 0, fmt.Errorf("--data %s: %w", images, err)
 	}

@@ -157,7 +157,7 @@ func inspectNetwork(f *facts, net command.Network) error {
 	}
 	f.add("network", n.Name())
 	f.add("input", n.InputShape())
-	f.add("features", n.Dim())
+	f.add("features", n.FeatureDim())
 	f.add("trained_parameters", count)
 	f.add("preprocessing", n.Preprocessing().String())
 	return inspectLayers(f, n)
@@ -251,8 +251,8 @@ func inspectDetector(f *facts, path string) error {
 	if err := inspectCalibration(f, det); err != nil {
 		return err
 	}
-	f.add("neurons_kept_percent", 100*float64(neurons)/float64(n.Classes()*n.Dim()))
-	f.add("weights_kept_percent", 100*float64(kept)/float64(n.Classes()*n.Classes()*n.Dim()))
+	f.add("neurons_kept_percent", 100*float64(neurons)/float64(n.Classes()*n.FeatureDim()))
+	f.add("weights_kept_percent", 100*float64(kept)/float64(n.Classes()*n.Classes()*n.FeatureDim()))
 	return nil
 }
 
@@ -277,8 +277,8 @@ func inspectCalibration(f *facts, det *line.Detector) error {
 	if err != nil {
 		return err
 	}
-	if o.PerClass > 0 {
-		f.add("calibration_per_class", o.PerClass)
+	if o.MinPerClass > 0 {
+		f.add("calibration_per_class", o.MinPerClass)
 		return nil
 	}
 	bound, err := t[0].Bound(o.Delta)

@@ -61,7 +61,7 @@ func mergeLines(out string, parts []string) (n int, err error) {
 			return 0, fmt.Errorf("%s has the columns %.100q, but %s has %.100q", part, headers[i], parts[0], headers[0])
 		}
 	}
-	order, err := dataset.Whole(extents, parts)
+	order, err := dataset.OrderShards(extents, parts)
 	if err != nil {
 		return 0, err
 	}
@@ -121,7 +121,7 @@ func mergeScoresNpz(out string, parts []string, archives []*npyz.Archive) (n int
 			return 0, fmt.Errorf("%s has the arrays %v, but %s has %v", parts[i], a.Names(), parts[0], archives[0].Names())
 		}
 	}
-	order, err := dataset.Whole(extents, parts)
+	order, err := dataset.OrderShards(extents, parts)
 	if err != nil {
 		return 0, err
 	}

@@ -155,7 +155,7 @@ func keptSamples(t *testing.T, path string) posthoc.Samples {
 	for name, to := range map[string]struct {
 		values *[]float32
 		size   *int
-	}{"features": {&s.Features, &s.Dim}, "logits": {&s.Logits, &s.Classes}} {
+	}{"features": {&s.Features, &s.FeatureDim}, "logits": {&s.Logits, &s.Classes}} {
 		array, err := a.Get(name)
 		require.NoError(t, err)
 		require.Len(t, array.Shape, 2)

@@ -138,7 +138,7 @@ func (t *trainFlags) check(progress string) error {
 	if err := t.net.CheckPreprocess(); err != nil {
 		return err
 	}
-	t.config.Optimizer.KeepVectors = !t.decayVectors
+	t.config.Optimizer.ExemptVectors = !t.decayVectors
 	if t.config.Optimizer.Name == train.AdamW || t.config.Optimizer.Momentum == 0 {
 		t.config.Optimizer.Nesterov = false
 	}
@@ -243,7 +243,7 @@ type trainProgress struct {
 }
 
 func (s *trainProgress) report(p train.Progress) {
-	if e := p.Done; e != nil {
+	if e := p.FinishedEpoch; e != nil {
 		s.clear()
 		line := fmt.Sprintf("epoch %d/%d  loss %.4f  accuracy %.2f %%", e.Epoch, p.Epochs, e.Loss, 100*e.Accuracy)
 		if e.ValLoss != 0 || e.ValAccuracy != 0 {
@@ -257,7 +257,7 @@ func (s *trainProgress) report(p train.Progress) {
 	}
 	s.last = time.Now()
 	line := fmt.Sprintf("epoch %d/%d  step %d/%d  loss %.4f  accuracy %.2f %%  %.0f images/s  %s left",
-		p.Epoch, p.Epochs, p.Step, p.Steps, p.Loss, 100*p.Accuracy, p.ImagesPerSec, p.Left.Round(time.Second))
+		p.Epoch, p.Epochs, p.Step, p.Steps, p.Loss, 100*p.Accuracy, p.ImagesPerSec, p.Remaining.Round(time.Second))
 	fmt.Fprintf(s.w, "\r%-*s", s.width, line)
 	s.width = len(line)
 }

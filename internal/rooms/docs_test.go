@@ -200,7 +200,7 @@ var mainTypes = map[string][]string{
 	"dataset/demo":         {"Network"},
 	"graph":                {"Compile", "Gradients"},
 	"graph/graphtest":      {"Op"},
-	"line":                 {"Fit", "Detector", "Contributions", "Deploy", "LoadFor"},
+	"line":                 {"Fit", "Detector", "Contributions", "FitMethod", "LoadFor"},
 	"line/conformal":       {"Calibration", "Calibrator", "PerClass", "Online", "Drift", "BenjaminiHochberg"},
 	"line/downstream":      {"Measure"},
 	"line/eval":            {"Run", "Tune"},

@@ -44,8 +44,8 @@ type model struct {
 func newModel(ctx context.Context, loaded Loaded, c Config, r *room, m *metrics) (*model, error) {
 	det := loaded.Detector
 	o := c.Graph
-	o.Fetch = det.Reads()
-	if det.Network().Dim() > 0 && !slices.Contains(o.Fetch, nets.Features) {
+	o.Fetch = det.RequiredNodes()
+	if det.Network().FeatureDim() > 0 && !slices.Contains(o.Fetch, nets.Features) {
 		o.Fetch = append(slices.Clone(o.Fetch), nets.Features)
 	}
 	out := &model{Loaded: loaded, input: det.Network().InputShape(), size: 1, prepares: det.Preprocessing()}
@@ -103,7 +103,7 @@ func (m *model) compute(ctx context.Context, batch []job) ([]Answer, error) {
 			return nil, err
 		}
 		var features []float32
-		if det.Network().Dim() > 0 {
+		if det.Network().FeatureDim() > 0 {
 			features = out.Float32(nets.Features)
 		}
 		for i, score := range s.Score {
@@ -111,7 +111,7 @@ func (m *model) compute(ctx context.Context, batch []job) ([]Answer, error) {
 				return nil, badRequest("the score is %v, expected a finite number: the input is too large for the network", score)
 			}
 			a := Answer{Result: det.Judge(score, s.Prediction[i])}
-			if dim := det.Network().Dim(); features != nil && batch[i].neurons > 0 {
+			if dim := det.Network().FeatureDim(); features != nil && batch[i].neurons > 0 {
 				a.Neurons = m.important(features[i*dim:][:dim], s.Prediction[i], batch[i].neurons)
 			}
 			answers = append(answers, a)

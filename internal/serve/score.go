@@ -70,7 +70,7 @@ func (s *Server) describe(w http.ResponseWriter, _ *http.Request) error {
 	net := m.Detector.Network()
 	d := description{
 		Name: s.config.Name, Version: m.Version, Method: m.Detector.Method(), Params: m.Detector.Params(), Network: net.Name(), Classes: net.Classes(),
-		ClassNames: m.Classes, Input: m.input, Neurons: net.Dim(), Preprocessing: m.prepares.String(),
+		ClassNames: m.Classes, Input: m.input, Neurons: net.FeatureDim(), Preprocessing: m.prepares.String(),
 		Limits: limits{s.config.MaxBytes, s.config.MaxPixels, s.config.Queue, m.most, s.config.Timeout.Seconds()},
 	}
 	if c, err := m.Detector.Calibrator(); err == nil {

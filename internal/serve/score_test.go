@@ -142,11 +142,11 @@ func TestNeuronsAreThoseOfTheGraph(t *testing.T) {
 func TestOtherMethodsAreServed(t *testing.T) {
 	b := nettest.Batch(30, []int{3, 32, 32}, classes, 1)
 	net := nettest.DenseNetBC(t, 10, 4, classes, 1)
-	samples := posthoc.Samples{N: 30, Dim: net.Dim(), Classes: classes, Labels: b.Labels}
-	rows := nettest.Batch(30, []int{net.Dim()}, 0, 5)
+	samples := posthoc.Samples{N: 30, FeatureDim: net.FeatureDim(), Classes: classes, Labels: b.Labels}
+	rows := nettest.Batch(30, []int{net.FeatureDim()}, 0, 5)
 	samples.Features = rows.X
 	samples.Logits = nettest.Batch(30, []int{classes}, 0, 6).X
-	det, err := line.Deploy(t.Context(), net, "msp", nil, samples)
+	det, err := line.FitMethod(t.Context(), net, "msp", nil, samples)
 	require.NoError(t, err)
 	s := start(t, Config{Load: always(det)})
 	want, err := det.Score(t.Context(), nettest.Stream(b))

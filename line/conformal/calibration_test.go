@@ -151,12 +151,12 @@ func TestNeeded(t *testing.T) {
 		{0.29, conformal.Marginal, 0, 3}, {0.9, conformal.Marginal, 0, 1}, {1e-6, conformal.Marginal, 0, 999_999},
 		{0.05, conformal.Pointwise, 0.1, 45}, {0.01, conformal.Pointwise, 0.05, 299}, // log δ / log(1-α) = 44.9 and 298.07
 	} {
-		got, err := conformal.Needed(c.alpha, c.a, c.delta)
+		got, err := conformal.RequiredSamples(c.alpha, c.a, c.delta)
 		require.NoError(t, err)
 		require.Equal(t, c.want, got, "%+v", c)
 	}
 	for _, a := range []conformal.Adjustment{conformal.Marginal, conformal.Simes, conformal.DKW, conformal.Asymptotic, conformal.MonteCarlo, conformal.Pointwise} {
-		need, err := conformal.Needed(0.08, a, 0.2)
+		need, err := conformal.RequiredSamples(0.08, a, 0.2)
 		require.NoError(t, err)
 		few := func(n int) error {
 			c, err := calibration(t, make([]float64, n)...).Conditional(a, 0.2)
@@ -171,7 +171,7 @@ func TestNeeded(t *testing.T) {
 			require.Error(t, few(need-1), a)
 		}
 	}
-	_, err := conformal.Needed(1e-12, conformal.Marginal, 0)
+	_, err := conformal.RequiredSamples(1e-12, conformal.Marginal, 0)
 	require.ErrorContains(t, err, "too low")
 }
 

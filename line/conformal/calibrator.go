@@ -13,9 +13,9 @@ type Options struct {
 	// means 0.1. With [Marginal] it is the δ with which reports state [Threshold.Bound].
 	Adjustment Adjustment
 	Delta      float64
-	// PerClass is the fewest calibration samples with which a predicted class gets a calibration of its own, as
+	// MinPerClass is the fewest calibration samples with which a predicted class gets a calibration of its own, as
 	// [NewPerClass] takes them; 0 makes one calibration for all.
-	PerClass int
+	MinPerClass int
 }
 
 // WithDefaults fills in zeros.
@@ -38,8 +38,8 @@ func (o Options) Check() error {
 	if err := checkDelta(o.Delta); err != nil {
 		return err
 	}
-	if o.PerClass < 0 {
-		return fmt.Errorf("conformal: expected a number of calibration samples a class, got %d", o.PerClass)
+	if o.MinPerClass < 0 {
+		return fmt.Errorf("conformal: expected a number of calibration samples a class, got %d", o.MinPerClass)
 	}
 	return o.Adjustment.check(o.Delta)
 }
@@ -69,11 +69,11 @@ func NewCalibrator(r Record) (*Calibrator, error) {
 		return nil, err
 	}
 	c := &Calibrator{options: r.Options.WithDefaults()}
-	all, err := NewPerClass(r.Scores, r.Predicted, r.Classes, max(1, c.options.PerClass))
+	all, err := NewPerClass(r.Scores, r.Predicted, r.Classes, max(1, c.options.MinPerClass))
 	if err != nil {
 		return nil, err
 	}
-	if c.options.PerClass > 0 {
+	if c.options.MinPerClass > 0 {
 		if c.classes, err = all.Conditional(c.options.Adjustment, c.options.Delta); err != nil {
 			return nil, err
 		}
@@ -95,7 +95,7 @@ func (c *Calibrator) Options() Options { return c.options }
 // N is the number of calibration samples.
 func (c *Calibrator) N() int { return c.all.N() }
 
-// All returns the calibration of all samples. With Options.PerClass it is not adjusted.
+// All returns the calibration of all samples. With Options.MinPerClass it is not adjusted.
 func (c *Calibrator) All() *Calibration { return c.all }
 
 // PerClass returns the calibrations of the predicted classes, nil where there is one calibration for all classes.

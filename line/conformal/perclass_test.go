@@ -85,7 +85,7 @@ func TestCalibrator(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, th, 1)
 
-	r.Options = conformal.Options{PerClass: 50, Adjustment: conformal.Pointwise}
+	r.Options = conformal.Options{MinPerClass: 50, Adjustment: conformal.Pointwise}
 	c, err = conformal.NewCalibrator(r)
 	require.NoError(t, err)
 	_, err = c.Thresholds(0.001)
@@ -102,7 +102,7 @@ func TestCalibrator(t *testing.T) {
 	for want, o := range map[string]conformal.Options{
 		"expected a rate between 0 and 1, got 2":                          {Alpha: 2},
 		"expected a probability δ between 0 and 1, got -1":                {Delta: -1},
-		"expected a number of calibration samples a class, got -1":        {PerClass: -1},
+		"expected a number of calibration samples a class, got -1":        {MinPerClass: -1},
 		"unknown adjustment 9":                                            {Adjustment: 9},
 		"the asymptotic adjustment needs at least 17 calibration samples": {Adjustment: conformal.Asymptotic},
 	} {

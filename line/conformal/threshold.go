@@ -63,7 +63,7 @@ func (c *Calibration) Threshold(alpha float64) (Threshold, error) {
 	n := len(c.scores)
 	rank := searchRank(n, alpha, c.level)
 	if rank == 0 {
-		need, err := Needed(alpha, c.adjustment, c.delta)
+		need, err := RequiredSamples(alpha, c.adjustment, c.delta)
 		if err != nil {
 			return Threshold{}, err
 		}
@@ -107,10 +107,10 @@ func (e *TooFewError) Error() string {
 	return fmt.Sprintf("conformal: a false-alarm rate of %v%s needs at least %d calibration samples%s, got %d", e.Alpha, with, e.Need, of, e.N)
 }
 
-// Needed returns how many calibration samples a false-alarm rate of alpha needs: the smallest n whose lowest p-value is
+// RequiredSamples returns how many calibration samples a false-alarm rate of alpha needs: the smallest n whose lowest p-value is
 // at most alpha. It is ⌈1/α⌉-1 for [Marginal], where delta is not used, and ⌈log δ / log(1-α)⌉ for [Pointwise]. For
 // [MonteCarlo] it is the number that suffices for [Simes].
-func Needed(alpha float64, a Adjustment, delta float64) (int, error) {
+func RequiredSamples(alpha float64, a Adjustment, delta float64) (int, error) {
 	if err := checkAlpha(alpha); err != nil {
 		return 0, err
 	}

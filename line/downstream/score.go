@@ -13,7 +13,7 @@ import (
 // detector keeps; a component that is switched off drops nothing.
 func ScoreGame(det *line.Detector) *games.LINe {
 	net := det.Network()
-	k, d := net.Classes(), net.Dim()
+	k, d := net.Classes(), net.FeatureDim()
 	w, _ := net.Head()
 	weight := w.Float32s()
 	p := &games.LINe{Contributions: mathx.Float64s(det.Mean()), Clip: det.Options().Clip}

@@ -176,14 +176,14 @@ func (s *Study) run(ctx context.Context, ref *reference, g Game, e attribution.E
 	o := g.Options
 	o.Groups, o.Names, o.LINe = nil, nil, nil
 	var spent time.Duration
-	source := timed{&spent, line.Estimated{
+	source := timed{&spent, line.EstimatedContributions{
 		Estimator: perMember{e, budget},
-		// Estimated adds the class to the seed: seeds are kept apart by more than there are classes.
+		// EstimatedContributions adds the class to the seed: seeds are kept apart by more than there are classes.
 		Options: attribution.Options{Seed: seed << 32, Workers: s.Workers, BackwardCost: s.BackwardCost},
 		Game:    o,
 		Observe: func(_ int, e attribution.Estimate) {
 			run.Samples += e.Samples
-			run.Cost = run.Cost.Plus(e.Cost)
+			run.Cost = run.Cost.Add(e.Cost)
 			run.Deterministic = run.Deterministic && e.DF == nil
 		},
 	}}

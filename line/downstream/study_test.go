@@ -26,9 +26,9 @@ const classes = 4
 // samples are n rows of positive random features with labels that go round the classes.
 func samples(net *nets.Network, n int, scale float64, seed uint64) posthoc.Samples {
 	rng := rand.New(rand.NewPCG(seed, 7))
-	s := posthoc.Samples{N: n, Dim: net.Dim(), Classes: classes, Logits: make([]float32, n*classes)}
+	s := posthoc.Samples{N: n, FeatureDim: net.FeatureDim(), Classes: classes, Logits: make([]float32, n*classes)}
 	for i := range n {
-		for range s.Dim {
+		for range s.FeatureDim {
 			s.Features = append(s.Features, float32(scale*math.Abs(rng.NormFloat64())))
 		}
 		s.Labels = append(s.Labels, i%classes)
@@ -98,7 +98,7 @@ func TestRunAgainstNaive(t *testing.T) {
 	reference, err := line.Fit(ctx, prog, line.FeatureBatches(s.Data.Fit.Samples), s.Line)
 	require.NoError(t, err)
 	o := s.Line
-	o.Source = line.Estimated{Estimator: estimate.Permutation{}, Game: s.Games[0].Options,
+	o.Source = line.EstimatedContributions{Estimator: estimate.Permutation{}, Game: s.Games[0].Options,
 		Options: attribution.Options{Budget: 20 * 24 / classes, Seed: 3 << 32}}
 	det, err := line.Fit(ctx, prog, line.FeatureBatches(s.Data.Fit.Samples), o)
 	require.NoError(t, err)
@@ -219,7 +219,7 @@ func TestStudiesThatCannotBe(t *testing.T) {
 		"percentile":                       func(s *downstream.Study) { s.Line.ActivationPercentile = 101 },
 		"no labels":                        func(s *downstream.Study) { s.Data.Fit.Labels = nil },
 		"no images of class 3": func(s *downstream.Study) {
-			s.Data.Fit.N, s.Data.Fit.Features, s.Data.Fit.Labels, s.Data.Fit.Logits = 3, s.Data.Fit.Features[:3*s.Data.Fit.Dim], s.Data.Fit.Labels[:3], s.Data.Fit.Logits[:3*classes]
+			s.Data.Fit.N, s.Data.Fit.Features, s.Data.Fit.Labels, s.Data.Fit.Logits = 3, s.Data.Fit.Features[:3*s.Data.Fit.FeatureDim], s.Data.Fit.Labels[:3], s.Data.Fit.Logits[:3*classes]
 		},
 		"feature 0 is NaN": func(s *downstream.Study) { s.Data.OOD[1].Samples.Features[0] = float32(math.NaN()) },
 	} {

@@ -31,7 +31,7 @@ func (x *Extractor) keep(path, source string, s posthoc.Samples) error {
 		}
 	}
 	return npyz.WriteNpz(path, npyz.Stored,
-		npyz.Named{Name: "features", Array: npyz.New(s.Features, s.N, s.Dim)},
+		npyz.Named{Name: "features", Array: npyz.New(s.Features, s.N, s.FeatureDim)},
 		npyz.Named{Name: "logits", Array: npyz.New(s.Logits, s.N, s.Classes)},
 		npyz.Named{Name: "labels", Array: npyz.New(labels)},
 		npyz.Named{Name: "source", Array: npyz.Scalar(source)},
@@ -42,7 +42,7 @@ func (x *Extractor) keep(path, source string, s posthoc.Samples) error {
 // another number of images, have another digest.
 func digest(source string, s posthoc.Samples, labels []int64) string {
 	h := sha256.New()
-	fmt.Fprintf(h, "%s\n%d %d %d\n", source, s.N, s.Dim, s.Classes)
+	fmt.Fprintf(h, "%s\n%d %d %d\n", source, s.N, s.FeatureDim, s.Classes)
 	write32(h, s.Features)
 	write32(h, s.Logits)
 	fmt.Fprintf(h, "%d\n", labels)
@@ -73,9 +73,9 @@ func (x *Extractor) cached(path, source string) (s posthoc.Samples, ok bool, err
 	for i, l := range raw {
 		labels[i] = int(l)
 	}
-	s = posthoc.Samples{N: len(labels), Dim: x.net.Dim(), Classes: x.net.Classes()}
-	if s.Dim > 0 {
-		if s.Features, err = a.Float32("features", s.N, s.Dim); err != nil {
+	s = posthoc.Samples{N: len(labels), FeatureDim: x.net.FeatureDim(), Classes: x.net.Classes()}
+	if s.FeatureDim > 0 {
+		if s.Features, err = a.Float32("features", s.N, s.FeatureDim); err != nil {
 			return s, false, fmt.Errorf("cached features %s: %w", path, err)
 		}
 	}

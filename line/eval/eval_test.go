@@ -120,7 +120,7 @@ func TestFolderOfFeatures(t *testing.T) {
 		rewrite(func(a map[string]npyz.Array) {
 			z := slices.Clone(want.Features)
 			z[0] = 42
-			a["features"] = npyz.New(z, want.N, want.Dim)
+			a["features"] = npyz.New(z, want.N, want.FeatureDim)
 			source, err := a["source"].AsStrings()
 			require.NoError(t, err)
 			labels, err := a["labels"].AsInt64()
@@ -192,13 +192,13 @@ func TestExtractRefusesWhatIsNotFinite(t *testing.T) {
 func data(seed uint64) eval.Data {
 	rng := rand.New(rand.NewPCG(seed, 2))
 	const dim = 7
-	head := posthoc.Head{Classes: classes, Dim: dim}
+	head := posthoc.Head{Classes: classes, FeatureDim: dim}
 	for range classes * dim {
 		head.Weight = append(head.Weight, float32(rng.NormFloat64()))
 	}
 	head.Bias = make([]float32, classes)
 	draw := func(n int, scale float64, labelled bool) posthoc.Samples {
-		s := posthoc.Samples{N: n, Dim: dim, Classes: classes}
+		s := posthoc.Samples{N: n, FeatureDim: dim, Classes: classes}
 		for i := range n {
 			z := make([]float32, dim)
 			for d := range z {
@@ -418,21 +418,21 @@ func TestRowsAndClassMeans(t *testing.T) {
 	program, err := graph.Compile(net, graph.Options{Fetch: []string{"features"}})
 	require.NoError(t, err)
 	images := eval.Images(ctx, "images", set, net.Preprocessing(), eval.Options{})
-	rows, err := eval.Rows(ctx, program, "features", images)
+	rows, err := eval.NodeRows(ctx, program, "features", images)
 	require.NoError(t, err)
 	want, err := extractor(t, eval.Options{}).Samples(ctx, "s", set)
 	require.NoError(t, err)
 	require.Len(t, rows, 11)
 	for i, row := range rows {
 		for j, v := range row {
-			require.Equal(t, float64(want.Features[i*want.Dim+j]), v)
+			require.Equal(t, float64(want.Features[i*want.FeatureDim+j]), v)
 		}
 	}
 	set.labels[4] = -1
 	means, err := eval.ClassMeans(ctx, program, "features", images, set.labels, classes)
 	require.NoError(t, err)
 	for c := range classes {
-		for j := range want.Dim {
+		for j := range want.FeatureDim {
 			sum, n := 0.0, 0.0
 			for i, label := range set.labels {
 				if label == c {
@@ -453,8 +453,8 @@ func TestRowsAndClassMeans(t *testing.T) {
 
 func TestPredictions(t *testing.T) {
 	d := eval.Data{OOD: []eval.Set{
-		{Name: "a", Samples: posthoc.Samples{N: 3, Classes: 2, Dim: 0, Logits: []float32{0, 1, 2, 1, 3, 4}}},
-		{Name: "b", Samples: posthoc.Samples{N: 1, Classes: 2, Dim: 0, Logits: []float32{1, 0}}},
+		{Name: "a", Samples: posthoc.Samples{N: 3, Classes: 2, FeatureDim: 0, Logits: []float32{0, 1, 2, 1, 3, 4}}},
+		{Name: "b", Samples: posthoc.Samples{N: 1, Classes: 2, FeatureDim: 0, Logits: []float32{1, 0}}},
 	}}
 	got := d.Predictions([]string{"cat", "dog"}, 1)
 	require.Len(t, got, 2)

@@ -23,7 +23,7 @@ func Extract(ctx context.Context, program *graph.Program, images graph.Batches) 
 		s.N += out.N
 		s.Classes = len(out.Float32(nets.Logits)) / out.N
 		if fetched(program, nets.Features) {
-			s.Dim = len(out.Float32(nets.Features)) / out.N
+			s.FeatureDim = len(out.Float32(nets.Features)) / out.N
 			s.Features = append(s.Features, out.Float32(nets.Features)...)
 		}
 		s.Logits = append(s.Logits, out.Float32(nets.Logits)...)
@@ -45,12 +45,12 @@ func WriteFeatures(ctx context.Context, path string, program *graph.Program, net
 
 // writeFeatures is WriteFeatures with more arrays.
 func writeFeatures(ctx context.Context, path string, program *graph.Program, net nets.Classifier, images graph.Batches, n int, more ...npyz.Named) error {
-	if net.Dim() == 0 {
+	if net.FeatureDim() == 0 {
 		return fmt.Errorf("features of %s: %w", net.Name(), nets.ErrNoHead)
 	}
 	var reading error // of images, or running the network: not the file's fault
 	err := npyz.CreateNpz(path, npyz.Stored, func(w *npyz.Writer) error {
-		rows, err := npyz.NewRows[float32](w, "features", n, net.Dim())
+		rows, err := npyz.NewRows[float32](w, "features", n, net.FeatureDim())
 		if err != nil {
 			return err
 		}

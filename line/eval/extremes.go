@@ -38,8 +38,8 @@ func Extremes(set Set, pictures dataset.Dataset, method string, scores []float64
 	if pictures.Len() != set.N || len(scores) != set.N {
 		return out, fmt.Errorf("extremes%s: expected %d pictures and scores, got %d and %d", on(set.Name), set.N, pictures.Len(), len(scores))
 	}
-	if set.Dim > 0 && (head.Dim != set.Dim || head.Classes != set.Classes) {
-		return out, fmt.Errorf("extremes%s: expected a head of %d features and %d classes, got %d and %d", on(set.Name), set.Dim, set.Classes, head.Dim, head.Classes)
+	if set.FeatureDim > 0 && (head.FeatureDim != set.FeatureDim || head.Classes != set.Classes) {
+		return out, fmt.Errorf("extremes%s: expected a head of %d features and %d classes, got %d and %d", on(set.Name), set.FeatureDim, set.Classes, head.FeatureDim, head.Classes)
 	}
 	o.Pictures, o.Neurons, o.Side = cmp.Or(o.Pictures, 4), cmp.Or(o.Neurons, 4), cmp.Or(o.Side, 96)
 	order := make([]int, set.N)
@@ -81,14 +81,14 @@ func className(names []string, class int) string {
 
 // importantNeurons returns those that speak most for a class, the most first.
 func importantNeurons(set Set, i, class int, head posthoc.Head, o ExtremeOptions) (out []report.Neuron) {
-	if set.Dim == 0 {
+	if set.FeatureDim == 0 {
 		return nil
 	}
 	var keep []bool
 	if o.Keep != nil {
 		keep = o.Keep(class)
 	}
-	z, w := set.Features[i*set.Dim:][:set.Dim], head.Weight[class*set.Dim:][:set.Dim]
+	z, w := set.Features[i*set.FeatureDim:][:set.FeatureDim], head.Weight[class*set.FeatureDim:][:set.FeatureDim]
 	for j := range z {
 		if c := float64(w[j]) * float64(z[j]); c > 0 && (keep == nil || keep[j]) {
 			out = append(out, report.Neuron{Index: j, Contribution: c})

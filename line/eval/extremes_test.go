@@ -37,12 +37,12 @@ func shaded(t *testing.T, n int) dataset.Dataset {
 
 // three classes of two neurons each, and five samples.
 func samples() (eval.Set, posthoc.Head) {
-	head := posthoc.Head{Classes: 3, Dim: 4, Weight: []float32{
+	head := posthoc.Head{Classes: 3, FeatureDim: 4, Weight: []float32{
 		1, 0, 2, -1,
 		0, 1, 0, 0,
 		0, 0, 0, 3,
 	}, Bias: make([]float32, 3)}
-	s := posthoc.Samples{N: 5, Dim: 4, Classes: 3, Labels: []int{0, 1, 0, -1, 2}, Features: []float32{
+	s := posthoc.Samples{N: 5, FeatureDim: 4, Classes: 3, Labels: []int{0, 1, 0, -1, 2}, Features: []float32{
 		1, 2, 3, 4,
 		1, 9, 0, 0,
 		5, 0, 1, 1,
@@ -97,7 +97,7 @@ func TestExtremes(t *testing.T) {
 
 func TestExtremesWithoutFeatures(t *testing.T) {
 	set, _ := samples()
-	set.Dim, set.Features, set.Labels = 0, nil, nil
+	set.FeatureDim, set.Features, set.Labels = 0, nil, nil
 	got, err := eval.Extremes(set, shaded(t, 5), "msp", make([]float64, 5), posthoc.Head{}, eval.ExtremeOptions{Pictures: 1})
 	require.NoError(t, err)
 	require.Empty(t, got.Most[0].Neurons)
@@ -117,7 +117,7 @@ func TestExtremesErrors(t *testing.T) {
 	require.EqualError(t, err, "extremes on five: expected 5 pictures and scores, got 4 and 5")
 	_, err = eval.Extremes(set, shaded(t, 5), "m", scores[:1], head, eval.ExtremeOptions{})
 	require.EqualError(t, err, "extremes on five: expected 5 pictures and scores, got 5 and 1")
-	_, err = eval.Extremes(set, shaded(t, 5), "m", scores, posthoc.Head{Classes: 3, Dim: 2}, eval.ExtremeOptions{})
+	_, err = eval.Extremes(set, shaded(t, 5), "m", scores, posthoc.Head{Classes: 3, FeatureDim: 2}, eval.ExtremeOptions{})
 	require.EqualError(t, err, "extremes on five: expected a head of 4 features and 3 classes, got 2 and 3")
 	_, err = eval.Extremes(set, broken{shaded(t, 5)}, "m", scores, head, eval.ExtremeOptions{})
 	require.ErrorIs(t, err, errPicture)

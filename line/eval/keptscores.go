@@ -63,7 +63,7 @@ func (k *KeptScores) head(head posthoc.Head) string {
 		return known
 	}
 	h := sha256.New()
-	fmt.Fprintf(h, "%d %d\n", head.Classes, head.Dim)
+	fmt.Fprintf(h, "%d %d\n", head.Classes, head.FeatureDim)
 	write32(h, head.Weight)
 	write32(h, head.Bias)
 	if k.heads == nil {
@@ -83,7 +83,7 @@ func (k *KeptScores) hash(s posthoc.Samples, labels bool) string {
 		return known
 	}
 	h := sha256.New()
-	fmt.Fprintf(h, "%d %d %d\n", s.N, s.Dim, s.Classes)
+	fmt.Fprintf(h, "%d %d %d\n", s.N, s.FeatureDim, s.Classes)
 	write32(h, s.Features)
 	write32(h, s.Logits)
 	for _, name := range slices.Sorted(maps.Keys(s.Extra)) {

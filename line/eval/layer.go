@@ -9,9 +9,9 @@ import (
 	"github.com/line-ood/goline/graph"
 )
 
-// Rows runs images through a program and returns the values of a float32 node that it fetches, [image][neuron],
+// NodeRows runs images through a program and returns the values of a float32 node that it fetches, [image][neuron],
 // row-major within an image.
-func Rows(ctx context.Context, program *graph.Program, node string, images graph.Batches) (rows [][]float64, err error) {
+func NodeRows(ctx context.Context, program *graph.Program, node string, images graph.Batches) (rows [][]float64, err error) {
 	err = eachRow(ctx, program, node, images, func(_ int, row []float32) error {
 		wide := make([]float64, len(row))
 		for j, v := range row {
@@ -23,7 +23,7 @@ func Rows(ctx context.Context, program *graph.Program, node string, images graph
 	return rows, err
 }
 
-// ClassMeans is Rows averaged by class: [class][neuron]. labels holds the class of each image, in order, negative where
+// ClassMeans is NodeRows averaged by class: [class][neuron]. labels holds the class of each image, in order, negative where
 // the image is not to count. It errors for a label of classes or more, and for a class without images.
 func ClassMeans(ctx context.Context, program *graph.Program, node string, images graph.Batches, labels []int, classes int) ([][]float64, error) {
 	size := tensor.Shape(program.Shape(node)).TotalSize()

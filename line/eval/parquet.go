@@ -21,10 +21,10 @@ type featureRow struct {
 // unknown), and the lists features and logits of float32. id names image i, counted from 0. meta is what the file says
 // of itself. Memory is bounded by a row group.
 func WriteFeaturesParquet(ctx context.Context, path string, program *graph.Program, net nets.Classifier, images graph.Batches, id func(i int) string, meta map[string]string) error {
-	if net.Dim() == 0 {
+	if net.FeatureDim() == 0 {
 		return fmt.Errorf("features of %s: %w", net.Name(), nets.ErrNoHead)
 	}
-	d, k := net.Dim(), net.Classes()
+	d, k := net.FeatureDim(), net.Classes()
 	return parquetfile.Create(path, 4*(d+k), meta, func(row func(featureRow) error) error {
 		seen := 0
 		return each(ctx, program, images, func(out *graph.Outputs) error {

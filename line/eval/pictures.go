@@ -45,7 +45,7 @@ func (x *Extractor) Hashes(ctx context.Context, name string, set dataset.Dataset
 			}
 		}
 		if h, found := remembered[seen{o, stamps[o.File]}]; ok && found && stamps[o.File] != (fsfile.Stamp{}) {
-			known.Know(i, h)
+			known.SetHash(i, h)
 		} else {
 			missing++
 		}
@@ -64,7 +64,7 @@ func (x *Extractor) Hashes(ctx context.Context, name string, set dataset.Dataset
 func (x *Extractor) look(ctx context.Context, name string, set *dataset.Hashed, missing int) error {
 	add := x.options.counter(name+": compare pictures", missing)
 	set.Progress = func() { add(1) }
-	return set.Read(ctx, x.options.workers())
+	return set.HashAll(ctx, x.options.workers())
 }
 
 // seen identifies a picture: where in which file it lies, and the file's stamp at that time.

@@ -104,7 +104,7 @@ func average(o report.OOD) report.Average {
 
 func join(a, b posthoc.Samples) posthoc.Samples {
 	return posthoc.Samples{
-		N: a.N + b.N, Dim: a.Dim, Classes: a.Classes, Features: slices.Concat(a.Features, b.Features),
+		N: a.N + b.N, FeatureDim: a.FeatureDim, Classes: a.Classes, Features: slices.Concat(a.Features, b.Features),
 		Logits: slices.Concat(a.Logits, b.Logits), Labels: slices.Concat(a.Labels, b.Labels),
 	}
 }

@@ -38,7 +38,7 @@ func TestRegister(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, m.Fit(context.Background(), posthoc.Head{}, posthoc.Samples{}))
 	got := make([]float64, 2)
-	require.NoError(t, m.Score(context.Background(), posthoc.Samples{N: 2, Dim: 2, Classes: 1, Features: []float32{1, 2, 3, 4}, Logits: []float32{0, 0}}, got))
+	require.NoError(t, m.Score(context.Background(), posthoc.Samples{N: 2, FeatureDim: 2, Classes: 1, Features: []float32{1, 2, 3, 4}, Logits: []float32{0, 0}}, got))
 	require.Equal(t, []float64{-9, -21}, got)
 	_, err = posthoc.New("test-scaled", posthoc.Options{Params: map[string]float64{"factor": 0}})
 	require.ErrorContains(t, err, "outside (0, 10]")

@@ -45,7 +45,7 @@ func MergeFeatures(ctx context.Context, path string, parts []string) (n int, err
 			return 0, fmt.Errorf("%s: %w", part, err)
 		}
 	}
-	order, err := dataset.Whole(extents, parts)
+	order, err := dataset.OrderShards(extents, parts)
 	if err != nil {
 		return 0, err
 	}

@@ -61,12 +61,12 @@ func (s *adascale) Needs() []string { return []string{s.name} }
 
 func (s *adascale) Fit(ctx context.Context, _ Head, id Samples) error {
 	shift := make([]float64, id.N)
-	z, order := make([]float64, id.Dim), make([]int, id.Dim)
+	z, order := make([]float64, id.FeatureDim), make([]int, id.FeatureDim)
 	for i := range shift {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		for d, v := range id.Features[i*id.Dim : (i+1)*id.Dim] {
+		for d, v := range id.Features[i*id.FeatureDim : (i+1)*id.FeatureDim] {
 			z[d] = float64(v)
 		}
 		shift[i] = s.shift(z, id.Extra[s.name].row(i), order)
@@ -112,10 +112,10 @@ func (s *adascale) Shape() func(*Block) {
 	var largest keeper
 	return func(b *Block) {
 		if order == nil {
-			order = make([]int, b.Dim)
+			order = make([]int, b.FeatureDim)
 		}
 		for i := range b.N {
-			z := b.Sample(i)
+			z := b.FeaturesOf(i)
 			q := s.shift(z, b.Extra(s.name, i), order)
 			atMost, _ := slices.BinarySearchFunc(s.state.Shift, q, func(v, q float64) int {
 				if v <= q {
@@ -138,7 +138,7 @@ func (s *adascale) Shape() func(*Block) {
 			}
 		}
 		if !s.logits {
-			b.Changed()
+			b.FeaturesChanged()
 		}
 	}
 }

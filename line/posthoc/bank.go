@@ -73,11 +73,11 @@ func newBank(ctx context.Context, features []float32, dim int, weight func(j int
 
 // units writes the normalised features of a block's samples to u, or to a new slice where u is shorter.
 func units(u []float64, b *Block) []float64 {
-	if len(u) < b.N*b.Dim {
-		u = make([]float64, b.N*b.Dim)
+	if len(u) < b.N*b.FeatureDim {
+		u = make([]float64, b.N*b.FeatureDim)
 	}
 	for i := range b.N {
-		normalise(u[i*b.Dim:(i+1)*b.Dim], b.Sample(i))
+		normalise(u[i*b.FeatureDim:(i+1)*b.FeatureDim], b.FeaturesOf(i))
 	}
 	return u
 }
@@ -197,7 +197,7 @@ func bankScore(workers int, score func(b *Block, u, dst []float64, workers int) 
 		if b.N == bankBlock {
 			n = 1
 		}
-		if err := score(b, u[:b.N*b.Dim], dst, n); err != nil {
+		if err := score(b, u[:b.N*b.FeatureDim], dst, n); err != nil {
 			for i := range dst {
 				dst[i] = math.NaN()
 			}

@@ -5,7 +5,7 @@ import "slices"
 // Block is a group of samples on their way through a detector, in float64: shaping parts change it, the score reads it.
 // One goroutine uses a block at a time.
 type Block struct {
-	N, Dim, Classes int
+	N, FeatureDim, Classes int
 
 	first   int // index of the first sample among those scored
 	samples *Samples
@@ -26,8 +26,8 @@ type Linear interface {
 // newBlock returns a block for up to size samples. head computes logits where a part has changed the features.
 func newBlock(samples *Samples, head Linear, size int) *Block {
 	return &Block{
-		Dim: samples.Dim, Classes: samples.Classes, samples: samples, network: head,
-		z: make([]float64, size*samples.Dim), l: make([]float64, size*samples.Classes), scale: make([]float64, size),
+		FeatureDim: samples.FeatureDim, Classes: samples.Classes, samples: samples, network: head,
+		z: make([]float64, size*samples.FeatureDim), l: make([]float64, size*samples.Classes), scale: make([]float64, size),
 	}
 }
 
@@ -35,7 +35,7 @@ func newBlock(samples *Samples, head Linear, size int) *Block {
 func (b *Block) load(lo, hi int) {
 	b.first, b.N = lo, hi-lo
 	b.head, b.stale = b.network, false
-	for i, v := range b.samples.Features[lo*b.Dim : hi*b.Dim] {
+	for i, v := range b.samples.Features[lo*b.FeatureDim : hi*b.FeatureDim] {
 		b.z[i] = float64(v)
 	}
 	for i, v := range b.samples.Logits[lo*b.Classes : hi*b.Classes] {
@@ -46,17 +46,17 @@ func (b *Block) load(lo, hi int) {
 	}
 }
 
-// Features returns the penultimate features, shape [sample, feature]. A part that changes them calls Changed.
-func (b *Block) Features() []float64 { return b.z[:b.N*b.Dim] }
+// Features returns the penultimate features, shape [sample, feature]. A part that changes them calls FeaturesChanged.
+func (b *Block) Features() []float64 { return b.z[:b.N*b.FeatureDim] }
 
-// Sample returns the features of one sample, shape [feature]. A part that changes them calls Changed.
-func (b *Block) Sample(i int) []float64 { return b.z[i*b.Dim : (i+1)*b.Dim] }
+// FeaturesOf returns the features of one sample, shape [feature]. A part that changes them calls FeaturesChanged.
+func (b *Block) FeaturesOf(i int) []float64 { return b.z[i*b.FeatureDim : (i+1)*b.FeatureDim] }
 
-// Given returns the features of one sample as the network gave them, shape [feature]. They are not to be changed.
-func (b *Block) Given(i int) []float32 { return b.samples.features(b.first + i) }
+// OriginalFeatures returns the features of one sample as the network gave them, shape [feature]. They are not to be changed.
+func (b *Block) OriginalFeatures(i int) []float32 { return b.samples.features(b.first + i) }
 
-// Changed tells the block that the features have changed, so that logits have to be computed anew from them.
-func (b *Block) Changed() { b.stale = true }
+// FeaturesChanged tells the block that the features have changed, so that logits have to be computed anew from them.
+func (b *Block) FeaturesChanged() { b.stale = true }
 
 // SetHead replaces the head that logits come from.
 func (b *Block) SetHead(h Linear) { b.head, b.stale = h, true }

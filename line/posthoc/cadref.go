@@ -38,20 +38,20 @@ func (s *cadrefScore) Fit(ctx context.Context, head Head, id Samples) (err error
 	if s.state.Energy, err = meanEnergy(ctx, id, s.workers); err != nil {
 		return err
 	}
-	return s.Restored(head)
+	return s.Derive(head)
 }
 
-// Restored keeps the weights.
-func (s *cadrefScore) Restored(head Head) error {
+// Derive keeps the weights.
+func (s *cadrefScore) Derive(head Head) error {
 	s.weight = slices.Clone(head.Weight)
-	return checkLength("means", len(s.state.Means), head.Classes*head.Dim)
+	return checkLength("means", len(s.state.Means), head.Classes*head.FeatureDim)
 }
 
 func (s *cadrefScore) Score() func(*Block, []float64) {
 	return eachSample(func(b *Block, i int) float64 {
 		c := b.Prediction(i)
-		mean, w := s.state.Means[c*b.Dim:][:b.Dim], s.weight[c*b.Dim:][:b.Dim]
-		z := b.Sample(i)
+		mean, w := s.state.Means[c*b.FeatureDim:][:b.FeatureDim], s.weight[c*b.FeatureDim:][:b.FeatureDim]
+		z := b.FeaturesOf(i)
 		var up, down float64
 		for d, v := range z {
 			distance := v - mean[d]

@@ -26,17 +26,17 @@ func (s *carefScore) Fit(ctx context.Context, head Head, id Samples) (err error)
 	if s.state.Means, err = predictedMeans(ctx, id, s.workers); err != nil {
 		return err
 	}
-	return s.Restored(head)
+	return s.Derive(head)
 }
 
-// Restored checks the means.
-func (s *carefScore) Restored(head Head) error {
-	return checkLength("means", len(s.state.Means), head.Classes*head.Dim)
+// Derive checks the means.
+func (s *carefScore) Derive(head Head) error {
+	return checkLength("means", len(s.state.Means), head.Classes*head.FeatureDim)
 }
 
 func (s *carefScore) Score() func(*Block, []float64) {
 	return eachSample(func(b *Block, i int) float64 {
-		z, mean := b.Sample(i), s.state.Means[b.Prediction(i)*b.Dim:][:b.Dim]
+		z, mean := b.FeaturesOf(i), s.state.Means[b.Prediction(i)*b.FeatureDim:][:b.FeatureDim]
 		var sum float64
 		for d, v := range z {
 			sum += math.Abs(v - mean[d])

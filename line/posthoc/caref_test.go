@@ -19,7 +19,7 @@ func sign(v float64) float64 {
 
 func init() {
 	literals["caref"] = func(_ map[string]float64, q problem, i int) float64 {
-		z := row(q.test.Features, i, q.test.Dim)
+		z := row(q.test.Features, i, q.test.FeatureDim)
 		far := minus(z, classOrAll(q, predicted(q.test, i)))
 		var sum float64
 		for _, v := range far {
@@ -28,8 +28,8 @@ func init() {
 		return -sum / power(z, 1)
 	}
 	literals["cadref"] = func(_ map[string]float64, q problem, i int) float64 {
-		z, c := row(q.test.Features, i, q.test.Dim), predicted(q.test, i)
-		w := row(q.head.Weight, c, q.head.Dim)
+		z, c := row(q.test.Features, i, q.test.FeatureDim), predicted(q.test, i)
+		w := row(q.head.Weight, c, q.head.FeatureDim)
 		var up, down, energy float64
 		for d, v := range minus(z, classOrAll(q, c)) {
 			up += math.Max(v*sign(w[d]), 0)

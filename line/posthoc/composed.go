@@ -56,7 +56,7 @@ func compose(b base, names []string, parts []Part) (*composed, error) {
 
 // poolsFirst is 0 for a shaper that replaces features, 1 for others.
 func poolsFirst(s Shaper) int {
-	if _, ok := s.(Pooler); ok {
+	if _, ok := s.(FeatureReplacer); ok {
 		return 0
 	}
 	return 1
@@ -97,7 +97,7 @@ func (m *composed) Fit(ctx context.Context, head Head, id Samples) error {
 		return err
 	}
 	m.fitted = false
-	m.head, m.classes, m.dim = newDense(head), head.Classes, head.Dim
+	m.head, m.classes, m.dim = newDense(head), head.Classes, head.FeatureDim
 	as := id
 	for i, s := range m.shapers {
 		if i == m.poolers && i > 0 {
@@ -150,7 +150,7 @@ func (m *composed) shaped(ctx context.Context, s Samples, shapers []named[Shaper
 	err := m.blocks(ctx, s, 64, shapers, func() func(*Block) {
 		return func(b *Block) {
 			for i, v := range b.Features() {
-				out.Features[b.first*b.Dim+i] = float32(v)
+				out.Features[b.first*b.FeatureDim+i] = float32(v)
 			}
 			for i, v := range b.Logits() {
 				out.Logits[b.first*b.Classes+i] = float32(v)

@@ -34,17 +34,17 @@ type pooling struct {
 // Needs names the statistic.
 func (p *pooling) Needs() []string { return []string{p.name} }
 
-// Pools tells that the features are replaced.
-func (p *pooling) Pools() {}
+// ReplacesFeatures tells that the features are replaced.
+func (p *pooling) ReplacesFeatures() {}
 
 func (p *pooling) Shape() func(*Block) {
 	return func(b *Block) {
 		for i := range b.N {
-			z := b.Sample(i)
+			z := b.FeaturesOf(i)
 			for d, v := range b.Extra(p.name, i) {
 				z[d] = p.change(z[d], float64(v))
 			}
 		}
-		b.Changed()
+		b.FeaturesChanged()
 	}
 }

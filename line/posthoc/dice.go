@@ -32,25 +32,25 @@ func (s *diceShaper) Fit(ctx context.Context, head Head, id Samples) (err error)
 	if s.state.Mean, err = meanFeatures(ctx, id, s.workers); err != nil {
 		return err
 	}
-	return s.Restored(head)
+	return s.Derive(head)
 }
 
-// Restored masks the head by the mean features.
-func (s *diceShaper) Restored(head Head) error {
+// Derive masks the head by the mean features.
+func (s *diceShaper) Derive(head Head) error {
 	mean := s.state.Mean
-	if len(mean) != head.Dim {
-		return fmt.Errorf("expected mean features of %d neurons, got %d", head.Dim, len(mean))
+	if len(mean) != head.FeatureDim {
+		return fmt.Errorf("expected mean features of %d neurons, got %d", head.FeatureDim, len(mean))
 	}
 	contribution := make([]float64, len(head.Weight))
 	for i, w := range head.Weight {
-		contribution[i] = mean[i%head.Dim] * float64(w)
+		contribution[i] = mean[i%head.FeatureDim] * float64(w)
 	}
 	threshold, err := quantile.Percentile(contribution, s.p)
 	if err != nil {
 		return err
 	}
 	s.head = newSparse(head, func(class, feature int) bool {
-		return contribution[class*head.Dim+feature] > threshold
+		return contribution[class*head.FeatureDim+feature] > threshold
 	})
 	return nil
 }
@@ -62,12 +62,12 @@ func (s *diceShaper) Shape() func(*Block) {
 // meanFeatures returns E[z] over the samples, shape [feature]. Workers share the features, not the samples, so that
 // each sum runs over the samples in their order.
 func meanFeatures(ctx context.Context, s Samples, workers int) ([]float64, error) {
-	mean := make([]float64, s.Dim)
-	err := forEachBlock(ctx, s.Dim, 64, workers, func() func(lo, hi int) {
+	mean := make([]float64, s.FeatureDim)
+	err := forEachBlock(ctx, s.FeatureDim, 64, workers, func() func(lo, hi int) {
 		return func(lo, hi int) {
 			sums := mean[lo:hi]
 			for i := range s.N {
-				for d, v := range s.Features[i*s.Dim+lo : i*s.Dim+hi] {
+				for d, v := range s.Features[i*s.FeatureDim+lo : i*s.FeatureDim+hi] {
 					sums[d] += float64(v)
 				}
 			}

@@ -11,7 +11,7 @@ import (
 
 // twoSamples are what a network says of a picture with large features and of one with small ones.
 func twoSamples() posthoc.Samples {
-	return posthoc.Samples{N: 2, Dim: 2, Classes: 2, Features: []float32{3, 4, 0.3, 0.4}, Logits: []float32{3, 4, 0.3, 0.4}}
+	return posthoc.Samples{N: 2, FeatureDim: 2, Classes: 2, Features: []float32{3, 4, 0.3, 0.4}, Logits: []float32{3, 4, 0.3, 0.4}}
 }
 
 // A score of one's own, of the features [feature] and logits [class] of one sample.

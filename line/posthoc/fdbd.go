@@ -28,15 +28,15 @@ func (s *fdbdScore) Fit(ctx context.Context, head Head, id Samples) (err error) 
 	if s.state.Mean, err = meanFeatures(ctx, id, s.workers); err != nil {
 		return err
 	}
-	return s.Restored(head)
+	return s.Derive(head)
 }
 
-// Restored measures the distances between the classes' weights.
-func (s *fdbdScore) Restored(head Head) error {
-	if err := checkLength("mean features", len(s.state.Mean), head.Dim); err != nil {
+// Derive measures the distances between the classes' weights.
+func (s *fdbdScore) Derive(head Head) error {
+	if err := checkLength("mean features", len(s.state.Mean), head.FeatureDim); err != nil {
 		return err
 	}
-	classes, dim := head.Classes, head.Dim
+	classes, dim := head.Classes, head.FeatureDim
 	s.between = make([]float64, classes*classes)
 	return forEachBlock(context.Background(), classes, 16, s.workers, func() func(lo, hi int) {
 		return func(lo, hi int) {
@@ -71,7 +71,7 @@ func (s *fdbdScore) Score() func(*Block, []float64) {
 		if boundaries == 0 {
 			return 0
 		}
-		subtract(centred, b.Sample(i), s.state.Mean)
+		subtract(centred, b.FeaturesOf(i), s.state.Mean)
 		return sum / float64(boundaries) / max(norm(centred), tiny)
 	})
 }

@@ -7,7 +7,7 @@ func init() {
 		l, c := row(q.test.Logits, i, q.test.Classes), predicted(q.test, i)
 		var sum, n float64
 		for k := range l {
-			weights := minus(row(q.head.Weight, c, q.head.Dim), row(q.head.Weight, k, q.head.Dim))
+			weights := minus(row(q.head.Weight, c, q.head.FeatureDim), row(q.head.Weight, k, q.head.FeatureDim))
 			if distance := math.Sqrt(inner(weights, weights)); k != c && distance > 0 {
 				sum += math.Abs(l[c]-l[k]) / distance
 				n++
@@ -16,6 +16,6 @@ func init() {
 		if n == 0 {
 			return 0
 		}
-		return sum / n / power(minus(row(q.test.Features, i, q.test.Dim), meanOf(q.fit, everyone)), 2)
+		return sum / n / power(minus(row(q.test.Features, i, q.test.FeatureDim), meanOf(q.fit, everyone)), 2)
 	}
 }

@@ -16,7 +16,7 @@ import (
 func column(s posthoc.Samples, d int) []float64 {
 	out := make([]float64, s.N)
 	for i := range out {
-		out[i] = float64(s.Features[i*s.Dim+d])
+		out[i] = float64(s.Features[i*s.FeatureDim+d])
 	}
 	return out
 }
@@ -24,13 +24,13 @@ func column(s posthoc.Samples, d int) []float64 {
 // rectified is VRA's features of sample i.
 func rectified(params map[string]float64, q problem, i int) []float64 {
 	bounds := learn("vra", params, q, func() (out [][2]float64) {
-		for d := range q.fit.Dim {
+		for d := range q.fit.FeatureDim {
 			v := column(q.fit, d)
 			out = append(out, [2]float64{percentile(v, params["lo"]), percentile(v, params["hi"])})
 		}
 		return out
 	})
-	z := row(q.test.Features, i, q.test.Dim)
+	z := row(q.test.Features, i, q.test.FeatureDim)
 	for d, v := range z {
 		z[d] = math.Min(v, bounds[d][1])
 		if v < bounds[d][0] {
@@ -46,7 +46,7 @@ func init() {
 	}
 	literals["vra++"] = func(params map[string]float64, q problem, i int) float64 {
 		score := lse(affine(q.head, rectified(params, q, i), nil))
-		for _, v := range row(q.test.Features, i, q.test.Dim) {
+		for _, v := range row(q.test.Features, i, q.test.FeatureDim) {
 			score -= params["a"] * (v - params["m"]) * (v - params["m"])
 		}
 		return score
@@ -66,15 +66,15 @@ func init() {
 	}
 	literals["ras"] = func(params map[string]float64, q problem, i int) float64 {
 		curve := learn("ras", params, q, func() []float64 {
-			curve := make([]float64, q.fit.Dim)
+			curve := make([]float64, q.fit.FeatureDim)
 			for n := range q.fit.N {
-				for rank, v := range slices.Sorted(slices.Values(row(q.fit.Features, n, q.fit.Dim))) {
+				for rank, v := range slices.Sorted(slices.Values(row(q.fit.Features, n, q.fit.FeatureDim))) {
 					curve[rank] += v / float64(q.fit.N)
 				}
 			}
 			return curve
 		})
-		z := row(q.test.Features, i, q.test.Dim)
+		z := row(q.test.Features, i, q.test.FeatureDim)
 		out := make([]float64, len(z))
 		for d, v := range z {
 			rank := 0
@@ -91,8 +91,8 @@ func init() {
 		theta := learn("optfs", params, q, func() func(float64) float64 { return optimalShape(q) })
 		c := q.test.Predictions()[i]
 		var sum float64
-		for d, v := range row(q.test.Features, i, q.test.Dim) {
-			sum += v * float64(q.head.Weight[c*q.head.Dim+d]) * theta(v)
+		for d, v := range row(q.test.Features, i, q.test.FeatureDim) {
+			sum += v * float64(q.head.Weight[c*q.head.FeatureDim+d]) * theta(v)
 		}
 		return sum
 	}
@@ -127,9 +127,9 @@ func optimalShape(q problem) func(v float64) float64 {
 		return nil
 	}
 	for n, c := range q.fit.Predictions() {
-		for d, v := range row(q.fit.Features, n, q.fit.Dim) {
+		for d, v := range row(q.fit.Features, n, q.fit.FeatureDim) {
 			if b := bin(v); b != nil {
-				*b += v * float64(q.head.Weight[c*q.head.Dim+d]) / float64(q.fit.N)
+				*b += v * float64(q.head.Weight[c*q.head.FeatureDim+d]) / float64(q.fit.N)
 			}
 		}
 	}
@@ -270,7 +270,7 @@ func TestRankedShift(t *testing.T) {
 	got := fitAndScore(t, newMethod(t, "ras+maxlogit", posthoc.Options{}), problem{head, fit, s})
 	assert.Equal(t, []float64{16.5, 16.5}, got)
 	for d, want := range []float64{5.5, 11, 16.5} { // equal features rank by their index
-		one := posthoc.Head{Classes: 1, Dim: 3, Weight: make([]float32, 3), Bias: []float32{0}}
+		one := posthoc.Head{Classes: 1, FeatureDim: 3, Weight: make([]float32, 3), Bias: []float32{0}}
 		one.Weight[d] = 1
 		q := problem{one, samplesOf(one, fit.Features), samplesOf(one, []float32{0, 0, 0})}
 		assert.Equal(t, []float64{want}, fitAndScore(t, newMethod(t, "ras+maxlogit", posthoc.Options{}), q))
@@ -290,7 +290,7 @@ func TestTemperature(t *testing.T) {
 	temperature := func(s posthoc.Samples) float64 {
 		m := newMethod(t, "tempscale", posthoc.Options{Workers: 2})
 		head := identity(s.Classes)
-		s.Dim, s.Features = s.Classes, s.Logits
+		s.FeatureDim, s.Features = s.Classes, s.Logits
 		require.NoError(t, m.Fit(t.Context(), head, s))
 		state, err := posthoc.State(m)
 		require.NoError(t, err)

@@ -26,7 +26,7 @@ func (m *funcMethod) Score(ctx context.Context, s Samples, dst []float64) error 
 	return forEachBlock(ctx, s.N, 64, m.workers, func() func(lo, hi int) {
 		return func(lo, hi int) {
 			for i := lo; i < hi; i++ {
-				dst[i] = m.score(s.Features[i*s.Dim:(i+1)*s.Dim], s.Logits[i*s.Classes:(i+1)*s.Classes])
+				dst[i] = m.score(s.Features[i*s.FeatureDim:(i+1)*s.FeatureDim], s.Logits[i*s.Classes:(i+1)*s.Classes])
 			}
 		}
 	})

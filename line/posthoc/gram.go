@@ -43,7 +43,7 @@ func (s *gramScore) Needs() []string { return []string{s.name()} }
 func (s *gramScore) width(dim int) int { return s.powers * dim }
 
 func (s *gramScore) Fit(ctx context.Context, head Head, id Samples) error {
-	width := s.width(head.Dim)
+	width := s.width(head.FeatureDim)
 	sums := id.Extra[s.name()]
 	if err := checkLength(s.name()+" of a sample", sums.Width, width); err != nil {
 		return err
@@ -79,9 +79,9 @@ func (s *gramScore) Fit(ctx context.Context, head Head, id Samples) error {
 	return nil
 }
 
-// Restored checks the limits.
-func (s *gramScore) Restored(head Head) error {
-	want := head.Classes * s.width(head.Dim)
+// Derive checks the limits.
+func (s *gramScore) Derive(head Head) error {
+	want := head.Classes * s.width(head.FeatureDim)
 	if err := checkLength("least row sums", len(s.state.Least), want); err != nil {
 		return err
 	}
@@ -91,7 +91,7 @@ func (s *gramScore) Restored(head Head) error {
 func (s *gramScore) Score() func(*Block, []float64) {
 	const floor = 1e-6 // of the value that a deviation is divided by, as in the authors' code
 	return eachSample(func(b *Block, i int) float64 {
-		width := s.width(b.Dim)
+		width := s.width(b.FeatureDim)
 		at := b.Prediction(i) * width
 		lo, hi := s.state.Least[at:at+width], s.state.Largest[at:at+width]
 		var deviation float64

@@ -43,7 +43,7 @@ type dense struct {
 }
 
 func newDense(h Head) *dense {
-	return &dense{h.Classes, h.Dim, widen(h.Weight), widen(h.Bias)}
+	return &dense{h.Classes, h.FeatureDim, widen(h.Weight), widen(h.Bias)}
 }
 
 // Logits computes W z + b.
@@ -96,12 +96,12 @@ type sparse struct {
 
 // newSparse keeps the weights for which keep says so.
 func newSparse(h Head, keep func(class, feature int) bool) *sparse {
-	out := &sparse{features: h.Dim, start: make([]int, 1, h.Classes+1), bias: widen(h.Bias)}
+	out := &sparse{features: h.FeatureDim, start: make([]int, 1, h.Classes+1), bias: widen(h.Bias)}
 	for k := range h.Classes {
-		for d := range h.Dim {
+		for d := range h.FeatureDim {
 			if keep(k, d) {
 				out.feature = append(out.feature, int32(d))
-				out.weight = append(out.weight, float64(h.Weight[k*h.Dim+d]))
+				out.weight = append(out.weight, float64(h.Weight[k*h.FeatureDim+d]))
 			}
 		}
 		out.start = append(out.start, len(out.weight))

@@ -79,9 +79,9 @@ func (s keepShaper) Shape() func(*Block) {
 	k := &keeper{percent: s.percent}
 	return func(b *Block) {
 		for i := range b.N {
-			s.shape(k, b.Sample(i))
+			s.shape(k, b.FeaturesOf(i))
 		}
-		b.Changed()
+		b.FeaturesChanged()
 	}
 }
 

@@ -54,7 +54,7 @@ func sums(z []float64, kept []bool) (s1, s2, k float64) {
 func init() {
 	ash := func(change func(z, s1, s2, k float64) float64, prunes bool) literal {
 		return func(params map[string]float64, q problem, i int) float64 {
-			z := row(q.test.Features, i, q.test.Dim)
+			z := row(q.test.Features, i, q.test.FeatureDim)
 			kept := largest(z, params["p"])
 			s1, s2, k := sums(z, kept)
 			for d, v := range z {
@@ -82,7 +82,7 @@ func init() {
 	literals["ash-s"] = ash(sharpen, true)
 	literals["scale"] = ash(sharpen, false)
 	literals["lts"] = func(params map[string]float64, q problem, i int) float64 {
-		z := row(q.test.Features, i, q.test.Dim)
+		z := row(q.test.Features, i, q.test.FeatureDim)
 		for d := range z {
 			z[d] = math.Max(0, z[d])
 		}
@@ -101,7 +101,7 @@ func init() {
 
 // identity is a head that makes features logits.
 func identity(n int) posthoc.Head {
-	h := posthoc.Head{Classes: n, Dim: n, Weight: make([]float32, n*n), Bias: make([]float32, n)}
+	h := posthoc.Head{Classes: n, FeatureDim: n, Weight: make([]float32, n*n), Bias: make([]float32, n)}
 	for i := range n {
 		h.Weight[i*n+i] = 1
 	}
@@ -113,7 +113,7 @@ func shaped(t *testing.T, name string, params map[string]float64, z ...float32) 
 	t.Helper()
 	var out []float64
 	for d := range z {
-		h := posthoc.Head{Classes: 1, Dim: len(z), Weight: make([]float32, len(z)), Bias: []float32{0}}
+		h := posthoc.Head{Classes: 1, FeatureDim: len(z), Weight: make([]float32, len(z)), Bias: []float32{0}}
 		h.Weight[d] = 1
 		s := samplesOf(h, z)
 		own := map[string]float64{}

@@ -45,7 +45,7 @@ func (s *klmScore) Fit(ctx context.Context, head Head, id Samples) error {
 	if err != nil {
 		return err
 	}
-	return s.Restored(head)
+	return s.Derive(head)
 }
 
 // logMeanOf returns a function that writes the logarithm of the mean of p over some samples to dst, shape [class]. It
@@ -86,8 +86,8 @@ func logMeanOf(s Samples) func(dst []float64, members []int) {
 	}
 }
 
-// Restored makes the product with log q_k.
-func (s *klmScore) Restored(head Head) error {
+// Derive makes the product with log q_k.
+func (s *klmScore) Derive(head Head) error {
 	rows := len(s.state.LogMean) / head.Classes
 	if rows == 0 || rows > head.Classes || rows*head.Classes != len(s.state.LogMean) {
 		return fmt.Errorf("expected mean probabilities of %d classes for each of some, got %d", head.Classes, len(s.state.LogMean))

@@ -30,16 +30,16 @@ func (s *knnScore) BlockSize() int { return bankBlock }
 
 func (s *knnScore) Fit(ctx context.Context, _ Head, id Samples) (err error) {
 	s.state.Bank = slices.Clone(id.Features)
-	s.bank, err = newBank(ctx, s.state.Bank, id.Dim, nil, s.workers)
+	s.bank, err = newBank(ctx, s.state.Bank, id.FeatureDim, nil, s.workers)
 	return err
 }
 
-// Restored lays out the bank.
-func (s *knnScore) Restored(head Head) (err error) {
-	if err := checkBank(s.state.Bank, head.Dim); err != nil {
+// Derive lays out the bank.
+func (s *knnScore) Derive(head Head) (err error) {
+	if err := checkBank(s.state.Bank, head.FeatureDim); err != nil {
 		return err
 	}
-	s.bank, err = newBank(context.Background(), s.state.Bank, head.Dim, nil, s.workers)
+	s.bank, err = newBank(context.Background(), s.state.Bank, head.FeatureDim, nil, s.workers)
 	return err
 }
 

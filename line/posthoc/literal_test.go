@@ -43,7 +43,7 @@ var literals = map[string]literal{
 		return lse(affine(q.head, clipped(params["percentile"], q, i), nil))
 	},
 	"dice": func(params map[string]float64, q problem, i int) float64 {
-		return lse(affine(q.head, row(q.test.Features, i, q.test.Dim), diceMask(params["p"], q)))
+		return lse(affine(q.head, row(q.test.Features, i, q.test.FeatureDim), diceMask(params["p"], q)))
 	},
 	"dice+react": func(params map[string]float64, q problem, i int) float64 {
 		return lse(affine(q.head, clipped(params["react.percentile"], q, i), diceMask(params["dice.p"], q)))
@@ -73,7 +73,7 @@ func clipped(percent float64, q problem, i int) []float64 {
 	t := learn("react", map[string]float64{"percentile": percent}, q, func() float64 {
 		return percentile(row(q.fit.Features, 0, len(q.fit.Features)), percent)
 	})
-	z := row(q.test.Features, i, q.test.Dim)
+	z := row(q.test.Features, i, q.test.FeatureDim)
 	for d := range z {
 		z[d] = math.Min(z[d], t)
 	}
@@ -82,16 +82,16 @@ func clipped(percent float64, q problem, i int) []float64 {
 
 // diceMask tells which weights DICE keeps.
 func diceMask(percent float64, q problem) []bool {
-	mean := make([]float64, q.fit.Dim)
+	mean := make([]float64, q.fit.FeatureDim)
 	for n := range q.fit.N {
-		for d, v := range row(q.fit.Features, n, q.fit.Dim) {
+		for d, v := range row(q.fit.Features, n, q.fit.FeatureDim) {
 			mean[d] += v / float64(q.fit.N)
 		}
 	}
 	var contribution []float64
 	for k := range q.head.Classes {
-		for d := range q.head.Dim {
-			contribution = append(contribution, mean[d]*float64(q.head.Weight[k*q.head.Dim+d]))
+		for d := range q.head.FeatureDim {
+			contribution = append(contribution, mean[d]*float64(q.head.Weight[k*q.head.FeatureDim+d]))
 		}
 	}
 	t := percentile(contribution, percent)
@@ -124,7 +124,7 @@ func affine(head posthoc.Head, z []float64, mask []bool) []float64 {
 	for k := range out {
 		out[k] = float64(head.Bias[k])
 		for d, v := range z {
-			if e := k*head.Dim + d; mask == nil || mask[e] {
+			if e := k*head.FeatureDim + d; mask == nil || mask[e] {
 				out[k] += float64(head.Weight[e]) * v
 			}
 		}
@@ -155,7 +155,7 @@ func drawProblem(t *rapid.T) problem {
 	weight := rapid.Map(rapid.IntRange(-16, 16), func(i int) float32 { return float32(i) / 8 })
 	feature := rapid.Map(rapid.IntRange(-4, 24), func(i int) float32 { return max(0, float32(i)/8) })
 	head := posthoc.Head{
-		Classes: k, Dim: d,
+		Classes: k, FeatureDim: d,
 		Weight: rapid.SliceOfN(weight, k*d, k*d).Draw(t, "weight"),
 		Bias:   rapid.SliceOfN(weight, k, k).Draw(t, "bias"),
 	}
@@ -173,10 +173,10 @@ func drawProblem(t *rapid.T) problem {
 }
 
 func samplesOf(head posthoc.Head, z []float32) posthoc.Samples {
-	n := len(z) / head.Dim
-	s := posthoc.Samples{N: n, Dim: head.Dim, Classes: head.Classes, Features: z}
+	n := len(z) / head.FeatureDim
+	s := posthoc.Samples{N: n, FeatureDim: head.FeatureDim, Classes: head.Classes, Features: z}
 	for i := range n {
-		for _, l := range affine(head, row(z, i, head.Dim), nil) {
+		for _, l := range affine(head, row(z, i, head.FeatureDim), nil) {
 			s.Logits = append(s.Logits, float32(l))
 		}
 	}
@@ -189,7 +189,7 @@ func samplesOf(head posthoc.Head, z []float32) posthoc.Samples {
 func extrasOf(s posthoc.Samples) map[string]posthoc.Extra {
 	out := map[string]posthoc.Extra{}
 	for _, name := range everyNeed() {
-		e := posthoc.Extra{Width: s.Dim}
+		e := posthoc.Extra{Width: s.FeatureDim}
 		from, change := s.Features, func(v float32, d int) float32 { return max(0, v-float32(d%2)/8) }
 		switch {
 		case strings.Contains(name, "logits"):
@@ -199,10 +199,10 @@ func extrasOf(s posthoc.Samples) map[string]posthoc.Extra {
 			if err != nil {
 				panic(err)
 			}
-			e.Width = powers * s.Dim // of each power the features, a little different
+			e.Width = powers * s.FeatureDim // of each power the features, a little different
 			from = make([]float32, s.N*e.Width)
 			for i := range from {
-				from[i] = s.Features[i/e.Width*s.Dim+i%s.Dim]
+				from[i] = s.Features[i/e.Width*s.FeatureDim+i%s.FeatureDim]
 			}
 			change = func(v float32, j int) float32 { return v - float32(j%5)/8 }
 		case name == "map.max":

@@ -47,7 +47,7 @@ func init() {
 	}
 	literals["gradnorm"] = func(_ map[string]float64, q problem, i int) float64 {
 		// The gradient of -sum_j log softmax(W z + b)_j entry by entry.
-		p, z := probabilities(q.test, i), row(q.test.Features, i, q.test.Dim)
+		p, z := probabilities(q.test, i), row(q.test.Features, i, q.test.FeatureDim)
 		var norm float64
 		for k := range p {
 			for d := range z {
@@ -127,7 +127,7 @@ func TestManyEqualLogits(t *testing.T) {
 		want := -min(m, classes) * math.Pow(1./classes*(1-1./classes), 0.1)
 		assert.InEpsilon(t, want, scoreOf(t, "gen", map[string]float64{"M": m}, s), 1e-12, "M %v", m)
 	}
-	s.Dim, s.Features = 2, []float32{3, -4}
+	s.FeatureDim, s.Features = 2, []float32{3, -4}
 	assert.InDelta(t, 0, scoreOf(t, "gradnorm", nil, s), 1e-9)
 }
 

@@ -22,7 +22,7 @@ func (s ltsShaper) Shape() func(*Block) {
 	var z []float64
 	return func(b *Block) {
 		for i := range b.N {
-			z = relu(z, b.Sample(i))
+			z = relu(z, b.FeaturesOf(i))
 			_, _, all, kept := k.threshold(z)
 			r := ratio(all, kept)
 			b.ScaleLogits(i, r*r)

@@ -50,14 +50,14 @@ func (s *mahalanobisScore) Fit(ctx context.Context, head Head, id Samples) error
 		return err
 	}
 	row := func(i int, x []float64) {
-		for d, v := range id.Features[i*id.Dim : (i+1)*id.Dim] {
+		for d, v := range id.Features[i*id.FeatureDim : (i+1)*id.FeatureDim] {
 			x[d] = float64(v)
 		}
 		if s.normalise {
 			normalise(x, x)
 		}
 	}
-	tied, err := fitTied(ctx, id.Labels, id.Classes, id.Dim, row, s.workers)
+	tied, err := fitTied(ctx, id.Labels, id.Classes, id.FeatureDim, row, s.workers)
 	if err != nil {
 		return err
 	}
@@ -70,27 +70,27 @@ func (s *mahalanobisScore) Fit(ctx context.Context, head Head, id Samples) error
 	}
 	s.state.Classes = len(has)
 	if s.relative {
-		global, err := fitTied(ctx, make([]int, id.N), 1, id.Dim, row, s.workers)
+		global, err := fitTied(ctx, make([]int, id.N), 1, id.FeatureDim, row, s.workers)
 		if err != nil {
 			return err
 		}
 		s.state.GlobalCentre, s.state.GlobalWhiten = global.Centre, global.Whiten
 	}
-	return s.Restored(head)
+	return s.Derive(head)
 }
 
-// Restored lays out the Gaussians.
-func (s *mahalanobisScore) Restored(head Head) (err error) {
+// Derive lays out the Gaussians.
+func (s *mahalanobisScore) Derive(head Head) (err error) {
 	if s.state.Classes < 1 {
 		return fmt.Errorf("expected at least one class, got %d", s.state.Classes)
 	}
 	tied := &gaussianState{s.state.Centre, s.state.Whiten, s.state.Means}
-	if s.tied, err = tied.layOut(head.Dim, s.state.Classes); err != nil || !s.relative {
+	if s.tied, err = tied.layOut(head.FeatureDim, s.state.Classes); err != nil || !s.relative {
 		return err
 	}
-	rank := len(s.state.GlobalWhiten) / head.Dim
+	rank := len(s.state.GlobalWhiten) / head.FeatureDim
 	global := &gaussianState{s.state.GlobalCentre, s.state.GlobalWhiten, make([]float64, rank)}
-	s.global, err = global.layOut(head.Dim, 1)
+	s.global, err = global.layOut(head.FeatureDim, 1)
 	return err
 }
 
@@ -105,7 +105,7 @@ func (s *mahalanobisScore) Score() func(*Block, []float64) {
 		x := b.Features()
 		if s.normalise {
 			u = units(u, b)
-			x = u[:b.N*b.Dim]
+			x = u[:b.N*b.FeatureDim]
 		}
 		err := nearest(dst, x, b.N)
 		for i := range dst {

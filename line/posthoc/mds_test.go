@@ -23,7 +23,7 @@ func once[T any](name string, q problem, compute func() T) T {
 	defer memo.Unlock()
 	last, ok := memo.of[name]
 	if !ok || !slices.Equal(last.fit.Features, q.fit.Features) || !slices.Equal(last.fit.Labels, q.fit.Labels) ||
-		!slices.Equal(last.head.Weight, q.head.Weight) || !slices.Equal(last.head.Bias, q.head.Bias) || last.head.Dim != q.head.Dim ||
+		!slices.Equal(last.head.Weight, q.head.Weight) || !slices.Equal(last.head.Bias, q.head.Bias) || last.head.FeatureDim != q.head.FeatureDim ||
 		!slices.Equal(last.fit.Logits, q.fit.Logits) {
 		memo.of[name], memo.values[name] = q, compute()
 	}
@@ -120,7 +120,7 @@ func mahalanobisOf(q problem, shape func([]float64) []float64) literalGaussians 
 	of := map[int][][]float64{}
 	var all [][]float64
 	for n := range q.fit.N {
-		x := shape(row(q.fit.Features, n, q.fit.Dim))
+		x := shape(row(q.fit.Features, n, q.fit.FeatureDim))
 		all = append(all, x)
 		if c := q.fit.Labels[n]; c >= 0 {
 			of[c] = append(of[c], x)
@@ -159,7 +159,7 @@ func init() {
 			if g.tied == nil || g.whole == nil {
 				return math.NaN(), math.NaN()
 			}
-			x := shape(row(q.test.Features, i, q.test.Dim))
+			x := shape(row(q.test.Features, i, q.test.FeatureDim))
 			class = math.Inf(1)
 			for _, mean := range g.means {
 				class = math.Min(class, quadratic(minus(x, mean), g.tied))

@@ -13,27 +13,27 @@ const tiny = 1e-12
 // each, shape [class]. classOf has shape [sample]; samples of class -1 are left out, and the mean of a class without
 // samples is zero. Workers share the features, not the samples, so that each sum runs over the samples in their order.
 func classMeans(ctx context.Context, s Samples, classOf []int, workers int) (means []float64, counts []int, err error) {
-	means, counts = make([]float64, s.Classes*s.Dim), make([]int, s.Classes)
+	means, counts = make([]float64, s.Classes*s.FeatureDim), make([]int, s.Classes)
 	for _, c := range classOf {
 		if c >= 0 {
 			counts[c]++
 		}
 	}
-	err = forEachBlock(ctx, s.Dim, 64, workers, func() func(lo, hi int) {
+	err = forEachBlock(ctx, s.FeatureDim, 64, workers, func() func(lo, hi int) {
 		return func(lo, hi int) {
 			for i, c := range classOf {
 				if c < 0 {
 					continue
 				}
-				sums := means[c*s.Dim+lo : c*s.Dim+hi]
-				for d, v := range s.Features[i*s.Dim+lo : i*s.Dim+hi] {
+				sums := means[c*s.FeatureDim+lo : c*s.FeatureDim+hi]
+				for d, v := range s.Features[i*s.FeatureDim+lo : i*s.FeatureDim+hi] {
 					sums[d] += float64(v)
 				}
 			}
 			for c, n := range counts {
 				if n > 0 {
 					for d := lo; d < hi; d++ {
-						means[c*s.Dim+d] /= float64(n)
+						means[c*s.FeatureDim+d] /= float64(n)
 					}
 				}
 			}
@@ -55,7 +55,7 @@ func predictedMeans(ctx context.Context, s Samples, workers int) ([]float64, err
 	}
 	for c, n := range counts {
 		if n == 0 {
-			copy(means[c*s.Dim:], all)
+			copy(means[c*s.FeatureDim:], all)
 		}
 	}
 	return means, nil

@@ -14,11 +14,11 @@ import (
 
 // meanOf is the mean of those rows that are chosen, nil for none.
 func meanOf(s posthoc.Samples, chosen func(i int) bool) []float64 {
-	sum, n := make([]float64, s.Dim), 0.0
+	sum, n := make([]float64, s.FeatureDim), 0.0
 	for i := range s.N {
 		if chosen(i) {
 			n++
-			for d, v := range row(s.Features, i, s.Dim) {
+			for d, v := range row(s.Features, i, s.FeatureDim) {
 				sum[d] += v
 			}
 		}
@@ -74,7 +74,7 @@ func inner(a, b []float64) float64 {
 func oddProblems() map[string]problem {
 	out := map[string]problem{}
 	make2 := func(classes, dim int, weight func(k, d int) float32, fit, test [][]float32) problem {
-		head := posthoc.Head{Classes: classes, Dim: dim, Bias: make([]float32, classes)}
+		head := posthoc.Head{Classes: classes, FeatureDim: dim, Bias: make([]float32, classes)}
 		for k := range classes {
 			for d := range dim {
 				head.Weight = append(head.Weight, weight(k, d))

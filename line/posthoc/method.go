@@ -82,14 +82,14 @@ func (b *base) checkFit(head Head, id Samples) error {
 	if err := id.validate(); err != nil {
 		return b.errorf("%w", err)
 	}
-	return b.checkShape(id, head.Classes, head.Dim)
+	return b.checkShape(id, head.Classes, head.FeatureDim)
 }
 
 // checkShape errors if the samples do not fit a head of that shape.
 func (b *base) checkShape(s Samples, classes, features int) error {
-	if s.Dim != features || s.Classes != classes {
+	if s.FeatureDim != features || s.Classes != classes {
 		return b.errorf("samples of %d features and %d classes for a head of %d features and %d classes",
-			s.Dim, s.Classes, features, classes)
+			s.FeatureDim, s.Classes, features, classes)
 	}
 	return nil
 }

@@ -71,7 +71,7 @@ func (s *nacScore) bin(state float64) int {
 func (s *nacScore) bins() int { return len(s.limits) - 1 }
 
 func (s *nacScore) Fit(ctx context.Context, head Head, id Samples) error {
-	s.state.Counts, s.state.Samples = make([]int32, head.Dim*s.bins()), id.N
+	s.state.Counts, s.state.Samples = make([]int32, head.FeatureDim*s.bins()), id.N
 	s.setBackward(head)
 	var all sync.Mutex
 	var counts [][]int32
@@ -85,7 +85,7 @@ func (s *nacScore) Fit(ctx context.Context, head Head, id Samples) error {
 		return func(lo, hi int) {
 			b.load(lo, hi)
 			for i, v := range states(b) {
-				count[i%b.Dim*s.bins()+s.bin(v)]++
+				count[i%b.FeatureDim*s.bins()+s.bin(v)]++
 			}
 		}
 	})
@@ -97,12 +97,12 @@ func (s *nacScore) Fit(ctx context.Context, head Head, id Samples) error {
 			s.state.Counts[i] += n
 		}
 	}
-	return s.Restored(head)
+	return s.Derive(head)
 }
 
-// Restored derives from counts how many cover.
-func (s *nacScore) Restored(head Head) error {
-	if err := checkLength("counts", len(s.state.Counts), head.Dim*s.bins()); err != nil {
+// Derive derives from counts how many cover.
+func (s *nacScore) Derive(head Head) error {
+	if err := checkLength("counts", len(s.state.Counts), head.FeatureDim*s.bins()); err != nil {
 		return err
 	}
 	if s.state.Samples < 1 {
@@ -118,15 +118,15 @@ func (s *nacScore) Restored(head Head) error {
 }
 
 func (s *nacScore) setBackward(head Head) {
-	transposed := make([]float32, head.Dim*head.Classes)
+	transposed := make([]float32, head.FeatureDim*head.Classes)
 	s.least = 0
 	for k := range head.Classes {
-		for d, w := range head.Weight[k*head.Dim : (k+1)*head.Dim] {
+		for d, w := range head.Weight[k*head.FeatureDim : (k+1)*head.FeatureDim] {
 			transposed[d*head.Classes+k] = w
 			s.least = max(s.least, 0x1p-48*math.Abs(float64(w)))
 		}
 	}
-	s.backward = linalg.NewMatrix(transposed, head.Dim, head.Classes)
+	s.backward = linalg.NewMatrix(transposed, head.FeatureDim, head.Classes)
 }
 
 // states returns a function that computes the states of a block's neurons, shape [sample, feature], for one goroutine.
@@ -135,7 +135,7 @@ func (s *nacScore) states() func(*Block) []float64 {
 	var p, g []float64
 	return func(b *Block) []float64 {
 		if len(p) < b.N*b.Classes {
-			p, g = make([]float64, b.N*b.Classes), make([]float64, b.N*b.Dim)
+			p, g = make([]float64, b.N*b.Classes), make([]float64, b.N*b.FeatureDim)
 		}
 		for i := range b.N {
 			out := p[i*b.Classes : (i+1)*b.Classes]
@@ -144,7 +144,7 @@ func (s *nacScore) states() func(*Block) []float64 {
 				out[k] -= 1 / float64(b.Classes)
 			}
 		}
-		g := g[:b.N*b.Dim]
+		g := g[:b.N*b.FeatureDim]
 		if err := s.backward.MulTransposed(context.Background(), g, p[:b.N*b.Classes], b.N, 1); err != nil {
 			panic(err) // of slices made here
 		}
@@ -164,10 +164,10 @@ func (s *nacScore) Score() func(*Block, []float64) {
 		all := states(b)
 		for i := range b.N {
 			var sum float64
-			for d, v := range all[i*b.Dim : (i+1)*b.Dim] {
+			for d, v := range all[i*b.FeatureDim : (i+1)*b.FeatureDim] {
 				sum += s.covered[d*s.bins()+s.bin(v)]
 			}
-			dst[i] = min(sum/s.full/float64(b.Dim), 1)
+			dst[i] = min(sum/s.full/float64(b.FeatureDim), 1)
 		}
 	}
 }

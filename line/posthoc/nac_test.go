@@ -16,7 +16,7 @@ func nacStates(alpha float64, head posthoc.Head, z, l []float64) []float64 {
 	for k, v := range l { // d(-1/K sum_j log p_j)/dl_k = -1/K sum_j ([j = k] - p_k) = -1/K + p_k
 		slope := -1/float64(len(l)) + math.Exp(v-whole)
 		for d := range z {
-			out[d] += slope * float64(head.Weight[k*head.Dim+d])
+			out[d] += slope * float64(head.Weight[k*head.FeatureDim+d])
 		}
 	}
 	largest := 0.0
@@ -47,11 +47,11 @@ func init() {
 		limits[len(limits)-1] += 0.01
 		limits = append(limits, 1.2)
 
-		states := nacStates(params["alpha"], q.head, row(q.test.Features, i, q.test.Dim), row(q.test.Logits, i, q.test.Classes))
+		states := nacStates(params["alpha"], q.head, row(q.test.Features, i, q.test.FeatureDim), row(q.test.Logits, i, q.test.Classes))
 		var sum float64
 		others := make([][]float64, q.fit.N)
 		for n := range others {
-			others[n] = nacStates(params["alpha"], q.head, row(q.fit.Features, n, q.fit.Dim), row(q.fit.Logits, n, q.fit.Classes))
+			others[n] = nacStates(params["alpha"], q.head, row(q.fit.Features, n, q.fit.FeatureDim), row(q.fit.Logits, n, q.fit.Classes))
 		}
 		for d, v := range states {
 			for b := range len(limits) - 1 {

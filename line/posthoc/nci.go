@@ -31,21 +31,21 @@ func (s *nciScore) Fit(ctx context.Context, head Head, id Samples) (err error) {
 	if s.state.Mean, err = meanFeatures(ctx, id, s.workers); err != nil {
 		return err
 	}
-	return s.Restored(head)
+	return s.Derive(head)
 }
 
-// Restored keeps the weights.
-func (s *nciScore) Restored(head Head) error {
+// Derive keeps the weights.
+func (s *nciScore) Derive(head Head) error {
 	s.weight = slices.Clone(head.Weight)
-	return checkLength("mean features", len(s.state.Mean), head.Dim)
+	return checkLength("mean features", len(s.state.Mean), head.FeatureDim)
 }
 
 func (s *nciScore) Score() func(*Block, []float64) {
 	centred := make([]float64, len(s.state.Mean))
 	return eachSample(func(b *Block, i int) float64 {
-		z := b.Sample(i)
+		z := b.FeaturesOf(i)
 		subtract(centred, z, s.state.Mean)
-		proximity := dot32(centred, s.weight[b.Prediction(i)*b.Dim:]) / max(norm(centred), tiny)
+		proximity := dot32(centred, s.weight[b.Prediction(i)*b.FeatureDim:]) / max(norm(centred), tiny)
 		return proximity + float64(s.a*norm1(z))
 	})
 }

@@ -46,8 +46,8 @@ func (s *necoScore) Fit(ctx context.Context, head Head, id Samples) (err error) 
 	if s.state.Deviation, err = deviations(ctx, id, s.state.Mean, s.workers); err != nil {
 		return err
 	}
-	moments, err := secondMoments(ctx, id.N, id.Dim, func(i int, x []float64) {
-		for d, v := range id.Features[i*id.Dim : (i+1)*id.Dim] {
+	moments, err := secondMoments(ctx, id.N, id.FeatureDim, func(i int, x []float64) {
+		for d, v := range id.Features[i*id.FeatureDim : (i+1)*id.FeatureDim] {
 			x[d] = float64(v)
 		}
 		s.standardise(x)
@@ -57,23 +57,23 @@ func (s *necoScore) Fit(ctx context.Context, head Head, id Samples) (err error) 
 	}
 	count := s.components
 	if count == 0 {
-		count = max(1, min(100, id.Dim/2))
+		count = max(1, min(100, id.FeatureDim/2))
 	}
-	main, _, err := principal(ctx, moments, id.Dim, count, s.workers)
+	main, _, err := principal(ctx, moments, id.FeatureDim, count, s.workers)
 	if err != nil {
 		return err
 	}
 	s.state.Basis = slices.Clone(main)
-	return s.Restored(head)
+	return s.Derive(head)
 }
 
 // deviations returns the standard deviation of each feature, shape [feature], and 1 for constant ones.
 func deviations(ctx context.Context, s Samples, mean []float64, workers int) ([]float64, error) {
-	out := make([]float64, s.Dim)
-	err := forEachBlock(ctx, s.Dim, 64, workers, func() func(lo, hi int) {
+	out := make([]float64, s.FeatureDim)
+	err := forEachBlock(ctx, s.FeatureDim, 64, workers, func() func(lo, hi int) {
 		return func(lo, hi int) {
 			for i := range s.N {
-				for d, v := range s.Features[i*s.Dim+lo : i*s.Dim+hi] {
+				for d, v := range s.Features[i*s.FeatureDim+lo : i*s.FeatureDim+hi] {
 					x := float64(v) - mean[lo+d]
 					out[lo+d] += float64(x * x)
 				}
@@ -95,30 +95,30 @@ func (s *necoScore) standardise(x []float64) {
 	}
 }
 
-// Restored lays out the basis.
-func (s *necoScore) Restored(head Head) error {
-	if len(s.state.Mean) != head.Dim || len(s.state.Deviation) != head.Dim || len(s.state.Basis)%head.Dim != 0 {
+// Derive lays out the basis.
+func (s *necoScore) Derive(head Head) error {
+	if len(s.state.Mean) != head.FeatureDim || len(s.state.Deviation) != head.FeatureDim || len(s.state.Basis)%head.FeatureDim != 0 {
 		return fmt.Errorf("expected means, deviations and components of %d features, got %d, %d and %d values",
-			head.Dim, len(s.state.Mean), len(s.state.Deviation), len(s.state.Basis))
+			head.FeatureDim, len(s.state.Mean), len(s.state.Deviation), len(s.state.Basis))
 	}
-	s.count = len(s.state.Basis) / head.Dim
-	s.basis = linalg.NewMatrix(s.state.Basis, s.count, head.Dim)
+	s.count = len(s.state.Basis) / head.FeatureDim
+	s.basis = linalg.NewMatrix(s.state.Basis, s.count, head.FeatureDim)
 	return nil
 }
 
 func (s *necoScore) Score() func(*Block, []float64) {
 	var x, along []float64
 	return func(b *Block, dst []float64) {
-		if len(x) < b.N*b.Dim {
-			x, along = make([]float64, b.N*b.Dim), make([]float64, b.N*s.count)
+		if len(x) < b.N*b.FeatureDim {
+			x, along = make([]float64, b.N*b.FeatureDim), make([]float64, b.N*s.count)
 		}
 		copy(x, b.Features())
 		for i := range b.N {
-			s.standardise(x[i*b.Dim : (i+1)*b.Dim])
+			s.standardise(x[i*b.FeatureDim : (i+1)*b.FeatureDim])
 		}
-		err := s.basis.MulTransposed(context.Background(), along[:b.N*s.count], x[:b.N*b.Dim], b.N, 1)
+		err := s.basis.MulTransposed(context.Background(), along[:b.N*s.count], x[:b.N*b.FeatureDim], b.N, 1)
 		for i := range dst {
-			dst[i] = norm(along[i*s.count:(i+1)*s.count]) / max(norm(x[i*b.Dim:(i+1)*b.Dim]), tiny)
+			dst[i] = norm(along[i*s.count:(i+1)*s.count]) / max(norm(x[i*b.FeatureDim:(i+1)*b.FeatureDim]), tiny)
 			if s.byLogit {
 				dst[i] *= slices.Max(b.LogitsOf(i))
 			}

@@ -15,10 +15,10 @@ type literalComponents struct {
 }
 
 func componentsOf(q problem) literalComponents {
-	c := literalComponents{mean: meanOf(q.fit, everyone), deviation: make([]float64, q.fit.Dim)}
+	c := literalComponents{mean: meanOf(q.fit, everyone), deviation: make([]float64, q.fit.FeatureDim)}
 	var rows [][]float64
 	for n := range q.fit.N {
-		rows = append(rows, minus(row(q.fit.Features, n, q.fit.Dim), c.mean))
+		rows = append(rows, minus(row(q.fit.Features, n, q.fit.FeatureDim), c.mean))
 	}
 	for d := range c.deviation {
 		var sum float64
@@ -42,9 +42,9 @@ func init() {
 		c := once("neco", q, func() literalComponents { return componentsOf(q) })
 		count := int(params["dim"])
 		if count == 0 {
-			count = max(1, min(100, q.fit.Dim/2))
+			count = max(1, min(100, q.fit.FeatureDim/2))
 		}
-		s := minus(row(q.test.Features, i, q.test.Dim), c.mean)
+		s := minus(row(q.test.Features, i, q.test.FeatureDim), c.mean)
 		for d := range s {
 			s[d] /= c.deviation[d]
 		}

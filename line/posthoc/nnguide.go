@@ -37,7 +37,7 @@ func (s *nnguideScore) Fit(ctx context.Context, _ Head, id Samples) (err error) 
 		return err
 	}
 	s.state.Bank = slices.Clone(id.Features)
-	return s.setBank(ctx, id.Dim)
+	return s.setBank(ctx, id.FeatureDim)
 }
 
 func (s *nnguideScore) setBank(ctx context.Context, dim int) (err error) {
@@ -45,15 +45,15 @@ func (s *nnguideScore) setBank(ctx context.Context, dim int) (err error) {
 	return err
 }
 
-// Restored lays out the bank.
-func (s *nnguideScore) Restored(head Head) error {
-	if err := checkBank(s.state.Bank, head.Dim); err != nil {
+// Derive lays out the bank.
+func (s *nnguideScore) Derive(head Head) error {
+	if err := checkBank(s.state.Bank, head.FeatureDim); err != nil {
 		return err
 	}
-	if err := checkLength("energies", len(s.state.Energy), len(s.state.Bank)/head.Dim); err != nil {
+	if err := checkLength("energies", len(s.state.Energy), len(s.state.Bank)/head.FeatureDim); err != nil {
 		return err
 	}
-	return s.setBank(context.Background(), head.Dim)
+	return s.setBank(context.Background(), head.FeatureDim)
 }
 
 func (s *nnguideScore) Score() func(*Block, []float64) {

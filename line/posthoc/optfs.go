@@ -49,7 +49,7 @@ func (s *optFSScore) Fit(ctx context.Context, head Head, id Samples) (err error)
 	classes := id.Predictions()
 	theta, err := sumOver(ctx, id.N, optFSBins, s.workers, func() func([]float64, int) {
 		return func(sum []float64, i int) {
-			w := head.Weight[classes[i]*head.Dim:][:head.Dim]
+			w := head.Weight[classes[i]*head.FeatureDim:][:head.FeatureDim]
 			for d, v := range id.features(i) {
 				if b := bin(float64(v)); b >= 0 {
 					sum[b] += float64(float64(w[d]) * float64(v))
@@ -71,11 +71,11 @@ func (s *optFSScore) Fit(ctx context.Context, head Head, id Samples) (err error)
 		}
 	}
 	s.state.Theta = theta
-	return s.Restored(head)
+	return s.Derive(head)
 }
 
-// Restored checks the number of bins and keeps the weights.
-func (s *optFSScore) Restored(head Head) error {
+// Derive checks the number of bins and keeps the weights.
+func (s *optFSScore) Derive(head Head) error {
 	if len(s.state.Theta) != optFSBins {
 		return fmt.Errorf("expected %d bins, got %d", optFSBins, len(s.state.Theta))
 	}
@@ -87,9 +87,9 @@ func (s *optFSScore) Restored(head Head) error {
 func (s *optFSScore) Score() func(*Block, []float64) {
 	bin := binsOf(s.state.Low, s.state.High, optFSBins)
 	return eachSample(func(b *Block, i int) float64 {
-		w := s.head.Weight[b.Prediction(i)*b.Dim:][:b.Dim]
+		w := s.head.Weight[b.Prediction(i)*b.FeatureDim:][:b.FeatureDim]
 		var sum float64
-		for d, v := range b.Sample(i) {
+		for d, v := range b.FeaturesOf(i) {
 			if at := bin(v); at >= 0 {
 				sum += float64(float64(float64(w[d])*v) * s.state.Theta[at])
 			}

@@ -9,11 +9,11 @@ import (
 // origin returns u = -W^+ b, shape [feature]: the shortest features among those whose logits are nearest to zero.
 // Singular values of W of at most max(K, D) epsilon times the largest count as zero.
 func origin(h Head) ([]float64, error) {
-	w, b := mat.NewDense(h.Classes, h.Dim, widen(h.Weight)), mat.NewVecDense(h.Classes, widen(h.Bias))
+	w, b := mat.NewDense(h.Classes, h.FeatureDim, widen(h.Weight)), mat.NewVecDense(h.Classes, widen(h.Bias))
 	b.ScaleVec(-1, b)
-	u := mat.NewVecDense(h.Dim, nil)
+	u := mat.NewVecDense(h.FeatureDim, nil)
 	const well = 1e8 // condition numbers up to which no singular value is near the cut-off, and solving loses no more than it must
-	if h.Classes <= h.Dim {
+	if h.Classes <= h.FeatureDim {
 		var lq mat.LQ
 		lq.Factorize(w)
 		if lq.Cond() < well && lq.SolveVecTo(u, false, b) == nil {
@@ -30,7 +30,7 @@ func origin(h Head) ([]float64, error) {
 	if !svd.Factorize(w, mat.SVDThin) {
 		return nil, fmt.Errorf("the singular values of the head's weights were not found")
 	}
-	if rank := svd.Rank(float64(max(h.Classes, h.Dim)) * epsilon); rank > 0 {
+	if rank := svd.Rank(float64(max(h.Classes, h.FeatureDim)) * epsilon); rank > 0 {
 		svd.SolveVecTo(u, b, rank)
 	}
 	return u.RawVector().Data, nil

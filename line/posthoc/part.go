@@ -4,7 +4,7 @@ import "context"
 
 // Shaper is the part of a detector that changes features, logits or head before a score is taken: ReAct, ASH, DICE.
 // Shapers are fitted to samples as the network gives them, whatever shapers stand before them in a composition, unless
-// one of those is a [Pooler].
+// one of those is a [FeatureReplacer].
 type Shaper interface {
 	// Fit learns what Shape needs, replacing what an earlier Fit learned; head and id are not kept.
 	Fit(ctx context.Context, head Head, id Samples) error
@@ -12,9 +12,9 @@ type Shaper interface {
 	Shape() func(b *Block)
 }
 
-// Pooler is implemented by shapers that replace the features by others, such as another pooling of the feature map. In
+// FeatureReplacer is implemented by shapers that replace the features by others, such as another pooling of the feature map. In
 // a composition they come first wherever they are named, and what follows is fitted to what they make.
-type Pooler interface{ Pools() }
+type FeatureReplacer interface{ ReplacesFeatures() }
 
 // Scorer is the part of a detector that turns features and logits into a score.
 type Scorer interface {
@@ -60,7 +60,7 @@ type scoreEach struct {
 func (s scoreEach) Score() func(*Block, []float64) {
 	return func(b *Block, dst []float64) {
 		for i := range b.N {
-			dst[i] = s.score(b.Sample(i), b.LogitsOf(i))
+			dst[i] = s.score(b.FeaturesOf(i), b.LogitsOf(i))
 		}
 	}
 }

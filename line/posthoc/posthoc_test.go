@@ -78,7 +78,7 @@ func realistic(classes, features, fit, test int) problem {
 		}
 		return out
 	}
-	head := posthoc.Head{Classes: classes, Dim: features, Weight: normal(classes*features, 0.3), Bias: normal(classes, 0.1)}
+	head := posthoc.Head{Classes: classes, FeatureDim: features, Weight: normal(classes*features, 0.3), Bias: normal(classes, 0.1)}
 	relu := func(n int) []float32 {
 		z := normal(n, 0.5)
 		for i := range z {
@@ -156,7 +156,7 @@ func TestFitOwnsWhatItLearned(t *testing.T) {
 
 // Logits far outside the range of exp.
 func TestLargeLogits(t *testing.T) {
-	s := posthoc.Samples{N: 2, Dim: 1, Classes: 2, Features: []float32{0, 0}, Logits: []float32{2000, 1999, -3000, -3000}}
+	s := posthoc.Samples{N: 2, FeatureDim: 1, Classes: 2, Features: []float32{0, 0}, Logits: []float32{2000, 1999, -3000, -3000}}
 	for name, want := range map[string][]float64{
 		"msp":      {1 / (1 + math.Exp(-1)), 0.5},
 		"maxlogit": {2000, -3000},
@@ -263,7 +263,7 @@ func TestValidate(t *testing.T) {
 	inf := float32(math.Inf(-1))
 	good := func() posthoc.Samples {
 		return posthoc.Samples{
-			N: 2, Dim: 2, Classes: 3, Features: make([]float32, 4), Logits: make([]float32, 6), Labels: []int{-1, 2},
+			N: 2, FeatureDim: 2, Classes: 3, Features: make([]float32, 4), Logits: make([]float32, 6), Labels: []int{-1, 2},
 		}
 	}
 	require.NoError(t, good().Validate())
@@ -284,25 +284,25 @@ func TestValidate(t *testing.T) {
 	}
 	for want, h := range map[string]posthoc.Head{
 		"the network has no linear last layer":                          {Classes: 1},
-		"head of 0 classes and 2 features":                              {Dim: 2},
-		"head weight has 1 values, expected 1 classes x 2 features = 2": {Classes: 1, Dim: 2, Weight: make([]float32, 1)},
-		"head bias has 0 values for 1 classes":                          {Classes: 1, Dim: 1, Weight: make([]float32, 1)},
+		"head of 0 classes and 2 features":                              {FeatureDim: 2},
+		"head weight has 1 values, expected 1 classes x 2 features = 2": {Classes: 1, FeatureDim: 2, Weight: make([]float32, 1)},
+		"head bias has 0 values for 1 classes":                          {Classes: 1, FeatureDim: 1, Weight: make([]float32, 1)},
 		"head weight of class 1, feature 0 is -Inf": {
-			Classes: 2, Dim: 2, Weight: []float32{0, 0, inf, 0}, Bias: make([]float32, 2)},
-		"head bias of class 1 is -Inf": {Classes: 2, Dim: 1, Weight: make([]float32, 2), Bias: []float32{0, inf}},
+			Classes: 2, FeatureDim: 2, Weight: []float32{0, 0, inf, 0}, Bias: make([]float32, 2)},
+		"head bias of class 1 is -Inf": {Classes: 2, FeatureDim: 1, Weight: make([]float32, 2), Bias: []float32{0, inf}},
 	} {
 		assert.ErrorContains(t, h.Validate(), want)
 	}
 }
 
 func ExampleNew() {
-	head := posthoc.Head{Classes: 2, Dim: 3, Weight: []float32{1, 0, 0, 0, 1, 0.5}, Bias: []float32{0, 0}}
+	head := posthoc.Head{Classes: 2, FeatureDim: 3, Weight: []float32{1, 0, 0, 0, 1, 0.5}, Bias: []float32{0, 0}}
 	id := posthoc.Samples{
-		N: 2, Dim: 3, Classes: 2,
+		N: 2, FeatureDim: 3, Classes: 2,
 		Features: []float32{4, 0, 1, 0, 5, 1},
 		Logits:   []float32{4, 0.5, 0, 5.5},
 	}
-	odd := posthoc.Samples{N: 1, Dim: 3, Classes: 2, Features: []float32{1, 1, 9}, Logits: []float32{1, 5.5}}
+	odd := posthoc.Samples{N: 1, FeatureDim: 3, Classes: 2, Features: []float32{1, 1, 9}, Logits: []float32{1, 5.5}}
 
 	for _, name := range []string{"msp", "react"} {
 		m, err := posthoc.New(name, posthoc.Options{Params: map[string]float64{}})

@@ -35,14 +35,14 @@ func init() {
 		return lse(affine(q.head, extraRow(q.test, "map.max", i), nil))
 	}
 	literals["davis"] = func(p map[string]float64, q problem, i int) float64 {
-		z := row(q.test.Features, i, q.test.Dim)
+		z := row(q.test.Features, i, q.test.FeatureDim)
 		for d, s := range extraRow(q.test, "map.std", i) {
 			z[d] += p["gamma"] * s
 		}
 		return lse(affine(q.head, z, nil))
 	}
 	literals["adascale-a"] = func(p map[string]float64, q problem, i int) float64 {
-		z, ratio := row(q.test.Features, i, q.test.Dim), literalAdascale(p, q, i)
+		z, ratio := row(q.test.Features, i, q.test.FeatureDim), literalAdascale(p, q, i)
 		for d := range z {
 			z[d] *= math.Exp(ratio)
 		}
@@ -74,8 +74,8 @@ func literalAdascale(p map[string]float64, q problem, i int) float64 {
 		return r
 	}
 	moved := func(s posthoc.Samples, i int) float64 {
-		z, c := row(s.Features, i, s.Dim), extraRow(s, name, i)
-		k1, k2 := max(1, int(float64(s.Dim)*p["k1"]/100)), max(1, int(float64(s.Dim)*p["k2"]/100))
+		z, c := row(s.Features, i, s.FeatureDim), extraRow(s, name, i)
+		k1, k2 := max(1, int(float64(s.FeatureDim)*p["k1"]/100)), max(1, int(float64(s.FeatureDim)*p["k2"]/100))
 		var sum float64
 		for d, r := range ranks(z) {
 			if r < k1 {
@@ -94,7 +94,7 @@ func literalAdascale(p map[string]float64, q problem, i int) float64 {
 		}
 	}
 	percent := p["p_min"] + (1-below/float64(q.fit.N))*(p["p_max"]-p["p_min"])
-	z := row(q.test.Features, i, q.test.Dim)
+	z := row(q.test.Features, i, q.test.FeatureDim)
 	keep := max(1, len(z)-int(math.RoundToEven(float64(len(z))*percent/100)))
 	var s1, s2 float64
 	for d, r := range ranks(z) {

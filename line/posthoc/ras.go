@@ -27,8 +27,8 @@ type rasShaper struct {
 func (s *rasShaper) State() any { return &s.state }
 
 func (s *rasShaper) Fit(ctx context.Context, _ Head, id Samples) (err error) {
-	s.state.Curve, err = sumOver(ctx, id.N, id.Dim, s.workers, func() func([]float64, int) {
-		sorted := make([]float32, id.Dim)
+	s.state.Curve, err = sumOver(ctx, id.N, id.FeatureDim, s.workers, func() func([]float64, int) {
+		sorted := make([]float32, id.FeatureDim)
 		return func(sum []float64, i int) {
 			copy(sorted, id.features(i))
 			slices.Sort(sorted)
@@ -43,10 +43,10 @@ func (s *rasShaper) Fit(ctx context.Context, _ Head, id Samples) (err error) {
 	return err
 }
 
-// Restored checks the length of the curve.
-func (s *rasShaper) Restored(head Head) error {
-	if len(s.state.Curve) != head.Dim {
-		return fmt.Errorf("expected means of %d ranks, got %d", head.Dim, len(s.state.Curve))
+// Derive checks the length of the curve.
+func (s *rasShaper) Derive(head Head) error {
+	if len(s.state.Curve) != head.FeatureDim {
+		return fmt.Errorf("expected means of %d ranks, got %d", head.FeatureDim, len(s.state.Curve))
 	}
 	return nil
 }
@@ -59,7 +59,7 @@ func (s *rasShaper) Shape() func(*Block) {
 	order := make([]feature, len(s.state.Curve))
 	return func(b *Block) {
 		for i := range b.N {
-			z := b.Sample(i)
+			z := b.FeaturesOf(i)
 			for d, v := range z {
 				order[d] = feature{v, d}
 			}
@@ -76,6 +76,6 @@ func (s *rasShaper) Shape() func(*Block) {
 				z[f.index] = s.state.Curve[rank]
 			}
 		}
-		b.Changed()
+		b.FeaturesChanged()
 	}
 }

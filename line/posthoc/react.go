@@ -37,6 +37,6 @@ func (s *reactShaper) Shape() func(*Block) {
 		for i, v := range z {
 			z[i] = min(v, s.state.Threshold)
 		}
-		b.Changed()
+		b.FeaturesChanged()
 	}
 }

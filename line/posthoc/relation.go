@@ -45,19 +45,19 @@ func (s *relationScore) Fit(ctx context.Context, head Head, id Samples) error {
 	return s.derive(ctx, head)
 }
 
-// Restored derives norms and probabilities.
-func (s *relationScore) Restored(head Head) error {
-	if err := checkBank(s.state.Bank, head.Dim); err != nil {
+// Derive derives norms and probabilities.
+func (s *relationScore) Derive(head Head) error {
+	if err := checkBank(s.state.Bank, head.FeatureDim); err != nil {
 		return err
 	}
-	if err := checkLength("logits", len(s.state.Logits), len(s.state.Bank)/head.Dim*head.Classes); err != nil {
+	if err := checkLength("logits", len(s.state.Logits), len(s.state.Bank)/head.FeatureDim*head.Classes); err != nil {
 		return err
 	}
 	return s.derive(context.Background(), head)
 }
 
 func (s *relationScore) derive(ctx context.Context, head Head) (err error) {
-	if s.rows, err = newUnitRows(ctx, s.state.Bank, head.Dim, nil, s.workers); err != nil {
+	if s.rows, err = newUnitRows(ctx, s.state.Bank, head.FeatureDim, nil, s.workers); err != nil {
 		return err
 	}
 	s.classes, s.p, s.energy = head.Classes, make([]float32, len(s.state.Logits)), make([]float64, len(s.rows.scale))
@@ -100,7 +100,7 @@ func (s *relationScore) Score() func(*Block, []float64) {
 				if both*(1+off) <= s.threshold {
 					continue
 				}
-				cosine := max(s.rows.inner(u[i*b.Dim:(i+1)*b.Dim], first+j), 0)
+				cosine := max(s.rows.inner(u[i*b.FeatureDim:(i+1)*b.FeatureDim], first+j), 0)
 				if cosine*both*(1+off) <= s.threshold {
 					continue
 				}

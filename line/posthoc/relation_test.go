@@ -17,9 +17,9 @@ func init() {
 	}
 	literals["relation"] = func(params map[string]float64, q problem, i int) float64 {
 		var sum float64
-		p, u := softmax(row(q.test.Logits, i, q.test.Classes)), unit(row(q.test.Features, i, q.test.Dim))
+		p, u := softmax(row(q.test.Logits, i, q.test.Classes)), unit(row(q.test.Features, i, q.test.FeatureDim))
 		for n := range q.fit.N {
-			similarity := math.Max(inner(u, unit(row(q.fit.Features, n, q.fit.Dim))), 0) *
+			similarity := math.Max(inner(u, unit(row(q.fit.Features, n, q.fit.FeatureDim))), 0) *
 				inner(p, softmax(row(q.fit.Logits, n, q.fit.Classes)))
 			if similarity > params["threshold"] {
 				sum += math.Pow(similarity, params["pow"])

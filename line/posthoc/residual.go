@@ -41,8 +41,8 @@ func (s *residualScore) Fit(ctx context.Context, head Head, id Samples) (err err
 	if s.state.Origin, err = origin(head); err != nil {
 		return err
 	}
-	moments, err := secondMoments(ctx, id.N, id.Dim, func(i int, x []float64) {
-		for d, v := range id.Features[i*id.Dim : (i+1)*id.Dim] {
+	moments, err := secondMoments(ctx, id.N, id.FeatureDim, func(i int, x []float64) {
+		for d, v := range id.Features[i*id.FeatureDim : (i+1)*id.FeatureDim] {
 			x[d] = float64(v) - s.state.Origin[d]
 		}
 	}, s.workers)
@@ -52,31 +52,31 @@ func (s *residualScore) Fit(ctx context.Context, head Head, id Samples) (err err
 	count := s.principal
 	switch {
 	case count > 0:
-	case id.Dim >= 2048:
+	case id.FeatureDim >= 2048:
 		count = 1000
-	case id.Dim >= 768:
+	case id.FeatureDim >= 768:
 		count = 512
 	default:
-		count = id.Dim / 2
+		count = id.FeatureDim / 2
 	}
-	_, rest, err := principal(ctx, moments, id.Dim, count, s.workers)
+	_, rest, err := principal(ctx, moments, id.FeatureDim, count, s.workers)
 	if err != nil {
 		return err
 	}
 	s.state.Basis = slices.Clone(rest)
-	return s.Restored(head)
+	return s.Derive(head)
 }
 
-// Restored lays out the basis.
-func (s *residualScore) Restored(head Head) error {
-	if err := checkLength("origin", len(s.state.Origin), head.Dim); err != nil {
+// Derive lays out the basis.
+func (s *residualScore) Derive(head Head) error {
+	if err := checkLength("origin", len(s.state.Origin), head.FeatureDim); err != nil {
 		return err
 	}
-	if len(s.state.Basis)%head.Dim != 0 {
-		return fmt.Errorf("expected directions of %d features, got %d values", head.Dim, len(s.state.Basis))
+	if len(s.state.Basis)%head.FeatureDim != 0 {
+		return fmt.Errorf("expected directions of %d features, got %d values", head.FeatureDim, len(s.state.Basis))
 	}
-	s.directions = len(s.state.Basis) / head.Dim
-	s.basis = linalg.NewMatrix(s.state.Basis, s.directions, head.Dim)
+	s.directions = len(s.state.Basis) / head.FeatureDim
+	s.basis = linalg.NewMatrix(s.state.Basis, s.directions, head.FeatureDim)
 	return nil
 }
 

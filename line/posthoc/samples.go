@@ -13,10 +13,10 @@ type Head = nets.Head
 
 // Samples is what a network says of N inputs.
 type Samples struct {
-	N, Dim, Classes int       // Dim is 0 for a network without penultimate features
-	Features        []float32 // penultimate features, shape [sample, feature], row-major
-	Logits          []float32 // shape [sample, class], row-major; W z + b without any clipping or masking
-	Labels          []int     // shape [sample], -1 where unknown; nil means all unknown
+	N, FeatureDim, Classes int       // FeatureDim is 0 for a network without penultimate features
+	Features               []float32 // penultimate features, shape [sample, feature], row-major
+	Logits                 []float32 // shape [sample, class], row-major; W z + b without any clipping or masking
+	Labels                 []int     // shape [sample], -1 where unknown; nil means all unknown
 	// Extra holds further values of each sample by name, for methods that need them: statistics of a feature map, logits
 	// of a changed input. A method tells which of them it needs by its method Needs, see [Needing].
 	Extra map[string]Extra
@@ -38,11 +38,11 @@ func (s Samples) validate() error {
 	switch {
 	case s.N < 1:
 		return fmt.Errorf("%d samples, expected at least 1", s.N)
-	case s.Classes < 1 || s.Dim < 0:
-		return fmt.Errorf("samples of %d classes and %d features, expected at least 1 class", s.Classes, s.Dim)
-	case len(s.Features) != s.N*s.Dim:
+	case s.Classes < 1 || s.FeatureDim < 0:
+		return fmt.Errorf("samples of %d classes and %d features, expected at least 1 class", s.Classes, s.FeatureDim)
+	case len(s.Features) != s.N*s.FeatureDim:
 		return fmt.Errorf("features have %d values, expected %d samples x %d features = %d",
-			len(s.Features), s.N, s.Dim, s.N*s.Dim)
+			len(s.Features), s.N, s.FeatureDim, s.N*s.FeatureDim)
 	case len(s.Logits) != s.N*s.Classes:
 		return fmt.Errorf("logits have %d values, expected %d samples x %d classes = %d",
 			len(s.Logits), s.N, s.Classes, s.N*s.Classes)
@@ -50,7 +50,7 @@ func (s Samples) validate() error {
 		return fmt.Errorf("%d labels for %d samples", len(s.Labels), s.N)
 	}
 	if i := mathx.FirstNotFinite(s.Features); i >= 0 {
-		return fmt.Errorf("sample %d: feature %d is %v", i/s.Dim, i%s.Dim, s.Features[i])
+		return fmt.Errorf("sample %d: feature %d is %v", i/s.FeatureDim, i%s.FeatureDim, s.Features[i])
 	}
 	if i := mathx.FirstNotFinite(s.Logits); i >= 0 {
 		return fmt.Errorf("sample %d: logit of class %d is %v", i/s.Classes, i%s.Classes, s.Logits[i])
@@ -90,9 +90,9 @@ func (s Samples) Predictions() []int {
 
 // Subset returns the samples at the given positions, by copy.
 func (s Samples) Subset(indices []int) Samples {
-	out := Samples{N: len(indices), Dim: s.Dim, Classes: s.Classes}
+	out := Samples{N: len(indices), FeatureDim: s.FeatureDim, Classes: s.Classes}
 	for _, i := range indices {
-		out.Features = append(out.Features, s.Features[i*s.Dim:(i+1)*s.Dim]...)
+		out.Features = append(out.Features, s.Features[i*s.FeatureDim:(i+1)*s.FeatureDim]...)
 		out.Logits = append(out.Logits, s.Logits[i*s.Classes:(i+1)*s.Classes]...)
 		if s.Labels != nil {
 			out.Labels = append(out.Labels, s.Labels[i])

@@ -17,7 +17,7 @@ func TestReferenceScores(t *testing.T) {
 	require.NoError(t, err)
 	reference, err := npyz.ReadNpz(sharedtest.Path(t, "reference", "cifar10_densenet_scores.npz"))
 	require.NoError(t, err)
-	s := posthoc.Samples{N: 64, Dim: 342, Classes: 10}
+	s := posthoc.Samples{N: 64, FeatureDim: 342, Classes: 10}
 	s.Features, err = probe.Float32("features", 64, 342)
 	require.NoError(t, err)
 	s.Logits, err = probe.Float32("logits", 64, 10)

@@ -39,20 +39,20 @@ func (s *sheScore) Fit(ctx context.Context, head Head, id Samples) error {
 	}
 	for c, n := range counts {
 		if n == 0 {
-			copy(patterns[c*id.Dim:], of[c*id.Dim:(c+1)*id.Dim])
+			copy(patterns[c*id.FeatureDim:], of[c*id.FeatureDim:(c+1)*id.FeatureDim])
 		}
 	}
 	s.state.Patterns = patterns
-	return s.Restored(head)
+	return s.Derive(head)
 }
 
-// Restored checks the patterns.
-func (s *sheScore) Restored(head Head) error {
-	return checkLength("patterns", len(s.state.Patterns), head.Classes*head.Dim)
+// Derive checks the patterns.
+func (s *sheScore) Derive(head Head) error {
+	return checkLength("patterns", len(s.state.Patterns), head.Classes*head.FeatureDim)
 }
 
 func (s *sheScore) Score() func(*Block, []float64) {
 	return eachSample(func(b *Block, i int) float64 {
-		return dot(b.Sample(i), s.state.Patterns[b.Prediction(i)*b.Dim:][:b.Dim])
+		return dot(b.FeaturesOf(i), s.state.Patterns[b.Prediction(i)*b.FeatureDim:][:b.FeatureDim])
 	})
 }

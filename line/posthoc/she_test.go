@@ -10,6 +10,6 @@ func init() {
 		if pattern == nil {
 			return 0
 		}
-		return inner(row(q.test.Features, i, q.test.Dim), pattern)
+		return inner(row(q.test.Features, i, q.test.FeatureDim), pattern)
 	}
 }

@@ -73,19 +73,19 @@ func Restore(m Method, head Head, state map[string]any) error {
 		return err
 	}
 	for _, p := range c.parts() {
-		if r, ok := p.part.(Restored); ok {
-			if err := r.Restored(head); err != nil {
+		if r, ok := p.part.(Deriver); ok {
+			if err := r.Derive(head); err != nil {
 				return c.partError(p.name, err)
 			}
 		}
 	}
-	c.head, c.classes, c.dim, c.fitted = newDense(head), head.Classes, head.Dim, true
+	c.head, c.classes, c.dim, c.fitted = newDense(head), head.Classes, head.FeatureDim, true
 	return nil
 }
 
-// Restored is implemented by stateful parts that derive something from their state and head, or check the lengths of
+// Deriver is implemented by stateful parts that derive something from their state and head, or check the lengths of
 // what a file gave: it is called once the state has been set.
-type Restored interface{ Restored(head Head) error }
+type Deriver interface{ Derive(head Head) error }
 
 // eachState visits the fields of all states in their order.
 func (m *composed) eachState(visit func(name string, field reflect.Value) error) error {

@@ -34,7 +34,7 @@ func sumOver(ctx context.Context, n, width, workers int, start func() func(sum [
 }
 
 // features returns the features of sample i, shape [feature], not copied.
-func (s Samples) features(i int) []float32 { return s.Features[i*s.Dim:][:s.Dim] }
+func (s Samples) features(i int) []float32 { return s.Features[i*s.FeatureDim:][:s.FeatureDim] }
 
 // logits writes the logits of sample i to dst, shape [class], and returns it.
 func (s Samples) logits(dst []float64, i int) []float64 {

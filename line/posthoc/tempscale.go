@@ -42,8 +42,8 @@ func (s *tempScore) Fit(ctx context.Context, _ Head, id Samples) error {
 	return err
 }
 
-// Restored checks the temperature.
-func (s *tempScore) Restored(Head) error {
+// Derive checks the temperature.
+func (s *tempScore) Derive(Head) error {
 	if t := s.state.Temperature; !(t > 0) || math.IsInf(t, 1) {
 		return fmt.Errorf("expected a temperature above 0, got %v", t)
 	}

@@ -39,15 +39,15 @@ func (s *vimScore) Fit(ctx context.Context, head Head, id Samples) error {
 		own += norm(widen(head.Bias)) / size
 	}
 	err := forEachBlock(ctx, id.N, 192, s.space.workers, func() func(lo, hi int) {
-		z, lengths := make([]float64, 192*id.Dim), s.space.lengths()
+		z, lengths := make([]float64, 192*id.FeatureDim), s.space.lengths()
 		return func(lo, hi int) {
-			for i, v := range id.Features[lo*id.Dim : hi*id.Dim] {
+			for i, v := range id.Features[lo*id.FeatureDim : hi*id.FeatureDim] {
 				z[i] = float64(v)
 			}
 			for i := lo; i < hi; i++ {
-				far[i] = norm(z[(i-lo)*id.Dim:(i-lo+1)*id.Dim]) + own
+				far[i] = norm(z[(i-lo)*id.FeatureDim:(i-lo+1)*id.FeatureDim]) + own
 			}
-			if err := lengths(left[lo:hi], z[:(hi-lo)*id.Dim], hi-lo); err != nil {
+			if err := lengths(left[lo:hi], z[:(hi-lo)*id.FeatureDim], hi-lo); err != nil {
 				panic(err) // lengths made here
 			}
 		}
@@ -64,16 +64,16 @@ func (s *vimScore) Fit(ctx context.Context, head Head, id Samples) error {
 		top, sumFar, sumLeft = top+best, sumFar+far[i], sumLeft+left[i]
 	}
 	s.state.Weight = 0
-	if sumLeft > noise(id.Dim, sumFar) {
+	if sumLeft > noise(id.FeatureDim, sumFar) {
 		s.state.Weight = top / sumLeft
 	}
 	return nil
 }
 
-// Restored lays out the basis.
-func (s *vimScore) Restored(head Head) error {
+// Derive lays out the basis.
+func (s *vimScore) Derive(head Head) error {
 	s.space.state = residualState{s.state.Origin, s.state.Basis}
-	return s.space.Restored(head)
+	return s.space.Derive(head)
 }
 
 func (s *vimScore) Score() func(*Block, []float64) {

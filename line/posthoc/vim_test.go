@@ -26,7 +26,7 @@ type literalSpace struct {
 }
 
 func spaceOf(q problem) literalSpace {
-	classes, dim := q.head.Classes, q.head.Dim
+	classes, dim := q.head.Classes, q.head.FeatureDim
 	w := mat.NewDense(classes, dim, row(q.head.Weight, 0, classes*dim))
 	var svd mat.SVD
 	if !svd.Factorize(w, mat.SVDFull) {
@@ -87,14 +87,14 @@ func init() {
 	tolerance["vim"], tolerance["residual"] = 1e-8, 1e-8
 	literals["residual"] = func(params map[string]float64, q problem, i int) float64 {
 		s := once("vim", q, func() literalSpace { return spaceOf(q) })
-		return -s.left(row(q.test.Features, i, q.test.Dim), principalCount(params, q.fit.Dim))
+		return -s.left(row(q.test.Features, i, q.test.FeatureDim), principalCount(params, q.fit.FeatureDim))
 	}
 	literals["vim"] = func(params map[string]float64, q problem, i int) float64 {
-		s, count := once("vim", q, func() literalSpace { return spaceOf(q) }), principalCount(params, q.fit.Dim)
+		s, count := once("vim", q, func() literalSpace { return spaceOf(q) }), principalCount(params, q.fit.FeatureDim)
 		scale := once("vim scale", withParam(q, params["dim"]), func() float64 {
 			var top, left, far float64
 			for n := range q.fit.N {
-				z := row(q.fit.Features, n, q.fit.Dim)
+				z := row(q.fit.Features, n, q.fit.FeatureDim)
 				top += slices.Max(row(q.fit.Logits, n, q.fit.Classes))
 				left += s.left(z, count)
 				far += power(z, 2) + power(s.u, 2)
@@ -102,12 +102,12 @@ func init() {
 					far += power(row(q.head.Bias, 0, q.head.Classes), 2) / size
 				}
 			}
-			if left <= math.Max(float64(q.fit.Dim), 64)*0x1p-52*far {
+			if left <= math.Max(float64(q.fit.FeatureDim), 64)*0x1p-52*far {
 				return 0
 			}
 			return top / left
 		})
-		return stableLSE(row(q.test.Logits, i, q.test.Classes)) - scale*s.left(row(q.test.Features, i, q.test.Dim), count)
+		return stableLSE(row(q.test.Logits, i, q.test.Classes)) - scale*s.left(row(q.test.Features, i, q.test.FeatureDim), count)
 	}
 }
 

@@ -59,7 +59,7 @@ func newVRAShaper(p map[string]float64, workers int) (*vraShaper, error) {
 func (s *vraShaper) State() any { return &s.state }
 
 func (s *vraShaper) Fit(ctx context.Context, _ Head, id Samples) error {
-	s.state.Low, s.state.High = slices.Repeat([]float64{s.lo}, id.Dim), slices.Repeat([]float64{s.hi}, id.Dim)
+	s.state.Low, s.state.High = slices.Repeat([]float64{s.lo}, id.FeatureDim), slices.Repeat([]float64{s.hi}, id.FeatureDim)
 	if s.constants {
 		return nil
 	}
@@ -72,10 +72,10 @@ func (s *vraShaper) Fit(ctx context.Context, _ Head, id Samples) error {
 	})
 }
 
-// Restored checks the lengths of the bounds.
-func (s *vraShaper) Restored(head Head) error {
-	if len(s.state.Low) != head.Dim || len(s.state.High) != head.Dim {
-		return fmt.Errorf("expected bounds of %d neurons, got %d and %d", head.Dim, len(s.state.Low), len(s.state.High))
+// Derive checks the lengths of the bounds.
+func (s *vraShaper) Derive(head Head) error {
+	if len(s.state.Low) != head.FeatureDim || len(s.state.High) != head.FeatureDim {
+		return fmt.Errorf("expected bounds of %d neurons, got %d and %d", head.FeatureDim, len(s.state.Low), len(s.state.High))
 	}
 	return nil
 }
@@ -83,7 +83,7 @@ func (s *vraShaper) Restored(head Head) error {
 func (s *vraShaper) Shape() func(*Block) {
 	return func(b *Block) {
 		for i := range b.N {
-			z := b.Sample(i)
+			z := b.FeaturesOf(i)
 			for d, v := range z {
 				if v < s.state.Low[d] {
 					z[d] = 0
@@ -92,7 +92,7 @@ func (s *vraShaper) Shape() func(*Block) {
 				}
 			}
 		}
-		b.Changed()
+		b.FeaturesChanged()
 	}
 }
 
@@ -100,8 +100,8 @@ func (s *vraShaper) Shape() func(*Block) {
 // at once.
 func eachNeuron(ctx context.Context, s Samples, workers int, use func(d int, values []float32) error) error {
 	const group = 16 // neurons whose values are gathered in one pass: a cache line of each sample
-	errs := make([]error, s.Dim)
-	err := forEachBlock(ctx, s.Dim, group, workers, func() func(lo, hi int) {
+	errs := make([]error, s.FeatureDim)
+	err := forEachBlock(ctx, s.FeatureDim, group, workers, func() func(lo, hi int) {
 		columns := make([]float32, group*s.N)
 		return func(lo, hi int) {
 			for i := range s.N {
@@ -131,7 +131,7 @@ type quadraticScore struct {
 func (s quadraticScore) Score() func(*Block, []float64) {
 	return eachSample(func(b *Block, i int) float64 {
 		var sum float64
-		for _, v := range b.Given(i) {
+		for _, v := range b.OriginalFeatures(i) {
 			d := float64(v) - s.m
 			sum += float64(d * d)
 		}

@@ -45,8 +45,8 @@ func (s *weiperMSPScore) Fit(ctx context.Context, head Head, _ Samples) error {
 	return s.heads.make(ctx, head)
 }
 
-// Restored makes the perturbed heads.
-func (s *weiperMSPScore) Restored(head Head) error { return s.heads.make(context.Background(), head) }
+// Derive makes the perturbed heads.
+func (s *weiperMSPScore) Derive(head Head) error { return s.heads.make(context.Background(), head) }
 
 // Bytes is the memory of the perturbed heads.
 func (s *weiperMSPScore) Bytes() int64 { return s.heads.bytes() }
@@ -95,9 +95,9 @@ func (p *perturbed) make(ctx context.Context, head Head) error {
 		return func(i, _ int) {
 			for k := range head.Classes {
 				rng := rand.New(rand.NewPCG(p.seed, uint64(i*head.Classes+k)))
-				perturb(w[k*head.Dim:][:head.Dim], head.Weight[k*head.Dim:][:head.Dim], p.delta, rng)
+				perturb(w[k*head.FeatureDim:][:head.FeatureDim], head.Weight[k*head.FeatureDim:][:head.FeatureDim], p.delta, rng)
 			}
-			p.weights[i] = linalg.NewMatrix(w, head.Classes, head.Dim)
+			p.weights[i] = linalg.NewMatrix(w, head.Classes, head.FeatureDim)
 		}
 	})
 }

@@ -24,7 +24,7 @@ func perturbedHeads(params map[string]float64, h posthoc.Head) [][][]float64 {
 	for i := range heads {
 		for k := range h.Classes {
 			rng := rand.New(rand.NewPCG(uint64(params["seed"]), uint64(i*h.Classes+k)))
-			w, u := row(h.Weight, k, h.Dim), make([]float64, h.Dim)
+			w, u := row(h.Weight, k, h.FeatureDim), make([]float64, h.FeatureDim)
 			for d := range u {
 				u[d] = rng.NormFloat64()
 			}
@@ -102,7 +102,7 @@ func klBoth(p, q []float64, s int, eps float64) (kl float64) {
 func init() {
 	literals["weiper-msp"] = func(params map[string]float64, q problem, i int) float64 {
 		heads := learn("weiper-msp", params, q, func() [][][]float64 { return perturbedHeads(params, q.head) })
-		return meanMSP(perturbedLogits(heads, q.head, row(q.test.Features, i, q.test.Dim)))
+		return meanMSP(perturbedLogits(heads, q.head, row(q.test.Features, i, q.test.FeatureDim)))
 	}
 	type histograms struct {
 		heads        [][][]float64
@@ -115,14 +115,14 @@ func init() {
 			h.heads = perturbedHeads(params, q.head)
 			var logits []float64
 			for n := range q.fit.N {
-				logits = append(logits, slices.Concat(perturbedLogits(h.heads, q.head, row(q.fit.Features, n, q.fit.Dim))...)...)
+				logits = append(logits, slices.Concat(perturbedLogits(h.heads, q.head, row(q.fit.Features, n, q.fit.FeatureDim))...)...)
 			}
 			z := row(q.fit.Features, 0, len(q.fit.Features))
 			h.lo, h.hi = [2]float64{slices.Min(z), slices.Min(logits)}, [2]float64{slices.Max(z), slices.Max(logits)}
 			h.z, h.perturbed = density(z, h.lo[0], h.hi[0], bins), density(logits, h.lo[1], h.hi[1], bins)
 			return h
 		})
-		z := row(q.test.Features, i, q.test.Dim)
+		z := row(q.test.Features, i, q.test.FeatureDim)
 		logits := perturbedLogits(h.heads, q.head, z)
 		return params["lambda2"]*meanMSP(logits) -
 			klBoth(h.z, density(z, h.lo[0], h.hi[0], bins), int(params["s1"]), 0.01) -
@@ -156,7 +156,7 @@ func TestWeiPerSeed(t *testing.T) {
 func TestWeiPerWithoutSpread(t *testing.T) {
 	for _, name := range []string{"weiper-msp", "weiper-kld"} {
 		for _, classes := range []int{1, 3} {
-			head := posthoc.Head{Classes: classes, Dim: 4, Weight: make([]float32, 4*classes), Bias: make([]float32, classes)}
+			head := posthoc.Head{Classes: classes, FeatureDim: 4, Weight: make([]float32, 4*classes), Bias: make([]float32, classes)}
 			fit := samplesOf(head, make([]float32, 8))
 			head.Weight[0] = 1
 			test := samplesOf(head, []float32{0, 0, 0, 0, 1, 2, 3, 4, -1e30, 1e30, 0, 0})

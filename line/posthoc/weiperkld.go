@@ -88,8 +88,8 @@ func (s *weiperKLDScore) Fit(ctx context.Context, head Head, id Samples) error {
 	return err
 }
 
-// Restored makes the perturbed heads.
-func (s *weiperKLDScore) Restored(head Head) error {
+// Derive makes the perturbed heads.
+func (s *weiperKLDScore) Derive(head Head) error {
 	if len(s.state.Features) != s.bins || len(s.state.Logits) != s.bins {
 		return fmt.Errorf("expected histograms of %d bins, got %d and %d", s.bins, len(s.state.Features), len(s.state.Logits))
 	}
@@ -102,14 +102,14 @@ type each func(z []float64, n int, use func(values []float64))
 // eachBlock calls use for blocks of the samples of those indices, on several goroutines.
 func eachBlock(ctx context.Context, s Samples, indices []int, workers int, start func() func(z []float64, n int)) error {
 	return forEachBlock(ctx, len(indices), perturbedBlock, workers, func() func(lo, hi int) {
-		use, z := start(), make([]float64, perturbedBlock*s.Dim)
+		use, z := start(), make([]float64, perturbedBlock*s.FeatureDim)
 		return func(lo, hi int) {
 			for at, i := range indices[lo:hi] {
 				for d, v := range s.features(i) {
-					z[at*s.Dim+d] = float64(v)
+					z[at*s.FeatureDim+d] = float64(v)
 				}
 			}
-			use(z[:(hi-lo)*s.Dim], hi-lo)
+			use(z[:(hi-lo)*s.FeatureDim], hi-lo)
 		}
 	})
 }
@@ -198,8 +198,8 @@ func (s *weiperKLDScore) Score() func(*Block, []float64) {
 			msp := dst[i] / heads
 			logit := s.divergence(s.state.Logits, counts[i*s.bins:][:s.bins], heads*float64(b.Classes), s.smooth[1], 0.025, smoothed)
 			clear(own)
-			countFeatures(own, b.Sample(i))
-			feature := s.divergence(s.state.Features, own, float64(b.Dim), s.smooth[0], 0.01, smoothed)
+			countFeatures(own, b.FeaturesOf(i))
+			feature := s.divergence(s.state.Features, own, float64(b.FeatureDim), s.smooth[0], 0.01, smoothed)
 			dst[i] = -(feature + float64(s.lambda1*logit) - float64(s.lambda2*msp))
 		}
 	}

@@ -32,7 +32,7 @@ func Compute(ctx context.Context, net nets.Classifier, names []string, images gr
 	if len(c.needs) == 0 {
 		return nil, nil
 	}
-	if net.Dim() == 0 {
+	if net.FeatureDim() == 0 {
 		return nil, fmt.Errorf("probe: %s of %s: %w", c.needs[0].name, net.Name(), nets.ErrNoHead)
 	}
 	c.head = nets.HeadOf(net)
@@ -75,9 +75,9 @@ func (c *computation) width(n need) int {
 	case odinLogits, rankFeatLogits:
 		return c.net.Classes()
 	case mapGram:
-		return int(n.params["powers"]) * c.net.Dim()
+		return int(n.params["powers"]) * c.net.FeatureDim()
 	}
-	return c.net.Dim()
+	return c.net.FeatureDim()
 }
 
 // gradient names the node that an image is changed along.
@@ -195,7 +195,7 @@ func Check(net nets.Classifier, names []string) error {
 		switch {
 		case err != nil:
 			return err
-		case net.Dim() == 0:
+		case net.FeatureDim() == 0:
 			return fmt.Errorf("probe: %s of %s: %w", name, net.Name(), nets.ErrNoHead)
 		}
 		c := computation{net: net, needs: []need{n}}

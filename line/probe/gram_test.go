@@ -54,11 +54,11 @@ func TestGramOfNetwork(t *testing.T) {
 	b := nettest.Batch(3, net.InputShape(), 3, 7)
 	got, err := Compute(t.Context(), net, []string{name}, nettest.Stream(b), graph.Options{})
 	require.NoError(t, err)
-	require.Equal(t, 3*net.Dim(), got[name].Width)
+	require.Equal(t, 3*net.FeatureDim(), got[name].Width)
 	maps := values(t, net, mapNode, b.X, 3)
 	each := len(maps) / 3
 	for i := range 3 {
-		for j, want := range gramSums(maps[i*each:][:each], net.Dim(), 3) {
+		for j, want := range gramSums(maps[i*each:][:each], net.FeatureDim(), 3) {
 			assert.InDelta(t, want, got[name].Values[i*got[name].Width+j], 1e-4*math.Max(1e-2, math.Abs(want)), "image %d, sum %d", i, j)
 		}
 	}

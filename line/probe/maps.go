@@ -8,7 +8,7 @@ import (
 
 // maps keeps what comes of the feature maps of a batch.
 func (c *computation) maps(out *graph.Outputs) error {
-	channels := c.net.Dim()
+	channels := c.net.FeatureDim()
 	for k, n := range c.needs {
 		if !n.ofMap() {
 			continue
@@ -66,7 +66,7 @@ func (c *computation) logits(z []float64) []float32 {
 	out := make([]float32, c.head.Classes)
 	for k := range out {
 		sum := float64(c.head.Bias[k])
-		for d, w := range c.head.Weight[k*c.head.Dim:][:c.head.Dim] {
+		for d, w := range c.head.Weight[k*c.head.FeatureDim:][:c.head.FeatureDim] {
 			sum += float64(float64(w) * z[d])
 		}
 		out[k] = float32(sum)

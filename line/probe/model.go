@@ -36,7 +36,7 @@ func (m model) Build(b *graph.Builder, x *G.Node) error {
 	if err != nil {
 		return err
 	}
-	b.Lazy(mapNode, func() (*G.Node, error) {
+	b.TapOnDemand(mapNode, func() (*G.Node, error) {
 		z, err := b.Node(nets.Features)
 		if err != nil {
 			return nil, err
@@ -61,7 +61,7 @@ func (m model) Build(b *graph.Builder, x *G.Node) error {
 		}
 		return gradients[0], nil
 	}
-	b.Lazy(topGradient, func() (*G.Node, error) {
+	b.TapOnDemand(topGradient, func() (*G.Node, error) {
 		l, err := top()
 		if err != nil {
 			return nil, err
@@ -69,7 +69,7 @@ func (m model) Build(b *graph.Builder, x *G.Node) error {
 		return along(l)
 	})
 	for _, t := range m.temperatures {
-		b.Lazy(fmt.Sprintf(odinGradient, t), func() (*G.Node, error) {
+		b.TapOnDemand(fmt.Sprintf(odinGradient, t), func() (*G.Node, error) {
 			inverse := b.Constant(fmt.Sprintf("probe.inverse(%v)", t), func() []float64 { return []float64{1 / t} }, 1)
 			scale := b.Constant(fmt.Sprintf("probe.temperature(%v)", t), func() []float64 { return []float64{t} }, 1)
 			scaled := b.Do(func() (*G.Node, error) { return graph.Mul(logits, inverse) })

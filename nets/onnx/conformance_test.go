@@ -113,7 +113,7 @@ func (m *caseModel) params() []*graph.Param {
 func (m *caseModel) Build(b *graph.Builder, x *G.Node) error {
 	e := &emitter{named: m.names, b: b, n: 1, p: m.program, nodes: map[*value]*G.Node{}}
 	for v, name := range m.inputs {
-		e.nodes[v] = b.Shared(name, nodeShape(v.shape)...)
+		e.nodes[v] = b.SharedInput(name, nodeShape(v.shape)...)
 	}
 	if err := e.run(); err != nil {
 		return err

@@ -39,7 +39,7 @@ func ExampleOpen() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Printf("%s: input %v, %d features, %d classes\n", net.Name(), net.InputShape(), net.Dim(), net.Classes())
+	fmt.Printf("%s: input %v, %d features, %d classes\n", net.Name(), net.InputShape(), net.FeatureDim(), net.Classes())
 	// Output: model.onnx: input [3 32 32], 16 features, 10 classes
 }
 

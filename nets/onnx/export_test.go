@@ -135,9 +135,9 @@ func requireLike(t testing.TB, want *graph.Outputs, got *npyz.Archive, tolerance
 // contributions returns random ones of three images a class.
 func contributions(t *testing.T, net nets.Classifier) *line.Contributions {
 	t.Helper()
-	c := line.NewContributions(net.Classes(), net.Dim())
+	c := line.NewContributions(net.Classes(), net.FeatureDim())
 	random := rand.New(rand.NewPCG(1, 2))
-	row := make([]float32, net.Dim())
+	row := make([]float32, net.FeatureDim())
 	for i := range 3 * net.Classes() {
 		for j := range row {
 			row[j] = float32(random.NormFloat64())
@@ -164,9 +164,9 @@ func TestExportedDetectorsRunInONNXRuntime(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			det, err := line.New(t.Context(), net, contributions(t, net), o)
 			if o.ClipPercentile != 0 {
-				limits := make([]float32, net.Dim()) // some at 0, some so high that they clip nothing
+				limits := make([]float32, net.FeatureDim()) // some at 0, some so high that they clip nothing
 				if o.ClipPerClass {
-					limits = make([]float32, net.Classes()*net.Dim())
+					limits = make([]float32, net.Classes()*net.FeatureDim())
 				}
 				for i := range limits {
 					limits[i] = 0.25 * float32(i*i%7)

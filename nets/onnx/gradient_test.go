@@ -43,7 +43,7 @@ func (s sloped) Build(b *graph.Builder, x *G.Node) error {
 	if err != nil {
 		return err
 	}
-	b.Lazy("gradient", func() (*G.Node, error) {
+	b.TapOnDemand("gradient", func() (*G.Node, error) {
 		gs, err := graph.Gradients(G.Nodes{logits}, G.Nodes{ones}, G.Nodes{at})
 		if err != nil {
 			return nil, err

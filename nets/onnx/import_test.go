@@ -248,14 +248,14 @@ func TestBatchesThatCannotBeFreed(t *testing.T) {
 func TestFeaturesAndLogitsCanBeNamed(t *testing.T) {
 	net := open(t, small(), onnx.Options{Features: "p", Logits: "fc"})
 	requireSame(t, net, 0)
-	require.Equal(t, []int{4, 3}, []int{net.Dim(), net.Classes()})
+	require.Equal(t, []int{4, 3}, []int{net.FeatureDim(), net.Classes()})
 	w, b := net.Head()
 	require.Equal(t, "fc.weight [3 4]", w.String())
 	require.Equal(t, "fc.bias [3]", b.String())
 
 	net = open(t, small(), onnx.Options{Features: "relu"})
 	require.ErrorIs(t, net.NeedHead(), nets.ErrNoHead)
-	require.Equal(t, 4*4*3, net.Dim())
+	require.Equal(t, 4*4*3, net.FeatureDim())
 	w, b = net.Head()
 	require.Nil(t, w)
 	require.Nil(t, b)

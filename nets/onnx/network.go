@@ -70,7 +70,7 @@ func (n *Network) Name() string { return n.name }
 func (n *Network) Classes() int { return n.classes }
 
 // Dim is the number of penultimate neurons, D; 0 where no features are known.
-func (n *Network) Dim() int { return n.dim }
+func (n *Network) FeatureDim() int { return n.dim }
 
 // Head returns weight [classes, features] and bias [classes] of the last layer, zeros where the file has no bias. Both
 // are nil where the network has no linear last layer; see [Network.NeedHead].

@@ -19,7 +19,7 @@ func TestDenseNetEqualsTheCheckpoint(t *testing.T) {
 	native, err := nets.Open("densenet-bc-100-12", sharedtest.Path(t, "checkpoints", "cifar10_densenet_bc_100_12.pth.tar"))
 	require.NoError(t, err)
 	require.Equal(t, native.InputShape(), imported.InputShape())
-	require.Equal(t, native.Dim(), imported.Dim())
+	require.Equal(t, native.FeatureDim(), imported.FeatureDim())
 	batch := nettest.Batch(3, native.InputShape(), 0, 1)
 	want, got := outputs(t, native, graph.Options{}, batch), outputs(t, imported, graph.Options{}, batch)
 	for _, name := range native.Outputs() {
@@ -43,7 +43,7 @@ func TestRealNetworksLoad(t *testing.T) {
 	} {
 		net, err := onnx.Open(sharedtest.Path(t, "onnx", c.file), onnx.Options{})
 		require.NoError(t, err)
-		require.Equal(t, []any{c.classes, c.dim, c.input, c.file}, []any{net.Classes(), net.Dim(), net.InputShape(), net.Name()})
+		require.Equal(t, []any{c.classes, c.dim, c.input, c.file}, []any{net.Classes(), net.FeatureDim(), net.InputShape(), net.Name()})
 		require.NoError(t, net.NeedHead())
 		w, b := net.Head()
 		require.Equal(t, []int{c.classes, c.dim}, w.Shape())

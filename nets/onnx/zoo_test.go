@@ -108,7 +108,7 @@ func TestZoo(t *testing.T) {
 			t.Log(fmt.Sprint(names[:min(len(names), 12)]))
 			if _, err := nets.Classifier(net), net.NeedHead(); err == nil {
 				w, _ := net.Head()
-				require.Equal(t, []int{net.Classes(), net.Dim()}, w.Shape())
+				require.Equal(t, []int{net.Classes(), net.FeatureDim()}, w.Shape())
 			}
 		})
 	}

@@ -137,7 +137,7 @@ func (d *downstreamCommand) run(ctx context.Context) (err error) {
 	defer b.Finish()
 	study := downstream.Study{
 		Data: d.Data, Line: d.LINeOptions, Games: d.games,
-		Estimators: forPlayers(d.parsed, d.Network.Dim()), Budgets: d.budgets, Seeds: seedList(d.Seed, d.seeds),
+		Estimators: forPlayers(d.parsed, d.Network.FeatureDim()), Budgets: d.budgets, Seeds: seedList(d.Seed, d.seeds),
 		Graph: d.GraphOptions(), Workers: d.Workers, BackwardCost: d.backwardCost, Progress: b.Set,
 	}
 	result, stopped := downstream.Measure(ctx, study)

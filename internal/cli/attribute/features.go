@@ -30,7 +30,7 @@ func (s *stage) findFeatures(ctx context.Context, x *eval.Extractor, flag, spec 
 func rows(s posthoc.Samples, pick []int) [][]float64 {
 	out := make([][]float64, len(pick))
 	for k, i := range pick {
-		out[k] = mathx.Float64s(s.Features[i*s.Dim:][:s.Dim])
+		out[k] = mathx.Float64s(s.Features[i*s.FeatureDim:][:s.FeatureDim])
 	}
 	return out
 }
@@ -127,7 +127,7 @@ func (s *stage) featureClasses(head *games.Readout, all posthoc.Samples, at []in
 // featureOptions are those of games on penultimate neurons.
 func (s *stage) featureOptions(ctx context.Context, x *eval.Extractor) (o games.PenultimateOptions, err error) {
 	o.Value, o.Target = s.value, s.plan.target
-	if o.Groups, o.Names, err = s.group([]int{s.network.Dim()}); err != nil {
+	if o.Groups, o.Names, err = s.group([]int{s.network.FeatureDim()}); err != nil {
 		return o, err
 	}
 	if s.line {

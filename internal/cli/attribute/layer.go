@@ -116,7 +116,7 @@ func (s *stage) layerRemoval(ctx context.Context, prog *graph.Program) (attribut
 	stream, finish := s.Stream(ctx, "fit", use, s.network.Preprocessing())
 	defer finish()
 	if s.removal == "resample" {
-		background, err := eval.Rows(ctx, prog, s.layer, stream)
+		background, err := eval.NodeRows(ctx, prog, s.layer, stream)
 		return attribution.RemoveByResampling(background), err
 	}
 	means, err := eval.ClassMeans(ctx, prog, s.layer, stream, labels, classes)

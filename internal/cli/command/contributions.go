@@ -91,8 +91,8 @@ func (c *Contributions) Source(net nets.Classifier, weightsSHA func() (string, e
 	if s.Net != net.Name() || s.Weights != sha {
 		return nil, fmt.Errorf("--contributions %s: expected values of %s with weights of SHA-256 %.16s…, got %s with %.16s…", c.File, net.Name(), sha, s.Net, s.Weights)
 	}
-	g := line.Given{}
-	if g.Mean, g.Name, err = c.parsed.values(net.Classes(), net.Dim()); err != nil {
+	g := line.GivenContributions{}
+	if g.Mean, g.Name, err = c.parsed.values(net.Classes(), net.FeatureDim()); err != nil {
 		return nil, fmt.Errorf("--contributions %s: %w", c.File, err)
 	}
 	return g, nil
