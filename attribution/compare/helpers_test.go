@@ -81,3 +81,11 @@ func readout(w, b []float64) (*games.Readout, error) {
 	}
 	return games.NewReadout(head)
 }
+
+// tableOf is a game given by the values of all coalitions.
+func tableOf(t testing.TB, values ...float64) attribution.Game {
+	t.Helper()
+	g, err := games.NewTable(values)
+	require.NoError(t, err)
+	return g
+}

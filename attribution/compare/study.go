@@ -40,6 +40,9 @@ type Study struct {
 	// Workers and BackwardCost are handed to the estimators.
 	Workers      int
 	BackwardCost float64
+	// Imported are estimates that other programs made of the same games with the same budgets. Those of other games and
+	// budgets are left out.
+	Imported []*Imported
 	// Progress is told how many of the runs are done. Nil is silent.
 	Progress func(done, total int)
 }
@@ -80,6 +83,11 @@ func Compare(ctx context.Context, s Study) (*Comparison, error) {
 	if err := s.check(); err != nil {
 		return nil, err
 	}
+	for _, m := range s.Imported {
+		if err := m.check(ctx, &s); err != nil {
+			return nil, err
+		}
+	}
 	c := &Comparison{K: s.keep(s.Subjects[0].Game.Players()), Level: s.level(), BackwardCost: attribution.Options{BackwardCost: s.BackwardCost}.WithDefaults().BackwardCost}
 	total := len(s.Subjects) * len(s.Estimators) * len(s.Budgets) * len(s.Seeds)
 	done := 0
@@ -101,6 +109,13 @@ func Compare(ctx context.Context, s Study) (*Comparison, error) {
 				if done += len(s.Seeds); s.Progress != nil {
 					s.Progress(done, total)
 				}
+			}
+		}
+	}
+	for _, m := range s.Imported {
+		for _, budget := range s.Budgets {
+			for g := range s.Subjects {
+				c.Runs = append(c.Runs, m.runs(&s, g, budget)...)
 			}
 		}
 	}
@@ -165,6 +180,12 @@ func (s *Study) check() error {
 			return fmt.Errorf("attribution: two estimators are named %q", e.Name())
 		}
 		names[e.Name()] = true
+	}
+	for _, m := range s.Imported {
+		if names[m.Estimator] {
+			return fmt.Errorf("%s: array \"estimator\": another estimator is named %q too", m.path, m.Estimator)
+		}
+		names[m.Estimator] = true
 	}
 	for _, sub := range s.Subjects {
 		if err := attribution.CheckGame(sub.Game); err != nil {

@@ -27,7 +27,7 @@ var badWords = map[string][]string{
 var freeWords = []string{
 	"data", "out", "weights", "class-names", "features", "logits", "contributions", "detector", "fit", "id", "json", "csv", "report",
 	"features-dir", "markdown", "latex", "also-weights", "openood", "compare", "ood-val", "checkpoint", "curves", "val",
-	"outputs", "id-val", "name", "token-file", "tls-cert", "tls-key", "layer", "from", "fetch", "out-dir", "parquet",
+	"outputs", "id-val", "name", "token-file", "tls-cert", "tls-key", "layer", "from", "fetch", "out-dir", "parquet", "import",
 }
 
 // commandBases are command lines without a fault but files that are missing, for each command that runs.

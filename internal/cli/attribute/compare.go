@@ -25,6 +25,8 @@ type compareCommand struct {
 	seeds, keep, resamples    int
 	truthBudget, backwardCost float64
 	outDir                    string
+	imports                   []string
+	imported                  []*compare.Imported
 	stdout                    io.Writer
 	parsed                    []attribution.Estimator
 	plan                      plan
@@ -52,6 +54,10 @@ The truth is the closed form where the game is linear, enumeration with up to 20
 permutation sampling with --truth-budget, whose own error is reported. An interrupt writes the runs that were finished to
 files whose names say partial.
 
+--import puts other programs into the same tables: FILE holds the arrays estimator (its name), games [rows] (names as attribute play
+gives them), budgets, evaluations and seconds [rows], ends [rows, 2] (the values of the empty and the grand coalition), values
+[rows, players], and optionally seeds [rows] and std_err [rows, players]. attribution/testdata/peers.py writes such files.
+
 ` + estimatorHelp,
 		Args: command.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -73,6 +79,7 @@ files whose names say partial.
 	f.Float64Var(&c.truthBudget, "truth-budget", 0, "forward passes for a truth that must be sampled; 0 for 100 times the largest budget")
 	f.IntVar(&c.keep, "keep", 0, "k of precision@k; 0 for as many as LINe keeps at p_a = 90")
 	f.IntVar(&c.resamples, "bootstrap", 1000, "resamples behind the bands")
+	f.StringArrayVar(&c.imports, "import", nil, "npz `FILE` of estimates that another program made of the same games; may be given several times")
 	f.StringVar(&c.outDir, "out-dir", "", "`FOLDER` to write to")
 	return cmd
 }
@@ -137,14 +144,22 @@ func seedList(first uint64, n int) []uint64 {
 }
 
 func (c *compareCommand) run(ctx context.Context) error {
+	inputs := c.plan.inputs()
+	for _, path := range c.imports {
+		m, err := compare.ReadImported(path)
+		if err != nil {
+			return fmt.Errorf("--import %w", err)
+		}
+		c.imported, inputs = append(c.imported, m), append(inputs, command.InputFile("--import", path))
+	}
 	if err := command.MakeFolder("--out-dir", c.outDir); err != nil {
 		return err
 	}
 	var outputs []string
-	for _, name := range compareFiles(c.parsed) {
+	for _, name := range compareFiles(c.names()) {
 		outputs = append(outputs, "--out-dir", filepath.Join(c.outDir, name))
 	}
-	if err := command.CheckOutputs(command.Outputs(outputs...), c.plan.inputs()...); err != nil {
+	if err := command.CheckOutputs(command.Outputs(outputs...), inputs...); err != nil {
 		return err
 	}
 	s, err := newStage(&c.Common, c.plan)
@@ -186,7 +201,7 @@ const truthStream = 1 << 63
 func (c *compareCommand) study(ctx context.Context, subjects []subject) (compare.Study, error) {
 	st := compare.Study{
 		Estimators: forPlayers(c.parsed, subjects[0].Game.Players()), Budgets: c.budgets, Seeds: seedList(c.Seed, c.seeds),
-		K: c.keep, Level: intervalLevel, Resamples: c.resamples, Seed: c.Seed, Workers: c.Workers, BackwardCost: c.backwardCost,
+		Imported: c.imported, K: c.keep, Level: intervalLevel, Resamples: c.resamples, Seed: c.Seed, Workers: c.Workers, BackwardCost: c.backwardCost,
 	}
 	b := c.Counter("truth", len(subjects))
 	defer b.Finish()
@@ -212,6 +227,17 @@ func (c *compareCommand) study(ctx context.Context, subjects []subject) (compare
 	return st, nil
 }
 
+// names are those of all estimators, imported ones last.
+func (c *compareCommand) names() (out []string) {
+	for _, e := range c.parsed {
+		out = append(out, e.Name())
+	}
+	for _, m := range c.imported {
+		out = append(out, m.Estimator)
+	}
+	return out
+}
+
 // show estimates the first game once more with the largest budget, for the figures of single games.
 func (c *compareCommand) show(ctx context.Context, st compare.Study) ([]attribution.Estimate, error) {
 	var out []attribution.Estimate
@@ -225,6 +251,11 @@ func (c *compareCommand) show(ctx context.Context, st compare.Study) ([]attribut
 			return nil, fmt.Errorf("%s: %w", e.Name(), err)
 		}
 		out = append(out, estimate)
+	}
+	for _, m := range st.Imported {
+		if found := m.Estimates(st.Subjects[0].Name, o.Budget, attribution.ForwardsPerValue(st.Subjects[0].Game)); found != nil {
+			out = append(out, found[0])
+		}
 	}
 	return out, nil
 }

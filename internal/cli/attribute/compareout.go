@@ -40,10 +40,10 @@ func (r *compareReport) print(w io.Writer) error {
 		header = append(header, figure(b))
 	}
 	t := command.NewTable(1, header...)
-	for _, e := range r.study.Estimators {
-		row := table.Row{e.Name()}
+	for _, name := range r.names() {
+		row := table.Row{name}
 		for _, b := range r.command.budgets {
-			row = append(row, r.cellText(e.Name(), b))
+			row = append(row, r.cellText(name, b))
 		}
 		t.AppendRow(row)
 	}
@@ -53,12 +53,12 @@ func (r *compareReport) print(w io.Writer) error {
 		header = append(header, m.String())
 	}
 	t = command.NewTable(1, header...)
-	for _, e := range r.study.Estimators {
-		cell := r.cell(e.Name(), slices.Max(r.command.budgets))
+	for _, name := range r.names() {
+		cell := r.cell(name, slices.Max(r.command.budgets))
 		if cell == nil || cell.Runs == 0 {
 			continue
 		}
-		row := table.Row{e.Name(), figure(cell.Equivalents)}
+		row := table.Row{name, figure(cell.Equivalents)}
 		for _, m := range compare.Metrics() {
 			row = append(row, figure(cell.Bands[m].Mean))
 		}
@@ -67,11 +67,35 @@ func (r *compareReport) print(w io.Writer) error {
 	if _, err := fmt.Fprintln(w, t.Render()); err != nil {
 		return err
 	}
+	for _, m := range r.study.Imported {
+		used := 0
+		for _, b := range r.command.budgets {
+			if cell := r.cell(m.Estimator, b); cell != nil {
+				used += cell.Runs
+			}
+		}
+		if used < m.Rows() && !r.partial {
+			if _, err := fmt.Fprintf(w, "%s: %d of %d estimates; the others are of other games or budgets\n", m.Estimator, used, m.Rows()); err != nil {
+				return err
+			}
+		}
+	}
 	if r.partial {
 		_, err := fmt.Fprintln(w, "partial: interrupted before all runs were done")
 		return err
 	}
 	return nil
+}
+
+// names are those of all estimators that were compared, imported ones last.
+func (r *compareReport) names() (out []string) {
+	for _, e := range r.study.Estimators {
+		out = append(out, e.Name())
+	}
+	for _, m := range r.study.Imported {
+		out = append(out, m.Estimator)
+	}
+	return out
 }
 
 func (r *compareReport) cell(estimator string, budget float64) *compare.Cell {
@@ -90,10 +114,14 @@ func (r *compareReport) cellText(estimator string, budget float64) string {
 	}
 	b := c.Bands[compare.MSE]
 	percent := func(mse float64) float64 { return 100 * math.Sqrt(mse/r.size()) }
-	if math.IsNaN(b.Lo) {
-		return fmt.Sprintf("%.3g", percent(b.Mean))
+	text := fmt.Sprintf("%.3g", percent(b.Mean))
+	if !math.IsNaN(b.Lo) {
+		text += fmt.Sprintf(" [%.3g, %.3g]", percent(b.Lo), percent(b.Hi))
 	}
-	return fmt.Sprintf("%.3g [%.3g, %.3g]", percent(b.Mean), percent(b.Lo), percent(b.Hi))
+	if c.Skipped > 0 { // a mean over other games than those of the other lines
+		text += fmt.Sprintf(" (%d of %d runs)", c.Runs, c.Runs+c.Skipped)
+	}
+	return text
 }
 
 // size is the mean square of the true values over all games.
@@ -248,14 +276,14 @@ func (r *compareReport) writeJSON(w io.Writer) error {
 }
 
 // compareFiles are the names of all files that a comparison may write.
-func compareFiles(estimators []attribution.Estimator) []string {
+func compareFiles(estimators []string) []string {
 	names := []string{"runs.csv", "cells.csv", "truth.csv", "comparison.json"}
 	figures := []string{"error", "seconds", "overlap"}
 	for _, m := range compare.Metrics() {
 		figures = append(figures, m.String())
 	}
 	for _, e := range estimators {
-		figures = append(figures, "scatter-"+e.Name())
+		figures = append(figures, "scatter-"+e)
 	}
 	for _, f := range figures {
 		names = append(names, f+".png", f+".svg")
