@@ -129,15 +129,15 @@ func maxOrNaN(x []float64) float64 {
 func (o Options) Check() error {
 	switch {
 	case o.Samples < 0:
-		return fmt.Errorf("attribution: %d samples", o.Samples)
+		return fmt.Errorf("attribution: expected at least 0 samples, got %d", o.Samples)
 	case o.Budget < 0 || math.IsNaN(o.Budget):
-		return fmt.Errorf("attribution: a budget of %v forward-equivalents", o.Budget)
+		return fmt.Errorf("attribution: expected a budget of at least 0 forward-equivalents, got %v", o.Budget)
 	case o.TargetStdErr < 0 || math.IsNaN(o.TargetStdErr):
-		return fmt.Errorf("attribution: a target standard error of %v", o.TargetStdErr)
+		return fmt.Errorf("attribution: expected a target standard error of at least 0, got %v", o.TargetStdErr)
 	case o.BackwardCost < 0 || math.IsNaN(o.BackwardCost):
-		return fmt.Errorf("attribution: a backward cost of %v forwards", o.BackwardCost)
+		return fmt.Errorf("attribution: expected a backward cost of at least 0 forwards, got %v", o.BackwardCost)
 	case o.Workers < 0:
-		return fmt.Errorf("attribution: %d workers", o.Workers)
+		return fmt.Errorf("attribution: expected at least 0 workers, got %d", o.Workers)
 	}
 	return nil
 }

@@ -148,10 +148,10 @@ func NewWalker(g Game) Walker {
 // CheckGame reports a game that no estimator can work on.
 func CheckGame(g Game) error {
 	if g == nil {
-		return fmt.Errorf("%w: nil game", ErrNoPlayers)
+		return fmt.Errorf("%w: expected a game, got nil", ErrNoPlayers)
 	}
 	if n := g.Players(); n < 1 {
-		return fmt.Errorf("%w: Players() = %d", ErrNoPlayers, n)
+		return fmt.Errorf("%w: expected at least 1, got %d", ErrNoPlayers, n)
 	}
 	return nil
 }

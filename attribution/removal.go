@@ -102,12 +102,12 @@ func (r Removal) InClass(class int) (first, count int) {
 // Shapes: rows [n][neurons], result [neurons].
 func MeanRow(rows [][]float64) ([]float64, error) {
 	if len(rows) == 0 {
-		return nil, fmt.Errorf("attribution: the mean of no rows")
+		return nil, fmt.Errorf("attribution: mean: expected at least one row, got none")
 	}
 	mean := make([]float64, len(rows[0]))
 	for i, row := range rows {
 		if len(row) != len(mean) {
-			return nil, fmt.Errorf("attribution: row %d has %d neurons, row 0 has %d", i, len(row), len(mean))
+			return nil, fmt.Errorf("attribution: row %d: expected %d neurons as in row 0, got %d", i, len(mean), len(row))
 		}
 		for j, x := range row {
 			mean[j] += x
@@ -125,12 +125,12 @@ func MeanRow(rows [][]float64) ([]float64, error) {
 // Shapes: rows [n][neurons], labels [n], result [classes][neurons].
 func ClassMeans(rows [][]float64, labels []int, classes int) ([][]float64, error) {
 	if len(rows) != len(labels) {
-		return nil, fmt.Errorf("attribution: %d rows but %d labels", len(rows), len(labels))
+		return nil, fmt.Errorf("attribution: expected a label for each of %d rows, got %d", len(rows), len(labels))
 	}
 	byClass := make([][][]float64, classes)
 	for i, c := range labels {
 		if c < -1 || c >= classes {
-			return nil, fmt.Errorf("attribution: label %d of row %d is not one of %d classes", c, i, classes)
+			return nil, fmt.Errorf("attribution: label of row %d: expected a class from 0 to %d, or -1, got %d", i, classes-1, c)
 		}
 		if c >= 0 {
 			byClass[c] = append(byClass[c], rows[i])

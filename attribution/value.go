@@ -162,7 +162,7 @@ func (v Value) Gradient(logits []float64, class int, dst []float64) {
 // check reports a value that cannot be read off the given number of classes.
 func (v Value) check(classes int) error {
 	if v < 0 || int(v) >= len(valueNames) {
-		return fmt.Errorf("attribution: unknown value %d", int(v))
+		return fmt.Errorf("attribution: expected one of the constants of Value, got %d", int(v))
 	}
 	if v == Margin && classes < 2 {
 		return fmt.Errorf("attribution: margin: expected at least two classes, got %d", classes)
@@ -214,7 +214,7 @@ func (t Target) Resolve(logits []float64, label int) (int, error) {
 		c = t.class
 	}
 	if c < 0 || c >= len(logits) {
-		return 0, fmt.Errorf("attribution: %v: class %d of %d classes", t, c, len(logits))
+		return 0, fmt.Errorf("attribution: %v: expected a class from 0 to %d, got %d", t, len(logits)-1, c)
 	}
 	return c, nil
 }

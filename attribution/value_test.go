@@ -71,7 +71,7 @@ func TestParseValue(t *testing.T) {
 	}
 	_, err := ParseValue("softmax")
 	assert.ErrorContains(t, err, `got "softmax"`)
-	assert.ErrorContains(t, Value(9).check(3), "unknown value 9")
+	assert.ErrorContains(t, Value(9).check(3), "expected one of the constants of Value, got 9")
 	assert.Panics(t, func() { Value(9).Of([]float64{1}, 0) })
 	assert.Panics(t, func() { Value(9).Gradient([]float64{1}, 0, make([]float64, 1)) })
 }
@@ -88,7 +88,7 @@ func TestTargetsResolve(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, 0, class)
 	_, err = TargetLabel().Resolve(l, -1)
-	assert.ErrorContains(t, err, "label: class -1 of 3 classes")
+	assert.ErrorContains(t, err, "label: expected a class from 0 to 2, got -1")
 	_, err = TargetClass(3).Resolve(l, 0)
-	assert.ErrorContains(t, err, "class 3: class 3 of 3 classes")
+	assert.ErrorContains(t, err, "class 3: expected a class from 0 to 2, got 3")
 }

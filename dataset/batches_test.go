@@ -185,11 +185,11 @@ func TestBatchesRefuse(t *testing.T) {
 		p nets.Preprocessing
 		o BatchOptions
 	}{
-		"size -1 and 0 workers": {bare, BatchOptions{Size: -1}},
-		"size 0 and -2 workers": {bare, BatchOptions{Workers: -2}},
-		"batches of f: image 3": {bare, BatchOptions{Indices: []int{0, 3}}},
-		"no images":             {bare, BatchOptions{Indices: []int{}}},
-		"standard deviation":    {nets.Preprocessing{}, BatchOptions{}},
+		"size -1 and 0 workers":                              {bare, BatchOptions{Size: -1}},
+		"size 0 and -2 workers":                              {bare, BatchOptions{Workers: -2}},
+		"batches of f: expected an image from 0 to 2, got 3": {bare, BatchOptions{Indices: []int{0, 3}}},
+		"no images":          {bare, BatchOptions{Indices: []int{}}},
+		"standard deviation": {nets.Preprocessing{}, BatchOptions{}},
 	} {
 		_, _, sizes, err := collect(t, Batches(t.Context(), d, c.p, c.o))
 		require.ErrorContains(t, err, want)

@@ -32,9 +32,9 @@ func TestCIFAR(t *testing.T) {
 				}
 			}
 			_, err := d.Image(3)
-			require.ErrorContains(t, err, "image 3 of 3")
+			require.ErrorContains(t, err, "expected an image from 0 to 2, got 3")
 			_, err = d.Image(-1)
-			require.ErrorContains(t, err, "image -1 of 3")
+			require.ErrorContains(t, err, "expected an image from 0 to 2, got -1")
 		}
 	}
 	require.Len(t, cifar100.classes, 100)

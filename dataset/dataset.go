@@ -83,7 +83,7 @@ var ErrFormat = errors.New("unknown format")
 // checkIndex refuses indices outside of the set.
 func checkIndex(d Dataset, i int) error {
 	if i < 0 || i >= d.Len() {
-		return fmt.Errorf("%s: image %d of %d", d.Name(), i, d.Len())
+		return fmt.Errorf("%s: expected an image from 0 to %d, got %d", d.Name(), d.Len()-1, i)
 	}
 	return nil
 }

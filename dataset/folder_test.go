@@ -29,7 +29,7 @@ func TestFolderOrder(t *testing.T) {
 	require.Equal(t, []int{0, 1, 2, 3, 5, 4, 6, 7}, reds(t, d))
 	require.Equal(t, dir, d.Name())
 	_, err := d.Image(8)
-	require.ErrorContains(t, err, "image 8 of 8")
+	require.ErrorContains(t, err, "expected an image from 0 to 7, got 8")
 }
 
 func TestFolderFlat(t *testing.T) {

@@ -144,7 +144,7 @@ func TestFilesRefuse(t *testing.T) {
 	put(t, ".", "junk/a.jpg", []byte("text"))
 	require.NoError(t, os.Mkdir("empty", 0o755))
 	for spec, want := range map[string]string{
-		"":              "the argument is empty",
+		"":              "expected an argument, got none",
 		"none":          "none: file does not exist",
 		"*.bin":         "no file or folder matches *.bin",
 		"tiff:junk":     `unknown format "tiff"`,

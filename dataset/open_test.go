@@ -33,7 +33,7 @@ func TestSplitSpec(t *testing.T) {
 		require.Equal(t, want, [2]string{format, path}, spec)
 	}
 	for spec, want := range map[string]string{
-		"":              "the argument is empty",
+		"":              "expected an argument, got none",
 		"cifar10:":      `expected a path behind "cifar10:"`,
 		"cifar:x":       `unknown format "cifar": expected one of cifar10, cifar100, folder, idx, list, npy, npz, tar`,
 		"CIFAR10:x":     `unknown format "CIFAR10"`,

@@ -43,7 +43,7 @@ func TestSubset(t *testing.T) {
 	require.Equal(t, "f", d.Name())
 	require.Equal(t, []string{"a"}, d.Classes())
 	_, err = d.Image(4)
-	require.ErrorContains(t, err, "f: image 4 of 4")
+	require.ErrorContains(t, err, "f: expected an image from 0 to 3, got 4")
 	require.NoError(t, d.Close())
 	require.Equal(t, 1, f.closed)
 
@@ -52,7 +52,7 @@ func TestSubset(t *testing.T) {
 	require.NoError(t, err)
 	require.Nil(t, d.Labels())
 	_, err = Subset(f, []int{1, 5})
-	require.ErrorContains(t, err, "subset of f: image 5 of 5")
+	require.ErrorContains(t, err, "subset of f: expected an image from 0 to 4, got 5")
 	_, err = Subset(f, nil)
 	require.ErrorContains(t, err, "subset of f: no images")
 }
@@ -84,7 +84,7 @@ func TestConcat(t *testing.T) {
 	require.Equal(t, []string{"a#0", "a#1", "b#0", "c#0", "c#1", "c#2"}, ids(d))
 	require.Equal(t, []int{0, 1, 0, 0, 1, 2}, reds(t, d))
 	_, err = d.Image(6)
-	require.ErrorContains(t, err, "image 6 of 6")
+	require.ErrorContains(t, err, "expected an image from 0 to 5, got 6")
 	require.ErrorContains(t, d.Close(), "c does not close")
 	require.Equal(t, []int{1, 1, 1}, []int{a.closed, b.closed, c.closed})
 

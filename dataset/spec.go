@@ -27,7 +27,7 @@ type source struct {
 // splitSpec takes the format prefix off a DATA argument.
 func (t tree) splitSpec(spec string) (format, path string, err error) {
 	if spec == "" {
-		return "", "", errors.New("the argument is empty")
+		return "", "", errors.New("expected an argument, got none")
 	}
 	prefix, rest, found := strings.Cut(spec, ":")
 	// One letter is a drive, and what contains a separator is a path.

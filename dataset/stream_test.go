@@ -296,7 +296,7 @@ func TestFromImages(t *testing.T) {
 		require.Equal(t, want, again)
 	}
 	_, err = d.Image(2)
-	require.ErrorContains(t, err, "m: image 2 of 2")
+	require.ErrorContains(t, err, "m: expected an image from 0 to 1, got 2")
 	require.NoError(t, d.Close())
 
 	_, err = FromImages("m", nil, nil, nil)

@@ -159,7 +159,7 @@ func TestTarMembers(t *testing.T) {
 		require.Equal(t, []int{-1, 12, -1, -1, -1}, d.Labels())
 		require.Equal(t, []int{5, 4, 6, 7, 8}, reds(t, d))
 		_, err := d.Image(5)
-		require.ErrorContains(t, err, "image 5 of 5")
+		require.ErrorContains(t, err, "expected an image from 0 to 4, got 5")
 		o, ok := OriginOf(d, 2)
 		require.True(t, ok)
 		require.Equal(t, Origin{File: file, Format: "tar", Record: 2}, o)

@@ -149,15 +149,15 @@ func TestBuilderErrors(t *testing.T) {
 		"nil shortcut": {good, func(b *graph.Builder, x *G.Node) error {
 			b.Add(b.Conv(x, "c", graph.ConvConfig{}), nil)
 			return b.Err()
-		}, "Add: input 1 is nil"},
-		"nil everywhere": {good, func(b *graph.Builder, x *G.Node) error { b.ReLU(nil); return b.Err() }, "ReLU: input is nil"},
-		"nil conv":       {good, func(b *graph.Builder, x *G.Node) error { b.Conv(nil, "c", graph.ConvConfig{}); return b.Err() }, "Conv2D: input 0 is nil"},
-		"nil norm":       {good, func(b *graph.Builder, x *G.Node) error { b.BatchNorm(nil, "n", 0); return b.Err() }, "Affine: input is nil"},
-		"nil block":      {nil, func(b *graph.Builder, x *G.Node) error { b.DenseBlock(nil, 3, 0, nil); return b.Err() }, "DenseBlock: input 0 is nil"},
+		}, "Add: input 1: expected a node, got nil"},
+		"nil everywhere": {good, func(b *graph.Builder, x *G.Node) error { b.ReLU(nil); return b.Err() }, "ReLU: expected an input, got nil"},
+		"nil conv":       {good, func(b *graph.Builder, x *G.Node) error { b.Conv(nil, "c", graph.ConvConfig{}); return b.Err() }, "Conv2D: input 0: expected a node, got nil"},
+		"nil norm":       {good, func(b *graph.Builder, x *G.Node) error { b.BatchNorm(nil, "n", 0); return b.Err() }, "Affine: expected an input, got nil"},
+		"nil block":      {nil, func(b *graph.Builder, x *G.Node) error { b.DenseBlock(nil, 3, 0, nil); return b.Err() }, "DenseBlock: input 0: expected a node, got nil"},
 		"block of nil": {nil, func(b *graph.Builder, x *G.Node) error {
 			b.DenseBlock(x, 3, 1, func(int, *G.Node) *G.Node { return nil })
 			return b.Err()
-		}, "input 1 is nil"},
+		}, "input 1: expected a node, got nil"},
 		"nothing tapped": {nil, func(b *graph.Builder, x *G.Node) error { return nil }, `no node is named "y"; there are []`},
 		"not a batch":    {nil, func(b *graph.Builder, x *G.Node) error { b.Tap("y", b.Constant("c", two, 2)); return nil }, "y has shape (2), expected the 4 samples of the batch first"},
 		"scalar":         {nil, func(b *graph.Builder, x *G.Node) error { b.Tap("y", G.Must(G.Sum(x))); return nil }, "y has shape (), expected the 4 samples"},

@@ -85,7 +85,7 @@ func Gradients(outputs, seeds, wrt G.Nodes) (G.Nodes, error) {
 
 func checkObjective(outputs, seeds, wrt G.Nodes) error {
 	if len(outputs) == 0 || len(outputs) != len(seeds) {
-		return fmt.Errorf("%d outputs with %d seeds", len(outputs), len(seeds))
+		return fmt.Errorf("expected a seed for each of %d outputs, got %d", len(outputs), len(seeds))
 	}
 	for _, ns := range []struct {
 		what  string
@@ -94,7 +94,7 @@ func checkObjective(outputs, seeds, wrt G.Nodes) error {
 		for i, n := range ns.nodes {
 			switch {
 			case n == nil:
-				return fmt.Errorf("%s %d is nil", ns.what, i)
+				return fmt.Errorf("%s %d: expected a node, got nil", ns.what, i)
 			case inGraph(outputs[0].Graph(), n).Graph() != outputs[0].Graph():
 				return fmt.Errorf("%s %d (%s) is not in the graph of output 0", ns.what, i, n.Name())
 			}

@@ -122,12 +122,12 @@ func TestGradientsErrors(t *testing.T) {
 		outputs, seeds, wrt G.Nodes
 		want                string
 	}{
-		"nothing":              {nil, nil, G.Nodes{h.a}, "0 outputs with 0 seeds"},
-		"no seed":              {G.Nodes{lse}, nil, G.Nodes{h.a}, "1 outputs with 0 seeds"},
-		"nil output":           {G.Nodes{nil}, G.Nodes{h.ones}, G.Nodes{h.a}, "output 0 is nil"},
-		"nil second output":    {G.Nodes{lse, nil}, G.Nodes{h.ones, h.ones}, G.Nodes{h.a}, "output 1 is nil"},
-		"nil seed":             {G.Nodes{lse}, G.Nodes{nil}, G.Nodes{h.a}, "seed 0 is nil"},
-		"nil node":             {G.Nodes{lse}, G.Nodes{h.ones}, G.Nodes{h.a, nil}, "node to differentiate by 1 is nil"},
+		"nothing":              {nil, nil, G.Nodes{h.a}, "expected a seed for each of 0 outputs, got 0"},
+		"no seed":              {G.Nodes{lse}, nil, G.Nodes{h.a}, "expected a seed for each of 1 outputs, got 0"},
+		"nil output":           {G.Nodes{nil}, G.Nodes{h.ones}, G.Nodes{h.a}, "output 0: expected a node, got nil"},
+		"nil second output":    {G.Nodes{lse, nil}, G.Nodes{h.ones, h.ones}, G.Nodes{h.a}, "output 1: expected a node, got nil"},
+		"nil seed":             {G.Nodes{lse}, G.Nodes{nil}, G.Nodes{h.a}, "seed 0: expected a node, got nil"},
+		"nil node":             {G.Nodes{lse}, G.Nodes{h.ones}, G.Nodes{h.a, nil}, "node to differentiate by 1: expected a node, got nil"},
 		"seed shape":           {G.Nodes{lse}, G.Nodes{seed23}, G.Nodes{h.a}, "is of shape (2) and float64, its seed of shape (2, 3)"},
 		"seed column":          {G.Nodes{lse}, G.Nodes{column}, G.Nodes{h.a}, "its seed of shape (2, 1)"},
 		"seed elsewhere":       {G.Nodes{lse}, G.Nodes{far}, G.Nodes{h.a}, "seed 0 (far) is not in the graph"},

@@ -48,7 +48,7 @@ func (b *Builder) SharedInput(name string, shape ...int) *G.Node {
 
 func (b *Builder) sharedNode(name string, shape ...int) *G.Node {
 	if len(shape) == 0 {
-		b.fail(fmt.Errorf("%s: a shared input has at least one axis", name))
+		b.fail(fmt.Errorf("%s: expected a shared input of at least one axis, got none", name))
 		return nil
 	}
 	if _, err := elements(shape); err != nil {

@@ -99,8 +99,8 @@ func TestSharedRefusals(t *testing.T) {
 		`input "mask" is one for each sample, not shared by them`:                      {Hooks: coalitions(func(b *graph.Builder) *G.Node { return b.SharedInput("mask", 4, 11) })},
 		"shared input: removed (input:removed) has shape (1, 11), expected (2, 11)":    {Hooks: coalitions(func(b *graph.Builder) *G.Node { sharedRemoved(b); return b.SharedInput("removed", 2, 11) })},
 		`input "removed" is shared by all samples, not one for each`:                   {Hooks: coalitions(func(b *graph.Builder) *G.Node { sharedRemoved(b); return b.Input("removed", 11) })},
-		"input:removed: a shared input has at least one axis":                          {Hooks: coalitions(func(b *graph.Builder) *G.Node { return b.SharedInput("removed") })},
-		"input:removed: shape (0, 11): every axis must have at least one element":      {Hooks: coalitions(func(b *graph.Builder) *G.Node { return b.SharedInput("removed", 0, 11) })},
+		"input:removed: expected a shared input of at least one axis, got none":        {Hooks: coalitions(func(b *graph.Builder) *G.Node { return b.SharedInput("removed") })},
+		"input:removed: shape (0, 11): expected at least one element along every axis": {Hooks: coalitions(func(b *graph.Builder) *G.Node { return b.SharedInput("removed", 0, 11) })},
 		"removed activations (input:removed) have shape (2, 11), expected 1 or 8 samp": {Hooks: coalitions(func(b *graph.Builder) *G.Node { return b.SharedInput("removed", 2, 11) })},
 	} {
 		_, err := graph.Compile(smallNet(6), o)

@@ -165,12 +165,12 @@ func (o *op) SymDiff(in G.Nodes, out, grad *G.Node) (G.Nodes, error) {
 // apply adds an operation to the graph of its inputs.
 func apply(name string, fn function, dtype tensor.Dtype, shape tensor.Shape, inputs ...*G.Node) (*G.Node, error) {
 	if len(inputs) == 0 {
-		return nil, fmt.Errorf("%s: no inputs", name)
+		return nil, fmt.Errorf("%s: expected at least one input, got none", name)
 	}
 	var g *G.ExprGraph
 	for i, n := range inputs {
 		if n == nil {
-			return nil, fmt.Errorf("%s: input %d is nil", name, i)
+			return nil, fmt.Errorf("%s: input %d: expected a node, got nil", name, i)
 		}
 		if g == nil {
 			g = n.Graph()
@@ -244,7 +244,7 @@ func elements(shape []int) (int, error) {
 	for _, s := range shape {
 		switch {
 		case s < 1:
-			return 0, fmt.Errorf("shape %v: every axis must have at least one element", tensor.Shape(shape))
+			return 0, fmt.Errorf("shape %v: expected at least one element along every axis", tensor.Shape(shape))
 		case s > most/n:
 			return 0, fmt.Errorf("shape %v has too many elements", tensor.Shape(shape))
 		}

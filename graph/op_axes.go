@@ -42,7 +42,7 @@ func wantAxes(name string, axes []int, rank int) ([]bool, error) {
 // wantNode fails where a node is nil.
 func wantNode(name string, x *G.Node) error {
 	if x == nil {
-		return fmt.Errorf("%s: input is nil", name)
+		return fmt.Errorf("%s: expected an input, got nil", name)
 	}
 	return nil
 }

@@ -127,7 +127,7 @@ func NewDenseBlock(x *G.Node, channels int) (*DenseBlock, error) {
 	}
 	s := x.Shape()
 	if s[1] > channels {
-		return nil, fmt.Errorf("DenseBlock: %d channels in a block of %d", s[1], channels)
+		return nil, fmt.Errorf("DenseBlock: expected at most %d channels, got %d", channels, s[1])
 	}
 	s[1] = channels
 	if _, err := elements(s); err != nil {
@@ -160,7 +160,7 @@ func (b *DenseBlock) Append(x *G.Node) error {
 		return fmt.Errorf("DenseBlock: %w", err)
 	}
 	if shape[1] > b.cap {
-		return fmt.Errorf("DenseBlock: %d channels in a block of %d", shape[1], b.cap)
+		return fmt.Errorf("DenseBlock: expected at most %d channels, got %d", b.cap, shape[1])
 	}
 	if x.Graph() != b.node.Graph() {
 		return fmt.Errorf("DenseBlock: %s is not in the graph of the block", x.Name())

@@ -186,10 +186,10 @@ func TestDenseBlockErrors(t *testing.T) {
 		channels int
 		want     string
 	}{
-		"nil":             {nil, 8, "DenseBlock: input 0 is nil"},
+		"nil":             {nil, 8, "DenseBlock: input 0: expected a node, got nil"},
 		"not four axes":   {add("flat", 2, 3), 8, "expected 4 axes"},
-		"too small":       {x, 2, "3 channels in a block of 2"},
-		"negative":        {x, -1, "3 channels in a block of -1"},
+		"too small":       {x, 2, "expected at most 2 channels, got 3"},
+		"negative":        {x, -1, "expected at most -1 channels, got 3"},
 		"absurdly large":  {x, math.MaxInt>>3 + 1, "too many elements"},
 		"not of a number": {G.NewTensor(s.Graph, tensor.Int, 4, G.WithShape(1, 1, 1, 1), G.WithName("ints")), 8, "element type int"},
 	} {
@@ -202,9 +202,9 @@ func TestDenseBlockErrors(t *testing.T) {
 	b, err := graph.NewDenseBlock(x, 5)
 	require.NoError(t, err)
 	before := b.Node()
-	require.ErrorContains(t, b.Append(nil), "input 1 is nil")
+	require.ErrorContains(t, b.Append(nil), "input 1: expected a node, got nil")
 	require.ErrorContains(t, b.Append(add("small", 2, 1, 3, 4)), "does not fit")
-	require.ErrorContains(t, b.Append(x), "6 channels in a block of 5")
+	require.ErrorContains(t, b.Append(x), "expected at most 5 channels, got 6")
 	require.ErrorContains(t, b.Append(graphtest.NewSession(t, tensor.Float32).Add(graphtest.Constant(graphtest.Zeros(2, 1, 4, 4)), "x32")), "is of float32")
 	require.ErrorContains(t, b.Append(graphtest.NewSession(t, tensor.Float64).Add(graphtest.Constant(graphtest.Zeros(2, 1, 4, 4)), "far")), "far is not in the graph")
 	require.Same(t, before, b.Node())

@@ -96,8 +96,8 @@ func TestConv2DErrors(t *testing.T) {
 		cfg     graph.ConvConfig
 		want    string
 	}{
-		"nil input":          {nil, w, nil, graph.ConvConfig{}, "Conv2D: input 0 is nil"},
-		"nil weight":         {x, nil, nil, graph.ConvConfig{}, "Conv2D: input 1 is nil"},
+		"nil input":          {nil, w, nil, graph.ConvConfig{}, "Conv2D: input 0: expected a node, got nil"},
+		"nil weight":         {x, nil, nil, graph.ConvConfig{}, "Conv2D: input 1: expected a node, got nil"},
 		"not four axes":      {add("flat", 2, 4), w, nil, graph.ConvConfig{}, "input 0 (flat) has shape (2, 4), expected 4 axes"},
 		"channels":           {x, add("w2", 3, 2, 3, 3), nil, graph.ConvConfig{}, "does not fit 4 channels in 1 groups"},
 		"groups":             {x, w, nil, graph.ConvConfig{Groups: 3}, "does not fit 4 channels in 3 groups"},

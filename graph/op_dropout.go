@@ -22,7 +22,7 @@ func Dropout(x, seed *G.Node, rate float64, salt uint64) (*G.Node, error) {
 		return nil, err
 	}
 	if !(rate >= 0 && rate < 1) {
-		return nil, fmt.Errorf("%s: rate %v is not in [0, 1)", name, rate)
+		return nil, fmt.Errorf("%s: expected a rate in [0, 1), got %v", name, rate)
 	}
 	grad := same(func(in G.Nodes, _, grad *G.Node) (*G.Node, error) { return Dropout(grad, in[1], rate, salt) })
 	return classOp(name, x.Shape(), []*G.Node{x, seed}, first(2), grad,

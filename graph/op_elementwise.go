@@ -26,7 +26,7 @@ func perSample[T kernel.Float](c *call[T], f func(out []T, in [][]T)) error {
 // ReLU returns max(x, 0), elementwise, of the same shape as x. Its derivative at 0 is 0, as PyTorch's; NaN stays NaN.
 func ReLU(x *G.Node) (*G.Node, error) {
 	if x == nil {
-		return nil, fmt.Errorf("ReLU: input is nil")
+		return nil, fmt.Errorf("ReLU: expected an input, got nil")
 	}
 	return onCard(reluCard)(floatOp("ReLU", x.Shape(), []*G.Node{x}, first(1),
 		same(func(_ G.Nodes, out, grad *G.Node) (*G.Node, error) { return reluGrad(grad, out) }),
@@ -53,7 +53,7 @@ func Clip(x, limit *G.Node) (*G.Node, error) {
 		return nil, err
 	}
 	if limit == nil {
-		return nil, fmt.Errorf("Clip: limit is nil")
+		return nil, fmt.Errorf("Clip: limit: expected a node, got nil")
 	}
 	size := x.Shape().TotalSize() / x.Shape()[0]
 	if l := limit.Shape().TotalSize(); l != 1 && l != size {
@@ -91,7 +91,7 @@ func clipGradRun[T kernel.Float](c *call[T]) error {
 // Copy returns x in memory of its own, contiguous: for handing a node to stock operations.
 func Copy(x *G.Node) (*G.Node, error) {
 	if x == nil {
-		return nil, fmt.Errorf("Copy: input is nil")
+		return nil, fmt.Errorf("Copy: expected an input, got nil")
 	}
 	return onCard(copyCard)(floatOp("Copy", x.Shape(), []*G.Node{x}, first(1),
 		same(func(_ G.Nodes, _, grad *G.Node) (*G.Node, error) { return grad, nil }), copyRun[float32], copyRun[float64]))

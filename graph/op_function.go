@@ -154,11 +154,11 @@ func first(n int) []bool {
 // wantOneType fails unless there are nodes, none of them nil, with elements of one type.
 func wantOneType(name string, ns ...*G.Node) error {
 	if len(ns) == 0 {
-		return fmt.Errorf("%s: no inputs", name)
+		return fmt.Errorf("%s: expected at least one input, got none", name)
 	}
 	for i, n := range ns {
 		if n == nil {
-			return fmt.Errorf("%s: input %d is nil", name, i)
+			return fmt.Errorf("%s: input %d: expected a node, got nil", name, i)
 		}
 		if n.Dtype() != ns[0].Dtype() {
 			return fmt.Errorf("%s: input %d (%s) is of %v, input 0 of %v", name, i, n.Name(), n.Dtype(), ns[0].Dtype())
@@ -171,7 +171,7 @@ func wantOneType(name string, ns ...*G.Node) error {
 func wantInts(name string, ns ...*G.Node) error {
 	for _, n := range ns {
 		if n == nil {
-			return fmt.Errorf("%s: class is nil", name)
+			return fmt.Errorf("%s: class: expected a node, got nil", name)
 		}
 		if n.Dtype() != tensor.Int {
 			return fmt.Errorf("%s: class (%s) is of %v, expected int", name, n.Name(), n.Dtype())
@@ -184,7 +184,7 @@ func wantInts(name string, ns ...*G.Node) error {
 func wantDims(name string, dims int, ns ...*G.Node) error {
 	for i, n := range ns {
 		if n == nil {
-			return fmt.Errorf("%s: input %d is nil", name, i)
+			return fmt.Errorf("%s: input %d: expected a node, got nil", name, i)
 		}
 		if n.Dims() != dims {
 			return fmt.Errorf("%s: input %d (%s) has shape %v, expected %d axes", name, i, n.Name(), n.Shape(), dims)
@@ -197,7 +197,7 @@ func wantDims(name string, dims int, ns ...*G.Node) error {
 func wantRank(name string, dims int, ns ...*G.Node) error {
 	for i, n := range ns {
 		if n == nil {
-			return fmt.Errorf("%s: input %d is nil", name, i)
+			return fmt.Errorf("%s: input %d: expected a node, got nil", name, i)
 		}
 		if n.Dims() < dims {
 			return fmt.Errorf("%s: input %d (%s) has shape %v, expected at least %d axes", name, i, n.Name(), n.Shape(), dims)
@@ -209,7 +209,7 @@ func wantRank(name string, dims int, ns ...*G.Node) error {
 // wantBatched fails unless the node has a batch axis and at least the given number of axes in all.
 func wantBatched(name string, dims int, n *G.Node) error {
 	if n == nil {
-		return fmt.Errorf("%s: input is nil", name)
+		return fmt.Errorf("%s: expected an input, got nil", name)
 	}
 	if n.Dims() < dims {
 		return fmt.Errorf("%s: input (%s) has shape %v, expected at least %d axes, the batch first", name, n.Name(), n.Shape(), dims)
@@ -220,7 +220,7 @@ func wantBatched(name string, dims int, n *G.Node) error {
 // wantShape fails unless the node has exactly the given shape.
 func wantShape(name, what string, n *G.Node, shape ...int) error {
 	if n == nil {
-		return fmt.Errorf("%s: %s is nil", name, what)
+		return fmt.Errorf("%s: %s: expected a node, got nil", name, what)
 	}
 	if !sameShape(n.Shape(), shape) {
 		return fmt.Errorf("%s: %s (%s) has shape %v, expected %v", name, what, n.Name(), n.Shape(), tensor.Shape(shape))

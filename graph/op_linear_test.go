@@ -178,29 +178,29 @@ func TestLinearErrors(t *testing.T) {
 		op   func() (*G.Node, error)
 		want string
 	}{
-		"Linear nil":            {func() (*G.Node, error) { return graph.Linear(nil, w, b) }, "Linear: input 0 is nil"},
-		"Linear nil weight":     {func() (*G.Node, error) { return graph.Linear(z, nil, b) }, "Linear: input 1 is nil"},
+		"Linear nil":            {func() (*G.Node, error) { return graph.Linear(nil, w, b) }, "Linear: input 0: expected a node, got nil"},
+		"Linear nil weight":     {func() (*G.Node, error) { return graph.Linear(z, nil, b) }, "Linear: input 1: expected a node, got nil"},
 		"Linear axes":           {func() (*G.Node, error) { return graph.Linear(b, w, b) }, "input 0 (b) has shape (4), expected at least 2 axes"},
 		"Linear features":       {func() (*G.Node, error) { return graph.Linear(z, add("w2", 4, 2), b) }, "weight (w2) has shape (4, 2), expected (4, 3)"},
 		"Linear bias":           {func() (*G.Node, error) { return graph.Linear(z, w, add("b2", 3)) }, "bias (b2) has shape (3), expected (4)"},
 		"Linear element types":  {func() (*G.Node, error) { return graph.Linear(z, w32, nil) }, "input 1 (w32) is of float32"},
-		"ClassMask nil":         {func() (*G.Node, error) { return graph.ClassMask(z, class, nil) }, "ClassMask: input 1 is nil"},
-		"ClassMask nil class":   {func() (*G.Node, error) { return graph.ClassMask(z, nil, w) }, "class is nil"},
+		"ClassMask nil":         {func() (*G.Node, error) { return graph.ClassMask(z, class, nil) }, "ClassMask: input 1: expected a node, got nil"},
+		"ClassMask nil class":   {func() (*G.Node, error) { return graph.ClassMask(z, nil, w) }, "class: expected a node, got nil"},
 		"ClassMask float class": {func() (*G.Node, error) { return graph.ClassMask(z, add("f", 2), w) }, "class (f) is of float64, expected int"},
 		"ClassMask features":    {func() (*G.Node, error) { return graph.ClassMask(z, class, add("table", 4, 2)) }, "table (table) has shape (4, 2), expected (4, 3)"},
 		"ClassMask batch":       {func() (*G.Node, error) { return graph.ClassMask(z, s.Add(graphtest.ClassInput(1, 2, 3), "class3"), w) }, "class (class3) has shape (3), expected (2)"},
-		"ClassClip nil":         {func() (*G.Node, error) { return graph.ClassClip(z, class, nil) }, "ClassClip: input 1 is nil"},
-		"ClassClip nil class":   {func() (*G.Node, error) { return graph.ClassClip(z, nil, w) }, "class is nil"},
+		"ClassClip nil":         {func() (*G.Node, error) { return graph.ClassClip(z, class, nil) }, "ClassClip: input 1: expected a node, got nil"},
+		"ClassClip nil class":   {func() (*G.Node, error) { return graph.ClassClip(z, nil, w) }, "class: expected a node, got nil"},
 		"ClassClip float class": {func() (*G.Node, error) { return graph.ClassClip(z, add("f2", 2), w) }, "class (f2) is of float64, expected int"},
 		"ClassClip features":    {func() (*G.Node, error) { return graph.ClassClip(z, class, add("limit", 4, 2)) }, "limit (limit) has shape (4, 2), expected (4, 3)"},
 		"ClassClip batch": {func() (*G.Node, error) {
 			return graph.ClassClip(z, s.Add(graphtest.ClassInput(1, 2, 3), "classes3"), w)
 		}, "class (classes3) has shape (3), expected (2)"},
-		"RoutedLinear nil":       {func() (*G.Node, error) { return graph.RoutedLinear(nil, class, head) }, "input 0 is nil"},
-		"RoutedLinear no weight": {func() (*G.Node, error) { return graph.RoutedLinear(z, class, graph.RoutedHead{}) }, "input 1 is nil"},
+		"RoutedLinear nil":       {func() (*G.Node, error) { return graph.RoutedLinear(nil, class, head) }, "input 0: expected a node, got nil"},
+		"RoutedLinear no weight": {func() (*G.Node, error) { return graph.RoutedLinear(z, class, graph.RoutedHead{}) }, "input 1: expected a node, got nil"},
 		"RoutedLinear no bias": {func() (*G.Node, error) {
 			return graph.RoutedLinear(z, class, with(func(h *graph.RoutedHead) { h.Bias = nil }))
-		}, "bias is nil"},
+		}, "bias: expected a node, got nil"},
 		"RoutedLinear contribution": {func() (*G.Node, error) {
 			return graph.RoutedLinear(z, class, with(func(h *graph.RoutedHead) { h.Contribution = z }))
 		}, "contribution (z) has shape (2, 3), expected (4, 3)"},
@@ -208,18 +208,18 @@ func TestLinearErrors(t *testing.T) {
 			return graph.RoutedLinear(z, class, with(func(h *graph.RoutedHead) { h.Threshold = w }))
 		}, "threshold (w)"},
 		"RoutedLinear class":    {func() (*G.Node, error) { return graph.RoutedLinear(z, add("g", 2), head) }, "class (g) is of float64, expected int"},
-		"SelectClass nil":       {func() (*G.Node, error) { return graph.SelectClass(nil, class) }, "input 0 is nil"},
+		"SelectClass nil":       {func() (*G.Node, error) { return graph.SelectClass(nil, class) }, "input 0: expected a node, got nil"},
 		"SelectClass floats":    {func() (*G.Node, error) { return graph.SelectClass(class, add("h", 2)) }, "expected int"},
 		"SelectClass batch":     {func() (*G.Node, error) { return graph.SelectClass(class, s.Add(graphtest.ClassInput(1), "one")) }, "fallback (one) has shape (1), expected (2)"},
-		"ArgMax nil":            {func() (*G.Node, error) { return graph.ArgMax(nil) }, "ArgMax: input 0 is nil"},
+		"ArgMax nil":            {func() (*G.Node, error) { return graph.ArgMax(nil) }, "ArgMax: input 0: expected a node, got nil"},
 		"ArgMax of classes":     {func() (*G.Node, error) { return graph.ArgMax(class) }, "expected 2 axes"},
-		"Gather nil":            {func() (*G.Node, error) { return graph.Gather(z, nil) }, "class is nil"},
+		"Gather nil":            {func() (*G.Node, error) { return graph.Gather(z, nil) }, "class: expected a node, got nil"},
 		"Gather floats":         {func() (*G.Node, error) { return graph.Gather(z, add("i", 2)) }, "expected int"},
 		"Softmax axes":          {func() (*G.Node, error) { return graph.Softmax(b) }, "Softmax: input 0 (b) has shape (4), expected 2 axes"},
-		"LogSoftmax nil":        {func() (*G.Node, error) { return graph.LogSoftmax(nil) }, "LogSoftmax: input 0 is nil"},
-		"LogSumExp nil":         {func() (*G.Node, error) { return graph.LogSumExp(nil) }, "LogSumExp: input 0 is nil"},
-		"contribution of nil":   {func() (*G.Node, error) { return graph.GradientTimesActivation(nil, z, class, add("ones", 2)) }, "is nil"},
-		"contribution, no ones": {func() (*G.Node, error) { return graph.GradientTimesActivation(z, z, class, nil) }, "seed 0 is nil"},
+		"LogSoftmax nil":        {func() (*G.Node, error) { return graph.LogSoftmax(nil) }, "LogSoftmax: input 0: expected a node, got nil"},
+		"LogSumExp nil":         {func() (*G.Node, error) { return graph.LogSumExp(nil) }, "LogSumExp: input 0: expected a node, got nil"},
+		"contribution of nil":   {func() (*G.Node, error) { return graph.GradientTimesActivation(nil, z, class, add("ones", 2)) }, "expected a node, got nil"},
+		"contribution, no ones": {func() (*G.Node, error) { return graph.GradientTimesActivation(z, z, class, nil) }, "seed 0: expected a node, got nil"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			n, err := c.op()

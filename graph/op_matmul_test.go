@@ -140,8 +140,8 @@ func TestMatMulErrors(t *testing.T) {
 		a, b *G.Node
 		want string
 	}{
-		"nil":       {nil, b, "MatMul: input 0 is nil"},
-		"nil b":     {a, nil, "MatMul: input 1 is nil"},
+		"nil":       {nil, b, "MatMul: input 0: expected a node, got nil"},
+		"nil b":     {a, nil, "MatMul: input 1: expected a node, got nil"},
 		"columns":   {a, a, "expected the same number of columns of the first as rows of the second"},
 		"broadcast": {add("c", 2, 2, 3), add("d", 3, 3, 4), "axes of 2 and 3 do not broadcast"},
 		"ints":      {s.Add(graphtest.ClassInput(0, 1), "class"), s.Add(graphtest.ClassInput(0, 1), "class2"), "element type int"},

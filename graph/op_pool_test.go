@@ -174,7 +174,7 @@ func TestPoolErrors(t *testing.T) {
 		cfg  graph.PoolConfig
 		want string
 	}{
-		"nil":              {nil, graph.PoolConfig{Kernel: k2}, "input 0 is nil"},
+		"nil":              {nil, graph.PoolConfig{Kernel: k2}, "input 0: expected a node, got nil"},
 		"not four axes":    {s.Add(graphtest.Constant(graphtest.Zeros(2, 3)), "flat"), graph.PoolConfig{Kernel: k2}, "expected 4 axes"},
 		"no kernel":        {x, graph.PoolConfig{}, "sizes must be positive"},
 		"too much padding": {x, graph.PoolConfig{Kernel: k2, Padding: [2]int{2, 0}}, "padding"},
@@ -190,7 +190,7 @@ func TestPoolErrors(t *testing.T) {
 		})
 	}
 	_, err := graph.GlobalAvgPool2D(nil)
-	require.ErrorContains(t, err, "input 0 is nil")
+	require.ErrorContains(t, err, "input 0: expected a node, got nil")
 	_, err = graph.GlobalMaxPool2D(nil)
-	require.ErrorContains(t, err, "input 0 is nil")
+	require.ErrorContains(t, err, "input 0: expected a node, got nil")
 }

@@ -172,13 +172,13 @@ func TestPoolNDErrors(t *testing.T) {
 		x   *G.Node
 		cfg graph.PoolNDConfig
 	}{
-		"input 0 is nil":                   {nil, graph.PoolNDConfig{Kernel: k}},
-		"expected at least 3 axes":         {flat, graph.PoolNDConfig{Kernel: k}},
-		"kernel [], expected 3 numbers":    {x, graph.PoolNDConfig{}},
-		"stride [1], expected 3 numbers":   {x, graph.PoolNDConfig{Kernel: k, Stride: []int{1}}},
-		"sizes must be positive":           {x, graph.PoolNDConfig{Kernel: k, Stride: []int{-1, 1, 1}}},
-		"padding 2 and 0 must be at least": {x, graph.PoolNDConfig{Kernel: k, PadBegin: []int{0, 2, 0}}},
-		"does not fit the padded input 4":  {x, graph.PoolNDConfig{Kernel: []int{1, 5, 1}}},
+		"input 0: expected a node, got nil": {nil, graph.PoolNDConfig{Kernel: k}},
+		"expected at least 3 axes":          {flat, graph.PoolNDConfig{Kernel: k}},
+		"kernel [], expected 3 numbers":     {x, graph.PoolNDConfig{}},
+		"stride [1], expected 3 numbers":    {x, graph.PoolNDConfig{Kernel: k, Stride: []int{1}}},
+		"sizes must be positive":            {x, graph.PoolNDConfig{Kernel: k, Stride: []int{-1, 1, 1}}},
+		"padding 2 and 0 must be at least":  {x, graph.PoolNDConfig{Kernel: k, PadBegin: []int{0, 2, 0}}},
+		"does not fit the padded input 4":   {x, graph.PoolNDConfig{Kernel: []int{1, 5, 1}}},
 	} {
 		for _, op := range []func() (*G.Node, error){
 			func() (*G.Node, error) { return graph.MaxPoolND(c.x, c.cfg) },

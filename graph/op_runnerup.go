@@ -21,7 +21,7 @@ func RunnerUp(x, class *G.Node) (*G.Node, error) {
 		return nil, err
 	}
 	if shape[1] < 2 {
-		return nil, fmt.Errorf("RunnerUp: input %v has one class", shape)
+		return nil, fmt.Errorf("RunnerUp: expected at least two classes, got input %v", shape)
 	}
 	if err := wantInts("RunnerUp", class); err != nil {
 		return nil, err

@@ -152,7 +152,7 @@ func Pad(x *G.Node, cfg PadConfig) (*G.Node, error) {
 		return nil, fmt.Errorf("Pad: %d and %d sizes for shape %v, expected one for each axis", len(cfg.Before), len(cfg.After), from)
 	}
 	if cfg.Mode < 0 || cfg.Mode > PadWrap {
-		return nil, fmt.Errorf("Pad: unknown mode %d", int(cfg.Mode))
+		return nil, fmt.Errorf("Pad: expected one of the modes of PadMode, got %d", int(cfg.Mode))
 	}
 	to := from.Clone()
 	for i, n := range from {

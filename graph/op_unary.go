@@ -115,7 +115,7 @@ func Sign(x *G.Node) (*G.Node, error) { return unary(x, act(kernel.ActSign, 0, 0
 func unary(x *G.Node, a Activation) (*G.Node, error) {
 	name := a.Name()
 	if x == nil {
-		return nil, fmt.Errorf("%s: input is nil", name)
+		return nil, fmt.Errorf("%s: expected an input, got nil", name)
 	}
 	if err := wantParameters(a.fn); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)

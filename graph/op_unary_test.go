@@ -196,7 +196,7 @@ func TestUnaryErrors(t *testing.T) {
 	class := s.Add(graphtest.ClassInput(0, 1), "class")
 	for name, c := range unaryOps {
 		n, err := c.op(nil)
-		require.ErrorContains(t, err, "input is nil", name)
+		require.ErrorContains(t, err, "expected an input, got nil", name)
 		require.Nil(t, n, name)
 	}
 	for _, c := range []struct {
@@ -210,7 +210,7 @@ func TestUnaryErrors(t *testing.T) {
 		{func() (*G.Node, error) { return graph.CELU(x, 0) }, "CELU: alpha is 0"},
 		{func() (*G.Node, error) { return graph.PReLU(x, slope) }, "PReLU: slope (slope): shape (2) does not broadcast to (2, 3)"},
 		{func() (*G.Node, error) { return graph.PReLU(slope, x) }, "does not broadcast"},
-		{func() (*G.Node, error) { return graph.PReLU(x, nil) }, "PReLU: input 1 is nil"},
+		{func() (*G.Node, error) { return graph.PReLU(x, nil) }, "PReLU: input 1: expected a node, got nil"},
 	} {
 		n, err := c.op()
 		require.ErrorContains(t, err, c.want)

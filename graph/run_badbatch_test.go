@@ -34,7 +34,7 @@ func TestBadBatches(t *testing.T) {
 		"too many values": {change(func(b *graph.Batch) { b.X = append(slices.Clone(b.X), 1) }), "hold 325 values"},
 		"no values":       {change(func(b *graph.Batch) { b.X = nil }), "hold 0 values"},
 		"overflow":        {change(func(b *graph.Batch) { b.N, b.X = math.MaxInt, nil }), " samples hold 0 values"},
-		"labels":          {change(func(b *graph.Batch) { b.Labels = []int{1} }), "batch 1: 1 labels for 3 samples"},
+		"labels":          {change(func(b *graph.Batch) { b.Labels = []int{1} }), "batch 1: expected a label for each of 3 samples, got 1"},
 		"no input":        {change(func(b *graph.Batch) { b.Inputs = nil }), `batch 1: input "scale" of 3 samples holds 0 values, expected 11 of shape [11] each`},
 		"input's size":    {change(func(b *graph.Batch) { b.Inputs = map[string][]float32{"scale": make([]float32, 34)} }), `input "scale" of 3 samples holds 34 values`},
 	} {

@@ -104,11 +104,11 @@ func (o Options) withDefaults(m Model) (Options, error) {
 	}
 	switch {
 	case o.Batch < 0:
-		return o, fmt.Errorf("batch of %d samples", o.Batch)
+		return o, fmt.Errorf("expected a batch of at least 0 samples, got %d", o.Batch)
 	case o.Workers < 0:
-		return o, fmt.Errorf("%d replicas", o.Workers)
+		return o, fmt.Errorf("expected at least 0 workers, got %d", o.Workers)
 	case len(o.Fetch) == 0:
-		return o, fmt.Errorf("nothing to fetch")
+		return o, fmt.Errorf("expected a node to fetch, got none")
 	case o.BroadcastInput && (o.From == "" || o.Hooks[o.From] == nil):
 		return o, fmt.Errorf("activations at %q that all samples share need a hook there to read them", o.From)
 	case o.Dtype != tensor.Float32 && o.Dtype != tensor.Float64:

@@ -23,7 +23,7 @@ type Program struct {
 // them. Graphs are built one at a time in a process, because Gorgonia keeps global registries.
 func Compile(m Model, o Options) (*Program, error) {
 	if m == nil {
-		return nil, errors.New("graph: model is nil")
+		return nil, errors.New("graph: expected a model, got nil")
 	}
 	o, err := o.withDefaults(m)
 	if err != nil {
@@ -90,7 +90,7 @@ func (p *Program) checkBatch(batch Batch) error {
 		return fmt.Errorf("%d samples hold %d values, expected %d of shape %v each", batch.N, len(batch.X), tensor.Shape(shape).TotalSize(), shape)
 	}
 	if l := len(batch.Labels); l != 0 && l != batch.N {
-		return fmt.Errorf("%d labels for %d samples", l, batch.N)
+		return fmt.Errorf("expected a label for each of %d samples, got %d", batch.N, l)
 	}
 	for name, node := range b.extra {
 		x := batch.Inputs[name]

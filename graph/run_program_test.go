@@ -223,7 +223,7 @@ func TestHooks(t *testing.T) {
 	}{
 		"unknown name": {"feature", clip, `no tapped node is named "feature" to hook; there are ["block" "features" "logits" "prediction"]`},
 		"lazy":         {"scaled", clip, `no tapped node is named "scaled" to hook`},
-		"nil":          {"features", func(*graph.Builder, *G.Node) (*G.Node, error) { return nil, nil }, "hook: result for features is nil"},
+		"nil":          {"features", func(*graph.Builder, *G.Node) (*G.Node, error) { return nil, nil }, "hook: result for features: expected a node, got nil"},
 		"error":        {"features", func(*graph.Builder, *G.Node) (*G.Node, error) { return nil, fmt.Errorf("no luck") }, "no luck"},
 		"shape":        {"features", func(_ *graph.Builder, n *G.Node) (*G.Node, error) { return graph.Channels(n, 0, 3) }, "has shape (8, 3), expected (8, 11)"},
 		"type":         {"features", func(b *graph.Builder, n *G.Node) (*G.Node, error) { return b.Labels(), nil }, "has shape (8), expected (8, 11)"},
@@ -355,10 +355,10 @@ func TestOptionsErrors(t *testing.T) {
 		o    graph.Options
 		want string
 	}{
-		"batch":        {graph.Options{Batch: -1}, "graph: batch of -1 samples"},
+		"batch":        {graph.Options{Batch: -1}, "graph: expected a batch of at least 0 samples, got -1"},
 		"huge batch":   {graph.Options{Batch: math.MaxInt >> 3}, ", 3, 6, 6) has too many elements"},
-		"replicas":     {graph.Options{Workers: -2}, "-2 replicas"},
-		"nothing":      {graph.Options{Fetch: []string{}}, "nothing to fetch"},
+		"replicas":     {graph.Options{Workers: -2}, "expected at least 0 workers, got -2"},
+		"nothing":      {graph.Options{Fetch: []string{}}, "expected a node to fetch, got none"},
 		"element type": {graph.Options{Dtype: tensor.Int}, "element type int, expected float32 or float64"},
 		"device":       {graph.Options{Device: "tpu"}, `device "tpu", expected cpu, cuda or cuda:N`},
 		"not a tap":    {graph.Options{Fetch: []string{"fc.weight"}}, `no node is named "fc.weight"; there are ["block"`},
@@ -368,7 +368,7 @@ func TestOptionsErrors(t *testing.T) {
 		require.ErrorContains(t, err, c.want, name)
 	}
 	_, err := graph.Compile(nil, graph.Options{})
-	require.EqualError(t, err, "graph: model is nil")
+	require.EqualError(t, err, "graph: expected a model, got nil")
 }
 
 func TestOptionsAreCopied(t *testing.T) {

@@ -102,7 +102,7 @@ func TestBatchNormRefuses(t *testing.T) {
 		eps                      float64
 		want                     string
 	}{
-		{nil, three, three, nil, 0, "input is nil"},
+		{nil, three, three, nil, 0, "expected an input, got nil"},
 		{three, three, three, nil, 0, "at least 2 axes"},
 		{x, two, three, nil, 0, "gamma"},
 		{x, three, two, nil, 0, "beta"},

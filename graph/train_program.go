@@ -109,7 +109,7 @@ type TrainingProgram struct {
 // parameter that is not a buffer.
 func CompileTraining(m Model, o TrainingOptions) (*TrainingProgram, error) {
 	if m == nil {
-		return nil, errors.New("graph: model is nil")
+		return nil, errors.New("graph: expected a model, got nil")
 	}
 	o, err := o.withDefaults()
 	if err != nil {

@@ -173,7 +173,7 @@ func TestCompileTrainingRefuses(t *testing.T) {
 		o    graph.TrainingOptions
 		want string
 	}{
-		{nil, graph.TrainingOptions{Batch: 1}, "model is nil"},
+		{nil, graph.TrainingOptions{Batch: 1}, "expected a model, got nil"},
 		{m, graph.TrainingOptions{}, "batch of 0"},
 		{m, graph.TrainingOptions{Batch: 10, Shard: 4}, "shard of 4 samples, expected a divisor"},
 		{m, graph.TrainingOptions{Batch: 10, Workers: -1}, "-1 workers"},

@@ -88,10 +88,10 @@ func TestClipPercentileOptions(t *testing.T) {
 	require.Equal(t, map[string]any{"p_a": 90.0, "p_w": 90.0, "clip": "off"}, o.Params())
 
 	for want, o := range map[string]line.Options{
-		"clip percentile -1 is not in (0, 100]":                         {ClipPercentile: -1},
-		"clip percentile 100.5 is not in (0, 100]":                      {ClipPercentile: 100.5},
-		"clip percentile NaN is not in (0, 100]":                        {ClipPercentile: math.NaN()},
-		"clipping per class needs a clip percentile in (0, 100], got 0": {ClipPerClass: true},
+		"expected a clip percentile in (0, 100], or 0 for none, got -1":     {ClipPercentile: -1},
+		"expected a clip percentile in (0, 100], or 0 for none, got 100.5":  {ClipPercentile: 100.5},
+		"expected a clip percentile in (0, 100], or 0 for none, got NaN":    {ClipPercentile: math.NaN()},
+		"clipping per class: expected a clip percentile in (0, 100], got 0": {ClipPerClass: true},
 	} {
 		require.ErrorContains(t, o.Check(), want)
 	}
@@ -218,7 +218,7 @@ func TestClippingRefuses(t *testing.T) {
 		"limit 4 of the activations is +Inf, expected a finite number":                    {infinite, o},
 		"need options with a clip percentile and clipping, got map[clip:1 p_a:90 p_w:90]": {infinite[:3], line.Options{}},
 		"with a clip percentile and clipping, got map[clip:off p_a:90 p_w:90]":            {infinite[:3], line.Options{ClipPercentile: 5, NoClipping: true}},
-		"clip percentile 101": {infinite[:3], line.Options{ClipPercentile: 101}},
+		"clip percentile in (0, 100], or 0 for none, got 101":                             {infinite[:3], line.Options{ClipPercentile: 101}},
 	} {
 		_, err := line.NewClipped(ctx, net, c, bad.limits, bad.o)
 		require.ErrorContains(t, err, want)

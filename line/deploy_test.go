@@ -110,7 +110,7 @@ func TestDeployedFilesAreChecked(t *testing.T) {
 		{"method", npyz.Scalar("line"), "line has no parameter"},
 		{"method", npyz.Scalar("odin"), "odin has no parameter"},
 		{"method_params", npyz.Scalar("{"), `array "method_params"`},
-		{"method_params", npyz.Scalar(`{"dice.p":500}`), "is outside [0, 100]"},
+		{"method_params", npyz.Scalar(`{"dice.p":500}`), "expected a value in [0, 100], got 500"},
 		{"classes", npyz.Scalar(int64(4)), "4 classes"},
 		{"classes", npyz.Scalar(int64(-4)), "expected at least 1"},
 		{"fit_scores", npyz.New([]float64{2, 1}), "expected ascending values"},

@@ -78,7 +78,7 @@ func TestFitRefuses(t *testing.T) {
 	}{
 		"no labels":         {nettest.Stream(batch()), "training images have no labels"},
 		"labels end":        {nettest.Stream(batch(0, 1, 2, 0, 1, 2), batch()), "training images have no labels"},
-		"too few labels":    {nettest.Stream(batch(0, 1)), "2 labels for 6 samples"},
+		"too few labels":    {nettest.Stream(batch(0, 1)), "expected a label for each of 6 samples, got 2"},
 		"unknown label":     {nettest.Stream(batch(0, 1, 2, 0, -1, 2)), "training image 4 has label -1, expected 0 to 2"},
 		"label too large":   {nettest.Stream(batch(0, 1, 2, 0, 1, 2), batch(0, 3, 0, 0, 0, 0)), "training image 7 has label 3, expected 0 to 2"},
 		"class missing":     {nettest.Stream(batch(0, 0, 2, 0, 0, 2)), "no images of class 1"},
@@ -96,7 +96,7 @@ func TestFitRefuses(t *testing.T) {
 	}
 	used := false
 	_, err = line.Fit(context.Background(), prog, func(func(graph.Batch, error) bool) { used = true }, line.Options{Clip: -1})
-	require.ErrorContains(t, err, "clip -1")
+	require.ErrorContains(t, err, "a positive clip, got -1")
 	require.False(t, used, "options are checked before the work")
 
 	headless, err := graph.Compile(struct{ graph.Model }{net}, graph.Options{})

@@ -274,7 +274,7 @@ func decodeOptions(a *npyz.Archive) (o Options, err error) {
 	case o.measuresClip() && o.Clip != 0:
 		return o, fmt.Errorf("clip is %v beside %s %v, expected 0", o.Clip, clipPercentileArray, o.ClipPercentile)
 	case !o.NoClipping && !o.measuresClip() && o.Clip == 0:
-		return o, fmt.Errorf("clip %v is not a positive number", o.Clip)
+		return o, fmt.Errorf("expected a positive clip, got %v", o.Clip)
 	}
 	if !o.NoActivationPruning {
 		o.ActivationPercentile = Percent(o.ActivationPercentile)

@@ -69,7 +69,7 @@ func number(on bool) float64 {
 func TestMethodRefuses(t *testing.T) {
 	net := newTiny(3, 5, 1)
 	_, err := line.NewMethod(line.Options{Clip: -1}, graph.Options{})
-	require.ErrorContains(t, err, "clip -1")
+	require.ErrorContains(t, err, "a positive clip, got -1")
 	m, err := line.NewMethod(line.DefaultOptions(), graph.Options{})
 	require.NoError(t, err)
 	ctx, s, head := context.Background(), samples(t, net, net.batch(9, 1)), headOf(net)

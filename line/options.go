@@ -84,15 +84,15 @@ func (o Options) Check() error {
 	percent := func(p float64) bool { return p >= 0 && p <= 100 }
 	switch {
 	case !o.NoActivationPruning && !percent(o.ActivationPercentile):
-		return fmt.Errorf("activation percentile %v is not in [0, 100]", o.ActivationPercentile)
+		return fmt.Errorf("expected an activation percentile in [0, 100], got %v", o.ActivationPercentile)
 	case !o.NoWeightPruning && !percent(o.WeightPercentile):
-		return fmt.Errorf("weight percentile %v is not in [0, 100]", o.WeightPercentile)
+		return fmt.Errorf("expected a weight percentile in [0, 100], got %v", o.WeightPercentile)
 	case o.measuresClip() && !(o.ClipPercentile > 0 && o.ClipPercentile <= 100):
-		return fmt.Errorf("clip percentile %v is not in (0, 100], and not 0 for none", o.ClipPercentile)
+		return fmt.Errorf("expected a clip percentile in (0, 100], or 0 for none, got %v", o.ClipPercentile)
 	case !o.NoClipping && !o.measuresClip() && o.ClipPerClass:
-		return fmt.Errorf("clipping per class needs a clip percentile in (0, 100], got %v", o.ClipPercentile)
+		return fmt.Errorf("clipping per class: expected a clip percentile in (0, 100], got %v", o.ClipPercentile)
 	case !o.NoClipping && !o.measuresClip() && !(o.Clip > 0 && o.Clip <= math.MaxFloat32):
-		return fmt.Errorf("clip %v is not a positive number", o.Clip)
+		return fmt.Errorf("expected a positive clip, got %v", o.Clip)
 	}
 	return nil
 }

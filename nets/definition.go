@@ -46,7 +46,7 @@ func Define(d Definition) (*Network, error) {
 func describe(d Definition) (*Network, error) {
 	switch {
 	case d.Name == "":
-		return nil, errors.New("name is empty")
+		return nil, errors.New("expected a name, got none")
 	case d.Build == nil:
 		return nil, errors.New("Build is nil, expected a function")
 	case len(d.Input) != 3:

@@ -66,9 +66,9 @@ func TestDefineRefuses(t *testing.T) {
 		return func(d *nets.Definition) { d.Build = f }
 	}
 	for want, change := range map[string]func(d *nets.Definition){
-		"name is empty":                  func(d *nets.Definition) { d.Name = "" },
-		"Build is nil":                   building(nil),
-		"0 classes, expected at least 1": func(d *nets.Definition) { d.Classes = 0 },
+		"expected a name, got none":                          func(d *nets.Definition) { d.Name = "" },
+		"Build is nil":                                       building(nil),
+		"0 classes, expected at least 1":                     func(d *nets.Definition) { d.Classes = 0 },
 		"input of shape [12], expected [channels height":     func(d *nets.Definition) { d.Input = []int{12} },
 		"shape (1, 2, 0, 8)":                                 func(d *nets.Definition) { d.Input = []int{2, 0, 8} },
 		"crops images to 32×32 pixels, expected the input's": func(d *nets.Definition) { d.Preprocessing = nets.CIFAR() },

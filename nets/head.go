@@ -36,7 +36,7 @@ func (h Head) Validate() error {
 		return fmt.Errorf("head weight has %d values, expected %d classes x %d features = %d",
 			len(h.Weight), h.Classes, h.FeatureDim, h.Classes*h.FeatureDim)
 	case len(h.Bias) != h.Classes:
-		return fmt.Errorf("head bias has %d values for %d classes", len(h.Bias), h.Classes)
+		return fmt.Errorf("head bias: expected a value for each of %d classes, got %d", h.Classes, len(h.Bias))
 	}
 	if i := mathx.FirstNotFinite(h.Weight); i >= 0 {
 		return fmt.Errorf("head weight of class %d, feature %d is %v", i/h.FeatureDim, i%h.FeatureDim, h.Weight[i])

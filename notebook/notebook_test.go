@@ -92,14 +92,14 @@ func TestRender(t *testing.T) {
 
 func TestRenderRefuses(t *testing.T) {
 	for want, value := range map[string]any{
-		"full disk":                 writes{err: errors.New("full disk")},
-		"got none":                  (*figure.Figure)(nil),
-		"at most 1 cells":           &Table{Header: []string{"x"}, Rows: [][]any{{1, 2}}},
-		"at least 1 × 1 pixels":     image.NewGray(image.Rectangle{}),
-		"picture 1: expected an im": &Gallery{Pictures: []Picture{{Image: image.NewGray(image.Rect(0, 0, 1, 1))}, {}}},
-		"got a width of -1":         &Gallery{Width: -1},
-		"no methods":                report.Result{},
-		"failed":                    (*Table)(nil),
+		"full disk":                              writes{err: errors.New("full disk")},
+		"got none":                               (*figure.Figure)(nil),
+		"at most 1 cells":                        &Table{Header: []string{"x"}, Rows: [][]any{{1, 2}}},
+		"at least 1 × 1 pixels":                  image.NewGray(image.Rectangle{}),
+		"picture 1: expected an im":              &Gallery{Pictures: []Picture{{Image: image.NewGray(image.Rect(0, 0, 1, 1))}, {}}},
+		"got a width of -1":                      &Gallery{Width: -1},
+		"expected at least one method, got none": report.Result{},
+		"failed":                                 (*Table)(nil),
 	} {
 		_, err := render(value)
 		require.ErrorContains(t, err, want)

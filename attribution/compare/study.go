@@ -165,14 +165,14 @@ func (s *Study) check() error {
 	}
 	for _, b := range s.Budgets {
 		if !(b > 0) {
-			return fmt.Errorf("attribution: a budget of %v forward-equivalents", b)
+			return fmt.Errorf("attribution: expected budgets above 0 forward-equivalents, got %v", b)
 		}
 	}
 	if !(s.level() > 0 && s.level() < 1) {
-		return fmt.Errorf("attribution: a confidence level of %v", s.Level)
+		return fmt.Errorf("attribution: expected a confidence level in (0, 1), got %v", s.Level)
 	}
 	if s.Resamples < 0 {
-		return fmt.Errorf("attribution: %d bootstrap resamples", s.Resamples)
+		return fmt.Errorf("attribution: expected at least 0 bootstrap resamples, got %d", s.Resamples)
 	}
 	names := map[string]bool{}
 	for _, e := range s.Estimators {

@@ -169,7 +169,7 @@ func TestCompareTruthWithStandardErrors(t *testing.T) {
 	assert.Equal(t, "closed-form", linear.Method)
 	assert.Nil(t, linear.StdErr)
 	_, err = FindTruth(background, g, attribution.Options{})
-	assert.ErrorContains(t, err, "needs a number of samples")
+	assert.ErrorContains(t, err, "expected a number of samples")
 	// An uncertain truth widens the intervals that are to hold it.
 	est := attribution.Estimate{Values: []float64{1}, StdErr: []float64{0.1}, DF: []float64{math.Inf(1)}}
 	assert.Equal(t, 0.0, Coverage([]float64{1.3}, nil, &est, 0.95))
@@ -200,15 +200,15 @@ func TestFindTruthInterrupted(t *testing.T) {
 
 func TestCompareRejectsBadStudies(t *testing.T) {
 	for want, change := range map[string]func(*Study){
-		"0 games":                          func(s *Study) { s.Subjects = nil },
-		"0 seeds":                          func(s *Study) { s.Seeds = nil },
-		"a budget of -1":                   func(s *Study) { s.Budgets = []float64{-1} },
-		"a confidence level of 2":          func(s *Study) { s.Level = 2 },
-		"-1 bootstrap resamples":           func(s *Study) { s.Resamples = -1 },
-		`two estimators are named "svarm"`: func(s *Study) { s.Estimators = []attribution.Estimator{estimate.SVARM{}, estimate.SVARM{}} },
-		"its truth 1 values":               func(s *Study) { s.Subjects[0].Truth.Values = []float64{1} },
-		"precision at 11 of the 10":        func(s *Study) { s.K = 11 },
-		"no players":                       func(s *Study) { s.Subjects[0].Game = nil },
+		"0 games": func(s *Study) { s.Subjects = nil },
+		"0 seeds": func(s *Study) { s.Seeds = nil },
+		"budgets above 0 forward-equivalents, got -1":  func(s *Study) { s.Budgets = []float64{-1} },
+		"expected a confidence level in (0, 1), got 2": func(s *Study) { s.Level = 2 },
+		"bootstrap resamples, got -1":                  func(s *Study) { s.Resamples = -1 },
+		`two estimators are named "svarm"`:             func(s *Study) { s.Estimators = []attribution.Estimator{estimate.SVARM{}, estimate.SVARM{}} },
+		"its truth 1 values":                           func(s *Study) { s.Subjects[0].Truth.Values = []float64{1} },
+		"precision at 11 of the 10":                    func(s *Study) { s.K = 11 },
+		"no players":                                   func(s *Study) { s.Subjects[0].Game = nil },
 	} {
 		s := smallStudy(t)
 		change(&s)

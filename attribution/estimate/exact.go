@@ -60,7 +60,7 @@ func (Exact) Estimate(ctx context.Context, g attribution.Game, opt attribution.O
 func (Exact) Work(g attribution.Game, _ attribution.Options) (values, gradients int, err error) {
 	n := g.Players()
 	if n > attribution.MaxEnumerated {
-		return 0, 0, fmt.Errorf("attribution: exact enumeration of %d players, at most %d", n, attribution.MaxEnumerated)
+		return 0, 0, fmt.Errorf("attribution: exact enumeration: expected at most %d players, got %d", attribution.MaxEnumerated, n)
 	}
 	return 1 << n, 0, nil
 }

@@ -24,10 +24,10 @@ func Predict(ctx context.Context, e attribution.Estimator, g attribution.Game, o
 		return r.predictWork(ctx, d)
 	}
 	if pilotSamples < 0 {
-		return attribution.Forecast{}, fmt.Errorf("attribution: a pilot of %d samples", pilotSamples)
+		return attribution.Forecast{}, fmt.Errorf("attribution: expected a pilot of at least 0 samples, got %d", pilotSamples)
 	}
 	if opt.Samples == 0 && opt.Budget == 0 && opt.TargetStdErr == 0 {
-		return attribution.Forecast{}, fmt.Errorf("attribution: a forecast needs a number of samples, a budget or a target standard error")
+		return attribution.Forecast{}, fmt.Errorf("attribution: forecast: expected a number of samples, a budget or a target standard error, got none")
 	}
 	if pilotSamples == 0 {
 		pilotSamples = 64

@@ -69,9 +69,9 @@ func TestForecastFindsThePilotThatAnEstimatorNeeds(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, 15, f.Samples, "all pairs are the pilot")
 	_, err = Predict(background, Permutation{}, g, attribution.Options{}, 0)
-	assert.ErrorContains(t, err, "needs a number of samples")
+	assert.ErrorContains(t, err, "expected a number of samples")
 	_, err = Predict(background, Permutation{}, g, attribution.Options{Samples: 1}, -1)
-	assert.ErrorContains(t, err, "-1 samples")
+	assert.ErrorContains(t, err, "samples, got -1")
 	_, err = Predict(background, Permutation{}, failing{randomTable(5, 1)}, attribution.Options{Samples: 1}, 1)
 	assert.ErrorIs(t, err, errBroken)
 }

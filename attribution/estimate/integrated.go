@@ -61,7 +61,7 @@ func (g IntegratedGradients) Estimate(ctx context.Context, game attribution.Game
 		return attribution.Estimate{}, attribution.ErrNotDifferentiable
 	}
 	if g.Rule < ClenshawCurtis || g.Rule > RightRiemann {
-		return attribution.Estimate{}, fmt.Errorf("attribution: unknown quadrature %v", g.Rule)
+		return attribution.Estimate{}, fmt.Errorf("attribution: expected one of the quadratures of Rule, got %v", g.Rule)
 	}
 	steps, err := g.steps(r)
 	if err != nil {

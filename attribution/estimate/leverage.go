@@ -43,7 +43,7 @@ func (l LeverageSHAP) Estimate(ctx context.Context, g attribution.Game, opt attr
 		if all := pairCount(r.n); p.samples >= all {
 			// A number of samples beyond all pairs cannot be taken without replacement.
 			if opt.Samples > all {
-				return attribution.Estimate{}, fmt.Errorf("attribution: %d pairs asked for, %d players have %d", opt.Samples, r.n, all)
+				return attribution.Estimate{}, fmt.Errorf("attribution: expected at most the %d pairs of %d players, got %d", all, r.n, opt.Samples)
 			}
 			if opt.TargetStdErr == 0 {
 				p = plan{all, attribution.StopExact}

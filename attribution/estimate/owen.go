@@ -49,7 +49,7 @@ func (o Owen) Name() string {
 // level.
 func (o Owen) Estimate(ctx context.Context, g attribution.Game, opt attribution.Options) (attribution.Estimate, error) {
 	if o.Levels < 0 {
-		return attribution.Estimate{}, fmt.Errorf("attribution: Owen sampling on %d levels", o.Levels)
+		return attribution.Estimate{}, fmt.Errorf("attribution: Owen sampling: expected at least 0 levels, got %d", o.Levels)
 	}
 	name := o.Name() // before the default becomes part of it
 	if o.Levels == 0 {

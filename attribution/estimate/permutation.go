@@ -41,7 +41,7 @@ func (p Permutation) Name() string {
 // many permutations, or pairs.
 func (p Permutation) Estimate(ctx context.Context, g attribution.Game, opt attribution.Options) (attribution.Estimate, error) {
 	if p.Rotations < 0 {
-		return attribution.Estimate{}, fmt.Errorf("attribution: %d rotations", p.Rotations)
+		return attribution.Estimate{}, fmt.Errorf("attribution: expected at least 0 rotations, got %d", p.Rotations)
 	}
 	return sample(ctx, p.Name(), g, opt, func(r *run) (attribution.Estimate, error) {
 		rotations := min(max(p.Rotations, 1), r.n)

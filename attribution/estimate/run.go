@@ -218,7 +218,7 @@ func (r *run) plan(fixed, perSample float64, atLeast int) (plan, error) {
 	case o.TargetStdErr > 0:
 		return plan{maxSamples, attribution.StopBudget}, nil
 	}
-	return plan{}, fmt.Errorf("attribution: %s needs a number of samples, a budget or a target standard error", r.method)
+	return plan{}, fmt.Errorf("attribution: %s: expected a number of samples, a budget or a target standard error, got none", r.method)
 }
 
 // Deterministic is an estimator whose result does not depend on the seed and whose cost is known beforehand.

@@ -290,7 +290,7 @@ func TestBadGamesAndOptions(t *testing.T) {
 	}
 	for _, e := range append(samplers(), TopK{K: 1}) {
 		_, err := e.Estimate(background, table, attribution.Options{})
-		assert.ErrorContains(t, err, "needs a number of samples, a budget or a target", e.Name())
+		assert.ErrorContains(t, err, "expected a number of samples, a budget or a target", e.Name())
 		if _, ok := e.(LeverageSHAP); ok {
 			continue
 		}
@@ -301,9 +301,9 @@ func TestBadGamesAndOptions(t *testing.T) {
 		e    attribution.Estimator
 		want string
 	}{
-		{Permutation{Rotations: -1}, "-1 rotations"}, {Owen{Levels: -1}, "-1 levels"}, {Stratified{Strata: -1}, "-1 strata"},
-		{TopK{}, "the 0 largest of 6"}, {TopK{K: 7}, "the 7 largest of 6"}, {TopK{K: 1, Confidence: 1}, "confidence 1"},
-		{LeverageSHAP{}, "100 pairs asked for, 6 players have 31"},
+		{Permutation{Rotations: -1}, "expected at least 0 rotations, got -1"}, {Owen{Levels: -1}, "levels, got -1"}, {Stratified{Strata: -1}, "strata, got -1"},
+		{TopK{}, "k from 1 to 6 players, got 0"}, {TopK{K: 7}, "k from 1 to 6 players, got 7"}, {TopK{K: 1, Confidence: 1}, "expected a confidence in (0, 1), got 1"},
+		{LeverageSHAP{}, "expected at most the 31 pairs of 6 players, got 100"},
 		{GradientActivation{}, "no gradients"}, {IntegratedGradients{}, "no gradients"}, {ExpectedGradients{}, "no gradients"},
 		{ClosedForm{}, "not linear"},
 	} {
@@ -311,7 +311,7 @@ func TestBadGamesAndOptions(t *testing.T) {
 		assert.ErrorContains(t, err, c.want, c.e.Name())
 	}
 	_, err := Exact{}.Estimate(background, badGame{21, 1}, attribution.Options{})
-	assert.ErrorContains(t, err, "21 players, at most 20")
+	assert.ErrorContains(t, err, "at most 20 players, got 21")
 	_, err = KernelSHAP{}.Estimate(background, badGame{30, 1}, attribution.Options{Samples: 20})
 	assert.ErrorIs(t, err, attribution.ErrBudget)
 	assert.ErrorContains(t, err, "needs 37 samples")
@@ -321,7 +321,7 @@ func TestBadGamesAndOptions(t *testing.T) {
 	_, err = IntegratedGradients{Steps: -2}.Estimate(background, g, attribution.Options{})
 	assert.ErrorContains(t, err, "-2 steps")
 	_, err = IntegratedGradients{Rule: 9}.Estimate(background, g, attribution.Options{})
-	assert.ErrorContains(t, err, "unknown quadrature Rule(9)")
+	assert.ErrorContains(t, err, "expected one of the quadratures of Rule, got Rule(9)")
 	_, err = IntegratedGradients{}.Estimate(background, g, attribution.Options{Budget: 5})
 	assert.ErrorIs(t, err, attribution.ErrBudget)
 	_, err = IntegratedGradients{}.Estimate(background, g, attribution.Options{Budget: 50, Samples: 40})
@@ -335,7 +335,7 @@ func TestBadGamesAndOptions(t *testing.T) {
 	_, err = games.NewMean()
 	assert.Error(t, err)
 	_, err = games.NewMean(table, randomTable(5, 1))
-	assert.ErrorContains(t, err, "member 1 has 5 players, member 0 has 6")
+	assert.ErrorContains(t, err, "member 1: expected 6 players as of member 0, got 5")
 	_, err = games.NewMean(nil)
 	assert.ErrorIs(t, err, attribution.ErrNoPlayers)
 }

@@ -42,7 +42,7 @@ func (s Stratified) Name() string {
 // in the second half, strata that it has not reached stand on the first half alone.
 func (s Stratified) Estimate(ctx context.Context, g attribution.Game, opt attribution.Options) (attribution.Estimate, error) {
 	if s.Strata < 0 {
-		return attribution.Estimate{}, fmt.Errorf("attribution: %d strata", s.Strata)
+		return attribution.Estimate{}, fmt.Errorf("attribution: expected at least 0 strata, got %d", s.Strata)
 	}
 	return sample(ctx, s.Name(), g, opt, func(r *run) (attribution.Estimate, error) {
 		bands := s.Strata

@@ -66,13 +66,13 @@ func (t TopK) Rank(ctx context.Context, g attribution.Game, opt attribution.Opti
 		return Ranking{}, err
 	}
 	if t.K < 1 || t.K > r.n {
-		return Ranking{}, fmt.Errorf("attribution: the %d largest of %d players", t.K, r.n)
+		return Ranking{}, fmt.Errorf("attribution: top-k: expected k from 1 to %d players, got %d", r.n, t.K)
 	}
 	if t.Confidence == 0 {
 		t.Confidence = 0.95
 	}
 	if !(t.Confidence > 0 && t.Confidence < 1) {
-		return Ranking{}, fmt.Errorf("attribution: confidence %v", t.Confidence)
+		return Ranking{}, fmt.Errorf("attribution: expected a confidence in (0, 1), got %v", t.Confidence)
 	}
 	s := &topKState{TopK: t, run: r, stats: make([]sampling.Scalar, r.n)}
 	if err := r.endpoints(ctx); err != nil {

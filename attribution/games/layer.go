@@ -176,7 +176,7 @@ func (l *Layer) grouping() ([]int, error) {
 	group := make([]int, l.size)
 	switch {
 	case l.opt.Channels && l.opt.Groups != nil:
-		return nil, fmt.Errorf("players are either channels or groups")
+		return nil, fmt.Errorf("expected players that are channels or groups, got both")
 	case l.opt.Channels:
 		l.players = l.shape[0]
 		for i := range group {
@@ -189,11 +189,11 @@ func (l *Layer) grouping() ([]int, error) {
 		}
 		for p, members := range l.opt.Groups {
 			if len(members) == 0 {
-				return nil, fmt.Errorf("group %d is empty", p)
+				return nil, fmt.Errorf("group %d: expected at least one neuron, got none", p)
 			}
 			for _, i := range members {
 				if i < 0 || i >= l.size {
-					return nil, fmt.Errorf("group %d holds neuron %d of %d", p, i, l.size)
+					return nil, fmt.Errorf("group %d: expected neurons from 0 to %d, got %d", p, l.size-1, i)
 				}
 				if group[i] != graph.AlwaysPresent {
 					return nil, fmt.Errorf("neuron %d is in groups %d and %d", i, group[i], p)
@@ -211,7 +211,7 @@ func (l *Layer) grouping() ([]int, error) {
 		return nil, attribution.ErrNoPlayers
 	}
 	if l.opt.Names != nil && len(l.opt.Names) != l.players {
-		return nil, fmt.Errorf("%d names for %d players", len(l.opt.Names), l.players)
+		return nil, fmt.Errorf("expected a name for each of %d players, got %d", l.players, len(l.opt.Names))
 	}
 	return group, nil
 }
@@ -349,5 +349,5 @@ func (m layerModel) value(b *graph.Builder) (*G.Node, error) {
 		}
 		return graph.Sub(own, other)
 	}
-	return nil, fmt.Errorf("unknown value %v", m.l.opt.Value)
+	return nil, fmt.Errorf("expected one of the constants of Value, got %v", m.l.opt.Value)
 }

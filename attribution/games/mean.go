@@ -18,7 +18,7 @@ type Mean struct {
 // NewMean returns the mean of the games. It is an error when there are none or their players differ in number.
 func NewMean(members ...attribution.Game) (*Mean, error) {
 	if len(members) == 0 {
-		return nil, fmt.Errorf("attribution: the mean of no games")
+		return nil, fmt.Errorf("attribution: mean: expected at least one game, got none")
 	}
 	m := &Mean{members: members, incremental: true}
 	for i, g := range members {
@@ -26,7 +26,7 @@ func NewMean(members ...attribution.Game) (*Mean, error) {
 			return nil, fmt.Errorf("member %d: %w", i, err)
 		}
 		if g.Players() != members[0].Players() {
-			return nil, fmt.Errorf("attribution: member %d has %d players, member 0 has %d", i, g.Players(), members[0].Players())
+			return nil, fmt.Errorf("attribution: member %d: expected %d players as of member 0, got %d", i, members[0].Players(), g.Players())
 		}
 		m.incremental = m.incremental && walks(g)
 	}

@@ -80,16 +80,16 @@ func penultimateGames(h *Readout, z [][]float64, labels []int, opt PenultimateOp
 		return nil, err
 	}
 	if len(z) == 0 {
-		return nil, fmt.Errorf("attribution: a game over no samples")
+		return nil, fmt.Errorf("attribution: expected at least one sample, got none")
 	}
 	if labels != nil && len(labels) != len(z) {
-		return nil, fmt.Errorf("attribution: %d samples but %d labels", len(z), len(labels))
+		return nil, fmt.Errorf("attribution: expected a label for each of %d samples, got %d", len(z), len(labels))
 	}
 	masked := map[int][]float64{}
 	var games []*PenultimateGame
 	for n, row := range z {
 		if len(row) != h.neurons {
-			return nil, fmt.Errorf("attribution: sample %d has %d activations, the head has %d neurons", n, len(row), h.neurons)
+			return nil, fmt.Errorf("attribution: sample %d: expected %d activations, as many as the head has neurons, got %d", n, h.neurons, len(row))
 		}
 		if i := mathx.FirstNotFinite(row); i >= 0 {
 			return nil, fmt.Errorf("attribution: activation %d of sample %d is %v", i, n, row[i])
@@ -167,11 +167,11 @@ func (o *PenultimateOptions) check(h *Readout) error {
 		seen := make([]bool, h.neurons)
 		for g, group := range o.Groups {
 			if len(group) == 0 {
-				return fmt.Errorf("attribution: group %d has no neurons", g)
+				return fmt.Errorf("attribution: group %d: expected at least one neuron, got none", g)
 			}
 			for _, i := range group {
 				if i < 0 || i >= h.neurons {
-					return fmt.Errorf("attribution: group %d holds neuron %d of %d", g, i, h.neurons)
+					return fmt.Errorf("attribution: group %d: expected neurons from 0 to %d, got %d", g, h.neurons-1, i)
 				}
 				if seen[i] {
 					return fmt.Errorf("attribution: neuron %d is in two groups, the second is %d", i, g)
@@ -181,7 +181,7 @@ func (o *PenultimateOptions) check(h *Readout) error {
 		}
 	}
 	if o.Names != nil && len(o.Names) != players {
-		return fmt.Errorf("attribution: %d names for %d players", len(o.Names), players)
+		return fmt.Errorf("attribution: expected a name for each of %d players, got %d", players, len(o.Names))
 	}
 	if o.LINe != nil {
 		if v := orLogit(o.Value); v != attribution.Logit && v != attribution.LogSumExp {

@@ -397,13 +397,13 @@ func TestClassMeans(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, [][]float64{{2, 3}, {5, 5}}, means)
 	_, err = attribution.ClassMeans([][]float64{{1}}, []int{0}, 2)
-	assert.ErrorContains(t, err, "class 1: attribution: the mean of no rows")
+	assert.ErrorContains(t, err, "class 1: attribution: mean: expected at least one row, got none")
 	_, err = attribution.ClassMeans([][]float64{{1}}, []int{2}, 2)
-	assert.ErrorContains(t, err, "label 2 of row 0 is not one of 2 classes")
+	assert.ErrorContains(t, err, "label of row 0: expected a class from 0 to 1, or -1, got 2")
 	_, err = attribution.ClassMeans([][]float64{{1}}, nil, 2)
-	assert.ErrorContains(t, err, "1 rows but 0 labels")
+	assert.ErrorContains(t, err, "expected a label for each of 1 rows, got 0")
 	_, err = attribution.MeanRow([][]float64{{1}, {1, 2}})
-	assert.ErrorContains(t, err, "row 1 has 2 neurons, row 0 has 1")
+	assert.ErrorContains(t, err, "row 1: expected 1 neurons as in row 0, got 2")
 }
 
 func TestBadPenultimateInput(t *testing.T) {
@@ -420,19 +420,19 @@ func TestBadPenultimateInput(t *testing.T) {
 		opt   PenultimateOptions
 		want  string
 	}{
-		{[]float64{1, 2}, 0, PenultimateOptions{}, "sample 0 has 2 activations, the head has 4 neurons"},
+		{[]float64{1, 2}, 0, PenultimateOptions{}, "sample 0: expected 4 activations, as many as the head has neurons, got 2"},
 		{[]float64{1, 2, nan, 3}, 0, PenultimateOptions{}, "activation 2 of sample 0 is NaN"},
-		{net.z, -1, PenultimateOptions{Target: attribution.TargetLabel()}, "class -1 of 3 classes"},
-		{net.z, 0, PenultimateOptions{Value: attribution.Value(17)}, "unknown value 17"},
+		{net.z, -1, PenultimateOptions{Target: attribution.TargetLabel()}, "a class from 0 to 2, got -1"},
+		{net.z, 0, PenultimateOptions{Value: attribution.Value(17)}, "expected one of the constants of Value, got 17"},
 		{net.z, 0, PenultimateOptions{Removal: attribution.RemoveTo([]float64{1})}, "row 0: expected 4 neurons, got 1"},
 		{net.z, 0, PenultimateOptions{Removal: attribution.RemoveTo([]float64{1, 2, 3, nan})}, "row 0, neuron 3 is NaN"},
 		{net.z, 0, PenultimateOptions{Removal: attribution.RemoveByResampling(nil)}, "expected 1 rows, got 0"},
 		{net.z, 0, PenultimateOptions{Removal: attribution.RemoveToClassMean([][]float64{net.z})}, "expected 3 rows, got 1"},
 		{net.z, 0, PenultimateOptions{Groups: [][]int{}}, "no players"},
-		{net.z, 0, PenultimateOptions{Groups: [][]int{{0}, {}}}, "group 1 has no neurons"},
-		{net.z, 0, PenultimateOptions{Groups: [][]int{{0}, {4}}}, "group 1 holds neuron 4 of 4"},
+		{net.z, 0, PenultimateOptions{Groups: [][]int{{0}, {}}}, "group 1: expected at least one neuron, got none"},
+		{net.z, 0, PenultimateOptions{Groups: [][]int{{0}, {4}}}, "group 1: expected neurons from 0 to 3, got 4"},
 		{net.z, 0, PenultimateOptions{Groups: [][]int{{0}, {0}}}, "neuron 0 is in two groups"},
-		{net.z, 0, PenultimateOptions{Names: []string{"a"}}, "1 names for 4 players"},
+		{net.z, 0, PenultimateOptions{Names: []string{"a"}}, "expected a name for each of 4 players, got 1"},
 		{net.z, 0, line(func(p *LINe) { p.Clip = 0 }), "LINe clips at 0"},
 		{net.z, 0, line(func(p *LINe) { p.Limits = make([]float64, 5) }), "LINe clips at 5 limits, expected [4] or [3, 4]"},
 		{net.z, 0, line(func(p *LINe) { p.Limits = []float64{1, 2, nan, 4} }), "LINe clips at limit 2 = NaN"},
@@ -445,9 +445,9 @@ func TestBadPenultimateInput(t *testing.T) {
 		assert.ErrorContains(t, err, c.want)
 	}
 	_, err := NewPenultimateMean(net.head, nil, nil, PenultimateOptions{})
-	assert.ErrorContains(t, err, "no samples")
+	assert.ErrorContains(t, err, "at least one sample, got none")
 	_, err = NewPenultimateMean(net.head, [][]float64{net.z}, []int{1, 2}, PenultimateOptions{})
-	assert.ErrorContains(t, err, "1 samples but 2 labels")
+	assert.ErrorContains(t, err, "expected a label for each of 1 samples, got 2")
 	one, err := readout([]float64{1, 2}, []float64{0})
 	require.NoError(t, err)
 	_, err = NewPenultimate(one, []float64{1, 1}, 0, PenultimateOptions{Value: attribution.Margin})

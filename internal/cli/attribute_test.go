@@ -354,7 +354,7 @@ func TestAttributeUsage(t *testing.T) {
 		{append(downstream, "--removal", "class-mean"), exitUsage, "zero on average"},
 		{append(downstream, "--background", "0"), exitUsage, "--background 0"},
 		{append(downstream, "--p-a", "101"), exitUsage, "percentile 101"},
-		{append(downstream, "--clip", "0"), exitUsage, "--clip 0 is not a positive number"},
+		{append(downstream, "--clip", "0"), exitUsage, "expected a positive clip, got 0"},
 		{[]string{"downstream", "--fit", w.path("dark.npz"), "--id", w.path("test.npz"), "--ood", "d=" + w.path("dark.npz")}, exitFailed, "no labels"},
 	} {
 		code, _, stderr := w.goline(context.Background(), c.args...)

@@ -27,7 +27,7 @@ func TestFitOtherMethod(t *testing.T) {
 	for want, args := range map[string][]string{
 		`unknown method "nose"`: {"--method", "nose"}, "expected knn.NAME=NUMBER": {"--method", "knn", "--param", "k=3"},
 		"odin needs odin.logits": {"--method", "odin"}, "LINe's parameters are flags": {"--param", "line.p_a=3"},
-		"parameter p = 101 is outside": {"--method", "dice", "--param", "dice.p=101"},
+		"parameter p: expected a value in [0, 100], got 101": {"--method", "dice", "--param", "dice.p=101"},
 	} {
 		code, _, stderr := runGoline(join([]string{"fit"}, w.net(), []string{"--data", w.path("train.npz"), "--out", det}, args)...)
 		assert.Equal(t, exitUsage, code, stderr)

@@ -63,7 +63,7 @@ func Position(n int, p float64) (k int, t float64, err error) {
 		return 0, 0, fmt.Errorf("quantile: no values")
 	}
 	if !(p >= 0 && p <= 100) {
-		return 0, 0, fmt.Errorf("quantile: percentile %v is outside [0, 100]", p)
+		return 0, 0, fmt.Errorf("quantile: expected a percentile in [0, 100], got %v", p)
 	}
 	virtual := float64(n-1) * (p / 100)
 	floor := math.Floor(virtual)

@@ -141,9 +141,9 @@ func TestPercentileErrors(t *testing.T) {
 	}{
 		{nil, 50, "no values"},
 		{[]float64{1, 2, nan, nan}, 50, "value 2 of 4 is NaN"},
-		{[]float64{1}, -0.1, "percentile -0.1 is outside [0, 100]"},
-		{[]float64{1}, 100.1, "outside [0, 100]"},
-		{[]float64{1}, nan, "percentile NaN is outside"},
+		{[]float64{1}, -0.1, "expected a percentile in [0, 100], got -0.1"},
+		{[]float64{1}, 100.1, "in [0, 100], got"},
+		{[]float64{1}, nan, "in [0, 100], got NaN"},
 	} {
 		_, err := quantile.Percentile(c.values, c.p)
 		assert.ErrorContains(t, err, c.want)

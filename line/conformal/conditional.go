@@ -93,7 +93,7 @@ func Levels(n int, a Adjustment, delta float64) ([]float64, error) {
 		return nil, err
 	}
 	if a == Asymptotic && n < fewestAsymptotic {
-		return nil, fmt.Errorf("conformal: the asymptotic adjustment needs at least %d calibration samples, got %d", fewestAsymptotic, n)
+		return nil, fmt.Errorf("conformal: expected at least %d calibration samples for the asymptotic adjustment, got %d", fewestAsymptotic, n)
 	}
 	b := make([]float64, n+1)
 	level := a.at(n, delta)

@@ -104,7 +104,7 @@ func TestLevelsEdges(t *testing.T) {
 			for _, delta := range []float64{1e-9, 0.5, 0.999} {
 				levels, err := conformal.Levels(n, a, delta)
 				if a == conformal.Asymptotic && n < 17 {
-					require.ErrorContains(t, err, "needs at least 17 calibration samples, got")
+					require.ErrorContains(t, err, "expected at least 17 calibration samples for the asymptotic adjustment, got")
 					continue
 				}
 				require.NoError(t, err)

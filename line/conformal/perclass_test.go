@@ -55,7 +55,7 @@ func TestPerClass(t *testing.T) {
 	require.Equal(t, conformal.OwnClass, group)
 	require.Equal(t, want.PValue(1.5), got.PValue(1.5))
 	_, err = m.Conditional(conformal.Asymptotic, 0.1)
-	require.ErrorContains(t, err, "predicted class 0: conformal: the asymptotic adjustment needs at least 17")
+	require.ErrorContains(t, err, "predicted class 0: conformal: expected at least 17")
 }
 
 func TestPerClassRefuses(t *testing.T) {
@@ -100,11 +100,11 @@ func TestCalibrator(t *testing.T) {
 	}
 
 	for want, o := range map[string]conformal.Options{
-		"expected a rate between 0 and 1, got 2":                          {Alpha: 2},
-		"expected a probability δ between 0 and 1, got -1":                {Delta: -1},
-		"expected a number of calibration samples a class, got -1":        {MinPerClass: -1},
-		"unknown adjustment 9":                                            {Adjustment: 9},
-		"the asymptotic adjustment needs at least 17 calibration samples": {Adjustment: conformal.Asymptotic},
+		"expected a rate between 0 and 1, got 2":                                 {Alpha: 2},
+		"expected a probability δ between 0 and 1, got -1":                       {Delta: -1},
+		"expected a number of calibration samples a class, got -1":               {MinPerClass: -1},
+		"unknown adjustment 9":                                                   {Adjustment: 9},
+		"expected at least 17 calibration samples for the asymptotic adjustment": {Adjustment: conformal.Asymptotic},
 	} {
 		_, err := conformal.NewCalibrator(conformal.Record{Scores: []float64{1, 2}, Predicted: []int{0, 0}, Classes: 1, Options: o})
 		require.ErrorContains(t, err, want)

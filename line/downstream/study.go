@@ -237,7 +237,7 @@ func (s *Study) check() error {
 	}
 	for _, b := range s.Budgets {
 		if !(b > 0) || math.IsInf(b, 0) {
-			return fmt.Errorf("downstream: a budget of %v forward-equivalents", b)
+			return fmt.Errorf("downstream: expected budgets above 0 forward-equivalents, got %v", b)
 		}
 	}
 	names := map[string]bool{}

@@ -21,7 +21,7 @@ import (
 func Combine(ctx context.Context, results []*Result, o RunOptions) (*Result, error) {
 	switch {
 	case len(results) == 0:
-		return nil, fmt.Errorf("eval: no checkpoints to combine")
+		return nil, fmt.Errorf("eval: expected at least one checkpoint to combine, got none")
 	case len(results) == 1:
 		return results[0], nil
 	case o.Resamples > 0:

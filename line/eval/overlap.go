@@ -9,7 +9,7 @@ import (
 )
 
 // ErrShared is wrapped by the errors of CheckDisjoint.
-var ErrShared = errors.New("validation pictures must be no others")
+var ErrShared = errors.New("expected validation pictures that are in no other set")
 
 // Pictures is a named set with the hashes of what its pictures show, see [Extractor.Hashes].
 type Pictures struct {

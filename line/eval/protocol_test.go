@@ -149,7 +149,7 @@ func TestCombine(t *testing.T) {
 	require.NoError(t, err)
 	require.Same(t, results[0], one)
 	_, err = eval.Combine(ctx, nil, eval.RunOptions{})
-	require.ErrorContains(t, err, "no checkpoints")
+	require.ErrorContains(t, err, "at least one checkpoint")
 	_, err = eval.Combine(ctx, results, eval.RunOptions{Resamples: 9})
 	require.ErrorContains(t, err, "9 resamples")
 	other, err := eval.Run(ctx, data(1), methods(t, "line", "energy", "react"), eval.RunOptions{})

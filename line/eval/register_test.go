@@ -41,7 +41,7 @@ func TestRegister(t *testing.T) {
 	require.NoError(t, m.Score(context.Background(), posthoc.Samples{N: 2, FeatureDim: 2, Classes: 1, Features: []float32{1, 2, 3, 4}, Logits: []float32{0, 0}}, got))
 	require.Equal(t, []float64{-9, -21}, got)
 	_, err = posthoc.New("test-scaled", posthoc.Options{Params: map[string]float64{"factor": 0}})
-	require.ErrorContains(t, err, "outside (0, 10]")
+	require.ErrorContains(t, err, "expected a value in (0, 10]")
 	c, err := eval.Tune(context.Background(), "test-scaled", data(1), nil, 1)
 	require.NoError(t, err)
 	require.Len(t, c.Trials, 3)

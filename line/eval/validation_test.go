@@ -132,7 +132,7 @@ func TestShared(t *testing.T) {
 	b.Hashes[3], b.Hashes[2] = a.Hashes[1], a.Hashes[4]
 	err := a.CheckDisjoint(pictures("other", 3, 3), b)
 	require.ErrorIs(t, err, eval.ErrShared)
-	require.EqualError(t, err, "--val: 2 of 5 pictures are in --test too, such as valb, which is testd there: validation pictures must be no others")
+	require.EqualError(t, err, "--val: 2 of 5 pictures are in --test too, such as valb, which is testd there: expected validation pictures that are in no other set")
 	require.Equal(t, []bool{false, true, false, false, true}, a.Shared(pictures("other", 3, 3), b))
 	require.NoError(t, eval.Pictures{Hashes: [][sha256.Size]byte{}}.CheckDisjoint(b))
 }

@@ -14,7 +14,7 @@ func Accuracy(predicted, labels []int) (float64, error) {
 
 func countCorrect(predicted, labels []int) (correct, known int, err error) {
 	if len(predicted) != len(labels) {
-		return 0, 0, fmt.Errorf("metrics: %d predictions for %d labels", len(predicted), len(labels))
+		return 0, 0, fmt.Errorf("metrics: expected a prediction for each of %d labels, got %d", len(labels), len(predicted))
 	}
 	for i, label := range labels {
 		if label == -1 {
@@ -26,7 +26,7 @@ func countCorrect(predicted, labels []int) (correct, known int, err error) {
 		}
 	}
 	if known == 0 {
-		return 0, 0, fmt.Errorf("metrics: accuracy of %d samples without a known label", len(labels))
+		return 0, 0, fmt.Errorf("metrics: accuracy: expected a known label, got none in %d samples", len(labels))
 	}
 	return correct, known, nil
 }

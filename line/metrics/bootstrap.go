@@ -101,7 +101,7 @@ func checkBootstrap(resamples int, level float64) error {
 		return fmt.Errorf("metrics: %d bootstrap resamples, expected at least 1", resamples)
 	}
 	if !(level > 0 && level < 1) {
-		return fmt.Errorf("metrics: confidence level %v is outside (0, 1)", level)
+		return fmt.Errorf("metrics: expected a confidence level in (0, 1), got %v", level)
 	}
 	return nil
 }

@@ -26,7 +26,7 @@ func DeLong(methods [][]ScoreSets, pairs [][2]int, level float64) ([]Difference,
 		return nil, err
 	}
 	if !(level > 0 && level < 1) {
-		return nil, fmt.Errorf("metrics: confidence level %v is outside (0, 1)", level)
+		return nil, fmt.Errorf("metrics: expected a confidence level in (0, 1), got %v", level)
 	}
 	all := make([]components, len(methods))
 	for m, checkpoints := range methods {

@@ -44,10 +44,10 @@ func BinEdges(bins int, tail float64, sets ...[]float64) ([]float64, error) {
 		return nil, fmt.Errorf("metrics: %d histogram bins, expected at least 1", bins)
 	}
 	if !(tail >= 0 && tail < 50) {
-		return nil, fmt.Errorf("metrics: histogram tail of %v %% is outside [0, 50)", tail)
+		return nil, fmt.Errorf("metrics: expected a histogram tail in [0, 50) %%, got %v", tail)
 	}
 	if len(sets) == 0 {
-		return nil, fmt.Errorf("metrics: no scores to bin")
+		return nil, fmt.Errorf("metrics: expected scores to bin, got none")
 	}
 	low, high := math.Inf(1), math.Inf(-1)
 	for i, scores := range sets {

@@ -91,7 +91,7 @@ func TestThreshold95RoundsHalfToEven(t *testing.T) {
 		assert.Equal(t, float64(index), got, "n = %d", n)
 	}
 	_, err := metrics.Threshold95(nil)
-	assert.EqualError(t, err, "metrics: the ID set is empty")
+	assert.EqualError(t, err, "metrics: expected scores of the ID set, got none")
 }
 
 func TestErrorsNameTheSet(t *testing.T) {
@@ -100,8 +100,8 @@ func TestErrorsNameTheSet(t *testing.T) {
 		id, ood []float64
 		want    string
 	}{
-		{nil, []float64{1}, "metrics: the ID set is empty"},
-		{[]float64{1}, []float64{}, "metrics: the OOD set is empty"},
+		{nil, []float64{1}, "metrics: expected scores of the ID set, got none"},
+		{[]float64{1}, []float64{}, "metrics: expected scores of the OOD set, got none"},
 		{[]float64{1, nan, nan}, []float64{1}, "metrics: ID score 1 of 3 is NaN"},
 		{[]float64{1}, []float64{nan}, "metrics: OOD score 0 of 1 is NaN"},
 	} {
@@ -129,7 +129,7 @@ func TestAccuracy(t *testing.T) {
 	assert.Equal(t, 2.0/3, got)
 
 	_, err = metrics.Accuracy([]int{1}, []int{1, 2})
-	assert.EqualError(t, err, "metrics: 1 predictions for 2 labels")
+	assert.EqualError(t, err, "metrics: expected a prediction for each of 2 labels, got 1")
 	_, err = metrics.Accuracy([]int{1, 0}, []int{-1, -1})
 	assert.ErrorContains(t, err, "2 samples without a known label")
 	_, err = metrics.Accuracy(nil, nil)
@@ -226,7 +226,7 @@ func TestHistogramErrors(t *testing.T) {
 	_, err = metrics.NewHistogram(ok, []float64{math.Inf(-1)}, 5, 0)
 	assert.EqualError(t, err, "metrics: set 1: none of 1 scores is finite")
 	_, err = metrics.BinEdges(5, 0)
-	assert.EqualError(t, err, "metrics: no scores to bin")
+	assert.EqualError(t, err, "metrics: expected scores to bin, got none")
 	_, err = metrics.BinEdges(5, 0, ok, []float64{3, math.NaN()})
 	assert.EqualError(t, err, "metrics: set 1: quantile: value 1 of 2 is NaN")
 }

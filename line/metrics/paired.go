@@ -57,15 +57,15 @@ const maxPaired = 1 << 30
 // checkpoint.
 func checkPaired(methods [][]ScoreSets, pairs [][2]int) error {
 	if len(methods) == 0 || len(methods[0]) == 0 {
-		return fmt.Errorf("metrics: comparison of methods without scores")
+		return fmt.Errorf("metrics: comparison: expected scores of at least one method, got none")
 	}
 	first := methods[0][0]
 	if len(first.OOD) == 0 {
-		return fmt.Errorf("metrics: comparison without OOD sets")
+		return fmt.Errorf("metrics: comparison: expected at least one OOD set, got none")
 	}
 	for m, checkpoints := range methods {
 		if len(checkpoints) != len(methods[0]) {
-			return fmt.Errorf("metrics: method %d has scores of %d checkpoints, method 0 of %d", m, len(checkpoints), len(methods[0]))
+			return fmt.Errorf("metrics: expected scores of %d checkpoints as of method 0, got %d of method %d", len(methods[0]), len(checkpoints), m)
 		}
 		for _, s := range checkpoints {
 			if err := s.check(first); err != nil {
@@ -76,7 +76,7 @@ func checkPaired(methods [][]ScoreSets, pairs [][2]int) error {
 	for _, p := range pairs {
 		for _, m := range p {
 			if m < 0 || m >= len(methods) {
-				return fmt.Errorf("metrics: comparison of methods %d and %d of %d", p[0], p[1], len(methods))
+				return fmt.Errorf("metrics: comparison: expected two of the methods, got %d and %d of %d", p[0], p[1], len(methods))
 			}
 		}
 	}
@@ -86,11 +86,11 @@ func checkPaired(methods [][]ScoreSets, pairs [][2]int) error {
 // check fails unless the sets are of the sizes of the first method's.
 func (s ScoreSets) check(first ScoreSets) error {
 	if len(s.OOD) != len(first.OOD) {
-		return fmt.Errorf("%d OOD sets, method 0 has %d", len(s.OOD), len(first.OOD))
+		return fmt.Errorf("expected %d OOD sets as of method 0, got %d", len(first.OOD), len(s.OOD))
 	}
 	one := func(name string, scores, as []float64) error {
 		if len(scores) != len(as) || len(scores) > maxPaired {
-			return fmt.Errorf("%d scores of the %s set, method 0 has %d", len(scores), name, len(as))
+			return fmt.Errorf("%s set: expected %d scores as of method 0, got %d", name, len(as), len(scores))
 		}
 		return check(name, scores)
 	}

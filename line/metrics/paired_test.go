@@ -205,13 +205,13 @@ func TestDeLongHoldsItsLevel(t *testing.T) {
 func TestPairedErrors(t *testing.T) {
 	good := ScoreSets{ID: []float64{1, 2}, OOD: [][]float64{{1}}}
 	for want, methods := range map[string][][]ScoreSets{
-		"methods without scores":               {},
-		"comparison without OOD sets":          {{{ID: []float64{1}}}},
-		"1 scores of the ID set, method 0":     {{good}, {{ID: []float64{1}, OOD: [][]float64{{1}}}}},
-		"2 OOD sets, method 0 has 1":           {{good}, {{ID: []float64{1, 2}, OOD: [][]float64{{1}, {1}}}}},
-		"OOD (number 0) score 0 of 1 is NaN":   {{good}, {{ID: []float64{1, 2}, OOD: [][]float64{{math.NaN()}}}}},
-		"the ID set is empty":                  {{{OOD: [][]float64{{1}}}}},
-		"scores of 2 checkpoints, method 0 of": {{good}, {good, good}},
+		"methods without scores":                              {},
+		"comparison: expected at least one OOD set, got none": {{{ID: []float64{1}}}},
+		"1 scores of the ID set, method 0":                    {{good}, {{ID: []float64{1}, OOD: [][]float64{{1}}}}},
+		"expected 1 OOD sets as of method 0, got 2":           {{good}, {{ID: []float64{1, 2}, OOD: [][]float64{{1}, {1}}}}},
+		"OOD (number 0) score 0 of 1 is NaN":                  {{good}, {{ID: []float64{1, 2}, OOD: [][]float64{{math.NaN()}}}}},
+		"expected scores of the ID set, got none":             {{{OOD: [][]float64{{1}}}}},
+		"scores of 2 checkpoints, method 0 of":                {{good}, {good, good}},
 	} {
 		_, err := DeLong(methods, nil, 0.95)
 		require.ErrorContains(t, err, want)

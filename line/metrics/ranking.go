@@ -52,7 +52,7 @@ func descending(scores []float64) []float64 {
 // check errors if the set is empty or holds a NaN.
 func check(set string, scores []float64) error {
 	if len(scores) == 0 {
-		return fmt.Errorf("metrics: the %s set is empty", set)
+		return fmt.Errorf("metrics: expected scores of the %s set, got none", set)
 	}
 	for i, s := range scores {
 		if s != s {

@@ -116,7 +116,7 @@ func riskGroups(score []float64, right []bool) ([]riskGroup, error) {
 
 func checkRight(score []float64, right []bool) error {
 	if len(score) != len(right) {
-		return fmt.Errorf("metrics: %d scores for %d predictions", len(score), len(right))
+		return fmt.Errorf("metrics: expected a score for each of %d predictions, got %d", len(right), len(score))
 	}
 	return check("ID", score)
 }

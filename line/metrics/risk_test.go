@@ -110,9 +110,9 @@ func TestMisclassificationErrors(t *testing.T) {
 		score []float64
 		right []bool
 	}{
-		"the ID set is empty":        {nil, nil},
-		"2 scores for 1 predictions": {[]float64{1, 2}, []bool{true}},
-		"ID score 1 of 2 is NaN":     {[]float64{1, math.NaN()}, []bool{true, false}},
+		"expected scores of the ID set, got none":           {nil, nil},
+		"expected a score for each of 1 predictions, got 2": {[]float64{1, 2}, []bool{true}},
+		"ID score 1 of 2 is NaN":                            {[]float64{1, math.NaN()}, []bool{true, false}},
 	} {
 		_, err := metrics.AURC(c.score, c.right)
 		require.ErrorContains(t, err, want)

@@ -36,15 +36,15 @@ func TestComposeErrors(t *testing.T) {
 	for name, want := range map[string]string{
 		"msp+energy":  `posthoc: msp+energy: both msp and energy have a score of their own`,
 		"react+react": "posthoc: react+react: react stands twice",
-		"react+nose":  `posthoc: react+nose: unknown method "nose", known: msp`,
-		"react+":      `posthoc: react+: unknown method "react", known: `,
-		"+react":      `posthoc: +react: unknown method "", known: `,
+		"react+nose":  `posthoc: react+nose: unknown method "nose", expected one of msp`,
+		"react+":      `posthoc: react+: unknown method "react", expected one of `,
+		"+react":      `posthoc: +react: unknown method "", expected one of `,
 	} {
 		_, err := posthoc.New(name, posthoc.Options{})
 		assert.ErrorContains(t, err, want)
 	}
 	_, err := posthoc.New("react+dice", posthoc.Options{Params: map[string]float64{"p": 3}})
-	assert.EqualError(t, err, `posthoc: react+dice has no parameter "p", known: react.percentile, dice.p`)
+	assert.EqualError(t, err, `posthoc: react+dice has no parameter "p", expected one of react.percentile, dice.p`)
 }
 
 // What a fitted method learned, given to another one of its name, makes the same scores, and is measured.

@@ -34,11 +34,12 @@ type Options struct {
 	Workers int
 }
 
-func list(names []string) string {
+// oneOf says which names an error message expects.
+func oneOf(names []string) string {
 	if len(names) == 0 {
 		return "none"
 	}
-	return strings.Join(names, ", ")
+	return "one of " + strings.Join(names, ", ")
 }
 
 // base is what all methods share.

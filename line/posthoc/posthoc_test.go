@@ -188,12 +188,12 @@ func TestNewErrors(t *testing.T) {
 		value     float64
 		want      string
 	}{
-		{"msp", "p", 1, `posthoc: msp has no parameter "p", known: none`},
-		{"dice", "percentile", 1, `posthoc: dice has no parameter "percentile", known: p`},
-		{"dice", "p", 100.5, "posthoc: dice: parameter p = 100.5 is outside [0, 100]"},
-		{"react", "p", math.NaN(), "posthoc: react: parameter percentile = NaN is outside [0, 100]"},
-		{"energy", "temperature", 0, "parameter temperature = 0 is outside (0, "},
-		{"energy", "temperature", math.Inf(1), "parameter temperature = +Inf is outside"},
+		{"msp", "p", 1, `posthoc: msp has no parameter "p", expected none`},
+		{"dice", "percentile", 1, `posthoc: dice has no parameter "percentile", expected one of p`},
+		{"dice", "p", 100.5, "posthoc: dice: parameter p: expected a value in [0, 100], got 100.5"},
+		{"react", "p", math.NaN(), "posthoc: react: parameter percentile: expected a value in [0, 100], got NaN"},
+		{"energy", "temperature", 0, "parameter temperature: expected a value in (0, "},
+		{"energy", "temperature", math.Inf(1), "got +Inf"},
 	} {
 		_, err := posthoc.New(c.name, posthoc.Options{Params: map[string]float64{c.key: c.value}})
 		assert.ErrorContains(t, err, c.want)
@@ -272,7 +272,7 @@ func TestValidate(t *testing.T) {
 		"samples of 0 classes and 2 features":                         func(s *posthoc.Samples) { s.Classes = 0 },
 		"features have 3 values, expected 2 samples x 2 features = 4": func(s *posthoc.Samples) { s.Features = s.Features[:3] },
 		"logits have 0 values, expected 2 samples x 3 classes = 6":    func(s *posthoc.Samples) { s.Logits = nil },
-		"posthoc: 1 labels for 2 samples":                             func(s *posthoc.Samples) { s.Labels = s.Labels[:1] },
+		"posthoc: expected a label for each of 2 samples, got 1":      func(s *posthoc.Samples) { s.Labels = s.Labels[:1] },
 		"posthoc: sample 1: feature 0 is -Inf":                        func(s *posthoc.Samples) { s.Features[2] = inf },
 		"posthoc: sample 1: logit of class 2 is -Inf":                 func(s *posthoc.Samples) { s.Logits[5] = inf },
 		"posthoc: sample 0: label -2, expected -1 or a class below 3": func(s *posthoc.Samples) { s.Labels[0] = -2 },
@@ -286,7 +286,7 @@ func TestValidate(t *testing.T) {
 		"the network has no linear last layer":                          {Classes: 1},
 		"head of 0 classes and 2 features":                              {FeatureDim: 2},
 		"head weight has 1 values, expected 1 classes x 2 features = 2": {Classes: 1, FeatureDim: 2, Weight: make([]float32, 1)},
-		"head bias has 0 values for 1 classes":                          {Classes: 1, FeatureDim: 1, Weight: make([]float32, 1)},
+		"head bias: expected a value for each of 1 classes, got 0":      {Classes: 1, FeatureDim: 1, Weight: make([]float32, 1)},
 		"head weight of class 1, feature 0 is -Inf": {
 			Classes: 2, FeatureDim: 2, Weight: []float32{0, 0, inf, 0}, Bias: make([]float32, 2)},
 		"head bias of class 1 is -Inf": {Classes: 2, FeatureDim: 1, Weight: make([]float32, 2), Bias: []float32{0, inf}},

@@ -47,7 +47,7 @@ func (s Samples) validate() error {
 		return fmt.Errorf("logits have %d values, expected %d samples x %d classes = %d",
 			len(s.Logits), s.N, s.Classes, s.N*s.Classes)
 	case s.Labels != nil && len(s.Labels) != s.N:
-		return fmt.Errorf("%d labels for %d samples", len(s.Labels), s.N)
+		return fmt.Errorf("expected a label for each of %d samples, got %d", s.N, len(s.Labels))
 	}
 	if i := mathx.FirstNotFinite(s.Features); i >= 0 {
 		return fmt.Errorf("sample %d: feature %d is %v", i/s.FeatureDim, i%s.FeatureDim, s.Features[i])

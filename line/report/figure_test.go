@@ -166,7 +166,7 @@ func TestFigureErrors(t *testing.T) {
 	_, err := report.ROC("s", nil)
 	assert.EqualError(t, err, `report: ROC of "s": no curves`)
 	_, err = report.ROC("s", []report.Curve{{Name: "m", ID: one}})
-	assert.EqualError(t, err, `report: ROC of "s", "m": metrics: the OOD set is empty`)
+	assert.EqualError(t, err, `report: ROC of "s", "m": metrics: expected scores of the OOD set, got none`)
 	_, err = report.Histograms(report.Scores{Method: "m", ID: one})
 	assert.EqualError(t, err, `report: histograms of "m": no OOD sets`)
 	for _, bad := range [][]float64{nil, {nan}, {inf}} {

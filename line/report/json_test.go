@@ -199,7 +199,7 @@ func TestJSONAnyRates(t *testing.T) {
 
 func TestInvalidResults(t *testing.T) {
 	for want, change := range map[string]func(*report.Result){
-		"report: no methods":                                 func(r *report.Result) { r.Methods = nil },
+		"report: expected at least one method, got none":     func(r *report.Result) { r.Methods = nil },
 		`report: two of method "line"`:                       func(r *report.Result) { r.Methods[1].Name = "line" },
 		"report: method 1 has no name":                       func(r *report.Result) { r.Methods[1].Name = "" },
 		`report: name "\xff" of method 1 is not valid UTF-8`: func(r *report.Result) { r.Methods[1].Name = "\xff" },
@@ -218,7 +218,7 @@ func TestInvalidResults(t *testing.T) {
 		"interval of dterr is [0.2, 0.1]": func(r *report.Result) {
 			r.Methods[0].OOD[0].CI = &metrics.Intervals{DTERR: metrics.Interval{Lo: 0.2, Hi: 0.1}}
 		},
-		"bootstrap level 95 is outside (0, 1)": func(r *report.Result) { r.Bootstrap = &report.Bootstrap{Level: 95} },
+		"expected a bootstrap level in (0, 1), got 95": func(r *report.Result) { r.Bootstrap = &report.Bootstrap{Level: 95} },
 	} {
 		r := example()
 		change(&r)
@@ -250,7 +250,7 @@ func TestUnmarshalErrors(t *testing.T) {
 		`[]`:               "report: json: cannot unmarshal array",
 		`{}`:               "report: methods: missing",
 		result(`[]`):       "report: methods: not an object",
-		result(`{}`):       "report: no methods",
+		result(`{}`):       "report: expected at least one method, got none",
 		result(`{"m":1}`):  `report: methods: "m": json: cannot unmarshal number`,
 		result(`{"m":{}}`): `report: methods: "m": ood: missing`,
 		result(`{"m":` + strings.Replace(method, `"auroc":100,`, "", 1) + `}`):              `"s": "auroc" is missing`,

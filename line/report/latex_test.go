@@ -70,8 +70,8 @@ func TestMarkdownFile(t *testing.T) {
 		assert.Contains(t, got, want)
 	}
 	assert.True(t, strings.HasSuffix(got, "\n") && !strings.HasSuffix(got, "\n\n"))
-	assert.ErrorContains(t, report.Result{}.WriteMarkdown(&out), "no methods")
-	assert.ErrorContains(t, report.Result{}.WriteLaTeX(&out), "no methods")
+	assert.ErrorContains(t, report.Result{}.WriteMarkdown(&out), "expected at least one method, got none")
+	assert.ErrorContains(t, report.Result{}.WriteLaTeX(&out), "expected at least one method, got none")
 	assert.ErrorIs(t, whole().WriteMarkdown(broken{}), errBroken)
 	assert.ErrorIs(t, whole().WriteLaTeX(broken{}), errBroken)
 }

@@ -192,7 +192,7 @@ func TestInvalidProtocol(t *testing.T) {
 		"bytes are -1":                                                                     func(r *report.Result) { r.Methods[0].Bytes = -1 },
 		"AURC is NaN":                                                                      func(r *report.Result) { r.Methods[0].Misclassification.AURC = nan },
 		"AUROC of misclassification is 91":                                                 func(r *report.Result) { r.Methods[0].Misclassification.AUROC = 91 },
-		"tuning: no trials":                                                                func(r *report.Result) { r.Methods[0].Tuning.Trials = nil },
+		"tuning: expected at least one trial, got none":                                    func(r *report.Result) { r.Methods[0].Tuning.Trials = nil },
 		"tuning: trial 1: a rate is 7":                                                     func(r *report.Result) { r.Methods[0].Tuning.Trials[1].AUROC = 7 },
 		`tuning: trial 0: parameter "p_a" is +Inf`:                                         func(r *report.Result) { r.Methods[0].Tuning.Trials[0].Params["p_a"] = inf },
 		`comparison 0 is of method "dice", which the result does not have`:                 func(r *report.Result) { r.Comparisons[0].B = "dice" },

@@ -14,13 +14,13 @@ import (
 // the AUROC of misclassification may be NaN.
 func (r Result) Validate() error {
 	if len(r.Methods) == 0 {
-		return fmt.Errorf("report: no methods")
+		return fmt.Errorf("report: expected at least one method, got none")
 	}
 	if err := r.ID.validate("ID accuracy"); err != nil {
 		return fmt.Errorf("report: %w", err)
 	}
 	if r.Bootstrap != nil && !(r.Bootstrap.Level > 0 && r.Bootstrap.Level < 1) {
-		return fmt.Errorf("report: bootstrap level %v is outside (0, 1)", r.Bootstrap.Level)
+		return fmt.Errorf("report: expected a bootstrap level in (0, 1), got %v", r.Bootstrap.Level)
 	}
 	if err := r.validateCSID(); err != nil {
 		return err
@@ -180,7 +180,7 @@ func (t *Tuning) validate() error {
 		return nil
 	}
 	if len(t.Trials) == 0 {
-		return fmt.Errorf("tuning: no trials")
+		return fmt.Errorf("tuning: expected at least one trial, got none")
 	}
 	for _, name := range append([]string{t.ID}, t.OOD...) {
 		if !utf8.ValidString(name) {

@@ -179,7 +179,7 @@ func (x external) read(entries []*pb.StringStringEntryProto, want int64) ([]byte
 	case length != want:
 		return nil, fmt.Errorf("external data %q: length %d, expected %d", location, length, want)
 	case offset < 0:
-		return nil, fmt.Errorf("external data %q: offset %d is negative", location, offset)
+		return nil, fmt.Errorf("external data %q: expected an offset of at least 0, got %d", location, offset)
 	}
 	f, err := x.fsys.Open(clean)
 	if err != nil {

@@ -54,7 +54,7 @@ func Export(w io.Writer, m graph.Model, o ExportOptions) error {
 
 func export(m graph.Model, o ExportOptions) (*pb.ModelProto, error) {
 	if m == nil {
-		return nil, errors.New("model is nil")
+		return nil, errors.New("expected a model, got nil")
 	}
 	// The two batches differ in every shape that depends on the batch, and in nothing else.
 	e := newExporter()

@@ -333,5 +333,5 @@ func TestExportListsWhatItCannotWrite(t *testing.T) {
 	require.ErrorContains(t, err, "sign")
 	require.NotContains(t, err.Error(), "ArgMax", "what reads its result is not to blame")
 	require.ErrorContains(t, onnx.Export(&bytes.Buffer{}, net, onnx.ExportOptions{Outputs: []string{"none"}}), `"none"`)
-	require.ErrorContains(t, onnx.Export(&bytes.Buffer{}, nil, onnx.ExportOptions{}), "model is nil")
+	require.ErrorContains(t, onnx.Export(&bytes.Buffer{}, nil, onnx.ExportOptions{}), "expected a model, got nil")
 }

@@ -155,7 +155,7 @@ func TestHostileFiles(t *testing.T) {
 		`external data "absent": open absent: file does not exist`:               initializer(1, externalTensor("conv.bias", "absent")),
 		`external data "w.bin": 16 bytes from offset 8, the file has 20`:         initializer(1, externalTensor("conv.bias", "w.bin", "offset", "8")),
 		`external data "w.bin": 16 bytes from offset 9223372036854775807, the f`: initializer(1, externalTensor("conv.bias", "w.bin", "offset", "9223372036854775807")),
-		`external data "w.bin": offset -4 is negative`:                           initializer(1, externalTensor("conv.bias", "w.bin", "offset", "-4")),
+		`external data "w.bin": expected an offset of at least 0, got -4`:        initializer(1, externalTensor("conv.bias", "w.bin", "offset", "-4")),
 		`external data "w.bin": length 8, expected 16`:                           initializer(1, externalTensor("conv.bias", "w.bin", "length", "8")),
 		`external data: offset "much" is no number`:                              initializer(1, externalTensor("conv.bias", "w.bin", "offset", "much")),
 	} {

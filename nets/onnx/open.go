@@ -239,7 +239,7 @@ func (n *Network) dimensions(in input, given []int) ([]int, error) {
 			dims[i] = given[i-1]
 		}
 		if dims[i] < 0 {
-			return nil, fmt.Errorf("the file leaves the shape of an image free: %v, -1 for what is free; it must be given", in.dims)
+			return nil, fmt.Errorf("the file leaves the shape of an image free: %v, -1 for what is free; expected it to be given", in.dims)
 		}
 	}
 	if slices.Contains(dims, 0) {

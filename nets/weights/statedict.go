@@ -34,7 +34,7 @@ func (t Tensor) validate() error {
 		return fmt.Errorf("tensor %q: %w", t.Name, err)
 	}
 	if (t.F32 == nil) == (t.I64 == nil) {
-		return fmt.Errorf("tensor %q: exactly one of F32 and I64 must be set", t.Name)
+		return fmt.Errorf("tensor %q: expected exactly one of F32 and I64 to be set", t.Name)
 	}
 	if t.Len() != n {
 		return fmt.Errorf("tensor %q: shape %v: expected %d elements, got %d", t.Name, t.Shape, n, t.Len())

@@ -128,7 +128,7 @@ func (l layout) check(size int) (int, error) {
 	last := l.offset
 	for i, d := range l.shape {
 		if l.stride[i] < 0 {
-			return 0, fmt.Errorf("stride %v is negative", l.stride)
+			return 0, fmt.Errorf("expected strides of at least 0, got %v", l.stride)
 		}
 		if n == 0 || d == 1 || l.stride[i] == 0 {
 			continue

@@ -46,7 +46,7 @@ func (d *decoder) readScan(s []byte) error {
 		blocks += c.h * c.v
 	}
 	if n > 1 && blocks > 10 {
-		return fmt.Errorf("%d blocks in a minimum coded unit, at most 10 are allowed", blocks)
+		return fmt.Errorf("expected at most 10 blocks in a minimum coded unit, got %d", blocks)
 	}
 	p := spectral{start: int(s[1+2*n]), end: int(s[2+2*n]), high: int(s[3+2*n] >> 4), low: uint(s[3+2*n] & 15)}
 	decode, err := d.blockDecoder(p, comps)

@@ -52,7 +52,7 @@ func (l *LINe) Options() (line.Options, error) {
 	case l.given("clip"):
 		return o, Usagef("--clip and --clip-percentile exclude each other")
 	case l.clipPercentile == 0:
-		return o, Usagef("--clip-percentile 0 is not in (0, 100]")
+		return o, Usagef("--clip-percentile: expected a percentile in (0, 100], got 0")
 	}
 	for _, w := range l.without {
 		switch strings.ToLower(strings.TrimSpace(w)) {
