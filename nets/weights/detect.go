@@ -64,7 +64,7 @@ func detect(r io.ReaderAt, size int64) (format, error) {
 	switch {
 	case has("PK\x03\x04") || has("PK\x05\x06"):
 		return zipFormat, nil
-	case has(legacyMagic):
+	case legacyStart(head) > 0:
 		return legacyFormat, nil
 	}
 	for _, f := range foreign {

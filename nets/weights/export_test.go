@@ -8,4 +8,4 @@ func ReadBytes(b []byte) (*StateDict, error) { return read(bytes.NewReader(b), i
 // Unpickle is the bare pickle interpreter.
 func Unpickle(data []byte) (any, error) { return unpickle(data, persistentLoad) }
 
-const LegacyMagic = legacyMagic
+const LegacyMagic = "\x80\x02" + legacyMagic

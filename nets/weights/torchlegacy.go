@@ -1,6 +1,7 @@
 package weights
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -10,8 +11,23 @@ import (
 	"github.com/nlpodyssey/gopickle/types"
 )
 
-// legacyMagic is how torch.save begins files in its format before version 1.6: a pickled number.
-const legacyMagic = "\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."
+// legacyMagic is what torch.save begins files with in its format before version 1.6: a pickled number, behind the pickle's protocol.
+const legacyMagic = "\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."
+
+// legacyStart returns the length of the pickle of legacyMagic that a file begins with, of protocol 2 to 5; 0 where it begins otherwise.
+func legacyStart(head []byte) int {
+	if len(head) < 2 || head[0] != 0x80 || head[1] < 2 || head[1] > 5 {
+		return 0
+	}
+	n := 2
+	if head[1] >= 4 && len(head) > n && head[n] == 0x95 { // a frame, with its length in eight bytes
+		n += 9
+	}
+	if len(head) < n || !bytes.HasPrefix(head[n:], []byte(legacyMagic)) {
+		return 0
+	}
+	return n + len(legacyMagic)
+}
 
 // legacyVersion is the one version of the format that PyTorch ever wrote.
 const legacyVersion = 1001
@@ -21,7 +37,11 @@ const legacyVersion = 1001
 // storages in the order in which they follow, each as its number of elements, int64, and the elements. All that follows
 // the pickles is little-endian on any system.
 func readLegacy(r io.ReaderAt, size int64) (*StateDict, error) {
-	f := legacyFile{r: r, size: size, at: int64(len(legacyMagic))}
+	head := make([]byte, min(size, 64))
+	if err := readAt(r, head, 0); err != nil {
+		return nil, err
+	}
+	f := legacyFile{r: r, size: size, at: int64(legacyStart(head))}
 	version, err := f.pickle("version", persistentLoad)
 	if err != nil {
 		return nil, err
