@@ -13,6 +13,8 @@ type Hashed struct {
 	Dataset
 	// Progress, where it is set before [Hashed.HashAll], is called for each image that it reads, on several goroutines.
 	Progress func()
+	// MaxMemory is how many bytes the pictures that [Hashed.Read] decodes take together, 0 for [DecodeMemory].
+	MaxMemory int64
 
 	mu     sync.Mutex
 	hashes [][sha256.Size]byte
@@ -72,7 +74,7 @@ func (h *Hashed) Hashes() [][sha256.Size]byte {
 // that is done.
 func (h *Hashed) HashAll(ctx context.Context, workers int) error {
 	group, ctx := errgroup.WithContext(ctx)
-	memory := newBudget(DecodeMemory)
+	memory := newBudget(h.MaxMemory)
 	for w := range workers {
 		group.Go(func() error {
 			s := newScratch(ctx, memory)

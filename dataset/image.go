@@ -48,20 +48,17 @@ func fromImage(im image.Image, buf *[]uint8) Image {
 
 // Decode reads a JPEG, PNG, GIF, BMP or WebP file in memory, with the same bits and limits as [Open].
 func Decode(file []byte) (Image, error) {
-	img, err := newScratch(context.Background(), nil).decode(file)
+	return DecodeWithin(file, picture.MaxPixels)
+}
+
+// DecodeWithin is [Decode] for pictures of strangers: one of more than most pixels is an error, before memory is taken for it. See
+// [Reader] for many of them at a time.
+func DecodeWithin(file []byte, most int) (Image, error) {
+	img, err := newScratch(context.Background(), nil).decodeWithin(file, most)
 	if err != nil {
 		return Image{}, fmt.Errorf("decode picture: %w", err)
 	}
 	return img, nil
-}
-
-// DecodeWithin is [Decode] for pictures of strangers: one of more than most pixels is an error, before memory is taken for it.
-func DecodeWithin(file []byte, most int) (Image, error) {
-	pix, height, width, err := picture.DecodeWithin(file, nil, most)
-	if err != nil {
-		return Image{}, fmt.Errorf("decode picture: %w", err)
-	}
-	return Image{Pix: pix, Height: height, Width: width}, nil
 }
 
 // ColorModel returns [color.RGBAModel].

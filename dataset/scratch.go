@@ -54,8 +54,11 @@ func (s *scratch) reserve(need, file int64) error {
 }
 
 // decode decodes a picture file into the scratch's memory.
-func (s *scratch) decode(file []byte) (Image, error) {
-	need, err := picture.Memory(file)
+func (s *scratch) decode(file []byte) (Image, error) { return s.decodeWithin(file, picture.MaxPixels) }
+
+// decodeWithin is decode for a picture of at most so many pixels.
+func (s *scratch) decodeWithin(file []byte, most int) (Image, error) {
+	need, err := picture.Memory(file, most)
 	if err == nil {
 		err = s.reserve(need, int64(len(file)))
 	}

@@ -29,6 +29,9 @@ type Config struct {
 	Shard int
 	// Workers is the number of shards that run side by side; 0 means GOMAXPROCS. It has no influence on the result.
 	Workers int `json:"-"`
+	// MaxMemory is how many bytes pictures that are being decoded take together; 0 means [dataset.DecodeMemory]. It has no
+	// influence on the result.
+	MaxMemory int64 `json:"-"`
 	// Device is where gradients and validation are computed, the processor unless told otherwise. Weights differ between
 	// devices by rounding.
 	Device graph.Device `json:"-"`
@@ -128,6 +131,8 @@ func (c Config) Check() error {
 		return configf("shard of %d images, expected a divisor of the batch of %d, or 0 for the default", c.Shard, c.Batch)
 	case c.Workers < 0 || c.Workers > maxWorkers:
 		return configf("%d workers, expected 1 to %d, or 0 for the default", c.Workers, maxWorkers)
+	case c.MaxMemory < 0:
+		return configf("memory of %d bytes, expected 1 or more, or 0 for the default", c.MaxMemory)
 	case !(c.LabelSmoothing >= 0 && c.LabelSmoothing < 1):
 		return configf("label smoothing %v, expected a share in [0, 1)", c.LabelSmoothing)
 	case !(c.ClipNorm >= 0) || math.IsInf(c.ClipNorm, 0):
@@ -193,9 +198,10 @@ func (c Config) identity(net nets.Classifier, data dataset.Dataset, content stri
 
 // contentOf returns a hash, in hexadecimal, of the labels and of what every image shows, in their order. All of them
 // are decoded once.
-func contentOf(ctx context.Context, data dataset.Dataset, workers int) (string, error) {
+func contentOf(ctx context.Context, data dataset.Dataset, c Config) (string, error) {
 	hashed := dataset.WithHashes(data)
-	if err := hashed.HashAll(ctx, workers); err != nil {
+	hashed.MaxMemory = c.MaxMemory
+	if err := hashed.HashAll(ctx, c.Workers); err != nil {
 		return "", err
 	}
 	h := sha256.New()

@@ -27,6 +27,7 @@ type loader struct {
 	seed          uint64
 	batch         int // images
 	workers       int
+	memory        *dataset.Memory // of pictures that are being decoded
 }
 
 // minibatch is one batch with the labels of its images.
@@ -38,7 +39,8 @@ type minibatch struct {
 func newLoader(net nets.Classifier, data dataset.Dataset, c Config) (*loader, error) {
 	l := &loader{
 		data: data, labels: data.Labels(), classes: net.Classes(), pre: net.Preprocessing(), augment: c.Augmentation,
-		smoothing: c.LabelSmoothing, seed: c.Seed, batch: c.Batch, workers: c.Workers,
+		smoothing: c.LabelSmoothing, seed: c.Seed, batch: c.Batch, workers: min(c.Workers, c.Batch),
+		memory: dataset.NewMemory(c.MaxMemory),
 	}
 	if l.pre.Layout != nets.NCHW {
 		return nil, fmt.Errorf("train: network %s takes images in the layout %s, expected %s", net.Name(), l.pre.Layout, nets.NCHW)
@@ -143,7 +145,7 @@ func (l *loader) produce(ctx context.Context, first, last int, free <-chan *mini
 		for w, m := range makers {
 			group.Go(func() error {
 				for i := w; i < len(indices); i += len(makers) {
-					if err := m.make(b, i, epoch, indices[i]); err != nil {
+					if err := m.make(ctx, b, i, epoch, indices[i]); err != nil {
 						return err
 					}
 				}
@@ -167,6 +169,7 @@ func (l *loader) produce(ctx context.Context, first, last int, free <-chan *mini
 // maker makes training samples on one goroutine.
 type maker struct {
 	*loader
+	reader       *dataset.Reader
 	pre          *dataset.Preprocessor
 	plain, other []float32
 }
@@ -177,23 +180,23 @@ func newMaker(l *loader) (*maker, error) {
 		return nil, fmt.Errorf("train: %w", err)
 	}
 	n := 3 * l.height * l.width
-	return &maker{loader: l, pre: p, plain: make([]float32, n), other: make([]float32, n)}, nil
+	return &maker{loader: l, reader: l.memory.Reader(), pre: p, plain: make([]float32, n), other: make([]float32, n)}, nil
 }
 
 // make writes an image as sample i of a batch.
-func (m *maker) make(b *minibatch, i, epoch, index int) error {
+func (m *maker) make(ctx context.Context, b *minibatch, i, epoch, index int) error {
 	r := stream(m.seed, epoch, index)
 	x := b.X[i*len(m.plain):][:len(m.plain)]
 	target := b.Targets[i*m.classes:][:m.classes]
 	b.labels[i] = m.labels[index]
-	if err := m.image(x, index, r); err != nil {
+	if err := m.image(ctx, x, index, r); err != nil {
 		return err
 	}
 	clear(target)
 	m.addTarget(target, index, 1)
 	if m.augment.Mixup > 0 {
 		j, share := m.augment.partner(m.data.Len(), r)
-		if err := m.image(m.other, j, r); err != nil {
+		if err := m.image(ctx, m.other, j, r); err != nil {
 			return err
 		}
 		keep := float32(share)
@@ -217,13 +220,15 @@ func (m *maker) addTarget(target []float32, index int, share float64) {
 }
 
 // image writes a varied image.
-func (m *maker) image(dst []float32, index int, r *rand.Rand) error {
-	img, err := m.data.Image(index)
+func (m *maker) image(ctx context.Context, dst []float32, index int, r *rand.Rand) error {
+	err := m.reader.Image(ctx, m.data, index, func(img dataset.Image) error {
+		if err := m.pre.Apply(m.plain, img); err != nil {
+			return fmt.Errorf("image %s: %w", m.data.ID(index), err)
+		}
+		return nil
+	})
 	if err != nil {
 		return fmt.Errorf("train: %w", err)
-	}
-	if err := m.pre.Apply(m.plain, img); err != nil {
-		return fmt.Errorf("train: image %s: %w", m.data.ID(index), err)
 	}
 	m.augment.vary(dst, m.plain, m.height, m.width, m.black, r)
 	return nil

@@ -31,7 +31,7 @@ func Run(ctx context.Context, net nets.Classifier, data, val dataset.Dataset, c 
 		return nil, err
 	}
 	if c.Checkpoint != "" {
-		if r.content, err = contentOf(ctx, data, c.Workers); err != nil {
+		if r.content, err = contentOf(ctx, data, c); err != nil {
 			return nil, fmt.Errorf("train: %w", err)
 		}
 		if c.Resume {
@@ -256,7 +256,7 @@ func (r *run) endEpoch(ctx context.Context) error {
 			defer r.average.swap()
 		}
 		var err error
-		if e.ValLoss, e.ValAccuracy, err = evaluate(ctx, r.net, r.val, graph.Options{Workers: r.c.Workers, Device: r.c.Device}); err != nil {
+		if e.ValLoss, e.ValAccuracy, err = evaluate(ctx, r.net, r.val, graph.Options{Workers: r.c.Workers, Device: r.c.Device}, r.c.MaxMemory); err != nil {
 			return err
 		}
 	}
@@ -272,21 +272,23 @@ func (r *run) endEpoch(ctx context.Context) error {
 // The loss is summed in the order of the images. workers images run side by side; 0 means GOMAXPROCS, and the result
 // does not depend on it.
 func Evaluate(ctx context.Context, net nets.Classifier, data dataset.Dataset, workers int) (loss, accuracy float64, err error) {
-	return evaluate(ctx, net, data, graph.Options{Workers: workers})
+	return evaluate(ctx, net, data, graph.Options{Workers: workers}, 0)
 }
 
-func evaluate(ctx context.Context, net nets.Classifier, data dataset.Dataset, o graph.Options) (loss, accuracy float64, err error) {
+func evaluate(ctx context.Context, net nets.Classifier, data dataset.Dataset, o graph.Options, memory int64) (loss, accuracy float64, err error) {
 	if err := checkLabels(data, net.Classes()); err != nil {
 		return 0, 0, err
 	}
 	o.Fetch = []string{nets.Logits}
+	const size = 64
+	o.Workers = min(o.Workers, (data.Len()+size-1)/size) // 0 stays
 	program, err := graph.Compile(net, o)
 	if err != nil {
 		return 0, 0, fmt.Errorf("train: %w", err)
 	}
 	defer program.Close()
 	hits := 0
-	batches := dataset.Batches(ctx, data, net.Preprocessing(), dataset.BatchOptions{Size: 64, Workers: o.Workers})
+	batches := dataset.Batches(ctx, data, net.Preprocessing(), dataset.BatchOptions{Size: size, Workers: o.Workers, MaxMemory: memory})
 	for out, err := range program.Run(ctx, batches) {
 		if err != nil {
 			return 0, 0, fmt.Errorf("train: %s: %w", data.Name(), err)

@@ -5,12 +5,12 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"os"
 
 	"github.com/spf13/cobra"
 
 	"github.com/line-ood/goline/internal/bench"
 	"github.com/line-ood/goline/internal/cli/command"
+	"github.com/line-ood/goline/internal/fsfile"
 	"github.com/line-ood/goline/nets"
 )
 
@@ -85,7 +85,7 @@ of fused multiply-adds, what is allocated per image, and where the time goes by 
 
 // readBench reads what --json wrote.
 func readBench(path string) (r bench.Result, err error) {
-	data, err := os.ReadFile(path)
+	data, err := fsfile.ReadRegular(path)
 	if err != nil {
 		return r, err
 	}

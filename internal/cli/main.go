@@ -77,3 +77,21 @@ func within(ctx context.Context, patience time.Duration, run func() int) int {
 		return exitInterrupted
 	}
 }
+
+// patiently returns what work returns, or ctx's error where it goes on for longer than the grace after ctx is done: a pipe
+// that is written to may never have a reader.
+func patiently(ctx context.Context, work func() error) error {
+	done := make(chan error, 1)
+	go func() { done <- work() }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+	}
+	select {
+	case err := <-done:
+		return err
+	case <-time.After(grace):
+		return ctx.Err()
+	}
+}

@@ -6,13 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/line-ood/goline/dataset"
 	"github.com/line-ood/goline/internal/atomicfile"
+	"github.com/line-ood/goline/internal/fsfile"
 	"github.com/line-ood/goline/internal/npyz"
 )
 
@@ -34,7 +34,7 @@ func mergeLines(out string, parts []string) (n int, err error) {
 	extents := make([]dataset.Extent, len(parts))
 	headers := make([]string, len(parts))
 	for i, part := range parts {
-		f, err := os.Open(part)
+		f, err := fsfile.OpenRegular(part)
 		if err != nil {
 			return 0, err
 		}

@@ -161,8 +161,8 @@ func (f *serveFlags) run(cmd *cobra.Command) error {
 	again, stop := reloadSignal() // before the work: without it the signal would end the program
 	defer stop()
 	s, err := serve.New(ctx, serve.Config{
-		Name: name, Load: f.load, Graph: f.common.GraphOptions(), Delay: f.delay, Queue: f.queue, Timeout: f.timeout,
-		MaxBytes: f.bytes, MaxPixels: f.pixels, Token: secrets.Token, Log: log,
+		Name: name, Load: f.load, Delay: f.delay, Queue: f.queue, Timeout: f.timeout,
+		MaxBytes: f.bytes, MaxPixels: f.pixels, MaxMemory: command.DecodeMemory(f.common.MaxMemory), Token: secrets.Token, Log: log,
 	})
 	if err != nil {
 		return err
@@ -218,6 +218,11 @@ func (f *serveFlags) load(context.Context) (serve.Loaded, error) {
 	case after != before:
 		return serve.Loaded{}, fmt.Errorf("%s: it changed while it was read", f.detector)
 	}
+	limited := f.common
+	if err := limited.Limit(det.Network(), 0); err != nil {
+		return serve.Loaded{}, err
+	}
+	options := limited.GraphOptions()
 	names, err := f.net.Names()
-	return serve.Loaded{Detector: det, Version: before[:12], Classes: names}, err
+	return serve.Loaded{Detector: det, Version: before[:12], Classes: names, Graph: &options}, err
 }

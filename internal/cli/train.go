@@ -26,6 +26,7 @@ type trainFlags struct {
 	data, val, out, curves string
 	config                 train.Config
 	device                 string
+	memory                 command.Bytes
 	decayVectors, resume   bool
 	classes                int
 }
@@ -101,6 +102,7 @@ is not a number any more the command fails and leaves the last good checkpoint.`
 	}
 	t.register(cmd)
 	command.RegisterDevice(cmd, &t.device)
+	command.RegisterMaxMemory(cmd, &t.memory, "pictures being decoded")
 	cmd.Flags().StringVar(&progress, "progress", "auto", "progress on stderr: auto (on a terminal), always or never")
 	return cmd
 }
@@ -131,7 +133,10 @@ func (t *trainFlags) check(progress string) error {
 	if err := command.CheckDevice(t.device); err != nil {
 		return err
 	}
-	t.config.Device = graph.Device(t.device)
+	if err := command.CheckMaxMemory(t.memory); err != nil {
+		return err
+	}
+	t.config.Device, t.config.MaxMemory = graph.Device(t.device), command.DecodeMemory(t.memory)
 	if err := t.net.Known(); err != nil {
 		return err
 	}
@@ -195,7 +200,7 @@ func (t *trainFlags) run(ctx context.Context, stdout, stderr io.Writer, live boo
 		}
 		return err
 	}
-	if err := t.write(net, result); err != nil {
+	if err := patiently(ctx, func() error { return t.write(net, result) }); err != nil {
 		return err
 	}
 	if err := os.Remove(t.config.Checkpoint); err != nil && !errors.Is(err, os.ErrNotExist) {

@@ -171,3 +171,22 @@ func TestPicturesThatGrow(t *testing.T) {
 	_, file := picture(t, 1000, 1, 1) // 32000x32 when resized
 	require.Contains(t, s.message(t, 400, http.MethodPost, "/v1/score", "", file), "picture of 1000×1 pixels")
 }
+
+// TestPicturesShareMemory: a picture that takes more than there is for decoding is refused, and those beside it are answered.
+func TestPicturesShareMemory(t *testing.T) {
+	_, file := picture(t, 40, 36, 1)
+	s := start(t, Config{Load: always(fitted(t, 1)), MaxMemory: 40 * 36 * 8})
+	large := resized(file, 1000, 1000)
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			if status, body := s.send(t, http.MethodPost, "/v1/score", "", file); status != http.StatusOK {
+				t.Errorf("%d: %s", status, body)
+			}
+		})
+	}
+	status, body := s.send(t, http.MethodPost, "/v1/score", "", large)
+	wg.Wait()
+	require.Equal(t, http.StatusBadRequest, status)
+	require.Contains(t, string(body), "decoding it takes 6 MiB, expected at most 0 for a file of")
+}

@@ -19,6 +19,8 @@ type Loaded struct {
 	Version string
 	// Classes names the network's classes, nil where their names are not known.
 	Classes []string
+	// Graph says how this network is compiled; nil stands for [Config].Graph.
+	Graph *graph.Options
 }
 
 // Config says what is served, and how much of it. Zero values of numbers stand for the defaults named.
@@ -39,6 +41,8 @@ type Config struct {
 	MaxBytes int64
 	// MaxPixels bounds the pixels of a picture: 32 Mi.
 	MaxPixels int
+	// MaxMemory is how many bytes pictures that are being decoded take together; requests wait for each other. 0 means [dataset.DecodeMemory].
+	MaxMemory int64
 	// Token returns the bearer token that requests must bear, "" for none. It may change. Nil means none.
 	Token func() string
 	// Log takes what happens; nil drops it.
@@ -61,7 +65,7 @@ func (c Config) withDefaults() (Config, error) {
 	for _, v := range []struct {
 		what  string
 		value int64
-	}{{"delay", int64(c.Delay)}, {"queue", int64(c.Queue)}, {"timeout", int64(c.Timeout)}, {"bytes", c.MaxBytes}, {"pixels", int64(c.MaxPixels)}} {
+	}{{"delay", int64(c.Delay)}, {"queue", int64(c.Queue)}, {"timeout", int64(c.Timeout)}, {"bytes", c.MaxBytes}, {"pixels", int64(c.MaxPixels)}, {"memory", c.MaxMemory}} {
 		if v.value < 0 {
 			return c, fmt.Errorf("serve: %s %d: expected 0 or more", v.what, v.value)
 		}

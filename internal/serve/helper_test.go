@@ -75,7 +75,7 @@ func start(t testing.TB, c Config) running {
 		s.Close()
 		require.Zero(t, s.room.taken.Load(), "places are held")
 		require.Zero(t, s.bodies.taken.Load(), "bytes are held")
-		require.Empty(t, s.decoders)
+		require.Len(t, s.decoders, cap(s.decoders), "decoders are held")
 	})
 	return running{s, h}
 }

@@ -44,6 +44,9 @@ type model struct {
 func newModel(ctx context.Context, loaded Loaded, c Config, r *room, m *metrics) (*model, error) {
 	det := loaded.Detector
 	o := c.Graph
+	if loaded.Graph != nil {
+		o = *loaded.Graph
+	}
 	o.Fetch = det.RequiredNodes()
 	if det.Network().FeatureDim() > 0 && !slices.Contains(o.Fetch, nets.Features) {
 		o.Fetch = append(slices.Clone(o.Fetch), nets.Features)

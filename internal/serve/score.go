@@ -306,9 +306,10 @@ func (s *Server) answer(ctx context.Context, m *model, in input, neurons int) ([
 
 // prepare decodes pictures and makes network input of them.
 func (s *Server) prepare(ctx context.Context, m *model, in input) ([][]float32, error) {
+	var decoder *dataset.Reader
 	select {
-	case s.decoders <- struct{}{}:
-		defer func() { <-s.decoders }()
+	case decoder = <-s.decoders:
+		defer func() { s.decoders <- decoder }()
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
@@ -322,14 +323,14 @@ func (s *Server) prepare(ctx context.Context, m *model, in input) ([][]float32, 
 		return err
 	}
 	for _, file := range in.pictures {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		img, err := dataset.DecodeWithin(file, s.config.MaxPixels)
-		if err != nil {
+		used := false
+		err := decoder.Decode(ctx, file, s.config.MaxPixels, func(img dataset.Image) error { used = true; return add(img) })
+		switch {
+		case ctx.Err() != nil:
+			return nil, ctx.Err()
+		case err != nil && !used:
 			return nil, badRequest("%w", err)
-		}
-		if err := add(img); err != nil {
+		case err != nil:
 			return nil, err
 		}
 	}

@@ -4,9 +4,10 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"sync/atomic"
+
+	"github.com/line-ood/goline/internal/fsfile"
 )
 
 // Secrets are what a server reads from files that are not everybody's: a bearer token, a certificate and its key.
@@ -29,7 +30,7 @@ func ReadSecrets(tokenFile, certFile, keyFile string) (*Secrets, error) {
 func (s *Secrets) Reload() error {
 	token := ""
 	if s.tokenFile != "" {
-		data, err := os.ReadFile(s.tokenFile)
+		data, err := fsfile.ReadRegular(s.tokenFile)
 		if err != nil {
 			return fmt.Errorf("token: %w", err)
 		}
@@ -38,7 +39,7 @@ func (s *Secrets) Reload() error {
 		}
 	}
 	if s.certFile != "" {
-		cert, err := tls.LoadX509KeyPair(s.certFile, s.keyFile)
+		cert, err := keyPair(s.certFile, s.keyFile)
 		if err != nil {
 			return fmt.Errorf("certificate %s, key %s: %w", s.certFile, s.keyFile, err)
 		}
@@ -46,6 +47,19 @@ func (s *Secrets) Reload() error {
 	}
 	s.token.Store(&token)
 	return nil
+}
+
+// keyPair reads a certificate and its key. Neither may be a pipe, which nobody may ever write to.
+func keyPair(certFile, keyFile string) (tls.Certificate, error) {
+	cert, err := fsfile.ReadRegular(certFile)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	key, err := fsfile.ReadRegular(keyFile)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	return tls.X509KeyPair(cert, key)
 }
 
 // Token returns the token, "" for none.

@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/line-ood/goline/dataset"
 )
 
 // Server serves one detector at a time. It is safe for concurrent use.
@@ -17,7 +19,7 @@ type Server struct {
 	metrics  *metrics
 	room     *room
 	bodies   *budget
-	decoders chan struct{} // as many as pictures are decoded at once
+	decoders chan *dataset.Reader // as many as pictures are decoded at once
 	draining atomic.Bool
 	number   atomic.Uint64 // of requests
 
@@ -33,7 +35,12 @@ func New(ctx context.Context, c Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{config: c, room: &room{most: int64(c.Queue)}, bodies: &budget{most: bodies * c.MaxBytes}, decoders: make(chan struct{}, runtime.GOMAXPROCS(0))}
+	s := &Server{config: c, room: &room{most: int64(c.Queue)}, bodies: &budget{most: bodies * c.MaxBytes}}
+	memory := dataset.NewMemory(c.MaxMemory)
+	s.decoders = make(chan *dataset.Reader, runtime.GOMAXPROCS(0))
+	for range cap(s.decoders) {
+		s.decoders <- memory.Reader()
+	}
 	s.metrics = newMetrics(func() float64 { return float64(s.room.taken.Load()) })
 	m, err := s.load(ctx)
 	if err != nil {

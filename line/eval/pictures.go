@@ -63,7 +63,7 @@ func (x *Extractor) Hashes(ctx context.Context, name string, set dataset.Dataset
 // look hashes the pictures that are not known yet, so many.
 func (x *Extractor) look(ctx context.Context, name string, set *dataset.Hashed, missing int) error {
 	add := x.options.counter(name+": compare pictures", missing)
-	set.Progress = func() { add(1) }
+	set.Progress, set.MaxMemory = func() { add(1) }, x.options.MaxMemory
 	return set.HashAll(ctx, x.options.workers())
 }
 

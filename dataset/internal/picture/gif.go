@@ -26,7 +26,7 @@ func decodeGIF(ctx context.Context, data []byte, buf []uint8) ([]uint8, int, int
 		return nil, 0, 0, fmt.Errorf("GIF: %w", err)
 	}
 	width, height := max(f.screenW, f.rect.Max.X), max(f.screenH, f.rect.Max.Y)
-	if err := checkSize(GIF, width, height); err != nil {
+	if err := checkSize(GIF, width, height, MaxPixels); err != nil {
 		return nil, 0, 0, err
 	}
 	// As Pillow, let the canvas grow to the frame where the header says less.

@@ -13,20 +13,21 @@ import (
 	"github.com/line-ood/goline/internal/fsfile"
 )
 
-// Memory returns the bytes that decoding a picture takes at most, beside the file itself, going by its header. A size above MaxPixels,
-// and a header that is damaged, are errors.
-func Memory(data []byte) (bytes int64, err error) {
+// Memory returns the bytes that decoding a picture takes at most, beside the file itself, going by its header. A size above most pixels,
+// or above MaxPixels, and a header that is damaged, are errors.
+func Memory(data []byte, most int) (bytes int64, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			bytes, err = 0, fmt.Errorf("damaged picture: %s", fsfile.GaveUp(r))
 		}
 	}()
+	most = min(most, MaxPixels)
 	var width, height int
 	var perPixel float64 // of the decoder, beside RGB
 	format := Sniff(data[:min(len(data), SniffLen)])
 	switch format {
 	case JPEG:
-		return jpeg.Memory(data, MaxPixels)
+		return jpeg.Memory(data, most)
 	case PNG:
 		width, height, perPixel, err = pngMemory(data)
 	case GIF:
@@ -43,7 +44,7 @@ func Memory(data []byte) (bytes int64, err error) {
 		err = errKind
 	}
 	if err == nil {
-		err = checkSize(format, width, height)
+		err = checkSize(format, width, height, most)
 	}
 	if err != nil {
 		return 0, err

@@ -127,13 +127,13 @@ func (r *reader) Read(p []byte) (int, error) {
 	return r.r.Read(p[:min(len(p), piece)])
 }
 
-// checkSize refuses empty and oversized pictures.
-func checkSize(format Format, width, height int) error {
+// checkSize refuses empty pictures and those of more than most pixels.
+func checkSize(format Format, width, height, most int) error {
 	if width < 1 || height < 1 {
 		return fmt.Errorf("%v: size %dx%d (width x height)", format, width, height)
 	}
-	if width > MaxPixels/height {
-		return fmt.Errorf("%v: %dx%d pixels are above the limit of %d pixels", format, width, height, MaxPixels)
+	if width > most/height {
+		return fmt.Errorf("%v: %dx%d pixels are above the limit of %d pixels", format, width, height, most)
 	}
 	return nil
 }

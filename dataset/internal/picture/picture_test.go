@@ -164,7 +164,7 @@ func TestDecodeContext(t *testing.T) {
 		require.ErrorIs(t, err, context.Canceled, name)
 		pix, _, _, err := DecodeContext(t.Context(), data, nil)
 		require.NoError(t, err, name)
-		need, err := Memory(data)
+		need, err := Memory(data, MaxPixels)
 		require.NoError(t, err, name)
 		require.GreaterOrEqual(t, need, int64(len(pix)), name)
 		require.LessOrEqual(t, need, int64(100*len(pix))+1<<16, name)
@@ -185,7 +185,7 @@ func TestUnsupportedBMP(t *testing.T) {
 		_, _, _, err := Decode(b, nil)
 		require.ErrorContains(t, err, "BMP: ")
 		require.ErrorContains(t, err, want)
-		_, err = Memory(b)
+		_, err = Memory(b, MaxPixels)
 		require.ErrorContains(t, err, want)
 	}
 }
@@ -210,14 +210,14 @@ func FuzzDecode(f *testing.F) {
 		if len(data) > 1<<14 {
 			return
 		}
-		if need, err := Memory(data); err == nil && need > 1<<22 {
+		if need, err := Memory(data, MaxPixels); err == nil && need > 1<<22 {
 			return // slow, not wrong
 		}
 		if w, h, ok := claimed(data); ok && w*h > 1<<20 {
 			return // slow, not wrong
 		}
 		pix, height, width, err := Decode(data, nil)
-		if need, bad := Memory(data); err == nil && (bad != nil || need < int64(len(pix))) {
+		if need, bad := Memory(data, MaxPixels); err == nil && (bad != nil || need < int64(len(pix))) {
 			t.Fatalf("%d bytes foreseen (%v) for %d samples", need, bad, len(pix))
 		}
 		if err == nil && (len(pix) != 3*height*width || len(pix) == 0) {

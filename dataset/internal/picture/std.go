@@ -24,7 +24,7 @@ func decodePNG(ctx context.Context, data []byte, buf []uint8) ([]uint8, int, int
 	if width > 1<<31-1 || height > 1<<31-1 {
 		return nil, 0, 0, fmt.Errorf("PNG: size %dx%d", width, height)
 	}
-	if err := checkSize(PNG, int(width), int(height)); err != nil {
+	if err := checkSize(PNG, int(width), int(height), MaxPixels); err != nil {
 		return nil, 0, 0, err
 	}
 	depth, kind := data[24], data[25]
@@ -44,7 +44,7 @@ func decodeBMP(ctx context.Context, data []byte, buf []uint8) ([]uint8, int, int
 	if err != nil {
 		return nil, 0, 0, fmt.Errorf("BMP: %w", unsupportedBMP(data, err))
 	}
-	if err := checkSize(BMP, c.Width, c.Height); err != nil {
+	if err := checkSize(BMP, c.Width, c.Height, MaxPixels); err != nil {
 		return nil, 0, 0, err
 	}
 	if bits := int(binary.LittleEndian.Uint16(data[28:])); c.Width*c.Height*bits/8 > len(data) {

@@ -44,13 +44,13 @@ func decodeWebP(ctx context.Context, data []byte, buf []uint8) ([]uint8, int, in
 		}
 		width, height = h.Width, h.Height
 	}
-	if err := checkSize(WebP, width, height); err != nil {
+	if err := checkSize(WebP, width, height, MaxPixels); err != nil {
 		return nil, 0, 0, err
 	}
 	if f.width == 0 {
 		f.width, f.height = width, height
 	}
-	if err := checkSize(WebP, f.width, f.height); err != nil {
+	if err := checkSize(WebP, f.width, f.height, MaxPixels); err != nil {
 		return nil, 0, 0, err
 	}
 	if whole := f.width == width && f.height == height; !f.animated && !whole || f.left+width > f.width || f.top+height > f.height {

@@ -35,7 +35,7 @@ func (c *Common) Register(cmd *cobra.Command) {
 	f.IntVar(&c.Workers, "workers", 0, "parallel workers, 0 for one per processor; results do not depend on it")
 	f.Uint64Var(&c.Seed, "seed", 1, "seed of everything random")
 	RegisterDevice(cmd, &c.Device)
-	f.Var(&c.MaxMemory, "max-memory", "`BYTES`, as in 512MiB or 4GiB, that pictures being decoded, batches and workers may take together, 0 for 1GiB; a picture whose file is large may take more")
+	RegisterMaxMemory(cmd, &c.MaxMemory, "pictures being decoded, batches and workers")
 	f.StringVar(&c.Precision, "precision", string(graph.Float32), "what convolutions multiply in: f32, or bf16, which rounds their weights and inputs and is faster with AMX")
 	f.StringVar(&c.Progress, "progress", "auto", "progress on stderr: auto (on a terminal), always or never")
 	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error {
@@ -57,11 +57,27 @@ const MaxResamples = 1_000_000
 // DefaultMemory is --max-memory unless told otherwise: 1 GiB, of which five eighths are for decoding.
 const DefaultMemory = dataset.DecodeMemory / 5 * 8
 
-func (c *Common) maxMemory() int64 {
-	if c.MaxMemory == 0 {
+// RegisterMaxMemory adds the flag that bounds memory to a command, for what the command has it bound.
+func RegisterMaxMemory(cmd *cobra.Command, b *Bytes, what string) {
+	cmd.Flags().Var(b, "max-memory", "`BYTES`, as in 512MiB or 4GiB, that "+what+" may take together, 0 for 1GiB; a picture whose file is large may take more")
+}
+
+// CheckMaxMemory fails for less than a run can do with.
+func CheckMaxMemory(b Bytes) error {
+	if b != 0 && b < 16<<20 {
+		return Usagef("--max-memory %s: expected at least 16MiB", b.String())
+	}
+	return nil
+}
+
+// DecodeMemory is the share of --max-memory that pictures which are being decoded may take.
+func DecodeMemory(b Bytes) int64 { return maxMemory(b) / 8 * 5 }
+
+func maxMemory(b Bytes) int64 {
+	if b == 0 {
 		return DefaultMemory
 	}
-	return int64(c.MaxMemory)
+	return int64(b)
 }
 
 // Check fails for values of the flags that no run can have.
@@ -71,12 +87,13 @@ func (c *Common) Check() error {
 		return Usagef("--batch %d: expected 0 to %d", c.Batch, maxBatch)
 	case c.Workers < 0 || c.Workers > maxWorkers:
 		return Usagef("--workers %d: expected 0 to %d", c.Workers, maxWorkers)
-	case c.MaxMemory != 0 && c.MaxMemory < 16<<20:
-		return Usagef("--max-memory %s: expected at least 16MiB", c.MaxMemory.String())
 	case c.Precision != string(graph.Float32) && c.Precision != string(graph.BFloat16):
 		return Usagef("--precision %q: expected f32 or bf16", c.Precision)
 	case c.Progress != "auto" && c.Progress != "always" && c.Progress != "never":
 		return Usagef("--progress %q: expected auto, always or never", c.Progress)
+	}
+	if err := CheckMaxMemory(c.MaxMemory); err != nil {
+		return err
 	}
 	return CheckDevice(c.Device)
 }
@@ -131,7 +148,7 @@ func (c *Common) Limit(net graph.Model, images int) error {
 	}
 	const underWay = 4 // batches of images
 	sample := int64(one.ActivationBytes()) + underWay*4*int64(tensor.Shape(net.InputShape()).TotalSize())
-	room := c.maxMemory() / 8 * 3
+	room := maxMemory(c.MaxMemory) / 8 * 3
 	for workers > 1 && sample*int64(batch)*int64(workers) > room {
 		workers--
 	}
@@ -149,7 +166,7 @@ func (c *Common) Limit(net graph.Model, images int) error {
 func (c *Common) EvalOptions() (o eval.Options, finish func()) {
 	var shown Bar
 	stage := ""
-	return eval.Options{Graph: c.GraphOptions(), MaxMemory: c.maxMemory() / 8 * 5, Progress: func(what string, done, total int) {
+	return eval.Options{Graph: c.GraphOptions(), MaxMemory: DecodeMemory(c.MaxMemory), Progress: func(what string, done, total int) {
 		if what != stage {
 			shown.Finish()
 			shown, stage = c.newBar(what, total), what
