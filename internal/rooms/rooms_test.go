@@ -27,7 +27,7 @@ var floors = [][]string{
 	{"nets"},
 	{"dataset", "internal/nettest", "attribution", "nets/onnx"},
 	{"attribution/internal/sampling"},
-	{"attribution/estimate", "attribution/games"},
+	{"attribution/estimate", "attribution/games", "attribution/interactions"},
 	{"attribution/compare", "line/posthoc", "line/metrics", "line/conformal"},
 	{"line", "line/probe", "line/report", "internal/bench"},
 	{"internal/serve"},
