@@ -199,22 +199,23 @@ func (r *importedRow) estimate(method string, perValue float64) attribution.Esti
 	return e
 }
 
-// runs are the runs of a game and budget; where the file has none, one that was skipped.
-func (m *Imported) runs(s *Study, subject int, budget float64) (out []Run) {
+// runs are the runs of a game and budget with their values; where the file has none, one that was skipped.
+func (m *Imported) runs(s *Study, subject int, budget float64) (out []Run, values [][]float64) {
 	sub := s.Subjects[subject]
 	for _, r := range m.of(sub.Name, budget) {
 		e := r.estimate(m.Estimator, attribution.ForwardsPerValue(sub.Game))
 		out = append(out, Run{Subject: sub.Name, Estimator: m.Estimator, Budget: budget, Seed: r.seed, Evaluations: r.evaluations, Cost: e.Cost,
 			Stopped: e.Stopped, Scores: Score(sub.Truth, &e, s.keep(len(e.Values)), s.level()), subject: subject})
+		values = append(values, e.Values)
 	}
 	if out == nil {
 		skipped := Run{Subject: sub.Name, Estimator: m.Estimator, Budget: budget, Skipped: m.path + " has no estimate of this game and budget", subject: subject}
 		for i := range skipped.Scores {
 			skipped.Scores[i] = math.NaN()
 		}
-		out = append(out, skipped)
+		out, values = append(out, skipped), append(values, nil)
 	}
-	return out
+	return out, values
 }
 
 // check fails where the file has nothing for the study, or played another game than the study's of the same name.

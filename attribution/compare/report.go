@@ -105,13 +105,27 @@ func (c *Comparison) MarshalJSON() ([]byte, error) {
 		runs[i] = runJSON{r.Estimator, numfmt.JSON(r.Budget), r.Subject, r.Seed, r.Samples, r.Evaluations, numfmt.JSON(r.Forwards),
 			numfmt.JSON(r.Backwards), numfmt.JSON(r.Equivalents), numfmt.JSON(r.Seconds), r.Stopped, r.Skipped, metrics}
 	}
+	var agreements []any
+	for _, a := range c.Agreements {
+		agreements = append(agreements, struct {
+			Estimator string      `json:"estimator"`
+			Budget    numfmt.JSON `json:"budget"`
+			Subject   string      `json:"subject"`
+			Seeds     int         `json:"seeds"`
+			Rank      numfmt.JSON `json:"spearman"`
+			Top       numfmt.JSON `json:"top_k_jaccard"`
+			Sign      numfmt.JSON `json:"sign_agreement"`
+			Spread    numfmt.JSON `json:"spread"`
+		}{a.Estimator, numfmt.JSON(a.Budget), a.Subject, a.Seeds, numfmt.JSON(a.Rank), numfmt.JSON(a.Top), numfmt.JSON(a.Sign), numfmt.JSON(a.Spread)})
+	}
 	return json.Marshal(struct {
 		K            int        `json:"k"`
 		Level        float64    `json:"level"`
 		BackwardCost float64    `json:"backward_cost"`
 		Cells        []cellJSON `json:"cells"`
 		Runs         []runJSON  `json:"runs"`
-	}{c.K, c.Level, c.BackwardCost, cells, runs})
+		Agreements   []any      `json:"agreements,omitempty"`
+	}{c.K, c.Level, c.BackwardCost, cells, runs, agreements})
 }
 
 // WriteJSON writes the comparison as indented JSON.

@@ -74,6 +74,8 @@ type Comparison struct {
 	Runs []Run
 	// Cells summarise the runs of each estimator and budget.
 	Cells []Cell
+	// Agreements compare the estimates of several seeds, by estimator, budget and game.
+	Agreements []Agreement
 }
 
 // Compare runs the study. Estimators that cannot run on a game, for want of budget, gradients or linearity, are listed
@@ -93,38 +95,43 @@ func Compare(ctx context.Context, s Study) (*Comparison, error) {
 	done := 0
 	for _, e := range s.Estimators {
 		for _, budget := range s.Budgets {
+			first, values := len(c.Runs), [][]float64(nil)
 			for g := range s.Subjects {
 				seeds := s.Seeds
 				if _, ok := e.(estimate.Deterministic); ok {
 					seeds = seeds[:1]
 				}
 				for _, seed := range seeds {
-					run, err := s.run(ctx, e, g, budget, seed)
+					run, found, err := s.run(ctx, e, g, budget, seed)
 					if err != nil {
 						c.summarise(s)
 						return c, fmt.Errorf("attribution: comparing %s on %s: %w", e.Name(), s.Subjects[g].Name, err)
 					}
-					c.Runs = append(c.Runs, run)
+					c.Runs, values = append(c.Runs, run), append(values, found)
 				}
 				if done += len(s.Seeds); s.Progress != nil {
 					s.Progress(done, total)
 				}
 			}
+			c.agreements(&s, c.Runs[first:], values)
 		}
 	}
 	for _, m := range s.Imported {
 		for _, budget := range s.Budgets {
+			first, values := len(c.Runs), [][]float64(nil)
 			for g := range s.Subjects {
-				c.Runs = append(c.Runs, m.runs(&s, g, budget)...)
+				runs, found := m.runs(&s, g, budget)
+				c.Runs, values = append(c.Runs, runs...), append(values, found...)
 			}
+			c.agreements(&s, c.Runs[first:], values)
 		}
 	}
 	c.summarise(s)
 	return c, nil
 }
 
-// run is one run of the study.
-func (s *Study) run(ctx context.Context, e attribution.Estimator, subject int, budget float64, seed uint64) (Run, error) {
+// run is one run of the study, with the values that were estimated, nil where it was skipped.
+func (s *Study) run(ctx context.Context, e attribution.Estimator, subject int, budget float64, seed uint64) (Run, []float64, error) {
 	sub := s.Subjects[subject]
 	run := Run{Subject: sub.Name, Estimator: e.Name(), Budget: budget, Seed: seed, subject: subject}
 	for m := range run.Scores {
@@ -133,14 +140,14 @@ func (s *Study) run(ctx context.Context, e attribution.Estimator, subject int, b
 	est, err := e.Estimate(ctx, sub.Game, attribution.Options{Budget: budget, Seed: GameSeed(seed, subject), Workers: s.Workers, BackwardCost: s.BackwardCost})
 	if errors.Is(err, attribution.ErrBudget) || errors.Is(err, attribution.ErrNotDifferentiable) || errors.Is(err, attribution.ErrNotLinear) {
 		run.Skipped = err.Error()
-		return run, nil
+		return run, nil, nil
 	}
 	if err != nil {
-		return run, err
+		return run, nil, err
 	}
 	run.Samples, run.Evaluations, run.Cost, run.Stopped = est.Samples, est.Evaluations, est.Cost, est.Stopped
 	run.Scores = Score(sub.Truth, &est, s.keep(len(est.Values)), s.level())
-	return run, nil
+	return run, est.Values, nil
 }
 
 // Score compares an estimate with the truth by all metrics, k players being kept and intervals taken at the level.

@@ -17,10 +17,10 @@ for set in cifar10:cifar10_test_5000.bin cifar100:cifar100_test_500.bin; do
     game="--net densenet-bc-100-12 --weights $shared/checkpoints/${net}_densenet_bc_100_12.pth.tar --data $shared/data/$data
       --features-dir $out/features --value $value --images $images --seed $seed"
     for python in ${PYTHONS:-python3}; do
-      for peer in ${PEERS:-permutation kernel leverageshap oddshap regressionmsr proxyshap sampling}; do
-        for budget in $(echo "$budgets" | tr , ' '); do
-          $queue "$python" "$here/peers.py" --out "$to" --budgets "$budget" --only "$peer" --patience "${PATIENCE:-60}" -- "$goline" $game || true
-        done
+      code=124
+      while [ $code -eq 124 ]; do # what a time limit in QUEUE has cut short goes on
+        code=0
+        $queue "$python" "$here/peers.py" --out "$to" --budgets "$budgets" --only "${PEERS:-}" --patience "${PATIENCE:-60}" -- "$goline" $game || code=$?
       done
     done
     imports=$(find "$to" -name '*-*.npz' | sort | sed 's/^/--import /')

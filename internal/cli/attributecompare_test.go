@@ -42,6 +42,12 @@ type comparisonFile struct {
 			Budget, Forwards, Backwards, Forward_equivalents, Seconds *float64
 			Metrics                                                   map[string]*float64
 		}
+		Agreements []struct {
+			Estimator, Subject                              string
+			Seeds                                           int
+			Budget, Spearman, Top_k_jaccard, Sign_agreement *float64
+			Spread                                          *float64
+		}
 	}
 }
 

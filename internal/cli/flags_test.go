@@ -20,6 +20,7 @@ var badWords = map[string][]string{
 	"removal": {"foo"}, "scope": {"foo"}, "target": {"foo"}, "value": {"foo"}, "values": {"foo"}, "betting": {"foo"}, "log-format": {"foo", ""}, "log-level": {"foo", ""}, "listen": {"foo", ""}, "tune": {"foo"},
 	"shard":   {"foo", "1", "3/3", "-1/2", "0/0"},
 	"budgets": {"x", "0", "-1"}, "image": {"x", "-1"},
+	"index": {"foo", ""}, "player": {"x", "-1"},
 }
 
 // freeWords are flags of words of which any may be right, or wrong for a reason that shows only with the files: paths,
@@ -35,20 +36,22 @@ func commandBases() map[string][]string {
 	net := []string{"--net", "densenet-bc-10-4", "--weights", "no-weights.npz"}
 	detector := []string{"--detector", "no-detector.npz"}
 	return map[string][]string{
-		"features":             join(net, []string{"--data", "no-data", "--out", "o.npz"}),
-		"fit":                  join(net, []string{"--data", "no-data", "--out", "o.npz"}),
-		"calibrate":            join(detector, []string{"--data", "no-data", "--out", "o.npz"}),
-		"export":               join(detector, []string{"--out", "o.onnx"}),
-		"score":                join(detector, []string{"--data", "no-data", "--out", "o.csv"}),
-		"serve":                join(detector, []string{"--listen", "127.0.0.1:0"}),
-		"eval":                 join(net, []string{"--fit", "no-fit", "--id", "no-id", "--ood", "a=no-ood"}),
-		"train":                {"--net", "densenet-bc-10-4", "--data", "no-data", "--out", "o.npz", "--epochs", "3"},
-		"bench":                {"--net", "densenet-bc-10-4", "--weights", "no-weights.npz"},
-		"inspect":              {"--net", "densenet-bc-10-4", "--weights", "no-weights.npz"},
-		"graph":                {"--net", "densenet-bc-10-4", "--weights", "no-weights.npz", "--out", "o.dot"},
-		"attribute values":     join(net, []string{"--data", "no-data", "--csv", "o.csv"}),
-		"attribute compare":    join(net, []string{"--data", "no-data", "--out-dir", "o"}),
-		"attribute downstream": join(net, []string{"--fit", "no-fit", "--id", "no-id", "--ood", "a=no-ood"}),
+		"features":               join(net, []string{"--data", "no-data", "--out", "o.npz"}),
+		"fit":                    join(net, []string{"--data", "no-data", "--out", "o.npz"}),
+		"calibrate":              join(detector, []string{"--data", "no-data", "--out", "o.npz"}),
+		"export":                 join(detector, []string{"--out", "o.onnx"}),
+		"score":                  join(detector, []string{"--data", "no-data", "--out", "o.csv"}),
+		"serve":                  join(detector, []string{"--listen", "127.0.0.1:0"}),
+		"eval":                   join(net, []string{"--fit", "no-fit", "--id", "no-id", "--ood", "a=no-ood"}),
+		"train":                  {"--net", "densenet-bc-10-4", "--data", "no-data", "--out", "o.npz", "--epochs", "3"},
+		"bench":                  {"--net", "densenet-bc-10-4", "--weights", "no-weights.npz"},
+		"inspect":                {"--net", "densenet-bc-10-4", "--weights", "no-weights.npz"},
+		"graph":                  {"--net", "densenet-bc-10-4", "--weights", "no-weights.npz", "--out", "o.dot"},
+		"attribute values":       join(net, []string{"--data", "no-data", "--csv", "o.csv"}),
+		"attribute compare":      join(net, []string{"--data", "no-data", "--out-dir", "o"}),
+		"attribute interactions": join(net, []string{"--data", "no-data", "--csv", "o.csv"}),
+		"attribute curves":       join(net, []string{"--data", "no-data", "--out-dir", "o"}),
+		"attribute downstream":   join(net, []string{"--fit", "no-fit", "--id", "no-id", "--ood", "a=no-ood"}),
 	}
 }
 

@@ -19,14 +19,16 @@ func New() *cobra.Command {
 		Short: "Estimate what neurons contribute, and compare the ways of estimating it",
 		Long: `Shapley values of the neurons of a layer: what each contributes to a logit, a probability, a log-sum-exp or the LINe score.
 
-  values      estimate them for images or classes
-  compare     error against cost of several estimators
-  downstream  what the choice of estimator and value does to the LINe detector
-  play        serve the games to another program`,
+  values        estimate them for images or classes
+  interactions  what pairs of neurons do together
+  curves        what becomes of the value as neurons come and go in the order of estimates
+  compare       error against cost of several estimators
+  downstream    what the choice of estimator and value does to the LINe detector
+  play          serve the games to another program`,
 		Args: command.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newValues(), newCompare(), newDownstream(), newPlay())
+	cmd.AddCommand(newValues(), newInteractions(), newCurves(), newCompare(), newDownstream(), newPlay())
 	return cmd
 }
 

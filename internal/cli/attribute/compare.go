@@ -45,6 +45,7 @@ func newCompare() *cobra.Command {
   runs.csv           one line for each run: cost, time, and every measure of error
   cells.csv          one line for each estimator and budget: means with 95 % bootstrap bands
   truth.csv          where the truth of each game comes from, and how well it is known
+  agreement.csv      how alike the estimates of several seeds are
   comparison.json    all of it with the settings
   error.png, .svg    mean squared error against forward passes; seconds.* against wall time; further measures likewise
   scatter-*.png      estimates of the first game with the largest budget against the truth

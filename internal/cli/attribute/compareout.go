@@ -67,6 +67,9 @@ func (r *compareReport) print(w io.Writer) error {
 	if _, err := fmt.Fprintln(w, t.Render()); err != nil {
 		return err
 	}
+	if err := r.printAgreement(w); err != nil {
+		return err
+	}
 	for _, m := range r.study.Imported {
 		used := 0
 		for _, b := range r.command.budgets {
@@ -85,6 +88,25 @@ func (r *compareReport) print(w io.Writer) error {
 		return err
 	}
 	return nil
+}
+
+// printAgreement writes how alike the estimates of several seeds are, where there are several.
+func (r *compareReport) printAgreement(w io.Writer) error {
+	t := command.NewTable(1, "estimator", "seeds", "spearman", fmt.Sprintf("overlap of %d largest", r.comparison.K), "sign_agreement", "spread, %")
+	largest := slices.Max(r.command.budgets)
+	any := false
+	for _, name := range r.names() {
+		if a, ok := r.comparison.MeanAgreement(name, largest); ok {
+			t.AppendRow(table.Row{name, a.Seeds, figure(a.Rank), figure(a.Top), figure(a.Sign), figure(100 * a.Spread)})
+			any = true
+		}
+	}
+	if !any {
+		return nil
+	}
+	_, err := fmt.Fprintf(w, "\nagreement of seeds with a budget of %s, means over games and pairs of seeds; spread is the standard deviation over seeds\n%s\n",
+		figure(largest), t.Render())
+	return err
 }
 
 // names are those of all estimators that were compared, imported ones last.
@@ -177,6 +199,7 @@ func (r *compareReport) write(dir string) error {
 		atomicfile.Write(name("runs.csv"), r.comparison.WriteRuns),
 		atomicfile.Write(name("cells.csv"), r.comparison.WriteCells),
 		atomicfile.Write(name("truth.csv"), r.writeTruth),
+		atomicfile.Write(name("agreement.csv"), r.comparison.WriteAgreements),
 		atomicfile.Write(name("comparison.json"), r.writeJSON),
 	}
 	for _, f := range r.figures() {
@@ -277,7 +300,7 @@ func (r *compareReport) writeJSON(w io.Writer) error {
 
 // compareFiles are the names of all files that a comparison may write.
 func compareFiles(estimators []string) []string {
-	names := []string{"runs.csv", "cells.csv", "truth.csv", "comparison.json"}
+	names := []string{"runs.csv", "cells.csv", "truth.csv", "agreement.csv", "comparison.json"}
 	figures := []string{"error", "seconds", "overlap"}
 	for _, m := range compare.Metrics() {
 		figures = append(figures, m.String())

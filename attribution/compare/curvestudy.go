@@ -1,0 +1,163 @@
+package compare
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+
+	"github.com/line-ood/goline/attribution"
+	"github.com/line-ood/goline/attribution/estimate"
+	"github.com/line-ood/goline/attribution/internal/sampling"
+)
+
+// RandomOrder is the name of the order that knows nothing, which [CompareCurves] puts beside the estimators.
+const RandomOrder = "random"
+
+// CurveStudy compares estimators by the curves of their orders on games, which needs no truth.
+type CurveStudy struct {
+	// Subjects are the games; their Truth is not used.
+	Subjects   []Subject
+	Estimators []attribution.Estimator
+	// Points is handed to [InsertionDeletion].
+	Points int
+	// Options are those of every estimate; each game has a seed of its own, [GameSeed].
+	Options attribution.Options
+	// Level and Resamples are those of the bootstrap bands over games; 0 is 0.95 and 1000.
+	Level     float64
+	Resamples int
+	// Progress is told how many orders are done. Nil is silent.
+	Progress func(done, total int)
+}
+
+// CurveRun are the curves of one order of one game.
+type CurveRun struct {
+	Subject, Estimator string
+	Curves
+	// Cost is that of the estimate, 0 for [RandomOrder].
+	attribution.Cost
+	// Skipped says why there is no estimate, "" where there is one.
+	Skipped string
+}
+
+// CurveCell summarises the orders of an estimator over the games.
+type CurveCell struct {
+	Estimator string
+	Runs      int
+	// Insertion, Deletion and Difference are means of the areas in units of v(N) - v(∅); games where both are the same do not count.
+	// Difference is insertion less deletion, 0 for an order that knows nothing of a symmetric game.
+	Insertion, Deletion, Difference Band
+	// Mean are the mean curves in these units.
+	Mean Curves
+	// Cost is the mean.
+	attribution.Cost
+}
+
+// CurveComparison is the outcome of a [CurveStudy].
+type CurveComparison struct {
+	Level float64
+	Runs  []CurveRun
+	Cells []CurveCell
+}
+
+// CompareCurves estimates, orders and evaluates every game by every estimator, and by [RandomOrder]. Estimators that cannot run on a
+// game are listed as skipped; any other error ends the study, and comes with what was finished when it is that of ctx.
+func CompareCurves(ctx context.Context, s CurveStudy) (*CurveComparison, error) {
+	if len(s.Subjects) == 0 {
+		return nil, fmt.Errorf("attribution: curves: expected at least one game, got none")
+	}
+	if s.Level == 0 {
+		s.Level = 0.95
+	}
+	if s.Resamples == 0 {
+		s.Resamples = 1000
+	}
+	c := &CurveComparison{Level: s.Level}
+	names := []string{RandomOrder}
+	total, done := len(s.Subjects)*(len(s.Estimators)+1), 0
+	for e := -1; e < len(s.Estimators); e++ {
+		if e >= 0 {
+			names = append(names, s.Estimators[e].Name())
+		}
+		for g := range s.Subjects {
+			run, err := s.run(ctx, names[e+1], e, g)
+			if err != nil {
+				c.summarise(&s, names)
+				return c, fmt.Errorf("attribution: curves of %s on %s: %w", names[e+1], s.Subjects[g].Name, err)
+			}
+			c.Runs = append(c.Runs, run)
+			if done++; s.Progress != nil {
+				s.Progress(done, total)
+			}
+		}
+	}
+	c.summarise(&s, names)
+	return c, nil
+}
+
+// run is one order of one game; e is -1 for the random one.
+func (s *CurveStudy) run(ctx context.Context, name string, e, g int) (CurveRun, error) {
+	sub := s.Subjects[g]
+	run := CurveRun{Subject: sub.Name, Estimator: name}
+	o := s.Options
+	o.Seed = GameSeed(s.Options.Seed, g)
+	order := make([]int, sub.Game.Players())
+	if e < 0 {
+		var rng rand.PCG
+		sampling.SeedStream(&rng, o.Seed, sampling.DomainGame, 0)
+		sampling.Permute(&rng, order)
+	} else {
+		found, err := s.Estimators[e].Estimate(ctx, sub.Game, o)
+		if errors.Is(err, attribution.ErrBudget) || errors.Is(err, attribution.ErrNotDifferentiable) || errors.Is(err, attribution.ErrNotLinear) {
+			run.Skipped = err.Error()
+			return run, nil
+		}
+		if err != nil {
+			return run, err
+		}
+		run.Cost, order = found.Cost, estimate.Largest(found.Values, len(found.Values))
+	}
+	var err error
+	run.Curves, err = InsertionDeletion(ctx, sub.Game, order, s.Points)
+	return run, err
+}
+
+// summarise fills in the cells.
+func (c *CurveComparison) summarise(s *CurveStudy, names []string) {
+	for _, name := range names {
+		cell := CurveCell{Estimator: name}
+		var insertion, deletion, difference [][]float64
+		for _, r := range c.Runs {
+			if r.Estimator != name || r.Skipped != "" {
+				continue
+			}
+			cell.Runs++
+			cell.Cost = cell.Cost.Plus(r.Cost)
+			shares := r.Shares()
+			in, out := shares.Areas()
+			if math.IsNaN(in) || math.IsInf(in, 0) {
+				continue
+			}
+			insertion, deletion, difference = append(insertion, []float64{in}), append(deletion, []float64{out}), append(difference, []float64{in - out})
+			if cell.Mean.Share == nil {
+				cell.Mean = Curves{shares.Share, make([]float64, len(shares.Share)), make([]float64, len(shares.Share))}
+			}
+			if len(cell.Mean.Share) != len(shares.Share) {
+				continue // games of other numbers of players have curves of their own only
+			}
+			for k := range shares.Share {
+				cell.Mean.Insertion[k] += shares.Insertion[k]
+				cell.Mean.Deletion[k] += shares.Deletion[k]
+			}
+		}
+		for k := range cell.Mean.Share {
+			cell.Mean.Insertion[k] /= float64(len(insertion))
+			cell.Mean.Deletion[k] /= float64(len(insertion))
+		}
+		cell.Cost = cell.Cost.Over(float64(cell.Runs))
+		band := func(x [][]float64) Band { return bootstrapMean(x, s.Resamples, s.Level, s.Options.Seed) }
+		cell.Insertion, cell.Deletion, cell.Difference = band(insertion), band(deletion), band(difference)
+		c.Cells = append(c.Cells, cell)
+	}
+}
