@@ -133,7 +133,7 @@ func (c *CurveComparison) summarise(s *CurveStudy, names []string) {
 				continue
 			}
 			cell.Runs++
-			cell.Cost = cell.Cost.Plus(r.Cost)
+			cell.Cost = cell.Cost.Add(r.Cost)
 			shares := r.Shares()
 			in, out := shares.Areas()
 			if math.IsNaN(in) || math.IsInf(in, 0) {
@@ -155,7 +155,7 @@ func (c *CurveComparison) summarise(s *CurveStudy, names []string) {
 			cell.Mean.Insertion[k] /= float64(len(insertion))
 			cell.Mean.Deletion[k] /= float64(len(insertion))
 		}
-		cell.Cost = cell.Cost.Over(float64(cell.Runs))
+		cell.Cost = cell.Cost.Div(float64(cell.Runs))
 		band := func(x [][]float64) Band { return bootstrapMean(x, s.Resamples, s.Level, s.Options.Seed) }
 		cell.Insertion, cell.Deletion, cell.Difference = band(insertion), band(deletion), band(difference)
 		c.Cells = append(c.Cells, cell)

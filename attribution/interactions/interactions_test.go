@@ -39,7 +39,7 @@ func randomTable(t testing.TB, n int, seed uint64) attribution.Game {
 func penultimate(t testing.TB, neurons int, removal attribution.Removal) attribution.Game {
 	t.Helper()
 	r := rand.New(rand.NewPCG(5, 6))
-	head := nets.Head{Classes: 3, Dim: neurons, Weight: make([]float32, 3*neurons), Bias: make([]float32, 3)}
+	head := nets.Head{Classes: 3, FeatureDim: neurons, Weight: make([]float32, 3*neurons), Bias: make([]float32, 3)}
 	for i := range head.Weight {
 		head.Weight[i] = float32(r.NormFloat64())
 	}
