@@ -266,8 +266,8 @@ func TestWhatCannotBe(t *testing.T) {
 		"value is not finite": func() (Estimate, error) {
 			return Sampled{}.Estimate(background, games.Func(3, func(attribution.Coalition) float64 { return math.NaN() }), attribution.Options{Samples: 1})
 		},
-		"attribution: the game has no players": func() (Estimate, error) { return Exact{}.Estimate(background, nil, attribution.Options{}) },
-		"a budget of -1 forward-equivalents":   func() (Estimate, error) { return Sampled{}.Estimate(background, g, attribution.Options{Budget: -1}) },
+		"attribution: the game has no players":                        func() (Estimate, error) { return Exact{}.Estimate(background, nil, attribution.Options{}) },
+		"expected a budget of at least 0 forward-equivalents, got -1": func() (Estimate, error) { return Sampled{}.Estimate(background, g, attribution.Options{Budget: -1}) },
 	} {
 		_, err := f()
 		assert.ErrorContains(t, err, want)
