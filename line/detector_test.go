@@ -116,8 +116,8 @@ func TestNewRefuses(t *testing.T) {
 		"p_a NaN":       {good(), line.Options{ActivationPercentile: nan, Clip: 1}, "activation percentile in [0, 100], got NaN"},
 		"p_w":           {good(), line.Options{WeightPercentile: 101, Clip: 1}, "weight percentile in [0, 100], got 101"},
 		"clip below 0":  {good(), line.Options{Clip: -1}, "a positive clip, got -1"},
-		"clip NaN":      {good(), line.Options{Clip: nan}, "clip NaN"},
-		"clip infinite": {good(), line.Options{Clip: math.Inf(1)}, "clip +Inf"},
+		"clip NaN":      {good(), line.Options{Clip: nan}, "a positive clip, got NaN"},
+		"clip infinite": {good(), line.Options{Clip: math.Inf(1)}, "a positive clip, got +Inf"},
 	} {
 		_, err := line.New(context.Background(), net, bad.c, bad.o)
 		require.ErrorContains(t, err, bad.want, name)

@@ -190,7 +190,7 @@ func TestLayerRefusals(t *testing.T) {
 		"in groups 0 and 1": {Layer: "features", Groups: [][]int{{1}, {1}}},
 		"group 1: expected at least one neuron, got none":   {Layer: "features", Groups: [][]int{{1}, {}}},
 		"neurons from 0 to 8, got 99999":                    {Layer: "features", Groups: [][]int{{99999}}},
-		"expected players that are channels or groups":      {Layer: "block3", Channels: true, Groups: [][]int{{1}}},
+		"expected players that are channels":                {Layer: "block3", Channels: true, Groups: [][]int{{1}}},
 		"expected a name for each":                          {Layer: "features", Names: []string{"one"}},
 		"expected one value a sample, got shape [12 32 32]": {Layer: "features", Output: "block1"},
 		"row 0: expected 9 neurons, got 2":                  {Layer: "features", Removal: attribution.RemoveTo([]float64{1, 2})},

@@ -292,7 +292,7 @@ func TestAttributeUsage(t *testing.T) {
 		{append(values, "--value", "energy"), exitUsage, `--value "energy": expected logit,`},
 		{append(values, "--value", "line"), exitUsage, "--detector is required"},
 		{append(values, "--target", "cat"), exitUsage, `--target "cat"`},
-		{append(values, "--target", "7"), exitFailed, "class 7 of 3 classes"},
+		{append(values, "--target", "7"), exitFailed, "expected a class from 0 to 2, got 7"},
 		{append(values, "--removal", "mean"), exitUsage, "--removal mean needs --fit"},
 		{append(values, "--removal", "noise"), exitUsage, `--removal "noise"`},
 		{append(values, "--removal", "class-mean", "--fit", w.path("dark.npz")), exitUsage, "have no labels"},
@@ -353,8 +353,8 @@ func TestAttributeUsage(t *testing.T) {
 		{append(downstream, "--removal", "x"), exitUsage, `--removal "x"`},
 		{append(downstream, "--removal", "class-mean"), exitUsage, "zero on average"},
 		{append(downstream, "--background", "0"), exitUsage, "--background 0"},
-		{append(downstream, "--p-a", "101"), exitUsage, "percentile 101"},
-		{append(downstream, "--clip", "0"), exitUsage, "expected a positive clip, got 0"},
+		{append(downstream, "--p-a", "101"), exitUsage, "percentile in [0, 100], got 101"},
+		{append(downstream, "--clip", "0"), exitUsage, "--clip: expected a positive number, got 0"},
 		{[]string{"downstream", "--fit", w.path("dark.npz"), "--id", w.path("test.npz"), "--ood", "d=" + w.path("dark.npz")}, exitFailed, "no labels"},
 	} {
 		code, _, stderr := w.goline(context.Background(), c.args...)

@@ -53,7 +53,7 @@ func TestUsage(t *testing.T) {
 		{append(fit, "--p-a", "NaN"), "activation percentile in [0, 100], got NaN"},
 		{append(fit, "--p-w", "-1"), "weight percentile in [0, 100], got -1"},
 		{append(eval, "--p-w", "x"), `invalid argument "x" for "--p-w"`},
-		{append(eval, "--clip", "0"), "expected a positive clip, got 0"},
+		{append(eval, "--clip", "0"), "--clip: expected a positive number, got 0"},
 		{append(fit, "--clip", "1", "--clip-percentile", "90"), "--clip and --clip-percentile exclude each other"},
 		{append(eval, "--clip-percentile", "90", "--clip", "1"), "--clip and --clip-percentile exclude each other"},
 		{[]string{"demo", "--clip-percentile", "90", "--clip", "1"}, "--clip and --clip-percentile exclude each other"},

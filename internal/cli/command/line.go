@@ -67,7 +67,7 @@ func (l *LINe) Options() (line.Options, error) {
 		}
 	}
 	if l.clip == 0 && !o.NoClipping {
-		return o, Usagef("--clip 0 is not a positive number")
+		return o, Usagef("--clip: expected a positive number, got 0")
 	}
 	if err := o.Check(); err != nil {
 		return o, UsageError{Err: err}
