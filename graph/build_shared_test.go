@@ -91,31 +91,40 @@ func TestSharedWithStockOperations(t *testing.T) {
 func TestSharedRefusals(t *testing.T) {
 	hooks := coalitions(sharedRemoved)
 	kept := map[string]graph.Hook{"features": func(_ *graph.Builder, n *G.Node) (*G.Node, error) { return n, nil }}
+	adding := func(input func(b *graph.Builder) *G.Node) graph.Options {
+		return graph.Options{Hooks: coalitions(input)}
+	}
+	removed := func(shape ...int) graph.Options {
+		return adding(func(b *graph.Builder) *G.Node { return b.SharedInput("removed", shape...) })
+	}
+	mask := func(b *graph.Builder) *G.Node { return b.SharedInput("mask", 4, 11) }
+	otherShape := func(b *graph.Builder) *G.Node { sharedRemoved(b); return b.SharedInput("removed", 2, 11) }
+	notShared := func(b *graph.Builder) *G.Node { sharedRemoved(b); return b.Input("removed", 11) }
 	for want, o := range map[string]graph.Options{
 		`activations at "" that all samples share need a hook`:                         {BroadcastInput: true, Hooks: hooks},
 		`activations at "features" that all samples share need a hook there`:           {From: "features", BroadcastInput: true},
 		`activations at "block" that all samples share need a hook there`:              {From: "block", BroadcastInput: true, Hooks: hooks},
 		"result for features (features) has shape (1, 11), expected (8, 11)":           {From: "features", BroadcastInput: true, Hooks: kept},
-		`input "mask" is one for each sample, not shared by them`:                      {Hooks: coalitions(func(b *graph.Builder) *G.Node { return b.SharedInput("mask", 4, 11) })},
-		"shared input: removed (input:removed) has shape (1, 11), expected (2, 11)":    {Hooks: coalitions(func(b *graph.Builder) *G.Node { sharedRemoved(b); return b.SharedInput("removed", 2, 11) })},
-		`input "removed" is shared by all samples, not one for each`:                   {Hooks: coalitions(func(b *graph.Builder) *G.Node { sharedRemoved(b); return b.Input("removed", 11) })},
-		"input:removed: expected a shared input of at least one axis, got none":        {Hooks: coalitions(func(b *graph.Builder) *G.Node { return b.SharedInput("removed") })},
-		"input:removed: shape (0, 11): expected at least one element along every axis": {Hooks: coalitions(func(b *graph.Builder) *G.Node { return b.SharedInput("removed", 0, 11) })},
-		"removed activations (input:removed) have shape (2, 11), expected 1 or 8 samp": {Hooks: coalitions(func(b *graph.Builder) *G.Node { return b.SharedInput("removed", 2, 11) })},
+		`input "mask" is one for each sample, not shared by them`:                      adding(mask),
+		"shared input: removed (input:removed) has shape (1, 11), expected (2, 11)":    adding(otherShape),
+		`input "removed" is shared by all samples, not one for each`:                   adding(notShared),
+		"input:removed: expected a shared input of at least one axis, got none":        removed(),
+		"input:removed: shape (0, 11): expected at least one element along every axis": removed(0, 11),
+		"removed activations (input:removed) have shape (2, 11), expected 1 or 8 samp": removed(2, 11),
 	} {
 		_, err := graph.Compile(smallNet(6), o)
 		require.ErrorContains(t, err, want)
 	}
 	p := compile(t, smallNet(6), graph.Options{From: "features", BroadcastInput: true, Hooks: hooks, Fetch: []string{"logits"}})
-	x, mask := make([]float32, 11), make([]float32, 6)
+	x, ones := make([]float32, 11), make([]float32, 6)
 	for want, b := range map[string]graph.Batch{
 		"batch 0: 2 samples share 22 values, expected 11 of shape [11]":                                     {X: make([]float32, 22), N: 2},
-		`batch 0: input "removed", which 2 samples share, holds 10 values, expected 11 of shape [1 11]`:     {X: x, N: 2, Inputs: map[string][]float32{"mask": mask, "removed": x[1:]}},
-		`batch 0: input "removed", which 2 samples share, holds 0 values, expected 11 of shape [1 11]`:      {X: x, N: 2, Inputs: map[string][]float32{"mask": mask}},
-		`batch 0: input "mask" of 2 samples holds 3 values, expected 3 of shape [3] each`:                   {X: x, N: 2, Inputs: map[string][]float32{"mask": mask[:3], "removed": x}},
+		`batch 0: input "removed", which 2 samples share, holds 10 values, expected 11 of shape [1 11]`:     {X: x, N: 2, Inputs: map[string][]float32{"mask": ones, "removed": x[1:]}},
+		`batch 0: input "removed", which 2 samples share, holds 0 values, expected 11 of shape [1 11]`:      {X: x, N: 2, Inputs: map[string][]float32{"mask": ones}},
+		`batch 0: input "mask" of 2 samples holds 3 values, expected 3 of shape [3] each`:                   {X: x, N: 2, Inputs: map[string][]float32{"mask": ones[:3], "removed": x}},
 		`batch 0: 4611686018427387904 samples share 0 values, expected 11 of shape [11]`:                    {N: math.MaxInt>>1 + 1},
-		`batch 0: input "mask" of 4611686018427387904 samples holds 6 values, expected 3 of shape [3] each`: {X: x, N: math.MaxInt>>1 + 1, Inputs: map[string][]float32{"mask": mask, "removed": x}},
-		"batch 0: 0 samples, expected at least 1":                                                           {X: x, Inputs: map[string][]float32{"mask": mask, "removed": x}},
+		`batch 0: input "mask" of 4611686018427387904 samples holds 6 values, expected 3 of shape [3] each`: {X: x, N: math.MaxInt>>1 + 1, Inputs: map[string][]float32{"mask": ones, "removed": x}},
+		"batch 0: 0 samples, expected at least 1":                                                           {X: x, Inputs: map[string][]float32{"mask": ones, "removed": x}},
 	} {
 		for _, err := range p.Run(context.Background(), stream(b)) {
 			require.EqualError(t, err, want)

@@ -151,7 +151,8 @@ func (f *convDWFn[T]) deviceForm() *deviceForm {
 		if f.card.parts == 1 {
 			to = c.out.at()
 		}
-		args := c.args().Ptr(to).Ptr(dy.at()).Int(dy.stride).Ptr(x.at()).Int(x.stride).Struct(fields).Int(f.card.parts).Int(f.card.step)
+		args := c.args().Ptr(to).Ptr(dy.at()).Int(dy.stride).Ptr(x.at()).Int(x.stride).
+			Struct(fields).Int(f.card.parts).Int(f.card.step)
 		groups := max(g.Groups, 1)
 		rows, columns := g.O/groups, g.C/groups*g.KH*g.KW
 		tr, tc := tileFor(rows, [2]int{16, 256}, [2]int{64, 64})

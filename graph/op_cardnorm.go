@@ -31,7 +31,8 @@ func (f *normFn[T]) deviceForm() *deviceForm {
 func (f *normFn[T]) gradientCard(gate bool) func(*deviceCall) error {
 	return func(c *deviceCall) error {
 		dy, x, y := c.in[0], c.in[1], c.in[3]
-		a := c.args(c.out).Ptr(f.card.dgamma.at).Ptr(f.card.dbeta.at).Ptr(dy.at()).Int(dy.stride).Ptr(x.at()).Int(x.stride).Ptr(c.in[2].at())
+		a := c.args(c.out).Ptr(f.card.dgamma.at).Ptr(f.card.dbeta.at).
+			Ptr(dy.at()).Int(dy.stride).Ptr(x.at()).Int(x.stride).Ptr(c.in[2].at())
 		if gate {
 			a.Ptr(y.at()).Int(y.stride)
 		} else {

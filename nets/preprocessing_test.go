@@ -63,7 +63,9 @@ func TestParsePreprocessing(t *testing.T) {
 		`{"resize":[224,160],"channels":"BGR","layout":"NHWC","interpolation":"nearest"}`: {
 			ResizeTo: [2]int{224, 160}, Channels: nets.BGR, Layout: nets.NHWC, Interpolation: nets.Nearest, Std: [3]float32{1, 1, 1},
 		},
-		`{"mean":[0,0,0],"std":[1,1,1],"interpolation":"bilinear","channels":"RGB","layout":"NCHW"}`: {Std: [3]float32{1, 1, 1}},
+		`{"mean":[0,0,0],"std":[1,1,1],"interpolation":"bilinear","channels":"RGB","layout":"NCHW"}`: {
+			Std: [3]float32{1, 1, 1},
+		},
 	} {
 		require.NoError(t, os.WriteFile(path, []byte(text), 0o644))
 		p, err := nets.ParsePreprocessing(path)

@@ -204,7 +204,7 @@ func TestInvalidResults(t *testing.T) {
 		"report: method 1 has no name":                       func(r *report.Result) { r.Methods[1].Name = "" },
 		`report: name "\xff" of method 1 is not valid UTF-8`: func(r *report.Result) { r.Methods[1].Name = "\xff" },
 		`report: method "line": no OOD sets`:                 func(r *report.Result) { r.Methods[0].OOD = nil },
-		`method "energy": its OOD sets ["textures10"] differ from ["textures10" "mnist"] of method "line"`: func(r *report.Result) {
+		`its OOD sets ["textures10"] differ from ["textures10" "mnist"] of method "line"`: func(r *report.Result) {
 			r.Methods[1].OOD = r.Methods[1].OOD[:1]
 		},
 		`two of OOD set "mnist"`: func(r *report.Result) { r.Methods[0].OOD[0].Name = "mnist" },
