@@ -1,7 +1,8 @@
 // Package estimate holds the estimators of Shapley values, each an [attribution.Estimator] whose fields are its
 // settings:
 //
-//   - [GradientActivation], [IntegratedGradients], [ExpectedGradients]: from gradients along a line;
+//   - [GradientActivation], [IntegratedGradients], [ExpectedGradients]: from gradients along a line; [Rescale], [Conductance]: their
+//     kin for games that know more than gradients;
 //   - [CoalitionGradients]: from gradients at sampled coalitions, the smallest errors of all where a game has
 //     gradients;
 //   - [Permutation] (with antithetic and systematic variants), [Stratified], [Owen], [KernelSHAP], [LeverageSHAP],

@@ -11,7 +11,7 @@ import (
 // Parse reads an estimator's name as [attribution.Estimator.Name] writes it, for example permutation, antithetic,
 // permutation-rotated-4, stratified-optimal, owen-halved-5, kernelshap-paired, leverageshap, svarm-stratified,
 // integrated-gradients-trapezoid, expected-gradients, coalition-gradients-unbiased, gradient-activation,
-// closed-form, exact, top-35, recommended.
+// deeplift-rescale, conductance, closed-form, exact, top-35, recommended.
 func Parse(name string) (attribution.Estimator, error) {
 	e := parse(name)
 	// Only a text that the estimator's Name returns is a name: this rules out leading zeros, odd orders and the like.
@@ -54,6 +54,10 @@ func parse(name string) attribution.Estimator {
 		return ClosedForm{}
 	case words == "gradient-activation":
 		return GradientActivation{}
+	case words == "deeplift-rescale":
+		return Rescale{}
+	case words == "conductance":
+		return Conductance{}
 	case words == "expected-gradients":
 		return ExpectedGradients{}
 	case strings.HasPrefix(words, "integrated-gradients"):

@@ -10,7 +10,7 @@ import (
 func TestParseEstimatorReadsNames(t *testing.T) {
 	all := append(everyEstimator(), ClosedForm{}, IntegratedGradients{Rule: RightRiemann}, Owen{Halved: true, Trapezoid: true, Levels: 7},
 		Stratified{Strata: 12}, Permutation{Rotations: 4, Antithetic: true},
-		CoalitionGradients{}, CoalitionGradients{Unbiased: true}, Recommended{})
+		CoalitionGradients{}, CoalitionGradients{Unbiased: true}, Recommended{}, Rescale{}, Conductance{})
 	names := map[string]bool{}
 	for _, e := range all {
 		got, err := Parse(e.Name())

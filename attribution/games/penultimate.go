@@ -27,6 +27,9 @@ type PenultimateOptions struct {
 	Names []string
 	// LINe makes the value the score of a fitted LINe detector.
 	LINe *LINe
+	// Path holds, for [PenultimateGame.Conductance], the activations while the network's input goes from a baseline to the sample
+	// [points][neurons], both ends among them; nil where it is not asked for. It is of one sample.
+	Path [][]float64
 }
 
 // PenultimateGame is a game on the neurons of one sample in front of a final linear layer. When player i joins, the
@@ -39,7 +42,8 @@ type PenultimateGame struct {
 	weights []float64 // [players, classes]: player i adds delta[i] * weights[i]
 	delta   []float64 // [players]
 	names   []string
-	tabled  bool // whether walkers may keep a table of players x classes factors
+	trace   *trace // the way of the neurons while the input comes; nil where it is not known
+	tabled  bool   // whether walkers may keep a table of players x classes factors
 	table   tableOnce
 }
 
@@ -81,6 +85,9 @@ func penultimateGames(h *Readout, z [][]float64, labels []int, opt PenultimateOp
 	}
 	if len(z) == 0 {
 		return nil, fmt.Errorf("attribution: expected at least one sample, got none")
+	}
+	if opt.Path != nil && len(z) > 1 {
+		return nil, fmt.Errorf("attribution: the path of one input for a game over %d samples", len(z))
 	}
 	if labels != nil && len(labels) != len(z) {
 		return nil, fmt.Errorf("attribution: expected a label for each of %d samples, got %d", len(z), len(labels))
@@ -134,6 +141,9 @@ func penultimateGames(h *Readout, z [][]float64, labels []int, opt PenultimateOp
 				g.delta[i] = row[i] - removed[i]
 			}
 			addColumns(g.base, weights, removed)
+			if opt.Path != nil {
+				g.trace = newTrace(h, weights, bounds, opt)
+			}
 			if opt.Groups != nil {
 				g.group(opt.Groups)
 			}
@@ -182,6 +192,17 @@ func (o *PenultimateOptions) check(h *Readout) error {
 	}
 	if o.Names != nil && len(o.Names) != players {
 		return fmt.Errorf("attribution: expected a name for each of %d players, got %d", players, len(o.Names))
+	}
+	if o.Path != nil && len(o.Path) < 2 {
+		return fmt.Errorf("attribution: the path of an input: expected at least 2 points, got %d", len(o.Path))
+	}
+	for p, row := range o.Path {
+		if len(row) != h.neurons {
+			return fmt.Errorf("attribution: the path of an input: point %d: expected %d neurons, got %d", p, h.neurons, len(row))
+		}
+		if i := mathx.FirstNotFinite(row); i >= 0 {
+			return fmt.Errorf("attribution: the path of an input: activation %d of point %d is %v", i, p, row[i])
+		}
 	}
 	if o.LINe != nil {
 		if v := orLogit(o.Value); v != attribution.Logit && v != attribution.LogSumExp {

@@ -154,3 +154,17 @@ func TestAttributeCompareImport(t *testing.T) {
 	assert.Equal(t, exitFailed, code)
 	assert.Contains(t, stderr, `wrong.npz: array "ends": another game "image-3" was played`)
 }
+
+// TestAttributeGradientFamily: conductance and the rescale rule run on penultimate neurons, and are skipped elsewhere.
+func TestAttributeGradientFamily(t *testing.T) {
+	w := newAttributeWorld(t)
+	w.must(t, "values", "--data", w.path("test.npz"), "--image", "3", "--value", "probability", "--estimators", "conductance,deeplift-rescale", "--json", w.path("v.json"))
+	var f valuesFile
+	readJSON(t, w.path("v.json"), &f)
+	require.Len(t, f.Estimates, 2)
+	assert.Equal(t, 17, f.Estimates[0].Estimate.Samples)
+	assert.InDelta(t, 0, *f.Estimates[1].Estimate.Efficiency_residual, 1e-9)
+	code, _, stderr := w.goline(context.Background(), "values", "--data", w.path("test.npz"), "--image", "3", "--scope", "class", "--estimators", "conductance")
+	assert.Equal(t, exitFailed, code)
+	assert.Contains(t, stderr, "does not know the way of its input")
+}

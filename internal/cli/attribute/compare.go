@@ -115,6 +115,7 @@ func (c *compareCommand) check(imagesGiven bool) (err error) {
 		c.truthBudget = 100 * slices.Max(c.budgets)
 	}
 	c.plan, err = c.gameFlags.check(imagesGiven)
+	c.plan.path = wantsPath(c.parsed)
 	return err
 }
 

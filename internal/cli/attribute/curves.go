@@ -82,6 +82,7 @@ func (c *curvesCommand) check(imagesGiven bool) (err error) {
 		return command.Usagef("--bootstrap %d: expected 1 to %d", c.resamples, command.MaxResamples)
 	}
 	c.plan, err = c.gameFlags.check(imagesGiven)
+	c.plan.path = wantsPath(c.parsed)
 	return err
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -17,6 +18,7 @@ import (
 const estimatorHelp = `Estimators are named as in the tables:
   recommended: one of the others, chosen by game, players and budget before anything is estimated
   coalition-gradients[-unbiased]            the smallest errors where the value has a gradient
+  deeplift-rescale                          conductance (images dimmed to black; penultimate neurons only)
   gradient-activation (gradient)            integrated-gradients[-trapezoid|-right-riemann] (integrated)
   expected-gradients (expected)             permutation[-rotated-R], antithetic[-rotated-R]
   stratified[-optimal][-STRATA]             owen[-halved][-trapezoid][-LEVELS]
@@ -45,6 +47,11 @@ func parseEstimator(name string) (attribution.Estimator, error) {
 		return nil, command.Usagef("unknown estimator %q\n%s", name, estimatorHelp)
 	}
 	return e, nil
+}
+
+// wantsPath reports an estimator that needs to know where neurons go while the picture comes.
+func wantsPath(estimators []attribution.Estimator) bool {
+	return slices.Contains(estimators, attribution.Estimator(estimate.Conductance{}))
 }
 
 // parseEstimators reads a list of names without repetitions.

@@ -66,6 +66,11 @@ func (s *stage) featureSubjects(ctx context.Context, in images) ([]subject, erro
 	}
 	out := make([]subject, len(in.pick))
 	for k, z := range rows(all, at) {
+		if s.path {
+			if o.Path, err = s.dimmed(ctx, options, in, k); err != nil {
+				return nil, err
+			}
+		}
 		g, err := games.NewPenultimate(head, z, in.label(k), o)
 		if err != nil {
 			return nil, fmt.Errorf("image %d (%s): %w", in.pick[k], in.ID(in.pick[k]), err)

@@ -68,6 +68,7 @@ type plan struct {
 	line    bool
 	target  attribution.Target
 	byClass bool
+	path    bool // games know where neurons go while the picture comes out of the dark
 }
 
 func (g *gameFlags) check(imagesGiven bool) (p plan, err error) {

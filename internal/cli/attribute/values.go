@@ -76,6 +76,7 @@ func (v *valuesCommand) check(imagesGiven bool) (err error) {
 	if v.plan, err = v.gameFlags.check(imagesGiven); err != nil {
 		return err
 	}
+	v.plan.path = wantsPath(v.parsed)
 	return command.CheckOutputs(command.Outputs("--csv", v.csvOut, "--json", v.jsonOut, "--parquet", v.parquetOut), v.inputs()...)
 }
 
