@@ -35,12 +35,12 @@ study() {
 }
 
 for pair in ${LAYERS:-cifar10:features cifar100:features efficientnet:features cifar10:trans2 cifar10:block2 cifar100:trans2 cifar100:block2 \
-    efficientnet:block5 efficientnet:block3}; do
+    efficientnet:_blocks.13 efficientnet:_blocks.9}; do
   network=${pair%%:*} layer=${pair#*:}
   case $network in
   cifar10) set -- --net densenet-bc-100-12 --weights "$shared/checkpoints/cifar10_densenet_bc_100_12.pth.tar" --data "$shared/data/cifar10_test_5000.bin" ;;
   cifar100) set -- --net densenet-bc-100-12 --weights "$shared/checkpoints/cifar100_densenet_bc_100_12.pth.tar" --data "$shared/data/cifar100_test_500.bin" ;;
-  efficientnet) set -- --net onnx --weights "$shared/onnx/efficientnet_lite0.onnx" --data "$shared/data/scenes_png" ;;
+  efficientnet) set -- --net "$shared/onnx/efficientnet_lite0.onnx" --preprocess efficientnet-lite --data "$shared/data/scenes_png" ;;
   esac
   if [ "$layer" = features ]; then
     set -- "$@" --features-dir "$out/features" --images "$pictures" --truth-budget "${TRUTH:-5e6}"
