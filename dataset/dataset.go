@@ -31,6 +31,15 @@
 // [OpenFS] reads the same from an fs.FS. Pictures in memory make a set by [FromImages], or a stream by [Stream] and
 // [StreamChannel], with the same bits as from files. [Files] and [Includes] tell which files an argument stands for.
 //
+//	set, err := dataset.Open("cifar10:data_batch_1.bin")
+//	fmt.Println(set.Name(), set.Len(), set.Classes())
+//	img, err := set.Image(0) // 8-bit RGB, an image.Image
+//	err = png.Encode(file, img)
+//	for batch, err := range dataset.Batches(ctx, set, nets.CIFAR(), dataset.BatchOptions{Size: 64}) {
+//		fmt.Println(batch.N, batch.Labels, len(batch.X)) // X is [batch, 3, 32, 32], normalised
+//	}
+//	mine, err := dataset.FromImages("mine", images, labels, []string{"cat", "dog"}) // another set, from memory
+//
 // It builds on packages graph (for the batches) and nets (for the preprocessing); training, detectors and commands are above it.
 package dataset
 

@@ -5,6 +5,7 @@
 // Each set tells its source and its licence. The files are those of the folder testdata/demo, whose README.md says how each was made.
 //
 //	net, _, err := demo.Network()
+//	fit, err := demo.Fit()                   // pictures of what the network knows, to fit to
 //	known, err := demo.Test()                // 1,000 pictures of clothes
 //	strange, err := demo.OutOfDistribution() // digits, textures, photographs, galaxies
 //	program, err := graph.Compile(net, graph.Options{})

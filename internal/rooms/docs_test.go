@@ -145,9 +145,6 @@ func documentation(t *testing.T, dir string) *doc.Package {
 	return p
 }
 
-// withoutProgram are packages that others ask, not programs, and those whose examples are programs enough.
-var withoutProgram = []string{"line/probe", "nets/weights", "dataset", "attribution/estimate"}
-
 // TestEveryNameIsDocumented: packages show a short program, and packages, constants, variables, functions, types and methods have comments.
 func TestEveryNameIsDocumented(t *testing.T) {
 	for _, dir := range library(t) {
@@ -174,7 +171,7 @@ func TestEveryNameIsDocumented(t *testing.T) {
 			}
 		}
 		need("the package", p.Doc)
-		if !slices.Contains(withoutProgram, dir) && !strings.Contains(p.Doc, "\n\t") {
+		if !strings.Contains(p.Doc, "\n\t") {
 			t.Errorf("%s: the package's comment shows no program", dir)
 		}
 		values(p.Consts)

@@ -4,6 +4,18 @@
 // npz. [Load] is strict: names and shapes of the network and the file must agree, and every disagreement is reported at
 // once. Nothing in a file is ever executed. [Save] writes safetensors and npz.
 //
+//	state, err := weights.Read("checkpoint.pth.tar")
+//	for _, t := range state.All() {
+//		fmt.Println(t.Name, t.Shape)
+//	}
+//	err = weights.Load(net.Params(), state) // or weights.LoadInto(net, "checkpoint.pth.tar") at once
+//	var misfit *weights.MismatchError
+//	if errors.As(err, &misfit) {
+//		fmt.Println(misfit.Missing, misfit.Unexpected, misfit.Misshapen)
+//	}
+//	state, err = weights.FromParams(net.Params())
+//	err = weights.Save("checkpoint.safetensors", state)
+//
 // Each function that takes a path is a thin layer over one for an fs.FS, an [io.ReaderAt] or an [io.Writer].
 package weights
 

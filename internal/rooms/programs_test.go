@@ -1,0 +1,192 @@
+package rooms
+
+import (
+	"fmt"
+	"go/ast"
+	"go/doc"
+	"go/parser"
+	"go/token"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// program is a piece of Go in a package's comment or on a page, and where it stands.
+type program struct{ where, text string }
+
+// programs are those that package comments show, and the blocks marked as Go of all pages.
+func programs(t *testing.T) (all []program) {
+	t.Helper()
+	for _, dir := range library(t) {
+		var block []string
+		flush := func() {
+			if text := strings.TrimSpace(strings.Join(block, "\n")); text != "" {
+				all = append(all, program{dir, text})
+			}
+			block = nil
+		}
+		for line := range strings.Lines(documentation(t, dir).Doc) {
+			line = strings.TrimRight(line, "\n")
+			if strings.HasPrefix(line, "\t") || line == "" && block != nil {
+				block = append(block, line)
+				continue
+			}
+			flush()
+		}
+		flush()
+	}
+	for _, p := range pages(t) {
+		for _, m := range regexp.MustCompile("(?ms)^```go\n(.*?)^```").FindAllStringSubmatch(p.text, -1) {
+			all = append(all, program{p.file, m[1]})
+		}
+	}
+	require.Greater(t, len(all), 25)
+	return all
+}
+
+// parse reads a program that is a file, declarations, or statements. Lines of … and of GoNB's %% are left out.
+func parse(text string) (*ast.File, error) {
+	text = regexp.MustCompile(`(?m)^\s*(…|%%|\.\.\.|!\*.*)$`).ReplaceAllString(text, "")
+	text = strings.NewReplacer("{ … }", "{}", "{ ... }", "{}").Replace(text)
+	var first error
+	for _, form := range []string{"%s", "package p\n%s", "package p\nfunc _() {\n%s\n}"} {
+		f, err := parser.ParseFile(token.NewFileSet(), "", fmt.Sprintf(form, text), parser.SkipObjectResolution)
+		if err == nil {
+			return f, nil
+		}
+		first = err
+	}
+	return nil, first
+}
+
+// exported holds the exported names of a package, those of fields and methods of each type apart.
+type exported struct{ names, members map[string]bool }
+
+func exportedOf(p *doc.Package) exported {
+	e := exported{map[string]bool{}, map[string]bool{}}
+	value := func(all []*doc.Value) {
+		for _, v := range all {
+			for _, n := range v.Names {
+				e.names[n] = true
+			}
+		}
+	}
+	function := func(to map[string]bool, all []*doc.Func) {
+		for _, f := range all {
+			to[f.Name] = true
+		}
+	}
+	value(p.Consts)
+	value(p.Vars)
+	function(e.names, p.Funcs)
+	for _, ty := range p.Types {
+		e.names[ty.Name] = true
+		value(ty.Consts)
+		value(ty.Vars)
+		function(e.names, ty.Funcs)
+		function(e.members, ty.Methods)
+		ast.Inspect(ty.Decl, func(n ast.Node) bool {
+			if f, ok := n.(*ast.Field); ok {
+				for _, name := range f.Names {
+					e.members[name.Name] = true
+				}
+				if i, ok := f.Type.(*ast.Ident); ok && len(f.Names) == 0 { // an embedded type is a field, too
+					e.members[i.Name] = true
+				}
+			}
+			return true
+		})
+	}
+	return e
+}
+
+// members of other libraries' types that programs use.
+var otherMembers = strings.Fields("Context Close Error Write Values Nodes Node String Done T Read Seek Bounds At")
+
+// TestProgramsNameWhatExists: each name of the module that a program of a comment or a page uses is exported there, and
+// fields and methods are those of some type.
+func TestProgramsNameWhatExists(t *testing.T) {
+	packages, members := map[string]exported{}, map[string]bool{}
+	for _, name := range otherMembers {
+		members[name] = true
+	}
+	for _, dir := range library(t) {
+		e := exportedOf(documentation(t, dir))
+		packages[dir[strings.LastIndex(dir, "/")+1:]] = e
+		for name := range e.members {
+			members[name] = true
+		}
+	}
+	others := map[string]bool{}
+	for name := range strings.FieldsSeq("context errors fmt G http io json log math os png rand slices strings sync tensor time") {
+		others[name] = true
+	}
+	checked := 0
+	for _, p := range programs(t) {
+		f, err := parse(p.text)
+		if err != nil {
+			t.Errorf("%s: a program that does not parse: %v\n%s", p.where, err, p.text)
+			continue
+		}
+		local := map[string]bool{}
+		ast.Inspect(f, func(n ast.Node) bool {
+			if s, ok := n.(*ast.AssignStmt); ok && s.Tok == token.DEFINE {
+				for _, x := range s.Lhs {
+					if i, ok := x.(*ast.Ident); ok {
+						local[i.Name] = true
+					}
+				}
+			}
+			return true
+		})
+		ast.Inspect(f, func(n ast.Node) bool {
+			s, ok := n.(*ast.SelectorExpr)
+			if !ok || !s.Sel.IsExported() {
+				return true
+			}
+			x, isName := s.X.(*ast.Ident)
+			if isName && others[x.Name] && !local[x.Name] {
+				return true
+			}
+			checked++
+			if e, ok := packages[nameOf(x)]; ok && !local[x.Name] {
+				if !e.names[s.Sel.Name] {
+					t.Errorf("%s: package %s exports no %s", p.where, x.Name, s.Sel.Name)
+				}
+			} else if !members[s.Sel.Name] {
+				t.Errorf("%s: no type has a field or method %s", p.where, s.Sel.Name)
+			}
+			return true
+		})
+		ast.Inspect(f, func(n ast.Node) bool {
+			c, ok := n.(*ast.CompositeLit)
+			if !ok {
+				return true
+			}
+			if s, ok := c.Type.(*ast.SelectorExpr); ok {
+				if x, ok := s.X.(*ast.Ident); ok && packages[x.Name].names != nil {
+					for _, element := range c.Elts {
+						kv, ok := element.(*ast.KeyValueExpr)
+						if !ok {
+							continue
+						}
+						if key, ok := kv.Key.(*ast.Ident); ok && !packages[x.Name].members[key.Name] {
+							t.Errorf("%s: %s.%s has no field %s", p.where, x.Name, s.Sel.Name, key.Name)
+						}
+					}
+				}
+			}
+			return true
+		})
+	}
+	require.Greater(t, checked, 150)
+}
+
+func nameOf(i *ast.Ident) string {
+	if i == nil {
+		return ""
+	}
+	return i.Name
+}
