@@ -10,6 +10,7 @@ import (
 
 	"github.com/line-ood/goline/graph"
 	"github.com/line-ood/goline/internal/nettest"
+	"github.com/line-ood/goline/internal/racetest"
 	"github.com/line-ood/goline/nets"
 )
 
@@ -18,6 +19,7 @@ import (
 // of docs/cuda.md. Bytes are those of each input and the output once. What a tile computes beyond the rows of a product
 // counts as time, not as work.
 func TestRoofline(t *testing.T) {
+	racetest.OneGoroutine(t)
 	const flopRate, byteRate, batch = 67e12, 3.35e12, 64
 	for _, name := range []string{"densenet-bc-100-12", "resnet50"} {
 		net, err := nets.New(name, 10)

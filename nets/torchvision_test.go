@@ -17,6 +17,7 @@ import (
 
 	"github.com/line-ood/goline/graph"
 	"github.com/line-ood/goline/internal/npyz"
+	"github.com/line-ood/goline/internal/racetest"
 	"github.com/line-ood/goline/internal/sharedtest"
 	"github.com/line-ood/goline/nets"
 )
@@ -96,6 +97,9 @@ func relative(want, got []float64) float64 {
 func TestTorchvisionFixtures(t *testing.T) {
 	for _, name := range []string{"resnet18", "resnet34", "resnet50", "mobilenet_v2", "densenet121"} {
 		t.Run(name, func(t *testing.T) {
+			if racetest.On && name != "mobilenet_v2" {
+				t.Skip("large")
+			}
 			fixture, err := npyz.ReadNpz(sharedtest.Path(t, "fixtures", "torchvision_"+name+".npz"))
 			require.NoError(t, err)
 			for batch, size := range map[int]int{2: 64, 1: 224} {
@@ -181,7 +185,7 @@ func TestNetworksMatchPyTorch(t *testing.T) {
 				values += len(p.Float32s())
 			}
 			require.Equal(t, want.Params, params)
-			if testing.Short() && values > 15_000_000 {
+			if testing.Short() && values > 15_000_000 || racetest.On && values > 3_000_000 {
 				t.Skip("large")
 			}
 			fillByFormula(net.Params())

@@ -20,6 +20,7 @@ import (
 	"github.com/line-ood/goline/attribution/compare"
 	"github.com/line-ood/goline/attribution/estimate"
 	"github.com/line-ood/goline/attribution/games"
+	"github.com/line-ood/goline/internal/racetest"
 	"github.com/line-ood/goline/nets"
 )
 
@@ -105,6 +106,7 @@ func checkFigure(t *testing.T, f *compare.Figure, name string, words ...string) 
 }
 
 func TestFigures(t *testing.T) {
+	racetest.OneGoroutine(t)
 	c, truth, estimates := comparison(t)
 	for _, metric := range compare.Metrics() {
 		for _, axis := range []compare.Axis{compare.Equivalents, compare.Seconds} {

@@ -12,6 +12,7 @@ import (
 	"github.com/line-ood/goline/attribution"
 	"github.com/line-ood/goline/attribution/games"
 	"github.com/line-ood/goline/attribution/internal/sampling"
+	"github.com/line-ood/goline/internal/racetest"
 )
 
 // byPermutations is the Shapley value by its first definition, the mean over all n! orders.
@@ -161,6 +162,7 @@ func TestSymmetry(t *testing.T) {
 
 // Players that can be exchanged get the same from every estimator that samples, in the mean over seeds.
 func TestSymmetryOfSampling(t *testing.T) {
+	racetest.OneGoroutine(t)
 	const n, runs = 6, 1000
 	v := randomValues(n, 31)
 	for s := range v {

@@ -11,6 +11,7 @@ import (
 	"github.com/line-ood/goline/attribution"
 	"github.com/line-ood/goline/attribution/games"
 	"github.com/line-ood/goline/attribution/internal/sampling"
+	"github.com/line-ood/goline/internal/racetest"
 )
 
 // seeds is the number of seeds behind the statistical tests. With 1,200 seeds the share of intervals that hold the
@@ -60,6 +61,7 @@ func (r trials) check(t *testing.T, truth []float64, mustBeUnbiased bool) {
 }
 
 func TestSamplingIsUnbiasedWithHonestIntervals(t *testing.T) {
+	racetest.OneGoroutine(t)
 	table := randomTable(6, 5)
 	truth := exactly(t, table)
 	for _, e := range unbiased() {
@@ -84,6 +86,7 @@ func TestSamplingIsUnbiasedWithHonestIntervals(t *testing.T) {
 
 // With few samples the normal distribution's intervals would cover far less: 88 % with five.
 func TestIntervalsCoverWithFewSamples(t *testing.T) {
+	racetest.OneGoroutine(t)
 	e := attribution.Estimate{Values: []float64{2}, StdErr: []float64{0.5}, DF: []float64{4}}
 	lo, hi := e.Interval(0, 0.95)
 	assert.InDelta(t, 2-0.5*2.7764451052, lo, 1e-9) // Student's t with 4 degrees of freedom, from tables
@@ -113,6 +116,7 @@ func TestIntervalsCoverWithFewSamples(t *testing.T) {
 
 // A penultimate log-sum-exp game through the incremental path: skewed marginal contributions, no dummies.
 func TestIncrementalSamplingIsUnbiasedWithHonestIntervals(t *testing.T) {
+	racetest.OneGoroutine(t)
 	net := randomNetwork(4, 8, 3)
 	for i := range net.z {
 		net.z[i] += 0.4
@@ -129,6 +133,7 @@ func TestIncrementalSamplingIsUnbiasedWithHonestIntervals(t *testing.T) {
 
 // Drawing one member for each unit leaves estimates unbiased for the mean game, and standard errors honest.
 func TestDrawnMembersAreUnbiasedWithHonestIntervals(t *testing.T) {
+	racetest.OneGoroutine(t)
 	var members []attribution.Game
 	for m := range 5 {
 		members = append(members, randomTable(5, uint64(40+m)))
@@ -147,6 +152,7 @@ func TestDrawnMembersAreUnbiasedWithHonestIntervals(t *testing.T) {
 
 // Expected gradients are about the mean Aumann-Shapley value, which integrated gradients compute over all members.
 func TestExpectedGradientsAreUnbiased(t *testing.T) {
+	racetest.OneGoroutine(t)
 	net := randomNetwork(3, 6, 9)
 	rows := [][]float64{make([]float64, 6), {1, 0, 0.5, 0, 2, 0}, {0, 1, 0, 1, 0, 3}}
 	g := net.game(t, games.PenultimateOptions{Value: attribution.Probability, Removal: attribution.RemoveByResampling(rows)})
@@ -158,6 +164,7 @@ func TestExpectedGradientsAreUnbiased(t *testing.T) {
 // With LASSO or another shrinkage, or with a matrix that ignores the efficiency constraint, the regression's error
 // would not vanish.
 func TestRegressionsConverge(t *testing.T) {
+	racetest.OneGoroutine(t)
 	g := randomTable(7, 21)
 	truth := exactly(t, g)
 	for _, e := range []attribution.Estimator{KernelSHAP{}, KernelSHAP{Paired: true}} {
@@ -175,6 +182,7 @@ func TestRegressionsConverge(t *testing.T) {
 
 // Stopping at a target looks at the standard error several times and stops when it is small; intervals still cover.
 func TestIntervalsCoverWhenStoppedAtATarget(t *testing.T) {
+	racetest.OneGoroutine(t)
 	g := randomTable(6, 5)
 	truth := exactly(t, g)
 	for _, e := range []attribution.Estimator{Permutation{}, KernelSHAP{Paired: true}, SVARM{Stratified: true}, Stratified{}} {
@@ -189,6 +197,7 @@ func TestIntervalsCoverWhenStoppedAtATarget(t *testing.T) {
 
 // With hardly more than the warm-up, its coalitions must be as random as the others.
 func TestSVARMWarmUpIsUnbiased(t *testing.T) {
+	racetest.OneGoroutine(t)
 	g := randomTable(7, 8)
 	truth := exactly(t, g)
 	for _, e := range []attribution.Estimator{SVARM{}, SVARM{Stratified: true}} {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/line-ood/goline/attribution"
 	"github.com/line-ood/goline/attribution/games"
+	"github.com/line-ood/goline/internal/racetest"
 )
 
 // Decided rankings are right with the confidence asked for, and samples go to the border.
@@ -45,6 +46,7 @@ func TestTopKIsRightWhenDecided(t *testing.T) {
 // that is asked for all of them at once. Bonferroni's inequality makes the confidence a bound, and the repeated looks
 // are not corrected for.
 func TestTopKConfidence(t *testing.T) {
+	racetest.OneGoroutine(t)
 	for _, c := range []struct {
 		players, runs int
 		confidence    float64

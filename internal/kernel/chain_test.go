@@ -8,6 +8,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
+
+	"github.com/line-ood/goline/internal/racetest"
 )
 
 // chainCase is an inverted residual.
@@ -80,6 +82,7 @@ func (c chainCase) check(t require.TestingT, cache int) {
 
 // TestChain covers the blocks of the networks that chains are for, and those of few and of many rows.
 func TestChain(t *testing.T) {
+	racetest.OneGoroutine(t)
 	relu6, swish := Activation{Kind: ActReLU6}, Activation{Kind: ActHardSwish}
 	atLevels(t, func(t *testing.T) {
 		for _, c := range []chainCase{

@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/line-ood/goline/internal/racetest"
 )
 
 // edgeGeoms are depthwise convolutions of every width up to where all strips have occurred, of the widths where there is
@@ -49,6 +51,7 @@ func edgeGeoms() []ConvGeom {
 
 // TestDepthwiseEdges runs the depthwise kernels between guard pages.
 func TestDepthwiseEdges(t *testing.T) {
+	racetest.OneGoroutine(t)
 	atLevels(t, func(t *testing.T) {
 		rng := newRand(3)
 		for i, g := range edgeGeoms() {

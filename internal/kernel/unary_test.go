@@ -7,6 +7,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
+
+	"github.com/line-ood/goline/internal/racetest"
 )
 
 // activations are one or more activations of every kind.
@@ -115,6 +117,7 @@ func FuzzUnary(f *testing.F) { f.Fuzz(rapid.MakeFuzz(propUnary)) }
 
 // TestUnaryAccuracy bounds the error of float32 functions and derivatives against float64 as the documentation says.
 func TestUnaryAccuracy(t *testing.T) {
+	racetest.OneGoroutine(t)
 	for _, a := range activations {
 		ulp, abs := 0.5, 0.0
 		switch a.Kind {

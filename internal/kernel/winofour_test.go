@@ -6,6 +6,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
+
+	"github.com/line-ood/goline/internal/racetest"
 )
 
 // propWinogradFour draws convolutions that run on the transforms of F(4x4, 3x3) and checks them against float64, tightly
@@ -128,6 +130,7 @@ func absWinogradFour() (a [4][6]float64, g [3][6]float64, b [6][6]float64) {
 
 // TestWinogradFourBound checks every output against the bound on its rounding error that the transforms have.
 func TestWinogradFourBound(t *testing.T) {
+	racetest.OneGoroutine(t)
 	a, gm, b := absWinogradFour()
 	g := ConvGeom{C: 70, H: 16, W: 20, O: 64, KH: 3, KW: 3, PH: 1, PW: 1}
 	rng := newRand(12)

@@ -6,6 +6,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
+
+	"github.com/line-ood/goline/internal/racetest"
 )
 
 // propWinograd draws the convolutions that run on Winograd's transforms and checks them against float64, tightly
@@ -101,6 +103,7 @@ func TestWinograd(t *testing.T) {
 
 // TestWinogradError compares the rounding errors of every level on a layer of the DenseNet and on one of ResNet-50.
 func TestWinogradError(t *testing.T) {
+	racetest.OneGoroutine(t)
 	for _, tc := range []struct {
 		g    ConvGeom
 		most float64 // error relative to the outputs, in the mean square

@@ -20,7 +20,7 @@ const module = "github.com/line-ood/goline/"
 // The longest prefix decides.
 var floors = [][]string{
 	{"internal/kernel", "internal/quantile", "internal/atomicfile", "internal/fsfile", "internal/mathx", "internal/splitmix", "attribution/internal/numfmt",
-		"internal/figure", "internal/damage", "internal/invariant", "internal/ostest", "internal/sharedtest", "internal/peertest", "internal/rooms", "testdata/demo"},
+		"internal/figure", "internal/damage", "internal/invariant", "internal/ostest", "internal/sharedtest", "internal/peertest", "internal/racetest", "internal/rooms", "testdata/demo"},
 	{"internal/npyz", "internal/linalg", "internal/parquetfile", "internal/cuda"},
 	{"graph"},
 	{"graph/graphtest", "nets/weights"},
