@@ -62,9 +62,9 @@ func requireClose(t *testing.T, want, got []float32, what string) {
 	}
 }
 
-// TestCardScoresMatchPyTorch: LINe's scores of 64 images by the paper's network, from PyTorch's contributions, are
-// PyTorch's within the bound that holds for the processor.
-func TestCardScoresMatchPyTorch(t *testing.T) {
+// TestCardMatchesPyTorch: features and logits of 64 images by the paper's network, and LINe's scores of them from PyTorch's
+// contributions, are PyTorch's within the bounds that hold for the processor.
+func TestCardMatchesPyTorch(t *testing.T) {
 	if testing.Short() {
 		t.Skip("runs 64 images on an emulated card")
 	}
@@ -96,14 +96,31 @@ func TestCardScoresMatchPyTorch(t *testing.T) {
 	}
 	reference, err := npyz.ReadNpz(sharedtest.Path(t, "reference", "cifar10_densenet_scores.npz"))
 	require.NoError(t, err)
-	want, err := reference.Float64("line_pw90_pa90_clip1__cifar10_test", 5000)
-	require.NoError(t, err)
 	emu.Use(t)
-	got := run(t, line.Pipeline{Classifier: net, Detector: det}, graph.Options{Device: graph.CUDA, Workers: 1}, nettest.Stream(batch)).f32[line.Score]
-	worst := 0.0
-	for i, v := range got {
-		worst = max(worst, math.Abs(float64(v)-want[i]))
+	got := run(t, line.Pipeline{Classifier: net, Detector: det},
+		graph.Options{Device: graph.CUDA, Workers: 1, Fetch: []string{nets.Features, nets.Logits, line.Score}}, nettest.Stream(batch)).f32
+	probe, err := npyz.ReadNpz(sharedtest.Path(t, "reference", "cifar10_densenet_probe64.npz"))
+	require.NoError(t, err)
+	for _, c := range []struct {
+		node  string
+		want  func() ([]float64, error)
+		bound float64
+	}{
+		{nets.Features, func() ([]float64, error) { return probe.Float64(nets.Features, n, features) }, 3e-6}, // docs/results.md
+		{nets.Logits, func() ([]float64, error) { return probe.Float64(nets.Logits, n, classes) }, 2e-5},      // docs/results.md
+		{line.Score, func() ([]float64, error) {
+			all, err := reference.Float64("line_pw90_pa90_clip1__cifar10_test", 5000)
+			return all[:n], err
+		}, 1e-3},
+	} {
+		want, err := c.want()
+		require.NoError(t, err)
+		require.Len(t, got[c.node], len(want))
+		worst := 0.0
+		for i, v := range got[c.node] {
+			worst = max(worst, math.Abs(float64(v)-want[i]))
+		}
+		t.Logf("%s: largest difference %.3g", c.node, worst)
+		require.Less(t, worst, c.bound, c.node)
 	}
-	t.Logf("largest difference %.3g", worst)
-	require.Less(t, worst, 1e-3)
 }

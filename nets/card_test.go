@@ -10,8 +10,6 @@ import (
 	"github.com/line-ood/goline/graph"
 	"github.com/line-ood/goline/internal/cuda/emu"
 	"github.com/line-ood/goline/internal/nettest"
-	"github.com/line-ood/goline/internal/npyz"
-	"github.com/line-ood/goline/internal/sharedtest"
 	"github.com/line-ood/goline/nets"
 )
 
@@ -56,34 +54,4 @@ func TestCardsRunEveryFamily(t *testing.T) {
 		require.NoError(t, p.Close())
 		require.Equal(t, before, card.Used().Held())
 	})
-}
-
-// TestCardMatchesPyTorch compares features and logits of real images with those of the published network, within the
-// bounds that hold for the processor.
-func TestCardMatchesPyTorch(t *testing.T) {
-	if testing.Short() {
-		t.Skip("runs 64 images on an emulated card")
-	}
-	net, err := nets.Open("densenet-bc-100-12", sharedtest.Path(t, "checkpoints", checkpoint10))
-	require.NoError(t, err)
-	want, err := npyz.ReadNpz(sharedtest.Path(t, "reference", "cifar10_densenet_probe64.npz"))
-	require.NoError(t, err)
-	batch := cifarBatch(t, sharedtest.Path(t, "data", "cifar10_test_5000.bin"), 64, net.Preprocessing())
-	emu.Use(t)
-	prog, err := graph.Compile(net, graph.Options{Device: graph.CUDA, Workers: 1})
-	require.NoError(t, err)
-	defer prog.Close()
-	for out, err := range prog.Run(context.Background(), nettest.Stream(batch)) {
-		require.NoError(t, err)
-		for name, width := range map[string]int{nets.Features: 342, nets.Logits: 10} {
-			reference, err := want.Float32(name, 64, width)
-			require.NoError(t, err)
-			worst := 0.0
-			for i, v := range out.Float32(name) {
-				worst = max(worst, math.Abs(float64(reference[i]-v)))
-			}
-			t.Logf("%s: largest difference %.3g", name, worst)
-			require.Less(t, worst, map[string]float64{nets.Features: 3e-6, nets.Logits: 2e-5}[name], name)
-		}
-	}
 }
