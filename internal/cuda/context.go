@@ -22,6 +22,8 @@ type Context struct {
 	device int32
 	handle uintptr
 
+	retained bool // Close lets go of it
+
 	mu      sync.Mutex
 	modules map[string]uintptr // by source
 	kernels map[string]*Kernel
@@ -30,6 +32,28 @@ type Context struct {
 
 // NewContext opens a device of the driver. All contexts of a device in this process share the driver's primary context.
 func (d *Driver) NewContext(index int) (*Context, error) {
+	c, err := d.newContext(index)
+	if err != nil {
+		return nil, err
+	}
+	if err := d.check(cuDevicePrimaryCtxRetain, d.call(cuDevicePrimaryCtxRetain, uintptr(unsafe.Pointer(&c.handle)), uintptr(c.device))); err != nil {
+		return nil, fmt.Errorf("device %d: %w", index, err)
+	}
+	c.retained = true
+	return c, nil
+}
+
+// Adopt uses a context, the driver's handle, that another library has made for a device and keeps: [Context.Close] leaves it as it is.
+func (d *Driver) Adopt(index int, handle uintptr) (*Context, error) {
+	c, err := d.newContext(index)
+	if err != nil {
+		return nil, err
+	}
+	c.handle = handle
+	return c, nil
+}
+
+func (d *Driver) newContext(index int) (*Context, error) {
 	cards, err := d.Cards()
 	if err != nil {
 		return nil, err
@@ -43,13 +67,8 @@ func (d *Driver) NewContext(index int) (*Context, error) {
 		return nil, fmt.Errorf("%w: device %d, %s, has compute capability %s, expected 7.0 or later", ErrUnavailable, index, cards[index].Name, cards[index].Capability())
 	}
 	c := &Context{driver: d, card: cards[index], modules: map[string]uintptr{}, kernels: map[string]*Kernel{}}
-	if c.device, err = d.device(index); err != nil {
-		return nil, err
-	}
-	if err := d.check(cuDevicePrimaryCtxRetain, d.call(cuDevicePrimaryCtxRetain, uintptr(unsafe.Pointer(&c.handle)), uintptr(c.device))); err != nil {
-		return nil, fmt.Errorf("device %d: %w", index, err)
-	}
-	return c, nil
+	c.device, err = d.device(index)
+	return c, err
 }
 
 // Card describes the context's device.
@@ -74,6 +93,9 @@ func (c *Context) Close() error {
 	})
 	clear(c.modules)
 	clear(c.kernels)
+	if !c.retained {
+		return err
+	}
 	if e := c.driver.check(cuDevicePrimaryCtxRelease, c.driver.call(cuDevicePrimaryCtxRelease, uintptr(c.device))); err == nil {
 		err = e
 	}
@@ -160,7 +182,7 @@ func (c *Context) FreeHost(p Pinned) error {
 }
 
 // Slice returns pinned memory as n elements, which must fit.
-func Slice[T float32 | int | int64](p Pinned, n int) []T {
+func Slice[T float32 | int | int64 | uint64](p Pinned, n int) []T {
 	if n*int(unsafe.Sizeof(*new(T))) > p.bytes {
 		panic(fmt.Sprintf("cuda: %d elements in %d bytes of pinned memory", n, p.bytes))
 	}

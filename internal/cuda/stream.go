@@ -23,6 +23,9 @@ func (c *Context) NewStream() (*Stream, error) {
 	return s, nil
 }
 
+// DefaultStream returns the queue of those who name none, for work beside another library's in a context of [Driver.Adopt].
+func (c *Context) DefaultStream() *Stream { return &Stream{context: c} }
+
 // Context returns the stream's device.
 func (s *Stream) Context() *Context { return s.context }
 
@@ -43,7 +46,7 @@ func (s *Stream) Sync() error {
 
 // Upload queues a copy of src to the device. Pinned memory must stay as it is until the stream has done it; other memory has been
 // read when Upload returns.
-func Upload[T float32 | int | int64](s *Stream, dst Ptr, src []T) error {
+func Upload[T float32 | int | int64 | uint64](s *Stream, dst Ptr, src []T) error {
 	if len(src) == 0 {
 		return nil
 	}
@@ -54,7 +57,7 @@ func Upload[T float32 | int | int64](s *Stream, dst Ptr, src []T) error {
 }
 
 // Download queues a copy from the device to dst, which holds it after [Stream.Sync].
-func Download[T float32 | int | int64](s *Stream, dst []T, src Ptr) error {
+func Download[T float32 | int | int64 | uint64](s *Stream, dst []T, src Ptr) error {
 	if len(dst) == 0 {
 		return nil
 	}

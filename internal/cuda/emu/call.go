@@ -16,7 +16,7 @@ func (c *Card) callBytes(name string, text []byte, a, b uintptr) {
 	purego.SyscallN(f, uintptr(unsafe.Pointer(&text[0])), a, b)
 }
 
-func (c *Card) callInts(name string, v *[7]int64) {
+func (c *Card) callInts(name string, v *[11]int64) {
 	f, err := purego.Dlsym(c.lib, name)
 	if err != nil {
 		c.t.Fatalf("emulated driver: %v", err)

@@ -101,6 +101,14 @@ func (c *Card) call(name string, args ...uintptr) {
 	purego.SyscallN(f, args...)
 }
 
+// Counts skips the test on a real card, of which nothing is known but that it runs.
+func (c *Card) Counts() {
+	c.t.Helper()
+	if c.lib == 0 {
+		c.t.Skip("only an emulated card counts what it does")
+	}
+}
+
 // emulated skips the test on a real card.
 func (c *Card) emulated() {
 	if c.lib == 0 {
@@ -123,15 +131,23 @@ func (c *Card) SetMemory(bytes int) { c.t.Helper(); c.call("emu_set_memory", uin
 // SetDevices makes the driver find so many cards.
 func (c *Card) SetDevices(n int) { c.t.Helper(); c.call("emu_set_devices", uintptr(n)) }
 
+// SetCapability makes the card have a compute capability, as ten times major and minor: 75 for 7.5.
+func (c *Card) SetCapability(tenfold int) {
+	c.t.Helper()
+	c.call("emu_set_capability", uintptr(tenfold))
+}
+
 // Used counts what a process has of the card.
 type Used struct {
 	Bytes, Blocks, PinnedBytes, Streams, Contexts, Modules int64
-	Launches                                               int64 // so far
+	Launches                                               int64 // so far, like what follows
+	Uploads, UploadedBytes, Downloads                      int64 // copies to the card and from it
+	Pageable                                               int64 // copies that memory of the host that is not pinned took part in
 }
 
 // Held is Used without what only grows.
 func (u Used) Held() Used {
-	u.Launches = 0
+	u.Launches, u.Uploads, u.UploadedBytes, u.Downloads, u.Pageable = 0, 0, 0, 0, 0
 	return u
 }
 
@@ -142,7 +158,7 @@ func (c *Card) Used() Used {
 		c.launches += 1000
 		return Used{Launches: c.launches}
 	}
-	var v [7]int64
+	var v [11]int64
 	c.callInts("emu_count", &v)
-	return Used{v[0], v[1], v[2], v[3], v[4], v[5], v[6]}
+	return Used{v[0], v[1], v[2], v[3], v[4], v[5], v[6], v[7], v[8], v[9], v[10]}
 }

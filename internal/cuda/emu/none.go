@@ -10,7 +10,9 @@ type Card struct{}
 // Used counts what a process has of the card.
 type Used struct {
 	Bytes, Blocks, PinnedBytes, Streams, Contexts, Modules int64
-	Launches                                               int64 // so far
+	Launches                                               int64 // so far, like what follows
+	Uploads, UploadedBytes, Downloads                      int64 // copies to the card and from it
+	Pageable                                               int64 // copies that memory of the host that is not pinned took part in
 }
 
 // Held is Used without what only grows.
@@ -33,6 +35,12 @@ func (c *Card) SetMemory(int) {}
 
 // SetDevices does nothing.
 func (c *Card) SetDevices(int) {}
+
+// SetCapability does nothing.
+func (c *Card) SetCapability(int) {}
+
+// Counts does nothing.
+func (c *Card) Counts() {}
 
 // Used returns zeros.
 func (c *Card) Used() Used { return Used{} }

@@ -1,6 +1,4 @@
-// Gradients of convolutions; geometry and what is fused are those of conv.cu.
-struct geom { int C, H, W, O, KH, KW, SH, SW, PH, PW, DH, DW, G, OH, OW, N; };
-
+// Gradients of convolutions; geometry and what is fused are those of conv.cuh.
 // What the gradient by the input knows: the gradient dy and, where a ReLU follows the convolution, its value y (else NULL); the input
 // x, read where a ReLU stands before it.
 struct back {

@@ -65,6 +65,14 @@ __device__ inline float binary(int op, float a, float b) {
 	case 6: return a < b;
 	case 7: return a <= b;
 	case 8: return a == b;
+	case 9: return a != 0 && b != 0;
+	case 10: return a != 0 || b != 0;
+	case 11: return (a != 0) != (b != 0);
+	case 12: return a == 0; // not; b is a again
+	case 13: return a != 0 ? b : 0;
+	case 14: return a == 0 ? b : 0;
+	case 15: return (float)pow((double)a, (double)b);
+	case 16: return a < 0 ? b * a : a;
 	}
 	return 0;
 }
@@ -88,6 +96,39 @@ KERNEL broadcast_f32(float *y, i64 ys, const float *a, const float *b, axes x, i
 		bt += (i64)j * x.b[k];
 	}
 	y[s * ys + i] = binary(op, a[at], b[bt]);
+}
+
+// Functions of three variables.
+__device__ inline float share(float g, float a, float b) { return a < b ? 0.0f : a == b ? g / 2 : g; }
+
+__device__ inline float ternary(int op, float a, float b, float c) {
+	float f;
+	switch (op) {
+	case 0: return a != 0 ? b : c;
+	case 1: return share(a, b, c);
+	case 2: return share(a, c, b);
+	case 3: return c == 0 ? 0.0f : a * c * (float)pow((double)b, (double)(c - 1)); // of the power b^c by b, times a
+	case 4: // of a parametric ReLU by a, with slope b, times c
+		f = a > 0 ? 1.0f : b;
+		return f == 0 ? 0.0f : c * f;
+	}
+	return 0;
+}
+
+struct axes3 { int n, size[6], a[6], b[6], c[6]; };
+
+KERNEL broadcast3_f32(float *y, i64 ys, const float *a, const float *b, const float *c, axes3 x, int op, unsigned size, unsigned total) {
+	EACH
+	i64 at = 0, bt = 0, ct = 0;
+	unsigned left = e;
+	for (int k = x.n - 1; k >= 0; k--) {
+		unsigned j = left % x.size[k];
+		left /= x.size[k];
+		at += (i64)j * x.a[k];
+		bt += (i64)j * x.b[k];
+		ct += (i64)j * x.c[k];
+	}
+	y[s * ys + i] = ternary(op, a[at], b[bt], c[ct]);
 }
 
 KERNEL divide_f32(float *y, i64 ys, const float *x, i64 xs, float by, unsigned size, unsigned total) {

@@ -153,3 +153,28 @@ KERNEL norm_grad_f32(float *dx, const float *dy, const float *x, const float *sc
 		dx[at + j] = (float)(inv * (g - sum - (x[at + j] - mean) * inv * dot));
 	}
 }
+
+// The mean and 1/deviation of each group, for the gradient by the scale.
+KERNEL norm_moments_f32(double *out, const float *x, int size, double eps, int centre) {
+	__shared__ double part[128];
+	double mean, inv;
+	moments(x + (i64)blockIdx.x * size, size, eps, centre, part, mean, inv);
+	if (threadIdx.x == 0) out[2 * (i64)blockIdx.x] = mean, out[2 * (i64)blockIdx.x + 1] = inv;
+}
+
+// d[c] = sum over rows and the elements of channel c of dy (x - mean) invstd, the gradient by the scale, or of dy where x is NULL, by the
+// bias. A block for each channel of each group.
+KERNEL norm_sums_f32(float *d, const float *dy, const float *x, const double *moments, int rows, int groups, int channels, int hw) {
+	__shared__ double part[128];
+	int c = blockIdx.x, k = c / channels;
+	i64 row = (i64)groups * channels * hw;
+	double sum = 0;
+	for (i64 e = threadIdx.x; e < (i64)rows * hw; e += blockDim.x) {
+		i64 r = e / hw, at = r * row + (i64)c * hw + e % hw;
+		double v = dy[at];
+		if (x) v *= (x[at] - moments[2 * (r * groups + k)]) * moments[2 * (r * groups + k) + 1];
+		sum += v;
+	}
+	sum = block_sum(sum, part);
+	if (threadIdx.x == 0) d[c] = (float)sum;
+}

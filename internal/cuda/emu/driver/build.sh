@@ -1,26 +1,39 @@
 #!/usr/bin/env bash
-# build.sh DIR: the emulated driver as DIR/libcuda.so.1. Needs g++. Compiles each source of kernels on its own.
+# build.sh DIR [SOURCE.cu PTX]...: the emulated driver as DIR/libcuda.so.1, with more kernels from other sources than package cuda's.
+# Needs g++. Compiles each source of kernels on its own.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 kernels=$here/../../kernels
 out=$1
+shift
 mkdir -p "$out"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-flags=(-std=c++17 -O2 -ffp-contract=off -fPIC -fvisibility=hidden -w "-I$here")
+flags=(-std=c++17 -O3 -ffp-contract=off -fPIC -fvisibility=hidden -pthread -w "-I$here")
 if [ "$(uname -m)" = x86_64 ]; then
-  flags+=(-mfma -mavx2) # kernels ask for fused multiply-adds
+  flags+=(-mfma -mavx2 -mtls-dialect=gnu2) # kernels ask for fused multiply-adds, and for variables of a thread in their loops
 fi
-g++ "${flags[@]}" -c "$here/driver.cpp" -o "$work/driver.o"
-for source in "$kernels"/*.cu; do
-  name=$(basename "$source" .cu)
+compile() { # name source ptx headers...
+  local name=$1 source=$2 ptx=$3
+  shift 3
   {
     echo "#include \"host.h\""
-    for h in common activation tile; do echo "#include \"$kernels/$h.cuh\""; done
+    for h in "$@"; do echo "#include \"$kernels/$h.cuh\""; done
     echo "#include \"$source\""
-    grep -oE '\.entry +\w+' "$kernels/$name.ptx" | awk '{print "EMU_REGISTER(" $2 ")"}'
+    grep -oE '\.entry +\w+' "$ptx" | awk '{print "EMU_REGISTER(" $2 ")"}'
   } >"$work/$name.cpp"
   g++ "${flags[@]}" -c "$work/$name.cpp" -o "$work/$name.o"
+}
+for part in driver run bindings; do
+  g++ "${flags[@]}" -c "$here/$part.cpp" -o "$work/$part.o"
 done
-g++ -shared -o "$work/libcuda.so.1" -Wl,-soname,libcuda.so.1 "$work"/*.o
+for source in "$kernels"/*.cu; do
+  name=$(basename "$source" .cu)
+  compile "kernels-$name" "$source" "$kernels/$name.ptx" common activation tile mma conv matrix
+done
+while [ $# -gt 0 ]; do
+  compile "more-$(basename "$1" .cu)" "$1" "$2"
+  shift 2
+done
+g++ -shared -pthread -o "$work/libcuda.so.1" -Wl,-soname,libcuda.so.1 "$work"/*.o
 mv "$work/libcuda.so.1" "$out/libcuda.so.1"

@@ -1,0 +1,66 @@
+// What the parts of the emulated driver share: the state of the card, all of it under one lock, and the names of results.
+#pragma once
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <map>
+#include <mutex>
+#include <string>
+#include <utility>
+#define API extern "C" __attribute__((visibility("default")))
+
+typedef int CUresult;
+typedef uint64_t CUdeviceptr;
+enum {
+	SUCCESS = 0, INVALID_VALUE = 1, OUT_OF_MEMORY = 2, NO_DEVICE = 100, INVALID_DEVICE = 101, INVALID_CONTEXT = 201, INVALID_PTX = 218,
+	INVALID_HANDLE = 400, NOT_FOUND = 500, ILLEGAL_ADDRESS = 700, LAUNCH_FAILED = 719,
+};
+
+inline std::recursive_mutex lock;
+#define LOCKED std::lock_guard<std::recursive_mutex> locked(lock);
+struct block { size_t bytes; char *base; };
+inline std::map<CUdeviceptr, block> blocks;
+inline std::map<void *, size_t> pinned;
+inline size_t used, total = (size_t)8 << 30;
+inline long streams, contexts, modules, devices = 1;
+inline long launches, uploads, uploaded, downloads, pageable; // so far; uploaded in bytes, pageable copies from or to memory that is not pinned
+inline int capability = 90;   // ten times the compute capability
+inline int lost;              // the error that the context keeps, once it has one
+inline thread_local uintptr_t current; // a device's number and 1 for its primary context, an address for one that was created
+inline const size_t zone = 256;
+
+// Failures that tests ask for: the n-th next call of a function answers code.
+struct failure { long after; int code; };
+inline std::map<std::string, failure> failures;
+inline CUresult planned(const char *call) {
+	auto f = failures.find(call);
+	if (f == failures.end() || f->second.after-- > 0) return SUCCESS;
+	int code = f->second.code;
+	failures.erase(f);
+	if (code >= 700) lost = code;
+	return code;
+}
+#define BEGIN(name) LOCKED if (CUresult r = planned(name)) return r;
+#define BEGIN_IN_CONTEXT(name) BEGIN(name) if (!current) return INVALID_CONTEXT; if (lost) return lost;
+
+// Package cuda gives all work to streams of its own. Others work on the default stream, 0, of contexts that they have created.
+inline bool usable(uintptr_t stream) { return stream || current > 1000; }
+
+inline bool on_device(CUdeviceptr p, size_t n) {
+	auto b = blocks.upper_bound(p);
+	return b != blocks.begin() && (--b, p + n <= b->first + b->second.bytes);
+}
+inline bool is_pinned(const void *p, size_t n) {
+	auto b = pinned.upper_bound((void *)p);
+	return b != pinned.begin() && (--b, (const char *)p + n <= (const char *)b->first + b->second);
+}
+bool zones_intact();
+
+// A kernel: what g++ has compiled, and whether its threads wait for each other.
+struct host_kernel { void (*call)(void **); int args; };
+struct function { std::string name; host_kernel kernel; bool barrier; };
+struct module { std::map<std::string, function> functions; };
+module *load_module(const char *ptx, std::string &why); // NULL for a module that is refused, and why
+struct grid { unsigned x, y, z, threads; };
+bool run_grid(const function &f, grid g, void **arguments); // false where threads miss a barrier
