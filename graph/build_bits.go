@@ -91,7 +91,7 @@ func newBitMixing(name string, bits, present, removed *G.Node) (*mixing, error) 
 
 // bitNode adds the operation; the bits are its last input.
 func (m *mixing) bitNode(in ...*G.Node) (*G.Node, error) {
-	return newFloatOp(m.name, m.shape, in, len(in)-1, nil, nil, mixBitsRun[float32](m), mixBitsRun[float64](m))
+	return m.bitsCard()(newFloatOp(m.name, m.shape, in, len(in)-1, nil, nil, mixBitsRun[float32](m), mixBitsRun[float64](m)))
 }
 
 func mixBitsRun[T kernel.Float](m *mixing) func(*call[T]) error {

@@ -64,6 +64,7 @@ type op struct {
 	value   *mirror     // of out
 	sources []*mirror   // of the inputs
 	hosts   []G.Value   // the inputs' values in the host's memory
+	table   *region     // of the form's table on the card
 	number  int         // its number among the operations of place
 }
 

@@ -191,14 +191,14 @@ func powDB[T kernel.Float](out []T, in [][]T) {
 // Maximum returns the larger of a and b, elementwise, NaN where either is. Shapes broadcast. Where both are equal, each
 // has half of the gradient, as in PyTorch.
 func Maximum(a, b *G.Node) (*G.Node, error) {
-	return broadcastOp("Maximum", []*G.Node{a, b}, all(2), extremeGrad(winnerGrad[float32], winnerGrad[float64]),
+	return broadcastOp("Maximum", []*G.Node{a, b}, all(2), extremeGrad("Maximum'", winnerGrad[float32], winnerGrad[float64]),
 		maxRuns[float32], maxRuns[float64])
 }
 
 // Minimum returns the smaller of a and b, elementwise, NaN where either is. Shapes broadcast. Where both are equal,
 // each has half of the gradient, as in PyTorch.
 func Minimum(a, b *G.Node) (*G.Node, error) {
-	return broadcastOp("Minimum", []*G.Node{a, b}, all(2), extremeGrad(loserGrad[float32], loserGrad[float64]),
+	return broadcastOp("Minimum", []*G.Node{a, b}, all(2), extremeGrad("Minimum'", loserGrad[float32], loserGrad[float64]),
 		minRuns[float32], minRuns[float64])
 }
 
@@ -225,12 +225,12 @@ func minRuns[T kernel.Float](out []T, in [][]T) {
 }
 
 // extremeGrad is the gradient of a maximum or minimum: f32 and f64 take the gradient, one input and the other.
-func extremeGrad(f32 elementFn[float32], f64 elementFn[float64]) gradient {
+func extremeGrad(name string, f32 elementFn[float32], f64 elementFn[float64]) gradient {
 	return func(in G.Nodes, _, grad *G.Node, need []bool) (gs G.Nodes, err error) {
 		gs = make(G.Nodes, 2)
 		for i := range gs {
 			if need[i] && err == nil {
-				gs[i], err = broadcastOp("Extreme'", []*G.Node{grad, in[i], in[1-i]}, nil, nil, f32, f64)
+				gs[i], err = broadcastOp(name, []*G.Node{grad, in[i], in[1-i]}, nil, nil, f32, f64)
 			}
 		}
 		return gs, err

@@ -1,9 +1,6 @@
 package graph
 
 import (
-	G "gorgonia.org/gorgonia"
-	"gorgonia.org/tensor"
-
 	"github.com/line-ood/goline/internal/cuda"
 	"github.com/line-ood/goline/internal/kernel"
 )
@@ -117,38 +114,6 @@ func padChannelsCard(from, to int) func(*deviceCall) error {
 
 // nothingCard leaves values where they are, after making sure that they are on the card.
 func nothingCard(*deviceCall) error { return nil }
-
-// binaryKinds numbers the functions of two variables that cards have.
-var binaryKinds = map[string]int{"Add": 0, "Sub": 1, "Mul": 2, "Div": 3, "Maximum": 4, "Minimum": 5, "Less": 6, "LessOrEqual": 7, "Equal": 8}
-
-// broadcastCard gives an operation of two inputs that broadcast its form for cards, where they have its function.
-func broadcastCard(name string, to tensor.Shape, shapes []tensor.Shape) func(*G.Node, error) (*G.Node, error) {
-	kind, ok := binaryKinds[name]
-	if !ok || len(shapes) != 2 {
-		return func(n *G.Node, err error) (*G.Node, error) { return n, err }
-	}
-	if sameShape(shapes[0], to) && sameShape(shapes[1], to) {
-		return onCard(func(c *deviceCall) error { return c.each("binary_f32", c.args(c.out, c.in[0], c.in[1]).Int(kind)) })
-	}
-	const axes = 6
-	if len(to) > axes {
-		return func(n *G.Node, err error) (*G.Node, error) { return n, err }
-	}
-	fields := make([]int32, 1+3*axes)
-	fields[0] = int32(len(to))
-	for i, n := range to {
-		fields[1+i] = int32(n)
-	}
-	for k, s := range shapes {
-		for i, stride := range alignedStrides(s, to) {
-			fields[1+axes*(k+1)+i] = int32(stride)
-		}
-	}
-	return onCardFlat(func(c *deviceCall) error {
-		a := c.args(c.out).Ptr(c.in[0].at()).Ptr(c.in[1].at())
-		return c.each("broadcast_f32", a.Struct(fields).Int(kind))
-	})
-}
 
 // classCard runs a kernel whose last inputs are a table, a row for each class, and the samples' classes.
 func classCard(name string) func(*deviceCall) error {

@@ -104,3 +104,54 @@ func globalMaxGradCard(hw int, p *poolCard) *deviceForm {
 		return c.each("global_max_grad_f32", c.args(c.out, c.in[0]).Ptr(p.indexAt()).Int(hw))
 	}}
 }
+
+const poolAxes = 4 // that kernels know
+
+// poolNDFields is a geometry as kernels take it, nil for one that they do not know.
+func poolNDFields(w *kernel.PoolND, channels int) []int32 {
+	axes := len(w.Out())
+	if axes > poolAxes {
+		return nil
+	}
+	fields := make([]int32, 3+7*poolAxes)
+	fields[0], fields[1], fields[2] = int32(axes), int32(channels), int32(flag(w.CountsPadding()))
+	for i, out := range w.Out() {
+		in, k, stride, begin, end, dilation := w.Axis(i)
+		for j, v := range []int{in, k, stride, begin, end, dilation, out} {
+			fields[3+j*poolAxes+i] = int32(v)
+		}
+	}
+	return fields
+}
+
+// poolNDCard runs a kernel with a thread for each output, with the places of maxima or, where p is nil, without.
+func poolNDCard(name string, w *kernel.PoolND, channels int, p *poolCard) *deviceForm {
+	fields := poolNDFields(w, channels)
+	if fields == nil {
+		return nil
+	}
+	return &deviceForm{run: func(c *deviceCall) error {
+		a := c.args(c.out)
+		if p != nil {
+			a.Ptr(p.indexAt())
+		}
+		total := c.out.n * c.out.size
+		return c.launch(name, threads(total), a.Ptr(c.in[0].at()).Int(c.in[0].stride).Struct(fields).Int(total))
+	}}
+}
+
+// poolNDGradCard is poolNDCard for gradients, whose kernels take the places of maxima behind the gradient.
+func poolNDGradCard(name string, w *kernel.PoolND, channels int, p *poolCard) *deviceForm {
+	fields := poolNDFields(w, channels)
+	if fields == nil {
+		return nil
+	}
+	return &deviceForm{run: func(c *deviceCall) error {
+		a := c.args(c.out, c.in[0])
+		if p != nil {
+			a.Ptr(p.indexAt())
+		}
+		total := c.out.n * c.out.size
+		return c.launch(name, threads(total), a.Struct(fields).Int(total))
+	}}
+}

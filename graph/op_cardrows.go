@@ -1,6 +1,10 @@
 package graph
 
-import "github.com/line-ood/goline/internal/cuda"
+import (
+	G "gorgonia.org/gorgonia"
+
+	"github.com/line-ood/goline/internal/cuda"
+)
 
 // flatRowsCard runs a kernel of rowsCard over rows of k elements of values in one piece.
 func flatRowsCard(name string, k int) func(*deviceCall) error {
@@ -59,6 +63,33 @@ func (g normGeom) gradCard(c *deviceCall) error {
 func (g normGeom) launch(c *deviceCall, name string, a *cuda.Args) error {
 	a.Int(g.groups).Int(g.channels).Int(g.hw).Double(g.eps).Int(flag(g.centre))
 	return c.rows(name, c.out.n*c.out.size/(g.channels*g.hw), a)
+}
+
+// sumsCard sums the gradient over rows for each channel, or with byScale its product with the standardised x, the second
+// input.
+func (g normGeom) sumsCard(byScale bool) func(*G.Node, error) (*G.Node, error) {
+	return func(n *G.Node, err error) (*G.Node, error) {
+		if err != nil {
+			return n, err
+		}
+		o, size := n.Op().(*op), g.channels*g.hw
+		all := o.in[0].Shape().TotalSize() / size // groups of all rows
+		if byScale {
+			o.scratch = 16 * all
+		}
+		return onCardFlat(func(c *deviceCall) error {
+			var x, moments cuda.Ptr
+			if byScale {
+				x, moments = c.in[1].at(), c.p.scratch.at
+				a := c.args().Ptr(moments).Ptr(x).Int(size).Double(g.eps).Int(flag(g.centre))
+				if err := c.rows("norm_moments_f32", all, a); err != nil {
+					return err
+				}
+			}
+			a := c.args().Ptr(c.out.at()).Ptr(c.in[0].at()).Ptr(x).Ptr(moments).Int(all / g.groups)
+			return c.rows("norm_sums_f32", g.groups*g.channels, a.Int(g.groups).Int(g.channels).Int(g.hw))
+		})(n, err)
+	}
 }
 
 // matmulCard is which matrices are multiplied, as the card has it.

@@ -25,13 +25,18 @@ func Dropout(x, seed *G.Node, rate float64, salt uint64) (*G.Node, error) {
 		return nil, fmt.Errorf("%s: expected a rate in [0, 1), got %v", name, rate)
 	}
 	grad := same(func(in G.Nodes, _, grad *G.Node) (*G.Node, error) { return Dropout(grad, in[1], rate, salt) })
-	return classOp(name, x.Shape(), []*G.Node{x, seed}, first(2), grad,
-		dropoutRun[float32](rate, salt), dropoutRun[float64](rate, salt))
+	return dropoutCard(rate, salt)(classOp(name, x.Shape(), []*G.Node{x, seed}, first(2), grad,
+		dropoutRun[float32](rate, salt), dropoutRun[float64](rate, salt)))
 }
 
+// keptShare is by what elements that stay are multiplied.
+func keptShare[T kernel.Float](rate float64) T { return T(1 / (1 - rate)) }
+
+// dropLimit is the number of 32 bits below which a draw drops an element.
+func dropLimit(rate float64) uint64 { return uint64(rate * (1 << 32)) }
+
 func dropoutRun[T kernel.Float](rate float64, salt uint64) func(*call[T]) error {
-	kept := T(1 / (1 - rate))
-	limit := uint64(rate * (1 << 32))
+	kept, limit := keptShare[T](rate), dropLimit(rate)
 	return func(c *call[T]) error {
 		seeds, err := c.ints(1)
 		if err != nil {

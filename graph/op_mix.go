@@ -124,14 +124,14 @@ func groupRuns(group []int) []groupRun {
 func (m *mixing) node(in ...*G.Node) (*G.Node, error) {
 	diff := []bool{true, in[1].Shape()[0] == m.batch, in[2].Shape()[0] == m.batch && !m.byRow, false}[:len(in)]
 	step := explained(m.name, MixStep{m.group})
-	return step(floatOp(m.name, m.shape, in, diff, m.gradients, mixRun[float32](m), mixRun[float64](m)))
+	return step(m.card()(floatOp(m.name, m.shape, in, diff, m.gradients, mixRun[float32](m), mixRun[float64](m))))
 }
 
 func (m *mixing) gradients(in G.Nodes, _, grad *G.Node, need []bool) (gs G.Nodes, err error) {
 	gs = make(G.Nodes, len(in))
 	if need[0] {
 		args := append([]*G.Node{grad}, in[1:]...)
-		if gs[0], err = floatOp(m.name+"'mask", in[0].Shape(), args, nil, nil, mixDMask[float32](m), mixDMask[float64](m)); err != nil {
+		if gs[0], err = m.maskGradCard(in[0].Shape()[1])(floatOp(m.name+"'mask", in[0].Shape(), args, nil, nil, mixDMask[float32](m), mixDMask[float64](m))); err != nil {
 			return nil, err
 		}
 	}
@@ -140,7 +140,7 @@ func (m *mixing) gradients(in G.Nodes, _, grad *G.Node, need []bool) (gs G.Nodes
 			continue
 		}
 		args := []*G.Node{grad, in[0]}
-		if gs[i], err = floatOp(m.name+"'x", m.shape, args, nil, nil, mixDX[float32](m.group, i == 1), mixDX[float64](m.group, i == 1)); err != nil {
+		if gs[i], err = m.gradCard(i == 1)(floatOp(m.name+"'x", m.shape, args, nil, nil, mixDX[float32](m.group, i == 1), mixDX[float64](m.group, i == 1))); err != nil {
 			return nil, err
 		}
 	}

@@ -43,9 +43,14 @@ func mixSample[T kernel.Float](m *mixing, in []array[T], i int) (present, remove
 	}
 	row := in[2].sample(i)[0]
 	if !(row >= 0 && row < T(in[1].n)) || row != T(int(row)) {
-		return nil, nil, fmt.Errorf("sample %d of the batch has row %v, expected 0 to %d", i, row, in[1].n-1)
+		return nil, nil, wantRow(i, row, in[1].n)
 	}
 	return at(in[0]), in[1].sample(int(row)), nil
+}
+
+// wantRow is the error of a sample with a row of removed activations that is none of so many.
+func wantRow[T kernel.Float](sample int, row T, rows int) error {
+	return fmt.Errorf("sample %d of the batch has row %v, expected 0 to %d", sample, row, rows-1)
 }
 
 // mixBetween is a point between r and p. Each operation rounds, on every machine.

@@ -60,12 +60,12 @@ func normalize(name string, x, scale, bias *G.Node, g normGeom, step NormStep) (
 			}
 		}
 		if i := at.scale; i >= 0 && need[i] {
-			if gs[i], err = floatOp(name+"'scale", in[i].Shape(), args, nil, nil, normDScale[float32](g), normDScale[float64](g)); err != nil {
+			if gs[i], err = g.sumsCard(true)(floatOp(name+"'scale", in[i].Shape(), args, nil, nil, normDScale[float32](g), normDScale[float64](g))); err != nil {
 				return nil, err
 			}
 		}
 		if i := at.bias; i >= 0 && need[i] {
-			gs[i], err = floatOp(name+"'bias", in[i].Shape(), []*G.Node{grad}, nil, nil, normDBias[float32](g), normDBias[float64](g))
+			gs[i], err = g.sumsCard(false)(floatOp(name+"'bias", in[i].Shape(), []*G.Node{grad}, nil, nil, normDBias[float32](g), normDBias[float64](g)))
 		}
 		return gs, err
 	}

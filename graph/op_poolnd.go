@@ -75,7 +75,7 @@ func newMaxPoolND[T kernel.Float](x *G.Node, w *kernel.PoolND) *poolFn[T] {
 	_, out := w.Planes()
 	channels := x.Shape()[1]
 	unread := make([]int32, channels*out) // the kernel always writes it
-	return newIndexed("MaxPoolND", x.Shape(), channels*out,
+	f := newIndexed("MaxPoolND", x.Shape(), channels*out,
 		func(out []T, index []int32, in []T) {
 			if index == nil {
 				index = unread
@@ -83,6 +83,9 @@ func newMaxPoolND[T kernel.Float](x *G.Node, w *kernel.PoolND) *poolFn[T] {
 			kernel.MaxPoolND(w, out, index, in, channels)
 		},
 		func(dx, dy []T, index []int32) { kernel.MaxPoolNDBackward(w, dx, dy, index, channels) })
+	f.form, f.back = poolNDCard("max_pool_nd_f32", w, channels, &f.card), poolNDGradCard("max_pool_nd_grad_f32", w, channels, &f.card)
+	f.card.bytes = 4 * x.Shape()[0] * channels * out
+	return f
 }
 
 // AvgPoolND returns the mean over each window of x [batch, channels, spatial...]: [batch, channels, outputs...]. A
@@ -100,7 +103,7 @@ func AvgPoolND(x *G.Node, cfg PoolNDConfig) (*G.Node, error) {
 
 func newAvgPoolND[T kernel.Float](x *G.Node, w *kernel.PoolND) *poolFn[T] {
 	channels := x.Shape()[1]
-	f := &poolFn[T]{}
+	f := &poolFn[T]{form: poolNDCard("avg_pool_nd_f32", w, channels, nil)}
 	f.floatFn = floatFn[T]{
 		diff: first(1),
 		run: func(c *call[T]) error {
@@ -110,12 +113,13 @@ func newAvgPoolND[T kernel.Float](x *G.Node, w *kernel.PoolND) *poolFn[T] {
 			return nil
 		},
 		grad: same(func(_ G.Nodes, _, grad *G.Node) (*G.Node, error) {
-			return apply("AvgPoolND'", &floatFn[T]{run: func(c *call[T]) error {
+			form := poolNDGradCard("avg_pool_nd_grad_f32", w, channels, nil)
+			return attached(form)(apply("AvgPoolND'", &floatFn[T]{run: func(c *call[T]) error {
 				for i := range c.out.n {
 					kernel.AvgPoolNDBackward(w, c.out.sample(i), c.in[0].sample(i), channels)
 				}
 				return nil
-			}}, grad.Dtype(), x.Shape(), grad)
+			}}, grad.Dtype(), x.Shape(), grad))
 		}),
 	}
 	return f

@@ -2,6 +2,7 @@ package graph
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/line-ood/goline/internal/cuda"
 )
@@ -56,6 +57,9 @@ func (c *deviceCall) classes(a *cuda.Args, class *mirror, classes int) *cuda.Arg
 	return a.Ptr(class.at()).Int(classes).Ptr(c.p.status.at).Int(c.o.number)
 }
 
+// table returns where the table of the operation's form lies.
+func (c *deviceCall) table() cuda.Ptr { return c.o.table.at }
+
 // readStatus waits for the card and returns what kernels reported since the last time.
 func (p *placement) readStatus() error {
 	if err := cuda.Download(p.stream, p.reported, p.status.at); err != nil {
@@ -68,7 +72,12 @@ func (p *placement) readStatus() error {
 	if number == 0 {
 		return nil
 	}
-	err := fmt.Errorf("%s: %w", p.ops[number-1].name, wantClass(int(p.reported[1]), int(p.reported[2]), int(p.reported[3])))
+	sample, found, expected := int(p.reported[1]), p.reported[2], int(p.reported[3])
+	err := wantClass(sample, int(found), expected)
+	if expected < 0 { // a row, reported as its bits
+		err = wantRow(sample, math.Float32frombits(uint32(found)), -expected)
+	}
+	err = fmt.Errorf("%s: %w", p.ops[number-1].name, err)
 	if e := p.stream.Zero(p.status.at, p.status.bytes); e != nil {
 		return e
 	}

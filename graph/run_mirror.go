@@ -38,10 +38,15 @@ func newMirror(dtype tensor.Dtype, shape tensor.Shape) *mirror {
 
 // elementBytes is how much memory an element takes on the card.
 func (m *mirror) elementBytes() int {
-	if m.dtype == tensor.Int {
-		return 8
+	if m.dtype == tensor.Float32 {
+		return 4
 	}
-	return 4
+	return 8
+}
+
+// known tells whether kernels know values of the type.
+func (m *mirror) known() bool {
+	return m.dtype == tensor.Float32 || m.dtype == tensor.Int || m.dtype == tensor.Uint64
 }
 
 func (m *mirror) bytes() int { return m.n * m.size * m.elementBytes() }
@@ -61,12 +66,13 @@ func (m *mirror) upload(s *cuda.Stream) error {
 	if err != nil {
 		return err
 	}
-	if m.dtype == tensor.Int {
-		data, err := sliceOf[int](v)
-		if err != nil {
-			return err
-		}
-		err = cuda.Upload(s, m.at(), data)
+	switch m.dtype {
+	case tensor.Int:
+		err = uploadWords[int](s, m, v)
+		m.onCard = err == nil
+		return err
+	case tensor.Uint64:
+		err = uploadWords[uint64](s, m, v)
 		m.onCard = err == nil
 		return err
 	}
@@ -83,6 +89,14 @@ func (m *mirror) upload(s *cuda.Stream) error {
 	}
 	m.onCard = err == nil
 	return err
+}
+
+func uploadWords[T int | uint64](s *cuda.Stream, m *mirror, v G.Value) error {
+	data, err := sliceOf[T](v)
+	if err != nil {
+		return err
+	}
+	return cuda.Upload(s, m.at(), data)
 }
 
 // download returns the value in the host's memory. Where the value lies on the card alone, download waits for the card.

@@ -31,6 +31,8 @@ type placement struct {
 type deviceForm struct {
 	run  func(c *deviceCall) error
 	flat bool // it reads inputs only where nothing lies between their samples
+
+	table []int // what the kernels read beside values, nil for nothing
 }
 
 // onCard gives an operation that has just been added its form for cards.
@@ -41,6 +43,11 @@ func onCard(run func(c *deviceCall) error) func(*G.Node, error) (*G.Node, error)
 // onCardFlat is onCard for a form that reads inputs only where they lie in one piece.
 func onCardFlat(run func(c *deviceCall) error) func(*G.Node, error) (*G.Node, error) {
 	return attached(&deviceForm{run: run, flat: true})
+}
+
+// onCardTable is onCard for a form whose kernels read a table, see [deviceCall.table].
+func onCardTable(table []int, run func(c *deviceCall) error) func(*G.Node, error) (*G.Node, error) {
+	return attached(&deviceForm{run: run, table: table})
 }
 
 func attached(f *deviceForm) func(*G.Node, error) (*G.Node, error) {
@@ -120,7 +127,7 @@ func (p *placement) choose(o *op) *deviceForm {
 	}
 	const most = 1<<31 - 1 // elements that kernels number
 	for _, m := range append(o.sources, o.value) {
-		if m == nil || m.dtype != tensor.Float32 && m.dtype != tensor.Int || f.flat && m.stride != m.size || // also of one sample: the batch must not decide where an operation runs
+		if m == nil || !m.known() || f.flat && m.stride != m.size || // also of one sample: the batch must not decide where an operation runs
 			m.n*m.size > most {
 			return nil
 		}
@@ -166,6 +173,10 @@ func (p *placement) allocate(fixed func(*G.Node) bool) error {
 		if o.form != nil && o.scratch > 0 {
 			p.scratch.bytes, p.scratch.wanted = max(p.scratch.bytes, o.scratch), true
 		}
+		if o.form != nil && o.form.table != nil {
+			o.table = &region{bytes: 8 * len(o.form.table), wanted: true}
+			add(o.table)
+		}
 		if s, ok := o.fn.(stateful); ok && o.form != nil {
 			s.reserve(func(bytes int) *region {
 				r := &region{bytes: bytes, wanted: true}
@@ -183,6 +194,11 @@ func (p *placement) allocate(fixed func(*G.Node) bool) error {
 	if err := p.lay(all); err != nil {
 		return err
 	}
+	for _, o := range p.ops {
+		if err := o.uploadTable(p.stream); err != nil {
+			return fmt.Errorf("%s: %w", o.name, err)
+		}
+	}
 	raw, err := p.card.allocHost(p.status.bytes)
 	if err != nil {
 		return err
@@ -192,6 +208,14 @@ func (p *placement) allocate(fixed func(*G.Node) bool) error {
 		return err
 	}
 	return p.stream.Sync()
+}
+
+// uploadTable queues the copy of what the operation's kernels read beside values.
+func (o *op) uploadTable(s *cuda.Stream) error {
+	if o.table == nil {
+		return nil
+	}
+	return cuda.Upload(s, o.table.at, o.form.table)
 }
 
 // lay gives regions their places: in one allocation, or where that helps to find mistakes in one each.
@@ -279,7 +303,7 @@ func (p *placement) pin(n *G.Node) error {
 // pinned returns a tensor in pinned memory, nil for a type that cards do not know.
 func (p *placement) pinned(dtype tensor.Dtype, shape tensor.Shape) (*tensor.Dense, cuda.Pinned, error) {
 	m := newMirror(dtype, shape)
-	if dtype != tensor.Float32 && dtype != tensor.Int {
+	if !m.known() {
 		return nil, cuda.Pinned{}, nil
 	}
 	raw, err := p.card.allocHost(m.bytes())
@@ -287,9 +311,12 @@ func (p *placement) pinned(dtype tensor.Dtype, shape tensor.Shape) (*tensor.Dens
 		return nil, raw, err
 	}
 	var backing any
-	if dtype == tensor.Int {
+	switch dtype {
+	case tensor.Int:
 		backing = cuda.Slice[int](raw, m.n*m.size)
-	} else {
+	case tensor.Uint64:
+		backing = cuda.Slice[uint64](raw, m.n*m.size)
+	default:
 		backing = cuda.Slice[float32](raw, m.n*m.size)
 	}
 	return tensor.New(tensor.WithShape(shape...), tensor.WithBacking(backing)), raw, nil

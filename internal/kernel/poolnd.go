@@ -81,6 +81,15 @@ func NewPoolND(g PoolNDGeom) (*PoolND, error) {
 // Out returns the size of the output along each spatial axis.
 func (p *PoolND) Out() []int { return p.out }
 
+// Axis returns the geometry along one spatial axis.
+func (p *PoolND) Axis(i int) (in, kernel, stride, begin, end, dilation int) {
+	a := p.axes[i]
+	return a.in, a.k, a.s, a.begin, a.end, a.d
+}
+
+// CountsPadding tells whether the divisor of an average counts padding.
+func (p *PoolND) CountsPadding() bool { return p.include }
+
 // Planes returns the number of elements of one channel of the input and of the output.
 func (p *PoolND) Planes() (in, out int) {
 	in, out = 1, 1
