@@ -186,21 +186,22 @@ type matrix struct {
 	rows, columns, inner   int
 }
 
-func (c *deviceCall) multiply(x matrix) error {
+// multiply queues a product in a precision that products has named.
+func (c *deviceCall) multiply(x matrix, precision string) error {
 	name, rows, columns := matrixTile(x.rows, x.columns)
 	a := c.args().Ptr(x.c).Int(x.cm).Int(x.cp).Ptr(x.a).Int(x.am).Int(x.ak).Ptr(x.b).Int(x.bk).Int(x.bp).Ptr(x.bias)
-	return c.launch("matrix"+name, tiles(x.rows, x.columns, rows, columns, 1), a.Int(x.rows).Int(x.columns).Int(x.inner))
+	return c.launch("matrix"+name+precision, tiles(x.rows, x.columns, rows, columns, 1), a.Int(x.rows).Int(x.columns).Int(x.inner))
 }
 
-// matrixTile chooses the tile of a product, and the end of its kernel's name.
+// matrixTile chooses the tile of a product, and how the name of its kernel goes on.
 func matrixTile(rows, columns int) (name string, tileRows, tileColumns int) {
 	switch {
 	case rows > 64 && columns > 64:
-		return "128_f32", 128, 128
+		return "128_", 128, 128
 	case rows > 16:
-		return "64_f32", 64, 64
+		return "64_", 64, 64
 	}
-	return "16_f32", 16, 256
+	return "16_", 16, 256
 }
 
 // tiles returns the grid of a product in tiles.
@@ -216,7 +217,7 @@ func (f *linearFn[T]) deviceForm() *deviceForm {
 			return c.multiply(matrix{
 				c: c.out.at(), cm: 1, cp: f.in, a: c.in[1].at(), am: 1, ak: f.in, b: c.in[0].at(), bk: 1, bp: f.out,
 				rows: f.in, columns: rows, inner: f.out,
-			})
+			}, "f32")
 		}
 		x := matrix{
 			c: c.out.at(), cm: 1, cp: f.out, a: c.in[1].at(), am: f.in, ak: 1, b: c.in[0].at(), bk: 1, bp: f.in,
@@ -225,7 +226,7 @@ func (f *linearFn[T]) deviceForm() *deviceForm {
 		if len(c.in) > 2 {
 			x.bias = c.in[2].at()
 		}
-		return c.multiply(x)
+		return c.multiply(x, c.products())
 	}}
 }
 
@@ -235,6 +236,6 @@ func linearDWCard(in, out int) func(*deviceCall) error {
 		return c.multiply(matrix{
 			c: c.out.at(), cm: in, cp: 1, a: c.in[0].at(), am: 1, ak: out, b: c.in[1].at(), bk: in, bp: 1,
 			rows: out, columns: in, inner: c.in[0].n * c.in[0].size / out,
-		})
+		}, "f32")
 	}
 }

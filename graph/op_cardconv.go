@@ -90,7 +90,7 @@ func (f *convFn[T]) deviceForm() *deviceForm {
 		groups := max(g.Groups, 1)
 		rows, columns := g.O/groups, c.out.n*g.OutH()*g.OutW()
 		tr, tc := tileFor(rows, [2]int{16, 256}, [2]int{32, 128}, [2]int{64, 64}, [2]int{128, 128})
-		return c.launch(fmt.Sprintf("conv%d_k%d_f32", tr, side(g)), tiles(rows, columns, tr, tc, groups), args)
+		return c.launch(fmt.Sprintf("conv%d_k%d_%s", tr, side(g), c.products()), tiles(rows, columns, tr, tc, groups), args)
 	}}
 }
 

@@ -133,6 +133,6 @@ func (f *matmulFn[T]) deviceForm() *deviceForm {
 		}
 		name, tr, tc := matrixTile(f.m, f.n)
 		a.Ptr(f.card.table.at).Int(len(f.products.c)).Int(f.m).Int(f.n).Int(f.k)
-		return c.launch("matrices"+name, tiles(f.m, f.n, tr, tc, len(f.products.c)), a)
+		return c.launch("matrices"+name+"f32", tiles(f.m, f.n, tr, tc, len(f.products.c)), a)
 	}}
 }

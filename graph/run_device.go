@@ -48,7 +48,8 @@ func (d Device) card() (index int, ok bool, err error) {
 
 // accelerator is a card with what a program's replicas have on it.
 type accelerator struct {
-	ctx *cuda.Context
+	ctx  *cuda.Context
+	tf32 bool // convolutions and linear layers run on tensor cores
 
 	mu      sync.Mutex
 	blocks  []cuda.Ptr
@@ -73,6 +74,19 @@ func openAccelerator(d Device) (*accelerator, error) {
 		return nil, fmt.Errorf("device %q: %w", d, err)
 	}
 	return &accelerator{ctx: ctx, tensors: map[*tensor.Dense]*region{}}, nil
+}
+
+// serve prepares for a precision, or says why the card does not have it. a may be nil.
+func (a *accelerator) serve(p Precision) error {
+	if p != TF32 {
+		return nil
+	}
+	const generation = 8
+	if c := a.ctx.Card(); c.Major < generation {
+		return fmt.Errorf("precision %q: device %d, %s, has compute capability %s, expected %d.0 or later", p, c.Index, c.Name, c.Capability(), generation)
+	}
+	a.tf32 = true
+	return nil
 }
 
 func (a *accelerator) alloc(bytes int) (cuda.Ptr, error) {

@@ -40,6 +40,14 @@ func threads(n int) cuda.Grid {
 	return cuda.Grid{X: (n + blockThreads - 1) / blockThreads, Y: 1, Z: 1, Threads: blockThreads}
 }
 
+// products ends the names of kernels that multiply in the program's precision.
+func (c *deviceCall) products() string {
+	if c.p.card.tf32 {
+		return "tf32"
+	}
+	return "f32"
+}
+
 // each queues a kernel with a thread for each element of the output, whose last parameters are the elements of a sample
 // and of all.
 func (c *deviceCall) each(name string, a *cuda.Args) error {

@@ -21,6 +21,11 @@ const (
 	// gradients and what a detector adds to a network stay in float32. At one instruction set the bits depend on neither
 	// batch nor workers; AMX and portable Go give the same.
 	BFloat16 Precision = "bf16"
+	// TF32 rounds operands of convolutions and linear layers, those of a detector among them, to TensorFloat-32: float32
+	// with a significand of eleven bits. Products are exact and summed in float32 on a card's tensor cores, which cards
+	// have from compute capability 8.0 on; nothing else has it. Depthwise convolutions, attention, gradients and
+	// everything between layers stay in float32. On one kind of card the bits depend on neither batch nor workers.
+	TF32 Precision = "tf32"
 )
 
 // DefaultBatch is the number of small samples that a replica runs at once unless told otherwise, see [BatchFor]: few
@@ -61,7 +66,7 @@ type Options struct {
 	Hooks map[string]Hook
 	// Dtype is the element type of the computation, tensor.Float32 (the default) or tensor.Float64.
 	Dtype tensor.Dtype
-	// Precision is what convolutions multiply in: Float32 (the default) or BFloat16.
+	// Precision is what convolutions multiply in: Float32 (the default), BFloat16 on the processor, or TF32 on a card.
 	Precision Precision
 	// Profile measures the time of each kind of operation, for Program.Profile, at a small cost.
 	Profile bool
@@ -115,8 +120,10 @@ func (o Options) withDefaults(m Model) (Options, error) {
 		return o, fmt.Errorf("element type %v, expected float32 or float64", o.Dtype)
 	case onCard && o.Dtype != tensor.Float32:
 		return o, fmt.Errorf("element type %v on the device %q, which computes in float32", o.Dtype, o.Device)
-	case o.Precision != Float32 && o.Precision != BFloat16:
-		return o, fmt.Errorf("precision %q, expected %q or %q", o.Precision, Float32, BFloat16)
+	case o.Precision != Float32 && o.Precision != BFloat16 && o.Precision != TF32:
+		return o, fmt.Errorf("precision %q, expected %q, %q or %q", o.Precision, Float32, BFloat16, TF32)
+	case o.Precision == TF32 && !onCard:
+		return o, fmt.Errorf("precision %q on the device %q, expected a card: %q or \"cuda:N\"", o.Precision, o.Device, CUDA)
 	case o.Precision == BFloat16 && o.Dtype != tensor.Float32:
 		return o, fmt.Errorf("precision %q with element type %v, expected float32", o.Precision, o.Dtype)
 	case o.Precision == BFloat16 && onCard:

@@ -33,6 +33,10 @@ func Compile(m Model, o Options) (*Program, error) {
 	if p.card, err = openAccelerator(o.Device); err != nil {
 		return nil, fmt.Errorf("graph: %w", err)
 	}
+	if err := p.card.serve(o.Precision); err != nil {
+		_ = p.card.close()
+		return nil, fmt.Errorf("graph: %w", err)
+	}
 	if p.card != nil { // whoever forgets to close a program has its memory on the card back when the program is garbage
 		runtime.AddCleanup(p, func(c *accelerator) { _ = c.close() }, p.card)
 	}

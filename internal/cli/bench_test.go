@@ -41,5 +41,8 @@ func TestBenchCompares(t *testing.T) {
 
 	code, _, stderr = runGoline(append(args, "--precision", "half")...)
 	require.Equal(t, 2, code)
-	require.Contains(t, stderr, `--precision "half": expected f32 or bf16`)
+	require.Contains(t, stderr, `--precision "half": expected f32, bf16 or tf32`)
+	code, _, stderr = runGoline(append(args, "--precision", "tf32")...)
+	require.Equal(t, 2, code)
+	require.Contains(t, stderr, "--precision tf32 needs a card: expected --device cuda or cuda:N with it")
 }

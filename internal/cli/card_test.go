@@ -82,5 +82,11 @@ func TestCommandsOnACard(t *testing.T) {
 	for _, o := range b.Ops {
 		require.Equal(t, "cuda", o.Device, o.Name)
 	}
+
+	launched("bench", "--net", worldNet, "--images", "5", "--runs", "1", "--precision", "tf32", "--json", w.path("b.json"))
+	readJSON(t, w.path("b.json"), &b)
+	require.Equal(t, "tf32", b.Precision)
+	card.SetCapability(75)
+	require.Contains(t, fails(t, "bench", "--net", worldNet, "--device", "cuda", "--precision", "tf32"), "has compute capability 7.5, expected 8.0 or later")
 	require.Equal(t, before.Contexts, int64(0))
 }

@@ -36,7 +36,7 @@ func (c *Common) Register(cmd *cobra.Command) {
 	f.Uint64Var(&c.Seed, "seed", 1, "seed of everything random")
 	RegisterDevice(cmd, &c.Device)
 	RegisterMaxMemory(cmd, &c.MaxMemory, "pictures being decoded, batches and workers")
-	f.StringVar(&c.Precision, "precision", string(graph.Float32), "what convolutions multiply in: f32, or bf16, which rounds their weights and inputs and is faster with AMX")
+	f.StringVar(&c.Precision, "precision", string(graph.Float32), "what convolutions multiply in: f32; bf16, which rounds their weights and inputs and is faster with AMX; or tf32, which rounds them less, on a card's tensor cores")
 	f.StringVar(&c.Progress, "progress", "auto", "progress on stderr: auto (on a terminal), always or never")
 	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error {
 		c.Stderr = cmd.ErrOrStderr()
@@ -87,8 +87,10 @@ func (c *Common) Check() error {
 		return Usagef("--batch %d: expected 0 to %d", c.Batch, maxBatch)
 	case c.Workers < 0 || c.Workers > maxWorkers:
 		return Usagef("--workers %d: expected 0 to %d", c.Workers, maxWorkers)
-	case c.Precision != string(graph.Float32) && c.Precision != string(graph.BFloat16):
-		return Usagef("--precision %q: expected f32 or bf16", c.Precision)
+	case c.Precision != string(graph.Float32) && c.Precision != string(graph.BFloat16) && c.Precision != string(graph.TF32):
+		return Usagef("--precision %q: expected f32, bf16 or tf32", c.Precision)
+	case c.Precision == string(graph.TF32) && c.Device == string(graph.CPU):
+		return Usagef("--precision tf32 needs a card: expected --device cuda or cuda:N with it")
 	case c.Progress != "auto" && c.Progress != "always" && c.Progress != "never":
 		return Usagef("--progress %q: expected auto, always or never", c.Progress)
 	}
