@@ -1,0 +1,112 @@
+//go:build cuda
+
+package graph
+
+import (
+	"fmt"
+	"runtime/debug"
+	"strconv"
+
+	G "gorgonia.org/gorgonia"
+
+	"github.com/line-ood/goline/internal/cuda"
+)
+
+// cudaOp is an operation in the form that Gorgonia's CUDA machine runs.
+type cudaOp struct {
+	*op
+	machine *CUDAMachine
+}
+
+var _ G.CUDADoer = cudaOp{}
+
+func (cudaOp) ReturnsPtr() bool  { return true } // both, so that the machine allocates the output on the card
+func (cudaOp) CallsExtern() bool { return true }
+
+// CUDADo queues the operation's kernels on the stream of Gorgonia's machine, behind what the machine itself has put off.
+// Gorgonia's own queue of launches has no room for the structures that goline's kernels take as parameters.
+func (o cudaOp) CUDADo(extern G.External, dev G.Device, out G.Value, in ...G.Value) (v G.Value, err error) {
+	defer func() {
+		if r := recover(); r != nil { // on a goroutine of Gorgonia's
+			err = fmt.Errorf("%s: panic: %v\n%s", o.name, r, debug.Stack())
+		}
+	}()
+	machine, ok := extern.(G.CUDAMachine)
+	if !ok {
+		return nil, fmt.Errorf("%s: a machine of %T, expected Gorgonia's for CUDA", o.name, extern)
+	}
+	engine := &machine.Engines()[int(dev)]
+	if err := engine.DoWork(); err != nil {
+		return nil, err
+	}
+	if o.machine.context == nil {
+		if err := o.machine.settle(int(dev), engine.Context().CUDAContext().String()); err != nil {
+			return nil, err
+		}
+	}
+	for i, v := range in {
+		o.sources[i].in = &region{at: cuda.Ptr(v.Uintptr())}
+	}
+	o.value.in = &region{at: cuda.Ptr(out.Uintptr())}
+	if err := o.form.run(&deviceCall{p: o.machine.place, o: o.op, out: o.value, in: o.sources}); err != nil {
+		return nil, fmt.Errorf("%s: %w", o.name, err)
+	}
+	return out, nil
+}
+
+// settle gives goline's operations a place in the context of Gorgonia's machine.
+func (m *CUDAMachine) settle(device int, context string) error {
+	handle, err := strconv.ParseUint(context, 0, strconv.IntSize)
+	if err != nil {
+		return fmt.Errorf("handle of Gorgonia's context: %w", err)
+	}
+	driver, err := cuda.Open()
+	if err != nil {
+		return err
+	}
+	if m.context, err = driver.Adopt(device, uintptr(handle)); err != nil {
+		return err
+	}
+	m.place = &placement{card: &accelerator{ctx: m.context}, stream: m.context.DefaultStream(), ops: m.ops}
+	return m.allocate()
+}
+
+// allocate finds memory for what operations keep on the card, and for what kernels report.
+func (m *CUDAMachine) allocate() (err error) {
+	p := m.place
+	regions := []*region{&p.scratch, &p.status}
+	p.status.bytes = 4 * 8
+	for _, o := range m.ops {
+		p.scratch.bytes = max(p.scratch.bytes, o.scratch)
+		if o.form.table != nil {
+			o.table = &region{bytes: 8 * len(o.form.table)}
+			regions = append(regions, o.table)
+		}
+		if s, ok := o.fn.(stateful); ok {
+			s.reserve(func(bytes int) *region {
+				r := &region{bytes: bytes}
+				regions = append(regions, r)
+				return r
+			}, func(bytes int) *region {
+				p.scratch.bytes = max(p.scratch.bytes, bytes)
+				return &p.scratch
+			})
+		}
+	}
+	for _, r := range regions {
+		if r.at, err = m.context.Alloc(r.bytes); err != nil {
+			return err
+		}
+		m.blocks = append(m.blocks, r.at)
+	}
+	for _, o := range m.ops {
+		if err := o.uploadTable(p.stream); err != nil {
+			return err
+		}
+	}
+	if m.pinned, err = m.context.AllocHost(p.status.bytes); err != nil {
+		return err
+	}
+	p.reported = cuda.Slice[int64](m.pinned, 4)
+	return p.stream.Zero(p.status.at, p.status.bytes)
+}
