@@ -16,7 +16,7 @@ type engine interface {
 // newForwardEngine is newEngine for outputs. Input gradients keep to ways with smaller rounding errors.
 func newForwardEngine(l level, g ConvGeom, plain bool) engine {
 	if winogradFourFits(l, g) {
-		return newWinogradFour(avx2, g) // whose tiles serve both levels, until those of AVX-512 have been run with it
+		return newWinogradFour(l, g)
 	}
 	return newEngine(l, g, plain)
 }

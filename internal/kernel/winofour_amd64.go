@@ -99,13 +99,14 @@ func newWinogradFour(l level, g ConvGeom) *winogradFour {
 // all weights again for each strip takes longer than writing inputs and products to memory and reading them back.
 func (p *winogradFour) chooseStrip() int {
 	most := max(fourCache/(4*fourPlaces*max(p.g.C, p.g.O)), p.g.C*p.g.O/(p.g.C+p.g.O))
+	lanes := p.width / 2
 	best, strip := 0.0, 1
 	for n := 1; n <= p.tileH && (n == 1 || n*p.tileW <= most); n++ {
 		vectors := 0
 		for at := 0; at < p.tileH; at += n {
-			vectors += (min(n, p.tileH-at)*p.tileW + 7) / 8
+			vectors += (min(n, p.tileH-at)*p.tileW + lanes - 1) / lanes
 		}
-		score := float64(p.tileH*p.tileW) / float64(8*vectors) * (1 - 0.1/float64(n))
+		score := float64(p.tileH*p.tileW) / float64(lanes*vectors) * (1 - 0.1/float64(n))
 		if score > best {
 			best, strip = score, n
 		}
