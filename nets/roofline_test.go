@@ -17,10 +17,10 @@ import (
 // TestRoofline counts, for a batch of 64 on a card, the floating-point operations and the bytes of every kernel of a
 // forward pass, and from them the least time that an H100 (SXM: 67 TFLOP/s of float32, 3.35 TB/s) could take: the table
 // of docs/cuda.md. Bytes are those of each input and the output once. What a tile computes beyond the rows of a product
-// counts as time, not as work.
+// counts as time, not as work. The last line is for TF32, 495 TFLOP/s on tensor cores.
 func TestRoofline(t *testing.T) {
 	racetest.OneGoroutine(t)
-	const flopRate, byteRate, batch = 67e12, 3.35e12, 64
+	const flopRate, tensorRate, byteRate, batch = 67e12, 495e12, 3.35e12, 64
 	for _, name := range []string{"densenet-bc-100-12", "resnet50"} {
 		net, err := nets.New(name, 10)
 		require.NoError(t, err)
@@ -33,7 +33,7 @@ func TestRoofline(t *testing.T) {
 			byBytes            int
 		}
 		rows := map[string]*row{}
-		all := &row{}
+		all, tensor := &row{}, &row{}
 		sum := 0
 		for _, s := range p.Steps() {
 			if strings.HasPrefix(s.Kind, "Concat (in place)") {
@@ -62,6 +62,10 @@ func TestRoofline(t *testing.T) {
 			flops := float64(batch * s.FLOPs)
 			sum += s.FLOPs
 			compute, memory := flops*work/flopRate, bytes/byteRate
+			tensor.time += max(flops*work/tensorRate, memory)
+			if memory > flops*work/tensorRate {
+				tensor.byBytes++
+			}
 			for _, r := range []*row{all, rows[kind]} {
 				if r == nil {
 					r = &row{}
@@ -87,6 +91,8 @@ func TestRoofline(t *testing.T) {
 			r := rows[k]
 			t.Logf("| %s | %d | %.2f | %.0f | %.0f | %.0f %% | %d |", k, r.kernels, r.flops/1e9, r.bytes/1e6, r.time*1e6, 100*r.flops/flopRate/r.time, r.byBytes)
 		}
+		t.Logf("in TF32: least time %.0f µs, %d of %d kernels bound by memory", tensor.time*1e6, tensor.byBytes, all.kernels)
+		require.Less(t, tensor.time, all.time)
 		require.Greater(t, all.time, float64(sum*batch)/flopRate)
 	}
 }
