@@ -5,12 +5,16 @@ import (
 	"archive/zip"
 	"bytes"
 	"image"
+	"image/jpeg"
 	"image/png"
 	"io"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/image/webp"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/emptypb"
@@ -41,7 +45,7 @@ func TestBlind(t *testing.T) {
 		}
 	}
 	require.Greater(t, changed, 480)
-	for _, f := range []func([]byte, *rand.Rand) []byte{Flip, Cut, Defect, Zip, PNG, Tar} {
+	for _, f := range []func([]byte, *rand.Rand) []byte{Flip, Cut, Defect, Zip, PNG, Tar, JPEG, WebP} {
 		f(nil, rng)
 		f([]byte{1}, rng)
 	}
@@ -125,4 +129,43 @@ func TestMessageChangesOneField(t *testing.T) {
 			require.Greater(t, changed, 130, "%v", intact)
 		}
 	}
+}
+
+// TestDefectsOfPictures: pictures are put together again to the same bytes where nothing is wrong, nearly every defect changes them, and most
+// keep a decoder going to the pixels.
+func TestDefectsOfPictures(t *testing.T) {
+	rng := rand.New(rand.NewPCG(4, 1))
+	for name, c := range map[string]struct {
+		harm   func([]byte, *rand.Rand) []byte
+		decode func(io.Reader) (image.Image, error)
+	}{"rgb_420.jpg": {JPEG, jpeg.Decode}, "lossy.webp": {WebP, webp.Decode}, "lossless.webp": {WebP, webp.Decode}} {
+		file, err := os.ReadFile(filepath.Join("..", "..", "dataset", "testdata", "pictures", name))
+		require.NoError(t, err)
+		before, changed, decoded, sizes := bytes.Clone(file), 0, 0, map[int]bool{}
+		for range 300 {
+			damaged := c.harm(file, rng)
+			require.Equal(t, before, file)
+			sizes[len(damaged)] = true
+			if !bytes.Equal(damaged, file) {
+				changed++
+				if _, err := c.decode(bytes.NewReader(damaged)); err == nil {
+					decoded++
+				}
+			}
+		}
+		t.Logf("%s: %d of 300 changed, %d of these decode", name, changed, decoded)
+		require.Greater(t, changed, 230, name)
+		require.Greater(t, decoded, 30, name)
+		require.Greater(t, len(sizes), 20, name)
+	}
+	file, err := os.ReadFile(filepath.Join("..", "..", "dataset", "testdata", "pictures", "rgb_420.jpg"))
+	require.NoError(t, err)
+	markers := 0
+	for _, s := range jpegSegments(file) {
+		markers += 2 + len(s.scan)
+		if s.payload != nil {
+			markers += 2 + len(s.payload)
+		}
+	}
+	require.Equal(t, len(file), 2+markers, "all of the file is in segments")
 }

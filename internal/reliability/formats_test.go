@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"image"
 	"math"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -23,14 +24,18 @@ import (
 
 	"github.com/line-ood/goline/dataset"
 	"github.com/line-ood/goline/graph"
+	"github.com/line-ood/goline/internal/damage"
 	"github.com/line-ood/goline/internal/nettest"
 	"github.com/line-ood/goline/internal/npyz"
 	"github.com/line-ood/goline/line"
+	"github.com/line-ood/goline/line/conformal"
 	"github.com/line-ood/goline/line/eval"
 	"github.com/line-ood/goline/line/metrics"
 	"github.com/line-ood/goline/line/report"
+	"github.com/line-ood/goline/nets"
 	"github.com/line-ood/goline/nets/onnx"
 	"github.com/line-ood/goline/nets/weights"
+	"github.com/line-ood/goline/train"
 )
 
 // format is a kind of file with an intact one and a way to read it.
@@ -41,6 +46,8 @@ type format struct {
 	checked bool
 	// read returns what a file says, as a hash, or an error.
 	read func(data []byte) (string, error)
+	// behind makes a defect that the checksums or the lengths of the format do not tell; nil for a format with neither.
+	behind func(data []byte, rng *rand.Rand) []byte
 }
 
 func hashed(parts ...any) string {
@@ -229,28 +236,29 @@ func formats(t testing.TB) []format {
 	require.NoError(t, result.WriteJSON(&page))
 	pic := func(name string) []byte { return fixture(t, "dataset/testdata/pictures/"+name) }
 	return []format{
-		{"PyTorch", fixture(t, "nets/weights/testdata/plain.pth"), true, readWeights},
-		{"PyTorch before 1.6", fixture(t, "nets/weights/testdata/legacy.pth"), false, readWeights},
-		{"safetensors", written(weights.Safetensors), false, readWeights},
-		{"npz of weights", written(weights.NPZ), true, readWeights},
-		{"detector", detector.Bytes(), true, readDetector},
-		{"ONNX", network.Bytes(), false, readONNX},
-		{"JPEG", pic("cmyk_420.jpg"), false, readPicture},
-		{"JPEG, progressive", pic("grey_progressive.jpg"), false, readPicture},
-		{"PNG", pic("grey8.png"), true, readPicture},
-		{"GIF", pic("palette.gif"), false, readPicture},
-		{"BMP", windows.Bytes(), false, readPicture},
-		{"WebP, lossy", pic("lossy.webp"), false, readPicture},
-		{"WebP, lossless", pic("lossless.webp"), false, readPicture},
-		{"CIFAR-10", cifar, false, readSet("cifar10:")},
-		{"idx", idx, false, readSet("idx:")},
-		{"idx, gzip", gzipped.Bytes(), true, readSet("idx:")},
-		{"npy of images", npy.Bytes(), false, readSet("npy:")},
+		{"PyTorch", fixture(t, "nets/weights/testdata/plain.pth"), true, readWeights, damage.Zip},
+		{"PyTorch before 1.6", fixture(t, "nets/weights/testdata/legacy.pth"), false, readWeights, nil},
+		{"safetensors", written(weights.Safetensors), false, readWeights, nil},
+		{"npz of weights", written(weights.NPZ), true, readWeights, damage.Zip},
+		{"detector", detector.Bytes(), true, readDetector, damage.Zip},
+		{"calibrated detector", calibratedDetector(t, det), true, readDetector, damage.Zip},
+		{"ONNX", network.Bytes(), false, readONNX, nil},
+		{"JPEG", pic("cmyk_420.jpg"), false, readPicture, damage.JPEG},
+		{"JPEG, progressive", pic("grey_progressive.jpg"), false, readPicture, damage.JPEG},
+		{"PNG", pic("grey8.png"), true, readPicture, damage.PNG},
+		{"GIF", pic("palette.gif"), false, readPicture, nil},
+		{"BMP", windows.Bytes(), false, readPicture, nil},
+		{"WebP, lossy", pic("lossy.webp"), false, readPicture, damage.WebP},
+		{"WebP, lossless", pic("lossless.webp"), false, readPicture, damage.WebP},
+		{"CIFAR-10", cifar, false, readSet("cifar10:"), nil},
+		{"idx", idx, false, readSet("idx:"), nil},
+		{"idx, gzip", gzipped.Bytes(), true, readSet("idx:"), nil},
+		{"npy of images", npy.Bytes(), false, readSet("npy:"), nil},
 		{"npz of images", npzOf(t, npyz.Named{Name: "images", Array: npyz.New(pixels(2, 5, 4), 2, 5, 4, 3)},
-			npyz.Named{Name: "labels", Array: npyz.New([]int64{1, 0})}), true, readSet("npz:")},
-		{"tar of pictures", tarOf(t, "a.png", pic("grey8.png"), "a.cls", []byte("1"), "b.png", pic("grey2.png")), false, readSet("tar:")},
-		{"JSON of a result", page.Bytes(), false, readReport},
-		keptFeatures(t),
+			npyz.Named{Name: "labels", Array: npyz.New([]int64{1, 0})}), true, readSet("npz:"), damage.Zip},
+		{"tar of pictures", tarOf(t, "a.png", pic("grey8.png"), "a.cls", []byte("1"), "b.png", pic("grey2.png")), false, readSet("tar:"), damage.Tar},
+		{"JSON of a result", page.Bytes(), false, readReport, nil},
+		keptFeatures(t), trainingState(t),
 	}
 }
 
@@ -283,5 +291,59 @@ func keptFeatures(t testing.TB) format {
 			return "", err
 		}
 		return read()
-	}}
+	}, damage.Zip}
+}
+
+// calibratedDetector is a detector's file with a calibration in it.
+func calibratedDetector(t testing.TB, det *line.Detector) []byte {
+	t.Helper()
+	s, err := det.Score(t.Context(), nettest.Stream(nettest.Batch(30, det.Network().InputShape(), 0, 2)))
+	require.NoError(t, err)
+	det, err = det.Calibrate(s, nil, conformal.Options{Alpha: 0.1})
+	require.NoError(t, err)
+	var b bytes.Buffer
+	_, err = det.WriteTo(&b)
+	require.NoError(t, err)
+	return b.Bytes()
+}
+
+// trainingState is the checkpoint of a run that goes on from it, without a step to do.
+func trainingState(t testing.TB) format {
+	t.Helper()
+	images, labels := make([]dataset.Image, 4), []int{0, 1, 2, 1}
+	for i := range images {
+		images[i] = dataset.Image{Pix: pixels(i+1, 28, 28)[i*28*28*3:], Height: 28, Width: 28}
+	}
+	set, err := dataset.FromImages("s", images, labels, nil)
+	require.NoError(t, err)
+	path := filepath.Join(t.TempDir(), "state.npz")
+	c := train.Config{Epochs: 1, Batch: 2, StopAt: 1, Schedule: train.ScheduleConfig{LearningRate: 0.1}, Checkpoint: path, Resume: true, Workers: 1,
+		Optimizer: train.OptimizerConfig{Momentum: 0.9}}
+	net, err := nets.New("resnet-fashion-8-1", 3)
+	require.NoError(t, err)
+	train.Initialise(net.Params(), 1)
+	read := func() (string, error) {
+		result, err := train.Run(context.Background(), net, set, nil, c)
+		if err != nil {
+			if !strings.Contains(err.Error(), path) {
+				return "", fmt.Errorf("an error that does not name the file: %w", err)
+			}
+			return "", err
+		}
+		parts := []any{result.Steps}
+		for _, p := range net.Params() {
+			parts = append(parts, p.Float32s())
+		}
+		return hashed(parts...), nil
+	}
+	_, err = read()
+	require.NoError(t, err)
+	file, err := os.ReadFile(path)
+	require.NoError(t, err)
+	return format{"training checkpoint", file, true, func(data []byte) (string, error) {
+		if err := os.WriteFile(path, data, 0o666); err != nil {
+			return "", err
+		}
+		return read()
+	}, damage.Zip}
 }

@@ -272,8 +272,10 @@ func FuzzDecode(f *testing.F) {
 		case 0:
 		case 1:
 			data = append(bytes.Clone(file[:min(len(file), int(seed%4096))]), data...)
-		default:
+		case 2:
 			data = damage.Defect(file, rand.New(rand.NewPCG(seed, 1)))
+		case 3:
+			data = damage.JPEG(file, rand.New(rand.NewPCG(seed, 1)))
 		}
 		if len(data) > 1<<14 {
 			return

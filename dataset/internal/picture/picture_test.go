@@ -202,10 +202,10 @@ func FuzzDecode(f *testing.F) {
 		case 0:
 		case 1:
 			data = append(bytes.Clone(all[name][:min(len(all[name]), int(seed%4096))]), data...)
-		default:
-			if data = damage.Defect(all[name], rng); strings.HasSuffix(name, ".png") {
-				data = damage.PNG(all[name], rng)
-			}
+		case 2:
+			data = damage.Defect(all[name], rng)
+		case 3:
+			data = aware(name)(all[name], rng)
 		}
 		if len(data) > 1<<14 {
 			return
@@ -224,6 +224,19 @@ func FuzzDecode(f *testing.F) {
 			t.Fatalf("%d samples for %dx%d pixels", len(pix), height, width)
 		}
 	})
+}
+
+// aware is the damage that knows the format of a picture.
+func aware(name string) func([]byte, *rand.Rand) []byte {
+	switch filepath.Ext(name) {
+	case ".png":
+		return damage.PNG
+	case ".jpg":
+		return damage.JPEG
+	case ".webp":
+		return damage.WebP
+	}
+	return damage.Defect
 }
 
 // claimed is the size that the header of some formats claims.
