@@ -19,12 +19,13 @@
 //
 //   - games makes games: on the penultimate layer, on any layer of a network, from a table or a function;
 //   - estimate holds the estimators and forecasts what they cost;
+//   - interactions measures what pairs of players do together, exactly and by samples;
 //   - compare runs studies of estimators on games whose values are known, with metrics, tables and figures.
 //
 // Both games and estimate use this package and know nothing of each other: a game may come from anywhere, and offers
 // what it can beyond [Game] through the interfaces [Incremental], [Differentiable], [Linear], [Sampled],
-// [SampledGradients], [Costed], [CostedGradients] and [Named]. compare uses this package and estimate. Only games knows
-// graphs.
+// [SampledGradients], [Costed], [CostedGradients], [Rescaled], [Traced] and [Named]. compare uses this package and
+// estimate, interactions this package alone. Only games knows graphs.
 //
 // Cost is counted in forward-equivalents: one coalition value is one forward pass of the part of the network that the
 // game runs, unless the game says otherwise through [Costed]; a gradient is one forward and one backward pass, and a

@@ -316,3 +316,15 @@ func TestLargestAreLargestInSize(t *testing.T) {
 	_, ok = e.Of(5, 5)
 	assert.False(t, ok)
 }
+
+// A sample asks one member, and costs as much; the ends of the game ask all.
+func TestMembersAreBilledOneByOne(t *testing.T) {
+	rows := [][]float64{{0, 0, 1, 0}, {0, 2, 0, 1}, {1, 0, 0, 0}}
+	for _, g := range []attribution.Game{penultimate(t, 4, attribution.RemoveByResampling(rows))} {
+		require.Equal(t, 3.0, attribution.ForwardsPerValue(g))
+		found, err := Sampled{Index: SII}.Estimate(background, g, attribution.Options{Budget: 100})
+		require.NoError(t, err)
+		assert.Equal(t, 4, found.Samples, "6 for the ends, 22 for a sample")
+		assert.Equal(t, 6.0+4*22, found.Equivalents)
+	}
+}

@@ -15,7 +15,7 @@ for set in cifar10:cifar10_test_5000.bin cifar100:cifar100_test_500.bin; do
   for value in log-sum-exp probability; do
     to=$out/$net-$value
     game="--net densenet-bc-100-12 --weights $shared/checkpoints/${net}_densenet_bc_100_12.pth.tar --data $shared/data/$data
-      --features-dir $out/features --value $value --images $images --seed $seed"
+      --features-dir $out/features-$net --value $value --images $images --seed $seed"
     for python in ${PYTHONS:-python3}; do
       code=124
       while [ $code -eq 124 ]; do # what a time limit in QUEUE has cut short goes on

@@ -43,7 +43,7 @@ for pair in ${LAYERS:-cifar10:features cifar100:features efficientnet:features c
   efficientnet) set -- --net "$shared/onnx/efficientnet_lite0.onnx" --preprocess efficientnet-lite --data "$shared/data/scenes_png" ;;
   esac
   if [ "$layer" = features ]; then
-    set -- "$@" --features-dir "$out/features" --images "$pictures" --truth-budget "${TRUTH:-5e6}"
+    set -- "$@" --features-dir "$out/features-$network" --images "$pictures" --truth-budget "${TRUTH:-5e6}"
     list=$budgets
   else
     set -- "$@" --layer "$layer" --channels --images "$few" --truth-budget "${LAYER_TRUTH:-1e5}"
