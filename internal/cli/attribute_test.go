@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -75,6 +76,33 @@ func (w attributeWorld) must(t testing.TB, args ...string) string {
 	code, stdout, stderr := w.goline(context.Background(), args...)
 	require.Equal(t, exitDone, code, stderr)
 	return stdout
+}
+
+// interrupted runs it and interrupts it when what it says of its progress matches a pattern.
+func (w attributeWorld) interrupted(t testing.TB, progress string, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	var out bytes.Buffer
+	seen := watcher{pattern: regexp.MustCompile(progress), found: cancel}
+	code = Run(ctx, join([]string{"attribute", args[0], "--progress", "always"}, w.args, args[1:]), &out, &seen)
+	require.ErrorIs(t, ctx.Err(), context.Canceled, "no progress like %s: %s", progress, seen.text.String())
+	return code, out.String(), seen.text.String()
+}
+
+// watcher calls a function when what was written to it matches a pattern.
+type watcher struct {
+	text    bytes.Buffer
+	pattern *regexp.Regexp
+	found   func()
+}
+
+func (w *watcher) Write(p []byte) (int, error) {
+	w.text.Write(p)
+	if w.pattern.Match(w.text.Bytes()) {
+		w.found()
+	}
+	return len(p), nil
 }
 
 // valuesFile is the schema of values --json.
@@ -251,9 +279,7 @@ func TestAttributeLineScore(t *testing.T) {
 // TestAttributeValuesInterrupt: what is written then is what as many samples give without an interrupt.
 func TestAttributeValuesInterrupt(t *testing.T) {
 	w := newAttributeWorld(t)
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
-	defer cancel()
-	code, stdout, stderr := w.goline(ctx, "values", "--data", w.path("test.npz"), "--value", "log-sum-exp", "--images", "1", "--budget", "1e15",
+	code, stdout, stderr := w.interrupted(t, `permutation .*\([1-9]`, "values", "--data", w.path("test.npz"), "--value", "log-sum-exp", "--images", "1", "--budget", "1e15",
 		"--estimators", "permutation", "--csv", w.path("v.csv"), "--json", w.path("v.json"))
 	require.Equal(t, exitInterrupted, code, stderr)
 	assert.Contains(t, stdout, "partial")

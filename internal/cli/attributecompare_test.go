@@ -2,12 +2,10 @@ package cli
 
 import (
 	"bytes"
-	"context"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -136,9 +134,7 @@ func TestAttributeTruthDrawsApart(t *testing.T) {
 
 func TestAttributeCompareInterrupt(t *testing.T) {
 	w := newAttributeWorld(t)
-	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
-	defer cancel()
-	code, stdout, stderr := w.goline(ctx, "compare", "--data", w.path("test.npz"), "--images", "2", "--value", "log-sum-exp", "--budgets", "500,1e14",
+	code, stdout, stderr := w.interrupted(t, `runs .*\([1-9]`, "compare", "--data", w.path("test.npz"), "--images", "2", "--value", "log-sum-exp", "--budgets", "500,1e14",
 		"--estimators", "gradient,permutation", "--truth-budget", "1000", "--out-dir", w.path("out"))
 	require.Equal(t, exitInterrupted, code, stderr)
 	assert.Contains(t, stdout, "partial")

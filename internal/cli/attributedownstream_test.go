@@ -1,9 +1,7 @@
 package cli
 
 import (
-	"context"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -104,9 +102,7 @@ func TestAttributeDownstreamRemovals(t *testing.T) {
 
 func TestAttributeDownstreamInterrupt(t *testing.T) {
 	w := newAttributeWorld(t)
-	ctx, cancel := context.WithTimeout(context.Background(), 4*time.Second)
-	defer cancel()
-	code, stdout, stderr := w.goline(ctx, w.downstream("--estimators", "gradient,permutation", "--values", "logit", "--budgets", "4,1e12")...)
+	code, stdout, stderr := w.interrupted(t, `detectors .*\([1-9]`, w.downstream("--estimators", "gradient,permutation", "--values", "logit", "--budgets", "4,1e12")...)
 	require.Equal(t, exitInterrupted, code, stderr)
 	assert.Contains(t, stdout, "partial")
 	var f downstreamFile
