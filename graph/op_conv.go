@@ -263,13 +263,11 @@ func (f *convFn[T]) run(c *call[T]) error {
 	if err != nil {
 		return err
 	}
-	if f.at.residual < 0 {
-		conv.ForwardBatch(c.out.data, c.in[0].data, c.out.n, c.out.stride, c.in[0].stride, f.work())
-		return nil
+	var residual array[T]
+	if r := f.at.residual; r >= 0 {
+		residual = c.in[r]
 	}
-	for i := range c.out.n {
-		conv.Forward(c.out.sample(i), c.in[0].sample(i), c.in[f.at.residual].sample(i), f.work())
-	}
+	conv.ForwardBatch(c.out.data, c.in[0].data, residual.data, c.out.n, c.out.stride, c.in[0].stride, residual.stride, f.work())
 	return nil
 }
 

@@ -226,7 +226,7 @@ func TestBFloat16Batch(t *testing.T) {
 		require.NoError(t, err)
 		n := 3
 		x, y := randSlice[float32](rng, n*g.InLen()), make([]float32, n*g.OutLen())
-		c.ForwardBatch(y, x, n, g.OutLen(), g.InLen(), make([]float32, c.ScratchLen()))
+		c.ForwardBatch(y, x, nil, n, g.OutLen(), g.InLen(), 0, make([]float32, c.ScratchLen()))
 		for i := range n {
 			one := make([]float32, g.OutLen())
 			c.Forward(one, x[i*g.InLen():], nil, make([]float32, c.ScratchLen()))

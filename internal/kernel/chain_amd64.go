@@ -162,7 +162,11 @@ type chainPoint struct {
 
 // newChainPoint returns nil where the convolution is not pointwise.
 func newChainPoint(conv *Conv[float32]) *chainPoint {
-	p, ok := conv.fast.engine.(*plan)
+	e := conv.fast.engine
+	if s, ok := e.(*stacked); ok {
+		e = s.alone
+	}
+	p, ok := e.(*plan)
 	if !ok || !p.panel || p.groups != 1 {
 		return nil
 	}

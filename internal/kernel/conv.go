@@ -205,11 +205,26 @@ func (c *Conv[T]) Forward(dst, src, residual, scratch []T) {
 	c.forwardGeneric(dst, src, residual, scratch)
 }
 
-// ForwardBatch computes n images; image i is read at src[i*srcStride:] and written at dst[i*dstStride:]. The bits equal
-// those of n calls of Forward.
-func (c *Conv[T]) ForwardBatch(dst, src []T, n, dstStride, srcStride int, scratch []T) {
+// ForwardBatch computes n images; image i is read at src[i*srcStride:] and, unless residual is nil, residual[i*residualStride:], and
+// written at dst[i*dstStride:]. dst must not overlap the others. The bits equal those of n calls of Forward.
+func (c *Conv[T]) ForwardBatch(dst, src, residual []T, n, dstStride, srcStride, residualStride int, scratch []T) {
+	if n < 1 {
+		return
+	}
+	dst, src = dst[:(n-1)*dstStride+c.g.OutLen()], src[:(n-1)*srcStride+c.g.InLen()]
+	if residual != nil {
+		residual = residual[:(n-1)*residualStride+c.g.OutLen()]
+	}
+	if c.fast != nil && c.bf == nil {
+		c.fast.forwardBatch(as32(dst), as32(src), as32(residual), n, dstStride, srcStride, residualStride, as32(scratch[:c.fast.scratchLen()]))
+		return
+	}
 	for i := range n {
-		c.Forward(dst[i*dstStride:], src[i*srcStride:], nil, scratch)
+		var add []T
+		if residual != nil {
+			add = residual[i*residualStride:]
+		}
+		c.Forward(dst[i*dstStride:], src[i*srcStride:], add, scratch)
 	}
 }
 

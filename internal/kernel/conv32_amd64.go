@@ -80,10 +80,15 @@ func (f *conv32) packForward() {
 }
 
 func (f *conv32) forward(dst, src, residual, scratch []float32) {
+	f.forwardBatch(dst, src, residual, 1, 0, 0, 0, scratch)
+}
+
+// forwardBatch computes n images, several together where the engine can.
+func (f *conv32) forwardBatch(dst, src, residual []float32, n, dstStride, srcStride, residualStride int, scratch []float32) {
 	f.prepare(false)
 	io := planIO{
-		dst: dst, src: src, bias: f.c.bias, residual: residual, ceil: noCeiling,
-		scale: f.scale, shift: f.shift, floor: f.floor, scratch: scratch,
+		bias: f.c.bias, ceil: noCeiling, scale: f.scale, shift: f.shift, floor: f.floor, scratch: scratch,
+		dstStride: dstStride, srcStride: srcStride, residualStride: residualStride,
 	}
 	switch a := f.c.post; {
 	case a.Kind == ActReLU:
@@ -95,5 +100,21 @@ func (f *conv32) forward(dst, src, residual, scratch []float32) {
 	default:
 		io.act = a
 	}
-	f.engine.run(io)
+	several, most := severalEngine(nil), 1
+	if e, ok := f.engine.(severalEngine); ok {
+		several, most = e, e.together()
+	}
+	for i := 0; i < n; {
+		io.dst, io.src = dst[i*dstStride:], src[i*srcStride:]
+		if residual != nil {
+			io.residual = residual[i*residualStride:]
+		}
+		if m := min(most, n-i); m > 1 {
+			several.several(io, m)
+			i += m
+			continue
+		}
+		f.engine.run(io)
+		i++
+	}
 }

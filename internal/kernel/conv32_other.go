@@ -13,6 +13,10 @@ func (*conv32) forward(dst, src, residual, scratch []float32) {
 	panic("kernel: no vector code in this build")
 }
 
+func (*conv32) forwardBatch(dst, src, residual []float32, n, dstStride, srcStride, residualStride int, scratch []float32) {
+	panic("kernel: no vector code in this build")
+}
+
 func (*conv32) backwardInput(dx, dy, x, y, dresidual, scratch []float32, accumulate bool) {
 	panic("kernel: no vector code in this build")
 }

@@ -14,6 +14,11 @@ func tileAVX512_1x1(args *tileArgs)
 //go:noescape
 func tileAVX512_1x1h(args *tileArgs)
 
+// tileAVX512_1x1p computes 1 rows of 1 vectors.
+//
+//go:noescape
+func tileAVX512_1x1p(args *tileArgs)
+
 // tileAVX512_1x2 computes 1 rows of 2 vectors.
 //
 //go:noescape
@@ -23,6 +28,11 @@ func tileAVX512_1x2(args *tileArgs)
 //
 //go:noescape
 func tileAVX512_1x2h(args *tileArgs)
+
+// tileAVX512_1x2p computes 1 rows of 2 vectors.
+//
+//go:noescape
+func tileAVX512_1x2p(args *tileArgs)
 
 // tileAVX512_1x2k computes 1 rows of 2 vectors.
 //
@@ -39,6 +49,11 @@ func tileAVX512_2x1(args *tileArgs)
 //go:noescape
 func tileAVX512_2x1h(args *tileArgs)
 
+// tileAVX512_2x1p computes 2 rows of 1 vectors.
+//
+//go:noescape
+func tileAVX512_2x1p(args *tileArgs)
+
 // tileAVX512_2x2 computes 2 rows of 2 vectors.
 //
 //go:noescape
@@ -48,6 +63,11 @@ func tileAVX512_2x2(args *tileArgs)
 //
 //go:noescape
 func tileAVX512_2x2h(args *tileArgs)
+
+// tileAVX512_2x2p computes 2 rows of 2 vectors.
+//
+//go:noescape
+func tileAVX512_2x2p(args *tileArgs)
 
 // tileAVX512_2x2k computes 2 rows of 2 vectors.
 //
@@ -64,6 +84,11 @@ func tileAVX512_3x1(args *tileArgs)
 //go:noescape
 func tileAVX512_3x1h(args *tileArgs)
 
+// tileAVX512_3x1p computes 3 rows of 1 vectors.
+//
+//go:noescape
+func tileAVX512_3x1p(args *tileArgs)
+
 // tileAVX512_3x2 computes 3 rows of 2 vectors.
 //
 //go:noescape
@@ -73,6 +98,11 @@ func tileAVX512_3x2(args *tileArgs)
 //
 //go:noescape
 func tileAVX512_3x2h(args *tileArgs)
+
+// tileAVX512_3x2p computes 3 rows of 2 vectors.
+//
+//go:noescape
+func tileAVX512_3x2p(args *tileArgs)
 
 // tileAVX512_3x2k computes 3 rows of 2 vectors.
 //
@@ -89,6 +119,11 @@ func tileAVX512_4x1(args *tileArgs)
 //go:noescape
 func tileAVX512_4x1h(args *tileArgs)
 
+// tileAVX512_4x1p computes 4 rows of 1 vectors.
+//
+//go:noescape
+func tileAVX512_4x1p(args *tileArgs)
+
 // tileAVX512_4x2 computes 4 rows of 2 vectors.
 //
 //go:noescape
@@ -98,6 +133,11 @@ func tileAVX512_4x2(args *tileArgs)
 //
 //go:noescape
 func tileAVX512_4x2h(args *tileArgs)
+
+// tileAVX512_4x2p computes 4 rows of 2 vectors.
+//
+//go:noescape
+func tileAVX512_4x2p(args *tileArgs)
 
 // tileAVX512_4x2k computes 4 rows of 2 vectors.
 //
@@ -114,6 +154,11 @@ func tileAVX512_5x1(args *tileArgs)
 //go:noescape
 func tileAVX512_5x1h(args *tileArgs)
 
+// tileAVX512_5x1p computes 5 rows of 1 vectors.
+//
+//go:noescape
+func tileAVX512_5x1p(args *tileArgs)
+
 // tileAVX512_5x2 computes 5 rows of 2 vectors.
 //
 //go:noescape
@@ -123,6 +168,11 @@ func tileAVX512_5x2(args *tileArgs)
 //
 //go:noescape
 func tileAVX512_5x2h(args *tileArgs)
+
+// tileAVX512_5x2p computes 5 rows of 2 vectors.
+//
+//go:noescape
+func tileAVX512_5x2p(args *tileArgs)
 
 // tileAVX512_5x2k computes 5 rows of 2 vectors.
 //
@@ -139,6 +189,11 @@ func tileAVX512_6x1(args *tileArgs)
 //go:noescape
 func tileAVX512_6x1h(args *tileArgs)
 
+// tileAVX512_6x1p computes 6 rows of 1 vectors.
+//
+//go:noescape
+func tileAVX512_6x1p(args *tileArgs)
+
 // tileAVX512_6x2 computes 6 rows of 2 vectors.
 //
 //go:noescape
@@ -148,6 +203,11 @@ func tileAVX512_6x2(args *tileArgs)
 //
 //go:noescape
 func tileAVX512_6x2h(args *tileArgs)
+
+// tileAVX512_6x2p computes 6 rows of 2 vectors.
+//
+//go:noescape
+func tileAVX512_6x2p(args *tileArgs)
 
 // tileAVX512_6x2k computes 6 rows of 2 vectors.
 //
@@ -164,6 +224,11 @@ func tileAVX512_7x1(args *tileArgs)
 //go:noescape
 func tileAVX512_7x1h(args *tileArgs)
 
+// tileAVX512_7x1p computes 7 rows of 1 vectors.
+//
+//go:noescape
+func tileAVX512_7x1p(args *tileArgs)
+
 // tileAVX512_7x2 computes 7 rows of 2 vectors.
 //
 //go:noescape
@@ -173,6 +238,11 @@ func tileAVX512_7x2(args *tileArgs)
 //
 //go:noescape
 func tileAVX512_7x2h(args *tileArgs)
+
+// tileAVX512_7x2p computes 7 rows of 2 vectors.
+//
+//go:noescape
+func tileAVX512_7x2p(args *tileArgs)
 
 // tileAVX512_7x2k computes 7 rows of 2 vectors.
 //
@@ -189,6 +259,11 @@ func tileAVX512_8x1(args *tileArgs)
 //go:noescape
 func tileAVX512_8x1h(args *tileArgs)
 
+// tileAVX512_8x1p computes 8 rows of 1 vectors.
+//
+//go:noescape
+func tileAVX512_8x1p(args *tileArgs)
+
 // tileAVX512_8x2 computes 8 rows of 2 vectors.
 //
 //go:noescape
@@ -198,6 +273,11 @@ func tileAVX512_8x2(args *tileArgs)
 //
 //go:noescape
 func tileAVX512_8x2h(args *tileArgs)
+
+// tileAVX512_8x2p computes 8 rows of 2 vectors.
+//
+//go:noescape
+func tileAVX512_8x2p(args *tileArgs)
 
 // tileAVX512_8x2k computes 8 rows of 2 vectors.
 //
@@ -214,6 +294,11 @@ func tileAVX512_9x1(args *tileArgs)
 //go:noescape
 func tileAVX512_9x1h(args *tileArgs)
 
+// tileAVX512_9x1p computes 9 rows of 1 vectors.
+//
+//go:noescape
+func tileAVX512_9x1p(args *tileArgs)
+
 // tileAVX512_9x2 computes 9 rows of 2 vectors.
 //
 //go:noescape
@@ -223,6 +308,11 @@ func tileAVX512_9x2(args *tileArgs)
 //
 //go:noescape
 func tileAVX512_9x2h(args *tileArgs)
+
+// tileAVX512_9x2p computes 9 rows of 2 vectors.
+//
+//go:noescape
+func tileAVX512_9x2p(args *tileArgs)
 
 // tileAVX512_9x2k computes 9 rows of 2 vectors.
 //
@@ -239,6 +329,11 @@ func tileAVX512_10x1(args *tileArgs)
 //go:noescape
 func tileAVX512_10x1h(args *tileArgs)
 
+// tileAVX512_10x1p computes 10 rows of 1 vectors.
+//
+//go:noescape
+func tileAVX512_10x1p(args *tileArgs)
+
 // tileAVX512_10x2 computes 10 rows of 2 vectors.
 //
 //go:noescape
@@ -248,6 +343,11 @@ func tileAVX512_10x2(args *tileArgs)
 //
 //go:noescape
 func tileAVX512_10x2h(args *tileArgs)
+
+// tileAVX512_10x2p computes 10 rows of 2 vectors.
+//
+//go:noescape
+func tileAVX512_10x2p(args *tileArgs)
 
 // tileAVX512_10x2k computes 10 rows of 2 vectors.
 //
@@ -264,6 +364,11 @@ func tileAVX512_11x1(args *tileArgs)
 //go:noescape
 func tileAVX512_11x1h(args *tileArgs)
 
+// tileAVX512_11x1p computes 11 rows of 1 vectors.
+//
+//go:noescape
+func tileAVX512_11x1p(args *tileArgs)
+
 // tileAVX512_11x2 computes 11 rows of 2 vectors.
 //
 //go:noescape
@@ -273,6 +378,11 @@ func tileAVX512_11x2(args *tileArgs)
 //
 //go:noescape
 func tileAVX512_11x2h(args *tileArgs)
+
+// tileAVX512_11x2p computes 11 rows of 2 vectors.
+//
+//go:noescape
+func tileAVX512_11x2p(args *tileArgs)
 
 // tileAVX512_11x2k computes 11 rows of 2 vectors.
 //
@@ -289,6 +399,11 @@ func tileAVX512_12x1(args *tileArgs)
 //go:noescape
 func tileAVX512_12x1h(args *tileArgs)
 
+// tileAVX512_12x1p computes 12 rows of 1 vectors.
+//
+//go:noescape
+func tileAVX512_12x1p(args *tileArgs)
+
 // tileAVX512_12x2 computes 12 rows of 2 vectors.
 //
 //go:noescape
@@ -298,6 +413,11 @@ func tileAVX512_12x2(args *tileArgs)
 //
 //go:noescape
 func tileAVX512_12x2h(args *tileArgs)
+
+// tileAVX512_12x2p computes 12 rows of 2 vectors.
+//
+//go:noescape
+func tileAVX512_12x2p(args *tileArgs)
 
 // tileAVX512_12x2k computes 12 rows of 2 vectors.
 //

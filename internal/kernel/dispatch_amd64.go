@@ -224,6 +224,62 @@ func tileAVX512h(rows, vecs int, args *tileArgs) {
 	}
 }
 
+// tileAVX512p runs a tile of a panel that prefetches what is ahead.
+func tileAVX512p(rows, vecs int, args *tileArgs) {
+	switch 8*rows + vecs {
+	case 9:
+		tileAVX512_1x1p(args)
+	case 10:
+		tileAVX512_1x2p(args)
+	case 17:
+		tileAVX512_2x1p(args)
+	case 18:
+		tileAVX512_2x2p(args)
+	case 25:
+		tileAVX512_3x1p(args)
+	case 26:
+		tileAVX512_3x2p(args)
+	case 33:
+		tileAVX512_4x1p(args)
+	case 34:
+		tileAVX512_4x2p(args)
+	case 41:
+		tileAVX512_5x1p(args)
+	case 42:
+		tileAVX512_5x2p(args)
+	case 49:
+		tileAVX512_6x1p(args)
+	case 50:
+		tileAVX512_6x2p(args)
+	case 57:
+		tileAVX512_7x1p(args)
+	case 58:
+		tileAVX512_7x2p(args)
+	case 65:
+		tileAVX512_8x1p(args)
+	case 66:
+		tileAVX512_8x2p(args)
+	case 73:
+		tileAVX512_9x1p(args)
+	case 74:
+		tileAVX512_9x2p(args)
+	case 81:
+		tileAVX512_10x1p(args)
+	case 82:
+		tileAVX512_10x2p(args)
+	case 89:
+		tileAVX512_11x1p(args)
+	case 90:
+		tileAVX512_11x2p(args)
+	case 97:
+		tileAVX512_12x1p(args)
+	case 98:
+		tileAVX512_12x2p(args)
+	default:
+		panic("kernel: no such tile")
+	}
+}
+
 // tileAVX512k runs a tile of a panel two vectors wide that packs the next panel.
 func tileAVX512k(rows int, args *tileArgs) {
 	switch rows {

@@ -13,12 +13,23 @@ type engine interface {
 	ceils() bool
 }
 
+// severalEngine is an engine that computes images together, at most so many, with the bits that they have alone.
+type severalEngine interface {
+	engine
+	together() int
+	several(image planIO, n int)
+}
+
 // newForwardEngine is newEngine for outputs. Input gradients keep to ways with smaller rounding errors.
 func newForwardEngine(l level, g ConvGeom, plain bool) engine {
 	if winogradFourFits(l, g) {
 		return newWinogradFour(l, g)
 	}
-	return newEngine(l, g, plain)
+	e := newEngine(l, g, plain)
+	if s := newStacked(e, g); s != nil {
+		return s
+	}
+	return e
 }
 
 // newEngine lays out the best way for a geometry; pack gives it weights. plain says that there is no pre operation.

@@ -80,6 +80,8 @@ var netConvs = []struct {
 	}},
 }
 
+const netImages = 3 // as many as a replica runs at once
+
 func (n netConv) String() string {
 	g := n.g
 	kind := ""
@@ -89,7 +91,8 @@ func (n netConv) String() string {
 	return fmt.Sprintf("%s%dx%d/%d %d-%d @%d", kind, g.KH, g.KW, g.SH, g.C, g.O, g.H)
 }
 
-// TestNetworkSpeed prints for every convolution of the networks above the time of an image, how often it occurs, GFLOP/s, the
+// TestNetworkSpeed prints for every convolution of the networks above the time of an image, of several
+// computed at once, how often it occurs, GFLOP/s, the
 // share of the peak measured beside it, and what it takes of the network's time; times are minima of short runs on warm caches.
 // SPEED=1 asks for it, SPEED_OF for the networks whose names contain it.
 func TestNetworkSpeed(t *testing.T) {
@@ -114,11 +117,12 @@ func TestNetworkSpeed(t *testing.T) {
 				t.Fatal(err)
 			}
 			rng := newRand(5)
-			x, y, scratch := randSlice[float32](rng, n.g.InLen()), make([]float32, n.g.OutLen()), make([]float32, c.ScratchLen())
+			in, out := n.g.InLen(), n.g.OutLen()
+			x, y, scratch := randSlice[float32](rng, netImages*in), make([]float32, netImages*out), make([]float32, c.ScratchLen())
 			r := row{n: n, seconds: 1e9}
 			for range 4 {
 				r.peak = max(r.peak, PeakFMA(2*time.Millisecond))
-				r.seconds = min(r.seconds, best(func() { c.Forward(y, x, nil, scratch) }, 12))
+				r.seconds = min(r.seconds, best(func() { c.ForwardBatch(y, x, nil, netImages, out, in, 0, scratch) }, 12)/netImages)
 			}
 			rows = append(rows, r)
 			total += float64(n.times) * r.seconds

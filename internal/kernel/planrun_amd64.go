@@ -19,6 +19,19 @@ type planIO struct {
 	shift      []float32  // [groups*c]
 	floor      float32
 	scratch    []float32
+	// Where dst is not a whole map, elements from channel to channel of it and the output row with which it begins; 0 otherwise.
+	apart, from int
+	// Elements from image to image, where an engine computes several.
+	dstStride, srcStride, residualStride int
+}
+
+// at returns the slices of image i of several.
+func (io planIO) at(i int) planIO {
+	io.dst, io.src = io.dst[i*io.dstStride:], io.src[i*io.srcStride:]
+	if io.residual != nil {
+		io.residual = io.residual[i*io.residualStride:]
+	}
+	return io
 }
 
 // activate applies act to n outputs from dst[at] on.
@@ -79,7 +92,7 @@ func alignVector(s []float32) []float32 {
 
 // prepare returns what all tiles of a block have in common.
 func (p *plan) prepare(io *planIO, c0, n int) tileArgs {
-	t := tileArgs{k: n * len(p.taps), ldc: 4 * p.oh * p.ow, off: unsafe.Pointer(&p.offsets[0]), ceil: io.ceil}
+	t := tileArgs{k: n * len(p.taps), ldc: 4 * p.apart(io), off: unsafe.Pointer(&p.offsets[0]), ceil: io.ceil}
 	if c0 > 0 || io.accumulate {
 		t.flags |= tileResume
 	}
@@ -90,6 +103,14 @@ func (p *plan) prepare(io *planIO, c0, n int) tileArgs {
 		}
 	}
 	return t
+}
+
+// apart returns how many elements there are from channel to channel of the outputs.
+func (p *plan) apart(io *planIO) int {
+	if io.apart > 0 {
+		return io.apart
+	}
+	return p.oh * p.ow
 }
 
 // column runs the row tiles [first, last) over one column tile, whose flat output position is at.
@@ -107,7 +128,7 @@ func (p *plan) column(io *planIO, t *tileArgs, block []float32, group, first, la
 		row += rows
 	}
 	weight := (row - group*p.m) * t.k
-	hw := p.oh * p.ow
+	hw := p.apart(io)
 	for _, rows := range p.tiles[first:last] {
 		t.a = ptr(block, weight)
 		t.c = ptr(io.dst, row*hw+at)
@@ -128,6 +149,8 @@ func (p *plan) column(io *planIO, t *tileArgs, block []float32, group, first, la
 			t.packDst = nil
 		case p.half:
 			tileAVX512h(rows, vecs, t)
+		case p.panel:
+			panelTile(p.level, rows, vecs, t, false)
 		default:
 			tileAVX512(rows, vecs, t)
 		}
@@ -233,11 +256,12 @@ func (p *plan) runStrip(io *planIO, scratch, block []float32, group, c0, n, y0, 
 				p.gather(t.b, t.b1, panel, t.k)
 				t.b, t.b1, t.ahead, t.off = unsafe.Pointer(&panel[0]), 4*p.lanes, 0, unsafe.Pointer(&p.gatheredOffsets[0])
 			}
-			p.column(io, &t, block, group, tile, last, y0*p.ow+x, min(width, cols-x), final)
+			p.column(io, &t, block, group, tile, last, (y0-io.from)*p.ow+x, min(width, cols-x), final)
 		}
 	}
 	if final {
-		io.activateColumns(group*p.m, p.m, p.oh*p.ow, y0*p.ow, y0*p.ow+cols)
+		at := (y0 - io.from) * p.ow
+		io.activateColumns(group*p.m, p.m, p.apart(io), at, at+cols)
 	}
 }
 

@@ -19,7 +19,7 @@ type tileArgs struct {
 	mask  uintptr // columns to load and store in c and res: AVX-512 a bit for each, AVX2 the address of a word for each; zero all
 	h0    int     // bytes to the upper half of the first and the second vector, in the tiles that gather halves
 	h1    int
-	ahead int // bytes from b to what the next tile reads, to be prefetched; 0 for panels, which are in cache; see aheadWeights
+	ahead int // bytes from b to what the next tile reads, to be prefetched; 0 for panels, which are in cache; see panelTile and aheadStep
 	// The next panel, which the tiles that pack write on the side; see panelArgs.
 	packSrc    unsafe.Pointer
 	packStride int
@@ -28,10 +28,28 @@ type tileArgs struct {
 	packShift  unsafe.Pointer
 	packFloor  float32
 	ceil       float32 // upper bound of the outputs with tileCeil
+	// In the AVX-512 tiles of panels ahead is the address of the first line to prefetch and aheadStep the bytes from one to the next.
+	aheadStep int
 }
 
-// aheadWeights has a tile of so many rows prefetch the weights of the next one instead, which lie behind its own.
-func (t *tileArgs) aheadWeights(rows int) { t.ahead = int(uintptr(t.a)-uintptr(t.b)) + 4*rows*t.k }
+// panelTile runs a tile of a panel two vectors wide, whose rows lie side by side; with weights it prefetches those of the next tile of
+// as many rows, which lie behind its own.
+func panelTile(l level, rows, vecs int, t *tileArgs, weights bool) {
+	t.ahead, t.aheadStep = 0, 0
+	switch {
+	case l == avx2:
+		if weights {
+			t.ahead = int(uintptr(t.a)-uintptr(t.b)) + 4*rows*t.k
+		}
+		tileAVX2(rows, vecs, t)
+		return
+	case weights:
+		t.ahead, t.aheadStep = int(uintptr(t.a))+4*rows*t.k, 4*rows
+	default:
+		t.ahead = int(uintptr(t.b))
+	}
+	tileAVX512p(rows, vecs, t)
+}
 
 const (
 	tileResume = 1 << iota // start from C instead of zero

@@ -7,15 +7,15 @@
 TEXT ·tileAVX2_1x1(SB), $0-8
 	MOVQ args+0(FP), AX
 	MOVQ (AX), CX
-	MOVQ 8(AX), DX
-	MOVQ 16(AX), BX
-	MOVQ 24(AX), SI
+	MOVQ 16(AX), DX
+	MOVQ 24(AX), BX
+	MOVQ 8(AX), SI
 	MOVQ 40(AX), DI
 	MOVQ 48(AX), R8
 	MOVQ 72(AX), R8
 	MOVQ 80(AX), R9
 	MOVQ 104(AX), R10
-	ADDQ SI, R10
+	ADDQ BX, R10
 
 	// start from zero or from C
 	TESTQ  $0x00000001, R8
@@ -34,30 +34,30 @@ resumeMasked:
 	VMASKMOVPS (DI), Y0, Y0
 
 loop:
-	SUBQ $0x02, BX
+	SUBQ $0x02, DX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), DI
-	VMOVUPS      (SI)(DI*1), Y1
+	MOVLQSX      (SI), DI
+	VMOVUPS      (BX)(DI*1), Y1
 	PREFETCHT0   (R10)(DI*1)
 	VBROADCASTSS (CX), Y2
 	VFMADD231PS  Y1, Y2, Y0
-	MOVLQSX      4(DX), DI
-	VMOVUPS      (SI)(DI*1), Y1
+	MOVLQSX      4(SI), DI
+	VMOVUPS      (BX)(DI*1), Y1
 	PREFETCHT0   (R10)(DI*1)
 	VBROADCASTSS 4(CX), Y2
 	VFMADD231PS  Y1, Y2, Y0
 	ADDQ         $0x08, CX
-	ADDQ         $0x08, DX
-	SUBQ         $0x02, BX
+	ADDQ         $0x08, SI
+	SUBQ         $0x02, DX
 	JGE          pair
 
 last:
-	TESTQ        $0x00000001, BX
+	TESTQ        $0x00000001, DX
 	JZ           bias
-	MOVLQSX      (DX), DX
-	VMOVUPS      (SI)(DX*1), Y1
+	MOVLQSX      (SI), DX
+	VMOVUPS      (BX)(DX*1), Y1
 	PREFETCHT0   (R10)(DX*1)
 	VBROADCASTSS (CX), Y2
 	VFMADD231PS  Y1, Y2, Y0
@@ -118,17 +118,17 @@ done:
 TEXT ·tileAVX2_1x2(SB), $0-8
 	MOVQ args+0(FP), AX
 	MOVQ (AX), CX
-	MOVQ 8(AX), DX
-	MOVQ 16(AX), BX
-	MOVQ 24(AX), SI
+	MOVQ 16(AX), DX
+	MOVQ 24(AX), BX
+	MOVQ 8(AX), SI
 	MOVQ 40(AX), DI
 	MOVQ 48(AX), R8
 	MOVQ 72(AX), R8
 	MOVQ 80(AX), R9
 	MOVQ 32(AX), R10
-	ADDQ SI, R10
+	ADDQ BX, R10
 	MOVQ 104(AX), R11
-	ADDQ SI, R11
+	ADDQ BX, R11
 
 	// start from zero or from C
 	TESTQ  $0x00000001, R8
@@ -151,34 +151,34 @@ resumeMasked:
 	VMASKMOVPS 32(DI), Y1, Y1
 
 loop:
-	SUBQ $0x02, BX
+	SUBQ $0x02, DX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), DI
-	VMOVUPS      (SI)(DI*1), Y2
+	MOVLQSX      (SI), DI
+	VMOVUPS      (BX)(DI*1), Y2
 	VMOVUPS      (R10)(DI*1), Y3
 	PREFETCHT0   (R11)(DI*1)
 	VBROADCASTSS (CX), Y4
 	VFMADD231PS  Y2, Y4, Y0
 	VFMADD231PS  Y3, Y4, Y1
-	MOVLQSX      4(DX), DI
-	VMOVUPS      (SI)(DI*1), Y2
+	MOVLQSX      4(SI), DI
+	VMOVUPS      (BX)(DI*1), Y2
 	VMOVUPS      (R10)(DI*1), Y3
 	PREFETCHT0   (R11)(DI*1)
 	VBROADCASTSS 4(CX), Y4
 	VFMADD231PS  Y2, Y4, Y0
 	VFMADD231PS  Y3, Y4, Y1
 	ADDQ         $0x08, CX
-	ADDQ         $0x08, DX
-	SUBQ         $0x02, BX
+	ADDQ         $0x08, SI
+	SUBQ         $0x02, DX
 	JGE          pair
 
 last:
-	TESTQ        $0x00000001, BX
+	TESTQ        $0x00000001, DX
 	JZ           bias
-	MOVLQSX      (DX), DX
-	VMOVUPS      (SI)(DX*1), Y2
+	MOVLQSX      (SI), DX
+	VMOVUPS      (BX)(DX*1), Y2
 	VMOVUPS      (R10)(DX*1), Y3
 	PREFETCHT0   (R11)(DX*1)
 	VBROADCASTSS (CX), Y4
@@ -251,15 +251,15 @@ done:
 TEXT ·tileAVX2_1x2k(SB), $0-8
 	MOVQ args+0(FP), AX
 	MOVQ (AX), CX
-	MOVQ 8(AX), DX
-	MOVQ 16(AX), BX
-	MOVQ 24(AX), SI
+	MOVQ 16(AX), DX
+	MOVQ 24(AX), BX
+	MOVQ 8(AX), SI
 	MOVQ 40(AX), DI
 	MOVQ 48(AX), R8
 	MOVQ 72(AX), R8
 	MOVQ 80(AX), R9
 	MOVQ 32(AX), R10
-	ADDQ SI, R10
+	ADDQ BX, R10
 
 	// start from zero or from C
 	TESTQ  $0x00000001, R8
@@ -286,7 +286,7 @@ loop:
 	MOVQ 128(AX), R8
 	MOVQ 136(AX), R9
 	MOVQ 144(AX), R11
-	SUBQ $0x02, BX
+	SUBQ $0x02, DX
 	JL   last
 
 pair:
@@ -306,8 +306,8 @@ pair:
 	ADDQ         $0x04, R11
 	ADDQ         120(AX), DI
 	ADDQ         $0x00000040, R8
-	MOVLQSX      (DX), R12
-	VMOVUPS      (SI)(R12*1), Y2
+	MOVLQSX      (SI), R12
+	VMOVUPS      (BX)(R12*1), Y2
 	VMOVUPS      (R10)(R12*1), Y3
 	VBROADCASTSS (CX), Y4
 	VFMADD231PS  Y2, Y4, Y0
@@ -328,19 +328,19 @@ pair:
 	ADDQ         $0x04, R11
 	ADDQ         120(AX), DI
 	ADDQ         $0x00000040, R8
-	MOVLQSX      4(DX), R12
-	VMOVUPS      (SI)(R12*1), Y2
+	MOVLQSX      4(SI), R12
+	VMOVUPS      (BX)(R12*1), Y2
 	VMOVUPS      (R10)(R12*1), Y3
 	VBROADCASTSS 4(CX), Y4
 	VFMADD231PS  Y2, Y4, Y0
 	VFMADD231PS  Y3, Y4, Y1
 	ADDQ         $0x08, CX
-	ADDQ         $0x08, DX
-	SUBQ         $0x02, BX
+	ADDQ         $0x08, SI
+	SUBQ         $0x02, DX
 	JGE          pair
 
 last:
-	TESTQ        $0x00000001, BX
+	TESTQ        $0x00000001, DX
 	JZ           bias
 	VBROADCASTSS 152(AX), Y4
 	VBROADCASTSS (R9), Y2
@@ -358,8 +358,8 @@ last:
 	ADDQ         $0x04, R11
 	ADDQ         120(AX), DI
 	ADDQ         $0x00000040, R8
-	MOVLQSX      (DX), DX
-	VMOVUPS      (SI)(DX*1), Y2
+	MOVLQSX      (SI), DX
+	VMOVUPS      (BX)(DX*1), Y2
 	VMOVUPS      (R10)(DX*1), Y3
 	VBROADCASTSS (CX), Y4
 	VFMADD231PS  Y2, Y4, Y0
@@ -431,15 +431,15 @@ done:
 TEXT ·tileAVX2_2x1(SB), $0-8
 	MOVQ args+0(FP), AX
 	MOVQ (AX), CX
-	MOVQ 8(AX), DX
-	MOVQ 16(AX), BX
-	MOVQ 24(AX), SI
+	MOVQ 16(AX), DX
+	MOVQ 24(AX), BX
+	MOVQ 8(AX), SI
 	MOVQ 40(AX), DI
 	MOVQ 48(AX), R8
 	MOVQ 72(AX), R9
 	MOVQ 80(AX), R10
 	MOVQ 104(AX), R11
-	ADDQ SI, R11
+	ADDQ BX, R11
 
 	// start from zero or from C
 	TESTQ  $0x00000001, R9
@@ -463,34 +463,34 @@ resumeMasked:
 	VMASKMOVPS (DI), Y1, Y1
 
 loop:
-	SUBQ $0x02, BX
+	SUBQ $0x02, DX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), DI
-	VMOVUPS      (SI)(DI*1), Y2
+	MOVLQSX      (SI), DI
+	VMOVUPS      (BX)(DI*1), Y2
 	PREFETCHT0   (R11)(DI*1)
 	VBROADCASTSS (CX), Y3
 	VFMADD231PS  Y2, Y3, Y0
 	VBROADCASTSS 4(CX), Y3
 	VFMADD231PS  Y2, Y3, Y1
-	MOVLQSX      4(DX), DI
-	VMOVUPS      (SI)(DI*1), Y2
+	MOVLQSX      4(SI), DI
+	VMOVUPS      (BX)(DI*1), Y2
 	PREFETCHT0   (R11)(DI*1)
 	VBROADCASTSS 8(CX), Y3
 	VFMADD231PS  Y2, Y3, Y0
 	VBROADCASTSS 12(CX), Y3
 	VFMADD231PS  Y2, Y3, Y1
 	ADDQ         $0x10, CX
-	ADDQ         $0x08, DX
-	SUBQ         $0x02, BX
+	ADDQ         $0x08, SI
+	SUBQ         $0x02, DX
 	JGE          pair
 
 last:
-	TESTQ        $0x00000001, BX
+	TESTQ        $0x00000001, DX
 	JZ           bias
-	MOVLQSX      (DX), DX
-	VMOVUPS      (SI)(DX*1), Y2
+	MOVLQSX      (SI), DX
+	VMOVUPS      (BX)(DX*1), Y2
 	PREFETCHT0   (R11)(DX*1)
 	VBROADCASTSS (CX), Y3
 	VFMADD231PS  Y2, Y3, Y0
@@ -566,17 +566,17 @@ done:
 TEXT ·tileAVX2_2x2(SB), $0-8
 	MOVQ args+0(FP), AX
 	MOVQ (AX), CX
-	MOVQ 8(AX), DX
-	MOVQ 16(AX), BX
-	MOVQ 24(AX), SI
+	MOVQ 16(AX), DX
+	MOVQ 24(AX), BX
+	MOVQ 8(AX), SI
 	MOVQ 40(AX), DI
 	MOVQ 48(AX), R8
 	MOVQ 72(AX), R9
 	MOVQ 80(AX), R10
 	MOVQ 32(AX), R11
-	ADDQ SI, R11
+	ADDQ BX, R11
 	MOVQ 104(AX), R12
-	ADDQ SI, R12
+	ADDQ BX, R12
 
 	// start from zero or from C
 	TESTQ  $0x00000001, R9
@@ -607,12 +607,12 @@ resumeMasked:
 	VMASKMOVPS 32(DI), Y3, Y3
 
 loop:
-	SUBQ $0x02, BX
+	SUBQ $0x02, DX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), DI
-	VMOVUPS      (SI)(DI*1), Y4
+	MOVLQSX      (SI), DI
+	VMOVUPS      (BX)(DI*1), Y4
 	VMOVUPS      (R11)(DI*1), Y5
 	PREFETCHT0   (R12)(DI*1)
 	VBROADCASTSS (CX), Y6
@@ -621,8 +621,8 @@ pair:
 	VBROADCASTSS 4(CX), Y6
 	VFMADD231PS  Y4, Y6, Y2
 	VFMADD231PS  Y5, Y6, Y3
-	MOVLQSX      4(DX), DI
-	VMOVUPS      (SI)(DI*1), Y4
+	MOVLQSX      4(SI), DI
+	VMOVUPS      (BX)(DI*1), Y4
 	VMOVUPS      (R11)(DI*1), Y5
 	PREFETCHT0   (R12)(DI*1)
 	VBROADCASTSS 8(CX), Y6
@@ -632,15 +632,15 @@ pair:
 	VFMADD231PS  Y4, Y6, Y2
 	VFMADD231PS  Y5, Y6, Y3
 	ADDQ         $0x10, CX
-	ADDQ         $0x08, DX
-	SUBQ         $0x02, BX
+	ADDQ         $0x08, SI
+	SUBQ         $0x02, DX
 	JGE          pair
 
 last:
-	TESTQ        $0x00000001, BX
+	TESTQ        $0x00000001, DX
 	JZ           bias
-	MOVLQSX      (DX), DX
-	VMOVUPS      (SI)(DX*1), Y4
+	MOVLQSX      (SI), DX
+	VMOVUPS      (BX)(DX*1), Y4
 	VMOVUPS      (R11)(DX*1), Y5
 	PREFETCHT0   (R12)(DX*1)
 	VBROADCASTSS (CX), Y6
@@ -737,15 +737,15 @@ done:
 TEXT ·tileAVX2_2x2k(SB), $0-8
 	MOVQ args+0(FP), AX
 	MOVQ (AX), CX
-	MOVQ 8(AX), DX
-	MOVQ 16(AX), BX
-	MOVQ 24(AX), SI
+	MOVQ 16(AX), DX
+	MOVQ 24(AX), BX
+	MOVQ 8(AX), SI
 	MOVQ 40(AX), DI
 	MOVQ 48(AX), R8
 	MOVQ 72(AX), R9
 	MOVQ 80(AX), R10
 	MOVQ 32(AX), R11
-	ADDQ SI, R11
+	ADDQ BX, R11
 
 	// start from zero or from C
 	TESTQ  $0x00000001, R9
@@ -780,7 +780,7 @@ loop:
 	MOVQ 128(AX), R8
 	MOVQ 136(AX), R9
 	MOVQ 144(AX), R10
-	SUBQ $0x02, BX
+	SUBQ $0x02, DX
 	JL   last
 
 pair:
@@ -800,8 +800,8 @@ pair:
 	ADDQ         $0x04, R10
 	ADDQ         120(AX), DI
 	ADDQ         $0x00000040, R8
-	MOVLQSX      (DX), R12
-	VMOVUPS      (SI)(R12*1), Y4
+	MOVLQSX      (SI), R12
+	VMOVUPS      (BX)(R12*1), Y4
 	VMOVUPS      (R11)(R12*1), Y5
 	VBROADCASTSS (CX), Y6
 	VFMADD231PS  Y4, Y6, Y0
@@ -825,8 +825,8 @@ pair:
 	ADDQ         $0x04, R10
 	ADDQ         120(AX), DI
 	ADDQ         $0x00000040, R8
-	MOVLQSX      4(DX), R12
-	VMOVUPS      (SI)(R12*1), Y4
+	MOVLQSX      4(SI), R12
+	VMOVUPS      (BX)(R12*1), Y4
 	VMOVUPS      (R11)(R12*1), Y5
 	VBROADCASTSS 8(CX), Y6
 	VFMADD231PS  Y4, Y6, Y0
@@ -835,12 +835,12 @@ pair:
 	VFMADD231PS  Y4, Y6, Y2
 	VFMADD231PS  Y5, Y6, Y3
 	ADDQ         $0x10, CX
-	ADDQ         $0x08, DX
-	SUBQ         $0x02, BX
+	ADDQ         $0x08, SI
+	SUBQ         $0x02, DX
 	JGE          pair
 
 last:
-	TESTQ        $0x00000001, BX
+	TESTQ        $0x00000001, DX
 	JZ           bias
 	VBROADCASTSS 152(AX), Y6
 	VBROADCASTSS (R9), Y4
@@ -858,8 +858,8 @@ last:
 	ADDQ         $0x04, R10
 	ADDQ         120(AX), DI
 	ADDQ         $0x00000040, R8
-	MOVLQSX      (DX), DX
-	VMOVUPS      (SI)(DX*1), Y4
+	MOVLQSX      (SI), DX
+	VMOVUPS      (BX)(DX*1), Y4
 	VMOVUPS      (R11)(DX*1), Y5
 	VBROADCASTSS (CX), Y6
 	VFMADD231PS  Y4, Y6, Y0
@@ -955,15 +955,15 @@ done:
 TEXT ·tileAVX2_3x1(SB), $0-8
 	MOVQ args+0(FP), AX
 	MOVQ (AX), CX
-	MOVQ 8(AX), DX
-	MOVQ 16(AX), BX
-	MOVQ 24(AX), SI
+	MOVQ 16(AX), DX
+	MOVQ 24(AX), BX
+	MOVQ 8(AX), SI
 	MOVQ 40(AX), DI
 	MOVQ 48(AX), R8
 	MOVQ 72(AX), R9
 	MOVQ 80(AX), R10
 	MOVQ 104(AX), R11
-	ADDQ SI, R11
+	ADDQ BX, R11
 
 	// start from zero or from C
 	TESTQ  $0x00000001, R9
@@ -992,12 +992,12 @@ resumeMasked:
 	VMASKMOVPS (DI), Y2, Y2
 
 loop:
-	SUBQ $0x02, BX
+	SUBQ $0x02, DX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), DI
-	VMOVUPS      (SI)(DI*1), Y3
+	MOVLQSX      (SI), DI
+	VMOVUPS      (BX)(DI*1), Y3
 	PREFETCHT0   (R11)(DI*1)
 	VBROADCASTSS (CX), Y4
 	VFMADD231PS  Y3, Y4, Y0
@@ -1005,8 +1005,8 @@ pair:
 	VFMADD231PS  Y3, Y4, Y1
 	VBROADCASTSS 8(CX), Y4
 	VFMADD231PS  Y3, Y4, Y2
-	MOVLQSX      4(DX), DI
-	VMOVUPS      (SI)(DI*1), Y3
+	MOVLQSX      4(SI), DI
+	VMOVUPS      (BX)(DI*1), Y3
 	PREFETCHT0   (R11)(DI*1)
 	VBROADCASTSS 12(CX), Y4
 	VFMADD231PS  Y3, Y4, Y0
@@ -1015,15 +1015,15 @@ pair:
 	VBROADCASTSS 20(CX), Y4
 	VFMADD231PS  Y3, Y4, Y2
 	ADDQ         $0x18, CX
-	ADDQ         $0x08, DX
-	SUBQ         $0x02, BX
+	ADDQ         $0x08, SI
+	SUBQ         $0x02, DX
 	JGE          pair
 
 last:
-	TESTQ        $0x00000001, BX
+	TESTQ        $0x00000001, DX
 	JZ           bias
-	MOVLQSX      (DX), DX
-	VMOVUPS      (SI)(DX*1), Y3
+	MOVLQSX      (SI), DX
+	VMOVUPS      (BX)(DX*1), Y3
 	PREFETCHT0   (R11)(DX*1)
 	VBROADCASTSS (CX), Y4
 	VFMADD231PS  Y3, Y4, Y0
@@ -1114,17 +1114,17 @@ done:
 TEXT ·tileAVX2_3x2(SB), $0-8
 	MOVQ args+0(FP), AX
 	MOVQ (AX), CX
-	MOVQ 8(AX), DX
-	MOVQ 16(AX), BX
-	MOVQ 24(AX), SI
+	MOVQ 16(AX), DX
+	MOVQ 24(AX), BX
+	MOVQ 8(AX), SI
 	MOVQ 40(AX), DI
 	MOVQ 48(AX), R8
 	MOVQ 72(AX), R9
 	MOVQ 80(AX), R10
 	MOVQ 32(AX), R11
-	ADDQ SI, R11
+	ADDQ BX, R11
 	MOVQ 104(AX), R12
-	ADDQ SI, R12
+	ADDQ BX, R12
 
 	// start from zero or from C
 	TESTQ  $0x00000001, R9
@@ -1163,12 +1163,12 @@ resumeMasked:
 	VMASKMOVPS 32(DI), Y5, Y5
 
 loop:
-	SUBQ $0x02, BX
+	SUBQ $0x02, DX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), DI
-	VMOVUPS      (SI)(DI*1), Y6
+	MOVLQSX      (SI), DI
+	VMOVUPS      (BX)(DI*1), Y6
 	VMOVUPS      (R11)(DI*1), Y7
 	PREFETCHT0   (R12)(DI*1)
 	VBROADCASTSS (CX), Y8
@@ -1180,8 +1180,8 @@ pair:
 	VBROADCASTSS 8(CX), Y8
 	VFMADD231PS  Y6, Y8, Y4
 	VFMADD231PS  Y7, Y8, Y5
-	MOVLQSX      4(DX), DI
-	VMOVUPS      (SI)(DI*1), Y6
+	MOVLQSX      4(SI), DI
+	VMOVUPS      (BX)(DI*1), Y6
 	VMOVUPS      (R11)(DI*1), Y7
 	PREFETCHT0   (R12)(DI*1)
 	VBROADCASTSS 12(CX), Y8
@@ -1194,15 +1194,15 @@ pair:
 	VFMADD231PS  Y6, Y8, Y4
 	VFMADD231PS  Y7, Y8, Y5
 	ADDQ         $0x18, CX
-	ADDQ         $0x08, DX
-	SUBQ         $0x02, BX
+	ADDQ         $0x08, SI
+	SUBQ         $0x02, DX
 	JGE          pair
 
 last:
-	TESTQ        $0x00000001, BX
+	TESTQ        $0x00000001, DX
 	JZ           bias
-	MOVLQSX      (DX), DX
-	VMOVUPS      (SI)(DX*1), Y6
+	MOVLQSX      (SI), DX
+	VMOVUPS      (BX)(DX*1), Y6
 	VMOVUPS      (R11)(DX*1), Y7
 	PREFETCHT0   (R12)(DX*1)
 	VBROADCASTSS (CX), Y8
@@ -1323,15 +1323,15 @@ done:
 TEXT ·tileAVX2_3x2k(SB), $0-8
 	MOVQ args+0(FP), AX
 	MOVQ (AX), CX
-	MOVQ 8(AX), DX
-	MOVQ 16(AX), BX
-	MOVQ 24(AX), SI
+	MOVQ 16(AX), DX
+	MOVQ 24(AX), BX
+	MOVQ 8(AX), SI
 	MOVQ 40(AX), DI
 	MOVQ 48(AX), R8
 	MOVQ 72(AX), R9
 	MOVQ 80(AX), R10
 	MOVQ 32(AX), R11
-	ADDQ SI, R11
+	ADDQ BX, R11
 
 	// start from zero or from C
 	TESTQ  $0x00000001, R9
@@ -1374,7 +1374,7 @@ loop:
 	MOVQ 128(AX), R8
 	MOVQ 136(AX), R9
 	MOVQ 144(AX), R10
-	SUBQ $0x02, BX
+	SUBQ $0x02, DX
 	JL   last
 
 pair:
@@ -1394,8 +1394,8 @@ pair:
 	ADDQ         $0x04, R10
 	ADDQ         120(AX), DI
 	ADDQ         $0x00000040, R8
-	MOVLQSX      (DX), R12
-	VMOVUPS      (SI)(R12*1), Y6
+	MOVLQSX      (SI), R12
+	VMOVUPS      (BX)(R12*1), Y6
 	VMOVUPS      (R11)(R12*1), Y7
 	VBROADCASTSS (CX), Y8
 	VFMADD231PS  Y6, Y8, Y0
@@ -1422,8 +1422,8 @@ pair:
 	ADDQ         $0x04, R10
 	ADDQ         120(AX), DI
 	ADDQ         $0x00000040, R8
-	MOVLQSX      4(DX), R12
-	VMOVUPS      (SI)(R12*1), Y6
+	MOVLQSX      4(SI), R12
+	VMOVUPS      (BX)(R12*1), Y6
 	VMOVUPS      (R11)(R12*1), Y7
 	VBROADCASTSS 12(CX), Y8
 	VFMADD231PS  Y6, Y8, Y0
@@ -1435,12 +1435,12 @@ pair:
 	VFMADD231PS  Y6, Y8, Y4
 	VFMADD231PS  Y7, Y8, Y5
 	ADDQ         $0x18, CX
-	ADDQ         $0x08, DX
-	SUBQ         $0x02, BX
+	ADDQ         $0x08, SI
+	SUBQ         $0x02, DX
 	JGE          pair
 
 last:
-	TESTQ        $0x00000001, BX
+	TESTQ        $0x00000001, DX
 	JZ           bias
 	VBROADCASTSS 152(AX), Y8
 	VBROADCASTSS (R9), Y6
@@ -1458,8 +1458,8 @@ last:
 	ADDQ         $0x04, R10
 	ADDQ         120(AX), DI
 	ADDQ         $0x00000040, R8
-	MOVLQSX      (DX), DX
-	VMOVUPS      (SI)(DX*1), Y6
+	MOVLQSX      (SI), DX
+	VMOVUPS      (BX)(DX*1), Y6
 	VMOVUPS      (R11)(DX*1), Y7
 	VBROADCASTSS (CX), Y8
 	VFMADD231PS  Y6, Y8, Y0
@@ -1579,15 +1579,15 @@ done:
 TEXT ·tileAVX2_4x1(SB), $0-8
 	MOVQ args+0(FP), AX
 	MOVQ (AX), CX
-	MOVQ 8(AX), DX
-	MOVQ 16(AX), BX
-	MOVQ 24(AX), SI
+	MOVQ 16(AX), DX
+	MOVQ 24(AX), BX
+	MOVQ 8(AX), SI
 	MOVQ 40(AX), DI
 	MOVQ 48(AX), R8
 	MOVQ 72(AX), R9
 	MOVQ 80(AX), R10
 	MOVQ 104(AX), R11
-	ADDQ SI, R11
+	ADDQ BX, R11
 
 	// start from zero or from C
 	TESTQ  $0x00000001, R9
@@ -1621,12 +1621,12 @@ resumeMasked:
 	VMASKMOVPS (DI), Y3, Y3
 
 loop:
-	SUBQ $0x02, BX
+	SUBQ $0x02, DX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), DI
-	VMOVUPS      (SI)(DI*1), Y4
+	MOVLQSX      (SI), DI
+	VMOVUPS      (BX)(DI*1), Y4
 	PREFETCHT0   (R11)(DI*1)
 	VBROADCASTSS (CX), Y5
 	VFMADD231PS  Y4, Y5, Y0
@@ -1636,8 +1636,8 @@ pair:
 	VFMADD231PS  Y4, Y5, Y2
 	VBROADCASTSS 12(CX), Y5
 	VFMADD231PS  Y4, Y5, Y3
-	MOVLQSX      4(DX), DI
-	VMOVUPS      (SI)(DI*1), Y4
+	MOVLQSX      4(SI), DI
+	VMOVUPS      (BX)(DI*1), Y4
 	PREFETCHT0   (R11)(DI*1)
 	VBROADCASTSS 16(CX), Y5
 	VFMADD231PS  Y4, Y5, Y0
@@ -1648,15 +1648,15 @@ pair:
 	VBROADCASTSS 28(CX), Y5
 	VFMADD231PS  Y4, Y5, Y3
 	ADDQ         $0x20, CX
-	ADDQ         $0x08, DX
-	SUBQ         $0x02, BX
+	ADDQ         $0x08, SI
+	SUBQ         $0x02, DX
 	JGE          pair
 
 last:
-	TESTQ        $0x00000001, BX
+	TESTQ        $0x00000001, DX
 	JZ           bias
-	MOVLQSX      (DX), DX
-	VMOVUPS      (SI)(DX*1), Y4
+	MOVLQSX      (SI), DX
+	VMOVUPS      (BX)(DX*1), Y4
 	PREFETCHT0   (R11)(DX*1)
 	VBROADCASTSS (CX), Y5
 	VFMADD231PS  Y4, Y5, Y0
@@ -1762,17 +1762,17 @@ done:
 TEXT ·tileAVX2_4x2(SB), $0-8
 	MOVQ args+0(FP), AX
 	MOVQ (AX), CX
-	MOVQ 8(AX), DX
-	MOVQ 16(AX), BX
-	MOVQ 24(AX), SI
+	MOVQ 16(AX), DX
+	MOVQ 24(AX), BX
+	MOVQ 8(AX), SI
 	MOVQ 40(AX), DI
 	MOVQ 48(AX), R8
 	MOVQ 72(AX), R9
 	MOVQ 80(AX), R10
 	MOVQ 32(AX), R11
-	ADDQ SI, R11
+	ADDQ BX, R11
 	MOVQ 104(AX), R12
-	ADDQ SI, R12
+	ADDQ BX, R12
 
 	// start from zero or from C
 	TESTQ  $0x00000001, R9
@@ -1819,12 +1819,12 @@ resumeMasked:
 	VMASKMOVPS 32(DI), Y7, Y7
 
 loop:
-	SUBQ $0x02, BX
+	SUBQ $0x02, DX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), DI
-	VMOVUPS      (SI)(DI*1), Y8
+	MOVLQSX      (SI), DI
+	VMOVUPS      (BX)(DI*1), Y8
 	VMOVUPS      (R11)(DI*1), Y9
 	PREFETCHT0   (R12)(DI*1)
 	VBROADCASTSS (CX), Y10
@@ -1839,8 +1839,8 @@ pair:
 	VBROADCASTSS 12(CX), Y10
 	VFMADD231PS  Y8, Y10, Y6
 	VFMADD231PS  Y9, Y10, Y7
-	MOVLQSX      4(DX), DI
-	VMOVUPS      (SI)(DI*1), Y8
+	MOVLQSX      4(SI), DI
+	VMOVUPS      (BX)(DI*1), Y8
 	VMOVUPS      (R11)(DI*1), Y9
 	PREFETCHT0   (R12)(DI*1)
 	VBROADCASTSS 16(CX), Y10
@@ -1856,15 +1856,15 @@ pair:
 	VFMADD231PS  Y8, Y10, Y6
 	VFMADD231PS  Y9, Y10, Y7
 	ADDQ         $0x20, CX
-	ADDQ         $0x08, DX
-	SUBQ         $0x02, BX
+	ADDQ         $0x08, SI
+	SUBQ         $0x02, DX
 	JGE          pair
 
 last:
-	TESTQ        $0x00000001, BX
+	TESTQ        $0x00000001, DX
 	JZ           bias
-	MOVLQSX      (DX), DX
-	VMOVUPS      (SI)(DX*1), Y8
+	MOVLQSX      (SI), DX
+	VMOVUPS      (BX)(DX*1), Y8
 	VMOVUPS      (R11)(DX*1), Y9
 	PREFETCHT0   (R12)(DX*1)
 	VBROADCASTSS (CX), Y10
@@ -2009,15 +2009,15 @@ done:
 TEXT ·tileAVX2_4x2k(SB), $0-8
 	MOVQ args+0(FP), AX
 	MOVQ (AX), CX
-	MOVQ 8(AX), DX
-	MOVQ 16(AX), BX
-	MOVQ 24(AX), SI
+	MOVQ 16(AX), DX
+	MOVQ 24(AX), BX
+	MOVQ 8(AX), SI
 	MOVQ 40(AX), DI
 	MOVQ 48(AX), R8
 	MOVQ 72(AX), R9
 	MOVQ 80(AX), R10
 	MOVQ 32(AX), R11
-	ADDQ SI, R11
+	ADDQ BX, R11
 
 	// start from zero or from C
 	TESTQ  $0x00000001, R9
@@ -2068,7 +2068,7 @@ loop:
 	MOVQ 128(AX), R8
 	MOVQ 136(AX), R9
 	MOVQ 144(AX), R10
-	SUBQ $0x02, BX
+	SUBQ $0x02, DX
 	JL   last
 
 pair:
@@ -2088,8 +2088,8 @@ pair:
 	ADDQ         $0x04, R10
 	ADDQ         120(AX), DI
 	ADDQ         $0x00000040, R8
-	MOVLQSX      (DX), R12
-	VMOVUPS      (SI)(R12*1), Y8
+	MOVLQSX      (SI), R12
+	VMOVUPS      (BX)(R12*1), Y8
 	VMOVUPS      (R11)(R12*1), Y9
 	VBROADCASTSS (CX), Y10
 	VFMADD231PS  Y8, Y10, Y0
@@ -2119,8 +2119,8 @@ pair:
 	ADDQ         $0x04, R10
 	ADDQ         120(AX), DI
 	ADDQ         $0x00000040, R8
-	MOVLQSX      4(DX), R12
-	VMOVUPS      (SI)(R12*1), Y8
+	MOVLQSX      4(SI), R12
+	VMOVUPS      (BX)(R12*1), Y8
 	VMOVUPS      (R11)(R12*1), Y9
 	VBROADCASTSS 16(CX), Y10
 	VFMADD231PS  Y8, Y10, Y0
@@ -2135,12 +2135,12 @@ pair:
 	VFMADD231PS  Y8, Y10, Y6
 	VFMADD231PS  Y9, Y10, Y7
 	ADDQ         $0x20, CX
-	ADDQ         $0x08, DX
-	SUBQ         $0x02, BX
+	ADDQ         $0x08, SI
+	SUBQ         $0x02, DX
 	JGE          pair
 
 last:
-	TESTQ        $0x00000001, BX
+	TESTQ        $0x00000001, DX
 	JZ           bias
 	VBROADCASTSS 152(AX), Y10
 	VBROADCASTSS (R9), Y8
@@ -2158,8 +2158,8 @@ last:
 	ADDQ         $0x04, R10
 	ADDQ         120(AX), DI
 	ADDQ         $0x00000040, R8
-	MOVLQSX      (DX), DX
-	VMOVUPS      (SI)(DX*1), Y8
+	MOVLQSX      (SI), DX
+	VMOVUPS      (BX)(DX*1), Y8
 	VMOVUPS      (R11)(DX*1), Y9
 	VBROADCASTSS (CX), Y10
 	VFMADD231PS  Y8, Y10, Y0
@@ -2303,15 +2303,15 @@ done:
 TEXT ·tileAVX2_5x1(SB), $0-8
 	MOVQ args+0(FP), AX
 	MOVQ (AX), CX
-	MOVQ 8(AX), DX
-	MOVQ 16(AX), BX
-	MOVQ 24(AX), SI
+	MOVQ 16(AX), DX
+	MOVQ 24(AX), BX
+	MOVQ 8(AX), SI
 	MOVQ 40(AX), DI
 	MOVQ 48(AX), R8
 	MOVQ 72(AX), R9
 	MOVQ 80(AX), R10
 	MOVQ 104(AX), R11
-	ADDQ SI, R11
+	ADDQ BX, R11
 
 	// start from zero or from C
 	TESTQ  $0x00000001, R9
@@ -2350,12 +2350,12 @@ resumeMasked:
 	VMASKMOVPS (DI), Y4, Y4
 
 loop:
-	SUBQ $0x02, BX
+	SUBQ $0x02, DX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), DI
-	VMOVUPS      (SI)(DI*1), Y5
+	MOVLQSX      (SI), DI
+	VMOVUPS      (BX)(DI*1), Y5
 	PREFETCHT0   (R11)(DI*1)
 	VBROADCASTSS (CX), Y6
 	VFMADD231PS  Y5, Y6, Y0
@@ -2367,8 +2367,8 @@ pair:
 	VFMADD231PS  Y5, Y6, Y3
 	VBROADCASTSS 16(CX), Y6
 	VFMADD231PS  Y5, Y6, Y4
-	MOVLQSX      4(DX), DI
-	VMOVUPS      (SI)(DI*1), Y5
+	MOVLQSX      4(SI), DI
+	VMOVUPS      (BX)(DI*1), Y5
 	PREFETCHT0   (R11)(DI*1)
 	VBROADCASTSS 20(CX), Y6
 	VFMADD231PS  Y5, Y6, Y0
@@ -2381,15 +2381,15 @@ pair:
 	VBROADCASTSS 36(CX), Y6
 	VFMADD231PS  Y5, Y6, Y4
 	ADDQ         $0x28, CX
-	ADDQ         $0x08, DX
-	SUBQ         $0x02, BX
+	ADDQ         $0x08, SI
+	SUBQ         $0x02, DX
 	JGE          pair
 
 last:
-	TESTQ        $0x00000001, BX
+	TESTQ        $0x00000001, DX
 	JZ           bias
-	MOVLQSX      (DX), DX
-	VMOVUPS      (SI)(DX*1), Y5
+	MOVLQSX      (SI), DX
+	VMOVUPS      (BX)(DX*1), Y5
 	PREFETCHT0   (R11)(DX*1)
 	VBROADCASTSS (CX), Y6
 	VFMADD231PS  Y5, Y6, Y0
@@ -2510,17 +2510,17 @@ done:
 TEXT ·tileAVX2_5x2(SB), $0-8
 	MOVQ args+0(FP), AX
 	MOVQ (AX), CX
-	MOVQ 8(AX), DX
-	MOVQ 16(AX), BX
-	MOVQ 24(AX), SI
+	MOVQ 16(AX), DX
+	MOVQ 24(AX), BX
+	MOVQ 8(AX), SI
 	MOVQ 40(AX), DI
 	MOVQ 48(AX), R8
 	MOVQ 72(AX), R9
 	MOVQ 80(AX), R10
 	MOVQ 32(AX), R11
-	ADDQ SI, R11
+	ADDQ BX, R11
 	MOVQ 104(AX), R12
-	ADDQ SI, R12
+	ADDQ BX, R12
 
 	// start from zero or from C
 	TESTQ  $0x00000001, R9
@@ -2575,12 +2575,12 @@ resumeMasked:
 	VMASKMOVPS 32(DI), Y9, Y9
 
 loop:
-	SUBQ $0x02, BX
+	SUBQ $0x02, DX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), DI
-	VMOVUPS      (SI)(DI*1), Y10
+	MOVLQSX      (SI), DI
+	VMOVUPS      (BX)(DI*1), Y10
 	VMOVUPS      (R11)(DI*1), Y11
 	PREFETCHT0   (R12)(DI*1)
 	VBROADCASTSS (CX), Y12
@@ -2598,8 +2598,8 @@ pair:
 	VBROADCASTSS 16(CX), Y12
 	VFMADD231PS  Y10, Y12, Y8
 	VFMADD231PS  Y11, Y12, Y9
-	MOVLQSX      4(DX), DI
-	VMOVUPS      (SI)(DI*1), Y10
+	MOVLQSX      4(SI), DI
+	VMOVUPS      (BX)(DI*1), Y10
 	VMOVUPS      (R11)(DI*1), Y11
 	PREFETCHT0   (R12)(DI*1)
 	VBROADCASTSS 20(CX), Y12
@@ -2618,15 +2618,15 @@ pair:
 	VFMADD231PS  Y10, Y12, Y8
 	VFMADD231PS  Y11, Y12, Y9
 	ADDQ         $0x28, CX
-	ADDQ         $0x08, DX
-	SUBQ         $0x02, BX
+	ADDQ         $0x08, SI
+	SUBQ         $0x02, DX
 	JGE          pair
 
 last:
-	TESTQ        $0x00000001, BX
+	TESTQ        $0x00000001, DX
 	JZ           bias
-	MOVLQSX      (DX), DX
-	VMOVUPS      (SI)(DX*1), Y10
+	MOVLQSX      (SI), DX
+	VMOVUPS      (BX)(DX*1), Y10
 	VMOVUPS      (R11)(DX*1), Y11
 	PREFETCHT0   (R12)(DX*1)
 	VBROADCASTSS (CX), Y12
@@ -2795,15 +2795,15 @@ done:
 TEXT ·tileAVX2_5x2k(SB), $0-8
 	MOVQ args+0(FP), AX
 	MOVQ (AX), CX
-	MOVQ 8(AX), DX
-	MOVQ 16(AX), BX
-	MOVQ 24(AX), SI
+	MOVQ 16(AX), DX
+	MOVQ 24(AX), BX
+	MOVQ 8(AX), SI
 	MOVQ 40(AX), DI
 	MOVQ 48(AX), R8
 	MOVQ 72(AX), R9
 	MOVQ 80(AX), R10
 	MOVQ 32(AX), R11
-	ADDQ SI, R11
+	ADDQ BX, R11
 
 	// start from zero or from C
 	TESTQ  $0x00000001, R9
@@ -2862,7 +2862,7 @@ loop:
 	MOVQ 128(AX), R8
 	MOVQ 136(AX), R9
 	MOVQ 144(AX), R10
-	SUBQ $0x02, BX
+	SUBQ $0x02, DX
 	JL   last
 
 pair:
@@ -2882,8 +2882,8 @@ pair:
 	ADDQ         $0x04, R10
 	ADDQ         120(AX), DI
 	ADDQ         $0x00000040, R8
-	MOVLQSX      (DX), R12
-	VMOVUPS      (SI)(R12*1), Y10
+	MOVLQSX      (SI), R12
+	VMOVUPS      (BX)(R12*1), Y10
 	VMOVUPS      (R11)(R12*1), Y11
 	VBROADCASTSS (CX), Y12
 	VFMADD231PS  Y10, Y12, Y0
@@ -2916,8 +2916,8 @@ pair:
 	ADDQ         $0x04, R10
 	ADDQ         120(AX), DI
 	ADDQ         $0x00000040, R8
-	MOVLQSX      4(DX), R12
-	VMOVUPS      (SI)(R12*1), Y10
+	MOVLQSX      4(SI), R12
+	VMOVUPS      (BX)(R12*1), Y10
 	VMOVUPS      (R11)(R12*1), Y11
 	VBROADCASTSS 20(CX), Y12
 	VFMADD231PS  Y10, Y12, Y0
@@ -2935,12 +2935,12 @@ pair:
 	VFMADD231PS  Y10, Y12, Y8
 	VFMADD231PS  Y11, Y12, Y9
 	ADDQ         $0x28, CX
-	ADDQ         $0x08, DX
-	SUBQ         $0x02, BX
+	ADDQ         $0x08, SI
+	SUBQ         $0x02, DX
 	JGE          pair
 
 last:
-	TESTQ        $0x00000001, BX
+	TESTQ        $0x00000001, DX
 	JZ           bias
 	VBROADCASTSS 152(AX), Y12
 	VBROADCASTSS (R9), Y10
@@ -2958,8 +2958,8 @@ last:
 	ADDQ         $0x04, R10
 	ADDQ         120(AX), DI
 	ADDQ         $0x00000040, R8
-	MOVLQSX      (DX), DX
-	VMOVUPS      (SI)(DX*1), Y10
+	MOVLQSX      (SI), DX
+	VMOVUPS      (BX)(DX*1), Y10
 	VMOVUPS      (R11)(DX*1), Y11
 	VBROADCASTSS (CX), Y12
 	VFMADD231PS  Y10, Y12, Y0
@@ -3127,15 +3127,15 @@ done:
 TEXT ·tileAVX2_6x1(SB), $0-8
 	MOVQ args+0(FP), AX
 	MOVQ (AX), CX
-	MOVQ 8(AX), DX
-	MOVQ 16(AX), BX
-	MOVQ 24(AX), SI
+	MOVQ 16(AX), DX
+	MOVQ 24(AX), BX
+	MOVQ 8(AX), SI
 	MOVQ 40(AX), DI
 	MOVQ 48(AX), R8
 	MOVQ 72(AX), R9
 	MOVQ 80(AX), R10
 	MOVQ 104(AX), R11
-	ADDQ SI, R11
+	ADDQ BX, R11
 
 	// start from zero or from C
 	TESTQ  $0x00000001, R9
@@ -3179,12 +3179,12 @@ resumeMasked:
 	VMASKMOVPS (DI), Y5, Y5
 
 loop:
-	SUBQ $0x02, BX
+	SUBQ $0x02, DX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), DI
-	VMOVUPS      (SI)(DI*1), Y6
+	MOVLQSX      (SI), DI
+	VMOVUPS      (BX)(DI*1), Y6
 	PREFETCHT0   (R11)(DI*1)
 	VBROADCASTSS (CX), Y7
 	VFMADD231PS  Y6, Y7, Y0
@@ -3198,8 +3198,8 @@ pair:
 	VFMADD231PS  Y6, Y7, Y4
 	VBROADCASTSS 20(CX), Y7
 	VFMADD231PS  Y6, Y7, Y5
-	MOVLQSX      4(DX), DI
-	VMOVUPS      (SI)(DI*1), Y6
+	MOVLQSX      4(SI), DI
+	VMOVUPS      (BX)(DI*1), Y6
 	PREFETCHT0   (R11)(DI*1)
 	VBROADCASTSS 24(CX), Y7
 	VFMADD231PS  Y6, Y7, Y0
@@ -3214,15 +3214,15 @@ pair:
 	VBROADCASTSS 44(CX), Y7
 	VFMADD231PS  Y6, Y7, Y5
 	ADDQ         $0x30, CX
-	ADDQ         $0x08, DX
-	SUBQ         $0x02, BX
+	ADDQ         $0x08, SI
+	SUBQ         $0x02, DX
 	JGE          pair
 
 last:
-	TESTQ        $0x00000001, BX
+	TESTQ        $0x00000001, DX
 	JZ           bias
-	MOVLQSX      (DX), DX
-	VMOVUPS      (SI)(DX*1), Y6
+	MOVLQSX      (SI), DX
+	VMOVUPS      (BX)(DX*1), Y6
 	PREFETCHT0   (R11)(DX*1)
 	VBROADCASTSS (CX), Y7
 	VFMADD231PS  Y6, Y7, Y0
@@ -3358,17 +3358,17 @@ done:
 TEXT ·tileAVX2_6x2(SB), $0-8
 	MOVQ args+0(FP), AX
 	MOVQ (AX), CX
-	MOVQ 8(AX), DX
-	MOVQ 16(AX), BX
-	MOVQ 24(AX), SI
+	MOVQ 16(AX), DX
+	MOVQ 24(AX), BX
+	MOVQ 8(AX), SI
 	MOVQ 40(AX), DI
 	MOVQ 48(AX), R8
 	MOVQ 72(AX), R9
 	MOVQ 80(AX), R10
 	MOVQ 32(AX), R11
-	ADDQ SI, R11
+	ADDQ BX, R11
 	MOVQ 104(AX), R12
-	ADDQ SI, R12
+	ADDQ BX, R12
 
 	// start from zero or from C
 	TESTQ  $0x00000001, R9
@@ -3431,12 +3431,12 @@ resumeMasked:
 	VMASKMOVPS 32(DI), Y11, Y11
 
 loop:
-	SUBQ $0x02, BX
+	SUBQ $0x02, DX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), DI
-	VMOVUPS      (SI)(DI*1), Y12
+	MOVLQSX      (SI), DI
+	VMOVUPS      (BX)(DI*1), Y12
 	VMOVUPS      (R11)(DI*1), Y13
 	PREFETCHT0   (R12)(DI*1)
 	VBROADCASTSS (CX), Y14
@@ -3457,8 +3457,8 @@ pair:
 	VBROADCASTSS 20(CX), Y14
 	VFMADD231PS  Y12, Y14, Y10
 	VFMADD231PS  Y13, Y14, Y11
-	MOVLQSX      4(DX), DI
-	VMOVUPS      (SI)(DI*1), Y12
+	MOVLQSX      4(SI), DI
+	VMOVUPS      (BX)(DI*1), Y12
 	VMOVUPS      (R11)(DI*1), Y13
 	PREFETCHT0   (R12)(DI*1)
 	VBROADCASTSS 24(CX), Y14
@@ -3480,15 +3480,15 @@ pair:
 	VFMADD231PS  Y12, Y14, Y10
 	VFMADD231PS  Y13, Y14, Y11
 	ADDQ         $0x30, CX
-	ADDQ         $0x08, DX
-	SUBQ         $0x02, BX
+	ADDQ         $0x08, SI
+	SUBQ         $0x02, DX
 	JGE          pair
 
 last:
-	TESTQ        $0x00000001, BX
+	TESTQ        $0x00000001, DX
 	JZ           bias
-	MOVLQSX      (DX), DX
-	VMOVUPS      (SI)(DX*1), Y12
+	MOVLQSX      (SI), DX
+	VMOVUPS      (BX)(DX*1), Y12
 	VMOVUPS      (R11)(DX*1), Y13
 	PREFETCHT0   (R12)(DX*1)
 	VBROADCASTSS (CX), Y14
@@ -3681,15 +3681,15 @@ done:
 TEXT ·tileAVX2_6x2k(SB), $0-8
 	MOVQ args+0(FP), AX
 	MOVQ (AX), CX
-	MOVQ 8(AX), DX
-	MOVQ 16(AX), BX
-	MOVQ 24(AX), SI
+	MOVQ 16(AX), DX
+	MOVQ 24(AX), BX
+	MOVQ 8(AX), SI
 	MOVQ 40(AX), DI
 	MOVQ 48(AX), R8
 	MOVQ 72(AX), R9
 	MOVQ 80(AX), R10
 	MOVQ 32(AX), R11
-	ADDQ SI, R11
+	ADDQ BX, R11
 
 	// start from zero or from C
 	TESTQ  $0x00000001, R9
@@ -3756,7 +3756,7 @@ loop:
 	MOVQ 128(AX), R8
 	MOVQ 136(AX), R9
 	MOVQ 144(AX), R10
-	SUBQ $0x02, BX
+	SUBQ $0x02, DX
 	JL   last
 
 pair:
@@ -3776,8 +3776,8 @@ pair:
 	ADDQ         $0x04, R10
 	ADDQ         120(AX), DI
 	ADDQ         $0x00000040, R8
-	MOVLQSX      (DX), R12
-	VMOVUPS      (SI)(R12*1), Y12
+	MOVLQSX      (SI), R12
+	VMOVUPS      (BX)(R12*1), Y12
 	VMOVUPS      (R11)(R12*1), Y13
 	VBROADCASTSS (CX), Y14
 	VFMADD231PS  Y12, Y14, Y0
@@ -3813,8 +3813,8 @@ pair:
 	ADDQ         $0x04, R10
 	ADDQ         120(AX), DI
 	ADDQ         $0x00000040, R8
-	MOVLQSX      4(DX), R12
-	VMOVUPS      (SI)(R12*1), Y12
+	MOVLQSX      4(SI), R12
+	VMOVUPS      (BX)(R12*1), Y12
 	VMOVUPS      (R11)(R12*1), Y13
 	VBROADCASTSS 24(CX), Y14
 	VFMADD231PS  Y12, Y14, Y0
@@ -3835,12 +3835,12 @@ pair:
 	VFMADD231PS  Y12, Y14, Y10
 	VFMADD231PS  Y13, Y14, Y11
 	ADDQ         $0x30, CX
-	ADDQ         $0x08, DX
-	SUBQ         $0x02, BX
+	ADDQ         $0x08, SI
+	SUBQ         $0x02, DX
 	JGE          pair
 
 last:
-	TESTQ        $0x00000001, BX
+	TESTQ        $0x00000001, DX
 	JZ           bias
 	VBROADCASTSS 152(AX), Y14
 	VBROADCASTSS (R9), Y12
@@ -3858,8 +3858,8 @@ last:
 	ADDQ         $0x04, R10
 	ADDQ         120(AX), DI
 	ADDQ         $0x00000040, R8
-	MOVLQSX      (DX), DX
-	VMOVUPS      (SI)(DX*1), Y12
+	MOVLQSX      (SI), DX
+	VMOVUPS      (BX)(DX*1), Y12
 	VMOVUPS      (R11)(DX*1), Y13
 	VBROADCASTSS (CX), Y14
 	VFMADD231PS  Y12, Y14, Y0

@@ -7,15 +7,15 @@
 TEXT ·tileAVX512_1x1(SB), $0-8
 	MOVQ  args+0(FP), AX
 	MOVQ  (AX), CX
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), BX
-	MOVQ  24(AX), SI
+	MOVQ  16(AX), DX
+	MOVQ  24(AX), BX
+	MOVQ  8(AX), SI
 	MOVQ  40(AX), DI
 	MOVQ  48(AX), R8
 	MOVQ  72(AX), R8
 	MOVQ  80(AX), R9
 	MOVQ  104(AX), R10
-	ADDQ  SI, R10
+	ADDQ  BX, R10
 	MOVL  R9, R11
 	KMOVW R11, K1
 
@@ -35,32 +35,39 @@ resumeMasked:
 	VMOVUPS.Z (DI), K1, Z0
 
 loop:
-	SUBQ $0x02, BX
+	MOVQ       64(AX), DI
+	TESTQ      DI, DI
+	JZ         terms
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+
+terms:
+	SUBQ $0x02, DX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), DI
-	VMOVUPS      (SI)(DI*1), Z2
+	MOVLQSX      (SI), DI
+	VMOVUPS      (BX)(DI*1), Z2
 	PREFETCHT0   (R10)(DI*1)
 	PREFETCHT0   2048(CX)
 	VBROADCASTSS (CX), Z3
 	VFMADD231PS  Z2, Z3, Z0
-	MOVLQSX      4(DX), DI
-	VMOVUPS      (SI)(DI*1), Z2
+	MOVLQSX      4(SI), DI
+	VMOVUPS      (BX)(DI*1), Z2
 	PREFETCHT0   (R10)(DI*1)
 	PREFETCHT0   2052(CX)
 	VBROADCASTSS 4(CX), Z3
 	VFMADD231PS  Z2, Z3, Z0
 	ADDQ         $0x08, CX
-	ADDQ         $0x08, DX
-	SUBQ         $0x02, BX
+	ADDQ         $0x08, SI
+	SUBQ         $0x02, DX
 	JGE          pair
 
 last:
-	TESTQ        $0x00000001, BX
+	TESTQ        $0x00000001, DX
 	JZ           bias
-	MOVLQSX      (DX), DX
-	VMOVUPS      (SI)(DX*1), Z2
+	MOVLQSX      (SI), DX
+	VMOVUPS      (BX)(DX*1), Z2
 	PREFETCHT0   (R10)(DX*1)
 	PREFETCHT0   2048(CX)
 	VBROADCASTSS (CX), Z3
@@ -120,17 +127,17 @@ done:
 TEXT ·tileAVX512_1x1h(SB), $0-8
 	MOVQ  args+0(FP), AX
 	MOVQ  (AX), CX
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), BX
-	MOVQ  24(AX), SI
+	MOVQ  16(AX), DX
+	MOVQ  24(AX), BX
+	MOVQ  8(AX), SI
 	MOVQ  40(AX), DI
 	MOVQ  48(AX), R8
 	MOVQ  72(AX), R8
 	MOVQ  80(AX), R9
 	MOVQ  104(AX), R10
-	ADDQ  SI, R10
+	ADDQ  BX, R10
 	MOVQ  88(AX), R11
-	ADDQ  SI, R11
+	ADDQ  BX, R11
 	MOVL  R9, R12
 	KMOVW R12, K1
 
@@ -150,34 +157,41 @@ resumeMasked:
 	VMOVUPS.Z (DI), K1, Z0
 
 loop:
-	SUBQ $0x02, BX
+	MOVQ       64(AX), DI
+	TESTQ      DI, DI
+	JZ         terms
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+
+terms:
+	SUBQ $0x02, DX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), DI
-	VMOVUPS      (SI)(DI*1), Y2
+	MOVLQSX      (SI), DI
+	VMOVUPS      (BX)(DI*1), Y2
 	VINSERTF64X4 $0x01, (R11)(DI*1), Z2, Z2
 	PREFETCHT0   (R10)(DI*1)
 	PREFETCHT0   2048(CX)
 	VBROADCASTSS (CX), Z3
 	VFMADD231PS  Z2, Z3, Z0
-	MOVLQSX      4(DX), DI
-	VMOVUPS      (SI)(DI*1), Y4
+	MOVLQSX      4(SI), DI
+	VMOVUPS      (BX)(DI*1), Y4
 	VINSERTF64X4 $0x01, (R11)(DI*1), Z4, Z4
 	PREFETCHT0   (R10)(DI*1)
 	PREFETCHT0   2052(CX)
 	VBROADCASTSS 4(CX), Z3
 	VFMADD231PS  Z4, Z3, Z0
 	ADDQ         $0x08, CX
-	ADDQ         $0x08, DX
-	SUBQ         $0x02, BX
+	ADDQ         $0x08, SI
+	SUBQ         $0x02, DX
 	JGE          pair
 
 last:
-	TESTQ        $0x00000001, BX
+	TESTQ        $0x00000001, DX
 	JZ           bias
-	MOVLQSX      (DX), DX
-	VMOVUPS      (SI)(DX*1), Y5
+	MOVLQSX      (SI), DX
+	VMOVUPS      (BX)(DX*1), Y5
 	VINSERTF64X4 $0x01, (R11)(DX*1), Z5, Z5
 	PREFETCHT0   (R10)(DX*1)
 	PREFETCHT0   2048(CX)
@@ -233,22 +247,141 @@ done:
 	VZEROUPPER
 	RET
 
+// func tileAVX512_1x1p(args *byte)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tileAVX512_1x1p(SB), $0-8
+	MOVQ  args+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  16(AX), DX
+	MOVQ  24(AX), BX
+	MOVQ  40(AX), SI
+	MOVQ  48(AX), DI
+	MOVQ  72(AX), DI
+	MOVQ  80(AX), R8
+	MOVQ  104(AX), R9
+	MOVQ  160(AX), R10
+	MOVL  R8, R11
+	KMOVW R11, K1
+
+	// start from zero or from C
+	TESTQ  $0x00000001, DI
+	JNZ    resume
+	VPXORD Z0, Z0, Z0
+	JMP    loop
+
+resume:
+	TESTQ   R8, R8
+	JNZ     resumeMasked
+	VMOVUPS (SI), Z0
+	JMP     loop
+
+resumeMasked:
+	VMOVUPS.Z (SI), K1, Z0
+
+loop:
+	MOVQ       64(AX), SI
+	TESTQ      SI, SI
+	JZ         terms
+	PREFETCHT0 (SI)
+	PREFETCHT0 60(SI)
+
+terms:
+	SUBQ $0x02, DX
+	JL   last
+
+pair:
+	VMOVUPS      (BX), Z2
+	PREFETCHT1   (R9)
+	ADDQ         R10, R9
+	PREFETCHT0   2048(CX)
+	VBROADCASTSS (CX), Z3
+	VFMADD231PS  Z2, Z3, Z0
+	VMOVUPS      128(BX), Z2
+	PREFETCHT1   (R9)
+	ADDQ         R10, R9
+	PREFETCHT0   2052(CX)
+	VBROADCASTSS 4(CX), Z3
+	VFMADD231PS  Z2, Z3, Z0
+	ADDQ         $0x08, CX
+	ADDQ         $0x00000100, BX
+	SUBQ         $0x02, DX
+	JGE          pair
+
+last:
+	TESTQ        $0x00000001, DX
+	JZ           bias
+	VMOVUPS      (BX), Z2
+	PREFETCHT1   (R9)
+	ADDQ         R10, R9
+	PREFETCHT0   2048(CX)
+	VBROADCASTSS (CX), Z3
+	VFMADD231PS  Z2, Z3, Z0
+
+bias:
+	MOVQ         40(AX), CX
+	MOVQ         48(AX), DX
+	MOVQ         72(AX), DX
+	MOVQ         80(AX), BX
+	MOVQ         56(AX), SI
+	TESTQ        SI, SI
+	JZ           residual
+	VBROADCASTSS (SI), Z1
+	VADDPS       Z1, Z0, Z0
+
+residual:
+	MOVQ   64(AX), SI
+	TESTQ  SI, SI
+	JZ     relu
+	TESTQ  BX, BX
+	JNZ    residualMasked
+	VADDPS (SI), Z0, Z0
+	JMP    relu
+
+residualMasked:
+	VMOVUPS.Z (SI), K1, Z1
+	VADDPS    Z1, Z0, Z0
+
+relu:
+	TESTQ        $0x00000002, DX
+	JZ           store
+	VPXORD       Z1, Z1, Z1
+	VMAXPS       Z0, Z1, Z0
+	TESTQ        $0x00000004, DX
+	JZ           store
+	VBROADCASTSS 156(AX), Z1
+	VMINPS       Z0, Z1, Z0
+
+store:
+	TESTQ   BX, BX
+	JNZ     storeMasked
+	MOVQ    CX, SI
+	VMOVUPS Z0, (SI)
+	JMP     done
+
+storeMasked:
+	MOVQ    CX, SI
+	VMOVUPS Z0, K1, (SI)
+
+done:
+	VZEROUPPER
+	RET
+
 // func tileAVX512_1x2(args *byte)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tileAVX512_1x2(SB), $0-8
 	MOVQ  args+0(FP), AX
 	MOVQ  (AX), CX
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), BX
-	MOVQ  24(AX), SI
+	MOVQ  16(AX), DX
+	MOVQ  24(AX), BX
+	MOVQ  8(AX), SI
 	MOVQ  40(AX), DI
 	MOVQ  48(AX), R8
 	MOVQ  72(AX), R8
 	MOVQ  80(AX), R9
 	MOVQ  32(AX), R10
-	ADDQ  SI, R10
+	ADDQ  BX, R10
 	MOVQ  104(AX), R11
-	ADDQ  SI, R11
+	ADDQ  BX, R11
 	MOVL  R9, R12
 	KMOVW R12, K1
 	MOVL  R9, R12
@@ -274,20 +407,28 @@ resumeMasked:
 	VMOVUPS.Z 64(DI), K2, Z1
 
 loop:
-	SUBQ $0x02, BX
+	MOVQ       64(AX), DI
+	TESTQ      DI, DI
+	JZ         terms
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+
+terms:
+	SUBQ $0x02, DX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), DI
-	VMOVUPS      (SI)(DI*1), Z3
+	MOVLQSX      (SI), DI
+	VMOVUPS      (BX)(DI*1), Z3
 	VMOVUPS      (R10)(DI*1), Z4
 	PREFETCHT0   (R11)(DI*1)
 	PREFETCHT0   2048(CX)
 	VBROADCASTSS (CX), Z5
 	VFMADD231PS  Z3, Z5, Z0
 	VFMADD231PS  Z4, Z5, Z1
-	MOVLQSX      4(DX), DI
-	VMOVUPS      (SI)(DI*1), Z3
+	MOVLQSX      4(SI), DI
+	VMOVUPS      (BX)(DI*1), Z3
 	VMOVUPS      (R10)(DI*1), Z4
 	PREFETCHT0   (R11)(DI*1)
 	PREFETCHT0   2052(CX)
@@ -295,15 +436,15 @@ pair:
 	VFMADD231PS  Z3, Z5, Z0
 	VFMADD231PS  Z4, Z5, Z1
 	ADDQ         $0x08, CX
-	ADDQ         $0x08, DX
-	SUBQ         $0x02, BX
+	ADDQ         $0x08, SI
+	SUBQ         $0x02, DX
 	JGE          pair
 
 last:
-	TESTQ        $0x00000001, BX
+	TESTQ        $0x00000001, DX
 	JZ           bias
-	MOVLQSX      (DX), DX
-	VMOVUPS      (SI)(DX*1), Z3
+	MOVLQSX      (SI), DX
+	VMOVUPS      (BX)(DX*1), Z3
 	VMOVUPS      (R10)(DX*1), Z4
 	PREFETCHT0   (R11)(DX*1)
 	PREFETCHT0   2048(CX)
@@ -373,19 +514,19 @@ done:
 TEXT ·tileAVX512_1x2h(SB), $0-8
 	MOVQ  args+0(FP), AX
 	MOVQ  (AX), CX
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), BX
-	MOVQ  24(AX), SI
+	MOVQ  16(AX), DX
+	MOVQ  24(AX), BX
+	MOVQ  8(AX), SI
 	MOVQ  40(AX), DI
 	MOVQ  48(AX), R8
 	MOVQ  72(AX), R8
 	MOVQ  80(AX), R9
 	MOVQ  32(AX), R10
-	ADDQ  SI, R10
+	ADDQ  BX, R10
 	MOVQ  104(AX), R11
-	ADDQ  SI, R11
+	ADDQ  BX, R11
 	MOVQ  88(AX), R12
-	ADDQ  SI, R12
+	ADDQ  BX, R12
 	MOVQ  96(AX), R13
 	ADDQ  R10, R13
 	MOVL  R9, R14
@@ -413,12 +554,20 @@ resumeMasked:
 	VMOVUPS.Z 64(DI), K2, Z1
 
 loop:
-	SUBQ $0x02, BX
+	MOVQ       64(AX), DI
+	TESTQ      DI, DI
+	JZ         terms
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+
+terms:
+	SUBQ $0x02, DX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), DI
-	VMOVUPS      (SI)(DI*1), Y3
+	MOVLQSX      (SI), DI
+	VMOVUPS      (BX)(DI*1), Y3
 	VINSERTF64X4 $0x01, (R12)(DI*1), Z3, Z3
 	VMOVUPS      (R10)(DI*1), Y4
 	VINSERTF64X4 $0x01, (R13)(DI*1), Z4, Z4
@@ -427,8 +576,8 @@ pair:
 	VBROADCASTSS (CX), Z5
 	VFMADD231PS  Z3, Z5, Z0
 	VFMADD231PS  Z4, Z5, Z1
-	MOVLQSX      4(DX), DI
-	VMOVUPS      (SI)(DI*1), Y6
+	MOVLQSX      4(SI), DI
+	VMOVUPS      (BX)(DI*1), Y6
 	VINSERTF64X4 $0x01, (R12)(DI*1), Z6, Z6
 	VMOVUPS      (R10)(DI*1), Y7
 	VINSERTF64X4 $0x01, (R13)(DI*1), Z7, Z7
@@ -438,15 +587,15 @@ pair:
 	VFMADD231PS  Z6, Z5, Z0
 	VFMADD231PS  Z7, Z5, Z1
 	ADDQ         $0x08, CX
-	ADDQ         $0x08, DX
-	SUBQ         $0x02, BX
+	ADDQ         $0x08, SI
+	SUBQ         $0x02, DX
 	JGE          pair
 
 last:
-	TESTQ        $0x00000001, BX
+	TESTQ        $0x00000001, DX
 	JZ           bias
-	MOVLQSX      (DX), DX
-	VMOVUPS      (SI)(DX*1), Y8
+	MOVLQSX      (SI), DX
+	VMOVUPS      (BX)(DX*1), Y8
 	VINSERTF64X4 $0x01, (R12)(DX*1), Z8, Z8
 	VMOVUPS      (R10)(DX*1), Y9
 	VINSERTF64X4 $0x01, (R13)(DX*1), Z9, Z9
@@ -513,20 +662,160 @@ done:
 	VZEROUPPER
 	RET
 
+// func tileAVX512_1x2p(args *byte)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tileAVX512_1x2p(SB), $0-8
+	MOVQ  args+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  16(AX), DX
+	MOVQ  24(AX), BX
+	MOVQ  40(AX), SI
+	MOVQ  48(AX), DI
+	MOVQ  72(AX), DI
+	MOVQ  80(AX), R8
+	MOVQ  104(AX), R9
+	MOVQ  160(AX), R10
+	MOVL  R8, R11
+	KMOVW R11, K1
+	MOVL  R8, R11
+	SHRL  $0x10, R11
+	KMOVW R11, K2
+
+	// start from zero or from C
+	TESTQ  $0x00000001, DI
+	JNZ    resume
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	JMP    loop
+
+resume:
+	TESTQ   R8, R8
+	JNZ     resumeMasked
+	VMOVUPS (SI), Z0
+	VMOVUPS 64(SI), Z1
+	JMP     loop
+
+resumeMasked:
+	VMOVUPS.Z (SI), K1, Z0
+	VMOVUPS.Z 64(SI), K2, Z1
+
+loop:
+	MOVQ       64(AX), SI
+	TESTQ      SI, SI
+	JZ         terms
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 124(SI)
+
+terms:
+	SUBQ $0x02, DX
+	JL   last
+
+pair:
+	VMOVUPS      (BX), Z3
+	VMOVUPS      64(BX), Z4
+	PREFETCHT1   (R9)
+	ADDQ         R10, R9
+	PREFETCHT0   2048(CX)
+	VBROADCASTSS (CX), Z5
+	VFMADD231PS  Z3, Z5, Z0
+	VFMADD231PS  Z4, Z5, Z1
+	VMOVUPS      128(BX), Z3
+	VMOVUPS      192(BX), Z4
+	PREFETCHT1   (R9)
+	ADDQ         R10, R9
+	PREFETCHT0   2052(CX)
+	VBROADCASTSS 4(CX), Z5
+	VFMADD231PS  Z3, Z5, Z0
+	VFMADD231PS  Z4, Z5, Z1
+	ADDQ         $0x08, CX
+	ADDQ         $0x00000100, BX
+	SUBQ         $0x02, DX
+	JGE          pair
+
+last:
+	TESTQ        $0x00000001, DX
+	JZ           bias
+	VMOVUPS      (BX), Z3
+	VMOVUPS      64(BX), Z4
+	PREFETCHT1   (R9)
+	ADDQ         R10, R9
+	PREFETCHT0   2048(CX)
+	VBROADCASTSS (CX), Z5
+	VFMADD231PS  Z3, Z5, Z0
+	VFMADD231PS  Z4, Z5, Z1
+
+bias:
+	MOVQ         40(AX), CX
+	MOVQ         48(AX), DX
+	MOVQ         72(AX), DX
+	MOVQ         80(AX), BX
+	MOVQ         56(AX), SI
+	TESTQ        SI, SI
+	JZ           residual
+	VBROADCASTSS (SI), Z2
+	VADDPS       Z2, Z0, Z0
+	VADDPS       Z2, Z1, Z1
+
+residual:
+	MOVQ   64(AX), SI
+	TESTQ  SI, SI
+	JZ     relu
+	TESTQ  BX, BX
+	JNZ    residualMasked
+	VADDPS (SI), Z0, Z0
+	VADDPS 64(SI), Z1, Z1
+	JMP    relu
+
+residualMasked:
+	VMOVUPS.Z (SI), K1, Z2
+	VADDPS    Z2, Z0, Z0
+	VMOVUPS.Z 64(SI), K2, Z2
+	VADDPS    Z2, Z1, Z1
+
+relu:
+	TESTQ        $0x00000002, DX
+	JZ           store
+	VPXORD       Z2, Z2, Z2
+	VMAXPS       Z0, Z2, Z0
+	VMAXPS       Z1, Z2, Z1
+	TESTQ        $0x00000004, DX
+	JZ           store
+	VBROADCASTSS 156(AX), Z2
+	VMINPS       Z0, Z2, Z0
+	VMINPS       Z1, Z2, Z1
+
+store:
+	TESTQ   BX, BX
+	JNZ     storeMasked
+	MOVQ    CX, SI
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z1, 64(SI)
+	JMP     done
+
+storeMasked:
+	MOVQ    CX, SI
+	VMOVUPS Z0, K1, (SI)
+	VMOVUPS Z1, K2, 64(SI)
+
+done:
+	VZEROUPPER
+	RET
+
 // func tileAVX512_1x2k(args *byte)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tileAVX512_1x2k(SB), $0-8
 	MOVQ  args+0(FP), AX
 	MOVQ  (AX), CX
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), BX
-	MOVQ  24(AX), SI
+	MOVQ  16(AX), DX
+	MOVQ  24(AX), BX
+	MOVQ  8(AX), SI
 	MOVQ  40(AX), DI
 	MOVQ  48(AX), R8
 	MOVQ  72(AX), R8
 	MOVQ  80(AX), R9
 	MOVQ  32(AX), R10
-	ADDQ  SI, R10
+	ADDQ  BX, R10
 	MOVL  R9, R11
 	KMOVW R11, K1
 	MOVL  R9, R11
@@ -552,12 +841,20 @@ resumeMasked:
 	VMOVUPS.Z 64(DI), K2, Z1
 
 loop:
+	MOVQ       64(AX), DI
+	TESTQ      DI, DI
+	JZ         terms
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+
+terms:
 	MOVQ         112(AX), DI
 	MOVQ         128(AX), R8
 	MOVQ         136(AX), R9
 	MOVQ         144(AX), R11
 	VBROADCASTSS 152(AX), Z3
-	SUBQ         $0x02, BX
+	SUBQ         $0x02, DX
 	JL           last
 
 pair:
@@ -577,8 +874,8 @@ pair:
 	ADDQ         $0x04, R11
 	ADDQ         120(AX), DI
 	ADDQ         $0x00000080, R8
-	MOVLQSX      (DX), R12
-	VMOVUPS      (SI)(R12*1), Z4
+	MOVLQSX      (SI), R12
+	VMOVUPS      (BX)(R12*1), Z4
 	VMOVUPS      (R10)(R12*1), Z5
 	VBROADCASTSS (CX), Z6
 	VFMADD231PS  Z4, Z6, Z0
@@ -599,19 +896,19 @@ pair:
 	ADDQ         $0x04, R11
 	ADDQ         120(AX), DI
 	ADDQ         $0x00000080, R8
-	MOVLQSX      4(DX), R12
-	VMOVUPS      (SI)(R12*1), Z4
+	MOVLQSX      4(SI), R12
+	VMOVUPS      (BX)(R12*1), Z4
 	VMOVUPS      (R10)(R12*1), Z5
 	VBROADCASTSS 4(CX), Z6
 	VFMADD231PS  Z4, Z6, Z0
 	VFMADD231PS  Z5, Z6, Z1
 	ADDQ         $0x08, CX
-	ADDQ         $0x08, DX
-	SUBQ         $0x02, BX
+	ADDQ         $0x08, SI
+	SUBQ         $0x02, DX
 	JGE          pair
 
 last:
-	TESTQ        $0x00000001, BX
+	TESTQ        $0x00000001, DX
 	JZ           bias
 	VBROADCASTSS (R9), Z4
 	VBROADCASTSS (R11), Z5
@@ -629,8 +926,8 @@ last:
 	ADDQ         $0x04, R11
 	ADDQ         120(AX), DI
 	ADDQ         $0x00000080, R8
-	MOVLQSX      (DX), DX
-	VMOVUPS      (SI)(DX*1), Z3
+	MOVLQSX      (SI), DX
+	VMOVUPS      (BX)(DX*1), Z3
 	VMOVUPS      (R10)(DX*1), Z4
 	VBROADCASTSS (CX), Z5
 	VFMADD231PS  Z3, Z5, Z0
@@ -698,15 +995,15 @@ done:
 TEXT ·tileAVX512_2x1(SB), $0-8
 	MOVQ  args+0(FP), AX
 	MOVQ  (AX), CX
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), BX
-	MOVQ  24(AX), SI
+	MOVQ  16(AX), DX
+	MOVQ  24(AX), BX
+	MOVQ  8(AX), SI
 	MOVQ  40(AX), DI
 	MOVQ  48(AX), R8
 	MOVQ  72(AX), R9
 	MOVQ  80(AX), R10
 	MOVQ  104(AX), R11
-	ADDQ  SI, R11
+	ADDQ  BX, R11
 	MOVL  R10, R12
 	KMOVW R12, K1
 
@@ -731,20 +1028,30 @@ resumeMasked:
 	VMOVUPS.Z (DI), K1, Z1
 
 loop:
-	SUBQ $0x02, BX
+	MOVQ       64(AX), DI
+	TESTQ      DI, DI
+	JZ         terms
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+
+terms:
+	SUBQ $0x02, DX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), DI
-	VMOVUPS      (SI)(DI*1), Z3
+	MOVLQSX      (SI), DI
+	VMOVUPS      (BX)(DI*1), Z3
 	PREFETCHT0   (R11)(DI*1)
 	PREFETCHT0   2048(CX)
 	VBROADCASTSS (CX), Z4
 	VFMADD231PS  Z3, Z4, Z0
 	VBROADCASTSS 4(CX), Z4
 	VFMADD231PS  Z3, Z4, Z1
-	MOVLQSX      4(DX), DI
-	VMOVUPS      (SI)(DI*1), Z3
+	MOVLQSX      4(SI), DI
+	VMOVUPS      (BX)(DI*1), Z3
 	PREFETCHT0   (R11)(DI*1)
 	PREFETCHT0   2056(CX)
 	VBROADCASTSS 8(CX), Z4
@@ -752,15 +1059,15 @@ pair:
 	VBROADCASTSS 12(CX), Z4
 	VFMADD231PS  Z3, Z4, Z1
 	ADDQ         $0x10, CX
-	ADDQ         $0x08, DX
-	SUBQ         $0x02, BX
+	ADDQ         $0x08, SI
+	SUBQ         $0x02, DX
 	JGE          pair
 
 last:
-	TESTQ        $0x00000001, BX
+	TESTQ        $0x00000001, DX
 	JZ           bias
-	MOVLQSX      (DX), DX
-	VMOVUPS      (SI)(DX*1), Z3
+	MOVLQSX      (SI), DX
+	VMOVUPS      (BX)(DX*1), Z3
 	PREFETCHT0   (R11)(DX*1)
 	PREFETCHT0   2048(CX)
 	VBROADCASTSS (CX), Z4
@@ -835,17 +1142,17 @@ done:
 TEXT ·tileAVX512_2x1h(SB), $0-8
 	MOVQ  args+0(FP), AX
 	MOVQ  (AX), CX
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), BX
-	MOVQ  24(AX), SI
+	MOVQ  16(AX), DX
+	MOVQ  24(AX), BX
+	MOVQ  8(AX), SI
 	MOVQ  40(AX), DI
 	MOVQ  48(AX), R8
 	MOVQ  72(AX), R9
 	MOVQ  80(AX), R10
 	MOVQ  104(AX), R11
-	ADDQ  SI, R11
+	ADDQ  BX, R11
 	MOVQ  88(AX), R12
-	ADDQ  SI, R12
+	ADDQ  BX, R12
 	MOVL  R10, R13
 	KMOVW R13, K1
 
@@ -870,12 +1177,22 @@ resumeMasked:
 	VMOVUPS.Z (DI), K1, Z1
 
 loop:
-	SUBQ $0x02, BX
+	MOVQ       64(AX), DI
+	TESTQ      DI, DI
+	JZ         terms
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+
+terms:
+	SUBQ $0x02, DX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), DI
-	VMOVUPS      (SI)(DI*1), Y3
+	MOVLQSX      (SI), DI
+	VMOVUPS      (BX)(DI*1), Y3
 	VINSERTF64X4 $0x01, (R12)(DI*1), Z3, Z3
 	PREFETCHT0   (R11)(DI*1)
 	PREFETCHT0   2048(CX)
@@ -883,8 +1200,8 @@ pair:
 	VFMADD231PS  Z3, Z4, Z0
 	VBROADCASTSS 4(CX), Z4
 	VFMADD231PS  Z3, Z4, Z1
-	MOVLQSX      4(DX), DI
-	VMOVUPS      (SI)(DI*1), Y5
+	MOVLQSX      4(SI), DI
+	VMOVUPS      (BX)(DI*1), Y5
 	VINSERTF64X4 $0x01, (R12)(DI*1), Z5, Z5
 	PREFETCHT0   (R11)(DI*1)
 	PREFETCHT0   2056(CX)
@@ -893,15 +1210,15 @@ pair:
 	VBROADCASTSS 12(CX), Z4
 	VFMADD231PS  Z5, Z4, Z1
 	ADDQ         $0x10, CX
-	ADDQ         $0x08, DX
-	SUBQ         $0x02, BX
+	ADDQ         $0x08, SI
+	SUBQ         $0x02, DX
 	JGE          pair
 
 last:
-	TESTQ        $0x00000001, BX
+	TESTQ        $0x00000001, DX
 	JZ           bias
-	MOVLQSX      (DX), DX
-	VMOVUPS      (SI)(DX*1), Y6
+	MOVLQSX      (SI), DX
+	VMOVUPS      (BX)(DX*1), Y6
 	VINSERTF64X4 $0x01, (R12)(DX*1), Z6, Z6
 	PREFETCHT0   (R11)(DX*1)
 	PREFETCHT0   2048(CX)
@@ -972,22 +1289,168 @@ done:
 	VZEROUPPER
 	RET
 
+// func tileAVX512_2x1p(args *byte)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tileAVX512_2x1p(SB), $0-8
+	MOVQ  args+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  16(AX), DX
+	MOVQ  24(AX), BX
+	MOVQ  40(AX), SI
+	MOVQ  48(AX), DI
+	MOVQ  72(AX), R8
+	MOVQ  80(AX), R9
+	MOVQ  104(AX), R10
+	MOVQ  160(AX), R11
+	MOVL  R9, R12
+	KMOVW R12, K1
+
+	// start from zero or from C
+	TESTQ  $0x00000001, R8
+	JNZ    resume
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	JMP    loop
+
+resume:
+	TESTQ   R9, R9
+	JNZ     resumeMasked
+	VMOVUPS (SI), Z0
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z1
+	JMP     loop
+
+resumeMasked:
+	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z1
+
+loop:
+	MOVQ       64(AX), SI
+	TESTQ      SI, SI
+	JZ         terms
+	PREFETCHT0 (SI)
+	PREFETCHT0 60(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 60(SI)
+
+terms:
+	SUBQ $0x02, DX
+	JL   last
+
+pair:
+	VMOVUPS      (BX), Z3
+	PREFETCHT1   (R10)
+	ADDQ         R11, R10
+	PREFETCHT0   2048(CX)
+	VBROADCASTSS (CX), Z4
+	VFMADD231PS  Z3, Z4, Z0
+	VBROADCASTSS 4(CX), Z4
+	VFMADD231PS  Z3, Z4, Z1
+	VMOVUPS      128(BX), Z3
+	PREFETCHT1   (R10)
+	ADDQ         R11, R10
+	PREFETCHT0   2056(CX)
+	VBROADCASTSS 8(CX), Z4
+	VFMADD231PS  Z3, Z4, Z0
+	VBROADCASTSS 12(CX), Z4
+	VFMADD231PS  Z3, Z4, Z1
+	ADDQ         $0x10, CX
+	ADDQ         $0x00000100, BX
+	SUBQ         $0x02, DX
+	JGE          pair
+
+last:
+	TESTQ        $0x00000001, DX
+	JZ           bias
+	VMOVUPS      (BX), Z3
+	PREFETCHT1   (R10)
+	ADDQ         R11, R10
+	PREFETCHT0   2048(CX)
+	VBROADCASTSS (CX), Z4
+	VFMADD231PS  Z3, Z4, Z0
+	VBROADCASTSS 4(CX), Z4
+	VFMADD231PS  Z3, Z4, Z1
+
+bias:
+	MOVQ         40(AX), CX
+	MOVQ         48(AX), DX
+	MOVQ         72(AX), BX
+	MOVQ         80(AX), SI
+	MOVQ         56(AX), DI
+	TESTQ        DI, DI
+	JZ           residual
+	VBROADCASTSS (DI), Z2
+	VADDPS       Z2, Z0, Z0
+	VBROADCASTSS 4(DI), Z2
+	VADDPS       Z2, Z1, Z1
+
+residual:
+	MOVQ   64(AX), DI
+	TESTQ  DI, DI
+	JZ     relu
+	TESTQ  SI, SI
+	JNZ    residualMasked
+	VADDPS (DI), Z0, Z0
+	ADDQ   DX, DI
+	VADDPS (DI), Z1, Z1
+	JMP    relu
+
+residualMasked:
+	VMOVUPS.Z (DI), K1, Z2
+	VADDPS    Z2, Z0, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z2
+	VADDPS    Z2, Z1, Z1
+
+relu:
+	TESTQ        $0x00000002, BX
+	JZ           store
+	VPXORD       Z2, Z2, Z2
+	VMAXPS       Z0, Z2, Z0
+	VMAXPS       Z1, Z2, Z1
+	TESTQ        $0x00000004, BX
+	JZ           store
+	VBROADCASTSS 156(AX), Z2
+	VMINPS       Z0, Z2, Z0
+	VMINPS       Z1, Z2, Z1
+
+store:
+	TESTQ   SI, SI
+	JNZ     storeMasked
+	MOVQ    CX, DI
+	VMOVUPS Z0, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z1, (DI)
+	JMP     done
+
+storeMasked:
+	MOVQ    CX, DI
+	VMOVUPS Z0, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z1, K1, (DI)
+
+done:
+	VZEROUPPER
+	RET
+
 // func tileAVX512_2x2(args *byte)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tileAVX512_2x2(SB), $0-8
 	MOVQ  args+0(FP), AX
 	MOVQ  (AX), CX
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), BX
-	MOVQ  24(AX), SI
+	MOVQ  16(AX), DX
+	MOVQ  24(AX), BX
+	MOVQ  8(AX), SI
 	MOVQ  40(AX), DI
 	MOVQ  48(AX), R8
 	MOVQ  72(AX), R9
 	MOVQ  80(AX), R10
 	MOVQ  32(AX), R11
-	ADDQ  SI, R11
+	ADDQ  BX, R11
 	MOVQ  104(AX), R12
-	ADDQ  SI, R12
+	ADDQ  BX, R12
 	MOVL  R10, R13
 	KMOVW R13, K1
 	MOVL  R10, R13
@@ -1021,12 +1484,24 @@ resumeMasked:
 	VMOVUPS.Z 64(DI), K2, Z3
 
 loop:
-	SUBQ $0x02, BX
+	MOVQ       64(AX), DI
+	TESTQ      DI, DI
+	JZ         terms
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+
+terms:
+	SUBQ $0x02, DX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), DI
-	VMOVUPS      (SI)(DI*1), Z5
+	MOVLQSX      (SI), DI
+	VMOVUPS      (BX)(DI*1), Z5
 	VMOVUPS      (R11)(DI*1), Z6
 	PREFETCHT0   (R12)(DI*1)
 	PREFETCHT0   2048(CX)
@@ -1036,8 +1511,8 @@ pair:
 	VBROADCASTSS 4(CX), Z7
 	VFMADD231PS  Z5, Z7, Z2
 	VFMADD231PS  Z6, Z7, Z3
-	MOVLQSX      4(DX), DI
-	VMOVUPS      (SI)(DI*1), Z5
+	MOVLQSX      4(SI), DI
+	VMOVUPS      (BX)(DI*1), Z5
 	VMOVUPS      (R11)(DI*1), Z6
 	PREFETCHT0   (R12)(DI*1)
 	PREFETCHT0   2056(CX)
@@ -1048,15 +1523,15 @@ pair:
 	VFMADD231PS  Z5, Z7, Z2
 	VFMADD231PS  Z6, Z7, Z3
 	ADDQ         $0x10, CX
-	ADDQ         $0x08, DX
-	SUBQ         $0x02, BX
+	ADDQ         $0x08, SI
+	SUBQ         $0x02, DX
 	JGE          pair
 
 last:
-	TESTQ        $0x00000001, BX
+	TESTQ        $0x00000001, DX
 	JZ           bias
-	MOVLQSX      (DX), DX
-	VMOVUPS      (SI)(DX*1), Z5
+	MOVLQSX      (SI), DX
+	VMOVUPS      (BX)(DX*1), Z5
 	VMOVUPS      (R11)(DX*1), Z6
 	PREFETCHT0   (R12)(DX*1)
 	PREFETCHT0   2048(CX)
@@ -1150,19 +1625,19 @@ done:
 TEXT ·tileAVX512_2x2h(SB), $0-8
 	MOVQ  args+0(FP), AX
 	MOVQ  (AX), CX
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), BX
-	MOVQ  24(AX), SI
+	MOVQ  16(AX), DX
+	MOVQ  24(AX), BX
+	MOVQ  8(AX), SI
 	MOVQ  40(AX), DI
 	MOVQ  48(AX), R8
 	MOVQ  72(AX), R9
 	MOVQ  80(AX), R10
 	MOVQ  32(AX), R11
-	ADDQ  SI, R11
+	ADDQ  BX, R11
 	MOVQ  104(AX), R12
-	ADDQ  SI, R12
+	ADDQ  BX, R12
 	MOVQ  88(AX), R13
-	ADDQ  SI, R13
+	ADDQ  BX, R13
 	MOVQ  96(AX), R14
 	ADDQ  R11, R14
 	MOVL  R10, R15
@@ -1198,12 +1673,24 @@ resumeMasked:
 	VMOVUPS.Z 64(DI), K2, Z3
 
 loop:
-	SUBQ $0x02, BX
+	MOVQ       64(AX), DI
+	TESTQ      DI, DI
+	JZ         terms
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+
+terms:
+	SUBQ $0x02, DX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), DI
-	VMOVUPS      (SI)(DI*1), Y5
+	MOVLQSX      (SI), DI
+	VMOVUPS      (BX)(DI*1), Y5
 	VINSERTF64X4 $0x01, (R13)(DI*1), Z5, Z5
 	VMOVUPS      (R11)(DI*1), Y6
 	VINSERTF64X4 $0x01, (R14)(DI*1), Z6, Z6
@@ -1215,8 +1702,8 @@ pair:
 	VBROADCASTSS 4(CX), Z7
 	VFMADD231PS  Z5, Z7, Z2
 	VFMADD231PS  Z6, Z7, Z3
-	MOVLQSX      4(DX), DI
-	VMOVUPS      (SI)(DI*1), Y8
+	MOVLQSX      4(SI), DI
+	VMOVUPS      (BX)(DI*1), Y8
 	VINSERTF64X4 $0x01, (R13)(DI*1), Z8, Z8
 	VMOVUPS      (R11)(DI*1), Y9
 	VINSERTF64X4 $0x01, (R14)(DI*1), Z9, Z9
@@ -1229,15 +1716,15 @@ pair:
 	VFMADD231PS  Z8, Z7, Z2
 	VFMADD231PS  Z9, Z7, Z3
 	ADDQ         $0x10, CX
-	ADDQ         $0x08, DX
-	SUBQ         $0x02, BX
+	ADDQ         $0x08, SI
+	SUBQ         $0x02, DX
 	JGE          pair
 
 last:
-	TESTQ        $0x00000001, BX
+	TESTQ        $0x00000001, DX
 	JZ           bias
-	MOVLQSX      (DX), DX
-	VMOVUPS      (SI)(DX*1), Y10
+	MOVLQSX      (SI), DX
+	VMOVUPS      (BX)(DX*1), Y10
 	VINSERTF64X4 $0x01, (R13)(DX*1), Z10, Z10
 	VMOVUPS      (R11)(DX*1), Y11
 	VINSERTF64X4 $0x01, (R14)(DX*1), Z11, Z11
@@ -1328,20 +1815,202 @@ done:
 	VZEROUPPER
 	RET
 
+// func tileAVX512_2x2p(args *byte)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tileAVX512_2x2p(SB), $0-8
+	MOVQ  args+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  16(AX), DX
+	MOVQ  24(AX), BX
+	MOVQ  40(AX), SI
+	MOVQ  48(AX), DI
+	MOVQ  72(AX), R8
+	MOVQ  80(AX), R9
+	MOVQ  104(AX), R10
+	MOVQ  160(AX), R11
+	MOVL  R9, R12
+	KMOVW R12, K1
+	MOVL  R9, R12
+	SHRL  $0x10, R12
+	KMOVW R12, K2
+
+	// start from zero or from C
+	TESTQ  $0x00000001, R8
+	JNZ    resume
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	JMP    loop
+
+resume:
+	TESTQ   R9, R9
+	JNZ     resumeMasked
+	VMOVUPS (SI), Z0
+	VMOVUPS 64(SI), Z1
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z2
+	VMOVUPS 64(SI), Z3
+	JMP     loop
+
+resumeMasked:
+	VMOVUPS.Z (SI), K1, Z0
+	VMOVUPS.Z 64(SI), K2, Z1
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z2
+	VMOVUPS.Z 64(SI), K2, Z3
+
+loop:
+	MOVQ       64(AX), SI
+	TESTQ      SI, SI
+	JZ         terms
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 124(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 124(SI)
+
+terms:
+	SUBQ $0x02, DX
+	JL   last
+
+pair:
+	VMOVUPS      (BX), Z5
+	VMOVUPS      64(BX), Z6
+	PREFETCHT1   (R10)
+	ADDQ         R11, R10
+	PREFETCHT0   2048(CX)
+	VBROADCASTSS (CX), Z7
+	VFMADD231PS  Z5, Z7, Z0
+	VFMADD231PS  Z6, Z7, Z1
+	VBROADCASTSS 4(CX), Z7
+	VFMADD231PS  Z5, Z7, Z2
+	VFMADD231PS  Z6, Z7, Z3
+	VMOVUPS      128(BX), Z5
+	VMOVUPS      192(BX), Z6
+	PREFETCHT1   (R10)
+	ADDQ         R11, R10
+	PREFETCHT0   2056(CX)
+	VBROADCASTSS 8(CX), Z7
+	VFMADD231PS  Z5, Z7, Z0
+	VFMADD231PS  Z6, Z7, Z1
+	VBROADCASTSS 12(CX), Z7
+	VFMADD231PS  Z5, Z7, Z2
+	VFMADD231PS  Z6, Z7, Z3
+	ADDQ         $0x10, CX
+	ADDQ         $0x00000100, BX
+	SUBQ         $0x02, DX
+	JGE          pair
+
+last:
+	TESTQ        $0x00000001, DX
+	JZ           bias
+	VMOVUPS      (BX), Z5
+	VMOVUPS      64(BX), Z6
+	PREFETCHT1   (R10)
+	ADDQ         R11, R10
+	PREFETCHT0   2048(CX)
+	VBROADCASTSS (CX), Z7
+	VFMADD231PS  Z5, Z7, Z0
+	VFMADD231PS  Z6, Z7, Z1
+	VBROADCASTSS 4(CX), Z7
+	VFMADD231PS  Z5, Z7, Z2
+	VFMADD231PS  Z6, Z7, Z3
+
+bias:
+	MOVQ         40(AX), CX
+	MOVQ         48(AX), DX
+	MOVQ         72(AX), BX
+	MOVQ         80(AX), SI
+	MOVQ         56(AX), DI
+	TESTQ        DI, DI
+	JZ           residual
+	VBROADCASTSS (DI), Z4
+	VADDPS       Z4, Z0, Z0
+	VADDPS       Z4, Z1, Z1
+	VBROADCASTSS 4(DI), Z4
+	VADDPS       Z4, Z2, Z2
+	VADDPS       Z4, Z3, Z3
+
+residual:
+	MOVQ   64(AX), DI
+	TESTQ  DI, DI
+	JZ     relu
+	TESTQ  SI, SI
+	JNZ    residualMasked
+	VADDPS (DI), Z0, Z0
+	VADDPS 64(DI), Z1, Z1
+	ADDQ   DX, DI
+	VADDPS (DI), Z2, Z2
+	VADDPS 64(DI), Z3, Z3
+	JMP    relu
+
+residualMasked:
+	VMOVUPS.Z (DI), K1, Z4
+	VADDPS    Z4, Z0, Z0
+	VMOVUPS.Z 64(DI), K2, Z4
+	VADDPS    Z4, Z1, Z1
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z4
+	VADDPS    Z4, Z2, Z2
+	VMOVUPS.Z 64(DI), K2, Z4
+	VADDPS    Z4, Z3, Z3
+
+relu:
+	TESTQ        $0x00000002, BX
+	JZ           store
+	VPXORD       Z4, Z4, Z4
+	VMAXPS       Z0, Z4, Z0
+	VMAXPS       Z1, Z4, Z1
+	VMAXPS       Z2, Z4, Z2
+	VMAXPS       Z3, Z4, Z3
+	TESTQ        $0x00000004, BX
+	JZ           store
+	VBROADCASTSS 156(AX), Z4
+	VMINPS       Z0, Z4, Z0
+	VMINPS       Z1, Z4, Z1
+	VMINPS       Z2, Z4, Z2
+	VMINPS       Z3, Z4, Z3
+
+store:
+	TESTQ   SI, SI
+	JNZ     storeMasked
+	MOVQ    CX, DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, (DI)
+	VMOVUPS Z3, 64(DI)
+	JMP     done
+
+storeMasked:
+	MOVQ    CX, DI
+	VMOVUPS Z0, K1, (DI)
+	VMOVUPS Z1, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, K1, (DI)
+	VMOVUPS Z3, K2, 64(DI)
+
+done:
+	VZEROUPPER
+	RET
+
 // func tileAVX512_2x2k(args *byte)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tileAVX512_2x2k(SB), $0-8
 	MOVQ  args+0(FP), AX
 	MOVQ  (AX), CX
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), BX
-	MOVQ  24(AX), SI
+	MOVQ  16(AX), DX
+	MOVQ  24(AX), BX
+	MOVQ  8(AX), SI
 	MOVQ  40(AX), DI
 	MOVQ  48(AX), R8
 	MOVQ  72(AX), R9
 	MOVQ  80(AX), R10
 	MOVQ  32(AX), R11
-	ADDQ  SI, R11
+	ADDQ  BX, R11
 	MOVL  R10, R12
 	KMOVW R12, K1
 	MOVL  R10, R12
@@ -1375,12 +2044,24 @@ resumeMasked:
 	VMOVUPS.Z 64(DI), K2, Z3
 
 loop:
+	MOVQ       64(AX), DI
+	TESTQ      DI, DI
+	JZ         terms
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+
+terms:
 	MOVQ         112(AX), DI
 	MOVQ         128(AX), R8
 	MOVQ         136(AX), R9
 	MOVQ         144(AX), R10
 	VBROADCASTSS 152(AX), Z5
-	SUBQ         $0x02, BX
+	SUBQ         $0x02, DX
 	JL           last
 
 pair:
@@ -1400,8 +2081,8 @@ pair:
 	ADDQ         $0x04, R10
 	ADDQ         120(AX), DI
 	ADDQ         $0x00000080, R8
-	MOVLQSX      (DX), R12
-	VMOVUPS      (SI)(R12*1), Z6
+	MOVLQSX      (SI), R12
+	VMOVUPS      (BX)(R12*1), Z6
 	VMOVUPS      (R11)(R12*1), Z7
 	VBROADCASTSS (CX), Z8
 	VFMADD231PS  Z6, Z8, Z0
@@ -1425,8 +2106,8 @@ pair:
 	ADDQ         $0x04, R10
 	ADDQ         120(AX), DI
 	ADDQ         $0x00000080, R8
-	MOVLQSX      4(DX), R12
-	VMOVUPS      (SI)(R12*1), Z6
+	MOVLQSX      4(SI), R12
+	VMOVUPS      (BX)(R12*1), Z6
 	VMOVUPS      (R11)(R12*1), Z7
 	VBROADCASTSS 8(CX), Z8
 	VFMADD231PS  Z6, Z8, Z0
@@ -1435,12 +2116,12 @@ pair:
 	VFMADD231PS  Z6, Z8, Z2
 	VFMADD231PS  Z7, Z8, Z3
 	ADDQ         $0x10, CX
-	ADDQ         $0x08, DX
-	SUBQ         $0x02, BX
+	ADDQ         $0x08, SI
+	SUBQ         $0x02, DX
 	JGE          pair
 
 last:
-	TESTQ        $0x00000001, BX
+	TESTQ        $0x00000001, DX
 	JZ           bias
 	VBROADCASTSS (R9), Z6
 	VBROADCASTSS (R10), Z7
@@ -1458,8 +2139,8 @@ last:
 	ADDQ         $0x04, R10
 	ADDQ         120(AX), DI
 	ADDQ         $0x00000080, R8
-	MOVLQSX      (DX), DX
-	VMOVUPS      (SI)(DX*1), Z5
+	MOVLQSX      (SI), DX
+	VMOVUPS      (BX)(DX*1), Z5
 	VMOVUPS      (R11)(DX*1), Z6
 	VBROADCASTSS (CX), Z7
 	VFMADD231PS  Z5, Z7, Z0
@@ -1551,15 +2232,15 @@ done:
 TEXT ·tileAVX512_3x1(SB), $0-8
 	MOVQ  args+0(FP), AX
 	MOVQ  (AX), CX
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), BX
-	MOVQ  24(AX), SI
+	MOVQ  16(AX), DX
+	MOVQ  24(AX), BX
+	MOVQ  8(AX), SI
 	MOVQ  40(AX), DI
 	MOVQ  48(AX), R8
 	MOVQ  72(AX), R9
 	MOVQ  80(AX), R10
 	MOVQ  104(AX), R11
-	ADDQ  SI, R11
+	ADDQ  BX, R11
 	MOVL  R10, R12
 	KMOVW R12, K1
 
@@ -1589,12 +2270,25 @@ resumeMasked:
 	VMOVUPS.Z (DI), K1, Z2
 
 loop:
-	SUBQ $0x02, BX
+	MOVQ       64(AX), DI
+	TESTQ      DI, DI
+	JZ         terms
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+
+terms:
+	SUBQ $0x02, DX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), DI
-	VMOVUPS      (SI)(DI*1), Z4
+	MOVLQSX      (SI), DI
+	VMOVUPS      (BX)(DI*1), Z4
 	PREFETCHT0   (R11)(DI*1)
 	PREFETCHT0   2048(CX)
 	VBROADCASTSS (CX), Z5
@@ -1603,8 +2297,8 @@ pair:
 	VFMADD231PS  Z4, Z5, Z1
 	VBROADCASTSS 8(CX), Z5
 	VFMADD231PS  Z4, Z5, Z2
-	MOVLQSX      4(DX), DI
-	VMOVUPS      (SI)(DI*1), Z4
+	MOVLQSX      4(SI), DI
+	VMOVUPS      (BX)(DI*1), Z4
 	PREFETCHT0   (R11)(DI*1)
 	PREFETCHT0   2060(CX)
 	VBROADCASTSS 12(CX), Z5
@@ -1614,15 +2308,15 @@ pair:
 	VBROADCASTSS 20(CX), Z5
 	VFMADD231PS  Z4, Z5, Z2
 	ADDQ         $0x18, CX
-	ADDQ         $0x08, DX
-	SUBQ         $0x02, BX
+	ADDQ         $0x08, SI
+	SUBQ         $0x02, DX
 	JGE          pair
 
 last:
-	TESTQ        $0x00000001, BX
+	TESTQ        $0x00000001, DX
 	JZ           bias
-	MOVLQSX      (DX), DX
-	VMOVUPS      (SI)(DX*1), Z4
+	MOVLQSX      (SI), DX
+	VMOVUPS      (BX)(DX*1), Z4
 	PREFETCHT0   (R11)(DX*1)
 	PREFETCHT0   2048(CX)
 	VBROADCASTSS (CX), Z5
@@ -1712,17 +2406,17 @@ done:
 TEXT ·tileAVX512_3x1h(SB), $0-8
 	MOVQ  args+0(FP), AX
 	MOVQ  (AX), CX
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), BX
-	MOVQ  24(AX), SI
+	MOVQ  16(AX), DX
+	MOVQ  24(AX), BX
+	MOVQ  8(AX), SI
 	MOVQ  40(AX), DI
 	MOVQ  48(AX), R8
 	MOVQ  72(AX), R9
 	MOVQ  80(AX), R10
 	MOVQ  104(AX), R11
-	ADDQ  SI, R11
+	ADDQ  BX, R11
 	MOVQ  88(AX), R12
-	ADDQ  SI, R12
+	ADDQ  BX, R12
 	MOVL  R10, R13
 	KMOVW R13, K1
 
@@ -1752,12 +2446,25 @@ resumeMasked:
 	VMOVUPS.Z (DI), K1, Z2
 
 loop:
-	SUBQ $0x02, BX
+	MOVQ       64(AX), DI
+	TESTQ      DI, DI
+	JZ         terms
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+
+terms:
+	SUBQ $0x02, DX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), DI
-	VMOVUPS      (SI)(DI*1), Y4
+	MOVLQSX      (SI), DI
+	VMOVUPS      (BX)(DI*1), Y4
 	VINSERTF64X4 $0x01, (R12)(DI*1), Z4, Z4
 	PREFETCHT0   (R11)(DI*1)
 	PREFETCHT0   2048(CX)
@@ -1767,8 +2474,8 @@ pair:
 	VFMADD231PS  Z4, Z5, Z1
 	VBROADCASTSS 8(CX), Z5
 	VFMADD231PS  Z4, Z5, Z2
-	MOVLQSX      4(DX), DI
-	VMOVUPS      (SI)(DI*1), Y6
+	MOVLQSX      4(SI), DI
+	VMOVUPS      (BX)(DI*1), Y6
 	VINSERTF64X4 $0x01, (R12)(DI*1), Z6, Z6
 	PREFETCHT0   (R11)(DI*1)
 	PREFETCHT0   2060(CX)
@@ -1779,15 +2486,15 @@ pair:
 	VBROADCASTSS 20(CX), Z5
 	VFMADD231PS  Z6, Z5, Z2
 	ADDQ         $0x18, CX
-	ADDQ         $0x08, DX
-	SUBQ         $0x02, BX
+	ADDQ         $0x08, SI
+	SUBQ         $0x02, DX
 	JGE          pair
 
 last:
-	TESTQ        $0x00000001, BX
+	TESTQ        $0x00000001, DX
 	JZ           bias
-	MOVLQSX      (DX), DX
-	VMOVUPS      (SI)(DX*1), Y7
+	MOVLQSX      (SI), DX
+	VMOVUPS      (BX)(DX*1), Y7
 	VINSERTF64X4 $0x01, (R12)(DX*1), Z7, Z7
 	PREFETCHT0   (R11)(DX*1)
 	PREFETCHT0   2048(CX)
@@ -1873,22 +2580,195 @@ done:
 	VZEROUPPER
 	RET
 
+// func tileAVX512_3x1p(args *byte)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tileAVX512_3x1p(SB), $0-8
+	MOVQ  args+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  16(AX), DX
+	MOVQ  24(AX), BX
+	MOVQ  40(AX), SI
+	MOVQ  48(AX), DI
+	MOVQ  72(AX), R8
+	MOVQ  80(AX), R9
+	MOVQ  104(AX), R10
+	MOVQ  160(AX), R11
+	MOVL  R9, R12
+	KMOVW R12, K1
+
+	// start from zero or from C
+	TESTQ  $0x00000001, R8
+	JNZ    resume
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	JMP    loop
+
+resume:
+	TESTQ   R9, R9
+	JNZ     resumeMasked
+	VMOVUPS (SI), Z0
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z1
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z2
+	JMP     loop
+
+resumeMasked:
+	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z1
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z2
+
+loop:
+	MOVQ       64(AX), SI
+	TESTQ      SI, SI
+	JZ         terms
+	PREFETCHT0 (SI)
+	PREFETCHT0 60(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 60(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 60(SI)
+
+terms:
+	SUBQ $0x02, DX
+	JL   last
+
+pair:
+	VMOVUPS      (BX), Z4
+	PREFETCHT1   (R10)
+	ADDQ         R11, R10
+	PREFETCHT0   2048(CX)
+	VBROADCASTSS (CX), Z5
+	VFMADD231PS  Z4, Z5, Z0
+	VBROADCASTSS 4(CX), Z5
+	VFMADD231PS  Z4, Z5, Z1
+	VBROADCASTSS 8(CX), Z5
+	VFMADD231PS  Z4, Z5, Z2
+	VMOVUPS      128(BX), Z4
+	PREFETCHT1   (R10)
+	ADDQ         R11, R10
+	PREFETCHT0   2060(CX)
+	VBROADCASTSS 12(CX), Z5
+	VFMADD231PS  Z4, Z5, Z0
+	VBROADCASTSS 16(CX), Z5
+	VFMADD231PS  Z4, Z5, Z1
+	VBROADCASTSS 20(CX), Z5
+	VFMADD231PS  Z4, Z5, Z2
+	ADDQ         $0x18, CX
+	ADDQ         $0x00000100, BX
+	SUBQ         $0x02, DX
+	JGE          pair
+
+last:
+	TESTQ        $0x00000001, DX
+	JZ           bias
+	VMOVUPS      (BX), Z4
+	PREFETCHT1   (R10)
+	ADDQ         R11, R10
+	PREFETCHT0   2048(CX)
+	VBROADCASTSS (CX), Z5
+	VFMADD231PS  Z4, Z5, Z0
+	VBROADCASTSS 4(CX), Z5
+	VFMADD231PS  Z4, Z5, Z1
+	VBROADCASTSS 8(CX), Z5
+	VFMADD231PS  Z4, Z5, Z2
+
+bias:
+	MOVQ         40(AX), CX
+	MOVQ         48(AX), DX
+	MOVQ         72(AX), BX
+	MOVQ         80(AX), SI
+	MOVQ         56(AX), DI
+	TESTQ        DI, DI
+	JZ           residual
+	VBROADCASTSS (DI), Z3
+	VADDPS       Z3, Z0, Z0
+	VBROADCASTSS 4(DI), Z3
+	VADDPS       Z3, Z1, Z1
+	VBROADCASTSS 8(DI), Z3
+	VADDPS       Z3, Z2, Z2
+
+residual:
+	MOVQ   64(AX), DI
+	TESTQ  DI, DI
+	JZ     relu
+	TESTQ  SI, SI
+	JNZ    residualMasked
+	VADDPS (DI), Z0, Z0
+	ADDQ   DX, DI
+	VADDPS (DI), Z1, Z1
+	ADDQ   DX, DI
+	VADDPS (DI), Z2, Z2
+	JMP    relu
+
+residualMasked:
+	VMOVUPS.Z (DI), K1, Z3
+	VADDPS    Z3, Z0, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z3
+	VADDPS    Z3, Z1, Z1
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z3
+	VADDPS    Z3, Z2, Z2
+
+relu:
+	TESTQ        $0x00000002, BX
+	JZ           store
+	VPXORD       Z3, Z3, Z3
+	VMAXPS       Z0, Z3, Z0
+	VMAXPS       Z1, Z3, Z1
+	VMAXPS       Z2, Z3, Z2
+	TESTQ        $0x00000004, BX
+	JZ           store
+	VBROADCASTSS 156(AX), Z3
+	VMINPS       Z0, Z3, Z0
+	VMINPS       Z1, Z3, Z1
+	VMINPS       Z2, Z3, Z2
+
+store:
+	TESTQ   SI, SI
+	JNZ     storeMasked
+	MOVQ    CX, DI
+	VMOVUPS Z0, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, (DI)
+	JMP     done
+
+storeMasked:
+	MOVQ    CX, DI
+	VMOVUPS Z0, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z1, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, K1, (DI)
+
+done:
+	VZEROUPPER
+	RET
+
 // func tileAVX512_3x2(args *byte)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tileAVX512_3x2(SB), $0-8
 	MOVQ  args+0(FP), AX
 	MOVQ  (AX), CX
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), BX
-	MOVQ  24(AX), SI
+	MOVQ  16(AX), DX
+	MOVQ  24(AX), BX
+	MOVQ  8(AX), SI
 	MOVQ  40(AX), DI
 	MOVQ  48(AX), R8
 	MOVQ  72(AX), R9
 	MOVQ  80(AX), R10
 	MOVQ  32(AX), R11
-	ADDQ  SI, R11
+	ADDQ  BX, R11
 	MOVQ  104(AX), R12
-	ADDQ  SI, R12
+	ADDQ  BX, R12
 	MOVL  R10, R13
 	KMOVW R13, K1
 	MOVL  R10, R13
@@ -1930,12 +2810,28 @@ resumeMasked:
 	VMOVUPS.Z 64(DI), K2, Z5
 
 loop:
-	SUBQ $0x02, BX
+	MOVQ       64(AX), DI
+	TESTQ      DI, DI
+	JZ         terms
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+
+terms:
+	SUBQ $0x02, DX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), DI
-	VMOVUPS      (SI)(DI*1), Z7
+	MOVLQSX      (SI), DI
+	VMOVUPS      (BX)(DI*1), Z7
 	VMOVUPS      (R11)(DI*1), Z8
 	PREFETCHT0   (R12)(DI*1)
 	PREFETCHT0   2048(CX)
@@ -1948,8 +2844,8 @@ pair:
 	VBROADCASTSS 8(CX), Z9
 	VFMADD231PS  Z7, Z9, Z4
 	VFMADD231PS  Z8, Z9, Z5
-	MOVLQSX      4(DX), DI
-	VMOVUPS      (SI)(DI*1), Z7
+	MOVLQSX      4(SI), DI
+	VMOVUPS      (BX)(DI*1), Z7
 	VMOVUPS      (R11)(DI*1), Z8
 	PREFETCHT0   (R12)(DI*1)
 	PREFETCHT0   2060(CX)
@@ -1963,15 +2859,15 @@ pair:
 	VFMADD231PS  Z7, Z9, Z4
 	VFMADD231PS  Z8, Z9, Z5
 	ADDQ         $0x18, CX
-	ADDQ         $0x08, DX
-	SUBQ         $0x02, BX
+	ADDQ         $0x08, SI
+	SUBQ         $0x02, DX
 	JGE          pair
 
 last:
-	TESTQ        $0x00000001, BX
+	TESTQ        $0x00000001, DX
 	JZ           bias
-	MOVLQSX      (DX), DX
-	VMOVUPS      (SI)(DX*1), Z7
+	MOVLQSX      (SI), DX
+	VMOVUPS      (BX)(DX*1), Z7
 	VMOVUPS      (R11)(DX*1), Z8
 	PREFETCHT0   (R12)(DX*1)
 	PREFETCHT0   2048(CX)
@@ -2089,19 +2985,19 @@ done:
 TEXT ·tileAVX512_3x2h(SB), $0-8
 	MOVQ  args+0(FP), AX
 	MOVQ  (AX), CX
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), BX
-	MOVQ  24(AX), SI
+	MOVQ  16(AX), DX
+	MOVQ  24(AX), BX
+	MOVQ  8(AX), SI
 	MOVQ  40(AX), DI
 	MOVQ  48(AX), R8
 	MOVQ  72(AX), R9
 	MOVQ  80(AX), R10
 	MOVQ  32(AX), R11
-	ADDQ  SI, R11
+	ADDQ  BX, R11
 	MOVQ  104(AX), R12
-	ADDQ  SI, R12
+	ADDQ  BX, R12
 	MOVQ  88(AX), R13
-	ADDQ  SI, R13
+	ADDQ  BX, R13
 	MOVQ  96(AX), R14
 	ADDQ  R11, R14
 	MOVL  R10, R15
@@ -2145,12 +3041,28 @@ resumeMasked:
 	VMOVUPS.Z 64(DI), K2, Z5
 
 loop:
-	SUBQ $0x02, BX
+	MOVQ       64(AX), DI
+	TESTQ      DI, DI
+	JZ         terms
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+
+terms:
+	SUBQ $0x02, DX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), DI
-	VMOVUPS      (SI)(DI*1), Y7
+	MOVLQSX      (SI), DI
+	VMOVUPS      (BX)(DI*1), Y7
 	VINSERTF64X4 $0x01, (R13)(DI*1), Z7, Z7
 	VMOVUPS      (R11)(DI*1), Y8
 	VINSERTF64X4 $0x01, (R14)(DI*1), Z8, Z8
@@ -2165,8 +3077,8 @@ pair:
 	VBROADCASTSS 8(CX), Z9
 	VFMADD231PS  Z7, Z9, Z4
 	VFMADD231PS  Z8, Z9, Z5
-	MOVLQSX      4(DX), DI
-	VMOVUPS      (SI)(DI*1), Y10
+	MOVLQSX      4(SI), DI
+	VMOVUPS      (BX)(DI*1), Y10
 	VINSERTF64X4 $0x01, (R13)(DI*1), Z10, Z10
 	VMOVUPS      (R11)(DI*1), Y11
 	VINSERTF64X4 $0x01, (R14)(DI*1), Z11, Z11
@@ -2182,15 +3094,15 @@ pair:
 	VFMADD231PS  Z10, Z9, Z4
 	VFMADD231PS  Z11, Z9, Z5
 	ADDQ         $0x18, CX
-	ADDQ         $0x08, DX
-	SUBQ         $0x02, BX
+	ADDQ         $0x08, SI
+	SUBQ         $0x02, DX
 	JGE          pair
 
 last:
-	TESTQ        $0x00000001, BX
+	TESTQ        $0x00000001, DX
 	JZ           bias
-	MOVLQSX      (DX), DX
-	VMOVUPS      (SI)(DX*1), Y12
+	MOVLQSX      (SI), DX
+	VMOVUPS      (BX)(DX*1), Y12
 	VINSERTF64X4 $0x01, (R13)(DX*1), Z12, Z12
 	VMOVUPS      (R11)(DX*1), Y13
 	VINSERTF64X4 $0x01, (R14)(DX*1), Z13, Z13
@@ -2305,20 +3217,244 @@ done:
 	VZEROUPPER
 	RET
 
+// func tileAVX512_3x2p(args *byte)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tileAVX512_3x2p(SB), $0-8
+	MOVQ  args+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  16(AX), DX
+	MOVQ  24(AX), BX
+	MOVQ  40(AX), SI
+	MOVQ  48(AX), DI
+	MOVQ  72(AX), R8
+	MOVQ  80(AX), R9
+	MOVQ  104(AX), R10
+	MOVQ  160(AX), R11
+	MOVL  R9, R12
+	KMOVW R12, K1
+	MOVL  R9, R12
+	SHRL  $0x10, R12
+	KMOVW R12, K2
+
+	// start from zero or from C
+	TESTQ  $0x00000001, R8
+	JNZ    resume
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	JMP    loop
+
+resume:
+	TESTQ   R9, R9
+	JNZ     resumeMasked
+	VMOVUPS (SI), Z0
+	VMOVUPS 64(SI), Z1
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z2
+	VMOVUPS 64(SI), Z3
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z4
+	VMOVUPS 64(SI), Z5
+	JMP     loop
+
+resumeMasked:
+	VMOVUPS.Z (SI), K1, Z0
+	VMOVUPS.Z 64(SI), K2, Z1
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z2
+	VMOVUPS.Z 64(SI), K2, Z3
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z4
+	VMOVUPS.Z 64(SI), K2, Z5
+
+loop:
+	MOVQ       64(AX), SI
+	TESTQ      SI, SI
+	JZ         terms
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 124(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 124(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 124(SI)
+
+terms:
+	SUBQ $0x02, DX
+	JL   last
+
+pair:
+	VMOVUPS      (BX), Z7
+	VMOVUPS      64(BX), Z8
+	PREFETCHT1   (R10)
+	ADDQ         R11, R10
+	PREFETCHT0   2048(CX)
+	VBROADCASTSS (CX), Z9
+	VFMADD231PS  Z7, Z9, Z0
+	VFMADD231PS  Z8, Z9, Z1
+	VBROADCASTSS 4(CX), Z9
+	VFMADD231PS  Z7, Z9, Z2
+	VFMADD231PS  Z8, Z9, Z3
+	VBROADCASTSS 8(CX), Z9
+	VFMADD231PS  Z7, Z9, Z4
+	VFMADD231PS  Z8, Z9, Z5
+	VMOVUPS      128(BX), Z7
+	VMOVUPS      192(BX), Z8
+	PREFETCHT1   (R10)
+	ADDQ         R11, R10
+	PREFETCHT0   2060(CX)
+	VBROADCASTSS 12(CX), Z9
+	VFMADD231PS  Z7, Z9, Z0
+	VFMADD231PS  Z8, Z9, Z1
+	VBROADCASTSS 16(CX), Z9
+	VFMADD231PS  Z7, Z9, Z2
+	VFMADD231PS  Z8, Z9, Z3
+	VBROADCASTSS 20(CX), Z9
+	VFMADD231PS  Z7, Z9, Z4
+	VFMADD231PS  Z8, Z9, Z5
+	ADDQ         $0x18, CX
+	ADDQ         $0x00000100, BX
+	SUBQ         $0x02, DX
+	JGE          pair
+
+last:
+	TESTQ        $0x00000001, DX
+	JZ           bias
+	VMOVUPS      (BX), Z7
+	VMOVUPS      64(BX), Z8
+	PREFETCHT1   (R10)
+	ADDQ         R11, R10
+	PREFETCHT0   2048(CX)
+	VBROADCASTSS (CX), Z9
+	VFMADD231PS  Z7, Z9, Z0
+	VFMADD231PS  Z8, Z9, Z1
+	VBROADCASTSS 4(CX), Z9
+	VFMADD231PS  Z7, Z9, Z2
+	VFMADD231PS  Z8, Z9, Z3
+	VBROADCASTSS 8(CX), Z9
+	VFMADD231PS  Z7, Z9, Z4
+	VFMADD231PS  Z8, Z9, Z5
+
+bias:
+	MOVQ         40(AX), CX
+	MOVQ         48(AX), DX
+	MOVQ         72(AX), BX
+	MOVQ         80(AX), SI
+	MOVQ         56(AX), DI
+	TESTQ        DI, DI
+	JZ           residual
+	VBROADCASTSS (DI), Z6
+	VADDPS       Z6, Z0, Z0
+	VADDPS       Z6, Z1, Z1
+	VBROADCASTSS 4(DI), Z6
+	VADDPS       Z6, Z2, Z2
+	VADDPS       Z6, Z3, Z3
+	VBROADCASTSS 8(DI), Z6
+	VADDPS       Z6, Z4, Z4
+	VADDPS       Z6, Z5, Z5
+
+residual:
+	MOVQ   64(AX), DI
+	TESTQ  DI, DI
+	JZ     relu
+	TESTQ  SI, SI
+	JNZ    residualMasked
+	VADDPS (DI), Z0, Z0
+	VADDPS 64(DI), Z1, Z1
+	ADDQ   DX, DI
+	VADDPS (DI), Z2, Z2
+	VADDPS 64(DI), Z3, Z3
+	ADDQ   DX, DI
+	VADDPS (DI), Z4, Z4
+	VADDPS 64(DI), Z5, Z5
+	JMP    relu
+
+residualMasked:
+	VMOVUPS.Z (DI), K1, Z6
+	VADDPS    Z6, Z0, Z0
+	VMOVUPS.Z 64(DI), K2, Z6
+	VADDPS    Z6, Z1, Z1
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z6
+	VADDPS    Z6, Z2, Z2
+	VMOVUPS.Z 64(DI), K2, Z6
+	VADDPS    Z6, Z3, Z3
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z6
+	VADDPS    Z6, Z4, Z4
+	VMOVUPS.Z 64(DI), K2, Z6
+	VADDPS    Z6, Z5, Z5
+
+relu:
+	TESTQ        $0x00000002, BX
+	JZ           store
+	VPXORD       Z6, Z6, Z6
+	VMAXPS       Z0, Z6, Z0
+	VMAXPS       Z1, Z6, Z1
+	VMAXPS       Z2, Z6, Z2
+	VMAXPS       Z3, Z6, Z3
+	VMAXPS       Z4, Z6, Z4
+	VMAXPS       Z5, Z6, Z5
+	TESTQ        $0x00000004, BX
+	JZ           store
+	VBROADCASTSS 156(AX), Z6
+	VMINPS       Z0, Z6, Z0
+	VMINPS       Z1, Z6, Z1
+	VMINPS       Z2, Z6, Z2
+	VMINPS       Z3, Z6, Z3
+	VMINPS       Z4, Z6, Z4
+	VMINPS       Z5, Z6, Z5
+
+store:
+	TESTQ   SI, SI
+	JNZ     storeMasked
+	MOVQ    CX, DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, (DI)
+	VMOVUPS Z3, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, (DI)
+	VMOVUPS Z5, 64(DI)
+	JMP     done
+
+storeMasked:
+	MOVQ    CX, DI
+	VMOVUPS Z0, K1, (DI)
+	VMOVUPS Z1, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, K1, (DI)
+	VMOVUPS Z3, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, K1, (DI)
+	VMOVUPS Z5, K2, 64(DI)
+
+done:
+	VZEROUPPER
+	RET
+
 // func tileAVX512_3x2k(args *byte)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tileAVX512_3x2k(SB), $0-8
 	MOVQ  args+0(FP), AX
 	MOVQ  (AX), CX
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), BX
-	MOVQ  24(AX), SI
+	MOVQ  16(AX), DX
+	MOVQ  24(AX), BX
+	MOVQ  8(AX), SI
 	MOVQ  40(AX), DI
 	MOVQ  48(AX), R8
 	MOVQ  72(AX), R9
 	MOVQ  80(AX), R10
 	MOVQ  32(AX), R11
-	ADDQ  SI, R11
+	ADDQ  BX, R11
 	MOVL  R10, R12
 	KMOVW R12, K1
 	MOVL  R10, R12
@@ -2360,12 +3496,28 @@ resumeMasked:
 	VMOVUPS.Z 64(DI), K2, Z5
 
 loop:
+	MOVQ       64(AX), DI
+	TESTQ      DI, DI
+	JZ         terms
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+
+terms:
 	MOVQ         112(AX), DI
 	MOVQ         128(AX), R8
 	MOVQ         136(AX), R9
 	MOVQ         144(AX), R10
 	VBROADCASTSS 152(AX), Z7
-	SUBQ         $0x02, BX
+	SUBQ         $0x02, DX
 	JL           last
 
 pair:
@@ -2385,8 +3537,8 @@ pair:
 	ADDQ         $0x04, R10
 	ADDQ         120(AX), DI
 	ADDQ         $0x00000080, R8
-	MOVLQSX      (DX), R12
-	VMOVUPS      (SI)(R12*1), Z8
+	MOVLQSX      (SI), R12
+	VMOVUPS      (BX)(R12*1), Z8
 	VMOVUPS      (R11)(R12*1), Z9
 	VBROADCASTSS (CX), Z10
 	VFMADD231PS  Z8, Z10, Z0
@@ -2413,8 +3565,8 @@ pair:
 	ADDQ         $0x04, R10
 	ADDQ         120(AX), DI
 	ADDQ         $0x00000080, R8
-	MOVLQSX      4(DX), R12
-	VMOVUPS      (SI)(R12*1), Z8
+	MOVLQSX      4(SI), R12
+	VMOVUPS      (BX)(R12*1), Z8
 	VMOVUPS      (R11)(R12*1), Z9
 	VBROADCASTSS 12(CX), Z10
 	VFMADD231PS  Z8, Z10, Z0
@@ -2426,12 +3578,12 @@ pair:
 	VFMADD231PS  Z8, Z10, Z4
 	VFMADD231PS  Z9, Z10, Z5
 	ADDQ         $0x18, CX
-	ADDQ         $0x08, DX
-	SUBQ         $0x02, BX
+	ADDQ         $0x08, SI
+	SUBQ         $0x02, DX
 	JGE          pair
 
 last:
-	TESTQ        $0x00000001, BX
+	TESTQ        $0x00000001, DX
 	JZ           bias
 	VBROADCASTSS (R9), Z8
 	VBROADCASTSS (R10), Z9
@@ -2449,8 +3601,8 @@ last:
 	ADDQ         $0x04, R10
 	ADDQ         120(AX), DI
 	ADDQ         $0x00000080, R8
-	MOVLQSX      (DX), DX
-	VMOVUPS      (SI)(DX*1), Z7
+	MOVLQSX      (SI), DX
+	VMOVUPS      (BX)(DX*1), Z7
 	VMOVUPS      (R11)(DX*1), Z8
 	VBROADCASTSS (CX), Z9
 	VFMADD231PS  Z7, Z9, Z0
@@ -2566,15 +3718,15 @@ done:
 TEXT ·tileAVX512_4x1(SB), $0-8
 	MOVQ  args+0(FP), AX
 	MOVQ  (AX), CX
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), BX
-	MOVQ  24(AX), SI
+	MOVQ  16(AX), DX
+	MOVQ  24(AX), BX
+	MOVQ  8(AX), SI
 	MOVQ  40(AX), DI
 	MOVQ  48(AX), R8
 	MOVQ  72(AX), R9
 	MOVQ  80(AX), R10
 	MOVQ  104(AX), R11
-	ADDQ  SI, R11
+	ADDQ  BX, R11
 	MOVL  R10, R12
 	KMOVW R12, K1
 
@@ -2609,12 +3761,28 @@ resumeMasked:
 	VMOVUPS.Z (DI), K1, Z3
 
 loop:
-	SUBQ $0x02, BX
+	MOVQ       64(AX), DI
+	TESTQ      DI, DI
+	JZ         terms
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+
+terms:
+	SUBQ $0x02, DX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), DI
-	VMOVUPS      (SI)(DI*1), Z5
+	MOVLQSX      (SI), DI
+	VMOVUPS      (BX)(DI*1), Z5
 	PREFETCHT0   (R11)(DI*1)
 	PREFETCHT0   2048(CX)
 	VBROADCASTSS (CX), Z6
@@ -2625,8 +3793,8 @@ pair:
 	VFMADD231PS  Z5, Z6, Z2
 	VBROADCASTSS 12(CX), Z6
 	VFMADD231PS  Z5, Z6, Z3
-	MOVLQSX      4(DX), DI
-	VMOVUPS      (SI)(DI*1), Z5
+	MOVLQSX      4(SI), DI
+	VMOVUPS      (BX)(DI*1), Z5
 	PREFETCHT0   (R11)(DI*1)
 	PREFETCHT0   2064(CX)
 	VBROADCASTSS 16(CX), Z6
@@ -2638,15 +3806,15 @@ pair:
 	VBROADCASTSS 28(CX), Z6
 	VFMADD231PS  Z5, Z6, Z3
 	ADDQ         $0x20, CX
-	ADDQ         $0x08, DX
-	SUBQ         $0x02, BX
+	ADDQ         $0x08, SI
+	SUBQ         $0x02, DX
 	JGE          pair
 
 last:
-	TESTQ        $0x00000001, BX
+	TESTQ        $0x00000001, DX
 	JZ           bias
-	MOVLQSX      (DX), DX
-	VMOVUPS      (SI)(DX*1), Z5
+	MOVLQSX      (SI), DX
+	VMOVUPS      (BX)(DX*1), Z5
 	PREFETCHT0   (R11)(DX*1)
 	PREFETCHT0   2048(CX)
 	VBROADCASTSS (CX), Z6
@@ -2751,17 +3919,17 @@ done:
 TEXT ·tileAVX512_4x1h(SB), $0-8
 	MOVQ  args+0(FP), AX
 	MOVQ  (AX), CX
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), BX
-	MOVQ  24(AX), SI
+	MOVQ  16(AX), DX
+	MOVQ  24(AX), BX
+	MOVQ  8(AX), SI
 	MOVQ  40(AX), DI
 	MOVQ  48(AX), R8
 	MOVQ  72(AX), R9
 	MOVQ  80(AX), R10
 	MOVQ  104(AX), R11
-	ADDQ  SI, R11
+	ADDQ  BX, R11
 	MOVQ  88(AX), R12
-	ADDQ  SI, R12
+	ADDQ  BX, R12
 	MOVL  R10, R13
 	KMOVW R13, K1
 
@@ -2796,12 +3964,28 @@ resumeMasked:
 	VMOVUPS.Z (DI), K1, Z3
 
 loop:
-	SUBQ $0x02, BX
+	MOVQ       64(AX), DI
+	TESTQ      DI, DI
+	JZ         terms
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+
+terms:
+	SUBQ $0x02, DX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), DI
-	VMOVUPS      (SI)(DI*1), Y5
+	MOVLQSX      (SI), DI
+	VMOVUPS      (BX)(DI*1), Y5
 	VINSERTF64X4 $0x01, (R12)(DI*1), Z5, Z5
 	PREFETCHT0   (R11)(DI*1)
 	PREFETCHT0   2048(CX)
@@ -2813,8 +3997,8 @@ pair:
 	VFMADD231PS  Z5, Z6, Z2
 	VBROADCASTSS 12(CX), Z6
 	VFMADD231PS  Z5, Z6, Z3
-	MOVLQSX      4(DX), DI
-	VMOVUPS      (SI)(DI*1), Y7
+	MOVLQSX      4(SI), DI
+	VMOVUPS      (BX)(DI*1), Y7
 	VINSERTF64X4 $0x01, (R12)(DI*1), Z7, Z7
 	PREFETCHT0   (R11)(DI*1)
 	PREFETCHT0   2064(CX)
@@ -2827,15 +4011,15 @@ pair:
 	VBROADCASTSS 28(CX), Z6
 	VFMADD231PS  Z7, Z6, Z3
 	ADDQ         $0x20, CX
-	ADDQ         $0x08, DX
-	SUBQ         $0x02, BX
+	ADDQ         $0x08, SI
+	SUBQ         $0x02, DX
 	JGE          pair
 
 last:
-	TESTQ        $0x00000001, BX
+	TESTQ        $0x00000001, DX
 	JZ           bias
-	MOVLQSX      (DX), DX
-	VMOVUPS      (SI)(DX*1), Y8
+	MOVLQSX      (SI), DX
+	VMOVUPS      (BX)(DX*1), Y8
 	VINSERTF64X4 $0x01, (R12)(DX*1), Z8, Z8
 	PREFETCHT0   (R11)(DX*1)
 	PREFETCHT0   2048(CX)
@@ -2936,22 +4120,222 @@ done:
 	VZEROUPPER
 	RET
 
+// func tileAVX512_4x1p(args *byte)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tileAVX512_4x1p(SB), $0-8
+	MOVQ  args+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  16(AX), DX
+	MOVQ  24(AX), BX
+	MOVQ  40(AX), SI
+	MOVQ  48(AX), DI
+	MOVQ  72(AX), R8
+	MOVQ  80(AX), R9
+	MOVQ  104(AX), R10
+	MOVQ  160(AX), R11
+	MOVL  R9, R12
+	KMOVW R12, K1
+
+	// start from zero or from C
+	TESTQ  $0x00000001, R8
+	JNZ    resume
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	JMP    loop
+
+resume:
+	TESTQ   R9, R9
+	JNZ     resumeMasked
+	VMOVUPS (SI), Z0
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z1
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z2
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z3
+	JMP     loop
+
+resumeMasked:
+	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z1
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z2
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z3
+
+loop:
+	MOVQ       64(AX), SI
+	TESTQ      SI, SI
+	JZ         terms
+	PREFETCHT0 (SI)
+	PREFETCHT0 60(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 60(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 60(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 60(SI)
+
+terms:
+	SUBQ $0x02, DX
+	JL   last
+
+pair:
+	VMOVUPS      (BX), Z5
+	PREFETCHT1   (R10)
+	ADDQ         R11, R10
+	PREFETCHT0   2048(CX)
+	VBROADCASTSS (CX), Z6
+	VFMADD231PS  Z5, Z6, Z0
+	VBROADCASTSS 4(CX), Z6
+	VFMADD231PS  Z5, Z6, Z1
+	VBROADCASTSS 8(CX), Z6
+	VFMADD231PS  Z5, Z6, Z2
+	VBROADCASTSS 12(CX), Z6
+	VFMADD231PS  Z5, Z6, Z3
+	VMOVUPS      128(BX), Z5
+	PREFETCHT1   (R10)
+	ADDQ         R11, R10
+	PREFETCHT0   2064(CX)
+	VBROADCASTSS 16(CX), Z6
+	VFMADD231PS  Z5, Z6, Z0
+	VBROADCASTSS 20(CX), Z6
+	VFMADD231PS  Z5, Z6, Z1
+	VBROADCASTSS 24(CX), Z6
+	VFMADD231PS  Z5, Z6, Z2
+	VBROADCASTSS 28(CX), Z6
+	VFMADD231PS  Z5, Z6, Z3
+	ADDQ         $0x20, CX
+	ADDQ         $0x00000100, BX
+	SUBQ         $0x02, DX
+	JGE          pair
+
+last:
+	TESTQ        $0x00000001, DX
+	JZ           bias
+	VMOVUPS      (BX), Z5
+	PREFETCHT1   (R10)
+	ADDQ         R11, R10
+	PREFETCHT0   2048(CX)
+	VBROADCASTSS (CX), Z6
+	VFMADD231PS  Z5, Z6, Z0
+	VBROADCASTSS 4(CX), Z6
+	VFMADD231PS  Z5, Z6, Z1
+	VBROADCASTSS 8(CX), Z6
+	VFMADD231PS  Z5, Z6, Z2
+	VBROADCASTSS 12(CX), Z6
+	VFMADD231PS  Z5, Z6, Z3
+
+bias:
+	MOVQ         40(AX), CX
+	MOVQ         48(AX), DX
+	MOVQ         72(AX), BX
+	MOVQ         80(AX), SI
+	MOVQ         56(AX), DI
+	TESTQ        DI, DI
+	JZ           residual
+	VBROADCASTSS (DI), Z4
+	VADDPS       Z4, Z0, Z0
+	VBROADCASTSS 4(DI), Z4
+	VADDPS       Z4, Z1, Z1
+	VBROADCASTSS 8(DI), Z4
+	VADDPS       Z4, Z2, Z2
+	VBROADCASTSS 12(DI), Z4
+	VADDPS       Z4, Z3, Z3
+
+residual:
+	MOVQ   64(AX), DI
+	TESTQ  DI, DI
+	JZ     relu
+	TESTQ  SI, SI
+	JNZ    residualMasked
+	VADDPS (DI), Z0, Z0
+	ADDQ   DX, DI
+	VADDPS (DI), Z1, Z1
+	ADDQ   DX, DI
+	VADDPS (DI), Z2, Z2
+	ADDQ   DX, DI
+	VADDPS (DI), Z3, Z3
+	JMP    relu
+
+residualMasked:
+	VMOVUPS.Z (DI), K1, Z4
+	VADDPS    Z4, Z0, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z4
+	VADDPS    Z4, Z1, Z1
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z4
+	VADDPS    Z4, Z2, Z2
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z4
+	VADDPS    Z4, Z3, Z3
+
+relu:
+	TESTQ        $0x00000002, BX
+	JZ           store
+	VPXORD       Z4, Z4, Z4
+	VMAXPS       Z0, Z4, Z0
+	VMAXPS       Z1, Z4, Z1
+	VMAXPS       Z2, Z4, Z2
+	VMAXPS       Z3, Z4, Z3
+	TESTQ        $0x00000004, BX
+	JZ           store
+	VBROADCASTSS 156(AX), Z4
+	VMINPS       Z0, Z4, Z0
+	VMINPS       Z1, Z4, Z1
+	VMINPS       Z2, Z4, Z2
+	VMINPS       Z3, Z4, Z3
+
+store:
+	TESTQ   SI, SI
+	JNZ     storeMasked
+	MOVQ    CX, DI
+	VMOVUPS Z0, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z3, (DI)
+	JMP     done
+
+storeMasked:
+	MOVQ    CX, DI
+	VMOVUPS Z0, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z1, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z3, K1, (DI)
+
+done:
+	VZEROUPPER
+	RET
+
 // func tileAVX512_4x2(args *byte)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tileAVX512_4x2(SB), $0-8
 	MOVQ  args+0(FP), AX
 	MOVQ  (AX), CX
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), BX
-	MOVQ  24(AX), SI
+	MOVQ  16(AX), DX
+	MOVQ  24(AX), BX
+	MOVQ  8(AX), SI
 	MOVQ  40(AX), DI
 	MOVQ  48(AX), R8
 	MOVQ  72(AX), R9
 	MOVQ  80(AX), R10
 	MOVQ  32(AX), R11
-	ADDQ  SI, R11
+	ADDQ  BX, R11
 	MOVQ  104(AX), R12
-	ADDQ  SI, R12
+	ADDQ  BX, R12
 	MOVL  R10, R13
 	KMOVW R13, K1
 	MOVL  R10, R13
@@ -3001,12 +4385,32 @@ resumeMasked:
 	VMOVUPS.Z 64(DI), K2, Z7
 
 loop:
-	SUBQ $0x02, BX
+	MOVQ       64(AX), DI
+	TESTQ      DI, DI
+	JZ         terms
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+
+terms:
+	SUBQ $0x02, DX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), DI
-	VMOVUPS      (SI)(DI*1), Z9
+	MOVLQSX      (SI), DI
+	VMOVUPS      (BX)(DI*1), Z9
 	VMOVUPS      (R11)(DI*1), Z10
 	PREFETCHT0   (R12)(DI*1)
 	PREFETCHT0   2048(CX)
@@ -3022,8 +4426,8 @@ pair:
 	VBROADCASTSS 12(CX), Z11
 	VFMADD231PS  Z9, Z11, Z6
 	VFMADD231PS  Z10, Z11, Z7
-	MOVLQSX      4(DX), DI
-	VMOVUPS      (SI)(DI*1), Z9
+	MOVLQSX      4(SI), DI
+	VMOVUPS      (BX)(DI*1), Z9
 	VMOVUPS      (R11)(DI*1), Z10
 	PREFETCHT0   (R12)(DI*1)
 	PREFETCHT0   2064(CX)
@@ -3040,15 +4444,15 @@ pair:
 	VFMADD231PS  Z9, Z11, Z6
 	VFMADD231PS  Z10, Z11, Z7
 	ADDQ         $0x20, CX
-	ADDQ         $0x08, DX
-	SUBQ         $0x02, BX
+	ADDQ         $0x08, SI
+	SUBQ         $0x02, DX
 	JGE          pair
 
 last:
-	TESTQ        $0x00000001, BX
+	TESTQ        $0x00000001, DX
 	JZ           bias
-	MOVLQSX      (DX), DX
-	VMOVUPS      (SI)(DX*1), Z9
+	MOVLQSX      (SI), DX
+	VMOVUPS      (BX)(DX*1), Z9
 	VMOVUPS      (R11)(DX*1), Z10
 	PREFETCHT0   (R12)(DX*1)
 	PREFETCHT0   2048(CX)
@@ -3190,19 +4594,19 @@ done:
 TEXT ·tileAVX512_4x2h(SB), $0-8
 	MOVQ  args+0(FP), AX
 	MOVQ  (AX), CX
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), BX
-	MOVQ  24(AX), SI
+	MOVQ  16(AX), DX
+	MOVQ  24(AX), BX
+	MOVQ  8(AX), SI
 	MOVQ  40(AX), DI
 	MOVQ  48(AX), R8
 	MOVQ  72(AX), R9
 	MOVQ  80(AX), R10
 	MOVQ  32(AX), R11
-	ADDQ  SI, R11
+	ADDQ  BX, R11
 	MOVQ  104(AX), R12
-	ADDQ  SI, R12
+	ADDQ  BX, R12
 	MOVQ  88(AX), R13
-	ADDQ  SI, R13
+	ADDQ  BX, R13
 	MOVQ  96(AX), R14
 	ADDQ  R11, R14
 	MOVL  R10, R15
@@ -3254,12 +4658,32 @@ resumeMasked:
 	VMOVUPS.Z 64(DI), K2, Z7
 
 loop:
-	SUBQ $0x02, BX
+	MOVQ       64(AX), DI
+	TESTQ      DI, DI
+	JZ         terms
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+
+terms:
+	SUBQ $0x02, DX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), DI
-	VMOVUPS      (SI)(DI*1), Y9
+	MOVLQSX      (SI), DI
+	VMOVUPS      (BX)(DI*1), Y9
 	VINSERTF64X4 $0x01, (R13)(DI*1), Z9, Z9
 	VMOVUPS      (R11)(DI*1), Y10
 	VINSERTF64X4 $0x01, (R14)(DI*1), Z10, Z10
@@ -3277,8 +4701,8 @@ pair:
 	VBROADCASTSS 12(CX), Z11
 	VFMADD231PS  Z9, Z11, Z6
 	VFMADD231PS  Z10, Z11, Z7
-	MOVLQSX      4(DX), DI
-	VMOVUPS      (SI)(DI*1), Y12
+	MOVLQSX      4(SI), DI
+	VMOVUPS      (BX)(DI*1), Y12
 	VINSERTF64X4 $0x01, (R13)(DI*1), Z12, Z12
 	VMOVUPS      (R11)(DI*1), Y13
 	VINSERTF64X4 $0x01, (R14)(DI*1), Z13, Z13
@@ -3297,15 +4721,15 @@ pair:
 	VFMADD231PS  Z12, Z11, Z6
 	VFMADD231PS  Z13, Z11, Z7
 	ADDQ         $0x20, CX
-	ADDQ         $0x08, DX
-	SUBQ         $0x02, BX
+	ADDQ         $0x08, SI
+	SUBQ         $0x02, DX
 	JGE          pair
 
 last:
-	TESTQ        $0x00000001, BX
+	TESTQ        $0x00000001, DX
 	JZ           bias
-	MOVLQSX      (DX), DX
-	VMOVUPS      (SI)(DX*1), Y14
+	MOVLQSX      (SI), DX
+	VMOVUPS      (BX)(DX*1), Y14
 	VINSERTF64X4 $0x01, (R13)(DX*1), Z14, Z14
 	VMOVUPS      (R11)(DX*1), Y15
 	VINSERTF64X4 $0x01, (R14)(DX*1), Z15, Z15
@@ -3444,20 +4868,286 @@ done:
 	VZEROUPPER
 	RET
 
+// func tileAVX512_4x2p(args *byte)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tileAVX512_4x2p(SB), $0-8
+	MOVQ  args+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  16(AX), DX
+	MOVQ  24(AX), BX
+	MOVQ  40(AX), SI
+	MOVQ  48(AX), DI
+	MOVQ  72(AX), R8
+	MOVQ  80(AX), R9
+	MOVQ  104(AX), R10
+	MOVQ  160(AX), R11
+	MOVL  R9, R12
+	KMOVW R12, K1
+	MOVL  R9, R12
+	SHRL  $0x10, R12
+	KMOVW R12, K2
+
+	// start from zero or from C
+	TESTQ  $0x00000001, R8
+	JNZ    resume
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	JMP    loop
+
+resume:
+	TESTQ   R9, R9
+	JNZ     resumeMasked
+	VMOVUPS (SI), Z0
+	VMOVUPS 64(SI), Z1
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z2
+	VMOVUPS 64(SI), Z3
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z4
+	VMOVUPS 64(SI), Z5
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z6
+	VMOVUPS 64(SI), Z7
+	JMP     loop
+
+resumeMasked:
+	VMOVUPS.Z (SI), K1, Z0
+	VMOVUPS.Z 64(SI), K2, Z1
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z2
+	VMOVUPS.Z 64(SI), K2, Z3
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z4
+	VMOVUPS.Z 64(SI), K2, Z5
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z6
+	VMOVUPS.Z 64(SI), K2, Z7
+
+loop:
+	MOVQ       64(AX), SI
+	TESTQ      SI, SI
+	JZ         terms
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 124(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 124(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 124(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 124(SI)
+
+terms:
+	SUBQ $0x02, DX
+	JL   last
+
+pair:
+	VMOVUPS      (BX), Z9
+	VMOVUPS      64(BX), Z10
+	PREFETCHT1   (R10)
+	ADDQ         R11, R10
+	PREFETCHT0   2048(CX)
+	VBROADCASTSS (CX), Z11
+	VFMADD231PS  Z9, Z11, Z0
+	VFMADD231PS  Z10, Z11, Z1
+	VBROADCASTSS 4(CX), Z11
+	VFMADD231PS  Z9, Z11, Z2
+	VFMADD231PS  Z10, Z11, Z3
+	VBROADCASTSS 8(CX), Z11
+	VFMADD231PS  Z9, Z11, Z4
+	VFMADD231PS  Z10, Z11, Z5
+	VBROADCASTSS 12(CX), Z11
+	VFMADD231PS  Z9, Z11, Z6
+	VFMADD231PS  Z10, Z11, Z7
+	VMOVUPS      128(BX), Z9
+	VMOVUPS      192(BX), Z10
+	PREFETCHT1   (R10)
+	ADDQ         R11, R10
+	PREFETCHT0   2064(CX)
+	VBROADCASTSS 16(CX), Z11
+	VFMADD231PS  Z9, Z11, Z0
+	VFMADD231PS  Z10, Z11, Z1
+	VBROADCASTSS 20(CX), Z11
+	VFMADD231PS  Z9, Z11, Z2
+	VFMADD231PS  Z10, Z11, Z3
+	VBROADCASTSS 24(CX), Z11
+	VFMADD231PS  Z9, Z11, Z4
+	VFMADD231PS  Z10, Z11, Z5
+	VBROADCASTSS 28(CX), Z11
+	VFMADD231PS  Z9, Z11, Z6
+	VFMADD231PS  Z10, Z11, Z7
+	ADDQ         $0x20, CX
+	ADDQ         $0x00000100, BX
+	SUBQ         $0x02, DX
+	JGE          pair
+
+last:
+	TESTQ        $0x00000001, DX
+	JZ           bias
+	VMOVUPS      (BX), Z9
+	VMOVUPS      64(BX), Z10
+	PREFETCHT1   (R10)
+	ADDQ         R11, R10
+	PREFETCHT0   2048(CX)
+	VBROADCASTSS (CX), Z11
+	VFMADD231PS  Z9, Z11, Z0
+	VFMADD231PS  Z10, Z11, Z1
+	VBROADCASTSS 4(CX), Z11
+	VFMADD231PS  Z9, Z11, Z2
+	VFMADD231PS  Z10, Z11, Z3
+	VBROADCASTSS 8(CX), Z11
+	VFMADD231PS  Z9, Z11, Z4
+	VFMADD231PS  Z10, Z11, Z5
+	VBROADCASTSS 12(CX), Z11
+	VFMADD231PS  Z9, Z11, Z6
+	VFMADD231PS  Z10, Z11, Z7
+
+bias:
+	MOVQ         40(AX), CX
+	MOVQ         48(AX), DX
+	MOVQ         72(AX), BX
+	MOVQ         80(AX), SI
+	MOVQ         56(AX), DI
+	TESTQ        DI, DI
+	JZ           residual
+	VBROADCASTSS (DI), Z8
+	VADDPS       Z8, Z0, Z0
+	VADDPS       Z8, Z1, Z1
+	VBROADCASTSS 4(DI), Z8
+	VADDPS       Z8, Z2, Z2
+	VADDPS       Z8, Z3, Z3
+	VBROADCASTSS 8(DI), Z8
+	VADDPS       Z8, Z4, Z4
+	VADDPS       Z8, Z5, Z5
+	VBROADCASTSS 12(DI), Z8
+	VADDPS       Z8, Z6, Z6
+	VADDPS       Z8, Z7, Z7
+
+residual:
+	MOVQ   64(AX), DI
+	TESTQ  DI, DI
+	JZ     relu
+	TESTQ  SI, SI
+	JNZ    residualMasked
+	VADDPS (DI), Z0, Z0
+	VADDPS 64(DI), Z1, Z1
+	ADDQ   DX, DI
+	VADDPS (DI), Z2, Z2
+	VADDPS 64(DI), Z3, Z3
+	ADDQ   DX, DI
+	VADDPS (DI), Z4, Z4
+	VADDPS 64(DI), Z5, Z5
+	ADDQ   DX, DI
+	VADDPS (DI), Z6, Z6
+	VADDPS 64(DI), Z7, Z7
+	JMP    relu
+
+residualMasked:
+	VMOVUPS.Z (DI), K1, Z8
+	VADDPS    Z8, Z0, Z0
+	VMOVUPS.Z 64(DI), K2, Z8
+	VADDPS    Z8, Z1, Z1
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z8
+	VADDPS    Z8, Z2, Z2
+	VMOVUPS.Z 64(DI), K2, Z8
+	VADDPS    Z8, Z3, Z3
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z8
+	VADDPS    Z8, Z4, Z4
+	VMOVUPS.Z 64(DI), K2, Z8
+	VADDPS    Z8, Z5, Z5
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z8
+	VADDPS    Z8, Z6, Z6
+	VMOVUPS.Z 64(DI), K2, Z8
+	VADDPS    Z8, Z7, Z7
+
+relu:
+	TESTQ        $0x00000002, BX
+	JZ           store
+	VPXORD       Z8, Z8, Z8
+	VMAXPS       Z0, Z8, Z0
+	VMAXPS       Z1, Z8, Z1
+	VMAXPS       Z2, Z8, Z2
+	VMAXPS       Z3, Z8, Z3
+	VMAXPS       Z4, Z8, Z4
+	VMAXPS       Z5, Z8, Z5
+	VMAXPS       Z6, Z8, Z6
+	VMAXPS       Z7, Z8, Z7
+	TESTQ        $0x00000004, BX
+	JZ           store
+	VBROADCASTSS 156(AX), Z8
+	VMINPS       Z0, Z8, Z0
+	VMINPS       Z1, Z8, Z1
+	VMINPS       Z2, Z8, Z2
+	VMINPS       Z3, Z8, Z3
+	VMINPS       Z4, Z8, Z4
+	VMINPS       Z5, Z8, Z5
+	VMINPS       Z6, Z8, Z6
+	VMINPS       Z7, Z8, Z7
+
+store:
+	TESTQ   SI, SI
+	JNZ     storeMasked
+	MOVQ    CX, DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, (DI)
+	VMOVUPS Z3, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, (DI)
+	VMOVUPS Z5, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z6, (DI)
+	VMOVUPS Z7, 64(DI)
+	JMP     done
+
+storeMasked:
+	MOVQ    CX, DI
+	VMOVUPS Z0, K1, (DI)
+	VMOVUPS Z1, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, K1, (DI)
+	VMOVUPS Z3, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, K1, (DI)
+	VMOVUPS Z5, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z6, K1, (DI)
+	VMOVUPS Z7, K2, 64(DI)
+
+done:
+	VZEROUPPER
+	RET
+
 // func tileAVX512_4x2k(args *byte)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tileAVX512_4x2k(SB), $0-8
 	MOVQ  args+0(FP), AX
 	MOVQ  (AX), CX
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), BX
-	MOVQ  24(AX), SI
+	MOVQ  16(AX), DX
+	MOVQ  24(AX), BX
+	MOVQ  8(AX), SI
 	MOVQ  40(AX), DI
 	MOVQ  48(AX), R8
 	MOVQ  72(AX), R9
 	MOVQ  80(AX), R10
 	MOVQ  32(AX), R11
-	ADDQ  SI, R11
+	ADDQ  BX, R11
 	MOVL  R10, R12
 	KMOVW R12, K1
 	MOVL  R10, R12
@@ -3507,12 +5197,32 @@ resumeMasked:
 	VMOVUPS.Z 64(DI), K2, Z7
 
 loop:
+	MOVQ       64(AX), DI
+	TESTQ      DI, DI
+	JZ         terms
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+
+terms:
 	MOVQ         112(AX), DI
 	MOVQ         128(AX), R8
 	MOVQ         136(AX), R9
 	MOVQ         144(AX), R10
 	VBROADCASTSS 152(AX), Z9
-	SUBQ         $0x02, BX
+	SUBQ         $0x02, DX
 	JL           last
 
 pair:
@@ -3532,8 +5242,8 @@ pair:
 	ADDQ         $0x04, R10
 	ADDQ         120(AX), DI
 	ADDQ         $0x00000080, R8
-	MOVLQSX      (DX), R12
-	VMOVUPS      (SI)(R12*1), Z10
+	MOVLQSX      (SI), R12
+	VMOVUPS      (BX)(R12*1), Z10
 	VMOVUPS      (R11)(R12*1), Z11
 	VBROADCASTSS (CX), Z12
 	VFMADD231PS  Z10, Z12, Z0
@@ -3563,8 +5273,8 @@ pair:
 	ADDQ         $0x04, R10
 	ADDQ         120(AX), DI
 	ADDQ         $0x00000080, R8
-	MOVLQSX      4(DX), R12
-	VMOVUPS      (SI)(R12*1), Z10
+	MOVLQSX      4(SI), R12
+	VMOVUPS      (BX)(R12*1), Z10
 	VMOVUPS      (R11)(R12*1), Z11
 	VBROADCASTSS 16(CX), Z12
 	VFMADD231PS  Z10, Z12, Z0
@@ -3579,12 +5289,12 @@ pair:
 	VFMADD231PS  Z10, Z12, Z6
 	VFMADD231PS  Z11, Z12, Z7
 	ADDQ         $0x20, CX
-	ADDQ         $0x08, DX
-	SUBQ         $0x02, BX
+	ADDQ         $0x08, SI
+	SUBQ         $0x02, DX
 	JGE          pair
 
 last:
-	TESTQ        $0x00000001, BX
+	TESTQ        $0x00000001, DX
 	JZ           bias
 	VBROADCASTSS (R9), Z10
 	VBROADCASTSS (R10), Z11
@@ -3602,8 +5312,8 @@ last:
 	ADDQ         $0x04, R10
 	ADDQ         120(AX), DI
 	ADDQ         $0x00000080, R8
-	MOVLQSX      (DX), DX
-	VMOVUPS      (SI)(DX*1), Z9
+	MOVLQSX      (SI), DX
+	VMOVUPS      (BX)(DX*1), Z9
 	VMOVUPS      (R11)(DX*1), Z10
 	VBROADCASTSS (CX), Z11
 	VFMADD231PS  Z9, Z11, Z0
@@ -3743,15 +5453,15 @@ done:
 TEXT ·tileAVX512_5x1(SB), $0-8
 	MOVQ  args+0(FP), AX
 	MOVQ  (AX), CX
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), BX
-	MOVQ  24(AX), SI
+	MOVQ  16(AX), DX
+	MOVQ  24(AX), BX
+	MOVQ  8(AX), SI
 	MOVQ  40(AX), DI
 	MOVQ  48(AX), R8
 	MOVQ  72(AX), R9
 	MOVQ  80(AX), R10
 	MOVQ  104(AX), R11
-	ADDQ  SI, R11
+	ADDQ  BX, R11
 	MOVL  R10, R12
 	KMOVW R12, K1
 
@@ -3791,12 +5501,31 @@ resumeMasked:
 	VMOVUPS.Z (DI), K1, Z4
 
 loop:
-	SUBQ $0x02, BX
+	MOVQ       64(AX), DI
+	TESTQ      DI, DI
+	JZ         terms
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+
+terms:
+	SUBQ $0x02, DX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), DI
-	VMOVUPS      (SI)(DI*1), Z6
+	MOVLQSX      (SI), DI
+	VMOVUPS      (BX)(DI*1), Z6
 	PREFETCHT0   (R11)(DI*1)
 	PREFETCHT0   2048(CX)
 	VBROADCASTSS (CX), Z7
@@ -3809,8 +5538,8 @@ pair:
 	VFMADD231PS  Z6, Z7, Z3
 	VBROADCASTSS 16(CX), Z7
 	VFMADD231PS  Z6, Z7, Z4
-	MOVLQSX      4(DX), DI
-	VMOVUPS      (SI)(DI*1), Z6
+	MOVLQSX      4(SI), DI
+	VMOVUPS      (BX)(DI*1), Z6
 	PREFETCHT0   (R11)(DI*1)
 	PREFETCHT0   2068(CX)
 	VBROADCASTSS 20(CX), Z7
@@ -3824,15 +5553,15 @@ pair:
 	VBROADCASTSS 36(CX), Z7
 	VFMADD231PS  Z6, Z7, Z4
 	ADDQ         $0x28, CX
-	ADDQ         $0x08, DX
-	SUBQ         $0x02, BX
+	ADDQ         $0x08, SI
+	SUBQ         $0x02, DX
 	JGE          pair
 
 last:
-	TESTQ        $0x00000001, BX
+	TESTQ        $0x00000001, DX
 	JZ           bias
-	MOVLQSX      (DX), DX
-	VMOVUPS      (SI)(DX*1), Z6
+	MOVLQSX      (SI), DX
+	VMOVUPS      (BX)(DX*1), Z6
 	PREFETCHT0   (R11)(DX*1)
 	PREFETCHT0   2048(CX)
 	VBROADCASTSS (CX), Z7
@@ -3952,17 +5681,17 @@ done:
 TEXT ·tileAVX512_5x1h(SB), $0-8
 	MOVQ  args+0(FP), AX
 	MOVQ  (AX), CX
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), BX
-	MOVQ  24(AX), SI
+	MOVQ  16(AX), DX
+	MOVQ  24(AX), BX
+	MOVQ  8(AX), SI
 	MOVQ  40(AX), DI
 	MOVQ  48(AX), R8
 	MOVQ  72(AX), R9
 	MOVQ  80(AX), R10
 	MOVQ  104(AX), R11
-	ADDQ  SI, R11
+	ADDQ  BX, R11
 	MOVQ  88(AX), R12
-	ADDQ  SI, R12
+	ADDQ  BX, R12
 	MOVL  R10, R13
 	KMOVW R13, K1
 
@@ -4002,12 +5731,31 @@ resumeMasked:
 	VMOVUPS.Z (DI), K1, Z4
 
 loop:
-	SUBQ $0x02, BX
+	MOVQ       64(AX), DI
+	TESTQ      DI, DI
+	JZ         terms
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+
+terms:
+	SUBQ $0x02, DX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), DI
-	VMOVUPS      (SI)(DI*1), Y6
+	MOVLQSX      (SI), DI
+	VMOVUPS      (BX)(DI*1), Y6
 	VINSERTF64X4 $0x01, (R12)(DI*1), Z6, Z6
 	PREFETCHT0   (R11)(DI*1)
 	PREFETCHT0   2048(CX)
@@ -4021,8 +5769,8 @@ pair:
 	VFMADD231PS  Z6, Z7, Z3
 	VBROADCASTSS 16(CX), Z7
 	VFMADD231PS  Z6, Z7, Z4
-	MOVLQSX      4(DX), DI
-	VMOVUPS      (SI)(DI*1), Y8
+	MOVLQSX      4(SI), DI
+	VMOVUPS      (BX)(DI*1), Y8
 	VINSERTF64X4 $0x01, (R12)(DI*1), Z8, Z8
 	PREFETCHT0   (R11)(DI*1)
 	PREFETCHT0   2068(CX)
@@ -4037,15 +5785,15 @@ pair:
 	VBROADCASTSS 36(CX), Z7
 	VFMADD231PS  Z8, Z7, Z4
 	ADDQ         $0x28, CX
-	ADDQ         $0x08, DX
-	SUBQ         $0x02, BX
+	ADDQ         $0x08, SI
+	SUBQ         $0x02, DX
 	JGE          pair
 
 last:
-	TESTQ        $0x00000001, BX
+	TESTQ        $0x00000001, DX
 	JZ           bias
-	MOVLQSX      (DX), DX
-	VMOVUPS      (SI)(DX*1), Y9
+	MOVLQSX      (SI), DX
+	VMOVUPS      (BX)(DX*1), Y9
 	VINSERTF64X4 $0x01, (R12)(DX*1), Z9, Z9
 	PREFETCHT0   (R11)(DX*1)
 	PREFETCHT0   2048(CX)
@@ -4161,22 +5909,249 @@ done:
 	VZEROUPPER
 	RET
 
+// func tileAVX512_5x1p(args *byte)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tileAVX512_5x1p(SB), $0-8
+	MOVQ  args+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  16(AX), DX
+	MOVQ  24(AX), BX
+	MOVQ  40(AX), SI
+	MOVQ  48(AX), DI
+	MOVQ  72(AX), R8
+	MOVQ  80(AX), R9
+	MOVQ  104(AX), R10
+	MOVQ  160(AX), R11
+	MOVL  R9, R12
+	KMOVW R12, K1
+
+	// start from zero or from C
+	TESTQ  $0x00000001, R8
+	JNZ    resume
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	JMP    loop
+
+resume:
+	TESTQ   R9, R9
+	JNZ     resumeMasked
+	VMOVUPS (SI), Z0
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z1
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z2
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z3
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z4
+	JMP     loop
+
+resumeMasked:
+	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z1
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z2
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z3
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z4
+
+loop:
+	MOVQ       64(AX), SI
+	TESTQ      SI, SI
+	JZ         terms
+	PREFETCHT0 (SI)
+	PREFETCHT0 60(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 60(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 60(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 60(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 60(SI)
+
+terms:
+	SUBQ $0x02, DX
+	JL   last
+
+pair:
+	VMOVUPS      (BX), Z6
+	PREFETCHT1   (R10)
+	ADDQ         R11, R10
+	PREFETCHT0   2048(CX)
+	VBROADCASTSS (CX), Z7
+	VFMADD231PS  Z6, Z7, Z0
+	VBROADCASTSS 4(CX), Z7
+	VFMADD231PS  Z6, Z7, Z1
+	VBROADCASTSS 8(CX), Z7
+	VFMADD231PS  Z6, Z7, Z2
+	VBROADCASTSS 12(CX), Z7
+	VFMADD231PS  Z6, Z7, Z3
+	VBROADCASTSS 16(CX), Z7
+	VFMADD231PS  Z6, Z7, Z4
+	VMOVUPS      128(BX), Z6
+	PREFETCHT1   (R10)
+	ADDQ         R11, R10
+	PREFETCHT0   2068(CX)
+	VBROADCASTSS 20(CX), Z7
+	VFMADD231PS  Z6, Z7, Z0
+	VBROADCASTSS 24(CX), Z7
+	VFMADD231PS  Z6, Z7, Z1
+	VBROADCASTSS 28(CX), Z7
+	VFMADD231PS  Z6, Z7, Z2
+	VBROADCASTSS 32(CX), Z7
+	VFMADD231PS  Z6, Z7, Z3
+	VBROADCASTSS 36(CX), Z7
+	VFMADD231PS  Z6, Z7, Z4
+	ADDQ         $0x28, CX
+	ADDQ         $0x00000100, BX
+	SUBQ         $0x02, DX
+	JGE          pair
+
+last:
+	TESTQ        $0x00000001, DX
+	JZ           bias
+	VMOVUPS      (BX), Z6
+	PREFETCHT1   (R10)
+	ADDQ         R11, R10
+	PREFETCHT0   2048(CX)
+	VBROADCASTSS (CX), Z7
+	VFMADD231PS  Z6, Z7, Z0
+	VBROADCASTSS 4(CX), Z7
+	VFMADD231PS  Z6, Z7, Z1
+	VBROADCASTSS 8(CX), Z7
+	VFMADD231PS  Z6, Z7, Z2
+	VBROADCASTSS 12(CX), Z7
+	VFMADD231PS  Z6, Z7, Z3
+	VBROADCASTSS 16(CX), Z7
+	VFMADD231PS  Z6, Z7, Z4
+
+bias:
+	MOVQ         40(AX), CX
+	MOVQ         48(AX), DX
+	MOVQ         72(AX), BX
+	MOVQ         80(AX), SI
+	MOVQ         56(AX), DI
+	TESTQ        DI, DI
+	JZ           residual
+	VBROADCASTSS (DI), Z5
+	VADDPS       Z5, Z0, Z0
+	VBROADCASTSS 4(DI), Z5
+	VADDPS       Z5, Z1, Z1
+	VBROADCASTSS 8(DI), Z5
+	VADDPS       Z5, Z2, Z2
+	VBROADCASTSS 12(DI), Z5
+	VADDPS       Z5, Z3, Z3
+	VBROADCASTSS 16(DI), Z5
+	VADDPS       Z5, Z4, Z4
+
+residual:
+	MOVQ   64(AX), DI
+	TESTQ  DI, DI
+	JZ     relu
+	TESTQ  SI, SI
+	JNZ    residualMasked
+	VADDPS (DI), Z0, Z0
+	ADDQ   DX, DI
+	VADDPS (DI), Z1, Z1
+	ADDQ   DX, DI
+	VADDPS (DI), Z2, Z2
+	ADDQ   DX, DI
+	VADDPS (DI), Z3, Z3
+	ADDQ   DX, DI
+	VADDPS (DI), Z4, Z4
+	JMP    relu
+
+residualMasked:
+	VMOVUPS.Z (DI), K1, Z5
+	VADDPS    Z5, Z0, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z5
+	VADDPS    Z5, Z1, Z1
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z5
+	VADDPS    Z5, Z2, Z2
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z5
+	VADDPS    Z5, Z3, Z3
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z5
+	VADDPS    Z5, Z4, Z4
+
+relu:
+	TESTQ        $0x00000002, BX
+	JZ           store
+	VPXORD       Z5, Z5, Z5
+	VMAXPS       Z0, Z5, Z0
+	VMAXPS       Z1, Z5, Z1
+	VMAXPS       Z2, Z5, Z2
+	VMAXPS       Z3, Z5, Z3
+	VMAXPS       Z4, Z5, Z4
+	TESTQ        $0x00000004, BX
+	JZ           store
+	VBROADCASTSS 156(AX), Z5
+	VMINPS       Z0, Z5, Z0
+	VMINPS       Z1, Z5, Z1
+	VMINPS       Z2, Z5, Z2
+	VMINPS       Z3, Z5, Z3
+	VMINPS       Z4, Z5, Z4
+
+store:
+	TESTQ   SI, SI
+	JNZ     storeMasked
+	MOVQ    CX, DI
+	VMOVUPS Z0, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z3, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, (DI)
+	JMP     done
+
+storeMasked:
+	MOVQ    CX, DI
+	VMOVUPS Z0, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z1, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z3, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, K1, (DI)
+
+done:
+	VZEROUPPER
+	RET
+
 // func tileAVX512_5x2(args *byte)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tileAVX512_5x2(SB), $0-8
 	MOVQ  args+0(FP), AX
 	MOVQ  (AX), CX
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), BX
-	MOVQ  24(AX), SI
+	MOVQ  16(AX), DX
+	MOVQ  24(AX), BX
+	MOVQ  8(AX), SI
 	MOVQ  40(AX), DI
 	MOVQ  48(AX), R8
 	MOVQ  72(AX), R9
 	MOVQ  80(AX), R10
 	MOVQ  32(AX), R11
-	ADDQ  SI, R11
+	ADDQ  BX, R11
 	MOVQ  104(AX), R12
-	ADDQ  SI, R12
+	ADDQ  BX, R12
 	MOVL  R10, R13
 	KMOVW R13, K1
 	MOVL  R10, R13
@@ -4234,12 +6209,36 @@ resumeMasked:
 	VMOVUPS.Z 64(DI), K2, Z9
 
 loop:
-	SUBQ $0x02, BX
+	MOVQ       64(AX), DI
+	TESTQ      DI, DI
+	JZ         terms
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+
+terms:
+	SUBQ $0x02, DX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), DI
-	VMOVUPS      (SI)(DI*1), Z11
+	MOVLQSX      (SI), DI
+	VMOVUPS      (BX)(DI*1), Z11
 	VMOVUPS      (R11)(DI*1), Z12
 	PREFETCHT0   (R12)(DI*1)
 	PREFETCHT0   2048(CX)
@@ -4258,8 +6257,8 @@ pair:
 	VBROADCASTSS 16(CX), Z13
 	VFMADD231PS  Z11, Z13, Z8
 	VFMADD231PS  Z12, Z13, Z9
-	MOVLQSX      4(DX), DI
-	VMOVUPS      (SI)(DI*1), Z11
+	MOVLQSX      4(SI), DI
+	VMOVUPS      (BX)(DI*1), Z11
 	VMOVUPS      (R11)(DI*1), Z12
 	PREFETCHT0   (R12)(DI*1)
 	PREFETCHT0   2068(CX)
@@ -4279,15 +6278,15 @@ pair:
 	VFMADD231PS  Z11, Z13, Z8
 	VFMADD231PS  Z12, Z13, Z9
 	ADDQ         $0x28, CX
-	ADDQ         $0x08, DX
-	SUBQ         $0x02, BX
+	ADDQ         $0x08, SI
+	SUBQ         $0x02, DX
 	JGE          pair
 
 last:
-	TESTQ        $0x00000001, BX
+	TESTQ        $0x00000001, DX
 	JZ           bias
-	MOVLQSX      (DX), DX
-	VMOVUPS      (SI)(DX*1), Z11
+	MOVLQSX      (SI), DX
+	VMOVUPS      (BX)(DX*1), Z11
 	VMOVUPS      (R11)(DX*1), Z12
 	PREFETCHT0   (R12)(DX*1)
 	PREFETCHT0   2048(CX)
@@ -4453,19 +6452,19 @@ done:
 TEXT ·tileAVX512_5x2h(SB), $0-8
 	MOVQ  args+0(FP), AX
 	MOVQ  (AX), CX
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), BX
-	MOVQ  24(AX), SI
+	MOVQ  16(AX), DX
+	MOVQ  24(AX), BX
+	MOVQ  8(AX), SI
 	MOVQ  40(AX), DI
 	MOVQ  48(AX), R8
 	MOVQ  72(AX), R9
 	MOVQ  80(AX), R10
 	MOVQ  32(AX), R11
-	ADDQ  SI, R11
+	ADDQ  BX, R11
 	MOVQ  104(AX), R12
-	ADDQ  SI, R12
+	ADDQ  BX, R12
 	MOVQ  88(AX), R13
-	ADDQ  SI, R13
+	ADDQ  BX, R13
 	MOVQ  96(AX), R14
 	ADDQ  R11, R14
 	MOVL  R10, R15
@@ -4525,12 +6524,36 @@ resumeMasked:
 	VMOVUPS.Z 64(DI), K2, Z9
 
 loop:
-	SUBQ $0x02, BX
+	MOVQ       64(AX), DI
+	TESTQ      DI, DI
+	JZ         terms
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+
+terms:
+	SUBQ $0x02, DX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), DI
-	VMOVUPS      (SI)(DI*1), Y11
+	MOVLQSX      (SI), DI
+	VMOVUPS      (BX)(DI*1), Y11
 	VINSERTF64X4 $0x01, (R13)(DI*1), Z11, Z11
 	VMOVUPS      (R11)(DI*1), Y12
 	VINSERTF64X4 $0x01, (R14)(DI*1), Z12, Z12
@@ -4551,8 +6574,8 @@ pair:
 	VBROADCASTSS 16(CX), Z13
 	VFMADD231PS  Z11, Z13, Z8
 	VFMADD231PS  Z12, Z13, Z9
-	MOVLQSX      4(DX), DI
-	VMOVUPS      (SI)(DI*1), Y14
+	MOVLQSX      4(SI), DI
+	VMOVUPS      (BX)(DI*1), Y14
 	VINSERTF64X4 $0x01, (R13)(DI*1), Z14, Z14
 	VMOVUPS      (R11)(DI*1), Y15
 	VINSERTF64X4 $0x01, (R14)(DI*1), Z15, Z15
@@ -4574,15 +6597,15 @@ pair:
 	VFMADD231PS  Z14, Z13, Z8
 	VFMADD231PS  Z15, Z13, Z9
 	ADDQ         $0x28, CX
-	ADDQ         $0x08, DX
-	SUBQ         $0x02, BX
+	ADDQ         $0x08, SI
+	SUBQ         $0x02, DX
 	JGE          pair
 
 last:
-	TESTQ        $0x00000001, BX
+	TESTQ        $0x00000001, DX
 	JZ           bias
-	MOVLQSX      (DX), DX
-	VMOVUPS      (SI)(DX*1), Y16
+	MOVLQSX      (SI), DX
+	VMOVUPS      (BX)(DX*1), Y16
 	VINSERTF64X4 $0x01, (R13)(DX*1), Z16, Z16
 	VMOVUPS      (R11)(DX*1), Y17
 	VINSERTF64X4 $0x01, (R14)(DX*1), Z17, Z17
@@ -4745,20 +6768,328 @@ done:
 	VZEROUPPER
 	RET
 
+// func tileAVX512_5x2p(args *byte)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tileAVX512_5x2p(SB), $0-8
+	MOVQ  args+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  16(AX), DX
+	MOVQ  24(AX), BX
+	MOVQ  40(AX), SI
+	MOVQ  48(AX), DI
+	MOVQ  72(AX), R8
+	MOVQ  80(AX), R9
+	MOVQ  104(AX), R10
+	MOVQ  160(AX), R11
+	MOVL  R9, R12
+	KMOVW R12, K1
+	MOVL  R9, R12
+	SHRL  $0x10, R12
+	KMOVW R12, K2
+
+	// start from zero or from C
+	TESTQ  $0x00000001, R8
+	JNZ    resume
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	JMP    loop
+
+resume:
+	TESTQ   R9, R9
+	JNZ     resumeMasked
+	VMOVUPS (SI), Z0
+	VMOVUPS 64(SI), Z1
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z2
+	VMOVUPS 64(SI), Z3
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z4
+	VMOVUPS 64(SI), Z5
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z6
+	VMOVUPS 64(SI), Z7
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z8
+	VMOVUPS 64(SI), Z9
+	JMP     loop
+
+resumeMasked:
+	VMOVUPS.Z (SI), K1, Z0
+	VMOVUPS.Z 64(SI), K2, Z1
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z2
+	VMOVUPS.Z 64(SI), K2, Z3
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z4
+	VMOVUPS.Z 64(SI), K2, Z5
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z6
+	VMOVUPS.Z 64(SI), K2, Z7
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z8
+	VMOVUPS.Z 64(SI), K2, Z9
+
+loop:
+	MOVQ       64(AX), SI
+	TESTQ      SI, SI
+	JZ         terms
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 124(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 124(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 124(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 124(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 124(SI)
+
+terms:
+	SUBQ $0x02, DX
+	JL   last
+
+pair:
+	VMOVUPS      (BX), Z11
+	VMOVUPS      64(BX), Z12
+	PREFETCHT1   (R10)
+	ADDQ         R11, R10
+	PREFETCHT0   2048(CX)
+	VBROADCASTSS (CX), Z13
+	VFMADD231PS  Z11, Z13, Z0
+	VFMADD231PS  Z12, Z13, Z1
+	VBROADCASTSS 4(CX), Z13
+	VFMADD231PS  Z11, Z13, Z2
+	VFMADD231PS  Z12, Z13, Z3
+	VBROADCASTSS 8(CX), Z13
+	VFMADD231PS  Z11, Z13, Z4
+	VFMADD231PS  Z12, Z13, Z5
+	VBROADCASTSS 12(CX), Z13
+	VFMADD231PS  Z11, Z13, Z6
+	VFMADD231PS  Z12, Z13, Z7
+	VBROADCASTSS 16(CX), Z13
+	VFMADD231PS  Z11, Z13, Z8
+	VFMADD231PS  Z12, Z13, Z9
+	VMOVUPS      128(BX), Z11
+	VMOVUPS      192(BX), Z12
+	PREFETCHT1   (R10)
+	ADDQ         R11, R10
+	PREFETCHT0   2068(CX)
+	VBROADCASTSS 20(CX), Z13
+	VFMADD231PS  Z11, Z13, Z0
+	VFMADD231PS  Z12, Z13, Z1
+	VBROADCASTSS 24(CX), Z13
+	VFMADD231PS  Z11, Z13, Z2
+	VFMADD231PS  Z12, Z13, Z3
+	VBROADCASTSS 28(CX), Z13
+	VFMADD231PS  Z11, Z13, Z4
+	VFMADD231PS  Z12, Z13, Z5
+	VBROADCASTSS 32(CX), Z13
+	VFMADD231PS  Z11, Z13, Z6
+	VFMADD231PS  Z12, Z13, Z7
+	VBROADCASTSS 36(CX), Z13
+	VFMADD231PS  Z11, Z13, Z8
+	VFMADD231PS  Z12, Z13, Z9
+	ADDQ         $0x28, CX
+	ADDQ         $0x00000100, BX
+	SUBQ         $0x02, DX
+	JGE          pair
+
+last:
+	TESTQ        $0x00000001, DX
+	JZ           bias
+	VMOVUPS      (BX), Z11
+	VMOVUPS      64(BX), Z12
+	PREFETCHT1   (R10)
+	ADDQ         R11, R10
+	PREFETCHT0   2048(CX)
+	VBROADCASTSS (CX), Z13
+	VFMADD231PS  Z11, Z13, Z0
+	VFMADD231PS  Z12, Z13, Z1
+	VBROADCASTSS 4(CX), Z13
+	VFMADD231PS  Z11, Z13, Z2
+	VFMADD231PS  Z12, Z13, Z3
+	VBROADCASTSS 8(CX), Z13
+	VFMADD231PS  Z11, Z13, Z4
+	VFMADD231PS  Z12, Z13, Z5
+	VBROADCASTSS 12(CX), Z13
+	VFMADD231PS  Z11, Z13, Z6
+	VFMADD231PS  Z12, Z13, Z7
+	VBROADCASTSS 16(CX), Z13
+	VFMADD231PS  Z11, Z13, Z8
+	VFMADD231PS  Z12, Z13, Z9
+
+bias:
+	MOVQ         40(AX), CX
+	MOVQ         48(AX), DX
+	MOVQ         72(AX), BX
+	MOVQ         80(AX), SI
+	MOVQ         56(AX), DI
+	TESTQ        DI, DI
+	JZ           residual
+	VBROADCASTSS (DI), Z10
+	VADDPS       Z10, Z0, Z0
+	VADDPS       Z10, Z1, Z1
+	VBROADCASTSS 4(DI), Z10
+	VADDPS       Z10, Z2, Z2
+	VADDPS       Z10, Z3, Z3
+	VBROADCASTSS 8(DI), Z10
+	VADDPS       Z10, Z4, Z4
+	VADDPS       Z10, Z5, Z5
+	VBROADCASTSS 12(DI), Z10
+	VADDPS       Z10, Z6, Z6
+	VADDPS       Z10, Z7, Z7
+	VBROADCASTSS 16(DI), Z10
+	VADDPS       Z10, Z8, Z8
+	VADDPS       Z10, Z9, Z9
+
+residual:
+	MOVQ   64(AX), DI
+	TESTQ  DI, DI
+	JZ     relu
+	TESTQ  SI, SI
+	JNZ    residualMasked
+	VADDPS (DI), Z0, Z0
+	VADDPS 64(DI), Z1, Z1
+	ADDQ   DX, DI
+	VADDPS (DI), Z2, Z2
+	VADDPS 64(DI), Z3, Z3
+	ADDQ   DX, DI
+	VADDPS (DI), Z4, Z4
+	VADDPS 64(DI), Z5, Z5
+	ADDQ   DX, DI
+	VADDPS (DI), Z6, Z6
+	VADDPS 64(DI), Z7, Z7
+	ADDQ   DX, DI
+	VADDPS (DI), Z8, Z8
+	VADDPS 64(DI), Z9, Z9
+	JMP    relu
+
+residualMasked:
+	VMOVUPS.Z (DI), K1, Z10
+	VADDPS    Z10, Z0, Z0
+	VMOVUPS.Z 64(DI), K2, Z10
+	VADDPS    Z10, Z1, Z1
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z10
+	VADDPS    Z10, Z2, Z2
+	VMOVUPS.Z 64(DI), K2, Z10
+	VADDPS    Z10, Z3, Z3
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z10
+	VADDPS    Z10, Z4, Z4
+	VMOVUPS.Z 64(DI), K2, Z10
+	VADDPS    Z10, Z5, Z5
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z10
+	VADDPS    Z10, Z6, Z6
+	VMOVUPS.Z 64(DI), K2, Z10
+	VADDPS    Z10, Z7, Z7
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z10
+	VADDPS    Z10, Z8, Z8
+	VMOVUPS.Z 64(DI), K2, Z10
+	VADDPS    Z10, Z9, Z9
+
+relu:
+	TESTQ        $0x00000002, BX
+	JZ           store
+	VPXORD       Z10, Z10, Z10
+	VMAXPS       Z0, Z10, Z0
+	VMAXPS       Z1, Z10, Z1
+	VMAXPS       Z2, Z10, Z2
+	VMAXPS       Z3, Z10, Z3
+	VMAXPS       Z4, Z10, Z4
+	VMAXPS       Z5, Z10, Z5
+	VMAXPS       Z6, Z10, Z6
+	VMAXPS       Z7, Z10, Z7
+	VMAXPS       Z8, Z10, Z8
+	VMAXPS       Z9, Z10, Z9
+	TESTQ        $0x00000004, BX
+	JZ           store
+	VBROADCASTSS 156(AX), Z10
+	VMINPS       Z0, Z10, Z0
+	VMINPS       Z1, Z10, Z1
+	VMINPS       Z2, Z10, Z2
+	VMINPS       Z3, Z10, Z3
+	VMINPS       Z4, Z10, Z4
+	VMINPS       Z5, Z10, Z5
+	VMINPS       Z6, Z10, Z6
+	VMINPS       Z7, Z10, Z7
+	VMINPS       Z8, Z10, Z8
+	VMINPS       Z9, Z10, Z9
+
+store:
+	TESTQ   SI, SI
+	JNZ     storeMasked
+	MOVQ    CX, DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, (DI)
+	VMOVUPS Z3, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, (DI)
+	VMOVUPS Z5, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z6, (DI)
+	VMOVUPS Z7, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z8, (DI)
+	VMOVUPS Z9, 64(DI)
+	JMP     done
+
+storeMasked:
+	MOVQ    CX, DI
+	VMOVUPS Z0, K1, (DI)
+	VMOVUPS Z1, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, K1, (DI)
+	VMOVUPS Z3, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, K1, (DI)
+	VMOVUPS Z5, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z6, K1, (DI)
+	VMOVUPS Z7, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z8, K1, (DI)
+	VMOVUPS Z9, K2, 64(DI)
+
+done:
+	VZEROUPPER
+	RET
+
 // func tileAVX512_5x2k(args *byte)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tileAVX512_5x2k(SB), $0-8
 	MOVQ  args+0(FP), AX
 	MOVQ  (AX), CX
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), BX
-	MOVQ  24(AX), SI
+	MOVQ  16(AX), DX
+	MOVQ  24(AX), BX
+	MOVQ  8(AX), SI
 	MOVQ  40(AX), DI
 	MOVQ  48(AX), R8
 	MOVQ  72(AX), R9
 	MOVQ  80(AX), R10
 	MOVQ  32(AX), R11
-	ADDQ  SI, R11
+	ADDQ  BX, R11
 	MOVL  R10, R12
 	KMOVW R12, K1
 	MOVL  R10, R12
@@ -4816,12 +7147,36 @@ resumeMasked:
 	VMOVUPS.Z 64(DI), K2, Z9
 
 loop:
+	MOVQ       64(AX), DI
+	TESTQ      DI, DI
+	JZ         terms
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+
+terms:
 	MOVQ         112(AX), DI
 	MOVQ         128(AX), R8
 	MOVQ         136(AX), R9
 	MOVQ         144(AX), R10
 	VBROADCASTSS 152(AX), Z11
-	SUBQ         $0x02, BX
+	SUBQ         $0x02, DX
 	JL           last
 
 pair:
@@ -4841,8 +7196,8 @@ pair:
 	ADDQ         $0x04, R10
 	ADDQ         120(AX), DI
 	ADDQ         $0x00000080, R8
-	MOVLQSX      (DX), R12
-	VMOVUPS      (SI)(R12*1), Z12
+	MOVLQSX      (SI), R12
+	VMOVUPS      (BX)(R12*1), Z12
 	VMOVUPS      (R11)(R12*1), Z13
 	VBROADCASTSS (CX), Z14
 	VFMADD231PS  Z12, Z14, Z0
@@ -4875,8 +7230,8 @@ pair:
 	ADDQ         $0x04, R10
 	ADDQ         120(AX), DI
 	ADDQ         $0x00000080, R8
-	MOVLQSX      4(DX), R12
-	VMOVUPS      (SI)(R12*1), Z12
+	MOVLQSX      4(SI), R12
+	VMOVUPS      (BX)(R12*1), Z12
 	VMOVUPS      (R11)(R12*1), Z13
 	VBROADCASTSS 20(CX), Z14
 	VFMADD231PS  Z12, Z14, Z0
@@ -4894,12 +7249,12 @@ pair:
 	VFMADD231PS  Z12, Z14, Z8
 	VFMADD231PS  Z13, Z14, Z9
 	ADDQ         $0x28, CX
-	ADDQ         $0x08, DX
-	SUBQ         $0x02, BX
+	ADDQ         $0x08, SI
+	SUBQ         $0x02, DX
 	JGE          pair
 
 last:
-	TESTQ        $0x00000001, BX
+	TESTQ        $0x00000001, DX
 	JZ           bias
 	VBROADCASTSS (R9), Z12
 	VBROADCASTSS (R10), Z13
@@ -4917,8 +7272,8 @@ last:
 	ADDQ         $0x04, R10
 	ADDQ         120(AX), DI
 	ADDQ         $0x00000080, R8
-	MOVLQSX      (DX), DX
-	VMOVUPS      (SI)(DX*1), Z11
+	MOVLQSX      (SI), DX
+	VMOVUPS      (BX)(DX*1), Z11
 	VMOVUPS      (R11)(DX*1), Z12
 	VBROADCASTSS (CX), Z13
 	VFMADD231PS  Z11, Z13, Z0
@@ -5082,15 +7437,15 @@ done:
 TEXT ·tileAVX512_6x1(SB), $0-8
 	MOVQ  args+0(FP), AX
 	MOVQ  (AX), CX
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), BX
-	MOVQ  24(AX), SI
+	MOVQ  16(AX), DX
+	MOVQ  24(AX), BX
+	MOVQ  8(AX), SI
 	MOVQ  40(AX), DI
 	MOVQ  48(AX), R8
 	MOVQ  72(AX), R9
 	MOVQ  80(AX), R10
 	MOVQ  104(AX), R11
-	ADDQ  SI, R11
+	ADDQ  BX, R11
 	MOVL  R10, R12
 	KMOVW R12, K1
 
@@ -5135,12 +7490,34 @@ resumeMasked:
 	VMOVUPS.Z (DI), K1, Z5
 
 loop:
-	SUBQ $0x02, BX
+	MOVQ       64(AX), DI
+	TESTQ      DI, DI
+	JZ         terms
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+
+terms:
+	SUBQ $0x02, DX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), DI
-	VMOVUPS      (SI)(DI*1), Z7
+	MOVLQSX      (SI), DI
+	VMOVUPS      (BX)(DI*1), Z7
 	PREFETCHT0   (R11)(DI*1)
 	PREFETCHT0   2048(CX)
 	VBROADCASTSS (CX), Z8
@@ -5155,8 +7532,8 @@ pair:
 	VFMADD231PS  Z7, Z8, Z4
 	VBROADCASTSS 20(CX), Z8
 	VFMADD231PS  Z7, Z8, Z5
-	MOVLQSX      4(DX), DI
-	VMOVUPS      (SI)(DI*1), Z7
+	MOVLQSX      4(SI), DI
+	VMOVUPS      (BX)(DI*1), Z7
 	PREFETCHT0   (R11)(DI*1)
 	PREFETCHT0   2072(CX)
 	VBROADCASTSS 24(CX), Z8
@@ -5172,15 +7549,15 @@ pair:
 	VBROADCASTSS 44(CX), Z8
 	VFMADD231PS  Z7, Z8, Z5
 	ADDQ         $0x30, CX
-	ADDQ         $0x08, DX
-	SUBQ         $0x02, BX
+	ADDQ         $0x08, SI
+	SUBQ         $0x02, DX
 	JGE          pair
 
 last:
-	TESTQ        $0x00000001, BX
+	TESTQ        $0x00000001, DX
 	JZ           bias
-	MOVLQSX      (DX), DX
-	VMOVUPS      (SI)(DX*1), Z7
+	MOVLQSX      (SI), DX
+	VMOVUPS      (BX)(DX*1), Z7
 	PREFETCHT0   (R11)(DX*1)
 	PREFETCHT0   2048(CX)
 	VBROADCASTSS (CX), Z8
@@ -5315,17 +7692,17 @@ done:
 TEXT ·tileAVX512_6x1h(SB), $0-8
 	MOVQ  args+0(FP), AX
 	MOVQ  (AX), CX
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), BX
-	MOVQ  24(AX), SI
+	MOVQ  16(AX), DX
+	MOVQ  24(AX), BX
+	MOVQ  8(AX), SI
 	MOVQ  40(AX), DI
 	MOVQ  48(AX), R8
 	MOVQ  72(AX), R9
 	MOVQ  80(AX), R10
 	MOVQ  104(AX), R11
-	ADDQ  SI, R11
+	ADDQ  BX, R11
 	MOVQ  88(AX), R12
-	ADDQ  SI, R12
+	ADDQ  BX, R12
 	MOVL  R10, R13
 	KMOVW R13, K1
 
@@ -5370,12 +7747,34 @@ resumeMasked:
 	VMOVUPS.Z (DI), K1, Z5
 
 loop:
-	SUBQ $0x02, BX
+	MOVQ       64(AX), DI
+	TESTQ      DI, DI
+	JZ         terms
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+
+terms:
+	SUBQ $0x02, DX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), DI
-	VMOVUPS      (SI)(DI*1), Y7
+	MOVLQSX      (SI), DI
+	VMOVUPS      (BX)(DI*1), Y7
 	VINSERTF64X4 $0x01, (R12)(DI*1), Z7, Z7
 	PREFETCHT0   (R11)(DI*1)
 	PREFETCHT0   2048(CX)
@@ -5391,8 +7790,8 @@ pair:
 	VFMADD231PS  Z7, Z8, Z4
 	VBROADCASTSS 20(CX), Z8
 	VFMADD231PS  Z7, Z8, Z5
-	MOVLQSX      4(DX), DI
-	VMOVUPS      (SI)(DI*1), Y9
+	MOVLQSX      4(SI), DI
+	VMOVUPS      (BX)(DI*1), Y9
 	VINSERTF64X4 $0x01, (R12)(DI*1), Z9, Z9
 	PREFETCHT0   (R11)(DI*1)
 	PREFETCHT0   2072(CX)
@@ -5409,15 +7808,15 @@ pair:
 	VBROADCASTSS 44(CX), Z8
 	VFMADD231PS  Z9, Z8, Z5
 	ADDQ         $0x30, CX
-	ADDQ         $0x08, DX
-	SUBQ         $0x02, BX
+	ADDQ         $0x08, SI
+	SUBQ         $0x02, DX
 	JGE          pair
 
 last:
-	TESTQ        $0x00000001, BX
+	TESTQ        $0x00000001, DX
 	JZ           bias
-	MOVLQSX      (DX), DX
-	VMOVUPS      (SI)(DX*1), Y10
+	MOVLQSX      (SI), DX
+	VMOVUPS      (BX)(DX*1), Y10
 	VINSERTF64X4 $0x01, (R12)(DX*1), Z10, Z10
 	PREFETCHT0   (R11)(DX*1)
 	PREFETCHT0   2048(CX)
@@ -5548,22 +7947,276 @@ done:
 	VZEROUPPER
 	RET
 
+// func tileAVX512_6x1p(args *byte)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tileAVX512_6x1p(SB), $0-8
+	MOVQ  args+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  16(AX), DX
+	MOVQ  24(AX), BX
+	MOVQ  40(AX), SI
+	MOVQ  48(AX), DI
+	MOVQ  72(AX), R8
+	MOVQ  80(AX), R9
+	MOVQ  104(AX), R10
+	MOVQ  160(AX), R11
+	MOVL  R9, R12
+	KMOVW R12, K1
+
+	// start from zero or from C
+	TESTQ  $0x00000001, R8
+	JNZ    resume
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	JMP    loop
+
+resume:
+	TESTQ   R9, R9
+	JNZ     resumeMasked
+	VMOVUPS (SI), Z0
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z1
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z2
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z3
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z4
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z5
+	JMP     loop
+
+resumeMasked:
+	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z1
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z2
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z3
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z4
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z5
+
+loop:
+	MOVQ       64(AX), SI
+	TESTQ      SI, SI
+	JZ         terms
+	PREFETCHT0 (SI)
+	PREFETCHT0 60(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 60(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 60(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 60(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 60(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 60(SI)
+
+terms:
+	SUBQ $0x02, DX
+	JL   last
+
+pair:
+	VMOVUPS      (BX), Z7
+	PREFETCHT1   (R10)
+	ADDQ         R11, R10
+	PREFETCHT0   2048(CX)
+	VBROADCASTSS (CX), Z8
+	VFMADD231PS  Z7, Z8, Z0
+	VBROADCASTSS 4(CX), Z8
+	VFMADD231PS  Z7, Z8, Z1
+	VBROADCASTSS 8(CX), Z8
+	VFMADD231PS  Z7, Z8, Z2
+	VBROADCASTSS 12(CX), Z8
+	VFMADD231PS  Z7, Z8, Z3
+	VBROADCASTSS 16(CX), Z8
+	VFMADD231PS  Z7, Z8, Z4
+	VBROADCASTSS 20(CX), Z8
+	VFMADD231PS  Z7, Z8, Z5
+	VMOVUPS      128(BX), Z7
+	PREFETCHT1   (R10)
+	ADDQ         R11, R10
+	PREFETCHT0   2072(CX)
+	VBROADCASTSS 24(CX), Z8
+	VFMADD231PS  Z7, Z8, Z0
+	VBROADCASTSS 28(CX), Z8
+	VFMADD231PS  Z7, Z8, Z1
+	VBROADCASTSS 32(CX), Z8
+	VFMADD231PS  Z7, Z8, Z2
+	VBROADCASTSS 36(CX), Z8
+	VFMADD231PS  Z7, Z8, Z3
+	VBROADCASTSS 40(CX), Z8
+	VFMADD231PS  Z7, Z8, Z4
+	VBROADCASTSS 44(CX), Z8
+	VFMADD231PS  Z7, Z8, Z5
+	ADDQ         $0x30, CX
+	ADDQ         $0x00000100, BX
+	SUBQ         $0x02, DX
+	JGE          pair
+
+last:
+	TESTQ        $0x00000001, DX
+	JZ           bias
+	VMOVUPS      (BX), Z7
+	PREFETCHT1   (R10)
+	ADDQ         R11, R10
+	PREFETCHT0   2048(CX)
+	VBROADCASTSS (CX), Z8
+	VFMADD231PS  Z7, Z8, Z0
+	VBROADCASTSS 4(CX), Z8
+	VFMADD231PS  Z7, Z8, Z1
+	VBROADCASTSS 8(CX), Z8
+	VFMADD231PS  Z7, Z8, Z2
+	VBROADCASTSS 12(CX), Z8
+	VFMADD231PS  Z7, Z8, Z3
+	VBROADCASTSS 16(CX), Z8
+	VFMADD231PS  Z7, Z8, Z4
+	VBROADCASTSS 20(CX), Z8
+	VFMADD231PS  Z7, Z8, Z5
+
+bias:
+	MOVQ         40(AX), CX
+	MOVQ         48(AX), DX
+	MOVQ         72(AX), BX
+	MOVQ         80(AX), SI
+	MOVQ         56(AX), DI
+	TESTQ        DI, DI
+	JZ           residual
+	VBROADCASTSS (DI), Z6
+	VADDPS       Z6, Z0, Z0
+	VBROADCASTSS 4(DI), Z6
+	VADDPS       Z6, Z1, Z1
+	VBROADCASTSS 8(DI), Z6
+	VADDPS       Z6, Z2, Z2
+	VBROADCASTSS 12(DI), Z6
+	VADDPS       Z6, Z3, Z3
+	VBROADCASTSS 16(DI), Z6
+	VADDPS       Z6, Z4, Z4
+	VBROADCASTSS 20(DI), Z6
+	VADDPS       Z6, Z5, Z5
+
+residual:
+	MOVQ   64(AX), DI
+	TESTQ  DI, DI
+	JZ     relu
+	TESTQ  SI, SI
+	JNZ    residualMasked
+	VADDPS (DI), Z0, Z0
+	ADDQ   DX, DI
+	VADDPS (DI), Z1, Z1
+	ADDQ   DX, DI
+	VADDPS (DI), Z2, Z2
+	ADDQ   DX, DI
+	VADDPS (DI), Z3, Z3
+	ADDQ   DX, DI
+	VADDPS (DI), Z4, Z4
+	ADDQ   DX, DI
+	VADDPS (DI), Z5, Z5
+	JMP    relu
+
+residualMasked:
+	VMOVUPS.Z (DI), K1, Z6
+	VADDPS    Z6, Z0, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z6
+	VADDPS    Z6, Z1, Z1
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z6
+	VADDPS    Z6, Z2, Z2
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z6
+	VADDPS    Z6, Z3, Z3
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z6
+	VADDPS    Z6, Z4, Z4
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z6
+	VADDPS    Z6, Z5, Z5
+
+relu:
+	TESTQ        $0x00000002, BX
+	JZ           store
+	VPXORD       Z6, Z6, Z6
+	VMAXPS       Z0, Z6, Z0
+	VMAXPS       Z1, Z6, Z1
+	VMAXPS       Z2, Z6, Z2
+	VMAXPS       Z3, Z6, Z3
+	VMAXPS       Z4, Z6, Z4
+	VMAXPS       Z5, Z6, Z5
+	TESTQ        $0x00000004, BX
+	JZ           store
+	VBROADCASTSS 156(AX), Z6
+	VMINPS       Z0, Z6, Z0
+	VMINPS       Z1, Z6, Z1
+	VMINPS       Z2, Z6, Z2
+	VMINPS       Z3, Z6, Z3
+	VMINPS       Z4, Z6, Z4
+	VMINPS       Z5, Z6, Z5
+
+store:
+	TESTQ   SI, SI
+	JNZ     storeMasked
+	MOVQ    CX, DI
+	VMOVUPS Z0, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z3, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z5, (DI)
+	JMP     done
+
+storeMasked:
+	MOVQ    CX, DI
+	VMOVUPS Z0, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z1, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z3, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z5, K1, (DI)
+
+done:
+	VZEROUPPER
+	RET
+
 // func tileAVX512_6x2(args *byte)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tileAVX512_6x2(SB), $0-8
 	MOVQ  args+0(FP), AX
 	MOVQ  (AX), CX
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), BX
-	MOVQ  24(AX), SI
+	MOVQ  16(AX), DX
+	MOVQ  24(AX), BX
+	MOVQ  8(AX), SI
 	MOVQ  40(AX), DI
 	MOVQ  48(AX), R8
 	MOVQ  72(AX), R9
 	MOVQ  80(AX), R10
 	MOVQ  32(AX), R11
-	ADDQ  SI, R11
+	ADDQ  BX, R11
 	MOVQ  104(AX), R12
-	ADDQ  SI, R12
+	ADDQ  BX, R12
 	MOVL  R10, R13
 	KMOVW R13, K1
 	MOVL  R10, R13
@@ -5629,12 +8282,40 @@ resumeMasked:
 	VMOVUPS.Z 64(DI), K2, Z11
 
 loop:
-	SUBQ $0x02, BX
+	MOVQ       64(AX), DI
+	TESTQ      DI, DI
+	JZ         terms
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+
+terms:
+	SUBQ $0x02, DX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), DI
-	VMOVUPS      (SI)(DI*1), Z13
+	MOVLQSX      (SI), DI
+	VMOVUPS      (BX)(DI*1), Z13
 	VMOVUPS      (R11)(DI*1), Z14
 	PREFETCHT0   (R12)(DI*1)
 	PREFETCHT0   2048(CX)
@@ -5656,8 +8337,8 @@ pair:
 	VBROADCASTSS 20(CX), Z15
 	VFMADD231PS  Z13, Z15, Z10
 	VFMADD231PS  Z14, Z15, Z11
-	MOVLQSX      4(DX), DI
-	VMOVUPS      (SI)(DI*1), Z13
+	MOVLQSX      4(SI), DI
+	VMOVUPS      (BX)(DI*1), Z13
 	VMOVUPS      (R11)(DI*1), Z14
 	PREFETCHT0   (R12)(DI*1)
 	PREFETCHT0   2072(CX)
@@ -5680,15 +8361,15 @@ pair:
 	VFMADD231PS  Z13, Z15, Z10
 	VFMADD231PS  Z14, Z15, Z11
 	ADDQ         $0x30, CX
-	ADDQ         $0x08, DX
-	SUBQ         $0x02, BX
+	ADDQ         $0x08, SI
+	SUBQ         $0x02, DX
 	JGE          pair
 
 last:
-	TESTQ        $0x00000001, BX
+	TESTQ        $0x00000001, DX
 	JZ           bias
-	MOVLQSX      (DX), DX
-	VMOVUPS      (SI)(DX*1), Z13
+	MOVLQSX      (SI), DX
+	VMOVUPS      (BX)(DX*1), Z13
 	VMOVUPS      (R11)(DX*1), Z14
 	PREFETCHT0   (R12)(DX*1)
 	PREFETCHT0   2048(CX)
@@ -5878,19 +8559,19 @@ done:
 TEXT ·tileAVX512_6x2h(SB), $0-8
 	MOVQ  args+0(FP), AX
 	MOVQ  (AX), CX
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), BX
-	MOVQ  24(AX), SI
+	MOVQ  16(AX), DX
+	MOVQ  24(AX), BX
+	MOVQ  8(AX), SI
 	MOVQ  40(AX), DI
 	MOVQ  48(AX), R8
 	MOVQ  72(AX), R9
 	MOVQ  80(AX), R10
 	MOVQ  32(AX), R11
-	ADDQ  SI, R11
+	ADDQ  BX, R11
 	MOVQ  104(AX), R12
-	ADDQ  SI, R12
+	ADDQ  BX, R12
 	MOVQ  88(AX), R13
-	ADDQ  SI, R13
+	ADDQ  BX, R13
 	MOVQ  96(AX), R14
 	ADDQ  R11, R14
 	MOVL  R10, R15
@@ -5958,12 +8639,40 @@ resumeMasked:
 	VMOVUPS.Z 64(DI), K2, Z11
 
 loop:
-	SUBQ $0x02, BX
+	MOVQ       64(AX), DI
+	TESTQ      DI, DI
+	JZ         terms
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+
+terms:
+	SUBQ $0x02, DX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), DI
-	VMOVUPS      (SI)(DI*1), Y13
+	MOVLQSX      (SI), DI
+	VMOVUPS      (BX)(DI*1), Y13
 	VINSERTF64X4 $0x01, (R13)(DI*1), Z13, Z13
 	VMOVUPS      (R11)(DI*1), Y14
 	VINSERTF64X4 $0x01, (R14)(DI*1), Z14, Z14
@@ -5987,8 +8696,8 @@ pair:
 	VBROADCASTSS 20(CX), Z15
 	VFMADD231PS  Z13, Z15, Z10
 	VFMADD231PS  Z14, Z15, Z11
-	MOVLQSX      4(DX), DI
-	VMOVUPS      (SI)(DI*1), Y16
+	MOVLQSX      4(SI), DI
+	VMOVUPS      (BX)(DI*1), Y16
 	VINSERTF64X4 $0x01, (R13)(DI*1), Z16, Z16
 	VMOVUPS      (R11)(DI*1), Y17
 	VINSERTF64X4 $0x01, (R14)(DI*1), Z17, Z17
@@ -6013,15 +8722,15 @@ pair:
 	VFMADD231PS  Z16, Z15, Z10
 	VFMADD231PS  Z17, Z15, Z11
 	ADDQ         $0x30, CX
-	ADDQ         $0x08, DX
-	SUBQ         $0x02, BX
+	ADDQ         $0x08, SI
+	SUBQ         $0x02, DX
 	JGE          pair
 
 last:
-	TESTQ        $0x00000001, BX
+	TESTQ        $0x00000001, DX
 	JZ           bias
-	MOVLQSX      (DX), DX
-	VMOVUPS      (SI)(DX*1), Y18
+	MOVLQSX      (SI), DX
+	VMOVUPS      (BX)(DX*1), Y18
 	VINSERTF64X4 $0x01, (R13)(DX*1), Z18, Z18
 	VMOVUPS      (R11)(DX*1), Y19
 	VINSERTF64X4 $0x01, (R14)(DX*1), Z19, Z19
@@ -6208,20 +8917,370 @@ done:
 	VZEROUPPER
 	RET
 
+// func tileAVX512_6x2p(args *byte)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tileAVX512_6x2p(SB), $0-8
+	MOVQ  args+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  16(AX), DX
+	MOVQ  24(AX), BX
+	MOVQ  40(AX), SI
+	MOVQ  48(AX), DI
+	MOVQ  72(AX), R8
+	MOVQ  80(AX), R9
+	MOVQ  104(AX), R10
+	MOVQ  160(AX), R11
+	MOVL  R9, R12
+	KMOVW R12, K1
+	MOVL  R9, R12
+	SHRL  $0x10, R12
+	KMOVW R12, K2
+
+	// start from zero or from C
+	TESTQ  $0x00000001, R8
+	JNZ    resume
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	JMP    loop
+
+resume:
+	TESTQ   R9, R9
+	JNZ     resumeMasked
+	VMOVUPS (SI), Z0
+	VMOVUPS 64(SI), Z1
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z2
+	VMOVUPS 64(SI), Z3
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z4
+	VMOVUPS 64(SI), Z5
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z6
+	VMOVUPS 64(SI), Z7
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z8
+	VMOVUPS 64(SI), Z9
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z10
+	VMOVUPS 64(SI), Z11
+	JMP     loop
+
+resumeMasked:
+	VMOVUPS.Z (SI), K1, Z0
+	VMOVUPS.Z 64(SI), K2, Z1
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z2
+	VMOVUPS.Z 64(SI), K2, Z3
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z4
+	VMOVUPS.Z 64(SI), K2, Z5
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z6
+	VMOVUPS.Z 64(SI), K2, Z7
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z8
+	VMOVUPS.Z 64(SI), K2, Z9
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z10
+	VMOVUPS.Z 64(SI), K2, Z11
+
+loop:
+	MOVQ       64(AX), SI
+	TESTQ      SI, SI
+	JZ         terms
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 124(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 124(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 124(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 124(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 124(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 124(SI)
+
+terms:
+	SUBQ $0x02, DX
+	JL   last
+
+pair:
+	VMOVUPS      (BX), Z13
+	VMOVUPS      64(BX), Z14
+	PREFETCHT1   (R10)
+	ADDQ         R11, R10
+	PREFETCHT0   2048(CX)
+	VBROADCASTSS (CX), Z15
+	VFMADD231PS  Z13, Z15, Z0
+	VFMADD231PS  Z14, Z15, Z1
+	VBROADCASTSS 4(CX), Z15
+	VFMADD231PS  Z13, Z15, Z2
+	VFMADD231PS  Z14, Z15, Z3
+	VBROADCASTSS 8(CX), Z15
+	VFMADD231PS  Z13, Z15, Z4
+	VFMADD231PS  Z14, Z15, Z5
+	VBROADCASTSS 12(CX), Z15
+	VFMADD231PS  Z13, Z15, Z6
+	VFMADD231PS  Z14, Z15, Z7
+	VBROADCASTSS 16(CX), Z15
+	VFMADD231PS  Z13, Z15, Z8
+	VFMADD231PS  Z14, Z15, Z9
+	VBROADCASTSS 20(CX), Z15
+	VFMADD231PS  Z13, Z15, Z10
+	VFMADD231PS  Z14, Z15, Z11
+	VMOVUPS      128(BX), Z13
+	VMOVUPS      192(BX), Z14
+	PREFETCHT1   (R10)
+	ADDQ         R11, R10
+	PREFETCHT0   2072(CX)
+	VBROADCASTSS 24(CX), Z15
+	VFMADD231PS  Z13, Z15, Z0
+	VFMADD231PS  Z14, Z15, Z1
+	VBROADCASTSS 28(CX), Z15
+	VFMADD231PS  Z13, Z15, Z2
+	VFMADD231PS  Z14, Z15, Z3
+	VBROADCASTSS 32(CX), Z15
+	VFMADD231PS  Z13, Z15, Z4
+	VFMADD231PS  Z14, Z15, Z5
+	VBROADCASTSS 36(CX), Z15
+	VFMADD231PS  Z13, Z15, Z6
+	VFMADD231PS  Z14, Z15, Z7
+	VBROADCASTSS 40(CX), Z15
+	VFMADD231PS  Z13, Z15, Z8
+	VFMADD231PS  Z14, Z15, Z9
+	VBROADCASTSS 44(CX), Z15
+	VFMADD231PS  Z13, Z15, Z10
+	VFMADD231PS  Z14, Z15, Z11
+	ADDQ         $0x30, CX
+	ADDQ         $0x00000100, BX
+	SUBQ         $0x02, DX
+	JGE          pair
+
+last:
+	TESTQ        $0x00000001, DX
+	JZ           bias
+	VMOVUPS      (BX), Z13
+	VMOVUPS      64(BX), Z14
+	PREFETCHT1   (R10)
+	ADDQ         R11, R10
+	PREFETCHT0   2048(CX)
+	VBROADCASTSS (CX), Z15
+	VFMADD231PS  Z13, Z15, Z0
+	VFMADD231PS  Z14, Z15, Z1
+	VBROADCASTSS 4(CX), Z15
+	VFMADD231PS  Z13, Z15, Z2
+	VFMADD231PS  Z14, Z15, Z3
+	VBROADCASTSS 8(CX), Z15
+	VFMADD231PS  Z13, Z15, Z4
+	VFMADD231PS  Z14, Z15, Z5
+	VBROADCASTSS 12(CX), Z15
+	VFMADD231PS  Z13, Z15, Z6
+	VFMADD231PS  Z14, Z15, Z7
+	VBROADCASTSS 16(CX), Z15
+	VFMADD231PS  Z13, Z15, Z8
+	VFMADD231PS  Z14, Z15, Z9
+	VBROADCASTSS 20(CX), Z15
+	VFMADD231PS  Z13, Z15, Z10
+	VFMADD231PS  Z14, Z15, Z11
+
+bias:
+	MOVQ         40(AX), CX
+	MOVQ         48(AX), DX
+	MOVQ         72(AX), BX
+	MOVQ         80(AX), SI
+	MOVQ         56(AX), DI
+	TESTQ        DI, DI
+	JZ           residual
+	VBROADCASTSS (DI), Z12
+	VADDPS       Z12, Z0, Z0
+	VADDPS       Z12, Z1, Z1
+	VBROADCASTSS 4(DI), Z12
+	VADDPS       Z12, Z2, Z2
+	VADDPS       Z12, Z3, Z3
+	VBROADCASTSS 8(DI), Z12
+	VADDPS       Z12, Z4, Z4
+	VADDPS       Z12, Z5, Z5
+	VBROADCASTSS 12(DI), Z12
+	VADDPS       Z12, Z6, Z6
+	VADDPS       Z12, Z7, Z7
+	VBROADCASTSS 16(DI), Z12
+	VADDPS       Z12, Z8, Z8
+	VADDPS       Z12, Z9, Z9
+	VBROADCASTSS 20(DI), Z12
+	VADDPS       Z12, Z10, Z10
+	VADDPS       Z12, Z11, Z11
+
+residual:
+	MOVQ   64(AX), DI
+	TESTQ  DI, DI
+	JZ     relu
+	TESTQ  SI, SI
+	JNZ    residualMasked
+	VADDPS (DI), Z0, Z0
+	VADDPS 64(DI), Z1, Z1
+	ADDQ   DX, DI
+	VADDPS (DI), Z2, Z2
+	VADDPS 64(DI), Z3, Z3
+	ADDQ   DX, DI
+	VADDPS (DI), Z4, Z4
+	VADDPS 64(DI), Z5, Z5
+	ADDQ   DX, DI
+	VADDPS (DI), Z6, Z6
+	VADDPS 64(DI), Z7, Z7
+	ADDQ   DX, DI
+	VADDPS (DI), Z8, Z8
+	VADDPS 64(DI), Z9, Z9
+	ADDQ   DX, DI
+	VADDPS (DI), Z10, Z10
+	VADDPS 64(DI), Z11, Z11
+	JMP    relu
+
+residualMasked:
+	VMOVUPS.Z (DI), K1, Z12
+	VADDPS    Z12, Z0, Z0
+	VMOVUPS.Z 64(DI), K2, Z12
+	VADDPS    Z12, Z1, Z1
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z12
+	VADDPS    Z12, Z2, Z2
+	VMOVUPS.Z 64(DI), K2, Z12
+	VADDPS    Z12, Z3, Z3
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z12
+	VADDPS    Z12, Z4, Z4
+	VMOVUPS.Z 64(DI), K2, Z12
+	VADDPS    Z12, Z5, Z5
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z12
+	VADDPS    Z12, Z6, Z6
+	VMOVUPS.Z 64(DI), K2, Z12
+	VADDPS    Z12, Z7, Z7
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z12
+	VADDPS    Z12, Z8, Z8
+	VMOVUPS.Z 64(DI), K2, Z12
+	VADDPS    Z12, Z9, Z9
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z12
+	VADDPS    Z12, Z10, Z10
+	VMOVUPS.Z 64(DI), K2, Z12
+	VADDPS    Z12, Z11, Z11
+
+relu:
+	TESTQ        $0x00000002, BX
+	JZ           store
+	VPXORD       Z12, Z12, Z12
+	VMAXPS       Z0, Z12, Z0
+	VMAXPS       Z1, Z12, Z1
+	VMAXPS       Z2, Z12, Z2
+	VMAXPS       Z3, Z12, Z3
+	VMAXPS       Z4, Z12, Z4
+	VMAXPS       Z5, Z12, Z5
+	VMAXPS       Z6, Z12, Z6
+	VMAXPS       Z7, Z12, Z7
+	VMAXPS       Z8, Z12, Z8
+	VMAXPS       Z9, Z12, Z9
+	VMAXPS       Z10, Z12, Z10
+	VMAXPS       Z11, Z12, Z11
+	TESTQ        $0x00000004, BX
+	JZ           store
+	VBROADCASTSS 156(AX), Z12
+	VMINPS       Z0, Z12, Z0
+	VMINPS       Z1, Z12, Z1
+	VMINPS       Z2, Z12, Z2
+	VMINPS       Z3, Z12, Z3
+	VMINPS       Z4, Z12, Z4
+	VMINPS       Z5, Z12, Z5
+	VMINPS       Z6, Z12, Z6
+	VMINPS       Z7, Z12, Z7
+	VMINPS       Z8, Z12, Z8
+	VMINPS       Z9, Z12, Z9
+	VMINPS       Z10, Z12, Z10
+	VMINPS       Z11, Z12, Z11
+
+store:
+	TESTQ   SI, SI
+	JNZ     storeMasked
+	MOVQ    CX, DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, (DI)
+	VMOVUPS Z3, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, (DI)
+	VMOVUPS Z5, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z6, (DI)
+	VMOVUPS Z7, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z8, (DI)
+	VMOVUPS Z9, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z10, (DI)
+	VMOVUPS Z11, 64(DI)
+	JMP     done
+
+storeMasked:
+	MOVQ    CX, DI
+	VMOVUPS Z0, K1, (DI)
+	VMOVUPS Z1, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, K1, (DI)
+	VMOVUPS Z3, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, K1, (DI)
+	VMOVUPS Z5, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z6, K1, (DI)
+	VMOVUPS Z7, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z8, K1, (DI)
+	VMOVUPS Z9, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z10, K1, (DI)
+	VMOVUPS Z11, K2, 64(DI)
+
+done:
+	VZEROUPPER
+	RET
+
 // func tileAVX512_6x2k(args *byte)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tileAVX512_6x2k(SB), $0-8
 	MOVQ  args+0(FP), AX
 	MOVQ  (AX), CX
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), BX
-	MOVQ  24(AX), SI
+	MOVQ  16(AX), DX
+	MOVQ  24(AX), BX
+	MOVQ  8(AX), SI
 	MOVQ  40(AX), DI
 	MOVQ  48(AX), R8
 	MOVQ  72(AX), R9
 	MOVQ  80(AX), R10
 	MOVQ  32(AX), R11
-	ADDQ  SI, R11
+	ADDQ  BX, R11
 	MOVL  R10, R12
 	KMOVW R12, K1
 	MOVL  R10, R12
@@ -6287,12 +9346,40 @@ resumeMasked:
 	VMOVUPS.Z 64(DI), K2, Z11
 
 loop:
+	MOVQ       64(AX), DI
+	TESTQ      DI, DI
+	JZ         terms
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+
+terms:
 	MOVQ         112(AX), DI
 	MOVQ         128(AX), R8
 	MOVQ         136(AX), R9
 	MOVQ         144(AX), R10
 	VBROADCASTSS 152(AX), Z13
-	SUBQ         $0x02, BX
+	SUBQ         $0x02, DX
 	JL           last
 
 pair:
@@ -6312,8 +9399,8 @@ pair:
 	ADDQ         $0x04, R10
 	ADDQ         120(AX), DI
 	ADDQ         $0x00000080, R8
-	MOVLQSX      (DX), R12
-	VMOVUPS      (SI)(R12*1), Z14
+	MOVLQSX      (SI), R12
+	VMOVUPS      (BX)(R12*1), Z14
 	VMOVUPS      (R11)(R12*1), Z15
 	VBROADCASTSS (CX), Z16
 	VFMADD231PS  Z14, Z16, Z0
@@ -6349,8 +9436,8 @@ pair:
 	ADDQ         $0x04, R10
 	ADDQ         120(AX), DI
 	ADDQ         $0x00000080, R8
-	MOVLQSX      4(DX), R12
-	VMOVUPS      (SI)(R12*1), Z14
+	MOVLQSX      4(SI), R12
+	VMOVUPS      (BX)(R12*1), Z14
 	VMOVUPS      (R11)(R12*1), Z15
 	VBROADCASTSS 24(CX), Z16
 	VFMADD231PS  Z14, Z16, Z0
@@ -6371,12 +9458,12 @@ pair:
 	VFMADD231PS  Z14, Z16, Z10
 	VFMADD231PS  Z15, Z16, Z11
 	ADDQ         $0x30, CX
-	ADDQ         $0x08, DX
-	SUBQ         $0x02, BX
+	ADDQ         $0x08, SI
+	SUBQ         $0x02, DX
 	JGE          pair
 
 last:
-	TESTQ        $0x00000001, BX
+	TESTQ        $0x00000001, DX
 	JZ           bias
 	VBROADCASTSS (R9), Z14
 	VBROADCASTSS (R10), Z15
@@ -6394,8 +9481,8 @@ last:
 	ADDQ         $0x04, R10
 	ADDQ         120(AX), DI
 	ADDQ         $0x00000080, R8
-	MOVLQSX      (DX), DX
-	VMOVUPS      (SI)(DX*1), Z13
+	MOVLQSX      (SI), DX
+	VMOVUPS      (BX)(DX*1), Z13
 	VMOVUPS      (R11)(DX*1), Z14
 	VBROADCASTSS (CX), Z15
 	VFMADD231PS  Z13, Z15, Z0
@@ -6583,15 +9670,15 @@ done:
 TEXT ·tileAVX512_7x1(SB), $0-8
 	MOVQ  args+0(FP), AX
 	MOVQ  (AX), CX
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), BX
-	MOVQ  24(AX), SI
+	MOVQ  16(AX), DX
+	MOVQ  24(AX), BX
+	MOVQ  8(AX), SI
 	MOVQ  40(AX), DI
 	MOVQ  48(AX), R8
 	MOVQ  72(AX), R9
 	MOVQ  80(AX), R10
 	MOVQ  104(AX), R11
-	ADDQ  SI, R11
+	ADDQ  BX, R11
 	MOVL  R10, R12
 	KMOVW R12, K1
 
@@ -6641,12 +9728,37 @@ resumeMasked:
 	VMOVUPS.Z (DI), K1, Z6
 
 loop:
-	SUBQ $0x02, BX
+	MOVQ       64(AX), DI
+	TESTQ      DI, DI
+	JZ         terms
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+
+terms:
+	SUBQ $0x02, DX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), DI
-	VMOVUPS      (SI)(DI*1), Z8
+	MOVLQSX      (SI), DI
+	VMOVUPS      (BX)(DI*1), Z8
 	PREFETCHT0   (R11)(DI*1)
 	PREFETCHT0   2048(CX)
 	VBROADCASTSS (CX), Z9
@@ -6663,8 +9775,8 @@ pair:
 	VFMADD231PS  Z8, Z9, Z5
 	VBROADCASTSS 24(CX), Z9
 	VFMADD231PS  Z8, Z9, Z6
-	MOVLQSX      4(DX), DI
-	VMOVUPS      (SI)(DI*1), Z8
+	MOVLQSX      4(SI), DI
+	VMOVUPS      (BX)(DI*1), Z8
 	PREFETCHT0   (R11)(DI*1)
 	PREFETCHT0   2076(CX)
 	VBROADCASTSS 28(CX), Z9
@@ -6682,15 +9794,15 @@ pair:
 	VBROADCASTSS 52(CX), Z9
 	VFMADD231PS  Z8, Z9, Z6
 	ADDQ         $0x38, CX
-	ADDQ         $0x08, DX
-	SUBQ         $0x02, BX
+	ADDQ         $0x08, SI
+	SUBQ         $0x02, DX
 	JGE          pair
 
 last:
-	TESTQ        $0x00000001, BX
+	TESTQ        $0x00000001, DX
 	JZ           bias
-	MOVLQSX      (DX), DX
-	VMOVUPS      (SI)(DX*1), Z8
+	MOVLQSX      (SI), DX
+	VMOVUPS      (BX)(DX*1), Z8
 	PREFETCHT0   (R11)(DX*1)
 	PREFETCHT0   2048(CX)
 	VBROADCASTSS (CX), Z9
@@ -6840,17 +9952,17 @@ done:
 TEXT ·tileAVX512_7x1h(SB), $0-8
 	MOVQ  args+0(FP), AX
 	MOVQ  (AX), CX
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), BX
-	MOVQ  24(AX), SI
+	MOVQ  16(AX), DX
+	MOVQ  24(AX), BX
+	MOVQ  8(AX), SI
 	MOVQ  40(AX), DI
 	MOVQ  48(AX), R8
 	MOVQ  72(AX), R9
 	MOVQ  80(AX), R10
 	MOVQ  104(AX), R11
-	ADDQ  SI, R11
+	ADDQ  BX, R11
 	MOVQ  88(AX), R12
-	ADDQ  SI, R12
+	ADDQ  BX, R12
 	MOVL  R10, R13
 	KMOVW R13, K1
 
@@ -6900,12 +10012,37 @@ resumeMasked:
 	VMOVUPS.Z (DI), K1, Z6
 
 loop:
-	SUBQ $0x02, BX
+	MOVQ       64(AX), DI
+	TESTQ      DI, DI
+	JZ         terms
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+
+terms:
+	SUBQ $0x02, DX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), DI
-	VMOVUPS      (SI)(DI*1), Y8
+	MOVLQSX      (SI), DI
+	VMOVUPS      (BX)(DI*1), Y8
 	VINSERTF64X4 $0x01, (R12)(DI*1), Z8, Z8
 	PREFETCHT0   (R11)(DI*1)
 	PREFETCHT0   2048(CX)
@@ -6923,8 +10060,8 @@ pair:
 	VFMADD231PS  Z8, Z9, Z5
 	VBROADCASTSS 24(CX), Z9
 	VFMADD231PS  Z8, Z9, Z6
-	MOVLQSX      4(DX), DI
-	VMOVUPS      (SI)(DI*1), Y10
+	MOVLQSX      4(SI), DI
+	VMOVUPS      (BX)(DI*1), Y10
 	VINSERTF64X4 $0x01, (R12)(DI*1), Z10, Z10
 	PREFETCHT0   (R11)(DI*1)
 	PREFETCHT0   2076(CX)
@@ -6943,15 +10080,15 @@ pair:
 	VBROADCASTSS 52(CX), Z9
 	VFMADD231PS  Z10, Z9, Z6
 	ADDQ         $0x38, CX
-	ADDQ         $0x08, DX
-	SUBQ         $0x02, BX
+	ADDQ         $0x08, SI
+	SUBQ         $0x02, DX
 	JGE          pair
 
 last:
-	TESTQ        $0x00000001, BX
+	TESTQ        $0x00000001, DX
 	JZ           bias
-	MOVLQSX      (DX), DX
-	VMOVUPS      (SI)(DX*1), Y11
+	MOVLQSX      (SI), DX
+	VMOVUPS      (BX)(DX*1), Y11
 	VINSERTF64X4 $0x01, (R12)(DX*1), Z11, Z11
 	PREFETCHT0   (R11)(DX*1)
 	PREFETCHT0   2048(CX)
@@ -7097,22 +10234,303 @@ done:
 	VZEROUPPER
 	RET
 
+// func tileAVX512_7x1p(args *byte)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tileAVX512_7x1p(SB), $0-8
+	MOVQ  args+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  16(AX), DX
+	MOVQ  24(AX), BX
+	MOVQ  40(AX), SI
+	MOVQ  48(AX), DI
+	MOVQ  72(AX), R8
+	MOVQ  80(AX), R9
+	MOVQ  104(AX), R10
+	MOVQ  160(AX), R11
+	MOVL  R9, R12
+	KMOVW R12, K1
+
+	// start from zero or from C
+	TESTQ  $0x00000001, R8
+	JNZ    resume
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	JMP    loop
+
+resume:
+	TESTQ   R9, R9
+	JNZ     resumeMasked
+	VMOVUPS (SI), Z0
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z1
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z2
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z3
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z4
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z5
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z6
+	JMP     loop
+
+resumeMasked:
+	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z1
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z2
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z3
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z4
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z5
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z6
+
+loop:
+	MOVQ       64(AX), SI
+	TESTQ      SI, SI
+	JZ         terms
+	PREFETCHT0 (SI)
+	PREFETCHT0 60(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 60(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 60(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 60(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 60(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 60(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 60(SI)
+
+terms:
+	SUBQ $0x02, DX
+	JL   last
+
+pair:
+	VMOVUPS      (BX), Z8
+	PREFETCHT1   (R10)
+	ADDQ         R11, R10
+	PREFETCHT0   2048(CX)
+	VBROADCASTSS (CX), Z9
+	VFMADD231PS  Z8, Z9, Z0
+	VBROADCASTSS 4(CX), Z9
+	VFMADD231PS  Z8, Z9, Z1
+	VBROADCASTSS 8(CX), Z9
+	VFMADD231PS  Z8, Z9, Z2
+	VBROADCASTSS 12(CX), Z9
+	VFMADD231PS  Z8, Z9, Z3
+	VBROADCASTSS 16(CX), Z9
+	VFMADD231PS  Z8, Z9, Z4
+	VBROADCASTSS 20(CX), Z9
+	VFMADD231PS  Z8, Z9, Z5
+	VBROADCASTSS 24(CX), Z9
+	VFMADD231PS  Z8, Z9, Z6
+	VMOVUPS      128(BX), Z8
+	PREFETCHT1   (R10)
+	ADDQ         R11, R10
+	PREFETCHT0   2076(CX)
+	VBROADCASTSS 28(CX), Z9
+	VFMADD231PS  Z8, Z9, Z0
+	VBROADCASTSS 32(CX), Z9
+	VFMADD231PS  Z8, Z9, Z1
+	VBROADCASTSS 36(CX), Z9
+	VFMADD231PS  Z8, Z9, Z2
+	VBROADCASTSS 40(CX), Z9
+	VFMADD231PS  Z8, Z9, Z3
+	VBROADCASTSS 44(CX), Z9
+	VFMADD231PS  Z8, Z9, Z4
+	VBROADCASTSS 48(CX), Z9
+	VFMADD231PS  Z8, Z9, Z5
+	VBROADCASTSS 52(CX), Z9
+	VFMADD231PS  Z8, Z9, Z6
+	ADDQ         $0x38, CX
+	ADDQ         $0x00000100, BX
+	SUBQ         $0x02, DX
+	JGE          pair
+
+last:
+	TESTQ        $0x00000001, DX
+	JZ           bias
+	VMOVUPS      (BX), Z8
+	PREFETCHT1   (R10)
+	ADDQ         R11, R10
+	PREFETCHT0   2048(CX)
+	VBROADCASTSS (CX), Z9
+	VFMADD231PS  Z8, Z9, Z0
+	VBROADCASTSS 4(CX), Z9
+	VFMADD231PS  Z8, Z9, Z1
+	VBROADCASTSS 8(CX), Z9
+	VFMADD231PS  Z8, Z9, Z2
+	VBROADCASTSS 12(CX), Z9
+	VFMADD231PS  Z8, Z9, Z3
+	VBROADCASTSS 16(CX), Z9
+	VFMADD231PS  Z8, Z9, Z4
+	VBROADCASTSS 20(CX), Z9
+	VFMADD231PS  Z8, Z9, Z5
+	VBROADCASTSS 24(CX), Z9
+	VFMADD231PS  Z8, Z9, Z6
+
+bias:
+	MOVQ         40(AX), CX
+	MOVQ         48(AX), DX
+	MOVQ         72(AX), BX
+	MOVQ         80(AX), SI
+	MOVQ         56(AX), DI
+	TESTQ        DI, DI
+	JZ           residual
+	VBROADCASTSS (DI), Z7
+	VADDPS       Z7, Z0, Z0
+	VBROADCASTSS 4(DI), Z7
+	VADDPS       Z7, Z1, Z1
+	VBROADCASTSS 8(DI), Z7
+	VADDPS       Z7, Z2, Z2
+	VBROADCASTSS 12(DI), Z7
+	VADDPS       Z7, Z3, Z3
+	VBROADCASTSS 16(DI), Z7
+	VADDPS       Z7, Z4, Z4
+	VBROADCASTSS 20(DI), Z7
+	VADDPS       Z7, Z5, Z5
+	VBROADCASTSS 24(DI), Z7
+	VADDPS       Z7, Z6, Z6
+
+residual:
+	MOVQ   64(AX), DI
+	TESTQ  DI, DI
+	JZ     relu
+	TESTQ  SI, SI
+	JNZ    residualMasked
+	VADDPS (DI), Z0, Z0
+	ADDQ   DX, DI
+	VADDPS (DI), Z1, Z1
+	ADDQ   DX, DI
+	VADDPS (DI), Z2, Z2
+	ADDQ   DX, DI
+	VADDPS (DI), Z3, Z3
+	ADDQ   DX, DI
+	VADDPS (DI), Z4, Z4
+	ADDQ   DX, DI
+	VADDPS (DI), Z5, Z5
+	ADDQ   DX, DI
+	VADDPS (DI), Z6, Z6
+	JMP    relu
+
+residualMasked:
+	VMOVUPS.Z (DI), K1, Z7
+	VADDPS    Z7, Z0, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z7
+	VADDPS    Z7, Z1, Z1
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z7
+	VADDPS    Z7, Z2, Z2
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z7
+	VADDPS    Z7, Z3, Z3
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z7
+	VADDPS    Z7, Z4, Z4
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z7
+	VADDPS    Z7, Z5, Z5
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z7
+	VADDPS    Z7, Z6, Z6
+
+relu:
+	TESTQ        $0x00000002, BX
+	JZ           store
+	VPXORD       Z7, Z7, Z7
+	VMAXPS       Z0, Z7, Z0
+	VMAXPS       Z1, Z7, Z1
+	VMAXPS       Z2, Z7, Z2
+	VMAXPS       Z3, Z7, Z3
+	VMAXPS       Z4, Z7, Z4
+	VMAXPS       Z5, Z7, Z5
+	VMAXPS       Z6, Z7, Z6
+	TESTQ        $0x00000004, BX
+	JZ           store
+	VBROADCASTSS 156(AX), Z7
+	VMINPS       Z0, Z7, Z0
+	VMINPS       Z1, Z7, Z1
+	VMINPS       Z2, Z7, Z2
+	VMINPS       Z3, Z7, Z3
+	VMINPS       Z4, Z7, Z4
+	VMINPS       Z5, Z7, Z5
+	VMINPS       Z6, Z7, Z6
+
+store:
+	TESTQ   SI, SI
+	JNZ     storeMasked
+	MOVQ    CX, DI
+	VMOVUPS Z0, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z3, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z5, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z6, (DI)
+	JMP     done
+
+storeMasked:
+	MOVQ    CX, DI
+	VMOVUPS Z0, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z1, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z3, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z5, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z6, K1, (DI)
+
+done:
+	VZEROUPPER
+	RET
+
 // func tileAVX512_7x2(args *byte)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tileAVX512_7x2(SB), $0-8
 	MOVQ  args+0(FP), AX
 	MOVQ  (AX), CX
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), BX
-	MOVQ  24(AX), SI
+	MOVQ  16(AX), DX
+	MOVQ  24(AX), BX
+	MOVQ  8(AX), SI
 	MOVQ  40(AX), DI
 	MOVQ  48(AX), R8
 	MOVQ  72(AX), R9
 	MOVQ  80(AX), R10
 	MOVQ  32(AX), R11
-	ADDQ  SI, R11
+	ADDQ  BX, R11
 	MOVQ  104(AX), R12
-	ADDQ  SI, R12
+	ADDQ  BX, R12
 	MOVL  R10, R13
 	KMOVW R13, K1
 	MOVL  R10, R13
@@ -7186,12 +10604,44 @@ resumeMasked:
 	VMOVUPS.Z 64(DI), K2, Z13
 
 loop:
-	SUBQ $0x02, BX
+	MOVQ       64(AX), DI
+	TESTQ      DI, DI
+	JZ         terms
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+
+terms:
+	SUBQ $0x02, DX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), DI
-	VMOVUPS      (SI)(DI*1), Z15
+	MOVLQSX      (SI), DI
+	VMOVUPS      (BX)(DI*1), Z15
 	VMOVUPS      (R11)(DI*1), Z16
 	PREFETCHT0   (R12)(DI*1)
 	PREFETCHT0   2048(CX)
@@ -7216,8 +10666,8 @@ pair:
 	VBROADCASTSS 24(CX), Z17
 	VFMADD231PS  Z15, Z17, Z12
 	VFMADD231PS  Z16, Z17, Z13
-	MOVLQSX      4(DX), DI
-	VMOVUPS      (SI)(DI*1), Z15
+	MOVLQSX      4(SI), DI
+	VMOVUPS      (BX)(DI*1), Z15
 	VMOVUPS      (R11)(DI*1), Z16
 	PREFETCHT0   (R12)(DI*1)
 	PREFETCHT0   2076(CX)
@@ -7243,15 +10693,15 @@ pair:
 	VFMADD231PS  Z15, Z17, Z12
 	VFMADD231PS  Z16, Z17, Z13
 	ADDQ         $0x38, CX
-	ADDQ         $0x08, DX
-	SUBQ         $0x02, BX
+	ADDQ         $0x08, SI
+	SUBQ         $0x02, DX
 	JGE          pair
 
 last:
-	TESTQ        $0x00000001, BX
+	TESTQ        $0x00000001, DX
 	JZ           bias
-	MOVLQSX      (DX), DX
-	VMOVUPS      (SI)(DX*1), Z15
+	MOVLQSX      (SI), DX
+	VMOVUPS      (BX)(DX*1), Z15
 	VMOVUPS      (R11)(DX*1), Z16
 	PREFETCHT0   (R12)(DX*1)
 	PREFETCHT0   2048(CX)
@@ -7465,19 +10915,19 @@ done:
 TEXT ·tileAVX512_7x2h(SB), $0-8
 	MOVQ  args+0(FP), AX
 	MOVQ  (AX), CX
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), BX
-	MOVQ  24(AX), SI
+	MOVQ  16(AX), DX
+	MOVQ  24(AX), BX
+	MOVQ  8(AX), SI
 	MOVQ  40(AX), DI
 	MOVQ  48(AX), R8
 	MOVQ  72(AX), R9
 	MOVQ  80(AX), R10
 	MOVQ  32(AX), R11
-	ADDQ  SI, R11
+	ADDQ  BX, R11
 	MOVQ  104(AX), R12
-	ADDQ  SI, R12
+	ADDQ  BX, R12
 	MOVQ  88(AX), R13
-	ADDQ  SI, R13
+	ADDQ  BX, R13
 	MOVQ  96(AX), R14
 	ADDQ  R11, R14
 	MOVL  R10, R15
@@ -7553,12 +11003,44 @@ resumeMasked:
 	VMOVUPS.Z 64(DI), K2, Z13
 
 loop:
-	SUBQ $0x02, BX
+	MOVQ       64(AX), DI
+	TESTQ      DI, DI
+	JZ         terms
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+
+terms:
+	SUBQ $0x02, DX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), DI
-	VMOVUPS      (SI)(DI*1), Y15
+	MOVLQSX      (SI), DI
+	VMOVUPS      (BX)(DI*1), Y15
 	VINSERTF64X4 $0x01, (R13)(DI*1), Z15, Z15
 	VMOVUPS      (R11)(DI*1), Y16
 	VINSERTF64X4 $0x01, (R14)(DI*1), Z16, Z16
@@ -7585,8 +11067,8 @@ pair:
 	VBROADCASTSS 24(CX), Z17
 	VFMADD231PS  Z15, Z17, Z12
 	VFMADD231PS  Z16, Z17, Z13
-	MOVLQSX      4(DX), DI
-	VMOVUPS      (SI)(DI*1), Y18
+	MOVLQSX      4(SI), DI
+	VMOVUPS      (BX)(DI*1), Y18
 	VINSERTF64X4 $0x01, (R13)(DI*1), Z18, Z18
 	VMOVUPS      (R11)(DI*1), Y19
 	VINSERTF64X4 $0x01, (R14)(DI*1), Z19, Z19
@@ -7614,15 +11096,15 @@ pair:
 	VFMADD231PS  Z18, Z17, Z12
 	VFMADD231PS  Z19, Z17, Z13
 	ADDQ         $0x38, CX
-	ADDQ         $0x08, DX
-	SUBQ         $0x02, BX
+	ADDQ         $0x08, SI
+	SUBQ         $0x02, DX
 	JGE          pair
 
 last:
-	TESTQ        $0x00000001, BX
+	TESTQ        $0x00000001, DX
 	JZ           bias
-	MOVLQSX      (DX), DX
-	VMOVUPS      (SI)(DX*1), Y20
+	MOVLQSX      (SI), DX
+	VMOVUPS      (BX)(DX*1), Y20
 	VINSERTF64X4 $0x01, (R13)(DX*1), Z20, Z20
 	VMOVUPS      (R11)(DX*1), Y21
 	VINSERTF64X4 $0x01, (R14)(DX*1), Z21, Z21
@@ -7833,20 +11315,412 @@ done:
 	VZEROUPPER
 	RET
 
+// func tileAVX512_7x2p(args *byte)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tileAVX512_7x2p(SB), $0-8
+	MOVQ  args+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  16(AX), DX
+	MOVQ  24(AX), BX
+	MOVQ  40(AX), SI
+	MOVQ  48(AX), DI
+	MOVQ  72(AX), R8
+	MOVQ  80(AX), R9
+	MOVQ  104(AX), R10
+	MOVQ  160(AX), R11
+	MOVL  R9, R12
+	KMOVW R12, K1
+	MOVL  R9, R12
+	SHRL  $0x10, R12
+	KMOVW R12, K2
+
+	// start from zero or from C
+	TESTQ  $0x00000001, R8
+	JNZ    resume
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	JMP    loop
+
+resume:
+	TESTQ   R9, R9
+	JNZ     resumeMasked
+	VMOVUPS (SI), Z0
+	VMOVUPS 64(SI), Z1
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z2
+	VMOVUPS 64(SI), Z3
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z4
+	VMOVUPS 64(SI), Z5
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z6
+	VMOVUPS 64(SI), Z7
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z8
+	VMOVUPS 64(SI), Z9
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z10
+	VMOVUPS 64(SI), Z11
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z12
+	VMOVUPS 64(SI), Z13
+	JMP     loop
+
+resumeMasked:
+	VMOVUPS.Z (SI), K1, Z0
+	VMOVUPS.Z 64(SI), K2, Z1
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z2
+	VMOVUPS.Z 64(SI), K2, Z3
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z4
+	VMOVUPS.Z 64(SI), K2, Z5
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z6
+	VMOVUPS.Z 64(SI), K2, Z7
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z8
+	VMOVUPS.Z 64(SI), K2, Z9
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z10
+	VMOVUPS.Z 64(SI), K2, Z11
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z12
+	VMOVUPS.Z 64(SI), K2, Z13
+
+loop:
+	MOVQ       64(AX), SI
+	TESTQ      SI, SI
+	JZ         terms
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 124(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 124(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 124(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 124(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 124(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 124(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 124(SI)
+
+terms:
+	SUBQ $0x02, DX
+	JL   last
+
+pair:
+	VMOVUPS      (BX), Z15
+	VMOVUPS      64(BX), Z16
+	PREFETCHT1   (R10)
+	ADDQ         R11, R10
+	PREFETCHT0   2048(CX)
+	VBROADCASTSS (CX), Z17
+	VFMADD231PS  Z15, Z17, Z0
+	VFMADD231PS  Z16, Z17, Z1
+	VBROADCASTSS 4(CX), Z17
+	VFMADD231PS  Z15, Z17, Z2
+	VFMADD231PS  Z16, Z17, Z3
+	VBROADCASTSS 8(CX), Z17
+	VFMADD231PS  Z15, Z17, Z4
+	VFMADD231PS  Z16, Z17, Z5
+	VBROADCASTSS 12(CX), Z17
+	VFMADD231PS  Z15, Z17, Z6
+	VFMADD231PS  Z16, Z17, Z7
+	VBROADCASTSS 16(CX), Z17
+	VFMADD231PS  Z15, Z17, Z8
+	VFMADD231PS  Z16, Z17, Z9
+	VBROADCASTSS 20(CX), Z17
+	VFMADD231PS  Z15, Z17, Z10
+	VFMADD231PS  Z16, Z17, Z11
+	VBROADCASTSS 24(CX), Z17
+	VFMADD231PS  Z15, Z17, Z12
+	VFMADD231PS  Z16, Z17, Z13
+	VMOVUPS      128(BX), Z15
+	VMOVUPS      192(BX), Z16
+	PREFETCHT1   (R10)
+	ADDQ         R11, R10
+	PREFETCHT0   2076(CX)
+	VBROADCASTSS 28(CX), Z17
+	VFMADD231PS  Z15, Z17, Z0
+	VFMADD231PS  Z16, Z17, Z1
+	VBROADCASTSS 32(CX), Z17
+	VFMADD231PS  Z15, Z17, Z2
+	VFMADD231PS  Z16, Z17, Z3
+	VBROADCASTSS 36(CX), Z17
+	VFMADD231PS  Z15, Z17, Z4
+	VFMADD231PS  Z16, Z17, Z5
+	VBROADCASTSS 40(CX), Z17
+	VFMADD231PS  Z15, Z17, Z6
+	VFMADD231PS  Z16, Z17, Z7
+	VBROADCASTSS 44(CX), Z17
+	VFMADD231PS  Z15, Z17, Z8
+	VFMADD231PS  Z16, Z17, Z9
+	VBROADCASTSS 48(CX), Z17
+	VFMADD231PS  Z15, Z17, Z10
+	VFMADD231PS  Z16, Z17, Z11
+	VBROADCASTSS 52(CX), Z17
+	VFMADD231PS  Z15, Z17, Z12
+	VFMADD231PS  Z16, Z17, Z13
+	ADDQ         $0x38, CX
+	ADDQ         $0x00000100, BX
+	SUBQ         $0x02, DX
+	JGE          pair
+
+last:
+	TESTQ        $0x00000001, DX
+	JZ           bias
+	VMOVUPS      (BX), Z15
+	VMOVUPS      64(BX), Z16
+	PREFETCHT1   (R10)
+	ADDQ         R11, R10
+	PREFETCHT0   2048(CX)
+	VBROADCASTSS (CX), Z17
+	VFMADD231PS  Z15, Z17, Z0
+	VFMADD231PS  Z16, Z17, Z1
+	VBROADCASTSS 4(CX), Z17
+	VFMADD231PS  Z15, Z17, Z2
+	VFMADD231PS  Z16, Z17, Z3
+	VBROADCASTSS 8(CX), Z17
+	VFMADD231PS  Z15, Z17, Z4
+	VFMADD231PS  Z16, Z17, Z5
+	VBROADCASTSS 12(CX), Z17
+	VFMADD231PS  Z15, Z17, Z6
+	VFMADD231PS  Z16, Z17, Z7
+	VBROADCASTSS 16(CX), Z17
+	VFMADD231PS  Z15, Z17, Z8
+	VFMADD231PS  Z16, Z17, Z9
+	VBROADCASTSS 20(CX), Z17
+	VFMADD231PS  Z15, Z17, Z10
+	VFMADD231PS  Z16, Z17, Z11
+	VBROADCASTSS 24(CX), Z17
+	VFMADD231PS  Z15, Z17, Z12
+	VFMADD231PS  Z16, Z17, Z13
+
+bias:
+	MOVQ         40(AX), CX
+	MOVQ         48(AX), DX
+	MOVQ         72(AX), BX
+	MOVQ         80(AX), SI
+	MOVQ         56(AX), DI
+	TESTQ        DI, DI
+	JZ           residual
+	VBROADCASTSS (DI), Z14
+	VADDPS       Z14, Z0, Z0
+	VADDPS       Z14, Z1, Z1
+	VBROADCASTSS 4(DI), Z14
+	VADDPS       Z14, Z2, Z2
+	VADDPS       Z14, Z3, Z3
+	VBROADCASTSS 8(DI), Z14
+	VADDPS       Z14, Z4, Z4
+	VADDPS       Z14, Z5, Z5
+	VBROADCASTSS 12(DI), Z14
+	VADDPS       Z14, Z6, Z6
+	VADDPS       Z14, Z7, Z7
+	VBROADCASTSS 16(DI), Z14
+	VADDPS       Z14, Z8, Z8
+	VADDPS       Z14, Z9, Z9
+	VBROADCASTSS 20(DI), Z14
+	VADDPS       Z14, Z10, Z10
+	VADDPS       Z14, Z11, Z11
+	VBROADCASTSS 24(DI), Z14
+	VADDPS       Z14, Z12, Z12
+	VADDPS       Z14, Z13, Z13
+
+residual:
+	MOVQ   64(AX), DI
+	TESTQ  DI, DI
+	JZ     relu
+	TESTQ  SI, SI
+	JNZ    residualMasked
+	VADDPS (DI), Z0, Z0
+	VADDPS 64(DI), Z1, Z1
+	ADDQ   DX, DI
+	VADDPS (DI), Z2, Z2
+	VADDPS 64(DI), Z3, Z3
+	ADDQ   DX, DI
+	VADDPS (DI), Z4, Z4
+	VADDPS 64(DI), Z5, Z5
+	ADDQ   DX, DI
+	VADDPS (DI), Z6, Z6
+	VADDPS 64(DI), Z7, Z7
+	ADDQ   DX, DI
+	VADDPS (DI), Z8, Z8
+	VADDPS 64(DI), Z9, Z9
+	ADDQ   DX, DI
+	VADDPS (DI), Z10, Z10
+	VADDPS 64(DI), Z11, Z11
+	ADDQ   DX, DI
+	VADDPS (DI), Z12, Z12
+	VADDPS 64(DI), Z13, Z13
+	JMP    relu
+
+residualMasked:
+	VMOVUPS.Z (DI), K1, Z14
+	VADDPS    Z14, Z0, Z0
+	VMOVUPS.Z 64(DI), K2, Z14
+	VADDPS    Z14, Z1, Z1
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z14
+	VADDPS    Z14, Z2, Z2
+	VMOVUPS.Z 64(DI), K2, Z14
+	VADDPS    Z14, Z3, Z3
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z14
+	VADDPS    Z14, Z4, Z4
+	VMOVUPS.Z 64(DI), K2, Z14
+	VADDPS    Z14, Z5, Z5
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z14
+	VADDPS    Z14, Z6, Z6
+	VMOVUPS.Z 64(DI), K2, Z14
+	VADDPS    Z14, Z7, Z7
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z14
+	VADDPS    Z14, Z8, Z8
+	VMOVUPS.Z 64(DI), K2, Z14
+	VADDPS    Z14, Z9, Z9
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z14
+	VADDPS    Z14, Z10, Z10
+	VMOVUPS.Z 64(DI), K2, Z14
+	VADDPS    Z14, Z11, Z11
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z14
+	VADDPS    Z14, Z12, Z12
+	VMOVUPS.Z 64(DI), K2, Z14
+	VADDPS    Z14, Z13, Z13
+
+relu:
+	TESTQ        $0x00000002, BX
+	JZ           store
+	VPXORD       Z14, Z14, Z14
+	VMAXPS       Z0, Z14, Z0
+	VMAXPS       Z1, Z14, Z1
+	VMAXPS       Z2, Z14, Z2
+	VMAXPS       Z3, Z14, Z3
+	VMAXPS       Z4, Z14, Z4
+	VMAXPS       Z5, Z14, Z5
+	VMAXPS       Z6, Z14, Z6
+	VMAXPS       Z7, Z14, Z7
+	VMAXPS       Z8, Z14, Z8
+	VMAXPS       Z9, Z14, Z9
+	VMAXPS       Z10, Z14, Z10
+	VMAXPS       Z11, Z14, Z11
+	VMAXPS       Z12, Z14, Z12
+	VMAXPS       Z13, Z14, Z13
+	TESTQ        $0x00000004, BX
+	JZ           store
+	VBROADCASTSS 156(AX), Z14
+	VMINPS       Z0, Z14, Z0
+	VMINPS       Z1, Z14, Z1
+	VMINPS       Z2, Z14, Z2
+	VMINPS       Z3, Z14, Z3
+	VMINPS       Z4, Z14, Z4
+	VMINPS       Z5, Z14, Z5
+	VMINPS       Z6, Z14, Z6
+	VMINPS       Z7, Z14, Z7
+	VMINPS       Z8, Z14, Z8
+	VMINPS       Z9, Z14, Z9
+	VMINPS       Z10, Z14, Z10
+	VMINPS       Z11, Z14, Z11
+	VMINPS       Z12, Z14, Z12
+	VMINPS       Z13, Z14, Z13
+
+store:
+	TESTQ   SI, SI
+	JNZ     storeMasked
+	MOVQ    CX, DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, (DI)
+	VMOVUPS Z3, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, (DI)
+	VMOVUPS Z5, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z6, (DI)
+	VMOVUPS Z7, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z8, (DI)
+	VMOVUPS Z9, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z10, (DI)
+	VMOVUPS Z11, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z12, (DI)
+	VMOVUPS Z13, 64(DI)
+	JMP     done
+
+storeMasked:
+	MOVQ    CX, DI
+	VMOVUPS Z0, K1, (DI)
+	VMOVUPS Z1, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, K1, (DI)
+	VMOVUPS Z3, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, K1, (DI)
+	VMOVUPS Z5, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z6, K1, (DI)
+	VMOVUPS Z7, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z8, K1, (DI)
+	VMOVUPS Z9, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z10, K1, (DI)
+	VMOVUPS Z11, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z12, K1, (DI)
+	VMOVUPS Z13, K2, 64(DI)
+
+done:
+	VZEROUPPER
+	RET
+
 // func tileAVX512_7x2k(args *byte)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tileAVX512_7x2k(SB), $0-8
 	MOVQ  args+0(FP), AX
 	MOVQ  (AX), CX
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), BX
-	MOVQ  24(AX), SI
+	MOVQ  16(AX), DX
+	MOVQ  24(AX), BX
+	MOVQ  8(AX), SI
 	MOVQ  40(AX), DI
 	MOVQ  48(AX), R8
 	MOVQ  72(AX), R9
 	MOVQ  80(AX), R10
 	MOVQ  32(AX), R11
-	ADDQ  SI, R11
+	ADDQ  BX, R11
 	MOVL  R10, R12
 	KMOVW R12, K1
 	MOVL  R10, R12
@@ -7920,12 +11794,44 @@ resumeMasked:
 	VMOVUPS.Z 64(DI), K2, Z13
 
 loop:
+	MOVQ       64(AX), DI
+	TESTQ      DI, DI
+	JZ         terms
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+
+terms:
 	MOVQ         112(AX), DI
 	MOVQ         128(AX), R8
 	MOVQ         136(AX), R9
 	MOVQ         144(AX), R10
 	VBROADCASTSS 152(AX), Z15
-	SUBQ         $0x02, BX
+	SUBQ         $0x02, DX
 	JL           last
 
 pair:
@@ -7945,8 +11851,8 @@ pair:
 	ADDQ         $0x04, R10
 	ADDQ         120(AX), DI
 	ADDQ         $0x00000080, R8
-	MOVLQSX      (DX), R12
-	VMOVUPS      (SI)(R12*1), Z16
+	MOVLQSX      (SI), R12
+	VMOVUPS      (BX)(R12*1), Z16
 	VMOVUPS      (R11)(R12*1), Z17
 	VBROADCASTSS (CX), Z18
 	VFMADD231PS  Z16, Z18, Z0
@@ -7985,8 +11891,8 @@ pair:
 	ADDQ         $0x04, R10
 	ADDQ         120(AX), DI
 	ADDQ         $0x00000080, R8
-	MOVLQSX      4(DX), R12
-	VMOVUPS      (SI)(R12*1), Z16
+	MOVLQSX      4(SI), R12
+	VMOVUPS      (BX)(R12*1), Z16
 	VMOVUPS      (R11)(R12*1), Z17
 	VBROADCASTSS 28(CX), Z18
 	VFMADD231PS  Z16, Z18, Z0
@@ -8010,12 +11916,12 @@ pair:
 	VFMADD231PS  Z16, Z18, Z12
 	VFMADD231PS  Z17, Z18, Z13
 	ADDQ         $0x38, CX
-	ADDQ         $0x08, DX
-	SUBQ         $0x02, BX
+	ADDQ         $0x08, SI
+	SUBQ         $0x02, DX
 	JGE          pair
 
 last:
-	TESTQ        $0x00000001, BX
+	TESTQ        $0x00000001, DX
 	JZ           bias
 	VBROADCASTSS (R9), Z16
 	VBROADCASTSS (R10), Z17
@@ -8033,8 +11939,8 @@ last:
 	ADDQ         $0x04, R10
 	ADDQ         120(AX), DI
 	ADDQ         $0x00000080, R8
-	MOVLQSX      (DX), DX
-	VMOVUPS      (SI)(DX*1), Z15
+	MOVLQSX      (SI), DX
+	VMOVUPS      (BX)(DX*1), Z15
 	VMOVUPS      (R11)(DX*1), Z16
 	VBROADCASTSS (CX), Z17
 	VFMADD231PS  Z15, Z17, Z0
@@ -8246,15 +12152,15 @@ done:
 TEXT ·tileAVX512_8x1(SB), $0-8
 	MOVQ  args+0(FP), AX
 	MOVQ  (AX), CX
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), BX
-	MOVQ  24(AX), SI
+	MOVQ  16(AX), DX
+	MOVQ  24(AX), BX
+	MOVQ  8(AX), SI
 	MOVQ  40(AX), DI
 	MOVQ  48(AX), R8
 	MOVQ  72(AX), R9
 	MOVQ  80(AX), R10
 	MOVQ  104(AX), R11
-	ADDQ  SI, R11
+	ADDQ  BX, R11
 	MOVL  R10, R12
 	KMOVW R12, K1
 
@@ -8309,12 +12215,40 @@ resumeMasked:
 	VMOVUPS.Z (DI), K1, Z7
 
 loop:
-	SUBQ $0x02, BX
+	MOVQ       64(AX), DI
+	TESTQ      DI, DI
+	JZ         terms
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+
+terms:
+	SUBQ $0x02, DX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), DI
-	VMOVUPS      (SI)(DI*1), Z9
+	MOVLQSX      (SI), DI
+	VMOVUPS      (BX)(DI*1), Z9
 	PREFETCHT0   (R11)(DI*1)
 	PREFETCHT0   2048(CX)
 	VBROADCASTSS (CX), Z10
@@ -8333,8 +12267,8 @@ pair:
 	VFMADD231PS  Z9, Z10, Z6
 	VBROADCASTSS 28(CX), Z10
 	VFMADD231PS  Z9, Z10, Z7
-	MOVLQSX      4(DX), DI
-	VMOVUPS      (SI)(DI*1), Z9
+	MOVLQSX      4(SI), DI
+	VMOVUPS      (BX)(DI*1), Z9
 	PREFETCHT0   (R11)(DI*1)
 	PREFETCHT0   2080(CX)
 	VBROADCASTSS 32(CX), Z10
@@ -8354,15 +12288,15 @@ pair:
 	VBROADCASTSS 60(CX), Z10
 	VFMADD231PS  Z9, Z10, Z7
 	ADDQ         $0x40, CX
-	ADDQ         $0x08, DX
-	SUBQ         $0x02, BX
+	ADDQ         $0x08, SI
+	SUBQ         $0x02, DX
 	JGE          pair
 
 last:
-	TESTQ        $0x00000001, BX
+	TESTQ        $0x00000001, DX
 	JZ           bias
-	MOVLQSX      (DX), DX
-	VMOVUPS      (SI)(DX*1), Z9
+	MOVLQSX      (SI), DX
+	VMOVUPS      (BX)(DX*1), Z9
 	PREFETCHT0   (R11)(DX*1)
 	PREFETCHT0   2048(CX)
 	VBROADCASTSS (CX), Z10
@@ -8527,17 +12461,17 @@ done:
 TEXT ·tileAVX512_8x1h(SB), $0-8
 	MOVQ  args+0(FP), AX
 	MOVQ  (AX), CX
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), BX
-	MOVQ  24(AX), SI
+	MOVQ  16(AX), DX
+	MOVQ  24(AX), BX
+	MOVQ  8(AX), SI
 	MOVQ  40(AX), DI
 	MOVQ  48(AX), R8
 	MOVQ  72(AX), R9
 	MOVQ  80(AX), R10
 	MOVQ  104(AX), R11
-	ADDQ  SI, R11
+	ADDQ  BX, R11
 	MOVQ  88(AX), R12
-	ADDQ  SI, R12
+	ADDQ  BX, R12
 	MOVL  R10, R13
 	KMOVW R13, K1
 
@@ -8592,12 +12526,40 @@ resumeMasked:
 	VMOVUPS.Z (DI), K1, Z7
 
 loop:
-	SUBQ $0x02, BX
+	MOVQ       64(AX), DI
+	TESTQ      DI, DI
+	JZ         terms
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+
+terms:
+	SUBQ $0x02, DX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), DI
-	VMOVUPS      (SI)(DI*1), Y9
+	MOVLQSX      (SI), DI
+	VMOVUPS      (BX)(DI*1), Y9
 	VINSERTF64X4 $0x01, (R12)(DI*1), Z9, Z9
 	PREFETCHT0   (R11)(DI*1)
 	PREFETCHT0   2048(CX)
@@ -8617,8 +12579,8 @@ pair:
 	VFMADD231PS  Z9, Z10, Z6
 	VBROADCASTSS 28(CX), Z10
 	VFMADD231PS  Z9, Z10, Z7
-	MOVLQSX      4(DX), DI
-	VMOVUPS      (SI)(DI*1), Y11
+	MOVLQSX      4(SI), DI
+	VMOVUPS      (BX)(DI*1), Y11
 	VINSERTF64X4 $0x01, (R12)(DI*1), Z11, Z11
 	PREFETCHT0   (R11)(DI*1)
 	PREFETCHT0   2080(CX)
@@ -8639,15 +12601,15 @@ pair:
 	VBROADCASTSS 60(CX), Z10
 	VFMADD231PS  Z11, Z10, Z7
 	ADDQ         $0x40, CX
-	ADDQ         $0x08, DX
-	SUBQ         $0x02, BX
+	ADDQ         $0x08, SI
+	SUBQ         $0x02, DX
 	JGE          pair
 
 last:
-	TESTQ        $0x00000001, BX
+	TESTQ        $0x00000001, DX
 	JZ           bias
-	MOVLQSX      (DX), DX
-	VMOVUPS      (SI)(DX*1), Y12
+	MOVLQSX      (SI), DX
+	VMOVUPS      (BX)(DX*1), Y12
 	VINSERTF64X4 $0x01, (R12)(DX*1), Z12, Z12
 	PREFETCHT0   (R11)(DX*1)
 	PREFETCHT0   2048(CX)
@@ -8808,22 +12770,330 @@ done:
 	VZEROUPPER
 	RET
 
+// func tileAVX512_8x1p(args *byte)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tileAVX512_8x1p(SB), $0-8
+	MOVQ  args+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  16(AX), DX
+	MOVQ  24(AX), BX
+	MOVQ  40(AX), SI
+	MOVQ  48(AX), DI
+	MOVQ  72(AX), R8
+	MOVQ  80(AX), R9
+	MOVQ  104(AX), R10
+	MOVQ  160(AX), R11
+	MOVL  R9, R12
+	KMOVW R12, K1
+
+	// start from zero or from C
+	TESTQ  $0x00000001, R8
+	JNZ    resume
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	JMP    loop
+
+resume:
+	TESTQ   R9, R9
+	JNZ     resumeMasked
+	VMOVUPS (SI), Z0
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z1
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z2
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z3
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z4
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z5
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z6
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z7
+	JMP     loop
+
+resumeMasked:
+	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z1
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z2
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z3
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z4
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z5
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z6
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z7
+
+loop:
+	MOVQ       64(AX), SI
+	TESTQ      SI, SI
+	JZ         terms
+	PREFETCHT0 (SI)
+	PREFETCHT0 60(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 60(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 60(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 60(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 60(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 60(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 60(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 60(SI)
+
+terms:
+	SUBQ $0x02, DX
+	JL   last
+
+pair:
+	VMOVUPS      (BX), Z9
+	PREFETCHT1   (R10)
+	ADDQ         R11, R10
+	PREFETCHT0   2048(CX)
+	VBROADCASTSS (CX), Z10
+	VFMADD231PS  Z9, Z10, Z0
+	VBROADCASTSS 4(CX), Z10
+	VFMADD231PS  Z9, Z10, Z1
+	VBROADCASTSS 8(CX), Z10
+	VFMADD231PS  Z9, Z10, Z2
+	VBROADCASTSS 12(CX), Z10
+	VFMADD231PS  Z9, Z10, Z3
+	VBROADCASTSS 16(CX), Z10
+	VFMADD231PS  Z9, Z10, Z4
+	VBROADCASTSS 20(CX), Z10
+	VFMADD231PS  Z9, Z10, Z5
+	VBROADCASTSS 24(CX), Z10
+	VFMADD231PS  Z9, Z10, Z6
+	VBROADCASTSS 28(CX), Z10
+	VFMADD231PS  Z9, Z10, Z7
+	VMOVUPS      128(BX), Z9
+	PREFETCHT1   (R10)
+	ADDQ         R11, R10
+	PREFETCHT0   2080(CX)
+	VBROADCASTSS 32(CX), Z10
+	VFMADD231PS  Z9, Z10, Z0
+	VBROADCASTSS 36(CX), Z10
+	VFMADD231PS  Z9, Z10, Z1
+	VBROADCASTSS 40(CX), Z10
+	VFMADD231PS  Z9, Z10, Z2
+	VBROADCASTSS 44(CX), Z10
+	VFMADD231PS  Z9, Z10, Z3
+	VBROADCASTSS 48(CX), Z10
+	VFMADD231PS  Z9, Z10, Z4
+	VBROADCASTSS 52(CX), Z10
+	VFMADD231PS  Z9, Z10, Z5
+	VBROADCASTSS 56(CX), Z10
+	VFMADD231PS  Z9, Z10, Z6
+	VBROADCASTSS 60(CX), Z10
+	VFMADD231PS  Z9, Z10, Z7
+	ADDQ         $0x40, CX
+	ADDQ         $0x00000100, BX
+	SUBQ         $0x02, DX
+	JGE          pair
+
+last:
+	TESTQ        $0x00000001, DX
+	JZ           bias
+	VMOVUPS      (BX), Z9
+	PREFETCHT1   (R10)
+	ADDQ         R11, R10
+	PREFETCHT0   2048(CX)
+	VBROADCASTSS (CX), Z10
+	VFMADD231PS  Z9, Z10, Z0
+	VBROADCASTSS 4(CX), Z10
+	VFMADD231PS  Z9, Z10, Z1
+	VBROADCASTSS 8(CX), Z10
+	VFMADD231PS  Z9, Z10, Z2
+	VBROADCASTSS 12(CX), Z10
+	VFMADD231PS  Z9, Z10, Z3
+	VBROADCASTSS 16(CX), Z10
+	VFMADD231PS  Z9, Z10, Z4
+	VBROADCASTSS 20(CX), Z10
+	VFMADD231PS  Z9, Z10, Z5
+	VBROADCASTSS 24(CX), Z10
+	VFMADD231PS  Z9, Z10, Z6
+	VBROADCASTSS 28(CX), Z10
+	VFMADD231PS  Z9, Z10, Z7
+
+bias:
+	MOVQ         40(AX), CX
+	MOVQ         48(AX), DX
+	MOVQ         72(AX), BX
+	MOVQ         80(AX), SI
+	MOVQ         56(AX), DI
+	TESTQ        DI, DI
+	JZ           residual
+	VBROADCASTSS (DI), Z8
+	VADDPS       Z8, Z0, Z0
+	VBROADCASTSS 4(DI), Z8
+	VADDPS       Z8, Z1, Z1
+	VBROADCASTSS 8(DI), Z8
+	VADDPS       Z8, Z2, Z2
+	VBROADCASTSS 12(DI), Z8
+	VADDPS       Z8, Z3, Z3
+	VBROADCASTSS 16(DI), Z8
+	VADDPS       Z8, Z4, Z4
+	VBROADCASTSS 20(DI), Z8
+	VADDPS       Z8, Z5, Z5
+	VBROADCASTSS 24(DI), Z8
+	VADDPS       Z8, Z6, Z6
+	VBROADCASTSS 28(DI), Z8
+	VADDPS       Z8, Z7, Z7
+
+residual:
+	MOVQ   64(AX), DI
+	TESTQ  DI, DI
+	JZ     relu
+	TESTQ  SI, SI
+	JNZ    residualMasked
+	VADDPS (DI), Z0, Z0
+	ADDQ   DX, DI
+	VADDPS (DI), Z1, Z1
+	ADDQ   DX, DI
+	VADDPS (DI), Z2, Z2
+	ADDQ   DX, DI
+	VADDPS (DI), Z3, Z3
+	ADDQ   DX, DI
+	VADDPS (DI), Z4, Z4
+	ADDQ   DX, DI
+	VADDPS (DI), Z5, Z5
+	ADDQ   DX, DI
+	VADDPS (DI), Z6, Z6
+	ADDQ   DX, DI
+	VADDPS (DI), Z7, Z7
+	JMP    relu
+
+residualMasked:
+	VMOVUPS.Z (DI), K1, Z8
+	VADDPS    Z8, Z0, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z8
+	VADDPS    Z8, Z1, Z1
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z8
+	VADDPS    Z8, Z2, Z2
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z8
+	VADDPS    Z8, Z3, Z3
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z8
+	VADDPS    Z8, Z4, Z4
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z8
+	VADDPS    Z8, Z5, Z5
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z8
+	VADDPS    Z8, Z6, Z6
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z8
+	VADDPS    Z8, Z7, Z7
+
+relu:
+	TESTQ        $0x00000002, BX
+	JZ           store
+	VPXORD       Z8, Z8, Z8
+	VMAXPS       Z0, Z8, Z0
+	VMAXPS       Z1, Z8, Z1
+	VMAXPS       Z2, Z8, Z2
+	VMAXPS       Z3, Z8, Z3
+	VMAXPS       Z4, Z8, Z4
+	VMAXPS       Z5, Z8, Z5
+	VMAXPS       Z6, Z8, Z6
+	VMAXPS       Z7, Z8, Z7
+	TESTQ        $0x00000004, BX
+	JZ           store
+	VBROADCASTSS 156(AX), Z8
+	VMINPS       Z0, Z8, Z0
+	VMINPS       Z1, Z8, Z1
+	VMINPS       Z2, Z8, Z2
+	VMINPS       Z3, Z8, Z3
+	VMINPS       Z4, Z8, Z4
+	VMINPS       Z5, Z8, Z5
+	VMINPS       Z6, Z8, Z6
+	VMINPS       Z7, Z8, Z7
+
+store:
+	TESTQ   SI, SI
+	JNZ     storeMasked
+	MOVQ    CX, DI
+	VMOVUPS Z0, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z3, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z5, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z6, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z7, (DI)
+	JMP     done
+
+storeMasked:
+	MOVQ    CX, DI
+	VMOVUPS Z0, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z1, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z3, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z5, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z6, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z7, K1, (DI)
+
+done:
+	VZEROUPPER
+	RET
+
 // func tileAVX512_8x2(args *byte)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tileAVX512_8x2(SB), $0-8
 	MOVQ  args+0(FP), AX
 	MOVQ  (AX), CX
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), BX
-	MOVQ  24(AX), SI
+	MOVQ  16(AX), DX
+	MOVQ  24(AX), BX
+	MOVQ  8(AX), SI
 	MOVQ  40(AX), DI
 	MOVQ  48(AX), R8
 	MOVQ  72(AX), R9
 	MOVQ  80(AX), R10
 	MOVQ  32(AX), R11
-	ADDQ  SI, R11
+	ADDQ  BX, R11
 	MOVQ  104(AX), R12
-	ADDQ  SI, R12
+	ADDQ  BX, R12
 	MOVL  R10, R13
 	KMOVW R13, K1
 	MOVL  R10, R13
@@ -8905,12 +13175,48 @@ resumeMasked:
 	VMOVUPS.Z 64(DI), K2, Z15
 
 loop:
-	SUBQ $0x02, BX
+	MOVQ       64(AX), DI
+	TESTQ      DI, DI
+	JZ         terms
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+
+terms:
+	SUBQ $0x02, DX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), DI
-	VMOVUPS      (SI)(DI*1), Z17
+	MOVLQSX      (SI), DI
+	VMOVUPS      (BX)(DI*1), Z17
 	VMOVUPS      (R11)(DI*1), Z18
 	PREFETCHT0   (R12)(DI*1)
 	PREFETCHT0   2048(CX)
@@ -8938,8 +13244,8 @@ pair:
 	VBROADCASTSS 28(CX), Z19
 	VFMADD231PS  Z17, Z19, Z14
 	VFMADD231PS  Z18, Z19, Z15
-	MOVLQSX      4(DX), DI
-	VMOVUPS      (SI)(DI*1), Z17
+	MOVLQSX      4(SI), DI
+	VMOVUPS      (BX)(DI*1), Z17
 	VMOVUPS      (R11)(DI*1), Z18
 	PREFETCHT0   (R12)(DI*1)
 	PREFETCHT0   2080(CX)
@@ -8968,15 +13274,15 @@ pair:
 	VFMADD231PS  Z17, Z19, Z14
 	VFMADD231PS  Z18, Z19, Z15
 	ADDQ         $0x40, CX
-	ADDQ         $0x08, DX
-	SUBQ         $0x02, BX
+	ADDQ         $0x08, SI
+	SUBQ         $0x02, DX
 	JGE          pair
 
 last:
-	TESTQ        $0x00000001, BX
+	TESTQ        $0x00000001, DX
 	JZ           bias
-	MOVLQSX      (DX), DX
-	VMOVUPS      (SI)(DX*1), Z17
+	MOVLQSX      (SI), DX
+	VMOVUPS      (BX)(DX*1), Z17
 	VMOVUPS      (R11)(DX*1), Z18
 	PREFETCHT0   (R12)(DX*1)
 	PREFETCHT0   2048(CX)
@@ -9214,19 +13520,19 @@ done:
 TEXT ·tileAVX512_8x2h(SB), $0-8
 	MOVQ  args+0(FP), AX
 	MOVQ  (AX), CX
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), BX
-	MOVQ  24(AX), SI
+	MOVQ  16(AX), DX
+	MOVQ  24(AX), BX
+	MOVQ  8(AX), SI
 	MOVQ  40(AX), DI
 	MOVQ  48(AX), R8
 	MOVQ  72(AX), R9
 	MOVQ  80(AX), R10
 	MOVQ  32(AX), R11
-	ADDQ  SI, R11
+	ADDQ  BX, R11
 	MOVQ  104(AX), R12
-	ADDQ  SI, R12
+	ADDQ  BX, R12
 	MOVQ  88(AX), R13
-	ADDQ  SI, R13
+	ADDQ  BX, R13
 	MOVQ  96(AX), R14
 	ADDQ  R11, R14
 	MOVL  R10, R15
@@ -9310,12 +13616,48 @@ resumeMasked:
 	VMOVUPS.Z 64(DI), K2, Z15
 
 loop:
-	SUBQ $0x02, BX
+	MOVQ       64(AX), DI
+	TESTQ      DI, DI
+	JZ         terms
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+
+terms:
+	SUBQ $0x02, DX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), DI
-	VMOVUPS      (SI)(DI*1), Y17
+	MOVLQSX      (SI), DI
+	VMOVUPS      (BX)(DI*1), Y17
 	VINSERTF64X4 $0x01, (R13)(DI*1), Z17, Z17
 	VMOVUPS      (R11)(DI*1), Y18
 	VINSERTF64X4 $0x01, (R14)(DI*1), Z18, Z18
@@ -9345,8 +13687,8 @@ pair:
 	VBROADCASTSS 28(CX), Z19
 	VFMADD231PS  Z17, Z19, Z14
 	VFMADD231PS  Z18, Z19, Z15
-	MOVLQSX      4(DX), DI
-	VMOVUPS      (SI)(DI*1), Y20
+	MOVLQSX      4(SI), DI
+	VMOVUPS      (BX)(DI*1), Y20
 	VINSERTF64X4 $0x01, (R13)(DI*1), Z20, Z20
 	VMOVUPS      (R11)(DI*1), Y21
 	VINSERTF64X4 $0x01, (R14)(DI*1), Z21, Z21
@@ -9377,15 +13719,15 @@ pair:
 	VFMADD231PS  Z20, Z19, Z14
 	VFMADD231PS  Z21, Z19, Z15
 	ADDQ         $0x40, CX
-	ADDQ         $0x08, DX
-	SUBQ         $0x02, BX
+	ADDQ         $0x08, SI
+	SUBQ         $0x02, DX
 	JGE          pair
 
 last:
-	TESTQ        $0x00000001, BX
+	TESTQ        $0x00000001, DX
 	JZ           bias
-	MOVLQSX      (DX), DX
-	VMOVUPS      (SI)(DX*1), Y22
+	MOVLQSX      (SI), DX
+	VMOVUPS      (BX)(DX*1), Y22
 	VINSERTF64X4 $0x01, (R13)(DX*1), Z22, Z22
 	VMOVUPS      (R11)(DX*1), Y23
 	VINSERTF64X4 $0x01, (R14)(DX*1), Z23, Z23
@@ -9620,20 +13962,454 @@ done:
 	VZEROUPPER
 	RET
 
+// func tileAVX512_8x2p(args *byte)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tileAVX512_8x2p(SB), $0-8
+	MOVQ  args+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  16(AX), DX
+	MOVQ  24(AX), BX
+	MOVQ  40(AX), SI
+	MOVQ  48(AX), DI
+	MOVQ  72(AX), R8
+	MOVQ  80(AX), R9
+	MOVQ  104(AX), R10
+	MOVQ  160(AX), R11
+	MOVL  R9, R12
+	KMOVW R12, K1
+	MOVL  R9, R12
+	SHRL  $0x10, R12
+	KMOVW R12, K2
+
+	// start from zero or from C
+	TESTQ  $0x00000001, R8
+	JNZ    resume
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	JMP    loop
+
+resume:
+	TESTQ   R9, R9
+	JNZ     resumeMasked
+	VMOVUPS (SI), Z0
+	VMOVUPS 64(SI), Z1
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z2
+	VMOVUPS 64(SI), Z3
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z4
+	VMOVUPS 64(SI), Z5
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z6
+	VMOVUPS 64(SI), Z7
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z8
+	VMOVUPS 64(SI), Z9
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z10
+	VMOVUPS 64(SI), Z11
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z12
+	VMOVUPS 64(SI), Z13
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z14
+	VMOVUPS 64(SI), Z15
+	JMP     loop
+
+resumeMasked:
+	VMOVUPS.Z (SI), K1, Z0
+	VMOVUPS.Z 64(SI), K2, Z1
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z2
+	VMOVUPS.Z 64(SI), K2, Z3
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z4
+	VMOVUPS.Z 64(SI), K2, Z5
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z6
+	VMOVUPS.Z 64(SI), K2, Z7
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z8
+	VMOVUPS.Z 64(SI), K2, Z9
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z10
+	VMOVUPS.Z 64(SI), K2, Z11
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z12
+	VMOVUPS.Z 64(SI), K2, Z13
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z14
+	VMOVUPS.Z 64(SI), K2, Z15
+
+loop:
+	MOVQ       64(AX), SI
+	TESTQ      SI, SI
+	JZ         terms
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 124(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 124(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 124(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 124(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 124(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 124(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 124(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 124(SI)
+
+terms:
+	SUBQ $0x02, DX
+	JL   last
+
+pair:
+	VMOVUPS      (BX), Z17
+	VMOVUPS      64(BX), Z18
+	PREFETCHT1   (R10)
+	ADDQ         R11, R10
+	PREFETCHT0   2048(CX)
+	VBROADCASTSS (CX), Z19
+	VFMADD231PS  Z17, Z19, Z0
+	VFMADD231PS  Z18, Z19, Z1
+	VBROADCASTSS 4(CX), Z19
+	VFMADD231PS  Z17, Z19, Z2
+	VFMADD231PS  Z18, Z19, Z3
+	VBROADCASTSS 8(CX), Z19
+	VFMADD231PS  Z17, Z19, Z4
+	VFMADD231PS  Z18, Z19, Z5
+	VBROADCASTSS 12(CX), Z19
+	VFMADD231PS  Z17, Z19, Z6
+	VFMADD231PS  Z18, Z19, Z7
+	VBROADCASTSS 16(CX), Z19
+	VFMADD231PS  Z17, Z19, Z8
+	VFMADD231PS  Z18, Z19, Z9
+	VBROADCASTSS 20(CX), Z19
+	VFMADD231PS  Z17, Z19, Z10
+	VFMADD231PS  Z18, Z19, Z11
+	VBROADCASTSS 24(CX), Z19
+	VFMADD231PS  Z17, Z19, Z12
+	VFMADD231PS  Z18, Z19, Z13
+	VBROADCASTSS 28(CX), Z19
+	VFMADD231PS  Z17, Z19, Z14
+	VFMADD231PS  Z18, Z19, Z15
+	VMOVUPS      128(BX), Z17
+	VMOVUPS      192(BX), Z18
+	PREFETCHT1   (R10)
+	ADDQ         R11, R10
+	PREFETCHT0   2080(CX)
+	VBROADCASTSS 32(CX), Z19
+	VFMADD231PS  Z17, Z19, Z0
+	VFMADD231PS  Z18, Z19, Z1
+	VBROADCASTSS 36(CX), Z19
+	VFMADD231PS  Z17, Z19, Z2
+	VFMADD231PS  Z18, Z19, Z3
+	VBROADCASTSS 40(CX), Z19
+	VFMADD231PS  Z17, Z19, Z4
+	VFMADD231PS  Z18, Z19, Z5
+	VBROADCASTSS 44(CX), Z19
+	VFMADD231PS  Z17, Z19, Z6
+	VFMADD231PS  Z18, Z19, Z7
+	VBROADCASTSS 48(CX), Z19
+	VFMADD231PS  Z17, Z19, Z8
+	VFMADD231PS  Z18, Z19, Z9
+	VBROADCASTSS 52(CX), Z19
+	VFMADD231PS  Z17, Z19, Z10
+	VFMADD231PS  Z18, Z19, Z11
+	VBROADCASTSS 56(CX), Z19
+	VFMADD231PS  Z17, Z19, Z12
+	VFMADD231PS  Z18, Z19, Z13
+	VBROADCASTSS 60(CX), Z19
+	VFMADD231PS  Z17, Z19, Z14
+	VFMADD231PS  Z18, Z19, Z15
+	ADDQ         $0x40, CX
+	ADDQ         $0x00000100, BX
+	SUBQ         $0x02, DX
+	JGE          pair
+
+last:
+	TESTQ        $0x00000001, DX
+	JZ           bias
+	VMOVUPS      (BX), Z17
+	VMOVUPS      64(BX), Z18
+	PREFETCHT1   (R10)
+	ADDQ         R11, R10
+	PREFETCHT0   2048(CX)
+	VBROADCASTSS (CX), Z19
+	VFMADD231PS  Z17, Z19, Z0
+	VFMADD231PS  Z18, Z19, Z1
+	VBROADCASTSS 4(CX), Z19
+	VFMADD231PS  Z17, Z19, Z2
+	VFMADD231PS  Z18, Z19, Z3
+	VBROADCASTSS 8(CX), Z19
+	VFMADD231PS  Z17, Z19, Z4
+	VFMADD231PS  Z18, Z19, Z5
+	VBROADCASTSS 12(CX), Z19
+	VFMADD231PS  Z17, Z19, Z6
+	VFMADD231PS  Z18, Z19, Z7
+	VBROADCASTSS 16(CX), Z19
+	VFMADD231PS  Z17, Z19, Z8
+	VFMADD231PS  Z18, Z19, Z9
+	VBROADCASTSS 20(CX), Z19
+	VFMADD231PS  Z17, Z19, Z10
+	VFMADD231PS  Z18, Z19, Z11
+	VBROADCASTSS 24(CX), Z19
+	VFMADD231PS  Z17, Z19, Z12
+	VFMADD231PS  Z18, Z19, Z13
+	VBROADCASTSS 28(CX), Z19
+	VFMADD231PS  Z17, Z19, Z14
+	VFMADD231PS  Z18, Z19, Z15
+
+bias:
+	MOVQ         40(AX), CX
+	MOVQ         48(AX), DX
+	MOVQ         72(AX), BX
+	MOVQ         80(AX), SI
+	MOVQ         56(AX), DI
+	TESTQ        DI, DI
+	JZ           residual
+	VBROADCASTSS (DI), Z16
+	VADDPS       Z16, Z0, Z0
+	VADDPS       Z16, Z1, Z1
+	VBROADCASTSS 4(DI), Z16
+	VADDPS       Z16, Z2, Z2
+	VADDPS       Z16, Z3, Z3
+	VBROADCASTSS 8(DI), Z16
+	VADDPS       Z16, Z4, Z4
+	VADDPS       Z16, Z5, Z5
+	VBROADCASTSS 12(DI), Z16
+	VADDPS       Z16, Z6, Z6
+	VADDPS       Z16, Z7, Z7
+	VBROADCASTSS 16(DI), Z16
+	VADDPS       Z16, Z8, Z8
+	VADDPS       Z16, Z9, Z9
+	VBROADCASTSS 20(DI), Z16
+	VADDPS       Z16, Z10, Z10
+	VADDPS       Z16, Z11, Z11
+	VBROADCASTSS 24(DI), Z16
+	VADDPS       Z16, Z12, Z12
+	VADDPS       Z16, Z13, Z13
+	VBROADCASTSS 28(DI), Z16
+	VADDPS       Z16, Z14, Z14
+	VADDPS       Z16, Z15, Z15
+
+residual:
+	MOVQ   64(AX), DI
+	TESTQ  DI, DI
+	JZ     relu
+	TESTQ  SI, SI
+	JNZ    residualMasked
+	VADDPS (DI), Z0, Z0
+	VADDPS 64(DI), Z1, Z1
+	ADDQ   DX, DI
+	VADDPS (DI), Z2, Z2
+	VADDPS 64(DI), Z3, Z3
+	ADDQ   DX, DI
+	VADDPS (DI), Z4, Z4
+	VADDPS 64(DI), Z5, Z5
+	ADDQ   DX, DI
+	VADDPS (DI), Z6, Z6
+	VADDPS 64(DI), Z7, Z7
+	ADDQ   DX, DI
+	VADDPS (DI), Z8, Z8
+	VADDPS 64(DI), Z9, Z9
+	ADDQ   DX, DI
+	VADDPS (DI), Z10, Z10
+	VADDPS 64(DI), Z11, Z11
+	ADDQ   DX, DI
+	VADDPS (DI), Z12, Z12
+	VADDPS 64(DI), Z13, Z13
+	ADDQ   DX, DI
+	VADDPS (DI), Z14, Z14
+	VADDPS 64(DI), Z15, Z15
+	JMP    relu
+
+residualMasked:
+	VMOVUPS.Z (DI), K1, Z16
+	VADDPS    Z16, Z0, Z0
+	VMOVUPS.Z 64(DI), K2, Z16
+	VADDPS    Z16, Z1, Z1
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z16
+	VADDPS    Z16, Z2, Z2
+	VMOVUPS.Z 64(DI), K2, Z16
+	VADDPS    Z16, Z3, Z3
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z16
+	VADDPS    Z16, Z4, Z4
+	VMOVUPS.Z 64(DI), K2, Z16
+	VADDPS    Z16, Z5, Z5
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z16
+	VADDPS    Z16, Z6, Z6
+	VMOVUPS.Z 64(DI), K2, Z16
+	VADDPS    Z16, Z7, Z7
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z16
+	VADDPS    Z16, Z8, Z8
+	VMOVUPS.Z 64(DI), K2, Z16
+	VADDPS    Z16, Z9, Z9
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z16
+	VADDPS    Z16, Z10, Z10
+	VMOVUPS.Z 64(DI), K2, Z16
+	VADDPS    Z16, Z11, Z11
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z16
+	VADDPS    Z16, Z12, Z12
+	VMOVUPS.Z 64(DI), K2, Z16
+	VADDPS    Z16, Z13, Z13
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z16
+	VADDPS    Z16, Z14, Z14
+	VMOVUPS.Z 64(DI), K2, Z16
+	VADDPS    Z16, Z15, Z15
+
+relu:
+	TESTQ        $0x00000002, BX
+	JZ           store
+	VPXORD       Z16, Z16, Z16
+	VMAXPS       Z0, Z16, Z0
+	VMAXPS       Z1, Z16, Z1
+	VMAXPS       Z2, Z16, Z2
+	VMAXPS       Z3, Z16, Z3
+	VMAXPS       Z4, Z16, Z4
+	VMAXPS       Z5, Z16, Z5
+	VMAXPS       Z6, Z16, Z6
+	VMAXPS       Z7, Z16, Z7
+	VMAXPS       Z8, Z16, Z8
+	VMAXPS       Z9, Z16, Z9
+	VMAXPS       Z10, Z16, Z10
+	VMAXPS       Z11, Z16, Z11
+	VMAXPS       Z12, Z16, Z12
+	VMAXPS       Z13, Z16, Z13
+	VMAXPS       Z14, Z16, Z14
+	VMAXPS       Z15, Z16, Z15
+	TESTQ        $0x00000004, BX
+	JZ           store
+	VBROADCASTSS 156(AX), Z16
+	VMINPS       Z0, Z16, Z0
+	VMINPS       Z1, Z16, Z1
+	VMINPS       Z2, Z16, Z2
+	VMINPS       Z3, Z16, Z3
+	VMINPS       Z4, Z16, Z4
+	VMINPS       Z5, Z16, Z5
+	VMINPS       Z6, Z16, Z6
+	VMINPS       Z7, Z16, Z7
+	VMINPS       Z8, Z16, Z8
+	VMINPS       Z9, Z16, Z9
+	VMINPS       Z10, Z16, Z10
+	VMINPS       Z11, Z16, Z11
+	VMINPS       Z12, Z16, Z12
+	VMINPS       Z13, Z16, Z13
+	VMINPS       Z14, Z16, Z14
+	VMINPS       Z15, Z16, Z15
+
+store:
+	TESTQ   SI, SI
+	JNZ     storeMasked
+	MOVQ    CX, DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, (DI)
+	VMOVUPS Z3, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, (DI)
+	VMOVUPS Z5, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z6, (DI)
+	VMOVUPS Z7, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z8, (DI)
+	VMOVUPS Z9, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z10, (DI)
+	VMOVUPS Z11, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z12, (DI)
+	VMOVUPS Z13, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z14, (DI)
+	VMOVUPS Z15, 64(DI)
+	JMP     done
+
+storeMasked:
+	MOVQ    CX, DI
+	VMOVUPS Z0, K1, (DI)
+	VMOVUPS Z1, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, K1, (DI)
+	VMOVUPS Z3, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, K1, (DI)
+	VMOVUPS Z5, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z6, K1, (DI)
+	VMOVUPS Z7, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z8, K1, (DI)
+	VMOVUPS Z9, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z10, K1, (DI)
+	VMOVUPS Z11, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z12, K1, (DI)
+	VMOVUPS Z13, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z14, K1, (DI)
+	VMOVUPS Z15, K2, 64(DI)
+
+done:
+	VZEROUPPER
+	RET
+
 // func tileAVX512_8x2k(args *byte)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tileAVX512_8x2k(SB), $0-8
 	MOVQ  args+0(FP), AX
 	MOVQ  (AX), CX
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), BX
-	MOVQ  24(AX), SI
+	MOVQ  16(AX), DX
+	MOVQ  24(AX), BX
+	MOVQ  8(AX), SI
 	MOVQ  40(AX), DI
 	MOVQ  48(AX), R8
 	MOVQ  72(AX), R9
 	MOVQ  80(AX), R10
 	MOVQ  32(AX), R11
-	ADDQ  SI, R11
+	ADDQ  BX, R11
 	MOVL  R10, R12
 	KMOVW R12, K1
 	MOVL  R10, R12
@@ -9715,12 +14491,48 @@ resumeMasked:
 	VMOVUPS.Z 64(DI), K2, Z15
 
 loop:
+	MOVQ       64(AX), DI
+	TESTQ      DI, DI
+	JZ         terms
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+
+terms:
 	MOVQ         112(AX), DI
 	MOVQ         128(AX), R8
 	MOVQ         136(AX), R9
 	MOVQ         144(AX), R10
 	VBROADCASTSS 152(AX), Z17
-	SUBQ         $0x02, BX
+	SUBQ         $0x02, DX
 	JL           last
 
 pair:
@@ -9740,8 +14552,8 @@ pair:
 	ADDQ         $0x04, R10
 	ADDQ         120(AX), DI
 	ADDQ         $0x00000080, R8
-	MOVLQSX      (DX), R12
-	VMOVUPS      (SI)(R12*1), Z18
+	MOVLQSX      (SI), R12
+	VMOVUPS      (BX)(R12*1), Z18
 	VMOVUPS      (R11)(R12*1), Z19
 	VBROADCASTSS (CX), Z20
 	VFMADD231PS  Z18, Z20, Z0
@@ -9783,8 +14595,8 @@ pair:
 	ADDQ         $0x04, R10
 	ADDQ         120(AX), DI
 	ADDQ         $0x00000080, R8
-	MOVLQSX      4(DX), R12
-	VMOVUPS      (SI)(R12*1), Z18
+	MOVLQSX      4(SI), R12
+	VMOVUPS      (BX)(R12*1), Z18
 	VMOVUPS      (R11)(R12*1), Z19
 	VBROADCASTSS 32(CX), Z20
 	VFMADD231PS  Z18, Z20, Z0
@@ -9811,12 +14623,12 @@ pair:
 	VFMADD231PS  Z18, Z20, Z14
 	VFMADD231PS  Z19, Z20, Z15
 	ADDQ         $0x40, CX
-	ADDQ         $0x08, DX
-	SUBQ         $0x02, BX
+	ADDQ         $0x08, SI
+	SUBQ         $0x02, DX
 	JGE          pair
 
 last:
-	TESTQ        $0x00000001, BX
+	TESTQ        $0x00000001, DX
 	JZ           bias
 	VBROADCASTSS (R9), Z18
 	VBROADCASTSS (R10), Z19
@@ -9834,8 +14646,8 @@ last:
 	ADDQ         $0x04, R10
 	ADDQ         120(AX), DI
 	ADDQ         $0x00000080, R8
-	MOVLQSX      (DX), DX
-	VMOVUPS      (SI)(DX*1), Z17
+	MOVLQSX      (SI), DX
+	VMOVUPS      (BX)(DX*1), Z17
 	VMOVUPS      (R11)(DX*1), Z18
 	VBROADCASTSS (CX), Z19
 	VFMADD231PS  Z17, Z19, Z0
@@ -10071,15 +14883,15 @@ done:
 TEXT ·tileAVX512_9x1(SB), $0-8
 	MOVQ  args+0(FP), AX
 	MOVQ  (AX), CX
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), BX
-	MOVQ  24(AX), SI
+	MOVQ  16(AX), DX
+	MOVQ  24(AX), BX
+	MOVQ  8(AX), SI
 	MOVQ  40(AX), DI
 	MOVQ  48(AX), R8
 	MOVQ  72(AX), R9
 	MOVQ  80(AX), R10
 	MOVQ  104(AX), R11
-	ADDQ  SI, R11
+	ADDQ  BX, R11
 	MOVL  R10, R12
 	KMOVW R12, K1
 
@@ -10139,12 +14951,43 @@ resumeMasked:
 	VMOVUPS.Z (DI), K1, Z8
 
 loop:
-	SUBQ $0x02, BX
+	MOVQ       64(AX), DI
+	TESTQ      DI, DI
+	JZ         terms
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+
+terms:
+	SUBQ $0x02, DX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), DI
-	VMOVUPS      (SI)(DI*1), Z10
+	MOVLQSX      (SI), DI
+	VMOVUPS      (BX)(DI*1), Z10
 	PREFETCHT0   (R11)(DI*1)
 	PREFETCHT0   2048(CX)
 	VBROADCASTSS (CX), Z11
@@ -10165,8 +15008,8 @@ pair:
 	VFMADD231PS  Z10, Z11, Z7
 	VBROADCASTSS 32(CX), Z11
 	VFMADD231PS  Z10, Z11, Z8
-	MOVLQSX      4(DX), DI
-	VMOVUPS      (SI)(DI*1), Z10
+	MOVLQSX      4(SI), DI
+	VMOVUPS      (BX)(DI*1), Z10
 	PREFETCHT0   (R11)(DI*1)
 	PREFETCHT0   2084(CX)
 	VBROADCASTSS 36(CX), Z11
@@ -10188,15 +15031,15 @@ pair:
 	VBROADCASTSS 68(CX), Z11
 	VFMADD231PS  Z10, Z11, Z8
 	ADDQ         $0x48, CX
-	ADDQ         $0x08, DX
-	SUBQ         $0x02, BX
+	ADDQ         $0x08, SI
+	SUBQ         $0x02, DX
 	JGE          pair
 
 last:
-	TESTQ        $0x00000001, BX
+	TESTQ        $0x00000001, DX
 	JZ           bias
-	MOVLQSX      (DX), DX
-	VMOVUPS      (SI)(DX*1), Z10
+	MOVLQSX      (SI), DX
+	VMOVUPS      (BX)(DX*1), Z10
 	PREFETCHT0   (R11)(DX*1)
 	PREFETCHT0   2048(CX)
 	VBROADCASTSS (CX), Z11
@@ -10376,17 +15219,17 @@ done:
 TEXT ·tileAVX512_9x1h(SB), $0-8
 	MOVQ  args+0(FP), AX
 	MOVQ  (AX), CX
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), BX
-	MOVQ  24(AX), SI
+	MOVQ  16(AX), DX
+	MOVQ  24(AX), BX
+	MOVQ  8(AX), SI
 	MOVQ  40(AX), DI
 	MOVQ  48(AX), R8
 	MOVQ  72(AX), R9
 	MOVQ  80(AX), R10
 	MOVQ  104(AX), R11
-	ADDQ  SI, R11
+	ADDQ  BX, R11
 	MOVQ  88(AX), R12
-	ADDQ  SI, R12
+	ADDQ  BX, R12
 	MOVL  R10, R13
 	KMOVW R13, K1
 
@@ -10446,12 +15289,43 @@ resumeMasked:
 	VMOVUPS.Z (DI), K1, Z8
 
 loop:
-	SUBQ $0x02, BX
+	MOVQ       64(AX), DI
+	TESTQ      DI, DI
+	JZ         terms
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+
+terms:
+	SUBQ $0x02, DX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), DI
-	VMOVUPS      (SI)(DI*1), Y10
+	MOVLQSX      (SI), DI
+	VMOVUPS      (BX)(DI*1), Y10
 	VINSERTF64X4 $0x01, (R12)(DI*1), Z10, Z10
 	PREFETCHT0   (R11)(DI*1)
 	PREFETCHT0   2048(CX)
@@ -10473,8 +15347,8 @@ pair:
 	VFMADD231PS  Z10, Z11, Z7
 	VBROADCASTSS 32(CX), Z11
 	VFMADD231PS  Z10, Z11, Z8
-	MOVLQSX      4(DX), DI
-	VMOVUPS      (SI)(DI*1), Y12
+	MOVLQSX      4(SI), DI
+	VMOVUPS      (BX)(DI*1), Y12
 	VINSERTF64X4 $0x01, (R12)(DI*1), Z12, Z12
 	PREFETCHT0   (R11)(DI*1)
 	PREFETCHT0   2084(CX)
@@ -10497,15 +15371,15 @@ pair:
 	VBROADCASTSS 68(CX), Z11
 	VFMADD231PS  Z12, Z11, Z8
 	ADDQ         $0x48, CX
-	ADDQ         $0x08, DX
-	SUBQ         $0x02, BX
+	ADDQ         $0x08, SI
+	SUBQ         $0x02, DX
 	JGE          pair
 
 last:
-	TESTQ        $0x00000001, BX
+	TESTQ        $0x00000001, DX
 	JZ           bias
-	MOVLQSX      (DX), DX
-	VMOVUPS      (SI)(DX*1), Y13
+	MOVLQSX      (SI), DX
+	VMOVUPS      (BX)(DX*1), Y13
 	VINSERTF64X4 $0x01, (R12)(DX*1), Z13, Z13
 	PREFETCHT0   (R11)(DX*1)
 	PREFETCHT0   2048(CX)
@@ -10681,22 +15555,357 @@ done:
 	VZEROUPPER
 	RET
 
+// func tileAVX512_9x1p(args *byte)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tileAVX512_9x1p(SB), $0-8
+	MOVQ  args+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  16(AX), DX
+	MOVQ  24(AX), BX
+	MOVQ  40(AX), SI
+	MOVQ  48(AX), DI
+	MOVQ  72(AX), R8
+	MOVQ  80(AX), R9
+	MOVQ  104(AX), R10
+	MOVQ  160(AX), R11
+	MOVL  R9, R12
+	KMOVW R12, K1
+
+	// start from zero or from C
+	TESTQ  $0x00000001, R8
+	JNZ    resume
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	JMP    loop
+
+resume:
+	TESTQ   R9, R9
+	JNZ     resumeMasked
+	VMOVUPS (SI), Z0
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z1
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z2
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z3
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z4
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z5
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z6
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z7
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z8
+	JMP     loop
+
+resumeMasked:
+	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z1
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z2
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z3
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z4
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z5
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z6
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z7
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z8
+
+loop:
+	MOVQ       64(AX), SI
+	TESTQ      SI, SI
+	JZ         terms
+	PREFETCHT0 (SI)
+	PREFETCHT0 60(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 60(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 60(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 60(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 60(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 60(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 60(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 60(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 60(SI)
+
+terms:
+	SUBQ $0x02, DX
+	JL   last
+
+pair:
+	VMOVUPS      (BX), Z10
+	PREFETCHT1   (R10)
+	ADDQ         R11, R10
+	PREFETCHT0   2048(CX)
+	VBROADCASTSS (CX), Z11
+	VFMADD231PS  Z10, Z11, Z0
+	VBROADCASTSS 4(CX), Z11
+	VFMADD231PS  Z10, Z11, Z1
+	VBROADCASTSS 8(CX), Z11
+	VFMADD231PS  Z10, Z11, Z2
+	VBROADCASTSS 12(CX), Z11
+	VFMADD231PS  Z10, Z11, Z3
+	VBROADCASTSS 16(CX), Z11
+	VFMADD231PS  Z10, Z11, Z4
+	VBROADCASTSS 20(CX), Z11
+	VFMADD231PS  Z10, Z11, Z5
+	VBROADCASTSS 24(CX), Z11
+	VFMADD231PS  Z10, Z11, Z6
+	VBROADCASTSS 28(CX), Z11
+	VFMADD231PS  Z10, Z11, Z7
+	VBROADCASTSS 32(CX), Z11
+	VFMADD231PS  Z10, Z11, Z8
+	VMOVUPS      128(BX), Z10
+	PREFETCHT1   (R10)
+	ADDQ         R11, R10
+	PREFETCHT0   2084(CX)
+	VBROADCASTSS 36(CX), Z11
+	VFMADD231PS  Z10, Z11, Z0
+	VBROADCASTSS 40(CX), Z11
+	VFMADD231PS  Z10, Z11, Z1
+	VBROADCASTSS 44(CX), Z11
+	VFMADD231PS  Z10, Z11, Z2
+	VBROADCASTSS 48(CX), Z11
+	VFMADD231PS  Z10, Z11, Z3
+	VBROADCASTSS 52(CX), Z11
+	VFMADD231PS  Z10, Z11, Z4
+	VBROADCASTSS 56(CX), Z11
+	VFMADD231PS  Z10, Z11, Z5
+	VBROADCASTSS 60(CX), Z11
+	VFMADD231PS  Z10, Z11, Z6
+	VBROADCASTSS 64(CX), Z11
+	VFMADD231PS  Z10, Z11, Z7
+	VBROADCASTSS 68(CX), Z11
+	VFMADD231PS  Z10, Z11, Z8
+	ADDQ         $0x48, CX
+	ADDQ         $0x00000100, BX
+	SUBQ         $0x02, DX
+	JGE          pair
+
+last:
+	TESTQ        $0x00000001, DX
+	JZ           bias
+	VMOVUPS      (BX), Z10
+	PREFETCHT1   (R10)
+	ADDQ         R11, R10
+	PREFETCHT0   2048(CX)
+	VBROADCASTSS (CX), Z11
+	VFMADD231PS  Z10, Z11, Z0
+	VBROADCASTSS 4(CX), Z11
+	VFMADD231PS  Z10, Z11, Z1
+	VBROADCASTSS 8(CX), Z11
+	VFMADD231PS  Z10, Z11, Z2
+	VBROADCASTSS 12(CX), Z11
+	VFMADD231PS  Z10, Z11, Z3
+	VBROADCASTSS 16(CX), Z11
+	VFMADD231PS  Z10, Z11, Z4
+	VBROADCASTSS 20(CX), Z11
+	VFMADD231PS  Z10, Z11, Z5
+	VBROADCASTSS 24(CX), Z11
+	VFMADD231PS  Z10, Z11, Z6
+	VBROADCASTSS 28(CX), Z11
+	VFMADD231PS  Z10, Z11, Z7
+	VBROADCASTSS 32(CX), Z11
+	VFMADD231PS  Z10, Z11, Z8
+
+bias:
+	MOVQ         40(AX), CX
+	MOVQ         48(AX), DX
+	MOVQ         72(AX), BX
+	MOVQ         80(AX), SI
+	MOVQ         56(AX), DI
+	TESTQ        DI, DI
+	JZ           residual
+	VBROADCASTSS (DI), Z9
+	VADDPS       Z9, Z0, Z0
+	VBROADCASTSS 4(DI), Z9
+	VADDPS       Z9, Z1, Z1
+	VBROADCASTSS 8(DI), Z9
+	VADDPS       Z9, Z2, Z2
+	VBROADCASTSS 12(DI), Z9
+	VADDPS       Z9, Z3, Z3
+	VBROADCASTSS 16(DI), Z9
+	VADDPS       Z9, Z4, Z4
+	VBROADCASTSS 20(DI), Z9
+	VADDPS       Z9, Z5, Z5
+	VBROADCASTSS 24(DI), Z9
+	VADDPS       Z9, Z6, Z6
+	VBROADCASTSS 28(DI), Z9
+	VADDPS       Z9, Z7, Z7
+	VBROADCASTSS 32(DI), Z9
+	VADDPS       Z9, Z8, Z8
+
+residual:
+	MOVQ   64(AX), DI
+	TESTQ  DI, DI
+	JZ     relu
+	TESTQ  SI, SI
+	JNZ    residualMasked
+	VADDPS (DI), Z0, Z0
+	ADDQ   DX, DI
+	VADDPS (DI), Z1, Z1
+	ADDQ   DX, DI
+	VADDPS (DI), Z2, Z2
+	ADDQ   DX, DI
+	VADDPS (DI), Z3, Z3
+	ADDQ   DX, DI
+	VADDPS (DI), Z4, Z4
+	ADDQ   DX, DI
+	VADDPS (DI), Z5, Z5
+	ADDQ   DX, DI
+	VADDPS (DI), Z6, Z6
+	ADDQ   DX, DI
+	VADDPS (DI), Z7, Z7
+	ADDQ   DX, DI
+	VADDPS (DI), Z8, Z8
+	JMP    relu
+
+residualMasked:
+	VMOVUPS.Z (DI), K1, Z9
+	VADDPS    Z9, Z0, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z9
+	VADDPS    Z9, Z1, Z1
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z9
+	VADDPS    Z9, Z2, Z2
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z9
+	VADDPS    Z9, Z3, Z3
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z9
+	VADDPS    Z9, Z4, Z4
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z9
+	VADDPS    Z9, Z5, Z5
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z9
+	VADDPS    Z9, Z6, Z6
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z9
+	VADDPS    Z9, Z7, Z7
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z9
+	VADDPS    Z9, Z8, Z8
+
+relu:
+	TESTQ        $0x00000002, BX
+	JZ           store
+	VPXORD       Z9, Z9, Z9
+	VMAXPS       Z0, Z9, Z0
+	VMAXPS       Z1, Z9, Z1
+	VMAXPS       Z2, Z9, Z2
+	VMAXPS       Z3, Z9, Z3
+	VMAXPS       Z4, Z9, Z4
+	VMAXPS       Z5, Z9, Z5
+	VMAXPS       Z6, Z9, Z6
+	VMAXPS       Z7, Z9, Z7
+	VMAXPS       Z8, Z9, Z8
+	TESTQ        $0x00000004, BX
+	JZ           store
+	VBROADCASTSS 156(AX), Z9
+	VMINPS       Z0, Z9, Z0
+	VMINPS       Z1, Z9, Z1
+	VMINPS       Z2, Z9, Z2
+	VMINPS       Z3, Z9, Z3
+	VMINPS       Z4, Z9, Z4
+	VMINPS       Z5, Z9, Z5
+	VMINPS       Z6, Z9, Z6
+	VMINPS       Z7, Z9, Z7
+	VMINPS       Z8, Z9, Z8
+
+store:
+	TESTQ   SI, SI
+	JNZ     storeMasked
+	MOVQ    CX, DI
+	VMOVUPS Z0, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z3, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z5, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z6, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z7, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z8, (DI)
+	JMP     done
+
+storeMasked:
+	MOVQ    CX, DI
+	VMOVUPS Z0, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z1, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z3, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z5, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z6, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z7, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z8, K1, (DI)
+
+done:
+	VZEROUPPER
+	RET
+
 // func tileAVX512_9x2(args *byte)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tileAVX512_9x2(SB), $0-8
 	MOVQ  args+0(FP), AX
 	MOVQ  (AX), CX
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), BX
-	MOVQ  24(AX), SI
+	MOVQ  16(AX), DX
+	MOVQ  24(AX), BX
+	MOVQ  8(AX), SI
 	MOVQ  40(AX), DI
 	MOVQ  48(AX), R8
 	MOVQ  72(AX), R9
 	MOVQ  80(AX), R10
 	MOVQ  32(AX), R11
-	ADDQ  SI, R11
+	ADDQ  BX, R11
 	MOVQ  104(AX), R12
-	ADDQ  SI, R12
+	ADDQ  BX, R12
 	MOVL  R10, R13
 	KMOVW R13, K1
 	MOVL  R10, R13
@@ -10786,12 +15995,52 @@ resumeMasked:
 	VMOVUPS.Z 64(DI), K2, Z17
 
 loop:
-	SUBQ $0x02, BX
+	MOVQ       64(AX), DI
+	TESTQ      DI, DI
+	JZ         terms
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+
+terms:
+	SUBQ $0x02, DX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), DI
-	VMOVUPS      (SI)(DI*1), Z19
+	MOVLQSX      (SI), DI
+	VMOVUPS      (BX)(DI*1), Z19
 	VMOVUPS      (R11)(DI*1), Z20
 	PREFETCHT0   (R12)(DI*1)
 	PREFETCHT0   2048(CX)
@@ -10822,8 +16071,8 @@ pair:
 	VBROADCASTSS 32(CX), Z21
 	VFMADD231PS  Z19, Z21, Z16
 	VFMADD231PS  Z20, Z21, Z17
-	MOVLQSX      4(DX), DI
-	VMOVUPS      (SI)(DI*1), Z19
+	MOVLQSX      4(SI), DI
+	VMOVUPS      (BX)(DI*1), Z19
 	VMOVUPS      (R11)(DI*1), Z20
 	PREFETCHT0   (R12)(DI*1)
 	PREFETCHT0   2084(CX)
@@ -10855,15 +16104,15 @@ pair:
 	VFMADD231PS  Z19, Z21, Z16
 	VFMADD231PS  Z20, Z21, Z17
 	ADDQ         $0x48, CX
-	ADDQ         $0x08, DX
-	SUBQ         $0x02, BX
+	ADDQ         $0x08, SI
+	SUBQ         $0x02, DX
 	JGE          pair
 
 last:
-	TESTQ        $0x00000001, BX
+	TESTQ        $0x00000001, DX
 	JZ           bias
-	MOVLQSX      (DX), DX
-	VMOVUPS      (SI)(DX*1), Z19
+	MOVLQSX      (SI), DX
+	VMOVUPS      (BX)(DX*1), Z19
 	VMOVUPS      (R11)(DX*1), Z20
 	PREFETCHT0   (R12)(DX*1)
 	PREFETCHT0   2048(CX)
@@ -11125,19 +16374,19 @@ done:
 TEXT ·tileAVX512_9x2h(SB), $0-8
 	MOVQ  args+0(FP), AX
 	MOVQ  (AX), CX
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), BX
-	MOVQ  24(AX), SI
+	MOVQ  16(AX), DX
+	MOVQ  24(AX), BX
+	MOVQ  8(AX), SI
 	MOVQ  40(AX), DI
 	MOVQ  48(AX), R8
 	MOVQ  72(AX), R9
 	MOVQ  80(AX), R10
 	MOVQ  32(AX), R11
-	ADDQ  SI, R11
+	ADDQ  BX, R11
 	MOVQ  104(AX), R12
-	ADDQ  SI, R12
+	ADDQ  BX, R12
 	MOVQ  88(AX), R13
-	ADDQ  SI, R13
+	ADDQ  BX, R13
 	MOVQ  96(AX), R14
 	ADDQ  R11, R14
 	MOVL  R10, R15
@@ -11229,12 +16478,52 @@ resumeMasked:
 	VMOVUPS.Z 64(DI), K2, Z17
 
 loop:
-	SUBQ $0x02, BX
+	MOVQ       64(AX), DI
+	TESTQ      DI, DI
+	JZ         terms
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+
+terms:
+	SUBQ $0x02, DX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), DI
-	VMOVUPS      (SI)(DI*1), Y19
+	MOVLQSX      (SI), DI
+	VMOVUPS      (BX)(DI*1), Y19
 	VINSERTF64X4 $0x01, (R13)(DI*1), Z19, Z19
 	VMOVUPS      (R11)(DI*1), Y20
 	VINSERTF64X4 $0x01, (R14)(DI*1), Z20, Z20
@@ -11267,8 +16556,8 @@ pair:
 	VBROADCASTSS 32(CX), Z21
 	VFMADD231PS  Z19, Z21, Z16
 	VFMADD231PS  Z20, Z21, Z17
-	MOVLQSX      4(DX), DI
-	VMOVUPS      (SI)(DI*1), Y22
+	MOVLQSX      4(SI), DI
+	VMOVUPS      (BX)(DI*1), Y22
 	VINSERTF64X4 $0x01, (R13)(DI*1), Z22, Z22
 	VMOVUPS      (R11)(DI*1), Y23
 	VINSERTF64X4 $0x01, (R14)(DI*1), Z23, Z23
@@ -11302,15 +16591,15 @@ pair:
 	VFMADD231PS  Z22, Z21, Z16
 	VFMADD231PS  Z23, Z21, Z17
 	ADDQ         $0x48, CX
-	ADDQ         $0x08, DX
-	SUBQ         $0x02, BX
+	ADDQ         $0x08, SI
+	SUBQ         $0x02, DX
 	JGE          pair
 
 last:
-	TESTQ        $0x00000001, BX
+	TESTQ        $0x00000001, DX
 	JZ           bias
-	MOVLQSX      (DX), DX
-	VMOVUPS      (SI)(DX*1), Y24
+	MOVLQSX      (SI), DX
+	VMOVUPS      (BX)(DX*1), Y24
 	VINSERTF64X4 $0x01, (R13)(DX*1), Z24, Z24
 	VMOVUPS      (R11)(DX*1), Y25
 	VINSERTF64X4 $0x01, (R14)(DX*1), Z25, Z25
@@ -11569,20 +16858,496 @@ done:
 	VZEROUPPER
 	RET
 
+// func tileAVX512_9x2p(args *byte)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tileAVX512_9x2p(SB), $0-8
+	MOVQ  args+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  16(AX), DX
+	MOVQ  24(AX), BX
+	MOVQ  40(AX), SI
+	MOVQ  48(AX), DI
+	MOVQ  72(AX), R8
+	MOVQ  80(AX), R9
+	MOVQ  104(AX), R10
+	MOVQ  160(AX), R11
+	MOVL  R9, R12
+	KMOVW R12, K1
+	MOVL  R9, R12
+	SHRL  $0x10, R12
+	KMOVW R12, K2
+
+	// start from zero or from C
+	TESTQ  $0x00000001, R8
+	JNZ    resume
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	JMP    loop
+
+resume:
+	TESTQ   R9, R9
+	JNZ     resumeMasked
+	VMOVUPS (SI), Z0
+	VMOVUPS 64(SI), Z1
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z2
+	VMOVUPS 64(SI), Z3
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z4
+	VMOVUPS 64(SI), Z5
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z6
+	VMOVUPS 64(SI), Z7
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z8
+	VMOVUPS 64(SI), Z9
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z10
+	VMOVUPS 64(SI), Z11
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z12
+	VMOVUPS 64(SI), Z13
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z14
+	VMOVUPS 64(SI), Z15
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z16
+	VMOVUPS 64(SI), Z17
+	JMP     loop
+
+resumeMasked:
+	VMOVUPS.Z (SI), K1, Z0
+	VMOVUPS.Z 64(SI), K2, Z1
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z2
+	VMOVUPS.Z 64(SI), K2, Z3
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z4
+	VMOVUPS.Z 64(SI), K2, Z5
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z6
+	VMOVUPS.Z 64(SI), K2, Z7
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z8
+	VMOVUPS.Z 64(SI), K2, Z9
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z10
+	VMOVUPS.Z 64(SI), K2, Z11
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z12
+	VMOVUPS.Z 64(SI), K2, Z13
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z14
+	VMOVUPS.Z 64(SI), K2, Z15
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z16
+	VMOVUPS.Z 64(SI), K2, Z17
+
+loop:
+	MOVQ       64(AX), SI
+	TESTQ      SI, SI
+	JZ         terms
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 124(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 124(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 124(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 124(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 124(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 124(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 124(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 124(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 124(SI)
+
+terms:
+	SUBQ $0x02, DX
+	JL   last
+
+pair:
+	VMOVUPS      (BX), Z19
+	VMOVUPS      64(BX), Z20
+	PREFETCHT1   (R10)
+	ADDQ         R11, R10
+	PREFETCHT0   2048(CX)
+	VBROADCASTSS (CX), Z21
+	VFMADD231PS  Z19, Z21, Z0
+	VFMADD231PS  Z20, Z21, Z1
+	VBROADCASTSS 4(CX), Z21
+	VFMADD231PS  Z19, Z21, Z2
+	VFMADD231PS  Z20, Z21, Z3
+	VBROADCASTSS 8(CX), Z21
+	VFMADD231PS  Z19, Z21, Z4
+	VFMADD231PS  Z20, Z21, Z5
+	VBROADCASTSS 12(CX), Z21
+	VFMADD231PS  Z19, Z21, Z6
+	VFMADD231PS  Z20, Z21, Z7
+	VBROADCASTSS 16(CX), Z21
+	VFMADD231PS  Z19, Z21, Z8
+	VFMADD231PS  Z20, Z21, Z9
+	VBROADCASTSS 20(CX), Z21
+	VFMADD231PS  Z19, Z21, Z10
+	VFMADD231PS  Z20, Z21, Z11
+	VBROADCASTSS 24(CX), Z21
+	VFMADD231PS  Z19, Z21, Z12
+	VFMADD231PS  Z20, Z21, Z13
+	VBROADCASTSS 28(CX), Z21
+	VFMADD231PS  Z19, Z21, Z14
+	VFMADD231PS  Z20, Z21, Z15
+	VBROADCASTSS 32(CX), Z21
+	VFMADD231PS  Z19, Z21, Z16
+	VFMADD231PS  Z20, Z21, Z17
+	VMOVUPS      128(BX), Z19
+	VMOVUPS      192(BX), Z20
+	PREFETCHT1   (R10)
+	ADDQ         R11, R10
+	PREFETCHT0   2084(CX)
+	VBROADCASTSS 36(CX), Z21
+	VFMADD231PS  Z19, Z21, Z0
+	VFMADD231PS  Z20, Z21, Z1
+	VBROADCASTSS 40(CX), Z21
+	VFMADD231PS  Z19, Z21, Z2
+	VFMADD231PS  Z20, Z21, Z3
+	VBROADCASTSS 44(CX), Z21
+	VFMADD231PS  Z19, Z21, Z4
+	VFMADD231PS  Z20, Z21, Z5
+	VBROADCASTSS 48(CX), Z21
+	VFMADD231PS  Z19, Z21, Z6
+	VFMADD231PS  Z20, Z21, Z7
+	VBROADCASTSS 52(CX), Z21
+	VFMADD231PS  Z19, Z21, Z8
+	VFMADD231PS  Z20, Z21, Z9
+	VBROADCASTSS 56(CX), Z21
+	VFMADD231PS  Z19, Z21, Z10
+	VFMADD231PS  Z20, Z21, Z11
+	VBROADCASTSS 60(CX), Z21
+	VFMADD231PS  Z19, Z21, Z12
+	VFMADD231PS  Z20, Z21, Z13
+	VBROADCASTSS 64(CX), Z21
+	VFMADD231PS  Z19, Z21, Z14
+	VFMADD231PS  Z20, Z21, Z15
+	VBROADCASTSS 68(CX), Z21
+	VFMADD231PS  Z19, Z21, Z16
+	VFMADD231PS  Z20, Z21, Z17
+	ADDQ         $0x48, CX
+	ADDQ         $0x00000100, BX
+	SUBQ         $0x02, DX
+	JGE          pair
+
+last:
+	TESTQ        $0x00000001, DX
+	JZ           bias
+	VMOVUPS      (BX), Z19
+	VMOVUPS      64(BX), Z20
+	PREFETCHT1   (R10)
+	ADDQ         R11, R10
+	PREFETCHT0   2048(CX)
+	VBROADCASTSS (CX), Z21
+	VFMADD231PS  Z19, Z21, Z0
+	VFMADD231PS  Z20, Z21, Z1
+	VBROADCASTSS 4(CX), Z21
+	VFMADD231PS  Z19, Z21, Z2
+	VFMADD231PS  Z20, Z21, Z3
+	VBROADCASTSS 8(CX), Z21
+	VFMADD231PS  Z19, Z21, Z4
+	VFMADD231PS  Z20, Z21, Z5
+	VBROADCASTSS 12(CX), Z21
+	VFMADD231PS  Z19, Z21, Z6
+	VFMADD231PS  Z20, Z21, Z7
+	VBROADCASTSS 16(CX), Z21
+	VFMADD231PS  Z19, Z21, Z8
+	VFMADD231PS  Z20, Z21, Z9
+	VBROADCASTSS 20(CX), Z21
+	VFMADD231PS  Z19, Z21, Z10
+	VFMADD231PS  Z20, Z21, Z11
+	VBROADCASTSS 24(CX), Z21
+	VFMADD231PS  Z19, Z21, Z12
+	VFMADD231PS  Z20, Z21, Z13
+	VBROADCASTSS 28(CX), Z21
+	VFMADD231PS  Z19, Z21, Z14
+	VFMADD231PS  Z20, Z21, Z15
+	VBROADCASTSS 32(CX), Z21
+	VFMADD231PS  Z19, Z21, Z16
+	VFMADD231PS  Z20, Z21, Z17
+
+bias:
+	MOVQ         40(AX), CX
+	MOVQ         48(AX), DX
+	MOVQ         72(AX), BX
+	MOVQ         80(AX), SI
+	MOVQ         56(AX), DI
+	TESTQ        DI, DI
+	JZ           residual
+	VBROADCASTSS (DI), Z18
+	VADDPS       Z18, Z0, Z0
+	VADDPS       Z18, Z1, Z1
+	VBROADCASTSS 4(DI), Z18
+	VADDPS       Z18, Z2, Z2
+	VADDPS       Z18, Z3, Z3
+	VBROADCASTSS 8(DI), Z18
+	VADDPS       Z18, Z4, Z4
+	VADDPS       Z18, Z5, Z5
+	VBROADCASTSS 12(DI), Z18
+	VADDPS       Z18, Z6, Z6
+	VADDPS       Z18, Z7, Z7
+	VBROADCASTSS 16(DI), Z18
+	VADDPS       Z18, Z8, Z8
+	VADDPS       Z18, Z9, Z9
+	VBROADCASTSS 20(DI), Z18
+	VADDPS       Z18, Z10, Z10
+	VADDPS       Z18, Z11, Z11
+	VBROADCASTSS 24(DI), Z18
+	VADDPS       Z18, Z12, Z12
+	VADDPS       Z18, Z13, Z13
+	VBROADCASTSS 28(DI), Z18
+	VADDPS       Z18, Z14, Z14
+	VADDPS       Z18, Z15, Z15
+	VBROADCASTSS 32(DI), Z18
+	VADDPS       Z18, Z16, Z16
+	VADDPS       Z18, Z17, Z17
+
+residual:
+	MOVQ   64(AX), DI
+	TESTQ  DI, DI
+	JZ     relu
+	TESTQ  SI, SI
+	JNZ    residualMasked
+	VADDPS (DI), Z0, Z0
+	VADDPS 64(DI), Z1, Z1
+	ADDQ   DX, DI
+	VADDPS (DI), Z2, Z2
+	VADDPS 64(DI), Z3, Z3
+	ADDQ   DX, DI
+	VADDPS (DI), Z4, Z4
+	VADDPS 64(DI), Z5, Z5
+	ADDQ   DX, DI
+	VADDPS (DI), Z6, Z6
+	VADDPS 64(DI), Z7, Z7
+	ADDQ   DX, DI
+	VADDPS (DI), Z8, Z8
+	VADDPS 64(DI), Z9, Z9
+	ADDQ   DX, DI
+	VADDPS (DI), Z10, Z10
+	VADDPS 64(DI), Z11, Z11
+	ADDQ   DX, DI
+	VADDPS (DI), Z12, Z12
+	VADDPS 64(DI), Z13, Z13
+	ADDQ   DX, DI
+	VADDPS (DI), Z14, Z14
+	VADDPS 64(DI), Z15, Z15
+	ADDQ   DX, DI
+	VADDPS (DI), Z16, Z16
+	VADDPS 64(DI), Z17, Z17
+	JMP    relu
+
+residualMasked:
+	VMOVUPS.Z (DI), K1, Z18
+	VADDPS    Z18, Z0, Z0
+	VMOVUPS.Z 64(DI), K2, Z18
+	VADDPS    Z18, Z1, Z1
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z18
+	VADDPS    Z18, Z2, Z2
+	VMOVUPS.Z 64(DI), K2, Z18
+	VADDPS    Z18, Z3, Z3
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z18
+	VADDPS    Z18, Z4, Z4
+	VMOVUPS.Z 64(DI), K2, Z18
+	VADDPS    Z18, Z5, Z5
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z18
+	VADDPS    Z18, Z6, Z6
+	VMOVUPS.Z 64(DI), K2, Z18
+	VADDPS    Z18, Z7, Z7
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z18
+	VADDPS    Z18, Z8, Z8
+	VMOVUPS.Z 64(DI), K2, Z18
+	VADDPS    Z18, Z9, Z9
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z18
+	VADDPS    Z18, Z10, Z10
+	VMOVUPS.Z 64(DI), K2, Z18
+	VADDPS    Z18, Z11, Z11
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z18
+	VADDPS    Z18, Z12, Z12
+	VMOVUPS.Z 64(DI), K2, Z18
+	VADDPS    Z18, Z13, Z13
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z18
+	VADDPS    Z18, Z14, Z14
+	VMOVUPS.Z 64(DI), K2, Z18
+	VADDPS    Z18, Z15, Z15
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z18
+	VADDPS    Z18, Z16, Z16
+	VMOVUPS.Z 64(DI), K2, Z18
+	VADDPS    Z18, Z17, Z17
+
+relu:
+	TESTQ        $0x00000002, BX
+	JZ           store
+	VPXORD       Z18, Z18, Z18
+	VMAXPS       Z0, Z18, Z0
+	VMAXPS       Z1, Z18, Z1
+	VMAXPS       Z2, Z18, Z2
+	VMAXPS       Z3, Z18, Z3
+	VMAXPS       Z4, Z18, Z4
+	VMAXPS       Z5, Z18, Z5
+	VMAXPS       Z6, Z18, Z6
+	VMAXPS       Z7, Z18, Z7
+	VMAXPS       Z8, Z18, Z8
+	VMAXPS       Z9, Z18, Z9
+	VMAXPS       Z10, Z18, Z10
+	VMAXPS       Z11, Z18, Z11
+	VMAXPS       Z12, Z18, Z12
+	VMAXPS       Z13, Z18, Z13
+	VMAXPS       Z14, Z18, Z14
+	VMAXPS       Z15, Z18, Z15
+	VMAXPS       Z16, Z18, Z16
+	VMAXPS       Z17, Z18, Z17
+	TESTQ        $0x00000004, BX
+	JZ           store
+	VBROADCASTSS 156(AX), Z18
+	VMINPS       Z0, Z18, Z0
+	VMINPS       Z1, Z18, Z1
+	VMINPS       Z2, Z18, Z2
+	VMINPS       Z3, Z18, Z3
+	VMINPS       Z4, Z18, Z4
+	VMINPS       Z5, Z18, Z5
+	VMINPS       Z6, Z18, Z6
+	VMINPS       Z7, Z18, Z7
+	VMINPS       Z8, Z18, Z8
+	VMINPS       Z9, Z18, Z9
+	VMINPS       Z10, Z18, Z10
+	VMINPS       Z11, Z18, Z11
+	VMINPS       Z12, Z18, Z12
+	VMINPS       Z13, Z18, Z13
+	VMINPS       Z14, Z18, Z14
+	VMINPS       Z15, Z18, Z15
+	VMINPS       Z16, Z18, Z16
+	VMINPS       Z17, Z18, Z17
+
+store:
+	TESTQ   SI, SI
+	JNZ     storeMasked
+	MOVQ    CX, DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, (DI)
+	VMOVUPS Z3, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, (DI)
+	VMOVUPS Z5, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z6, (DI)
+	VMOVUPS Z7, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z8, (DI)
+	VMOVUPS Z9, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z10, (DI)
+	VMOVUPS Z11, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z12, (DI)
+	VMOVUPS Z13, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z14, (DI)
+	VMOVUPS Z15, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z16, (DI)
+	VMOVUPS Z17, 64(DI)
+	JMP     done
+
+storeMasked:
+	MOVQ    CX, DI
+	VMOVUPS Z0, K1, (DI)
+	VMOVUPS Z1, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, K1, (DI)
+	VMOVUPS Z3, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, K1, (DI)
+	VMOVUPS Z5, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z6, K1, (DI)
+	VMOVUPS Z7, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z8, K1, (DI)
+	VMOVUPS Z9, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z10, K1, (DI)
+	VMOVUPS Z11, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z12, K1, (DI)
+	VMOVUPS Z13, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z14, K1, (DI)
+	VMOVUPS Z15, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z16, K1, (DI)
+	VMOVUPS Z17, K2, 64(DI)
+
+done:
+	VZEROUPPER
+	RET
+
 // func tileAVX512_9x2k(args *byte)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tileAVX512_9x2k(SB), $0-8
 	MOVQ  args+0(FP), AX
 	MOVQ  (AX), CX
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), BX
-	MOVQ  24(AX), SI
+	MOVQ  16(AX), DX
+	MOVQ  24(AX), BX
+	MOVQ  8(AX), SI
 	MOVQ  40(AX), DI
 	MOVQ  48(AX), R8
 	MOVQ  72(AX), R9
 	MOVQ  80(AX), R10
 	MOVQ  32(AX), R11
-	ADDQ  SI, R11
+	ADDQ  BX, R11
 	MOVL  R10, R12
 	KMOVW R12, K1
 	MOVL  R10, R12
@@ -11672,12 +17437,52 @@ resumeMasked:
 	VMOVUPS.Z 64(DI), K2, Z17
 
 loop:
+	MOVQ       64(AX), DI
+	TESTQ      DI, DI
+	JZ         terms
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+
+terms:
 	MOVQ         112(AX), DI
 	MOVQ         128(AX), R8
 	MOVQ         136(AX), R9
 	MOVQ         144(AX), R10
 	VBROADCASTSS 152(AX), Z19
-	SUBQ         $0x02, BX
+	SUBQ         $0x02, DX
 	JL           last
 
 pair:
@@ -11697,8 +17502,8 @@ pair:
 	ADDQ         $0x04, R10
 	ADDQ         120(AX), DI
 	ADDQ         $0x00000080, R8
-	MOVLQSX      (DX), R12
-	VMOVUPS      (SI)(R12*1), Z20
+	MOVLQSX      (SI), R12
+	VMOVUPS      (BX)(R12*1), Z20
 	VMOVUPS      (R11)(R12*1), Z21
 	VBROADCASTSS (CX), Z22
 	VFMADD231PS  Z20, Z22, Z0
@@ -11743,8 +17548,8 @@ pair:
 	ADDQ         $0x04, R10
 	ADDQ         120(AX), DI
 	ADDQ         $0x00000080, R8
-	MOVLQSX      4(DX), R12
-	VMOVUPS      (SI)(R12*1), Z20
+	MOVLQSX      4(SI), R12
+	VMOVUPS      (BX)(R12*1), Z20
 	VMOVUPS      (R11)(R12*1), Z21
 	VBROADCASTSS 36(CX), Z22
 	VFMADD231PS  Z20, Z22, Z0
@@ -11774,12 +17579,12 @@ pair:
 	VFMADD231PS  Z20, Z22, Z16
 	VFMADD231PS  Z21, Z22, Z17
 	ADDQ         $0x48, CX
-	ADDQ         $0x08, DX
-	SUBQ         $0x02, BX
+	ADDQ         $0x08, SI
+	SUBQ         $0x02, DX
 	JGE          pair
 
 last:
-	TESTQ        $0x00000001, BX
+	TESTQ        $0x00000001, DX
 	JZ           bias
 	VBROADCASTSS (R9), Z20
 	VBROADCASTSS (R10), Z21
@@ -11797,8 +17602,8 @@ last:
 	ADDQ         $0x04, R10
 	ADDQ         120(AX), DI
 	ADDQ         $0x00000080, R8
-	MOVLQSX      (DX), DX
-	VMOVUPS      (SI)(DX*1), Z19
+	MOVLQSX      (SI), DX
+	VMOVUPS      (BX)(DX*1), Z19
 	VMOVUPS      (R11)(DX*1), Z20
 	VBROADCASTSS (CX), Z21
 	VFMADD231PS  Z19, Z21, Z0
@@ -12058,15 +17863,15 @@ done:
 TEXT ·tileAVX512_10x1(SB), $0-8
 	MOVQ  args+0(FP), AX
 	MOVQ  (AX), CX
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), BX
-	MOVQ  24(AX), SI
+	MOVQ  16(AX), DX
+	MOVQ  24(AX), BX
+	MOVQ  8(AX), SI
 	MOVQ  40(AX), DI
 	MOVQ  48(AX), R8
 	MOVQ  72(AX), R9
 	MOVQ  80(AX), R10
 	MOVQ  104(AX), R11
-	ADDQ  SI, R11
+	ADDQ  BX, R11
 	MOVL  R10, R12
 	KMOVW R12, K1
 
@@ -12131,12 +17936,46 @@ resumeMasked:
 	VMOVUPS.Z (DI), K1, Z9
 
 loop:
-	SUBQ $0x02, BX
+	MOVQ       64(AX), DI
+	TESTQ      DI, DI
+	JZ         terms
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+
+terms:
+	SUBQ $0x02, DX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), DI
-	VMOVUPS      (SI)(DI*1), Z11
+	MOVLQSX      (SI), DI
+	VMOVUPS      (BX)(DI*1), Z11
 	PREFETCHT0   (R11)(DI*1)
 	PREFETCHT0   2048(CX)
 	VBROADCASTSS (CX), Z12
@@ -12159,8 +17998,8 @@ pair:
 	VFMADD231PS  Z11, Z12, Z8
 	VBROADCASTSS 36(CX), Z12
 	VFMADD231PS  Z11, Z12, Z9
-	MOVLQSX      4(DX), DI
-	VMOVUPS      (SI)(DI*1), Z11
+	MOVLQSX      4(SI), DI
+	VMOVUPS      (BX)(DI*1), Z11
 	PREFETCHT0   (R11)(DI*1)
 	PREFETCHT0   2088(CX)
 	VBROADCASTSS 40(CX), Z12
@@ -12184,15 +18023,15 @@ pair:
 	VBROADCASTSS 76(CX), Z12
 	VFMADD231PS  Z11, Z12, Z9
 	ADDQ         $0x50, CX
-	ADDQ         $0x08, DX
-	SUBQ         $0x02, BX
+	ADDQ         $0x08, SI
+	SUBQ         $0x02, DX
 	JGE          pair
 
 last:
-	TESTQ        $0x00000001, BX
+	TESTQ        $0x00000001, DX
 	JZ           bias
-	MOVLQSX      (DX), DX
-	VMOVUPS      (SI)(DX*1), Z11
+	MOVLQSX      (SI), DX
+	VMOVUPS      (BX)(DX*1), Z11
 	PREFETCHT0   (R11)(DX*1)
 	PREFETCHT0   2048(CX)
 	VBROADCASTSS (CX), Z12
@@ -12387,17 +18226,17 @@ done:
 TEXT ·tileAVX512_10x1h(SB), $0-8
 	MOVQ  args+0(FP), AX
 	MOVQ  (AX), CX
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), BX
-	MOVQ  24(AX), SI
+	MOVQ  16(AX), DX
+	MOVQ  24(AX), BX
+	MOVQ  8(AX), SI
 	MOVQ  40(AX), DI
 	MOVQ  48(AX), R8
 	MOVQ  72(AX), R9
 	MOVQ  80(AX), R10
 	MOVQ  104(AX), R11
-	ADDQ  SI, R11
+	ADDQ  BX, R11
 	MOVQ  88(AX), R12
-	ADDQ  SI, R12
+	ADDQ  BX, R12
 	MOVL  R10, R13
 	KMOVW R13, K1
 
@@ -12462,12 +18301,46 @@ resumeMasked:
 	VMOVUPS.Z (DI), K1, Z9
 
 loop:
-	SUBQ $0x02, BX
+	MOVQ       64(AX), DI
+	TESTQ      DI, DI
+	JZ         terms
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+
+terms:
+	SUBQ $0x02, DX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), DI
-	VMOVUPS      (SI)(DI*1), Y11
+	MOVLQSX      (SI), DI
+	VMOVUPS      (BX)(DI*1), Y11
 	VINSERTF64X4 $0x01, (R12)(DI*1), Z11, Z11
 	PREFETCHT0   (R11)(DI*1)
 	PREFETCHT0   2048(CX)
@@ -12491,8 +18364,8 @@ pair:
 	VFMADD231PS  Z11, Z12, Z8
 	VBROADCASTSS 36(CX), Z12
 	VFMADD231PS  Z11, Z12, Z9
-	MOVLQSX      4(DX), DI
-	VMOVUPS      (SI)(DI*1), Y13
+	MOVLQSX      4(SI), DI
+	VMOVUPS      (BX)(DI*1), Y13
 	VINSERTF64X4 $0x01, (R12)(DI*1), Z13, Z13
 	PREFETCHT0   (R11)(DI*1)
 	PREFETCHT0   2088(CX)
@@ -12517,15 +18390,15 @@ pair:
 	VBROADCASTSS 76(CX), Z12
 	VFMADD231PS  Z13, Z12, Z9
 	ADDQ         $0x50, CX
-	ADDQ         $0x08, DX
-	SUBQ         $0x02, BX
+	ADDQ         $0x08, SI
+	SUBQ         $0x02, DX
 	JGE          pair
 
 last:
-	TESTQ        $0x00000001, BX
+	TESTQ        $0x00000001, DX
 	JZ           bias
-	MOVLQSX      (DX), DX
-	VMOVUPS      (SI)(DX*1), Y14
+	MOVLQSX      (SI), DX
+	VMOVUPS      (BX)(DX*1), Y14
 	VINSERTF64X4 $0x01, (R12)(DX*1), Z14, Z14
 	PREFETCHT0   (R11)(DX*1)
 	PREFETCHT0   2048(CX)
@@ -12716,22 +18589,384 @@ done:
 	VZEROUPPER
 	RET
 
+// func tileAVX512_10x1p(args *byte)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tileAVX512_10x1p(SB), $0-8
+	MOVQ  args+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  16(AX), DX
+	MOVQ  24(AX), BX
+	MOVQ  40(AX), SI
+	MOVQ  48(AX), DI
+	MOVQ  72(AX), R8
+	MOVQ  80(AX), R9
+	MOVQ  104(AX), R10
+	MOVQ  160(AX), R11
+	MOVL  R9, R12
+	KMOVW R12, K1
+
+	// start from zero or from C
+	TESTQ  $0x00000001, R8
+	JNZ    resume
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	JMP    loop
+
+resume:
+	TESTQ   R9, R9
+	JNZ     resumeMasked
+	VMOVUPS (SI), Z0
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z1
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z2
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z3
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z4
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z5
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z6
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z7
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z8
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z9
+	JMP     loop
+
+resumeMasked:
+	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z1
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z2
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z3
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z4
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z5
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z6
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z7
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z8
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z9
+
+loop:
+	MOVQ       64(AX), SI
+	TESTQ      SI, SI
+	JZ         terms
+	PREFETCHT0 (SI)
+	PREFETCHT0 60(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 60(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 60(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 60(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 60(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 60(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 60(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 60(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 60(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 60(SI)
+
+terms:
+	SUBQ $0x02, DX
+	JL   last
+
+pair:
+	VMOVUPS      (BX), Z11
+	PREFETCHT1   (R10)
+	ADDQ         R11, R10
+	PREFETCHT0   2048(CX)
+	VBROADCASTSS (CX), Z12
+	VFMADD231PS  Z11, Z12, Z0
+	VBROADCASTSS 4(CX), Z12
+	VFMADD231PS  Z11, Z12, Z1
+	VBROADCASTSS 8(CX), Z12
+	VFMADD231PS  Z11, Z12, Z2
+	VBROADCASTSS 12(CX), Z12
+	VFMADD231PS  Z11, Z12, Z3
+	VBROADCASTSS 16(CX), Z12
+	VFMADD231PS  Z11, Z12, Z4
+	VBROADCASTSS 20(CX), Z12
+	VFMADD231PS  Z11, Z12, Z5
+	VBROADCASTSS 24(CX), Z12
+	VFMADD231PS  Z11, Z12, Z6
+	VBROADCASTSS 28(CX), Z12
+	VFMADD231PS  Z11, Z12, Z7
+	VBROADCASTSS 32(CX), Z12
+	VFMADD231PS  Z11, Z12, Z8
+	VBROADCASTSS 36(CX), Z12
+	VFMADD231PS  Z11, Z12, Z9
+	VMOVUPS      128(BX), Z11
+	PREFETCHT1   (R10)
+	ADDQ         R11, R10
+	PREFETCHT0   2088(CX)
+	VBROADCASTSS 40(CX), Z12
+	VFMADD231PS  Z11, Z12, Z0
+	VBROADCASTSS 44(CX), Z12
+	VFMADD231PS  Z11, Z12, Z1
+	VBROADCASTSS 48(CX), Z12
+	VFMADD231PS  Z11, Z12, Z2
+	VBROADCASTSS 52(CX), Z12
+	VFMADD231PS  Z11, Z12, Z3
+	VBROADCASTSS 56(CX), Z12
+	VFMADD231PS  Z11, Z12, Z4
+	VBROADCASTSS 60(CX), Z12
+	VFMADD231PS  Z11, Z12, Z5
+	VBROADCASTSS 64(CX), Z12
+	VFMADD231PS  Z11, Z12, Z6
+	VBROADCASTSS 68(CX), Z12
+	VFMADD231PS  Z11, Z12, Z7
+	VBROADCASTSS 72(CX), Z12
+	VFMADD231PS  Z11, Z12, Z8
+	VBROADCASTSS 76(CX), Z12
+	VFMADD231PS  Z11, Z12, Z9
+	ADDQ         $0x50, CX
+	ADDQ         $0x00000100, BX
+	SUBQ         $0x02, DX
+	JGE          pair
+
+last:
+	TESTQ        $0x00000001, DX
+	JZ           bias
+	VMOVUPS      (BX), Z11
+	PREFETCHT1   (R10)
+	ADDQ         R11, R10
+	PREFETCHT0   2048(CX)
+	VBROADCASTSS (CX), Z12
+	VFMADD231PS  Z11, Z12, Z0
+	VBROADCASTSS 4(CX), Z12
+	VFMADD231PS  Z11, Z12, Z1
+	VBROADCASTSS 8(CX), Z12
+	VFMADD231PS  Z11, Z12, Z2
+	VBROADCASTSS 12(CX), Z12
+	VFMADD231PS  Z11, Z12, Z3
+	VBROADCASTSS 16(CX), Z12
+	VFMADD231PS  Z11, Z12, Z4
+	VBROADCASTSS 20(CX), Z12
+	VFMADD231PS  Z11, Z12, Z5
+	VBROADCASTSS 24(CX), Z12
+	VFMADD231PS  Z11, Z12, Z6
+	VBROADCASTSS 28(CX), Z12
+	VFMADD231PS  Z11, Z12, Z7
+	VBROADCASTSS 32(CX), Z12
+	VFMADD231PS  Z11, Z12, Z8
+	VBROADCASTSS 36(CX), Z12
+	VFMADD231PS  Z11, Z12, Z9
+
+bias:
+	MOVQ         40(AX), CX
+	MOVQ         48(AX), DX
+	MOVQ         72(AX), BX
+	MOVQ         80(AX), SI
+	MOVQ         56(AX), DI
+	TESTQ        DI, DI
+	JZ           residual
+	VBROADCASTSS (DI), Z10
+	VADDPS       Z10, Z0, Z0
+	VBROADCASTSS 4(DI), Z10
+	VADDPS       Z10, Z1, Z1
+	VBROADCASTSS 8(DI), Z10
+	VADDPS       Z10, Z2, Z2
+	VBROADCASTSS 12(DI), Z10
+	VADDPS       Z10, Z3, Z3
+	VBROADCASTSS 16(DI), Z10
+	VADDPS       Z10, Z4, Z4
+	VBROADCASTSS 20(DI), Z10
+	VADDPS       Z10, Z5, Z5
+	VBROADCASTSS 24(DI), Z10
+	VADDPS       Z10, Z6, Z6
+	VBROADCASTSS 28(DI), Z10
+	VADDPS       Z10, Z7, Z7
+	VBROADCASTSS 32(DI), Z10
+	VADDPS       Z10, Z8, Z8
+	VBROADCASTSS 36(DI), Z10
+	VADDPS       Z10, Z9, Z9
+
+residual:
+	MOVQ   64(AX), DI
+	TESTQ  DI, DI
+	JZ     relu
+	TESTQ  SI, SI
+	JNZ    residualMasked
+	VADDPS (DI), Z0, Z0
+	ADDQ   DX, DI
+	VADDPS (DI), Z1, Z1
+	ADDQ   DX, DI
+	VADDPS (DI), Z2, Z2
+	ADDQ   DX, DI
+	VADDPS (DI), Z3, Z3
+	ADDQ   DX, DI
+	VADDPS (DI), Z4, Z4
+	ADDQ   DX, DI
+	VADDPS (DI), Z5, Z5
+	ADDQ   DX, DI
+	VADDPS (DI), Z6, Z6
+	ADDQ   DX, DI
+	VADDPS (DI), Z7, Z7
+	ADDQ   DX, DI
+	VADDPS (DI), Z8, Z8
+	ADDQ   DX, DI
+	VADDPS (DI), Z9, Z9
+	JMP    relu
+
+residualMasked:
+	VMOVUPS.Z (DI), K1, Z10
+	VADDPS    Z10, Z0, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z10
+	VADDPS    Z10, Z1, Z1
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z10
+	VADDPS    Z10, Z2, Z2
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z10
+	VADDPS    Z10, Z3, Z3
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z10
+	VADDPS    Z10, Z4, Z4
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z10
+	VADDPS    Z10, Z5, Z5
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z10
+	VADDPS    Z10, Z6, Z6
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z10
+	VADDPS    Z10, Z7, Z7
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z10
+	VADDPS    Z10, Z8, Z8
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z10
+	VADDPS    Z10, Z9, Z9
+
+relu:
+	TESTQ        $0x00000002, BX
+	JZ           store
+	VPXORD       Z10, Z10, Z10
+	VMAXPS       Z0, Z10, Z0
+	VMAXPS       Z1, Z10, Z1
+	VMAXPS       Z2, Z10, Z2
+	VMAXPS       Z3, Z10, Z3
+	VMAXPS       Z4, Z10, Z4
+	VMAXPS       Z5, Z10, Z5
+	VMAXPS       Z6, Z10, Z6
+	VMAXPS       Z7, Z10, Z7
+	VMAXPS       Z8, Z10, Z8
+	VMAXPS       Z9, Z10, Z9
+	TESTQ        $0x00000004, BX
+	JZ           store
+	VBROADCASTSS 156(AX), Z10
+	VMINPS       Z0, Z10, Z0
+	VMINPS       Z1, Z10, Z1
+	VMINPS       Z2, Z10, Z2
+	VMINPS       Z3, Z10, Z3
+	VMINPS       Z4, Z10, Z4
+	VMINPS       Z5, Z10, Z5
+	VMINPS       Z6, Z10, Z6
+	VMINPS       Z7, Z10, Z7
+	VMINPS       Z8, Z10, Z8
+	VMINPS       Z9, Z10, Z9
+
+store:
+	TESTQ   SI, SI
+	JNZ     storeMasked
+	MOVQ    CX, DI
+	VMOVUPS Z0, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z3, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z5, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z6, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z7, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z8, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z9, (DI)
+	JMP     done
+
+storeMasked:
+	MOVQ    CX, DI
+	VMOVUPS Z0, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z1, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z3, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z5, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z6, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z7, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z8, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z9, K1, (DI)
+
+done:
+	VZEROUPPER
+	RET
+
 // func tileAVX512_10x2(args *byte)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tileAVX512_10x2(SB), $0-8
 	MOVQ  args+0(FP), AX
 	MOVQ  (AX), CX
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), BX
-	MOVQ  24(AX), SI
+	MOVQ  16(AX), DX
+	MOVQ  24(AX), BX
+	MOVQ  8(AX), SI
 	MOVQ  40(AX), DI
 	MOVQ  48(AX), R8
 	MOVQ  72(AX), R9
 	MOVQ  80(AX), R10
 	MOVQ  32(AX), R11
-	ADDQ  SI, R11
+	ADDQ  BX, R11
 	MOVQ  104(AX), R12
-	ADDQ  SI, R12
+	ADDQ  BX, R12
 	MOVL  R10, R13
 	KMOVW R13, K1
 	MOVL  R10, R13
@@ -12829,12 +19064,56 @@ resumeMasked:
 	VMOVUPS.Z 64(DI), K2, Z19
 
 loop:
-	SUBQ $0x02, BX
+	MOVQ       64(AX), DI
+	TESTQ      DI, DI
+	JZ         terms
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+
+terms:
+	SUBQ $0x02, DX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), DI
-	VMOVUPS      (SI)(DI*1), Z21
+	MOVLQSX      (SI), DI
+	VMOVUPS      (BX)(DI*1), Z21
 	VMOVUPS      (R11)(DI*1), Z22
 	PREFETCHT0   (R12)(DI*1)
 	PREFETCHT0   2048(CX)
@@ -12868,8 +19147,8 @@ pair:
 	VBROADCASTSS 36(CX), Z23
 	VFMADD231PS  Z21, Z23, Z18
 	VFMADD231PS  Z22, Z23, Z19
-	MOVLQSX      4(DX), DI
-	VMOVUPS      (SI)(DI*1), Z21
+	MOVLQSX      4(SI), DI
+	VMOVUPS      (BX)(DI*1), Z21
 	VMOVUPS      (R11)(DI*1), Z22
 	PREFETCHT0   (R12)(DI*1)
 	PREFETCHT0   2088(CX)
@@ -12904,15 +19183,15 @@ pair:
 	VFMADD231PS  Z21, Z23, Z18
 	VFMADD231PS  Z22, Z23, Z19
 	ADDQ         $0x50, CX
-	ADDQ         $0x08, DX
-	SUBQ         $0x02, BX
+	ADDQ         $0x08, SI
+	SUBQ         $0x02, DX
 	JGE          pair
 
 last:
-	TESTQ        $0x00000001, BX
+	TESTQ        $0x00000001, DX
 	JZ           bias
-	MOVLQSX      (DX), DX
-	VMOVUPS      (SI)(DX*1), Z21
+	MOVLQSX      (SI), DX
+	VMOVUPS      (BX)(DX*1), Z21
 	VMOVUPS      (R11)(DX*1), Z22
 	PREFETCHT0   (R12)(DX*1)
 	PREFETCHT0   2048(CX)
@@ -13198,19 +19477,19 @@ done:
 TEXT ·tileAVX512_10x2h(SB), $0-8
 	MOVQ  args+0(FP), AX
 	MOVQ  (AX), CX
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), BX
-	MOVQ  24(AX), SI
+	MOVQ  16(AX), DX
+	MOVQ  24(AX), BX
+	MOVQ  8(AX), SI
 	MOVQ  40(AX), DI
 	MOVQ  48(AX), R8
 	MOVQ  72(AX), R9
 	MOVQ  80(AX), R10
 	MOVQ  32(AX), R11
-	ADDQ  SI, R11
+	ADDQ  BX, R11
 	MOVQ  104(AX), R12
-	ADDQ  SI, R12
+	ADDQ  BX, R12
 	MOVQ  88(AX), R13
-	ADDQ  SI, R13
+	ADDQ  BX, R13
 	MOVQ  96(AX), R14
 	ADDQ  R11, R14
 	MOVL  R10, R15
@@ -13310,12 +19589,56 @@ resumeMasked:
 	VMOVUPS.Z 64(DI), K2, Z19
 
 loop:
-	SUBQ $0x02, BX
+	MOVQ       64(AX), DI
+	TESTQ      DI, DI
+	JZ         terms
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+
+terms:
+	SUBQ $0x02, DX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), DI
-	VMOVUPS      (SI)(DI*1), Y21
+	MOVLQSX      (SI), DI
+	VMOVUPS      (BX)(DI*1), Y21
 	VINSERTF64X4 $0x01, (R13)(DI*1), Z21, Z21
 	VMOVUPS      (R11)(DI*1), Y22
 	VINSERTF64X4 $0x01, (R14)(DI*1), Z22, Z22
@@ -13351,8 +19674,8 @@ pair:
 	VBROADCASTSS 36(CX), Z23
 	VFMADD231PS  Z21, Z23, Z18
 	VFMADD231PS  Z22, Z23, Z19
-	MOVLQSX      4(DX), DI
-	VMOVUPS      (SI)(DI*1), Y24
+	MOVLQSX      4(SI), DI
+	VMOVUPS      (BX)(DI*1), Y24
 	VINSERTF64X4 $0x01, (R13)(DI*1), Z24, Z24
 	VMOVUPS      (R11)(DI*1), Y25
 	VINSERTF64X4 $0x01, (R14)(DI*1), Z25, Z25
@@ -13389,15 +19712,15 @@ pair:
 	VFMADD231PS  Z24, Z23, Z18
 	VFMADD231PS  Z25, Z23, Z19
 	ADDQ         $0x50, CX
-	ADDQ         $0x08, DX
-	SUBQ         $0x02, BX
+	ADDQ         $0x08, SI
+	SUBQ         $0x02, DX
 	JGE          pair
 
 last:
-	TESTQ        $0x00000001, BX
+	TESTQ        $0x00000001, DX
 	JZ           bias
-	MOVLQSX      (DX), DX
-	VMOVUPS      (SI)(DX*1), Y26
+	MOVLQSX      (SI), DX
+	VMOVUPS      (BX)(DX*1), Y26
 	VINSERTF64X4 $0x01, (R13)(DX*1), Z26, Z26
 	VMOVUPS      (R11)(DX*1), Y27
 	VINSERTF64X4 $0x01, (R14)(DX*1), Z27, Z27
@@ -13680,20 +20003,538 @@ done:
 	VZEROUPPER
 	RET
 
+// func tileAVX512_10x2p(args *byte)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tileAVX512_10x2p(SB), $0-8
+	MOVQ  args+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  16(AX), DX
+	MOVQ  24(AX), BX
+	MOVQ  40(AX), SI
+	MOVQ  48(AX), DI
+	MOVQ  72(AX), R8
+	MOVQ  80(AX), R9
+	MOVQ  104(AX), R10
+	MOVQ  160(AX), R11
+	MOVL  R9, R12
+	KMOVW R12, K1
+	MOVL  R9, R12
+	SHRL  $0x10, R12
+	KMOVW R12, K2
+
+	// start from zero or from C
+	TESTQ  $0x00000001, R8
+	JNZ    resume
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	JMP    loop
+
+resume:
+	TESTQ   R9, R9
+	JNZ     resumeMasked
+	VMOVUPS (SI), Z0
+	VMOVUPS 64(SI), Z1
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z2
+	VMOVUPS 64(SI), Z3
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z4
+	VMOVUPS 64(SI), Z5
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z6
+	VMOVUPS 64(SI), Z7
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z8
+	VMOVUPS 64(SI), Z9
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z10
+	VMOVUPS 64(SI), Z11
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z12
+	VMOVUPS 64(SI), Z13
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z14
+	VMOVUPS 64(SI), Z15
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z16
+	VMOVUPS 64(SI), Z17
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z18
+	VMOVUPS 64(SI), Z19
+	JMP     loop
+
+resumeMasked:
+	VMOVUPS.Z (SI), K1, Z0
+	VMOVUPS.Z 64(SI), K2, Z1
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z2
+	VMOVUPS.Z 64(SI), K2, Z3
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z4
+	VMOVUPS.Z 64(SI), K2, Z5
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z6
+	VMOVUPS.Z 64(SI), K2, Z7
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z8
+	VMOVUPS.Z 64(SI), K2, Z9
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z10
+	VMOVUPS.Z 64(SI), K2, Z11
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z12
+	VMOVUPS.Z 64(SI), K2, Z13
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z14
+	VMOVUPS.Z 64(SI), K2, Z15
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z16
+	VMOVUPS.Z 64(SI), K2, Z17
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z18
+	VMOVUPS.Z 64(SI), K2, Z19
+
+loop:
+	MOVQ       64(AX), SI
+	TESTQ      SI, SI
+	JZ         terms
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 124(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 124(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 124(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 124(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 124(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 124(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 124(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 124(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 124(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 124(SI)
+
+terms:
+	SUBQ $0x02, DX
+	JL   last
+
+pair:
+	VMOVUPS      (BX), Z21
+	VMOVUPS      64(BX), Z22
+	PREFETCHT1   (R10)
+	ADDQ         R11, R10
+	PREFETCHT0   2048(CX)
+	VBROADCASTSS (CX), Z23
+	VFMADD231PS  Z21, Z23, Z0
+	VFMADD231PS  Z22, Z23, Z1
+	VBROADCASTSS 4(CX), Z23
+	VFMADD231PS  Z21, Z23, Z2
+	VFMADD231PS  Z22, Z23, Z3
+	VBROADCASTSS 8(CX), Z23
+	VFMADD231PS  Z21, Z23, Z4
+	VFMADD231PS  Z22, Z23, Z5
+	VBROADCASTSS 12(CX), Z23
+	VFMADD231PS  Z21, Z23, Z6
+	VFMADD231PS  Z22, Z23, Z7
+	VBROADCASTSS 16(CX), Z23
+	VFMADD231PS  Z21, Z23, Z8
+	VFMADD231PS  Z22, Z23, Z9
+	VBROADCASTSS 20(CX), Z23
+	VFMADD231PS  Z21, Z23, Z10
+	VFMADD231PS  Z22, Z23, Z11
+	VBROADCASTSS 24(CX), Z23
+	VFMADD231PS  Z21, Z23, Z12
+	VFMADD231PS  Z22, Z23, Z13
+	VBROADCASTSS 28(CX), Z23
+	VFMADD231PS  Z21, Z23, Z14
+	VFMADD231PS  Z22, Z23, Z15
+	VBROADCASTSS 32(CX), Z23
+	VFMADD231PS  Z21, Z23, Z16
+	VFMADD231PS  Z22, Z23, Z17
+	VBROADCASTSS 36(CX), Z23
+	VFMADD231PS  Z21, Z23, Z18
+	VFMADD231PS  Z22, Z23, Z19
+	VMOVUPS      128(BX), Z21
+	VMOVUPS      192(BX), Z22
+	PREFETCHT1   (R10)
+	ADDQ         R11, R10
+	PREFETCHT0   2088(CX)
+	VBROADCASTSS 40(CX), Z23
+	VFMADD231PS  Z21, Z23, Z0
+	VFMADD231PS  Z22, Z23, Z1
+	VBROADCASTSS 44(CX), Z23
+	VFMADD231PS  Z21, Z23, Z2
+	VFMADD231PS  Z22, Z23, Z3
+	VBROADCASTSS 48(CX), Z23
+	VFMADD231PS  Z21, Z23, Z4
+	VFMADD231PS  Z22, Z23, Z5
+	VBROADCASTSS 52(CX), Z23
+	VFMADD231PS  Z21, Z23, Z6
+	VFMADD231PS  Z22, Z23, Z7
+	VBROADCASTSS 56(CX), Z23
+	VFMADD231PS  Z21, Z23, Z8
+	VFMADD231PS  Z22, Z23, Z9
+	VBROADCASTSS 60(CX), Z23
+	VFMADD231PS  Z21, Z23, Z10
+	VFMADD231PS  Z22, Z23, Z11
+	VBROADCASTSS 64(CX), Z23
+	VFMADD231PS  Z21, Z23, Z12
+	VFMADD231PS  Z22, Z23, Z13
+	VBROADCASTSS 68(CX), Z23
+	VFMADD231PS  Z21, Z23, Z14
+	VFMADD231PS  Z22, Z23, Z15
+	VBROADCASTSS 72(CX), Z23
+	VFMADD231PS  Z21, Z23, Z16
+	VFMADD231PS  Z22, Z23, Z17
+	VBROADCASTSS 76(CX), Z23
+	VFMADD231PS  Z21, Z23, Z18
+	VFMADD231PS  Z22, Z23, Z19
+	ADDQ         $0x50, CX
+	ADDQ         $0x00000100, BX
+	SUBQ         $0x02, DX
+	JGE          pair
+
+last:
+	TESTQ        $0x00000001, DX
+	JZ           bias
+	VMOVUPS      (BX), Z21
+	VMOVUPS      64(BX), Z22
+	PREFETCHT1   (R10)
+	ADDQ         R11, R10
+	PREFETCHT0   2048(CX)
+	VBROADCASTSS (CX), Z23
+	VFMADD231PS  Z21, Z23, Z0
+	VFMADD231PS  Z22, Z23, Z1
+	VBROADCASTSS 4(CX), Z23
+	VFMADD231PS  Z21, Z23, Z2
+	VFMADD231PS  Z22, Z23, Z3
+	VBROADCASTSS 8(CX), Z23
+	VFMADD231PS  Z21, Z23, Z4
+	VFMADD231PS  Z22, Z23, Z5
+	VBROADCASTSS 12(CX), Z23
+	VFMADD231PS  Z21, Z23, Z6
+	VFMADD231PS  Z22, Z23, Z7
+	VBROADCASTSS 16(CX), Z23
+	VFMADD231PS  Z21, Z23, Z8
+	VFMADD231PS  Z22, Z23, Z9
+	VBROADCASTSS 20(CX), Z23
+	VFMADD231PS  Z21, Z23, Z10
+	VFMADD231PS  Z22, Z23, Z11
+	VBROADCASTSS 24(CX), Z23
+	VFMADD231PS  Z21, Z23, Z12
+	VFMADD231PS  Z22, Z23, Z13
+	VBROADCASTSS 28(CX), Z23
+	VFMADD231PS  Z21, Z23, Z14
+	VFMADD231PS  Z22, Z23, Z15
+	VBROADCASTSS 32(CX), Z23
+	VFMADD231PS  Z21, Z23, Z16
+	VFMADD231PS  Z22, Z23, Z17
+	VBROADCASTSS 36(CX), Z23
+	VFMADD231PS  Z21, Z23, Z18
+	VFMADD231PS  Z22, Z23, Z19
+
+bias:
+	MOVQ         40(AX), CX
+	MOVQ         48(AX), DX
+	MOVQ         72(AX), BX
+	MOVQ         80(AX), SI
+	MOVQ         56(AX), DI
+	TESTQ        DI, DI
+	JZ           residual
+	VBROADCASTSS (DI), Z20
+	VADDPS       Z20, Z0, Z0
+	VADDPS       Z20, Z1, Z1
+	VBROADCASTSS 4(DI), Z20
+	VADDPS       Z20, Z2, Z2
+	VADDPS       Z20, Z3, Z3
+	VBROADCASTSS 8(DI), Z20
+	VADDPS       Z20, Z4, Z4
+	VADDPS       Z20, Z5, Z5
+	VBROADCASTSS 12(DI), Z20
+	VADDPS       Z20, Z6, Z6
+	VADDPS       Z20, Z7, Z7
+	VBROADCASTSS 16(DI), Z20
+	VADDPS       Z20, Z8, Z8
+	VADDPS       Z20, Z9, Z9
+	VBROADCASTSS 20(DI), Z20
+	VADDPS       Z20, Z10, Z10
+	VADDPS       Z20, Z11, Z11
+	VBROADCASTSS 24(DI), Z20
+	VADDPS       Z20, Z12, Z12
+	VADDPS       Z20, Z13, Z13
+	VBROADCASTSS 28(DI), Z20
+	VADDPS       Z20, Z14, Z14
+	VADDPS       Z20, Z15, Z15
+	VBROADCASTSS 32(DI), Z20
+	VADDPS       Z20, Z16, Z16
+	VADDPS       Z20, Z17, Z17
+	VBROADCASTSS 36(DI), Z20
+	VADDPS       Z20, Z18, Z18
+	VADDPS       Z20, Z19, Z19
+
+residual:
+	MOVQ   64(AX), DI
+	TESTQ  DI, DI
+	JZ     relu
+	TESTQ  SI, SI
+	JNZ    residualMasked
+	VADDPS (DI), Z0, Z0
+	VADDPS 64(DI), Z1, Z1
+	ADDQ   DX, DI
+	VADDPS (DI), Z2, Z2
+	VADDPS 64(DI), Z3, Z3
+	ADDQ   DX, DI
+	VADDPS (DI), Z4, Z4
+	VADDPS 64(DI), Z5, Z5
+	ADDQ   DX, DI
+	VADDPS (DI), Z6, Z6
+	VADDPS 64(DI), Z7, Z7
+	ADDQ   DX, DI
+	VADDPS (DI), Z8, Z8
+	VADDPS 64(DI), Z9, Z9
+	ADDQ   DX, DI
+	VADDPS (DI), Z10, Z10
+	VADDPS 64(DI), Z11, Z11
+	ADDQ   DX, DI
+	VADDPS (DI), Z12, Z12
+	VADDPS 64(DI), Z13, Z13
+	ADDQ   DX, DI
+	VADDPS (DI), Z14, Z14
+	VADDPS 64(DI), Z15, Z15
+	ADDQ   DX, DI
+	VADDPS (DI), Z16, Z16
+	VADDPS 64(DI), Z17, Z17
+	ADDQ   DX, DI
+	VADDPS (DI), Z18, Z18
+	VADDPS 64(DI), Z19, Z19
+	JMP    relu
+
+residualMasked:
+	VMOVUPS.Z (DI), K1, Z20
+	VADDPS    Z20, Z0, Z0
+	VMOVUPS.Z 64(DI), K2, Z20
+	VADDPS    Z20, Z1, Z1
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z20
+	VADDPS    Z20, Z2, Z2
+	VMOVUPS.Z 64(DI), K2, Z20
+	VADDPS    Z20, Z3, Z3
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z20
+	VADDPS    Z20, Z4, Z4
+	VMOVUPS.Z 64(DI), K2, Z20
+	VADDPS    Z20, Z5, Z5
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z20
+	VADDPS    Z20, Z6, Z6
+	VMOVUPS.Z 64(DI), K2, Z20
+	VADDPS    Z20, Z7, Z7
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z20
+	VADDPS    Z20, Z8, Z8
+	VMOVUPS.Z 64(DI), K2, Z20
+	VADDPS    Z20, Z9, Z9
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z20
+	VADDPS    Z20, Z10, Z10
+	VMOVUPS.Z 64(DI), K2, Z20
+	VADDPS    Z20, Z11, Z11
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z20
+	VADDPS    Z20, Z12, Z12
+	VMOVUPS.Z 64(DI), K2, Z20
+	VADDPS    Z20, Z13, Z13
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z20
+	VADDPS    Z20, Z14, Z14
+	VMOVUPS.Z 64(DI), K2, Z20
+	VADDPS    Z20, Z15, Z15
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z20
+	VADDPS    Z20, Z16, Z16
+	VMOVUPS.Z 64(DI), K2, Z20
+	VADDPS    Z20, Z17, Z17
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z20
+	VADDPS    Z20, Z18, Z18
+	VMOVUPS.Z 64(DI), K2, Z20
+	VADDPS    Z20, Z19, Z19
+
+relu:
+	TESTQ        $0x00000002, BX
+	JZ           store
+	VPXORD       Z20, Z20, Z20
+	VMAXPS       Z0, Z20, Z0
+	VMAXPS       Z1, Z20, Z1
+	VMAXPS       Z2, Z20, Z2
+	VMAXPS       Z3, Z20, Z3
+	VMAXPS       Z4, Z20, Z4
+	VMAXPS       Z5, Z20, Z5
+	VMAXPS       Z6, Z20, Z6
+	VMAXPS       Z7, Z20, Z7
+	VMAXPS       Z8, Z20, Z8
+	VMAXPS       Z9, Z20, Z9
+	VMAXPS       Z10, Z20, Z10
+	VMAXPS       Z11, Z20, Z11
+	VMAXPS       Z12, Z20, Z12
+	VMAXPS       Z13, Z20, Z13
+	VMAXPS       Z14, Z20, Z14
+	VMAXPS       Z15, Z20, Z15
+	VMAXPS       Z16, Z20, Z16
+	VMAXPS       Z17, Z20, Z17
+	VMAXPS       Z18, Z20, Z18
+	VMAXPS       Z19, Z20, Z19
+	TESTQ        $0x00000004, BX
+	JZ           store
+	VBROADCASTSS 156(AX), Z20
+	VMINPS       Z0, Z20, Z0
+	VMINPS       Z1, Z20, Z1
+	VMINPS       Z2, Z20, Z2
+	VMINPS       Z3, Z20, Z3
+	VMINPS       Z4, Z20, Z4
+	VMINPS       Z5, Z20, Z5
+	VMINPS       Z6, Z20, Z6
+	VMINPS       Z7, Z20, Z7
+	VMINPS       Z8, Z20, Z8
+	VMINPS       Z9, Z20, Z9
+	VMINPS       Z10, Z20, Z10
+	VMINPS       Z11, Z20, Z11
+	VMINPS       Z12, Z20, Z12
+	VMINPS       Z13, Z20, Z13
+	VMINPS       Z14, Z20, Z14
+	VMINPS       Z15, Z20, Z15
+	VMINPS       Z16, Z20, Z16
+	VMINPS       Z17, Z20, Z17
+	VMINPS       Z18, Z20, Z18
+	VMINPS       Z19, Z20, Z19
+
+store:
+	TESTQ   SI, SI
+	JNZ     storeMasked
+	MOVQ    CX, DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, (DI)
+	VMOVUPS Z3, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, (DI)
+	VMOVUPS Z5, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z6, (DI)
+	VMOVUPS Z7, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z8, (DI)
+	VMOVUPS Z9, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z10, (DI)
+	VMOVUPS Z11, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z12, (DI)
+	VMOVUPS Z13, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z14, (DI)
+	VMOVUPS Z15, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z16, (DI)
+	VMOVUPS Z17, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z18, (DI)
+	VMOVUPS Z19, 64(DI)
+	JMP     done
+
+storeMasked:
+	MOVQ    CX, DI
+	VMOVUPS Z0, K1, (DI)
+	VMOVUPS Z1, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, K1, (DI)
+	VMOVUPS Z3, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, K1, (DI)
+	VMOVUPS Z5, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z6, K1, (DI)
+	VMOVUPS Z7, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z8, K1, (DI)
+	VMOVUPS Z9, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z10, K1, (DI)
+	VMOVUPS Z11, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z12, K1, (DI)
+	VMOVUPS Z13, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z14, K1, (DI)
+	VMOVUPS Z15, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z16, K1, (DI)
+	VMOVUPS Z17, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z18, K1, (DI)
+	VMOVUPS Z19, K2, 64(DI)
+
+done:
+	VZEROUPPER
+	RET
+
 // func tileAVX512_10x2k(args *byte)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tileAVX512_10x2k(SB), $0-8
 	MOVQ  args+0(FP), AX
 	MOVQ  (AX), CX
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), BX
-	MOVQ  24(AX), SI
+	MOVQ  16(AX), DX
+	MOVQ  24(AX), BX
+	MOVQ  8(AX), SI
 	MOVQ  40(AX), DI
 	MOVQ  48(AX), R8
 	MOVQ  72(AX), R9
 	MOVQ  80(AX), R10
 	MOVQ  32(AX), R11
-	ADDQ  SI, R11
+	ADDQ  BX, R11
 	MOVL  R10, R12
 	KMOVW R12, K1
 	MOVL  R10, R12
@@ -13791,12 +20632,56 @@ resumeMasked:
 	VMOVUPS.Z 64(DI), K2, Z19
 
 loop:
+	MOVQ       64(AX), DI
+	TESTQ      DI, DI
+	JZ         terms
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+
+terms:
 	MOVQ         112(AX), DI
 	MOVQ         128(AX), R8
 	MOVQ         136(AX), R9
 	MOVQ         144(AX), R10
 	VBROADCASTSS 152(AX), Z21
-	SUBQ         $0x02, BX
+	SUBQ         $0x02, DX
 	JL           last
 
 pair:
@@ -13816,8 +20701,8 @@ pair:
 	ADDQ         $0x04, R10
 	ADDQ         120(AX), DI
 	ADDQ         $0x00000080, R8
-	MOVLQSX      (DX), R12
-	VMOVUPS      (SI)(R12*1), Z22
+	MOVLQSX      (SI), R12
+	VMOVUPS      (BX)(R12*1), Z22
 	VMOVUPS      (R11)(R12*1), Z23
 	VBROADCASTSS (CX), Z24
 	VFMADD231PS  Z22, Z24, Z0
@@ -13865,8 +20750,8 @@ pair:
 	ADDQ         $0x04, R10
 	ADDQ         120(AX), DI
 	ADDQ         $0x00000080, R8
-	MOVLQSX      4(DX), R12
-	VMOVUPS      (SI)(R12*1), Z22
+	MOVLQSX      4(SI), R12
+	VMOVUPS      (BX)(R12*1), Z22
 	VMOVUPS      (R11)(R12*1), Z23
 	VBROADCASTSS 40(CX), Z24
 	VFMADD231PS  Z22, Z24, Z0
@@ -13899,12 +20784,12 @@ pair:
 	VFMADD231PS  Z22, Z24, Z18
 	VFMADD231PS  Z23, Z24, Z19
 	ADDQ         $0x50, CX
-	ADDQ         $0x08, DX
-	SUBQ         $0x02, BX
+	ADDQ         $0x08, SI
+	SUBQ         $0x02, DX
 	JGE          pair
 
 last:
-	TESTQ        $0x00000001, BX
+	TESTQ        $0x00000001, DX
 	JZ           bias
 	VBROADCASTSS (R9), Z22
 	VBROADCASTSS (R10), Z23
@@ -13922,8 +20807,8 @@ last:
 	ADDQ         $0x04, R10
 	ADDQ         120(AX), DI
 	ADDQ         $0x00000080, R8
-	MOVLQSX      (DX), DX
-	VMOVUPS      (SI)(DX*1), Z21
+	MOVLQSX      (SI), DX
+	VMOVUPS      (BX)(DX*1), Z21
 	VMOVUPS      (R11)(DX*1), Z22
 	VBROADCASTSS (CX), Z23
 	VFMADD231PS  Z21, Z23, Z0
@@ -14207,15 +21092,15 @@ done:
 TEXT ·tileAVX512_11x1(SB), $0-8
 	MOVQ  args+0(FP), AX
 	MOVQ  (AX), CX
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), BX
-	MOVQ  24(AX), SI
+	MOVQ  16(AX), DX
+	MOVQ  24(AX), BX
+	MOVQ  8(AX), SI
 	MOVQ  40(AX), DI
 	MOVQ  48(AX), R8
 	MOVQ  72(AX), R9
 	MOVQ  80(AX), R10
 	MOVQ  104(AX), R11
-	ADDQ  SI, R11
+	ADDQ  BX, R11
 	MOVL  R10, R12
 	KMOVW R12, K1
 
@@ -14285,12 +21170,49 @@ resumeMasked:
 	VMOVUPS.Z (DI), K1, Z10
 
 loop:
-	SUBQ $0x02, BX
+	MOVQ       64(AX), DI
+	TESTQ      DI, DI
+	JZ         terms
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+
+terms:
+	SUBQ $0x02, DX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), DI
-	VMOVUPS      (SI)(DI*1), Z12
+	MOVLQSX      (SI), DI
+	VMOVUPS      (BX)(DI*1), Z12
 	PREFETCHT0   (R11)(DI*1)
 	PREFETCHT0   2048(CX)
 	VBROADCASTSS (CX), Z13
@@ -14315,8 +21237,8 @@ pair:
 	VFMADD231PS  Z12, Z13, Z9
 	VBROADCASTSS 40(CX), Z13
 	VFMADD231PS  Z12, Z13, Z10
-	MOVLQSX      4(DX), DI
-	VMOVUPS      (SI)(DI*1), Z12
+	MOVLQSX      4(SI), DI
+	VMOVUPS      (BX)(DI*1), Z12
 	PREFETCHT0   (R11)(DI*1)
 	PREFETCHT0   2092(CX)
 	VBROADCASTSS 44(CX), Z13
@@ -14342,15 +21264,15 @@ pair:
 	VBROADCASTSS 84(CX), Z13
 	VFMADD231PS  Z12, Z13, Z10
 	ADDQ         $0x58, CX
-	ADDQ         $0x08, DX
-	SUBQ         $0x02, BX
+	ADDQ         $0x08, SI
+	SUBQ         $0x02, DX
 	JGE          pair
 
 last:
-	TESTQ        $0x00000001, BX
+	TESTQ        $0x00000001, DX
 	JZ           bias
-	MOVLQSX      (DX), DX
-	VMOVUPS      (SI)(DX*1), Z12
+	MOVLQSX      (SI), DX
+	VMOVUPS      (BX)(DX*1), Z12
 	PREFETCHT0   (R11)(DX*1)
 	PREFETCHT0   2048(CX)
 	VBROADCASTSS (CX), Z13
@@ -14560,17 +21482,17 @@ done:
 TEXT ·tileAVX512_11x1h(SB), $0-8
 	MOVQ  args+0(FP), AX
 	MOVQ  (AX), CX
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), BX
-	MOVQ  24(AX), SI
+	MOVQ  16(AX), DX
+	MOVQ  24(AX), BX
+	MOVQ  8(AX), SI
 	MOVQ  40(AX), DI
 	MOVQ  48(AX), R8
 	MOVQ  72(AX), R9
 	MOVQ  80(AX), R10
 	MOVQ  104(AX), R11
-	ADDQ  SI, R11
+	ADDQ  BX, R11
 	MOVQ  88(AX), R12
-	ADDQ  SI, R12
+	ADDQ  BX, R12
 	MOVL  R10, R13
 	KMOVW R13, K1
 
@@ -14640,12 +21562,49 @@ resumeMasked:
 	VMOVUPS.Z (DI), K1, Z10
 
 loop:
-	SUBQ $0x02, BX
+	MOVQ       64(AX), DI
+	TESTQ      DI, DI
+	JZ         terms
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+
+terms:
+	SUBQ $0x02, DX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), DI
-	VMOVUPS      (SI)(DI*1), Y12
+	MOVLQSX      (SI), DI
+	VMOVUPS      (BX)(DI*1), Y12
 	VINSERTF64X4 $0x01, (R12)(DI*1), Z12, Z12
 	PREFETCHT0   (R11)(DI*1)
 	PREFETCHT0   2048(CX)
@@ -14671,8 +21630,8 @@ pair:
 	VFMADD231PS  Z12, Z13, Z9
 	VBROADCASTSS 40(CX), Z13
 	VFMADD231PS  Z12, Z13, Z10
-	MOVLQSX      4(DX), DI
-	VMOVUPS      (SI)(DI*1), Y14
+	MOVLQSX      4(SI), DI
+	VMOVUPS      (BX)(DI*1), Y14
 	VINSERTF64X4 $0x01, (R12)(DI*1), Z14, Z14
 	PREFETCHT0   (R11)(DI*1)
 	PREFETCHT0   2092(CX)
@@ -14699,15 +21658,15 @@ pair:
 	VBROADCASTSS 84(CX), Z13
 	VFMADD231PS  Z14, Z13, Z10
 	ADDQ         $0x58, CX
-	ADDQ         $0x08, DX
-	SUBQ         $0x02, BX
+	ADDQ         $0x08, SI
+	SUBQ         $0x02, DX
 	JGE          pair
 
 last:
-	TESTQ        $0x00000001, BX
+	TESTQ        $0x00000001, DX
 	JZ           bias
-	MOVLQSX      (DX), DX
-	VMOVUPS      (SI)(DX*1), Y15
+	MOVLQSX      (SI), DX
+	VMOVUPS      (BX)(DX*1), Y15
 	VINSERTF64X4 $0x01, (R12)(DX*1), Z15, Z15
 	PREFETCHT0   (R11)(DX*1)
 	PREFETCHT0   2048(CX)
@@ -14913,22 +21872,411 @@ done:
 	VZEROUPPER
 	RET
 
+// func tileAVX512_11x1p(args *byte)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tileAVX512_11x1p(SB), $0-8
+	MOVQ  args+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  16(AX), DX
+	MOVQ  24(AX), BX
+	MOVQ  40(AX), SI
+	MOVQ  48(AX), DI
+	MOVQ  72(AX), R8
+	MOVQ  80(AX), R9
+	MOVQ  104(AX), R10
+	MOVQ  160(AX), R11
+	MOVL  R9, R12
+	KMOVW R12, K1
+
+	// start from zero or from C
+	TESTQ  $0x00000001, R8
+	JNZ    resume
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	JMP    loop
+
+resume:
+	TESTQ   R9, R9
+	JNZ     resumeMasked
+	VMOVUPS (SI), Z0
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z1
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z2
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z3
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z4
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z5
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z6
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z7
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z8
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z9
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z10
+	JMP     loop
+
+resumeMasked:
+	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z1
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z2
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z3
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z4
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z5
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z6
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z7
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z8
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z9
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z10
+
+loop:
+	MOVQ       64(AX), SI
+	TESTQ      SI, SI
+	JZ         terms
+	PREFETCHT0 (SI)
+	PREFETCHT0 60(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 60(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 60(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 60(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 60(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 60(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 60(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 60(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 60(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 60(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 60(SI)
+
+terms:
+	SUBQ $0x02, DX
+	JL   last
+
+pair:
+	VMOVUPS      (BX), Z12
+	PREFETCHT1   (R10)
+	ADDQ         R11, R10
+	PREFETCHT0   2048(CX)
+	VBROADCASTSS (CX), Z13
+	VFMADD231PS  Z12, Z13, Z0
+	VBROADCASTSS 4(CX), Z13
+	VFMADD231PS  Z12, Z13, Z1
+	VBROADCASTSS 8(CX), Z13
+	VFMADD231PS  Z12, Z13, Z2
+	VBROADCASTSS 12(CX), Z13
+	VFMADD231PS  Z12, Z13, Z3
+	VBROADCASTSS 16(CX), Z13
+	VFMADD231PS  Z12, Z13, Z4
+	VBROADCASTSS 20(CX), Z13
+	VFMADD231PS  Z12, Z13, Z5
+	VBROADCASTSS 24(CX), Z13
+	VFMADD231PS  Z12, Z13, Z6
+	VBROADCASTSS 28(CX), Z13
+	VFMADD231PS  Z12, Z13, Z7
+	VBROADCASTSS 32(CX), Z13
+	VFMADD231PS  Z12, Z13, Z8
+	VBROADCASTSS 36(CX), Z13
+	VFMADD231PS  Z12, Z13, Z9
+	VBROADCASTSS 40(CX), Z13
+	VFMADD231PS  Z12, Z13, Z10
+	VMOVUPS      128(BX), Z12
+	PREFETCHT1   (R10)
+	ADDQ         R11, R10
+	PREFETCHT0   2092(CX)
+	VBROADCASTSS 44(CX), Z13
+	VFMADD231PS  Z12, Z13, Z0
+	VBROADCASTSS 48(CX), Z13
+	VFMADD231PS  Z12, Z13, Z1
+	VBROADCASTSS 52(CX), Z13
+	VFMADD231PS  Z12, Z13, Z2
+	VBROADCASTSS 56(CX), Z13
+	VFMADD231PS  Z12, Z13, Z3
+	VBROADCASTSS 60(CX), Z13
+	VFMADD231PS  Z12, Z13, Z4
+	VBROADCASTSS 64(CX), Z13
+	VFMADD231PS  Z12, Z13, Z5
+	VBROADCASTSS 68(CX), Z13
+	VFMADD231PS  Z12, Z13, Z6
+	VBROADCASTSS 72(CX), Z13
+	VFMADD231PS  Z12, Z13, Z7
+	VBROADCASTSS 76(CX), Z13
+	VFMADD231PS  Z12, Z13, Z8
+	VBROADCASTSS 80(CX), Z13
+	VFMADD231PS  Z12, Z13, Z9
+	VBROADCASTSS 84(CX), Z13
+	VFMADD231PS  Z12, Z13, Z10
+	ADDQ         $0x58, CX
+	ADDQ         $0x00000100, BX
+	SUBQ         $0x02, DX
+	JGE          pair
+
+last:
+	TESTQ        $0x00000001, DX
+	JZ           bias
+	VMOVUPS      (BX), Z12
+	PREFETCHT1   (R10)
+	ADDQ         R11, R10
+	PREFETCHT0   2048(CX)
+	VBROADCASTSS (CX), Z13
+	VFMADD231PS  Z12, Z13, Z0
+	VBROADCASTSS 4(CX), Z13
+	VFMADD231PS  Z12, Z13, Z1
+	VBROADCASTSS 8(CX), Z13
+	VFMADD231PS  Z12, Z13, Z2
+	VBROADCASTSS 12(CX), Z13
+	VFMADD231PS  Z12, Z13, Z3
+	VBROADCASTSS 16(CX), Z13
+	VFMADD231PS  Z12, Z13, Z4
+	VBROADCASTSS 20(CX), Z13
+	VFMADD231PS  Z12, Z13, Z5
+	VBROADCASTSS 24(CX), Z13
+	VFMADD231PS  Z12, Z13, Z6
+	VBROADCASTSS 28(CX), Z13
+	VFMADD231PS  Z12, Z13, Z7
+	VBROADCASTSS 32(CX), Z13
+	VFMADD231PS  Z12, Z13, Z8
+	VBROADCASTSS 36(CX), Z13
+	VFMADD231PS  Z12, Z13, Z9
+	VBROADCASTSS 40(CX), Z13
+	VFMADD231PS  Z12, Z13, Z10
+
+bias:
+	MOVQ         40(AX), CX
+	MOVQ         48(AX), DX
+	MOVQ         72(AX), BX
+	MOVQ         80(AX), SI
+	MOVQ         56(AX), DI
+	TESTQ        DI, DI
+	JZ           residual
+	VBROADCASTSS (DI), Z11
+	VADDPS       Z11, Z0, Z0
+	VBROADCASTSS 4(DI), Z11
+	VADDPS       Z11, Z1, Z1
+	VBROADCASTSS 8(DI), Z11
+	VADDPS       Z11, Z2, Z2
+	VBROADCASTSS 12(DI), Z11
+	VADDPS       Z11, Z3, Z3
+	VBROADCASTSS 16(DI), Z11
+	VADDPS       Z11, Z4, Z4
+	VBROADCASTSS 20(DI), Z11
+	VADDPS       Z11, Z5, Z5
+	VBROADCASTSS 24(DI), Z11
+	VADDPS       Z11, Z6, Z6
+	VBROADCASTSS 28(DI), Z11
+	VADDPS       Z11, Z7, Z7
+	VBROADCASTSS 32(DI), Z11
+	VADDPS       Z11, Z8, Z8
+	VBROADCASTSS 36(DI), Z11
+	VADDPS       Z11, Z9, Z9
+	VBROADCASTSS 40(DI), Z11
+	VADDPS       Z11, Z10, Z10
+
+residual:
+	MOVQ   64(AX), DI
+	TESTQ  DI, DI
+	JZ     relu
+	TESTQ  SI, SI
+	JNZ    residualMasked
+	VADDPS (DI), Z0, Z0
+	ADDQ   DX, DI
+	VADDPS (DI), Z1, Z1
+	ADDQ   DX, DI
+	VADDPS (DI), Z2, Z2
+	ADDQ   DX, DI
+	VADDPS (DI), Z3, Z3
+	ADDQ   DX, DI
+	VADDPS (DI), Z4, Z4
+	ADDQ   DX, DI
+	VADDPS (DI), Z5, Z5
+	ADDQ   DX, DI
+	VADDPS (DI), Z6, Z6
+	ADDQ   DX, DI
+	VADDPS (DI), Z7, Z7
+	ADDQ   DX, DI
+	VADDPS (DI), Z8, Z8
+	ADDQ   DX, DI
+	VADDPS (DI), Z9, Z9
+	ADDQ   DX, DI
+	VADDPS (DI), Z10, Z10
+	JMP    relu
+
+residualMasked:
+	VMOVUPS.Z (DI), K1, Z11
+	VADDPS    Z11, Z0, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z11
+	VADDPS    Z11, Z1, Z1
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z11
+	VADDPS    Z11, Z2, Z2
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z11
+	VADDPS    Z11, Z3, Z3
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z11
+	VADDPS    Z11, Z4, Z4
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z11
+	VADDPS    Z11, Z5, Z5
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z11
+	VADDPS    Z11, Z6, Z6
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z11
+	VADDPS    Z11, Z7, Z7
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z11
+	VADDPS    Z11, Z8, Z8
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z11
+	VADDPS    Z11, Z9, Z9
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z11
+	VADDPS    Z11, Z10, Z10
+
+relu:
+	TESTQ        $0x00000002, BX
+	JZ           store
+	VPXORD       Z11, Z11, Z11
+	VMAXPS       Z0, Z11, Z0
+	VMAXPS       Z1, Z11, Z1
+	VMAXPS       Z2, Z11, Z2
+	VMAXPS       Z3, Z11, Z3
+	VMAXPS       Z4, Z11, Z4
+	VMAXPS       Z5, Z11, Z5
+	VMAXPS       Z6, Z11, Z6
+	VMAXPS       Z7, Z11, Z7
+	VMAXPS       Z8, Z11, Z8
+	VMAXPS       Z9, Z11, Z9
+	VMAXPS       Z10, Z11, Z10
+	TESTQ        $0x00000004, BX
+	JZ           store
+	VBROADCASTSS 156(AX), Z11
+	VMINPS       Z0, Z11, Z0
+	VMINPS       Z1, Z11, Z1
+	VMINPS       Z2, Z11, Z2
+	VMINPS       Z3, Z11, Z3
+	VMINPS       Z4, Z11, Z4
+	VMINPS       Z5, Z11, Z5
+	VMINPS       Z6, Z11, Z6
+	VMINPS       Z7, Z11, Z7
+	VMINPS       Z8, Z11, Z8
+	VMINPS       Z9, Z11, Z9
+	VMINPS       Z10, Z11, Z10
+
+store:
+	TESTQ   SI, SI
+	JNZ     storeMasked
+	MOVQ    CX, DI
+	VMOVUPS Z0, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z3, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z5, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z6, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z7, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z8, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z9, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z10, (DI)
+	JMP     done
+
+storeMasked:
+	MOVQ    CX, DI
+	VMOVUPS Z0, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z1, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z3, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z5, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z6, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z7, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z8, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z9, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z10, K1, (DI)
+
+done:
+	VZEROUPPER
+	RET
+
 // func tileAVX512_11x2(args *byte)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tileAVX512_11x2(SB), $0-8
 	MOVQ  args+0(FP), AX
 	MOVQ  (AX), CX
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), BX
-	MOVQ  24(AX), SI
+	MOVQ  16(AX), DX
+	MOVQ  24(AX), BX
+	MOVQ  8(AX), SI
 	MOVQ  40(AX), DI
 	MOVQ  48(AX), R8
 	MOVQ  72(AX), R9
 	MOVQ  80(AX), R10
 	MOVQ  32(AX), R11
-	ADDQ  SI, R11
+	ADDQ  BX, R11
 	MOVQ  104(AX), R12
-	ADDQ  SI, R12
+	ADDQ  BX, R12
 	MOVL  R10, R13
 	KMOVW R13, K1
 	MOVL  R10, R13
@@ -15034,12 +22382,60 @@ resumeMasked:
 	VMOVUPS.Z 64(DI), K2, Z21
 
 loop:
-	SUBQ $0x02, BX
+	MOVQ       64(AX), DI
+	TESTQ      DI, DI
+	JZ         terms
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+
+terms:
+	SUBQ $0x02, DX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), DI
-	VMOVUPS      (SI)(DI*1), Z23
+	MOVLQSX      (SI), DI
+	VMOVUPS      (BX)(DI*1), Z23
 	VMOVUPS      (R11)(DI*1), Z24
 	PREFETCHT0   (R12)(DI*1)
 	PREFETCHT0   2048(CX)
@@ -15076,8 +22472,8 @@ pair:
 	VBROADCASTSS 40(CX), Z25
 	VFMADD231PS  Z23, Z25, Z20
 	VFMADD231PS  Z24, Z25, Z21
-	MOVLQSX      4(DX), DI
-	VMOVUPS      (SI)(DI*1), Z23
+	MOVLQSX      4(SI), DI
+	VMOVUPS      (BX)(DI*1), Z23
 	VMOVUPS      (R11)(DI*1), Z24
 	PREFETCHT0   (R12)(DI*1)
 	PREFETCHT0   2092(CX)
@@ -15115,15 +22511,15 @@ pair:
 	VFMADD231PS  Z23, Z25, Z20
 	VFMADD231PS  Z24, Z25, Z21
 	ADDQ         $0x58, CX
-	ADDQ         $0x08, DX
-	SUBQ         $0x02, BX
+	ADDQ         $0x08, SI
+	SUBQ         $0x02, DX
 	JGE          pair
 
 last:
-	TESTQ        $0x00000001, BX
+	TESTQ        $0x00000001, DX
 	JZ           bias
-	MOVLQSX      (DX), DX
-	VMOVUPS      (SI)(DX*1), Z23
+	MOVLQSX      (SI), DX
+	VMOVUPS      (BX)(DX*1), Z23
 	VMOVUPS      (R11)(DX*1), Z24
 	PREFETCHT0   (R12)(DX*1)
 	PREFETCHT0   2048(CX)
@@ -15433,19 +22829,19 @@ done:
 TEXT ·tileAVX512_11x2h(SB), $0-8
 	MOVQ  args+0(FP), AX
 	MOVQ  (AX), CX
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), BX
-	MOVQ  24(AX), SI
+	MOVQ  16(AX), DX
+	MOVQ  24(AX), BX
+	MOVQ  8(AX), SI
 	MOVQ  40(AX), DI
 	MOVQ  48(AX), R8
 	MOVQ  72(AX), R9
 	MOVQ  80(AX), R10
 	MOVQ  32(AX), R11
-	ADDQ  SI, R11
+	ADDQ  BX, R11
 	MOVQ  104(AX), R12
-	ADDQ  SI, R12
+	ADDQ  BX, R12
 	MOVQ  88(AX), R13
-	ADDQ  SI, R13
+	ADDQ  BX, R13
 	MOVQ  96(AX), R14
 	ADDQ  R11, R14
 	MOVL  R10, R15
@@ -15553,12 +22949,60 @@ resumeMasked:
 	VMOVUPS.Z 64(DI), K2, Z21
 
 loop:
-	SUBQ $0x02, BX
+	MOVQ       64(AX), DI
+	TESTQ      DI, DI
+	JZ         terms
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+
+terms:
+	SUBQ $0x02, DX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), DI
-	VMOVUPS      (SI)(DI*1), Y23
+	MOVLQSX      (SI), DI
+	VMOVUPS      (BX)(DI*1), Y23
 	VINSERTF64X4 $0x01, (R13)(DI*1), Z23, Z23
 	VMOVUPS      (R11)(DI*1), Y24
 	VINSERTF64X4 $0x01, (R14)(DI*1), Z24, Z24
@@ -15597,8 +23041,8 @@ pair:
 	VBROADCASTSS 40(CX), Z25
 	VFMADD231PS  Z23, Z25, Z20
 	VFMADD231PS  Z24, Z25, Z21
-	MOVLQSX      4(DX), DI
-	VMOVUPS      (SI)(DI*1), Y26
+	MOVLQSX      4(SI), DI
+	VMOVUPS      (BX)(DI*1), Y26
 	VINSERTF64X4 $0x01, (R13)(DI*1), Z26, Z26
 	VMOVUPS      (R11)(DI*1), Y27
 	VINSERTF64X4 $0x01, (R14)(DI*1), Z27, Z27
@@ -15638,15 +23082,15 @@ pair:
 	VFMADD231PS  Z26, Z25, Z20
 	VFMADD231PS  Z27, Z25, Z21
 	ADDQ         $0x58, CX
-	ADDQ         $0x08, DX
-	SUBQ         $0x02, BX
+	ADDQ         $0x08, SI
+	SUBQ         $0x02, DX
 	JGE          pair
 
 last:
-	TESTQ        $0x00000001, BX
+	TESTQ        $0x00000001, DX
 	JZ           bias
-	MOVLQSX      (DX), DX
-	VMOVUPS      (SI)(DX*1), Y28
+	MOVLQSX      (SI), DX
+	VMOVUPS      (BX)(DX*1), Y28
 	VINSERTF64X4 $0x01, (R13)(DX*1), Z28, Z28
 	VMOVUPS      (R11)(DX*1), Y29
 	VINSERTF64X4 $0x01, (R14)(DX*1), Z29, Z29
@@ -15953,20 +23397,580 @@ done:
 	VZEROUPPER
 	RET
 
+// func tileAVX512_11x2p(args *byte)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tileAVX512_11x2p(SB), $0-8
+	MOVQ  args+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  16(AX), DX
+	MOVQ  24(AX), BX
+	MOVQ  40(AX), SI
+	MOVQ  48(AX), DI
+	MOVQ  72(AX), R8
+	MOVQ  80(AX), R9
+	MOVQ  104(AX), R10
+	MOVQ  160(AX), R11
+	MOVL  R9, R12
+	KMOVW R12, K1
+	MOVL  R9, R12
+	SHRL  $0x10, R12
+	KMOVW R12, K2
+
+	// start from zero or from C
+	TESTQ  $0x00000001, R8
+	JNZ    resume
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	VPXORD Z20, Z20, Z20
+	VPXORD Z21, Z21, Z21
+	JMP    loop
+
+resume:
+	TESTQ   R9, R9
+	JNZ     resumeMasked
+	VMOVUPS (SI), Z0
+	VMOVUPS 64(SI), Z1
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z2
+	VMOVUPS 64(SI), Z3
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z4
+	VMOVUPS 64(SI), Z5
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z6
+	VMOVUPS 64(SI), Z7
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z8
+	VMOVUPS 64(SI), Z9
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z10
+	VMOVUPS 64(SI), Z11
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z12
+	VMOVUPS 64(SI), Z13
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z14
+	VMOVUPS 64(SI), Z15
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z16
+	VMOVUPS 64(SI), Z17
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z18
+	VMOVUPS 64(SI), Z19
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z20
+	VMOVUPS 64(SI), Z21
+	JMP     loop
+
+resumeMasked:
+	VMOVUPS.Z (SI), K1, Z0
+	VMOVUPS.Z 64(SI), K2, Z1
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z2
+	VMOVUPS.Z 64(SI), K2, Z3
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z4
+	VMOVUPS.Z 64(SI), K2, Z5
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z6
+	VMOVUPS.Z 64(SI), K2, Z7
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z8
+	VMOVUPS.Z 64(SI), K2, Z9
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z10
+	VMOVUPS.Z 64(SI), K2, Z11
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z12
+	VMOVUPS.Z 64(SI), K2, Z13
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z14
+	VMOVUPS.Z 64(SI), K2, Z15
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z16
+	VMOVUPS.Z 64(SI), K2, Z17
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z18
+	VMOVUPS.Z 64(SI), K2, Z19
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z20
+	VMOVUPS.Z 64(SI), K2, Z21
+
+loop:
+	MOVQ       64(AX), SI
+	TESTQ      SI, SI
+	JZ         terms
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 124(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 124(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 124(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 124(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 124(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 124(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 124(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 124(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 124(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 124(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 124(SI)
+
+terms:
+	SUBQ $0x02, DX
+	JL   last
+
+pair:
+	VMOVUPS      (BX), Z23
+	VMOVUPS      64(BX), Z24
+	PREFETCHT1   (R10)
+	ADDQ         R11, R10
+	PREFETCHT0   2048(CX)
+	VBROADCASTSS (CX), Z25
+	VFMADD231PS  Z23, Z25, Z0
+	VFMADD231PS  Z24, Z25, Z1
+	VBROADCASTSS 4(CX), Z25
+	VFMADD231PS  Z23, Z25, Z2
+	VFMADD231PS  Z24, Z25, Z3
+	VBROADCASTSS 8(CX), Z25
+	VFMADD231PS  Z23, Z25, Z4
+	VFMADD231PS  Z24, Z25, Z5
+	VBROADCASTSS 12(CX), Z25
+	VFMADD231PS  Z23, Z25, Z6
+	VFMADD231PS  Z24, Z25, Z7
+	VBROADCASTSS 16(CX), Z25
+	VFMADD231PS  Z23, Z25, Z8
+	VFMADD231PS  Z24, Z25, Z9
+	VBROADCASTSS 20(CX), Z25
+	VFMADD231PS  Z23, Z25, Z10
+	VFMADD231PS  Z24, Z25, Z11
+	VBROADCASTSS 24(CX), Z25
+	VFMADD231PS  Z23, Z25, Z12
+	VFMADD231PS  Z24, Z25, Z13
+	VBROADCASTSS 28(CX), Z25
+	VFMADD231PS  Z23, Z25, Z14
+	VFMADD231PS  Z24, Z25, Z15
+	VBROADCASTSS 32(CX), Z25
+	VFMADD231PS  Z23, Z25, Z16
+	VFMADD231PS  Z24, Z25, Z17
+	VBROADCASTSS 36(CX), Z25
+	VFMADD231PS  Z23, Z25, Z18
+	VFMADD231PS  Z24, Z25, Z19
+	VBROADCASTSS 40(CX), Z25
+	VFMADD231PS  Z23, Z25, Z20
+	VFMADD231PS  Z24, Z25, Z21
+	VMOVUPS      128(BX), Z23
+	VMOVUPS      192(BX), Z24
+	PREFETCHT1   (R10)
+	ADDQ         R11, R10
+	PREFETCHT0   2092(CX)
+	VBROADCASTSS 44(CX), Z25
+	VFMADD231PS  Z23, Z25, Z0
+	VFMADD231PS  Z24, Z25, Z1
+	VBROADCASTSS 48(CX), Z25
+	VFMADD231PS  Z23, Z25, Z2
+	VFMADD231PS  Z24, Z25, Z3
+	VBROADCASTSS 52(CX), Z25
+	VFMADD231PS  Z23, Z25, Z4
+	VFMADD231PS  Z24, Z25, Z5
+	VBROADCASTSS 56(CX), Z25
+	VFMADD231PS  Z23, Z25, Z6
+	VFMADD231PS  Z24, Z25, Z7
+	VBROADCASTSS 60(CX), Z25
+	VFMADD231PS  Z23, Z25, Z8
+	VFMADD231PS  Z24, Z25, Z9
+	VBROADCASTSS 64(CX), Z25
+	VFMADD231PS  Z23, Z25, Z10
+	VFMADD231PS  Z24, Z25, Z11
+	VBROADCASTSS 68(CX), Z25
+	VFMADD231PS  Z23, Z25, Z12
+	VFMADD231PS  Z24, Z25, Z13
+	VBROADCASTSS 72(CX), Z25
+	VFMADD231PS  Z23, Z25, Z14
+	VFMADD231PS  Z24, Z25, Z15
+	VBROADCASTSS 76(CX), Z25
+	VFMADD231PS  Z23, Z25, Z16
+	VFMADD231PS  Z24, Z25, Z17
+	VBROADCASTSS 80(CX), Z25
+	VFMADD231PS  Z23, Z25, Z18
+	VFMADD231PS  Z24, Z25, Z19
+	VBROADCASTSS 84(CX), Z25
+	VFMADD231PS  Z23, Z25, Z20
+	VFMADD231PS  Z24, Z25, Z21
+	ADDQ         $0x58, CX
+	ADDQ         $0x00000100, BX
+	SUBQ         $0x02, DX
+	JGE          pair
+
+last:
+	TESTQ        $0x00000001, DX
+	JZ           bias
+	VMOVUPS      (BX), Z23
+	VMOVUPS      64(BX), Z24
+	PREFETCHT1   (R10)
+	ADDQ         R11, R10
+	PREFETCHT0   2048(CX)
+	VBROADCASTSS (CX), Z25
+	VFMADD231PS  Z23, Z25, Z0
+	VFMADD231PS  Z24, Z25, Z1
+	VBROADCASTSS 4(CX), Z25
+	VFMADD231PS  Z23, Z25, Z2
+	VFMADD231PS  Z24, Z25, Z3
+	VBROADCASTSS 8(CX), Z25
+	VFMADD231PS  Z23, Z25, Z4
+	VFMADD231PS  Z24, Z25, Z5
+	VBROADCASTSS 12(CX), Z25
+	VFMADD231PS  Z23, Z25, Z6
+	VFMADD231PS  Z24, Z25, Z7
+	VBROADCASTSS 16(CX), Z25
+	VFMADD231PS  Z23, Z25, Z8
+	VFMADD231PS  Z24, Z25, Z9
+	VBROADCASTSS 20(CX), Z25
+	VFMADD231PS  Z23, Z25, Z10
+	VFMADD231PS  Z24, Z25, Z11
+	VBROADCASTSS 24(CX), Z25
+	VFMADD231PS  Z23, Z25, Z12
+	VFMADD231PS  Z24, Z25, Z13
+	VBROADCASTSS 28(CX), Z25
+	VFMADD231PS  Z23, Z25, Z14
+	VFMADD231PS  Z24, Z25, Z15
+	VBROADCASTSS 32(CX), Z25
+	VFMADD231PS  Z23, Z25, Z16
+	VFMADD231PS  Z24, Z25, Z17
+	VBROADCASTSS 36(CX), Z25
+	VFMADD231PS  Z23, Z25, Z18
+	VFMADD231PS  Z24, Z25, Z19
+	VBROADCASTSS 40(CX), Z25
+	VFMADD231PS  Z23, Z25, Z20
+	VFMADD231PS  Z24, Z25, Z21
+
+bias:
+	MOVQ         40(AX), CX
+	MOVQ         48(AX), DX
+	MOVQ         72(AX), BX
+	MOVQ         80(AX), SI
+	MOVQ         56(AX), DI
+	TESTQ        DI, DI
+	JZ           residual
+	VBROADCASTSS (DI), Z22
+	VADDPS       Z22, Z0, Z0
+	VADDPS       Z22, Z1, Z1
+	VBROADCASTSS 4(DI), Z22
+	VADDPS       Z22, Z2, Z2
+	VADDPS       Z22, Z3, Z3
+	VBROADCASTSS 8(DI), Z22
+	VADDPS       Z22, Z4, Z4
+	VADDPS       Z22, Z5, Z5
+	VBROADCASTSS 12(DI), Z22
+	VADDPS       Z22, Z6, Z6
+	VADDPS       Z22, Z7, Z7
+	VBROADCASTSS 16(DI), Z22
+	VADDPS       Z22, Z8, Z8
+	VADDPS       Z22, Z9, Z9
+	VBROADCASTSS 20(DI), Z22
+	VADDPS       Z22, Z10, Z10
+	VADDPS       Z22, Z11, Z11
+	VBROADCASTSS 24(DI), Z22
+	VADDPS       Z22, Z12, Z12
+	VADDPS       Z22, Z13, Z13
+	VBROADCASTSS 28(DI), Z22
+	VADDPS       Z22, Z14, Z14
+	VADDPS       Z22, Z15, Z15
+	VBROADCASTSS 32(DI), Z22
+	VADDPS       Z22, Z16, Z16
+	VADDPS       Z22, Z17, Z17
+	VBROADCASTSS 36(DI), Z22
+	VADDPS       Z22, Z18, Z18
+	VADDPS       Z22, Z19, Z19
+	VBROADCASTSS 40(DI), Z22
+	VADDPS       Z22, Z20, Z20
+	VADDPS       Z22, Z21, Z21
+
+residual:
+	MOVQ   64(AX), DI
+	TESTQ  DI, DI
+	JZ     relu
+	TESTQ  SI, SI
+	JNZ    residualMasked
+	VADDPS (DI), Z0, Z0
+	VADDPS 64(DI), Z1, Z1
+	ADDQ   DX, DI
+	VADDPS (DI), Z2, Z2
+	VADDPS 64(DI), Z3, Z3
+	ADDQ   DX, DI
+	VADDPS (DI), Z4, Z4
+	VADDPS 64(DI), Z5, Z5
+	ADDQ   DX, DI
+	VADDPS (DI), Z6, Z6
+	VADDPS 64(DI), Z7, Z7
+	ADDQ   DX, DI
+	VADDPS (DI), Z8, Z8
+	VADDPS 64(DI), Z9, Z9
+	ADDQ   DX, DI
+	VADDPS (DI), Z10, Z10
+	VADDPS 64(DI), Z11, Z11
+	ADDQ   DX, DI
+	VADDPS (DI), Z12, Z12
+	VADDPS 64(DI), Z13, Z13
+	ADDQ   DX, DI
+	VADDPS (DI), Z14, Z14
+	VADDPS 64(DI), Z15, Z15
+	ADDQ   DX, DI
+	VADDPS (DI), Z16, Z16
+	VADDPS 64(DI), Z17, Z17
+	ADDQ   DX, DI
+	VADDPS (DI), Z18, Z18
+	VADDPS 64(DI), Z19, Z19
+	ADDQ   DX, DI
+	VADDPS (DI), Z20, Z20
+	VADDPS 64(DI), Z21, Z21
+	JMP    relu
+
+residualMasked:
+	VMOVUPS.Z (DI), K1, Z22
+	VADDPS    Z22, Z0, Z0
+	VMOVUPS.Z 64(DI), K2, Z22
+	VADDPS    Z22, Z1, Z1
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z22
+	VADDPS    Z22, Z2, Z2
+	VMOVUPS.Z 64(DI), K2, Z22
+	VADDPS    Z22, Z3, Z3
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z22
+	VADDPS    Z22, Z4, Z4
+	VMOVUPS.Z 64(DI), K2, Z22
+	VADDPS    Z22, Z5, Z5
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z22
+	VADDPS    Z22, Z6, Z6
+	VMOVUPS.Z 64(DI), K2, Z22
+	VADDPS    Z22, Z7, Z7
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z22
+	VADDPS    Z22, Z8, Z8
+	VMOVUPS.Z 64(DI), K2, Z22
+	VADDPS    Z22, Z9, Z9
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z22
+	VADDPS    Z22, Z10, Z10
+	VMOVUPS.Z 64(DI), K2, Z22
+	VADDPS    Z22, Z11, Z11
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z22
+	VADDPS    Z22, Z12, Z12
+	VMOVUPS.Z 64(DI), K2, Z22
+	VADDPS    Z22, Z13, Z13
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z22
+	VADDPS    Z22, Z14, Z14
+	VMOVUPS.Z 64(DI), K2, Z22
+	VADDPS    Z22, Z15, Z15
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z22
+	VADDPS    Z22, Z16, Z16
+	VMOVUPS.Z 64(DI), K2, Z22
+	VADDPS    Z22, Z17, Z17
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z22
+	VADDPS    Z22, Z18, Z18
+	VMOVUPS.Z 64(DI), K2, Z22
+	VADDPS    Z22, Z19, Z19
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z22
+	VADDPS    Z22, Z20, Z20
+	VMOVUPS.Z 64(DI), K2, Z22
+	VADDPS    Z22, Z21, Z21
+
+relu:
+	TESTQ        $0x00000002, BX
+	JZ           store
+	VPXORD       Z22, Z22, Z22
+	VMAXPS       Z0, Z22, Z0
+	VMAXPS       Z1, Z22, Z1
+	VMAXPS       Z2, Z22, Z2
+	VMAXPS       Z3, Z22, Z3
+	VMAXPS       Z4, Z22, Z4
+	VMAXPS       Z5, Z22, Z5
+	VMAXPS       Z6, Z22, Z6
+	VMAXPS       Z7, Z22, Z7
+	VMAXPS       Z8, Z22, Z8
+	VMAXPS       Z9, Z22, Z9
+	VMAXPS       Z10, Z22, Z10
+	VMAXPS       Z11, Z22, Z11
+	VMAXPS       Z12, Z22, Z12
+	VMAXPS       Z13, Z22, Z13
+	VMAXPS       Z14, Z22, Z14
+	VMAXPS       Z15, Z22, Z15
+	VMAXPS       Z16, Z22, Z16
+	VMAXPS       Z17, Z22, Z17
+	VMAXPS       Z18, Z22, Z18
+	VMAXPS       Z19, Z22, Z19
+	VMAXPS       Z20, Z22, Z20
+	VMAXPS       Z21, Z22, Z21
+	TESTQ        $0x00000004, BX
+	JZ           store
+	VBROADCASTSS 156(AX), Z22
+	VMINPS       Z0, Z22, Z0
+	VMINPS       Z1, Z22, Z1
+	VMINPS       Z2, Z22, Z2
+	VMINPS       Z3, Z22, Z3
+	VMINPS       Z4, Z22, Z4
+	VMINPS       Z5, Z22, Z5
+	VMINPS       Z6, Z22, Z6
+	VMINPS       Z7, Z22, Z7
+	VMINPS       Z8, Z22, Z8
+	VMINPS       Z9, Z22, Z9
+	VMINPS       Z10, Z22, Z10
+	VMINPS       Z11, Z22, Z11
+	VMINPS       Z12, Z22, Z12
+	VMINPS       Z13, Z22, Z13
+	VMINPS       Z14, Z22, Z14
+	VMINPS       Z15, Z22, Z15
+	VMINPS       Z16, Z22, Z16
+	VMINPS       Z17, Z22, Z17
+	VMINPS       Z18, Z22, Z18
+	VMINPS       Z19, Z22, Z19
+	VMINPS       Z20, Z22, Z20
+	VMINPS       Z21, Z22, Z21
+
+store:
+	TESTQ   SI, SI
+	JNZ     storeMasked
+	MOVQ    CX, DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, (DI)
+	VMOVUPS Z3, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, (DI)
+	VMOVUPS Z5, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z6, (DI)
+	VMOVUPS Z7, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z8, (DI)
+	VMOVUPS Z9, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z10, (DI)
+	VMOVUPS Z11, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z12, (DI)
+	VMOVUPS Z13, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z14, (DI)
+	VMOVUPS Z15, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z16, (DI)
+	VMOVUPS Z17, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z18, (DI)
+	VMOVUPS Z19, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z20, (DI)
+	VMOVUPS Z21, 64(DI)
+	JMP     done
+
+storeMasked:
+	MOVQ    CX, DI
+	VMOVUPS Z0, K1, (DI)
+	VMOVUPS Z1, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, K1, (DI)
+	VMOVUPS Z3, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, K1, (DI)
+	VMOVUPS Z5, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z6, K1, (DI)
+	VMOVUPS Z7, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z8, K1, (DI)
+	VMOVUPS Z9, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z10, K1, (DI)
+	VMOVUPS Z11, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z12, K1, (DI)
+	VMOVUPS Z13, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z14, K1, (DI)
+	VMOVUPS Z15, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z16, K1, (DI)
+	VMOVUPS Z17, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z18, K1, (DI)
+	VMOVUPS Z19, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z20, K1, (DI)
+	VMOVUPS Z21, K2, 64(DI)
+
+done:
+	VZEROUPPER
+	RET
+
 // func tileAVX512_11x2k(args *byte)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tileAVX512_11x2k(SB), $0-8
 	MOVQ  args+0(FP), AX
 	MOVQ  (AX), CX
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), BX
-	MOVQ  24(AX), SI
+	MOVQ  16(AX), DX
+	MOVQ  24(AX), BX
+	MOVQ  8(AX), SI
 	MOVQ  40(AX), DI
 	MOVQ  48(AX), R8
 	MOVQ  72(AX), R9
 	MOVQ  80(AX), R10
 	MOVQ  32(AX), R11
-	ADDQ  SI, R11
+	ADDQ  BX, R11
 	MOVL  R10, R12
 	KMOVW R12, K1
 	MOVL  R10, R12
@@ -16072,12 +24076,60 @@ resumeMasked:
 	VMOVUPS.Z 64(DI), K2, Z21
 
 loop:
+	MOVQ       64(AX), DI
+	TESTQ      DI, DI
+	JZ         terms
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+
+terms:
 	MOVQ         112(AX), DI
 	MOVQ         128(AX), R8
 	MOVQ         136(AX), R9
 	MOVQ         144(AX), R10
 	VBROADCASTSS 152(AX), Z23
-	SUBQ         $0x02, BX
+	SUBQ         $0x02, DX
 	JL           last
 
 pair:
@@ -16097,8 +24149,8 @@ pair:
 	ADDQ         $0x04, R10
 	ADDQ         120(AX), DI
 	ADDQ         $0x00000080, R8
-	MOVLQSX      (DX), R12
-	VMOVUPS      (SI)(R12*1), Z24
+	MOVLQSX      (SI), R12
+	VMOVUPS      (BX)(R12*1), Z24
 	VMOVUPS      (R11)(R12*1), Z25
 	VBROADCASTSS (CX), Z26
 	VFMADD231PS  Z24, Z26, Z0
@@ -16149,8 +24201,8 @@ pair:
 	ADDQ         $0x04, R10
 	ADDQ         120(AX), DI
 	ADDQ         $0x00000080, R8
-	MOVLQSX      4(DX), R12
-	VMOVUPS      (SI)(R12*1), Z24
+	MOVLQSX      4(SI), R12
+	VMOVUPS      (BX)(R12*1), Z24
 	VMOVUPS      (R11)(R12*1), Z25
 	VBROADCASTSS 44(CX), Z26
 	VFMADD231PS  Z24, Z26, Z0
@@ -16186,12 +24238,12 @@ pair:
 	VFMADD231PS  Z24, Z26, Z20
 	VFMADD231PS  Z25, Z26, Z21
 	ADDQ         $0x58, CX
-	ADDQ         $0x08, DX
-	SUBQ         $0x02, BX
+	ADDQ         $0x08, SI
+	SUBQ         $0x02, DX
 	JGE          pair
 
 last:
-	TESTQ        $0x00000001, BX
+	TESTQ        $0x00000001, DX
 	JZ           bias
 	VBROADCASTSS (R9), Z24
 	VBROADCASTSS (R10), Z25
@@ -16209,8 +24261,8 @@ last:
 	ADDQ         $0x04, R10
 	ADDQ         120(AX), DI
 	ADDQ         $0x00000080, R8
-	MOVLQSX      (DX), DX
-	VMOVUPS      (SI)(DX*1), Z23
+	MOVLQSX      (SI), DX
+	VMOVUPS      (BX)(DX*1), Z23
 	VMOVUPS      (R11)(DX*1), Z24
 	VBROADCASTSS (CX), Z25
 	VFMADD231PS  Z23, Z25, Z0
@@ -16518,15 +24570,15 @@ done:
 TEXT ·tileAVX512_12x1(SB), $0-8
 	MOVQ  args+0(FP), AX
 	MOVQ  (AX), CX
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), BX
-	MOVQ  24(AX), SI
+	MOVQ  16(AX), DX
+	MOVQ  24(AX), BX
+	MOVQ  8(AX), SI
 	MOVQ  40(AX), DI
 	MOVQ  48(AX), R8
 	MOVQ  72(AX), R9
 	MOVQ  80(AX), R10
 	MOVQ  104(AX), R11
-	ADDQ  SI, R11
+	ADDQ  BX, R11
 	MOVL  R10, R12
 	KMOVW R12, K1
 
@@ -16601,12 +24653,52 @@ resumeMasked:
 	VMOVUPS.Z (DI), K1, Z11
 
 loop:
-	SUBQ $0x02, BX
+	MOVQ       64(AX), DI
+	TESTQ      DI, DI
+	JZ         terms
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+
+terms:
+	SUBQ $0x02, DX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), DI
-	VMOVUPS      (SI)(DI*1), Z13
+	MOVLQSX      (SI), DI
+	VMOVUPS      (BX)(DI*1), Z13
 	PREFETCHT0   (R11)(DI*1)
 	PREFETCHT0   2048(CX)
 	VBROADCASTSS (CX), Z14
@@ -16633,8 +24725,8 @@ pair:
 	VFMADD231PS  Z13, Z14, Z10
 	VBROADCASTSS 44(CX), Z14
 	VFMADD231PS  Z13, Z14, Z11
-	MOVLQSX      4(DX), DI
-	VMOVUPS      (SI)(DI*1), Z13
+	MOVLQSX      4(SI), DI
+	VMOVUPS      (BX)(DI*1), Z13
 	PREFETCHT0   (R11)(DI*1)
 	PREFETCHT0   2096(CX)
 	VBROADCASTSS 48(CX), Z14
@@ -16662,15 +24754,15 @@ pair:
 	VBROADCASTSS 92(CX), Z14
 	VFMADD231PS  Z13, Z14, Z11
 	ADDQ         $0x60, CX
-	ADDQ         $0x08, DX
-	SUBQ         $0x02, BX
+	ADDQ         $0x08, SI
+	SUBQ         $0x02, DX
 	JGE          pair
 
 last:
-	TESTQ        $0x00000001, BX
+	TESTQ        $0x00000001, DX
 	JZ           bias
-	MOVLQSX      (DX), DX
-	VMOVUPS      (SI)(DX*1), Z13
+	MOVLQSX      (SI), DX
+	VMOVUPS      (BX)(DX*1), Z13
 	PREFETCHT0   (R11)(DX*1)
 	PREFETCHT0   2048(CX)
 	VBROADCASTSS (CX), Z14
@@ -16895,17 +24987,17 @@ done:
 TEXT ·tileAVX512_12x1h(SB), $0-8
 	MOVQ  args+0(FP), AX
 	MOVQ  (AX), CX
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), BX
-	MOVQ  24(AX), SI
+	MOVQ  16(AX), DX
+	MOVQ  24(AX), BX
+	MOVQ  8(AX), SI
 	MOVQ  40(AX), DI
 	MOVQ  48(AX), R8
 	MOVQ  72(AX), R9
 	MOVQ  80(AX), R10
 	MOVQ  104(AX), R11
-	ADDQ  SI, R11
+	ADDQ  BX, R11
 	MOVQ  88(AX), R12
-	ADDQ  SI, R12
+	ADDQ  BX, R12
 	MOVL  R10, R13
 	KMOVW R13, K1
 
@@ -16980,12 +25072,52 @@ resumeMasked:
 	VMOVUPS.Z (DI), K1, Z11
 
 loop:
-	SUBQ $0x02, BX
+	MOVQ       64(AX), DI
+	TESTQ      DI, DI
+	JZ         terms
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 60(DI)
+
+terms:
+	SUBQ $0x02, DX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), DI
-	VMOVUPS      (SI)(DI*1), Y13
+	MOVLQSX      (SI), DI
+	VMOVUPS      (BX)(DI*1), Y13
 	VINSERTF64X4 $0x01, (R12)(DI*1), Z13, Z13
 	PREFETCHT0   (R11)(DI*1)
 	PREFETCHT0   2048(CX)
@@ -17013,8 +25145,8 @@ pair:
 	VFMADD231PS  Z13, Z14, Z10
 	VBROADCASTSS 44(CX), Z14
 	VFMADD231PS  Z13, Z14, Z11
-	MOVLQSX      4(DX), DI
-	VMOVUPS      (SI)(DI*1), Y15
+	MOVLQSX      4(SI), DI
+	VMOVUPS      (BX)(DI*1), Y15
 	VINSERTF64X4 $0x01, (R12)(DI*1), Z15, Z15
 	PREFETCHT0   (R11)(DI*1)
 	PREFETCHT0   2096(CX)
@@ -17043,15 +25175,15 @@ pair:
 	VBROADCASTSS 92(CX), Z14
 	VFMADD231PS  Z15, Z14, Z11
 	ADDQ         $0x60, CX
-	ADDQ         $0x08, DX
-	SUBQ         $0x02, BX
+	ADDQ         $0x08, SI
+	SUBQ         $0x02, DX
 	JGE          pair
 
 last:
-	TESTQ        $0x00000001, BX
+	TESTQ        $0x00000001, DX
 	JZ           bias
-	MOVLQSX      (DX), DX
-	VMOVUPS      (SI)(DX*1), Y16
+	MOVLQSX      (SI), DX
+	VMOVUPS      (BX)(DX*1), Y16
 	VINSERTF64X4 $0x01, (R12)(DX*1), Z16, Z16
 	PREFETCHT0   (R11)(DX*1)
 	PREFETCHT0   2048(CX)
@@ -17272,22 +25404,438 @@ done:
 	VZEROUPPER
 	RET
 
+// func tileAVX512_12x1p(args *byte)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tileAVX512_12x1p(SB), $0-8
+	MOVQ  args+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  16(AX), DX
+	MOVQ  24(AX), BX
+	MOVQ  40(AX), SI
+	MOVQ  48(AX), DI
+	MOVQ  72(AX), R8
+	MOVQ  80(AX), R9
+	MOVQ  104(AX), R10
+	MOVQ  160(AX), R11
+	MOVL  R9, R12
+	KMOVW R12, K1
+
+	// start from zero or from C
+	TESTQ  $0x00000001, R8
+	JNZ    resume
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	JMP    loop
+
+resume:
+	TESTQ   R9, R9
+	JNZ     resumeMasked
+	VMOVUPS (SI), Z0
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z1
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z2
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z3
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z4
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z5
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z6
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z7
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z8
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z9
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z10
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z11
+	JMP     loop
+
+resumeMasked:
+	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z1
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z2
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z3
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z4
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z5
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z6
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z7
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z8
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z9
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z10
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z11
+
+loop:
+	MOVQ       64(AX), SI
+	TESTQ      SI, SI
+	JZ         terms
+	PREFETCHT0 (SI)
+	PREFETCHT0 60(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 60(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 60(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 60(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 60(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 60(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 60(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 60(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 60(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 60(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 60(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 60(SI)
+
+terms:
+	SUBQ $0x02, DX
+	JL   last
+
+pair:
+	VMOVUPS      (BX), Z13
+	PREFETCHT1   (R10)
+	ADDQ         R11, R10
+	PREFETCHT0   2048(CX)
+	VBROADCASTSS (CX), Z14
+	VFMADD231PS  Z13, Z14, Z0
+	VBROADCASTSS 4(CX), Z14
+	VFMADD231PS  Z13, Z14, Z1
+	VBROADCASTSS 8(CX), Z14
+	VFMADD231PS  Z13, Z14, Z2
+	VBROADCASTSS 12(CX), Z14
+	VFMADD231PS  Z13, Z14, Z3
+	VBROADCASTSS 16(CX), Z14
+	VFMADD231PS  Z13, Z14, Z4
+	VBROADCASTSS 20(CX), Z14
+	VFMADD231PS  Z13, Z14, Z5
+	VBROADCASTSS 24(CX), Z14
+	VFMADD231PS  Z13, Z14, Z6
+	VBROADCASTSS 28(CX), Z14
+	VFMADD231PS  Z13, Z14, Z7
+	VBROADCASTSS 32(CX), Z14
+	VFMADD231PS  Z13, Z14, Z8
+	VBROADCASTSS 36(CX), Z14
+	VFMADD231PS  Z13, Z14, Z9
+	VBROADCASTSS 40(CX), Z14
+	VFMADD231PS  Z13, Z14, Z10
+	VBROADCASTSS 44(CX), Z14
+	VFMADD231PS  Z13, Z14, Z11
+	VMOVUPS      128(BX), Z13
+	PREFETCHT1   (R10)
+	ADDQ         R11, R10
+	PREFETCHT0   2096(CX)
+	VBROADCASTSS 48(CX), Z14
+	VFMADD231PS  Z13, Z14, Z0
+	VBROADCASTSS 52(CX), Z14
+	VFMADD231PS  Z13, Z14, Z1
+	VBROADCASTSS 56(CX), Z14
+	VFMADD231PS  Z13, Z14, Z2
+	VBROADCASTSS 60(CX), Z14
+	VFMADD231PS  Z13, Z14, Z3
+	VBROADCASTSS 64(CX), Z14
+	VFMADD231PS  Z13, Z14, Z4
+	VBROADCASTSS 68(CX), Z14
+	VFMADD231PS  Z13, Z14, Z5
+	VBROADCASTSS 72(CX), Z14
+	VFMADD231PS  Z13, Z14, Z6
+	VBROADCASTSS 76(CX), Z14
+	VFMADD231PS  Z13, Z14, Z7
+	VBROADCASTSS 80(CX), Z14
+	VFMADD231PS  Z13, Z14, Z8
+	VBROADCASTSS 84(CX), Z14
+	VFMADD231PS  Z13, Z14, Z9
+	VBROADCASTSS 88(CX), Z14
+	VFMADD231PS  Z13, Z14, Z10
+	VBROADCASTSS 92(CX), Z14
+	VFMADD231PS  Z13, Z14, Z11
+	ADDQ         $0x60, CX
+	ADDQ         $0x00000100, BX
+	SUBQ         $0x02, DX
+	JGE          pair
+
+last:
+	TESTQ        $0x00000001, DX
+	JZ           bias
+	VMOVUPS      (BX), Z13
+	PREFETCHT1   (R10)
+	ADDQ         R11, R10
+	PREFETCHT0   2048(CX)
+	VBROADCASTSS (CX), Z14
+	VFMADD231PS  Z13, Z14, Z0
+	VBROADCASTSS 4(CX), Z14
+	VFMADD231PS  Z13, Z14, Z1
+	VBROADCASTSS 8(CX), Z14
+	VFMADD231PS  Z13, Z14, Z2
+	VBROADCASTSS 12(CX), Z14
+	VFMADD231PS  Z13, Z14, Z3
+	VBROADCASTSS 16(CX), Z14
+	VFMADD231PS  Z13, Z14, Z4
+	VBROADCASTSS 20(CX), Z14
+	VFMADD231PS  Z13, Z14, Z5
+	VBROADCASTSS 24(CX), Z14
+	VFMADD231PS  Z13, Z14, Z6
+	VBROADCASTSS 28(CX), Z14
+	VFMADD231PS  Z13, Z14, Z7
+	VBROADCASTSS 32(CX), Z14
+	VFMADD231PS  Z13, Z14, Z8
+	VBROADCASTSS 36(CX), Z14
+	VFMADD231PS  Z13, Z14, Z9
+	VBROADCASTSS 40(CX), Z14
+	VFMADD231PS  Z13, Z14, Z10
+	VBROADCASTSS 44(CX), Z14
+	VFMADD231PS  Z13, Z14, Z11
+
+bias:
+	MOVQ         40(AX), CX
+	MOVQ         48(AX), DX
+	MOVQ         72(AX), BX
+	MOVQ         80(AX), SI
+	MOVQ         56(AX), DI
+	TESTQ        DI, DI
+	JZ           residual
+	VBROADCASTSS (DI), Z12
+	VADDPS       Z12, Z0, Z0
+	VBROADCASTSS 4(DI), Z12
+	VADDPS       Z12, Z1, Z1
+	VBROADCASTSS 8(DI), Z12
+	VADDPS       Z12, Z2, Z2
+	VBROADCASTSS 12(DI), Z12
+	VADDPS       Z12, Z3, Z3
+	VBROADCASTSS 16(DI), Z12
+	VADDPS       Z12, Z4, Z4
+	VBROADCASTSS 20(DI), Z12
+	VADDPS       Z12, Z5, Z5
+	VBROADCASTSS 24(DI), Z12
+	VADDPS       Z12, Z6, Z6
+	VBROADCASTSS 28(DI), Z12
+	VADDPS       Z12, Z7, Z7
+	VBROADCASTSS 32(DI), Z12
+	VADDPS       Z12, Z8, Z8
+	VBROADCASTSS 36(DI), Z12
+	VADDPS       Z12, Z9, Z9
+	VBROADCASTSS 40(DI), Z12
+	VADDPS       Z12, Z10, Z10
+	VBROADCASTSS 44(DI), Z12
+	VADDPS       Z12, Z11, Z11
+
+residual:
+	MOVQ   64(AX), DI
+	TESTQ  DI, DI
+	JZ     relu
+	TESTQ  SI, SI
+	JNZ    residualMasked
+	VADDPS (DI), Z0, Z0
+	ADDQ   DX, DI
+	VADDPS (DI), Z1, Z1
+	ADDQ   DX, DI
+	VADDPS (DI), Z2, Z2
+	ADDQ   DX, DI
+	VADDPS (DI), Z3, Z3
+	ADDQ   DX, DI
+	VADDPS (DI), Z4, Z4
+	ADDQ   DX, DI
+	VADDPS (DI), Z5, Z5
+	ADDQ   DX, DI
+	VADDPS (DI), Z6, Z6
+	ADDQ   DX, DI
+	VADDPS (DI), Z7, Z7
+	ADDQ   DX, DI
+	VADDPS (DI), Z8, Z8
+	ADDQ   DX, DI
+	VADDPS (DI), Z9, Z9
+	ADDQ   DX, DI
+	VADDPS (DI), Z10, Z10
+	ADDQ   DX, DI
+	VADDPS (DI), Z11, Z11
+	JMP    relu
+
+residualMasked:
+	VMOVUPS.Z (DI), K1, Z12
+	VADDPS    Z12, Z0, Z0
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z12
+	VADDPS    Z12, Z1, Z1
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z12
+	VADDPS    Z12, Z2, Z2
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z12
+	VADDPS    Z12, Z3, Z3
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z12
+	VADDPS    Z12, Z4, Z4
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z12
+	VADDPS    Z12, Z5, Z5
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z12
+	VADDPS    Z12, Z6, Z6
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z12
+	VADDPS    Z12, Z7, Z7
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z12
+	VADDPS    Z12, Z8, Z8
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z12
+	VADDPS    Z12, Z9, Z9
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z12
+	VADDPS    Z12, Z10, Z10
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z12
+	VADDPS    Z12, Z11, Z11
+
+relu:
+	TESTQ        $0x00000002, BX
+	JZ           store
+	VPXORD       Z12, Z12, Z12
+	VMAXPS       Z0, Z12, Z0
+	VMAXPS       Z1, Z12, Z1
+	VMAXPS       Z2, Z12, Z2
+	VMAXPS       Z3, Z12, Z3
+	VMAXPS       Z4, Z12, Z4
+	VMAXPS       Z5, Z12, Z5
+	VMAXPS       Z6, Z12, Z6
+	VMAXPS       Z7, Z12, Z7
+	VMAXPS       Z8, Z12, Z8
+	VMAXPS       Z9, Z12, Z9
+	VMAXPS       Z10, Z12, Z10
+	VMAXPS       Z11, Z12, Z11
+	TESTQ        $0x00000004, BX
+	JZ           store
+	VBROADCASTSS 156(AX), Z12
+	VMINPS       Z0, Z12, Z0
+	VMINPS       Z1, Z12, Z1
+	VMINPS       Z2, Z12, Z2
+	VMINPS       Z3, Z12, Z3
+	VMINPS       Z4, Z12, Z4
+	VMINPS       Z5, Z12, Z5
+	VMINPS       Z6, Z12, Z6
+	VMINPS       Z7, Z12, Z7
+	VMINPS       Z8, Z12, Z8
+	VMINPS       Z9, Z12, Z9
+	VMINPS       Z10, Z12, Z10
+	VMINPS       Z11, Z12, Z11
+
+store:
+	TESTQ   SI, SI
+	JNZ     storeMasked
+	MOVQ    CX, DI
+	VMOVUPS Z0, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z3, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z5, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z6, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z7, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z8, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z9, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z10, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z11, (DI)
+	JMP     done
+
+storeMasked:
+	MOVQ    CX, DI
+	VMOVUPS Z0, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z1, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z3, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z5, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z6, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z7, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z8, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z9, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z10, K1, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z11, K1, (DI)
+
+done:
+	VZEROUPPER
+	RET
+
 // func tileAVX512_12x2(args *byte)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tileAVX512_12x2(SB), $0-8
 	MOVQ  args+0(FP), AX
 	MOVQ  (AX), CX
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), BX
-	MOVQ  24(AX), SI
+	MOVQ  16(AX), DX
+	MOVQ  24(AX), BX
+	MOVQ  8(AX), SI
 	MOVQ  40(AX), DI
 	MOVQ  48(AX), R8
 	MOVQ  72(AX), R9
 	MOVQ  80(AX), R10
 	MOVQ  32(AX), R11
-	ADDQ  SI, R11
+	ADDQ  BX, R11
 	MOVQ  104(AX), R12
-	ADDQ  SI, R12
+	ADDQ  BX, R12
 	MOVL  R10, R13
 	KMOVW R13, K1
 	MOVL  R10, R13
@@ -17401,12 +25949,64 @@ resumeMasked:
 	VMOVUPS.Z 64(DI), K2, Z23
 
 loop:
-	SUBQ $0x02, BX
+	MOVQ       64(AX), DI
+	TESTQ      DI, DI
+	JZ         terms
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+
+terms:
+	SUBQ $0x02, DX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), DI
-	VMOVUPS      (SI)(DI*1), Z25
+	MOVLQSX      (SI), DI
+	VMOVUPS      (BX)(DI*1), Z25
 	VMOVUPS      (R11)(DI*1), Z26
 	PREFETCHT0   (R12)(DI*1)
 	PREFETCHT0   2048(CX)
@@ -17446,8 +26046,8 @@ pair:
 	VBROADCASTSS 44(CX), Z27
 	VFMADD231PS  Z25, Z27, Z22
 	VFMADD231PS  Z26, Z27, Z23
-	MOVLQSX      4(DX), DI
-	VMOVUPS      (SI)(DI*1), Z25
+	MOVLQSX      4(SI), DI
+	VMOVUPS      (BX)(DI*1), Z25
 	VMOVUPS      (R11)(DI*1), Z26
 	PREFETCHT0   (R12)(DI*1)
 	PREFETCHT0   2096(CX)
@@ -17488,15 +26088,15 @@ pair:
 	VFMADD231PS  Z25, Z27, Z22
 	VFMADD231PS  Z26, Z27, Z23
 	ADDQ         $0x60, CX
-	ADDQ         $0x08, DX
-	SUBQ         $0x02, BX
+	ADDQ         $0x08, SI
+	SUBQ         $0x02, DX
 	JGE          pair
 
 last:
-	TESTQ        $0x00000001, BX
+	TESTQ        $0x00000001, DX
 	JZ           bias
-	MOVLQSX      (DX), DX
-	VMOVUPS      (SI)(DX*1), Z25
+	MOVLQSX      (SI), DX
+	VMOVUPS      (BX)(DX*1), Z25
 	VMOVUPS      (R11)(DX*1), Z26
 	PREFETCHT0   (R12)(DX*1)
 	PREFETCHT0   2048(CX)
@@ -17830,19 +26430,19 @@ done:
 TEXT ·tileAVX512_12x2h(SB), $0-8
 	MOVQ  args+0(FP), AX
 	MOVQ  (AX), CX
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), BX
-	MOVQ  24(AX), SI
+	MOVQ  16(AX), DX
+	MOVQ  24(AX), BX
+	MOVQ  8(AX), SI
 	MOVQ  40(AX), DI
 	MOVQ  48(AX), R8
 	MOVQ  72(AX), R9
 	MOVQ  80(AX), R10
 	MOVQ  32(AX), R11
-	ADDQ  SI, R11
+	ADDQ  BX, R11
 	MOVQ  104(AX), R12
-	ADDQ  SI, R12
+	ADDQ  BX, R12
 	MOVQ  88(AX), R13
-	ADDQ  SI, R13
+	ADDQ  BX, R13
 	MOVQ  96(AX), R14
 	ADDQ  R11, R14
 	MOVL  R10, R15
@@ -17958,12 +26558,64 @@ resumeMasked:
 	VMOVUPS.Z 64(DI), K2, Z23
 
 loop:
-	SUBQ $0x02, BX
+	MOVQ       64(AX), DI
+	TESTQ      DI, DI
+	JZ         terms
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+
+terms:
+	SUBQ $0x02, DX
 	JL   last
 
 pair:
-	MOVLQSX      (DX), DI
-	VMOVUPS      (SI)(DI*1), Y25
+	MOVLQSX      (SI), DI
+	VMOVUPS      (BX)(DI*1), Y25
 	VINSERTF64X4 $0x01, (R13)(DI*1), Z25, Z25
 	VMOVUPS      (R11)(DI*1), Y26
 	VINSERTF64X4 $0x01, (R14)(DI*1), Z26, Z26
@@ -18005,8 +26657,8 @@ pair:
 	VBROADCASTSS 44(CX), Z27
 	VFMADD231PS  Z25, Z27, Z22
 	VFMADD231PS  Z26, Z27, Z23
-	MOVLQSX      4(DX), DI
-	VMOVUPS      (SI)(DI*1), Y28
+	MOVLQSX      4(SI), DI
+	VMOVUPS      (BX)(DI*1), Y28
 	VINSERTF64X4 $0x01, (R13)(DI*1), Z28, Z28
 	VMOVUPS      (R11)(DI*1), Y29
 	VINSERTF64X4 $0x01, (R14)(DI*1), Z29, Z29
@@ -18049,15 +26701,15 @@ pair:
 	VFMADD231PS  Z28, Z27, Z22
 	VFMADD231PS  Z29, Z27, Z23
 	ADDQ         $0x60, CX
-	ADDQ         $0x08, DX
-	SUBQ         $0x02, BX
+	ADDQ         $0x08, SI
+	SUBQ         $0x02, DX
 	JGE          pair
 
 last:
-	TESTQ        $0x00000001, BX
+	TESTQ        $0x00000001, DX
 	JZ           bias
-	MOVLQSX      (DX), DX
-	VMOVUPS      (SI)(DX*1), Y30
+	MOVLQSX      (SI), DX
+	VMOVUPS      (BX)(DX*1), Y30
 	VINSERTF64X4 $0x01, (R13)(DX*1), Z30, Z30
 	VMOVUPS      (R11)(DX*1), Y31
 	VINSERTF64X4 $0x01, (R14)(DX*1), Z31, Z31
@@ -18388,20 +27040,622 @@ done:
 	VZEROUPPER
 	RET
 
+// func tileAVX512_12x2p(args *byte)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tileAVX512_12x2p(SB), $0-8
+	MOVQ  args+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  16(AX), DX
+	MOVQ  24(AX), BX
+	MOVQ  40(AX), SI
+	MOVQ  48(AX), DI
+	MOVQ  72(AX), R8
+	MOVQ  80(AX), R9
+	MOVQ  104(AX), R10
+	MOVQ  160(AX), R11
+	MOVL  R9, R12
+	KMOVW R12, K1
+	MOVL  R9, R12
+	SHRL  $0x10, R12
+	KMOVW R12, K2
+
+	// start from zero or from C
+	TESTQ  $0x00000001, R8
+	JNZ    resume
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	VPXORD Z20, Z20, Z20
+	VPXORD Z21, Z21, Z21
+	VPXORD Z22, Z22, Z22
+	VPXORD Z23, Z23, Z23
+	JMP    loop
+
+resume:
+	TESTQ   R9, R9
+	JNZ     resumeMasked
+	VMOVUPS (SI), Z0
+	VMOVUPS 64(SI), Z1
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z2
+	VMOVUPS 64(SI), Z3
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z4
+	VMOVUPS 64(SI), Z5
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z6
+	VMOVUPS 64(SI), Z7
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z8
+	VMOVUPS 64(SI), Z9
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z10
+	VMOVUPS 64(SI), Z11
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z12
+	VMOVUPS 64(SI), Z13
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z14
+	VMOVUPS 64(SI), Z15
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z16
+	VMOVUPS 64(SI), Z17
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z18
+	VMOVUPS 64(SI), Z19
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z20
+	VMOVUPS 64(SI), Z21
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z22
+	VMOVUPS 64(SI), Z23
+	JMP     loop
+
+resumeMasked:
+	VMOVUPS.Z (SI), K1, Z0
+	VMOVUPS.Z 64(SI), K2, Z1
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z2
+	VMOVUPS.Z 64(SI), K2, Z3
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z4
+	VMOVUPS.Z 64(SI), K2, Z5
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z6
+	VMOVUPS.Z 64(SI), K2, Z7
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z8
+	VMOVUPS.Z 64(SI), K2, Z9
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z10
+	VMOVUPS.Z 64(SI), K2, Z11
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z12
+	VMOVUPS.Z 64(SI), K2, Z13
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z14
+	VMOVUPS.Z 64(SI), K2, Z15
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z16
+	VMOVUPS.Z 64(SI), K2, Z17
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z18
+	VMOVUPS.Z 64(SI), K2, Z19
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z20
+	VMOVUPS.Z 64(SI), K2, Z21
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z22
+	VMOVUPS.Z 64(SI), K2, Z23
+
+loop:
+	MOVQ       64(AX), SI
+	TESTQ      SI, SI
+	JZ         terms
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 124(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 124(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 124(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 124(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 124(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 124(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 124(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 124(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 124(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 124(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 124(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 124(SI)
+
+terms:
+	SUBQ $0x02, DX
+	JL   last
+
+pair:
+	VMOVUPS      (BX), Z25
+	VMOVUPS      64(BX), Z26
+	PREFETCHT1   (R10)
+	ADDQ         R11, R10
+	PREFETCHT0   2048(CX)
+	VBROADCASTSS (CX), Z27
+	VFMADD231PS  Z25, Z27, Z0
+	VFMADD231PS  Z26, Z27, Z1
+	VBROADCASTSS 4(CX), Z27
+	VFMADD231PS  Z25, Z27, Z2
+	VFMADD231PS  Z26, Z27, Z3
+	VBROADCASTSS 8(CX), Z27
+	VFMADD231PS  Z25, Z27, Z4
+	VFMADD231PS  Z26, Z27, Z5
+	VBROADCASTSS 12(CX), Z27
+	VFMADD231PS  Z25, Z27, Z6
+	VFMADD231PS  Z26, Z27, Z7
+	VBROADCASTSS 16(CX), Z27
+	VFMADD231PS  Z25, Z27, Z8
+	VFMADD231PS  Z26, Z27, Z9
+	VBROADCASTSS 20(CX), Z27
+	VFMADD231PS  Z25, Z27, Z10
+	VFMADD231PS  Z26, Z27, Z11
+	VBROADCASTSS 24(CX), Z27
+	VFMADD231PS  Z25, Z27, Z12
+	VFMADD231PS  Z26, Z27, Z13
+	VBROADCASTSS 28(CX), Z27
+	VFMADD231PS  Z25, Z27, Z14
+	VFMADD231PS  Z26, Z27, Z15
+	VBROADCASTSS 32(CX), Z27
+	VFMADD231PS  Z25, Z27, Z16
+	VFMADD231PS  Z26, Z27, Z17
+	VBROADCASTSS 36(CX), Z27
+	VFMADD231PS  Z25, Z27, Z18
+	VFMADD231PS  Z26, Z27, Z19
+	VBROADCASTSS 40(CX), Z27
+	VFMADD231PS  Z25, Z27, Z20
+	VFMADD231PS  Z26, Z27, Z21
+	VBROADCASTSS 44(CX), Z27
+	VFMADD231PS  Z25, Z27, Z22
+	VFMADD231PS  Z26, Z27, Z23
+	VMOVUPS      128(BX), Z25
+	VMOVUPS      192(BX), Z26
+	PREFETCHT1   (R10)
+	ADDQ         R11, R10
+	PREFETCHT0   2096(CX)
+	VBROADCASTSS 48(CX), Z27
+	VFMADD231PS  Z25, Z27, Z0
+	VFMADD231PS  Z26, Z27, Z1
+	VBROADCASTSS 52(CX), Z27
+	VFMADD231PS  Z25, Z27, Z2
+	VFMADD231PS  Z26, Z27, Z3
+	VBROADCASTSS 56(CX), Z27
+	VFMADD231PS  Z25, Z27, Z4
+	VFMADD231PS  Z26, Z27, Z5
+	VBROADCASTSS 60(CX), Z27
+	VFMADD231PS  Z25, Z27, Z6
+	VFMADD231PS  Z26, Z27, Z7
+	VBROADCASTSS 64(CX), Z27
+	VFMADD231PS  Z25, Z27, Z8
+	VFMADD231PS  Z26, Z27, Z9
+	VBROADCASTSS 68(CX), Z27
+	VFMADD231PS  Z25, Z27, Z10
+	VFMADD231PS  Z26, Z27, Z11
+	VBROADCASTSS 72(CX), Z27
+	VFMADD231PS  Z25, Z27, Z12
+	VFMADD231PS  Z26, Z27, Z13
+	VBROADCASTSS 76(CX), Z27
+	VFMADD231PS  Z25, Z27, Z14
+	VFMADD231PS  Z26, Z27, Z15
+	VBROADCASTSS 80(CX), Z27
+	VFMADD231PS  Z25, Z27, Z16
+	VFMADD231PS  Z26, Z27, Z17
+	VBROADCASTSS 84(CX), Z27
+	VFMADD231PS  Z25, Z27, Z18
+	VFMADD231PS  Z26, Z27, Z19
+	VBROADCASTSS 88(CX), Z27
+	VFMADD231PS  Z25, Z27, Z20
+	VFMADD231PS  Z26, Z27, Z21
+	VBROADCASTSS 92(CX), Z27
+	VFMADD231PS  Z25, Z27, Z22
+	VFMADD231PS  Z26, Z27, Z23
+	ADDQ         $0x60, CX
+	ADDQ         $0x00000100, BX
+	SUBQ         $0x02, DX
+	JGE          pair
+
+last:
+	TESTQ        $0x00000001, DX
+	JZ           bias
+	VMOVUPS      (BX), Z25
+	VMOVUPS      64(BX), Z26
+	PREFETCHT1   (R10)
+	ADDQ         R11, R10
+	PREFETCHT0   2048(CX)
+	VBROADCASTSS (CX), Z27
+	VFMADD231PS  Z25, Z27, Z0
+	VFMADD231PS  Z26, Z27, Z1
+	VBROADCASTSS 4(CX), Z27
+	VFMADD231PS  Z25, Z27, Z2
+	VFMADD231PS  Z26, Z27, Z3
+	VBROADCASTSS 8(CX), Z27
+	VFMADD231PS  Z25, Z27, Z4
+	VFMADD231PS  Z26, Z27, Z5
+	VBROADCASTSS 12(CX), Z27
+	VFMADD231PS  Z25, Z27, Z6
+	VFMADD231PS  Z26, Z27, Z7
+	VBROADCASTSS 16(CX), Z27
+	VFMADD231PS  Z25, Z27, Z8
+	VFMADD231PS  Z26, Z27, Z9
+	VBROADCASTSS 20(CX), Z27
+	VFMADD231PS  Z25, Z27, Z10
+	VFMADD231PS  Z26, Z27, Z11
+	VBROADCASTSS 24(CX), Z27
+	VFMADD231PS  Z25, Z27, Z12
+	VFMADD231PS  Z26, Z27, Z13
+	VBROADCASTSS 28(CX), Z27
+	VFMADD231PS  Z25, Z27, Z14
+	VFMADD231PS  Z26, Z27, Z15
+	VBROADCASTSS 32(CX), Z27
+	VFMADD231PS  Z25, Z27, Z16
+	VFMADD231PS  Z26, Z27, Z17
+	VBROADCASTSS 36(CX), Z27
+	VFMADD231PS  Z25, Z27, Z18
+	VFMADD231PS  Z26, Z27, Z19
+	VBROADCASTSS 40(CX), Z27
+	VFMADD231PS  Z25, Z27, Z20
+	VFMADD231PS  Z26, Z27, Z21
+	VBROADCASTSS 44(CX), Z27
+	VFMADD231PS  Z25, Z27, Z22
+	VFMADD231PS  Z26, Z27, Z23
+
+bias:
+	MOVQ         40(AX), CX
+	MOVQ         48(AX), DX
+	MOVQ         72(AX), BX
+	MOVQ         80(AX), SI
+	MOVQ         56(AX), DI
+	TESTQ        DI, DI
+	JZ           residual
+	VBROADCASTSS (DI), Z24
+	VADDPS       Z24, Z0, Z0
+	VADDPS       Z24, Z1, Z1
+	VBROADCASTSS 4(DI), Z24
+	VADDPS       Z24, Z2, Z2
+	VADDPS       Z24, Z3, Z3
+	VBROADCASTSS 8(DI), Z24
+	VADDPS       Z24, Z4, Z4
+	VADDPS       Z24, Z5, Z5
+	VBROADCASTSS 12(DI), Z24
+	VADDPS       Z24, Z6, Z6
+	VADDPS       Z24, Z7, Z7
+	VBROADCASTSS 16(DI), Z24
+	VADDPS       Z24, Z8, Z8
+	VADDPS       Z24, Z9, Z9
+	VBROADCASTSS 20(DI), Z24
+	VADDPS       Z24, Z10, Z10
+	VADDPS       Z24, Z11, Z11
+	VBROADCASTSS 24(DI), Z24
+	VADDPS       Z24, Z12, Z12
+	VADDPS       Z24, Z13, Z13
+	VBROADCASTSS 28(DI), Z24
+	VADDPS       Z24, Z14, Z14
+	VADDPS       Z24, Z15, Z15
+	VBROADCASTSS 32(DI), Z24
+	VADDPS       Z24, Z16, Z16
+	VADDPS       Z24, Z17, Z17
+	VBROADCASTSS 36(DI), Z24
+	VADDPS       Z24, Z18, Z18
+	VADDPS       Z24, Z19, Z19
+	VBROADCASTSS 40(DI), Z24
+	VADDPS       Z24, Z20, Z20
+	VADDPS       Z24, Z21, Z21
+	VBROADCASTSS 44(DI), Z24
+	VADDPS       Z24, Z22, Z22
+	VADDPS       Z24, Z23, Z23
+
+residual:
+	MOVQ   64(AX), DI
+	TESTQ  DI, DI
+	JZ     relu
+	TESTQ  SI, SI
+	JNZ    residualMasked
+	VADDPS (DI), Z0, Z0
+	VADDPS 64(DI), Z1, Z1
+	ADDQ   DX, DI
+	VADDPS (DI), Z2, Z2
+	VADDPS 64(DI), Z3, Z3
+	ADDQ   DX, DI
+	VADDPS (DI), Z4, Z4
+	VADDPS 64(DI), Z5, Z5
+	ADDQ   DX, DI
+	VADDPS (DI), Z6, Z6
+	VADDPS 64(DI), Z7, Z7
+	ADDQ   DX, DI
+	VADDPS (DI), Z8, Z8
+	VADDPS 64(DI), Z9, Z9
+	ADDQ   DX, DI
+	VADDPS (DI), Z10, Z10
+	VADDPS 64(DI), Z11, Z11
+	ADDQ   DX, DI
+	VADDPS (DI), Z12, Z12
+	VADDPS 64(DI), Z13, Z13
+	ADDQ   DX, DI
+	VADDPS (DI), Z14, Z14
+	VADDPS 64(DI), Z15, Z15
+	ADDQ   DX, DI
+	VADDPS (DI), Z16, Z16
+	VADDPS 64(DI), Z17, Z17
+	ADDQ   DX, DI
+	VADDPS (DI), Z18, Z18
+	VADDPS 64(DI), Z19, Z19
+	ADDQ   DX, DI
+	VADDPS (DI), Z20, Z20
+	VADDPS 64(DI), Z21, Z21
+	ADDQ   DX, DI
+	VADDPS (DI), Z22, Z22
+	VADDPS 64(DI), Z23, Z23
+	JMP    relu
+
+residualMasked:
+	VMOVUPS.Z (DI), K1, Z24
+	VADDPS    Z24, Z0, Z0
+	VMOVUPS.Z 64(DI), K2, Z24
+	VADDPS    Z24, Z1, Z1
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z24
+	VADDPS    Z24, Z2, Z2
+	VMOVUPS.Z 64(DI), K2, Z24
+	VADDPS    Z24, Z3, Z3
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z24
+	VADDPS    Z24, Z4, Z4
+	VMOVUPS.Z 64(DI), K2, Z24
+	VADDPS    Z24, Z5, Z5
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z24
+	VADDPS    Z24, Z6, Z6
+	VMOVUPS.Z 64(DI), K2, Z24
+	VADDPS    Z24, Z7, Z7
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z24
+	VADDPS    Z24, Z8, Z8
+	VMOVUPS.Z 64(DI), K2, Z24
+	VADDPS    Z24, Z9, Z9
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z24
+	VADDPS    Z24, Z10, Z10
+	VMOVUPS.Z 64(DI), K2, Z24
+	VADDPS    Z24, Z11, Z11
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z24
+	VADDPS    Z24, Z12, Z12
+	VMOVUPS.Z 64(DI), K2, Z24
+	VADDPS    Z24, Z13, Z13
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z24
+	VADDPS    Z24, Z14, Z14
+	VMOVUPS.Z 64(DI), K2, Z24
+	VADDPS    Z24, Z15, Z15
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z24
+	VADDPS    Z24, Z16, Z16
+	VMOVUPS.Z 64(DI), K2, Z24
+	VADDPS    Z24, Z17, Z17
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z24
+	VADDPS    Z24, Z18, Z18
+	VMOVUPS.Z 64(DI), K2, Z24
+	VADDPS    Z24, Z19, Z19
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z24
+	VADDPS    Z24, Z20, Z20
+	VMOVUPS.Z 64(DI), K2, Z24
+	VADDPS    Z24, Z21, Z21
+	ADDQ      DX, DI
+	VMOVUPS.Z (DI), K1, Z24
+	VADDPS    Z24, Z22, Z22
+	VMOVUPS.Z 64(DI), K2, Z24
+	VADDPS    Z24, Z23, Z23
+
+relu:
+	TESTQ        $0x00000002, BX
+	JZ           store
+	VPXORD       Z24, Z24, Z24
+	VMAXPS       Z0, Z24, Z0
+	VMAXPS       Z1, Z24, Z1
+	VMAXPS       Z2, Z24, Z2
+	VMAXPS       Z3, Z24, Z3
+	VMAXPS       Z4, Z24, Z4
+	VMAXPS       Z5, Z24, Z5
+	VMAXPS       Z6, Z24, Z6
+	VMAXPS       Z7, Z24, Z7
+	VMAXPS       Z8, Z24, Z8
+	VMAXPS       Z9, Z24, Z9
+	VMAXPS       Z10, Z24, Z10
+	VMAXPS       Z11, Z24, Z11
+	VMAXPS       Z12, Z24, Z12
+	VMAXPS       Z13, Z24, Z13
+	VMAXPS       Z14, Z24, Z14
+	VMAXPS       Z15, Z24, Z15
+	VMAXPS       Z16, Z24, Z16
+	VMAXPS       Z17, Z24, Z17
+	VMAXPS       Z18, Z24, Z18
+	VMAXPS       Z19, Z24, Z19
+	VMAXPS       Z20, Z24, Z20
+	VMAXPS       Z21, Z24, Z21
+	VMAXPS       Z22, Z24, Z22
+	VMAXPS       Z23, Z24, Z23
+	TESTQ        $0x00000004, BX
+	JZ           store
+	VBROADCASTSS 156(AX), Z24
+	VMINPS       Z0, Z24, Z0
+	VMINPS       Z1, Z24, Z1
+	VMINPS       Z2, Z24, Z2
+	VMINPS       Z3, Z24, Z3
+	VMINPS       Z4, Z24, Z4
+	VMINPS       Z5, Z24, Z5
+	VMINPS       Z6, Z24, Z6
+	VMINPS       Z7, Z24, Z7
+	VMINPS       Z8, Z24, Z8
+	VMINPS       Z9, Z24, Z9
+	VMINPS       Z10, Z24, Z10
+	VMINPS       Z11, Z24, Z11
+	VMINPS       Z12, Z24, Z12
+	VMINPS       Z13, Z24, Z13
+	VMINPS       Z14, Z24, Z14
+	VMINPS       Z15, Z24, Z15
+	VMINPS       Z16, Z24, Z16
+	VMINPS       Z17, Z24, Z17
+	VMINPS       Z18, Z24, Z18
+	VMINPS       Z19, Z24, Z19
+	VMINPS       Z20, Z24, Z20
+	VMINPS       Z21, Z24, Z21
+	VMINPS       Z22, Z24, Z22
+	VMINPS       Z23, Z24, Z23
+
+store:
+	TESTQ   SI, SI
+	JNZ     storeMasked
+	MOVQ    CX, DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, (DI)
+	VMOVUPS Z3, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, (DI)
+	VMOVUPS Z5, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z6, (DI)
+	VMOVUPS Z7, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z8, (DI)
+	VMOVUPS Z9, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z10, (DI)
+	VMOVUPS Z11, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z12, (DI)
+	VMOVUPS Z13, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z14, (DI)
+	VMOVUPS Z15, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z16, (DI)
+	VMOVUPS Z17, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z18, (DI)
+	VMOVUPS Z19, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z20, (DI)
+	VMOVUPS Z21, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z22, (DI)
+	VMOVUPS Z23, 64(DI)
+	JMP     done
+
+storeMasked:
+	MOVQ    CX, DI
+	VMOVUPS Z0, K1, (DI)
+	VMOVUPS Z1, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, K1, (DI)
+	VMOVUPS Z3, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, K1, (DI)
+	VMOVUPS Z5, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z6, K1, (DI)
+	VMOVUPS Z7, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z8, K1, (DI)
+	VMOVUPS Z9, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z10, K1, (DI)
+	VMOVUPS Z11, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z12, K1, (DI)
+	VMOVUPS Z13, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z14, K1, (DI)
+	VMOVUPS Z15, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z16, K1, (DI)
+	VMOVUPS Z17, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z18, K1, (DI)
+	VMOVUPS Z19, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z20, K1, (DI)
+	VMOVUPS Z21, K2, 64(DI)
+	ADDQ    DX, DI
+	VMOVUPS Z22, K1, (DI)
+	VMOVUPS Z23, K2, 64(DI)
+
+done:
+	VZEROUPPER
+	RET
+
 // func tileAVX512_12x2k(args *byte)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tileAVX512_12x2k(SB), $0-8
 	MOVQ  args+0(FP), AX
 	MOVQ  (AX), CX
-	MOVQ  8(AX), DX
-	MOVQ  16(AX), BX
-	MOVQ  24(AX), SI
+	MOVQ  16(AX), DX
+	MOVQ  24(AX), BX
+	MOVQ  8(AX), SI
 	MOVQ  40(AX), DI
 	MOVQ  48(AX), R8
 	MOVQ  72(AX), R9
 	MOVQ  80(AX), R10
 	MOVQ  32(AX), R11
-	ADDQ  SI, R11
+	ADDQ  BX, R11
 	MOVL  R10, R12
 	KMOVW R12, K1
 	MOVL  R10, R12
@@ -18515,12 +27769,64 @@ resumeMasked:
 	VMOVUPS.Z 64(DI), K2, Z23
 
 loop:
+	MOVQ       64(AX), DI
+	TESTQ      DI, DI
+	JZ         terms
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 124(DI)
+
+terms:
 	MOVQ         112(AX), DI
 	MOVQ         128(AX), R8
 	MOVQ         136(AX), R9
 	MOVQ         144(AX), R10
 	VBROADCASTSS 152(AX), Z25
-	SUBQ         $0x02, BX
+	SUBQ         $0x02, DX
 	JL           last
 
 pair:
@@ -18540,8 +27846,8 @@ pair:
 	ADDQ         $0x04, R10
 	ADDQ         120(AX), DI
 	ADDQ         $0x00000080, R8
-	MOVLQSX      (DX), R12
-	VMOVUPS      (SI)(R12*1), Z26
+	MOVLQSX      (SI), R12
+	VMOVUPS      (BX)(R12*1), Z26
 	VMOVUPS      (R11)(R12*1), Z27
 	VBROADCASTSS (CX), Z28
 	VFMADD231PS  Z26, Z28, Z0
@@ -18595,8 +27901,8 @@ pair:
 	ADDQ         $0x04, R10
 	ADDQ         120(AX), DI
 	ADDQ         $0x00000080, R8
-	MOVLQSX      4(DX), R12
-	VMOVUPS      (SI)(R12*1), Z26
+	MOVLQSX      4(SI), R12
+	VMOVUPS      (BX)(R12*1), Z26
 	VMOVUPS      (R11)(R12*1), Z27
 	VBROADCASTSS 48(CX), Z28
 	VFMADD231PS  Z26, Z28, Z0
@@ -18635,12 +27941,12 @@ pair:
 	VFMADD231PS  Z26, Z28, Z22
 	VFMADD231PS  Z27, Z28, Z23
 	ADDQ         $0x60, CX
-	ADDQ         $0x08, DX
-	SUBQ         $0x02, BX
+	ADDQ         $0x08, SI
+	SUBQ         $0x02, DX
 	JGE          pair
 
 last:
-	TESTQ        $0x00000001, BX
+	TESTQ        $0x00000001, DX
 	JZ           bias
 	VBROADCASTSS (R9), Z26
 	VBROADCASTSS (R10), Z27
@@ -18658,8 +27964,8 @@ last:
 	ADDQ         $0x04, R10
 	ADDQ         120(AX), DI
 	ADDQ         $0x00000080, R8
-	MOVLQSX      (DX), DX
-	VMOVUPS      (SI)(DX*1), Z25
+	MOVLQSX      (SI), DX
+	VMOVUPS      (BX)(DX*1), Z25
 	VMOVUPS      (R11)(DX*1), Z26
 	VBROADCASTSS (CX), Z27
 	VFMADD231PS  Z25, Z27, Z0

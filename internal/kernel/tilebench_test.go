@@ -22,7 +22,7 @@ func TestTileSpeed(t *testing.T) {
 		name           string
 		rows, vecs, vl int
 		f              func(int, int, *tileArgs)
-	}{{"512", 12, 2, 16, tileAVX512}, {"512", 11, 2, 16, tileAVX512}, {"512", 10, 2, 16, tileAVX512}, {"512", 8, 2, 16, tileAVX512}, {"512h", 12, 2, 16, tileAVX512h}, {"512", 12, 1, 16, tileAVX512}, {"avx2", 6, 2, 8, tileAVX2}, {"avx2", 5, 2, 8, tileAVX2}, {"avx2", 4, 2, 8, tileAVX2}, {"avx2", 6, 1, 8, tileAVX2}} {
+	}{{"512", 12, 2, 16, tileAVX512}, {"512", 11, 2, 16, tileAVX512}, {"512", 10, 2, 16, tileAVX512}, {"512", 8, 2, 16, tileAVX512}, {"512h", 12, 2, 16, tileAVX512h}, {"512p", 12, 2, 16, tileAVX512p}, {"512", 12, 1, 16, tileAVX512}, {"avx2", 6, 2, 8, tileAVX2}, {"avx2", 5, 2, 8, tileAVX2}, {"avx2", 4, 2, 8, tileAVX2}, {"avx2", 6, 1, 8, tileAVX2}} {
 		for _, k := range []int{48, 128, 432} {
 			a := make([]float32, 12*k)
 			bb := make([]float32, 32*k+64)

@@ -165,7 +165,7 @@ func TestForwardBatchBits(t *testing.T) {
 			src := randSlice[float32](rng, (n-1)*ss+g.InLen())
 			dst := randSlice[float32](rng, (n-1)*ds+g.OutLen())
 			old := append([]float32(nil), dst...)
-			c.ForwardBatch(dst, src, n, ds, ss, nans[float32](c.ScratchLen()))
+			c.ForwardBatch(dst, src, nil, n, ds, ss, 0, nans[float32](c.ScratchLen()))
 			for i := range n {
 				one := make([]float32, g.OutLen())
 				c.Forward(one, src[i*ss:], nil, nans[float32](c.ScratchLen()))

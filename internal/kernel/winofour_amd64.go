@@ -20,12 +20,13 @@ import "unsafe"
 // left to right and from top to bottom, are then contiguous. The way back is the same in reverse.
 
 const (
-	fourPlaces = 36
-	fourNear   = 3. / 4 // the points
-	fourFar    = 3. / 2
-	fourStage  = 48 << 10  // bytes of inputs or outputs in the making wanted at a time
-	fourCache  = 640 << 10 // bytes of transformed inputs wanted at a time
-	fourRun    = 128 << 10 // bytes of the weights of a place that stay in cache beside them
+	fourPlaces  = 36
+	fourNear    = 3. / 4 // the points
+	fourFar     = 3. / 2
+	fourStage   = 48 << 10  // bytes of inputs or outputs in the making wanted at a time
+	fourCache   = 640 << 10 // bytes of transformed inputs wanted at a time
+	fourColumns = 48        // tiles of several images together at most
+	fourRun     = 128 << 10 // bytes of the weights of a place that stay in cache beside them
 )
 
 // fourTable lists what the kernels take: the points, their squares and cubes, the product and the sum of the squares, each
@@ -60,7 +61,8 @@ type winogradFour struct {
 	phase           int // elements from phase to phase of the inputs with their rows transformed
 	plane           int // elements from column to column of the products with their columns transformed
 	inputs, outputs int // channels transformed at a time
-	together        int // row tiles whose weights stay in cache for all panels
+	inRun           int // row tiles whose weights stay in cache for all panels
+	most            int // images together
 }
 
 // winogradFourFits reports whether the transforms pay more than those of F(2x2, 3x3) do: few channels spend more on them than
@@ -82,10 +84,16 @@ func newWinogradFour(l level, g ConvGeom) *winogradFour {
 		p.offsets = append(p.offsets, int32(4*p.width*c))
 	}
 	p.strip = p.chooseStrip()
-	p.together = max(1, fourRun/(4*p.rows[0]*g.C))
+	p.inRun = max(1, fourRun/(4*p.rows[0]*g.C))
 	tiles := p.strip * p.tileW
 	// A cache line more than a power of two keeps the places from falling into the same sets.
-	p.slot = (tiles+p.width-1)/p.width*p.width*max(g.C, g.O) + 16
+	columns := tiles
+	p.most = 1
+	if 4*fourPlaces*g.C*g.O > secondCache/2 { // weights that are read from beyond it for every image
+		p.most = max(1, fourColumns/fourTiles(tiles))
+		columns = (p.most-1)*fourTiles(tiles) + tiles
+	}
+	p.slot = (columns+p.width-1)/p.width*p.width*max(g.C, g.O) + 16
 	p.pitch = 4*p.tileW + 2
 	p.padded = (4*p.strip+3)*p.pitch + slackLanes
 	p.phase = tiles + p.tileW + 8
@@ -94,6 +102,9 @@ func newWinogradFour(l level, g ConvGeom) *winogradFour {
 	p.outputs = min(max(1, fourStage/4/(24*p.plane)), g.O)
 	return p
 }
+
+// fourTiles returns how many tiles apart those of images stand: a multiple of what a transform writes at once.
+func fourTiles(n int) int { return (n + 7) &^ 7 }
 
 // chooseStrip picks the rows of tiles of a strip that leave the fewest lanes idle. Strips are to fit the cache, unless reading
 // all weights again for each strip takes longer than writing inputs and products to memory and reading them back.

@@ -62,30 +62,44 @@ func (p *winogradFour) scratchLen() int {
 
 // run computes one image; see planIO.
 func (p *winogradFour) run(image planIO) {
-	io := &image
-	if io.accumulate {
-		io.residual = io.dst
+	if image.accumulate {
+		image.residual = image.dst
 	}
-	scratch := alignVector(io.scratch)
+	p.several(image, 1)
+}
+
+func (p *winogradFour) together() int { return p.most }
+
+// several computes n images, whose tiles stand side by side; see planIO.
+func (p *winogradFour) several(image planIO, n int) {
+	scratch := alignVector(image.scratch)
 	slots, stage := scratch[:(fourPlaces+1)*p.slot], scratch[(fourPlaces+1)*p.slot:]
 	oh, ow := p.g.OutH(), p.g.OutW()
 	for ty := 0; ty < p.tileH; ty += p.strip {
 		rows := min(p.strip, p.tileH-ty)
-		for c := 0; c < p.g.C; c += p.inputs {
-			p.transform(io, slots[p.slot:], stage, c, min(p.inputs, p.g.C-c), ty, rows)
+		apart := fourTiles(rows * p.tileW)
+		for i := range n {
+			io := image.at(i)
+			for c := 0; c < p.g.C; c += p.inputs {
+				p.transform(&io, slots[p.slot:], stage, c, min(p.inputs, p.g.C-c), ty, rows, i*apart)
+			}
 		}
-		p.multiply(slots, rows*p.tileW)
-		for m := 0; m < p.g.O; m += p.outputs {
-			p.write(io, slots, stage, m, min(p.outputs, p.g.O-m), ty, rows)
-		}
-		if io.act.Kind != ActIdentity {
-			io.activateColumns(0, p.g.O, oh*ow, 4*ty*ow, min(4*(ty+rows), oh)*ow)
+		p.multiply(slots, (n-1)*apart+rows*p.tileW)
+		for i := range n {
+			io := image.at(i)
+			for m := 0; m < p.g.O; m += p.outputs {
+				p.write(&io, slots, stage, m, min(p.outputs, p.g.O-m), ty, rows, i*apart)
+			}
+			if io.act.Kind != ActIdentity {
+				io.activateColumns(0, p.g.O, oh*ow, 4*ty*ow, min(4*(ty+rows), oh)*ow)
+			}
 		}
 	}
 }
 
-// transform leaves the transformed inputs of n channels from c on in v, for rows rows of tiles from ty on.
-func (p *winogradFour) transform(io *planIO, v, stage []float32, c, n, ty, rows int) {
+// transform leaves the transformed inputs of n channels from c on in v, for rows rows of tiles from ty on, the first of which is tile
+// first there.
+func (p *winogradFour) transform(io *planIO, v, stage []float32, c, n, ty, rows, first int) {
 	g := p.g
 	padded, planes := stage[:n*p.padded], stage[n*p.padded:]
 	fill := viewFill{
@@ -109,7 +123,7 @@ func (p *winogradFour) transform(io *planIO, v, stage []float32, c, n, ty, rows 
 		dstColumn: 4 * p.slot, dstRow: 24 * p.slot, dstChannel: 4 * p.width, channels: n, table: unsafe.Pointer(&fourTable),
 	}
 	for at := 0; at < rows*p.tileW; at += 8 {
-		b.src, b.dst = ptr(planes, at), ptr(v, at/p.width*p.width*g.C+c*p.width+at%p.width)
+		b.src, b.dst = ptr(planes, at), ptr(v, (first+at)/p.width*p.width*g.C+c*p.width+(first+at)%p.width)
 		fourColumnsAVX2(&b)
 	}
 }
@@ -120,8 +134,8 @@ func (p *winogradFour) multiply(slots []float32, tiles int) {
 	weights := 0
 	for place := range fourPlaces {
 		row := 0
-		for run := 0; run < len(p.rows); run += p.together {
-			rows := p.rows[run:min(run+p.together, len(p.rows))]
+		for run := 0; run < len(p.rows); run += p.inRun {
+			rows := p.rows[run:min(run+p.inRun, len(p.rows))]
 			height := 0
 			for at := 0; at < tiles; at += p.width {
 				vecs := 2
@@ -131,15 +145,8 @@ func (p *winogradFour) multiply(slots []float32, tiles int) {
 				t.b, t.c = ptr(slots, (place+1)*p.slot+at*p.g.C), ptr(slots, place*p.slot+at*p.g.O+row*p.width)
 				height = 0
 				for _, n := range rows {
-					t.a, t.ahead = ptr(p.weights, weights+height*p.g.C), 0
-					if at == 0 {
-						t.aheadWeights(n)
-					}
-					if p.level == avx512 {
-						tileAVX512(n, vecs, &t)
-					} else {
-						tileAVX2(n, vecs, &t)
-					}
+					t.a = ptr(p.weights, weights+height*p.g.C)
+					panelTile(p.level, n, vecs, &t, at == 0)
 					t.c = unsafe.Add(t.c, t.ldc*n)
 					height += n
 				}
@@ -150,15 +157,16 @@ func (p *winogradFour) multiply(slots []float32, tiles int) {
 	}
 }
 
-// write transforms the products of n channels from m on back, for rows rows of tiles from ty on.
-func (p *winogradFour) write(io *planIO, slots, planes []float32, m, n, ty, rows int) {
+// write transforms the products of n channels from m on back, for rows rows of tiles from ty on, the first of which is tile first of
+// the products.
+func (p *winogradFour) write(io *planIO, slots, planes []float32, m, n, ty, rows, first int) {
 	oh, ow := p.g.OutH(), p.g.OutW()
 	a := fourFlatArgs{
 		srcColumn: 4 * p.slot, srcRow: 24 * p.slot, srcChannel: 4 * p.width,
 		dstColumn: 4 * p.plane, dstRow: 24 * p.plane, dstChannel: 96 * p.plane, channels: n, table: unsafe.Pointer(&fourTable),
 	}
 	for at := 0; at < rows*p.tileW; at += 8 {
-		a.src, a.dst = ptr(slots, at/p.width*p.width*p.g.O+m*p.width+at%p.width), ptr(planes, at)
+		a.src, a.dst = ptr(slots, (first+at)/p.width*p.width*p.g.O+m*p.width+(first+at)%p.width), ptr(planes, at)
 		fourProductsAVX2(&a)
 	}
 	b := fourOutArgs{

@@ -58,6 +58,8 @@ type winograd struct {
 	views   [8]view
 	channel int // elements of a channel of the views
 	plane   int // elements of a plane of outputs
+
+	vecs, most, pairs int // vectors of tiles of an image where it is one strip, images together, and pairs of vectors of theirs
 }
 
 const winoPlaces = 16
@@ -125,8 +127,14 @@ func newWinograd(l level, g ConvGeom, plain bool) *winograd {
 	if l == avx512 {
 		p.direct = p.direct && (g.W == 32 || g.W == 16 && g.H%4 == 0)
 	}
-	if !p.direct {
-		p.chooseStrip()
+	p.vecs, p.most, p.pairs = (p.tileH*p.tileW+p.lanes-1)/p.lanes, 1, 1
+	if p.direct {
+		return p
+	}
+	// Weights that are read from beyond the second-level cache serve several images.
+	if p.chooseStrip(); p.strip == p.tileH && p.vecs <= 2 && 4*winoPlaces*g.C*g.O > secondCache/2 {
+		p.most = 4
+		p.pairs = (p.most*p.vecs + 1) / 2
 	}
 	return p
 }
@@ -173,7 +181,7 @@ func winoWeights(g [9]float64) (u [winoPlaces]float64) {
 func (p *winograd) ceils() bool { return false }
 
 func (p *winograd) scratchLen() int {
-	return winoPlaces*(p.place+p.product) + p.g.C*p.channel + 4*p.g.O*p.plane + 2*p.tileW + slackLanes
+	return p.pairs*winoPlaces*(p.place+p.product) + p.g.C*p.channel + 4*p.g.O*p.plane + 2*p.tileW + slackLanes
 }
 
 // run computes one image; see planIO. It knows a pre operation only when it was laid out for one.
@@ -192,22 +200,49 @@ func (p *winograd) run(image planIO) {
 	}
 }
 
-// multiply does the sixteen matrix products for so many vectors of tiles.
+func (p *winograd) together() int { return p.most }
+
+// several computes n images, whose vectors of tiles stand side by side; see planIO.
+func (p *winograd) several(image planIO, n int) {
+	scratch := alignVector(image.scratch)
+	v, m := scratch[:p.pairs*winoPlaces*p.place], scratch[p.pairs*winoPlaces*p.place:][:p.pairs*winoPlaces*p.product]
+	planes := scratch[len(v)+len(m):][:4*p.g.O*p.plane]
+	views := scratch[len(v)+len(m)+len(planes):]
+	for i := range n {
+		io := image.at(i)
+		p.fillViews(&io, views, 0, p.tileH)
+		for j := range p.vecs {
+			to := i*p.vecs + j
+			p.transformViews(v[to/2*winoPlaces*p.place+to%2*p.lanes:], views, j*p.lanes)
+		}
+	}
+	p.multiply(v, m, n*p.vecs)
+	for i := range n {
+		io := image.at(i)
+		for j := range p.vecs {
+			from := i*p.vecs + j
+			p.flatten(planes, m[from/2*winoPlaces*p.product+from%2*p.lanes:], j*p.lanes)
+		}
+		p.weave(&io, planes, 0, p.tileH)
+		io.activate(0, p.g.OutLen())
+	}
+}
+
+// multiply does the sixteen matrix products for so many vectors of tiles, of which every two have buffers of their own.
 func (p *winograd) multiply(v, m []float32, vecs int) {
 	t := tileArgs{k: p.g.C, off: unsafe.Pointer(&p.offsets[0]), b1: 4 * p.lanes, ldc: 8 * p.lanes}
 	weights := 0
 	for place := range winoPlaces {
-		t.b, t.c = ptr(v, place*p.place), ptr(m, place*p.product)
+		row := 0
 		for _, n := range p.rows {
 			t.a = ptr(p.weights, weights)
-			t.aheadWeights(n)
-			if p.level == avx512 {
-				tileAVX512(n, vecs, &t)
-			} else {
-				tileAVX2(n, vecs, &t)
+			for at := 0; at < vecs; at += 2 {
+				pair := at / 2 * winoPlaces
+				t.b, t.c = ptr(v, (pair+place)*p.place), ptr(m, (pair+place)*p.product+2*p.lanes*row)
+				panelTile(p.level, n, min(2, vecs-at), &t, at == 0)
 			}
 			weights += n * p.g.C
-			t.c = unsafe.Add(t.c, t.ldc*n)
+			row += n
 		}
 	}
 }

@@ -54,46 +54,62 @@ func (p *winograd) runStrips(io *planIO) {
 		return s
 	}
 	v, m, planes, views := cut(winoPlaces*p.place), cut(winoPlaces*p.product), cut(4*p.g.O*p.plane), scratch
-	fill := viewFill{
-		level: p.level, h: p.g.H, w: p.g.W, sh: 2, sw: 2, pitch: p.tileW, channel: p.channel, channels: p.g.C,
-		src: io.src, scale: io.scale, shift: io.shift, floor: io.floor,
-	}
-	in := winoViewArgs{
-		srcView: 4 * (p.views[1].at - p.views[0].at), srcRow: 4 * p.tileW, srcChannel: 4 * p.channel,
-		dstPlace: 4 * p.place, dstChannel: 8 * p.lanes, channels: p.g.C,
-	}
-	out := winoFlatArgs{srcPlace: 4 * p.product, srcChannel: 8 * p.lanes, dstPlane: 4 * p.plane, dstChannel: 16 * p.plane, channels: p.g.O}
 	for ty := 0; ty < p.tileH; ty += p.strip {
 		rows := min(p.strip, p.tileH-ty)
-		for _, w := range p.views {
-			w.rows += rows - p.strip
-			fill.fill(views[w.at:], w, ty)
-		}
+		p.fillViews(io, views, ty, rows)
 		tiles := rows * p.tileW
 		for at := 0; at < tiles; at += 2 * p.lanes {
 			vecs := 1 + min(1, (tiles-at-1)/p.lanes)
 			for i := range vecs {
-				in.src, in.dst = ptr(views, at+i*p.lanes), ptr(v, i*p.lanes)
-				if p.level == avx512 {
-					winoInViewsAVX512(&in)
-				} else {
-					winoInViewsAVX2(&in)
-				}
+				p.transformViews(v[i*p.lanes:], views, at+i*p.lanes)
 			}
 			p.multiply(v, m, vecs)
 			for i := range vecs {
-				out.src, out.dst = ptr(m, i*p.lanes), ptr(planes, at+i*p.lanes)
-				if p.level == avx512 {
-					winoOutFlatAVX512(&out)
-				} else {
-					winoOutFlatAVX2(&out)
-				}
+				p.flatten(planes, m[i*p.lanes:], at+i*p.lanes)
 			}
 		}
 		p.weave(io, planes, ty, rows)
 		if ow := p.g.OutW(); io.act.Kind != ActIdentity {
 			io.activateColumns(0, p.g.O, p.g.OutH()*ow, 2*ty*ow, min(2*(ty+rows), p.g.OutH())*ow)
 		}
+	}
+}
+
+// fillViews splits the input of rows rows of tiles from ty on into views.
+func (p *winograd) fillViews(io *planIO, views []float32, ty, rows int) {
+	fill := viewFill{
+		level: p.level, h: p.g.H, w: p.g.W, sh: 2, sw: 2, pitch: p.tileW, channel: p.channel, channels: p.g.C,
+		src: io.src, scale: io.scale, shift: io.shift, floor: io.floor,
+	}
+	for _, w := range p.views {
+		w.rows += rows - p.strip
+		fill.fill(views[w.at:], w, ty)
+	}
+}
+
+// transformViews transforms the inputs of the vector of tiles at tile at of the views, to a vector of v.
+func (p *winograd) transformViews(v, views []float32, at int) {
+	in := winoViewArgs{
+		src: ptr(views, at), srcView: 4 * (p.views[1].at - p.views[0].at), srcRow: 4 * p.tileW, srcChannel: 4 * p.channel,
+		dst: ptr(v, 0), dstPlace: 4 * p.place, dstChannel: 8 * p.lanes, channels: p.g.C,
+	}
+	if p.level == avx512 {
+		winoInViewsAVX512(&in)
+	} else {
+		winoInViewsAVX2(&in)
+	}
+}
+
+// flatten transforms a vector of the products m to the planes of outputs, at tile at.
+func (p *winograd) flatten(planes, m []float32, at int) {
+	out := winoFlatArgs{
+		src: ptr(m, 0), srcPlace: 4 * p.product, srcChannel: 8 * p.lanes,
+		dst: ptr(planes, at), dstPlane: 4 * p.plane, dstChannel: 16 * p.plane, channels: p.g.O,
+	}
+	if p.level == avx512 {
+		winoOutFlatAVX512(&out)
+	} else {
+		winoOutFlatAVX2(&out)
 	}
 }
 

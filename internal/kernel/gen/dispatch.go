@@ -25,6 +25,7 @@ func dispatch() ([]byte, error) {
 		choose("dots"+s.name, "", "dotsArgs", "cols", "runs a tile of products.", s.dotRows, s.dotCols)
 	}
 	choose("tile"+avx512.name, "h", "tileArgs", "vecs", "runs a tile of a view whose vectors span two rows.", avx512.rows, 2)
+	choose("tile"+avx512.name, "p", "tileArgs", "vecs", "runs a tile of a panel that prefetches what is ahead.", avx512.rows, 2)
 	for _, s := range []isa{avx512, avx2} {
 		fmt.Fprintf(b, "\n// tile%sk runs a tile of a panel two vectors wide that packs the next panel.\nfunc tile%sk(rows int, args *tileArgs) {\n\tswitch rows {\n", s.name, s.name)
 		for r := 1; r <= s.rows; r++ {

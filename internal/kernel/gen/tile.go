@@ -29,6 +29,7 @@ const (
 	tilePackScale
 	tilePackShift
 	tilePackFloor
+	tileAheadStep
 )
 
 // tileAheadWeights is how many bytes of weights ahead are prefetched: the processor's own prefetching ends with each page.
@@ -41,16 +42,18 @@ const (
 	tilePlain   tileKind = ""  // columns in a panel or in a view; prefetches what is ahead
 	tileHalf    tileKind = "h" // the same, vectors gathered as two halves
 	tilePacking tileKind = "k" // columns in a panel; packs the next one on the side, a row for each k
+	tilePanel   tileKind = "p" // columns in a panel two vectors wide; prefetches a line of something else for each k
 )
 
-// tiles writes the register tiles of an instruction set: every height, one and two vectors wide. Gathering halves is
-// for AVX-512 alone.
+// tiles writes the register tiles of an instruction set: every height, one and two vectors wide. Gathering halves and prefetching
+// beside a panel are for AVX-512 alone.
 func tiles(u unit, s isa) {
 	for m := 1; m <= s.rows; m++ {
 		for nv := 1; nv <= 2; nv++ {
 			tile(u, s, m, nv, tilePlain)
 			if s.bytes == 64 {
 				tile(u, s, m, nv, tileHalf)
+				tile(u, s, m, nv, tilePanel)
 			}
 		}
 		tile(u, s, m, 2, tilePacking)
@@ -59,21 +62,27 @@ func tiles(u unit, s isa) {
 
 // tile writes C[m][nv vectors] = post(sum over k of A[k][m] * B[off[k]][nv vectors]).
 func tile(u unit, s isa, m, nv int, kind tileKind) {
-	half, prefetch := kind == tileHalf, kind != tilePacking
+	half, prefetch, panel := kind == tileHalf, kind != tilePacking, kind == tilePanel
 	name := fmt.Sprintf("tile%s_%dx%d%s", s.name, m, nv, kind)
 	u.text(name, "tileArgs", fmt.Sprintf("computes %d rows of %d vectors.", m, nv))
 	args := u.args()
-	a, off, k, b := u.load64(args, tileA), u.load64(args, tileOff), u.load64(args, tileK), u.load64(args, tileB)
+	a, k, b := u.load64(args, tileA), u.load64(args, tileK), u.load64(args, tileB)
+	var off reg.Register
+	if !panel {
+		off = u.load64(args, tileOff)
+	}
 	c, ldc := u.load64(args, tileC), u.load64(args, tileLdc)
 	flags, mask := u.load64(args, tileFlags), u.load64(args, tileMask)
 	base := []reg.Register{b}
-	if nv == 2 {
+	if nv == 2 && !panel {
 		b1 := u.load64(args, tileB1)
 		u.ADDQ(b, b1)
 		base = append(base, b1)
 	}
-	var ahead reg.Register
-	if prefetch {
+	var ahead, aheadStep reg.Register
+	if panel {
+		ahead, aheadStep = u.load64(args, tileAhead), u.load64(args, tileAheadStep)
+	} else if prefetch {
 		ahead = u.load64(args, tileAhead)
 		u.ADDQ(b, ahead)
 	}
@@ -108,16 +117,26 @@ func tile(u unit, s isa, m, nv int, kind tileKind) {
 	}, func(v reg.VecVirtual, at Mem, km reg.Register) { u.maskedLoad(s, at, km, v) })
 
 	u.Label("loop")
+	if s.bytes == 64 {
+		u.residualAhead(args, ldc, row, m, nv)
+	}
 	pack := func() {}
 	if kind == tilePacking {
 		pack = u.packing(s, args)
 	}
 	step := func(at int) {
 		pack()
-		o := u.GP64()
+		var o reg.Register
 		bv := s.vecs(u, nv)
-		u.MOVLQSX(Mem{Base: off, Disp: 4 * at}, o)
+		if !panel {
+			o = u.GP64()
+			u.MOVLQSX(Mem{Base: off, Disp: 4 * at}, o)
+		}
 		for v := range bv {
+			if panel {
+				u.VMOVUPS(Mem{Base: b, Disp: (2*at + v) * s.bytes}, bv[v])
+				continue
+			}
 			from := Mem{Base: base[v], Index: o, Scale: 1}
 			if half {
 				u.VMOVUPS(from, bv[v].AsY())
@@ -126,11 +145,15 @@ func tile(u unit, s isa, m, nv int, kind tileKind) {
 				u.VMOVUPS(from, bv[v])
 			}
 		}
-		if prefetch {
+		switch {
+		case panel:
+			u.PREFETCHT1(Mem{Base: ahead})
+			u.ADDQ(aheadStep, ahead)
+		case prefetch:
 			u.PREFETCHT0(Mem{Base: ahead, Index: o, Scale: 1})
-			if s.bytes == 64 {
-				u.PREFETCHT0(Mem{Base: a, Disp: tileAheadWeights + 4*m*at})
-			}
+		}
+		if prefetch && s.bytes == 64 {
+			u.PREFETCHT0(Mem{Base: a, Disp: tileAheadWeights + 4*m*at})
 		}
 		for i := range acc {
 			w := s.vec(u)
@@ -146,7 +169,11 @@ func tile(u unit, s isa, m, nv int, kind tileKind) {
 	step(0)
 	step(1)
 	u.ADDQ(Imm(uint64(8*m)), a)
-	u.ADDQ(Imm(8), off)
+	if panel {
+		u.ADDQ(U32(uint32(4*s.bytes)), b)
+	} else {
+		u.ADDQ(Imm(8), off)
+	}
 	u.SUBQ(Imm(2), k)
 	u.JGE(LabelRef("pair"))
 	u.Label("last")
@@ -207,6 +234,23 @@ func tile(u unit, s isa, m, nv int, kind tileKind) {
 	u.Label("done")
 	u.VZEROUPPER()
 	u.RET()
+}
+
+// residualAhead prefetches the rows of the residual, which lie in no cache where maps are large, before the loop over the terms.
+func (u unit) residualAhead(args, ldc, row reg.Register, m, nv int) {
+	res := u.load64(args, tileRes)
+	u.TESTQ(res, res)
+	u.JZ(LabelRef("terms"))
+	u.MOVQ(res, row)
+	for i := range m {
+		for v := range nv + 1 { // a row may begin within a line
+			u.PREFETCHT0(Mem{Base: row, Disp: min(64*v, 64*nv-4)})
+		}
+		if i < m-1 {
+			u.ADDQ(ldc, row)
+		}
+	}
+	u.Label("terms")
 }
 
 // packing returns what packs one row of the next panel; see panel.

@@ -1,0 +1,88 @@
+package kernel
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+)
+
+// drawSeveral draws a convolution whose engine computes images together where there is one that does: maps of few pixels with
+// enough output channels.
+func drawSeveral(t *rapid.T) ConvGeom {
+	k := rapid.SampledFrom([]int{1, 1, 3, 5}).Draw(t, "kernel")
+	g := ConvGeom{
+		C: rapid.SampledFrom([]int{1, 3, 40, 65, 400}).Draw(t, "C"), O: rapid.IntRange(64, 90).Draw(t, "O"),
+		H: rapid.IntRange(k, 14).Draw(t, "H"), W: rapid.IntRange(k, 14).Draw(t, "W"), KH: k, KW: k,
+		SH: rapid.IntRange(1, 3).Draw(t, "SH"), SW: rapid.IntRange(1, 3).Draw(t, "SW"),
+		PH: rapid.IntRange(0, k/2).Draw(t, "PH"), PW: rapid.IntRange(0, k/2).Draw(t, "PW"),
+	}
+	if g.C == 400 && k > 1 { // more terms than a block, quickly enough
+		g.C = 44
+	}
+	return g
+}
+
+func propSeveral(t *rapid.T) { checkSeveral(t, drawSeveral(t)) }
+
+// checkSeveral compares the bits of images computed together with those of each alone, between guard pages.
+func checkSeveral(t *rapid.T, g ConvGeom) {
+	rng := newRand(rapid.Uint64().Draw(t, "seed"))
+	s := ConvSpec[float32]{Geom: g, Weight: randSlice[float32](rng, g.WeightLen()), PostShift: randSlice[float32](rng, g.O), Post: drawPost(t)}
+	if rapid.Bool().Draw(t, "pre") {
+		s.PreScale, s.PreShift, s.PreReLU = randSlice[float32](rng, g.C), randSlice[float32](rng, g.C), rapid.Bool().Draw(t, "pre relu")
+	}
+	n := rapid.IntRange(1, 10).Draw(t, "n")
+	xs, ys, rs := g.InLen()+rapid.IntRange(0, 9).Draw(t, "src gap"), g.OutLen()+rapid.IntRange(0, 9).Draw(t, "dst gap"), g.OutLen()+3
+	x := randSlice[float32](rng, (n-1)*xs+g.InLen())
+	if rapid.Bool().Draw(t, "NaN") {
+		x[rng.IntN(len(x))] = nans[float32](1)[0]
+	}
+	var residual []float32
+	if rapid.Bool().Draw(t, "residual") {
+		residual = randSlice[float32](rng, (n-1)*rs+g.OutLen())
+	}
+	for _, name := range Levels()[1:] {
+		restore, err := ForceLevel(name)
+		require.NoError(t, err)
+		func() {
+			defer restore()
+			var mem arena
+			defer mem.free()
+			c, err := NewConv(s)
+			require.NoError(t, err)
+			y := guarded(&mem, nans[float32]((n-1)*ys+g.OutLen()))
+			var r []float32
+			if residual != nil {
+				r = guarded(&mem, residual)
+			}
+			c.ForwardBatch(y, guarded(&mem, x), r, n, ys, xs, rs, guarded(&mem, nans[float32](c.ScratchLen())))
+			one := make([]float32, g.OutLen())
+			for i := range n {
+				var add []float32
+				if residual != nil {
+					add = residual[i*rs:]
+				}
+				c.Forward(one, x[i*xs:], add, nans[float32](c.ScratchLen()))
+				requireBits(t, one, y[i*ys:][:len(one)], "%s image %d of %d, %+v", name, i, n, g)
+				if i < n-1 {
+					requireBits(t, nans[float32](ys-len(one)), y[i*ys+len(one):][:ys-len(one)], "between images")
+				}
+			}
+		}()
+	}
+}
+
+func TestSeveral(t *testing.T) { rapid.Check(t, propSeveral) }
+
+// TestSeveralWinograd does so for 3x3 convolutions whose weights do not fit the caches of processors with up to 2 MB a core.
+func TestSeveralWinograd(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		g := rapid.SampledFrom([]ConvGeom{
+			{C: 130, O: 131, H: 7, W: 7}, {C: 129, O: 140, H: 9, W: 8}, // F(2x2, 3x3)
+			{C: 96, O: 80, H: 14, W: 14}, {C: 81, O: 97, H: 15, W: 17}, {C: 96, O: 80, H: 28, W: 28}, // F(4x4, 3x3)
+		}).Draw(t, "geometry")
+		g.KH, g.KW, g.PH, g.PW = 3, 3, 1, 1
+		checkSeveral(t, g)
+	})
+}
