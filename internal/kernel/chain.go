@@ -1,6 +1,6 @@
 package kernel
 
-// Chain runs the convolutions of an inverted residual, a pointwise one unless it is left out, a depthwise one and another pointwise
+// Chain runs the convolutions of an inverted residual, a pointwise one unless it is left out or is the first of an image, a depthwise one and another pointwise
 // one, for some output rows at a time, so that what lies between them never leaves the cache. Its bits are those of the
 // convolutions run one after the other. It is safe for concurrent use.
 type Chain[T Float] struct {

@@ -11,6 +11,7 @@ package kernel
 type chain32 struct {
 	level           level
 	expand, project *chainPoint // expand nil where there is none
+	stem            *chainStem  // in place of expand, or nil
 	depth           chainDepth
 	g               ConvGeom // of the depthwise convolution
 	rows            int      // of outputs in a strip
@@ -70,11 +71,13 @@ func newChain32(convs []*Conv[float32], cache int) *chain32 {
 	}
 	if len(convs) == 3 {
 		first := convs[0]
-		if first.g.OutLen() != depth.g.InLen() || first.g.H != depth.g.H {
+		if first.g.OutLen() != depth.g.InLen() || first.g.OutH() != depth.g.H {
 			return nil
 		}
 		if c.expand = newChainPoint(first); c.expand == nil {
-			return nil
+			if c.stem = newChainStem(first); c.stem == nil {
+				return nil
+			}
 		}
 		c.in = first.g.C
 		if c.ones = first.fast.ones; len(c.ones) < depth.g.C {
@@ -102,7 +105,7 @@ func (c *chain32) cut(cache, step int) {
 	g := c.g
 	bytes := func(rows int) int {
 		n := rows * g.OutW()
-		if c.expand != nil {
+		if c.expand != nil || c.stem != nil {
 			n += c.inputRows(rows) * g.W
 		}
 		return 4 * n * g.C
@@ -140,6 +143,11 @@ func (c *chain32) place() {
 		c.x = part(c.in, pixels)
 		c.expand.setStride(c.x.channel)
 		c.mid = part(g.C, pixels)
+	}
+	if c.stem != nil {
+		c.x = chainPart{at: at}
+		at += c.stem.plan.scratchLen() + slackLanes
+		c.mid = part(g.C, c.inputRows(c.rows)*g.W)
 	}
 	if c.together > 1 {
 		c.out = part(c.project.plan.m, c.together*g.OutH()*g.OutW())

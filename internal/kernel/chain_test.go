@@ -17,6 +17,7 @@ type chainCase struct {
 	in, mid, out, h, w, k, stride int
 	pad, extra                    int
 	expand, residual              bool
+	stem                          int // kernel of a first convolution of stride two, in place of a pointwise one
 	inner, last                   Activation
 	images                        int
 }
@@ -30,7 +31,12 @@ func (c chainCase) convs(t require.TestingT) []*Conv[float32] {
 	g := ConvGeom{C: c.mid, O: c.mid, H: c.h, W: c.w, KH: c.k, KW: c.k, SH: c.stride, SW: c.stride, PH: c.pad, PW: c.pad, EH: c.extra, EW: c.extra, Groups: c.mid}
 	gs := []ConvGeom{g, {C: c.mid, O: c.out, H: g.OutH(), W: g.OutW(), KH: 1, KW: 1}}
 	posts := []Activation{c.inner, c.last}
-	if c.expand {
+	switch {
+	case c.stem > 0: // of twice as many rows and columns
+		pad := (c.stem - 1) / 2
+		stem := ConvGeom{C: c.in, O: c.mid, H: 2*c.h + (c.stem-1)%2, W: 2*c.w + (c.stem-1)%2, KH: c.stem, KW: c.stem, SH: 2, SW: 2, PH: pad, PW: pad}
+		gs, posts = append([]ConvGeom{stem}, gs...), append([]Activation{c.inner}, posts...)
+	case c.expand:
 		gs, posts = append([]ConvGeom{{C: c.in, O: c.mid, H: c.h, W: c.w, KH: 1, KW: 1}}, gs...), append([]Activation{c.inner}, posts...)
 	}
 	var convs []*Conv[float32]
@@ -86,6 +92,9 @@ func TestChain(t *testing.T) {
 	relu6, swish := Activation{Kind: ActReLU6}, Activation{Kind: ActHardSwish}
 	atLevels(t, func(t *testing.T) {
 		for _, c := range []chainCase{
+			{in: 3, mid: 32, out: 16, h: 24, w: 112, k: 3, stride: 1, pad: 1, stem: 3, inner: relu6, images: 2},
+			{in: 3, mid: 16, out: 16, h: 21, w: 39, k: 3, stride: 2, pad: 1, stem: 3, inner: swish, images: 2},
+			{in: 3, mid: 8, out: 24, h: 19, w: 24, k: 5, stride: 1, pad: 2, stem: 7, inner: relu6, images: 1},
 			{in: 32, mid: 32, out: 16, h: 24, w: 112, k: 3, stride: 1, pad: 1, inner: relu6, images: 2},
 			{in: 16, mid: 96, out: 24, h: 20, w: 112, k: 3, stride: 2, pad: 1, expand: true, inner: relu6, images: 1},
 			{in: 16, mid: 96, out: 24, h: 20, w: 112, k: 3, stride: 2, pad: 0, extra: 1, expand: true, inner: relu6, images: 2},
@@ -118,6 +127,9 @@ func TestChainShapes(t *testing.T) {
 				expand: rapid.Bool().Draw(t, "expand"), residual: rapid.Bool().Draw(t, "residual"),
 				inner: rapid.SampledFrom(kinds).Draw(t, "inner"), last: rapid.SampledFrom(kinds).Draw(t, "last"), images: rapid.IntRange(1, 6).Draw(t, "images"),
 			}
+			if rapid.IntRange(0, 3).Draw(t, "stem") == 0 {
+				c.stem = rapid.SampledFrom([]int{2, 3, 5}).Draw(t, "stem kernel")
+			}
 			c.pad = rapid.IntRange(0, c.k/2).Draw(t, "pad")
 			c.extra = rapid.IntRange(-c.pad, c.k/2-c.pad).Draw(t, "extra")
 			if c.h+2*c.pad+c.extra < c.k || c.w+2*c.pad+c.extra < c.k {
@@ -142,6 +154,7 @@ func TestChainFits(t *testing.T) {
 		convs []*Conv[float32]
 		want  bool
 	}{
+		{"behind the first of an image", chainCase{in: 3, mid: 32, out: 16, h: 56, w: 56, k: 3, stride: 1, pad: 1, stem: 3}.convs(t), true},
 		{"the last in bfloat16", []*Conv[float32]{convs[0], convs[1], short}, false},
 		{"all three", convs, true}, {"without the first", convs[1:], true}, {"without the last", convs[:2], false}, {"one", convs[2:], false},
 		{"the first twice", []*Conv[float32]{convs[0], convs[0], convs[2]}, false}, {"none", nil, false},

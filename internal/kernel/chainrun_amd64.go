@@ -30,12 +30,16 @@ func (c *chain32) image(io *chainIO, scratch []float32, image int) {
 		s := depthwiseStrip{
 			dst: deep, dstChannel: c.deep.channel, rows: rows, height: to - from, top: y0*g.SH - g.PH - from, scratch: scratch[c.depthAt:],
 		}
-		if c.expand == nil {
+		if c.expand == nil && c.stem == nil {
 			s.src, s.srcChannel, s.borrowed = src[min(from*g.W, g.H*g.W-1):], g.H*g.W, true
 		} else {
 			c.keep(mid, from, held, made)
 			held, made = from, max(made, from)
-			c.expandRows(mid, src, scratch[c.x.at:], made, to, held)
+			if c.stem != nil {
+				c.stem.run(mid[(made-held)*g.W:], c.mid.channel, src, alignVector(scratch[c.x.at:]), made, to)
+			} else {
+				c.expandRows(mid, src, scratch[c.x.at:], made, to, held)
+			}
 			made = max(made, to)
 			s.src, s.srcChannel = mid, c.mid.channel
 		}
