@@ -128,8 +128,8 @@ func (c *chain32) inputRows(rows int) int { return min(c.g.H, (rows-1)*c.g.SH+c.
 func (c *chain32) place() {
 	g, at := c.g, slackLanes
 	part := func(channels, pixels int) chainPart {
-		// Cache lines of consecutive channels fall into different sets; kernels may write eight elements beyond the last.
-		p := chainPart{at: at, channel: ((pixels+23)/16 | 1) * 16}
+		// Cache lines of consecutive channels fall into different sets; kernels may write fifteen elements beyond the last.
+		p := chainPart{at: at, channel: ((pixels+30)/16 | 1) * 16}
 		at += channels*p.channel + slackLanes
 		return p
 	}

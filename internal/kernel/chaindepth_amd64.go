@@ -104,7 +104,7 @@ func (d *chainTaps) strip(s depthwiseStrip) {
 	}
 	a := depthTapsArgs{
 		dstRow: 4 * g.OutW(), dstChannel: 4 * s.dstChannel, src: ptr(scratch, 0), srcRow: 4 * d.d.pitch, srcChannel: 4 * d.d.channel,
-		floor: d.post.floor(), ceil: d.post.ceil, rows: s.rows, vectors: (g.OutW() + 7) / 8, offsets: unsafe.Pointer(&d.d.offsets[0]), count: g.KW,
+		floor: d.post.floor(), ceil: d.post.ceil, rows: s.rows, vectors: (g.OutW() + d.d.lanes - 1) / d.d.lanes, offsets: unsafe.Pointer(&d.d.offsets[0]), count: g.KW,
 	}
 	for c := 0; c < g.C; c += d.d.blockC {
 		n := min(d.d.blockC, g.C-c)
@@ -115,7 +115,7 @@ func (d *chainTaps) strip(s depthwiseStrip) {
 			f.fill(scratch[v.at:], v, 0)
 		}
 		a.channels, a.dst, a.weights, a.bias = n, ptr(s.dst, c*s.dstChannel), ptr(d.from.weights, c*g.KH*g.KW), ptr(d.bias, c)
-		convolveTaps(g, &a)
+		d.d.kernel(&a)
 	}
 	d.post.activate(s.dst, g.C, s.dstChannel, s.rows*g.OutW())
 }

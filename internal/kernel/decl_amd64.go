@@ -1064,20 +1064,40 @@ func gatherAVX2(args *gatherArgs)
 //go:noescape
 func depthTapsAVX2_5_0(args *depthTapsArgs)
 
+// depthTapsAVX512_5_0 convolves each channel with columns of 5 weights, then with columns of 0.
+//
+//go:noescape
+func depthTapsAVX512_5_0(args *depthTapsArgs)
+
 // depthTapsAVX2_7_0 convolves each channel with columns of 7 weights, then with columns of 0.
 //
 //go:noescape
 func depthTapsAVX2_7_0(args *depthTapsArgs)
+
+// depthTapsAVX512_7_0 convolves each channel with columns of 7 weights, then with columns of 0.
+//
+//go:noescape
+func depthTapsAVX512_7_0(args *depthTapsArgs)
 
 // depthTapsAVX2_3_2 convolves each channel with columns of 3 weights, then with columns of 2.
 //
 //go:noescape
 func depthTapsAVX2_3_2(args *depthTapsArgs)
 
+// depthTapsAVX512_3_2 convolves each channel with columns of 3 weights, then with columns of 2.
+//
+//go:noescape
+func depthTapsAVX512_3_2(args *depthTapsArgs)
+
 // depthTapsAVX2_4_3 convolves each channel with columns of 4 weights, then with columns of 3.
 //
 //go:noescape
 func depthTapsAVX2_4_3(args *depthTapsArgs)
+
+// depthTapsAVX512_4_3 convolves each channel with columns of 4 weights, then with columns of 3.
+//
+//go:noescape
+func depthTapsAVX512_4_3(args *depthTapsArgs)
 
 // winoIn16AVX512 transforms the inputs of a vector of tiles, 16 to a row.
 //

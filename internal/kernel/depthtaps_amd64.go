@@ -23,9 +23,10 @@ type depthTapsArgs struct {
 }
 
 // depthTaps is a depthwise convolution whose input is copied with the zeros around it and, with stride two, with its rows and
-// columns apart by parity. Its kernels, which know neither borders nor strides, are those of AVX2 on every level.
+// columns apart by parity. Its kernels know neither borders nor strides; AVX-512's take rows that one vector of AVX2 does not cover.
 type depthTaps struct {
 	level   level
+	lanes   int
 	g       ConvGeom
 	weights []float32 // [C, KH*KW] in order
 	order   []int     // taps in the order of the sum
@@ -46,12 +47,15 @@ func depthTapsFits(g ConvGeom) bool {
 
 // newDepthTaps lays out a geometry that fits; pack gives it weights.
 func newDepthTaps(l level, g ConvGeom) *depthTaps {
-	d := &depthTaps{level: l, g: g, pitch: g.OutW() + (g.KW-1)/g.SW}
+	d := &depthTaps{level: l, lanes: 8, g: g, pitch: g.OutW() + (g.KW-1)/g.SW}
+	if l == avx512 && g.OutW() > d.lanes {
+		d.lanes = 16
+	}
 	for a := range g.SH {
 		for b := range g.SW {
 			v := view{dy: a - g.PH, dx: b - g.PW, rows: g.OutH() + (g.KH-1-a)/g.SH, cols: d.pitch, at: d.channel}
 			d.views = append(d.views, v)
-			d.channel += (v.rows+1)*d.pitch + 8 // see viewFill
+			d.channel += (v.rows+1)*d.pitch + d.lanes // see viewFill
 		}
 		for kw := range g.KW {
 			d.offsets = append(d.offsets, 4*(d.views[a*g.SW+kw%g.SW].at+kw/g.SW))
@@ -87,7 +91,7 @@ func (d *depthTaps) convolve(image planIO) {
 	f := viewFill{level: d.level, h: g.H, w: g.W, sh: g.SH, sw: g.SW, pitch: d.pitch, channel: d.channel, floor: io.floor}
 	a := depthTapsArgs{
 		dstRow: 4 * cols, dstChannel: 4 * out, src: ptr(scratch, 0), srcRow: 4 * d.pitch, srcChannel: 4 * d.channel,
-		floor: noFloor, ceil: io.ceil, rows: g.OutH(), vectors: (cols + 7) / 8, offsets: unsafe.Pointer(&d.offsets[0]), count: g.KW,
+		floor: noFloor, ceil: io.ceil, rows: g.OutH(), vectors: (cols + d.lanes - 1) / d.lanes, offsets: unsafe.Pointer(&d.offsets[0]), count: g.KW,
 	}
 	if io.relu {
 		a.floor = 0
@@ -98,7 +102,7 @@ func (d *depthTaps) convolve(image planIO) {
 		for _, v := range d.views {
 			f.fill(scratch[v.at:], v, 0)
 		}
-		careful := carefulChannels(g.C, c, n, out, 8)
+		careful := carefulChannels(g.C, c, n, out, d.lanes)
 		for from, part := range [...]int{n - careful, careful} {
 			if part == 0 {
 				continue
@@ -109,7 +113,7 @@ func (d *depthTaps) convolve(image planIO) {
 				dst = scratch[d.blockC*d.channel+2*d.pitch+slackLanes:]
 			}
 			a.channels, a.dst, a.src, a.weights, a.bias = part, ptr(dst, 0), ptr(scratch, at*d.channel), ptr(d.weights, (c+at)*g.KH*g.KW), ptr(io.bias, c+at)
-			convolveTaps(g, &a)
+			d.kernel(&a)
 			if from == 1 {
 				copy(io.dst[(c+at)*out:][:part*out], dst)
 			}
@@ -122,14 +126,24 @@ func (d *depthTaps) convolve(image planIO) {
 // where its row lies among them.
 const tapsRows = 7
 
-func convolveTaps(g ConvGeom, a *depthTapsArgs) {
+// kernel runs the kernel for the geometry.
+func (d *depthTaps) kernel(a *depthTapsArgs) {
+	five, wide := d.g.KH == 5, d.lanes == 16
 	switch {
-	case g.SH == 1 && g.KH == 5:
+	case d.g.SH == 1 && five && wide:
+		depthTapsAVX512_5_0(a)
+	case d.g.SH == 1 && five:
 		depthTapsAVX2_5_0(a)
-	case g.SH == 1:
+	case d.g.SH == 1 && wide:
+		depthTapsAVX512_7_0(a)
+	case d.g.SH == 1:
 		depthTapsAVX2_7_0(a)
-	case g.KH == 5:
+	case five && wide:
+		depthTapsAVX512_3_2(a)
+	case five:
 		depthTapsAVX2_3_2(a)
+	case wide:
+		depthTapsAVX512_4_3(a)
 	default:
 		depthTapsAVX2_4_3(a)
 	}

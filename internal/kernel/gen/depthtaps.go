@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math/bits"
 
 	. "github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
@@ -37,9 +38,8 @@ var depthTapsOf = [][2]int{{5, 0}, {7, 0}, {3, 2}, {4, 3}}
 // depthTaps writes the depthwise convolution whose input has its zeros around it and, with stride two, its rows and columns
 // split by parity, so that it is one of stride one: every column of weights reads the rows from an offset on. The columns with
 // first weights come before those with second ones, which stride two has and stride one, with none, has not.
-func depthTaps(u unit, first, second int) {
-	s := avx2
-	u.text(fmt.Sprintf("depthTapsAVX2_%d_%d", first, second), "depthTapsArgs",
+func depthTaps(u unit, s isa, first, second int) {
+	u.text(fmt.Sprintf("depthTaps%s_%d_%d", s.name, first, second), "depthTapsArgs",
 		fmt.Sprintf("convolves each channel with columns of %d weights, then with columns of %d.", first, second))
 	args := u.args()
 	for _, f := range [][2]int{{tapsDst, tapsDstNow}, {tapsSrc, tapsSrcNow}, {tapsWeights, tapsWeightsNow}, {tapsBias, tapsBiasNow}} {
@@ -52,7 +52,7 @@ func depthTaps(u unit, first, second int) {
 	u.MOVQ(left, field(args, tapsLeft))
 	row, at := u.GP64(), u.GP64()
 	u.DECQ(left)
-	u.SHLQ(Imm(5), left)
+	u.SHLQ(Imm(uint64(bits.Len(uint(s.bytes)))-1), left)
 	u.MOVQ(left, row)
 	u.MOVQ(left, at)
 	u.ADDQ(field(args, tapsSrcNow), row)

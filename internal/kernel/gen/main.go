@@ -87,7 +87,8 @@ func generate() (map[string][]byte, error) {
 		{"gather_amd64.s", gather},
 		{"depthtaps_amd64.s", func(u unit) {
 			for _, taps := range depthTapsOf {
-				depthTaps(u, taps[0], taps[1])
+				depthTaps(u, avx2, taps[0], taps[1])
+				depthTaps(u, avx512, taps[0], taps[1])
 			}
 		}},
 		{"winograd_amd64.s", func(u unit) {
