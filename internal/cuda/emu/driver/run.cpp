@@ -2,6 +2,7 @@
 // places at barriers where the kernel has some.
 #include <atomic>
 #include <condition_variable>
+#include <signal.h>
 #include <thread>
 #include <vector>
 #include "state.h"
@@ -160,39 +161,45 @@ struct job {
 	}
 };
 
-// Threads that wait for launches. There is one launch at a time.
+// Threads that wait for launches, one at a time. A launch waits for those of them that have come before its blocks were all taken, not
+// for those that a busy machine has not woken yet.
 struct crew {
 	std::mutex m;
 	std::condition_variable start, end;
 	job *now = nullptr;
 	uint64_t round = 0;
-	unsigned size = 0, busy = 0;
+	unsigned at_work = 0;
 	crew() {
 		unsigned n = std::thread::hardware_concurrency();
-		for (size = 0; size + 1 < n && size < 7; size++) std::thread([this] { serve(); }).detach();
+		sigset_t all, before; // signals are for the program's own threads
+		sigfillset(&all);
+		pthread_sigmask(SIG_SETMASK, &all, &before);
+		for (unsigned i = 0; i + 1 < n && i < 7; i++) std::thread([this] { serve(); }).detach();
+		pthread_sigmask(SIG_SETMASK, &before, nullptr);
 	}
 	void serve() {
 		uint64_t seen = 0;
 		std::unique_lock<std::mutex> l(m);
 		for (;;) {
-			start.wait(l, [&] { return round != seen; });
-			seen = round;
+			start.wait(l, [&] { return now && round != seen; });
+			seen = round, at_work++;
 			job *j = now;
 			l.unlock();
 			j->work();
 			l.lock();
-			if (--busy == 0) end.notify_all();
+			if (--at_work == 0) end.notify_all();
 		}
 	}
 	void run(job &j) {
 		{
 			std::lock_guard<std::mutex> l(m);
-			now = &j, round++, busy = size;
+			now = &j, round++;
 		}
 		start.notify_all();
 		j.work();
 		std::unique_lock<std::mutex> l(m);
-		end.wait(l, [&] { return busy == 0; });
+		now = nullptr;
+		end.wait(l, [&] { return at_work == 0; });
 	}
 };
 
@@ -200,8 +207,8 @@ bool run_grid(const function &f, grid g, void **arguments) {
 	static crew *all = new crew; // its threads outlive the program's
 	job j;
 	j.f = &f, j.g = g, j.arguments = arguments;
-	const uint64_t few = 4096; // threads that are not worth waking the crew for
-	if ((uint64_t)g.x * g.y * g.z * g.threads < few) j.work();
+	uint64_t threads = (uint64_t)g.x * g.y * g.z * g.threads, few = f.barrier ? 1024 : 16384; // not worth waking the crew for
+	if (threads <= few) j.work();
 	else all->run(j);
 	return !j.bad;
 }
