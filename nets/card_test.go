@@ -13,11 +13,10 @@ import (
 	"github.com/line-ood/goline/nets"
 )
 
-// TestCardsRunEveryFamily: logits and the gradient by the input are the processor's, and convolutional networks need
-// nothing that cards have no kernel for.
+// TestCardsRunEveryFamily: logits and the gradient by the input are the processor's, and no network needs anything that
+// cards have no kernel for.
 func TestCardsRunEveryFamily(t *testing.T) {
 	card := emu.Use(t)
-	allowed := map[string]bool{"swin": true} // picks elements by index
 	eachVariant(t, func(t *testing.T, net *nets.Network) {
 		before := card.Used().Held()
 		batch := nettest.Batch(3, net.InputShape(), 0, 2)
@@ -47,8 +46,7 @@ func TestCardsRunEveryFamily(t *testing.T) {
 		}
 		for _, k := range p.Profile() {
 			if k.Device == graph.CPU {
-				t.Logf("on the processor: %s, %d nodes", k.Name, k.Nodes)
-				require.True(t, allowed[net.Name()], "%s has no kernel", k.Name)
+				t.Errorf("%s has no kernel: %d nodes ran on the processor", k.Name, k.Nodes)
 			}
 		}
 		require.NoError(t, p.Close())
