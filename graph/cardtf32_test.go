@@ -107,8 +107,12 @@ func TestTF32OfANetworkOnACard(t *testing.T) {
 	net, batch := smallNet(8), samples(8, 5)
 	want := fetched(t, compile(t, net, graph.Options{Fetch: []string{"logits"}}), stream(batch))
 	p := compile(t, net, graph.Options{Device: graph.CUDA, Precision: graph.TF32, Fetch: []string{"logits"}})
-	requireNear(t, want, fetched(t, p, stream(batch)), 4e-3)
+	got := fetched(t, p, stream(batch))
 	require.NoError(t, p.Close())
+	requireNear(t, want, got, 4e-3)
+	single := compile(t, net, graph.Options{Device: graph.CUDA, Fetch: []string{"logits"}})
+	require.NotEqual(t, fetched(t, single, stream(batch)), got, "no tensor core ran")
+	require.NoError(t, single.Close())
 }
 
 // TestCardsWithoutTF32: the processor and cards without tensor cores say so, and the latter still run float32.
