@@ -77,7 +77,7 @@ func run(t *testing.T, name string, args ...string) {
 	require.NoError(t, err, "%s", out)
 }
 
-// look opens a page in both colour schemes at three widths. GOLINE_SCREENSHOTS names a folder to keep pictures of it in.
+// look opens a page in both colour schemes at three widths, uses it by pointer and by keyboard, and prints it. GOLINE_SCREENSHOTS names a folder to keep pictures of it in.
 func look(t *testing.T, browser, page, name string) {
 	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
 	defer cancel()
@@ -90,7 +90,7 @@ func look(t *testing.T, browser, page, name string) {
 
 	background := map[string]string{}
 	for _, scheme := range []string{"light", "dark"} {
-		for _, width := range []int64{400, 800, 1200} {
+		for _, width := range []int64{400, 800, 1400} {
 			var scroll struct {
 				Width     int64
 				Offenders []string
@@ -113,6 +113,8 @@ func look(t *testing.T, browser, page, name string) {
 	}
 	require.NotEqual(t, background["light"], background["dark"], "the schemes differ")
 	use(t, ctx)
+	byKeyboard(t, ctx)
+	printed(t, ctx, name)
 	require.Empty(t, *complaints, "what the browser's console says")
 }
 
@@ -149,28 +151,6 @@ func listen(ctx context.Context) *[]string {
 		}
 	})
 	return &all
-}
-
-// contrast fails where text is hard to tell from the page: a ratio below 4.5 by WCAG 2.
-func contrast(t *testing.T, ctx context.Context, where string) {
-	var weak []string
-	require.NoError(t, chromedp.Run(ctx, chromedp.Evaluate(`(() => {
-	const parse = (s) => s.match(/[\d.]+/g).map(Number);
-	const luminance = ([r, g, b]) => {
-		const f = (v) => (v /= 255) <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
-		return 0.2126 * f(r) + 0.7152 * f(g) + 0.0722 * f(b);
-	};
-	const page = luminance(parse(getComputedStyle(document.body).backgroundColor));
-	const weak = new Set();
-	for (const e of document.querySelectorAll("main p, main a, main li, main td, main th, main dd, main dt, main h1, main h2, main h3, main h4, main figcaption, main summary, .chart text")) {
-		const style = getComputedStyle(e);
-		const text = luminance(parse(e.closest("svg") ? style.fill : style.color));
-		const ratio = (Math.max(text, page) + 0.05) / (Math.min(text, page) + 0.05);
-		if (ratio < 4.5) weak.add(e.tagName + "." + e.getAttribute("class") + " " + ratio.toFixed(2));
-	}
-	return [...weak];
-})()`, &weak)))
-	require.Empty(t, weak, where)
 }
 
 // use sorts the table and highlights a method, with a pointer's events.

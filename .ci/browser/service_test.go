@@ -108,6 +108,7 @@ func TestServicePage(t *testing.T) {
 			screenshot(t, ctx, fmt.Sprintf("service-%s-%d.png", scheme, width))
 		}
 	}
+	printed(t, ctx, "service")
 	require.Empty(t, outside, "requests to others")
 	require.Empty(t, *complaints, "what the browser's console says")
 }

@@ -18,7 +18,8 @@ import (
 // LayerOptions says which game is played on the neurons of a layer. The zero value, but for Layer, is the logit of the
 // predicted class, every neuron a player, removed to zero.
 type LayerOptions struct {
-	// Layer is the tapped node whose activations play, for example "features", "trans2" or "block1".
+	// Layer is the tapped node whose activations play, for example "features", "trans2" or "block1". The error about an
+	// unknown name lists the names that the network has.
 	Layer string
 	// Value is what is read off the node "logits": nil and the constants of [attribution.Value] are computed in the graph.
 	// Any other function is called with the logits, which are fetched; its gradient, where it has one, takes another run,

@@ -28,8 +28,10 @@ func (m *composed) Bytes() int64 {
 	return sum
 }
 
-// State returns what a fitted method of this package learned, by name, "PART.Field": float64, int, []float64,
-// []float32, []int32 or []int, not copied. It errors for methods of other packages and before a needed Fit.
+// State returns what a fitted method learned, by name, "PART.Field": float64, int, []float64, []float32, []int32 or
+// []int, not copied. The method is one that [New] made of parts, be they of this package or registered ones whose
+// [Kind.Part] is set; their parts tell by [Stateful] what they learned, so that line.FitMethod can save them. It errors
+// for a method of a type of one's own, and before a needed Fit.
 func State(m Method) (map[string]any, error) {
 	c, ok := m.(*composed)
 	if !ok {
