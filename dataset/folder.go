@@ -235,7 +235,7 @@ type folderSet struct {
 
 // add tells whether the folder is new.
 func (s *folderSet) add(info fs.FileInfo) bool {
-	stamp, _ := fsfile.StampOf(info) // one folder has one; several may have the same
+	stamp, _ := fsfile.StampOf(info) // a folder has one stamp; several folders may have the same one
 	for _, other := range s.by[stamp] {
 		if os.SameFile(other, info) {
 			return false

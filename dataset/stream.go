@@ -89,7 +89,8 @@ func FromSlice[T image.Image](pictures []T) iter.Seq2[T, error] {
 
 const streamName = "stream of pictures"
 
-// streamBatches makes batches of the pictures that each gives, on whatever way they come.
+// streamBatches makes batches of pictures that come from a sequence or a channel: the function each hands them over one
+// by one, calling give, until give says that no more are wanted.
 func streamBatches(ctx context.Context, p nets.Preprocessing, o BatchOptions,
 	each func(ctx context.Context, give func(image.Image) bool) error,
 ) graph.Batches {

@@ -60,7 +60,7 @@ type op struct {
 	device  *deviceForm // how it runs on a card, nil where it does not
 	scratch int         // bytes that it needs on the card while it runs
 	place   *placement  // nil on the processor
-	form    *deviceForm // the form in which it runs on the card, nil where it runs on the processor all the same
+	form    *deviceForm // the form in which it runs on the card, nil for an operation that runs on the processor even in a program for a card
 	value   *mirror     // of out
 	sources []*mirror   // of the inputs
 	hosts   []G.Value   // the inputs' values in the host's memory

@@ -100,8 +100,8 @@ func (f *floatFn[T]) backward(in G.Nodes, out, grad *G.Node, need []bool) (G.Nod
 	return f.grad(in, out, grad, need)
 }
 
-// floatOp adds an operation whose inputs and output have elements of one type. Both forms of run must be the same
-// function.
+// floatOp adds an operation whose inputs and output have elements of one type. f32 and f64 are the same
+// computation in both precisions.
 func floatOp(name string, shape tensor.Shape, in []*G.Node, diff []bool, grad gradient,
 	f32 func(*call[float32]) error, f64 func(*call[float64]) error) (*G.Node, error) {
 	return newFloatOp(name, shape, in, len(in), diff, grad, f32, f64)

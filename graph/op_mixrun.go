@@ -48,7 +48,7 @@ func mixSample[T kernel.Float](m *mixing, in []array[T], i int) (present, remove
 	return at(in[0]), in[1].sample(int(row)), nil
 }
 
-// wantRow is the error of a sample with a row of removed activations that is none of so many.
+// wantRow returns the error about a sample whose row of removed activations is none of the rows that there are.
 func wantRow[T kernel.Float](sample int, row T, rows int) error {
 	return fmt.Errorf("sample %d of the batch has row %v, expected 0 to %d", sample, row, rows-1)
 }

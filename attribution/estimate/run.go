@@ -32,7 +32,7 @@ type run struct {
 	gameForwards  float64 // forwards of one value of the whole game
 	memberForward float64 // forwards of one value of a member
 	gameExtra     float64 // forwards of one gradient of the whole game beyond those of a value
-	memberExtra   float64 // likewise of a member
+	memberExtra   float64 // forwards of one gradient of a member beyond those of a value
 }
 
 // newRun checks the game and the options.
@@ -62,8 +62,8 @@ func sample(ctx context.Context, method string, g attribution.Game, opt attribut
 	return r.sample(ctx, rest)
 }
 
-// sample evaluates the empty and the grand coalition and leaves the rest to the estimator, unless a single player takes
-// it all.
+// sample evaluates the empty and the grand coalition and then calls rest, the estimator's own part, unless there is a
+// single player, to whom the whole difference belongs.
 func (r *run) sample(ctx context.Context, rest func(*run) (attribution.Estimate, error)) (attribution.Estimate, error) {
 	if err := r.endpoints(ctx); err != nil {
 		return r.fail(ctx, err)
@@ -165,7 +165,7 @@ func (r *run) ends(member int) (empty, full float64) {
 	return r.emptyOf[member], r.fullOf[member]
 }
 
-// fixedCost is the cost of endpoints.
+// fixedCost is the cost of the empty and the grand coalition, which every estimate evaluates.
 func (r *run) fixedCost() float64 { return 2 * r.gameForwards }
 
 // gradients evaluates gradients of the whole game, which must be differentiable.

@@ -85,7 +85,7 @@ func rates(ctx context.Context, set Set, id, ood []float64, o RunOptions) (repor
 	return r, err
 }
 
-// cost is what a method took.
+// cost is the time and the memory that a method took.
 type cost struct {
 	fitSeconds, microsPerSample float64
 	bytes                       int64

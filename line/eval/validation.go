@@ -12,7 +12,8 @@ import (
 	"github.com/line-ood/goline/line/report"
 )
 
-// Validation holds the data that parameters are chosen on: none of Data.Fit, Data.ID and Data.OOD is test data.
+// Validation holds the data that parameters are chosen on. Its sets Fit, ID and OOD are in the places that those of a
+// test have in [Run], but no test picture is among them.
 type Validation struct {
 	Data   Data
 	Pseudo bool // whether the OOD sets are made from ID pictures, see [PseudoOOD]

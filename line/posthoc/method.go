@@ -42,7 +42,7 @@ func oneOf(names []string) string {
 	return "one of " + strings.Join(names, ", ")
 }
 
-// base is what all methods share.
+// base holds what all methods made of parts share: name, settings by name, and number of goroutines.
 type base struct {
 	name    string
 	params  map[string]float64

@@ -136,8 +136,8 @@ func newTable(texts int, header []string) table.Writer {
 	return w
 }
 
-// fullSpectrum is the result with covariate-shifted ID sets counted as ID; standard deviations over checkpoints are
-// none of its.
+// fullSpectrum is the result with covariate-shifted ID sets counted as ID; it has no standard
+// deviations over checkpoints.
 func (r Result) fullSpectrum() Result {
 	r.ID, r.Checkpoints = *r.FullSpectrum, min(r.Checkpoints, 1)
 	r.Methods = slices.Clone(r.Methods)

@@ -6,7 +6,7 @@ import (
 	pb "github.com/advancedclimatesystems/gonnx/onnx"
 )
 
-// node is one node of a graph.
+// node is one node of an ONNX graph: an operator with its inputs, outputs and attributes.
 type node struct {
 	op, domain, name string
 	in, out          []string

@@ -42,7 +42,7 @@ func (n namer) unique(name string) string {
 	return try
 }
 
-// uniqueLayer is unique for a layer, none of whose parameters has a name that is taken.
+// uniqueLayer returns a free name for a layer such that the names of its parameters, which begin with it, are free too.
 func (n namer) uniqueLayer(name string, params []*param) string {
 	base := n.unique(name)
 	for i := 2; ; i++ {

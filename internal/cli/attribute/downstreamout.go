@@ -33,7 +33,7 @@ func change(s downstream.Spread) string {
 	return text
 }
 
-// share writes a fraction likewise.
+// share writes a mean fraction, followed by its standard deviation where that is known.
 func share(s downstream.Spread) string {
 	text := fmt.Sprintf("%.3f", s.Mean)
 	if !math.IsNaN(s.Deviation) {

@@ -275,7 +275,8 @@ func (s *stage) play(ctx context.Context, way func(context.Context, images) ([]s
 	return way(ctx, in)
 }
 
-// labels returns the labels of a set, nil where they are none of the network's and not needed either.
+// labels returns the labels of a set. Labels that are no classes of the network are left out, as nil, where the game does
+// not need labels, and an error where it does.
 func (s *stage) labels(set dataset.Dataset) ([]int, error) {
 	err := eval.CheckLabels(set, s.network.Classes())
 	switch {

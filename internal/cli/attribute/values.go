@@ -130,7 +130,7 @@ func (v *valuesCommand) estimate(ctx context.Context, subjects []subject) (found
 	return found, nil
 }
 
-// one is one estimate.
+// one is the estimate of one game, with the settings of the game.
 func (v *valuesCommand) one(ctx context.Context, s *subject, e attribution.Estimator) (finding, error) {
 	o := v.estimatorOptions
 	b := v.Counter(s.Name+" "+e.Name(), o.Samples)
