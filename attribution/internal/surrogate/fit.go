@@ -9,6 +9,7 @@ import (
 	"gonum.org/v1/gonum/mat"
 
 	"github.com/line-ood/goline/attribution"
+	"github.com/line-ood/goline/internal/mathx"
 )
 
 // Data are gradients to fit: row r is the mean of the gradients at a coalition and at its complement, to which only the
@@ -186,6 +187,9 @@ func directions(d Data, mean []float64, most int) (basis []float64, r int) {
 		floats.SubTo(row, g, mean)
 		floats.Scale(math.Sqrt(d.Weights[at]), row)
 	}
+	if !nearOne(rows.RawMatrix().Data) {
+		return nil, 0
+	}
 	// Subspace iteration, from rows of the data themselves: with the same data it finds the same directions.
 	wide := min(most+4, m, n)
 	q := mat.NewDense(n, wide, nil)
@@ -227,6 +231,20 @@ func directions(d Data, mean []float64, most int) (basis []float64, r int) {
 		}
 	}
 	return basis, r
+}
+
+// nearOne multiplies all values by one power of two that brings the largest of them near one: their squares then neither overflow nor
+// vanish, and directions stay what they are. It returns false where there is none but zeros, or one that is not finite.
+func nearOne(values []float64) bool {
+	most := floats.Norm(values, math.Inf(1))
+	if most == 0 || mathx.FirstNotFinite(values) >= 0 {
+		return false
+	}
+	_, exponent := math.Frexp(most)
+	for i, v := range values {
+		values[i] = math.Ldexp(v, -exponent)
+	}
+	return true
 }
 
 // orthonormalise replaces the columns by an orthonormal basis of their span (Gram and Schmidt, twice); columns that
