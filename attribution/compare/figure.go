@@ -16,12 +16,14 @@ import (
 type Figure struct {
 	figure.Figure
 	plot   *gonum.Plot
+	title  string       // over the whole figure: beside a wide legend the plot alone is too narrow for it
 	legend gonum.Legend // beside the plot, so that it hides nothing
 }
 
-// newFigure takes the plot's legend out of it.
+// newFigure takes the plot's title and legend out of it.
 func newFigure(p *gonum.Plot) *Figure {
-	f := &Figure{plot: p, legend: p.Legend}
+	f := &Figure{plot: p, title: p.Title.Text, legend: p.Legend}
+	p.Title.Text = ""
 	f.Width, f.Height, f.Draw = 18*vg.Centimeter, 11*vg.Centimeter, f.draw
 	p.Legend = gonum.NewLegend()
 	f.legend.Top, f.legend.Left = true, true
@@ -31,7 +33,7 @@ func newFigure(p *gonum.Plot) *Figure {
 
 // Titled sets the title, which should name network, layer and value, and returns the figure.
 func (f *Figure) Titled(title string) *Figure {
-	f.plot.Title.Text = title
+	f.title = title
 	return f
 }
 
@@ -46,6 +48,11 @@ func (f *Figure) Resize(width, height float64) *Figure {
 
 func (f *Figure) draw(canvas draw.Canvas) {
 	const margin = 8
+	if f.title != "" {
+		style := f.plot.Title.TextStyle
+		canvas.FillText(style, vg.Point{X: canvas.Center().X, Y: canvas.Max.Y - margin}, f.title)
+		canvas = draw.Crop(canvas, 0, 0, 0, -margin-style.Height(f.title))
+	}
 	beside := f.legend.Rectangle(canvas).Size().X + 2*margin
 	figure.DrawPlot(f.plot, draw.Crop(canvas, margin, -beside, margin, -margin))
 	f.legend.Draw(draw.Crop(canvas, canvas.Size().X-beside+margin, 0, 0, -3*margin))
