@@ -37,21 +37,20 @@ func fillByFormula(params []*graph.Param) {
 			fanIn *= d
 		}
 		deviation := math.Sqrt(2/float64(fanIn)) * math.Sqrt2
-		for i := range p.Float32s() {
-			u := math.Sin(0.618*float64(i) + phase)
-			switch {
-			case strings.HasSuffix(p.Name, "running_mean"):
-				u *= 0.1
-			case strings.HasSuffix(p.Name, "running_var"):
-				u = 1 + 0.5*u*u
-			case strings.HasSuffix(p.Name, "bias"):
-				u *= 0.05
-			case len(shape) == 1:
-				u = 1 + 0.1*u
-			default:
-				u *= deviation
-			}
-			p.Float32s()[i] = float32(u)
+		of := func(u float64) float64 { return u * deviation }
+		switch {
+		case strings.HasSuffix(p.Name, "running_mean"):
+			of = func(u float64) float64 { return u * 0.1 }
+		case strings.HasSuffix(p.Name, "running_var"):
+			of = func(u float64) float64 { return 1 + 0.5*u*u }
+		case strings.HasSuffix(p.Name, "bias"):
+			of = func(u float64) float64 { return u * 0.05 }
+		case len(shape) == 1:
+			of = func(u float64) float64 { return 1 + 0.1*u }
+		}
+		values := p.Float32s()
+		for i := range values {
+			values[i] = float32(of(math.Sin(0.618*float64(i) + phase)))
 		}
 	}
 }

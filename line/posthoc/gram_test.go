@@ -26,12 +26,12 @@ func init() {
 				of = append(of, n)
 			}
 		}
-		deviation := 0.0
+		deviation, fitted := 0.0, q.fit.Extra[name]
 		for j, v := range extraRow(q.test, name, i) {
 			least, largest := math.Inf(1), math.Inf(-1)
 			for _, n := range of {
-				least = math.Min(least, extraRow(q.fit, name, n)[j])
-				largest = math.Max(largest, extraRow(q.fit, name, n)[j])
+				u := float64(fitted.Values[n*fitted.Width+j])
+				least, largest = math.Min(least, u), math.Max(largest, u)
 			}
 			deviation += math.Max(0, least-v)/(math.Abs(least)+1e-6) + math.Max(0, v-largest)/(math.Abs(largest)+1e-6)
 		}

@@ -82,24 +82,26 @@ func clipped(percent float64, q problem, i int) []float64 {
 
 // diceMask tells which weights DICE keeps.
 func diceMask(percent float64, q problem) []bool {
-	mean := make([]float64, q.fit.FeatureDim)
-	for n := range q.fit.N {
-		for d, v := range row(q.fit.Features, n, q.fit.FeatureDim) {
-			mean[d] += v / float64(q.fit.N)
+	return learn("dice", map[string]float64{"p": percent}, q, func() []bool {
+		mean := make([]float64, q.fit.FeatureDim)
+		for n := range q.fit.N {
+			for d, v := range row(q.fit.Features, n, q.fit.FeatureDim) {
+				mean[d] += v / float64(q.fit.N)
+			}
 		}
-	}
-	var contribution []float64
-	for k := range q.head.Classes {
-		for d := range q.head.FeatureDim {
-			contribution = append(contribution, mean[d]*float64(q.head.Weight[k*q.head.FeatureDim+d]))
+		var contribution []float64
+		for k := range q.head.Classes {
+			for d := range q.head.FeatureDim {
+				contribution = append(contribution, mean[d]*float64(q.head.Weight[k*q.head.FeatureDim+d]))
+			}
 		}
-	}
-	t := percentile(contribution, percent)
-	mask := make([]bool, len(contribution))
-	for e, c := range contribution {
-		mask[e] = c > t
-	}
-	return mask
+		t := percentile(contribution, percent)
+		mask := make([]bool, len(contribution))
+		for e, c := range contribution {
+			mask[e] = c > t
+		}
+		return mask
+	})
 }
 
 func row(values []float32, i, width int) []float64 {
