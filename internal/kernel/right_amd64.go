@@ -34,7 +34,7 @@ func newRight32(k, n int) *right32 {
 		return r
 	}
 	r.block = evenBlock(k, rightTerms)
-	r.data = alignVector(make([]float32, k*r.columns()+slackLanes))
+	r.data = alignVector(Memory[float32](k*r.columns() + slackLanes))
 	for l := range r.block {
 		r.offsets = append(r.offsets, int32(4*l*r.width()))
 	}
@@ -117,6 +117,10 @@ func (r *right32) mul(dst, a []float32, m int, transposed, accumulate bool, scra
 	}
 }
 
+// rightAhead is how many bytes of a panel the first tile of rows prefetches ahead: few rows take less time than memory, and the
+// processor's own prefetching ends with each page.
+const rightAhead = 1536
+
 // panels adds one block of the terms to some rows of dst, one panel after the other.
 func (r *right32) panels(t *tileArgs, dst, left, panels []float32, tiles rowTiles) {
 	width := r.width()
@@ -132,7 +136,10 @@ func (r *right32) panels(t *tileArgs, dst, left, panels []float32, tiles rowTile
 		t.b = ptr(panels, j*t.k)
 		for i := range tiles.n {
 			row, high := tiles.at(i)
-			t.a, t.c = ptr(left, row*t.k), ptr(dst, row*r.n+j)
+			t.a, t.c, t.ahead = ptr(left, row*t.k), ptr(dst, row*r.n+j), 0
+			if i == 0 {
+				t.ahead = rightAhead
+			}
 			if r.level == avx512 {
 				tileAVX512(high, vecs, t)
 			} else {
