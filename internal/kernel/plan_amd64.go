@@ -88,7 +88,7 @@ type weightSource struct {
 // pack orders the weights as the tiles read them, in the memory of the last packing where there was one.
 func (p *plan) pack(s weightSource) {
 	if p.weights == nil {
-		p.weights = Memory[float32](p.groups * p.m * p.c * len(p.taps))
+		p.weights = packedMemory(p.groups * p.m * p.c * len(p.taps))
 	}
 	out := p.weights
 	for group := range p.groups {

@@ -157,7 +157,7 @@ func fourWeights(g [9]float64) (u [fourPlaces]float64) {
 func (p *winogradFour) pack(s weightSource) {
 	size := p.g.O * p.g.C
 	if p.weights == nil {
-		p.weights = Memory[float32](fourPlaces * size)
+		p.weights = packedMemory(fourPlaces * size)
 	}
 	row := 0
 	for _, n := range p.rows {

@@ -88,7 +88,7 @@ func winogradFits(l level, g ConvGeom) bool {
 func (p *winograd) pack(s weightSource) {
 	size := p.g.O * p.g.C
 	if p.weights == nil {
-		p.weights = Memory[float32](winoPlaces * size)
+		p.weights = packedMemory(winoPlaces * size)
 	}
 	row := 0
 	for _, n := range p.rows {
