@@ -1,11 +1,14 @@
 package rooms
 
 import (
+	"encoding/json"
 	"fmt"
 	"go/ast"
 	"go/doc"
 	"go/parser"
 	"go/token"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -16,7 +19,7 @@ import (
 // program is a piece of Go in a package's comment or on a page, and where it stands.
 type program struct{ where, text string }
 
-// programs are those that package comments show, and the blocks marked as Go of all pages.
+// programs are those that package comments show, the blocks marked as Go of all pages, and the cells of notebooks.
 func programs(t *testing.T) (all []program) {
 	t.Helper()
 	for _, dir := range library(t) {
@@ -42,7 +45,29 @@ func programs(t *testing.T) (all []program) {
 			all = append(all, program{p.file, m[1]})
 		}
 	}
-	require.Greater(t, len(all), 25)
+	notebooks, err := filepath.Glob("../../notebooks/*.ipynb")
+	require.NoError(t, err)
+	for _, file := range notebooks {
+		content, err := os.ReadFile(file)
+		require.NoError(t, err)
+		var n struct {
+			Cells []struct {
+				Type   string `json:"cell_type"`
+				Source []string
+			}
+		}
+		require.NoError(t, json.Unmarshal(content, &n), file)
+		for _, c := range n.Cells {
+			if c.Type != "code" {
+				continue
+			}
+			// What comes before a line of %% are declarations, what comes behind it is the program.
+			for part := range strings.SplitSeq("\n"+strings.Join(c.Source, ""), "\n%%") {
+				all = append(all, program{file, part})
+			}
+		}
+	}
+	require.Greater(t, len(all), 60)
 	return all
 }
 
@@ -92,8 +117,13 @@ func exportedOf(p *doc.Package) exported {
 				for _, name := range f.Names {
 					e.members[name.Name] = true
 				}
-				if i, ok := f.Type.(*ast.Ident); ok && len(f.Names) == 0 { // an embedded type is a field, too
-					e.members[i.Name] = true
+				if len(f.Names) == 0 { // an embedded type is a field, too
+					switch x := f.Type.(type) {
+					case *ast.Ident:
+						e.members[x.Name] = true
+					case *ast.SelectorExpr:
+						e.members[x.Sel.Name] = true
+					}
 				}
 			}
 			return true
@@ -120,7 +150,7 @@ func TestProgramsNameWhatExists(t *testing.T) {
 		}
 	}
 	others := map[string]bool{}
-	for name := range strings.FieldsSeq("context errors fmt G http io json log math os png rand slices strings sync tensor time") {
+	for name := range strings.FieldsSeq("context errors fmt G http io json log math os png rand slices sort strings sync tensor time") {
 		others[name] = true
 	}
 	checked := 0
