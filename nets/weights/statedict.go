@@ -5,7 +5,7 @@
 // once. Nothing in a file is ever executed. [Save] writes safetensors and npz.
 //
 //	state, err := weights.Read("checkpoint.pth.tar")
-//	for _, t := range state.All() {
+//	for t := range state.All() {
 //		fmt.Println(t.Name, t.Shape)
 //	}
 //	err = weights.Load(net.Params(), state) // or weights.LoadInto(net, "checkpoint.pth.tar") at once
