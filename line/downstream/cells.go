@@ -23,7 +23,8 @@ type Cell struct {
 	Detections []CellDetection
 }
 
-// CellDetection summarises the rates on one set.
+// CellDetection summarises the rates on one set over the seeds, as fractions in [0, 1]. The differences are those to the
+// detector of the paper's contributions, in [-1, 1]: a positive DeltaFPR95 is worse, a positive DeltaAUROC better.
 type CellDetection struct {
 	Set                                  string
 	FPR95, AUROC, DeltaFPR95, DeltaAUROC Spread

@@ -5,7 +5,7 @@ import "slices"
 // Block is a group of samples on their way through a detector, in float64: shaping parts change it, the score reads it.
 // One goroutine uses a block at a time.
 type Block struct {
-	N, FeatureDim, Classes int
+	N, FeatureDim, Classes int // numbers of samples in the block, of penultimate features and of classes
 
 	first   int // index of the first sample among those scored
 	samples *Samples
