@@ -47,12 +47,14 @@ type Extent struct {
 	Total  int `json:"total"`  // of the list
 	// Inputs is a digest of the whole list: base names of the images' IDs, and labels.
 	Inputs string `json:"inputs"`
-	// Recipe says what made the result from them: equal for all shards that belong together.
+	// Recipe says what makes a result of the images, a detector and its network for example: it is equal for all shards that
+	// belong together.
 	Recipe string `json:"made"`
 }
 
-// Sharded returns the images of one shard of a set, and where they lie in it. Closing the result closes d. It is an error if the shard has
-// no images, because there are more shards than images.
+// Sharded returns the images of one shard of a set, and where they lie in it. recipe becomes [Extent].Recipe: whoever makes
+// something of the shard says by it what it is made with. Closing the result closes d. It is an error if the shard has no
+// images, because there are more shards than images.
 func Sharded(d Dataset, s Shard, recipe string) (Dataset, Extent, error) {
 	lo, hi := s.Range(d.Len())
 	e := Extent{Shard: s, First: lo, Images: hi - lo, Total: d.Len(), Recipe: recipe}
