@@ -65,7 +65,7 @@ func (l *ledger) requireSettled(t *testing.T, before int) {
 	for i, n := range l.released {
 		require.Equal(t, 1, n, "releases of batch %d of %d", i, len(l.released))
 	}
-	for range 200 {
+	for range 4000 { // seconds of them, on a machine that is busy elsewhere
 		if runtime.NumGoroutine() <= before {
 			return
 		}
@@ -174,22 +174,27 @@ func TestEveryWayARunEnds(t *testing.T) {
 // TestCancelIsPrompt cancels while slow operations run and the stream has no end.
 func TestCancelIsPrompt(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
+	var cancelled atomic.Bool
+	var after atomic.Int64
 	p := compile(t, wired(func(x float64) error {
 		if x == 2 {
 			cancel()
+			cancelled.Store(true)
+		}
+		if cancelled.Load() {
+			after.Add(1)
 		}
 		time.Sleep(time.Millisecond)
 		return nil
 	}), graph.Options{Batch: 1, Workers: 2})
 	var l ledger
 	before := runtime.NumGoroutine()
-	start := time.Now()
 	var last error
 	for _, err := range p.Run(ctx, l.numbered(context.Background(), -1, 200, nil)) {
 		last = err
 	}
 	require.Equal(t, context.Canceled, last)
-	require.Less(t, time.Since(start), 5*time.Second, "600 samples before the cancellation, and few after it")
+	require.Less(t, after.Load(), int64(100), "of a stream that has no end")
 	l.requireSettled(t, before)
 
 	ctx, cancel = context.WithDeadline(context.Background(), time.Now().Add(-time.Second))
