@@ -34,30 +34,46 @@ func (l LeverageSHAP) Estimate(ctx context.Context, g attribution.Game, opt attr
 	if err != nil {
 		return attribution.Estimate{}, err
 	}
+	return r.leverage(ctx, leastRows(r.n), r.solution)
+}
+
+// leverage samples pairs of coalitions by leverage, at least the given number, and has them solved.
+func (r *run) leverage(ctx context.Context, least int, solve solver) (attribution.Estimate, error) {
 	r.sampled = nil
 	return r.sample(ctx, func(r *run) (attribution.Estimate, error) {
-		p, err := r.plan(r.fixedCost(), 2*r.gameForwards, min(leastRows(r.n), pairCount(r.n)))
+		l := leverageSampler{run: r, least: min(least, pairCount(r.n)), solve: solve}
+		p, err := r.plan(r.fixedCost(), 2*r.gameForwards, l.least)
 		if err != nil {
 			return attribution.Estimate{}, err
 		}
 		if all := pairCount(r.n); p.samples >= all {
 			// A number of samples beyond all pairs cannot be taken without replacement.
-			if opt.Samples > all {
-				return attribution.Estimate{}, fmt.Errorf("attribution: expected at most the %d pairs of %d players, got %d", all, r.n, opt.Samples)
+			if r.opt.Samples > all {
+				return attribution.Estimate{}, fmt.Errorf("attribution: expected at most the %d pairs of %d players, got %d", all, r.n, r.opt.Samples)
 			}
-			if opt.TargetStdErr == 0 {
+			if r.opt.TargetStdErr == 0 {
 				p = plan{all, attribution.StopExact}
 			}
 		}
-		return r.leverageRounds(ctx, p)
+		return l.rounds(ctx, p)
 	})
+}
+
+// solver turns evaluated pairs into an estimate.
+type solver func(context.Context, *sampling.Regression) (attribution.Estimate, error)
+
+// leverageSampler draws and evaluates pairs of coalitions.
+type leverageSampler struct {
+	*run
+	least int // pairs of a round
+	solve solver
 }
 
 // mostSamples is the number of pairs that there are to draw.
 func (LeverageSHAP) mostSamples(g attribution.Game) int { return pairCount(g.Players()) }
 
-// leverageRounds pools rounds of growing size until the plan or the target says stop.
-func (r *run) leverageRounds(ctx context.Context, p plan) (attribution.Estimate, error) {
+// rounds pools rounds of growing size until the plan or the target says stop.
+func (r *leverageSampler) rounds(ctx context.Context, p plan) (attribution.Estimate, error) {
 	size, all := p.samples, pairCount(r.n)
 	if r.opt.TargetStdErr > 0 {
 		size = min(max(firstRound, 4*r.n), size, all)
@@ -65,7 +81,7 @@ func (r *run) leverageRounds(ctx context.Context, p plan) (attribution.Estimate,
 	var pooled attribution.Estimate
 	taken := 0
 	for round := uint64(0); ; round++ {
-		e, err := r.leverageRound(ctx, round, size)
+		e, err := r.round(ctx, round, size)
 		taken += size
 		switch {
 		case sampling.Interrupted(ctx, err):
@@ -83,7 +99,7 @@ func (r *run) leverageRounds(ctx context.Context, p plan) (attribution.Estimate,
 			return r.finish(pooled), nil
 		}
 		left := p.samples - taken
-		if left < min(leastRows(r.n), all) {
+		if left < r.least {
 			pooled.Stopped = p.stop
 			return r.finish(pooled), nil
 		}
@@ -111,9 +127,9 @@ func pool(a, b attribution.Estimate) attribution.Estimate {
 	return e
 }
 
-// leverageRound draws pairs, evaluates them and solves the regression. When ctx ends it does so with the pairs that
+// round draws pairs, evaluates them and has them solved. When ctx ends it does so with the pairs that
 // were evaluated, and returns the error of ctx as well.
-func (r *run) leverageRound(ctx context.Context, round uint64, pairs int) (attribution.Estimate, error) {
+func (r *leverageSampler) round(ctx context.Context, round uint64, pairs int) (attribution.Estimate, error) {
 	q := &sampling.Regression{N: r.n}
 	drawLeverage(q, r.opt.Seed, round, pairs)
 	target := make([]float64, pairs)
@@ -152,7 +168,7 @@ func (r *run) leverageRound(ctx context.Context, round uint64, pairs int) (attri
 	if kept := min(done*chunk, pairs); kept < pairs {
 		q.Keep(order[:kept], float64(kept)/float64(pairs))
 	}
-	e, solveErr := r.solution(context.WithoutCancel(ctx), q)
+	e, solveErr := r.solve(context.WithoutCancel(ctx), q)
 	if err != nil {
 		return e, err
 	}

@@ -9,7 +9,7 @@ import (
 )
 
 // Parse reads an estimator's name as [attribution.Estimator.Name] writes it, for example permutation, antithetic,
-// permutation-rotated-4, stratified-optimal, owen-halved-5, kernelshap-paired, leverageshap, svarm-stratified,
+// permutation-rotated-4, stratified-optimal, owen-halved-5, kernelshap-paired, leverageshap, odd-regression, svarm-stratified,
 // integrated-gradients-trapezoid, expected-gradients, coalition-gradients-unbiased, gradient-activation,
 // deeplift-rescale, conductance, closed-form, exact, top-35, recommended.
 func Parse(name string) (attribution.Estimator, error) {
@@ -38,6 +38,8 @@ func parse(name string) attribution.Estimator {
 		return Owen{Levels: number, Halved: has("-halved"), Trapezoid: has("-trapezoid")}
 	case strings.HasPrefix(words, "kernelshap"):
 		return KernelSHAP{Paired: has("-paired"), Unbiased: has("-unbiased")}
+	case words == "odd-regression":
+		return OddRegression{}
 	case words == "leverageshap":
 		return LeverageSHAP{}
 	case strings.HasPrefix(words, "svarm"):

@@ -34,7 +34,7 @@ type compareCommand struct {
 
 // everyEstimator is what commands compare unless told otherwise.
 var everyEstimator = []string{"recommended", "coalition-gradients", "coalition-gradients-unbiased", "gradient-activation", "integrated-gradients", "expected-gradients", "permutation", "antithetic",
-	"stratified", "owen", "owen-halved", "kernelshap", "kernelshap-paired", "leverageshap", "svarm", "svarm-stratified", topKept}
+	"stratified", "owen", "owen-halved", "kernelshap", "kernelshap-paired", "leverageshap", "odd-regression", "svarm", "svarm-stratified", topKept}
 
 func newCompare() *cobra.Command {
 	var c compareCommand

@@ -17,7 +17,8 @@ import (
 // estimatorHelp is the grammar of estimator names.
 const estimatorHelp = `Estimators are named as in the tables:
   recommended: one of the others, chosen by game, players and budget before anything is estimated
-  coalition-gradients[-unbiased]            the smallest errors where the value has a gradient
+  coalition-gradients[-unbiased]            the smallest errors on penultimate neurons
+  odd-regression                            the smallest errors of values alone, and on earlier layers
   deeplift-rescale                          conductance (images dimmed to black; penultimate neurons only)
   gradient-activation (gradient)            integrated-gradients[-trapezoid|-right-riemann] (integrated)
   expected-gradients (expected)             permutation[-rotated-R], antithetic[-rotated-R]
