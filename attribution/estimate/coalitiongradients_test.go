@@ -92,21 +92,22 @@ func TestCoalitionGradientsOfALinearGame(t *testing.T) {
 func TestCoalitionGradientsBudget(t *testing.T) {
 	g := randomNetwork(5, 30, 4).game(t, games.PenultimateOptions{Value: attribution.Probability})
 	for _, e := range steps {
-		perSample := 12.0
+		perSample := 14.0 // a third of the samples toggle
 		if e.Unbiased {
 			perSample = 18
 		}
 		one, err := e.Estimate(background, g, attribution.Options{Budget: 700, Seed: 3, Workers: 1})
 		require.NoError(t, err)
 		assert.Equal(t, int(694/perSample), one.Samples)
-		assert.InDelta(t, 6+perSample*float64(one.Samples), one.Equivalents, 1e-9)
+		assert.LessOrEqual(t, one.Equivalents, 700.0)
+		assert.InDelta(t, 6+perSample*float64(one.Samples), one.Equivalents, 6)
 		many, err := e.Estimate(background, g, attribution.Options{Budget: 700, Seed: 3, Workers: 5})
 		require.NoError(t, err)
 		assert.Equal(t, one.Values, many.Values)
 		assert.Equal(t, one.StdErr, many.StdErr)
 		f, err := Predict(background, e, g, attribution.Options{Budget: 3000}, 0)
 		require.NoError(t, err)
-		assert.Equal(t, int(2994/perSample), f.Samples)
+		assert.InDelta(t, int(2994/perSample), f.Samples, 2)
 		_, err = e.Estimate(background, g, attribution.Options{Budget: 50})
 		assert.ErrorIs(t, err, attribution.ErrBudget)
 		_, err = e.Estimate(background, randomTable(4, 1), attribution.Options{Budget: 100})
@@ -139,4 +140,36 @@ func TestCoalitionGradientsInterrupted(t *testing.T) {
 			assert.InDelta(t, v, got.Values[i], 0.02, "%s player %d", e.Name(), i)
 		}
 	}
+}
+
+// Errors that many samples show are corrected, those that one shows are not, however large.
+func TestStandingOut(t *testing.T) {
+	var bends []bend
+	for range 50 {
+		bends = append(bends, bend{0, 2}, bend{1, 1}, bend{1, -1})
+	}
+	bends = append(bends, bend{2, 1000})
+	got := standingOut(bends, 4)
+	mean, count := 100/151., 151.
+	variance := (200/count - mean*mean) / (count - 1)
+	assert.InDelta(t, mean-doubt*variance/mean, got[0], 1e-12)
+	assert.Equal(t, []float64{0, 0, 0}, got[1:])
+	assert.Equal(t, []float64{0, 0}, standingOut(nil, 2))
+	assert.Equal(t, []float64{0, 0}, standingOut([]bend{{0, 1}}, 2))
+}
+
+// A game of large players, where the trapezoid rule errs: what was measured of its error takes most of it away.
+func TestCoalitionGradientsCorrectLargePlayers(t *testing.T) {
+	g := largePlayers(t, attribution.Probability)
+	truth := exactly(t, g)
+	var few, many float64
+	for seed := range uint64(10) {
+		for samples, total := range map[int]*float64{30: &few, 3000: &many} {
+			e, err := CoalitionGradients{}.Estimate(background, g, attribution.Options{Samples: samples, Seed: seed})
+			require.NoError(t, err)
+			*total += meanSquaredError(truth, e.Values)
+		}
+	}
+	t.Logf("error with 30 samples %.4g, with 3000 %.4g", math.Sqrt(few/10), math.Sqrt(many/10))
+	assert.Less(t, many, few/16, "no bias stays that is a quarter of the error")
 }

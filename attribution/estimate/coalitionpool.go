@@ -30,8 +30,9 @@ func (s *gradientSampler) estimate(halves [2][]gradientSample) attribution.Estim
 	}
 	e.Values, e.StdErr, e.DF = make([]float64, n), make([]float64, n), make([]float64, n)
 	var rows [2][][]float64
+	var bends []bend
 	for h := range rows {
-		rows[h] = s.contributions(halves[h], halves[1-h])
+		rows[h] = s.contributions(halves[h], halves[1-h], &bends)
 	}
 	gap := s.run.full - s.run.empty
 	free := -1.0 // one degree for the efficiency residual
@@ -56,14 +57,57 @@ func (s *gradientSampler) estimate(halves [2][]gradientSample) attribution.Estim
 	for i := range n {
 		e.StdErr[i], e.DF[i] = math.Sqrt(e.StdErr[i]), max(free, 1)
 	}
+	if !s.unbiased {
+		total := 0.0
+		for i, v := range standingOut(bends, n) {
+			e.Values[i] += v
+			total += v
+		}
+		for i := range n { // out of the efficiency residual that was shared out
+			e.Values[i] -= total * (shares[0][i] + shares[1][i]) / 2
+		}
+	}
 	return e
+}
+
+// bend is what a sample's measured error of the trapezoid rule adds to a player, weighted for a mean over samples.
+type bend struct {
+	player int
+	value  float64
+}
+
+// doubt is the number of squared standard errors by which corrections of players shrink.
+const doubt = 2
+
+// standingOut returns each player's mean of the measured errors, shrunk by how far it stands out from its standard error:
+// an error that was seen once is no more than that, however large.
+//
+// Shapes: result [players].
+func standingOut(bends []bend, players int) []float64 {
+	sum, squares := make([]float64, players), make([]float64, players)
+	for _, b := range bends {
+		sum[b.player] += b.value
+		squares[b.player] += b.value * b.value
+	}
+	count := float64(len(bends))
+	for i, total := range sum {
+		mean := total / count
+		sum[i] = 0
+		if square := mean * mean; square > 0 && count > 1 {
+			variance := (squares[i]/count - square) / (count - 1)
+			sum[i] = mean * max(0, 1-doubt*variance/square)
+		}
+	}
+	return sum
 }
 
 // contributions returns each sample's estimate of the Shapley values: those of a surrogate fitted to other samples, in
 // closed form, plus what the sample's gradients add to the surrogate's.
 //
+// Errors of the trapezoid rule that were measured are part of it with unbiased, and otherwise appended to bends.
+//
 // Shapes: result [samples][players].
-func (s *gradientSampler) contributions(samples, others []gradientSample) [][]float64 {
+func (s *gradientSampler) contributions(samples, others []gradientSample, bends *[]bend) [][]float64 {
 	n := s.run.n
 	out := make([][]float64, len(samples))
 	g := make([]float64, n)
@@ -91,8 +135,13 @@ func (s *gradientSampler) contributions(samples, others []gradientSample) [][]fl
 				row[i] += weight * (p.mean[i] - g[i])
 			}
 		}
-		if s.unbiased {
-			row[own.player] += own.scale * (own.bend - fitted.Bend(own.pairs[0].coalition, own.player))
+		if own.toggled {
+			missed := own.scale * (own.bend - fitted.Bend(own.pairs[0].coalition, own.player))
+			if s.unbiased {
+				row[own.player] += missed
+			} else {
+				*bends = append(*bends, bend{own.player, missed})
+			}
 		}
 		out[k] = row
 	}
