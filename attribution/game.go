@@ -97,6 +97,21 @@ type CostedGradients interface {
 	ForwardsPerGradient() float64
 }
 
+// Kinked is a game whose value may bend sharply on the way between coalitions, as behind layers of rectifiers: gradients at
+// coalitions then say little about what happens between them. A differentiable game that is not Kinked is taken to be
+// smooth.
+type Kinked interface {
+	Differentiable
+	// Kinked reports whether the value may have kinks.
+	Kinked() bool
+}
+
+// IsKinked reports whether the game says that its value may have kinks.
+func IsKinked(g Game) bool {
+	k, ok := g.(Kinked)
+	return ok && k.Kinked()
+}
+
 // Named is a game whose players have names.
 type Named interface {
 	Game

@@ -30,9 +30,6 @@ func (Recommended) Estimate(ctx context.Context, g attribution.Game, opt attribu
 }
 
 const (
-	// unbiasedFrom is the budget in gradients, of three forwards each where a backward counts two, from which measuring
-	// the error of the trapezoid rule pays: below it, what that takes off the other samples and adds in variance is more.
-	unbiasedFrom = 7000
 	// fewPlayers is the number of players up to which each is so large that the trapezoid rule errs.
 	fewPlayers = 64
 	// leastRuns is the number of samples below which [CoalitionGradients] is not chosen.
@@ -42,11 +39,12 @@ const (
 // Choose returns the estimator with the smallest error to be expected within the options:
 //
 //   - [ClosedForm] for games that are linear, [Exact] where the budget allows all coalitions;
-//   - [CoalitionGradients] for games with gradients: Unbiased with few players, from some 20,000 forward-equivalents
-//     on, or with a target standard error, which a biased estimate cannot promise; where the budget is too small for
-//     it, [IntegratedGradients] or [GradientActivation];
-//   - otherwise [LeverageSHAP] where the budget allows more than twice as many pairs as players, and antithetic
-//     [Permutation] or the unbiased [KernelSHAP] below that.
+//   - [CoalitionGradients] for smooth games with gradients: Unbiased with few players or with a target standard error, which
+//     a biased estimate cannot promise; where the budget is too small for it, [IntegratedGradients] or
+//     [GradientActivation];
+//   - otherwise, and for games that are [attribution.Kinked], [OddRegression] up to 4,096 players;
+//   - without gradients and with more players, [LeverageSHAP] where the budget allows more than twice as many pairs as
+//     players, and antithetic [Permutation] or the unbiased [KernelSHAP] below that.
 //
 // For a [attribution.Sampled] game of many members, whose gradients at all members the budget does not allow, it is
 // antithetic [Permutation].
@@ -54,17 +52,15 @@ func Choose(g attribution.Game, opt attribution.Options) attribution.Estimator {
 	if l, ok := g.(attribution.Linear); ok && l.Shapley(make([]float64, g.Players())) {
 		return ClosedForm{}
 	}
-	if _, ok := g.(attribution.Differentiable); !ok || enumerable(g, opt) {
+	if _, ok := g.(attribution.Differentiable); !ok || enumerable(g, opt) || attribution.IsKinked(g) && drawn(g) == nil && regresses(g, opt) {
 		return chooseByValues(g, opt)
 	}
 	o := opt.WithDefaults()
 	gradient := attribution.ForwardsPerValue(g)*o.BackwardCost + attribution.ForwardsPerGradient(g)
 	budget := o.Budget / gradient
 	switch {
-	case o.Budget == 0 || o.Samples > 0:
+	case o.Budget == 0 || o.Samples > 0 || budget >= 2+6*leastRuns:
 		return CoalitionGradients{Unbiased: o.TargetStdErr > 0 || g.Players() <= fewPlayers}
-	case budget >= 2+6*leastRuns:
-		return CoalitionGradients{Unbiased: o.TargetStdErr > 0 || g.Players() <= fewPlayers || budget >= unbiasedFrom}
 	case drawn(g) != nil:
 		return chooseByValues(g, opt)
 	case budget >= 3:
@@ -79,6 +75,16 @@ func enumerable(g attribution.Game, opt attribution.Options) bool {
 	return n <= attribution.MaxEnumerated && opt.Samples == 0 && opt.Budget >= attribution.ForwardsPerValue(g)*float64(int(1)<<n)
 }
 
+// mostOddPlayers bounds the memory of [OddRegression], 8 bytes for each player and pair.
+const mostOddPlayers = 4096
+
+// regresses reports whether the options allow [OddRegression].
+func regresses(g attribution.Game, opt attribution.Options) bool {
+	pairs := min(leastPairs, pairCount(g.Players()))
+	fits := opt.Budget == 0 || opt.Budget >= attribution.ForwardsPerValue(g)*float64(2*pairs+2)
+	return g.Players() <= mostOddPlayers && fits && (opt.Samples == 0 || opt.Samples >= pairs)
+}
+
 // chooseByValues chooses among the estimators that need values alone.
 func chooseByValues(g attribution.Game, opt attribution.Options) attribution.Estimator {
 	if enumerable(g, opt) {
@@ -91,6 +97,8 @@ func chooseByValues(g attribution.Game, opt attribution.Options) attribution.Est
 		if budget >= float64(2*n) {
 			return Permutation{Antithetic: true}
 		}
+	} else if regresses(g, opt) {
+		return OddRegression{}
 	} else if opt.Budget == 0 || budget >= float64(4*n+2) || n <= 4 {
 		return LeverageSHAP{}
 	}

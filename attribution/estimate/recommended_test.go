@@ -10,6 +10,13 @@ import (
 	"github.com/line-ood/goline/attribution/games"
 )
 
+// kinked is a game that says it has kinks.
+type kinked struct{ attribution.Differentiable }
+
+func (kinked) Kinked() bool { return true }
+
+func size(s attribution.Coalition) float64 { return float64(s.Size()) }
+
 func TestRecommended(t *testing.T) {
 	large := randomNetwork(3, 100, 1)
 	energy := large.game(t, games.PenultimateOptions{Value: attribution.LogSumExp})
@@ -24,14 +31,16 @@ func TestRecommended(t *testing.T) {
 		"enumerable":           {small, attribution.Options{Budget: 4096}, "exact"},
 		"not enumerable":       {small, attribution.Options{Budget: 4095}, "coalition-gradients-unbiased"},
 		"small budget":         {energy, attribution.Options{Budget: 1000}, "coalition-gradients"},
-		"large budget":         {energy, attribution.Options{Budget: 21000}, "coalition-gradients-unbiased"},
+		"large budget":         {energy, attribution.Options{Budget: 21000}, "coalition-gradients"},
 		"target":               {energy, attribution.Options{TargetStdErr: 0.1}, "coalition-gradients-unbiased"},
 		"tiny budget":          {energy, attribution.Options{Budget: 50}, "integrated-gradients-trapezoid"},
 		"one gradient":         {energy, attribution.Options{Budget: 5}, "gradient-activation"},
-		"values":               {plain{energy}, attribution.Options{Budget: 1000}, "leverageshap"},
-		"few values":           {plain{energy}, attribution.Options{Budget: 300}, "antithetic"},
-		"very few values":      {plain{energy}, attribution.Options{Budget: 100}, "kernelshap-paired-unbiased"},
-		"no gradient, unknown": {own, attribution.Options{Budget: 1000}, "leverageshap"},
+		"values":               {plain{energy}, attribution.Options{Budget: 1000}, "odd-regression"},
+		"very few values":      {plain{energy}, attribution.Options{Budget: 33}, "kernelshap-paired-unbiased"},
+		"no gradient, unknown": {own, attribution.Options{Budget: 1000}, "odd-regression"},
+		"kinks":                {kinked{energy.(attribution.Differentiable)}, attribution.Options{Budget: 500}, "odd-regression"},
+		"kinks, tiny budget":   {kinked{energy.(attribution.Differentiable)}, attribution.Options{Budget: 30}, "integrated-gradients-trapezoid"},
+		"many players":         {games.Func(5000, size), attribution.Options{Budget: 10100}, "antithetic"},
 	} {
 		e, err := Recommended{}.Estimate(background, c.game, c.opt)
 		require.NoError(t, err, name)

@@ -7,10 +7,11 @@ import (
 
 	"github.com/line-ood/goline/attribution"
 	"github.com/line-ood/goline/graph"
+	"github.com/line-ood/goline/nets"
 )
 
 // LayerGame is the game of one sample on the neurons of a layer. It is [attribution.Differentiable],
-// [attribution.Costed], [attribution.CostedGradients], [attribution.Named] and [attribution.SampledGradients]: with
+// [attribution.Costed], [attribution.CostedGradients], [attribution.Kinked], [attribution.Named] and [attribution.SampledGradients]: with
 // [attribution.RemoveByResampling] its members are the games of single background rows, otherwise the game is its own
 // only member.
 type LayerGame struct {
@@ -25,6 +26,7 @@ var (
 	_ attribution.SampledGradients = (*LayerGame)(nil)
 	_ attribution.Costed           = (*LayerGame)(nil)
 	_ attribution.CostedGradients  = (*LayerGame)(nil)
+	_ attribution.Kinked           = (*LayerGame)(nil)
 	_ attribution.Named            = (*LayerGame)(nil)
 )
 
@@ -49,6 +51,9 @@ func (g *LayerGame) ForwardsPerGradient() float64 {
 	}
 	return g.ForwardsPerValue()
 }
+
+// Kinked is true unless the players are penultimate neurons, behind which logits are linear.
+func (g *LayerGame) Kinked() bool { return g.l.opt.Layer != nets.Features || g.l.opt.Output != "" }
 
 // Members is the number of background rows of a resampled game, otherwise 1.
 func (g *LayerGame) Members() int { return g.members }

@@ -3,6 +3,7 @@ package games
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/line-ood/goline/attribution"
 )
@@ -66,6 +67,9 @@ func (m *Mean) sum(of func(attribution.Game) float64) (total float64) {
 	}
 	return total
 }
+
+// Kinked reports whether some member may have kinks.
+func (m *Mean) Kinked() bool { return slices.ContainsFunc(m.members, attribution.IsKinked) }
 
 // Values implements [attribution.Game]: the mean over all members.
 func (m *Mean) Values(ctx context.Context, s attribution.Coalitions, dst []float64) error {
