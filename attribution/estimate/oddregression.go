@@ -37,9 +37,10 @@ const (
 )
 
 // Estimate implements [attribution.Estimator]. A sample is a pair of coalitions; 16 at least. The standard error is the
-// posterior's, which is honest as far as the game is like what the prior describes. A run takes time in proportion to the
-// cube of the pairs up to 5,120, a few seconds then, beside that of the values. With a target standard error the samples
-// come in independent rounds whose estimates are pooled by their numbers of samples.
+// posterior's, which is honest as far as the game is like what the prior describes; below one and a half times as many
+// pairs as players it gives no intervals. A run takes time in proportion to the cube of the pairs up to 5,120, a few
+// seconds then, beside that of the values. With a target standard error the samples come in independent rounds whose
+// estimates are pooled by their numbers of samples.
 func (o OddRegression) Estimate(ctx context.Context, g attribution.Game, opt attribution.Options) (attribution.Estimate, error) {
 	r, err := newRun(o.Name(), g, opt)
 	if err != nil {
@@ -95,7 +96,7 @@ func (r *run) conditioned(ctx context.Context, q *sampling.Regression, most int)
 		}
 	}
 	share := (r.full - r.empty - sumOf(values)) / float64(r.n) // rounding
-	e.Values, e.StdErr, e.DF = values, variance, make([]float64, r.n)
+	e.Values, e.StdErr, e.DF, e.LeastSamples = values, variance, make([]float64, r.n), 3*r.n/2
 	for i, v := range variance {
 		values[i] += share
 		e.StdErr[i], e.DF[i] = math.Sqrt(v), float64(pairs-1)
