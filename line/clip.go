@@ -116,7 +116,7 @@ func (k *keptFeatures) clipLimits(ctx context.Context, percentile float64) ([]fl
 // percentiles returns the percentile of each column of the rows kept: [dim].
 func (s *sample) percentiles(ctx context.Context, percentile float64) ([]float32, error) {
 	const tile = 16 // columns in a cache line: rows are read once for so many
-	rows := min(s.seen, s.most)
+	rows := s.kept()
 	out := make([]float32, s.dim)
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(runtime.GOMAXPROCS(0))

@@ -33,10 +33,11 @@ type sample struct {
 	dim, most, seen int
 	blocks          [][]float32 // of blockRows rows each but for the last
 	rng             *rand.Rand
-	// slots and rows serve a sample of a part of a stream: slots holds, for each row kept, its place in the sample of the
-	// whole stream, rows the row for each such place. Both are nil for a whole stream.
-	slots []int
-	rows  map[int]int
+	// slots, at and rows serve a sample of parts of a stream: slots holds, for each row kept, its place in the sample of
+	// the whole stream, at its position in that stream, and rows the row for each such place. All are nil for a whole
+	// stream.
+	slots, at []int
+	rows      map[int]int
 }
 
 const blockRows = 256
@@ -65,19 +66,33 @@ func (s *sample) next() int {
 // add takes rows [n, dim], which it copies.
 func (s *sample) add(rows []float32) {
 	for ; len(rows) > 0; rows = rows[s.dim:] {
+		position := s.seen
 		if slot := s.next(); slot < s.most {
-			s.put(slot, rows[:s.dim])
+			s.put(slot, position, rows[:s.dim])
 		}
 	}
 }
 
-// put keeps a row at its place.
-func (s *sample) put(at int, row []float32) {
+// skip passes over positions of the stream that have no row, up to the given one.
+func (s *sample) skip(to int) {
+	for s.seen < to {
+		s.next()
+	}
+}
+
+// put keeps a row of the given position at its place in the sample. Of the rows for one place the last of the stream
+// stays, in whichever order they come.
+func (s *sample) put(at, position int, row []float32) {
 	if s.rows != nil {
 		i, ok := s.rows[at]
-		if !ok {
+		switch {
+		case !ok:
 			i = len(s.slots)
-			s.rows[at], s.slots = i, append(s.slots, at)
+			s.rows[at], s.slots, s.at = i, append(s.slots, at), append(s.at, position)
+		case position < s.at[i]:
+			return
+		default:
+			s.at[i] = position
 		}
 		at = i
 	}
@@ -91,16 +106,24 @@ func (s *sample) put(at int, row []float32) {
 	copy((*block)[at:], row)
 }
 
-// merge takes the rows of the part of the stream that follows.
-func (s *sample) merge(next *sample) {
+// merge takes the rows of other parts of the stream.
+func (s *sample) merge(other *sample) {
 	i := 0
-	for _, block := range next.blocks {
+	for _, block := range other.blocks {
 		for ; len(block) > 0; block = block[s.dim:] {
-			s.put(next.slots[i], block[:s.dim])
+			s.put(other.slots[i], other.at[i], block[:s.dim])
 			i++
 		}
 	}
-	s.seen = next.seen
+	s.seen = max(s.seen, other.seen)
+}
+
+// kept returns the number of rows.
+func (s *sample) kept() (n int) {
+	for _, b := range s.blocks {
+		n += len(b) / s.dim
+	}
+	return n
 }
 
 // batches streams what is kept.

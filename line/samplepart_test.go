@@ -9,7 +9,7 @@ import (
 )
 
 // TestPartsOfASampleMerge: samples of the parts of a stream, each of which knows nothing but how many rows came before
-// it, merge to the sample of the whole stream, also where it keeps only some of the rows.
+// it, merge in any order to the sample of the whole stream, also where it keeps only some of the rows.
 func TestPartsOfASampleMerge(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		const dim = 2
@@ -22,14 +22,18 @@ func TestPartsOfASampleMerge(t *testing.T) {
 		whole.add(rows)
 		merged := newSample(dim, most)
 		merged.part(0)
+		var parts []*sample
 		for lo := 0; lo < n; {
 			hi := min(n, lo+rapid.IntRange(1, n).Draw(t, "part"))
 			part := newSample(dim, most)
 			part.part(lo)
 			part.add(rows[lo*dim : hi*dim])
 			require.LessOrEqual(t, len(part.slots), most)
-			merged.merge(part)
+			parts = append(parts, part)
 			lo = hi
+		}
+		for _, i := range rapid.Permutation(indices(len(parts))).Draw(t, "order") {
+			merged.merge(parts[i])
 		}
 		require.Equal(t, whole.seen, merged.seen)
 		require.Equal(t, firsts(whole), firsts(merged))
@@ -44,5 +48,13 @@ func firsts(s *sample) (out []float32) {
 		}
 	}
 	slices.Sort(out)
+	return out
+}
+
+func indices(n int) []int {
+	out := make([]int, n)
+	for i := range out {
+		out[i] = i
+	}
 	return out
 }

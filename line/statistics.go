@@ -2,7 +2,9 @@ package line
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/line-ood/goline/dataset"
 	"github.com/line-ood/goline/graph"
@@ -10,22 +12,66 @@ import (
 )
 
 // Statistics is what [Fit] takes from a part of the training images, so that the parts can be measured on different
-// machines. Merged in order they give the detector of the whole: sums are kept to about 106 bits, so that its bits do
-// not depend on how the images were divided, except where the contributions of one neuron to one class differ by more
-// than some 20 orders of magnitude.
+// machines. Merged, in any order, they give the detector of the whole: sums are kept to about 106 bits, so that its bits
+// do not depend on how the images were divided, except where the contributions of one neuron to one class differ by
+// more than some 20 orders of magnitude.
 type Statistics struct {
-	net      nets.Classifier
+	net      nets.Classifier // nil where it is not known
 	options  Options
 	sums     *Contributions
 	features *keptFeatures
-	extent   dataset.Extent
+	extent   dataset.Extent // of a shard; the zero one otherwise
+	spans    []Span
+	unread   int
 	pictures []Hash
+}
+
+// Place says where a part of the training images lies in their whole list.
+type Place struct {
+	// Span are the positions of the part in the list.
+	Span
+	// Before holds the number of images of each class before the part. Only options that clip per class need it; nil
+	// leaves it out.
+	Before []int
+	// Position returns the position in the part, counted from 0, of the i-th image that the stream gives, for parts some
+	// of whose images are left out because they cannot be read. It is called for each image once, in order, after the
+	// stream has given it. nil means that the stream gives all images.
+	Position func(i int) int
 }
 
 // MeasurePart measures the part of the training images that extent describes. before holds the labels of the extent.First
 // images that come before the part in the whole. program and o are those of [Fit]; a source must be
 // [GradientActivation] or [GivenContributions], whose sums merge.
 func MeasurePart(ctx context.Context, program *graph.Program, part graph.Batches, before []int, extent dataset.Extent, o Options) (*Statistics, error) {
+	net, err := classifier(program)
+	if err != nil {
+		return nil, err
+	}
+	if len(before) != extent.First {
+		return nil, fmt.Errorf("line: expected labels of the %d images before the part, got %d", extent.First, len(before))
+	}
+	place := Place{Span: Span{extent.First, extent.Images}}
+	if o.measuresClip() && o.ClipPerClass {
+		place.Before = make([]int, net.Classes())
+		for i, label := range before {
+			if label < 0 || label >= net.Classes() {
+				return nil, fmt.Errorf("line: training image %d has label %d, expected 0 to %d", i, label, net.Classes()-1)
+			}
+			place.Before[label]++
+		}
+	}
+	s, err := MeasurePlace(ctx, program, part, place, o)
+	if err != nil {
+		return nil, err
+	}
+	s.extent = extent
+	return s, nil
+}
+
+// MeasurePlace is [MeasurePart] for a part that is no shard, but a run of images anywhere in their list, some of which may
+// have been left out. The threshold's sample is drawn by positions in the list: beyond 65,536 images, or 128 MiB of
+// features, it is another one than that of a list without the images left out.
+func MeasurePlace(ctx context.Context, program *graph.Program, part graph.Batches, place Place, o Options) (*Statistics, error) {
 	if err := o.Check(); err != nil {
 		return nil, fmt.Errorf("line: %w", err)
 	}
@@ -36,8 +82,8 @@ func MeasurePart(ctx context.Context, program *graph.Program, part graph.Batches
 	if w, _ := net.Head(); w == nil {
 		return nil, fmt.Errorf("line: %s: %w", net.Name(), nets.ErrNoHead)
 	}
-	if len(before) != extent.First {
-		return nil, fmt.Errorf("line: expected labels of the %d images before the part, got %d", extent.First, len(before))
+	if place.First < 0 || place.Images < 1 {
+		return nil, fmt.Errorf("line: expected a part of 1 image or more at 0 or later, got %d at %d", place.Images, place.First)
 	}
 	var source showing
 	switch s := o.Source.(type) {
@@ -51,39 +97,57 @@ func MeasurePart(ctx context.Context, program *graph.Program, part graph.Batches
 		return nil, fmt.Errorf("line: contributions by a %T do not merge: expected gradient × activation, or given ones", s)
 	}
 	features := keepFeatures(net, o)
-	if err := features.part(before); err != nil {
+	if err := features.part(place); err != nil {
 		return nil, fmt.Errorf("line: %w", err)
 	}
-	sums, err := source.measure(ctx, program, part, features.add)
-	if err != nil {
+	show, got := features.add, 0
+	if place.Position != nil {
+		show = func(rows []float32, labels []int) {
+			dim := net.FeatureDim()
+			for i := range labels {
+				features.all.skip(place.First + place.Position(got+i))
+				features.add(rows[i*dim:][:dim], labels[i:i+1])
+			}
+			got += len(labels)
+		}
+	}
+	sums, err := source.measure(ctx, program, part, show)
+	switch {
+	case place.Position != nil && (errors.Is(err, ErrNoImages) || errors.Is(err, dataset.ErrNoImages)):
+		sums = NewContributions(net.Classes(), net.FeatureDim())
+	case err != nil:
 		return nil, err
 	}
-	got := 0
-	for _, n := range sums.count {
-		got += n
+	if got = sums.images(); got > place.Images || place.Position == nil && got != place.Images {
+		return nil, fmt.Errorf("line: expected a part of %d images, got %d", place.Images, got)
 	}
-	if got != extent.Images {
-		return nil, fmt.Errorf("line: expected a part of %d images, got %d", extent.Images, got)
-	}
+	features.all.skip(place.First + place.Images)
 	o = o.withDefaults()
 	o.Source = nil
-	return &Statistics{net: net, options: o, sums: sums, features: features, extent: extent}, nil
+	return &Statistics{net: net, options: o, sums: sums, features: features, spans: []Span{place.Span}, unread: place.Images - got}, nil
 }
 
-// part makes the samples those of a part of a stream, before which the stream has images of the given labels.
-func (k *keptFeatures) part(before []int) error {
-	k.all.part(len(before))
+// images returns how many images the sums are of.
+func (c *Contributions) images() (n int) {
+	for _, k := range c.count {
+		n += k
+	}
+	return n
+}
+
+// part makes the samples those of a part of a stream.
+func (k *keptFeatures) part(place Place) error {
+	k.all.part(place.First)
 	if k.byClass == nil {
 		return nil
 	}
-	counts := make([]int, len(k.byClass))
-	for i, label := range before {
-		if label < 0 || label >= len(counts) {
-			return fmt.Errorf("training image %d has label %d, expected 0 to %d", i, label, len(counts)-1)
-		}
-		counts[label]++
+	if place.Before == nil && place.First == 0 {
+		place.Before = make([]int, len(k.byClass))
 	}
-	for class, n := range counts {
+	if len(place.Before) != len(k.byClass) {
+		return fmt.Errorf("clip per class: expected the number of images before the part of each of %d classes, got %d", len(k.byClass), len(place.Before))
+	}
+	for class, n := range place.Before {
 		k.byClass[class].part(n)
 	}
 	return nil
@@ -100,10 +164,65 @@ func (s *Statistics) WithPictures(pictures []Hash) *Statistics {
 // Extent tells which part of which images the statistics are of.
 func (s *Statistics) Extent() dataset.Extent { return s.extent }
 
-// MergeStatistics returns the detector of all training images from the statistics of all their parts, given in any
-// order. At least one part must know the network: parts that were not read from a file do, and the file of the first
-// part does. names are what errors call the parts. Errors are those of [Fit], and tell which part is missing or does
-// not belong to the others.
+// Spans returns which images of their list the statistics are of, ascending and apart from each other, and how many of
+// these were left out because they could not be read.
+func (s *Statistics) Spans() (spans []Span, unread int) { return slices.Clone(s.spans), s.unread }
+
+// Merge adds the statistics of other images of the same list, before or after these or between them. Images that both
+// hold are an error, as are other parameters and other numbers of classes or neurons; s is unchanged then.
+func (s *Statistics) Merge(other *Statistics) error {
+	if other.options != s.options {
+		return fmt.Errorf("line: merge: expected the parameters %v, got %v", s.options.Params(), other.options.Params())
+	}
+	spans, err := joinSpans(s.spans, other.spans)
+	if err != nil {
+		return fmt.Errorf("line: merge: %w", err)
+	}
+	if err := s.sums.Merge(other.sums); err != nil {
+		return err
+	}
+	s.features.all.merge(other.features.all)
+	for class, c := range other.features.byClass {
+		s.features.byClass[class].merge(c)
+	}
+	s.spans, s.unread, s.extent = spans, s.unread+other.unread, dataset.Extent{}
+	s.pictures = sortedHashes(append(slices.Clone(s.pictures), other.pictures...))
+	if s.net == nil {
+		s.net = other.net
+	}
+	return nil
+}
+
+// Detector returns the detector of a network, to which the statistics of all its training images belong, total by
+// number: images that are missing are an error that says where. Other errors are those of [Fit].
+func (s *Statistics) Detector(ctx context.Context, net nets.Classifier, total int, o graph.Options) (*Detector, error) {
+	if err := wholeSpan(s.spans, total); err != nil {
+		return nil, fmt.Errorf("line: merge: %w", err)
+	}
+	var limits []float32
+	var err error
+	if s.options.measuresClip() {
+		if limits, err = s.features.clipLimits(ctx, s.options.ClipPercentile); err != nil {
+			return nil, fmt.Errorf("line: %w", err)
+		}
+	}
+	d, err := newDetector(ctx, net, s.sums, limits, s.options)
+	if err != nil {
+		return nil, err
+	}
+	if d.fitScores, err = d.scoreFeatures(ctx, s.features.all, o); err != nil {
+		return nil, fmt.Errorf("line: fit: %w", err)
+	}
+	if len(s.pictures) == 0 {
+		return d, nil
+	}
+	return d.WithFitPictures(s.pictures), nil
+}
+
+// MergeStatistics returns the detector of all training images from the statistics of all their shards, given in any
+// order. At least one shard must know the network: shards that were not read from a file do, and the file of the first
+// one does. names are what errors call the shards. Errors are those of [Fit], and tell which shard is missing or does
+// not belong to the others. The statistics must not be used afterwards.
 func MergeStatistics(ctx context.Context, parts []*Statistics, names []string, o graph.Options) (*Detector, error) {
 	extents := make([]dataset.Extent, len(parts))
 	for i, p := range parts {
@@ -114,44 +233,13 @@ func MergeStatistics(ctx context.Context, parts []*Statistics, names []string, o
 		return nil, fmt.Errorf("line: merge: %w", err)
 	}
 	first := parts[order[0]]
-	net := first.net
-	if net == nil {
+	if first.net == nil {
 		return nil, fmt.Errorf("line: merge: %s does not hold the network", names[order[0]])
 	}
-	sums, features := NewContributions(net.Classes(), net.FeatureDim()), keepFeatures(net, first.options)
-	if err := features.part(nil); err != nil {
-		return nil, err
-	}
-	var pictures []Hash
-	for _, i := range order {
-		p := parts[i]
-		if p.options != first.options {
-			return nil, fmt.Errorf("line: merge: %s has the parameters %v, but %s has %v", names[i], p.options.Params(), names[order[0]], first.options.Params())
-		}
-		if err := sums.Merge(p.sums); err != nil {
-			return nil, fmt.Errorf("%s: %w", names[i], err)
-		}
-		features.all.merge(p.features.all)
-		for class, s := range p.features.byClass {
-			features.byClass[class].merge(s)
-		}
-		pictures = append(pictures, p.pictures...)
-	}
-	var limits []float32
-	if first.options.measuresClip() {
-		if limits, err = features.clipLimits(ctx, first.options.ClipPercentile); err != nil {
-			return nil, fmt.Errorf("line: %w", err)
+	for _, i := range order[1:] {
+		if err := first.Merge(parts[i]); err != nil {
+			return nil, fmt.Errorf("%s, with %s: %w", names[i], names[order[0]], err)
 		}
 	}
-	d, err := newDetector(ctx, net, sums, limits, first.options)
-	if err != nil {
-		return nil, err
-	}
-	if d.fitScores, err = d.scoreFeatures(ctx, features.all, o); err != nil {
-		return nil, fmt.Errorf("line: fit: %w", err)
-	}
-	if len(pictures) == 0 {
-		return d, nil
-	}
-	return d.WithFitPictures(pictures), nil
+	return first.Detector(ctx, first.net, extents[0].Total, o)
 }

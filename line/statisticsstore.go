@@ -1,6 +1,7 @@
 package line
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 
@@ -9,38 +10,12 @@ import (
 
 const statisticsFormat = "goline LINe statistics of a part"
 
-// Save writes the statistics to a file that [LoadStatistics] reads. The file of the first part holds the network.
+// Save writes the statistics to a file that [LoadStatistics] reads. The file of the first shard holds the network.
 func (s *Statistics) Save(path string) error {
-	extent, err := json.Marshal(s.extent)
+	arrays, err := s.arrays()
 	if err != nil {
 		return err
 	}
-	k, f := s.net.Classes(), s.net.FeatureDim()
-	counts := make([]int64, k)
-	for c, n := range s.sums.count {
-		counts[c] = int64(n)
-	}
-	o := s.options.withDefaults()
-	d := &Detector{net: s.net, options: o}
-	arrays := append([]npyz.Named{
-		{Name: "format", Array: npyz.Scalar(statisticsFormat)},
-		{Name: "version", Array: npyz.Scalar(int64(Version))},
-		{Name: "network", Array: npyz.Scalar(s.net.Name())},
-		{Name: "dim", Array: npyz.Scalar(int64(f))},
-		{Name: "extent", Array: npyz.Scalar(string(extent))},
-		{Name: "p_a", Array: npyz.Scalar(percentValue(o.ActivationPercentile))},
-		{Name: "p_w", Array: npyz.Scalar(percentValue(o.WeightPercentile))},
-		{Name: "clip", Array: npyz.Scalar(o.Clip)},
-		{Name: "components", Array: npyz.New([]bool{!o.NoClipping, !o.NoActivationPruning, !o.NoWeightPruning})},
-		{Name: "counts", Array: npyz.New(counts)},
-		{Name: "contribution_sums", Array: npyz.New(s.sums.hi, k, f)},
-		{Name: "contribution_sums_low", Array: npyz.New(s.sums.lo, k, f)},
-	}, d.clipArrays()...)
-	arrays = append(arrays, s.features.all.arrays("sample")...)
-	for class, c := range s.features.byClass {
-		arrays = append(arrays, c.arrays(classSample(class))...)
-	}
-	arrays = append(arrays, hashArrays(fitPicturesArray, s.pictures)...)
 	if s.extent.Index == 0 {
 		if text, err := json.Marshal(s.net.Preprocessing()); err == nil { // it is an error where it is not known
 			arrays = append(arrays, npyz.Named{Name: preprocessingArray, Array: npyz.Scalar(string(text))})
@@ -54,13 +29,93 @@ func (s *Statistics) Save(path string) error {
 	return npyz.WriteNpz(path, npyz.Stored, arrays...)
 }
 
+// MarshalBinary returns the statistics without the network, for [Statistics.UnmarshalBinary].
+func (s *Statistics) MarshalBinary() ([]byte, error) {
+	arrays, err := s.arrays()
+	if err != nil {
+		return nil, err
+	}
+	var out bytes.Buffer
+	err = npyz.FillNpz(&out, npyz.Stored, func(w *npyz.Writer) error {
+		for _, a := range arrays {
+			if err := w.Write(a.Name, a.Array); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("line: write statistics: %w", err)
+	}
+	return out.Bytes(), nil
+}
+
+// UnmarshalBinary sets the statistics to those that [Statistics.MarshalBinary] wrote. Errors name the array.
+func (s *Statistics) UnmarshalBinary(data []byte) error {
+	r, err := npyz.NewReader(bytes.NewReader(data), int64(len(data)), "statistics")
+	if err != nil {
+		return fmt.Errorf("line: read statistics: %w", err)
+	}
+	a, err := r.ReadAll()
+	if err != nil {
+		return fmt.Errorf("line: read statistics: %w", err)
+	}
+	read, err := decodeStatistics(a, false)
+	if err != nil {
+		return fmt.Errorf("line: read statistics: %w", err)
+	}
+	*s = *read
+	return nil
+}
+
+// arrays returns what a file holds but for the network.
+func (s *Statistics) arrays() ([]npyz.Named, error) {
+	extent, err := json.Marshal(s.extent)
+	if err != nil {
+		return nil, err
+	}
+	k, f := s.sums.classes, s.sums.features
+	counts := make([]int64, k)
+	for c, n := range s.sums.count {
+		counts[c] = int64(n)
+	}
+	spans := make([]int64, 0, 2*len(s.spans))
+	for _, p := range s.spans {
+		spans = append(spans, int64(p.First), int64(p.Images))
+	}
+	o := s.options.withDefaults()
+	d := &Detector{net: s.net, options: o}
+	arrays := append([]npyz.Named{
+		{Name: "format", Array: npyz.Scalar(statisticsFormat)},
+		{Name: "version", Array: npyz.Scalar(int64(Version))},
+		{Name: "dim", Array: npyz.Scalar(int64(f))},
+		{Name: "extent", Array: npyz.Scalar(string(extent))},
+		{Name: "spans", Array: npyz.New(spans, len(s.spans), 2)},
+		{Name: "p_a", Array: npyz.Scalar(percentValue(o.ActivationPercentile))},
+		{Name: "p_w", Array: npyz.Scalar(percentValue(o.WeightPercentile))},
+		{Name: "clip", Array: npyz.Scalar(o.Clip)},
+		{Name: "components", Array: npyz.New([]bool{!o.NoClipping, !o.NoActivationPruning, !o.NoWeightPruning})},
+		{Name: "counts", Array: npyz.New(counts)},
+		{Name: "contribution_sums", Array: npyz.New(s.sums.hi, k, f)},
+		{Name: "contribution_sums_low", Array: npyz.New(s.sums.lo, k, f)},
+	}, d.clipArrays()...)
+	if s.net != nil {
+		arrays = append(arrays, npyz.Named{Name: "network", Array: npyz.Scalar(s.net.Name())})
+	}
+	arrays = append(arrays, s.features.all.arrays("sample")...)
+	for class, c := range s.features.byClass {
+		arrays = append(arrays, c.arrays(classSample(class))...)
+	}
+	return append(arrays, hashArrays(fitPicturesArray, s.pictures)...), nil
+}
+
 func classSample(class int) string { return fmt.Sprintf("sample_class_%d", class) }
 
 // arrays returns what a file holds of a part's sample.
 func (s *sample) arrays(name string) []npyz.Named {
-	slots := make([]int64, len(s.slots))
+	slots, at := make([]int64, len(s.slots)), make([]int64, len(s.slots))
 	for i, v := range s.slots {
-		slots[i] = int64(v)
+		slots[i], at[i] = int64(v), int64(s.at[i])
 	}
 	rows := make([]float32, 0, len(slots)*s.dim)
 	for _, b := range s.blocks {
@@ -69,6 +124,7 @@ func (s *sample) arrays(name string) []npyz.Named {
 	return []npyz.Named{
 		{Name: name + "_seen", Array: npyz.Scalar(int64(s.seen))},
 		{Name: name + "_slots", Array: npyz.New(slots)},
+		{Name: name + "_positions", Array: npyz.New(at)},
 		{Name: name + "_rows", Array: npyz.New(rows, len(slots), s.dim)},
 	}
 }
@@ -79,14 +135,15 @@ func LoadStatistics(path string) (*Statistics, error) {
 	if err != nil {
 		return nil, fmt.Errorf("load statistics: %w", err)
 	}
-	s, err := decodeStatistics(a)
+	s, err := decodeStatistics(a, true)
 	if err != nil {
 		return nil, fmt.Errorf("load statistics %s: %w", path, err)
 	}
 	return s, nil
 }
 
-func decodeStatistics(a *npyz.Archive) (*Statistics, error) {
+// decodeStatistics reads statistics, of a shard with what else its file holds or of any images.
+func decodeStatistics(a *npyz.Archive, shard bool) (*Statistics, error) {
 	if format, err := a.String("format"); err != nil || format != statisticsFormat {
 		return nil, fmt.Errorf("expected a file that goline fit --shard wrote, got format %q", format)
 	}
@@ -121,12 +178,19 @@ func decodeStatistics(a *npyz.Archive) (*Statistics, error) {
 	}
 	total := 0
 	for class, n := range counts {
-		if total += n; n < 0 {
+		if total += n; n < 0 || total < 0 {
 			return nil, fmt.Errorf("counts of class %d is %d, expected 0 or more", class, n)
 		}
 	}
-	if total != s.extent.Images {
-		return nil, fmt.Errorf("counts add up to %d, expected the part's %d images", total, s.extent.Images)
+	listed := 0
+	if s.spans, listed, err = decodeSpans(a); err != nil {
+		return nil, err
+	}
+	if s.unread = listed - total; s.unread < 0 {
+		return nil, fmt.Errorf("counts add up to %d, expected at most the part's %d images", total, listed)
+	}
+	if e := s.extent; shard && (total != e.Images || len(s.spans) != 1 || s.spans[0] != Span{e.First, e.Images}) {
+		return nil, fmt.Errorf("counts add up to %d, expected the part's %d images", total, e.Images)
 	}
 	s.features = &keptFeatures{}
 	if s.features.all, err = decodeSample(a, "sample", dim[0], sampleRows(dim[0])); err != nil {
@@ -144,7 +208,7 @@ func decodeStatistics(a *npyz.Archive) (*Statistics, error) {
 	if s.pictures, err = decodeHashes(a, fitPicturesArray); err != nil {
 		return nil, err
 	}
-	if s.extent.Index != 0 {
+	if !shard || s.extent.Index != 0 {
 		return s, nil
 	}
 	if s.net, err = loadNetwork(a); err != nil {
@@ -155,6 +219,26 @@ func decodeStatistics(a *npyz.Archive) (*Statistics, error) {
 			ErrMismatch, dim[0], len(counts), s.net.Name(), s.net.FeatureDim(), s.net.Classes())
 	}
 	return s, nil
+}
+
+// decodeSpans reads which images the statistics are of, and how many these are.
+func decodeSpans(a *npyz.Archive) (spans []Span, images int, err error) {
+	v, err := a.Ints("spans", -1, 2)
+	if err != nil {
+		return nil, 0, err
+	}
+	for ; len(v) > 0; v = v[2:] {
+		s := Span{v[0], v[1]}
+		if s.First < 0 || s.Images < 1 || s.end() < 0 {
+			return nil, 0, fmt.Errorf("spans holds %d images at %d, expected 1 or more at 0 or later", s.Images, s.First)
+		}
+		spans = append(spans, s)
+		images += s.Images
+	}
+	if spans, err = joinSpans(spans, nil); err != nil {
+		return nil, 0, fmt.Errorf("spans: %w", err)
+	}
+	return spans, images, nil
 }
 
 // decodeSample reads a part's sample.
@@ -169,11 +253,15 @@ func decodeSample(a *npyz.Archive, name string, dim, most int) (*sample, error) 
 	if err != nil {
 		return nil, err
 	}
+	at, err := a.Ints(name+"_positions", len(slots))
+	if err != nil {
+		return nil, err
+	}
 	for i, slot := range slots {
 		if _, twice := s.rows[slot]; twice || slot < 0 || slot >= most {
 			return nil, fmt.Errorf("%s_slots holds %d at index %d, expected different ones below %d", name, slot, i, most)
 		}
-		s.put(slot, rows[i*dim:][:dim])
+		s.put(slot, at[i], rows[i*dim:][:dim])
 	}
 	seen, err := a.Ints(name + "_seen")
 	if err != nil {
