@@ -38,10 +38,15 @@ func (p *pictures) Classes() []string { return p.classes }
 func (p *pictures) Close() error      { return nil }
 
 func (p *pictures) ID(i int) string {
-	if path.IsAbs(p.files[i]) {
-		return text(p.files[i])
+	return listID(p.prefix, p.files[i])
+}
+
+// listID is the ID of a file whose relative path lies below a prefix.
+func listID(prefix, file string) string {
+	if path.IsAbs(file) {
+		return text(file)
 	}
-	return text(path.Join(p.prefix, p.files[i]))
+	return text(path.Join(prefix, file))
 }
 
 func (p *pictures) file(i int) string {

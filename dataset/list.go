@@ -6,7 +6,6 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 
 	"golang.org/x/sync/errgroup"
@@ -24,30 +23,14 @@ type imageList struct {
 	lines  []int // that say it, counted from 1
 }
 
-// parseList reads the lines "path label" of a list; file is what errors call it. The label is behind the last white space, so that
-// paths may contain some.
+// parseList reads the lines "path label" of a list; file is what errors call it.
 func parseList(file, text string) (imageList, error) {
 	var l imageList
-	n := 0
-	for line := range strings.SplitSeq(strings.TrimPrefix(text, byteOrderMark), "\n") {
-		n++
-		line = strings.TrimSpace(line)
-		if line == "" {
-			continue
+	for e, err := range ScanList(file, strings.NewReader(text)) {
+		if err != nil {
+			return imageList{}, err
 		}
-		at := strings.LastIndexAny(line, " \t")
-		if at < 0 {
-			return l, fmt.Errorf("%s:%d: expected a path and a label (-1 where it is unknown), got %q", file, n, shorten(line))
-		}
-		label, err := strconv.ParseInt(line[at+1:], 10, 32)
-		if err != nil || label < -1 {
-			return l, fmt.Errorf("%s:%d: expected a class index as label behind the path, or -1 for unknown, got %q", file, n, shorten(line[at+1:]))
-		}
-		name := strings.TrimRight(line[:at], " \t")
-		if strings.ContainsRune(name, 0) {
-			return l, fmt.Errorf("%s:%d: expected the path of a picture, got %q", file, n, shorten(name))
-		}
-		l.files, l.labels, l.lines = append(l.files, name), append(l.labels, int(label)), append(l.lines, n)
+		l.files, l.labels, l.lines = append(l.files, e.Path), append(l.labels, e.Label), append(l.lines, e.Line)
 	}
 	if len(l.files) == 0 {
 		return l, fmt.Errorf("%s: %w", file, ErrNoImages)

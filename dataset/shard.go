@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash"
 	"math/bits"
 	"path/filepath"
 	"slices"
@@ -42,14 +43,41 @@ func (s Shard) Range(n int) (lo, hi int) {
 // Extent says which part of which list a shard is, so that results of the shards of one list can be put together.
 type Extent struct {
 	Shard
-	First  int `json:"first"`  // image
-	Images int `json:"images"` // of the shard
-	Total  int `json:"total"`  // of the list
+	First  int `json:"first"`            // image
+	Images int `json:"images"`           // of the shard that were read
+	Unread int `json:"unread,omitempty"` // of the shard that were left out because they could not be read
+	Total  int `json:"total"`            // of the list
 	// Inputs is a digest of the whole list: base names of the images' IDs, and labels.
 	Inputs string `json:"inputs"`
 	// Recipe says what makes a result of the images, a detector and its network for example: it is equal for all shards that
 	// belong together.
 	Recipe string `json:"made"`
+}
+
+// Listing digests a list of images, one after another.
+type Listing struct {
+	images int
+	digest hash.Hash
+}
+
+// Add takes the next image, with its label, -1 where it is unknown.
+func (l *Listing) Add(id string, label int) {
+	if l.digest == nil {
+		l.digest = sha256.New()
+	}
+	fmt.Fprintf(l.digest, "%q %d\n", filepath.Base(id), label)
+	l.images++
+}
+
+// Images returns how many images were added.
+func (l *Listing) Images() int { return l.images }
+
+// Inputs returns the digest, as [Extent] holds it.
+func (l *Listing) Inputs() string {
+	if l.digest == nil {
+		l.digest = sha256.New()
+	}
+	return hex.EncodeToString(l.digest.Sum(nil))
 }
 
 // Sharded returns the images of one shard of a set, and where they lie in it. recipe becomes [Extent].Recipe: whoever makes
@@ -61,16 +89,16 @@ func Sharded(d Dataset, s Shard, recipe string) (Dataset, Extent, error) {
 	if lo == hi {
 		return nil, e, fmt.Errorf("%s: shard %d/%d: %w: expected at most %d shards", d.Name(), s.Index, s.Count, ErrNoImages, d.Len())
 	}
-	h := sha256.New()
+	var list Listing
 	labels := d.Labels()
 	for i := range d.Len() {
 		label := -1
 		if labels != nil {
 			label = labels[i]
 		}
-		fmt.Fprintf(h, "%q %d\n", filepath.Base(d.ID(i)), label)
+		list.Add(d.ID(i), label)
 	}
-	e.Inputs = hex.EncodeToString(h.Sum(nil))
+	e.Inputs = list.Inputs()
 	indices := make([]int, hi-lo)
 	for i := range indices {
 		indices[i] = lo + i
@@ -100,8 +128,8 @@ func OrderShards(extents []Extent, names []string) (order []int, err error) {
 		if e.Count < 1 || e.Index < 0 || e.Index >= e.Count || e.Total < 1 {
 			return nil, fmt.Errorf("%s: shard %d/%d of %d images: expected an index below the count", names[i], e.Index, e.Count, e.Total)
 		}
-		if lo, hi := e.Range(e.Total); e.First != lo || e.Images != hi-lo {
-			return nil, fmt.Errorf("%s: shard %d/%d of %d images cannot begin at image %d and have %d", names[i], e.Index, e.Count, e.Total, e.First, e.Images)
+		if lo, hi := e.Range(e.Total); e.First != lo || e.Images < 0 || e.Unread < 0 || e.Images > hi-lo || e.Images+e.Unread != hi-lo {
+			return nil, fmt.Errorf("%s: shard %d/%d of %d images cannot begin at image %d and have %d", names[i], e.Index, e.Count, e.Total, e.First, e.Images+e.Unread)
 		}
 	}
 	slices.SortStableFunc(order, func(a, b int) int { return extents[a].Index - extents[b].Index })

@@ -3,6 +3,7 @@ package line
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/line-ood/goline/graph"
 	"github.com/line-ood/goline/nets"
@@ -99,9 +100,11 @@ func measure(
 	if show != nil {
 		po.Fetch = append(po.Fetch, nets.Features)
 	}
-	prog, err := graph.Compile(Pipeline{Classifier: net}, po)
-	if err != nil {
-		return nil, fmt.Errorf("line: %w", err)
+	prog := program
+	if !contributes(program, po.Fetch) {
+		if prog, err = graph.Compile(Pipeline{Classifier: net}, po); err != nil {
+			return nil, fmt.Errorf("line: %w", err)
+		}
 	}
 	c := NewContributions(net.Classes(), net.FeatureDim())
 	seen := 0
@@ -124,6 +127,12 @@ func measure(
 		return nil, fmt.Errorf("line: fit: %w", ErrNoImages)
 	}
 	return c, nil
+}
+
+// contributes tells whether a program of the network's contributions fetches this already, so that none need be compiled.
+func contributes(program *graph.Program, fetch []string) bool {
+	p, ok := program.Model().(Pipeline)
+	return ok && p.Detector == nil && slices.Equal(program.Options().Fetch, fetch)
 }
 
 // checkLabels ends a stream with an error at the first sample whose label is missing or out of range.

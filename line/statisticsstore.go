@@ -189,7 +189,7 @@ func decodeStatistics(a *npyz.Archive, shard bool) (*Statistics, error) {
 	if s.unread = listed - total; s.unread < 0 {
 		return nil, fmt.Errorf("counts add up to %d, expected at most the part's %d images", total, listed)
 	}
-	if e := s.extent; shard && (total != e.Images || len(s.spans) != 1 || s.spans[0] != Span{e.First, e.Images}) {
+	if e := s.extent; shard && (total != e.Images || len(s.spans) != 1 || s.spans[0] != Span{e.First, e.Images + e.Unread}) {
 		return nil, fmt.Errorf("counts add up to %d, expected the part's %d images", total, e.Images)
 	}
 	s.features = &keptFeatures{}

@@ -99,16 +99,17 @@ func merge(cmd *cobra.Command, c *command.Common, parts []string, out string) (n
 
 // mergeStatistics writes the detector of all parts.
 func mergeStatistics(cmd *cobra.Command, c *command.Common, parts []string, out string) (int, error) {
-	all := make([]*line.Statistics, len(parts))
+	all, n := make([]*line.Statistics, len(parts)), 0
 	for i, p := range parts {
 		var err error
 		if all[i], err = line.LoadStatistics(p); err != nil {
 			return 0, err
 		}
+		n += all[i].Extent().Images
 	}
 	det, err := line.MergeStatistics(cmd.Context(), all, parts, c.GraphOptions())
 	if err != nil {
 		return 0, err
 	}
-	return all[0].Extent().Total, det.Save(out)
+	return n, det.Save(out)
 }

@@ -65,7 +65,7 @@ func mergeLines(out string, parts []string) (n int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	return extents[0].Total, atomicfile.Write(out, func(w io.Writer) error {
+	return imagesOf(extents), atomicfile.Write(out, func(w io.Writer) error {
 		if _, err := io.WriteString(w, headers[0]); err != nil {
 			return err
 		}
@@ -101,6 +101,14 @@ func copyLines(w io.Writer, r *bufio.Reader, n int) error {
 			return err
 		}
 	}
+}
+
+// imagesOf returns how many images the shards hold together.
+func imagesOf(extents []dataset.Extent) (n int) {
+	for _, e := range extents {
+		n += e.Images
+	}
+	return n
 }
 
 // perImage are the arrays of an npz file of scores that have an element for each image.
@@ -151,7 +159,7 @@ func mergeScoresNpz(out string, parts []string, archives []*npyz.Archive) (n int
 		}
 		arrays = append(arrays, npyz.Named{Name: name, Array: whole})
 	}
-	return extents[0].Total, npyz.WriteNpz(out, npyz.Stored, arrays...)
+	return imagesOf(extents), npyz.WriteNpz(out, npyz.Stored, arrays...)
 }
 
 // appendArray appends the elements of an array of one axis.

@@ -4,10 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 
 	"github.com/line-ood/goline/dataset"
 	"github.com/line-ood/goline/graph"
 	"github.com/line-ood/goline/internal/npyz"
+	"github.com/line-ood/goline/line/posthoc"
 	"github.com/line-ood/goline/nets"
 )
 
@@ -22,6 +24,34 @@ func WriteFeaturesShard(ctx context.Context, path string, program *graph.Program
 		return err
 	}
 	return writeFeatures(ctx, path, program, net, images, e.Images, npyz.Named{Name: shardArray, Array: npyz.Scalar(string(text))})
+}
+
+// EncodeFeaturesShard writes features that are in memory as [WriteFeaturesShard] does. Labels may be nil.
+func EncodeFeaturesShard(w io.Writer, s posthoc.Samples, e dataset.Extent) error {
+	text, err := json.Marshal(e)
+	if err != nil {
+		return err
+	}
+	if s.N != e.Images {
+		return fmt.Errorf("expected features of the shard's %d images, got %d", e.Images, s.N)
+	}
+	labels := make([]int64, s.N)
+	for i := range labels {
+		if labels[i] = -1; s.Labels != nil {
+			labels[i] = int64(s.Labels[i])
+		}
+	}
+	return npyz.FillNpz(w, npyz.Stored, func(z *npyz.Writer) error {
+		for _, a := range []npyz.Named{
+			{Name: "features", Array: npyz.New(s.Features, s.N, s.Dim)}, {Name: "logits", Array: npyz.New(s.Logits, s.N, s.Classes)},
+			{Name: "labels", Array: npyz.New(labels)}, {Name: shardArray, Array: npyz.Scalar(string(text))},
+		} {
+			if err := z.Write(a.Name, a.Array); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // MergeFeatures writes the features of a whole list from the files of all its shards, in any order: the bytes that
@@ -60,7 +90,10 @@ func MergeFeatures(ctx context.Context, path string, parts []string) (n int, err
 	if len(shape) != 2 || len(logits) != 2 {
 		return 0, fmt.Errorf("%s: expected features and logits of two axes, got %v and %v", parts[order[0]], shape, logits)
 	}
-	total := extents[0].Total
+	total := 0
+	for _, e := range extents {
+		total += e.Images
+	}
 	return total, npyz.CreateNpz(path, npyz.Stored, func(w *npyz.Writer) error {
 		rows := func(name string, width int) error {
 			out, err := npyz.NewRows[float32](w, name, total, width)
