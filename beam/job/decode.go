@@ -1,0 +1,135 @@
+package job
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io/fs"
+	"iter"
+	"net"
+	"runtime"
+	"sync"
+
+	"github.com/line-ood/goline/dataset"
+)
+
+// Letter is an image that could not be read: an element of the dead-letter output.
+type Letter struct {
+	Position int    `json:"position"` // in the list, counted from 0
+	ID       string `json:"id"`
+	Label    int    `json:"label"` // -1 where it is unknown
+	Reason   string `json:"reason"`
+}
+
+// reading is the images of a piece as they are read, in order.
+type reading struct {
+	source
+	piece   Piece
+	hashed  bool
+	letters func(Letter) // nil where a failure ends it
+	// What has been read so far, by the goroutine that reads; complete when the stream of images has ended.
+	positions []int // in the piece, of the images that could be read
+	hashes    [][sha256.Size]byte
+	unread    int
+
+	mu sync.Mutex // of positions, which are looked up meanwhile
+}
+
+// position returns the position in the piece of the i-th image that could be read.
+func (r *reading) position(i int) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.positions[i]
+}
+
+// reads notes that an image could be read.
+func (r *reading) reads(position int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.positions = append(r.positions, position)
+}
+
+// decoded is an image that was read, or why not.
+type decoded struct {
+	image dataset.Image
+	hash  [sha256.Size]byte
+	err   error
+}
+
+// images returns the images that can be read, decoded ahead on all processors.
+func (r *reading) images(ctx context.Context) iter.Seq2[dataset.Labelled, error] {
+	return func(yield func(dataset.Labelled, error) bool) {
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		ahead := make(chan chan decoded, 2*runtime.GOMAXPROCS(0))
+		go func() {
+			defer close(ahead)
+			busy := make(chan struct{}, runtime.GOMAXPROCS(0))
+			for i := range r.n {
+				one := make(chan decoded, 1)
+				select {
+				case ahead <- one:
+				case <-ctx.Done():
+					return
+				}
+				busy <- struct{}{}
+				go func() {
+					one <- r.decode(ctx, i)
+					<-busy
+				}()
+			}
+		}()
+		i := -1
+		for one := range ahead {
+			d := <-one
+			i++
+			switch {
+			case d.err != nil && ctx.Err() != nil:
+				yield(dataset.Labelled{}, ctx.Err())
+				return
+			case d.err != nil && (r.letters == nil || !isOfImage(d.err)):
+				yield(dataset.Labelled{}, fmt.Errorf("image %s: %w", r.id(i), d.err))
+				return
+			case d.err != nil:
+				r.unread++
+				r.letters(Letter{Position: r.piece.First + i, ID: r.id(i), Label: r.label(i), Reason: d.err.Error()})
+				continue
+			}
+			r.reads(i)
+			if r.hashed {
+				r.hashes = append(r.hashes, d.hash)
+			}
+			if !yield(dataset.Labelled{Image: d.image, Label: r.label(i)}, nil) {
+				return
+			}
+		}
+		if err := ctx.Err(); err != nil {
+			yield(dataset.Labelled{}, err)
+		}
+	}
+}
+
+// decode reads one image. Panics become its error.
+func (r *reading) decode(ctx context.Context, i int) (d decoded) {
+	defer func() {
+		if v := recover(); v != nil {
+			d.err = fmt.Errorf("reading failed: %v", v)
+		}
+	}()
+	if d.image, d.err = r.image(ctx, i); d.err == nil && r.hashed {
+		d.hash = dataset.ContentHash(d.image)
+	}
+	return d
+}
+
+// isOfImage tells a failure of the image from one of the machine or the connection, which another attempt may not meet.
+func isOfImage(err error) bool {
+	if network := net.Error(nil); errors.As(err, &network) {
+		return false
+	}
+	if path := (*fs.PathError)(nil); errors.As(err, &path) {
+		return errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission)
+	}
+	return true
+}

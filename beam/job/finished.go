@@ -1,0 +1,73 @@
+package job
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/line-ood/goline/dataset"
+)
+
+// finished is what stands beside the file of a piece when that is complete.
+type finished struct {
+	Extent  dataset.Extent `json:"extent"`
+	Letters []Letter       `json:"letters,omitempty"`
+}
+
+// file is the file of a piece.
+func (o Options) file(p Piece) string {
+	return join(o.folder(), fmt.Sprintf("%s-%06d-of-%06d%s", o.Job, p.Index, p.Count, o.ending()))
+}
+
+func (o Options) mark(p Piece) string { return strings.TrimSuffix(o.file(p), o.ending()) + ".json" }
+
+// finished returns what stands beside the file of a piece that an earlier job finished, nil where there is none to go on from.
+func (f *work) finished(ctx context.Context, p Piece) (*finished, error) {
+	if !f.Options.Resume || !exists(ctx, f.Options.mark(p)) {
+		return nil, nil
+	}
+	data, err := read(ctx, f.Options.mark(p))
+	if err != nil {
+		return nil, err
+	}
+	var done finished
+	switch err := json.Unmarshal(data, &done); {
+	case err != nil:
+		return nil, fmt.Errorf("%s: %w", f.Options.mark(p), err)
+	case done.Extent != p.extent(len(done.Letters)):
+		return nil, fmt.Errorf("resume: %s is of another job: expected %+v, got %+v", f.Options.mark(p), p.extent(len(done.Letters)), done.Extent)
+	case len(done.Letters) > 0 && f.Options.DeadLetters == "":
+		return nil, fmt.Errorf("resume: %s lacks images that could not be read, such as %s", f.Options.file(p), done.Letters[0].ID)
+	}
+	return &done, nil
+}
+
+// finish writes the file of a piece, and beside it that it is complete.
+func (f *work) finish(ctx context.Context, p Piece, letters []Letter, data []byte) error {
+	put := func(name string, data []byte) error {
+		return write(ctx, name, func(w io.Writer) error {
+			_, err := io.Copy(w, bytes.NewReader(data))
+			return err
+		})
+	}
+	if err := put(f.Options.file(p), data); err != nil {
+		return err
+	}
+	text, err := json.Marshal(finished{p.extent(len(letters)), letters})
+	if err != nil {
+		return err
+	}
+	return put(f.Options.mark(p), append(text, '\n'))
+}
+
+// tell counts a finished piece, and hands on the images that it lacks.
+func (d *finished) tell(ctx context.Context, letter func(Letter)) {
+	taken.Inc(ctx, int64(d.Extent.Images))
+	failures.Inc(ctx, int64(len(d.Letters)))
+	for _, l := range d.Letters {
+		letter(l)
+	}
+}

@@ -1,0 +1,158 @@
+package job
+
+import (
+	"context"
+	"time"
+
+	"github.com/apache/beam/sdks/v2/go/pkg/beam/log"
+
+	"github.com/line-ood/goline/dataset"
+	"github.com/line-ood/goline/graph"
+	"github.com/line-ood/goline/line"
+)
+
+// work is what the DoFns of all jobs share: they read the images of pieces, and run the network over them.
+type work struct {
+	Options Options
+	worker  *worker
+	begun   bool // whether the bundle has had a piece
+}
+
+// count counts the bundles that have pieces.
+func (f *work) count(ctx context.Context) {
+	if !f.begun {
+		bundles.Inc(ctx, 1)
+	}
+	f.begun = true
+}
+
+// Setup opens the network, once a process.
+func (f *work) Setup(ctx context.Context) (err error) {
+	f.worker, err = workerOf(ctx, f.Options)
+	return err
+}
+
+// run reads the images of a piece and gives them to use as a stream; the reading is complete when use returns.
+func (f *work) run(ctx context.Context, p Piece, letter func(Letter), use func(images graph.Batches, r *reading) error) error {
+	s, err := f.worker.sourceOf(ctx, p)
+	if err != nil {
+		return err
+	}
+	r := &reading{source: s, piece: p, hashed: f.Options.Job == Fit}
+	if f.Options.DeadLetters != "" {
+		r.letters = letter
+	}
+	start := time.Now()
+	images := dataset.Stream(ctx, r.images(ctx), f.worker.pre, dataset.BatchOptions{})
+	if err := use(images, r); err != nil {
+		return err
+	}
+	pictures.Inc(ctx, int64(len(r.positions)))
+	failures.Inc(ctx, int64(r.unread))
+	if seconds := time.Since(start).Seconds(); seconds > 0 {
+		rate.Update(ctx, int64(float64(len(r.positions))/seconds))
+	}
+	return nil
+}
+
+// fitFn measures LINe's statistics of pieces.
+type fitFn struct {
+	work
+}
+
+// StartBundle begins to count.
+func (f *fitFn) StartBundle(context.Context, func(Sums), func(Letter)) { f.begun = false }
+
+// ProcessElement emits the statistics of a piece, and its images that could not be read.
+func (f *fitFn) ProcessElement(ctx context.Context, p Piece, emit func(Sums), letter func(Letter)) error {
+	f.count(ctx)
+	if done, err := f.finished(ctx, p); err != nil {
+		return err
+	} else if done != nil {
+		s := &line.Statistics{}
+		data, err := read(ctx, f.Options.file(p))
+		if err == nil {
+			err = s.UnmarshalBinary(data)
+		}
+		if err == nil {
+			done.tell(ctx, letter)
+			emit(Sums{Total: p.Total, Statistics: s})
+			return nil
+		}
+		log.Warnf(ctx, "%s: %v: the piece is done again", f.Options.file(p), err)
+	}
+	var s *line.Statistics
+	var letters []Letter
+	keep := func(l Letter) { letters = append(letters, l) }
+	err := f.run(ctx, p, keep, func(images graph.Batches, r *reading) (err error) {
+		place := line.Place{Span: line.Span{First: p.First, Images: p.Images}, Position: r.position}
+		if s, err = line.GatherPlace(ctx, f.worker.program, images, place, f.Options.LINe.options()); err != nil {
+			return err
+		}
+		s = s.WithPictures(r.hashes)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if f.Options.Parts != "" {
+		data, err := s.MarshalBinary()
+		if err != nil {
+			return err
+		}
+		if err := f.finish(ctx, p, letters, data); err != nil {
+			return err
+		}
+	}
+	for _, l := range letters {
+		letter(l)
+	}
+	emit(Sums{Total: p.Total, Statistics: s})
+	return nil
+}
+
+// fileFn makes a file of each piece.
+type fileFn struct {
+	work
+}
+
+// StartBundle counts.
+func (f *fileFn) StartBundle(ctx context.Context, _ func(string), _ func(Letter)) {
+	bundles.Inc(ctx, 1)
+}
+
+// ProcessElement writes the features or scores of a piece, and emits the file's name, and the images that could not be read.
+func (f *fileFn) ProcessElement(ctx context.Context, p Piece, emit func(string), letter func(Letter)) error {
+	f.count(ctx)
+	done, err := f.finished(ctx, p)
+	if err != nil {
+		return err
+	}
+	if done != nil {
+		done.tell(ctx, letter)
+		emit(f.Options.file(p))
+		return nil
+	}
+	var letters []Letter
+	keep := func(l Letter) { letters = append(letters, l) }
+	var data []byte
+	err = f.run(ctx, p, keep, func(images graph.Batches, r *reading) (err error) {
+		if f.Options.Job == Score {
+			data, err = f.worker.scores(ctx, images, r)
+		} else {
+			data, err = f.worker.features(ctx, images, r)
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if err := f.finish(ctx, p, letters, data); err != nil {
+		return err
+	}
+	for _, l := range letters {
+		letter(l)
+	}
+	emit(f.Options.file(p))
+	return nil
+}
