@@ -62,11 +62,11 @@ func TestWholeCountsImagesLeftOut(t *testing.T) {
 		return dataset.Extent{Shard: dataset.Shard{Index: i, Count: 2}, First: 3 * i, Images: images, Unread: unread, Total: 6}
 	}
 	names := []string{"a", "b"}
-	order, err := dataset.Whole([]dataset.Extent{shard(1, 0, 3), shard(0, 2, 1)}, names)
+	order, err := dataset.OrderShards([]dataset.Extent{shard(1, 0, 3), shard(0, 2, 1)}, names)
 	require.NoError(t, err)
 	require.Equal(t, []int{1, 0}, order)
 	for _, e := range []dataset.Extent{shard(1, 2, 0), shard(1, 3, 1), shard(1, 4, -1), shard(1, -1, 4)} {
-		_, err = dataset.Whole([]dataset.Extent{shard(0, 3, 0), e}, names)
+		_, err = dataset.OrderShards([]dataset.Extent{shard(0, 3, 0), e}, names)
 		require.ErrorContains(t, err, "b: shard 1/2 of 6 images cannot begin at image 3")
 	}
 }

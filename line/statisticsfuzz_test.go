@@ -27,7 +27,7 @@ func FuzzStatistics(f *testing.F) {
 	for _, o := range []line.Options{line.DefaultOptions(), {ClipPercentile: 90, ClipPerClass: true}} {
 		part := func(lo, hi int) *line.Statistics {
 			place := line.Place{Span: line.Span{First: lo, Images: hi - lo}, Before: []int{lo / 2, lo / 2}}
-			s, err := line.GatherPlace(f.Context(), prog, images(all, upTo(lo, hi)), place, o)
+			s, err := line.MeasurePlace(f.Context(), prog, images(all, upTo(lo, hi)), place, o)
 			require.NoError(f, err)
 			return s.WithPictures([]line.Hash{{1}, {2}})
 		}

@@ -28,7 +28,7 @@ type Piece struct {
 func (p Piece) extent(unread int) dataset.Extent {
 	return dataset.Extent{
 		Shard: dataset.Shard{Index: p.Index, Count: p.Count}, First: p.First, Images: p.Images - unread, Unread: unread, Total: p.Total,
-		Inputs: p.Inputs, Made: p.Made,
+		Inputs: p.Inputs, Recipe: p.Made,
 	}
 }
 

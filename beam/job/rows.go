@@ -64,7 +64,7 @@ func (w *worker) features(ctx context.Context, images graph.Batches, r *reading)
 	if err != nil && !none(err, r) {
 		return nil, err
 	}
-	s.Dim, s.Classes = w.net.Dim(), w.net.Classes()
+	s.FeatureDim, s.Classes = w.net.FeatureDim(), w.net.Classes()
 	var out bytes.Buffer
 	err = eval.EncodeFeaturesShard(&out, s, r.piece.extent(r.unread))
 	return out.Bytes(), err

@@ -86,7 +86,7 @@ func (f *fitFn) ProcessElement(ctx context.Context, p Piece, emit func(Sums), le
 	keep := func(l Letter) { letters = append(letters, l) }
 	err := f.run(ctx, p, keep, func(images graph.Batches, r *reading) (err error) {
 		place := line.Place{Span: line.Span{First: p.First, Images: p.Images}, Position: r.position}
-		if s, err = line.GatherPlace(ctx, f.worker.program, images, place, f.Options.LINe.options()); err != nil {
+		if s, err = line.MeasurePlace(ctx, f.worker.program, images, place, f.Options.LINe.options()); err != nil {
 			return err
 		}
 		s = s.WithPictures(r.hashes)

@@ -43,7 +43,7 @@ func EncodeFeaturesShard(w io.Writer, s posthoc.Samples, e dataset.Extent) error
 	}
 	return npyz.FillNpz(w, npyz.Stored, func(z *npyz.Writer) error {
 		for _, a := range []npyz.Named{
-			{Name: "features", Array: npyz.New(s.Features, s.N, s.Dim)}, {Name: "logits", Array: npyz.New(s.Logits, s.N, s.Classes)},
+			{Name: "features", Array: npyz.New(s.Features, s.N, s.FeatureDim)}, {Name: "logits", Array: npyz.New(s.Logits, s.N, s.Classes)},
 			{Name: "labels", Array: npyz.New(labels)}, {Name: shardArray, Array: npyz.Scalar(string(text))},
 		} {
 			if err := z.Write(a.Name, a.Array); err != nil {
