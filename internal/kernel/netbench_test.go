@@ -91,10 +91,9 @@ func (n netConv) String() string {
 	return fmt.Sprintf("%s%dx%d/%d %d-%d @%d", kind, g.KH, g.KW, g.SH, g.C, g.O, g.H)
 }
 
-// TestNetworkSpeed prints for every convolution of the networks above the time of an image, of several
-// computed at once, how often it occurs, GFLOP/s, the
-// share of the peak measured beside it, and what it takes of the network's time; times are minima of short runs on warm caches.
-// SPEED=1 asks for it, SPEED_OF for the networks whose names contain it.
+// TestNetworkSpeed prints for every convolution of the networks above the time of an image, of a few computed at once, how often it
+// occurs, GFLOP/s, the share of the peak measured beside it, and what it takes of the network's time; times are minima of short runs
+// on warm caches. SPEED=1 asks for it, SPEED_OF for the networks whose names contain it.
 func TestNetworkSpeed(t *testing.T) {
 	if os.Getenv("SPEED") == "" {
 		t.Skip("set SPEED=1")

@@ -1,7 +1,10 @@
 package kernel
 
 import (
+	"fmt"
+	"os"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
@@ -85,4 +88,36 @@ func TestSeveralWinograd(t *testing.T) {
 		g.KH, g.KW, g.PH, g.PW = 3, 3, 1, 1
 		checkSeveral(t, g)
 	})
+}
+
+// TestSeveralSpeed prints the time of an image of convolutions of ResNet-50 and MobileNetV2, of a few images computed together
+// and of each computed alone, in turn, minima of short runs behind other work that takes the caches. SPEED=1 asks for it.
+func TestSeveralSpeed(t *testing.T) {
+	if os.Getenv("SPEED") == "" {
+		t.Skip("set SPEED=1")
+	}
+	rng := newRand(3)
+	other := randSlice[float32](rng, 4<<20)
+	for _, n := range []netConv{
+		netSpatial(1, 256, 256, 3, 14, 1, false), netSpatial(1, 512, 512, 3, 7, 1, false), netSpatial(1, 512, 512, 3, 14, 2, false),
+		netPointwise(1, 512, 2048, 7, 1), netPointwise(1, 2048, 512, 7, 1), netPointwise(1, 1024, 2048, 14, 2), netPointwise(1, 320, 1280, 7, 1),
+	} {
+		c, err := NewConv(benchSpec(n.g, false))
+		require.NoError(t, err)
+		in, out := n.g.norm().InLen(), n.g.norm().OutLen()
+		x, y, scratch := randSlice[float32](rng, netImages*in), Memory[float32](netImages*out), Memory[float32](c.ScratchLen())
+		run := func(together int) time.Duration {
+			Scale(other, other, 1)
+			start := time.Now()
+			for i := 0; i < netImages; i += together {
+				c.ForwardBatch(y[i*out:], x[i*in:], nil, together, out, in, 0, scratch)
+			}
+			return time.Since(start) / netImages
+		}
+		alone, together := time.Hour, time.Hour
+		for range 30 {
+			alone, together = min(alone, run(1)), min(together, run(netImages))
+		}
+		fmt.Printf("%-24s alone %v, together %v, %.2f times as fast\n", n, alone, together, float64(alone)/float64(together))
+	}
 }
