@@ -2,6 +2,7 @@ package attribute
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/binary"
 	"encoding/json"
@@ -89,6 +90,7 @@ func serveGames(ctx context.Context, subjects []subject, in io.Reader, out io.Wr
 		return err
 	}
 	requests := bufio.NewReaderSize(in, 1<<16)
+	var asked bytes.Buffer
 	for {
 		var ask struct{ Game, Coalitions uint32 }
 		if err := binary.Read(requests, binary.LittleEndian, &ask); errors.Is(err, io.EOF) {
@@ -99,11 +101,14 @@ func serveGames(ctx context.Context, subjects []subject, in io.Reader, out io.Wr
 		if int64(ask.Coalitions)*int64(players) > mostRequested {
 			return fmt.Errorf("standard input: %d coalitions of %d players in one request, expected at most %d", ask.Coalitions, players, mostRequested/players)
 		}
-		mask := make([]byte, int(ask.Coalitions)*players)
-		if _, err := io.ReadFull(requests, mask); err != nil {
-			return fmt.Errorf("standard input: expected %d coalitions of %d players: %w", ask.Coalitions, players, err)
+		asked.Reset() // it grows with what arrives, not with what is announced
+		if n, err := io.CopyN(&asked, requests, int64(ask.Coalitions)*int64(players)); err != nil {
+			if errors.Is(err, io.EOF) {
+				err = io.ErrUnexpectedEOF
+			}
+			return fmt.Errorf("standard input: expected %d coalitions of %d players, got %d bytes: %w", ask.Coalitions, players, n, err)
 		}
-		values, err := answer(ctx, subjects, ask.Game, players, mask)
+		values, err := answer(ctx, subjects, ask.Game, players, asked.Bytes())
 		if err != nil && ctx.Err() != nil {
 			return err
 		}

@@ -87,6 +87,7 @@ func TestServeGamesBrokenRequests(t *testing.T) {
 		{[]byte{1, 2, 3}, "expected a request of two numbers"},
 		{request(0, 2, 1, 1, 1, 0), "expected 2 coalitions of 3 players"},
 		{request(0, 1<<31), "expected at most"},
+		{request(0, 1<<20, 1), "expected 1048576 coalitions of 3 players, got 1 bytes: unexpected EOF"},
 	} {
 		_, err := playTogether(t, c.ask)
 		assert.ErrorContains(t, err, c.want)
