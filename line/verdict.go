@@ -3,6 +3,9 @@ package line
 import (
 	"fmt"
 	"math"
+	"slices"
+
+	"github.com/line-ood/goline/internal/invariant"
 )
 
 // fitTPR is the true positive rate of the field's usual threshold.
@@ -32,7 +35,13 @@ func (d *Detector) Threshold(tpr float64) (float64, error) {
 	}
 	const digits = 1e12 // 1 - 0.95 is not 0.05 in binary, and a half must stay one
 	dropped := math.Round((1-tpr)*digits) / digits
-	return d.fitScores[min(n-1, int(math.RoundToEven(dropped*float64(n))))], nil
+	at := min(n-1, int(math.RoundToEven(dropped*float64(n))))
+	threshold := d.fitScores[at]
+	if invariant.On {
+		below, _ := slices.BinarySearch(d.fitScores, threshold)
+		invariant.Check(slices.IsSorted(d.fitScores) && below <= at, "%d of %d fitted scores are below the threshold %v at %v, expected at most %d", below, n, threshold, tpr, at)
+	}
+	return threshold, nil
 }
 
 // IsOOD tells whether an image of the given score is out-of-distribution by [Detector.FitThreshold]: whether the score
