@@ -62,8 +62,8 @@ func requireClose(t *testing.T, want, got []float32, what string) {
 	}
 }
 
-// TestCardMatchesPyTorch: features and logits of 64 images by the paper's network, and LINe's scores of them from PyTorch's
-// contributions, are PyTorch's within the bounds that hold for the processor.
+// TestCardMatchesPyTorch: features and logits of 64 images by the paper's network, and LINe's scores of them from
+// PyTorch's contributions, are PyTorch's within the bounds that hold for the processor.
 func TestCardMatchesPyTorch(t *testing.T) {
 	if testing.Short() {
 		t.Skip("runs 64 images on an emulated card")

@@ -13,8 +13,8 @@ import (
 	"github.com/line-ood/goline/line"
 )
 
-// TestRealCalibrate fits LINe to 1,000 of CIFAR-10's training images, calibrates it on one half of the test images and looks at
-// the false alarms among the other half: the promised rate, but for the chance of both halves.
+// TestRealCalibrate fits LINe to 1,000 of CIFAR-10's training images, calibrates it on one half of the test images and
+// looks at the false alarms among the other half: the promised rate, but for the chance of both halves.
 func TestRealCalibrate(t *testing.T) {
 	if testing.Short() {
 		t.Skip("runs 6,500 images")

@@ -41,8 +41,9 @@ func (w world) jobs() []job {
 	}
 }
 
-// TestKills ends every command at random moments with KILL, TERM, INT and HUP: its output is then missing or whole, never in part unless
-// it says so; only a killed process leaves a temporary file; the status of the last three is 130 within a second or so; and the command, run again, writes what it would have.
+// TestKills ends every command at random moments with KILL, TERM, INT and HUP: its output is then missing or whole,
+// never in part unless it says so; only a killed process leaves a temporary file; the status of the last three is 130
+// within a second or so; and the command, run again, writes what it would have.
 func TestKills(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts processes")
@@ -108,8 +109,8 @@ func TestKills(t *testing.T) {
 	t.Logf("%d killed, %d interrupted (the slowest ended after %v), %d had finished", killed, interrupted, worst.Round(time.Millisecond), finished)
 }
 
-// markedPartial tells whether the content is a whole table with rows that all say that they are partial, as goline attribute values
-// writes when it is interrupted.
+// markedPartial tells whether the content is a whole table with rows that all say that they are partial, as goline
+// attribute values writes when it is interrupted.
 func markedPartial(t *testing.T, content []byte) bool {
 	t.Helper()
 	rows, err := csv.NewReader(bytes.NewReader(content)).ReadAll()
@@ -131,7 +132,8 @@ func untimed(t *testing.T, path string) string {
 	return strings.Join(lines, "\n")
 }
 
-// TestTwoProcessesOnOneFolder keep their features in one folder at the same time; both say what one alone says, again and again.
+// TestTwoProcessesOnOneFolder keep their features in one folder at the same time; both say what one alone says, again
+// and again.
 func TestTwoProcessesOnOneFolder(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts processes")
@@ -185,7 +187,8 @@ func TestTwoProcessesOnOneFolder(t *testing.T) {
 	t.Logf("%d damaged entries refused", refused)
 }
 
-// TestFullDisksAndClosedPipes: a disk that is full is one line and status 1, and nobody hangs where what is written to has no reader.
+// TestFullDisksAndClosedPipes: a disk that is full is one line and status 1, and nobody hangs where what is written to
+// has no reader.
 func TestFullDisksAndClosedPipes(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts processes")
@@ -245,7 +248,8 @@ func TestFolderWithoutPermission(t *testing.T) {
 	require.Contains(t, text, "images.npz")
 }
 
-// TestPipesAreNotWaitedFor: a named pipe in the place of any file that is read is an error at once; nobody waits for a writer.
+// TestPipesAreNotWaitedFor: a named pipe in the place of any file that is read is an error at once; nobody waits for a
+// writer.
 func TestPipesAreNotWaitedFor(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts processes")
