@@ -21,6 +21,7 @@ import (
 	"github.com/line-ood/goline/attribution/estimate"
 	"github.com/line-ood/goline/internal/nettest"
 	"github.com/line-ood/goline/internal/npyz"
+	"github.com/line-ood/goline/internal/racetest"
 	"github.com/line-ood/goline/line"
 )
 
@@ -234,6 +235,9 @@ func TestAttributeGames(t *testing.T) {
 		for _, removal := range []string{"zero", "mean", "class-mean", "resample"} {
 			for _, players := range [][]string{{}, {"--groups", "4"}, {"--layer", "block3", "--channels"}, {"--layer", "trans2", "--groups", "3"}} {
 				for _, scope := range []string{"sample", "class"} {
+					if racetest.On && scope == "class" && value != "log-sum-exp" {
+						continue // only numbers differ
+					}
 					args := append([]string{"values", "--data", w.path("test.npz"), "--fit", w.path("train.npz"), "--features-dir", w.path("cache"), "--images", "4",
 						"--value", value, "--removal", removal, "--background", "3", "--scope", scope, "--detector", w.path("det.npz"), "--samples", "3",
 						"--estimators", "permutation", "--json", w.path("v.json")}, players...)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/line-ood/goline/internal/cuda"
 	"github.com/line-ood/goline/internal/cuda/emu"
+	"github.com/line-ood/goline/internal/racetest"
 )
 
 func TestInspect(t *testing.T) {
@@ -77,6 +78,7 @@ func TestGraph(t *testing.T) {
 }
 
 func TestVersion(t *testing.T) {
+	racetest.OneGoroutine(t)
 	binary := filepath.Join(t.TempDir(), "goline") // a test binary does not know its modules
 	built, err := exec.Command("go", "build", "-o", binary, "github.com/line-ood/goline/cmd/goline").CombinedOutput()
 	require.NoError(t, err, string(built))

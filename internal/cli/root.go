@@ -40,7 +40,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) (code int
 		completeFlags(root) // for a shell alone: cobra keeps what it is told of flags, and with it the commands, for good
 	}
 	root.Annotations = map[string]string{commandLine: quoted(args)}
-	root.SetArgs(args)
+	root.SetArgs(append([]string{}, args...)) // for nil, cobra takes the process' own
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	cmd, err := root.ExecuteContextC(ctx)
