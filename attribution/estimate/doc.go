@@ -4,9 +4,9 @@
 //   - [GradientActivation], [IntegratedGradients], [ExpectedGradients]: from gradients along a line; [Rescale],
 //     [Conductance]: their kin for games that know more than gradients;
 //   - [CoalitionGradients]: from gradients at sampled coalitions, the smallest errors of all where a game has
-//     gradients;
+//     gradients and is smooth;
 //   - [Permutation] (with antithetic and systematic variants), [Stratified], [Owen], [KernelSHAP], [LeverageSHAP],
-//     [SVARM]: from sampled coalitions;
+//     [SVARM]: from sampled coalitions; [OddRegression]: likewise, the smallest errors of values alone;
 //   - [TopK]: which players are the k largest, with samples spent where that is undecided;
 //   - [Recommended]: the one to expect the smallest error of, by game, players and budget;
 //   - [Exact] (all 2^n coalitions) and [ClosedForm] (games that are linear): the truth to compare with.
