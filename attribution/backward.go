@@ -7,9 +7,9 @@ import (
 	"github.com/line-ood/goline/internal/mathx"
 )
 
-// Rescaled is a game that can split the change of its value over the players by DeepLIFT's rescale rule (Shrikumar, Greenside and
-// Kundaje 2017): nonlinear functions of one number, by the slope of the straight line between their values with all players removed
-// and with all present, and linear ones exactly. The parts sum to v(N) - v(∅).
+// Rescaled is a game that can split the change of its value over the players by DeepLIFT's rescale rule (Shrikumar,
+// Greenside and Kundaje 2017): nonlinear functions of one number, by the slope of the straight line between their
+// values with all players removed and with all present, and linear ones exactly. The parts sum to v(N) - v(∅).
 type Rescaled interface {
 	Game
 	// Rescale writes the players' parts. It is [ErrNotDifferentiable] where the value has no such rule.
@@ -18,11 +18,12 @@ type Rescaled interface {
 	Rescale(ctx context.Context, dst []float64) error
 }
 
-// Traced is a game that knows where its players' activations go while the network's input goes from a baseline to the sample.
+// Traced is a game that knows where its players' activations go while the network's input goes from a baseline to the
+// sample.
 type Traced interface {
 	Game
-	// Conductance writes the sum, over the steps of the way, of the value's slope by each player times what the player moved. It
-	// returns the number of points of the way, each a pass through the network, 0 where the way is not known.
+	// Conductance writes the sum, over the steps of the way, of the value's slope by each player times what the player
+	// moved. It returns the number of points of the way, each a pass through the network, 0 where the way is not known.
 	//
 	// Shapes: dst [players].
 	Conductance(ctx context.Context, dst []float64) (points int, err error)
@@ -31,15 +32,16 @@ type Traced interface {
 // RescaledValue is a value function to which DeepLIFT's rescale rule applies.
 type RescaledValue interface {
 	ValueFunction
-	// Multipliers writes m with Σ_k m_k (to_k - from_k) = Of(to) - Of(from) by the rescale rule; ok is false where there is none.
+	// Multipliers writes m with Σ_k m_k (to_k - from_k) = Of(to) - Of(from) by the rescale rule; ok is false where
+	// there is none.
 	//
 	// Shapes: from, to, dst [classes].
 	Multipliers(from, to []float64, class int, dst []float64) (ok bool)
 }
 
-// Multipliers implements [RescaledValue]. The log-sum-exp is a logarithm of a sum of exponentials, each with the slope of its own
-// straight line; the log-probability is a logit less a log-sum-exp, and the probability its exponential. A margin, whose
-// runner-up may change, has no rule.
+// Multipliers implements [RescaledValue]. The log-sum-exp is a logarithm of a sum of exponentials, each with the slope
+// of its own straight line; the log-probability is a logit less a log-sum-exp, and the probability its exponential. A
+// margin, whose runner-up may change, has no rule.
 func (v Value) Multipliers(from, to []float64, class int, dst []float64) bool {
 	if v == Margin {
 		return false

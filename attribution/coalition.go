@@ -117,7 +117,8 @@ func (s Coalitions) Clear() { clear(s.bits) }
 // Shapes: dst [coalitions, players], row-major; Mask panics on another length.
 func (s Coalitions) Mask(dst []float32) {
 	if len(dst) != s.rows*s.players {
-		panic(fmt.Sprintf("attribution: mask of %d values for %d coalitions over %d players", len(dst), s.rows, s.players))
+		panic(fmt.Sprintf("attribution: mask of %d values for %d coalitions over %d players", len(dst), s.rows,
+			s.players))
 	}
 	for r := range s.rows {
 		row := dst[r*s.players : (r+1)*s.players]

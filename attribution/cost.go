@@ -2,7 +2,8 @@ package attribution
 
 // Cost is what an estimate has cost, or will cost.
 type Cost struct {
-	// Forwards and Backwards are passes through the network, Equivalents their sum with backwards at Options.BackwardCost.
+	// Forwards and Backwards are passes through the network, Equivalents their sum with backwards at
+	// Options.BackwardCost.
 	Forwards, Backwards, Equivalents float64
 	// Seconds is the wall time.
 	Seconds float64
@@ -10,7 +11,8 @@ type Cost struct {
 
 // Add returns the sum of both costs.
 func (c Cost) Add(o Cost) Cost {
-	return Cost{c.Forwards + o.Forwards, c.Backwards + o.Backwards, c.Equivalents + o.Equivalents, c.Seconds + o.Seconds}
+	return Cost{c.Forwards + o.Forwards, c.Backwards + o.Backwards, c.Equivalents + o.Equivalents,
+		c.Seconds + o.Seconds}
 }
 
 // Div returns the cost of one of n equal parts.

@@ -28,7 +28,8 @@ func (e Estimate) MarshalJSON() ([]byte, error) {
 		Seconds     numfmt.JSON   `json:"seconds"`
 		Stopped     Stop          `json:"stopped"`
 	}{e.Method, e.Names, numfmt.JSONs(e.Values), numfmt.JSONs(e.StdErr), numfmt.JSONs(e.DF), e.Samples, e.Evaluations,
-		numfmt.JSON(e.Forwards), numfmt.JSON(e.Backwards), numfmt.JSON(e.Equivalents), numfmt.JSON(e.Empty), numfmt.JSON(e.Full),
+		numfmt.JSON(e.Forwards), numfmt.JSON(e.Backwards), numfmt.JSON(e.Equivalents), numfmt.JSON(e.Empty),
+		numfmt.JSON(e.Full),
 		numfmt.JSON(e.Residual), numfmt.JSON(e.Seconds), e.Stopped})
 }
 
@@ -43,7 +44,8 @@ func (e *Estimate) WriteCSV(w io.Writer, level float64) error {
 			name = e.Names[i]
 		}
 		lo, hi := e.Interval(i, level)
-		_ = out.Write([]string{strconv.Itoa(i), name, numfmt.Text(v), numfmt.Text(e.StdErr[i]), numfmt.Text(lo), numfmt.Text(hi)})
+		_ = out.Write([]string{strconv.Itoa(i), name, numfmt.Text(v), numfmt.Text(e.StdErr[i]), numfmt.Text(lo),
+			numfmt.Text(hi)})
 	}
 	out.Flush()
 	return out.Error()

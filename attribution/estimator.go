@@ -23,8 +23,8 @@ type Estimator interface {
 // Options are common to all estimators. Estimators that sample need at least one of Samples, Budget and TargetStdErr;
 // the deterministic ones ignore Samples (but for [estimate.IntegratedGradients]) and TargetStdErr.
 type Options struct {
-	// Samples is the exact number of samples to take, in the estimator's unit: permutations, antithetic pairs, coalitions,
-	// coalition pairs. With Budget set as well it is an error if so many samples do not fit the budget.
+	// Samples is the exact number of samples to take, in the estimator's unit: permutations, antithetic pairs,
+	// coalitions, coalition pairs. With Budget set as well it is an error if so many samples do not fit the budget.
 	Samples int
 	// Budget is the most forward-equivalents to spend; an estimator takes as many whole samples as fit. 0 is no
 	// limit.
@@ -77,9 +77,10 @@ type Estimate struct {
 	DF []float64
 	// Samples is the number of samples behind the estimate.
 	Samples int
-	// LeastSamples is the number of samples from which the standard errors are to be believed, 0 where any number will do.
-	// With fewer there are no intervals, because contributions that are rare but large have mostly not been seen yet. It
-	// is math.MaxInt, and there are never intervals, for an estimate with a bias that standard errors say nothing of.
+	// LeastSamples is the number of samples from which the standard errors are to be believed, 0 where any number will
+	// do. With fewer there are no intervals, because contributions that are rare but large have mostly not been seen
+	// yet. It is math.MaxInt, and there are never intervals, for an estimate with a bias that standard errors say
+	// nothing of.
 	LeastSamples int
 	// Evaluations is the number of coalition values (or gradient points) that were computed, those lost to an
 	// interruption included.

@@ -97,9 +97,9 @@ type CostedGradients interface {
 	ForwardsPerGradient() float64
 }
 
-// Kinked is a game whose value may bend sharply on the way between coalitions, as behind layers of rectifiers: gradients at
-// coalitions then say little about what happens between them. A differentiable game that is not Kinked is taken to be
-// smooth.
+// Kinked is a game whose value may bend sharply on the way between coalitions, as behind layers of rectifiers:
+// gradients at coalitions then say little about what happens between them. A differentiable game that is not Kinked is
+// taken to be smooth.
 type Kinked interface {
 	Differentiable
 	// Kinked reports whether the value may have kinks.

@@ -107,7 +107,8 @@ func MeanRow(rows [][]float64) ([]float64, error) {
 	mean := make([]float64, len(rows[0]))
 	for i, row := range rows {
 		if len(row) != len(mean) {
-			return nil, fmt.Errorf("attribution: row %d: expected %d neurons as in row 0, got %d", i, len(mean), len(row))
+			return nil, fmt.Errorf("attribution: row %d: expected %d neurons as in row 0, got %d", i, len(mean),
+				len(row))
 		}
 		for j, x := range row {
 			mean[j] += x
@@ -130,7 +131,8 @@ func ClassMeans(rows [][]float64, labels []int, classes int) ([][]float64, error
 	byClass := make([][][]float64, classes)
 	for i, c := range labels {
 		if c < -1 || c >= classes {
-			return nil, fmt.Errorf("attribution: label of row %d: expected a class from 0 to %d, or -1, got %d", i, classes-1, c)
+			return nil, fmt.Errorf("attribution: label of row %d: expected a class from 0 to %d, or -1, got %d", i,
+				classes-1, c)
 		}
 		if c >= 0 {
 			byClass[c] = append(byClass[c], rows[i])

@@ -31,7 +31,8 @@ type DifferentiableValue interface {
 
 // NewValue makes a value function of functions, as [ValueFunction] and [DifferentiableValue] describe them. gradient is
 // nil where there is none. It panics without a name or of.
-func NewValue(name string, of func(logits []float64, class int) float64, gradient func(logits []float64, class int, dst []float64)) ValueFunction {
+func NewValue(name string, of func(logits []float64, class int) float64, gradient func(logits []float64, class int,
+	dst []float64)) ValueFunction {
 	if name == "" || of == nil {
 		panic("attribution: a value function needs a name and a function")
 	}

@@ -21,8 +21,8 @@ type BatchOptions struct {
 	// Indices are the images of a set to take, in this order; nil means all. It must not be changed while the stream is
 	// read. A stream has no indices to choose from.
 	Indices []int
-	// MaxMemory bounds the bytes that pictures which are being decoded take together: workers wait for each other, and a picture that
-	// takes more by itself is an error, see [DecodeMemory]. 0 means DecodeMemory.
+	// MaxMemory bounds the bytes that pictures which are being decoded take together: workers wait for each other, and
+	// a picture that takes more by itself is an error, see [DecodeMemory]. 0 means DecodeMemory.
 	MaxMemory int64
 }
 
@@ -101,9 +101,10 @@ type decodable interface {
 	blame(err error) error
 }
 
-// batches makes a stream of batches. Each pass begins with open, which returns the number of images too, -1 if it is not
-// known.
-func batches(ctx context.Context, name string, p nets.Preprocessing, o BatchOptions, open func() (feed, int, error)) graph.Batches {
+// batches makes a stream of batches. Each pass begins with open, which returns the number of images too, -1 if it is
+// not known.
+func batches(ctx context.Context, name string, p nets.Preprocessing, o BatchOptions,
+	open func() (feed, int, error)) graph.Batches {
 	return func(yield func(graph.Batch, error) bool) {
 		s, err := newStream(ctx, name, p, o, open)
 		if err != nil {
@@ -156,7 +157,8 @@ type job struct {
 	k int // position in the batch
 }
 
-func newStream(ctx context.Context, name string, p nets.Preprocessing, o BatchOptions, open func() (feed, int, error)) (*stream, error) {
+func newStream(ctx context.Context, name string, p nets.Preprocessing, o BatchOptions,
+	open func() (feed, int, error)) (*stream, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -168,7 +170,8 @@ func newStream(ctx context.Context, name string, p nets.Preprocessing, o BatchOp
 		s.workers = runtime.GOMAXPROCS(0)
 	}
 	if s.size < 0 || s.workers < 0 {
-		return nil, fmt.Errorf("%s: expected a size and workers of 0 (default) or more, got size %d and %d workers", name, o.Size, o.Workers)
+		return nil, fmt.Errorf("%s: expected a size and workers of 0 (default) or more, got size %d and %d workers",
+			name, o.Size, o.Workers)
 	}
 	var total int
 	var err error
@@ -351,7 +354,8 @@ func (s *stream) fill(q *Preprocessor, dst []float32, it item, scratch *scratch)
 	}
 	height, width, err := q.Size(img.Height, img.Width)
 	if err == nil && (height != s.height || width != s.width) {
-		err = fmt.Errorf("expected the size of the first image after preprocessing, %dx%d (height x width), got %dx%d; set a crop to make them equal",
+		err = fmt.Errorf("expected the size of the first image after preprocessing, %dx%d (height x width), got "+
+			"%dx%d; set a crop to make them equal",
 			s.height, s.width, height, width)
 	}
 	if err == nil {

@@ -65,7 +65,9 @@ func TestBatchesEqualLoop(t *testing.T) {
 		p := nets.CIFAR()
 		p.Resize, p.Crop = 4, 3
 		size, workers := rapid.IntRange(1, 12).Draw(t, "size"), rapid.IntRange(0, 9).Draw(t, "workers")
-		x, labels, sizes, err := collect(t, Batches(context.Background(), d, p, BatchOptions{Size: size, Workers: workers, Indices: indices}))
+		x, labels, sizes,
+			err := collect(t, Batches(context.Background(), d, p, BatchOptions{Size: size, Workers: workers,
+			Indices: indices}))
 		require.NoError(t, err)
 		var loop []float32
 		var loopLabels []int
@@ -159,7 +161,9 @@ func TestBatchesError(t *testing.T) {
 	panics := &fake{name: "f", n: 3, image: func(i int) (Image, error) { panic("oh") }}
 	_, _, _, err := collect(t, Batches(t.Context(), panics, bare, BatchOptions{}))
 	require.ErrorContains(t, err, "f: image f#0: reading failed: oh")
-	broken := &fake{name: "f", n: 3, image: func(i int) (Image, error) { return Image{Pix: nil, Height: 1, Width: 1}, nil }}
+	broken := &fake{name: "f", n: 3, image: func(i int) (Image, error) {
+		return Image{Pix: nil, Height: 1, Width: 1}, nil
+	}}
 	_, _, _, err = collect(t, Batches(t.Context(), broken, bare, BatchOptions{}))
 	require.ErrorContains(t, err, "f: image f#0: image of 1x1 pixels (height x width): expected 3 samples, got 0")
 }
@@ -173,7 +177,8 @@ func TestBatchesWithoutCrop(t *testing.T) {
 	require.Len(t, x, 3*3*4*8)
 	d.image = func(i int) (Image, error) { return noise(8, 16+8*(i/2)), nil }
 	_, _, _, err = collect(t, Batches(t.Context(), d, p, BatchOptions{}))
-	require.ErrorContains(t, err, "f: image f#2: expected the size of the first image after preprocessing, 4x8 (height x width), got 4x12")
+	require.ErrorContains(t, err,
+		"f: image f#2: expected the size of the first image after preprocessing, 4x8 (height x width), got 4x12")
 	d.image = func(int) (Image, error) { return Image{}, errors.New("no first image") }
 	_, _, _, err = collect(t, Batches(t.Context(), d, p, BatchOptions{}))
 	require.ErrorContains(t, err, "no first image")
@@ -307,7 +312,8 @@ func BenchmarkBatches(b *testing.B) {
 	}{
 		{"cifar10", sharedtest.Path(b, "data", "cifar10_test_5000.bin"), nets.CIFAR()},
 		{"png64", sharedtest.Path(b, "data", "scenes_png"), nets.CIFAR()},
-		{"png299", sharedtest.Path(b, "data", "imagenet_like"), nets.Preprocessing{Resize: 256, Crop: 224, Std: [3]float32{1, 1, 1}}},
+		{"png299", sharedtest.Path(b, "data", "imagenet_like"), nets.Preprocessing{Resize: 256, Crop: 224,
+			Std: [3]float32{1, 1, 1}}},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			d, err := Open(c.path)

@@ -21,9 +21,9 @@ const maxClassFile = 64 << 20
 //
 //	n01440764 tench
 //
-// A line that begins with a WordNet id, an n and eight digits, holds the name behind a space or a tab, as in ImageNet's lists. In
-// other lines a tab separates the two, and a line without a tab is ID and name in one. Empty lines at the end do not count. Errors
-// name the file and the line: one that is empty or not UTF-8, an ID that comes twice.
+// A line that begins with a WordNet id, an n and eight digits, holds the name behind a space or a tab, as in ImageNet's
+// lists. In other lines a tab separates the two, and a line without a tab is ID and name in one. Empty lines at the end
+// do not count. Errors name the file and the line: one that is empty or not UTF-8, an ID that comes twice.
 func ReadClasses(path string) ([]Class, error) {
 	data, err := disk().read(path, maxClassFile)
 	if err != nil {
@@ -87,8 +87,9 @@ func isWordNetID(name string) bool {
 	return len(name) == wordNetLen && name[0] == 'n' && strings.Trim(name[1:], "0123456789") == ""
 }
 
-// HasWordNetClasses tells whether the classes of a set are named by WordNet ids alone, as folders of ImageNet are. Its labels then
-// follow the order of the ids in the set, which is that of a network only if the set has all of the network's classes.
+// HasWordNetClasses tells whether the classes of a set are named by WordNet ids alone, as folders of ImageNet are. Its
+// labels then follow the order of the ids in the set, which is that of a network only if the set has all of the
+// network's classes.
 func HasWordNetClasses(d Dataset) bool {
 	for _, name := range d.Classes() {
 		if !isWordNetID(name) {
@@ -98,8 +99,8 @@ func HasWordNetClasses(d Dataset) bool {
 	return len(d.Classes()) > 0
 }
 
-// ClassNames returns names of classes for people, all different: where two classes have one name, the ID stands behind it in
-// brackets.
+// ClassNames returns names of classes for people, all different: where two classes have one name, the ID stands behind
+// it in brackets.
 func ClassNames(classes []Class) []string {
 	count := map[string]int{}
 	for _, c := range classes {
@@ -114,7 +115,8 @@ func ClassNames(classes []Class) []string {
 	return names
 }
 
-// ClassesOf returns the classes of a set as [Relabel] takes them: their names are IDs as well. It is nil where they are not known.
+// ClassesOf returns the classes of a set as [Relabel] takes them: their names are IDs as well. It is nil where they are
+// not known.
 func ClassesOf(d Dataset) []Class {
 	var classes []Class
 	for _, name := range d.Classes() {
@@ -137,9 +139,10 @@ func (r *relabelled) imageInto(i int, s *scratch) (Image, error) {
 	return imageInto(r.Dataset, i, s)
 }
 
-// Relabel returns the set with labels that are indices of the given classes, by whose names (see [ClassNames]) it calls them: a
-// class of the set is the one whose ID its name is, or else the only one of that name. The set need not have all of them. Labels of
-// a set that does not name its classes are indices already. A set without labels is returned as it is. Closing the result closes d.
+// Relabel returns the set with labels that are indices of the given classes, by whose names (see [ClassNames]) it calls
+// them: a class of the set is the one whose ID its name is, or else the only one of that name. The set need not have
+// all of them. Labels of a set that does not name its classes are indices already. A set without labels is returned as
+// it is. Closing the result closes d.
 //
 // It is an error if the set has a class, or a label, that is none of the classes.
 func Relabel(d Dataset, classes []Class) (Dataset, error) {
@@ -180,10 +183,12 @@ func classIndex(d Dataset, classes []Class) ([]int, error) {
 			continue
 		}
 		if index[k], found = byName[name]; !found {
-			return nil, fmt.Errorf("%s: class %s is none of the %d classes given, which begin with %s", describe(d), name, len(classes), abridge(idsOf(classes)))
+			return nil, fmt.Errorf("%s: class %s is none of the %d classes given, which begin with %s", describe(d),
+				name, len(classes), abridge(idsOf(classes)))
 		}
 		if count[name] > 1 {
-			return nil, fmt.Errorf("%s: class %s is the name of %d of the classes given, expected an ID", describe(d), name, count[name])
+			return nil, fmt.Errorf("%s: class %s is the name of %d of the classes given, expected an ID", describe(d),
+				name, count[name])
 		}
 	}
 	return index, nil

@@ -15,14 +15,17 @@ import (
 
 func TestReadClasses(t *testing.T) {
 	file := put(t, t.TempDir(), "classes.txt",
-		[]byte(byteOrderMark+"n01440764 tench, Tinca tinca\r\nn02012849\tcrane\n n03126707  crane \nn00000001\ngreat white shark\n7\tseven\nn0144076 x\n\n"))
+		[]byte(byteOrderMark+
+			"n01440764 tench, Tinca tinca\r\nn02012849\tcrane\n n03126707  crane \nn00000001\ngreat white "+
+			"shark\n7\tseven\nn0144076 x\n\n"))
 	classes, err := ReadClasses(file)
 	require.NoError(t, err)
 	require.Equal(t, []Class{
 		{"n01440764", "tench, Tinca tinca"}, {"n02012849", "crane"}, {"n03126707", "crane"}, {"n00000001", "n00000001"},
 		{"great white shark", "great white shark"}, {"7", "seven"}, {"n0144076 x", "n0144076 x"},
 	}, classes)
-	require.Equal(t, []string{"tench, Tinca tinca", "crane (n02012849)", "crane (n03126707)", "n00000001", "great white shark", "seven", "n0144076 x"},
+	require.Equal(t, []string{"tench, Tinca tinca", "crane (n02012849)", "crane (n03126707)", "n00000001",
+		"great white shark", "seven", "n0144076 x"},
 		ClassNames(classes))
 
 	for text, want := range map[string]string{
@@ -86,7 +89,8 @@ func FuzzParseClasses(f *testing.F) {
 
 var birds = []Class{{"n1", "crane"}, {"n2", "hen"}, {"n3", "crane"}, {"n4", "jay"}}
 
-// Labels follow the classes, whatever the folders' order and however few there are; also where parts have different folders.
+// Labels follow the classes, whatever the folders' order and however few there are; also where parts have different
+// folders.
 func TestOpenWithClasses(t *testing.T) {
 	dir := t.TempDir()
 	put(t, dir, "a/n3/1.png", dot(t, 3))
@@ -141,7 +145,8 @@ func TestOpenWithClasses(t *testing.T) {
 // Sets of the same folders agree by the classes of the larger one.
 func TestRelabelByAnotherSet(t *testing.T) {
 	dir := t.TempDir()
-	for i, name := range []string{"fit/ant/1.png", "fit/bee/1.png", "fit/cow/1.png", "id/cow/1.png", "id/ant/1.png", "id/cow/2.png"} {
+	for i, name := range []string{"fit/ant/1.png", "fit/bee/1.png", "fit/cow/1.png", "id/cow/1.png", "id/ant/1.png",
+		"id/cow/2.png"} {
 		put(t, dir, name, dot(t, i))
 	}
 	fit, id := mustOpen(t, dir+"/fit"), mustOpen(t, dir+"/id")
@@ -157,7 +162,8 @@ func TestRelabelByAnotherSet(t *testing.T) {
 	require.False(t, HasWordNetClasses(mustOpen(t, dir+"/fit/ant")))
 }
 
-// The images of ImageNet: labels are the indices in the class file, although half of the folders have only some of the classes.
+// The images of ImageNet: labels are the indices in the class file, although half of the folders have only some of the
+// classes.
 func TestImageNet(t *testing.T) {
 	classes, err := ReadClasses(sharedtest.Path(t, "imagenet", "classes.txt"))
 	require.NoError(t, err)

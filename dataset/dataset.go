@@ -5,11 +5,14 @@
 //   - cifar10, cifar100: the official binary records, 1+3072 or 2+3072 bytes. For CIFAR-100 the fine label is used.
 //   - folder: one folder per class, or pictures side by side without labels; also a single picture file. Classes and
 //     files come in the order of torchvision's ImageFolder (byte order); see [Open] for what is skipped.
-//   - idx: "images+labels" or "images" alone, plain or gzip, grey (N, H, W) or colour (N, H, W, 3): the format of MNIST.
-//   - list: a text file of lines "path label", as OpenOOD has them: paths from the list's folder on, or from another as "list+folder";
+//   - idx: "images+labels" or "images" alone, plain or gzip, grey (N, H, W) or colour (N, H, W, 3): the format of
+//     MNIST.
+//   - list: a text file of lines "path label", as OpenOOD has them: paths from the list's folder on, or from another as
+//     "list+folder";
 //     the label is a class index, or -1 where it is unknown. Without a prefix the list's name must end in .txt.
 //   - npy: uint8 (N, H, W, 3) or grey (N, H, W), without labels.
-//   - npz: the same under the name images, x, data or arr_0, with labels (N) under labels, label, y or targets if known.
+//   - npz: the same under the name images, x, data or arr_0, with labels (N) under labels, label, y or targets if
+//     known.
 //   - tar: an archive of pictures as WebDataset has them, or several by a pattern: "train-*.tar". KEY.jpg (or .jpeg,
 //     .png, .webp, .bmp, .gif) is a picture and KEY.cls its label, decimal text, -1 where it is unknown or missing; a
 //     key reaches up to the first dot of the base name. Other members are ignored. Compressed archives are refused,
@@ -25,8 +28,8 @@
 // Records of cifar, npy and uncompressed idx files and pictures in archives are read on demand; compressed files are
 // unpacked into memory once.
 //
-// Labels are what the data say. With [OpenWith] they refer to the classes of a network instead, which [ReadClasses] reads from a
-// file: folders of some of ImageNet's classes, for example.
+// Labels are what the data say. With [OpenWith] they refer to the classes of a network instead, which [ReadClasses]
+// reads from a file: folders of some of ImageNet's classes, for example.
 //
 // [OpenFS] reads the same from an fs.FS. Pictures in memory make a set by [FromImages], or a stream by [Stream] and
 // [StreamChannel], with the same bits as from files. [Files] and [Includes] tell which files an argument stands for.
@@ -40,7 +43,8 @@
 //	}
 //	mine, err := dataset.FromImages("mine", images, labels, []string{"cat", "dog"}) // another set, from memory
 //
-// It builds on packages graph (for the batches) and nets (for the preprocessing); training, detectors and commands are above it.
+// It builds on packages graph (for the batches) and nets (for the preprocessing); training, detectors and commands are
+// above it.
 package dataset
 
 import (
@@ -48,8 +52,8 @@ import (
 	"fmt"
 )
 
-// Dataset is an indexed set of images, labelled or not. Implementations are safe for concurrent use, and the slices that
-// Labels and Classes return must not be modified.
+// Dataset is an indexed set of images, labelled or not. Implementations are safe for concurrent use, and the slices
+// that Labels and Classes return must not be modified.
 type Dataset interface {
 	// Name is what the set was opened as.
 	Name() string
@@ -61,8 +65,8 @@ type Dataset interface {
 	Classes() []string
 	// Image decodes image i, 0 <= i < Len. The caller owns the result. Errors name the file and the record.
 	Image(i int) (Image, error)
-	// ID is what a user sees of image i in a scores file: a relative path, or "file#record", records counted from 0. It is UTF-8; a
-	// path that is not begins with "./" and has its stray bytes as \xff.
+	// ID is what a user sees of image i in a scores file: a relative path, or "file#record", records counted from 0. It
+	// is UTF-8; a path that is not begins with "./" and has its stray bytes as \xff.
 	ID(i int) string
 	// Close releases files. Images cannot be read afterwards.
 	Close() error
@@ -70,7 +74,8 @@ type Dataset interface {
 
 // reuser is a Dataset that can decode into given memory.
 type reuser interface {
-	// imageInto is Image with a scratch, which the result may lie in: it must only be read, until the scratch is used again.
+	// imageInto is Image with a scratch, which the result may lie in: it must only be read, until the scratch is used
+	// again.
 	imageInto(i int, s *scratch) (Image, error)
 }
 
@@ -85,8 +90,8 @@ func imageInto(d Dataset, i int, s *scratch) (Image, error) {
 // ErrNoImages is the cause of errors about sets, selections and streams without an image.
 var ErrNoImages = errors.New("no images")
 
-// ErrFormat is the cause of errors about data whose format is not known: a prefix that names none, or content that is of
-// none or could be of several.
+// ErrFormat is the cause of errors about data whose format is not known: a prefix that names none, or content that is
+// of none or could be of several.
 var ErrFormat = errors.New("unknown format")
 
 // checkIndex refuses indices outside of the set.

@@ -198,7 +198,8 @@ func ExampleStreamChannel() {
 			pictures <- dataset.Labelled{Image: image.NewGray(image.Rect(0, 0, 64, 48)), Label: i}
 		}
 	}()
-	for batch, err := range dataset.StreamChannel(context.Background(), pictures, nets.CIFAR(), dataset.BatchOptions{Size: 2}) {
+	for batch, err := range dataset.StreamChannel(context.Background(), pictures, nets.CIFAR(),
+		dataset.BatchOptions{Size: 2}) {
 		if err != nil {
 			log.Fatal(err)
 		}

@@ -185,9 +185,9 @@ func (t tree) list(root, rel string) (files, folders []string, err error) {
 // maxNesting bounds how deep folders may lie in each other: a tree that cannot tell a link back up has no end.
 const maxNesting = 255
 
-// walk returns all files below a class folder in torchvision's order, folders sorted by their whole path and the files of
-// each sorted by name, and the folders. A folder that links lead to more than once is read once, under the first path in the order of
-// a depth-first walk.
+// walk returns all files below a class folder in torchvision's order, folders sorted by their whole path and the files
+// of each sorted by name, and the folders. A folder that links lead to more than once is read once, under the first
+// path in the order of a depth-first walk.
 func (t tree) walk(root, class string) (files, folders []string, err error) {
 	found := map[string][]string{}
 	var seen folderSet

@@ -17,7 +17,8 @@ import (
 func TestFolderOrder(t *testing.T) {
 	dir := t.TempDir()
 	for i, name := range []string{
-		"Zebra/1.png", "Zebra/10.png", "Zebra/2.png", "ant/b.png", "ant/a-b/x.png", "ant/a/z.png", "ant/a/b/c.png", "ätzend/1.png",
+		"Zebra/1.png", "Zebra/10.png", "Zebra/2.png", "ant/b.png", "ant/a-b/x.png", "ant/a/z.png", "ant/a/b/c.png",
+		"ätzend/1.png",
 	} {
 		put(t, dir, name, dot(t, i))
 	}
@@ -70,12 +71,14 @@ func TestFolderRefuses(t *testing.T) {
 	}{
 		{"empty", nil, "no images"},
 		{"side files only", map[string][]byte{"a.txt": nil}, "no images"},
-		{"empty class", map[string][]byte{"cat/1.png": dot(t, 1), "dog/about.txt": nil}, "class folder %s/dog holds no pictures"},
+		{"empty class", map[string][]byte{"cat/1.png": dot(t, 1), "dog/about.txt": nil},
+			"class folder %s/dog holds no pictures"},
 		{"mixed", map[string][]byte{"cat/1.png": dot(t, 1), "2.png": dot(t, 1)},
 			"%s: expected class folders or loose pictures, got both: such as cat and 2.png"},
 		{"one other", map[string][]byte{"a.png": dot(t, 1), "b.png": []byte("text")},
 			"%s: 1 of 2 files are not JPEG, PNG, GIF, BMP or WebP pictures: b.png"},
-		{"others", map[string][]byte{"c/1": nil, "c/2": nil, "c/d/3": nil, "c/4": nil, "e/5.tiff": []byte("II*\x00"), "e/6": dot(t, 1)},
+		{"others", map[string][]byte{"c/1": nil, "c/2": nil, "c/d/3": nil, "c/4": nil, "e/5.tiff": []byte("II*\x00"),
+			"e/6": dot(t, 1)},
 			"%s: 5 of 6 files are not JPEG, PNG, GIF, BMP or WebP pictures: c/1, c/2, c/4 and 2 more"},
 	} {
 		dir := t.TempDir()
@@ -99,7 +102,8 @@ func TestFolderLinks(t *testing.T) {
 	require.NoError(t, os.Symlink(other, dir+"/cat/away"))
 	require.NoError(t, os.Symlink(dir+"/cat", other+"/back"))
 	d := mustOpen(t, dir)
-	require.Equal(t, []string{"cat/1.png", "cat/3.png", "cat/away/2.png", "dog/2.png", "dog/back/1.png", "dog/back/3.png"}, ids(d))
+	require.Equal(t, []string{"cat/1.png", "cat/3.png", "cat/away/2.png", "dog/2.png", "dog/back/1.png",
+		"dog/back/3.png"}, ids(d))
 
 	require.NoError(t, os.Symlink(dir+"/none", dir+"/cat/broken.png"))
 	_, err := Open(dir)
@@ -107,7 +111,8 @@ func TestFolderLinks(t *testing.T) {
 	require.NoError(t, os.Remove(dir+"/cat/broken.png"))
 	ostest.Mkfifo(t, dir+"/cat/pipe.png")
 	_, err = Open(dir)
-	require.ErrorContains(t, err, "2 of 8 files are not JPEG, PNG, GIF, BMP or WebP pictures: cat/pipe.png, dog/back/pipe.png")
+	require.ErrorContains(t, err,
+		"2 of 8 files are not JPEG, PNG, GIF, BMP or WebP pictures: cat/pipe.png, dog/back/pipe.png")
 }
 
 // A damaged picture is found when it is read; the error names the file.

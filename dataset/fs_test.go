@@ -63,7 +63,8 @@ func TestOpenFSEqualsOpen(t *testing.T) {
 	t.Chdir(t.TempDir())
 	specs := everyFormat(t)
 	delete(specs, "classes/*") // its folders have different classes
-	for kind, fsys := range map[string]fs.FS{"folder": os.DirFS("."), "memory": mapOf(t, "."), "archive": zipOf(t, ".")} {
+	for kind, fsys := range map[string]fs.FS{"folder": os.DirFS("."), "memory": mapOf(t, "."),
+		"archive": zipOf(t, ".")} {
 		for spec := range specs {
 			want := mustOpen(t, spec)
 			got, err := OpenFS(fsys, spec)
@@ -149,14 +150,17 @@ func (l *lie) Read(p []byte) (int, error) {
 	return l.r.Read(p)
 }
 
-// A tree that lies about its files, or fails, gives an error that names the file, and takes no memory for what is not there.
+// A tree that lies about its files, or fails, gives an error that names the file, and takes no memory for what is not
+// there.
 func TestOpenFSLies(t *testing.T) {
 	boom := errors.New("boom")
-	for _, data := range [][]byte{cifarFile(1, 1), idxFile(1, 2, 3), gz(t, idxFile(1, 2, 3)), dot(t, 1), tarOf(t, inTar("a.png", dot(t, 1)))} {
+	for _, data := range [][]byte{cifarFile(1, 1), idxFile(1, 2, 3), gz(t, idxFile(1, 2, 3)), dot(t, 1),
+		tarOf(t, inTar("a.png", dot(t, 1)))} {
 		size := int64(len(data))
 		_, err := OpenFS(liar{data, size, nil}, "x")
 		require.NoError(t, err)
-		for _, l := range []liar{{data, size + 1, nil}, {data, maxUnpacked, nil}, {data, maxUnpacked + 1, nil}, {data, -1, nil},
+		for _, l := range []liar{{data, size + 1, nil}, {data, maxUnpacked, nil}, {data, maxUnpacked + 1, nil},
+			{data, -1, nil},
 			{data, 0, nil}, {data, size, boom}} {
 			d, err := OpenFS(l, "x")
 			if err == nil { // a picture is read on demand
@@ -167,7 +171,8 @@ func TestOpenFSLies(t *testing.T) {
 			case l.err != nil:
 				require.ErrorIs(t, err, boom)
 			case l.size > size && l.size <= maxUnpacked:
-				require.True(t, errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) || l.size > maxPictureFile, "%v", err)
+				require.True(t, errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) ||
+					l.size > maxPictureFile, "%v", err)
 			}
 		}
 	}

@@ -44,7 +44,8 @@ func FuzzOpen(f *testing.F) {
 	put(f, dir, "pics/x/1.png", dot(f, 1))
 	put(f, dir, "l.txt", []byte("pics/x/1.png 3\n"))
 	f.Chdir(dir)
-	for _, spec := range []string{"l.txt", "list:l.txt+pics", "*.txt+pics", "a+b", "a+a+b", "*", "idx:?+?", "pics", "folder:pics/*", "npy:[", "[x]*", "[[]x*", "../", "a/b"} {
+	for _, spec := range []string{"l.txt", "list:l.txt+pics", "*.txt+pics", "a+b", "a+a+b", "*", "idx:?+?", "pics",
+		"folder:pics/*", "npy:[", "[x]*", "[[]x*", "../", "a/b"} {
 		f.Add(spec)
 	}
 	f.Fuzz(func(t *testing.T, spec string) {
@@ -77,8 +78,8 @@ func readAll(t *testing.T, d Dataset) {
 	require.NoError(t, d.Close())
 }
 
-// fuzzFile opens bytes with and without a prefix, from a tree that reads from anywhere and from one that gives nothing but streams.
-// seed damages one of the seeds behind its checksums; 0 leaves the bytes as they are.
+// fuzzFile opens bytes with and without a prefix, from a tree that reads from anywhere and from one that gives nothing
+// but streams. seed damages one of the seeds behind its checksums; 0 leaves the bytes as they are.
 func fuzzFile(f *testing.F, format string, seeds ...[]byte) {
 	fuzzDamaged(f, format, damage.Zip, seeds...)
 }
@@ -125,7 +126,8 @@ func FuzzIdx(f *testing.F) {
 
 func FuzzNpy(f *testing.F) {
 	fuzzFile(f, "npy", npyFile(f, npyz.New(counting(12), 1, 2, 2, 3)), npyFile(f, npyz.New(counting(12), 3, 2, 2)),
-		[]byte("\x93NUMPY\x01\x00\x47\x00{'descr': '|u1', 'fortran_order': True, 'shape': (1, 1, 2, 3), }      \n123456"))
+		[]byte("\x93NUMPY\x01\x00\x47\x00{'descr': '|u1', 'fortran_order': True, 'shape': (1, 1, 2, 3), }      "+
+			"\n123456"))
 }
 
 func FuzzNpz(f *testing.F) {
@@ -138,5 +140,6 @@ func FuzzNpz(f *testing.F) {
 func FuzzTar(f *testing.F) {
 	named := inTar("b.c.png", dot(f, 2))
 	named.PAXRecords = map[string]string{"GOLINE.note": "x"}
-	fuzzDamaged(f, "tar", damage.Tar, tarOf(f, inTar("a.png", dot(f, 1)), inTar("a.cls", []byte("3"))), tarOf(f, named, inTar("k/a.jpg", dot(f, 1))))
+	fuzzDamaged(f, "tar", damage.Tar, tarOf(f, inTar("a.png", dot(f, 1)), inTar("a.cls", []byte("3"))),
+		tarOf(f, named, inTar("k/a.jpg", dot(f, 1))))
 }

@@ -70,8 +70,8 @@ func (h *Hashed) Hashes() [][sha256.Size]byte {
 	return out
 }
 
-// HashAll reads all images that were not read yet, by so many workers, so that the hashes of all are known. It ends with ctx's error when
-// that is done.
+// HashAll reads all images that were not read yet, by so many workers, so that the hashes of all are known. It ends
+// with ctx's error when that is done.
 func (h *Hashed) HashAll(ctx context.Context, workers int) error {
 	group, ctx := errgroup.WithContext(ctx)
 	memory := newBudget(h.MaxMemory)

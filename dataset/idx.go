@@ -26,7 +26,8 @@ type idxArray struct {
 
 // isIdx tells whether a file begins as an idx array of bytes with 1, 3 or 4 axes.
 func isIdx(head []byte) bool {
-	return len(head) >= 4 && head[0] == 0 && head[1] == 0 && head[2] == 8 && (head[3] == 1 || head[3] == 3 || head[3] == 4)
+	return len(head) >= 4 && head[0] == 0 && head[1] == 0 && head[2] == 8 && (head[3] == 1 || head[3] == 3 ||
+		head[3] == 4)
 }
 
 // openIdx opens an images file, with the labels file of the source if there is one.
@@ -133,7 +134,9 @@ func unpackIdx(f io.Reader, limit int64) (*idxArray, error) {
 		return nil, err
 	}
 	if want > limit {
-		return nil, fmt.Errorf("shape %v unpacks to %d bytes, expected at most %d for a file of its size; unpack the file to read it on demand", shape, want, limit)
+		return nil,
+			fmt.Errorf("shape %v unpacks to %d bytes, expected at most %d for a file of its size; unpack the file to "+
+				"read it on demand", shape, want, limit)
 	}
 	var data bytes.Buffer
 	got, err := io.Copy(&data, io.LimitReader(z, want+1))
@@ -145,7 +148,8 @@ func unpackIdx(f io.Reader, limit int64) (*idxArray, error) {
 		if got > want {
 			more = "more than "
 		}
-		return nil, fmt.Errorf("idx array of shape %v: expected %d bytes unpacked, got %s%d", shape, header+want, more, header+min(got, want))
+		return nil, fmt.Errorf("idx array of shape %v: expected %d bytes unpacked, got %s%d", shape, header+want, more,
+			header+min(got, want))
 	}
 	return &idxArray{shape: shape, src: bytes.NewReader(data.Bytes())}, nil
 }
@@ -157,7 +161,9 @@ func idxHeader(r io.Reader) (shape []int, length int64, err error) {
 		return nil, 0, cutOff(err)
 	}
 	if !isIdx(b[:]) {
-		return nil, 0, fmt.Errorf("expected the idx magic number 0x00000801 (labels), 0x00000803 (grey images) or 0x00000804 (colour images), got %#x", b)
+		return nil, 0,
+			fmt.Errorf("expected the idx magic number 0x00000801 (labels), 0x00000803 (grey images) or 0x00000804 "+
+				"(colour images), got %#x", b)
 	}
 	for range b[3] {
 		var axis [4]byte

@@ -29,7 +29,8 @@ func TestIdx(t *testing.T) {
 		require.Nil(t, d.Classes())
 		img, err := d.Image(1)
 		require.NoError(t, err)
-		require.Equal(t, Image{Pix: []uint8{8, 8, 8, 9, 9, 9, 10, 10, 10, 11, 11, 11, 12, 12, 12, 13, 13, 13, 14, 14, 14, 15, 15, 15},
+		require.Equal(t, Image{Pix: []uint8{8, 8, 8, 9, 9, 9, 10, 10, 10, 11, 11, 11, 12, 12, 12, 13, 13, 13, 14, 14,
+			14, 15, 15, 15},
 			Height: 2, Width: 4}, img)
 		require.Contains(t, d.ID(2), "images")
 		require.Contains(t, d.ID(2), "#2")
@@ -72,7 +73,8 @@ func TestIdxRefuses(t *testing.T) {
 	}{
 		{"count", good, labels, labels + ": expected 3 labels, as "},
 		{"labels that are images", good, put(t, dir, "nolabels", good), "expected labels of shape (N), got [3 2 4]"},
-		{"images that are labels", idxFile(3), "", "expected images of shape (N, height, width) or (N, height, width, 3), got [3]"},
+		{"images that are labels", idxFile(3), "",
+			"expected images of shape (N, height, width) or (N, height, width, 3), got [3]"},
 		{"missing labels", good, dir + "/none", "images exists, but " + dir + "/none does not"},
 		{"short", good[:len(good)-1], "", "idx array of shape [3 2 4]: expected 40 bytes, got 39"},
 		{"long", append(bytes.Clone(good), 0), "", "idx array of shape [3 2 4]: expected 40 bytes, got 41"},
@@ -85,9 +87,12 @@ func TestIdxRefuses(t *testing.T) {
 		{"four channels", idxFile(1, 2, 2, 4), "", "(N, height, width, 3), got [1 2 2 4]"},
 		{"no images", idxFile(0, 2, 2), "", "no images: shape [0 2 2]"},
 		{"no pixels", idxFile(2, 0, 2), "", "sizes out of range"},
-		{"absurd", []byte("\x00\x00\x08\x03\xff\xff\xff\xff\x00\x00\x30\x00\x00\x00\x30\x00"), "", "expected 648518346190356496"},
-		{"absurd gzip", gz(t, []byte("\x00\x00\x08\x03\xff\xff\xff\xff\x00\x00\x30\x00\x00\x00\x30\x00")), "", "unpack the file"},
-		{"absurd side", []byte("\x00\x00\x08\x03\x00\x00\x00\x01\xff\xff\xff\xff\xff\xff\xff\xff"), "", "sizes out of range"},
+		{"absurd", []byte("\x00\x00\x08\x03\xff\xff\xff\xff\x00\x00\x30\x00\x00\x00\x30\x00"), "",
+			"expected 648518346190356496"},
+		{"absurd gzip", gz(t, []byte("\x00\x00\x08\x03\xff\xff\xff\xff\x00\x00\x30\x00\x00\x00\x30\x00")), "",
+			"unpack the file"},
+		{"absurd side", []byte("\x00\x00\x08\x03\x00\x00\x00\x01\xff\xff\xff\xff\xff\xff\xff\xff"), "",
+			"sizes out of range"},
 	} {
 		file := put(t, dir, "images", c.data)
 		spec := "idx:" + file

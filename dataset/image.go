@@ -19,14 +19,15 @@ type Image struct {
 	Height, Width int
 }
 
-// FromImage converts a picture in memory, from (0, 0) to the corner opposite of its bounds' Min. The samples are those that
-// [Open] reads from a file of the same mode, which are those of Pillow's convert("RGB"): grey is replicated, palettes are
-// looked up, 16-bit grey saturates at 255, other 16-bit colour keeps the high byte, and alpha is dropped, not blended.
-// Premultiplied colour is divided by its alpha, and is black where that is 0. Other types of picture are asked for their
-// colours, [image.YCbCr] by [color.YCbCrToRGB] without interpolation of the chroma.
+// FromImage converts a picture in memory, from (0, 0) to the corner opposite of its bounds' Min. The samples are those
+// that [Open] reads from a file of the same mode, which are those of Pillow's convert("RGB"): grey is replicated,
+// palettes are looked up, 16-bit grey saturates at 255, other 16-bit colour keeps the high byte, and alpha is dropped,
+// not blended. Premultiplied colour is divided by its alpha, and is black where that is 0. Other types of picture are
+// asked for their colours, [image.YCbCr] by [color.YCbCrToRGB] without interpolation of the chroma.
 //
-// An [Image] comes back as it is; of all others the samples are copied. Empty bounds give an Image without pixels, which
-// every user of images refuses. It panics where im is nil, or above the 178,956,970 pixels at which Open gives up.
+// An [Image] comes back as it is; of all others the samples are copied. Empty bounds give an Image without pixels,
+// which every user of images refuses. It panics where im is nil, or above the 178,956,970 pixels at which Open gives
+// up.
 func FromImage(im image.Image) Image { return fromImage(im, new([]uint8)) }
 
 // fromImage is FromImage into *buf, which is enlarged as needed.
@@ -51,8 +52,8 @@ func Decode(file []byte) (Image, error) {
 	return DecodeWithin(file, picture.MaxPixels)
 }
 
-// DecodeWithin is [Decode] for pictures of strangers: one of more than most pixels is an error, before memory is taken for it. See
-// [Reader] for many of them at a time.
+// DecodeWithin is [Decode] for pictures of strangers: one of more than most pixels is an error, before memory is taken
+// for it. See [Reader] for many of them at a time.
 func DecodeWithin(file []byte, most int) (Image, error) {
 	img, err := newScratch(context.Background(), nil).decodeWithin(file, most)
 	if err != nil {
@@ -82,7 +83,8 @@ func (m Image) Opaque() bool { return true }
 // check refuses empty images, and samples that are not those of the size.
 func (m Image) check() error {
 	if m.Height < 1 || m.Width < 1 || m.Width > picture.MaxPixels/m.Height {
-		return fmt.Errorf("expected an image of 1 to %d pixels, got %dx%d (height x width)", picture.MaxPixels, m.Height, m.Width)
+		return fmt.Errorf("expected an image of 1 to %d pixels, got %dx%d (height x width)", picture.MaxPixels,
+			m.Height, m.Width)
 	}
 	if len(m.Pix) != 3*m.Height*m.Width {
 		return fmt.Errorf("image of %dx%d pixels (height x width): expected %d samples, got %d",
@@ -99,8 +101,9 @@ type inMemory struct {
 	classes []string
 }
 
-// FromImages makes a set of images in memory. Labels, one class index per image and -1 where it is unknown, may be nil, and
-// so may classes, the names of the classes; with both, every label must have a name. IDs are "name#index", counted from 0.
+// FromImages makes a set of images in memory. Labels, one class index per image and -1 where it is unknown, may be nil,
+// and so may classes, the names of the classes; with both, every label must have a name. IDs are "name#index", counted
+// from 0.
 //
 // The slices are copied, the samples are not: they must not change while the set is in use. No image is [ErrNoImages];
 // other errors name the image.
@@ -111,7 +114,8 @@ func FromImages(name string, images []Image, labels []int, classes []string) (Da
 	if labels != nil && len(labels) != len(images) {
 		return nil, fmt.Errorf("images in memory %q: expected %d labels, got %d", name, len(images), len(labels))
 	}
-	d := &inMemory{name: name, images: slices.Clone(images), labels: slices.Clone(labels), classes: slices.Clone(classes)}
+	d := &inMemory{name: name, images: slices.Clone(images), labels: slices.Clone(labels),
+		classes: slices.Clone(classes)}
 	for i, m := range images {
 		if err := m.check(); err != nil {
 			return nil, fmt.Errorf("images in memory %s: %w", d.ID(i), err)

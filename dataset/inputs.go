@@ -9,12 +9,12 @@ import (
 	"github.com/line-ood/goline/dataset/internal/picture"
 )
 
-// Files lists the regular files that [Open] reads for a DATA argument, in the order of reading: patterns are expanded, an
-// idx pair gives both files, a folder the pictures in it, without side files, and a list itself and then its pictures. A file can
-// come more than once.
+// Files lists the regular files that [Open] reads for a DATA argument, in the order of reading: patterns are expanded,
+// an idx pair gives both files, a folder the pictures in it, without side files, and a list itself and then its
+// pictures. A file can come more than once.
 //
-// It fails as Open does where the argument leads to nothing, or to a folder that Open would not read. Other files are not
-// looked into.
+// It fails as Open does where the argument leads to nothing, or to a folder that Open would not read. Other files are
+// not looked into.
 func Files(spec string) ([]string, error) {
 	files, err := disk().files(spec)
 	if err != nil {
@@ -78,9 +78,9 @@ func (s source) files() []string {
 	return []string{s.path, s.labels}
 }
 
-// Includes tells whether [Open] reads the file at path for a DATA argument, or would read a file that were made there: one in
-// a folder of the argument that is neither hidden nor a side file, or one that a pattern of it matches. Whoever writes to
-// path would change the data. Links are followed, so that it does not matter by which path a file is called.
+// Includes tells whether [Open] reads the file at path for a DATA argument, or would read a file that were made there:
+// one in a folder of the argument that is neither hidden nor a side file, or one that a pattern of it matches. Whoever
+// writes to path would change the data. Links are followed, so that it does not matter by which path a file is called.
 //
 // It fails where the argument leads to nothing, and where a folder cannot be read.
 func Includes(spec, path string) (bool, error) {

@@ -22,7 +22,9 @@ func everyFormat(t testing.TB) map[string][]string {
 	put(t, ".", "idx/x-labels", idxFile(2))
 	put(t, ".", "idx/y-labels.gz", gz(t, idxFile(1)))
 	put(t, ".", "grey.npy", npyFile(t, npyz.New(counting(12), 3, 2, 2)))
-	put(t, ".", "flipped.npy", []byte("\x93NUMPY\x01\x00\x47\x00{'descr': '|u1', 'fortran_order': True, 'shape': (1, 1, 2, 3), }      \n123456"))
+	put(t, ".", "flipped.npy",
+		[]byte("\x93NUMPY\x01\x00\x47\x00{'descr': '|u1', 'fortran_order': True, 'shape': (1, 1, 2, 3), }      "+
+			"\n123456"))
 	data, err := os.ReadFile(npzFile(t, npyz.Named{Name: "x", Array: npyz.New(counting(12), 1, 2, 2, 3)},
 		npyz.Named{Name: "y", Array: npyz.New([]int64{3}, 1)}))
 	require.NoError(t, err)

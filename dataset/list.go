@@ -58,7 +58,8 @@ func readList(s source) (*pictures, imageList, error) {
 		return nil, l, err
 	}
 	folder, _ := s.tree.split(s.path)
-	p := &pictures{tree: s.tree, name: s.name, list: s.path, root: folder, prefix: path.Dir(s.label), files: l.files, labels: l.labels}
+	p := &pictures{tree: s.tree, name: s.name, list: s.path, root: folder, prefix: path.Dir(s.label), files: l.files,
+		labels: l.labels}
 	if s.root != "" {
 		p.root, p.prefix = s.root, ""
 	}
@@ -122,8 +123,8 @@ func (p *pictures) look(i int) error {
 	return nil
 }
 
-// findList reads "list+root", where list is a path or a pattern and root a folder; nil if the path is no such pair. That plus sign
-// counts which separates two things that exist.
+// findList reads "list+root", where list is a path or a pattern and root a folder; nil if the path is no such pair.
+// That plus sign counts which separates two things that exist.
 func (t tree) findList(path string) ([]source, error) {
 	var found []source
 	var where []string

@@ -59,14 +59,17 @@ func TestListRefuses(t *testing.T) {
 	ostest.Mkfifo(t, dir+"/pipe")
 	file := filepath.Join(dir, "l.txt")
 	for text, want := range map[string]string{
-		"":                             file + ": no images",
-		" \n\n":                        file + ": no images",
-		"a.png 1\na.png":               file + `:2: expected a path and a label (-1 where it is unknown), got "a.png"`,
-		"\n\na.png cat":                file + `:3: expected a class index as label behind the path, or -1 for unknown, got "cat"`,
-		"a.png 1.0":                    file + `:1: expected a class index`,
-		"a.png -2":                     file + `:1: expected a class index as label behind the path, or -1 for unknown, got "-2"`,
-		"a.png 99999999999":            file + `:1: expected a class index`,
-		"a.png {'label': 3}":           file + `:1: expected a class index as label behind the path, or -1 for unknown, got "3}"`,
+		"":               file + ": no images",
+		" \n\n":          file + ": no images",
+		"a.png 1\na.png": file + `:2: expected a path and a label (-1 where it is unknown), got "a.png"`,
+		"\n\na.png cat": file +
+			`:3: expected a class index as label behind the path, or -1 for unknown, got "cat"`,
+		"a.png 1.0": file + `:1: expected a class index`,
+		"a.png -2": file +
+			`:1: expected a class index as label behind the path, or -1 for unknown, got "-2"`,
+		"a.png 99999999999": file + `:1: expected a class index`,
+		"a.png {'label': 3}": file +
+			`:1: expected a class index as label behind the path, or -1 for unknown, got "3}"`,
 		"a\x00.png 3":                  file + `:1: expected the path of a picture, got "a\x00.png"`,
 		strings.Repeat("a", 200):       "aaa…",
 		"a.png 1\nb.png 2\na.png 3":    file + ":2: ",
@@ -105,7 +108,8 @@ func TestListReads(t *testing.T) {
 	img := put(t, dir, "img/a.png", dot(t, 1))
 	file := put(t, dir, "l.txt", []byte("img/a.png 0"))
 	for path, want := range map[string]bool{
-		file: true, img: true, dir + "/img/b.png": false, dir + "/m.txt": true, dir + "/m.npy": false, dir + "/img/../img/a.png": true,
+		file: true, img: true, dir + "/img/b.png": false, dir + "/m.txt": true, dir + "/m.npy": false,
+		dir + "/img/../img/a.png": true,
 	} {
 		reads, err := Includes(dir+"/*.txt", path)
 		require.NoError(t, err)
@@ -130,7 +134,8 @@ func TestParseListRoundTrip(t *testing.T) {
 			if strings.TrimSpace(file) != file { // Unicode white space
 				file = "x"
 			}
-			want.files, want.labels, want.lines = append(want.files, file), append(want.labels, label), append(want.lines, n)
+			want.files, want.labels, want.lines = append(want.files, file), append(want.labels, label),
+				append(want.lines, n)
 			fmt.Fprintf(&b, "%s%s%d%s", file, rapid.SampledFrom([]string{" ", "\t", "  "}).Draw(t, "gap"), label,
 				rapid.SampledFrom([]string{"\n", "\r\n", " \n"}).Draw(t, "end"))
 		}

@@ -62,11 +62,13 @@ func ScanList(file string, r io.Reader) iter.Seq2[ListEntry, error] {
 func parseListLine(file string, n int, line string) (path string, label int, err error) {
 	at := strings.LastIndexAny(line, " \t")
 	if at < 0 {
-		return "", 0, fmt.Errorf("%s:%d: expected a path and a label (-1 where it is unknown), got %q", file, n, shorten(line))
+		return "", 0, fmt.Errorf("%s:%d: expected a path and a label (-1 where it is unknown), got %q", file, n,
+			shorten(line))
 	}
 	number, err := strconv.ParseInt(line[at+1:], 10, 32)
 	if err != nil || number < -1 {
-		return "", 0, fmt.Errorf("%s:%d: expected a class index as label behind the path, or -1 for unknown, got %q", file, n, shorten(line[at+1:]))
+		return "", 0, fmt.Errorf("%s:%d: expected a class index as label behind the path, or -1 for unknown, got %q",
+			file, n, shorten(line[at+1:]))
 	}
 	path = strings.TrimRight(line[:at], " \t")
 	if strings.ContainsRune(path, 0) {

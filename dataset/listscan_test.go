@@ -22,8 +22,10 @@ func scan(t require.TestingT, text string) (out []dataset.ListEntry) {
 // TestScanListInSections: the lines between the offsets of two entries are a list with the same entries.
 func TestScanListInSections(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		lines := rapid.SliceOfN(rapid.SampledFrom([]string{"a b.png 3\n", "\n", "  \t\r\n", "x/y.jpg -1\r\n", "ü.png\t0\n", "deep/er/z.webp  12 \n"}), 1, 30).Draw(t, "lines")
-		text := strings.TrimSuffix(rapid.SampledFrom([]string{"", "\ufeff"}).Draw(t, "mark")+strings.Join(lines, ""), "\n")
+		lines := rapid.SliceOfN(rapid.SampledFrom([]string{"a b.png 3\n", "\n", "  \t\r\n", "x/y.jpg -1\r\n",
+			"ü.png\t0\n", "deep/er/z.webp  12 \n"}), 1, 30).Draw(t, "lines")
+		text := strings.TrimSuffix(rapid.SampledFrom([]string{"", "\ufeff"}).Draw(t, "mark")+strings.Join(lines, ""),
+			"\n")
 		all := scan(t, text)
 		if len(all) == 0 {
 			return
@@ -59,7 +61,8 @@ func TestScanListRefuses(t *testing.T) {
 // TestWholeCountsImagesLeftOut: shards that could not read some of their images make a whole list.
 func TestWholeCountsImagesLeftOut(t *testing.T) {
 	shard := func(i, images, unread int) dataset.Extent {
-		return dataset.Extent{Shard: dataset.Shard{Index: i, Count: 2}, First: 3 * i, Images: images, Unread: unread, Total: 6}
+		return dataset.Extent{Shard: dataset.Shard{Index: i, Count: 2}, First: 3 * i, Images: images, Unread: unread,
+			Total: 6}
 	}
 	names := []string{"a", "b"}
 	order, err := dataset.OrderShards([]dataset.Extent{shard(1, 0, 3), shard(0, 2, 1)}, names)

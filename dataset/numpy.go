@@ -46,7 +46,8 @@ func readNpy(s source, f fsfile.File, size int64) (*records, error) {
 		return nil, err
 	}
 	if size != first+total {
-		return nil, fmt.Errorf("shape %v: expected %d bytes behind a header of %d, got %d", h.Shape, total, first, size-first)
+		return nil, fmt.Errorf("shape %v: expected %d bytes behind a header of %d, got %d", h.Shape, total, first,
+			size-first)
 	}
 	r := &records{
 		name: s.name, path: s.path, file: s.file(), label: s.label, src: f, closer: f, first: first, stride: one,

@@ -78,9 +78,11 @@ func TestNpyRefuses(t *testing.T) {
 		data []byte
 		want string
 	}{
-		{"float", npyFile(t, npyz.New(make([]float32, 12), 1, 2, 2, 3)), "expected images of dtype |u1 (uint8), got <f4"},
+		{"float", npyFile(t, npyz.New(make([]float32, 12), 1, 2, 2, 3)),
+			"expected images of dtype |u1 (uint8), got <f4"},
 		{"bool", npyFile(t, npyz.New(make([]bool, 12), 1, 2, 2, 3)), "expected images of dtype |u1 (uint8), got |b1"},
-		{"planar", npyFile(t, npyz.New(counting(12), 1, 3, 2, 2)), "expected images of shape (N, height, width) or (N, height, width, 3), got [1 3 2 2]"},
+		{"planar", npyFile(t, npyz.New(counting(12), 1, 3, 2, 2)),
+			"expected images of shape (N, height, width) or (N, height, width, 3), got [1 3 2 2]"},
 		{"flat", npyFile(t, npyz.New(counting(12), 12)), "(N, height, width, 3), got [12]"},
 		{"empty", npyFile(t, npyz.New([]uint8{}, 0, 2, 2, 3)), "no images: shape [0 2 2 3]"},
 		{"short", good[:len(good)-1], "shape [1 2 2 3]: expected 12 bytes behind a header of 128, got 11"},
@@ -89,7 +91,8 @@ func TestNpyRefuses(t *testing.T) {
 		{"magic", []byte("\x93NUMP"), "cut off"},
 		{"other", []byte("hello, this is text"), "bad magic number"},
 		{"dictionary", bytes.Replace(good, []byte("'shape'"), []byte("'shame'"), 1), "header"},
-		{"absurd", bytes.Replace(good, []byte("(1, 2, 2, 3), }         "), []byte("(9223372036854775807, 2, 2, 3)"), 1), "header"},
+		{"absurd", bytes.Replace(good, []byte("(1, 2, 2, 3), }         "), []byte("(9223372036854775807, 2, 2, 3)"), 1),
+			"header"},
 	} {
 		file := put(t, t.TempDir(), "data.npy", c.data)
 		_, err := Open("npy:" + file)
@@ -127,8 +130,10 @@ func TestNpzRefuses(t *testing.T) {
 		arrays []npyz.Named
 		want   string
 	}{
-		{[]npyz.Named{{Name: "features", Array: images.Array}}, "expected one of the arrays images, x, data, arr_0, got features"},
-		{[]npyz.Named{{Name: "x", Array: npyz.New(make([]float64, 12), 2, 1, 2, 3)}}, `array "x": expected images of uint8, got float64`},
+		{[]npyz.Named{{Name: "features", Array: images.Array}},
+			"expected one of the arrays images, x, data, arr_0, got features"},
+		{[]npyz.Named{{Name: "x", Array: npyz.New(make([]float64, 12), 2, 1, 2, 3)}},
+			`array "x": expected images of uint8, got float64`},
 		{[]npyz.Named{{Name: "x", Array: npyz.New(counting(2), 2)}}, `(N, height, width, 3), got [2]`},
 		{labels(npyz.New([]int64{1}, 1)), `array "labels": expected labels of shape [2], got [1]`},
 		{labels(npyz.New([]int64{1, 2}, 1, 2)), `expected labels of shape [2], got [1 2]`},

@@ -29,8 +29,9 @@ func Open(spec string) (Dataset, error) { return OpenWith(spec, OpenOptions{}) }
 type OpenOptions struct {
 	// FS holds the files, as for [OpenFS]; nil for the operating system's.
 	FS fs.FS
-	// Classes are those of the network that the data are for, which labels then refer to; see [Relabel]. A folder of classes need
-	// not have all of them. Without it labels are what the data say: class folders are numbered in their order.
+	// Classes are those of the network that the data are for, which labels then refer to; see [Relabel]. A folder of
+	// classes need not have all of them. Without it labels are what the data say: class folders are numbered in their
+	// order.
 	Classes []Class
 }
 
@@ -39,7 +40,8 @@ func OpenWith(spec string, o OpenOptions) (Dataset, error) {
 	return OpenContext(context.Background(), spec, o)
 }
 
-// OpenContext is OpenWith that ends with ctx's error when that is done, for example while it looks through large folders.
+// OpenContext is OpenWith that ends with ctx's error when that is done, for example while it looks through large
+// folders.
 func OpenContext(ctx context.Context, spec string, o OpenOptions) (Dataset, error) {
 	t := disk()
 	if o.FS != nil {
@@ -53,8 +55,9 @@ func OpenContext(ctx context.Context, spec string, o OpenOptions) (Dataset, erro
 	return d, nil
 }
 
-// OpenFS is [Open] for files in fsys: embedded ones, a zip archive, one folder of the disk. The argument's paths are those
-// of [fs.ValidPath], which have slashes and begin nowhere but at the root, "."; patterns are those of [path.Match].
+// OpenFS is [Open] for files in fsys: embedded ones, a zip archive, one folder of the disk. The argument's paths are
+// those of [fs.ValidPath], which have slashes and begin nowhere but at the root, "."; patterns are those of
+// [path.Match].
 //
 // Several goroutines read from fsys at a time. A file that it cannot read from anywhere, that is one without
 // [io.ReaderAt], is read into memory. Links are followed where fsys does; a tree whose folders contain themselves is an
@@ -200,11 +203,13 @@ func (t tree) detect(path string) (string, error) {
 		if hasListName(path) {
 			return "list", nil
 		}
-		if _, err := tar.NewReader(io.NewSectionReader(f, 0, size)).Next(); err == nil { // an archive of the oldest kind, without a mark
+		// an archive of the oldest kind, without a mark
+		if _, err := tar.NewReader(io.NewSectionReader(f, 0, size)).Next(); err == nil {
 			return "tar", nil
 		}
-		return "", fmt.Errorf("%s (%d bytes): %w: expected one of %s; name it in front if it should be, as in cifar10:%s",
-			path, size, ErrFormat, strings.Join(formats, ", "), path)
+		return "",
+			fmt.Errorf("%s (%d bytes): %w: expected one of %s; name it in front if it should be, as in cifar10:%s",
+				path, size, ErrFormat, strings.Join(formats, ", "), path)
 	}
 	return "", fmt.Errorf("%s (%d bytes): %w: it can be %s; name it in front, as in %s:%s",
 		path, size, ErrFormat, strings.Join(fits, " or "), fits[0], path)

@@ -58,7 +58,8 @@ func TestOpenExistingPathFirst(t *testing.T) {
 func TestOpenMissing(t *testing.T) {
 	dir := t.TempDir()
 	for spec, want := range map[string]string{
-		dir + "/none":               "none: file does not exist (formats tried: cifar10, cifar100, folder, idx, list, npy, npz, tar)",
+		dir + "/none": "none: file does not exist (formats tried: cifar10, cifar100, folder, idx, " +
+			"list, npy, npz, tar)",
 		"cifar10:" + dir + "/none":  "none: file does not exist (format tried: cifar10)",
 		"idx:" + dir + "/none.gz":   "none.gz: file does not exist (format tried: idx, as images without labels)",
 		"idx:" + dir + "/a+b":       "a+b: file does not exist (format tried: idx)",
@@ -83,7 +84,8 @@ func TestOpenWrongKind(t *testing.T) {
 		require.ErrorContains(t, err, dir+": expected a file, or a pattern such as "+dir+"/*, got a folder")
 	}
 	_, err := Open(dir + "/a.dat")
-	require.ErrorContains(t, err, "a.dat (5 bytes): unknown format: expected one of cifar10, cifar100, folder, idx, list, npy, npz, tar")
+	require.ErrorContains(t, err,
+		"a.dat (5 bytes): unknown format: expected one of cifar10, cifar100, folder, idx, list, npy, npz, tar")
 	_, err = Open(dir + "/a.txt")
 	require.ErrorContains(t, err, `a.txt:1: expected a path and a label (-1 where it is unknown), got "hello"`)
 	_, err = Open("folder:" + dir + "/a.txt")
@@ -107,9 +109,11 @@ func TestOpenPattern(t *testing.T) {
 	require.Equal(t, dir+"/bin/*.bin", d.Name())
 	require.Equal(t, []int{2, 2, 1, 1, 0, 0}, d.Labels())
 	require.Equal(t, cifar10.classes, d.Classes())
-	require.Equal(t, []string{"Batch_3.bin#0", "Batch_3.bin#1", "batch_10.bin#0", "batch_10.bin#1", "batch_2.bin#0", "batch_2.bin#1"}, ids(d))
+	require.Equal(t, []string{"Batch_3.bin#0", "Batch_3.bin#1", "batch_10.bin#0", "batch_10.bin#1", "batch_2.bin#0",
+		"batch_2.bin#1"}, ids(d))
 	require.Equal(t, 6, mustOpen(t, dir+"/bin/*").Len())
-	require.Equal(t, []string{"batch_2.bin#0", "batch_2.bin#1"}, ids(mustOpen(t, dir+"/bin/*_2.bin")), "a pattern with one match")
+	require.Equal(t, []string{"batch_2.bin#0", "batch_2.bin#1"}, ids(mustOpen(t, dir+"/bin/*_2.bin")),
+		"a pattern with one match")
 
 	put(t, dir, "sets/a/1.png", dot(t, 1))
 	put(t, dir, "sets/a-b/1.png", dot(t, 2))

@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// OpenOODBenchmark lists the sets of a benchmark of OpenOOD (Zhang et al., OpenOOD v1.5: Enhanced Benchmark for Out-of-Distribution
-// Detection, 2023), each as a DATA argument for [Open].
+// OpenOODBenchmark lists the sets of a benchmark of OpenOOD (Zhang et al., OpenOOD v1.5: Enhanced Benchmark for
+// Out-of-Distribution Detection, 2023), each as a DATA argument for [Open].
 type OpenOODBenchmark struct {
 	Name            string
 	Train, Val      string // in-distribution (ID) pictures to fit to, and to choose parameters with
@@ -44,7 +44,8 @@ const (
 var openOODBenchmarks = map[string]openOODBenchmark{
 	"cifar10": {
 		id: "cifar10", folder: openOODSmall, valOOD: openOODSet{name: "tin", list: "val_tin"},
-		near: openOODTests("cifar100", "tin"), far: openOODTests("mnist", "svhn", "texture", "places365"), csid: openOODTests("cifar10c"),
+		near: openOODTests("cifar100", "tin"), far: openOODTests("mnist", "svhn", "texture", "places365"),
+		csid: openOODTests("cifar10c"),
 	},
 	"cifar100": {
 		id: "cifar100", folder: openOODSmall, valOOD: openOODSet{name: "tin", list: "val_tin"},
@@ -79,10 +80,11 @@ func openOODTests(names ...string) (sets []openOODSet) {
 	return sets
 }
 
-// OpenOOD finds a benchmark in a folder as OpenOOD's downloads lay it out: lists in root/benchmark_imglist/BENCHMARK, pictures in
-// root/images_classic and root/images_largescale. The benchmarks are cifar10, cifar100, imagenet200 and imagenet. Pictures are not looked
-// at, but for covariate-shifted ID sets, which not every download has: those whose list or first picture is missing are left out and
-// named in Missing. It errors for another benchmark, and names the lists that are missing of what every benchmark needs.
+// OpenOOD finds a benchmark in a folder as OpenOOD's downloads lay it out: lists in root/benchmark_imglist/BENCHMARK,
+// pictures in root/images_classic and root/images_largescale. The benchmarks are cifar10, cifar100, imagenet200 and
+// imagenet. Pictures are not looked at, but for covariate-shifted ID sets, which not every download has: those whose
+// list or first picture is missing are left out and named in Missing. It errors for another benchmark, and names the
+// lists that are missing of what every benchmark needs.
 func OpenOOD(root, benchmark string) (OpenOODBenchmark, error) {
 	of, ok := openOODBenchmarks[benchmark]
 	if !ok {
@@ -112,7 +114,8 @@ func OpenOOD(root, benchmark string) (OpenOODBenchmark, error) {
 	}
 	if len(missing) > 0 {
 		slices.Sort(missing)
-		return OpenOODBenchmark{}, fmt.Errorf("OpenOOD: %s: benchmark %s lacks the lists %s: %w", root, benchmark, strings.Join(missing, ", "), fs.ErrNotExist)
+		return OpenOODBenchmark{}, fmt.Errorf("OpenOOD: %s: benchmark %s lacks the lists %s: %w", root, benchmark,
+			strings.Join(missing, ", "), fs.ErrNotExist)
 	}
 	for _, s := range of.csid {
 		set := find(s)

@@ -42,23 +42,27 @@ func TestOpenOOD(t *testing.T) {
 	}{
 		{
 			"cifar10", "images_classic",
-			"train_cifar10 val_cifar10 test_cifar10 val_tin test_cifar100 test_tin test_mnist test_svhn test_texture test_places365 test_cifar10c",
+			"train_cifar10 val_cifar10 test_cifar10 val_tin test_cifar100 test_tin test_mnist test_svhn test_texture " +
+				"test_places365 test_cifar10c",
 			"cifar100 tin", "mnist svhn texture places365", "cifar10c",
 		},
 		{
 			"cifar100", "images_classic",
-			"train_cifar100 val_cifar100 test_cifar100 val_tin test_cifar10 test_tin test_mnist test_svhn test_texture test_places365",
+			"train_cifar100 val_cifar100 test_cifar100 val_tin test_cifar10 test_tin test_mnist test_svhn " +
+				"test_texture test_places365",
 			"cifar10 tin", "mnist svhn texture places365", "",
 		},
 		{
 			"imagenet200", "images_largescale",
-			"train_imagenet200 val_imagenet200 test_imagenet200 val_openimage_o test_ssb_hard test_ninco test_inaturalist test_textures " +
+			"train_imagenet200 val_imagenet200 test_imagenet200 val_openimage_o test_ssb_hard test_ninco " +
+				"test_inaturalist test_textures " +
 				"test_openimage_o test_imagenet200_v2 test_imagenet200_c test_imagenet200_r",
 			"ssb_hard ninco", "inaturalist textures openimage_o", "imagenet_v2 imagenet_c imagenet_r",
 		},
 		{
 			"imagenet", "images_largescale",
-			"train_imagenet val_imagenet test_imagenet val_openimage_o test_ssb_hard test_ninco test_inaturalist test_textures " +
+			"train_imagenet val_imagenet test_imagenet val_openimage_o test_ssb_hard test_ninco test_inaturalist " +
+				"test_textures " +
 				"test_openimage_o test_imagenet_v2 test_imagenet_c test_imagenet_r test_imagenet_es",
 			"ssb_hard ninco", "inaturalist textures openimage_o", "imagenet_v2 imagenet_c imagenet_r imagenet_es",
 		},
@@ -69,7 +73,8 @@ func TestOpenOOD(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, []string{c.near, c.far, c.csid}, []string{names(b.Near), names(b.Far), names(b.CSID)})
 		require.Empty(t, b.Missing)
-		all := append([]OpenOODSet{{Name: "train", Data: b.Train}, {Name: "val", Data: b.Val}, {Name: "test", Data: b.Test}, b.ValOOD}, b.Near...)
+		all := append([]OpenOODSet{{Name: "train", Data: b.Train}, {Name: "val", Data: b.Val},
+			{Name: "test", Data: b.Test}, b.ValOOD}, b.Near...)
 		all = append(append(all, b.Far...), b.CSID...)
 		require.Len(t, all, len(lists))
 		for i, s := range all {
@@ -94,5 +99,6 @@ func TestOpenOOD(t *testing.T) {
 		require.ErrorContains(t, err, lists[4]+".txt")
 	}
 	_, err := OpenOOD(t.TempDir(), "mnist")
-	require.EqualError(t, err, `OpenOOD: unknown benchmark "mnist", expected one of cifar10, cifar100, imagenet, imagenet200`)
+	require.EqualError(t, err,
+		`OpenOOD: unknown benchmark "mnist", expected one of cifar10, cifar100, imagenet, imagenet200`)
 }

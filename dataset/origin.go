@@ -9,8 +9,8 @@ type Origin struct {
 	Record int    // place in the file, counted from 0
 }
 
-// OriginOf returns where image i of a set lies, without looking at it. ok is false for an image that is no file's: one in memory,
-// from another file system than the operating system's, or made from others.
+// OriginOf returns where image i of a set lies, without looking at it. ok is false for an image that is no file's: one
+// in memory, from another file system than the operating system's, or made from others.
 func OriginOf(d Dataset, i int) (o Origin, ok bool) {
 	if err := checkIndex(d, i); err != nil {
 		return Origin{}, false

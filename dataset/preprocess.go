@@ -13,14 +13,14 @@ import (
 //
 //	Compose([Resize(p.Resize, p.Interpolation), CenterCrop(p.Crop), ToTensor(), Normalize(p.Mean, p.Std)])
 //
-// Resize brings the shorter side to p.Resize and the longer one to int(p.Resize * longer / shorter), or the height and width to
-// p.ResizeTo, as Pillow does: bilinear and bicubic with antialias in 8-bit fixed point. CenterCrop cuts out the central square,
-// half pixels rounded to even, and pads with black where the image is smaller. Each step has the same bits as torchvision with
-// Pillow and PyTorch. A step whose size is 0 is left out; a resizing that would not change the size changes nothing. p.Channels
-// and p.Layout say where the normalised values go.
+// Resize brings the shorter side to p.Resize and the longer one to int(p.Resize * longer / shorter), or the height and
+// width to p.ResizeTo, as Pillow does: bilinear and bicubic with antialias in 8-bit fixed point. CenterCrop cuts out
+// the central square, half pixels rounded to even, and pads with black where the image is smaller. Each step has the
+// same bits as torchvision with Pillow and PyTorch. A step whose size is 0 is left out; a resizing that would not
+// change the size changes nothing. p.Channels and p.Layout say where the normalised values go.
 //
-// It keeps the filters for sizes it has met and scratch memory, so that images of a known size take no allocation. It is
-// not safe for concurrent use.
+// It keeps the filters for sizes it has met and scratch memory, so that images of a known size take no allocation. It
+// is not safe for concurrent use.
 type Preprocessor struct {
 	p       nets.Preprocessing
 	table   [3][256]float32 // normalised value per colour (red, green, blue) and sample
@@ -28,16 +28,19 @@ type Preprocessor struct {
 	scratch []uint8
 }
 
-// NewPreprocessor checks the settings; see [nets.Preprocessing.Check]. Images of more than some 179 million pixels are not made.
+// NewPreprocessor checks the settings; see [nets.Preprocessing.Check]. Images of more than some 179 million pixels are
+// not made.
 func NewPreprocessor(p nets.Preprocessing) (*Preprocessor, error) {
 	if err := p.Check(); err != nil {
 		return nil, fmt.Errorf("preprocessing: %w", err)
 	}
 	if p.Resize > picture.MaxPixels || p.Crop > maxCrop {
-		return nil, fmt.Errorf("preprocessing: expected a crop of at most %d, got resize %d and crop %d", maxCrop, p.Resize, p.Crop)
+		return nil, fmt.Errorf("preprocessing: expected a crop of at most %d, got resize %d and crop %d", maxCrop,
+			p.Resize, p.Crop)
 	}
 	if p.ResizeTo[0] > 0 && p.ResizeTo[1] > picture.MaxPixels/p.ResizeTo[0] {
-		return nil, fmt.Errorf("preprocessing: expected a resize to at most %d pixels, got %dx%d", picture.MaxPixels, p.ResizeTo[0], p.ResizeTo[1])
+		return nil, fmt.Errorf("preprocessing: expected a resize to at most %d pixels, got %dx%d", picture.MaxPixels,
+			p.ResizeTo[0], p.ResizeTo[1])
 	}
 	q := &Preprocessor{p: p}
 	for colour := range q.table {
@@ -122,14 +125,16 @@ func (q *Preprocessor) Size(height, width int) (outHeight, outWidth int, err err
 	}
 	l := q.layout(height, width)
 	if l.outWidth > picture.MaxPixels/l.outHeight {
-		return 0, 0, fmt.Errorf("image of %dx%d pixels (height x width) would become one of %dx%d, above the limit of %d pixels",
-			height, width, l.outHeight, l.outWidth, picture.MaxPixels)
+		return 0, 0,
+			fmt.Errorf("image of %dx%d pixels (height x width) would become one of %dx%d, above the limit of %d pixels",
+				height, width, l.outHeight, l.outWidth, picture.MaxPixels)
 	}
 	return l.outHeight, l.outWidth, nil
 }
 
-// Apply writes the network input for one image to dst, row-major [3, height, width], or [height, width, 3] in the layout NHWC,
-// whose height and width must be those of [Preprocessor.Size]: Crop x Crop where Crop is set. The image is only read.
+// Apply writes the network input for one image to dst, row-major [3, height, width], or [height, width, 3] in the
+// layout NHWC, whose height and width must be those of [Preprocessor.Size]: Crop x Crop where Crop is set. The image is
+// only read.
 func (q *Preprocessor) Apply(dst []float32, img Image) error {
 	outHeight, outWidth, err := q.Size(img.Height, img.Width)
 	if err != nil {

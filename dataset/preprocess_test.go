@@ -54,7 +54,8 @@ func TestNormaliseEqualsTorch(t *testing.T) {
 		dst := make([]float32, 3*256)
 		require.NoError(t, Preprocess(dst, img, p))
 		for i, v := range dst {
-			require.Equal(t, math.Float32bits(want.Data.([]float32)[k*3*256+i]), math.Float32bits(v), "settings %d, value %d", k, i)
+			require.Equal(t, math.Float32bits(want.Data.([]float32)[k*3*256+i]), math.Float32bits(v),
+				"settings %d, value %d", k, i)
 		}
 	}
 }
@@ -70,10 +71,12 @@ func TestPreprocessLayout(t *testing.T) {
 	p = nets.Preprocessing{Crop: 3, Mean: [3]float32{0, 0, 1}, Std: [3]float32{1, 1, 1}}
 	dst = make([]float32, 27)
 	require.NoError(t, Preprocess(dst, Image{Pix: []uint8{255, 255, 255}, Height: 1, Width: 1}, p))
-	require.Equal(t, []float32{0, 0, 0, 0, 1, 0, 0, 0, 0 /**/, 0, 0, 0, 0, 1, 0, 0, 0, 0 /**/, -1, -1, -1, -1, 0, -1, -1, -1, -1}, dst)
+	require.Equal(t, []float32{0, 0, 0, 0, 1, 0, 0, 0, 0 /**/, 0, 0, 0, 0, 1, 0, 0, 0, 0 /**/, -1, -1, -1, -1, 0, -1,
+		-1, -1, -1}, dst)
 }
 
-// Channels and layout say where the same values go, each with the mean and the standard deviation of its place; padding too.
+// Channels and layout say where the same values go, each with the mean and the standard deviation of its place; padding
+// too.
 func TestPreprocessPlaces(t *testing.T) {
 	mean, std := [3]float32{0.1, 0.2, 0.3}, [3]float32{1, 2, 3}
 	for _, p := range []nets.Preprocessing{
@@ -160,19 +163,24 @@ func TestPreprocessRefuses(t *testing.T) {
 		n    int
 		want string
 	}{
-		{nets.Preprocessing{}, img, 72, "expected a finite mean and a finite, positive standard deviation of red, got 0 and 0"},
+		{nets.Preprocessing{}, img, 72,
+			"expected a finite mean and a finite, positive standard deviation of red, got 0 and 0"},
 		{nets.Preprocessing{Std: [3]float32{1, -1, 1}}, img, 72, "of green"},
-		{nets.Preprocessing{Std: one, Mean: [3]float32{0, 0, float32(math.NaN())}}, img, 72, "standard deviation of blue, got NaN and 1"},
+		{nets.Preprocessing{Std: one, Mean: [3]float32{0, 0, float32(math.NaN())}}, img, 72,
+			"standard deviation of blue, got NaN and 1"},
 		{nets.Preprocessing{Std: [3]float32{1, 1, float32(math.Inf(1))}}, img, 72, "of blue"},
 		{nets.Preprocessing{Std: one, Resize: -1}, img, 72, "resize -1 and crop 0"},
 		{nets.Preprocessing{Std: one, Crop: 20000}, img, 72, "resize 0 and crop 20000"},
 		{nets.Preprocessing{Std: one, ResizeTo: [2]int{1e9, 1e9}}, img, 72, "got 1000000000x1000000000"},
 		{nets.Preprocessing{Std: one, Layout: 2}, img, 72, "got layout(2)"},
-		{nets.Preprocessing{Std: one}, img, 71, "image of 4x6 pixels (height x width): expected room for [3 4 6], got 71 values"},
+		{nets.Preprocessing{Std: one}, img, 71,
+			"image of 4x6 pixels (height x width): expected room for [3 4 6], got 71 values"},
 		{nets.Preprocessing{Std: one, Crop: 2}, img, 72, "expected room for [3 2 2], got 72 values"},
 		{nets.Preprocessing{Std: one}, Image{Height: 4, Width: 0}, 0, "image of 4x0 pixels"},
-		{nets.Preprocessing{Std: one}, Image{Pix: make([]uint8, 5), Height: 1, Width: 2}, 6, "expected 6 samples, got 5"},
-		{nets.Preprocessing{Std: one, Resize: 1e6}, noise(1, 1000), 6, "would become one of 1000000x1000000000, above the limit"},
+		{nets.Preprocessing{Std: one}, Image{Pix: make([]uint8, 5), Height: 1, Width: 2}, 6,
+			"expected 6 samples, got 5"},
+		{nets.Preprocessing{Std: one, Resize: 1e6}, noise(1, 1000), 6,
+			"would become one of 1000000x1000000000, above the limit"},
 	} {
 		require.ErrorContains(t, Preprocess(make([]float32, c.n), c.img, c.p), c.want)
 	}

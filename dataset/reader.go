@@ -5,22 +5,23 @@ import (
 	"fmt"
 )
 
-// Memory is what pictures that are being decoded take together, whoever decodes them: goroutines wait for each other. It is safe for
-// concurrent use.
+// Memory is what pictures that are being decoded take together, whoever decodes them: goroutines wait for each other.
+// It is safe for concurrent use.
 type Memory struct{ budget *budget }
 
 // NewMemory returns memory of so many bytes, 0 for [DecodeMemory].
 func NewMemory(bytes int64) *Memory { return &Memory{newBudget(bytes)} }
 
-// Reader decodes one image after the other, on one goroutine at a time, within memory that it shares with other readers.
+// Reader decodes one image after the other, on one goroutine at a time, within memory that it shares with other
+// readers.
 type Reader struct{ scratch *scratch }
 
 // Reader returns a new reader.
 func (m *Memory) Reader() *Reader { return &Reader{newScratch(context.Background(), m.budget)} }
 
-// Image decodes image i of a set and gives it to use, which may read it until it returns. It fails with ctx's error soon after ctx is
-// done, also in the middle of a picture; a picture that takes more memory than there ever is is an error, see [DecodeMemory]; use's
-// error is returned as it is.
+// Image decodes image i of a set and gives it to use, which may read it until it returns. It fails with ctx's error
+// soon after ctx is done, also in the middle of a picture; a picture that takes more memory than there ever is is an
+// error, see [DecodeMemory]; use's error is returned as it is.
 func (r *Reader) Image(ctx context.Context, d Dataset, i int, use func(Image) error) error {
 	return r.read(ctx, use, func(s *scratch) (Image, error) { return imageInto(d, i, s) })
 }

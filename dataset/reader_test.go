@@ -12,7 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestReader: images come as by Image, one picture at a time where memory holds one, with errors that name what is wrong.
+// TestReader: images come as by Image, one picture at a time where memory holds one, with errors that name what is
+// wrong.
 func TestReader(t *testing.T) {
 	dir := t.TempDir()
 	file := blackPNG(t, 50, 40, false)
@@ -59,7 +60,8 @@ func TestReader(t *testing.T) {
 	own := errors.New("own")
 	r := memory.Reader()
 	require.Equal(t, own, r.Image(t.Context(), set, 0, func(Image) error { return own }))
-	require.ErrorContains(t, r.Decode(t.Context(), file, 50*40-1, use), "decode picture: PNG: 50x40 pixels are above the limit of 1999 pixels")
+	require.ErrorContains(t, r.Decode(t.Context(), file, 50*40-1, use),
+		"decode picture: PNG: 50x40 pixels are above the limit of 1999 pixels")
 	require.ErrorContains(t, r.Decode(t.Context(), file[:70], 50*40, use), "decode picture")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

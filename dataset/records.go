@@ -88,7 +88,8 @@ func imagesShape(shape []int) (n, height, width, colours int, one, total int64, 
 	case len(shape) == 4 && shape[3] == 3:
 		colours = 3
 	default:
-		return 0, 0, 0, 0, 0, 0, fmt.Errorf("expected images of shape (N, height, width) or (N, height, width, 3), got %v", shape)
+		return 0, 0, 0, 0, 0, 0,
+			fmt.Errorf("expected images of shape (N, height, width) or (N, height, width, 3), got %v", shape)
 	}
 	n, height, width = shape[0], shape[1], shape[2]
 	if n == 0 {

@@ -9,9 +9,9 @@ import (
 	"github.com/line-ood/goline/dataset/internal/picture"
 )
 
-// DecodeMemory is how many bytes pictures that are being decoded may take together unless told otherwise, 640 MiB: enough for 90
-// megapixels of PNG. A picture may take more by itself where its file is large: its own bytes, 64 times. Small files that claim many
-// pixels are an error instead of memory.
+// DecodeMemory is how many bytes pictures that are being decoded may take together unless told otherwise, 640 MiB:
+// enough for 90 megapixels of PNG. A picture may take more by itself where its file is large: its own bytes, 64 times.
+// Small files that claim many pixels are an error instead of memory.
 const DecodeMemory = 640 << 20
 
 // bytesPerFileByte is how much memory each byte of a picture file vouches for. Photographs take less than 50.
@@ -37,15 +37,16 @@ func (s *scratch) enlarge(n int) []uint8 {
 	return s.buf[:n]
 }
 
-// reserve waits until a picture from a file of so many bytes may take need bytes. It is an error, without waiting, where the picture
-// may never take them.
+// reserve waits until a picture from a file of so many bytes may take need bytes. It is an error, without waiting,
+// where the picture may never take them.
 func (s *scratch) reserve(need, file int64) error {
 	m := s.memory
 	if m == nil {
 		m = newBudget(0)
 	}
 	if need > max(m.limit, bytesPerFileByte*file) {
-		return fmt.Errorf("decoding it takes %d MiB, expected at most %d for a file of %d bytes", need>>20, m.limit>>20, file)
+		return fmt.Errorf("decoding it takes %d MiB, expected at most %d for a file of %d bytes", need>>20, m.limit>>20,
+			file)
 	}
 	if err := m.take(s.ctx, need); err != nil {
 		return err
@@ -77,7 +78,8 @@ func (s *scratch) decodeWithin(file []byte, most int) (Image, error) {
 // keptBuffer is the most that a scratch keeps for the next image: more is given back with what was reserved.
 const keptBuffer = 64 << 20
 
-// collected is what a picture may hold without a collection of garbage when it is done, which takes less than a hundredth of its decoding.
+// collected is what a picture may hold without a collection of garbage when it is done, which takes less than a
+// hundredth of its decoding.
 const collected = 128 << 20
 
 // done tells that the image is not needed any more.

@@ -30,7 +30,8 @@ func blackPNG(t testing.TB, width, height int, interlaced bool) []byte {
 	passes := [][4]int{{0, 0, 1, 1}}
 	head := []byte{8, 2, 0, 0, 0}
 	if interlaced {
-		passes, head[4] = [][4]int{{0, 0, 8, 8}, {4, 0, 8, 8}, {0, 4, 4, 8}, {2, 0, 4, 4}, {0, 2, 2, 4}, {1, 0, 2, 2}, {0, 1, 1, 2}}, 1
+		passes, head[4] = [][4]int{{0, 0, 8, 8}, {4, 0, 8, 8}, {0, 4, 4, 8}, {2, 0, 4, 4}, {0, 2, 2, 4}, {1, 0, 2, 2},
+			{0, 1, 1, 2}}, 1
 	}
 	for _, p := range passes {
 		row := make([]byte, 1+3*((width-p[0]+p[2]-1)/p[2]))
@@ -54,7 +55,8 @@ func blackPNG(t testing.TB, width, height int, interlaced bool) []byte {
 	return out.Bytes()
 }
 
-// TestPicturesThatTakeTooMuch: a small file that asks for more memory than there is for decoding is an error before any is taken.
+// TestPicturesThatTakeTooMuch: a small file that asks for more memory than there is for decoding is an error before any
+// is taken.
 func TestPicturesThatTakeTooMuch(t *testing.T) {
 	if testing.Short() {
 		t.Skip("unpacks gigabytes on one goroutine")
@@ -88,7 +90,8 @@ func TestPicturesThatTakeTooMuch(t *testing.T) {
 	}
 }
 
-// TestBudgetIsShared: goroutines hold no more than the limit together, but for one that is alone, and wait no longer than their context.
+// TestBudgetIsShared: goroutines hold no more than the limit together, but for one that is alone, and wait no longer
+// than their context.
 func TestBudgetIsShared(t *testing.T) {
 	b := newBudget(100)
 	var held, most atomic.Int64
@@ -131,7 +134,8 @@ func TestDecodersHearTheirContext(t *testing.T) {
 	require.ErrorIs(t, err, context.Canceled)
 }
 
-// TestEachFolderOnce: folders that link to each other, which have more paths than can be walked, are read once in each class.
+// TestEachFolderOnce: folders that link to each other, which have more paths than can be walked, are read once in each
+// class.
 func TestEachFolderOnce(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("links need a privilege")

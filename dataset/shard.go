@@ -49,8 +49,8 @@ type Extent struct {
 	Total  int `json:"total"`            // of the list
 	// Inputs is a digest of the whole list: base names of the images' IDs, and labels.
 	Inputs string `json:"inputs"`
-	// Recipe says what makes a result of the images, a detector and its network for example: it is equal for all shards that
-	// belong together.
+	// Recipe says what makes a result of the images, a detector and its network for example: it is equal for all shards
+	// that belong together.
 	Recipe string `json:"made"`
 }
 
@@ -80,14 +80,15 @@ func (l *Listing) Inputs() string {
 	return hex.EncodeToString(l.digest.Sum(nil))
 }
 
-// Sharded returns the images of one shard of a set, and where they lie in it. recipe becomes [Extent].Recipe: whoever makes
-// something of the shard says by it what it is made with. Closing the result closes d. It is an error if the shard has no
-// images, because there are more shards than images.
+// Sharded returns the images of one shard of a set, and where they lie in it. recipe becomes [Extent].Recipe: whoever
+// makes something of the shard says by it what it is made with. Closing the result closes d. It is an error if the
+// shard has no images, because there are more shards than images.
 func Sharded(d Dataset, s Shard, recipe string) (Dataset, Extent, error) {
 	lo, hi := s.Range(d.Len())
 	e := Extent{Shard: s, First: lo, Images: hi - lo, Total: d.Len(), Recipe: recipe}
 	if lo == hi {
-		return nil, e, fmt.Errorf("%s: shard %d/%d: %w: expected at most %d shards", d.Name(), s.Index, s.Count, ErrNoImages, d.Len())
+		return nil, e, fmt.Errorf("%s: shard %d/%d: %w: expected at most %d shards", d.Name(), s.Index, s.Count,
+			ErrNoImages, d.Len())
 	}
 	var list Listing
 	labels := d.Labels()
@@ -107,8 +108,8 @@ func Sharded(d Dataset, s Shard, recipe string) (Dataset, Extent, error) {
 	return part, e, err
 }
 
-// OrderShards returns the order in which extents make a whole list, or what is missing or does not belong together. names are what errors call
-// them.
+// OrderShards returns the order in which extents make a whole list, or what is missing or does not belong together.
+// names are what errors call them.
 func OrderShards(extents []Extent, names []string) (order []int, err error) {
 	if len(extents) == 0 {
 		return nil, errors.New("expected shards, got none")
@@ -119,28 +120,36 @@ func OrderShards(extents []Extent, names []string) (order []int, err error) {
 		first := extents[0]
 		switch {
 		case e.Count != first.Count || e.Total != first.Total:
-			return nil, fmt.Errorf("%s is one of %d shards of %d images, but %s one of %d of %d", names[i], e.Count, e.Total, names[0], first.Count, first.Total)
+			return nil, fmt.Errorf("%s is one of %d shards of %d images, but %s one of %d of %d", names[i], e.Count,
+				e.Total, names[0], first.Count, first.Total)
 		case e.Inputs != first.Inputs:
 			return nil, fmt.Errorf("%s is of other images than %s: expected shards of one list", names[i], names[0])
 		case e.Recipe != first.Recipe:
-			return nil, fmt.Errorf("%s was made by %s, but %s by %s: expected the same network, detector and parameters", names[i], e.Recipe, names[0], first.Recipe)
+			return nil,
+				fmt.Errorf("%s was made by %s, but %s by %s: expected the same network, detector and parameters",
+					names[i], e.Recipe, names[0], first.Recipe)
 		}
 		if e.Count < 1 || e.Index < 0 || e.Index >= e.Count || e.Total < 1 {
-			return nil, fmt.Errorf("%s: shard %d/%d of %d images: expected an index below the count", names[i], e.Index, e.Count, e.Total)
+			return nil, fmt.Errorf("%s: shard %d/%d of %d images: expected an index below the count", names[i], e.Index,
+				e.Count, e.Total)
 		}
-		if lo, hi := e.Range(e.Total); e.First != lo || e.Images < 0 || e.Unread < 0 || e.Images > hi-lo || e.Images+e.Unread != hi-lo {
-			return nil, fmt.Errorf("%s: shard %d/%d of %d images cannot begin at image %d and have %d", names[i], e.Index, e.Count, e.Total, e.First, e.Images+e.Unread)
+		if lo, hi := e.Range(e.Total); e.First != lo || e.Images < 0 || e.Unread < 0 || e.Images > hi-lo ||
+			e.Images+e.Unread != hi-lo {
+			return nil, fmt.Errorf("%s: shard %d/%d of %d images cannot begin at image %d and have %d", names[i],
+				e.Index, e.Count, e.Total, e.First, e.Images+e.Unread)
 		}
 	}
 	slices.SortStableFunc(order, func(a, b int) int { return extents[a].Index - extents[b].Index })
 	for i, at := range order {
 		if i > 0 && extents[order[i-1]].Index == extents[at].Index {
-			return nil, fmt.Errorf("%s and %s are the same shard, %d/%d", names[order[i-1]], names[at], extents[at].Index, extents[at].Count)
+			return nil, fmt.Errorf("%s and %s are the same shard, %d/%d", names[order[i-1]], names[at],
+				extents[at].Index, extents[at].Count)
 		}
 	}
 	for i := range extents[0].Count {
 		if i >= len(order) || extents[order[i]].Index != i {
-			return nil, fmt.Errorf("shard %d/%d is missing: expected %d, got %d", i, extents[0].Count, extents[0].Count, len(extents))
+			return nil, fmt.Errorf("shard %d/%d is missing: expected %d, got %d", i, extents[0].Count, extents[0].Count,
+				len(extents))
 		}
 	}
 	return order, nil

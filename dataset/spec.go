@@ -92,7 +92,8 @@ func (t tree) find(format, path string) ([]source, error) {
 		return sources, nil
 	}
 	if !t.native && !fs.ValidPath(path) {
-		return nil, fmt.Errorf("%s: %w: expected a path from the root, with slashes and without . and .. in it", path, fs.ErrInvalid)
+		return nil, fmt.Errorf("%s: %w: expected a path from the root, with slashes and without . and .. in it", path,
+			fs.ErrInvalid)
 	}
 	if !errors.Is(missing, fs.ErrNotExist) {
 		return nil, missing
@@ -134,7 +135,8 @@ func (t tree) findPairs(path string) ([]source, error) {
 		}
 		found = make([]source, len(images))
 		for k := range images {
-			found[k] = source{format: "idx", path: images[k], labels: labels[k], patterns: []string{path[:i], path[i+1:]}}
+			found[k] = source{format: "idx", path: images[k], labels: labels[k],
+				patterns: []string{path[:i], path[i+1:]}}
 		}
 	}
 	if len(where) > 1 {

@@ -20,18 +20,19 @@ type Labelled struct {
 
 // Stream returns the pictures of a sequence, preprocessed, as a stream of batches X [batch, 3, height, width]: the same
 // bits as [Batches] gives for a set of the same pictures, see [FromImage]. A picture is any [image.Image], such as an
-// [Image], or [Labelled]: where a batch has labels, those of unlabelled pictures are -1. See [FromSeq] and [FromSlice] for
-// pictures that cannot fail, and [StreamChannel] for those that come from elsewhere.
+// [Image], or [Labelled]: where a batch has labels, those of unlabelled pictures are -1. See [FromSeq] and [FromSlice]
+// for pictures that cannot fail, and [StreamChannel] for those that come from elsewhere.
 //
 // Pictures are converted and preprocessed ahead in parallel and come in order; a few batches are under way at a time,
-// however long the sequence is. Without p.Crop all must come out in the same size, which the first one decides. A picture
-// must not change before the batch that holds it has come. A sequence without pictures is [ErrNoImages]. An error of the
-// sequence or of a picture ends the stream, after the batches in front of it, and so does ctx with ctx.Err().
-// o.Indices must be nil. The stream can be read again if the sequence can.
+// however long the sequence is. Without p.Crop all must come out in the same size, which the first one decides. A
+// picture must not change before the batch that holds it has come. A sequence without pictures is [ErrNoImages]. An
+// error of the sequence or of a picture ends the stream, after the batches in front of it, and so does ctx with
+// ctx.Err(). o.Indices must be nil. The stream can be read again if the sequence can.
 //
 // The sequence runs on a goroutine of its own, and gets no further request when the loop over the batches has been left
 // or ctx has ended. The loop does not end before the sequence has: one that waits must give up on its own.
-func Stream[T image.Image](ctx context.Context, pictures iter.Seq2[T, error], p nets.Preprocessing, o BatchOptions) graph.Batches {
+func Stream[T image.Image](ctx context.Context, pictures iter.Seq2[T, error], p nets.Preprocessing,
+	o BatchOptions) graph.Batches {
 	return streamBatches(ctx, p, o, func(_ context.Context, give func(image.Image) bool) error {
 		for v, err := range pictures {
 			if err != nil {
@@ -50,7 +51,8 @@ func Stream[T image.Image](ctx context.Context, pictures iter.Seq2[T, error], p 
 // again goes on with those that follow.
 //
 // A batch is sent on its way when o.Size pictures have come, or when the channel is closed.
-func StreamChannel[T image.Image](ctx context.Context, pictures <-chan T, p nets.Preprocessing, o BatchOptions) graph.Batches {
+func StreamChannel[T image.Image](ctx context.Context, pictures <-chan T, p nets.Preprocessing,
+	o BatchOptions) graph.Batches {
 	return streamBatches(ctx, p, o, func(ctx context.Context, give func(image.Image) bool) error {
 		for {
 			select {

@@ -43,7 +43,8 @@ func shapes(n int) []image.Image {
 }
 
 // streams gives the same pictures in every way that they can come.
-func streams(ctx context.Context, pictures []image.Image, p nets.Preprocessing, o BatchOptions) map[string]graph.Batches {
+func streams(ctx context.Context, pictures []image.Image, p nets.Preprocessing,
+	o BatchOptions) map[string]graph.Batches {
 	ch := make(chan image.Image, len(pictures))
 	for _, im := range pictures {
 		ch <- im
@@ -96,7 +97,8 @@ func TestStreamEqualsBatches(t *testing.T) {
 // Files decoded by hand give the same bits as the same files in a folder.
 func TestStreamEqualsFolder(t *testing.T) {
 	dir := t.TempDir()
-	for _, name := range []string{"rgb8.png", "grey_trns.png", "cmyk_420.jpg", "palette.gif", "palette8.bmp", "lossy.webp"} {
+	for _, name := range []string{"rgb8.png", "grey_trns.png", "cmyk_420.jpg", "palette.gif", "palette8.bmp",
+		"lossy.webp"} {
 		if data, err := os.ReadFile("testdata/pictures/" + name); err == nil {
 			put(t, dir, name, data)
 		}
@@ -135,15 +137,38 @@ func TestStreamErrors(t *testing.T) {
 	good := func() image.Image { return noise(1, 1) }
 	typed := (*image.NRGBA)(nil)
 	for want, bad := range map[string]func() (image.Image, error){
-		"stream of pictures: picture 13: boom":                                        func() (image.Image, error) { return nil, boom },
-		"picture 13: expected a picture, got nil":                                     func() (image.Image, error) { return nil, nil },
-		"picture 13: reading failed: runtime error":                                   func() (image.Image, error) { return typed, nil },
-		"picture 13: expected a class index as label, or -1 for unknown, got -2":      func() (image.Image, error) { return Labelled{good(), -2}, nil },
-		"picture 13: image of 0x0 pixels":                                             func() (image.Image, error) { return image.NewGray(image.Rectangle{}), nil },
-		"picture 13: reading failed: picture of 2000000000x2000000000 pixels":         func() (image.Image, error) { return image.White, nil },
-		"picture 13: image of 1x1 pixels (height x width): expected 3 samples, got 0": func() (image.Image, error) { return Image{Height: 1, Width: 1}, nil },
-		"picture 13: image of -1x1 pixels":                                            func() (image.Image, error) { return Image{Height: -1, Width: 1}, nil },
-		"stream of pictures: reading failed: oh":                                      func() (image.Image, error) { panic("oh") },
+		"stream of pictures: picture 13: boom": func() (image.Image,
+			error) {
+			return nil, boom
+		},
+		"picture 13: expected a picture, got nil": func() (image.Image,
+			error) {
+			return nil, nil
+		},
+		"picture 13: reading failed: runtime error": func() (image.Image,
+			error) {
+			return typed, nil
+		},
+		"picture 13: expected a class index as label, or -1 for unknown, got -2": func() (image.Image,
+			error) {
+			return Labelled{good(), -2}, nil
+		},
+		"picture 13: image of 0x0 pixels": func() (image.Image,
+			error) {
+			return image.NewGray(image.Rectangle{}), nil
+		},
+		"picture 13: reading failed: picture of 2000000000x2000000000 pixels": func() (image.Image,
+			error) {
+			return image.White, nil
+		},
+		"picture 13: image of 1x1 pixels (height x width): expected 3 samples, got 0": func() (image.Image,
+			error) {
+			return Image{Height: 1, Width: 1}, nil
+		},
+		"picture 13: image of -1x1 pixels": func() (image.Image, error) {
+			return Image{Height: -1, Width: 1}, nil
+		},
+		"stream of pictures: reading failed: oh": func() (image.Image, error) { panic("oh") },
 	} {
 		for _, workers := range []int{1, 8} {
 			seq := func(yield func(image.Image, error) bool) {
@@ -167,9 +192,13 @@ func TestStreamErrors(t *testing.T) {
 	}
 	_, _, _, err := collect(t, Stream(t.Context(), FromSlice(shapes(3)), bare, BatchOptions{Indices: []int{1}}))
 	require.ErrorContains(t, err, "stream of pictures: expected no indices, got 1")
-	_, _, _, err = collect(t, Stream(t.Context(), FromSlice(shapes(3)), nets.Preprocessing{Std: [3]float32{1, 1, 1}}, BatchOptions{}))
-	require.ErrorContains(t, err, "stream of pictures: picture 1: expected the size of the first image after preprocessing, 2x3 (height x width), got 3x4")
-	_, _, _, err = collect(t, Stream(t.Context(), FromSlice([]Image{{}}), nets.Preprocessing{Std: [3]float32{1, 1, 1}}, BatchOptions{}))
+	_, _, _, err = collect(t, Stream(t.Context(), FromSlice(shapes(3)), nets.Preprocessing{Std: [3]float32{1, 1, 1}},
+		BatchOptions{}))
+	require.ErrorContains(t, err,
+		"stream of pictures: picture 1: expected the size of the first image after preprocessing, 2x3 (height x "+
+			"width), got 3x4")
+	_, _, _, err = collect(t, Stream(t.Context(), FromSlice([]Image{{}}), nets.Preprocessing{Std: [3]float32{1, 1, 1}},
+		BatchOptions{}))
 	require.ErrorContains(t, err, "stream of pictures: picture 0: image of 0x0 pixels")
 }
 

@@ -93,7 +93,8 @@ func TestTarEqualsFolder(t *testing.T) {
 		key, ending, _ := strings.Cut(base, ".")
 		k := i * len(shards) / len(names)
 		shards[k] = append(shards[k], map[string][]byte{
-			"__key__": []byte(fmt.Sprintf("train/%03d_%s", i, key)), ending: data, "cls": []byte(fmt.Sprint(i % 7)), "json": []byte("{}"),
+			"__key__": []byte(fmt.Sprintf("train/%03d_%s", i, key)), ending: data, "cls": []byte(fmt.Sprint(i % 7)),
+			"json": []byte("{}"),
 		})
 	}
 	for k, s := range shards {
@@ -103,7 +104,8 @@ func TestTarEqualsFolder(t *testing.T) {
 	require.Equal(t, len(names), got.Len())
 	require.Nil(t, got.Classes())
 	require.Equal(t, "shard-000000.tar/train/000_"+names[0], got.ID(0))
-	require.Equal(t, fmt.Sprintf("shard-000001.tar/train/%03d_%s", len(names)-1, names[len(names)-1]), got.ID(len(names)-1))
+	require.Equal(t, fmt.Sprintf("shard-000001.tar/train/%03d_%s", len(names)-1, names[len(names)-1]),
+		got.ID(len(names)-1))
 	for i, label := range got.Labels() {
 		require.Equal(t, i%7, label)
 	}
@@ -137,7 +139,8 @@ func TestTarMembers(t *testing.T) {
 	pax := inTar("ü/a.PNG", dot(t, 5))
 	pax.PAXRecords = map[string]string{"GOLINE.note": "x"}
 	file := put(t, dir, "x.tar", tarOf(t,
-		tarMember{Header: tar.Header{Typeflag: tar.TypeXGlobalHeader, Name: "pax_global_header", PAXRecords: map[string]string{"comment": "c"}}},
+		tarMember{Header: tar.Header{Typeflag: tar.TypeXGlobalHeader, Name: "pax_global_header",
+			PAXRecords: map[string]string{"comment": "c"}}},
 		tarMember{Header: tar.Header{Name: "./", Typeflag: tar.TypeDir}},
 		tarMember{Header: tar.Header{Name: "dir.jpg/", Typeflag: tar.TypeDir}},
 		tarMember{Header: tar.Header{Name: "link", Linkname: "a.jpg", Typeflag: tar.TypeSymlink}},
@@ -155,7 +158,8 @@ func TestTarMembers(t *testing.T) {
 	))
 	for _, spec := range []string{file, "tar:" + file} {
 		d := mustOpen(t, spec)
-		require.Equal(t, []string{"x.tar/ü/a.PNG", "x.tar/b.jpeg", "x.tar/dir.d/a.gif", "x.tar/" + long + ".bmp", "x.tar/../up.webp"}, ids(d))
+		require.Equal(t, []string{"x.tar/ü/a.PNG", "x.tar/b.jpeg", "x.tar/dir.d/a.gif", "x.tar/" + long + ".bmp",
+			"x.tar/../up.webp"}, ids(d))
 		require.Equal(t, []int{-1, 12, -1, -1, -1}, d.Labels())
 		require.Equal(t, []int{5, 4, 6, 7, 8}, reds(t, d))
 		_, err := d.Image(5)
@@ -193,7 +197,8 @@ func TestTarRefuses(t *testing.T) {
 	long := bytes.Clone(whole)
 	copy(long[124:], fmt.Sprintf("%011o\x00", 4000))
 	fixTarChecksum(long)
-	paxSparse := tarOf(t, tarMember{tar.Header{Name: "k/a.png", Size: 3, Typeflag: tar.TypeReg, PAXRecords: map[string]string{"OLD.sparse.major": "2"}}, []byte("abc")})
+	paxSparse := tarOf(t, tarMember{tar.Header{Name: "k/a.png", Size: 3, Typeflag: tar.TypeReg,
+		PAXRecords: map[string]string{"OLD.sparse.major": "2"}}, []byte("abc")})
 	paxSparse = bytes.Replace(paxSparse, []byte("OLD.sparse.major"), []byte("GNU.sparse.major"), 1)
 	ends := len(whole) - 2*header
 	for _, c := range []struct {
@@ -206,14 +211,16 @@ func TestTarRefuses(t *testing.T) {
 		{"two labels", tarOf(t, picture, inTar("k/a.cls", []byte("1")), inTar("k/a.CLS", []byte("1"))),
 			"member k/a.CLS: expected one label for each key, got k/a.cls before"},
 		{"label alone", tarOf(t, picture, inTar("c.cls", []byte("1")), inTar("c.tiff", []byte("II*"))),
-			"member c.cls: expected a picture beside the label, c with one of the endings jpg, jpeg, png, webp, bmp, gif"},
+			"member c.cls: expected a picture beside the label, c with one of the endings jpg, jpeg, png, webp, bmp, " +
+				"gif"},
 		{"no number", cls("cat"), `member k/a.cls: expected a class index as label, or -1 for unknown, got "cat"`},
 		{"empty label", cls(""), `expected a class index as label, or -1 for unknown, got ""`},
 		{"fraction", cls("1.0"), `got "1.0"`},
 		{"below", cls("-2"), `got "-2"`},
 		{"beyond", cls("3000000000"), `got "3000000000"`},
 		{"long label", cls(strings.Repeat("0", 65)), "member k/a.cls: expected at most 64 bytes, got 65"},
-		{"link", tarOf(t, picture, tarMember{Header: tar.Header{Name: "b.jpg", Linkname: "k/a.png", Typeflag: tar.TypeLink}}),
+		{"link", tarOf(t, picture, tarMember{Header: tar.Header{Name: "b.jpg", Linkname: "k/a.png",
+			Typeflag: tar.TypeLink}}),
 			"member b.jpg: expected a plain file, got a link or a device (type '1')"},
 		{"sparse", sparse, "member k/a.png: expected a plain file, got a sparse one of GNU tar"},
 		{"huge", huge, "member k/a.png: expected at most 1073741824 bytes, got 1073741825"},
@@ -221,16 +228,23 @@ func TestTarRefuses(t *testing.T) {
 		{"cut in a picture", whole[:header+20], "member k/a.png: the archive is cut off: expected"},
 		{"cut in another", whole[:ends-700], "the archive is cut off behind member b.json: unexpected EOF"},
 		{"cut in a header", whole[:3*header-100], "the archive is cut off behind member k/a.png: unexpected EOF"},
-		{"cut between members", whole[:2*header], "the archive is cut off behind member k/a.png: unexpected EOF: expected blocks of zeros"},
+		{"cut between members", whole[:2*header],
+			"the archive is cut off behind member k/a.png: unexpected EOF: expected blocks of zeros"},
 		{"cut in padding", whole[:ends-10], "the archive is cut off behind member b.json"},
 		{"cut in front of the end", whole[:ends], "the archive is cut off behind member b.json"},
 		{"cut at once", whole[:100], "the archive is cut off at its beginning: unexpected EOF"},
-		{"two archives", slices.Concat(whole, make([]byte, 8192), whole), "behind member b.json: expected nothing after the blocks of zeros"},
-		{"damaged", append([]byte("k"), whole[1+header:]...), "expected the header of a tar archive at its beginning: archive/tar: invalid tar header"},
-		{"damaged behind", slices.Concat(whole[:2*header], []byte("x"), whole[2*header+1:]), "expected the header of a tar archive behind member k/a.png"},
+		{"two archives", slices.Concat(whole, make([]byte, 8192), whole),
+			"behind member b.json: expected nothing after the blocks of zeros"},
+		{"damaged", append([]byte("k"), whole[1+header:]...),
+			"expected the header of a tar archive at its beginning: archive/tar: invalid tar header"},
+		{"damaged behind", slices.Concat(whole[:2*header], []byte("x"), whole[2*header+1:]),
+			"expected the header of a tar archive behind member k/a.png"},
 		{"no pictures", tarOf(t, inTar("a", nil), inTar("a.tiff", nil), inTar("b.txt", nil), inTar("c.txt", nil)),
-			"no images: expected members KEY.jpg, or with one of the endings jpeg, png, webp, bmp, gif behind the first dot, got members such as a, a.tiff, b.txt"},
-		{"no members", make([]byte, 1024), "no images: expected members KEY.jpg, or with one of the endings jpeg, png, webp, bmp, gif behind the first dot, got no members"},
+			"no images: expected members KEY.jpg, or with one of the endings jpeg, png, webp, bmp, gif behind the " +
+				"first dot, got members such as a, a.tiff, b.txt"},
+		{"no members", make([]byte, 1024),
+			"no images: expected members KEY.jpg, or with one of the endings jpeg, png, webp, bmp, gif behind the " +
+				"first dot, got no members"},
 		{"empty", nil, "the archive is cut off at its beginning"},
 		{"gzip", gz(t, whole), "expected a tar archive without compression, got gzip"},
 		{"sparse by a record", paxSparse, "member k/a.png: expected a plain file, got a sparse one of GNU tar"},
@@ -243,7 +257,8 @@ func TestTarRefuses(t *testing.T) {
 		require.Nil(t, d)
 	}
 	_, err := Open(put(t, dir, "x.tar.gz", gz(t, whole)))
-	require.ErrorContains(t, err, "x.tar.gz: expected a tar archive without compression, got gzip: pictures are read at their offsets")
+	require.ErrorContains(t, err,
+		"x.tar.gz: expected a tar archive without compression, got gzip: pictures are read at their offsets")
 	_, err = OpenWith(put(t, dir, "y.tar", cls("7")), OpenOptions{Classes: []Class{{ID: "a", Name: "a"}}})
 	require.ErrorContains(t, err, "y.tar: image y.tar/k/a.png: expected a label of 1 classes, got 7")
 	ostest.Mkfifo(t, dir+"/pipe")
@@ -259,7 +274,8 @@ func TestTarRefuses(t *testing.T) {
 // member.
 func TestTarDamagedPicture(t *testing.T) {
 	whole := dot(t, 1)
-	file := put(t, t.TempDir(), "x.tar", tarOf(t, inTar("cut.png", whole[:len(whole)-20]), inTar("empty.jpg", nil), inTar("b.png", whole)))
+	file := put(t, t.TempDir(), "x.tar", tarOf(t, inTar("cut.png", whole[:len(whole)-20]), inTar("empty.jpg", nil),
+		inTar("b.png", whole)))
 	d := mustOpen(t, file)
 	_, err := d.Image(0)
 	require.ErrorContains(t, err, file+", member cut.png: PNG: ")

@@ -47,7 +47,8 @@ type tarParts struct {
 }
 
 // errGzipTar is the error about a compressed archive.
-var errGzipTar = errors.New("expected a tar archive without compression, got gzip: pictures are read at their offsets, so unpack it first (gunzip)")
+var errGzipTar = errors.New("expected a tar archive without compression, got gzip: pictures are read at their " +
+	"offsets, so unpack it first (gunzip)")
 
 // read reads all headers, and the labels.
 func (x *tarIndex) read() error {
@@ -130,7 +131,8 @@ func (x *tarIndex) add(h *tar.Header, offset int64) error {
 	case h.Size > limit:
 		return fmt.Errorf("expected at most %d bytes, got %d", limit, h.Size)
 	case h.Size > x.size-offset:
-		return fmt.Errorf("the archive is cut off: expected %d bytes, got %d: %w", h.Size, x.size-offset, io.ErrUnexpectedEOF)
+		return fmt.Errorf("the archive is cut off: expected %d bytes, got %d: %w", h.Size, x.size-offset,
+			io.ErrUnexpectedEOF)
 	}
 	p, known := x.parts[key]
 	if !known {
@@ -138,14 +140,16 @@ func (x *tarIndex) add(h *tar.Header, offset int64) error {
 	}
 	if isPicture {
 		if p.sample >= 0 {
-			return fmt.Errorf("expected one picture for each key, got %s before with the key %s", memberName(x.samples[p.sample].member), memberName(key))
+			return fmt.Errorf("expected one picture for each key, got %s before with the key %s",
+				memberName(x.samples[p.sample].member), memberName(key))
 		}
 		p.sample = len(x.samples)
 		x.samples = append(x.samples, tarSample{strings.Clone(name), offset, h.Size})
 		x.labels = append(x.labels, p.label)
 	} else {
 		if p.labelledBy != "" {
-			return fmt.Errorf("expected one label for each key, got %s before with the key %s", memberName(p.labelledBy), memberName(key))
+			return fmt.Errorf("expected one label for each key, got %s before with the key %s",
+				memberName(p.labelledBy), memberName(key))
 		}
 		var err error
 		if p.label, err = x.readLabel(offset, h.Size); err != nil {
@@ -196,7 +200,8 @@ func (x *tarIndex) checkEnd(at io.Seeker, content int64) error {
 		return err
 	}
 	if !isZero(rest) {
-		return errors.New("expected nothing after the blocks of zeros that end the archive, got more (several archives in one file?)")
+		return errors.New("expected nothing after the blocks of zeros that end the archive, got more (several " +
+			"archives in one file?)")
 	}
 	return nil
 }

@@ -6,9 +6,9 @@ import (
 	"unicode/utf8"
 )
 
-// text returns a file's name as text. Names that are UTF-8 stay as they are. File systems allow others, which no JSON and no NumPy
-// array holds: they begin with "./", as no other name here does, and have their stray bytes as \xff and backslashes doubled, so that
-// different names stay different.
+// text returns a file's name as text. Names that are UTF-8 stay as they are. File systems allow others, which no JSON
+// and no NumPy array holds: they begin with "./", as no other name here does, and have their stray bytes as \xff and
+// backslashes doubled, so that different names stay different.
 func text(name string) string {
 	if utf8.ValidString(name) {
 		return name

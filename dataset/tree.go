@@ -62,7 +62,8 @@ func (t tree) split(name string) (folder, base string) {
 	return path.Dir(name), path.Base(name)
 }
 
-// relative returns name, with slashes, as seen from a folder that it is in, and name itself where it is in no such place.
+// relative returns name, with slashes, as seen from a folder that it is in, and name itself where it is in no such
+// place.
 func (t tree) relative(folder, name string) string {
 	if t.native {
 		if rel, err := filepath.Rel(folder, name); err == nil {

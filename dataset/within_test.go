@@ -15,7 +15,8 @@ import (
 	"github.com/line-ood/goline/dataset"
 )
 
-// TestDecodeWithin: a picture of as many pixels as allowed comes as by Decode, and one pixel more than allowed is refused by its header.
+// TestDecodeWithin: a picture of as many pixels as allowed comes as by Decode, and one pixel more than allowed is
+// refused by its header.
 func TestDecodeWithin(t *testing.T) {
 	img := image.NewGray(image.Rect(0, 0, 7, 5))
 	for i := range img.Pix {
@@ -42,7 +43,9 @@ func TestDecodeWithin(t *testing.T) {
 			require.ErrorContains(t, err, "limit of 34 pixels", name)
 		}
 	}
-	webp := []byte("RIFF\x1a\x00\x00\x00WEBPVP8L\x0d\x00\x00\x00\x2f\x06\x00\x01\x00\x07\x10\x88\x88\x08\x08\x00\x00\x00") // 7x5
+	// 7x5
+	webp := []byte("RIFF\x1a\x00\x00\x00WEBPVP8L\x0d\x00\x00\x00\x2f\x06\x00\x01\x00\x07\x10\x88\x88\x08\x08\x00\x00" +
+		"\x00")
 	_, err := dataset.DecodeWithin(webp, 34)
 	require.ErrorContains(t, err, "WebP: 7x5 pixels are above the limit of 34 pixels")
 }

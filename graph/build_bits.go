@@ -12,8 +12,8 @@ import (
 // bitWords returns how many words hold n bits.
 func bitWords(n int) int { return (n + 63) / 64 }
 
-// BitInput adds an input of n bits per sample, for example which neurons are in a coalition. Each batch fills it from its
-// [Batch].Bits of that name. The node is [batch, words] of uint64: bit i of a sample is bit i%64 of its word i/64.
+// BitInput adds an input of n bits per sample, for example which neurons are in a coalition. Each batch fills it from
+// its [Batch].Bits of that name. The node is [batch, words] of uint64: bit i of a sample is bit i%64 of its word i/64.
 func (b *Builder) BitInput(name string, n int) *G.Node {
 	if b.err != nil {
 		return nil
@@ -37,9 +37,9 @@ func (b *Builder) BitInput(name string, n int) *G.Node {
 }
 
 // MixBits is [Mix] where every element of a sample is a player of its own and bits [batch, words], laid out as by
-// [Builder.BitInput], give the coalitions: an element comes from present where its bit is set, and from removed elsewhere,
-// without masks or arithmetic. present and removed are [batch, ...], or [1, ...] for values that all samples share. No
-// input has a gradient.
+// [Builder.BitInput], give the coalitions: an element comes from present where its bit is set, and from removed
+// elsewhere, without masks or arithmetic. present and removed are [batch, ...], or [1, ...] for values that all samples
+// share. No input has a gradient.
 func MixBits(bits, present, removed *G.Node) (*G.Node, error) {
 	m, err := newBitMixing("MixBits", bits, present, removed)
 	if err != nil {
@@ -83,7 +83,8 @@ func newBitMixing(name string, bits, present, removed *G.Node) (*mixing, error) 
 		return nil, err
 	}
 	if got, want := removed.Shape()[1:], m.shape[1:]; !sameShape(got, want) {
-		return nil, fmt.Errorf("%s: removed activations (%s) have shape %v for a sample, expected %v", name, removed.Name(), []int(got), want)
+		return nil, fmt.Errorf("%s: removed activations (%s) have shape %v for a sample, expected %v", name,
+			removed.Name(), []int(got), want)
 	}
 	size := present.Shape()[1:].TotalSize()
 	return m, wantShape(name, "bits", bits, batch, bitWords(size))
@@ -91,7 +92,8 @@ func newBitMixing(name string, bits, present, removed *G.Node) (*mixing, error) 
 
 // bitNode adds the operation; the bits are its last input.
 func (m *mixing) bitNode(in ...*G.Node) (*G.Node, error) {
-	return m.bitsCard()(newFloatOp(m.name, m.shape, in, len(in)-1, nil, nil, mixBitsRun[float32](m), mixBitsRun[float64](m)))
+	return m.bitsCard()(newFloatOp(m.name, m.shape, in, len(in)-1, nil, nil, mixBitsRun[float32](m),
+		mixBitsRun[float64](m)))
 }
 
 func mixBitsRun[T kernel.Float](m *mixing) func(*call[T]) error {

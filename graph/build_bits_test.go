@@ -106,9 +106,15 @@ func TestBitsRefusals(t *testing.T) {
 		return err
 	}
 	for want, f := range map[string]func(b *graph.Builder, x *G.Node) (*G.Node, error){
-		"expected at least 1":   func(b *graph.Builder, x *G.Node) (*G.Node, error) { return b.BitInput("i", 0), nil },
-		`"i" is one of numbers`: func(b *graph.Builder, x *G.Node) (*G.Node, error) { b.Input("i", 2); return b.BitInput("i", 2), nil },
-		`"i" is one of bits`:    func(b *graph.Builder, x *G.Node) (*G.Node, error) { b.BitInput("i", 2); return b.Input("i", 2), nil },
+		"expected at least 1": func(b *graph.Builder, x *G.Node) (*G.Node, error) { return b.BitInput("i", 0), nil },
+		`"i" is one of numbers`: func(b *graph.Builder, x *G.Node) (*G.Node, error) {
+			b.Input("i", 2)
+			return b.BitInput("i", 2), nil
+		},
+		`"i" is one of bits`: func(b *graph.Builder, x *G.Node) (*G.Node, error) {
+			b.BitInput("i", 2)
+			return b.Input("i", 2), nil
+		},
 		`"s" is one of bits`: func(b *graph.Builder, x *G.Node) (*G.Node, error) {
 			b.BitInput("s", 2)
 			return b.SharedInput("s", 2), nil
@@ -117,8 +123,12 @@ func TestBitsRefusals(t *testing.T) {
 			b.BitInput("i", 128)
 			return b.BitInput("i", 2), nil
 		},
-		"expected uint64":    func(b *graph.Builder, x *G.Node) (*G.Node, error) { return graph.MixBits(b.Input("i", 2), x, x) },
-		"bits (input:i) has": func(b *graph.Builder, x *G.Node) (*G.Node, error) { return graph.MixBits(b.BitInput("i", 64), x, x) },
+		"expected uint64": func(b *graph.Builder, x *G.Node) (*G.Node, error) {
+			return graph.MixBits(b.Input("i", 2), x, x)
+		},
+		"bits (input:i) has": func(b *graph.Builder, x *G.Node) (*G.Node, error) {
+			return graph.MixBits(b.BitInput("i", 64), x, x)
+		},
 		"for a sample, expected": func(b *graph.Builder, x *G.Node) (*G.Node, error) {
 			return graph.MixBits(b.BitInput("i", 70), x, b.Input("r", 71))
 		},
@@ -137,7 +147,8 @@ func TestBitsRefusals(t *testing.T) {
 	p := compile(t, bitModel{elements: 70, sharedOff: true}.model(), graph.Options{Batch: 4})
 	in := map[string][]float32{"removed": make([]float32, 70)}
 	for _, bits := range [][]uint64{nil, make([]uint64, 3), make([]uint64, 2)} {
-		for _, err := range p.Run(context.Background(), stream(graph.Batch{X: make([]float32, 140), N: 2, Inputs: in, Bits: map[string][]uint64{"coalition": bits}})) {
+		for _, err := range p.Run(context.Background(), stream(graph.Batch{X: make([]float32, 140), N: 2, Inputs: in,
+			Bits: map[string][]uint64{"coalition": bits}})) {
 			require.ErrorContains(t, err, `batch 0: input "coalition" of 2 samples holds`)
 			require.ErrorContains(t, err, "expected 2 each")
 		}

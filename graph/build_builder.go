@@ -74,8 +74,10 @@ type affineParts struct {
 
 func newBuilder(params []*Param, o Options, shared *store) *Builder {
 	b := &Builder{
-		g: G.NewGraph(), dtype: o.Dtype, batch: o.Batch, shared: shared, scratch: &scratch{}, bf16: o.Precision == BFloat16, from: o.From, spread: o.BroadcastInput, hooks: o.Hooks,
-		params: map[string]*Param{}, extra: map[string]*G.Node{}, bits: map[string]*G.Node{}, shareds: map[*G.Node]*sharedInput{}, fixed: map[fixedKey]*G.Node{}, paramOf: map[*G.Node]*Param{},
+		g: G.NewGraph(), dtype: o.Dtype, batch: o.Batch, shared: shared, scratch: &scratch{},
+		bf16: o.Precision == BFloat16, from: o.From, spread: o.BroadcastInput, hooks: o.Hooks,
+		params: map[string]*Param{}, extra: map[string]*G.Node{}, bits: map[string]*G.Node{},
+		shareds: map[*G.Node]*sharedInput{}, fixed: map[fixedKey]*G.Node{}, paramOf: map[*G.Node]*Param{},
 		taps: map[string]*G.Node{}, lazy: map[string]*lazyNode{},
 		affines: map[*G.Node]affineParts{}, convs: map[*G.Node]convParts{},
 	}
@@ -135,7 +137,8 @@ func (b *Builder) Tap(name string, n *G.Node) *G.Node {
 	shape := n.Shape()
 	if name == b.from {
 		if n.Dims() == 0 || n.Shape()[0] != b.batch || n.Dtype() != b.dtype {
-			b.fail(fmt.Errorf("%s of shape %v and %v cannot be started from, expected %d samples of %v", name, n.Shape(), n.Dtype(), b.batch, b.dtype))
+			b.fail(fmt.Errorf("%s of shape %v and %v cannot be started from, expected %d samples of %v", name,
+				n.Shape(), n.Dtype(), b.batch, b.dtype))
 			return nil
 		}
 		if b.spread {

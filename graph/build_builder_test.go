@@ -42,7 +42,8 @@ func TestNamesDoNotMix(t *testing.T) {
 	}
 	for _, dtype := range []tensor.Dtype{tensor.Float32, tensor.Float64} {
 		p := compile(t, m, graph.Options{Batch: 1, Dtype: dtype})
-		got := fetched(t, p, stream(graph.Batch{X: []float32{1, 2}, N: 1, Inputs: map[string][]float32{"input": {0.5, 0.25}}}))
+		got := fetched(t, p,
+			stream(graph.Batch{X: []float32{1, 2}, N: 1, Inputs: map[string][]float32{"input": {0.5, 0.25}}}))
 		require.Equal(t, []float64{1, 2}, got["input"])
 		require.Equal(t, []float64{1122.5, 2243.25}, got["sum"])
 	}
@@ -95,7 +96,8 @@ func TestScalarParameter(t *testing.T) {
 func TestBuilderErrors(t *testing.T) {
 	norm := func(weight, variance *graph.Param) []*graph.Param {
 		return []*graph.Param{weight, newParam("n.bias", 0, 0), newParam("n.running_mean", 0, 0), variance,
-			{Name: "c.weight", Value: tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(3, 2, 1, 1))}, newParam("c.bias", 1, 2, 3)}
+			{Name: "c.weight", Value: tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(3, 2, 1, 1))},
+			newParam("c.bias", 1, 2, 3)}
 	}
 	good := norm(newParam("n.weight", 1, 1), newParam("n.running_var", 1, 1))
 	view, err := tensor.New(tensor.WithShape(2, 2), tensor.WithBacking([]float32{1, 2, 3, 4})).Slice(nil, tensor.S(0))
@@ -106,61 +108,111 @@ func TestBuilderErrors(t *testing.T) {
 		build  func(b *graph.Builder, x *G.Node) error
 		want   string
 	}{
-		"own error":         {nil, func(b *graph.Builder, x *G.Node) error { return errors.New("own error") }, "graph: own error"},
-		"kept error":        {nil, func(b *graph.Builder, x *G.Node) error { b.Conv(x, "c", graph.ConvConfig{}); b.Param("p"); return nil }, `model has no parameter "c.weight"`},
-		"nil parameter":     {[]*graph.Param{nil}, nil, "parameter 0 of the model is nil"},
-		"empty parameter":   {[]*graph.Param{{Name: "p"}}, nil, "parameter 0 of the model is nil"},
-		"twice":             {[]*graph.Param{newParam("p", 1), newParam("p", 1)}, nil, `two parameters named "p"`},
-		"float64 parameter": {[]*graph.Param{{Name: "p", Value: tensor.New(tensor.Of(tensor.Float64), tensor.WithShape(2))}}, nil, "parameter p [2] is of float64, expected contiguous float32"},
-		"view":              {[]*graph.Param{{Name: "p", Value: view.(*tensor.Dense)}}, nil, "expected contiguous float32"},
-		"tap twice":         {nil, func(b *graph.Builder, x *G.Node) error { b.Tap("a", x); b.Tap("a", x); return b.Err() }, `two nodes are named "a"`},
-		"tap and lazy":      {nil, func(b *graph.Builder, x *G.Node) error { b.Tap("a", x); b.TapOnDemand("a", nil); return b.Err() }, `two nodes are named "a"`},
-		"tap nil":           {nil, func(b *graph.Builder, x *G.Node) error { b.Tap("a", nil); return b.Err() }, `the node to name "a" is nil`},
-		"constant's size":   {nil, func(b *graph.Builder, x *G.Node) error { b.Constant("c", two, 3); return b.Err() }, `constant "c" of shape [3]: 2 values, expected 3`},
-		"constant's shape":  {nil, func(b *graph.Builder, x *G.Node) error { b.Constant("c", two, -2); return b.Err() }, `constant "c": shape (-2)`},
+		"own error": {nil, func(b *graph.Builder, x *G.Node) error { return errors.New("own error") },
+			"graph: own error"},
+		"kept error": {nil, func(b *graph.Builder, x *G.Node) error {
+			b.Conv(x, "c", graph.ConvConfig{})
+			b.Param("p")
+			return nil
+		}, `model has no parameter "c.weight"`},
+		"nil parameter":   {[]*graph.Param{nil}, nil, "parameter 0 of the model is nil"},
+		"empty parameter": {[]*graph.Param{{Name: "p"}}, nil, "parameter 0 of the model is nil"},
+		"twice":           {[]*graph.Param{newParam("p", 1), newParam("p", 1)}, nil, `two parameters named "p"`},
+		"float64 parameter": {[]*graph.Param{{Name: "p", Value: tensor.New(tensor.Of(tensor.Float64),
+			tensor.WithShape(2))}}, nil, "parameter p [2] is of float64, expected contiguous float32"},
+		"view": {[]*graph.Param{{Name: "p", Value: view.(*tensor.Dense)}}, nil,
+			"expected contiguous float32"},
+		"tap twice": {nil, func(b *graph.Builder, x *G.Node) error {
+			b.Tap("a", x)
+			b.Tap("a", x)
+			return b.Err()
+		}, `two nodes are named "a"`},
+		"tap and lazy": {nil, func(b *graph.Builder, x *G.Node) error {
+			b.Tap("a", x)
+			b.TapOnDemand("a", nil)
+			return b.Err()
+		}, `two nodes are named "a"`},
+		"tap nil": {nil, func(b *graph.Builder, x *G.Node) error { b.Tap("a", nil); return b.Err() },
+			`the node to name "a" is nil`},
+		"constant's size": {nil, func(b *graph.Builder, x *G.Node) error { b.Constant("c", two, 3); return b.Err() },
+			`constant "c" of shape [3]: 2 values, expected 3`},
+		"constant's shape": {nil, func(b *graph.Builder, x *G.Node) error { b.Constant("c", two, -2); return b.Err() },
+			`constant "c": shape (-2)`},
 		"constant again": {nil, func(b *graph.Builder, x *G.Node) error {
 			b.Constant("c", two, 2)
 			b.Constant("c", two, 2, 1)
 			return b.Err()
 		}, "c (c) has shape (2), expected (2, 1)"},
-		"input's shape":   {nil, func(b *graph.Builder, x *G.Node) error { b.Input("i", 0); return b.Err() }, "input:i: shape (4, 0)"},
-		"input again":     {nil, func(b *graph.Builder, x *G.Node) error { b.Input("i", 2); b.Input("i", 3); return b.Err() }, "input: i (input:i) has shape (4, 2), expected (4, 3)"},
-		"no batch norm":   {nil, func(b *graph.Builder, x *G.Node) error { b.BatchNorm(x, "n", 0); return b.Err() }, `model has no parameter "n.weight"`},
-		"norm's channels": {norm(newParam("n.weight", 1), newParam("n.running_var", 1, 1)), func(b *graph.Builder, x *G.Node) error { b.BatchNorm(x, "n", 0); return b.Err() }, "batch norm n: bias has 2 channels, weight 1"},
+		"input's shape": {nil, func(b *graph.Builder, x *G.Node) error { b.Input("i", 0); return b.Err() },
+			"input:i: shape (4, 0)"},
+		"input again": {nil, func(b *graph.Builder, x *G.Node) error {
+			b.Input("i", 2)
+			b.Input("i", 3)
+			return b.Err()
+		}, "input: i (input:i) has shape (4, 2), expected (4, 3)"},
+		"no batch norm": {nil, func(b *graph.Builder, x *G.Node) error { b.BatchNorm(x, "n", 0); return b.Err() },
+			`model has no parameter "n.weight"`},
+		"norm's channels": {norm(newParam("n.weight", 1), newParam("n.running_var", 1, 1)),
+			func(b *graph.Builder, x *G.Node) error { b.BatchNorm(x, "n", 0); return b.Err() },
+			"batch norm n: bias has 2 channels, weight 1"},
 		"norm of others": {good, func(b *graph.Builder, x *G.Node) error {
 			b.BatchNorm(b.Do(func() (*G.Node, error) { return graph.Channels(x, 0, 1) }), "n", 0)
 			return b.Err()
 		}, "expected (1)"},
-		"negative variance": {norm(newParam("n.weight", 1, 1), newParam("n.running_var", 1, -1)), func(b *graph.Builder, x *G.Node) error { b.BatchNorm(x, "n", 0.5); return b.Err() }, "batch norm n: running variance of channel 1 is -1 with eps 0.5, expected a positive sum"},
-		"NaN variance":      {norm(newParam("n.weight", 1, 1), newParam("n.running_var", float32(math.NaN()), 1)), func(b *graph.Builder, x *G.Node) error { b.BatchNorm(x, "n", 0.5); return b.Err() }, "channel 0 is NaN"},
+		"negative variance": {norm(newParam("n.weight", 1, 1), newParam("n.running_var", 1, -1)),
+			func(b *graph.Builder, x *G.Node) error { b.BatchNorm(x, "n", 0.5); return b.Err() },
+			"batch norm n: running variance of channel 1 is -1 with eps 0.5, expected a positive sum"},
+		"NaN variance": {norm(newParam("n.weight", 1, 1), newParam("n.running_var", float32(math.NaN()), 1)),
+			func(b *graph.Builder, x *G.Node) error { b.BatchNorm(x, "n", 0.5); return b.Err() }, "channel 0 is NaN"},
 		"norm behind a bias": {good, func(b *graph.Builder, x *G.Node) error {
 			b.BatchNorm(b.Conv(x, "c", graph.ConvConfig{}), "n", 0)
 			return b.Err()
 		}, "batch norm n: weight has 2 channels, the layer before it 3"},
-		"another shape": {good, func(b *graph.Builder, x *G.Node) error { b.Param("n.bias", 3); return b.Err() }, "parameter (n.bias) has shape (2), expected (3)"},
-		"another size":  {good, func(b *graph.Builder, x *G.Node) error { b.Conv(x, "c", graph.ConvConfig{Out: 4}); return b.Err() }, "weight c.weight has shape (3, 2, 1, 1), expected 4 output channels"},
+		"another shape": {good, func(b *graph.Builder, x *G.Node) error { b.Param("n.bias", 3); return b.Err() },
+			"parameter (n.bias) has shape (2), expected (3)"},
+		"another size": {good, func(b *graph.Builder, x *G.Node) error {
+			b.Conv(x, "c", graph.ConvConfig{Out: 4})
+			return b.Err()
+		}, "weight c.weight has shape (3, 2, 1, 1), expected 4 output channels"},
 		"another kernel": {good, func(b *graph.Builder, x *G.Node) error {
 			b.Conv(x, "c", graph.ConvConfig{Kernel: [2]int{1, 2}})
 			return b.Err()
 		}, "a kernel of 1×2"},
-		"bias wanted": {[]*graph.Param{newParam("c.weight", 1)}, func(b *graph.Builder, x *G.Node) error { b.Conv(x, "c", graph.ConvConfig{Bias: true}); return b.Err() }, `model has no parameter "c.bias"`},
-		"another out": {[]*graph.Param{newParam("fc.weight", 1, 2)}, func(b *graph.Builder, x *G.Node) error { b.Linear(b.GlobalAvgPool(x), "fc", 3); return b.Err() }, "parameter (fc.weight) has shape (2), expected (3, 2)"},
-		"no linear":   {nil, func(b *graph.Builder, x *G.Node) error { b.Linear(x, "fc"); return b.Err() }, `model has no parameter "fc.weight"`},
+		"bias wanted": {[]*graph.Param{newParam("c.weight", 1)}, func(b *graph.Builder, x *G.Node) error {
+			b.Conv(x, "c", graph.ConvConfig{Bias: true})
+			return b.Err()
+		}, `model has no parameter "c.bias"`},
+		"another out": {[]*graph.Param{newParam("fc.weight", 1, 2)},
+			func(b *graph.Builder, x *G.Node) error { b.Linear(b.GlobalAvgPool(x), "fc", 3); return b.Err() },
+			"parameter (fc.weight) has shape (2), expected (3, 2)"},
+		"no linear": {nil, func(b *graph.Builder, x *G.Node) error { b.Linear(x, "fc"); return b.Err() },
+			`model has no parameter "fc.weight"`},
 		"nil shortcut": {good, func(b *graph.Builder, x *G.Node) error {
 			b.Add(b.Conv(x, "c", graph.ConvConfig{}), nil)
 			return b.Err()
 		}, "Add: input 1: expected a node, got nil"},
-		"nil everywhere": {good, func(b *graph.Builder, x *G.Node) error { b.ReLU(nil); return b.Err() }, "ReLU: expected an input, got nil"},
-		"nil conv":       {good, func(b *graph.Builder, x *G.Node) error { b.Conv(nil, "c", graph.ConvConfig{}); return b.Err() }, "Conv2D: input 0: expected a node, got nil"},
-		"nil norm":       {good, func(b *graph.Builder, x *G.Node) error { b.BatchNorm(nil, "n", 0); return b.Err() }, "Affine: expected an input, got nil"},
-		"nil block":      {nil, func(b *graph.Builder, x *G.Node) error { b.DenseBlock(nil, 3, 0, nil); return b.Err() }, "DenseBlock: input 0: expected a node, got nil"},
+		"nil everywhere": {good, func(b *graph.Builder, x *G.Node) error { b.ReLU(nil); return b.Err() },
+			"ReLU: expected an input, got nil"},
+		"nil conv": {good, func(b *graph.Builder, x *G.Node) error {
+			b.Conv(nil, "c", graph.ConvConfig{})
+			return b.Err()
+		}, "Conv2D: input 0: expected a node, got nil"},
+		"nil norm": {good, func(b *graph.Builder, x *G.Node) error { b.BatchNorm(nil, "n", 0); return b.Err() },
+			"Affine: expected an input, got nil"},
+		"nil block": {nil, func(b *graph.Builder, x *G.Node) error { b.DenseBlock(nil, 3, 0, nil); return b.Err() },
+			"DenseBlock: input 0: expected a node, got nil"},
 		"block of nil": {nil, func(b *graph.Builder, x *G.Node) error {
 			b.DenseBlock(x, 3, 1, func(int, *G.Node) *G.Node { return nil })
 			return b.Err()
 		}, "input 1: expected a node, got nil"},
-		"nothing tapped": {nil, func(b *graph.Builder, x *G.Node) error { return nil }, `no node is named "y"; there are []`},
-		"not a batch":    {nil, func(b *graph.Builder, x *G.Node) error { b.Tap("y", b.Constant("c", two, 2)); return nil }, "y has shape (2), expected the 4 samples of the batch first"},
-		"scalar":         {nil, func(b *graph.Builder, x *G.Node) error { b.Tap("y", G.Must(G.Sum(x))); return nil }, "y has shape (), expected the 4 samples"},
+		"nothing tapped": {nil, func(b *graph.Builder, x *G.Node) error { return nil },
+			`no node is named "y"; there are []`},
+		"not a batch": {nil, func(b *graph.Builder, x *G.Node) error {
+			b.Tap("y", b.Constant("c", two, 2))
+			return nil
+		}, "y has shape (2), expected the 4 samples of the batch first"},
+		"scalar": {nil, func(b *graph.Builder, x *G.Node) error { b.Tap("y", G.Must(G.Sum(x))); return nil },
+			"y has shape (), expected the 4 samples"},
 		"not in the graph": {nil, func(b *graph.Builder, x *G.Node) error {
 			b.Tap("y", graphtest.NewSession(t, tensor.Float32, graphtest.Constant(graphtest.Zeros(4, 1))).In[0])
 			return nil
@@ -170,7 +222,8 @@ func TestBuilderErrors(t *testing.T) {
 			if c.build == nil {
 				c.build = func(b *graph.Builder, x *G.Node) error { b.Tap("y", x); return b.Err() }
 			}
-			_, err := graph.Compile(&model{shape: []int{2, 3, 3}, outputs: []string{"y"}, params: c.params, build: c.build}, graph.Options{Batch: 4})
+			_, err := graph.Compile(&model{shape: []int{2, 3, 3}, outputs: []string{"y"}, params: c.params,
+				build: c.build}, graph.Options{Batch: 4})
 			require.ErrorContains(t, err, c.want)
 			require.ErrorContains(t, err, "graph: ")
 		})
@@ -192,7 +245,8 @@ func TestBuilderAfterAnError(t *testing.T) {
 		never := func() (*G.Node, error) { t.Error("called after an error"); return nil, nil }
 		for i, n := range []*G.Node{
 			b.Conv(x, "c", graph.ConvConfig{}), b.BatchNorm(x, "n", 1), b.ReLU(x), b.Add(x, x), b.Linear(x, "fc"),
-			b.MaxPool(x, graph.PoolConfig{}), b.AvgPool(x, graph.PoolConfig{}), b.GlobalAvgPool(x), b.DenseBlock(x, 9, 1, nil),
+			b.MaxPool(x, graph.PoolConfig{}), b.AvgPool(x, graph.PoolConfig{}), b.GlobalAvgPool(x),
+			b.DenseBlock(x, 9, 1, nil),
 			b.Tap("y", x), b.Do(never), b.Input("i", 1), b.Labels(), b.Constant("c", nil, 1), b.Ones(), b.Param("q"),
 		} {
 			require.Nil(t, n, "%d", i)

@@ -103,7 +103,8 @@ func checkObjective(outputs, seeds, wrt G.Nodes) error {
 	for i, y := range outputs {
 		s := seeds[i]
 		if !sameShape(y.Shape(), s.Shape()) || y.Dtype() != s.Dtype() {
-			return fmt.Errorf("output %d (%s) is of shape %v and %v, its seed of shape %v and %v", i, y.Name(), y.Shape(), y.Dtype(), s.Shape(), s.Dtype())
+			return fmt.Errorf("output %d (%s) is of shape %v and %v, its seed of shape %v and %v", i, y.Name(),
+				y.Shape(), y.Dtype(), s.Shape(), s.Dtype())
 		}
 	}
 	return nil

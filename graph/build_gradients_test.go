@@ -25,7 +25,9 @@ type head struct {
 
 func newHead(t tester, dtype tensor.Dtype) head {
 	r := newRand(3)
-	data := []graphtest.Input{graphtest.Variable(graphtest.Normal(r, 2, 4)), graphtest.Variable(graphtest.Normal(r, 5, 4)), graphtest.Variable(graphtest.Normal(r, 5)), graphtest.Variable(graphtest.Normal(r, 3, 5))}
+	data := []graphtest.Input{graphtest.Variable(graphtest.Normal(r, 2, 4)),
+		graphtest.Variable(graphtest.Normal(r, 5, 4)), graphtest.Variable(graphtest.Normal(r, 5)),
+		graphtest.Variable(graphtest.Normal(r, 3, 5))}
 	h := head{Session: graphtest.NewSession(t, dtype, data...), data: data}
 	h.a = must2(t)(graph.ReLU(must2(t)(graph.Linear(h.In[0], h.In[1], h.In[2]))))
 	h.logits = must2(t)(graph.Linear(h.a, h.In[3], nil))
@@ -114,7 +116,8 @@ func TestGradientsErrors(t *testing.T) {
 	argmax := must2(t)(graph.ArgMax(h.logits))
 	other := h.Add(graphtest.Constant(graphtest.Zeros(2)), "other")
 	far := graphtest.NewSession(t, tensor.Float64).Add(graphtest.Constant(graphtest.Zeros(2)), "far")
-	throughClass := must2(t)(graph.ClassMask(h.Add(graphtest.Constant(graphtest.Zeros(2, 3)), "z"), argmax, h.Add(graphtest.Constant(graphtest.Zeros(3, 3)), "table")))
+	throughClass := must2(t)(graph.ClassMask(h.Add(graphtest.Constant(graphtest.Zeros(2, 3)), "z"), argmax,
+		h.Add(graphtest.Constant(graphtest.Zeros(3, 3)), "table")))
 	seed23 := h.Add(graphtest.Constant(graphtest.Zeros(2, 3)), "seed23")
 	column := h.Add(graphtest.Constant(graphtest.Zeros(2, 1)), "column")
 	ones32 := graphtest.NewSession(t, tensor.Float32).Add(graphtest.Constant(graphtest.Zeros(2)), "ones32")
@@ -122,23 +125,31 @@ func TestGradientsErrors(t *testing.T) {
 		outputs, seeds, wrt G.Nodes
 		want                string
 	}{
-		"nothing":              {nil, nil, G.Nodes{h.a}, "expected a seed for each of 0 outputs, got 0"},
-		"no seed":              {G.Nodes{lse}, nil, G.Nodes{h.a}, "expected a seed for each of 1 outputs, got 0"},
-		"nil output":           {G.Nodes{nil}, G.Nodes{h.ones}, G.Nodes{h.a}, "output 0: expected a node, got nil"},
-		"nil second output":    {G.Nodes{lse, nil}, G.Nodes{h.ones, h.ones}, G.Nodes{h.a}, "output 1: expected a node, got nil"},
-		"nil seed":             {G.Nodes{lse}, G.Nodes{nil}, G.Nodes{h.a}, "seed 0: expected a node, got nil"},
-		"nil node":             {G.Nodes{lse}, G.Nodes{h.ones}, G.Nodes{h.a, nil}, "node to differentiate by 1: expected a node, got nil"},
-		"seed shape":           {G.Nodes{lse}, G.Nodes{seed23}, G.Nodes{h.a}, "is of shape (2) and float64, its seed of shape (2, 3)"},
+		"nothing":    {nil, nil, G.Nodes{h.a}, "expected a seed for each of 0 outputs, got 0"},
+		"no seed":    {G.Nodes{lse}, nil, G.Nodes{h.a}, "expected a seed for each of 1 outputs, got 0"},
+		"nil output": {G.Nodes{nil}, G.Nodes{h.ones}, G.Nodes{h.a}, "output 0: expected a node, got nil"},
+		"nil second output": {G.Nodes{lse, nil}, G.Nodes{h.ones, h.ones}, G.Nodes{h.a},
+			"output 1: expected a node, got nil"},
+		"nil seed": {G.Nodes{lse}, G.Nodes{nil}, G.Nodes{h.a}, "seed 0: expected a node, got nil"},
+		"nil node": {G.Nodes{lse}, G.Nodes{h.ones}, G.Nodes{h.a, nil},
+			"node to differentiate by 1: expected a node, got nil"},
+		"seed shape": {G.Nodes{lse}, G.Nodes{seed23}, G.Nodes{h.a},
+			"is of shape (2) and float64, its seed of shape (2, 3)"},
 		"seed column":          {G.Nodes{lse}, G.Nodes{column}, G.Nodes{h.a}, "its seed of shape (2, 1)"},
 		"seed elsewhere":       {G.Nodes{lse}, G.Nodes{far}, G.Nodes{h.a}, "seed 0 (far) is not in the graph"},
 		"seed of another type": {G.Nodes{lse}, G.Nodes{ones32}, G.Nodes{h.a}, "seed 0 (ones32) is not in the graph"},
 		"node elsewhere":       {G.Nodes{lse}, G.Nodes{h.ones}, G.Nodes{far}, "(far) is not in the graph"},
-		"unreachable":          {G.Nodes{lse}, G.Nodes{h.ones}, G.Nodes{other}, "no output depends differentiably on other"},
-		"one unreachable":      {G.Nodes{lse}, G.Nodes{h.ones}, G.Nodes{h.a, other}, "no output depends differentiably on other"},
-		"reversed":             {G.Nodes{h.a}, G.Nodes{h.a}, G.Nodes{lse}, "no output depends"},
-		"through argmax":       {G.Nodes{throughClass}, G.Nodes{seed23}, G.Nodes{h.logits}, "no output depends differentiably on"},
-		"by the argmax":        {G.Nodes{throughClass}, G.Nodes{seed23}, G.Nodes{argmax}, "no output depends differentiably on"},
-		"of a gradient":        {G.Nodes{gradientOf(t, lse, h.ones, h.logits)}, G.Nodes{seed23}, G.Nodes{h.logits}, "no output depends differentiably on"},
+		"unreachable": {G.Nodes{lse}, G.Nodes{h.ones}, G.Nodes{other},
+			"no output depends differentiably on other"},
+		"one unreachable": {G.Nodes{lse}, G.Nodes{h.ones}, G.Nodes{h.a, other},
+			"no output depends differentiably on other"},
+		"reversed": {G.Nodes{h.a}, G.Nodes{h.a}, G.Nodes{lse}, "no output depends"},
+		"through argmax": {G.Nodes{throughClass}, G.Nodes{seed23}, G.Nodes{h.logits},
+			"no output depends differentiably on"},
+		"by the argmax": {G.Nodes{throughClass}, G.Nodes{seed23}, G.Nodes{argmax},
+			"no output depends differentiably on"},
+		"of a gradient": {G.Nodes{gradientOf(t, lse, h.ones, h.logits)}, G.Nodes{seed23}, G.Nodes{h.logits},
+			"no output depends differentiably on"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			gs, err := graph.Gradients(c.outputs, c.seeds, c.wrt)
@@ -163,7 +174,9 @@ func TestGradientTimesActivation(t *testing.T) {
 	class := h.Add(graphtest.ClassInput(2, 0), "class")
 	h.Read(must2(t)(graph.GradientTimesActivation(h.a, h.logits, class, h.ones)))
 	a, _ := headRef(h.data)
-	want := graphtest.Map([]int{2, 5}, func(i []int) float64 { return a.At(i...) * h.data[3].At([]int{2, 0}[i[0]], i[1]) })
+	want := graphtest.Map([]int{2, 5}, func(i []int) float64 {
+		return a.At(i...) * h.data[3].At([]int{2, 0}[i[0]], i[1])
+	})
 	graphtest.RequireClose(t, want.Data, h.Run()[0], 1e-12, "contribution")
 }
 
@@ -173,14 +186,16 @@ func TestActivationIsNotOverwritten(t *testing.T) {
 	r := newRand(5)
 	x, w, v := graphtest.Normal(r, 2, 3, 4, 4), graphtest.Normal(r, 6, 3, 3, 3), graphtest.Normal(r, 4, 6)
 	pooled := func(s *graphtest.Session) *G.Node {
-		return must2(t)(graph.GlobalAvgPool2D(must2(t)(graph.ReLU(must2(t)(graph.Conv2D(s.In[0], s.In[1], nil, graph.ConvConfig{}))))))
+		return must2(t)(graph.GlobalAvgPool2D(must2(t)(graph.ReLU(must2(t)(graph.Conv2D(s.In[0], s.In[1], nil,
+			graph.ConvConfig{}))))))
 	}
 	s := graphtest.NewSession(t, tensor.Float64, graphtest.Variable(x), graphtest.Variable(w), graphtest.Variable(v))
 	a := must2(t)(graph.Flatten(pooled(s)))
 	reshaped := G.Must(G.Reshape(must2(t)(graph.Copy(a)), tensor.Shape{2, 6}))
 	logits := must2(t)(graph.Linear(must2(t)(graph.Add(G.Must(G.Tanh(reshaped)), a)), s.In[2], nil))
 	lse := must2(t)(graph.LogSumExp(logits))
-	gs, err := graph.Gradients(G.Nodes{lse}, G.Nodes{s.Add(graphtest.Constant(graphtest.NewArray([]int{2}, []float64{1, 1})), "ones")}, G.Nodes{a, s.In[0]})
+	gs, err := graph.Gradients(G.Nodes{lse},
+		G.Nodes{s.Add(graphtest.Constant(graphtest.NewArray([]int{2}, []float64{1, 1})), "ones")}, G.Nodes{a, s.In[0]})
 	require.NoError(t, err)
 	s.Read(gs[0], gs[1], must2(t)(graph.Mul(gs[0], a)))
 	forward := graphtest.NewSession(t, tensor.Float64, graphtest.Variable(x), graphtest.Variable(w))
@@ -240,18 +255,30 @@ func TestGradientsThroughOddOperations(t *testing.T) {
 		op   *oddOp
 		want string // error of the gradient by x
 	}{
-		"nil gradient":        {&oddOp{both, func(in G.Nodes, g *G.Node) (G.Nodes, error) { return make(G.Nodes, 2), nil }}, "odd returned no gradient for input 0"},
-		"no gradients at all": {&oddOp{both, func(in G.Nodes, g *G.Node) (G.Nodes, error) { return nil, nil }}, "odd returned no gradient for input 0"},
-		"error":               {&oddOp{both, func(in G.Nodes, g *G.Node) (G.Nodes, error) { return nil, errors.New("cannot") }}, "cannot"},
-		"panic":               {&oddOp{both, func(in G.Nodes, g *G.Node) (G.Nodes, error) { panic("oh") }}, "panic: oh"},
-		"wrong shape":         {&oddOp{both, func(in G.Nodes, g *G.Node) (G.Nodes, error) { return G.Nodes{in[0], G.Must(G.Sum(g))}, nil }}, ""},
-		"DiffWRT panics":      {&oddOp{nil, nil}, "no output depends differentiably on ina"},
-		"DiffWRT is empty":    {&oddOp{[]bool{}, nil}, "no output depends differentiably on ina"},
-		"DiffWRT is short":    {&oddOp{both[:1], func(in G.Nodes, g *G.Node) (G.Nodes, error) { return G.Nodes{G.Must(G.Add(g, g))}, nil }}, ""},
-		"second is nil":       {&oddOp{[]bool{true, false}, func(in G.Nodes, g *G.Node) (G.Nodes, error) { return G.Nodes{G.Must(G.Add(g, g)), nil}, nil }}, ""},
+		"nil gradient": {&oddOp{both, func(in G.Nodes, g *G.Node) (G.Nodes, error) {
+			return make(G.Nodes, 2), nil
+		}}, "odd returned no gradient for input 0"},
+		"no gradients at all": {&oddOp{both, func(in G.Nodes, g *G.Node) (G.Nodes, error) { return nil, nil }},
+			"odd returned no gradient for input 0"},
+		"error": {&oddOp{both, func(in G.Nodes, g *G.Node) (G.Nodes, error) {
+			return nil, errors.New("cannot")
+		}}, "cannot"},
+		"panic": {&oddOp{both, func(in G.Nodes, g *G.Node) (G.Nodes, error) { panic("oh") }}, "panic: oh"},
+		"wrong shape": {&oddOp{both, func(in G.Nodes, g *G.Node) (G.Nodes, error) {
+			return G.Nodes{in[0], G.Must(G.Sum(g))}, nil
+		}}, ""},
+		"DiffWRT panics":   {&oddOp{nil, nil}, "no output depends differentiably on ina"},
+		"DiffWRT is empty": {&oddOp{[]bool{}, nil}, "no output depends differentiably on ina"},
+		"DiffWRT is short": {&oddOp{both[:1], func(in G.Nodes, g *G.Node) (G.Nodes, error) {
+			return G.Nodes{G.Must(G.Add(g, g))}, nil
+		}}, ""},
+		"second is nil": {&oddOp{[]bool{true, false}, func(in G.Nodes, g *G.Node) (G.Nodes, error) {
+			return G.Nodes{G.Must(G.Add(g, g)), nil}, nil
+		}}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := graphtest.NewSession(t, tensor.Float64, graphtest.Variable(graphtest.Normal(newRand(1), 3)), graphtest.Variable(graphtest.Normal(newRand(2), 3)))
+			s := graphtest.NewSession(t, tensor.Float64, graphtest.Variable(graphtest.Normal(newRand(1), 3)),
+				graphtest.Variable(graphtest.Normal(newRand(2), 3)))
 			y := G.Must(G.ApplyOp(c.op, must2(t)(graph.Copy(s.In[0])), must2(t)(graph.Copy(s.In[1]))))
 			y = must2(t)(graph.Copy(y))
 			seed := s.Add(graphtest.Constant(graphtest.NewArray([]int{3}, []float64{1, 2, 3})), "seed")

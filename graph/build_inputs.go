@@ -22,10 +22,13 @@ func (b *Builder) newNode(name string, dtype tensor.Dtype, shape tensor.Shape, o
 		fmt.Fprintf(h, "%v%v%s\x00", typeOf(dtype, shape), shape, name)
 		return h.Sum32()
 	}
-	for h := hash(); slices.ContainsFunc(b.g.AllNodes(), func(n *G.Node) bool { return n.Hashcode() == h }); h = hash() {
+	for h := hash(); slices.ContainsFunc(b.g.AllNodes(), func(n *G.Node) bool {
+		return n.Hashcode() == h
+	}); h = hash() {
 		name += "'"
 	}
-	return G.NewTensor(b.g, dtype, shape.Dims(), append([]G.NodeConsOpt{G.WithShape(shape...), G.WithName(name)}, options...)...)
+	return G.NewTensor(b.g, dtype, shape.Dims(), append([]G.NodeConsOpt{G.WithShape(shape...), G.WithName(name)},
+		options...)...)
 }
 
 // inputNode adds an input whose first axis is the batch.
@@ -116,7 +119,9 @@ func (b *Builder) Constant(name string, values func() []float64, shape ...int) *
 
 // Ones returns a [batch] node of ones: the seed of a gradient that adds up per-sample outputs.
 func (b *Builder) Ones() *G.Node {
-	return b.check(b.constant(fixedKey{"ones", "ones"}, func() []float64 { return slices.Repeat([]float64{1}, b.batch) }, b.batch))
+	return b.check(b.constant(fixedKey{"ones", "ones"}, func() []float64 {
+		return slices.Repeat([]float64{1}, b.batch)
+	}, b.batch))
 }
 
 func (b *Builder) constant(key fixedKey, values func() []float64, shape ...int) (*G.Node, error) {

@@ -21,7 +21,8 @@ func (b *Builder) Conv(x *G.Node, name string, cfg ConvConfig) *G.Node {
 	if b.err != nil {
 		return nil
 	}
-	p := convParts{x: x, w: w, postShift: bias, cfg: cfg, frozen: b.training == nil, cache: b.shared, scratch: b.scratch, bf16: b.bf16}
+	p := convParts{x: x, w: w, postShift: bias, cfg: cfg, frozen: b.training == nil, cache: b.shared,
+		scratch: b.scratch, bf16: b.bf16}
 	if a, ok := b.affines[x]; ok {
 		p.x, p.preScale, p.preShift, p.preReLU = a.x, a.scale, a.shift, a.relu
 	}
@@ -86,12 +87,14 @@ func (b *Builder) folded(name string, bias *Param, eps float64) (scale, shift *G
 	gamma, beta, mean, variance := parts[0], parts[1], parts[2], parts[3]
 	c := len(gamma)
 	if bias != nil && len(bias.Float32s()) != c {
-		b.fail(fmt.Errorf("batch norm %s: weight has %d channels, the layer before it %d", name, c, len(bias.Float32s())))
+		b.fail(fmt.Errorf("batch norm %s: weight has %d channels, the layer before it %d", name, c,
+			len(bias.Float32s())))
 		return nil, nil
 	}
 	for i, v := range variance {
 		if !(float64(v)+eps > 0) {
-			b.fail(fmt.Errorf("batch norm %s: running variance of channel %d is %v with eps %v, expected a positive sum", name, i, v, eps))
+			b.fail(fmt.Errorf("batch norm %s: running variance of channel %d is %v with eps %v, expected a positive "+
+				"sum", name, i, v, eps))
 			return nil, nil
 		}
 	}
@@ -153,7 +156,8 @@ func (b *Builder) Add(x, shortcut *G.Node) *G.Node {
 	if b.training != nil {
 		return b.trainAdd(x, shortcut)
 	}
-	if p, ok := b.convs[x]; ok && p.post == ActIdentity() && p.residual == nil && shortcut != nil && sameShape(x.Shape(), shortcut.Shape()) {
+	if p, ok := b.convs[x]; ok && p.post == ActIdentity() && p.residual == nil && shortcut != nil &&
+		sameShape(x.Shape(), shortcut.Shape()) {
 		p.residual = shortcut
 		return b.conv(p)
 	}
@@ -221,7 +225,8 @@ func (b *Builder) DenseBlock(x *G.Node, channels, count int, layer func(i int, x
 		b.fail(err)
 		return nil
 	}
-	delete(b.convs, x) // the block keeps its value, so a layer fused into the convolution would compute it a second time
+	// the block keeps its value, so a layer fused into the convolution would compute it a second time
+	delete(b.convs, x)
 	for i := range count {
 		y := layer(i, block.Node())
 		if b.err != nil {

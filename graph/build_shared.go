@@ -18,9 +18,9 @@ type sharedInput struct {
 	own   *tensor.Dense // memory that values are copied to, where they are copied
 }
 
-// SharedInput adds an input of exactly the given shape that all samples of a batch share, for example the background rows of
-// a Shapley game. Each batch holds one value for it in its [Batch].Inputs of that name. Samples may be read from it
-// with [Mix] or [MixRows].
+// SharedInput adds an input of exactly the given shape that all samples of a batch share, for example the background
+// rows of a Shapley game. Each batch holds one value for it in its [Batch].Inputs of that name. Samples may be read
+// from it with [Mix] or [MixRows].
 //
 // In float32 the value is not copied: the program keeps a reference to the batch's slice, without reading it, until
 // another batch brings another slice.

@@ -52,7 +52,8 @@ func TestSharedGiveTheBitsOfCopies(t *testing.T) {
 						"mask": b.Inputs["mask"], "removed": slices.Repeat(b.Inputs["removed"], b.N)}}
 				}
 				want := fetched(t, copied, stream(all(one), all(other)))
-				graphtest.RequireSameBits(t, [][]float64{want["logits"]}, [][]float64{fetched(t, shared, stream(one, other))["logits"]}, "logits")
+				graphtest.RequireSameBits(t, [][]float64{want["logits"]},
+					[][]float64{fetched(t, shared, stream(one, other))["logits"]}, "logits")
 				require.Equal(t, wantX, x)
 				require.Equal(t, wantRemoved, removed)
 			}
@@ -62,9 +63,11 @@ func TestSharedGiveTheBitsOfCopies(t *testing.T) {
 
 // TestSharedIsNotCopied: the program reads what lies in the batch.
 func TestSharedIsNotCopied(t *testing.T) {
-	p := compile(t, smallNet(6), graph.Options{From: "features", BroadcastInput: true, Fetch: []string{"logits"}, Hooks: coalitions(sharedRemoved)})
+	p := compile(t, smallNet(6), graph.Options{From: "features", BroadcastInput: true, Fetch: []string{"logits"},
+		Hooks: coalitions(sharedRemoved)})
 	x, removed := make([]float32, 11), make([]float32, 11)
-	fetched(t, p, stream(graph.Batch{X: x, N: 1, Inputs: map[string][]float32{"mask": make([]float32, 3), "removed": removed}}))
+	fetched(t, p,
+		stream(graph.Batch{X: x, N: 1, Inputs: map[string][]float32{"mask": make([]float32, 3), "removed": removed}}))
 	require.True(t, p.Reads(x))
 	require.True(t, p.Reads(removed))
 	require.False(t, p.Reads(make([]float32, 11)))
@@ -81,7 +84,8 @@ func TestSharedWithStockOperations(t *testing.T) {
 	p := compile(t, m, graph.Options{Batch: 2, Workers: 1})
 	bank := []float32{1, 2, 3, 4}
 	for range 2 {
-		got := fetched(t, p, stream(graph.Batch{X: []float32{10, 20, 30, 40}, N: 2, Inputs: map[string][]float32{"bank": bank}}))
+		got := fetched(t, p,
+			stream(graph.Batch{X: []float32{10, 20, 30, 40}, N: 2, Inputs: map[string][]float32{"bank": bank}}))
 		require.Equal(t, []float64{11, 24, 39, 56}, got["sum"])
 		require.Equal(t, []float32{1, 2, 3, 4}, bank)
 	}
@@ -101,10 +105,14 @@ func TestSharedRefusals(t *testing.T) {
 	otherShape := func(b *graph.Builder) *G.Node { sharedRemoved(b); return b.SharedInput("removed", 2, 11) }
 	notShared := func(b *graph.Builder) *G.Node { sharedRemoved(b); return b.Input("removed", 11) }
 	for want, o := range map[string]graph.Options{
-		`activations at "" that all samples share need a hook`:                         {BroadcastInput: true, Hooks: hooks},
-		`activations at "features" that all samples share need a hook there`:           {From: "features", BroadcastInput: true},
-		`activations at "block" that all samples share need a hook there`:              {From: "block", BroadcastInput: true, Hooks: hooks},
-		"result for features (features) has shape (1, 11), expected (8, 11)":           {From: "features", BroadcastInput: true, Hooks: kept},
+		`activations at "" that all samples share need a hook`: {BroadcastInput: true,
+			Hooks: hooks},
+		`activations at "features" that all samples share need a hook there`: {From: "features",
+			BroadcastInput: true},
+		`activations at "block" that all samples share need a hook there`: {From: "block",
+			BroadcastInput: true, Hooks: hooks},
+		"result for features (features) has shape (1, 11), expected (8, 11)": {From: "features",
+			BroadcastInput: true, Hooks: kept},
 		`input "mask" is one for each sample, not shared by them`:                      adding(mask),
 		"shared input: removed (input:removed) has shape (1, 11), expected (2, 11)":    adding(otherShape),
 		`input "removed" is shared by all samples, not one for each`:                   adding(notShared),
@@ -115,16 +123,21 @@ func TestSharedRefusals(t *testing.T) {
 		_, err := graph.Compile(smallNet(6), o)
 		require.ErrorContains(t, err, want)
 	}
-	p := compile(t, smallNet(6), graph.Options{From: "features", BroadcastInput: true, Hooks: hooks, Fetch: []string{"logits"}})
+	p := compile(t, smallNet(6), graph.Options{From: "features", BroadcastInput: true, Hooks: hooks,
+		Fetch: []string{"logits"}})
 	x, ones := make([]float32, 11), make([]float32, 6)
 	for want, b := range map[string]graph.Batch{
-		"batch 0: 2 samples share 22 values, expected 11 of shape [11]":                                     {X: make([]float32, 22), N: 2},
-		`batch 0: input "removed", which 2 samples share, holds 10 values, expected 11 of shape [1 11]`:     {X: x, N: 2, Inputs: map[string][]float32{"mask": ones, "removed": x[1:]}},
-		`batch 0: input "removed", which 2 samples share, holds 0 values, expected 11 of shape [1 11]`:      {X: x, N: 2, Inputs: map[string][]float32{"mask": ones}},
-		`batch 0: input "mask" of 2 samples holds 3 values, expected 3 of shape [3] each`:                   {X: x, N: 2, Inputs: map[string][]float32{"mask": ones[:3], "removed": x}},
-		`batch 0: 4611686018427387904 samples share 0 values, expected 11 of shape [11]`:                    {N: math.MaxInt>>1 + 1},
-		`batch 0: input "mask" of 4611686018427387904 samples holds 6 values, expected 3 of shape [3] each`: {X: x, N: math.MaxInt>>1 + 1, Inputs: map[string][]float32{"mask": ones, "removed": x}},
-		"batch 0: 0 samples, expected at least 1":                                                           {X: x, Inputs: map[string][]float32{"mask": ones, "removed": x}},
+		"batch 0: 2 samples share 22 values, expected 11 of shape [11]": {X: make([]float32, 22), N: 2},
+		`batch 0: input "removed", which 2 samples share, holds 10 values, expected 11 of shape [1 11]`: {X: x,
+			N: 2, Inputs: map[string][]float32{"mask": ones, "removed": x[1:]}},
+		`batch 0: input "removed", which 2 samples share, holds 0 values, expected 11 of shape [1 11]`: {X: x,
+			N: 2, Inputs: map[string][]float32{"mask": ones}},
+		`batch 0: input "mask" of 2 samples holds 3 values, expected 3 of shape [3] each`: {X: x,
+			N: 2, Inputs: map[string][]float32{"mask": ones[:3], "removed": x}},
+		`batch 0: 4611686018427387904 samples share 0 values, expected 11 of shape [11]`: {N: math.MaxInt>>1 + 1},
+		`batch 0: input "mask" of 4611686018427387904 samples holds 6 values, expected 3 of shape [3] each`: {X: x,
+			N: math.MaxInt>>1 + 1, Inputs: map[string][]float32{"mask": ones, "removed": x}},
+		"batch 0: 0 samples, expected at least 1": {X: x, Inputs: map[string][]float32{"mask": ones, "removed": x}},
 	} {
 		for _, err := range p.Run(context.Background(), stream(b)) {
 			require.EqualError(t, err, want)

@@ -35,7 +35,8 @@ func TestCardComputesWhatTheProcessorDoes(t *testing.T) {
 	net, batch := smallNet(8), samples(8, 11)
 	want := fetched(t, compile(t, net, graph.Options{Batch: 4, Fetch: everything}), stream(batch))
 	before := card.Used()
-	for _, o := range []graph.Options{{}, {Batch: 4, Workers: 1}, {Batch: 5, Workers: 3}, {Device: "cuda:0", Batch: 11}} {
+	for _, o := range []graph.Options{{}, {Batch: 4, Workers: 1}, {Batch: 5, Workers: 3},
+		{Device: "cuda:0", Batch: 11}} {
 		if o.Device == "" {
 			o.Device = graph.CUDA
 		}
@@ -43,7 +44,8 @@ func TestCardComputesWhatTheProcessorDoes(t *testing.T) {
 		p := compile(t, net, o)
 		got := fetched(t, p, stream(batch))
 		requireNear(t, want, got, 1e-5)
-		graphtest.RequireSameBits(t, [][]float64{got["logits"]}, [][]float64{fetched(t, p, stream(batch))["logits"]}, "another run")
+		graphtest.RequireSameBits(t, [][]float64{got["logits"]}, [][]float64{fetched(t, p, stream(batch))["logits"]},
+			"another run")
 		require.NoError(t, p.Close())
 		require.NoError(t, p.Close(), "a second time")
 	}
@@ -94,7 +96,8 @@ func TestOperationsWithoutAKernelRunOnTheProcessor(t *testing.T) {
 	for _, k := range p.Profile() {
 		on[k.Name] = k.Device
 	}
-	require.Equal(t, map[string]graph.Device{"Conv2D 3×3": graph.CUDA, "Tripwire": graph.CPU, "ReLU": graph.CUDA, "Copy": graph.CUDA, "Mul": graph.CUDA, "Fetch": graph.CUDA}, on)
+	require.Equal(t, map[string]graph.Device{"Conv2D 3×3": graph.CUDA, "Tripwire": graph.CPU, "ReLU": graph.CUDA,
+		"Copy": graph.CUDA, "Mul": graph.CUDA, "Fetch": graph.CUDA}, on)
 	require.NoError(t, p.Close())
 }
 
@@ -108,7 +111,8 @@ func TestCardReportsClassesThatDoNotExist(t *testing.T) {
 	for _, device := range []graph.Device{graph.CPU, graph.CUDA} {
 		p := compile(t, net, graph.Options{Device: device, Batch: 3, Fetch: []string{"label logit"}})
 		for _, err := range p.Run(context.Background(), stream(bad)) {
-			require.EqualError(t, err, "batch 0: samples 0 to 2: Gather: sample 1 of the batch has class 9, expected 0 to 3")
+			require.EqualError(t, err,
+				"batch 0: samples 0 to 2: Gather: sample 1 of the batch has class 9, expected 0 to 3")
 		}
 		require.Len(t, fetched(t, p, stream(good))["label logit"], 3)
 		require.NoError(t, p.Close())
@@ -130,17 +134,25 @@ func TestCardFailures(t *testing.T) {
 		is      error
 		says    string
 	}{
-		"no card":        {"cuda", func(card *emu.Card) { card.SetDevices(0) }, cuda.ErrUnavailable, "the driver finds no usable card"},
-		"no such card":   {"cuda:3", func(*emu.Card) {}, cuda.ErrUnavailable, `device "cuda:3": CUDA is not available: no device 3, expected 0 to 0`},
-		"memory":         {"cuda", func(card *emu.Card) { card.SetMemory(5000) }, cuda.ErrOutOfMemory, "5000 are free"},
-		"later memory":   {"cuda", func(card *emu.Card) { card.Fail("cuMemAlloc", 3, 1) }, nil, "bytes wanted"},
-		"pinned memory":  {"cuda", func(card *emu.Card) { card.Fail("cuMemAllocHost", 2, 1) }, nil, "pinned host memory"},
-		"stream":         {"cuda", func(card *emu.Card) { card.Fail("cuStreamCreate", 1, 1) }, nil, "cuStreamCreate"},
-		"upload":         {"cuda", func(card *emu.Card) { card.Fail("cuMemcpyHtoDAsync", 1, 1) }, nil, "cuMemcpyHtoDAsync"},
-		"kernel":         {"cuda", func(card *emu.Card) { card.Fail("cuModuleLoadDataEx", 0, 218) }, nil, "kernel conv16_k3_f32 of conv.ptx on device 0 (emulated card 0)"},
-		"launch":         {"cuda", func(card *emu.Card) { card.Fail("cuLaunchKernel", 7, 719) }, cuda.ErrLost, "kernel "},
-		"lost, at sync":  {"cuda", func(card *emu.Card) { card.Fail("cuStreamSynchronize", 20, 700) }, cuda.ErrLost, "CUDA_ERROR_ILLEGAL_ADDRESS"},
-		"lost, download": {"cuda", func(card *emu.Card) { card.Fail("cuMemcpyDtoHAsync", 1, 700) }, cuda.ErrLost, "CUDA_ERROR_ILLEGAL_ADDRESS"},
+		"no card": {"cuda", func(card *emu.Card) { card.SetDevices(0) }, cuda.ErrUnavailable,
+			"the driver finds no usable card"},
+		"no such card": {"cuda:3", func(*emu.Card) {}, cuda.ErrUnavailable,
+			`device "cuda:3": CUDA is not available: no device 3, expected 0 to 0`},
+		"memory":       {"cuda", func(card *emu.Card) { card.SetMemory(5000) }, cuda.ErrOutOfMemory, "5000 are free"},
+		"later memory": {"cuda", func(card *emu.Card) { card.Fail("cuMemAlloc", 3, 1) }, nil, "bytes wanted"},
+		"pinned memory": {"cuda", func(card *emu.Card) { card.Fail("cuMemAllocHost", 2, 1) }, nil,
+			"pinned host memory"},
+		"stream": {"cuda", func(card *emu.Card) { card.Fail("cuStreamCreate", 1, 1) }, nil, "cuStreamCreate"},
+		"upload": {"cuda", func(card *emu.Card) { card.Fail("cuMemcpyHtoDAsync", 1, 1) }, nil,
+			"cuMemcpyHtoDAsync"},
+		"kernel": {"cuda", func(card *emu.Card) { card.Fail("cuModuleLoadDataEx", 0, 218) }, nil,
+			"kernel conv16_k3_f32 of conv.ptx on device 0 (emulated card 0)"},
+		"launch": {"cuda", func(card *emu.Card) { card.Fail("cuLaunchKernel", 7, 719) }, cuda.ErrLost,
+			"kernel "},
+		"lost, at sync": {"cuda", func(card *emu.Card) { card.Fail("cuStreamSynchronize", 20, 700) }, cuda.ErrLost,
+			"CUDA_ERROR_ILLEGAL_ADDRESS"},
+		"lost, download": {"cuda", func(card *emu.Card) { card.Fail("cuMemcpyDtoHAsync", 1, 700) }, cuda.ErrLost,
+			"CUDA_ERROR_ILLEGAL_ADDRESS"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			card := emu.Use(t)
@@ -235,7 +247,8 @@ func TestTrainingOnACard(t *testing.T) {
 	before := card.Used().Held()
 	const n, classes, steps = 8, 3, 20
 	r := newRand(3)
-	batch := graph.TrainingBatch{X: narrow(graphtest.Normal(r, n, 3, 5, 5).Data), Targets: make([]float32, n*classes), Seeds: make([]int, n)}
+	batch := graph.TrainingBatch{X: narrow(graphtest.Normal(r, n, 3, 5, 5).Data), Targets: make([]float32, n*classes),
+		Seeds: make([]int, n)}
 	for i := range n {
 		batch.Targets[i*classes+i%classes], batch.Seeds[i] = 1, i
 	}
@@ -284,20 +297,26 @@ func TestDevice(t *testing.T) {
 // out, and at what is no number.
 func TestActivationsOnACard(t *testing.T) {
 	emu.Use(t)
-	xs := []float64{0, math.Copysign(0, -1), 1, -1, 3, -3, 6, 0.5, -0.5, 2.5, -2.5, 1e-3, -1e-3, 20, -20, 60, -60, math.Inf(1), math.Inf(-1), math.NaN()}
+	xs := []float64{0, math.Copysign(0, -1), 1, -1, 3, -3, 6, 0.5, -0.5, 2.5, -2.5, 1e-3, -1e-3, 20, -20, 60, -60,
+		math.Inf(1), math.Inf(-1), math.NaN()}
 	r := newRand(9)
 	for range 200 {
 		xs = append(xs, float64(float32(3*r.NormFloat64())))
 	}
 	acts := map[string]graph.Activation{
-		"relu6": graph.ActReLU6(), "clamp": graph.ActClamp(-0.5, 2.5), "sigmoid": graph.ActSigmoid(), "silu": graph.ActSiLU(), "swish": graph.ActSwish(1.5),
-		"hardsigmoid": graph.ActHardSigmoid(0.2, 0.5), "hardswish": graph.ActHardSwish(), "gelu": graph.ActGELU(), "gelutanh": graph.ActGELUTanh(),
-		"tanh": graph.ActTanh(), "softplus": graph.ActSoftplus(), "mish": graph.ActMish(), "softsign": graph.ActSoftsign(), "leaky": graph.ActLeakyReLU(0.1),
+		"relu6": graph.ActReLU6(), "clamp": graph.ActClamp(-0.5, 2.5), "sigmoid": graph.ActSigmoid(),
+		"silu": graph.ActSiLU(), "swish": graph.ActSwish(1.5),
+		"hardsigmoid": graph.ActHardSigmoid(0.2, 0.5), "hardswish": graph.ActHardSwish(), "gelu": graph.ActGELU(),
+		"gelutanh": graph.ActGELUTanh(),
+		"tanh":     graph.ActTanh(), "softplus": graph.ActSoftplus(), "mish": graph.ActMish(),
+		"softsign": graph.ActSoftsign(), "leaky": graph.ActLeakyReLU(0.1),
 		"elu": graph.ActELU(0.7), "celu": graph.ActCELU(0.7), "selu": graph.ActSELU(1.67, 1.05),
 	}
 	unary := map[string]func(*G.Node) (*G.Node, error){
-		"relu": graph.ReLU, "exp": graph.Exp, "log": graph.Log, "sqrt": graph.Sqrt, "reciprocal": graph.Reciprocal, "abs": graph.Abs, "neg": graph.Neg,
-		"erf": graph.Erf, "sin": graph.Sin, "cos": graph.Cos, "square": graph.Square, "floor": graph.Floor, "ceil": graph.Ceil, "round": graph.Round, "sign": graph.Sign,
+		"relu": graph.ReLU, "exp": graph.Exp, "log": graph.Log, "sqrt": graph.Sqrt, "reciprocal": graph.Reciprocal,
+		"abs": graph.Abs, "neg": graph.Neg,
+		"erf": graph.Erf, "sin": graph.Sin, "cos": graph.Cos, "square": graph.Square, "floor": graph.Floor,
+		"ceil": graph.Ceil, "round": graph.Round, "sign": graph.Sign,
 	}
 	for name, a := range acts {
 		unary[name] = func(x *G.Node) (*G.Node, error) { return graph.Activate(x, a) }
@@ -327,7 +346,9 @@ func TestActivationsOnACard(t *testing.T) {
 		for _, what := range m.outputs {
 			for i, w := range want[what] {
 				g := got[what][i]
-				near := math.Abs(g-w) <= 2e-6*max(1, math.Abs(w)) || g == w || math.IsNaN(w) && (math.IsNaN(g) || math.IsInf(xs[i], 0)) // the processor has no limits
+				// the processor has no limits
+				near := math.Abs(g-w) <= 2e-6*max(1, math.Abs(w)) || g == w || math.IsNaN(w) &&
+					(math.IsNaN(g) || math.IsInf(xs[i], 0))
 				require.True(t, near, "%s: %s of %v is %v, expected %v", name, what, xs[i], g, w)
 			}
 		}
@@ -337,7 +358,8 @@ func TestActivationsOnACard(t *testing.T) {
 // TestEveryOperationOfTheNetworkHasAKernel: nothing of the small network runs on the processor.
 func TestEveryOperationOfTheNetworkHasAKernel(t *testing.T) {
 	emu.Use(t)
-	p := compile(t, smallNet(8), graph.Options{Device: graph.CUDA, Batch: 2, Workers: 1, Profile: true, Fetch: everything})
+	p := compile(t, smallNet(8), graph.Options{Device: graph.CUDA, Batch: 2, Workers: 1, Profile: true,
+		Fetch: everything})
 	require.NoError(t, runAll(p, samples(8, 2)))
 	var without []string
 	for _, k := range p.Profile() {

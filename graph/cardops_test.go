@@ -32,7 +32,8 @@ func everyChoice(t *testing.T) *model {
 		if b.Err() != nil {
 			return b.Err()
 		}
-		// out makes an output of a value and of its gradients by some nodes, those of one element for all samples repeated.
+		// out makes an output of a value and of its gradients by some nodes, those of one element for all samples
+		// repeated.
 		out := func(name string, y *G.Node, wrt ...*G.Node) {
 			tap := func(name string, n *G.Node) {
 				if n.Shape()[0] != batch {
@@ -54,7 +55,8 @@ func everyChoice(t *testing.T) *model {
 		positive := must(graph.Less(b.Do(func() (*G.Node, error) { return graph.Sub(x, x) }), x))
 		out("dropout", must(graph.Dropout(x, must(graph.ArgMax(reshaped(x, 12))), 0.4, 1<<63+12345)), x)
 		out("where", must(graph.Where(positive, x, slope)), x, slope)
-		out("masks", must(graph.Xor(must(graph.And(positive, must(graph.Less(other, x)))), must(graph.Or(must(graph.Not(positive)), must(graph.Equal(x, other)))))))
+		out("masks", must(graph.Xor(must(graph.And(positive, must(graph.Less(other, x)))),
+			must(graph.Or(must(graph.Not(positive)), must(graph.Equal(x, other)))))))
 		out("prelu", must(graph.PReLU(x, slope)), x)
 		out("pow", must(graph.Pow(must(graph.Exp(x)), other)), x)
 		out("maximum", must(graph.Maximum(x, other)), x, other)
@@ -72,7 +74,8 @@ func everyChoice(t *testing.T) *model {
 		line := graph.PoolNDConfig{Kernel: []int{3}, Stride: []int{2}, PadBegin: []int{1}, PadEnd: []int{1}}
 		out("max pool", must(graph.MaxPoolND(x, line)), x)
 		out("average pool", must(graph.AvgPoolND(x, line)), x)
-		cube, solid := reshaped(x, 1, 3, 2, 2), graph.PoolNDConfig{Kernel: []int{2, 1, 2}, Stride: []int{1, 1, 1}, PadEnd: []int{1, 0, 1}, CountIncludePad: true}
+		cube, solid := reshaped(x, 1, 3, 2, 2), graph.PoolNDConfig{Kernel: []int{2, 1, 2}, Stride: []int{1, 1, 1},
+			PadEnd: []int{1, 0, 1}, CountIncludePad: true}
 		out("max pool of volumes", must(graph.MaxPoolND(cube, solid)), x)
 		out("average pool of volumes", must(graph.AvgPoolND(cube, solid)), x)
 		return b.Err()
@@ -130,10 +133,13 @@ func TestChoicesOnACard(t *testing.T) {
 // TestCardReportsRowsThatDoNotExist as the processor does, and goes on.
 func TestCardReportsRowsThatDoNotExist(t *testing.T) {
 	emu.Use(t)
-	for name, value := range map[string]float32{"sample 2 of the batch has row 3, expected 0 to 2": 3, "sample 2 of the batch has row 0.5, expected 0 to 2": 0.5, "sample 2 of the batch has row -1, expected 0 to 2": -1} {
+	for name, value := range map[string]float32{"sample 2 of the batch has row 3, expected 0 to 2": 3,
+		"sample 2 of the batch has row 0.5, expected 0 to 2": 0.5,
+		"sample 2 of the batch has row -1, expected 0 to 2":  -1} {
 		for _, device := range []graph.Device{graph.CPU, graph.CUDA} {
 			batch := choiceBatch(4)
-			p := compile(t, everyChoice(t), graph.Options{Device: device, Batch: 4, Workers: 1, Fetch: []string{"mix rows"}})
+			p := compile(t, everyChoice(t), graph.Options{Device: device, Batch: 4, Workers: 1,
+				Fetch: []string{"mix rows"}})
 			batch.Inputs["row"][2] = value
 			require.ErrorContains(t, runAll(p, batch), name)
 			batch.Inputs["row"][2] = 1
@@ -179,7 +185,8 @@ func TestCardCopies(t *testing.T) {
 	start := card.Used()
 	require.NoError(t, compile(t, net, graph.Options{Device: graph.CUDA, Batch: 6, Workers: 1}).Close())
 	one := card.Used()
-	p := compile(t, net, graph.Options{Device: graph.CUDA, Batch: 6, Workers: 3, Fetch: []string{"logits", "label logit"}})
+	p := compile(t, net, graph.Options{Device: graph.CUDA, Batch: 6, Workers: 3,
+		Fetch: []string{"logits", "label logit"}})
 	three := card.Used()
 	require.GreaterOrEqual(t, one.UploadedBytes-start.UploadedBytes, int64(weights)/2)
 	require.Less(t, three.UploadedBytes-one.UploadedBytes, one.UploadedBytes-start.UploadedBytes+int64(weights)/2)

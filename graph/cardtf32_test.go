@@ -51,18 +51,22 @@ func (l multiplying) run(t *testing.T, o graph.Options, abs bool) []float64 {
 	return got
 }
 
-// TestTF32OnACard compares products on tensor cores with those in float64, element by element: rounding an operand moves it by
-// at most 2⁻¹¹ of itself, so a sum moves by at most 2⁻¹⁰, and a little, of the sum of its products' magnitudes. It runs
-// tiles of every size, all windows, groups, and sizes that fill no tile.
+// TestTF32OnACard compares products on tensor cores with those in float64, element by element: rounding an operand
+// moves it by at most 2⁻¹¹ of itself, so a sum moves by at most 2⁻¹⁰, and a little, of the sum of its products'
+// magnitudes. It runs tiles of every size, all windows, groups, and sizes that fill no tile.
 func TestTF32OnACard(t *testing.T) {
 	emu.Use(t)
 	wantTensorCores(t)
 	layers := map[string]multiplying{
-		"linear":      {[]int{37}, []int{19, 37}, func(x, w *G.Node) (*G.Node, error) { return graph.Linear(x, w, nil) }},
-		"wide linear": {[]int{65, 40}, []int{130, 40}, func(x, w *G.Node) (*G.Node, error) { return graph.Linear(x, w, nil) }},
-		"grouped":     convolving(6, 7, 10, 3, graph.ConvConfig{Groups: 2, Padding: [2]int{1, 1}}),
-		"strided":     convolving(5, 9, 12, 3, graph.ConvConfig{Stride: [2]int{2, 2}}),
-		"5×5":         convolving(2, 9, 33, 5, graph.ConvConfig{Padding: [2]int{2, 2}, Dilation: [2]int{1, 2}}),
+		"linear": {[]int{37}, []int{19, 37}, func(x, w *G.Node) (*G.Node, error) {
+			return graph.Linear(x, w, nil)
+		}},
+		"wide linear": {[]int{65, 40}, []int{130, 40}, func(x, w *G.Node) (*G.Node, error) {
+			return graph.Linear(x, w, nil)
+		}},
+		"grouped": convolving(6, 7, 10, 3, graph.ConvConfig{Groups: 2, Padding: [2]int{1, 1}}),
+		"strided": convolving(5, 9, 12, 3, graph.ConvConfig{Stride: [2]int{2, 2}}),
+		"5×5":     convolving(2, 9, 33, 5, graph.ConvConfig{Padding: [2]int{2, 2}, Dilation: [2]int{1, 2}}),
 	}
 	for _, out := range []int{12, 16, 24, 48, 65, 130} {
 		layers[fmt.Sprintf("1×1 to %d", out)] = convolving(19, 5, out, 1, graph.ConvConfig{})
@@ -80,7 +84,8 @@ func TestTF32OnACard(t *testing.T) {
 				moved++
 			}
 		}
-		require.Greater(t, moved, len(exact)/2, "%s: most elements must differ from float32's, or no tensor core ran", name)
+		require.Greater(t, moved, len(exact)/2, "%s: most elements must differ from float32's, or no tensor core ran",
+			name)
 		for _, o := range []graph.Options{{Batch: 1, Workers: 1}, {Batch: 2, Workers: 2}} {
 			o.Device, o.Precision = graph.CUDA, graph.TF32
 			graphtest.RequireSameBits(t, [][]float64{got}, [][]float64{l.run(t, o, false)}, name)
@@ -123,7 +128,8 @@ func TestCardsWithoutTF32(t *testing.T) {
 	require.EqualError(t, err, `graph: precision "tf32" on the device "cpu", expected a card: "cuda" or "cuda:N"`)
 	card.SetCapability(75)
 	_, err = graph.Compile(smallNet(8), graph.Options{Precision: graph.TF32, Device: graph.CUDA})
-	require.EqualError(t, err, `graph: precision "tf32": device 0, emulated card 0, has compute capability 7.5, expected 8.0 or later`)
+	require.EqualError(t, err,
+		`graph: precision "tf32": device 0, emulated card 0, has compute capability 7.5, expected 8.0 or later`)
 	p, err := graph.Compile(smallNet(8), graph.Options{Device: graph.CUDA})
 	require.NoError(t, err, "float32 on that card")
 	require.NoError(t, runAll(p, samples(8, 2)))

@@ -67,8 +67,10 @@ func mixture(t *testing.T, batch int, stock bool) (x *G.Node, fetch G.Nodes) {
 	for i := range classes {
 		classes[i] = i % 4
 	}
-	class := G.NewVector(g, tensor.Int, G.WithShape(batch), G.WithName("class"), G.WithValue(tensor.New(tensor.WithShape(batch), tensor.WithBacking(classes))))
-	add, tanh, mul := graph.Add, func(x *G.Node) (*G.Node, error) { return graph.Activate(x, graph.ActTanh()) }, graph.MatMul
+	class := G.NewVector(g, tensor.Int, G.WithShape(batch), G.WithName("class"),
+		G.WithValue(tensor.New(tensor.WithShape(batch), tensor.WithBacking(classes))))
+	add, tanh, mul := graph.Add, func(x *G.Node) (*G.Node, error) { return graph.Activate(x, graph.ActTanh()) },
+		graph.MatMul
 	if stock {
 		add, tanh, mul = G.Add, G.Tanh, G.Mul
 	}
@@ -100,8 +102,8 @@ func wide(x []float32) []float64 {
 	return out
 }
 
-// TestGorgoniasCUDAMachine runs own operations alone, and with Gorgonia's kernels stock ones between them, several times
-// on one machine.
+// TestGorgoniasCUDAMachine runs own operations alone, and with Gorgonia's kernels stock ones between them, several
+// times on one machine.
 func TestGorgoniasCUDAMachine(t *testing.T) {
 	card := gorgoniasCard(t)
 	free, _, err := card.MemInfo()
@@ -123,7 +125,8 @@ func TestGorgoniasCUDAMachine(t *testing.T) {
 					graphtest.RequireClose(t, want[i], wide(v.Data().([]float32)), 1e-5, fetch[i].Name())
 				}
 			}
-			for _, o := range []string{"Conv2D+bias", "ReLU", "MaxPool2D", "GlobalAvgPool2D", "ClassMask", "Linear", "Softmax"} {
+			for _, o := range []string{"Conv2D+bias", "ReLU", "MaxPool2D", "GlobalAvgPool2D", "ClassMask", "Linear",
+				"Softmax"} {
 				require.Contains(t, m.OnCard(), o)
 			}
 			before := want[2][0]

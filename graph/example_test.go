@@ -213,7 +213,8 @@ func ExampleDenseBlock() {
 		fmt.Println(err)
 		return
 	}
-	for i, w := range []*G.Node{image("w0", tensor.Shape{1, 1, 1, 1}, 10), image("w1", tensor.Shape{1, 2, 1, 1}, 1, 1)} {
+	for i, w := range []*G.Node{image("w0", tensor.Shape{1, 1, 1, 1}, 10), image("w1", tensor.Shape{1, 2, 1, 1}, 1,
+		1)} {
 		y := G.Must(graph.Conv2D(block.Node(), w, nil, graph.ConvConfig{}))
 		if err := block.Append(y); err != nil {
 			fmt.Println(i, err)

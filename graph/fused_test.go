@@ -34,7 +34,8 @@ type norm struct{ gamma, beta, mean, variance graphtest.Array }
 func newNorm(m *model, r *rand.Rand, name string, channels int) norm {
 	return norm{
 		m.param(name+".weight", graphtest.Normal(r, channels)), m.param(name+".bias", graphtest.Normal(r, channels)),
-		m.param(name+".running_mean", graphtest.Normal(r, channels)), m.param(name+".running_var", squared(graphtest.Normal(r, channels))),
+		m.param(name+".running_mean", graphtest.Normal(r, channels)),
+		m.param(name+".running_var", squared(graphtest.Normal(r, channels))),
 	}
 }
 
@@ -54,7 +55,8 @@ func (n norm) apply(x graphtest.Array, relu bool) graphtest.Array {
 }
 
 // fusedModel is the model and, for an input and a shortcut, the value of each step.
-func (f fused) model(seed uint64) (m *model, outShape []int, want func(x, shortcut graphtest.Array) (y, kink graphtest.Array)) {
+func (f fused) model(seed uint64) (m *model, outShape []int,
+	want func(x, shortcut graphtest.Array) (y, kink graphtest.Array)) {
 	r := newRand(seed)
 	m = &model{shape: []int{f.c, f.h, f.w}, outputs: []string{"y", "dx", "dshortcut"}}
 	w := m.param("conv.weight", graphtest.Normal(r, f.o, f.c/or1(f.cfg.Groups), f.k, f.k))
@@ -147,7 +149,8 @@ func (f fused) check(t tester, seed uint64) {
 	t.Helper()
 	m, outShape, want := f.model(seed)
 	r := newRand(seed + 1)
-	x, shortcut, cotangent := graphtest.Normal(r, f.n, f.c, f.h, f.w), graphtest.Normal(r, outShape...), graphtest.Normal(r, outShape...)
+	x, shortcut, cotangent := graphtest.Normal(r, f.n, f.c, f.h, f.w), graphtest.Normal(r, outShape...),
+		graphtest.Normal(r, outShape...)
 	y, kink := want(x, shortcut)
 	for _, v := range kink.Data {
 		if math.Abs(v) < 1e-3 {
@@ -185,8 +188,9 @@ func TestFusedConvolutions(t *testing.T) {
 	for bits := range 1 << 7 {
 		f := fused{
 			n: 3, c: 2, h: 4, w: 3, o: 3, k: 3, cfg: graph.ConvConfig{Padding: [2]int{1, 1}},
-			preNorm: on(bits, 0), preReLU: on(bits, 1), bias: on(bits, 2), norm: on(bits, 3), add: on(bits, 4), relu: on(bits, 5),
-			tap: on(bits, 6),
+			preNorm: on(bits, 0), preReLU: on(bits, 1), bias: on(bits, 2), norm: on(bits, 3), add: on(bits, 4),
+			relu: on(bits, 5),
+			tap:  on(bits, 6),
 		}
 		f.check(t, uint64(bits))
 		if t.Failed() {
@@ -210,7 +214,8 @@ func TestFusedActivations(t *testing.T) {
 		for bits := range 1 << 4 {
 			on := func(i int) bool { return bits>>i&1 == 1 }
 			f := fused{
-				n: 2, c: 2, h: 4, w: 3, o: 3, k: 3, cfg: graph.ConvConfig{Padding: [2]int{1, 1}}, preReLU: on(0), norm: on(1), add: on(2), tap: on(3),
+				n: 2, c: 2, h: 4, w: 3, o: 3, k: 3, cfg: graph.ConvConfig{Padding: [2]int{1, 1}}, preReLU: on(0),
+				norm: on(1), add: on(2), tap: on(3),
 				act: c.act, of: c.of,
 			}
 			f.check(t, uint64(100*i+bits))
@@ -243,10 +248,12 @@ func TestFusedConvolutionsAnyGeometry(t *testing.T) {
 			n: draw("batch", 1, 3), c: groups * draw("in", 1, 4), h: draw("height", 3, 6), w: draw("width", 3, 6),
 			o: groups * draw("out", 1, 4), k: draw("kernel", 1, 3),
 			cfg: graph.ConvConfig{
-				Stride: [2]int{draw("stride", 1, 2), draw("stride", 1, 2)}, Padding: [2]int{draw("padding", 0, 1), draw("padding", 0, 1)},
+				Stride: [2]int{draw("stride", 1, 2), draw("stride", 1, 2)}, Padding: [2]int{draw("padding", 0, 1),
+					draw("padding", 0, 1)},
 				Groups: groups,
 			},
-			preNorm: yes("pre norm"), preReLU: yes("pre ReLU"), bias: yes("bias"), norm: yes("norm"), add: yes("add"), relu: yes("ReLU"),
+			preNorm: yes("pre norm"), preReLU: yes("pre ReLU"), bias: yes("bias"), norm: yes("norm"), add: yes("add"),
+			relu: yes("ReLU"),
 		}
 		f.check(rt, rapid.Uint64().Draw(rt, "seed"))
 	})
@@ -254,7 +261,8 @@ func TestFusedConvolutionsAnyGeometry(t *testing.T) {
 
 // TestFusion makes sure that the layers above are fused at all, and that a tap keeps them apart.
 func TestFusion(t *testing.T) {
-	f := fused{n: 1, c: 2, h: 3, w: 3, o: 2, k: 1, preNorm: true, preReLU: true, bias: true, norm: true, add: true, relu: true}
+	f := fused{n: 1, c: 2, h: 3, w: 3, o: 2, k: 1, preNorm: true, preReLU: true, bias: true, norm: true, add: true,
+		relu: true}
 	dot := func() string {
 		m, _, _ := f.model(1)
 		var buf bytes.Buffer
@@ -279,7 +287,8 @@ func TestAffineReLU(t *testing.T) {
 		return b.Err()
 	}
 	x, cotangent := graphtest.Normal(r, 2, 3, 4, 2), graphtest.Normal(r, 2, 3, 4, 2)
-	o := graphtest.Op{In: []graphtest.Input{graphtest.Variable(x)}, Want: func(in []graphtest.Input) graphtest.Array { return n.apply(in[0].Array, true) }}
+	o := graphtest.Op{In: []graphtest.Input{graphtest.Variable(x)},
+		Want: func(in []graphtest.Input) graphtest.Array { return n.apply(in[0].Array, true) }}
 	batch := batchOf(x)
 	batch.Inputs = map[string][]float32{"cotangent": narrow(cotangent.Data)}
 	for dtype, tol := range map[tensor.Dtype]float64{tensor.Float64: 1e-12, tensor.Float32: 1e-5} {

@@ -51,7 +51,9 @@ func TestMixingWithStockOperations(t *testing.T) {
 			},
 			Want: func(in []graphtest.Input) graphtest.Array {
 				y := conv(in)
-				return graphtest.Map(y.Shape, func(i []int) float64 { return reluRef(y.At(i...) * math.Tanh(y.At(i...))) })
+				return graphtest.Map(y.Shape, func(i []int) float64 {
+					return reluRef(y.At(i...) * math.Tanh(y.At(i...)))
+				})
 			},
 		},
 		"sum of reshaped": {
@@ -85,7 +87,8 @@ func TestMixingWithStockOperations(t *testing.T) {
 		"reshaped to one axis": {
 			In: []graphtest.Input{x, w},
 			Build: func(in G.Nodes) (*G.Node, error) {
-				return graph.Mul(G.Must(G.Reshape(convNode(in), tensor.Shape{32})), G.Must(G.Reshape(convNode(in), tensor.Shape{32})))
+				return graph.Mul(G.Must(G.Reshape(convNode(in), tensor.Shape{32})),
+					G.Must(G.Reshape(convNode(in), tensor.Shape{32})))
 			},
 			Want: func(in []graphtest.Input) graphtest.Array {
 				y := conv(in)
@@ -158,7 +161,9 @@ func TestMixingWithStockOperations(t *testing.T) {
 			},
 			Want: func(in []graphtest.Input) graphtest.Array {
 				y := conv(in)
-				return graphtest.Map(y.Shape, func(i []int) float64 { return reluRef(y.At(i...)) + y.At(i...)*y.At(i...) })
+				return graphtest.Map(y.Shape, func(i []int) float64 {
+					return reluRef(y.At(i...)) + y.At(i...)*y.At(i...)
+				})
 			},
 		},
 	} {
@@ -172,16 +177,19 @@ func TestMixingWithStockOperations(t *testing.T) {
 // TestStockBackpropagation lets Gorgonia differentiate operations of this package, as its own Grad does.
 func TestStockBackpropagation(t *testing.T) {
 	r := newRand(2)
-	x, w, b := graphtest.Variable(graphtest.Spread(r, 2, 2, 4, 4)), graphtest.Variable(graphtest.Normal(r, 3, 2, 3, 3)), graphtest.Variable(graphtest.Normal(r, 3))
+	x, w, b := graphtest.Variable(graphtest.Spread(r, 2, 2, 4, 4)), graphtest.Variable(graphtest.Normal(r, 3, 2, 3, 3)),
+		graphtest.Variable(graphtest.Normal(r, 3))
 	o := graphtest.Op{
 		In: []graphtest.Input{x, w, b},
 		Want: func(in []graphtest.Input) graphtest.Array {
 			y := convRef(in[0].Array, in[1].Array, in[2].Data, graph.ConvConfig{})
-			return graphtest.NewArray([]int{}, []float64{dot(lseRef(graphtest.NewArray([]int{2, 12}, y.Data)).Data, []float64{1, 1})})
+			return graphtest.NewArray([]int{}, []float64{dot(lseRef(graphtest.NewArray([]int{2, 12}, y.Data)).Data,
+				[]float64{1, 1})})
 		},
 	}
 	s := graphtest.NewSession(t, tensor.Float64, o.In...)
-	y := must2(t)(graph.LogSumExp(must2(t)(graph.Flatten(must2(t)(graph.Conv2D(s.In[0], s.In[1], s.In[2], graph.ConvConfig{}))))))
+	y := must2(t)(graph.LogSumExp(must2(t)(graph.Flatten(must2(t)(graph.Conv2D(s.In[0], s.In[1], s.In[2],
+		graph.ConvConfig{}))))))
 	gs, err := G.Grad(G.Must(G.Sum(y)), s.In...)
 	require.NoError(t, err)
 	s.Read(gs...)
@@ -202,7 +210,8 @@ func TestStockReadersOfADenseBlock(t *testing.T) {
 	} {
 		results := map[bool][][]float64{}
 		for _, inPlace := range []bool{true, false} {
-			s := graphtest.NewSession(t, tensor.Float64, graphtest.Variable(graphtest.Normal(newRand(1), 2, 2, 3, 3)), graphtest.Variable(graphtest.Normal(newRand(2), 1, 2, 1, 1)))
+			s := graphtest.NewSession(t, tensor.Float64, graphtest.Variable(graphtest.Normal(newRand(1), 2, 2, 3, 3)),
+				graphtest.Variable(graphtest.Normal(newRand(2), 1, 2, 1, 1)))
 			y := must2(t)(graph.Conv2D(s.In[0], s.In[1], nil, graph.ConvConfig{}))
 			var b joiner = &copying{must2(t)(graph.Copy(s.In[0]))}
 			if inPlace {

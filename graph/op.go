@@ -60,12 +60,14 @@ type op struct {
 	device  *deviceForm // how it runs on a card, nil where it does not
 	scratch int         // bytes that it needs on the card while it runs
 	place   *placement  // nil on the processor
-	form    *deviceForm // the form in which it runs on the card, nil for an operation that runs on the processor even in a program for a card
-	value   *mirror     // of out
-	sources []*mirror   // of the inputs
-	hosts   []G.Value   // the inputs' values in the host's memory
-	table   *region     // of the form's table on the card
-	number  int         // its number among the operations of place
+	// the form in which it runs on the card, nil for an operation that runs on the processor even in a program for a
+	// card
+	form    *deviceForm
+	value   *mirror   // of out
+	sources []*mirror // of the inputs
+	hosts   []G.Value // the inputs' values in the host's memory
+	table   *region   // of the form's table on the card
+	number  int       // its number among the operations of place
 }
 
 var (

@@ -48,18 +48,21 @@ func affine(x, scale, shift *G.Node, relu bool) (*G.Node, error) {
 			}
 		}
 		if need[2] {
-			gs[2], err = onCard(sumPlanesCard)(floatOp(name+"'shift", shift.Shape(), []*G.Node{grad}, nil, nil, sumPlanes[float32], sumPlanes[float64]))
+			gs[2], err = onCard(sumPlanesCard)(floatOp(name+"'shift", shift.Shape(), []*G.Node{grad}, nil, nil,
+				sumPlanes[float32], sumPlanes[float64]))
 		}
 		return gs, err
 	}
-	return explained("Affine", AffineStep{ReLU: relu})(onCard(affineCard(channels, relu))(floatOp(name, x.Shape(), []*G.Node{x, scale, shift}, diff, grad,
+	return explained("Affine", AffineStep{ReLU: relu})(onCard(affineCard(channels, relu))(floatOp(name, x.Shape(),
+		[]*G.Node{x, scale, shift}, diff, grad,
 		affineRun[float32](channels, relu), affineRun[float64](channels, relu))))
 }
 
 func affineRun[T kernel.Float](channels int, relu bool) func(*call[T]) error {
 	return func(c *call[T]) error {
 		for i := range c.out.n {
-			kernel.Affine(c.out.sample(i), c.in[0].sample(i), c.in[1].data, c.in[2].data, channels, c.out.size/channels, relu)
+			kernel.Affine(c.out.sample(i), c.in[0].sample(i), c.in[1].data, c.in[2].data, channels, c.out.size/channels,
+				relu)
 		}
 		return nil
 	}
@@ -72,7 +75,8 @@ func affineDX[T kernel.Float](channels int, relu bool) func(*call[T]) error {
 			if relu {
 				y = c.in[2].sample(i)
 			}
-			kernel.AffineBackward(c.out.sample(i), c.in[0].sample(i), y, c.in[1].data, channels, c.out.size/channels, relu, false)
+			kernel.AffineBackward(c.out.sample(i), c.in[0].sample(i), y, c.in[1].data, channels, c.out.size/channels,
+				relu, false)
 		}
 		return nil
 	}

@@ -13,8 +13,10 @@ import (
 func (p convParts) averagesInput(cfg PoolConfig) bool {
 	w := p.w.Shape()
 	stride := p.cfg.Stride
-	return w[2] == 1 && w[3] == 1 && max(stride[0], 1) == 1 && max(stride[1], 1) == 1 && p.cfg.Padding == [2]int{} && p.cfg.ExtraPadding == [2]int{} &&
-		p.residual == nil && p.post == ActIdentity() && cfg.Padding == [2]int{} && cfg.ExtraPadding == [2]int{} && p.x.Dims() == 4
+	return w[2] == 1 && w[3] == 1 && max(stride[0], 1) == 1 && max(stride[1], 1) == 1 && p.cfg.Padding == [2]int{} &&
+		p.cfg.ExtraPadding == [2]int{} &&
+		p.residual == nil && p.post == ActIdentity() && cfg.Padding == [2]int{} && cfg.ExtraPadding == [2]int{} &&
+		p.x.Dims() == 4
 }
 
 // poolFirst adds the average pooling of a convolution's activated input.
@@ -60,7 +62,8 @@ func affineAvgPool(a affineParts, cfg PoolConfig) (*G.Node, error) {
 		return active.Op().(*op).fn.backward(in, active, gs[0], []bool{true, false, false})
 	}
 	shape := tensor.Shape{a.x.Shape()[0], g.C, g.OutH(), g.OutW()}
-	return explained("Affine→AvgPool2D", PoolStep{Config: cfg, ReLU: a.relu})(onCard(affineAvgPoolCard(g, a.relu))(floatOp(name, shape, []*G.Node{a.x, a.scale, a.shift}, first(3), grad,
+	return explained("Affine→AvgPool2D", PoolStep{Config: cfg, ReLU: a.relu})(onCard(affineAvgPoolCard(g,
+		a.relu))(floatOp(name, shape, []*G.Node{a.x, a.scale, a.shift}, first(3), grad,
 		affineAvgPoolRun[float32](g, a.relu), affineAvgPoolRun[float64](g, a.relu))))
 }
 

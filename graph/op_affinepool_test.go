@@ -76,7 +76,8 @@ func (p pooledConv) check(t tester, seed uint64) (moved bool) {
 		shape := compile(t, p.model(seed, tap), o).Shape("y")
 		o.Fetch = nil
 		programs = append(programs, compile(t, p.model(seed, tap), o))
-		batch.Inputs = map[string][]float32{"cotangent": narrow(graphtest.Normal(newRand(seed), append([]int{p.n}, shape...)...).Data)}
+		batch.Inputs = map[string][]float32{"cotangent": narrow(graphtest.Normal(newRand(seed),
+			append([]int{p.n}, shape...)...).Data)}
 	}
 	got, want := fetched(t, programs[0], stream(batch)), fetched(t, programs[1], stream(batch))
 	require.Equal(t, got, fetched(t, programs[0], stream(batch)), "a second run")
@@ -96,7 +97,8 @@ func TestAveragePoolingMovesBeforePointwiseConvolutions(t *testing.T) {
 		draw := func(name string, lo, hi int) int { return rapid.IntRange(lo, hi).Draw(rt, name) }
 		flag := func(name string) bool { return rapid.Bool().Draw(rt, name) }
 		p := pooledConv{
-			n: draw("batch", 1, 3), c: draw("channels", 1, 70), o: draw("out", 1, 5), h: draw("height", 4, 9), w: draw("width", 4, 9), k: 1,
+			n: draw("batch", 1, 3), c: draw("channels", 1, 70), o: draw("out", 1, 5), h: draw("height", 4, 9),
+			w: draw("width", 4, 9), k: 1,
 			preNorm: flag("pre-norm"), preReLU: flag("pre-ReLU"), bias: flag("bias"), norm: flag("norm"),
 			pool: graph.PoolConfig{CeilMode: flag("ceil"), CountIncludePad: flag("include pad")},
 		}
@@ -109,7 +111,8 @@ func TestAveragePoolingMovesBeforePointwiseConvolutions(t *testing.T) {
 
 // TestAveragePoolingStays where the convolution, or what follows it, does not commute with a mean.
 func TestAveragePoolingStays(t *testing.T) {
-	plain := pooledConv{n: 2, c: 3, o: 4, h: 6, w: 6, k: 1, preNorm: true, preReLU: true, pool: graph.PoolConfig{Kernel: [2]int{2, 2}}}
+	plain := pooledConv{n: 2, c: 3, o: 4, h: 6, w: 6, k: 1, preNorm: true, preReLU: true,
+		pool: graph.PoolConfig{Kernel: [2]int{2, 2}}}
 	require.True(t, plain.check(t, 1))
 	for name, change := range map[string]func(p *pooledConv){
 		"ReLU behind":  func(p *pooledConv) { p.relu = true },
@@ -117,7 +120,9 @@ func TestAveragePoolingStays(t *testing.T) {
 		"stride down":  func(p *pooledConv) { p.conv.Stride = [2]int{2, 1} },
 		"stride right": func(p *pooledConv) { p.conv.Stride = [2]int{1, 2} },
 		"conv padding": func(p *pooledConv) { p.conv.Padding = [2]int{1, 1} },
-		"pool padding": func(p *pooledConv) { p.pool.Padding, p.pool.CountIncludePad, p.bias = [2]int{1, 1}, true, true },
+		"pool padding": func(p *pooledConv) {
+			p.pool.Padding, p.pool.CountIncludePad, p.bias = [2]int{1, 1}, true, true
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := plain
@@ -128,7 +133,8 @@ func TestAveragePoolingStays(t *testing.T) {
 }
 
 func TestAveragePoolingIsFusedWithWhatIsBeforeIt(t *testing.T) {
-	p := pooledConv{n: 1, c: 3, o: 2, h: 4, w: 4, k: 1, preNorm: true, preReLU: true, pool: graph.PoolConfig{Kernel: [2]int{2, 2}}}
+	p := pooledConv{n: 1, c: 3, o: 2, h: 4, w: 4, k: 1, preNorm: true, preReLU: true,
+		pool: graph.PoolConfig{Kernel: [2]int{2, 2}}}
 	var dot bytes.Buffer
 	require.NoError(t, compile(t, p.model(1, false), graph.Options{Fetch: []string{"y"}}).DOT(&dot))
 	require.Contains(t, dot.String(), "Affine→ReLU→AvgPool2D")

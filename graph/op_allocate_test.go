@@ -79,7 +79,8 @@ func filled(g *G.ExprGraph, dtype tensor.Dtype, name string, shape ...int) *G.No
 func TestArrayOperationsAllocateNothing(t *testing.T) {
 	check := func(name string, dtype tensor.Dtype, f func(x, part, mask *G.Node) (*G.Node, error), gradients bool) {
 		g := G.NewGraph()
-		x, part, mask := filled(g, dtype, "x", 2, 4, 6, 6), filled(g, dtype, "part", 2, 4, 1, 1), filled(g, dtype, "mask", 2, 4, 6, 6)
+		x, part, mask := filled(g, dtype, "x", 2, 4, 6, 6), filled(g, dtype, "part", 2, 4, 1, 1),
+			filled(g, dtype, "mask", 2, 4, 6, 6)
 		y, err := f(x, part, mask)
 		require.NoError(t, err)
 		roots := G.Nodes{y}

@@ -54,7 +54,8 @@ func subRuns[T kernel.Float](out []T, in [][]T) {
 
 func negate(x *G.Node) (*G.Node, error) {
 	return onCard(negateCard)(floatOp("Negate", x.Shape(), []*G.Node{x}, first(1),
-		same(func(_ G.Nodes, _, grad *G.Node) (*G.Node, error) { return negate(grad) }), negateRun[float32], negateRun[float64]))
+		same(func(_ G.Nodes, _, grad *G.Node) (*G.Node, error) { return negate(grad) }), negateRun[float32],
+		negateRun[float64]))
 }
 
 func negateRun[T kernel.Float](c *call[T]) error {
@@ -127,12 +128,14 @@ func Pow(a, b *G.Node) (*G.Node, error) {
 	grad := func(in G.Nodes, out, grad *G.Node, need []bool) (gs G.Nodes, err error) {
 		gs = make(G.Nodes, 2)
 		if need[0] {
-			if gs[0], err = broadcastOp("Pow'a", []*G.Node{grad, in[0], in[1]}, nil, nil, powDA[float32], powDA[float64]); err != nil {
+			if gs[0], err = broadcastOp("Pow'a", []*G.Node{grad, in[0], in[1]}, nil, nil, powDA[float32],
+				powDA[float64]); err != nil {
 				return nil, err
 			}
 		}
 		if need[1] {
-			gs[1], err = broadcastOp("Pow'b", []*G.Node{grad, in[0], in[1], out}, nil, nil, powDB[float32], powDB[float64])
+			gs[1], err = broadcastOp("Pow'b", []*G.Node{grad, in[0], in[1], out}, nil, nil, powDB[float32],
+				powDB[float64])
 		}
 		return gs, err
 	}
@@ -191,14 +194,16 @@ func powDB[T kernel.Float](out []T, in [][]T) {
 // Maximum returns the larger of a and b, elementwise, NaN where either is. Shapes broadcast. Where both are equal, each
 // has half of the gradient, as in PyTorch.
 func Maximum(a, b *G.Node) (*G.Node, error) {
-	return broadcastOp("Maximum", []*G.Node{a, b}, all(2), extremeGrad("Maximum'", winnerGrad[float32], winnerGrad[float64]),
+	return broadcastOp("Maximum", []*G.Node{a, b}, all(2), extremeGrad("Maximum'", winnerGrad[float32],
+		winnerGrad[float64]),
 		maxRuns[float32], maxRuns[float64])
 }
 
 // Minimum returns the smaller of a and b, elementwise, NaN where either is. Shapes broadcast. Where both are equal,
 // each has half of the gradient, as in PyTorch.
 func Minimum(a, b *G.Node) (*G.Node, error) {
-	return broadcastOp("Minimum", []*G.Node{a, b}, all(2), extremeGrad("Minimum'", loserGrad[float32], loserGrad[float64]),
+	return broadcastOp("Minimum", []*G.Node{a, b}, all(2), extremeGrad("Minimum'", loserGrad[float32],
+		loserGrad[float64]),
 		minRuns[float32], minRuns[float64])
 }
 

@@ -25,7 +25,8 @@ func repeated(a graphtest.Array, i []int) float64 {
 }
 
 // broadcastTest is an operation of several inputs that broadcast to shape to.
-func broadcastTest(op func(in G.Nodes) (*G.Node, error), f func(x []float64) float64, to []int, in ...graphtest.Input) graphtest.Op {
+func broadcastTest(op func(in G.Nodes) (*G.Node, error), f func(x []float64) float64, to []int,
+	in ...graphtest.Input) graphtest.Op {
 	return graphtest.Op{In: in, Build: op, Want: func(in []graphtest.Input) graphtest.Array {
 		return graphtest.Map(to, func(i []int) float64 {
 			var x []float64
@@ -72,7 +73,8 @@ func TestArithmetic(t *testing.T) {
 		"Equal":       {op: graph.Equal, f: func(a, b float64) float64 { return holds(a == b) }, fixed: true},
 		"And":         {op: graph.And, f: func(a, b float64) float64 { return holds(a != 0 && b != 0) }, fixed: true},
 		"Or":          {op: graph.Or, f: func(a, b float64) float64 { return holds(a != 0 || b != 0) }, fixed: true},
-		"Xor":         {op: graph.Xor, f: func(a, b float64) float64 { return holds((a != 0) != (b != 0)) }, fixed: true},
+		"Xor": {op: graph.Xor, f: func(a, b float64) float64 { return holds((a != 0) != (b != 0)) },
+			fixed: true},
 	} {
 		for i, p := range pairs {
 			for _, swap := range []bool{false, true} {
@@ -119,8 +121,10 @@ func TestPowers(t *testing.T) {
 		for i, v := range base.Data {
 			base.Data[i] = math.Abs(v)
 		}
-		broadcastTest(func(in G.Nodes) (*G.Node, error) { return graph.Pow(in[0], in[1]) }, func(x []float64) float64 { return math.Pow(x[0], x[1]) },
-			[]int{3, 5}, graphtest.Variable(base).Batched(), graphtest.Constant(graphtest.NewArray([]int{1}, []float64{power}))).Check(t, 1)
+		broadcastTest(func(in G.Nodes) (*G.Node, error) { return graph.Pow(in[0], in[1]) },
+			func(x []float64) float64 { return math.Pow(x[0], x[1]) },
+			[]int{3, 5}, graphtest.Variable(base).Batched(),
+			graphtest.Constant(graphtest.NewArray([]int{1}, []float64{power}))).Check(t, 1)
 	}
 }
 
@@ -138,12 +142,13 @@ func TestWhere(t *testing.T) {
 			for k := range mask.Data {
 				mask.Data[k] = float64(k % 3)
 			}
-			broadcastTest(func(in G.Nodes) (*G.Node, error) { return graph.Where(in[0], in[1], in[2]) }, func(x []float64) float64 {
-				if x[0] != 0 {
-					return x[1]
-				}
-				return x[2]
-			}, p.to, graphtest.Constant(mask), graphtest.Variable(graphtest.Normal(newRand(uint64(i)), p.a...)),
+			broadcastTest(func(in G.Nodes) (*G.Node, error) { return graph.Where(in[0], in[1], in[2]) },
+				func(x []float64) float64 {
+					if x[0] != 0 {
+						return x[1]
+					}
+					return x[2]
+				}, p.to, graphtest.Constant(mask), graphtest.Variable(graphtest.Normal(newRand(uint64(i)), p.a...)),
 				graphtest.Variable(graphtest.Normal(newRand(uint64(i+9)), p.b...))).Check(t, 1)
 		}
 	}
@@ -151,7 +156,8 @@ func TestWhere(t *testing.T) {
 
 func TestNot(t *testing.T) {
 	x := graphtest.NewArray([]int{2, 3}, []float64{0, 1, 2, -1, 0, 0.5})
-	elementwise(func(in G.Nodes) (*G.Node, error) { return graph.Not(in[0]) }, func(x []float64) float64 { return holds(x[0] == 0) },
+	elementwise(func(in G.Nodes) (*G.Node, error) { return graph.Not(in[0]) },
+		func(x []float64) float64 { return holds(x[0] == 0) },
 		graphtest.Constant(x)).Check(t, 1)
 }
 
@@ -161,7 +167,8 @@ func TestArithmeticEdges(t *testing.T) {
 		t.Helper()
 		for _, dtype := range []tensor.Dtype{tensor.Float64, tensor.Float32} {
 			n := len(a)
-			s := graphtest.NewSession(t, dtype, graphtest.Variable(graphtest.NewArray([]int{n}, a)), graphtest.Variable(graphtest.NewArray([]int{n}, b)))
+			s := graphtest.NewSession(t, dtype, graphtest.Variable(graphtest.NewArray([]int{n}, a)),
+				graphtest.Variable(graphtest.NewArray([]int{n}, b)))
 			y := must2(t)(op(s.In[0], s.In[1]))
 			ones := graphtest.Zeros(n)
 			for i := range ones.Data {

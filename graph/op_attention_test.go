@@ -39,7 +39,8 @@ func attentive() *model {
 		y = do(func() (*G.Node, error) { return graph.MatMul(left, y) })
 		b.Tap("y", y)
 		b.TapOnDemand("gradient", func() (*G.Node, error) {
-			seed := b.Constant("seed", func() []float64 { return slices.Repeat([]float64{1e-3}, size(y.Shape()...)) }, y.Shape()...)
+			seed := b.Constant("seed", func() []float64 { return slices.Repeat([]float64{1e-3}, size(y.Shape()...)) },
+				y.Shape()...)
 			gs, err := graph.Gradients(G.Nodes{y}, G.Nodes{seed}, G.Nodes{x})
 			if err != nil {
 				return nil, err
@@ -80,7 +81,8 @@ func TestProductsInPrograms(t *testing.T) {
 	x := graphtest.Normal(newRand(2), 7, 7, 48)
 	fetch := []string{"y", "gradient"}
 	want := attentiveRef(m, x)
-	double := fetched(t, compile(t, m, graph.Options{Batch: 2, Fetch: fetch, Dtype: tensor.Float64}), stream(batchOf(x)))
+	double := fetched(t, compile(t, m, graph.Options{Batch: 2, Fetch: fetch, Dtype: tensor.Float64}),
+		stream(batchOf(x)))
 	graphtest.RequireClose(t, want, double["y"], 1e-12, "float64")
 	single := fetched(t, compile(t, m, graph.Options{Batch: 3, Workers: 2, Fetch: fetch}), stream(batchOf(x)))
 	for _, name := range fetch {
@@ -131,7 +133,9 @@ func TestOperationsOfMatricesAllocateNothing(t *testing.T) {
 		flat(func() (*G.Node, error) { return graph.AvgPoolND(line, graph.PoolNDConfig{Kernel: []int{3}}) })
 		y := b.Do(func() (*G.Node, error) { return graph.Concat(outs...) })
 		b.Tap("y", y)
-		b.Tap("indices", b.Do(func() (*G.Node, error) { return graph.MaxPoolIndices(line, graph.PoolNDConfig{Kernel: []int{3}}, true) }))
+		b.Tap("indices", b.Do(func() (*G.Node, error) {
+			return graph.MaxPoolIndices(line, graph.PoolNDConfig{Kernel: []int{3}}, true)
+		}))
 		b.TapOnDemand("gradient", func() (*G.Node, error) {
 			gs, err := graph.Gradients(G.Nodes{y}, G.Nodes{y}, G.Nodes{x})
 			if err != nil {
@@ -149,10 +153,13 @@ func TestOperationsOfMatricesAllocateNothing(t *testing.T) {
 	}
 	three := graph.PoolNDConfig{Kernel: []int{3}}
 	for kind, want := range map[string]any{
-		"GroupNorm": graph.NormStep{Axis: 1, Groups: 2, Eps: 1e-5, Scale: -1, Bias: -1}, "RMSNorm": graph.NormStep{Axis: 2, Eps: 1e-5, Scale: -1, Bias: -1},
+		"GroupNorm":         graph.NormStep{Axis: 1, Groups: 2, Eps: 1e-5, Scale: -1, Bias: -1},
+		"RMSNorm":           graph.NormStep{Axis: 2, Eps: 1e-5, Scale: -1, Bias: -1},
 		"LocalResponseNorm": graph.LRNConfig{Size: 3, Alpha: 1, Beta: 0.75, K: 1},
-		"MaxPool2D":         graph.PoolConfig{Kernel: k2, ExtraPadding: [2]int{1, 0}}, "AvgPool2D": graph.PoolConfig{Kernel: k2, Dilation: k2},
-		"MaxPoolND": three, "AvgPoolND": three, "MaxPoolIndices": graph.PoolIndicesStep{Config: three, ColumnMajor: true}, "GlobalMaxPool2D": nil,
+		"MaxPool2D":         graph.PoolConfig{Kernel: k2, ExtraPadding: [2]int{1, 0}},
+		"AvgPool2D":         graph.PoolConfig{Kernel: k2, Dilation: k2},
+		"MaxPoolND":         three, "AvgPoolND": three, "MaxPoolIndices": graph.PoolIndicesStep{Config: three,
+			ColumnMajor: true}, "GlobalMaxPool2D": nil,
 	} {
 		require.Equal(t, want, steps[kind], kind)
 	}

@@ -99,7 +99,8 @@ func (f *normFn[T]) run(c *call[T]) error {
 	out, _ := c.out.flat()
 	n, hw := c.out.n, c.out.size/f.channels
 	x := contiguous(c.in[0], c.workspace)
-	kernel.BatchNormForward(out, x, c.in[1].data, c.in[2].data, f.mean, f.variance, f.invstd, n, f.channels, hw, f.parts.eps)
+	kernel.BatchNormForward(out, x, c.in[1].data, c.in[2].data, f.mean, f.variance, f.invstd, n, f.channels, hw,
+		f.parts.eps)
 	for i := range n {
 		y := c.out.sample(i)
 		if f.parts.residual != nil {
@@ -124,11 +125,12 @@ func (f *normFn[T]) gradient(in G.Nodes, out, grad *G.Node, need []bool) (gs G.N
 		}
 		gs[3] = grad
 	}
-	// One operation finds all three gradients; its value is that of x, and those of gamma and beta are copied out behind
-	// it.
+	// One operation finds all three gradients; its value is that of x, and those of gamma and beta are copied out
+	// behind it.
 	back := &floatFn[T]{}
 	back.run = func(c *call[T]) error { f.differentiate(c, gate); return nil }
-	if gs[0], err = onCard(f.gradientCard(gate))(apply("BatchNorm'x", back, grad.Dtype(), in[0].Shape(), grad, in[0], in[1], out)); err != nil {
+	if gs[0], err = onCard(f.gradientCard(gate))(apply("BatchNorm'x", back, grad.Dtype(), in[0].Shape(), grad, in[0],
+		in[1], out)); err != nil {
 		return nil, err
 	}
 	copies := func(name string, src []T, card **region, n *G.Node) (*G.Node, error) {
@@ -160,7 +162,8 @@ func (f *normFn[T]) differentiate(c *call[T], gate bool) {
 	}
 	clear(f.dgamma)
 	clear(f.dbeta)
-	kernel.BatchNormBackward(dx, f.dgamma, f.dbeta, dx, contiguous(c.in[1], c.workspace), f.mean, f.invstd, c.in[2].data, n, f.channels, hw)
+	kernel.BatchNormBackward(dx, f.dgamma, f.dbeta, dx, contiguous(c.in[1], c.workspace), f.mean, f.invstd,
+		c.in[2].data, n, f.channels, hw)
 }
 
 // moments returns the mean and the biased variance that a batch norm node found: [2, channels].
@@ -172,7 +175,8 @@ func moments(norm *G.Node) (*G.Node, error) {
 	shape := tensor.Shape{2, norm.Shape()[1]}
 	switch f := o.fn.(type) {
 	case *normFn[float32]:
-		return onCard(copyRegions(f.channels, &f.card.mean, &f.card.variance))(apply("Moments", momentsFn(f), norm.Dtype(), shape, norm))
+		return onCard(copyRegions(f.channels, &f.card.mean, &f.card.variance))(apply("Moments", momentsFn(f),
+			norm.Dtype(), shape, norm))
 	case *normFn[float64]:
 		return apply("Moments", momentsFn(f), norm.Dtype(), shape, norm)
 	}

@@ -19,13 +19,15 @@ type rowFn[T kernel.Float] func(out, rows, one []T, n int)
 // broadcastOp adds an operation whose result at each place is that of its inputs' elements there, inputs broadcast to a
 // common shape by NumPy's rule. grad returns gradients of the common shape, which are summed to the shapes of the
 // inputs.
-func broadcastOp(name string, in []*G.Node, diff []bool, grad gradient, f32 elementFn[float32], f64 elementFn[float64]) (*G.Node, error) {
+func broadcastOp(name string, in []*G.Node, diff []bool, grad gradient, f32 elementFn[float32],
+	f64 elementFn[float64]) (*G.Node, error) {
 	return broadcastRows(name, in, diff, grad, f32, f64, nil, nil)
 }
 
 // broadcastRows is broadcastOp with another form of the same function for what repeats within rows: arithmetic of
 // channels.
-func broadcastRows(name string, in []*G.Node, diff []bool, grad gradient, f32 elementFn[float32], f64 elementFn[float64],
+func broadcastRows(name string, in []*G.Node, diff []bool, grad gradient, f32 elementFn[float32],
+	f64 elementFn[float64],
 	rows32 rowFn[float32], rows64 rowFn[float64]) (*G.Node, error) {
 	if err := wantOneType(name, in...); err != nil {
 		return nil, err
@@ -53,7 +55,8 @@ func broadcastRows(name string, in []*G.Node, diff []bool, grad gradient, f32 el
 	if grad == nil {
 		summed = nil
 	}
-	return broadcastCard(name, to, shapes)(floatOp(name, to, in, diff, summed, broadcastRun(to, shapes, f32, rows32), broadcastRun(to, shapes, f64, rows64)))
+	return broadcastCard(name, to, shapes)(floatOp(name, to, in, diff, summed, broadcastRun(to, shapes, f32, rows32),
+		broadcastRun(to, shapes, f64, rows64)))
 }
 
 // elementRun computes results of inputs of one shape: all at once where the samples lie one after the other.
@@ -77,7 +80,8 @@ func elementRun[T kernel.Float](f elementFn[T]) func(*call[T]) error {
 	}
 }
 
-func broadcastRun[T kernel.Float](to tensor.Shape, shapes []tensor.Shape, f elementFn[T], rows rowFn[T]) func(*call[T]) error {
+func broadcastRun[T kernel.Float](to tensor.Shape, shapes []tensor.Shape, f elementFn[T],
+	rows rowFn[T]) func(*call[T]) error {
 	strides := make([][]int, len(shapes))
 	for i, s := range shapes {
 		strides[i] = alignedStrides(s, to)

@@ -15,7 +15,8 @@ func unaryCard(a kernel.Activation) func(*deviceCall) error {
 
 func unaryGradCard(a kernel.Activation) func(*deviceCall) error {
 	return func(c *deviceCall) error {
-		return c.each("unary_grad_f32", c.args(c.out, c.in[0], c.in[1]).Int(int(a.Kind)).Float(float32(a.A)).Float(float32(a.B)))
+		return c.each("unary_grad_f32",
+			c.args(c.out, c.in[0], c.in[1]).Int(int(a.Kind)).Float(float32(a.A)).Float(float32(a.B)))
 	}
 }
 
@@ -77,7 +78,8 @@ func sumPlanesCard(c *deviceCall) error {
 // sumRowsCard sums rows as long as the output.
 func sumRowsCard(c *deviceCall) error {
 	k := c.out.n * c.out.size
-	return c.launch("sum_rows_f32", threads(k), c.args().Ptr(c.out.at()).Ptr(c.in[0].at()).Int(c.in[0].n*c.in[0].size/k).Int(k))
+	return c.launch("sum_rows_f32", threads(k),
+		c.args().Ptr(c.out.at()).Ptr(c.in[0].at()).Int(c.in[0].n*c.in[0].size/k).Int(k))
 }
 
 // copyCard copies elements, however the samples lie. Where the first axes of the two differ, both must lie in one
@@ -190,7 +192,8 @@ type matrix struct {
 func (c *deviceCall) multiply(x matrix, precision string) error {
 	name, rows, columns := matrixTile(x.rows, x.columns)
 	a := c.args().Ptr(x.c).Int(x.cm).Int(x.cp).Ptr(x.a).Int(x.am).Int(x.ak).Ptr(x.b).Int(x.bk).Int(x.bp).Ptr(x.bias)
-	return c.launch("matrix"+name+precision, tiles(x.rows, x.columns, rows, columns, 1), a.Int(x.rows).Int(x.columns).Int(x.inner))
+	return c.launch("matrix"+name+precision, tiles(x.rows, x.columns, rows, columns, 1),
+		a.Int(x.rows).Int(x.columns).Int(x.inner))
 }
 
 // matrixTile chooses the tile of a product, and how the name of its kernel goes on.
@@ -206,7 +209,8 @@ func matrixTile(rows, columns int) (name string, tileRows, tileColumns int) {
 
 // tiles returns the grid of a product in tiles.
 func tiles(rows, columns, tileRows, tileColumns, z int) cuda.Grid {
-	return cuda.Grid{X: (columns + tileColumns - 1) / tileColumns, Y: (rows + tileRows - 1) / tileRows, Z: z, Threads: blockThreads}
+	return cuda.Grid{X: (columns + tileColumns - 1) / tileColumns, Y: (rows + tileRows - 1) / tileRows, Z: z,
+		Threads: blockThreads}
 }
 
 func (f *linearFn[T]) deviceForm() *deviceForm {

@@ -8,7 +8,8 @@ import (
 // binaryKinds numbers the functions of two variables that cards have, ternaryKinds those of three. Not has one.
 var (
 	binaryKinds = map[string]int{
-		"Add": 0, "Sub": 1, "Mul": 2, "Div": 3, "Maximum": 4, "Minimum": 5, "Less": 6, "LessOrEqual": 7, "Equal": 8, "And": 9, "Or": 10, "Xor": 11,
+		"Add": 0, "Sub": 1, "Mul": 2, "Div": 3, "Maximum": 4, "Minimum": 5, "Less": 6, "LessOrEqual": 7, "Equal": 8,
+		"And": 9, "Or": 10, "Xor": 11,
 		"Not": 12, "Where'a": 13, "Where'b": 14, "Pow": 15, "PReLU": 16,
 	}
 	ternaryKinds = map[string]int{"Where": 0, "Maximum'": 1, "Minimum'": 2, "Pow'a": 3, "PReLU'x": 4}
@@ -28,7 +29,9 @@ func broadcastCard(name string, to tensor.Shape, shapes []tensor.Shape) func(*G.
 		return func(n *G.Node, err error) (*G.Node, error) { return n, err }
 	}
 	if len(shapes) == 2 && sameShape(shapes[0], to) && sameShape(shapes[1], to) {
-		return onCard(func(c *deviceCall) error { return c.each("binary_f32", c.args(c.out, c.in[0], c.in[1]).Int(kind)) })
+		return onCard(func(c *deviceCall) error {
+			return c.each("binary_f32", c.args(c.out, c.in[0], c.in[1]).Int(kind))
+		})
 	}
 	operands := max(len(shapes), 2) // a function of one variable has it twice
 	fields := make([]int32, 1+(1+operands)*broadcastAxes)

@@ -10,7 +10,8 @@ import (
 // convFields is a geometry as kernels take it.
 func convFields(g kernel.ConvGeom, n int) []int32 {
 	or1 := func(v int) int { return max(v, 1) }
-	v := []int{g.C, g.H, g.W, g.O, g.KH, g.KW, or1(g.SH), or1(g.SW), g.PH, g.PW, or1(g.DH), or1(g.DW), or1(g.Groups), g.OutH(), g.OutW(), n}
+	v := []int{g.C, g.H, g.W, g.O, g.KH, g.KW, or1(g.SH), or1(g.SW), g.PH, g.PW, or1(g.DH), or1(g.DW), or1(g.Groups),
+		g.OutH(), g.OutW(), n}
 	fields := make([]int32, len(v))
 	for i, x := range v {
 		fields[i] = int32(x)
@@ -23,7 +24,8 @@ func depthwise(g kernel.ConvGeom) bool { return g.Groups > 1 && g.C == g.Groups 
 
 // pointwise tells whether each output pixel reads the input pixel of the same place alone.
 func pointwise(g kernel.ConvGeom) bool {
-	return g.KH == 1 && g.KW == 1 && max(g.SH, 1) == 1 && max(g.SW, 1) == 1 && g.PH == 0 && g.PW == 0 && g.EH == 0 && g.EW == 0
+	return g.KH == 1 && g.KW == 1 && max(g.SH, 1) == 1 && max(g.SW, 1) == 1 && g.PH == 0 && g.PW == 0 && g.EH == 0 &&
+		g.EW == 0
 }
 
 // side names the kernels that are compiled for the window of a geometry.
@@ -80,8 +82,10 @@ func (f *convFn[T]) deviceForm() *deviceForm {
 		if f.at.residual >= 0 {
 			stride = c.in[f.at.residual].stride
 		}
-		parts := words(f.on(c, f.at.preScale), f.on(c, f.at.preShift), f.on(c, f.at.postScale), f.on(c, f.at.postShift), f.on(c, f.at.residual),
-			uint64(stride), pair(uint32(flag(f.parts.preReLU)), uint32(a.Kind)), pair(math.Float32bits(float32(a.A)), math.Float32bits(float32(a.B))))
+		parts := words(f.on(c, f.at.preScale), f.on(c, f.at.preShift), f.on(c, f.at.postScale), f.on(c, f.at.postShift),
+			f.on(c, f.at.residual),
+			uint64(stride), pair(uint32(flag(f.parts.preReLU)), uint32(a.Kind)), pair(math.Float32bits(float32(a.A)),
+				math.Float32bits(float32(a.B))))
 		args := c.args(c.out, c.in[0]).Ptr(c.in[1].at()).Struct(convFields(g, c.out.n)).Struct(parts)
 		if depthwise(g) {
 			total := c.out.n * c.out.size
@@ -90,7 +94,8 @@ func (f *convFn[T]) deviceForm() *deviceForm {
 		groups := max(g.Groups, 1)
 		rows, columns := g.O/groups, c.out.n*g.OutH()*g.OutW()
 		tr, tc := tileFor(rows, [2]int{16, 256}, [2]int{32, 128}, [2]int{64, 64}, [2]int{128, 128})
-		return c.launch(fmt.Sprintf("conv%d_k%d_%s", tr, side(g), c.products()), tiles(rows, columns, tr, tc, groups), args)
+		return c.launch(fmt.Sprintf("conv%d_k%d_%s", tr, side(g), c.products()), tiles(rows, columns, tr, tc, groups),
+			args)
 	}}
 }
 
@@ -105,7 +110,8 @@ func (f *convDXFn[T]) deviceForm() *deviceForm {
 		if f.parts.post == ActReLU() {
 			value = uint64(y.at())
 		}
-		back := words(uint64(dy.at()), value, uint64(x.at()), f.on(c, f.at.preScale), f.on(c, f.at.preShift), f.on(c, f.at.postScale),
+		back := words(uint64(dy.at()), value, uint64(x.at()), f.on(c, f.at.preScale), f.on(c, f.at.preShift),
+			f.on(c, f.at.postScale),
 			uint64(dy.stride), uint64(y.stride), uint64(x.stride), uint64(flag(f.parts.preReLU)))
 		args := c.args(c.out).Ptr(c.in[f.skip+1].at()).Struct(convFields(g, c.out.n)).Struct(back)
 		if depthwise(g) {
@@ -145,7 +151,8 @@ func (f *convDWFn[T]) deviceForm() *deviceForm {
 		dy, x := c.in[0], c.in[1]
 		fields := convFields(g, dy.n)
 		if depthwise(g) {
-			return c.rows("depthwise_dw_f32", g.WeightLen(), c.args().Ptr(c.out.at()).Ptr(dy.at()).Int(dy.stride).Ptr(x.at()).Int(x.stride).Struct(fields))
+			return c.rows("depthwise_dw_f32", g.WeightLen(),
+				c.args().Ptr(c.out.at()).Ptr(dy.at()).Int(dy.stride).Ptr(x.at()).Int(x.stride).Struct(fields))
 		}
 		to := f.card.sums.at
 		if f.card.parts == 1 {
@@ -156,7 +163,8 @@ func (f *convDWFn[T]) deviceForm() *deviceForm {
 		groups := max(g.Groups, 1)
 		rows, columns := g.O/groups, g.C/groups*g.KH*g.KW
 		tr, tc := tileFor(rows, [2]int{16, 256}, [2]int{64, 64})
-		if err := c.launch(fmt.Sprintf("conv_dw%d_f32", tr), tiles(rows, columns, tr, tc, groups*f.card.parts), args); err != nil {
+		if err := c.launch(fmt.Sprintf("conv_dw%d_f32", tr), tiles(rows, columns, tr, tc, groups*f.card.parts),
+			args); err != nil {
 			return err
 		}
 		if f.card.parts == 1 {

@@ -77,7 +77,8 @@ func placesOf(values []int, n int) []int {
 func dropoutCard(rate float64, salt uint64) func(*G.Node, error) (*G.Node, error) {
 	return onCard(func(c *deviceCall) error {
 		draws := (c.out.size + 1) / 2
-		a := c.args(c.out, c.in[0]).Ptr(c.in[1].at()).Int(int(salt)).Int(int(dropLimit(rate))).Float(keptShare[float32](rate))
+		a := c.args(c.out,
+			c.in[0]).Ptr(c.in[1].at()).Int(int(salt)).Int(int(dropLimit(rate))).Float(keptShare[float32](rate))
 		return c.launch("dropout_f32", threads(c.out.n*draws), a.Int(c.out.size).Int(draws).Int(c.out.n*draws))
 	})
 }

@@ -26,7 +26,8 @@ func (m move) onCard(n *G.Node, err error) (*G.Node, error) {
 	moved, all := total(m.size), total(m.to)
 	return onCardFlat(func(c *deviceCall) error {
 		if moved < all {
-			if err := c.launch("fill_f32", threads(all), c.args().Ptr(c.out.at()).Float(float32(m.fill)).Int(all)); err != nil {
+			if err := c.launch("fill_f32", threads(all),
+				c.args().Ptr(c.out.at()).Float(float32(m.fill)).Int(all)); err != nil {
 				return err
 			}
 		}
@@ -57,7 +58,8 @@ func reduceOnCard(stages []stage, r reducer, count int) func(*G.Node, error) (*G
 			src, rest := c.in[0].at(), c.p.scratch.at
 			if len(stages) == 0 {
 				all := c.out.n * c.out.size
-				return c.launch("copy_f32", threads(all), c.args().Ptr(c.out.at()).Int(all).Ptr(src).Int(all).Int(all).Int(all))
+				return c.launch("copy_f32", threads(all),
+					c.args().Ptr(c.out.at()).Int(all).Ptr(src).Int(all).Int(all).Int(all))
 			}
 			for i, s := range stages {
 				dst, divisor := c.out.at(), 1
@@ -67,7 +69,8 @@ func reduceOnCard(stages []stage, r reducer, count int) func(*G.Node, error) (*G
 					divisor = count
 				}
 				a := c.args().Ptr(dst).Ptr(src).Int(s.k).Int(s.inner).Int(int(r)).Float(float32(divisor))
-				if err := c.launch("reduce_f32", cuda.Grid{X: s.outer * s.inner, Y: 1, Z: 1, Threads: 128}, a); err != nil {
+				if err := c.launch("reduce_f32", cuda.Grid{X: s.outer * s.inner, Y: 1, Z: 1, Threads: 128},
+					a); err != nil {
 					return err
 				}
 				src = dst

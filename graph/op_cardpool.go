@@ -13,7 +13,8 @@ func poolFields(g kernel.PoolGeom, relu bool) []int32 {
 		}
 		return v
 	}
-	v := []int{g.C, g.H, g.W, g.KH, g.KW, or(g.SH, g.KH), or(g.SW, g.KW), g.PH, g.PW, or(g.DH, 1), or(g.DW, 1), g.EH, g.EW, g.OutH(), g.OutW(),
+	v := []int{g.C, g.H, g.W, g.KH, g.KW, or(g.SH, g.KH), or(g.SW, g.KW), g.PH, g.PW, or(g.DH, 1), or(g.DW, 1), g.EH,
+		g.EW, g.OutH(), g.OutW(),
 		flag(g.CountIncludePad), flag(relu)}
 	fields := make([]int32, len(v))
 	for i, x := range v {

@@ -65,8 +65,8 @@ func (g normGeom) launch(c *deviceCall, name string, a *cuda.Args) error {
 	return c.rows(name, c.out.n*c.out.size/(g.channels*g.hw), a)
 }
 
-// sumsCard sums the gradient over rows for each channel, or with byScale its product with the standardised x, the second
-// input.
+// sumsCard sums the gradient over rows for each channel, or with byScale its product with the standardised x, the
+// second input.
 func (g normGeom) sumsCard(byScale bool) func(*G.Node, error) (*G.Node, error) {
 	return func(n *G.Node, err error) (*G.Node, error) {
 		if err != nil {

@@ -21,7 +21,8 @@ func ClassClip(z, class, limit *G.Node) (*G.Node, error) {
 		return nil, err
 	}
 	grad := same(func(in G.Nodes, _, grad *G.Node) (*G.Node, error) {
-		return onCard(classCard("class_clip_grad_f32"))(classOp(name+"'", z.Shape(), []*G.Node{grad, in[0], in[1], in[2]}, nil, nil,
+		return onCard(classCard("class_clip_grad_f32"))(classOp(name+"'", z.Shape(),
+			[]*G.Node{grad, in[0], in[1], in[2]}, nil, nil,
 			classClipGradRun[float32], classClipGradRun[float64]))
 	})
 	return onCard(classCard("class_clip_f32"))(classOp(name, z.Shape(), []*G.Node{z, limit, class}, first(3), grad,

@@ -67,7 +67,8 @@ func SelectClass(label, fallback *G.Node) (*G.Node, error) {
 	if err := wantInts("SelectClass", label, fallback); err != nil {
 		return nil, err
 	}
-	return onCard(selectClassCard)(apply("SelectClass", &intFn{run: selectClassRun}, tensor.Int, label.Shape(), label, fallback))
+	return onCard(selectClassCard)(apply("SelectClass", &intFn{run: selectClassRun}, tensor.Int, label.Shape(), label,
+		fallback))
 }
 
 func selectClassRun(out []int, in []G.Value) error {
@@ -98,7 +99,8 @@ func Gather(x, class *G.Node) (*G.Node, error) {
 	}
 	return onCard(gatherCard)(classOp("Gather", tensor.Shape{n}, []*G.Node{x, class}, first(2),
 		same(func(in G.Nodes, _, grad *G.Node) (*G.Node, error) {
-			return onCard(scatterCard)(classOp("Gather'", x.Shape(), []*G.Node{grad, in[1]}, nil, nil, scatterRun[float32], scatterRun[float64]))
+			return onCard(scatterCard)(classOp("Gather'", x.Shape(), []*G.Node{grad, in[1]}, nil, nil,
+				scatterRun[float32], scatterRun[float64]))
 		}), gatherRun[float32], gatherRun[float64]))
 }
 

@@ -75,14 +75,16 @@ func TestSelectClass(t *testing.T) {
 	for range 2 {
 		require.Equal(t, [][]float64{{3, 8, 0, 6}}, s.Run())
 	}
-	require.Equal(t, [][]float64{{1, 2, 3, 4}}, s.Run(graphtest.ClassInput(-1, -1, -1, -1), graphtest.ClassInput(1, 2, 3, 4)))
+	require.Equal(t, [][]float64{{1, 2, 3, 4}}, s.Run(graphtest.ClassInput(-1, -1, -1, -1),
+		graphtest.ClassInput(1, 2, 3, 4)))
 }
 
 func TestGather(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		n, k := rapid.IntRange(1, 5).Draw(rt, "batch"), rapid.IntRange(1, 5).Draw(rt, "classes")
 		graphtest.Op{
-			In:    []graphtest.Input{graphtest.Variable(graphtest.Normal(newRand(1), n, k)).Batched(), graphtest.ClassInput(drawClasses(rt, n, k)...)},
+			In: []graphtest.Input{graphtest.Variable(graphtest.Normal(newRand(1), n, k)).Batched(),
+				graphtest.ClassInput(drawClasses(rt, n, k)...)},
 			Build: func(in G.Nodes) (*G.Node, error) { return graph.Gather(in[0], in[1]) },
 			Want: func(in []graphtest.Input) graphtest.Array {
 				return graphtest.Map([]int{n}, func(i []int) float64 { return in[0].At(i[0], in[1].Classes[i[0]]) })
@@ -100,12 +102,14 @@ func TestClassOutOfRange(t *testing.T) {
 		"ClassClip": func(x, class, table *G.Node) (*G.Node, error) { return graph.ClassClip(x, class, table) },
 		"RoutedLinear": func(x, class, table *G.Node) (*G.Node, error) {
 			row := must2(t)(graph.Reshape(must2(t)(graph.Channels(table, 0, 1))))
-			return graph.RoutedLinear(x, class, graph.RoutedHead{Weight: table, Bias: row, Contribution: table, Threshold: row})
+			return graph.RoutedLinear(x, class, graph.RoutedHead{Weight: table, Bias: row, Contribution: table,
+				Threshold: row})
 		},
 	} {
 		for _, gradient := range []bool{false, true} {
 			for _, class := range []int{-1, 4} {
-				x, table := graphtest.Variable(graphtest.Normal(newRand(1), 2, 4)), graphtest.Constant(graphtest.Normal(newRand(2), 4, 4))
+				x, table := graphtest.Variable(graphtest.Normal(newRand(1), 2, 4)),
+					graphtest.Constant(graphtest.Normal(newRand(2), 4, 4))
 				s := graphtest.NewSession(t, tensor.Float64, x, graphtest.ClassInput(1, 2), table)
 				n := must2(t)(op(s.In[0], s.In[1], s.In[2]))
 				if gradient {

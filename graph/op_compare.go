@@ -16,7 +16,8 @@ func Less(a, b *G.Node) (*G.Node, error) {
 
 // LessOrEqual returns the mask of a <= b. Shapes broadcast.
 func LessOrEqual(a, b *G.Node) (*G.Node, error) {
-	return maskOp("LessOrEqual", a, b, func(a, b float32) bool { return a <= b }, func(a, b float64) bool { return a <= b })
+	return maskOp("LessOrEqual", a, b, func(a, b float32) bool { return a <= b },
+		func(a, b float64) bool { return a <= b })
 }
 
 // Equal returns the mask of a = b, which NaN never is. Shapes broadcast.
@@ -26,17 +27,20 @@ func Equal(a, b *G.Node) (*G.Node, error) {
 
 // And returns the mask of what holds in both masks a and b. Shapes broadcast.
 func And(a, b *G.Node) (*G.Node, error) {
-	return maskOp("And", a, b, func(a, b float32) bool { return a != 0 && b != 0 }, func(a, b float64) bool { return a != 0 && b != 0 })
+	return maskOp("And", a, b, func(a, b float32) bool { return a != 0 && b != 0 },
+		func(a, b float64) bool { return a != 0 && b != 0 })
 }
 
 // Or returns the mask of what holds in mask a, b or both. Shapes broadcast.
 func Or(a, b *G.Node) (*G.Node, error) {
-	return maskOp("Or", a, b, func(a, b float32) bool { return a != 0 || b != 0 }, func(a, b float64) bool { return a != 0 || b != 0 })
+	return maskOp("Or", a, b, func(a, b float32) bool { return a != 0 || b != 0 },
+		func(a, b float64) bool { return a != 0 || b != 0 })
 }
 
 // Xor returns the mask of what holds in one of the masks a and b but not in both. Shapes broadcast.
 func Xor(a, b *G.Node) (*G.Node, error) {
-	return maskOp("Xor", a, b, func(a, b float32) bool { return (a != 0) != (b != 0) }, func(a, b float64) bool { return (a != 0) != (b != 0) })
+	return maskOp("Xor", a, b, func(a, b float32) bool { return (a != 0) != (b != 0) },
+		func(a, b float64) bool { return (a != 0) != (b != 0) })
 }
 
 // Not returns the mask of what does not hold in a mask.
@@ -71,7 +75,8 @@ func Where(mask, a, b *G.Node) (*G.Node, error) {
 	grad := func(in G.Nodes, _, grad *G.Node, need []bool) (gs G.Nodes, err error) {
 		gs = make(G.Nodes, 3)
 		if need[1] {
-			if gs[1], err = broadcastOp("Where'a", []*G.Node{in[0], grad}, nil, nil, whereDA[float32], whereDA[float64]); err != nil {
+			if gs[1], err = broadcastOp("Where'a", []*G.Node{in[0], grad}, nil, nil, whereDA[float32],
+				whereDA[float64]); err != nil {
 				return nil, err
 			}
 		}
@@ -80,7 +85,8 @@ func Where(mask, a, b *G.Node) (*G.Node, error) {
 		}
 		return gs, err
 	}
-	return broadcastOp("Where", []*G.Node{mask, a, b}, []bool{false, true, true}, grad, whereRuns[float32], whereRuns[float64])
+	return broadcastOp("Where", []*G.Node{mask, a, b}, []bool{false, true, true}, grad, whereRuns[float32],
+		whereRuns[float64])
 }
 
 func whereRuns[T kernel.Float](out []T, in [][]T) {

@@ -15,7 +15,8 @@ func Concat(xs ...*G.Node) (*G.Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	return onCard(concatCard)(floatOp("Concat", shape, xs, all(len(xs)), concatGrad, concatRun[float32], concatRun[float64]))
+	return onCard(concatCard)(floatOp("Concat", shape, xs, all(len(xs)), concatGrad, concatRun[float32],
+		concatRun[float64]))
 }
 
 func all(n int) []bool {
@@ -86,7 +87,9 @@ func Channels(x *G.Node, from, to int) (*G.Node, error) {
 		return onCard(padChannelsCard(from, to))(floatOp("Channels'", x.Shape(), []*G.Node{grad}, nil, nil,
 			padChannelsRun[float32](from, to), padChannelsRun[float64](from, to)))
 	})
-	return explained("Channels", ChannelsStep{from, to})(onCard(channelsCard(from, channels))(floatOp(fmt.Sprintf("Channels[%d:%d]", from, to), shape, []*G.Node{x}, first(1), grad,
+	return explained("Channels",
+		ChannelsStep{from, to})(onCard(channelsCard(from, channels))(floatOp(fmt.Sprintf("Channels[%d:%d]", from, to),
+		shape, []*G.Node{x}, first(1), grad,
 		channelsRun[float32](from, channels), channelsRun[float64](from, channels))))
 }
 

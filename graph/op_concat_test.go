@@ -17,7 +17,8 @@ import (
 func concatTest(r uint64, batch int, rest []int, channels ...int) graphtest.Op {
 	var in []graphtest.Input
 	for i, c := range channels {
-		in = append(in, graphtest.Variable(graphtest.Normal(newRand(r+uint64(i)), append([]int{batch, c}, rest...)...)).Batched())
+		in = append(in,
+			graphtest.Variable(graphtest.Normal(newRand(r+uint64(i)), append([]int{batch, c}, rest...)...)).Batched())
 	}
 	return graphtest.Op{
 		In:    in,
@@ -43,7 +44,8 @@ func TestConcat(t *testing.T) {
 	}
 	rapid.Check(t, func(rt *rapid.T) {
 		seed := rapid.Uint64().Draw(rt, "seed")
-		concatTest(seed, rapid.IntRange(1, 3).Draw(rt, "batch"), rapid.SliceOfN(rapid.IntRange(1, 4), 0, 2).Draw(rt, "rest"),
+		concatTest(seed, rapid.IntRange(1, 3).Draw(rt, "batch"), rapid.SliceOfN(rapid.IntRange(1, 4), 0, 2).Draw(rt,
+			"rest"),
 			rapid.SliceOfN(rapid.IntRange(1, 4), 1, 4).Draw(rt, "channels")...).Check(rt, seed)
 	})
 }
@@ -59,11 +61,13 @@ func TestConcatTwice(t *testing.T) {
 
 // TestConcatKeepsItsInputs changes the caller's slice afterwards.
 func TestConcatKeepsItsInputs(t *testing.T) {
-	s := graphtest.NewSession(t, tensor.Float64, graphtest.Variable(graphtest.Normal(newRand(1), 1, 2)), graphtest.Variable(graphtest.Normal(newRand(2), 1, 2)))
+	s := graphtest.NewSession(t, tensor.Float64, graphtest.Variable(graphtest.Normal(newRand(1), 1, 2)),
+		graphtest.Variable(graphtest.Normal(newRand(2), 1, 2)))
 	xs := []*G.Node{s.In[0], s.In[1]}
 	y := must2(t)(graph.Concat(xs...))
 	xs[0] = s.In[1]
-	gs, err := graph.Gradients(G.Nodes{y}, G.Nodes{s.Add(graphtest.Constant(graphtest.NewArray([]int{1, 4}, []float64{1, 2, 3, 4})), "c")}, s.In)
+	gs, err := graph.Gradients(G.Nodes{y},
+		G.Nodes{s.Add(graphtest.Constant(graphtest.NewArray([]int{1, 4}, []float64{1, 2, 3, 4})), "c")}, s.In)
 	require.NoError(t, err)
 	s.Read(gs...)
 	require.Equal(t, [][]float64{{1, 2}, {3, 4}}, s.Run())
@@ -74,7 +78,8 @@ func TestChannels(t *testing.T) {
 		channels := rapid.IntRange(1, 6).Draw(rt, "channels")
 		from := rapid.IntRange(0, channels-1).Draw(rt, "from")
 		to := rapid.IntRange(from+1, channels).Draw(rt, "to")
-		shape := append([]int{rapid.IntRange(1, 3).Draw(rt, "batch"), channels}, rapid.SliceOfN(rapid.IntRange(1, 4), 0, 2).Draw(rt, "rest")...)
+		shape := append([]int{rapid.IntRange(1, 3).Draw(rt, "batch"), channels}, rapid.SliceOfN(rapid.IntRange(1, 4), 0,
+			2).Draw(rt, "rest")...)
 		channelsTest(shape, from, to).Check(rt, 1)
 	})
 	channelsTest([]int{2, 600, 1, 2}, 256, 512).Check(t, 1)
@@ -123,7 +128,8 @@ func denseNet(t tester, s *graphtest.Session, start func(x *G.Node, channels int
 	second := m(graph.Conv2D(m(graph.ReLU(b.Node())), w2, nil, pad))
 	require.NoError(t, b.Append(second))
 	state1 := b.Node()
-	third := m(graph.MaxPool2D(b.Node(), graph.PoolConfig{Kernel: [2]int{3, 3}, Stride: [2]int{1, 1}, Padding: [2]int{1, 1}}))
+	third := m(graph.MaxPool2D(b.Node(), graph.PoolConfig{Kernel: [2]int{3, 3}, Stride: [2]int{1, 1},
+		Padding: [2]int{1, 1}}))
 	require.NoError(t, b.Append(third))
 	require.NoError(t, b.Append(m(graph.Conv2D(b.Node(), w3, nil, pad))))
 	require.NoError(t, b.Append(second)) // once more: it lies in the block already
@@ -131,7 +137,8 @@ func denseNet(t tester, s *graphtest.Session, start func(x *G.Node, channels int
 	last := b.Node()
 	tanh := G.Must(G.Tanh(state1)) // stock, on a view
 	joined := m(graph.Concat(m(graph.Copy(state0)), first, second, third, tanh, last))
-	return G.Nodes{joined, m(graph.GlobalAvgPool2D(state1)), m(graph.Flatten(second)), m(graph.Mul(last, last))}, G.Nodes{x, w1, w2, w3, second, state1}
+	return G.Nodes{joined, m(graph.GlobalAvgPool2D(state1)), m(graph.Flatten(second)), m(graph.Mul(last, last))},
+		G.Nodes{x, w1, w2, w3, second, state1}
 }
 
 // TestDenseBlockEqualsConcat compares values and gradients of the same network with blocks and with Concat, bit by bit.
@@ -142,7 +149,10 @@ func TestDenseBlockEqualsConcat(t *testing.T) {
 				results := map[bool][][]float64{}
 				for _, inPlace := range []bool{true, false} {
 					r := newRand(1)
-					in := []graphtest.Input{graphtest.Variable(graphtest.Normal(r, batch, 2, 4, 3)).Batched(), graphtest.Variable(graphtest.Normal(r, 3, 2, 3, 3)), graphtest.Variable(graphtest.Normal(r, 2, 3, 3, 3)), graphtest.Variable(graphtest.Normal(r, 1, 10, 3, 3))}
+					in := []graphtest.Input{graphtest.Variable(graphtest.Normal(r, batch, 2, 4, 3)).Batched(),
+						graphtest.Variable(graphtest.Normal(r, 3, 2, 3, 3)),
+						graphtest.Variable(graphtest.Normal(r, 2, 3, 3, 3)),
+						graphtest.Variable(graphtest.Normal(r, 1, 10, 3, 3))}
 					s := graphtest.NewSession(t, dtype, in...)
 					values, wrt := denseNet(t, s, func(x *G.Node, channels int) joiner {
 						if !inPlace {
@@ -154,7 +164,9 @@ func TestDenseBlockEqualsConcat(t *testing.T) {
 					})
 					var seeds G.Nodes
 					for i, v := range values {
-						seeds = append(seeds, s.Add(graphtest.Constant(graphtest.Normal(newRand(uint64(i)), v.Shape()...)), fmt.Sprint("seed", i)))
+						seeds = append(seeds,
+							s.Add(graphtest.Constant(graphtest.Normal(newRand(uint64(i)), v.Shape()...)),
+								fmt.Sprint("seed", i)))
 					}
 					gs, err := graph.Gradients(values, seeds, wrt)
 					require.NoError(t, err)
@@ -186,12 +198,13 @@ func TestDenseBlockErrors(t *testing.T) {
 		channels int
 		want     string
 	}{
-		"nil":             {nil, 8, "DenseBlock: input 0: expected a node, got nil"},
-		"not four axes":   {add("flat", 2, 3), 8, "expected 4 axes"},
-		"too small":       {x, 2, "expected at most 2 channels, got 3"},
-		"negative":        {x, -1, "expected at most -1 channels, got 3"},
-		"absurdly large":  {x, math.MaxInt>>3 + 1, "too many elements"},
-		"not of a number": {G.NewTensor(s.Graph, tensor.Int, 4, G.WithShape(1, 1, 1, 1), G.WithName("ints")), 8, "element type int"},
+		"nil":            {nil, 8, "DenseBlock: input 0: expected a node, got nil"},
+		"not four axes":  {add("flat", 2, 3), 8, "expected 4 axes"},
+		"too small":      {x, 2, "expected at most 2 channels, got 3"},
+		"negative":       {x, -1, "expected at most -1 channels, got 3"},
+		"absurdly large": {x, math.MaxInt>>3 + 1, "too many elements"},
+		"not of a number": {G.NewTensor(s.Graph, tensor.Int, 4, G.WithShape(1, 1, 1, 1), G.WithName("ints")), 8,
+			"element type int"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b, err := graph.NewDenseBlock(c.x, c.channels)
@@ -205,7 +218,11 @@ func TestDenseBlockErrors(t *testing.T) {
 	require.ErrorContains(t, b.Append(nil), "input 1: expected a node, got nil")
 	require.ErrorContains(t, b.Append(add("small", 2, 1, 3, 4)), "does not fit")
 	require.ErrorContains(t, b.Append(x), "expected at most 5 channels, got 6")
-	require.ErrorContains(t, b.Append(graphtest.NewSession(t, tensor.Float32).Add(graphtest.Constant(graphtest.Zeros(2, 1, 4, 4)), "x32")), "is of float32")
-	require.ErrorContains(t, b.Append(graphtest.NewSession(t, tensor.Float64).Add(graphtest.Constant(graphtest.Zeros(2, 1, 4, 4)), "far")), "far is not in the graph")
+	require.ErrorContains(t,
+		b.Append(graphtest.NewSession(t, tensor.Float32).Add(graphtest.Constant(graphtest.Zeros(2, 1, 4, 4)), "x32")),
+		"is of float32")
+	require.ErrorContains(t,
+		b.Append(graphtest.NewSession(t, tensor.Float64).Add(graphtest.Constant(graphtest.Zeros(2, 1, 4, 4)), "far")),
+		"far is not in the graph")
 	require.Same(t, before, b.Node())
 }

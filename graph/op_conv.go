@@ -46,10 +46,11 @@ type convParts struct {
 	preReLU                                                  bool
 	post                                                     Activation
 	cfg                                                      ConvConfig
-	frozen                                                   bool     // parameters never change, and have no gradient: pack them once
-	bf16                                                     bool     // multiply in bfloat16
-	cache                                                    *store   // where the packed parameters are shared, nil for nowhere
-	scratch                                                  *scratch // of the replica, nil for the operation's own
+	// parameters never change, and have no gradient: pack them once
+	frozen  bool
+	bf16    bool     // multiply in bfloat16
+	cache   *store   // where the packed parameters are shared, nil for nowhere
+	scratch *scratch // of the replica, nil for the operation's own
 }
 
 // Positions of the parts among the operation's inputs; -1 where a part is missing.
@@ -86,10 +87,12 @@ func (p convParts) geom() (kernel.ConvGeom, error) {
 		EH: p.cfg.ExtraPadding[0], EW: p.cfg.ExtraPadding[1],
 	}
 	if g.Groups < 0 || g.C%g.Groups != 0 || w[1] != g.C/g.Groups {
-		return g, fmt.Errorf("Conv2D: weight %s has shape %v, which does not fit %d channels in %d groups", p.w.Name(), w, g.C, g.Groups)
+		return g, fmt.Errorf("Conv2D: weight %s has shape %v, which does not fit %d channels in %d groups", p.w.Name(),
+			w, g.C, g.Groups)
 	}
 	if out, k := p.cfg.Out, p.cfg.Kernel; out != 0 && out != g.O || k != [2]int{} && k != [2]int{g.KH, g.KW} {
-		return g, fmt.Errorf("Conv2D: weight %s has shape %v, expected %d output channels and a kernel of %d×%d", p.w.Name(), w, out, k[0], k[1])
+		return g, fmt.Errorf("Conv2D: weight %s has shape %v, expected %d output channels and a kernel of %d×%d",
+			p.w.Name(), w, out, k[0], k[1])
 	}
 	if err := g.Check(); err != nil {
 		return g, fmt.Errorf("Conv2D: input %v, weight %s %v: %w", x, p.w.Name(), w, err)
@@ -116,7 +119,8 @@ func (p convParts) geom() (kernel.ConvGeom, error) {
 
 // plain tells whether nothing but a bias is fused, so that the weights have a gradient.
 func (p convParts) plain() bool {
-	return p.preScale == nil && p.preShift == nil && !p.preReLU && p.postScale == nil && p.residual == nil && p.post == ActIdentity() && !p.frozen
+	return p.preScale == nil && p.preShift == nil && !p.preReLU && p.postScale == nil && p.residual == nil &&
+		p.post == ActIdentity() && !p.frozen
 }
 
 func (p convParts) name() string {
@@ -195,7 +199,8 @@ func (k *packer[T]) pack(value func(input int) ([]T, error)) (*kernel.Conv[T], e
 	spec := kernel.ConvSpec[T]{
 		Geom: k.geom, Weight: param(1),
 		PreScale: param(k.at.preScale), PreShift: param(k.at.preShift), PreReLU: k.parts.preReLU,
-		PostScale: param(k.at.postScale), PostShift: param(k.at.postShift), Post: k.parts.post.fn, Fixed: k.parts.frozen, BFloat16: k.parts.bf16,
+		PostScale: param(k.at.postScale), PostShift: param(k.at.postShift), Post: k.parts.post.fn,
+		Fixed: k.parts.frozen, BFloat16: k.parts.bf16,
 	}
 	if err != nil {
 		return nil, err
@@ -231,8 +236,8 @@ func (k *packer[T]) packCall(c *call[T]) (*kernel.Conv[T], error) {
 
 // freezer is a function that can read its parameters once, when the program is compiled.
 type freezer interface {
-	// freeze reads the parameters if all of them are fixed, and returns whether it did. From then on only the other inputs
-	// are read.
+	// freeze reads the parameters if all of them are fixed, and returns whether it did. From then on only the other
+	// inputs are read.
 	freeze(in G.Nodes, fixed func(*G.Node) bool, cache *store) (bool, error)
 }
 
@@ -267,7 +272,8 @@ func (f *convFn[T]) run(c *call[T]) error {
 	if r := f.at.residual; r >= 0 {
 		residual = c.in[r]
 	}
-	conv.ForwardBatch(c.out.data, c.in[0].data, residual.data, c.out.n, c.out.stride, c.in[0].stride, residual.stride, f.work())
+	conv.ForwardBatch(c.out.data, c.in[0].data, residual.data, c.out.n, c.out.stride, c.in[0].stride, residual.stride,
+		f.work())
 	return nil
 }
 
@@ -295,7 +301,8 @@ func (f *convFn[T]) gradient(in G.Nodes, out, grad *G.Node, need []bool) (gs G.N
 		}
 	}
 	if b := f.at.postShift; b >= 0 && need[b] {
-		if gs[b], err = onCard(sumPlanesCard)(floatOp("Conv2D'b", in[b].Shape(), []*G.Node{grad}, nil, nil, sumPlanes[float32], sumPlanes[float64])); err != nil {
+		if gs[b], err = onCard(sumPlanesCard)(floatOp("Conv2D'b", in[b].Shape(), []*G.Node{grad}, nil, nil,
+			sumPlanes[float32], sumPlanes[float64])); err != nil {
 			return nil, err
 		}
 	}
@@ -318,7 +325,8 @@ func (f *convFn[T]) gradientBehind(in G.Nodes, out, grad *G.Node, need []bool) (
 	for _, part := range []struct {
 		node **G.Node
 		at   int
-	}{{&p.preScale, f.at.preScale}, {&p.preShift, f.at.preShift}, {&p.postScale, f.at.postScale}, {&p.postShift, f.at.postShift},
+	}{{&p.preScale, f.at.preScale}, {&p.preShift, f.at.preShift}, {&p.postScale, f.at.postScale},
+		{&p.postShift, f.at.postShift},
 		{&p.residual, f.at.residual}} {
 		if part.at >= 0 {
 			*part.node = in[part.at]
@@ -332,7 +340,8 @@ func (f *convFn[T]) gradientBehind(in G.Nodes, out, grad *G.Node, need []bool) (
 		}
 	}
 	a := f.parts.post.fn
-	inner, err := onCard(unaryGradCard(a))(floatOp(a.Kind.String()+"'", out.Shape(), []*G.Node{grad, before}, nil, nil, unaryGradRun[float32](a), unaryGradRun[float64](a)))
+	inner, err := onCard(unaryGradCard(a))(floatOp(a.Kind.String()+"'", out.Shape(), []*G.Node{grad, before}, nil, nil,
+		unaryGradRun[float32](a), unaryGradRun[float64](a)))
 	if err != nil {
 		return nil, err
 	}
@@ -352,7 +361,8 @@ func (f *convDXFn[T]) run(c *call[T]) error {
 		return err
 	}
 	for i := range c.out.n {
-		conv.BackwardInput(c.out.sample(i), c.in[0].sample(i), c.in[f.skip].sample(i), c.in[1].sample(i), nil, f.work(), false)
+		conv.BackwardInput(c.out.sample(i), c.in[0].sample(i), c.in[f.skip].sample(i), c.in[1].sample(i), nil, f.work(),
+			false)
 	}
 	return nil
 }

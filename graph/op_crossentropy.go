@@ -21,10 +21,12 @@ func CrossEntropy(logits, target *G.Node) (*G.Node, error) {
 		return nil, err
 	}
 	grad := same(func(in G.Nodes, _, grad *G.Node) (*G.Node, error) {
-		return onCard(rowsCard("cross_entropy_grad_f32", 1))(floatOp(name+"'", logits.Shape(), []*G.Node{grad, in[0], in[1]}, nil, nil,
+		return onCard(rowsCard("cross_entropy_grad_f32", 1))(floatOp(name+"'", logits.Shape(),
+			[]*G.Node{grad, in[0], in[1]}, nil, nil,
 			crossEntropyDX[float32], crossEntropyDX[float64]))
 	})
-	return onCard(rowsCard("cross_entropy_f32", 0))(floatOp(name, tensor.Shape{logits.Shape()[0]}, []*G.Node{logits, target}, first(2), grad,
+	return onCard(rowsCard("cross_entropy_f32", 0))(floatOp(name, tensor.Shape{logits.Shape()[0]},
+		[]*G.Node{logits, target}, first(2), grad,
 		crossEntropyRun[float32], crossEntropyRun[float64]))
 }
 

@@ -38,7 +38,8 @@ func reluRun[T kernel.Float](c *call[T]) error {
 }
 
 func reluGrad(grad, y *G.Node) (*G.Node, error) {
-	return onCard(reluGradCard)(floatOp("ReLU'", y.Shape(), []*G.Node{grad, y}, nil, nil, reluGradRun[float32], reluGradRun[float64]))
+	return onCard(reluGradCard)(floatOp("ReLU'", y.Shape(), []*G.Node{grad, y}, nil, nil, reluGradRun[float32],
+		reluGradRun[float64]))
 }
 
 func reluGradRun[T kernel.Float](c *call[T]) error {
@@ -57,11 +58,13 @@ func Clip(x, limit *G.Node) (*G.Node, error) {
 	}
 	size := x.Shape().TotalSize() / x.Shape()[0]
 	if l := limit.Shape().TotalSize(); l != 1 && l != size {
-		return nil, fmt.Errorf("Clip: limit has shape %v, expected 1 or %d elements for input %v", limit.Shape(), size, x.Shape())
+		return nil, fmt.Errorf("Clip: limit has shape %v, expected 1 or %d elements for input %v", limit.Shape(), size,
+			x.Shape())
 	}
 	return onCard(clipCard("clip_f32"))(floatOp("Clip", x.Shape(), []*G.Node{x, limit}, first(2),
 		same(func(in G.Nodes, _, grad *G.Node) (*G.Node, error) {
-			return onCard(clipCard("clip_grad_f32"))(floatOp("Clip'", x.Shape(), []*G.Node{grad, in[0], in[1]}, nil, nil,
+			return onCard(clipCard("clip_grad_f32"))(floatOp("Clip'", x.Shape(), []*G.Node{grad, in[0], in[1]}, nil,
+				nil,
 				clipGradRun[float32], clipGradRun[float64]))
 		}), clipRun[float32], clipRun[float64]))
 }
@@ -94,7 +97,8 @@ func Copy(x *G.Node) (*G.Node, error) {
 		return nil, fmt.Errorf("Copy: expected an input, got nil")
 	}
 	return onCard(copyCard)(floatOp("Copy", x.Shape(), []*G.Node{x}, first(1),
-		same(func(_ G.Nodes, _, grad *G.Node) (*G.Node, error) { return grad, nil }), copyRun[float32], copyRun[float64]))
+		same(func(_ G.Nodes, _, grad *G.Node) (*G.Node, error) { return grad, nil }), copyRun[float32],
+		copyRun[float64]))
 }
 
 // Flatten returns x of shape [batch, ...] as [batch, elements of a sample].
@@ -119,7 +123,8 @@ func reshape(name string, x *G.Node, shape ...int) (*G.Node, error) {
 	if n, err := elements(to); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	} else if n != from.TotalSize() {
-		return nil, fmt.Errorf("%s: shape %v has %d elements, input (%s) of shape %v has %d", name, to, n, x.Name(), from, from.TotalSize())
+		return nil, fmt.Errorf("%s: shape %v has %d elements, input (%s) of shape %v has %d", name, to, n, x.Name(),
+			from, from.TotalSize())
 	}
 	return onCard(copyCard)(floatOp(name, to, []*G.Node{x}, first(1),
 		same(func(_ G.Nodes, _, grad *G.Node) (*G.Node, error) { return reshape(name+"'", grad, from[1:]...) }),

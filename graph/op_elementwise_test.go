@@ -24,7 +24,8 @@ func anyShape(rt *rapid.T) []int {
 }
 
 // elementwise is an operation that computes each element from those at the same place.
-func elementwise(op func(in G.Nodes) (*G.Node, error), f func(x []float64) float64, in ...graphtest.Input) graphtest.Op {
+func elementwise(op func(in G.Nodes) (*G.Node, error), f func(x []float64) float64,
+	in ...graphtest.Input) graphtest.Op {
 	return graphtest.Op{In: in, Build: op, Want: func(in []graphtest.Input) graphtest.Array {
 		return graphtest.Map(in[0].Shape, func(i []int) float64 {
 			var x []float64
@@ -42,12 +43,18 @@ func TestElementwise(t *testing.T) {
 		op     func(in G.Nodes) (*G.Node, error)
 		f      func(x []float64) float64
 	}{
-		"ReLU":     {1, func(in G.Nodes) (*G.Node, error) { return graph.ReLU(in[0]) }, func(x []float64) float64 { return reluRef(x[0]) }},
-		"Add":      {2, func(in G.Nodes) (*G.Node, error) { return graph.Add(in[0], in[1]) }, func(x []float64) float64 { return x[0] + x[1] }},
-		"Add self": {1, func(in G.Nodes) (*G.Node, error) { return graph.Add(in[0], in[0]) }, func(x []float64) float64 { return 2 * x[0] }},
-		"Mul":      {2, func(in G.Nodes) (*G.Node, error) { return graph.Mul(in[0], in[1]) }, func(x []float64) float64 { return x[0] * x[1] }},
-		"Mul self": {1, func(in G.Nodes) (*G.Node, error) { return graph.Mul(in[0], in[0]) }, func(x []float64) float64 { return x[0] * x[0] }},
-		"Copy":     {1, func(in G.Nodes) (*G.Node, error) { return graph.Copy(in[0]) }, func(x []float64) float64 { return x[0] }},
+		"ReLU": {1, func(in G.Nodes) (*G.Node, error) { return graph.ReLU(in[0]) },
+			func(x []float64) float64 { return reluRef(x[0]) }},
+		"Add": {2, func(in G.Nodes) (*G.Node, error) { return graph.Add(in[0], in[1]) },
+			func(x []float64) float64 { return x[0] + x[1] }},
+		"Add self": {1, func(in G.Nodes) (*G.Node, error) { return graph.Add(in[0], in[0]) },
+			func(x []float64) float64 { return 2 * x[0] }},
+		"Mul": {2, func(in G.Nodes) (*G.Node, error) { return graph.Mul(in[0], in[1]) },
+			func(x []float64) float64 { return x[0] * x[1] }},
+		"Mul self": {1, func(in G.Nodes) (*G.Node, error) { return graph.Mul(in[0], in[0]) },
+			func(x []float64) float64 { return x[0] * x[0] }},
+		"Copy": {1, func(in G.Nodes) (*G.Node, error) { return graph.Copy(in[0]) },
+			func(x []float64) float64 { return x[0] }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			rapid.Check(t, func(rt *rapid.T) {
@@ -80,7 +87,8 @@ func TestScalars(t *testing.T) {
 		for range 2 {
 			require.Equal(t, [][]float64{{6}, {5}, {5, 5, 5, 5}}, s.Run())
 		}
-		require.Equal(t, [][]float64{{20}, {9}, {9, 9, 9, 9}}, s.Run(graphtest.Variable(graphtest.NewArray([]int{2, 2}, []float64{1, 2, 3, -2}))))
+		require.Equal(t, [][]float64{{20}, {9}, {9, 9, 9, 9}},
+			s.Run(graphtest.Variable(graphtest.NewArray([]int{2, 2}, []float64{1, 2, 3, -2}))))
 	}
 }
 
@@ -101,7 +109,8 @@ func edge(t *testing.T, op func(x *G.Node) (*G.Node, error), x graphtest.Array, 
 		for i := range cotangent.Data {
 			cotangent.Data[i] = float64(i + 1)
 		}
-		gs, err := graph.Gradients(G.Nodes{y}, G.Nodes{s.Add(graphtest.Constant(cotangent), "cotangent")}, G.Nodes{s.In[0]})
+		gs, err := graph.Gradients(G.Nodes{y}, G.Nodes{s.Add(graphtest.Constant(cotangent), "cotangent")},
+			G.Nodes{s.In[0]})
 		require.NoError(t, err)
 		s.Read(y, gs[0])
 		for range 2 {
@@ -113,7 +122,8 @@ func edge(t *testing.T, op func(x *G.Node) (*G.Node, error), x graphtest.Array, 
 }
 
 func TestReLUEdges(t *testing.T) {
-	edge(t, graph.ReLU, graphtest.NewArray([]int{1, 7}, []float64{0, math.Copysign(0, -1), -1e-30, 1e-30, nan, inf, -inf}),
+	edge(t, graph.ReLU, graphtest.NewArray([]int{1, 7}, []float64{0, math.Copysign(0, -1), -1e-30, 1e-30, nan, inf,
+		-inf}),
 		[]float64{0, 0, 0, 1e-30, nan, inf, 0}, []float64{0, 0, 0, 4, 0, 6, 0})
 }
 
@@ -155,7 +165,8 @@ func clipAt(limit ...float64) func(x *G.Node) (*G.Node, error) {
 		if x.Dtype() == tensor.Float32 {
 			v = tensor.New(tensor.WithShape(len(limit)), tensor.WithBacking(narrow(limit)))
 		}
-		return graph.Clip(x, G.NewTensor(x.Graph(), x.Dtype(), 1, G.WithShape(len(limit)), G.WithName("limit"), G.WithValue(v)))
+		return graph.Clip(x, G.NewTensor(x.Graph(), x.Dtype(), 1, G.WithShape(len(limit)), G.WithName("limit"),
+			G.WithValue(v)))
 	}
 }
 
@@ -165,7 +176,8 @@ func TestClipEdges(t *testing.T) {
 	edge(t, clipAt(1, 2, inf), graphtest.NewArray([]int{2, 3}, []float64{1, 2, 3, 1.5, 2.5, inf}),
 		[]float64{1, 2, 3, 1, 2, inf}, []float64{1, 2, 3, 0, 0, 6})
 	edge(t, clipAt(1), graphtest.NewArray([]int{1, 3}, []float64{nan, 3, 0}), []float64{nan, 1, 0}, []float64{0, 0, 3})
-	edge(t, clipAt(1, 1, 1), graphtest.NewArray([]int{1, 3}, []float64{nan, 3, 0}), []float64{nan, 1, 0}, []float64{0, 0, 3})
+	edge(t, clipAt(1, 1, 1), graphtest.NewArray([]int{1, 3}, []float64{nan, 3, 0}), []float64{nan, 1, 0},
+		[]float64{0, 0, 3})
 }
 
 func TestReshape(t *testing.T) {
@@ -201,11 +213,13 @@ func TestReshape(t *testing.T) {
 
 func TestAffine(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		shape := append([]int{rapid.IntRange(1, 3).Draw(rt, "batch")}, rapid.SliceOfN(rapid.IntRange(1, 5), 1, 3).Draw(rt, "shape")...)
+		shape := append([]int{rapid.IntRange(1, 3).Draw(rt, "batch")}, rapid.SliceOfN(rapid.IntRange(1, 5), 1,
+			3).Draw(rt, "shape")...)
 		seed := rapid.Uint64().Draw(rt, "seed")
 		r := newRand(seed)
 		graphtest.Op{
-			In:    []graphtest.Input{graphtest.Variable(graphtest.Normal(r, shape...)).Batched(), graphtest.Variable(graphtest.Normal(r, shape[1])), graphtest.Variable(graphtest.Normal(r, shape[1]))},
+			In: []graphtest.Input{graphtest.Variable(graphtest.Normal(r, shape...)).Batched(),
+				graphtest.Variable(graphtest.Normal(r, shape[1])), graphtest.Variable(graphtest.Normal(r, shape[1]))},
 			Build: func(in G.Nodes) (*G.Node, error) { return graph.Affine(in[0], in[1], in[2]) },
 			Want: func(in []graphtest.Input) graphtest.Array {
 				return affineRef(in[0].Array, in[1].Data, in[2].Data, false)
@@ -227,38 +241,68 @@ func TestElementwiseErrors(t *testing.T) {
 		op   func() (*G.Node, error)
 		want string
 	}{
-		"ReLU nil":               {func() (*G.Node, error) { return graph.ReLU(nil) }, "ReLU: expected an input, got nil"},
-		"ReLU of classes":        {func() (*G.Node, error) { return graph.ReLU(class) }, "ReLU: element type int, expected float32 or float64"},
-		"Add nil":                {func() (*G.Node, error) { return graph.Add(nil, x) }, "Add: input 0: expected a node, got nil"},
-		"Add nil 1":              {func() (*G.Node, error) { return graph.Add(x, nil) }, "Add: input 1: expected a node, got nil"},
-		"Add shapes":             {func() (*G.Node, error) { return graph.Add(x, column) }, "Add: shape (3, 1) does not broadcast with (2, 3)"},
-		"Add element types":      {func() (*G.Node, error) { return graph.Add(x, x32) }, "input 1 (x32) is of float32, input 0 of float64"},
-		"Mul nil":                {func() (*G.Node, error) { return graph.Mul(nil, x) }, "Mul: input 0: expected a node, got nil"},
-		"Mul shapes":             {func() (*G.Node, error) { return graph.Mul(x, column) }, "Mul: shape (3, 1) does not broadcast with (2, 3)"},
-		"Copy nil":               {func() (*G.Node, error) { return graph.Copy(nil) }, "Copy: expected an input, got nil"},
-		"Clip nil":               {func() (*G.Node, error) { return graph.Clip(nil, x) }, "Clip: expected an input, got nil"},
-		"Clip nil limit":         {func() (*G.Node, error) { return graph.Clip(x, nil) }, "Clip: limit: expected a node, got nil"},
-		"Clip limit":             {func() (*G.Node, error) { return graph.Clip(x, add("limit", 2)) }, "Clip: limit has shape (2), expected 1 or 3 elements"},
-		"Clip scalar":            {func() (*G.Node, error) { return graph.Clip(scalar, vector) }, "expected at least 1 axes"},
-		"Flatten nil":            {func() (*G.Node, error) { return graph.Flatten(nil) }, "Flatten: expected an input, got nil"},
-		"Flatten scalar":         {func() (*G.Node, error) { return graph.Flatten(scalar) }, "Flatten: input (scalar) has shape ()"},
-		"Reshape nil":            {func() (*G.Node, error) { return graph.Reshape(nil, 3) }, "Reshape: expected an input, got nil"},
-		"Reshape elements":       {func() (*G.Node, error) { return graph.Reshape(x, 4) }, "shape (2, 4) has 8 elements, input (x) of shape (2, 3) has 6"},
-		"Reshape to nothing":     {func() (*G.Node, error) { return graph.Reshape(x) }, "has 2 elements"},
-		"Reshape negative":       {func() (*G.Node, error) { return graph.Reshape(x, -1, -3) }, "at least one element"},
-		"Reshape overflow":       {func() (*G.Node, error) { return graph.Reshape(x, math.MaxInt>>31+1, math.MaxInt>>31+1, 3) }, "too many elements"},
-		"Affine nil":             {func() (*G.Node, error) { return graph.Affine(nil, vector, vector) }, "Affine: expected an input, got nil"},
-		"Affine axes":            {func() (*G.Node, error) { return graph.Affine(vector, vector, vector) }, "expected at least 2 axes"},
-		"Affine scale":           {func() (*G.Node, error) { return graph.Affine(x, column, vector) }, "scale (column) has shape (3, 1), expected (3)"},
-		"Affine shift":           {func() (*G.Node, error) { return graph.Affine(x, vector, nil) }, "shift: expected a node, got nil"},
-		"Concat nothing":         {func() (*G.Node, error) { return graph.Concat() }, "Concat: expected at least one input, got none"},
-		"Concat nil":             {func() (*G.Node, error) { return graph.Concat(x, nil) }, "Concat: input 1: expected a node, got nil"},
-		"Concat batch":           {func() (*G.Node, error) { return graph.Concat(x, column) }, "input 1 has shape (3, 1), which does not fit (2, 3)"},
-		"Concat vectors":         {func() (*G.Node, error) { return graph.Concat(vector) }, "expected [batch, channels, ...]"},
-		"Concat element types":   {func() (*G.Node, error) { return graph.Concat(x, x32) }, "input 1 (x32) is of float32"},
-		"Channels nil":           {func() (*G.Node, error) { return graph.Channels(nil, 0, 1) }, "Channels: expected an input, got nil"},
-		"Channels of a vector":   {func() (*G.Node, error) { return graph.Channels(vector, 0, 1) }, "at least 2 axes"},
-		"Channels empty":         {func() (*G.Node, error) { return graph.Channels(x, 1, 1) }, "channels 1 to 1 of input (x) of shape (2, 3)"},
+		"ReLU nil": {func() (*G.Node, error) { return graph.ReLU(nil) },
+			"ReLU: expected an input, got nil"},
+		"ReLU of classes": {func() (*G.Node, error) { return graph.ReLU(class) },
+			"ReLU: element type int, expected float32 or float64"},
+		"Add nil": {func() (*G.Node, error) { return graph.Add(nil, x) },
+			"Add: input 0: expected a node, got nil"},
+		"Add nil 1": {func() (*G.Node, error) { return graph.Add(x, nil) },
+			"Add: input 1: expected a node, got nil"},
+		"Add shapes": {func() (*G.Node, error) { return graph.Add(x, column) },
+			"Add: shape (3, 1) does not broadcast with (2, 3)"},
+		"Add element types": {func() (*G.Node, error) { return graph.Add(x, x32) },
+			"input 1 (x32) is of float32, input 0 of float64"},
+		"Mul nil": {func() (*G.Node, error) { return graph.Mul(nil, x) },
+			"Mul: input 0: expected a node, got nil"},
+		"Mul shapes": {func() (*G.Node, error) { return graph.Mul(x, column) },
+			"Mul: shape (3, 1) does not broadcast with (2, 3)"},
+		"Copy nil": {func() (*G.Node, error) { return graph.Copy(nil) },
+			"Copy: expected an input, got nil"},
+		"Clip nil": {func() (*G.Node, error) { return graph.Clip(nil, x) },
+			"Clip: expected an input, got nil"},
+		"Clip nil limit": {func() (*G.Node, error) { return graph.Clip(x, nil) },
+			"Clip: limit: expected a node, got nil"},
+		"Clip limit": {func() (*G.Node, error) { return graph.Clip(x, add("limit", 2)) },
+			"Clip: limit has shape (2), expected 1 or 3 elements"},
+		"Clip scalar": {func() (*G.Node, error) { return graph.Clip(scalar, vector) },
+			"expected at least 1 axes"},
+		"Flatten nil": {func() (*G.Node, error) { return graph.Flatten(nil) },
+			"Flatten: expected an input, got nil"},
+		"Flatten scalar": {func() (*G.Node, error) { return graph.Flatten(scalar) },
+			"Flatten: input (scalar) has shape ()"},
+		"Reshape nil": {func() (*G.Node, error) { return graph.Reshape(nil, 3) },
+			"Reshape: expected an input, got nil"},
+		"Reshape elements": {func() (*G.Node, error) { return graph.Reshape(x, 4) },
+			"shape (2, 4) has 8 elements, input (x) of shape (2, 3) has 6"},
+		"Reshape to nothing": {func() (*G.Node, error) { return graph.Reshape(x) }, "has 2 elements"},
+		"Reshape negative":   {func() (*G.Node, error) { return graph.Reshape(x, -1, -3) }, "at least one element"},
+		"Reshape overflow": {func() (*G.Node, error) {
+			return graph.Reshape(x, math.MaxInt>>31+1, math.MaxInt>>31+1, 3)
+		}, "too many elements"},
+		"Affine nil": {func() (*G.Node, error) { return graph.Affine(nil, vector, vector) },
+			"Affine: expected an input, got nil"},
+		"Affine axes": {func() (*G.Node, error) { return graph.Affine(vector, vector, vector) },
+			"expected at least 2 axes"},
+		"Affine scale": {func() (*G.Node, error) { return graph.Affine(x, column, vector) },
+			"scale (column) has shape (3, 1), expected (3)"},
+		"Affine shift": {func() (*G.Node, error) { return graph.Affine(x, vector, nil) },
+			"shift: expected a node, got nil"},
+		"Concat nothing": {func() (*G.Node, error) { return graph.Concat() },
+			"Concat: expected at least one input, got none"},
+		"Concat nil": {func() (*G.Node, error) { return graph.Concat(x, nil) },
+			"Concat: input 1: expected a node, got nil"},
+		"Concat batch": {func() (*G.Node, error) { return graph.Concat(x, column) },
+			"input 1 has shape (3, 1), which does not fit (2, 3)"},
+		"Concat vectors": {func() (*G.Node, error) { return graph.Concat(vector) },
+			"expected [batch, channels, ...]"},
+		"Concat element types": {func() (*G.Node, error) { return graph.Concat(x, x32) },
+			"input 1 (x32) is of float32"},
+		"Channels nil": {func() (*G.Node, error) { return graph.Channels(nil, 0, 1) },
+			"Channels: expected an input, got nil"},
+		"Channels of a vector": {func() (*G.Node, error) { return graph.Channels(vector, 0, 1) }, "at least 2 axes"},
+		"Channels empty": {func() (*G.Node, error) { return graph.Channels(x, 1, 1) },
+			"channels 1 to 1 of input (x) of shape (2, 3)"},
 		"Channels out of range":  {func() (*G.Node, error) { return graph.Channels(x, 2, 4) }, "channels 2 to 4"},
 		"Channels from negative": {func() (*G.Node, error) { return graph.Channels(x, -1, 2) }, "channels -1 to 2"},
 	} {

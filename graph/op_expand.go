@@ -52,7 +52,9 @@ func Tile(x *G.Node, reps ...int) (*G.Node, error) {
 	strides := rowMajor(from)
 	for i, r := range reps {
 		if r < 1 || r > maxAxis/from[i] {
-			return nil, fmt.Errorf("Tile: %d repetitions of the %d elements of axis %d, expected at least 1 and a size that fits", r, from[i], i)
+			return nil,
+				fmt.Errorf("Tile: %d repetitions of the %d elements of axis %d, expected at least 1 and a size that "+
+					"fits", r, from[i], i)
 		}
 		to[i] *= r
 		split, src = append(split, r, from[i]), append(src, 0, strides[i])

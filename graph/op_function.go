@@ -200,7 +200,8 @@ func wantRank(name string, dims int, ns ...*G.Node) error {
 			return fmt.Errorf("%s: input %d: expected a node, got nil", name, i)
 		}
 		if n.Dims() < dims {
-			return fmt.Errorf("%s: input %d (%s) has shape %v, expected at least %d axes", name, i, n.Name(), n.Shape(), dims)
+			return fmt.Errorf("%s: input %d (%s) has shape %v, expected at least %d axes", name, i, n.Name(), n.Shape(),
+				dims)
 		}
 	}
 	return nil
@@ -212,7 +213,8 @@ func wantBatched(name string, dims int, n *G.Node) error {
 		return fmt.Errorf("%s: expected an input, got nil", name)
 	}
 	if n.Dims() < dims {
-		return fmt.Errorf("%s: input (%s) has shape %v, expected at least %d axes, the batch first", name, n.Name(), n.Shape(), dims)
+		return fmt.Errorf("%s: input (%s) has shape %v, expected at least %d axes, the batch first", name, n.Name(),
+			n.Shape(), dims)
 	}
 	return nil
 }

@@ -32,7 +32,8 @@ func Linear(x, w, b *G.Node) (*G.Node, error) {
 		return nil, err
 	}
 	fn, err := dispatch("Linear", x.Dtype(),
-		func() function { return newLinearFn[float32](in, out, diff) }, func() function { return newLinearFn[float64](in, out, diff) })
+		func() function { return newLinearFn[float32](in, out, diff) },
+		func() function { return newLinearFn[float64](in, out, diff) })
 	if err != nil {
 		return nil, err
 	}
@@ -148,7 +149,8 @@ func linearGrad(in G.Nodes, _, grad *G.Node, need []bool) (gs G.Nodes, err error
 	if need[0] {
 		in, out := w.Shape()[1], w.Shape()[0]
 		fn, err := dispatch("Linear'x", x.Dtype(),
-			func() function { return newLinearDX[float32](in, out) }, func() function { return newLinearDX[float64](in, out) })
+			func() function { return newLinearDX[float32](in, out) },
+			func() function { return newLinearDX[float64](in, out) })
 		if err != nil {
 			return nil, err
 		}
@@ -165,7 +167,8 @@ func linearGrad(in G.Nodes, _, grad *G.Node, need []bool) (gs G.Nodes, err error
 		}
 	}
 	if len(in) > 2 && need[2] {
-		gs[2], err = onCardFlat(sumRowsCard)(floatOp("Linear'b", in[2].Shape(), []*G.Node{grad}, nil, nil, sumRows[float32], sumRows[float64]))
+		gs[2], err = onCardFlat(sumRowsCard)(floatOp("Linear'b", in[2].Shape(), []*G.Node{grad}, nil, nil,
+			sumRows[float32], sumRows[float64]))
 	}
 	return gs, err
 }
@@ -216,7 +219,8 @@ type RoutedHead struct {
 // RoutedLinear is LINe's weight pruning (Ahn et al., CVPR 2023, section 3.3) for a batch whose samples have different
 // classes:
 //
-//	y[n, j] = Bias[j] + Σ_i z[n, i] · Weight[j, i]   over i with Contribution[c, i] · Weight[j, i] > Threshold[c], c = class[n]
+//	y[n, j] = Bias[j] + Σ_i z[n, i] · Weight[j, i]   over i with Contribution[c, i] · Weight[j, i] > Threshold[c], c =
+//	class[n]
 //
 // for z [batch, features] and class [batch] of int: [batch, classes]. The masks are evaluated on the fly; the table of
 // all classes × classes × features masks never exists. Only z has a gradient: the masks count as constants.
@@ -243,9 +247,11 @@ func RoutedLinear(z, class *G.Node, h RoutedHead) (*G.Node, error) {
 	}
 	args := []*G.Node{z, h.Weight, h.Bias, h.Contribution, h.Threshold, class}
 	grad := same(func(in G.Nodes, _, grad *G.Node) (*G.Node, error) {
-		return onCard(routedDXCard)(classOp(name+"'z", z.Shape(), []*G.Node{grad, in[1], in[3], in[4], in[5]}, nil, nil, routedDX[float32], routedDX[float64]))
+		return onCard(routedDXCard)(classOp(name+"'z", z.Shape(), []*G.Node{grad, in[1], in[3], in[4], in[5]}, nil, nil,
+			routedDX[float32], routedDX[float64]))
 	})
-	return onCard(routedCard)(classOp(name, tensor.Shape{n, k}, args, first(len(args)), grad, routedRun[float32], routedRun[float64]))
+	return onCard(routedCard)(classOp(name, tensor.Shape{n, k}, args, first(len(args)), grad, routedRun[float32],
+		routedRun[float64]))
 }
 
 // row returns the row of a [classes, size] table that belongs to the class of sample i.
@@ -274,7 +280,8 @@ func routedRun[T kernel.Float](c *call[T]) error {
 		return nil
 	}
 	for i, k := range class {
-		kernel.RoutedLinear(c.out.sample(i), z.sample(i), w.data, b.data, contribution.sample(k), threshold.data[k], z.size, c.out.size)
+		kernel.RoutedLinear(c.out.sample(i), z.sample(i), w.data, b.data, contribution.sample(k), threshold.data[k],
+			z.size, c.out.size)
 	}
 	return nil
 }
@@ -290,7 +297,8 @@ func routedDX[T kernel.Float](c *call[T]) error {
 		if err != nil {
 			return err
 		}
-		kernel.RoutedLinearBackwardInput(c.out.sample(i), dy.sample(i), w.data, abs, threshold.data[class[i]], c.out.size, dy.size)
+		kernel.RoutedLinearBackwardInput(c.out.sample(i), dy.sample(i), w.data, abs, threshold.data[class[i]],
+			c.out.size, dy.size)
 	}
 	return nil
 }

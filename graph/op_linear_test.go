@@ -17,7 +17,8 @@ func TestLinear(t *testing.T) {
 	check := func(t tester, seed uint64, n, in, out int, bias bool) {
 		t.Helper()
 		r := newRand(seed)
-		inputs := []graphtest.Input{graphtest.Variable(graphtest.Normal(r, n, in)).Batched(), graphtest.Variable(graphtest.Normal(r, out, in))}
+		inputs := []graphtest.Input{graphtest.Variable(graphtest.Normal(r, n, in)).Batched(),
+			graphtest.Variable(graphtest.Normal(r, out, in))}
 		if bias {
 			inputs = append(inputs, graphtest.Variable(graphtest.Normal(r, out)))
 		}
@@ -39,7 +40,8 @@ func TestLinear(t *testing.T) {
 	}
 	rapid.Check(t, func(rt *rapid.T) {
 		draw := func(name string, hi int) int { return rapid.IntRange(1, hi).Draw(rt, name) }
-		check(rt, rapid.Uint64().Draw(rt, "seed"), draw("batch", 4), draw("in", 9), draw("out", 9), rapid.Bool().Draw(rt, "bias"))
+		check(rt, rapid.Uint64().Draw(rt, "seed"), draw("batch", 4), draw("in", 9), draw("out", 9),
+			rapid.Bool().Draw(rt, "bias"))
 	})
 	check(t, 1, 5, 67, 33, true)
 }
@@ -55,10 +57,14 @@ func TestClassMask(t *testing.T) {
 		n, d, k := draw("batch", 4), draw("features", 6), draw("classes", 4)
 		seed := rapid.Uint64().Draw(rt, "seed")
 		graphtest.Op{
-			In:    []graphtest.Input{graphtest.Variable(graphtest.Normal(newRand(seed), n, d)).Batched(), graphtest.Constant(graphtest.Normal(newRand(seed+1), k, d)), graphtest.ClassInput(drawClasses(rt, n, k)...)},
+			In: []graphtest.Input{graphtest.Variable(graphtest.Normal(newRand(seed), n, d)).Batched(),
+				graphtest.Constant(graphtest.Normal(newRand(seed+1), k, d)),
+				graphtest.ClassInput(drawClasses(rt, n, k)...)},
 			Build: func(in G.Nodes) (*G.Node, error) { return graph.ClassMask(in[0], in[2], in[1]) },
 			Want: func(in []graphtest.Input) graphtest.Array {
-				return graphtest.Map([]int{n, d}, func(i []int) float64 { return in[0].At(i...) * in[1].At(in[2].Classes[i[0]], i[1]) })
+				return graphtest.Map([]int{n, d}, func(i []int) float64 {
+					return in[0].At(i...) * in[1].At(in[2].Classes[i[0]], i[1])
+				})
 			},
 		}.Check(rt, seed)
 	})
@@ -67,7 +73,8 @@ func TestClassMask(t *testing.T) {
 func TestClassClip(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		draw := func(name string, hi int) int { return rapid.IntRange(1, hi).Draw(rt, name) }
-		n, d, k := draw("batch", 4), draw("features", 40), draw("classes", 4) // rows longer than a vector, and their rest
+		// rows longer than a vector, and their rest
+		n, d, k := draw("batch", 4), draw("features", 40), draw("classes", 4)
 		seed := rapid.Uint64().Draw(rt, "seed")
 		z, limit := graphtest.Normal(newRand(seed), n, d), graphtest.Normal(newRand(seed+1), k, d)
 		class := drawClasses(rt, n, k)
@@ -77,7 +84,8 @@ func TestClassClip(t *testing.T) {
 			}
 		}
 		graphtest.Op{
-			In:    []graphtest.Input{graphtest.Variable(z).Batched(), graphtest.Constant(limit), graphtest.ClassInput(class...)},
+			In: []graphtest.Input{graphtest.Variable(z).Batched(), graphtest.Constant(limit),
+				graphtest.ClassInput(class...)},
 			Build: func(in G.Nodes) (*G.Node, error) { return graph.ClassClip(in[0], in[2], in[1]) },
 			Want: func(in []graphtest.Input) graphtest.Array {
 				return graphtest.Map([]int{n, d}, func(i []int) float64 {
@@ -103,9 +111,11 @@ func routedTable(weight, contribution, threshold graphtest.Array) graphtest.Arra
 
 func routedTest(z, weight, bias, contribution, threshold graphtest.Array, class []int) graphtest.Op {
 	return graphtest.Op{
-		In: []graphtest.Input{graphtest.Variable(z).Batched(), graphtest.Constant(weight), graphtest.Constant(bias), graphtest.Constant(contribution), graphtest.Constant(threshold), graphtest.ClassInput(class...)},
+		In: []graphtest.Input{graphtest.Variable(z).Batched(), graphtest.Constant(weight), graphtest.Constant(bias),
+			graphtest.Constant(contribution), graphtest.Constant(threshold), graphtest.ClassInput(class...)},
 		Build: func(in G.Nodes) (*G.Node, error) {
-			return graph.RoutedLinear(in[0], in[5], graph.RoutedHead{Weight: in[1], Bias: in[2], Contribution: in[3], Threshold: in[4]})
+			return graph.RoutedLinear(in[0], in[5], graph.RoutedHead{Weight: in[1], Bias: in[2], Contribution: in[3],
+				Threshold: in[4]})
 		},
 		Want: func(in []graphtest.Input) graphtest.Array {
 			table := routedTable(in[1].Array, in[3].Array, in[4].Array)
@@ -136,7 +146,8 @@ func TestRoutedLinear(t *testing.T) {
 				}
 			}
 		}
-		routedTest(graphtest.Normal(r, n, d), weight, graphtest.Normal(r, k), contribution, threshold, class).Check(t, seed)
+		routedTest(graphtest.Normal(r, n, d), weight, graphtest.Normal(r, k), contribution, threshold, class).Check(t,
+			seed)
 	}
 	rapid.Check(t, func(rt *rapid.T) {
 		draw := func(name string, hi int) int { return rapid.IntRange(1, hi).Draw(rt, name) }
@@ -150,8 +161,10 @@ func TestRoutedLinear(t *testing.T) {
 func TestRoutedLinearThreshold(t *testing.T) {
 	o := routedTest(
 		graphtest.NewArray([]int{3, 2}, []float64{10, 100, 10, 100, 10, 100}),
-		graphtest.NewArray([]int{3, 2}, []float64{1, 2, 3, 4, -5, 6}), graphtest.NewArray([]int{3}, []float64{0.5, 0, -0.5}),
-		graphtest.NewArray([]int{3, 2}, []float64{2, 1, 1, 1, 1, 1}), graphtest.NewArray([]int{3}, []float64{2, -inf, inf}), []int{0, 1, 2})
+		graphtest.NewArray([]int{3, 2}, []float64{1, 2, 3, 4, -5, 6}),
+		graphtest.NewArray([]int{3}, []float64{0.5, 0, -0.5}),
+		graphtest.NewArray([]int{3, 2}, []float64{2, 1, 1, 1, 1, 1}),
+		graphtest.NewArray([]int{3}, []float64{2, -inf, inf}), []int{0, 1, 2})
 	want := []float64{
 		0.5, 30*1 + 0 + 400, 600 - 0.5, // class 0 keeps products above 2: 2·3, 1·4, 1·6
 		210.5, 430, -50 + 600 - 0.5,
@@ -166,7 +179,8 @@ func TestLinearErrors(t *testing.T) {
 	add := func(name string, shape ...int) *G.Node {
 		return s.Add(graphtest.Constant(graphtest.Zeros(shape...)), name)
 	}
-	z, w, b, c, class := add("z", 2, 3), add("w", 4, 3), add("b", 4), add("c", 4, 3), s.Add(graphtest.ClassInput(0, 1), "class")
+	z, w, b, c, class := add("z", 2, 3), add("w", 4, 3), add("b", 4), add("c", 4, 3), s.Add(graphtest.ClassInput(0, 1),
+		"class")
 	head := graph.RoutedHead{Weight: w, Bias: b, Contribution: c, Threshold: add("threshold", 4)}
 	with := func(f func(h *graph.RoutedHead)) graph.RoutedHead {
 		h := head
@@ -178,26 +192,44 @@ func TestLinearErrors(t *testing.T) {
 		op   func() (*G.Node, error)
 		want string
 	}{
-		"Linear nil":            {func() (*G.Node, error) { return graph.Linear(nil, w, b) }, "Linear: input 0: expected a node, got nil"},
-		"Linear nil weight":     {func() (*G.Node, error) { return graph.Linear(z, nil, b) }, "Linear: input 1: expected a node, got nil"},
-		"Linear axes":           {func() (*G.Node, error) { return graph.Linear(b, w, b) }, "input 0 (b) has shape (4), expected at least 2 axes"},
-		"Linear features":       {func() (*G.Node, error) { return graph.Linear(z, add("w2", 4, 2), b) }, "weight (w2) has shape (4, 2), expected (4, 3)"},
-		"Linear bias":           {func() (*G.Node, error) { return graph.Linear(z, w, add("b2", 3)) }, "bias (b2) has shape (3), expected (4)"},
-		"Linear element types":  {func() (*G.Node, error) { return graph.Linear(z, w32, nil) }, "input 1 (w32) is of float32"},
-		"ClassMask nil":         {func() (*G.Node, error) { return graph.ClassMask(z, class, nil) }, "ClassMask: input 1: expected a node, got nil"},
-		"ClassMask nil class":   {func() (*G.Node, error) { return graph.ClassMask(z, nil, w) }, "class: expected a node, got nil"},
-		"ClassMask float class": {func() (*G.Node, error) { return graph.ClassMask(z, add("f", 2), w) }, "class (f) is of float64, expected int"},
-		"ClassMask features":    {func() (*G.Node, error) { return graph.ClassMask(z, class, add("table", 4, 2)) }, "table (table) has shape (4, 2), expected (4, 3)"},
-		"ClassMask batch":       {func() (*G.Node, error) { return graph.ClassMask(z, s.Add(graphtest.ClassInput(1, 2, 3), "class3"), w) }, "class (class3) has shape (3), expected (2)"},
-		"ClassClip nil":         {func() (*G.Node, error) { return graph.ClassClip(z, class, nil) }, "ClassClip: input 1: expected a node, got nil"},
-		"ClassClip nil class":   {func() (*G.Node, error) { return graph.ClassClip(z, nil, w) }, "class: expected a node, got nil"},
-		"ClassClip float class": {func() (*G.Node, error) { return graph.ClassClip(z, add("f2", 2), w) }, "class (f2) is of float64, expected int"},
-		"ClassClip features":    {func() (*G.Node, error) { return graph.ClassClip(z, class, add("limit", 4, 2)) }, "limit (limit) has shape (4, 2), expected (4, 3)"},
+		"Linear nil": {func() (*G.Node, error) { return graph.Linear(nil, w, b) },
+			"Linear: input 0: expected a node, got nil"},
+		"Linear nil weight": {func() (*G.Node, error) { return graph.Linear(z, nil, b) },
+			"Linear: input 1: expected a node, got nil"},
+		"Linear axes": {func() (*G.Node, error) { return graph.Linear(b, w, b) },
+			"input 0 (b) has shape (4), expected at least 2 axes"},
+		"Linear features": {func() (*G.Node, error) { return graph.Linear(z, add("w2", 4, 2), b) },
+			"weight (w2) has shape (4, 2), expected (4, 3)"},
+		"Linear bias": {func() (*G.Node, error) { return graph.Linear(z, w, add("b2", 3)) },
+			"bias (b2) has shape (3), expected (4)"},
+		"Linear element types": {func() (*G.Node, error) { return graph.Linear(z, w32, nil) },
+			"input 1 (w32) is of float32"},
+		"ClassMask nil": {func() (*G.Node, error) { return graph.ClassMask(z, class, nil) },
+			"ClassMask: input 1: expected a node, got nil"},
+		"ClassMask nil class": {func() (*G.Node, error) { return graph.ClassMask(z, nil, w) },
+			"class: expected a node, got nil"},
+		"ClassMask float class": {func() (*G.Node, error) { return graph.ClassMask(z, add("f", 2), w) },
+			"class (f) is of float64, expected int"},
+		"ClassMask features": {func() (*G.Node, error) { return graph.ClassMask(z, class, add("table", 4, 2)) },
+			"table (table) has shape (4, 2), expected (4, 3)"},
+		"ClassMask batch": {func() (*G.Node, error) {
+			return graph.ClassMask(z, s.Add(graphtest.ClassInput(1, 2, 3), "class3"), w)
+		}, "class (class3) has shape (3), expected (2)"},
+		"ClassClip nil": {func() (*G.Node, error) { return graph.ClassClip(z, class, nil) },
+			"ClassClip: input 1: expected a node, got nil"},
+		"ClassClip nil class": {func() (*G.Node, error) { return graph.ClassClip(z, nil, w) },
+			"class: expected a node, got nil"},
+		"ClassClip float class": {func() (*G.Node, error) { return graph.ClassClip(z, add("f2", 2), w) },
+			"class (f2) is of float64, expected int"},
+		"ClassClip features": {func() (*G.Node, error) { return graph.ClassClip(z, class, add("limit", 4, 2)) },
+			"limit (limit) has shape (4, 2), expected (4, 3)"},
 		"ClassClip batch": {func() (*G.Node, error) {
 			return graph.ClassClip(z, s.Add(graphtest.ClassInput(1, 2, 3), "classes3"), w)
 		}, "class (classes3) has shape (3), expected (2)"},
-		"RoutedLinear nil":       {func() (*G.Node, error) { return graph.RoutedLinear(nil, class, head) }, "input 0: expected a node, got nil"},
-		"RoutedLinear no weight": {func() (*G.Node, error) { return graph.RoutedLinear(z, class, graph.RoutedHead{}) }, "input 1: expected a node, got nil"},
+		"RoutedLinear nil": {func() (*G.Node, error) { return graph.RoutedLinear(nil, class, head) },
+			"input 0: expected a node, got nil"},
+		"RoutedLinear no weight": {func() (*G.Node, error) { return graph.RoutedLinear(z, class, graph.RoutedHead{}) },
+			"input 1: expected a node, got nil"},
 		"RoutedLinear no bias": {func() (*G.Node, error) {
 			return graph.RoutedLinear(z, class, with(func(h *graph.RoutedHead) { h.Bias = nil }))
 		}, "bias: expected a node, got nil"},
@@ -207,19 +239,32 @@ func TestLinearErrors(t *testing.T) {
 		"RoutedLinear threshold": {func() (*G.Node, error) {
 			return graph.RoutedLinear(z, class, with(func(h *graph.RoutedHead) { h.Threshold = w }))
 		}, "threshold (w)"},
-		"RoutedLinear class":    {func() (*G.Node, error) { return graph.RoutedLinear(z, add("g", 2), head) }, "class (g) is of float64, expected int"},
-		"SelectClass nil":       {func() (*G.Node, error) { return graph.SelectClass(nil, class) }, "input 0: expected a node, got nil"},
-		"SelectClass floats":    {func() (*G.Node, error) { return graph.SelectClass(class, add("h", 2)) }, "expected int"},
-		"SelectClass batch":     {func() (*G.Node, error) { return graph.SelectClass(class, s.Add(graphtest.ClassInput(1), "one")) }, "fallback (one) has shape (1), expected (2)"},
-		"ArgMax nil":            {func() (*G.Node, error) { return graph.ArgMax(nil) }, "ArgMax: input 0: expected a node, got nil"},
-		"ArgMax of classes":     {func() (*G.Node, error) { return graph.ArgMax(class) }, "expected 2 axes"},
-		"Gather nil":            {func() (*G.Node, error) { return graph.Gather(z, nil) }, "class: expected a node, got nil"},
-		"Gather floats":         {func() (*G.Node, error) { return graph.Gather(z, add("i", 2)) }, "expected int"},
-		"Softmax axes":          {func() (*G.Node, error) { return graph.Softmax(b) }, "Softmax: input 0 (b) has shape (4), expected 2 axes"},
-		"LogSoftmax nil":        {func() (*G.Node, error) { return graph.LogSoftmax(nil) }, "LogSoftmax: input 0: expected a node, got nil"},
-		"LogSumExp nil":         {func() (*G.Node, error) { return graph.LogSumExp(nil) }, "LogSumExp: input 0: expected a node, got nil"},
-		"contribution of nil":   {func() (*G.Node, error) { return graph.GradientTimesActivation(nil, z, class, add("ones", 2)) }, "expected a node, got nil"},
-		"contribution, no ones": {func() (*G.Node, error) { return graph.GradientTimesActivation(z, z, class, nil) }, "seed 0: expected a node, got nil"},
+		"RoutedLinear class": {func() (*G.Node, error) { return graph.RoutedLinear(z, add("g", 2), head) },
+			"class (g) is of float64, expected int"},
+		"SelectClass nil": {func() (*G.Node, error) { return graph.SelectClass(nil, class) },
+			"input 0: expected a node, got nil"},
+		"SelectClass floats": {func() (*G.Node, error) { return graph.SelectClass(class, add("h", 2)) },
+			"expected int"},
+		"SelectClass batch": {func() (*G.Node, error) {
+			return graph.SelectClass(class, s.Add(graphtest.ClassInput(1), "one"))
+		}, "fallback (one) has shape (1), expected (2)"},
+		"ArgMax nil": {func() (*G.Node, error) { return graph.ArgMax(nil) },
+			"ArgMax: input 0: expected a node, got nil"},
+		"ArgMax of classes": {func() (*G.Node, error) { return graph.ArgMax(class) }, "expected 2 axes"},
+		"Gather nil": {func() (*G.Node, error) { return graph.Gather(z, nil) },
+			"class: expected a node, got nil"},
+		"Gather floats": {func() (*G.Node, error) { return graph.Gather(z, add("i", 2)) }, "expected int"},
+		"Softmax axes": {func() (*G.Node, error) { return graph.Softmax(b) },
+			"Softmax: input 0 (b) has shape (4), expected 2 axes"},
+		"LogSoftmax nil": {func() (*G.Node, error) { return graph.LogSoftmax(nil) },
+			"LogSoftmax: input 0: expected a node, got nil"},
+		"LogSumExp nil": {func() (*G.Node, error) { return graph.LogSumExp(nil) },
+			"LogSumExp: input 0: expected a node, got nil"},
+		"contribution of nil": {func() (*G.Node, error) {
+			return graph.GradientTimesActivation(nil, z, class, add("ones", 2))
+		}, "expected a node, got nil"},
+		"contribution, no ones": {func() (*G.Node, error) { return graph.GradientTimesActivation(z, z, class, nil) },
+			"seed 0: expected a node, got nil"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			n, err := c.op()

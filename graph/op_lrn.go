@@ -31,7 +31,8 @@ func LocalResponseNorm(x *G.Node, cfg LRNConfig) (*G.Node, error) {
 	l, channels, hw := kernel.LRN(cfg), x.Shape()[1], x.Shape()[2:].TotalSize()
 	return explained(name, cfg)(floatOp(name, x.Shape(), []*G.Node{x}, first(1),
 		same(func(in G.Nodes, _, grad *G.Node) (*G.Node, error) {
-			return floatOp(name+"'", x.Shape(), []*G.Node{grad, in[0]}, nil, nil, lrnDX[float32](l, channels, hw), lrnDX[float64](l, channels, hw))
+			return floatOp(name+"'", x.Shape(), []*G.Node{grad, in[0]}, nil, nil, lrnDX[float32](l, channels, hw),
+				lrnDX[float64](l, channels, hw))
 		}), lrnRun[float32](l, channels, hw), lrnRun[float64](l, channels, hw)))
 }
 

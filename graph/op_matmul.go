@@ -61,7 +61,8 @@ func newProducts(a, b tensor.Shape) (p products, shape tensor.Shape, err error) 
 	la, lb := len(left)-2, len(right)-2
 	p.m, p.k, p.n = left[la], left[la+1], right[lb+1]
 	if right[lb] != p.k {
-		return p, nil, fmt.Errorf("shapes %v and %v, expected the same number of columns of the first as rows of the second", a, b)
+		return p, nil,
+			fmt.Errorf("shapes %v and %v, expected the same number of columns of the first as rows of the second", a, b)
 	}
 	batch, aAt, bAt, err := broadcastPair(left[:la], right[:lb])
 	if err != nil {

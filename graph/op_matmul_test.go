@@ -92,7 +92,8 @@ func TestMatMul(t *testing.T) {
 	} {
 		t.Run(fmt.Sprint(c.a, c.b), func(t *testing.T) {
 			r := newRand(uint64(i))
-			matmulTest(graphtest.Variable(graphtest.Normal(r, c.a...)), graphtest.Variable(graphtest.Normal(r, c.b...))).Check(t, uint64(i))
+			matmulTest(graphtest.Variable(graphtest.Normal(r, c.a...)),
+				graphtest.Variable(graphtest.Normal(r, c.b...))).Check(t, uint64(i))
 		})
 	}
 }
@@ -144,8 +145,9 @@ func TestMatMulErrors(t *testing.T) {
 		"nil b":     {a, nil, "MatMul: input 1: expected a node, got nil"},
 		"columns":   {a, a, "expected the same number of columns of the first as rows of the second"},
 		"broadcast": {add("c", 2, 2, 3), add("d", 3, 3, 4), "axes of 2 and 3 do not broadcast"},
-		"ints":      {s.Add(graphtest.ClassInput(0, 1), "class"), s.Add(graphtest.ClassInput(0, 1), "class2"), "element type int"},
-		"types":     {a, s.Add(graphtest.ClassInput(0, 1, 2), "class3"), "input 1 (class3) is of int"},
+		"ints": {s.Add(graphtest.ClassInput(0, 1), "class"), s.Add(graphtest.ClassInput(0, 1), "class2"),
+			"element type int"},
+		"types": {a, s.Add(graphtest.ClassInput(0, 1, 2), "class3"), "input 1 (class3) is of int"},
 	} {
 		_, err := graph.MatMul(c.a, c.b)
 		require.ErrorContains(t, err, c.want, name)

@@ -76,19 +76,22 @@ func newMixing(name string, mask, present, removed *G.Node, group []int) (*mixin
 		return nil, err
 	}
 	batch, groups := mask.Shape()[0], mask.Shape()[1]
-	m := &mixing{name: name, batch: batch, shape: append([]int{batch}, present.Shape()[1:]...), group: slices.Clone(group)}
+	m := &mixing{name: name, batch: batch, shape: append([]int{batch}, present.Shape()[1:]...),
+		group: slices.Clone(group)}
 	if err := m.wantSamples("present", present); err != nil {
 		return nil, err
 	}
 	if got, want := removed.Shape()[1:], m.shape[1:]; !sameShape(got, want) {
-		return nil, fmt.Errorf("%s: removed activations (%s) have shape %v for a sample, expected %v", name, removed.Name(), []int(got), want)
+		return nil, fmt.Errorf("%s: removed activations (%s) have shape %v for a sample, expected %v", name,
+			removed.Name(), []int(got), want)
 	}
 	if size := present.Shape()[1:].TotalSize(); len(group) != size {
 		return nil, fmt.Errorf("%s: groups of %d elements, activations have %d", name, len(group), size)
 	}
 	for i, g := range group {
 		if g < AlwaysPresent || g >= groups {
-			return nil, fmt.Errorf("%s: element %d is in group %d, expected %d to %d", name, i, g, AlwaysPresent, groups-1)
+			return nil, fmt.Errorf("%s: element %d is in group %d, expected %d to %d", name, i, g, AlwaysPresent,
+				groups-1)
 		}
 	}
 	m.runs = groupRuns(m.group)
@@ -98,7 +101,8 @@ func newMixing(name string, mask, present, removed *G.Node, group []int) (*mixin
 // wantSamples fails unless there is one sample for each of the batch, or one for all.
 func (m *mixing) wantSamples(what string, n *G.Node) error {
 	if s := n.Shape(); s[0] != 1 && s[0] != m.batch || !sameShape(s[1:], m.shape[1:]) {
-		return fmt.Errorf("%s: %s activations (%s) have shape %v, expected 1 or %d samples of %v", m.name, what, n.Name(), s, m.batch, m.shape[1:])
+		return fmt.Errorf("%s: %s activations (%s) have shape %v, expected 1 or %d samples of %v", m.name, what,
+			n.Name(), s, m.batch, m.shape[1:])
 	}
 	return nil
 }
@@ -131,7 +135,8 @@ func (m *mixing) gradients(in G.Nodes, _, grad *G.Node, need []bool) (gs G.Nodes
 	gs = make(G.Nodes, len(in))
 	if need[0] {
 		args := append([]*G.Node{grad}, in[1:]...)
-		if gs[0], err = m.maskGradCard(in[0].Shape()[1])(floatOp(m.name+"'mask", in[0].Shape(), args, nil, nil, mixDMask[float32](m), mixDMask[float64](m))); err != nil {
+		if gs[0], err = m.maskGradCard(in[0].Shape()[1])(floatOp(m.name+"'mask", in[0].Shape(), args, nil, nil,
+			mixDMask[float32](m), mixDMask[float64](m))); err != nil {
 			return nil, err
 		}
 	}
@@ -140,7 +145,8 @@ func (m *mixing) gradients(in G.Nodes, _, grad *G.Node, need []bool) (gs G.Nodes
 			continue
 		}
 		args := []*G.Node{grad, in[0]}
-		if gs[i], err = m.gradCard(i == 1)(floatOp(m.name+"'x", m.shape, args, nil, nil, mixDX[float32](m.group, i == 1), mixDX[float64](m.group, i == 1))); err != nil {
+		if gs[i], err = m.gradCard(i == 1)(floatOp(m.name+"'x", m.shape, args, nil, nil,
+			mixDX[float32](m.group, i == 1), mixDX[float64](m.group, i == 1))); err != nil {
 			return nil, err
 		}
 	}

@@ -23,7 +23,9 @@ func TestMix(t *testing.T) {
 		group := rapid.SliceOfN(rapid.IntRange(graph.AlwaysPresent, groups-1), perSample, perSample).Draw(rt, "group")
 		r := newRand(seed)
 		graphtest.Op{
-			In:    []graphtest.Input{graphtest.Variable(graphtest.Normal(r, shape[0], groups)).Batched(), graphtest.Variable(graphtest.Normal(r, shape...)).Batched(), graphtest.Variable(graphtest.Normal(r, shape...)).Batched()},
+			In: []graphtest.Input{graphtest.Variable(graphtest.Normal(r, shape[0], groups)).Batched(),
+				graphtest.Variable(graphtest.Normal(r, shape...)).Batched(),
+				graphtest.Variable(graphtest.Normal(r, shape...)).Batched()},
 			Build: func(in G.Nodes) (*G.Node, error) { return graph.Mix(in[0], in[1], in[2], group) },
 			Want: func(in []graphtest.Input) graphtest.Array {
 				out := graphtest.Zeros(shape...)
@@ -106,7 +108,8 @@ func TestMixOfShared(t *testing.T) {
 			row.Data[i] = float64(rapid.IntRange(0, rows-1).Draw(rt, "row"))
 		}
 		graphtest.Op{
-			In:    []graphtest.Input{mask, operand("present"), graphtest.Constant(graphtest.Normal(r, rows, perSample)), row},
+			In: []graphtest.Input{mask, operand("present"), graphtest.Constant(graphtest.Normal(r, rows, perSample)),
+				row},
 			Build: func(in G.Nodes) (*G.Node, error) { return graph.MixRows(in[0], in[1], in[2], in[3], group) },
 			Want: func(in []graphtest.Input) graphtest.Array {
 				return mixRef(in, group, func(i int) int { return int(in[3].Data[i]) })
@@ -122,7 +125,8 @@ func TestMixRounds(t *testing.T) {
 		group, r := drawGroups(rt, groups, elements), newRand(rapid.Uint64().Draw(rt, "seed"))
 		mask := drawMask(rt, r, 1, groups)
 		p, q := graphtest.Normal(r, 1, elements), graphtest.Normal(r, 1, elements)
-		s := graphtest.NewSession(rt, tensor.Float32, graphtest.Constant(mask), graphtest.Constant(p), graphtest.Constant(q))
+		s := graphtest.NewSession(rt, tensor.Float32, graphtest.Constant(mask), graphtest.Constant(p),
+			graphtest.Constant(q))
 		s.Read(must2(rt)(graph.Mix(s.In[0], s.In[1], s.In[2], group)))
 		want := make([]float64, elements)
 		for e, g := range group {
@@ -147,7 +151,9 @@ func TestMixRounds(t *testing.T) {
 
 // TestMixSharedHasNoGradient: it would depend on how the samples are cut into batches.
 func TestMixSharedHasNoGradient(t *testing.T) {
-	s := graphtest.NewSession(t, tensor.Float64, graphtest.Constant(graphtest.Zeros(2, 1)), graphtest.Constant(graphtest.Zeros(1, 3)), graphtest.Constant(graphtest.Zeros(2, 3)), graphtest.Constant(graphtest.Zeros(2, 3)), graphtest.Constant(graphtest.Zeros(2)))
+	s := graphtest.NewSession(t, tensor.Float64, graphtest.Constant(graphtest.Zeros(2, 1)),
+		graphtest.Constant(graphtest.Zeros(1, 3)), graphtest.Constant(graphtest.Zeros(2, 3)),
+		graphtest.Constant(graphtest.Zeros(2, 3)), graphtest.Constant(graphtest.Zeros(2)))
 	y := must2(t)(graph.Mix(s.In[0], s.In[1], s.In[2], []int{0, 0, 0}))
 	rows := must2(t)(graph.MixRows(s.In[0], s.In[2], s.In[3], s.In[4], []int{0, 0, 0}))
 	for _, c := range [][2]*G.Node{{y, s.In[1]}, {rows, s.In[3]}, {rows, s.In[4]}} {
@@ -158,7 +164,9 @@ func TestMixSharedHasNoGradient(t *testing.T) {
 
 func TestMixRowsRefusesRowsThatAreNone(t *testing.T) {
 	for _, row := range []float64{-1, 2, 0.5, nan, inf} {
-		s := graphtest.NewSession(t, tensor.Float32, graphtest.Constant(graphtest.Zeros(2, 1)), graphtest.Constant(graphtest.Zeros(1, 3)), graphtest.Constant(graphtest.Zeros(2, 3)), graphtest.Constant(graphtest.NewArray([]int{2}, []float64{1, row})))
+		s := graphtest.NewSession(t, tensor.Float32, graphtest.Constant(graphtest.Zeros(2, 1)),
+			graphtest.Constant(graphtest.Zeros(1, 3)), graphtest.Constant(graphtest.Zeros(2, 3)),
+			graphtest.Constant(graphtest.NewArray([]int{2}, []float64{1, row})))
 		s.Read(must2(t)(graph.MixRows(s.In[0], s.In[1], s.In[2], s.In[3], []int{0, 0, 0})))
 		_, err := s.TryRun()
 		require.ErrorContains(t, err, "sample 1 of the batch has row "+fmt.Sprint(row))
@@ -169,7 +177,8 @@ func TestMixRowsRefusesRowsThatAreNone(t *testing.T) {
 func TestMixOfCoalitions(t *testing.T) {
 	s := graphtest.NewSession(t, tensor.Float32,
 		graphtest.Constant(graphtest.NewArray([]int{2, 2}, []float64{1, 0, 0, 1})),
-		graphtest.Constant(graphtest.NewArray([]int{2, 3}, []float64{0.1, nan, 3, inf, 5, 6})), graphtest.Constant(graphtest.NewArray([]int{2, 3}, []float64{inf, 20, nan, 40, nan, 60})))
+		graphtest.Constant(graphtest.NewArray([]int{2, 3}, []float64{0.1, nan, 3, inf, 5, 6})),
+		graphtest.Constant(graphtest.NewArray([]int{2, 3}, []float64{inf, 20, nan, 40, nan, 60})))
 	s.Read(must2(t)(graph.Mix(s.In[0], s.In[1], s.In[2], []int{0, 1, graph.AlwaysPresent})))
 	require.Equal(t, [][]float64{{float64(float32(0.1)), 20, 3, 40, 5, 6}}, s.Run())
 }
@@ -177,10 +186,13 @@ func TestMixOfCoalitions(t *testing.T) {
 func TestSub(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		shape, seed := anyShape(rt), rapid.Uint64().Draw(rt, "seed")
-		elementwise(func(in G.Nodes) (*G.Node, error) { return graph.Sub(in[0], in[1]) }, func(x []float64) float64 { return x[0] - x[1] },
-			graphtest.Variable(graphtest.Normal(newRand(seed), shape...)), graphtest.Variable(graphtest.Normal(newRand(seed+1), shape...))).Check(rt, seed)
+		elementwise(func(in G.Nodes) (*G.Node, error) { return graph.Sub(in[0], in[1]) },
+			func(x []float64) float64 { return x[0] - x[1] },
+			graphtest.Variable(graphtest.Normal(newRand(seed), shape...)),
+			graphtest.Variable(graphtest.Normal(newRand(seed+1), shape...))).Check(rt, seed)
 	})
-	elementwise(func(in G.Nodes) (*G.Node, error) { return graph.Sub(in[0], in[0]) }, func(x []float64) float64 { return 0 },
+	elementwise(func(in G.Nodes) (*G.Node, error) { return graph.Sub(in[0], in[0]) },
+		func(x []float64) float64 { return 0 },
 		graphtest.Variable(graphtest.Normal(newRand(1), 2, 3))).Check(t, 1)
 }
 
@@ -224,25 +236,44 @@ func TestMixErrors(t *testing.T) {
 		op   func() (*G.Node, error)
 		want string
 	}{
-		"Mix nil mask":      {func() (*G.Node, error) { return graph.Mix(nil, x, x, group) }, "Mix: input 0: expected a node, got nil"},
-		"Mix nil present":   {func() (*G.Node, error) { return graph.Mix(mask, nil, x, group) }, "Mix: present activations: expected an input, got nil"},
-		"Mix nil removed":   {func() (*G.Node, error) { return graph.Mix(mask, x, nil, group) }, "Mix: removed activations: expected an input, got nil"},
-		"Mix shapes":        {func() (*G.Node, error) { return graph.Mix(mask, x, mask, group) }, "removed activations (mask) have shape [2] for a sample, expected [3]"},
-		"Mix batch":         {func() (*G.Node, error) { return graph.Mix(add("m3", 3, 2), x, x, group) }, "present activations (x) have shape (2, 3), expected 1 or 3 samples of [3]"},
-		"Mix groups":        {func() (*G.Node, error) { return graph.Mix(mask, x, x, group[:2]) }, "groups of 2 elements, activations have 3"},
-		"Mix unknown group": {func() (*G.Node, error) { return graph.Mix(mask, x, x, []int{0, 2, 0}) }, "element 1 is in group 2, expected -1 to 1"},
-		"Mix element types": {func() (*G.Node, error) { return graph.Mix(mask, class, class, group[:1]) }, "Mix: input 1 (class) is of int"},
-		"Mix removed":       {func() (*G.Node, error) { return graph.Mix(add("m1", 3, 2), add("x1", 1, 3), x, group) }, "removed activations (x) have shape (2, 3), expected 1 or 3 samples of [3]"},
-		"MixRows nil row":   {func() (*G.Node, error) { return graph.MixRows(mask, x, x, nil, group) }, "MixRows: row: expected a node, got nil"},
-		"MixRows row":       {func() (*G.Node, error) { return graph.MixRows(mask, x, x, add("row3", 3), group) }, "MixRows: row (row3) has shape (3), expected (2)"},
-		"MixRows of ints":   {func() (*G.Node, error) { return graph.MixRows(mask, x, x, class, group) }, "input 3 (class) is of int"},
-		"MixRows rows":      {func() (*G.Node, error) { return graph.MixRows(mask, x, mask, add("row", 2), group) }, "removed activations (mask) have shape [2] for a sample, expected [3]"},
-		"Sub nil":           {func() (*G.Node, error) { return graph.Sub(nil, x) }, "Sub: input 0: expected a node, got nil"},
-		"Sub shapes":        {func() (*G.Node, error) { return graph.Sub(x, mask) }, "Sub: shape (2, 2) does not broadcast with (2, 3)"},
-		"RunnerUp nil":      {func() (*G.Node, error) { return graph.RunnerUp(nil, class) }, "RunnerUp: input 0: expected a node, got nil"},
-		"RunnerUp of one":   {func() (*G.Node, error) { return graph.RunnerUp(add("one", 2, 1), class) }, "expected at least two classes"},
-		"RunnerUp class":    {func() (*G.Node, error) { return graph.RunnerUp(x, add("f", 2)) }, "class (f) is of float64, expected int"},
-		"RunnerUp batch":    {func() (*G.Node, error) { return graph.RunnerUp(add("x3", 3, 2), class) }, "class (class) has shape (2), expected (3)"},
+		"Mix nil mask": {func() (*G.Node, error) { return graph.Mix(nil, x, x, group) },
+			"Mix: input 0: expected a node, got nil"},
+		"Mix nil present": {func() (*G.Node, error) { return graph.Mix(mask, nil, x, group) },
+			"Mix: present activations: expected an input, got nil"},
+		"Mix nil removed": {func() (*G.Node, error) { return graph.Mix(mask, x, nil, group) },
+			"Mix: removed activations: expected an input, got nil"},
+		"Mix shapes": {func() (*G.Node, error) { return graph.Mix(mask, x, mask, group) },
+			"removed activations (mask) have shape [2] for a sample, expected [3]"},
+		"Mix batch": {func() (*G.Node, error) { return graph.Mix(add("m3", 3, 2), x, x, group) },
+			"present activations (x) have shape (2, 3), expected 1 or 3 samples of [3]"},
+		"Mix groups": {func() (*G.Node, error) { return graph.Mix(mask, x, x, group[:2]) },
+			"groups of 2 elements, activations have 3"},
+		"Mix unknown group": {func() (*G.Node, error) { return graph.Mix(mask, x, x, []int{0, 2, 0}) },
+			"element 1 is in group 2, expected -1 to 1"},
+		"Mix element types": {func() (*G.Node, error) { return graph.Mix(mask, class, class, group[:1]) },
+			"Mix: input 1 (class) is of int"},
+		"Mix removed": {func() (*G.Node, error) { return graph.Mix(add("m1", 3, 2), add("x1", 1, 3), x, group) },
+			"removed activations (x) have shape (2, 3), expected 1 or 3 samples of [3]"},
+		"MixRows nil row": {func() (*G.Node, error) { return graph.MixRows(mask, x, x, nil, group) },
+			"MixRows: row: expected a node, got nil"},
+		"MixRows row": {func() (*G.Node, error) { return graph.MixRows(mask, x, x, add("row3", 3), group) },
+			"MixRows: row (row3) has shape (3), expected (2)"},
+		"MixRows of ints": {func() (*G.Node, error) { return graph.MixRows(mask, x, x, class, group) },
+			"input 3 (class) is of int"},
+		"MixRows rows": {func() (*G.Node, error) { return graph.MixRows(mask, x, mask, add("row", 2), group) },
+			"removed activations (mask) have shape [2] for a sample, expected [3]"},
+		"Sub nil": {func() (*G.Node, error) { return graph.Sub(nil, x) },
+			"Sub: input 0: expected a node, got nil"},
+		"Sub shapes": {func() (*G.Node, error) { return graph.Sub(x, mask) },
+			"Sub: shape (2, 2) does not broadcast with (2, 3)"},
+		"RunnerUp nil": {func() (*G.Node, error) { return graph.RunnerUp(nil, class) },
+			"RunnerUp: input 0: expected a node, got nil"},
+		"RunnerUp of one": {func() (*G.Node, error) { return graph.RunnerUp(add("one", 2, 1), class) },
+			"expected at least two classes"},
+		"RunnerUp class": {func() (*G.Node, error) { return graph.RunnerUp(x, add("f", 2)) },
+			"class (f) is of float64, expected int"},
+		"RunnerUp batch": {func() (*G.Node, error) { return graph.RunnerUp(add("x3", 3, 2), class) },
+			"class (class) has shape (2), expected (3)"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			n, err := c.op()
@@ -260,7 +291,8 @@ func TestFLOPs(t *testing.T) {
 	for _, c := range []struct {
 		fetch string
 		want  int
-	}{{"block", conv}, {"logits", conv + linear}, {"contribution", conv + 2*linear}, {"image gradient", 2 * (conv + linear)}} {
+	}{{"block", conv}, {"logits", conv + linear}, {"contribution", conv + 2*linear},
+		{"image gradient", 2 * (conv + linear)}} {
 		p := compile(t, m, graph.Options{Fetch: []string{c.fetch}, Batch: 3})
 		require.Equal(t, c.want, p.FLOPs(), c.fetch)
 	}

@@ -27,11 +27,14 @@ func (m move) inverse() move {
 
 // node adds the move as an operation whose gradient is the inverse move.
 func (m move) node(name string, x *G.Node) (*G.Node, error) {
-	return m.nodeWith(name, x, same(func(_ G.Nodes, _, grad *G.Node) (*G.Node, error) { return m.inverse().node(name+"'", grad) }))
+	return m.nodeWith(name, x, same(func(_ G.Nodes, _, grad *G.Node) (*G.Node, error) {
+		return m.inverse().node(name+"'", grad)
+	}))
 }
 
 func (m move) nodeWith(name string, x *G.Node, grad gradient) (*G.Node, error) {
-	return explained(name, m.attributes)(m.onCard(floatOp(name, m.to, []*G.Node{x}, first(1), grad, moveRun[float32](m), moveRun[float64](m))))
+	return explained(name, m.attributes)(m.onCard(floatOp(name, m.to, []*G.Node{x}, first(1), grad, moveRun[float32](m),
+		moveRun[float64](m))))
 }
 
 func moveRun[T kernel.Float](m move) func(*call[T]) error {

@@ -15,7 +15,8 @@ import (
 )
 
 // rearranged is an operation whose element at index i is that of x at from(i), or fill where from returns nil.
-func rearranged(op func(x *G.Node) (*G.Node, error), shape, to []int, fill float64, from func(i []int) []int) graphtest.Op {
+func rearranged(op func(x *G.Node) (*G.Node, error), shape, to []int, fill float64,
+	from func(i []int) []int) graphtest.Op {
 	return graphtest.Op{
 		In:    []graphtest.Input{graphtest.Variable(graphtest.Normal(newRand(5), shape...))},
 		Build: func(in G.Nodes) (*G.Node, error) { return op(in[0]) },
@@ -35,13 +36,14 @@ func permuted(shape []int, perm ...int) graphtest.Op {
 	for i, p := range perm {
 		to[i] = shape[p]
 	}
-	return rearranged(func(x *G.Node) (*G.Node, error) { return graph.Transpose(x, perm...) }, shape, to, 0, func(i []int) []int {
-		j := make([]int, len(i))
-		for k, p := range perm {
-			j[p] = i[k]
-		}
-		return j
-	})
+	return rearranged(func(x *G.Node) (*G.Node, error) { return graph.Transpose(x, perm...) }, shape, to, 0,
+		func(i []int) []int {
+			j := make([]int, len(i))
+			for k, p := range perm {
+				j[p] = i[k]
+			}
+			return j
+		})
 }
 
 func TestTranspose(t *testing.T) {
@@ -106,9 +108,11 @@ func TestSlice(t *testing.T) {
 		}).Check(rt, 1)
 	})
 	for _, c := range []struct{ start, end, step, first, n int }{
-		{math.MinInt, math.MaxInt, 1, 0, 5}, {math.MaxInt, math.MinInt, -1, 4, 5}, {-1, math.MinInt, math.MinInt, 4, 1}, {1, 9, math.MaxInt, 1, 1},
+		{math.MinInt, math.MaxInt, 1, 0, 5}, {math.MaxInt, math.MinInt, -1, 4, 5}, {-1, math.MinInt, math.MinInt, 4, 1},
+		{1, 9, math.MaxInt, 1, 1},
 	} {
-		s := graphtest.NewSession(t, tensor.Float64, graphtest.Constant(graphtest.NewArray([]int{5}, []float64{0, 1, 2, 3, 4})))
+		s := graphtest.NewSession(t, tensor.Float64,
+			graphtest.Constant(graphtest.NewArray([]int{5}, []float64{0, 1, 2, 3, 4})))
 		s.Read(must2(t)(graph.Slice(s.In[0], 0, c.start, c.end, c.step)))
 		got := s.Run()[0]
 		require.Len(t, got, c.n)
@@ -220,20 +224,24 @@ func TestTake(t *testing.T) {
 		index := rapid.SliceOfN(rapid.IntRange(-n, n-1), 1, 6).Draw(rt, "index")
 		to := append([]int{}, shape...)
 		to[axis] = len(index)
-		rearranged(func(x *G.Node) (*G.Node, error) { return graph.Take(x, axis, index) }, shape, to, 0, func(i []int) []int {
-			j := append([]int{}, i...)
-			j[axis] = (index[i[axis]] + n) % n
-			return j
-		}).Check(rt, 1)
+		rearranged(func(x *G.Node) (*G.Node, error) { return graph.Take(x, axis, index) }, shape, to, 0,
+			func(i []int) []int {
+				j := append([]int{}, i...)
+				j[axis] = (index[i[axis]] + n) % n
+				return j
+			}).Check(rt, 1)
 	})
 }
 
 func TestExpand(t *testing.T) {
 	for _, c := range []struct{ from, shape, to []int }{
-		{[]int{3, 1}, []int{3, 4}, []int{3, 4}}, {[]int{3, 1}, []int{2, 1, 6}, []int{2, 3, 6}}, {[]int{1}, []int{2, 3}, []int{2, 3}},
-		{[]int{3, 4}, []int{1}, []int{3, 4}}, {[]int{2, 1, 3, 1}, []int{2, 5, 3, 2}, []int{2, 5, 3, 2}}, {[]int{3}, []int{5, 3}, []int{5, 3}},
+		{[]int{3, 1}, []int{3, 4}, []int{3, 4}}, {[]int{3, 1}, []int{2, 1, 6}, []int{2, 3, 6}},
+		{[]int{1}, []int{2, 3}, []int{2, 3}},
+		{[]int{3, 4}, []int{1}, []int{3, 4}}, {[]int{2, 1, 3, 1}, []int{2, 5, 3, 2}, []int{2, 5, 3, 2}},
+		{[]int{3}, []int{5, 3}, []int{5, 3}},
 	} {
-		broadcastTest(func(in G.Nodes) (*G.Node, error) { return graph.Expand(in[0], c.shape...) }, func(x []float64) float64 { return x[0] },
+		broadcastTest(func(in G.Nodes) (*G.Node, error) { return graph.Expand(in[0], c.shape...) },
+			func(x []float64) float64 { return x[0] },
 			c.to, graphtest.Variable(graphtest.Normal(newRand(1), c.from...))).Check(t, 1)
 	}
 }
@@ -246,31 +254,34 @@ func TestTile(t *testing.T) {
 		for i, r := range reps {
 			to[i] *= r
 		}
-		rearranged(func(x *G.Node) (*G.Node, error) { return graph.Tile(x, reps...) }, shape, to, 0, func(i []int) []int {
-			j := make([]int, len(i))
-			for k := range i {
-				j[k] = i[k] % shape[k]
-			}
-			return j
-		}).Check(rt, 1)
+		rearranged(func(x *G.Node) (*G.Node, error) { return graph.Tile(x, reps...) }, shape, to, 0,
+			func(i []int) []int {
+				j := make([]int, len(i))
+				for k := range i {
+					j[k] = i[k] % shape[k]
+				}
+				return j
+			}).Check(rt, 1)
 	})
 }
 
 func TestReshapeAll(t *testing.T) {
-	rearranged(func(x *G.Node) (*G.Node, error) { return graph.ReshapeAll(x, 2, 3, 2) }, []int{4, 3}, []int{2, 3, 2}, 0, func(i []int) []int {
-		k := (i[0]*3+i[1])*2 + i[2]
-		return []int{k / 3, k % 3}
-	}).Check(t, 1)
+	rearranged(func(x *G.Node) (*G.Node, error) { return graph.ReshapeAll(x, 2, 3, 2) }, []int{4, 3}, []int{2, 3, 2}, 0,
+		func(i []int) []int {
+			k := (i[0]*3+i[1])*2 + i[2]
+			return []int{k / 3, k % 3}
+		}).Check(t, 1)
 }
 
 func TestChannelShuffle(t *testing.T) {
 	for _, shape := range [][]int{{2, 6, 3, 2}, {1, 12}, {3, 6, 5}} {
 		for _, groups := range []int{1, 2, 3, 6} {
-			rearranged(func(x *G.Node) (*G.Node, error) { return graph.ChannelShuffle(x, groups) }, shape, shape, 0, func(i []int) []int {
-				j := append([]int{}, i...)
-				j[1] = i[1]%groups*(shape[1]/groups) + i[1]/groups
-				return j
-			}).Check(t, 1)
+			rearranged(func(x *G.Node) (*G.Node, error) { return graph.ChannelShuffle(x, groups) }, shape, shape, 0,
+				func(i []int) []int {
+					j := append([]int{}, i...)
+					j[1] = i[1]%groups*(shape[1]/groups) + i[1]/groups
+					return j
+				}).Check(t, 1)
 		}
 	}
 }
@@ -297,10 +308,12 @@ func TestDepthAndSpace(t *testing.T) {
 				}
 				name := fmt.Sprint(block, crd, c)
 				t.Run("DepthToSpace "+name, func(t *testing.T) {
-					rearranged(func(x *G.Node) (*G.Node, error) { return graph.DepthToSpace(x, block, crd) }, deep, wide, 0, toDeep).Check(t, 1)
+					rearranged(func(x *G.Node) (*G.Node, error) { return graph.DepthToSpace(x, block, crd) }, deep,
+						wide, 0, toDeep).Check(t, 1)
 				})
 				t.Run("SpaceToDepth "+name, func(t *testing.T) {
-					rearranged(func(x *G.Node) (*G.Node, error) { return graph.SpaceToDepth(x, block, crd) }, wide, deep, 0, toWide).Check(t, 1)
+					rearranged(func(x *G.Node) (*G.Node, error) { return graph.SpaceToDepth(x, block, crd) }, wide,
+						deep, 0, toWide).Check(t, 1)
 				})
 			}
 		}

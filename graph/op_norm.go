@@ -55,23 +55,27 @@ func normalize(name string, x, scale, bias *G.Node, g normGeom, step NormStep) (
 			if at.scale >= 0 {
 				withScale = append(withScale, in[at.scale])
 			}
-			if gs[0], err = onCardFlat(g.gradCard)(floatOp(name+"'x", in[0].Shape(), withScale, nil, nil, normDX[float32](g), normDX[float64](g))); err != nil {
+			if gs[0], err = onCardFlat(g.gradCard)(floatOp(name+"'x", in[0].Shape(), withScale, nil, nil,
+				normDX[float32](g), normDX[float64](g))); err != nil {
 				return nil, err
 			}
 		}
 		if i := at.scale; i >= 0 && need[i] {
-			if gs[i], err = g.sumsCard(true)(floatOp(name+"'scale", in[i].Shape(), args, nil, nil, normDScale[float32](g), normDScale[float64](g))); err != nil {
+			if gs[i], err = g.sumsCard(true)(floatOp(name+"'scale", in[i].Shape(), args, nil, nil,
+				normDScale[float32](g), normDScale[float64](g))); err != nil {
 				return nil, err
 			}
 		}
 		if i := at.bias; i >= 0 && need[i] {
-			gs[i], err = g.sumsCard(false)(floatOp(name+"'bias", in[i].Shape(), []*G.Node{grad}, nil, nil, normDBias[float32](g), normDBias[float64](g)))
+			gs[i], err = g.sumsCard(false)(floatOp(name+"'bias", in[i].Shape(), []*G.Node{grad}, nil, nil,
+				normDBias[float32](g), normDBias[float64](g)))
 		}
 		return gs, err
 	}
 	step.Eps, step.Scale, step.Bias = g.eps, at.scale, at.bias
 	card := onCardFlat(func(c *deviceCall) error { return g.card(c, at) })
-	return explained(name, step)(card(floatOp(name, x.Shape(), in, diff, grad, normRun[float32](g, at), normRun[float64](g, at))))
+	return explained(name, step)(card(floatOp(name, x.Shape(), in, diff, grad, normRun[float32](g, at),
+		normRun[float64](g, at))))
 }
 
 // eachGroup visits what is standardised together: size elements from one on, in group k of their row.

@@ -211,20 +211,46 @@ func TestNormErrors(t *testing.T) {
 	}
 	x, v := add("x", 2, 6, 3), add("v", 5)
 	for want, op := range map[string]func() (*G.Node, error){
-		"LayerNorm: input 0: expected a node, got nil":              func() (*G.Node, error) { return graph.LayerNorm(nil, nil, nil, 0, 0) },
-		"LayerNorm: axis 3, expected one of 3 axes":                 func() (*G.Node, error) { return graph.LayerNorm(x, nil, nil, 3, 0) },
-		"LayerNorm: axis -4":                                        func() (*G.Node, error) { return graph.LayerNorm(x, nil, nil, -4, 0) },
-		"LayerNorm: scale (v) has shape (5), expected (3)":          func() (*G.Node, error) { return graph.LayerNorm(x, v, nil, 2, 0) },
-		"LayerNorm: bias (v) has shape (5), expected (6, 3)":        func() (*G.Node, error) { return graph.LayerNorm(x, nil, v, 1, 0) },
-		"LayerNorm: eps -1, expected at least 0":                    func() (*G.Node, error) { return graph.LayerNorm(x, nil, nil, 1, -1) },
-		"RMSNorm: scale (v) has shape (5), expected (3)":            func() (*G.Node, error) { return graph.RMSNorm(x, v, -1, 0) },
-		"GroupNorm: input 0: expected a node, got nil":              func() (*G.Node, error) { return graph.GroupNorm(nil, 1, nil, nil, 0) },
-		"GroupNorm: 4 groups, expected a number that divides the 6": func() (*G.Node, error) { return graph.GroupNorm(x, 4, nil, nil, 0) },
-		"GroupNorm: 0 groups":                                       func() (*G.Node, error) { return graph.GroupNorm(x, 0, nil, nil, 0) },
-		"GroupNorm: bias (v) has shape (5), expected (6)":           func() (*G.Node, error) { return graph.GroupNorm(x, 3, nil, v, 0) },
-		"(v) has shape (5), expected at least 2 axes":               func() (*G.Node, error) { return graph.GroupNorm(v, 1, nil, nil, 0) },
-		"LocalResponseNorm: input 0: expected a node, got nil":      func() (*G.Node, error) { return graph.LocalResponseNorm(nil, graph.LRNConfig{}) },
-		"LocalResponseNorm: size 0, expected at least 1":            func() (*G.Node, error) { return graph.LocalResponseNorm(x, graph.LRNConfig{}) },
+		"LayerNorm: input 0: expected a node, got nil": func() (*G.Node, error) {
+			return graph.LayerNorm(nil, nil, nil, 0, 0)
+		},
+		"LayerNorm: axis 3, expected one of 3 axes": func() (*G.Node, error) {
+			return graph.LayerNorm(x, nil, nil, 3, 0)
+		},
+		"LayerNorm: axis -4": func() (*G.Node, error) { return graph.LayerNorm(x, nil, nil, -4, 0) },
+		"LayerNorm: scale (v) has shape (5), expected (3)": func() (*G.Node, error) {
+			return graph.LayerNorm(x, v, nil, 2, 0)
+		},
+		"LayerNorm: bias (v) has shape (5), expected (6, 3)": func() (*G.Node, error) {
+			return graph.LayerNorm(x, nil, v, 1, 0)
+		},
+		"LayerNorm: eps -1, expected at least 0": func() (*G.Node, error) {
+			return graph.LayerNorm(x, nil, nil, 1, -1)
+		},
+		"RMSNorm: scale (v) has shape (5), expected (3)": func() (*G.Node, error) {
+			return graph.RMSNorm(x, v, -1, 0)
+		},
+		"GroupNorm: input 0: expected a node, got nil": func() (*G.Node, error) {
+			return graph.GroupNorm(nil, 1, nil, nil, 0)
+		},
+		"GroupNorm: 4 groups, expected a number that divides the 6": func() (*G.Node, error) {
+			return graph.GroupNorm(x, 4, nil, nil, 0)
+		},
+		"GroupNorm: 0 groups": func() (*G.Node, error) {
+			return graph.GroupNorm(x, 0, nil, nil, 0)
+		},
+		"GroupNorm: bias (v) has shape (5), expected (6)": func() (*G.Node, error) {
+			return graph.GroupNorm(x, 3, nil, v, 0)
+		},
+		"(v) has shape (5), expected at least 2 axes": func() (*G.Node, error) {
+			return graph.GroupNorm(v, 1, nil, nil, 0)
+		},
+		"LocalResponseNorm: input 0: expected a node, got nil": func() (*G.Node, error) {
+			return graph.LocalResponseNorm(nil, graph.LRNConfig{})
+		},
+		"LocalResponseNorm: size 0, expected at least 1": func() (*G.Node, error) {
+			return graph.LocalResponseNorm(x, graph.LRNConfig{})
+		},
 	} {
 		_, err := op()
 		require.ErrorContains(t, err, want)
@@ -246,7 +272,8 @@ func TestLocalResponseNorm(t *testing.T) {
 				Want: func(in []graphtest.Input) graphtest.Array {
 					return graphtest.Map(shape, func(at []int) float64 {
 						sum := 0.0
-						lo, hi := at[1]-int(math.Floor(float64(cfg.Size-1)/2)), at[1]+int(math.Ceil(float64(cfg.Size-1)/2))
+						lo, hi := at[1]-int(math.Floor(float64(cfg.Size-1)/2)),
+							at[1]+int(math.Ceil(float64(cfg.Size-1)/2))
 						for c := lo; c <= hi; c++ {
 							j := slices.Clone(at)
 							j[1] = c

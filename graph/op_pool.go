@@ -14,8 +14,8 @@ import (
 type PoolConfig struct {
 	Kernel, Stride, Padding, Dilation [2]int
 
-	// ExtraPadding are rows at the bottom and columns on the right beyond Padding, where padding is not symmetric. It may
-	// be negative, but not more so than Padding is positive.
+	// ExtraPadding are rows at the bottom and columns on the right beyond Padding, where padding is not symmetric. It
+	// may be negative, but not more so than Padding is positive.
 	ExtraPadding [2]int
 
 	CeilMode        bool // round the output size up; a window must still start before the padding at the end
@@ -132,7 +132,8 @@ func newAvgPool[T kernel.Float](x *G.Node, g kernel.PoolGeom) *poolFn[T] {
 			return nil
 		},
 		grad: same(func(_ G.Nodes, _, grad *G.Node) (*G.Node, error) {
-			return attached(avgPoolGradCard(g))(apply("AvgPool2D'", &floatFn[T]{run: backward}, grad.Dtype(), x.Shape(), grad))
+			return attached(avgPoolGradCard(g))(apply("AvgPool2D'", &floatFn[T]{run: backward}, grad.Dtype(), x.Shape(),
+				grad))
 		}),
 	}}
 }

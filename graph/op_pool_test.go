@@ -34,7 +34,8 @@ func TestPool2DAnyGeometry(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		draw := func(name string, lo, hi int) int { return rapid.IntRange(lo, hi).Draw(rt, name) }
 		average := rapid.Bool().Draw(rt, "average")
-		cfg := graph.PoolConfig{CeilMode: rapid.Bool().Draw(rt, "ceil"), CountIncludePad: rapid.Bool().Draw(rt, "include pad")}
+		cfg := graph.PoolConfig{CeilMode: rapid.Bool().Draw(rt, "ceil"), CountIncludePad: rapid.Bool().Draw(rt,
+			"include pad")}
 		var in [2]int
 		for a := range 2 {
 			cfg.Kernel[a], cfg.Stride[a] = draw("kernel", 1, 4), draw("stride", 0, 4)
@@ -81,7 +82,8 @@ func TestPool2DMatchesPyTorch(t *testing.T) {
 	}
 	for i, c := range cases {
 		t.Run(fmt.Sprint(i, " ", c.Kind), func(t *testing.T) {
-			cfg := graph.PoolConfig{Kernel: c.Kernel, Stride: c.Stride, Padding: c.Padding, CeilMode: c.Ceil, CountIncludePad: c.Include}
+			cfg := graph.PoolConfig{Kernel: c.Kernel, Stride: c.Stride, Padding: c.Padding, CeilMode: c.Ceil,
+				CountIncludePad: c.Include}
 			if d, ok := c.Dilation.([]any); ok {
 				cfg.Dilation = [2]int{int(d[0].(float64)), int(d[1].(float64))}
 			}
@@ -118,7 +120,8 @@ func TestMaxPool2DNaNGradient(t *testing.T) {
 	o := poolTest(x, graph.PoolConfig{Kernel: [2]int{2, 2}}, false)
 	got := o.Evaluate(t, tensor.Float64, graphtest.NewArray([]int{1, 1, 1, 2}, []float64{3, 5}))
 	require.True(t, math.IsNaN(got[0][0]))
-	require.Equal(t, 8.0, dot(got[1], []float64{1, 1, 1, 1, 1, 1, 1, 1}), "each window hands its gradient to one element")
+	require.Equal(t, 8.0, dot(got[1], []float64{1, 1, 1, 1, 1, 1, 1, 1}),
+		"each window hands its gradient to one element")
 }
 
 func TestMaxPool2DMinusInf(t *testing.T) {
@@ -174,13 +177,15 @@ func TestPoolErrors(t *testing.T) {
 		cfg  graph.PoolConfig
 		want string
 	}{
-		"nil":              {nil, graph.PoolConfig{Kernel: k2}, "input 0: expected a node, got nil"},
-		"not four axes":    {s.Add(graphtest.Constant(graphtest.Zeros(2, 3)), "flat"), graph.PoolConfig{Kernel: k2}, "expected 4 axes"},
+		"nil": {nil, graph.PoolConfig{Kernel: k2}, "input 0: expected a node, got nil"},
+		"not four axes": {s.Add(graphtest.Constant(graphtest.Zeros(2, 3)), "flat"), graph.PoolConfig{Kernel: k2},
+			"expected 4 axes"},
 		"no kernel":        {x, graph.PoolConfig{}, "sizes must be positive"},
 		"too much padding": {x, graph.PoolConfig{Kernel: k2, Padding: [2]int{2, 0}}, "padding"},
-		"no end padding":   {x, graph.PoolConfig{Kernel: k2, Padding: [2]int{1, 0}, ExtraPadding: [2]int{-2, 0}}, "padding [1 0] and [-1 0] must be at least zero"},
-		"does not fit":     {x, graph.PoolConfig{Kernel: [2]int{5, 5}}, "does not fit"},
-		"ints":             {s.Add(graphtest.ClassInput(1, 2), "class"), graph.PoolConfig{Kernel: k2}, "expected 4 axes"},
+		"no end padding": {x, graph.PoolConfig{Kernel: k2, Padding: [2]int{1, 0}, ExtraPadding: [2]int{-2, 0}},
+			"padding [1 0] and [-1 0] must be at least zero"},
+		"does not fit": {x, graph.PoolConfig{Kernel: [2]int{5, 5}}, "does not fit"},
+		"ints":         {s.Add(graphtest.ClassInput(1, 2), "class"), graph.PoolConfig{Kernel: k2}, "expected 4 axes"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := graph.MaxPool2D(c.x, c.cfg)

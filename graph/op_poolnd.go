@@ -26,7 +26,8 @@ func (cfg PoolNDConfig) window(name string, x *G.Node) (*kernel.PoolND, error) {
 		return nil, err
 	}
 	w, err := kernel.NewPoolND(kernel.PoolNDGeom{
-		In: x.Shape()[2:], Kernel: cfg.Kernel, Stride: cfg.Stride, Dilation: cfg.Dilation, Begin: cfg.PadBegin, End: cfg.PadEnd,
+		In: x.Shape()[2:], Kernel: cfg.Kernel, Stride: cfg.Stride, Dilation: cfg.Dilation, Begin: cfg.PadBegin,
+		End:      cfg.PadEnd,
 		CeilMode: cfg.CeilMode, CountIncludePad: cfg.CountIncludePad,
 	})
 	if err != nil {
@@ -50,8 +51,9 @@ func (cfg PoolNDConfig) plane() PoolConfig {
 		return out
 	}
 	p := PoolConfig{
-		Kernel: two(cfg.Kernel), Stride: two(cfg.Stride), Padding: two(cfg.PadBegin), Dilation: two(cfg.Dilation), ExtraPadding: two(cfg.PadEnd),
-		CeilMode: cfg.CeilMode, CountIncludePad: cfg.CountIncludePad,
+		Kernel: two(cfg.Kernel), Stride: two(cfg.Stride), Padding: two(cfg.PadBegin), Dilation: two(cfg.Dilation),
+		ExtraPadding: two(cfg.PadEnd),
+		CeilMode:     cfg.CeilMode, CountIncludePad: cfg.CountIncludePad,
 	}
 	p.ExtraPadding[0] -= p.Padding[0]
 	p.ExtraPadding[1] -= p.Padding[1]
@@ -83,7 +85,8 @@ func newMaxPoolND[T kernel.Float](x *G.Node, w *kernel.PoolND) *poolFn[T] {
 			kernel.MaxPoolND(w, out, index, in, channels)
 		},
 		func(dx, dy []T, index []int32) { kernel.MaxPoolNDBackward(w, dx, dy, index, channels) })
-	f.form, f.back = poolNDCard("max_pool_nd_f32", w, channels, &f.card), poolNDGradCard("max_pool_nd_grad_f32", w, channels, &f.card)
+	f.form, f.back = poolNDCard("max_pool_nd_f32", w, channels, &f.card), poolNDGradCard("max_pool_nd_grad_f32", w,
+		channels, &f.card)
 	f.card.bytes = 4 * x.Shape()[0] * channels * out
 	return f
 }

@@ -32,13 +32,15 @@ func TestPoolNDAnyGeometry(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		draw := func(name string, lo, hi int) int { return rapid.IntRange(lo, hi).Draw(rt, name) }
 		average, axes := rapid.Bool().Draw(rt, "average"), draw("axes", 1, 4)
-		cfg := graph.PoolNDConfig{CeilMode: rapid.Bool().Draw(rt, "ceil"), CountIncludePad: rapid.Bool().Draw(rt, "include pad")}
+		cfg := graph.PoolNDConfig{CeilMode: rapid.Bool().Draw(rt, "ceil"), CountIncludePad: rapid.Bool().Draw(rt,
+			"include pad")}
 		shape := []int{draw("batch", 1, 2), draw("channels", 1, 2)}
 		for range axes {
 			k, d := draw("kernel", 1, 3), draw("dilation", 0, 2)
 			span := or1(d)*(k-1) + 1
 			begin, end := draw("begin", 0, span-1), draw("end", 0, span-1)
-			cfg.Kernel, cfg.Stride, cfg.Dilation = append(cfg.Kernel, k), append(cfg.Stride, draw("stride", 0, 3)), append(cfg.Dilation, d)
+			cfg.Kernel, cfg.Stride, cfg.Dilation = append(cfg.Kernel, k), append(cfg.Stride, draw("stride", 0, 3)),
+				append(cfg.Dilation, d)
 			cfg.PadBegin, cfg.PadEnd = append(cfg.PadBegin, begin), append(cfg.PadEnd, end)
 			shape = append(shape, max(1, span-begin-end)+draw("size", 0, 3))
 		}
@@ -56,7 +58,8 @@ func TestPoolNDDefaults(t *testing.T) {
 		for _, shape := range [][]int{{2, 3, 7}, {1, 2, 5, 4}, {2, 2, 4, 5, 3}} {
 			t.Run(fmt.Sprint(average, shape), func(t *testing.T) {
 				kernel := []int{2, 3, 2}[:len(shape)-2]
-				poolNDTest(graphtest.Spread(newRand(1), shape...), graph.PoolNDConfig{Kernel: kernel}, average).Check(t, 1)
+				poolNDTest(graphtest.Spread(newRand(1), shape...), graph.PoolNDConfig{Kernel: kernel}, average).Check(t,
+					1)
 			})
 		}
 	}
@@ -71,21 +74,27 @@ func TestPoolCeil(t *testing.T) {
 		want    []float64
 	}{
 		"last window starts on pad": {
-			graph.PoolNDConfig{Kernel: []int{3}, Stride: []int{3}, PadBegin: []int{1}, PadEnd: []int{1}, CeilMode: true, CountIncludePad: true},
+			graph.PoolNDConfig{Kernel: []int{3}, Stride: []int{3}, PadBegin: []int{1}, PadEnd: []int{1}, CeilMode: true,
+				CountIncludePad: true},
 			true, []float64{1, 7. / 3},
 		},
-		"output size reduce by one": {graph.PoolNDConfig{Kernel: []int{1}, Stride: []int{2}, CeilMode: true}, false, []float64{1, 3}},
+		"output size reduce by one": {graph.PoolNDConfig{Kernel: []int{1}, Stride: []int{2}, CeilMode: true}, false,
+			[]float64{1, 3}},
 		"only padding that exists counts": {
-			graph.PoolNDConfig{Kernel: []int{3}, Stride: []int{2}, PadEnd: []int{1}, CeilMode: true, CountIncludePad: true},
+			graph.PoolNDConfig{Kernel: []int{3}, Stride: []int{2}, PadEnd: []int{1}, CeilMode: true,
+				CountIncludePad: true},
 			true, []float64{2, 7. / 3},
 		},
 		"beyond the padding": {
-			graph.PoolNDConfig{Kernel: []int{3}, Stride: []int{2}, PadBegin: []int{1}, CeilMode: true, CountIncludePad: true},
+			graph.PoolNDConfig{Kernel: []int{3}, Stride: []int{2}, PadBegin: []int{1}, CeilMode: true,
+				CountIncludePad: true},
 			true, []float64{1, 3},
 		},
-		"same upper": {graph.PoolNDConfig{Kernel: []int{2}, Stride: []int{1}, PadEnd: []int{1}}, true, []float64{1.5, 2.5, 3.5, 4}},
-		"same lower": {graph.PoolNDConfig{Kernel: []int{2}, Stride: []int{1}, PadBegin: []int{1}}, true, []float64{1, 1.5, 2.5, 3.5}},
-		"dilated":    {graph.PoolNDConfig{Kernel: []int{2}, Stride: []int{1}, Dilation: []int{2}}, true, []float64{2, 3}},
+		"same upper": {graph.PoolNDConfig{Kernel: []int{2}, Stride: []int{1}, PadEnd: []int{1}}, true,
+			[]float64{1.5, 2.5, 3.5, 4}},
+		"same lower": {graph.PoolNDConfig{Kernel: []int{2}, Stride: []int{1}, PadBegin: []int{1}}, true,
+			[]float64{1, 1.5, 2.5, 3.5}},
+		"dilated": {graph.PoolNDConfig{Kernel: []int{2}, Stride: []int{1}, Dilation: []int{2}}, true, []float64{2, 3}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := poolNDTest(x, c.cfg, c.average).Evaluate(t, tensor.Float64, graphtest.Zeros(1, 1, len(c.want)))
@@ -124,7 +133,8 @@ func TestMaxPoolIndices(t *testing.T) {
 	}{
 		{[]int{2, 3, 7}, graph.PoolNDConfig{Kernel: []int{3}, Stride: []int{2}, PadBegin: []int{1}}},
 		{[]int{2, 2, 5, 4}, graph.PoolNDConfig{Kernel: []int{2, 3}, Stride: []int{1, 1}, PadEnd: []int{1, 2}}},
-		{[]int{2, 2, 3, 4, 3}, graph.PoolNDConfig{Kernel: []int{2, 2, 2}, Dilation: []int{1, 2, 2}, Stride: []int{1, 1, 1}}},
+		{[]int{2, 2, 3, 4, 3}, graph.PoolNDConfig{Kernel: []int{2, 2, 2}, Dilation: []int{1, 2, 2},
+			Stride: []int{1, 1, 1}}},
 	} {
 		for _, columnMajor := range []bool{false, true} {
 			x := graphtest.Spread(newRand(uint64(i)), c.shape...)

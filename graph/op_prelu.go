@@ -26,7 +26,8 @@ func PReLU(x, slope *G.Node) (*G.Node, error) {
 		var err error
 		if need[0] {
 			gs[0], err = broadcastCard(name+"'x", x.Shape(), []tensor.Shape{x.Shape(), slope.Shape(), x.Shape()})(
-				floatOp(name+"'x", x.Shape(), []*G.Node{in[0], in[1], grad}, nil, nil, preluRun[float32](rows), preluRun[float64](rows)))
+				floatOp(name+"'x", x.Shape(), []*G.Node{in[0], in[1], grad}, nil, nil, preluRun[float32](rows),
+					preluRun[float64](rows)))
 		}
 		if need[1] && err == nil {
 			gs[1], err = floatOp(name+"'slope", in[1].Shape(), []*G.Node{in[0], grad}, nil, nil,
@@ -35,7 +36,8 @@ func PReLU(x, slope *G.Node) (*G.Node, error) {
 		return gs, err
 	}
 	card := broadcastCard(name, x.Shape(), []tensor.Shape{x.Shape(), slope.Shape()})
-	return card(floatOp(name, x.Shape(), []*G.Node{x, slope}, []bool{true, true}, grad, preluRun[float32](rows), preluRun[float64](rows)))
+	return card(floatOp(name, x.Shape(), []*G.Node{x, slope}, []bool{true, true}, grad, preluRun[float32](rows),
+		preluRun[float64](rows)))
 }
 
 // preluRows are the runs of one sample along which the slope is one element or advances with x.

@@ -142,7 +142,8 @@ func reduceTo(name string, x *G.Node, axes tensor.Shape, named []bool, to tensor
 	grad := func(in G.Nodes, out, grad *G.Node) (g *G.Node, err error) {
 		switch r {
 		case maxReducer, minReducer:
-			return floatOp(name+"'", in[0].Shape(), []*G.Node{grad, out, in[0]}, nil, nil, extremeDX[float32](axes, m.src), extremeDX[float64](axes, m.src))
+			return floatOp(name+"'", in[0].Shape(), []*G.Node{grad, out, in[0]}, nil, nil,
+				extremeDX[float32](axes, m.src), extremeDX[float64](axes, m.src))
 		case meanReducer:
 			if grad, err = overCount(grad, count); err != nil {
 				return nil, err
@@ -153,7 +154,8 @@ func reduceTo(name string, x *G.Node, axes tensor.Shape, named []bool, to tensor
 		}))
 	}
 	s := reduceStages(axes, named)
-	return explained(name, ReduceStep{places(named)})(reduceOnCard(s, r, count)(floatOp(name, to, []*G.Node{x}, first(1), same(grad),
+	return explained(name, ReduceStep{places(named)})(reduceOnCard(s, r, count)(floatOp(name, to, []*G.Node{x},
+		first(1), same(grad),
 		reduceRun[float32](s, r, count), reduceRun[float64](s, r, count))))
 }
 
@@ -256,7 +258,8 @@ func extremeDX[T kernel.Float](axes, strides []int) func(*call[T]) error {
 }
 
 // reduceRows reduces x over the named axes by an operation on rows, putting those axes last where they are not.
-func reduceRows(name string, x *G.Node, named []bool, to tensor.Shape, op func(name string, x *G.Node, to tensor.Shape, k int) (*G.Node, error)) (*G.Node, error) {
+func reduceRows(name string, x *G.Node, named []bool, to tensor.Shape, op func(name string, x *G.Node, to tensor.Shape,
+	k int) (*G.Node, error)) (*G.Node, error) {
 	reduced := places(named)
 	var perm []int
 	for i := range named {

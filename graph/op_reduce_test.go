@@ -47,7 +47,9 @@ func sumOf(x []float64) (s float64) {
 }
 
 // reduceTest collects the elements of each result, one after the other.
-func reduceTest(op func(x *G.Node, keep bool, axes ...int) (*G.Node, error), f func(x []float64) float64, x graphtest.Array, keep bool, axes ...int) graphtest.Op {
+func reduceTest(op func(x *G.Node, keep bool,
+	axes ...int) (*G.Node, error), f func(x []float64) float64, x graphtest.Array, keep bool,
+	axes ...int) graphtest.Op {
 	rank := len(x.Shape)
 	named := make([]bool, rank)
 	for _, a := range axes {
@@ -94,13 +96,15 @@ func TestReduce(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			rapid.Check(t, func(rt *rapid.T) {
 				shape := rapid.SliceOfN(rapid.IntRange(1, 4), 1, 4).Draw(rt, "shape")
-				axes := rapid.SliceOfNDistinct(rapid.IntRange(0, len(shape)-1), 0, len(shape), rapid.ID).Draw(rt, "axes")
+				axes := rapid.SliceOfNDistinct(rapid.IntRange(0, len(shape)-1), 0, len(shape), rapid.ID).Draw(rt,
+					"axes")
 				for i, a := range axes {
 					if rapid.Bool().Draw(rt, "from behind") {
 						axes[i] = a - len(shape)
 					}
 				}
-				reduceTest(c.op, c.f, graphtest.Spread(newRand(3), shape...), rapid.Bool().Draw(rt, "keep"), axes...).Check(rt, 1)
+				reduceTest(c.op, c.f, graphtest.Spread(newRand(3), shape...), rapid.Bool().Draw(rt, "keep"),
+					axes...).Check(rt, 1)
 			})
 			if name == "Prod" {
 				return
@@ -119,7 +123,8 @@ func TestReduceMeanIsGlobalAvgPool(t *testing.T) {
 		a, b := must2(t)(graph.GlobalAvgPool2D(s.In[0])), must2(t)(graph.ReduceMean(s.In[0], false, -1, -2))
 		var all G.Nodes
 		for _, y := range (G.Nodes{a, b}) {
-			gs, err := graph.Gradients(G.Nodes{y}, G.Nodes{s.Add(graphtest.Constant(graphtest.Normal(newRand(2), 3, 7)), "c"+y.Name())}, s.In)
+			gs, err := graph.Gradients(G.Nodes{y}, G.Nodes{s.Add(graphtest.Constant(graphtest.Normal(newRand(2), 3, 7)),
+				"c"+y.Name())}, s.In)
 			require.NoError(t, err)
 			all = append(all, gs[0])
 		}
@@ -133,7 +138,8 @@ func TestReduceMeanIsGlobalAvgPool(t *testing.T) {
 
 func TestReduceEdges(t *testing.T) {
 	x := graphtest.NewArray([]int{2, 4}, []float64{1, 3, 3, 2, nan, 1, nan, 2})
-	along := func(op func(x *G.Node, keep bool, axes ...int) (*G.Node, error), axis int) func(x *G.Node) (*G.Node, error) {
+	along := func(op func(x *G.Node, keep bool, axes ...int) (*G.Node, error), axis int) func(x *G.Node) (*G.Node,
+		error) {
 		return func(x *G.Node) (*G.Node, error) { return op(x, false, axis) }
 	}
 	edge(t, along(graph.ReduceMax, 1), x, []float64{3, nan}, []float64{0, 1, 0, 0, 2, 0, 0, 0})

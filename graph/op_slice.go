@@ -29,7 +29,8 @@ func Slice(x *G.Node, axis, start, end, step int) (*G.Node, error) {
 	}
 	first, n := sliceRange(start, end, step, from[a])
 	if n < 1 {
-		return nil, fmt.Errorf("Slice: nothing between %d and %d with step %d of the %d elements of axis %d", start, end, step, from[a], a)
+		return nil, fmt.Errorf("Slice: nothing between %d and %d with step %d of the %d elements of axis %d", start,
+			end, step, from[a], a)
 	}
 	if n == 1 {
 		step = 1
@@ -84,7 +85,8 @@ func ConcatAxis(axis int, xs ...*G.Node) (*G.Node, error) {
 	for i, x := range xs[1:] {
 		s := x.Shape()
 		if len(s) != len(shape) || !sameShape(s[:a], shape[:a]) || !sameShape(s[a+1:], shape[a+1:]) {
-			return nil, fmt.Errorf("ConcatAxis: input %d has shape %v, which does not fit %v but for axis %d", i+1, s, xs[0].Shape(), a)
+			return nil, fmt.Errorf("ConcatAxis: input %d has shape %v, which does not fit %v but for axis %d", i+1, s,
+				xs[0].Shape(), a)
 		}
 		if shape[a] += s[a]; shape[a] > maxAxis {
 			return nil, fmt.Errorf("ConcatAxis: too many elements along axis %d", a)
@@ -112,7 +114,8 @@ func ConcatAxis(axis int, xs ...*G.Node) (*G.Node, error) {
 		}
 		return gs, nil
 	}
-	return explained("ConcatAxis", ConcatStep{a})(onCardFlat(joinCard(outer, sizes))(floatOp("ConcatAxis", shape, xs, all(len(xs)), grad,
+	return explained("ConcatAxis", ConcatStep{a})(onCardFlat(joinCard(outer, sizes))(floatOp("ConcatAxis", shape, xs,
+		all(len(xs)), grad,
 		joinRun[float32](outer, sizes), joinRun[float64](outer, sizes))))
 }
 
@@ -149,7 +152,8 @@ func Pad(x *G.Node, cfg PadConfig) (*G.Node, error) {
 	}
 	from := x.Shape()
 	if len(cfg.Before) != len(from) || len(cfg.After) != len(from) {
-		return nil, fmt.Errorf("Pad: %d and %d sizes for shape %v, expected one for each axis", len(cfg.Before), len(cfg.After), from)
+		return nil, fmt.Errorf("Pad: %d and %d sizes for shape %v, expected one for each axis", len(cfg.Before),
+			len(cfg.After), from)
 	}
 	if cfg.Mode < 0 || cfg.Mode > PadWrap {
 		return nil, fmt.Errorf("Pad: expected one of the modes of PadMode, got %d", int(cfg.Mode))
@@ -158,7 +162,9 @@ func Pad(x *G.Node, cfg PadConfig) (*G.Node, error) {
 	for i, n := range from {
 		b, a := cfg.Before[i], cfg.After[i]
 		if b < -maxAxis || b > maxAxis || a < -maxAxis || a > maxAxis || n+a+b < 1 {
-			return nil, fmt.Errorf("Pad: %d elements before and %d after the %d of axis %d, expected at least one in all", b, a, n, i)
+			return nil,
+				fmt.Errorf("Pad: %d elements before and %d after the %d of axis %d, expected at least one in all", b, a,
+					n, i)
 		}
 		to[i] = n + a + b
 	}

@@ -16,7 +16,8 @@ func Softmax(x *G.Node) (*G.Node, error) {
 	}
 	return onCard(rowsCard("softmax_f32", 0))(floatOp("Softmax", x.Shape(), []*G.Node{x}, first(1),
 		same(func(_ G.Nodes, out, grad *G.Node) (*G.Node, error) {
-			return onCard(rowsCard("softmax_grad_f32", 0))(floatOp("Softmax'", x.Shape(), []*G.Node{grad, out}, nil, nil, softmaxDX[float32], softmaxDX[float64]))
+			return onCard(rowsCard("softmax_grad_f32", 0))(floatOp("Softmax'", x.Shape(), []*G.Node{grad, out}, nil,
+				nil, softmaxDX[float32], softmaxDX[float64]))
 		}), rowsRun(kernel.Softmax[float32]), rowsRun(kernel.Softmax[float64])))
 }
 
@@ -27,7 +28,8 @@ func LogSoftmax(x *G.Node) (*G.Node, error) {
 	}
 	return onCard(rowsCard("log_softmax_f32", 0))(floatOp("LogSoftmax", x.Shape(), []*G.Node{x}, first(1),
 		same(func(_ G.Nodes, out, grad *G.Node) (*G.Node, error) {
-			return onCard(rowsCard("log_softmax_grad_f32", 0))(floatOp("LogSoftmax'", x.Shape(), []*G.Node{grad, out}, nil, nil, logSoftmaxDX[float32], logSoftmaxDX[float64]))
+			return onCard(rowsCard("log_softmax_grad_f32", 0))(floatOp("LogSoftmax'", x.Shape(), []*G.Node{grad, out},
+				nil, nil, logSoftmaxDX[float32], logSoftmaxDX[float64]))
 		}), rowsRun(kernel.LogSoftmax[float32]), rowsRun(kernel.LogSoftmax[float64])))
 }
 
@@ -37,9 +39,11 @@ func LogSumExp(x *G.Node) (*G.Node, error) {
 	if err := wantDims("LogSumExp", 2, x); err != nil {
 		return nil, err
 	}
-	return onCard(rowsCard("log_sum_exp_f32", 0))(floatOp("LogSumExp", tensor.Shape{x.Shape()[0]}, []*G.Node{x}, first(1),
+	return onCard(rowsCard("log_sum_exp_f32", 0))(floatOp("LogSumExp", tensor.Shape{x.Shape()[0]}, []*G.Node{x},
+		first(1),
 		same(func(in G.Nodes, _, grad *G.Node) (*G.Node, error) {
-			return onCard(rowsCard("log_sum_exp_grad_f32", 1))(floatOp("LogSumExp'", x.Shape(), []*G.Node{grad, in[0]}, nil, nil, logSumExpDX[float32], logSumExpDX[float64]))
+			return onCard(rowsCard("log_sum_exp_grad_f32", 1))(floatOp("LogSumExp'", x.Shape(), []*G.Node{grad, in[0]},
+				nil, nil, logSumExpDX[float32], logSumExpDX[float64]))
 		}), rowsRun(kernel.LogSumExp[float32]), rowsRun(kernel.LogSumExp[float64])))
 }
 

@@ -15,9 +15,12 @@ type SoftmaxStep struct{ Axis int }
 // SoftmaxAxis returns exp(x - LSE(x)) along an axis of x, of the shape of x.
 func SoftmaxAxis(x *G.Node, axis int) (*G.Node, error) {
 	return alongAxis("SoftmaxAxis", x, axis, func(x *G.Node, axis, k int) (*G.Node, error) {
-		return explained("SoftmaxAxis", SoftmaxStep{axis})(onCardFlat(flatRowsCard("softmax_f32", k))(floatOp("SoftmaxAxis", x.Shape(), []*G.Node{x}, first(1),
+		return explained("SoftmaxAxis",
+			SoftmaxStep{axis})(onCardFlat(flatRowsCard("softmax_f32", k))(floatOp("SoftmaxAxis", x.Shape(),
+			[]*G.Node{x}, first(1),
 			same(func(_ G.Nodes, out, grad *G.Node) (*G.Node, error) {
-				return onCardFlat(flatRowsCard("softmax_grad_f32", k))(floatOp("SoftmaxAxis'", grad.Shape(), []*G.Node{grad, out}, nil, nil,
+				return onCardFlat(flatRowsCard("softmax_grad_f32", k))(floatOp("SoftmaxAxis'", grad.Shape(),
+					[]*G.Node{grad, out}, nil, nil,
 					rowsDX(k, softmaxRowDX[float32]), rowsDX(k, softmaxRowDX[float64])))
 			}), rowsOf(k, kernel.SoftmaxRows[float32]), rowsOf(k, kernel.SoftmaxRows[float64]))))
 	})
@@ -26,9 +29,11 @@ func SoftmaxAxis(x *G.Node, axis int) (*G.Node, error) {
 // LogSoftmaxAxis returns x - LSE(x) along an axis of x, of the shape of x.
 func LogSoftmaxAxis(x *G.Node, axis int) (*G.Node, error) {
 	return alongAxis("LogSoftmaxAxis", x, axis, func(x *G.Node, axis, k int) (*G.Node, error) {
-		return explained("LogSoftmaxAxis", SoftmaxStep{axis})(onCardFlat(flatRowsCard("log_softmax_f32", k))(floatOp("LogSoftmaxAxis", x.Shape(), []*G.Node{x}, first(1),
+		return explained("LogSoftmaxAxis", SoftmaxStep{axis})(onCardFlat(flatRowsCard("log_softmax_f32",
+			k))(floatOp("LogSoftmaxAxis", x.Shape(), []*G.Node{x}, first(1),
 			same(func(_ G.Nodes, out, grad *G.Node) (*G.Node, error) {
-				return onCardFlat(flatRowsCard("log_softmax_grad_f32", k))(floatOp("LogSoftmaxAxis'", grad.Shape(), []*G.Node{grad, out}, nil, nil,
+				return onCardFlat(flatRowsCard("log_softmax_grad_f32", k))(floatOp("LogSoftmaxAxis'", grad.Shape(),
+					[]*G.Node{grad, out}, nil, nil,
 					rowsDX(k, logSoftmaxRowDX[float32]), rowsDX(k, logSoftmaxRowDX[float64])))
 			}), rowsOf(k, kernel.LogSoftmax[float32]), rowsOf(k, kernel.LogSoftmax[float64]))))
 	})
@@ -104,7 +109,8 @@ func logSoftmaxRowDX[T kernel.Float](dx, dy, logp []T) {
 func rowsLogSumExp(name string, x *G.Node, to tensor.Shape, k int) (*G.Node, error) {
 	return floatOp(name, to, []*G.Node{x}, first(1),
 		same(func(in G.Nodes, _, grad *G.Node) (*G.Node, error) {
-			return floatOp(name+"'", in[0].Shape(), []*G.Node{grad, in[0]}, nil, nil, rowsLogSumExpDX[float32](k), rowsLogSumExpDX[float64](k))
+			return floatOp(name+"'", in[0].Shape(), []*G.Node{grad, in[0]}, nil, nil, rowsLogSumExpDX[float32](k),
+				rowsLogSumExpDX[float64](k))
 		}), rowsOf(k, kernel.LogSumExp[float32]), rowsOf(k, kernel.LogSumExp[float64]))
 }
 
@@ -123,7 +129,8 @@ func rowsLogSumExpDX[T kernel.Float](k int) func(*call[T]) error {
 func rowsProd(name string, x *G.Node, to tensor.Shape, k int) (*G.Node, error) {
 	return floatOp(name, to, []*G.Node{x}, first(1),
 		same(func(in G.Nodes, _, grad *G.Node) (*G.Node, error) {
-			return floatOp(name+"'", in[0].Shape(), []*G.Node{grad, in[0]}, nil, nil, rowsProdDX[float32](k), rowsProdDX[float64](k))
+			return floatOp(name+"'", in[0].Shape(), []*G.Node{grad, in[0]}, nil, nil, rowsProdDX[float32](k),
+				rowsProdDX[float64](k))
 		}), rowsOf(k, prodRows[float32]), rowsOf(k, prodRows[float64]))
 }
 

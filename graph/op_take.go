@@ -49,11 +49,13 @@ func pick(name string, x *G.Node, axis int, index []int) (*G.Node, error) {
 	}
 	outer, n, inner := total(from[:axis]), from[axis], total(from[axis+1:])
 	grad := same(func(_ G.Nodes, _, grad *G.Node) (*G.Node, error) {
-		return takeGradCard(n, inner, index)(floatOp(name+"'", from, []*G.Node{grad}, first(1), same(func(_ G.Nodes, _, grad *G.Node) (*G.Node, error) {
-			return pick(name, grad, axis, index)
-		}), pickBackRun[float32](outer, n, inner, index), pickBackRun[float64](outer, n, inner, index)))
+		return takeGradCard(n, inner, index)(floatOp(name+"'", from, []*G.Node{grad}, first(1),
+			same(func(_ G.Nodes, _, grad *G.Node) (*G.Node, error) {
+				return pick(name, grad, axis, index)
+			}), pickBackRun[float32](outer, n, inner, index), pickBackRun[float64](outer, n, inner, index)))
 	})
-	return explained("Take", TakeStep{axis, index})(takeCard(n, inner, index)(floatOp(name, to, []*G.Node{x}, first(1), grad, pickRun[float32](outer, n, inner, index), pickRun[float64](outer, n, inner, index))))
+	return explained("Take", TakeStep{axis, index})(takeCard(n, inner, index)(floatOp(name, to, []*G.Node{x}, first(1),
+		grad, pickRun[float32](outer, n, inner, index), pickRun[float64](outer, n, inner, index))))
 }
 
 func pickRun[T kernel.Float](outer, n, inner int, index []int) func(*call[T]) error {

@@ -113,11 +113,13 @@ func TestStockHashCollision(t *testing.T) {
 	x := vector(g, "x", 1, 2)
 	n := times(t, "times", x, 2)
 	twin := &op{name: "times", id: n.Op().(*op).id, dtype: tensor.Float64, shape: tensor.Shape{2}, in: G.Nodes{x}}
-	other := G.NewUniqueNode(G.WithType(n.Type()), G.WithOp(foreign{twin}), G.WithChildren(G.Nodes{x}), G.In(g), G.WithShape(2))
+	other := G.NewUniqueNode(G.WithType(n.Type()), G.WithOp(foreign{twin}), G.WithChildren(G.Nodes{x}), G.In(g),
+		G.WithShape(2))
 	require.NotSame(t, n, other)
 	require.Equal(t, n.Hashcode(), other.Hashcode())
 	r := &replica{b: &Builder{g: g}, order: G.Nodes{x, n, other}}
-	require.ErrorContains(t, r.compile(Options{}, G.Nodes{n, other}), "have the same hash, so Gorgonia would merge them")
+	require.ErrorContains(t, r.compile(Options{}, G.Nodes{n, other}),
+		"have the same hash, so Gorgonia would merge them")
 }
 
 // foreign has another Hashcode than its hash, so that Gorgonia adds it as a node of its own.

@@ -23,7 +23,8 @@ func Transpose(x *G.Node, perm ...int) (*G.Node, error) {
 		}
 	}
 	if len(perm) != len(from) {
-		return nil, fmt.Errorf("Transpose: %d axes in the order %v, expected the %d of shape %v", len(perm), perm, len(from), from)
+		return nil, fmt.Errorf("Transpose: %d axes in the order %v, expected the %d of shape %v", len(perm), perm,
+			len(from), from)
 	}
 	if _, err := wantAxes("Transpose", perm, len(from)); err != nil {
 		return nil, err
@@ -48,7 +49,8 @@ func ReshapeAll(x *G.Node, shape ...int) (*G.Node, error) {
 	if n, err := elements(shape); err != nil {
 		return nil, fmt.Errorf("Reshape: %w", err)
 	} else if from := x.Shape(); n != from.TotalSize() {
-		return nil, fmt.Errorf("Reshape: shape %v has %d elements, input (%s) of shape %v has %d", tensor.Shape(shape), n, x.Name(), from, from.TotalSize())
+		return nil, fmt.Errorf("Reshape: shape %v has %d elements, input (%s) of shape %v has %d", tensor.Shape(shape),
+			n, x.Name(), from, from.TotalSize())
 	}
 	return reshapeTo("Reshape", x, shape)
 }
@@ -74,7 +76,8 @@ func ChannelShuffle(x *G.Node, groups int) (*G.Node, error) {
 	if groups < 1 || s[1]%groups != 0 {
 		return nil, fmt.Errorf("ChannelShuffle: %d groups of the channels of shape %v, expected a divisor", groups, s)
 	}
-	return regroup("ChannelShuffle", ShuffleStep{groups}, x, s, []int{s[0], groups, s[1] / groups, total(s[2:])}, 0, 2, 1, 3)
+	return regroup("ChannelShuffle", ShuffleStep{groups}, x, s, []int{s[0], groups, s[1] / groups, total(s[2:])}, 0, 2,
+		1, 3)
 }
 
 // BlockStep describes [DepthToSpace] and [SpaceToDepth].
@@ -92,7 +95,8 @@ func DepthToSpace(x *G.Node, block int, crd bool) (*G.Node, error) {
 	}
 	s := x.Shape()
 	if s[1]/block%block != 0 || s[1]%block != 0 {
-		return nil, fmt.Errorf("DepthToSpace: blocks of %d × %d from the channels of shape %v, expected a divisor", block, block, s)
+		return nil, fmt.Errorf("DepthToSpace: blocks of %d × %d from the channels of shape %v, expected a divisor",
+			block, block, s)
 	}
 	n, c, h, w := s[0], s[1]/block/block, s[2], s[3]
 	if h > maxAxis/block || w > maxAxis/block {
@@ -113,7 +117,8 @@ func SpaceToDepth(x *G.Node, block int, crd bool) (*G.Node, error) {
 	}
 	s := x.Shape()
 	if s[2]%block != 0 || s[3]%block != 0 {
-		return nil, fmt.Errorf("SpaceToDepth: blocks of %d × %d of shape %v, expected divisors of height and width", block, block, s)
+		return nil, fmt.Errorf("SpaceToDepth: blocks of %d × %d of shape %v, expected divisors of height and width",
+			block, block, s)
 	}
 	n, c, h, w := s[0], s[1], s[2]/block, s[3]/block
 	to := tensor.Shape{n, c * block * block, h, w}
@@ -138,7 +143,8 @@ func wantBlocks(name string, x *G.Node, block int) error {
 
 // regroup sees x as an array of the axes given, puts them in the order perm, and the result into shape to.
 func regroup(name string, attributes any, x *G.Node, to tensor.Shape, axes []int, perm ...int) (*G.Node, error) {
-	m := move{from: x.Shape(), to: to, size: make([]int, len(axes)), src: make([]int, len(axes)), attributes: attributes}
+	m := move{from: x.Shape(), to: to, size: make([]int, len(axes)), src: make([]int, len(axes)),
+		attributes: attributes}
 	strides := rowMajor(axes)
 	for i, p := range perm {
 		m.size[i], m.src[i] = axes[p], strides[p]

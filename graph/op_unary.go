@@ -121,9 +121,11 @@ func unary(x *G.Node, a Activation) (*G.Node, error) {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	grad := same(func(in G.Nodes, _, grad *G.Node) (*G.Node, error) {
-		return onCard(unaryGradCard(a.fn))(floatOp(name+"'", x.Shape(), []*G.Node{grad, in[0]}, nil, nil, unaryGradRun[float32](a.fn), unaryGradRun[float64](a.fn)))
+		return onCard(unaryGradCard(a.fn))(floatOp(name+"'", x.Shape(), []*G.Node{grad, in[0]}, nil, nil,
+			unaryGradRun[float32](a.fn), unaryGradRun[float64](a.fn)))
 	})
-	return explained(name, a)(onCard(unaryCard(a.fn))(floatOp(name, x.Shape(), []*G.Node{x}, first(1), grad, unaryRun[float32](a.fn), unaryRun[float64](a.fn))))
+	return explained(name, a)(onCard(unaryCard(a.fn))(floatOp(name, x.Shape(), []*G.Node{x}, first(1), grad,
+		unaryRun[float32](a.fn), unaryRun[float64](a.fn))))
 }
 
 // wantParameters fails unless the parameters of a function are numbers that it can do with.

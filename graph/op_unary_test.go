@@ -43,7 +43,8 @@ var unaryOps = map[string]struct {
 	"SiLU":    {op: graph.SiLU, f: func(x float64) float64 { return x * logistic(x) }, grow: 4},
 	"Swish": {op: func(x *G.Node) (*G.Node, error) { return graph.Swish(x, 1.75) },
 		f: func(x float64) float64 { return x * logistic(1.75*x) }, grow: 2},
-	"HardSwish": {op: graph.HardSwish, f: func(x float64) float64 { return x * clamp(x/6+0.5, 0, 1) }, kinks: []float64{-3, 3}, grow: 2},
+	"HardSwish": {op: graph.HardSwish, f: func(x float64) float64 { return x * clamp(x/6+0.5, 0, 1) },
+		kinks: []float64{-3, 3}, grow: 2},
 	"HardSigmoid": {op: func(x *G.Node) (*G.Node, error) { return graph.HardSigmoid(x, 0.25, 0.625) },
 		f: func(x float64) float64 { return clamp(0.25*x+0.625, 0, 1) }, kinks: []float64{-2.5, 1.5}, grow: 2},
 	"GELU": {op: graph.GELU, f: func(x float64) float64 { return x * (1 + math.Erf(x/math.Sqrt2)) / 2 }, grow: 2},
@@ -57,15 +58,18 @@ var unaryOps = map[string]struct {
 	"LeakyReLU": {op: func(x *G.Node) (*G.Node, error) { return graph.LeakyReLU(x, 0.25) }, f: func(x float64) float64 {
 		return math.Max(x, 0) + 0.25*math.Min(x, 0)
 	}, grow: 1},
-	"ELU":  {op: func(x *G.Node) (*G.Node, error) { return graph.ELU(x, 1.5) }, f: func(x float64) float64 { return eluRef(x, 1, 1.5, 1) }, grow: 2},
-	"CELU": {op: func(x *G.Node) (*G.Node, error) { return graph.CELU(x, 2) }, f: func(x float64) float64 { return eluRef(x, 1, 2, 0.5) }, grow: 2},
+	"ELU": {op: func(x *G.Node) (*G.Node, error) { return graph.ELU(x, 1.5) },
+		f: func(x float64) float64 { return eluRef(x, 1, 1.5, 1) }, grow: 2},
+	"CELU": {op: func(x *G.Node) (*G.Node, error) { return graph.CELU(x, 2) },
+		f: func(x float64) float64 { return eluRef(x, 1, 2, 0.5) }, grow: 2},
 	"SELU": {op: func(x *G.Node) (*G.Node, error) { return graph.SELU(x, 1.5, 1.25) },
 		f: func(x float64) float64 { return eluRef(x, 1.25, 1.25*1.5, 1) }, grow: 2},
 	"Clamp": {op: func(x *G.Node) (*G.Node, error) { return graph.Clamp(x, -0.75, 1) },
 		f: func(x float64) float64 { return clamp(x, -0.75, 1) }, kinks: []float64{-0.75, 1}, grow: 1},
 	"Clamp open": {op: func(x *G.Node) (*G.Node, error) { return graph.Clamp(x, -inf, 1) },
 		f: func(x float64) float64 { return math.Min(x, 1) }, kinks: []float64{1}, grow: 1},
-	"ReLU6":      {op: activation(graph.ActReLU6()), f: func(x float64) float64 { return clamp(x, 0, 6) }, kinks: []float64{6}, grow: 4},
+	"ReLU6": {op: activation(graph.ActReLU6()), f: func(x float64) float64 { return clamp(x, 0, 6) },
+		kinks: []float64{6}, grow: 4},
 	"ReLU":       {op: activation(graph.ActReLU()), f: func(x float64) float64 { return math.Max(x, 0) }, grow: 1},
 	"Identity":   {op: activation(graph.ActIdentity()), f: func(x float64) float64 { return x }, grow: 1},
 	"Exp":        {op: graph.Exp, f: math.Exp, grow: 1},
@@ -80,8 +84,9 @@ var unaryOps = map[string]struct {
 	"Square":     {op: graph.Square, f: func(x float64) float64 { return x * x }, grow: 1},
 	"Floor":      {op: graph.Floor, f: math.Floor, kinks: []float64{-4, -3, -2, -1, 1, 2, 3, 4}, grow: 2},
 	"Ceil":       {op: graph.Ceil, f: math.Ceil, kinks: []float64{-4, -3, -2, -1, 1, 2, 3, 4}, grow: 2},
-	"Round":      {op: graph.Round, f: math.RoundToEven, kinks: []float64{-3.5, -2.5, -1.5, -.5, .5, 1.5, 2.5, 3.5}, grow: 2},
-	"Sign":       {op: graph.Sign, f: func(x float64) float64 { return x / math.Abs(x) }, grow: 1},
+	"Round": {op: graph.Round, f: math.RoundToEven, kinks: []float64{-3.5, -2.5, -1.5, -.5, .5, 1.5, 2.5, 3.5},
+		grow: 2},
+	"Sign": {op: graph.Sign, f: func(x float64) float64 { return x / math.Abs(x) }, grow: 1},
 }
 
 func TestUnary(t *testing.T) {
@@ -100,7 +105,8 @@ func TestUnary(t *testing.T) {
 						}
 					}
 				}
-				o := elementwise(func(in G.Nodes) (*G.Node, error) { return c.op(in[0]) }, func(x []float64) float64 { return c.f(x[0]) },
+				o := elementwise(func(in G.Nodes) (*G.Node, error) { return c.op(in[0]) },
+					func(x []float64) float64 { return c.f(x[0]) },
 					graphtest.Variable(x).Batched())
 				if name == "Log" || name == "Reciprocal" {
 					o.Tolerance32 = 1e-4
@@ -120,8 +126,10 @@ func TestUnaryEdges(t *testing.T) {
 	edge(t, activation(graph.ActClamp(2, 1)), x, []float64{1, 1, nan, 1, 1}, []float64{0, 0, 0, 0, 0})
 	edge(t, activation(graph.ActClamp(-inf, inf)), x, []float64{0, 6, nan, inf, -inf}, []float64{1, 2, 0, 4, 5})
 	edge(t, graph.HardSwish, at(-3, 3, nan, inf, -4), []float64{0, 3, nan, inf, 0}, []float64{0, 2, nan, 4, 0})
-	edge(t, activation(graph.ActHardSigmoid(0.2, 0.5)), at(-2.5, 2.5, nan, inf, -inf), []float64{0, 1, nan, 1, 0}, []float64{0, 0, 0, 0, 0})
-	edge(t, activation(graph.ActLeakyReLU(0.5)), at(0, -2, nan, inf, -inf), []float64{0, -1, nan, inf, -inf}, []float64{.5, 1, 1.5, 4, 2.5})
+	edge(t, activation(graph.ActHardSigmoid(0.2, 0.5)), at(-2.5, 2.5, nan, inf, -inf), []float64{0, 1, nan, 1, 0},
+		[]float64{0, 0, 0, 0, 0})
+	edge(t, activation(graph.ActLeakyReLU(0.5)), at(0, -2, nan, inf, -inf), []float64{0, -1, nan, inf, -inf},
+		[]float64{.5, 1, 1.5, 4, 2.5})
 	edge(t, graph.Abs, at(0, -2, nan, inf, -inf), []float64{0, 2, nan, inf, inf}, []float64{0, -2, nan, 4, -5})
 	edge(t, graph.Sigmoid, at(200, -200, nan, inf, -inf), []float64{1, 0, nan, 1, 0}, []float64{0, 0, nan, 0, 0})
 	edge(t, graph.SiLU, at(200, -200, nan, 0), []float64{200, 0, nan, 0}, []float64{1, 0, nan, 2})
@@ -130,7 +138,8 @@ func TestUnaryEdges(t *testing.T) {
 	edge(t, graph.Mish, at(200, -200, nan), []float64{200, 0, nan}, []float64{1, 0, nan})
 	edge(t, graph.Softplus, at(200, -200, nan, inf, -inf), []float64{200, 0, nan, inf, 0}, []float64{1, 0, nan, 4, 0})
 	edge(t, graph.Tanh, at(200, -200, nan, inf, -inf), []float64{1, -1, nan, 1, -1}, []float64{0, 0, nan, 0, 0})
-	edge(t, activation(graph.ActELU(2)), at(0, -200, nan, inf, -inf), []float64{0, -2, nan, inf, -2}, []float64{2, 0, nan, 4, 0})
+	edge(t, activation(graph.ActELU(2)), at(0, -200, nan, inf, -inf), []float64{0, -2, nan, inf, -2},
+		[]float64{2, 0, nan, 4, 0})
 	edge(t, graph.Log, at(0, -1, nan, inf), []float64{-inf, nan, nan, inf}, []float64{inf, -2, nan, 0})
 	edge(t, graph.Round, at(.5, 1.5, 2.5, -.5, nan, inf), []float64{0, 2, 2, 0, nan, inf}, make([]float64, 6))
 	edge(t, graph.Sign, at(0, -2, nan, inf, -inf), []float64{0, -1, nan, 1, -1}, make([]float64, 5))
@@ -208,7 +217,8 @@ func TestUnaryErrors(t *testing.T) {
 		{func() (*G.Node, error) { return graph.ELU(x, inf) }, "ELU: parameters +Inf"},
 		{func() (*G.Node, error) { return graph.LeakyReLU(x, 1e300) }, "finite"},
 		{func() (*G.Node, error) { return graph.CELU(x, 0) }, "CELU: alpha is 0"},
-		{func() (*G.Node, error) { return graph.PReLU(x, slope) }, "PReLU: slope (slope): shape (2) does not broadcast to (2, 3)"},
+		{func() (*G.Node, error) { return graph.PReLU(x, slope) },
+			"PReLU: slope (slope): shape (2) does not broadcast to (2, 3)"},
 		{func() (*G.Node, error) { return graph.PReLU(slope, x) }, "does not broadcast"},
 		{func() (*G.Node, error) { return graph.PReLU(x, nil) }, "PReLU: input 1: expected a node, got nil"},
 	} {
@@ -223,7 +233,8 @@ func TestActivations(t *testing.T) {
 	require.Equal(t, graph.ActSwish(1), graph.ActSiLU())
 	require.NotEqual(t, graph.ActELU(1), graph.ActELU(2))
 	for want, a := range map[string]graph.Activation{
-		"Identity": graph.ActIdentity(), "SiLU": graph.ActSiLU(), "Swish(2)": graph.ActSwish(2), "Clamp(0, 6)": graph.ActClamp(0, 6), "GELU": graph.ActGELU(),
+		"Identity": graph.ActIdentity(), "SiLU": graph.ActSiLU(), "Swish(2)": graph.ActSwish(2),
+		"Clamp(0, 6)": graph.ActClamp(0, 6), "GELU": graph.ActGELU(),
 		"SELU(2, 3)": graph.ActSELU(2, 3), "Mish": graph.ActMish(), "Softsign": graph.ActSoftsign(),
 	} {
 		require.Equal(t, want, a.String())
@@ -234,8 +245,10 @@ func TestActivations(t *testing.T) {
 // same bits for other batches and workers, and steps tell the activations.
 func TestActivationProgram(t *testing.T) {
 	all := []graph.Activation{
-		graph.ActReLU6(), graph.ActClamp(-1, 2), graph.ActSigmoid(), graph.ActSiLU(), graph.ActSwish(2), graph.ActHardSigmoid(0.2, 0.5),
-		graph.ActHardSwish(), graph.ActGELU(), graph.ActGELUTanh(), graph.ActTanh(), graph.ActSoftplus(), graph.ActMish(), graph.ActSoftsign(),
+		graph.ActReLU6(), graph.ActClamp(-1, 2), graph.ActSigmoid(), graph.ActSiLU(), graph.ActSwish(2),
+		graph.ActHardSigmoid(0.2, 0.5),
+		graph.ActHardSwish(), graph.ActGELU(), graph.ActGELUTanh(), graph.ActTanh(), graph.ActSoftplus(),
+		graph.ActMish(), graph.ActSoftsign(),
 		graph.ActLeakyReLU(0.1), graph.ActELU(1), graph.ActCELU(2), graph.ActSELU(1.5, 1.25),
 	}
 	slope := newParam("slope", 0.25, -0.5)

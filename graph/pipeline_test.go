@@ -29,10 +29,15 @@ func pipelineInputs(seed uint64) []graphtest.Input {
 	mask := graphtest.Map([]int{pipeClasses, pipeFeatures}, func([]int) float64 { return float64(r.IntN(2)) })
 	limit := graphtest.Map([]int{pipeFeatures}, func([]int) float64 { return float64(float32(1.1 + 0.3*r.Float64())) })
 	return []graphtest.Input{
-		graphtest.Variable(graphtest.Normal(r, 4, 3, 7, 7)).Batched(), graphtest.Variable(graphtest.Normal(r, 6, 3, 3, 3)), graphtest.Variable(graphtest.Normal(r, 6)), graphtest.Variable(graphtest.Normal(r, 6)),
-		graphtest.Variable(graphtest.Map([]int{pipeFeatures, 6, 2, 2}, func([]int) float64 { return float64(float32(r.NormFloat64() * 0.15)) })),
-		graphtest.Constant(limit), graphtest.Constant(graphtest.Normal(r, pipeClasses, pipeFeatures)), graphtest.Constant(graphtest.Normal(r, pipeClasses)), graphtest.Constant(mask),
-		graphtest.Constant(positive(graphtest.Normal(r, pipeClasses, pipeFeatures))), graphtest.Constant(graphtest.Normal(r, pipeClasses)),
+		graphtest.Variable(graphtest.Normal(r, 4, 3, 7, 7)).Batched(),
+		graphtest.Variable(graphtest.Normal(r, 6, 3, 3, 3)), graphtest.Variable(graphtest.Normal(r, 6)),
+		graphtest.Variable(graphtest.Normal(r, 6)),
+		graphtest.Variable(graphtest.Map([]int{pipeFeatures, 6, 2, 2},
+			func([]int) float64 { return float64(float32(r.NormFloat64() * 0.15)) })),
+		graphtest.Constant(limit), graphtest.Constant(graphtest.Normal(r, pipeClasses, pipeFeatures)),
+		graphtest.Constant(graphtest.Normal(r, pipeClasses)), graphtest.Constant(mask),
+		graphtest.Constant(positive(graphtest.Normal(r, pipeClasses, pipeFeatures))),
+		graphtest.Constant(graphtest.Normal(r, pipeClasses)),
 	}
 }
 
@@ -101,7 +106,8 @@ func pipeline(t tester, in G.Nodes) (z, score *G.Node) {
 	clipped := m(graph.Clip(z, in[5]))
 	class := m(graph.ArgMax(m(graph.Linear(clipped, in[6], in[7]))))
 	masked := m(graph.ClassMask(clipped, class, in[8]))
-	logits := m(graph.RoutedLinear(masked, class, graph.RoutedHead{Weight: in[6], Bias: in[7], Contribution: in[9], Threshold: in[10]}))
+	logits := m(graph.RoutedLinear(masked, class, graph.RoutedHead{Weight: in[6], Bias: in[7], Contribution: in[9],
+		Threshold: in[10]}))
 	return z, m(graph.LogSumExp(logits))
 }
 
@@ -112,7 +118,8 @@ func TestPipelineGradients(t *testing.T) {
 	z, kinks := backboneRef(in)
 	_, d := tailRef(z, in)
 	t.Logf("%+v", d)
-	for name, share := range map[string]float64{"clipped": d.clipped, "masked": d.masked, "dropped weights": d.dropped} {
+	for name, share := range map[string]float64{"clipped": d.clipped, "masked": d.masked,
+		"dropped weights": d.dropped} {
 		require.Greater(t, share, 0.1, name)
 		require.Less(t, share, 0.9, name)
 	}
@@ -141,10 +148,11 @@ func TestPipelineGradients(t *testing.T) {
 	s.Read(features, gradientOf(t, score, s.Add(graphtest.Constant(cotangent), "cotangent"), features))
 	got := s.Run()
 	graphtest.RequireClose(t, z.Data, got[0], 1e-12, "features")
-	byFeatures := graphtest.Op{In: []graphtest.Input{graphtest.Variable(z)}, Want: func(x []graphtest.Input) graphtest.Array {
-		score, _ := tailRef(x[0].Array, in)
-		return score
-	}}
+	byFeatures := graphtest.Op{In: []graphtest.Input{graphtest.Variable(z)},
+		Want: func(x []graphtest.Input) graphtest.Array {
+			score, _ := tailRef(x[0].Array, in)
+			return score
+		}}
 	byFeatures.CheckGradients(t, cotangent, got[1:], newRand(4))
 	zero := 0
 	for _, g := range got[1] {

@@ -13,7 +13,8 @@ func or1(v int) int { return max(v, 1) }
 
 // convRef is y[n,o,i,j] = b[o] + Σ x[n, g·C/G+c, i·s-p+kh·d, ...]·w[o,c,kh,kw] for the group g of o.
 func convRef(x, w graphtest.Array, bias []float64, cfg graph.ConvConfig) graphtest.Array {
-	sh, sw, dh, dw, groups := or1(cfg.Stride[0]), or1(cfg.Stride[1]), or1(cfg.Dilation[0]), or1(cfg.Dilation[1]), or1(cfg.Groups)
+	sh, sw, dh, dw, groups := or1(cfg.Stride[0]), or1(cfg.Stride[1]), or1(cfg.Dilation[0]), or1(cfg.Dilation[1]),
+		or1(cfg.Groups)
 	ph, pw := cfg.Padding[0], cfg.Padding[1]
 	o, ci, kh, kw := w.Shape[0], w.Shape[1], w.Shape[2], w.Shape[3]
 	oh := (x.Shape[2]+2*ph+cfg.ExtraPadding[0]-dh*(kh-1)-1)/sh + 1

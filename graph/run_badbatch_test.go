@@ -28,15 +28,19 @@ func TestBadBatches(t *testing.T) {
 		batch graph.Batch
 		want  string
 	}{
-		"empty":           {graph.Batch{}, "batch 1: 0 samples, expected at least 1"},
-		"negative":        {change(func(b *graph.Batch) { b.N = -3 }), "batch 1: -3 samples"},
-		"too few values":  {change(func(b *graph.Batch) { b.X = b.X[1:] }), "batch 1: 3 samples hold 323 values, expected 108 of shape [3 6 6] each"},
+		"empty":    {graph.Batch{}, "batch 1: 0 samples, expected at least 1"},
+		"negative": {change(func(b *graph.Batch) { b.N = -3 }), "batch 1: -3 samples"},
+		"too few values": {change(func(b *graph.Batch) { b.X = b.X[1:] }),
+			"batch 1: 3 samples hold 323 values, expected 108 of shape [3 6 6] each"},
 		"too many values": {change(func(b *graph.Batch) { b.X = append(slices.Clone(b.X), 1) }), "hold 325 values"},
 		"no values":       {change(func(b *graph.Batch) { b.X = nil }), "hold 0 values"},
 		"overflow":        {change(func(b *graph.Batch) { b.N, b.X = math.MaxInt, nil }), " samples hold 0 values"},
-		"labels":          {change(func(b *graph.Batch) { b.Labels = []int{1} }), "batch 1: expected a label for each of 3 samples, got 1"},
-		"no input":        {change(func(b *graph.Batch) { b.Inputs = nil }), `batch 1: input "scale" of 3 samples holds 0 values, expected 11 of shape [11] each`},
-		"input's size":    {change(func(b *graph.Batch) { b.Inputs = map[string][]float32{"scale": make([]float32, 34)} }), `input "scale" of 3 samples holds 34 values`},
+		"labels": {change(func(b *graph.Batch) { b.Labels = []int{1} }),
+			"batch 1: expected a label for each of 3 samples, got 1"},
+		"no input": {change(func(b *graph.Batch) { b.Inputs = nil }),
+			`batch 1: input "scale" of 3 samples holds 0 values, expected 11 of shape [11] each`},
+		"input's size": {change(func(b *graph.Batch) { b.Inputs = map[string][]float32{"scale": make([]float32, 34)} }),
+			`input "scale" of 3 samples holds 34 values`},
 	} {
 		n := 0
 		released := 0
@@ -63,7 +67,8 @@ func TestInputsThatNothingNeeds(t *testing.T) {
 	}
 	batch := graph.Batch{X: []float32{1, 2}, N: 2}
 	require.Equal(t, []float64{1, 2}, fetched(t, compile(t, m, graph.Options{}), stream(batch))["x"])
-	for _, err := range compile(t, m, graph.Options{Fetch: []string{"x", "sum"}}).Run(context.Background(), stream(batch)) {
+	for _, err := range compile(t, m, graph.Options{Fetch: []string{"x", "sum"}}).Run(context.Background(),
+		stream(batch)) {
 		require.ErrorContains(t, err, `input "offset" of 2 samples holds 0 values`)
 	}
 }
@@ -74,7 +79,8 @@ func TestErrorsNameTheSamples(t *testing.T) {
 	bad := samples(6, 5)
 	bad.Labels = []int{0, 1, 2, 9, 3}
 	for _, err := range p.Run(context.Background(), stream(bad)) {
-		require.EqualError(t, err, "batch 0: samples 0 to 3: Gather: sample 3 of the batch has class 9, expected 0 to 3")
+		require.EqualError(t, err,
+			"batch 0: samples 0 to 3: Gather: sample 3 of the batch has class 9, expected 0 to 3")
 	}
 	require.NotEmpty(t, fetched(t, p, stream(pick(bad, 0, 1, 2)))["label logit"])
 }
@@ -82,7 +88,8 @@ func TestErrorsNameTheSamples(t *testing.T) {
 func TestPanicsNameTheOperation(t *testing.T) {
 	p := compile(t, wired(func(float64) error { return fmt.Errorf("%d", []int{1}[len(graph.CPU)]) }), graph.Options{})
 	for _, err := range p.Run(context.Background(), stream(graph.Batch{X: []float32{1}, N: 1})) {
-		require.ErrorContains(t, err, "batch 0: samples 0 to 0: Tripwire: panic: runtime error: index out of range [3] with length 1")
+		require.ErrorContains(t, err,
+			"batch 0: samples 0 to 0: Tripwire: panic: runtime error: index out of range [3] with length 1")
 		require.True(t, strings.Contains(err.Error(), "export_test.go"), "with a stack")
 	}
 }

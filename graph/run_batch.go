@@ -11,14 +11,15 @@ type Batch struct {
 	N int
 	// Labels holds one class per sample, -1 where it is unknown. Nil means all unknown.
 	Labels []int
-	// Inputs holds, for each further input that the model's Builder declared, N samples of that input, or the one value of
-	// an input declared with [Builder.SharedInput].
+	// Inputs holds, for each further input that the model's Builder declared, N samples of that input, or the one value
+	// of an input declared with [Builder.SharedInput].
 	Inputs map[string][]float32
 	// Bits holds, for each input of n bits that the Builder declared with [Builder.BitInput], N rows of ⌈n/64⌉ words.
 	Bits map[string][]uint64
-	// Release, if not nil, is called once when the receiver has no further use for X, Labels, Inputs and Bits, so that the
-	// producer can fill them again. It may be called from another goroutine. A receiver that never calls it costs only
-	// memory; [Program.Run] calls it for every batch that it was given, even where Run fails or its loop ends early.
+	// Release, if not nil, is called once when the receiver has no further use for X, Labels, Inputs and Bits, so that
+	// the producer can fill them again. It may be called from another goroutine. A receiver that never calls it costs
+	// only memory; [Program.Run] calls it for every batch that it was given, even where Run fails or its loop ends
+	// early.
 	Release func()
 }
 

@@ -53,7 +53,8 @@ func (t *chainTail) runAll(c *call[float32]) error {
 	}
 	chain := t.link.chain
 	work := take[float32](t.parts.scratch, chain.ScratchLen())
-	chain.ForwardBatch(c.out.data, c.in[0].data, residual.data, c.out.n, c.out.stride, c.in[0].stride, residual.stride, work)
+	chain.ForwardBatch(c.out.data, c.in[0].data, residual.data, c.out.n, c.out.stride, c.in[0].stride, residual.stride,
+		work)
 	return nil
 }
 
@@ -74,7 +75,8 @@ func chainConvs(order G.Nodes) map[*G.Node]G.Nodes {
 			return nil
 		}
 		f, ok := o.fn.(*convFn[float32])
-		if !ok || !f.parts.frozen || f.conv == nil || f.parts.scratch == nil || inner && (readers[n] != 1 || f.at.residual >= 0 || o.out != nil) {
+		if !ok || !f.parts.frozen || f.conv == nil || f.parts.scratch == nil || inner &&
+			(readers[n] != 1 || f.at.residual >= 0 || o.out != nil) {
 			return nil
 		}
 		return f
@@ -138,6 +140,7 @@ func link(nodes G.Nodes, fns []*convFn[float32], chain *kernel.Chain[float32]) {
 		default:
 			o.fn = chainInner{fns[i]}
 		}
-		o.out, o.clock = &planes[float32]{in: &buffer[float32]{}, shape: tensor.Shape{0, 0, 0, 0}}, nil // nothing reads it
+		// nothing reads it
+		o.out, o.clock = &planes[float32]{in: &buffer[float32]{}, shape: tensor.Shape{0, 0, 0, 0}}, nil
 	}
 }

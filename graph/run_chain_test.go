@@ -17,7 +17,8 @@ import (
 // expansion.
 type residuals struct{ params []*Param }
 
-var residualShapes = [][]int{{24, 8, 1, 1}, {24, 1, 5, 5}, {12, 24, 1, 1}, {30, 12, 1, 1}, {30, 1, 3, 3}, {12, 30, 1, 1}, {12, 1, 3, 3}, {7, 12, 1, 1}}
+var residualShapes = [][]int{{24, 8, 1, 1}, {24, 1, 5, 5}, {12, 24, 1, 1}, {30, 12, 1, 1}, {30, 1, 3, 3},
+	{12, 30, 1, 1}, {12, 1, 3, 3}, {7, 12, 1, 1}}
 
 func newResiduals() *residuals {
 	m, rng := &residuals{}, rand.New(rand.NewPCG(1, 2))
@@ -26,7 +27,8 @@ func newResiduals() *residuals {
 		for j := range v {
 			v[j] = float32(rng.NormFloat64()) * 0.3
 		}
-		m.params = append(m.params, &Param{Name: fmt.Sprint("w", i, ".weight"), Value: tensor.New(tensor.WithShape(shape...), tensor.WithBacking(v))})
+		m.params = append(m.params, &Param{Name: fmt.Sprint("w", i, ".weight"),
+			Value: tensor.New(tensor.WithShape(shape...), tensor.WithBacking(v))})
 	}
 	return m
 }
@@ -74,7 +76,9 @@ func TestChains(t *testing.T) {
 		}
 		require.Len(t, p.Steps(), len(residualShapes), "steps are those of the network all the same")
 		for range 2 {
-			for o, err := range p.Run(context.Background(), func(yield func(Batch, error) bool) { yield(Batch{X: x, N: n}, nil) }) {
+			for o, err := range p.Run(context.Background(), func(yield func(Batch, error) bool) {
+				yield(Batch{X: x, N: n}, nil)
+			}) {
 				require.NoError(t, err)
 				out = append(out[:0], o.Float32("out")...)
 			}
@@ -116,7 +120,8 @@ func TestChainKeepsItsInput(t *testing.T) {
 		for j := range v {
 			v[j] = float32(rng.NormFloat64())
 		}
-		m.params = append(m.params, &Param{Name: fmt.Sprint("w", i, ".weight"), Value: tensor.New(tensor.WithShape(shape...), tensor.WithBacking(v))})
+		m.params = append(m.params, &Param{Name: fmt.Sprint("w", i, ".weight"),
+			Value: tensor.New(tensor.WithShape(shape...), tensor.WithBacking(v))})
 	}
 	p, err := Compile(m, Options{Batch: 2, Workers: 1, Fetch: []string{"out"}})
 	require.NoError(t, err)

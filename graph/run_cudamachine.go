@@ -14,11 +14,12 @@ import (
 	"github.com/line-ood/goline/internal/cuda"
 )
 
-// CUDAMachine is a copy of a graph on Gorgonia's own CUDA machine, which builds with the tag cuda have: stock operations
-// run on device 0 by Gorgonia's kernels, as far as [G.AddToStdLib] was given their PTX, and by cuBLAS, goline's by its
-// own kernels for cards, between them in the memory of Gorgonia's arena. Operations that neither has a kernel for run on the
-// processor. [Options].Device does without all this, faster; docs/cuda.md names what is wrong with Gorgonia's machine.
-// A CUDAMachine is not safe for concurrent use, and nothing else may run the original graph meanwhile.
+// CUDAMachine is a copy of a graph on Gorgonia's own CUDA machine, which builds with the tag cuda have: stock
+// operations run on device 0 by Gorgonia's kernels, as far as [G.AddToStdLib] was given their PTX, and by cuBLAS,
+// goline's by its own kernels for cards, between them in the memory of Gorgonia's arena. Operations that neither has a
+// kernel for run on the processor. [Options].Device does without all this, faster; docs/cuda.md names what is wrong
+// with Gorgonia's machine. A CUDAMachine is not safe for concurrent use, and nothing else may run the original graph
+// meanwhile.
 type CUDAMachine struct {
 	vm      G.VM
 	inputs  map[*G.Node]*G.Node // of the copy, by the original
@@ -30,16 +31,17 @@ type CUDAMachine struct {
 	pinned  cuda.Pinned
 }
 
-// NewCUDAMachine copies what computes the nodes to fetch, of float32 and int, onto Gorgonia's machine. Its inputs must have
-// values of their shapes when it runs. Without an operation for a card there is an error, because Gorgonia's machine fails
-// on such a graph. Without a card it says so.
+// NewCUDAMachine copies what computes the nodes to fetch, of float32 and int, onto Gorgonia's machine. Its inputs must
+// have values of their shapes when it runs. Without an operation for a card there is an error, because Gorgonia's
+// machine fails on such a graph. Without a card it says so.
 func NewCUDAMachine(fetch ...*G.Node) (m *CUDAMachine, err error) {
 	driver, err := cuda.Open()
 	if err != nil {
 		return nil, fmt.Errorf("graph: Gorgonia's CUDA machine: %w", err)
 	}
 	if cards, err := driver.Cards(); err != nil || len(cards) == 0 {
-		return nil, fmt.Errorf("graph: Gorgonia's CUDA machine: %w: the driver finds no card", errors.Join(cuda.ErrUnavailable, err))
+		return nil, fmt.Errorf("graph: Gorgonia's CUDA machine: %w: the driver finds no card",
+			errors.Join(cuda.ErrUnavailable, err))
 	}
 	building.Lock()
 	defer building.Unlock()
@@ -105,8 +107,9 @@ func (m *CUDAMachine) copy(g *G.ExprGraph, fetch G.Nodes) error {
 // copyOp adds an operation of goline's to the graph of its inputs, in the form for cards if it has one.
 func (m *CUDAMachine) copyOp(from *op, in G.Nodes, mirrors map[*G.Node]*mirror) (*G.Node, error) {
 	o := &op{
-		name: from.name, shape: slices.Clone(from.shape), dtype: from.dtype, in: in, fn: from.fn, kind: from.kind, attributes: from.attributes,
-		device: from.device, scratch: from.scratch, value: newMirror(from.dtype, from.shape),
+		name: from.name, shape: slices.Clone(from.shape), dtype: from.dtype, in: in, fn: from.fn, kind: from.kind,
+		attributes: from.attributes,
+		device:     from.device, scratch: from.scratch, value: newMirror(from.dtype, from.shape),
 	}
 	for _, n := range in {
 		o.sources = append(o.sources, mirrors[n])

@@ -23,8 +23,8 @@ var _ G.CUDADoer = cudaOp{}
 func (cudaOp) ReturnsPtr() bool  { return true } // both, so that the machine allocates the output on the card
 func (cudaOp) CallsExtern() bool { return true }
 
-// CUDADo queues the operation's kernels on the stream of Gorgonia's machine, behind what the machine itself has put off.
-// Gorgonia's own queue of launches has no room for the structures that goline's kernels take as parameters.
+// CUDADo queues the operation's kernels on the stream of Gorgonia's machine, behind what the machine itself has put
+// off. Gorgonia's own queue of launches has no room for the structures that goline's kernels take as parameters.
 func (o cudaOp) CUDADo(extern G.External, dev G.Device, out G.Value, in ...G.Value) (v G.Value, err error) {
 	defer func() {
 		if r := recover(); r != nil { // on a goroutine of Gorgonia's

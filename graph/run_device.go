@@ -18,9 +18,9 @@ type Device string
 const (
 	// CPU runs goline's kernels for the processor.
 	CPU Device = "cpu"
-	// CUDA runs goline's kernels for NVIDIA cards on the first of them, in float32. The driver is opened when a program is
-	// compiled; nothing else needs to be installed. Values stay on the card between operations. An operation without a
-	// kernel for cards runs on the processor: its inputs are copied from the card, and its result is copied back.
+	// CUDA runs goline's kernels for NVIDIA cards on the first of them, in float32. The driver is opened when a program
+	// is compiled; nothing else needs to be installed. Values stay on the card between operations. An operation without
+	// a kernel for cards runs on the processor: its inputs are copied from the card, and its result is copied back.
 	// [Program.Profile] tells which operations those are.
 	CUDA Device = "cuda"
 )
@@ -83,7 +83,8 @@ func (a *accelerator) serve(p Precision) error {
 	}
 	const generation = 8
 	if c := a.ctx.Card(); c.Major < generation {
-		return fmt.Errorf("precision %q: device %d, %s, has compute capability %s, expected %d.0 or later", p, c.Index, c.Name, c.Capability(), generation)
+		return fmt.Errorf("precision %q: device %d, %s, has compute capability %s, expected %d.0 or later", p, c.Index,
+			c.Name, c.Capability(), generation)
 	}
 	a.tf32 = true
 	return nil

@@ -19,7 +19,9 @@ func writeDOT(w io.Writer, roots G.Nodes, names []string, isBatchInput func(*G.N
 		named[n] += names[i]
 	}
 	out := bufio.NewWriter(w)
-	fmt.Fprint(out, "digraph goline {\n  rankdir=TB;\n  node [fontname=\"Helvetica\", fontsize=11, shape=box, style=\"rounded,filled\", fillcolor=white];\n")
+	fmt.Fprint(out,
+		"digraph goline {\n  rankdir=TB;\n  node [fontname=\"Helvetica\", fontsize=11, shape=box, "+
+			"style=\"rounded,filled\", fillcolor=white];\n")
 	order := ancestry(roots)
 	for _, n := range order {
 		var label, attrs string
@@ -51,7 +53,8 @@ func writeDOT(w io.Writer, roots G.Nodes, names []string, isBatchInput func(*G.N
 
 // quote writes a string as Graphviz reads it: nothing but the quote, the backslash and the line break has a meaning.
 func quote(s string) string {
-	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`, "\r", ``, "\x00", ``).Replace(strings.ToValidUTF8(s, "\uFFFD")) + `"`
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`, "\r", ``, "\x00",
+		``).Replace(strings.ToValidUTF8(s, "\uFFFD")) + `"`
 }
 
 // isBatchInput tells the inputs that batches are copied into from parameters.

@@ -94,7 +94,8 @@ func TestDOTIsWellFormed(t *testing.T) {
 			require.NoError(t, cmd.Run())
 		}
 	}
-	require.Contains(t, dotOf(t, dotModel("features"), graph.Options{From: "features", Fetch: []string{"class"}}), `label="features\n8×3", fillcolor=lightblue`)
+	require.Contains(t, dotOf(t, dotModel("features"), graph.Options{From: "features", Fetch: []string{"class"}}),
+		`label="features\n8×3", fillcolor=lightblue`)
 }
 
 type fullDisk struct{}

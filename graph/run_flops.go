@@ -42,8 +42,8 @@ func flops(n *G.Node) int {
 	return 0
 }
 
-// Rates and overhead that [Program.EstimatedSeconds] counts with: those of one AVX-512 core on feature maps that lie in its caches,
-// rounded. They are constants, so that the same program always counts the same.
+// Rates and overhead that [Program.EstimatedSeconds] counts with: those of one AVX-512 core on feature maps that lie in
+// its caches, rounded. They are constants, so that the same program always counts the same.
 const (
 	workFLOPs    = 1.4e11 // floating-point operations a second in convolutions and fully connected layers
 	workBytes    = 4e10   // bytes a second that are read or written by operations
@@ -52,12 +52,12 @@ const (
 	workBatch    = 16     // samples that share dispatch and run, whatever the program's own batch is
 )
 
-// EstimatedSeconds estimates the time in seconds that one sample takes a worker: for every operation its floating-point operations,
-// the bytes of the activations that it reads and writes (none where a [DenseBlock] joins its members), and a share of
-// the fixed time that Gorgonia's machine takes for each operation and each run. Nothing is measured and the batch size
-// has no influence, so equal models give equal numbers on every machine. The ratio of two programs' numbers says how
-// much more one of them costs, even where convolutions are few; the seconds themselves are those of a machine with 140
-// GFLOP/s per core.
+// EstimatedSeconds estimates the time in seconds that one sample takes a worker: for every operation its floating-point
+// operations, the bytes of the activations that it reads and writes (none where a [DenseBlock] joins its members), and
+// a share of the fixed time that Gorgonia's machine takes for each operation and each run. Nothing is measured and the
+// batch size has no influence, so equal models give equal numbers on every machine. The ratio of two programs' numbers
+// says how much more one of them costs, even where convolutions are few; the seconds themselves are those of a machine
+// with 140 GFLOP/s per core.
 func (p *Program) EstimatedSeconds() float64 {
 	r := p.replicas[0]
 	operations, work, elements := 0, 0, 0
@@ -72,14 +72,16 @@ func (p *Program) EstimatedSeconds() float64 {
 		work += flops(n)
 		elements += n.Shape().TotalSize()
 		for _, in := range children(n) {
-			if in.Op() != nil || in == r.b.input && r.b.shareds[in] == nil { // weights, masks and what a batch shares stay in cache
+			// weights, masks and what a batch shares stay in cache
+			if in.Op() != nil || in == r.b.input && r.b.shareds[in] == nil {
 				elements += in.Shape().TotalSize()
 			}
 		}
 	}
 	// Whole numbers per sample, so that the batch size does not change even the last bit.
 	work, elements = work/p.options.Batch, elements/p.options.Batch
-	return float64(work)/workFLOPs + 4*float64(elements)/workBytes + (workRun+workDispatch*float64(operations))/workBatch
+	return float64(work)/workFLOPs + 4*float64(elements)/workBytes +
+		(workRun+workDispatch*float64(operations))/workBatch
 }
 
 func (f *convFn[T]) flops() int   { return f.geom.FLOPs() }

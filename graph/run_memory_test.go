@@ -39,7 +39,8 @@ func TestAllocationsDoNotGrowWithTensors(t *testing.T) {
 	for name, fetch := range map[string][]string{"forward": {"features", "logits"}, "everything": everything} {
 		small, smallObjects := perBatch(t, 6, fetch)
 		large, largeObjects := perBatch(t, 36, fetch)
-		t.Logf("%s: %.0f bytes in %.0f objects a batch at 6x6, %.0f in %.0f at 36x36", name, small, smallObjects, large, largeObjects)
+		t.Logf("%s: %.0f bytes in %.0f objects a batch at 6x6, %.0f in %.0f at 36x36", name, small, smallObjects, large,
+			largeObjects)
 		require.Less(t, large, small+10e3, name) // one feature map of the large images is 250 kB
 		require.Less(t, largeObjects, smallObjects+50, name)
 		require.Less(t, large, 30e3, name)

@@ -15,16 +15,17 @@ type Precision string
 const (
 	// Float32 rounds nothing.
 	Float32 Precision = "f32"
-	// BFloat16 rounds weights and inputs of convolutions to bfloat16, to nearest even, and sums their products in float32:
-	// on tiles of AMX or AVX512_BF16 where the processor has those, in portable and slow Go elsewhere. The first
-	// convolution of an image, depthwise ones, those on a single pixel, linear layers, everything between layers,
-	// gradients and what a detector adds to a network stay in float32. At one instruction set the bits depend on neither
-	// batch nor workers; AMX and portable Go give the same.
+	// BFloat16 rounds weights and inputs of convolutions to bfloat16, to nearest even, and sums their products in
+	// float32: on tiles of AMX or AVX512_BF16 where the processor has those, in portable and slow Go elsewhere. The
+	// first convolution of an image, depthwise ones, those on a single pixel, linear layers, everything between layers,
+	// gradients and what a detector adds to a network stay in float32. At one instruction set the bits depend on
+	// neither batch nor workers; AMX and portable Go give the same.
 	BFloat16 Precision = "bf16"
-	// TF32 rounds operands of convolutions and linear layers, those of a detector among them, to TensorFloat-32: float32
-	// with a significand of eleven bits. Products are exact and summed in float32 on a card's tensor cores, which cards
-	// have from compute capability 8.0 on; nothing else has it. Depthwise convolutions, attention, gradients and
-	// everything between layers stay in float32. On one kind of card the bits depend on neither batch nor workers.
+	// TF32 rounds operands of convolutions and linear layers, those of a detector among them, to TensorFloat-32:
+	// float32 with a significand of eleven bits. Products are exact and summed in float32 on a card's tensor cores,
+	// which cards have from compute capability 8.0 on; nothing else has it. Depthwise convolutions, attention,
+	// gradients and everything between layers stay in float32. On one kind of card the bits depend on neither batch nor
+	// workers.
 	TF32 Precision = "tf32"
 )
 
@@ -52,15 +53,16 @@ type Options struct {
 	// bfloat16, or 64 on a card. Results do not depend on it.
 	Batch int
 	// Workers is the number of copies of the graph that run side by side, each on one goroutine, all with the same
-	// weights; 0 means GOMAXPROCS, or 2 on a card, where one copies while the other computes. Results do not depend on it.
+	// weights; 0 means GOMAXPROCS, or 2 on a card, where one copies while the other computes. Results do not depend on
+	// it.
 	Workers int
 	// Fetch names the nodes to return for each batch; nil means the model's Outputs. Only what they need is computed.
 	Fetch []string
 	// From names the tapped node that batches are fed to; "" means the model's input. What comes before it is not run.
 	From string
-	// BroadcastInput makes all samples of a batch share one sample of activations at From: the batch's X holds that sample
-	// alone. The activations enter the graph as [1, ...] without being copied, and only the hook at From reads them; it
-	// returns [batch, ...], as [Mix] does.
+	// BroadcastInput makes all samples of a batch share one sample of activations at From: the batch's X holds that
+	// sample alone. The activations enter the graph as [1, ...] without being copied, and only the hook at From reads
+	// them; it returns [batch, ...], as [Mix] does.
 	BroadcastInput bool
 	// Hooks replaces tapped nodes, by name.
 	Hooks map[string]Hook
@@ -123,7 +125,8 @@ func (o Options) withDefaults(m Model) (Options, error) {
 	case o.Precision != Float32 && o.Precision != BFloat16 && o.Precision != TF32:
 		return o, fmt.Errorf("precision %q, expected %q, %q or %q", o.Precision, Float32, BFloat16, TF32)
 	case o.Precision == TF32 && !onCard:
-		return o, fmt.Errorf("precision %q on the device %q, expected a card: %q or \"cuda:N\"", o.Precision, o.Device, CUDA)
+		return o, fmt.Errorf("precision %q on the device %q, expected a card: %q or \"cuda:N\"", o.Precision, o.Device,
+			CUDA)
 	case o.Precision == BFloat16 && o.Dtype != tensor.Float32:
 		return o, fmt.Errorf("precision %q with element type %v, expected float32", o.Precision, o.Dtype)
 	case o.Precision == BFloat16 && onCard:

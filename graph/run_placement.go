@@ -127,7 +127,8 @@ func (p *placement) choose(o *op) *deviceForm {
 	}
 	const most = 1<<31 - 1 // elements that kernels number
 	for _, m := range append(o.sources, o.value) {
-		if m == nil || !m.known() || f.flat && m.stride != m.size || // also of one sample: the batch must not decide where an operation runs
+		// also of one sample: the batch must not decide where an operation runs
+		if m == nil || !m.known() || f.flat && m.stride != m.size ||
 			m.n*m.size > most {
 			return nil
 		}

@@ -20,7 +20,8 @@ type roundedNet struct{ params []*graph.Param }
 
 func newRoundedNet() roundedNet {
 	n := roundedNet{[]*graph.Param{
-		graph.NewParam("first.weight", 20, 3, 3, 3), graph.NewParam("point.weight", 33, 20, 1, 1), graph.NewParam("spatial.weight", 18, 33, 3, 3),
+		graph.NewParam("first.weight", 20, 3, 3, 3), graph.NewParam("point.weight", 33, 20, 1, 1),
+		graph.NewParam("spatial.weight", 18, 33, 3, 3),
 		graph.NewParam("depth.weight", 18, 1, 3, 3), graph.NewParam("fc.weight", 5, 18), graph.NewParam("fc.bias", 5),
 	}}
 	rng := rand.New(rand.NewPCG(5, 6))
@@ -58,7 +59,9 @@ func runRoundedNet(t *testing.T, o graph.Options) map[string][]float32 {
 		x[i] = float32(rng.NormFloat64())
 	}
 	all := map[string][]float32{}
-	for out, err := range prog.Run(context.Background(), func(yield func(graph.Batch, error) bool) { yield(graph.Batch{X: x, N: n}, nil) }) {
+	for out, err := range prog.Run(context.Background(), func(yield func(graph.Batch, error) bool) {
+		yield(graph.Batch{X: x, N: n}, nil)
+	}) {
 		require.NoError(t, err)
 		for _, name := range (roundedNet{}).Outputs() {
 			all[name] = append(all[name], out.Float32(name)...)
@@ -95,9 +98,11 @@ func TestPrecision(t *testing.T) {
 
 func TestPrecisionRefuses(t *testing.T) {
 	for want, o := range map[string]graph.Options{
-		`precision "half", expected "f32", "bf16" or "tf32"`:               {Precision: "half"},
-		`precision "bf16" with element type float64, expected float32`:     {Precision: graph.BFloat16, Dtype: tensor.Float64},
-		`precision "bf16" on the device "cuda", expected the device "cpu"`: {Precision: graph.BFloat16, Device: graph.CUDA},
+		`precision "half", expected "f32", "bf16" or "tf32"`: {Precision: "half"},
+		`precision "bf16" with element type float64, expected float32`: {Precision: graph.BFloat16,
+			Dtype: tensor.Float64},
+		`precision "bf16" on the device "cuda", expected the device "cpu"`: {Precision: graph.BFloat16,
+			Device: graph.CUDA},
 	} {
 		_, err := graph.Compile(newRoundedNet(), o)
 		require.ErrorContains(t, err, want)

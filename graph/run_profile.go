@@ -30,9 +30,9 @@ type OpProfile struct {
 	Nodes int           // nodes of that kind in the graph
 	Time  time.Duration // spent in them since the program was compiled
 	FLOPs int           // done in them, convolutions and fully connected layers only
-	// Device is where the operations of this kind run. In a program for a card it is [CPU] for operations without a kernel
-	// for cards, whose time includes the copies. Time on a card is from the queueing of an operation to its end, with one
-	// operation under way at a time.
+	// Device is where the operations of this kind run. In a program for a card it is [CPU] for operations without a
+	// kernel for cards, whose time includes the copies. Time on a card is from the queueing of an operation to its end,
+	// with one operation under way at a time.
 	Device Device
 }
 

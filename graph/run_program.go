@@ -89,9 +89,11 @@ func (p *Program) checkBatch(batch Batch) error {
 	shape := p.InputShape()
 	switch {
 	case b.shareds[b.input] != nil && !holds(batch.X, 1, shape):
-		return fmt.Errorf("%d samples share %d values, expected %d of shape %v", batch.N, len(batch.X), tensor.Shape(shape).TotalSize(), shape)
+		return fmt.Errorf("%d samples share %d values, expected %d of shape %v", batch.N, len(batch.X),
+			tensor.Shape(shape).TotalSize(), shape)
 	case b.shareds[b.input] == nil && !holds(batch.X, batch.N, shape):
-		return fmt.Errorf("%d samples hold %d values, expected %d of shape %v each", batch.N, len(batch.X), tensor.Shape(shape).TotalSize(), shape)
+		return fmt.Errorf("%d samples hold %d values, expected %d of shape %v each", batch.N, len(batch.X),
+			tensor.Shape(shape).TotalSize(), shape)
 	}
 	if l := len(batch.Labels); l != 0 && l != batch.N {
 		return fmt.Errorf("expected a label for each of %d samples, got %d", batch.N, l)
@@ -112,7 +114,8 @@ func (p *Program) checkBatch(batch Batch) error {
 	}
 	for name, node := range b.bits {
 		if got, per := len(batch.Bits[name]), node.Shape()[1]; got%batch.N != 0 || got/batch.N != per {
-			return fmt.Errorf("input %q of %d samples holds %d words of bits, expected %d each", name, batch.N, got, per)
+			return fmt.Errorf("input %q of %d samples holds %d words of bits, expected %d each", name, batch.N, got,
+				per)
 		}
 	}
 	return nil

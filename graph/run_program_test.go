@@ -38,7 +38,8 @@ func smallNet(side int) *model {
 			return b.Conv(b.ReLU(b.BatchNorm(y, name+".norm", normEps)), name+".conv", pad)
 		})
 		y = b.Tap("block", y)
-		z := b.Tap("features", b.GlobalAvgPool(b.AvgPool(b.ReLU(b.BatchNorm(y, "norm", normEps)), graph.PoolConfig{Kernel: [2]int{2, 2}})))
+		z := b.Tap("features", b.GlobalAvgPool(b.AvgPool(b.ReLU(b.BatchNorm(y, "norm", normEps)),
+			graph.PoolConfig{Kernel: [2]int{2, 2}})))
 		l := b.Tap("logits", b.Linear(z, "fc"))
 		prediction := b.Tap("prediction", b.Do(func() (*G.Node, error) { return graph.ArgMax(l) }))
 		b.TapOnDemand("scaled", func() (*G.Node, error) { return graph.Mul(z, b.Input("scale", features)) })
@@ -136,7 +137,8 @@ func TestSameBitsHoweverTheSamplesArrive(t *testing.T) {
 				if dtype == tensor.Float64 && replicas > 2 {
 					continue
 				}
-				p := compile(t, smallNet(6), graph.Options{Batch: batch, Workers: replicas, Fetch: everything, Dtype: dtype})
+				p := compile(t, smallNet(6), graph.Options{Batch: batch, Workers: replicas, Fetch: everything,
+					Dtype: dtype})
 				if want == nil {
 					want = fetched(t, p, stream(all))
 				}
@@ -155,7 +157,8 @@ func TestSameBitsHoweverTheSamplesArrive(t *testing.T) {
 						batches = append(batches, pick(all, s.order[at:at+s.split[i]]...))
 						at += s.split[i]
 					}
-					what := fmt.Sprintf("%v, batch %d, %d replicas, samples %v in %v", dtype, batch, replicas, s.order, s.split)
+					what := fmt.Sprintf("%v, batch %d, %d replicas, samples %v in %v", dtype, batch, replicas, s.order,
+						s.split)
 					requireSameRows(t, want, fetched(t, p, stream(batches...)), n, s.order, what)
 				}
 			}
@@ -180,11 +183,14 @@ func TestStartAtATap(t *testing.T) {
 		o    graph.Options
 		want string
 	}{
-		"unknown":    {graph.Options{From: "nowhere"}, `no tapped node is named "nowhere" to start from; there are ["block" "features" "logits" "prediction"]`},
-		"lazy":       {graph.Options{From: "scaled"}, `no tapped node is named "scaled"`},
-		"ints":       {graph.Options{From: "prediction"}, "prediction of shape (8) and int cannot be started from"},
-		"not enough": {graph.Options{From: "features", Fetch: []string{"logits", "image gradient"}}, "no output depends differentiably on input"},
-		"before":     {graph.Options{From: "features", Fetch: []string{"block"}}, `["block"] cannot be computed from "features" alone`},
+		"unknown": {graph.Options{From: "nowhere"},
+			`no tapped node is named "nowhere" to start from; there are ["block" "features" "logits" "prediction"]`},
+		"lazy": {graph.Options{From: "scaled"}, `no tapped node is named "scaled"`},
+		"ints": {graph.Options{From: "prediction"}, "prediction of shape (8) and int cannot be started from"},
+		"not enough": {graph.Options{From: "features", Fetch: []string{"logits", "image gradient"}},
+			"no output depends differentiably on input"},
+		"before": {graph.Options{From: "features", Fetch: []string{"block"}},
+			`["block"] cannot be computed from "features" alone`},
 	} {
 		_, err := graph.Compile(smallNet(6), c.o)
 		require.ErrorContains(t, err, c.want, name)
@@ -193,12 +199,14 @@ func TestStartAtATap(t *testing.T) {
 
 func TestHooks(t *testing.T) {
 	all := samples(6, 5)
-	plain := fetched(t, compile(t, smallNet(6), graph.Options{Fetch: []string{"features", "contribution"}}), stream(all))
+	plain := fetched(t, compile(t, smallNet(6), graph.Options{Fetch: []string{"features", "contribution"}}),
+		stream(all))
 	limit := 0.3
 	clip := func(b *graph.Builder, n *G.Node) (*G.Node, error) {
 		return graph.Clip(n, b.Constant("limit", func() []float64 { return []float64{limit} }, 1))
 	}
-	p := compile(t, smallNet(6), graph.Options{Fetch: []string{"features", "logits", "contribution"}, Hooks: map[string]graph.Hook{"features": clip}, Workers: 2})
+	p := compile(t, smallNet(6), graph.Options{Fetch: []string{"features", "logits", "contribution"},
+		Hooks: map[string]graph.Hook{"features": clip}, Workers: 2})
 	got := fetched(t, p, stream(all))
 	clipped := 0
 	for i, v := range plain["features"] {
@@ -213,7 +221,8 @@ func TestHooks(t *testing.T) {
 	require.NotZero(t, clipped)
 	require.NotEqual(t, plain["contribution"], got["contribution"])
 	// What follows sees the hooked node: starting there gives the same logits.
-	again := fetched(t, compile(t, smallNet(6), graph.Options{From: "features", Fetch: []string{"logits"}}), stream(graph.Batch{X: narrow(got["features"]), N: 5}))
+	again := fetched(t, compile(t, smallNet(6), graph.Options{From: "features", Fetch: []string{"logits"}}),
+		stream(graph.Batch{X: narrow(got["features"]), N: 5}))
 	graphtest.RequireSameBits(t, [][]float64{got["logits"]}, [][]float64{again["logits"]}, "logits")
 
 	for name, c := range map[string]struct {
@@ -221,12 +230,17 @@ func TestHooks(t *testing.T) {
 		hook graph.Hook
 		want string
 	}{
-		"unknown name": {"feature", clip, `no tapped node is named "feature" to hook; there are ["block" "features" "logits" "prediction"]`},
-		"lazy":         {"scaled", clip, `no tapped node is named "scaled" to hook`},
-		"nil":          {"features", func(*graph.Builder, *G.Node) (*G.Node, error) { return nil, nil }, "hook: result for features: expected a node, got nil"},
-		"error":        {"features", func(*graph.Builder, *G.Node) (*G.Node, error) { return nil, fmt.Errorf("no luck") }, "no luck"},
-		"shape":        {"features", func(_ *graph.Builder, n *G.Node) (*G.Node, error) { return graph.Channels(n, 0, 3) }, "has shape (8, 3), expected (8, 11)"},
-		"type":         {"features", func(b *graph.Builder, n *G.Node) (*G.Node, error) { return b.Labels(), nil }, "has shape (8), expected (8, 11)"},
+		"unknown name": {"feature", clip,
+			`no tapped node is named "feature" to hook; there are ["block" "features" "logits" "prediction"]`},
+		"lazy": {"scaled", clip, `no tapped node is named "scaled" to hook`},
+		"nil": {"features", func(*graph.Builder, *G.Node) (*G.Node, error) { return nil, nil },
+			"hook: result for features: expected a node, got nil"},
+		"error": {"features", func(*graph.Builder, *G.Node) (*G.Node, error) { return nil, fmt.Errorf("no luck") },
+			"no luck"},
+		"shape": {"features", func(_ *graph.Builder, n *G.Node) (*G.Node, error) { return graph.Channels(n, 0, 3) },
+			"has shape (8, 3), expected (8, 11)"},
+		"type": {"features", func(b *graph.Builder, n *G.Node) (*G.Node, error) { return b.Labels(), nil },
+			"has shape (8), expected (8, 11)"},
 	} {
 		_, err := graph.Compile(smallNet(6), graph.Options{Hooks: map[string]graph.Hook{c.at: c.hook}})
 		require.ErrorContains(t, err, c.want, name)
@@ -341,8 +355,10 @@ func TestLazyNodesAreMadeOnDemand(t *testing.T) {
 	got := fetched(t, p, stream(graph.Batch{X: []float32{1, 2}, N: 1}))
 	require.Equal(t, []float64{2, 4}, got["twice"])
 	for name, want := range map[string]string{
-		"broken": "broken: cannot", "nothing": `the node to name "nothing" is nil`, "itself": "itself: the node is made from itself",
-		"builder": `model has no parameter "none"`, "unknown": `no node is named "unknown"; there are ["y" "once" "twice"`,
+		"broken": "broken: cannot", "nothing": `the node to name "nothing" is nil`,
+		"itself":  "itself: the node is made from itself",
+		"builder": `model has no parameter "none"`,
+		"unknown": `no node is named "unknown"; there are ["y" "once" "twice"`,
 	} {
 		o.Fetch = []string{name}
 		_, err := graph.Compile(m, o)
@@ -361,8 +377,9 @@ func TestOptionsErrors(t *testing.T) {
 		"nothing":      {graph.Options{Fetch: []string{}}, "expected a node to fetch, got none"},
 		"element type": {graph.Options{Dtype: tensor.Int}, "element type int, expected float32 or float64"},
 		"device":       {graph.Options{Device: "tpu"}, `device "tpu", expected cpu, cuda or cuda:N`},
-		"not a tap":    {graph.Options{Fetch: []string{"fc.weight"}}, `no node is named "fc.weight"; there are ["block"`},
-		"empty name":   {graph.Options{Fetch: []string{""}}, `no node is named ""`},
+		"not a tap": {graph.Options{Fetch: []string{"fc.weight"}},
+			`no node is named "fc.weight"; there are ["block"`},
+		"empty name": {graph.Options{Fetch: []string{""}}, `no node is named ""`},
 	} {
 		_, err := graph.Compile(smallNet(6), c.o)
 		require.ErrorContains(t, err, c.want, name)
@@ -402,13 +419,15 @@ func TestOutputs(t *testing.T) {
 // same.
 func TestWorkCountsEverything(t *testing.T) {
 	work := func(layers int, batch int) float64 {
-		p, err := graph.Compile(&model{shape: []int{2, 8, 8}, outputs: []string{"y"}, build: func(b *graph.Builder, x *G.Node) error {
-			for range layers {
-				x = b.Do(func() (*G.Node, error) { return graph.Mul(x, x) }) // no floating-point operation of a convolution
-			}
-			b.Tap("y", x)
-			return b.Err()
-		}}, graph.Options{Batch: batch, Workers: 1})
+		p, err := graph.Compile(&model{shape: []int{2, 8, 8}, outputs: []string{"y"},
+			build: func(b *graph.Builder, x *G.Node) error {
+				for range layers {
+					// no floating-point operation of a convolution
+					x = b.Do(func() (*G.Node, error) { return graph.Mul(x, x) })
+				}
+				b.Tap("y", x)
+				return b.Err()
+			}}, graph.Options{Batch: batch, Workers: 1})
 		require.NoError(t, err)
 		require.Zero(t, p.FLOPs())
 		return p.EstimatedSeconds()
@@ -427,10 +446,11 @@ func TestWorkCountsEverything(t *testing.T) {
 // TestWorkOfADenseBlock: joining a member to a block costs its dispatch and nothing else, a Concat what it copies.
 func TestWorkOfADenseBlock(t *testing.T) {
 	work := func(build func(b *graph.Builder, x *G.Node) *G.Node) float64 {
-		p, err := graph.Compile(&model{shape: []int{2, 8, 8}, outputs: []string{"y"}, build: func(b *graph.Builder, x *G.Node) error {
-			b.Tap("y", build(b, x))
-			return b.Err()
-		}}, graph.Options{Batch: 4, Workers: 1})
+		p, err := graph.Compile(&model{shape: []int{2, 8, 8}, outputs: []string{"y"},
+			build: func(b *graph.Builder, x *G.Node) error {
+				b.Tap("y", build(b, x))
+				return b.Err()
+			}}, graph.Options{Batch: 4, Workers: 1})
 		require.NoError(t, err)
 		return p.EstimatedSeconds()
 	}
@@ -453,7 +473,8 @@ func TestWorkOfADenseBlock(t *testing.T) {
 
 func TestBatchFor(t *testing.T) {
 	for input, want := range map[[3]int]int{
-		{3, 32, 32}: graph.DefaultBatch, {1, 28, 28}: graph.DefaultBatch, {3, 224, 224}: 3, {3, 299, 299}: 1, {3, 2000, 2000}: 1, {0, 0, 0}: graph.DefaultBatch,
+		{3, 32, 32}: graph.DefaultBatch, {1, 28, 28}: graph.DefaultBatch, {3, 224, 224}: 3, {3, 299, 299}: 1,
+		{3, 2000, 2000}: 1, {0, 0, 0}: graph.DefaultBatch,
 	} {
 		require.Equal(t, want, graph.BatchFor(input[:]...), "%v", input)
 	}

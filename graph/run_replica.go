@@ -127,7 +127,8 @@ func newReplica(m Model, o Options, shared *store, card *accelerator) (*replica,
 			return nil, err
 		}
 		if n.Dims() == 0 || n.Shape()[0] != o.Batch {
-			return nil, fmt.Errorf("%s has shape %v, expected the %d samples of the batch first", name, n.Shape(), o.Batch)
+			return nil, fmt.Errorf("%s has shape %v, expected the %d samples of the batch first", name, n.Shape(),
+				o.Batch)
 		}
 		sn, s, err := newSink(n)
 		if err != nil {
@@ -218,10 +219,11 @@ func (r *replica) compile(o Options, sinks G.Nodes) (err error) {
 		if n.Op() == nil {
 			inputs = append(inputs, n)
 		}
-		// Hashes of this package's operations are unique when they are added, but a stock operation can still have the hash
-		// of any other.
+		// Hashes of this package's operations are unique when they are added, but a stock operation can still have the
+		// hash of any other.
 		if twin := hashes[n.Hashcode()]; twin != nil {
-			return fmt.Errorf("compile: %s and %s have the same hash, so Gorgonia would merge them; rename an input", twin.Name(), n.Name())
+			return fmt.Errorf("compile: %s and %s have the same hash, so Gorgonia would merge them; rename an input",
+				twin.Name(), n.Name())
 		}
 		hashes[n.Hashcode()] = n
 	}
@@ -309,7 +311,8 @@ func (r *replica) moveIn() error {
 		return err
 	}
 	for _, n := range r.order {
-		if m := r.place.values[n]; n.Op() == nil && r.b.isBatchInput(n) && r.b.shareds[n] == nil && m.in != nil && m.in.wanted {
+		if m := r.place.values[n]; n.Op() == nil && r.b.isBatchInput(n) && r.b.shareds[n] == nil && m.in != nil &&
+			m.in.wanted {
 			if err := r.place.pin(n); err != nil {
 				return err
 			}

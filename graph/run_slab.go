@@ -68,7 +68,8 @@ func planMemory(order G.Nodes, late map[*G.Node]G.Nodes) {
 	)
 	for i, n := range order {
 		o, own := n.Op().(*op)
-		if !own || stock[i] || o.out != nil || len(o.shape) == 0 || o.dtype != tensor.Float32 && o.dtype != tensor.Float64 {
+		if !own || stock[i] || o.out != nil || len(o.shape) == 0 || o.dtype != tensor.Float32 &&
+			o.dtype != tensor.Float64 {
 			continue
 		}
 		size := o.shape.TotalSize()

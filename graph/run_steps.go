@@ -16,9 +16,9 @@ type Step struct {
 	// Inputs are the operation's arguments in order; Output is its result.
 	Inputs []*Operand
 	Output *Operand
-	// Attributes is what the operation knows beside its inputs: a [ConvStep], an [Activation], [AffineStep], [PoolConfig],
-	// [PoolStep], [ChannelsStep], [NormStep] or another type that the function named by Kind documents; nil for an
-	// operation that knows no more.
+	// Attributes is what the operation knows beside its inputs: a [ConvStep], an [Activation], [AffineStep],
+	// [PoolConfig], [PoolStep], [ChannelsStep], [NormStep] or another type that the function named by Kind documents;
+	// nil for an operation that knows no more.
 	Attributes any
 	// FLOPs are the operation's floating-point operations for one sample, counted as [Program.FLOPs] does.
 	FLOPs int

@@ -84,7 +84,8 @@ type chunk struct {
 
 func (p *Program) start(ctx context.Context, batches Batches) *running {
 	const ahead = 3
-	r := &running{p: p, order: make(chan *inFlight, ahead), chunks: make(chan chunk, 4*p.options.Workers), spare: make(chan *inFlight, ahead+2)}
+	r := &running{p: p, order: make(chan *inFlight, ahead), chunks: make(chan chunk, 4*p.options.Workers),
+		spare: make(chan *inFlight, ahead+2)}
 	r.ctx, r.cancel = context.WithCancel(ctx)
 	r.group.Go(func() error {
 		defer close(r.chunks)
@@ -114,7 +115,8 @@ func (r *running) stop() error {
 // wait returns when nothing of the batch is left to do.
 func (f *inFlight) wait() error {
 	f.todo.Wait()
-	invariant.Check(f.batch.X == nil || f.sum == invariant.Sum(f.batch.X), "batch %d was changed while the program held it", f.index)
+	invariant.Check(f.batch.X == nil || f.sum == invariant.Sum(f.batch.X),
+		"batch %d was changed while the program held it", f.index)
 	f.batch.release()
 	f.batch = Batch{}
 	return f.err

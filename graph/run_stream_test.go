@@ -88,13 +88,15 @@ func TestEveryWayARunEnds(t *testing.T) {
 		want             error
 		text             string
 	}{
-		"to the end":                  {batches: 20, samples: 7, good: 20},
-		"no batch":                    {batches: 0, good: 0},
-		"break at once":               {batches: -1, samples: 7, good: 1, body: func(int, func()) bool { return true }},
-		"break later":                 {batches: -1, samples: 9, good: 6, body: func(i int, _ func()) bool { return i == 5 }},
+		"to the end":    {batches: 20, samples: 7, good: 20},
+		"no batch":      {batches: 0, good: 0},
+		"break at once": {batches: -1, samples: 7, good: 1, body: func(int, func()) bool { return true }},
+		"break later": {batches: -1, samples: 9, good: 6,
+			body: func(i int, _ func()) bool { return i == 5 }},
 		"error of the stream":         {batches: 5, samples: 3, err: errStream, good: 5, want: errStream},
 		"error of the stream at once": {batches: 0, err: errStream, good: 0, want: errStream},
-		"break before the error":      {batches: 5, samples: 3, err: errStream, good: 5, body: func(i int, _ func()) bool { return i == 4 }},
+		"break before the error": {batches: 5, samples: 3, err: errStream, good: 5,
+			body: func(i int, _ func()) bool { return i == 4 }},
 		"cancelled": {batches: -1, samples: 7, good: -1, want: context.Canceled, body: func(i int, cancel func()) bool {
 			if i == 3 {
 				cancel()
@@ -107,19 +109,22 @@ func TestEveryWayARunEnds(t *testing.T) {
 			}
 			return i == 3
 		}},
-		"error of an operation": {batches: -1, samples: 5, good: 4, want: errTrip, text: "batch 4: samples ", trip: func(x float64) error {
-			if x == 4 {
-				return errTrip
-			}
-			return nil
-		}},
-		"panic of an operation": {batches: -1, samples: 5, good: 4, text: "Tripwire: panic: ouch", trip: func(x float64) error {
-			if x == 4 {
-				panic("ouch")
-			}
-			return nil
-		}},
-		"error of an operation at once": {batches: 3, samples: 5, good: 0, want: errTrip, text: "batch 0: samples ", trip: func(float64) error { return errTrip }},
+		"error of an operation": {batches: -1, samples: 5, good: 4, want: errTrip, text: "batch 4: samples ",
+			trip: func(x float64) error {
+				if x == 4 {
+					return errTrip
+				}
+				return nil
+			}},
+		"panic of an operation": {batches: -1, samples: 5, good: 4, text: "Tripwire: panic: ouch",
+			trip: func(x float64) error {
+				if x == 4 {
+					panic("ouch")
+				}
+				return nil
+			}},
+		"error of an operation at once": {batches: 3, samples: 5, good: 0, want: errTrip, text: "batch 0: samples ",
+			trip: func(float64) error { return errTrip }},
 	} {
 		for _, o := range []graph.Options{{Batch: 2, Workers: 3}, {Batch: 4, Workers: 1}, {Batch: 9, Workers: 2}} {
 			t.Run(fmt.Sprintf("%s, batch %d, replicas %d", name, o.Batch, o.Workers), func(t *testing.T) {
@@ -165,7 +170,8 @@ func TestEveryWayARunEnds(t *testing.T) {
 
 				harmless := func(float64) error { return nil }
 				trip.Store(&harmless)
-				require.Equal(t, []float64{1, 2, 3}, fetched(t, p, stream(graph.Batch{X: []float32{1, 2, 3}, N: 3}))["y"])
+				require.Equal(t, []float64{1, 2, 3},
+					fetched(t, p, stream(graph.Batch{X: []float32{1, 2, 3}, N: 3}))["y"])
 			})
 		}
 	}

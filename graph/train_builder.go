@@ -41,7 +41,8 @@ func (b *Builder) trainBatchNorm(x *G.Node, name string, eps float64) *G.Node {
 	layer := normLayer{mean: b.params[name+".running_mean"], variance: b.params[name+".running_var"]}
 	for _, s := range []*Param{layer.mean, layer.variance} {
 		if s == nil || len(s.Float32s()) != p.gamma.Shape()[0] {
-			b.fail(fmt.Errorf("batch norm %s: running statistics are missing or not of %d channels", name, p.gamma.Shape()[0]))
+			b.fail(fmt.Errorf("batch norm %s: running statistics are missing or not of %d channels", name,
+				p.gamma.Shape()[0]))
 			return nil
 		}
 	}

@@ -56,7 +56,9 @@ func TestBatchNormTraining(t *testing.T) {
 			for _, relu := range []bool{false, true} {
 				t.Run(fmt.Sprintf("%v residual=%v relu=%v", shape, residual, relu), func(t *testing.T) {
 					r := newRand(uint64(len(shape)))
-					in := []graphtest.Input{graphtest.Variable(graphtest.Spread(r, shape...)), graphtest.Variable(graphtest.Spread(r, shape[1])), graphtest.Variable(graphtest.Spread(r, shape[1]))}
+					in := []graphtest.Input{graphtest.Variable(graphtest.Spread(r, shape...)),
+						graphtest.Variable(graphtest.Spread(r, shape[1])),
+						graphtest.Variable(graphtest.Spread(r, shape[1]))}
 					if residual {
 						in = append(in, graphtest.Variable(graphtest.Spread(r, shape...)))
 					}
@@ -82,7 +84,8 @@ func TestBatchNormTraining(t *testing.T) {
 
 func TestBatchNormMoments(t *testing.T) {
 	x := graphtest.Normal(newRand(3), 3, 2, 4, 4)
-	s := graphtest.NewSession(t, tensor.Float64, graphtest.Variable(x), graphtest.Variable(graphtest.Normal(newRand(1), 2)), graphtest.Variable(graphtest.Normal(newRand(2), 2)))
+	s := graphtest.NewSession(t, tensor.Float64, graphtest.Variable(x),
+		graphtest.Variable(graphtest.Normal(newRand(1), 2)), graphtest.Variable(graphtest.Normal(newRand(2), 2)))
 	y, err := graph.BatchNorm(s.In[0], s.In[1], s.In[2], 1e-5)
 	require.NoError(t, err)
 	m, err := graph.Moments(y)
@@ -95,7 +98,8 @@ func TestBatchNormMoments(t *testing.T) {
 }
 
 func TestBatchNormRefuses(t *testing.T) {
-	s := graphtest.NewSession(t, tensor.Float64, graphtest.Variable(graphtest.Zeros(2, 3, 4, 4)), graphtest.Variable(graphtest.Zeros(3)), graphtest.Variable(graphtest.Zeros(2)))
+	s := graphtest.NewSession(t, tensor.Float64, graphtest.Variable(graphtest.Zeros(2, 3, 4, 4)),
+		graphtest.Variable(graphtest.Zeros(3)), graphtest.Variable(graphtest.Zeros(2)))
 	x, three, two := s.In[0], s.In[1], s.In[2]
 	for _, c := range []struct {
 		x, gamma, beta, residual *G.Node
@@ -134,9 +138,11 @@ func wantCrossEntropy(in []graphtest.Input) graphtest.Array {
 func TestCrossEntropy(t *testing.T) {
 	r := newRand(5)
 	targets := graphtest.Zeros(4, 3)
-	copy(targets.Data, []float64{0, 1, 0, 0.05, 0.05, 0.9, 0.25, 0, 0.75, 0, 0, 0}) // sharp, smoothed, mixed, without weight
+	// sharp, smoothed, mixed, without weight
+	copy(targets.Data, []float64{0, 1, 0, 0.05, 0.05, 0.9, 0.25, 0, 0.75, 0, 0, 0})
 	graphtest.Op{
-		In:    []graphtest.Input{graphtest.Variable(graphtest.Normal(r, 4, 3)).Batched(), graphtest.Constant(targets).Batched()},
+		In: []graphtest.Input{graphtest.Variable(graphtest.Normal(r, 4, 3)).Batched(),
+			graphtest.Constant(targets).Batched()},
 		Build: func(in G.Nodes) (*G.Node, error) { return graph.CrossEntropy(in[0], in[1]) },
 		Want:  wantCrossEntropy,
 	}.Check(t, 8)
@@ -149,7 +155,8 @@ func TestCrossEntropyOfExtremeLogits(t *testing.T) {
 	s := graphtest.NewSession(t, tensor.Float32, graphtest.Variable(x), graphtest.Constant(target))
 	y, err := graph.CrossEntropy(s.In[0], s.In[1])
 	require.NoError(t, err)
-	s.Read(y, gradientOf(t, y, s.Add(graphtest.Constant(graphtest.NewArray([]int{3}, []float64{1, 1, 1})), "ones"), s.In[0]))
+	s.Read(y, gradientOf(t, y, s.Add(graphtest.Constant(graphtest.NewArray([]int{3}, []float64{1, 1, 1})), "ones"),
+		s.In[0]))
 	out := s.Run()
 	require.Equal(t, []float64{0, 0}, out[0][:2])
 	require.True(t, math.IsNaN(out[0][2]), "a NaN must not disappear")
@@ -181,7 +188,8 @@ func TestDropout(t *testing.T) {
 		for j := range size {
 			v, g, w := out[0][i*size+j], out[1][i*size+j], x.Data[i*size+j]
 			if v != 0 && math.Abs(v-w/(1-rate)) > 1e-12*w || math.Abs(g-v/w) > 1e-12 {
-				require.FailNow(t, "neither dropped nor scaled", "sample %d element %d: %v of %v, gradient %v", i, j, v, w, g)
+				require.FailNow(t, "neither dropped nor scaled", "sample %d element %d: %v of %v, gradient %v", i, j, v,
+					w, g)
 			}
 			if v != 0 {
 				kept++

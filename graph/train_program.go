@@ -28,10 +28,11 @@ type TrainingOptions struct {
 	Workers int
 	// Logits names the node [batch, classes] whose cross-entropy is the loss; "" means [Logits].
 	Logits string
-	// Momentum is the weight of the newest batch in the running statistics of batch norm; 0 means 0.1, PyTorch's default.
+	// Momentum is the weight of the newest batch in the running statistics of batch norm; 0 means 0.1, PyTorch's
+	// default.
 	Momentum float64
-	// Device is where the gradients are computed: CPU (the default), CUDA, or "cuda:N". The steps themselves are taken on
-	// the processor.
+	// Device is where the gradients are computed: CPU (the default), CUDA, or "cuda:N". The steps themselves are taken
+	// on the processor.
 	Device Device
 }
 
@@ -213,9 +214,11 @@ func (p *TrainingProgram) check(b TrainingBatch) error {
 	case len(b.X) != n*p.input:
 		return fmt.Errorf("training batch holds %d values, expected %d samples of %d", len(b.X), n, p.input)
 	case len(b.Targets) != n*p.classes:
-		return fmt.Errorf("training batch holds %d targets, expected %d samples of %d classes", len(b.Targets), n, p.classes)
+		return fmt.Errorf("training batch holds %d targets, expected %d samples of %d classes", len(b.Targets), n,
+			p.classes)
 	case p.replicas[0].b.training.seeds != nil && len(b.Seeds) != n:
-		return fmt.Errorf("training batch holds %d seeds of dropout, expected one for each of %d samples", len(b.Seeds), n)
+		return fmt.Errorf("training batch holds %d seeds of dropout, expected one for each of %d samples", len(b.Seeds),
+			n)
 	}
 	return nil
 }
@@ -299,7 +302,8 @@ func (s *shardSink) forward(_ G.Value, in []G.Value) error {
 	return nil
 }
 
-func newTrainReplica(m Model, o TrainingOptions, params []*Param, shared *store, card *accelerator) (*trainReplica, error) {
+func newTrainReplica(m Model, o TrainingOptions, params []*Param, shared *store,
+	card *accelerator) (*trainReplica, error) {
 	building.Lock()
 	defer building.Unlock()
 	b := newBuilder(m.Params(), Options{Batch: o.Shard, Dtype: tensor.Float32}, shared)
@@ -350,7 +354,8 @@ func newTrainReplica(m Model, o TrainingOptions, params []*Param, shared *store,
 		s := &shardSink{}
 		var node *G.Node
 		if node, err = apply("Fetch", s, n.Dtype(), n.Shape(), n); err == nil {
-			node.Op().(*op).out = &planes[float32]{in: &buffer[float32]{}, shape: tensor.Shape{0, 0, 0, 0}} // nothing reads it
+			// nothing reads it
+			node.Op().(*op).out = &planes[float32]{in: &buffer[float32]{}, shape: tensor.Shape{0, 0, 0, 0}}
 			sinks = append(sinks, node)
 		}
 		return s

@@ -22,9 +22,11 @@ func newSmallClassifier() *smallClassifier {
 		shape []int
 	}{
 		{"stem.weight", []int{4, 3, 3, 3}}, {"stem.bias", []int{4}},
-		{"norm.weight", []int{4}}, {"norm.bias", []int{4}}, {"norm.running_mean", []int{4}}, {"norm.running_var", []int{4}},
+		{"norm.weight", []int{4}}, {"norm.bias", []int{4}}, {"norm.running_mean", []int{4}},
+		{"norm.running_var", []int{4}},
 		{"conv.weight", []int{4, 4, 3, 3}},
-		{"norm2.weight", []int{4}}, {"norm2.bias", []int{4}}, {"norm2.running_mean", []int{4}}, {"norm2.running_var", []int{4}},
+		{"norm2.weight", []int{4}}, {"norm2.bias", []int{4}}, {"norm2.running_mean", []int{4}},
+		{"norm2.running_var", []int{4}},
 		{"fc.weight", []int{3, 4}}, {"fc.bias", []int{3}},
 	} {
 		q := graph.NewParam(p.name, p.shape...)

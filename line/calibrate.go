@@ -43,8 +43,10 @@ func (c *calibration) calibrator() (*conformal.Calibrator, error) {
 // copied returns a copy of the detector after change has been applied to it. The copy compiles programs of its own.
 func (d *Detector) copied(change func(*Detector)) *Detector {
 	out := &Detector{
-		net: d.net, preprocessing: d.preprocessing, options: d.options, contributions: d.contributions, mean: d.mean, limits: d.limits,
-		activation: d.activation, weight: d.weight, other: d.other, fitScores: d.fitScores, fitPictures: d.fitPictures, calibration: d.calibration,
+		net: d.net, preprocessing: d.preprocessing, options: d.options, contributions: d.contributions, mean: d.mean,
+		limits:     d.limits,
+		activation: d.activation, weight: d.weight, other: d.other, fitScores: d.fitScores, fitPictures: d.fitPictures,
+		calibration: d.calibration,
 	}
 	change(out)
 	return out
@@ -95,10 +97,12 @@ func (d *Detector) CheckHeldOut(pictures []Hash) error {
 // those of [conformal.NewCalibrator].
 func (d *Detector) Calibrate(scores *Scores, pictures []Hash, o conformal.Options) (*Detector, error) {
 	if len(pictures) != 0 && len(pictures) != len(scores.Score) {
-		return nil, fmt.Errorf("line: calibrate: expected a picture for each of %d scores, got %d", len(scores.Score), len(pictures))
+		return nil, fmt.Errorf("line: calibrate: expected a picture for each of %d scores, got %d", len(scores.Score),
+			len(pictures))
 	}
 	if len(scores.Prediction) != len(scores.Score) {
-		return nil, fmt.Errorf("line: calibrate: expected a prediction for each of %d scores, got %d", len(scores.Score), len(scores.Prediction))
+		return nil, fmt.Errorf("line: calibrate: expected a prediction for each of %d scores, got %d",
+			len(scores.Score), len(scores.Prediction))
 	}
 	if err := d.CheckHeldOut(pictures); err != nil {
 		return nil, err

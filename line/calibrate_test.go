@@ -79,7 +79,8 @@ func TestCalibrate(t *testing.T) {
 	// The order of the scores leaves no trace.
 	slices.Reverse(scores.Score)
 	slices.Reverse(scores.Prediction)
-	reversed, err := plain.WithFitPictures(hashes(9, 100)).Calibrate(scores, hashes(40, 0), conformal.Options{Alpha: 0.1})
+	reversed, err := plain.WithFitPictures(hashes(9, 100)).Calibrate(scores, hashes(40, 0),
+		conformal.Options{Alpha: 0.1})
 	require.NoError(t, err)
 	require.Equal(t, read(t, path(t, det)), read(t, path(t, reversed)))
 }
@@ -124,7 +125,8 @@ func TestCalibrateRefuses(t *testing.T) {
 	scores := heldOut(t, plain, 10, 7)
 	_, err := plain.WithFitPictures(hashes(4, 7)).Calibrate(scores, hashes(10, 0), conformal.Options{Alpha: 0.5})
 	require.ErrorIs(t, err, line.ErrFitted)
-	require.EqualError(t, err, "line: expected pictures that the detector was not fitted to, but picture 7 is one, as are 3 of 10 in all")
+	require.EqualError(t, err,
+		"line: expected pictures that the detector was not fitted to, but picture 7 is one, as are 3 of 10 in all")
 	_, err = plain.Calibrate(scores, hashes(9, 0), conformal.Options{})
 	require.EqualError(t, err, "line: calibrate: expected a picture for each of 10 scores, got 9")
 	_, err = plain.Calibrate(scores, nil, conformal.Options{})
@@ -191,7 +193,8 @@ func TestLoadRefusesBadCalibrations(t *testing.T) {
 		array npyz.Array
 		want  string
 	}{
-		{"fit_pictures", npyz.New(make([]uint8, 31), 1, 31), "fit_pictures has shape [1 31] of uint8, expected [any, 32] of uint8"},
+		{"fit_pictures", npyz.New(make([]uint8, 31), 1, 31),
+			"fit_pictures has shape [1 31] of uint8, expected [any, 32] of uint8"},
 		{"fit_pictures", npyz.New([]int64{1}), "fit_pictures has shape [1] of int64"},
 		{"calibration_pictures", npyz.New([]uint8{}, 0, 32), "calibration_pictures has shape [0 32]"},
 		{"calibration_scores", npyz.Array{}, "calibration_pictures without calibration_scores"},
@@ -199,7 +202,8 @@ func TestLoadRefusesBadCalibrations(t *testing.T) {
 		{"calibration_scores", npyz.New([]float64{1, 3, 2, 4}), "calibration_scores are not ascending"},
 		{"calibration_scores", npyz.New([]string{"a"}), `array "calibration_scores": expected elements of float64`},
 		{"calibration_predictions", npyz.Array{}, "no such array"},
-		{"calibration_predictions", npyz.New([]int64{0, 1, 2, 1}), "calibration sample 2 is predicted as class 2, expected 0 to 1"},
+		{"calibration_predictions", npyz.New([]int64{0, 1, 2, 1}),
+			"calibration sample 2 is predicted as class 2, expected 0 to 1"},
 		{"calibration_predictions", npyz.New([]int64{0, 1}), "expected shape [4]"},
 		{"calibration_alpha", npyz.Scalar(1.5), "expected a rate between 0 and 1, got 1.5"},
 		{"calibration_alpha", npyz.Scalar(0.0), "calibration_alpha is 0, expected a number between 0 and 1"},

@@ -21,7 +21,8 @@ import (
 // processor's, and so is what is fitted.
 func TestCardsRunThePipeline(t *testing.T) {
 	card := emu.Use(t)
-	for name, net := range map[string]nets.Classifier{"tiny": newTiny(4, 9, 2), "densenet": nettest.DenseNetBC(t, 10, 4, 4, 2)} {
+	for name, net := range map[string]nets.Classifier{"tiny": newTiny(4, 9, 2), "densenet": nettest.DenseNetBC(t, 10, 4,
+		4, 2)} {
 		train, test := nettest.Batch(12, net.InputShape(), 4, 1), nettest.Batch(9, net.InputShape(), 4, 2)
 		test.Labels[3], test.Labels[8] = -1, -1
 		prog, err := graph.Compile(net, graph.Options{Device: graph.CUDA, Workers: 1, Batch: 4})
@@ -39,7 +40,8 @@ func TestCardsRunThePipeline(t *testing.T) {
 				nodes = append(nodes, line.ClipClass)
 			}
 			onCPU := run(t, m, graph.Options{Fetch: nodes}, nettest.Stream(test))
-			onCard := run(t, m, graph.Options{Fetch: nodes, Device: graph.CUDA, Workers: 1, Batch: 4}, nettest.Stream(test))
+			onCard := run(t, m, graph.Options{Fetch: nodes, Device: graph.CUDA, Workers: 1, Batch: 4},
+				nettest.Stream(test))
 			for _, node := range nodes {
 				require.Equal(t, onCPU.ints[node], onCard.ints[node], "%s of %s, %+v", node, name, o)
 				requireClose(t, onCPU.f32[node], onCard.f32[node], node)
@@ -98,7 +100,8 @@ func TestCardMatchesPyTorch(t *testing.T) {
 	require.NoError(t, err)
 	emu.Use(t)
 	got := run(t, line.Pipeline{Classifier: net, Detector: det},
-		graph.Options{Device: graph.CUDA, Workers: 1, Fetch: []string{nets.Features, nets.Logits, line.Score}}, nettest.Stream(batch)).f32
+		graph.Options{Device: graph.CUDA, Workers: 1, Fetch: []string{nets.Features, nets.Logits, line.Score}},
+		nettest.Stream(batch)).f32
 	probe, err := npyz.ReadNpz(sharedtest.Path(t, "reference", "cifar10_densenet_probe64.npz"))
 	require.NoError(t, err)
 	for _, c := range []struct {
@@ -106,8 +109,10 @@ func TestCardMatchesPyTorch(t *testing.T) {
 		want  func() ([]float64, error)
 		bound float64
 	}{
-		{nets.Features, func() ([]float64, error) { return probe.Float64(nets.Features, n, features) }, 3e-6}, // docs/results.md
-		{nets.Logits, func() ([]float64, error) { return probe.Float64(nets.Logits, n, classes) }, 2e-5},      // docs/results.md
+		// docs/results.md
+		{nets.Features, func() ([]float64, error) { return probe.Float64(nets.Features, n, features) }, 3e-6},
+		// docs/results.md
+		{nets.Logits, func() ([]float64, error) { return probe.Float64(nets.Logits, n, classes) }, 2e-5},
 		{line.Score, func() ([]float64, error) {
 			all, err := reference.Float64("line_pw90_pa90_clip1__cifar10_test", 5000)
 			return all[:n], err

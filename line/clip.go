@@ -18,12 +18,14 @@ import (
 // [features], or with ClipPerClass of each class and neuron [classes, features], row-major. It errors for options
 // without a ClipPercentile, or with NoClipping, and for limits of another length or that are not finite. limits is
 // copied.
-func NewClipped(ctx context.Context, net nets.Classifier, c *Contributions, limits []float32, o Options) (*Detector, error) {
+func NewClipped(ctx context.Context, net nets.Classifier, c *Contributions, limits []float32,
+	o Options) (*Detector, error) {
 	if err := o.Check(); err != nil {
 		return nil, fmt.Errorf("line: %w", err)
 	}
 	if !o.measuresClip() {
-		return nil, fmt.Errorf("line: limits of activations need options with a clip percentile and clipping, got %v", o.Params())
+		return nil, fmt.Errorf("line: limits of activations need options with a clip percentile and clipping, got %v",
+			o.Params())
 	}
 	return newDetector(ctx, net, c, slices.Clone(limits), o)
 }

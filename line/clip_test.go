@@ -16,7 +16,8 @@ import (
 )
 
 // fitFeatures fits LINe from features [n, d] and their labels.
-func fitFeatures(t require.TestingT, net *tiny, features []float32, labels []int, o line.Options, workers int) *line.Detector {
+func fitFeatures(t require.TestingT, net *tiny, features []float32, labels []int, o line.Options,
+	workers int) *line.Detector {
 	m, err := line.NewMethod(o, graph.Options{Workers: workers, Batch: 3})
 	require.NoError(t, err)
 	require.NoError(t, m.Fit(context.Background(), headOf(net), posthoc.Samples{
@@ -51,8 +52,9 @@ func TestClipLimitsArePercentiles(t *testing.T) {
 			z[i] = float32(rng.IntN(levels))/float32(levels) - 0.25
 		}
 		o := line.Options{
-			ClipPercentile: rapid.OneOf(rapid.SampledFrom([]float64{1e-9, 50, 90, 100}), rapid.Float64Range(0.1, 100)).Draw(t, "percentile"),
-			ClipPerClass:   rapid.Bool().Draw(t, "per class"),
+			ClipPercentile: rapid.OneOf(rapid.SampledFrom([]float64{1e-9, 50, 90, 100}),
+				rapid.Float64Range(0.1, 100)).Draw(t, "percentile"),
+			ClipPerClass: rapid.Bool().Draw(t, "per class"),
 		}
 		det := fitFeatures(t, net, z, labels, o, rapid.IntRange(1, 3).Draw(t, "workers"))
 		want := newLiteral(net, det.Mean(), o).clipAt(z, labels).limits
@@ -68,7 +70,8 @@ func TestClipLimitsOfOtherClipping(t *testing.T) {
 	train := nettest.Stream(net.batch(6, 1))
 	require.Equal(t, []float32{0.75, 0.75, 0.75}, fit(t, net, train, line.Options{Clip: 0.75}).ClipLimits(1))
 	require.Nil(t, fit(t, net, train, line.Options{NoClipping: true}).ClipLimits(1))
-	off := line.Options{NoClipping: true, ClipPercentile: 90, ClipPerClass: true, ActivationPercentile: 90, WeightPercentile: 90}
+	off := line.Options{NoClipping: true, ClipPercentile: 90, ClipPerClass: true, ActivationPercentile: 90,
+		WeightPercentile: 90}
 	det := fit(t, net, train, off)
 	require.Nil(t, det.ClipLimits(1), "what is off needs no bounds")
 	require.Equal(t, off, det.Options())
@@ -83,7 +86,8 @@ func TestClipPercentileOptions(t *testing.T) {
 	want := line.Options{ActivationPercentile: 90, WeightPercentile: 90, ClipPercentile: 90}
 	require.Equal(t, want, fit(t, net, nettest.Stream(net.batch(9, 1)), o).Options())
 	o.ClipPerClass = true
-	require.Equal(t, map[string]any{"p_a": 90.0, "p_w": 90.0, "clip_percentile": 90.0, "clip_per_class": true}, o.Params())
+	require.Equal(t, map[string]any{"p_a": 90.0, "p_w": 90.0, "clip_percentile": 90.0, "clip_per_class": true},
+		o.Params())
 	o.NoClipping = true
 	require.Equal(t, map[string]any{"p_a": 90.0, "p_w": 90.0, "clip": "off"}, o.Params())
 
@@ -207,18 +211,22 @@ func TestClippingRefuses(t *testing.T) {
 	}
 	o := line.Options{ClipPercentile: 90}
 	_, err := line.New(ctx, net, c, o)
-	require.ErrorContains(t, err, "clip percentile 90 needs the activations of training images: expected Fit, or NewClipped with limits")
+	require.ErrorContains(t, err,
+		"clip percentile 90 needs the activations of training images: expected Fit, or NewClipped with limits")
 	infinite := []float32{1, 2, 3, 4, float32(math.Inf(1))}
 	for want, bad := range map[string]struct {
 		limits []float32
 		o      line.Options
 	}{
-		"expected limits of activations of shape [5], got 3 values":                       {[]float32{1, 2, 3}, o},
-		"expected limits of activations of shape [3 5], got 5 values":                     {[]float32{1, 2, 3, 4, 5}, line.Options{ClipPercentile: 90, ClipPerClass: true}},
-		"limit 4 of the activations is +Inf, expected a finite number":                    {infinite, o},
-		"need options with a clip percentile and clipping, got map[clip:1 p_a:90 p_w:90]": {infinite[:3], line.Options{}},
-		"with a clip percentile and clipping, got map[clip:off p_a:90 p_w:90]":            {infinite[:3], line.Options{ClipPercentile: 5, NoClipping: true}},
-		"clip percentile in (0, 100], or 0 for none, got 101":                             {infinite[:3], line.Options{ClipPercentile: 101}},
+		"expected limits of activations of shape [5], got 3 values": {[]float32{1, 2, 3}, o},
+		"expected limits of activations of shape [3 5], got 5 values": {[]float32{1, 2, 3, 4, 5},
+			line.Options{ClipPercentile: 90, ClipPerClass: true}},
+		"limit 4 of the activations is +Inf, expected a finite number": {infinite, o},
+		"need options with a clip percentile and clipping, got map[clip:1 p_a:90 p_w:90]": {infinite[:3],
+			line.Options{}},
+		"with a clip percentile and clipping, got map[clip:off p_a:90 p_w:90]": {infinite[:3],
+			line.Options{ClipPercentile: 5, NoClipping: true}},
+		"clip percentile in (0, 100], or 0 for none, got 101": {infinite[:3], line.Options{ClipPercentile: 101}},
 	} {
 		_, err := line.NewClipped(ctx, net, c, bad.limits, bad.o)
 		require.ErrorContains(t, err, want)
@@ -229,6 +237,7 @@ func TestClippingRefuses(t *testing.T) {
 	used := false
 	o.Source = blind{}
 	_, err = line.Fit(ctx, prog, func(func(graph.Batch, error) bool) { used = true }, o)
-	require.ErrorContains(t, err, "clip percentile 90 needs the features of training images, which a source line_test.blind does not show")
+	require.ErrorContains(t, err,
+		"clip percentile 90 needs the features of training images, which a source line_test.blind does not show")
 	require.False(t, used, "before the work, not after it")
 }

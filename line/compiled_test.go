@@ -173,7 +173,8 @@ func TestScoringFromManyGoroutines(t *testing.T) {
 		if i < 4 {
 			seed = 3 // half of them score the same
 		}
-		jobs[i] = job{nettest.Batch(11, net.InputShape(), 0, seed), append(slices.Clone(shared), pictures(2, 32, 32, seed)...)}
+		jobs[i] = job{nettest.Batch(11, net.InputShape(), 0, seed),
+			append(slices.Clone(shared), pictures(2, 32, 32, seed)...)}
 	}
 	// The batch run, by a detector of its own.
 	reference := fit(t, net, nettest.Stream(train), line.DefaultOptions())
@@ -199,7 +200,8 @@ func TestScoringFromManyGoroutines(t *testing.T) {
 					size = 6
 				}
 				got, err := det.Score(ctx, nettest.Split(j.images, size))
-				if err != nil || !slices.Equal(got.Score, wants[i].Score) || !slices.Equal(got.Prediction, wants[i].Prediction) {
+				if err != nil || !slices.Equal(got.Score, wants[i].Score) ||
+					!slices.Equal(got.Prediction, wants[i].Prediction) {
 					t.Errorf("goroutine %d: %v, expected %v, got %v", i, err, wants[i], got)
 				}
 				for k, p := range j.pictures {

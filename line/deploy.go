@@ -21,13 +21,14 @@ type other struct {
 	params map[string]float64
 }
 
-// FitMethod fits a method other than LINe, made by [posthoc.New] with params, to samples of a network, and returns it as a
-// detector: saved, loaded, and scoring pictures like LINe's own. The scores of at most 65,536 of the samples, drawn
-// evenly, are kept for [Detector.Threshold].
+// FitMethod fits a method other than LINe, made by [posthoc.New] with params, to samples of a network, and returns it
+// as a detector: saved, loaded, and scoring pictures like LINe's own. The scores of at most 65,536 of the samples,
+// drawn evenly, are kept for [Detector.Threshold].
 //
 // It errors for LINe itself, which [Fit] is for, for a method that needs more of a picture than features and logits,
 // and with the method's errors.
-func FitMethod(ctx context.Context, net nets.Classifier, name string, params map[string]float64, fit posthoc.Samples) (*Detector, error) {
+func FitMethod(ctx context.Context, net nets.Classifier, name string, params map[string]float64,
+	fit posthoc.Samples) (*Detector, error) {
 	m, err := newOther(name, params)
 	if err != nil {
 		return nil, err
@@ -67,7 +68,9 @@ func newOther(name string, params map[string]float64) (*other, error) {
 		return nil, fmt.Errorf("line: LINe is fitted to images: expected Fit, got FitMethod")
 	}
 	if n, ok := m.(posthoc.Needing); ok && len(n.Needs()) > 0 {
-		return nil, fmt.Errorf("line: %s needs %s of each picture: expected a method that needs features and logits alone", name, strings.Join(n.Needs(), ", "))
+		return nil,
+			fmt.Errorf("line: %s needs %s of each picture: expected a method that needs features and logits alone",
+				name, strings.Join(n.Needs(), ", "))
 	}
 	return &other{m, maps.Clone(params)}, nil
 }
@@ -145,7 +148,8 @@ func (d *Detector) Stream(ctx context.Context, program *graph.Program, images gr
 }
 
 // batches yields the scores of each batch of a stream.
-func (d *Detector) batches(ctx context.Context, program *graph.Program, images graph.Batches) iter.Seq2[*Scores, error] {
+func (d *Detector) batches(ctx context.Context, program *graph.Program, images graph.Batches) iter.Seq2[*Scores,
+	error] {
 	return func(yield func(*Scores, error) bool) {
 		seen := 0
 		for out, err := range program.Run(ctx, images) {
@@ -171,8 +175,9 @@ func (d *Detector) batches(ctx context.Context, program *graph.Program, images g
 	}
 }
 
-// RequiredNodes names the nodes of the network that [Detector.ScoresOf] reads: what a program of [Detector.Compile] fetches
-// unless told otherwise. To have further nodes of the same run, compile with these and the further ones in Fetch.
+// RequiredNodes names the nodes of the network that [Detector.ScoresOf] reads: what a program of [Detector.Compile]
+// fetches unless told otherwise. To have further nodes of the same run, compile with these and the further ones in
+// Fetch.
 func (d *Detector) RequiredNodes() []string {
 	switch {
 	case d.other == nil:
@@ -183,8 +188,8 @@ func (d *Detector) RequiredNodes() []string {
 	return []string{nets.Logits, nets.Features}
 }
 
-// ScoresOf returns the scores of one batch, from outputs that hold at least what [Detector.RequiredNodes] names. A score may be
-// NaN or infinite. The labels are those of the outputs.
+// ScoresOf returns the scores of one batch, from outputs that hold at least what [Detector.RequiredNodes] names. A
+// score may be NaN or infinite. The labels are those of the outputs.
 func (d *Detector) ScoresOf(ctx context.Context, out *graph.Outputs) (*Scores, error) {
 	s := &Scores{Score: make([]float64, out.N), Label: slices.Clone(out.Labels)}
 	if d.other == nil {
@@ -194,7 +199,8 @@ func (d *Detector) ScoresOf(ctx context.Context, out *graph.Outputs) (*Scores, e
 		s.Prediction = slices.Clone(out.Ints(nets.Prediction))
 		return s, nil
 	}
-	samples := posthoc.Samples{N: out.N, FeatureDim: d.net.FeatureDim(), Classes: d.net.Classes(), Logits: out.Float32(nets.Logits)}
+	samples := posthoc.Samples{N: out.N, FeatureDim: d.net.FeatureDim(), Classes: d.net.Classes(),
+		Logits: out.Float32(nets.Logits)}
 	if samples.FeatureDim > 0 {
 		samples.Features = out.Float32(nets.Features)
 	}

@@ -21,11 +21,12 @@ type Detector struct {
 	limits        []float32 // upper bounds of activations [D], per class [K, D]; nil where all have options.Clip
 	activation    []float32 // thresholds [K], nil without AP
 	weight        []float32 // thresholds [K], nil without WP
-	other         *other    // the method where that is not LINe; the fields above are then empty, except net and preprocessing
-	fitScores     []float64 // scores of the images that it was fitted to, ascending; empty where they are not known
-	fitPictures   []Hash    // hashes of those images, ascending; empty where they are not known
-	calibration   *calibration
-	many, single  compiled // programs for batches and for one image at a time
+	// the method where that is not LINe; the fields above are then empty, except net and preprocessing
+	other        *other
+	fitScores    []float64 // scores of the images that it was fitted to, ascending; empty where they are not known
+	fitPictures  []Hash    // hashes of those images, ascending; empty where they are not known
+	calibration  *calibration
+	many, single compiled // programs for batches and for one image at a time
 }
 
 // New derives a detector from the contributions of the network's neurons, wherever they come from: [Fit] measures them
@@ -39,21 +40,25 @@ func New(ctx context.Context, net nets.Classifier, c *Contributions, o Options) 
 		return nil, fmt.Errorf("line: %w", err)
 	}
 	if o.measuresClip() {
-		return nil, fmt.Errorf("line: clip percentile %v needs the activations of training images: expected Fit, or NewClipped with limits", o.ClipPercentile)
+		return nil,
+			fmt.Errorf("line: clip percentile %v needs the activations of training images: expected Fit, or "+
+				"NewClipped with limits", o.ClipPercentile)
 	}
 	return newDetector(ctx, net, c, nil, o)
 }
 
 // newDetector derives a detector with options that are in range. limits, which it keeps, are there if the options
 // measure them.
-func newDetector(ctx context.Context, net nets.Classifier, c *Contributions, limits []float32, o Options) (*Detector, error) {
+func newDetector(ctx context.Context, net nets.Classifier, c *Contributions, limits []float32,
+	o Options) (*Detector, error) {
 	o = o.withDefaults()
 	if w, _ := net.Head(); w == nil {
 		return nil, fmt.Errorf("line: %s: %w", net.Name(), nets.ErrNoHead)
 	}
 	if c.classes != net.Classes() || c.features != net.FeatureDim() {
-		return nil, fmt.Errorf("line: %w: contributions of %d neurons to %d classes, network %s has %d neurons and %d classes",
-			ErrMismatch, c.features, c.classes, net.Name(), net.FeatureDim(), net.Classes())
+		return nil,
+			fmt.Errorf("line: %w: contributions of %d neurons to %d classes, network %s has %d neurons and %d classes",
+				ErrMismatch, c.features, c.classes, net.Name(), net.FeatureDim(), net.Classes())
 	}
 	mean, err := c.Mean()
 	if err != nil {
@@ -85,8 +90,10 @@ func newDetector(ctx context.Context, net nets.Classifier, c *Contributions, lim
 	}{{"activation threshold", d.activation}, {"weight threshold", d.weight}} {
 		for class, v := range t.values {
 			if v-v != 0 {
-				return nil, fmt.Errorf("line: class %d: expected a finite %s, got %v: the contributions or the weights of %s's last layer are too large",
-					class, t.what, v, net.Name())
+				return nil,
+					fmt.Errorf("line: class %d: expected a finite %s, got %v: the contributions or the weights of "+
+						"%s's last layer are too large",
+						class, t.what, v, net.Name())
 			}
 		}
 	}
@@ -116,10 +123,13 @@ func (d *Detector) checkMasks() {
 	}
 	for class := range d.net.Classes() {
 		neurons, weights := d.ActiveNeurons(class), d.ActiveWeights(class)
-		invariant.Check(kept(neurons) <= most(len(neurons), d.options.ActivationPercentile, d.options.NoActivationPruning),
-			"class %d keeps %d of %d neurons at the percentile %v", class, kept(neurons), len(neurons), d.options.ActivationPercentile)
+		invariant.Check(kept(neurons) <= most(len(neurons), d.options.ActivationPercentile,
+			d.options.NoActivationPruning),
+			"class %d keeps %d of %d neurons at the percentile %v", class, kept(neurons), len(neurons),
+			d.options.ActivationPercentile)
 		invariant.Check(kept(weights) <= most(len(weights), d.options.WeightPercentile, d.options.NoWeightPruning),
-			"class %d keeps %d of %d weights at the percentile %v", class, kept(weights), len(weights), d.options.WeightPercentile)
+			"class %d keeps %d of %d weights at the percentile %v", class, kept(weights), len(weights),
+			d.options.WeightPercentile)
 	}
 }
 

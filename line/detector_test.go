@@ -15,7 +15,8 @@ import (
 
 // drawDetector draws a network and contributions for it; few levels make ties.
 func drawDetector(t *rapid.T) (*tiny, *line.Contributions, line.Options) {
-	net := newTiny(rapid.IntRange(1, 5).Draw(t, "classes"), rapid.IntRange(1, 12).Draw(t, "features"), rapid.Uint64().Draw(t, "net"))
+	net := newTiny(rapid.IntRange(1, 5).Draw(t, "classes"), rapid.IntRange(1, 12).Draw(t, "features"),
+		rapid.Uint64().Draw(t, "net"))
 	rng := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "contributions"), 1))
 	levels := rapid.SampledFrom([]int{2, 1 << 20}).Draw(t, "levels")
 	value := func() float32 { return float32(rng.IntN(2*levels+1)-levels) / float32(levels) }
@@ -34,7 +35,8 @@ func drawDetector(t *rapid.T) (*tiny, *line.Contributions, line.Options) {
 	}
 	percent := rapid.OneOf(rapid.SampledFrom([]float64{0, 10, 50, 90, 100}), rapid.Float64Range(0, 100))
 	return net, c, line.Options{
-		ActivationPercentile: line.Percent(percent.Draw(t, "p_a")), WeightPercentile: line.Percent(percent.Draw(t, "p_w")), Clip: 1,
+		ActivationPercentile: line.Percent(percent.Draw(t, "p_a")),
+		WeightPercentile:     line.Percent(percent.Draw(t, "p_w")), Clip: 1,
 		NoActivationPruning: rapid.Bool().Draw(t, "no AP"), NoWeightPruning: rapid.Bool().Draw(t, "no WP"),
 	}
 }
@@ -69,7 +71,8 @@ func TestPercentilesAtTheEnds(t *testing.T) {
 		require.NoError(t, c.Add(k, []float32{3, 1, 4, 1, 5, 9, 2}))
 	}
 	for _, p := range []float64{0, 100} {
-		det, err := line.New(context.Background(), net, c, line.Options{ActivationPercentile: line.Percent(p), WeightPercentile: line.Percent(p)})
+		det, err := line.New(context.Background(), net, c, line.Options{ActivationPercentile: line.Percent(p),
+			WeightPercentile: line.Percent(p)})
 		require.NoError(t, err)
 		want := map[float64][2]int{0: {5, 20}, 100: {0, 0}}[p] // the two equal smallest contributions fall out together
 		for k := range 3 {
@@ -108,13 +111,19 @@ func TestNewRefuses(t *testing.T) {
 		o    line.Options
 		want string
 	}{
-		"classes":       {line.NewContributions(3, 3), line.DefaultOptions(), "network tiny has 3 neurons and 2 classes"},
-		"features":      {line.NewContributions(2, 4), line.DefaultOptions(), "contributions of 4 neurons to 2 classes"},
-		"empty":         {line.NewContributions(2, 3), line.DefaultOptions(), "no images of class 0, 1"},
-		"p_a below 0":   {good(), line.Options{ActivationPercentile: -1, Clip: 1}, "activation percentile in [0, 100], got -1"},
-		"p_a above 100": {good(), line.Options{ActivationPercentile: 100.5, Clip: 1}, "activation percentile in [0, 100], got 100.5"},
-		"p_a NaN":       {good(), line.Options{ActivationPercentile: nan, Clip: 1}, "activation percentile in [0, 100], got NaN"},
-		"p_w":           {good(), line.Options{WeightPercentile: 101, Clip: 1}, "weight percentile in [0, 100], got 101"},
+		"classes": {line.NewContributions(3, 3), line.DefaultOptions(),
+			"network tiny has 3 neurons and 2 classes"},
+		"features": {line.NewContributions(2, 4), line.DefaultOptions(),
+			"contributions of 4 neurons to 2 classes"},
+		"empty": {line.NewContributions(2, 3), line.DefaultOptions(), "no images of class 0, 1"},
+		"p_a below 0": {good(), line.Options{ActivationPercentile: -1, Clip: 1},
+			"activation percentile in [0, 100], got -1"},
+		"p_a above 100": {good(), line.Options{ActivationPercentile: 100.5, Clip: 1},
+			"activation percentile in [0, 100], got 100.5"},
+		"p_a NaN": {good(), line.Options{ActivationPercentile: nan, Clip: 1},
+			"activation percentile in [0, 100], got NaN"},
+		"p_w": {good(), line.Options{WeightPercentile: 101, Clip: 1},
+			"weight percentile in [0, 100], got 101"},
 		"clip below 0":  {good(), line.Options{Clip: -1}, "a positive clip, got -1"},
 		"clip NaN":      {good(), line.Options{Clip: nan}, "a positive clip, got NaN"},
 		"clip infinite": {good(), line.Options{Clip: math.Inf(1)}, "a positive clip, got +Inf"},

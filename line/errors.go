@@ -10,9 +10,10 @@ var (
 	ErrNoImages = errors.New("no images")
 	// ErrMismatch is wrapped by errors about a detector, or contributions, of another network than the one given.
 	ErrMismatch = errors.New("detector of another network")
-	// ErrNoThreshold is returned where a detector knows no scores of the images that it was fitted to, because [New] made
-	// it, or [Fit] with a source that shows no features, or its file dates from before such scores were kept.
-	ErrNoThreshold = errors.New("the detector has no threshold: the scores of the images it was fitted to are not known")
+	// ErrNoThreshold is returned where a detector knows no scores of the images that it was fitted to, because [New]
+	// made it, or [Fit] with a source that shows no features, or its file dates from before such scores were kept.
+	ErrNoThreshold = errors.New("the detector has no threshold: the scores of the images it was fitted to are not " +
+		"known")
 	// ErrNotCalibrated is returned where a detector without a calibration is asked for a p-value: [Detector.Calibrate]
 	// adds a calibration.
 	ErrNotCalibrated = errors.New("the detector is not calibrated")
@@ -30,7 +31,8 @@ type FittedError struct {
 
 // Error names the picture by its index.
 func (e *FittedError) Error() string {
-	return fmt.Sprintf("line: expected pictures that the detector was not fitted to, but picture %d is one, as are %d of %d in all", e.First, e.Count, e.Of)
+	return fmt.Sprintf("line: expected pictures that the detector was not fitted to, but picture %d is one, as are "+
+		"%d of %d in all", e.First, e.Count, e.Of)
 }
 
 // Unwrap returns [ErrFitted].

@@ -49,7 +49,8 @@ func TestClipPercentileEvidence(t *testing.T) {
 			}
 			for _, pair := range [][2]int{{1, 0}, {1, 2}, {4, 0}, {3, 0}, {3, 1}} {
 				a, b := found[pair[0]], found[pair[1]]
-				t.Logf("%-10s - %-10s FPR95 %s  AUROC %s", names[pair[0]], names[pair[1]], difference(t, a.fpr, b.fpr), difference(t, a.auroc, b.auroc))
+				t.Logf("%-10s - %-10s FPR95 %s  AUROC %s", names[pair[0]], names[pair[1]], difference(t, a.fpr, b.fpr),
+					difference(t, a.auroc, b.auroc))
 			}
 			var sets []string
 			for i, set := range d.OOD {
@@ -72,8 +73,10 @@ func evidenceCases(t *testing.T) []evidenceCase {
 	shared := func(elem ...string) string { return sharedtest.Path(t, elem...) }
 	small := func(name string) string { return shared("data", name) }
 	pictures := []dataPart{
-		{"ood-textures10", small("ood_textures10_500.npy")}, {"ood-sun8", small("ood_sun8_500.npy")}, {"ood-scenes", small("ood_scenes_500.npy")},
-		{"ood-tin_crop", small("ood_tin_crop_500.npy")}, {"ood-tin_resize", small("ood_tin_resize_500.npy")}, {"ood-mnist", small("ood_mnist_500.npy")},
+		{"ood-textures10", small("ood_textures10_500.npy")}, {"ood-sun8", small("ood_sun8_500.npy")},
+		{"ood-scenes", small("ood_scenes_500.npy")},
+		{"ood-tin_crop", small("ood_tin_crop_500.npy")}, {"ood-tin_resize", small("ood_tin_resize_500.npy")},
+		{"ood-mnist", small("ood_mnist_500.npy")},
 	}
 	cifar := []dataPart{{"fit", small("cifar10_train_5000.bin")}, {"id", small("cifar10_test_5000.bin")}}
 	hundred := "cifar100:" + small("cifar100_test_500.bin")
@@ -96,15 +99,19 @@ func evidenceCases(t *testing.T) []evidenceCase {
 		return line.Options{ActivationPercentile: pA, WeightPercentile: pW, Clip: clip}
 	}
 	return []evidenceCase{
-		{"CIFAR-10 DenseNet", "cifar10", paper(90, 90, 1), extracted(open("densenet-bc-100-12", "checkpoints", "cifar10_densenet_bc_100_12.pth.tar"),
-			slices.Concat(cifar, pictures, []dataPart{{"ood-cifar100", hundred}}), nil)},
-		{"CIFAR-10 ResNet-20", "resnet20", paper(90, 90, 1), extracted(open("resnet20", "checkpoints", "cifar10_resnet20.th"),
-			slices.Concat(cifar, pictures, []dataPart{{"ood-cifar100", hundred}}), nil)},
+		{"CIFAR-10 DenseNet", "cifar10", paper(90, 90, 1),
+			extracted(open("densenet-bc-100-12", "checkpoints", "cifar10_densenet_bc_100_12.pth.tar"),
+				slices.Concat(cifar, pictures, []dataPart{{"ood-cifar100", hundred}}), nil)},
+		{"CIFAR-10 ResNet-20", "resnet20", paper(90, 90, 1),
+			extracted(open("resnet20", "checkpoints", "cifar10_resnet20.th"),
+				slices.Concat(cifar, pictures, []dataPart{{"ood-cifar100", hundred}}), nil)},
 		// There are no training pictures: of each class three test pictures are fitted to, and two are ID.
-		{"CIFAR-100 DenseNet", "cifar100", paper(10, 90, 1), extracted(open("densenet-bc-100-12", "checkpoints", "cifar100_densenet_bc_100_12.pth.tar"),
-			slices.Concat([]dataPart{{"fit", hundred}, {"id", hundred}}, pictures), splitClasses)},
+		{"CIFAR-100 DenseNet", "cifar100", paper(10, 90, 1),
+			extracted(open("densenet-bc-100-12", "checkpoints", "cifar100_densenet_bc_100_12.pth.tar"),
+				slices.Concat([]dataPart{{"fit", hundred}, {"id", hundred}}, pictures), splitClasses)},
 		{"EfficientNet-Lite0", "effnet", paper(10, 10, 0.8), extracted(imagenet, []dataPart{
-			{"fit", shared("imagenet", "fit")}, {"id", shared("imagenet", "id")}, {"ood-textures", shared("imagenet", "textures")}, {"ood-sun", shared("imagenet", "sun")},
+			{"fit", shared("imagenet", "fit")}, {"id", shared("imagenet", "id")},
+			{"ood-textures", shared("imagenet", "textures")}, {"ood-sun", shared("imagenet", "sun")},
 		}, nil)},
 		{"demo", "demo", paper(90, 90, 1), demoData},
 	}
@@ -114,7 +121,8 @@ func evidenceCases(t *testing.T) []evidenceCase {
 type dataPart struct{ name, spec string }
 
 // extracted returns the features of a network's sets, kept in a folder as eval keeps them.
-func extracted(open func(*testing.T) (nets.Classifier, string), parts []dataPart, change func(*eval.Data)) func(*testing.T, string) eval.Data {
+func extracted(open func(*testing.T) (nets.Classifier, string), parts []dataPart,
+	change func(*eval.Data)) func(*testing.T, string) eval.Data {
 	return func(t *testing.T, folder string) eval.Data {
 		net, file := open(t)
 		x := extractor(t, net, folder)

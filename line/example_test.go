@@ -68,7 +68,8 @@ func fitColours(ctx context.Context) *line.Detector {
 	if err != nil {
 		log.Fatal(err)
 	}
-	train := plain([]int{0, 0, 1, 1}, [3]float32{1, 0.1, 0}, [3]float32{0.8, 0, 0.1}, [3]float32{0.1, 1, 0}, [3]float32{0, 0.9, 0.1})
+	train := plain([]int{0, 0, 1, 1}, [3]float32{1, 0.1, 0}, [3]float32{0.8, 0, 0.1}, [3]float32{0.1, 1, 0},
+		[3]float32{0, 0.9, 0.1})
 	det, err := line.Fit(ctx, program, train, line.Options{ActivationPercentile: 50, WeightPercentile: 50, Clip: 1})
 	if err != nil {
 		log.Fatal(err)
@@ -113,9 +114,11 @@ func ExampleOptions_clipPercentile() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	train := plain([]int{0, 0, 1, 1}, [3]float32{1, 0, 0.25}, [3]float32{0.75, 0, 0}, [3]float32{0, 0.5, 0.25}, [3]float32{0, 1, 0})
+	train := plain([]int{0, 0, 1, 1}, [3]float32{1, 0, 0.25}, [3]float32{0.75, 0, 0}, [3]float32{0, 0.5, 0.25},
+		[3]float32{0, 1, 0})
 	for _, perClass := range []bool{false, true} {
-		det, err := line.Fit(context.Background(), prog, train, line.Options{ClipPercentile: 50, ClipPerClass: perClass})
+		det, err := line.Fit(context.Background(), prog, train, line.Options{ClipPercentile: 50,
+			ClipPerClass: perClass})
 		if err != nil {
 			log.Fatal(err)
 		}
@@ -192,7 +195,8 @@ func ExampleDetector_IsOOD() {
 // Everything on the way from image to score can be fetched from one run of one graph, gradients included.
 func ExampleDetector_Compile() {
 	ctx := context.Background()
-	program, err := fitColours(ctx).Compile(graph.Options{Fetch: []string{"logits", line.Score, line.ScoreFeatureGradient}})
+	program, err := fitColours(ctx).Compile(graph.Options{Fetch: []string{"logits", line.Score,
+		line.ScoreFeatureGradient}})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -292,7 +296,8 @@ func ExampleDetector_Calibrate() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Printf("the %dth lowest of %d scores; in 90 %% of calibrations at most %.1f %% false alarms\n", t[0].Rank, t[0].N, 100*bound)
+	fmt.Printf("the %dth lowest of %d scores; in 90 %% of calibrations at most %.1f %% false alarms\n", t[0].Rank,
+		t[0].N, 100*bound)
 	// Output: the 10th lowest of 99 scores; in 90 % of calibrations at most 14.0 % false alarms
 }
 

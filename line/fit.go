@@ -44,7 +44,9 @@ func Fit(ctx context.Context, program *graph.Program, train graph.Batches, o Opt
 	shown, ok := source.(showing)
 	if !ok {
 		if o.measuresClip() {
-			return nil, fmt.Errorf("line: clip percentile %v needs the features of training images, which a source %T does not show", o.ClipPercentile, source)
+			return nil,
+				fmt.Errorf("line: clip percentile %v needs the features of training images, which a source %T does "+
+					"not show", o.ClipPercentile, source)
 		}
 		c, err := source.Measure(ctx, program, train)
 		if err != nil {
@@ -129,7 +131,8 @@ func measure(
 	return c, nil
 }
 
-// contributes tells whether a program of the network's contributions fetches this already, so that none need be compiled.
+// contributes tells whether a program of the network's contributions fetches this already, so that none need be
+// compiled.
 func contributes(program *graph.Program, fetch []string) bool {
 	p, ok := program.Model().(Pipeline)
 	return ok && p.Detector == nil && slices.Equal(program.Options().Fetch, fetch)

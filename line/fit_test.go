@@ -76,18 +76,22 @@ func TestFitRefuses(t *testing.T) {
 		images graph.Batches
 		want   string
 	}{
-		"no labels":         {nettest.Stream(batch()), "training images have no labels"},
-		"labels end":        {nettest.Stream(batch(0, 1, 2, 0, 1, 2), batch()), "training images have no labels"},
-		"too few labels":    {nettest.Stream(batch(0, 1)), "expected a label for each of 6 samples, got 2"},
-		"unknown label":     {nettest.Stream(batch(0, 1, 2, 0, -1, 2)), "training image 4 has label -1, expected 0 to 2"},
-		"label too large":   {nettest.Stream(batch(0, 1, 2, 0, 1, 2), batch(0, 3, 0, 0, 0, 0)), "training image 7 has label 3, expected 0 to 2"},
-		"class missing":     {nettest.Stream(batch(0, 0, 2, 0, 0, 2)), "no images of class 1"},
-		"no images":         {nettest.Stream(), "no images"},
-		"empty batch":       {nettest.Stream(graph.Batch{}), "0 samples"},
-		"wrong size":        {nettest.Stream(short), "of shape [2 5 4] each"},
-		"NaN":               {nettest.Stream(poisoned), "training image 3: contribution of neuron "},
-		"infinite":          {nettest.Stream(batch(0, 1, 2, 0, 1, 2), infinite), "training image 11: contribution of neuron "},
-		"stream that fails": {func(yield func(graph.Batch, error) bool) { yield(graph.Batch{}, broken) }, "disk on fire"},
+		"no labels":      {nettest.Stream(batch()), "training images have no labels"},
+		"labels end":     {nettest.Stream(batch(0, 1, 2, 0, 1, 2), batch()), "training images have no labels"},
+		"too few labels": {nettest.Stream(batch(0, 1)), "expected a label for each of 6 samples, got 2"},
+		"unknown label": {nettest.Stream(batch(0, 1, 2, 0, -1, 2)),
+			"training image 4 has label -1, expected 0 to 2"},
+		"label too large": {nettest.Stream(batch(0, 1, 2, 0, 1, 2), batch(0, 3, 0, 0, 0, 0)),
+			"training image 7 has label 3, expected 0 to 2"},
+		"class missing": {nettest.Stream(batch(0, 0, 2, 0, 0, 2)), "no images of class 1"},
+		"no images":     {nettest.Stream(), "no images"},
+		"empty batch":   {nettest.Stream(graph.Batch{}), "0 samples"},
+		"wrong size":    {nettest.Stream(short), "of shape [2 5 4] each"},
+		"NaN":           {nettest.Stream(poisoned), "training image 3: contribution of neuron "},
+		"infinite": {nettest.Stream(batch(0, 1, 2, 0, 1, 2), infinite),
+			"training image 11: contribution of neuron "},
+		"stream that fails": {func(yield func(graph.Batch, error) bool) { yield(graph.Batch{}, broken) },
+			"disk on fire"},
 	} {
 		_, err := line.Fit(context.Background(), prog, bad.images, line.DefaultOptions())
 		require.ErrorContains(t, err, bad.want, name)
@@ -95,7 +99,8 @@ func TestFitRefuses(t *testing.T) {
 		require.Equal(t, name == "no images", errors.Is(err, line.ErrNoImages), name)
 	}
 	used := false
-	_, err = line.Fit(context.Background(), prog, func(func(graph.Batch, error) bool) { used = true }, line.Options{Clip: -1})
+	_, err = line.Fit(context.Background(), prog, func(func(graph.Batch, error) bool) { used = true },
+		line.Options{Clip: -1})
 	require.ErrorContains(t, err, "a positive clip, got -1")
 	require.False(t, used, "options are checked before the work")
 

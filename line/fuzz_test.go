@@ -47,13 +47,14 @@ func savedDetector(t testing.TB, det *line.Detector) string {
 	return path
 }
 
-// pooling is an ONNX file's network of a pooling and a linear layer: reading it takes a small part of the time that any network with a
-// name takes.
+// pooling is an ONNX file's network of a pooling and a linear layer: reading it takes a small part of the time that any
+// network with a name takes.
 func pooling(t testing.TB) nets.Classifier {
 	t.Helper()
-	net, err := nets.Define(nets.Definition{Name: "pooling", Classes: 2, Input: []int{3, 1, 2}, Build: func(b *graph.Builder, x *G.Node) *G.Node {
-		return b.GlobalAvgPool(x)
-	}})
+	net, err := nets.Define(nets.Definition{Name: "pooling", Classes: 2, Input: []int{3, 1, 2},
+		Build: func(b *graph.Builder, x *G.Node) *G.Node {
+			return b.GlobalAvgPool(x)
+		}})
 	require.NoError(t, err)
 	nettest.Fill(net.Params(), 5)
 	var data bytes.Buffer
@@ -79,7 +80,8 @@ func smallestCalibrated(t testing.TB) string {
 	return savedDetector(t, calibrated(t, fitAll(t, nettest.DenseNetBC(t, 10, 1, 2, 5), line.DefaultOptions())[0]))
 }
 
-// loads checks that bytes are refused with their name, or accepted for good: what was read can be written and read again.
+// loads checks that bytes are refused with their name, or accepted for good: what was read can be written and read
+// again.
 func loads(t *testing.T, data []byte) {
 	det, err := line.Read(bytes.NewReader(data), int64(len(data)), "det.npz")
 	if err != nil {
@@ -106,8 +108,9 @@ func loads(t *testing.T, data []byte) {
 	}
 }
 
-// FuzzLoad damages the bytes of a file: blindly, or where kind is odd behind the checksums of its members. The files are made here, since
-// the fuzzer takes its time with long inputs. Most hold a tiny network, so that what is read is the detector; two hold one with a name.
+// FuzzLoad damages the bytes of a file: blindly, or where kind is odd behind the checksums of its members. The files
+// are made here, since the fuzzer takes its time with long inputs. Most hold a tiny network, so that what is read is
+// the detector; two hold one with a name.
 func FuzzLoad(f *testing.F) {
 	all := fitAll(f, pooling(f), append(switches(), line.DefaultOptions())...)
 	all[len(all)-1] = calibrated(f, all[len(all)-1])

@@ -8,8 +8,8 @@ import (
 	"github.com/line-ood/goline/nets"
 )
 
-// GivenContributions takes contributions that are known already, from an estimate made elsewhere. The images give what else a
-// detector needs: how many there are of each class, the bounds of a ClipPercentile and the scores behind
+// GivenContributions takes contributions that are known already, from an estimate made elsewhere. The images give what
+// else a detector needs: how many there are of each class, the bounds of a ClipPercentile and the scores behind
 // [Detector.Threshold].
 type GivenContributions struct {
 	// Mean is C [classes, features], row-major: the mean contribution of each neuron to each class. It is rounded to
@@ -22,22 +22,26 @@ type GivenContributions struct {
 // Measure runs the network once for the features and counts the images. Contributions of another shape than the
 // network's (wrapping [ErrMismatch]) or that are not finite in float32 are an error, as are a feature that is not
 // finite and a class without images.
-func (g GivenContributions) Measure(ctx context.Context, program *graph.Program, images graph.Batches) (*Contributions, error) {
+func (g GivenContributions) Measure(ctx context.Context, program *graph.Program,
+	images graph.Batches) (*Contributions, error) {
 	return g.measure(ctx, program, images, func([]float32, []int) {})
 }
 
-func (g GivenContributions) measure(ctx context.Context, program *graph.Program, images graph.Batches, show show) (*Contributions, error) {
+func (g GivenContributions) measure(ctx context.Context, program *graph.Program, images graph.Batches,
+	show show) (*Contributions, error) {
 	net, err := classifier(program)
 	if err != nil {
 		return nil, err
 	}
 	k, d := net.Classes(), net.FeatureDim()
 	if len(g.Mean) != k*d {
-		return nil, fmt.Errorf("line: %w: expected contributions [%d, %d], got %d values", ErrMismatch, k, d, len(g.Mean))
+		return nil, fmt.Errorf("line: %w: expected contributions [%d, %d], got %d values", ErrMismatch, k, d,
+			len(g.Mean))
 	}
 	for i, v := range g.Mean {
 		if f := float32(v); f-f != 0 {
-			return nil, fmt.Errorf("line: contribution of neuron %d to class %d is %v, expected a finite float32", i%d, i/d, v)
+			return nil, fmt.Errorf("line: contribution of neuron %d to class %d is %v, expected a finite float32", i%d,
+				i/d, v)
 		}
 	}
 	o := program.Options()

@@ -21,7 +21,8 @@ type linearNet struct {
 }
 
 func newLinearNet(classes, features int) *linearNet {
-	n := &linearNet{classes, features, graph.NewParam("fc.weight", classes, features), graph.NewParam("fc.bias", classes)}
+	n := &linearNet{classes, features, graph.NewParam("fc.weight", classes, features),
+		graph.NewParam("fc.bias", classes)}
 	rng := rand.New(rand.NewPCG(5, 1))
 	for i := range n.weight.Float32s() {
 		n.weight.Float32s()[i] = float32(0.03 * rng.NormFloat64())

@@ -33,12 +33,14 @@ func TestLarge(t *testing.T) {
 	}
 	const classes, dim, fit, test = 1000, 2048, 50_000, 1_000
 	rng := rand.New(rand.NewPCG(1, 2))
-	head := posthoc.Head{Classes: classes, FeatureDim: dim, Weight: make([]float32, classes*dim), Bias: make([]float32, classes)}
+	head := posthoc.Head{Classes: classes, FeatureDim: dim, Weight: make([]float32, classes*dim),
+		Bias: make([]float32, classes)}
 	for i := range head.Weight {
 		head.Weight[i] = float32(rng.NormFloat64() * 0.03)
 	}
 	made := func(n int) posthoc.Samples {
-		s := posthoc.Samples{N: n, FeatureDim: dim, Classes: classes, Features: make([]float32, n*dim), Logits: make([]float32, n*classes), Labels: make([]int, n)}
+		s := posthoc.Samples{N: n, FeatureDim: dim, Classes: classes, Features: make([]float32, n*dim),
+			Logits: make([]float32, n*classes), Labels: make([]int, n)}
 		weight := linalg.NewMatrix(head.Weight, classes, dim)
 		z, l := make([]float64, 100*dim), make([]float64, 100*classes)
 		for at := 0; at < n; at += 100 {

@@ -141,10 +141,12 @@ func decode(a *npyz.Archive, n network) (*Detector, error) {
 		return nil, err
 	}
 	if i := firstDifference(stored, d.mean); i >= 0 {
-		return nil, fmt.Errorf("contributions holds %v at index %d, but the sums and counts give %v", stored[i], i, d.mean[i])
+		return nil, fmt.Errorf("contributions holds %v at index %d, but the sums and counts give %v", stored[i], i,
+			d.mean[i])
 	}
 	if d.options.measuresClip() {
-		if d.limits, err = finite(a, clipLimitsArray, d.options.limitShape(net.Classes(), net.FeatureDim())...); err != nil {
+		if d.limits, err = finite(a, clipLimitsArray, d.options.limitShape(net.Classes(),
+			net.FeatureDim())...); err != nil {
 			return nil, err
 		}
 	}
@@ -189,7 +191,8 @@ func decodePreprocessing(a *npyz.Archive) (p nets.Preprocessing, err error) {
 func checkPreprocessing(p nets.Preprocessing, net nets.Classifier) error {
 	unknown := nets.Preprocessing{}
 	if own := net.Preprocessing(); p != unknown && own != unknown && p != own {
-		return fmt.Errorf("%w: it was fitted to images prepared by %s, but network %s takes them by %s", ErrMismatch, p, net.Name(), own)
+		return fmt.Errorf("%w: it was fitted to images prepared by %s, but network %s takes them by %s", ErrMismatch, p,
+			net.Name(), own)
 	}
 	return nil
 }
@@ -242,7 +245,8 @@ func checkNetwork(a *npyz.Archive, net nets.Classifier) error {
 		return fmt.Errorf("%w: it was fitted to network %s, not to %s", ErrMismatch, name, net.Name())
 	}
 	if got := Fingerprint(net); got != want {
-		return fmt.Errorf("%w: it was fitted to a %s with other weights: expected fingerprint %.16s…, got %.16s…", ErrMismatch, name, want, got)
+		return fmt.Errorf("%w: it was fitted to a %s with other weights: expected fingerprint %.16s…, got %.16s…",
+			ErrMismatch, name, want, got)
 	}
 	return nil
 }
@@ -264,7 +268,8 @@ func decodeOptions(a *npyz.Archive) (o Options, err error) {
 	}
 	on, ok := components.Data.([]bool)
 	if !ok || len(on) != 3 {
-		return o, fmt.Errorf("components has shape %v of %s, expected [3] of bool", components.Shape, components.TypeName())
+		return o, fmt.Errorf("components has shape %v of %s, expected [3] of bool", components.Shape,
+			components.TypeName())
 	}
 	o.NoClipping, o.NoActivationPruning, o.NoWeightPruning = !on[0], !on[1], !on[2]
 	if err := decodeClipPercentile(a, &o); err != nil {

@@ -39,13 +39,16 @@ func init() {
 		return posthoc.Parameter{Name: name, Default: 1, Min: 0, Max: 1, Doc: doc + ": 1 on, 0 off"}
 	}
 	posthoc.Register(posthoc.Kind{
-		Name: "line", Doc: "important neurons and weights of the predicted class, z clipped; energy", Source: "Ahn, Park and Kim, CVPR 2023",
+		Name: "line", Doc: "important neurons and weights of the predicted class, z clipped; energy",
+		Source:   "Ahn, Park and Kim, CVPR 2023",
 		FittedOn: posthoc.Labels,
 		Params: []posthoc.Parameter{
 			percentile("p_a", "percent of neurons dropped for each class"),
 			percentile("p_w", "percent of last-layer weights dropped for each class"),
-			{Name: "clip", Default: 1, Min: 0, Max: math.MaxFloat32, Open: true, Grid: []float64{0.5, 1, 2}, Doc: "upper bound of activations"},
-			{Name: "clip_percentile", Max: 100, Doc: "percentile of each neuron's own training activations to clip at instead of clip; 0 for clip"},
+			{Name: "clip", Default: 1, Min: 0, Max: math.MaxFloat32, Open: true, Grid: []float64{0.5, 1, 2},
+				Doc: "upper bound of activations"},
+			{Name: "clip_percentile", Max: 100,
+				Doc: "percentile of each neuron's own training activations to clip at instead of clip; 0 for clip"},
 			{Name: paramPerClass, Max: 1, Doc: "clip_percentile over the training images of each class: 1 on, 0 off"},
 			component(paramClipping, "activation clipping"),
 			component(paramActivation, "activation pruning"),
@@ -66,7 +69,8 @@ func optionsOf(p map[string]float64) Options {
 	return Options{
 		ActivationPercentile: Percent(p["p_a"]), WeightPercentile: Percent(p["p_w"]), Clip: p["clip"],
 		ClipPercentile: p["clip_percentile"], ClipPerClass: p[paramPerClass] != 0,
-		NoClipping: p[paramClipping] == 0, NoActivationPruning: p[paramActivation] == 0, NoWeightPruning: p[paramWeight] == 0,
+		NoClipping: p[paramClipping] == 0, NoActivationPruning: p[paramActivation] == 0,
+		NoWeightPruning: p[paramWeight] == 0,
 	}
 }
 
@@ -127,7 +131,8 @@ func checkSamples(s posthoc.Samples, classes, dim int) error {
 		return fmt.Errorf("line: %w", err)
 	}
 	if s.Classes != classes || s.FeatureDim != dim {
-		return fmt.Errorf("line: expected samples of %d features and %d classes, got %d and %d", dim, classes, s.FeatureDim, s.Classes)
+		return fmt.Errorf("line: expected samples of %d features and %d classes, got %d and %d", dim, classes,
+			s.FeatureDim, s.Classes)
 	}
 	return nil
 }

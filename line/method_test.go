@@ -76,7 +76,8 @@ func TestMethodRefuses(t *testing.T) {
 	dst := make([]float64, 9)
 	require.ErrorIs(t, m.Score(ctx, s, dst), posthoc.ErrNotFitted)
 
-	require.ErrorContains(t, m.Fit(ctx, headOf(newTiny(4, 5, 1)), s), "expected samples of 5 features and 4 classes, got 5 and 3")
+	require.ErrorContains(t, m.Fit(ctx, headOf(newTiny(4, 5, 1)), s),
+		"expected samples of 5 features and 4 classes, got 5 and 3")
 	require.ErrorContains(t, m.Fit(ctx, posthoc.Head{Classes: 3, FeatureDim: 5}, s), "head weight has 0 values")
 
 	unlabelled := s

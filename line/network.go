@@ -40,7 +40,9 @@ func networkArrays(net nets.Classifier) ([]npyz.Named, error) {
 	for _, p := range original.Params() {
 		values[p.Name] = p.Float32s()
 	}
-	changed := slices.DeleteFunc(slices.Clone(net.Params()), func(p *graph.Param) bool { return slices.Equal(values[p.Name], p.Float32s()) })
+	changed := slices.DeleteFunc(slices.Clone(net.Params()), func(p *graph.Param) bool {
+		return slices.Equal(values[p.Name], p.Float32s())
+	})
 	shape := make([]int64, len(o.Input))
 	for i, n := range o.Input {
 		shape[i] = int64(n)
@@ -130,7 +132,8 @@ func loadNamed(a *npyz.Archive, name string, p nets.Preprocessing) (nets.Classif
 	case err != nil:
 		return nil, err
 	case size != held:
-		return nil, fmt.Errorf("%s of %d classes has %d parameter values, but the file holds %d", name, classes, size, held)
+		return nil, fmt.Errorf("%s of %d classes has %d parameter values, but the file holds %d", name, classes, size,
+			held)
 	}
 	net, err := nets.New(name, classes)
 	if err != nil {

@@ -79,7 +79,9 @@ func TestDetectorsHoldTheirONNXFile(t *testing.T) {
 	require.NoError(t, os.WriteFile(path, nil, 0o644))
 	prog, err := graph.Compile(net, graph.Options{})
 	require.NoError(t, err)
-	det, err := line.Fit(t.Context(), prog, nettest.Stream(nettest.Batch(12, net.InputShape(), net.Classes(), 7)), line.Options{})
+	det, err := line.Fit(t.Context(), prog, nettest.Stream(nettest.Batch(12, net.InputShape(), net.Classes(), 7)),
+		line.Options{})
 	require.NoError(t, err)
-	require.ErrorContains(t, det.Save(filepath.Join(t.TempDir(), "det.npz")), "small.onnx has changed since it was read")
+	require.ErrorContains(t, det.Save(filepath.Join(t.TempDir(), "det.npz")),
+		"small.onnx has changed since it was read")
 }

@@ -11,8 +11,8 @@ type Options struct {
 	// ActivationPercentile is p_a: a neuron stays for class c when its contribution C[c, i] exceeds this percentile of
 	// C[c, :]. In [0, 100]; 0 means 90, see [Percent] for the percentile 0.
 	ActivationPercentile float64
-	// WeightPercentile is p_w: a weight stays for class c when |C[c, i]|·W[j, i] exceeds this percentile over all j and i.
-	// In [0, 100]; 0 means 90, see [Percent] for the percentile 0.
+	// WeightPercentile is p_w: a weight stays for class c when |C[c, i]|·W[j, i] exceeds this percentile over all j and
+	// i. In [0, 100]; 0 means 90, see [Percent] for the percentile 0.
 	WeightPercentile float64
 	// Clip is δ, the upper bound of activations, of every neuron the same. Positive; 0 means 1. It is not used with
 	// ClipPercentile.
@@ -22,8 +22,8 @@ type Options struct {
 	// 100]; the paper has Clip. The percentile is numpy's default, of float64, rounded to float32. See [Fit] for the
 	// number of images behind it.
 	ClipPercentile float64
-	// ClipPerClass takes the ClipPercentile of each neuron over the training images of each label by itself. An image is
-	// then clipped at the bounds of the class that the network predicts from its unclipped activations.
+	// ClipPerClass takes the ClipPercentile of each neuron over the training images of each label by itself. An image
+	// is then clipped at the bounds of the class that the network predicts from its unclipped activations.
 	ClipPerClass bool
 	// NoClipping, NoActivationPruning and NoWeightPruning switch AC, AP and WP off; their parameter is then not used.
 	NoClipping, NoActivationPruning, NoWeightPruning bool

@@ -69,7 +69,8 @@ func (p *part) Derive(head posthoc.Head) error {
 			return fmt.Errorf("expected %d %s for %d classes and %d features, got %d", f.want, f.name, k, d, len(f.got))
 		}
 	}
-	p.head = posthoc.Head{Classes: k, FeatureDim: d, Weight: append([]float32(nil), head.Weight...), Bias: append([]float32(nil), head.Bias...)}
+	p.head = posthoc.Head{Classes: k, FeatureDim: d, Weight: append([]float32(nil), head.Weight...),
+		Bias: append([]float32(nil), head.Bias...)}
 	return nil
 }
 
@@ -106,7 +107,8 @@ func (p *part) clip(b *posthoc.Block) {
 	for i := range b.N {
 		limits := p.state.Limits
 		if len(limits) > b.FeatureDim {
-			limits = limits[b.Prediction(i)*b.FeatureDim:][:b.FeatureDim] // by the prediction from the features as they are
+			// by the prediction from the features as they are
+			limits = limits[b.Prediction(i)*b.FeatureDim:][:b.FeatureDim]
 		}
 		for d, z := 0, b.FeaturesOf(i); d < len(z); d++ {
 			limit := float64(float32(p.options.Clip))

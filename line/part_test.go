@@ -50,7 +50,8 @@ func TestPartRestores(t *testing.T) {
 	assert.ErrorContains(t, posthoc.Restore(other, head, state), "contributions for")
 }
 
-func scoresOf(t testing.TB, name string, params map[string]float64, head posthoc.Head, fit, test posthoc.Samples) []float64 {
+func scoresOf(t testing.TB, name string, params map[string]float64, head posthoc.Head, fit,
+	test posthoc.Samples) []float64 {
 	t.Helper()
 	m, err := posthoc.New(name, posthoc.Options{Params: params})
 	require.NoError(t, err)

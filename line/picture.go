@@ -116,7 +116,8 @@ func newPictureInput(net nets.Classifier, p nets.Preprocessing) (*pictureInput, 
 		channels, in.height, in.width = p.Layout.Split(shape)
 	}
 	if channels != 3 {
-		return nil, fmt.Errorf("network %s takes input of shape %v, expected [3, height, width] for pictures", net.Name(), shape)
+		return nil, fmt.Errorf("network %s takes input of shape %v, expected [3, height, width] for pictures",
+			net.Name(), shape)
 	}
 	var err error
 	if in.pre, err = dataset.NewPreprocessor(p); err != nil {

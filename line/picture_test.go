@@ -42,7 +42,8 @@ func pictures(n, width, height int, seed uint64) []image.Image {
 // time.
 func TestPicturesAreTheFiles(t *testing.T) {
 	net := nettest.DenseNetBC(t, 10, 4, 3, 8)
-	det := fit(t, net, nettest.Stream(nettest.Batch(20, net.InputShape(), 3, 1)), line.Options{ActivationPercentile: 40})
+	det := fit(t, net, nettest.Stream(nettest.Batch(20, net.InputShape(), 3, 1)),
+		line.Options{ActivationPercentile: 40})
 	all := append(pictures(40, 32, 32, 1), pictures(20, 48, 37, 2)...)
 	all = append(all, pictures(10, 20, 60, 3)...)
 	dir := t.TempDir()
@@ -65,7 +66,8 @@ func TestPicturesAreTheFiles(t *testing.T) {
 		require.NoError(t, err)
 		ood, err := det.IsOOD(want.Score[i])
 		require.NoError(t, err)
-		require.Equal(t, line.Result{Score: want.Score[i], Prediction: want.Prediction[i], OOD: ood, Judged: true}, r, "picture %d", i)
+		require.Equal(t, line.Result{Score: want.Score[i], Prediction: want.Prediction[i], OOD: ood, Judged: true}, r,
+			"picture %d", i)
 		one, err := det.ScoreImage(ctx, all[i])
 		require.NoError(t, err)
 		require.Equal(t, r, one, "picture %d", i)
@@ -102,13 +104,15 @@ func TestPicturesOfEveryType(t *testing.T) {
 		return img
 	}
 	want := score(solid(color.NRGBA{R: 200, G: 100, B: 50, A: 255}))
-	require.NotEqual(t, want, score(solid(color.NRGBA{R: 201, G: 100, B: 50, A: 255})), "the test needs a network that sees a step")
+	require.NotEqual(t, want, score(solid(color.NRGBA{R: 201, G: 100, B: 50, A: 255})),
+		"the test needs a network that sees a step")
 	clear, half := color.NRGBA{R: 200, G: 100, B: 50}, color.NRGBA{R: 200, G: 100, B: 50, A: 128}
 	large := image.NewNRGBA(image.Rect(-10, 0, 10, 10))
 	for name, img := range map[string]image.Image{
 		"NRGBA, transparent":   with(image.NewNRGBA(rect), clear),
 		"NRGBA64, transparent": with(image.NewNRGBA64(rect), color.NRGBA64{R: 200<<8 + 255, G: 100 << 8, B: 50<<8 + 3}),
-		"palette, transparent": with(image.NewPaletted(rect, color.Palette{color.NRGBA{R: 9, G: 8, B: 7, A: 255}, clear}), clear),
+		"palette, transparent": with(image.NewPaletted(rect, color.Palette{color.NRGBA{R: 9, G: 8, B: 7, A: 255},
+			clear}), clear),
 		"RGBA":                 with(image.NewRGBA(rect), color.NRGBA{R: 200, G: 100, B: 50, A: 255}),
 		"RGBA64, half":         with(image.NewRGBA64(rect), half),
 		"part of a larger one": with(large, clear).(*image.NRGBA).SubImage(rect),
@@ -166,9 +170,10 @@ func TestPicturesRefused(t *testing.T) {
 		img  image.Image
 		want string
 	}{
-		"nil":    {nil, "picture is nil"},
-		"empty":  {image.NewGray(image.Rect(3, 3, 3, 9)), "picture of 0×6 pixels has none"},
-		"huge":   {image.NewUniform(color.Gray{7}), "picture of 2000000000×2000000000 pixels, expected at most 178956970 pixels"},
+		"nil":   {nil, "picture is nil"},
+		"empty": {image.NewGray(image.Rect(3, 3, 3, 9)), "picture of 0×6 pixels has none"},
+		"huge": {image.NewUniform(color.Gray{7}),
+			"picture of 2000000000×2000000000 pixels, expected at most 178956970 pixels"},
 		"larger": {pictures(1, 3, 1, 1)[0], "picture of 3×1 pixels comes out as 3×1, expected 2×1 (width × height)"},
 	} {
 		_, err := det.ScoreImage(ctx, bad.img)
@@ -176,7 +181,8 @@ func TestPicturesRefused(t *testing.T) {
 		for _, before := range []int{0, 5, 32, 40} {
 			seen := 0
 			var last error
-			for r, err := range det.ScoreImages(ctx, slices.Values(append(slices.Repeat([]image.Image{good}, before), bad.img, good))) {
+			for r, err := range det.ScoreImages(ctx, slices.Values(append(slices.Repeat([]image.Image{good}, before),
+				bad.img, good))) {
 				require.NoError(t, last, "an error comes last")
 				if last = err; err == nil {
 					require.True(t, r.Judged)
@@ -194,14 +200,17 @@ func TestPicturesRefused(t *testing.T) {
 	channels := newTiny(2, 5, 1)
 	other := fit(t, channels, nettest.Stream(channels.batch(6, 1)), line.DefaultOptions())
 	_, err := other.ScoreImage(ctx, good)
-	require.EqualError(t, err, "line: network tiny takes input of shape [2 5 4], expected [3, height, width] for pictures")
+	require.EqualError(t, err,
+		"line: network tiny takes input of shape [2 5 4], expected [3, height, width] for pictures")
 	for _, err := range other.ScoreImages(ctx, slices.Values([]image.Image{good})) {
 		require.ErrorContains(t, err, "takes input of shape [2 5 4]")
 	}
 	unset, err := line.New(ctx, newForPictures([3]float32{}), det.Contributions(), seesAll)
 	require.NoError(t, err)
 	_, err = unset.ScoreImage(ctx, good)
-	require.ErrorContains(t, err, "line: network tiny: preprocessing: expected a finite mean and a finite, positive standard deviation of red, got 0 and 0")
+	require.ErrorContains(t, err,
+		"line: network tiny: preprocessing: expected a finite mean and a finite, positive standard deviation of red, "+
+			"got 0 and 0")
 
 	broken := newForPictures([3]float32{1, 1, 1})
 	broken.params[0].Float32s()[4] = float32(math.NaN())

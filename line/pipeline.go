@@ -15,8 +15,8 @@ const (
 	Class = "class"
 	// Contributions of each penultimate neuron to the logit of Class, z ⊙ ∂l_c/∂z: [batch, features].
 	ContributionsNode = "contributions"
-	// ClipClass is the prediction from unclipped activations, by which a detector that clips per class chooses the bounds:
-	// [batch] of int. Other detectors do not have it.
+	// ClipClass is the prediction from unclipped activations, by which a detector that clips per class chooses the
+	// bounds: [batch] of int. Other detectors do not have it.
 	ClipClass = "line_clip_class"
 	// RoutingClass is the prediction from clipped activations, by which neurons and weights are chosen: [batch] of int.
 	RoutingClass = "line_class"

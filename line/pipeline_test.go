@@ -22,7 +22,8 @@ func everything() []string {
 
 // TestOneRunGivesAll: what one run of one graph fetches together equals what a program for each gives alone.
 func TestOneRunGivesAll(t *testing.T) {
-	for name, net := range map[string]nets.Classifier{"tiny": newTiny(4, 9, 2), "densenet": nettest.DenseNetBC(t, 10, 4, 4, 2)} {
+	for name, net := range map[string]nets.Classifier{"tiny": newTiny(4, 9, 2), "densenet": nettest.DenseNetBC(t, 10, 4,
+		4, 2)} {
 		train, test := nettest.Batch(12, net.InputShape(), 4, 1), nettest.Batch(9, net.InputShape(), 4, 2)
 		test.Labels[3], test.Labels[8] = -1, -1
 		for _, o := range switches() {
@@ -72,7 +73,8 @@ func TestContributionsOfLabelsOrPredictions(t *testing.T) {
 		require.Equal(t, want, mixed.ints[line.Class][i])
 	}
 	test.Labels = mixed.ints[line.Class]
-	require.Equal(t, mixed.f32[line.ContributionsNode], run(t, m, fetch, nettest.Stream(test)).f32[line.ContributionsNode])
+	require.Equal(t, mixed.f32[line.ContributionsNode],
+		run(t, m, fetch, nettest.Stream(test)).f32[line.ContributionsNode])
 	test.Labels = nil
 	unlabelled := run(t, m, fetch, nettest.Stream(test))
 	require.Equal(t, unlabelled.ints["prediction"], unlabelled.ints[line.Class])
@@ -100,9 +102,11 @@ func TestScoreGradients(t *testing.T) {
 				clipped++
 			}
 		}
-		require.True(t, o.NoClipping || clipped > len(z)/8 && clipped < 7*len(z)/8, "%d of %d activations are clipped", clipped, len(z))
+		require.True(t, o.NoClipping || clipped > len(z)/8 && clipped < 7*len(z)/8, "%d of %d activations are clipped",
+			clipped, len(z))
 		m := line.Pipeline{Classifier: net, Detector: det}
-		for gradient, from := range map[string]string{line.ScoreFeatureGradient: "features", line.ScoreInputGradient: ""} {
+		for gradient, from := range map[string]string{line.ScoreFeatureGradient: "features",
+			line.ScoreInputGradient: ""} {
 			b := test
 			if from == "features" {
 				b = onGrid(graph.Batch{N: test.N, X: append([]float32(nil), z...)})
@@ -113,7 +117,8 @@ func TestScoreGradients(t *testing.T) {
 			g.Fetch = g.Fetch[1:]
 			size, moved := len(b.X)/b.N, 0
 			up, down := shifted(b, h), shifted(b, -h)
-			above, below := run(t, m, g, nettest.Stream(up)).f64[line.Score], run(t, m, g, nettest.Stream(down)).f64[line.Score]
+			above, below := run(t, m, g, nettest.Stream(up)).f64[line.Score],
+				run(t, m, g, nettest.Stream(down)).f64[line.Score]
 			for i := range got {
 				// Copy i of the shifted batch has value i moved.
 				want := (above[i] - below[i]) / (2 * h)

@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	// mostFitScores bounds the scores that a detector keeps: 256 KiB of its file. A 95 % threshold from so many is off by
-	// a tenth of a percentage point of the true positive rate (one standard error).
+	// mostFitScores bounds the scores that a detector keeps: 256 KiB of its file. A 95 % threshold from so many is off
+	// by a tenth of a percentage point of the true positive rate (one standard error).
 	mostFitScores = 1 << 16
 	// mostFitFeatures bounds the numbers held while fitting: 128 MiB.
 	mostFitFeatures = 1 << 25
@@ -33,9 +33,9 @@ type sample struct {
 	dim, most, seen int
 	blocks          [][]float32 // of blockRows rows each but for the last
 	rng             *rand.Rand
-	// slots, at and rows serve a sample of parts of a stream: slots holds, for each row kept, its place in the sample of
-	// the whole stream, at its position in that stream, and rows the row for each such place. All are nil for a whole
-	// stream.
+	// slots, at and rows serve a sample of parts of a stream: slots holds, for each row kept, its place in the sample
+	// of the whole stream, at its position in that stream, and rows the row for each such place. All are nil for a
+	// whole stream.
 	slots, at []int
 	rows      map[int]int
 }

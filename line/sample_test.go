@@ -54,7 +54,8 @@ func TestSampleKeepsAllOrADraw(t *testing.T) {
 
 // TestSampleRows: 65,536 rows, or 128 MiB of them, but never fewer than 1,024.
 func TestSampleRows(t *testing.T) {
-	for dim, want := range map[int]int{1: 65536, 342: 65536, 512: 65536, 1024: 32768, 2048: 16384, 1 << 15: 1024, 1 << 20: 1024} {
+	for dim, want := range map[int]int{1: 65536, 342: 65536, 512: 65536, 1024: 32768, 2048: 16384, 1 << 15: 1024,
+		1 << 20: 1024} {
 		require.Equal(t, want, sampleRows(dim), "%d neurons", dim)
 	}
 }

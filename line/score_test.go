@@ -46,11 +46,13 @@ func TestFloat64KeepsTheSameWeights(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		net, c, o := drawDetector(t)
 		o.NoWeightPruning = false
-		o.WeightPercentile = line.Percent(100 * float64(rapid.IntRange(0, len(net.params[2].Float32s())-1).Draw(t, "rank")) /
+		o.WeightPercentile = line.Percent(100 * float64(rapid.IntRange(0, len(net.params[2].Float32s())-1).Draw(t,
+			"rank")) /
 			float64(max(1, len(net.params[2].Float32s())-1)))
 		det, err := line.New(context.Background(), net, c, o)
 		require.NoError(t, err)
-		prog, err := det.Compile(graph.Options{Batch: 1, Workers: 1, From: "features", Fetch: []string{line.Score}, Dtype: G.Float64})
+		prog, err := det.Compile(graph.Options{Batch: 1, Workers: 1, From: "features", Fetch: []string{line.Score},
+			Dtype: G.Float64})
 		require.NoError(t, err)
 		z := nettest.Batch(1, []int{net.features}, 0, 5).X
 		want, _ := newLiteral(net, mean(t, c), o).score(z)
@@ -71,7 +73,8 @@ func TestRoutingFollowsClippedLogits(t *testing.T) {
 	require.NoError(t, c.Add(0, []float32{5, 1, 1}))
 	require.NoError(t, c.Add(1, []float32{1, 5, 5}))
 	det, err := line.New(context.Background(), net, c, line.Options{
-		ActivationPercentile: 20, Clip: 1, NoWeightPruning: true, // keeps neuron 0 for class 0, neurons 1 and 2 for class 1
+		// keeps neuron 0 for class 0, neurons 1 and 2 for class 1
+		ActivationPercentile: 20, Clip: 1, NoWeightPruning: true,
 	})
 	require.NoError(t, err)
 	m := line.Pipeline{Classifier: net, Detector: det}

@@ -13,8 +13,8 @@ import (
 
 // Source is a way to get contributions from labelled images.
 type Source interface {
-	// Measure returns the contributions of the images' neurons. program is as for [Fit]. It should read the stream once:
-	// not every stream can be read again.
+	// Measure returns the contributions of the images' neurons. program is as for [Fit]. It should read the stream
+	// once: not every stream can be read again.
 	Measure(ctx context.Context, program *graph.Program, images graph.Batches) (*Contributions, error)
 }
 
@@ -23,7 +23,8 @@ type Source interface {
 type GradientActivation struct{}
 
 // Measure calls the function [Measure].
-func (GradientActivation) Measure(ctx context.Context, program *graph.Program, images graph.Batches) (*Contributions, error) {
+func (GradientActivation) Measure(ctx context.Context, program *graph.Program,
+	images graph.Batches) (*Contributions, error) {
 	return Measure(ctx, program, images)
 }
 
@@ -33,9 +34,9 @@ func (GradientActivation) measure(
 	return measure(ctx, program, images, show)
 }
 
-// EstimatedContributions takes the Shapley values of any estimator as contributions: row k of C are those of the game whose value is
-// the mean over the images labelled k. With the logit game and removal to zero every estimator converges to what
-// [GradientActivation] computes; other values and removals give other detectors.
+// EstimatedContributions takes the Shapley values of any estimator as contributions: row k of C are those of the game
+// whose value is the mean over the images labelled k. With the logit game and removal to zero every estimator converges
+// to what [GradientActivation] computes; other values and removals give other detectors.
 type EstimatedContributions struct {
 	Estimator attribution.Estimator
 	// Options go to the estimator for each class; class k runs with seed Options.Seed + k.
@@ -49,7 +50,8 @@ type EstimatedContributions struct {
 
 // Measure runs the network once for the features, which are kept in memory, and then one estimate for each class. A
 // class without images is an error that names it.
-func (s EstimatedContributions) Measure(ctx context.Context, program *graph.Program, images graph.Batches) (*Contributions, error) {
+func (s EstimatedContributions) Measure(ctx context.Context, program *graph.Program,
+	images graph.Batches) (*Contributions, error) {
 	return s.measure(ctx, program, images, func([]float32, []int) {})
 }
 
@@ -61,7 +63,9 @@ func (s EstimatedContributions) measure(
 		return nil, err
 	}
 	if s.Game.Groups != nil || s.Game.LINe != nil {
-		return nil, fmt.Errorf("line: contributions are those of single neurons to a value of the logits: the game has groups or a LINe score")
+		return nil,
+			fmt.Errorf("line: contributions are those of single neurons to a value of the logits: the game has " +
+				"groups or a LINe score")
 	}
 	byClass, err := featuresByClass(ctx, program, net, images, show)
 	if err != nil {
@@ -97,7 +101,8 @@ func (s EstimatedContributions) measure(
 		}
 		for i, v := range e.Values {
 			if v-v != 0 {
-				return nil, fmt.Errorf("line: contribution of neuron %d to class %d by %s is %v", i, class, s.Estimator.Name(), v)
+				return nil, fmt.Errorf("line: contribution of neuron %d to class %d by %s is %v", i, class,
+					s.Estimator.Name(), v)
 			}
 			c.hi[class*c.features+i] = v * float64(len(rows))
 		}

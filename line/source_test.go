@@ -78,9 +78,11 @@ func TestEstimatedContributionsAgreeWithTheGraph(t *testing.T) {
 func TestEstimatedRefusals(t *testing.T) {
 	prog, train := sourceProgram(t)
 	ctx := context.Background()
-	_, err := EstimatedContributions{Estimator: estimate.ClosedForm{}, Game: games.PenultimateOptions{Groups: [][]int{{0}}}}.Measure(ctx, prog, train)
+	_, err := EstimatedContributions{Estimator: estimate.ClosedForm{},
+		Game: games.PenultimateOptions{Groups: [][]int{{0}}}}.Measure(ctx, prog, train)
 	require.ErrorContains(t, err, "single neurons")
-	_, err = EstimatedContributions{Estimator: estimate.ClosedForm{}, Game: games.PenultimateOptions{Value: attribution.Probability}}.Measure(ctx, prog, train)
+	_, err = EstimatedContributions{Estimator: estimate.ClosedForm{},
+		Game: games.PenultimateOptions{Value: attribution.Probability}}.Measure(ctx, prog, train)
 	require.ErrorIs(t, err, attribution.ErrNotLinear)
 	_, err = EstimatedContributions{Estimator: estimate.Permutation{}}.Measure(ctx, prog, train)
 	require.ErrorContains(t, err, "class 0")

@@ -12,9 +12,9 @@ import (
 )
 
 // Statistics is what [Fit] takes from a part of the training images, so that the parts can be measured on different
-// machines. Merged, in any order, they give the detector of the whole: sums are kept to about 106 bits, so that its bits
-// do not depend on how the images were divided, except where the contributions of one neuron to one class differ by
-// more than some 20 orders of magnitude.
+// machines. Merged, in any order, they give the detector of the whole: sums are kept to about 106 bits, so that its
+// bits do not depend on how the images were divided, except where the contributions of one neuron to one class differ
+// by more than some 20 orders of magnitude.
 type Statistics struct {
 	net      nets.Classifier // nil where it is not known
 	options  Options
@@ -33,29 +33,32 @@ type Place struct {
 	// Before holds the number of images of each class before the part. Only options that clip per class need it; nil
 	// leaves it out.
 	Before []int
-	// Position returns the position in the part, counted from 0, of the i-th image that the stream gives, for parts some
-	// of whose images are left out because they cannot be read. It is called for each image once, in order, after the
-	// stream has given it. nil means that the stream gives all images.
+	// Position returns the position in the part, counted from 0, of the i-th image that the stream gives, for parts
+	// some of whose images are left out because they cannot be read. It is called for each image once, in order, after
+	// the stream has given it. nil means that the stream gives all images.
 	Position func(i int) int
 }
 
-// MeasurePart measures the part of the training images that extent describes. before holds the labels of the extent.First
-// images that come before the part in the whole. program and o are those of [Fit]; a source must be
+// MeasurePart measures the part of the training images that extent describes. before holds the labels of the
+// extent.First images that come before the part in the whole. program and o are those of [Fit]; a source must be
 // [GradientActivation] or [GivenContributions], whose sums merge.
-func MeasurePart(ctx context.Context, program *graph.Program, part graph.Batches, before []int, extent dataset.Extent, o Options) (*Statistics, error) {
+func MeasurePart(ctx context.Context, program *graph.Program, part graph.Batches, before []int, extent dataset.Extent,
+	o Options) (*Statistics, error) {
 	net, err := classifier(program)
 	if err != nil {
 		return nil, err
 	}
 	if len(before) != extent.First {
-		return nil, fmt.Errorf("line: expected labels of the %d images before the part, got %d", extent.First, len(before))
+		return nil, fmt.Errorf("line: expected labels of the %d images before the part, got %d", extent.First,
+			len(before))
 	}
 	place := Place{Span: Span{extent.First, extent.Images}}
 	if o.measuresClip() && o.ClipPerClass {
 		place.Before = make([]int, net.Classes())
 		for i, label := range before {
 			if label < 0 || label >= net.Classes() {
-				return nil, fmt.Errorf("line: training image %d has label %d, expected 0 to %d", i, label, net.Classes()-1)
+				return nil, fmt.Errorf("line: training image %d has label %d, expected 0 to %d", i, label,
+					net.Classes()-1)
 			}
 			place.Before[label]++
 		}
@@ -68,10 +71,11 @@ func MeasurePart(ctx context.Context, program *graph.Program, part graph.Batches
 	return s, nil
 }
 
-// MeasurePlace is [MeasurePart] for a part that is no shard, but a run of images anywhere in their list, some of which may
-// have been left out. The threshold's sample is drawn by positions in the list: beyond 65,536 images, or 128 MiB of
+// MeasurePlace is [MeasurePart] for a part that is no shard, but a run of images anywhere in their list, some of which
+// may have been left out. The threshold's sample is drawn by positions in the list: beyond 65,536 images, or 128 MiB of
 // features, it is another one than that of a list without the images left out.
-func MeasurePlace(ctx context.Context, program *graph.Program, part graph.Batches, place Place, o Options) (*Statistics, error) {
+func MeasurePlace(ctx context.Context, program *graph.Program, part graph.Batches, place Place,
+	o Options) (*Statistics, error) {
 	if err := o.Check(); err != nil {
 		return nil, fmt.Errorf("line: %w", err)
 	}
@@ -83,7 +87,8 @@ func MeasurePlace(ctx context.Context, program *graph.Program, part graph.Batche
 		return nil, fmt.Errorf("line: %s: %w", net.Name(), nets.ErrNoHead)
 	}
 	if place.First < 0 || place.Images < 1 {
-		return nil, fmt.Errorf("line: expected a part of 1 image or more at 0 or later, got %d at %d", place.Images, place.First)
+		return nil, fmt.Errorf("line: expected a part of 1 image or more at 0 or later, got %d at %d", place.Images,
+			place.First)
 	}
 	var source showing
 	switch s := o.Source.(type) {
@@ -94,7 +99,8 @@ func MeasurePlace(ctx context.Context, program *graph.Program, part graph.Batche
 	case GivenContributions:
 		source = s
 	default:
-		return nil, fmt.Errorf("line: contributions by a %T do not merge: expected gradient × activation, or given ones", s)
+		return nil,
+			fmt.Errorf("line: contributions by a %T do not merge: expected gradient × activation, or given ones", s)
 	}
 	features := keepFeatures(net, o)
 	if err := features.part(place); err != nil {
@@ -124,7 +130,8 @@ func MeasurePlace(ctx context.Context, program *graph.Program, part graph.Batche
 	features.all.skip(place.First + place.Images)
 	o = o.withDefaults()
 	o.Source = nil
-	return &Statistics{net: net, options: o, sums: sums, features: features, spans: []Span{place.Span}, unread: place.Images - got}, nil
+	return &Statistics{net: net, options: o, sums: sums, features: features, spans: []Span{place.Span},
+		unread: place.Images - got}, nil
 }
 
 // images returns how many images the sums are of.
@@ -145,7 +152,8 @@ func (k *keptFeatures) part(place Place) error {
 		place.Before = make([]int, len(k.byClass))
 	}
 	if len(place.Before) != len(k.byClass) {
-		return fmt.Errorf("clip per class: expected the number of images before the part of each of %d classes, got %d", len(k.byClass), len(place.Before))
+		return fmt.Errorf("clip per class: expected the number of images before the part of each of %d classes, got %d",
+			len(k.byClass), len(place.Before))
 	}
 	for class, n := range place.Before {
 		k.byClass[class].part(n)

@@ -11,7 +11,8 @@ import (
 	"github.com/line-ood/goline/line"
 )
 
-// FuzzStatistics damages the statistics of a part: they are refused, or can be written, merged and made a detector of without a panic.
+// FuzzStatistics damages the statistics of a part: they are refused, or can be written, merged and made a detector of
+// without a panic.
 func FuzzStatistics(f *testing.F) {
 	net := pooling(f)
 	prog, err := graph.Compile(net, graph.Options{})

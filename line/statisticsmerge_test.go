@@ -121,7 +121,8 @@ func TestStatisticsMergeInAnyOrder(t *testing.T) {
 func TestStatisticsMergeRefuses(t *testing.T) {
 	prog, all := somewhere(t, 8)
 	gather := func(lo, hi int, o line.Options) *line.Statistics {
-		s, err := line.MeasurePlace(t.Context(), prog, images(all, upTo(lo, hi)), line.Place{Span: line.Span{First: lo, Images: hi - lo}}, o)
+		s, err := line.MeasurePlace(t.Context(), prog, images(all, upTo(lo, hi)),
+			line.Place{Span: line.Span{First: lo, Images: hi - lo}}, o)
 		require.NoError(t, err)
 		return s
 	}
@@ -133,7 +134,8 @@ func TestStatisticsMergeRefuses(t *testing.T) {
 	require.ErrorContains(t, s.Merge(gather(3, 5, o)), "got image 3 again")
 	require.NoError(t, s.Merge(gather(6, 8, o)))
 	net := nettest.DenseNetBC(t, 10, 1, 2, 5)
-	for total, want := range map[int]string{8: "image 4 is missing", 3: "expected statistics of 3 images, got those of 4"} {
+	for total, want := range map[int]string{8: "image 4 is missing",
+		3: "expected statistics of 3 images, got those of 4"} {
 		_, err := s.Detector(t.Context(), net, total, graph.Options{})
 		require.ErrorContains(t, err, want, fmt.Sprint(total))
 	}
@@ -143,11 +145,13 @@ func TestStatisticsMergeRefuses(t *testing.T) {
 	_, err = s.Detector(t.Context(), net, 9, graph.Options{})
 	require.ErrorContains(t, err, "image 8 is missing")
 
-	for _, place := range []line.Place{{Span: line.Span{First: -1, Images: 4}}, {Span: line.Span{First: 0}}, {Span: line.Span{First: 0, Images: 5}}} {
+	for _, place := range []line.Place{{Span: line.Span{First: -1, Images: 4}}, {Span: line.Span{First: 0}},
+		{Span: line.Span{First: 0, Images: 5}}} {
 		_, err := line.MeasurePlace(t.Context(), prog, images(all, upTo(0, 4)), place, o)
 		require.ErrorContains(t, err, "expected a part of", fmt.Sprint(place))
 	}
 	o.Clip, o.ClipPercentile, o.ClipPerClass = 0, 80, true
-	_, err = line.MeasurePlace(t.Context(), prog, images(all, upTo(4, 8)), line.Place{Span: line.Span{First: 4, Images: 4}}, o)
+	_, err = line.MeasurePlace(t.Context(), prog, images(all, upTo(4, 8)),
+		line.Place{Span: line.Span{First: 4, Images: 4}}, o)
 	require.ErrorContains(t, err, "of each of 2 classes, got 0")
 }

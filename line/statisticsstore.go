@@ -189,7 +189,8 @@ func decodeStatistics(a *npyz.Archive, shard bool) (*Statistics, error) {
 	if s.unread = listed - total; s.unread < 0 {
 		return nil, fmt.Errorf("counts add up to %d, expected at most the part's %d images", total, listed)
 	}
-	if e := s.extent; shard && (total != e.Images || len(s.spans) != 1 || s.spans[0] != Span{e.First, e.Images + e.Unread}) {
+	if e := s.extent; shard && (total != e.Images || len(s.spans) != 1 ||
+		s.spans[0] != Span{e.First, e.Images + e.Unread}) {
 		return nil, fmt.Errorf("counts add up to %d, expected the part's %d images", total, e.Images)
 	}
 	s.features = &keptFeatures{}
@@ -215,8 +216,9 @@ func decodeStatistics(a *npyz.Archive, shard bool) (*Statistics, error) {
 		return nil, err
 	}
 	if s.net.Classes() != len(counts) || s.net.FeatureDim() != dim[0] {
-		return nil, fmt.Errorf("%w: contributions of %d neurons to %d classes, network %s has %d neurons and %d classes",
-			ErrMismatch, dim[0], len(counts), s.net.Name(), s.net.FeatureDim(), s.net.Classes())
+		return nil,
+			fmt.Errorf("%w: contributions of %d neurons to %d classes, network %s has %d neurons and %d classes",
+				ErrMismatch, dim[0], len(counts), s.net.Name(), s.net.FeatureDim(), s.net.Classes())
 	}
 	return s, nil
 }
@@ -230,7 +232,8 @@ func decodeSpans(a *npyz.Archive) (spans []Span, images int, err error) {
 	for ; len(v) > 0; v = v[2:] {
 		s := Span{v[0], v[1]}
 		if s.First < 0 || s.Images < 1 || s.end() < 0 {
-			return nil, 0, fmt.Errorf("spans holds %d images at %d, expected 1 or more at 0 or later", s.Images, s.First)
+			return nil, 0, fmt.Errorf("spans holds %d images at %d, expected 1 or more at 0 or later", s.Images,
+				s.First)
 		}
 		spans = append(spans, s)
 		images += s.Images
@@ -259,7 +262,8 @@ func decodeSample(a *npyz.Archive, name string, dim, most int) (*sample, error) 
 	}
 	for i, slot := range slots {
 		if _, twice := s.rows[slot]; twice || slot < 0 || slot >= most {
-			return nil, fmt.Errorf("%s_slots holds %d at index %d, expected different ones below %d", name, slot, i, most)
+			return nil, fmt.Errorf("%s_slots holds %d at index %d, expected different ones below %d", name, slot, i,
+				most)
 		}
 		s.put(slot, at[i], rows[i*dim:][:dim])
 	}

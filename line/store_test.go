@@ -151,7 +151,9 @@ func TestPreprocessingIsSaved(t *testing.T) {
 	require.Equal(t, p, got.Preprocessing())
 	_, err = line.LoadFor(path, usual)
 	require.ErrorIs(t, err, line.ErrMismatch)
-	require.ErrorContains(t, err, "detector "+path+": detector of another network: it was fitted to images prepared by resize 32 bicubic, crop 32, mean ")
+	require.ErrorContains(t, err,
+		"detector "+path+
+			": detector of another network: it was fitted to images prepared by resize 32 bicubic, crop 32, mean ")
 	require.ErrorContains(t, err, "but network densenet-bc-10-4 takes them by resize 32 bilinear, crop 32, mean ")
 
 	silent := silentNet{usual}
@@ -243,7 +245,9 @@ func TestNoDetectorThatCannotBeRead(t *testing.T) {
 		require.NoError(t, c.Add(class, []float32{1, 20, 300, 4000, 50000}))
 	}
 	_, err := line.New(context.Background(), net, c, line.DefaultOptions())
-	require.ErrorContains(t, err, "line: class 0: expected a finite weight threshold, got +Inf: the contributions or the weights of tiny's last layer are too large")
+	require.ErrorContains(t, err,
+		"line: class 0: expected a finite weight threshold, got +Inf: the contributions or the weights of tiny's "+
+			"last layer are too large")
 
 	w[0] = 0 // the thresholds are numbers again where the percentile is low enough, but not the network's output
 	o := line.DefaultOptions()

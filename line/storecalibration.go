@@ -74,7 +74,8 @@ func decodeHashes(a *npyz.Archive, name string) ([]Hash, error) {
 	}
 	flat, ok := array.Data.([]uint8)
 	if !ok || len(array.Shape) != 2 || array.Shape[0] < 1 || array.Shape[1] != sha256.Size {
-		return nil, fmt.Errorf("%s has shape %v of %s, expected [any, %d] of uint8", name, array.Shape, array.TypeName(), sha256.Size)
+		return nil, fmt.Errorf("%s has shape %v of %s, expected [any, %d] of uint8", name, array.Shape,
+			array.TypeName(), sha256.Size)
 	}
 	out := make([]Hash, 0, array.Shape[0])
 	for h := range slices.Chunk(flat, sha256.Size) {
@@ -86,7 +87,8 @@ func decodeHashes(a *npyz.Archive, name string) ([]Hash, error) {
 // decodeCalibration returns the calibration, nil where the file has none.
 func decodeCalibration(a *npyz.Archive, classes int) (*calibration, error) {
 	if !a.Has(calibrationScores) {
-		for _, name := range []string{calibrationPicturesArray, calibrationPredictions, calibrationAlpha, calibrationDelta, calibrationAdjustment, calibrationPerClass} {
+		for _, name := range []string{calibrationPicturesArray, calibrationPredictions, calibrationAlpha,
+			calibrationDelta, calibrationAdjustment, calibrationPerClass} {
 			if a.Has(name) {
 				return nil, fmt.Errorf("%s without %s", name, calibrationScores)
 			}

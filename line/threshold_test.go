@@ -37,7 +37,8 @@ func drawTable(t *rapid.T, name string, classes, features int) []float32 {
 }
 
 func drawPercentile(t *rapid.T) float64 {
-	return rapid.OneOf(rapid.SampledFrom([]float64{0, 10, 50, 90, 100}), rapid.Float64Range(0, 100)).Draw(t, "percentile")
+	return rapid.OneOf(rapid.SampledFrom([]float64{0, 10, 50, 90, 100}), rapid.Float64Range(0, 100)).Draw(t,
+		"percentile")
 }
 
 // TestThresholdsKeepWhatSortingKeeps checks the outcome of every comparison, which is all that thresholds are for.

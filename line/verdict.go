@@ -39,7 +39,9 @@ func (d *Detector) Threshold(tpr float64) (float64, error) {
 	threshold := d.fitScores[at]
 	if invariant.On {
 		below, _ := slices.BinarySearch(d.fitScores, threshold)
-		invariant.Check(slices.IsSorted(d.fitScores) && below <= at, "%d of %d fitted scores are below the threshold %v at %v, expected at most %d", below, n, threshold, tpr, at)
+		invariant.Check(slices.IsSorted(d.fitScores) && below <= at,
+			"%d of %d fitted scores are below the threshold %v at %v, expected at most %d", below, n, threshold, tpr,
+			at)
 	}
 	return threshold, nil
 }

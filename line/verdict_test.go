@@ -45,7 +45,8 @@ func sorted(scores []float64) []float32 {
 // whatever the batches, the workers, the source, and whether the fit begins at images or at features.
 func TestFitScoresAreThoseOfItsImages(t *testing.T) {
 	ctx := context.Background()
-	for name, net := range map[string]nets.Classifier{"tiny": newTiny(3, 37, 3), "densenet": nettest.DenseNetBC(t, 10, 4, 3, 8)} {
+	for name, net := range map[string]nets.Classifier{"tiny": newTiny(3, 37, 3), "densenet": nettest.DenseNetBC(t, 10,
+		4, 3, 8)} {
 		train := nettest.Batch(41, net.InputShape(), 3, 1)
 		for i, o := range switches() {
 			det := fit(t, net, nettest.Stream(train), o)
@@ -97,7 +98,8 @@ func fitted(t testing.TB, n int) (*line.Detector, []float64) {
 	t.Helper()
 	net := newTiny(1, 3, 1)
 	train := net.batch(n, uint64(n))
-	det := fit(t, net, nettest.Stream(train), line.Options{NoClipping: true, NoActivationPruning: true, NoWeightPruning: true})
+	det := fit(t, net, nettest.Stream(train), line.Options{NoClipping: true, NoActivationPruning: true,
+		NoWeightPruning: true})
 	s, err := det.Score(context.Background(), nettest.Stream(train))
 	require.NoError(t, err)
 	return det, s.Score
@@ -216,7 +218,8 @@ func TestMoreImagesThanScores(t *testing.T) {
 		o.From = nets.Features
 		prog, err := graph.Compile(net, o)
 		require.NoError(t, err)
-		det, err := line.Fit(context.Background(), prog, nettest.Split(all, size), line.Options{NoActivationPruning: true, NoWeightPruning: true})
+		det, err := line.Fit(context.Background(), prog, nettest.Split(all, size),
+			line.Options{NoActivationPruning: true, NoWeightPruning: true})
 		require.NoError(t, err)
 		return det
 	}

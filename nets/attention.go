@@ -29,7 +29,8 @@ func attention(b *graph.Builder, qkv *G.Node, heads int, added ...*G.Node) *G.No
 		return transpose(b, reshape(b, x, slices.Concat(lead, tensor.Shape{tokens, heads, head})...), perm...)
 	}
 	q, k, v := part(0, byHead), part(1, transposed), part(2, byHead)
-	scale := b.Constant(fmt.Sprintf("1/√%d", head), func() []float64 { return []float64{1 / math.Sqrt(float64(head))} }, 1)
+	scale := b.Constant(fmt.Sprintf("1/√%d", head), func() []float64 { return []float64{1 / math.Sqrt(float64(head))} },
+		1)
 	return b.Do(func() (*G.Node, error) {
 		q, err := graph.Mul(q, scale)
 		if err != nil {

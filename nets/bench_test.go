@@ -23,7 +23,8 @@ func BenchmarkFeatures(b *testing.B) {
 		images         int
 	}{
 		{"densenet-bc-100-12", 10, 0, 64}, {"wrn-16-2", 10, 0, 64}, {"resnet-cifar-8-16", 10, 0, 64},
-		{"resnet50", 1000, 1, 4}, {"mobilenet_v2", 1000, 1, 8}, {"densenet121", 1000, 1, 4}, {"efficientnet_b0", 1000, 1, 8}, {"vit_b_16", 1000, 1, 2},
+		{"resnet50", 1000, 1, 4}, {"mobilenet_v2", 1000, 1, 8}, {"densenet121", 1000, 1, 4},
+		{"efficientnet_b0", 1000, 1, 8}, {"vit_b_16", 1000, 1, 2},
 	} {
 		net, err := nets.New(n.name, n.classes)
 		require.NoError(b, err)

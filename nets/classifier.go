@@ -12,8 +12,8 @@ var ErrNoHead = errors.New("the network has no linear last layer")
 
 // Classifier is an image classifier whose logits are linear in its penultimate features. [*Network] is one; any other
 // type that satisfies it can be trained, loaded, fitted, scored, explained and saved all the same. A classifier without
-// such a last layer serves where logits are enough: its Head returns nil, its FeatureDim 0, and it taps no features; functions
-// that need them fail with [ErrNoHead].
+// such a last layer serves where logits are enough: its Head returns nil, its FeatureDim 0, and it taps no features;
+// functions that need them fail with [ErrNoHead].
 //
 // Its graph taps the nodes [Features], [Logits] and [Prediction]. Its methods return the same at each call: parameters
 // are identified by their names, and keep their memory for as long as the classifier is in use.

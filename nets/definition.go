@@ -13,7 +13,8 @@ import (
 // Definition describes an image classifier by the function that computes its features; [Define] makes a [Network] of
 // it.
 type Definition struct {
-	// Name identifies the architecture. What is saved of a network bears it, so another architecture needs another name.
+	// Name identifies the architecture. What is saved of a network bears it, so another architecture needs another
+	// name.
 	Name string
 	// Classes is the number of classes, at least 1.
 	Classes int
@@ -23,13 +24,14 @@ type Definition struct {
 	Preprocessing Preprocessing
 	// Head names the last layer, whose parameters are Head.weight and Head.bias; "" means "fc".
 	Head string
-	// Build adds the layers from images [batch, Input...] to features [batch, dim]. Build does not add the linear layer to
-	// the logits, which follows the features. Its calls state the sizes of parameters, as [graph.Declare] says, and name
-	// them as in the PyTorch state dict that they may be loaded from. Build runs once for [Define] and once for each graph
-	// that the network becomes part of, and must ask for the same parameters each time.
+	// Build adds the layers from images [batch, Input...] to features [batch, dim]. Build does not add the linear layer
+	// to the logits, which follows the features. Its calls state the sizes of parameters, as [graph.Declare] says, and
+	// name them as in the PyTorch state dict that they may be loaded from. Build runs once for [Define] and once for
+	// each graph that the network becomes part of, and must ask for the same parameters each time.
 	Build func(b *graph.Builder, x *G.Node) *G.Node
 
-	fill func(p *graph.Param) // sets those values that are not zero in a network without weights; nil where all are zero
+	// sets those values that are not zero in a network without weights; nil where all are zero
+	fill func(p *graph.Param)
 }
 
 // Define returns the network with all parameters zero, in the order in which Build asks for them, the head's last. An

@@ -66,15 +66,19 @@ func TestDefineRefuses(t *testing.T) {
 		return func(d *nets.Definition) { d.Build = f }
 	}
 	for want, change := range map[string]func(d *nets.Definition){
-		"expected a name, got none":                          func(d *nets.Definition) { d.Name = "" },
-		"Build is nil":                                       building(nil),
-		"0 classes, expected at least 1":                     func(d *nets.Definition) { d.Classes = 0 },
-		"input of shape [12], expected [channels height":     func(d *nets.Definition) { d.Input = []int{12} },
-		"shape (1, 2, 0, 8)":                                 func(d *nets.Definition) { d.Input = []int{2, 0, 8} },
-		"crops images to 32×32 pixels, expected the input's": func(d *nets.Definition) { d.Preprocessing = nets.CIFAR() },
+		"expected a name, got none":                      func(d *nets.Definition) { d.Name = "" },
+		"Build is nil":                                   building(nil),
+		"0 classes, expected at least 1":                 func(d *nets.Definition) { d.Classes = 0 },
+		"input of shape [12], expected [channels height": func(d *nets.Definition) { d.Input = []int{12} },
+		"shape (1, 2, 0, 8)":                             func(d *nets.Definition) { d.Input = []int{2, 0, 8} },
+		"crops images to 32×32 pixels, expected the input's": func(d *nets.Definition) {
+			d.Preprocessing = nets.CIFAR()
+		},
 		"classifier.weight of shape [9223372036854775807 5]": func(d *nets.Definition) { d.Classes = math.MaxInt },
-		"features have shape (1, 2, 6, 8), expected [batch":  building(func(b *graph.Builder, x *G.Node) *G.Node { return x }),
-		`the node to name "features" is nil`:                 building(func(b *graph.Builder, x *G.Node) *G.Node { return nil }),
+		"features have shape (1, 2, 6, 8), expected [batch": building(func(b *graph.Builder, x *G.Node) *G.Node {
+			return x
+		}),
+		`the node to name "features" is nil`: building(func(b *graph.Builder, x *G.Node) *G.Node { return nil }),
 		`two layers are named "classifier"`: building(func(b *graph.Builder, x *G.Node) *G.Node {
 			return b.Linear(b.GlobalAvgPool(x), "classifier", 3)
 		}),
@@ -127,7 +131,8 @@ func TestBuildMustStandByItsSizes(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 3, net.FeatureDim())
 	_, err = graph.Compile(net, graph.Options{})
-	require.ErrorContains(t, err, "weight c.weight has shape (3, 2, 1, 1), expected 4 output channels and a kernel of 1×1")
+	require.ErrorContains(t, err,
+		"weight c.weight has shape (3, 2, 1, 1), expected 4 output channels and a kernel of 1×1")
 }
 
 func TestPreprocessingOf(t *testing.T) {
@@ -159,7 +164,8 @@ func TestWhatIsDefinedCompiles(t *testing.T) {
 			case 0:
 				out, k, bias := draw("out", 1, 5), draw("kernel", 1, 3), rapid.Bool().Draw(rt, "bias")
 				layers = append(layers, func(b *graph.Builder, x *G.Node) *G.Node {
-					return b.Conv(x, name, graph.ConvConfig{Out: out, Kernel: [2]int{k, k}, Padding: [2]int{1, 1}, Bias: bias})
+					return b.Conv(x, name, graph.ConvConfig{Out: out, Kernel: [2]int{k, k}, Padding: [2]int{1, 1},
+						Bias: bias})
 				})
 			case 1:
 				layers = append(layers, func(b *graph.Builder, x *G.Node) *G.Node { return b.BatchNorm(x, name, 1e-5) })
@@ -167,10 +173,13 @@ func TestWhatIsDefinedCompiles(t *testing.T) {
 				layers = append(layers, func(b *graph.Builder, x *G.Node) *G.Node { return b.ReLU(x) })
 			case 3:
 				layers = append(layers, func(b *graph.Builder, x *G.Node) *G.Node {
-					return b.MaxPool(x, graph.PoolConfig{Kernel: [2]int{2, 2}, Stride: [2]int{1, 1}, Padding: [2]int{1, 1}})
+					return b.MaxPool(x, graph.PoolConfig{Kernel: [2]int{2, 2}, Stride: [2]int{1, 1},
+						Padding: [2]int{1, 1}})
 				})
 			case 4:
-				layers = append(layers, func(b *graph.Builder, x *G.Node) *G.Node { return b.Add(b.Dropout(x, name, 0.5), x) })
+				layers = append(layers, func(b *graph.Builder, x *G.Node) *G.Node {
+					return b.Add(b.Dropout(x, name, 0.5), x)
+				})
 			case 5:
 				growth := draw("growth", 1, 3)
 				layers = append(layers, func(b *graph.Builder, x *G.Node) *G.Node {
@@ -178,7 +187,8 @@ func TestWhatIsDefinedCompiles(t *testing.T) {
 						return nil
 					}
 					return b.DenseBlock(x, x.Shape()[1]+2*growth, 2, func(i int, x *G.Node) *G.Node {
-						return b.Conv(x, fmt.Sprintf("%s.%d", name, i), graph.ConvConfig{Out: growth, Kernel: [2]int{1, 1}})
+						return b.Conv(x, fmt.Sprintf("%s.%d", name, i),
+							graph.ConvConfig{Out: growth, Kernel: [2]int{1, 1}})
 					})
 				})
 			}

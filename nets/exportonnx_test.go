@@ -44,7 +44,8 @@ func TestFamiliesRunInONNXRuntime(t *testing.T) {
 	names := []string{nets.Features, nets.Logits, nets.Prediction}
 	eachVariant(t, func(t *testing.T, net *nets.Network) {
 		batch := nettest.Batch(7, net.InputShape(), 0, 4)
-		runs = append(runs, &nettest.ONNXRun{File: exportedFile(t, net, names...), Input: net.InputShape(), Batch: batch})
+		runs = append(runs, &nettest.ONNXRun{File: exportedFile(t, net, names...), Input: net.InputShape(),
+			Batch: batch})
 		want = append(want, runAll(t, net, graph.Options{Fetch: names[:2]}, batch))
 	})
 	nettest.RunONNX(t, python, 5, runs...)

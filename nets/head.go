@@ -15,13 +15,15 @@ type Head struct {
 	Bias                []float32 // b, shape [class]
 }
 
-// HeadOf returns the final layer of a classifier, by copy. For a classifier without one, FeatureDim is 0 and Validate fails.
+// HeadOf returns the final layer of a classifier, by copy. For a classifier without one, FeatureDim is 0 and Validate
+// fails.
 func HeadOf(c Classifier) Head {
 	w, b := c.Head()
 	if w == nil || b == nil {
 		return Head{Classes: c.Classes()}
 	}
-	return Head{Classes: c.Classes(), FeatureDim: c.FeatureDim(), Weight: slices.Clone(w.Float32s()), Bias: slices.Clone(b.Float32s())}
+	return Head{Classes: c.Classes(), FeatureDim: c.FeatureDim(), Weight: slices.Clone(w.Float32s()),
+		Bias: slices.Clone(b.Float32s())}
 }
 
 // Validate errors with [ErrNoHead] if there is no layer, and if there are no classes or features, a length does not

@@ -124,11 +124,13 @@ func (m mobileNetV3) build(b *graph.Builder, x *G.Node) *G.Node {
 func mobileNet3(large bool) architecture {
 	relu, swish := graph.ActReLU(), graph.ActHardSwish()
 	if large {
-		return imageNet("mobilenet_v3_large", "classifier.3", ImageNet(), mobileNetV3{first: 16, last: 960, hidden: 1280,
+		return imageNet("mobilenet_v3_large", "classifier.3", ImageNet(), mobileNetV3{first: 16, last: 960,
+			hidden: 1280,
 			blocks: []inverted{
 				{16, 3, 16, 1, 0, relu}, {64, 3, 24, 2, 0, relu}, {72, 3, 24, 1, 0, relu},
 				{72, 5, 40, 2, 24, relu}, {120, 5, 40, 1, 32, relu}, {120, 5, 40, 1, 32, relu},
-				{240, 3, 80, 2, 0, swish}, {200, 3, 80, 1, 0, swish}, {184, 3, 80, 1, 0, swish}, {184, 3, 80, 1, 0, swish},
+				{240, 3, 80, 2, 0, swish}, {200, 3, 80, 1, 0, swish}, {184, 3, 80, 1, 0, swish},
+				{184, 3, 80, 1, 0, swish},
 				{480, 3, 112, 1, 120, swish}, {672, 3, 112, 1, 168, swish},
 				{672, 5, 160, 2, 168, swish}, {960, 5, 160, 1, 240, swish}, {960, 5, 160, 1, 240, swish},
 			}}.build)

@@ -51,11 +51,14 @@ func PreprocessingOf(m graph.Model) (Preprocessing, bool) {
 func (p Preprocessing) Check() error {
 	switch {
 	case p.Resize < 0 || p.Crop < 0:
-		return fmt.Errorf("expected a resize and a crop of 0 (leave out) or more, got resize %d and crop %d", p.Resize, p.Crop)
+		return fmt.Errorf("expected a resize and a crop of 0 (leave out) or more, got resize %d and crop %d", p.Resize,
+			p.Crop)
 	case p.ResizeTo != [2]int{} && (p.ResizeTo[0] < 1 || p.ResizeTo[1] < 1):
-		return fmt.Errorf("expected a resize to a height and a width of at least 1, got %d and %d", p.ResizeTo[0], p.ResizeTo[1])
+		return fmt.Errorf("expected a resize to a height and a width of at least 1, got %d and %d", p.ResizeTo[0],
+			p.ResizeTo[1])
 	case p.ResizeTo != [2]int{} && p.Resize != 0:
-		return fmt.Errorf("expected a resize of the shorter side or of both, got %d and [%d, %d]", p.Resize, p.ResizeTo[0], p.ResizeTo[1])
+		return fmt.Errorf("expected a resize of the shorter side or of both, got %d and [%d, %d]", p.Resize,
+			p.ResizeTo[0], p.ResizeTo[1])
 	case !p.Interpolation.known():
 		return fmt.Errorf("expected an interpolation among %s, got %s", interpolations, p.Interpolation)
 	case !p.Channels.known():
@@ -66,7 +69,8 @@ func (p Preprocessing) Check() error {
 	for c, name := range p.Channels.colours() {
 		mean, std := float64(p.Mean[c]), float64(p.Std[c])
 		if math.IsNaN(mean) || math.IsInf(mean, 0) || math.IsNaN(std) || math.IsInf(std, 0) || std <= 0 {
-			return fmt.Errorf("expected a finite mean and a finite, positive standard deviation of %s, got %g and %g", name, mean, std)
+			return fmt.Errorf("expected a finite mean and a finite, positive standard deviation of %s, got %g and %g",
+				name, mean, std)
 		}
 	}
 	return nil
@@ -85,7 +89,8 @@ func (p Preprocessing) Fits(input []int) error {
 	case p.Crop != 0:
 		return fmt.Errorf("preprocessing crops images to %d×%d pixels, expected the input's %d×%d", h, w, height, width)
 	default:
-		return fmt.Errorf("preprocessing resizes images to %d×%d pixels, expected the input's %d×%d", h, w, height, width)
+		return fmt.Errorf("preprocessing resizes images to %d×%d pixels, expected the input's %d×%d", h, w, height,
+			width)
 	}
 }
 

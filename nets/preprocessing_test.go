@@ -18,10 +18,11 @@ import (
 func preprocessing(t *rapid.T) nets.Preprocessing {
 	size := rapid.IntRange(0, 1000)
 	p := nets.Preprocessing{
-		Crop:          size.Draw(t, "crop"),
-		Interpolation: rapid.SampledFrom([]nets.Interpolation{nets.Bilinear, nets.Bicubic, nets.Nearest}).Draw(t, "interpolation"),
-		Channels:      rapid.SampledFrom([]nets.Channels{nets.RGB, nets.BGR}).Draw(t, "channels"),
-		Layout:        rapid.SampledFrom([]nets.Layout{nets.NCHW, nets.NHWC}).Draw(t, "layout"),
+		Crop: size.Draw(t, "crop"),
+		Interpolation: rapid.SampledFrom([]nets.Interpolation{nets.Bilinear, nets.Bicubic, nets.Nearest}).Draw(t,
+			"interpolation"),
+		Channels: rapid.SampledFrom([]nets.Channels{nets.RGB, nets.BGR}).Draw(t, "channels"),
+		Layout:   rapid.SampledFrom([]nets.Layout{nets.NCHW, nets.NHWC}).Draw(t, "layout"),
 	}
 	switch rapid.IntRange(0, 2).Draw(t, "resize") {
 	case 1:
@@ -55,13 +56,15 @@ func TestParsePreprocessing(t *testing.T) {
 	path := filepath.Join(dir, "p.json")
 	for text, want := range map[string]nets.Preprocessing{
 		`{}`: {Std: [3]float32{1, 1, 1}},
-		"\n{ \"resize\": 256, \"interpolation\": \"bicubic\", \"crop\": 224, \"mean\": [0.485, 0.456, 0.406], \"std\": [0.229,0.224,0.225] }\n": func() nets.Preprocessing {
+		"\n{ \"resize\": 256, \"interpolation\": \"bicubic\", \"crop\": 224, \"mean\": [0.485, 0.456, 0.406], " +
+			"\"std\": [0.229,0.224,0.225] }\n": func() nets.Preprocessing {
 			p, err := nets.Preset("imagenet-bicubic")
 			require.NoError(t, err)
 			return p
 		}(),
 		`{"resize":[224,160],"channels":"BGR","layout":"NHWC","interpolation":"nearest"}`: {
-			ResizeTo: [2]int{224, 160}, Channels: nets.BGR, Layout: nets.NHWC, Interpolation: nets.Nearest, Std: [3]float32{1, 1, 1},
+			ResizeTo: [2]int{224, 160}, Channels: nets.BGR, Layout: nets.NHWC, Interpolation: nets.Nearest,
+			Std: [3]float32{1, 1, 1},
 		},
 		`{"mean":[0,0,0],"std":[1,1,1],"interpolation":"bilinear","channels":"RGB","layout":"NCHW"}`: {
 			Std: [3]float32{1, 1, 1},
@@ -73,14 +76,15 @@ func TestParsePreprocessing(t *testing.T) {
 		require.Equal(t, want, p, text)
 	}
 	for text, want := range map[string]string{
-		``:                            "expected one JSON object",
-		`[]`:                          "expected one JSON object",
-		`null`:                        "expected one JSON object",
-		`{`:                           "expected one JSON object",
-		`{"crop":224`:                 "expected one JSON object",
-		`{"crop":224} 1`:              "expected nothing behind the JSON object",
-		`{"crop":224,"crop":224}`:     `key "crop": it comes twice`,
-		`{"Crop":224}`:                `key "Crop": expected one of resize, interpolation, crop, channels, mean, std, layout`,
+		``:                        "expected one JSON object",
+		`[]`:                      "expected one JSON object",
+		`null`:                    "expected one JSON object",
+		`{`:                       "expected one JSON object",
+		`{"crop":224`:             "expected one JSON object",
+		`{"crop":224} 1`:          "expected nothing behind the JSON object",
+		`{"crop":224,"crop":224}`: `key "crop": it comes twice`,
+		`{"Crop":224}`: `key "Crop": expected one of resize, interpolation, crop, channels, mean, ` +
+			`std, layout`,
 		`{"crop":}`:                   `key "crop": expected one JSON object`,
 		`{"crop":0}`:                  `key "crop": expected a length in pixels of at least 1, got 0`,
 		`{"crop":2.5}`:                `key "crop": expected a length in pixels of at least 1, got 2.5`,
@@ -117,7 +121,8 @@ func TestParsePreprocessing(t *testing.T) {
 }
 
 func TestPresets(t *testing.T) {
-	require.Subset(t, nets.Presets(), []string{"imagenet", "imagenet-bicubic", "inception", "cifar10", "cifar100", "efficientnet-lite"})
+	require.Subset(t, nets.Presets(), []string{"imagenet", "imagenet-bicubic", "inception", "cifar10", "cifar100",
+		"efficientnet-lite"})
 	for _, name := range nets.Presets() {
 		p, err := nets.Preset(name)
 		require.NoError(t, err)
@@ -133,7 +138,8 @@ func TestPresets(t *testing.T) {
 	p, err := nets.Preset("efficientnet-lite")
 	require.NoError(t, err)
 	require.Equal(t, nets.Preprocessing{
-		Resize: 256, Crop: 224, Mean: [3]float32{127. / 255, 127. / 255, 127. / 255}, Std: [3]float32{128. / 255, 128. / 255, 128. / 255},
+		Resize: 256, Crop: 224, Mean: [3]float32{127. / 255, 127. / 255, 127. / 255},
+		Std: [3]float32{128. / 255, 128. / 255, 128. / 255},
 	}, p)
 	_, err = nets.Preset("nothing")
 	require.ErrorContains(t, err, `unknown preprocessing "nothing": expected one of imagenet,`)
@@ -145,8 +151,9 @@ func TestPreprocessingString(t *testing.T) {
 		"unknown":       {},
 		"divide by 255": {Std: one},
 		"resize 256 bilinear, crop 224, mean 0.485 0.456 0.406, std 0.229 0.224 0.225": nets.ImageNet(),
-		"resize to 224×160 nearest, BGR, NHWC":                                         {ResizeTo: [2]int{224, 160}, Interpolation: nets.Nearest, Channels: nets.BGR, Layout: nets.NHWC, Std: one},
-		"interpolation(7), channels(2), layout(9)":                                     {Interpolation: 7, Channels: 2, Layout: 9, Std: one},
+		"resize to 224×160 nearest, BGR, NHWC": {ResizeTo: [2]int{224, 160},
+			Interpolation: nets.Nearest, Channels: nets.BGR, Layout: nets.NHWC, Std: one},
+		"interpolation(7), channels(2), layout(9)": {Interpolation: 7, Channels: 2, Layout: 9, Std: one},
 	} {
 		require.Equal(t, want, p.String())
 	}
@@ -154,15 +161,21 @@ func TestPreprocessingString(t *testing.T) {
 
 func TestPreprocessingCheck(t *testing.T) {
 	for want, change := range map[string]func(p *nets.Preprocessing){
-		"got resize -1 and crop 0":                            func(p *nets.Preprocessing) { p.Resize = -1 },
-		"got resize 0 and crop -2":                            func(p *nets.Preprocessing) { p.Crop = -2 },
-		"a height and a width of at least 1, got 3 and 0":     func(p *nets.Preprocessing) { p.ResizeTo = [2]int{3, 0} },
-		"shorter side or of both, got 3 and [4, 5]":           func(p *nets.Preprocessing) { p.Resize, p.ResizeTo = 3, [2]int{4, 5} },
+		"got resize -1 and crop 0": func(p *nets.Preprocessing) { p.Resize = -1 },
+		"got resize 0 and crop -2": func(p *nets.Preprocessing) { p.Crop = -2 },
+		"a height and a width of at least 1, got 3 and 0": func(p *nets.Preprocessing) {
+			p.ResizeTo = [2]int{3, 0}
+		},
+		"shorter side or of both, got 3 and [4, 5]": func(p *nets.Preprocessing) {
+			p.Resize, p.ResizeTo = 3, [2]int{4, 5}
+		},
 		"bilinear, bicubic, nearest, got interpolation(3)":    func(p *nets.Preprocessing) { p.Interpolation = 3 },
 		"RGB, BGR, got channels(2)":                           func(p *nets.Preprocessing) { p.Channels = 2 },
 		"NCHW, NHWC, got layout(2)":                           func(p *nets.Preprocessing) { p.Layout = 2 },
 		"finite, positive standard deviation of red, got 0 a": func(p *nets.Preprocessing) { p.Std = [3]float32{} },
-		"positive standard deviation of blue, got 0 and -1":   func(p *nets.Preprocessing) { p.Channels, p.Std[0] = nets.BGR, -1 },
+		"positive standard deviation of blue, got 0 and -1": func(p *nets.Preprocessing) {
+			p.Channels, p.Std[0] = nets.BGR, -1
+		},
 	} {
 		p := nets.Preprocessing{Std: [3]float32{1, 1, 1}}
 		require.NoError(t, p.Check())
@@ -183,7 +196,8 @@ func TestPreprocessingFits(t *testing.T) {
 	require.NoError(t, p.Fits([]int{5, 7, 3}))
 	p.Crop = 5
 	require.ErrorContains(t, p.Fits([]int{5, 7, 3}), "crops images to 5×5 pixels, expected the input's 5×7")
-	require.ErrorContains(t, p.Fits([]int{5, 7}), "input of shape [5 7], expected the three axes of NHWC behind the batch")
+	require.ErrorContains(t, p.Fits([]int{5, 7}),
+		"input of shape [5 7], expected the three axes of NHWC behind the batch")
 }
 
 // Any bytes give a preprocessing that can be written and read again, or an error.
@@ -222,7 +236,8 @@ func TestWithPreprocessing(t *testing.T) {
 	require.Equal(t, usual, net.Preprocessing())
 	require.Same(t, net.Params()[0], other.Params()[0])
 	_, err = net.WithPreprocessing(nets.ImageNet())
-	require.EqualError(t, err, `nets: network "resnet-cifar-8-1": preprocessing crops images to 224×224 pixels, expected the input's 32×32`)
+	require.EqualError(t, err,
+		`nets: network "resnet-cifar-8-1": preprocessing crops images to 224×224 pixels, expected the input's 32×32`)
 	_, err = net.WithPreprocessing(nets.Preprocessing{})
 	require.ErrorContains(t, err, `nets: network "resnet-cifar-8-1": preprocessing: expected a finite mean`)
 }

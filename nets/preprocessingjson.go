@@ -36,7 +36,8 @@ func ParsePreprocessing(arg string) (Preprocessing, error) {
 	data, err := readSmall(arg)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return Preprocessing{}, fmt.Errorf("preprocessing %q: expected a JSON file or one of %s: %w", arg, strings.Join(Presets(), ", "), fs.ErrNotExist)
+		return Preprocessing{}, fmt.Errorf("preprocessing %q: expected a JSON file or one of %s: %w", arg,
+			strings.Join(Presets(), ", "), fs.ErrNotExist)
 	case err != nil:
 		return Preprocessing{}, fmt.Errorf("preprocessing: %w", err)
 	}
@@ -58,7 +59,8 @@ func readSmall(path string) ([]byte, error) {
 	case !info.Mode().IsRegular():
 		return nil, fmt.Errorf("%s: expected a file", path)
 	case info.Size() > maxPreprocessingFile:
-		return nil, fmt.Errorf("%s: expected a JSON file of at most %d bytes, got %d", path, maxPreprocessingFile, info.Size())
+		return nil, fmt.Errorf("%s: expected a JSON file of at most %d bytes, got %d", path, maxPreprocessingFile,
+			info.Size())
 	}
 	return fsfile.ReadRegular(path)
 }

@@ -58,10 +58,12 @@ func presets() []preset {
 	bicubic.Interpolation = Bicubic
 	return []preset{
 		{"imagenet", imageNet},
-		// torchvision's EfficientNet-B0 (EfficientNet_B0_Weights.IMAGENET1K_V1), and networks of timm with crop_pct 0.875.
+		// torchvision's EfficientNet-B0 (EfficientNet_B0_Weights.IMAGENET1K_V1), and networks of timm with crop_pct
+		// 0.875.
 		{"imagenet-bicubic", bicubic},
-		// Inception v3 in TensorFlow's range of -1 to 1, with the sizes of torchvision's Inception_V3_Weights.IMAGENET1K_V1.
-		// The module of torchvision takes preset imagenet's mean and std and changes the range itself (transform_input).
+		// Inception v3 in TensorFlow's range of -1 to 1, with the sizes of torchvision's
+		// Inception_V3_Weights.IMAGENET1K_V1. The module of torchvision takes preset imagenet's mean and std and
+		// changes the range itself (transform_input).
 		{"inception", Preprocessing{Resize: 342, Crop: 299, Mean: grey(0.5), Std: grey(0.5)}},
 		// Vision transformers of the original weights (Dosovitskiy et al. 2021) in timm: crop_pct 0.9.
 		{"vit", Preprocessing{Resize: 248, Crop: 224, Interpolation: Bicubic, Mean: grey(0.5), Std: grey(0.5)}},
@@ -71,8 +73,8 @@ func presets() []preset {
 			Mean: [3]float32{0.48145466, 0.4578275, 0.40821073},
 			Std:  [3]float32{0.26862954, 0.26130258, 0.27577711},
 		}},
-		// EfficientNet-Lite0: (v - 127) / 128. TensorFlow's own pipeline cuts the centre out first and then resizes it to
-		// 224.
+		// EfficientNet-Lite0: (v - 127) / 128. TensorFlow's own pipeline cuts the centre out first and then resizes it
+		// to 224.
 		{"efficientnet-lite", Preprocessing{Resize: 256, Crop: 224, Mean: grey(127.0 / 255), Std: grey(128.0 / 255)}},
 		{"cifar10", CIFAR()},
 		{"cifar100", CIFAR()},
@@ -106,7 +108,8 @@ func Preset(name string) (Preprocessing, error) {
 	all := presets()
 	i := slices.IndexFunc(all, func(p preset) bool { return p.name == name })
 	if i < 0 {
-		return Preprocessing{}, fmt.Errorf("unknown preprocessing %q: expected one of %s", name, strings.Join(Presets(), ", "))
+		return Preprocessing{}, fmt.Errorf("unknown preprocessing %q: expected one of %s", name,
+			strings.Join(Presets(), ", "))
 	}
 	return all[i].Preprocessing, nil
 }

@@ -56,7 +56,8 @@ func TestDenseNetMatchesPyTorch(t *testing.T) {
 				worst = max(worst, math.Abs(float64(reference[i]-v)))
 			}
 			t.Logf("%s: largest difference %.3g", name, worst)
-			require.Less(t, worst, map[string]float64{nets.Features: 3e-6, nets.Logits: 2e-5}[name], "%s: docs/results.md says so", name)
+			require.Less(t, worst, map[string]float64{nets.Features: 3e-6, nets.Logits: 2e-5}[name],
+				"%s: docs/results.md says so", name)
 		}
 	}
 }
@@ -85,7 +86,8 @@ func TestNamesAreTheCheckpoints(t *testing.T) {
 		var got []string
 		for _, p := range net.Params() {
 			got = append(got, p.Name)
-			require.Equal(t, strings.HasSuffix(p.Name, ".running_mean") || strings.HasSuffix(p.Name, ".running_var"), p.Buffer, p.Name)
+			require.Equal(t, strings.HasSuffix(p.Name, ".running_mean") || strings.HasSuffix(p.Name, ".running_var"),
+				p.Buffer, p.Name)
 			tensor, ok := sd.Get(p.Name)
 			require.True(t, ok, p.Name)
 			require.Equal(t, tensor.F32, p.Float32s(), p.Name)

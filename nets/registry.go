@@ -22,7 +22,8 @@ func families() []family {
 	return []family{
 		{regexp.MustCompile(`^densenet-bc-(\d+)-(\d+)(?:-r(\d+(?:\.\d+)?))?$`), "densenet-bc-DEPTH-GROWTH[-rREDUCTION]",
 			func(n []float64, classes int) (Definition, error) {
-				return DenseNetBCConfig{Depth: int(n[0]), Growth: int(n[1]), Reduction: n[2], Classes: classes}.definition()
+				return DenseNetBCConfig{Depth: int(n[0]), Growth: int(n[1]), Reduction: n[2],
+					Classes: classes}.definition()
 			}},
 		{regexp.MustCompile(`^resnet-cifar-(\d+)-(\d+)$`), "resnet-cifar-DEPTH-WIDTH",
 			func(n []float64, classes int) (Definition, error) {
@@ -30,11 +31,13 @@ func families() []family {
 			}},
 		{regexp.MustCompile(`^resnet-fashion-(\d+)-(\d+)$`), "resnet-fashion-DEPTH-WIDTH",
 			func(n []float64, classes int) (Definition, error) {
-				return SmallResNetConfig{Depth: int(n[0]), Width: int(n[1]), Classes: classes, Fashion: true}.definition()
+				return SmallResNetConfig{Depth: int(n[0]), Width: int(n[1]), Classes: classes,
+					Fashion: true}.definition()
 			}},
 		{regexp.MustCompile(`^wrn-(\d+)-(\d+)(?:-d(\d+(?:\.\d+)?))?$`), "wrn-DEPTH-WIDEN[-dDROPOUT]",
 			func(n []float64, classes int) (Definition, error) {
-				return WideResNetConfig{Depth: int(n[0]), Widen: int(n[1]), Dropout: n[2], Classes: classes}.definition()
+				return WideResNetConfig{Depth: int(n[0]), Widen: int(n[1]), Dropout: n[2],
+					Classes: classes}.definition()
 			}},
 	}
 }

@@ -18,18 +18,19 @@ import (
 
 func TestNewRefuses(t *testing.T) {
 	for name, want := range map[string]string{
-		"":                                "unknown network \"\", expected one of densenet-bc-DEPTH-GROWTH[-rREDUCTION]",
-		"densenet":                        "unknown network",
-		"densenet-bc-100":                 "unknown network",
-		"densenet-bc-100-12x":             "unknown network",
-		"Densenet-BC-100-12":              "unknown network",
-		"densenet-bc--100-12":             "unknown network",
-		"densenet-bc-100-12-r":            "unknown network",
-		"densenet-bc-99-12":               `network "densenet-bc-99-12": depth 99, expected 6n+4`,
-		"densenet-bc-100-0":               "growth 0",
-		"densenet-bc-100-12-r1.5":         "reduction 1.5",
-		"densenet-bc-100-12345":           "number 12345, expected at most 10000",
-		"densenet-bc-99999999999999999-1": "number 99999999999999999, expected at most 10000",
+		"": "unknown network \"\", expected one of " +
+			"densenet-bc-DEPTH-GROWTH[-rREDUCTION]",
+		"densenet":                                        "unknown network",
+		"densenet-bc-100":                                 "unknown network",
+		"densenet-bc-100-12x":                             "unknown network",
+		"Densenet-BC-100-12":                              "unknown network",
+		"densenet-bc--100-12":                             "unknown network",
+		"densenet-bc-100-12-r":                            "unknown network",
+		"densenet-bc-99-12":                               `network "densenet-bc-99-12": depth 99, expected 6n+4`,
+		"densenet-bc-100-0":                               "growth 0",
+		"densenet-bc-100-12-r1.5":                         "reduction 1.5",
+		"densenet-bc-100-12345":                           "number 12345, expected at most 10000",
+		"densenet-bc-99999999999999999-1":                 "number 99999999999999999, expected at most 10000",
 		"densenet-bc-100-12-r" + strings.Repeat("9", 400): "expected at most 10000",
 	} {
 		_, err := nets.New(name, 10)

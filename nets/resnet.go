@@ -16,7 +16,8 @@ type residual struct {
 	// groups of the 3×3 convolution in a bottleneck, and feature maps in each of them where planes are 64 (Xie et al.,
 	// CVPR 2017, and Zagoruyko & Komodakis, BMVC 2016): 1 and 64 in the plain network.
 	groups, width int
-	// small is the form for 32×32 images: the first convolution has a kernel of 3×3 and stride 1, and no pooling follows.
+	// small is the form for 32×32 images: the first convolution has a kernel of 3×3 and stride 1, and no pooling
+	// follows.
 	small    bool
 	shortcut string // what the layers of a shortcut that changes shape are called
 }
@@ -75,7 +76,8 @@ func pool3x3() graph.PoolConfig {
 // resNet returns torchvision's network of that name.
 func resNet(name string, bottleneck bool, groups, width int, blocks ...int) architecture {
 	r := residual{
-		blocks: [4]int(blocks), planes: 64, bottleneck: bottleneck, groups: groups, width: width, shortcut: "downsample",
+		blocks: [4]int(blocks), planes: 64, bottleneck: bottleneck, groups: groups, width: width,
+		shortcut: "downsample",
 	}
 	return imageNet(name, "fc", ImageNet(), r.build)
 }

@@ -25,7 +25,8 @@ func TestRoofline(t *testing.T) {
 		net, err := nets.New(name, 10)
 		require.NoError(t, err)
 		nettest.Fill(net.Params(), 1)
-		p, err := graph.Compile(net, graph.Options{Batch: batch, Workers: 1, Fetch: []string{nets.Features, nets.Logits}})
+		p, err := graph.Compile(net, graph.Options{Batch: batch, Workers: 1, Fetch: []string{nets.Features,
+			nets.Logits}})
 		require.NoError(t, err)
 		type row struct {
 			kernels            int
@@ -89,9 +90,11 @@ func TestRoofline(t *testing.T) {
 		t.Log("| operation | kernels | GFLOP | MB | least time, µs | of the float32 peak | bound by memory |")
 		for _, k := range names {
 			r := rows[k]
-			t.Logf("| %s | %d | %.2f | %.0f | %.0f | %.0f %% | %d |", k, r.kernels, r.flops/1e9, r.bytes/1e6, r.time*1e6, 100*r.flops/flopRate/r.time, r.byBytes)
+			t.Logf("| %s | %d | %.2f | %.0f | %.0f | %.0f %% | %d |", k, r.kernels, r.flops/1e9, r.bytes/1e6,
+				r.time*1e6, 100*r.flops/flopRate/r.time, r.byBytes)
 		}
-		t.Logf("in TF32: least time %.0f µs, %d of %d kernels bound by memory", tensor.time*1e6, tensor.byBytes, all.kernels)
+		t.Logf("in TF32: least time %.0f µs, %d of %d kernels bound by memory", tensor.time*1e6, tensor.byBytes,
+			all.kernels)
 		require.Less(t, tensor.time, all.time)
 		require.Greater(t, all.time, float64(sum*batch)/flopRate)
 	}

@@ -64,7 +64,8 @@ func (c SmallResNetConfig) build(b *graph.Builder, x *G.Node) *G.Node {
 			y = b.BatchNorm(b.Conv(y, block+".conv2", conv3x3(width, 1)), block+".bn2", bnEps)
 			shortcut := x
 			if in != width {
-				shortcut = b.BatchNorm(b.Conv(x, block+".downsample.0", conv1x1(width, stride)), block+".downsample.1", bnEps)
+				shortcut = b.BatchNorm(b.Conv(x, block+".downsample.0", conv1x1(width, stride)), block+".downsample.1",
+					bnEps)
 			}
 			x, in = b.Tap(block, b.ReLU(b.Add(y, shortcut))), width
 		}

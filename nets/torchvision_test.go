@@ -180,7 +180,8 @@ func TestNetworksMatchPyTorch(t *testing.T) {
 			var params []string
 			values := 0
 			for _, p := range net.Params() {
-				params = append(params, strings.Join(strings.Fields(strings.NewReplacer("[", "", "]", "").Replace(p.String())), " "))
+				params = append(params,
+					strings.Join(strings.Fields(strings.NewReplacer("[", "", "]", "").Replace(p.String())), " "))
 				values += len(p.Float32s())
 			}
 			require.Equal(t, want.Params, params)
@@ -193,7 +194,8 @@ func TestNetworksMatchPyTorch(t *testing.T) {
 					continue // its kernels are plain Go
 				}
 				got := runAll(t, net, graph.Options{Dtype: dtype, Workers: 1}, inputByFormula(1, net.InputShape()))
-				features, logits := want.Features.compare(t, got[nets.Features]), want.Logits.compare(t, got[nets.Logits])
+				features, logits := want.Features.compare(t, got[nets.Features]),
+					want.Logits.compare(t, got[nets.Logits])
 				t.Logf("%v: largest differences of features %.2g, of logits %.2g", dtype, features, logits)
 				require.Less(t, max(features, logits), limit)
 			}

@@ -38,7 +38,8 @@ func (g *Gallery) Add(img image.Image, score float64, note string) {
 	g.Pictures = append(g.Pictures, Picture{Image: img, Score: &score, Note: note})
 }
 
-// GalleryOf shows the pictures that a method finds most and least in-distribution, as eval.Extremes returns them, in two rows.
+// GalleryOf shows the pictures that a method finds most and least in-distribution, as eval.Extremes returns them, in
+// two rows.
 func GalleryOf(p report.Pictures) HTML {
 	var out strings.Builder
 	for _, part := range []struct {
@@ -95,7 +96,8 @@ func (g *Gallery) view() (bundle, error) {
 		text.WriteString(named + "\n")
 	}
 	page.WriteString("</div>")
-	return bundle{html: strings.ReplaceAll(page.String(), "\n", "<br>"), text: strings.TrimSuffix(text.String(), "\n")}, nil
+	return bundle{html: strings.ReplaceAll(page.String(), "\n", "<br>"), text: strings.TrimSuffix(text.String(), "\n")},
+		nil
 }
 
 // words are the lines under a picture.

@@ -42,7 +42,8 @@ func drawing(alt string) *figure.Figure {
 
 func evaluation() report.Result {
 	return report.Result{Net: "net", ID: report.ID{N: 4, Accuracy: math.NaN()}, Methods: []report.Method{{
-		Name: "line", Params: map[string]any{"clip": 1.0}, OOD: []report.OOD{{Name: "<digits>", N: 2, Metrics: metrics.Metrics{FPR95: 0.25, AUROC: 0.5}}},
+		Name: "line", Params: map[string]any{"clip": 1.0},
+		OOD: []report.OOD{{Name: "<digits>", N: 2, Metrics: metrics.Metrics{FPR95: 0.25, AUROC: 0.5}}},
 	}}}
 }
 
@@ -75,12 +76,16 @@ func TestRender(t *testing.T) {
 		"markdown":     {Markdown("*x*"), func(b bundle) { require.Equal(t, "*x*", b.markdown) }},
 		"text":         {[]int{1, 2}, func(b bundle) { require.Equal(t, bundle{text: "[1 2]"}, b) }},
 		"nothing":      {nil, func(b bundle) { require.Equal(t, "<nil>", b.text) }},
-		"table": {&Table{Caption: "a & b", Header: []string{"name", "n", "share"}, Rows: [][]any{{"<x>", 3, 0.125}, {nil}}, Digits: 3}, func(b bundle) {
+		"table": {&Table{Caption: "a & b", Header: []string{"name", "n", "share"}, Rows: [][]any{{"<x>", 3, 0.125},
+			{nil}}, Digits: 3}, func(b bundle) {
 			require.Contains(t, b.html, "<caption>a &amp; b</caption>")
-			require.Contains(t, b.html, `<td style="text-align:left">&lt;x&gt;</td><td style="text-align:right">3</td><td style="text-align:right">0.125</td>`)
+			require.Contains(t, b.html,
+				`<td style="text-align:left">&lt;x&gt;</td><td style="text-align:right">3</td><td `+
+					`style="text-align:right">0.125</td>`)
 			require.Contains(t, b.text, "│ <x>   │ 3 │ 0.125 │")
 		}},
-		"whole digits": {&Table{Header: []string{"x"}, Rows: [][]any{{0.5}}, Digits: -1}, func(b bundle) { require.Contains(t, b.html, ">0.5<") }},
+		"whole digits": {&Table{Header: []string{"x"}, Rows: [][]any{{0.5}}, Digits: -1},
+			func(b bundle) { require.Contains(t, b.html, ">0.5<") }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b, err := render(c.value)
@@ -92,11 +97,12 @@ func TestRender(t *testing.T) {
 
 func TestRenderRefuses(t *testing.T) {
 	for want, value := range map[string]any{
-		"full disk":                              writes{err: errors.New("full disk")},
-		"got none":                               (*figure.Figure)(nil),
-		"at most 1 cells":                        &Table{Header: []string{"x"}, Rows: [][]any{{1, 2}}},
-		"at least 1 × 1 pixels":                  image.NewGray(image.Rectangle{}),
-		"picture 1: expected an im":              &Gallery{Pictures: []Picture{{Image: image.NewGray(image.Rect(0, 0, 1, 1))}, {}}},
+		"full disk":             writes{err: errors.New("full disk")},
+		"got none":              (*figure.Figure)(nil),
+		"at most 1 cells":       &Table{Header: []string{"x"}, Rows: [][]any{{1, 2}}},
+		"at least 1 × 1 pixels": image.NewGray(image.Rectangle{}),
+		"picture 1: expected an im": &Gallery{Pictures: []Picture{{Image: image.NewGray(image.Rect(0, 0, 1,
+			1))}, {}}},
 		"got a width of -1":                      &Gallery{Width: -1},
 		"expected at least one method, got none": report.Result{},
 		"failed":                                 (*Table)(nil),
@@ -141,8 +147,11 @@ func TestGallery(t *testing.T) {
 
 	var one bytes.Buffer
 	require.NoError(t, png.Encode(&one, image.NewGray(image.Rect(0, 0, 1, 1))))
-	extremes := GalleryOf(report.Pictures{Set: "digits", Method: "line", Most: []report.Picture{{PNG: one.Bytes(), Score: 2, Prediction: "bag"}}, Least: []report.Picture{{PNG: []byte("no PNG"), Score: -1}}})
-	for _, want := range []string{"digits, most in-distribution by line", "2.00<br>bag", "least in-distribution", "-1.00"} {
+	extremes := GalleryOf(report.Pictures{Set: "digits", Method: "line",
+		Most:  []report.Picture{{PNG: one.Bytes(), Score: 2, Prediction: "bag"}},
+		Least: []report.Picture{{PNG: []byte("no PNG"), Score: -1}}})
+	for _, want := range []string{"digits, most in-distribution by line", "2.00<br>bag", "least in-distribution",
+		"-1.00"} {
 		require.Contains(t, string(extremes), want)
 	}
 }

@@ -24,9 +24,9 @@ const interval = 200 * time.Millisecond
 // Progress returns a bar at this position among the outputs, which is seen from its first Update on.
 func (o *Output) Progress(title string) *Progress { return &Progress{live: o.Live(), title: title} }
 
-// Update says that done of total parts of a stage are done; a stage of "" has no name. It fits Options.Progress of package eval
-// and is safe for concurrent use. It shows no more than five states a second; an error is kept for [Progress.Err], so that what
-// shows how a work goes on does not end it.
+// Update says that done of total parts of a stage are done; a stage of "" has no name. It fits Options.Progress of
+// package eval and is safe for concurrent use. It shows no more than five states a second; an error is kept for
+// [Progress.Err], so that what shows how a work goes on does not end it.
 func (p *Progress) Update(stage string, done, total int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -43,7 +43,8 @@ func (p *Progress) Update(stage string, done, total int) {
 		return
 	}
 	p.last, p.state = now, text
-	p.err = p.live.Show(HTML(fmt.Sprintf(`<progress max="%d" value="%d" style="width:16em;vertical-align:middle"></progress> %s`,
+	p.err = p.live.Show(HTML(fmt.Sprintf(`<progress max="%d" value="%d" `+
+		`style="width:16em;vertical-align:middle"></progress> %s`,
 		max(total, 1), done, html.EscapeString(text))))
 }
 

@@ -98,12 +98,14 @@ func written(w io.WriterTo) (bundle, error) {
 	switch {
 	case bytes.HasPrefix(data, []byte("\x89PNG\r\n\x1a\n")):
 		return bundle{png: data, text: fmt.Sprintf("picture of %d bytes", len(data))}, nil
-	case bytes.HasPrefix(head, []byte("<svg")), bytes.HasPrefix(head, []byte("<?xml")) && bytes.Contains(head, []byte("<svg")):
+	case bytes.HasPrefix(head, []byte("<svg")), bytes.HasPrefix(head, []byte("<?xml")) &&
+		bytes.Contains(head, []byte("<svg")):
 		// As an image of its own: scripts do not run in it, and its ids do not meet those of others.
 		src := base64.StdEncoding.EncodeToString(data)
 		return bundle{html: `<img alt="" src="data:image/svg+xml;base64,` + src + `">`, text: string(data)}, nil
 	case bytes.HasPrefix(head, []byte("<!doctype html")), bytes.HasPrefix(head, []byte("<html")):
-		return bundle{html: `<iframe style="width:100%;height:40em;border:0" srcdoc="` + html.EscapeString(string(data)) + `"></iframe>`, text: "a page"}, nil
+		return bundle{html: `<iframe style="width:100%;height:40em;border:0" srcdoc="` +
+			html.EscapeString(string(data)) + `"></iframe>`, text: "a page"}, nil
 	}
 	return bundle{text: string(data)}, nil
 }
@@ -115,8 +117,8 @@ func pictured(img image.Image) (bundle, error) {
 	return bundle{png: data, width: width, text: fmt.Sprintf("picture of %d × %d pixels", size.X, size.Y)}, err
 }
 
-// encode returns an image as PNG, and its width on a page: an image smaller than that is enlarged by a whole factor, each pixel
-// a square, which a browser would blur.
+// encode returns an image as PNG, and its width on a page: an image smaller than that is enlarged by a whole factor,
+// each pixel a square, which a browser would blur.
 func encode(img image.Image, width int) ([]byte, int, error) {
 	size := img.Bounds().Size()
 	if size.X < 1 || size.Y < 1 {

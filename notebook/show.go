@@ -6,7 +6,8 @@ import (
 	"sync"
 )
 
-// Folder is where a program that no notebook runs finds what it showed, unless the environment variable GOLINE_OUTPUT names another.
+// Folder is where a program that no notebook runs finds what it showed, unless the environment variable GOLINE_OUTPUT
+// names another.
 const Folder = "goline-output"
 
 // Output is a place where values are shown. It is safe for concurrent use.
@@ -33,11 +34,12 @@ func New() *Output {
 	return NewFiles(dir)
 }
 
-// NewFiles returns an output that writes the files 01.png, 02.html and so on into a folder, which it makes where there is none,
-// and prints the name of each on standard output.
+// NewFiles returns an output that writes the files 01.png, 02.html and so on into a folder, which it makes where there
+// is none, and prints the name of each on standard output.
 func NewFiles(dir string) *Output { return &Output{place: &files{dir: dir, out: os.Stdout}} }
 
-// Show shows each value by itself, in their order. It stops at the first that cannot be shown, and its error names the value's type.
+// Show shows each value by itself, in their order. It stops at the first that cannot be shown, and its error names the
+// value's type.
 func (o *Output) Show(values ...any) error {
 	for _, v := range values {
 		b, err := render(v)
@@ -59,7 +61,8 @@ func (o *Output) next() int {
 	return o.shown
 }
 
-// Live returns a place for a value that changes, at this position among the outputs: the curve of a training that runs, say.
+// Live returns a place for a value that changes, at this position among the outputs: the curve of a training that runs,
+// say.
 func (o *Output) Live() *Live { return &Live{place: o.place, number: o.next()} }
 
 // Live is one output that is shown again and again, each time in the place of the last. It is safe for concurrent use.
@@ -83,8 +86,9 @@ func (l *Live) Show(value any) error {
 // standard is the output of the functions of the package.
 var standard = sync.OnceValue(New)
 
-// Show shows each value by itself, in their order. Where one cannot be shown it prints the error and ends the program with exit
-// status 1: it is made for cells. See the package for what can be shown, and [Output.Show] for programs that go on.
+// Show shows each value by itself, in their order. Where one cannot be shown it prints the error and ends the program
+// with exit status 1: it is made for cells. See the package for what can be shown, and [Output.Show] for programs that
+// go on.
 func Show(values ...any) { Check(standard().Show(values...)) }
 
 // NewLive is [Output.Live] of the notebook, or of the folder.

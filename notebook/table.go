@@ -43,7 +43,8 @@ func (t *Table) view() (bundle, error) {
 	page.WriteString("</tr></thead><tbody>")
 	for i, row := range t.Rows {
 		if len(row) > len(t.Header) {
-			return bundle{}, fmt.Errorf("row %d: expected at most %d cells as the header has, got %d", i, len(t.Header), len(row))
+			return bundle{}, fmt.Errorf("row %d: expected at most %d cells as the header has, got %d", i, len(t.Header),
+				len(row))
 		}
 		page.WriteString("<tr>")
 		line := make(table.Row, len(row))

@@ -17,8 +17,8 @@ type Augmentation struct {
 	Flip bool
 	// Cutout blanks a square of so many pixels a side, with its centre anywhere in the image (DeVries & Taylor 2017).
 	Cutout int
-	// Mixup blends each image and its target with those of another, with a share drawn from Beta(Mixup, Mixup) (Zhang et
-	// al., ICLR 2018).
+	// Mixup blends each image and its target with those of another, with a share drawn from Beta(Mixup, Mixup) (Zhang
+	// et al., ICLR 2018).
 	Mixup float64
 }
 
@@ -29,9 +29,11 @@ func (a Augmentation) check(height, width int) error {
 	case a.Cutout < 0:
 		return configf("cutout of %d pixels, expected 0 or more", a.Cutout)
 	case a.Crop > min(height, width):
-		return configf("crop with %d pixels of padding, expected 0 to %d on images of %d×%d", a.Crop, min(height, width), height, width)
+		return configf("crop with %d pixels of padding, expected 0 to %d on images of %d×%d", a.Crop,
+			min(height, width), height, width)
 	case a.Cutout > 2*min(height, width):
-		return configf("cutout of %d pixels, expected 0 to %d on images of %d×%d", a.Cutout, 2*min(height, width), height, width)
+		return configf("cutout of %d pixels, expected 0 to %d on images of %d×%d", a.Cutout, 2*min(height, width),
+			height, width)
 	case !(a.Mixup >= 0) || math.IsInf(a.Mixup, 0):
 		return configf("mixup %v, expected a number, 0 or more", a.Mixup)
 	}
@@ -84,7 +86,8 @@ func (a Augmentation) vary(dst, src []float32, height, width int, black [3]float
 func (a Augmentation) partner(n int, r *rand.Rand) (index int, share float64) {
 	index = r.IntN(n)
 	share = distuv.Beta{Alpha: a.Mixup, Beta: a.Mixup, Src: r}.Rand()
-	if share != share { // both of the gamma variates that it is the ratio of are 0: nearly all of the mass is at the ends
+	// both of the gamma variates that it is the ratio of are 0: nearly all of the mass is at the ends
+	if share != share {
 		share = float64(r.IntN(2))
 	}
 	return index, share

@@ -22,7 +22,8 @@ func BenchmarkStep(b *testing.B) {
 	train.Initialise(net.Params(), 1)
 	program, err := graph.CompileTraining(net, graph.TrainingOptions{Batch: batch, Shard: 32})
 	require.NoError(b, err)
-	optimizer, err := train.NewOptimizer(train.OptimizerConfig{Momentum: 0.9, Nesterov: true, WeightDecay: 5e-4}, program.Params())
+	optimizer, err := train.NewOptimizer(train.OptimizerConfig{Momentum: 0.9, Nesterov: true, WeightDecay: 5e-4},
+		program.Params())
 	require.NoError(b, err)
 	in := graph.TrainingBatch{X: make([]float32, batch*size), Targets: make([]float32, batch*10)}
 	r := rand.New(rand.NewPCG(1, 2))

@@ -111,7 +111,8 @@ func difference(got, want string) string {
 	if json.Unmarshal([]byte(got), &a) != nil || json.Unmarshal([]byte(want), &b) != nil {
 		return "its settings cannot be read"
 	}
-	said := map[string]string{"Content": "images and labels", "Images": "number of images", "Classes": "number of classes", "AverageDecay": "EMADecay"}
+	said := map[string]string{"Content": "images and labels", "Images": "number of images",
+		"Classes": "number of classes", "AverageDecay": "EMADecay"}
 	var parts []string
 	var visit func(prefix string, a, b map[string]any)
 	visit = func(prefix string, a, b map[string]any) {
@@ -133,7 +134,8 @@ func difference(got, want string) string {
 			case inA && inB:
 				visit(name+".", x, y)
 			case !reflect.DeepEqual(a[k], b[k]):
-				parts = append(parts, fmt.Sprintf("%s: expected %.40s, got %.40s", name, fmt.Sprint(b[k]), fmt.Sprint(a[k])))
+				parts = append(parts, fmt.Sprintf("%s: expected %.40s, got %.40s", name, fmt.Sprint(b[k]),
+					fmt.Sprint(a[k])))
 			}
 		}
 	}

@@ -26,12 +26,13 @@ func TestLearnsCIFAR10(t *testing.T) {
 	net, err := nets.New("resnet-cifar-8-8", 10)
 	require.NoError(t, err)
 	train.Initialise(net.Params(), 1)
-	result, err := train.Run(context.Background(), net, open("cifar10_train_5000.bin"), open("cifar10_test_5000.bin"), train.Config{
-		Epochs: 3, Batch: 64, Seed: 1,
-		Optimizer:    train.OptimizerConfig{Momentum: 0.9, Nesterov: true, WeightDecay: 5e-4, ExemptVectors: true},
-		Schedule:     train.ScheduleConfig{Name: train.OneCycle, LearningRate: 0.1, Warmup: 1},
-		Augmentation: train.Augmentation{Crop: 4, Flip: true},
-	})
+	result, err := train.Run(context.Background(), net, open("cifar10_train_5000.bin"), open("cifar10_test_5000.bin"),
+		train.Config{
+			Epochs: 3, Batch: 64, Seed: 1,
+			Optimizer:    train.OptimizerConfig{Momentum: 0.9, Nesterov: true, WeightDecay: 5e-4, ExemptVectors: true},
+			Schedule:     train.ScheduleConfig{Name: train.OneCycle, LearningRate: 0.1, Warmup: 1},
+			Augmentation: train.Augmentation{Crop: 4, Flip: true},
+		})
 	require.NoError(t, err)
 	for _, e := range result.Curve {
 		t.Logf("epoch %d: loss %.3f, accuracy %.1f %%, validation loss %.3f, accuracy %.1f %%, %.0f images/s",

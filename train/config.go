@@ -21,19 +21,19 @@ import (
 type Config struct {
 	// Epochs is how often each image is visited, at least 1.
 	Epochs int
-	// Batch is the number of images of a step; 0 means 128, or all where there are fewer. Images that do not fill a last
-	// batch are left out of an epoch.
+	// Batch is the number of images of a step; 0 means 128, or all where there are fewer. Images that do not fill a
+	// last batch are left out of an epoch.
 	Batch int
-	// Shard is the number of images that share the statistics of batch norm (see [graph.TrainingOptions]); it must divide
-	// Batch. 0 means 32 where that divides Batch, and Batch otherwise.
+	// Shard is the number of images that share the statistics of batch norm (see [graph.TrainingOptions]); it must
+	// divide Batch. 0 means 32 where that divides Batch, and Batch otherwise.
 	Shard int
 	// Workers is the number of shards that run side by side; 0 means GOMAXPROCS. It has no influence on the result.
 	Workers int `json:"-"`
-	// MaxMemory is how many bytes pictures that are being decoded take together; 0 means [dataset.DecodeMemory]. It has no
-	// influence on the result.
+	// MaxMemory is how many bytes pictures that are being decoded take together; 0 means [dataset.DecodeMemory]. It has
+	// no influence on the result.
 	MaxMemory int64 `json:"-"`
-	// Device is where gradients and validation are computed, the processor unless told otherwise. Weights differ between
-	// devices by rounding.
+	// Device is where gradients and validation are computed, the processor unless told otherwise. Weights differ
+	// between devices by rounding.
 	Device graph.Device `json:"-"`
 	// Seed is the seed of the order of the images, of augmentation and of dropout.
 	Seed uint64
@@ -49,8 +49,8 @@ type Config struct {
 
 	// Checkpoint is the file that the state of the run is kept in; "" means none.
 	Checkpoint string `json:"-"`
-	// CheckpointEvery is the number of steps between two checkpoints; 0 means one at the end of each epoch. In any case a
-	// checkpoint is written at the end of the run.
+	// CheckpointEvery is the number of steps between two checkpoints; 0 means one at the end of each epoch. In any case
+	// a checkpoint is written at the end of the run.
 	CheckpointEvery int `json:"-"`
 	// Resume goes on from the checkpoint if there is one. Without it an existing checkpoint is overwritten.
 	Resume bool `json:"-"`
@@ -128,7 +128,8 @@ func (c Config) Check() error {
 	case c.Batch < 0 || c.Batch > maxBatch:
 		return configf("batch of %d images, expected 1 to %d, or 0 for the default", c.Batch, maxBatch)
 	case c.Shard < 0 || c.Batch > 0 && c.Shard > 0 && c.Batch%c.Shard != 0:
-		return configf("shard of %d images, expected a divisor of the batch of %d, or 0 for the default", c.Shard, c.Batch)
+		return configf("shard of %d images, expected a divisor of the batch of %d, or 0 for the default", c.Shard,
+			c.Batch)
 	case c.Workers < 0 || c.Workers > maxWorkers:
 		return configf("%d workers, expected 1 to %d, or 0 for the default", c.Workers, maxWorkers)
 	case c.MaxMemory < 0:

@@ -31,7 +31,8 @@ func WriteCurves(stem string, curve []Epoch) error {
 func CurvesCSV(w io.Writer, curve []Epoch) error {
 	c := csv.NewWriter(w)
 	f := func(v float64, digits int) string { return strconv.FormatFloat(v, 'f', digits, 64) }
-	_ = c.Write([]string{"epoch", "learning_rate", "loss", "accuracy", "val_loss", "val_accuracy", "images_per_second", "seconds"})
+	_ = c.Write([]string{"epoch", "learning_rate", "loss", "accuracy", "val_loss", "val_accuracy", "images_per_second",
+		"seconds"})
 	for _, e := range curve {
 		_ = c.Write([]string{
 			strconv.Itoa(e.Epoch), strconv.FormatFloat(e.LearningRate, 'g', 6, 64), f(e.Loss, 6), f(100*e.Accuracy, 3),
@@ -102,7 +103,8 @@ func Curves(curve []Epoch) (*Figure, error) {
 	}
 	alt := fmt.Sprintf("Loss and accuracy over %d epochs", len(curve))
 	if n := len(curve); n > 0 {
-		alt += fmt.Sprintf("; training loss %.3f at the end, accuracy %.1f %%", curve[n-1].Loss, 100*curve[n-1].Accuracy)
+		alt += fmt.Sprintf("; training loss %.3f at the end, accuracy %.1f %%", curve[n-1].Loss,
+			100*curve[n-1].Accuracy)
 	}
 	return &Figure{Alt: alt, Width: 18 * vg.Centimeter, Height: 8 * vg.Centimeter, Draw: func(c draw.Canvas) {
 		half := c.Size().X / 2

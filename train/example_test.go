@@ -69,7 +69,8 @@ func newOwn() (*nets.Network, error) {
 		Build: func(b *graph.Builder, x *G.Node) *G.Node {
 			x = b.Conv(x, "conv1", graph.ConvConfig{Out: 8, Kernel: [2]int{3, 3}, Stride: [2]int{2, 2}})
 			x = b.ReLU(b.BatchNorm(x, "bn1", 1e-5))
-			return b.GlobalAvgPool(b.ReLU(b.Conv(x, "conv2", graph.ConvConfig{Out: 16, Kernel: [2]int{3, 3}, Bias: true})))
+			return b.GlobalAvgPool(b.ReLU(b.Conv(x, "conv2", graph.ConvConfig{Out: 16, Kernel: [2]int{3, 3},
+				Bias: true})))
 		},
 	})
 }
@@ -84,7 +85,8 @@ func ExampleRun_ownNetwork() {
 	train.Initialise(net.Params(), 1)
 	var data shades
 	if _, err := train.Run(ctx, net, data, nil, train.Config{
-		Epochs: 5, Batch: 16, Optimizer: train.OptimizerConfig{Momentum: 0.9}, Schedule: train.ScheduleConfig{LearningRate: 0.05},
+		Epochs: 5, Batch: 16, Optimizer: train.OptimizerConfig{Momentum: 0.9},
+		Schedule: train.ScheduleConfig{LearningRate: 0.05},
 	}); err != nil {
 		log.Fatal(err)
 	}

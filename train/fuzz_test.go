@@ -38,15 +38,16 @@ func newBlankRun(t testing.TB, checkpoint string) *run {
 }
 
 func newRunOf(t testing.TB, net nets.Classifier, checkpoint string) *run {
-	c, err := Config{Epochs: 3, Batch: 4, Schedule: ScheduleConfig{LearningRate: 1}, Checkpoint: checkpoint}.withDefaults(net, blank{})
+	c, err := Config{Epochs: 3, Batch: 4, Schedule: ScheduleConfig{LearningRate: 1},
+		Checkpoint: checkpoint}.withDefaults(net, blank{})
 	require.NoError(t, err)
 	r, err := newRun(net, blank{}, nil, c)
 	require.NoError(t, err)
 	return r
 }
 
-// FuzzCheckpoint reads damaged checkpoints: whatever is taken is a state that a run can be in. The run is that of a network of one layer,
-// a batch norm: its checkpoint has a tensor of each kind, and no more to unpack than that.
+// FuzzCheckpoint reads damaged checkpoints: whatever is taken is a state that a run can be in. The run is that of a
+// network of one layer, a batch norm: its checkpoint has a tensor of each kind, and no more to unpack than that.
 func FuzzCheckpoint(f *testing.F) {
 	path := filepath.Join(f.TempDir(), "run.npz")
 	net, err := nets.Define(nets.Definition{

@@ -29,7 +29,8 @@ func Initialise(params []*graph.Param, seed uint64) {
 		h.Write([]byte(p.Name))
 		r := rand.New(rand.NewPCG(seed, h.Sum64()))
 		v, s := p.Float32s(), p.Shape()
-		layer, part := p.Name[:max(0, strings.LastIndexByte(p.Name, '.'))], p.Name[strings.LastIndexByte(p.Name, '.')+1:]
+		layer, part := p.Name[:max(0, strings.LastIndexByte(p.Name, '.'))],
+			p.Name[strings.LastIndexByte(p.Name, '.')+1:]
 		if p.Buffer && !strings.HasPrefix(part, "running_") {
 			continue
 		}

@@ -43,7 +43,8 @@ func newLoader(net nets.Classifier, data dataset.Dataset, c Config) (*loader, er
 		memory: dataset.NewMemory(c.MaxMemory),
 	}
 	if l.pre.Layout != nets.NCHW {
-		return nil, fmt.Errorf("train: network %s takes images in the layout %s, expected %s", net.Name(), l.pre.Layout, nets.NCHW)
+		return nil, fmt.Errorf("train: network %s takes images in the layout %s, expected %s", net.Name(), l.pre.Layout,
+			nets.NCHW)
 	}
 	shape := net.InputShape()
 	l.height, l.width = shape[1], shape[2]
@@ -64,7 +65,8 @@ func checkLabels(data dataset.Dataset, classes int) error {
 	}
 	for i, c := range labels {
 		if c < 0 || c >= classes {
-			return fmt.Errorf("train: %s: image %s has label %d, expected 0 to %d", data.Name(), data.ID(i), c, classes-1)
+			return fmt.Errorf("train: %s: image %s has label %d, expected 0 to %d", data.Name(), data.ID(i), c,
+				classes-1)
 		}
 	}
 	return nil
@@ -118,7 +120,8 @@ func (l *loader) allocate() *minibatch {
 	}
 }
 
-func (l *loader) produce(ctx context.Context, first, last int, free <-chan *minibatch, ready chan<- *minibatch, stop <-chan struct{}) error {
+func (l *loader) produce(ctx context.Context, first, last int, free <-chan *minibatch, ready chan<- *minibatch,
+	stop <-chan struct{}) error {
 	makers := make([]*maker, l.workers)
 	for i := range makers {
 		m, err := newMaker(l)
@@ -180,7 +183,8 @@ func newMaker(l *loader) (*maker, error) {
 		return nil, fmt.Errorf("train: %w", err)
 	}
 	n := 3 * l.height * l.width
-	return &maker{loader: l, reader: l.memory.Reader(), pre: p, plain: make([]float32, n), other: make([]float32, n)}, nil
+	return &maker{loader: l, reader: l.memory.Reader(), pre: p, plain: make([]float32, n), other: make([]float32, n)},
+		nil
 }
 
 // make writes an image as sample i of a batch.

@@ -78,7 +78,8 @@ func TestEveryEpochHasAnOrderOfItsOwn(t *testing.T) {
 }
 
 func TestTargetsAreDistributions(t *testing.T) {
-	for b, err := range numberedLoader(t, func(c *Config) { c.LabelSmoothing = 0.3 }).batches(context.Background(), 0, 2) {
+	for b, err := range numberedLoader(t, func(c *Config) { c.LabelSmoothing = 0.3 }).batches(context.Background(), 0,
+		2) {
 		require.NoError(t, err)
 		for i, label := range b.labels {
 			want := []float32{0.1, 0.1, 0.1}
@@ -87,7 +88,8 @@ func TestTargetsAreDistributions(t *testing.T) {
 		}
 	}
 	mixed := 0
-	for b, err := range numberedLoader(t, func(c *Config) { c.Augmentation.Mixup = 1 }).batches(context.Background(), 0, 2) {
+	for b, err := range numberedLoader(t, func(c *Config) { c.Augmentation.Mixup = 1 }).batches(context.Background(), 0,
+		2) {
 		require.NoError(t, err)
 		for i := range b.labels {
 			row := b.Targets[3*i : 3*i+3]

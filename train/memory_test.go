@@ -16,8 +16,9 @@ import (
 	"github.com/line-ood/goline/train"
 )
 
-// TestPicturesWithinMemory: training decodes pictures within its memory: the same weights come of little memory as of much, and a picture
-// that takes more than there is names itself, whether it is trained on, validated on or hashed for a checkpoint.
+// TestPicturesWithinMemory: training decodes pictures within its memory: the same weights come of little memory as of
+// much, and a picture that takes more than there is names itself, whether it is trained on, validated on or hashed for
+// a checkpoint.
 func TestPicturesWithinMemory(t *testing.T) {
 	dir := t.TempDir()
 	for i := range 6 {

@@ -95,10 +95,13 @@ func TestOwnNetworksGoAllTheWay(t *testing.T) {
 			require.NoError(t, weights.LoadInto(again, path))
 			require.Equal(t, bits(net), bits(again), "reloaded")
 
-			images := func() graph.Batches { return dataset.Batches(ctx, data, net.Preprocessing(), dataset.BatchOptions{}) }
+			images := func() graph.Batches {
+				return dataset.Batches(ctx, data, net.Preprocessing(), dataset.BatchOptions{})
+			}
 			program, err := graph.Compile(net, graph.Options{})
 			require.NoError(t, err)
-			det, err := line.Fit(ctx, program, images(), line.Options{ActivationPercentile: 50, WeightPercentile: 50, Clip: 1})
+			det, err := line.Fit(ctx, program, images(), line.Options{ActivationPercentile: 50, WeightPercentile: 50,
+				Clip: 1})
 			require.NoError(t, err)
 			path = filepath.Join(dir, "detector.npz")
 			require.NoError(t, det.Save(path))

@@ -22,9 +22,12 @@ func TestSchedules(t *testing.T) {
 		return out
 	}
 	require.InDeltaSlice(t, []float64{2, 2, 2}, at(ScheduleConfig{LearningRate: 2}, 3, 1), 1e-15)
-	require.InDeltaSlice(t, []float64{0.5, 1, 1.5, 2, 2, 2}, at(ScheduleConfig{LearningRate: 2, Warmup: 2}, 3, 2), 1e-15)
-	require.InDeltaSlice(t, []float64{8, 8, 4, 4, 2, 2}, at(ScheduleConfig{Name: StepDecay, LearningRate: 8, Every: 1, Gamma: 0.5}, 3, 2), 1e-15)
-	require.InDeltaSlice(t, []float64{4, 2 + math.Sqrt2, 2, 2 - math.Sqrt2}, at(ScheduleConfig{Name: Cosine, LearningRate: 4}, 2, 2), 1e-12)
+	require.InDeltaSlice(t, []float64{0.5, 1, 1.5, 2, 2, 2}, at(ScheduleConfig{LearningRate: 2, Warmup: 2}, 3, 2),
+		1e-15)
+	require.InDeltaSlice(t, []float64{8, 8, 4, 4, 2, 2}, at(ScheduleConfig{Name: StepDecay, LearningRate: 8, Every: 1,
+		Gamma: 0.5}, 3, 2), 1e-15)
+	require.InDeltaSlice(t, []float64{4, 2 + math.Sqrt2, 2, 2 - math.Sqrt2},
+		at(ScheduleConfig{Name: Cosine, LearningRate: 4}, 2, 2), 1e-12)
 	cycle := at(ScheduleConfig{Name: OneCycle, LearningRate: 25, Warmup: 1, Final: 0.2}, 4, 3)
 	require.InDelta(t, 1, cycle[0], 1e-12)
 	require.InDelta(t, 25, cycle[2], 1e-12)
@@ -81,7 +84,8 @@ func TestKeepVectorsExemptsThemFromDecay(t *testing.T) {
 		vector := graph.NewParam("bias", 1)
 		vector.Float32s()[0] = 1
 		matrix := param(1)
-		o, err := NewOptimizer(OptimizerConfig{Name: name, WeightDecay: 0.5, ExemptVectors: true}, []*graph.Param{vector, matrix})
+		o, err := NewOptimizer(OptimizerConfig{Name: name, WeightDecay: 0.5, ExemptVectors: true},
+			[]*graph.Param{vector, matrix})
 		require.NoError(t, err)
 		o.Step(0.1, [][]float32{{0}, {0}})
 		require.Equal(t, float32(1), vector.Float32s()[0], name)

@@ -229,8 +229,9 @@ func (r *run) report(rate float64, done *Epoch) {
 		return
 	}
 	p := Progress{
-		Epoch: r.epoch() + 1, Epochs: r.c.Epochs, Step: r.state.Step, Steps: r.totalSteps(), LearningRate: rate, FinishedEpoch: done,
-		ImagesPerSec: r.speed(),
+		Epoch: r.epoch() + 1, Epochs: r.c.Epochs, Step: r.state.Step, Steps: r.totalSteps(), LearningRate: rate,
+		FinishedEpoch: done,
+		ImagesPerSec:  r.speed(),
 	}
 	p.Loss, p.Accuracy = r.means()
 	if p.ImagesPerSec > 0 {
@@ -247,7 +248,8 @@ func (r *run) speed() float64 {
 // endEpoch validates and writes a row of the curve.
 func (r *run) endEpoch(ctx context.Context) error {
 	e := Epoch{
-		Epoch: r.epoch() + 1, LearningRate: r.schedule(r.state.Step - 1), ImagesPerSec: r.speed(), Interruptions: r.state.Resumed,
+		Epoch: r.epoch() + 1, LearningRate: r.schedule(r.state.Step - 1), ImagesPerSec: r.speed(),
+		Interruptions: r.state.Resumed,
 	}
 	e.Loss, e.Accuracy = r.means()
 	if r.val != nil {
@@ -256,7 +258,8 @@ func (r *run) endEpoch(ctx context.Context) error {
 			defer r.average.swap()
 		}
 		var err error
-		if e.ValLoss, e.ValAccuracy, err = evaluate(ctx, r.net, r.val, graph.Options{Workers: r.c.Workers, Device: r.c.Device}, r.c.MaxMemory); err != nil {
+		if e.ValLoss, e.ValAccuracy, err = evaluate(ctx, r.net, r.val, graph.Options{Workers: r.c.Workers,
+			Device: r.c.Device}, r.c.MaxMemory); err != nil {
 			return err
 		}
 	}
@@ -271,11 +274,13 @@ func (r *run) endEpoch(ctx context.Context) error {
 // Evaluate returns the mean cross-entropy and the accuracy, in [0, 1], of the network in inference on labelled images.
 // The loss is summed in the order of the images. workers images run side by side; 0 means GOMAXPROCS, and the result
 // does not depend on it.
-func Evaluate(ctx context.Context, net nets.Classifier, data dataset.Dataset, workers int) (loss, accuracy float64, err error) {
+func Evaluate(ctx context.Context, net nets.Classifier, data dataset.Dataset,
+	workers int) (loss, accuracy float64, err error) {
 	return evaluate(ctx, net, data, graph.Options{Workers: workers}, 0)
 }
 
-func evaluate(ctx context.Context, net nets.Classifier, data dataset.Dataset, o graph.Options, memory int64) (loss, accuracy float64, err error) {
+func evaluate(ctx context.Context, net nets.Classifier, data dataset.Dataset, o graph.Options,
+	memory int64) (loss, accuracy float64, err error) {
 	if err := checkLabels(data, net.Classes()); err != nil {
 		return 0, 0, err
 	}
@@ -288,7 +293,8 @@ func evaluate(ctx context.Context, net nets.Classifier, data dataset.Dataset, o 
 	}
 	defer program.Close()
 	hits := 0
-	batches := dataset.Batches(ctx, data, net.Preprocessing(), dataset.BatchOptions{Size: size, Workers: o.Workers, MaxMemory: memory})
+	batches := dataset.Batches(ctx, data, net.Preprocessing(), dataset.BatchOptions{Size: size, Workers: o.Workers,
+		MaxMemory: memory})
 	for out, err := range program.Run(ctx, batches) {
 		if err != nil {
 			return 0, 0, fmt.Errorf("train: %s: %w", data.Name(), err)

@@ -33,7 +33,8 @@ func waves(t testing.TB, n int) dataset.Dataset {
 	}
 	path := filepath.Join(t.TempDir(), "waves.npz")
 	require.NoError(t, npyz.WriteNpz(path, npyz.Stored,
-		npyz.Named{Name: "images", Array: npyz.New(pix, n, 28, 28)}, npyz.Named{Name: "labels", Array: npyz.New(labels)}))
+		npyz.Named{Name: "images", Array: npyz.New(pix, n, 28, 28)},
+		npyz.Named{Name: "labels", Array: npyz.New(labels)}))
 	d, err := dataset.Open(path)
 	require.NoError(t, err)
 	t.Cleanup(func() { d.Close() })
@@ -144,7 +145,8 @@ func TestInterruptedRunResumesToTheSameBits(t *testing.T) {
 			require.Equal(t, bits(whole), bits(net), "stopped after step %d", stop)
 			for i := range want.Curve {
 				w, g := want.Curve[i], got.Curve[i]
-				require.Equal(t, [4]float64{w.Loss, w.Accuracy, w.ValLoss, w.ValAccuracy}, [4]float64{g.Loss, g.Accuracy, g.ValLoss, g.ValAccuracy})
+				require.Equal(t, [4]float64{w.Loss, w.Accuracy, w.ValLoss, w.ValAccuracy},
+					[4]float64{g.Loss, g.Accuracy, g.ValLoss, g.ValAccuracy})
 			}
 		}
 	}
@@ -261,15 +263,18 @@ func TestRunRefuses(t *testing.T) {
 
 func TestCurves(t *testing.T) {
 	curve := []train.Epoch{
-		{Epoch: 1, LearningRate: 0.1, Loss: 1.5, Accuracy: 0.5, ValLoss: 1.25, ValAccuracy: 0.625, ImagesPerSec: 100, Seconds: 2.5},
-		{Epoch: 2, LearningRate: 0.05, Loss: 0.75, Accuracy: 0.75, ValLoss: 0.5, ValAccuracy: 0.875, ImagesPerSec: 200, Seconds: 1.25},
+		{Epoch: 1, LearningRate: 0.1, Loss: 1.5, Accuracy: 0.5, ValLoss: 1.25, ValAccuracy: 0.625, ImagesPerSec: 100,
+			Seconds: 2.5},
+		{Epoch: 2, LearningRate: 0.05, Loss: 0.75, Accuracy: 0.75, ValLoss: 0.5, ValAccuracy: 0.875, ImagesPerSec: 200,
+			Seconds: 1.25},
 	}
 	stem := filepath.Join(t.TempDir(), "curves")
 	require.NoError(t, train.WriteCurves(stem, curve))
 	text, err := os.ReadFile(stem + ".csv")
 	require.NoError(t, err)
 	require.Equal(t, "epoch,learning_rate,loss,accuracy,val_loss,val_accuracy,images_per_second,seconds\n"+
-		"1,0.1,1.500000,50.000,1.250000,62.500,100.0,2.5\n2,0.05,0.750000,75.000,0.500000,87.500,200.0,1.2\n", string(text))
+		"1,0.1,1.500000,50.000,1.250000,62.500,100.0,2.5\n2,0.05,0.750000,75.000,0.500000,87.500,200.0,1.2\n",
+		string(text))
 	raw, err := os.ReadFile(stem + ".png")
 	require.NoError(t, err)
 	img, err := png.Decode(bytes.NewReader(raw))

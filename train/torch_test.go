@@ -137,7 +137,8 @@ func TestStepsMatchPyTorch(t *testing.T) {
 			require.GreaterOrEqual(t, checked, 14)
 			logits, err := ref.Float32(fmt.Sprintf("%d/logits", run), torchBatch, torchClasses)
 			require.NoError(t, err)
-			requireClose(t, logits, inference(t, net, torchBatchAt(torchSteps, 0).X), 1e-4, "logits of the trained network in inference")
+			requireClose(t, logits, inference(t, net, torchBatchAt(torchSteps, 0).X), 1e-4,
+				"logits of the trained network in inference")
 		})
 	}
 }

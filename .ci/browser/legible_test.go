@@ -83,8 +83,8 @@ func contrast(t *testing.T, ctx context.Context, where string) {
 	require.Empty(t, found.Weak, where)
 }
 
-// byKeyboard goes through a report with the tabulator alone: everything that a pointer can use is reached, shows that it
-// has the focus, and a heading of a table sorts it by Enter.
+// byKeyboard goes through a report with the tabulator alone: everything that a pointer can use is reached, shows that
+// it has the focus, and a heading of a table sorts it by Enter.
 func byKeyboard(t *testing.T, ctx context.Context) {
 	t.Helper()
 	var usable int

@@ -1,4 +1,5 @@
-// Package browser looks at goline's reports in headless Chromium. It is a module of its own, so that nothing else depends on a browser.
+// Package browser looks at goline's reports in headless Chromium. It is a module of its own, so that nothing else
+// depends on a browser.
 package browser
 
 import (
@@ -77,7 +78,8 @@ func run(t *testing.T, name string, args ...string) {
 	require.NoError(t, err, "%s", out)
 }
 
-// look opens a page in both colour schemes at three widths, uses it by pointer and by keyboard, and prints it. GOLINE_SCREENSHOTS names a folder to keep pictures of it in.
+// look opens a page in both colour schemes at three widths, uses it by pointer and by keyboard, and prints it.
+// GOLINE_SCREENSHOTS names a folder to keep pictures of it in.
 func look(t *testing.T, browser, page, name string) {
 	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
 	defer cancel()
@@ -97,14 +99,16 @@ func look(t *testing.T, browser, page, name string) {
 			}
 			var colour string
 			require.NoError(t, chromedp.Run(ctx,
-				emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}),
+				emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme",
+					Value: scheme}}),
 				chromedp.EmulateViewport(width, 900),
 				chromedp.Navigate((&url.URL{Scheme: "file", Path: page}).String()),
 				chromedp.Evaluate(unfolded, nil),
 				chromedp.Evaluate(measure, &scroll),
 				chromedp.Evaluate(`getComputedStyle(document.body).backgroundColor`, &colour),
 			))
-			require.LessOrEqual(t, scroll.Width, width, "%s at %d pixels: too wide are %q", scheme, width, scroll.Offenders)
+			require.LessOrEqual(t, scroll.Width, width, "%s at %d pixels: too wide are %q", scheme, width,
+				scroll.Offenders)
 			require.Empty(t, scroll.Offenders, "%s at %d pixels", scheme, width)
 			background[scheme] = colour
 			contrast(t, ctx, fmt.Sprintf("%s at %d pixels", scheme, width))
@@ -121,7 +125,8 @@ func look(t *testing.T, browser, page, name string) {
 // unfolded opens everything that can be folded: it must fit as well.
 const unfolded = `for (const d of document.querySelectorAll("details")) d.open = true`
 
-// measure tells how wide the page is, and what stands out of it: elements beyond the right edge that no box of theirs scrolls.
+// measure tells how wide the page is, and what stands out of it: elements beyond the right edge that no box of theirs
+// scrolls.
 const measure = `(() => {
 	const width = document.documentElement.clientWidth;
 	const offenders = [];

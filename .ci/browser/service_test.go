@@ -23,12 +23,13 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestServicePage scores a picture on the page of goline serve, in both colour schemes and two widths, by keyboard alone but for the
-// system's own dialog of files, and without a request to anyone but the server.
+// TestServicePage scores a picture on the page of goline serve, in both colour schemes and two widths, by keyboard
+// alone but for the system's own dialog of files, and without a request to anyone but the server.
 func TestServicePage(t *testing.T) {
 	browser := chromium(t)
 	dir := t.TempDir()
-	program, detector, picture := filepath.Join(dir, "goline"), filepath.Join(dir, "det.npz"), filepath.Join(dir, "picture.png")
+	program, detector, picture := filepath.Join(dir, "goline"), filepath.Join(dir, "det.npz"),
+		filepath.Join(dir, "picture.png")
 	run(t, "go", "build", "-C", "cmd/goline", "-o", program)
 	run(t, program, "fit", "--net", "resnet-fashion-8-24", "--weights", "testdata/demo/weights.npz",
 		"--data", "idx:testdata/demo/fashion-fit-images.gz+testdata/demo/fashion-fit-labels.gz", "--out", detector)
@@ -56,7 +57,8 @@ func TestServicePage(t *testing.T) {
 
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
-	ctx, cancel = chromedp.NewExecAllocator(ctx, append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(browser), chromedp.NoSandbox)...)
+	ctx, cancel = chromedp.NewExecAllocator(ctx, append(chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.ExecPath(browser), chromedp.NoSandbox)...)
 	defer cancel()
 	ctx, cancel = chromedp.NewContext(ctx)
 	defer cancel()
@@ -82,7 +84,8 @@ func TestServicePage(t *testing.T) {
 			var open bool
 			var neurons int
 			require.NoError(t, chromedp.Run(ctx,
-				emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}),
+				emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme",
+					Value: scheme}}),
 				chromedp.EmulateViewport(width, 900),
 				chromedp.Navigate(base),
 				chromedp.WaitReady("body"),

@@ -11,8 +11,8 @@ import (
 	"github.com/line-ood/goline/attribution/internal/numfmt"
 )
 
-// Agreement is how alike the estimates of one estimator for one game are under several seeds: whether an explanation can be
-// reproduced, which needs no truth. All but Spread are means over pairs of seeds.
+// Agreement is how alike the estimates of one estimator for one game are under several seeds: whether an explanation
+// can be reproduced, which needs no truth. All but Spread are means over pairs of seeds.
 type Agreement struct {
 	Subject, Estimator string
 	Budget             float64
@@ -24,8 +24,8 @@ type Agreement struct {
 	Top float64
 	// Sign is [SignAgreement], players without a value in the one estimate left out.
 	Sign float64
-	// Spread is the standard deviation over seeds, root mean squared over players, in units of the root mean square of the mean
-	// estimate.
+	// Spread is the standard deviation over seeds, root mean squared over players, in units of the root mean square of
+	// the mean estimate.
 	Spread float64
 }
 
@@ -66,8 +66,8 @@ func agree(estimates [][]float64, k int) Agreement {
 	return a
 }
 
-// agreements compares the runs of one estimator with one budget, game by game. values holds the estimate of each run, nil
-// where there is none.
+// agreements compares the runs of one estimator with one budget, game by game. values holds the estimate of each run,
+// nil where there is none.
 func (c *Comparison) agreements(s *Study, runs []Run, values [][]float64) {
 	for from := 0; from < len(runs); {
 		to := from + 1
@@ -84,21 +84,24 @@ func (c *Comparison) agreements(s *Study, runs []Run, values [][]float64) {
 	}
 }
 
-// WriteAgreements writes one line of CSV for each game, estimator and budget that ran with several seeds, with a header.
-// Undefined numbers are empty.
+// WriteAgreements writes one line of CSV for each game, estimator and budget that ran with several seeds, with a
+// header. Undefined numbers are empty.
 func (c *Comparison) WriteAgreements(w io.Writer) error {
 	out := csv.NewWriter(w)
-	_ = out.Write([]string{"estimator", "budget", "subject", "seeds", "spearman", "top_k_jaccard", "sign_agreement", "spread"}) // its errors last until Error
+	// its errors last until Error
+	_ = out.Write([]string{"estimator", "budget", "subject", "seeds", "spearman", "top_k_jaccard", "sign_agreement",
+		"spread"})
 	for _, a := range c.Agreements {
-		_ = out.Write([]string{a.Estimator, numfmt.Text(a.Budget), a.Subject, strconv.Itoa(a.Seeds), numfmt.Text(a.Rank), numfmt.Text(a.Top),
+		_ = out.Write([]string{a.Estimator, numfmt.Text(a.Budget), a.Subject, strconv.Itoa(a.Seeds),
+			numfmt.Text(a.Rank), numfmt.Text(a.Top),
 			numfmt.Text(a.Sign), numfmt.Text(a.Spread)})
 	}
 	out.Flush()
 	return out.Error()
 }
 
-// MeanAgreement is the mean over the games of one estimator with one budget; ok is false where none ran with several seeds.
-// Seeds is the smallest number, and numbers that are not defined for some game are means over the others.
+// MeanAgreement is the mean over the games of one estimator with one budget; ok is false where none ran with several
+// seeds. Seeds is the smallest number, and numbers that are not defined for some game are means over the others.
 func (c *Comparison) MeanAgreement(estimator string, budget float64) (mean Agreement, ok bool) {
 	mean = Agreement{Estimator: estimator, Budget: budget}
 	fields := func(a *Agreement) []*float64 { return []*float64{&a.Rank, &a.Top, &a.Sign, &a.Spread} }

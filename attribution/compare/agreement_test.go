@@ -23,13 +23,15 @@ func TestAgreementOfKnownEstimates(t *testing.T) {
 	assert.InDelta(t, math.Sqrt((2.0+2+2)/(9+9+0)), a.Spread, 1e-15)
 }
 
-// More samples make the seeds of a sampling estimator agree; estimators without randomness run once and have no agreement.
+// More samples make the seeds of a sampling estimator agree; estimators without randomness run once and have no
+// agreement.
 func TestAgreementOfAStudy(t *testing.T) {
 	g := randomTable(6, 2)
 	truth, err := FindTruth(background, g, attribution.Options{})
 	require.NoError(t, err)
 	c, err := Compare(background, Study{Subjects: []Subject{{"one", g, truth}, {"two", randomTable(6, 3), truth}}, K: 2,
-		Estimators: []attribution.Estimator{estimate.Permutation{}, estimate.Exact{}, estimate.TopK{K: 2}}, Budgets: []float64{30, 64, 3000}, Seeds: []uint64{1, 2, 3}})
+		Estimators: []attribution.Estimator{estimate.Permutation{}, estimate.Exact{}, estimate.TopK{K: 2}},
+		Budgets:    []float64{30, 64, 3000}, Seeds: []uint64{1, 2, 3}})
 	require.NoError(t, err)
 	few, ok := c.MeanAgreement("permutation", 64)
 	require.True(t, ok)

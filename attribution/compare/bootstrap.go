@@ -40,7 +40,8 @@ func (c *Comparison) summarise(s Study) {
 	}
 	for from := 0; from < len(c.Runs); {
 		to := from + 1
-		for to < len(c.Runs) && c.Runs[to].Estimator == c.Runs[from].Estimator && c.Runs[to].Budget == c.Runs[from].Budget {
+		for to < len(c.Runs) && c.Runs[to].Estimator == c.Runs[from].Estimator &&
+			c.Runs[to].Budget == c.Runs[from].Budget {
 			to++
 		}
 		c.Cells = append(c.Cells, summarise(c.Runs[from:to], resamples, s.level(), s.Seed))

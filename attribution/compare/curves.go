@@ -9,8 +9,8 @@ import (
 	"github.com/line-ood/goline/internal/mathx"
 )
 
-// Curves are the values of a game while its players come and go in an order, the most important first (Petsiuk, Das and Saenko
-// 2018, of pixels). An order that knows what matters rises early on insertion and falls early on deletion.
+// Curves are the values of a game while its players come and go in an order, the most important first (Petsiuk, Das and
+// Saenko 2018, of pixels). An order that knows what matters rises early on insertion and falls early on deletion.
 type Curves struct {
 	// Share is the share of the players that have come, or gone [points], from 0 to 1.
 	Share []float64
@@ -18,8 +18,8 @@ type Curves struct {
 	Insertion, Deletion []float64
 }
 
-// InsertionDeletion evaluates a game along an order of its players. points is the number of places along the order at which the
-// value is taken, evenly spread with both ends; 0, or more than there are, is after every player.
+// InsertionDeletion evaluates a game along an order of its players. points is the number of places along the order at
+// which the value is taken, evenly spread with both ends; 0, or more than there are, is after every player.
 //
 // Shapes: order [players], a permutation. Cost: two values a point.
 func InsertionDeletion(ctx context.Context, g attribution.Game, order []int, points int) (Curves, error) {
@@ -30,12 +30,15 @@ func InsertionDeletion(ctx context.Context, g attribution.Game, order []int, poi
 	seen := make([]bool, n)
 	for _, p := range order {
 		if p < 0 || p >= n || seen[p] || len(order) != n {
-			return Curves{}, fmt.Errorf("attribution: insertion and deletion: expected a permutation of %d players, got %d entries with %d", n, len(order), p)
+			return Curves{},
+				fmt.Errorf("attribution: insertion and deletion: expected a permutation of %d players, got %d "+
+					"entries with %d", n, len(order), p)
 		}
 		seen[p] = true
 	}
 	if len(order) != n {
-		return Curves{}, fmt.Errorf("attribution: insertion and deletion: expected a permutation of %d players, got no entries", n)
+		return Curves{},
+			fmt.Errorf("attribution: insertion and deletion: expected a permutation of %d players, got no entries", n)
 	}
 	if points == 0 || points > n+1 {
 		points = n + 1
@@ -80,8 +83,8 @@ func (c Curves) Shares() Curves {
 	return Curves{c.Share, scaled(c.Insertion), scaled(c.Deletion)}
 }
 
-// Areas are those under the curves by the trapezoid rule, which are mean values of the game: high on insertion and low on deletion
-// for a good order.
+// Areas are those under the curves by the trapezoid rule, which are mean values of the game: high on insertion and low
+// on deletion for a good order.
 func (c Curves) Areas() (insertion, deletion float64) {
 	return area(c.Share, c.Insertion), area(c.Share, c.Deletion)
 }

@@ -28,8 +28,8 @@ func TestInsertionDeletionOfAKnownGame(t *testing.T) {
 	assert.Equal(t, []float64{1, 2.0 / 6, 0}, s.Deletion)
 }
 
-// On an additive game with positive players the best order is that of the values, and no other has a larger insertion or a
-// smaller deletion area; with fewer points the ends stay and the places between are players that have come.
+// On an additive game with positive players the best order is that of the values, and no other has a larger insertion
+// or a smaller deletion area; with fewer points the ends stay and the places between are players that have come.
 func TestCurvesOfAnAdditiveGame(t *testing.T) {
 	worth := []float64{5, 1, 3, 2, 8, 4, 0.5, 7}
 	g := games.Func(len(worth), func(c attribution.Coalition) float64 {
@@ -72,7 +72,8 @@ func TestOrdersThatAreNone(t *testing.T) {
 	}
 	_, err := InsertionDeletion(background, g, []int{0, 1}, 1)
 	assert.ErrorContains(t, err, "expected at least 2 points, got 1")
-	_, err = InsertionDeletion(background, games.Func(1, func(attribution.Coalition) float64 { return math.NaN() }), []int{0}, 0)
+	_, err = InsertionDeletion(background, games.Func(1, func(attribution.Coalition) float64 { return math.NaN() }),
+		[]int{0}, 0)
 	assert.ErrorIs(t, err, attribution.ErrNotFinite)
 	_, err = InsertionDeletion(background, nil, nil, 0)
 	assert.ErrorIs(t, err, attribution.ErrNoPlayers)
@@ -83,9 +84,11 @@ func TestCompareCurves(t *testing.T) {
 	other := randomNetwork(3, 12, 5)
 	flat := games.Func(12, func(attribution.Coalition) float64 { return 2 })
 	study := CurveStudy{
-		Subjects: []Subject{{Name: "a", Game: n.game(t, games.PenultimateOptions{})}, {Name: "b", Game: other.game(t, games.PenultimateOptions{})},
+		Subjects: []Subject{{Name: "a", Game: n.game(t, games.PenultimateOptions{})},
+			{Name: "b", Game: other.game(t, games.PenultimateOptions{})},
 			{Name: "flat", Game: flat}},
-		Estimators: []attribution.Estimator{estimate.GradientActivation{}, estimate.Permutation{}, estimate.KernelSHAP{}}, Options: attribution.Options{Budget: 40, Seed: 3},
+		Estimators: []attribution.Estimator{estimate.GradientActivation{}, estimate.Permutation{},
+			estimate.KernelSHAP{}}, Options: attribution.Options{Budget: 40, Seed: 3},
 	}
 	c, err := CompareCurves(background, study)
 	require.NoError(t, err)
@@ -96,7 +99,8 @@ func TestCompareCurves(t *testing.T) {
 	assert.Equal(t, 3, random.Runs)
 	assert.Equal(t, 2, gradient.Runs, "a function has no gradient")
 	assert.Contains(t, c.Runs[5].Skipped, "no gradients")
-	assert.Greater(t, gradient.Insertion.Mean, random.Insertion.Mean, "on a linear game the gradient's order is the best")
+	assert.Greater(t, gradient.Insertion.Mean, random.Insertion.Mean,
+		"on a linear game the gradient's order is the best")
 	assert.Less(t, gradient.Deletion.Mean, random.Deletion.Mean)
 	assert.InDelta(t, gradient.Insertion.Mean-gradient.Deletion.Mean, gradient.Difference.Mean, 1e-12)
 	want := 0.0 // the flat game, whose curves have no unit, does not count

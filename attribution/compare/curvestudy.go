@@ -45,8 +45,8 @@ type CurveRun struct {
 type CurveCell struct {
 	Estimator string
 	Runs      int
-	// Insertion, Deletion and Difference are means of the areas in units of v(N) - v(∅); games where both are the same do not count.
-	// Difference is insertion less deletion, 0 for an order that knows nothing of a symmetric game.
+	// Insertion, Deletion and Difference are means of the areas in units of v(N) - v(∅); games where both are the same
+	// do not count. Difference is insertion less deletion, 0 for an order that knows nothing of a symmetric game.
 	Insertion, Deletion, Difference Band
 	// Mean are the mean curves in these units.
 	Mean Curves
@@ -61,8 +61,9 @@ type CurveComparison struct {
 	Cells []CurveCell
 }
 
-// CompareCurves estimates, orders and evaluates every game by every estimator, and by [RandomOrder]. Estimators that cannot run on a
-// game are listed as skipped; any other error ends the study, and comes with what was finished when it is that of ctx.
+// CompareCurves estimates, orders and evaluates every game by every estimator, and by [RandomOrder]. Estimators that
+// cannot run on a game are listed as skipped; any other error ends the study, and comes with what was finished when it
+// is that of ctx.
 func CompareCurves(ctx context.Context, s CurveStudy) (*CurveComparison, error) {
 	if len(s.Subjects) == 0 {
 		return nil, fmt.Errorf("attribution: curves: expected at least one game, got none")
@@ -109,7 +110,8 @@ func (s *CurveStudy) run(ctx context.Context, name string, e, g int) (CurveRun, 
 		sampling.Permute(&rng, order)
 	} else {
 		found, err := s.Estimators[e].Estimate(ctx, sub.Game, o)
-		if errors.Is(err, attribution.ErrBudget) || errors.Is(err, attribution.ErrNotDifferentiable) || errors.Is(err, attribution.ErrNotLinear) {
+		if errors.Is(err, attribution.ErrBudget) || errors.Is(err, attribution.ErrNotDifferentiable) ||
+			errors.Is(err, attribution.ErrNotLinear) {
 			run.Skipped = err.Error()
 			return run, nil
 		}
@@ -139,7 +141,8 @@ func (c *CurveComparison) summarise(s *CurveStudy, names []string) {
 			if math.IsNaN(in) || math.IsInf(in, 0) {
 				continue
 			}
-			insertion, deletion, difference = append(insertion, []float64{in}), append(deletion, []float64{out}), append(difference, []float64{in - out})
+			insertion, deletion, difference = append(insertion, []float64{in}), append(deletion, []float64{out}),
+				append(difference, []float64{in - out})
 			if cell.Mean.Share == nil {
 				cell.Mean = Curves{shares.Share, make([]float64, len(shares.Share)), make([]float64, len(shares.Share))}
 			}

@@ -47,7 +47,8 @@ func TestDenseNetAttributions(t *testing.T) {
 	require.NoError(t, err)
 	want, err := estimate.ClosedForm{}.Estimate(background, logit, attribution.Options{})
 	require.NoError(t, err)
-	for _, e := range []attribution.Estimator{estimate.GradientActivation{}, estimate.Permutation{}, estimate.IntegratedGradients{}} {
+	for _, e := range []attribution.Estimator{estimate.GradientActivation{}, estimate.Permutation{},
+		estimate.IntegratedGradients{}} {
 		got, err := e.Estimate(background, logit, attribution.Options{Budget: 5000})
 		require.NoError(t, err)
 		assert.InDeltaSlice(t, want.Values, got.Values, 1e-5, e.Name())
@@ -57,11 +58,13 @@ func TestDenseNetAttributions(t *testing.T) {
 	require.NoError(t, err)
 	truth, err := FindTruth(background, energy, attribution.Options{Samples: 4000, Seed: 9})
 	require.NoError(t, err)
-	for _, e := range []attribution.Estimator{estimate.Permutation{}, estimate.Owen{Halved: true}, estimate.KernelSHAP{Paired: true}, estimate.LeverageSHAP{}, estimate.SVARM{Stratified: true}} {
+	for _, e := range []attribution.Estimator{estimate.Permutation{}, estimate.Owen{Halved: true},
+		estimate.KernelSHAP{Paired: true}, estimate.LeverageSHAP{}, estimate.SVARM{Stratified: true}} {
 		got, err := e.Estimate(background, energy, attribution.Options{Budget: 42000, Seed: 1})
 		require.NoError(t, err)
 		assert.Greater(t, Coverage(truth.Values, truth.StdErr, &got, 0.95), 0.9, e.Name())
-		t.Logf("%-28s MSE %.2e precision@35 %.2f", e.Name(), MeanSquaredError(truth.Values, got.Values), PrecisionAtK(truth.Values, got.Values, 35))
+		t.Logf("%-28s MSE %.2e precision@35 %.2f", e.Name(), MeanSquaredError(truth.Values, got.Values),
+			PrecisionAtK(truth.Values, got.Values, 35))
 	}
 	ga, err := estimate.GradientActivation{}.Estimate(background, energy, attribution.Options{})
 	require.NoError(t, err)

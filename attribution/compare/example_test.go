@@ -49,7 +49,8 @@ func ExampleCompare() {
 	}
 	for _, cell := range c.Cells {
 		mse := cell.Bands[compare.MSE]
-		fmt.Printf("%-20s%4.0f of %3.0f  MSE %.1e [%.1e, %.1e]\n", cell.Estimator, cell.Equivalents, cell.Budget, mse.Mean, mse.Lo, mse.Hi)
+		fmt.Printf("%-20s%4.0f of %3.0f  MSE %.1e [%.1e, %.1e]\n", cell.Estimator, cell.Equivalents, cell.Budget,
+			mse.Mean, mse.Lo, mse.Hi)
 	}
 	// Output:
 	// permutation           50 of  50  MSE 1.8e-03 [1.4e-03, 2.3e-03]

@@ -15,7 +15,9 @@ import (
 // A comparison drawn as error against cost. A Figure is an io.WriterTo: notebooks show it, files take it.
 func ExampleErrorVersusCost() {
 	ctx := context.Background()
-	game := games.Func(6, func(s attribution.Coalition) float64 { return float64(s.Size()*s.Size()) * float64(1+s[0]&1) })
+	game := games.Func(6, func(s attribution.Coalition) float64 {
+		return float64(s.Size()*s.Size()) * float64(1+s[0]&1)
+	})
 	truth, err := compare.FindTruth(ctx, game, attribution.Options{})
 	if err != nil {
 		log.Fatal(err)

@@ -72,7 +72,8 @@ func testRNG(seed uint64) *rand.PCG { return rand.NewPCG(seed, 99) }
 
 // readout is a final layer of weights [classes, neurons] and a bias for each class.
 func readout(w, b []float64) (*games.Readout, error) {
-	head := nets.Head{Classes: len(b), FeatureDim: len(w) / max(len(b), 1), Weight: make([]float32, len(w)), Bias: make([]float32, len(b))}
+	head := nets.Head{Classes: len(b), FeatureDim: len(w) / max(len(b), 1), Weight: make([]float32, len(w)),
+		Bias: make([]float32, len(b))}
 	for i, v := range w {
 		head.Weight[i] = float32(v)
 	}

@@ -58,7 +58,9 @@ func ReadImported(path string) (*Imported, error) {
 		return nil, err
 	}
 	if !importedName.MatchString(m.Estimator) {
-		return nil, fmt.Errorf("%s: array \"estimator\": expected up to 64 letters, digits, \".\", \"-\" and \"_\", got %q", path, m.Estimator)
+		return nil,
+			fmt.Errorf("%s: array \"estimator\": expected up to 64 letters, digits, \".\", \"-\" and \"_\", got %q",
+				path, m.Estimator)
 	}
 	games, err := file.Strings("games", -1)
 	if err != nil {
@@ -99,7 +101,8 @@ func ReadImported(path string) (*Imported, error) {
 	for r, game := range games {
 		key := run{game, budgets[r], seeds[r]}
 		if first, twice := seen[key]; twice {
-			return nil, fmt.Errorf("%s: rows %d and %d are both of game %q, budget %v and seed %d", path, first, r, game, budgets[r], seeds[r])
+			return nil, fmt.Errorf("%s: rows %d and %d are both of game %q, budget %v and seed %d", path, first, r,
+				game, budgets[r], seeds[r])
 		}
 		seen[key] = r
 		row := importedRow{game: game, budget: budgets[r], seed: uint64(seeds[r]), empty: ends[2*r], full: ends[2*r+1],
@@ -107,7 +110,8 @@ func ReadImported(path string) (*Imported, error) {
 		if stdErr != nil {
 			row.stdErr = stdErr[r*players : (r+1)*players]
 			if i := slices.IndexFunc(row.stdErr, func(v float64) bool { return v < 0 }); i >= 0 {
-				return nil, fmt.Errorf("%s: array \"std_err\" [%d, %d]: expected at least 0, got %v", path, r, i, row.stdErr[i])
+				return nil, fmt.Errorf("%s: array \"std_err\" [%d, %d]: expected at least 0, got %v", path, r, i,
+					row.stdErr[i])
 			}
 		}
 		m.rows = append(m.rows, row)
@@ -137,7 +141,8 @@ func (c *importedColumns) numbers(name string, low float64, further ...int) []fl
 	if i := mathx.FirstNotFinite(v); i >= 0 {
 		c.err = fmt.Errorf("%s: array %q, row %d: expected finite numbers, got %v", c.path, name, i/per, v[i])
 	} else if i := slices.IndexFunc(v, func(x float64) bool { return x < low }); i >= 0 {
-		c.err = fmt.Errorf("%s: array %q, row %d: expected numbers of at least %v, got %v", c.path, name, i/per, max(low, 0), v[i])
+		c.err = fmt.Errorf("%s: array %q, row %d: expected numbers of at least %v, got %v", c.path, name, i/per,
+			max(low, 0), v[i])
 	}
 	return v
 }
@@ -182,8 +187,10 @@ func (m *Imported) of(game string, budget float64) (out []importedRow) {
 
 func (r *importedRow) estimate(method string, perValue float64) attribution.Estimate {
 	spent := float64(r.evaluations) * perValue
-	e := attribution.Estimate{Method: method, Values: r.values, StdErr: r.stdErr, Evaluations: r.evaluations, Empty: r.empty, Full: r.full,
-		Cost: attribution.Cost{Forwards: spent, Equivalents: spent, Seconds: r.seconds}, Stopped: attribution.StopBudget}
+	e := attribution.Estimate{Method: method, Values: r.values, StdErr: r.stdErr, Evaluations: r.evaluations,
+		Empty: r.empty, Full: r.full,
+		Cost:    attribution.Cost{Forwards: spent, Equivalents: spent, Seconds: r.seconds},
+		Stopped: attribution.StopBudget}
 	e.Residual = r.full - r.empty
 	for _, v := range r.values {
 		e.Residual -= v
@@ -204,12 +211,14 @@ func (m *Imported) runs(s *Study, subject int, budget float64) (out []Run, value
 	sub := s.Subjects[subject]
 	for _, r := range m.of(sub.Name, budget) {
 		e := r.estimate(m.Estimator, attribution.ForwardsPerValue(sub.Game))
-		out = append(out, Run{Subject: sub.Name, Estimator: m.Estimator, Budget: budget, Seed: r.seed, Evaluations: r.evaluations, Cost: e.Cost,
+		out = append(out, Run{Subject: sub.Name, Estimator: m.Estimator, Budget: budget, Seed: r.seed,
+			Evaluations: r.evaluations, Cost: e.Cost,
 			Stopped: e.Stopped, Scores: Score(sub.Truth, &e, s.keep(len(e.Values)), s.level()), subject: subject})
 		values = append(values, e.Values)
 	}
 	if out == nil {
-		skipped := Run{Subject: sub.Name, Estimator: m.Estimator, Budget: budget, Skipped: m.path + " has no estimate of this game and budget", subject: subject}
+		skipped := Run{Subject: sub.Name, Estimator: m.Estimator, Budget: budget,
+			Skipped: m.path + " has no estimate of this game and budget", subject: subject}
 		for i := range skipped.Scores {
 			skipped.Scores[i] = math.NaN()
 		}
@@ -230,7 +239,8 @@ func (m *Imported) check(ctx context.Context, s *Study) error {
 			}
 			used++
 			if len(r.values) != n {
-				return fmt.Errorf("%s: array \"values\": expected shape [%d, %d] for the players of game %q, got [%d, %d]", m.path, len(m.rows), n, r.game, len(m.rows), len(r.values))
+				return fmt.Errorf("%s: array \"values\": expected shape [%d, %d] for the players of game %q, got "+
+					"[%d, %d]", m.path, len(m.rows), n, r.game, len(m.rows), len(r.values))
 			}
 			if ends == nil {
 				c := attribution.NewCoalitions(n, 2)
@@ -242,13 +252,15 @@ func (m *Imported) check(ctx context.Context, s *Study) error {
 			}
 			slack := 1e-6 * (math.Abs(ends[0]) + math.Abs(ends[1]))
 			if math.Abs(r.empty-ends[0]) > slack || math.Abs(r.full-ends[1]) > slack {
-				return fmt.Errorf("%s: array \"ends\": another game %q was played: expected v(∅) = %v and v(N) = %v, got %v and %v",
+				return fmt.Errorf("%s: array \"ends\": another game %q was played: expected v(∅) = %v and v(N) = %v, "+
+					"got %v and %v",
 					m.path, r.game, ends[0], ends[1], r.empty, r.full)
 			}
 		}
 	}
 	if used == 0 {
-		return fmt.Errorf("%s: expected estimates of the study's games (%q, ...) with budgets %v, got %d of other games (%q, ...) or budgets (%v, ...)",
+		return fmt.Errorf("%s: expected estimates of the study's games (%q, ...) with budgets %v, got %d of other "+
+			"games (%q, ...) or budgets (%v, ...)",
 			m.path, s.Subjects[0].Name, s.Budgets, len(m.rows), m.rows[0].game, m.rows[0].budget)
 	}
 	return nil

@@ -16,7 +16,8 @@ import (
 	"github.com/line-ood/goline/internal/npyz"
 )
 
-// importFile writes the arrays of a file of estimates, some of them replaced (or, where a replacement has no data, left out).
+// importFile writes the arrays of a file of estimates, some of them replaced (or, where a replacement has no data, left
+// out).
 func importFile(t testing.TB, replaced ...npyz.Named) string {
 	t.Helper()
 	arrays := []npyz.Named{
@@ -63,7 +64,8 @@ func TestImportedEstimatesStandInTheStudysTables(t *testing.T) {
 	assert.Equal(t, 3, m.Rows())
 	a, b := additive(t, 1, 2, 4), additive(t, 0, 2, 1)
 	a.Name, b.Name = "a", "b"
-	c, err := Compare(background, Study{Subjects: []Subject{a, b}, Estimators: []attribution.Estimator{estimate.Exact{}}, Budgets: []float64{10, 40},
+	c, err := Compare(background, Study{Subjects: []Subject{a, b},
+		Estimators: []attribution.Estimator{estimate.Exact{}}, Budgets: []float64{10, 40},
 		Seeds: []uint64{1}, K: 1, Imported: []*Imported{m}})
 	require.NoError(t, err)
 	var runs []Run
@@ -102,7 +104,8 @@ func TestImportedEstimatesOfOtherGames(t *testing.T) {
 		require.NoError(t, err)
 		a := additive(t, 1, 2, 4)
 		a.Name = "a"
-		s := Study{Subjects: []Subject{a}, Estimators: []attribution.Estimator{estimate.Exact{}}, Budgets: []float64{10}, Seeds: []uint64{1}, K: 1, Imported: []*Imported{m}}
+		s := Study{Subjects: []Subject{a}, Estimators: []attribution.Estimator{estimate.Exact{}},
+			Budgets: []float64{10}, Seeds: []uint64{1}, K: 1, Imported: []*Imported{m}}
 		change(&s)
 		_, err = Compare(background, s)
 		return err
@@ -110,11 +113,15 @@ func TestImportedEstimatesOfOtherGames(t *testing.T) {
 	none := func(*Study) {}
 	require.NoError(t, study(none))
 	other := npyz.Named{Name: "ends", Array: npyz.New([]float64{1, 7.1, 1, 7, 0, 3}, 3, 2)}
-	assert.ErrorContains(t, study(none, other), `array "ends": another game "a" was played: expected v(∅) = 1 and v(N) = 7, got 1 and 7.1`)
+	assert.ErrorContains(t, study(none, other),
+		`array "ends": another game "a" was played: expected v(∅) = 1 and v(N) = 7, got 1 and 7.1`)
 	three := npyz.Named{Name: "values", Array: npyz.New(make([]float64, 9), 3, 3)}
-	assert.ErrorContains(t, study(none, three), `array "values": expected shape [3, 2] for the players of game "a", got [3, 3]`)
-	assert.ErrorContains(t, study(func(s *Study) { s.Budgets = []float64{20} }), `expected estimates of the study's games ("a", ...) with budgets [20], got 3`)
-	assert.ErrorContains(t, study(none, npyz.Named{Name: "estimator", Array: npyz.Scalar("exact")}), `another estimator is named "exact" too`)
+	assert.ErrorContains(t, study(none, three),
+		`array "values": expected shape [3, 2] for the players of game "a", got [3, 3]`)
+	assert.ErrorContains(t, study(func(s *Study) { s.Budgets = []float64{20} }),
+		`expected estimates of the study's games ("a", ...) with budgets [20], got 3`)
+	assert.ErrorContains(t, study(none, npyz.Named{Name: "estimator", Array: npyz.Scalar("exact")}),
+		`another estimator is named "exact" too`)
 }
 
 func TestImportedFilesThatAreWrong(t *testing.T) {
@@ -127,17 +134,23 @@ func TestImportedFilesThatAreWrong(t *testing.T) {
 		{npyz.Named{Name: "games", Array: npyz.New([]string{})}, `array "games": expected at least one row`},
 		{npyz.Named{Name: "games", Array: npyz.New([]string{"a", "b"})}, "budgets"},
 		{npyz.Named{Name: "games", Array: npyz.New([]string{"a", "b", "b"})}, ""},
-		{npyz.Named{Name: "budgets", Array: npyz.New([]float64{10, 10, 10})}, `rows 0 and 1 are both of game "a", budget 10 and seed 0`},
-		{npyz.Named{Name: "seeds", Array: npyz.New([]int64{1, -1, 1})}, `array "seeds", row 1: expected at least 0, got -1`},
-		{npyz.Named{Name: "budgets", Array: npyz.New([]float64{10, 0, 10})}, `array "budgets", row 1: expected numbers of at least`},
+		{npyz.Named{Name: "budgets", Array: npyz.New([]float64{10, 10, 10})},
+			`rows 0 and 1 are both of game "a", budget 10 and seed 0`},
+		{npyz.Named{Name: "seeds", Array: npyz.New([]int64{1, -1, 1})},
+			`array "seeds", row 1: expected at least 0, got -1`},
+		{npyz.Named{Name: "budgets", Array: npyz.New([]float64{10, 0, 10})},
+			`array "budgets", row 1: expected numbers of at least`},
 		{npyz.Named{Name: "evaluations", Array: npyz.New([]float64{1, 2.5, 3})}, "evaluations"},
 		{npyz.Named{Name: "seconds", Array: npyz.New([]float64{1, 2, -3})}, `array "seconds", row 2`},
 		{npyz.Named{Name: "ends", Array: npyz.New([]float64{1, 2, 3})}, "ends"},
-		{npyz.Named{Name: "values", Array: npyz.New([]float64{1, 2, 3, 4, math.NaN(), 6}, 3, 2)}, `array "values", row 2: expected finite numbers, got NaN`},
-		{npyz.Named{Name: "values", Array: npyz.New([]float64{}, 3, 0)}, `array "values": expected at least one player, got shape [3, 0]`},
+		{npyz.Named{Name: "values", Array: npyz.New([]float64{1, 2, 3, 4, math.NaN(), 6}, 3, 2)},
+			`array "values", row 2: expected finite numbers, got NaN`},
+		{npyz.Named{Name: "values", Array: npyz.New([]float64{}, 3, 0)},
+			`array "values": expected at least one player, got shape [3, 0]`},
 		{npyz.Named{Name: "values", Array: npyz.New([]string{"x", "y", "z"}, 3, 1)}, "values"},
 		{npyz.Named{Name: "std_err", Array: npyz.New([]float64{1, 2, 3}, 3, 1)}, "std_err"},
-		{npyz.Named{Name: "std_err", Array: npyz.New([]float64{1, 2, 3, -1, 0, 0}, 3, 2)}, `array "std_err" [1, 1]: expected at least 0, got -1`},
+		{npyz.Named{Name: "std_err", Array: npyz.New([]float64{1, 2, 3, -1, 0, 0}, 3, 2)},
+			`array "std_err" [1, 1]: expected at least 0, got -1`},
 	} {
 		path := importFile(t, c.array)
 		_, err := ReadImported(path)

@@ -33,7 +33,8 @@ const (
 	metricCount
 )
 
-var metricNames = [metricCount]string{"mse", "mae", "spearman", "kendall_tau_b", "precision_at_k", "sign_agreement", "efficiency_residual", "coverage"}
+var metricNames = [metricCount]string{"mse", "mae", "spearman", "kendall_tau_b", "precision_at_k", "sign_agreement",
+	"efficiency_residual", "coverage"}
 
 // Scores holds one number for each metric, indexed by [Metric].
 type Scores [metricCount]float64

@@ -44,7 +44,8 @@ func comparison(t *testing.T) (*compare.Comparison, compare.Truth, []attribution
 	ctx, g := context.Background(), game(t)
 	truth, err := compare.FindTruth(ctx, g, attribution.Options{})
 	require.NoError(t, err)
-	estimators := []attribution.Estimator{estimate.GradientActivation{}, estimate.IntegratedGradients{}, estimate.Permutation{},
+	estimators := []attribution.Estimator{estimate.GradientActivation{}, estimate.IntegratedGradients{},
+		estimate.Permutation{},
 		estimate.Permutation{Antithetic: true}, estimate.KernelSHAP{Paired: true}, estimate.SVARM{}}
 	c, err := compare.Compare(ctx, compare.Study{
 		Subjects:   []compare.Subject{{Name: "one", Game: g, Truth: truth}},

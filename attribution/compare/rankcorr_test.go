@@ -94,7 +94,8 @@ func TestMetricsOfKnownVectors(t *testing.T) {
 	assert.True(t, math.IsNaN(SignAgreement([]float64{0}, []float64{1})))
 	assert.Equal(t, 0.5, PrecisionAtK(truth, est, 2))
 	assert.Equal(t, []float64{0, 0.5, 1, 1}, OverlapCurve(truth, est))
-	assert.Equal(t, []int{1, 4, 3, 0}, estimate.Largest([]float64{math.NaN(), 5, math.NaN(), 3, 5}, 4), "ties to the lower index, NaN last")
+	assert.Equal(t, []int{1, 4, 3, 0}, estimate.Largest([]float64{math.NaN(), 5, math.NaN(), 3, 5}, 4),
+		"ties to the lower index, NaN last")
 	assert.Panics(t, func() { estimate.Largest(truth, 5) })
 	assert.Panics(t, func() { PrecisionAtK(truth, est, 0) })
 	assert.Equal(t, 1.0/3, Jaccard([]bool{true, true, false}, []bool{true, false, true}))

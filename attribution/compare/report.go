@@ -19,8 +19,10 @@ func (c *Comparison) WriteRuns(w io.Writer) error {
 	_ = out.Write(append(header, "skipped")) // its errors last until Error
 	for i := range c.Runs {
 		r := &c.Runs[i]
-		line := []string{r.Estimator, numfmt.Text(r.Budget), r.Subject, strconv.FormatUint(r.Seed, 10), strconv.Itoa(r.Samples),
-			strconv.FormatInt(r.Evaluations, 10), numfmt.Text(r.Forwards), numfmt.Text(r.Backwards), numfmt.Text(r.Equivalents), numfmt.Text(r.Seconds),
+		line := []string{r.Estimator, numfmt.Text(r.Budget), r.Subject, strconv.FormatUint(r.Seed, 10),
+			strconv.Itoa(r.Samples),
+			strconv.FormatInt(r.Evaluations, 10), numfmt.Text(r.Forwards), numfmt.Text(r.Backwards),
+			numfmt.Text(r.Equivalents), numfmt.Text(r.Seconds),
 			string(r.Stopped)}
 		for _, v := range r.Scores {
 			line = append(line, numfmt.Text(v))
@@ -94,7 +96,8 @@ func (c *Comparison) MarshalJSON() ([]byte, error) {
 		for m, b := range cell.Bands {
 			metrics[metricNames[m]] = bandJSON{numfmt.JSON(b.Mean), numfmt.JSON(b.Lo), numfmt.JSON(b.Hi)}
 		}
-		cells[i] = cellJSON{cell.Estimator, numfmt.JSON(cell.Budget), cell.Runs, cell.Skipped, numfmt.JSON(cell.Equivalents),
+		cells[i] = cellJSON{cell.Estimator, numfmt.JSON(cell.Budget), cell.Runs, cell.Skipped,
+			numfmt.JSON(cell.Equivalents),
 			numfmt.JSON(cell.Seconds), metrics}
 	}
 	for i, r := range c.Runs {
@@ -102,7 +105,8 @@ func (c *Comparison) MarshalJSON() ([]byte, error) {
 		for m, v := range r.Scores {
 			metrics[metricNames[m]] = numfmt.JSON(v)
 		}
-		runs[i] = runJSON{r.Estimator, numfmt.JSON(r.Budget), r.Subject, r.Seed, r.Samples, r.Evaluations, numfmt.JSON(r.Forwards),
+		runs[i] = runJSON{r.Estimator, numfmt.JSON(r.Budget), r.Subject, r.Seed, r.Samples, r.Evaluations,
+			numfmt.JSON(r.Forwards),
 			numfmt.JSON(r.Backwards), numfmt.JSON(r.Equivalents), numfmt.JSON(r.Seconds), r.Stopped, r.Skipped, metrics}
 	}
 	var agreements []any
@@ -116,7 +120,8 @@ func (c *Comparison) MarshalJSON() ([]byte, error) {
 			Top       numfmt.JSON `json:"top_k_jaccard"`
 			Sign      numfmt.JSON `json:"sign_agreement"`
 			Spread    numfmt.JSON `json:"spread"`
-		}{a.Estimator, numfmt.JSON(a.Budget), a.Subject, a.Seeds, numfmt.JSON(a.Rank), numfmt.JSON(a.Top), numfmt.JSON(a.Sign), numfmt.JSON(a.Spread)})
+		}{a.Estimator, numfmt.JSON(a.Budget), a.Subject, a.Seeds, numfmt.JSON(a.Rank), numfmt.JSON(a.Top),
+			numfmt.JSON(a.Sign), numfmt.JSON(a.Spread)})
 	}
 	return json.Marshal(struct {
 		K            int        `json:"k"`

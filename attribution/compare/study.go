@@ -90,7 +90,8 @@ func Compare(ctx context.Context, s Study) (*Comparison, error) {
 			return nil, err
 		}
 	}
-	c := &Comparison{K: s.keep(s.Subjects[0].Game.Players()), Level: s.level(), BackwardCost: attribution.Options{BackwardCost: s.BackwardCost}.WithDefaults().BackwardCost}
+	c := &Comparison{K: s.keep(s.Subjects[0].Game.Players()), Level: s.level(),
+		BackwardCost: attribution.Options{BackwardCost: s.BackwardCost}.WithDefaults().BackwardCost}
 	total := len(s.Subjects) * len(s.Estimators) * len(s.Budgets) * len(s.Seeds)
 	done := 0
 	for _, e := range s.Estimators {
@@ -131,14 +132,17 @@ func Compare(ctx context.Context, s Study) (*Comparison, error) {
 }
 
 // run is one run of the study, with the values that were estimated, nil where it was skipped.
-func (s *Study) run(ctx context.Context, e attribution.Estimator, subject int, budget float64, seed uint64) (Run, []float64, error) {
+func (s *Study) run(ctx context.Context, e attribution.Estimator, subject int, budget float64,
+	seed uint64) (Run, []float64, error) {
 	sub := s.Subjects[subject]
 	run := Run{Subject: sub.Name, Estimator: e.Name(), Budget: budget, Seed: seed, subject: subject}
 	for m := range run.Scores {
 		run.Scores[m] = math.NaN()
 	}
-	est, err := e.Estimate(ctx, sub.Game, attribution.Options{Budget: budget, Seed: GameSeed(seed, subject), Workers: s.Workers, BackwardCost: s.BackwardCost})
-	if errors.Is(err, attribution.ErrBudget) || errors.Is(err, attribution.ErrNotDifferentiable) || errors.Is(err, attribution.ErrNotLinear) {
+	est, err := e.Estimate(ctx, sub.Game, attribution.Options{Budget: budget, Seed: GameSeed(seed, subject),
+		Workers: s.Workers, BackwardCost: s.BackwardCost})
+	if errors.Is(err, attribution.ErrBudget) || errors.Is(err, attribution.ErrNotDifferentiable) ||
+		errors.Is(err, attribution.ErrNotLinear) {
 		run.Skipped = err.Error()
 		return run, nil, nil
 	}

@@ -32,12 +32,13 @@ func smallStudy(t *testing.T) Study {
 		subjects = append(subjects, Subject{Name: name, Game: g, Truth: truth})
 	}
 	return Study{
-		Subjects:   subjects,
-		Estimators: []attribution.Estimator{estimate.GradientActivation{}, estimate.Permutation{}, estimate.Permutation{Antithetic: true}, estimate.KernelSHAP{Paired: true}, estimate.ClosedForm{}},
-		Budgets:    []float64{12, 100, 1000},
-		Seeds:      []uint64{1, 2, 3, 4, 5, 6},
-		K:          3,
-		Resamples:  200,
+		Subjects: subjects,
+		Estimators: []attribution.Estimator{estimate.GradientActivation{}, estimate.Permutation{},
+			estimate.Permutation{Antithetic: true}, estimate.KernelSHAP{Paired: true}, estimate.ClosedForm{}},
+		Budgets:   []float64{12, 100, 1000},
+		Seeds:     []uint64{1, 2, 3, 4, 5, 6},
+		K:         3,
+		Resamples: 200,
 	}
 }
 
@@ -84,7 +85,8 @@ func TestCompare(t *testing.T) {
 		if run.Estimator != "antithetic" || run.Budget != 1000 || run.Seed != 4 || run.Subject != "b" {
 			continue
 		}
-		est, err := estimate.Permutation{Antithetic: true}.Estimate(background, study.Subjects[1].Game, attribution.Options{Budget: 1000, Seed: GameSeed(4, 1)})
+		est, err := estimate.Permutation{Antithetic: true}.Estimate(background, study.Subjects[1].Game,
+			attribution.Options{Budget: 1000, Seed: GameSeed(4, 1)})
 		require.NoError(t, err)
 		assert.Equal(t, Score(study.Subjects[1].Truth, &est, 3, 0.95), run.Scores)
 	}
@@ -96,7 +98,8 @@ type recorder struct {
 	estimates []attribution.Estimate
 }
 
-func (r *recorder) Estimate(ctx context.Context, g attribution.Game, opt attribution.Options) (attribution.Estimate, error) {
+func (r *recorder) Estimate(ctx context.Context, g attribution.Game,
+	opt attribution.Options) (attribution.Estimate, error) {
 	e, err := r.Estimator.Estimate(ctx, g, opt)
 	r.estimates = append(r.estimates, e)
 	return e, err
@@ -125,7 +128,8 @@ func TestCompareDrawsApart(t *testing.T) {
 	}
 	for i := range games {
 		for j := range i {
-			assert.Less(t, math.Abs(stat.Correlation(errs[i], errs[j], nil)), 4/math.Sqrt(seeds), "games %d and %d", i, j)
+			assert.Less(t, math.Abs(stat.Correlation(errs[i], errs[j], nil)), 4/math.Sqrt(seeds), "games %d and %d", i,
+				j)
 		}
 	}
 	first, err := estimate.Permutation{}.Estimate(background, g, attribution.Options{Budget: 60, Seed: 7})
@@ -164,7 +168,8 @@ func TestCompareTruthWithStandardErrors(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, "antithetic", truth.Method)
 	assert.Len(t, truth.StdErr, 24)
-	linear, err := FindTruth(background, randomNetwork(3, 24, 5).game(t, games.PenultimateOptions{}), attribution.Options{})
+	linear, err := FindTruth(background, randomNetwork(3, 24, 5).game(t, games.PenultimateOptions{}),
+		attribution.Options{})
 	require.NoError(t, err)
 	assert.Equal(t, "closed-form", linear.Method)
 	assert.Nil(t, linear.StdErr)
@@ -194,7 +199,8 @@ func TestCompareCancelled(t *testing.T) {
 func TestFindTruthInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(background)
 	cancel()
-	_, err := FindTruth(ctx, randomNetwork(3, 5, 1).game(t, games.PenultimateOptions{Value: attribution.LogSumExp}), attribution.Options{Samples: 10})
+	_, err := FindTruth(ctx, randomNetwork(3, 5, 1).game(t, games.PenultimateOptions{Value: attribution.LogSumExp}),
+		attribution.Options{Samples: 10})
 	assert.ErrorIs(t, err, context.Canceled)
 }
 
@@ -205,10 +211,12 @@ func TestCompareRejectsBadStudies(t *testing.T) {
 		"budgets above 0 forward-equivalents, got -1":  func(s *Study) { s.Budgets = []float64{-1} },
 		"expected a confidence level in (0, 1), got 2": func(s *Study) { s.Level = 2 },
 		"bootstrap resamples, got -1":                  func(s *Study) { s.Resamples = -1 },
-		`two estimators are named "svarm"`:             func(s *Study) { s.Estimators = []attribution.Estimator{estimate.SVARM{}, estimate.SVARM{}} },
-		"its truth 1 values":                           func(s *Study) { s.Subjects[0].Truth.Values = []float64{1} },
-		"precision at 11 of the 10":                    func(s *Study) { s.K = 11 },
-		"no players":                                   func(s *Study) { s.Subjects[0].Game = nil },
+		`two estimators are named "svarm"`: func(s *Study) {
+			s.Estimators = []attribution.Estimator{estimate.SVARM{}, estimate.SVARM{}}
+		},
+		"its truth 1 values":        func(s *Study) { s.Subjects[0].Truth.Values = []float64{1} },
+		"precision at 11 of the 10": func(s *Study) { s.K = 11 },
+		"no players":                func(s *Study) { s.Subjects[0].Game = nil },
 	} {
 		s := smallStudy(t)
 		change(&s)
@@ -227,7 +235,8 @@ func TestComparisonAsCSVAndJSON(t *testing.T) {
 	lines, err := csv.NewReader(&buffer).ReadAll()
 	require.NoError(t, err)
 	assert.Len(t, lines, 1+len(c.Cells))
-	assert.Equal(t, []string{"estimator", "budget", "runs", "skipped", "forward_equivalents", "seconds", "mse", "mse_lo", "mse_hi"}, lines[0][:9])
+	assert.Equal(t, []string{"estimator", "budget", "runs", "skipped", "forward_equivalents", "seconds", "mse",
+		"mse_lo", "mse_hi"}, lines[0][:9])
 	buffer.Reset()
 	require.NoError(t, c.WriteRuns(&buffer))
 	lines, err = csv.NewReader(&buffer).ReadAll()
@@ -326,7 +335,8 @@ func (half) Estimate(ctx context.Context, g attribution.Game, _ attribution.Opti
 	s, v := attribution.NewCoalitions(2, 2), make([]float64, 2)
 	s.Row(1).Fill(2)
 	err := g.Values(ctx, s, v)
-	return attribution.Estimate{Method: "half", Values: []float64{(v[1] - v[0]) / 2, (v[1] - v[0]) / 2}, StdErr: []float64{0, 0}}, err
+	return attribution.Estimate{Method: "half", Values: []float64{(v[1] - v[0]) / 2, (v[1] - v[0]) / 2},
+		StdErr: []float64{0, 0}}, err
 }
 
 func (half) Work(attribution.Game, attribution.Options) (values, gradients int, err error) {
@@ -338,8 +348,9 @@ func TestCompareKnowsDeterministicEstimatorsFromOutside(t *testing.T) {
 	g := randomTable(2, 3)
 	truth, err := FindTruth(background, g, attribution.Options{})
 	require.NoError(t, err)
-	c, err := Compare(background, Study{Subjects: []Subject{{Name: "a", Game: g, Truth: truth}}, Estimators: []attribution.Estimator{half{}, estimate.Permutation{}},
-		Budgets: []float64{10}, Seeds: []uint64{1, 2, 3}, K: 1, Resamples: 1})
+	c, err := Compare(background, Study{Subjects: []Subject{{Name: "a", Game: g, Truth: truth}},
+		Estimators: []attribution.Estimator{half{}, estimate.Permutation{}},
+		Budgets:    []float64{10}, Seeds: []uint64{1, 2, 3}, K: 1, Resamples: 1})
 	require.NoError(t, err)
 	require.Len(t, c.Runs, 1+3)
 }
@@ -352,8 +363,9 @@ func TestCompareOwnValues(t *testing.T) {
 		return sorted[len(sorted)-1] + sorted[len(sorted)-2]
 	}, nil)
 	study := Study{
-		Estimators: []attribution.Estimator{estimate.GradientActivation{}, estimate.ClosedForm{}, estimate.Permutation{Antithetic: true}, estimate.KernelSHAP{Paired: true}},
-		Budgets:    []float64{400, 40000}, Seeds: []uint64{1, 2, 3}, K: 3, Resamples: 10,
+		Estimators: []attribution.Estimator{estimate.GradientActivation{}, estimate.ClosedForm{},
+			estimate.Permutation{Antithetic: true}, estimate.KernelSHAP{Paired: true}},
+		Budgets: []float64{400, 40000}, Seeds: []uint64{1, 2, 3}, K: 3, Resamples: 10,
 	}
 	for i := range uint64(2) {
 		g := randomNetwork(4, 8, 80+i).game(t, games.PenultimateOptions{Value: own})

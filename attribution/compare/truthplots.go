@@ -66,7 +66,8 @@ func Overlap(truth []float64, estimates []attribution.Estimate, most int) (*Figu
 		most = len(truth)
 	}
 	if len(truth) == 0 || len(estimates) == 0 || most < 0 || most > len(truth) {
-		return nil, fmt.Errorf("attribution: overlap of the %d largest of %d values for %d estimates", most, len(truth), len(estimates))
+		return nil, fmt.Errorf("attribution: overlap of the %d largest of %d values for %d estimates", most, len(truth),
+			len(estimates))
 	}
 	p := figure.NewPlot("Overlap of the k largest", "k", "overlap", textSize)
 	p.Y.Min, p.Y.Max = 0, 1

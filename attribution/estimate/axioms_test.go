@@ -81,7 +81,8 @@ func estimate(t *rapid.T, e attribution.Estimator, v []float64, opt attribution.
 
 // efficient are the estimators whose values sum to v(N) - v(∅) with any number of samples.
 func efficient() []attribution.Estimator {
-	return []attribution.Estimator{Exact{}, Permutation{}, Permutation{Antithetic: true}, Permutation{Rotations: 3}, KernelSHAP{}, KernelSHAP{Paired: true},
+	return []attribution.Estimator{Exact{}, Permutation{}, Permutation{Antithetic: true}, Permutation{Rotations: 3},
+		KernelSHAP{}, KernelSHAP{Paired: true},
 		KernelSHAP{Unbiased: true}, LeverageSHAP{}}
 }
 
@@ -96,7 +97,8 @@ func TestEfficiency(t *testing.T) {
 				total += x
 			}
 			if math.Abs(total-(v[1<<n-1]-v[0])) > 1e-10 || math.Abs(est.Residual) > 1e-10 {
-				t.Fatalf("%s: the values sum to %v, v(N) - v(∅) = %v, residual %v", e.Name(), total, v[1<<n-1]-v[0], est.Residual)
+				t.Fatalf("%s: the values sum to %v, v(N) - v(∅) = %v, residual %v", e.Name(), total, v[1<<n-1]-v[0],
+					est.Residual)
 			}
 		}
 	})
@@ -104,7 +106,8 @@ func TestEfficiency(t *testing.T) {
 
 // A player that always adds the same gets exactly that from estimators that average its marginal contributions.
 func TestDummy(t *testing.T) {
-	marginal := []attribution.Estimator{Exact{}, Permutation{}, Permutation{Antithetic: true}, Permutation{Rotations: 2}, Stratified{}, Stratified{Optimal: true},
+	marginal := []attribution.Estimator{Exact{}, Permutation{}, Permutation{Antithetic: true},
+		Permutation{Rotations: 2}, Stratified{}, Stratified{Optimal: true},
 		Owen{}, Owen{Halved: true}, Owen{Trapezoid: true}, LeverageSHAP{}}
 	rapid.Check(t, func(t *rapid.T) {
 		n := rapid.IntRange(2, 6).Draw(t, "players")
@@ -119,7 +122,8 @@ func TestDummy(t *testing.T) {
 		for _, e := range marginal {
 			est := estimate(t, e, v, attribution.Options{Budget: 500, Seed: 3})
 			if math.Abs(est.Values[dummy]-adds) > 1e-10 || est.StdErr[dummy] > 1e-10 {
-				t.Fatalf("%s: the dummy that adds %v gets %v ± %v", e.Name(), adds, est.Values[dummy], est.StdErr[dummy])
+				t.Fatalf("%s: the dummy that adds %v gets %v ± %v", e.Name(), adds, est.Values[dummy],
+					est.StdErr[dummy])
 			}
 		}
 	})
@@ -202,9 +206,11 @@ func TestPairsAndRotationsCancel(t *testing.T) {
 		want float64
 		sure bool
 	}{
-		{Permutation{}, square, n, false}, {Permutation{Antithetic: true}, square, n, true}, {Permutation{Antithetic: true}, cube, n * n, false},
+		{Permutation{}, square, n, false}, {Permutation{Antithetic: true}, square, n, true},
+		{Permutation{Antithetic: true}, cube, n * n, false},
 		{Permutation{Rotations: n - 1}, cube, n * n, false}, {Permutation{Rotations: n}, cube, n * n, true},
-		{Owen{}, square, n, false}, {Owen{Halved: true}, square, n, true}, {Owen{Halved: true, Levels: 3}, square, n, true},
+		{Owen{}, square, n, false}, {Owen{Halved: true}, square, n, true}, {Owen{Halved: true, Levels: 3}, square, n,
+			true},
 		{Owen{Halved: true, Trapezoid: true}, square, n, true}, {Owen{Halved: true}, cube, n * n, false},
 		{KernelSHAP{Unbiased: true}, square, n, false}, {KernelSHAP{Unbiased: true, Paired: true}, square, n, true},
 		{TopK{K: n}, square, n, true}, {TopK{K: n}, cube, n * n, false},
@@ -254,9 +260,11 @@ func TestLogitGameAgreement(t *testing.T) {
 		want[i] = net.w[3*12+i] * net.z[i]
 	}
 	for _, game := range []attribution.Game{g, plain{g}} {
-		exact := []attribution.Estimator{Exact{}, Permutation{}, Permutation{Antithetic: true}, Stratified{}, Owen{}, Owen{Trapezoid: true}}
+		exact := []attribution.Estimator{Exact{}, Permutation{}, Permutation{Antithetic: true}, Stratified{}, Owen{},
+			Owen{Trapezoid: true}}
 		if game == g {
-			exact = append(exact, ClosedForm{}, GradientActivation{}, IntegratedGradients{}, IntegratedGradients{Rule: Trapezoid},
+			exact = append(exact, ClosedForm{}, GradientActivation{}, IntegratedGradients{},
+				IntegratedGradients{Rule: Trapezoid},
 				IntegratedGradients{Rule: RightRiemann}, ExpectedGradients{})
 		}
 		for _, e := range exact {

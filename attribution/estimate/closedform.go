@@ -14,7 +14,8 @@ type ClosedForm struct{}
 func (ClosedForm) Name() string { return "closed-form" }
 
 // Estimate implements [attribution.Estimator]. For a game that is not linear the error is [attribution.ErrNotLinear].
-func (ClosedForm) Estimate(ctx context.Context, g attribution.Game, opt attribution.Options) (attribution.Estimate, error) {
+func (ClosedForm) Estimate(ctx context.Context, g attribution.Game,
+	opt attribution.Options) (attribution.Estimate, error) {
 	r, err := newRun("closed-form", g, opt)
 	if err != nil {
 		return attribution.Estimate{}, err
@@ -29,7 +30,8 @@ func (ClosedForm) Estimate(ctx context.Context, g attribution.Game, opt attribut
 	if err := r.endpoints(ctx); err != nil {
 		return r.fail(ctx, err)
 	}
-	return r.finish(attribution.Estimate{Values: values, StdErr: make([]float64, r.n), Stopped: attribution.StopExact}), nil
+	return r.finish(attribution.Estimate{Values: values, StdErr: make([]float64, r.n), Stopped: attribution.StopExact}),
+		nil
 }
 
 // Work implements [Deterministic].

@@ -17,16 +17,17 @@ import (
 //
 //	φ_i = mean over s of E[v(S ∪ {i}) - v(S)] ≈ mean over s of E[g_i(S) + g_i(S ∪ {i})]/2,   |S| = s = 0..n-1,
 //
-// the trapezoid rule on the way of the player's own presence from 0 to 1. Sizes are stratified, and coalitions come with their
-// complements, which leaves the odd part of the game. A polynomial of degree five in the few directions in which the gradients
-// vary, whose Shapley values have a closed form, is fitted to half of the gradients and taken off the other half, and the other way
-// round, so that only what it does not explain is sampled. At last the residual v(N) - v(∅) - Σ φ_i is shared out by regression.
+// the trapezoid rule on the way of the player's own presence from 0 to 1. Sizes are stratified, and coalitions come
+// with their complements, which leaves the odd part of the game. A polynomial of degree five in the few directions in
+// which the gradients vary, whose Shapley values have a closed form, is fitted to half of the gradients and taken off
+// the other half, and the other way round, so that only what it does not explain is sampled. At last the residual v(N)
+// - v(∅) - Σ φ_i is shared out by regression.
 //
-// The polynomial accounts for a part of the error of the trapezoid rule; the rest is measured at some samples, at the first
-// coalition and its complement with one player toggled, drawn with a known probability that grows with the player's
-// gradient. Without Unbiased a third of the samples do so, and a player is corrected as far as the error stands out from
-// its own noise: most of what is left is that of players too small to be seen. Standard errors do not include it, so that
-// there are no intervals.
+// The polynomial accounts for a part of the error of the trapezoid rule; the rest is measured at some samples, at the
+// first coalition and its complement with one player toggled, drawn with a known probability that grows with the
+// player's gradient. Without Unbiased a third of the samples do so, and a player is corrected as far as the error
+// stands out from its own noise: most of what is left is that of players too small to be seen. Standard errors do not
+// include it, so that there are no intervals.
 type CoalitionGradients struct {
 	// Unbiased measures the error of the trapezoid rule at every sample and corrects by all of it. The estimate is then
 	// unbiased for every game whose gradients are those of its values.
@@ -42,11 +43,12 @@ func (c CoalitionGradients) Name() string {
 }
 
 // Estimate implements [attribution.Estimator]. A sample is two coalitions of similar size with their complements, four
-// gradients, and two for each measured error; at least 4 are needed, so that each half has gradients to fit. All gradients are held
-// in memory, 8 bytes for each entry. The standard error is that of the mean of samples, from differences between
-// neighbouring strata. With a target standard error the samples come in independent rounds whose estimates are pooled
-// by their numbers of samples.
-func (c CoalitionGradients) Estimate(ctx context.Context, g attribution.Game, opt attribution.Options) (attribution.Estimate, error) {
+// gradients, and two for each measured error; at least 4 are needed, so that each half has gradients to fit. All
+// gradients are held in memory, 8 bytes for each entry. The standard error is that of the mean of samples, from
+// differences between neighbouring strata. With a target standard error the samples come in independent rounds whose
+// estimates are pooled by their numbers of samples.
+func (c CoalitionGradients) Estimate(ctx context.Context, g attribution.Game,
+	opt attribution.Options) (attribution.Estimate, error) {
 	r, err := newRun(c.Name(), g, opt)
 	if err != nil {
 		return attribution.Estimate{}, err
@@ -151,8 +153,8 @@ type gradientPair struct {
 	mean      []float64 // [players]
 }
 
-// gradientSample is two pairs and, where it toggles, the error of the trapezoid rule for one player at the first coalition
-// and its complement, over the probability with which the player was drawn.
+// gradientSample is two pairs and, where it toggles, the error of the trapezoid rule for one player at the first
+// coalition and its complement, over the probability with which the player was drawn.
 type gradientSample struct {
 	pairs   [2]gradientPair
 	toggled bool
@@ -203,8 +205,9 @@ type gradientWorker struct {
 
 func newGradientWorker(s *gradientSampler, chunk int) *gradientWorker {
 	n := s.run.n
-	return &gradientWorker{s: s, rng: make([]rand.PCG, chunk), alpha: make([]float64, 4*chunk*n), values: make([]float64, 4*chunk),
-		grads: make([]float64, 4*chunk*n), chance: make([]float64, n)}
+	return &gradientWorker{s: s, rng: make([]rand.PCG, chunk), alpha: make([]float64, 4*chunk*n),
+		values: make([]float64, 4*chunk),
+		grads:  make([]float64, 4*chunk*n), chance: make([]float64, n)}
 }
 
 // sizeInTurn is coalition size number k of n-1 in the order 1, n-1, 2, n-2, ...: a coalition and its complement are
@@ -224,9 +227,11 @@ func (w *gradientWorker) take(ctx context.Context, round uint64, which []int, sa
 		rng := &w.rng[at]
 		sampling.SeedStream(rng, r.opt.Seed, sampling.DomainGradient, round<<40+1+uint64(k))
 		for p := range 2 {
-			// Each half has strata of its own over all sizes: what is fitted to the other half must be taken off at all of them.
+			// Each half has strata of its own over all sizes: what is fitted to the other half must be taken off at all
+			// of them.
 			u := (float64(k/2) + sampling.Unit(rng)) / float64((len(samples)+1-k%2)/2)
-			pair := gradientPair{coalition: attribution.NewCoalition(n), size: sizeInTurn(n, min(int(u*float64(n-1)), n-2))}
+			pair := gradientPair{coalition: attribution.NewCoalition(n),
+				size: sizeInTurn(n, min(int(u*float64(n-1)), n-2))}
 			sampling.Subset(rng, pair.coalition, n, pair.size)
 			samples[k].pairs[p] = pair
 			row := alpha[(4*at+2*p)*n:][:2*n]
@@ -277,7 +282,8 @@ func (w *gradientWorker) draw(typical []float64, u float64) int {
 	return player
 }
 
-// bends draws one player for each sample that toggles, toggles it and measures the error of the trapezoid rule on its way.
+// bends draws one player for each sample that toggles, toggles it and measures the error of the trapezoid rule on its
+// way.
 func (w *gradientWorker) bends(ctx context.Context, which []int, samples []gradientSample) error {
 	r, n := w.s.run, w.s.run.n
 	typical := make([]float64, n)
@@ -304,8 +310,8 @@ func (w *gradientWorker) bends(ctx context.Context, which []int, samples []gradi
 		if s.pairs[0].coalition.Has(s.player) {
 			others--
 		}
-		// The size without the player is that of one or two of the sizes drawn from, and uniform over 0..n-1 in the Shapley
-		// value.
+		// The size without the player is that of one or two of the sizes drawn from, and uniform over 0..n-1 in the
+		// Shapley value.
 		s.scale = float64(n-1) / float64(n+1)
 		if others == 0 || others == n-1 {
 			s.scale = float64(n - 1)

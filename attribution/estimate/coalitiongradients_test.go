@@ -38,7 +38,8 @@ func TestUnbiasedCoalitionGradients(t *testing.T) {
 			truth := exactly(t, g)
 			total := sampling.NewMoments(len(truth))
 			for seed := range uint64(2000) {
-				e, err := CoalitionGradients{Unbiased: true}.Estimate(background, g, attribution.Options{Samples: c.samples, Seed: seed, Workers: 1})
+				e, err := CoalitionGradients{Unbiased: true}.Estimate(background, g,
+					attribution.Options{Samples: c.samples, Seed: seed, Workers: 1})
 				require.NoError(t, err)
 				total.Add(e.Values)
 				assert.InDelta(t, 0, e.Residual, 1e-9)
@@ -60,7 +61,8 @@ func TestIntervalsOfCoalitionGradientsCover(t *testing.T) {
 			truth, held := exactly(t, g), 0.0
 			const runs = 500
 			for seed := range uint64(runs) {
-				e, err := CoalitionGradients{Unbiased: true}.Estimate(background, g, attribution.Options{Samples: leastGradientSamples, Seed: seed, Workers: 1})
+				e, err := CoalitionGradients{Unbiased: true}.Estimate(background, g,
+					attribution.Options{Samples: leastGradientSamples, Seed: seed, Workers: 1})
 				require.NoError(t, err)
 				held += covered(truth, &e, 0.95) / runs
 			}
@@ -81,7 +83,8 @@ func TestCoalitionGradientsOfALinearGame(t *testing.T) {
 			for _, samples := range []int{4, 5, 9} {
 				got, err := e.Estimate(background, g, attribution.Options{Samples: samples})
 				require.NoError(t, err, "%s with %d players", e.Name(), n)
-				assert.InDeltaSlice(t, want.Values, got.Values, 1e-9, "%s with %d players, %d samples", e.Name(), n, samples)
+				assert.InDeltaSlice(t, want.Values, got.Values, 1e-9, "%s with %d players, %d samples", e.Name(), n,
+					samples)
 				assert.InDelta(t, 0, got.Residual, 1e-9)
 			}
 		}

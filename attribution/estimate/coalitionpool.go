@@ -79,8 +79,8 @@ type bend struct {
 // doubt is the number of squared standard errors by which corrections of players shrink.
 const doubt = 2
 
-// standingOut returns each player's mean of the measured errors, shrunk by how far it stands out from its standard error:
-// an error that was seen once is no more than that, however large.
+// standingOut returns each player's mean of the measured errors, shrunk by how far it stands out from its standard
+// error: an error that was seen once is no more than that, however large.
 //
 // Shapes: result [players].
 func standingOut(bends []bend, players int) []float64 {

@@ -25,7 +25,8 @@ type trials struct {
 	variance  []float64 // mean of the squared standard errors
 }
 
-func runSeeds(t *testing.T, e attribution.Estimator, g attribution.Game, truth []float64, opt attribution.Options) trials {
+func runSeeds(t *testing.T, e attribution.Estimator, g attribution.Game, truth []float64,
+	opt attribution.Options) trials {
 	t.Helper()
 	out := trials{estimates: sampling.NewMoments(len(truth)), variance: make([]float64, len(truth))}
 	for seed := range seeds {
@@ -55,7 +56,8 @@ func (r trials) check(t *testing.T, truth []float64, mustBeUnbiased bool) {
 		if mustBeUnbiased {
 			// Normal beyond 4.5 in one of a thousand comparisons has probability 0.007.
 			z := (r.estimates.Mean[i] - truth[i]) / r.estimates.StandardError(i)
-			assert.Less(t, math.Abs(z), 4.5, "player %d: the mean over seeds is %v, the truth %v", i, r.estimates.Mean[i], truth[i])
+			assert.Less(t, math.Abs(z), 4.5, "player %d: the mean over seeds is %v, the truth %v", i,
+				r.estimates.Mean[i], truth[i])
 		}
 	}
 }
@@ -123,7 +125,8 @@ func TestIncrementalSamplingIsUnbiasedWithHonestIntervals(t *testing.T) {
 	}
 	g := net.game(t, games.PenultimateOptions{Value: attribution.LogSumExp})
 	truth := exactly(t, g)
-	for _, e := range []attribution.Estimator{Permutation{}, Permutation{Antithetic: true}, Owen{}, Owen{Halved: true}} {
+	for _, e := range []attribution.Estimator{Permutation{}, Permutation{Antithetic: true}, Owen{},
+		Owen{Halved: true}} {
 		t.Run(e.Name(), func(t *testing.T) {
 			t.Parallel()
 			runSeeds(t, e, g, truth, attribution.Options{Budget: 1200}).check(t, truth, true)
@@ -145,7 +148,8 @@ func TestDrawnMembersAreUnbiasedWithHonestIntervals(t *testing.T) {
 		t.Run(e.Name(), func(t *testing.T) {
 			t.Parallel()
 			_, regression := e.(KernelSHAP)
-			runSeeds(t, e, g, truth, attribution.Options{Budget: 1000}).check(t, truth, !regression || e.(KernelSHAP).Unbiased)
+			runSeeds(t, e, g, truth, attribution.Options{Budget: 1000}).check(t, truth, !regression ||
+				e.(KernelSHAP).Unbiased)
 		})
 	}
 }
@@ -155,7 +159,8 @@ func TestExpectedGradientsAreUnbiased(t *testing.T) {
 	racetest.OneGoroutine(t)
 	net := randomNetwork(3, 6, 9)
 	rows := [][]float64{make([]float64, 6), {1, 0, 0.5, 0, 2, 0}, {0, 1, 0, 1, 0, 3}}
-	g := net.game(t, games.PenultimateOptions{Value: attribution.Probability, Removal: attribution.RemoveByResampling(rows)})
+	g := net.game(t, games.PenultimateOptions{Value: attribution.Probability,
+		Removal: attribution.RemoveByResampling(rows)})
 	path, err := IntegratedGradients{Steps: 64}.Estimate(background, g, attribution.Options{})
 	require.NoError(t, err)
 	runSeeds(t, ExpectedGradients{}, g, path.Values, attribution.Options{Samples: 120}).check(t, path.Values, true)
@@ -175,7 +180,8 @@ func TestRegressionsConverge(t *testing.T) {
 		assert.Less(t, meanSquaredError(truth, many.Values), meanSquaredError(truth, few.Values)/20, e.Name())
 		for i := range truth {
 			assert.InDelta(t, truth[i], many.Values[i], 5*many.StdErr[i], "%s player %d", e.Name(), i)
-			assert.InDelta(t, 0.1, many.StdErr[i]/few.StdErr[i], 0.02, "%s: ten times fewer with a hundred times the samples", e.Name())
+			assert.InDelta(t, 0.1, many.StdErr[i]/few.StdErr[i], 0.02,
+				"%s: ten times fewer with a hundred times the samples", e.Name())
 		}
 	}
 }
@@ -185,7 +191,8 @@ func TestIntervalsCoverWhenStoppedAtATarget(t *testing.T) {
 	racetest.OneGoroutine(t)
 	g := randomTable(6, 5)
 	truth := exactly(t, g)
-	for _, e := range []attribution.Estimator{Permutation{}, KernelSHAP{Paired: true}, SVARM{Stratified: true}, Stratified{}} {
+	for _, e := range []attribution.Estimator{Permutation{}, KernelSHAP{Paired: true}, SVARM{Stratified: true},
+		Stratified{}} {
 		t.Run(e.Name(), func(t *testing.T) {
 			t.Parallel()
 			r := runSeeds(t, e, g, truth, attribution.Options{TargetStdErr: 0.1})

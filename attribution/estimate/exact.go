@@ -53,14 +53,16 @@ func (Exact) Estimate(ctx context.Context, g attribution.Game, opt attribution.O
 		return r.fail(ctx, err)
 	}
 	r.empty, r.full = v[0], v[total-1]
-	return r.finish(attribution.Estimate{Values: shapleyOfTable(v, r.n), StdErr: make([]float64, r.n), Samples: total, Stopped: attribution.StopExact}), nil
+	return r.finish(attribution.Estimate{Values: shapleyOfTable(v, r.n), StdErr: make([]float64, r.n), Samples: total,
+		Stopped: attribution.StopExact}), nil
 }
 
 // Work implements [Deterministic].
 func (Exact) Work(g attribution.Game, _ attribution.Options) (values, gradients int, err error) {
 	n := g.Players()
 	if n > attribution.MaxEnumerated {
-		return 0, 0, fmt.Errorf("attribution: exact enumeration: expected at most %d players, got %d", attribution.MaxEnumerated, n)
+		return 0, 0, fmt.Errorf("attribution: exact enumeration: expected at most %d players, got %d",
+			attribution.MaxEnumerated, n)
 	}
 	return 1 << n, 0, nil
 }

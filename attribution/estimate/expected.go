@@ -19,7 +19,8 @@ type ExpectedGradients struct{}
 func (ExpectedGradients) Name() string { return "expected-gradients" }
 
 // Estimate implements [attribution.Estimator]. A sample is one gradient.
-func (e ExpectedGradients) Estimate(ctx context.Context, g attribution.Game, opt attribution.Options) (attribution.Estimate, error) {
+func (e ExpectedGradients) Estimate(ctx context.Context, g attribution.Game,
+	opt attribution.Options) (attribution.Estimate, error) {
 	r, err := newRun(e.Name(), g, opt)
 	if err != nil {
 		return attribution.Estimate{}, err

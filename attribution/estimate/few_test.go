@@ -13,7 +13,8 @@ import (
 // Errors of zero do not mean that a target was reached where none was asked for.
 func TestStopsWithoutATarget(t *testing.T) {
 	g := randomNetwork(3, 20, 1).game(t, games.PenultimateOptions{})
-	for _, e := range []attribution.Estimator{LeverageSHAP{}, Stratified{Optimal: true}, CoalitionGradients{}, KernelSHAP{}, Permutation{}, SVARM{}} {
+	for _, e := range []attribution.Estimator{LeverageSHAP{}, Stratified{Optimal: true}, CoalitionGradients{},
+		KernelSHAP{}, Permutation{}, SVARM{}} {
 		got, err := e.Estimate(background, g, attribution.Options{Budget: 3000})
 		require.NoError(t, err)
 		assert.Equal(t, attribution.StopBudget, got.Stopped, e.Name())

@@ -15,7 +15,8 @@ import (
 // the estimator needs more) and of twice as many, separate the fixed cost from that of a sample; standard errors fall
 // with the root of the samples. With opt.TargetStdErr the forecast says what reaching the target takes, bounded by
 // opt.Samples or opt.Budget; otherwise what these two give. It does not foresee when [TopK] will be decided.
-func Predict(ctx context.Context, e attribution.Estimator, g attribution.Game, opt attribution.Options, pilotSamples int) (attribution.Forecast, error) {
+func Predict(ctx context.Context, e attribution.Estimator, g attribution.Game, opt attribution.Options,
+	pilotSamples int) (attribution.Forecast, error) {
 	r, err := newRun(e.Name(), g, opt)
 	if err != nil {
 		return attribution.Forecast{}, err
@@ -24,10 +25,13 @@ func Predict(ctx context.Context, e attribution.Estimator, g attribution.Game, o
 		return r.predictWork(ctx, d)
 	}
 	if pilotSamples < 0 {
-		return attribution.Forecast{}, fmt.Errorf("attribution: expected a pilot of at least 0 samples, got %d", pilotSamples)
+		return attribution.Forecast{}, fmt.Errorf("attribution: expected a pilot of at least 0 samples, got %d",
+			pilotSamples)
 	}
 	if opt.Samples == 0 && opt.Budget == 0 && opt.TargetStdErr == 0 {
-		return attribution.Forecast{}, fmt.Errorf("attribution: forecast: expected a number of samples, a budget or a target standard error, got none")
+		return attribution.Forecast{},
+			fmt.Errorf("attribution: forecast: expected a number of samples, a budget or a target standard error, " +
+				"got none")
 	}
 	if pilotSamples == 0 {
 		pilotSamples = 64
@@ -49,7 +53,8 @@ func Predict(ctx context.Context, e attribution.Estimator, g attribution.Game, o
 			return attribution.Forecast{}, err
 		}
 		if small.DF == nil {
-			return attribution.Forecast{Samples: small.Samples, Cost: small.Cost, StdErr: small.MaxStdErr(), Pilot: small.Cost}, nil
+			return attribution.Forecast{Samples: small.Samples, Cost: small.Cost, StdErr: small.MaxStdErr(),
+				Pilot: small.Cost}, nil
 		}
 		pilot.Samples = min(2*small.Samples, most)
 		large, err := e.Estimate(ctx, g, pilot)
@@ -62,7 +67,8 @@ func Predict(ctx context.Context, e attribution.Estimator, g attribution.Game, o
 
 // extrapolate forecasts from two runs of which the second took more samples.
 func extrapolate(small, large attribution.Estimate, opt attribution.Options, most int) attribution.Forecast {
-	f := attribution.Forecast{Samples: large.Samples, Cost: large.Cost, StdErr: large.MaxStdErr(), Pilot: small.Cost.Add(large.Cost)}
+	f := attribution.Forecast{Samples: large.Samples, Cost: large.Cost, StdErr: large.MaxStdErr(),
+		Pilot: small.Cost.Add(large.Cost)}
 	more := float64(large.Samples - small.Samples)
 	if more <= 0 {
 		return f
@@ -107,7 +113,8 @@ func (r *run) predictWork(ctx context.Context, d Deterministic) (attribution.For
 		if err := r.values(ctx, nil, attribution.NewCoalitions(r.n, probe), make([]float64, probe)); err != nil {
 			return attribution.Forecast{}, err
 		}
-		f.Seconds += time.Since(start).Seconds() * float64(values) / float64(probe) / min(workers, max(float64(values)/512, 1))
+		f.Seconds += time.Since(start).Seconds() * float64(values) / float64(probe) / min(workers,
+			max(float64(values)/512, 1))
 	}
 	if probe := min(gradients, 8); probe > 0 {
 		g, ok := r.game.(attribution.Differentiable)
@@ -115,10 +122,12 @@ func (r *run) predictWork(ctx context.Context, d Deterministic) (attribution.For
 			return attribution.Forecast{}, attribution.ErrNotDifferentiable
 		}
 		start := time.Now()
-		if err := r.gradients(ctx, g, make([]float64, probe*r.n), make([]float64, probe), make([]float64, probe*r.n)); err != nil {
+		if err := r.gradients(ctx, g, make([]float64, probe*r.n), make([]float64, probe),
+			make([]float64, probe*r.n)); err != nil {
 			return attribution.Forecast{}, err
 		}
-		f.Seconds += time.Since(start).Seconds() * float64(gradients) / float64(probe) / min(workers, max(float64(gradients)/8, 1))
+		f.Seconds += time.Since(start).Seconds() * float64(gradients) / float64(probe) / min(workers,
+			max(float64(gradients)/8, 1))
 	}
 	f.Samples, f.Pilot = max(values, gradients), r.spent()
 	return f, nil

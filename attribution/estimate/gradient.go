@@ -16,7 +16,8 @@ type GradientActivation struct{}
 func (GradientActivation) Name() string { return "gradient-activation" }
 
 // Estimate implements [attribution.Estimator]: one gradient, and one value for the efficiency residual.
-func (GradientActivation) Estimate(ctx context.Context, g attribution.Game, opt attribution.Options) (attribution.Estimate, error) {
+func (GradientActivation) Estimate(ctx context.Context, g attribution.Game,
+	opt attribution.Options) (attribution.Estimate, error) {
 	r, err := newRun("gradient-activation", g, opt)
 	if err != nil {
 		return attribution.Estimate{}, err
@@ -41,7 +42,8 @@ func (GradientActivation) Estimate(ctx context.Context, g attribution.Game, opt 
 		return r.fail(ctx, err)
 	}
 	r.empty, r.full = empty[0], full[0]
-	return r.finish(attribution.Estimate{Values: values, StdErr: make([]float64, r.n), Samples: 1, Stopped: attribution.StopExact}), nil
+	return r.finish(attribution.Estimate{Values: values, StdErr: make([]float64, r.n), Samples: 1,
+		Stopped: attribution.StopExact}), nil
 }
 
 // Work implements [Deterministic].

@@ -100,7 +100,8 @@ func (c *counting) Values(ctx context.Context, s attribution.Coalitions, dst []f
 // unbiased lists the estimators that are unbiased for the Shapley value, for games of at least 3 players.
 func unbiased() []attribution.Estimator {
 	return []attribution.Estimator{
-		Permutation{}, Permutation{Antithetic: true}, Permutation{Rotations: 3}, Permutation{Rotations: 2, Antithetic: true},
+		Permutation{}, Permutation{Antithetic: true}, Permutation{Rotations: 3},
+		Permutation{Rotations: 2, Antithetic: true},
 		Stratified{}, Stratified{Strata: 2, Optimal: true},
 		Owen{}, Owen{Halved: true}, Owen{Levels: 5},
 		KernelSHAP{Unbiased: true}, KernelSHAP{Unbiased: true, Paired: true},
@@ -137,11 +138,13 @@ func covered(truth []float64, e *attribution.Estimate, level float64) float64 {
 	return float64(held) / float64(len(truth))
 }
 
-var allValues = []attribution.Value{attribution.Logit, attribution.Probability, attribution.LogProbability, attribution.LogSumExp, attribution.Margin}
+var allValues = []attribution.Value{attribution.Logit, attribution.Probability, attribution.LogProbability,
+	attribution.LogSumExp, attribution.Margin}
 
 // readout is a final layer of weights [classes, neurons] and a bias for each class.
 func readout(w, b []float64) (*games.Readout, error) {
-	head := nets.Head{Classes: len(b), FeatureDim: len(w) / max(len(b), 1), Weight: make([]float32, len(w)), Bias: make([]float32, len(b))}
+	head := nets.Head{Classes: len(b), FeatureDim: len(w) / max(len(b), 1), Weight: make([]float32, len(w)),
+		Bias: make([]float32, len(b))}
 	for i, v := range w {
 		head.Weight[i] = float32(v)
 	}

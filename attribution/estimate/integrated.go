@@ -51,7 +51,8 @@ func (g IntegratedGradients) Name() string {
 }
 
 // Estimate implements [attribution.Estimator]. Samples in the result is the number of steps.
-func (g IntegratedGradients) Estimate(ctx context.Context, game attribution.Game, opt attribution.Options) (attribution.Estimate, error) {
+func (g IntegratedGradients) Estimate(ctx context.Context, game attribution.Game,
+	opt attribution.Options) (attribution.Estimate, error) {
 	r, err := newRun(g.Name(), game, opt)
 	if err != nil {
 		return attribution.Estimate{}, err
@@ -61,7 +62,8 @@ func (g IntegratedGradients) Estimate(ctx context.Context, game attribution.Game
 		return attribution.Estimate{}, attribution.ErrNotDifferentiable
 	}
 	if g.Rule < ClenshawCurtis || g.Rule > RightRiemann {
-		return attribution.Estimate{}, fmt.Errorf("attribution: expected one of the quadratures of Rule, got %v", g.Rule)
+		return attribution.Estimate{}, fmt.Errorf("attribution: expected one of the quadratures of Rule, got %v",
+			g.Rule)
 	}
 	steps, err := g.steps(r)
 	if err != nil {
@@ -114,7 +116,8 @@ func (g IntegratedGradients) Work(game attribution.Game, opt attribution.Options
 }
 
 // integrate sums the gradients over the points on the line.
-func (r *run) integrate(ctx context.Context, d attribution.Differentiable, points, weights, coarse []float64) (attribution.Estimate, error) {
+func (r *run) integrate(ctx context.Context, d attribution.Differentiable, points, weights,
+	coarse []float64) (attribution.Estimate, error) {
 	const rows = 8
 	workers := r.opt.Workers
 	total, half := make([]float64, r.n), make([]float64, r.n)

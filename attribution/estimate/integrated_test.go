@@ -51,7 +51,8 @@ func TestIntegratedGradientsAreComplete(t *testing.T) {
 			est, err := IntegratedGradients{Rule: rule, Steps: 16}.Estimate(background, g, attribution.Options{})
 			require.NoError(t, err)
 			for i := range est.Values {
-				assert.LessOrEqual(t, math.Abs(est.Values[i]-fine.Values[i]), 3*est.StdErr[i]+1e-12, "%v %v: the error estimate of player %d", v, rule, i)
+				assert.LessOrEqual(t, math.Abs(est.Values[i]-fine.Values[i]), 3*est.StdErr[i]+1e-12,
+					"%v %v: the error estimate of player %d", v, rule, i)
 			}
 		}
 	}
@@ -66,7 +67,8 @@ func TestIntegratedGradientsStepsAndBudget(t *testing.T) {
 	est, err = IntegratedGradients{}.Estimate(background, g, attribution.Options{Samples: 10})
 	require.NoError(t, err)
 	assert.Equal(t, 10, est.Samples)
-	est, err = IntegratedGradients{}.Estimate(background, g, attribution.Options{Budget: 40}) // 13 points of 3: 12 steps
+	// 13 points of 3: 12 steps
+	est, err = IntegratedGradients{}.Estimate(background, g, attribution.Options{Budget: 40})
 	require.NoError(t, err)
 	assert.Equal(t, 12, est.Samples)
 	assert.Equal(t, 39.0, est.Equivalents)

@@ -42,7 +42,8 @@ func (k KernelSHAP) Name() string {
 // Estimate implements [attribution.Estimator]. A sample is a coalition or with Paired a pair of them. The standard
 // error of the regression is that of its sandwich covariance over samples; of the unbiased form, that of a mean of
 // samples.
-func (k KernelSHAP) Estimate(ctx context.Context, g attribution.Game, opt attribution.Options) (attribution.Estimate, error) {
+func (k KernelSHAP) Estimate(ctx context.Context, g attribution.Game,
+	opt attribution.Options) (attribution.Estimate, error) {
 	return sample(ctx, k.Name(), g, opt, func(r *run) (attribution.Estimate, error) {
 		source := &kernelSource{run: r, paired: k.Paired, sizes: kernelSizes(r.n)}
 		values := source.valuesPerSample()
@@ -113,7 +114,8 @@ func (k *kernelSource) draw(ctx context.Context, first int, rows attribution.Coa
 
 // kernelTargets evaluates the coalitions, each in the game of its member, and writes v(S) - v(∅) - |S|/n (v(N) - v(∅));
 // paired it evaluates their complements as well and writes half the difference.
-func (r *run) kernelTargets(ctx context.Context, members []int, paired bool, rows attribution.Coalitions, target []float64) error {
+func (r *run) kernelTargets(ctx context.Context, members []int, paired bool, rows attribution.Coalitions,
+	target []float64) error {
 	count := rows.Len()
 	batch, drawn := rows, members
 	if paired {
@@ -175,7 +177,8 @@ func (w *kernelWorker) units(ctx context.Context, first, count int, dst []float6
 }
 
 // regress gathers samples and solves the regression until the plan or the target standard error says stop.
-func (r *run) regress(ctx context.Context, source *kernelSource, perSample float64, chunk int) (attribution.Estimate, error) {
+func (r *run) regress(ctx context.Context, source *kernelSource, perSample float64,
+	chunk int) (attribution.Estimate, error) {
 	q := &sampling.Regression{N: r.n}
 	p, err := r.plan(r.fixedCost(), perSample, leastRows(r.n))
 	if err != nil {

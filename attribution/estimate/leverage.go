@@ -29,7 +29,8 @@ func (LeverageSHAP) Name() string { return "leverageshap" }
 // many times the values. The standard error is that of the sandwich covariance with a finite-population correction for
 // each size. With a target standard error the samples come in independent rounds whose estimates are pooled by their
 // numbers of samples.
-func (l LeverageSHAP) Estimate(ctx context.Context, g attribution.Game, opt attribution.Options) (attribution.Estimate, error) {
+func (l LeverageSHAP) Estimate(ctx context.Context, g attribution.Game,
+	opt attribution.Options) (attribution.Estimate, error) {
 	r, err := newRun(l.Name(), g, opt)
 	if err != nil {
 		return attribution.Estimate{}, err
@@ -49,7 +50,9 @@ func (r *run) leverage(ctx context.Context, least int, solve solver) (attributio
 		if all := pairCount(r.n); p.samples >= all {
 			// A number of samples beyond all pairs cannot be taken without replacement.
 			if r.opt.Samples > all {
-				return attribution.Estimate{}, fmt.Errorf("attribution: expected at most the %d pairs of %d players, got %d", all, r.n, r.opt.Samples)
+				return attribution.Estimate{},
+					fmt.Errorf("attribution: expected at most the %d pairs of %d players, got %d", all, r.n,
+						r.opt.Samples)
 			}
 			if r.opt.TargetStdErr == 0 {
 				p = plan{all, attribution.StopExact}

@@ -15,7 +15,8 @@ import (
 func resampled(t *testing.T) *games.Mean {
 	net := randomNetwork(3, 7, 1)
 	rows := [][]float64{make([]float64, 7), randomNetwork(1, 7, 3).z, randomNetwork(1, 7, 4).z}
-	return net.game(t, games.PenultimateOptions{Value: attribution.LogSumExp, Removal: attribution.RemoveByResampling(rows)}).(*games.Mean)
+	return net.game(t, games.PenultimateOptions{Value: attribution.LogSumExp,
+		Removal: attribution.RemoveByResampling(rows)}).(*games.Mean)
 }
 
 // batchedGradients answers gradients of several members at once.
@@ -64,7 +65,8 @@ func (s steep) Gradients(_ context.Context, _, values, grads []float64) error {
 }
 
 func TestGradientsMustBeFinite(t *testing.T) {
-	for _, g := range []attribution.Game{steep{randomTable(3, 1), math.NaN(), 1}, steep{randomTable(3, 1), 1, math.Inf(1)}} {
+	for _, g := range []attribution.Game{steep{randomTable(3, 1), math.NaN(), 1},
+		steep{randomTable(3, 1), 1, math.Inf(1)}} {
 		for _, e := range []attribution.Estimator{GradientActivation{}, IntegratedGradients{}, ExpectedGradients{}} {
 			_, err := e.Estimate(background, g, attribution.Options{Samples: 2})
 			assert.ErrorIs(t, err, attribution.ErrNotFinite, e.Name())

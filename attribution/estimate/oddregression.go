@@ -14,15 +14,16 @@ import (
 )
 
 // OddRegression estimates Shapley values from values alone by regression on all odd sets of players at once. In the
-// Fourier basis of the hypercube φ_i = Σ 2 c_T/|T| over the sets T of an odd number of players that hold i, so that half
-// the difference of a coalition and its complement, which has no even part, is all that matters. [LeverageSHAP] fits c_T
-// for single players; here all odd T have coefficients, with a prior variance Π_{i∈T} θ_i: a Gaussian process whose
-// covariance, the odd part of the diffusion kernel, and the Shapley values of its posterior mean have closed forms. The
-// θ_i, one for each player, are those under which the values are most likely (as automatic relevance determination,
-// Rasmussen and Williams 2006, section 5.1), so that sets among players that matter get coefficients first.
+// Fourier basis of the hypercube φ_i = Σ 2 c_T/|T| over the sets T of an odd number of players that hold i, so that
+// half the difference of a coalition and its complement, which has no even part, is all that matters. [LeverageSHAP]
+// fits c_T for single players; here all odd T have coefficients, with a prior variance Π_{i∈T} θ_i: a Gaussian process
+// whose covariance, the odd part of the diffusion kernel, and the Shapley values of its posterior mean have closed
+// forms. The θ_i, one for each player, are those under which the values are most likely (as automatic relevance
+// determination, Rasmussen and Williams 2006, section 5.1), so that sets among players that matter get coefficients
+// first.
 //
-// Coalitions are drawn as in LeverageSHAP. Beyond 5,120 pairs the process is conditioned on that many; what it leaves of the
-// others is regressed as in LeverageSHAP, and added as far as it stands out from its own error. For a
+// Coalitions are drawn as in LeverageSHAP. Beyond 5,120 pairs the process is conditioned on that many; what it leaves
+// of the others is regressed as in LeverageSHAP, and added as far as it stands out from its own error. For a
 // [attribution.Sampled] game every value is the mean over all members.
 type OddRegression struct{}
 
@@ -41,7 +42,8 @@ const (
 // pairs as players it gives no intervals. A run takes time in proportion to the cube of the pairs up to 5,120, a few
 // seconds then, beside that of the values. With a target standard error the samples come in independent rounds whose
 // estimates are pooled by their numbers of samples.
-func (o OddRegression) Estimate(ctx context.Context, g attribution.Game, opt attribution.Options) (attribution.Estimate, error) {
+func (o OddRegression) Estimate(ctx context.Context, g attribution.Game,
+	opt attribution.Options) (attribution.Estimate, error) {
 	r, err := newRun(o.Name(), g, opt)
 	if err != nil {
 		return attribution.Estimate{}, err
@@ -78,7 +80,8 @@ func (r *run) conditioned(ctx context.Context, q *sampling.Regression, most int)
 	}
 	p, err := surrogate.NewProcess(ctx, rows, y, r.full-r.empty, r.typical(q), r.opt.Workers)
 	if errors.Is(err, linalg.ErrNotPositive) {
-		return e, fmt.Errorf("%w: %s: the values of the game vary too much for float64", attribution.ErrNotFinite, r.method)
+		return e, fmt.Errorf("%w: %s: the values of the game vary too much for float64", attribution.ErrNotFinite,
+			r.method)
 	}
 	if err != nil {
 		return e, err
@@ -104,8 +107,8 @@ func (r *run) conditioned(ctx context.Context, q *sampling.Regression, most int)
 	return e, nil
 }
 
-// typical is a first guess of the players' values: the mean of the pairs' values, signed by the player's presence, whose
-// expectation is in proportion to them where players act alone.
+// typical is a first guess of the players' values: the mean of the pairs' values, signed by the player's presence,
+// whose expectation is in proportion to them where players act alone.
 func (r *run) typical(q *sampling.Regression) []float64 {
 	out := make([]float64, r.n)
 	members := make([]int, 0, r.n)
@@ -129,7 +132,8 @@ func (r *run) typical(q *sampling.Regression) []float64 {
 
 // correct adds the regression of what the process leaves of other pairs, shrunk by how far it stands out from its error
 // (James and Stein 1961, for all players together).
-func (r *run) correct(ctx context.Context, p *surrogate.Process, q *sampling.Regression, beyond []int, values, variance []float64) error {
+func (r *run) correct(ctx context.Context, p *surrogate.Process, q *sampling.Regression, beyond []int, values,
+	variance []float64) error {
 	probability := float64(len(beyond)) / float64(q.Rows.Len())
 	q.Keep(beyond, probability)
 	var rows []attribution.Coalition

@@ -90,7 +90,8 @@ func TestOddRegressionBudget(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, attribution.StopTarget, to.Stopped)
 	assert.LessOrEqual(t, to.MaxStdErr(), one.MaxStdErr()/2)
-	_, err = e.Estimate(background, games.Func(12, func(attribution.Coalition) float64 { return math.NaN() }), attribution.Options{Samples: 20})
+	_, err = e.Estimate(background, games.Func(12, func(attribution.Coalition) float64 { return math.NaN() }),
+		attribution.Options{Samples: 20})
 	assert.ErrorIs(t, err, attribution.ErrNotFinite)
 	ctx, cancel := context.WithCancel(background)
 	var calls atomic.Int64
@@ -107,8 +108,8 @@ func TestOddRegressionBudget(t *testing.T) {
 	assert.NotNil(t, got.Values)
 }
 
-// What the process leaves of pairs beyond its own is taken in: on a game that is not like its prior, a random table, more
-// pairs still help.
+// What the process leaves of pairs beyond its own is taken in: on a game that is not like its prior, a random table,
+// more pairs still help.
 func TestOddRegressionCorrectsTheRest(t *testing.T) {
 	g := randomTable(14, 3)
 	truth := exactly(t, g)
@@ -119,7 +120,8 @@ func TestOddRegressionCorrectsTheRest(t *testing.T) {
 		rough += meanSquaredError(truth, e.Values)
 		r, err := newRun("", g, attribution.Options{Seed: seed})
 		require.NoError(t, err)
-		l := leverageSampler{run: r, solve: func(ctx context.Context, q *sampling.Regression) (attribution.Estimate, error) {
+		l := leverageSampler{run: r, solve: func(ctx context.Context, q *sampling.Regression) (attribution.Estimate,
+			error) {
 			return r.conditioned(ctx, q, 400)
 		}}
 		require.NoError(t, r.endpoints(background))

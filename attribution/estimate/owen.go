@@ -49,7 +49,8 @@ func (o Owen) Name() string {
 // level.
 func (o Owen) Estimate(ctx context.Context, g attribution.Game, opt attribution.Options) (attribution.Estimate, error) {
 	if o.Levels < 0 {
-		return attribution.Estimate{}, fmt.Errorf("attribution: Owen sampling: expected at least 0 levels, got %d", o.Levels)
+		return attribution.Estimate{}, fmt.Errorf("attribution: Owen sampling: expected at least 0 levels, got %d",
+			o.Levels)
 	}
 	name := o.Name() // before the default becomes part of it
 	if o.Levels == 0 {
@@ -88,7 +89,8 @@ func (o Owen) Estimate(ctx context.Context, g attribution.Game, opt attribution.
 				for i := range ends {
 					ends[i] /= 2
 				}
-				return r.finish(attribution.Estimate{Values: ends, StdErr: make([]float64, r.n), Stopped: attribution.StopExact}), nil
+				return r.finish(attribution.Estimate{Values: ends, StdErr: make([]float64, r.n),
+					Stopped: attribution.StopExact}), nil
 			}
 		}
 		return r.average(ctx, a, fixed)

@@ -8,7 +8,8 @@ import (
 )
 
 func TestParseEstimatorReadsNames(t *testing.T) {
-	all := append(everyEstimator(), ClosedForm{}, IntegratedGradients{Rule: RightRiemann}, Owen{Halved: true, Trapezoid: true, Levels: 7},
+	all := append(everyEstimator(), ClosedForm{}, IntegratedGradients{Rule: RightRiemann},
+		Owen{Halved: true, Trapezoid: true, Levels: 7},
 		Stratified{Strata: 12}, Permutation{Rotations: 4, Antithetic: true},
 		CoalitionGradients{}, CoalitionGradients{Unbiased: true}, Recommended{}, Rescale{}, Conductance{})
 	names := map[string]bool{}
@@ -19,8 +20,10 @@ func TestParseEstimatorReadsNames(t *testing.T) {
 		assert.False(t, names[e.Name()] && e.Name() != "top-3", "%s names two estimators", e.Name())
 		names[e.Name()] = true
 	}
-	for _, bad := range []string{"", "-", "shapley", "permutation-rotated", "permutation-3", "kernelshap-3", "kernelshap-unbiased-paired", "owen-05",
-		"owen--5", "exact-2", "top", "top-0", "top--1", "svarm-x", "integrated-gradients-simpson", "permutation-rotated-99999999999999999999"} {
+	for _, bad := range []string{"", "-", "shapley", "permutation-rotated", "permutation-3", "kernelshap-3",
+		"kernelshap-unbiased-paired", "owen-05",
+		"owen--5", "exact-2", "top", "top-0", "top--1", "svarm-x", "integrated-gradients-simpson",
+		"permutation-rotated-99999999999999999999"} {
 		_, err := Parse(bad)
 		assert.ErrorContains(t, err, "unknown estimator", bad)
 	}

@@ -27,7 +27,8 @@ func TestVarianceOfAMeanIsDividedByN(t *testing.T) {
 	many, err := Permutation{}.Estimate(background, g, attribution.Options{Samples: 100000})
 	require.NoError(t, err)
 	for i := range few.StdErr {
-		assert.InDelta(t, 0.1, many.StdErr[i]/few.StdErr[i], 0.01, "a hundred times the samples, a tenth of the standard error")
+		assert.InDelta(t, 0.1, many.StdErr[i]/few.StdErr[i], 0.01,
+			"a hundred times the samples, a tenth of the standard error")
 	}
 }
 
@@ -56,10 +57,13 @@ func TestSamplingIsSeeded(t *testing.T) {
 func TestSampleCountIsTheOneAskedFor(t *testing.T) {
 	const n = 7
 	perSample := map[string]int{
-		"permutation": n - 1, "antithetic": 2 * (n - 1), "permutation-rotated-3": 3 * (n - 1), "antithetic-rotated-2": 4 * (n - 1),
-		"stratified": 2 * n * n, "stratified-optimal-2": 2 * n * 2, "owen": 2 * (n + 1), "owen-halved": 4 * (n + 1), "owen-5": 5 * (n + 1),
-		"kernelshap": 1, "kernelshap-paired": 2, "kernelshap-unbiased": 1, "kernelshap-paired-unbiased": 2, "leverageshap": 2,
-		"svarm": 2, "svarm-stratified": 1,
+		"permutation": n - 1, "antithetic": 2 * (n - 1), "permutation-rotated-3": 3 * (n - 1),
+		"antithetic-rotated-2": 4 * (n - 1),
+		"stratified":           2 * n * n, "stratified-optimal-2": 2 * n * 2, "owen": 2 * (n + 1),
+		"owen-halved": 4 * (n + 1), "owen-5": 5 * (n + 1),
+		"kernelshap": 1, "kernelshap-paired": 2, "kernelshap-unbiased": 1, "kernelshap-paired-unbiased": 2,
+		"leverageshap": 2,
+		"svarm":        2, "svarm-stratified": 1,
 	}
 	for _, e := range samplers() {
 		for _, samples := range []int{17, 33, 50} {
@@ -80,7 +84,8 @@ func TestSampleCountIsTheOneAskedFor(t *testing.T) {
 					warm += (n-1)/s + 1 + (n-1)/(n-s) + 1
 				}
 			}
-			assert.EqualValues(t, 2+warm+samples*perSample[e.Name()], est.Evaluations, "%s: v(∅), v(N), warm-up, samples", e.Name())
+			assert.EqualValues(t, 2+warm+samples*perSample[e.Name()], est.Evaluations,
+				"%s: v(∅), v(N), warm-up, samples", e.Name())
 		}
 	}
 }

@@ -39,7 +39,8 @@ func (p Permutation) Name() string {
 
 // Estimate implements [attribution.Estimator]. A sample is a permutation; with Antithetic a pair; with Rotations that
 // many permutations, or pairs.
-func (p Permutation) Estimate(ctx context.Context, g attribution.Game, opt attribution.Options) (attribution.Estimate, error) {
+func (p Permutation) Estimate(ctx context.Context, g attribution.Game,
+	opt attribution.Options) (attribution.Estimate, error) {
 	if p.Rotations < 0 {
 		return attribution.Estimate{}, fmt.Errorf("attribution: expected at least 0 rotations, got %d", p.Rotations)
 	}

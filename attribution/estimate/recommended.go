@@ -15,7 +15,8 @@ type Recommended struct{}
 func (Recommended) Name() string { return "recommended" }
 
 // Estimate implements [attribution.Estimator]; a sample is one of the estimator chosen.
-func (Recommended) Estimate(ctx context.Context, g attribution.Game, opt attribution.Options) (attribution.Estimate, error) {
+func (Recommended) Estimate(ctx context.Context, g attribution.Game,
+	opt attribution.Options) (attribution.Estimate, error) {
 	if err := attribution.CheckGame(g); err != nil {
 		return attribution.Estimate{}, err
 	}
@@ -23,7 +24,8 @@ func (Recommended) Estimate(ctx context.Context, g attribution.Game, opt attribu
 		return attribution.Estimate{}, err
 	}
 	e, err := Choose(g, opt).Estimate(ctx, g, opt)
-	if errors.Is(err, attribution.ErrNotDifferentiable) { // a game that only finds out when asked, such as one of a value without gradient
+	// a game that only finds out when asked, such as one of a value without gradient
+	if errors.Is(err, attribution.ErrNotDifferentiable) {
 		return chooseByValues(g, opt).Estimate(ctx, g, opt)
 	}
 	return e, err
@@ -39,7 +41,8 @@ const (
 // Choose returns the estimator with the smallest error to be expected within the options:
 //
 //   - [ClosedForm] for games that are linear, [Exact] where the budget allows all coalitions;
-//   - [CoalitionGradients] for smooth games with gradients: Unbiased with few players or with a target standard error, which
+//   - [CoalitionGradients] for smooth games with gradients: Unbiased with few players or with a target standard error,
+//     which
 //     a biased estimate cannot promise; where the budget is too small for it, [IntegratedGradients] or
 //     [GradientActivation];
 //   - otherwise, and for games that are [attribution.Kinked], [OddRegression] up to 4,096 players;
@@ -52,7 +55,8 @@ func Choose(g attribution.Game, opt attribution.Options) attribution.Estimator {
 	if l, ok := g.(attribution.Linear); ok && l.Shapley(make([]float64, g.Players())) {
 		return ClosedForm{}
 	}
-	if _, ok := g.(attribution.Differentiable); !ok || enumerable(g, opt) || attribution.IsKinked(g) && drawn(g) == nil && regresses(g, opt) {
+	if _, ok := g.(attribution.Differentiable); !ok || enumerable(g, opt) || attribution.IsKinked(g) &&
+		drawn(g) == nil && regresses(g, opt) {
 		return chooseByValues(g, opt)
 	}
 	o := opt.WithDefaults()
@@ -72,7 +76,8 @@ func Choose(g attribution.Game, opt attribution.Options) attribution.Estimator {
 // enumerable reports a budget for all coalitions.
 func enumerable(g attribution.Game, opt attribution.Options) bool {
 	n := g.Players()
-	return n <= attribution.MaxEnumerated && opt.Samples == 0 && opt.Budget >= attribution.ForwardsPerValue(g)*float64(int(1)<<n)
+	return n <= attribution.MaxEnumerated && opt.Samples == 0 &&
+		opt.Budget >= attribution.ForwardsPerValue(g)*float64(int(1)<<n)
 }
 
 // mostOddPlayers bounds the memory of [OddRegression], 8 bytes for each player and pair.

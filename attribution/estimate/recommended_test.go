@@ -21,13 +21,15 @@ func TestRecommended(t *testing.T) {
 	large := randomNetwork(3, 100, 1)
 	energy := large.game(t, games.PenultimateOptions{Value: attribution.LogSumExp})
 	small := randomNetwork(3, 12, 1).game(t, games.PenultimateOptions{Value: attribution.LogSumExp})
-	own := large.game(t, games.PenultimateOptions{Value: attribution.NewValue("own", func(l []float64, c int) float64 { return l[c] * l[c] }, nil)})
+	own := large.game(t, games.PenultimateOptions{Value: attribution.NewValue("own",
+		func(l []float64, c int) float64 { return l[c] * l[c] }, nil)})
 	for name, c := range map[string]struct {
 		game attribution.Game
 		opt  attribution.Options
 		want string
 	}{
-		"linear":               {large.game(t, games.PenultimateOptions{}), attribution.Options{Budget: 5}, "closed-form"},
+		"linear": {large.game(t, games.PenultimateOptions{}), attribution.Options{Budget: 5},
+			"closed-form"},
 		"enumerable":           {small, attribution.Options{Budget: 4096}, "exact"},
 		"not enumerable":       {small, attribution.Options{Budget: 4095}, "coalition-gradients-unbiased"},
 		"small budget":         {energy, attribution.Options{Budget: 1000}, "coalition-gradients"},
@@ -38,9 +40,11 @@ func TestRecommended(t *testing.T) {
 		"values":               {plain{energy}, attribution.Options{Budget: 1000}, "odd-regression"},
 		"very few values":      {plain{energy}, attribution.Options{Budget: 33}, "kernelshap-paired-unbiased"},
 		"no gradient, unknown": {own, attribution.Options{Budget: 1000}, "odd-regression"},
-		"kinks":                {kinked{energy.(attribution.Differentiable)}, attribution.Options{Budget: 500}, "odd-regression"},
-		"kinks, tiny budget":   {kinked{energy.(attribution.Differentiable)}, attribution.Options{Budget: 30}, "integrated-gradients-trapezoid"},
-		"many players":         {games.Func(5000, size), attribution.Options{Budget: 10100}, "antithetic"},
+		"kinks": {kinked{energy.(attribution.Differentiable)}, attribution.Options{Budget: 500},
+			"odd-regression"},
+		"kinks, tiny budget": {kinked{energy.(attribution.Differentiable)}, attribution.Options{Budget: 30},
+			"integrated-gradients-trapezoid"},
+		"many players": {games.Func(5000, size), attribution.Options{Budget: 10100}, "antithetic"},
 	} {
 		e, err := Recommended{}.Estimate(background, c.game, c.opt)
 		require.NoError(t, err, name)

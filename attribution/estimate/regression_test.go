@@ -92,7 +92,8 @@ func TestRegressionsNeedMoreRowsThanUnknowns(t *testing.T) {
 		for seed := range uint64(5) {
 			got, err := c.e.Estimate(background, g, attribution.Options{Budget: c.need, Seed: seed})
 			require.NoError(t, err, c.e.Name())
-			assert.Less(t, meanSquaredError(truth.Values, got.Values), 4*meanSquaredError(truth.Values, make([]float64, 81)), c.e.Name())
+			assert.Less(t, meanSquaredError(truth.Values, got.Values), 4*meanSquaredError(truth.Values,
+				make([]float64, 81)), c.e.Name())
 		}
 	}
 }

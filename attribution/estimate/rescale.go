@@ -7,17 +7,18 @@ import (
 	"github.com/line-ood/goline/attribution"
 )
 
-// Rescale is DeepLIFT's rescale rule (Shrikumar, Greenside and Kundaje 2017) from all players removed to all present, of games that
-// have it ([attribution.Rescaled]). Where a saturated value has no gradient left, the slope of the straight line still has: for
-// one gradient's cost it is efficient, the residual being rounding. It is an approximation of unknown error: StdErr is zero and DF
-// nil.
+// Rescale is DeepLIFT's rescale rule (Shrikumar, Greenside and Kundaje 2017) from all players removed to all present,
+// of games that have it ([attribution.Rescaled]). Where a saturated value has no gradient left, the slope of the
+// straight line still has: for one gradient's cost it is efficient, the residual being rounding. It is an approximation
+// of unknown error: StdErr is zero and DF nil.
 type Rescale struct{}
 
 // Name is deeplift-rescale.
 func (Rescale) Name() string { return "deeplift-rescale" }
 
 // Estimate implements [attribution.Estimator], for the cost of one gradient and one value.
-func (Rescale) Estimate(ctx context.Context, g attribution.Game, opt attribution.Options) (attribution.Estimate, error) {
+func (Rescale) Estimate(ctx context.Context, g attribution.Game,
+	opt attribution.Options) (attribution.Estimate, error) {
 	r, err := newRun("deeplift-rescale", g, opt)
 	if err != nil {
 		return attribution.Estimate{}, err
@@ -42,7 +43,8 @@ func (Rescale) Estimate(ctx context.Context, g attribution.Game, opt attribution
 	if err := checkGradients([]float64{r.empty, r.full}, values); err != nil {
 		return attribution.Estimate{}, err
 	}
-	return r.finish(attribution.Estimate{Values: values, StdErr: make([]float64, r.n), Samples: 1, Stopped: attribution.StopExact}), nil
+	return r.finish(attribution.Estimate{Values: values, StdErr: make([]float64, r.n), Samples: 1,
+		Stopped: attribution.StopExact}), nil
 }
 
 // Work implements [Deterministic].
@@ -50,24 +52,27 @@ func (Rescale) Work(attribution.Game, attribution.Options) (values, gradients in
 	return 1, 1, nil
 }
 
-// Conductance is the conductance of neurons (Dhamdhere, Sundararajan and Yan 2018, equation 3): the value's slope by a neuron times what
-// the neuron moves, summed while the network's input goes straight from a baseline to the sample, for games that know that way
-// ([attribution.Traced]). It sums to what the value changes between the two inputs and not to v(N) - v(∅), of which the residual
-// tells; it answers another question than the Shapley value of the layer's game. StdErr is zero and DF nil.
+// Conductance is the conductance of neurons (Dhamdhere, Sundararajan and Yan 2018, equation 3): the value's slope by a
+// neuron times what the neuron moves, summed while the network's input goes straight from a baseline to the sample, for
+// games that know that way ([attribution.Traced]). It sums to what the value changes between the two inputs and not to
+// v(N) - v(∅), of which the residual tells; it answers another question than the Shapley value of the layer's game.
+// StdErr is zero and DF nil.
 type Conductance struct{}
 
 // Name is conductance.
 func (Conductance) Name() string { return "conductance" }
 
 // Estimate implements [attribution.Estimator]. A sample is a point of the way, of the cost of a gradient.
-func (Conductance) Estimate(ctx context.Context, g attribution.Game, opt attribution.Options) (attribution.Estimate, error) {
+func (Conductance) Estimate(ctx context.Context, g attribution.Game,
+	opt attribution.Options) (attribution.Estimate, error) {
 	r, err := newRun("conductance", g, opt)
 	if err != nil {
 		return attribution.Estimate{}, err
 	}
 	d, ok := g.(attribution.Traced)
 	if !ok {
-		return attribution.Estimate{}, fmt.Errorf("%w: the game does not know the way of its input", attribution.ErrNotDifferentiable)
+		return attribution.Estimate{}, fmt.Errorf("%w: the game does not know the way of its input",
+			attribution.ErrNotDifferentiable)
 	}
 	values := make([]float64, r.n)
 	points, err := conductance(ctx, d, values)
@@ -85,7 +90,8 @@ func (Conductance) Estimate(ctx context.Context, g attribution.Game, opt attribu
 	if err := checkGradients([]float64{r.empty, r.full}, values); err != nil {
 		return attribution.Estimate{}, err
 	}
-	return r.finish(attribution.Estimate{Values: values, StdErr: make([]float64, r.n), Samples: points, Stopped: attribution.StopExact}), nil
+	return r.finish(attribution.Estimate{Values: values, StdErr: make([]float64, r.n), Samples: points,
+		Stopped: attribution.StopExact}), nil
 }
 
 // conductance asks the game, and fails where it does not know the way.

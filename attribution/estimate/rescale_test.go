@@ -20,8 +20,10 @@ func TestRescale(t *testing.T) {
 	require.NoError(t, err)
 	assert.InDeltaSlice(t, exactly(t, logit), e.Values, 1e-12)
 	for _, v := range []attribution.Value{attribution.LogSumExp, attribution.Probability, attribution.LogProbability} {
-		for _, removal := range []attribution.Removal{attribution.RemoveToZero(), attribution.RemoveByResampling([][]float64{make([]float64, 9), n.z, {1, 0, 2, 0, 0.3, 1, 0, 0, 4}})} {
-			g := n.game(t, games.PenultimateOptions{Value: v, Removal: removal, Groups: [][]int{{0, 3}, {1}, {8, 2, 4}}})
+		for _, removal := range []attribution.Removal{attribution.RemoveToZero(),
+			attribution.RemoveByResampling([][]float64{make([]float64, 9), n.z, {1, 0, 2, 0, 0.3, 1, 0, 0, 4}})} {
+			g := n.game(t, games.PenultimateOptions{Value: v, Removal: removal,
+				Groups: [][]int{{0, 3}, {1}, {8, 2, 4}}})
 			e, err := Rescale{}.Estimate(background, g, attribution.Options{})
 			require.NoError(t, err)
 			assert.InDelta(t, 0, e.Residual, 1e-12, "%v", v)
@@ -29,7 +31,8 @@ func TestRescale(t *testing.T) {
 			assert.InDelta(t, 4*attribution.ForwardsPerValue(g), e.Equivalents, 1e-12)
 		}
 	}
-	_, err = Rescale{}.Estimate(background, n.game(t, games.PenultimateOptions{Value: attribution.Margin}), attribution.Options{})
+	_, err = Rescale{}.Estimate(background, n.game(t, games.PenultimateOptions{Value: attribution.Margin}),
+		attribution.Options{})
 	assert.ErrorIs(t, err, attribution.ErrNotDifferentiable)
 	_, err = Rescale{}.Estimate(background, plain{logit}, attribution.Options{})
 	assert.ErrorIs(t, err, attribution.ErrNotDifferentiable)
@@ -68,7 +71,8 @@ func TestConductanceAlongAStraightLine(t *testing.T) {
 		g := n.game(t, games.PenultimateOptions{Value: attribution.Probability, Path: path, Groups: groups})
 		c, err := Conductance{}.Estimate(background, g, attribution.Options{})
 		require.NoError(t, err)
-		ig, err := IntegratedGradients{Rule: Trapezoid, Steps: points - 1}.Estimate(background, g, attribution.Options{})
+		ig, err := IntegratedGradients{Rule: Trapezoid, Steps: points - 1}.Estimate(background, g,
+			attribution.Options{})
 		require.NoError(t, err)
 		assert.InDeltaSlice(t, ig.Values, c.Values, 1e-12)
 		assert.Equal(t, points, c.Samples)
@@ -99,7 +103,8 @@ func TestConductanceSumsToTheChangeOfTheInput(t *testing.T) {
 		return v[0]
 	}
 	want := value(path[points-1]) - value(path[0])
-	g := n.game(t, games.PenultimateOptions{Value: attribution.LogSumExp, Path: path, Removal: attribution.RemoveTo(make([]float64, 9))})
+	g := n.game(t, games.PenultimateOptions{Value: attribution.LogSumExp, Path: path,
+		Removal: attribution.RemoveTo(make([]float64, 9))})
 	c, err := Conductance{}.Estimate(background, g, attribution.Options{})
 	require.NoError(t, err)
 	total := 0.0
@@ -118,7 +123,8 @@ func TestConductanceSumsToTheChangeOfTheInput(t *testing.T) {
 	cancel()
 	_, err = Conductance{}.Estimate(ctx, g, attribution.Options{})
 	assert.ErrorIs(t, err, context.Canceled)
-	for _, bad := range [][][]float64{{{1}}, {make([]float64, 9), make([]float64, 8)}, {make([]float64, 9), {0, 0, 0, 0, 0, 0, 0, 0, math.NaN()}}} {
+	for _, bad := range [][][]float64{{{1}}, {make([]float64, 9), make([]float64, 8)},
+		{make([]float64, 9), {0, 0, 0, 0, 0, 0, 0, 0, math.NaN()}}} {
 		_, err := games.NewPenultimate(n.head, path[0], 0, games.PenultimateOptions{Path: bad})
 		assert.ErrorContains(t, err, "the path of an input")
 	}

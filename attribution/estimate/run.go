@@ -54,7 +54,8 @@ func newRun(method string, g attribution.Game, opt attribution.Options) (*run, e
 }
 
 // sample opens a run and goes on as [run.sample] does.
-func sample(ctx context.Context, method string, g attribution.Game, opt attribution.Options, rest func(*run) (attribution.Estimate, error)) (attribution.Estimate, error) {
+func sample(ctx context.Context, method string, g attribution.Game, opt attribution.Options,
+	rest func(*run) (attribution.Estimate, error)) (attribution.Estimate, error) {
 	r, err := newRun(method, g, opt)
 	if err != nil {
 		return attribution.Estimate{}, err
@@ -69,7 +70,8 @@ func (r *run) sample(ctx context.Context, rest func(*run) (attribution.Estimate,
 		return r.fail(ctx, err)
 	}
 	if r.n == 1 { // a value that needs no sampling
-		return r.finish(attribution.Estimate{Values: []float64{r.full - r.empty}, StdErr: []float64{0}, Stopped: attribution.StopExact}), nil
+		return r.finish(attribution.Estimate{Values: []float64{r.full - r.empty}, StdErr: []float64{0},
+			Stopped: attribution.StopExact}), nil
 	}
 	return rest(r)
 }
@@ -77,7 +79,8 @@ func (r *run) sample(ctx context.Context, rest func(*run) (attribution.Estimate,
 // spent is the cost so far.
 func (r *run) spent() attribution.Cost {
 	backwards := float64(r.gameGrads.Load())*r.gameForwards + float64(r.memberGrads.Load())*r.memberForward
-	forwards := float64(r.gameValues.Load())*r.gameForwards + float64(r.memberValues.Load())*r.memberForward + backwards +
+	forwards := float64(r.gameValues.Load())*r.gameForwards + float64(r.memberValues.Load())*r.memberForward +
+		backwards +
 		float64(r.gameGrads.Load())*r.gameExtra + float64(r.memberGrads.Load())*r.memberExtra
 	return attribution.Cost{
 		Forwards: forwards, Backwards: backwards, Equivalents: forwards + backwards*r.opt.BackwardCost,
@@ -115,7 +118,8 @@ func (r *run) values(ctx context.Context, members []int, s attribution.Coalition
 	}
 	r.count(members != nil, s.Len())
 	if i := mathx.FirstNotFinite(dst[:s.Len()]); i >= 0 {
-		return fmt.Errorf("%w: %v for a coalition of %d of %d players", attribution.ErrNotFinite, dst[i], s.Row(i).Size(), r.n)
+		return fmt.Errorf("%w: %v for a coalition of %d of %d players", attribution.ErrNotFinite, dst[i],
+			s.Row(i).Size(), r.n)
 	}
 	return nil
 }
@@ -205,7 +209,8 @@ func (r *run) plan(fixed, perSample float64, atLeast int) (plan, error) {
 				attribution.ErrBudget, r.method, need, o.Samples, o.Budget)
 		}
 		if o.Samples < atLeast {
-			return plan{}, fmt.Errorf("%w: %s needs %d samples, %d were asked for", attribution.ErrBudget, r.method, atLeast, o.Samples)
+			return plan{}, fmt.Errorf("%w: %s needs %d samples, %d were asked for", attribution.ErrBudget, r.method,
+				atLeast, o.Samples)
 		}
 		return plan{o.Samples, attribution.StopSamples}, nil
 	case o.Budget > 0:
@@ -218,22 +223,25 @@ func (r *run) plan(fixed, perSample float64, atLeast int) (plan, error) {
 	case o.TargetStdErr > 0:
 		return plan{maxSamples, attribution.StopBudget}, nil
 	}
-	return plan{}, fmt.Errorf("attribution: %s: expected a number of samples, a budget or a target standard error, got none", r.method)
+	return plan{},
+		fmt.Errorf("attribution: %s: expected a number of samples, a budget or a target standard error, got none",
+			r.method)
 }
 
 // Deterministic is an estimator whose result does not depend on the seed and whose cost is known beforehand.
 // Comparisons run it once for all seeds, and forecasts need no pilot.
 type Deterministic interface {
 	attribution.Estimator
-	// Work is the number of values and of gradient points of the whole game that Estimate will ask for under the options.
-	// Its error is one that Estimate would have.
+	// Work is the number of values and of gradient points of the whole game that Estimate will ask for under the
+	// options. Its error is one that Estimate would have.
 	Work(g attribution.Game, opt attribution.Options) (values, gradients int, err error)
 }
 
 // affordable reports a cost that is over the budget.
 func (r *run) affordable(cost float64) error {
 	if r.opt.Budget > 0 && cost > r.opt.Budget*(1+1e-12) {
-		return fmt.Errorf("%w: %s needs %.6g forward-equivalents, the budget is %.6g", attribution.ErrBudget, r.method, cost, r.opt.Budget)
+		return fmt.Errorf("%w: %s needs %.6g forward-equivalents, the budget is %.6g", attribution.ErrBudget, r.method,
+			cost, r.opt.Budget)
 	}
 	return nil
 }

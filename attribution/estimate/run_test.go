@@ -17,7 +17,8 @@ import (
 
 // everyEstimator lists all estimators with settings that all games of the tests can serve.
 func everyEstimator() []attribution.Estimator {
-	return append(samplers(), Exact{}, GradientActivation{}, IntegratedGradients{}, IntegratedGradients{Rule: Trapezoid}, ExpectedGradients{},
+	return append(samplers(), Exact{}, GradientActivation{}, IntegratedGradients{},
+		IntegratedGradients{Rule: Trapezoid}, ExpectedGradients{},
 		Owen{Trapezoid: true}, Owen{Trapezoid: true, Halved: true}, TopK{K: 3})
 }
 
@@ -29,11 +30,14 @@ func withoutTime(e attribution.Estimate) attribution.Estimate {
 // An estimate is called by its estimator's name, whatever defaults were filled in and however it ended.
 func TestMethodIsTheName(t *testing.T) {
 	net := randomNetwork(3, 7, 1)
-	games := []attribution.Game{net.game(t, games.PenultimateOptions{}), randomNetwork(3, 1, 1).game(t, games.PenultimateOptions{}),
-		net.game(t, games.PenultimateOptions{Removal: attribution.RemoveByResampling([][]float64{net.z, make([]float64, 7)})})}
+	games := []attribution.Game{net.game(t, games.PenultimateOptions{}), randomNetwork(3, 1, 1).game(t,
+		games.PenultimateOptions{}),
+		net.game(t,
+			games.PenultimateOptions{Removal: attribution.RemoveByResampling([][]float64{net.z, make([]float64, 7)})})}
 	cancelled, cancel := context.WithCancel(background)
 	cancel()
-	for _, e := range append(everyEstimator(), ClosedForm{}, TopK{K: 1}, IntegratedGradients{Rule: RightRiemann}, IntegratedGradients{Steps: 10},
+	for _, e := range append(everyEstimator(), ClosedForm{}, TopK{K: 1}, IntegratedGradients{Rule: RightRiemann},
+		IntegratedGradients{Steps: 10},
 		Owen{Trapezoid: true, Levels: 1}, Owen{Levels: 2}, Permutation{Rotations: 1}, Stratified{Strata: 3}) {
 		for i, g := range games {
 			if top, ok := e.(TopK); ok && top.K > g.Players() {
@@ -58,8 +62,9 @@ func TestResultsDoNotDependOnWorkers(t *testing.T) {
 	rows := [][]float64{make([]float64, 9), randomNetwork(1, 9, 3).z, randomNetwork(1, 9, 4).z}
 	games := map[string]attribution.Game{
 		"penultimate": net.game(t, games.PenultimateOptions{Value: attribution.LogSumExp}),
-		"resampled":   net.game(t, games.PenultimateOptions{Value: attribution.Probability, Removal: attribution.RemoveByResampling(rows)}),
-		"table":       randomTable(9, 4),
+		"resampled": net.game(t, games.PenultimateOptions{Value: attribution.Probability,
+			Removal: attribution.RemoveByResampling(rows)}),
+		"table": randomTable(9, 4),
 	}
 	for name, g := range games {
 		for _, e := range everyEstimator() {
@@ -88,7 +93,8 @@ func TestResultsDoNotDependOnWorkers(t *testing.T) {
 func TestIncrementalPathAgreesWithTheGeneralPath(t *testing.T) {
 	for _, v := range allValues {
 		g := randomNetwork(5, 20, 6).game(t, games.PenultimateOptions{Value: v})
-		for _, e := range []attribution.Estimator{Permutation{}, Permutation{Antithetic: true, Rotations: 3}, Owen{}, Owen{Halved: true}, Owen{Trapezoid: true}, TopK{K: 4}} {
+		for _, e := range []attribution.Estimator{Permutation{}, Permutation{Antithetic: true, Rotations: 3}, Owen{},
+			Owen{Halved: true}, Owen{Trapezoid: true}, TopK{K: 4}} {
 			opt := attribution.Options{Samples: 40, Seed: 3}
 			fast, err := e.Estimate(background, g, opt)
 			require.NoError(t, err)
@@ -145,7 +151,8 @@ func TestCancelKeepsWhatWasComputed(t *testing.T) {
 
 // The same for gradients, and for a grid with ends of its own.
 func TestCancelKeepsGradientsAndGrids(t *testing.T) {
-	g := randomNetwork(4, 8, 3).game(t, games.PenultimateOptions{Value: attribution.LogSumExp, Removal: attribution.RemoveByResampling([][]float64{make([]float64, 8), {1, 0, 1, 0, 2, 0, 1, 0}})})
+	g := randomNetwork(4, 8, 3).game(t, games.PenultimateOptions{Value: attribution.LogSumExp,
+		Removal: attribution.RemoveByResampling([][]float64{make([]float64, 8), {1, 0, 1, 0, 2, 0, 1, 0}})})
 	for _, e := range []attribution.Estimator{ExpectedGradients{}, Owen{Trapezoid: true}} {
 		ctx, cancel := context.WithCancel(background)
 		est, err := e.Estimate(ctx, g, attribution.Options{Samples: 1 << 30, Seed: 9, Progress: func(done, _ int) {
@@ -216,7 +223,8 @@ func TestSmallGames(t *testing.T) {
 			require.NoError(t, err, "%s with %d players", e.Name(), n)
 			if o, ok := e.(Owen); !ok || !o.Trapezoid || n < 3 {
 				for i := range truth {
-					assert.InDelta(t, truth[i], est.Values[i], 5*est.StdErr[i]+1e-9, "%s player %d of %d", e.Name(), i, n)
+					assert.InDelta(t, truth[i], est.Values[i], 5*est.StdErr[i]+1e-9, "%s player %d of %d", e.Name(), i,
+						n)
 				}
 			}
 			_, err = e.Estimate(background, mean, attribution.Options{Samples: 50, Seed: 5})
@@ -281,7 +289,8 @@ func TestBadGamesAndOptions(t *testing.T) {
 		est, err := e.Estimate(background, failing{table}, attribution.Options{Samples: 10})
 		assert.ErrorIs(t, err, errBroken, e.Name())
 		assert.Nil(t, est.Values)
-		for _, opt := range []attribution.Options{{Samples: -1}, {Budget: -1}, {Budget: math.NaN()}, {TargetStdErr: -1}, {BackwardCost: -1}, {Samples: 1, Workers: -1}} {
+		for _, opt := range []attribution.Options{{Samples: -1}, {Budget: -1}, {Budget: math.NaN()}, {TargetStdErr: -1},
+			{BackwardCost: -1}, {Samples: 1, Workers: -1}} {
 			_, err = e.Estimate(background, table, opt)
 			assert.Error(t, err, "%s %+v", e.Name(), opt)
 		}
@@ -301,10 +310,13 @@ func TestBadGamesAndOptions(t *testing.T) {
 		e    attribution.Estimator
 		want string
 	}{
-		{Permutation{Rotations: -1}, "expected at least 0 rotations, got -1"}, {Owen{Levels: -1}, "levels, got -1"}, {Stratified{Strata: -1}, "strata, got -1"},
-		{TopK{}, "k from 1 to 6 players, got 0"}, {TopK{K: 7}, "k from 1 to 6 players, got 7"}, {TopK{K: 1, Confidence: 1}, "expected a confidence in (0, 1), got 1"},
+		{Permutation{Rotations: -1}, "expected at least 0 rotations, got -1"}, {Owen{Levels: -1}, "levels, got -1"},
+		{Stratified{Strata: -1}, "strata, got -1"},
+		{TopK{}, "k from 1 to 6 players, got 0"}, {TopK{K: 7}, "k from 1 to 6 players, got 7"},
+		{TopK{K: 1, Confidence: 1}, "expected a confidence in (0, 1), got 1"},
 		{LeverageSHAP{}, "expected at most the 31 pairs of 6 players, got 100"},
-		{GradientActivation{}, "no gradients"}, {IntegratedGradients{}, "no gradients"}, {ExpectedGradients{}, "no gradients"},
+		{GradientActivation{}, "no gradients"}, {IntegratedGradients{}, "no gradients"},
+		{ExpectedGradients{}, "no gradients"},
 		{ClosedForm{}, "not linear"},
 	} {
 		_, err := c.e.Estimate(background, table, attribution.Options{Samples: 100})
@@ -358,7 +370,8 @@ func TestProgressCountsSamples(t *testing.T) {
 // A backward counts as configured, a value of a mean game as all its members.
 func TestCostIsCounted(t *testing.T) {
 	net := randomNetwork(3, 4, 1)
-	g := net.game(t, games.PenultimateOptions{Value: attribution.Probability, Removal: attribution.RemoveByResampling([][]float64{net.z, make([]float64, 4), make([]float64, 4)})})
+	g := net.game(t, games.PenultimateOptions{Value: attribution.Probability,
+		Removal: attribution.RemoveByResampling([][]float64{net.z, make([]float64, 4), make([]float64, 4)})})
 	est, err := GradientActivation{}.Estimate(background, g, attribution.Options{BackwardCost: 1.5})
 	require.NoError(t, err)
 	assert.Equal(t, 6.0, est.Forwards, "one value and one gradient of three members")
@@ -387,7 +400,8 @@ func costOf(t *testing.T, g attribution.Game) float64 {
 // Without drawing, a mean of linear games has no sampling error; drawing members has.
 func TestMeanOfLinearGamesIsExactUnlessDrawn(t *testing.T) {
 	net := randomNetwork(3, 5, 1)
-	g, err := games.NewPenultimateMean(net.head, [][]float64{net.z, randomNetwork(1, 5, 2).z}, nil, games.PenultimateOptions{Target: attribution.TargetClass(1)})
+	g, err := games.NewPenultimateMean(net.head, [][]float64{net.z, randomNetwork(1, 5, 2).z}, nil,
+		games.PenultimateOptions{Target: attribution.TargetClass(1)})
 	require.NoError(t, err)
 	truth, err := ClosedForm{}.Estimate(background, g, attribution.Options{})
 	require.NoError(t, err)

@@ -40,7 +40,8 @@ func (s Stratified) Name() string {
 // Estimate implements [attribution.Estimator]. A sample is one marginal contribution for every stratum of every player,
 // or with Optimal as many on average. The variance of a player is the weighted sum of those of its strata. Interrupted
 // in the second half, strata that it has not reached stand on the first half alone.
-func (s Stratified) Estimate(ctx context.Context, g attribution.Game, opt attribution.Options) (attribution.Estimate, error) {
+func (s Stratified) Estimate(ctx context.Context, g attribution.Game,
+	opt attribution.Options) (attribution.Estimate, error) {
 	if s.Strata < 0 {
 		return attribution.Estimate{}, fmt.Errorf("attribution: expected at least 0 strata, got %d", s.Strata)
 	}
@@ -66,7 +67,8 @@ type positionStrata struct {
 }
 
 func newPositionStrata(r *run, bands int) *positionStrata {
-	return &positionStrata{run: r, bands: bands, first: make([]sampling.Scalar, r.n*bands), rest: make([]sampling.Scalar, r.n*bands),
+	return &positionStrata{run: r, bands: bands, first: make([]sampling.Scalar, r.n*bands),
+		rest:    make([]sampling.Scalar, r.n*bands),
 		workers: make([]*strataWorker, r.opt.Workers)}
 }
 
@@ -175,7 +177,8 @@ func (s *positionStrata) allocate(count int) []int {
 const strataChunk = 256
 
 // sample draws count marginal contributions, number t for the stratum owner(t), and adds them to into.
-func (s *positionStrata) sample(ctx context.Context, into []sampling.Scalar, count, totalSamples int, owner func(t int) int) error {
+func (s *positionStrata) sample(ctx context.Context, into []sampling.Scalar, count, totalSamples int,
+	owner func(t int) int) error {
 	offset := s.taken
 	results := make([][strataChunk]float64, sampling.Slots(len(s.workers)))
 	compute := func(worker, chunk, slot int) error {
@@ -213,11 +216,13 @@ type strataWorker struct {
 
 func newStrataWorker(s *positionStrata) *strataWorker {
 	n := s.run.n
-	return &strataWorker{strata: s, rows: attribution.NewCoalitions(n, 2*strataChunk), values: make([]float64, 2*strataChunk),
+	return &strataWorker{strata: s, rows: attribution.NewCoalitions(n, 2*strataChunk),
+		values:  make([]float64, 2*strataChunk),
 		members: make([]int, 2*strataChunk), others: attribution.NewCoalition(n)}
 }
 
-func (w *strataWorker) marginals(ctx context.Context, first, count, offset int, owner func(t int) int, dst []float64) error {
+func (w *strataWorker) marginals(ctx context.Context, first, count, offset int, owner func(t int) int,
+	dst []float64) error {
 	s, r := w.strata, w.strata.run
 	rows := w.rows.Slice(0, 2*count)
 	rows.Clear()

@@ -36,7 +36,8 @@ func (s SVARM) Name() string {
 // Estimate implements [attribution.Estimator]. A sample is one coalition after the warm-up; without Stratified a pair
 // of them, one of each distribution. The warm-up counts towards the budget. A mean with a single value takes its
 // variance from the other players' means of the same size.
-func (s SVARM) Estimate(ctx context.Context, g attribution.Game, opt attribution.Options) (attribution.Estimate, error) {
+func (s SVARM) Estimate(ctx context.Context, g attribution.Game,
+	opt attribution.Options) (attribution.Estimate, error) {
 	return sample(ctx, s.Name(), g, opt, func(r *run) (attribution.Estimate, error) {
 		if s.Stratified {
 			return r.svarm(ctx, newSizeStrata(r))
@@ -83,7 +84,8 @@ func (r *run) svarm(ctx context.Context, strata svarmStrata) (attribution.Estima
 		return r.fail(ctx, err)
 	}
 	report := func(samples int, stop attribution.Stop) attribution.Estimate {
-		e := attribution.Estimate{Samples: samples, Stopped: stop, Values: make([]float64, r.n), StdErr: make([]float64, r.n), DF: make([]float64, r.n)}
+		e := attribution.Estimate{Samples: samples, Stopped: stop, Values: make([]float64, r.n),
+			StdErr: make([]float64, r.n), DF: make([]float64, r.n)}
 		strata.estimate(e.Values, e.StdErr, e.DF)
 		for i, v := range e.StdErr {
 			e.StdErr[i] = math.Sqrt(v)
@@ -214,7 +216,8 @@ func newTwoMeans(r *run) *twoMeans {
 	for i := range weights {
 		weights[i] = 1 / float64(i+1)
 	}
-	return &twoMeans{run: r, with: make([]sampling.Scalar, r.n), without: make([]sampling.Scalar, r.n), sizes: sampling.NewSizeTable(1, weights)}
+	return &twoMeans{run: r, with: make([]sampling.Scalar, r.n), without: make([]sampling.Scalar, r.n),
+		sizes: sampling.NewSizeTable(1, weights)}
 }
 
 func (t *twoMeans) perSample() int { return 2 }

@@ -22,7 +22,8 @@ type sizeStrata struct {
 
 func newSizeStrata(r *run) *sizeStrata {
 	n := r.n
-	s := &sizeStrata{run: r, with: make([]sampling.Scalar, (n+1)*n), without: make([]sampling.Scalar, (n+1)*n), first: 1, last: n - 1}
+	s := &sizeStrata{run: r, with: make([]sampling.Scalar, (n+1)*n), without: make([]sampling.Scalar, (n+1)*n),
+		first: 1, last: n - 1}
 	if s.exactEnds = r.sampled == nil; s.exactEnds {
 		s.first, s.last = 2, n-2
 	}

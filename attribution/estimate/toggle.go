@@ -36,7 +36,8 @@ func newToggler(r *run, players []int) *toggler {
 			players[i] = i
 		}
 	}
-	return &toggler{run: r, players: players, walkers: r.newWalkers(), words: len(attribution.NewCoalition(r.n)), one: make([]float64, len(players))}
+	return &toggler{run: r, players: players, walkers: r.newWalkers(), words: len(attribution.NewCoalition(r.n)),
+		one: make([]float64, len(players))}
 }
 
 func (t *toggler) reset() {

@@ -227,7 +227,8 @@ func (s *topKState) ranking(units int) Ranking {
 	if units == 0 {
 		return out
 	}
-	out.Values, out.StdErr, out.DF, out.Draws = make([]float64, n), make([]float64, n), make([]float64, n), make([]int, n)
+	out.Values, out.StdErr, out.DF, out.Draws = make([]float64, n), make([]float64, n), make([]float64, n),
+		make([]int, n)
 	for i, x := range s.stats {
 		out.Values[i], out.StdErr[i], out.DF[i], out.Draws[i] = x.Mean, math.NaN(), float64(x.Count-1), x.Count
 		if x.Count > 1 {

@@ -54,7 +54,8 @@ func TestTopKConfidence(t *testing.T) {
 		wrong := 0
 		for seed := range uint64(c.runs) {
 			g := randomTable(c.players, 900+seed)
-			got, err := TopK{K: c.players / 2, Confidence: c.confidence}.Rank(background, g, attribution.Options{Samples: 3000, Seed: seed, Workers: 1})
+			got, err := TopK{K: c.players / 2, Confidence: c.confidence}.Rank(background, g,
+				attribution.Options{Samples: 3000, Seed: seed, Workers: 1})
 			require.NoError(t, err)
 			want := Largest(exactly(t, g), c.players/2)
 			slices.Sort(want)

@@ -13,8 +13,8 @@ var (
 	_ attribution.Rescaled = (*Mean)(nil)
 )
 
-// Rescale implements [attribution.Rescaled]: the logits are linear in the players, and the value splits over the logits as its
-// [attribution.RescaledValue] says.
+// Rescale implements [attribution.Rescaled]: the logits are linear in the players, and the value splits over the logits
+// as its [attribution.RescaledValue] says.
 func (g *PenultimateGame) Rescale(ctx context.Context, dst []float64) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -73,8 +73,8 @@ func newTrace(h *Readout, weights []float64, bounds int, opt PenultimateOptions)
 	return t
 }
 
-// Conductance implements [attribution.Traced] along PenultimateOptions.Path: each step counts with the mean of the slopes at its
-// ends. What removed neurons become does not matter to it.
+// Conductance implements [attribution.Traced] along PenultimateOptions.Path: each step counts with the mean of the
+// slopes at its ends. What removed neurons become does not matter to it.
 func (g *PenultimateGame) Conductance(ctx context.Context, dst []float64) (points int, err error) {
 	if g.trace == nil {
 		return 0, nil

@@ -10,7 +10,8 @@
 //
 // A game of each image, and one of one's own:
 //
-//	layer, err := games.NewLayer(net, games.LayerOptions{Layer: "layer2.0", Value: attribution.LogSumExp, Channels: true})
+//	layer, err := games.NewLayer(net, games.LayerOptions{Layer: "layer2.0", Value: attribution.LogSumExp, Channels:
+//	true})
 //	for game, err := range layer.Games(ctx, images) { // its channels are the players
 //		found, err := estimate.KernelSHAP{Paired: true}.Estimate(ctx, game, attribution.Options{Budget: 2000})
 //	}

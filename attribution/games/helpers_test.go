@@ -66,7 +66,8 @@ func (p plain) Values(ctx context.Context, s attribution.Coalitions, dst []float
 	return p.game.Values(ctx, s, dst)
 }
 
-var allValues = []attribution.Value{attribution.Logit, attribution.Probability, attribution.LogProbability, attribution.LogSumExp, attribution.Margin}
+var allValues = []attribution.Value{attribution.Logit, attribution.Probability, attribution.LogProbability,
+	attribution.LogSumExp, attribution.Margin}
 
 func withoutTime(e attribution.Estimate) attribution.Estimate {
 	e.Seconds = 0
@@ -75,7 +76,8 @@ func withoutTime(e attribution.Estimate) attribution.Estimate {
 
 // readout is a final layer of weights [classes, neurons] and a bias for each class.
 func readout(w, b []float64) (*Readout, error) {
-	head := nets.Head{Classes: len(b), FeatureDim: len(w) / max(len(b), 1), Weight: make([]float32, len(w)), Bias: make([]float32, len(b))}
+	head := nets.Head{Classes: len(b), FeatureDim: len(w) / max(len(b), 1), Weight: make([]float32, len(w)),
+		Bias: make([]float32, len(b))}
 	for i, v := range w {
 		head.Weight[i] = float32(v)
 	}

@@ -21,19 +21,20 @@ type LayerOptions struct {
 	// Layer is the tapped node whose activations play, for example "features", "trans2" or "block1". The error about an
 	// unknown name lists the names that the network has.
 	Layer string
-	// Value is what is read off the node "logits": nil and the constants of [attribution.Value] are computed in the graph.
-	// Any other function is called with the logits, which are fetched; its gradient, where it has one, takes another run,
-	// which finds the logits at which it is taken.
+	// Value is what is read off the node "logits": nil and the constants of [attribution.Value] are computed in the
+	// graph. Any other function is called with the logits, which are fetched; its gradient, where it has one, takes
+	// another run, which finds the logits at which it is taken.
 	Value attribution.ValueFunction
-	// Output names a node with one number per sample that is the game's value instead, for example a detector's "score".
+	// Output names a node with one number per sample that is the game's value instead, for example a detector's
+	// "score".
 	Output string
 	// Target is the class that Value is about. With Output it is handed to the graph as the sample's label.
 	Target attribution.Target
-	// Removal says what absent neurons become; its rows hold one number for each neuron of the layer, row-major. The rows
-	// are kept in float32, once for all games.
+	// Removal says what absent neurons become; its rows hold one number for each neuron of the layer, row-major. The
+	// rows are kept in float32, once for all games.
 	Removal attribution.Removal
-	// Channels makes each channel of a [channels, height, width] layer a player. Groups makes each group of neurons one,
-	// given by their row-major indices, disjoint; neurons in no group are always present.
+	// Channels makes each channel of a [channels, height, width] layer a player. Groups makes each group of neurons
+	// one, given by their row-major indices, disjoint; neurons in no group are always present.
 	Channels bool
 	Groups   [][]int
 	// Names holds one name for each player, or nil.
@@ -297,7 +298,8 @@ func (m layerModel) output(b *graph.Builder) (*G.Node, error) {
 		return nil, err
 	}
 	if n.Dims() == 0 || n.Dims() > 1 && n.Shape()[1:].TotalSize() != 1 {
-		return nil, fmt.Errorf("output %q: expected one value a sample, got shape %v", name, []int(n.Shape()[min(1, n.Dims()):]))
+		return nil, fmt.Errorf("output %q: expected one value a sample, got shape %v", name,
+			[]int(n.Shape()[min(1, n.Dims()):]))
 	}
 	if n.Dtype() != tensor.Float32 {
 		return nil, fmt.Errorf("output %q: expected %v values, got %v", name, tensor.Float32, n.Dtype())

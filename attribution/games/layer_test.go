@@ -101,11 +101,14 @@ func TestLayerGameOnFeaturesEqualsPenultimateGame(t *testing.T) {
 	}
 	s := randomCoalitions(net.FeatureDim(), 37)
 	got, want := make([]float64, s.Len()), make([]float64, s.Len())
-	for _, removal := range []attribution.Removal{attribution.RemoveToZero(), attribution.RemoveTo(z[2]), attribution.RemoveByResampling(z[1:])} {
+	for _, removal := range []attribution.Removal{attribution.RemoveToZero(), attribution.RemoveTo(z[2]),
+		attribution.RemoveByResampling(z[1:])} {
 		for v := attribution.Logit; v <= attribution.Margin; v++ {
-			games := layerGames(t, LayerOptions{Layer: "features", Value: v, Target: attribution.TargetLabel(), Removal: removal, Graph: graph.Options{Batch: 5}}, 2)
+			games := layerGames(t, LayerOptions{Layer: "features", Value: v, Target: attribution.TargetLabel(),
+				Removal: removal, Graph: graph.Options{Batch: 5}}, 2)
 			for i, g := range games {
-				ref, err := NewPenultimate(head, z[i], i, PenultimateOptions{Value: v, Target: attribution.TargetLabel(), Removal: removal})
+				ref, err := NewPenultimate(head, z[i], i,
+					PenultimateOptions{Value: v, Target: attribution.TargetLabel(), Removal: removal})
 				require.NoError(t, err)
 				require.NoError(t, g.Values(context.Background(), s, got))
 				require.NoError(t, ref.Values(context.Background(), s, want))
@@ -193,9 +196,10 @@ func TestLayerRefusals(t *testing.T) {
 		"expected players that are channels":                {Layer: "block3", Channels: true, Groups: [][]int{{1}}},
 		"expected a name for each":                          {Layer: "features", Names: []string{"one"}},
 		"expected one value a sample, got shape [12 32 32]": {Layer: "features", Output: "block1"},
-		"row 0: expected 9 neurons, got 2":                  {Layer: "features", Removal: attribution.RemoveTo([]float64{1, 2})},
-		"expected 1 rows, got 0":                            {Layer: "features", Removal: attribution.RemoveByResampling(nil)},
-		"expected 5 rows, got 1":                            {Layer: "features", Removal: attribution.RemoveToClassMean(make([][]float64, 1))},
+		"row 0: expected 9 neurons, got 2": {Layer: "features",
+			Removal: attribution.RemoveTo([]float64{1, 2})},
+		"expected 1 rows, got 0": {Layer: "features", Removal: attribution.RemoveByResampling(nil)},
+		"expected 5 rows, got 1": {Layer: "features", Removal: attribution.RemoveToClassMean(make([][]float64, 1))},
 	} {
 		_, err := NewLayer(net, opt)
 		require.ErrorContains(t, err, name)

@@ -32,7 +32,8 @@ func BenchmarkLayerGames(b *testing.B) {
 	} {
 		b.Run(c.layer+"/"+c.players, func(b *testing.B) {
 			layer := c.layer
-			l, err := NewLayer(net, LayerOptions{Layer: layer, Channels: c.players == "channels", Value: attribution.LogSumExp})
+			l, err := NewLayer(net, LayerOptions{Layer: layer, Channels: c.players == "channels",
+				Value: attribution.LogSumExp})
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -43,7 +44,8 @@ func BenchmarkLayerGames(b *testing.B) {
 				}
 				game = g
 			}
-			bare, err := graph.Compile(net, graph.Options{From: layer, Fetch: []string{"logits"}, Batch: l.values.Options().Batch})
+			bare, err := graph.Compile(net, graph.Options{From: layer, Fetch: []string{"logits"},
+				Batch: l.values.Options().Batch})
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -11,9 +11,9 @@ import (
 )
 
 // LayerGame is the game of one sample on the neurons of a layer. It is [attribution.Differentiable],
-// [attribution.Costed], [attribution.CostedGradients], [attribution.Kinked], [attribution.Named] and [attribution.SampledGradients]: with
-// [attribution.RemoveByResampling] its members are the games of single background rows, otherwise the game is its own
-// only member.
+// [attribution.Costed], [attribution.CostedGradients], [attribution.Kinked], [attribution.Named] and
+// [attribution.SampledGradients]: with [attribution.RemoveByResampling] its members are the games of single background
+// rows, otherwise the game is its own only member.
 type LayerGame struct {
 	l              *Layer
 	class          int
@@ -120,7 +120,8 @@ func (g *LayerGame) MemberGradients(ctx context.Context, members []int, alpha, v
 func (g *LayerGame) gradients(ctx context.Context, alpha, values, grads []float64, rows layerRows) error {
 	n := g.l.players
 	if len(alpha) != len(values)*n || len(grads) != len(alpha) {
-		return fmt.Errorf("attribution: %d coordinates and %d gradients for %d points over %d players", len(alpha), len(grads), len(values), n)
+		return fmt.Errorf("attribution: %d coordinates and %d gradients for %d points over %d players", len(alpha),
+			len(grads), len(values), n)
 	}
 	prog, err := g.l.gradients()
 	if err != nil {
@@ -181,7 +182,8 @@ func rowOf(out *graph.Outputs, row int, dst []float64) []float64 {
 // slopes returns the gradient of the own value at the logits of every row.
 //
 // Shapes: result [rows, classes].
-func (g *LayerGame) slopes(ctx context.Context, rows layerRows, fill func(b *layerBatch, row, at int)) ([]float32, error) {
+func (g *LayerGame) slopes(ctx context.Context, rows layerRows,
+	fill func(b *layerBatch, row, at int)) ([]float32, error) {
 	value, ok := g.l.own.(attribution.DifferentiableValue)
 	if !ok {
 		return nil, noGradient(g.l.own)
@@ -235,7 +237,8 @@ const (
 
 // run feeds rows to a program; fill writes the mask, or the bits, of the row at into a row of a batch, take receives
 // what comes out for it. The activations are shared by all rows, so that a batch holds little more than masks.
-func (g *LayerGame) run(ctx context.Context, prog *graph.Program, byBits bool, rows layerRows, fill func(b *layerBatch, row, at int), take func(row, at int, out *graph.Outputs)) error {
+func (g *LayerGame) run(ctx context.Context, prog *graph.Program, byBits bool, rows layerRows,
+	fill func(b *layerBatch, row, at int), take func(row, at int, out *graph.Outputs)) error {
 	total := rows.items * rows.perItem
 	if total == 0 {
 		return ctx.Err()
@@ -316,5 +319,6 @@ func (g *LayerGame) input(b *layerBatch) graph.Batch {
 	} else {
 		in[layerRemoved] = g.l.removed[g.first*g.l.size:][:g.l.size]
 	}
-	return graph.Batch{X: g.present, N: len(b.rows), Labels: b.labels, Inputs: in, Bits: bits, Release: func() { b.pool.Put(b) }}
+	return graph.Batch{X: g.present, N: len(b.rows), Labels: b.labels, Inputs: in, Bits: bits,
+		Release: func() { b.pool.Put(b) }}
 }

@@ -53,7 +53,8 @@ func TestResampledLayerGameIsTheMeanOfItsRows(t *testing.T) {
 		mean, err := NewMean(members...)
 		require.NoError(t, err)
 		assert.InDelta(t, mean.ForwardsPerValue(), g.ForwardsPerValue(), 1e-12)
-		assert.InDelta(t, members[0].(attribution.Costed).ForwardsPerValue(), g.Member(3).(attribution.Costed).ForwardsPerValue(), 0)
+		assert.InDelta(t, members[0].(attribution.Costed).ForwardsPerValue(),
+			g.Member(3).(attribution.Costed).ForwardsPerValue(), 0)
 
 		n := g.Players()
 		s := randomCoalitions(n, 150)
@@ -75,10 +76,16 @@ func TestResampledLayerGameIsTheMeanOfItsRows(t *testing.T) {
 			require.NotEqual(t, got[2], got[3], what)
 		}
 		same("all rows", func(g attribution.Sampled, dst []float64) error { return g.Values(background, s, dst) })
-		same("one coalition", func(g attribution.Sampled, dst []float64) error { return g.Values(background, s.Slice(3, 4), dst[3:4]) })
-		same("drawn rows", func(g attribution.Sampled, dst []float64) error { return g.MemberValues(background, which, s, dst) })
+		same("one coalition", func(g attribution.Sampled, dst []float64) error {
+			return g.Values(background, s.Slice(3, 4), dst[3:4])
+		})
+		same("drawn rows", func(g attribution.Sampled, dst []float64) error {
+			return g.MemberValues(background, which, s, dst)
+		})
 		for m := range rows {
-			same("a row", func(g attribution.Sampled, dst []float64) error { return g.Member(m).Values(background, s, dst) })
+			same("a row", func(g attribution.Sampled, dst []float64) error {
+				return g.Member(m).Values(background, s, dst)
+			})
 		}
 		values, grads := make([]float64, 2*9), make([]float64, 2*9*n)
 		require.NoError(t, g.Gradients(background, alpha, values[:9], grads[:9*n]))
@@ -111,7 +118,8 @@ func TestLayerGameDrawsRowsAsThePenultimateGame(t *testing.T) {
 	g := layerGames(t, LayerOptions{Layer: "features", Value: attribution.LogProbability, Removal: removal}, 1)[0]
 	ref, err := NewPenultimate(head, z, -1, PenultimateOptions{Value: attribution.LogProbability, Removal: removal})
 	require.NoError(t, err)
-	for _, e := range []attribution.Estimator{estimate.Permutation{}, estimate.KernelSHAP{}, estimate.ExpectedGradients{}, estimate.SVARM{}} {
+	for _, e := range []attribution.Estimator{estimate.Permutation{}, estimate.KernelSHAP{},
+		estimate.ExpectedGradients{}, estimate.SVARM{}} {
 		got, err := e.Estimate(background, g, attribution.Options{Samples: 60, Seed: 3})
 		require.NoError(t, err, e.Name())
 		want, err := e.Estimate(background, ref, attribution.Options{Samples: 60, Seed: 3})
@@ -124,7 +132,8 @@ func TestLayerGameDrawsRowsAsThePenultimateGame(t *testing.T) {
 // TestLayerGameRemovesToItsClass: each game takes the row of its own class.
 func TestLayerGameRemovesToItsClass(t *testing.T) {
 	means := backgroundRows(5, layerSize(t, "block3"))
-	opt := LayerOptions{Layer: "block3", Channels: true, Target: attribution.TargetLabel(), Removal: attribution.RemoveToClassMean(means)}
+	opt := LayerOptions{Layer: "block3", Channels: true, Target: attribution.TargetLabel(),
+		Removal: attribution.RemoveToClassMean(means)}
 	games := layerGames(t, opt, 4)
 	s := randomCoalitions(games[0].Players(), 20)
 	got, want := make([]float64, s.Len()), make([]float64, s.Len())
@@ -146,7 +155,8 @@ func TestEstimatesOfLayerGames(t *testing.T) {
 		"resample": {Layer: "trans2", Channels: true, Value: attribution.LogSumExp, Removal: removal},
 	} {
 		g := layerGames(t, opt, 1)[0].(*LayerGame)
-		for _, e := range []attribution.Estimator{estimate.Permutation{}, estimate.KernelSHAP{Paired: true}, estimate.SVARM{}, estimate.ExpectedGradients{}, estimate.TopK{K: 3}} {
+		for _, e := range []attribution.Estimator{estimate.Permutation{}, estimate.KernelSHAP{Paired: true},
+			estimate.SVARM{}, estimate.ExpectedGradients{}, estimate.TopK{K: 3}} {
 			one, err := e.Estimate(background, g, attribution.Options{Samples: 40, Seed: 5, Workers: 1})
 			require.NoError(t, err, e.Name())
 			three, err := e.Estimate(background, g, attribution.Options{Samples: 40, Seed: 5, Workers: 3})
@@ -155,11 +165,12 @@ func TestEstimatesOfLayerGames(t *testing.T) {
 		}
 		ctx, cancel := context.WithCancel(background)
 		seen := 0
-		est, err := estimate.Permutation{}.Estimate(ctx, g, attribution.Options{Samples: 100000, Seed: 5, Progress: func(done, _ int) {
-			if seen = done; done > 30 {
-				cancel()
-			}
-		}})
+		est, err := estimate.Permutation{}.Estimate(ctx, g, attribution.Options{Samples: 100000, Seed: 5,
+			Progress: func(done, _ int) {
+				if seen = done; done > 30 {
+					cancel()
+				}
+			}})
 		cancel()
 		require.ErrorIs(t, err, context.Canceled)
 		require.GreaterOrEqual(t, est.Samples, seen)
@@ -176,9 +187,10 @@ func TestLayerGameRefusals(t *testing.T) {
 	n := g.Players()
 	s, dst := attribution.NewCoalitions(n, 2), make([]float64, 2)
 	for want, err := range map[string]error{
-		"1 members for 2 coalitions":                g.MemberValues(background, []int{0}, s, dst),
-		"member 2 of row 1, the game has 2":         g.MemberValues(background, []int{0, 2}, s, dst),
-		"member -1 of row 0, the game has 2":        g.MemberGradients(background, []int{-1}, make([]float64, n), dst[:1], make([]float64, n)),
+		"1 members for 2 coalitions":        g.MemberValues(background, []int{0}, s, dst),
+		"member 2 of row 1, the game has 2": g.MemberValues(background, []int{0, 2}, s, dst),
+		"member -1 of row 0, the game has 2": g.MemberGradients(background, []int{-1}, make([]float64, n),
+			dst[:1], make([]float64, n)),
 		"1 values for 2 coalitions":                 g.Values(background, s, dst[:1]),
 		"2 coordinates and 2 gradients for 1 point": g.Gradients(background, dst, dst[:1], dst),
 	} {

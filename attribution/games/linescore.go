@@ -29,21 +29,24 @@ type LINe struct {
 	WeightThresholds []float64
 	// Clip is δ, positive; +Inf for no clipping. It is not used with Limits.
 	Clip float64
-	// Limits, unless nil, are a bound for each neuron [neurons], or each class and neuron [classes, neurons], row-major.
+	// Limits, unless nil, are a bound for each neuron [neurons], or each class and neuron [classes, neurons],
+	// row-major.
 	Limits []float64
 }
 
 // check reports parameters that do not fit a head.
 func (p *LINe) check(h *Readout) error {
 	if len(p.Contributions) != h.classes*h.neurons {
-		return fmt.Errorf("attribution: LINe contributions hold %d values, expected [%d, %d]", len(p.Contributions), h.classes, h.neurons)
+		return fmt.Errorf("attribution: LINe contributions hold %d values, expected [%d, %d]", len(p.Contributions),
+			h.classes, h.neurons)
 	}
 	if len(p.ActivationThresholds) != h.classes || len(p.WeightThresholds) != h.classes {
 		return fmt.Errorf("attribution: LINe has %d activation and %d weight thresholds, expected %d of each",
 			len(p.ActivationThresholds), len(p.WeightThresholds), h.classes)
 	}
 	if n := len(p.Limits); n != 0 && n != h.neurons && n != h.classes*h.neurons {
-		return fmt.Errorf("attribution: LINe clips at %d limits, expected [%d] or [%d, %d]", n, h.neurons, h.classes, h.neurons)
+		return fmt.Errorf("attribution: LINe clips at %d limits, expected [%d] or [%d, %d]", n, h.neurons, h.classes,
+			h.neurons)
 	}
 	if i := mathx.FirstNotFinite(p.Limits); i >= 0 {
 		return fmt.Errorf("attribution: LINe clips at limit %d = %v, expected a finite number", i, p.Limits[i])

@@ -27,7 +27,8 @@ func NewMean(members ...attribution.Game) (*Mean, error) {
 			return nil, fmt.Errorf("member %d: %w", i, err)
 		}
 		if g.Players() != members[0].Players() {
-			return nil, fmt.Errorf("attribution: member %d: expected %d players as of member 0, got %d", i, members[0].Players(), g.Players())
+			return nil, fmt.Errorf("attribution: member %d: expected %d players as of member 0, got %d", i,
+				members[0].Players(), g.Players())
 		}
 		m.incremental = m.incremental && walks(g)
 	}

@@ -13,7 +13,8 @@ import (
 func resampled(t *testing.T) *Mean {
 	net := randomNetwork(3, 7, 1)
 	rows := [][]float64{make([]float64, 7), randomNetwork(1, 7, 3).z, randomNetwork(1, 7, 4).z}
-	return net.game(t, PenultimateOptions{Value: attribution.LogSumExp, Removal: attribution.RemoveByResampling(rows)}).(*Mean)
+	return net.game(t, PenultimateOptions{Value: attribution.LogSumExp,
+		Removal: attribution.RemoveByResampling(rows)}).(*Mean)
 }
 
 func TestMeanWalkerAveragesMembers(t *testing.T) {

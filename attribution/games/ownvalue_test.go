@@ -43,7 +43,8 @@ func TestOwnValueOfPenultimateGameIsEnumerated(t *testing.T) {
 	for i := range removed {
 		removed[i] = 0.1 * float64(i)
 	}
-	g := net.game(t, PenultimateOptions{Value: gap(false), Target: attribution.TargetClass(2), Removal: attribution.RemoveTo(removed)})
+	g := net.game(t, PenultimateOptions{Value: gap(false), Target: attribution.TargetClass(2),
+		Removal: attribution.RemoveTo(removed)})
 	v := make([]float64, 1<<7)
 	for s := range v {
 		present := make([]bool, 7)
@@ -58,7 +59,8 @@ func TestOwnValueOfPenultimateGameIsEnumerated(t *testing.T) {
 	for i := range want {
 		require.InDelta(t, want[i], got[i], 1e-12)
 	}
-	e, err := estimate.Permutation{Antithetic: true}.Estimate(background, g, attribution.Options{Samples: 4000, Seed: 1})
+	e, err := estimate.Permutation{Antithetic: true}.Estimate(background, g, attribution.Options{Samples: 4000,
+		Seed: 1})
 	require.NoError(t, err)
 	for i := range want {
 		require.InDelta(t, want[i], e.Values[i], 5*e.StdErr[i]+1e-12)

@@ -13,8 +13,8 @@ import (
 // PenultimateOptions says which game is played on the neurons in front of a final linear layer.
 // The zero value is the logit of the predicted class, every neuron a player, removed to zero.
 type PenultimateOptions struct {
-	// Value is what is read off the logits: [attribution.Logit], also for nil, another of its constants, or any function.
-	// With LINe set it must be Logit or LogSumExp, and the game's value is the LINe score.
+	// Value is what is read off the logits: [attribution.Logit], also for nil, another of its constants, or any
+	// function. With LINe set it must be Logit or LogSumExp, and the game's value is the LINe score.
 	Value attribution.ValueFunction
 	// Target is the class that the value is about; with LINe set, the class whose masks are used.
 	Target attribution.Target
@@ -27,8 +27,8 @@ type PenultimateOptions struct {
 	Names []string
 	// LINe makes the value the score of a fitted LINe detector.
 	LINe *LINe
-	// Path holds, for [PenultimateGame.Conductance], the activations while the network's input goes from a baseline to the sample
-	// [points][neurons], both ends among them; nil where it is not asked for. It is of one sample.
+	// Path holds, for [PenultimateGame.Conductance], the activations while the network's input goes from a baseline to
+	// the sample [points][neurons], both ends among them; nil where it is not asked for. It is of one sample.
 	Path [][]float64
 }
 
@@ -96,7 +96,9 @@ func penultimateGames(h *Readout, z [][]float64, labels []int, opt PenultimateOp
 	var games []*PenultimateGame
 	for n, row := range z {
 		if len(row) != h.neurons {
-			return nil, fmt.Errorf("attribution: sample %d: expected %d activations, as many as the head has neurons, got %d", n, h.neurons, len(row))
+			return nil,
+				fmt.Errorf("attribution: sample %d: expected %d activations, as many as the head has neurons, got %d",
+					n, h.neurons, len(row))
 		}
 		if i := mathx.FirstNotFinite(row); i >= 0 {
 			return nil, fmt.Errorf("attribution: activation %d of sample %d is %v", i, n, row[i])
@@ -198,7 +200,8 @@ func (o *PenultimateOptions) check(h *Readout) error {
 	}
 	for p, row := range o.Path {
 		if len(row) != h.neurons {
-			return fmt.Errorf("attribution: the path of an input: point %d: expected %d neurons, got %d", p, h.neurons, len(row))
+			return fmt.Errorf("attribution: the path of an input: point %d: expected %d neurons, got %d", p, h.neurons,
+				len(row))
 		}
 		if i := mathx.FirstNotFinite(row); i >= 0 {
 			return fmt.Errorf("attribution: the path of an input: activation %d of point %d is %v", i, p, row[i])
@@ -206,7 +209,8 @@ func (o *PenultimateOptions) check(h *Readout) error {
 	}
 	if o.LINe != nil {
 		if v := orLogit(o.Value); v != attribution.Logit && v != attribution.LogSumExp {
-			return fmt.Errorf("attribution: the LINe score is a log-sum-exp: expected the value logit or log-sum-exp, got %v", v)
+			return fmt.Errorf("attribution: the LINe score is a log-sum-exp: expected the value logit or "+
+				"log-sum-exp, got %v", v)
 		}
 		return o.LINe.check(h)
 	}

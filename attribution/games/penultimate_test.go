@@ -49,7 +49,8 @@ func (n network) naive(present []bool, removed []float64, class int, v attributi
 func (n network) randomLINe(seed uint64) *LINe {
 	r := rand.New(rand.NewPCG(seed, 3))
 	k := len(n.b)
-	p := &LINe{Contributions: make([]float64, len(n.w)), ActivationThresholds: make([]float64, k), WeightThresholds: make([]float64, k), Clip: 1}
+	p := &LINe{Contributions: make([]float64, len(n.w)), ActivationThresholds: make([]float64, k),
+		WeightThresholds: make([]float64, k), Clip: 1}
 	for i := range p.Contributions {
 		p.Contributions[i] = r.NormFloat64()
 	}
@@ -69,7 +70,8 @@ func TestPenultimateGameMatchesItsDefinition(t *testing.T) {
 		for c := range means {
 			means[c] = randomNetwork(2, d, uint64(c)).z
 		}
-		opt := PenultimateOptions{Value: rapid.SampledFrom(allValues).Draw(t, "value"), Target: attribution.TargetLabel()}
+		opt := PenultimateOptions{Value: rapid.SampledFrom(allValues).Draw(t, "value"),
+			Target: attribution.TargetLabel()}
 		removed := make([]float64, d)
 		switch rapid.IntRange(0, 2).Draw(t, "removal") {
 		case 1:
@@ -135,7 +137,8 @@ func TestPenultimateGameMatchesItsDefinition(t *testing.T) {
 func TestResamplingIsTheMeanOverTheBackground(t *testing.T) {
 	net := randomNetwork(3, 5, 4)
 	rows := [][]float64{randomNetwork(1, 5, 5).z, randomNetwork(1, 5, 6).z, randomNetwork(1, 5, 7).z}
-	g := net.game(t, PenultimateOptions{Value: attribution.Probability, Target: attribution.TargetClass(2), Removal: attribution.RemoveByResampling(rows)})
+	g := net.game(t, PenultimateOptions{Value: attribution.Probability, Target: attribution.TargetClass(2),
+		Removal: attribution.RemoveByResampling(rows)})
 	s := attribution.NewCoalitions(5, 1)
 	s.Row(0).Add(1)
 	s.Row(0).Add(4)
@@ -159,7 +162,8 @@ func TestWalkersMatchValues(t *testing.T) {
 		for i := range net.z {
 			net.z[i] *= scale
 		}
-		g, err := NewPenultimate(net.head, net.z, -1, PenultimateOptions{Value: rapid.SampledFrom(allValues).Draw(t, "value")})
+		g, err := NewPenultimate(net.head, net.z, -1, PenultimateOptions{Value: rapid.SampledFrom(allValues).Draw(t,
+			"value")})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -261,7 +265,8 @@ func TestWideLogitsTakeTheDirectPath(t *testing.T) {
 func TestLINeThresholdsAreStrict(t *testing.T) {
 	h, err := readout([]float64{10, 2, 4}, []float64{0})
 	require.NoError(t, err)
-	line := &LINe{Contributions: []float64{1, 2, 3}, ActivationThresholds: []float64{1}, WeightThresholds: []float64{4}, Clip: math.Inf(1)}
+	line := &LINe{Contributions: []float64{1, 2, 3}, ActivationThresholds: []float64{1}, WeightThresholds: []float64{4},
+		Clip: math.Inf(1)}
 	// Activation 0 is at its threshold, though |C| W = 10 is not; weight 1 has |C| W = 4, at its threshold; 3 x 4 is
 	// above.
 	assert.Equal(t, []float64{0, 0, 4}, line.masked(h, 0))
@@ -270,10 +275,13 @@ func TestLINeThresholdsAreStrict(t *testing.T) {
 }
 
 func TestPenultimateGradientsMatchFiniteDifferences(t *testing.T) {
-	for _, v := range []attribution.Value{attribution.Logit, attribution.Probability, attribution.LogProbability, attribution.LogSumExp} {
+	for _, v := range []attribution.Value{attribution.Logit, attribution.Probability, attribution.LogProbability,
+		attribution.LogSumExp} {
 		t.Run(v.String(), func(t *testing.T) {
 			net := randomNetwork(4, 6, 8)
-			g := net.game(t, PenultimateOptions{Value: v, Removal: attribution.RemoveTo(randomNetwork(1, 6, 9).z)}).(attribution.Differentiable)
+			g := net.game(t,
+				PenultimateOptions{Value: v,
+					Removal: attribution.RemoveTo(randomNetwork(1, 6, 9).z)}).(attribution.Differentiable)
 			alpha := []float64{0.1, 0.9, 0.3, 0.5, 1, 0}
 			value, grad := make([]float64, 1), make([]float64, 6)
 			require.NoError(t, g.Gradients(background, alpha, value, grad))
@@ -326,7 +334,8 @@ func TestLINeScoreUsesTheMasksOfThePredictedClass(t *testing.T) {
 	all.Row(0).Fill(7)
 	got := make([]float64, 1)
 	require.NoError(t, g.Values(background, all, got))
-	want := net.naive([]bool{true, true, true, true, true, true, true}, make([]float64, 7), predicted, attribution.LogSumExp, line)
+	want := net.naive([]bool{true, true, true, true, true, true, true}, make([]float64, 7), predicted,
+		attribution.LogSumExp, line)
 	assert.InDelta(t, want, got[0], 1e-12)
 
 	line.Limits = make([]float64, 7) // a bound for each neuron, and then for each class too
@@ -350,7 +359,8 @@ func TestLINeScoreUsesTheMasksOfThePredictedClass(t *testing.T) {
 		require.NoError(t, g.Values(background, all, got))
 		unclipped := *line
 		unclipped.Clip = math.Inf(1)
-		want := bounded.naive([]bool{true, true, true, true, true, true, true}, make([]float64, 7), predicted, attribution.LogSumExp, &unclipped)
+		want := bounded.naive([]bool{true, true, true, true, true, true, true}, make([]float64, 7), predicted,
+			attribution.LogSumExp, &unclipped)
 		assert.InDelta(t, want, got[0], 1e-12)
 		for i := range 21 {
 			line.Limits = append(line.Limits, 0.2*float64(i%7)+0.1*float64(i/7))
@@ -384,7 +394,8 @@ func TestClassMeanOfGradientActivationIsLINesC(t *testing.T) {
 	}
 	g, err := NewPenultimateMean(net.head, rows, labels, PenultimateOptions{Target: attribution.TargetLabel()})
 	require.NoError(t, err)
-	for _, e := range []attribution.Estimator{estimate.GradientActivation{}, estimate.ClosedForm{}, estimate.Exact{}, estimate.IntegratedGradients{}} {
+	for _, e := range []attribution.Estimator{estimate.GradientActivation{}, estimate.ClosedForm{}, estimate.Exact{},
+		estimate.IntegratedGradients{}} {
 		est, err := e.Estimate(background, g, attribution.Options{})
 		require.NoError(t, err, e.Name())
 		assert.InDeltaSlice(t, want, est.Values, 1e-12, e.Name())
@@ -420,26 +431,31 @@ func TestBadPenultimateInput(t *testing.T) {
 		opt   PenultimateOptions
 		want  string
 	}{
-		{[]float64{1, 2}, 0, PenultimateOptions{}, "sample 0: expected 4 activations, as many as the head has neurons, got 2"},
+		{[]float64{1, 2}, 0, PenultimateOptions{},
+			"sample 0: expected 4 activations, as many as the head has neurons, got 2"},
 		{[]float64{1, 2, nan, 3}, 0, PenultimateOptions{}, "activation 2 of sample 0 is NaN"},
 		{net.z, -1, PenultimateOptions{Target: attribution.TargetLabel()}, "a class from 0 to 2, got -1"},
 		{net.z, 0, PenultimateOptions{Value: attribution.Value(17)}, "expected one of the constants of Value, got 17"},
 		{net.z, 0, PenultimateOptions{Removal: attribution.RemoveTo([]float64{1})}, "row 0: expected 4 neurons, got 1"},
-		{net.z, 0, PenultimateOptions{Removal: attribution.RemoveTo([]float64{1, 2, 3, nan})}, "row 0, neuron 3 is NaN"},
+		{net.z, 0, PenultimateOptions{Removal: attribution.RemoveTo([]float64{1, 2, 3, nan})},
+			"row 0, neuron 3 is NaN"},
 		{net.z, 0, PenultimateOptions{Removal: attribution.RemoveByResampling(nil)}, "expected 1 rows, got 0"},
-		{net.z, 0, PenultimateOptions{Removal: attribution.RemoveToClassMean([][]float64{net.z})}, "expected 3 rows, got 1"},
+		{net.z, 0, PenultimateOptions{Removal: attribution.RemoveToClassMean([][]float64{net.z})},
+			"expected 3 rows, got 1"},
 		{net.z, 0, PenultimateOptions{Groups: [][]int{}}, "no players"},
 		{net.z, 0, PenultimateOptions{Groups: [][]int{{0}, {}}}, "group 1: expected at least one neuron, got none"},
 		{net.z, 0, PenultimateOptions{Groups: [][]int{{0}, {4}}}, "group 1: expected neurons from 0 to 3, got 4"},
 		{net.z, 0, PenultimateOptions{Groups: [][]int{{0}, {0}}}, "neuron 0 is in two groups"},
 		{net.z, 0, PenultimateOptions{Names: []string{"a"}}, "expected a name for each of 4 players, got 1"},
 		{net.z, 0, line(func(p *LINe) { p.Clip = 0 }), "LINe clips at 0"},
-		{net.z, 0, line(func(p *LINe) { p.Limits = make([]float64, 5) }), "LINe clips at 5 limits, expected [4] or [3, 4]"},
+		{net.z, 0, line(func(p *LINe) { p.Limits = make([]float64, 5) }),
+			"LINe clips at 5 limits, expected [4] or [3, 4]"},
 		{net.z, 0, line(func(p *LINe) { p.Limits = []float64{1, 2, nan, 4} }), "LINe clips at limit 2 = NaN"},
 		{net.z, 0, line(func(p *LINe) { p.Contributions = p.Contributions[1:] }), "hold 11 values, expected [3, 4]"},
 		{net.z, 0, line(func(p *LINe) { p.Contributions[5] = nan }), "contribution 5 is NaN"},
 		{net.z, 0, line(func(p *LINe) { p.WeightThresholds = nil }), "3 activation and 0 weight thresholds"},
-		{net.z, 0, PenultimateOptions{LINe: net.randomLINe(1), Value: attribution.Margin}, "expected the value logit or log-sum-exp, got margin"},
+		{net.z, 0, PenultimateOptions{LINe: net.randomLINe(1), Value: attribution.Margin},
+			"expected the value logit or log-sum-exp, got margin"},
 	} {
 		_, err := NewPenultimate(net.head, c.z, c.label, c.opt)
 		assert.ErrorContains(t, err, c.want)
@@ -452,7 +468,8 @@ func TestBadPenultimateInput(t *testing.T) {
 	require.NoError(t, err)
 	_, err = NewPenultimate(one, []float64{1, 1}, 0, PenultimateOptions{Value: attribution.Margin})
 	assert.ErrorContains(t, err, "expected at least two classes, got 1")
-	for _, h := range []struct{ w, b []float64 }{{nil, nil}, {[]float64{1}, nil}, {nil, []float64{1}}, {[]float64{1, 2, 3}, []float64{1, 2}},
+	for _, h := range []struct{ w, b []float64 }{{nil, nil}, {[]float64{1}, nil}, {nil, []float64{1}},
+		{[]float64{1, 2, 3}, []float64{1, 2}},
 		{[]float64{nan}, []float64{1}}, {[]float64{1}, []float64{math.Inf(1)}}} {
 		_, err := readout(h.w, h.b)
 		assert.Error(t, err, fmt.Sprint(h))

@@ -20,7 +20,8 @@ func NewReadout(h nets.Head) (*Readout, error) {
 	if err := h.Validate(); err != nil {
 		return nil, fmt.Errorf("attribution: %w", err)
 	}
-	r := &Readout{classes: h.Classes, neurons: h.FeatureDim, weights: make([]float64, len(h.Weight)), bias: mathx.Float64s(h.Bias)}
+	r := &Readout{classes: h.Classes, neurons: h.FeatureDim, weights: make([]float64, len(h.Weight)),
+		bias: mathx.Float64s(h.Bias)}
 	for at, w := range h.Weight {
 		c, i := at/h.FeatureDim, at%h.FeatureDim
 		r.weights[i*h.Classes+c] = float64(w)

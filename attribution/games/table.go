@@ -20,7 +20,8 @@ type Table struct {
 func NewTable(values []float64) (*Table, error) {
 	n := bits.Len(uint(len(values))) - 1
 	if n < 1 || n > attribution.MaxEnumerated || len(values) != 1<<n {
-		return nil, fmt.Errorf("attribution: a table of %d values, expected 2^n with n from 1 to %d", len(values), attribution.MaxEnumerated)
+		return nil, fmt.Errorf("attribution: a table of %d values, expected 2^n with n from 1 to %d", len(values),
+			attribution.MaxEnumerated)
 	}
 	if i := mathx.FirstNotFinite(values); i >= 0 {
 		return nil, fmt.Errorf("%w: coalition %b has %v", attribution.ErrNotFinite, i, values[i])

@@ -39,7 +39,8 @@ func TestWorkAgainstTime(t *testing.T) {
 			}
 		}
 		for _, layer := range c.layers {
-			l, err := NewLayer(net, LayerOptions{Layer: layer, Value: attribution.LogSumExp, Graph: graph.Options{Workers: 1}})
+			l, err := NewLayer(net, LayerOptions{Layer: layer, Value: attribution.LogSumExp,
+				Graph: graph.Options{Workers: 1}})
 			if err != nil {
 				t.Logf("%s %s: %v", c.net, layer, err)
 				continue
@@ -66,7 +67,8 @@ func TestWorkAgainstTime(t *testing.T) {
 				return s.Len()
 			})
 			billed, took := attribution.ForwardsPerValue(game), value/forward
-			t.Logf("%-20s %-9s forward %7.1f µs  value %7.2f µs  took %.2e billed %.2e  ratio %.2f  forward estimated %.1f µs",
+			t.Logf("%-20s %-9s forward %7.1f µs  value %7.2f µs  took %.2e billed %.2e  ratio %.2f  forward "+
+				"estimated %.1f µs",
 				c.net, layer, 1e6*forward, 1e6*value, took, billed, billed/took, 1e6*l.front.EstimatedSeconds())
 		}
 	}
@@ -95,7 +97,9 @@ func runImages(t testing.TB, p *graph.Program) int {
 	for i := range x {
 		x[i] = float32(i%17) / 17
 	}
-	for _, err := range p.Run(context.Background(), func(yield func(graph.Batch, error) bool) { yield(graph.Batch{X: x, N: n}, nil) }) {
+	for _, err := range p.Run(context.Background(), func(yield func(graph.Batch, error) bool) {
+		yield(graph.Batch{X: x, N: n}, nil)
+	}) {
 		require.NoError(t, err)
 	}
 	return n

@@ -54,13 +54,16 @@ func (d *draws) values(ctx context.Context, g attribution.Game, s attribution.Co
 	}
 	d.evaluations.Add(int64(s.Len()))
 	if i := mathx.FirstNotFinite(dst); i >= 0 {
-		return fmt.Errorf("%w: %v for a coalition of %d of %d players", attribution.ErrNotFinite, dst[i], s.Row(i).Size(), s.Players())
+		return fmt.Errorf("%w: %v for a coalition of %d of %d players", attribution.ErrNotFinite, dst[i],
+			s.Row(i).Size(), s.Players())
 	}
 	return nil
 }
 
-// take takes samples until there are so many or the target standard error is met. What was taken before an error comes with it.
-func (d *draws) take(ctx context.Context, samples int, stop attribution.Stop) (*sampling.Moments, attribution.Stop, error) {
+// take takes samples until there are so many or the target standard error is met. What was taken before an error comes
+// with it.
+func (d *draws) take(ctx context.Context, samples int,
+	stop attribution.Stop) (*sampling.Moments, attribution.Stop, error) {
 	width, workers := len(d.players)+pairs(len(d.players)), d.opt.Workers
 	chunk := min(max(1024/d.perSample(), 1), 256)
 	crew, parts := make([]*sampler, workers), make([]*sampling.Moments, sampling.Slots(workers))
@@ -108,7 +111,8 @@ func (d *draws) take(ctx context.Context, samples int, stop attribution.Stop) (*
 		if total.Count >= samples {
 			return total, stop, nil
 		}
-		round = min(2*total.Count, samples) // the numbers of samples at which standard errors are looked at depend on nothing else
+		// the numbers of samples at which standard errors are looked at depend on nothing else
+		round = min(2*total.Count, samples)
 	}
 }
 
@@ -140,8 +144,10 @@ const batchRows = 512
 
 func newSampler(d *draws) *sampler {
 	n, m := d.game.Players(), len(d.players)
-	s := &sampler{d: d, at: attribution.NewCoalition(n), other: attribution.NewCoalition(n), flip: attribution.NewCoalition(n), game: d.game,
-		sum: make([]float64, m+pairs(m)), sign: make([]float64, m), step: make([]float64, m), toggled: make([]float64, m)}
+	s := &sampler{d: d, at: attribution.NewCoalition(n), other: attribution.NewCoalition(n),
+		flip: attribution.NewCoalition(n), game: d.game,
+		sum: make([]float64, m+pairs(m)), sign: make([]float64, m), step: make([]float64, m),
+		toggled: make([]float64, m)}
 	members := 1
 	if d.members != nil {
 		members = d.members.Members()
@@ -199,7 +205,8 @@ func (s *sampler) sample(ctx context.Context, u int) error {
 	return nil
 }
 
-// walk adds the differences at a coalition by a walker: toggling j changes what i contributes by their second difference.
+// walk adds the differences at a coalition by a walker: toggling j changes what i contributes by their second
+// difference.
 func (s *sampler) walk(w attribution.Walker, c attribution.Coalition) {
 	players := s.d.players
 	m := len(players)
@@ -221,7 +228,8 @@ func (s *sampler) walk(w attribution.Walker, c attribution.Coalition) {
 	}
 }
 
-// evaluate adds the differences at a coalition by its value and those of the coalitions that differ by one or two players.
+// evaluate adds the differences at a coalition by its value and those of the coalitions that differ by one or two
+// players.
 func (s *sampler) evaluate(ctx context.Context, c attribution.Coalition) error {
 	d := s.d
 	m, n := len(d.players), d.game.Players()

@@ -14,13 +14,13 @@ import (
 type Estimator interface {
 	// Name is short and distinguishes the estimator and its index.
 	Name() string
-	// Estimate runs until the options' stopping rule is met, as [attribution.Estimator] does: an interrupted estimate comes with the
-	// error that wraps that of ctx, its Pairs nil where nothing could be said yet.
+	// Estimate runs until the options' stopping rule is met, as [attribution.Estimator] does: an interrupted estimate
+	// comes with the error that wraps that of ctx, its Pairs nil where nothing could be said yet.
 	Estimate(ctx context.Context, g attribution.Game, opt attribution.Options) (Estimate, error)
 }
 
-// Estimate is what was found and spent. Of m players there are m(m-1)/2 pairs, in the order (0, 1), (0, 2), ..., (1, 2), ...
-// of places in Players.
+// Estimate is what was found and spent. Of m players there are m(m-1)/2 pairs, in the order (0, 1), (0, 2), ..., (1,
+// 2), ... of places in Players.
 type Estimate struct {
 	// Method is the estimator's name.
 	Method string
@@ -44,8 +44,8 @@ type Estimate struct {
 	attribution.Cost
 	// Empty and Full are v(∅) and v(N).
 	Empty, Full float64
-	// Residual is v(N) - v(∅) - Σ Singles - Σ Pairs for [KSII] among all players, which sampling leaves at rounding in the mean
-	// only; NaN for what need not sum to anything.
+	// Residual is v(N) - v(∅) - Σ Singles - Σ Pairs for [KSII] among all players, which sampling leaves at rounding in
+	// the mean only; NaN for what need not sum to anything.
 	Residual float64
 	// Stopped says why the estimator stopped.
 	Stopped attribution.Stop
@@ -90,8 +90,8 @@ func (e *Estimate) All() []Pair {
 	return out
 }
 
-// Largest returns the n pairs of the largest size, whatever their sign, or all where there are fewer; of equal ones the first
-// comes first.
+// Largest returns the n pairs of the largest size, whatever their sign, or all where there are fewer; of equal ones the
+// first comes first.
 func (e *Estimate) Largest(n int) []Pair {
 	all := e.All()
 	slices.SortStableFunc(all, func(a, b Pair) int { return cmp.Compare(math.Abs(b.Value), math.Abs(a.Value)) })
@@ -101,7 +101,8 @@ func (e *Estimate) Largest(n int) []Pair {
 // TooFew reports an estimate from too few samples for intervals.
 func (e *Estimate) TooFew() bool { return e.DF > 0 && e.Samples < e.LeastSamples }
 
-// Interval is the confidence interval of a pair at a level such as 0.95, by Student's t; the ends are NaN with too few samples.
+// Interval is the confidence interval of a pair at a level such as 0.95, by Student's t; the ends are NaN with too few
+// samples.
 func (e *Estimate) Interval(p Pair, level float64) (lo, hi float64) {
 	if e.TooFew() {
 		return math.NaN(), math.NaN()

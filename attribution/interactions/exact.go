@@ -28,12 +28,14 @@ func (e Exact) Estimate(ctx context.Context, g attribution.Game, opt attribution
 	}
 	n := g.Players()
 	if n > attribution.MaxEnumerated {
-		return Estimate{}, fmt.Errorf("attribution: exact interactions: expected at most %d players, got %d", attribution.MaxEnumerated, n)
+		return Estimate{}, fmt.Errorf("attribution: exact interactions: expected at most %d players, got %d",
+			attribution.MaxEnumerated, n)
 	}
 	total := 1 << n
 	cost := attribution.ForwardsPerValue(g) * float64(total)
 	if opt.Budget > 0 && cost > opt.Budget*(1+1e-12) {
-		return Estimate{}, fmt.Errorf("%w: %s needs %.6g forward-equivalents, the budget is %.6g", attribution.ErrBudget, e.Name(), cost, opt.Budget)
+		return Estimate{}, fmt.Errorf("%w: %s needs %.6g forward-equivalents, the budget is %.6g",
+			attribution.ErrBudget, e.Name(), cost, opt.Budget)
 	}
 	v := make([]float64, total)
 	if err := enumerate(ctx, g, opt, v); err != nil {
@@ -43,8 +45,10 @@ func (e Exact) Estimate(ctx context.Context, g attribution.Game, opt attribution
 		}
 		return Estimate{}, err
 	}
-	out := Estimate{Method: e.Name(), Index: e.Index, Players: everyone(n), Names: attribution.PlayerNames(g), Singles: make([]float64, n), SinglesStdErr: make([]float64, n),
-		Pairs: make([]float64, pairs(n)), PairsStdErr: make([]float64, pairs(n)), Samples: total, Evaluations: int64(total), Empty: v[0], Full: v[total-1],
+	out := Estimate{Method: e.Name(), Index: e.Index, Players: everyone(n), Names: attribution.PlayerNames(g),
+		Singles: make([]float64, n), SinglesStdErr: make([]float64, n),
+		Pairs: make([]float64, pairs(n)), PairsStdErr: make([]float64, pairs(n)), Samples: total,
+		Evaluations: int64(total), Empty: v[0], Full: v[total-1],
 		Stopped: attribution.StopExact}
 	for i := range n {
 		out.Singles[i] = e.Index.single(v, n, i)
@@ -91,7 +95,8 @@ func enumerate(ctx context.Context, g attribution.Game, opt attribution.Options,
 	return err
 }
 
-// weights are those of a difference over the coalitions of size s = 0, ..., others of the players that are not part of it.
+// weights are those of a difference over the coalitions of size s = 0, ..., others of the players that are not part of
+// it.
 func (x Index) weights(others int) []float64 {
 	w := make([]float64, others+1)
 	binomial := 1.0

@@ -22,7 +22,8 @@ func ExampleExact() {
 		}
 		return v
 	})
-	found, err := interactions.Exact{Index: interactions.KSII}.Estimate(context.Background(), game, attribution.Options{})
+	found, err := interactions.Exact{Index: interactions.KSII}.Estimate(context.Background(), game,
+		attribution.Options{})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -43,7 +44,8 @@ func ExampleSampled() {
 		}
 		return 0
 	})
-	found, err := interactions.Sampled{Index: interactions.SII, Among: []int{3, 5, 70}}.Estimate(context.Background(), game, attribution.Options{Budget: 1000})
+	found, err := interactions.Sampled{Index: interactions.SII, Among: []int{3, 5, 70}}.Estimate(context.Background(),
+		game, attribution.Options{Budget: 1000})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -49,7 +49,8 @@ func penultimate(t testing.TB, neurons int, removal attribution.Removal) attribu
 	}
 	readout, err := games.NewReadout(head)
 	require.NoError(t, err)
-	g, err := games.NewPenultimate(readout, z, -1, games.PenultimateOptions{Value: attribution.LogSumExp, Removal: removal})
+	g, err := games.NewPenultimate(readout, z, -1, games.PenultimateOptions{Value: attribution.LogSumExp,
+		Removal: removal})
 	require.NoError(t, err)
 	return g
 }
@@ -57,8 +58,9 @@ func penultimate(t testing.TB, neurons int, removal attribution.Removal) attribu
 // bare hides everything but values.
 type bare struct{ attribution.Game }
 
-// A game is a sum of unanimity games u_T, which are 1 where all of T are present. Among t players of T, the Shapley interaction
-// index of a pair is 1/(t-1), the Banzhaf index 1/2^(t-2), the Shapley value 1/t, the Banzhaf value 1/2^(t-1) (Grabisch and Roubens 1999).
+// A game is a sum of unanimity games u_T, which are 1 where all of T are present. Among t players of T, the Shapley
+// interaction index of a pair is 1/(t-1), the Banzhaf index 1/2^(t-2), the Shapley value 1/t, the Banzhaf value
+// 1/2^(t-1) (Grabisch and Roubens 1999).
 func TestExactOnSumsOfUnanimityGames(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		n := rapid.IntRange(1, 6).Draw(rt, "players")
@@ -118,10 +120,12 @@ func TestExactOnSumsOfUnanimityGames(t *testing.T) {
 	})
 }
 
-// Over thousands of samples the mean is the enumerated value, with and without walkers, drawing members or not, for all pairs or some.
+// Over thousands of samples the mean is the enumerated value, with and without walkers, drawing members or not, for all
+// pairs or some.
 func TestSampledIsUnbiased(t *testing.T) {
 	rows := [][]float64{{0.1, 0, 0.4, 0, 1, 0.2, 0}, {0, 2, 0, 0.3, 0, 0.1, 0}, {1, 1, 0, 0, 0.5, 0, 0.2}}
-	for name, g := range map[string]attribution.Game{"table": randomTable(t, 6, 1), "penultimate": penultimate(t, 7, attribution.RemoveToZero()),
+	for name, g := range map[string]attribution.Game{"table": randomTable(t, 6, 1), "penultimate": penultimate(t, 7,
+		attribution.RemoveToZero()),
 		"two players": randomTable(t, 2, 9), "members": penultimate(t, 7, attribution.RemoveByResampling(rows))} {
 		for _, x := range indices {
 			want, err := Exact{x}.Estimate(background, g, attribution.Options{})
@@ -136,11 +140,13 @@ func TestSampledIsUnbiased(t *testing.T) {
 			for i := range want.Singles {
 				z = max(z, math.Abs(want.Singles[i]-found.Singles[i])/(found.SinglesStdErr[i]+1e-12))
 			}
-			assert.Less(t, z, 4.5, "%s, %v: the worst of %d differences in standard errors", name, x, len(want.Pairs)+len(want.Singles))
+			assert.Less(t, z, 4.5, "%s, %v: the worst of %d differences in standard errors", name, x,
+				len(want.Pairs)+len(want.Singles))
 			if x == KSII {
 				continue
 			}
-			some, err := Sampled{Index: x, Among: []int{0, 1}}.Estimate(background, g, attribution.Options{Samples: 20000, Seed: 4})
+			some, err := Sampled{Index: x, Among: []int{0, 1}}.Estimate(background, g,
+				attribution.Options{Samples: 20000, Seed: 4})
 			require.NoError(t, err)
 			p, ok := some.Of(1, 0)
 			require.True(t, ok)
@@ -164,7 +170,8 @@ func TestWalkersSayWhatValuesSay(t *testing.T) {
 			require.NoError(t, err)
 			assert.InDeltaSlice(t, slow.Pairs, fast.Pairs, 1e-9)
 			assert.InDeltaSlice(t, slow.Singles, fast.Singles, 1e-9)
-			assert.Equal(t, slow.Evaluations, fast.Evaluations, "a walker's work counts as the values that it stands for")
+			assert.Equal(t, slow.Evaluations, fast.Evaluations,
+				"a walker's work counts as the values that it stands for")
 		}
 	}
 }
@@ -177,7 +184,8 @@ func TestIntervalsCover(t *testing.T) {
 		require.NoError(t, err)
 		held, all := 0, 0
 		for seed := range uint64(300) {
-			found, err := Sampled{Index: x}.Estimate(background, g, attribution.Options{Samples: 30, Seed: seed, Workers: 1})
+			found, err := Sampled{Index: x}.Estimate(background, g, attribution.Options{Samples: 30, Seed: seed,
+				Workers: 1})
 			require.NoError(t, err)
 			for k, p := range found.All() {
 				lo, hi := found.Interval(p, 0.95)
@@ -211,7 +219,8 @@ func TestLinearGamesHaveNoInteractions(t *testing.T) {
 
 func TestSameBitsForAnyWorkers(t *testing.T) {
 	g := randomTable(t, 9, 4)
-	for _, opt := range []attribution.Options{{Samples: 100, Seed: 7}, {TargetStdErr: 0.1, Seed: 7}, {Budget: 5000, Seed: 7}} {
+	for _, opt := range []attribution.Options{{Samples: 100, Seed: 7}, {TargetStdErr: 0.1, Seed: 7},
+		{Budget: 5000, Seed: 7}} {
 		var first Estimate
 		for workers := 1; workers < 4; workers++ {
 			opt.Workers = workers
@@ -238,13 +247,21 @@ func TestSameBitsForAnyWorkers(t *testing.T) {
 func TestWhatCannotBe(t *testing.T) {
 	g := randomTable(t, 4, 1)
 	for want, f := range map[string]func() (Estimate, error){
-		"unknown interaction index 3":  func() (Estimate, error) { return Exact{3}.Estimate(background, g, attribution.Options{}) },
-		"needs 16 forward-equivalents": func() (Estimate, error) { return Exact{}.Estimate(background, g, attribution.Options{Budget: 15}) },
+		"unknown interaction index 3": func() (Estimate, error) {
+			return Exact{3}.Estimate(background, g, attribution.Options{})
+		},
+		"needs 16 forward-equivalents": func() (Estimate, error) {
+			return Exact{}.Estimate(background, g, attribution.Options{Budget: 15})
+		},
 		"expected at most 20 players, got 21": func() (Estimate, error) {
 			return Exact{}.Estimate(background, games.Func(21, nil), attribution.Options{})
 		},
-		"needs 24 forward-equivalents":            func() (Estimate, error) { return Sampled{}.Estimate(background, g, attribution.Options{Budget: 23}) },
-		"number of samples, a budget or a target": func() (Estimate, error) { return Sampled{}.Estimate(background, g, attribution.Options{}) },
+		"needs 24 forward-equivalents": func() (Estimate, error) {
+			return Sampled{}.Estimate(background, g, attribution.Options{Budget: 23})
+		},
+		"number of samples, a budget or a target": func() (Estimate, error) {
+			return Sampled{}.Estimate(background, g, attribution.Options{})
+		},
 		"expected pairs among all 4 players": func() (Estimate, error) {
 			return Sampled{KSII, []int{1, 2}}.Estimate(background, g, attribution.Options{Samples: 1})
 		},
@@ -264,10 +281,16 @@ func TestWhatCannotBe(t *testing.T) {
 			return Sampled{}.Estimate(background, g, attribution.Options{Samples: 9, Budget: 100})
 		},
 		"value is not finite": func() (Estimate, error) {
-			return Sampled{}.Estimate(background, games.Func(3, func(attribution.Coalition) float64 { return math.NaN() }), attribution.Options{Samples: 1})
+			return Sampled{}.Estimate(background,
+				games.Func(3, func(attribution.Coalition) float64 { return math.NaN() }),
+				attribution.Options{Samples: 1})
 		},
-		"attribution: the game has no players":                        func() (Estimate, error) { return Exact{}.Estimate(background, nil, attribution.Options{}) },
-		"expected a budget of at least 0 forward-equivalents, got -1": func() (Estimate, error) { return Sampled{}.Estimate(background, g, attribution.Options{Budget: -1}) },
+		"attribution: the game has no players": func() (Estimate, error) {
+			return Exact{}.Estimate(background, nil, attribution.Options{})
+		},
+		"expected a budget of at least 0 forward-equivalents, got -1": func() (Estimate, error) {
+			return Sampled{}.Estimate(background, g, attribution.Options{Budget: -1})
+		},
 	} {
 		_, err := f()
 		assert.ErrorContains(t, err, want)

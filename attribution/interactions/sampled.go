@@ -12,7 +12,8 @@ import (
 )
 
 const (
-	// MaxPlayers is the most players whose pairs [Sampled] looks at together; a million pairs is what memory and eyes bear.
+	// MaxPlayers is the most players whose pairs [Sampled] looks at together; a million pairs is what memory and eyes
+	// bear.
 	MaxPlayers = 1024
 	// leastSamples is the number of samples from which intervals are given.
 	leastSamples = 30
@@ -20,17 +21,18 @@ const (
 	firstRound = 32
 )
 
-// Sampled estimates interactions by second differences at random coalitions. A sample draws a number q, uniform for Shapley's
-// indices and 1/2 for Banzhaf's, and a coalition that holds every player with probability q; without the pair itself it has for
-// every pair the size distribution of its index (the multilinear extension of Owen 1972, integrated over the diagonal). At this
-// coalition and at its complement the differences of all pairs and single players are taken, which for m players needs
-// 2 (1 + m + m(m-1)/2) values, each used by many pairs; the sample is their mean. It is unbiased, and standard errors are those of
-// the mean over samples. Of a [attribution.Sampled] game each sample draws one member.
+// Sampled estimates interactions by second differences at random coalitions. A sample draws a number q, uniform for
+// Shapley's indices and 1/2 for Banzhaf's, and a coalition that holds every player with probability q; without the pair
+// itself it has for every pair the size distribution of its index (the multilinear extension of Owen 1972, integrated
+// over the diagonal). At this coalition and at its complement the differences of all pairs and single players are
+// taken, which for m players needs 2 (1 + m + m(m-1)/2) values, each used by many pairs; the sample is their mean. It
+// is unbiased, and standard errors are those of the mean over samples. Of a [attribution.Sampled] game each sample
+// draws one member.
 type Sampled struct {
 	// Index is what is estimated.
 	Index Index
-	// Among are the players whose pairs are looked at, ascending, all others being drawn like any; nil for all, at most [MaxPlayers].
-	// [KSII] needs all.
+	// Among are the players whose pairs are looked at, ascending, all others being drawn like any; nil for all, at most
+	// [MaxPlayers]. [KSII] needs all.
 	Among []int
 }
 
@@ -52,7 +54,8 @@ func check(x Index, g attribution.Game, opt attribution.Options) error {
 func (e Sampled) players(n int) ([]int, error) {
 	if e.Among == nil {
 		if n > MaxPlayers {
-			return nil, fmt.Errorf("attribution: %s: expected at most %d players, got %d: choose some with Among", e.Name(), MaxPlayers, n)
+			return nil, fmt.Errorf("attribution: %s: expected at most %d players, got %d: choose some with Among",
+				e.Name(), MaxPlayers, n)
 		}
 		return everyone(n), nil
 	}
@@ -60,11 +63,13 @@ func (e Sampled) players(n int) ([]int, error) {
 	case m == 0 || m > MaxPlayers:
 		return nil, fmt.Errorf("attribution: %s: expected 1 to %d players in Among, got %d", e.Name(), MaxPlayers, m)
 	case e.Index == KSII && m < n:
-		return nil, fmt.Errorf("attribution: %s: expected pairs among all %d players, got %d players in Among", e.Name(), n, m)
+		return nil, fmt.Errorf("attribution: %s: expected pairs among all %d players, got %d players in Among",
+			e.Name(), n, m)
 	}
 	for k, i := range e.Among {
 		if i < 0 || i >= n || k > 0 && i <= e.Among[k-1] {
-			return nil, fmt.Errorf("attribution: %s: Among: expected ascending players below %d, got %d at place %d", e.Name(), n, i, k)
+			return nil, fmt.Errorf("attribution: %s: Among: expected ascending players below %d, got %d at place %d",
+				e.Name(), n, i, k)
 		}
 	}
 	return slices.Clone(e.Among), nil
@@ -85,7 +90,8 @@ func (e Sampled) Estimate(ctx context.Context, g attribution.Game, opt attributi
 	if err != nil {
 		return Estimate{}, err
 	}
-	out := Estimate{Method: e.Name(), Index: e.Index, Players: players, Names: attribution.PlayerNames(g), LeastSamples: leastSamples, Stopped: stop}
+	out := Estimate{Method: e.Name(), Index: e.Index, Players: players, Names: attribution.PlayerNames(g),
+		LeastSamples: leastSamples, Stopped: stop}
 	if out.Empty, out.Full, err = d.ends(ctx); err == nil {
 		var total *sampling.Moments
 		if total, out.Stopped, err = d.take(ctx, samples, stop); total != nil {
@@ -114,14 +120,16 @@ func (d *draws) plan(name string) (int, attribution.Stop, error) {
 	switch {
 	case o.Samples > 0:
 		if need := fixed + float64(o.Samples)*per; o.Budget > 0 && need > o.Budget*(1+1e-12) {
-			return 0, "", fmt.Errorf("%w: %s needs %.6g forward-equivalents for %d samples, the budget is %.6g", attribution.ErrBudget, name, need, o.Samples, o.Budget)
+			return 0, "", fmt.Errorf("%w: %s needs %.6g forward-equivalents for %d samples, the budget is %.6g",
+				attribution.ErrBudget, name, need, o.Samples, o.Budget)
 		}
 		return o.Samples, attribution.StopSamples, nil
 	case o.Budget > 0:
 		samples := math.Floor((o.Budget - fixed) / per * (1 + 1e-12))
 		if samples < 1 {
-			return 0, "", fmt.Errorf("%w: %s needs %.6g forward-equivalents for the pairs of %d players, the budget is %.6g",
-				attribution.ErrBudget, name, fixed+per, len(d.players), o.Budget)
+			return 0, "",
+				fmt.Errorf("%w: %s needs %.6g forward-equivalents for the pairs of %d players, the budget is %.6g",
+					attribution.ErrBudget, name, fixed+per, len(d.players), o.Budget)
 		}
 		return int(min(samples, most)), attribution.StopBudget, nil
 	case o.TargetStdErr > 0:

@@ -61,7 +61,8 @@ func Build(s beam.Scope, o Options) Results {
 		r.Files = beam.ParDo(s.Scope("detector"), &detectorFn{o}, sums)
 	}
 	if o.DeadLetters != "" {
-		beam.ParDo0(s.Scope("dead letters"), &lettersFn{o.DeadLetters}, beam.Impulse(s), beam.SideInput{Input: r.Letters})
+		beam.ParDo0(s.Scope("dead letters"), &lettersFn{o.DeadLetters}, beam.Impulse(s),
+			beam.SideInput{Input: r.Letters})
 	}
 	return r
 }

@@ -24,7 +24,8 @@ func (o Options) file(p Piece) string {
 
 func (o Options) mark(p Piece) string { return strings.TrimSuffix(o.file(p), o.ending()) + ".json" }
 
-// finished returns what stands beside the file of a piece that an earlier job finished, nil where there is none to go on from.
+// finished returns what stands beside the file of a piece that an earlier job finished, nil where there is none to go
+// on from.
 func (f *work) finished(ctx context.Context, p Piece) (*finished, error) {
 	if !f.Options.Resume || !exists(ctx, f.Options.mark(p)) {
 		return nil, nil
@@ -38,9 +39,11 @@ func (f *work) finished(ctx context.Context, p Piece) (*finished, error) {
 	case err != nil:
 		return nil, fmt.Errorf("%s: %w", f.Options.mark(p), err)
 	case done.Extent != p.extent(len(done.Letters)):
-		return nil, fmt.Errorf("resume: %s is of another job: expected %+v, got %+v", f.Options.mark(p), p.extent(len(done.Letters)), done.Extent)
+		return nil, fmt.Errorf("resume: %s is of another job: expected %+v, got %+v", f.Options.mark(p),
+			p.extent(len(done.Letters)), done.Extent)
 	case len(done.Letters) > 0 && f.Options.DeadLetters == "":
-		return nil, fmt.Errorf("resume: %s lacks images that could not be read, such as %s", f.Options.file(p), done.Letters[0].ID)
+		return nil, fmt.Errorf("resume: %s lacks images that could not be read, such as %s", f.Options.file(p),
+			done.Letters[0].ID)
 	}
 	return &done, nil
 }

@@ -13,12 +13,13 @@ import (
 	"github.com/line-ood/goline/line"
 )
 
-// Piece is an equal run of the list of images: an element of the pipeline. It does not grow with the number of its images.
+// Piece is an equal run of the list of images: an element of the pipeline. It does not grow with the number of its
+// images.
 type Piece struct {
 	Index, Count, First, Images, Total int
 	Inputs, Made                       string // of the piece's dataset.Extent
-	// List and Root are the list of pictures and where its paths begin, Offset and End where the piece's lines do and end. List is "" for
-	// other data.
+	// List and Root are the list of pictures and where its paths begin, Offset and End where the piece's lines do and
+	// end. List is "" for other data.
 	List, Root  string
 	Offset, End int64
 	Branch      int // that works on it
@@ -27,7 +28,8 @@ type Piece struct {
 // extent is what the piece's file says of it.
 func (p Piece) extent(unread int) dataset.Extent {
 	return dataset.Extent{
-		Shard: dataset.Shard{Index: p.Index, Count: p.Count}, First: p.First, Images: p.Images - unread, Unread: unread, Total: p.Total,
+		Shard: dataset.Shard{Index: p.Index, Count: p.Count}, First: p.First, Images: p.Images - unread, Unread: unread,
+		Total:  p.Total,
 		Inputs: p.Inputs, Recipe: p.Made,
 	}
 }
@@ -107,7 +109,8 @@ func pieces(ctx context.Context, o Options) iter.Seq2[Piece, error] {
 		count = min(count, total)
 		cut := func(i int) Piece {
 			lo, hi := dataset.Shard{Index: i, Count: count}.Range(total)
-			return Piece{Index: i, Count: count, First: lo, Images: hi - lo, Total: total, Inputs: listing.Inputs(), Branch: i * max(1, o.Bundles) / count}
+			return Piece{Index: i, Count: count, First: lo, Images: hi - lo, Total: total, Inputs: listing.Inputs(),
+				Branch: i * max(1, o.Bundles) / count}
 		}
 		if !isList {
 			for i := range count {

@@ -23,7 +23,8 @@ func heldMemory() int64 {
 	return int64(m.HeapAlloc)
 }
 
-// TestMillionNames: a list of a million names is cut into pieces without being held, and the pieces do not hold it either.
+// TestMillionNames: a list of a million names is cut into pieces without being held, and the pieces do not hold it
+// either.
 func TestMillionNames(t *testing.T) {
 	const names = 1_000_000
 	path := filepath.Join(t.TempDir(), "list.txt")
@@ -67,7 +68,8 @@ func TestMillionNames(t *testing.T) {
 // TestJoin: names lie below a folder or address unless they say where they are.
 func TestJoin(t *testing.T) {
 	for _, c := range [][3]string{
-		{"a/b", "c.png", "a/b/c.png"}, {"", "c.png", "c.png"}, {"a", "/c.png", "/c.png"}, {"gs://bucket/a/", "b/c.png", "gs://bucket/a/b/c.png"},
+		{"a/b", "c.png", "a/b/c.png"}, {"", "c.png", "c.png"}, {"a", "/c.png", "/c.png"},
+		{"gs://bucket/a/", "b/c.png", "gs://bucket/a/b/c.png"},
 		{"gs://bucket", "c.png", "gs://bucket/c.png"}, {"a", "s3://other/c.png", "s3://other/c.png"},
 	} {
 		require.Equal(t, c[2], join(c[0], c[1]))
@@ -80,8 +82,10 @@ func TestListOf(t *testing.T) {
 		data, file, root string
 		is               bool
 	}{
-		{"list:a.txt", "a.txt", "", true}, {"a.txt", "a.txt", "", true}, {"list:gs://b/a.txt+gs://b/all", "gs://b/a.txt", "gs://b/all", true},
-		{"list:x+y.txt", "x+y.txt", "", true}, {"list:x+y.txt+z", "x+y.txt", "z", true}, {"folder", "", "", false}, {"cifar10:a.bin", "", "", false},
+		{"list:a.txt", "a.txt", "", true}, {"a.txt", "a.txt", "", true}, {"list:gs://b/a.txt+gs://b/all",
+			"gs://b/a.txt", "gs://b/all", true},
+		{"list:x+y.txt", "x+y.txt", "", true}, {"list:x+y.txt+z", "x+y.txt", "z", true}, {"folder", "", "", false},
+		{"cifar10:a.bin", "", "", false},
 	} {
 		file, root, is := Options{Data: c.data}.list(func(name string) bool {
 			return strings.HasSuffix(name, ".txt") && strings.Count(name, ".txt") == 1 && !strings.Contains(name, "+g")

@@ -1,10 +1,11 @@
-// Package job is goline's work on Apache Beam: features, LINe's fit and scores of images of any number, divided among the workers
-// of whatever runner executes the pipeline.
+// Package job is goline's work on Apache Beam: features, LINe's fit and scores of images of any number, divided among
+// the workers of whatever runner executes the pipeline.
 //
-// [Build] adds the steps to a pipeline: the list of images is matched and cut into pieces, each an equal run of the list; a worker
-// reads and decodes the images of a piece and runs the network over them, batch by batch on all its processors, having opened it
-// once; a fit's statistics are reduced by [Reduce] to one detector; features and scores become a file for each piece, which
-// goline merge puts together. Results have the bits of one run of goline on one machine, however the images are divided.
+// [Build] adds the steps to a pipeline: the list of images is matched and cut into pieces, each an equal run of the
+// list; a worker reads and decodes the images of a piece and runs the network over them, batch by batch on all its
+// processors, having opened it once; a fit's statistics are reduced by [Reduce] to one detector; features and scores
+// become a file for each piece, which goline merge puts together. Results have the bits of one run of goline on one
+// machine, however the images are divided.
 package job
 
 import (
@@ -27,13 +28,15 @@ const (
 // Options say what to do. They travel to the workers as JSON.
 type Options struct {
 	Job string // one of Features, Fit and Score
-	// Network, Weights and Preprocess name the network of Features and Fit as goline's flags --net, --weights and --preprocess do: an
-	// architecture or an ONNX file, a file of weights, and a preset or a JSON file. Workers open the files by these paths.
+	// Network, Weights and Preprocess name the network of Features and Fit as goline's flags --net, --weights and
+	// --preprocess do: an architecture or an ONNX file, a file of weights, and a preset or a JSON file. Workers open
+	// the files by these paths.
 	Network, Weights, Preprocess string
-	// Detector is the file of Score; like Out, Parts and DeadLetters it may be an address that one of Beam's file systems knows.
+	// Detector is the file of Score; like Out, Parts and DeadLetters it may be an address that one of Beam's file
+	// systems knows.
 	Detector string
-	// Data are the images: a list of pictures ("list:FILE" or "list:FILE+FOLDER", or FILE.txt) by paths or addresses that Beam's file
-	// systems know, read line by line; or any other DATA of goline, which each worker opens.
+	// Data are the images: a list of pictures ("list:FILE" or "list:FILE+FOLDER", or FILE.txt) by paths or addresses
+	// that Beam's file systems know, read line by line; or any other DATA of goline, which each worker opens.
 	Data string
 	// Out is the detector of Fit, and otherwise a folder for the files of the pieces.
 	Out string
@@ -41,10 +44,11 @@ type Options struct {
 	Parts string
 	// Pieces is how many the list is cut into, 0 for one for each 1,000 images.
 	Pieces int
-	// Bundles is the number of branches that pieces are dealt to. A runner that makes one bundle of all elements that wait, as prism does,
-	// has so many bundles then. 0 leaves bundles to the runner.
+	// Bundles is the number of branches that pieces are dealt to. A runner that makes one bundle of all elements that
+	// wait, as prism does, has so many bundles then. 0 leaves bundles to the runner.
 	Bundles int
-	// DeadLetters is the file of the images that could not be read, one JSON object a line; "" lets such an image fail the job.
+	// DeadLetters is the file of the images that could not be read, one JSON object a line; "" lets such an image fail
+	// the job.
 	DeadLetters string
 	// Resume takes pieces that an earlier job of the same kind finished as they are.
 	Resume bool
@@ -54,8 +58,8 @@ type Options struct {
 	LINe Parameters
 }
 
-// Parameters are those of [line.Options] that a fit in pieces has: all but ClipPerClass, whose samples depend on the labels of all
-// images before a piece.
+// Parameters are those of [line.Options] that a fit in pieces has: all but ClipPerClass, whose samples depend on the
+// labels of all images before a piece.
 type Parameters struct {
 	ActivationPercentile, WeightPercentile, Clip, ClipPercentile float64
 	NoClipping, NoActivationPruning, NoWeightPruning             bool
@@ -69,8 +73,9 @@ func DefaultParameters() Parameters {
 
 func (p Parameters) options() line.Options {
 	return line.Options{
-		ActivationPercentile: p.ActivationPercentile, WeightPercentile: p.WeightPercentile, Clip: p.Clip, ClipPercentile: p.ClipPercentile,
-		NoClipping: p.NoClipping, NoActivationPruning: p.NoActivationPruning, NoWeightPruning: p.NoWeightPruning,
+		ActivationPercentile: p.ActivationPercentile, WeightPercentile: p.WeightPercentile, Clip: p.Clip,
+		ClipPercentile: p.ClipPercentile,
+		NoClipping:     p.NoClipping, NoActivationPruning: p.NoActivationPruning, NoWeightPruning: p.NoWeightPruning,
 	}
 }
 
@@ -99,7 +104,8 @@ func (o Options) Check() error {
 	case len(missing) > 0:
 		return fmt.Errorf("%s is required", strings.Join(missing, ", "))
 	case o.Pieces < 0 || o.Bundles < 0 || o.Batch < 0 || o.Workers < 0:
-		return fmt.Errorf("expected pieces, bundles, batch and workers of 0 or more, got %d, %d, %d and %d", o.Pieces, o.Bundles, o.Batch, o.Workers)
+		return fmt.Errorf("expected pieces, bundles, batch and workers of 0 or more, got %d, %d, %d and %d", o.Pieces,
+			o.Bundles, o.Batch, o.Workers)
 	case o.Resume && o.Job == Fit && o.Parts == "":
 		return errors.New("resume: expected a folder of parts, which a fit goes on from")
 	}
@@ -126,7 +132,8 @@ func (o Options) ending() string {
 
 func isONNX(name string) bool { return strings.HasSuffix(strings.ToLower(name), ".onnx") }
 
-// list returns the file of a list of pictures and the folder that its paths begin at, "" for its own; ok is false for other data.
+// list returns the file of a list of pictures and the folder that its paths begin at, "" for its own; ok is false for
+// other data.
 func (o Options) list(exists func(string) bool) (file, root string, ok bool) {
 	name, found := strings.CutPrefix(o.Data, "list:")
 	if !found && !strings.HasSuffix(strings.ToLower(o.Data), ".txt") {

@@ -20,7 +20,8 @@ type source struct {
 func (w *worker) sourceOf(ctx context.Context, p Piece) (source, error) {
 	if p.List == "" {
 		if w.set == nil || p.Total != w.set.Len() {
-			return source{}, fmt.Errorf("data %s: expected %d images, as when they were listed", w.options.Data, p.Total)
+			return source{}, fmt.Errorf("data %s: expected %d images, as when they were listed", w.options.Data,
+				p.Total)
 		}
 		labels := w.set.Labels()
 		return source{
@@ -81,7 +82,8 @@ func section(ctx context.Context, p Piece) ([]dataset.ListEntry, error) {
 		lines = append(lines, e)
 	}
 	if len(lines) != p.Images {
-		return nil, fmt.Errorf("%s: expected %d images from byte %d to %d, as when it was listed, got %d", p.List, p.Images, p.Offset, p.End, len(lines))
+		return nil, fmt.Errorf("%s: expected %d images from byte %d to %d, as when it was listed, got %d", p.List,
+			p.Images, p.Offset, p.End, len(lines))
 	}
 	return lines, nil
 }

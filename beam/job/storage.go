@@ -75,8 +75,8 @@ func exists(ctx context.Context, name string) bool {
 	return r.Close() == nil
 }
 
-// write makes a file, whole or not at all: under another name first where the file system can rename, and otherwise by its closing, on
-// which object stores make an object.
+// write makes a file, whole or not at all: under another name first where the file system can rename, and otherwise by
+// its closing, on which object stores make an object.
 func write(ctx context.Context, name string, fill func(io.Writer) error) (err error) {
 	fs, err := filesystem.New(ctx, name)
 	if err != nil {

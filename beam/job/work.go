@@ -33,7 +33,8 @@ func (f *work) Setup(ctx context.Context) (err error) {
 }
 
 // run reads the images of a piece and gives them to use as a stream; the reading is complete when use returns.
-func (f *work) run(ctx context.Context, p Piece, letter func(Letter), use func(images graph.Batches, r *reading) error) error {
+func (f *work) run(ctx context.Context, p Piece, letter func(Letter), use func(images graph.Batches,
+	r *reading) error) error {
 	s, err := f.worker.sourceOf(ctx, p)
 	if err != nil {
 		return err
@@ -121,7 +122,8 @@ func (f *fileFn) StartBundle(ctx context.Context, _ func(string), _ func(Letter)
 	bundles.Inc(ctx, 1)
 }
 
-// ProcessElement writes the features or scores of a piece, and emits the file's name, and the images that could not be read.
+// ProcessElement writes the features or scores of a piece, and emits the file's name, and the images that could not be
+// read.
 func (f *fileFn) ProcessElement(ctx context.Context, p Piece, emit func(string), letter func(Letter)) error {
 	f.count(ctx)
 	done, err := f.finished(ctx, p)

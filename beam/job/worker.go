@@ -34,8 +34,8 @@ type opening struct {
 	err    error
 }
 
-// workers holds the process's workers by their options. Beam makes a DoFn for each bundle under way, and has no other place for what
-// they share.
+// workers holds the process's workers by their options. Beam makes a DoFn for each bundle under way, and has no other
+// place for what they share.
 var workers sync.Map
 
 // workerOf returns the process's worker. A failure is kept too: the runner ends a process whose bundles fail.
@@ -79,7 +79,9 @@ func openWorker(ctx context.Context, o Options) (*worker, error) {
 		}
 	}
 	if err := w.pre.Check(); err != nil {
-		return nil, fmt.Errorf("preprocess: how images are prepared for %s is not known: expected one of %s, or a JSON file: %w", w.net.Name(), strings.Join(nets.Presets(), ", "), err)
+		return nil,
+			fmt.Errorf("preprocess: how images are prepared for %s is not known: expected one of %s, or a JSON file: "+
+				"%w", w.net.Name(), strings.Join(nets.Presets(), ", "), err)
 	}
 	if _, _, isList := o.list(func(name string) bool { return exists(ctx, name) }); !isList {
 		w.set, err = dataset.Open(o.Data)

@@ -1,15 +1,17 @@
-// Package demo holds real pictures and a trained network in memory, for first steps, notebooks and examples that need no
-// download: what goline's demo command runs on.
+// Package demo holds real pictures and a trained network in memory, for first steps, notebooks and examples that need
+// no download: what goline's demo command runs on.
 //
-// The pictures are grey and 28×28: Fashion-MNIST, whose ten classes the network knows, and four kinds of which it knows nothing.
-// Each set tells its source and its licence. The files are those of the folder testdata/demo, whose README.md says how each was made.
+// The pictures are grey and 28×28: Fashion-MNIST, whose ten classes the network knows, and four kinds of which it knows
+// nothing. Each set tells its source and its licence. The files are those of the folder testdata/demo, whose README.md
+// says how each was made.
 //
 //	net, _, err := demo.Network()
 //	fit, err := demo.Fit()                   // pictures of what the network knows, to fit to
 //	known, err := demo.Test()                // 1,000 pictures of clothes
 //	strange, err := demo.OutOfDistribution() // digits, textures, photographs, galaxies
 //	program, err := graph.Compile(net, graph.Options{})
-//	det, err := line.Fit(ctx, program, eval.Images(ctx, "fit", fit, net.Preprocessing(), eval.Options{}), line.Options{})
+//	det, err := line.Fit(ctx, program, eval.Images(ctx, "fit", fit, net.Preprocessing(), eval.Options{}),
+//	line.Options{})
 //
 // It builds on packages dataset, nets and weights.
 package demo
@@ -53,7 +55,8 @@ const (
 
 // Classes are the names of Fashion-MNIST's classes.
 func Classes() []string {
-	return []string{"T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot"}
+	return []string{"T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag",
+		"ankle boot"}
 }
 
 // Fit returns 2,000 training pictures of Fashion-MNIST, 200 of each class.
@@ -85,9 +88,12 @@ func fashion(part string) (*Set, error) {
 func OutOfDistribution() ([]*Set, error) {
 	var sets []*Set
 	for _, o := range []struct{ name, source, licence string }{
-		{"digits", "Optical Recognition of Handwritten Digits, E. Alpaydin and C. Kaynak, UCI, with scikit-learn", "CC BY 4.0"},
+		{"digits", "Optical Recognition of Handwritten Digits, E. Alpaydin and C. Kaynak, UCI, with scikit-learn",
+			"CC BY 4.0"},
 		{"textures", "brick, grass and gravel of scikit-image's sample pictures", "CC0"},
-		{"photographs", "astronaut (NASA), camera (L. Varshney), chelsea (S. van der Walt), coffee (R. Michetti), rocket (SpaceX), with scikit-image", "CC0 or public domain"},
+		{"photographs",
+			"astronaut (NASA), camera (L. Varshney), chelsea (S. van der Walt), coffee (R. Michetti), rocket " +
+				"(SpaceX), with scikit-image", "CC0 or public domain"},
 		{"galaxies", "Hubble eXtreme Deep Field, NASA and ESA, with scikit-image", "public domain"},
 	} {
 		s, err := open(o.name, o.name+".gz", o.source, o.licence)
@@ -171,8 +177,8 @@ func (s *Set) Image(i int) (dataset.Image, error) {
 	return img, nil
 }
 
-// Network returns the network that goline trained on all of Fashion-MNIST's training pictures, and the SHA-256 of its weights'
-// file in hexadecimal.
+// Network returns the network that goline trained on all of Fashion-MNIST's training pictures, and the SHA-256 of its
+// weights' file in hexadecimal.
 func Network() (net *nets.Network, sha string, err error) {
 	raw, err := files.Files.ReadFile(weightsFile)
 	if err != nil {

@@ -16,8 +16,9 @@ import (
 
 func init() {
 	posthoc.Register(posthoc.Kind{
-		Name:   "norm",
-		Params: []posthoc.Parameter{{Name: "power", Default: 2, Min: 0, Max: 10, Open: true, Grid: []float64{1, 2, 4}, Doc: "p of the norm"}},
+		Name: "norm",
+		Params: []posthoc.Parameter{{Name: "power", Default: 2, Min: 0, Max: 10, Open: true, Grid: []float64{1, 2, 4},
+			Doc: "p of the norm"}},
 		New: func(params map[string]float64, _ int) (posthoc.Method, error) {
 			return norm{posthoc.Func("norm", func(features, _ []float32) float64 {
 				sum := 0.0
@@ -45,9 +46,11 @@ func main() {
 	set := func(name string, n int, seed uint64, kinds ...int) eval.Set {
 		return eval.Set{Name: name, Samples: pictures.Must(x.Samples(ctx, name, pictures.Set(name, n, seed, kinds...)))}
 	}
-	data := eval.Data{Head: nets.HeadOf(net), Fit: set("fit", 300, 1, 0, 1, 2), ID: set("stripes", 90, 2, 0, 1, 2), OOD: []eval.Set{set("checks", 60, 3, pictures.Checks)}}
+	data := eval.Data{Head: nets.HeadOf(net), Fit: set("fit", 300, 1, 0, 1, 2), ID: set("stripes", 90, 2, 0, 1, 2),
+		OOD: []eval.Set{set("checks", 60, 3, pictures.Checks)}}
 	method := func(name string) posthoc.Method { return pictures.Must(posthoc.New(name, posthoc.Options{})) }
-	found := pictures.Must(eval.Run(ctx, data, []posthoc.Method{method("line"), method("energy"), method("norm")}, eval.RunOptions{}))
+	found := pictures.Must(eval.Run(ctx, data, []posthoc.Method{method("line"), method("energy"), method("norm")},
+		eval.RunOptions{}))
 	r := found.Report(net.Name(), report.Weights{})
 	fmt.Println(pictures.Must(r.Table(report.Text, false)))
 	page := pictures.Must(os.CreateTemp("", "report-*.html"))

@@ -19,7 +19,8 @@ func main() {
 	ctx := context.Background()
 	net := pictures.Trained(ctx)
 	fit := eval.Images(ctx, "fit", pictures.Set("fit", 300, 1, 0, 1, 2), net.Preprocessing(), eval.Options{})
-	det := pictures.Must(line.Fit(ctx, pictures.Must(graph.Compile(net, graph.Options{})), fit, line.Options{ActivationPercentile: 10, WeightPercentile: 10}))
+	det := pictures.Must(line.Fit(ctx, pictures.Must(graph.Compile(net, graph.Options{})), fit,
+		line.Options{ActivationPercentile: 10, WeightPercentile: 10}))
 
 	rng := rand.New(rand.NewPCG(7, 7))
 	var all []image.Image

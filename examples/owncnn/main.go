@@ -1,4 +1,5 @@
-// Command owncnn defines a network, trains it, saves it, fits LINe to it, scores strange pictures and reloads everything.
+// Command owncnn defines a network, trains it, saves it, fits LINe to it, scores strange pictures and reloads
+// everything.
 package main
 
 import (
@@ -22,10 +23,12 @@ import (
 // network is a CNN of two convolutions; its parameters follow from the layers.
 func network() *nets.Network {
 	return pictures.Must(nets.Define(nets.Definition{
-		Name: "stripes-cnn", Classes: len(pictures.Kinds), Input: []int{3, pictures.Side, pictures.Side}, Preprocessing: pictures.Preprocessing(),
+		Name: "stripes-cnn", Classes: len(pictures.Kinds), Input: []int{3, pictures.Side, pictures.Side},
+		Preprocessing: pictures.Preprocessing(),
 		Build: func(b *graph.Builder, x *G.Node) *G.Node {
 			conv := graph.ConvConfig{Out: 24, Kernel: [2]int{3, 3}, Padding: [2]int{1, 1}}
-			x = b.MaxPool(b.ReLU(b.BatchNorm(b.Conv(x, "conv1", conv), "bn1", 1e-5)), graph.PoolConfig{Kernel: [2]int{2, 2}})
+			x = b.MaxPool(b.ReLU(b.BatchNorm(b.Conv(x, "conv1", conv), "bn1", 1e-5)),
+				graph.PoolConfig{Kernel: [2]int{2, 2}})
 			return b.GlobalAvgPool(b.ReLU(b.BatchNorm(b.Conv(x, "conv2", conv), "bn2", 1e-5)))
 		},
 	}))
@@ -47,7 +50,8 @@ func main() {
 	images := func(name string, n int, seed uint64, kinds ...int) graph.Batches {
 		return eval.Images(ctx, name, pictures.Set(name, n, seed, kinds...), again.Preprocessing(), eval.Options{})
 	}
-	det := pictures.Must(line.Fit(ctx, pictures.Must(graph.Compile(again, graph.Options{})), images("fit", 480, 1, 0, 1, 2), line.Options{ActivationPercentile: 10, WeightPercentile: 10}))
+	det := pictures.Must(line.Fit(ctx, pictures.Must(graph.Compile(again, graph.Options{})),
+		images("fit", 480, 1, 0, 1, 2), line.Options{ActivationPercentile: 10, WeightPercentile: 10}))
 	pictures.Check(det.Save(filepath.Join(dir, "det.npz")))
 	det = pictures.Must(line.LoadFor(filepath.Join(dir, "det.npz"), again))
 	for _, kind := range []int{0, pictures.Checks} {

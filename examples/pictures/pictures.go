@@ -1,4 +1,5 @@
-// Package pictures makes small pictures for the examples: stripes in three directions, and checks that no network learned.
+// Package pictures makes small pictures for the examples: stripes in three directions, and checks that no network
+// learned.
 package pictures
 
 import (

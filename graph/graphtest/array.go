@@ -190,8 +190,8 @@ func widen[E float32 | int](x []E) []float64 {
 	return out
 }
 
-// RequireClose fails the test where elements differ by more than tol, relative to the largest of want if that is beyond 1. NaN
-// equals NaN, and infinities equal themselves.
+// RequireClose fails the test where elements differ by more than tol, relative to the largest of want if that is beyond
+// 1. NaN equals NaN, and infinities equal themselves.
 func RequireClose(t T, want, got []float64, tol float64, what string) {
 	t.Helper()
 	if len(got) != len(want) {

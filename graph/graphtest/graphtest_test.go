@@ -130,13 +130,15 @@ func TestCheckFindsEachFault(t *testing.T) {
 	require.Empty(t, failureOf(func(t graphtest.T) { doubleTest("").Check(t, 1) }))
 	for fault, want := range map[string]string{
 		"value": "element 0 is", "gradient": "gradient of input 0: element", "second run": "second run: result 0",
-		"inputs": "element 0 is", "float32": "expected", "batch": "value of sample 2 in a batch of one: result 0, element 0",
+		"inputs": "element 0 is", "float32": "expected",
+		"batch": "value of sample 2 in a batch of one: result 0, element 0",
 	} {
 		require.Contains(t, failureOf(func(t graphtest.T) { doubleTest(fault).Check(t, 1) }), want, fault)
 	}
 	wrongShape := doubleTest("")
 	wrongShape.Want = func([]graphtest.Input) graphtest.Array { return graphtest.Zeros(4, 3) }
-	require.Contains(t, failureOf(func(t graphtest.T) { wrongShape.Check(t, 1) }), "value of shape [3 4], expected [4 3]")
+	require.Contains(t, failureOf(func(t graphtest.T) { wrongShape.Check(t, 1) }),
+		"value of shape [3 4], expected [4 3]")
 	broken := doubleTest("")
 	broken.Build = func(in G.Nodes) (*G.Node, error) { return graph.Conv2D(in[0], in[0], nil, graph.ConvConfig{}) }
 	require.Contains(t, failureOf(func(t graphtest.T) { broken.Check(t, 1) }), "build: Conv2D")
@@ -174,5 +176,6 @@ func TestComparisons(t *testing.T) {
 	require.Contains(t, failureOf(func(t graphtest.T) {
 		graphtest.RequireSameBits(t, [][]float64{{0}}, [][]float64{{math.Copysign(0, -1)}}, "zero")
 	}), "zero: result 0, element 0")
-	require.Contains(t, failureOf(func(t graphtest.T) { graphtest.RequireSameBits(t, nil, [][]float64{{0}}, "y") }), "1 results, expected 0")
+	require.Contains(t, failureOf(func(t graphtest.T) { graphtest.RequireSameBits(t, nil, [][]float64{{0}}, "y") }),
+		"1 results, expected 0")
 }

@@ -15,13 +15,13 @@ import (
 type Op struct {
 	// In are the inputs to try it with. Elements that float32 holds exactly, away from kinks, make the tightest test.
 	In []Input
-	// Build adds the operation to a graph. It is called for element types float32 and float64, and for the single samples
-	// of a batch where inputs are [Input.Batched].
+	// Build adds the operation to a graph. It is called for element types float32 and float64, and for the single
+	// samples of a batch where inputs are [Input.Batched].
 	Build func(in G.Nodes) (*G.Node, error)
 	// Want is the reference: what must come out, written from the definition. It must not change its inputs.
 	Want func(in []Input) Array
-	// Tolerance32 bounds how far float32 may be from float64, relative to the largest element if that is beyond 1; 0 means
-	// 2e-5.
+	// Tolerance32 bounds how far float32 may be from float64, relative to the largest element if that is beyond 1; 0
+	// means 2e-5.
 	Tolerance32 float64
 }
 
@@ -97,7 +97,8 @@ func (o Op) session(t T, dtype tensor.Dtype, cotangent Array) (s *Session, varia
 	}
 	for i, g := range gs {
 		if !slices.Equal(g.Shape(), wrt[i].Shape()) {
-			t.Fatalf("gradient of input %d has shape %v, expected %v", variables[i], []int(g.Shape()), []int(wrt[i].Shape()))
+			t.Fatalf("gradient of input %d has shape %v, expected %v", variables[i], []int(g.Shape()),
+				[]int(wrt[i].Shape()))
 		}
 	}
 	s.Read(gs...)
@@ -158,7 +159,8 @@ func (o Op) checkSamples(t T, dtype tensor.Dtype, cotangent Array, want [][]floa
 		RequireSameBits(t, [][]float64{row(0)}, got[:1], fmt.Sprintf("value of sample %d in a batch of one", i))
 		for k, v := range variables {
 			if o.In[v].PerSample {
-				RequireSameBits(t, [][]float64{row(k + 1)}, got[k+1:k+2], fmt.Sprintf("gradient of input %d by sample %d in a batch of one", v, i))
+				RequireSameBits(t, [][]float64{row(k + 1)}, got[k+1:k+2],
+					fmt.Sprintf("gradient of input %d by sample %d in a batch of one", v, i))
 			}
 		}
 	}
@@ -204,7 +206,8 @@ func (o Op) CheckGradients(t T, cotangent Array, gradients [][]float64, r *rand.
 			elements = elements[:some]
 			for range directions {
 				d := Normal(r, len(g)).Data
-				RequireClose(t, []float64{slope(d)}, []float64{dot(g, d)}, 1e-6, fmt.Sprintf("gradient of input %d along a random direction", k))
+				RequireClose(t, []float64{slope(d)}, []float64{dot(g, d)}, 1e-6,
+					fmt.Sprintf("gradient of input %d along a random direction", k))
 			}
 		}
 		want, got := make([]float64, len(elements)), make([]float64, len(elements))

@@ -31,8 +31,8 @@ const (
 // own; a symbolic link stays and its target is replaced. Devices and pipes cannot be renamed over: they are written
 // directly. The error names path and wraps the cause.
 //
-// A path that names one of the process' own descriptors, such as /dev/stdout, is written through that descriptor: it may be
-// a file that was opened to append to.
+// A path that names one of the process' own descriptors, such as /dev/stdout, is written through that descriptor: it
+// may be a file that was opened to append to.
 func Write(path string, write func(io.Writer) error) error {
 	if fd := descriptor(path); fd >= 0 {
 		return wrap(path, writeDescriptor(fd, write))

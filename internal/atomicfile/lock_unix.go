@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// lock marks a file as being written until it is closed, or the process ends in whatever way. Where the file system has no locks,
-// abandoned finds none either way.
+// lock marks a file as being written until it is closed, or the process ends in whatever way. Where the file system has
+// no locks, abandoned finds none either way.
 func lock(f *os.File) { _ = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) }
 
 // abandoned tells whether no process writes a file.

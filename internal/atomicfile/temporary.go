@@ -32,8 +32,8 @@ func (n *names) drop(name string) {
 // live are the temporary files of this process: like its descriptors, something that a process has once.
 var live names
 
-// RemoveTemporary removes the temporary files that this process is writing, for a process that ends without waiting for their
-// writers. Those fail then.
+// RemoveTemporary removes the temporary files that this process is writing, for a process that ends without waiting for
+// their writers. Those fail then.
 func RemoveTemporary() {
 	live.mu.Lock()
 	defer live.mu.Unlock()
@@ -45,8 +45,8 @@ func RemoveTemporary() {
 // stale is how long a temporary file must not have been written to before it can be left behind.
 const stale = time.Minute
 
-// Sweep removes temporary files that killed processes left in a folder: those that were not written to for a minute and that no
-// process holds; where the operating system cannot tell, for a day. What cannot be looked at or removed stays.
+// Sweep removes temporary files that killed processes left in a folder: those that were not written to for a minute and
+// that no process holds; where the operating system cannot tell, for a day. What cannot be looked at or removed stays.
 func Sweep(dir string) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {

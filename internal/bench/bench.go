@@ -1,5 +1,5 @@
-// Package bench measures how fast a network runs: images a second, share of the processor's peak, memory, and where the time
-// goes. It times; whoever calls it must leave the processor alone.
+// Package bench measures how fast a network runs: images a second, share of the processor's peak, memory, and where the
+// time goes. It times; whoever calls it must leave the processor alone.
 package bench
 
 import (
@@ -68,7 +68,8 @@ func measure(ctx context.Context, net nets.Classifier, o graph.Options, images, 
 	}
 	o = prog.Options()
 	r := Result{
-		Net: net.Name(), Kernels: kernel.Level(), Precision: string(o.Precision), Device: string(o.Device), Workers: o.Workers, Batch: o.Batch,
+		Net: net.Name(), Kernels: kernel.Level(), Precision: string(o.Precision), Device: string(o.Device),
+		Workers: o.Workers, Batch: o.Batch,
 		Images: images, GFLOPPerImage: float64(prog.FLOPs()) / 1e9,
 	}
 	defer prog.Close()
@@ -161,7 +162,8 @@ func profile(ctx context.Context, net nets.Classifier, o graph.Options, images i
 	}
 	var ops []Op
 	for _, k := range prog.Profile() {
-		op := Op{Name: k.Name, Device: string(k.Device), Nodes: k.Nodes, Percent: 100 * k.Time.Seconds() / total.Seconds()}
+		op := Op{Name: k.Name, Device: string(k.Device), Nodes: k.Nodes,
+			Percent: 100 * k.Time.Seconds() / total.Seconds()}
 		if k.FLOPs > 0 {
 			op.GFLOPS = float64(k.FLOPs) / 1e9 / k.Time.Seconds()
 		}
@@ -183,7 +185,8 @@ func (r Result) Print(w io.Writer) error {
 		t.AppendRow(table.Row{op.Name, op.Device, op.Nodes, fmt.Sprintf("%.1f", op.Percent), rate})
 	}
 	kernels := "kernels " + r.Kernels
-	peak := fmt.Sprintf("peak            %.1f GFLOP/s measured in float32, %.1f %% of it reached\n", r.PeakGFLOPS, r.PeakShare)
+	peak := fmt.Sprintf("peak            %.1f GFLOP/s measured in float32, %.1f %% of it reached\n", r.PeakGFLOPS,
+		r.PeakShare)
 	if r.Device != string(graph.CPU) {
 		kernels, peak = "device "+r.Device, ""
 	}

@@ -8,7 +8,8 @@ import (
 	"github.com/jedib0t/go-pretty/v6/table"
 )
 
-// Comparable returns an error unless two results are of the same network: figures of different ones say nothing about a change.
+// Comparable returns an error unless two results are of the same network: figures of different ones say nothing about a
+// change.
 func Comparable(before, after Result) error {
 	switch {
 	case len(before.Runs) == 0:
@@ -19,8 +20,8 @@ func Comparable(before, after Result) error {
 	return nil
 }
 
-// PrintChange writes for people what changed from one result to another of the same network: medians, and whether every run of one
-// was faster than every run of the other, without which a difference may be chance.
+// PrintChange writes for people what changed from one result to another of the same network: medians, and whether every
+// run of one was faster than every run of the other, without which a difference may be chance.
 func PrintChange(w io.Writer, before, after Result) error {
 	t := table.NewWriter()
 	t.SetStyle(table.StyleLight)
@@ -40,7 +41,8 @@ func PrintChange(w io.Writer, before, after Result) error {
 	row("objects an image", "%.2f", before.AllocsPerImage, after.AllocsPerImage)
 	for _, s := range [][3]string{
 		{"kernels", before.Kernels, after.Kernels}, {"precision", before.Precision, after.Precision},
-		{"workers", fmt.Sprint(before.Workers), fmt.Sprint(after.Workers)}, {"images at once", fmt.Sprint(before.Batch), fmt.Sprint(after.Batch)},
+		{"workers", fmt.Sprint(before.Workers), fmt.Sprint(after.Workers)}, {"images at once", fmt.Sprint(before.Batch),
+			fmt.Sprint(after.Batch)},
 	} {
 		if s[1] != s[2] {
 			t.AppendRow(table.Row{s[0], s[1], s[2], ""})

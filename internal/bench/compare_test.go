@@ -10,9 +10,11 @@ import (
 )
 
 func TestPrintChange(t *testing.T) {
-	before := bench.Result{Net: "a", Kernels: "avx2", Precision: "f32", ImagesPerSec: 200, Runs: []float64{190, 200, 210}, BytesPerImage: 10, Workers: 2}
+	before := bench.Result{Net: "a", Kernels: "avx2", Precision: "f32", ImagesPerSec: 200,
+		Runs: []float64{190, 200, 210}, BytesPerImage: 10, Workers: 2}
 	for want, runs := range map[string][]float64{
-		"faster: every run": {211, 300, 310}, "slower: every run": {100, 150, 189.5}, "no clear change": {200, 220, 240},
+		"faster: every run": {211, 300, 310}, "slower: every run": {100, 150, 189.5},
+		"no clear change": {200, 220, 240},
 	} {
 		after := before
 		after.Runs, after.ImagesPerSec, after.Precision = runs, runs[1], "bf16"

@@ -169,7 +169,8 @@ func number(t testing.TB, s string) float64 {
 
 func TestAttributeValues(t *testing.T) {
 	w := newAttributeWorld(t)
-	out := w.must(t, "values", "--data", w.path("test.npz"), "--images", "3", "--estimators", "closed-form,gradient,antithetic,topk",
+	out := w.must(t, "values", "--data", w.path("test.npz"), "--images", "3", "--estimators",
+		"closed-form,gradient,antithetic,topk",
 		"--csv", w.path("v.csv"), "--json", w.path("v.json"), "--target", "label", "--forecast", "--top", "2")
 	assert.Equal(t, 12, strings.Count(out, "efficiency residual"))
 	var f valuesFile
@@ -185,7 +186,8 @@ func TestAttributeValues(t *testing.T) {
 		assert.Equal(t, *e.Label, *e.Class)
 		assert.Equal(t, *e.Image%3, *e.Label)
 		assert.InDelta(t, 0, *e.Estimate.Efficiency_residual, 1e-9)
-		require.Equal(t, []string{"closed-form", "gradient-activation", "antithetic", fmt.Sprintf("top-%d", kept)}[i%4], e.Estimate.Method)
+		require.Equal(t, []string{"closed-form", "gradient-activation", "antithetic", fmt.Sprintf("top-%d", kept)}[i%4],
+			e.Estimate.Method)
 		for j, v := range e.Estimate.Values {
 			assert.InDelta(t, *closed.Values[j], *v, 1e-9) // the logit is linear
 			assert.InDelta(t, *v, *e.Lo[j], 1e-6)
@@ -205,10 +207,12 @@ func TestAttributeValues(t *testing.T) {
 // layer, and other images with another seed.
 func TestAttributeValuesAnyWorkers(t *testing.T) {
 	w := newAttributeWorld(t)
-	for _, layer := range [][]string{{}, {"--layer", "block3", "--channels"}, {"--layer", "trans2", "--groups", "7", "--removal", "resample",
+	for _, layer := range [][]string{{}, {"--layer", "block3", "--channels"}, {"--layer", "trans2", "--groups", "7",
+		"--removal", "resample",
 		"--fit", w.path("train.npz"), "--background", "2"}} {
 		find := func(flags ...string) valuesFile {
-			args := append([]string{"values", "--data", w.path("test.npz"), "--value", "log-sum-exp", "--images", "2", "--samples", "4",
+			args := append([]string{"values", "--data", w.path("test.npz"), "--value", "log-sum-exp", "--images", "2",
+				"--samples", "4",
 				"--estimators", "permutation,owen", "--json", w.path("v.json")}, append(layer, flags...)...)
 			w.must(t, args...)
 			var f valuesFile
@@ -229,17 +233,21 @@ func TestAttributeValuesAnyWorkers(t *testing.T) {
 // so the residual tells when v(∅), v(N) and the marginal contributions do not belong to one game.
 func TestAttributeGames(t *testing.T) {
 	w := newAttributeWorld(t)
-	require.Equal(t, exitDone, Run(context.Background(), append([]string{"fit", "--data", w.path("train.npz"), "--out", w.path("det.npz"),
-		"--p-a", "50", "--p-w", "50"}, w.args...), new(bytes.Buffer), os.Stderr))
+	require.Equal(t, exitDone,
+		Run(context.Background(), append([]string{"fit", "--data", w.path("train.npz"), "--out", w.path("det.npz"),
+			"--p-a", "50", "--p-w", "50"}, w.args...), new(bytes.Buffer), os.Stderr))
 	for _, value := range []string{"logit", "probability", "log-probability", "log-sum-exp", "margin", "line"} {
 		for _, removal := range []string{"zero", "mean", "class-mean", "resample"} {
-			for _, players := range [][]string{{}, {"--groups", "4"}, {"--layer", "block3", "--channels"}, {"--layer", "trans2", "--groups", "3"}} {
+			for _, players := range [][]string{{}, {"--groups", "4"}, {"--layer", "block3", "--channels"},
+				{"--layer", "trans2", "--groups", "3"}} {
 				for _, scope := range []string{"sample", "class"} {
 					if racetest.On && scope == "class" && value != "log-sum-exp" {
 						continue // only numbers differ
 					}
-					args := append([]string{"values", "--data", w.path("test.npz"), "--fit", w.path("train.npz"), "--features-dir", w.path("cache"), "--images", "4",
-						"--value", value, "--removal", removal, "--background", "3", "--scope", scope, "--detector", w.path("det.npz"), "--samples", "3",
+					args := append([]string{"values", "--data", w.path("test.npz"), "--fit", w.path("train.npz"),
+						"--features-dir", w.path("cache"), "--images", "4",
+						"--value", value, "--removal", removal, "--background", "3", "--scope", scope, "--detector",
+						w.path("det.npz"), "--samples", "3",
 						"--estimators", "permutation", "--json", w.path("v.json")}, players...)
 					w.must(t, args...)
 					var f valuesFile
@@ -262,14 +270,18 @@ func TestAttributeGames(t *testing.T) {
 func TestAttributeLineScore(t *testing.T) {
 	w := newAttributeWorld(t)
 	ctx := context.Background()
-	require.Equal(t, exitDone, Run(ctx, append([]string{"fit", "--data", w.path("train.npz"), "--out", w.path("det.npz"), "--p-a", "50", "--p-w", "50"},
-		w.args...), new(bytes.Buffer), os.Stderr))
-	require.Equal(t, exitDone, Run(ctx, []string{"score", "--detector", w.path("det.npz"), "--data", w.path("test.npz"), "--out", w.path("s.csv")},
+	require.Equal(t, exitDone,
+		Run(ctx, append([]string{"fit", "--data", w.path("train.npz"), "--out", w.path("det.npz"), "--p-a", "50",
+			"--p-w", "50"},
+			w.args...), new(bytes.Buffer), os.Stderr))
+	require.Equal(t, exitDone, Run(ctx, []string{"score", "--detector", w.path("det.npz"), "--data", w.path("test.npz"),
+		"--out", w.path("s.csv")},
 		new(bytes.Buffer), os.Stderr))
 	scores := readCSV(t, w.path("s.csv"))
 	w.args = nil // the detector holds the network
 	for _, layer := range []string{"features", "block3"} {
-		w.must(t, "values", "--detector", w.path("det.npz"), "--data", w.path("test.npz"), "--images", "0", "--value", "line", "--layer", layer,
+		w.must(t, "values", "--detector", w.path("det.npz"), "--data", w.path("test.npz"), "--images", "0", "--value",
+			"line", "--layer", layer,
 			"--samples", "1", "--estimators", "permutation", "--groups", "2", "--json", w.path("v.json"))
 		var f valuesFile
 		readJSON(t, w.path("v.json"), &f)
@@ -283,7 +295,8 @@ func TestAttributeLineScore(t *testing.T) {
 // TestAttributeValuesInterrupt: what is written then is what as many samples give without an interrupt.
 func TestAttributeValuesInterrupt(t *testing.T) {
 	w := newAttributeWorld(t)
-	code, stdout, stderr := w.interrupted(t, `permutation .*\([1-9]`, "values", "--data", w.path("test.npz"), "--value", "log-sum-exp", "--images", "1", "--budget", "1e15",
+	code, stdout, stderr := w.interrupted(t, `permutation .*\([1-9]`, "values", "--data", w.path("test.npz"), "--value",
+		"log-sum-exp", "--images", "1", "--budget", "1e15",
 		"--estimators", "permutation", "--csv", w.path("v.csv"), "--json", w.path("v.json"))
 	require.Equal(t, exitInterrupted, code, stderr)
 	assert.Contains(t, stdout, "partial")
@@ -298,7 +311,8 @@ func TestAttributeValuesInterrupt(t *testing.T) {
 		assert.Equal(t, "true", row["partial"])
 		assert.NotEmpty(t, row["lo"])
 	}
-	w.must(t, "values", "--data", w.path("test.npz"), "--value", "log-sum-exp", "--images", "1", "--samples", strconv.Itoa(cut.Samples),
+	w.must(t, "values", "--data", w.path("test.npz"), "--value", "log-sum-exp", "--images", "1", "--samples",
+		strconv.Itoa(cut.Samples),
 		"--estimators", "permutation", "--json", w.path("v.json"))
 	readJSON(t, w.path("v.json"), &whole)
 	assert.Equal(t, whole.Estimates[0].Estimate.Values, cut.Values)
@@ -310,7 +324,8 @@ func TestAttributeUsage(t *testing.T) {
 	data := []string{"--data", w.path("test.npz")}
 	values := append([]string{"values"}, data...)
 	compare := append([]string{"compare", "--out-dir", w.path("out")}, data...)
-	downstream := []string{"downstream", "--fit", w.path("train.npz"), "--id", w.path("test.npz"), "--ood", "dark=" + w.path("dark.npz")}
+	downstream := []string{"downstream", "--fit", w.path("train.npz"), "--id", w.path("test.npz"), "--ood",
+		"dark=" + w.path("dark.npz")}
 	for _, c := range []struct {
 		args   []string
 		code   int
@@ -351,12 +366,15 @@ func TestAttributeUsage(t *testing.T) {
 		{[]string{"values", "--data", w.path("dark.npz"), "--scope", "class"}, exitUsage, "has no label"},
 		{[]string{"values", "--data", w.path("dark.npz"), "--target", "label"}, exitFailed, "label"},
 		{append(values, "--value", "line", "--detector", w.path("net.npz")), exitFailed, "not a LINe detector"},
-		{[]string{"values", "--data", w.path("foreign.npz"), "--scope", "class"}, exitFailed, "foreign.npz#2 has label 7"},
-		{[]string{"values", "--data", w.path("foreign.npz"), "--target", "label", "--layer", "block3"}, exitFailed, "foreign.npz#2 has label 7"},
+		{[]string{"values", "--data", w.path("foreign.npz"), "--scope", "class"}, exitFailed,
+			"foreign.npz#2 has label 7"},
+		{[]string{"values", "--data", w.path("foreign.npz"), "--target", "label", "--layer", "block3"}, exitFailed,
+			"foreign.npz#2 has label 7"},
 		{append(values, "--csv", w.path("x"), "--json", w.path("x")), exitUsage, "--csv and --json are the same file"},
 		{append(values, "--csv", w.path("test.npz")), exitUsage, "would replace the file of --data"},
 		{append(values, "--features-dir", w.path("net.npz")), exitFailed, "--features-dir"},
-		{append(compare, "--value", "log-sum-exp", "--groups", "3", "--features-dir", w.path("net.npz")), exitFailed, "--features-dir"},
+		{append(compare, "--value", "log-sum-exp", "--groups", "3", "--features-dir", w.path("net.npz")), exitFailed,
+			"--features-dir"},
 		{append(downstream, "--csv", w.path("no/such/folder.csv")), exitFailed, "no/such/folder"},
 		{[]string{"values", "more"}, exitUsage, `unexpected argument "more"`},
 		{[]string{"compare"}, exitUsage, "--out-dir is required"},
@@ -385,7 +403,8 @@ func TestAttributeUsage(t *testing.T) {
 		{append(downstream, "--background", "0"), exitUsage, "--background 0"},
 		{append(downstream, "--p-a", "101"), exitUsage, "percentile in [0, 100], got 101"},
 		{append(downstream, "--clip", "0"), exitUsage, "--clip: expected a positive number, got 0"},
-		{[]string{"downstream", "--fit", w.path("dark.npz"), "--id", w.path("test.npz"), "--ood", "d=" + w.path("dark.npz")}, exitFailed, "no labels"},
+		{[]string{"downstream", "--fit", w.path("dark.npz"), "--id", w.path("test.npz"), "--ood",
+			"d=" + w.path("dark.npz")}, exitFailed, "no labels"},
 	} {
 		code, _, stderr := w.goline(context.Background(), c.args...)
 		assert.Equal(t, c.code, code, "%q: %s", c.args, stderr)
@@ -398,11 +417,14 @@ func TestAttributeUsage(t *testing.T) {
 // graph.
 func TestAttributeClassScope(t *testing.T) {
 	w := newAttributeWorld(t)
-	require.Equal(t, exitDone, Run(context.Background(), append([]string{"fit", "--data", w.path("train.npz"), "--out", w.path("det.npz")}, w.args...),
-		new(bytes.Buffer), os.Stderr))
+	require.Equal(t, exitDone,
+		Run(context.Background(), append([]string{"fit", "--data", w.path("train.npz"), "--out", w.path("det.npz")},
+			w.args...),
+			new(bytes.Buffer), os.Stderr))
 	det, err := line.Load(w.path("det.npz"))
 	require.NoError(t, err)
-	w.must(t, "values", "--data", w.path("train.npz"), "--scope", "class", "--estimators", "gradient,closed-form", "--json", w.path("v.json"))
+	w.must(t, "values", "--data", w.path("train.npz"), "--scope", "class", "--estimators", "gradient,closed-form",
+		"--json", w.path("v.json"))
 	var f valuesFile
 	readJSON(t, w.path("v.json"), &f)
 	require.Len(t, f.Estimates, 2*worldClasses)
@@ -417,7 +439,8 @@ func TestAttributeClassScope(t *testing.T) {
 		}
 	}
 	// Chosen images: fewer, the same for the same seed, and those of --image in their order.
-	w.must(t, "values", "--data", w.path("train.npz"), "--image", "5,2", "--estimators", "closed-form", "--json", w.path("v.json"))
+	w.must(t, "values", "--data", w.path("train.npz"), "--image", "5,2", "--estimators", "closed-form", "--json",
+		w.path("v.json"))
 	readJSON(t, w.path("v.json"), &f)
 	require.Len(t, f.Estimates, 2)
 	assert.Equal(t, []int{5, 2}, []int{*f.Estimates[0].Image, *f.Estimates[1].Image})
@@ -428,7 +451,8 @@ func TestAttributeClassScope(t *testing.T) {
 func TestAttributeForeignLabels(t *testing.T) {
 	w := newAttributeWorld(t)
 	for _, layer := range []string{"features", "block3"} {
-		w.must(t, "values", "--data", w.path("foreign.npz"), "--images", "0", "--groups", "2", "--samples", "2", "--layer", layer, "--json", w.path("v.json"))
+		w.must(t, "values", "--data", w.path("foreign.npz"), "--images", "0", "--groups", "2", "--samples", "2",
+			"--layer", layer, "--json", w.path("v.json"))
 		var f valuesFile
 		readJSON(t, w.path("v.json"), &f)
 		require.Len(t, f.Estimates, 4)

@@ -33,7 +33,8 @@ type interactionsFile struct {
 func TestAttributeInteractions(t *testing.T) {
 	w := newAttributeWorld(t)
 	find := func(flags ...string) (f interactionsFile, out string) {
-		out = w.must(t, append([]string{"interactions", "--data", w.path("test.npz"), "--image", "3", "--value", "log-sum-exp",
+		out = w.must(t, append([]string{"interactions", "--data", w.path("test.npz"), "--image", "3", "--value",
+			"log-sum-exp",
 			"--json", w.path("i.json"), "--csv", w.path("i.csv")}, flags...)...)
 		readJSON(t, w.path("i.json"), &f)
 		require.Len(t, f.Found, 1)
@@ -75,9 +76,11 @@ func TestAttributeInteractions(t *testing.T) {
 	require.NoError(t, err)
 	assert.Less(t, lo, named.Found[0].Pairs[0])
 
-	for _, flags := range [][]string{{"--index", "k-sii", "--among", "3"}, {"--among", "3", "--player", "1"}, {"--player", "1,1"}, {"--player", "5000"},
+	for _, flags := range [][]string{{"--index", "k-sii", "--among", "3"}, {"--among", "3", "--player", "1"},
+		{"--player", "1,1"}, {"--player", "5000"},
 		{"--among", "0", "--budget", "50"}, {"--among", "10", "--budget", "60"}} {
-		code, _, stderr := w.goline(context.Background(), append([]string{"interactions", "--data", w.path("test.npz"), "--value", "log-sum-exp"}, flags...)...)
+		code, _, stderr := w.goline(context.Background(), append([]string{"interactions", "--data", w.path("test.npz"),
+			"--value", "log-sum-exp"}, flags...)...)
 		assert.Equal(t, exitUsage, code, "%v: %s", flags, stderr)
 	}
 }
@@ -85,7 +88,8 @@ func TestAttributeInteractions(t *testing.T) {
 func TestAttributeCurves(t *testing.T) {
 	w := newAttributeWorld(t)
 	dir := w.path("curves")
-	out := w.must(t, "curves", "--data", w.path("test.npz"), "--images", "3", "--value", "log-sum-exp", "--estimators", "antithetic,gradient", "--budget", "300",
+	out := w.must(t, "curves", "--data", w.path("test.npz"), "--images", "3", "--value", "log-sum-exp", "--estimators",
+		"antithetic,gradient", "--budget", "300",
 		"--points", "6", "--out-dir", dir)
 	assert.Contains(t, out, "random")
 	assert.Contains(t, out, "antithetic")
@@ -99,18 +103,21 @@ func TestAttributeCurves(t *testing.T) {
 		return v
 	}
 	assert.Equal(t, "random", areas[0]["estimator"])
-	assert.Greater(t, number(areas[1], "difference"), number(areas[0], "difference"), "an order by estimates beats a random one")
+	assert.Greater(t, number(areas[1], "difference"), number(areas[0], "difference"),
+		"an order by estimates beats a random one")
 	assert.InDelta(t, number(areas[1], "insertion")-number(areas[1], "deletion"), number(areas[1], "difference"), 1e-12)
 	for _, name := range []string{"curves.json", "insertion.png", "insertion.svg", "deletion.png", "deletion.svg"} {
 		info, err := os.Stat(filepath.Join(dir, name))
 		require.NoError(t, err)
 		assert.Positive(t, info.Size())
 	}
-	code, _, stderr := w.goline(context.Background(), "curves", "--data", w.path("test.npz"), "--points", "1", "--out-dir", dir)
+	code, _, stderr := w.goline(context.Background(), "curves", "--data", w.path("test.npz"), "--points", "1",
+		"--out-dir", dir)
 	assert.Equal(t, exitUsage, code, stderr)
 }
 
-// TestAttributeCompareImport: estimates of another program stand in the same tables, and those of other games are refused.
+// TestAttributeCompareImport: estimates of another program stand in the same tables, and those of other games are
+// refused.
 func TestAttributeCompareImport(t *testing.T) {
 	w := newAttributeWorld(t)
 	game := []string{"--data", w.path("test.npz"), "--image", "3,5", "--groups", "4", "--value", "log-sum-exp"}
@@ -128,14 +135,19 @@ func TestAttributeCompareImport(t *testing.T) {
 			}
 		}
 		path := w.path(name)
-		require.NoError(t, npyz.WriteNpz(path, npyz.Stored, npyz.Named{Name: "estimator", Array: npyz.Scalar("other-tool")},
-			npyz.Named{Name: "games", Array: npyz.New([]string{"image-3", "image-5"})}, npyz.Named{Name: "budgets", Array: npyz.New([]float64{16, 16})},
-			npyz.Named{Name: "evaluations", Array: npyz.New([]int64{16, 16})}, npyz.Named{Name: "seconds", Array: npyz.New([]float64{0.5, 0.5})},
-			npyz.Named{Name: "ends", Array: npyz.New(ends, 2, 2)}, npyz.Named{Name: "values", Array: npyz.New(found, 2, 4)}))
+		require.NoError(t, npyz.WriteNpz(path, npyz.Stored, npyz.Named{Name: "estimator",
+			Array: npyz.Scalar("other-tool")},
+			npyz.Named{Name: "games", Array: npyz.New([]string{"image-3", "image-5"})},
+			npyz.Named{Name: "budgets", Array: npyz.New([]float64{16, 16})},
+			npyz.Named{Name: "evaluations", Array: npyz.New([]int64{16, 16})},
+			npyz.Named{Name: "seconds", Array: npyz.New([]float64{0.5, 0.5})},
+			npyz.Named{Name: "ends", Array: npyz.New(ends, 2, 2)},
+			npyz.Named{Name: "values", Array: npyz.New(found, 2, 4)}))
 		return path
 	}
 	right := file("right.npz", 0)
-	args := append([]string{"compare", "--budgets", "16,64", "--seeds", "2", "--estimators", "antithetic", "--out-dir", w.path("out"), "--import"}, right)
+	args := append([]string{"compare", "--budgets", "16,64", "--seeds", "2", "--estimators", "antithetic", "--out-dir",
+		w.path("out"), "--import"}, right)
 	out := w.must(t, append(args, game...)...)
 	assert.Contains(t, out, "other-tool")
 	assert.Contains(t, out, "agreement of seeds")
@@ -158,13 +170,15 @@ func TestAttributeCompareImport(t *testing.T) {
 // TestAttributeGradientFamily: conductance and the rescale rule run on penultimate neurons, and are skipped elsewhere.
 func TestAttributeGradientFamily(t *testing.T) {
 	w := newAttributeWorld(t)
-	w.must(t, "values", "--data", w.path("test.npz"), "--image", "3", "--value", "probability", "--estimators", "conductance,deeplift-rescale", "--json", w.path("v.json"))
+	w.must(t, "values", "--data", w.path("test.npz"), "--image", "3", "--value", "probability", "--estimators",
+		"conductance,deeplift-rescale", "--json", w.path("v.json"))
 	var f valuesFile
 	readJSON(t, w.path("v.json"), &f)
 	require.Len(t, f.Estimates, 2)
 	assert.Equal(t, 17, f.Estimates[0].Estimate.Samples)
 	assert.InDelta(t, 0, *f.Estimates[1].Estimate.Efficiency_residual, 1e-9)
-	code, _, stderr := w.goline(context.Background(), "values", "--data", w.path("test.npz"), "--image", "3", "--scope", "class", "--estimators", "conductance")
+	code, _, stderr := w.goline(context.Background(), "values", "--data", w.path("test.npz"), "--image", "3", "--scope",
+		"class", "--estimators", "conductance")
 	assert.Equal(t, exitFailed, code)
 	assert.Contains(t, stderr, "does not know the way of its input")
 }

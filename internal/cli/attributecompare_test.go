@@ -64,7 +64,8 @@ func TestAttributeCompare(t *testing.T) {
 		{[]string{"--value", "probability", "--truth-budget", "3000"}, "antithetic"},
 	} {
 		dir := w.path(c.truth)
-		out := w.must(t, append([]string{"compare", "--data", w.path("test.npz"), "--images", "3", "--seeds", "2", "--budgets", "20,300",
+		out := w.must(t, append([]string{"compare", "--data", w.path("test.npz"), "--images", "3", "--seeds", "2",
+			"--budgets", "20,300",
 			"--out-dir", dir}, c.flags...)...)
 		assert.Contains(t, out, "truth: "+c.truth)
 		var f comparisonFile
@@ -92,7 +93,8 @@ func TestAttributeCompare(t *testing.T) {
 		assert.Len(t, readCSV(t, filepath.Join(dir, "cells.csv")), len(f.Comparison.Cells))
 		truth := readCSV(t, filepath.Join(dir, "truth.csv"))
 		assert.Equal(t, c.truth, truth[0]["method"])
-		for _, name := range []string{"error", "seconds", "overlap", "precision_at_k", "scatter-antithetic", "scatter-gradient-activation"} {
+		for _, name := range []string{"error", "seconds", "overlap", "precision_at_k", "scatter-antithetic",
+			"scatter-gradient-activation"} {
 			if c.truth == "closed-form" && (name == "error" || name == "seconds") {
 				continue // may hold nothing but zeros, which a logarithmic axis cannot show
 			}
@@ -110,7 +112,8 @@ func TestAttributeCompare(t *testing.T) {
 func TestAttributeCompareAnyWorkers(t *testing.T) {
 	w := newAttributeWorld(t)
 	find := func(flags ...string) []map[string]string {
-		w.must(t, append([]string{"compare", "--data", w.path("test.npz"), "--images", "2", "--seeds", "2", "--budgets", "400", "--value", "log-sum-exp",
+		w.must(t, append([]string{"compare", "--data", w.path("test.npz"), "--images", "2", "--seeds", "2", "--budgets",
+			"400", "--value", "log-sum-exp",
 			"--out-dir", w.path("out")}, flags...)...)
 		runs := readCSV(t, w.path("out/runs.csv"))
 		for _, run := range runs {
@@ -130,7 +133,8 @@ func TestAttributeCompareAnyWorkers(t *testing.T) {
 // TestAttributeTruthDrawsApart: a truth that shared its coalitions with an estimate would call it perfect.
 func TestAttributeTruthDrawsApart(t *testing.T) {
 	w := newAttributeWorld(t)
-	w.must(t, "compare", "--data", w.path("test.npz"), "--images", "4", "--seeds", "3", "--budgets", "400", "--truth-budget", "400",
+	w.must(t, "compare", "--data", w.path("test.npz"), "--images", "4", "--seeds", "3", "--budgets", "400",
+		"--truth-budget", "400",
 		"--value", "probability", "--estimators", "antithetic", "--out-dir", w.path("out"))
 	for _, run := range readCSV(t, w.path("out/runs.csv")) {
 		assert.Positive(t, number(t, run["mse"]), run)
@@ -139,7 +143,8 @@ func TestAttributeTruthDrawsApart(t *testing.T) {
 
 func TestAttributeCompareInterrupt(t *testing.T) {
 	w := newAttributeWorld(t)
-	code, stdout, stderr := w.interrupted(t, `runs .*\([1-9]`, "compare", "--data", w.path("test.npz"), "--images", "2", "--value", "log-sum-exp", "--budgets", "500,1e14",
+	code, stdout, stderr := w.interrupted(t, `runs .*\([1-9]`, "compare", "--data", w.path("test.npz"), "--images", "2",
+		"--value", "log-sum-exp", "--budgets", "500,1e14",
 		"--estimators", "gradient,permutation", "--truth-budget", "1000", "--out-dir", w.path("out"))
 	require.Equal(t, exitInterrupted, code, stderr)
 	assert.Contains(t, stdout, "partial")

@@ -29,14 +29,16 @@ type downstreamFile struct {
 type downstreamRates struct{ FPR95, AUROC, Delta_fpr95, Delta_auroc float64 }
 
 func (w attributeWorld) downstream(flags ...string) []string {
-	return append([]string{"downstream", "--fit", w.path("train.npz"), "--id", w.path("test.npz"), "--ood", "dark=" + w.path("dark.npz"),
+	return append([]string{"downstream", "--fit", w.path("train.npz"), "--id", w.path("test.npz"), "--ood",
+		"dark=" + w.path("dark.npz"),
 		"--ood", "bright=" + w.path("bright.npz"), "--features-dir", w.path("cache"), "--p-a", "60", "--p-w", "60",
 		"--json", w.path("d.json"), "--csv", w.path("d.csv")}, flags...)
 }
 
 func TestAttributeDownstream(t *testing.T) {
 	w := newAttributeWorld(t)
-	out := w.must(t, w.downstream("--estimators", "gradient,closed-form,permutation", "--values", "logit,log-sum-exp", "--budgets", "30,200", "--seeds", "2")...)
+	out := w.must(t, w.downstream("--estimators", "gradient,closed-form,permutation", "--values", "logit,log-sum-exp",
+		"--budgets", "30,200", "--seeds", "2")...)
 	assert.Contains(t, out, "skipped")
 	var f downstreamFile
 	readJSON(t, w.path("d.json"), &f)
@@ -75,7 +77,8 @@ func TestAttributeDownstream(t *testing.T) {
 	assert.Len(t, rows, at)
 
 	before := f
-	w.must(t, w.downstream("--estimators", "gradient,closed-form,permutation", "--values", "logit,log-sum-exp", "--budgets", "30,200", "--seeds", "2", "--workers", "3", "--batch", "3")...)
+	w.must(t, w.downstream("--estimators", "gradient,closed-form,permutation", "--values", "logit,log-sum-exp",
+		"--budgets", "30,200", "--seeds", "2", "--workers", "3", "--batch", "3")...)
 	readJSON(t, w.path("d.json"), &f)
 	for _, file := range []downstreamFile{before, f} {
 		for i := range file.Runs {
@@ -89,7 +92,8 @@ func TestAttributeDownstreamRemovals(t *testing.T) {
 	w := newAttributeWorld(t)
 	seen := map[float64]bool{}
 	for _, removal := range []string{"zero", "mean", "resample"} {
-		w.must(t, w.downstream("--estimators", "closed-form", "--values", "logit", "--budgets", "4", "--removal", removal, "--background", "2")...)
+		w.must(t, w.downstream("--estimators", "closed-form", "--values", "logit", "--budgets", "4", "--removal",
+			removal, "--background", "2")...)
 		var f downstreamFile
 		readJSON(t, w.path("d.json"), &f)
 		assert.Equal(t, removal, f.Removal)
@@ -102,7 +106,8 @@ func TestAttributeDownstreamRemovals(t *testing.T) {
 
 func TestAttributeDownstreamInterrupt(t *testing.T) {
 	w := newAttributeWorld(t)
-	code, stdout, stderr := w.interrupted(t, `detectors .*\([1-9]`, w.downstream("--estimators", "gradient,permutation", "--values", "logit", "--budgets", "4,1e12")...)
+	code, stdout, stderr := w.interrupted(t, `detectors .*\([1-9]`, w.downstream("--estimators", "gradient,permutation",
+		"--values", "logit", "--budgets", "4,1e12")...)
 	require.Equal(t, exitInterrupted, code, stderr)
 	assert.Contains(t, stdout, "partial")
 	var f downstreamFile

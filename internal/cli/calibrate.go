@@ -58,7 +58,8 @@ a calibration: their rates hold over them together.`,
 			case cmd.Flags().Changed("class-min"):
 				return command.Usagef("--class-min is of --per-class: give both")
 			}
-			err = command.CheckOutputs(command.Outputs("--out", out), append(net.Inputs(), command.InputFile("--detector", detector), command.InputData("--data", images))...)
+			err = command.CheckOutputs(command.Outputs("--out", out),
+				append(net.Inputs(), command.InputFile("--detector", detector), command.InputData("--data", images))...)
 			if err != nil {
 				return err
 			}
@@ -79,7 +80,9 @@ a calibration: their rates hold over them together.`,
 				return fmt.Errorf("--data %s: %w", images, err)
 			}
 			if len(det.FitPictures()) == 0 {
-				fmt.Fprintf(cmd.ErrOrStderr(), "goline: %s does not say which images it was fitted to: that these are others cannot be checked\n", detector)
+				fmt.Fprintf(cmd.ErrOrStderr(),
+					"goline: %s does not say which images it was fitted to: that these are others cannot be checked\n",
+					detector)
 			}
 			if err := calibrated.Save(out); err != nil {
 				return err
@@ -94,7 +97,8 @@ a calibration: their rates hold over them together.`,
 	cmd.Flags().StringVar(&out, "out", "", "calibrated detector `FILE` to write, an npz")
 	promise.register(cmd, "wanted share of false alarms among in-distribution images")
 	cmd.Flags().BoolVar(&perClass, "per-class", false, "calibrate each predicted class by itself")
-	cmd.Flags().IntVar(&fewest, "class-min", 100, "images predicted as a class from which on it has a calibration of its own")
+	cmd.Flags().IntVar(&fewest, "class-min", 100,
+		"images predicted as a class from which on it has a calibration of its own")
 	return cmd
 }
 
@@ -117,7 +121,8 @@ func checkHeldOut(ctx context.Context, c *command.Common, det *line.Detector, im
 	}
 	err = det.CheckHeldOut(s.hashes())
 	if fitted := (*line.FittedError)(nil); errors.As(err, &fitted) {
-		return fmt.Errorf("expected images that the detector was not fitted to, but %d of %d are some, the first of them %s",
+		return fmt.Errorf("expected images that the detector was not fitted to, but %d of %d are some, the first of "+
+			"them %s",
 			fitted.Count, fitted.Of, s.set.ID(fitted.First))
 	}
 	return err
@@ -132,8 +137,10 @@ type promiseFlags struct {
 func (p *promiseFlags) register(cmd *cobra.Command, alpha string) {
 	d := conformal.Options{}.WithDefaults()
 	cmd.Flags().Float64Var(&p.alpha, "alpha", d.Alpha, alpha)
-	cmd.Flags().Float64Var(&p.delta, "delta", d.Delta, "probability that what is said of this very calibration does not hold")
-	cmd.Flags().StringVar(&p.adjust, "adjust", d.Adjustment.String(), "for what rates hold: marginal, pointwise, simes, dkw, asymptotic or monte-carlo")
+	cmd.Flags().Float64Var(&p.delta, "delta", d.Delta,
+		"probability that what is said of this very calibration does not hold")
+	cmd.Flags().StringVar(&p.adjust, "adjust", d.Adjustment.String(),
+		"for what rates hold: marginal, pointwise, simes, dkw, asymptotic or monte-carlo")
 }
 
 // options returns those of the flags that were given, over others.
@@ -154,7 +161,8 @@ func (p *promiseFlags) options(cmd *cobra.Command, o conformal.Options) (conform
 	if cmd.Flags().Changed("adjust") {
 		a, err := conformal.ParseAdjustment(p.adjust)
 		if err != nil {
-			return o, command.Usagef("--adjust %q: expected marginal, pointwise, simes, dkw, asymptotic or monte-carlo", p.adjust)
+			return o, command.Usagef("--adjust %q: expected marginal, pointwise, simes, dkw, asymptotic or monte-carlo",
+				p.adjust)
 		}
 		o.Adjustment = a
 	}
@@ -179,9 +187,11 @@ func tellCalibration(w io.Writer, out string, det *line.Detector) error {
 	}
 	b.WriteString("\n")
 	if o.Adjustment == conformal.Marginal {
-		fmt.Fprintf(&b, "of in-distribution images at most %.4g %% are called ood, on average over calibrations\n", 100*o.Alpha)
+		fmt.Fprintf(&b, "of in-distribution images at most %.4g %% are called ood, on average over calibrations\n",
+			100*o.Alpha)
 	} else {
-		fmt.Fprintf(&b, "of in-distribution images at most %.4g %% are called ood, with probability %.4g %% (%s)\n", 100*o.Alpha, 100*(1-o.Delta), o.Adjustment)
+		fmt.Fprintf(&b, "of in-distribution images at most %.4g %% are called ood, with probability %.4g %% (%s)\n",
+			100*o.Alpha, 100*(1-o.Delta), o.Adjustment)
 	}
 	if c.PerClass() == nil {
 		t := thresholds[0]
@@ -190,18 +200,21 @@ func tellCalibration(w io.Writer, out string, det *line.Detector) error {
 			return err
 		}
 		fmt.Fprintf(&b, "threshold: a score below %.6g, the %s lowest of %d\n", t.Score, ordinal(t.Rank), t.N)
-		fmt.Fprintf(&b, "the realised rate of this threshold is at most %.4g %% with probability %.4g %%\n", 100*bound, 100*(1-o.Delta))
+		fmt.Fprintf(&b, "the realised rate of this threshold is at most %.4g %% with probability %.4g %%\n", 100*bound,
+			100*(1-o.Delta))
 		_, err = io.WriteString(w, b.String())
 		return err
 	}
-	rows := command.NewTable(2, "class", "compared with", "images", "threshold", fmt.Sprintf("rate at most %% (%.4g %%)", 100*(1-o.Delta)))
+	rows := command.NewTable(2, "class", "compared with", "images", "threshold",
+		fmt.Sprintf("rate at most %% (%.4g %%)", 100*(1-o.Delta)))
 	for k, t := range thresholds {
 		_, group := c.PerClass().For(k)
 		bound, err := t.Bound(o.Delta)
 		if err != nil {
 			return err
 		}
-		rows.AppendRow(table.Row{fmt.Sprint(k), group.String(), fmt.Sprint(t.N), fmt.Sprintf("%.6g", t.Score), fmt.Sprintf("%.4g", 100*bound)})
+		rows.AppendRow(table.Row{fmt.Sprint(k), group.String(), fmt.Sprint(t.N), fmt.Sprintf("%.6g", t.Score),
+			fmt.Sprintf("%.4g", 100*bound)})
 	}
 	_, err = fmt.Fprintf(w, "%s%s\n", b.String(), rows.Render())
 	return err

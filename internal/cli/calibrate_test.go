@@ -26,7 +26,8 @@ func (w world) calibrated(t testing.TB, images int, more ...string) (detector, s
 	t.Helper()
 	w.writeImages(t, "held.npz", images, 9, 20, nil)
 	out := filepath.Join(t.TempDir(), "calibrated.npz")
-	said = must(t, join([]string{"calibrate", "--detector", w.fit(t), "--data", w.path("held.npz"), "--out", out}, more)...)
+	said = must(t, join([]string{"calibrate", "--detector", w.fit(t), "--data", w.path("held.npz"), "--out", out},
+		more)...)
 	return out, said
 }
 
@@ -58,7 +59,8 @@ the realised rate of this threshold is at most %.4g %% with probability 90 %%
 
 	// inspect and export know it
 	facts := must(t, "inspect", det)
-	for _, want := range []string{"fitted pictures known  21", "calibration images     60", "calibration alpha      0.05", "calibration adjustment marginal", "calibration threshold"} {
+	for _, want := range []string{"fitted pictures known  21", "calibration images     60",
+		"calibration alpha      0.05", "calibration adjustment marginal", "calibration threshold"} {
 		require.Contains(t, facts, want)
 	}
 	var inspected map[string]any
@@ -71,7 +73,8 @@ the realised rate of this threshold is at most %.4g %% with probability 90 %%
 
 	// calibrating again replaces it
 	again := w.path("again.npz")
-	must(t, "calibrate", "--detector", det, "--data", w.path("held.npz"), "--out", again, "--alpha", "0.2", "--adjust", "pointwise", "--delta", "0.3")
+	must(t, "calibrate", "--detector", det, "--data", w.path("held.npz"), "--out", again, "--alpha", "0.2", "--adjust",
+		"pointwise", "--delta", "0.3")
 	require.Contains(t, must(t, "inspect", again), "calibration adjustment pointwise")
 }
 
@@ -94,7 +97,8 @@ func TestCalibratePerClass(t *testing.T) {
 	require.NotNil(t, c.PerClass())
 	require.Contains(t, must(t, "inspect", det), "calibration per class  25")
 	out := w.path("s.npz")
-	require.Contains(t, must(t, "score", "--detector", det, "--data", w.path("test.npz"), "--out", out), "(p-value at most 0.1, by predicted class)")
+	require.Contains(t, must(t, "score", "--detector", det, "--data", w.path("test.npz"), "--out", out),
+		"(p-value at most 0.1, by predicted class)")
 	a, err := npyz.ReadNpz(out)
 	require.NoError(t, err)
 	p, err := a.Float64("p_values", -1)
@@ -114,11 +118,13 @@ func TestCalibrateRefuses(t *testing.T) {
 	args := []string{"calibrate", "--detector", det, "--out", out, "--data"}
 	require.Contains(t, fails(t, append(args, w.path("train.npz"))...),
 		"expected images that the detector was not fitted to, but 21 of 21 are some, the first of them train.npz#0")
-	require.Contains(t, fails(t, append(args, w.path("test.npz"))...), "a false-alarm rate of 0.05 needs at least 19 calibration samples, got 13")
+	require.Contains(t, fails(t, append(args, w.path("test.npz"))...),
+		"a false-alarm rate of 0.05 needs at least 19 calibration samples, got 13")
 	require.Contains(t, fails(t, append(args, w.path("missing.npz"))...), "missing.npz")
 	require.NoFileExists(t, out)
 	for _, bad := range [][]string{
-		{"--alpha", "0"}, {"--alpha", "1"}, {"--alpha", "NaN"}, {"--delta", "1"}, {"--adjust", "bonferroni"}, {"--per-class", "--class-min", "0"}, {"--class-min", "5"},
+		{"--alpha", "0"}, {"--alpha", "1"}, {"--alpha", "NaN"}, {"--delta", "1"}, {"--adjust", "bonferroni"},
+		{"--per-class", "--class-min", "0"}, {"--class-min", "5"},
 	} {
 		code, _, stderr := runGoline(append(append(args, w.path("test.npz")), bad...)...)
 		require.Equal(t, exitUsage, code, "%q: %s", bad, stderr)
@@ -173,7 +179,8 @@ func TestScoreCalibrated(t *testing.T) {
 	}{
 		{nil, conformal.Options{}},
 		{[]string{"--alpha", "0.5"}, conformal.Options{Alpha: 0.5}},
-		{[]string{"--alpha", "0.5", "--adjust", "simes", "--delta", "0.2"}, conformal.Options{Alpha: 0.5, Adjustment: conformal.Simes, Delta: 0.2}},
+		{[]string{"--alpha", "0.5", "--adjust", "simes", "--delta", "0.2"},
+			conformal.Options{Alpha: 0.5, Adjustment: conformal.Simes, Delta: 0.2}},
 	} {
 		record.Options = c.o
 		cal, err := conformal.NewCalibrator(record)
@@ -190,7 +197,8 @@ func TestScoreCalibrated(t *testing.T) {
 		rows, err := csv.NewReader(strings.NewReader(must(t, append(args, "--out", "-")...))).ReadAll()
 		require.NoError(t, err)
 		require.Equal(t, []string{"id", "score", "prediction", "label", "ood", "p_value"}, rows[0])
-		require.Contains(t, must(t, append(args, "--out", w.path("s.jsonl"))...), fmt.Sprintf("(p-value at most %v: score below ", cal.Options().Alpha))
+		require.Contains(t, must(t, append(args, "--out", w.path("s.jsonl"))...),
+			fmt.Sprintf("(p-value at most %v: score below ", cal.Options().Alpha))
 		lines := jsonlRows(t, w.path("s.jsonl"))
 		must(t, append(args, "--out", w.path("s.npz"))...)
 		a, err := npyz.ReadNpz(w.path("s.npz"))
@@ -205,12 +213,14 @@ func TestScoreCalibrated(t *testing.T) {
 		for i, r := range want {
 			p, ood := verdict(r)
 			require.Equal(t, []string{strconv.FormatBool(ood), strconv.FormatFloat(p, 'g', -1, 64)}, rows[i+1][4:])
-			require.Equal(t, calibratedRow{ID: r.id, Score: r.score, Prediction: r.prediction, OOD: &ood, P: &p}, lines[i])
+			require.Equal(t, calibratedRow{ID: r.id, Score: r.score, Prediction: r.prediction, OOD: &ood, P: &p},
+				lines[i])
 			require.Equal(t, p, ps[i])
 			require.Equal(t, ood, flags.Data.([]bool)[i])
 		}
 	}
-	require.Contains(t, fails(t, "score", "--detector", det, "--data", w.path("test.npz"), "--out", "-", "--alpha", "0.001"),
+	require.Contains(t, fails(t, "score", "--detector", det, "--data", w.path("test.npz"), "--out", "-", "--alpha",
+		"0.001"),
 		"a false-alarm rate of 0.001 needs at least 999 calibration samples, got 60")
 
 	// A threshold of one's own decides as before, and p-values stand beside.
@@ -254,7 +264,8 @@ func TestScoreFalseDiscoveryRate(t *testing.T) {
 		}
 	}
 	for name, reject := range want {
-		code, stdout, stderr := runGoline("score", "--detector", det, "--data", spec, "--out", w.path("s.jsonl"), "--fdr", name, "--alpha", "0.6")
+		code, stdout, stderr := runGoline("score", "--detector", det, "--data", spec, "--out", w.path("s.jsonl"),
+			"--fdr", name, "--alpha", "0.6")
 		require.Equal(t, exitDone, code, stderr)
 		require.Contains(t, stdout, fmt.Sprintf("(false discovery rate 0.6, %s)", name))
 		dependent := name == "lord++" || name == "saffron" || name == "addis"
@@ -299,7 +310,8 @@ func TestScoreStream(t *testing.T) {
 		args := join([]string{"score", "--detector", det, "--data", spec}, flags)
 		rows, err := csv.NewReader(strings.NewReader(must(t, append(args, "--out", "-")...))).ReadAll()
 		require.NoError(t, err)
-		require.Equal(t, []string{"id", "score", "prediction", "label", "ood", "p_value", "martingale", "alarm"}, rows[0])
+		require.Equal(t, []string{"id", "score", "prediction", "label", "ood", "p_value", "martingale", "alarm"},
+			rows[0])
 		said := must(t, append(args, "--out", w.path("s.npz"))...)
 		require.Contains(t, said, "; martingale ")
 		a, err := npyz.ReadNpz(w.path("s.npz"))
@@ -318,12 +330,14 @@ func TestScoreStream(t *testing.T) {
 
 	// Labels are those of the images, and names stand behind.
 	require.NoError(t, writeFile(w.path("classes.txt"), "cat\ndog\nowl\n"))
-	out := must(t, "score", "--detector", det, "--data", w.path("test.npz"), "--out", "-", "--stream", "--class-names", w.path("classes.txt"))
+	out := must(t, "score", "--detector", det, "--data", w.path("test.npz"), "--out", "-", "--stream", "--class-names",
+		w.path("classes.txt"))
 	require.Regexp(t, `(?m)^.*#1,.*,(cat|dog|owl),dog$`, out)
 
 	// Far images make capital grow: an alarm, which names the image.
 	w.writeImages(t, "far.npz", 40, 5, 250, nil)
-	said := must(t, "score", "--detector", det, "--data", w.path("far.npz"), "--out", w.path("far.csv"), "--stream", "--fdr", "lond")
+	said := must(t, "score", "--detector", det, "--data", w.path("far.npz"), "--out", w.path("far.csv"), "--stream",
+		"--fdr", "lond")
 	require.Contains(t, said, "false discovery rate 0.05, lond")
 	t.Log(said)
 }
@@ -331,8 +345,10 @@ func TestScoreStream(t *testing.T) {
 func TestScoreCalibratedUsage(t *testing.T) {
 	w := newWorld(t)
 	plain := w.fit(t)
-	for _, flag := range [][]string{{"--alpha", "0.1"}, {"--fdr", "bh"}, {"--stream"}, {"--adjust", "simes"}, {"--delta", "0.2"}} {
-		message := fails(t, join([]string{"score", "--detector", plain, "--data", w.path("test.npz"), "--out", "-"}, flag)...)
+	for _, flag := range [][]string{{"--alpha", "0.1"}, {"--fdr", "bh"}, {"--stream"}, {"--adjust", "simes"},
+		{"--delta", "0.2"}} {
+		message := fails(t, join([]string{"score", "--detector", plain, "--data", w.path("test.npz"), "--out", "-"},
+			flag)...)
 		require.Contains(t, message, flag[0]+" asks for a calibrated detector: goline calibrate makes one")
 	}
 	for want, flags := range map[string][]string{
@@ -346,7 +362,8 @@ func TestScoreCalibratedUsage(t *testing.T) {
 		"--alpha and --threshold or --tpr both choose": {"--alpha", "0.1", "--threshold", "1"},
 		"--fdr and --threshold or --tpr both choose":   {"--fdr", "bh", "--tpr", "90"},
 	} {
-		code, _, stderr := runGoline(join([]string{"score", "--detector", plain, "--data", w.path("test.npz"), "--out", "-"}, flags)...)
+		code, _, stderr := runGoline(join([]string{"score", "--detector", plain, "--data", w.path("test.npz"), "--out",
+			"-"}, flags)...)
 		require.Equal(t, exitUsage, code, "%q: %s", flags, stderr)
 		require.Contains(t, stderr, want)
 	}

@@ -18,8 +18,10 @@ func TestNoCard(t *testing.T) {
 	t.Setenv(cuda.DriverVariable, filepath.Join(t.TempDir(), "libnone.so"))
 	for _, args := range [][]string{
 		w.eval("--device", "cuda"),
-		join([]string{"features", "--data", w.path("test.npz"), "--out", w.path("f.npz"), "--device", "cuda:1"}, w.net()),
-		{"train", "--net", "resnet-fashion-8-2", "--data", trainData(t, t.TempDir()), "--epochs", "1", "--batch", "20", "--out", w.path("m.npz"), "--device", "cuda"},
+		join([]string{"features", "--data", w.path("test.npz"), "--out", w.path("f.npz"), "--device", "cuda:1"},
+			w.net()),
+		{"train", "--net", "resnet-fashion-8-2", "--data", trainData(t, t.TempDir()), "--epochs", "1", "--batch", "20",
+			"--out", w.path("m.npz"), "--device", "cuda"},
 		{"bench", "--net", worldNet, "--device", "cuda"},
 	} {
 		require.Contains(t, fails(t, args...), "CUDA is not available: no driver")
@@ -49,7 +51,8 @@ func TestCommandsOnACard(t *testing.T) {
 	}
 
 	det := w.path("det.npz")
-	launched(join([]string{"fit", "--data", w.path("train.npz"), "--out", det, "--p-a", "50", "--p-w", "75"}, w.net())...)
+	launched(join([]string{"fit", "--data", w.path("train.npz"), "--out", det, "--p-a", "50", "--p-w", "75"},
+		w.net())...)
 	score := join([]string{"score", "--detector", det, "--data", w.path("test.npz"), "--out"}, nil)
 	must(t, join(score, []string{w.path("cpu.csv")}, w.net())...)
 	launched(join(score, []string{w.path("card.csv")}, w.net())...)
@@ -69,11 +72,14 @@ func TestCommandsOnACard(t *testing.T) {
 	}
 
 	dir := t.TempDir()
-	launched("train", "--net", "resnet-fashion-8-2", "--data", trainData(t, dir), "--val", trainData(t, dir), "--epochs", "1", "--batch", "20", "--out", w.path("m.npz"), "--progress", "never")
+	launched("train", "--net", "resnet-fashion-8-2", "--data", trainData(t, dir), "--val", trainData(t, dir),
+		"--epochs", "1", "--batch", "20", "--out", w.path("m.npz"), "--progress", "never")
 
-	launched(join([]string{"attribute", "values", "--data", w.path("train.npz"), "--scope", "class", "--estimators", "closed-form", "--top", "0",
+	launched(join([]string{"attribute", "values", "--data", w.path("train.npz"), "--scope", "class", "--estimators",
+		"closed-form", "--top", "0",
 		"--json", w.path("values.json")}, w.net())...)
-	launched(join([]string{"calibrate", "--detector", det, "--data", w.path("test.npz"), "--out", w.path("calibrated.npz"), "--alpha", "0.2"}, w.net())...)
+	launched(join([]string{"calibrate", "--detector", det, "--data", w.path("test.npz"), "--out",
+		w.path("calibrated.npz"), "--alpha", "0.2"}, w.net())...)
 
 	var b bench.Result
 	launched("bench", "--net", worldNet, "--images", "5", "--runs", "1", "--json", w.path("b.json"))
@@ -83,10 +89,12 @@ func TestCommandsOnACard(t *testing.T) {
 		require.Equal(t, "cuda", o.Device, o.Name)
 	}
 
-	launched("bench", "--net", worldNet, "--images", "5", "--runs", "1", "--precision", "tf32", "--json", w.path("b.json"))
+	launched("bench", "--net", worldNet, "--images", "5", "--runs", "1", "--precision", "tf32", "--json",
+		w.path("b.json"))
 	readJSON(t, w.path("b.json"), &b)
 	require.Equal(t, "tf32", b.Precision)
 	card.SetCapability(75)
-	require.Contains(t, fails(t, "bench", "--net", worldNet, "--device", "cuda", "--precision", "tf32"), "has compute capability 7.5, expected 8.0 or later")
+	require.Contains(t, fails(t, "bench", "--net", worldNet, "--device", "cuda", "--precision", "tf32"),
+		"has compute capability 7.5, expected 8.0 or later")
 	require.Equal(t, before.Contexts, int64(0))
 }

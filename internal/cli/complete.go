@@ -25,7 +25,8 @@ func completeFlags(cmd *cobra.Command) {
 			continue
 		}
 		// It fails only where the flag is missing or has completions already.
-		_ = cmd.RegisterFlagCompletionFunc(flag, func(_ *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
+		_ = cmd.RegisterFlagCompletionFunc(flag, func(_ *cobra.Command, _ []string, typed string) ([]string,
+			cobra.ShellCompDirective) {
 			done := ""
 			if flag == "methods" { // a list: what stands before the last comma stays
 				done = typed[:strings.LastIndexByte(typed, ',')+1]

@@ -17,7 +17,8 @@ import (
 func TestContributionsFromAFile(t *testing.T) {
 	w := newWorld(t)
 	file := w.path("v.json")
-	values := join([]string{"attribute", "values", "--data", w.path("train.npz"), "--scope", "class", "--estimators", "closed-form", "--top", "0", "--json", file}, w.net())
+	values := join([]string{"attribute", "values", "--data", w.path("train.npz"), "--scope", "class", "--estimators",
+		"closed-form", "--top", "0", "--json", file}, w.net())
 	must(t, append(values, "--progress", "never")...)
 	want, err := line.Load(w.fit(t, "--p-a", "50", "--p-w", "50", "--clip-percentile", "90"))
 	require.NoError(t, err)
@@ -33,7 +34,8 @@ func TestContributionsFromAFile(t *testing.T) {
 	b, err := got.FitThreshold()
 	require.NoError(t, err)
 	require.InDelta(t, a, b, 1e-5)
-	require.Contains(t, must(t, w.eval("--methods", "line", "--contributions", file)...), "contributions = logit by closed-form")
+	require.Contains(t, must(t, w.eval("--methods", "line", "--contributions", file)...),
+		"contributions = logit by closed-form")
 
 	var whole map[string]any
 	text, err := os.ReadFile(file)
@@ -45,13 +47,19 @@ func TestContributionsFromAFile(t *testing.T) {
 		{func(s map[string]any, _ []any) { s["scope"] = "sample" }, `expected scope "class", got "sample"`},
 		{func(s map[string]any, _ []any) { s["layer"] = "block1" }, `expected layer "features", got "block1"`},
 		{func(s map[string]any, _ []any) { s["players"] = "channels" }, `expected players "neurons", got "channels"`},
-		{func(map[string]any, []any) { whole["partial"] = true }, "expected a finished estimate, got one that was interrupted"},
-		{func(s map[string]any, _ []any) { s["net"] = "lenet" }, "expected values of densenet-bc-10-4 with weights of SHA-256 "},
+		{func(map[string]any, []any) { whole["partial"] = true },
+			"expected a finished estimate, got one that was interrupted"},
+		{func(s map[string]any, _ []any) {
+			s["net"] = "lenet"
+		}, "expected values of densenet-bc-10-4 with weights of SHA-256 "},
 		{func(s map[string]any, _ []any) { s["weights_sha256"] = "0" }, "got densenet-bc-10-4 with 0…"},
-		{func(_ map[string]any, e []any) { e[1].(map[string]any)["label"] = 0 }, "expected one estimator, got two estimates of class 0"},
-		{func(_ map[string]any, e []any) { e[1].(map[string]any)["label"] = nil }, "expected estimates of classes 0 to 2, got one of another or no class"},
+		{func(_ map[string]any, e []any) { e[1].(map[string]any)["label"] = 0 },
+			"expected one estimator, got two estimates of class 0"},
+		{func(_ map[string]any, e []any) { e[1].(map[string]any)["label"] = nil },
+			"expected estimates of classes 0 to 2, got one of another or no class"},
 		{func(_ map[string]any, e []any) { e[1].(map[string]any)["label"] = 3 }, "got one of another or no class"},
-		{func(map[string]any, []any) { whole["estimates"] = []any{} }, "expected estimates of classes 0 to 2, got none of class 0"},
+		{func(map[string]any, []any) { whole["estimates"] = []any{} },
+			"expected estimates of classes 0 to 2, got none of class 0"},
 		{func(_ map[string]any, e []any) {
 			e[2].(map[string]any)["estimate"].(map[string]any)["values"] = []any{1}
 		}, "expected one value for each of 9 neurons, got 1 for class 2"},
@@ -65,7 +73,8 @@ func TestContributionsFromAFile(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, os.WriteFile(w.path("bad.json"), out, 0o666))
 		for _, args := range [][]string{
-			join([]string{"fit", "--data", w.path("train.npz"), "--out", w.path("bad.npz")}, w.net()), w.eval("--methods", "line"),
+			join([]string{"fit", "--data", w.path("train.npz"), "--out", w.path("bad.npz")}, w.net()),
+			w.eval("--methods", "line"),
 		} {
 			message := fails(t, append(args, "--contributions", w.path("bad.json"))...)
 			require.Contains(t, message, "--contributions "+w.path("bad.json")+": ")
@@ -76,7 +85,8 @@ func TestContributionsFromAFile(t *testing.T) {
 	message := fails(t, w.eval("--methods", "line", "--contributions", w.path("net.npz"))...)
 	require.Contains(t, message, "expected JSON of goline attribute values")
 	message = fails(t, w.eval("--methods", "line", "--contributions", w.path("missing"))...)
-	require.True(t, strings.HasPrefix(message, "goline: --contributions: ") && strings.Contains(message, w.path("missing")), message)
+	require.True(t, strings.HasPrefix(message, "goline: --contributions: ") &&
+		strings.Contains(message, w.path("missing")), message)
 }
 
 // TestInspectTellsClipLimits of a detector that clips at percentiles, as options and as the bounds' range.

@@ -137,7 +137,8 @@ func (d *demonstration) load(ctx context.Context) (err error) {
 		return err
 	}
 	d.data = eval.Data{
-		Head: nets.HeadOf(d.net), Fit: eval.Set{Name: d.fit.Name(), Samples: d.fit.Samples}, ID: eval.Set{Name: d.test.Name(), Samples: d.test.Samples},
+		Head: nets.HeadOf(d.net), Fit: eval.Set{Name: d.fit.Name(), Samples: d.fit.Samples},
+		ID: eval.Set{Name: d.test.Name(), Samples: d.test.Samples},
 	}
 	sets, err := demo.OutOfDistribution()
 	if err != nil {
@@ -180,7 +181,9 @@ var demoMethods = []string{"line", "msp", "maxlogit", "energy", "react", "dice"}
 
 // demoKinds are the methods to compare, LINe first.
 func demoKinds() []posthoc.Kind {
-	return slices.DeleteFunc(lineFirst(posthoc.Kinds()), func(k posthoc.Kind) bool { return !slices.Contains(demoMethods, k.Name) })
+	return slices.DeleteFunc(lineFirst(posthoc.Kinds()), func(k posthoc.Kind) bool {
+		return !slices.Contains(demoMethods, k.Name)
+	})
 }
 
 // lineFirst brings LINe to the front.
@@ -243,13 +246,17 @@ func (d *demonstration) print(study []contributionRow) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(d.out, "in-distribution: %s (%s), %d test pictures; out-of-distribution:\n", d.test.Source, d.test.Licence, d.test.N)
+	fmt.Fprintf(d.out, "in-distribution: %s (%s), %d test pictures; out-of-distribution:\n", d.test.Source,
+		d.test.Licence, d.test.N)
 	for _, s := range d.ood {
 		fmt.Fprintf(d.out, "  %s: %d pictures, %s (%s)\n", s.Name(), s.N, s.Source, s.Licence)
 	}
-	fmt.Fprintf(d.out, "\n%s\n%s\n\nContributions of the %d neurons to the %d classes, and what LINe makes of them:\n", table, demoRule, d.net.FeatureDim(), d.net.Classes())
+	fmt.Fprintf(d.out, "\n%s\n%s\n\nContributions of the %d neurons to the %d classes, and what LINe makes of them:\n",
+		table, demoRule, d.net.FeatureDim(), d.net.Classes())
 	for _, row := range study {
-		fmt.Fprintf(d.out, "  %-44s Spearman %6.3f  largest difference %6.3f  kept alike %5.1f %%  FPR95 %5.2f  AUROC %5.2f  %6.2f s\n",
+		fmt.Fprintf(d.out,
+			"  %-44s Spearman %6.3f  largest difference %6.3f  kept alike %5.1f %%  FPR95 %5.2f  AUROC %5.2f  %6.2f "+
+				"s\n",
 			row.Name, row.Spearman, row.Worst, row.KeptPercent(), row.FPRPercent(), row.AUROCPercent(), row.Seconds)
 	}
 	return nil

@@ -65,7 +65,8 @@ func TestDemo(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "demo.html")
 	code, stdout, stderr := runGoline("demo", "--html", path)
 	require.Zero(t, code, stderr)
-	for _, want := range []string{"line", "msp", "energy", "digits", "textures", "photographs", "galaxies", "gradient × activation", "sampled Shapley", "CC BY 4.0", path} {
+	for _, want := range []string{"line", "msp", "energy", "digits", "textures", "photographs", "galaxies",
+		"gradient × activation", "sampled Shapley", "CC BY 4.0", path} {
 		require.Contains(t, stdout, want)
 	}
 	require.Contains(t, stdout, "accuracy 95.30 %")
@@ -77,7 +78,8 @@ func TestDemo(t *testing.T) {
 	raw, err := os.ReadFile(path)
 	require.NoError(t, err)
 	page := string(raw)
-	for _, want := range []string{`id="pictures"`, "no test picture was used", `id="contributions"`, `id="sampled"`, `id="extremes"`, `id="roc"`, `id="scores"`, "ankle boot", "img-src data:", "neuron 95"} {
+	for _, want := range []string{`id="pictures"`, "no test picture was used", `id="contributions"`, `id="sampled"`,
+		`id="extremes"`, `id="roc"`, `id="scores"`, "ankle boot", "img-src data:", "neuron 95"} {
 		require.Contains(t, page, want)
 	}
 	require.NotRegexp(t, `(?i)(src|href)\s*=\s*"(https?:)?//`, page, "nothing is loaded from elsewhere")
@@ -92,7 +94,8 @@ func TestDemo(t *testing.T) {
 	code, second, stderr := runGoline("demo", "--html", again, "--workers", "1", "--batch", "7")
 	require.Zero(t, code, stderr)
 	seconds := regexp.MustCompile(` *\d+\.\d+ s\b.*|/.*html`) // with what fills their column
-	require.Equal(t, seconds.ReplaceAllString(stdout, ""), seconds.ReplaceAllString(second, ""), "results do not depend on batch or workers")
+	require.Equal(t, seconds.ReplaceAllString(stdout, ""), seconds.ReplaceAllString(second, ""),
+		"results do not depend on batch or workers")
 }
 
 // resultRows returns the cells of the table of docs/results.md with that column, without marks of bold type.

@@ -134,13 +134,16 @@ func (d *demonstration) contributionMap() template.HTML {
 		most = math.Max(most, math.Abs(float64(c)))
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" role="img" fill="currentColor" font-family="sans-serif" font-size="11">`, left+f*w+4, top+k*h+4)
+	fmt.Fprintf(&b,
+		`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" role="img" fill="currentColor" `+
+			`font-family="sans-serif" font-size="11">`, left+f*w+4, top+k*h+4)
 	fmt.Fprintf(&b, `<title>Mean contribution of %d neurons to %d classes</title>`, f, k)
 	for i := 0; i < f; i += 8 {
 		fmt.Fprintf(&b, `<text x="%d" y="14">%d</text>`, left+i*w, i)
 	}
 	for c, name := range demo.Classes() {
-		fmt.Fprintf(&b, `<text x="%d" y="%d" text-anchor="end">%s</text>`, left-6, top+c*h+h*3/4, template.HTMLEscapeString(name))
+		fmt.Fprintf(&b, `<text x="%d" y="%d" text-anchor="end">%s</text>`, left-6, top+c*h+h*3/4,
+			template.HTMLEscapeString(name))
 		keep := d.detector.ActiveNeurons(c)
 		for i := range f {
 			value := float64(mean[c*f+i])
@@ -148,7 +151,9 @@ func (d *demonstration) contributionMap() template.HTML {
 			if keep[i] {
 				stroke = "#333"
 			}
-			fmt.Fprintf(&b, `<rect x="%d" y="%d" width="%d" height="%d" fill="%s" stroke="%s" stroke-width=".6"><title>%s, neuron %d: %.3f</title></rect>`,
+			fmt.Fprintf(&b,
+				`<rect x="%d" y="%d" width="%d" height="%d" fill="%s" stroke="%s" stroke-width=".6"><title>%s, `+
+					`neuron %d: %.3f</title></rect>`,
 				left+i*w, top+c*h, w-1, h-1, diverging(value/most), stroke, template.HTMLEscapeString(name), i, value)
 		}
 	}
@@ -175,17 +180,21 @@ func (d *demonstration) errorPlot(ctx context.Context) (template.HTML, error) {
 	}
 	s := compare.Study{
 		Estimators: []attribution.Estimator{
-			estimate.GradientActivation{}, estimate.Permutation{}, estimate.Permutation{Antithetic: true}, estimate.KernelSHAP{},
+			estimate.GradientActivation{}, estimate.Permutation{}, estimate.Permutation{Antithetic: true},
+			estimate.KernelSHAP{},
 		},
-		Budgets: []float64{400, 800, 1600, 3200, 6400}, Seeds: []uint64{1, 2, 3, 4, 5, 6}, Resamples: 200, Seed: d.Seed, Workers: d.Workers,
+		Budgets: []float64{400, 800, 1600, 3200, 6400}, Seeds: []uint64{1, 2, 3, 4, 5, 6}, Resamples: 200, Seed: d.Seed,
+		Workers: d.Workers,
 	}
 	for _, i := range []int{0, d.test.N / 3, 2 * d.test.N / 3} {
 		z := mathx.Float64s(d.test.Features[i*d.test.FeatureDim:][:d.test.FeatureDim])
-		game, err := games.NewPenultimate(head, z, d.test.Samples.Labels[i], games.PenultimateOptions{Value: attribution.Probability, Target: attribution.TargetLabel()})
+		game, err := games.NewPenultimate(head, z, d.test.Samples.Labels[i],
+			games.PenultimateOptions{Value: attribution.Probability, Target: attribution.TargetLabel()})
 		if err != nil {
 			return "", err
 		}
-		truth, err := estimate.Permutation{Antithetic: true}.Estimate(ctx, game, attribution.Options{Samples: 4000, Seed: d.Seed + 1, Workers: d.Workers})
+		truth, err := estimate.Permutation{Antithetic: true}.Estimate(ctx, game, attribution.Options{Samples: 4000,
+			Seed: d.Seed + 1, Workers: d.Workers})
 		if err != nil {
 			return "", err
 		}

@@ -37,7 +37,8 @@ type evalCommand struct {
 	command                  string // the command line itself
 	out                      io.Writer
 	methodParams             map[string]map[string]float64
-	fixed                    map[string]map[string]float64 // what the command line says of parameters, which no search changes
+	// what the command line says of parameters, which no search changes
+	fixed map[string]map[string]float64
 }
 
 func newEval() *cobra.Command {
@@ -80,22 +81,34 @@ without --id-val on a quarter of the images of --fit. Validation images must be 
 	e.OOD.Register(f, command.FlagNear, "the same, in the group near: `NAME=DATA`; repeatable")
 	e.OOD.Register(f, command.FlagFar, "the same, in the group far: `NAME=DATA`; repeatable")
 	e.OOD.Register(f, command.FlagCSID, "covariate-shifted in-distribution test images: `NAME=DATA`; repeatable")
-	f.StringVar(&e.openOOD, "openood", "", "`FOLDER` of OpenOOD's downloads, with benchmark_imglist in it, for the sets of --benchmark; --fit and --id take the place of its own")
+	f.StringVar(&e.openOOD, "openood", "",
+		"`FOLDER` of OpenOOD's downloads, with benchmark_imglist in it, for the sets of --benchmark; --fit and --id "+
+			"take the place of its own")
 	f.StringVar(&e.benchmark, "benchmark", "", "benchmark of --openood: cifar10, cifar100, imagenet200 or imagenet")
-	f.StringArrayVar(&e.alsoWeights, "also-weights", nil, "`FILE` of weights of another checkpoint of the network; repeatable")
+	f.StringArrayVar(&e.alsoWeights, "also-weights", nil,
+		"`FILE` of weights of another checkpoint of the network; repeatable")
 	f.StringSliceVar(&e.methods, "methods", []string{"line", "msp", "maxlogit", "energy", "react", "dice"},
 		"`METHODS` to compare, or all: "+strings.Join(posthoc.Names(), ", "))
-	f.StringArrayVar(&e.params, "param", nil, "parameter of a method: `METHOD.NAME=VALUE`, for example react.percentile=95; repeatable")
+	f.StringArrayVar(&e.params, "param", nil,
+		"parameter of a method: `METHOD.NAME=VALUE`, for example react.percentile=95; repeatable")
 	e.tuning.register(f)
-	f.StringVar(&e.compare, "compare", "", "`METHOD` that every other one is compared with by a paired test; all for every pair, none for no test (default line, where it is a method)")
-	f.StringVar(&e.fpr, "fpr", "line", "`CONVENTION` of FPR95 in the table: line (ID positive) or openood (OOD positive)")
-	f.StringVar(&e.FeaturesDir, "features-dir", "", "`FOLDER` to keep features and scores in: a later call with the same network and images starts from them")
+	f.StringVar(&e.compare, "compare", "",
+		"`METHOD` that every other one is compared with by a paired test; all for every pair, none for no test "+
+			"(default line, where it is a method)")
+	f.StringVar(&e.fpr, "fpr", "line",
+		"`CONVENTION` of FPR95 in the table: line (ID positive) or openood (OOD positive)")
+	f.StringVar(&e.FeaturesDir, "features-dir", "",
+		"`FOLDER` to keep features and scores in: a later call with the same network and images starts from them")
 	f.StringVar(&e.jsonOut, "json", "", "JSON `FILE` to write")
 	f.StringVar(&e.csvOut, "csv", "", "CSV `FILE` to write")
-	f.StringVar(&e.htmlOut, "report", "", "HTML `FILE` to write: the table with curves, histograms, pictures and provenance")
-	f.StringVar(&e.latexOut, "latex", "", "LaTeX `FILE` to write: the table for the package booktabs, to read by \\input")
+	f.StringVar(&e.htmlOut, "report", "",
+		"HTML `FILE` to write: the table with curves, histograms, pictures and provenance")
+	f.StringVar(&e.latexOut, "latex", "",
+		"LaTeX `FILE` to write: the table for the package booktabs, to read by \\input")
 	f.StringVar(&e.markdownOut, "markdown", "", "Markdown `FILE` to write: the tables")
-	f.IntVar(&e.resamples, "bootstrap", 0, "resamples for 95 % confidence intervals in JSON, CSV and report, and for the tests of --compare; 0 for none, and for DeLong's test")
+	f.IntVar(&e.resamples, "bootstrap", 0,
+		"resamples for 95 % confidence intervals in JSON, CSV and report, and for the tests of --compare; 0 for "+
+			"none, and for DeLong's test")
 	return cmd
 }
 
@@ -114,7 +127,8 @@ func (e *evalCommand) check() error {
 	case e.resamples < 0 || e.resamples > command.MaxResamples:
 		return command.Usagef("--bootstrap %d: expected 0 to %d", e.resamples, command.MaxResamples)
 	case e.resamples > 0 && len(e.alsoWeights) > 0:
-		return command.Usagef("--bootstrap and --also-weights: rates of several checkpoints come with standard deviations, not with intervals")
+		return command.Usagef("--bootstrap and --also-weights: rates of several checkpoints come with standard " +
+			"deviations, not with intervals")
 	case len(e.alsoWeights) > 0 && e.Net.IsONNX():
 		return command.Usagef("--also-weights: the ONNX file %s has its own weights", e.Net.Name)
 	case len(e.alsoWeights) > 0 && e.contributions.File != "":
@@ -159,7 +173,9 @@ func (e *evalCommand) readBenchmark() error {
 	e.OOD = append(e.OOD, given...)
 	e.tuning.take(b)
 	if len(b.Missing) > 0 {
-		fmt.Fprintf(e.Stderr, "goline: note: without covariate-shifted ID sets of the benchmark that %s does not have: %s\n", e.openOOD, strings.Join(b.Missing, ", "))
+		fmt.Fprintf(e.Stderr,
+			"goline: note: without covariate-shifted ID sets of the benchmark that %s does not have: %s\n", e.openOOD,
+			strings.Join(b.Missing, ", "))
 	}
 	return nil
 }
@@ -254,7 +270,8 @@ func (e *evalCommand) leaveOut(net nets.Classifier) error {
 		}
 	}
 	if len(left) > 0 {
-		fmt.Fprintf(e.Stderr, "goline: note: without %s: %s has no feature map that its features average\n", strings.Join(left, ", "), net.Name())
+		fmt.Fprintf(e.Stderr, "goline: note: without %s: %s has no feature map that its features average\n",
+			strings.Join(left, ", "), net.Name())
 	}
 	e.methods = kept
 	return nil
@@ -275,7 +292,8 @@ func (e *evalCommand) checkCompare() error {
 		}
 	}
 	if !slices.Contains(names, e.compare) {
-		return command.Usagef("--compare %q: expected all, none or one of the methods %s", e.compare, strings.Join(names, ", "))
+		return command.Usagef("--compare %q: expected all, none or one of the methods %s", e.compare,
+			strings.Join(names, ", "))
 	}
 	return nil
 }
@@ -284,7 +302,8 @@ func (e *evalCommand) run(ctx context.Context) (err error) {
 	if err := e.check(); err != nil {
 		return err
 	}
-	outputs := command.Outputs("--json", e.jsonOut, "--csv", e.csvOut, "--report", e.htmlOut, "--latex", e.latexOut, "--markdown", e.markdownOut)
+	outputs := command.Outputs("--json", e.jsonOut, "--csv", e.csvOut, "--report", e.htmlOut, "--latex", e.latexOut,
+		"--markdown", e.markdownOut)
 	inputs := append(e.Inputs(), e.contributions.Input())
 	for _, file := range e.alsoWeights {
 		inputs = append(inputs, command.InputFile("--also-weights", file))
@@ -316,7 +335,8 @@ func (e *evalCommand) run(ctx context.Context) (err error) {
 	if found, err = eval.Combine(ctx, results, eval.RunOptions{Compare: e.compare}); err != nil {
 		return err
 	}
-	return e.write(found.Report(e.Network.Name(), report.Weights{File: e.Net.File(), SHA256: e.WeightsSHA}), found.Scores, pictures)
+	return e.write(found.Report(e.Network.Name(), report.Weights{File: e.Net.File(), SHA256: e.WeightsSHA}),
+		found.Scores, pictures)
 }
 
 // evaluate runs all methods on one checkpoint.
@@ -359,7 +379,8 @@ func (e *evalCommand) evaluate(ctx context.Context, c *command.Evaluation) (*eva
 }
 
 // build makes the methods for a checkpoint, tuned where that is asked for, and says how parameters were found, by name.
-func (e *evalCommand) build(ctx context.Context, c *command.Evaluation) ([]posthoc.Method, map[string]*report.Tuning, error) {
+func (e *evalCommand) build(ctx context.Context,
+	c *command.Evaluation) ([]posthoc.Method, map[string]*report.Tuning, error) {
 	source, err := e.contributions.Source(c.Network, func() (string, error) { return c.WeightsSHA, nil })
 	if err != nil {
 		return nil, nil, err

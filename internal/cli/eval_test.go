@@ -82,7 +82,8 @@ func keys(t testing.TB, raw json.RawMessage) (out []string) {
 func TestEvalJSON(t *testing.T) {
 	w := newWorld(t)
 	out := w.path("out.json")
-	must(t, w.eval("--json", out, "--methods", "line,energy", "--p-a", "30", "--p-w", "40", "--clip", "0.7", "--seed", "5")...)
+	must(t, w.eval("--json", out, "--methods", "line,energy", "--p-a", "30", "--p-w", "40", "--clip", "0.7", "--seed",
+		"5")...)
 	var want []string
 	add := func(names ...string) { want = append(want, names...) }
 	add("net", "weights", "weights.file", "weights.sha256", "seed", "id", "id.n", "id.accuracy", "methods")
@@ -110,7 +111,8 @@ func TestEvalJSON(t *testing.T) {
 	readJSON(t, out, &r)
 	sha, err := weights.SHA256(w.path("net.npz"))
 	require.NoError(t, err)
-	require.Equal(t, []any{worldNet, w.path("net.npz"), sha, uint64(5), 13}, []any{r.Net, r.Weights.File, r.Weights.SHA256, r.Seed, r.ID.N})
+	require.Equal(t, []any{worldNet, w.path("net.npz"), sha, uint64(5), 13},
+		[]any{r.Net, r.Weights.File, r.Weights.SHA256, r.Seed, r.ID.N})
 	require.Equal(t, map[string]any{"p_a": 30.0, "p_w": 40.0, "clip": 0.7}, r.Methods["line"].Params)
 
 	det := w.fit(t, "--p-a", "30", "--p-w", "40", "--clip", "0.7")
@@ -135,7 +137,8 @@ func TestEvalJSON(t *testing.T) {
 		got := r.Methods["line"].OOD[name]
 		require.Equal(t, len(ood), got.N)
 		require.InDeltaSlice(t, []float64{m.FPR95, m.AUROC, m.AUPRIn, m.AUPROut, m.FPR95OpenOOD, m.DTERR},
-			[]float64{got.FPR95 / 100, got.AUROC / 100, got.AUPR_in / 100, got.AUPR_out / 100, got.FPR95_OpenOOD / 100, got.DTERR / 100}, 1e-10)
+			[]float64{got.FPR95 / 100, got.AUROC / 100, got.AUPR_in / 100, got.AUPR_out / 100, got.FPR95_OpenOOD / 100,
+				got.DTERR / 100}, 1e-10)
 		average[0] += got.FPR95 / 2
 		average[1] += got.AUROC / 2
 	}
@@ -189,12 +192,14 @@ func TestEvalOutputs(t *testing.T) {
 
 	page := contents(t, w.path("out.html"))
 	for _, want := range []string{
-		"<svg", "goline eval --net " + worldNet, "react.percentile=80", r.Weights.SHA256, w.path("train.npz"), w.path("noise.npy"),
+		"<svg", "goline eval --net " + worldNet, "react.percentile=80", r.Weights.SHA256, w.path("train.npz"),
+		w.path("noise.npy"),
 		"gorgonia", "kernels ", "<dt>Seed</dt>",
 	} {
 		require.Contains(t, page, want)
 	}
-	require.Equal(t, 18, strings.Count(page, "<svg"), "curves for each set, coverage, histograms for each method and set")
+	require.Equal(t, 18, strings.Count(page, "<svg"),
+		"curves for each set, coverage, histograms for each method and set")
 }
 
 // TestEvalUnlabelledID: accuracy is unknown, the rest is not touched; OOD labels mean nothing.
@@ -215,7 +220,8 @@ func TestEvalUnlabelledID(t *testing.T) {
 
 func TestEvalNeedsNoLabelsWithoutLINe(t *testing.T) {
 	w := newWorld(t)
-	args := join([]string{"eval", "--fit", w.path("dark.npz"), "--id", w.path("test.npz"), "--ood", "n=" + w.path("noise.npy")}, w.net())
+	args := join([]string{"eval", "--fit", w.path("dark.npz"), "--id", w.path("test.npz"), "--ood",
+		"n=" + w.path("noise.npy")}, w.net())
 	must(t, append(args, "--methods", "react, dice ,msp")...)
 	require.Contains(t, fails(t, args...), "dark.npz: the images have no labels, which fitting needs")
 }
@@ -234,9 +240,12 @@ func TestNothingShowsInTheResult(t *testing.T) {
 		for _, args := range [][]string{
 			join([]string{"features", "--data", w.path("test.npz"), "--out", at("f.npz")}, w.net(), flags),
 			join([]string{"fit", "--data", w.path("train.npz"), "--out", at("det.npz")}, w.net(), flags),
-			join([]string{"score", "--detector", at("det.npz"), "--data", w.path("test.npz"), "--out", at("s.csv")}, flags),
-			join([]string{"score", "--detector", at("det.npz"), "--data", w.path("test.npz"), "--out", at("s.jsonl")}, flags),
-			join([]string{"score", "--detector", at("det.npz"), "--data", w.path("test.npz"), "--out", at("s.npz")}, flags),
+			join([]string{"score", "--detector", at("det.npz"), "--data", w.path("test.npz"), "--out", at("s.csv")},
+				flags),
+			join([]string{"score", "--detector", at("det.npz"), "--data", w.path("test.npz"), "--out", at("s.jsonl")},
+				flags),
+			join([]string{"score", "--detector", at("det.npz"), "--data", w.path("test.npz"), "--out", at("s.npz")},
+				flags),
 			join(w.eval("--json", at("e.json"), "--features-dir", at("kept"), "--bootstrap", "20"), flags),
 		} {
 			code, _, stderr := runGoline(args...)
@@ -278,7 +287,8 @@ func TestSeedMovesIntervalsAlone(t *testing.T) {
 	for name, m := range a.Methods {
 		for set, o := range m.OOD {
 			p := b.Methods[name].OOD[set]
-			require.Equal(t, []float64{o.FPR95, o.AUROC, o.AUPR_in, o.AUPR_out, o.DTERR}, []float64{p.FPR95, p.AUROC, p.AUPR_in, p.AUPR_out, p.DTERR})
+			require.Equal(t, []float64{o.FPR95, o.AUROC, o.AUPR_in, o.AUPR_out, o.DTERR},
+				[]float64{p.FPR95, p.AUROC, p.AUPR_in, p.AUPR_out, p.DTERR})
 			require.Equal(t, o, again.Methods[name].OOD[set])
 			moved = moved || *o.AUROC_ci != *p.AUROC_ci
 			require.False(t, math.IsNaN(o.AUROC_ci[0]))
@@ -314,7 +324,8 @@ func TestFeaturesDir(t *testing.T) {
 		arrays = append(arrays, npyz.Named{Name: name, Array: array})
 	}
 	require.NoError(t, npyz.WriteNpz(path, npyz.Stored, arrays...))
-	require.Contains(t, fails(t, w.eval("--features-dir", kept)...), path+": features, logits or labels are not those that were kept (delete the file")
+	require.Contains(t, fails(t, w.eval("--features-dir", kept)...),
+		path+": features, logits or labels are not those that were kept (delete the file")
 	require.NoError(t, writeFile(path, whole))
 
 	// One pixel of one image, one weight, or one label: all of it is made anew.
@@ -384,7 +395,8 @@ func TestFeaturesDir(t *testing.T) {
 	// A file of other origin is left alone.
 	must(t, join([]string{"features", "--data", w.path("noise.npy"), "--out", path}, w.net())...)
 	mine := contents(t, path)
-	require.Contains(t, fails(t, w.eval("--features-dir", kept)...), path+" is not a file of kept features, and is not replaced")
+	require.Contains(t, fails(t, w.eval("--features-dir", kept)...),
+		path+" is not a file of kept features, and is not replaced")
 	require.Equal(t, mine, contents(t, path))
 
 	require.Contains(t, fails(t, w.eval("--features-dir", w.path("net.npz"))...), "--features-dir "+w.path("net.npz"))

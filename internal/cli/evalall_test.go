@@ -31,16 +31,19 @@ func TestEvalAll(t *testing.T) {
 // Of all the methods, those that need what the network cannot give are left out with a note; where a user names them
 // they stay.
 func TestEvalLeavesOut(t *testing.T) {
-	net, err := nets.Define(nets.Definition{Name: "flat", Classes: 3, Input: []int{3, 32, 32}, Build: func(b *graph.Builder, x *G.Node) *G.Node {
-		return b.Do(func() (*G.Node, error) { return graph.Flatten(x) })
-	}})
+	net, err := nets.Define(nets.Definition{Name: "flat", Classes: 3, Input: []int{3, 32, 32},
+		Build: func(b *graph.Builder, x *G.Node) *G.Node {
+			return b.Do(func() (*G.Node, error) { return graph.Flatten(x) })
+		}})
 	require.NoError(t, err)
 	var said bytes.Buffer
 	e := evalCommand{methods: []string{"all"}}
 	e.Stderr = &said
 	e.expandAll()
 	require.NoError(t, e.leaveOut(net))
-	require.Equal(t, "goline: note: without rankfeat, davis, davis-max: flat has no feature map that its features average\n", said.String())
+	require.Equal(t,
+		"goline: note: without rankfeat, davis, davis-max: flat has no feature map that its features average\n",
+		said.String())
 	require.Contains(t, e.methods, "odin")
 	require.NotContains(t, e.methods, "davis")
 	require.Equal(t, "line", e.methods[0])

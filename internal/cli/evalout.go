@@ -82,9 +82,10 @@ func (e *evalCommand) provenance() report.Provenance {
 		facts = append(facts, report.Fact{Name: "Another checkpoint", Value: file})
 	}
 	facts = append(facts, e.tuning.facts()...)
-	return report.Provenance{Command: e.command, Predictions: e.predictions(), Outcomes: e.Data.Outcomes(), Facts: append(facts,
-		report.Fact{Name: "goline", Value: v.release()},
-		report.Fact{Name: "Built with", Value: fmt.Sprintf("%s, gorgonia %s", v.Go, v.Gorgonia)},
-		report.Fact{Name: "Ran on", Value: fmt.Sprintf("%s, kernels %s", v.Platform, v.Kernels)},
-	)}
+	return report.Provenance{Command: e.command, Predictions: e.predictions(), Outcomes: e.Data.Outcomes(),
+		Facts: append(facts,
+			report.Fact{Name: "goline", Value: v.release()},
+			report.Fact{Name: "Built with", Value: fmt.Sprintf("%s, gorgonia %s", v.Go, v.Gorgonia)},
+			report.Fact{Name: "Ran on", Value: fmt.Sprintf("%s, kernels %s", v.Platform, v.Kernels)},
+		)}
 }

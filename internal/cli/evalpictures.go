@@ -12,7 +12,8 @@ import (
 
 // pictures shows what LINe, or the first method where it is not among them, finds most and least in-distribution in
 // every set.
-func (e *evalCommand) pictures(ctx context.Context, methods []posthoc.Method, scores []report.Scores) (out []report.Pictures, err error) {
+func (e *evalCommand) pictures(ctx context.Context, methods []posthoc.Method,
+	scores []report.Scores) (out []report.Pictures, err error) {
 	chosen, o := 0, eval.ExtremeOptions{}
 	for _, m := range methods {
 		l, ok := m.(*line.Method)

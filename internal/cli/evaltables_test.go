@@ -16,7 +16,8 @@ func TestEvalTables(t *testing.T) {
 	}
 	require.Contains(t, contents(t, md), "| line | clip = 1, p_a = 90, p_w = 90 |")
 	html := contents(t, page)
-	for _, want := range []string{"Most in-distribution by line", `src="data:image/png;base64,`, "noise.npy#", `id="coverage"`, "neurons "} {
+	for _, want := range []string{"Most in-distribution by line", `src="data:image/png;base64,`, "noise.npy#",
+		`id="coverage"`, "neurons "} {
 		require.True(t, strings.Contains(html, want), want)
 	}
 	require.Equal(t, 3*2*4, strings.Count(html, "<img "), "the ID set and two others, most and least, four each")

@@ -36,7 +36,8 @@ it was calibrated, goline.threshold_calibrated: a score below that is out-of-dis
 			if err := command.Required("--detector", detector, "--out", out); err != nil {
 				return err
 			}
-			if err := command.CheckOutputs(command.Outputs("--out", out), append(net.Inputs(), command.InputFile("--detector", detector))...); err != nil {
+			if err := command.CheckOutputs(command.Outputs("--out", out),
+				append(net.Inputs(), command.InputFile("--detector", detector))...); err != nil {
 				return err
 			}
 			det, n, err := net.Detector(detector)
@@ -44,7 +45,8 @@ it was calibrated, goline.threshold_calibrated: a score below that is out-of-dis
 				return err
 			}
 			if det.Method() != "line" {
-				return fmt.Errorf("--detector %s: it is of method %s, and LINe alone can be exported", detector, det.Method())
+				return fmt.Errorf("--detector %s: it is of method %s, and LINe alone can be exported", detector,
+					det.Method())
 			}
 			facts, err := exportFacts(det, n)
 			if err != nil {
@@ -57,21 +59,24 @@ it was calibrated, goline.threshold_calibrated: a score below that is out-of-dis
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: input %v for each image, %s; outputs %q\n", out, n.InputShape(), n.Preprocessing(), outputs)
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: input %v for each image, %s; outputs %q\n", out,
+				n.InputShape(), n.Preprocessing(), outputs)
 			return err
 		},
 	}
 	net.Register(cmd)
 	cmd.Flags().StringVar(&detector, "detector", "", "`FILE` that goline fit wrote")
 	cmd.Flags().StringVar(&out, "out", "", "ONNX `FILE` to write")
-	cmd.Flags().StringSliceVar(&outputs, "outputs", []string{line.Score, nets.Prediction}, "`NODES` that the file gives, of score, prediction, logits and features")
+	cmd.Flags().StringSliceVar(&outputs, "outputs", []string{line.Score, nets.Prediction},
+		"`NODES` that the file gives, of score, prediction, logits and features")
 	return cmd
 }
 
 // exportFacts are what the exported file says beside its graph.
 func exportFacts(det *line.Detector, n nets.Classifier) (map[string]string, error) {
 	facts := map[string]string{"goline.network": n.Name(), "goline.fingerprint": line.Fingerprint(det.Network())}
-	for key, value := range map[string]any{onnx.PreprocessingKey: n.Preprocessing(), "goline.line": det.Options().Params()} {
+	for key, value := range map[string]any{onnx.PreprocessingKey: n.Preprocessing(),
+		"goline.line": det.Options().Params()} {
 		text, err := json.Marshal(value)
 		if err != nil {
 			return nil, err

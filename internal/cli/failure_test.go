@@ -131,7 +131,8 @@ func TestBadLabels(t *testing.T) {
 		"one.npz":   "one.npz: there are no images of class 0, 2; fitting needs some of every class of the network",
 		"noise.npy": "noise.npy: the images have no labels, which fitting needs",
 	} {
-		require.Contains(t, fails(t, join([]string{"fit", "--data", w.path(name), "--out", w.path("out.npz")}, w.net())...),
+		require.Contains(t, fails(t, join([]string{"fit", "--data", w.path(name), "--out", w.path("out.npz")},
+			w.net())...),
 			"--data "+w.dir+"/"+want)
 		require.Contains(t, fails(t, w.eval("--fit", w.path(name))...), "--fit "+w.dir+"/"+want)
 		code, _, stderr := runGoline(w.eval("--id", w.path(name))...)
@@ -183,12 +184,16 @@ func TestFailsBeforeTheWork(t *testing.T) {
 		want string
 	}{
 		{w.eval("--ood", "late="+w.path("late.npy")), "--ood late: open data"},
-		{w.eval("--json", w.path("no/x.json")), "--json " + w.path("no/x.json") + ": there is no folder " + w.path("no")},
+		{w.eval("--json", w.path("no/x.json")), "--json " + w.path("no/x.json") + ": there is no folder " +
+			w.path("no")},
 		{w.eval("--csv", w.dir), "--csv " + w.dir + ": it is a folder"},
 		{w.eval("--report", w.path("net.npz/x")), "--report " + w.path("net.npz/x")},
-		{join([]string{"features", "--data", w.path("noise.npy"), "--out", w.path("no/f.npz")}, w.net()), "there is no folder"},
-		{join([]string{"fit", "--data", w.path("train.npz"), "--out", w.path("no/f.npz")}, w.net()), "there is no folder"},
-		{[]string{"score", "--detector", det, "--data", w.path("noise.npy"), "--out", w.path("no/s.csv")}, "there is no folder"},
+		{join([]string{"features", "--data", w.path("noise.npy"), "--out", w.path("no/f.npz")}, w.net()),
+			"there is no folder"},
+		{join([]string{"fit", "--data", w.path("train.npz"), "--out", w.path("no/f.npz")}, w.net()),
+			"there is no folder"},
+		{[]string{"score", "--detector", det, "--data", w.path("noise.npy"), "--out", w.path("no/s.csv")},
+			"there is no folder"},
 	} {
 		var stderr bytes.Buffer
 		code, stdout := runWith(context.Background(), &stderr, func() {}, append(c.args, "--progress", "always")...)
@@ -243,7 +248,8 @@ func TestFullDisk(t *testing.T) {
 		require.Contains(t, message, "full")
 	}
 	// The table is printed although no file can be written, and each failure is told.
-	code, stdout, stderr := runGoline(w.eval("--json", "/dev/full", "--csv", w.path("full.csv"), "--report", w.path("full.npz"))...)
+	code, stdout, stderr := runGoline(w.eval("--json", "/dev/full", "--csv", w.path("full.csv"), "--report",
+		w.path("full.npz"))...)
 	require.Equal(t, exitFailed, code)
 	require.Contains(t, stdout, "│ line ")
 	require.Equal(t, 3, strings.Count(stderr, "no space left on device"))
@@ -252,7 +258,8 @@ func TestFullDisk(t *testing.T) {
 	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
 	require.NoError(t, err)
 	defer full.Close()
-	for _, args := range [][]string{w.eval("--json", w.path("e.json")), {"version"}, {"version", "--json"}, {"inspect", "--net", worldNet}, {"graph", "--net", worldNet},
+	for _, args := range [][]string{w.eval("--json", w.path("e.json")), {"version"}, {"version", "--json"},
+		{"inspect", "--net", worldNet}, {"graph", "--net", worldNet},
 		join([]string{"features", "--data", w.path("noise.npy"), "--out", w.path("f.npz")}, w.net())} {
 		var stderr bytes.Buffer
 		require.Equal(t, exitFailed, Run(context.Background(), args, full, &stderr), "%q", args)

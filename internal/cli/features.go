@@ -30,8 +30,9 @@ func newFeatures() *cobra.Command {
 A file that ends in .parquet has a row for each image: id, label (null where unknown) and the lists features and logits, with the
 network, preprocessing and version in its metadata; with --shard it is of a part of the images, and a folder of the parts is one table.
 With --shard an npz file is of a part of the images, for goline merge.`,
-		Example: `  goline features --net densenet-bc-100-12 --weights checkpoint_100.pth.tar --data test_batch.bin --out test.npz`,
-		Args:    command.NoArgs,
+		Example: `  goline features --net densenet-bc-100-12 --weights checkpoint_100.pth.tar --data test_batch.bin ` +
+			`--out test.npz`,
+		Args: command.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := command.Required(append(net.Needs(), "--data", images, "--out", out)...); err != nil {
 				return err
@@ -39,7 +40,8 @@ With --shard an npz file is of a part of the images, for goline merge.`,
 			if err := sharding.Check(); err != nil {
 				return err
 			}
-			if err := command.CheckOutputs(command.Outputs("--out", out), append(net.Inputs(), command.InputData("--data", images))...); err != nil {
+			if err := command.CheckOutputs(command.Outputs("--out", out),
+				append(net.Inputs(), command.InputData("--data", images))...); err != nil {
 				return err
 			}
 			n, err := net.Open()
@@ -50,7 +52,8 @@ With --shard an npz file is of a part of the images, for goline merge.`,
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: %d images, %d features, %d classes\n", out, count, n.FeatureDim(), n.Classes())
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: %d images, %d features, %d classes\n", out, count,
+				n.FeatureDim(), n.Classes())
 			return err
 		},
 	}
@@ -63,7 +66,8 @@ With --shard an npz file is of a part of the images, for goline merge.`,
 }
 
 // writeFeatures returns the number of images.
-func writeFeatures(ctx context.Context, c *command.Common, flags *command.Network, net nets.Classifier, images string, sharding *command.Sharding, out string) (int, error) {
+func writeFeatures(ctx context.Context, c *command.Common, flags *command.Network, net nets.Classifier, images string,
+	sharding *command.Sharding, out string) (int, error) {
 	set, err := flags.Data("--data", images)
 	if err != nil {
 		return 0, err

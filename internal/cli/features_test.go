@@ -23,7 +23,8 @@ func (w world) expected(t testing.TB, spec string) (features, logits []float32) 
 	set, err := dataset.Open(spec)
 	require.NoError(t, err)
 	defer set.Close()
-	for out, err := range prog.Run(context.Background(), dataset.Batches(context.Background(), set, net.Preprocessing(), dataset.BatchOptions{})) {
+	for out, err := range prog.Run(context.Background(), dataset.Batches(context.Background(), set, net.Preprocessing(),
+		dataset.BatchOptions{})) {
 		require.NoError(t, err)
 		features = append(features, out.Float32(nets.Features)...)
 		logits = append(logits, out.Float32(nets.Logits)...)
@@ -48,7 +49,8 @@ func TestFeatures(t *testing.T) {
 		require.Equal(t, []string{"features", "logits", "labels"}, a.Names())
 		features, logits := w.expected(t, spec)
 		for name, want := range map[string]npyz.Array{
-			"features": npyz.New(features, n, 9), "logits": npyz.New(logits, n, worldClasses), "labels": npyz.New(labels, n),
+			"features": npyz.New(features, n, 9), "logits": npyz.New(logits, n, worldClasses),
+			"labels": npyz.New(labels, n),
 		} {
 			got, err := a.Get(name)
 			require.NoError(t, err)

@@ -32,8 +32,9 @@ The file holds the network too: goline score needs nothing else. With --method a
 goline methods lists; what it learned is in the file.
 The file also holds a hash of each image, so that goline calibrate can refuse them.
 With --shard the file is what LINe takes from a part of the images; goline merge makes the detector of all parts, the same bits as in one run.`,
-		Example: `  goline fit --net densenet-bc-100-12 --weights checkpoint_100.pth.tar --data 'data_batch_*.bin' --out detector.npz`,
-		Args:    command.NoArgs,
+		Example: `  goline fit --net densenet-bc-100-12 --weights checkpoint_100.pth.tar --data 'data_batch_*.bin' ` +
+			`--out detector.npz`,
+		Args: command.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := command.Required(append(net.Needs(), "--data", images, "--out", out)...); err != nil {
 				return err
@@ -46,7 +47,8 @@ With --shard the file is what LINe takes from a part of the images; goline merge
 				return err
 			}
 			if sharding.Given() && method.name != "line" {
-				return command.Usagef("--shard: expected --method line, got %s, which needs the features of all images at once", method.name)
+				return command.Usagef("--shard: expected --method line, got %s, which needs the features of all "+
+					"images at once", method.name)
 			}
 			if given.File != "" && method.name != "line" {
 				return command.Usagef("--contributions: expected --method line, got %s", method.name)
@@ -56,7 +58,8 @@ With --shard the file is what LINe takes from a part of the images; goline merge
 			if err != nil {
 				return err
 			}
-			if err := command.CheckOutputs(command.Outputs("--out", out), append(net.Inputs(), command.InputData("--data", images), given.Input())...); err != nil {
+			if err := command.CheckOutputs(command.Outputs("--out", out),
+				append(net.Inputs(), command.InputData("--data", images), given.Input())...); err != nil {
 				return err
 			}
 			if err := given.Check(); err != nil {
@@ -102,7 +105,8 @@ With --shard the file is what LINe takes from a part of the images; goline merge
 }
 
 // fitDetector returns the detector and the number of images that it was fitted to.
-func fitDetector(ctx context.Context, c *command.Common, flags *command.Network, net nets.Classifier, images string, o line.Options) (*line.Detector, int, error) {
+func fitDetector(ctx context.Context, c *command.Common, flags *command.Network, net nets.Classifier, images string,
+	o line.Options) (*line.Detector, int, error) {
 	set, err := flags.Data("--data", images)
 	if err != nil {
 		return nil, 0, err
@@ -129,7 +133,8 @@ func fitDetector(ctx context.Context, c *command.Common, flags *command.Network,
 }
 
 // fitShard writes what LINe takes from the images of one shard.
-func fitShard(cmd *cobra.Command, c *command.Common, flags *command.Network, net nets.Classifier, images string, sharding *command.Sharding, o line.Options, out string) error {
+func fitShard(cmd *cobra.Command, c *command.Common, flags *command.Network, net nets.Classifier, images string,
+	sharding *command.Sharding, o line.Options, out string) error {
 	set, err := flags.Data("--data", images)
 	if err != nil {
 		return err
@@ -160,6 +165,7 @@ func fitShard(cmd *cobra.Command, c *command.Common, flags *command.Network, net
 	if err := s.WithPictures(hashed.Hashes()).Save(out); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: shard %d/%d, %d of %d images\n", out, extent.Index, extent.Count, extent.Images, extent.Total)
+	_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: shard %d/%d, %d of %d images\n", out, extent.Index, extent.Count,
+		extent.Images, extent.Total)
 	return err
 }

@@ -40,13 +40,16 @@ func (m *methodFlags) parse() (map[string]float64, error) {
 		return nil, command.Usagef("--method: %w", err)
 	}
 	if needs := eval.Needs(made); len(needs) > 0 {
-		return nil, command.Usagef("--method: %s needs %s of each picture: expected a method that needs features and logits alone", m.name, strings.Join(needs, ", "))
+		return nil,
+			command.Usagef("--method: %s needs %s of each picture: expected a method that needs features and logits "+
+				"alone", m.name, strings.Join(needs, ", "))
 	}
 	return params, nil
 }
 
 // fitMethod returns a detector of a method other than LINe, and the number of images that it was fitted to.
-func fitMethod(ctx context.Context, c *command.Common, flags *command.Network, net nets.Classifier, images, method string, params map[string]float64) (*line.Detector, int, error) {
+func fitMethod(ctx context.Context, c *command.Common, flags *command.Network, net nets.Classifier, images,
+	method string, params map[string]float64) (*line.Detector, int, error) {
 	var set dataset.Dataset
 	kind, err := posthoc.LookUp(method)
 	if err != nil {

@@ -13,7 +13,8 @@ import (
 func TestFitOtherMethod(t *testing.T) {
 	w := newWorld(t)
 	det := filepath.Join(t.TempDir(), "det.npz")
-	out := must(t, join([]string{"fit"}, w.net(), []string{"--data", w.path("train.npz"), "--method", "dice+react", "--param", "dice+react.dice.p=50", "--out", det})...)
+	out := must(t, join([]string{"fit"}, w.net(), []string{"--data", w.path("train.npz"), "--method", "dice+react",
+		"--param", "dice+react.dice.p=50", "--out", det})...)
 	require.Contains(t, out, "fitted to")
 	var facts map[string]any
 	require.NoError(t, json.Unmarshal([]byte(must(t, "inspect", det, "--json")), &facts))
@@ -22,14 +23,17 @@ func TestFitOtherMethod(t *testing.T) {
 	scores := must(t, "score", "--detector", det, "--data", w.path("test.npz"), "--out", "-")
 	assert.Contains(t, scores, "id,score,prediction,label,ood")
 	assert.Contains(t, scores, ",false\n")
-	assert.Contains(t, fails(t, "export", "--detector", det, "--out", filepath.Join(t.TempDir(), "x.onnx")), "LINe alone can be exported")
+	assert.Contains(t, fails(t, "export", "--detector", det, "--out", filepath.Join(t.TempDir(), "x.onnx")),
+		"LINe alone can be exported")
 
 	for want, args := range map[string][]string{
-		`unknown method "nose"`: {"--method", "nose"}, "expected knn.NAME=NUMBER": {"--method", "knn", "--param", "k=3"},
+		`unknown method "nose"`: {"--method", "nose"}, "expected knn.NAME=NUMBER": {"--method", "knn", "--param",
+			"k=3"},
 		"odin needs odin.logits": {"--method", "odin"}, "LINe's parameters are flags": {"--param", "line.p_a=3"},
 		"parameter p: expected a value in [0, 100], got 101": {"--method", "dice", "--param", "dice.p=101"},
 	} {
-		code, _, stderr := runGoline(join([]string{"fit"}, w.net(), []string{"--data", w.path("train.npz"), "--out", det}, args)...)
+		code, _, stderr := runGoline(join([]string{"fit"}, w.net(), []string{"--data", w.path("train.npz"), "--out",
+			det}, args)...)
 		assert.Equal(t, exitUsage, code, stderr)
 		assert.Contains(t, stderr, want)
 	}

@@ -13,11 +13,15 @@ import (
 
 // badWords are values that flags of words refuse.
 var badWords = map[string][]string{
-	"adjust": {"", "foo"}, "benchmark": {"foo"}, "device": {"", "tpu", "cuda:", "cuda:-1"}, "precision": {"", "f16"}, "estimators": {"foo"}, "fdr": {"foo"}, "fill": {"foo"},
-	"method": {"", "foo"}, "methods": {"", "foo"}, "optimizer": {"foo"}, "param": {"", "foo", "react.percentile"}, "preprocess": {"foo"},
-	"progress": {"", "maybe"}, "schedule": {"foo"}, "without": {"foo"}, "net": {"foo"}, "ood": {"", "foo", "a="}, "near": {"", "foo"},
-	"far": {"", "foo"}, "csid": {"", "foo"}, "id-val": {}, "fpr": {"foo"},
-	"removal": {"foo"}, "scope": {"foo"}, "target": {"foo"}, "value": {"foo"}, "values": {"foo"}, "betting": {"foo"}, "log-format": {"foo", ""}, "log-level": {"foo", ""}, "listen": {"foo", ""}, "tune": {"foo"},
+	"adjust": {"", "foo"}, "benchmark": {"foo"}, "device": {"", "tpu", "cuda:", "cuda:-1"}, "precision": {"", "f16"},
+	"estimators": {"foo"}, "fdr": {"foo"}, "fill": {"foo"},
+	"method": {"", "foo"}, "methods": {"", "foo"}, "optimizer": {"foo"}, "param": {"", "foo", "react.percentile"},
+	"preprocess": {"foo"},
+	"progress":   {"", "maybe"}, "schedule": {"foo"}, "without": {"foo"}, "net": {"foo"}, "ood": {"", "foo", "a="},
+	"near": {"", "foo"},
+	"far":  {"", "foo"}, "csid": {"", "foo"}, "id-val": {}, "fpr": {"foo"},
+	"removal": {"foo"}, "scope": {"foo"}, "target": {"foo"}, "value": {"foo"}, "values": {"foo"}, "betting": {"foo"},
+	"log-format": {"foo", ""}, "log-level": {"foo", ""}, "listen": {"foo", ""}, "tune": {"foo"},
 	"shard":   {"foo", "1", "3/3", "-1/2", "0/0"},
 	"budgets": {"x", "0", "-1"}, "image": {"x", "-1"},
 	"index": {"foo", ""}, "player": {"x", "-1"},
@@ -26,9 +30,11 @@ var badWords = map[string][]string{
 // freeWords are flags of words of which any may be right, or wrong for a reason that shows only with the files: paths,
 // names in files, lists of them.
 var freeWords = []string{
-	"data", "out", "weights", "class-names", "features", "logits", "contributions", "detector", "fit", "id", "json", "csv", "report",
+	"data", "out", "weights", "class-names", "features", "logits", "contributions", "detector", "fit", "id", "json",
+	"csv", "report",
 	"features-dir", "markdown", "latex", "also-weights", "openood", "compare", "ood-val", "checkpoint", "curves", "val",
-	"outputs", "id-val", "name", "token-file", "tls-cert", "tls-key", "layer", "from", "fetch", "out-dir", "parquet", "import",
+	"outputs", "id-val", "name", "token-file", "tls-cert", "tls-key", "layer", "from", "fetch", "out-dir", "parquet",
+	"import",
 }
 
 // commandBases are command lines without a fault but files that are missing, for each command that runs.
@@ -68,7 +74,8 @@ func TestEveryFlagOfEveryCommand(t *testing.T) {
 			visit(sub, append(slices.Clone(path), sub.Name()))
 		}
 		name := strings.Join(path, " ")
-		if len(path) == 0 || cmd.Name() == "help" || cmd.Name() == "completion" || strings.HasPrefix(name, "completion") {
+		if len(path) == 0 || cmd.Name() == "help" || cmd.Name() == "completion" ||
+			strings.HasPrefix(name, "completion") {
 			return
 		}
 		base, known := bases[name]
@@ -81,7 +88,8 @@ func TestEveryFlagOfEveryCommand(t *testing.T) {
 				return
 			}
 			values, ok := badValues(f)
-			assert.True(t, ok, "%s --%s of %s: name its bad values, or say that it has none", name, f.Name, f.Value.Type())
+			assert.True(t, ok, "%s --%s of %s: name its bad values, or say that it has none", name, f.Name,
+				f.Value.Type())
 			if !known { // a command that needs nothing is not run: only what its flags take is checked
 				return
 			}

@@ -25,13 +25,15 @@ func newGraph() *cobra.Command {
 		classes       int
 	)
 	cmd := &cobra.Command{
-		Use:   "graph --net NAME [--weights FILE] | --detector det.npz  [--fetch NAMES] [--from NAME] [--out FILE.dot|.svg]",
+		Use: "graph --net NAME [--weights FILE] | --detector det.npz  [--fetch NAMES] [--from NAME] [--out " +
+			"FILE.dot|.svg]",
 		Short: "Draw the expression graph",
 		Long: `Write the Gorgonia expression graph that computes the fetched nodes, as DOT or, where Graphviz is installed, as SVG.
 Without --out DOT goes to standard output. A wrong name in --fetch or --from lists the right ones.`,
 		Args: command.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := command.CheckOutputs(command.Outputs("--out", out), append(net.Inputs(), command.InputFile("--detector", detector))...); err != nil {
+			if err := command.CheckOutputs(command.Outputs("--out", out),
+				append(net.Inputs(), command.InputFile("--detector", detector))...); err != nil {
 				return err
 			}
 			model, err := graphModel(net, detector, classes)
@@ -59,7 +61,8 @@ Without --out DOT goes to standard output. A wrong name in --fetch or --from lis
 	f := cmd.Flags()
 	f.StringVar(&detector, "detector", "", "detector `FILE` whose whole pipeline is drawn")
 	f.StringVar(&out, "out", "", "`FILE` to write: .dot or .svg")
-	f.StringSliceVar(&fetch, "fetch", nil, "`NODES` to compute, for example features,contributions or score_gradient_input")
+	f.StringSliceVar(&fetch, "fetch", nil,
+		"`NODES` to compute, for example features,contributions or score_gradient_input")
 	f.StringVar(&from, "from", "", "`NODE` to start at instead of the images, for example features")
 	f.IntVar(&classes, "classes", 10, "number of classes where no weights are given")
 	return cmd

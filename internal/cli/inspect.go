@@ -117,7 +117,8 @@ func (f *facts) print(w io.Writer, asJSON bool) error {
 			}
 			continue
 		}
-		if _, err := fmt.Fprintf(w, "%-22s %s\n", strings.ReplaceAll(name, "_", " "), readable(f.values[name])); err != nil {
+		if _, err := fmt.Fprintf(w, "%-22s %s\n", strings.ReplaceAll(name, "_", " "),
+			readable(f.values[name])); err != nil {
 			return err
 		}
 	}

@@ -20,7 +20,8 @@ func TestInspect(t *testing.T) {
 	stdout := must(t, join([]string{"inspect", "--detector", det, "--data", w.path("test.npz")}, w.net())...)
 	for _, want := range []string{
 		"network                densenet-bc-10-4\n", "features               9\n", "classes                3\n",
-		"│ fc.weight ", "[3 9]", "clip 1, p_a 50, p_w 75\n", "fitted images          21\n", "neurons kept percent   44.4444\n",
+		"│ fc.weight ", "[3 9]", "clip 1, p_a 50, p_w 75\n", "fitted images          21\n",
+		"neurons kept percent   44.4444\n",
 		"images                 13\n", "test.npz#0, 32×32", "classes present        3\n",
 	} {
 		require.Contains(t, stdout, want)
@@ -55,12 +56,14 @@ func TestGraph(t *testing.T) {
 	require.Contains(t, dot, "contributions")
 	require.NotContains(t, dot, "score")
 	require.Contains(t, must(t, "graph", "--net", worldNet, "--classes", "77"), "77")
-	require.NotContains(t, must(t, join([]string{"graph", "--classes", "77"}, w.net())...), "77", "the weights know the classes")
+	require.NotContains(t, must(t, join([]string{"graph", "--classes", "77"}, w.net())...), "77",
+		"the weights know the classes")
 
 	whole := must(t, "graph", "--detector", det)
 	require.Contains(t, whole, "score")
 	require.Greater(t, len(whole), 2*len(must(t, "graph", "--detector", det, "--from", "features", "--fetch", "score")))
-	require.Contains(t, must(t, "graph", "--detector", det, "--fetch", "score_gradient_input,line_class"), "score_gradient_input")
+	require.Contains(t, must(t, "graph", "--detector", det, "--fetch", "score_gradient_input,line_class"),
+		"score_gradient_input")
 
 	for ext, begin := range map[string]string{".dot": "digraph", ".gv": "digraph", ".svg": "<?xml"} {
 		if _, err := exec.LookPath("dot"); err != nil && ext == ".svg" {
@@ -72,8 +75,10 @@ func TestGraph(t *testing.T) {
 		require.True(t, strings.HasPrefix(contents(t, out), begin), ext)
 	}
 
-	require.Contains(t, fails(t, "graph", "--detector", det, "--fetch", "scores"), `no node is named "scores"; there are ["block1"`)
-	require.Contains(t, fails(t, "graph", "--net", worldNet, "--from", "pool"), `no tapped node is named "pool" to start from`)
+	require.Contains(t, fails(t, "graph", "--detector", det, "--fetch", "scores"),
+		`no node is named "scores"; there are ["block1"`)
+	require.Contains(t, fails(t, "graph", "--net", worldNet, "--from", "pool"),
+		`no tapped node is named "pool" to start from`)
 	require.Contains(t, fails(t, "graph", "--net", worldNet, "--out", w.path("no/g.dot")), w.path("no/g.dot"))
 }
 
@@ -85,7 +90,8 @@ func TestVersion(t *testing.T) {
 	for _, args := range [][]string{{"version"}, {"--version"}} {
 		stdout, err := exec.Command(binary, args...).Output()
 		require.NoError(t, err)
-		require.Regexp(t, `^goline \S.*, go1\.\S+, \w+/\w+, kernels \w+, gorgonia v0\.9\.\d+\n(CUDA .*\n(  .*\n)*)?$`, string(stdout))
+		require.Regexp(t, `^goline \S.*, go1\.\S+, \w+/\w+, kernels \w+, gorgonia v0\.9\.\d+\n(CUDA .*\n(  .*\n)*)?$`,
+			string(stdout))
 	}
 	var v versionInfo
 	require.NoError(t, json.Unmarshal([]byte(must(t, "version", "--json")), &v))
@@ -103,7 +109,9 @@ func TestVersionListsCards(t *testing.T) {
 	card := emu.Use(t)
 	card.SetDevices(2)
 	out := must(t, "version")
-	require.Contains(t, out, "\nCUDA 12.4 driver, 2 cards\n  cuda:0 emulated card 0, 8.0 GiB, compute capability 9.0, 132 multiprocessors\n  cuda:1 emulated card 1")
+	require.Contains(t, out,
+		"\nCUDA 12.4 driver, 2 cards\n  cuda:0 emulated card 0, 8.0 GiB, compute capability 9.0, 132 "+
+			"multiprocessors\n  cuda:1 emulated card 1")
 	var v versionInfo
 	require.NoError(t, json.Unmarshal([]byte(must(t, "version", "--json")), &v))
 	require.Len(t, v.CUDA.Cards, 2)

@@ -84,7 +84,8 @@ func TestSuggestions(t *testing.T) {
 // TestFractionsAreDoubted: --p-a 0.9 is legal, and hardly what was meant.
 func TestFractionsAreDoubted(t *testing.T) {
 	w := newWorld(t)
-	code, _, stderr := runGoline(join([]string{"fit", "--data", w.path("train.npz"), "--out", w.path("d.npz"), "--p-a", "0.9"}, w.net())...)
+	code, _, stderr := runGoline(join([]string{"fit", "--data", w.path("train.npz"), "--out", w.path("d.npz"), "--p-a",
+		"0.9"}, w.net())...)
 	require.Zero(t, code)
 	require.Contains(t, stderr, "--p-a 90")
 }

@@ -180,7 +180,8 @@ func (j *judge) summary() string {
 // note says what the promise of the verdicts does not cover.
 func (j *judge) note() string {
 	if j.seen > 0 {
-		return fmt.Sprintf("%d of the images are some that the detector was fitted to or calibrated on: nothing is promised for these", j.seen)
+		return fmt.Sprintf("%d of the images are some that the detector was fitted to or calibrated on: nothing is "+
+			"promised for these", j.seen)
 	}
 	a := conformal.Marginal
 	if j.calibrator != nil {
@@ -188,7 +189,8 @@ func (j *judge) note() string {
 	}
 	independent := a != conformal.Marginal && a != conformal.Pointwise
 	if j.online != nil && !j.procedure.SharedCalibration() && !independent {
-		return fmt.Sprintf("%s holds for independent p-values, and those of one calibration are not: --adjust simes makes it hold", j.procedure)
+		return fmt.Sprintf("%s holds for independent p-values, and those of one calibration are not: --adjust simes "+
+			"makes it hold", j.procedure)
 	}
 	return ""
 }

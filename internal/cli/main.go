@@ -78,8 +78,8 @@ func within(ctx context.Context, patience time.Duration, run func() int) int {
 	}
 }
 
-// patiently returns what work returns, or ctx's error where it goes on for longer than the grace after ctx is done: a pipe
-// that is written to may never have a reader.
+// patiently returns what work returns, or ctx's error where it goes on for longer than the grace after ctx is done: a
+// pipe that is written to may never have a reader.
 func patiently(ctx context.Context, work func() error) error {
 	done := make(chan error, 1)
 	go func() { done <- work() }()

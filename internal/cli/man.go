@@ -21,9 +21,10 @@ var manDate = time.Unix(0, 0).UTC()
 // newMan writes manual pages. Packagers need it, not users: it is hidden.
 func newMan() *cobra.Command {
 	return &cobra.Command{
-		Use:     "man DIR",
-		Short:   "Write manual pages of all commands into a folder",
-		Long:    "Write a manual page, goline-COMMAND.1, for every command into the folder DIR, which is made where there is none.",
+		Use:   "man DIR",
+		Short: "Write manual pages of all commands into a folder",
+		Long: "Write a manual page, goline-COMMAND.1, for every command into the folder DIR, which is made where " +
+			"there is none.",
 		Example: "  goline man /usr/local/share/man/man1",
 		Hidden:  true,
 		Args:    exactly("DIR"),
@@ -49,7 +50,8 @@ func writeManual(cmd *cobra.Command, dir string) error {
 		return fmt.Errorf("man: %w", err)
 	}
 	cmd.DisableAutoGenTag = true
-	header := doc.GenManHeader{Title: strings.ToUpper(strings.ReplaceAll(cmd.CommandPath(), " ", "-")), Section: "1", Source: "goline", Manual: "goline manual", Date: &manDate}
+	header := doc.GenManHeader{Title: strings.ToUpper(strings.ReplaceAll(cmd.CommandPath(), " ", "-")), Section: "1",
+		Source: "goline", Manual: "goline manual", Date: &manDate}
 	path := filepath.Join(dir, strings.ReplaceAll(cmd.CommandPath(), " ", "-")+".1")
 	if err := atomicfile.Write(path, func(w io.Writer) error { return doc.GenMan(cmd, &header, w) }); err != nil {
 		return fmt.Errorf("man: %w", err)

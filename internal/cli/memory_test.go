@@ -22,7 +22,8 @@ func TestMemoryStaysFlat(t *testing.T) {
 	}
 	w := newWorld(t)
 	det := w.fit(t)
-	require.NoError(t, npyz.WriteNpyFile(w.path("part.npy"), npyz.New(pixels(100, 1, 20), 100, 32, 32, 3))) // read on demand
+	// read on demand
+	require.NoError(t, npyz.WriteNpyFile(w.path("part.npy"), npyz.New(pixels(100, 1, 20), 100, 32, 32, 3)))
 	// peak returns the largest resident memory in bytes of a command over n images.
 	peak := func(n int, args ...string) int64 {
 		dir := t.TempDir()

@@ -63,7 +63,8 @@ comes twice. Parquet files need no merging: the folder of all shards is one tabl
 // merge tells from the first part what the parts are, and puts them together.
 func merge(cmd *cobra.Command, c *command.Common, parts []string, out string) (n int, what string, err error) {
 	if parquetfile.Is(parts[0]) {
-		return 0, "", command.Usagef("%s: Parquet files are not merged: the folder of all shards is one table", parts[0])
+		return 0, "", command.Usagef("%s: Parquet files are not merged: the folder of all shards is one table",
+			parts[0])
 	}
 	if isLines(parts[0]) {
 		n, err = mergeLines(out, parts)

@@ -126,7 +126,8 @@ func mergeScoresNpz(out string, parts []string, archives []*npyz.Archive) (n int
 			return 0, fmt.Errorf("%s: %w", parts[i], err)
 		}
 		if !slices.Equal(a.Names(), archives[0].Names()) {
-			return 0, fmt.Errorf("%s has the arrays %v, but %s has %v", parts[i], a.Names(), parts[0], archives[0].Names())
+			return 0, fmt.Errorf("%s has the arrays %v, but %s has %v", parts[i], a.Names(), parts[0],
+				archives[0].Names())
 		}
 	}
 	order, err := dataset.OrderShards(extents, parts)

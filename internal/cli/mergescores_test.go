@@ -11,10 +11,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// FuzzMergeLines merges any two files as scores of two shards: they are refused with the name of one, or the result has all of their rows.
+// FuzzMergeLines merges any two files as scores of two shards: they are refused with the name of one, or the result has
+// all of their rows.
 func FuzzMergeLines(f *testing.F) {
 	extent := func(i, images int) string {
-		return fmt.Sprintf(`{"index":%d,"count":2,"first":%d,"images":%d,"total":3,"inputs":"a","made":"b"}`, i, i, images)
+		return fmt.Sprintf(`{"index":%d,"count":2,"first":%d,"images":%d,"total":3,"inputs":"a","made":"b"}`, i, i,
+			images)
 	}
 	header := "id,score,prediction,label,ood\n"
 	csv := func(i int, rows string) string {
@@ -37,7 +39,8 @@ func FuzzMergeLines(f *testing.F) {
 		out := filepath.Join(dir, "out.csv")
 		if _, err := mergeLines(out, parts); err != nil {
 			message := err.Error()
-			require.True(t, strings.Contains(message, "a.csv") || strings.Contains(message, "b.csv") || strings.Contains(message, "shard"), message)
+			require.True(t, strings.Contains(message, "a.csv") || strings.Contains(message, "b.csv") ||
+				strings.Contains(message, "shard"), message)
 			return
 		}
 		merged, err := os.ReadFile(out)

@@ -78,7 +78,8 @@ func describeKinds(kinds []posthoc.Kind) []kindJSON {
 	}
 	out := []kindJSON{}
 	for _, k := range kinds {
-		d := kindJSON{Name: k.Name, Score: k.Doc, Source: k.Source, FittedOn: k.FittedOn.String(), Needs: needsOf(k.Name), Slow: k.Slow, Params: []paramJSON{}}
+		d := kindJSON{Name: k.Name, Score: k.Doc, Source: k.Source, FittedOn: k.FittedOn.String(),
+			Needs: needsOf(k.Name), Slow: k.Slow, Params: []paramJSON{}}
 		for _, p := range k.Params {
 			d.Params = append(d.Params, paramJSON{p.Name, p.Default, bound(p.Min), bound(p.Max), p.Open, p.Grid, p.Doc})
 		}
@@ -117,7 +118,8 @@ func writeKinds(w io.Writer, kinds []posthoc.Kind) error {
 			return err
 		}
 		for _, p := range k.Params {
-			if _, err := fmt.Fprintf(w, "  %s.%s = %v in %s%s: %s\n", k.Name, p.Name, p.Default, rangeOf(p), gridOf(p), p.Doc); err != nil {
+			if _, err := fmt.Fprintf(w, "  %s.%s = %v in %s%s: %s\n", k.Name, p.Name, p.Default, rangeOf(p), gridOf(p),
+				p.Doc); err != nil {
 				return err
 			}
 		}

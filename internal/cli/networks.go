@@ -15,8 +15,9 @@ func newNetworks() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "networks",
 		Short: "List the architectures that --net takes",
-		Long:  "List the architectures that --net takes by name: numbers stand where the names have words in capitals, brackets hold what may be left out.",
-		Args:  command.NoArgs,
+		Long: "List the architectures that --net takes by name: numbers stand where the names have words in " +
+			"capitals, brackets hold what may be left out.",
+		Args: command.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if asJSON {
 				return json.NewEncoder(cmd.OutOrStdout()).Encode(nets.Names())

@@ -72,17 +72,21 @@ func TestNoCommandDestroysAnInput(t *testing.T) {
 	net := w.net()
 	attribute := func(args ...string) []string { return join(append([]string{"attribute"}, args...), net) }
 	downstream := func(args ...string) []string {
-		return attribute(append([]string{"downstream", "--fit", w.path("train.npz"), "--id", w.path("test.npz"), "--ood", "noise=" + w.path("noise.npy")}, args...)...)
+		return attribute(append([]string{"downstream", "--fit", w.path("train.npz"), "--id", w.path("test.npz"),
+			"--ood", "noise=" + w.path("noise.npy")}, args...)...)
 	}
 	// Every command with a DATA flag, and each of its outputs: IN is the data, OUT the output.
 	commands := [][]string{
 		join([]string{"features", "--data", "IN", "--out", "OUT"}, net),
 		join([]string{"fit", "--data", "IN", "--out", "OUT"}, net),
 		{"score", "--detector", det, "--data", "IN", "--out", "OUT"},
-		w.eval("--fit", "IN", "--json", "OUT"), w.eval("--id", "IN", "--csv", "OUT"), w.eval("--ood", "more=IN", "--report", "OUT"),
-		attribute("values", "--data", "IN", "--csv", "OUT"), attribute("values", "--data", w.path("test.npz"), "--fit", "IN", "--json", "OUT"),
+		w.eval("--fit", "IN", "--json", "OUT"), w.eval("--id", "IN", "--csv", "OUT"),
+		w.eval("--ood", "more=IN", "--report", "OUT"),
+		attribute("values", "--data", "IN", "--csv", "OUT"), attribute("values", "--data", w.path("test.npz"), "--fit",
+			"IN", "--json", "OUT"),
 		downstream("--ood", "more=IN", "--csv", "OUT"), downstream("--ood", "more=IN", "--json", "OUT"),
-		{"train", "--net", "resnet-cifar-8-8", "--data", "IN", "--out", w.path("trained.npz"), "--checkpoint", "OUT", "--epochs", "1"},
+		{"train", "--net", "resnet-cifar-8-8", "--data", "IN", "--out", w.path("trained.npz"), "--checkpoint", "OUT",
+			"--epochs", "1"},
 	}
 	// Files that are named, not read as data.
 	for _, named := range []struct {
@@ -172,10 +176,12 @@ func TestComparisonsKeepOffTheirInputs(t *testing.T) {
 	out := w.path("out")
 	require.NoError(t, os.Mkdir(out, 0o777))
 	require.NoError(t, os.Rename(w.path("pictures/a.png"), filepath.Join(out, "error.png")))
-	refusesToReplace(t, w, "itself", join([]string{"attribute", "compare", "--data", out, "--out-dir", out, "--images", "1", "--seeds", "1"}, w.net()))
+	refusesToReplace(t, w, "itself", join([]string{"attribute", "compare", "--data", out, "--out-dir", out, "--images",
+		"1", "--seeds", "1"}, w.net()))
 	require.NoError(t, os.Symlink(w.path("test.npz"), filepath.Join(out, "cells.csv")))
 	require.NoError(t, os.Remove(filepath.Join(out, "error.png")))
-	refusesToReplace(t, w, "link", join([]string{"attribute", "compare", "--data", w.path("test.npz"), "--out-dir", out, "--images", "1", "--seeds", "1"}, w.net()))
+	refusesToReplace(t, w, "link", join([]string{"attribute", "compare", "--data", w.path("test.npz"), "--out-dir", out,
+		"--images", "1", "--seeds", "1"}, w.net()))
 }
 
 // TestOutputsToOneFile: two outputs never end in one file, also through a link to a file that is not there yet.

@@ -43,7 +43,8 @@ func TestParquetHoldsWhatTheOthersHold(t *testing.T) {
 	before := contents(t, w.path("f.parquet"))
 	w.writeParquet(t)
 	require.Equal(t, before, contents(t, w.path("f.parquet")))
-	code, _, stderr := runGoline("merge", w.path("part0.parquet"), w.path("part1.parquet"), "--out", w.path("m.parquet"))
+	code, _, stderr := runGoline("merge", w.path("part0.parquet"), w.path("part1.parquet"), "--out",
+		w.path("m.parquet"))
 	require.Equal(t, exitUsage, code)
 	require.Contains(t, stderr, "Parquet files are not merged")
 }
@@ -59,9 +60,11 @@ func (w world) writeParquet(t testing.TB) {
 		must(t, "score", "--detector", w.path("cal.npz"), "--data", w.path("noise.npy"), "--out", w.path("s"+ext))
 	}
 	for i := range 2 {
-		must(t, "score", "--detector", det, "--data", w.path("test.npz"), "--shard", fmt.Sprintf("%d/2", i), "--out", w.path(fmt.Sprintf("part%d.parquet", i)))
+		must(t, "score", "--detector", det, "--data", w.path("test.npz"), "--shard", fmt.Sprintf("%d/2", i), "--out",
+			w.path(fmt.Sprintf("part%d.parquet", i)))
 	}
-	code, _, stderr := runGoline(join([]string{"attribute", "values", "--data", w.path("test.npz"), "--images", "2", "--estimators", "gradient,permutation", "--samples", "20",
+	code, _, stderr := runGoline(join([]string{"attribute", "values", "--data", w.path("test.npz"), "--images", "2",
+		"--estimators", "gradient,permutation", "--samples", "20",
 		"--json", w.path("v.json"), "--parquet", w.path("v.parquet"), "--progress", "never"}, w.net())...)
 	require.Equal(t, exitDone, code, stderr)
 }
@@ -71,7 +74,8 @@ func TestParquetPeers(t *testing.T) {
 	python := peertest.Python(t, "pyarrow.parquet", "duckdb")
 	w := newWorld(t)
 	w.writeParquet(t)
-	cmd := exec.CommandContext(t.Context(), python, "testdata/parquet_peers.py", w.path("f.parquet"), w.path("s.parquet"), w.path("v.parquet"), w.path("part*.parquet"))
+	cmd := exec.CommandContext(t.Context(), python, "testdata/parquet_peers.py", w.path("f.parquet"),
+		w.path("s.parquet"), w.path("v.parquet"), w.path("part*.parquet"))
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()
 	require.NoError(t, err)

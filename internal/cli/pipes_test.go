@@ -20,8 +20,10 @@ import (
 // What flags of words name, for TestNoFlagWaitsForAPipe: files that are read, files that are written, neither.
 var (
 	readFlags = []string{
-		"data", "weights", "class-names", "contributions", "detector", "fit", "id", "also-weights", "openood", "compare", "ood-val", "val",
-		"id-val", "token-file", "tls-cert", "tls-key", "net", "preprocess", "ood", "near", "far", "csid", "checkpoint", "features-dir",
+		"data", "weights", "class-names", "contributions", "detector", "fit", "id", "also-weights", "openood",
+		"compare", "ood-val", "val",
+		"id-val", "token-file", "tls-cert", "tls-key", "net", "preprocess", "ood", "near", "far", "csid", "checkpoint",
+		"features-dir",
 	}
 	writeFlags = []string{"out", "json", "csv", "report", "markdown", "latex", "curves", "out-dir", "parquet"}
 )
@@ -29,33 +31,38 @@ var (
 // runnable are command lines that end well, for each command that reads or writes files.
 func (w world) runnable(t *testing.T) map[string][]string {
 	det := w.fit(t)
-	shard := join([]string{"features", "--data", w.path("test.npz"), "--shard", "0/1", "--out", w.path("shard.npz")}, w.net())
+	shard := join([]string{"features", "--data", w.path("test.npz"), "--shard", "0/1", "--out", w.path("shard.npz")},
+		w.net())
 	must(t, shard...)
 	sets := []string{"--fit", w.path("train.npz"), "--id", w.path("test.npz"), "--ood", "a=" + w.path("noise.npy")}
 	small := []string{"--images", "1", "--groups", "3", "--data", w.path("test.npz")}
 	return map[string][]string{
-		"features":             join(w.net(), []string{"--data", w.path("test.npz"), "--out", w.path("o.npz")}),
-		"fit":                  join(w.net(), []string{"--data", w.path("train.npz"), "--out", w.path("o.npz")}),
-		"calibrate":            {"--detector", det, "--data", w.path("test.npz"), "--out", w.path("o.npz")},
-		"export":               {"--detector", det, "--out", w.path("o.onnx")},
-		"score":                {"--detector", det, "--data", w.path("test.npz"), "--out", w.path("o.csv")},
-		"serve":                {"--detector", det, "--listen", "no-such-host.invalid:0"}, // fails once all is read
-		"eval":                 join(w.net(), sets, []string{"--methods", "msp"}),
-		"train":                {"--net", worldNet, "--data", w.path("train.npz"), "--out", w.path("o.npz"), "--epochs", "1", "--batch", "7"},
-		"bench":                join(w.net(), []string{"--images", "2", "--runs", "1"}),
-		"inspect":              w.net(),
-		"graph":                join(w.net(), []string{"--out", w.path("o.dot")}),
-		"merge":                {w.path("shard.npz"), "--out", w.path("o.npz")},
-		"attribute values":     join(w.net(), small, []string{"--budget", "20", "--csv", w.path("o.csv")}),
-		"attribute compare":    join(w.net(), small, []string{"--budgets", "20", "--estimators", "permutation", "--out-dir", w.path("compared")}),
-		"attribute downstream": join(w.net(), sets, []string{"--estimators", "gradient-activation", "--values", "logit"}),
-		"attribute play":       join(w.net(), small),
-		"demo":                 {"--report", w.path("o.html")},
+		"features":  join(w.net(), []string{"--data", w.path("test.npz"), "--out", w.path("o.npz")}),
+		"fit":       join(w.net(), []string{"--data", w.path("train.npz"), "--out", w.path("o.npz")}),
+		"calibrate": {"--detector", det, "--data", w.path("test.npz"), "--out", w.path("o.npz")},
+		"export":    {"--detector", det, "--out", w.path("o.onnx")},
+		"score":     {"--detector", det, "--data", w.path("test.npz"), "--out", w.path("o.csv")},
+		"serve":     {"--detector", det, "--listen", "no-such-host.invalid:0"}, // fails once all is read
+		"eval":      join(w.net(), sets, []string{"--methods", "msp"}),
+		"train": {"--net", worldNet, "--data", w.path("train.npz"), "--out", w.path("o.npz"), "--epochs",
+			"1", "--batch", "7"},
+		"bench":            join(w.net(), []string{"--images", "2", "--runs", "1"}),
+		"inspect":          w.net(),
+		"graph":            join(w.net(), []string{"--out", w.path("o.dot")}),
+		"merge":            {w.path("shard.npz"), "--out", w.path("o.npz")},
+		"attribute values": join(w.net(), small, []string{"--budget", "20", "--csv", w.path("o.csv")}),
+		"attribute compare": join(w.net(), small, []string{"--budgets", "20", "--estimators", "permutation",
+			"--out-dir", w.path("compared")}),
+		"attribute downstream": join(w.net(), sets, []string{"--estimators", "gradient-activation", "--values",
+			"logit"}),
+		"attribute play": join(w.net(), small),
+		"demo":           {"--report", w.path("o.html")},
 	}
 }
 
-// TestNoFlagWaitsForAPipe: a named pipe that nobody else opens, in the place of any file of any command, is an error or not looked at. A
-// command that writes to one waits for its reader, as programs do, and ends within a second or so of being told to.
+// TestNoFlagWaitsForAPipe: a named pipe that nobody else opens, in the place of any file of any command, is an error or
+// not looked at. A command that writes to one waits for its reader, as programs do, and ends within a second or so of
+// being told to.
 func TestNoFlagWaitsForAPipe(t *testing.T) {
 	if testing.Short() {
 		t.Skip("runs every command for each of its files")
@@ -77,7 +84,8 @@ func TestNoFlagWaitsForAPipe(t *testing.T) {
 		go func() { done <- within(ctx, patience(args), func() int { return Run(ctx, args, &out, &errs) }) }()
 		select {
 		case code := <-done:
-			assert.True(t, written || code == exitDone || code == exitFailed || code == exitUsage, "%q: status %d", args, code)
+			assert.True(t, written || code == exitDone || code == exitFailed || code == exitUsage, "%q: status %d",
+				args, code)
 		case <-time.After(patient):
 			t.Errorf("%q waits for ever", args)
 		}

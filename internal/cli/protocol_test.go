@@ -30,7 +30,8 @@ func (w world) evaluated(t testing.TB, more ...string) (r report.Result) {
 func TestEvalGroups(t *testing.T) {
 	w := newWorld(t)
 	w.writeImages(t, "shifted.npz", 6, 9, 60, roundLabels(6))
-	flags := []string{"--far", "f=" + w.path("shifted.npz"), "--near", "n=" + w.path("test.npz"), "--csid", "s=" + w.path("shifted.npz")}
+	flags := []string{"--far", "f=" + w.path("shifted.npz"), "--near", "n=" + w.path("test.npz"), "--csid",
+		"s=" + w.path("shifted.npz")}
 	r := w.evaluated(t, flags...)
 	var names, groups []string
 	for _, o := range r.Methods[0].OOD {
@@ -44,8 +45,10 @@ func TestEvalGroups(t *testing.T) {
 	require.Len(t, r.Comparisons, 5)
 	require.NotNil(t, r.Methods[0].Misclassification)
 
-	stdout := must(t, w.eval(append(flags, "--fpr", "openood", "--compare", "all", "--methods", "line,msp,energy")...)...)
-	for _, want := range []string{"average near", "OpenOOD's FPR95", "full spectrum: 6 of s", "msp − energy", "µs a sample"} {
+	stdout := must(t, w.eval(append(flags, "--fpr", "openood", "--compare", "all", "--methods",
+		"line,msp,energy")...)...)
+	for _, want := range []string{"average near", "OpenOOD's FPR95", "full spectrum: 6 of s", "msp − energy",
+		"µs a sample"} {
 		require.Contains(t, stdout, want)
 	}
 }
@@ -72,7 +75,8 @@ func TestEvalTune(t *testing.T) {
 	w.writeImages(t, "val.npz", 12, 21, 20, roundLabels(12))
 	w.writeImages(t, "odd.npz", 9, 22, 0, nil)
 	methods := []string{"--methods", "line,react,msp", "--p-a", "30"}
-	r := w.evaluated(t, append(methods, "--tune", "--id-val", w.path("val.npz"), "--ood-val", "odd="+w.path("odd.npz"))...)
+	r := w.evaluated(t, append(methods, "--tune", "--id-val", w.path("val.npz"), "--ood-val",
+		"odd="+w.path("odd.npz"))...)
 	require.Len(t, r.Methods, 3)
 	line := r.Methods[0]
 	require.Equal(t, []string{"odd"}, line.Tuning.OOD)
@@ -99,10 +103,11 @@ func TestEvalTune(t *testing.T) {
 	require.Equal(t, []string{"patches", "pixels", "blends"}, r.Methods[3].Tuning.OOD)
 
 	for want, more := range map[string][]string{
-		"--id-val: 13 of 13 pictures are in --id too":             {"--id-val", w.path("test.npz")},
-		"--id-val: 21 of 21 pictures are in --fit too":            {"--id-val", w.path("train.npz")},
-		"--ood-val x: 9 of 9 pictures are in --ood noise too":     {"--ood-val", "x=" + w.path("noise.npy")},
-		"--ood-val b: 9 of 9 pictures are in --ood-val a too":     {"--ood-val", "a=" + w.path("odd.npz"), "--ood-val", "b=" + w.path("odd.npz")},
+		"--id-val: 13 of 13 pictures are in --id too":         {"--id-val", w.path("test.npz")},
+		"--id-val: 21 of 21 pictures are in --fit too":        {"--id-val", w.path("train.npz")},
+		"--ood-val x: 9 of 9 pictures are in --ood noise too": {"--ood-val", "x=" + w.path("noise.npy")},
+		"--ood-val b: 9 of 9 pictures are in --ood-val a too": {"--ood-val", "a=" + w.path("odd.npz"), "--ood-val",
+			"b=" + w.path("odd.npz")},
 		"--tune: --fit " + w.path("few.npz") + ": fewer than fou": {"--fit", w.path("few.npz")},
 	} {
 		w.writeImages(t, "few.npz", 3, 30, 20, roundLabels(3))
@@ -115,7 +120,8 @@ func TestEvalOpenOOD(t *testing.T) {
 	w := newWorld(t)
 	root := w.path("openood")
 	picture := 0
-	for _, list := range []string{"train_cifar10", "val_cifar10", "test_cifar10", "val_tin", "test_cifar100", "test_tin", "test_mnist", "test_svhn", "test_texture", "test_places365"} {
+	for _, list := range []string{"train_cifar10", "val_cifar10", "test_cifar10", "val_tin", "test_cifar100",
+		"test_tin", "test_mnist", "test_svhn", "test_texture", "test_places365"} {
 		text := ""
 		for i := range 6 {
 			name := list + string(rune('a'+i)) + ".png"
@@ -128,10 +134,12 @@ func TestEvalOpenOOD(t *testing.T) {
 		require.NoError(t, os.WriteFile(path, []byte(text), 0o666))
 	}
 	out := w.path("o.json")
-	args := join([]string{"eval", "--openood", root, "--benchmark", "cifar10", "--json", out, "--tune", "--methods", "react,msp"}, w.net())
+	args := join([]string{"eval", "--openood", root, "--benchmark", "cifar10", "--json", out, "--tune", "--methods",
+		"react,msp"}, w.net())
 	code, _, stderr := runGoline(args...)
 	require.Equal(t, exitDone, code, stderr)
-	require.Contains(t, stderr, "note: without covariate-shifted ID sets of the benchmark that "+root+" does not have: cifar10c")
+	require.Contains(t, stderr, "note: without covariate-shifted ID sets of the benchmark that "+root+
+		" does not have: cifar10c")
 	var r report.Result
 	require.NoError(t, json.Unmarshal([]byte(contents(t, out)), &r))
 	require.Len(t, r.Methods[0].OOD, 6)
@@ -160,7 +168,8 @@ func TestKeptPicturesAreNotReadAgain(t *testing.T) {
 	time.Sleep(2100 * time.Millisecond) // file systems have clocks of up to two seconds
 	run := func(methods string) (r report.Result, progress string) {
 		out := w.path("protocol.json")
-		code, _, stderr := runGoline(w.eval("--features-dir", w.path("kept"), "--methods", methods, "--json", out, "--progress", "always")...)
+		code, _, stderr := runGoline(w.eval("--features-dir", w.path("kept"), "--methods", methods, "--json", out,
+			"--progress", "always")...)
 		require.Equal(t, exitDone, code, stderr)
 		require.NoError(t, json.Unmarshal([]byte(contents(t, out)), &r))
 		return r, stderr

@@ -8,7 +8,8 @@ import (
 // provenance says in a file's metadata what its numbers come from.
 func provenance(net nets.Classifier, what, data string) map[string]string {
 	return map[string]string{
-		"content": what, "version": readVersion().release(), "network": net.Name(), "network_fingerprint": line.Fingerprint(net),
-		"preprocessing": net.Preprocessing().String(), "data": data,
+		"content": what, "version": readVersion().release(), "network": net.Name(),
+		"network_fingerprint": line.Fingerprint(net),
+		"preprocessing":       net.Preprocessing().String(), "data": data,
 	}
 }

@@ -46,12 +46,14 @@ func TestRealCIFAR10(t *testing.T) {
 	weights := sharedtest.Path(t, "checkpoints", "cifar10_densenet_bc_100_12.pth.tar")
 	kept := t.TempDir()
 	args := []string{"eval", "--net", realNet, "--weights", weights, "--features-dir", kept,
-		"--fit", sharedtest.Path(t, "data", "cifar10_train_5000.bin"), "--id", sharedtest.Path(t, "data", "cifar10_test_5000.bin")}
+		"--fit", sharedtest.Path(t, "data", "cifar10_train_5000.bin"), "--id",
+		sharedtest.Path(t, "data", "cifar10_test_5000.bin")}
 	for name, file := range realSets {
 		args = append(args, "--ood", name+"="+sharedtest.Path(t, "data", file))
 	}
 	var want realReference
-	require.NoError(t, json.Unmarshal([]byte(contents(t, sharedtest.Path(t, "reference", "cifar10_densenet_reference.json"))), &want))
+	require.NoError(t,
+		json.Unmarshal([]byte(contents(t, sharedtest.Path(t, "reference", "cifar10_densenet_reference.json"))), &want))
 	eval := func(more ...string) (r evalFile) {
 		out := filepath.Join(t.TempDir(), "out.json")
 		must(t, join(args, []string{"--json", out}, more)...)
@@ -63,7 +65,8 @@ func TestRealCIFAR10(t *testing.T) {
 	require.Equal(t, 5000, r.ID.N)
 	require.Equal(t, 100*want.ID_accuracy, *r.ID.Accuracy)
 	for method, row := range map[string]string{
-		"line": "line_pw90_pa90_clip1", "msp": "msp", "maxlogit": "maxlogit", "energy": "energy", "react": "react_p90", "dice": "dice_p90",
+		"line": "line_pw90_pa90_clip1", "msp": "msp", "maxlogit": "maxlogit", "energy": "energy", "react": "react_p90",
+		"dice": "dice_p90",
 	} {
 		compareRow(t, want, row, r.Methods[method], 0)
 	}
@@ -72,7 +75,8 @@ func TestRealCIFAR10(t *testing.T) {
 	for _, row := range rows { // docs/results.md shows what was measured
 		m := r.Methods[row[0]]
 		for i, set := range []string{"cifar100", "textures10", "sun8", "scenes", "tin_resize", "tin_crop", "mnist"} {
-			require.Equal(t, fmt.Sprintf("%.2f / %.2f", m.OOD[set].FPR95, m.OOD[set].AUROC), row[2+i], "%s on %s", row[0], set)
+			require.Equal(t, fmt.Sprintf("%.2f / %.2f", m.OOD[set].FPR95, m.OOD[set].AUROC), row[2+i], "%s on %s",
+				row[0], set)
 		}
 		require.Equal(t, fmt.Sprintf("%.2f / %.2f", m.Average.FPR95, m.Average.AUROC), row[9], row[0])
 	}
@@ -135,7 +139,8 @@ func compareRow(t *testing.T, want realReference, row string, got evalMethod, bo
 			assert.InDelta(t, want, got, bound, "%s of %s", what, row)
 			return
 		}
-		assert.Equal(t, fmt.Sprintf("%.2f", want), fmt.Sprintf("%.2f", got), "%s of %s", what, row) // docs/results.md: in every digit
+		// docs/results.md: in every digit
+		assert.Equal(t, fmt.Sprintf("%.2f", want), fmt.Sprintf("%.2f", got), "%s of %s", what, row)
 	}
 	for set := range realSets {
 		same("FPR95 on "+set, want.Table[row][set].FPR95, got.OOD[set].FPR95)
@@ -216,7 +221,8 @@ func compareCommands(t *testing.T, kept, weights string, method *line.Method) {
 	id.N, id.Features, id.Logits, id.Labels = n, id.Features[:n*342], id.Logits[:n*10], id.Labels[:n]
 
 	out := filepath.Join(dir, "f.npz")
-	must(t, "features", "--net", realNet, "--weights", weights, "--data", few, "--out", out, "--batch", "5", "--workers", "3")
+	must(t, "features", "--net", realNet, "--weights", weights, "--data", few, "--out", out, "--batch", "5",
+		"--workers", "3")
 	require.Equal(t, id, keptSamples(t, out))
 	probe := keptSamples(t, sharedtest.Path(t, "reference", "cifar10_densenet_probe64.npz"))
 	for i, v := range probe.Features {
@@ -255,8 +261,10 @@ func TestRealCIFAR100(t *testing.T) {
 	}
 	all := sharedtest.Path(t, "data", "cifar100_test_500.bin")
 	few := part("few.bin", "cifar100_test_500.bin", 3074, 50)
-	args := []string{"eval", "--net", realNet, "--weights", sharedtest.Path(t, "checkpoints", "cifar100_densenet_bc_100_12.pth.tar"),
-		"--id", few, "--ood", "cifar10=" + part("ood.bin", "cifar10_test_5000.bin", 3073, 50), "--json", filepath.Join(dir, "out.json")}
+	args := []string{"eval", "--net", realNet, "--weights", sharedtest.Path(t, "checkpoints",
+		"cifar100_densenet_bc_100_12.pth.tar"),
+		"--id", few, "--ood", "cifar10=" + part("ood.bin", "cifar10_test_5000.bin", 3073, 50), "--json",
+		filepath.Join(dir, "out.json")}
 	message := fails(t, append(args, "--fit", few)...)
 	require.Contains(t, message, "few.bin: there are no images of class 0 (apple), ")
 	require.Contains(t, message, " more; fitting needs some of every class of the network")

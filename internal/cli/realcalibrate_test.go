@@ -34,18 +34,24 @@ func TestRealCalibrate(t *testing.T) {
 	for half, name := range []string{"calibration.npz", "new.npz"} {
 		n := len(labels[half])
 		require.NoError(t, npyz.WriteNpz(path(name), npyz.Stored,
-			npyz.Named{Name: "images", Array: npyz.New(pix[half], n, 32, 32, 3)}, npyz.Named{Name: "labels", Array: npyz.New(labels[half])}))
+			npyz.Named{Name: "images", Array: npyz.New(pix[half], n, 32, 32, 3)},
+			npyz.Named{Name: "labels", Array: npyz.New(labels[half])}))
 	}
 	const fitted = 1000
-	require.NoError(t, writeFile(path("train.bin"), contents(t, sharedtest.Path(t, "data", "cifar10_train_5000.bin"))[:fitted*3073]))
-	must(t, "fit", "--net", realNet, "--weights", sharedtest.Path(t, "checkpoints", "cifar10_densenet_bc_100_12.pth.tar"),
+	require.NoError(t,
+		writeFile(path("train.bin"), contents(t, sharedtest.Path(t, "data", "cifar10_train_5000.bin"))[:fitted*3073]))
+	must(t, "fit", "--net", realNet, "--weights", sharedtest.Path(t, "checkpoints",
+		"cifar10_densenet_bc_100_12.pth.tar"),
 		"--data", path("train.bin"), "--out", path("det.npz"))
-	require.Contains(t, fails(t, "calibrate", "--detector", path("det.npz"), "--data", path("train.bin"), "--out", path("no.npz")),
+	require.Contains(t, fails(t, "calibrate", "--detector", path("det.npz"), "--data", path("train.bin"), "--out",
+		path("no.npz")),
 		"1000 of 1000 are some") // before anything is promised of them
-	t.Log(must(t, "calibrate", "--detector", path("det.npz"), "--data", path("calibration.npz"), "--out", path("calibrated.npz")))
+	t.Log(must(t, "calibrate", "--detector", path("det.npz"), "--data", path("calibration.npz"), "--out",
+		path("calibrated.npz")))
 	scores := func(name string, flags ...string) (p []float64, ood []bool) {
 		out := path("scores.npz")
-		t.Log(must(t, append([]string{"score", "--detector", path("calibrated.npz"), "--data", name, "--out", out}, flags...)...))
+		t.Log(must(t, append([]string{"score", "--detector", path("calibrated.npz"), "--data", name, "--out", out},
+			flags...)...))
 		a, err := npyz.ReadNpz(out)
 		require.NoError(t, err)
 		p, err = a.Float64("p_values", -1)

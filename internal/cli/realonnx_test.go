@@ -32,9 +32,11 @@ func TestRealImageNet(t *testing.T) {
 	net := sharedtest.Path(t, "onnx", "efficientnet_lite0.onnx")
 	kept, out := t.TempDir(), filepath.Join(t.TempDir(), "out.json")
 	id := sharedtest.Path(t, "imagenet", "id")
-	code, _, stderr := runGoline("eval", "--net", net, "--preprocess", "efficientnet-lite", "--features-dir", kept, "--json", out,
+	code, _, stderr := runGoline("eval", "--net", net, "--preprocess", "efficientnet-lite", "--features-dir", kept,
+		"--json", out,
 		"--fit", sharedtest.Path(t, "imagenet", "fit"), "--id", id,
-		"--ood", "textures="+sharedtest.Path(t, "imagenet", "textures"), "--ood", "sun="+sharedtest.Path(t, "imagenet", "sun"),
+		"--ood", "textures="+sharedtest.Path(t, "imagenet", "textures"), "--ood", "sun="+sharedtest.Path(t, "imagenet",
+			"sun"),
 		"--p-a", "10", "--p-w", "10", "--clip", "0.8", "--param", "dice.p=70", "--param", "react.percentile=90")
 	require.Equal(t, exitDone, code, stderr)
 	require.Contains(t, stderr, "images: resize 256 bilinear, crop 224, mean 0.49803922")
@@ -44,7 +46,8 @@ func TestRealImageNet(t *testing.T) {
 		Accuracy float64
 		Table    map[string]map[string]struct{ FPR95, AUROC float64 }
 	}
-	require.NoError(t, json.Unmarshal([]byte(contents(t, sharedtest.Path(t, "reference", "imagenet_efficientnet_lite0.json"))), &want))
+	require.NoError(t,
+		json.Unmarshal([]byte(contents(t, sharedtest.Path(t, "reference", "imagenet_efficientnet_lite0.json"))), &want))
 	require.Equal(t, want.Accuracy, *got.ID.Accuracy)
 	require.Len(t, want.Table, 6)
 	for method, sets := range want.Table {
@@ -110,7 +113,8 @@ func furthest(want, got []float32) float64 {
 func compareExported(t *testing.T, net nets.Classifier, fit posthoc.Samples, images string, n int) {
 	t.Helper()
 	python := peertest.Python(t, "numpy", "onnx", "onnxruntime")
-	method, err := line.NewMethod(line.Options{ActivationPercentile: line.Percent(10), WeightPercentile: line.Percent(10), Clip: 0.8}, graph.Options{})
+	method, err := line.NewMethod(line.Options{ActivationPercentile: line.Percent(10),
+		WeightPercentile: line.Percent(10), Clip: 0.8}, graph.Options{})
 	require.NoError(t, err)
 	require.NoError(t, method.Fit(t.Context(), nets.HeadOf(net), fit))
 	det, err := line.New(t.Context(), net, method.Detector().Contributions(), method.Detector().Options())
@@ -118,7 +122,8 @@ func compareExported(t *testing.T, net nets.Classifier, fit posthoc.Samples, ima
 	dir := t.TempDir()
 	path := func(name string) string { return filepath.Join(dir, name) }
 	require.NoError(t, det.Save(path("det.npz")))
-	require.Contains(t, must(t, "export", "--detector", path("det.npz"), "--out", path("det.onnx")), `outputs ["score" "prediction"]`)
+	require.Contains(t, must(t, "export", "--detector", path("det.npz"), "--out", path("det.onnx")),
+		`outputs ["score" "prediction"]`)
 
 	set, err := dataset.Open(images)
 	require.NoError(t, err)
@@ -130,7 +135,8 @@ func compareExported(t *testing.T, net nets.Classifier, fit posthoc.Samples, ima
 		require.NoError(t, err)
 		x = append(x, batch.X...)
 	}
-	run := &nettest.ONNXRun{File: []byte(contents(t, path("det.onnx"))), Input: net.InputShape(), Batch: graph.Batch{X: x, N: n}}
+	run := &nettest.ONNXRun{File: []byte(contents(t, path("det.onnx"))), Input: net.InputShape(),
+		Batch: graph.Batch{X: x, N: n}}
 	nettest.RunONNX(t, python, 8, run)
 	require.NoError(t, run.Err)
 	scores, err := run.Outputs.Float32(line.Score, n)
@@ -157,14 +163,16 @@ func TestRealResNet20(t *testing.T) {
 	probe, err := npyz.ReadNpz(sharedtest.Path(t, "reference", "cifar10_resnet20_probe.npz"))
 	require.NoError(t, err)
 	preprocessing := filepath.Join(t.TempDir(), "resnet20.json")
-	require.NoError(t, os.WriteFile(preprocessing, []byte(`{"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}`), 0o666))
+	require.NoError(t,
+		os.WriteFile(preprocessing, []byte(`{"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}`), 0o666))
 	for name, args := range map[string][]string{
 		"th":   {"--net", "resnet20", "--weights", sharedtest.Path(t, "checkpoints", "cifar10_resnet20.th")},
 		"onnx": {"--net", sharedtest.Path(t, "onnx", "cifar10_resnet20.onnx"), "--preprocess", preprocessing},
 	} {
 		t.Run(name, func(t *testing.T) {
 			out := filepath.Join(t.TempDir(), "out.npz")
-			code, _, stderr := runGoline(join([]string{"features", "--out", out, "--data", sharedtest.Path(t, "data", "cifar10_test_5000.bin")}, args)...)
+			code, _, stderr := runGoline(join([]string{"features", "--out", out, "--data",
+				sharedtest.Path(t, "data", "cifar10_test_5000.bin")}, args)...)
 			require.Equal(t, exitDone, code, stderr)
 			s := keptSamples(t, out)
 			right := 0

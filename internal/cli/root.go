@@ -37,7 +37,8 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) (code int
 	}
 	root := newRoot()
 	if len(args) > 0 && (args[0] == cobra.ShellCompRequestCmd || args[0] == cobra.ShellCompNoDescRequestCmd) {
-		completeFlags(root) // for a shell alone: cobra keeps what it is told of flags, and with it the commands, for good
+		// for a shell alone: cobra keeps what it is told of flags, and with it the commands, for good
+		completeFlags(root)
 	}
 	root.Annotations = map[string]string{commandLine: quoted(args)}
 	root.SetArgs(append([]string{}, args...)) // for nil, cobra takes the process' own
@@ -73,7 +74,8 @@ func quoted(args []string) string {
 	out := "goline"
 	for _, a := range args {
 		if a == "" || strings.ContainsFunc(a, func(r rune) bool {
-			return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_=+:,./@%", r))
+			return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' ||
+				strings.ContainsRune("-_=+:,./@%", r))
 		}) {
 			a = "'" + strings.ReplaceAll(a, "'", `'\''`) + "'"
 		}
@@ -101,7 +103,9 @@ Exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted. A command that fa
 	root.SetVersionTemplate("{{.Version}}")
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return command.UsageError{Err: err} })
-	root.AddCommand(newFeatures(), newFit(), newCalibrate(), newExport(), newScore(), newMerge(), newServe(), newEval(), attribute.New(), newInspect(), newGraph(), newBench(), newTrain(), newDemo(), newNetworks(), newMethods(), newVersion(), newMan())
+	root.AddCommand(newFeatures(), newFit(), newCalibrate(), newExport(), newScore(), newMerge(), newServe(), newEval(),
+		attribute.New(), newInspect(), newGraph(), newBench(), newTrain(), newDemo(), newNetworks(), newMethods(),
+		newVersion(), newMan())
 	suggest(root)
 	return root
 }

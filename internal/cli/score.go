@@ -78,7 +78,8 @@ of the label stand behind: prediction_name and label_name, in npz files class_na
 			if out == standardOutput {
 				written = ""
 			}
-			err = command.CheckOutputs(command.Outputs("--out", written), append(net.Inputs(), command.InputFile("--detector", detector), command.InputData("--data", images))...)
+			err = command.CheckOutputs(command.Outputs("--out", written),
+				append(net.Inputs(), command.InputFile("--detector", detector), command.InputData("--data", images))...)
 			if err != nil {
 				return err
 			}
@@ -94,7 +95,8 @@ of the label stand behind: prediction_name and label_name, in npz files class_na
 			if err != nil {
 				return err
 			}
-			s := &scoring{common: &c, det: det, preprocessing: n.Preprocessing(), images: images, classes: classes, judge: judge, format: write, sharding: &sharding}
+			s := &scoring{common: &c, det: det, preprocessing: n.Preprocessing(), images: images, classes: classes,
+				judge: judge, format: write, sharding: &sharding}
 			if parquetfile.Is(out) {
 				s.meta = provenance(n, "scores", images)
 				s.meta["detector"] = det.Method()
@@ -128,7 +130,8 @@ of the label stand behind: prediction_name and label_name, in npz files class_na
 	net.Register(cmd)
 	cmd.Flags().StringVar(&detector, "detector", "", "`FILE` that goline fit or calibrate wrote")
 	cmd.Flags().StringVar(&images, "data", "", "images: `DATA`, [format:]path")
-	cmd.Flags().StringVar(&out, "out", "", "`FILE` to write: .csv, .jsonl, .npz or .parquet; - for CSV on standard output")
+	cmd.Flags().StringVar(&out, "out", "",
+		"`FILE` to write: .csv, .jsonl, .npz or .parquet; - for CSV on standard output")
 	verdict.register(cmd)
 	sharding.Register(cmd)
 	return cmd
@@ -286,7 +289,8 @@ func openScored(images string) (*scored, error) {
 }
 
 // score returns the images' scores; the caller closes the set.
-func score(ctx context.Context, c *command.Common, det *line.Detector, p nets.Preprocessing, images string) (*scored, error) {
+func score(ctx context.Context, c *command.Common, det *line.Detector, p nets.Preprocessing,
+	images string) (*scored, error) {
 	s, err := openScored(images)
 	if err != nil {
 		return nil, fmt.Errorf("--data: %w", err)
@@ -298,7 +302,8 @@ func score(ctx context.Context, c *command.Common, det *line.Detector, p nets.Pr
 }
 
 // collect returns the scores of the set's images.
-func (s *scored) collect(ctx context.Context, c *command.Common, det *line.Detector, p nets.Preprocessing) (*line.Scores, error) {
+func (s *scored) collect(ctx context.Context, c *command.Common, det *line.Detector,
+	p nets.Preprocessing) (*line.Scores, error) {
 	if err := c.Limit(det.Network(), s.set.Len()); err != nil {
 		return nil, err
 	}

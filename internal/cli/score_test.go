@@ -37,7 +37,8 @@ func wantRows(t testing.TB, detector, spec string) (rows []scoreRow) {
 	set, err := dataset.Open(spec)
 	require.NoError(t, err)
 	defer set.Close()
-	s, err := det.Score(context.Background(), dataset.Batches(context.Background(), set, nets.CIFAR(), dataset.BatchOptions{}))
+	s, err := det.Score(context.Background(), dataset.Batches(context.Background(), set, nets.CIFAR(),
+		dataset.BatchOptions{}))
 	require.NoError(t, err)
 	for i, v := range s.Score {
 		rows = append(rows, scoreRow{set.ID(i), v, s.Prediction[i], s.Label[i]})
@@ -95,7 +96,8 @@ func readScoresNpz(t testing.TB, path string) (rows []scoreRow) {
 	a, err := npyz.ReadNpz(path)
 	require.NoError(t, err)
 	require.Subset(t, []string{"ids", "scores", "predictions", "labels", "ood", "threshold"}, a.Names())
-	types := map[string]string{"ids": "string", "scores": "float64", "predictions": "int64", "labels": "int64", "ood": "bool", "threshold": "float64"}
+	types := map[string]string{"ids": "string", "scores": "float64", "predictions": "int64", "labels": "int64",
+		"ood": "bool", "threshold": "float64"}
 	for name, array := range a.All() {
 		require.Equal(t, types[name], array.TypeName(), name)
 		if name != "threshold" {
@@ -128,7 +130,8 @@ func TestScore(t *testing.T) {
 		for ext, read := range readers {
 			out := filepath.Join(t.TempDir(), "scores"+ext)
 			stdout := must(t, "score", "--detector", det, "--data", spec, "--out", out)
-			require.Regexp(t, fmt.Sprintf(`^%s: %d images, \d+ of them ood \(score at or below \S+\)\n$`, regexp.QuoteMeta(out), len(want)), stdout)
+			require.Regexp(t, fmt.Sprintf(`^%s: %d images, \d+ of them ood \(score at or below \S+\)\n$`,
+				regexp.QuoteMeta(out), len(want)), stdout)
 			require.Equal(t, want, read(t, out), "%s of %s", ext, spec)
 		}
 	}
@@ -142,7 +145,8 @@ func TestScoreVerdicts(t *testing.T) {
 	d, err := line.Load(det)
 	require.NoError(t, err)
 	verdicts := func(args ...string) (rows [][]string) {
-		stdout := must(t, append([]string{"score", "--detector", det, "--data", w.path("train.npz"), "--out", "-"}, args...)...)
+		stdout := must(t, append([]string{"score", "--detector", det, "--data", w.path("train.npz"), "--out", "-"},
+			args...)...)
 		rows, err := csv.NewReader(strings.NewReader(stdout)).ReadAll()
 		require.NoError(t, err)
 		require.Equal(t, []string{"id", "score", "prediction", "label", "ood"}, rows[0])
@@ -175,12 +179,16 @@ func TestScoreVerdicts(t *testing.T) {
 	for _, row := range verdicts() {
 		require.Empty(t, row[4])
 	}
-	require.Contains(t, must(t, "score", "--detector", det, "--data", w.path("train.npz"), "--out", w.path("s.jsonl")), "holds no threshold")
+	require.Contains(t, must(t, "score", "--detector", det, "--data", w.path("train.npz"), "--out", w.path("s.jsonl")),
+		"holds no threshold")
 	require.Contains(t, contents(t, w.path("s.jsonl")), `"ood":null`)
-	require.Contains(t, fails(t, "score", "--detector", det, "--data", w.path("train.npz"), "--out", "-", "--tpr", "90"), "no threshold")
+	require.Contains(t, fails(t, "score", "--detector", det, "--data", w.path("train.npz"), "--out", "-", "--tpr",
+		"90"), "no threshold")
 	require.Equal(t, 21, check(1e9, verdicts("--threshold", "1e9")))
-	for _, args := range [][]string{{"--tpr", "0"}, {"--tpr", "100"}, {"--tpr", "NaN"}, {"--threshold", "Inf"}, {"--threshold", "1", "--tpr", "90"}} {
-		code, _, stderr := runGoline(append([]string{"score", "--detector", det, "--data", w.path("train.npz"), "--out", "-"}, args...)...)
+	for _, args := range [][]string{{"--tpr", "0"}, {"--tpr", "100"}, {"--tpr", "NaN"}, {"--threshold", "Inf"},
+		{"--threshold", "1", "--tpr", "90"}} {
+		code, _, stderr := runGoline(append([]string{"score", "--detector", det, "--data", w.path("train.npz"), "--out",
+			"-"}, args...)...)
 		require.Equal(t, exitUsage, code, stderr)
 	}
 }
@@ -214,9 +222,12 @@ func TestFitFlags(t *testing.T) {
 		want line.Options
 	}{
 		{nil, line.Options{ActivationPercentile: 90, WeightPercentile: 90, Clip: 1}},
-		{[]string{"--p-a", "10", "--p-w=70.5", "--clip", "0.8"}, line.Options{ActivationPercentile: 10, WeightPercentile: 70.5, Clip: 0.8}},
-		{[]string{"--p-a", "0", "--p-w", "0"}, line.Options{ActivationPercentile: line.Percent(0), WeightPercentile: line.Percent(0), Clip: 1}},
-		{[]string{"--clip-percentile", "85"}, line.Options{ActivationPercentile: 90, WeightPercentile: 90, ClipPercentile: 85}},
+		{[]string{"--p-a", "10", "--p-w=70.5", "--clip", "0.8"}, line.Options{ActivationPercentile: 10,
+			WeightPercentile: 70.5, Clip: 0.8}},
+		{[]string{"--p-a", "0", "--p-w", "0"}, line.Options{ActivationPercentile: line.Percent(0),
+			WeightPercentile: line.Percent(0), Clip: 1}},
+		{[]string{"--clip-percentile", "85"}, line.Options{ActivationPercentile: 90, WeightPercentile: 90,
+			ClipPercentile: 85}},
 		{[]string{"--clip-percentile=85", "--clip-per-class"}, line.Options{
 			ActivationPercentile: 90, WeightPercentile: 90, ClipPercentile: 85, ClipPerClass: true,
 		}},
@@ -224,7 +235,8 @@ func TestFitFlags(t *testing.T) {
 			ActivationPercentile: 90, WeightPercentile: 90, Clip: 1, NoClipping: true, NoActivationPruning: true,
 		}},
 		{[]string{"--without", "wp, ac,ap", "--clip", "-1"}, line.Options{
-			ActivationPercentile: 90, WeightPercentile: 90, Clip: -1, NoClipping: true, NoActivationPruning: true, NoWeightPruning: true,
+			ActivationPercentile: 90, WeightPercentile: 90, Clip: -1, NoClipping: true, NoActivationPruning: true,
+			NoWeightPruning: true,
 		}},
 	} {
 		det, err := line.Load(w.fit(t, c.args...))

@@ -19,11 +19,13 @@ func TestScoresNameClasses(t *testing.T) {
 	s := &scored{set: dataset.WithHashes(set), Scores: &line.Scores{Label: []int{1, -1}}}
 	s.nameBy([]dataset.Class{{ID: "n1", Name: "tench"}, {ID: "n2", Name: "hen"}})
 	rows := []scoredImage{
-		s.row(0, line.Sample{Score: 1.5, Prediction: 0, Label: s.Label[0]}), s.row(1, line.Sample{Score: 2, Prediction: 2, Label: s.Label[1]}),
+		s.row(0, line.Sample{Score: 1.5, Prediction: 0, Label: s.Label[0]}),
+		s.row(1, line.Sample{Score: 2, Prediction: 2, Label: s.Label[1]}),
 	}
 	var out bytes.Buffer
 	require.NoError(t, writeScores(&out, newCSV, sheet{names: s.names}, rows))
-	require.Equal(t, "id,score,prediction,label,ood,prediction_name,label_name\nx#0,1.5,0,1,,tench,hen\nx#1,2,2,,,,\n", out.String())
+	require.Equal(t, "id,score,prediction,label,ood,prediction_name,label_name\nx#0,1.5,0,1,,tench,hen\nx#1,2,2,,,,\n",
+		out.String())
 	out.Reset()
 	require.NoError(t, writeScores(&out, newJSONL, sheet{names: s.names}, rows))
 	require.Equal(t, `{"id":"x#0","score":1.5,"prediction":0,"label":1,"ood":null,"prediction_name":"tench","label_name":"hen"}

@@ -69,7 +69,9 @@ func formatOf(path string) (scoreFormat, error) {
 	case atomicfile.IsStream(path):
 		return newCSV, nil
 	default:
-		return nil, command.Usagef("--out %s: ending %q, expected .csv, .jsonl, .npz or .parquet, or - for standard output", path, ext)
+		return nil,
+			command.Usagef("--out %s: ending %q, expected .csv, .jsonl, .npz or .parquet, or - for standard output",
+				path, ext)
 	}
 }
 
@@ -147,7 +149,8 @@ type jsonlScores struct {
 
 func newJSONL(w io.Writer, s sheet) scoreWriter {
 	if s.extent != nil {
-		_, _ = fmt.Fprintf(w, "%s%s}\n", jsonlShard, extentJSON(s.extent)) // a writer that fails here fails at the first row
+		// a writer that fails here fails at the first row
+		_, _ = fmt.Fprintf(w, "%s%s}\n", jsonlShard, extentJSON(s.extent))
 	}
 	return &jsonlScores{s, json.NewEncoder(w)}
 }

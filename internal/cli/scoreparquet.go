@@ -40,7 +40,8 @@ func (p *parquetScores) close() error {
 	if meta == nil {
 		meta = map[string]string{}
 	}
-	meta["units"] = "score: nats, higher is more in-distribution (LINe, energy; other methods their own); p_value: probability"
+	meta["units"] = "score: nats, higher is more in-distribution (LINe, energy; other methods their own); p_value: " +
+		"probability"
 	if p.extent != nil {
 		meta[npzShard] = extentJSON(p.extent)
 	}

@@ -58,7 +58,8 @@ Paths of health and the page itself need no token.`,
 	f.net.Register(cmd)
 	fl := cmd.Flags()
 	fl.StringVar(&f.detector, "detector", "", "`FILE` that goline fit or calibrate wrote")
-	fl.StringVar(&f.name, "name", "", "what clients call the model; the default is the detector's file name without its ending")
+	fl.StringVar(&f.name, "name", "",
+		"what clients call the model; the default is the detector's file name without its ending")
 	fl.StringVar(&f.listen, "listen", "127.0.0.1:8080", "`ADDRESS` to listen at, host:port; port 0 takes a free one")
 	fl.StringVar(&f.token, "token-file", "", "`FILE` of a token that requests must bear")
 	fl.StringVar(&f.cert, "tls-cert", "", "`FILE` of a certificate, PEM")
@@ -106,7 +107,8 @@ func (f *serveFlags) check() error {
 		flag  string
 		value time.Duration
 		least time.Duration
-	}{{"--max-delay", f.delay, 0}, {"--timeout", f.timeout, time.Millisecond}, {"--drain", f.drain, 0}, {"--drain-notice", f.notice, 0}} {
+	}{{"--max-delay", f.delay, 0}, {"--timeout", f.timeout, time.Millisecond}, {"--drain", f.drain, 0},
+		{"--drain-notice", f.notice, 0}} {
 		if v.value < v.least {
 			return command.Usagef("%s %v: expected at least %v", v.flag, v.value, v.least)
 		}
@@ -162,7 +164,8 @@ func (f *serveFlags) run(cmd *cobra.Command) error {
 	defer stop()
 	s, err := serve.New(ctx, serve.Config{
 		Name: name, Load: f.load, Delay: f.delay, Queue: f.queue, Timeout: f.timeout,
-		MaxBytes: f.bytes, MaxPixels: f.pixels, MaxMemory: command.DecodeMemory(f.common.MaxMemory), Token: secrets.Token, Log: log,
+		MaxBytes: f.bytes, MaxPixels: f.pixels, MaxMemory: command.DecodeMemory(f.common.MaxMemory),
+		Token: secrets.Token, Log: log,
 	})
 	if err != nil {
 		return err
@@ -177,7 +180,8 @@ func (f *serveFlags) run(cmd *cobra.Command) error {
 		scheme = "https"
 	}
 	if a, ok := l.Addr().(*net.TCPAddr); ok && !a.IP.IsLoopback() && f.token == "" {
-		log.Warn("anyone who reaches this address can use the server: --token-file asks for a token", "address", a.String())
+		log.Warn("anyone who reaches this address can use the server: --token-file asks for a token", "address",
+			a.String())
 	}
 	go func() {
 		for {
@@ -194,7 +198,8 @@ func (f *serveFlags) run(cmd *cobra.Command) error {
 			}
 		}
 	}()
-	if _, err := fmt.Fprintf(cmd.OutOrStdout(), "%s: %s %s at %s://%s\n", f.detector, name, s.Version(), scheme, l.Addr()); err != nil {
+	if _, err := fmt.Fprintf(cmd.OutOrStdout(), "%s: %s %s at %s://%s\n", f.detector, name, s.Version(), scheme,
+		l.Addr()); err != nil {
 		l.Close()
 		s.Close()
 		return err

@@ -31,7 +31,8 @@ func TestServe(t *testing.T) {
 	must(t, "score", "--detector", det, "--data", w.path("pictures/a.png"), "--out", w.path("s.csv"))
 	want := strings.Split(strings.Split(contents(t, w.path("s.csv")), "\n")[1], ",")
 
-	cmd := exec.CommandContext(t.Context(), os.Args[0], "serve", "--detector", det, "--listen", "127.0.0.1:0", "--log-format", "json")
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "serve", "--detector", det, "--listen", "127.0.0.1:0",
+		"--log-format", "json")
 	cmd.Env = append(os.Environ(), asGoline+"=1")
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr

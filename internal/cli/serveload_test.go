@@ -42,7 +42,8 @@ func TestServeLoad(t *testing.T) {
 	}
 	checkpoint := sharedtest.Path(t, "checkpoints", file)
 	det := filepath.Join(t.TempDir(), "det.npz")
-	require.Equal(t, exitDone, first(runGoline("fit", "--net", name, "--weights", checkpoint, "--data", sharedtest.Path(t, "data", "cifar10_train_5000.bin"), "--out", det)))
+	require.Equal(t, exitDone, first(runGoline("fit", "--net", name, "--weights", checkpoint, "--data",
+		sharedtest.Path(t, "data", "cifar10_train_5000.bin"), "--out", det)))
 	net, err := nets.Open(name, checkpoint)
 	require.NoError(t, err)
 	own := func() float64 {
@@ -92,7 +93,8 @@ type loaded struct {
 }
 
 func (l loaded) String() string {
-	return fmt.Sprintf("%.1f images/s, p50 %v, p99 %v, longest %v, %d refused with 429", l.rate, l.p50.Round(time.Millisecond), l.p99.Round(time.Millisecond), l.max.Round(time.Millisecond), l.shed)
+	return fmt.Sprintf("%.1f images/s, p50 %v, p99 %v, longest %v, %d refused with 429", l.rate,
+		l.p50.Round(time.Millisecond), l.p99.Round(time.Millisecond), l.max.Round(time.Millisecond), l.shed)
 }
 
 // load sends pictures from so many clients, each the next when it has its answer, or a tenth of a second after a

@@ -95,7 +95,8 @@ func TestMergeRefuses(t *testing.T) {
 		{[]string{a, features, "--out", out}, "expected a file that goline fit --shard wrote"},
 		{[]string{features, a, "--out", out}, "expected a file that was written with --shard"},
 		{[]string{det, "--out", out}, "det.npz"},
-		{[]string{w.path("test.npz"), "--out", out}, "expected a file that goline features, fit or score wrote with --shard"},
+		{[]string{w.path("test.npz"), "--out", out},
+			"expected a file that goline features, fit or score wrote with --shard"},
 		{[]string{csv, strict, "--out", outCSV}, "2.csv was made by"},
 		{[]string{csv, plain, "--out", outCSV}, "plain.csv: expected scores that were written with --shard"},
 		{[]string{csv, cut, "--out", outCSV}, "a part of one more"},
@@ -130,7 +131,8 @@ func TestMergeRefuses(t *testing.T) {
 // TestStatisticsRefuseDamage: a file of statistics whose arrays do not go together is refused.
 func TestStatisticsRefuseDamage(t *testing.T) {
 	w := newWorld(t)
-	must(t, join([]string{"fit", "--data", w.path("train.npz"), "--shard", "0/1", "--out", w.path("a.npz")}, w.net())...)
+	must(t, join([]string{"fit", "--data", w.path("train.npz"), "--shard", "0/1", "--out", w.path("a.npz")},
+		w.net())...)
 	good, err := npyz.ReadNpz(w.path("a.npz"))
 	require.NoError(t, err)
 	for name, c := range map[string]struct {
@@ -160,12 +162,16 @@ func TestRealShards(t *testing.T) {
 	if testing.Short() {
 		t.Skip("a network over 10,000 images")
 	}
-	checkpoint, train := sharedtest.Path(t, "checkpoints", "cifar10_resnet20.th"), sharedtest.Path(t, "data", "cifar10_train_5000.bin")
+	checkpoint, train := sharedtest.Path(t, "checkpoints", "cifar10_resnet20.th"),
+		sharedtest.Path(t, "data", "cifar10_train_5000.bin")
 	dir := t.TempDir()
 	fit := []string{"fit", "--net", "resnet20", "--weights", checkpoint, "--data", train, "--progress", "never"}
 	must(t, append(fit, "--out", filepath.Join(dir, "det.npz"))...)
-	require.True(t, contents(t, filepath.Join(dir, "det.npz")) == contents(t, shards(t, 3, ".npz", fit...)), "detectors differ")
-	score := []string{"score", "--detector", filepath.Join(dir, "det.npz"), "--data", sharedtest.Path(t, "data", "cifar10_test_5000.bin")}
+	require.True(t, contents(t, filepath.Join(dir, "det.npz")) == contents(t, shards(t, 3, ".npz", fit...)),
+		"detectors differ")
+	score := []string{"score", "--detector", filepath.Join(dir, "det.npz"), "--data",
+		sharedtest.Path(t, "data", "cifar10_test_5000.bin")}
 	must(t, append(score, "--out", filepath.Join(dir, "s.csv"))...)
-	require.True(t, contents(t, filepath.Join(dir, "s.csv")) == contents(t, shards(t, 3, ".csv", score...)), "scores differ")
+	require.True(t, contents(t, filepath.Join(dir, "s.csv")) == contents(t, shards(t, 3, ".csv", score...)),
+		"scores differ")
 }

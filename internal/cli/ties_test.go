@@ -21,7 +21,8 @@ func TestTiesAreMarked(t *testing.T) {
 		}
 	}
 	w.writeNet(t, "net.npz", net)
-	args := []string{"--methods", "line,msp", "--json", w.path("o.json"), "--csv", w.path("o.csv"), "--report", w.path("o.html"), "--latex", w.path("o.tex")}
+	args := []string{"--methods", "line,msp", "--json", w.path("o.json"), "--csv", w.path("o.csv"), "--report",
+		w.path("o.html"), "--latex", w.path("o.tex")}
 	out := must(t, w.eval(args...)...)
 	require.Contains(t, out, "0.00 [84.62] / 50.00")
 	require.Contains(t, out, "in brackets FPR95 with ties shared, where samples tie at its threshold")

@@ -44,7 +44,8 @@ func (t *trainFlags) register(cmd *cobra.Command) {
 
 	f.IntVar(&c.Epochs, "epochs", 0, "passes over the training images")
 	f.IntVar(&c.Batch, "batch", 128, "images of a step")
-	f.IntVar(&c.Shard, "shard", 0, "images that share batch-norm statistics, a divisor of --batch; 0 for 32 if that divides it, else all")
+	f.IntVar(&c.Shard, "shard", 0,
+		"images that share batch-norm statistics, a divisor of --batch; 0 for 32 if that divides it, else all")
 	f.IntVar(&c.Workers, "workers", 0, "parallel workers, 0 for one per processor; the weights do not depend on it")
 	f.Uint64Var(&c.Seed, "seed", 1, "seed of everything random")
 
@@ -53,7 +54,8 @@ func (t *trainFlags) register(cmd *cobra.Command) {
 	f.Float64Var(&o.Momentum, "momentum", 0.9, "momentum of sgd and sgdw")
 	f.BoolVar(&o.Nesterov, "nesterov", true, "Nesterov's look-ahead of sgd and sgdw")
 	f.Float64Var(&o.WeightDecay, "weight-decay", 5e-4, "weight decay")
-	f.BoolVar(&t.decayVectors, "decay-vectors", false, "let biases and batch-norm scales decay as well, as PyTorch does by default")
+	f.BoolVar(&t.decayVectors, "decay-vectors", false,
+		"let biases and batch-norm scales decay as well, as PyTorch does by default")
 
 	s := &c.Schedule
 	f.StringVar(&s.Name, "schedule", train.OneCycle, "of the learning rate: constant, step, cosine or onecycle")
@@ -158,8 +160,10 @@ func (t *trainFlags) check(progress string) error {
 		t.config.Checkpoint = stem + ".checkpoint.npz"
 	}
 	t.config.Resume = t.resume
-	outputs := command.Outputs("--out", t.out, "--curves", t.curves+".csv", "--curves", t.curves+".png", "--checkpoint", t.config.Checkpoint)
-	return command.CheckOutputs(outputs, append(t.net.Inputs(), command.InputData("--data", t.data), command.InputData("--val", t.val))...)
+	outputs := command.Outputs("--out", t.out, "--curves", t.curves+".csv", "--curves", t.curves+".png", "--checkpoint",
+		t.config.Checkpoint)
+	return command.CheckOutputs(outputs, append(t.net.Inputs(), command.InputData("--data", t.data),
+		command.InputData("--val", t.val))...)
 }
 
 func (t *trainFlags) run(ctx context.Context, stdout, stderr io.Writer, live bool) error {
@@ -206,7 +210,8 @@ func (t *trainFlags) run(ctx context.Context, stdout, stderr io.Writer, live boo
 	if err := os.Remove(t.config.Checkpoint); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("remove checkpoint: %w", err)
 	}
-	fmt.Fprintf(stdout, "%s: %s trained for %d steps; learning curves in %s.csv and .png\n", t.out, net.Name(), result.Steps, t.curves)
+	fmt.Fprintf(stdout, "%s: %s trained for %d steps; learning curves in %s.csv and .png\n", t.out, net.Name(),
+		result.Steps, t.curves)
 	return nil
 }
 

@@ -26,7 +26,8 @@ func trainData(t *testing.T, dir string) string {
 	}
 	path := filepath.Join(dir, "data.npz")
 	require.NoError(t, npyz.WriteNpz(path, npyz.Stored,
-		npyz.Named{Name: "images", Array: npyz.New(pix, n, 28, 28)}, npyz.Named{Name: "labels", Array: npyz.New(labels)}))
+		npyz.Named{Name: "images", Array: npyz.New(pix, n, 28, 28)},
+		npyz.Named{Name: "labels", Array: npyz.New(labels)}))
 	return path
 }
 
@@ -40,7 +41,8 @@ func TestTrainCommand(t *testing.T) {
 	dir := t.TempDir()
 	data := trainData(t, dir)
 	out := filepath.Join(dir, "model.npz")
-	args := []string{"train", "--net", "resnet-fashion-8-2", "--data", data, "--val", data, "--epochs", "3", "--batch", "20", "--lr", "0.1", "--warmup", "1"}
+	args := []string{"train", "--net", "resnet-fashion-8-2", "--data", data, "--val", data, "--epochs", "3", "--batch",
+		"20", "--lr", "0.1", "--warmup", "1"}
 	code, stdout, stderr := runGoline(append(args, "--out", out, "--progress", "always")...)
 	require.Zero(t, code, stderr)
 	require.Equal(t, 3, strings.Count(stdout, "epoch "))
@@ -68,7 +70,8 @@ func TestTrainCommand(t *testing.T) {
 func TestTrainCommandDiverges(t *testing.T) {
 	dir := t.TempDir()
 	out := filepath.Join(dir, "model.npz")
-	code, _, stderr := runGoline("train", "--net", "resnet-fashion-8-2", "--data", trainData(t, dir), "--epochs", "30", "--batch", "20",
+	code, _, stderr := runGoline("train", "--net", "resnet-fashion-8-2", "--data", trainData(t, dir), "--epochs", "30",
+		"--batch", "20",
 		"--schedule", "constant", "--lr", "1e18", "--checkpoint-every", "1", "--out", out)
 	require.Equal(t, exitFailed, code)
 	require.Contains(t, stderr, "diverged")
@@ -81,7 +84,8 @@ func TestTrainCommandAsksBeforeItOverwritesACheckpoint(t *testing.T) {
 	dir := t.TempDir()
 	checkpoint := filepath.Join(dir, "run.npz")
 	require.NoError(t, os.WriteFile(checkpoint, []byte("precious"), 0o600))
-	args := []string{"train", "--net", "resnet-fashion-8-2", "--data", trainData(t, dir), "--epochs", "1", "--batch", "20", "--checkpoint", checkpoint,
+	args := []string{"train", "--net", "resnet-fashion-8-2", "--data", trainData(t, dir), "--epochs", "1", "--batch",
+		"20", "--checkpoint", checkpoint,
 		"--out", filepath.Join(dir, "model.npz")}
 	code, _, stderr := runGoline(args...)
 	require.Equal(t, exitUsage, code)
@@ -96,7 +100,8 @@ func TestTrainCommandAsksBeforeItOverwritesACheckpoint(t *testing.T) {
 
 func TestTrainCommandRefuses(t *testing.T) {
 	dir := t.TempDir()
-	good := map[string]string{"--net": "resnet-fashion-8-2", "--data": trainData(t, dir), "--epochs": "1", "--batch": "20", "--out": filepath.Join(dir, "m.npz")}
+	good := map[string]string{"--net": "resnet-fashion-8-2", "--data": trainData(t, dir), "--epochs": "1",
+		"--batch": "20", "--out": filepath.Join(dir, "m.npz")}
 	for _, c := range []struct {
 		flag, value string
 		code        int

@@ -34,10 +34,13 @@ const (
 )
 
 func (t *tuning) register(f *pflag.FlagSet) {
-	f.StringVar(&t.mode, "tune", tuneOff, "choose the parameters of every method on validation images: `off`, on, or both for rows of both; --tune alone is on")
+	f.StringVar(&t.mode, "tune", tuneOff,
+		"choose the parameters of every method on validation images: `off`, on, or both for rows of both; --tune "+
+			"alone is on")
 	f.Lookup("tune").NoOptDefVal = tuneOn
 	f.StringVar(&t.idVal, "id-val", "", "in-distribution validation images of --tune: `DATA`, [format:]path")
-	f.StringArrayVar(&t.oodVal, "ood-val", nil, "out-of-distribution validation images of --tune: `NAME=DATA`; repeatable")
+	f.StringArrayVar(&t.oodVal, "ood-val", nil,
+		"out-of-distribution validation images of --tune: `NAME=DATA`; repeatable")
 }
 
 func (t *tuning) on() bool   { return t.mode == tuneOn || t.mode == tuneBoth }
@@ -83,7 +86,8 @@ func (t *tuning) inputs() []command.Input {
 }
 
 // search chooses the parameters of every method that has a grid, nil where that is not asked for.
-func (e *evalCommand) search(ctx context.Context, c *command.Evaluation) (map[string]map[string]float64, map[string]*report.Tuning, error) {
+func (e *evalCommand) search(ctx context.Context,
+	c *command.Evaluation) (map[string]map[string]float64, map[string]*report.Tuning, error) {
 	if !e.tuning.on() {
 		return nil, nil, nil
 	}
@@ -162,7 +166,8 @@ func (e *evalCommand) validation(ctx context.Context, c *command.Evaluation, nee
 			return nil, err
 		}
 		v.Data.ID = eval.Set{Name: e.tuning.idVal, Samples: s}
-	} else if v, err = c.Extractor.HeldOut(ctx, head, fitSet, c.Images[0].Dataset, needs, drop, len(ood) == 0, e.Seed); err != nil {
+	} else if v, err = c.Extractor.HeldOut(ctx, head, fitSet, c.Images[0].Dataset, needs, drop, len(ood) == 0,
+		e.Seed); err != nil {
 		if errors.Is(err, eval.ErrFewPictures) {
 			return nil, fmt.Errorf("--tune: --fit %w; name others by --id-val", err)
 		}
@@ -186,7 +191,8 @@ func (e *evalCommand) validation(ctx context.Context, c *command.Evaluation, nee
 
 // disjoint fails where a validation picture is in a test set, one of --id-val in --fit, or one in two validation sets.
 // Without --id-val it marks the pictures of --fit that are in another set: they are not held out.
-func (e *evalCommand) disjoint(ctx context.Context, c *command.Evaluation, validation []command.ImageSet) (drop []bool, err error) {
+func (e *evalCommand) disjoint(ctx context.Context, c *command.Evaluation,
+	validation []command.ImageSet) (drop []bool, err error) {
 	hash := func(s command.ImageSet) (eval.Pictures, error) {
 		hashes, err := c.Extractor.Hashes(ctx, s.Kept, s.Dataset)
 		return eval.Pictures{Name: s.Flag, Set: s.Dataset, Hashes: hashes}, err
@@ -227,7 +233,9 @@ func (e *evalCommand) disjoint(ctx context.Context, c *command.Evaluation, valid
 		}
 	}
 	if n > 0 {
-		fmt.Fprintf(e.Stderr, "goline: note: %d of %d pictures of --fit are in other sets too; parameters are not chosen on them\n", n, len(drop))
+		fmt.Fprintf(e.Stderr,
+			"goline: note: %d of %d pictures of --fit are in other sets too; parameters are not chosen on them\n", n,
+			len(drop))
 	}
 	return drop, nil
 }
@@ -244,5 +252,6 @@ func (t *tuning) facts() []report.Fact {
 	if len(t.oodVal) > 0 {
 		ood = strings.Join(t.oodVal, ", ")
 	}
-	return []report.Fact{{Name: "Parameters chosen by", Value: report.TuningRule}, {Name: "on ID pictures", Value: id}, {Name: "and OOD pictures", Value: ood}}
+	return []report.Fact{{Name: "Parameters chosen by", Value: report.TuningRule}, {Name: "on ID pictures", Value: id},
+		{Name: "and OOD pictures", Value: ood}}
 }

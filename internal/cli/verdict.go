@@ -32,17 +32,22 @@ type verdictFlags struct {
 var batchProcedures = []string{"bh", "storey", "by"}
 
 func (v *verdictFlags) register(cmd *cobra.Command) {
-	cmd.Flags().Float64Var(&v.value, "threshold", 0, "call an image ood unless its score is above this; the default is the detector's own threshold")
+	cmd.Flags().Float64Var(&v.value, "threshold", 0,
+		"call an image ood unless its score is above this; the default is the detector's own threshold")
 	cmd.Flags().Float64Var(&v.tpr, "tpr", 95, "take the threshold above which so many percent of the fitted images lie")
-	v.promise.register(cmd, "false-alarm rate of ood, or with --fdr its false discovery rate; the default is the detector's")
+	v.promise.register(cmd,
+		"false-alarm rate of ood, or with --fdr its false discovery rate; the default is the detector's")
 	names := slices.Clone(batchProcedures)
 	for _, p := range conformal.Procedures() {
 		names = append(names, string(p))
 	}
-	cmd.Flags().StringVar(&v.fdr, "fdr", "", "decide over all images by a false discovery rate: `PROCEDURE` "+strings.Join(names, ", "))
+	cmd.Flags().StringVar(&v.fdr, "fdr", "", "decide over all images by a false discovery rate: `PROCEDURE` "+
+		strings.Join(names, ", "))
 	cmd.Flags().BoolVar(&v.stream, "stream", false, "write each image as it is scored, and watch for drift")
-	cmd.Flags().Float64Var(&v.level, "alarm-level", 0.01, "with --stream, probability of ever raising an alarm while nothing drifts")
-	cmd.Flags().StringVar(&v.betting, "betting", string(conformal.Both), "with --stream, how the martingale bets: jumper, power or both")
+	cmd.Flags().Float64Var(&v.level, "alarm-level", 0.01,
+		"with --stream, probability of ever raising an alarm while nothing drifts")
+	cmd.Flags().StringVar(&v.betting, "betting", string(conformal.Both),
+		"with --stream, how the martingale bets: jumper, power or both")
 }
 
 func (v *verdictFlags) check(cmd *cobra.Command) error {
@@ -73,9 +78,11 @@ func (v *verdictFlags) check(cmd *cobra.Command) error {
 	online := slices.Contains(conformal.Procedures(), conformal.Procedure(v.fdr))
 	switch {
 	case v.fdr != "" && !online && !slices.Contains(batchProcedures, v.fdr):
-		return command.Usagef("--fdr %q: expected one of %s, %s", v.fdr, strings.Join(batchProcedures, ", "), joinProcedures())
+		return command.Usagef("--fdr %q: expected one of %s, %s", v.fdr, strings.Join(batchProcedures, ", "),
+			joinProcedures())
 	case v.stream && v.fdr != "" && !online:
-		return command.Usagef("--fdr %s decides over a whole set; with --stream expected one of %s", v.fdr, joinProcedures())
+		return command.Usagef("--fdr %s decides over a whole set; with --stream expected one of %s", v.fdr,
+			joinProcedures())
 	case !(v.level > 0 && v.level < 1):
 		return command.Usagef("--alarm-level %v: expected a probability between 0 and 1", v.level)
 	}

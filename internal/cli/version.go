@@ -67,7 +67,8 @@ func (c cards) lines() string {
 }
 
 func readVersion() versionInfo {
-	v := versionInfo{Version: "unknown", Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH, Kernels: kernel.Level()}
+	v := versionInfo{Version: "unknown", Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH,
+		Kernels: kernel.Level()}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return v
@@ -105,7 +106,8 @@ func (v versionInfo) release() string {
 
 // line is the version in one line, with its end.
 func (v versionInfo) line() string {
-	return fmt.Sprintf("goline %s, %s, %s, kernels %s, gorgonia %s\n", v.release(), v.Go, v.Platform, v.Kernels, v.Gorgonia)
+	return fmt.Sprintf("goline %s, %s, %s, kernels %s, gorgonia %s\n", v.release(), v.Go, v.Platform, v.Kernels,
+		v.Gorgonia)
 }
 
 func newVersion() *cobra.Command {

@@ -13,7 +13,8 @@ import (
 func TestWithin(t *testing.T) {
 	require.Equal(t, 7, within(t.Context(), time.Hour, func() int { return 7 }))
 	ctx, cancel := context.WithCancel(t.Context())
-	require.Equal(t, exitInterrupted, within(ctx, time.Hour, func() int { cancel(); <-ctx.Done(); return exitInterrupted }))
+	require.Equal(t, exitInterrupted,
+		within(ctx, time.Hour, func() int { cancel(); <-ctx.Done(); return exitInterrupted }))
 	deaf := make(chan struct{})
 	defer close(deaf)
 	require.Equal(t, exitInterrupted, within(ctx, time.Millisecond, func() int { <-deaf; return 0 }))

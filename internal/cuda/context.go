@@ -14,8 +14,8 @@ type Ptr uintptr
 // Add returns the address so many bytes behind p.
 func (p Ptr) Add(bytes int) Ptr { return p + Ptr(bytes) }
 
-// Context is a device with this package's kernels, ready to run them. It is safe for concurrent use; each goroutine that queues work
-// should have a [Stream] of its own.
+// Context is a device with this package's kernels, ready to run them. It is safe for concurrent use; each goroutine
+// that queues work should have a [Stream] of its own.
 type Context struct {
 	driver *Driver
 	card   Card
@@ -36,14 +36,16 @@ func (d *Driver) NewContext(index int) (*Context, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := d.check(cuDevicePrimaryCtxRetain, d.call(cuDevicePrimaryCtxRetain, uintptr(unsafe.Pointer(&c.handle)), uintptr(c.device))); err != nil {
+	if err := d.check(cuDevicePrimaryCtxRetain, d.call(cuDevicePrimaryCtxRetain, uintptr(unsafe.Pointer(&c.handle)),
+		uintptr(c.device))); err != nil {
 		return nil, fmt.Errorf("device %d: %w", index, err)
 	}
 	c.retained = true
 	return c, nil
 }
 
-// Adopt uses a context, the driver's handle, that another library has made for a device and keeps: [Context.Close] leaves it as it is.
+// Adopt uses a context, the driver's handle, that another library has made for a device and keeps: [Context.Close]
+// leaves it as it is.
 func (d *Driver) Adopt(index int, handle uintptr) (*Context, error) {
 	c, err := d.newContext(index)
 	if err != nil {
@@ -64,7 +66,8 @@ func (d *Driver) newContext(index int) (*Context, error) {
 	case index < 0 || index >= len(cards):
 		return nil, fmt.Errorf("%w: no device %d, expected 0 to %d", ErrUnavailable, index, len(cards)-1)
 	case cards[index].Major < 7:
-		return nil, fmt.Errorf("%w: device %d, %s, has compute capability %s, expected 7.0 or later", ErrUnavailable, index, cards[index].Name, cards[index].Capability())
+		return nil, fmt.Errorf("%w: device %d, %s, has compute capability %s, expected 7.0 or later", ErrUnavailable,
+			index, cards[index].Name, cards[index].Capability())
 	}
 	c := &Context{driver: d, card: cards[index], modules: map[string]uintptr{}, kernels: map[string]*Kernel{}}
 	c.device, err = d.device(index)
@@ -96,7 +99,8 @@ func (c *Context) Close() error {
 	if !c.retained {
 		return err
 	}
-	if e := c.driver.check(cuDevicePrimaryCtxRelease, c.driver.call(cuDevicePrimaryCtxRelease, uintptr(c.device))); err == nil {
+	if e := c.driver.check(cuDevicePrimaryCtxRelease, c.driver.call(cuDevicePrimaryCtxRelease,
+		uintptr(c.device))); err == nil {
 		err = e
 	}
 	return err
@@ -115,13 +119,14 @@ func (c *Context) do(f func(d *Driver) error) error {
 // MemInfo returns how many bytes of the device's memory are free, and how many there are.
 func (c *Context) MemInfo() (free, total uint64, err error) {
 	err = c.do(func(d *Driver) error {
-		return d.check(cuMemGetInfo, d.call(cuMemGetInfo, uintptr(unsafe.Pointer(&free)), uintptr(unsafe.Pointer(&total))))
+		return d.check(cuMemGetInfo, d.call(cuMemGetInfo, uintptr(unsafe.Pointer(&free)),
+			uintptr(unsafe.Pointer(&total))))
 	})
 	return free, total, err
 }
 
-// Alloc returns so many bytes of device memory, of unspecified content, aligned to 256. Where there are not enough, it first has
-// the garbage collector find programs that nobody uses any more.
+// Alloc returns so many bytes of device memory, of unspecified content, aligned to 256. Where there are not enough, it
+// first has the garbage collector find programs that nobody uses any more.
 func (c *Context) Alloc(bytes int) (Ptr, error) {
 	var p Ptr
 	err := c.insist(func(d *Driver) error {
@@ -129,7 +134,8 @@ func (c *Context) Alloc(bytes int) (Ptr, error) {
 	})
 	if err != nil {
 		free, total, _ := c.MemInfo()
-		return 0, fmt.Errorf("device %d (%s): %d bytes wanted, %d of %d are free: %w", c.card.Index, c.card.Name, bytes, free, total, err)
+		return 0, fmt.Errorf("device %d (%s): %d bytes wanted, %d of %d are free: %w", c.card.Index, c.card.Name, bytes,
+			free, total, err)
 	}
 	return p, nil
 }

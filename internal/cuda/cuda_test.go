@@ -27,7 +27,8 @@ func TestPTXIsUpToDate(t *testing.T) {
 		require.True(t, ok, lines.Text())
 		data, err := os.ReadFile(filepath.Join("kernels", name))
 		require.NoError(t, err)
-		require.Equal(t, sum, fmt.Sprintf("%x", sha256.Sum256(data)), "kernels/%s has changed since the PTX was made: run kernels/build.py", name)
+		require.Equal(t, sum, fmt.Sprintf("%x", sha256.Sum256(data)),
+			"kernels/%s has changed since the PTX was made: run kernels/build.py", name)
 		listed[name] = true
 	}
 	for _, pattern := range []string{"*.cu", "*.cuh", "*.ptx"} {
@@ -146,7 +147,9 @@ func TestFailures(t *testing.T) {
 
 	card.Fail("cuModuleLoadDataEx", 0, 218)
 	_, err = c.Kernel("copy_f32")
-	require.ErrorContains(t, err, "kernel copy_f32 of elementwise.ptx on device 0 (emulated card 0): cuModuleLoadDataEx: a PTX JIT compilation failed")
+	require.ErrorContains(t, err,
+		"kernel copy_f32 of elementwise.ptx on device 0 (emulated card 0): cuModuleLoadDataEx: a PTX JIT compilation "+
+			"failed")
 	_, err = c.Kernel("copy_f32")
 	require.NoError(t, err, "another try")
 

@@ -40,10 +40,14 @@ const (
 )
 
 var symbols = [functions]string{
-	"cuInit", "cuDriverGetVersion", "cuDeviceGetCount", "cuDeviceGet", "cuDeviceGetName", "cuDeviceTotalMem_v2", "cuDeviceGetAttribute",
-	"cuDevicePrimaryCtxRetain", "cuDevicePrimaryCtxRelease_v2", "cuCtxSetCurrent", "cuMemGetInfo_v2", "cuMemAlloc_v2", "cuMemFree_v2",
-	"cuMemAllocHost_v2", "cuMemFreeHost", "cuMemcpyHtoDAsync_v2", "cuMemcpyDtoHAsync_v2", "cuMemsetD32Async", "cuStreamCreate",
-	"cuStreamDestroy_v2", "cuStreamSynchronize", "cuModuleLoadDataEx", "cuModuleUnload", "cuModuleGetFunction", "cuLaunchKernel",
+	"cuInit", "cuDriverGetVersion", "cuDeviceGetCount", "cuDeviceGet", "cuDeviceGetName", "cuDeviceTotalMem_v2",
+	"cuDeviceGetAttribute",
+	"cuDevicePrimaryCtxRetain", "cuDevicePrimaryCtxRelease_v2", "cuCtxSetCurrent", "cuMemGetInfo_v2", "cuMemAlloc_v2",
+	"cuMemFree_v2",
+	"cuMemAllocHost_v2", "cuMemFreeHost", "cuMemcpyHtoDAsync_v2", "cuMemcpyDtoHAsync_v2", "cuMemsetD32Async",
+	"cuStreamCreate",
+	"cuStreamDestroy_v2", "cuStreamSynchronize", "cuModuleLoadDataEx", "cuModuleUnload", "cuModuleGetFunction",
+	"cuLaunchKernel",
 	"cuGetErrorName", "cuGetErrorString",
 }
 
@@ -52,12 +56,12 @@ type Driver struct {
 	at [functions]uintptr
 }
 
-// DriverVariable names the environment variable that holds the path of the driver's library, for installations where the dynamic
-// linker does not find it, and for the emulated driver.
+// DriverVariable names the environment variable that holds the path of the driver's library, for installations where
+// the dynamic linker does not find it, and for the emulated driver.
 const DriverVariable = "GOLINE_CUDA_DRIVER"
 
-// Open opens and initialises the driver. Without one, or without a card that it serves, the error is [ErrUnavailable] and says what
-// is missing.
+// Open opens and initialises the driver. Without one, or without a card that it serves, the error is [ErrUnavailable]
+// and says what is missing.
 func Open() (*Driver, error) {
 	d := &Driver{}
 	if err := d.load(); err != nil {
@@ -75,7 +79,8 @@ func (d *Driver) check(function int, result uintptr) error {
 	if code == 0 {
 		return nil
 	}
-	e := &Error{Call: strings.TrimSuffix(symbols[function], "_v2"), Code: int(code), Name: "unknown error", Text: "unknown error"}
+	e := &Error{Call: strings.TrimSuffix(symbols[function], "_v2"), Code: int(code), Name: "unknown error",
+		Text: "unknown error"}
 	var text *byte
 	if d.call(cuGetErrorName, uintptr(code), uintptr(unsafe.Pointer(&text))) == 0 && text != nil {
 		e.Name = goString(text)
@@ -144,17 +149,20 @@ func (d *Driver) device(index int) (handle int32, err error) {
 func (d *Driver) card(index int, handle int32) (Card, error) {
 	c := Card{Index: index}
 	var name [256]byte
-	if err := d.check(cuDeviceGetName, d.call(cuDeviceGetName, uintptr(unsafe.Pointer(&name)), uintptr(len(name)), uintptr(handle))); err != nil {
+	if err := d.check(cuDeviceGetName, d.call(cuDeviceGetName, uintptr(unsafe.Pointer(&name)), uintptr(len(name)),
+		uintptr(handle))); err != nil {
 		return c, err
 	}
 	c.Name = goString(&name[0])
-	if err := d.check(cuDeviceTotalMem, d.call(cuDeviceTotalMem, uintptr(unsafe.Pointer(&c.Memory)), uintptr(handle))); err != nil {
+	if err := d.check(cuDeviceTotalMem, d.call(cuDeviceTotalMem, uintptr(unsafe.Pointer(&c.Memory)),
+		uintptr(handle))); err != nil {
 		return c, err
 	}
 	const processors, major, minor = 16, 75, 76 // CUdevice_attribute
 	for attribute, to := range map[int]*int{processors: &c.Processors, major: &c.Major, minor: &c.Minor} {
 		var v int32
-		if err := d.check(cuDeviceGetAttribute, d.call(cuDeviceGetAttribute, uintptr(unsafe.Pointer(&v)), uintptr(attribute), uintptr(handle))); err != nil {
+		if err := d.check(cuDeviceGetAttribute, d.call(cuDeviceGetAttribute, uintptr(unsafe.Pointer(&v)),
+			uintptr(attribute), uintptr(handle))); err != nil {
 			return c, err
 		}
 		*to = int(v)

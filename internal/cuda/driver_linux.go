@@ -20,7 +20,8 @@ func (d *Driver) load() error {
 	defer runtime.UnlockOSThread()
 	lib, err := purego.Dlopen(path, purego.RTLD_NOW|purego.RTLD_GLOBAL)
 	if err != nil {
-		return fmt.Errorf("%w: no driver: %w; install NVIDIA's, or name its library in %s", ErrUnavailable, err, DriverVariable)
+		return fmt.Errorf("%w: no driver: %w; install NVIDIA's, or name its library in %s", ErrUnavailable, err,
+			DriverVariable)
 	}
 	for i, name := range symbols {
 		if d.at[i], err = purego.Dlsym(lib, name); err != nil {

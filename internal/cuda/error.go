@@ -11,8 +11,8 @@ var (
 	ErrUnavailable = errors.New("CUDA is not available")
 	// ErrOutOfMemory is that the card's memory, or the pinned memory of the host, does not suffice.
 	ErrOutOfMemory = errors.New("out of device memory")
-	// ErrLost is that the context is beyond use, after a kernel that failed or a card that fell off the bus: only a new process gets
-	// another one. The CPU is as usable as before.
+	// ErrLost is that the context is beyond use, after a kernel that failed or a card that fell off the bus: only a new
+	// process gets another one. The CPU is as usable as before.
 	ErrLost = errors.New("the device's context is lost: start the program anew to use it again")
 )
 
@@ -31,7 +31,8 @@ func (e *Error) Unwrap() error {
 	switch e.Code {
 	case 2:
 		return ErrOutOfMemory
-	case 46, 100, 101, 803, 804: // device unavailable, no device, invalid device, driver does not fit the card or the program
+	case 46, 100, 101, 803, 804:
+		// device unavailable, no device, invalid device, driver does not fit the card or the program
 		return ErrUnavailable
 	case 201, 214, 700, 702, 709, 710, 714, 715, 716, 717, 718, 719: // from an invalid context to a launch that failed
 		return ErrLost

@@ -76,10 +76,12 @@ func (c *Context) load(source, name string) (*Kernel, error) {
 			c.modules[source] = module
 		}
 		text := append([]byte(name), 0)
-		return d.check(cuModuleGetFunction, d.call(cuModuleGetFunction, uintptr(unsafe.Pointer(&k.handle)), module, uintptr(unsafe.Pointer(&text[0]))))
+		return d.check(cuModuleGetFunction, d.call(cuModuleGetFunction, uintptr(unsafe.Pointer(&k.handle)), module,
+			uintptr(unsafe.Pointer(&text[0]))))
 	})
 	if err != nil {
-		return nil, fmt.Errorf("kernel %s of %s on device %d (%s): %w", name, path.Base(source), c.card.Index, c.card.Name, err)
+		return nil, fmt.Errorf("kernel %s of %s on device %d (%s): %w", name, path.Base(source), c.card.Index,
+			c.card.Name, err)
 	}
 	c.kernels[name] = k
 	return k, nil
@@ -94,7 +96,8 @@ func (d *Driver) loadModule(ptx []byte) (module uintptr, err error) {
 	defer pin.Unpin()
 	options := []int32{errorLog, errorLogSize}
 	values := []uintptr{uintptr(unsafe.Pointer(&log[0])), uintptr(len(log))}
-	err = d.check(cuModuleLoadDataEx, d.call(cuModuleLoadDataEx, uintptr(unsafe.Pointer(&module)), uintptr(unsafe.Pointer(&ptx[0])), uintptr(len(options)),
+	err = d.check(cuModuleLoadDataEx, d.call(cuModuleLoadDataEx, uintptr(unsafe.Pointer(&module)),
+		uintptr(unsafe.Pointer(&ptx[0])), uintptr(len(options)),
 		uintptr(unsafe.Pointer(&options[0])), uintptr(unsafe.Pointer(&values[0]))))
 	if err != nil && log[0] != 0 {
 		err = fmt.Errorf("%w: %s", err, strings.TrimSpace(goString(&log[0])))

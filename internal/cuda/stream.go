@@ -23,7 +23,8 @@ func (c *Context) NewStream() (*Stream, error) {
 	return s, nil
 }
 
-// DefaultStream returns the queue of those who name none, for work beside another library's in a context of [Driver.Adopt].
+// DefaultStream returns the queue of those who name none, for work beside another library's in a context of
+// [Driver.Adopt].
 func (c *Context) DefaultStream() *Stream { return &Stream{context: c} }
 
 // Context returns the stream's device.
@@ -41,11 +42,13 @@ func (s *Stream) Close() error {
 
 // Sync waits for all work of the stream. Errors of kernels show here.
 func (s *Stream) Sync() error {
-	return s.context.do(func(d *Driver) error { return d.check(cuStreamSynchronize, d.call(cuStreamSynchronize, s.handle)) })
+	return s.context.do(func(d *Driver) error {
+		return d.check(cuStreamSynchronize, d.call(cuStreamSynchronize, s.handle))
+	})
 }
 
-// Upload queues a copy of src to the device. Pinned memory must stay as it is until the stream has done it; other memory has been
-// read when Upload returns.
+// Upload queues a copy of src to the device. Pinned memory must stay as it is until the stream has done it; other
+// memory has been read when Upload returns.
 func Upload[T float32 | int | int64 | uint64](s *Stream, dst Ptr, src []T) error {
 	if len(src) == 0 {
 		return nil

@@ -1,5 +1,5 @@
-// Package damage makes damaged files for tests: blind ones, with bits flipped or ends cut off, and ones with a single defect behind
-// valid checksums, which reach what blind damage does not.
+// Package damage makes damaged files for tests: blind ones, with bits flipped or ends cut off, and ones with a single
+// defect behind valid checksums, which reach what blind damage does not.
 package damage
 
 import (
@@ -29,10 +29,11 @@ func Cut(data []byte, rng *rand.Rand) []byte {
 }
 
 // numbers are values that lengths, offsets and sizes are set to.
-var numbers = []uint64{0, 1, 2, 0x7f, 0x80, 0xff, 0x7fff, 0x8000, 0xffff, 0x7fffffff, 0x80000000, 0xffffffff, 1 << 40, 1<<63 - 1, 1 << 63, 1<<64 - 1}
+var numbers = []uint64{0, 1, 2, 0x7f, 0x80, 0xff, 0x7fff, 0x8000, 0xffff, 0x7fffffff, 0x80000000, 0xffffffff, 1 << 40,
+	1<<63 - 1, 1 << 63, 1<<64 - 1}
 
-// Defect returns data with one defect: a bit flipped, bytes replaced, removed, doubled or put in, a number at an extreme, or the end cut
-// off.
+// Defect returns data with one defect: a bit flipped, bytes replaced, removed, doubled or put in, a number at an
+// extreme, or the end cut off.
 func Defect(data []byte, rng *rand.Rand) []byte {
 	if len(data) == 0 {
 		return []byte{byte(rng.Uint32())}
@@ -79,9 +80,9 @@ func Defect(data []byte, rng *rand.Rand) []byte {
 	return out
 }
 
-// Zip returns a zip archive with one defect in one of its members, whose checksum is that of the defect. Now and then a member is
-// missing, comes twice, or has another's content instead; now and then it is deflated, the others are stored. It returns a blind defect
-// of what is no zip archive.
+// Zip returns a zip archive with one defect in one of its members, whose checksum is that of the defect. Now and then a
+// member is missing, comes twice, or has another's content instead; now and then it is deflated, the others are stored.
+// It returns a blind defect of what is no zip archive.
 func Zip(data []byte, rng *rand.Rand) []byte {
 	z, err := zip.NewReader(bytes.NewReader(data), int64(len(data)))
 	if err != nil || len(z.File) == 0 {

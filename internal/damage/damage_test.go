@@ -51,7 +51,8 @@ func TestBlind(t *testing.T) {
 	}
 }
 
-// TestDefectsBehindChecksums: nearly all archives and pictures pass their checksums, and are others than the intact one.
+// TestDefectsBehindChecksums: nearly all archives and pictures pass their checksums, and are others than the intact
+// one.
 func TestDefectsBehindChecksums(t *testing.T) {
 	rng := rand.New(rand.NewPCG(2, 1))
 	var archive bytes.Buffer
@@ -84,7 +85,8 @@ func TestDefectsBehindChecksums(t *testing.T) {
 			_, err = io.ReadAll(c)
 			require.NoError(t, err, "the checksum is right")
 		}
-		if _, err := png.Decode(bytes.NewReader(PNG(picture.Bytes(), rng))); err == nil || !bytes.Contains([]byte(err.Error()), []byte("checksum")) {
+		if _, err := png.Decode(bytes.NewReader(PNG(picture.Bytes(), rng))); err == nil ||
+			!bytes.Contains([]byte(err.Error()), []byte("checksum")) {
 			whole++
 		}
 		damaged = Tar(members.Bytes(), rng)
@@ -100,14 +102,16 @@ func TestDefectsBehindChecksums(t *testing.T) {
 	require.Greater(t, changed, 180)
 }
 
-// TestMessageChangesOneField: the message can be written and read again, is nearly always another, and the intact one stays as it is.
+// TestMessageChangesOneField: the message can be written and read again, is nearly always another, and the intact one
+// stays as it is.
 func TestMessageChangesOneField(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 1))
 	whole, err := structpb.NewStruct(map[string]any{"a": 1.5})
 	require.NoError(t, err)
 	for _, intact := range []proto.Message{
 		whole, &durationpb.Duration{Seconds: 3, Nanos: 7}, &fieldmaskpb.FieldMask{Paths: []string{"a", "bc", "d"}},
-		&structpb.ListValue{Values: []*structpb.Value{structpb.NewBoolValue(true), structpb.NewStringValue("b"), structpb.NewNumberValue(2)}},
+		&structpb.ListValue{Values: []*structpb.Value{structpb.NewBoolValue(true), structpb.NewStringValue("b"),
+			structpb.NewNumberValue(2)}},
 		&wrapperspb.BytesValue{Value: []byte{1, 2}}, &wrapperspb.UInt64Value{Value: 1 << 63}, &emptypb.Empty{},
 	} {
 		before, changed := proto.Clone(intact), 0
@@ -131,8 +135,8 @@ func TestMessageChangesOneField(t *testing.T) {
 	}
 }
 
-// TestDefectsOfPictures: pictures are put together again to the same bytes where nothing is wrong, nearly every defect changes them, and most
-// keep a decoder going to the pixels.
+// TestDefectsOfPictures: pictures are put together again to the same bytes where nothing is wrong, nearly every defect
+// changes them, and most keep a decoder going to the pixels.
 func TestDefectsOfPictures(t *testing.T) {
 	rng := rand.New(rand.NewPCG(4, 1))
 	for name, c := range map[string]struct {

@@ -18,10 +18,10 @@ const (
 	jpegSOF0, jpegDHT, jpegSOI, jpegEOI, jpegSOS, jpegDQT, jpegDRI = 0xc0, 0xc4, 0xd8, 0xd9, 0xda, 0xdb, 0xdd
 )
 
-// JPEG returns a JPEG picture with one defect in one of its segments, whose length is that of the defect: a field of a frame, a scan or a
-// table, a Huffman table with a code more of one length and one less of another, a segment missing, doubled, moved or under another marker,
-// or a wrong byte in the coded data without a marker in it. Now and then the length is what is wrong. It returns a blind defect of what is
-// no JPEG picture.
+// JPEG returns a JPEG picture with one defect in one of its segments, whose length is that of the defect: a field of a
+// frame, a scan or a table, a Huffman table with a code more of one length and one less of another, a segment missing,
+// doubled, moved or under another marker, or a wrong byte in the coded data without a marker in it. Now and then the
+// length is what is wrong. It returns a blind defect of what is no JPEG picture.
 func JPEG(data []byte, rng *rand.Rand) []byte {
 	segments := jpegSegments(data)
 	if len(segments) == 0 {
@@ -49,7 +49,8 @@ func JPEG(data []byte, rng *rand.Rand) []byte {
 		other := rng.IntN(len(segments))
 		segments[k], segments[other] = segments[other], segments[k]
 	case kind == 3:
-		markers := []byte{jpegSOF0, jpegSOF0 + 1, jpegSOF0 + 2, jpegSOF0 + 3, jpegSOF0 + 9, jpegDHT, jpegEOI, jpegSOS, jpegDQT, jpegDRI, 0xcc, 0xd0, 0xdc, 0xee, 0xfe, 0x01}
+		markers := []byte{jpegSOF0, jpegSOF0 + 1, jpegSOF0 + 2, jpegSOF0 + 3, jpegSOF0 + 9, jpegDHT, jpegEOI, jpegSOS,
+			jpegDQT, jpegDRI, 0xcc, 0xd0, 0xdc, 0xee, 0xfe, 0x01}
 		segments[k].marker = markers[rng.IntN(len(markers))]
 	case kind == 4:
 		wrongLength = int(numbers[rng.IntN(len(numbers))] & 0xffff)

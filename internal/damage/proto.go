@@ -9,8 +9,9 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// Message returns a protocol buffer that is well formed but has one field of one of its messages wrong: a number at an extreme or one
-// off, a name that belongs elsewhere, bytes with a defect, an element of a list missing, doubled, moved or put in, a message missing.
+// Message returns a protocol buffer that is well formed but has one field of one of its messages wrong: a number at an
+// extreme or one off, a name that belongs elsewhere, bytes with a defect, an element of a list missing, doubled, moved
+// or put in, a message missing.
 func Message(m proto.Message, rng *rand.Rand) proto.Message {
 	out := proto.Clone(m)
 	var all []protoreflect.Message

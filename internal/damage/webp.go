@@ -12,9 +12,9 @@ type chunk struct {
 	payload []byte
 }
 
-// WebP returns a WebP picture with one defect in one of its chunks, whose size, like the file's, is that of the defect: a field of the
-// header that a chunk begins with, bytes of its content, a chunk missing, doubled, moved or under another name. Now and then a size is what is
-// wrong. It returns a blind defect of what is no WebP picture.
+// WebP returns a WebP picture with one defect in one of its chunks, whose size, like the file's, is that of the defect:
+// a field of the header that a chunk begins with, bytes of its content, a chunk missing, doubled, moved or under
+// another name. Now and then a size is what is wrong. It returns a blind defect of what is no WebP picture.
 func WebP(data []byte, rng *rand.Rand) []byte {
 	chunks := riffChunks(data)
 	if len(chunks) == 0 {

@@ -1,5 +1,5 @@
-// Package figure holds finished drawings: one type for what package report and package compare draw, which notebooks show and
-// which is written as PNG and SVG. It knows nothing of what is drawn.
+// Package figure holds finished drawings: one type for what package report and package compare draw, which notebooks
+// show and which is written as PNG and SVG. It knows nothing of what is drawn.
 package figure
 
 import (
@@ -18,8 +18,8 @@ import (
 // DefaultDPI is the resolution of PNG unless told otherwise, in dots per inch.
 const DefaultDPI = 144
 
-// Figure is a finished drawing. It is an [io.WriterTo] that writes PNG, which is what notebooks show. It is drawn anew, and
-// alike, each time it is written, into memory first, so that a drawing that fails writes nothing.
+// Figure is a finished drawing. It is an [io.WriterTo] that writes PNG, which is what notebooks show. It is drawn anew,
+// and alike, each time it is written, into memory first, so that a drawing that fails writes nothing.
 type Figure struct {
 	// Alt says in words what the figure shows, for those who cannot see it; "" where nobody said it.
 	Alt string
@@ -60,16 +60,16 @@ func (f *Figure) PNG() io.WriterTo {
 	})
 }
 
-// pageColours writes styles as they suit a page: its colour in place of black, whatever its background is, and Arial beside
-// Liberation Sans, which has the same widths and more readers have.
+// pageColours writes styles as they suit a page: its colour in place of black, whatever its background is, and Arial
+// beside Liberation Sans, which has the same widths and more readers have.
 var pageColours = strings.NewReplacer(
 	"font-family:Liberation Sans;", "font-family:Liberation Sans,Arial,Helvetica,sans-serif;",
 	"stroke:#000000", "stroke:currentColor", "fill:#000000", "fill:currentColor",
 	"stroke:#E4E4E4", "stroke:currentColor;stroke-opacity:.15",
 )
 
-// Element returns the figure as one svg element, ready to stand in an HTML page. What is black in the drawing has the page's
-// text colour.
+// Element returns the figure as one svg element, ready to stand in an HTML page. What is black in the drawing has the
+// page's text colour.
 func (f *Figure) Element() (_ string, err error) {
 	defer recovered(&err)
 	c := vgsvg.New(f.Width, f.Height)

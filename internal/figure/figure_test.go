@@ -15,7 +15,8 @@ import (
 )
 
 func square(alt string) *figure.Figure {
-	return &figure.Figure{Alt: alt, Width: vg.Inch, Height: 2 * vg.Inch, Draw: func(c draw.Canvas) { c.Fill(c.Rectangle.Path()) }}
+	return &figure.Figure{Alt: alt, Width: vg.Inch, Height: 2 * vg.Inch,
+		Draw: func(c draw.Canvas) { c.Fill(c.Rectangle.Path()) }}
 }
 
 func TestFigure(t *testing.T) {

@@ -8,8 +8,8 @@ import (
 	"gonum.org/v1/plot"
 )
 
-// LinearTicks marks an axis at multiples of 1, 2 or 5 times a power of ten. All labels but 0 have the same number of decimals, no
-// more than their distance needs.
+// LinearTicks marks an axis at multiples of 1, 2 or 5 times a power of ten. All labels but 0 have the same number of
+// decimals, no more than their distance needs.
 type LinearTicks struct {
 	// Most is the largest number of marks; 0 for 6.
 	Most int
@@ -49,7 +49,8 @@ func multiples(low, high, digit float64, exponent int) (first, last float64) {
 
 // scaled is v 10^exponent, correctly rounded where v is a short integer.
 func scaled(v float64, exponent int) float64 {
-	f, _ := strconv.ParseFloat(strconv.FormatFloat(v, 'f', 0, 64)+"e"+strconv.Itoa(exponent), 64) // an error means an infinity
+	// an error means an infinity
+	f, _ := strconv.ParseFloat(strconv.FormatFloat(v, 'f', 0, 64)+"e"+strconv.Itoa(exponent), 64)
 	return f
 }
 

@@ -81,7 +81,8 @@ func TestLogTicks(t *testing.T) {
 }
 
 func TestNumber(t *testing.T) {
-	for v, want := range map[float64]string{0: "0", 25: "25", -0.5: "-0.5", 1e-14: "1e-14", 3.5e8: "3.5e8", 1.0000000000000002e-14: "1.0000000000000002e-14"} {
+	for v, want := range map[float64]string{0: "0", 25: "25", -0.5: "-0.5", 1e-14: "1e-14", 3.5e8: "3.5e8",
+		1.0000000000000002e-14: "1.0000000000000002e-14"} {
 		require.Equal(t, want, figure.Number(v))
 	}
 	require.Equal(t, "NaN", figure.Number(math.NaN()))

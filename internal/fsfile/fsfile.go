@@ -29,7 +29,8 @@ func (disk) Stat(name string) (fs.FileInfo, error)      { return os.Stat(name) }
 func (disk) ReadDir(name string) ([]fs.DirEntry, error) { return os.ReadDir(name) }
 func (disk) Glob(pattern string) ([]string, error)      { return filepath.Glob(pattern) }
 
-// OpenRegular opens a plain file of the disk. It looks before it opens: opening a pipe waits for a writer, and no signal ends that.
+// OpenRegular opens a plain file of the disk. It looks before it opens: opening a pipe waits for a writer, and no
+// signal ends that.
 func OpenRegular(path string) (*os.File, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -60,8 +61,8 @@ type File interface {
 	io.Closer
 }
 
-// Open opens a plain file of the given size. Where fsys gives nothing but a stream, as zip archives do, the file is read into
-// memory, unless it is longer than limit bytes. Errors name the file.
+// Open opens a plain file of the given size. Where fsys gives nothing but a stream, as zip archives do, the file is
+// read into memory, unless it is longer than limit bytes. Errors name the file.
 func Open(fsys fs.FS, name string, size, limit int64) (File, error) {
 	f, err := fsys.Open(name)
 	if err != nil {

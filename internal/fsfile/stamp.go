@@ -2,9 +2,9 @@ package fsfile
 
 import "io/fs"
 
-// Stamp tells versions of a plain file apart without reading it. Two equal stamps of one path are the same content, unless somebody
-// set the time of modification back, which shows in Changed where the operating system has that, or the file changed twice within the
-// resolution of its clock.
+// Stamp tells versions of a plain file apart without reading it. Two equal stamps of one path are the same content,
+// unless somebody set the time of modification back, which shows in Changed where the operating system has that, or the
+// file changed twice within the resolution of its clock.
 type Stamp struct {
 	Size     int64
 	Modified int64  // nanoseconds since 1970

@@ -7,8 +7,9 @@ import (
 	"io"
 )
 
-// CheckZipNames fails where a member of a zip archive is called otherwise in the directory at the archive's end than in front of its
-// content: no checksum covers names, but they stand twice. Members whose place in front cannot be found are passed over.
+// CheckZipNames fails where a member of a zip archive is called otherwise in the directory at the archive's end than in
+// front of its content: no checksum covers names, but they stand twice. Members whose place in front cannot be found
+// are passed over.
 func CheckZipNames(r io.ReaderAt, files []*zip.File) error {
 	const (
 		fixed    = 30      // bytes of a local header before the name
@@ -33,7 +34,8 @@ func CheckZipNames(r io.ReaderAt, files []*zip.File) error {
 				continue
 			}
 			if got := string(h[fixed : fixed+name]); got != f.Name {
-				return fmt.Errorf("zip archive is damaged: a member is called %.100q in its directory and %.100q in front of its content", f.Name, got)
+				return fmt.Errorf("zip archive is damaged: a member is called %.100q in its directory and %.100q in "+
+					"front of its content", f.Name, got)
 			}
 			break
 		}

@@ -13,7 +13,8 @@ func TestZipNames(t *testing.T) {
 	var b bytes.Buffer
 	z := zip.NewWriter(&b)
 	for i, name := range []string{"images.npy", "a/labels.npy"} {
-		w, err := z.CreateHeader(&zip.FileHeader{Name: name, Method: zip.Store, Extra: bytes.Repeat([]byte{0x46, 0x42, 1, 0, 9}, 7*i)})
+		w, err := z.CreateHeader(&zip.FileHeader{Name: name, Method: zip.Store,
+			Extra: bytes.Repeat([]byte{0x46, 0x42, 1, 0, 9}, 7*i)})
 		require.NoError(t, err)
 		_, err = w.Write([]byte("content"))
 		require.NoError(t, err)

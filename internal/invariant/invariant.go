@@ -1,5 +1,5 @@
-// Package invariant helps to find uses of memory that has been given back, in builds with the tag invariants: what is given back is
-// filled with values that show. Without the tag nothing happens, and the compiler removes the calls.
+// Package invariant helps to find uses of memory that has been given back, in builds with the tag invariants: what is
+// given back is filled with values that show. Without the tag nothing happens, and the compiler removes the calls.
 package invariant
 
 import (

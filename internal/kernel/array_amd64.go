@@ -68,11 +68,13 @@ type expArgs struct {
 	table, lanes unsafe.Pointer
 }
 
-// expTable holds the constants of the exponential, each eight times: the least argument whose exponential has all its bits,
-// log2 e, ln 2 in two parts, the first of few enough bits for exact products, and the coefficients of the Taylor polynomial.
+// expTable holds the constants of the exponential, each eight times: the least argument whose exponential has all its
+// bits, log2 e, ln 2 in two parts, the first of few enough bits for exact products, and the coefficients of the Taylor
+// polynomial.
 var expTable = func() (t [12][8]float32) {
 	high := math.Float64frombits(math.Float64bits(math.Ln2) &^ (1<<38 - 1)) // 15 bits
-	c := []float64{-86.6, math.Log2E, high, math.Ln2 - high, 1. / 5040, 1. / 720, 1. / 120, 1. / 24, 1. / 6, 1. / 2, 1, 1}
+	c := []float64{-86.6, math.Log2E, high, math.Ln2 - high, 1. / 5040, 1. / 720, 1. / 120, 1. / 24, 1. / 6, 1. / 2, 1,
+		1}
 	for i := range t {
 		for j := range t[i] {
 			t[i][j] = float32(c[i])
@@ -86,7 +88,8 @@ func expSum32(dst, src []float32, m float32) (sum float32, ok bool) {
 	if currentLevel() == generic || len(src) == 0 {
 		return 0, false
 	}
-	args := expArgs{dst: ptr(dst[:len(src)], 0), src: ptr(src, 0), n: len(src), max: m, table: unsafe.Pointer(&expTable), lanes: unsafe.Pointer(&laneTable)}
+	args := expArgs{dst: ptr(dst[:len(src)], 0), src: ptr(src, 0), n: len(src), max: m,
+		table: unsafe.Pointer(&expTable), lanes: unsafe.Pointer(&laneTable)}
 	expSumAVX2(&args)
 	return args.sum, true
 }

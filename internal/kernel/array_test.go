@@ -109,7 +109,8 @@ func TestMove(t *testing.T) {
 }
 
 func propReduce[T Float](t *rapid.T) {
-	outer, k, inner := rapid.IntRange(1, 6).Draw(t, "outer"), rapid.IntRange(1, 150).Draw(t, "k"), rapid.IntRange(1, 20).Draw(t, "inner")
+	outer, k, inner := rapid.IntRange(1, 6).Draw(t, "outer"), rapid.IntRange(1, 150).Draw(t, "k"),
+		rapid.IntRange(1, 20).Draw(t, "inner")
 	src := special[T](t, outer*k*inner, "src")
 	if rapid.Bool().Draw(t, "ordinary") {
 		src = randSlice[T](newRand(3), len(src))
@@ -178,7 +179,9 @@ func BenchmarkArray(b *testing.B) {
 		{"copy", func() { copy(y, x) }},
 		{"Sub", func() { Sub(y, x, x) }},
 		{"Div", func() { Div(y, x, x) }},
-		{"transpose", func() { Move(y, 0, x, 0, Moving{Rows: 768, RowSrc: 1, RowDst: 197, Cols: 197, ColSrc: 768, ColDst: 1}) }},
+		{"transpose", func() {
+			Move(y, 0, x, 0, Moving{Rows: 768, RowSrc: 1, RowDst: 197, Cols: 197, ColSrc: 768, ColDst: 1})
+		}},
 		{"transpose of three", func() {
 			Move(y, 0, x, 0, Moving{Rows: 3, RowSrc: 1, RowDst: 197 * 256, Cols: 197 * 256, ColSrc: 3, ColDst: 1})
 		}},

@@ -29,8 +29,8 @@ func BatchNormForward[T Float](dst, x, gamma, beta, mean, variance, invstd []T, 
 	}
 }
 
-// BatchNormBackward computes dx from dy, both [n, c, hw], and adds to dgamma and dbeta [c]; x, mean and invstd are those
-// of BatchNormForward. dx, dgamma and dbeta may each be nil. dx may be dy.
+// BatchNormBackward computes dx from dy, both [n, c, hw], and adds to dgamma and dbeta [c]; x, mean and invstd are
+// those of BatchNormForward. dx, dgamma and dbeta may each be nil. dx may be dy.
 func BatchNormBackward[T Float](dx, dgamma, dbeta, dy, x, mean, invstd, gamma []T, n, c, hw int) {
 	m := float64(n * hw)
 	for ch := range c {

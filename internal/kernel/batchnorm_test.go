@@ -12,7 +12,8 @@ func propBatchNorm[T Float](tol float64) func(*rapid.T) {
 	return func(t *rapid.T) {
 		var mem arena
 		defer mem.free()
-		n, c, hw := rapid.IntRange(1, 4).Draw(t, "n"), rapid.IntRange(1, 3).Draw(t, "c"), rapid.IntRange(2, 60).Draw(t, "hw")
+		n, c, hw := rapid.IntRange(1, 4).Draw(t, "n"), rapid.IntRange(1, 3).Draw(t, "c"),
+			rapid.IntRange(2, 60).Draw(t, "hw")
 		rng := newRand(rapid.Uint64().Draw(t, "seed"))
 		offset := rapid.SampledFrom([]T{0, 5}).Draw(t, "offset")
 		x := guarded(&mem, randSlice[T](rng, n*c*hw))

@@ -41,7 +41,8 @@ func BenchmarkConv(b *testing.B) {
 				b.Fatal(err)
 			}
 			rng := newRand(5)
-			x, y, dx := randSlice[float32](rng, bc.g.InLen()), make([]float32, bc.g.OutLen()), make([]float32, bc.g.InLen())
+			x, y, dx := randSlice[float32](rng, bc.g.InLen()), make([]float32, bc.g.OutLen()),
+				make([]float32, bc.g.InLen())
 			scratch := make([]float32, c.ScratchLen())
 			for pass, f := range map[string]func(){
 				"forward":  func() { c.Forward(y, x, nil, scratch) },
@@ -66,7 +67,8 @@ func BenchmarkConvBackwardWeight(b *testing.B) {
 	for _, bc := range benchConvs {
 		rng := newRand(5)
 		in, out := bc.g.InLen(), bc.g.OutLen()
-		x, dy, dw := randSlice[float32](rng, weightImages*in), randSlice[float32](rng, weightImages*out), make([]float32, bc.g.WeightLen())
+		x, dy, dw := randSlice[float32](rng, weightImages*in), randSlice[float32](rng, weightImages*out),
+			make([]float32, bc.g.WeightLen())
 		scratch := make([]float32, ConvBackwardWeightScratch(bc.g, weightImages))
 		benchAtLevels(b, bc.name, "GFLOP/s", float64(weightImages*bc.g.FLOPs()), func() {
 			ConvBackwardWeight(bc.g, dw, nil, x, dy, weightImages, in, out, scratch)
@@ -91,14 +93,19 @@ func BenchmarkLinear(b *testing.B) {
 func BenchmarkRoutedLinear(b *testing.B) {
 	const in, out, n = 2048, 1000, 16
 	rng := newRand(1)
-	w, bias, absC, z := randSlice[float32](rng, in*out), randSlice[float32](rng, out), randSlice[float32](rng, n*in), randSlice[float32](rng, n*in)
+	w, bias, absC, z := randSlice[float32](rng, in*out), randSlice[float32](rng, out), randSlice[float32](rng, n*in),
+		randSlice[float32](rng, n*in)
 	y, class, thresholds := make([]float32, n*out), make([]int, n), make([]float32, n)
 	for i := range class {
 		class[i], thresholds[i] = i, 0.1
 	}
 	benchAtLevels(b, "one", "GFLOP/s", 2*in*out, func() { RoutedLinear(y, z, w, bias, absC, 0.1, in, out) })
-	benchAtLevels(b, "batch of 16", "GFLOP/s", 2*in*out*n, func() { RoutedLinearBatch(y, z, w, bias, absC, class, thresholds, in, out) })
-	benchAtLevels(b, "input", "GFLOP/s", 2*in*out, func() { RoutedLinearBackwardInput(z[:in], y[:out], w, absC, 0.1, in, out) })
+	benchAtLevels(b, "batch of 16", "GFLOP/s", 2*in*out*n, func() {
+		RoutedLinearBatch(y, z, w, bias, absC, class, thresholds, in, out)
+	})
+	benchAtLevels(b, "input", "GFLOP/s", 2*in*out, func() {
+		RoutedLinearBackwardInput(z[:in], y[:out], w, absC, 0.1, in, out)
+	})
 }
 
 func BenchmarkElementwise(b *testing.B) {
@@ -108,7 +115,8 @@ func BenchmarkElementwise(b *testing.B) {
 	for i := range words {
 		words[i] = rng.Uint64()
 	}
-	x, y, z, coef := randSlice[float32](rng, n), randSlice[float32](rng, n), make([]float32, n), randSlice[float32](rng, 64)
+	x, y, z, coef := randSlice[float32](rng, n), randSlice[float32](rng, n), make([]float32, n),
+		randSlice[float32](rng, 64)
 	for _, op := range []struct {
 		name   string
 		arrays float64
@@ -159,13 +167,15 @@ func BenchmarkPool(b *testing.B) {
 
 // BenchmarkConvUpdate packs the weights of both directions anew, as every step of training does, and runs one image.
 func BenchmarkConvUpdate(b *testing.B) {
-	for _, g := range []ConvGeom{{C: 200, H: 16, W: 16, O: 48, KH: 1, KW: 1}, {C: 48, H: 16, W: 16, O: 12, KH: 3, KW: 3, PH: 1, PW: 1}} {
+	for _, g := range []ConvGeom{{C: 200, H: 16, W: 16, O: 48, KH: 1, KW: 1}, {C: 48, H: 16, W: 16, O: 12, KH: 3, KW: 3,
+		PH: 1, PW: 1}} {
 		s := benchSpec(g, true)
 		c, err := NewConv(s)
 		if err != nil {
 			b.Fatal(err)
 		}
-		x, y, dx, scratch := make([]float32, g.InLen()), make([]float32, g.OutLen()), make([]float32, g.InLen()), make([]float32, c.ScratchLen())
+		x, y, dx, scratch := make([]float32, g.InLen()), make([]float32, g.OutLen()), make([]float32, g.InLen()),
+			make([]float32, c.ScratchLen())
 		b.Run(fmt.Sprintf("%dx%d", g.KH, g.KW), func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {

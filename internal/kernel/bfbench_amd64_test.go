@@ -10,10 +10,14 @@ import (
 // BenchmarkBFloat16Parts times what a convolution of DenseNet in bfloat16 consists of, on one image in cache.
 func BenchmarkBFloat16Parts(b *testing.B) {
 	for _, g := range []ConvGeom{
-		{C: 120, H: 32, W: 32, O: 48, KH: 1, KW: 1}, {C: 200, H: 16, W: 16, O: 48, KH: 1, KW: 1}, {C: 250, H: 8, W: 8, O: 48, KH: 1, KW: 1},
-		{C: 48, H: 32, W: 32, O: 12, KH: 3, KW: 3, PH: 1, PW: 1}, {C: 48, H: 16, W: 16, O: 12, KH: 3, KW: 3, PH: 1, PW: 1},
-		{C: 64, H: 56, W: 56, O: 64, KH: 3, KW: 3, PH: 1, PW: 1}, {C: 256, H: 14, W: 14, O: 256, KH: 3, KW: 3, PH: 1, PW: 1},
-		{C: 256, H: 56, W: 56, O: 64, KH: 1, KW: 1}, {C: 512, H: 28, W: 28, O: 256, KH: 3, KW: 3, PH: 1, PW: 1, SH: 2, SW: 2},
+		{C: 120, H: 32, W: 32, O: 48, KH: 1, KW: 1}, {C: 200, H: 16, W: 16, O: 48, KH: 1, KW: 1},
+		{C: 250, H: 8, W: 8, O: 48, KH: 1, KW: 1},
+		{C: 48, H: 32, W: 32, O: 12, KH: 3, KW: 3, PH: 1, PW: 1}, {C: 48, H: 16, W: 16, O: 12, KH: 3, KW: 3, PH: 1,
+			PW: 1},
+		{C: 64, H: 56, W: 56, O: 64, KH: 3, KW: 3, PH: 1, PW: 1}, {C: 256, H: 14, W: 14, O: 256, KH: 3, KW: 3, PH: 1,
+			PW: 1},
+		{C: 256, H: 56, W: 56, O: 64, KH: 1, KW: 1}, {C: 512, H: 28, W: 28, O: 256, KH: 3, KW: 3, PH: 1, PW: 1, SH: 2,
+			SW: 2},
 	} {
 		for _, level := range []bfLevel{bfAMX, bfDots} {
 			if level > bfBest() {
@@ -25,7 +29,8 @@ func BenchmarkBFloat16Parts(b *testing.B) {
 			for i := range ones {
 				ones[i] = 1
 			}
-			io := bfIO{dst: make([]float32, g.OutLen()), src: make([]float32, g.InLen()), bias: make([]float32, g.O), scale: ones, shift: zeros,
+			io := bfIO{dst: make([]float32, g.OutLen()), src: make([]float32, g.InLen()), bias: make([]float32, g.O),
+				scale: ones, shift: zeros,
 				scratch: make([]float32, p.scratchLen()), lowest: 0, floor: 0}
 			for _, part := range []string{"all", "join", "compute"} {
 				b.Run(fmt.Sprintf("%dx%dx%d-%d-%d/%v/%s", g.C, g.H, g.W, g.O, g.KH, level, part), func(b *testing.B) {
@@ -40,7 +45,8 @@ func BenchmarkBFloat16Parts(b *testing.B) {
 								if part == "join" {
 									p.join(&io, ptr(scratch, 0), 64, 64*p.pairs, 0, at, n)
 								} else {
-									p.compute(&io, sums, 0, bfColumns{b: ptr(scratch, 0), bRow: 64, bCol: 64 * p.pairs, at: at, n: n})
+									p.compute(&io, sums, 0, bfColumns{b: ptr(scratch, 0), bRow: 64, bCol: 64 * p.pairs,
+										at: at, n: n})
 								}
 							}
 						default:
@@ -49,7 +55,8 @@ func BenchmarkBFloat16Parts(b *testing.B) {
 								if part == "join" {
 									p.fill(&io, scratch, 0, y, rows)
 								} else {
-									p.compute(&io, sums, 0, bfColumns{b: ptr(scratch, 0), bRow: 4 * p.plane, bCol: 64, at: y * p.g.OutW(), n: rows * p.g.OutW()})
+									p.compute(&io, sums, 0, bfColumns{b: ptr(scratch, 0), bRow: 4 * p.plane, bCol: 64,
+										at: y * p.g.OutW(), n: rows * p.g.OutW()})
 								}
 							}
 						}

@@ -35,12 +35,12 @@ type bfIO struct {
 	scratch            []float32
 }
 
-// bfLeast is the fewest input channels of a group that are worth a block of pairs. Images have fewer, so first layers stay in
-// float32, and so do depthwise ones.
+// bfLeast is the fewest input channels of a group that are worth a block of pairs. Images have fewer, so first layers
+// stay in float32, and so do depthwise ones.
 const bfLeast = 8
 
-// bfFits reports whether a geometry is computed in bfloat16 where that is asked for: not where there are few channels or a single
-// pixel, as behind a global pooling.
+// bfFits reports whether a geometry is computed in bfloat16 where that is asked for: not where there are few channels
+// or a single pixel, as behind a global pooling.
 func bfFits(g ConvGeom) bool { return g.C/g.Groups >= bfLeast && g.OutH()*g.OutW() > 1 }
 
 func newBFConv(c *Conv[float32]) *bfConv {

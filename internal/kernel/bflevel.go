@@ -22,14 +22,15 @@ var bfLevelNames = [...]string{bfPortable: "portable", bfDots: "avx512bf16", bfA
 
 func (l bfLevel) String() string { return bfLevelNames[l] }
 
-// bfBest is the best way that the CPU, the operating system and the build offer. It is asked when first needed, since AMX must be
-// asked for from the system.
+// bfBest is the best way that the CPU, the operating system and the build offer. It is asked when first needed, since
+// AMX must be asked for from the system.
 var bfBest = sync.OnceValue(detectBFloat16)
 
 // bfForced is one more than the way that a test forces, 0 for none.
 var bfForced atomic.Int32
 
-// bfLowered returns the lower of l and the way that GOLINE_CPU names; names of plain instruction sets mean the portable one.
+// bfLowered returns the lower of l and the way that GOLINE_CPU names; names of plain instruction sets mean the portable
+// one.
 func bfLowered(l bfLevel, name string) bfLevel {
 	name = strings.ToLower(name)
 	if i := slices.Index(bfLevelNames[:], name); i >= 0 {
@@ -50,9 +51,9 @@ func currentBFloat16() bfLevel {
 	return bfChosen()
 }
 
-// BFloat16Level names the way that convolutions and matrix products in bfloat16 are computed: "amx", "avx512bf16" or "portable".
-// GOLINE_CPU lowers it as it lowers Level: it may name one of these as well. AMX and portable give the same bits; those of
-// AVX512_BF16 differ, since it sums in another order.
+// BFloat16Level names the way that convolutions and matrix products in bfloat16 are computed: "amx", "avx512bf16" or
+// "portable". GOLINE_CPU lowers it as it lowers Level: it may name one of these as well. AMX and portable give the same
+// bits; those of AVX512_BF16 differ, since it sums in another order.
 func BFloat16Level() string { return currentBFloat16().String() }
 
 // BFloat16Levels names the ways that this CPU, system and build offer, the plainest first.

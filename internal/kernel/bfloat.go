@@ -2,15 +2,15 @@ package kernel
 
 import "math"
 
-// bfloat16 is the upper half of a float32: its sign, its exponent and seven bits of its fraction. Kernels in bfloat16 round their
-// operands to it and sum the products, which are exact, in float32. What follows says in portable Go, bit by bit, what the
-// instructions do.
+// bfloat16 is the upper half of a float32: its sign, its exponent and seven bits of its fraction. Kernels in bfloat16
+// round their operands to it and sum the products, which are exact, in float32. What follows says in portable Go, bit
+// by bit, what the instructions do.
 
 // smallestNormal is the smallest float32 that is not flushed to zero.
 const smallestNormal = 0x1p-126
 
-// toBFloat16 rounds x to the nearest bfloat16, ties to even. As VCVTNE2PS2BF16 does it makes zero of denormal numbers and keeps
-// of a NaN what fits.
+// toBFloat16 rounds x to the nearest bfloat16, ties to even. As VCVTNE2PS2BF16 does it makes zero of denormal numbers
+// and keeps of a NaN what fits.
 func toBFloat16(x float32) uint16 {
 	b := math.Float32bits(x)
 	switch exponent := b >> 23 & 0xff; {
@@ -34,8 +34,9 @@ func flushed(sum float64) float32 {
 	return float32(sum)
 }
 
-// multiplyAdd returns sum + a·b, rounded once, for a and b in bfloat16 and a sum that is not denormal. The product has sixteen bits
-// of fraction; where its sum with one of 24 bits does not fit a float64, what is lost is too small to decide a tie.
+// multiplyAdd returns sum + a·b, rounded once, for a and b in bfloat16 and a sum that is not denormal. The product has
+// sixteen bits of fraction; where its sum with one of 24 bits does not fit a float64, what is lost is too small to
+// decide a tie.
 func multiplyAdd(sum, a, b float32) float32 { return flushed(float64(sum) + float64(a)*float64(b)) }
 
 // fma32 returns a·b + c, rounded once, as the vector instruction does.
@@ -62,8 +63,8 @@ func fma32(a, b, c float32) float32 {
 // bfPairsInBlock is how many pairs of channels a tile of AMX multiplies and sums at once.
 const bfPairsInBlock = 16
 
-// bfBlock are pairs of channels, n of them from first on, that meet one tap of a kernel and are summed together: the even channels
-// and the odd ones apart, in order and from zero, then both sums are added and the result to the total.
+// bfBlock are pairs of channels, n of them from first on, that meet one tap of a kernel and are summed together: the
+// even channels and the odd ones apart, in order and from zero, then both sums are added and the result to the total.
 type bfBlock struct{ tap, first, n int }
 
 // bfBlocks lists the blocks in the order that they are summed in: the whole ones of each tap, then the others.

@@ -79,7 +79,8 @@ func TestJoinRounds(t *testing.T) {
 		floor := rapid.SampledFrom([]float32{0, noFloor}).Draw(t, "floor")
 		vectors := (n + 15) / 16
 		out := make([]uint32, p.pairs*vectors*16)
-		p.join(&bfIO{src: x, scale: scale, shift: shift, floor: floor}, unsafe.Pointer(&out[0]), 64*vectors, 64, 0, 0, n)
+		p.join(&bfIO{src: x, scale: scale, shift: shift, floor: floor}, unsafe.Pointer(&out[0]), 64*vectors, 64, 0, 0,
+			n)
 		for c := range channels {
 			for i := range n {
 				v := fma32(scale[c], x[c*n+i], shift[c])
@@ -88,7 +89,8 @@ func TestJoinRounds(t *testing.T) {
 				}
 				got := uint16(out[c/2*16*vectors+i] >> (16 * (c % 2)))
 				if want := toBFloat16(v); want != got && v == v {
-					t.Fatalf("channel %d column %d: fma(%x, %x, %x) = %x, expected %04x, got %04x", c, i, scale[c], x[c*n+i], shift[c], v, want, got)
+					t.Fatalf("channel %d column %d: fma(%x, %x, %x) = %x, expected %04x, got %04x", c, i, scale[c],
+						x[c*n+i], shift[c], v, want, got)
 				} else if v != v {
 					require.True(t, math.IsNaN(float64(fromBFloat16(got))))
 				}
@@ -112,7 +114,8 @@ func TestBFloat16Dots(t *testing.T) {
 	defer restore()
 	rapid.Check(t, func(t *rapid.T) {
 		rng := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 1))
-		channels, outs, n := rapid.IntRange(8, 80).Draw(t, "channels"), rapid.IntRange(1, 30).Draw(t, "outputs"), rapid.IntRange(2, 100).Draw(t, "pixels")
+		channels, outs, n := rapid.IntRange(8, 80).Draw(t, "channels"), rapid.IntRange(1, 30).Draw(t, "outputs"),
+			rapid.IntRange(2, 100).Draw(t, "pixels")
 		g := ConvGeom{C: channels, H: 1, W: n, O: outs, KH: 1, KW: 1}
 		spec := ConvSpec[float32]{Geom: g, Weight: randSlice[float32](rng, g.WeightLen()), BFloat16: true}
 		x := randSlice[float32](rng, g.InLen())

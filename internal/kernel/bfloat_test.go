@@ -25,8 +25,10 @@ func atBFloat16Levels(t *testing.T, f func(t *testing.T)) {
 // drawWide draws a float32 of any exponent, or one of the special ones.
 func drawWide(t *rapid.T, name string) float32 {
 	if rapid.IntRange(0, 9).Draw(t, name+" kind") == 0 {
-		return rapid.SampledFrom([]float32{0, float32(math.Copysign(0, -1)), float32(math.Inf(1)), float32(math.Inf(-1)), float32(math.NaN()),
-			math.SmallestNonzeroFloat32, 0x1p-126, 0x1.fffffep-127, math.MaxFloat32, 0x1.fep127, 0x1.ffp127}).Draw(t, name)
+		return rapid.SampledFrom([]float32{0, float32(math.Copysign(0, -1)), float32(math.Inf(1)),
+			float32(math.Inf(-1)), float32(math.NaN()),
+			math.SmallestNonzeroFloat32, 0x1p-126, 0x1.fffffep-127, math.MaxFloat32, 0x1.fep127, 0x1.ffp127}).Draw(t,
+			name)
 	}
 	return math.Float32frombits(rapid.Uint32().Draw(t, name))
 }
@@ -36,8 +38,10 @@ func TestToBFloat16(t *testing.T) {
 		x    float32
 		want uint16
 	}{
-		{1, 0x3f80}, {-2, 0xc000}, {0x1.01p0, 0x3f80}, {0x1.03p0, 0x3f82}, {0x1.010002p0, 0x3f81}, {0x1.fep0, 0x3fff}, {0x1.ffp0, 0x4000},
-		{math.MaxFloat32, 0x7f80}, {float32(math.Inf(-1)), 0xff80}, {0x1p-126, 0x0080}, {-0x1p-127, 0x8000}, {0x1.fffffcp-127, 0},
+		{1, 0x3f80}, {-2, 0xc000}, {0x1.01p0, 0x3f80}, {0x1.03p0, 0x3f82}, {0x1.010002p0, 0x3f81}, {0x1.fep0, 0x3fff},
+		{0x1.ffp0, 0x4000},
+		{math.MaxFloat32, 0x7f80}, {float32(math.Inf(-1)), 0xff80}, {0x1p-126, 0x0080}, {-0x1p-127, 0x8000},
+		{0x1.fffffcp-127, 0},
 		{math.Float32frombits(0x7f800001), 0x7fc0}, {math.Float32frombits(0xffa12345), 0xffe1},
 	} {
 		require.Equal(t, c.want, toBFloat16(c.x), "%x", c.x)
@@ -56,12 +60,14 @@ func TestFMA32(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		a, b, c := drawWide(t, "a"), drawWide(t, "b"), drawWide(t, "c")
 		if rapid.Bool().Draw(t, "near") { // sums near ties
-			c = -float32(float64(a)*float64(b)) * float32(1+rapid.SampledFrom([]float64{0, 0x1p-23, -0x1p-22, 1, 0x1p-1, 0x1p23}).Draw(t, "off"))
+			c = -float32(float64(a)*float64(b)) * float32(1+rapid.SampledFrom([]float64{0, 0x1p-23, -0x1p-22, 1, 0x1p-1,
+				0x1p23}).Draw(t, "off"))
 		}
 		got := fma32(a, b, c)
 		if notFinite(a) || notFinite(b) || notFinite(c) || a == 0 || b == 0 || c == 0 {
 			want := float32(float64(a)*float64(b) + float64(c))
-			require.True(t, got == want || got != got && want != want, "fma(%x, %x, %x) = %x, expected %x", a, b, c, got, want)
+			require.True(t, got == want || got != got && want != want, "fma(%x, %x, %x) = %x, expected %x", a, b, c,
+				got, want)
 			return
 		}
 		exact := new(big.Float).SetPrec(2000).SetFloat64(float64(a) * float64(b))
@@ -79,7 +85,8 @@ func TestMultiplyAdd(t *testing.T) {
 		a, b := fromBFloat16(toBFloat16(drawWide(t, "a"))), fromBFloat16(toBFloat16(drawWide(t, "b")))
 		sum := flushed(float64(drawWide(t, "sum")))
 		if rapid.Bool().Draw(t, "near") {
-			sum = flushed(-float64(a) * float64(b) * (1 + rapid.SampledFrom([]float64{0, 0x1p-7, -0x1p-9, 0x1p-16, 0x1p20, 0x1p-24}).Draw(t, "off")))
+			sum = flushed(-float64(a) * float64(b) * (1 + rapid.SampledFrom([]float64{0, 0x1p-7, -0x1p-9, 0x1p-16,
+				0x1p20, 0x1p-24}).Draw(t, "off")))
 		}
 		if notFinite(a) || notFinite(b) || notFinite(sum) {
 			return
@@ -144,8 +151,8 @@ func runBF(t require.TestingT, spec ConvSpec[float32], x, residual []float32) []
 	return append([]float32(nil), dst...)
 }
 
-// TestBFloat16Conv checks convolutions in bfloat16 against float64 on the same rounded operands, and that AMX gives the bits of
-// portable code.
+// TestBFloat16Conv checks convolutions in bfloat16 against float64 on the same rounded operands, and that AMX gives the
+// bits of portable code.
 func TestBFloat16Conv(t *testing.T) { rapid.Check(t, propBFloat16Conv) }
 
 func FuzzBFloat16Conv(f *testing.F) { f.Fuzz(rapid.MakeFuzz(propBFloat16Conv)) }
@@ -194,7 +201,8 @@ func sameBits(t require.TestingT, want, got []float32) {
 // refBF evaluates a spec in float64 on operands in bfloat16, with a bound of what sums in float32 may be off.
 func refBF(s ConvSpec[float32], x, residual []float32) (y, bound []float64) {
 	g := s.Geom.norm()
-	plain := ConvSpec[float32]{Geom: g, Weight: append([]float32(nil), s.Weight...), PostShift: s.PostShift, Post: s.Post}
+	plain := ConvSpec[float32]{Geom: g, Weight: append([]float32(nil), s.Weight...), PostShift: s.PostShift,
+		Post: s.Post}
 	scaleRows(plain.Weight, s.PostScale)
 	for i, v := range plain.Weight {
 		plain.Weight[i] = fromBFloat16(toBFloat16(v))
@@ -238,7 +246,8 @@ func TestBFloat16Batch(t *testing.T) {
 // TestBFloat16StaysFloat32: what has few channels or one pixel is not rounded.
 func TestBFloat16StaysFloat32(t *testing.T) {
 	for _, g := range []ConvGeom{
-		{C: 3, H: 8, W: 8, O: 16, KH: 3, KW: 3, PH: 1, PW: 1}, {C: 16, H: 8, W: 8, O: 16, KH: 3, KW: 3, PH: 1, PW: 1, Groups: 16},
+		{C: 3, H: 8, W: 8, O: 16, KH: 3, KW: 3, PH: 1, PW: 1}, {C: 16, H: 8, W: 8, O: 16, KH: 3, KW: 3, PH: 1, PW: 1,
+			Groups: 16},
 		{C: 64, H: 1, W: 1, O: 16, KH: 1, KW: 1}, {C: 16, H: 4, W: 4, O: 8, KH: 4, KW: 4},
 	} {
 		rng := rand.New(rand.NewPCG(3, 4))

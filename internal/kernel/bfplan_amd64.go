@@ -10,10 +10,10 @@ import (
 
 // bfPlan runs a convolution in bfloat16 on tiles of AMX or of AVX512_BF16.
 //
-// Two channels side by side are a pair, one word of 32 bits for each pixel. The input is first rounded and joined to pairs: for a
-// pointwise convolution to panels [16 columns of outputs][pair], otherwise to planes of some rows that lie as the outputs do, one
-// for each column of the kernel (and, with strides, for each phase of its rows), so that any tap's pairs are rows of words that lie a
-// plane apart.
+// Two channels side by side are a pair, one word of 32 bits for each pixel. The input is first rounded and joined to
+// pairs: for a pointwise convolution to panels [16 columns of outputs][pair], otherwise to planes of some rows that lie
+// as the outputs do, one for each column of the kernel (and, with strides, for each phase of its rows), so that any
+// tap's pairs are rows of words that lie a plane apart.
 type bfPlan struct {
 	g           ConvGeom
 	level       bfLevel
@@ -166,7 +166,8 @@ func alignWords(s []uint32) []uint32 {
 	return s[-uintptr(unsafe.Pointer(unsafe.SliceData(s)))%64/4:]
 }
 
-// panelColumns returns how many columns to pack together: as many as stay in L1 beside the weights that meet them, if those do.
+// panelColumns returns how many columns to pack together: as many as stay in L1 beside the weights that meet them, if
+// those do.
 func (p *bfPlan) panelColumns() int {
 	weights := p.tileWords(p.tiles[0]) * min(3, len(p.tiles))
 	if weights > bfPanelWords*3/4 {

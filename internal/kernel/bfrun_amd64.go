@@ -98,7 +98,8 @@ func (p *bfPlan) run(image bfIO) {
 		for y := 0; y < p.g.OutH(); y += p.strip {
 			rows := min(p.strip, p.g.OutH()-y)
 			p.fill(io, scratch, group, y, rows)
-			p.compute(io, sums, group, bfColumns{b: ptr(scratch, 0), bRow: 4 * p.plane, bCol: 64, at: y * p.g.OutW(), n: rows * p.g.OutW()})
+			p.compute(io, sums, group, bfColumns{b: ptr(scratch, 0), bRow: 4 * p.plane, bCol: 64, at: y * p.g.OutW(),
+				n: rows * p.g.OutW()})
 		}
 	}
 }
@@ -107,7 +108,8 @@ func (p *bfPlan) run(image bfIO) {
 func (p *bfPlan) join(io *bfIO, dst unsafe.Pointer, dstPair, dstVec, group, at, n int) {
 	hw, first := p.g.H*p.g.W, group*p.c
 	a := bfPairsArgs{
-		dst: dst, dstPair: dstPair, dstVec: dstVec, src: ptr(io.src, first*hw+at), stride: 4 * hw, pairs: p.c / 2, cols: n,
+		dst: dst, dstPair: dstPair, dstVec: dstVec, src: ptr(io.src, first*hw+at), stride: 4 * hw, pairs: p.c / 2,
+		cols:  n,
 		scale: ptr(io.scale, first), shift: ptr(io.shift, first), floor: io.floor, table: unsafe.Pointer(&pairTable),
 	}
 	bfPairsAVX512(&a)
@@ -116,7 +118,8 @@ func (p *bfPlan) join(io *bfIO, dst unsafe.Pointer, dstPair, dstVec, group, at, 
 	}
 	last := p.c - 1
 	a.dst = unsafe.Add(dst, dstPair*(last/2))
-	a.src, a.scale, a.shift, a.pairs = ptr(io.src, (first+last)*hw+at), ptr(io.scale, first+last), ptr(io.shift, first+last), 1
+	a.src, a.scale, a.shift, a.pairs = ptr(io.src, (first+last)*hw+at), ptr(io.scale, first+last),
+		ptr(io.shift, first+last), 1
 	bfSingleAVX512(&a)
 }
 
@@ -147,7 +150,8 @@ func (p *bfPlan) fill(io *bfIO, scratch []float32, group, y, rows int) {
 			continue
 		}
 		vectors := ((v.rows-p.strip+rows)*g.OutW() + 15) / 16
-		a := bfViewArgs{dst: ptr(scratch, v.at), dstPair: 4 * p.plane, srcPair: 4 * p.plane, pairs: p.pairs, vecs: vectors}
+		a := bfViewArgs{dst: ptr(scratch, v.at), dstPair: 4 * p.plane, srcPair: 4 * p.plane, pairs: p.pairs,
+			vecs: vectors}
 		if v.masks != nil {
 			a.src, a.table = ptr(scratch, p.dense+v.shift), unsafe.Pointer(&v.masks[0])
 			bfShiftAVX512(&a)
@@ -189,7 +193,8 @@ func (p *bfPlan) computeAMX(io *bfIO, sums []float32, group int, cols bfColumns)
 	hw, high := p.g.OutH()*p.g.OutW(), p.tiles[0]
 	words := p.tileWords(high)
 	t := amxArgs{
-		config: unsafe.Pointer(&p.config), aTile: 4 * words, aStep: 64 * high, off: unsafe.Pointer(&p.offsets[0]), full: p.whole, tails: len(p.blocks) - p.whole, bRow: cols.bRow, bCol: cols.bCol,
+		config: unsafe.Pointer(&p.config), aTile: 4 * words, aStep: 64 * high, off: unsafe.Pointer(&p.offsets[0]),
+		full: p.whole, tails: len(p.blocks) - p.whole, bRow: cols.bRow, bCol: cols.bCol,
 		ldc: 4 * hw, high: high, buf: ptr(sums, 0), floor: io.lowest,
 	}
 	for tile := 0; tile < len(p.tiles); {
@@ -224,8 +229,9 @@ func (p *bfPlan) computeAMX(io *bfIO, sums []float32, group int, cols bfColumns)
 func (p *bfPlan) computeDots(io *bfIO, group int, cols bfColumns) {
 	hw := p.g.OutH() * p.g.OutW()
 	t := bfTileArgs{
-		off: unsafe.Pointer(&p.offsets[0]), full: p.whole, tails: len(p.blocks) - p.whole, pairs: p.pairs % bfPairsInBlock,
-		bRow: cols.bRow, ldc: 4 * hw, floor: io.lowest,
+		off: unsafe.Pointer(&p.offsets[0]), full: p.whole, tails: len(p.blocks) - p.whole,
+		pairs: p.pairs % bfPairsInBlock,
+		bRow:  cols.bRow, ldc: 4 * hw, floor: io.lowest,
 	}
 	for x := 0; x < cols.n; x += 32 {
 		n := min(32, cols.n-x)
@@ -236,7 +242,8 @@ func (p *bfPlan) computeDots(io *bfIO, group int, cols bfColumns) {
 		row, words := 0, group*p.tileWords(p.m)
 		for _, high := range p.tiles {
 			at := (group*p.m+row)*hw + cols.at + x
-			t.a, t.bias, t.c, t.res = unsafe.Pointer(&p.weights[words]), ptr(io.bias, group*p.m+row), ptr(io.dst, at), nil
+			t.a, t.bias, t.c, t.res = unsafe.Pointer(&p.weights[words]), ptr(io.bias, group*p.m+row), ptr(io.dst, at),
+				nil
 			if io.residual != nil {
 				t.res = ptr(io.residual, at)
 			}

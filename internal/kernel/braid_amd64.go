@@ -12,8 +12,8 @@ type braidArgs struct {
 	src    [8]unsafe.Pointer
 }
 
-// braid writes dst[l*rows+i] = src[i*lda+l] for the rows i, at most twelve, and the columns l < n. It may write seven elements
-// beyond.
+// braid writes dst[l*rows+i] = src[i*lda+l] for the rows i, at most twelve, and the columns l < n. It may write seven
+// elements beyond.
 func braid(dst []float32, rows int, src []float32, lda, n int) {
 	if rows > 8 { // what the upper rows write into the lanes of the lower ones, those then overwrite
 		braidEight(dst[8:], rows, src[8*lda:], lda, n, rows-8)

@@ -35,7 +35,8 @@ func TestBraid(t *testing.T) {
 					braidEight(dst, width, src, lda, n, rows)
 					for l := range n {
 						for i := range rows {
-							require.Equal(t, src[i*lda+l], dst[l*width+i], "row %d of %d, column %d of %d", i, rows, l, n)
+							require.Equal(t, src[i*lda+l], dst[l*width+i], "row %d of %d, column %d of %d", i, rows, l,
+								n)
 						}
 					}
 				}

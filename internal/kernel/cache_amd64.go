@@ -8,7 +8,8 @@ type cpuidArgs struct {
 	registers [4]uint32
 }
 
-// secondCache is how many bytes the second-level cache of a core has; where the processor does not say, what all of them have.
+// secondCache is how many bytes the second-level cache of a core has; where the processor does not say, what all of
+// them have.
 var secondCache = func() int {
 	const least = 512 << 10
 	a := cpuidArgs{leaf: 0x80000000}

@@ -4,10 +4,10 @@ package kernel
 
 // chain32 is the vectorised half of a Chain[float32].
 //
-// The input of a strip is copied to x, the expanded map goes to mid and the depthwise outputs to deep, all of them [channels,
-// images, rows of the strip, columns]. Rows of mid that the next strip needs too are moved to its front. Maps of few pixels are
-// not cut into strips; several images are multiplied at once instead, so that weights are read once for all of them and few
-// lanes are idle.
+// The input of a strip is copied to x, the expanded map goes to mid and the depthwise outputs to deep, all of them
+// [channels, images, rows of the strip, columns]. Rows of mid that the next strip needs too are moved to its front.
+// Maps of few pixels are not cut into strips; several images are multiplied at once instead, so that weights are read
+// once for all of them and few lanes are idle.
 type chain32 struct {
 	level           level
 	expand, project *chainPoint // expand nil where there is none
@@ -29,7 +29,8 @@ type chainPart struct{ at, channel int }
 
 // chainDepth is the depthwise part.
 type chainDepth interface {
-	// strip computes rows rows of outputs of one image from height rows of inputs, of which the first output sees those from top on.
+	// strip computes rows rows of outputs of one image from height rows of inputs, of which the first output sees those
+	// from top on.
 	strip(s depthwiseStrip)
 	scratchLen() int
 }
@@ -128,7 +129,8 @@ func (c *chain32) inputRows(rows int) int { return min(c.g.H, (rows-1)*c.g.SH+c.
 func (c *chain32) place() {
 	g, at := c.g, slackLanes
 	part := func(channels, pixels int) chainPart {
-		// Cache lines of consecutive channels fall into different sets; kernels may write fifteen elements beyond the last.
+		// Cache lines of consecutive channels fall into different sets; kernels may write fifteen elements beyond the
+		// last.
 		p := chainPart{at: at, channel: ((pixels+30)/16 | 1) * 16}
 		at += channels*p.channel + slackLanes
 		return p

@@ -6,8 +6,9 @@ import (
 	"testing"
 )
 
-// TestChainSpeed prints for the blocks of MobileNetV2 and EfficientNet-Lite0 the time of an image in the chain and in its
-// convolutions one by one, minima of short runs on warm caches, and the chain's share of the peak. SPEED=1 asks for it.
+// TestChainSpeed prints for the blocks of MobileNetV2 and EfficientNet-Lite0 the time of an image in the chain and in
+// its convolutions one by one, minima of short runs on warm caches, and the chain's share of the peak. SPEED=1 asks for
+// it.
 func TestChainSpeed(t *testing.T) {
 	if os.Getenv("SPEED") == "" {
 		t.Skip("set SPEED=1")
@@ -41,7 +42,8 @@ func TestChainSpeed(t *testing.T) {
 		const images = 3
 		first, last := convs[0].g, convs[len(convs)-1].g
 		rng := newRand(1)
-		x, y, scratch := randSlice[float32](rng, images*first.InLen()), make([]float32, images*last.OutLen()), make([]float32, chain.ScratchLen())
+		x, y, scratch := randSlice[float32](rng, images*first.InLen()), make([]float32, images*last.OutLen()),
+			make([]float32, chain.ScratchLen())
 		run := func() { chain.ForwardBatch(y, x, nil, images, last.OutLen(), first.InLen(), 0, scratch) }
 		flops, each, sum := 0, "", 0.0
 		peak, s := 0.0, 1e9
@@ -52,14 +54,16 @@ func TestChainSpeed(t *testing.T) {
 		for _, conv := range convs {
 			g := conv.g
 			flops += g.FLOPs()
-			in, out, work := randSlice[float32](rng, g.InLen()), make([]float32, g.OutLen()), make([]float32, conv.ScratchLen())
+			in, out, work := randSlice[float32](rng, g.InLen()), make([]float32, g.OutLen()),
+				make([]float32, conv.ScratchLen())
 			one := best(func() { conv.Forward(out, in, nil, work) }, 40)
 			sum += one
 			each += fmt.Sprintf(" %6.1f", one*1e6)
 		}
 		total += float64(b.times) * s
 		apart += float64(b.times) * sum
-		fmt.Printf("%-32s ×%d %7.1f us, %4.1f%% of peak, one by one %7.1f us:%s\n", fmt.Sprintf("%d-%d-%d @%d k%d/%d", c.in, c.mid, c.out, c.h, c.k, c.stride), b.times,
+		fmt.Printf("%-32s ×%d %7.1f us, %4.1f%% of peak, one by one %7.1f us:%s\n", fmt.Sprintf("%d-%d-%d @%d k%d/%d",
+			c.in, c.mid, c.out, c.h, c.k, c.stride), b.times,
 			s*1e6, 100*float64(flops)/s*1e-9/peak, sum*1e6, each)
 	}
 	fmt.Printf("all: %.2f ms, one by one %.2f ms\n", total*1e3, apart*1e3)

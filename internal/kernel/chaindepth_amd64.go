@@ -19,7 +19,8 @@ func newChainThree(conv *Conv[float32], d *depthwise, rows int) *chainThree {
 	g := d.g
 	height := min(g.H, (rows-1)*g.SH+3)
 	// An even number, since some kernels take two channels at a time.
-	return &chainThree{d: d, bias: conv.bias, post: newChainPost(conv.post), blockC: min(g.C, max(2, chainDepthCache/4/(height*g.W)&^1)), rows: rows}
+	return &chainThree{d: d, bias: conv.bias, post: newChainPost(conv.post),
+		blockC: min(g.C, max(2, chainDepthCache/4/(height*g.W)&^1)), rows: rows}
 }
 
 func (d *chainThree) scratchLen() int {
@@ -32,7 +33,8 @@ func (d *chainThree) scratchLen() int {
 func (d *chainThree) strip(s depthwiseStrip) {
 	g := d.d.g
 	a := depthArgs{
-		dstRow: 4 * g.OutW(), dstChannel: 4 * s.dstChannel, srcRow: 4 * g.W, srcChannel: 4 * s.srcChannel, floor: d.post.floor(), ceil: d.post.ceil,
+		dstRow: 4 * g.OutW(), dstChannel: 4 * s.dstChannel, srcRow: 4 * g.W, srcChannel: 4 * s.srcChannel,
+		floor: d.post.floor(), ceil: d.post.ceil,
 		rows: s.rows, height: s.height, top: s.top, zero: unsafe.Pointer(&zeros32), table: unsafe.Pointer(&depthTable),
 	}
 	aside := d.d.aside()
@@ -59,7 +61,8 @@ func (d *chainThree) strip(s depthwiseStrip) {
 				}
 				at := from * (n - careful)
 				a.masked, a.channels = from, part
-				a.src, a.weights, a.bias = ptr(s.src, (c+at)*s.srcChannel), ptr(d.d.weights, 9*(c+at)), ptr(d.bias, c+at)
+				a.src, a.weights, a.bias = ptr(s.src, (c+at)*s.srcChannel), ptr(d.d.weights, 9*(c+at)),
+					ptr(d.bias, c+at)
 				if aside {
 					a.dst = ptr(s.scratch, slackLanes+at*s.rows*(g.OutW()+1))
 				} else {
@@ -70,7 +73,8 @@ func (d *chainThree) strip(s depthwiseStrip) {
 		}
 		if aside {
 			copyRows(avx2, 1, &rowsArgs{
-				dst: ptr(s.dst, c*s.dstChannel), dstStride: 4 * g.OutW(), src: ptr(s.scratch, slackLanes), srcStride: a.dstRow, rows: s.rows, valid: g.OutW(),
+				dst: ptr(s.dst, c*s.dstChannel), dstStride: 4 * g.OutW(), src: ptr(s.scratch, slackLanes),
+				srcStride: a.dstRow, rows: s.rows, valid: g.OutW(),
 				scale: ptr(ones32[:], 0), shift: ptr(zeros32[:], 0), floor: noFloor, table: unsafe.Pointer(&laneTable),
 				channels: n, dstChannel: 4 * s.dstChannel, srcChannel: a.dstChannel,
 			})
@@ -91,7 +95,8 @@ type chainTaps struct {
 func newChainTaps(conv *Conv[float32], from *depthTaps, rows int) *chainTaps {
 	g := from.g
 	g.H, g.PH, g.EH = (rows-1)*g.SH+g.KH, 0, 0
-	return &chainTaps{from: from, d: newDepthTaps(from.level, g), bias: conv.bias, post: newChainPost(conv.post), ones: conv.fast.ones, zeros: conv.fast.zeros}
+	return &chainTaps{from: from, d: newDepthTaps(from.level, g), bias: conv.bias, post: newChainPost(conv.post),
+		ones: conv.fast.ones, zeros: conv.fast.zeros}
 }
 
 func (d *chainTaps) scratchLen() int { return d.d.blockC*d.d.channel + 2*d.d.pitch + 2*slackLanes }
@@ -100,11 +105,14 @@ func (d *chainTaps) strip(s depthwiseStrip) {
 	g := d.d.g
 	scratch := alignVector(s.scratch)
 	f := viewFill{
-		level: d.d.level, h: s.height, w: g.W, sh: g.SH, sw: g.SW, pitch: d.d.pitch, channel: d.d.channel, floor: noFloor, apart: s.srcChannel,
+		level: d.d.level, h: s.height, w: g.W, sh: g.SH, sw: g.SW, pitch: d.d.pitch, channel: d.d.channel,
+		floor: noFloor, apart: s.srcChannel,
 	}
 	a := depthTapsArgs{
-		dstRow: 4 * g.OutW(), dstChannel: 4 * s.dstChannel, src: ptr(scratch, 0), srcRow: 4 * d.d.pitch, srcChannel: 4 * d.d.channel,
-		floor: d.post.floor(), ceil: d.post.ceil, rows: s.rows, vectors: (g.OutW() + d.d.lanes - 1) / d.d.lanes, offsets: unsafe.Pointer(&d.d.offsets[0]), count: g.KW,
+		dstRow: 4 * g.OutW(), dstChannel: 4 * s.dstChannel, src: ptr(scratch, 0), srcRow: 4 * d.d.pitch,
+		srcChannel: 4 * d.d.channel,
+		floor:      d.post.floor(), ceil: d.post.ceil, rows: s.rows, vectors: (g.OutW() + d.d.lanes - 1) / d.d.lanes,
+		offsets: unsafe.Pointer(&d.d.offsets[0]), count: g.KW,
 	}
 	for c := 0; c < g.C; c += d.d.blockC {
 		n := min(d.d.blockC, g.C-c)
@@ -114,7 +122,8 @@ func (d *chainTaps) strip(s depthwiseStrip) {
 			v.rows += s.rows - g.OutH()
 			f.fill(scratch[v.at:], v, 0)
 		}
-		a.channels, a.dst, a.weights, a.bias = n, ptr(s.dst, c*s.dstChannel), ptr(d.from.weights, c*g.KH*g.KW), ptr(d.bias, c)
+		a.channels, a.dst, a.weights, a.bias = n, ptr(s.dst, c*s.dstChannel), ptr(d.from.weights, c*g.KH*g.KW),
+			ptr(d.bias, c)
 		d.d.kernel(&a)
 	}
 	d.post.activate(s.dst, g.C, s.dstChannel, s.rows*g.OutW())

@@ -28,7 +28,8 @@ func (c *chain32) image(io *chainIO, scratch []float32, image int) {
 		from := min(max(0, y0*g.SH-g.PH), g.H)
 		to := min(max(from, (y0+rows-1)*g.SH-g.PH+g.KH), g.H)
 		s := depthwiseStrip{
-			dst: deep, dstChannel: c.deep.channel, rows: rows, height: to - from, top: y0*g.SH - g.PH - from, scratch: scratch[c.depthAt:],
+			dst: deep, dstChannel: c.deep.channel, rows: rows, height: to - from, top: y0*g.SH - g.PH - from,
+			scratch: scratch[c.depthAt:],
 		}
 		if c.expand == nil && c.stem == nil {
 			s.src, s.srcChannel, s.borrowed = src[min(from*g.W, g.H*g.W-1):], g.H*g.W, true
@@ -72,7 +73,8 @@ func (c *chain32) expandRows(mid, src, x []float32, from, to, first int) {
 	g := c.g
 	n := (to - from) * g.W
 	copyRows(c.level, 1, &rowsArgs{
-		dst: ptr(x, 0), src: ptr(src, from*g.W), rows: 1, valid: n, scale: ptr(c.ones, 0), shift: ptr(c.zeros, 0), floor: noFloor,
+		dst: ptr(x, 0), src: ptr(src, from*g.W), rows: 1, valid: n, scale: ptr(c.ones, 0), shift: ptr(c.zeros, 0),
+		floor: noFloor,
 		table: unsafe.Pointer(&laneTable), channels: c.in, dstChannel: 4 * c.x.channel, srcChannel: 4 * g.H * g.W,
 	})
 	c.expand.multiply(c.level, mid[(from-first)*g.W:], c.mid.channel, x, n, nil)
@@ -84,7 +86,8 @@ func (c *chain32) several(io *chainIO, scratch []float32, image, n int) {
 	in, out := g.H*g.W, g.OutH()*g.OutW()
 	x, mid, deep := scratch[c.x.at:], scratch[c.mid.at:], scratch[c.deep.at:]
 	a := rowsArgs{
-		dst: ptr(x, 0), dstStride: 4 * in, src: ptr(io.src, image*io.srcStride), srcStride: 4 * io.srcStride, rows: n, valid: in,
+		dst: ptr(x, 0), dstStride: 4 * in, src: ptr(io.src, image*io.srcStride), srcStride: 4 * io.srcStride, rows: n,
+		valid: in,
 		scale: ptr(c.ones, 0), shift: ptr(c.zeros, 0), floor: noFloor,
 		table: unsafe.Pointer(&laneTable), channels: c.in, dstChannel: 4 * c.x.channel, srcChannel: 4 * in,
 	}
@@ -117,7 +120,8 @@ func (c *chain32) several(io *chainIO, scratch []float32, image, n int) {
 
 const chainPanel = 128 << 10 // bytes of inputs that stay in cache while the rows of weights pass by
 
-// multiply computes cols columns of all rows of dst, dstChannel elements apart; residual, nil for none, lies as dst does.
+// multiply computes cols columns of all rows of dst, dstChannel elements apart; residual, nil for none, lies as dst
+// does.
 func (p *chainPoint) multiply(l level, dst []float32, dstChannel int, src []float32, cols int, residual []float32) {
 	q := p.plan
 	width := 2 * q.lanes

@@ -16,14 +16,17 @@ func newChainStem(conv *Conv[float32]) *chainStem {
 	if !ok || p.panel || p.groups != 1 || p.blockC < p.c {
 		return nil
 	}
-	return &chainStem{plan: p, bias: conv.bias, post: newChainPost(conv.post), ones: conv.fast.ones, zeros: conv.fast.zeros}
+	return &chainStem{plan: p, bias: conv.bias, post: newChainPost(conv.post), ones: conv.fast.ones,
+		zeros: conv.fast.zeros}
 }
 
-// run computes the output rows [from, to) of an image; dst begins with the first of them, its channels apart elements from each other.
+// run computes the output rows [from, to) of an image; dst begins with the first of them, its channels apart elements
+// from each other.
 func (s *chainStem) run(dst []float32, apart int, src, scratch []float32, from, to int) {
 	p := s.plan
 	io := planIO{
-		dst: dst, src: src, bias: s.bias, relu: s.post.relu, ceil: s.post.ceil, act: s.post.act, scale: s.ones, shift: s.zeros, floor: noFloor,
+		dst: dst, src: src, bias: s.bias, relu: s.post.relu, ceil: s.post.ceil, act: s.post.act, scale: s.ones,
+		shift: s.zeros, floor: noFloor,
 		apart: apart, from: from,
 	}
 	for y := from; y < to; y += p.strip {

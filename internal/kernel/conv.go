@@ -21,11 +21,12 @@ type ConvSpec[T Float] struct {
 	PreReLU              bool
 	PostScale, PostShift []T // [O] or nil
 	Post                 Activation
-	// Fixed promises that Weight and PostScale stay what they are until Prepare has been called for each direction that is used, so
-	// that no copy needs to be kept beside the packed form. There is no Update then.
+	// Fixed promises that Weight and PostScale stay what they are until Prepare has been called for each direction that
+	// is used, so that no copy needs to be kept beside the packed form. There is no Update then.
 	Fixed bool
-	// BFloat16 asks of a convolution in float32 to run forward in bfloat16: the input behind the pre operation and the weights are
-	// rounded, sums and everything after them stay in float32. Few channels and single pixels are computed in float32 all the same.
+	// BFloat16 asks of a convolution in float32 to run forward in bfloat16: the input behind the pre operation and the
+	// weights are rounded, sums and everything after them stay in float32. Few channels and single pixels are computed
+	// in float32 all the same.
 	BFloat16 bool
 }
 
@@ -121,7 +122,8 @@ func (c *Conv[T]) Update(spec ConvSpec[T]) error {
 	g := c.g
 	if spec.Geom.norm() != g || spec.PreReLU != c.preReLU || spec.Post != c.post ||
 		(spec.PreScale != nil || spec.PreShift != nil) != (c.preScale != nil) {
-		return fmt.Errorf("kernel: the update of a convolution may change its parameters alone: have %+v, got %+v", g, spec.Geom)
+		return fmt.Errorf("kernel: the update of a convolution may change its parameters alone: have %+v, got %+v", g,
+			spec.Geom)
 	}
 	if err := spec.checkLengths(); err != nil {
 		return err
@@ -205,8 +207,9 @@ func (c *Conv[T]) Forward(dst, src, residual, scratch []T) {
 	c.forwardGeneric(dst, src, residual, scratch)
 }
 
-// ForwardBatch computes n images; image i is read at src[i*srcStride:] and, unless residual is nil, residual[i*residualStride:], and
-// written at dst[i*dstStride:]. dst must not overlap the others. The bits equal those of n calls of Forward.
+// ForwardBatch computes n images; image i is read at src[i*srcStride:] and, unless residual is nil,
+// residual[i*residualStride:], and written at dst[i*dstStride:]. dst must not overlap the others. The bits equal those
+// of n calls of Forward.
 func (c *Conv[T]) ForwardBatch(dst, src, residual []T, n, dstStride, srcStride, residualStride int, scratch []T) {
 	if n < 1 {
 		return
@@ -216,7 +219,8 @@ func (c *Conv[T]) ForwardBatch(dst, src, residual []T, n, dstStride, srcStride, 
 		residual = residual[:(n-1)*residualStride+c.g.OutLen()]
 	}
 	if c.fast != nil && c.bf == nil {
-		c.fast.forwardBatch(as32(dst), as32(src), as32(residual), n, dstStride, srcStride, residualStride, as32(scratch[:c.fast.scratchLen()]))
+		c.fast.forwardBatch(as32(dst), as32(src), as32(residual), n, dstStride, srcStride, residualStride,
+			as32(scratch[:c.fast.scratchLen()]))
 		return
 	}
 	for i := range n {
@@ -229,9 +233,10 @@ func (c *Conv[T]) ForwardBatch(dst, src, residual []T, n, dstStride, srcStride, 
 }
 
 // BackwardInput computes dx [C, H, W], the gradient with respect to the original input x, from dy [O, OutH, OutW], the
-// gradient with respect to the output y or, where Post is not a ReLU, to what it is given. x is read only where there is a pre
-// ReLU, y only where there is a post ReLU; either may be nil otherwise. The derivative of the ReLU at zero is zero. With accumulate, dx += instead of dx =.
-// dresidual, nil for none, is set to the gradient with respect to the residual.
+// gradient with respect to the output y or, where Post is not a ReLU, to what it is given. x is read only where there
+// is a pre ReLU, y only where there is a post ReLU; either may be nil otherwise. The derivative of the ReLU at zero is
+// zero. With accumulate, dx += instead of dx =. dresidual, nil for none, is set to the gradient with respect to the
+// residual.
 func (c *Conv[T]) BackwardInput(dx, dy, x, y, dresidual, scratch []T, accumulate bool) {
 	dx, dy = dx[:c.g.InLen()], dy[:c.g.OutLen()]
 	if c.preReLU {
@@ -244,7 +249,8 @@ func (c *Conv[T]) BackwardInput(dx, dy, x, y, dresidual, scratch []T, accumulate
 		dresidual = dresidual[:len(dy)]
 	}
 	if c.fast != nil {
-		c.fast.backwardInput(as32(dx), as32(dy), as32(x), as32(y), as32(dresidual), as32(scratch[:c.fast.scratchLen()]), accumulate)
+		c.fast.backwardInput(as32(dx), as32(dy), as32(x), as32(y), as32(dresidual), as32(scratch[:c.fast.scratchLen()]),
+			accumulate)
 		return
 	}
 	c.backwardInputGeneric(dx, dy, x, y, dresidual, scratch, accumulate)

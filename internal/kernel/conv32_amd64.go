@@ -84,7 +84,8 @@ func (f *conv32) forward(dst, src, residual, scratch []float32) {
 }
 
 // forwardBatch computes n images, several together where the engine can.
-func (f *conv32) forwardBatch(dst, src, residual []float32, n, dstStride, srcStride, residualStride int, scratch []float32) {
+func (f *conv32) forwardBatch(dst, src, residual []float32, n, dstStride, srcStride, residualStride int,
+	scratch []float32) {
 	f.prepare(false)
 	io := planIO{
 		bias: f.c.bias, ceil: noCeiling, scale: f.scale, shift: f.shift, floor: f.floor, scratch: scratch,

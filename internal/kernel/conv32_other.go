@@ -13,7 +13,8 @@ func (*conv32) forward(dst, src, residual, scratch []float32) {
 	panic("kernel: no vector code in this build")
 }
 
-func (*conv32) forwardBatch(dst, src, residual []float32, n, dstStride, srcStride, residualStride int, scratch []float32) {
+func (*conv32) forwardBatch(dst, src, residual []float32, n, dstStride, srcStride, residualStride int,
+	scratch []float32) {
 	panic("kernel: no vector code in this build")
 }
 

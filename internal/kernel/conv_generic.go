@@ -73,7 +73,8 @@ func (c *Conv[T]) forwardGeneric(dst, src, residual, scratch []T) {
 					sumTaps(d0, in[y*pitch:], w0, c.padded.offsets, g.SW)
 					continue
 				}
-				sumTaps2(d0, dst[((o+1)*oh+y)*ow:][:ow], in[y*pitch:], w0, c.weight[(o+1)*terms:][:terms], c.padded.offsets, g.SW)
+				sumTaps2(d0, dst[((o+1)*oh+y)*ow:][:ow], in[y*pitch:], w0, c.weight[(o+1)*terms:][:terms],
+					c.padded.offsets, g.SW)
 			}
 		}
 	}

@@ -9,10 +9,12 @@ import (
 	"pgregory.net/rapid"
 )
 
-// drawPost draws an activation, as often as not none or a ReLU. None is steep, so that bounds on rounding hold behind it.
+// drawPost draws an activation, as often as not none or a ReLU. None is steep, so that bounds on rounding hold behind
+// it.
 func drawPost(t *rapid.T) Activation {
 	return rapid.SampledFrom([]Activation{
-		{}, {}, {}, {Kind: ActReLU}, {Kind: ActReLU}, {Kind: ActReLU}, {Kind: ActReLU6}, {Kind: ActClamp, B: 0.5}, {Kind: ActClamp, A: -0.25, B: 0.5},
+		{}, {}, {}, {Kind: ActReLU}, {Kind: ActReLU}, {Kind: ActReLU}, {Kind: ActReLU6}, {Kind: ActClamp, B: 0.5},
+		{Kind: ActClamp, A: -0.25, B: 0.5},
 		{Kind: ActSwish, A: 1}, {Kind: ActTanh},
 	}).Draw(t, "post")
 }
@@ -120,7 +122,8 @@ func TestConvActivationBits(t *testing.T) {
 			spec := drawSpec[float32](t, rng)
 			if rapid.Bool().Draw(t, "depthwise") {
 				k := rapid.SampledFrom([]int{3, 5, 7}).Draw(t, "kernel")
-				spec = benchSpec(ConvGeom{C: 5, O: 5, Groups: 5, H: 9, W: 12, KH: k, KW: k, SH: 1 + k%2, SW: 1 + k%2, PH: k / 2, PW: k / 2}, false)
+				spec = benchSpec(ConvGeom{C: 5, O: 5, Groups: 5, H: 9, W: 12, KH: k, KW: k, SH: 1 + k%2, SW: 1 + k%2,
+					PH: k / 2, PW: k / 2}, false)
 				spec.Post = drawPost(t)
 			}
 			plain := spec
@@ -236,7 +239,8 @@ func propConvBackwardWeight[T Float](eps float64) func(*rapid.T) {
 		defer mem.free()
 		n := rapid.IntRange(1, 5).Draw(t, "images")
 		xs, dys := g.InLen()+rapid.IntRange(0, 9).Draw(t, "x gap"), g.OutLen()+rapid.IntRange(0, 9).Draw(t, "dy gap")
-		x, dy := guarded(&mem, randSlice[T](rng, (n-1)*xs+g.InLen())), guarded(&mem, randSlice[T](rng, (n-1)*dys+g.OutLen()))
+		x, dy := guarded(&mem, randSlice[T](rng, (n-1)*xs+g.InLen())),
+			guarded(&mem, randSlice[T](rng, (n-1)*dys+g.OutLen()))
 		dw, dbias := guarded(&mem, randSlice[T](rng, g.WeightLen())), guarded(&mem, randSlice[T](rng, g.O))
 		dw0, dbias0 := append([]T(nil), dw...), append([]T(nil), dbias...)
 		scratch := guarded(&mem, nans[T](ConvBackwardWeightScratch(g, n)))
@@ -268,7 +272,8 @@ func propConvBackwardWeight[T Float](eps float64) func(*rapid.T) {
 				want, mag = want+w, mag+m
 			}
 			hot[i] = 0
-			require.InDelta(t, want, float64(dw[i]), eps*(float64(n*g.OutH()*g.OutW())*mag+4), "dw %d of %d images, %+v", i, n, g)
+			require.InDelta(t, want, float64(dw[i]), eps*(float64(n*g.OutH()*g.OutW())*mag+4),
+				"dw %d of %d images, %+v", i, n, g)
 		}
 	}
 }
@@ -279,7 +284,8 @@ func TestConvBackwardWeight(t *testing.T) {
 }
 
 func TestNewConvRejects(t *testing.T) {
-	ok := ConvSpec[float32]{Geom: ConvGeom{C: 4, H: 5, W: 5, O: 6, KH: 3, KW: 3, Groups: 2}, Weight: make([]float32, 6*2*9)}
+	ok := ConvSpec[float32]{Geom: ConvGeom{C: 4, H: 5, W: 5, O: 6, KH: 3, KW: 3, Groups: 2},
+		Weight: make([]float32, 6*2*9)}
 	_, err := NewConv(ok)
 	require.NoError(t, err)
 	for name, change := range map[string]func(*ConvSpec[float32]){

@@ -71,11 +71,12 @@ func (f *conv32) newPhases() []phase {
 	return phases
 }
 
-// mirrored returns the only phase of a convolution of stride one as the convolution with mirrored weights that it is, where
-// there is a better way than a plan to run that.
+// mirrored returns the only phase of a convolution of stride one as the convolution with mirrored weights that it is,
+// where there is a better way than a plan to run that.
 func (f *conv32) mirrored() (phase, bool) {
 	g := f.c.g
-	if g.SH != 1 || g.SW != 1 || g.DH != 1 || g.DW != 1 || max(g.PH, g.PH+g.EH) >= g.KH || max(g.PW, g.PW+g.EW) >= g.KW {
+	if g.SH != 1 || g.SW != 1 || g.DH != 1 || g.DW != 1 || max(g.PH, g.PH+g.EH) >= g.KH ||
+		max(g.PW, g.PW+g.EW) >= g.KW {
 		return phase{}, false
 	}
 	b := g
@@ -141,8 +142,9 @@ func (f *conv32) passPre(dx, grad, x []float32, accumulate bool) {
 	g := f.c.g
 	row := 4 * g.H * g.W
 	a := gateArgs{
-		dst: ptr(dx, 0), dstStride: row, grad: ptr(grad, 0), gradStride: row, x: ptr(x, 0), xStride: row, rows: g.C, cols: g.H * g.W,
-		mul: ptr(f.ones, 0), scale: ptr(f.scale, 0), shift: ptr(f.shift, 0), step: 4,
+		dst: ptr(dx, 0), dstStride: row, grad: ptr(grad, 0), gradStride: row, x: ptr(x, 0), xStride: row, rows: g.C,
+		cols: g.H * g.W,
+		mul:  ptr(f.ones, 0), scale: ptr(f.scale, 0), shift: ptr(f.shift, 0), step: 4,
 	}
 	if accumulate {
 		a.accumulate = 1

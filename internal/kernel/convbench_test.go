@@ -55,22 +55,28 @@ var benchConvs = []struct {
 	{"1x1 512-2048 7", ConvGeom{C: 512, H: 7, W: 7, O: 2048, KH: 1, KW: 1}, false},
 	{"1x1s2 256-512 56", ConvGeom{C: 256, H: 56, W: 56, O: 512, KH: 1, KW: 1, SH: 2, SW: 2}, false},
 	{"dw3x3 32 112", ConvGeom{C: 32, H: 112, W: 112, O: 32, KH: 3, KW: 3, PH: 1, PW: 1, Groups: 32}, false},
-	{"dw3x3s2 96 112", ConvGeom{C: 96, H: 112, W: 112, O: 96, KH: 3, KW: 3, PH: 1, PW: 1, SH: 2, SW: 2, Groups: 96}, false},
+	{"dw3x3s2 96 112", ConvGeom{C: 96, H: 112, W: 112, O: 96, KH: 3, KW: 3, PH: 1, PW: 1, SH: 2, SW: 2, Groups: 96},
+		false},
 	{"dw3x3 144 56", ConvGeom{C: 144, H: 56, W: 56, O: 144, KH: 3, KW: 3, PH: 1, PW: 1, Groups: 144}, false},
-	{"dw3x3s2 144 56", ConvGeom{C: 144, H: 56, W: 56, O: 144, KH: 3, KW: 3, PH: 1, PW: 1, SH: 2, SW: 2, Groups: 144}, false},
+	{"dw3x3s2 144 56", ConvGeom{C: 144, H: 56, W: 56, O: 144, KH: 3, KW: 3, PH: 1, PW: 1, SH: 2, SW: 2, Groups: 144},
+		false},
 	{"dw3x3 192 28", ConvGeom{C: 192, H: 28, W: 28, O: 192, KH: 3, KW: 3, PH: 1, PW: 1, Groups: 192}, false},
-	{"dw3x3s2 192 28", ConvGeom{C: 192, H: 28, W: 28, O: 192, KH: 3, KW: 3, PH: 1, PW: 1, SH: 2, SW: 2, Groups: 192}, false},
+	{"dw3x3s2 192 28", ConvGeom{C: 192, H: 28, W: 28, O: 192, KH: 3, KW: 3, PH: 1, PW: 1, SH: 2, SW: 2, Groups: 192},
+		false},
 	{"dw3x3 384 14", ConvGeom{C: 384, H: 14, W: 14, O: 384, KH: 3, KW: 3, PH: 1, PW: 1, Groups: 384}, false},
 	{"dw3x3 576 14", ConvGeom{C: 576, H: 14, W: 14, O: 576, KH: 3, KW: 3, PH: 1, PW: 1, Groups: 576}, false},
-	{"dw3x3s2 576 14", ConvGeom{C: 576, H: 14, W: 14, O: 576, KH: 3, KW: 3, PH: 1, PW: 1, SH: 2, SW: 2, Groups: 576}, false},
+	{"dw3x3s2 576 14", ConvGeom{C: 576, H: 14, W: 14, O: 576, KH: 3, KW: 3, PH: 1, PW: 1, SH: 2, SW: 2, Groups: 576},
+		false},
 	{"dw3x3 960 7", ConvGeom{C: 960, H: 7, W: 7, O: 960, KH: 3, KW: 3, PH: 1, PW: 1, Groups: 960}, false},
 }
 
 func benchSpec(g ConvGeom, pre bool) ConvSpec[float32] {
 	rng := newRand(3)
-	s := ConvSpec[float32]{Geom: g, Weight: randSlice[float32](rng, g.WeightLen()), PostShift: randSlice[float32](rng, g.O)}
+	s := ConvSpec[float32]{Geom: g, Weight: randSlice[float32](rng, g.WeightLen()), PostShift: randSlice[float32](rng,
+		g.O)}
 	if pre {
-		s.PreScale, s.PreShift, s.PreReLU, s.Post.Kind = randSlice[float32](rng, g.C), randSlice[float32](rng, g.C), true, ActReLU
+		s.PreScale, s.PreShift, s.PreReLU, s.Post.Kind = randSlice[float32](rng, g.C), randSlice[float32](rng, g.C),
+			true, ActReLU
 	}
 	return s
 }
@@ -98,7 +104,8 @@ func TestSpeed(t *testing.T) {
 				t.Fatal(err)
 			}
 			rng := newRand(5)
-			x, y, scratch := randSlice[float32](rng, bc.g.InLen()), make([]float32, bc.g.OutLen()), make([]float32, c.ScratchLen())
+			x, y, scratch := randSlice[float32](rng, bc.g.InLen()), make([]float32, bc.g.OutLen()),
+				make([]float32, c.ScratchLen())
 			s, peak := 1e9, 0.0
 			for range 4 {
 				peak = max(peak, PeakFMA(2*time.Millisecond))
@@ -113,7 +120,8 @@ func TestSpeed(t *testing.T) {
 			xs, dys := randSlice[float32](rng, weightImages*len(x)), randSlice[float32](rng, weightImages*len(y))
 			q := 1e9
 			for range 3 {
-				q = min(q, best(func() { ConvBackwardWeight(bc.g, dw, nil, xs, dys, weightImages, len(x), len(y), ws) }, 12)/weightImages)
+				q = min(q, best(func() { ConvBackwardWeight(bc.g, dw, nil, xs, dys, weightImages, len(x), len(y), ws) },
+					12)/weightImages)
 			}
 			for _, s := range []float64{s, r, q} {
 				gf := float64(bc.g.FLOPs()) / s * 1e-9

@@ -1,9 +1,9 @@
 package kernel
 
 // ConvBackwardWeight adds the weight gradient of a plain convolution (no pre, no post) for n images to
-// dw [O, C/Groups, KH, KW] and, unless it is nil, the bias gradient to dbias [O]. Image i is x[i*xStride:], [C, H, W], and
-// dy[i*dyStride:], [O, OutH, OutW]. Small images are summed together before they are added, so that the last bits depend on
-// n. It panics on an impossible geometry.
+// dw [O, C/Groups, KH, KW] and, unless it is nil, the bias gradient to dbias [O]. Image i is x[i*xStride:], [C, H, W],
+// and dy[i*dyStride:], [O, OutH, OutW]. Small images are summed together before they are added, so that the last bits
+// depend on n. It panics on an impossible geometry.
 func ConvBackwardWeight[T Float](g ConvGeom, dw, dbias, x, dy []T, n, xStride, dyStride int, scratch []T) {
 	g = g.norm()
 	if err := g.Check(); err != nil {
@@ -16,7 +16,8 @@ func ConvBackwardWeight[T Float](g ConvGeom, dw, dbias, x, dy []T, n, xStride, d
 	if dbias != nil {
 		dbias = dbias[:g.O]
 	}
-	if is32[T]() && convBackwardWeight32(g, as32(dw), as32(dbias), as32(x), as32(dy), n, xStride, dyStride, as32(scratch)) {
+	if is32[T]() && convBackwardWeight32(g, as32(dw), as32(dbias), as32(x), as32(dy), n, xStride, dyStride,
+		as32(scratch)) {
 		return
 	}
 	for i := range n {
@@ -24,8 +25,8 @@ func ConvBackwardWeight[T Float](g ConvGeom, dw, dbias, x, dy []T, n, xStride, d
 	}
 }
 
-// ConvBackwardWeightScratch returns how many elements of scratch ConvBackwardWeight needs for exactly n images; it may need
-// more for fewer.
+// ConvBackwardWeightScratch returns how many elements of scratch ConvBackwardWeight needs for exactly n images; it may
+// need more for fewer.
 func ConvBackwardWeightScratch(g ConvGeom, n int) int {
 	if n == 0 {
 		return 0

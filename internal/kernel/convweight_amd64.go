@@ -101,7 +101,8 @@ func convBackwardWeight32(g ConvGeom, dw, dbias, x, dy []float32, n, xStride, dy
 }
 
 // add adds the gradient of a strip, which starts at output row y0, of some images.
-func (w *weightGrad) add(l level, dw, x, dy []float32, images, xStride, dyStride, y0 int, off []int32, scratch []float32) {
+func (w *weightGrad) add(l level, dw, x, dy []float32, images, xStride, dyStride, y0 int, off []int32,
+	scratch []float32) {
 	hw, taps, rows := w.oh*w.ow, w.KH*w.KW, min(w.strip, w.oh-y0)
 	for group := range w.Groups {
 		for c0 := 0; c0 < w.in; c0 += w.blockC {
@@ -137,7 +138,8 @@ func biasGrad(l level, dbias, dy []float32, n int) {
 	off := [1]int32{}
 	for at := 0; at < n; at += onesLen {
 		dots(l, len(dbias), off[:], dotsArgs{
-			a: ptr(dy, at), lda: 4 * n, n: min(onesLen, n-at), b: unsafe.Pointer(&ones32), c: ptr(dbias, 0), ldc: 4, parts: 1,
+			a: ptr(dy, at), lda: 4 * n, n: min(onesLen, n-at), b: unsafe.Pointer(&ones32), c: ptr(dbias, 0), ldc: 4,
+			parts: 1,
 		})
 	}
 }

@@ -83,7 +83,8 @@ func newDenseNet(b testing.TB) *denseNet {
 }
 
 func (n *denseNet) buffers() *denseBuffers {
-	b := &denseBuffers{mid: make([]float32, 150*1024), scratch: make([]float32, n.scratch), pooled: make([]float32, 342), logits: make([]float32, 10)}
+	b := &denseBuffers{mid: make([]float32, 150*1024), scratch: make([]float32, n.scratch),
+		pooled: make([]float32, 342), logits: make([]float32, 10)}
 	for i, blk := range n.blocks {
 		b.blocks[i] = make([]float32, blk.channels*blk.size*blk.size)
 	}
@@ -171,7 +172,8 @@ func TestDenseNetSpeed(t *testing.T) {
 			t.Log(groups)
 		}
 		gflops := float64(n.flops) / float64(sum.Nanoseconds())
-		t.Logf("%v an image, %.1f images/s, %.1f GFLOP/s, %.1f %% of peak", sum, 1/sum.Seconds(), gflops, 100*gflops/PeakFMA(100*time.Millisecond))
+		t.Logf("%v an image, %.1f images/s, %.1f GFLOP/s, %.1f %% of peak", sum, 1/sum.Seconds(), gflops,
+			100*gflops/PeakFMA(100*time.Millisecond))
 	})
 }
 

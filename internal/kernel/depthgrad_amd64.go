@@ -14,8 +14,8 @@ func depthGradFits(g ConvGeom) bool {
 	return depthwiseFits(g) && g.OutW()-firstDepthLane(g) <= 8*maxDepthStrips
 }
 
-// depthGradStrip is the strip of outputs' gradients from column x on. With stride two those of the left column of weights
-// are the ones from a column further on.
+// depthGradStrip is the strip of outputs' gradients from column x on. With stride two those of the left column of
+// weights are the ones from a column further on.
 func depthGradStrip(g ConvGeom, lanes, x int) depthStrip {
 	if g.SW == 1 {
 		return strideOneStrip(g, lanes, x)

@@ -22,8 +22,9 @@ type depthTapsArgs struct {
 	_             [5]int         // the kernel's own
 }
 
-// depthTaps is a depthwise convolution whose input is copied with the zeros around it and, with stride two, with its rows and
-// columns apart by parity. Its kernels know neither borders nor strides; AVX-512's take rows that one vector of AVX2 does not cover.
+// depthTaps is a depthwise convolution whose input is copied with the zeros around it and, with stride two, with its
+// rows and columns apart by parity. Its kernels know neither borders nor strides; AVX-512's take rows that one vector
+// of AVX2 does not cover.
 type depthTaps struct {
 	level   level
 	lanes   int
@@ -88,10 +89,12 @@ func (d *depthTaps) convolve(image planIO) {
 	g := d.g
 	out, cols := g.OutH()*g.OutW(), g.OutW()
 	scratch := alignVector(io.scratch)
-	f := viewFill{level: d.level, h: g.H, w: g.W, sh: g.SH, sw: g.SW, pitch: d.pitch, channel: d.channel, floor: io.floor}
+	f := viewFill{level: d.level, h: g.H, w: g.W, sh: g.SH, sw: g.SW, pitch: d.pitch, channel: d.channel,
+		floor: io.floor}
 	a := depthTapsArgs{
 		dstRow: 4 * cols, dstChannel: 4 * out, src: ptr(scratch, 0), srcRow: 4 * d.pitch, srcChannel: 4 * d.channel,
-		floor: noFloor, ceil: io.ceil, rows: g.OutH(), vectors: (cols + d.lanes - 1) / d.lanes, offsets: unsafe.Pointer(&d.offsets[0]), count: g.KW,
+		floor: noFloor, ceil: io.ceil, rows: g.OutH(), vectors: (cols + d.lanes - 1) / d.lanes,
+		offsets: unsafe.Pointer(&d.offsets[0]), count: g.KW,
 	}
 	if io.relu {
 		a.floor = 0
@@ -112,7 +115,8 @@ func (d *depthTaps) convolve(image planIO) {
 			if from == 1 { // the last row runs over
 				dst = scratch[d.blockC*d.channel+2*d.pitch+slackLanes:]
 			}
-			a.channels, a.dst, a.src, a.weights, a.bias = part, ptr(dst, 0), ptr(scratch, at*d.channel), ptr(d.weights, (c+at)*g.KH*g.KW), ptr(io.bias, c+at)
+			a.channels, a.dst, a.src, a.weights, a.bias = part, ptr(dst, 0), ptr(scratch, at*d.channel),
+				ptr(d.weights, (c+at)*g.KH*g.KW), ptr(io.bias, c+at)
 			d.kernel(&a)
 			if from == 1 {
 				copy(io.dst[(c+at)*out:][:part*out], dst)
@@ -122,8 +126,8 @@ func (d *depthTaps) convolve(image planIO) {
 	}
 }
 
-// tapsRows is how many rows of outputs the kernels compute at once while there are as many left; the order of a sum depends on
-// where its row lies among them.
+// tapsRows is how many rows of outputs the kernels compute at once while there are as many left; the order of a sum
+// depends on where its row lies among them.
 const tapsRows = 7
 
 // kernel runs the kernel for the geometry.

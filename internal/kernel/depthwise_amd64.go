@@ -34,14 +34,15 @@ type depthArgs struct {
 }
 
 // depthStrip is a vector of columns of every row: where it lies and which lanes of each load (by column of weights with
-// stride one; with stride two of consecutive vectors, and of both as one where they have eight lanes) and store (from the fifth mask on) are in the
-// plane.
+// stride one; with stride two of consecutive vectors, and of both as one where they have eight lanes) and store (from
+// the fifth mask on) are in the plane.
 type depthStrip struct {
 	lanes    [6][8]int32
 	src, dst int // bytes from the row's start
-	plain    int // one: needs no masks of loads; AVX2 with stride one: two where those of the first and the last load suffice
-	bits     [6]int
-	_        [56]byte // to whole cache lines
+	// one: needs no masks of loads; AVX2 with stride one: two where those of the first and the last load suffice
+	plain int
+	bits  [6]int
+	_     [56]byte // to whole cache lines
 }
 
 // alignStrips cuts strips, but for the last one, to start at a cache line: masks that lie in two take longer to load.
@@ -74,8 +75,9 @@ func (s *depthStrip) mask(i, lanes, first, n int) {
 	}
 }
 
-// depthTable holds, for pairs of vectors, both halves of their lanes in turns: of sixteen lanes, then of eight. After those comes where each lane lies once VSHUFPS has taken every other lane of two
-// vectors: of sixteen lanes, of eight, the same for the lane before, and back.
+// depthTable holds, for pairs of vectors, both halves of their lanes in turns: of sixteen lanes, then of eight. After
+// those comes where each lane lies once VSHUFPS has taken every other lane of two vectors: of sixteen lanes, of eight,
+// the same for the lane before, and back.
 var depthTable = func() (t [128]int32) {
 	for i := range 16 {
 		t[i], t[32+i] = int32(i/2+16*(i%2)), int32(8+i/2+16*(i%2))
@@ -202,7 +204,8 @@ const depthCache = 64 << 10 // bytes of input planes worked on at a time
 
 // depthwiseFits reports whether the depthwise kernels take a geometry. They count on at most two rows of padding.
 func depthwiseFits(g ConvGeom) bool {
-	return g.Groups == g.C && g.O == g.C && g.KH == 3 && g.KW == 3 && g.DH == 1 && g.DW == 1 && g.SH == g.SW && g.SH <= 2 &&
+	return g.Groups == g.C && g.O == g.C && g.KH == 3 && g.KW == 3 && g.DH == 1 && g.DW == 1 && g.SH == g.SW &&
+		g.SH <= 2 &&
 		g.PH <= 2 && g.PW <= 2 && g.PH+g.EH <= 2 && g.PW+g.EW <= 2
 }
 
@@ -249,8 +252,8 @@ func (d *depthwise) scratchLen() int {
 	return n + slackLanes
 }
 
-// aside tells whether outputs are written to scratch first, each row with room before it for a lane that is none of its own:
-// without mask registers, stores that leave out lanes are slow.
+// aside tells whether outputs are written to scratch first, each row with room before it for a lane that is none of its
+// own: without mask registers, stores that leave out lanes are slow.
 func (d *depthwise) aside() bool { return d.level == avx2 && firstDepthLane(d.g) < 0 }
 
 func (d *depthwise) asideLen() int { return d.g.OutH() * (d.g.OutW() + 1) }
@@ -315,7 +318,8 @@ func (d *depthwise) convolve(image planIO) {
 				}
 				at := from * (n - careful)
 				a.masked, a.channels = from, part
-				a.dst, a.src, a.weights, a.bias = ptr(io.dst, (c+at)*out), ptr(src, at*in), ptr(d.weights, 9*(c+at)), ptr(io.bias, c+at)
+				a.dst, a.src, a.weights, a.bias = ptr(io.dst, (c+at)*out), ptr(src, at*in), ptr(d.weights, 9*(c+at)),
+					ptr(io.bias, c+at)
 				if aside != nil {
 					a.dst = ptr(aside, at*d.asideLen()+1)
 				}
@@ -337,7 +341,8 @@ func (d *depthwise) bringBack(io *planIO, aside []float32, c, n int) {
 	careful := carefulChannels(g.C, c, n, out, 8)
 	if careful < n {
 		copyRows(avx2, 1, &rowsArgs{
-			dst: ptr(io.dst, c*out), dstStride: 4 * cols, src: ptr(aside, 1), srcStride: 4 * (cols + 1), rows: rows, valid: cols,
+			dst: ptr(io.dst, c*out), dstStride: 4 * cols, src: ptr(aside, 1), srcStride: 4 * (cols + 1), rows: rows,
+			valid: cols,
 			scale: ptr(ones32[:], 0), shift: ptr(zeros32[:], 0), floor: noFloor, table: unsafe.Pointer(&laneTable),
 			channels: n - careful, dstChannel: 4 * out, srcChannel: 4 * d.asideLen(),
 		})
@@ -349,7 +354,8 @@ func (d *depthwise) bringBack(io *planIO, aside []float32, c, n int) {
 	}
 }
 
-// careful returns how many of the n channels from c on must not be read, or written without mask registers, beyond a plane.
+// careful returns how many of the n channels from c on must not be read, or written without mask registers, beyond a
+// plane.
 func (d *depthwise) careful(c, n int) int {
 	g := d.g
 	in, out := g.H*g.W, g.OutH()*g.OutW()

@@ -69,7 +69,8 @@ func dots32(rows, n int, a []float32, lda int, b []float32, ldb, cols int, c []f
 	_ = b[(cols-1)*ldb+n-1]
 	_ = c[(rows-1)*ldc+cols-1]
 	for j := 0; j < cols; j += most {
-		dots(l, rows, off[:min(most, cols-j)], dotsArgs{a: ptr(a, 0), lda: 4 * lda, b: ptr(b, j*ldb), n: n, c: ptr(c, j), ldc: 4 * ldc, parts: 1})
+		dots(l, rows, off[:min(most, cols-j)], dotsArgs{a: ptr(a, 0), lda: 4 * lda, b: ptr(b, j*ldb), n: n,
+			c: ptr(c, j), ldc: 4 * ldc, parts: 1})
 	}
 	return true
 }

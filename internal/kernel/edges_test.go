@@ -9,8 +9,8 @@ import (
 	"github.com/line-ood/goline/internal/racetest"
 )
 
-// edgeGeoms are depthwise convolutions of every width up to where all strips have occurred, of the widths where there is
-// one strip more, and of planes smaller than a vector.
+// edgeGeoms are depthwise convolutions of every width up to where all strips have occurred, of the widths where there
+// is one strip more, and of planes smaller than a vector.
 func edgeGeoms() []ConvGeom {
 	var all []ConvGeom
 	add := func(c, h, w, stride, ph, pw int) {
@@ -29,7 +29,8 @@ func edgeGeoms() []ConvGeom {
 		for _, k := range []int{5, 7} {
 			for w := 1; w <= 20; w++ {
 				for _, c := range []int{1, 10} {
-					g := ConvGeom{C: c, O: c, Groups: c, H: 4, W: w, KH: k, KW: k, SH: stride, SW: stride, PH: k / 2, PW: k/2 - 1 + w%2, EW: w % 2}
+					g := ConvGeom{C: c, O: c, Groups: c, H: 4, W: w, KH: k, KW: k, SH: stride, SW: stride, PH: k / 2,
+						PW: k/2 - 1 + w%2, EW: w % 2}
 					if g.Check() == nil {
 						all = append(all, g)
 					}
@@ -60,7 +61,8 @@ func TestDepthwiseEdges(t *testing.T) {
 			c, err := NewConv(spec)
 			require.NoError(t, err)
 			var mem arena
-			x, dy := guardedAt(&mem, randSlice[float32](rng, g.InLen()), behind), guardedAt(&mem, randSlice[float32](rng, g.OutLen()), behind)
+			x, dy := guardedAt(&mem, randSlice[float32](rng, g.InLen()), behind),
+				guardedAt(&mem, randSlice[float32](rng, g.OutLen()), behind)
 			want, bound := refForward(spec, x, nil, eps32)
 			y := guardedAt(&mem, nans[float32](g.OutLen()), behind)
 			c.Forward(y, x, nil, guarded(&mem, nans[float32](c.ScratchLen())))
@@ -70,7 +72,8 @@ func TestDepthwiseEdges(t *testing.T) {
 				}
 			}
 			dw, ref := guardedAt(&mem, make([]float32, g.WeightLen()), behind), make([]float32, g.WeightLen())
-			ConvBackwardWeight(g, dw, nil, x, dy, 1, 0, 0, guarded(&mem, nans[float32](ConvBackwardWeightScratch(g, 1))))
+			ConvBackwardWeight(g, dw, nil, x, dy, 1, 0, 0,
+				guarded(&mem, nans[float32](ConvBackwardWeightScratch(g, 1))))
 			convBackwardWeightGeneric(g.norm(), ref, nil, x, dy)
 			require.InDeltaSlice(t, ref, dw, 1e-4, "weight gradient of %+v", g)
 			mem.free()
@@ -115,7 +118,8 @@ func TestDepthwiseKeepsNaNs(t *testing.T) {
 	})
 }
 
-// TestConvWeightBlocks has the blocks of channels, rows and images that random shapes do not reach, with NaNs between samples.
+// TestConvWeightBlocks has the blocks of channels, rows and images that random shapes do not reach, with NaNs between
+// samples.
 func TestConvWeightBlocks(t *testing.T) {
 	for _, tc := range []struct {
 		what   string
@@ -141,7 +145,8 @@ func TestConvWeightBlocks(t *testing.T) {
 			}
 			x, dy = guarded(&mem, x), guarded(&mem, dy)
 			dw, dbias := guarded(&mem, make([]float32, g.WeightLen())), guarded(&mem, make([]float32, g.O))
-			ConvBackwardWeight(g, dw, dbias, x, dy, n, xs, dys, guarded(&mem, nans[float32](ConvBackwardWeightScratch(g, n))))
+			ConvBackwardWeight(g, dw, dbias, x, dy, n, xs, dys,
+				guarded(&mem, nans[float32](ConvBackwardWeightScratch(g, n))))
 			want, wantBias := make([]float32, g.WeightLen()), make([]float32, g.O)
 			for i := range n {
 				convBackwardWeightGeneric(g.norm(), want, wantBias, x[i*xs:], dy[i*dys:])

@@ -135,8 +135,8 @@ func Add[T Float](dst, a, b []T) {
 // AddTo computes dst += a.
 func AddTo[T Float](dst, a []T) { Add(dst[:len(a)], dst[:len(a)], a) }
 
-// Mix computes dst = r + m*(p-r), exactly p where m is 1 and r where it is 0: present and removed activations by a mask.
-// Each step rounds, whatever the instruction set. dst may be any of the others.
+// Mix computes dst = r + m*(p-r), exactly p where m is 1 and r where it is 0: present and removed activations by a
+// mask. Each step rounds, whatever the instruction set. dst may be any of the others.
 func Mix[T Float](dst, m, p, r []T) {
 	dst, p, r = dst[:len(m)], p[:len(m)], r[:len(m)]
 	if is32[T]() && (&stream{op: opMix, dst: as32(dst), a: as32(m), b: as32(p), c: as32(r), s: 1}).run() {

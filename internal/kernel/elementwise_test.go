@@ -43,7 +43,8 @@ func same[T Float](t require.TestingT, want float64, got T, tol float64, msg str
 }
 
 // elementwise are the operations of up to three inputs with the formula each must follow.
-func elementwise[T Float](alpha T, limit []T, channels int, scale, shift []T, relu, accumulate bool, old []T) map[string]struct {
+func elementwise[T Float](alpha T, limit []T, channels int, scale, shift []T, relu, accumulate bool,
+	old []T) map[string]struct {
 	run  func(dst, a, b []T)
 	want func(i int, a, b float64) float64
 } {
@@ -65,8 +66,9 @@ func elementwise[T Float](alpha T, limit []T, channels int, scale, shift []T, re
 		run  func(dst, a, b []T)
 		want func(i int, a, b float64) float64
 	}{
-		"Add":   {func(d, a, b []T) { Add(d, a, b) }, func(_ int, a, b float64) float64 { return a + b }},
-		"AddTo": {func(d, a, b []T) { copy(d, old); AddTo(d, a) }, func(i int, a, b float64) float64 { return float64(old[i]) + a }},
+		"Add": {func(d, a, b []T) { Add(d, a, b) }, func(_ int, a, b float64) float64 { return a + b }},
+		"AddTo": {func(d, a, b []T) { copy(d, old); AddTo(d, a) },
+			func(i int, a, b float64) float64 { return float64(old[i]) + a }},
 		"Mix": {func(d, a, b []T) { Mix(d, a, b, old) }, func(i int, a, b float64) float64 {
 			switch r := float64(old[i]); a {
 			case 1:
@@ -77,10 +79,13 @@ func elementwise[T Float](alpha T, limit []T, channels int, scale, shift []T, re
 				return r + a*(b-r)
 			}
 		}},
-		"Mul":   {func(d, a, b []T) { Mul(d, a, b) }, func(_ int, a, b float64) float64 { return a * b }},
-		"Scale": {func(d, a, b []T) { Scale(d, a, alpha) }, func(_ int, a, b float64) float64 { return float64(alpha) * a }},
-		"Axpy":  {func(d, a, b []T) { copy(d, old); Axpy(d, a, alpha) }, func(i int, a, b float64) float64 { return float64(old[i]) + float64(alpha)*a }},
-		"ReLU":  {func(d, a, b []T) { ReLU(d, a) }, func(_ int, a, b float64) float64 { return pos(a) }},
+		"Mul": {func(d, a, b []T) { Mul(d, a, b) }, func(_ int, a, b float64) float64 { return a * b }},
+		"Scale": {func(d, a, b []T) {
+			Scale(d, a, alpha)
+		}, func(_ int, a, b float64) float64 { return float64(alpha) * a }},
+		"Axpy": {func(d, a, b []T) { copy(d, old); Axpy(d, a, alpha) },
+			func(i int, a, b float64) float64 { return float64(old[i]) + float64(alpha)*a }},
+		"ReLU": {func(d, a, b []T) { ReLU(d, a) }, func(_ int, a, b float64) float64 { return pos(a) }},
 		"ReLUBackward": {func(d, a, b []T) { ReLUBackward(d, a, b) }, func(_ int, a, b float64) float64 {
 			if b > 0 {
 				return a
@@ -99,14 +104,18 @@ func elementwise[T Float](alpha T, limit []T, channels int, scale, shift []T, re
 			}
 			return 0
 		}},
-		"Affine": {func(d, a, b []T) { Affine(d, a, scale, shift, channels, hw, relu) }, func(i int, a, b float64) float64 {
-			v := at(scale, i, hw, 1)*a + at(shift, i, hw, 0)
-			if relu {
-				v = pos(v)
-			}
-			return v
-		}},
-		"AffineBackward": {func(d, a, b []T) { copy(d, old); AffineBackward(d, a, b, scale, channels, hw, relu, accumulate) }, func(i int, a, b float64) float64 {
+		"Affine": {func(d, a, b []T) { Affine(d, a, scale, shift, channels, hw, relu) },
+			func(i int, a, b float64) float64 {
+				v := at(scale, i, hw, 1)*a + at(shift, i, hw, 0)
+				if relu {
+					v = pos(v)
+				}
+				return v
+			}},
+		"AffineBackward": {func(d, a, b []T) {
+			copy(d, old)
+			AffineBackward(d, a, b, scale, channels, hw, relu, accumulate)
+		}, func(i int, a, b float64) float64 {
 			v := at(scale, i, hw, 1) * a
 			if relu && !(b > 0) {
 				v = 0
@@ -139,7 +148,8 @@ func propElementwise[T Float](eps float64) func(*rapid.T) {
 			return nil
 		}
 		old := randSlice[T](rng, n)
-		ops := elementwise(T(-0.75), limit, channels, opt("scale"), opt("shift"), rapid.Bool().Draw(t, "relu"), rapid.Bool().Draw(t, "accumulate"), old)
+		ops := elementwise(T(-0.75), limit, channels, opt("scale"), opt("shift"), rapid.Bool().Draw(t, "relu"),
+			rapid.Bool().Draw(t, "accumulate"), old)
 		for name, op := range ops {
 			dst := guarded(&mem, nans[T](n))
 			op.run(dst, a, b)
@@ -190,7 +200,8 @@ func TestMixBits(t *testing.T) {
 	atLevels(t, func(t *testing.T) {
 		rng := newRand(6)
 		for n := range 70 {
-			m, p, r, got := randSlice[float32](rng, n), randSlice[float32](rng, n), randSlice[float32](rng, n), make([]float32, n)
+			m, p, r, got := randSlice[float32](rng, n), randSlice[float32](rng, n), randSlice[float32](rng, n),
+				make([]float32, n)
 			Mix(got, m, p, r)
 			for i := range got {
 				d := float32(p[i] - r[i])

@@ -46,7 +46,8 @@ func newEngine(l level, g ConvGeom, plain bool) engine {
 	case winogradFits(l, g):
 		return newWinograd(l, g, plain)
 	}
-	pg := planGeom{groups: g.Groups, c: g.C / g.Groups, m: g.O / g.Groups, h: g.H, w: g.W, oh: g.OutH(), ow: g.OutW(), sh: g.SH, sw: g.SW}
+	pg := planGeom{groups: g.Groups, c: g.C / g.Groups, m: g.O / g.Groups, h: g.H, w: g.W, oh: g.OutH(), ow: g.OutW(),
+		sh: g.SH, sw: g.SW}
 	for kh := range g.KH {
 		for kw := range g.KW {
 			pg.taps = append(pg.taps, tap{kh*g.DH - g.PH, kw*g.DW - g.PW})

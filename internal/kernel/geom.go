@@ -3,9 +3,9 @@ package kernel
 import "fmt"
 
 // ConvGeom is the geometry of a two-dimensional convolution: input [C, H, W], weights [O, C/Groups, KH, KW], output
-// [O, OutH, OutW]. S is the stride, P the zero padding on both sides, D the dilation. E is how many more rows of padding
-// there are at the bottom and columns at the right, negative where there are fewer. Groups divides C and O; Groups == C is a
-// depthwise convolution. A stride, dilation or group count of zero means one.
+// [O, OutH, OutW]. S is the stride, P the zero padding on both sides, D the dilation. E is how many more rows of
+// padding there are at the bottom and columns at the right, negative where there are fewer. Groups divides C and O;
+// Groups == C is a depthwise convolution. A stride, dilation or group count of zero means one.
 type ConvGeom struct{ C, H, W, O, KH, KW, SH, SW, PH, PW, DH, DW, Groups, EH, EW int }
 
 // OutH returns the output height.
@@ -33,12 +33,15 @@ func (g ConvGeom) Check() error {
 	g = g.norm()
 	switch {
 	case g.C < 1 || g.H < 1 || g.W < 1 || g.O < 1:
-		return fmt.Errorf("kernel: convolution from [%d %d %d] to %d channels: sizes must be positive", g.C, g.H, g.W, g.O)
+		return fmt.Errorf("kernel: convolution from [%d %d %d] to %d channels: sizes must be positive", g.C, g.H, g.W,
+			g.O)
 	case g.KH < 1 || g.KW < 1 || g.SH < 1 || g.SW < 1 || g.DH < 1 || g.DW < 1 || g.PH < 0 || g.PW < 0:
-		return fmt.Errorf("kernel: convolution with kernel [%d %d], stride [%d %d], padding [%d %d], dilation [%d %d]: out of range",
+		return fmt.Errorf("kernel: convolution with kernel [%d %d], stride [%d %d], padding [%d %d], dilation [%d "+
+			"%d]: out of range",
 			g.KH, g.KW, g.SH, g.SW, g.PH, g.PW, g.DH, g.DW)
 	case g.PH+g.EH < 0 || g.PW+g.EW < 0:
-		return fmt.Errorf("kernel: convolution with padding [%d %d] and [%d %d] more at the bottom and right: out of range", g.PH, g.PW, g.EH, g.EW)
+		return fmt.Errorf("kernel: convolution with padding [%d %d] and [%d %d] more at the bottom and right: out of "+
+			"range", g.PH, g.PW, g.EH, g.EW)
 	case g.Groups < 1 || g.C%g.Groups != 0 || g.O%g.Groups != 0:
 		return fmt.Errorf("kernel: %d groups do not divide %d input and %d output channels", g.Groups, g.C, g.O)
 	case g.OutH() < 1 || g.OutW() < 1:

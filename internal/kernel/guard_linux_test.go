@@ -4,7 +4,8 @@ import "syscall"
 
 // mapBetweenGuards returns size bytes of memory with a page before and behind that faults when touched.
 func mapBetweenGuards(size int) []byte {
-	m, err := syscall.Mmap(-1, 0, size+2*canPage, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_ANON|syscall.MAP_PRIVATE)
+	m, err := syscall.Mmap(-1, 0, size+2*canPage, syscall.PROT_READ|syscall.PROT_WRITE,
+		syscall.MAP_ANON|syscall.MAP_PRIVATE)
 	if err != nil {
 		panic(err)
 	}

@@ -19,8 +19,8 @@ func atLevels(t *testing.T, f func(t *testing.T)) {
 	}
 }
 
-// arena hands out slices that end at (or start after) a page that faults when touched, where the system has such pages, so
-// that a kernel which reads or writes out of bounds fails its test.
+// arena hands out slices that end at (or start after) a page that faults when touched, where the system has such pages,
+// so that a kernel which reads or writes out of bounds fails its test.
 type arena struct{ maps [][]byte }
 
 const canPage = 4096

@@ -33,7 +33,8 @@ func TestConvLarge(t *testing.T) {
 	for _, g := range largeConvs {
 		s := benchSpec(g, true)
 		rng := newRand(11)
-		x, residual, dy := randSlice[float32](rng, g.InLen()), randSlice[float32](rng, g.OutLen()), randSlice[float32](rng, g.OutLen())
+		x, residual, dy := randSlice[float32](rng, g.InLen()), randSlice[float32](rng, g.OutLen()),
+			randSlice[float32](rng, g.OutLen())
 		var y []float32
 		results := perLevel(t, func() []float32 {
 			var mem arena
@@ -48,7 +49,8 @@ func TestConvLarge(t *testing.T) {
 			}
 			dx, dw := guarded(&mem, make([]float32, g.InLen())), guarded(&mem, make([]float32, g.WeightLen()))
 			c.BackwardInput(dx, dy, x, y, nil, scratch, false)
-			ConvBackwardWeight(g, dw, nil, x, dy, 1, 0, 0, guarded(&mem, nans[float32](ConvBackwardWeightScratch(g, 1))))
+			ConvBackwardWeight(g, dw, nil, x, dy, 1, 0, 0,
+				guarded(&mem, nans[float32](ConvBackwardWeightScratch(g, 1))))
 			return append(append(append([]float32(nil), out...), dx...), dw...)
 		})
 		for l, got := range results[1:] {

@@ -41,12 +41,14 @@ func lowered(l level, name string) level {
 	return l
 }
 
-// CheckLevelVariable fails where the environment variable GOLINE_CPU is set to something that is no level: it has no effect then.
+// CheckLevelVariable fails where the environment variable GOLINE_CPU is set to something that is no level: it has no
+// effect then.
 func CheckLevelVariable() error { return checkLevel(os.Getenv(levelVariable)) }
 
 func checkLevel(name string) error {
 	if name != "" && !slices.ContainsFunc(levelNames[:], func(n string) bool { return strings.EqualFold(name, n) }) {
-		return fmt.Errorf("environment variable %s=%s: expected one of %s", levelVariable, name, strings.Join(levelNames[:], ", "))
+		return fmt.Errorf("environment variable %s=%s: expected one of %s", levelVariable, name,
+			strings.Join(levelNames[:], ", "))
 	}
 	return nil
 }

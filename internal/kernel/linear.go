@@ -1,7 +1,7 @@
 package kernel
 
-// Linear computes dst [n, out] = x [n, in] · wᵀ + bias, with w [out, in] and bias [out] or nil. The bits of a row do not
-// depend on n.
+// Linear computes dst [n, out] = x [n, in] · wᵀ + bias, with w [out, in] and bias [out] or nil. The bits of a row do
+// not depend on n.
 func Linear[T Float](dst, x, w, bias []T, n, in, out int) {
 	dst, x, w = dst[:n*out], x[:n*in], w[:in*out]
 	for i := range n {
@@ -94,9 +94,9 @@ func RoutedLinear[T Float](dst, z, w, bias, absC []T, threshold T, in, out int) 
 // routedRows is how many bytes of weights stay in cache while the samples of a batch pass.
 const routedBytes = 128 << 10
 
-// RoutedLinearBatch is RoutedLinear for the n = len(class) samples of z [n, in] and dst [n, out], with the contributions
-// absC [classes, in] and the thresholds [classes] of all classes and the class of each sample. The bits equal those of n calls
-// of RoutedLinear; the weights are read from memory once.
+// RoutedLinearBatch is RoutedLinear for the n = len(class) samples of z [n, in] and dst [n, out], with the
+// contributions absC [classes, in] and the thresholds [classes] of all classes and the class of each sample. The bits
+// equal those of n calls of RoutedLinear; the weights are read from memory once.
 func RoutedLinearBatch[T Float](dst, z, w, bias, absC []T, class []int, threshold []T, in, out int) {
 	step := max(4, routedBytes/8/max(in, 1)&^3)
 	for j := 0; j < out; j += step {

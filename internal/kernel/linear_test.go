@@ -12,7 +12,8 @@ func propLinear[T Float](eps float64) func(*rapid.T) {
 	return func(t *rapid.T) {
 		var mem arena
 		defer mem.free()
-		n, in, out := rapid.IntRange(1, 9).Draw(t, "n"), rapid.IntRange(1, 150).Draw(t, "in"), rapid.IntRange(1, 30).Draw(t, "out")
+		n, in, out := rapid.IntRange(1, 9).Draw(t, "n"), rapid.IntRange(1, 150).Draw(t, "in"),
+			rapid.IntRange(1, 30).Draw(t, "out")
 		rng := newRand(rapid.Uint64().Draw(t, "seed"))
 		x, w := guarded(&mem, randSlice[T](rng, n*in)), guarded(&mem, randSlice[T](rng, out*in))
 		var bias []T

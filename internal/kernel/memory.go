@@ -8,8 +8,9 @@ const (
 	cacheLine = 64
 )
 
-// Memory returns n zeros that start at a cache line. From half a huge page on they start at one, and Linux is asked for such pages:
-// maps that are walked through once for every image cost less to translate then. The memory is the garbage collector's like any other.
+// Memory returns n zeros that start at a cache line. From half a huge page on they start at one, and Linux is asked for
+// such pages: maps that are walked through once for every image cost less to translate then. The memory is the garbage
+// collector's like any other.
 func Memory[T Float](n int) []T {
 	var z T
 	size := int(unsafe.Sizeof(z))

@@ -34,8 +34,8 @@ func netDepthwise(times, c, k, hw, stride int, same bool) netConv {
 	return n
 }
 
-// netConvs are the convolutions of networks for 224×224 pixels: ResNet-50 with its strides at the 3×3 layers, MobileNetV2 and
-// EfficientNet-Lite0.
+// netConvs are the convolutions of networks for 224×224 pixels: ResNet-50 with its strides at the 3×3 layers,
+// MobileNetV2 and EfficientNet-Lite0.
 var netConvs = []struct {
 	name  string
 	post  Activation
@@ -43,7 +43,8 @@ var netConvs = []struct {
 }{
 	{"ResNet-50", Activation{Kind: ActReLU}, []netConv{
 		netSpatial(1, 3, 64, 7, 224, 2, false),
-		netPointwise(1, 64, 64, 56, 1), netSpatial(3, 64, 64, 3, 56, 1, false), netPointwise(4, 64, 256, 56, 1), netPointwise(2, 256, 64, 56, 1),
+		netPointwise(1, 64, 64, 56, 1), netSpatial(3, 64, 64, 3, 56, 1, false), netPointwise(4, 64, 256, 56, 1),
+		netPointwise(2, 256, 64, 56, 1),
 		netPointwise(1, 256, 128, 56, 1), netSpatial(1, 128, 128, 3, 56, 2, false), netPointwise(1, 256, 512, 56, 2),
 		netPointwise(4, 128, 512, 28, 1), netPointwise(3, 512, 128, 28, 1), netSpatial(3, 128, 128, 3, 28, 1, false),
 		netPointwise(1, 512, 256, 28, 1), netSpatial(1, 256, 256, 3, 28, 2, false), netPointwise(1, 512, 1024, 28, 2),
@@ -58,10 +59,12 @@ var netConvs = []struct {
 		netDepthwise(1, 144, 3, 56, 2, false), netPointwise(1, 144, 32, 28, 1),
 		netPointwise(3, 32, 192, 28, 1), netDepthwise(2, 192, 3, 28, 1, false), netPointwise(2, 192, 32, 28, 1),
 		netDepthwise(1, 192, 3, 28, 2, false), netPointwise(1, 192, 64, 14, 1),
-		netPointwise(4, 64, 384, 14, 1), netDepthwise(4, 384, 3, 14, 1, false), netPointwise(3, 384, 64, 14, 1), netPointwise(1, 384, 96, 14, 1),
+		netPointwise(4, 64, 384, 14, 1), netDepthwise(4, 384, 3, 14, 1, false), netPointwise(3, 384, 64, 14, 1),
+		netPointwise(1, 384, 96, 14, 1),
 		netPointwise(3, 96, 576, 14, 1), netDepthwise(2, 576, 3, 14, 1, false), netPointwise(2, 576, 96, 14, 1),
 		netDepthwise(1, 576, 3, 14, 2, false), netPointwise(1, 576, 160, 7, 1),
-		netPointwise(3, 160, 960, 7, 1), netDepthwise(3, 960, 3, 7, 1, false), netPointwise(2, 960, 160, 7, 1), netPointwise(1, 960, 320, 7, 1),
+		netPointwise(3, 160, 960, 7, 1), netDepthwise(3, 960, 3, 7, 1, false), netPointwise(2, 960, 160, 7, 1),
+		netPointwise(1, 960, 320, 7, 1),
 		netPointwise(1, 320, 1280, 7, 1),
 	}},
 	{"EfficientNet-Lite0", Activation{Kind: ActReLU6}, []netConv{
@@ -91,9 +94,9 @@ func (n netConv) String() string {
 	return fmt.Sprintf("%s%dx%d/%d %d-%d @%d", kind, g.KH, g.KW, g.SH, g.C, g.O, g.H)
 }
 
-// TestNetworkSpeed prints for every convolution of the networks above the time of an image, of a few computed at once, how often it
-// occurs, GFLOP/s, the share of the peak measured beside it, and what it takes of the network's time; times are minima of short runs
-// on warm caches. SPEED=1 asks for it, SPEED_OF for the networks whose names contain it.
+// TestNetworkSpeed prints for every convolution of the networks above the time of an image, of a few computed at once,
+// how often it occurs, GFLOP/s, the share of the peak measured beside it, and what it takes of the network's time;
+// times are minima of short runs on warm caches. SPEED=1 asks for it, SPEED_OF for the networks whose names contain it.
 func TestNetworkSpeed(t *testing.T) {
 	if os.Getenv("SPEED") == "" {
 		t.Skip("set SPEED=1")
@@ -117,11 +120,13 @@ func TestNetworkSpeed(t *testing.T) {
 			}
 			rng := newRand(5)
 			in, out := n.g.InLen(), n.g.OutLen()
-			x, y, scratch := randSlice[float32](rng, netImages*in), make([]float32, netImages*out), make([]float32, c.ScratchLen())
+			x, y, scratch := randSlice[float32](rng, netImages*in), make([]float32, netImages*out),
+				make([]float32, c.ScratchLen())
 			r := row{n: n, seconds: 1e9}
 			for range 4 {
 				r.peak = max(r.peak, PeakFMA(2*time.Millisecond))
-				r.seconds = min(r.seconds, best(func() { c.ForwardBatch(y, x, nil, netImages, out, in, 0, scratch) }, 12)/netImages)
+				r.seconds = min(r.seconds, best(func() { c.ForwardBatch(y, x, nil, netImages, out, in, 0, scratch) },
+					12)/netImages)
 			}
 			rows = append(rows, r)
 			total += float64(n.times) * r.seconds
@@ -133,7 +138,8 @@ func TestNetworkSpeed(t *testing.T) {
 		})
 		for _, r := range rows {
 			gf := float64(r.n.g.FLOPs()) / r.seconds * 1e-9
-			fmt.Printf("  %-24s %9.1f us ×%d %7.1f GFLOP/s %5.1f%% of peak %5.1f%% of the time\n", r.n, r.seconds*1e6, r.n.times, gf,
+			fmt.Printf("  %-24s %9.1f us ×%d %7.1f GFLOP/s %5.1f%% of peak %5.1f%% of the time\n", r.n, r.seconds*1e6,
+				r.n.times, gf,
 				100*gf/r.peak, 100*float64(r.n.times)*r.seconds/total)
 		}
 	}

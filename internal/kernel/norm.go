@@ -2,8 +2,8 @@ package kernel
 
 import "math"
 
-// Moments returns the mean of x and 1/√(variance + eps), the variance being that of all of x (divided by its length), or with
-// centre unset zero and 1/√(mean square + eps). Both are summed in float64 in a fixed order.
+// Moments returns the mean of x and 1/√(variance + eps), the variance being that of all of x (divided by its length),
+// or with centre unset zero and 1/√(mean square + eps). Both are summed in float64 in a fixed order.
 func Moments[T Float](x []T, eps float64, centre bool) (mean, invstd float64) {
 	m := float64(len(x))
 	if centre {
@@ -18,7 +18,8 @@ func Standardize[T Float](dst, x []T, mean, scale, shift float64) {
 	// What T cannot hold of the mean goes into the shift.
 	m := T(mean)
 	s, t := T(scale), T(shift-scale*(mean-float64(m)))
-	if is32[T]() && (&stream{op: opNormBack, dst: as32(dst), a: as32(x), b: as32(x), t: float32(s), m: float32(m), floor: float32(t)}).run() {
+	if is32[T]() && (&stream{op: opNormBack, dst: as32(dst), a: as32(x), b: as32(x), t: float32(s), m: float32(m),
+		floor: float32(t)}).run() {
 		return
 	}
 	for i, v := range x {
@@ -26,8 +27,8 @@ func Standardize[T Float](dst, x []T, mean, scale, shift float64) {
 	}
 }
 
-// StandardizeBackward computes dx, the gradient by x of (x-mean)*invstd as a function of x alone, from dy, the gradient by
-// its value; mean and invstd are those of Moments. dx may be dy.
+// StandardizeBackward computes dx, the gradient by x of (x-mean)*invstd as a function of x alone, from dy, the gradient
+// by its value; mean and invstd are those of Moments. dx may be dy.
 func StandardizeBackward[T Float](dx, dy, x []T, mean, invstd float64, centre bool) {
 	dx, x = dx[:len(dy)], x[:len(dy)]
 	m := float64(len(dy))
@@ -40,7 +41,8 @@ func StandardizeBackward[T Float](dx, dy, x []T, mean, invstd float64, centre bo
 	slope := -invstd * invstd * invstd * dot / m
 	a, b, shift := T(invstd), T(slope), T(-invstd*sum/m-slope*(mean-float64(mu)))
 	if is32[T]() && (&stream{
-		op: opNormBack, dst: as32(dx), a: as32(dy), b: as32(x), s: float32(a), t: float32(b), m: float32(mu), floor: float32(shift),
+		op: opNormBack, dst: as32(dx), a: as32(dy), b: as32(x), s: float32(a), t: float32(b), m: float32(mu),
+		floor: float32(shift),
 	}).run() {
 		return
 	}

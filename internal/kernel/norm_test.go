@@ -69,7 +69,8 @@ func propLRN[T Float](tol float64) func(*rapid.T) {
 	return func(t *rapid.T) {
 		var mem arena
 		defer mem.free()
-		channels, hw := rapid.IntRange(1, 9).Draw(t, "channels"), rapid.OneOf(rapid.IntRange(1, 40), rapid.Just(1100)).Draw(t, "hw")
+		channels, hw := rapid.IntRange(1, 9).Draw(t, "channels"), rapid.OneOf(rapid.IntRange(1, 40),
+			rapid.Just(1100)).Draw(t, "hw")
 		l := LRN{
 			Size: rapid.IntRange(1, 6).Draw(t, "size"), Alpha: 0.7, K: 1.5,
 			Beta: rapid.SampledFrom([]float64{0.75, 0.5, 1, 1.3}).Draw(t, "beta"),
@@ -98,7 +99,8 @@ func propLRN[T Float](tol float64) func(*rapid.T) {
 			want[at] += float64(dy[at]) * math.Pow(s[at], -l.Beta)
 			for i := range channels {
 				if in(c, i) {
-					want[i*hw+j] -= float64(dy[at]) * float64(x[at]) * l.Beta * math.Pow(s[at], -l.Beta-1) * 2 * l.Alpha / float64(l.Size) * float64(x[i*hw+j])
+					want[i*hw+j] -= float64(dy[at]) * float64(x[at]) * l.Beta * math.Pow(s[at],
+						-l.Beta-1) * 2 * l.Alpha / float64(l.Size) * float64(x[i*hw+j])
 				}
 			}
 		}

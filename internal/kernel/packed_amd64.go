@@ -4,8 +4,8 @@ package kernel
 
 import "unsafe"
 
-// packedMemory returns n zeros for packed weights. Linux is asked for the huge pages that lie within: aligned as Memory aligns,
-// the many weights of a network would take megabytes more.
+// packedMemory returns n zeros for packed weights. Linux is asked for the huge pages that lie within: aligned as Memory
+// aligns, the many weights of a network would take megabytes more.
 func packedMemory(n int) []float32 {
 	s := make([]float32, n)
 	from := int(-uintptr(unsafe.Pointer(unsafe.SliceData(s))) % hugePage)

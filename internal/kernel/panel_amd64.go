@@ -39,7 +39,8 @@ func doublePanelFast(c []float64, ldc int, a, b []float64, rows, terms int, resu
 	if currentLevel() == generic {
 		return false
 	}
-	doubleAVX2(rows, &panelTileArgs{unsafe.Pointer(&a[0]), unsafe.Pointer(&b[0]), terms, unsafe.Pointer(&c[0]), 8 * ldc, resumeFlag(resume)})
+	doubleAVX2(rows, &panelTileArgs{unsafe.Pointer(&a[0]), unsafe.Pointer(&b[0]), terms, unsafe.Pointer(&c[0]), 8 * ldc,
+		resumeFlag(resume)})
 	return true
 }
 
@@ -47,7 +48,8 @@ func shortPanelFast(c []int32, ldc int, a, b []int16, rows, pairs int, resume bo
 	if currentLevel() == generic {
 		return false
 	}
-	shortAVX2(rows, &panelTileArgs{unsafe.Pointer(&a[0]), unsafe.Pointer(&b[0]), pairs, unsafe.Pointer(&c[0]), 4 * ldc, resumeFlag(resume)})
+	shortAVX2(rows, &panelTileArgs{unsafe.Pointer(&a[0]), unsafe.Pointer(&b[0]), pairs, unsafe.Pointer(&c[0]), 4 * ldc,
+		resumeFlag(resume)})
 	return true
 }
 
@@ -55,7 +57,8 @@ func notBelowFast(dst []uint8, src []int32, gain, shift []float32, scale, bound 
 	if currentLevel() == generic {
 		return false
 	}
-	notBelowAVX2(&notBelowArgs{unsafe.Pointer(&dst[0]), unsafe.Pointer(&src[0]), unsafe.Pointer(&gain[0]), unsafe.Pointer(&shift[0]), len(src), scale, bound})
+	notBelowAVX2(&notBelowArgs{unsafe.Pointer(&dst[0]), unsafe.Pointer(&src[0]), unsafe.Pointer(&gain[0]),
+		unsafe.Pointer(&shift[0]), len(src), scale, bound})
 	return true
 }
 

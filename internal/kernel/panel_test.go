@@ -154,7 +154,8 @@ func TestPanelsAreChecked(t *testing.T) {
 
 func BenchmarkDoublePanel(b *testing.B) {
 	const terms = 256
-	a, r, c := make([]float64, terms*PanelRows), make([]float64, terms*DoubleColumns), make([]float64, PanelRows*DoubleColumns)
+	a, r, c := make([]float64, terms*PanelRows), make([]float64, terms*DoubleColumns),
+		make([]float64, PanelRows*DoubleColumns)
 	for b.Loop() {
 		DoublePanel(c, DoubleColumns, a, r, PanelRows, terms, false)
 	}
@@ -163,7 +164,8 @@ func BenchmarkDoublePanel(b *testing.B) {
 
 func BenchmarkShortPanel(b *testing.B) {
 	const pairs = 256
-	a, r, c := make([]int16, 2*pairs*PanelRows), make([]int16, 2*pairs*ShortColumns), make([]int32, PanelRows*ShortColumns)
+	a, r, c := make([]int16, 2*pairs*PanelRows), make([]int16, 2*pairs*ShortColumns),
+		make([]int32, PanelRows*ShortColumns)
 	for b.Loop() {
 		ShortPanel(c, ShortColumns, a, r, PanelRows, pairs, false)
 	}

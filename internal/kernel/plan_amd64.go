@@ -30,8 +30,8 @@ type plan struct {
 	weights []float32
 	offsets []int32 // bytes into the rearranged input for each k of a block
 	layout
-	// gathered says that what a column tile reads of the views is copied to a panel first, at offsets gatheredOffsets: many row
-	// tiles share it, and in AVX2's small L1 it would take twice the room.
+	// gathered says that what a column tile reads of the views is copied to a panel first, at offsets gatheredOffsets:
+	// many row tiles share it, and in AVX2's small L1 it would take twice the room.
 	gathered        bool
 	gatheredOffsets []int32
 	// Row tiles are visited in runs whose weights stay in cache, over all column tiles packed together.
@@ -68,7 +68,8 @@ func newPlan(l level, g planGeom) *plan {
 		p.columnsTogether = max(1, rearrangeCache/(4*2*p.lanes*p.blockC))
 	}
 	// What splits into runs or follows rows gains nothing.
-	if p.gathered = l == avx2 && !p.panel && !p.byRow && len(p.tiles) >= gatherTiles && p.tilesInRun == len(p.tiles); p.gathered {
+	if p.gathered = l == avx2 && !p.panel && !p.byRow && len(p.tiles) >= gatherTiles &&
+		p.tilesInRun == len(p.tiles); p.gathered {
 		for i := range p.offsets {
 			p.gatheredOffsets = append(p.gatheredOffsets, int32(4*2*p.lanes*i))
 		}

@@ -19,7 +19,8 @@ type planIO struct {
 	shift      []float32  // [groups*c]
 	floor      float32
 	scratch    []float32
-	// Where dst is not a whole map, elements from channel to channel of it and the output row with which it begins; 0 otherwise.
+	// Where dst is not a whole map, elements from channel to channel of it and the output row with which it begins; 0
+	// otherwise.
 	apart, from int
 	// Elements from image to image, where an engine computes several.
 	dstStride, srcStride, residualStride int
@@ -165,7 +166,8 @@ func (p *plan) runPanels(io *planIO, scratch, block []float32, group, c0, n int)
 	hw, width := p.oh*p.ow, 2*p.lanes
 	final := c0+n == p.c
 	first := group*p.c + c0
-	pa := panelArgs{stride: 4 * hw, k: n, scale: ptr(io.scale, first), shift: ptr(io.shift, first), floor: io.floor, table: unsafe.Pointer(&laneTable)}
+	pa := panelArgs{stride: 4 * hw, k: n, scale: ptr(io.scale, first), shift: ptr(io.shift, first), floor: io.floor,
+		table: unsafe.Pointer(&laneTable)}
 	if p.columnsTogether == 1 {
 		p.runPanelPairs(io, &t, &pa, scratch, block, group, first, n, final)
 		return
@@ -194,7 +196,8 @@ const activateTogether = 256
 
 // runPanelPairs works on one column tile after the other. The first row tile of each packs the panel of the next one,
 // which hides the latency of reading it.
-func (p *plan) runPanelPairs(io *planIO, t *tileArgs, pa *panelArgs, scratch, block []float32, group, first, n int, final bool) {
+func (p *plan) runPanelPairs(io *planIO, t *tileArgs, pa *panelArgs, scratch, block []float32, group, first, n int,
+	final bool) {
 	hw, width := p.oh*p.ow, 2*p.lanes
 	t.packStride, t.packScale, t.packShift, t.packFloor = pa.stride, pa.scale, pa.shift, pa.floor
 	packed, active := false, 0
@@ -254,7 +257,8 @@ func (p *plan) runStrip(io *planIO, scratch, block []float32, group, c0, n, y0, 
 			}
 			if p.gathered {
 				p.gather(t.b, t.b1, panel, t.k)
-				t.b, t.b1, t.ahead, t.off = unsafe.Pointer(&panel[0]), 4*p.lanes, 0, unsafe.Pointer(&p.gatheredOffsets[0])
+				t.b, t.b1, t.ahead, t.off = unsafe.Pointer(&panel[0]), 4*p.lanes, 0,
+					unsafe.Pointer(&p.gatheredOffsets[0])
 			}
 			p.column(io, &t, block, group, tile, last, (y0-io.from)*p.ow+x, min(width, cols-x), final)
 		}

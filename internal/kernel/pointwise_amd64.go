@@ -4,8 +4,8 @@ package kernel
 
 import "slices"
 
-// thinned is a 1x1 convolution with strides: the pixels that it sees are copied, the pre operation applied, and then convolved
-// without strides, on panels instead of views.
+// thinned is a 1x1 convolution with strides: the pixels that it sees are copied, the pre operation applied, and then
+// convolved without strides, on panels instead of views.
 type thinned struct {
 	plan
 	level        level
@@ -16,13 +16,15 @@ type thinned struct {
 
 // thinnedFits reports whether a geometry is such a convolution, with no padding.
 func thinnedFits(g ConvGeom) bool {
-	return g.KH == 1 && g.KW == 1 && g.SH*g.SW > 1 && g.PH == 0 && g.PW == 0 && (g.OutH()-1)*g.SH < g.H && (g.OutW()-1)*g.SW < g.W
+	return g.KH == 1 && g.KW == 1 && g.SH*g.SW > 1 && g.PH == 0 && g.PW == 0 && (g.OutH()-1)*g.SH < g.H &&
+		(g.OutW()-1)*g.SW < g.W
 }
 
 // newThinned lays out a geometry that fits; pack gives it weights.
 func newThinned(l level, g ConvGeom) *thinned {
 	h, w := g.OutH(), g.OutW()
-	p := newPlan(l, planGeom{groups: g.Groups, c: g.C / g.Groups, m: g.O / g.Groups, h: h, w: w, oh: h, ow: w, sh: 1, sw: 1, taps: []tap{{}}})
+	p := newPlan(l, planGeom{groups: g.Groups, c: g.C / g.Groups, m: g.O / g.Groups, h: h, w: w, oh: h, ow: w, sh: 1,
+		sw: 1, taps: []tap{{}}})
 	return &thinned{
 		plan: *p, level: l, g: g, ones: slices.Repeat([]float32{1}, g.C), zeros: make([]float32, g.C),
 		channel: h * w, len: g.C*h*w + w + slackLanes, // see viewFill

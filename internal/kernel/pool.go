@@ -6,8 +6,8 @@ import (
 )
 
 // PoolGeom is the geometry of a pooling window over [C, H, W], with PyTorch's meaning of every field. A stride of zero
-// means the kernel size, a dilation of zero means one. CountIncludePad is for average pooling only. EH rows and EW columns
-// are padded at the bottom and on the right beyond PH and PW; they may be negative, the padding there not.
+// means the kernel size, a dilation of zero means one. CountIncludePad is for average pooling only. EH rows and EW
+// columns are padded at the bottom and on the right beyond PH and PW; they may be negative, the padding there not.
 type PoolGeom struct {
 	C, H, W, KH, KW, SH, SW, PH, PW, DH, DW, EH, EW int
 	CeilMode, CountIncludePad                       bool
@@ -23,19 +23,22 @@ func (g PoolGeom) OutW() int { g = g.norm(); return g.columns().out(g.CeilMode) 
 func (g PoolGeom) rows() poolAxis    { return poolAxis{g.H, g.KH, g.SH, g.DH, g.PH, g.PH + g.EH} }
 func (g PoolGeom) columns() poolAxis { return poolAxis{g.W, g.KW, g.SW, g.DW, g.PW, g.PW + g.EW} }
 
-// Check reports the first thing that makes the geometry impossible. The padding on either side is less than what a window
-// spans.
+// Check reports the first thing that makes the geometry impossible. The padding on either side is less than what a
+// window spans.
 func (g PoolGeom) Check() error {
 	g = g.norm()
 	switch {
 	case g.C < 1 || g.H < 1 || g.W < 1 || g.KH < 1 || g.KW < 1 || g.SH < 1 || g.SW < 1 || g.DH < 1 || g.DW < 1:
-		return fmt.Errorf("kernel: pooling [%d %d %d] with kernel [%d %d], stride [%d %d], dilation [%d %d]: sizes must be positive",
+		return fmt.Errorf("kernel: pooling [%d %d %d] with kernel [%d %d], stride [%d %d], dilation [%d %d]: sizes "+
+			"must be positive",
 			g.C, g.H, g.W, g.KH, g.KW, g.SH, g.SW, g.DH, g.DW)
 	case !g.rows().padded() || !g.columns().padded():
-		return fmt.Errorf("kernel: pooling padding [%d %d] and [%d %d] must be at least zero and less than a window of [%d %d] with dilation [%d %d]",
+		return fmt.Errorf("kernel: pooling padding [%d %d] and [%d %d] must be at least zero and less than a window "+
+			"of [%d %d] with dilation [%d %d]",
 			g.PH, g.PW, g.PH+g.EH, g.PW+g.EW, g.KH, g.KW, g.DH, g.DW)
 	case g.OutH() < 1 || g.OutW() < 1:
-		return fmt.Errorf("kernel: pooling kernel [%d %d] does not fit the padded input [%d %d]", g.KH, g.KW, g.H+2*g.PH+g.EH, g.W+2*g.PW+g.EW)
+		return fmt.Errorf("kernel: pooling kernel [%d %d] does not fit the padded input [%d %d]", g.KH, g.KW,
+			g.H+2*g.PH+g.EH, g.W+2*g.PW+g.EW)
 	}
 	return nil
 }
@@ -318,8 +321,8 @@ func GlobalAvgPoolBackward[T Float](dx, dy []T, channels, hw int) {
 	}
 }
 
-// GlobalMaxPool computes dst [channels], the maximum of every plane of src [channels, hw], and into index, unless it is nil,
-// where in its plane it was found, as MaxPool does.
+// GlobalMaxPool computes dst [channels], the maximum of every plane of src [channels, hw], and into index, unless it is
+// nil, where in its plane it was found, as MaxPool does.
 func GlobalMaxPool[T Float](dst []T, index []int32, src []T, channels, hw int) {
 	for c := range channels {
 		best, at := T(math.Inf(-1)), 0

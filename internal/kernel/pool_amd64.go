@@ -29,7 +29,8 @@ func avgPool2Rows(dst, src []float32, rows, cols, w int) int {
 		return 0
 	}
 	_, _ = dst[rows*cols-1], src[(2*rows-1)*w+2*cols-1]
-	a := pool2Args{dst: ptr(dst, 0), src: ptr(src, 0), srcRow: 4 * w, rows: rows, cols: cols, table: unsafe.Pointer(&winoTable)}
+	a := pool2Args{dst: ptr(dst, 0), src: ptr(src, 0), srcRow: 4 * w, rows: rows, cols: cols,
+		table: unsafe.Pointer(&winoTable)}
 	if l == avx512 {
 		pool2AVX512(&a)
 	} else {

@@ -11,7 +11,8 @@ import (
 func drawPool(t *rapid.T, dilation bool) PoolGeom {
 	for {
 		g := PoolGeom{
-			C: rapid.IntRange(1, 3).Draw(t, "C"), H: rapid.IntRange(1, 12).Draw(t, "H"), W: rapid.IntRange(1, 20).Draw(t, "W"),
+			C: rapid.IntRange(1, 3).Draw(t, "C"), H: rapid.IntRange(1, 12).Draw(t, "H"),
+			W:  rapid.IntRange(1, 20).Draw(t, "W"),
 			KH: rapid.IntRange(1, 4).Draw(t, "KH"), KW: rapid.IntRange(1, 4).Draw(t, "KW"),
 			SH: rapid.IntRange(0, 3).Draw(t, "SH"), SW: rapid.IntRange(0, 3).Draw(t, "SW"),
 			PH: rapid.IntRange(0, 3).Draw(t, "PH"), PW: rapid.IntRange(0, 3).Draw(t, "PW"),
@@ -51,7 +52,8 @@ func TestPoolOut(t *testing.T) {
 		require.Equal(t, refOut(g.H, g.KH, n.SH, g.PH, g.EH, n.DH, g.CeilMode), g.OutH(), "%+v", g)
 		require.Equal(t, refOut(g.W, g.KW, n.SW, g.PW, g.EW, n.DW, g.CeilMode), g.OutW(), "%+v", g)
 	})
-	// torch.nn.MaxPool2d(2, 2, ceil_mode=True) on 5 and 4, MaxPool2d(3, 2, 1) on 112, MaxPool2d(1, 3, ceil_mode=True) on 5.
+	// torch.nn.MaxPool2d(2, 2, ceil_mode=True) on 5 and 4, MaxPool2d(3, 2, 1) on 112, MaxPool2d(1, 3, ceil_mode=True)
+	// on 5.
 	require.Equal(t, 3, PoolGeom{C: 1, H: 5, W: 5, KH: 2, KW: 2, CeilMode: true}.OutH())
 	require.Equal(t, 2, PoolGeom{C: 1, H: 4, W: 4, KH: 2, KW: 2, CeilMode: true}.OutH())
 	require.Equal(t, 56, PoolGeom{C: 1, H: 112, W: 112, KH: 3, KW: 3, SH: 2, SW: 2, PH: 1, PW: 1}.OutW())

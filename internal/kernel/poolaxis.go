@@ -1,6 +1,7 @@
 package kernel
 
-// poolAxis is one axis of a pooling: in points, windows of k points d apart every s points, begin and end points of padding.
+// poolAxis is one axis of a pooling: in points, windows of k points d apart every s points, begin and end points of
+// padding.
 type poolAxis struct{ in, k, s, d, begin, end int }
 
 // span returns how many points the window covers, those between its own included.
@@ -11,8 +12,8 @@ func (a poolAxis) padded() bool {
 	return a.begin >= 0 && a.end >= 0 && a.begin < a.span() && a.end < a.span()
 }
 
-// out returns the number of windows. With ceil the last may leave the padded input, but it must start inside the input or
-// the padding before it, as in PyTorch and in ONNX.
+// out returns the number of windows. With ceil the last may leave the padded input, but it must start inside the input
+// or the padding before it, as in PyTorch and in ONNX.
 func (a poolAxis) out(ceil bool) int {
 	room := a.in + a.begin + a.end - a.span()
 	if ceil {
@@ -28,8 +29,8 @@ func (a poolAxis) out(ceil bool) int {
 	return out
 }
 
-// window returns where window o begins and ends in the input, on its own grid, and how many of its points lie in the input
-// and how many in the padded input.
+// window returns where window o begins and ends in the input, on its own grid, and how many of its points lie in the
+// input and how many in the padded input.
 func (a poolAxis) window(o int) (lo, hi, inside, padded int) {
 	start := o*a.s - a.begin
 	lo, hi = poolWindow(start, a.k, a.d, a.in)

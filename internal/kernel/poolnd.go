@@ -22,8 +22,8 @@ type PoolND struct {
 // window is the part of a window that lies in the input, along one axis.
 type window struct{ lo, hi, inside, padded int }
 
-// PoolNDGeom is the geometry of a PoolND, one element for each spatial axis in every field. A stride of zero means the kernel
-// size, a dilation of zero means one; nil slices are zeros.
+// PoolNDGeom is the geometry of a PoolND, one element for each spatial axis in every field. A stride of zero means the
+// kernel size, a dilation of zero means one; nil slices are zeros.
 type PoolNDGeom struct {
 	In, Kernel, Stride, Dilation, Begin, End []int
 	CeilMode, CountIncludePad                bool
@@ -39,7 +39,8 @@ func NewPoolND(g PoolNDGeom) (*PoolND, error) {
 	for _, f := range []struct {
 		name string
 		v    []int
-	}{{"kernel", g.Kernel}, {"stride", g.Stride}, {"dilation", g.Dilation}, {"padding", g.Begin}, {"end padding", g.End}} {
+	}{{"kernel", g.Kernel}, {"stride", g.Stride}, {"dilation", g.Dilation}, {"padding", g.Begin},
+		{"end padding", g.End}} {
 		if len(f.v) != n && (f.v != nil || f.name == "kernel") {
 			return nil, fmt.Errorf("kernel: pooling %s %v, expected %d numbers", f.name, f.v, n)
 		}
@@ -52,18 +53,24 @@ func NewPoolND(g PoolNDGeom) (*PoolND, error) {
 	}
 	taps := 1
 	for i, in := range g.In {
-		a := poolAxis{in: in, k: g.Kernel[i], s: at(g.Stride, i), d: one(at(g.Dilation, i)), begin: at(g.Begin, i), end: at(g.End, i)}
+		a := poolAxis{in: in, k: g.Kernel[i], s: at(g.Stride, i), d: one(at(g.Dilation, i)), begin: at(g.Begin, i),
+			end: at(g.End, i)}
 		if a.s == 0 {
 			a.s = a.k
 		}
 		switch {
 		case a.in < 1 || a.k < 1 || a.s < 1 || a.d < 1:
-			return nil, fmt.Errorf("kernel: pooling axis of %d with kernel %d, stride %d, dilation %d: sizes must be positive", a.in, a.k, a.s, a.d)
+			return nil,
+				fmt.Errorf("kernel: pooling axis of %d with kernel %d, stride %d, dilation %d: sizes must be positive",
+					a.in, a.k, a.s, a.d)
 		case !a.padded():
-			return nil, fmt.Errorf("kernel: pooling padding %d and %d must be at least zero and less than a window of %d with dilation %d",
-				a.begin, a.end, a.k, a.d)
+			return nil,
+				fmt.Errorf("kernel: pooling padding %d and %d must be at least zero and less than a window of %d "+
+					"with dilation %d",
+					a.begin, a.end, a.k, a.d)
 		case a.out(g.CeilMode) < 1:
-			return nil, fmt.Errorf("kernel: pooling kernel %d does not fit the padded input %d", a.k, a.in+a.begin+a.end)
+			return nil, fmt.Errorf("kernel: pooling kernel %d does not fit the padded input %d", a.k,
+				a.in+a.begin+a.end)
 		}
 		p.axes = append(p.axes, a)
 		p.out = append(p.out, a.out(g.CeilMode))
@@ -100,7 +107,8 @@ func (p *PoolND) Planes() (in, out int) {
 	return in, out
 }
 
-// each visits the windows in the order of the outputs: o is the output's place in its plane, div the divisor of an average.
+// each visits the windows in the order of the outputs: o is the output's place in its plane, div the divisor of an
+// average.
 func (p *PoolND) each(visit func(o, div int)) {
 	clear(p.at)
 	_, outs := p.Planes()
@@ -145,9 +153,9 @@ func (p *PoolND) gather(n int) {
 	}
 }
 
-// MaxPoolND computes dst [channels, outputs...], the maximum of every window of src [channels, inputs...], and into index where
-// in its channel it was found, as MaxPool does: the first of equal values, the last NaN before all. A window without a point
-// in the input gives -Inf and index zero.
+// MaxPoolND computes dst [channels, outputs...], the maximum of every window of src [channels, inputs...], and into
+// index where in its channel it was found, as MaxPool does: the first of equal values, the last NaN before all. A
+// window without a point in the input gives -Inf and index zero.
 func MaxPoolND[T Float](p *PoolND, dst []T, index []int32, src []T, channels int) {
 	in, out := p.Planes()
 	p.each(func(o, _ int) {
@@ -164,7 +172,8 @@ func MaxPoolND[T Float](p *PoolND, dst []T, index []int32, src []T, channels int
 	})
 }
 
-// MaxPoolNDBackward computes dx [channels, inputs...] from dy [channels, outputs...] and the index that MaxPoolND wrote.
+// MaxPoolNDBackward computes dx [channels, inputs...] from dy [channels, outputs...] and the index that MaxPoolND
+// wrote.
 func MaxPoolNDBackward[T Float](p *PoolND, dx, dy []T, index []int32, channels int) {
 	in, out := p.Planes()
 	clear(dx[:channels*in])
@@ -176,7 +185,8 @@ func MaxPoolNDBackward[T Float](p *PoolND, dx, dy []T, index []int32, channels i
 	}
 }
 
-// AvgPoolND computes dst [channels, outputs...], the mean of every window of src [channels, inputs...], with AvgPool's divisor.
+// AvgPoolND computes dst [channels, outputs...], the mean of every window of src [channels, inputs...], with AvgPool's
+// divisor.
 func AvgPoolND[T Float](p *PoolND, dst, src []T, channels int) {
 	in, out := p.Planes()
 	p.each(func(o, div int) {

@@ -36,7 +36,8 @@ func sumRows[T Float](dst, src []T, k int) {
 	}
 }
 
-// ReduceMax computes dst [outer, inner], the maxima over the middle axis of src [outer, k, inner]. NaN is larger than any number.
+// ReduceMax computes dst [outer, inner], the maxima over the middle axis of src [outer, k, inner]. NaN is larger than
+// any number.
 func ReduceMax[T Float](dst, src []T, outer, k, inner int) {
 	if inner == 1 {
 		for o := range outer {
@@ -53,7 +54,8 @@ func ReduceMax[T Float](dst, src []T, outer, k, inner int) {
 	}
 }
 
-// ReduceMin computes dst [outer, inner], the minima over the middle axis of src [outer, k, inner]. NaN is smaller than any number.
+// ReduceMin computes dst [outer, inner], the minima over the middle axis of src [outer, k, inner]. NaN is smaller than
+// any number.
 func ReduceMin[T Float](dst, src []T, outer, k, inner int) {
 	if inner == 1 {
 		for o := range outer {

@@ -1,7 +1,7 @@
 package kernel
 
-// Right is the right-hand side b [k, n] of matrix products a·b, packed as the kernels read it. It may be read from several
-// goroutines at once, but not while it is packed.
+// Right is the right-hand side b [k, n] of matrix products a·b, packed as the kernels read it. It may be read from
+// several goroutines at once, but not while it is packed.
 type Right[T Float] struct {
 	k, n int
 	data []T      // [k, n]
@@ -45,8 +45,9 @@ func (r *Right[T]) ScratchLen(m int) int {
 	return 0
 }
 
-// Mul computes dst [m, n] = a · b, or adds it to dst with accumulate. a is [m, k], or with transposed [k, m]. The bits of an
-// element depend on its row of a, its column of b and, with accumulate, what is there; not on where either lies or on m and n.
+// Mul computes dst [m, n] = a · b, or adds it to dst with accumulate. a is [m, k], or with transposed [k, m]. The bits
+// of an element depend on its row of a, its column of b and, with accumulate, what is there; not on where either lies
+// or on m and n.
 func (r *Right[T]) Mul(dst, a []T, m int, transposed, accumulate bool, scratch []T) {
 	dst, a = dst[:m*r.n], a[:m*r.k]
 	if m == 0 || r.n == 0 {
@@ -74,7 +75,8 @@ func (r *Right[T]) Mul(dst, a []T, m int, transposed, accumulate bool, scratch [
 	}
 }
 
-// addRow adds to d a row of products with elements of a that lie step apart, one term after the other but four to a pass.
+// addRow adds to d a row of products with elements of a that lie step apart, one term after the other but four to a
+// pass.
 func (r *Right[T]) addRow(d, a []T, step int) {
 	n, l := r.n, 0
 	for ; l+4 <= r.k; l += 4 {

@@ -4,8 +4,8 @@ package kernel
 
 import "unsafe"
 
-// right32 holds a right-hand side as [block of k][tile of columns][k][two vectors]: the panels that a pointwise convolution
-// makes of its input. The rows of the left-hand side take the place of that convolution's weights.
+// right32 holds a right-hand side as [block of k][tile of columns][k][two vectors]: the panels that a pointwise
+// convolution makes of its input. The rows of the left-hand side take the place of that convolution's weights.
 type right32 struct {
 	k, n    int
 	level   level
@@ -72,7 +72,8 @@ func copyPanel(l level, dst, src []float32, ldb, rows, cols, width int) {
 		n := min(len(panelOnes), rows-at)
 		packPanel(l, &panelArgs{
 			dst: ptr(dst, at*width), src: ptr(src, at*ldb), stride: 4 * ldb, k: n, cols: cols,
-			scale: unsafe.Pointer(&panelOnes), shift: unsafe.Pointer(&panelZeros), floor: noFloor, table: unsafe.Pointer(&laneTable),
+			scale: unsafe.Pointer(&panelOnes), shift: unsafe.Pointer(&panelZeros), floor: noFloor,
+			table: unsafe.Pointer(&laneTable),
 		})
 	}
 }
@@ -117,8 +118,8 @@ func (r *right32) mul(dst, a []float32, m int, transposed, accumulate bool, scra
 	}
 }
 
-// rightAhead is how many bytes of a panel the first tile of rows prefetches ahead: few rows take less time than memory, and the
-// processor's own prefetching ends with each page.
+// rightAhead is how many bytes of a panel the first tile of rows prefetches ahead: few rows take less time than memory,
+// and the processor's own prefetching ends with each page.
 const rightAhead = 1536
 
 // panels adds one block of the terms to some rows of dst, one panel after the other.

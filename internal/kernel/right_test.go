@@ -23,7 +23,8 @@ func propRight[T Float](eps float64) func(*rapid.T) {
 	return func(t *rapid.T) {
 		var mem arena
 		defer mem.free()
-		m, n := rapid.OneOf(rapid.IntRange(1, 30), rapid.IntRange(90, 200)).Draw(t, "m"), rapid.IntRange(1, 70).Draw(t, "n")
+		m, n := rapid.OneOf(rapid.IntRange(1, 30), rapid.IntRange(90, 200)).Draw(t, "m"),
+			rapid.IntRange(1, 70).Draw(t, "n")
 		k := rapid.OneOf(rapid.IntRange(1, 40), rapid.IntRange(250, 600)).Draw(t, "k")
 		transA, transB := rapid.Bool().Draw(t, "transposed a"), rapid.Bool().Draw(t, "transposed b")
 		rng := newRand(rapid.Uint64().Draw(t, "seed"))
@@ -48,7 +49,8 @@ func propRight[T Float](eps float64) func(*rapid.T) {
 		for i := range m {
 			for j := range n {
 				want, _ := dot64(a64[i*k:][:k], columns64[j*k:][:k])
-				plain, added := math.Abs(want-float64(dst[i*n+j])), math.Abs(want+float64(old[i*n+j])-float64(sum[i*n+j]))
+				plain, added := math.Abs(want-float64(dst[i*n+j])),
+					math.Abs(want+float64(old[i*n+j])-float64(sum[i*n+j]))
 				require.True(t, plain <= tol && added <= tol, "row %d column %d of %d×%d×%d", i, j, m, k, n)
 			}
 		}
@@ -74,7 +76,8 @@ func TestRight(t *testing.T) {
 
 // propRightTwins checks that all vector code agrees in every bit, and with the generic code to rounding.
 func propRightTwins(t *rapid.T) {
-	m, k, n := rapid.IntRange(1, 40).Draw(t, "m"), rapid.IntRange(1, 600).Draw(t, "k"), rapid.IntRange(1, 70).Draw(t, "n")
+	m, k, n := rapid.IntRange(1, 40).Draw(t, "m"), rapid.IntRange(1, 600).Draw(t, "k"), rapid.IntRange(1, 70).Draw(t,
+		"n")
 	rng := newRand(rapid.Uint64().Draw(t, "seed"))
 	a, b := randSlice[float32](rng, m*k), randSlice[float32](rng, k*n)
 	results := perLevel(t, func() []float32 {

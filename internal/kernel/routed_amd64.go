@@ -29,7 +29,8 @@ func routed32(dst, z, w, absC []float32, threshold float32) bool {
 		return true
 	}
 	_, _ = w[len(dst)*in-1], absC[in-1]
-	a := routedArgs{ldw: 4 * in, z: ptr(z, 0), absC: ptr(absC, 0), n: in, table: unsafe.Pointer(&laneTable), threshold: threshold}
+	a := routedArgs{ldw: 4 * in, z: ptr(z, 0), absC: ptr(absC, 0), n: in, table: unsafe.Pointer(&laneTable),
+		threshold: threshold}
 	for j := 0; j < len(dst); j += 4 {
 		a.w, a.c = ptr(w, j*in), ptr(dst, j)
 		routed(l, min(4, len(dst)-j), &a)

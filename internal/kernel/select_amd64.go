@@ -27,7 +27,8 @@ func select32(dst, on, off []float32, bits []uint64) int {
 	if l == generic || n == 0 {
 		return 0
 	}
-	a := selectArgs{ptr(dst, 0), ptr(on, 0), ptr(off, 0), unsafe.Pointer(unsafe.SliceData(bits)), n, unsafe.Pointer(&byteTable)}
+	a := selectArgs{ptr(dst, 0), ptr(on, 0), ptr(off, 0), unsafe.Pointer(unsafe.SliceData(bits)), n,
+		unsafe.Pointer(&byteTable)}
 	if l == avx512 {
 		selectAVX512(&a)
 	} else {

@@ -10,8 +10,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// drawSeveral draws a convolution whose engine computes images together where there is one that does: maps of few pixels with
-// enough output channels.
+// drawSeveral draws a convolution whose engine computes images together where there is one that does: maps of few
+// pixels with enough output channels.
 func drawSeveral(t *rapid.T) ConvGeom {
 	k := rapid.SampledFrom([]int{1, 1, 3, 5}).Draw(t, "kernel")
 	g := ConvGeom{
@@ -31,12 +31,15 @@ func propSeveral(t *rapid.T) { checkSeveral(t, drawSeveral(t)) }
 // checkSeveral compares the bits of images computed together with those of each alone, between guard pages.
 func checkSeveral(t *rapid.T, g ConvGeom) {
 	rng := newRand(rapid.Uint64().Draw(t, "seed"))
-	s := ConvSpec[float32]{Geom: g, Weight: randSlice[float32](rng, g.WeightLen()), PostShift: randSlice[float32](rng, g.O), Post: drawPost(t)}
+	s := ConvSpec[float32]{Geom: g, Weight: randSlice[float32](rng, g.WeightLen()), PostShift: randSlice[float32](rng,
+		g.O), Post: drawPost(t)}
 	if rapid.Bool().Draw(t, "pre") {
-		s.PreScale, s.PreShift, s.PreReLU = randSlice[float32](rng, g.C), randSlice[float32](rng, g.C), rapid.Bool().Draw(t, "pre relu")
+		s.PreScale, s.PreShift, s.PreReLU = randSlice[float32](rng, g.C), randSlice[float32](rng, g.C),
+			rapid.Bool().Draw(t, "pre relu")
 	}
 	n := rapid.IntRange(1, 10).Draw(t, "n")
-	xs, ys, rs := g.InLen()+rapid.IntRange(0, 9).Draw(t, "src gap"), g.OutLen()+rapid.IntRange(0, 9).Draw(t, "dst gap"), g.OutLen()+3
+	xs, ys, rs := g.InLen()+rapid.IntRange(0, 9).Draw(t, "src gap"), g.OutLen()+rapid.IntRange(0, 9).Draw(t, "dst gap"),
+		g.OutLen()+3
 	x := randSlice[float32](rng, (n-1)*xs+g.InLen())
 	if rapid.Bool().Draw(t, "NaN") {
 		x[rng.IntN(len(x))] = nans[float32](1)[0]
@@ -78,7 +81,8 @@ func checkSeveral(t *rapid.T, g ConvGeom) {
 
 func TestSeveral(t *testing.T) { rapid.Check(t, propSeveral) }
 
-// TestSeveralWinograd does so for 3x3 convolutions whose weights do not fit the caches of processors with up to 2 MB a core.
+// TestSeveralWinograd does so for 3x3 convolutions whose weights do not fit the caches of processors with up to 2 MB a
+// core.
 func TestSeveralWinograd(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		g := rapid.SampledFrom([]ConvGeom{
@@ -90,8 +94,9 @@ func TestSeveralWinograd(t *testing.T) {
 	})
 }
 
-// TestSeveralSpeed prints the time of an image of convolutions of ResNet-50 and MobileNetV2, of a few images computed together
-// and of each computed alone, in turn, minima of short runs behind other work that takes the caches. SPEED=1 asks for it.
+// TestSeveralSpeed prints the time of an image of convolutions of ResNet-50 and MobileNetV2, of a few images computed
+// together and of each computed alone, in turn, minima of short runs behind other work that takes the caches. SPEED=1
+// asks for it.
 func TestSeveralSpeed(t *testing.T) {
 	if os.Getenv("SPEED") == "" {
 		t.Skip("set SPEED=1")
@@ -99,13 +104,16 @@ func TestSeveralSpeed(t *testing.T) {
 	rng := newRand(3)
 	other := randSlice[float32](rng, 4<<20)
 	for _, n := range []netConv{
-		netSpatial(1, 256, 256, 3, 14, 1, false), netSpatial(1, 512, 512, 3, 7, 1, false), netSpatial(1, 512, 512, 3, 14, 2, false),
-		netPointwise(1, 512, 2048, 7, 1), netPointwise(1, 2048, 512, 7, 1), netPointwise(1, 1024, 2048, 14, 2), netPointwise(1, 320, 1280, 7, 1),
+		netSpatial(1, 256, 256, 3, 14, 1, false), netSpatial(1, 512, 512, 3, 7, 1, false),
+		netSpatial(1, 512, 512, 3, 14, 2, false),
+		netPointwise(1, 512, 2048, 7, 1), netPointwise(1, 2048, 512, 7, 1), netPointwise(1, 1024, 2048, 14, 2),
+		netPointwise(1, 320, 1280, 7, 1),
 	} {
 		c, err := NewConv(benchSpec(n.g, false))
 		require.NoError(t, err)
 		in, out := n.g.norm().InLen(), n.g.norm().OutLen()
-		x, y, scratch := randSlice[float32](rng, netImages*in), Memory[float32](netImages*out), Memory[float32](c.ScratchLen())
+		x, y, scratch := randSlice[float32](rng, netImages*in), Memory[float32](netImages*out),
+			Memory[float32](c.ScratchLen())
 		run := func(together int) time.Duration {
 			Scale(other, other, 1)
 			start := time.Now()
@@ -118,6 +126,7 @@ func TestSeveralSpeed(t *testing.T) {
 		for range 30 {
 			alone, together = min(alone, run(1)), min(together, run(netImages))
 		}
-		fmt.Printf("%-24s alone %v, together %v, %.2f times as fast\n", n, alone, together, float64(alone)/float64(together))
+		fmt.Printf("%-24s alone %v, together %v, %.2f times as fast\n", n, alone, together,
+			float64(alone)/float64(together))
 	}
 }

@@ -35,8 +35,8 @@ func Softmax[T Float](dst, src []T, n, k int) {
 	}
 }
 
-// SoftmaxRows is [Softmax] for many rows, those of attention: in float32 with exponentials of float32's precision, where vector
-// code has them. Results below 1e-37 may be zero.
+// SoftmaxRows is [Softmax] for many rows, those of attention: in float32 with exponentials of float32's precision,
+// where vector code has them. Results below 1e-37 may be zero.
 func SoftmaxRows[T Float](dst, src []T, n, k int) {
 	for i := range n {
 		row, out := src[i*k:][:k], dst[i*k:][:k]

@@ -7,10 +7,12 @@ import (
 	"unsafe"
 )
 
-// stacked runs a plan of few output pixels for several images together. The weights, of which there are many where maps are small,
-// are then read once for all of them, and the columns of the images, side by side, fill vectors that those of one leave idle.
+// stacked runs a plan of few output pixels for several images together. The weights, of which there are many where maps
+// are small, are then read once for all of them, and the columns of the images, side by side, fill vectors that those
+// of one leave idle.
 //
-// What every tap of a block of channels sees is copied to a row each, [channel, tap][image, pixel], and from there to panels.
+// What every tap of a block of channels sees is copied to a row each, [channel, tap][image, pixel], and from there to
+// panels.
 type stacked struct {
 	*plan         // which has the weights, and runs an image alone
 	alone  engine // the plan or what runs it
@@ -44,7 +46,8 @@ func newStacked(alone engine, g ConvGeom) engine {
 	default:
 		return nil
 	}
-	if s.most = min(stackedImages, stackedColumn/s.pixels); g.Groups > 1 || s.pixels > stackedPixels || g.O < stackedRows {
+	if s.most = min(stackedImages, stackedColumn/s.pixels); g.Groups > 1 || s.pixels > stackedPixels ||
+		g.O < stackedRows {
 		return nil
 	}
 	for kh := range g.KH {
@@ -102,8 +105,10 @@ func (s *stacked) several(image planIO, n int) {
 func (s *stacked) fill(x []float32, io *planIO, i, first, channels int) {
 	g := s.g
 	f := viewFill{
-		level: s.level, h: g.H, w: g.W, sh: g.SH, sw: g.SW, pitch: g.OutW(), channel: len(s.taps) * s.stride, channels: channels,
-		src: io.src[i*io.srcStride+first*g.H*g.W:], scale: io.scale[first:], shift: io.shift[first:], floor: io.floor,
+		level: s.level, h: g.H, w: g.W, sh: g.SH, sw: g.SW, pitch: g.OutW(), channel: len(s.taps) * s.stride,
+		channels: channels,
+		src:      io.src[i*io.srcStride+first*g.H*g.W:], scale: io.scale[first:], shift: io.shift[first:],
+		floor: io.floor,
 	}
 	v := view{rows: g.OutH(), cols: g.OutW()}
 	if s.panel && s.alone == engine(s.plan) { // the whole map
@@ -118,15 +123,16 @@ func (s *stacked) fill(x []float32, io *planIO, i, first, channels int) {
 // panels copies the k rows to a panel for every column of tiles.
 func (s *stacked) panels(panels, x []float32, cols, k int) {
 	width := 2 * s.lanes
-	a := panelArgs{stride: 4 * s.stride, k: k, scale: ptr(s.ones, 0), shift: ptr(s.zeros, 0), floor: noFloor, table: unsafe.Pointer(&laneTable)}
+	a := panelArgs{stride: 4 * s.stride, k: k, scale: ptr(s.ones, 0), shift: ptr(s.zeros, 0), floor: noFloor,
+		table: unsafe.Pointer(&laneTable)}
 	for at := 0; at < cols; at += width {
 		a.dst, a.src, a.cols = ptr(panels, at*k), ptr(x, at), cols-at
 		packPanel(s.plan.level, &a)
 	}
 }
 
-// multiply adds the terms of some channels to the outputs of n images: the panels of a block stay in L1, the weights of a run of row
-// tiles in L2.
+// multiply adds the terms of some channels to the outputs of n images: the panels of a block stay in L1, the weights of
+// a run of row tiles in L2.
 func (s *stacked) multiply(io *planIO, panels, tile []float32, c0, channels, n int) {
 	t := s.prepare(io, c0, channels)
 	t.off, t.b1 = unsafe.Pointer(&s.offsets[0]), 4*s.lanes
@@ -200,7 +206,8 @@ func (s *stacked) gatherTile(tile, src []float32, stride, row, rows, at, wide in
 	})
 }
 
-// eachPart visits the images that wide columns from at on belong to: n pixels from from on of each, column to on of the tile.
+// eachPart visits the images that wide columns from at on belong to: n pixels from from on of each, column to on of the
+// tile.
 func (s *stacked) eachPart(at, wide int, visit func(image, from, to, n int)) {
 	for to := 0; to < wide; {
 		image, from := (at+to)/s.pixels, (at+to)%s.pixels

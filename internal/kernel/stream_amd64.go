@@ -25,7 +25,8 @@ func (st *stream) run() bool {
 	if n == 0 {
 		return true
 	}
-	args := streamArgs{dst: ptr(st.dst, 0), n: n, table: unsafe.Pointer(&laneTable), s: st.s, t: st.t, floor: st.floor, m: st.m}
+	args := streamArgs{dst: ptr(st.dst, 0), n: n, table: unsafe.Pointer(&laneTable), s: st.s, t: st.t, floor: st.floor,
+		m: st.m}
 	if st.a != nil {
 		args.a = ptr(st.a[:n], 0)
 	}

@@ -16,10 +16,13 @@ type tileArgs struct {
 	bias  unsafe.Pointer // one for each row, or nil
 	res   unsafe.Pointer // added after the bias, or nil
 	flags int
-	mask  uintptr // columns to load and store in c and res: AVX-512 a bit for each, AVX2 the address of a word for each; zero all
-	h0    int     // bytes to the upper half of the first and the second vector, in the tiles that gather halves
-	h1    int
-	ahead int // bytes from b to what the next tile reads, to be prefetched; 0 for panels, which are in cache; see panelTile and aheadStep
+	// columns to load and store in c and res: AVX-512 a bit for each, AVX2 the address of a word for each; zero all
+	mask uintptr
+	h0   int // bytes to the upper half of the first and the second vector, in the tiles that gather halves
+	h1   int
+	// bytes from b to what the next tile reads, to be prefetched; 0 for panels, which are in cache; see panelTile and
+	// aheadStep
+	ahead int
 	// The next panel, which the tiles that pack write on the side; see panelArgs.
 	packSrc    unsafe.Pointer
 	packStride int
@@ -28,12 +31,13 @@ type tileArgs struct {
 	packShift  unsafe.Pointer
 	packFloor  float32
 	ceil       float32 // upper bound of the outputs with tileCeil
-	// In the AVX-512 tiles of panels ahead is the address of the first line to prefetch and aheadStep the bytes from one to the next.
+	// In the AVX-512 tiles of panels ahead is the address of the first line to prefetch and aheadStep the bytes from
+	// one to the next.
 	aheadStep int
 }
 
-// panelTile runs a tile of a panel two vectors wide, whose rows lie side by side; with weights it prefetches those of the next tile of
-// as many rows, which lie behind its own.
+// panelTile runs a tile of a panel two vectors wide, whose rows lie side by side; with weights it prefetches those of
+// the next tile of as many rows, which lie behind its own.
 func panelTile(l level, rows, vecs int, t *tileArgs, weights bool) {
 	t.ahead, t.aheadStep = 0, 0
 	switch {

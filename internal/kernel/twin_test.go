@@ -31,7 +31,8 @@ func propConvTwins(t *rapid.T) {
 
 func checkConvTwins(t require.TestingT, rng *rand.Rand, spec ConvSpec[float32]) {
 	g := spec.Geom
-	x, residual, dy := randSlice[float32](rng, g.InLen()), randSlice[float32](rng, g.OutLen()), randSlice[float32](rng, g.OutLen())
+	x, residual, dy := randSlice[float32](rng, g.InLen()), randSlice[float32](rng, g.OutLen()),
+		randSlice[float32](rng, g.OutLen())
 	_, bound := refForward(spec, x, residual, eps32)
 	const images = 3 // of the weight gradient
 	xs, dys := randSlice[float32](rng, images*g.InLen()), randSlice[float32](rng, images*g.OutLen())
@@ -47,7 +48,8 @@ func checkConvTwins(t require.TestingT, rng *rand.Rand, spec ConvSpec[float32]) 
 		}
 		dx, dw := make([]float32, g.InLen()), make([]float32, g.WeightLen()+g.O)
 		c.BackwardInput(dx, dy, x, y, nil, scratch, false)
-		ConvBackwardWeight(g, dw[:g.WeightLen()], dw[g.WeightLen():], xs, dys, images, g.InLen(), g.OutLen(), nans[float32](ConvBackwardWeightScratch(g, images)))
+		ConvBackwardWeight(g, dw[:g.WeightLen()], dw[g.WeightLen():], xs, dys, images, g.InLen(), g.OutLen(),
+			nans[float32](ConvBackwardWeightScratch(g, images)))
 		return append(append(out, dx...), dw...)
 	})
 	in := g.OutLen() + g.InLen()
@@ -104,7 +106,8 @@ func TestTileTwins(t *testing.T) {
 // TestGatheredTwins has enough rows for the tiles of AVX2 to share a copy of what they read of views.
 func TestGatheredTwins(t *testing.T) {
 	for _, g := range []ConvGeom{
-		{C: 40, H: 9, W: 11, O: 70, KH: 3, KW: 3, SH: 2, SW: 2, PH: 1, PW: 1}, {C: 5, H: 4, W: 7, O: 75, KH: 2, KW: 3, PW: 2, EW: -1},
+		{C: 40, H: 9, W: 11, O: 70, KH: 3, KW: 3, SH: 2, SW: 2, PH: 1, PW: 1}, {C: 5, H: 4, W: 7, O: 75, KH: 2, KW: 3,
+			PW: 2, EW: -1},
 	} {
 		checkConvTwins(t, newRand(2), benchSpec(g, true))
 	}
@@ -122,7 +125,8 @@ func propTileTwins(t *rapid.T) {
 func propDepthwiseTwins(t *rapid.T) {
 	rng := newRand(rapid.Uint64().Draw(t, "seed"))
 	g := ConvGeom{
-		C: rapid.IntRange(1, 24).Draw(t, "C"), H: rapid.IntRange(1, 19).Draw(t, "H"), W: rapid.IntRange(1, 71).Draw(t, "W"),
+		C: rapid.IntRange(1, 24).Draw(t, "C"), H: rapid.IntRange(1, 19).Draw(t, "H"), W: rapid.IntRange(1, 71).Draw(t,
+			"W"),
 		KH: 3, KW: 3, SH: rapid.IntRange(1, 2).Draw(t, "S"), PH: 1, PW: 1,
 	}
 	if k := rapid.SampledFrom([]int{3, 5, 7}).Draw(t, "kernel"); k > 3 {
@@ -142,7 +146,8 @@ func propDepthwiseTwins(t *rapid.T) {
 
 func TestDepthwiseTwins(t *testing.T) {
 	rapid.Check(t, propDepthwiseTwins)
-	for _, g := range []ConvGeom{{C: 3, H: 112, W: 112}, {C: 40, H: 1, W: 1}, {C: 3, H: 5, W: 135}, {C: 2, H: 3, W: 300}} {
+	for _, g := range []ConvGeom{{C: 3, H: 112, W: 112}, {C: 40, H: 1, W: 1}, {C: 3, H: 5, W: 135},
+		{C: 2, H: 3, W: 300}} {
 		for stride := 1; stride <= 2; stride++ {
 			g.O, g.Groups, g.KH, g.KW, g.PH, g.PW, g.SH, g.SW = g.C, g.C, 3, 3, 1, 1, stride, stride
 			checkConvTwins(t, newRand(1), benchSpec(g, false))
@@ -161,7 +166,8 @@ func TestForwardBatchBits(t *testing.T) {
 			c, err := NewConv(spec)
 			require.NoError(t, err)
 			n := rapid.IntRange(1, 4).Draw(t, "n")
-			ss, ds := g.InLen()+rapid.IntRange(0, 20).Draw(t, "src gap"), g.OutLen()+rapid.IntRange(0, 20).Draw(t, "dst gap")
+			ss, ds := g.InLen()+rapid.IntRange(0, 20).Draw(t, "src gap"), g.OutLen()+rapid.IntRange(0, 20).Draw(t,
+				"dst gap")
 			src := randSlice[float32](rng, (n-1)*ss+g.InLen())
 			dst := randSlice[float32](rng, (n-1)*ds+g.OutLen())
 			old := append([]float32(nil), dst...)
@@ -212,7 +218,8 @@ func TestConvUpdate(t *testing.T) {
 		} {
 			first, second := benchSpec(g, true), benchSpec(g, true)
 			rng := newRand(6)
-			second.Weight, second.PreScale, second.PostShift = randSlice[float32](rng, g.WeightLen()), randSlice[float32](rng, g.C), nil
+			second.Weight, second.PreScale, second.PostShift = randSlice[float32](rng, g.WeightLen()),
+				randSlice[float32](rng, g.C), nil
 			second.PostScale = randSlice[float32](rng, g.O)
 			x, y, dx := randSlice[float32](rng, g.InLen()), make([]float32, g.OutLen()), make([]float32, g.InLen())
 			both := func(c *Conv[float32], scratch []float32) []float32 {
@@ -266,7 +273,8 @@ func TestNoAllocations(t *testing.T) {
 			c, err := NewConv(benchSpec(g, true))
 			require.NoError(t, err)
 			x, y, dx := randSlice[float32](rng, g.InLen()), make([]float32, g.OutLen()), make([]float32, g.InLen())
-			scratch, dw, dwScratch := make([]float32, c.ScratchLen()), make([]float32, g.WeightLen()), make([]float32, ConvBackwardWeightScratch(g, 1))
+			scratch, dw, dwScratch := make([]float32, c.ScratchLen()), make([]float32, g.WeightLen()),
+				make([]float32, ConvBackwardWeightScratch(g, 1))
 			check("Forward", func() { c.Forward(y, x, nil, scratch) })
 			check("BackwardInput", func() { c.BackwardInput(dx, y, x, y, nil, scratch, true) })
 			check("ConvBackwardWeight", func() { ConvBackwardWeight(g, dw, y[:g.O], x, y, 1, 0, 0, dwScratch) })
@@ -324,7 +332,9 @@ func TestNoAllocations(t *testing.T) {
 			AvgPoolND(volume, d, a, 4)
 			AvgPoolNDBackward(volume, d, a, 4)
 		})
-		check("AvgPool 3", func() { AvgPool(PoolGeom{C: 4, H: 10, W: 10, KH: 3, KW: 3, SH: 1, SW: 1, PH: 1, PW: 1}, d, a) })
+		check("AvgPool 3", func() {
+			AvgPool(PoolGeom{C: 4, H: 10, W: 10, KH: 3, KW: 3, SH: 1, SW: 1, PH: 1, PW: 1}, d, a)
+		})
 		check("GlobalMaxPool", func() { GlobalMaxPool(d, index, a, 4, 100) })
 		check("RoutedLinear", func() { RoutedLinear(d, a, b, b, a, 0, 20, 20) })
 		check("RoutedLinearBatch", func() { RoutedLinearBatch(d, a, b, b, a, class, b, 20, 20) })
@@ -366,7 +376,8 @@ func TestLevelBits(t *testing.T) {
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		rng := newRand(rapid.Uint64().Draw(t, "seed"))
-		n, in, out := rapid.IntRange(1, 9).Draw(t, "n"), rapid.IntRange(1, 90).Draw(t, "in"), rapid.IntRange(1, 40).Draw(t, "out")
+		n, in, out := rapid.IntRange(1, 9).Draw(t, "n"), rapid.IntRange(1, 90).Draw(t, "in"),
+			rapid.IntRange(1, 40).Draw(t, "out")
 		x, w, dy := randSlice[float32](rng, n*in), randSlice[float32](rng, out*in), randSlice[float32](rng, n*out)
 		c := randSlice[float32](rng, in)
 		results := perLevel(t, func() []float32 {
@@ -388,8 +399,12 @@ func TestLevelBits(t *testing.T) {
 			})
 			keep(in, func(d []float32) { Affine(d, x[:in], c, c, in, 1, true) })
 			keep(1, func(d []float32) { d[0] = Dot(x, x) })
-			keep(n*out, func(d []float32) { RoutedLinearBatch(d, x, w, nil, c, make([]int, n), make([]float32, out), in, out) })
-			keep(n*(in/4), func(d []float32) { AvgPool(PoolGeom{C: n, H: 2, W: in / 4 * 2, KH: 2, KW: 2, SH: 2, SW: 2}, d, x) })
+			keep(n*out, func(d []float32) {
+				RoutedLinearBatch(d, x, w, nil, c, make([]int, n), make([]float32, out), in, out)
+			})
+			keep(n*(in/4), func(d []float32) {
+				AvgPool(PoolGeom{C: n, H: 2, W: in / 4 * 2, KH: 2, KW: 2, SH: 2, SW: 2}, d, x)
+			})
 			keep(n*in, func(d []float32) {
 				AvgPool(PoolGeom{C: n, H: 1, W: in, KH: 1, KW: 3, SW: 1, PW: 1, CountIncludePad: true}, d, x)
 			})

@@ -48,9 +48,10 @@ type Activation struct {
 
 // Activate computes dst = f(src). NaN stays NaN. dst may be src.
 //
-// For float32 the bits are the same at every level. Against float64, functions made of exponentials (Sigmoid, Swish, Tanh,
-// Softplus, Mish, the ELUs, Exp) and Erf are within 4 units in the last place and 1e-36, Swish with another A than 1 within 4
-// and 1e-7, GELU and GELUTanh within 3 and 5e-8, HardSigmoid and HardSwish within 1 and 5e-7, and all others within 1.5.
+// For float32 the bits are the same at every level. Against float64, functions made of exponentials (Sigmoid, Swish,
+// Tanh, Softplus, Mish, the ELUs, Exp) and Erf are within 4 units in the last place and 1e-36, Swish with another A
+// than 1 within 4 and 1e-7, GELU and GELUTanh within 3 and 5e-8, HardSigmoid and HardSwish within 1 and 5e-7, and all
+// others within 1.5.
 func Activate[T Float](dst, src []T, a Activation) {
 	dst = dst[:len(src)]
 	switch a.Kind {
@@ -73,10 +74,11 @@ func Activate[T Float](dst, src []T, a Activation) {
 	}
 }
 
-// ActivateBackward computes dx = dy·f'(x). Where f'(x) is zero, dx is zero whatever dy is. At a kink f' is what PyTorch takes:
-// 0 for ReLU, ReLU6, HardSigmoid and Abs, A for LeakyReLU; a Clamp passes its bounds. dx may be dy or x.
+// ActivateBackward computes dx = dy·f'(x). Where f'(x) is zero, dx is zero whatever dy is. At a kink f' is what PyTorch
+// takes: 0 for ReLU, ReLU6, HardSigmoid and Abs, A for LeakyReLU; a Clamp passes its bounds. dx may be dy or x.
 //
-// For float32 the bits are the same at every level, and f' is within 4 units in the last place and 3e-7 of that in float64.
+// For float32 the bits are the same at every level, and f' is within 4 units in the last place and 3e-7 of that in
+// float64.
 func ActivateBackward[T Float](dx, dy, x []T, a Activation) {
 	dx, x = dx[:len(dy)], x[:len(dy)]
 	switch a.Kind {

@@ -2,9 +2,9 @@ package kernel
 
 import "math"
 
-// The functions of this file are the twins of the vector code that gen/unary.go writes: the same operations in the same order,
-// each rounded to float32 (the conversions keep the compiler from joining a product and a sum), so that the bits are the same.
-// The polynomials are fits of our own, least in the largest error, to what their names say.
+// The functions of this file are the twins of the vector code that gen/unary.go writes: the same operations in the same
+// order, each rounded to float32 (the conversions keep the compiler from joining a product and a sum), so that the bits
+// are the same. The polynomials are fits of our own, least in the largest error, to what their names say.
 
 const (
 	log2e = 1.44269504088896340735992468100189
@@ -27,14 +27,16 @@ const (
 
 var (
 	// expPoly is (e^r-1-r)/r² for |r| <= ln2/2.
-	expPoly = [...]float32{0.4999999403953552, 0.1666652113199234, 0.04166838899254799, 0.008368724025785923, 0.0013814583653584123}
+	expPoly = [...]float32{0.4999999403953552, 0.1666652113199234, 0.04166838899254799, 0.008368724025785923,
+		0.0013814583653584123}
 	// log1pPoly is (2·artanh(s)-2s)/s³ of s² for 0 <= s <= 1/3.
 	log1pPoly = [...]float32{0.6666641235351562, 0.40021705627441406, 0.27999013662338257, 0.2802514135837555}
 	// tailPoly is log(erfc(a/√2))/a for 0 <= a <= 6.5, and falls beyond.
 	tailPoly = [...]float32{-0.7978858947753906, -0.3182919919490814, -0.0364135280251503, 0.004939967766404152,
 		-0.0001328799844486639, -0.00011179980356246233, 2.338514241273515e-05, -1.6184513924599742e-06}
 	// erfPoly is erf(x)/x of x² for |x| <= 0.6.
-	erfPoly = [...]float32{1.1283791065216064, -0.37612512707710266, 0.112809918820858, -0.026646986603736877, 0.004512357991188765}
+	erfPoly = [...]float32{1.1283791065216064, -0.37612512707710266, 0.112809918820858, -0.026646986603736877,
+		0.004512357991188765}
 )
 
 // horner returns the sum of c[i]·x^i.

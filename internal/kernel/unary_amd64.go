@@ -19,8 +19,10 @@ type unaryArgs struct {
 // unaryConstants are the vectors that gen/unary.go names, in its order.
 var unaryConstants = func() [][8]float32 {
 	one := []float32{
-		0, 1, 2, 4, 0.5, 3, sixth, 1.0 / 3, log2e, magic, ln2Hi, ln2Lo, math.Float32frombits(1<<31 - 1), math.Float32frombits(1 << 31),
-		expLow, expHigh, expm1Low, mishHigh, geluHigh, erfSmall, math.Sqrt2, invSqrt2Pi, tanhScale, tanhCube, 3 * tanhCube,
+		0, 1, 2, 4, 0.5, 3, sixth, 1.0 / 3, log2e, magic, ln2Hi, ln2Lo, math.Float32frombits(1<<31 - 1),
+		math.Float32frombits(1 << 31),
+		expLow, expHigh, expm1Low, mishHigh, geluHigh, erfSmall, math.Sqrt2, invSqrt2Pi, tanhScale, tanhCube,
+		3 * tanhCube,
 	}
 	for _, poly := range [][]float32{expPoly[:], log1pPoly[:], tailPoly[:], erfPoly[:]} {
 		one = append(one, poly...)
@@ -42,7 +44,8 @@ func (u *unary32) run(dst, dy, src []float32) bool {
 	if len(src) == 0 {
 		return true
 	}
-	args := unaryArgs{dst: ptr(dst, 0), src: ptr(src, 0), n: len(src), lanes: unsafe.Pointer(&laneTable), constants: unsafe.Pointer(&unaryConstants[0])}
+	args := unaryArgs{dst: ptr(dst, 0), src: ptr(src, 0), n: len(src), lanes: unsafe.Pointer(&laneTable),
+		constants: unsafe.Pointer(&unaryConstants[0])}
 	for i, p := range u.p {
 		args.p[i].v = p
 	}

@@ -13,11 +13,16 @@ import (
 
 // activations are one or more activations of every kind.
 var activations = []Activation{
-	{Kind: ActIdentity}, {Kind: ActReLU}, {Kind: ActReLU6}, {ActClamp, -0.75, 1.5}, {ActClamp, math.Inf(-1), 0.3}, {ActClamp, 1, -1},
-	{Kind: ActSigmoid}, {ActSwish, 1, 0}, {ActSwish, -1.702, 0}, {ActHardSigmoid, 0.2, 0.5}, {ActHardSigmoid, 1.0 / 6, 0.5}, {Kind: ActHardSwish},
-	{Kind: ActGELU}, {Kind: ActGELUTanh}, {Kind: ActTanh}, {Kind: ActSoftplus}, {Kind: ActMish}, {Kind: ActSoftsign}, {ActLeakyReLU, 0.01, 0},
-	{ActLeakyReLU, -2, 0}, {ActELU, 1, 0}, {ActELU, 0.3, 0}, {ActCELU, 2, 0}, {ActCELU, -0.5, 0}, {ActSELU, 1.67326, 1.0507},
-	{Kind: ActExp}, {Kind: ActLog}, {Kind: ActSqrt}, {Kind: ActReciprocal}, {Kind: ActAbs}, {Kind: ActNeg}, {Kind: ActErf}, {Kind: ActSin},
+	{Kind: ActIdentity}, {Kind: ActReLU}, {Kind: ActReLU6}, {ActClamp, -0.75, 1.5}, {ActClamp, math.Inf(-1), 0.3},
+	{ActClamp, 1, -1},
+	{Kind: ActSigmoid}, {ActSwish, 1, 0}, {ActSwish, -1.702, 0}, {ActHardSigmoid, 0.2, 0.5},
+	{ActHardSigmoid, 1.0 / 6, 0.5}, {Kind: ActHardSwish},
+	{Kind: ActGELU}, {Kind: ActGELUTanh}, {Kind: ActTanh}, {Kind: ActSoftplus}, {Kind: ActMish}, {Kind: ActSoftsign},
+	{ActLeakyReLU, 0.01, 0},
+	{ActLeakyReLU, -2, 0}, {ActELU, 1, 0}, {ActELU, 0.3, 0}, {ActCELU, 2, 0}, {ActCELU, -0.5, 0},
+	{ActSELU, 1.67326, 1.0507},
+	{Kind: ActExp}, {Kind: ActLog}, {Kind: ActSqrt}, {Kind: ActReciprocal}, {Kind: ActAbs}, {Kind: ActNeg},
+	{Kind: ActErf}, {Kind: ActSin},
 	{Kind: ActCos}, {Kind: ActSquare}, {Kind: ActFloor}, {Kind: ActCeil}, {Kind: ActRound}, {Kind: ActSign},
 }
 
@@ -27,7 +32,8 @@ func anyFloat(rng *rand.Rand) float32 {
 	case 0:
 		return math.Float32frombits(rng.Uint32())
 	case 1, 2:
-		s := [...]float64{0, 1, 0.5, 0.6, 3, 6, 20, 87.3, 88.7228, 88.8, 89, 103.9, 104, 1e-45, 1e-38, 1e-30, 1e-8, 1e20, math.MaxFloat32, math.Inf(1), math.NaN()}
+		s := [...]float64{0, 1, 0.5, 0.6, 3, 6, 20, 87.3, 88.7228, 88.8, 89, 103.9, 104, 1e-45, 1e-38, 1e-30, 1e-8,
+			1e20, math.MaxFloat32, math.Inf(1), math.NaN()}
 		v := float32(s[rng.IntN(len(s))])
 		if rng.IntN(2) == 0 {
 			v = -v
@@ -142,7 +148,8 @@ func TestUnaryAccuracy(t *testing.T) {
 			}
 			unit := float64(math.Nextafter32(w, math.MaxFloat32) - w)
 			if e := math.Abs(float64(got) - want); !(e <= ulps*unit+abs) {
-				require.Failf(t, "inaccurate", "%s of %v at %v is %v, expected %v: off by %.3g or %.3g units", what, a, x, got, want, e, e/unit)
+				require.Failf(t, "inaccurate", "%s of %v at %v is %v, expected %v: off by %.3g or %.3g units", what, a,
+					x, got, want, e, e/unit)
 			}
 		}
 		u := newUnary32(a)
@@ -163,8 +170,10 @@ func TestUnaryAccuracy(t *testing.T) {
 // BenchmarkActivate reports bytes read, of data that lies in the first cache.
 func BenchmarkActivate(b *testing.B) {
 	for _, level := range Levels() {
-		for _, a := range []Activation{{ActSwish, 1, 0}, {Kind: ActHardSwish}, {Kind: ActSigmoid}, {Kind: ActGELU}, {Kind: ActReLU6}} {
-			x, dy, dst := randSlice[float32](newRand(1), 2048), randSlice[float32](newRand(2), 2048), make([]float32, 2048)
+		for _, a := range []Activation{{ActSwish, 1, 0}, {Kind: ActHardSwish}, {Kind: ActSigmoid}, {Kind: ActGELU},
+			{Kind: ActReLU6}} {
+			x, dy, dst := randSlice[float32](newRand(1), 2048), randSlice[float32](newRand(2), 2048),
+				make([]float32, 2048)
 			run := func(name string, f func()) {
 				b.Run(level+"/"+a.Kind.String()+name, func(b *testing.B) {
 					restore, err := ForceLevel(level)

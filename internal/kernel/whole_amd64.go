@@ -9,9 +9,11 @@ type whole struct {
 	weights []float32 // [O, C*KH*KW]
 }
 
-// wholeFits reports whether a geometry is such a product: a 1x1 convolution of one pixel, say, as of squeeze-and-excitation.
+// wholeFits reports whether a geometry is such a product: a 1x1 convolution of one pixel, say, as of
+// squeeze-and-excitation.
 func wholeFits(g ConvGeom) bool {
-	return g.Groups == 1 && g.KH == g.H && g.KW == g.W && g.PH+g.EH == 0 && g.PW+g.EW == 0 && g.PH == 0 && g.PW == 0 && g.DH == 1 && g.DW == 1
+	return g.Groups == 1 && g.KH == g.H && g.KW == g.W && g.PH+g.EH == 0 && g.PW+g.EW == 0 && g.PH == 0 && g.PW == 0 &&
+		g.DH == 1 && g.DW == 1
 }
 
 func (e *whole) pack(s weightSource) {
@@ -42,7 +44,8 @@ func (e *whole) run(image planIO) {
 		clear(dst)
 	}
 	off := [1]int32{}
-	dots(e.level, e.g.O, off[:], dotsArgs{a: ptr(e.weights, 0), lda: 4 * n, n: n, b: ptr(io.src[:n], 0), c: ptr(dst, 0), ldc: 4, parts: 1})
+	dots(e.level, e.g.O, off[:], dotsArgs{a: ptr(e.weights, 0), lda: 4 * n, n: n, b: ptr(io.src[:n], 0), c: ptr(dst, 0),
+		ldc: 4, parts: 1})
 	if io.accumulate {
 		return
 	}

@@ -4,20 +4,21 @@ package kernel
 
 import "unsafe"
 
-// Winograd's minimal filtering F(4x4, 3x3) computes 4x4 outputs of a 3x3 convolution of stride one from a 6x6 input tile
-// with 36 products for each pair of channels instead of 144; see winograd for F(2x2, 3x3) and where both come from.
+// Winograd's minimal filtering F(4x4, 3x3) computes 4x4 outputs of a 3x3 convolution of stride one from a 6x6 input
+// tile with 36 products for each pair of channels instead of 144; see winograd for F(2x2, 3x3) and where both come
+// from.
 //
-// The polynomials are evaluated at 0, ±3/4, ±3/2 and infinity. Every constant of the transforms of inputs and products is
-// then exact in float32, and an output's error in the mean square is about twice that of a direct sum, where with the points
-// 0, ±1, ±2 it would be four to five times.
+// The polynomials are evaluated at 0, ±3/4, ±3/2 and infinity. Every constant of the transforms of inputs and products
+// is then exact in float32, and an output's error in the mean square is about twice that of a direct sum, where with
+// the points 0, ±1, ±2 it would be four to five times.
 //
-// Rounding: every row of a transform of inputs rounds at most three times, as does every row of one of products, the weights
-// round once and the sums over C channels C times. An output's error is thus bounded by C+13 roundings of
+// Rounding: every row of a transform of inputs rounds at most three times, as does every row of one of products, the
+// weights round once and the sums over C channels C times. An output's error is thus bounded by C+13 roundings of
 // |Aᵀ| [ (|G| |g| |Gᵀ|) ⊙ (|Bᵀ| |d| |B|) summed over input channels ] |A|.
 //
-// The transforms are done by rows first. Of the padded input, row r of each column j of the tiles is kept in plane j, phase
-// r%4, where those of consecutive rows of tiles lie side by side: the columns of any eight tiles in a row, counted from
-// left to right and from top to bottom, are then contiguous. The way back is the same in reverse.
+// The transforms are done by rows first. Of the padded input, row r of each column j of the tiles is kept in plane j,
+// phase r%4, where those of consecutive rows of tiles lie side by side: the columns of any eight tiles in a row,
+// counted from left to right and from top to bottom, are then contiguous. The way back is the same in reverse.
 
 const (
 	fourPlaces  = 36
@@ -29,8 +30,8 @@ const (
 	fourRun     = 128 << 10 // bytes of the weights of a place that stay in cache beside them
 )
 
-// fourTable lists what the kernels take: the points, their squares and cubes, the product and the sum of the squares, each
-// repeated over the lanes, and the permutation that moves every lane's right neighbour into it.
+// fourTable lists what the kernels take: the points, their squares and cubes, the product and the sum of the squares,
+// each repeated over the lanes, and the permutation that moves every lane's right neighbour into it.
 var fourTable = func() (t [9 * 8]uint32) {
 	const aa, bb = fourNear * fourNear, fourFar * fourFar
 	for i, v := range [...]float32{fourNear, fourFar, aa, bb, aa * fourNear, bb * fourFar, aa * bb, aa + bb} {
@@ -65,18 +66,20 @@ type winogradFour struct {
 	most            int // images together
 }
 
-// winogradFourFits reports whether the transforms pay more than those of F(2x2, 3x3) do: few channels spend more on them than
-// they save, and where too much of the tiles lies outside of the map there are hardly fewer products.
+// winogradFourFits reports whether the transforms pay more than those of F(2x2, 3x3) do: few channels spend more on
+// them than they save, and where too much of the tiles lies outside of the map there are hardly fewer products.
 func winogradFourFits(l level, g ConvGeom) bool {
 	oh, ow := g.OutH(), g.OutW()
 	four, two := ((oh+3)/4)*((ow+3)/4), ((oh+1)/2)*((ow+1)/2)
-	return l != generic && g.Groups == 1 && g.KH == 3 && g.KW == 3 && g.SH == 1 && g.SW == 1 && g.DH == 1 && g.DW == 1 &&
+	return l != generic && g.Groups == 1 && g.KH == 3 && g.KW == 3 && g.SH == 1 && g.SW == 1 && g.DH == 1 &&
+		g.DW == 1 &&
 		g.C >= 64 && g.O >= 64 && oh >= 14 && ow >= 14 && 4*fourPlaces*((four+7)/8) <= 3*winoPlaces*((two+7)/8)
 }
 
 // newWinogradFour lays out a geometry that fits; pack gives it weights.
 func newWinogradFour(l level, g ConvGeom) *winogradFour {
-	p := &winogradFour{level: l, g: g, width: 16, rows: splitRows(g.O, 6), tileH: (g.OutH() + 3) / 4, tileW: (g.OutW() + 3) / 4}
+	p := &winogradFour{level: l, g: g, width: 16, rows: splitRows(g.O, 6), tileH: (g.OutH() + 3) / 4,
+		tileW: (g.OutW() + 3) / 4}
 	if l == avx512 {
 		p.width, p.rows = 32, splitRows(g.O, 12)
 	}
@@ -106,8 +109,9 @@ func newWinogradFour(l level, g ConvGeom) *winogradFour {
 // fourTiles returns how many tiles apart those of images stand: a multiple of what a transform writes at once.
 func fourTiles(n int) int { return (n + 7) &^ 7 }
 
-// chooseStrip picks the rows of tiles of a strip that leave the fewest lanes idle. Strips are to fit the cache, unless reading
-// all weights again for each strip takes longer than writing inputs and products to memory and reading them back.
+// chooseStrip picks the rows of tiles of a strip that leave the fewest lanes idle. Strips are to fit the cache, unless
+// reading all weights again for each strip takes longer than writing inputs and products to memory and reading them
+// back.
 func (p *winogradFour) chooseStrip() int {
 	most := max(fourCache/(4*fourPlaces*max(p.g.C, p.g.O)), p.g.C*p.g.O/(p.g.C+p.g.O))
 	lanes := p.width / 2

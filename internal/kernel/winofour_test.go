@@ -10,13 +10,14 @@ import (
 	"github.com/line-ood/goline/internal/racetest"
 )
 
-// propWinogradFour draws convolutions that run on the transforms of F(4x4, 3x3) and checks them against float64, tightly
-// enough that a wrong tile or border shows.
+// propWinogradFour draws convolutions that run on the transforms of F(4x4, 3x3) and checks them against float64,
+// tightly enough that a wrong tile or border shows.
 func propWinogradFour(t *rapid.T) {
 	rng := newRand(rapid.Uint64().Draw(t, "seed"))
 	g := ConvGeom{
 		C: rapid.IntRange(64, 67).Draw(t, "C"), O: rapid.IntRange(64, 69).Draw(t, "O"),
-		H: rapid.IntRange(14, 19).Draw(t, "H"), W: rapid.SampledFrom([]int{14, 15, 16, 19, 23, 28, 32, 35}).Draw(t, "W"),
+		H: rapid.IntRange(14, 19).Draw(t, "H"), W: rapid.SampledFrom([]int{14, 15, 16, 19, 23, 28, 32, 35}).Draw(t,
+			"W"),
 		KH: 3, KW: 3, PH: 1, PW: 1,
 	}
 	if rapid.IntRange(0, 3).Draw(t, "other padding") == 0 {
@@ -30,7 +31,8 @@ func propWinogradFour(t *rapid.T) {
 		s.PostScale, s.PostShift = randSlice[float32](rng, g.O), randSlice[float32](rng, g.O)
 	}
 	if rapid.Bool().Draw(t, "pre") {
-		s.PreScale, s.PreShift, s.PreReLU = randSlice[float32](rng, g.C), randSlice[float32](rng, g.C), rapid.Bool().Draw(t, "pre relu")
+		s.PreScale, s.PreShift, s.PreReLU = randSlice[float32](rng, g.C), randSlice[float32](rng, g.C),
+			rapid.Bool().Draw(t, "pre relu")
 	}
 	x := randSlice[float32](rng, g.InLen())
 	var residual []float32
@@ -77,7 +79,8 @@ func forward64(t require.TestingT, s ConvSpec[float32], x, residual []float32) [
 		return to64(x)
 	}
 	c, err := NewConv(ConvSpec[float64]{
-		Geom: s.Geom, Weight: wide(s.Weight), PreScale: wide(s.PreScale), PreShift: wide(s.PreShift), PreReLU: s.PreReLU,
+		Geom: s.Geom, Weight: wide(s.Weight), PreScale: wide(s.PreScale), PreShift: wide(s.PreShift),
+		PreReLU:   s.PreReLU,
 		PostScale: wide(s.PostScale), PostShift: wide(s.PostShift), Post: s.Post,
 	})
 	require.NoError(t, err)
@@ -88,8 +91,8 @@ func forward64(t require.TestingT, s ConvSpec[float32], x, residual []float32) [
 
 func TestWinogradFour(t *testing.T) { rapid.Check(t, propWinogradFour) }
 
-// absWinogradFour returns the absolute values of the matrices of F(4x4, 3x3) with the points 0, ±3/4, ±3/2 and infinity, after
-// Toom and Cook.
+// absWinogradFour returns the absolute values of the matrices of F(4x4, 3x3) with the points 0, ±3/4, ±3/2 and
+// infinity, after Toom and Cook.
 func absWinogradFour() (a [4][6]float64, g [3][6]float64, b [6][6]float64) {
 	points := [...]float64{0, 0.75, -0.75, 1.5, -1.5}
 	// product returns the coefficients of the product of x-p over all points but one.

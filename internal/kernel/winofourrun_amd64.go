@@ -97,8 +97,8 @@ func (p *winogradFour) several(image planIO, n int) {
 	}
 }
 
-// transform leaves the transformed inputs of n channels from c on in v, for rows rows of tiles from ty on, the first of which is tile
-// first there.
+// transform leaves the transformed inputs of n channels from c on in v, for rows rows of tiles from ty on, the first of
+// which is tile first there.
 func (p *winogradFour) transform(io *planIO, v, stage []float32, c, n, ty, rows, first int) {
 	g := p.g
 	padded, planes := stage[:n*p.padded], stage[n*p.padded:]
@@ -108,8 +108,9 @@ func (p *winogradFour) transform(io *planIO, v, stage []float32, c, n, ty, rows,
 	}
 	fill.fill(padded, view{dy: -g.PH, dx: -g.PW, rows: 4*rows + 2, cols: p.pitch}, 4*ty)
 	a := fourRowsArgs{
-		srcRow: 16 * p.pitch, srcChannel: 4 * p.padded, dstColumn: 16 * p.phase, dstRow: 4 * p.tileW, dstChannel: 96 * p.phase,
-		vectors: (p.tileW + 7) / 8, channels: n, table: unsafe.Pointer(&fourTable),
+		srcRow: 16 * p.pitch, srcChannel: 4 * p.padded, dstColumn: 16 * p.phase, dstRow: 4 * p.tileW,
+		dstChannel: 96 * p.phase,
+		vectors:    (p.tileW + 7) / 8, channels: n, table: unsafe.Pointer(&fourTable),
 	}
 	for phase := range 4 {
 		a.src, a.dst, a.rows = ptr(padded, phase*p.pitch), ptr(planes, phase*p.phase), rows
@@ -120,7 +121,8 @@ func (p *winogradFour) transform(io *planIO, v, stage []float32, c, n, ty, rows,
 	}
 	b := fourFlatArgs{
 		srcColumn: 16 * p.phase, srcPhase: 4 * p.phase, srcRow: 4 * p.tileW, srcChannel: 96 * p.phase,
-		dstColumn: 4 * p.slot, dstRow: 24 * p.slot, dstChannel: 4 * p.width, channels: n, table: unsafe.Pointer(&fourTable),
+		dstColumn: 4 * p.slot, dstRow: 24 * p.slot, dstChannel: 4 * p.width, channels: n,
+		table: unsafe.Pointer(&fourTable),
 	}
 	for at := 0; at < rows*p.tileW; at += 8 {
 		b.src, b.dst = ptr(planes, at), ptr(v, (first+at)/p.width*p.width*g.C+c*p.width+(first+at)%p.width)
@@ -128,7 +130,8 @@ func (p *winogradFour) transform(io *planIO, v, stage []float32, c, n, ty, rows,
 	}
 }
 
-// multiply does the matrix products for so many tiles. Those of a place go where the inputs of the place before it were.
+// multiply does the matrix products for so many tiles. Those of a place go where the inputs of the place before it
+// were.
 func (p *winogradFour) multiply(slots []float32, tiles int) {
 	t := tileArgs{k: p.g.C, off: unsafe.Pointer(&p.offsets[0]), b1: 2 * p.width, ldc: 4 * p.width}
 	weights := 0
@@ -157,13 +160,14 @@ func (p *winogradFour) multiply(slots []float32, tiles int) {
 	}
 }
 
-// write transforms the products of n channels from m on back, for rows rows of tiles from ty on, the first of which is tile first of
-// the products.
+// write transforms the products of n channels from m on back, for rows rows of tiles from ty on, the first of which is
+// tile first of the products.
 func (p *winogradFour) write(io *planIO, slots, planes []float32, m, n, ty, rows, first int) {
 	oh, ow := p.g.OutH(), p.g.OutW()
 	a := fourFlatArgs{
 		srcColumn: 4 * p.slot, srcRow: 24 * p.slot, srcChannel: 4 * p.width,
-		dstColumn: 4 * p.plane, dstRow: 24 * p.plane, dstChannel: 96 * p.plane, channels: n, table: unsafe.Pointer(&fourTable),
+		dstColumn: 4 * p.plane, dstRow: 24 * p.plane, dstChannel: 96 * p.plane, channels: n,
+		table: unsafe.Pointer(&fourTable),
 	}
 	for at := 0; at < rows*p.tileW; at += 8 {
 		a.src, a.dst = ptr(slots, (first+at)/p.width*p.width*p.g.O+m*p.width+(first+at)%p.width), ptr(planes, at)
@@ -171,7 +175,8 @@ func (p *winogradFour) write(io *planIO, slots, planes []float32, m, n, ty, rows
 	}
 	b := fourOutArgs{
 		srcColumn: 4 * p.plane, srcRow: 4 * p.tileW, srcChannel: 96 * p.plane, dstRow: 16 * ow, dstChannel: 4 * oh * ow,
-		cols: ow, channels: n, bias: ptr(io.bias, m), floor: noFloor, table: unsafe.Pointer(&fourTable), lanes: unsafe.Pointer(&laneTable),
+		cols: ow, channels: n, bias: ptr(io.bias, m), floor: noFloor, table: unsafe.Pointer(&fourTable),
+		lanes: unsafe.Pointer(&laneTable),
 	}
 	if io.relu {
 		b.floor = 0

@@ -59,7 +59,8 @@ type winograd struct {
 	channel int // elements of a channel of the views
 	plane   int // elements of a plane of outputs
 
-	vecs, most, pairs int // vectors of tiles of an image where it is one strip, images together, and pairs of vectors of theirs
+	// vectors of tiles of an image where it is one strip, images together, and pairs of vectors of theirs
+	vecs, most, pairs int
 }
 
 const winoPlaces = 16
@@ -80,7 +81,8 @@ func newWinoTable() (t [96]int32) {
 // that do not fit a cache cost more to read.
 func winogradFits(l level, g ConvGeom) bool {
 	tiles := ((g.OutH() + 1) / 2) * ((g.OutW() + 1) / 2)
-	return l != generic && g.Groups == 1 && g.KH == 3 && g.KW == 3 && g.SH == 1 && g.SW == 1 && g.DH == 1 && g.DW == 1 &&
+	return l != generic && g.Groups == 1 && g.KH == 3 && g.KW == 3 && g.SH == 1 && g.SW == 1 && g.DH == 1 &&
+		g.DW == 1 &&
 		g.C >= 12 && g.O >= 8 && (tiles >= 32 || tiles >= 16 && g.O >= 32)
 }
 
@@ -114,7 +116,8 @@ func (p *winograd) pack(s weightSource) {
 
 // newWinograd lays out a geometry that fits; pack gives it weights. plain says that there is no pre operation.
 func newWinograd(l level, g ConvGeom, plain bool) *winograd {
-	p := &winograd{level: l, g: g, lanes: 8, rows: splitRows(g.O, 6), tileH: (g.OutH() + 1) / 2, tileW: (g.OutW() + 1) / 2}
+	p := &winograd{level: l, g: g, lanes: 8, rows: splitRows(g.O, 6), tileH: (g.OutH() + 1) / 2,
+		tileW: (g.OutW() + 1) / 2}
 	if l == avx512 {
 		p.lanes, p.rows = 16, splitRows(g.O, 12)
 	}
@@ -139,7 +142,8 @@ func newWinograd(l level, g ConvGeom, plain bool) *winograd {
 	return p
 }
 
-// chooseStrip picks the rows of tiles of a strip that leave the fewest lanes idle and rows filled twice, within the cache.
+// chooseStrip picks the rows of tiles of a strip that leave the fewest lanes idle and rows filled twice, within the
+// cache.
 func (p *winograd) chooseStrip() {
 	best := 0.0
 	for n := 1; n <= p.tileH; n++ {

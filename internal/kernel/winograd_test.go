@@ -31,7 +31,8 @@ func propWinograd(t *rapid.T) {
 		s.PostScale, s.PostShift = randSlice[float32](rng, g.O), randSlice[float32](rng, g.O)
 	}
 	if rapid.Bool().Draw(t, "pre") {
-		s.PreScale, s.PreShift, s.PreReLU = randSlice[float32](rng, g.C), randSlice[float32](rng, g.C), rapid.Bool().Draw(t, "pre relu")
+		s.PreScale, s.PreShift, s.PreReLU = randSlice[float32](rng, g.C), randSlice[float32](rng, g.C),
+			rapid.Bool().Draw(t, "pre relu")
 	}
 	var mem arena
 	defer mem.free()
@@ -72,9 +73,11 @@ func propWinogradBack(t *rapid.T) {
 	}
 	s := ConvSpec[float32]{Geom: g, Weight: randSlice[float32](rng, g.WeightLen())}
 	if rapid.Bool().Draw(t, "pre") {
-		s.PreScale, s.PreShift, s.PreReLU = randSlice[float32](rng, g.C), randSlice[float32](rng, g.C), rapid.Bool().Draw(t, "pre relu")
+		s.PreScale, s.PreShift, s.PreReLU = randSlice[float32](rng, g.C), randSlice[float32](rng, g.C),
+			rapid.Bool().Draw(t, "pre relu")
 	}
-	x, dy, before := randSlice[float32](rng, g.InLen()), randSlice[float32](rng, g.OutLen()), randSlice[float32](rng, g.InLen())
+	x, dy, before := randSlice[float32](rng, g.InLen()), randSlice[float32](rng, g.OutLen()),
+		randSlice[float32](rng, g.InLen())
 	accumulate := rapid.Bool().Draw(t, "accumulate")
 	results := perLevel(t, func() []float32 {
 		var mem arena
@@ -82,7 +85,8 @@ func propWinogradBack(t *rapid.T) {
 		c, err := NewConv(s)
 		require.NoError(t, err)
 		dx := guarded(&mem, before)
-		c.BackwardInput(dx, guarded(&mem, dy), guarded(&mem, x), nil, nil, guarded(&mem, nans[float32](c.ScratchLen())), accumulate)
+		c.BackwardInput(dx, guarded(&mem, dy), guarded(&mem, x), nil, nil, guarded(&mem, nans[float32](c.ScratchLen())),
+			accumulate)
 		return append([]float32(nil), dx...)
 	})
 	for l, got := range results[1:] {

@@ -90,8 +90,9 @@ func (p *winograd) fillViews(io *planIO, views []float32, ty, rows int) {
 // transformViews transforms the inputs of the vector of tiles at tile at of the views, to a vector of v.
 func (p *winograd) transformViews(v, views []float32, at int) {
 	in := winoViewArgs{
-		src: ptr(views, at), srcView: 4 * (p.views[1].at - p.views[0].at), srcRow: 4 * p.tileW, srcChannel: 4 * p.channel,
-		dst: ptr(v, 0), dstPlace: 4 * p.place, dstChannel: 8 * p.lanes, channels: p.g.C,
+		src: ptr(views, at), srcView: 4 * (p.views[1].at - p.views[0].at), srcRow: 4 * p.tileW,
+		srcChannel: 4 * p.channel,
+		dst:        ptr(v, 0), dstPlace: 4 * p.place, dstChannel: 8 * p.lanes, channels: p.g.C,
 	}
 	if p.level == avx512 {
 		winoInViewsAVX512(&in)

@@ -108,7 +108,8 @@ func rowsOf(what string, rows []float32, dim int) (int, error) {
 		return 0, fmt.Errorf("linalg: %s: expected rows of %d features, got %d elements", what, dim, len(rows))
 	}
 	if i := mathx.FirstNotFinite(rows); i >= 0 {
-		return 0, fmt.Errorf("linalg: %s: expected finite features, got %v in row %d, feature %d", what, rows[i], i/dim, i%dim)
+		return 0, fmt.Errorf("linalg: %s: expected finite features, got %v in row %d, feature %d", what, rows[i], i/dim,
+			i%dim)
 	}
 	return len(rows) / dim, nil
 }

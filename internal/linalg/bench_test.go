@@ -95,7 +95,8 @@ func BenchmarkVisitInner(b *testing.B) {
 	const n, dim = 50000, 2048
 	pair := linalg.Pair{Bank: unitRows(n, dim, 1), Queries: unitRows(384, dim, 2), Dim: dim}
 	for b.Loop() {
-		if err := linalg.VisitInner(context.Background(), []linalg.Pair{pair}, 2, func(int, int, [][]float64) {}); err != nil {
+		if err := linalg.VisitInner(context.Background(), []linalg.Pair{pair}, 2,
+			func(int, int, [][]float64) {}); err != nil {
 			b.Fatal(err)
 		}
 	}

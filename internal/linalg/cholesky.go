@@ -23,8 +23,8 @@ type Cholesky struct {
 	inverses [][]float64
 }
 
-// NewCholesky factors the symmetric matrix a [n, n], of which it reads the lower triangle. It takes over a. A matrix that
-// is not positive definite is [ErrNotPositive].
+// NewCholesky factors the symmetric matrix a [n, n], of which it reads the lower triangle. It takes over a. A matrix
+// that is not positive definite is [ErrNotPositive].
 func NewCholesky(ctx context.Context, a []float64, n, workers int) (*Cholesky, error) {
 	if len(a) != n*n {
 		return nil, fmt.Errorf("linalg: Cholesky: expected a matrix [%d, %d], got %d elements", n, n, len(a))
@@ -36,7 +36,8 @@ func NewCholesky(ctx context.Context, a []float64, n, workers int) (*Cholesky, e
 		width, rows := to-from, n-from
 		if from > 0 {
 			part := temporary[:rows*width]
-			if err := multiplyBlocks(ctx, part, width, width, a[from*n:], n, rows, c.panelsOf(from, to), false, workers); err != nil {
+			if err := multiplyBlocks(ctx, part, width, width, a[from*n:], n, rows, c.panelsOf(from, to), false,
+				workers); err != nil {
 				return nil, err
 			}
 			for i := range rows {
@@ -55,7 +56,8 @@ func NewCholesky(ctx context.Context, a []float64, n, workers int) (*Cholesky, e
 			break
 		}
 		part := temporary[:rows*width]
-		if err := multiplyBlocks(ctx, part, width, width, a[to*n+from:], n, rows, NewMatrix(inverse, width, width).right, false, workers); err != nil {
+		if err := multiplyBlocks(ctx, part, width, width, a[to*n+from:], n, rows,
+			NewMatrix(inverse, width, width).right, false, workers); err != nil {
 			return nil, err
 		}
 		for i := range rows {
@@ -134,7 +136,8 @@ func (c *Cholesky) Forward(ctx context.Context, b []float64, rows, workers int) 
 		width := min(choleskyBlock, c.n-from)
 		part := part[:rows*width]
 		if from > 0 {
-			if err := multiplyBlocks(ctx, part, width, width, b, c.n, rows, c.panelsOf(from, from+width), false, workers); err != nil {
+			if err := multiplyBlocks(ctx, part, width, width, b, c.n, rows, c.panelsOf(from, from+width), false,
+				workers); err != nil {
 				return err
 			}
 			for i := range rows {
@@ -144,7 +147,8 @@ func (c *Cholesky) Forward(ctx context.Context, b []float64, rows, workers int) 
 				}
 			}
 		}
-		if err := multiplyBlocks(ctx, part, width, width, b[from:], c.n, rows, NewMatrix(inverse, width, width).right, false, workers); err != nil {
+		if err := multiplyBlocks(ctx, part, width, width, b[from:], c.n, rows, NewMatrix(inverse, width, width).right,
+			false, workers); err != nil {
 			return err
 		}
 		for i := range rows {

@@ -10,8 +10,8 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// The factor solves and inverts as gonum's does, for sizes around those of a block, with the same bits for any number of
-// workers.
+// The factor solves and inverts as gonum's does, for sizes around those of a block, with the same bits for any number
+// of workers.
 func TestCholeskyAgreesWithGonum(t *testing.T) {
 	ctx := context.Background()
 	for _, n := range []int{1, 2, 7, 95, 96, 97, 200} {
@@ -88,7 +88,8 @@ func TestCholeskyRefuses(t *testing.T) {
 	assert.ErrorContains(t, err, "expected a matrix [2, 2], got 5 elements")
 	c, err := NewCholesky(ctx, []float64{4}, 1, 1)
 	require.NoError(t, err)
-	assert.ErrorContains(t, c.Forward(ctx, make([]float64, 3), 2, 1), "expected [2, 1] right-hand sides, got 3 elements")
+	assert.ErrorContains(t, c.Forward(ctx, make([]float64, 3), 2, 1),
+		"expected [2, 1] right-hand sides, got 3 elements")
 	ended, cancel := context.WithCancel(ctx)
 	cancel()
 	_, err = NewCholesky(ended, []float64{4}, 1, 1)

@@ -1,5 +1,6 @@
 // Package linalg holds the linear algebra of detectors that keep a bank of features or a covariance: exact nearest
-// neighbours and largest inner products, scatter matrices, symmetric eigendecompositions, Cholesky factors and matrix products.
+// neighbours and largest inner products, scatter matrices, symmetric eigendecompositions, Cholesky factors and matrix
+// products.
 //
 // Matrices are dense and row-major; shapes are given as [rows, columns]. Sums in float64 are added in one fixed order,
 // each product rounded before it is added, so that results have the same bits on every processor, for any number of

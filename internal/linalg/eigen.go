@@ -28,7 +28,8 @@ func Eigen(ctx context.Context, a []float64, n, workers int) (values, vectors []
 	for i := range n {
 		row := a[i*n+i : (i+1)*n]
 		if l := mathx.FirstNotFinite(row); l >= 0 {
-			return nil, nil, fmt.Errorf("linalg: eigenvalues: expected finite elements, got %v in row %d, column %d", row[l], i, i+l)
+			return nil, nil, fmt.Errorf("linalg: eigenvalues: expected finite elements, got %v in row %d, column %d",
+				row[l], i, i+l)
 		}
 		for l, v := range row {
 			most = max(most, math.Abs(v))
@@ -69,7 +70,9 @@ func diagonalise(ctx context.Context, t []float64, n, workers int) ([]float64, *
 		return nil, nil, err
 	}
 	s := newStrips(z, n)
-	g := &diagonaliser{d: r.diagonal, e: r.below, most: 128 * n, apply: func(sweeps []sweep) error { return s.apply(ctx, sweeps, workers) }}
+	g := &diagonaliser{d: r.diagonal, e: r.below, most: 128 * n, apply: func(sweeps []sweep) error {
+		return s.apply(ctx, sweeps, workers)
+	}}
 	if err := g.run(); err != nil {
 		return nil, nil, err
 	}

@@ -17,7 +17,8 @@ import (
 
 // drawSymmetric returns a symmetric matrix [n, n] of one of several kinds.
 func drawSymmetric(t *rapid.T, n int) []float64 {
-	kind := rapid.SampledFrom([]string{"normal", "low rank", "diagonal", "zero", "identity", "graded", "blocks", "few values"}).Draw(t, "kind")
+	kind := rapid.SampledFrom([]string{"normal", "low rank", "diagonal", "zero", "identity", "graded", "blocks",
+		"few values"}).Draw(t, "kind")
 	scale := rapid.SampledFrom([]float64{1, 1, 1e-300, 1e300, 1e-320}).Draw(t, "scale")
 	rng := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 0))
 	a := make([]float64, n*n)

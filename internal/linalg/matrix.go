@@ -27,7 +27,8 @@ func NewMatrix[T float32 | float64](b []T, m, d int) *Matrix {
 // matrix, its d terms added in order.
 func (b *Matrix) MulTransposed(ctx context.Context, dst, a []float64, n, workers int) error {
 	if len(a) != n*b.d || len(dst) != n*b.m {
-		return fmt.Errorf("linalg: product with a matrix [%d, %d]: expected [%d, %d] into [%d, %d], got %d elements into %d", b.m, b.d, n, b.d, n, b.m, len(a), len(dst))
+		return fmt.Errorf("linalg: product with a matrix [%d, %d]: expected [%d, %d] into [%d, %d], got %d elements "+
+			"into %d", b.m, b.d, n, b.d, n, b.m, len(a), len(dst))
 	}
 	if n == 0 || b.m == 0 {
 		return ctx.Err()
@@ -41,7 +42,8 @@ func (b *Matrix) MulTransposed(ctx context.Context, dst, a []float64, n, workers
 
 // multiplyBlocks computes dst [n, m], rows ldd apart, = the product of a [n, terms], rows lda apart, with a packed
 // right-hand side, or adds it with resume.
-func multiplyBlocks(ctx context.Context, dst []float64, ldd, m int, a []float64, lda, n int, right *panels, resume bool, workers int) error {
+func multiplyBlocks(ctx context.Context, dst []float64, ldd, m int, a []float64, lda, n int, right *panels, resume bool,
+	workers int) error {
 	size, blocks := blocksOf(n, leftRows, max(workers, 1))
 	segments := min(ceilDiv(max(workers, 1), blocks), right.count) // few rows: cut the columns
 	return forEach(ctx, blocks*segments, workers, func() func(int) {

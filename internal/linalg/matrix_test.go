@@ -38,7 +38,8 @@ func naiveMulTransposed(a, b []float64, n, m, d int) []float64 {
 func TestMulTransposed(t *testing.T) {
 	ctx := context.Background()
 	check := func(t *rapid.T) {
-		n, m, d := rapid.IntRange(0, 30).Draw(t, "n"), rapid.IntRange(0, 30).Draw(t, "m"), rapid.IntRange(0, 40).Draw(t, "d")
+		n, m, d := rapid.IntRange(0, 30).Draw(t, "n"), rapid.IntRange(0, 30).Draw(t, "m"),
+			rapid.IntRange(0, 40).Draw(t, "d")
 		if rapid.Bool().Draw(t, "many terms") {
 			d += 250
 		}
@@ -64,7 +65,8 @@ func TestMulTransposedOfManyRows(t *testing.T) {
 
 func TestMulTransposedRefuses(t *testing.T) {
 	ctx := context.Background()
-	require.EqualError(t, linalg.MulTransposed(ctx, nil, nil, make([]float64, 5), 0, 2, 3, 1), "linalg: product: expected a matrix [2, 3], got 5 elements")
+	require.EqualError(t, linalg.MulTransposed(ctx, nil, nil, make([]float64, 5), 0, 2, 3, 1),
+		"linalg: product: expected a matrix [2, 3], got 5 elements")
 	b := linalg.NewMatrix(make([]float32, 6), 2, 3)
 	require.EqualError(t, b.MulTransposed(ctx, make([]float64, 2), make([]float64, 4), 1, 1),
 		"linalg: product with a matrix [2, 3]: expected [1, 3] into [1, 2], got 4 elements into 2")
@@ -90,26 +92,29 @@ func TestVisitInner(t *testing.T) {
 		var pairs []linalg.Pair
 		for p := range rapid.IntRange(1, 2).Draw(t, "pairs") {
 			dim := rapid.IntRange(1, 30).Draw(t, "dim")
-			pairs = append(pairs, linalg.Pair{Bank: drawRows(t, fmt.Sprint("bank ", p), rows, dim), Queries: drawRows(t, fmt.Sprint("queries ", p), n, dim), Dim: dim})
+			pairs = append(pairs, linalg.Pair{Bank: drawRows(t, fmt.Sprint("bank ", p), rows, dim),
+				Queries: drawRows(t, fmt.Sprint("queries ", p), n, dim), Dim: dim})
 		}
 		var mu sync.Mutex
 		next := make([]int, n)
-		err := linalg.VisitInner(ctx, pairs, rapid.IntRange(1, 3).Draw(t, "workers"), func(query, first int, products [][]float64) {
-			mu.Lock()
-			defer mu.Unlock()
-			require.Equal(t, next[query], first)
-			require.Len(t, products, len(pairs))
-			next[query] += len(products[0])
-			for p, pair := range pairs {
-				for j, got := range products[p] {
-					want := 0.0
-					for l := range pair.Dim {
-						want += float64(float64(pair.Queries[query*pair.Dim+l]) * float64(pair.Bank[(first+j)*pair.Dim+l]))
+		err := linalg.VisitInner(ctx, pairs, rapid.IntRange(1, 3).Draw(t, "workers"),
+			func(query, first int, products [][]float64) {
+				mu.Lock()
+				defer mu.Unlock()
+				require.Equal(t, next[query], first)
+				require.Len(t, products, len(pairs))
+				next[query] += len(products[0])
+				for p, pair := range pairs {
+					for j, got := range products[p] {
+						want := 0.0
+						for l := range pair.Dim {
+							want += float64(float64(pair.Queries[query*pair.Dim+l]) * float64(pair.Bank[(first+
+								j)*pair.Dim+l]))
+						}
+						require.Equal(t, want, got)
 					}
-					require.Equal(t, want, got)
 				}
-			}
-		})
+			})
 		require.NoError(t, err)
 		for _, end := range next {
 			require.Equal(t, rows, end)
@@ -122,10 +127,14 @@ func TestVisitInnerRefuses(t *testing.T) {
 	ctx := context.Background()
 	visit := func(int, int, [][]float64) {}
 	a := linalg.Pair{Bank: make([]float32, 4), Queries: make([]float32, 2), Dim: 2}
-	require.EqualError(t, linalg.VisitInner(ctx, []linalg.Pair{a, {Bank: make([]float32, 3), Queries: make([]float32, 1), Dim: 1}}, 1, visit),
+	require.EqualError(t,
+		linalg.VisitInner(ctx, []linalg.Pair{a, {Bank: make([]float32, 3), Queries: make([]float32, 1), Dim: 1}}, 1,
+			visit),
 		"linalg: pair 1: expected 1 queries and 2 rows as in the first, got 1 and 3")
-	require.ErrorContains(t, linalg.VisitInner(ctx, []linalg.Pair{{Bank: make([]float32, 3), Dim: 2}}, 1, visit), "bank: expected rows of 2 features")
-	require.ErrorContains(t, linalg.VisitInner(ctx, []linalg.Pair{{Queries: []float32{float32(math.Inf(1))}, Dim: 1}}, 1, visit), "queries: expected finite features")
+	require.ErrorContains(t, linalg.VisitInner(ctx, []linalg.Pair{{Bank: make([]float32, 3), Dim: 2}}, 1, visit),
+		"bank: expected rows of 2 features")
+	require.ErrorContains(t, linalg.VisitInner(ctx, []linalg.Pair{{Queries: []float32{float32(math.Inf(1))}, Dim: 1}},
+		1, visit), "queries: expected finite features")
 	stopped, cancel := context.WithCancel(ctx)
 	cancel()
 	require.ErrorIs(t, linalg.VisitInner(stopped, []linalg.Pair{a}, 1, visit), context.Canceled)

@@ -9,7 +9,8 @@ import (
 
 // Nearest writes for each of queries [n, Dim] the k smallest of all SquaredDistance(query, row) to distances [n, k],
 // the smallest first, and their rows to rows [n, k]; of equal ones the lower row comes first. k is from 1 to Len.
-func (b *Bank) Nearest(ctx context.Context, queries []float32, k int, distances []float64, rows []int32, workers int) error {
+func (b *Bank) Nearest(ctx context.Context, queries []float32, k int, distances []float64, rows []int32,
+	workers int) error {
 	n, err := b.check(queries, k)
 	if err != nil {
 		return err

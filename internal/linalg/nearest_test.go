@@ -16,7 +16,8 @@ import (
 func TestNearest(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		ctx := context.Background()
-		dim, n, m := rapid.IntRange(1, 30).Draw(t, "dim"), rapid.IntRange(1, 300).Draw(t, "rows"), rapid.IntRange(0, 9).Draw(t, "queries")
+		dim, n, m := rapid.IntRange(1, 30).Draw(t, "dim"), rapid.IntRange(1, 300).Draw(t, "rows"),
+			rapid.IntRange(0, 9).Draw(t, "queries")
 		k, workers := rapid.IntRange(1, n).Draw(t, "k"), rapid.IntRange(1, 3).Draw(t, "workers")
 		rows, queries := drawRows(t, "rows", n, dim), drawRows(t, "queries", m, dim)
 		b, err := linalg.NewBank(ctx, rows, dim, workers)
@@ -40,6 +41,8 @@ func TestNearest(t *testing.T) {
 func TestNearestErrors(t *testing.T) {
 	b, err := linalg.NewBank(t.Context(), []float32{1, 2, 3, 4}, 2, 1)
 	require.NoError(t, err)
-	assert.EqualError(t, b.Nearest(t.Context(), []float32{1, 2}, 1, nil, nil, 1), "linalg: nearest rows: expected room for 1, got 0 and 0")
-	assert.EqualError(t, b.Nearest(t.Context(), []float32{1, 2}, 3, nil, nil, 1), "linalg: expected k from 1 to the bank's 2 rows, got 3")
+	assert.EqualError(t, b.Nearest(t.Context(), []float32{1, 2}, 1, nil, nil, 1),
+		"linalg: nearest rows: expected room for 1, got 0 and 0")
+	assert.EqualError(t, b.Nearest(t.Context(), []float32{1, 2}, 3, nil, nil, 1),
+		"linalg: expected k from 1 to the bank's 2 rows, got 3")
 }

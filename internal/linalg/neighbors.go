@@ -32,7 +32,8 @@ func (b *Bank) KthDistance(ctx context.Context, queries []float32, k int, dst []
 
 // TopInner writes for each of queries [n, Dim] the k largest of all Inner(query, row) to values [n, k], the largest
 // first, and, unless it is nil, their rows to rows [n, k]; of equal ones the lower row comes first. k is from 1 to Len.
-func (b *Bank) TopInner(ctx context.Context, queries []float32, k int, values []float64, rows []int32, workers int) error {
+func (b *Bank) TopInner(ctx context.Context, queries []float32, k int, values []float64, rows []int32,
+	workers int) error {
 	n, err := b.check(queries, k)
 	if err != nil {
 		return err

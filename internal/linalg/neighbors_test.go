@@ -79,7 +79,8 @@ func lanes(n int, term func(i int) float64) float64 {
 
 func checkSearch(t *rapid.T) {
 	ctx := context.Background()
-	dim, n, m := rapid.IntRange(1, 70).Draw(t, "dim"), rapid.IntRange(1, 400).Draw(t, "rows"), rapid.IntRange(0, 20).Draw(t, "queries")
+	dim, n, m := rapid.IntRange(1, 70).Draw(t, "dim"), rapid.IntRange(1, 400).Draw(t, "rows"),
+		rapid.IntRange(0, 20).Draw(t, "queries")
 	k := rapid.IntRange(1, n).Draw(t, "k")
 	workers := rapid.IntRange(1, 3).Draw(t, "workers")
 	rows, queries := drawRows(t, "rows", n, dim), drawRows(t, "queries", m, dim)
@@ -98,7 +99,8 @@ func checkSearch(t *rapid.T) {
 		q := queries[i*dim:][:dim]
 		all, inner, order := make([]float64, n), make([]float64, n), make([]int32, n)
 		for j := range n {
-			all[j], inner[j], order[j] = naiveDistance(q, rows[j*dim:][:dim]), naiveInner(q, rows[j*dim:][:dim]), int32(j)
+			all[j], inner[j], order[j] = naiveDistance(q, rows[j*dim:][:dim]), naiveInner(q, rows[j*dim:][:dim]),
+				int32(j)
 		}
 		slices.Sort(all)
 		require.Equal(t, all[k-1], distances[i], "query %d", i)
@@ -177,7 +179,8 @@ func TestBankRefuses(t *testing.T) {
 		{nil, 3, "linalg: bank: expected at least one row, got none"},
 		{make([]float32, 4), 3, "linalg: bank: expected rows of 3 features, got 4 elements"},
 		{make([]float32, 4), 0, "linalg: bank: expected at least one feature, got 0"},
-		{[]float32{1, 2, 3, float32(math.NaN())}, 2, "linalg: bank: expected finite features, got NaN in row 1, feature 1"},
+		{[]float32{1, 2, 3, float32(math.NaN())}, 2,
+			"linalg: bank: expected finite features, got NaN in row 1, feature 1"},
 		{[]float32{1, float32(math.Inf(1))}, 2, "linalg: bank: expected finite features, got +Inf in row 0, feature 1"},
 	} {
 		_, err := linalg.NewBank(ctx, tc.rows, tc.dim, 1)
@@ -188,9 +191,11 @@ func TestBankRefuses(t *testing.T) {
 	require.Equal(t, 3, b.Len())
 	require.Equal(t, 2, b.Dim())
 	for _, k := range []int{0, 4} {
-		require.EqualError(t, b.KthDistance(ctx, make([]float32, 2), k, make([]float64, 1), 1), fmt.Sprintf("linalg: expected k from 1 to the bank's 3 rows, got %d", k))
+		require.EqualError(t, b.KthDistance(ctx, make([]float32, 2), k, make([]float64, 1), 1),
+			fmt.Sprintf("linalg: expected k from 1 to the bank's 3 rows, got %d", k))
 	}
-	require.ErrorContains(t, b.KthDistance(ctx, make([]float32, 3), 1, make([]float64, 1), 1), "queries: expected rows of 2 features, got 3 elements")
+	require.ErrorContains(t, b.KthDistance(ctx, make([]float32, 3), 1, make([]float64, 1), 1),
+		"queries: expected rows of 2 features, got 3 elements")
 	require.ErrorContains(t, b.KthDistance(ctx, make([]float32, 2), 1, nil, 1), "expected room for 1, got 0")
 	require.ErrorContains(t, b.TopInner(ctx, make([]float32, 2), 2, make([]float64, 1), nil, 1), "expected room for 2")
 	stopped, cancel := context.WithCancel(ctx)

@@ -72,7 +72,8 @@ func packPanel[T number](p *panels, panel int, src []T, ld, rows int) {
 // terms after the other, to dst, whose rows lie ld apart and which begins with the columns of the first panel; cols is
 // how many of the columns exist. The first block overwrites dst unless resume is set. tile is scratch memory of one
 // tile.
-func multiply(dst []float64, ld int, left *panels, rows int, right *panels, panel0, panel1, cols int, resume bool, tile []float64) {
+func multiply(dst []float64, ld int, left *panels, rows int, right *panels, panel0, panel1, cols int, resume bool,
+	tile []float64) {
 	for first := 0; first < left.n; first += terms {
 		high := min(terms, left.n-first)
 		for p := panel0; p < panel1; p++ {

@@ -45,7 +45,8 @@ func (s *Scatter) Add(ctx context.Context, rows []float32, centre func(row int) 
 // AddRows adds n rows x xᵀ as Add does. row writes a row, centred already, to x [dim]; it is called from several
 // goroutines at once.
 func (s *Scatter) AddRows(ctx context.Context, n int, row func(row int, x []float64), workers int) error {
-	left, right := newPanels(kernel.PanelRows, s.dim, scatterTerms), newPanels(kernel.DoubleColumns, s.dim, scatterTerms)
+	left, right := newPanels(kernel.PanelRows, s.dim, scatterTerms), newPanels(kernel.DoubleColumns, s.dim,
+		scatterTerms)
 	for at := 0; at < n; at += scatterTerms {
 		high := min(scatterTerms, n-at)
 		left.n, right.n = high, high
@@ -61,7 +62,8 @@ func (s *Scatter) AddRows(ctx context.Context, n int, row func(row int, x []floa
 }
 
 // pack fills both sides with rows, from row at of a call of AddRows on.
-func (s *Scatter) pack(ctx context.Context, left, right *panels, at int, row func(row int, x []float64), workers int) error {
+func (s *Scatter) pack(ctx context.Context, left, right *panels, at int, row func(row int, x []float64),
+	workers int) error {
 	const few = 32 // rows of a task
 	return forEach(ctx, ceilDiv(left.n, few), workers, func() func(int) {
 		x := make([]float64, s.dim)
@@ -105,7 +107,8 @@ func (s *Scatter) product(ctx context.Context, left, right *panels, workers int)
 						if j+kernel.DoubleColumns <= i {
 							break
 						}
-						product(s.sum[i*s.dim+j:], s.dim, left.at(task*tiles+t, first), b, min(kernel.PanelRows, s.dim-i), min(kernel.DoubleColumns, s.dim-j), n, true, tile)
+						product(s.sum[i*s.dim+j:], s.dim, left.at(task*tiles+t, first), b,
+							min(kernel.PanelRows, s.dim-i), min(kernel.DoubleColumns, s.dim-j), n, true, tile)
 					}
 				}
 			}

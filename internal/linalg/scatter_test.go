@@ -81,7 +81,8 @@ func TestScatterOfManyRows(t *testing.T) {
 func TestScatterRefuses(t *testing.T) {
 	ctx := context.Background()
 	s := linalg.NewScatter(2)
-	require.EqualError(t, s.Add(ctx, make([]float32, 3), nil, 1), "linalg: scatter: expected rows of 2 features, got 3 elements")
+	require.EqualError(t, s.Add(ctx, make([]float32, 3), nil, 1),
+		"linalg: scatter: expected rows of 2 features, got 3 elements")
 	require.EqualError(t, s.Matrix(make([]float64, 3), 1), "linalg: scatter: expected room for [2, 2], got 3 elements")
 	stopped, cancel := context.WithCancel(ctx)
 	cancel()

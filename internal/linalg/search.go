@@ -17,7 +17,8 @@ const (
 // search finds for each of queries [n, dim] a shortlist of the k largest values and hands it to finish, from several
 // goroutines at once. The value of row x to query q is <q, x>, and with nearest <q, x> - ‖x‖²/2, which orders rows by
 // their distance.
-func (b *Bank) search(ctx context.Context, queries []float32, k int, nearest bool, workers int, finish func(query int, s *shortlist)) error {
+func (b *Bank) search(ctx context.Context, queries []float32, k int, nearest bool, workers int,
+	finish func(query int, s *shortlist)) error {
 	n := len(queries) / b.dim
 	if n == 0 {
 		return ctx.Err()
@@ -111,7 +112,8 @@ func (s *searcher) pass(chunk int) {
 			for row := 0; row < len(s.queries); row += kernel.PanelRows {
 				high := min(kernel.PanelRows, len(s.queries)-row)
 				left := s.left[row*b.pairs*2+at*high*2:]
-				kernel.ShortPanel(s.products[row*chunkColumns+p*kernel.ShortColumns:], chunkColumns, left, right, high, pairs, at > 0)
+				kernel.ShortPanel(s.products[row*chunkColumns+p*kernel.ShortColumns:], chunkColumns, left, right, high,
+					pairs, at > 0)
 			}
 		}
 	}
@@ -146,8 +148,8 @@ func (s *searcher) look(query, chunk int, products []int32) {
 // least returns the float32 product with the query below which no row of a chunk can have a value of at least bound.
 func (s *searcher) least(q *codes, e *extent, bound float64) float32 {
 	err := errorOf(q, e.norm, e.off, s.b.dim)
-	// Products in float32 are rounded five times, sizes included; codes lengthen a row by less than a tenth. What is too
-	// small for a normal float32 is off by 2^-150 at most, which a product of codes multiplies.
+	// Products in float32 are rounded five times, sizes included; codes lengthen a row by less than a tenth. What is
+	// too small for a normal float32 is off by 2^-150 at most, which a product of codes multiplies.
 	size := 1.2*q.norm*e.norm + e.norm*e.norm
 	v := (bound-err-0x1p-20*size)*s.b.unit*s.b.unit - 0x1p-118*(1+q.gain*s.b.unit)
 	return math.Nextafter32(float32(v), float32(math.Inf(-1)))

@@ -20,7 +20,8 @@ const panelSteps = 32 // reflections between two updates of the rest of the matr
 // tridiagonalise follows LAPACK's dsytrd (Dongarra, Hammarling and Sorensen, 1989): reflections of a panel are applied
 // to the rest together. a [n, n] is symmetric and is overwritten.
 func tridiagonalise(ctx context.Context, a []float64, n, workers int) (*reflected, error) {
-	r := &reflected{n: n, diagonal: make([]float64, n), below: make([]float64, max(n-1, 0)), tau: make([]float64, n), v: make([]float64, n*n)}
+	r := &reflected{n: n, diagonal: make([]float64, n), below: make([]float64, max(n-1, 0)), tau: make([]float64, n),
+		v: make([]float64, n*n)}
 	w := make([]float64, panelSteps*n)
 	for first := 0; first < n; first += panelSteps {
 		last := min(first+panelSteps, n)

@@ -23,7 +23,8 @@ const (
 // same number of queries and the same number of rows. The calls for one query come from one goroutine, first rising
 // from 0; those for different queries come from up to workers goroutines at once. visit must not keep products after it
 // returns.
-func VisitInner(ctx context.Context, pairs []Pair, workers int, visit func(query, first int, products [][]float64)) error {
+func VisitInner(ctx context.Context, pairs []Pair, workers int,
+	visit func(query, first int, products [][]float64)) error {
 	n, rows, err := checkPairs(pairs)
 	if err != nil || n == 0 || rows == 0 {
 		return err
@@ -33,7 +34,8 @@ func VisitInner(ctx context.Context, pairs []Pair, workers int, visit func(query
 		tile, now := newTile(), make([][]float64, len(pairs))
 		left, right, products := make([]*panels, len(pairs)), make([]*panels, len(pairs)), make([][]float64, len(pairs))
 		for p, pair := range pairs {
-			left[p], right[p] = newPanels(kernel.PanelRows, size, pair.Dim), newPanels(kernel.DoubleColumns, visitRows, pair.Dim)
+			left[p], right[p] = newPanels(kernel.PanelRows, size, pair.Dim), newPanels(kernel.DoubleColumns, visitRows,
+				pair.Dim)
 			products[p] = make([]float64, size*visitRows)
 		}
 		return func(block int) {
@@ -50,7 +52,8 @@ func VisitInner(ctx context.Context, pairs []Pair, workers int, visit func(query
 					for i := range ceilDiv(cols, kernel.DoubleColumns) {
 						packPanel(right[p], i, pair.Bank[first*pair.Dim:], pair.Dim, cols)
 					}
-					multiply(products[p], visitRows, left[p], high, right[p], 0, ceilDiv(cols, kernel.DoubleColumns), cols, false, tile)
+					multiply(products[p], visitRows, left[p], high, right[p], 0, ceilDiv(cols, kernel.DoubleColumns),
+						cols, false, tile)
 				}
 				for i := range high {
 					for p := range pairs {
@@ -78,7 +81,8 @@ func checkPairs(pairs []Pair) (n, rows int, err error) {
 			n, rows = q, r
 		}
 		if q != n || r != rows {
-			return 0, 0, fmt.Errorf("linalg: pair %d: expected %d queries and %d rows as in the first, got %d and %d", p, n, rows, q, r)
+			return 0, 0, fmt.Errorf("linalg: pair %d: expected %d queries and %d rows as in the first, got %d and %d",
+				p, n, rows, q, r)
 		}
 	}
 	return n, rows, nil

@@ -1,5 +1,5 @@
-// Package mathx holds the small numerical helpers that several packages need. Each adds up in one fixed order, so that its
-// callers give the same bits on every run.
+// Package mathx holds the small numerical helpers that several packages need. Each adds up in one fixed order, so that
+// its callers give the same bits on every run.
 package mathx
 
 import (
@@ -47,8 +47,8 @@ func Mean(x []float64) float64 {
 	return total / float64(len(x))
 }
 
-// LogSumExp is log Σ exp(x_k), shifted by the largest entry so that it neither overflows nor loses the small ones. It panics
-// for no numbers.
+// LogSumExp is log Σ exp(x_k), shifted by the largest entry so that it neither overflows nor loses the small ones. It
+// panics for no numbers.
 func LogSumExp(x []float64) float64 {
 	m := x[0]
 	for _, v := range x[1:] {
@@ -64,8 +64,8 @@ func LogSumExp(x []float64) float64 {
 	return m + math.Log(s)
 }
 
-// QuantileT is the quantile of Student's t with df degrees of freedom, of the normal distribution for +Inf, NaN where df is
-// not positive.
+// QuantileT is the quantile of Student's t with df degrees of freedom, of the normal distribution for +Inf, NaN where
+// df is not positive.
 func QuantileT(p, df float64) float64 {
 	switch {
 	case !(df > 0):

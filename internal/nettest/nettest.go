@@ -23,7 +23,8 @@ func DenseNetBC(t testing.TB, depth, growth, classes int, seed uint64) *nets.Net
 	return n
 }
 
-// Fill sets parameters to random values as a trained network could have them. Each depends on the seed and its name alone.
+// Fill sets parameters to random values as a trained network could have them. Each depends on the seed and its name
+// alone.
 func Fill(params []*graph.Param, seed uint64) {
 	for _, p := range params {
 		h := fnv.New64a()

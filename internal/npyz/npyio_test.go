@@ -16,7 +16,8 @@ import (
 	"github.com/line-ood/goline/internal/npyz"
 )
 
-// npyio is a reader and writer of npy files that has nothing in common with ours: what both understand must be the same.
+// npyio is a reader and writer of npy files that has nothing in common with ours: what both understand must be the
+// same.
 
 // readNpyio reads an array of numbers or booleans with npyio. It fails where npyio does, which panics on some headers.
 func readNpyio(b []byte, shape []int) (data any, fortran, ok bool) {
@@ -31,7 +32,8 @@ func readNpyio(b []byte, shape []int) (data any, fortran, ok bool) {
 		return nil, false, false
 	}
 	read := map[string]func() (any, error){
-		"b1": readAs[bool](r), "u1": readAs[uint8](r), "i1": readAs[int8](r), "u2": readAs[uint16](r), "i2": readAs[int16](r),
+		"b1": readAs[bool](r), "u1": readAs[uint8](r), "i1": readAs[int8](r), "u2": readAs[uint16](r),
+		"i2": readAs[int16](r),
 		"u4": readAs[uint32](r), "i4": readAs[int32](r), "u8": readAs[uint64](r), "i8": readAs[int64](r),
 		"f4": readAs[float32](r), "f8": readAs[float64](r),
 	}[r.Header.Descr.Type[max(0, len(r.Header.Descr.Type)-2):]]
@@ -79,7 +81,8 @@ func convert[A, B any](src []A, f func(A) B) []B {
 	return out
 }
 
-// agreesWithNpyio holds an array that was read from b against what npyio reads, where it can, and tells whether it could.
+// agreesWithNpyio holds an array that was read from b against what npyio reads, where it can, and tells whether it
+// could.
 func agreesWithNpyio(t require.TestingT, a npyz.Array, b []byte) bool {
 	if a.Len() == 0 {
 		return false // npyio takes no elements for one
@@ -110,7 +113,8 @@ func TestReadsFilesOfNpyio(t *testing.T) {
 		n := rapid.IntRange(1, 50).Draw(t, "elements")
 		f64 := rapid.SliceOfN(rapid.Float64(), n, n).Draw(t, "data")
 		for _, data := range []any{
-			f64, rapid.SliceOfN(rapid.Float32(), n, n).Draw(t, "data"), rapid.SliceOfN(rapid.Bool(), n, n).Draw(t, "data"),
+			f64, rapid.SliceOfN(rapid.Float32(), n, n).Draw(t, "data"), rapid.SliceOfN(rapid.Bool(), n, n).Draw(t,
+				"data"),
 			rapid.SliceOfN(rapid.Int8(), n, n).Draw(t, "data"), rapid.SliceOfN(rapid.Uint8(), n, n).Draw(t, "data"),
 			rapid.SliceOfN(rapid.Int16(), n, n).Draw(t, "data"), rapid.SliceOfN(rapid.Uint16(), n, n).Draw(t, "data"),
 			rapid.SliceOfN(rapid.Int32(), n, n).Draw(t, "data"), rapid.SliceOfN(rapid.Uint32(), n, n).Draw(t, "data"),

@@ -56,7 +56,8 @@ func NewReader(r io.ReaderAt, size int64, label string) (_ *Reader, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("read %s: npz archive: %w", label, err)
 	}
-	out := &Reader{label: label, size: size, limit: fsfile.UnpackLimit(size), files: map[string]*zip.File{}, close: func() error { return nil }}
+	out := &Reader{label: label, size: size, limit: fsfile.UnpackLimit(size), files: map[string]*zip.File{},
+		close: func() error { return nil }}
 	packed := uint64(0)
 	for _, f := range z.File {
 		// Members that share bytes would multiply the work without end.
@@ -134,7 +135,8 @@ func (r *Reader) open(name string, use func(rc io.Reader, limit int64) error) (e
 		return fmt.Errorf("no such array; the archive has %s", list(r.names))
 	}
 	if f.UncompressedSize64 > uint64(r.limit) {
-		return fmt.Errorf("expected at most %d bytes unpacked from an archive of %d, got %d: %w", r.limit, r.size, f.UncompressedSize64, ErrTooLarge)
+		return fmt.Errorf("expected at most %d bytes unpacked from an archive of %d, got %d: %w", r.limit, r.size,
+			f.UncompressedSize64, ErrTooLarge)
 	}
 	rc, err := f.Open()
 	if err != nil {
@@ -182,7 +184,8 @@ func (r *Reader) ReadAll() (*Archive, error) {
 	var total uint64
 	for name, f := range r.files {
 		if total += f.UncompressedSize64; f.UncompressedSize64 > uint64(r.limit) || total > uint64(r.limit) {
-			return nil, fmt.Errorf("read %s: array %q: expected at most %d bytes unpacked from an archive of %d: %w", r.label, name, r.limit, r.size, ErrTooLarge)
+			return nil, fmt.Errorf("read %s: array %q: expected at most %d bytes unpacked from an archive of %d: %w",
+				r.label, name, r.limit, r.size, ErrTooLarge)
 		}
 	}
 	a := &Archive{label: r.label, names: r.Names(), arrays: make(map[string]Array, len(r.names))}

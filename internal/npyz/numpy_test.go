@@ -86,7 +86,8 @@ func TestHalfPrecision(t *testing.T) {
 		if exp > 0 {
 			want = math.Ldexp(1+float64(frac)/1024, exp-15)
 		}
-		require.Equal(t, math.Float32bits(float32(math.Copysign(want, sign))), math.Float32bits(v), "half bits %#04x", i)
+		require.Equal(t, math.Float32bits(float32(math.Copysign(want, sign))), math.Float32bits(v), "half bits %#04x",
+			i)
 	}
 }
 

@@ -1,6 +1,7 @@
 //go:build !unix
 
-// Package ostest has what tests ask of an operating system; where a system lacks it, a test that asks is skipped and says so.
+// Package ostest has what tests ask of an operating system; where a system lacks it, a test that asks is skipped and
+// says so.
 package ostest
 
 import "testing"

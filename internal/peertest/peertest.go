@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// Python returns the Python interpreter that the environment variable GOLINE_PYTHON names, if it has the modules. Where it does
-// not, the test is skipped with a message that says what to install; with GOLINE_REQUIRE_PEERS=1 it fails.
+// Python returns the Python interpreter that the environment variable GOLINE_PYTHON names, if it has the modules. Where
+// it does not, the test is skipped with a message that says what to install; with GOLINE_REQUIRE_PEERS=1 it fails.
 func Python(t testing.TB, modules ...string) string {
 	t.Helper()
 	missing := func(why string) {

@@ -12,12 +12,14 @@ import (
 	"github.com/line-ood/goline/internal/damage"
 )
 
-// TestDamages flips bits in, and cuts off, small files of every format: each time there is an error or the right content. Another content
-// passes only where the format carries no checksum; how often is logged, with the longest time of a read. Then come defects behind the
-// checksums and lengths of a format: an error that says what it is about, or some content.
+// TestDamages flips bits in, and cuts off, small files of every format: each time there is an error or the right
+// content. Another content passes only where the format carries no checksum; how often is logged, with the longest time
+// of a read. Then come defects behind the checksums and lengths of a format: an error that says what it is about, or
+// some content.
 func TestDamages(t *testing.T) {
 	n := trials(t, "GOLINE_DAMAGES", 60)
-	table := []string{fmt.Sprintf("%-20s %6s %7s %7s %7s %8s %16s", "format", "bytes", "refused", "right", "other", "longest", "behind: refused")}
+	table := []string{fmt.Sprintf("%-20s %6s %7s %7s %7s %8s %16s", "format", "bytes", "refused", "right", "other",
+		"longest", "behind: refused")}
 	tried := 0
 	for _, f := range formats(t) {
 		want, err := f.read(f.file)
@@ -58,7 +60,8 @@ func TestDamages(t *testing.T) {
 			}
 			last = fmt.Sprint(behind)
 		}
-		table = append(table, fmt.Sprintf("%-20s %6d %7d %7d %7d %8s %16s", f.name, len(f.file), refused, right, other, longest.Round(time.Millisecond), last))
+		table = append(table, fmt.Sprintf("%-20s %6d %7d %7d %7d %8s %16s", f.name, len(f.file), refused, right, other,
+			longest.Round(time.Millisecond), last))
 	}
 	t.Logf("%d flips, %d cuts and %d other defects of each, %d in all\n%s", n, n, n, tried, strings.Join(table, "\n"))
 }

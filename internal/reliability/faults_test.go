@@ -29,14 +29,19 @@ type job struct {
 }
 
 func (w world) jobs() []job {
-	train := append([]string{"train", "--net", worldNet, "--data", w.path("images.npz"), "--epochs", "2", "--batch", "24", "--checkpoint-every", "9",
+	train := append([]string{"train", "--net", worldNet, "--data", w.path("images.npz"), "--epochs", "2", "--batch",
+		"24", "--checkpoint-every", "9",
 		"--resume", "--progress", "never", "--out", w.path("trained.npz")}, []string{}...)
 	return []job{
-		{append([]string{"features", "--data", w.path("images.npz"), "--out", w.path("features.npz")}, w.net()...), "features.npz"},
+		{append([]string{"features", "--data", w.path("images.npz"), "--out", w.path("features.npz")}, w.net()...),
+			"features.npz"},
 		{w.fit("fitted.npz"), "fitted.npz"},
-		{[]string{"score", "--detector", w.path("det.npz"), "--data", w.path("images.npz"), "--out", w.path("scores.csv")}, "scores.csv"},
-		{[]string{"calibrate", "--detector", w.path("det.npz"), "--data", w.path("noise.npy"), "--out", w.path("calibrated.npz")}, "calibrated.npz"},
-		{append([]string{"attribute", "values", "--data", w.path("images.npz"), "--images", "8", "--csv", w.path("values.csv")}, w.net()...), "values.csv"},
+		{[]string{"score", "--detector", w.path("det.npz"), "--data", w.path("images.npz"), "--out",
+			w.path("scores.csv")}, "scores.csv"},
+		{[]string{"calibrate", "--detector", w.path("det.npz"), "--data", w.path("noise.npy"), "--out",
+			w.path("calibrated.npz")}, "calibrated.npz"},
+		{append([]string{"attribute", "values", "--data", w.path("images.npz"), "--images", "8", "--csv",
+			w.path("values.csv")}, w.net()...), "values.csv"},
 		{train, "trained.npz"},
 	}
 }
@@ -106,7 +111,8 @@ func TestKills(t *testing.T) {
 		}
 	}
 	require.Less(t, worst, 10*time.Second)
-	t.Logf("%d killed, %d interrupted (the slowest ended after %v), %d had finished", killed, interrupted, worst.Round(time.Millisecond), finished)
+	t.Logf("%d killed, %d interrupted (the slowest ended after %v), %d had finished", killed, interrupted,
+		worst.Round(time.Millisecond), finished)
 }
 
 // markedPartial tells whether the content is a whole table with rows that all say that they are partial, as goline
@@ -149,7 +155,8 @@ func TestTwoProcessesOnOneFolder(t *testing.T) {
 		var wg sync.WaitGroup
 		for i := range 3 {
 			wg.Go(func() {
-				code, text := w.run(w.eval("--features-dir", w.path("kept"), "--json", w.path(fmt.Sprint(i, ".json")))...)
+				code, text := w.run(w.eval("--features-dir", w.path("kept"), "--json",
+					w.path(fmt.Sprint(i, ".json")))...)
 				if code != 0 {
 					t.Errorf("status %d: %s", code, text)
 				}
@@ -208,7 +215,8 @@ func TestFullDisksAndClosedPipes(t *testing.T) {
 			require.Contains(t, text, "/dev/full", "%q", args)
 		}
 	}
-	for _, args := range [][]string{{"inspect", w.path("det.npz")}, {"score", "--detector", w.path("det.npz"), "--data", w.path("images.npz"), "--out", "-"}} {
+	for _, args := range [][]string{{"inspect", w.path("det.npz")}, {"score", "--detector", w.path("det.npz"), "--data",
+		w.path("images.npz"), "--out", "-"}} {
 		r, out, err := os.Pipe()
 		require.NoError(t, err)
 		require.NoError(t, r.Close())
@@ -261,7 +269,8 @@ func TestPipesAreNotWaitedFor(t *testing.T) {
 	require.NoError(t, os.MkdirAll(w.path("kept/scores"), 0o777))
 	require.NoError(t, syscall.Mkfifo(w.path("kept/fit.npz"), 0o666))
 	data := []string{"--data", w.path("images.npz"), "--out", w.path("o.npz")}
-	score := []string{"score", "--detector", w.path("det.npz"), "--out", w.path("o.csv"), "--data", w.path("images.npz")}
+	score := []string{"score", "--detector", w.path("det.npz"), "--out", w.path("o.csv"), "--data",
+		w.path("images.npz")}
 	for _, args := range [][]string{
 		append([]string{"features", "--net", worldNet, "--weights", pipe}, data...),
 		append([]string{"features", "--net", w.path("pipe.onnx"), "--preprocess", "cifar"}, data...),

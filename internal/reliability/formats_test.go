@@ -198,7 +198,8 @@ func fittedDetector(t testing.TB) *line.Detector {
 	net := nettest.DenseNetBC(t, 10, 1, 2, 5)
 	prog, err := graph.Compile(net, graph.Options{})
 	require.NoError(t, err)
-	det, err := line.Fit(t.Context(), prog, nettest.Stream(nettest.Batch(6, net.InputShape(), 2, 1)), line.DefaultOptions())
+	det, err := line.Fit(t.Context(), prog, nettest.Stream(nettest.Batch(6, net.InputShape(), 2, 1)),
+		line.DefaultOptions())
 	require.NoError(t, err)
 	return det.WithFitPictures([]line.Hash{{1}, {2}})
 }
@@ -207,7 +208,8 @@ func fittedDetector(t testing.TB) *line.Detector {
 func formats(t testing.TB) []format {
 	t.Helper()
 	var sd weights.StateDict
-	require.NoError(t, sd.Add(weights.Tensor{Name: "a.weight", Shape: []int{3, 4}, F32: []float32{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}}))
+	require.NoError(t, sd.Add(weights.Tensor{Name: "a.weight", Shape: []int{3, 4}, F32: []float32{1, 2, 3, 4, 5, 6, 7,
+		8, 9, 10, 11, 12}}))
 	require.NoError(t, sd.Add(weights.Tensor{Name: "a.bias", Shape: []int{3}, F32: []float32{1, 2, 3}}))
 	written := func(f weights.Format) []byte {
 		var b bytes.Buffer
@@ -218,7 +220,8 @@ func formats(t testing.TB) []format {
 	det := fittedDetector(t)
 	_, err := det.WriteTo(&detector)
 	require.NoError(t, err)
-	require.NoError(t, onnx.Export(&network, det.Network(), onnx.ExportOptions{Outputs: []string{"logits", "features"}}))
+	require.NoError(t, onnx.Export(&network, det.Network(),
+		onnx.ExportOptions{Outputs: []string{"logits", "features"}}))
 	require.NoError(t, bmp.Encode(&windows, image.NewNRGBA(image.Rect(0, 0, 9, 7))))
 	cifar := append([]byte{3}, pixels(1, 32, 32)...)
 	cifar = append(append(cifar, 9), pixels(1, 32, 32)...)
@@ -230,9 +233,10 @@ func formats(t testing.TB) []format {
 	require.NoError(t, z.Close())
 	var npy, page bytes.Buffer
 	require.NoError(t, npyz.WriteNpy(&npy, npyz.New(pixels(2, 5, 4), 2, 5, 4, 3)))
-	result := report.Result{Net: "n", Weights: report.Weights{File: "f", SHA256: "1"}, ID: report.ID{N: 9, Accuracy: 0.5}, Methods: []report.Method{{
-		Name: "energy", OOD: []report.OOD{{Name: "o", N: 5, Metrics: metrics.Metrics{FPR95: 0.25, AUROC: 0.75}}},
-	}}}
+	result := report.Result{Net: "n", Weights: report.Weights{File: "f", SHA256: "1"},
+		ID: report.ID{N: 9, Accuracy: 0.5}, Methods: []report.Method{{
+			Name: "energy", OOD: []report.OOD{{Name: "o", N: 5, Metrics: metrics.Metrics{FPR95: 0.25, AUROC: 0.75}}},
+		}}}
 	require.NoError(t, result.WriteJSON(&page))
 	pic := func(name string) []byte { return fixture(t, "dataset/testdata/pictures/"+name) }
 	return []format{
@@ -256,7 +260,8 @@ func formats(t testing.TB) []format {
 		{"npy of images", npy.Bytes(), false, readSet("npy:"), nil},
 		{"npz of images", npzOf(t, npyz.Named{Name: "images", Array: npyz.New(pixels(2, 5, 4), 2, 5, 4, 3)},
 			npyz.Named{Name: "labels", Array: npyz.New([]int64{1, 0})}), true, readSet("npz:"), damage.Zip},
-		{"tar of pictures", tarOf(t, "a.png", pic("grey8.png"), "a.cls", []byte("1"), "b.png", pic("grey2.png")), false, readSet("tar:"), damage.Tar},
+		{"tar of pictures", tarOf(t, "a.png", pic("grey8.png"), "a.cls", []byte("1"), "b.png", pic("grey2.png")), false,
+			readSet("tar:"), damage.Tar},
 		{"JSON of a result", page.Bytes(), false, readReport, nil},
 		keptFeatures(t), trainingState(t),
 	}
@@ -317,7 +322,8 @@ func trainingState(t testing.TB) format {
 	set, err := dataset.FromImages("s", images, labels, nil)
 	require.NoError(t, err)
 	path := filepath.Join(t.TempDir(), "state.npz")
-	c := train.Config{Epochs: 1, Batch: 2, StopAt: 1, Schedule: train.ScheduleConfig{LearningRate: 0.1}, Checkpoint: path, Resume: true, Workers: 1,
+	c := train.Config{Epochs: 1, Batch: 2, StopAt: 1, Schedule: train.ScheduleConfig{LearningRate: 0.1},
+		Checkpoint: path, Resume: true, Workers: 1,
 		Optimizer: train.OptimizerConfig{Momentum: 0.9}}
 	net, err := nets.New("resnet-fashion-8-1", 3)
 	require.NoError(t, err)

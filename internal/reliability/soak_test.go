@@ -37,8 +37,8 @@ func measure() usage {
 	return u
 }
 
-// TestSoak scores, fits, evaluates, cancels and reloads in one process, for a second unless GOLINE_SOAK says how many: heap, goroutines and
-// open files at the end are those after the first round.
+// TestSoak scores, fits, evaluates, cancels and reloads in one process, for a second unless GOLINE_SOAK says how many:
+// heap, goroutines and open files at the end are those after the first round.
 func TestSoak(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes its time")
@@ -54,7 +54,8 @@ func TestSoak(t *testing.T) {
 			{"score", "--detector", w.path("soak.npz"), "--data", w.path("images.npz"), "--out", w.path("soak.csv")},
 			w.eval("--json", w.path("soak.json"), "--features-dir", w.path("soak")),
 			{"inspect", w.path("soak.npz")},
-			{"score", "--detector", w.path("net.npz"), "--data", w.path("images.npz"), "--out", w.path("no.csv")}, // refused
+			// refused
+			{"score", "--detector", w.path("net.npz"), "--data", w.path("images.npz"), "--out", w.path("no.csv")},
 		} {
 			var out, errs bytes.Buffer
 			code := cli.Run(context.Background(), args, &out, &errs)
@@ -84,8 +85,10 @@ func TestSoak(t *testing.T) {
 		round()
 	}
 	after := measure()
-	t.Logf("%d rounds, %d cancelled: heap %.1f MiB, then %.1f; goroutines %d, then %d; open files %d, then %d", rounds, cancelled,
-		float64(before.heap)/(1<<20), float64(after.heap)/(1<<20), before.goroutines, after.goroutines, before.files, after.files)
+	t.Logf("%d rounds, %d cancelled: heap %.1f MiB, then %.1f; goroutines %d, then %d; open files %d, then %d", rounds,
+		cancelled,
+		float64(before.heap)/(1<<20), float64(after.heap)/(1<<20), before.goroutines, after.goroutines, before.files,
+		after.files)
 	require.Less(t, after.heap, before.heap+before.heap/5+(4<<20))
 	require.LessOrEqual(t, after.goroutines, before.goroutines+2)
 	require.LessOrEqual(t, after.files, before.files+2)

@@ -31,7 +31,8 @@ func newWorld(t testing.TB) world {
 		labels[i] = int64(i % 3)
 	}
 	require.NoError(t, npyz.WriteNpz(w.path("images.npz"), npyz.Stored,
-		npyz.Named{Name: "images", Array: npyz.New(pixels(n, 32, 32), n, 32, 32, 3)}, npyz.Named{Name: "labels", Array: npyz.New(labels)}))
+		npyz.Named{Name: "images", Array: npyz.New(pixels(n, 32, 32), n, 32, 32, 3)},
+		npyz.Named{Name: "labels", Array: npyz.New(labels)}))
 	noise := pixels(200, 32, 32)
 	for i := range noise {
 		noise[i] = 255 - noise[i]/3
@@ -51,7 +52,8 @@ func (w world) fit(out string) []string {
 }
 
 func (w world) eval(more ...string) []string {
-	args := append([]string{"eval", "--fit", w.path("images.npz"), "--id", w.path("images.npz"), "--ood", "noise=" + w.path("noise.npy"),
+	args := append([]string{"eval", "--fit", w.path("images.npz"), "--id", w.path("images.npz"), "--ood",
+		"noise=" + w.path("noise.npy"),
 		"--methods", "line,msp,energy"}, w.net()...)
 	return append(args, more...)
 }

@@ -37,12 +37,20 @@ func TestCostsFollowFromRates(t *testing.T) {
 	features := []float64{1280, 2048} // of EfficientNet-Lite0 and ResNet-50
 	images := []float64{1.28e6, 1e9}
 	rows := map[string]func(net int, images float64) float64{
-		"core hours":                           func(net int, n float64) float64 { return n * cores / rates[net] / 3600 },
-		"cost for a million":                   func(net int, _ float64) float64 { return 1e6 * cores / rates[net] / 3600 * price },
-		"pictures read":                        func(_ int, n float64) float64 { return n * picture },
-		"features and logits written, float32": func(net int, n float64) float64 { return n * (features[net] + classes) * 4 },
-		"scores as CSV, about 60 bytes":        func(_ int, n float64) float64 { return n * 60 },
-		"sums of one part of a fit (K = 1000)": func(net int, _ float64) float64 { return classes * features[net] * 2 * 8 },
+		"core hours": func(net int, n float64) float64 {
+			return n * cores / rates[net] / 3600
+		},
+		"cost for a million": func(net int, _ float64) float64 {
+			return 1e6 * cores / rates[net] / 3600 * price
+		},
+		"pictures read": func(_ int, n float64) float64 { return n * picture },
+		"features and logits written, float32": func(net int, n float64) float64 {
+			return n * (features[net] + classes) * 4
+		},
+		"scores as CSV, about 60 bytes": func(_ int, n float64) float64 { return n * 60 },
+		"sums of one part of a fit (K = 1000)": func(net int, _ float64) float64 {
+			return classes * features[net] * 2 * 8
+		},
 	}
 	for name, cost := range rows {
 		m := regexp.MustCompile(`(?m)^\| ` + regexp.QuoteMeta(name) + ` \|(.*)\|$`).FindStringSubmatch(string(content))

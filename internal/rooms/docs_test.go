@@ -120,7 +120,8 @@ func library(t *testing.T) (dirs []string) {
 	require.NoError(t, err)
 	for name := range strings.FieldsSeq(string(out)) {
 		name = strings.TrimPrefix(name, module)
-		if !strings.Contains("/"+name+"/", "/internal/") && !strings.HasPrefix(name, "cmd/") && !strings.HasPrefix(name, "testdata/") {
+		if !strings.Contains("/"+name+"/", "/internal/") && !strings.HasPrefix(name, "cmd/") &&
+			!strings.HasPrefix(name, "testdata/") {
 			dirs = append(dirs, name)
 		}
 	}
@@ -145,7 +146,8 @@ func documentation(t *testing.T, dir string) *doc.Package {
 	return p
 }
 
-// TestEveryNameIsDocumented: packages show a short program, and packages, constants, variables, functions, types and methods have comments.
+// TestEveryNameIsDocumented: packages show a short program, and packages, constants, variables, functions, types and
+// methods have comments.
 func TestEveryNameIsDocumented(t *testing.T) {
 	for _, dir := range library(t) {
 		p := documentation(t, dir)

@@ -150,7 +150,8 @@ func TestProgramsNameWhatExists(t *testing.T) {
 		}
 	}
 	others := map[string]bool{}
-	for name := range strings.FieldsSeq("context errors fmt G http io json log math os png rand slices sort strings sync tensor time") {
+	for name := range strings.FieldsSeq("context errors fmt G http io json log math os png rand slices sort strings " +
+		"sync tensor time") {
 		others[name] = true
 	}
 	checked := 0

@@ -19,8 +19,10 @@ const module = "github.com/line-ood/goline/"
 // floors lists the rooms from the ground up; a package may import packages of its own floor's room and of lower floors.
 // The longest prefix decides.
 var floors = [][]string{
-	{"internal/kernel", "internal/quantile", "internal/atomicfile", "internal/fsfile", "internal/mathx", "internal/splitmix", "attribution/internal/numfmt",
-		"internal/figure", "internal/damage", "internal/invariant", "internal/ostest", "internal/sharedtest", "internal/peertest", "internal/racetest", "internal/rooms", "testdata/demo"},
+	{"internal/kernel", "internal/quantile", "internal/atomicfile", "internal/fsfile", "internal/mathx",
+		"internal/splitmix", "attribution/internal/numfmt",
+		"internal/figure", "internal/damage", "internal/invariant", "internal/ostest", "internal/sharedtest",
+		"internal/peertest", "internal/racetest", "internal/rooms", "testdata/demo"},
 	{"internal/npyz", "internal/linalg", "internal/parquetfile", "internal/cuda"},
 	{"graph"},
 	{"graph/graphtest", "nets/weights"},
@@ -82,7 +84,8 @@ func where(name string) (floor int, room string) {
 	return floor, room
 }
 
-// TestCommandsRunNoPrograms: commands take flags in and hand results out; loops over programs stand in the packages that they call.
+// TestCommandsRunNoPrograms: commands take flags in and hand results out; loops over programs stand in the packages
+// that they call.
 func TestCommandsRunNoPrograms(t *testing.T) {
 	loop := regexp.MustCompile(`range .*\.(Run|Score)\(`)
 	err := filepath.WalkDir("../cli", func(path string, d fs.DirEntry, err error) error {

@@ -47,14 +47,16 @@ func resized(png []byte, width, height uint32) []byte {
 	return out
 }
 
-// TestMalformedRequests: a thousand requests that are broken in many ways leave the server serving, without memory or goroutines held.
+// TestMalformedRequests: a thousand requests that are broken in many ways leave the server serving, without memory or
+// goroutines held.
 func TestMalformedRequests(t *testing.T) {
 	s := start(t, Config{Load: always(fitted(t, 1)), MaxBytes: 1 << 18, MaxPixels: 1 << 20, Timeout: 2 * time.Second})
 	_, file := picture(t, 40, 36, 1)
 	want := s.results(t, "/v1/score", "", file)
 	const infer = "/v2/models/tiny/infer"
 	bomb := gzipped(t, 64<<20)
-	request := []byte(`{"id":"a","inputs":[{"name":"picture","datatype":"BYTES","shape":[1],"data":["iVBORw0KGgo="]}],"outputs":[{"name":"score"}]}`)
+	request := []byte(`{"id":"a","inputs":[{"name":"picture","datatype":"BYTES","shape":[1],` +
+		`"data":["iVBORw0KGgo="]}],"outputs":[{"name":"score"}]}`)
 	rng := rand.New(rand.NewPCG(1, 2))
 	mutated := func(b []byte) []byte {
 		out := bytes.Clone(b)
@@ -77,7 +79,8 @@ func TestMalformedRequests(t *testing.T) {
 		func(int) (string, string, []byte, []string) { return infer, "", mutated(request), nil },
 		func(int) (string, string, []byte, []string) { return "/v1/score", "", mutated(file), nil },
 		func(int) (string, string, []byte, []string) {
-			return "/v1/score", "application/json", mutated([]byte(`{"tensor":{"shape":[3,32,32],"data":[[[0.5]]]}}`)), nil
+			return "/v1/score", "application/json", mutated([]byte(`{"tensor":{"shape":[3,32,32],"data":[[[0.5]]]}}`)),
+				nil
 		},
 		func(int) (string, string, []byte, []string) {
 			return infer, "", bomb, []string{"Content-Encoding", "gzip"}
@@ -89,13 +92,16 @@ func TestMalformedRequests(t *testing.T) {
 			return "/v1/score", "", resized(file, uint32(1)<<(i%31), uint32(rng.Uint32())), nil
 		},
 		func(i int) (string, string, []byte, []string) {
-			return infer, "", fmt.Appendf(nil, `{"inputs":[{"name":"input","datatype":"FP32","shape":[%d,3,32,32],"data":[0]}]}`, i-3), nil
+			return infer, "",
+				fmt.Appendf(nil, `{"inputs":[{"name":"input","datatype":"FP32","shape":[%d,3,32,32],"data":[0]}]}`,
+					i-3), nil
 		},
 		func(i int) (string, string, []byte, []string) {
 			return infer, "", request, []string{headerLength, fmt.Sprint(rng.IntN(300) - 20)}
 		},
 		func(i int) (string, string, []byte, []string) {
-			return "/v1/score", "application/json", []byte(`{"tensor":{"shape":[3,32,32],"data":` + strings.Repeat("[", 1000*(i%20)) + "}}"), nil
+			return "/v1/score", "application/json", []byte(`{"tensor":{"shape":[3,32,32],"data":` + strings.Repeat("[",
+				1000*(i%20)) + "}}"), nil
 		},
 		func(i int) (string, string, []byte, []string) { return "/v1/score", "", make([]byte, 1<<19), nil },
 	}
@@ -109,7 +115,8 @@ func TestMalformedRequests(t *testing.T) {
 		bodies += len(body)
 		group.Go(func() {
 			defer func() { <-slots }()
-			q, err := http.NewRequestWithContext(context.Background(), http.MethodPost, s.http.URL+path, bytes.NewReader(body))
+			q, err := http.NewRequestWithContext(context.Background(), http.MethodPost, s.http.URL+path,
+				bytes.NewReader(body))
 			require.NoError(t, err)
 			q.Header.Set("Content-Type", contentType)
 			for k := 0; k < len(headers); k += 2 {
@@ -132,7 +139,8 @@ func TestMalformedRequests(t *testing.T) {
 	soon(t, "goroutines end", func() bool { return runtime.NumGoroutine() <= before+10 })
 }
 
-// TestSlowBodies: clients that send a body byte by byte are answered when their time is over, and others are served meanwhile.
+// TestSlowBodies: clients that send a body byte by byte are answered when their time is over, and others are served
+// meanwhile.
 func TestSlowBodies(t *testing.T) {
 	s := start(t, Config{Load: always(fitted(t, 1)), Timeout: 300 * time.Millisecond})
 	_, file := picture(t, 40, 36, 1)
@@ -165,14 +173,16 @@ func TestBodiesShareABudget(t *testing.T) {
 	s.results(t, "/v1/score", "", file)
 }
 
-// TestPicturesThatGrow: a picture of few pixels that would become one of many when its shorter side is brought to size is refused.
+// TestPicturesThatGrow: a picture of few pixels that would become one of many when its shorter side is brought to size
+// is refused.
 func TestPicturesThatGrow(t *testing.T) {
 	s := start(t, Config{Load: always(fitted(t, 1)), MaxPixels: 1 << 16})
 	_, file := picture(t, 1000, 1, 1) // 32000x32 when resized
 	require.Contains(t, s.message(t, 400, http.MethodPost, "/v1/score", "", file), "picture of 1000×1 pixels")
 }
 
-// TestPicturesShareMemory: a picture that takes more than there is for decoding is refused, and those beside it are answered.
+// TestPicturesShareMemory: a picture that takes more than there is for decoding is refused, and those beside it are
+// answered.
 func TestPicturesShareMemory(t *testing.T) {
 	_, file := picture(t, 40, 36, 1)
 	s := start(t, Config{Load: always(fitted(t, 1)), MaxMemory: 40 * 36 * 8})

@@ -29,8 +29,8 @@ func (b *body) free() { b.budget.taken.Add(-b.held) }
 // chunk is what a body grows by at first. It doubles, so that a slow client holds no more than twice what it has sent.
 const chunk = 16 << 10
 
-// readBody reads a body of at most so many bytes, also behind its compression. Memory is reserved as it arrives; where the budget does not
-// suffice the error is that of an overload. The caller frees the body, also after an error.
+// readBody reads a body of at most so many bytes, also behind its compression. Memory is reserved as it arrives; where
+// the budget does not suffice the error is that of an overload. The caller frees the body, also after an error.
 func readBody(r *http.Request, most int64, in *budget) (*body, error) {
 	b := &body{budget: in}
 	if r.ContentLength > most {

@@ -29,11 +29,13 @@ type Config struct {
 	Name string
 	// Load reads the detector, at the start and at each reload.
 	Load func(ctx context.Context) (Loaded, error)
-	// Graph says how the network is compiled. Its Batch is the most images that run together, its Workers how many batches run at once.
+	// Graph says how the network is compiled. Its Batch is the most images that run together, its Workers how many
+	// batches run at once.
 	Graph graph.Options
 	// Delay is how long a batch that is not full waits for more images. The default, 0, runs what is there.
 	Delay time.Duration
-	// Queue is the most images that wait or run, of all requests together: 256. Beyond it requests are refused with 429.
+	// Queue is the most images that wait or run, of all requests together: 256. Beyond it requests are refused with
+	// 429.
 	Queue int
 	// Timeout bounds a request from its header to its answer: 10 seconds. Clients may ask for less.
 	Timeout time.Duration
@@ -41,7 +43,8 @@ type Config struct {
 	MaxBytes int64
 	// MaxPixels bounds the pixels of a picture: 32 Mi.
 	MaxPixels int
-	// MaxMemory is how many bytes pictures that are being decoded take together; requests wait for each other. 0 means [dataset.DecodeMemory].
+	// MaxMemory is how many bytes pictures that are being decoded take together; requests wait for each other. 0 means
+	// [dataset.DecodeMemory].
 	MaxMemory int64
 	// Token returns the bearer token that requests must bear, "" for none. It may change. Nil means none.
 	Token func() string
@@ -65,7 +68,8 @@ func (c Config) withDefaults() (Config, error) {
 	for _, v := range []struct {
 		what  string
 		value int64
-	}{{"delay", int64(c.Delay)}, {"queue", int64(c.Queue)}, {"timeout", int64(c.Timeout)}, {"bytes", c.MaxBytes}, {"pixels", int64(c.MaxPixels)}, {"memory", c.MaxMemory}} {
+	}{{"delay", int64(c.Delay)}, {"queue", int64(c.Queue)}, {"timeout", int64(c.Timeout)}, {"bytes", c.MaxBytes},
+		{"pixels", int64(c.MaxPixels)}, {"memory", c.MaxMemory}} {
 		if v.value < 0 {
 			return c, fmt.Errorf("serve: %s %d: expected 0 or more", v.what, v.value)
 		}

@@ -161,8 +161,8 @@ func (e *engine) finish(j job, a Answer, err error) {
 	j.done <- outcome{index: j.index, answer: a, err: err}
 }
 
-// answer queues images, for which places are reserved, and waits for what is said of them, in order. Where ctx ends first, the images that
-// wait are dropped when their turn comes, and their places are free then.
+// answer queues images, for which places are reserved, and waits for what is said of them, in order. Where ctx ends
+// first, the images that wait are dropped when their turn comes, and their places are free then.
 func (e *engine) answer(ctx context.Context, images [][]float32, neurons int) ([]Answer, error) {
 	done := make(chan outcome, len(images))
 	now := time.Now()

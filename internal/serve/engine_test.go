@@ -15,7 +15,8 @@ import (
 
 // newEngine returns an engine whose images are one number each, for a room of so many.
 func newEngine(t testing.TB, room *room, most int, compute func([]float32) ([]float64, error)) *engine {
-	e := &engine{queue: make(chan job, room.most), room: room, most: most, metrics: newMetrics(func() float64 { return 0 })}
+	e := &engine{queue: make(chan job, room.most), room: room, most: most,
+		metrics: newMetrics(func() float64 { return 0 })}
 	e.compute = func(_ context.Context, batch []job) ([]Answer, error) {
 		x := make([]float32, len(batch))
 		for i, j := range batch {
@@ -56,7 +57,8 @@ func double(x []float32) ([]float64, error) {
 	return out, nil
 }
 
-// TestImagesThatWaitRunTogether: while a batch runs, images gather, and run in full batches, each answered with its own.
+// TestImagesThatWaitRunTogether: while a batch runs, images gather, and run in full batches, each answered with its
+// own.
 func TestImagesThatWaitRunTogether(t *testing.T) {
 	const clients, most = 40, 8
 	gate, first := make(chan struct{}), make(chan struct{}, 1)
@@ -123,8 +125,8 @@ func TestDelayWaitsForMore(t *testing.T) {
 	e.close()
 }
 
-// TestOverloadShedsAndRecovers: beyond the room nothing is taken, requests of several images are taken whole or not at all, and when the
-// room is free again requests are taken as before.
+// TestOverloadShedsAndRecovers: beyond the room nothing is taken, requests of several images are taken whole or not at
+// all, and when the room is free again requests are taken as before.
 func TestOverloadShedsAndRecovers(t *testing.T) {
 	gate := make(chan struct{})
 	e := newEngine(t, &room{most: 4}, 2, func(x []float32) ([]float64, error) {
@@ -197,7 +199,8 @@ func TestFailureIsNotItsNeighbours(t *testing.T) {
 	require.Zero(t, e.room.taken.Load())
 }
 
-// TestDeadline: a request whose time is over is answered at once, its image is not computed, and its place is free when its turn came.
+// TestDeadline: a request whose time is over is answered at once, its image is not computed, and its place is free when
+// its turn came.
 func TestDeadline(t *testing.T) {
 	gate, began := make(chan struct{}), make(chan struct{}, 2)
 	var seen []float32

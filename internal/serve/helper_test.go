@@ -30,7 +30,8 @@ func fitted(t testing.TB, seed uint64) *line.Detector {
 	net := nettest.DenseNetBC(t, 10, 4, classes, seed)
 	prog, err := graph.Compile(net, graph.Options{Workers: 1})
 	require.NoError(t, err)
-	det, err := line.Fit(t.Context(), prog, nettest.Stream(nettest.Batch(30, net.InputShape(), classes, 1)), line.Options{})
+	det, err := line.Fit(t.Context(), prog, nettest.Stream(nettest.Batch(30, net.InputShape(), classes, 1)),
+		line.Options{})
 	require.NoError(t, err)
 	return det
 }
@@ -110,7 +111,8 @@ func (r running) results(t testing.TB, path, contentType string, body []byte) []
 }
 
 // message is the error that an answer of the given status tells.
-func (r running) message(t testing.TB, status int, method, path, contentType string, body []byte, headers ...string) string {
+func (r running) message(t testing.TB, status int, method, path, contentType string, body []byte,
+	headers ...string) string {
 	t.Helper()
 	got, data := r.send(t, method, path, contentType, body, headers...)
 	require.Equal(t, status, got, "%s", data)

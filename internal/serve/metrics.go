@@ -27,20 +27,25 @@ func newMetrics(images func() float64) *metrics {
 	r := prometheus.NewRegistry()
 	m := &metrics{
 		registry: r,
-		requests: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "goline_requests_total", Help: "Requests answered, by API and HTTP status."}, []string{"api", "code"}),
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "goline_requests_total",
+			Help: "Requests answered, by API and HTTP status."}, []string{"api", "code"}),
 		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "goline_request_duration_seconds",
-			Help: "Time from the header of a request to the end of its answer.", Buckets: prometheus.ExponentialBuckets(0.001, 2, 15)}, []string{"api"}),
+			Help:    "Time from the header of a request to the end of its answer.",
+			Buckets: prometheus.ExponentialBuckets(0.001, 2, 15)}, []string{"api"}),
 		waited: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "goline_queue_duration_seconds",
 			Help: "Time that an image waited for its batch.", Buckets: prometheus.ExponentialBuckets(0.0001, 2, 18)}),
 		ran: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "goline_batch_duration_seconds",
 			Help: "Time that a batch ran.", Buckets: prometheus.ExponentialBuckets(0.0005, 2, 16)}),
 		batch: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "goline_batch_images",
 			Help: "Images of a batch.", Buckets: prometheus.ExponentialBuckets(1, 2, 8)}),
-		shed:    prometheus.NewCounter(prometheus.CounterOpts{Name: "goline_shed_total", Help: "Requests refused with 429."}),
-		reloads: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "goline_reloads_total", Help: "Reloads of the detector, by result."}, []string{"result"}),
+		shed: prometheus.NewCounter(prometheus.CounterOpts{Name: "goline_shed_total",
+			Help: "Requests refused with 429."}),
+		reloads: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "goline_reloads_total",
+			Help: "Reloads of the detector, by result."}, []string{"result"}),
 	}
 	r.MustRegister(m.requests, m.seconds, m.waited, m.ran, m.batch, m.shed, m.reloads,
-		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "goline_queue_images", Help: "Images that wait or run."}, images),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "goline_queue_images", Help: "Images that wait or run."},
+			images),
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -61,17 +66,21 @@ var percentiles = []float64{0.1, 1, 5, 10, 25, 50, 75, 90, 95, 99, 99.9}
 func (m *metrics) of(l Loaded) *modelMetrics {
 	labels := prometheus.Labels{"version": l.Version}
 	out := &modelMetrics{
-		scores: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "goline_score", ConstLabels: labels, Buckets: scoreBounds(l.Detector),
-			Help: "Scores. Bounds are percentiles of the scores of the images that the detector was fitted to, where they are known."}),
+		scores: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "goline_score", ConstLabels: labels,
+			Buckets: scoreBounds(l.Detector),
+			Help: "Scores. Bounds are percentiles of the scores of the images that the detector was fitted to, " +
+				"where they are known."}),
 		images: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "goline_images_total", ConstLabels: labels,
-			Help: "Images scored: in, out (out-of-distribution), or unjudged where the detector has no threshold."}, []string{"verdict"}),
+			Help: "Images scored: in, out (out-of-distribution), or unjudged where the detector has no threshold."},
+			[]string{"verdict"}),
 	}
 	out.all = []prometheus.Collector{out.scores, out.images,
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "goline_out_of_distribution_share", ConstLabels: labels,
 			Help: "Share of out-of-distribution among the latest 1,000 images."}, out.share.value)}
 	if _, err := l.Detector.Calibrator(); err == nil {
 		out.pValues = prometheus.NewHistogram(prometheus.HistogramOpts{Name: "goline_p_value", ConstLabels: labels,
-			Help: "P-values: while nothing drifts a share of at most p lies at or below p.", Buckets: []float64{0.001, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1}})
+			Help:    "P-values: while nothing drifts a share of at most p lies at or below p.",
+			Buckets: []float64{0.001, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1}})
 		out.all = append(out.all, out.pValues)
 	}
 	return out

@@ -80,7 +80,8 @@ func newModel(ctx context.Context, loaded Loaded, c Config, r *room, m *metrics)
 		}
 	}
 	out.stats = m.of(loaded)
-	out.engine = engine{queue: make(chan job, c.Queue), room: r, most: o.Batch, delay: c.Delay, compute: out.compute, metrics: m}
+	out.engine = engine{queue: make(chan job, c.Queue), room: r, most: o.Batch, delay: c.Delay, compute: out.compute,
+		metrics: m}
 	out.start(o.Workers)
 	return out, nil
 }
@@ -111,7 +112,9 @@ func (m *model) compute(ctx context.Context, batch []job) ([]Answer, error) {
 		}
 		for i, score := range s.Score {
 			if math.IsNaN(score) || math.IsInf(score, 0) {
-				return nil, badRequest("the score is %v, expected a finite number: the input is too large for the network", score)
+				return nil,
+					badRequest("the score is %v, expected a finite number: the input is too large for the network",
+						score)
 			}
 			a := Answer{Result: det.Judge(score, s.Prediction[i])}
 			if dim := det.Network().FeatureDim(); features != nil && batch[i].neurons > 0 {
@@ -123,8 +126,8 @@ func (m *model) compute(ctx context.Context, batch []job) ([]Answer, error) {
 	return answers, nil
 }
 
-// important returns the neurons that contribute most to the logit of a class, n at most, of those that LINe keeps for it: gradient ×
-// activation, which on a linear last layer is the product of weight and feature.
+// important returns the neurons that contribute most to the logit of a class, n at most, of those that LINe keeps for
+// it: gradient × activation, which on a linear last layer is the product of weight and feature.
 func (m *model) important(features []float32, class, n int) []Neuron {
 	weight, _ := m.Detector.Network().Head()
 	if weight == nil {
@@ -174,7 +177,8 @@ func (m *model) prepare(img dataset.Image) ([]float32, error) {
 		return nil, badRequest("%w", err)
 	}
 	if h != height || w != width {
-		return nil, badRequest("picture of %d×%d pixels comes out as %d×%d, expected %d×%d (width × height)", img.Width, img.Height, w, h, width, height)
+		return nil, badRequest("picture of %d×%d pixels comes out as %d×%d, expected %d×%d (width × height)", img.Width,
+			img.Height, w, h, width, height)
 	}
 	x := make([]float32, m.size)
 	if err := p.Apply(x, img); err != nil {

@@ -32,8 +32,10 @@ func (m *model) outputs() []output {
 	}
 	if w, _ := m.Detector.Network().Head(); w != nil {
 		all = append(all,
-			output{name: "neurons", datatype: "INT64", wide: true, asked: true, of: eachNeuron(-1, func(n Neuron) int64 { return int64(n.Index) })},
-			output{name: "contributions", datatype: "FP32", wide: true, asked: true, of: eachNeuron(0, func(n Neuron) float32 { return n.Contribution })})
+			output{name: "neurons", datatype: "INT64", wide: true, asked: true,
+				of: eachNeuron(-1, func(n Neuron) int64 { return int64(n.Index) })},
+			output{name: "contributions", datatype: "FP32", wide: true, asked: true,
+				of: eachNeuron(0, func(n Neuron) float32 { return n.Contribution })})
 	}
 	return all
 }
@@ -113,7 +115,8 @@ type inferOutput struct {
 }
 
 // writeInference answers with JSON, and binary tensors behind it.
-func writeInference(w http.ResponseWriter, name, version, id string, outputs []output, answers []Answer, neurons int) error {
+func writeInference(w http.ResponseWriter, name, version, id string, outputs []output, answers []Answer,
+	neurons int) error {
 	response := struct {
 		Name    string        `json:"model_name"`
 		Version string        `json:"model_version"`

@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// The Open Inference protocol, HTTP: https://github.com/kserve/open-inference-protocol, and its extension for binary tensors:
+// The Open Inference protocol, HTTP: https://github.com/kserve/open-inference-protocol, and its extension for binary
+// tensors:
 // https://docs.nvidia.com/deeplearning/triton-inference-server/user-guide/docs/protocol/extension_binary_data.html.
 
 // Names of tensors that requests bring. Of these a request has one.
@@ -58,7 +59,8 @@ func (s *Server) modelReady(w http.ResponseWriter, r *http.Request, _ *model) er
 func (s *Server) modelMetadata(w http.ResponseWriter, _ *http.Request, m *model) error {
 	inputs := []tensorInfo{{inputTensor, "FP32", append([]int{-1}, m.input...)}}
 	if len(m.input) == 3 {
-		inputs = append(inputs, tensorInfo{inputPicture, "BYTES", []int{-1}}, tensorInfo{inputPixels, "UINT8", []int{-1, -1, -1, 3}})
+		inputs = append(inputs, tensorInfo{inputPicture, "BYTES", []int{-1}}, tensorInfo{inputPixels, "UINT8",
+			[]int{-1, -1, -1, 3}})
 	}
 	var outputs []tensorInfo
 	for _, o := range m.outputs() {
@@ -147,7 +149,8 @@ func (s *Server) infer(w http.ResponseWriter, r *http.Request, m *model) error {
 // input returns the one input of a request. Binary data are those behind the JSON, all of which must be used.
 func (q *inferRequest) input(m *model, binary []byte) (input, error) {
 	if len(q.Inputs) != 1 {
-		return input{}, badRequest("expected one input, %q, %q or %q, got %d", inputTensor, inputPicture, inputPixels, len(q.Inputs))
+		return input{}, badRequest("expected one input, %q, %q or %q, got %d", inputTensor, inputPicture, inputPixels,
+			len(q.Inputs))
 	}
 	t := &q.Inputs[0]
 	switch size := t.Parameters.Size; {
@@ -156,7 +159,9 @@ func (q *inferRequest) input(m *model, binary []byte) (input, error) {
 	case size == nil && len(binary) > 0:
 		return input{}, badRequest("expected nothing behind the JSON, got %d bytes", len(binary))
 	case size != nil && (*size != int64(len(binary)) || t.Data != nil):
-		return input{}, badRequest("input %q: binary_data_size %d: expected the %d bytes behind the JSON, and no data in it", t.Name, *size, len(binary))
+		return input{},
+			badRequest("input %q: binary_data_size %d: expected the %d bytes behind the JSON, and no data in it",
+				t.Name, *size, len(binary))
 	case size == nil && t.Data == nil:
 		return input{}, badRequest("input %q: expected data, or binary_data_size", t.Name)
 	}
@@ -170,7 +175,8 @@ func (q *inferRequest) input(m *model, binary []byte) (input, error) {
 	case t.Name == inputPixels && t.Datatype == "UINT8":
 		in, err = readPixels(t.Shape, t.Data, binary, isBinary)
 	default:
-		return input{}, badRequest("input %q of %s: expected %q of FP32 or FP64, %q of BYTES or %q of UINT8", t.Name, t.Datatype, inputTensor, inputPicture, inputPixels)
+		return input{}, badRequest("input %q of %s: expected %q of FP32 or FP64, %q of BYTES or %q of UINT8", t.Name,
+			t.Datatype, inputTensor, inputPicture, inputPixels)
 	}
 	if err != nil {
 		return input{}, prefixed(err, "input %q: ", t.Name)

@@ -23,7 +23,8 @@ import (
 	"github.com/line-ood/goline/internal/peertest"
 )
 
-// TestTritonClient: Triton's HTTP client from PyPI, which knows nothing of goline, gets the scores that the detector gives.
+// TestTritonClient: Triton's HTTP client from PyPI, which knows nothing of goline, gets the scores that the detector
+// gives.
 func TestTritonClient(t *testing.T) {
 	python := peertest.Python(t, "tritonclient.http")
 	det := calibrated(t, fitted(t, 1))
@@ -33,7 +34,8 @@ func TestTritonClient(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "a.png"), file, 0o666))
 	b := nettest.Batch(2, det.Network().InputShape(), 0, 3)
 	require.NoError(t, npyz.WriteNpyFile(filepath.Join(dir, "x.npy"), npyz.New(b.X, 2, 3, 32, 32)))
-	cmd := exec.CommandContext(t.Context(), python, "testdata/triton_client.py", strings.TrimPrefix(s.http.URL, "http://"), "tiny", filepath.Join(dir, "a.png"), filepath.Join(dir, "x.npy"))
+	cmd := exec.CommandContext(t.Context(), python, "testdata/triton_client.py", strings.TrimPrefix(s.http.URL,
+		"http://"), "tiny", filepath.Join(dir, "a.png"), filepath.Join(dir, "x.npy"))
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()
 	require.NoError(t, err, "%s", out)
@@ -69,7 +71,8 @@ func (r running) inference(t testing.TB, request string, behind []byte) (int, st
 	if behind != nil {
 		headers = []string{headerLength, strconv.Itoa(len(request))}
 	}
-	status, body := r.send(t, http.MethodPost, "/v2/models/tiny/infer", "application/octet-stream", append([]byte(request), behind...), headers...)
+	status, body := r.send(t, http.MethodPost, "/v2/models/tiny/infer", "application/octet-stream",
+		append([]byte(request), behind...), headers...)
 	return status, string(body)
 }
 
@@ -95,23 +98,29 @@ func TestProtocolRefusals(t *testing.T) {
 		{in("input", "INT8", "[1, 3, 32, 32]", size), zeros, `input "input" of INT8`},
 		{in("input", "FP32", "[1, 3, 32]", size), zeros, "got [1 3 32]"},
 		{in("input", "FP32", "[-1, 3, 32, 32]", size), zeros, "got [-1 3 32 32]"},
-		{in("input", "FP32", "[2, 3, 32, 32]", size), zeros, "expected 6144 numbers in 24576 bytes by the shape, got 12288 bytes"},
+		{in("input", "FP32", "[2, 3, 32, 32]", size), zeros,
+			"expected 6144 numbers in 24576 bytes by the shape, got 12288 bytes"},
 		{in("input", "FP64", "[1, 3, 32, 32]", size), zeros, "expected 3072 numbers in 24576 bytes"},
 		{good, zeros[1:], "expected the 12287 bytes behind the JSON"},
 		{good, nil, "expected the 0 bytes behind the JSON"},
 		{in("input", "FP32", "[1, 3, 32, 32]", `"data": [1]`), zeros, "expected nothing behind the JSON"},
 		{in("input", "FP32", "[1, 3, 32, 32]", `"data": [1]`), nil, "expected 3072 elements"},
 		{in("input", "FP32", "[1, 3, 32, 32]", `"parameters": {}`), nil, "expected data, or binary_data_size"},
-		{in("input", "FP32", "[1, 3, 32, 32]", `"parameters": {"shared_memory_region": "a"}`), nil, "shared memory is not offered"},
+		{in("input", "FP32", "[1, 3, 32, 32]", `"parameters": {"shared_memory_region": "a"}`), nil,
+			"shared memory is not offered"},
 		{in("picture", "BYTES", "[1]", `"data": ["AAAA"]`), nil, "not a JPEG"},
 		{in("picture", "BYTES", "[2]", `"data": ["AAAA"]`), nil, "expected 2 pictures by the shape, got 1"},
 		{in("picture", "BYTES", "[0]", `"data": []`), nil, "expected [images]"},
-		{in("picture", "BYTES", "[1]", `"parameters": {"binary_data_size": 5}`), []byte{255, 255, 255, 255, 0}, "element 0 is cut off"},
-		{in("picture", "BYTES", "[1]", `"parameters": {"binary_data_size": 10}`), []byte{1, 0, 0, 0, 9, 1, 0, 0, 0, 9}, "expected 1 elements by the shape, got 2"},
+		{in("picture", "BYTES", "[1]", `"parameters": {"binary_data_size": 5}`), []byte{255, 255, 255, 255, 0},
+			"element 0 is cut off"},
+		{in("picture", "BYTES", "[1]", `"parameters": {"binary_data_size": 10}`), []byte{1, 0, 0, 0, 9, 1, 0, 0, 0, 9},
+			"expected 1 elements by the shape, got 2"},
 		{in("pixels", "UINT8", "[1, 2, 2, 3]", `"data": [1, 256]`), nil, `expected 0 to 255, got "256"`},
-		{in("pixels", "UINT8", "[1, 2, 2, 1]", `"data": [1, 2, 3, 4]`), nil, "expected pixels of shape [height, width, 3]"},
+		{in("pixels", "UINT8", "[1, 2, 2, 1]", `"data": [1, 2, 3, 4]`), nil,
+			"expected pixels of shape [height, width, 3]"},
 		{in("pixels", "UINT8", "[268435456, 268435456, 4]", `"data": []`), nil, "shape [268435456 268435456 4]"},
-		{good[:len(good)-1] + `, "outputs": [{"name": "p_value"}]}`, zeros, `output "p_value": expected one of score prediction ood neurons contributions`},
+		{good[:len(good)-1] + `, "outputs": [{"name": "p_value"}]}`, zeros,
+			`output "p_value": expected one of score prediction ood neurons contributions`},
 		{good[:len(good)-1] + `, "outputs": [{"name": "score"}, {"name": "score"}]}`, zeros, "each once"},
 		{good[:len(good)-1] + `, "parameters": {"neurons": 0}}`, zeros, "expected 1 to 1000"},
 	} {
@@ -120,7 +129,8 @@ func TestProtocolRefusals(t *testing.T) {
 		require.Contains(t, strings.ReplaceAll(body, `\"`, `"`), c.want, c.request)
 	}
 	for _, n := range []string{"-1", "x", "99999999999999999999", "70000"} {
-		require.Contains(t, s.message(t, 400, http.MethodPost, "/v2/models/tiny/infer", "", []byte(good), headerLength, n), headerLength)
+		require.Contains(t, s.message(t, 400, http.MethodPost, "/v2/models/tiny/infer", "", []byte(good), headerLength,
+			n), headerLength)
 	}
 	require.Contains(t, s.message(t, 404, http.MethodPost, "/v2/models/other/infer", "", nil), `expected "tiny"`)
 	require.Contains(t, s.message(t, 404, http.MethodGet, "/v2/models/tiny/versions/two/ready", "", nil), "version")
@@ -140,8 +150,11 @@ func TestPixelsAreFramed(t *testing.T) {
 		pix[i] = byte(i * i)
 	}
 	text := strings.ReplaceAll(strings.Trim(fmt.Sprint(pix), "[]"), " ", ",")
-	_, a := s.inference(t, `{"inputs":[{"name":"pixels","datatype":"UINT8","shape":[2,36,40,3],"parameters":{"binary_data_size":8640}}]}`, pix)
-	_, b := s.inference(t, `{"inputs":[{"name":"pixels","datatype":"UINT8","shape":[2,36,40,3],"data":[`+text+`]}]}`, nil)
+	_, a := s.inference(t,
+		`{"inputs":[{"name":"pixels","datatype":"UINT8","shape":[2,36,40,3],"parameters":{"binary_data_size":8640}}]}`,
+		pix)
+	_, b := s.inference(t, `{"inputs":[{"name":"pixels","datatype":"UINT8","shape":[2,36,40,3],"data":[`+text+`]}]}`,
+		nil)
 	require.Contains(t, a, `"shape":[2],"data":[`)
 	require.Equal(t, a, b)
 }
@@ -161,7 +174,8 @@ func TestBinaryOutputs(t *testing.T) {
 		request := fmt.Sprintf(`{"inputs":[{"name":"input","datatype":"FP32","shape":[%d,3,32,32],"parameters":{"binary_data_size":%d}}],
 			"parameters":{"binary_data_output":%v,"neurons":%d},
 			"outputs":[{"name":"ood"},{"name":"p_value"},{"name":"contributions"},{"name":"neurons"},{"name":"score"},{"name":"prediction"}]}`, n, len(raw), binary, k)
-		q, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.http.URL+"/v2/models/tiny/versions/one/infer", bytes.NewReader(append([]byte(request), raw...)))
+		q, err := http.NewRequestWithContext(t.Context(), http.MethodPost,
+			s.http.URL+"/v2/models/tiny/versions/one/infer", bytes.NewReader(append([]byte(request), raw...)))
 		require.NoError(t, err)
 		q.Header.Set(headerLength, strconv.Itoa(len(request)))
 		a, err := s.http.Client().Do(q)
@@ -230,7 +244,8 @@ func TestBinaryOutputs(t *testing.T) {
 
 // FuzzNumbers: JSON of numbers is read as encoding/json reads it, flat or nested, or refused.
 func FuzzNumbers(f *testing.F) {
-	for _, text := range []string{`[1,2,3,4]`, `[[1,2],[3,4]]`, ` [ [ 1 , 2e1 ] , [ -3 , 4.5 ] ] `, `[[1,2],[3]]`, `[[[1]]]`, `[1,[2],3,4]`, `[1,2,3,"4"]`, `{}`, `[]`, `[[],[]]`, `null`} {
+	for _, text := range []string{`[1,2,3,4]`, `[[1,2],[3,4]]`, ` [ [ 1 , 2e1 ] , [ -3 , 4.5 ] ] `, `[[1,2],[3]]`,
+		`[[[1]]]`, `[1,[2],3,4]`, `[1,2,3,"4"]`, `{}`, `[]`, `[[],[]]`, `null`} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
@@ -274,11 +289,14 @@ func exactly(text string, to *[4]*float32) error {
 // FuzzInference: any body is answered, and never with a fault of the server.
 func FuzzInference(f *testing.F) {
 	s := start(f, Config{Load: always(fitted(f, 1)), MaxBytes: 1 << 16})
-	f.Add([]byte(`{"inputs":[{"name":"picture","datatype":"BYTES","shape":[1],"parameters":{"binary_data_size":5}}]}`), []byte{1, 0, 0, 0, 9})
-	f.Add([]byte(`{"inputs":[{"name":"pixels","datatype":"UINT8","shape":[1,1,1,3],"data":[1,2,3]}],"parameters":{"timeout":1e300}}`), []byte(nil))
+	f.Add([]byte(`{"inputs":[{"name":"picture","datatype":"BYTES","shape":[1],"parameters":{"binary_data_size":5}}]}`),
+		[]byte{1, 0, 0, 0, 9})
+	f.Add([]byte(`{"inputs":[{"name":"pixels","datatype":"UINT8","shape":[1,1,1,3],"data":[1,2,3]}],`+
+		`"parameters":{"timeout":1e300}}`), []byte(nil))
 	handler := s.http.Config.Handler
 	f.Fuzz(func(t *testing.T, head, behind []byte) { // without a connection, which takes longer than the answer
-		q := httptest.NewRequest(http.MethodPost, "/v2/models/tiny/infer", bytes.NewReader(append(bytes.Clone(head), behind...)))
+		q := httptest.NewRequest(http.MethodPost, "/v2/models/tiny/infer",
+			bytes.NewReader(append(bytes.Clone(head), behind...)))
 		q.Header.Set(headerLength, strconv.Itoa(len(head)))
 		a := httptest.NewRecorder()
 		handler.ServeHTTP(a, q)

@@ -27,11 +27,13 @@ type RunOptions struct {
 	Drain time.Duration
 }
 
-// Run answers the listener's connections until ctx ends, then drains: not ready, no new connections, the requests that run finish. An error
-// tells that the listener failed, or that requests were cut off because they took longer than o.Drain.
+// Run answers the listener's connections until ctx ends, then drains: not ready, no new connections, the requests that
+// run finish. An error tells that the listener failed, or that requests were cut off because they took longer than
+// o.Drain.
 func (s *Server) Run(ctx context.Context, l net.Listener, o RunOptions) error {
 	server := &http.Server{
-		Handler: s.Handler(), TLSConfig: o.TLS, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
+		Handler: s.Handler(), TLSConfig: o.TLS, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout,
+		MaxHeaderBytes: maxHeaderBytes,
 		// An answer is written within the time of its request, or its client does not read it.
 		WriteTimeout: s.config.Timeout + headerTimeout,
 		ErrorLog:     slog.NewLogLogger(s.config.Log.Handler(), slog.LevelDebug),

@@ -29,7 +29,8 @@ type scored struct {
 }
 
 func (m *model) scored(a Answer) scored {
-	out := scored{Score: a.Score, Prediction: a.Prediction, PredictionName: m.className(a.Prediction), Neurons: a.Neurons}
+	out := scored{Score: a.Score, Prediction: a.Prediction, PredictionName: m.className(a.Prediction),
+		Neurons: a.Neurons}
 	if a.Judged {
 		out.OOD = &a.OOD
 	}
@@ -69,7 +70,8 @@ func (s *Server) describe(w http.ResponseWriter, _ *http.Request) error {
 	defer release()
 	net := m.Detector.Network()
 	d := description{
-		Name: s.config.Name, Version: m.Version, Method: m.Detector.Method(), Params: m.Detector.Params(), Network: net.Name(), Classes: net.Classes(),
+		Name: s.config.Name, Version: m.Version, Method: m.Detector.Method(), Params: m.Detector.Params(),
+		Network: net.Name(), Classes: net.Classes(),
 		ClassNames: m.Classes, Input: m.input, Neurons: net.FeatureDim(), Preprocessing: m.prepares.String(),
 		Limits: limits{s.config.MaxBytes, s.config.MaxPixels, s.config.Queue, m.most, s.config.Timeout.Seconds()},
 	}
@@ -159,7 +161,8 @@ func (m *model) read(contentType string, data []byte) (input, error) {
 	case strings.HasPrefix(string(data[:min(6, len(data))]), "\x93NUMPY"):
 		return m.inputNpy(data)
 	case kind == "multipart/form-data":
-		return input{}, fail(http.StatusUnsupportedMediaType, "Content-Type %s: expected the picture itself as the body (curl --data-binary @picture.jpg)", kind)
+		return input{}, fail(http.StatusUnsupportedMediaType,
+			"Content-Type %s: expected the picture itself as the body (curl --data-binary @picture.jpg)", kind)
 	}
 	return input{pictures: [][]byte{data}}, nil
 }
@@ -324,7 +327,10 @@ func (s *Server) prepare(ctx context.Context, m *model, in input) ([][]float32, 
 	}
 	for _, file := range in.pictures {
 		used := false
-		err := decoder.Decode(ctx, file, s.config.MaxPixels, func(img dataset.Image) error { used = true; return add(img) })
+		err := decoder.Decode(ctx, file, s.config.MaxPixels, func(img dataset.Image) error {
+			used = true
+			return add(img)
+		})
 		switch {
 		case ctx.Err() != nil:
 			return nil, ctx.Err()
@@ -345,12 +351,14 @@ func (s *Server) prepare(ctx context.Context, m *model, in input) ([][]float32, 
 	return x, nil
 }
 
-// checkPixels refuses pictures that are too large, or so long that they become so when their shorter side is brought to size.
+// checkPixels refuses pictures that are too large, or so long that they become so when their shorter side is brought to
+// size.
 func (s *Server) checkPixels(p nets.Preprocessing, img dataset.Image) error {
 	long, short := max(img.Height, img.Width), min(img.Height, img.Width)
 	most := s.config.MaxPixels
 	if long > most/short || p.Resize > 0 && int64(p.Resize)*int64(p.Resize) > int64(most)*int64(short)/int64(long) {
-		return badRequest("picture of %d×%d pixels (width × height): expected at most %d pixels, also when its shorter side is %d", img.Width, img.Height, most, p.Resize)
+		return badRequest("picture of %d×%d pixels (width × height): expected at most %d pixels, also when its "+
+			"shorter side is %d", img.Width, img.Height, most, p.Resize)
 	}
 	return nil
 }

@@ -21,7 +21,8 @@ import (
 	"github.com/line-ood/goline/nets"
 )
 
-// TestPicturesAreScoredAsByTheDetector: every way to send a picture gives the bits, the p-value and the verdict of ScoreImage.
+// TestPicturesAreScoredAsByTheDetector: every way to send a picture gives the bits, the p-value and the verdict of
+// ScoreImage.
 func TestPicturesAreScoredAsByTheDetector(t *testing.T) {
 	plain := fitted(t, 1)
 	for name, det := range map[string]*line.Detector{"threshold": plain, "calibrated": calibrated(t, plain)} {
@@ -45,8 +46,10 @@ func TestPicturesAreScoredAsByTheDetector(t *testing.T) {
 					}
 				}
 				check(s.results(t, "/v1/score", "image/png", file))
-				check(s.results(t, "/v1/score", "application/x-www-form-urlencoded", file)) // as curl says unless told otherwise
-				check(s.results(t, "/v1/score", "application/json", fmt.Appendf(nil, `{"picture": %q}`, base64.StdEncoding.EncodeToString(file))))
+				// as curl says unless told otherwise
+				check(s.results(t, "/v1/score", "application/x-www-form-urlencoded", file))
+				check(s.results(t, "/v1/score", "application/json", fmt.Appendf(nil, `{"picture": %q}`,
+					base64.StdEncoding.EncodeToString(file))))
 				var npy bytes.Buffer
 				pixels := dataset.FromImage(img)
 				require.NoError(t, npyz.WriteNpy(&npy, npyz.New(pixels.Pix, 36, 40, 3)))
@@ -78,7 +81,8 @@ func TestTensorsAreScoredAsByTheDetector(t *testing.T) {
 	for _, n := range []int{1, 5} {
 		flat := b.X[:n*len(b.X)/5]
 		for _, data := range []any{flat, nest(flat, append([]int{n}, shape...))} {
-			body, err := json.Marshal(map[string]any{"tensor": map[string]any{"shape": append([]int{n}, shape...), "data": data}})
+			body, err := json.Marshal(map[string]any{"tensor": map[string]any{"shape": append([]int{n}, shape...),
+				"data": data}})
 			require.NoError(t, err)
 			check(s.results(t, "/v1/score", "application/json", body), n)
 		}
@@ -101,7 +105,8 @@ func nest(x []float32, shape []int) any {
 	return out
 }
 
-// TestNeuronsAreThoseOfTheGraph: the contributions that the expression graph gives, of neurons that LINe keeps, largest first.
+// TestNeuronsAreThoseOfTheGraph: the contributions that the expression graph gives, of neurons that LINe keeps, largest
+// first.
 func TestNeuronsAreThoseOfTheGraph(t *testing.T) {
 	det := fitted(t, 1)
 	s := start(t, Config{Load: always(det)})
@@ -194,7 +199,8 @@ func TestDescription(t *testing.T) {
 	threshold, err := det.FitThreshold()
 	require.NoError(t, err)
 	require.Equal(t, threshold, *d.Threshold)
-	require.Equal(t, []any{"tiny", "one", "line", []int{3, 32, 32}, 7, 8}, []any{d.Name, d.Version, d.Method, d.Input, d.Limits.Queue, d.Limits.Batch})
+	require.Equal(t, []any{"tiny", "one", "line", []int{3, 32, 32}, 7, 8}, []any{d.Name, d.Version, d.Method, d.Input,
+		d.Limits.Queue, d.Limits.Batch})
 }
 
 // TestRefusals: what is wrong with a request is said, with the status that it deserves.
@@ -229,13 +235,17 @@ func TestRefusals(t *testing.T) {
 		{400, "/v1/score", "application/json", []byte("{}"), "either picture or tensor"},
 		{400, "/v1/score", "application/json", []byte(`{"image": ""}`), `unknown field "image"`},
 		{400, "/v1/score", "application/json", []byte(`{"picture": "%%%"}`), "base64"},
-		{400, "/v1/score", "application/json", tensor("[1, 32, 32]", zeros), "expected a tensor of shape [3 32 32] or a batch of them, got [1 32 32]"},
+		{400, "/v1/score", "application/json", tensor("[1, 32, 32]", zeros),
+			"expected a tensor of shape [3 32 32] or a batch of them, got [1 32 32]"},
 		{400, "/v1/score", "application/json", tensor("[0, 3, 32, 32]", "[]"), "got [0 3 32 32]"},
-		{400, "/v1/score", "application/json", tensor("[3, 32, 32]", "[1]"), "expected 3072 elements in an array, got 1"},
+		{400, "/v1/score", "application/json", tensor("[3, 32, 32]", "[1]"),
+			"expected 3072 elements in an array, got 1"},
 		{400, "/v1/score", "application/json", tensor("[3, 32, 32]", zeros[:len(zeros)-1]+",0]"), "got more"},
 		{400, "/v1/score", "application/json", tensor("[3, 32, 32]", `{"a": 1}`), "expected arrays of shape"},
-		{400, "/v1/score", "application/json", tensor("[3, 32, 32]", strings.Replace(zeros, "0", "1e39", 1)), "expected a float32"},
-		{400, "/v1/score", "application/json", tensor("[3, 32, 32]", strings.Replace(zeros, "0", "null", 1)), "number 0: expected a float32"},
+		{400, "/v1/score", "application/json", tensor("[3, 32, 32]", strings.Replace(zeros, "0", "1e39", 1)),
+			"expected a float32"},
+		{400, "/v1/score", "application/json", tensor("[3, 32, 32]", strings.Replace(zeros, "0", "null", 1)),
+			"number 0: expected a float32"},
 		{400, "/v1/score", "application/json", append(tensor("[3, 32, 32]", zeros), "[]"...), "got more behind it"},
 	} {
 		require.Contains(t, s.message(t, c.status, http.MethodPost, c.path, c.kind, c.body), c.want)
@@ -243,11 +253,13 @@ func TestRefusals(t *testing.T) {
 	require.Contains(t, s.message(t, 405, http.MethodGet, "/v1/score", "", nil), "expected POST")
 	require.Contains(t, s.message(t, 405, http.MethodPost, "/metrics", "", nil), "expected GET")
 	require.Contains(t, s.message(t, 404, http.MethodGet, "/v1", "", nil), "no such path")
-	require.Contains(t, s.message(t, 415, http.MethodPost, "/v1/score", "", small, "Content-Encoding", "br"), "expected gzip, deflate or none")
+	require.Contains(t, s.message(t, 415, http.MethodPost, "/v1/score", "", small, "Content-Encoding", "br"),
+		"expected gzip, deflate or none")
 	s.results(t, "/v1/score", "", small)
 }
 
-// TestScoresThatAreNoNumbers: input that drives the network out of range is the client's mistake, and not its neighbours'.
+// TestScoresThatAreNoNumbers: input that drives the network out of range is the client's mistake, and not its
+// neighbours'.
 func TestScoresThatAreNoNumbers(t *testing.T) {
 	s := start(t, Config{Load: always(fitted(t, 1))})
 	x := slices.Repeat([]float32{3e38}, 2*3072)

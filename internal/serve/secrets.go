@@ -70,5 +70,8 @@ func (s *Secrets) TLS() *tls.Config {
 	if s.certFile == "" {
 		return nil
 	}
-	return &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return s.cert.Load(), nil }}
+	return &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate,
+		error) {
+		return s.cert.Load(), nil
+	}}
 }

@@ -100,7 +100,8 @@ func (s *Server) use() (m *model, release func()) {
 	return s.model, s.model.users.Done
 }
 
-// Drain makes the server call itself not ready, so that no new requests are sent to it. It still answers those that come.
+// Drain makes the server call itself not ready, so that no new requests are sent to it. It still answers those that
+// come.
 func (s *Server) Drain() { s.draining.Store(true) }
 
 // Close waits for the requests that run, and ends the runners. No request may begin any more.

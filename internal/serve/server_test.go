@@ -24,7 +24,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestReloadLosesNoRequest: while the detector is replaced again and again every request is answered, by a model that there was.
+// TestReloadLosesNoRequest: while the detector is replaced again and again every request is answered, by a model that
+// there was.
 func TestReloadLosesNoRequest(t *testing.T) {
 	a, b := fitted(t, 1), fitted(t, 2)
 	var n atomic.Int64
@@ -82,7 +83,8 @@ func TestReloadLosesNoRequest(t *testing.T) {
 	require.NotContains(t, string(text), `version="b8"`, "metrics of a model that is gone")
 }
 
-// TestModelOutlivesItsRequests: a model that was replaced answers the requests that hold it, and ends after the last of them.
+// TestModelOutlivesItsRequests: a model that was replaced answers the requests that hold it, and ends after the last of
+// them.
 func TestModelOutlivesItsRequests(t *testing.T) {
 	s := start(t, Config{Load: always(fitted(t, 1))})
 	m, release := s.use()
@@ -183,7 +185,8 @@ func TestToken(t *testing.T) {
 		s.message(t, 401, http.MethodPost, "/v1/score", "", file, "Authorization", header)
 		s.message(t, 401, http.MethodPost, "/v2/models/tiny/infer", "", file, "Authorization", header)
 	}
-	for _, path := range []string{"/", "/page.css", "/page.js", "/healthz", "/readyz", "/v2/health/live", "/v2/health/ready"} {
+	for _, path := range []string{"/", "/page.css", "/page.js", "/healthz", "/readyz", "/v2/health/live",
+		"/v2/health/ready"} {
 		status, _ := s.send(t, http.MethodGet, path, "", nil)
 		require.Equal(t, http.StatusOK, status, path)
 	}
@@ -207,7 +210,8 @@ func certificate(t testing.TB, dir string) (cert, key string, der []byte) {
 	t.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), crand.Reader)
 	require.NoError(t, err)
-	template := &x509.Certificate{SerialNumber: big.NewInt(time.Now().UnixNano()), NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}}
+	template := &x509.Certificate{SerialNumber: big.NewInt(time.Now().UnixNano()), NotAfter: time.Now().Add(time.Hour),
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}}
 	der, err = x509.CreateCertificate(crand.Reader, template, template, private.Public(), private)
 	require.NoError(t, err)
 	pkcs, err := x509.MarshalPKCS8PrivateKey(private)

@@ -61,7 +61,8 @@ func byteStrings(b []byte, n int) ([][]byte, error) {
 	return out, nil
 }
 
-// parseNumbers reads count numbers of valid JSON: an array of them, or arrays nested as the shape says, in row-major order.
+// parseNumbers reads count numbers of valid JSON: an array of them, or arrays nested as the shape says, in row-major
+// order.
 func parseNumbers[T float32 | uint8](data []byte, shape []int, count int) ([]T, error) {
 	p := numbers[T]{data: bytes.TrimSpace(data), most: count}
 	// A number takes two bytes at least: no memory on the word of a shape.
@@ -126,7 +127,8 @@ func (p *numbers[T]) array(shape []int) error {
 			p.at++
 		case ']':
 			if p.at++; n+1 != shape[0] {
-				return fmt.Errorf("expected %d elements in an array, got %d before number %d", shape[0], n+1, len(p.out))
+				return fmt.Errorf("expected %d elements in an array, got %d before number %d", shape[0], n+1,
+					len(p.out))
 			}
 			return nil
 		default:

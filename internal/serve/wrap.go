@@ -71,7 +71,8 @@ func (s *Server) wrap(api string, h handler) http.Handler {
 		took := time.Since(start)
 		s.metrics.requests.WithLabelValues(api, strconv.Itoa(status)).Inc()
 		s.metrics.seconds.WithLabelValues(api).Observe(took.Seconds())
-		log := s.config.Log.With("id", id, "method", r.Method, "path", r.URL.Path, "status", status, "seconds", took.Seconds())
+		log := s.config.Log.With("id", id, "method", r.Method, "path", r.URL.Path, "status", status, "seconds",
+			took.Seconds())
 		switch {
 		case status >= http.StatusInternalServerError && err != nil:
 			log.Error("request", "error", err)
@@ -107,9 +108,11 @@ func (s *Server) authorized(h handler) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		if want := s.config.Token(); want != "" {
 			scheme, got, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-			a, b := sha256.Sum256([]byte(want)), sha256.Sum256([]byte(strings.TrimSpace(got))) // of one length, whatever was sent
+			// of one length, whatever was sent
+			a, b := sha256.Sum256([]byte(want)), sha256.Sum256([]byte(strings.TrimSpace(got)))
 			if !strings.EqualFold(scheme, "Bearer") || subtle.ConstantTimeCompare(a[:], b[:]) != 1 {
-				return fail(http.StatusUnauthorized, "expected the header Authorization: Bearer TOKEN with the server's token")
+				return fail(http.StatusUnauthorized,
+					"expected the header Authorization: Bearer TOKEN with the server's token")
 			}
 		}
 		return h(w, r)

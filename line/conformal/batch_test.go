@@ -14,7 +14,9 @@ import (
 
 // drawP draws p-values on the grid k/20.
 func drawP(t *rapid.T) []float64 {
-	return rapid.SliceOfN(rapid.Custom(func(t *rapid.T) float64 { return float64(rapid.IntRange(0, 20).Draw(t, "twentieths")) / 20 }), 0, 25).Draw(t, "p")
+	return rapid.SliceOfN(rapid.Custom(func(t *rapid.T) float64 {
+		return float64(rapid.IntRange(0, 20).Draw(t, "twentieths")) / 20
+	}), 0, 25).Draw(t, "p")
 }
 
 // literalStepUp tries every number of rejections from all down.

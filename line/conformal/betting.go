@@ -14,8 +14,8 @@ type Betting string
 const (
 	// Jumper is the Simple Jumper (Vovk, Petej, Nouretdinov, Ahlberg, Carlsson and Gammerman 2021, Retrain or not
 	// retrain): three gamblers multiply their capital by 1 + ε(p - ½), ε = -1, 0, 1, and before each p-value pool a
-	// hundredth of it. Its capital follows a drift in either direction, at most by a factor of 1.5 a step, and comes back
-	// after it.
+	// hundredth of it. Its capital follows a drift in either direction, at most by a factor of 1.5 a step, and comes
+	// back after it.
 	Jumper Betting = "jumper"
 	// Power is the simple mixture (Vovk, Nouretdinov and Gammerman 2003, Testing exchangeability on-line) of power
 	// martingales: capital grows by ε p^(ε-1), averaged over ε = 0.01, 0.02, …, 1. Small p-values make it rise steeply.

@@ -21,7 +21,8 @@ func calibration(t testing.TB, scores ...float64) *conformal.Calibration {
 // drawScores draws scores with many ties and a few infinities.
 func drawScores(t *rapid.T, most int) []float64 {
 	inf := math.Inf(1)
-	value := rapid.OneOf(rapid.SampledFrom([]float64{-inf, -1, math.Copysign(0, -1), 0, 1, inf}), rapid.Float64Range(-2, 2))
+	value := rapid.OneOf(rapid.SampledFrom([]float64{-inf, -1, math.Copysign(0, -1), 0, 1, inf}),
+		rapid.Float64Range(-2, 2))
 	return rapid.SliceOfN(value, 1, most).Draw(t, "scores")
 }
 
@@ -147,15 +148,18 @@ func TestNeeded(t *testing.T) {
 		delta float64
 		want  int
 	}{
-		{0.05, conformal.Marginal, 0, 19}, {0.01, conformal.Marginal, 0, 99}, {0.07, conformal.Marginal, 0, 14}, {0.5, conformal.Marginal, 0, 1},
+		{0.05, conformal.Marginal, 0, 19}, {0.01, conformal.Marginal, 0, 99}, {0.07, conformal.Marginal, 0, 14},
+		{0.5, conformal.Marginal, 0, 1},
 		{0.29, conformal.Marginal, 0, 3}, {0.9, conformal.Marginal, 0, 1}, {1e-6, conformal.Marginal, 0, 999_999},
-		{0.05, conformal.Pointwise, 0.1, 45}, {0.01, conformal.Pointwise, 0.05, 299}, // log δ / log(1-α) = 44.9 and 298.07
+		// log δ / log(1-α) = 44.9 and 298.07
+		{0.05, conformal.Pointwise, 0.1, 45}, {0.01, conformal.Pointwise, 0.05, 299},
 	} {
 		got, err := conformal.RequiredSamples(c.alpha, c.a, c.delta)
 		require.NoError(t, err)
 		require.Equal(t, c.want, got, "%+v", c)
 	}
-	for _, a := range []conformal.Adjustment{conformal.Marginal, conformal.Simes, conformal.DKW, conformal.Asymptotic, conformal.MonteCarlo, conformal.Pointwise} {
+	for _, a := range []conformal.Adjustment{conformal.Marginal, conformal.Simes, conformal.DKW, conformal.Asymptotic,
+		conformal.MonteCarlo, conformal.Pointwise} {
 		need, err := conformal.RequiredSamples(0.08, a, 0.2)
 		require.NoError(t, err)
 		few := func(n int) error {
@@ -186,7 +190,9 @@ func TestThresholdRefuses(t *testing.T) {
 	adjusted, err := c.Conditional(conformal.Simes, 0.1)
 	require.NoError(t, err)
 	_, err = adjusted.Threshold(0.05)
-	require.EqualError(t, err, "conformal: a false-alarm rate of 0.05 with probability 0.9 (simes) needs at least 90 calibration samples, got 3")
+	require.EqualError(t, err,
+		"conformal: a false-alarm rate of 0.05 with probability 0.9 (simes) needs at least 90 calibration samples, "+
+			"got 3")
 	th, err := c.Threshold(0.25)
 	require.NoError(t, err)
 	for _, delta := range []float64{0, 1, math.NaN()} {

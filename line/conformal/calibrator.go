@@ -46,8 +46,8 @@ func (o Options) Check() error {
 
 // Record holds what a [Calibrator] is made from, as a plain value to keep in a file.
 type Record struct {
-	// Scores holds the scores [n] of the held-out samples, and Predicted what the network predicted them as [n], each in 0
-	// to Classes-1.
+	// Scores holds the scores [n] of the held-out samples, and Predicted what the network predicted them as [n], each
+	// in 0 to Classes-1.
 	Scores    []float64
 	Predicted []int
 	Classes   int

@@ -23,13 +23,13 @@ const (
 	// DKW is b_i = i/(n+1) + √(log(2/δ)/(2n)), by the inequality of Dvoretzky, Kiefer, Wolfowitz and Massart: wide at
 	// small p-values.
 	DKW
-	// Asymptotic is b_i = i/n + c √(i(n-i))/(n√n), with c so that the probability tends to 1-δ as n grows: by the law of
-	// the iterated logarithm for the standardised empirical process (Jaeschke 1979). It needs n ≥ 17.
+	// Asymptotic is b_i = i/n + c √(i(n-i))/(n√n), with c so that the probability tends to 1-δ as n grows: by the law
+	// of the iterated logarithm for the standardised empirical process (Jaeschke 1979). It needs n ≥ 17.
 	Asymptotic
-	// MonteCarlo has the shape of Asymptotic, with c from simulation for this very n: the ⌈(B+1)(1-δ)⌉-th smallest of the
-	// values that B = 10,000 simulated calibrations need (fixed seed). So the probability is at least 1-δ, the
-	// simulation's own chance included. The authors' code instead takes the smaller of this shape and Simes at the same δ;
-	// as Simes alone already fails with probability δ exactly, that pair fails more often.
+	// MonteCarlo has the shape of Asymptotic, with c from simulation for this very n: the ⌈(B+1)(1-δ)⌉-th smallest of
+	// the values that B = 10,000 simulated calibrations need (fixed seed). So the probability is at least 1-δ, the
+	// simulation's own chance included. The authors' code instead takes the smaller of this shape and Simes at the same
+	// δ; as Simes alone already fails with probability δ exactly, that pair fails more often.
 	MonteCarlo
 	// Pointwise is b_i, the 1-δ quantile of Beta(i, n+1-i), the distribution of U_(i): the tightest for one α fixed
 	// beforehand, as for a threshold, and not valid for several at once, as false discovery rates ask.
@@ -50,7 +50,8 @@ func (a Adjustment) String() string {
 func ParseAdjustment(name string) (Adjustment, error) {
 	i := slices.Index(adjustmentNames, name)
 	if i < 0 {
-		return 0, fmt.Errorf("conformal: expected an adjustment of %s, got %q", strings.Join(adjustmentNames, ", "), name)
+		return 0, fmt.Errorf("conformal: expected an adjustment of %s, got %q", strings.Join(adjustmentNames, ", "),
+			name)
 	}
 	return Adjustment(i), nil
 }
@@ -93,7 +94,9 @@ func Levels(n int, a Adjustment, delta float64) ([]float64, error) {
 		return nil, err
 	}
 	if a == Asymptotic && n < fewestAsymptotic {
-		return nil, fmt.Errorf("conformal: expected at least %d calibration samples for the asymptotic adjustment, got %d", fewestAsymptotic, n)
+		return nil,
+			fmt.Errorf("conformal: expected at least %d calibration samples for the asymptotic adjustment, got %d",
+				fewestAsymptotic, n)
 	}
 	b := make([]float64, n+1)
 	level := a.at(n, delta)

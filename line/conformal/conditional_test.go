@@ -52,7 +52,8 @@ func crossing(b []float64) float64 {
 // TestCrossingKnown: the recursion of the tests itself, where the answer is known.
 func TestCrossingKnown(t *testing.T) {
 	require.InDelta(t, 0.3, crossing([]float64{0.7}), 1e-12)
-	require.InDelta(t, 1-(2*0.5*0.9-0.5*0.5), crossing([]float64{0.5, 0.9}), 1e-12) // P(U_(1) ≤ a, U_(2) ≤ b) = 2ab - a²
+	// P(U_(1) ≤ a, U_(2) ≤ b) = 2ab - a²
+	require.InDelta(t, 1-(2*0.5*0.9-0.5*0.5), crossing([]float64{0.5, 0.9}), 1e-12)
 	require.InDelta(t, 0, crossing([]float64{1, 1, 1}), 1e-12)
 }
 
@@ -99,12 +100,14 @@ func TestSmallerOfTwoBoundsFails(t *testing.T) {
 }
 
 func TestLevelsEdges(t *testing.T) {
-	for _, a := range []conformal.Adjustment{conformal.Marginal, conformal.Simes, conformal.DKW, conformal.Asymptotic, conformal.MonteCarlo, conformal.Pointwise} {
+	for _, a := range []conformal.Adjustment{conformal.Marginal, conformal.Simes, conformal.DKW, conformal.Asymptotic,
+		conformal.MonteCarlo, conformal.Pointwise} {
 		for _, n := range []int{1, 2, 3, 17, 200} {
 			for _, delta := range []float64{1e-9, 0.5, 0.999} {
 				levels, err := conformal.Levels(n, a, delta)
 				if a == conformal.Asymptotic && n < 17 {
-					require.ErrorContains(t, err, "expected at least 17 calibration samples for the asymptotic adjustment, got")
+					require.ErrorContains(t, err,
+						"expected at least 17 calibration samples for the asymptotic adjustment, got")
 					continue
 				}
 				require.NoError(t, err)
@@ -131,7 +134,9 @@ func TestLevelsEdges(t *testing.T) {
 	_, err = conformal.Levels(9, conformal.Adjustment(77), 0.1)
 	require.ErrorContains(t, err, "unknown adjustment 77")
 	_, err = conformal.ParseAdjustment("bonferroni")
-	require.EqualError(t, err, `conformal: expected an adjustment of marginal, simes, dkw, asymptotic, monte-carlo, pointwise, got "bonferroni"`)
+	require.EqualError(t, err,
+		`conformal: expected an adjustment of marginal, simes, dkw, asymptotic, monte-carlo, pointwise, got `+
+			`"bonferroni"`)
 }
 
 // TestConditionalThreshold: of the adjustments the pointwise one gives the highest threshold that keeps the rate with
@@ -162,7 +167,8 @@ func TestConditionalThreshold(t *testing.T) {
 	}
 	require.True(t, held(pointwise))
 	require.False(t, held(pointwise+1))
-	for _, a := range []conformal.Adjustment{conformal.Simes, conformal.DKW, conformal.Asymptotic, conformal.MonteCarlo} {
+	for _, a := range []conformal.Adjustment{conformal.Simes, conformal.DKW, conformal.Asymptotic,
+		conformal.MonteCarlo} {
 		require.Less(t, rank(a), pointwise, a)
 	}
 }

@@ -168,9 +168,11 @@ func (d *Drift) UnmarshalJSON(data []byte) error {
 	m.jumper, m.power = s.Jumper, s.Power
 	m.log = logSum(m.jumper, m.power)
 	if capital := m.Log(); capital-capital != 0 || !(s.Highest >= 0 && s.Highest >= capital-rounding) {
-		return fmt.Errorf("conformal: drift: highest capital exp(%v) does not go with capital exp(%v)", s.Highest, capital)
+		return fmt.Errorf("conformal: drift: highest capital exp(%v) does not go with capital exp(%v)", s.Highest,
+			capital)
 	}
-	scores := slices.Concat(slices.Repeat([]float64{math.Inf(-1)}, s.Lowest), s.Scores, slices.Repeat([]float64{math.Inf(1)}, s.Top))
+	scores := slices.Concat(slices.Repeat([]float64{math.Inf(-1)}, s.Lowest), s.Scores,
+		slices.Repeat([]float64{math.Inf(1)}, s.Top))
 	*d = Drift{options: o, bag: newBag(scores), calibrated: s.Calibrated, martingale: m, highest: s.Highest}
 	return nil
 }

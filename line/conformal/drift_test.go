@@ -25,9 +25,11 @@ func drift(t testing.TB, c *conformal.Calibration, o conformal.DriftOptions) *co
 func TestDriftIsTheDefinition(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		scores := drawScores(t, 20)
-		stream := rapid.SliceOfN(rapid.OneOf(rapid.SampledFrom(scores), rapid.Float64Range(-3, 3)), 1, 30).Draw(t, "stream")
+		stream := rapid.SliceOfN(rapid.OneOf(rapid.SampledFrom(scores), rapid.Float64Range(-3, 3)), 1, 30).Draw(t,
+			"stream")
 		stop := rapid.IntRange(0, 30).Draw(t, "file after")
-		o := conformal.DriftOptions{Betting: rapid.SampledFrom(conformal.Bettings()).Draw(t, "betting"), Seed: rapid.Uint64().Draw(t, "seed")}
+		o := conformal.DriftOptions{Betting: rapid.SampledFrom(conformal.Bettings()).Draw(t, "betting"),
+			Seed: rapid.Uint64().Draw(t, "seed")}
 		c, err := conformal.New(scores)
 		require.NoError(t, err)
 		d, err := conformal.NewDrift(c, o)
@@ -71,7 +73,8 @@ func TestDriftIsTheDefinition(t *testing.T) {
 				power[j] *= e * math.Pow(p, e-1)
 				b += power[j]
 			}
-			want := map[conformal.Betting]float64{conformal.Jumper: a, conformal.Power: b, conformal.Both: (a + b) / 2}[o.Betting]
+			want := map[conformal.Betting]float64{conformal.Jumper: a, conformal.Power: b,
+				conformal.Both: (a + b) / 2}[o.Betting]
 			highest = max(highest, want)
 
 			e, err := d.Observe(s)
@@ -200,7 +203,8 @@ func FuzzDriftState(f *testing.F) {
 		require.NoError(f, err)
 		f.Add(data)
 	}
-	f.Add([]byte(`{"level":0.1,"betting":"jumper","calibrated":1,"scores":[1,2],"jumper":[0,0,0],"power":[],"highest":2,"plus_infinity":-1}`))
+	f.Add([]byte(`{"level":0.1,"betting":"jumper","calibrated":1,"scores":[1,2],"jumper":[0,0,0],"power":[],` +
+		`"highest":2,"plus_infinity":-1}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		d := drift(t, calibration(t, 1), conformal.DriftOptions{})
 		if err := json.Unmarshal(data, d); err != nil {

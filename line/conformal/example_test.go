@@ -29,7 +29,8 @@ func ExampleCalibration() {
 	if err != nil {
 		panic(err)
 	}
-	fmt.Printf("out-of-distribution below %v, in 90 %% of calibrations at most %.1f %% of in-distribution samples\n", t.Score, 100*bound)
+	fmt.Printf("out-of-distribution below %v, in 90 %% of calibrations at most %.1f %% of in-distribution samples\n",
+		t.Score, 100*bound)
 	_, err = c.Threshold(0.001)
 	fmt.Println(err)
 	// Output:

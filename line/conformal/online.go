@@ -21,18 +21,18 @@ const (
 	LOND Procedure = "lond"
 	// LONDDependent is LOND with γ_t over 1 + 1/2 + … + 1/t: valid under any dependence.
 	LONDDependent Procedure = "lond-dep"
-	// LORD is LORD++ (Ramdas, Yang, Wainwright and Jordan 2017): every discovery raises the levels of later tests. Valid
-	// for independent p-values.
+	// LORD is LORD++ (Ramdas, Yang, Wainwright and Jordan 2017): every discovery raises the levels of later tests.
+	// Valid for independent p-values.
 	LORD Procedure = "lord++"
-	// LORDDependent tests at ξ_t times the wealth after the latest discovery (Javanmard and Montanari 2018): valid under
-	// any dependence.
+	// LORDDependent tests at ξ_t times the wealth after the latest discovery (Javanmard and Montanari 2018): valid
+	// under any dependence.
 	LORDDependent Procedure = "lord-dep"
 	// SAFFRON is LORD++ that spends nothing on p-values above λ, since true nulls leave enough of those (Ramdas, Zrnic,
 	// Wainwright and Jordan 2018). Valid for independent p-values.
 	SAFFRON Procedure = "saffron"
-	// ADDIS is SAFFRON that passes over p-values above τ, which conservative nulls have (Tian and Ramdas 2019). Valid for
-	// independent p-values that stay super-uniform below τ; conformal ones, on the grid k/(n+1), do where τ is on it: see
-	// [GridPoint].
+	// ADDIS is SAFFRON that passes over p-values above τ, which conservative nulls have (Tian and Ramdas 2019). Valid
+	// for independent p-values that stay super-uniform below τ; conformal ones, on the grid k/(n+1), do where τ is on
+	// it: see [GridPoint].
 	ADDIS Procedure = "addis"
 )
 

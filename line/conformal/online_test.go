@@ -66,7 +66,9 @@ func literalLevel(o conformal.OnlineOptions, p []float64, rejected []bool) float
 	case conformal.LORD:
 		return mix(lord(t), func(j int) float64 { return lord(t - times[j]) })
 	case conformal.SAFFRON:
-		level := mix(saffron(t-count(1, candidate)), func(j int) float64 { return saffron(t - times[j] - count(times[j]+1, candidate)) })
+		level := mix(saffron(t-count(1, candidate)), func(j int) float64 {
+			return saffron(t - times[j] - count(times[j]+1, candidate))
+		})
 		return min(o.Lambda, (1-o.Lambda)*level)
 	case conformal.ADDIS:
 		s := 1 + count(1, selected)
@@ -101,7 +103,8 @@ func drawStream(t *rapid.T, most int) []float64 {
 
 func drawOnline(t *rapid.T) conformal.OnlineOptions {
 	alpha := rapid.Float64Range(0.01, 0.5).Draw(t, "alpha")
-	o := conformal.OnlineOptions{Procedure: rapid.SampledFrom(conformal.Procedures()).Draw(t, "procedure"), Alpha: alpha}
+	o := conformal.OnlineOptions{Procedure: rapid.SampledFrom(conformal.Procedures()).Draw(t, "procedure"),
+		Alpha: alpha}
 	if rapid.Bool().Draw(t, "own parameters") {
 		o.Wealth = alpha * rapid.Float64Range(0.01, 0.5).Draw(t, "wealth")
 		o.Tau = rapid.Float64Range(0.4, 1).Draw(t, "tau")
@@ -174,16 +177,21 @@ func TestOnlineOptions(t *testing.T) {
 		_, err := conformal.NewOnline(conformal.OnlineOptions{Procedure: p, Alpha: 1})
 		require.ErrorContains(t, err, "expected a rate between 0 and 1, got 1")
 	}
-	require.Equal(t, conformal.OnlineOptions{Procedure: conformal.ADDIS, Alpha: 0.1, Wealth: 0.05, Lambda: 0.25, Tau: 0.5},
+	require.Equal(t, conformal.OnlineOptions{Procedure: conformal.ADDIS, Alpha: 0.1, Wealth: 0.05, Lambda: 0.25,
+		Tau: 0.5},
 		online(t, conformal.OnlineOptions{Procedure: conformal.ADDIS, Alpha: 0.1}).Options())
 	for want, o := range map[string]conformal.OnlineOptions{
-		`expected a procedure of lond, lond-dep, lord++, lord-dep, saffron, addis, got "bh"`: {Procedure: "bh", Alpha: 0.1},
-		"expected an initial wealth above 0 and at most 0.1, got 0.2":                        {Procedure: conformal.LORD, Alpha: 0.1, Wealth: 0.2},
-		"expected an initial wealth above 0 and at most 0.05, got 0.06":                      {Procedure: conformal.LORDDependent, Alpha: 0.1, Wealth: 0.06},
-		"expected an initial wealth above 0 and at most 0.1, got -1":                         {Procedure: conformal.SAFFRON, Alpha: 0.1, Wealth: -1},
-		"expected λ between 0 and 1, got 1":                                                  {Procedure: conformal.SAFFRON, Alpha: 0.1, Lambda: 1},
-		"expected 0 < λ < τ ≤ 1, got λ = 0.5 and τ = 0.5":                                    {Procedure: conformal.ADDIS, Alpha: 0.1, Lambda: 0.5},
-		"expected 0 < λ < τ ≤ 1, got λ = 0.25 and τ = 1.5":                                   {Procedure: conformal.ADDIS, Alpha: 0.1, Tau: 1.5},
+		`expected a procedure of lond, lond-dep, lord++, lord-dep, saffron, addis, got "bh"`: {Procedure: "bh",
+			Alpha: 0.1},
+		"expected an initial wealth above 0 and at most 0.1, got 0.2": {Procedure: conformal.LORD, Alpha: 0.1,
+			Wealth: 0.2},
+		"expected an initial wealth above 0 and at most 0.05, got 0.06": {Procedure: conformal.LORDDependent,
+			Alpha: 0.1, Wealth: 0.06},
+		"expected an initial wealth above 0 and at most 0.1, got -1": {Procedure: conformal.SAFFRON, Alpha: 0.1,
+			Wealth: -1},
+		"expected λ between 0 and 1, got 1":                {Procedure: conformal.SAFFRON, Alpha: 0.1, Lambda: 1},
+		"expected 0 < λ < τ ≤ 1, got λ = 0.5 and τ = 0.5":  {Procedure: conformal.ADDIS, Alpha: 0.1, Lambda: 0.5},
+		"expected 0 < λ < τ ≤ 1, got λ = 0.25 and τ = 1.5": {Procedure: conformal.ADDIS, Alpha: 0.1, Tau: 1.5},
 	} {
 		_, err := conformal.NewOnline(o)
 		require.EqualError(t, err, "conformal: "+want)
@@ -212,11 +220,13 @@ func FuzzOnlineState(f *testing.F) {
 		require.NoError(f, err)
 		f.Add(data)
 	}
-	f.Add([]byte(`{"procedure":"lord++","alpha":0.1,"tested":3,"state":{"clock":4,"first":0,"times":[2,1],"counts":[1,1]}}`))
+	f.Add([]byte(`{"procedure":"lord++","alpha":0.1,"tested":3,"state":{"clock":4,"first":0,"times":[2,1],` +
+		`"counts":[1,1]}}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		o := online(t, conformal.OnlineOptions{Procedure: conformal.LORD, Alpha: 0.2})
 		if err := json.Unmarshal(data, o); err != nil {
-			require.Equal(t, conformal.OnlineOptions{Procedure: conformal.LORD, Alpha: 0.2, Wealth: 0.02}, o.Options(), "unchanged")
+			require.Equal(t, conformal.OnlineOptions{Procedure: conformal.LORD, Alpha: 0.2, Wealth: 0.02}, o.Options(),
+				"unchanged")
 			return
 		}
 		if o.Tested() > 1<<16 {

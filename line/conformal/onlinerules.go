@@ -63,8 +63,8 @@ type clocked struct {
 	known                     []float64 // gamma(1), gamma(2), …
 	Clock                     int       `json:"clock"` // u, from 1
 	First                     int       `json:"first"` // o_1, -1 before any discovery
-	// Times and Counts say how many of the other discoveries came at which time, ascending. Times repeat where the clock
-	// stands still.
+	// Times and Counts say how many of the other discoveries came at which time, ascending. Times repeat where the
+	// clock stands still.
 	Times  []int `json:"times"`
 	Counts []int `json:"counts"`
 }

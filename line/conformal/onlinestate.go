@@ -56,7 +56,8 @@ func (l *lond) check(tested int) error {
 func (l *lordDependent) check(tested int) error {
 	most := l.alpha * float64(1+tested)
 	if l.Tests != tested || !(l.Wealth >= 0 && l.Wealth <= most && l.AtLast >= 0 && l.AtLast <= most) {
-		return fmt.Errorf("wealth %v and %v after %d tests does not go with %d tests", l.Wealth, l.AtLast, l.Tests, tested)
+		return fmt.Errorf("wealth %v and %v after %d tests does not go with %d tests", l.Wealth, l.AtLast, l.Tests,
+			tested)
 	}
 	return nil
 }

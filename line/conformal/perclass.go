@@ -33,7 +33,8 @@ func (g Group) String() string {
 func NewPerClass(scores []float64, predicted []int, classes, least int) (*PerClass, error) {
 	switch {
 	case len(scores) != len(predicted):
-		return nil, fmt.Errorf("conformal: expected a predicted class for each of %d scores, got %d", len(scores), len(predicted))
+		return nil, fmt.Errorf("conformal: expected a predicted class for each of %d scores, got %d", len(scores),
+			len(predicted))
 	case classes < 1:
 		return nil, fmt.Errorf("conformal: expected at least one class, got %d", classes)
 	case least < 1:
@@ -46,7 +47,8 @@ func NewPerClass(scores []float64, predicted []int, classes, least int) (*PerCla
 	byClass := make([][]float64, classes)
 	for i, k := range predicted {
 		if k < 0 || k >= classes {
-			return nil, fmt.Errorf("conformal: calibration sample %d is predicted as class %d, expected 0 to %d", i, k, classes-1)
+			return nil, fmt.Errorf("conformal: calibration sample %d is predicted as class %d, expected 0 to %d", i, k,
+				classes-1)
 		}
 		byClass[k] = append(byClass[k], scores[i])
 	}

@@ -39,7 +39,8 @@ func TestPerClass(t *testing.T) {
 	require.Equal(t, 8, c.N())
 
 	_, err = m.Threshold(1, 0.1)
-	require.EqualError(t, err, "conformal: a false-alarm rate of 0.1 needs at least 9 calibration samples of predicted class 1, got 3")
+	require.EqualError(t, err,
+		"conformal: a false-alarm rate of 0.1 needs at least 9 calibration samples of predicted class 1, got 3")
 	_, err = m.Threshold(3, 0.1)
 	require.EqualError(t, err, "conformal: a false-alarm rate of 0.1 needs at least 9 calibration samples, got 8")
 	th, err := m.Threshold(1, 0.25)
@@ -60,11 +61,26 @@ func TestPerClass(t *testing.T) {
 
 func TestPerClassRefuses(t *testing.T) {
 	for want, make := range map[string]func() error{
-		"expected a predicted class for each of 2 scores, got 1":        func() error { _, err := conformal.NewPerClass([]float64{1, 2}, []int{0}, 1, 1); return err },
-		"expected at least one class, got 0":                            func() error { _, err := conformal.NewPerClass([]float64{1}, []int{0}, 0, 1); return err },
-		"expected at least one calibration sample a class, got 0":       func() error { _, err := conformal.NewPerClass([]float64{1}, []int{0}, 1, 0); return err },
-		"calibration sample 0 is predicted as class 3, expected 0 to 2": func() error { _, err := conformal.NewPerClass([]float64{1}, []int{3}, 3, 1); return err },
-		"expected at least one calibration score, got none":             func() error { _, err := conformal.NewPerClass(nil, nil, 3, 1); return err },
+		"expected a predicted class for each of 2 scores, got 1": func() error {
+			_, err := conformal.NewPerClass([]float64{1, 2}, []int{0}, 1, 1)
+			return err
+		},
+		"expected at least one class, got 0": func() error {
+			_, err := conformal.NewPerClass([]float64{1}, []int{0}, 0, 1)
+			return err
+		},
+		"expected at least one calibration sample a class, got 0": func() error {
+			_, err := conformal.NewPerClass([]float64{1}, []int{0}, 1, 0)
+			return err
+		},
+		"calibration sample 0 is predicted as class 3, expected 0 to 2": func() error {
+			_, err := conformal.NewPerClass([]float64{1}, []int{3}, 3, 1)
+			return err
+		},
+		"expected at least one calibration score, got none": func() error {
+			_, err := conformal.NewPerClass(nil, nil, 3, 1)
+			return err
+		},
 	} {
 		require.EqualError(t, make(), "conformal: "+want)
 	}
@@ -89,7 +105,9 @@ func TestCalibrator(t *testing.T) {
 	c, err = conformal.NewCalibrator(r)
 	require.NoError(t, err)
 	_, err = c.Thresholds(0.001)
-	require.ErrorContains(t, err, "a false-alarm rate of 0.001 with probability 0.9 (pointwise) needs at least 2302 calibration samples of predicted class 0, got 50")
+	require.ErrorContains(t, err,
+		"a false-alarm rate of 0.001 with probability 0.9 (pointwise) needs at least 2302 calibration samples of "+
+			"predicted class 0, got 50")
 	th, err = c.Thresholds(0.1)
 	require.NoError(t, err)
 	require.Len(t, th, 1000)
@@ -106,7 +124,8 @@ func TestCalibrator(t *testing.T) {
 		"unknown adjustment 9":                                                   {Adjustment: 9},
 		"expected at least 17 calibration samples for the asymptotic adjustment": {Adjustment: conformal.Asymptotic},
 	} {
-		_, err := conformal.NewCalibrator(conformal.Record{Scores: []float64{1, 2}, Predicted: []int{0, 0}, Classes: 1, Options: o})
+		_, err := conformal.NewCalibrator(conformal.Record{Scores: []float64{1, 2}, Predicted: []int{0, 0}, Classes: 1,
+			Options: o})
 		require.ErrorContains(t, err, want)
 	}
 }

@@ -72,8 +72,10 @@ func TestOnlineAsOthers(t *testing.T) {
 		for i, p := range r.Streams[want.Stream] {
 			d, err := o.Test(p)
 			require.NoError(t, err)
-			require.InDelta(t, want.Levels[i], d.Level, 1e-10*want.Levels[i], "%s of %s on %s, test %d", want.Procedure, want.By, want.Stream, i)
-			require.Equal(t, want.Reject[i], d.Reject, "%s of %s on %s, test %d", want.Procedure, want.By, want.Stream, i)
+			require.InDelta(t, want.Levels[i], d.Level, 1e-10*want.Levels[i], "%s of %s on %s, test %d", want.Procedure,
+				want.By, want.Stream, i)
+			require.Equal(t, want.Reject[i], d.Reject, "%s of %s on %s, test %d", want.Procedure, want.By, want.Stream,
+				i)
 		}
 	}
 	require.GreaterOrEqual(t, len(r.Online), 6*7+6*6)

@@ -40,7 +40,8 @@ func TestFalseAlarmRate(t *testing.T) {
 		below func(v float64) float64
 	}{
 		"continuous": {func(rng *rand.Rand) float64 { return rng.Float64() }, func(v float64) float64 { return v }},
-		"tied":       {func(rng *rand.Rand) float64 { return math.Floor(30 * rng.Float64()) }, func(v float64) float64 { return v / 30 }},
+		"tied": {func(rng *rand.Rand) float64 { return math.Floor(30 * rng.Float64()) },
+			func(v float64) float64 { return v / 30 }},
 		"saturated": {
 			func(rng *rand.Rand) float64 { return min(1, 1.5*rng.Float64()) },
 			func(v float64) float64 { return v / 1.5 },
@@ -48,7 +49,8 @@ func TestFalseAlarmRate(t *testing.T) {
 	} {
 		rng := rand.New(rand.NewPCG(11, 1))
 		var alarms, randomised, beyond mean
-		above := map[conformal.Adjustment]*mean{conformal.Simes: {}, conformal.DKW: {}, conformal.Asymptotic: {}, conformal.Pointwise: {}}
+		above := map[conformal.Adjustment]*mean{conformal.Simes: {}, conformal.DKW: {}, conformal.Asymptotic: {},
+			conformal.Pointwise: {}}
 		levels := map[conformal.Adjustment]int{} // the rank of the adjusted threshold
 		scores := make([]float64, n)
 		for split := range splits {
@@ -104,7 +106,8 @@ func TestFalseAlarmRate(t *testing.T) {
 // of rank i the realised rate is the i-th ordered uniform number.
 func TestSimultaneously(t *testing.T) {
 	const runs, n, delta = 2000, 300, 0.1
-	for _, a := range []conformal.Adjustment{conformal.Simes, conformal.DKW, conformal.Asymptotic, conformal.MonteCarlo} {
+	for _, a := range []conformal.Adjustment{conformal.Simes, conformal.DKW, conformal.Asymptotic,
+		conformal.MonteCarlo} {
 		rng := rand.New(rand.NewPCG(12, 2))
 		levels, err := conformal.Levels(n, a, delta)
 		require.NoError(t, err)
@@ -165,7 +168,8 @@ func TestPerClassRates(t *testing.T) {
 
 // stream draws the p-values of m samples by one calibration of n scores, a share of them out-of-distribution, and tells
 // which are not.
-func stream(t *testing.T, rng *rand.Rand, n, m int, share float64, adjust conformal.Adjustment, levels []float64) (p []float64, null []bool) {
+func stream(t *testing.T, rng *rand.Rand, n, m int, share float64, adjust conformal.Adjustment,
+	levels []float64) (p []float64, null []bool) {
 	t.Helper()
 	scores := make([]float64, n)
 	for i := range scores {
@@ -294,7 +298,8 @@ func TestDriftFalseAlarms(t *testing.T) {
 			for i := range scores {
 				scores[i] = math.Floor(8 * rng.Float64()) // many ties
 			}
-			d := drift(t, calibration(t, scores...), conformal.DriftOptions{Level: level, Betting: betting, Seed: uint64(run)})
+			d := drift(t, calibration(t, scores...), conformal.DriftOptions{Level: level, Betting: betting,
+				Seed: uint64(run)})
 			for range m {
 				_, err := d.Observe(math.Floor(8 * rng.Float64()))
 				require.NoError(t, err)

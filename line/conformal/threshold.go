@@ -67,9 +67,11 @@ func (c *Calibration) Threshold(alpha float64) (Threshold, error) {
 		if err != nil {
 			return Threshold{}, err
 		}
-		return Threshold{}, &TooFewError{N: n, Need: need, Alpha: alpha, Adjustment: c.adjustment, Delta: c.delta, Class: -1}
+		return Threshold{}, &TooFewError{N: n, Need: need, Alpha: alpha, Adjustment: c.adjustment, Delta: c.delta,
+			Class: -1}
 	}
-	return Threshold{Score: c.scores[rank-1], Alpha: alpha, Rank: rank, N: n, Adjustment: c.adjustment, Delta: c.delta}, nil
+	return Threshold{Score: c.scores[rank-1], Alpha: alpha, Rank: rank, N: n, Adjustment: c.adjustment, Delta: c.delta},
+		nil
 }
 
 // searchRank counts the ranks 1..n whose level(rank-1) is at most alpha. Levels ascend.
@@ -104,12 +106,13 @@ func (e *TooFewError) Error() string {
 	if e.Adjustment != Marginal {
 		with = fmt.Sprintf(" with probability %v (%s)", 1-e.Delta, e.Adjustment)
 	}
-	return fmt.Sprintf("conformal: a false-alarm rate of %v%s needs at least %d calibration samples%s, got %d", e.Alpha, with, e.Need, of, e.N)
+	return fmt.Sprintf("conformal: a false-alarm rate of %v%s needs at least %d calibration samples%s, got %d", e.Alpha,
+		with, e.Need, of, e.N)
 }
 
-// RequiredSamples returns how many calibration samples a false-alarm rate of alpha needs: the smallest n whose lowest p-value is
-// at most alpha. It is ⌈1/α⌉-1 for [Marginal], where delta is not used, and ⌈log δ / log(1-α)⌉ for [Pointwise]. For
-// [MonteCarlo] it is the number that suffices for [Simes].
+// RequiredSamples returns how many calibration samples a false-alarm rate of alpha needs: the smallest n whose lowest
+// p-value is at most alpha. It is ⌈1/α⌉-1 for [Marginal], where delta is not used, and ⌈log δ / log(1-α)⌉ for
+// [Pointwise]. For [MonteCarlo] it is the number that suffices for [Simes].
 func RequiredSamples(alpha float64, a Adjustment, delta float64) (int, error) {
 	if err := checkAlpha(alpha); err != nil {
 		return 0, err
@@ -121,7 +124,9 @@ func RequiredSamples(alpha float64, a Adjustment, delta float64) (int, error) {
 	hi := 1
 	for !enough(hi) {
 		if hi > math.MaxInt32 {
-			return 0, fmt.Errorf("conformal: a false-alarm rate of %v is too low: it needs more than %d calibration samples", alpha, hi/2)
+			return 0,
+				fmt.Errorf("conformal: a false-alarm rate of %v is too low: it needs more than %d calibration samples",
+					alpha, hi/2)
 		}
 		hi *= 2
 	}

@@ -23,8 +23,8 @@ type Cell struct {
 	Detections []CellDetection
 }
 
-// CellDetection summarises the rates on one set over the seeds, as fractions in [0, 1]. The differences are those to the
-// detector of the paper's contributions, in [-1, 1]: a positive DeltaFPR95 is worse, a positive DeltaAUROC better.
+// CellDetection summarises the rates on one set over the seeds, as fractions in [0, 1]. The differences are those to
+// the detector of the paper's contributions, in [-1, 1]: a positive DeltaFPR95 is worse, a positive DeltaAUROC better.
 type CellDetection struct {
 	Set                                  string
 	FPR95, AUROC, DeltaFPR95, DeltaAUROC Spread
@@ -36,7 +36,8 @@ func (r *Result) Cells() []Cell {
 	for from := 0; from < len(r.Runs); {
 		first := &r.Runs[from]
 		to := from + 1
-		for to < len(r.Runs) && r.Runs[to].Game == first.Game && r.Runs[to].Estimator == first.Estimator && r.Runs[to].Budget == first.Budget {
+		for to < len(r.Runs) && r.Runs[to].Game == first.Game && r.Runs[to].Estimator == first.Estimator &&
+			r.Runs[to].Budget == first.Budget {
 			to++
 		}
 		out = append(out, summarise(r.Runs[from:to]))

@@ -34,11 +34,14 @@ func TestLogitGameOnDenseNet(t *testing.T) {
 	head, err := games.NewReadout(nets.HeadOf(net))
 	require.NoError(t, err)
 
-	prog, err := graph.Compile(line.Pipeline{Classifier: net}, graph.Options{From: nets.Features, Fetch: []string{line.ContributionsNode, line.Class}})
+	prog, err := graph.Compile(line.Pipeline{Classifier: net}, graph.Options{From: nets.Features,
+		Fetch: []string{line.ContributionsNode, line.Class}})
 	require.NoError(t, err)
 	var inGraph []float32
 	var class []int
-	for out, err := range prog.Run(context.Background(), func(yield func(graph.Batch, error) bool) { yield(graph.Batch{N: n, X: features}, nil) }) {
+	for out, err := range prog.Run(context.Background(), func(yield func(graph.Batch, error) bool) {
+		yield(graph.Batch{N: n, X: features}, nil)
+	}) {
 		require.NoError(t, err)
 		inGraph, class = append(inGraph, out.Float32(line.ContributionsNode)...), append(class, out.Ints(line.Class)...)
 	}
@@ -67,7 +70,8 @@ func TestLogitGameOnDenseNet(t *testing.T) {
 			require.InDelta(t, closed.Values[j], inGraph[i*d+j], 1e-5, "graph, image %d, neuron %d", i, j)
 			require.InDelta(t, closed.Values[j], gradient.Values[j], 1e-5, "gradient, image %d, neuron %d", i, j)
 			// The game is additive: permutations differ by rounding alone, and so does their mean.
-			require.InDelta(t, closed.Values[j], sampled.Values[j], 3*sampled.StdErr[j]+1e-9, "permutations, image %d, neuron %d", i, j)
+			require.InDelta(t, closed.Values[j], sampled.Values[j], 3*sampled.StdErr[j]+1e-9,
+				"permutations, image %d, neuron %d", i, j)
 		}
 		if i%16 > 0 { // a few enumerations suffice
 			continue
@@ -108,10 +112,12 @@ func TestGradientGapOnDenseNet(t *testing.T) {
 		groups = append(groups, members)
 	}
 	ctx := context.Background()
-	for _, value := range []attribution.Value{attribution.Probability, attribution.LogProbability, attribution.LogSumExp} {
+	for _, value := range []attribution.Value{attribution.Probability, attribution.LogProbability,
+		attribution.LogSumExp} {
 		var gradient, integrated, size float64
 		for i := range 16 {
-			game, err := games.NewPenultimate(head, features[i*d:][:d], -1, games.PenultimateOptions{Value: value, Groups: groups})
+			game, err := games.NewPenultimate(head, features[i*d:][:d], -1, games.PenultimateOptions{Value: value,
+				Groups: groups})
 			require.NoError(t, err)
 			truth, err := estimate.Exact{}.Estimate(ctx, game, attribution.Options{})
 			require.NoError(t, err)
@@ -125,7 +131,8 @@ func TestGradientGapOnDenseNet(t *testing.T) {
 			size += compare.MeanSquaredError(truth.Values, make([]float64, players))
 		}
 		relative := math.Sqrt(gradient / size)
-		t.Logf("%-16s root mean squared error over root mean square: gradient × activation %.3f, integrated gradients %.3f", value, relative, math.Sqrt(integrated/size))
+		t.Logf("%-16s root mean squared error over root mean square: gradient × activation %.3f, integrated "+
+			"gradients %.3f", value, relative, math.Sqrt(integrated/size))
 		assert.Greater(t, relative, 0.1, "%v", value)
 		assert.Less(t, integrated, gradient, "%v", value)
 	}

@@ -24,7 +24,8 @@ func ExampleMeasure() {
 	}
 	for _, c := range r.Cells() {
 		average := c.Detections[len(c.Detections)-1]
-		fmt.Printf("%-20s kept neurons in common %.2f, AUROC %+.3f\n", c.Estimator, c.NeuronOverlap.Mean, average.DeltaAUROC.Mean)
+		fmt.Printf("%-20s kept neurons in common %.2f, AUROC %+.3f\n", c.Estimator, c.NeuronOverlap.Mean,
+			average.DeltaAUROC.Mean)
 	}
 	// Output:
 	// gradient-activation  kept neurons in common 0.57, AUROC +0.007

@@ -44,7 +44,8 @@ func TestScoreGame(t *testing.T) {
 			require.NoError(t, err)
 			params := downstream.ScoreGame(method.Detector())
 			for i := range test.N {
-				g, err := games.NewPenultimate(h, mathx.Float64s(test.Features[i*test.FeatureDim:][:test.FeatureDim]), -1,
+				g, err := games.NewPenultimate(h, mathx.Float64s(test.Features[i*test.FeatureDim:][:test.FeatureDim]),
+					-1,
 					games.PenultimateOptions{LINe: params})
 				require.NoError(t, err)
 				all, value := attribution.NewCoalitions(g.Players(), 1), make([]float64, 1)

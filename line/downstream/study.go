@@ -161,7 +161,8 @@ type perMember struct {
 	budget float64
 }
 
-func (p perMember) Estimate(ctx context.Context, g attribution.Game, o attribution.Options) (attribution.Estimate, error) {
+func (p perMember) Estimate(ctx context.Context, g attribution.Game,
+	o attribution.Options) (attribution.Estimate, error) {
 	o.Budget = p.budget
 	if c, ok := g.(attribution.Costed); ok {
 		o.Budget *= c.ForwardsPerValue()
@@ -170,7 +171,8 @@ func (p perMember) Estimate(ctx context.Context, g attribution.Game, o attributi
 }
 
 // run is one run of the study.
-func (s *Study) run(ctx context.Context, ref *reference, g Game, e attribution.Estimator, budget float64, seed uint64) (Run, error) {
+func (s *Study) run(ctx context.Context, ref *reference, g Game, e attribution.Estimator, budget float64,
+	seed uint64) (Run, error) {
 	run := Run{Game: g.Name, Estimator: e.Name(), Budget: budget, Seed: seed, Deterministic: true,
 		NeuronOverlap: math.NaN(), WeightOverlap: math.NaN()}
 	o := g.Options
@@ -231,7 +233,8 @@ func (r *Run) compare(ref *reference, det *line.Detector, detections []Detection
 // check reports a study that cannot be run.
 func (s *Study) check() error {
 	switch {
-	case len(s.Data.OOD) == 0 || len(s.Games) == 0 || len(s.Estimators) == 0 || len(s.Budgets) == 0 || len(s.Seeds) == 0:
+	case len(s.Data.OOD) == 0 || len(s.Games) == 0 || len(s.Estimators) == 0 || len(s.Budgets) == 0 ||
+		len(s.Seeds) == 0:
 		return fmt.Errorf("downstream: a study of %d OOD sets, %d games, %d estimators, %d budgets and %d seeds",
 			len(s.Data.OOD), len(s.Games), len(s.Estimators), len(s.Budgets), len(s.Seeds))
 	}

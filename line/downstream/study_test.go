@@ -40,11 +40,14 @@ func study(t testing.TB) downstream.Study {
 	net := nettest.DenseNetBC(t, 10, 4, classes, 5)
 	return downstream.Study{
 		Data: eval.Data{
-			Head: nets.HeadOf(net), Fit: eval.Set{Samples: samples(net, 24, 1, 1)}, ID: eval.Set{Samples: samples(net, 50, 1, 2)},
-			OOD: []eval.Set{{Name: "wide", Samples: samples(net, 40, 1.5, 3)}, {Name: "narrow", Samples: samples(net, 30, 0.7, 4)}},
+			Head: nets.HeadOf(net), Fit: eval.Set{Samples: samples(net, 24, 1, 1)},
+			ID: eval.Set{Samples: samples(net, 50, 1, 2)},
+			OOD: []eval.Set{{Name: "wide", Samples: samples(net, 40, 1.5, 3)},
+				{Name: "narrow", Samples: samples(net, 30, 0.7, 4)}},
 		},
-		Line:  line.Options{ActivationPercentile: 60, WeightPercentile: 60, Clip: 1},
-		Games: []downstream.Game{{Name: "logit"}, {Name: "energy", Options: games.PenultimateOptions{Value: attribution.LogSumExp}}},
+		Line: line.Options{ActivationPercentile: 60, WeightPercentile: 60, Clip: 1},
+		Games: []downstream.Game{{Name: "logit"},
+			{Name: "energy", Options: games.PenultimateOptions{Value: attribution.LogSumExp}}},
 		Estimators: []attribution.Estimator{estimate.GradientActivation{}, estimate.ClosedForm{},
 			estimate.Permutation{}, estimate.KernelSHAP{Paired: true}},
 		Budgets: []float64{4, 100}, Seeds: []uint64{1, 2, 3},
@@ -62,19 +65,23 @@ func TestLogitContributionsGiveThePapersDetector(t *testing.T) {
 		}
 		assert.Equal(t, "", run.Skipped)
 		assert.EqualValues(t, 1, run.NeuronOverlap, run.Estimator)
-		assert.InDelta(t, 1, run.WeightOverlap, 0.02, run.Estimator) // rounding may move one weight across its threshold
+		// rounding may move one weight across its threshold
+		assert.InDelta(t, 1, run.WeightOverlap, 0.02, run.Estimator)
 		for i, d := range run.Detections {
 			assert.InDelta(t, 0, d.DeltaAUROC, 0.002)
 			assert.InDelta(t, r.Reference[i].AUROC, d.AUROC, 0.002)
 		}
 	}
 	assert.Equal(t, map[string]int{
-		"logit gradient-activation": 2, "logit closed-form": 2, "energy gradient-activation": 2, "energy closed-form": 2,
-		"logit permutation": 6, "energy permutation": 6,
-		"logit kernelshap-paired": 4, "energy kernelshap-paired": 4, // 4 forwards an image are too few: one run is skipped
+		"logit gradient-activation": 2, "logit closed-form": 2, "energy gradient-activation": 2,
+		"energy closed-form": 2,
+		"logit permutation":  6, "energy permutation": 6,
+		// 4 forwards an image are too few: one run is skipped
+		"logit kernelshap-paired": 4, "energy kernelshap-paired": 4,
 	}, seen, "estimators that draw nothing, or do not run, run once for each budget")
 	for _, run := range r.Runs {
-		cannot := run.Game == "energy" && run.Estimator == "closed-form" || run.Estimator == "kernelshap-paired" && run.Budget == 4
+		cannot := run.Game == "energy" && run.Estimator == "closed-form" || run.Estimator == "kernelshap-paired" &&
+			run.Budget == 4
 		assert.Equal(t, cannot, run.Skipped != "", "%+v", run)
 		if run.Skipped == "" {
 			assert.LessOrEqual(t, run.Equivalents, 24*run.Budget*(1+1e-9))
@@ -86,7 +93,8 @@ func TestLogitContributionsGiveThePapersDetector(t *testing.T) {
 // TestRunAgainstNaive repeats one run by hand.
 func TestRunAgainstNaive(t *testing.T) {
 	s := study(t)
-	s.Games, s.Estimators, s.Budgets, s.Seeds = s.Games[1:], []attribution.Estimator{estimate.Permutation{}}, []float64{20}, []uint64{3}
+	s.Games, s.Estimators, s.Budgets, s.Seeds = s.Games[1:], []attribution.Estimator{estimate.Permutation{}},
+		[]float64{20}, []uint64{3}
 	r, err := downstream.Measure(context.Background(), s)
 	require.NoError(t, err)
 	require.Len(t, r.Runs, 1)
@@ -219,7 +227,8 @@ func TestStudiesThatCannotBe(t *testing.T) {
 		"percentile":                       func(s *downstream.Study) { s.Line.ActivationPercentile = 101 },
 		"no labels":                        func(s *downstream.Study) { s.Data.Fit.Labels = nil },
 		"no images of class 3": func(s *downstream.Study) {
-			s.Data.Fit.N, s.Data.Fit.Features, s.Data.Fit.Labels, s.Data.Fit.Logits = 3, s.Data.Fit.Features[:3*s.Data.Fit.FeatureDim], s.Data.Fit.Labels[:3], s.Data.Fit.Logits[:3*classes]
+			s.Data.Fit.N, s.Data.Fit.Features, s.Data.Fit.Labels, s.Data.Fit.Logits = 3,
+				s.Data.Fit.Features[:3*s.Data.Fit.FeatureDim], s.Data.Fit.Labels[:3], s.Data.Fit.Logits[:3*classes]
 		},
 		"feature 0 is NaN": func(s *downstream.Study) { s.Data.OOD[1].Samples.Features[0] = float32(math.NaN()) },
 	} {
@@ -232,10 +241,12 @@ func TestStudiesThatCannotBe(t *testing.T) {
 
 func TestCells(t *testing.T) {
 	run := func(seed uint64, overlap, delta float64) downstream.Run {
-		return downstream.Run{Game: "g", Estimator: "e", Budget: 1, Seed: seed, Cost: attribution.Cost{Equivalents: 10}, NeuronOverlap: overlap,
-			Detections: []downstream.Detection{{Set: "average", DeltaAUROC: delta}}}
+		return downstream.Run{Game: "g", Estimator: "e", Budget: 1, Seed: seed, Cost: attribution.Cost{Equivalents: 10},
+			NeuronOverlap: overlap,
+			Detections:    []downstream.Detection{{Set: "average", DeltaAUROC: delta}}}
 	}
-	r := downstream.Result{Runs: []downstream.Run{run(1, 0.5, 1), run(2, 0.7, 2), run(3, 0.9, 6), {Game: "g", Estimator: "e", Budget: 2, Skipped: "why"},
+	r := downstream.Result{Runs: []downstream.Run{run(1, 0.5, 1), run(2, 0.7, 2), run(3, 0.9, 6),
+		{Game: "g", Estimator: "e", Budget: 2, Skipped: "why"},
 		{Game: "g", Estimator: "f", Budget: 2, Cost: attribution.Cost{Equivalents: 4}}}}
 	cells := r.Cells()
 	require.Len(t, cells, 3)

@@ -61,7 +61,8 @@ func (x *Extractor) cached(path, source string) (s posthoc.Samples, ok bool, err
 	}
 	switch got, err := a.String("source"); {
 	case err != nil:
-		return s, false, fmt.Errorf("%s is not a file of kept features, and is not replaced: choose another folder", path)
+		return s, false, fmt.Errorf("%s is not a file of kept features, and is not replaced: choose another folder",
+			path)
 	case got != source:
 		return s, false, nil
 	}
@@ -83,7 +84,9 @@ func (x *Extractor) cached(path, source string) (s posthoc.Samples, ok bool, err
 		return s, false, fmt.Errorf("cached features %s: %w", path, err)
 	}
 	if kept, err := a.String("digest"); err != nil || kept != digest(source, s, raw) {
-		return posthoc.Samples{}, false, fmt.Errorf("cached features %s: features, logits or labels are not those that were kept (delete the file to compute them again)", path)
+		return posthoc.Samples{}, false,
+			fmt.Errorf("cached features %s: features, logits or labels are not those that were kept (delete the file "+
+				"to compute them again)", path)
 	}
 	if slices.ContainsFunc(labels, func(l int) bool { return l >= 0 }) {
 		s.Labels = labels

@@ -140,7 +140,8 @@ func combineMethods(of []report.Method) report.Method {
 	m.FullSpectrum, _ = combineSets(of, func(m report.Method) []report.OOD { return m.FullSpectrum })
 	m.AverageSpread = spread(of, report.Method.Average)
 	for g := range first.Groups() {
-		m.GroupSpread = append(m.GroupSpread, spread(of, func(m report.Method) report.Average { return m.Groups()[g].Average }))
+		m.GroupSpread = append(m.GroupSpread,
+			spread(of, func(m report.Method) report.Average { return m.Groups()[g].Average }))
 	}
 	return m
 }

@@ -30,7 +30,8 @@ func (o RunOptions) pairs(names []string) (pairs [][2]int, err error) {
 	}
 	a := slices.Index(names, reference)
 	if a < 0 {
-		return nil, fmt.Errorf("eval: comparison with %q, which is none of the methods %s", reference, strings.Join(names, ", "))
+		return nil, fmt.Errorf("eval: comparison with %q, which is none of the methods %s", reference,
+			strings.Join(names, ", "))
 	}
 	for b := range names {
 		if b != a {
@@ -41,7 +42,8 @@ func (o RunOptions) pairs(names []string) (pairs [][2]int, err error) {
 }
 
 // compareMethods tests pairs of methods; scores has shape [checkpoint][method].
-func compareMethods(ctx context.Context, names []string, scores [][]report.Scores, pairs [][2]int, o RunOptions) ([]report.Comparison, error) {
+func compareMethods(ctx context.Context, names []string, scores [][]report.Scores, pairs [][2]int,
+	o RunOptions) ([]report.Comparison, error) {
 	if len(pairs) == 0 {
 		return nil, nil
 	}

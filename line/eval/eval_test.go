@@ -72,7 +72,8 @@ func TestSamplesDoNotDependOnOptions(t *testing.T) {
 	net := nettest.DenseNetBC(t, 10, 4, classes, 2)
 	program, err := graph.Compile(net, graph.Options{Batch: 1, Workers: 1})
 	require.NoError(t, err)
-	want, err := eval.Extract(ctx, program, dataset.Batches(ctx, set, net.Preprocessing(), dataset.BatchOptions{Size: 1, Workers: 1}))
+	want, err := eval.Extract(ctx, program, dataset.Batches(ctx, set, net.Preprocessing(),
+		dataset.BatchOptions{Size: 1, Workers: 1}))
 	require.NoError(t, err)
 	require.Equal(t, 23, want.N)
 	require.NoError(t, want.Validate())
@@ -219,7 +220,8 @@ func data(seed uint64) eval.Data {
 		return s
 	}
 	return eval.Data{
-		Head: head, Fit: eval.Set{Name: "train", Samples: draw(60, 1, true)}, ID: eval.Set{Name: "test", Samples: draw(40, 1, true)},
+		Head: head, Fit: eval.Set{Name: "train", Samples: draw(60, 1, true)},
+		ID:  eval.Set{Name: "test", Samples: draw(40, 1, true)},
 		OOD: []eval.Set{{Name: "wide", Samples: draw(30, 2, true)}, {Name: "narrow", Samples: draw(20, 0.5, false)}},
 	}
 }
@@ -237,10 +239,11 @@ func TestRunAgainstItsParts(t *testing.T) {
 	lineMethod, err := posthoc.New("line", posthoc.Options{})
 	require.NoError(t, err)
 	done := 0
-	r, err := eval.Run(ctx, d, []posthoc.Method{own, lineMethod}, eval.RunOptions{Resamples: 20, Seed: 3, Progress: func(n, total int) {
-		done++
-		require.Equal(t, [2]int{done, 2}, [2]int{n, total})
-	}})
+	r, err := eval.Run(ctx, d, []posthoc.Method{own, lineMethod}, eval.RunOptions{Resamples: 20, Seed: 3,
+		Progress: func(n, total int) {
+			done++
+			require.Equal(t, [2]int{done, 2}, [2]int{n, total})
+		}})
 	require.NoError(t, err)
 	require.Equal(t, 2, done)
 	require.Equal(t, 0.95, r.Bootstrap.Level)
@@ -387,7 +390,8 @@ func TestAlignClasses(t *testing.T) {
 	require.Equal(t, fit.classes, got.Classes())
 	require.NoError(t, eval.CheckLabels(got, 4))
 	require.EqualError(t, eval.CheckLabels(set, 4),
-		"set: it has 3 folders named by WordNet ids, but the network has 4 classes: a file of all class names must say which they are")
+		"set: it has 3 folders named by WordNet ids, but the network has 4 classes: a file of all class names must "+
+			"say which they are")
 	require.NoError(t, eval.CheckLabels(set, 3))
 	require.Equal(t, set, eval.AlignClasses(set, named{fit.memorySet, nil}))
 	require.Equal(t, set, eval.AlignClasses(set, named{fit.memorySet, []string{"a", "b", "c", "d"}}))

@@ -27,7 +27,8 @@ func Needs(methods ...posthoc.Method) []string {
 
 // Extend adds to s, the samples that [Extractor.Samples] returned of the set, the further values that needs name.
 // Values that are in the folder of kept features are read from there.
-func (x *Extractor) Extend(ctx context.Context, name string, set dataset.Dataset, s *posthoc.Samples, needs []string) error {
+func (x *Extractor) Extend(ctx context.Context, name string, set dataset.Dataset, s *posthoc.Samples,
+	needs []string) error {
 	if len(needs) == 0 {
 		return nil
 	}
@@ -88,7 +89,8 @@ func (x *Extractor) cachedExtra(name, need, source string, n int) (e posthoc.Ext
 	}
 	switch got, err := a.String("source"); {
 	case err != nil:
-		return e, false, fmt.Errorf("%s is not a file of kept features, and is not replaced: choose another folder", path)
+		return e, false, fmt.Errorf("%s is not a file of kept features, and is not replaced: choose another folder",
+			path)
 	case got != source+" "+need:
 		return e, false, nil
 	}

@@ -39,12 +39,14 @@ func Extract(ctx context.Context, program *graph.Program, images graph.Batches) 
 // WriteFeatures is Extract into an npz file of features float32 [image, features], logits float32 [image, classes] and
 // labels int64 [image], -1 where unknown. Features are written as they come; only logits and labels are held to the
 // end. n is the number of images that the stream has. The file appears whole or not at all.
-func WriteFeatures(ctx context.Context, path string, program *graph.Program, net nets.Classifier, images graph.Batches, n int) error {
+func WriteFeatures(ctx context.Context, path string, program *graph.Program, net nets.Classifier, images graph.Batches,
+	n int) error {
 	return writeFeatures(ctx, path, program, net, images, n)
 }
 
 // writeFeatures is WriteFeatures with more arrays.
-func writeFeatures(ctx context.Context, path string, program *graph.Program, net nets.Classifier, images graph.Batches, n int, more ...npyz.Named) error {
+func writeFeatures(ctx context.Context, path string, program *graph.Program, net nets.Classifier, images graph.Batches,
+	n int, more ...npyz.Named) error {
 	if net.FeatureDim() == 0 {
 		return fmt.Errorf("features of %s: %w", net.Name(), nets.ErrNoHead)
 	}

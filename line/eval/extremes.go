@@ -33,13 +33,16 @@ type ExtremeOptions struct {
 //
 // pictures holds the set's pictures in the order of its samples and of scores. It errors if their numbers differ, if
 // head is not of the samples' shape, or with the error of a picture that cannot be read.
-func Extremes(set Set, pictures dataset.Dataset, method string, scores []float64, head posthoc.Head, o ExtremeOptions) (report.Pictures, error) {
+func Extremes(set Set, pictures dataset.Dataset, method string, scores []float64, head posthoc.Head,
+	o ExtremeOptions) (report.Pictures, error) {
 	out := report.Pictures{Set: set.Name, Method: method}
 	if pictures.Len() != set.N || len(scores) != set.N {
-		return out, fmt.Errorf("extremes%s: expected %d pictures and scores, got %d and %d", on(set.Name), set.N, pictures.Len(), len(scores))
+		return out, fmt.Errorf("extremes%s: expected %d pictures and scores, got %d and %d", on(set.Name), set.N,
+			pictures.Len(), len(scores))
 	}
 	if set.FeatureDim > 0 && (head.FeatureDim != set.FeatureDim || head.Classes != set.Classes) {
-		return out, fmt.Errorf("extremes%s: expected a head of %d features and %d classes, got %d and %d", on(set.Name), set.FeatureDim, set.Classes, head.FeatureDim, head.Classes)
+		return out, fmt.Errorf("extremes%s: expected a head of %d features and %d classes, got %d and %d", on(set.Name),
+			set.FeatureDim, set.Classes, head.FeatureDim, head.Classes)
 	}
 	o.Pictures, o.Neurons, o.Side = cmp.Or(o.Pictures, 4), cmp.Or(o.Neurons, 4), cmp.Or(o.Side, 96)
 	order := make([]int, set.N)
@@ -50,7 +53,8 @@ func Extremes(set Set, pictures dataset.Dataset, method string, scores []float64
 	take := func(sign int) (found []report.Picture, err error) {
 		slices.SortStableFunc(order, func(a, b int) int { return sign * cmp.Compare(scores[a], scores[b]) })
 		for _, i := range order[:min(o.Pictures, set.N)] {
-			p := report.Picture{Caption: pictures.ID(i), Score: scores[i], Prediction: className(o.Classes, predicted[i])}
+			p := report.Picture{Caption: pictures.ID(i), Score: scores[i], Prediction: className(o.Classes,
+				predicted[i])}
 			if set.Labels != nil && set.Labels[i] >= 0 && set.Labels[i] != predicted[i] {
 				p.Label = className(o.Classes, set.Labels[i])
 			}

@@ -64,7 +64,8 @@ func samples() (eval.Set, posthoc.Head) {
 func TestExtremes(t *testing.T) {
 	set, head := samples()
 	scores := []float64{2, 9, 2, -1, 2}
-	got, err := eval.Extremes(set, shaded(t, 5), "mine", scores, head, eval.ExtremeOptions{Pictures: 2, Neurons: 1, Classes: []string{"ant", "bee"}})
+	got, err := eval.Extremes(set, shaded(t, 5), "mine", scores, head, eval.ExtremeOptions{Pictures: 2, Neurons: 1,
+		Classes: []string{"ant", "bee"}})
 	require.NoError(t, err)
 	require.Equal(t, [2]string{"five", "mine"}, [2]string{got.Set, got.Method})
 	strip := func(all []report.Picture) (out []report.Picture) {
@@ -74,14 +75,19 @@ func TestExtremes(t *testing.T) {
 		}
 		return out
 	}
-	first := report.Picture{Caption: "shades#0", Score: 2, Prediction: "class 2", Label: "ant", Neurons: []report.Neuron{{Index: 3, Contribution: 12}}}
+	first := report.Picture{Caption: "shades#0", Score: 2, Prediction: "class 2", Label: "ant",
+		Neurons: []report.Neuron{{Index: 3, Contribution: 12}}}
 	require.Equal(t, []report.Picture{
-		{Caption: "shades#1", Score: 9, Prediction: "bee", Neurons: []report.Neuron{{Index: 1, Contribution: 9}}}, first, // the first of three equals
+		// the first of three equals
+		{Caption: "shades#1", Score: 9, Prediction: "bee", Neurons: []report.Neuron{{Index: 1, Contribution: 9}}},
+		first,
 	}, strip(got.Most))
-	require.Equal(t, []report.Picture{{Caption: "shades#3", Score: -1, Prediction: "ant"}, first}, strip(got.Least), "zeros contribute nothing")
+	require.Equal(t, []report.Picture{{Caption: "shades#3", Score: -1, Prediction: "ant"}, first}, strip(got.Least),
+		"zeros contribute nothing")
 
 	keep := func(class int) []bool { return []bool{true, true, false, class != 2} }
-	got, err = eval.Extremes(set, shaded(t, 5), "mine", scores, head, eval.ExtremeOptions{Pictures: 9, Side: 100, Keep: keep})
+	got, err = eval.Extremes(set, shaded(t, 5), "mine", scores, head, eval.ExtremeOptions{Pictures: 9, Side: 100,
+		Keep: keep})
 	require.NoError(t, err)
 	require.Len(t, got.Most, 5, "no more than there are")
 	require.Empty(t, got.Most[1].Neurons, "class 2 keeps no neuron of its own")
@@ -98,7 +104,8 @@ func TestExtremes(t *testing.T) {
 func TestExtremesWithoutFeatures(t *testing.T) {
 	set, _ := samples()
 	set.FeatureDim, set.Features, set.Labels = 0, nil, nil
-	got, err := eval.Extremes(set, shaded(t, 5), "msp", make([]float64, 5), posthoc.Head{}, eval.ExtremeOptions{Pictures: 1})
+	got, err := eval.Extremes(set, shaded(t, 5), "msp", make([]float64, 5), posthoc.Head{},
+		eval.ExtremeOptions{Pictures: 1})
 	require.NoError(t, err)
 	require.Empty(t, got.Most[0].Neurons)
 	require.Equal(t, "shades#0", got.Most[0].Caption)
@@ -117,7 +124,8 @@ func TestExtremesErrors(t *testing.T) {
 	require.EqualError(t, err, "extremes on five: expected 5 pictures and scores, got 4 and 5")
 	_, err = eval.Extremes(set, shaded(t, 5), "m", scores[:1], head, eval.ExtremeOptions{})
 	require.EqualError(t, err, "extremes on five: expected 5 pictures and scores, got 5 and 1")
-	_, err = eval.Extremes(set, shaded(t, 5), "m", scores, posthoc.Head{Classes: 3, FeatureDim: 2}, eval.ExtremeOptions{})
+	_, err = eval.Extremes(set, shaded(t, 5), "m", scores, posthoc.Head{Classes: 3, FeatureDim: 2},
+		eval.ExtremeOptions{})
 	require.EqualError(t, err, "extremes on five: expected a head of 4 features and 3 classes, got 2 and 3")
 	_, err = eval.Extremes(set, broken{shaded(t, 5)}, "m", scores, head, eval.ExtremeOptions{})
 	require.ErrorIs(t, err, errPicture)
@@ -126,7 +134,8 @@ func TestExtremesErrors(t *testing.T) {
 func TestOutcomes(t *testing.T) {
 	set, _ := samples()
 	d := eval.Data{ID: set}
-	require.Equal(t, []report.Outcome{report.Wrong, report.Right, report.Right, report.Unlabelled, report.Right}, d.Outcomes())
+	require.Equal(t, []report.Outcome{report.Wrong, report.Right, report.Right, report.Unlabelled, report.Right},
+		d.Outcomes())
 	d.ID.Labels = nil
 	require.Nil(t, d.Outcomes())
 	d.ID.Labels = []int{-1, -1, -1, -1, -1}

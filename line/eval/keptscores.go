@@ -24,8 +24,8 @@ import (
 type KeptScores struct {
 	// Dir is the folder, which must exist.
 	Dir string
-	// Program identifies the code that scores, for example by the hash of the running program: scores of another one are
-	// not found.
+	// Program identifies the code that scores, for example by the hash of the running program: scores of another one
+	// are not found.
 	Program string
 
 	known map[content]string  // hashes of samples
@@ -133,7 +133,8 @@ func (k *KeptScores) find(key string, n int) ([]float64, cost, error) {
 	}
 	switch got, err := a.String("key"); {
 	case err != nil:
-		return nil, cost{}, fmt.Errorf("%s is not a file of kept scores, and is not replaced: choose another folder", path)
+		return nil, cost{}, fmt.Errorf("%s is not a file of kept scores, and is not replaced: choose another folder",
+			path)
 	case got != key:
 		return nil, cost{}, nil
 	}
@@ -142,7 +143,9 @@ func (k *KeptScores) find(key string, n int) ([]float64, cost, error) {
 		return nil, cost{}, fmt.Errorf("kept scores %s: %w", path, err)
 	}
 	if kept, err := a.String("digest"); err != nil || kept != scoresDigest(key, scores) {
-		return nil, cost{}, fmt.Errorf("kept scores %s: the scores are not those that were kept (delete the file to compute them again)", path)
+		return nil, cost{},
+			fmt.Errorf("kept scores %s: the scores are not those that were kept (delete the file to compute them "+
+				"again)", path)
 	}
 	spent, err := a.Float64("cost", 3)
 	if err != nil {
@@ -150,7 +153,9 @@ func (k *KeptScores) find(key string, n int) ([]float64, cost, error) {
 	}
 	for _, v := range spent {
 		if !(v >= 0 && v < 1<<62) {
-			return nil, cost{}, fmt.Errorf("kept scores %s: cost %v, expected numbers of at least 0 (delete the file to compute them again)", path, spent)
+			return nil, cost{},
+				fmt.Errorf("kept scores %s: cost %v, expected numbers of at least 0 (delete the file to compute them "+
+					"again)", path, spent)
 		}
 	}
 	return scores, cost{spent[0], spent[1], int64(spent[2])}, nil
@@ -163,7 +168,8 @@ func (k *KeptScores) keep(key string, scores []float64, spent cost) error {
 	}
 	return npyz.WriteNpz(k.path(key), npyz.Stored,
 		npyz.Named{Name: "scores", Array: npyz.New(scores)},
-		npyz.Named{Name: "cost", Array: npyz.New([]float64{spent.fitSeconds, spent.microsPerSample, float64(spent.bytes)})},
+		npyz.Named{Name: "cost", Array: npyz.New([]float64{spent.fitSeconds, spent.microsPerSample,
+			float64(spent.bytes)})},
 		npyz.Named{Name: "key", Array: npyz.Scalar(key)},
 		npyz.Named{Name: "digest", Array: npyz.Scalar(scoresDigest(key, scores))})
 }

@@ -25,12 +25,14 @@ func labelf(format string, args ...any) error { return labelError{fmt.Sprintf(fo
 // classes, numbered in their own order: their labels mean nothing until [dataset.Relabel] knows which class is which.
 func CheckLabels(set dataset.Dataset, classes int) error {
 	if n := len(set.Classes()); n < classes && dataset.HasWordNetClasses(set) {
-		return labelf("%s: it has %d folders named by WordNet ids, but the network has %d classes: a file of all class names must say which they are",
+		return labelf("%s: it has %d folders named by WordNet ids, but the network has %d classes: a file of all "+
+			"class names must say which they are",
 			set.Name(), n, classes)
 	}
 	for i, label := range set.Labels() {
 		if label >= classes {
-			return labelf("%s: image %s has label %s, but the network has %d classes", set.Name(), set.ID(i), named(set, label), classes)
+			return labelf("%s: image %s has label %s, but the network has %d classes", set.Name(), set.ID(i),
+				named(set, label), classes)
 		}
 	}
 	return nil

@@ -11,7 +11,8 @@ import (
 
 // NodeRows runs images through a program and returns the values of a float32 node that it fetches, [image][neuron],
 // row-major within an image.
-func NodeRows(ctx context.Context, program *graph.Program, node string, images graph.Batches) (rows [][]float64, err error) {
+func NodeRows(ctx context.Context, program *graph.Program, node string,
+	images graph.Batches) (rows [][]float64, err error) {
 	err = eachRow(ctx, program, node, images, func(_ int, row []float32) error {
 		wide := make([]float64, len(row))
 		for j, v := range row {
@@ -23,9 +24,10 @@ func NodeRows(ctx context.Context, program *graph.Program, node string, images g
 	return rows, err
 }
 
-// ClassMeans is NodeRows averaged by class: [class][neuron]. labels holds the class of each image, in order, negative where
-// the image is not to count. It errors for a label of classes or more, and for a class without images.
-func ClassMeans(ctx context.Context, program *graph.Program, node string, images graph.Batches, labels []int, classes int) ([][]float64, error) {
+// ClassMeans is NodeRows averaged by class: [class][neuron]. labels holds the class of each image, in order, negative
+// where the image is not to count. It errors for a label of classes or more, and for a class without images.
+func ClassMeans(ctx context.Context, program *graph.Program, node string, images graph.Batches, labels []int,
+	classes int) ([][]float64, error) {
 	size := tensor.Shape(program.Shape(node)).TotalSize()
 	sums, counts := make([][]float64, classes), make([]int, classes)
 	for c := range sums {
@@ -63,7 +65,8 @@ func ClassMeans(ctx context.Context, program *graph.Program, node string, images
 }
 
 // eachRow hands on the values of a node image by image; a row is valid during the call.
-func eachRow(ctx context.Context, program *graph.Program, node string, images graph.Batches, use func(i int, row []float32) error) error {
+func eachRow(ctx context.Context, program *graph.Program, node string, images graph.Batches,
+	use func(i int, row []float32) error) error {
 	seen := 0
 	for out, err := range program.Run(ctx, images) {
 		if err != nil {

@@ -62,7 +62,8 @@ func Measure(ctx context.Context, d Data, m posthoc.Method, o RunOptions) (repor
 		}
 		all.OOD = append(all.OOD, report.NamedScores{Name: set.Name, Scores: scores})
 	}
-	r.Params, r.FitSeconds, r.MicrosPerSample, r.Bytes = m.Params(), s.cost.fitSeconds, s.cost.microsPerSample, s.cost.bytes
+	r.Params, r.FitSeconds, r.MicrosPerSample, r.Bytes = m.Params(), s.cost.fitSeconds, s.cost.microsPerSample,
+		s.cost.bytes
 	return r, all, nil
 }
 

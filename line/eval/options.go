@@ -16,8 +16,8 @@ import (
 type Options struct {
 	// Graph says how the network is compiled; only Batch, Workers, Device and Precision matter.
 	Graph graph.Options
-	// Progress, if not nil, is told how many pictures of a stage are done. It is called from several goroutines, but never
-	// by two at once.
+	// Progress, if not nil, is told how many pictures of a stage are done. It is called from several goroutines, but
+	// never by two at once.
 	Progress func(stage string, done, total int)
 	// MaxMemory bounds what pictures that are being decoded take together, see [dataset.BatchOptions]; 0 means its
 	// default.
@@ -25,7 +25,8 @@ type Options struct {
 }
 
 func (o Options) graph() graph.Options {
-	return graph.Options{Batch: o.Graph.Batch, Workers: o.Graph.Workers, Device: o.Graph.Device, Precision: o.Graph.Precision}
+	return graph.Options{Batch: o.Graph.Batch, Workers: o.Graph.Workers, Device: o.Graph.Device,
+		Precision: o.Graph.Precision}
 }
 
 func (o Options) workers() int {
@@ -64,7 +65,8 @@ func Images(ctx context.Context, stage string, set dataset.Dataset, p nets.Prepr
 	for size < 32 && 2*size*image <= together {
 		size *= 2
 	}
-	batches := dataset.Batches(ctx, set, p, dataset.BatchOptions{Size: size, Workers: o.workers(), MaxMemory: o.MaxMemory})
+	batches := dataset.Batches(ctx, set, p, dataset.BatchOptions{Size: size, Workers: o.workers(),
+		MaxMemory: o.MaxMemory})
 	return func(yield func(graph.Batch, error) bool) {
 		add := o.counter(stage, set.Len())
 		for b, err := range batches {

@@ -20,7 +20,8 @@ type featureRow struct {
 // WriteFeaturesParquet is [WriteFeatures] into a Parquet file with a row for each image: id, label int64 (null where
 // unknown), and the lists features and logits of float32. id names image i, counted from 0. meta is what the file says
 // of itself. Memory is bounded by a row group.
-func WriteFeaturesParquet(ctx context.Context, path string, program *graph.Program, net nets.Classifier, images graph.Batches, id func(i int) string, meta map[string]string) error {
+func WriteFeaturesParquet(ctx context.Context, path string, program *graph.Program, net nets.Classifier,
+	images graph.Batches, id func(i int) string, meta map[string]string) error {
 	if net.FeatureDim() == 0 {
 		return fmt.Errorf("features of %s: %w", net.Name(), nets.ErrNoHead)
 	}

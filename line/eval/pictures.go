@@ -91,7 +91,8 @@ func stampOf(file string) fsfile.Stamp {
 const settled = 2 * time.Second
 
 // remember writes hashes of the pictures of files that have been the same since before the extractor was made.
-func (x *Extractor) remember(path string, origins []dataset.Origin, stamps map[string]fsfile.Stamp, hashes [][sha256.Size]byte) error {
+func (x *Extractor) remember(path string, origins []dataset.Origin, stamps map[string]fsfile.Stamp,
+	hashes [][sha256.Size]byte) error {
 	latest := x.made.Add(-settled).UnixNano()
 	for file, stamp := range stamps {
 		if stamp.Newest() >= latest || stampOf(file) != stamp {
@@ -141,7 +142,8 @@ func (x *Extractor) recall(path string) (map[seen][sha256.Size]byte, error) {
 	}
 	switch got, err := a.String("program"); {
 	case err != nil || !strings.HasPrefix(got, picturesFormat):
-		return nil, fmt.Errorf("%s is not a file of remembered pictures, and is not replaced: choose another folder", path)
+		return nil, fmt.Errorf("%s is not a file of remembered pictures, and is not replaced: choose another folder",
+			path)
 	case got != picturesFormat+x.Program:
 		return nil, nil
 	}

@@ -98,7 +98,8 @@ func TestHashesAreRemembered(t *testing.T) {
 	set, err := dataset.Open(s.path)
 	require.NoError(t, err)
 	defer set.Close()
-	for text, want := range map[string]string{string(whole[:len(whole)/2]): "delete the file", "hello": "delete the file"} {
+	for text, want := range map[string]string{string(whole[:len(whole)/2]): "delete the file",
+		"hello": "delete the file"} {
 		require.NoError(t, os.WriteFile(path, []byte(text), 0o666))
 		_, err := x.Hashes(t.Context(), "s", set)
 		require.ErrorContains(t, err, want)

@@ -82,7 +82,8 @@ func TestRunOfTheProtocol(t *testing.T) {
 		require.InDelta(t, line.Average().AUROC-r.Methods[i+1].Average().AUROC, c.Difference, 1e-12)
 		require.GreaterOrEqual(t, c.Adjusted, c.P)
 	}
-	all, err := eval.Run(ctx, d, methods(t, "line", "energy", "msp"), eval.RunOptions{Compare: eval.CompareAll, Resamples: 30, Seed: 4})
+	all, err := eval.Run(ctx, d, methods(t, "line", "energy", "msp"), eval.RunOptions{Compare: eval.CompareAll,
+		Resamples: 30, Seed: 4})
 	require.NoError(t, err)
 	require.Len(t, all.Comparisons, 3)
 	require.InDelta(t, r.Comparisons[1].Difference, all.Comparisons[1].Difference, 1e-12)
@@ -222,7 +223,9 @@ func TestKeptScores(t *testing.T) {
 	anew("another head", 4, c)
 	_, _, c = run(change(func(d *eval.Data) { d.OOD[1].Logits[3]++ }), "react", "a", nil)
 	anew("one logit of one set", 1, c)
-	_, _, c = run(change(func(d *eval.Data) { d.OOD = append(d.OOD, eval.Set{Name: "more", Samples: data(9).ID.Samples}) }), "react", "a", nil)
+	_, _, c = run(change(func(d *eval.Data) {
+		d.OOD = append(d.OOD, eval.Set{Name: "more", Samples: data(9).ID.Samples})
+	}), "react", "a", nil)
 	anew("one set more", 1, c)
 
 	files, err := filepath.Glob(filepath.Join(dir, "*.npz"))
@@ -239,7 +242,8 @@ func TestKeptScores(t *testing.T) {
 		}
 		require.NoError(t, npyz.WriteNpz(f, npyz.Stored, arrays...))
 	}
-	_, _, err = eval.Measure(ctx, d, methods(t, "react")[0], eval.RunOptions{Kept: &eval.KeptScores{Dir: dir, Program: "a"}})
+	_, _, err = eval.Measure(ctx, d, methods(t, "react")[0],
+		eval.RunOptions{Kept: &eval.KeptScores{Dir: dir, Program: "a"}})
 	require.ErrorContains(t, err, "the scores are not those that were kept (delete the file")
 	for _, f := range files {
 		require.NoError(t, os.WriteFile(f, []byte("PK damaged"), 0o666))

@@ -15,8 +15,9 @@ import (
 // scaled is an own kind of method: the sum of the features, times a parameter that does not change any rank.
 func scaled(name string) posthoc.Kind {
 	return posthoc.Kind{
-		Name:   name,
-		Params: []posthoc.Parameter{{Name: "factor", Default: 2, Min: 0, Max: 10, Open: true, Grid: []float64{1, 2, 3}}},
+		Name: name,
+		Params: []posthoc.Parameter{{Name: "factor", Default: 2, Min: 0, Max: 10, Open: true,
+			Grid: []float64{1, 2, 3}}},
 		New: func(params map[string]float64, _ int) (posthoc.Method, error) {
 			return posthoc.Func(name, func(features, _ []float32) float64 {
 				sum := 0.0
@@ -38,7 +39,8 @@ func TestRegister(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, m.Fit(context.Background(), posthoc.Head{}, posthoc.Samples{}))
 	got := make([]float64, 2)
-	require.NoError(t, m.Score(context.Background(), posthoc.Samples{N: 2, FeatureDim: 2, Classes: 1, Features: []float32{1, 2, 3, 4}, Logits: []float32{0, 0}}, got))
+	require.NoError(t, m.Score(context.Background(), posthoc.Samples{N: 2, FeatureDim: 2, Classes: 1,
+		Features: []float32{1, 2, 3, 4}, Logits: []float32{0, 0}}, got))
 	require.Equal(t, []float64{-9, -21}, got)
 	_, err = posthoc.New("test-scaled", posthoc.Options{Params: map[string]float64{"factor": 0}})
 	require.ErrorContains(t, err, "expected a value in (0, 10]")

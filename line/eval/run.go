@@ -50,8 +50,8 @@ type RunOptions struct {
 	// Seed is that of the bootstrap.
 	Seed uint64
 	// Compare names the method that every other one is compared with by a paired test of the average AUROC:
-	// [metrics.DeLong], or [metrics.BootstrapPaired] where there are resamples, p-values corrected by [metrics.Holm]. It
-	// may be [CompareAll] or [CompareNone]; "" means line where that is a method, and no comparison elsewhere.
+	// [metrics.DeLong], or [metrics.BootstrapPaired] where there are resamples, p-values corrected by [metrics.Holm].
+	// It may be [CompareAll] or [CompareNone]; "" means line where that is a method, and no comparison elsewhere.
 	Compare string
 	// Kept finds scores of an earlier run, and keeps new ones; nil for none.
 	Kept *KeptScores
@@ -67,8 +67,9 @@ type Result struct {
 	Methods      []report.Method
 	Comparisons  []report.Comparison
 	Bootstrap    *report.Bootstrap // nil without intervals
-	Checkpoints  int               // checkpoints of the network that the rates are means of, see [Combine]; 0 or 1 for one
-	Seed         uint64
+	// checkpoints of the network that the rates are means of, see [Combine]; 0 or 1 for one
+	Checkpoints int
+	Seed        uint64
 	// Scores holds every score behind the rates, by method; of several checkpoints those of the first.
 	Scores []report.Scores
 }
@@ -76,7 +77,8 @@ type Result struct {
 // Report returns the result as package report renders it.
 func (r *Result) Report(net string, weights report.Weights) report.Result {
 	return report.Result{
-		Net: net, Weights: weights, Seed: r.Seed, ID: r.ID, CSID: r.CSID, FullSpectrum: r.FullSpectrum, Methods: r.Methods,
+		Net: net, Weights: weights, Seed: r.Seed, ID: r.ID, CSID: r.CSID, FullSpectrum: r.FullSpectrum,
+		Methods:     r.Methods,
 		Comparisons: r.Comparisons, Bootstrap: r.Bootstrap, Checkpoints: r.Checkpoints,
 	}
 }

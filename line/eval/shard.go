@@ -18,12 +18,14 @@ const shardArray = "shard"
 
 // WriteFeaturesShard is [WriteFeatures] for the images of one shard, whose extent the file holds too, for
 // [MergeFeatures].
-func WriteFeaturesShard(ctx context.Context, path string, program *graph.Program, net nets.Classifier, images graph.Batches, e dataset.Extent) error {
+func WriteFeaturesShard(ctx context.Context, path string, program *graph.Program, net nets.Classifier,
+	images graph.Batches, e dataset.Extent) error {
 	text, err := json.Marshal(e)
 	if err != nil {
 		return err
 	}
-	return writeFeatures(ctx, path, program, net, images, e.Images, npyz.Named{Name: shardArray, Array: npyz.Scalar(string(text))})
+	return writeFeatures(ctx, path, program, net, images, e.Images,
+		npyz.Named{Name: shardArray, Array: npyz.Scalar(string(text))})
 }
 
 // EncodeFeaturesShard writes features that are in memory as [WriteFeaturesShard] does. Labels may be nil.
@@ -43,7 +45,8 @@ func EncodeFeaturesShard(w io.Writer, s posthoc.Samples, e dataset.Extent) error
 	}
 	return npyz.FillNpz(w, npyz.Stored, func(z *npyz.Writer) error {
 		for _, a := range []npyz.Named{
-			{Name: "features", Array: npyz.New(s.Features, s.N, s.FeatureDim)}, {Name: "logits", Array: npyz.New(s.Logits, s.N, s.Classes)},
+			{Name: "features", Array: npyz.New(s.Features, s.N, s.FeatureDim)},
+			{Name: "logits", Array: npyz.New(s.Logits, s.N, s.Classes)},
 			{Name: "labels", Array: npyz.New(labels)}, {Name: shardArray, Array: npyz.Scalar(string(text))},
 		} {
 			if err := z.Write(a.Name, a.Array); err != nil {
@@ -88,7 +91,8 @@ func MergeFeatures(ctx context.Context, path string, parts []string) (n int, err
 		return 0, err
 	}
 	if len(shape) != 2 || len(logits) != 2 {
-		return 0, fmt.Errorf("%s: expected features and logits of two axes, got %v and %v", parts[order[0]], shape, logits)
+		return 0, fmt.Errorf("%s: expected features and logits of two axes, got %v and %v", parts[order[0]], shape,
+			logits)
 	}
 	total := 0
 	for _, e := range extents {

@@ -20,7 +20,8 @@ type Validation struct {
 }
 
 // Choose is [Tune] on the validation data, with the search as a report shows it.
-func (v *Validation) Choose(ctx context.Context, name string, fixed map[string]float64, workers int) (*Choice, *report.Tuning, error) {
+func (v *Validation) Choose(ctx context.Context, name string, fixed map[string]float64,
+	workers int) (*Choice, *report.Tuning, error) {
 	c, err := Tune(ctx, name, v.Data, fixed, workers)
 	if err != nil {
 		return nil, nil, err
@@ -65,7 +66,8 @@ func HoldOut(labels []int, n int, seed uint64) (rest, held []int) {
 // quarters. fit holds the samples of pictures, with the needs that [Extractor.Extend] added. Pictures that drop marks,
 // nil for none, are not held out. It errors, wrapping ErrFewPictures, where nothing can be held out.
 func (x *Extractor) HeldOut(
-	ctx context.Context, head posthoc.Head, fit Set, pictures dataset.Dataset, needs []string, drop []bool, pseudo bool, seed uint64,
+	ctx context.Context, head posthoc.Head, fit Set, pictures dataset.Dataset, needs []string, drop []bool, pseudo bool,
+	seed uint64,
 ) (*Validation, error) {
 	rest, held := HoldOut(fit.Labels, fit.N, seed)
 	held = slices.DeleteFunc(held, func(i int) bool { return drop != nil && drop[i] })
@@ -89,7 +91,8 @@ func (x *Extractor) HeldOut(
 
 // Pseudo returns the samples of the sets that [PseudoOOD] makes of pictures, with what needs name, see
 // [Extractor.Extend].
-func (x *Extractor) Pseudo(ctx context.Context, pictures dataset.Dataset, needs []string, seed uint64) (sets []Set, err error) {
+func (x *Extractor) Pseudo(ctx context.Context, pictures dataset.Dataset, needs []string,
+	seed uint64) (sets []Set, err error) {
 	for _, set := range PseudoOOD(pictures, seed) {
 		name := "pseudo-" + set.Name()
 		s, err := x.Samples(ctx, name, set)

@@ -107,7 +107,8 @@ func TestBlendsOfOtherSizes(t *testing.T) {
 	blend := eval.PseudoOOD(set, 1)[2]
 	got, err := blend.Image(0)
 	require.NoError(t, err)
-	require.Equal(t, []uint8{(10 + 101) / 2, (20 + 102) / 2, (30 + 103) / 2, (40 + 107) / 2, (50 + 108) / 2, (60 + 109) / 2}, got.Pix)
+	require.Equal(t, []uint8{(10 + 101) / 2, (20 + 102) / 2, (30 + 103) / 2, (40 + 107) / 2, (50 + 108) / 2,
+		(60 + 109) / 2}, got.Pix)
 	got, err = blend.Image(1)
 	require.NoError(t, err)
 	require.Equal(t, [2]int{2, 5}, [2]int{got.Height, got.Width})
@@ -132,7 +133,9 @@ func TestShared(t *testing.T) {
 	b.Hashes[3], b.Hashes[2] = a.Hashes[1], a.Hashes[4]
 	err := a.CheckDisjoint(pictures("other", 3, 3), b)
 	require.ErrorIs(t, err, eval.ErrShared)
-	require.EqualError(t, err, "--val: 2 of 5 pictures are in --test too, such as valb, which is testd there: expected validation pictures that are in no other set")
+	require.EqualError(t, err,
+		"--val: 2 of 5 pictures are in --test too, such as valb, which is testd there: expected validation pictures "+
+			"that are in no other set")
 	require.Equal(t, []bool{false, true, false, false, true}, a.Shared(pictures("other", 3, 3), b))
 	require.NoError(t, eval.Pictures{Hashes: [][sha256.Size]byte{}}.CheckDisjoint(b))
 }

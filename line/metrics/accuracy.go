@@ -14,7 +14,8 @@ func Accuracy(predicted, labels []int) (float64, error) {
 
 func countCorrect(predicted, labels []int) (correct, known int, err error) {
 	if len(predicted) != len(labels) {
-		return 0, 0, fmt.Errorf("metrics: expected a prediction for each of %d labels, got %d", len(labels), len(predicted))
+		return 0, 0, fmt.Errorf("metrics: expected a prediction for each of %d labels, got %d", len(labels),
+			len(predicted))
 	}
 	for i, label := range labels {
 		if label == -1 {

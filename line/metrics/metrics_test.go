@@ -81,7 +81,8 @@ func TestAllTied(t *testing.T) {
 
 // Python: round(0.05 * n) for these n.
 func TestThreshold95RoundsHalfToEven(t *testing.T) {
-	for n, index := range map[int]int{1: 0, 9: 0, 10: 0, 11: 1, 29: 1, 30: 2, 50: 2, 51: 3, 70: 4, 90: 4, 110: 6, 5000: 250} {
+	for n, index := range map[int]int{1: 0, 9: 0, 10: 0, 11: 1, 29: 1, 30: 2, 50: 2, 51: 3, 70: 4, 90: 4, 110: 6,
+		5000: 250} {
 		id := make([]float64, n)
 		for i := range id {
 			id[i] = float64(n - 1 - i)

@@ -65,7 +65,8 @@ func checkPaired(methods [][]ScoreSets, pairs [][2]int) error {
 	}
 	for m, checkpoints := range methods {
 		if len(checkpoints) != len(methods[0]) {
-			return fmt.Errorf("metrics: expected scores of %d checkpoints as of method 0, got %d of method %d", len(methods[0]), len(checkpoints), m)
+			return fmt.Errorf("metrics: expected scores of %d checkpoints as of method 0, got %d of method %d",
+				len(methods[0]), len(checkpoints), m)
 		}
 		for _, s := range checkpoints {
 			if err := s.check(first); err != nil {
@@ -76,7 +77,8 @@ func checkPaired(methods [][]ScoreSets, pairs [][2]int) error {
 	for _, p := range pairs {
 		for _, m := range p {
 			if m < 0 || m >= len(methods) {
-				return fmt.Errorf("metrics: comparison: expected two of the methods, got %d and %d of %d", p[0], p[1], len(methods))
+				return fmt.Errorf("metrics: comparison: expected two of the methods, got %d and %d of %d", p[0], p[1],
+					len(methods))
 			}
 		}
 	}

@@ -45,7 +45,8 @@ func TestPairedReference(t *testing.T) {
 		require.InDelta(t, max(c.Lo, -1), got[0].CI.Lo, 1e-9, i)
 		require.InDelta(t, min(c.Hi, 1), got[0].CI.Hi, 1e-9, i)
 		require.InDelta(t, c.P, got[0].P, 1e-9, i)
-		require.Equal(t, Difference{-got[0].Mean, Interval{-got[0].CI.Hi, -got[0].CI.Lo}, got[0].P}, got[1], "the other way round")
+		require.Equal(t, Difference{-got[0].Mean, Interval{-got[0].CI.Hi, -got[0].CI.Lo}, got[0].P}, got[1],
+			"the other way round")
 		require.Equal(t, Difference{0, Interval{}, 1}, got[2], "a method is as good as itself")
 	}
 	adjusted, err := Holm(f.Holm.P)
@@ -95,7 +96,8 @@ func correlated(rng *rand.Rand, n int, ms []int, gap, noiseA, noiseB float64) (a
 func TestBootstrapPairedResample(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		score := rapid.Map(rapid.IntRange(-4, 4), func(i int) float64 { return float64(i) })
-		n, m, k := rapid.IntRange(1, 20).Draw(t, "n"), rapid.IntRange(1, 20).Draw(t, "m"), rapid.IntRange(1, 20).Draw(t, "k")
+		n, m, k := rapid.IntRange(1, 20).Draw(t, "n"), rapid.IntRange(1, 20).Draw(t, "m"),
+			rapid.IntRange(1, 20).Draw(t, "k")
 		draw := func() ScoreSets {
 			set := func(n int) []float64 { return rapid.SliceOfN(score, n, n).Draw(t, "scores") }
 			return ScoreSets{ID: set(n), OOD: [][]float64{set(m), set(k)}}
@@ -137,7 +139,8 @@ func TestBootstrapPairedIsDeterministic(t *testing.T) {
 	require.NoError(t, err)
 	require.NotEqual(t, want[0].CI, other[0].CI)
 	require.Equal(t, want[0].Mean, other[0].Mean)
-	more, err := bootstrapPaired(t.Context(), append(methods, []ScoreSets{b}), [][2]int{{1, 2}, {0, 1}, {0, 2}}, 53, 0.9, 11, 3)
+	more, err := bootstrapPaired(t.Context(), append(methods, []ScoreSets{b}), [][2]int{{1, 2}, {0, 1}, {0, 2}}, 53,
+		0.9, 11, 3)
 	require.NoError(t, err)
 	require.Equal(t, want[0], more[1], "other methods beside it change nothing")
 	require.Equal(t, want[0], more[2])
@@ -161,9 +164,11 @@ func TestDeLongAtTheEdges(t *testing.T) {
 	}
 	one := compare(ScoreSets{[]float64{1}, [][]float64{{0, 0}}}, ScoreSets{[]float64{0}, [][]float64{{1, 1}}})
 	require.Equal(t, Difference{1, Interval{-1, 1}, 1}, one, "one ID sample")
-	one = compare(ScoreSets{[]float64{1, 2}, [][]float64{{0, 0}, {0}}}, ScoreSets{[]float64{0, 0}, [][]float64{{1, 1}, {1}}})
+	one = compare(ScoreSets{[]float64{1, 2}, [][]float64{{0, 0}, {0}}},
+		ScoreSets{[]float64{0, 0}, [][]float64{{1, 1}, {1}}})
 	require.Equal(t, Difference{1, Interval{-1, 1}, 1}, one, "one OOD sample")
-	least := compare(ScoreSets{[]float64{1, 2}, [][]float64{{0, 0, -1}}}, ScoreSets{[]float64{0, 0}, [][]float64{{1, 1, 2}}})
+	least := compare(ScoreSets{[]float64{1, 2}, [][]float64{{0, 0, -1}}},
+		ScoreSets{[]float64{0, 0}, [][]float64{{1, 1, 2}}})
 	require.Equal(t, Difference{1, Interval{1, 1}, 1. / 16}, least, "no variance: of 2^5 exchanges two are as extreme")
 	constant := ScoreSets{[]float64{1, 1, 1}, [][]float64{{1, 1}}}
 	require.Equal(t, Difference{0, Interval{}, 1}, compare(constant, constant))
@@ -208,10 +213,11 @@ func TestPairedErrors(t *testing.T) {
 		"methods without scores":                              {},
 		"comparison: expected at least one OOD set, got none": {{{ID: []float64{1}}}},
 		"1 scores of the ID set, method 0":                    {{good}, {{ID: []float64{1}, OOD: [][]float64{{1}}}}},
-		"expected 1 OOD sets as of method 0, got 2":           {{good}, {{ID: []float64{1, 2}, OOD: [][]float64{{1}, {1}}}}},
-		"OOD (number 0) score 0 of 1 is NaN":                  {{good}, {{ID: []float64{1, 2}, OOD: [][]float64{{math.NaN()}}}}},
-		"expected scores of the ID set, got none":             {{{OOD: [][]float64{{1}}}}},
-		"scores of 2 checkpoints, method 0 of":                {{good}, {good, good}},
+		"expected 1 OOD sets as of method 0, got 2": {{good},
+			{{ID: []float64{1, 2}, OOD: [][]float64{{1}, {1}}}}},
+		"OOD (number 0) score 0 of 1 is NaN":      {{good}, {{ID: []float64{1, 2}, OOD: [][]float64{{math.NaN()}}}}},
+		"expected scores of the ID set, got none": {{{OOD: [][]float64{{1}}}}},
+		"scores of 2 checkpoints, method 0 of":    {{good}, {good, good}},
 	} {
 		_, err := DeLong(methods, nil, 0.95)
 		require.ErrorContains(t, err, want)

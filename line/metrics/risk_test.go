@@ -52,7 +52,8 @@ func naiveAURC(score []float64, right []bool) float64 {
 func TestAURCAgainstAllOrders(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		n := rapid.IntRange(1, 6).Draw(t, "n")
-		score := rapid.SliceOfN(rapid.SampledFrom([]float64{math.Inf(-1), -1, 0, 1, math.Inf(1)}), n, n).Draw(t, "score")
+		score := rapid.SliceOfN(rapid.SampledFrom([]float64{math.Inf(-1), -1, 0, 1, math.Inf(1)}), n, n).Draw(t,
+			"score")
 		right := rapid.SliceOfN(rapid.Bool(), n, n).Draw(t, "right")
 		got, err := metrics.AURC(score, right)
 		require.NoError(t, err)

@@ -26,10 +26,11 @@ func TestFPR95TieAware(t *testing.T) {
 		rate    float64
 		tied    bool
 	}{
-		{[]float64{1, 2, 3}, []float64{0, 1, 2}, 1.0 / 3, false},  // the threshold is 1, which one ID sample has
-		{[]float64{1, 1, 3}, []float64{0, 2, 4}, 2.0 / 3, false},  // tied, but no OOD sample is
-		{[]float64{1, 1, 3, 4}, []float64{0, 1, 1, 4}, 0.5, true}, // one of two tied ID samples is accepted: 4, and half of the two 1s
-		{[]float64{7}, []float64{7, 7}, 0, false},                 // nothing is left to accept
+		{[]float64{1, 2, 3}, []float64{0, 1, 2}, 1.0 / 3, false}, // the threshold is 1, which one ID sample has
+		{[]float64{1, 1, 3}, []float64{0, 2, 4}, 2.0 / 3, false}, // tied, but no OOD sample is
+		// one of two tied ID samples is accepted: 4, and half of the two 1s
+		{[]float64{1, 1, 3, 4}, []float64{0, 1, 1, 4}, 0.5, true},
+		{[]float64{7}, []float64{7, 7}, 0, false}, // nothing is left to accept
 	} {
 		rate, tied, err := FPR95TieAware(c.id, c.ood)
 		require.NoError(t, err)

@@ -15,14 +15,16 @@ import (
 // logit, at the share o of its values where that gradient is smallest. Equal features are taken in their order. s1 and
 // s2 are of relu(z), as LTS takes them: where they are equal, s1/s2 is 1.
 var adascaleA = Kind{
-	Name: "adascale-a", Doc: "z exp(s1/s2) with a percentile for each sample by its activation shift; energy", Source: "Regmi, 2025",
+	Name: "adascale-a", Doc: "z exp(s1/s2) with a percentile for each sample by its activation shift; energy",
+	Source:   "Regmi, 2025",
 	FittedOn: ID, Params: adascaleParams,
 	Part: func(p map[string]float64, _ int) (Part, error) { return newAdascale(p, false) },
 }
 
 // adascaleL is AdaSCALE-L: the logits times (s1/s2)² instead of the features times exp(s1/s2).
 var adascaleL = Kind{
-	Name: "adascale-l", Doc: "l (s1/s2)² with a percentile for each sample by its activation shift; energy", Source: "Regmi, 2025",
+	Name: "adascale-l", Doc: "l (s1/s2)² with a percentile for each sample by its activation shift; energy",
+	Source:   "Regmi, 2025",
 	FittedOn: ID, Params: adascaleParams,
 	Part: func(p map[string]float64, _ int) (Part, error) { return newAdascale(p, true) },
 }
@@ -46,7 +48,8 @@ type adascale struct {
 
 func newAdascale(p map[string]float64, logits bool) (Part, error) {
 	if p["p_min"] > p["p_max"] {
-		return Part{}, fmt.Errorf("posthoc: adascale: expected p_min at most p_max, got %v and %v", p["p_min"], p["p_max"])
+		return Part{}, fmt.Errorf("posthoc: adascale: expected p_min at most p_max, got %v and %v", p["p_min"],
+			p["p_max"])
 	}
 	return Part{Shape: &adascale{
 		pMin: p["p_min"], pMax: p["p_max"], k1: p["k1"], k2: p["k2"], lambda: p["lambda"], logits: logits,

@@ -29,7 +29,8 @@ const bankBlock = 96
 
 // newUnitRows makes rows of features, shape [row, feature], which it keeps: row j has length weight(j), or 1 without
 // weight, and 0 where all its features are 0.
-func newUnitRows(ctx context.Context, features []float32, dim int, weight func(j int) float64, workers int) (unitRows, error) {
+func newUnitRows(ctx context.Context, features []float32, dim int, weight func(j int) float64,
+	workers int) (unitRows, error) {
 	r := unitRows{dim, features, make([]float64, len(features)/dim)}
 	err := forEachBlock(ctx, len(r.scale), 64, workers, func() func(lo, hi int) {
 		return func(lo, hi int) {

@@ -18,8 +18,8 @@ type Block struct {
 
 // Linear computes logits from features, as a network's final layer does.
 type Linear interface {
-	// Logits writes the logits of n samples to dst, shape [sample, class]; z has shape [sample, feature]. The logits of a
-	// sample are the same bits whatever the other samples are. It is called from several goroutines at once.
+	// Logits writes the logits of n samples to dst, shape [sample, class]; z has shape [sample, feature]. The logits of
+	// a sample are the same bits whatever the other samples are. It is called from several goroutines at once.
 	Logits(dst, z []float64, n int)
 }
 
@@ -27,7 +27,8 @@ type Linear interface {
 func newBlock(samples *Samples, head Linear, size int) *Block {
 	return &Block{
 		FeatureDim: samples.FeatureDim, Classes: samples.Classes, samples: samples, network: head,
-		z: make([]float64, size*samples.FeatureDim), l: make([]float64, size*samples.Classes), scale: make([]float64, size),
+		z: make([]float64, size*samples.FeatureDim), l: make([]float64, size*samples.Classes),
+		scale: make([]float64, size),
 	}
 }
 
@@ -52,7 +53,8 @@ func (b *Block) Features() []float64 { return b.z[:b.N*b.FeatureDim] }
 // FeaturesOf returns the features of one sample, shape [feature]. A part that changes them calls FeaturesChanged.
 func (b *Block) FeaturesOf(i int) []float64 { return b.z[i*b.FeatureDim : (i+1)*b.FeatureDim] }
 
-// OriginalFeatures returns the features of one sample as the network gave them, shape [feature]. They are not to be changed.
+// OriginalFeatures returns the features of one sample as the network gave them, shape [feature]. They are not to be
+// changed.
 func (b *Block) OriginalFeatures(i int) []float32 { return b.samples.features(b.first + i) }
 
 // FeaturesChanged tells the block that the features have changed, so that logits have to be computed anew from them.

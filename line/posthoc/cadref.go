@@ -14,7 +14,8 @@ import (
 // with E[LSE] the mean over the in-distribution samples. A class that none is predicted as has the mean of all samples.
 // A ‖z‖_1 below 1e-12 counts as 1e-12, and so does an LSE whose size is below it.
 var cadref = Kind{
-	Name: "cadref", Doc: "-(positive part of (z-mu_c) sign(w_c) / LSE(l) + negative part / mean LSE) / ‖z‖_1", Source: "Ling et al., CVPR 2025", FittedOn: ID,
+	Name: "cadref", Doc: "-(positive part of (z-mu_c) sign(w_c) / LSE(l) + negative part / mean LSE) / ‖z‖_1",
+	Source: "Ling et al., CVPR 2025", FittedOn: ID,
 	Part: func(_ map[string]float64, workers int) (Part, error) {
 		return Part{Score: &cadrefScore{workers: workers}}, nil
 	},

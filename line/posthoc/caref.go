@@ -9,7 +9,8 @@ import (
 // mean of the in-distribution features predicted as c, the sample's predicted class. A class that none is predicted as
 // has the mean of all samples, and a ‖z‖_1 below 1e-12 counts as 1e-12.
 var caref = Kind{
-	Name: "caref", Doc: "-‖z-mean z of ID samples predicted c‖_1 / ‖z‖_1", Source: "Ling et al., CVPR 2025", FittedOn: ID,
+	Name: "caref", Doc: "-‖z-mean z of ID samples predicted c‖_1 / ‖z‖_1", Source: "Ling et al., CVPR 2025",
+	FittedOn: ID,
 	Part: func(_ map[string]float64, workers int) (Part, error) {
 		return Part{Score: &carefScore{workers: workers}}, nil
 	},

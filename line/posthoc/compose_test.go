@@ -15,7 +15,8 @@ func TestComposeOrder(t *testing.T) {
 	a := fitAndScore(t, newMethod(t, "react+dice", posthoc.Options{}), p)
 	b := fitAndScore(t, newMethod(t, "dice+react", posthoc.Options{}), p)
 	assert.Equal(t, a, b)
-	assert.Equal(t, a, fitAndScore(t, newMethod(t, "react+dice+energy", posthoc.Options{}), p), "the energy is the score of shapers alone")
+	assert.Equal(t, a, fitAndScore(t, newMethod(t, "react+dice+energy", posthoc.Options{}), p),
+		"the energy is the score of shapers alone")
 }
 
 // A score that follows a shaper reads what the shaper leaves: the logits of clipped features.
@@ -64,9 +65,11 @@ func TestStateAndRestore(t *testing.T) {
 		for key := range state {
 			v := state[key]
 			delete(state, key)
-			assert.EqualError(t, posthoc.Restore(newMethod(t, name, posthoc.Options{}), p.head, state), "posthoc: "+name+": state lacks "+key)
+			assert.EqualError(t, posthoc.Restore(newMethod(t, name, posthoc.Options{}), p.head, state),
+				"posthoc: "+name+": state lacks "+key)
 			state[key] = "text"
-			assert.ErrorContains(t, posthoc.Restore(newMethod(t, name, posthoc.Options{}), p.head, state), "state "+key+": expected ")
+			assert.ErrorContains(t, posthoc.Restore(newMethod(t, name, posthoc.Options{}), p.head, state),
+				"state "+key+": expected ")
 			state[key] = v
 		}
 	}

@@ -167,7 +167,8 @@ func (m *composed) shaped(ctx context.Context, s Samples, shapers []named[Shaper
 }
 
 // blocks hands each block of the samples on after shapers.
-func (m *composed) blocks(ctx context.Context, s Samples, size int, shapers []named[Shaper], use func() func(*Block)) error {
+func (m *composed) blocks(ctx context.Context, s Samples, size int, shapers []named[Shaper],
+	use func() func(*Block)) error {
 	return forEachBlock(ctx, s.N, size, m.workers, func() func(lo, hi int) {
 		b := newBlock(&s, m.head, min(size, s.N))
 		var shapes []func(*Block)

@@ -5,19 +5,24 @@ import "math"
 // davis is DAVIS of Hassan et al. (arXiv 2601.22703, 2026) with the variance: the features, averages over the pixels of
 // a feature map, become average + gamma times the standard deviation (n-1) over the pixels; energy.
 var davis = Kind{
-	Name: "davis", Doc: "z + gamma times the deviation over the feature map's pixels; energy", Source: "Hassan et al., 2026",
+	Name: "davis", Doc: "z + gamma times the deviation over the feature map's pixels; energy",
+	Source: "Hassan et al., 2026",
 	Params: []Parameter{{
-		Name: "gamma", Default: 1, Min: 0, Max: math.MaxFloat32, Grid: []float64{0.5, 1, 2, 3}, Doc: "weight of the standard deviation (ImageNet: 0.5)",
+		Name: "gamma", Default: 1, Min: 0, Max: math.MaxFloat32, Grid: []float64{0.5, 1, 2, 3},
+		Doc: "weight of the standard deviation (ImageNet: 0.5)",
 	}},
 	Part: func(p map[string]float64, _ int) (Part, error) {
 		gamma := p["gamma"]
-		return Part{Shape: &pooling{name: "map.std", change: func(z, deviation float64) float64 { return z + float64(gamma*deviation) }}}, nil
+		return Part{Shape: &pooling{name: "map.std", change: func(z, deviation float64) float64 {
+			return z + float64(gamma*deviation)
+		}}}, nil
 	},
 }
 
 // davisMax is DAVIS with the dominant activation: the features become the largest pixel of each channel; energy.
 var davisMax = Kind{
-	Name: "davis-max", Doc: "the feature map's largest pixels in place of its averages; energy", Source: "Hassan et al., 2026",
+	Name: "davis-max", Doc: "the feature map's largest pixels in place of its averages; energy",
+	Source: "Hassan et al., 2026",
 	Part: func(map[string]float64, int) (Part, error) {
 		return Part{Shape: &pooling{name: "map.max", change: func(_, top float64) float64 { return top }}}, nil
 	},

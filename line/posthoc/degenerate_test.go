@@ -37,9 +37,11 @@ func TestPoorSamples(t *testing.T) {
 	}
 	large.test = samplesOf(large.head, large.test.Features)
 	for what, p := range map[string]problem{
-		"one class": realistic(1, 12, 20, 5), "one sample": realistic(4, 12, 1, 5), "one neuron": realistic(4, 1, 20, 5),
-		"one of all": realistic(1, 1, 1, 1), "zero features": zero, "constant features": constant, "equal logits": equal,
-		"all wrong": wrong, "large features": large, "1000 classes": wide,
+		"one class": realistic(1, 12, 20, 5), "one sample": realistic(4, 12, 1, 5), "one neuron": realistic(4, 1, 20,
+			5),
+		"one of all": realistic(1, 1, 1, 1), "zero features": zero, "constant features": constant,
+		"equal logits": equal,
+		"all wrong":    wrong, "large features": large, "1000 classes": wide,
 	} {
 		for _, name := range posthoc.Names() {
 			dst := make([]float64, p.test.N)

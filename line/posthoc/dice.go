@@ -10,9 +10,11 @@ import (
 // dice is DICE of Sun and Li (ECCV 2022): the energy of M*W z + b, where M keeps a weight iff its mean contribution
 // E[z]_i W_ki over the in-distribution samples lies strictly above the p-th percentile of all of them.
 var dice = Kind{
-	Name: "dice", Doc: "weights of low mean contribution E[z] W dropped; energy", Source: "Sun and Li, ECCV 2022", FittedOn: ID,
+	Name: "dice", Doc: "weights of low mean contribution E[z] W dropped; energy", Source: "Sun and Li, ECCV 2022",
+	FittedOn: ID,
 	Params: []Parameter{{
-		Name: "p", Default: 90, Min: 0, Max: 100, Grid: []float64{10, 30, 50, 70, 90}, Doc: "percentage of weights that are dropped (ImageNet: 70)",
+		Name: "p", Default: 90, Min: 0, Max: 100, Grid: []float64{10, 30, 50, 70, 90},
+		Doc: "percentage of weights that are dropped (ImageNet: 70)",
 	}},
 	Part: func(p map[string]float64, workers int) (Part, error) {
 		return Part{Shape: &diceShaper{p: p["p"], workers: workers}}, nil

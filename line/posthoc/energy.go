@@ -6,7 +6,8 @@ import "math"
 var energy = Kind{
 	Name: "energy", Doc: "T log sum exp(l/T)", Source: "Liu et al., NeurIPS 2020",
 	Params: []Parameter{{
-		Name: "temperature", Alias: "t", Default: 1, Min: 0, Max: math.MaxFloat32, Open: true, Grid: []float64{1, 10, 100, 1000}, Doc: "T",
+		Name: "temperature", Alias: "t", Default: 1, Min: 0, Max: math.MaxFloat32, Open: true,
+		Grid: []float64{1, 10, 100, 1000}, Doc: "T",
 	}},
 	Part: func(p map[string]float64, _ int) (Part, error) {
 		return Part{Score: energyScore(p["temperature"])}, nil

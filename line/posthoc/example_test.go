@@ -11,7 +11,8 @@ import (
 
 // twoSamples are what a network says of a picture with large features and of one with small ones.
 func twoSamples() posthoc.Samples {
-	return posthoc.Samples{N: 2, FeatureDim: 2, Classes: 2, Features: []float32{3, 4, 0.3, 0.4}, Logits: []float32{3, 4, 0.3, 0.4}}
+	return posthoc.Samples{N: 2, FeatureDim: 2, Classes: 2, Features: []float32{3, 4, 0.3, 0.4},
+		Logits: []float32{3, 4, 0.3, 0.4}}
 }
 
 // A score of one's own, of the features [feature] and logits [class] of one sample.
@@ -35,7 +36,8 @@ func ExampleFunc() {
 func ExampleRegister() {
 	posthoc.Register(posthoc.Kind{
 		Name: "example-margin", Doc: "largest logit minus the second, times a factor", Source: "this example",
-		Params: []posthoc.Parameter{{Name: "factor", Default: 1, Min: 0, Max: 10, Open: true, Grid: []float64{1, 2}, Doc: "what it is multiplied by"}},
+		Params: []posthoc.Parameter{{Name: "factor", Default: 1, Min: 0, Max: 10, Open: true, Grid: []float64{1, 2},
+			Doc: "what it is multiplied by"}},
 		New: func(params map[string]float64, _ int) (posthoc.Method, error) {
 			return posthoc.Func("example-margin", func(_, logits []float32) float64 {
 				first, second := math.Inf(-1), math.Inf(-1)

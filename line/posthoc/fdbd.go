@@ -10,7 +10,8 @@ import (
 // mean of the in-distribution features. Classes of equal weights have no boundary and are left out; without any
 // boundary the score is 0. A ‖z - mu‖ below 1e-12 counts as 1e-12.
 var fdbd = Kind{
-	Name: "fdbd", Doc: "mean over k≠c of |l_c-l_k| / ‖w_c-w_k‖, divided by ‖z-mean z‖", Source: "Liu and Qin, ICML 2024", FittedOn: ID,
+	Name: "fdbd", Doc: "mean over k≠c of |l_c-l_k| / ‖w_c-w_k‖, divided by ‖z-mean z‖",
+	Source: "Liu and Qin, ICML 2024", FittedOn: ID,
 	Part: func(_ map[string]float64, workers int) (Part, error) {
 		return Part{Score: &fdbdScore{workers: workers}}, nil
 	},

@@ -236,7 +236,8 @@ func TestVRAPenalty(t *testing.T) {
 	}
 	assert.Equal(t, with("vra", map[string]float64{"lo": 50, "hi": 85}), with("vra++", map[string]float64{"a": 0}))
 	plain, scaled := with("vra++", nil), with("scale+vra++", nil)
-	energy, scaledEnergy := with("vra++", map[string]float64{"a": 0}), with("scale+vra++", map[string]float64{"vra++.a": 0})
+	energy, scaledEnergy := with("vra++", map[string]float64{"a": 0}),
+		with("scale+vra++", map[string]float64{"vra++.a": 0})
 	for i := range plain {
 		assert.InDelta(t, energy[i]-plain[i], scaledEnergy[i]-scaled[i], 1e-9)
 		assert.NotEqual(t, energy[i], scaledEnergy[i])
@@ -282,7 +283,8 @@ func TestOptimalShapingWithoutSpread(t *testing.T) {
 	head := identity(3)
 	for _, v := range []float32{0, 2} {
 		s := samplesOf(head, slices.Repeat([]float32{v}, 12))
-		assert.Equal(t, []float64{0, 0, 0, 0}, fitAndScore(t, newMethod(t, "optfs", posthoc.Options{}), problem{head, s, s}))
+		assert.Equal(t, []float64{0, 0, 0, 0}, fitAndScore(t, newMethod(t, "optfs", posthoc.Options{}),
+			problem{head, s, s}))
 	}
 }
 
@@ -338,6 +340,7 @@ func TestTemperatureNeedsLabels(t *testing.T) {
 	for _, labels := range [][]int{nil, {-1, -1, -1, -1, -1}} {
 		p.fit.Labels = labels
 		err := newMethod(t, "tempscale", posthoc.Options{}).Fit(t.Context(), p.head, p.fit)
-		assert.EqualError(t, err, "posthoc: tempscale: expected labelled in-distribution samples, got 5 without a label")
+		assert.EqualError(t, err,
+			"posthoc: tempscale: expected labelled in-distribution samples, got 5 without a label")
 	}
 }

@@ -28,8 +28,10 @@ type gaussians struct {
 func (s *gaussianState) layOut(dim, means int) (*gaussians, error) {
 	rank := len(s.Whiten) / dim
 	if len(s.Centre) != dim || rank*dim != len(s.Whiten) || len(s.Means) != rank*means {
-		return nil, fmt.Errorf("expected %d Gaussians of %d features, got a centre of %d, %d whitening weights and %d values of means",
-			means, dim, len(s.Centre), len(s.Whiten), len(s.Means))
+		return nil,
+			fmt.Errorf("expected %d Gaussians of %d features, got a centre of %d, %d whitening weights and %d values "+
+				"of means",
+				means, dim, len(s.Centre), len(s.Whiten), len(s.Means))
 	}
 	return &gaussians{s, linalg.NewMatrix(s.Whiten, rank, dim), rank, means}, nil
 }
@@ -63,7 +65,8 @@ func (g *gaussians) nearest() func(dst, x []float64, n int) error {
 // fitTied fits a Gaussian to the rows of each class, with one covariance: that of the rows about their class's mean,
 // divided by their number. classOf has shape [row], -1 for rows that are left out; row writes a row to x, shape [dim].
 // Classes without rows have no Gaussian. If no class has two rows, the covariance is that about the mean of all.
-func fitTied(ctx context.Context, classOf []int, classes, dim int, row func(i int, x []float64), workers int) (*gaussianState, error) {
+func fitTied(ctx context.Context, classOf []int, classes, dim int, row func(i int, x []float64),
+	workers int) (*gaussianState, error) {
 	var members []int // in the order of the rows
 	for i, c := range classOf {
 		if c >= 0 {
@@ -110,7 +113,8 @@ func fitTied(ctx context.Context, classOf []int, classes, dim int, row func(i in
 
 // meanRows returns the mean of the rows of each class, shape [class, feature], zero for those without rows, and their
 // numbers, shape [class]. Each sum runs over the rows in their order.
-func meanRows(ctx context.Context, n, classes, dim int, classOf func(i int) int, row func(i int, x []float64), workers int) ([]float64, []int, error) {
+func meanRows(ctx context.Context, n, classes, dim int, classOf func(i int) int, row func(i int, x []float64),
+	workers int) ([]float64, []int, error) {
 	const portion = 256
 	means, counts := make([]float64, classes*dim), make([]int, classes)
 	x := make([]float64, portion*dim)

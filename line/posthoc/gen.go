@@ -11,8 +11,10 @@ import (
 var gen = Kind{
 	Name: "gen", Doc: "-sum over the M largest p of p^g (1-p)^g", Source: "Liu, Lochman and Zach, CVPR 2023",
 	Params: []Parameter{
-		{Name: "g", Alias: "gamma", Default: 0.1, Min: 0, Max: 100, Open: true, Grid: []float64{0.01, 0.1, 0.5, 1, 2, 5, 10}, Doc: "exponent"},
-		{Name: "M", Alias: "m", Default: 100, Min: 1, Max: math.MaxInt32, Whole: true, Grid: []float64{10, 50, 100, 200, 500, 1000},
+		{Name: "g", Alias: "gamma", Default: 0.1, Min: 0, Max: 100, Open: true, Grid: []float64{0.01, 0.1, 0.5, 1, 2, 5,
+			10}, Doc: "exponent"},
+		{Name: "M", Alias: "m", Default: 100, Min: 1, Max: math.MaxInt32, Whole: true, Grid: []float64{10, 50, 100, 200,
+			500, 1000},
 			Doc: "how many of the likeliest classes count; all where there are fewer"},
 	},
 	Part: func(p map[string]float64, _ int) (Part, error) {

@@ -16,10 +16,13 @@ import (
 // The authors add up deviations of every layer, each divided by its mean over validation samples; here there is one
 // layer. A power of 10 and 2,048 channels make 80 kB of statistics a sample and 80 kB x classes x 2 of limits.
 var gram = Kind{
-	Name: "gram", Doc: "minus how far the row sums of the feature map's Gram matrices lie outside their range in the predicted class",
+	Name: "gram",
+	Doc: "minus how far the row sums of the feature map's Gram matrices lie outside their range in the predicted " +
+		"class",
 	Source: "Sastry and Oore, ICML 2020", FittedOn: ID, Slow: true,
 	Params: []Parameter{{
-		Name: "powers", Default: 10, Min: 1, Max: 20, Whole: true, Grid: []float64{1, 5, 10}, Doc: "powers of the feature map: 1 up to this",
+		Name: "powers", Default: 10, Min: 1, Max: 20, Whole: true, Grid: []float64{1, 5, 10},
+		Doc: "powers of the feature map: 1 up to this",
 	}},
 	Part: func(p map[string]float64, _ int) (Part, error) {
 		return Part{Score: &gramScore{powers: int(p["powers"])}}, nil

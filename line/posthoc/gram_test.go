@@ -52,5 +52,6 @@ func TestGramLimits(t *testing.T) {
 	require.Equal(t, []string{name}, m.(posthoc.Needing).Needs())
 	short := p.fit
 	short.Extra = map[string]posthoc.Extra{name: {Width: 8, Values: p.fit.Features}}
-	assert.EqualError(t, m.Fit(t.Context(), p.head, short), "posthoc: gram: expected map.gram(powers=5) of a sample of 40 values, got 8")
+	assert.EqualError(t, m.Fit(t.Context(), p.head, short),
+		"posthoc: gram: expected map.gram(powers=5) of a sample of 40 values, got 8")
 }

@@ -16,7 +16,8 @@ type keeper struct {
 // keepParameter is the percentage that those methods share.
 func keepParameter(value float64, doc string) []Parameter {
 	return []Parameter{{
-		Name: "p", Alias: "percentile", Default: value, Min: 0, Max: 100, Grid: []float64{65, 70, 75, 80, 85, 90, 95}, Doc: doc,
+		Name: "p", Alias: "percentile", Default: value, Min: 0, Max: 100, Grid: []float64{65, 70, 75, 80, 85, 90, 95},
+		Doc: doc,
 	}}
 }
 
@@ -59,8 +60,8 @@ func prune(z []float64, least float64, equals int, f func(v float64) float64) {
 	}
 }
 
-// ratio is s1/s2, of the sum of all features to that of the kept ones. Equal sums, two zeros among them, have the ratio 1. It is
-// bounded by ±300, so that its exponential is finite; with features that are not negative it is at most n/k.
+// ratio is s1/s2, of the sum of all features to that of the kept ones. Equal sums, two zeros among them, have the ratio
+// 1. It is bounded by ±300, so that its exponential is finite; with features that are not negative it is at most n/k.
 func ratio(all, kept float64) float64 {
 	if all == kept {
 		return 1
@@ -87,7 +88,8 @@ func (s keepShaper) Shape() func(*Block) {
 
 // keepKind makes a kind of such a shaper.
 func keepKind(name, doc, source string, params []Parameter, shape func(k *keeper, z []float64)) Kind {
-	return Kind{Name: name, Doc: doc, Source: source, Params: params, Part: func(p map[string]float64, _ int) (Part, error) {
+	return Kind{Name: name, Doc: doc, Source: source, Params: params, Part: func(p map[string]float64, _ int) (Part,
+		error) {
 		return Part{Shape: keepShaper{percent: p["p"], shape: shape}}, nil
 	}}
 }

@@ -120,7 +120,8 @@ func shaped(t *testing.T, name string, params map[string]float64, z ...float32) 
 		for key, v := range params {
 			own[name+"."+key] = v
 		}
-		out = append(out, fitAndScore(t, newMethod(t, name+"+maxlogit", posthoc.Options{Params: own}), problem{h, s, s})[0])
+		out = append(out, fitAndScore(t, newMethod(t, name+"+maxlogit", posthoc.Options{Params: own}),
+			problem{h, s, s})[0])
 	}
 	return out
 }
@@ -131,10 +132,13 @@ func TestKeepTiesAndRounding(t *testing.T) {
 	assert.Equal(t, []float64{0, 3, 3, 0, 0}, shaped(t, "ash-p", p(60), 1, 3, 3, 3, 2))
 	assert.Equal(t, []float64{2, 2, 0, 0}, shaped(t, "ash-p", p(50), 2, 2, 2, 2))
 	assert.Equal(t, []float64{0, 4, 0, 0, 0}, shaped(t, "ash-p", p(70), 1, 4, 0, 3, 2), "3.5 rounds to 4: one is kept")
-	assert.Equal(t, []float64{0, 4, 0, 3, 2}, shaped(t, "ash-p", p(50), 1, 4, 0, 3, 2), "2.5 rounds to 2: three are kept")
+	assert.Equal(t, []float64{0, 4, 0, 3, 2}, shaped(t, "ash-p", p(50), 1, 4, 0, 3, 2),
+		"2.5 rounds to 2: three are kept")
 	assert.Equal(t, []float64{0, 5, 0, 5, 0}, shaped(t, "ash-b", p(60), 1, 4, 0, 3, 2))
-	assert.InDeltaSlice(t, []float64{0, 4 * math.Exp(10./7), 0, 3 * math.Exp(10./7), 0}, shaped(t, "ash-s", p(60), 1, 4, 0, 3, 2), 1e-14)
-	assert.InDeltaSlice(t, []float64{math.Exp(10. / 7), 4 * math.Exp(10./7), 0, 3 * math.Exp(10./7), 2 * math.Exp(10./7)},
+	assert.InDeltaSlice(t, []float64{0, 4 * math.Exp(10./7), 0, 3 * math.Exp(10./7), 0}, shaped(t, "ash-s", p(60), 1, 4,
+		0, 3, 2), 1e-14)
+	assert.InDeltaSlice(t, []float64{math.Exp(10. / 7), 4 * math.Exp(10./7), 0, 3 * math.Exp(10./7),
+		2 * math.Exp(10./7)},
 		shaped(t, "scale", p(60), 1, 4, 0, 3, 2), 1e-14)
 	assert.InDeltaSlice(t, []float64{1 * 100. / 49, 4 * 100. / 49, 0, 3 * 100. / 49, 2 * 100. / 49},
 		shaped(t, "lts", p(60), 1, 4, 0, 3, 2), 1e-14)
@@ -162,7 +166,8 @@ func TestKeepNegativeFeatures(t *testing.T) {
 	s := samplesOf(head, z)
 	for _, name := range []string{"ash-p", "ash-b", "ash-s", "scale", "lts"} {
 		for _, p := range []float64{0, 50, 75, 100} {
-			for i, v := range fitAndScore(t, newMethod(t, name, posthoc.Options{Params: map[string]float64{"p": p}}), problem{head, s, s}) {
+			for i, v := range fitAndScore(t, newMethod(t, name, posthoc.Options{Params: map[string]float64{"p": p}}),
+				problem{head, s, s}) {
 				assert.False(t, math.IsNaN(v) || math.IsInf(v, 0), "%s p %v sample %d: %v", name, p, i, v)
 			}
 		}

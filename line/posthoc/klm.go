@@ -10,7 +10,8 @@ import (
 // -min_k KL(p ‖ q_k), with q_k the mean of p over the in-distribution samples that the network takes for class k. A
 // class that no sample is taken for has no q_k. The score is at most 0 but for rounding.
 var klm = Kind{
-	Name: "klm", Doc: "-min over k of KL(p ‖ mean p of images taken for class k)", Source: "Hendrycks et al., ICML 2022", FittedOn: ID,
+	Name: "klm", Doc: "-min over k of KL(p ‖ mean p of images taken for class k)",
+	Source: "Hendrycks et al., ICML 2022", FittedOn: ID,
 	Part: func(_ map[string]float64, workers int) (Part, error) {
 		return Part{Score: &klmScore{workers: workers}}, nil
 	},
@@ -90,7 +91,8 @@ func logMeanOf(s Samples) func(dst []float64, members []int) {
 func (s *klmScore) Derive(head Head) error {
 	rows := len(s.state.LogMean) / head.Classes
 	if rows == 0 || rows > head.Classes || rows*head.Classes != len(s.state.LogMean) {
-		return fmt.Errorf("expected mean probabilities of %d classes for each of some, got %d", head.Classes, len(s.state.LogMean))
+		return fmt.Errorf("expected mean probabilities of %d classes for each of some, got %d", head.Classes,
+			len(s.state.LogMean))
 	}
 	s.means = &dense{classes: rows, features: head.Classes, weight: s.state.LogMean, bias: make([]float64, rows)}
 	return nil

@@ -10,8 +10,10 @@ import (
 // K-th nearest neighbour among the normalised in-distribution features, of fewer than K to the farthest. Features that
 // are all zero stay so.
 var knn = Kind{
-	Name: "knn", Doc: "-(distance of z/‖z‖ to its K-th nearest ID neighbour)²", Source: "Sun et al., ICML 2022", FittedOn: ID,
-	Params: []Parameter{{Name: "k", Default: 50, Min: 1, Max: 1e6, Whole: true, Grid: []float64{50, 100, 200, 500, 1000}, Doc: "K"}},
+	Name: "knn", Doc: "-(distance of z/‖z‖ to its K-th nearest ID neighbour)²", Source: "Sun et al., ICML 2022",
+	FittedOn: ID,
+	Params: []Parameter{{Name: "k", Default: 50, Min: 1, Max: 1e6, Whole: true, Grid: []float64{50, 100, 200, 500,
+		1000}, Doc: "K"}},
 	Part: func(p map[string]float64, workers int) (Part, error) {
 		return Part{Score: &knnScore{k: int(p["k"]), workers: workers}}, nil
 	},
@@ -54,6 +56,7 @@ func checkBank(rows []float32, dim int) error {
 func (s *knnScore) Score() func(*Block, []float64) {
 	k := min(s.k, len(s.bank.scale))
 	return bankScore(s.workers, func(_ *Block, u, dst []float64, workers int) error {
-		return s.bank.nearest(context.Background(), u, k, workers, func(i int, distances []float64) { dst[i] = -distances[k-1] })
+		return s.bank.nearest(context.Background(), u, k, workers,
+			func(i int, distances []float64) { dst[i] = -distances[k-1] })
 	})
 }

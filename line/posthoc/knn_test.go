@@ -21,7 +21,8 @@ func init() {
 	literals["knn"] = func(params map[string]float64, q problem, i int) float64 {
 		var all []float64
 		for n := range q.fit.N {
-			apart := minus(unit(row(q.test.Features, i, q.test.FeatureDim)), unit(row(q.fit.Features, n, q.fit.FeatureDim)))
+			apart := minus(unit(row(q.test.Features, i, q.test.FeatureDim)),
+				unit(row(q.fit.Features, n, q.fit.FeatureDim)))
 			all = append(all, inner(apart, apart))
 		}
 		slices.Sort(all)
@@ -31,7 +32,8 @@ func init() {
 		var all []float64
 		for n := range q.fit.N {
 			energy := stableLSE(row(q.fit.Logits, n, q.fit.Classes))
-			all = append(all, energy*inner(unit(row(q.test.Features, i, q.test.FeatureDim)), unit(row(q.fit.Features, n, q.fit.FeatureDim))))
+			all = append(all, energy*inner(unit(row(q.test.Features, i, q.test.FeatureDim)),
+				unit(row(q.fit.Features, n, q.fit.FeatureDim))))
 		}
 		slices.Sort(all)
 		top := all[max(0, len(all)-int(params["k"])):]

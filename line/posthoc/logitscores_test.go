@@ -102,9 +102,11 @@ func scoreOf(t *testing.T, name string, params map[string]float64, s posthoc.Sam
 func TestSureSamples(t *testing.T) {
 	for _, gap := range []float32{30, 40, 200, 3000} {
 		rest := math.Exp(-float64(gap)) // of p, for the second of two classes
-		assert.InEpsilon(t, -2*math.Exp(-0.1*float64(gap)), scoreOf(t, "gen", nil, logitsOnly(gap, 0)), 1e-6, "gap %v", gap)
+		assert.InEpsilon(t, -2*math.Exp(-0.1*float64(gap)), scoreOf(t, "gen", nil, logitsOnly(gap, 0)), 1e-6, "gap %v",
+			gap)
 		if rest > 0 {
-			assert.InEpsilon(t, -rest*(1+float64(gap)), scoreOf(t, "entropy", nil, logitsOnly(gap, 0)), 1e-9, "gap %v", gap)
+			assert.InEpsilon(t, -rest*(1+float64(gap)), scoreOf(t, "entropy", nil, logitsOnly(gap, 0)), 1e-9, "gap %v",
+				gap)
 		}
 	}
 }

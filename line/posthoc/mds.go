@@ -11,14 +11,16 @@ import (
 // by the number of samples. Eigenvalues of S of at most D epsilon times the largest count as zero in the pseudo-inverse
 // S^+, epsilon = 2^-52 and D the number of features, 64 at least. Classes without samples are left out. If no class has
 // two samples, S is the covariance about the mean of all; if all samples are the same, every score is 0.
-var mds = mahalanobis("mds", "-min_k Mahalanobis distance² of z to class mean k, tied covariance", "Lee et al., NeurIPS 2018", false, false)
+var mds = mahalanobis("mds", "-min_k Mahalanobis distance² of z to class mean k, tied covariance",
+	"Lee et al., NeurIPS 2018", false, false)
 
 // mdsPlus is Mahalanobis++ of Müller and Hein (ICML 2025): mds of z/‖z‖. A ‖z‖ below 1e-12 counts as 1e-12.
 var mdsPlus = mahalanobis("mds++", "mds of z/‖z‖", "Müller and Hein, ICML 2025", true, false)
 
 // rmds is the relative Mahalanobis distance of Ren et al. (2021): mds, plus the squared Mahalanobis distance of z to
 // one Gaussian of all in-distribution samples.
-var rmds = mahalanobis("rmds", "mds plus the Mahalanobis distance² to one Gaussian of all ID samples", "Ren et al., 2021", false, true)
+var rmds = mahalanobis("rmds", "mds plus the Mahalanobis distance² to one Gaussian of all ID samples",
+	"Ren et al., 2021", false, true)
 
 // rmdsPlus is rmds of z/‖z‖, see mdsPlus.
 var rmdsPlus = mahalanobis("rmds++", "rmds of z/‖z‖", "Müller and Hein, ICML 2025", true, true)

@@ -23,7 +23,8 @@ func once[T any](name string, q problem, compute func() T) T {
 	defer memo.Unlock()
 	last, ok := memo.of[name]
 	if !ok || !slices.Equal(last.fit.Features, q.fit.Features) || !slices.Equal(last.fit.Labels, q.fit.Labels) ||
-		!slices.Equal(last.head.Weight, q.head.Weight) || !slices.Equal(last.head.Bias, q.head.Bias) || last.head.FeatureDim != q.head.FeatureDim ||
+		!slices.Equal(last.head.Weight, q.head.Weight) || !slices.Equal(last.head.Bias, q.head.Bias) ||
+		last.head.FeatureDim != q.head.FeatureDim ||
 		!slices.Equal(last.fit.Logits, q.fit.Logits) {
 		memo.of[name], memo.values[name] = q, compute()
 	}
@@ -188,11 +189,13 @@ func TestMahalanobisByHand(t *testing.T) {
 	p.fit = samplesOf(p.head, z)
 	p.fit.Labels = []int{0, 0, 0, 0}
 	p.test = samplesOf(p.head, []float32{6, 5, 0, 9, 0, 7})
-	assert.InDeltaSlice(t, []float64{0, -9.0 / 26}, fitAndScore(t, newMethod(t, "mds", optionsOf(nil)), p), 1e-12, "one class, and no variance along two neurons")
+	assert.InDeltaSlice(t, []float64{0, -9.0 / 26}, fitAndScore(t, newMethod(t, "mds", optionsOf(nil)), p), 1e-12,
+		"one class, and no variance along two neurons")
 
 	two := realistic(2, 3, 4, 2)
 	two.fit, two.test = samplesOf(two.head, z), samplesOf(two.head, []float32{6, 5, 0, 9, 0, 7})
 	two.fit.Labels = []int{0, 0, 1, 1}
 	assert.InDeltaSlice(t, []float64{-25, -4}, fitAndScore(t, newMethod(t, "mds", optionsOf(nil)), two), 1e-12)
-	assert.InDeltaSlice(t, []float64{-25, -4 + 9.0/26}, fitAndScore(t, newMethod(t, "rmds", optionsOf(nil)), two), 1e-12)
+	assert.InDeltaSlice(t, []float64{-25, -4 + 9.0/26}, fitAndScore(t, newMethod(t, "rmds", optionsOf(nil)), two),
+		1e-12)
 }

@@ -91,8 +91,10 @@ func oddProblems() map[string]problem {
 	out["one sample"] = make2(3, 3, zigzag, rows[:1], tests)
 	out["one class, one sample, one neuron"] = make2(1, 1, zigzag, [][]float32{{2}}, [][]float32{{2}, {0}, {3}})
 	out["all-zero features"] = make2(3, 3, zigzag, [][]float32{{0, 0, 0}, {0, 0, 0}}, tests)
-	out["constant features"] = make2(3, 3, zigzag, [][]float32{{0.1, 0.7, 3}, {0.1, 0.7, 3}, {0.1, 0.7, 3}}, append(tests, []float32{0.1, 0.7, 3}))
-	out["a constant neuron"] = make2(3, 3, zigzag, [][]float32{{0.1, 2, 0}, {0.1, 1, 3}, {0.1, 2, 2}, {0.1, 0, 1}, {0.1, 5, 0}}, tests)
+	out["constant features"] = make2(3, 3, zigzag, [][]float32{{0.1, 0.7, 3}, {0.1, 0.7, 3}, {0.1, 0.7, 3}},
+		append(tests, []float32{0.1, 0.7, 3}))
+	out["a constant neuron"] = make2(3, 3, zigzag, [][]float32{{0.1, 2, 0}, {0.1, 1, 3}, {0.1, 2, 2}, {0.1, 0, 1},
+		{0.1, 5, 0}}, tests)
 	out["zero weights"] = make2(3, 3, func(k, d int) float32 { return 0 }, rows, tests)
 	out["equal weights"] = make2(3, 3, func(k, d int) float32 { return float32(d) - 1 }, rows, tests)
 	wrong := make2(3, 3, zigzag, rows, tests)
@@ -103,7 +105,8 @@ func oddProblems() map[string]problem {
 	some := make2(3, 3, zigzag, rows, tests)
 	some.fit.Labels[0], some.fit.Labels[2] = -1, -1
 	out["some labels unknown"] = some
-	large := make2(3, 3, func(k, d int) float32 { return 1e-5 * zigzag(k, d) }, [][]float32{{1e6, 2e6, 0}, {0, 1e6, 3e6}, {2e6, 2e6, 2e6}}, tests)
+	large := make2(3, 3, func(k, d int) float32 { return 1e-5 * zigzag(k, d) },
+		[][]float32{{1e6, 2e6, 0}, {0, 1e6, 3e6}, {2e6, 2e6, 2e6}}, tests)
 	out["large features"] = large
 	return out
 }
@@ -126,7 +129,8 @@ func TestOddProblems(t *testing.T) {
 				if math.IsNaN(want) {
 					continue // rounding decides
 				}
-				assert.InDelta(t, want, v, 10*within(name)*math.Max(1, math.Abs(want)), "%s, %s, sample %d", name, problemName, i)
+				assert.InDelta(t, want, v, 10*within(name)*math.Max(1, math.Abs(want)), "%s, %s, sample %d", name,
+					problemName, i)
 			}
 		}
 	}

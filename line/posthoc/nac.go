@@ -20,16 +20,19 @@ import (
 // Their settings o, m and alpha of this layer are 50, 50, 100 (CIFAR-10), 50, 50, 50 (CIFAR-100) and 10, 50, 3000
 // (ImageNet).
 var nac = Kind{
-	Name: "nac", Doc: "mean over neurons of how densely ID samples cover sigmoid(alpha z W'(p-u))", Source: "Liu et al., ICLR 2024", FittedOn: ID,
+	Name: "nac", Doc: "mean over neurons of how densely ID samples cover sigmoid(alpha z W'(p-u))",
+	Source: "Liu et al., ICLR 2024", FittedOn: ID,
 	Params: []Parameter{
 		{Name: "o", Default: 50, Min: 0, Max: 1e6, Open: true, Grid: []float64{10, 50, 500},
 			Doc: "samples in a bin, of 1,000, that cover it (ImageNet: 10)"},
-		{Name: "m", Default: 50, Min: 4, Max: 10000, Whole: true, Grid: []float64{50, 500}, Doc: "limits of bins; an odd number counts as one less"},
+		{Name: "m", Default: 50, Min: 4, Max: 10000, Whole: true, Grid: []float64{50, 500},
+			Doc: "limits of bins; an odd number counts as one less"},
 		{Name: "alpha", Default: 100, Min: 0, Max: 1e9, Open: true, Grid: []float64{1, 50, 100, 3000},
 			Doc: "steepness of the sigmoid (CIFAR-100: 50, ImageNet: 3000)"},
 	},
 	Part: func(p map[string]float64, workers int) (Part, error) {
-		return Part{Score: &nacScore{o: p["o"], alpha: p["alpha"], limits: nacLimits(int(p["m"])), workers: workers}}, nil
+		return Part{Score: &nacScore{o: p["o"], alpha: p["alpha"], limits: nacLimits(int(p["m"])), workers: workers}},
+			nil
 	},
 }
 

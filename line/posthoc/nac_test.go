@@ -47,11 +47,13 @@ func init() {
 		limits[len(limits)-1] += 0.01
 		limits = append(limits, 1.2)
 
-		states := nacStates(params["alpha"], q.head, row(q.test.Features, i, q.test.FeatureDim), row(q.test.Logits, i, q.test.Classes))
+		states := nacStates(params["alpha"], q.head, row(q.test.Features, i, q.test.FeatureDim),
+			row(q.test.Logits, i, q.test.Classes))
 		var sum float64
 		others := make([][]float64, q.fit.N)
 		for n := range others {
-			others[n] = nacStates(params["alpha"], q.head, row(q.fit.Features, n, q.fit.FeatureDim), row(q.fit.Logits, n, q.fit.Classes))
+			others[n] = nacStates(params["alpha"], q.head, row(q.fit.Features, n, q.fit.FeatureDim),
+				row(q.fit.Logits, n, q.fit.Classes))
 		}
 		for d, v := range states {
 			for b := range len(limits) - 1 {

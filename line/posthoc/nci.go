@@ -11,7 +11,8 @@ import (
 var nci = Kind{
 	Name: "nci", Doc: "<w_c, z-mean z> / ‖z-mean z‖ + a ‖z‖_1", Source: "Liu and Qin, CVPR 2025", FittedOn: ID,
 	Params: []Parameter{{
-		Name: "a", Alias: "alpha", Default: 1e-4, Min: 0, Max: 1e6, Grid: []float64{1e-4, 1e-3, 1e-2, 1e-1}, Doc: "weight of the features' 1-norm",
+		Name: "a", Alias: "alpha", Default: 1e-4, Min: 0, Max: 1e6, Grid: []float64{1e-4, 1e-3, 1e-2, 1e-1},
+		Doc: "weight of the features' 1-norm",
 	}},
 	Part: func(p map[string]float64, workers int) (Part, error) {
 		return Part{Score: &nciScore{a: p["a"], workers: workers}}, nil

@@ -15,11 +15,13 @@ import (
 // constant keep their variance of 0 and are centred alone. Components of variances that equal each other but for
 // rounding stand on one side together, not that of P. A ‖s‖ below 1e-12 counts as 1e-12.
 var neco = Kind{
-	Name: "neco", Doc: "‖P s‖ / ‖s‖, s standardised z, P on its principal components", Source: "Ben Ammar et al., ICLR 2024", FittedOn: ID,
+	Name: "neco", Doc: "‖P s‖ / ‖s‖, s standardised z, P on its principal components",
+	Source: "Ben Ammar et al., ICLR 2024", FittedOn: ID,
 	Params: []Parameter{
 		{Name: "dim", Default: 0, Min: 0, Max: 1e6, Whole: true, Grid: []float64{0, 25, 50, 100, 200, 400},
 			Doc: "principal components; 0 means the authors' 100, or half the features where those are fewer"},
-		{Name: "maxlogit", Default: 0, Min: 0, Max: 1, Whole: true, Grid: []float64{0, 1}, Doc: "1 multiplies by the maximum logit, as the authors do for transformers"},
+		{Name: "maxlogit", Default: 0, Min: 0, Max: 1, Whole: true, Grid: []float64{0, 1},
+			Doc: "1 multiplies by the maximum logit, as the authors do for transformers"},
 	},
 	Part: func(p map[string]float64, workers int) (Part, error) {
 		return Part{Score: &necoScore{components: int(p["dim"]), byLogit: p["maxlogit"] == 1, workers: workers}}, nil
@@ -97,7 +99,8 @@ func (s *necoScore) standardise(x []float64) {
 
 // Derive lays out the basis.
 func (s *necoScore) Derive(head Head) error {
-	if len(s.state.Mean) != head.FeatureDim || len(s.state.Deviation) != head.FeatureDim || len(s.state.Basis)%head.FeatureDim != 0 {
+	if len(s.state.Mean) != head.FeatureDim || len(s.state.Deviation) != head.FeatureDim ||
+		len(s.state.Basis)%head.FeatureDim != 0 {
 		return fmt.Errorf("expected means, deviations and components of %d features, got %d, %d and %d values",
 			head.FeatureDim, len(s.state.Mean), len(s.state.Deviation), len(s.state.Basis))
 	}

@@ -9,9 +9,11 @@ import (
 // z_j/‖z_j‖>, z_j and E_j the features and the energy of in-distribution sample j; of fewer than K samples the mean of
 // all. Features that are all zero have product 0.
 var nnguide = Kind{
-	Name: "nnguide", Doc: "mean of the K largest <z/‖z‖, z_j/‖z_j‖ E_j> over ID samples, times energy", Source: "Park et al., ICCV 2023", FittedOn: ID,
+	Name: "nnguide", Doc: "mean of the K largest <z/‖z‖, z_j/‖z_j‖ E_j> over ID samples, times energy",
+	Source: "Park et al., ICCV 2023", FittedOn: ID,
 	Params: []Parameter{{
-		Name: "k", Default: 10, Min: 1, Max: 1e6, Whole: true, Grid: []float64{10, 100}, Doc: "K (OpenOOD: 100 of 1 % of the samples)",
+		Name: "k", Default: 10, Min: 1, Max: 1e6, Whole: true, Grid: []float64{10, 100},
+		Doc: "K (OpenOOD: 100 of 1 % of the samples)",
 	}},
 	Part: func(p map[string]float64, workers int) (Part, error) {
 		return Part{Score: &nnguideScore{k: int(p["k"]), workers: workers}}, nil

@@ -10,10 +10,13 @@ import (
 // the sign of the gradient of log softmax(l/T)_c with respect to the pixels, c the prediction. eps is in units of
 // pixels in [0, 1].
 var odin = Kind{
-	Name: "odin", Doc: "max softmax(l'/T) of the image stepped along its input gradient", Source: "Liang et al., ICLR 2018",
+	Name: "odin", Doc: "max softmax(l'/T) of the image stepped along its input gradient",
+	Source: "Liang et al., ICLR 2018",
 	Params: []Parameter{
-		{Name: "temperature", Alias: "t", Default: 1000, Min: 0, Max: math.MaxFloat32, Open: true, Grid: []float64{1, 10, 100, 1000}, Doc: "T"},
-		{Name: "eps", Alias: "noise", Default: 0.0014, Min: 0, Max: 1, Grid: []float64{0, 0.0014, 0.0028, 0.007, 0.014}, Doc: "step in units of pixels in [0, 1]"},
+		{Name: "temperature", Alias: "t", Default: 1000, Min: 0, Max: math.MaxFloat32, Open: true,
+			Grid: []float64{1, 10, 100, 1000}, Doc: "T"},
+		{Name: "eps", Alias: "noise", Default: 0.0014, Min: 0, Max: 1, Grid: []float64{0, 0.0014, 0.0028, 0.007, 0.014},
+			Doc: "step in units of pixels in [0, 1]"},
 	},
 	Part: func(p map[string]float64, _ int) (Part, error) {
 		t := p["temperature"]
@@ -30,7 +33,8 @@ var odin = Kind{
 // first singular pair has been taken from it. The paper's fusion with the same of the block before is left out: it
 // needs names for a network's blocks.
 var rankFeat = Kind{
-	Name: "rankfeat", Doc: "energy of the last feature map without its first singular pair", Source: "Song et al., NeurIPS 2022",
+	Name: "rankfeat", Doc: "energy of the last feature map without its first singular pair",
+	Source: "Song et al., NeurIPS 2022",
 	Part: func(map[string]float64, int) (Part, error) {
 		return Part{Score: &ofExtra{
 			name:  "rankfeat.logits",

@@ -15,7 +15,8 @@ import (
 // Euclidean length 1000 as the authors' code has it. Bins include their lower end. Where both quantiles are equal, or
 // all values 0, the score is 0.
 var optFS = Kind{
-	Name: "optfs", Doc: "<w_c, theta(z) z>, theta by bin of z the mean contribution w_c z of ID", Source: "Zhao et al., ICLR 2024",
+	Name: "optfs", Doc: "<w_c, theta(z) z>, theta by bin of z the mean contribution w_c z of ID",
+	Source:   "Zhao et al., ICLR 2024",
 	FittedOn: ID,
 	Part: func(_ map[string]float64, workers int) (Part, error) {
 		return Part{Score: &optFSScore{workers: workers}}, nil

@@ -12,7 +12,8 @@ func origin(h Head) ([]float64, error) {
 	w, b := mat.NewDense(h.Classes, h.FeatureDim, widen(h.Weight)), mat.NewVecDense(h.Classes, widen(h.Bias))
 	b.ScaleVec(-1, b)
 	u := mat.NewVecDense(h.FeatureDim, nil)
-	const well = 1e8 // condition numbers up to which no singular value is near the cut-off, and solving loses no more than it must
+	// condition numbers up to which no singular value is near the cut-off, and solving loses no more than it must
+	const well = 1e8
 	if h.Classes <= h.FeatureDim {
 		var lq mat.LQ
 		lq.Factorize(w)

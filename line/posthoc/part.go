@@ -12,14 +12,14 @@ type Shaper interface {
 	Shape() func(b *Block)
 }
 
-// FeatureReplacer is implemented by shapers that replace the features by others, such as another pooling of the feature map. In
-// a composition they come first wherever they are named, and what follows is fitted to what they make.
+// FeatureReplacer is implemented by shapers that replace the features by others, such as another pooling of the feature
+// map. In a composition they come first wherever they are named, and what follows is fitted to what they make.
 type FeatureReplacer interface{ ReplacesFeatures() }
 
 // Scorer is the part of a detector that turns features and logits into a score.
 type Scorer interface {
-	// Fit learns what Score needs from samples as the shapers leave them, replacing what an earlier Fit learned; head and
-	// id are not kept.
+	// Fit learns what Score needs from samples as the shapers leave them, replacing what an earlier Fit learned; head
+	// and id are not kept.
 	Fit(ctx context.Context, head Head, id Samples) error
 	// Score returns a function that writes the score of each sample of a block, higher = more in-distribution, for one
 	// goroutine: it may own scratch memory. The score of a sample does not depend on the other samples.

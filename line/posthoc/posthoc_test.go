@@ -78,7 +78,8 @@ func realistic(classes, features, fit, test int) problem {
 		}
 		return out
 	}
-	head := posthoc.Head{Classes: classes, FeatureDim: features, Weight: normal(classes*features, 0.3), Bias: normal(classes, 0.1)}
+	head := posthoc.Head{Classes: classes, FeatureDim: features, Weight: normal(classes*features, 0.3),
+		Bias: normal(classes, 0.1)}
 	relu := func(n int) []float32 {
 		z := normal(n, 0.5)
 		for i := range z {
@@ -156,7 +157,8 @@ func TestFitOwnsWhatItLearned(t *testing.T) {
 
 // Logits far outside the range of exp.
 func TestLargeLogits(t *testing.T) {
-	s := posthoc.Samples{N: 2, FeatureDim: 1, Classes: 2, Features: []float32{0, 0}, Logits: []float32{2000, 1999, -3000, -3000}}
+	s := posthoc.Samples{N: 2, FeatureDim: 1, Classes: 2, Features: []float32{0, 0},
+		Logits: []float32{2000, 1999, -3000, -3000}}
 	for name, want := range map[string][]float64{
 		"msp":      {1 / (1 + math.Exp(-1)), 0.5},
 		"maxlogit": {2000, -3000},
@@ -263,16 +265,23 @@ func TestValidate(t *testing.T) {
 	inf := float32(math.Inf(-1))
 	good := func() posthoc.Samples {
 		return posthoc.Samples{
-			N: 2, FeatureDim: 2, Classes: 3, Features: make([]float32, 4), Logits: make([]float32, 6), Labels: []int{-1, 2},
+			N: 2, FeatureDim: 2, Classes: 3, Features: make([]float32, 4), Logits: make([]float32, 6),
+			Labels: []int{-1, 2},
 		}
 	}
 	require.NoError(t, good().Validate())
 	for want, change := range map[string]func(*posthoc.Samples){
-		"posthoc: 0 samples, expected at least 1":                     func(s *posthoc.Samples) { *s = posthoc.Samples{} },
-		"samples of 0 classes and 2 features":                         func(s *posthoc.Samples) { s.Classes = 0 },
-		"features have 3 values, expected 2 samples x 2 features = 4": func(s *posthoc.Samples) { s.Features = s.Features[:3] },
-		"logits have 0 values, expected 2 samples x 3 classes = 6":    func(s *posthoc.Samples) { s.Logits = nil },
-		"posthoc: expected a label for each of 2 samples, got 1":      func(s *posthoc.Samples) { s.Labels = s.Labels[:1] },
+		"posthoc: 0 samples, expected at least 1": func(s *posthoc.Samples) {
+			*s = posthoc.Samples{}
+		},
+		"samples of 0 classes and 2 features": func(s *posthoc.Samples) { s.Classes = 0 },
+		"features have 3 values, expected 2 samples x 2 features = 4": func(s *posthoc.Samples) {
+			s.Features = s.Features[:3]
+		},
+		"logits have 0 values, expected 2 samples x 3 classes = 6": func(s *posthoc.Samples) { s.Logits = nil },
+		"posthoc: expected a label for each of 2 samples, got 1": func(s *posthoc.Samples) {
+			s.Labels = s.Labels[:1]
+		},
 		"posthoc: sample 1: feature 0 is -Inf":                        func(s *posthoc.Samples) { s.Features[2] = inf },
 		"posthoc: sample 1: logit of class 2 is -Inf":                 func(s *posthoc.Samples) { s.Logits[5] = inf },
 		"posthoc: sample 0: label -2, expected -1 or a class below 3": func(s *posthoc.Samples) { s.Labels[0] = -2 },
@@ -283,13 +292,16 @@ func TestValidate(t *testing.T) {
 		assert.ErrorContains(t, s.Validate(), want)
 	}
 	for want, h := range map[string]posthoc.Head{
-		"the network has no linear last layer":                          {Classes: 1},
-		"head of 0 classes and 2 features":                              {FeatureDim: 2},
-		"head weight has 1 values, expected 1 classes x 2 features = 2": {Classes: 1, FeatureDim: 2, Weight: make([]float32, 1)},
-		"head bias: expected a value for each of 1 classes, got 0":      {Classes: 1, FeatureDim: 1, Weight: make([]float32, 1)},
+		"the network has no linear last layer": {Classes: 1},
+		"head of 0 classes and 2 features":     {FeatureDim: 2},
+		"head weight has 1 values, expected 1 classes x 2 features = 2": {Classes: 1, FeatureDim: 2,
+			Weight: make([]float32, 1)},
+		"head bias: expected a value for each of 1 classes, got 0": {Classes: 1, FeatureDim: 1,
+			Weight: make([]float32, 1)},
 		"head weight of class 1, feature 0 is -Inf": {
 			Classes: 2, FeatureDim: 2, Weight: []float32{0, 0, inf, 0}, Bias: make([]float32, 2)},
-		"head bias of class 1 is -Inf": {Classes: 2, FeatureDim: 1, Weight: make([]float32, 2), Bias: []float32{0, inf}},
+		"head bias of class 1 is -Inf": {Classes: 2, FeatureDim: 1, Weight: make([]float32, 2),
+			Bias: []float32{0, inf}},
 	} {
 		assert.ErrorContains(t, h.Validate(), want)
 	}

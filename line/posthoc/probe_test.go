@@ -66,7 +66,9 @@ func literalAdascale(p map[string]float64, q problem, i int) float64 {
 		for d, v := range z {
 			pairs[d] = [2]float64{-v, float64(d)}
 		}
-		slices.SortFunc(pairs, func(a, b [2]float64) int { return cmp.Or(cmp.Compare(a[0], b[0]), cmp.Compare(a[1], b[1])) })
+		slices.SortFunc(pairs, func(a, b [2]float64) int {
+			return cmp.Or(cmp.Compare(a[0], b[0]), cmp.Compare(a[1], b[1]))
+		})
 		r := make([]int, len(z))
 		for rank, p := range pairs {
 			r[int(p[1])] = rank

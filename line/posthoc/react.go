@@ -9,7 +9,8 @@ import (
 // react is ReAct of Sun et al. (NeurIPS 2021): the energy of W min(z, t) + b, with t a percentile of all entries of the
 // in-distribution features.
 var react = Kind{
-	Name: "react", Doc: "z clipped at a percentile of all ID features; energy", Source: "Sun et al., NeurIPS 2021", FittedOn: ID,
+	Name: "react", Doc: "z clipped at a percentile of all ID features; energy", Source: "Sun et al., NeurIPS 2021",
+	FittedOn: ID,
 	Params: []Parameter{{
 		Name: "percentile", Alias: "p", Default: 90, Min: 0, Max: 100, Grid: []float64{85, 90, 95, 99},
 		Doc: "percentile of all ID features at which features are clipped",

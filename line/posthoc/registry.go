@@ -15,10 +15,12 @@ type Parameter struct {
 	Name              string
 	Default, Min, Max float64
 	Open              bool
-	Whole             bool      // only whole numbers
-	Grid              []float64 // the values that a search tries, those published where there are some; nil means that the default is not searched for
-	Doc               string    // one line
-	Alias             string    // another name that New takes; "" for none
+	Whole             bool // only whole numbers
+	// the values that a search tries, those published where there are some; nil means that the default is not searched
+	// for
+	Grid  []float64
+	Doc   string // one line
+	Alias string // another name that New takes; "" for none
 }
 
 // Fitting says what a method must be fitted on.
@@ -43,8 +45,8 @@ type Kind struct {
 	Doc      string // one line: what the score is
 	Source   string // the paper: authors, venue and year
 	FittedOn Fitting
-	// Part makes what the kind contributes to a composition, not fitted. params holds a value within its range for each of
-	// Params; workers is at least 1. nil for a kind that cannot be composed.
+	// Part makes what the kind contributes to a composition, not fitted. params holds a value within its range for each
+	// of Params; workers is at least 1. nil for a kind that cannot be composed.
 	Part func(params map[string]float64, workers int) (Part, error)
 	// New makes the method, not fitted; nil means the method that Part makes.
 	New func(params map[string]float64, workers int) (Method, error)

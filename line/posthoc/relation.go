@@ -12,10 +12,12 @@ import (
 // j, of the similarities r_j = max(0, cos(z, z_j)) <p, p_j> that exceed a threshold, each to a power. p is the softmax
 // of the logits. Features that are all zero have cosine 0.
 var relation = Kind{
-	Name: "relation", Doc: "sum over ID samples of max(0, cos(z,z_j))<p,p_j> where it exceeds .03", Source: "Kim et al., NeurIPS 2023", FittedOn: ID,
+	Name: "relation", Doc: "sum over ID samples of max(0, cos(z,z_j))<p,p_j> where it exceeds .03",
+	Source: "Kim et al., NeurIPS 2023", FittedOn: ID,
 	Params: []Parameter{
 		{Name: "threshold", Default: 0.03, Min: 0, Max: 1, Doc: "similarities that do not exceed it are left out"},
-		{Name: "pow", Default: 1, Min: 0, Max: 100, Open: true, Grid: []float64{1, 2, 4, 6, 8}, Doc: "power of a similarity"},
+		{Name: "pow", Default: 1, Min: 0, Max: 100, Open: true, Grid: []float64{1, 2, 4, 6, 8},
+			Doc: "power of a similarity"},
 	},
 	Part: func(p map[string]float64, workers int) (Part, error) {
 		return Part{Score: &relationScore{threshold: p["threshold"], pow: p["pow"], workers: workers}}, nil

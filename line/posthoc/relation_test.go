@@ -41,7 +41,8 @@ func TestRelationThreshold(t *testing.T) {
 		for _, part := range []float64{1 - 1e-12, 1 + 1e-12} {
 			params["threshold"] = similarity * part
 			got := fitAndScore(t, newMethod(t, "relation", optionsOf(params)), p)
-			assert.InDelta(t, literals["relation"](params, p, i), got[i], 1e-9, "sample %d, threshold times %v", i, part)
+			assert.InDelta(t, literals["relation"](params, p, i), got[i], 1e-9, "sample %d, threshold times %v", i,
+				part)
 		}
 	}
 }

@@ -91,7 +91,8 @@ func (s *residualScore) lengths() func(dst, z []float64, n int) error {
 		for i := range n {
 			subtract(centred[i*dim:(i+1)*dim], z[i*dim:], s.state.Origin)
 		}
-		if err := s.basis.MulTransposed(context.Background(), left[:n*s.directions], centred[:n*dim], n, 1); err != nil {
+		if err := s.basis.MulTransposed(context.Background(), left[:n*s.directions], centred[:n*dim], n,
+			1); err != nil {
 			return err
 		}
 		for i := range n {

@@ -17,8 +17,8 @@ type Samples struct {
 	Features               []float32 // penultimate features, shape [sample, feature], row-major
 	Logits                 []float32 // shape [sample, class], row-major; W z + b without any clipping or masking
 	Labels                 []int     // shape [sample], -1 where unknown; nil means all unknown
-	// Extra holds further values of each sample by name, for methods that need them: statistics of a feature map, logits
-	// of a changed input. A method tells which of them it needs by its method Needs, see [Needing].
+	// Extra holds further values of each sample by name, for methods that need them: statistics of a feature map,
+	// logits of a changed input. A method tells which of them it needs by its method Needs, see [Needing].
 	Extra map[string]Extra
 }
 

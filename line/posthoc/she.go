@@ -6,7 +6,8 @@ import "context"
 // the stored pattern, the mean features of the in-distribution samples of class c that are predicted as c. Where there
 // is no such sample, M_c is the mean of all samples of class c, and zero where there is none.
 var she = Kind{
-	Name: "she", Doc: "<z, mean z of correctly classified ID samples of the predicted class>", Source: "Zhang et al., ICLR 2023", FittedOn: Labels,
+	Name: "she", Doc: "<z, mean z of correctly classified ID samples of the predicted class>",
+	Source: "Zhang et al., ICLR 2023", FittedOn: Labels,
 	Part: func(_ map[string]float64, workers int) (Part, error) {
 		return Part{Score: &sheScore{workers: workers}}, nil
 	},

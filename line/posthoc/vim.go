@@ -11,8 +11,9 @@ import (
 // samples. Directions whose eigenvalues equal each other but for rounding stand on one side together, that of P. Where
 // in-distribution samples leave nothing, a is 0.
 var vim = Kind{
-	Name: "vim", Doc: "LSE(l) - a ‖P(z-u)‖, P off the principal space, u = -W⁺b", Source: "Wang et al., CVPR 2022", FittedOn: ID,
-	Params: []Parameter{principalDimension},
+	Name: "vim", Doc: "LSE(l) - a ‖P(z-u)‖, P off the principal space, u = -W⁺b", Source: "Wang et al., CVPR 2022",
+	FittedOn: ID,
+	Params:   []Parameter{principalDimension},
 	Part: func(p map[string]float64, workers int) (Part, error) {
 		return Part{Score: &vimScore{space: residualScore{principal: int(p["dim"]), workers: workers}}}, nil
 	},
@@ -33,7 +34,8 @@ func (s *vimScore) Fit(ctx context.Context, head Head, id Samples) error {
 		return err
 	}
 	s.state.Origin, s.state.Basis = s.space.state.Origin, s.space.state.Basis
-	far, left := make([]float64, id.N), make([]float64, id.N) // lengths that rounding errors are relative to, and ‖P(z - u)‖
+	// lengths that rounding errors are relative to, and ‖P(z - u)‖
+	far, left := make([]float64, id.N), make([]float64, id.N)
 	own := norm(s.state.Origin)
 	if size := norm(widen(head.Weight)); size > 0 {
 		own += norm(widen(head.Bias)) / size

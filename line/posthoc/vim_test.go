@@ -107,7 +107,8 @@ func init() {
 			}
 			return top / left
 		})
-		return stableLSE(row(q.test.Logits, i, q.test.Classes)) - scale*s.left(row(q.test.Features, i, q.test.FeatureDim), count)
+		return stableLSE(row(q.test.Logits, i, q.test.Classes)) - scale*s.left(row(q.test.Features, i,
+			q.test.FeatureDim), count)
 	}
 }
 
@@ -123,6 +124,8 @@ func TestVimOnTheLine(t *testing.T) {
 	clear(p.head.Bias)
 	p.fit = samplesOf(p.head, []float32{1, 2, 3, 4, 2, 4, 6, 8, 3, 6, 9, 12})
 	p.test = samplesOf(p.head, []float32{5, 10, 15, 20, 4, -2, 0, 0})
-	assert.InDeltaSlice(t, []float64{0, -math.Sqrt(20)}, fitAndScore(t, newMethod(t, "residual", optionsOf(map[string]float64{"dim": 1})), p), 1e-6)
-	assert.InDeltaSlice(t, fitAndScore(t, newMethod(t, "energy", optionsOf(nil)), p), fitAndScore(t, newMethod(t, "vim", optionsOf(nil)), p), 1e-12)
+	assert.InDeltaSlice(t, []float64{0, -math.Sqrt(20)},
+		fitAndScore(t, newMethod(t, "residual", optionsOf(map[string]float64{"dim": 1})), p), 1e-6)
+	assert.InDeltaSlice(t, fitAndScore(t, newMethod(t, "energy", optionsOf(nil)), p),
+		fitAndScore(t, newMethod(t, "vim", optionsOf(nil)), p), 1e-12)
 }

@@ -26,8 +26,10 @@ var vra = Kind{
 var vraPlusPlus = Kind{
 	Name: "vra++", Doc: "VRA's energy minus a sum (z - m)^2", Source: "Xu et al., NeurIPS 2023", FittedOn: ID,
 	Params: append(vraParams(50, 85),
-		Parameter{Name: "a", Default: 0.01, Min: 0, Max: 1e6, Grid: []float64{0.001, 0.01}, Doc: "weight of the penalty"},
-		Parameter{Name: "m", Default: 4, Min: -1e6, Max: 1e6, Grid: []float64{1.5, 4}, Doc: "feature value without a penalty"}),
+		Parameter{Name: "a", Default: 0.01, Min: 0, Max: 1e6, Grid: []float64{0.001, 0.01},
+			Doc: "weight of the penalty"},
+		Parameter{Name: "m", Default: 4, Min: -1e6, Max: 1e6, Grid: []float64{1.5, 4},
+			Doc: "feature value without a penalty"}),
 	Part: func(p map[string]float64, workers int) (Part, error) {
 		s, err := newVRAShaper(p, workers)
 		return Part{Shape: s, Score: quadraticScore{a: p["a"], m: p["m"]}}, err
@@ -36,9 +38,12 @@ var vraPlusPlus = Kind{
 
 func vraParams(lo, hi float64) []Parameter {
 	return []Parameter{
-		{Name: "lo", Default: lo, Min: 0, Max: 100, Grid: []float64{10, 50, 60}, Doc: "percentile of each neuron below which features are set to 0"},
-		{Name: "hi", Default: hi, Min: 0, Max: 100, Grid: []float64{85, 90, 95, 99}, Doc: "percentile of each neuron at which features are clipped"},
-		{Name: "constants", Max: 1, Whole: true, Doc: "1: lo and hi are feature values, not percentiles (ImageNet: 0.5, 1)"},
+		{Name: "lo", Default: lo, Min: 0, Max: 100, Grid: []float64{10, 50, 60},
+			Doc: "percentile of each neuron below which features are set to 0"},
+		{Name: "hi", Default: hi, Min: 0, Max: 100, Grid: []float64{85, 90, 95, 99},
+			Doc: "percentile of each neuron at which features are clipped"},
+		{Name: "constants", Max: 1, Whole: true,
+			Doc: "1: lo and hi are feature values, not percentiles (ImageNet: 0.5, 1)"},
 	}
 }
 
@@ -59,7 +64,8 @@ func newVRAShaper(p map[string]float64, workers int) (*vraShaper, error) {
 func (s *vraShaper) State() any { return &s.state }
 
 func (s *vraShaper) Fit(ctx context.Context, _ Head, id Samples) error {
-	s.state.Low, s.state.High = slices.Repeat([]float64{s.lo}, id.FeatureDim), slices.Repeat([]float64{s.hi}, id.FeatureDim)
+	s.state.Low, s.state.High = slices.Repeat([]float64{s.lo}, id.FeatureDim), slices.Repeat([]float64{s.hi},
+		id.FeatureDim)
 	if s.constants {
 		return nil
 	}
@@ -75,7 +81,8 @@ func (s *vraShaper) Fit(ctx context.Context, _ Head, id Samples) error {
 // Derive checks the lengths of the bounds.
 func (s *vraShaper) Derive(head Head) error {
 	if len(s.state.Low) != head.FeatureDim || len(s.state.High) != head.FeatureDim {
-		return fmt.Errorf("expected bounds of %d neurons, got %d and %d", head.FeatureDim, len(s.state.Low), len(s.state.High))
+		return fmt.Errorf("expected bounds of %d neurons, got %d and %d", head.FeatureDim, len(s.state.Low),
+			len(s.state.High))
 	}
 	return nil
 }

@@ -30,7 +30,8 @@ const weiperSource = "Granz, Heurich and Landgraf, NeurIPS 2024"
 
 var weiperParams = []Parameter{
 	{Name: "r", Default: 100, Min: 1, Max: 10000, Whole: true, Doc: "number of perturbed heads"},
-	{Name: "delta", Default: 1.8, Min: 0, Max: 1000, Grid: []float64{1.8, 2, 2.2, 2.4}, Doc: "length of a perturbation over that of its weights"},
+	{Name: "delta", Default: 1.8, Min: 0, Max: 1000, Grid: []float64{1.8, 2, 2.2, 2.4},
+		Doc: "length of a perturbation over that of its weights"},
 	{Name: "seed", Default: 1, Min: 0, Max: math.MaxInt32, Whole: true, Doc: "seed of the perturbations"},
 }
 
@@ -83,7 +84,8 @@ type perturbed struct {
 }
 
 func newPerturbed(p map[string]float64, workers int) *perturbed {
-	return &perturbed{delta: p["delta"], seed: uint64(p["seed"]), workers: workers, weights: make([]*linalg.Matrix, int(p["r"]))}
+	return &perturbed{delta: p["delta"], seed: uint64(p["seed"]), workers: workers, weights: make([]*linalg.Matrix,
+		int(p["r"]))}
 }
 
 // make draws the perturbations.
@@ -95,7 +97,8 @@ func (p *perturbed) make(ctx context.Context, head Head) error {
 		return func(i, _ int) {
 			for k := range head.Classes {
 				rng := rand.New(rand.NewPCG(p.seed, uint64(i*head.Classes+k)))
-				perturb(w[k*head.FeatureDim:][:head.FeatureDim], head.Weight[k*head.FeatureDim:][:head.FeatureDim], p.delta, rng)
+				perturb(w[k*head.FeatureDim:][:head.FeatureDim], head.Weight[k*head.FeatureDim:][:head.FeatureDim],
+					p.delta, rng)
 			}
 			p.weights[i] = linalg.NewMatrix(w, head.Classes, head.FeatureDim)
 		}

@@ -71,7 +71,8 @@ func density(values []float64, lo, hi float64, bins int) []float64 {
 	width := (hi - lo) / float64(bins)
 	for _, v := range values {
 		for b := range out {
-			if v >= lo+float64(float64(b)*width) && (v < lo+float64(float64(b+1)*width) || b == bins-1 && v <= hi) && v <= hi {
+			if v >= lo+float64(float64(b)*width) && (v < lo+float64(float64(b+1)*width) || b == bins-1 && v <= hi) &&
+				v <= hi {
 				out[b] += 1 / float64(len(values))
 				break
 			}
@@ -115,7 +116,8 @@ func init() {
 			h.heads = perturbedHeads(params, q.head)
 			var logits []float64
 			for n := range q.fit.N {
-				logits = append(logits, slices.Concat(perturbedLogits(h.heads, q.head, row(q.fit.Features, n, q.fit.FeatureDim))...)...)
+				logits = append(logits,
+					slices.Concat(perturbedLogits(h.heads, q.head, row(q.fit.Features, n, q.fit.FeatureDim))...)...)
 			}
 			z := row(q.fit.Features, 0, len(q.fit.Features))
 			h.lo, h.hi = [2]float64{slices.Min(z), slices.Min(logits)}, [2]float64{slices.Max(z), slices.Max(logits)}
@@ -126,7 +128,8 @@ func init() {
 		logits := perturbedLogits(h.heads, q.head, z)
 		return params["lambda2"]*meanMSP(logits) -
 			klBoth(h.z, density(z, h.lo[0], h.hi[0], bins), int(params["s1"]), 0.01) -
-			params["lambda1"]*klBoth(h.perturbed, density(slices.Concat(logits...), h.lo[1], h.hi[1], bins), int(params["s2"]), 0.025)
+			params["lambda1"]*klBoth(h.perturbed, density(slices.Concat(logits...), h.lo[1], h.hi[1], bins),
+				int(params["s2"]), 0.025)
 	}
 	tolerance["weiper-msp"], tolerance["weiper-kld"] = 1e-10, 1e-9
 }
@@ -135,7 +138,8 @@ func init() {
 func TestWeiPerAtDeltaZeroIsMSP(t *testing.T) {
 	p := realistic(5, 40, 60, 12)
 	msp := fitAndScore(t, newMethod(t, "msp", posthoc.Options{}), p)
-	got := fitAndScore(t, newMethod(t, "weiper-msp", posthoc.Options{Params: map[string]float64{"delta": 0, "r": 3}}), p)
+	got := fitAndScore(t, newMethod(t, "weiper-msp", posthoc.Options{Params: map[string]float64{"delta": 0, "r": 3}}),
+		p)
 	assert.InDeltaSlice(t, msp, got, 1e-6, "the logits given are float32, WeiPer's own float64")
 }
 
@@ -156,7 +160,8 @@ func TestWeiPerSeed(t *testing.T) {
 func TestWeiPerWithoutSpread(t *testing.T) {
 	for _, name := range []string{"weiper-msp", "weiper-kld"} {
 		for _, classes := range []int{1, 3} {
-			head := posthoc.Head{Classes: classes, FeatureDim: 4, Weight: make([]float32, 4*classes), Bias: make([]float32, classes)}
+			head := posthoc.Head{Classes: classes, FeatureDim: 4, Weight: make([]float32, 4*classes),
+				Bias: make([]float32, classes)}
 			fit := samplesOf(head, make([]float32, 8))
 			head.Weight[0] = 1
 			test := samplesOf(head, []float32{0, 0, 0, 0, 1, 2, 3, 4, -1e30, 1e30, 0, 0})
@@ -166,7 +171,8 @@ func TestWeiPerWithoutSpread(t *testing.T) {
 		}
 	}
 	p := realistic(3, 8, 20, 6)
-	for _, params := range []map[string]float64{{"bins": 1}, {"bins": 1, "s1": 9, "s2": 8}, {"bins": 5000}, {"s1": 1, "s2": 1}, {"s2": 300}} {
+	for _, params := range []map[string]float64{{"bins": 1}, {"bins": 1, "s1": 9, "s2": 8}, {"bins": 5000},
+		{"s1": 1, "s2": 1}, {"s2": 300}} {
 		m := newMethod(t, "weiper-kld", posthoc.Options{Params: params})
 		full := map[string]float64{}
 		for key, v := range m.Params() {
@@ -195,5 +201,6 @@ func TestWeiPerRestoreChecksBins(t *testing.T) {
 	state, err := posthoc.State(m)
 	require.NoError(t, err)
 	other := newMethod(t, "weiper-kld", posthoc.Options{Params: map[string]float64{"bins": 50}})
-	assert.EqualError(t, posthoc.Restore(other, p.head, state), "posthoc: weiper-kld: expected histograms of 50 bins, got 100 and 100")
+	assert.EqualError(t, posthoc.Restore(other, p.head, state),
+		"posthoc: weiper-kld: expected histograms of 50 bins, got 100 and 100")
 }

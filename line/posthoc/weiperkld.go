@@ -18,14 +18,18 @@ import (
 // The histogram of the logits is learned from evenly spaced samples where all would take more than 3·10^11
 // multiplications.
 var weiperKLD = Kind{
-	Name: "weiper-kld", Doc: "-(KL of the histogram of z + lambda1 KL of that of perturbed logits - lambda2 weiper-msp)", Source: weiperSource,
+	Name:     "weiper-kld",
+	Doc:      "-(KL of the histogram of z + lambda1 KL of that of perturbed logits - lambda2 weiper-msp)",
+	Source:   weiperSource,
 	FittedOn: ID,
 	Params: append([]Parameter{
-		{Name: "lambda1", Default: 2.5, Min: 0, Max: 1e6, Grid: []float64{1, 2.5}, Doc: "weight of the perturbed logits' divergence"},
+		{Name: "lambda1", Default: 2.5, Min: 0, Max: 1e6, Grid: []float64{1, 2.5},
+			Doc: "weight of the perturbed logits' divergence"},
 		{Name: "lambda2", Default: 0.1, Min: 0, Max: 1e6, Doc: "weight of weiper-msp"},
 		{Name: "bins", Default: 100, Min: 1, Max: 100000, Whole: true, Doc: "bins of a histogram"},
 		{Name: "s1", Default: 4, Min: 1, Max: 100000, Whole: true, Doc: "bins that smoothing averages, features"},
-		{Name: "s2", Default: 15, Min: 1, Max: 100000, Whole: true, Doc: "bins that smoothing averages, perturbed logits"},
+		{Name: "s2", Default: 15, Min: 1, Max: 100000, Whole: true,
+			Doc: "bins that smoothing averages, perturbed logits"},
 	}, weiperParams...),
 	Part: func(p map[string]float64, workers int) (Part, error) {
 		return Part{Score: &weiperKLDScore{
@@ -91,7 +95,8 @@ func (s *weiperKLDScore) Fit(ctx context.Context, head Head, id Samples) error {
 // Derive makes the perturbed heads.
 func (s *weiperKLDScore) Derive(head Head) error {
 	if len(s.state.Features) != s.bins || len(s.state.Logits) != s.bins {
-		return fmt.Errorf("expected histograms of %d bins, got %d and %d", s.bins, len(s.state.Features), len(s.state.Logits))
+		return fmt.Errorf("expected histograms of %d bins, got %d and %d", s.bins, len(s.state.Features),
+			len(s.state.Logits))
 	}
 	return s.heads.make(context.Background(), head)
 }
@@ -100,7 +105,8 @@ func (s *weiperKLDScore) Derive(head Head) error {
 type each func(z []float64, n int, use func(values []float64))
 
 // eachBlock calls use for blocks of the samples of those indices, on several goroutines.
-func eachBlock(ctx context.Context, s Samples, indices []int, workers int, start func() func(z []float64, n int)) error {
+func eachBlock(ctx context.Context, s Samples, indices []int, workers int, start func() func(z []float64,
+	n int)) error {
 	return forEachBlock(ctx, len(indices), perturbedBlock, workers, func() func(lo, hi int) {
 		use, z := start(), make([]float64, perturbedBlock*s.FeatureDim)
 		return func(lo, hi int) {
@@ -115,7 +121,8 @@ func eachBlock(ctx context.Context, s Samples, indices []int, workers int, start
 }
 
 // rangeOf returns the least and the greatest value of the samples.
-func rangeOf(ctx context.Context, s Samples, indices []int, workers int, start func() each) (low, high float64, err error) {
+func rangeOf(ctx context.Context, s Samples, indices []int, workers int,
+	start func() each) (low, high float64, err error) {
 	type bounds struct{ low, high float64 }
 	found := make(chan *bounds, max(workers, 1))
 	err = eachBlock(ctx, s, indices, workers, func() func([]float64, int) {
@@ -139,7 +146,8 @@ func rangeOf(ctx context.Context, s Samples, indices []int, workers int, start f
 
 // histogram returns the share of each bin among all values of the samples. Counts are whole numbers, so that the order
 // in which values are counted does not matter.
-func (s *weiperKLDScore) histogram(ctx context.Context, id Samples, indices []int, low, high float64, start func() each) ([]float64, error) {
+func (s *weiperKLDScore) histogram(ctx context.Context, id Samples, indices []int, low, high float64,
+	start func() each) ([]float64, error) {
 	found := make(chan []float64, max(s.heads.workers, 1))
 	err := eachBlock(ctx, id, indices, s.heads.workers, func() func([]float64, int) {
 		counts, count, values := make([]float64, s.bins+1), s.counter(low, high), start()
@@ -180,7 +188,8 @@ func (s *weiperKLDScore) counter(low, high float64) func(counts, values []float6
 
 func (s *weiperKLDScore) Score() func(*Block, []float64) {
 	logits := s.heads.logits()
-	countFeatures, countLogits := s.counter(s.state.FeatureLow, s.state.FeatureHigh), s.counter(s.state.LogitLow, s.state.LogitHigh)
+	countFeatures, countLogits := s.counter(s.state.FeatureLow, s.state.FeatureHigh),
+		s.counter(s.state.LogitLow, s.state.LogitHigh)
 	own, smoothed := make([]float64, s.bins), make([]float64, s.bins)
 	var counts []float64 // shape [sample, bin]
 	return func(b *Block, dst []float64) {
@@ -196,7 +205,8 @@ func (s *weiperKLDScore) Score() func(*Block, []float64) {
 		heads := float64(len(s.heads.weights))
 		for i := range dst {
 			msp := dst[i] / heads
-			logit := s.divergence(s.state.Logits, counts[i*s.bins:][:s.bins], heads*float64(b.Classes), s.smooth[1], 0.025, smoothed)
+			logit := s.divergence(s.state.Logits, counts[i*s.bins:][:s.bins], heads*float64(b.Classes), s.smooth[1],
+				0.025, smoothed)
 			clear(own)
 			countFeatures(own, b.FeaturesOf(i))
 			feature := s.divergence(s.state.Features, own, float64(b.FeatureDim), s.smooth[0], 0.01, smoothed)
@@ -207,7 +217,8 @@ func (s *weiperKLDScore) Score() func(*Block, []float64) {
 
 // divergence is the symmetric Kullback-Leibler divergence between p and counts over their total, smoothed; eps is added
 // to both.
-func (s *weiperKLDScore) divergence(p, counts []float64, total float64, window int, eps float64, smoothed []float64) float64 {
+func (s *weiperKLDScore) divergence(p, counts []float64, total float64, window int, eps float64,
+	smoothed []float64) float64 {
 	left := (window - 1) / 2
 	var ps, qs float64
 	for b := range smoothed {

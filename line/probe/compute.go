@@ -17,7 +17,8 @@ import (
 // It errors for a name that is not known, for a network without the feature map that a name needs (wrapping [ErrNoMap])
 // or without a linear last layer (wrapping [nets.ErrNoHead]), with the stream's or ctx's error, and for a value that is
 // not finite.
-func Compute(ctx context.Context, net nets.Classifier, names []string, images graph.Batches, o graph.Options) (map[string]posthoc.Extra, error) {
+func Compute(ctx context.Context, net nets.Classifier, names []string, images graph.Batches,
+	o graph.Options) (map[string]posthoc.Extra, error) {
 	c := computation{net: net}
 	for _, name := range slices.Compact(slices.Sorted(slices.Values(names))) {
 		n, err := parse(name)
@@ -163,7 +164,8 @@ func (c *computation) changed(ctx context.Context, images graph.Batches) graph.B
 			x := seen.next(out.N)
 			for _, i := range c.changing() {
 				n := c.needs[i]
-				if !yield(graph.Batch{N: out.N, X: n.change(x, out.Float32(n.gradient()), out.N, c.net.Preprocessing())}, nil) {
+				if !yield(graph.Batch{N: out.N, X: n.change(x, out.Float32(n.gradient()), out.N,
+					c.net.Preprocessing())}, nil) {
 					return
 				}
 			}

@@ -43,7 +43,8 @@ func TestGramSums(t *testing.T) {
 		}
 	}
 	assert.Equal(t, make([]float32, 6), appendGramSums(nil, make([]float32, 12), 3, 2), "an empty map")
-	for _, v := range appendGramSums(nil, []float32{3e18, 1e-18, 0, 2e18}, 2, 20) { // squares stay within float32, powers of 20 would not
+	// squares stay within float32, powers of 20 would not
+	for _, v := range appendGramSums(nil, []float32{3e18, 1e-18, 0, 2e18}, 2, 20) {
 		assert.False(t, math.IsNaN(float64(v)) || math.IsInf(float64(v), 0), v)
 	}
 }
@@ -59,7 +60,8 @@ func TestGramOfNetwork(t *testing.T) {
 	each := len(maps) / 3
 	for i := range 3 {
 		for j, want := range gramSums(maps[i*each:][:each], net.FeatureDim(), 3) {
-			assert.InDelta(t, want, got[name].Values[i*got[name].Width+j], 1e-4*math.Max(1e-2, math.Abs(want)), "image %d, sum %d", i, j)
+			assert.InDelta(t, want, got[name].Values[i*got[name].Width+j], 1e-4*math.Max(1e-2, math.Abs(want)),
+				"image %d, sum %d", i, j)
 		}
 	}
 	_, err = Compute(t.Context(), net, []string{"map.gram(powers=2.5)"}, nettest.Stream(b), graph.Options{})

@@ -16,9 +16,10 @@ var ErrNoMap = errors.New("the network's features are not the average over the p
 
 // Names of the nodes that the model adds.
 const (
-	mapNode      = "probe.map"               // [batch, channels, height, width], what the features average
-	topGradient  = "probe.gradient.top"      // ∂ max_k l_k/∂x: [batch, channels, height, width]
-	odinGradient = "probe.gradient.odin(%v)" // ∂ log softmax_c(l/T)/∂x up to the factor T, c the prediction, of a temperature T
+	mapNode     = "probe.map"          // [batch, channels, height, width], what the features average
+	topGradient = "probe.gradient.top" // ∂ max_k l_k/∂x: [batch, channels, height, width]
+	// ∂ log softmax_c(l/T)/∂x up to the factor T, c the prediction, of a temperature T
+	odinGradient = "probe.gradient.odin(%v)"
 )
 
 // model is a classifier with its feature map and gradients of objectives with respect to its input.

@@ -38,16 +38,20 @@ func parse(name string) (need, error) {
 
 // kinds of needs, with their parameters.
 const (
-	mapMax         = "map.max"            // largest pixel of each channel of the feature map: [features]
-	mapStd         = "map.std"            // standard deviation over the pixels (n-1) of each channel: [features]
-	mapGram        = "map.gram"           // powers: row sums of the Gram matrices of powers of the feature map: [powers x features]
-	rankFeatLogits = "rankfeat.logits"    // logits of the feature map without its first singular pair: [classes]
-	odinLogits     = "odin.logits"        // T, eps: logits of the image stepped along the gradient of its prediction: [classes]
-	stepFeatures   = "perturbed.features" // o, eps: features of the image changed at the pixels that matter least: [features]
+	mapMax = "map.max" // largest pixel of each channel of the feature map: [features]
+	mapStd = "map.std" // standard deviation over the pixels (n-1) of each channel: [features]
+	// powers: row sums of the Gram matrices of powers of the feature map: [powers x features]
+	mapGram        = "map.gram"
+	rankFeatLogits = "rankfeat.logits" // logits of the feature map without its first singular pair: [classes]
+	// T, eps: logits of the image stepped along the gradient of its prediction: [classes]
+	odinLogits = "odin.logits"
+	// o, eps: features of the image changed at the pixels that matter least: [features]
+	stepFeatures = "perturbed.features"
 )
 
 var parameters = map[string][]string{
-	mapMax: {}, mapStd: {}, mapGram: {"powers"}, rankFeatLogits: {}, odinLogits: {"T", "eps"}, stepFeatures: {"eps", "o"},
+	mapMax: {}, mapStd: {}, mapGram: {"powers"}, rankFeatLogits: {}, odinLogits: {"T", "eps"},
+	stepFeatures: {"eps", "o"},
 }
 
 // check errors unless the need is one that Compute knows, with its parameters.

@@ -30,7 +30,8 @@ func run(t *testing.T, net nets.Classifier, o graph.Options, batches ...graph.Ba
 // values runs a node of a network in float64.
 func values(t *testing.T, net nets.Classifier, node string, x []float32, n int) []float64 {
 	t.Helper()
-	p, err := graph.Compile(model{Classifier: net, temperatures: []float64{2, 1000}}, graph.Options{Fetch: []string{node}, Dtype: tensor.Float64})
+	p, err := graph.Compile(model{Classifier: net, temperatures: []float64{2, 1000}},
+		graph.Options{Fetch: []string{node}, Dtype: tensor.Float64})
 	require.NoError(t, err)
 	var all []float64
 	for out, err := range p.Run(t.Context(), nettest.Stream(graph.Batch{N: n, X: x})) {

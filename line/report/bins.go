@@ -81,7 +81,8 @@ func (s Scores) alt() string {
 	for _, o := range s.OOD {
 		sets = append(sets, fmt.Sprintf("%s median %.3g", printable(o.Name), median(o.Scores)))
 	}
-	return fmt.Sprintf("Histograms of the %s score, ID median %.3g; %s.", printable(s.Method), median(s.ID), strings.Join(sets, ", "))
+	return fmt.Sprintf("Histograms of the %s score, ID median %.3g; %s.", printable(s.Method), median(s.ID),
+		strings.Join(sets, ", "))
 }
 
 // outline returns the upper edge of a histogram, from and to the axis, in percent of n samples.

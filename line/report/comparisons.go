@@ -14,10 +14,12 @@ func (r Result) ComparisonTable(f Format) (string, error) {
 		return "", err
 	}
 	escape, _ := f.style(false)
-	w := newTable(1, []string{"AUROC compared", "difference", fmt.Sprintf("%s %% interval", formatPercent(r.comparisonLevel())), "p", "p, corrected"})
+	w := newTable(1, []string{"AUROC compared", "difference",
+		fmt.Sprintf("%s %% interval", formatPercent(r.comparisonLevel())), "p", "p, corrected"})
 	for _, c := range r.Comparisons {
 		w.AppendRow(table.Row{
-			escape(c.A + " − " + c.B), fmt.Sprintf("%+.2f", 100*c.Difference), fmt.Sprintf("%+.2f to %+.2f", 100*c.CI.Lo, 100*c.CI.Hi),
+			escape(c.A + " − " + c.B), fmt.Sprintf("%+.2f", 100*c.Difference),
+			fmt.Sprintf("%+.2f to %+.2f", 100*c.CI.Lo, 100*c.CI.Hi),
 			FormatP(c.P), FormatP(c.Adjusted),
 		})
 	}
@@ -38,7 +40,8 @@ func (r Result) comparisonTest() string {
 	if r.Bootstrap != nil {
 		test = fmt.Sprintf("paired bootstrap of %d resamples", r.Bootstrap.Resamples)
 	}
-	return fmt.Sprintf("differences of average AUROC in percentage points on the same samples; p: %s, two-sided; corrected for the number of comparisons, %d, by Holm's method",
+	return fmt.Sprintf("differences of average AUROC in percentage points on the same samples; p: %s, two-sided; "+
+		"corrected for the number of comparisons, %d, by Holm's method",
 		test, len(r.Comparisons))
 }
 

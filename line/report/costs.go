@@ -22,11 +22,13 @@ func (r Result) CostTable(f Format) (string, error) {
 	caption := "time and memory"
 	if wrong {
 		header = append(header, "AURC ↓", "AUROC of errors ↑")
-		caption += "; of the classifier's errors on the ID set: area under the risk-coverage curve, and AUROC of right above wrong predictions, in %"
+		caption += "; of the classifier's errors on the ID set: area under the risk-coverage curve, and AUROC of " +
+			"right above wrong predictions, in %"
 	}
 	w := newTable(1, header)
 	for _, m := range r.Methods {
-		row := table.Row{escape(m.Name), fmt.Sprintf("%.3g", m.FitSeconds), fmt.Sprintf("%.3g", m.MicrosPerSample), formatBytes(m.Bytes)}
+		row := table.Row{escape(m.Name), fmt.Sprintf("%.3g", m.FitSeconds), fmt.Sprintf("%.3g", m.MicrosPerSample),
+			formatBytes(m.Bytes)}
 		if e := m.Misclassification; wrong && e != nil {
 			row = append(row, fmt.Sprintf("%.3f", 100*e.AURC), formatRate(e.AUROC))
 		}

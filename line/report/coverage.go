@@ -24,7 +24,8 @@ type Coverage struct{ Coverage, Accuracy float64 }
 // of equal score are accepted together. It errors where no sample is labelled, the lengths differ, or a score is NaN.
 func AccuracyCoverage(scores []float64, outcomes []Outcome) ([]Coverage, error) {
 	if len(scores) != len(outcomes) {
-		return nil, fmt.Errorf("report: accuracy by coverage: expected an outcome for each of %d scores, got %d", len(scores), len(outcomes))
+		return nil, fmt.Errorf("report: accuracy by coverage: expected an outcome for each of %d scores, got %d",
+			len(scores), len(outcomes))
 	}
 	var order []int
 	for i, o := range outcomes {

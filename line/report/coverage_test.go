@@ -18,7 +18,8 @@ func TestAccuracyCoverage(t *testing.T) {
 		want     []report.Coverage
 	}{
 		{[]float64{3, 1, 2, 9}, []report.Outcome{r, w, r, u}, []report.Coverage{{1. / 3, 1}, {2. / 3, 1}, {1, 2. / 3}}},
-		{[]float64{5, 5, 5, 1}, []report.Outcome{r, w, r, w}, []report.Coverage{{0.75, 2. / 3}, {1, 0.5}}}, // ties come together
+		// ties come together
+		{[]float64{5, 5, 5, 1}, []report.Outcome{r, w, r, w}, []report.Coverage{{0.75, 2. / 3}, {1, 0.5}}},
 		{[]float64{inf, -inf}, []report.Outcome{w, r}, []report.Coverage{{0.5, 0}, {1, 0.5}}},
 		{[]float64{7}, []report.Outcome{r}, []report.Coverage{{1, 1}}},
 	} {
@@ -68,7 +69,8 @@ func TestAccuracyCoverageByDefinition(t *testing.T) {
 				}
 			}
 			at--
-			require.Equal(t, report.Coverage{Coverage: float64(kept) / float64(n), Accuracy: float64(right) / float64(kept)}, got[at])
+			require.Equal(t, report.Coverage{Coverage: float64(kept) / float64(n),
+				Accuracy: float64(right) / float64(kept)}, got[at])
 		}
 	})
 }

@@ -57,7 +57,9 @@ func (r Result) csvColumns() []csvColumn {
 		return slices.ContainsFunc(m.OOD, func(o OOD) bool { return o.CI != nil })
 	})
 	for _, f := range rateFields {
-		columns = append(columns, csvColumn{f.key, func(m Method, i int) string { return formatPercent(*f.value(&m.OOD[i].Metrics)) }})
+		columns = append(columns, csvColumn{f.key, func(m Method, i int) string {
+			return formatPercent(*f.value(&m.OOD[i].Metrics))
+		}})
 		if intervals {
 			columns = append(columns,
 				csvColumn{f.key + "_lo", func(m Method, i int) string { return intervalEnd(f, m.OOD[i], false) }},
@@ -65,7 +67,9 @@ func (r Result) csvColumns() []csvColumn {
 		}
 	}
 	if r.anyTied() {
-		columns = append(columns, csvColumn{"fpr95_tie_aware", func(m Method, i int) string { return formatPercent(m.OOD[i].tieAware()) }})
+		columns = append(columns, csvColumn{"fpr95_tie_aware", func(m Method, i int) string {
+			return formatPercent(m.OOD[i].tieAware())
+		}})
 	}
 	columns = append(columns,
 		csvColumn{"fit_seconds", func(m Method, _ int) string { return formatFloat(m.FitSeconds) }},

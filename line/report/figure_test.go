@@ -78,9 +78,11 @@ func TestSVG(t *testing.T) {
 		assert.Equal(t, f.Alt, root["aria-label"], name)
 		assert.NotEmpty(t, root["viewBox"])
 		assert.Equal(t, svg, rendered(t, f.SVG()), "%s: the same each time", name)
-		want := []string{"False positive rate: OOD accepted (%)", "True positive rate: ID accepted (%)", "textures10", "energy ("}
+		want := []string{"False positive rate: OOD accepted (%)", "True positive rate: ID accepted (%)", "textures10",
+			"energy ("}
 		if name == "histograms" {
-			want = []string{"share of set (%)", "score (higher = more ID)", "textures10", "mnist", "line: scores of 2000 ID"}
+			want = []string{"share of set (%)", "score (higher = more ID)", "textures10", "mnist",
+				"line: scores of 2000 ID"}
 		}
 		for _, s := range want {
 			assert.Contains(t, text, s, name)
@@ -118,9 +120,11 @@ func TestPNG(t *testing.T) {
 		large, err := png.Decode(bytes.NewReader(rendered(t, f.PNG())))
 		require.NoError(t, err)
 		assert.InDelta(t, 2*small.Bounds().Dx(), large.Bounds().Dx(), 2, "%s: 144 dots per inch by default", name)
-		assert.Greater(t, share(large, func(c color.RGBA) bool { return c == color.RGBA{255, 255, 255, 255} }), 0.3, name)
+		assert.Greater(t, share(large, func(c color.RGBA) bool { return c == color.RGBA{255, 255, 255, 255} }), 0.3,
+			name)
 		assert.Greater(t, share(large, func(c color.RGBA) bool { return c.B > c.R+0x40 }), 0.002, "%s: blue", name)
-		assert.Greater(t, share(large, func(c color.RGBA) bool { return c.R > c.B+0x60 }), 0.002, "%s: vermillion", name)
+		assert.Greater(t, share(large, func(c color.RGBA) bool { return c.R > c.B+0x60 }), 0.002, "%s: vermillion",
+			name)
 		for _, dpi := range []int{-1, 1201} {
 			_, err := at(f, dpi).PNG().WriteTo(io.Discard)
 			assert.ErrorContains(t, err, "dots per inch")
@@ -145,7 +149,8 @@ func TestFiguresOfOneScoreEach(t *testing.T) {
 	one := []float64{1}
 	_, err := report.ROC("s", []report.Curve{{Name: "m", ID: one, OOD: one}})
 	require.NoError(t, err)
-	f, err := report.Histograms(report.Scores{Method: "m", ID: one, OOD: []report.NamedScores{{Name: "s", Scores: one}}})
+	f, err := report.Histograms(report.Scores{Method: "m", ID: one,
+		OOD: []report.NamedScores{{Name: "s", Scores: one}}})
 	require.NoError(t, err)
 	rendered(t, at(f, 72).PNG())
 }
@@ -170,9 +175,11 @@ func TestFigureErrors(t *testing.T) {
 	_, err = report.Histograms(report.Scores{Method: "m", ID: one})
 	assert.EqualError(t, err, `report: histograms of "m": no OOD sets`)
 	for _, bad := range [][]float64{nil, {nan}, {inf}} {
-		_, err = report.Histograms(report.Scores{Method: "m", ID: one, OOD: []report.NamedScores{{Name: "s", Scores: bad}}})
+		_, err = report.Histograms(report.Scores{Method: "m", ID: one,
+			OOD: []report.NamedScores{{Name: "s", Scores: bad}}})
 		assert.ErrorContains(t, err, `report: histograms of "m": OOD set "s": `)
-		_, err = report.Histograms(report.Scores{Method: "m", ID: bad, OOD: []report.NamedScores{{Name: "s", Scores: one}}})
+		_, err = report.Histograms(report.Scores{Method: "m", ID: bad,
+			OOD: []report.NamedScores{{Name: "s", Scores: one}}})
 		assert.ErrorContains(t, err, `report: histograms of "m": ID set: `)
 	}
 }

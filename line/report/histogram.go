@@ -100,7 +100,8 @@ var (
 )
 
 func filled(xys plotter.XYs) *plotter.Polygon {
-	return &plotter.Polygon{XYs: []plotter.XYs{xys}, Color: idFill, LineStyle: draw.LineStyle{Color: figure.Blue, Width: vg.Points(0.6)}}
+	return &plotter.Polygon{XYs: []plotter.XYs{xys}, Color: idFill, LineStyle: draw.LineStyle{Color: figure.Blue,
+		Width: vg.Points(0.6)}}
 }
 
 func outlined(xys plotter.XYs) *plotter.Line {

@@ -16,8 +16,8 @@ type Provenance struct {
 	Facts   []Fact // such as versions and data sets, in the order in which they are shown
 	// Predictions says what the network takes the samples of sets for; nil to leave it out.
 	Predictions []Predictions
-	// Outcomes says for each ID sample, in the order of its scores, whether the network classifies it right; nil to leave
-	// out how accuracy depends on coverage.
+	// Outcomes says for each ID sample, in the order of its scores, whether the network classifies it right; nil to
+	// leave out how accuracy depends on coverage.
 	Outcomes []Outcome
 	// Pictures are the extremes of sets; nil to leave them out.
 	Pictures []Pictures
@@ -78,5 +78,6 @@ var (
 // policy lets the page run its own script and nothing else, and load nothing.
 func policy() string {
 	sum := sha256.Sum256([]byte(script))
-	return "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
+	return "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-" +
+		base64.StdEncoding.EncodeToString(sum[:]) + "'"
 }

@@ -45,9 +45,11 @@ func TestHTML(t *testing.T) {
 	} {
 		assert.Contains(t, page, want)
 	}
-	assert.Equal(t, 9, strings.Count(page, `<svg class="chart"`), "ROC and precision-recall on two sets, histograms of two methods on two sets, cost")
+	assert.Equal(t, 9, strings.Count(page, `<svg class="chart"`),
+		"ROC and precision-recall on two sets, histograms of two methods on two sets, cost")
 	assert.Equal(t, 9, strings.Count(page, `role="img" aria-label=`))
-	assert.Equal(t, 5*2, strings.Count(page, `<g class="curve c`)+strings.Count(page, `<g class="dot c`), "both methods in colour everywhere")
+	assert.Equal(t, 5*2, strings.Count(page, `<g class="curve c`)+strings.Count(page, `<g class="dot c`),
+		"both methods in colour everywhere")
 	assert.Equal(t, page, html(t, r, scoresFor(r)), "the same bytes each time")
 	assert.Less(t, strings.Index(page, "ROC curves on textures10"), strings.Index(page, "ROC curves on mnist"))
 	balanced(t, page)
@@ -79,12 +81,14 @@ func TestHTMLNeedsNothingElse(t *testing.T) {
 	}
 	assert.NotRegexp(t, `(?i)https?:|//[a-z]|\bsrc=|<link|<iframe|<img|@import|url\(`, page)
 	assert.Equal(t, 1, strings.Count(page, "<script"))
-	policy := regexp.MustCompile(`content="default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-([^']*)'"`).FindStringSubmatch(htmlpkg.UnescapeString(page))
+	policy := regexp.MustCompile(`content="default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src ` +
+		`'sha256-([^']*)'"`).FindStringSubmatch(htmlpkg.UnescapeString(page))
 	require.NotNil(t, policy)
 	_, script, _ := strings.Cut(page, "<script>")
 	script, _, _ = strings.Cut(script, "</script>")
 	sum := sha256.Sum256([]byte(script))
-	assert.Equal(t, base64.StdEncoding.EncodeToString(sum[:]), policy[1], "the policy lets this script run and no other")
+	assert.Equal(t, base64.StdEncoding.EncodeToString(sum[:]), policy[1],
+		"the policy lets this script run and no other")
 }
 
 func TestHTMLWithoutFigures(t *testing.T) {
@@ -115,8 +119,10 @@ func TestHTMLEscapesNames(t *testing.T) {
 func TestHTMLErrors(t *testing.T) {
 	r := example()
 	for want, change := range map[string]func([]report.Scores){
-		`report: scores of method "odin", which the result does not have`: func(s []report.Scores) { s[1].Method = "odin" },
-		`report: two of scores of method "line"`:                          func(s []report.Scores) { s[1].Method = "line" },
+		`report: scores of method "odin", which the result does not have`: func(s []report.Scores) {
+			s[1].Method = "odin"
+		},
+		`report: two of scores of method "line"`: func(s []report.Scores) { s[1].Method = "line" },
 		`report: the OOD sets in the scores of method "line" are not ["textures10" "mnist"]`: func(s []report.Scores) {
 			s[0].OOD[1].Name = "other"
 		},

@@ -218,7 +218,9 @@ func TestInvalidResults(t *testing.T) {
 		"interval of dterr is [0.2, 0.1]": func(r *report.Result) {
 			r.Methods[0].OOD[0].CI = &metrics.Intervals{DTERR: metrics.Interval{Lo: 0.2, Hi: 0.1}}
 		},
-		"expected a bootstrap level in (0, 1), got 95": func(r *report.Result) { r.Bootstrap = &report.Bootstrap{Level: 95} },
+		"expected a bootstrap level in (0, 1), got 95": func(r *report.Result) {
+			r.Bootstrap = &report.Bootstrap{Level: 95}
+		},
 	} {
 		r := example()
 		change(&r)
@@ -253,13 +255,15 @@ func TestUnmarshalErrors(t *testing.T) {
 		result(`{}`):       "report: expected at least one method, got none",
 		result(`{"m":1}`):  `report: methods: "m": json: cannot unmarshal number`,
 		result(`{"m":{}}`): `report: methods: "m": ood: missing`,
-		result(`{"m":` + strings.Replace(method, `"auroc":100,`, "", 1) + `}`):              `"s": "auroc" is missing`,
-		result(`{"m":` + strings.Replace(method, `:100`, `:"x"`, 1) + `}`):                  `"auroc": json: cannot unmarshal string`,
-		result(`{"m":` + strings.Replace(method, `:100`, `:null`, 1) + `}`):                 "auroc is NaN",
-		result(`{"m":` + strings.Replace(method, `:100`, `:101`, 1) + `}`):                  "auroc is 1.01",
-		result(`{"m":` + strings.Replace(method, `"ood"`, `"x"`, 1) + `}`):                  "ood: missing",
-		result(`{"m":` + method + `,"m":` + method + `}`):                                   `two of method "m"`,
-		result(`{"m":` + strings.Replace(method, `"n":1`, `"auroc_ci":[1],"n":1`, 1) + `}`): "interval of auroc is [0.01, 0]",
+		result(`{"m":` + strings.Replace(method, `"auroc":100,`, "", 1) + `}`): `"s": "auroc" is missing`,
+		result(`{"m":` + strings.Replace(method, `:100`, `:"x"`, 1) +
+			`}`): `"auroc": json: cannot unmarshal string`,
+		result(`{"m":` + strings.Replace(method, `:100`, `:null`, 1) + `}`): "auroc is NaN",
+		result(`{"m":` + strings.Replace(method, `:100`, `:101`, 1) + `}`):  "auroc is 1.01",
+		result(`{"m":` + strings.Replace(method, `"ood"`, `"x"`, 1) + `}`):  "ood: missing",
+		result(`{"m":` + method + `,"m":` + method + `}`):                   `two of method "m"`,
+		result(`{"m":` + strings.Replace(method, `"n":1`, `"auroc_ci":[1],"n":1`, 1) +
+			`}`): "interval of auroc is [0.01, 0]",
 	} {
 		err := json.Unmarshal([]byte(text), &r)
 		assert.ErrorContains(t, err, want, text)

@@ -100,7 +100,8 @@ func setObjects(sets []OOD, spread []Average, average *Average, groups []Average
 // members are the rates of an average, their names with an ending.
 func (a Average) members(ending string) object {
 	return object{
-		{"fpr95" + ending, percent(a.FPR95)}, {"auroc" + ending, percent(a.AUROC)}, {"fpr95_openood" + ending, percent(a.FPR95OpenOOD)},
+		{"fpr95" + ending, percent(a.FPR95)}, {"auroc" + ending, percent(a.AUROC)},
+		{"fpr95_openood" + ending, percent(a.FPR95OpenOOD)},
 	}
 }
 
@@ -111,7 +112,8 @@ func (t *Tuning) object() object {
 		if params == nil {
 			params = map[string]float64{}
 		}
-		trials = append(trials, object{{"params", params}, {"auroc", percent(trial.AUROC)}, {"fpr95", percent(trial.FPR95)}})
+		trials = append(trials, object{{"params", params}, {"auroc", percent(trial.AUROC)},
+			{"fpr95", percent(trial.FPR95)}})
 	}
 	ood := t.OOD
 	if ood == nil {
@@ -124,7 +126,8 @@ func comparisonObjects(all []Comparison) []object {
 	var out []object
 	for _, c := range all {
 		out = append(out, object{
-			{"a", c.A}, {"b", c.B}, {"difference", percent(c.Difference)}, {"difference_ci", percents(c.CI)}, {"p", c.P}, {"p_adjusted", c.Adjusted},
+			{"a", c.A}, {"b", c.B}, {"difference", percent(c.Difference)}, {"difference_ci", percents(c.CI)},
+			{"p", c.P}, {"p_adjusted", c.Adjusted},
 		})
 	}
 	return out

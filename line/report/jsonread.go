@@ -84,7 +84,8 @@ func readMethod(data json.RawMessage, several bool) (Method, error) {
 		return Method{}, err
 	}
 	m := Method{
-		Params: in.Params, FitSeconds: in.FitSeconds, MicrosPerSample: in.MicrosPerSample, Bytes: in.Bytes, Tuning: in.Tuning.tuning(),
+		Params: in.Params, FitSeconds: in.FitSeconds, MicrosPerSample: in.MicrosPerSample, Bytes: in.Bytes,
+		Tuning: in.Tuning.tuning(),
 	}
 	if e := in.Misclassification; e != nil {
 		m.Misclassification = &Misclassification{AURC: float64(e.AURC), AUROC: float64(e.AUROC)}

@@ -15,7 +15,8 @@ type idJSON struct {
 }
 
 func (j idJSON) id() ID {
-	return ID{N: j.N, Accuracy: float64(j.Accuracy), AccuracyCI: interval(j.AccuracyCI), AccuracySpread: float64(j.AccuracySD)}
+	return ID{N: j.N, Accuracy: float64(j.Accuracy), AccuracyCI: interval(j.AccuracyCI),
+		AccuracySpread: float64(j.AccuracySD)}
 }
 
 // setsJSON are the OOD sets of a method, with the standard deviations of their averages.
@@ -52,7 +53,8 @@ func (j *tuningJSON) tuning() *Tuning {
 	}
 	t := &Tuning{ID: j.ID, OOD: j.OOD, Pseudo: j.Pseudo}
 	for _, trial := range j.Trials {
-		t.Trials = append(t.Trials, Trial{Params: trial.Params, AUROC: float64(trial.AUROC), FPR95: float64(trial.FPR95)})
+		t.Trials = append(t.Trials, Trial{Params: trial.Params, AUROC: float64(trial.AUROC),
+			FPR95: float64(trial.FPR95)})
 	}
 	return t
 }

@@ -24,12 +24,14 @@ func (r Result) WriteLaTeX(w io.Writer) error {
 		rules = append(rules, fmt.Sprintf("\\cmidrule(lr){%d-%d}", 2*i+2, 2*i+3))
 		rates = append(rates, "FPR95 $\\downarrow$ & AUROC $\\uparrow$")
 	}
-	fmt.Fprintf(&b, " & %s \\\\\n%s\nMethod & %s \\\\\n\\midrule\n", strings.Join(names, " & "), strings.Join(rules, " "), strings.Join(rates, " & "))
+	fmt.Fprintf(&b, " & %s \\\\\n%s\nMethod & %s \\\\\n\\midrule\n", strings.Join(names, " & "),
+		strings.Join(rules, " "), strings.Join(rates, " & "))
 	for i, m := range r.Methods {
 		fmt.Fprint(&b, latex(m.Name))
 		for _, c := range columns {
 			x := c.cells[i]
-			fmt.Fprintf(&b, " & %s & %s", latexRate(x.FPR95, x.FPR95Spread, x.BestFPR95)+latexTies(x.TieAware), latexRate(x.AUROC, x.AUROCSpread, x.BestAUROC))
+			fmt.Fprintf(&b, " & %s & %s", latexRate(x.FPR95, x.FPR95Spread, x.BestFPR95)+latexTies(x.TieAware),
+				latexRate(x.AUROC, x.AUROCSpread, x.BestAUROC))
 		}
 		b.WriteString(" \\\\\n")
 	}
@@ -58,9 +60,11 @@ func latexRate(rate, spread string, best bool) string {
 
 var latexEscapes = strings.NewReplacer(
 	`\`, `\textbackslash{}`, "{", `\{`, "}", `\}`, "$", `\$`, "&", `\&`, "#", `\#`, "%", `\%`, "_", `\_`,
-	"^", `\textasciicircum{}`, "~", `\textasciitilde{}`, "<", `\textless{}`, ">", `\textgreater{}`, "|", `\textbar{}`, `"`, `{\ttfamily\char34}`,
+	"^", `\textasciicircum{}`, "~", `\textasciitilde{}`, "<", `\textless{}`, ">", `\textgreater{}`, "|", `\textbar{}`,
+	`"`, `{\ttfamily\char34}`,
 	"`", `\textasciigrave{}`, "'", `\textquotesingle{}`, "--", `-{}-`, "[", `{[}`, "]", `{]}`, "*", `{*}`,
 )
 
-// latex makes a name safe in LaTeX text. Hyphens make no dashes, and nothing at the start of a cell or a row is taken for an option.
+// latex makes a name safe in LaTeX text. Hyphens make no dashes, and nothing at the start of a cell or a row is taken
+// for an option.
 func latex(name string) string { return latexEscapes.Replace(printable(name)) }

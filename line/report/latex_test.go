@@ -40,21 +40,24 @@ func TestLaTeXEscapesNames(t *testing.T) {
 	r := nastyResult()
 	r.Methods[0].Name, r.Methods[1].Name = `a_b & c--d % {e} #$^~\`+"`'\"<|>", "[0]*"
 	got := latex(t, r)
-	assert.Contains(t, got, `a\_b \& c-{}-d \% \{e\} \#\$\textasciicircum{}\textasciitilde{}\textbackslash{}\textasciigrave{}`)
+	assert.Contains(t, got,
+		`a\_b \& c-{}-d \% \{e\} \#\$\textasciicircum{}\textasciitilde{}\textbackslash{}\textasciigrave{}`)
 	assert.Contains(t, got, "\n{[}0{]}{*} & ", "nothing that a row's end could take for an option")
 	assert.NotContains(t, got, "\x1b")
 	for i, line := range strings.Split(got, "\n") {
 		if i == 0 || !strings.HasSuffix(line, `\\`) {
 			continue
 		}
-		assert.Equal(t, map[bool]int{true: 3, false: 6}[strings.Contains(line, "multicolumn")], strings.Count(line, " & "), line)
+		assert.Equal(t, map[bool]int{true: 3, false: 6}[strings.Contains(line, "multicolumn")],
+			strings.Count(line, " & "), line)
 	}
 	if _, err := exec.LookPath("pdflatex"); err != nil {
 		t.Skip("pdflatex is missing: the names are not set in type")
 	}
 	dir := t.TempDir()
 	document := "\\documentclass{article}\\usepackage[T1]{fontenc}\\usepackage{textcomp}\n" +
-		"\\begin{document}\n" + strings.NewReplacer(`\toprule`, `\hline`, `\midrule`, `\hline`, `\bottomrule`, `\hline`, `\cmidrule(lr)`, `\cline`).Replace(got) + "\\end{document}\n"
+		"\\begin{document}\n" + strings.NewReplacer(`\toprule`, `\hline`, `\midrule`, `\hline`, `\bottomrule`, `\hline`,
+		`\cmidrule(lr)`, `\cline`).Replace(got) + "\\end{document}\n"
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "t.tex"), []byte(document), 0o666))
 	cmd := exec.Command("pdflatex", "-interaction=nonstopmode", "-halt-on-error", "t.tex")
 	cmd.Dir = dir
@@ -66,7 +69,8 @@ func TestMarkdownFile(t *testing.T) {
 	var out bytes.Buffer
 	require.NoError(t, whole().WriteMarkdown(&out))
 	got := out.String()
-	for _, want := range []string{"| method | parameters | textures10 |", "full spectrum", "AUROC compared", "| method | fit, s |", "12.3 MB"} {
+	for _, want := range []string{"| method | parameters | textures10 |", "full spectrum", "AUROC compared",
+		"| method | fit, s |", "12.3 MB"} {
 		assert.Contains(t, got, want)
 	}
 	assert.True(t, strings.HasSuffix(got, "\n") && !strings.HasSuffix(got, "\n\n"))

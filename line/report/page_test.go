@@ -43,7 +43,8 @@ func TestPageWithManyMethods(t *testing.T) {
 	assert.Equal(t, 6, strings.Count(first, `<g class="curve c`), "six are coloured")
 	assert.Contains(t, first, `<g class="curve c0" data-m="39"><title>line: AUROC 51.00`, "LINe first of all")
 	assert.Contains(t, first, `<g class="curve c1" data-m="0"><title>method0`)
-	assert.Greater(t, strings.Index(first, `data-m="39"`), strings.Index(first, `data-m="38"`), "LINe on top of the others")
+	assert.Greater(t, strings.Index(first, `data-m="39"`), strings.Index(first, `data-m="38"`),
+		"LINe on top of the others")
 	assert.True(t, strings.Contains(page, "Of 40 methods, line is 40th by average FPR95 and 40th by average AUROC."))
 	assert.True(t, strings.Contains(page, "<details><summary>80 rows</summary>"))
 	assert.Equal(t, 2, strings.Count(page, "open><summary>"), "histograms of two methods are unfolded")
@@ -74,15 +75,19 @@ func TestPageWithEverything(t *testing.T) {
 	page := out.String()
 	balanced(t, page)
 	for _, want := range []string{
-		`<th colspan="2" scope="colgroup" class="overall">average</th><th colspan="2" scope="colgroup" class="group">average near</th>`,
+		`<th colspan="2" scope="colgroup" class="overall">average</th><th colspan="2" scope="colgroup" ` +
+			`class="group">average near</th>`,
 		`<span class="sd"> ± 0.60</span>`, "standard deviation over 2 checkpoints", "means over 2 checkpoints",
 		`id="full-spectrum"`, "cifar10c (1000 samples, accuracy 70.00 %), sketch (50 samples)",
 		"12.3 MB", "<td>1.23</td><td>91.00</td>", "<td>1.23</td><td></td>",
-		"line: clip = 1, p_a = 90, p_w = 90</summary>", "2 settings on val against patches, pixels, made from ID pictures", "<td><strong>80.00</strong></td>",
+		"line: clip = 1, p_a = 90, p_w = 90</summary>",
+		"2 settings on val against patches, pixels, made from ID pictures", "<td><strong>80.00</strong></td>",
 		"<td>+4.30</td><td>-1.00 to +9.00</td><td>0.012</td><td><strong>0.025</strong></td>", "By DeLong's test.",
-		"Of 2 methods, line is 1st by average FPR95 and 1st by average AUROC; 1st and 1st on near sets, 1st and 1st on far sets.",
+		"Of 2 methods, line is 1st by average FPR95 and 1st by average AUROC; 1st and 1st on near sets, 1st and 1st " +
+			"on far sets.",
 		"it is ahead of 1 of 1 methods and behind 0",
-		`id="coverage"`, ": AURC 0.0123", `src="data:image/png;base64,AQID"`, "<strong>12.35</strong> cat, in truth dog", "neurons 7 (+1.50), 30 (-0.25)",
+		`id="coverage"`, ": AURC 0.0123", `src="data:image/png;base64,AQID"`,
+		"<strong>12.35</strong> cat, in truth dog", "neurons 7 (+1.50), 30 (-0.25)",
 		`<a href="#mine">My own</a>`, `<h2 id="mine">My own</h2>`, "<p>body of mine</p>",
 	} {
 		assert.True(t, strings.Contains(stdhtml.UnescapeString(page), want), want)

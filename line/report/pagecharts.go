@@ -49,7 +49,8 @@ func newCharts(r Result, scores []Scores) (*charts, error) {
 			return nil, fmt.Errorf("report: scores of method %q, which the result does not have", s.Method)
 		}
 		if !slices.EqualFunc(s.OOD, r.Methods[i].OOD, func(a NamedScores, b OOD) bool { return a.Name == b.Name }) {
-			return nil, fmt.Errorf("report: the OOD sets in the scores of method %q are not %q", s.Method, names(r.Methods[i]))
+			return nil, fmt.Errorf("report: the OOD sets in the scores of method %q are not %q", s.Method,
+				names(r.Methods[i]))
 		}
 		c.method = append(c.method, i)
 	}
@@ -112,7 +113,8 @@ func (c *charts) curves(set int) (setCharts, error) {
 	name := printable(c.result.Methods[0].OOD[set].Name)
 	net := printable(c.result.Net)
 	roc := chart.Chart{Width: 340, Height: 300, X: percentAxis("OOD accepted (%)"), Y: percentAxis("ID accepted (%)")}
-	pr := chart.Chart{Width: 340, Height: 300, X: percentAxis("recall: OOD rejected (%)"), Y: percentAxis("precision: OOD among rejected (%)")}
+	pr := chart.Chart{Width: 340, Height: 300, X: percentAxis("recall: OOD rejected (%)"),
+		Y: percentAxis("precision: OOD among rejected (%)")}
 	roc.Rule("", chart.Point{X: 0, Y: 0}, chart.Point{X: 100, Y: 100})
 	roc.Rule("level", chart.Point{X: 0, Y: 95}, chart.Point{X: 100, Y: 95})
 	out := setCharts{Set: name}
@@ -155,7 +157,8 @@ func prPoints(points []prPoint) []chart.Point {
 	var out []chart.Point
 	before := 0.0
 	for _, p := range points {
-		out = append(out, chart.Point{X: 100 * before, Y: 100 * p.precision}, chart.Point{X: 100 * p.recall, Y: 100 * p.precision})
+		out = append(out, chart.Point{X: 100 * before, Y: 100 * p.precision}, chart.Point{X: 100 * p.recall,
+			Y: 100 * p.precision})
 		before = p.recall
 	}
 	return out

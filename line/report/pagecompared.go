@@ -29,7 +29,8 @@ func (r Result) viewComparisons() (out []comparisonView) {
 	for _, c := range r.Comparisons {
 		out = append(out, comparisonView{
 			A: printable(c.A), B: printable(c.B), IndexA: r.index(c.A),
-			Difference: fmt.Sprintf("%+.2f", 100*c.Difference), CI: fmt.Sprintf("%+.2f to %+.2f", 100*c.CI.Lo, 100*c.CI.Hi),
+			Difference: fmt.Sprintf("%+.2f", 100*c.Difference), CI: fmt.Sprintf("%+.2f to %+.2f", 100*c.CI.Lo,
+				100*c.CI.Hi),
 			P: FormatP(c.P), Adjusted: FormatP(c.Adjusted), Clear: c.Adjusted < 0.05,
 		})
 	}
@@ -61,7 +62,8 @@ func (r Result) viewTunings() (out []tuningView) {
 
 func viewTuning(m Method) tuningView {
 	t := m.Tuning
-	v := tuningView{Method: printable(m.Name), Chosen: FormatParams(m.Params), ID: printable(t.ID), OOD: printable(strings.Join(t.OOD, ", ")), Pseudo: t.Pseudo}
+	v := tuningView{Method: printable(m.Name), Chosen: FormatParams(m.Params), ID: printable(t.ID),
+		OOD: printable(strings.Join(t.OOD, ", ")), Pseudo: t.Pseudo}
 	seen := map[string]bool{}
 	for _, trial := range t.Trials {
 		for name := range trial.Params {
@@ -79,7 +81,8 @@ func viewTuning(m Method) tuningView {
 		}
 	}
 	for i, trial := range t.Trials {
-		view := trialView{AUROC: fmt.Sprintf("%.2f", 100*trial.AUROC), FPR95: fmt.Sprintf("%.2f", 100*trial.FPR95), Best: i == best}
+		view := trialView{AUROC: fmt.Sprintf("%.2f", 100*trial.AUROC), FPR95: fmt.Sprintf("%.2f", 100*trial.FPR95),
+			Best: i == best}
 		for _, name := range names {
 			value, ok := trial.Params[name]
 			text := ""

@@ -36,9 +36,11 @@ func (c *charts) histograms(i int) (scoreCharts, error) {
 	for set, o := range s.OOD {
 		p := chart.Chart{
 			Width: 210, Height: 165,
-			Alt: fmt.Sprintf("Histogram of the %s score, ID median %.3g, %s median %.3g.", out.Name, median(s.ID), printable(o.Name), median(o.Scores)),
-			X:   chart.Axis{Name: "score", Low: low, High: high, Ticks: figure.LinearTicks{Most: 4}.Ticks(low, high)},
-			Y:   chart.Axis{Name: "share of set (%)", Low: 0, High: 1.05 * h.top, Ticks: figure.LinearTicks{Most: 4}.Ticks(0, 1.05*h.top)},
+			Alt: fmt.Sprintf("Histogram of the %s score, ID median %.3g, %s median %.3g.", out.Name, median(s.ID),
+				printable(o.Name), median(o.Scores)),
+			X: chart.Axis{Name: "score", Low: low, High: high, Ticks: figure.LinearTicks{Most: 4}.Ticks(low, high)},
+			Y: chart.Axis{Name: "share of set (%)", Low: 0, High: 1.05 * h.top,
+				Ticks: figure.LinearTicks{Most: 4}.Ticks(0, 1.05*h.top)},
 		}
 		p.Area("id", steps(h.outlines[0]))
 		p.Area("ood", steps(h.outlines[set+1]))
@@ -61,7 +63,8 @@ func steps(xys plotter.XYs) []chart.Point {
 // coverage draws how accurate the network is on the ID samples that each score finds most in-distribution.
 func (c *charts) coverage(outcomes []Outcome) (template.HTML, error) {
 	p := chart.Chart{Width: 340, Height: 300, X: percentAxis("coverage: ID samples kept (%)"),
-		Alt: "Accuracy of " + printable(c.result.Net) + " on the in-distribution samples with the highest scores, by their share."}
+		Alt: "Accuracy of " + printable(c.result.Net) +
+			" on the in-distribution samples with the highest scores, by their share."}
 	curves := make([][]Coverage, len(c.scores))
 	low := 1.0
 	for i, s := range c.scores {
@@ -106,15 +109,19 @@ func cost(r Result, class func(method int) string) template.HTML {
 	}
 	low, high = math.Pow(10, math.Floor(math.Log10(low))), math.Pow(10, math.Ceil(math.Log10(high)*1.0001+0.0001))
 	bottom, top := max(0, math.Floor(100*worst)-1), min(100, math.Ceil(100*best)+1)
-	p := chart.Chart{Width: 340, Height: 300, Alt: "Average AUROC of each method against the time that it takes for a sample.",
-		X: chart.Axis{Name: "time to score a sample (µs)", Low: low, High: high, Log: true, Ticks: figure.LogTicks{}.Ticks(low, high)},
-		Y: chart.Axis{Name: "average AUROC (%)", Low: bottom, High: top, Ticks: figure.LinearTicks{}.Ticks(bottom, top)}}
+	p := chart.Chart{Width: 340, Height: 300,
+		Alt: "Average AUROC of each method against the time that it takes for a sample.",
+		X: chart.Axis{Name: "time to score a sample (µs)", Low: low, High: high, Log: true,
+			Ticks: figure.LogTicks{}.Ticks(low, high)},
+		Y: chart.Axis{Name: "average AUROC (%)", Low: bottom, High: top, Ticks: figure.LinearTicks{}.Ticks(bottom,
+			top)}}
 	for i, m := range r.Methods {
 		if m.MicrosPerSample <= 0 {
 			continue
 		}
 		at := chart.Point{X: m.MicrosPerSample, Y: 100 * m.Average().AUROC}
-		s := chart.Series{Index: i, Class: class(i), Title: fmt.Sprintf("%s: %.2f %%, %.3g µs", printable(m.Name), at.Y, at.X)}
+		s := chart.Series{Index: i, Class: class(i), Title: fmt.Sprintf("%s: %.2f %%, %.3g µs", printable(m.Name), at.Y,
+			at.X)}
 		p.Dot(s, at)
 		p.Label(s, at, shorten(m.Name, 18))
 	}

@@ -90,8 +90,10 @@ type factView struct {
 }
 
 func (r Result) view(scores []Scores, p Provenance) (*view, error) {
-	v := &view{Policy: policy(), Style: template.CSS(style), Script: template.JS(script), Net: printable(r.Net), About: r.about(),
-		Summary: r.summary(), Standing: r.standing(), Sections: p.Sections, Checkpoints: r.Checkpoints, TuningRule: TuningRule, ComparisonTest: r.comparisonSentence()}
+	v := &view{Policy: policy(), Style: template.CSS(style), Script: template.JS(script), Net: printable(r.Net),
+		About:   r.about(),
+		Summary: r.summary(), Standing: r.standing(), Sections: p.Sections, Checkpoints: r.Checkpoints,
+		TuningRule: TuningRule, ComparisonTest: r.comparisonSentence()}
 	c, err := newCharts(r, scores)
 	if err != nil {
 		return nil, err
@@ -127,7 +129,8 @@ func (r Result) viewTables(v *view, c *charts) {
 		v.Rates = append(v.Rates, rateHead{f.title, i + 3, strings.HasSuffix(f.title, "↑")})
 	}
 	if b := r.Bootstrap; b != nil {
-		v.Bootstrap = fmt.Sprintf("%s %% bootstrap interval over test samples (%d resamples)", formatPercent(b.Level), b.Resamples)
+		v.Bootstrap = fmt.Sprintf("%s %% bootstrap interval over test samples (%d resamples)", formatPercent(b.Level),
+			b.Resamples)
 	}
 }
 

@@ -66,7 +66,8 @@ func cards(pictures []Picture) (out []pictureCard) {
 		}
 		out = append(out, pictureCard{
 			Image:   template.URL("data:image/png;base64," + base64.StdEncoding.EncodeToString(p.PNG)),
-			Caption: printable(p.Caption), Score: fmt.Sprintf("%.2f", p.Score), Prediction: printable(p.Prediction), Label: printable(p.Label),
+			Caption: printable(p.Caption), Score: fmt.Sprintf("%.2f", p.Score), Prediction: printable(p.Prediction),
+			Label:   printable(p.Label),
 			Neurons: strings.Join(neurons, ", "),
 		})
 	}

@@ -39,13 +39,15 @@ func TestPrecisionRecallArea(t *testing.T) {
 }
 
 func TestOrdinal(t *testing.T) {
-	for n, want := range map[int]string{1: "1st", 2: "2nd", 3: "3rd", 4: "4th", 11: "11th", 12: "12th", 13: "13th", 21: "21st", 111: "111th", 122: "122nd"} {
+	for n, want := range map[int]string{1: "1st", 2: "2nd", 3: "3rd", 4: "4th", 11: "11th", 12: "12th", 13: "13th",
+		21: "21st", 111: "111th", 122: "122nd"} {
 		require.Equal(t, want, ordinal(n))
 	}
 }
 
 func TestFormatSmall(t *testing.T) {
-	for v, want := range map[float64]string{0: "0", 1e-6: "< 0.001", 0.0123456: "0.0123", 0.5: "0.500", 12.345: "12.3", 1234.5: "1234", 1e7: "10000000"} {
+	for v, want := range map[float64]string{0: "0", 1e-6: "< 0.001", 0.0123456: "0.0123", 0.5: "0.500", 12.345: "12.3",
+		1234.5: "1234", 1e7: "10000000"} {
 		require.Equal(t, want, formatSmall(v))
 	}
 }

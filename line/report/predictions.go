@@ -83,7 +83,8 @@ func viewPredictions(all []Predictions) []predictionView {
 	var rows []predictionView
 	for _, p := range all {
 		for _, c := range p.Top {
-			rows = append(rows, predictionView{printable(p.Set), fmt.Sprint(c.Class), printable(c.Name), c.N, p.percent(c)})
+			rows = append(rows, predictionView{printable(p.Set), fmt.Sprint(c.Class), printable(c.Name), c.N,
+				p.percent(c)})
 		}
 	}
 	return rows

@@ -42,7 +42,8 @@ func TestCountPredictionsAddUp(t *testing.T) {
 func TestHTMLPredictions(t *testing.T) {
 	r, p := example(), provenance
 	p.Predictions = []report.Predictions{
-		report.CountPredictions("mnist<", []int{1, 1, 0}, []string{"<b>tench", "hen"}, 5), report.CountPredictions("sun", []int{4}, nil, 5),
+		report.CountPredictions("mnist<", []int{1, 1, 0}, []string{"<b>tench", "hen"}, 5),
+		report.CountPredictions("sun", []int{4}, nil, 5),
 	}
 	var out bytes.Buffer
 	require.NoError(t, r.WriteHTML(&out, nil, p))

@@ -34,12 +34,14 @@ func whole() report.Result {
 		}
 		m.Misclassification = &report.Misclassification{AURC: 0.0123, AUROC: 0.91}
 	}
-	r.Methods[0].Tuning = &report.Tuning{ID: "val", OOD: []string{"patches", "pixels"}, Pseudo: true, Trials: []report.Trial{
-		{Params: map[string]float64{"p_a": 90}, AUROC: 0.8, FPR95: 0.5}, {Params: nil, AUROC: 0.7, FPR95: 0.6},
-	}}
+	r.Methods[0].Tuning = &report.Tuning{ID: "val", OOD: []string{"patches", "pixels"}, Pseudo: true,
+		Trials: []report.Trial{
+			{Params: map[string]float64{"p_a": 90}, AUROC: 0.8, FPR95: 0.5}, {Params: nil, AUROC: 0.7, FPR95: 0.6},
+		}}
 	r.Methods[1].Misclassification.AUROC = nan
 	r.Comparisons = []report.Comparison{{
-		A: "line", B: "energy", Difference: 0.043, CI: metrics.Interval{Lo: -0.01, Hi: 0.09}, P: 0.0123, Adjusted: 0.0246,
+		A: "line", B: "energy", Difference: 0.043, CI: metrics.Interval{Lo: -0.01, Hi: 0.09}, P: 0.0123,
+		Adjusted: 0.0246,
 	}}
 	return r
 }
@@ -55,13 +57,15 @@ func TestJSONOfTheProtocol(t *testing.T) {
 		"cifar10c": map[string]any{"n": 1000.0, "accuracy": 70.0}, "sketch": map[string]any{"n": 50.0, "accuracy": nil},
 	}, got["csid"])
 	require.Equal(t, []any{map[string]any{
-		"a": "line", "b": "energy", "difference": 4.3, "difference_ci": []any{-1.0, 9.0}, "p": 0.0123, "p_adjusted": 0.0246,
+		"a": "line", "b": "energy", "difference": 4.3, "difference_ci": []any{-1.0, 9.0}, "p": 0.0123,
+		"p_adjusted": 0.0246,
 	}}, got["comparisons"])
 	line := got["methods"].(map[string]any)["line"].(map[string]any)
 	require.Equal(t, 12_345_678.0, line["bytes"])
 	groups := line["groups"].(map[string]any)
 	require.Equal(t, map[string]any{
-		"fpr95": 27.4, "auroc": 95.406, "fpr95_openood": 30.0, "fpr95_sd": 1.0, "auroc_sd": 0.2, "fpr95_openood_sd": 3.0,
+		"fpr95": 27.4, "auroc": 95.406, "fpr95_openood": 30.0, "fpr95_sd": 1.0, "auroc_sd": 0.2,
+		"fpr95_openood_sd": 3.0,
 	}, groups["near"])
 	require.Equal(t, 99.877, groups["far"].(map[string]any)["auroc"])
 	require.Equal(t, 0.7, line["average"].(map[string]any)["auroc_sd"])
@@ -103,7 +107,9 @@ OpenOOD's FPR95 (lower is better) / AUROC (higher is better) in %; 5000 ID sampl
 	full, err := whole().TableWith(report.TableOptions{Format: report.Markdown, FullSpectrum: true})
 	require.NoError(t, err)
 	require.Contains(t, full, "| 27.40 / 85.41 |")
-	require.Contains(t, full, "6050 ID samples, with covariate-shifted ones (full spectrum: 1000 of cifar10c, 50 of sketch), accuracy 90.00 %")
+	require.Contains(t, full,
+		"6050 ID samples, with covariate-shifted ones (full spectrum: 1000 of cifar10c, 50 of sketch), accuracy "+
+			"90.00 %")
 	_, err = example().TableWith(report.TableOptions{FullSpectrum: true})
 	require.ErrorContains(t, err, "no covariate-shifted ID sets")
 }
@@ -127,7 +133,8 @@ time and memory; of the classifier's errors on the ID set: area under the risk-c
 	got, err = r.ComparisonTable(report.Text)
 	require.NoError(t, err)
 	require.Contains(t, got, "│ line − energy  │      +4.30 │ -1.00 to +9.00 │ 0.012 │        0.025 │")
-	require.Contains(t, got, "p: DeLong's test, two-sided; corrected for the number of comparisons, 1, by Holm's method")
+	require.Contains(t, got,
+		"p: DeLong's test, two-sided; corrected for the number of comparisons, 1, by Holm's method")
 	r.Bootstrap = &report.Bootstrap{Resamples: 2000, Level: 0.9}
 	got, err = r.ComparisonTable(report.Markdown)
 	require.NoError(t, err)
@@ -136,7 +143,8 @@ time and memory; of the classifier's errors on the ID set: area under the risk-c
 	none, err := example().ComparisonTable(report.Text)
 	require.NoError(t, err)
 	require.Empty(t, none)
-	for p, want := range map[float64]string{0: "< 0.0001", 0.00012: "0.0001", 0.00099: "0.0010", 0.04567: "0.046", 1: "1.000"} {
+	for p, want := range map[float64]string{0: "< 0.0001", 0.00012: "0.0001", 0.00099: "0.0010", 0.04567: "0.046",
+		1: "1.000"} {
 		require.Equal(t, want, report.FormatP(p))
 	}
 }
@@ -160,13 +168,15 @@ func TestCSVOfTheProtocol(t *testing.T) {
 	header, first, last := rows(whole())
 	require.Equal(t, len(header), len(first), "no name twice")
 	for name, want := range map[string]string{
-		"group": "near", "group_fpr95": "27.4", "group_auroc": "95.406", "average_auroc": "97.6415", "fpr95_sd": "1", "fs_auroc": "85.406",
-		"aurc": "1.23", "misclassification_auroc": "91", "bytes": "12345678", "compared_with": "", "p": "",
+		"group": "near", "group_fpr95": "27.4", "group_auroc": "95.406", "average_auroc": "97.6415", "fpr95_sd": "1",
+		"fs_auroc": "85.406",
+		"aurc":     "1.23", "misclassification_auroc": "91", "bytes": "12345678", "compared_with": "", "p": "",
 	} {
 		require.Equal(t, want, first[name], name)
 	}
 	for name, want := range map[string]string{
-		"group": "far", "group_auroc": "99.007", "misclassification_auroc": "", "compared_with": "line", "difference": "4.3", "difference_lo": "-1",
+		"group": "far", "group_auroc": "99.007", "misclassification_auroc": "", "compared_with": "line",
+		"difference": "4.3", "difference_lo": "-1",
 		"p": "0.0123", "p_adjusted": "0.0246",
 	} {
 		require.Equal(t, want, last[name], name)
@@ -179,26 +189,55 @@ func TestCSVOfTheProtocol(t *testing.T) {
 
 func TestInvalidProtocol(t *testing.T) {
 	for want, change := range map[string]func(*report.Result){
-		`method "energy": OOD set "mnist" is in group "near", with method "line" in "far"`: func(r *report.Result) { r.Methods[1].OOD[1].Group = "near" },
-		`full spectrum: its OOD sets [] differ`:                                            func(r *report.Result) { r.Methods[1].FullSpectrum = nil },
-		`full spectrum: OOD set "mnist": auroc is NaN`:                                     func(r *report.Result) { r.Methods[1].FullSpectrum[1].Metrics.AUROC = nan },
-		"go with covariate-shifted ID sets, of which there are 0":                          func(r *report.Result) { r.CSID = nil },
-		`two of CSID set "sketch"`:                                                         func(r *report.Result) { r.CSID[0].Name = "sketch" },
-		`CSID set "sketch": accuracy is 2`:                                                 func(r *report.Result) { r.CSID[1].Accuracy = 2 },
-		"full-spectrum accuracy is -1":                                                     func(r *report.Result) { r.FullSpectrum.Accuracy = -1 },
-		"standard deviation of ID accuracy is NaN":                                         func(r *report.Result) { r.ID.AccuracySpread = nan },
-		"standard deviations of 1 OOD sets and 2 groups, expected 2 and 2":                 func(r *report.Result) { r.Methods[0].Spread = r.Methods[0].Spread[:1] },
-		"standard deviations are {-1 0 0}":                                                 func(r *report.Result) { r.Methods[0].AverageSpread.FPR95 = -1; r.Methods[0].AverageSpread.AUROC = 0 },
-		"bytes are -1":                                                                     func(r *report.Result) { r.Methods[0].Bytes = -1 },
-		"AURC is NaN":                                                                      func(r *report.Result) { r.Methods[0].Misclassification.AURC = nan },
-		"AUROC of misclassification is 91":                                                 func(r *report.Result) { r.Methods[0].Misclassification.AUROC = 91 },
-		"tuning: expected at least one trial, got none":                                    func(r *report.Result) { r.Methods[0].Tuning.Trials = nil },
-		"tuning: trial 1: a rate is 7":                                                     func(r *report.Result) { r.Methods[0].Tuning.Trials[1].AUROC = 7 },
-		`tuning: trial 0: parameter "p_a" is +Inf`:                                         func(r *report.Result) { r.Methods[0].Tuning.Trials[0].Params["p_a"] = inf },
-		`comparison 0 is of method "dice", which the result does not have`:                 func(r *report.Result) { r.Comparisons[0].B = "dice" },
-		"comparison 0: difference 2 in [-0.01, 0.09], expected fractions in [":             func(r *report.Result) { r.Comparisons[0].Difference = 2 },
-		"comparison 0: p-values NaN and 0.0246":                                            func(r *report.Result) { r.Comparisons[0].P = nan },
-		"means over -1 checkpoints":                                                        func(r *report.Result) { r.Checkpoints = -1 },
+		`method "energy": OOD set "mnist" is in group "near", with method "line" in "far"`: func(r *report.Result) {
+			r.Methods[1].OOD[1].Group = "near"
+		},
+		`full spectrum: its OOD sets [] differ`: func(r *report.Result) {
+			r.Methods[1].FullSpectrum = nil
+		},
+		`full spectrum: OOD set "mnist": auroc is NaN`: func(r *report.Result) {
+			r.Methods[1].FullSpectrum[1].Metrics.AUROC = nan
+		},
+		"go with covariate-shifted ID sets, of which there are 0": func(r *report.Result) { r.CSID = nil },
+		`two of CSID set "sketch"`: func(r *report.Result) {
+			r.CSID[0].Name = "sketch"
+		},
+		`CSID set "sketch": accuracy is 2`: func(r *report.Result) {
+			r.CSID[1].Accuracy = 2
+		},
+		"full-spectrum accuracy is -1": func(r *report.Result) {
+			r.FullSpectrum.Accuracy = -1
+		},
+		"standard deviation of ID accuracy is NaN": func(r *report.Result) {
+			r.ID.AccuracySpread = nan
+		},
+		"standard deviations of 1 OOD sets and 2 groups, expected 2 and 2": func(r *report.Result) {
+			r.Methods[0].Spread = r.Methods[0].Spread[:1]
+		},
+		"standard deviations are {-1 0 0}": func(r *report.Result) {
+			r.Methods[0].AverageSpread.FPR95 = -1
+			r.Methods[0].AverageSpread.AUROC = 0
+		},
+		"bytes are -1":                     func(r *report.Result) { r.Methods[0].Bytes = -1 },
+		"AURC is NaN":                      func(r *report.Result) { r.Methods[0].Misclassification.AURC = nan },
+		"AUROC of misclassification is 91": func(r *report.Result) { r.Methods[0].Misclassification.AUROC = 91 },
+		"tuning: expected at least one trial, got none": func(r *report.Result) {
+			r.Methods[0].Tuning.Trials = nil
+		},
+		"tuning: trial 1: a rate is 7": func(r *report.Result) {
+			r.Methods[0].Tuning.Trials[1].AUROC = 7
+		},
+		`tuning: trial 0: parameter "p_a" is +Inf`: func(r *report.Result) {
+			r.Methods[0].Tuning.Trials[0].Params["p_a"] = inf
+		},
+		`comparison 0 is of method "dice", which the result does not have`: func(r *report.Result) {
+			r.Comparisons[0].B = "dice"
+		},
+		"comparison 0: difference 2 in [-0.01, 0.09], expected fractions in [": func(r *report.Result) {
+			r.Comparisons[0].Difference = 2
+		},
+		"comparison 0: p-values NaN and 0.0246": func(r *report.Result) { r.Comparisons[0].P = nan },
+		"means over -1 checkpoints":             func(r *report.Result) { r.Checkpoints = -1 },
 	} {
 		r := whole()
 		change(&r)

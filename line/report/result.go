@@ -15,9 +15,9 @@ type Result struct {
 	Comparisons []Comparison
 	// Checkpoints is the number of checkpoints of the network that the rates are means of; 0 or 1 for one.
 	Checkpoints int
-	// CSID describes covariate-shifted ID sets, which show the classes that the network knows in another manner. Together
-	// with the ID set they count as ID in the full-spectrum rates (Yang et al., Full-Spectrum Out-of-Distribution
-	// Detection, IJCV 2023; OpenOOD v1.5); empty without any.
+	// CSID describes covariate-shifted ID sets, which show the classes that the network knows in another manner.
+	// Together with the ID set they count as ID in the full-spectrum rates (Yang et al., Full-Spectrum
+	// Out-of-Distribution Detection, IJCV 2023; OpenOOD v1.5); empty without any.
 	CSID []CSID
 	// FullSpectrum describes the ID set and all of CSID together; nil without any.
 	FullSpectrum *ID
@@ -71,7 +71,8 @@ type Method struct {
 	Bytes int64
 	// Tuning says how Params were chosen; nil where they were given.
 	Tuning *Tuning
-	// Misclassification says how well the scores tell wrong predictions on the ID set from right ones; nil without labels.
+	// Misclassification says how well the scores tell wrong predictions on the ID set from right ones; nil without
+	// labels.
 	Misclassification *Misclassification
 	OOD               []OOD
 	// Spread holds standard deviations over checkpoints of the network, in the order of OOD, where there are several;
@@ -85,7 +86,8 @@ type Method struct {
 }
 
 // TuningRule is how a search chooses among its trials.
-const TuningRule = "highest mean AUROC over the validation OOD sets; of equal ones the lowest mean FPR95, of still equal ones the first of the grid"
+const TuningRule = "highest mean AUROC over the validation OOD sets; of equal ones the lowest mean FPR95, of still " +
+	"equal ones the first of the grid"
 
 // Tuning is a search of a method's parameters on validation data, by TuningRule.
 type Tuning struct {

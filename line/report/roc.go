@@ -27,7 +27,8 @@ func ROC(title string, curves []Curve) (*Figure, error) {
 	if len(curves) == 0 {
 		return nil, fmt.Errorf("report: ROC of %q: no curves", title)
 	}
-	p := figure.NewPlot(shorten(title, 60), "False positive rate: OOD accepted (%)", "True positive rate: ID accepted (%)", 10)
+	p := figure.NewPlot(shorten(title, 60), "False positive rate: OOD accepted (%)",
+		"True positive rate: ID accepted (%)", 10)
 	p.X.Min, p.X.Max, p.Y.Min, p.Y.Max = 0, 100, 0, 100
 	p.X.Tick.Marker, p.Y.Tick.Marker = tens{}, tens{}
 	p.Add(figure.Grid())

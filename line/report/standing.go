@@ -12,13 +12,18 @@ const ours = "line"
 // about says in two sentences what the method is, or what is compared where LINe is not among the methods.
 func (r Result) about() string {
 	if r.index(ours) < 0 {
-		return "Each method below turns what a trained classifier computes for a picture, its penultimate features and its logits, into a score: " +
-			"the higher, the more the picture is like those that the classifier learned. How well that works is measured on pictures of the " +
+		return "Each method below turns what a trained classifier computes for a picture, its penultimate features " +
+			"and its logits, into a score: " +
+			"the higher, the more the picture is like those that the classifier learned. How well that works is " +
+			"measured on pictures of the " +
 			"classifier's own kind (in-distribution, ID) and on sets of others (out-of-distribution, OOD)."
 	}
-	return "LINe (Ahn, Park and Kim, CVPR 2023) measures on training pictures how much each penultimate neuron contributes to the logit of each " +
-		"class, and for a new picture keeps only the neurons and the final weights that matter most for the predicted class, with activations " +
-		"clipped. The score is the log-sum-exp of the logits that remain: high for pictures like those that the network learned " +
+	return "LINe (Ahn, Park and Kim, CVPR 2023) measures on training pictures how much each penultimate neuron " +
+		"contributes to the logit of each " +
+		"class, and for a new picture keeps only the neurons and the final weights that matter most for the " +
+		"predicted class, with activations " +
+		"clipped. The score is the log-sum-exp of the logits that remain: high for pictures like those that the " +
+		"network learned " +
 		"(in-distribution, ID), low for others (out-of-distribution, OOD)."
 }
 
@@ -29,7 +34,8 @@ func (r Result) standing() string {
 		return ""
 	}
 	fpr, auroc := r.ranks(i, func(int) bool { return true })
-	s := fmt.Sprintf("Of %d methods, %s is %s by average FPR95 and %s by average AUROC", len(r.Methods), ours, ordinal(fpr), ordinal(auroc))
+	s := fmt.Sprintf("Of %d methods, %s is %s by average FPR95 and %s by average AUROC", len(r.Methods), ours,
+		ordinal(fpr), ordinal(auroc))
 	sets := r.Methods[0].OOD
 	if groups := r.Methods[0].Groups(); len(groups) > 1 {
 		var parts []string
@@ -83,10 +89,12 @@ func (r Result) significance() string {
 	}
 	// The smallest p-value of a two-sided bootstrap is 2/(resamples + 1); corrected, that is times the number of tests.
 	if b := r.Bootstrap; b != nil && 2*float64(len(r.Comparisons)) >= level*float64(b.Resamples+1) {
-		return fmt.Sprintf(" Paired tests of average AUROC say nothing here: %d comparisons need at least %d resamples for p < %.2f after correction.",
+		return fmt.Sprintf(" Paired tests of average AUROC say nothing here: %d comparisons need at least %d "+
+			"resamples for p < %.2f after correction.",
 			len(r.Comparisons), int(math.Ceil(2*float64(len(r.Comparisons))/level)), level)
 	}
-	return fmt.Sprintf(" In paired tests of average AUROC, corrected for their number, it is ahead of %d of %d methods and behind %d at p < %.2f.",
+	return fmt.Sprintf(" In paired tests of average AUROC, corrected for their number, it is ahead of %d of %d "+
+		"methods and behind %d at p < %.2f.",
 		ahead, tested, behind, level)
 }
 

@@ -95,7 +95,8 @@ func (f Format) style(highlight bool) (escape, bold func(string) string) {
 	case Markdown:
 		escape, bold = markdown, func(s string) string { return "**" + s + "**" }
 	case HTML:
-		escape, bold = func(s string) string { return html.EscapeString(printable(s)) }, func(s string) string { return "<b>" + s + "</b>" }
+		escape, bold = func(s string) string { return html.EscapeString(printable(s)) },
+			func(s string) string { return "<b>" + s + "</b>" }
 	}
 	if !highlight {
 		bold = func(s string) string { return s }
@@ -236,7 +237,8 @@ func (r Result) columns(fpr Convention) []column {
 				c.cells[i].TieAware = fmt.Sprintf("%.2f", 100*rate)
 			}
 			if r.Checkpoints > 1 {
-				c.cells[i].FPR95Spread, c.cells[i].AUROCSpread = fmt.Sprintf("%.2f", 100*fpr.of(sd)), fmt.Sprintf("%.2f", 100*sd.AUROC)
+				c.cells[i].FPR95Spread, c.cells[i].AUROCSpread = fmt.Sprintf("%.2f", 100*fpr.of(sd)),
+					fmt.Sprintf("%.2f", 100*sd.AUROC)
 			}
 		}
 		markBest(c.cells)
@@ -249,7 +251,8 @@ func (r Result) columns(fpr Convention) []column {
 		return a
 	}
 	for set, o := range first.OOD {
-		add(o.Name, func(m Method) []OOD { return m.OOD[set:][:1] }, func(m Method) (Average, Average) { return averageOf(m.OOD[set:][:1]), spread(m.Spread, set) })
+		add(o.Name, func(m Method) []OOD { return m.OOD[set:][:1] },
+			func(m Method) (Average, Average) { return averageOf(m.OOD[set:][:1]), spread(m.Spread, set) })
 	}
 	for g, group := range first.Groups() {
 		in := func(m Method) (sets []OOD) {
@@ -260,9 +263,13 @@ func (r Result) columns(fpr Convention) []column {
 			}
 			return sets
 		}
-		add("average "+group.Name, in, func(m Method) (Average, Average) { return m.Groups()[g].Average, spread(m.GroupSpread, g) })
+		add("average "+group.Name, in, func(m Method) (Average, Average) {
+			return m.Groups()[g].Average, spread(m.GroupSpread, g)
+		})
 	}
-	add("average", func(m Method) []OOD { return m.OOD }, func(m Method) (Average, Average) { return m.Average(), m.AverageSpread })
+	add("average", func(m Method) []OOD {
+		return m.OOD
+	}, func(m Method) (Average, Average) { return m.Average(), m.AverageSpread })
 	return columns
 }
 

@@ -38,7 +38,8 @@ func (r Result) Validate() error {
 
 func (id ID) validate(what string) error {
 	if !finite(id.AccuracySpread) {
-		return fmt.Errorf("standard deviation of %s is %v, expected a finite number of at least 0", what, id.AccuracySpread)
+		return fmt.Errorf("standard deviation of %s is %v, expected a finite number of at least 0", what,
+			id.AccuracySpread)
 	}
 	if math.IsNaN(id.Accuracy) {
 		return nil
@@ -48,7 +49,8 @@ func (id ID) validate(what string) error {
 
 func (r Result) validateCSID() error {
 	if (r.FullSpectrum == nil) != (len(r.CSID) == 0) {
-		return fmt.Errorf("report: full-spectrum rates go with covariate-shifted ID sets, of which there are %d", len(r.CSID))
+		return fmt.Errorf("report: full-spectrum rates go with covariate-shifted ID sets, of which there are %d",
+			len(r.CSID))
 	}
 	if err := unique("CSID set", len(r.CSID), func(i int) string { return r.CSID[i].Name }); err != nil {
 		return err
@@ -79,10 +81,12 @@ func (r Result) validateComparisons() error {
 			}
 		}
 		if !(c.Difference >= -1 && c.Difference <= 1 && c.CI.Lo >= -1 && c.CI.Lo <= c.CI.Hi && c.CI.Hi <= 1) {
-			return fmt.Errorf("report: comparison %d: difference %v in [%v, %v], expected fractions in [-1, 1]", i, c.Difference, c.CI.Lo, c.CI.Hi)
+			return fmt.Errorf("report: comparison %d: difference %v in [%v, %v], expected fractions in [-1, 1]", i,
+				c.Difference, c.CI.Lo, c.CI.Hi)
 		}
 		if !(c.P >= 0 && c.P <= 1 && c.Adjusted >= 0 && c.Adjusted <= 1) {
-			return fmt.Errorf("report: comparison %d: p-values %v and %v, expected numbers in [0, 1]", i, c.P, c.Adjusted)
+			return fmt.Errorf("report: comparison %d: p-values %v and %v, expected numbers in [0, 1]", i, c.P,
+				c.Adjusted)
 		}
 	}
 	return nil
@@ -132,7 +136,8 @@ func validateSets(first string, sets, others []OOD) error {
 	}
 	for i, o := range sets {
 		if o.Group != others[i].Group {
-			return fmt.Errorf("OOD set %q is in group %q, with method %q in %q", o.Name, o.Group, first, others[i].Group)
+			return fmt.Errorf("OOD set %q is in group %q, with method %q in %q", o.Name, o.Group, first,
+				others[i].Group)
 		}
 		if !utf8.ValidString(o.Group) {
 			return fmt.Errorf("OOD set %q: group %q is not valid UTF-8", o.Name, o.Group)

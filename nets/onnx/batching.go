@@ -130,13 +130,15 @@ func (t *tracer) share(v *value, axis int, b batching) (*value, error) {
 	cutOut := whole.cut(cut{1, 0, 1, 1})
 	for s := 1; s < samples; s++ {
 		other := whole.cut(cut{1, s, 1, 1})
-		if !slices.Equal(other.f32, cutOut.f32) || !slices.Equal(other.f64, cutOut.f64) || !slices.Equal(other.i64, cutOut.i64) {
+		if !slices.Equal(other.f32, cutOut.f32) || !slices.Equal(other.f64, cutOut.f64) ||
+			!slices.Equal(other.i64, cutOut.i64) {
 			return nil, unsupportedf("a constant of shape %v is not the same for each sample of a batch", v.shape)
 		}
 	}
 	shape := slices.Clone(v.shape)
 	shape[axis] = b.outer * b.per
-	out := &value{name: v.name, elem: v.elem, shape: shape, c: cutOut.reshaped(shape...), static: v.static, init: v.init}
+	out := &value{name: v.name, elem: v.elem, shape: shape, c: cutOut.reshaped(shape...), static: v.static,
+		init: v.init}
 	if shape[axis] > 1 {
 		out.shape = slices.Clone(v.shape)
 		out.shape[axis] = b.outer * t.n * b.per

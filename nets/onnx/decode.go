@@ -70,7 +70,8 @@ func decode(data []byte, external external) (*file, error) {
 		return nil, errors.New("not an ONNX model: it has no graph")
 	}
 	d := &decoder{external: external, f: &file{
-		producer: m.ProducerName, metadata: map[string]string{}, opsets: map[string]int{}, functions: map[string]*function{},
+		producer: m.ProducerName, metadata: map[string]string{}, opsets: map[string]int{},
+		functions: map[string]*function{},
 	}}
 	for _, p := range m.MetadataProps {
 		d.f.metadata[p.GetKey()] = p.GetValue()
@@ -156,7 +157,8 @@ func (d *decoder) graph(g *pb.GraphProto, outer map[string]bool, opsets map[stri
 		out.inits[t.Name], known[t.Name] = c, true
 	}
 	if len(g.SparseInitializer) > 0 {
-		return nil, fmt.Errorf("initialiser %q is sparse, expected dense ones", g.SparseInitializer[0].GetValues().GetName())
+		return nil, fmt.Errorf("initialiser %q is sparse, expected dense ones",
+			g.SparseInitializer[0].GetValues().GetName())
 	}
 	for _, i := range g.Input {
 		in, err := inputOf(i)
@@ -165,7 +167,8 @@ func (d *decoder) graph(g *pb.GraphProto, outer map[string]bool, opsets map[stri
 		}
 		if t := out.inits[in.name]; t != nil {
 			if !agrees(in.dims, t.shape) {
-				return nil, fmt.Errorf("input %q is declared as %v, its initialiser has shape %v", in.name, in.dims, t.shape)
+				return nil, fmt.Errorf("input %q is declared as %v, its initialiser has shape %v", in.name, in.dims,
+					t.shape)
 			}
 			continue
 		}

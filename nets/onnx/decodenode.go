@@ -35,7 +35,8 @@ func (n *node) describe() string {
 
 // ordered decodes nodes and sorts them so that each comes after what it reads. known holds the names that are there
 // before, and all names afterwards.
-func (d *decoder) ordered(nodes []*pb.NodeProto, known map[string]bool, opsets map[string]int, depth int) ([]*node, error) {
+func (d *decoder) ordered(nodes []*pb.NodeProto, known map[string]bool, opsets map[string]int,
+	depth int) ([]*node, error) {
 	if d.nodes += len(nodes); d.nodes > maxNodes {
 		return nil, fmt.Errorf("more than %d nodes", maxNodes)
 	}
@@ -78,7 +79,8 @@ func (d *decoder) ordered(nodes []*pb.NodeProto, known map[string]bool, opsets m
 		for _, name := range names {
 			p, ok := producer[name]
 			if !ok && name != "" && !known[name] {
-				return nil, fmt.Errorf("%s: its input %q is no initialiser, no input and no node's output", all[i].describe(), name)
+				return nil, fmt.Errorf("%s: its input %q is no initialiser, no input and no node's output",
+					all[i].describe(), name)
 			}
 			if ok {
 				waits[i]++
@@ -139,7 +141,8 @@ func freeNames(g *pb.GraphProto, names map[string]bool, depth int) error {
 	return nil
 }
 
-func (d *decoder) attributes(n *node, attrs []*pb.AttributeProto, known map[string]bool, opsets map[string]int, depth int) error {
+func (d *decoder) attributes(n *node, attrs []*pb.AttributeProto, known map[string]bool, opsets map[string]int,
+	depth int) error {
 	n.attrs = make(map[string]*attr, len(attrs))
 	for _, p := range attrs {
 		if n.attrs[p.GetName()] != nil {

@@ -172,7 +172,8 @@ func (x external) read(entries []*pb.StringStringEntryProto, want int64) ([]byte
 	switch {
 	case location == "":
 		return nil, errors.New("external data: no location is given")
-	case !filepath.IsLocal(filepath.FromSlash(location)) || !filepath.IsLocal(clean) || !fs.ValidPath(clean) || clean == ".":
+	case !filepath.IsLocal(filepath.FromSlash(location)) || !filepath.IsLocal(clean) || !fs.ValidPath(clean) ||
+		clean == ".":
 		return nil, fmt.Errorf("external data: location %q leaves the folder of the file", location)
 	case x.fsys == nil:
 		return nil, fmt.Errorf("external data: location %q, but there is no folder to read it from", location)
@@ -194,7 +195,8 @@ func (x external) read(entries []*pb.StringStringEntryProto, want int64) ([]byte
 		return nil, fmt.Errorf("external data %q is not a regular file", location)
 	}
 	if size := info.Size(); want > size || offset > size-want {
-		return nil, fmt.Errorf("external data %q: %d bytes from offset %d, the file has %d", location, want, offset, size)
+		return nil, fmt.Errorf("external data %q: %d bytes from offset %d, the file has %d", location, want, offset,
+			size)
 	}
 	out := make([]byte, want)
 	if r, ok := f.(io.ReaderAt); ok {

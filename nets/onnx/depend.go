@@ -25,7 +25,8 @@ func (v *value) maskOf() *constant {
 // moving holds the operators that move elements of their first input and keep them; those of a concatenation are all
 // moved.
 var moving = []string{
-	"Gather", "Slice", "Concat", "Unsqueeze", "Squeeze", "Reshape", "Flatten", "Transpose", "Expand", "Identity", "Split", "Tile",
+	"Gather", "Slice", "Concat", "Unsqueeze", "Squeeze", "Reshape", "Flatten", "Transpose", "Expand", "Identity",
+	"Split", "Tile",
 }
 
 // depend finds which elements of constants that a node computes from others depend on the batch size.
@@ -59,7 +60,8 @@ func (t *tracer) depend(n *node, in, out []*value) {
 		if masks, err = foldings[n.op](t, n, args); err != nil {
 			return
 		}
-	case n.op == "Cast" || n.op == "CastLike" || n.op == "Floor" || n.op == "Ceil" || n.op == "Neg" || n.op == "Abs" || n.op == "Sqrt":
+	case n.op == "Cast" || n.op == "CastLike" || n.op == "Floor" || n.op == "Ceil" || n.op == "Neg" || n.op == "Abs" ||
+		n.op == "Sqrt":
 		masks = []*constant{in[0].maskOf()}
 	case binaryMath[n.op].f != nil && in[0] != nil:
 		mask := in[0].maskOf()

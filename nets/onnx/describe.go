@@ -26,7 +26,8 @@ type Layer struct {
 func (n *Network) Layers() []Layer {
 	out := make([]Layer, 0, len(n.program.insts))
 	for _, i := range n.program.insts {
-		l := Layer{Name: i.base, Kind: i.kind, Operators: slices.Clone(i.ops), Output: i.out.shapeFor(1), Tap: n.names.taps[i]}
+		l := Layer{Name: i.base, Kind: i.kind, Operators: slices.Clone(i.ops), Output: i.out.shapeFor(1),
+			Tap: n.names.taps[i]}
 		if i.kind == "Unary" {
 			l.Kind = i.a.(*unaryAttrs).fn
 		}

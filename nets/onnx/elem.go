@@ -22,8 +22,10 @@ const (
 )
 
 var elemNames = map[elem]string{
-	elemFloat32: "float32", elemUint8: "uint8", elemInt8: "int8", elemUint16: "uint16", elemInt16: "int16", elemInt32: "int32",
-	elemInt64: "int64", elemBool: "bool", elemFloat16: "float16", elemFloat64: "float64", elemUint32: "uint32", elemUint64: "uint64",
+	elemFloat32: "float32", elemUint8: "uint8", elemInt8: "int8", elemUint16: "uint16", elemInt16: "int16",
+	elemInt32: "int32",
+	elemInt64: "int64", elemBool: "bool", elemFloat16: "float16", elemFloat64: "float64", elemUint32: "uint32",
+	elemUint64:   "uint64",
 	elemBfloat16: "bfloat16", 8: "string", 14: "complex64", 15: "complex128",
 }
 

@@ -23,7 +23,8 @@ type denseChain struct{ channels int }
 
 // name gives names to everything that has one, and finds chains of concatenations.
 func (p *program) name() *named {
-	n := &named{operands: map[*value]string{}, params: map[*value]bool{}, taps: map[*inst]string{}, blocks: map[*inst]*denseChain{}}
+	n := &named{operands: map[*value]string{}, params: map[*value]bool{}, taps: map[*inst]string{},
+		blocks: map[*inst]*denseChain{}}
 	used, taps := namer{}, namer{"features": true, "logits": true, "prediction": true}
 	constants := 0
 	for _, i := range p.insts {
@@ -166,13 +167,16 @@ func (e *emitter) node(v *value) *G.Node {
 func (e *emitter) do(f func() (*G.Node, error)) *G.Node { return e.b.Do(f) }
 
 var binaryNodes = map[string]func(a, b *G.Node) (*G.Node, error){
-	"Add": graph.Add, "Sub": graph.Sub, "Mul": graph.Mul, "Div": graph.Div, "Pow": graph.Pow, "Min": graph.Minimum, "Max": graph.Maximum,
-	"Equal": graph.Equal, "Less": graph.Less, "LessOrEqual": graph.LessOrEqual, "And": graph.And, "Or": graph.Or, "Xor": graph.Xor,
+	"Add": graph.Add, "Sub": graph.Sub, "Mul": graph.Mul, "Div": graph.Div, "Pow": graph.Pow, "Min": graph.Minimum,
+	"Max":   graph.Maximum,
+	"Equal": graph.Equal, "Less": graph.Less, "LessOrEqual": graph.LessOrEqual, "And": graph.And, "Or": graph.Or,
+	"Xor":    graph.Xor,
 	"MatMul": graph.MatMul, "PRelu": graph.PReLU,
 }
 
 var unaryNodes = map[string]func(x *G.Node) (*G.Node, error){
-	"Exp": graph.Exp, "Log": graph.Log, "Sqrt": graph.Sqrt, "Reciprocal": graph.Reciprocal, "Abs": graph.Abs, "Neg": graph.Neg,
+	"Exp": graph.Exp, "Log": graph.Log, "Sqrt": graph.Sqrt, "Reciprocal": graph.Reciprocal, "Abs": graph.Abs,
+	"Neg": graph.Neg,
 	"Erf": graph.Erf, "Sin": graph.Sin, "Cos": graph.Cos, "Square": graph.Square,
 	"Floor": graph.Floor, "Ceil": graph.Ceil, "Round": graph.Round, "Sign": graph.Sign, "Not": graph.Not,
 }
@@ -272,7 +276,8 @@ func (e *emitter) emit(i *inst, in []*G.Node) *G.Node {
 	case "LRN":
 		a := i.a.(*lrnAttrs)
 		return e.do(func() (*G.Node, error) {
-			return graph.LocalResponseNorm(in[0], graph.LRNConfig{Size: a.size, Alpha: a.alpha, Beta: a.beta, K: a.bias})
+			return graph.LocalResponseNorm(in[0], graph.LRNConfig{Size: a.size, Alpha: a.alpha, Beta: a.beta,
+				K: a.bias})
 		})
 	case "Concat":
 		return e.concat(i, in)
@@ -299,7 +304,8 @@ func (e *emitter) move(i *inst, in []*G.Node) (*G.Node, error) {
 		}
 		return graph.Slice(x, a.axis, a.start, end, a.step)
 	case *padding:
-		mode := map[string]graph.PadMode{"constant": graph.PadConstant, "reflect": graph.PadReflect, "edge": graph.PadEdge, "wrap": graph.PadWrap}
+		mode := map[string]graph.PadMode{"constant": graph.PadConstant, "reflect": graph.PadReflect,
+			"edge": graph.PadEdge, "wrap": graph.PadWrap}
 		return graph.Pad(x, graph.PadConfig{Before: a.before, After: a.after, Mode: mode[a.mode], Value: a.value})
 	case *tileAttrs:
 		return graph.Tile(x, a.reps...)
@@ -312,7 +318,8 @@ func (e *emitter) move(i *inst, in []*G.Node) (*G.Node, error) {
 		return graph.SpaceToDepth(x, a.block, a.crd)
 	case *reduceAttrs:
 		f := map[string]func(*G.Node, bool, ...int) (*G.Node, error){
-			"Sum": graph.ReduceSum, "Mean": graph.ReduceMean, "Max": graph.ReduceMax, "Min": graph.ReduceMin, "Prod": graph.ReduceProd,
+			"Sum": graph.ReduceSum, "Mean": graph.ReduceMean, "Max": graph.ReduceMax, "Min": graph.ReduceMin,
+			"Prod":      graph.ReduceProd,
 			"LogSumExp": graph.ReduceLogSumExp,
 		}[a.fn]
 		return f(x, true, a.axes...)
@@ -372,7 +379,8 @@ func (e *emitter) pool(i *inst, x *G.Node) *G.Node {
 		pair := func(v []int) [2]int { return [2]int{v[0], v[1]} }
 		cfg := graph.PoolConfig{
 			Kernel: pair(a.kernel), Stride: pair(a.stride), Padding: pair(a.begin), Dilation: pair(a.dilation),
-			ExtraPadding: [2]int{a.end[0] - a.begin[0], a.end[1] - a.begin[1]}, CeilMode: a.ceil, CountIncludePad: a.includePad,
+			ExtraPadding: [2]int{a.end[0] - a.begin[0], a.end[1] - a.begin[1]}, CeilMode: a.ceil,
+			CountIncludePad: a.includePad,
 		}
 		if i.kind == "MaxPool" {
 			return e.b.MaxPool(x, cfg)
@@ -380,7 +388,8 @@ func (e *emitter) pool(i *inst, x *G.Node) *G.Node {
 		return e.b.AvgPool(x, cfg)
 	}
 	cfg := graph.PoolNDConfig{
-		Kernel: a.kernel, Stride: a.stride, Dilation: a.dilation, PadBegin: a.begin, PadEnd: a.end, CeilMode: a.ceil, CountIncludePad: a.includePad,
+		Kernel: a.kernel, Stride: a.stride, Dilation: a.dilation, PadBegin: a.begin, PadEnd: a.end, CeilMode: a.ceil,
+		CountIncludePad: a.includePad,
 	}
 	return e.do(func() (*G.Node, error) {
 		switch i.kind {

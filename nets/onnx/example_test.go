@@ -50,7 +50,8 @@ func ExampleExport() {
 		log.Fatal(err)
 	}
 	var file bytes.Buffer
-	err = onnx.Export(&file, net, onnx.ExportOptions{Outputs: []string{nets.Logits}, Metadata: map[string]string{"author": "me"}})
+	err = onnx.Export(&file, net, onnx.ExportOptions{Outputs: []string{nets.Logits},
+		Metadata: map[string]string{"author": "me"}})
 	if err != nil {
 		log.Fatal(err)
 	}

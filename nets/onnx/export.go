@@ -68,8 +68,9 @@ func export(m graph.Model, o ExportOptions) (*pb.ModelProto, error) {
 		o.Outputs = p.Options().Fetch
 	}
 	if len(steps[0]) != len(steps[1]) {
-		return nil, fmt.Errorf("the model has %d operations for %d samples and %d for %d: its batch cannot be left free",
-			len(steps[0]), exportBatches[0], len(steps[1]), exportBatches[1])
+		return nil,
+			fmt.Errorf("the model has %d operations for %d samples and %d for %d: its batch cannot be left free",
+				len(steps[0]), exportBatches[0], len(steps[1]), exportBatches[1])
 	}
 	for _, name := range o.Outputs { // the steps that make them must get these names
 		if name == inputName {
@@ -141,9 +142,11 @@ type exporter struct {
 
 func newExporter() *exporter {
 	return &exporter{
-		graph: &pb.GraphProto{Name: "goline"}, taken: map[string]bool{inputName: true}, names: map[*graph.Operand]string{},
-		pairs: map[*graph.Operand]*graph.Operand{}, masks: map[*graph.Operand]string{}, transposes: map[*graph.Operand]string{},
-		fills: map[string]string{}, made: map[string]*graph.Operand{},
+		graph: &pb.GraphProto{Name: "goline"}, taken: map[string]bool{inputName: true},
+		names: map[*graph.Operand]string{},
+		pairs: map[*graph.Operand]*graph.Operand{}, masks: map[*graph.Operand]string{},
+		transposes: map[*graph.Operand]string{},
+		fills:      map[string]string{}, made: map[string]*graph.Operand{},
 	}
 }
 
@@ -201,7 +204,9 @@ func (e *exporter) prune() {
 	}
 	slices.Reverse(nodes)
 	e.graph.Node = nodes
-	e.graph.Initializer = slices.DeleteFunc(e.graph.Initializer, func(t *pb.TensorProto) bool { return !needed[t.Name] })
+	e.graph.Initializer = slices.DeleteFunc(e.graph.Initializer, func(t *pb.TensorProto) bool {
+		return !needed[t.Name]
+	})
 }
 
 // inner adds an operator whose result is for the file's own use, and returns its name.

@@ -78,9 +78,9 @@ type peer struct {
 	want kept
 }
 
-// TestExportedNetworksRunInONNXRuntime: networks by name, on small images, and networks from files of PyTorch's exporters give
-// there what they give here, for batches of five and two; and read again they are the same networks. Package nets tests the
-// other families.
+// TestExportedNetworksRunInONNXRuntime: networks by name, on small images, and networks from files of PyTorch's
+// exporters give there what they give here, for batches of five and two; and read again they are the same networks.
+// Package nets tests the other families.
 func TestExportedNetworksRunInONNXRuntime(t *testing.T) {
 	var peers []peer
 	names := []string{nets.Features, nets.Logits, nets.Prediction}
@@ -99,7 +99,8 @@ func TestExportedNetworksRunInONNXRuntime(t *testing.T) {
 		})
 	}
 	for _, name := range []string{
-		"densenet-bc-10-4", "resnet-cifar-8-4", "wrn-10-1", "resnet20", "densenet121", "mobilenet_v3_small", "efficientnet_b0",
+		"densenet-bc-10-4", "resnet-cifar-8-4", "wrn-10-1", "resnet20", "densenet121", "mobilenet_v3_small",
+		"efficientnet_b0",
 	} {
 		d, err := nets.DefinitionOf(name, 5)
 		require.NoError(t, err)
@@ -211,7 +212,8 @@ func TestExportedDetectorOfAnImportedNetwork(t *testing.T) {
 	pipeline := line.Pipeline{Classifier: net, Detector: det}
 	batch := nettest.Batch(7, net.InputShape(), 0, 6)
 	want := run(t, pipeline, batch, line.Score, nets.Prediction)
-	requireLike(t, want, throughRuntime(t, python, pipeline, batch, line.Score, nets.Prediction), 1e-4, line.Score, nets.Prediction)
+	requireLike(t, want, throughRuntime(t, python, pipeline, batch, line.Score, nets.Prediction), 1e-4, line.Score,
+		nets.Prediction)
 }
 
 func TestExportIsDeterministic(t *testing.T) {

@@ -10,7 +10,8 @@ import (
 )
 
 // activated adds an operator that an activation follows, under the name of the operation's result.
-func (e *exporter) activated(operator, name string, a graph.Activation, in []string, attributes ...*pb.AttributeProto) error {
+func (e *exporter) activated(operator, name string, a graph.Activation, in []string,
+	attributes ...*pb.AttributeProto) error {
 	if a == graph.ActIdentity() {
 		e.node(operator, name, in, attributes...)
 		return nil
@@ -49,7 +50,8 @@ func (e *exporter) activation(x, name string, a graph.Activation) error {
 			}
 		}
 		e.node("Clip", name, bounds)
-	case "Sigmoid", "Tanh", "Softplus", "Softsign", "Abs", "Neg", "Exp", "Log", "Sqrt", "Reciprocal", "Erf", "Sin", "Cos",
+	case "Sigmoid", "Tanh", "Softplus", "Softsign", "Abs", "Neg", "Exp", "Log", "Sqrt", "Reciprocal", "Erf", "Sin",
+		"Cos",
 		"Floor", "Ceil", "Round", "Sign":
 		e.node(a.Name(), name, one)
 	case "Square":

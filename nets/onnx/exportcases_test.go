@@ -16,8 +16,8 @@ import (
 	"github.com/line-ood/goline/internal/peertest"
 )
 
-// zeroed is a case as a model that can be exported: what the case is given are constants, to each of which the sum of the model's
-// input is added, and its outputs are repeated for each sample.
+// zeroed is a case as a model that can be exported: what the case is given are constants, to each of which the sum of
+// the model's input is added, and its outputs are repeated for each sample.
 type zeroed struct {
 	caseModel
 	given map[*value][]float32
@@ -120,8 +120,8 @@ func (c nodeCase) exportable() (*zeroed, error) {
 	return m, nil
 }
 
-// TestExportedCases: the cases of ONNX's backend suite that are imported give in ONNX Runtime what they give here when they are
-// exported again.
+// TestExportedCases: the cases of ONNX's backend suite that are imported give in ONNX Runtime what they give here when
+// they are exported again.
 func TestExportedCases(t *testing.T) {
 	python := peertest.Python(t, "numpy", "onnx", "onnxruntime")
 	var runs []*nettest.ONNXRun

@@ -57,7 +57,8 @@ func exportCrossEntropy(e *exporter, s graph.Step, _ []int, name string) error {
 		return err
 	}
 	log := e.inner("LogSoftmax", []string{in[0]}, integer("axis", 1))
-	sum := e.inner("ReduceSum", []string{e.inner("Mul", []string{in[1], log}), e.ints(name+".axes", 1)}, integer("keepdims", 0))
+	sum := e.inner("ReduceSum", []string{e.inner("Mul", []string{in[1], log}), e.ints(name+".axes", 1)},
+		integer("keepdims", 0))
 	e.node("Neg", name, []string{sum})
 	return nil
 }

@@ -75,7 +75,8 @@ func exportClassMask(e *exporter, s graph.Step, _ []int, name string) error {
 		for i, v := range table {
 			bits[i] = byte(v)
 		}
-		mask = e.inner("Gather", []string{e.bytes(s.Inputs[1].Name, bits, s.Inputs[1].Shape...), class}, integer("axis", 0))
+		mask = e.inner("Gather", []string{e.bytes(s.Inputs[1].Name, bits, s.Inputs[1].Shape...), class},
+			integer("axis", 0))
 		mask = e.inner("Cast", []string{mask}, integer("to", int(pb.TensorProto_FLOAT)))
 	}
 	e.node("Mul", name, []string{x, mask})

@@ -51,7 +51,8 @@ func exportRMSNorm(e *exporter, s graph.Step, _ []int, name string) error {
 	for a := n.Axis; a < len(s.Inputs[0].Shape); a++ {
 		axes = append(axes, a)
 	}
-	mean := e.inner("ReduceMean", []string{e.inner("Mul", []string{x, x})}, integers("axes", axes...), integer("keepdims", 1))
+	mean := e.inner("ReduceMean", []string{e.inner("Mul", []string{x, x})}, integers("axes", axes...),
+		integer("keepdims", 1))
 	root := []string{x, e.inner("Sqrt", []string{e.inner("Add", []string{mean, e.number(n.Eps)})})}
 	if scale == "" {
 		e.node("Div", name, root)
@@ -72,7 +73,8 @@ func exportGroupNorm(e *exporter, s graph.Step, shape []int, name string) error 
 		return err
 	}
 	groups := e.inner("Reshape", []string{x, e.ints(name+".groups", 0, n.Groups, -1)})
-	y := e.inner("InstanceNormalization", []string{groups, e.ones(n.Groups), e.zeros(n.Groups)}, float("epsilon", n.Eps))
+	y := e.inner("InstanceNormalization", []string{groups, e.ones(n.Groups), e.zeros(n.Groups)},
+		float("epsilon", n.Eps))
 	if n.Scale < 0 && n.Bias < 0 {
 		return e.reshape(y, shape, name)
 	}
@@ -107,7 +109,8 @@ func exportLRN(e *exporter, s graph.Step, shape []int, name string) error {
 	}
 	from := s.Inputs[0].Shape
 	if c.Size%2 == 1 && len(from) == 4 {
-		e.node("LRN", name, []string{x}, float("alpha", c.Alpha), float("beta", c.Beta), float("bias", c.K), integer("size", c.Size))
+		e.node("LRN", name, []string{x}, float("alpha", c.Alpha), float("beta", c.Beta), float("bias", c.K),
+			integer("size", c.Size))
 		return nil
 	}
 	before := (c.Size - 1) / 2

@@ -76,16 +76,21 @@ func operations() []operation {
 	vector, matrix, plane := []int{6}, []int{4, 6}, []int{6, 7, 5}
 
 	for _, a := range []graph.Activation{
-		graph.ActReLU(), graph.ActReLU6(), graph.ActClamp(-0.5, 1), graph.ActClamp(math.Inf(-1), 0.3), graph.ActSigmoid(),
-		graph.ActSiLU(), graph.ActSwish(1.7), graph.ActHardSigmoid(0.3, 0.4), graph.ActHardSwish(), graph.ActGELU(), graph.ActGELUTanh(), graph.ActTanh(),
-		graph.ActSoftplus(), graph.ActMish(), graph.ActSoftsign(), graph.ActLeakyReLU(0.1), graph.ActELU(0.7), graph.ActCELU(1.3),
+		graph.ActReLU(), graph.ActReLU6(), graph.ActClamp(-0.5, 1), graph.ActClamp(math.Inf(-1), 0.3),
+		graph.ActSigmoid(),
+		graph.ActSiLU(), graph.ActSwish(1.7), graph.ActHardSigmoid(0.3, 0.4), graph.ActHardSwish(), graph.ActGELU(),
+		graph.ActGELUTanh(), graph.ActTanh(),
+		graph.ActSoftplus(), graph.ActMish(), graph.ActSoftsign(), graph.ActLeakyReLU(0.1), graph.ActELU(0.7),
+		graph.ActCELU(1.3),
 		graph.ActSELU(1.5, 1.1),
 	} {
 		add(a.String(), matrix, unary(func(x node) (node, error) { return graph.Activate(x, a) }))
 	}
 	for name, f := range map[string]func(node) (node, error){
-		"Exp": graph.Exp, "Reciprocal": graph.Reciprocal, "Abs": graph.Abs, "Neg": graph.Neg, "Erf": graph.Erf, "Sin": graph.Sin,
-		"Cos": graph.Cos, "Square": graph.Square, "Floor": graph.Floor, "Ceil": graph.Ceil, "Round": graph.Round, "Sign": graph.Sign,
+		"Exp": graph.Exp, "Reciprocal": graph.Reciprocal, "Abs": graph.Abs, "Neg": graph.Neg, "Erf": graph.Erf,
+		"Sin": graph.Sin,
+		"Cos": graph.Cos, "Square": graph.Square, "Floor": graph.Floor, "Ceil": graph.Ceil, "Round": graph.Round,
+		"Sign": graph.Sign,
 		"Copy": graph.Copy, "Flatten": graph.Flatten,
 	} {
 		add(name, matrix, unary(f))
@@ -101,10 +106,13 @@ func operations() []operation {
 	}
 	add("Log", matrix, positive(graph.Log))
 	add("Sqrt", matrix, positive(graph.Sqrt))
-	add("PReLU", plane, func(b *graph.Builder, x node) (node, error) { return graph.PReLU(x, numbers(b, "slope", 6, 1, 1)) })
+	add("PReLU", plane, func(b *graph.Builder, x node) (node, error) {
+		return graph.PReLU(x, numbers(b, "slope", 6, 1, 1))
+	})
 
 	for name, f := range map[string]func(a, b node) (node, error){
-		"Add": graph.Add, "Sub": graph.Sub, "Mul": graph.Mul, "Div": graph.Div, "Maximum": graph.Maximum, "Minimum": graph.Minimum,
+		"Add": graph.Add, "Sub": graph.Sub, "Mul": graph.Mul, "Div": graph.Div, "Maximum": graph.Maximum,
+		"Minimum": graph.Minimum,
 	} {
 		add(name, matrix, func(b *graph.Builder, x node) (node, error) { return f(x, numbers(b, "c", 4, 1)) })
 		add(name+" reversed", matrix, func(b *graph.Builder, x node) (node, error) { return f(numbers(b, "c", 6), x) })
@@ -117,12 +125,15 @@ func operations() []operation {
 	add("Pow", matrix, func(b *graph.Builder, x node) (node, error) {
 		return positive(func(x node) (node, error) { return graph.Pow(x, numbers(b, "c", 6)) })(b, x)
 	})
-	add("Clip", plane, func(b *graph.Builder, x node) (node, error) { return graph.Clip(x, numbers(b, "limit", 6*7*5)) })
+	add("Clip", plane, func(b *graph.Builder, x node) (node, error) {
+		return graph.Clip(x, numbers(b, "limit", 6*7*5))
+	})
 	add("Clip by one", plane, func(b *graph.Builder, x node) (node, error) {
 		return graph.Clip(x, numbers(b, "limit", 1, 1, 1, 1, 1))
 	})
 
-	for name, f := range map[string]func(a, b node) (node, error){"Less": graph.Less, "LessOrEqual": graph.LessOrEqual} {
+	for name, f := range map[string]func(a, b node) (node, error){
+		"Less": graph.Less, "LessOrEqual": graph.LessOrEqual} {
 		add(name, matrix, func(b *graph.Builder, x node) (node, error) { return f(x, numbers(b, "c", 6)) })
 	}
 	add("Equal", matrix, unary(func(x node) (node, error) {
@@ -190,7 +201,9 @@ func operations() []operation {
 	add("Linear", vector, func(b *graph.Builder, x node) (node, error) {
 		return graph.Linear(x, weights(b, 3, 6), numbers(b, "b", 3))
 	})
-	add("Linear without bias", vector, func(b *graph.Builder, x node) (node, error) { return graph.Linear(x, weights(b, 3, 6), nil) })
+	add("Linear without bias", vector, func(b *graph.Builder, x node) (node, error) {
+		return graph.Linear(x, weights(b, 3, 6), nil)
+	})
 	add("Linear of rank 3", matrix, func(b *graph.Builder, x node) (node, error) {
 		return graph.Linear(x, weights(b, 3, 6), numbers(b, "b", 3))
 	})
@@ -208,7 +221,9 @@ func operations() []operation {
 		}
 		return graph.MatMul(x, y)
 	})
-	add("MatMul with a vector", matrix, func(b *graph.Builder, x node) (node, error) { return graph.MatMul(x, numbers(b, "v", 6)) })
+	add("MatMul with a vector", matrix, func(b *graph.Builder, x node) (node, error) {
+		return graph.MatMul(x, numbers(b, "v", 6))
+	})
 	add("MatMul of vectors", vector, func(b *graph.Builder, x node) (node, error) {
 		y, err := graph.MatMul(numbers(b, "v", 6), numbers(b, "vector", 6))
 		if err != nil {
@@ -221,7 +236,9 @@ func operations() []operation {
 		return graph.LayerNorm(x, numbers(b, "s", 7, 5), numbers(b, "b", 7, 5), 2, 1e-3)
 	})
 	add("LayerNorm plain", plane, unary(func(x node) (node, error) { return graph.LayerNorm(x, nil, nil, -1, 1e-3) }))
-	add("RMSNorm", plane, func(b *graph.Builder, x node) (node, error) { return graph.RMSNorm(x, numbers(b, "s", 7, 5), 2, 1e-3) })
+	add("RMSNorm", plane, func(b *graph.Builder, x node) (node, error) {
+		return graph.RMSNorm(x, numbers(b, "s", 7, 5), 2, 1e-3)
+	})
 	add("RMSNorm plain", plane, unary(func(x node) (node, error) { return graph.RMSNorm(x, nil, -1, 1e-3) }))
 	add("GroupNorm", plane, func(b *graph.Builder, x node) (node, error) {
 		return graph.GroupNorm(x, 3, numbers(b, "s", 6), numbers(b, "b", 6), 1e-3)
@@ -241,13 +258,15 @@ func operations() []operation {
 
 	two := func(a, b int) [2]int { return [2]int{a, b} }
 	for name, c := range map[string]graph.PoolConfig{
-		"":              {Kernel: two(3, 2)},
-		" padded":       {Kernel: two(3, 3), Stride: two(2, 2), Padding: two(1, 1), ExtraPadding: two(1, 0)},
-		" counted":      {Kernel: two(3, 3), Stride: two(2, 2), Padding: two(1, 1), CountIncludePad: true},
-		" up":           {Kernel: two(3, 2), Stride: two(3, 2), CeilMode: true},
-		" up counted":   {Kernel: two(3, 2), Stride: two(3, 2), Padding: two(1, 0), CeilMode: true, CountIncludePad: true},
-		" dilated":      {Kernel: two(2, 2), Stride: two(1, 1), Dilation: two(2, 3)},
-		" dilated wide": {Kernel: two(2, 2), Stride: two(2, 1), Dilation: two(3, 3), Padding: two(3, 2), CeilMode: true},
+		"":         {Kernel: two(3, 2)},
+		" padded":  {Kernel: two(3, 3), Stride: two(2, 2), Padding: two(1, 1), ExtraPadding: two(1, 0)},
+		" counted": {Kernel: two(3, 3), Stride: two(2, 2), Padding: two(1, 1), CountIncludePad: true},
+		" up":      {Kernel: two(3, 2), Stride: two(3, 2), CeilMode: true},
+		" up counted": {Kernel: two(3, 2), Stride: two(3, 2), Padding: two(1, 0), CeilMode: true,
+			CountIncludePad: true},
+		" dilated": {Kernel: two(2, 2), Stride: two(1, 1), Dilation: two(2, 3)},
+		" dilated wide": {Kernel: two(2, 2), Stride: two(2, 1), Dilation: two(3, 3), Padding: two(3, 2),
+			CeilMode: true},
 	} {
 		add("MaxPool2D"+name, plane, unary(func(x node) (node, error) { return graph.MaxPool2D(x, c) }))
 		add("AvgPool2D"+name, plane, unary(func(x node) (node, error) { return graph.AvgPool2D(x, c) }))
@@ -260,12 +279,14 @@ func operations() []operation {
 			return f(x, graph.PoolNDConfig{Kernel: []int{3}, Stride: []int{2}, PadBegin: []int{1}, PadEnd: []int{2}})
 		}))
 		add(name+" of solids", solid, unary(func(x node) (node, error) {
-			return f(x, graph.PoolNDConfig{Kernel: []int{2, 2, 2}, Stride: []int{2, 1, 2}, Dilation: []int{1, 2, 1}, CeilMode: true})
+			return f(x, graph.PoolNDConfig{Kernel: []int{2, 2, 2}, Stride: []int{2, 1, 2}, Dilation: []int{1, 2, 1},
+				CeilMode: true})
 		}))
 	}
 	for _, columns := range []bool{false, true} {
 		add("MaxPoolIndices", plane, unary(func(x node) (node, error) {
-			return graph.MaxPoolIndices(x, graph.PoolNDConfig{Kernel: []int{3, 2}, PadBegin: []int{1, 1}, PadEnd: []int{0, 1}}, columns)
+			return graph.MaxPoolIndices(x, graph.PoolNDConfig{Kernel: []int{3, 2}, PadBegin: []int{1, 1},
+				PadEnd: []int{0, 1}}, columns)
 		}))
 	}
 	add("GlobalAvgPool2D", plane, unary(graph.GlobalAvgPool2D))
@@ -351,7 +372,9 @@ func operations() []operation {
 	add("Concat", plane, unary(func(x node) (node, error) { return graph.Concat(x, x) }))
 	add("DenseBlock", plane, func(b *graph.Builder, x node) (node, error) {
 		return b.DenseBlock(x, 8, 1, func(_ int, x node) node {
-			return b.Do(func() (node, error) { return graph.Conv2D(x, weights(b, 2, 6, 1, 1), nil, graph.ConvConfig{}) })
+			return b.Do(func() (node, error) {
+				return graph.Conv2D(x, weights(b, 2, 6, 1, 1), nil, graph.ConvConfig{})
+			})
 		}), b.Err()
 	})
 	add("ConcatAxis", plane, func(b *graph.Builder, x node) (node, error) {
@@ -366,7 +389,8 @@ func operations() []operation {
 	}
 
 	for name, f := range map[string]func(node, bool, ...int) (node, error){
-		"ReduceSum": graph.ReduceSum, "ReduceMean": graph.ReduceMean, "ReduceMax": graph.ReduceMax, "ReduceMin": graph.ReduceMin,
+		"ReduceSum": graph.ReduceSum, "ReduceMean": graph.ReduceMean, "ReduceMax": graph.ReduceMax,
+		"ReduceMin":  graph.ReduceMin,
 		"ReduceProd": graph.ReduceProd, "ReduceLogSumExp": graph.ReduceLogSumExp,
 	} {
 		for _, keep := range []bool{false, true} {
@@ -399,7 +423,9 @@ func operations() []operation {
 		}
 		return f(first, second)
 	}
-	add("RunnerUp", vector, unary(func(x node) (node, error) { return classes(x, func(_, b node) (node, error) { return b, nil }) }))
+	add("RunnerUp", vector, unary(func(x node) (node, error) {
+		return classes(x, func(_, b node) (node, error) { return b, nil })
+	}))
 	add("SelectClass", vector, unary(func(x node) (node, error) { return classes(x, graph.SelectClass) }))
 	add("Gather", vector, unary(func(x node) (node, error) {
 		return classes(x, func(_, b node) (node, error) { return graph.Gather(x, b) })
@@ -413,7 +439,8 @@ func operations() []operation {
 	add("RoutedLinear", vector, func(b *graph.Builder, x node) (node, error) {
 		return classes(x, func(a, _ node) (node, error) {
 			return graph.RoutedLinear(x, a, graph.RoutedHead{
-				Weight: weights(b, 6, 6), Bias: numbers(b, "b", 6), Contribution: numbers(b, "share", 6, 6), Threshold: numbers(b, "t", 6),
+				Weight: weights(b, 6, 6), Bias: numbers(b, "b", 6), Contribution: numbers(b, "share", 6, 6),
+				Threshold: numbers(b, "t", 6),
 			})
 		})
 	})
@@ -456,7 +483,8 @@ func TestEveryOperationRunsInONNXRuntime(t *testing.T) {
 	}
 	var runs []*single
 	for _, o := range operations() {
-		r := &single{operation: o, m: tiny{input: o.input, build: o.build, params: o.params}, batch: nettest.Batch(n, o.input, 0, 1)}
+		r := &single{operation: o, m: tiny{input: o.input, build: o.build, params: o.params},
+			batch: nettest.Batch(n, o.input, 0, 1)}
 		p, err := graph.Compile(r.m, graph.Options{Batch: 2, Workers: 1})
 		require.NoError(t, err, o.name)
 		for _, s := range p.Steps() {

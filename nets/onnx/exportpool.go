@@ -59,7 +59,8 @@ func (w poolWindow) reach() []int {
 // runtimes differ.
 func (w poolWindow) attributes() []*pb.AttributeProto {
 	return []*pb.AttributeProto{
-		integers("kernel_shape", w.kernel...), integers("strides", w.stride...), integers("pads", slices.Concat(w.begin, w.reach())...),
+		integers("kernel_shape", w.kernel...), integers("strides", w.stride...),
+		integers("pads", slices.Concat(w.begin, w.reach())...),
 	}
 }
 

@@ -230,6 +230,7 @@ func exportSpaceToDepth(e *exporter, s graph.Step, shape []int, name string) err
 		return err
 	}
 	from := s.Inputs[0].Shape
-	apart := e.inner("Reshape", []string{x, e.ints(name+".blocks", 0, from[1], from[2]/b.Block, b.Block, from[3]/b.Block, b.Block)})
+	apart := e.inner("Reshape", []string{x, e.ints(name+".blocks", 0, from[1], from[2]/b.Block, b.Block,
+		from[3]/b.Block, b.Block)})
 	return e.reshape(e.inner("Transpose", []string{apart}, integers("perm", 0, 1, 3, 5, 2, 4)), shape, name)
 }

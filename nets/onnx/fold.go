@@ -9,8 +9,9 @@ var foldings map[string]folding
 
 func init() {
 	foldings = map[string]folding{
-		"Shape": foldShape, "Size": foldSize, "Constant": foldConstant, "ConstantOfShape": foldConstantOfShape, "Range": foldRange,
-		"Cast": foldCast, "CastLike": foldCastLike, "Where": foldWhere, "Clip": foldClip,
+		"Shape": foldShape, "Size": foldSize, "Constant": foldConstant, "ConstantOfShape": foldConstantOfShape,
+		"Range": foldRange,
+		"Cast":  foldCast, "CastLike": foldCastLike, "Where": foldWhere, "Clip": foldClip,
 		"MatMul": foldMatMul, "CumSum": foldCumSum, "EyeLike": foldEyeLike, "Trilu": foldTrilu, "NonZero": foldNonZero,
 		"OneHot": foldOneHot,
 	}
@@ -84,7 +85,8 @@ func foldSize(_ *tracer, _ *node, in []*constant) ([]*constant, error) {
 // room fails where a constant of n elements is more than folding may still make.
 func (t *tracer) room(e elem, n int) error {
 	if units(e, n) > t.work {
-		return fmt.Errorf("a constant of %d elements of %v: constants of more than %d bytes in all are computed", n, e, 4*foldWork)
+		return fmt.Errorf("a constant of %d elements of %v: constants of more than %d bytes in all are computed", n, e,
+			4*foldWork)
 	}
 	return nil
 }

@@ -116,11 +116,13 @@ func foldScatterElements(_ *tracer, n *node, in []*constant) ([]*constant, error
 // scatter writes blocks of updates to the offsets of a copy of x, as the attribute reduction says.
 func scatter(n *node, x, updates *constant, at []int, block int) ([]*constant, error) {
 	if updates.len() != len(at)*block || updates.elem != x.elem {
-		return nil, fmt.Errorf("updates of shape %v and %v, expected %d elements of %v", updates.shape, updates.elem, len(at)*block, x.elem)
+		return nil, fmt.Errorf("updates of shape %v and %v, expected %d elements of %v", updates.shape, updates.elem,
+			len(at)*block, x.elem)
 	}
 	reduce := n.str("reduction", "none")
 	f, ok := map[string]func(a, b float64) float64{
-		"none": func(_, b float64) float64 { return b }, "add": binaryAdd, "mul": func(a, b float64) float64 { return a * b },
+		"none": func(_, b float64) float64 { return b }, "add": binaryAdd,
+		"mul": func(a, b float64) float64 { return a * b },
 		"min": func(a, b float64) float64 { return min(a, b) }, "max": func(a, b float64) float64 { return max(a, b) },
 	}[reduce]
 	if !ok {

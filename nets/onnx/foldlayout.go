@@ -2,8 +2,10 @@ package onnx
 
 // layoutFoldings holds the operators that move elements of constants.
 var layoutFoldings = map[string]folding{
-	"Reshape": foldReshape, "Flatten": foldFlatten, "Squeeze": foldSqueeze, "Unsqueeze": foldUnsqueeze, "Transpose": foldTranspose,
-	"Concat": foldConcat, "Slice": foldSlice, "Split": foldSplit, "Expand": foldExpand, "Tile": foldTile, "Pad": foldPad,
+	"Reshape": foldReshape, "Flatten": foldFlatten, "Squeeze": foldSqueeze, "Unsqueeze": foldUnsqueeze,
+	"Transpose": foldTranspose,
+	"Concat":    foldConcat, "Slice": foldSlice, "Split": foldSplit, "Expand": foldExpand, "Tile": foldTile,
+	"Pad":    foldPad,
 	"Gather": foldGather, "GatherElements": foldGatherElements, "GatherND": foldGatherND,
 	"ScatterND": foldScatterND, "ScatterElements": foldScatterElements, "Dropout": foldDropout,
 }

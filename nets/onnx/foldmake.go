@@ -84,7 +84,8 @@ func foldRange(t *tracer, _ *node, in []*constant) ([]*constant, error) {
 	}
 	for _, c := range in {
 		if c.len() != 1 {
-			return nil, fmt.Errorf("inputs of shapes %v, %v, %v, expected scalars", in[0].shape, in[1].shape, in[2].shape)
+			return nil, fmt.Errorf("inputs of shapes %v, %v, %v, expected scalars", in[0].shape, in[1].shape,
+				in[2].shape)
 		}
 	}
 	start, limit, delta := in[0].at(0), in[1].at(0), in[2].at(0)
@@ -177,7 +178,8 @@ func foldOneHot(t *tracer, n *node, in []*constant) ([]*constant, error) {
 	}
 	x, values := in[0], in[2]
 	if in[1].len() != 1 || values.len() != 2 {
-		return nil, fmt.Errorf("depth of shape %v, values of shape %v, expected a scalar and two", in[1].shape, values.shape)
+		return nil, fmt.Errorf("depth of shape %v, values of shape %v, expected a scalar and two", in[1].shape,
+			values.shape)
 	}
 	depth := int(in[1].intAt(0))
 	axis, err := axisIn(n.int("axis", -1), len(x.shape)+1)

@@ -16,7 +16,8 @@ var unaryMath = map[string]struct {
 	"Reciprocal": {func(v float64) float64 { return 1 / v }, nil},
 	"Exp":        {math.Exp, nil}, "Log": {math.Log, nil}, "Erf": {math.Erf, nil},
 	"Sin": {math.Sin, nil}, "Cos": {math.Cos, nil}, "Tan": {math.Tan, nil}, "Tanh": {math.Tanh, nil},
-	"Sinh": {math.Sinh, nil}, "Cosh": {math.Cosh, nil}, "Asin": {math.Asin, nil}, "Acos": {math.Acos, nil}, "Atan": {math.Atan, nil},
+	"Sinh": {math.Sinh, nil}, "Cosh": {math.Cosh, nil}, "Asin": {math.Asin, nil}, "Acos": {math.Acos, nil},
+	"Atan":  {math.Atan, nil},
 	"Asinh": {math.Asinh, nil}, "Acosh": {math.Acosh, nil}, "Atanh": {math.Atanh, nil},
 	"Floor": {math.Floor, same}, "Ceil": {math.Ceil, same}, "Round": {math.RoundToEven, same},
 	"Sigmoid":    {func(v float64) float64 { return 1 / (1 + math.Exp(-v)) }, nil},
@@ -101,21 +102,28 @@ var binaryMath = map[string]binaryFunc{
 		}
 		return a - b*int64(math.Floor(float64(a)/float64(b)))
 	}},
-	"Min": {f: func(a, b float64) float64 { return min(a, b) }, i: func(a, b int64) int64 { return min(a, b) }, many: true},
-	"Max": {f: func(a, b float64) float64 { return max(a, b) }, i: func(a, b int64) int64 { return max(a, b) }, many: true},
+	"Min": {f: func(a, b float64) float64 { return min(a, b) }, i: func(a, b int64) int64 { return min(a, b) },
+		many: true},
+	"Max": {f: func(a, b float64) float64 { return max(a, b) }, i: func(a, b int64) int64 { return max(a, b) },
+		many: true},
 	"Sum": {f: func(a, b float64) float64 { return a + b }, i: func(a, b int64) int64 { return a + b }, many: true},
 
-	"Equal":          {f: func(a, b float64) float64 { return truth(a == b) }, i: func(a, b int64) int64 { return truthInt(a == b) }, compare: true},
-	"Less":           {f: func(a, b float64) float64 { return truth(a < b) }, i: func(a, b int64) int64 { return truthInt(a < b) }, compare: true},
-	"LessOrEqual":    {f: func(a, b float64) float64 { return truth(a <= b) }, i: func(a, b int64) int64 { return truthInt(a <= b) }, compare: true},
-	"Greater":        {f: func(a, b float64) float64 { return truth(a > b) }, i: func(a, b int64) int64 { return truthInt(a > b) }, compare: true},
-	"GreaterOrEqual": {f: func(a, b float64) float64 { return truth(a >= b) }, i: func(a, b int64) int64 { return truthInt(a >= b) }, compare: true},
-	"And":            {i: func(a, b int64) int64 { return a & b }, compare: true},
-	"Or":             {i: func(a, b int64) int64 { return a | b }, compare: true},
-	"Xor":            {i: func(a, b int64) int64 { return a ^ b }, compare: true},
-	"BitwiseAnd":     {i: func(a, b int64) int64 { return a & b }},
-	"BitwiseOr":      {i: func(a, b int64) int64 { return a | b }},
-	"BitwiseXor":     {i: func(a, b int64) int64 { return a ^ b }},
+	"Equal": {f: func(a, b float64) float64 { return truth(a == b) },
+		i: func(a, b int64) int64 { return truthInt(a == b) }, compare: true},
+	"Less": {f: func(a, b float64) float64 { return truth(a < b) },
+		i: func(a, b int64) int64 { return truthInt(a < b) }, compare: true},
+	"LessOrEqual": {f: func(a, b float64) float64 { return truth(a <= b) },
+		i: func(a, b int64) int64 { return truthInt(a <= b) }, compare: true},
+	"Greater": {f: func(a, b float64) float64 { return truth(a > b) },
+		i: func(a, b int64) int64 { return truthInt(a > b) }, compare: true},
+	"GreaterOrEqual": {f: func(a, b float64) float64 { return truth(a >= b) },
+		i: func(a, b int64) int64 { return truthInt(a >= b) }, compare: true},
+	"And":        {i: func(a, b int64) int64 { return a & b }, compare: true},
+	"Or":         {i: func(a, b int64) int64 { return a | b }, compare: true},
+	"Xor":        {i: func(a, b int64) int64 { return a ^ b }, compare: true},
+	"BitwiseAnd": {i: func(a, b int64) int64 { return a & b }},
+	"BitwiseOr":  {i: func(a, b int64) int64 { return a | b }},
+	"BitwiseXor": {i: func(a, b int64) int64 { return a ^ b }},
 }
 
 func divide(a, b int64) int64 {
@@ -236,7 +244,8 @@ func foldWhere(t *tracer, _ *node, in []*constant) ([]*constant, error) {
 		return nil, err
 	}
 	out := newConstant(a.elem, shape...)
-	walk(shape, [][]int{broadcastStrides(c.shape, shape), broadcastStrides(a.shape, shape), broadcastStrides(b.shape, shape)}, func(i int, at []int) {
+	walk(shape, [][]int{broadcastStrides(c.shape, shape), broadcastStrides(a.shape, shape),
+		broadcastStrides(b.shape, shape)}, func(i int, at []int) {
 		if c.i64[at[0]] != 0 {
 			a.into(out, i, at[1], 1)
 		} else {

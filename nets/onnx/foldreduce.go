@@ -19,16 +19,18 @@ func done(sum float64, _ int) float64 { return sum }
 
 // reductions holds the operators of that form. ReduceLogSumExp is computed as it is written: constants are small.
 var reductions = map[string]reduction{
-	"ReduceSum":       {13, 0, binaryAdd, done},
-	"ReduceMean":      {18, 0, binaryAdd, func(s float64, n int) float64 { return s / float64(n) }},
-	"ReduceMax":       {18, math.Inf(-1), func(a, b float64) float64 { return max(a, b) }, done},
-	"ReduceMin":       {18, math.Inf(1), func(a, b float64) float64 { return min(a, b) }, done},
-	"ReduceProd":      {18, 1, func(a, b float64) float64 { return a * b }, done},
-	"ReduceL1":        {18, 0, func(a, b float64) float64 { return a + math.Abs(b) }, done},
-	"ReduceL2":        {18, 0, func(a, b float64) float64 { return a + b*b }, func(s float64, _ int) float64 { return math.Sqrt(s) }},
+	"ReduceSum":  {13, 0, binaryAdd, done},
+	"ReduceMean": {18, 0, binaryAdd, func(s float64, n int) float64 { return s / float64(n) }},
+	"ReduceMax":  {18, math.Inf(-1), func(a, b float64) float64 { return max(a, b) }, done},
+	"ReduceMin":  {18, math.Inf(1), func(a, b float64) float64 { return min(a, b) }, done},
+	"ReduceProd": {18, 1, func(a, b float64) float64 { return a * b }, done},
+	"ReduceL1":   {18, 0, func(a, b float64) float64 { return a + math.Abs(b) }, done},
+	"ReduceL2": {18, 0, func(a, b float64) float64 { return a + b*b },
+		func(s float64, _ int) float64 { return math.Sqrt(s) }},
 	"ReduceSumSquare": {18, 0, func(a, b float64) float64 { return a + b*b }, done},
 	"ReduceLogSum":    {18, 0, binaryAdd, func(s float64, _ int) float64 { return math.Log(s) }},
-	"ReduceLogSumExp": {18, 0, func(a, b float64) float64 { return a + math.Exp(b) }, func(s float64, _ int) float64 { return math.Log(s) }},
+	"ReduceLogSumExp": {18, 0, func(a, b float64) float64 { return a + math.Exp(b) },
+		func(s float64, _ int) float64 { return math.Log(s) }},
 }
 
 // reduceTo returns the axes of a reduction and the shapes of its result with and without them; no axes at all mean that

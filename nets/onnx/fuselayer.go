@@ -61,7 +61,8 @@ func (p *program) layerNormParams(i *inst) bool {
 		}
 		tail := norm.in[0].shape[norm.a.(*normAttrs).axis:]
 		s, err := broadcast(tail, c.shape)
-		if err != nil || !slices.Equal(s, tail) || !slices.Equal(i.out.shape, norm.in[0].shape) || c.rank() > len(tail) {
+		if err != nil || !slices.Equal(s, tail) || !slices.Equal(i.out.shape, norm.in[0].shape) ||
+			c.rank() > len(tail) {
 			continue
 		}
 		suffix := "weight"
@@ -147,7 +148,8 @@ func notNegative(v *value) bool {
 		return !slices.ContainsFunc(i.in, func(v *value) bool { return !notNegative(v) })
 	case "Unary":
 		a := i.a.(*unaryAttrs)
-		return a.fn == "Relu" || a.fn == "Sigmoid" || a.fn == "Square" || a.fn == "Abs" || a.fn == "Softplus" || a.fn == "HardSigmoid" ||
+		return a.fn == "Relu" || a.fn == "Sigmoid" || a.fn == "Square" || a.fn == "Abs" || a.fn == "Softplus" ||
+			a.fn == "HardSigmoid" ||
 			a.fn == "Clip" && a.alpha >= 0
 	}
 	return false
@@ -181,7 +183,8 @@ func (p *program) channelFactor(i *inst) bool {
 	}
 	for j := range 2 {
 		x, c := i.in[j], i.in[1-j]
-		if j == 1 && i.kind == "Div" || x.c != nil || x.inst == nil || x.inst.out != x || !slices.Equal(x.shape, i.out.shape) || !p.single(x) {
+		if j == 1 && i.kind == "Div" || x.c != nil || x.inst == nil || x.inst.out != x ||
+			!slices.Equal(x.shape, i.out.shape) || !p.single(x) {
 			continue
 		}
 		numbers, ok := perChannel(c, x.shape, 1)
@@ -206,7 +209,8 @@ func (p *program) channelFactor(i *inst) bool {
 			}
 			for k := range 2 {
 				scale, isParam := perChannel(layer.in[k], x.shape, 1)
-				if y := layer.in[1-k]; isParam && layer.in[k].c.len() > 1 && y.c == nil && slices.Equal(y.shape, x.shape) {
+				if y := layer.in[1-k]; isParam && layer.in[k].c.len() > 1 && y.c == nil &&
+					slices.Equal(y.shape, x.shape) {
 					g := linearStep("Mul", scale, false)
 					i.params = f.after(g).params(x.shape[1], layer.in[k].name, c.name)
 					p.become(i, "Affine", nil, []*value{y}, layer)
@@ -232,7 +236,8 @@ func (p *program) linearFactor(i *inst) bool {
 	}
 	for j := range 2 {
 		x, c := i.in[j], i.in[1-j]
-		if j == 1 && i.kind == "Div" || x.c != nil || by(x, "Linear") == nil || !slices.Equal(x.shape, i.out.shape) || !p.single(x) {
+		if j == 1 && i.kind == "Div" || x.c != nil || by(x, "Linear") == nil || !slices.Equal(x.shape, i.out.shape) ||
+			!p.single(x) {
 			continue
 		}
 		last := len(x.shape) - 1
@@ -317,8 +322,11 @@ func (f step) after(g step) step {
 // params returns the step as weight and bias.
 func (f step) params(channels int, from ...string) []*param {
 	return []*param{
-		{suffix: "weight", from: from[0], shape: []int{channels}, values: func() []float32 { return toFloat32(numbersOr(f.scale, 1, channels)) }},
-		{suffix: "bias", from: from[1], shape: []int{channels}, values: func() []float32 { return toFloat32(numbersOr(f.shift, 0, channels)) }},
+		{suffix: "weight", from: from[0], shape: []int{channels},
+			values: func() []float32 { return toFloat32(numbersOr(f.scale, 1, channels)) }},
+		{suffix: "bias", from: from[1], shape: []int{channels}, values: func() []float32 {
+			return toFloat32(numbersOr(f.shift, 0, channels))
+		}},
 	}
 }
 
@@ -434,7 +442,8 @@ func (p *program) shuffle(i *inst) bool {
 		return false
 	}
 	x, s := split.in[0], split.out.shape
-	if !slices.Equal(x.shape, i.out.shape) || s[0] != x.shape[0] || s[1]*s[2] != x.shape[1] || s[3] != x.shape[2] || !x.batch.plain() {
+	if !slices.Equal(x.shape, i.out.shape) || s[0] != x.shape[0] || s[1]*s[2] != x.shape[1] || s[3] != x.shape[2] ||
+		!x.batch.plain() {
 		return false
 	}
 	p.become(i, "ChannelShuffle", &axisAttrs{s[1]}, []*value{x}, split, tr)

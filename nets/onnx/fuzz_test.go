@@ -44,11 +44,13 @@ func external() *pb.ModelProto {
 func tokens() *pb.ModelProto {
 	m := small()
 	g := m.Graph
-	constant := &pb.NodeProto{OpType: "Constant", Name: "swapped", Output: list("order"), Attribute: []*pb.AttributeProto{{
-		Name: "value", Type: pb.AttributeProto_TENSOR, T: ints("", 0, 4, -1),
-	}}}
+	constant := &pb.NodeProto{OpType: "Constant", Name: "swapped", Output: list("order"),
+		Attribute: []*pb.AttributeProto{{
+			Name: "value", Type: pb.AttributeProto_TENSOR, T: ints("", 0, 4, -1),
+		}}}
 	g.Initializer = append(g.Initializer,
-		floats("norm.weight", ramp(4), 4), floats("norm.bias", ramp(4), 4), floats("qkv", ramp(4*12), 4, 12), floats("half", []float32{0.5}),
+		floats("norm.weight", ramp(4), 4), floats("norm.bias", ramp(4), 4), floats("qkv", ramp(4*12), 4, 12),
+		floats("half", []float32{0.5}),
 		ints("thirds", 4, 4, 4), ints("zero", 0), ints("one", 1), ints("first", 0), ints("size", 1))
 	g.Node = append(slices.Clone(g.Node[:1]),
 		constant,
@@ -77,31 +79,37 @@ func convolutional() *pb.ModelProto {
 	m := small()
 	g := m.Graph
 	g.Initializer = append(g.Initializer,
-		floats("bn.weight", ramp(4), 4), floats("bn.bias", ramp(4), 4), floats("bn.mean", ramp(4), 4), floats("bn.var", []float32{1, 2, 3, 4}, 4),
-		floats("depthwise", ramp(4*2*2), 4, 1, 2, 2), ints("pads", 0, 0, 1, 0, 0, 0, 0, 1), floats("zero", []float32{0}), floats("six", []float32{6}))
+		floats("bn.weight", ramp(4), 4), floats("bn.bias", ramp(4), 4), floats("bn.mean", ramp(4), 4),
+		floats("bn.var", []float32{1, 2, 3, 4}, 4),
+		floats("depthwise", ramp(4*2*2), 4, 1, 2, 2), ints("pads", 0, 0, 1, 0, 0, 0, 0, 1),
+		floats("zero", []float32{0}), floats("six", []float32{6}))
 	g.Initializer[len(g.Initializer)-2].Dims, g.Initializer[len(g.Initializer)-1].Dims = nil, nil
 	g.Node = append(slices.Clone(g.Node[:1]),
 		node("BatchNormalization", "bn", list("c", "bn.weight", "bn.bias", "bn.mean", "bn.var"), list("b"),
 			&pb.AttributeProto{Name: "epsilon", Type: pb.AttributeProto_FLOAT, F: 1e-3}),
 		node("Clip", "relu6", list("b", "zero", "six"), list("r6")),
 		node("Pad", "pad", list("r6", "pads"), list("padded")),
-		node("Conv", "depthwise", list("padded", "depthwise"), list("d"), ofInt("group", 4), ofInts("strides", 1, 2), ofInts("kernel_shape", 2, 2)),
+		node("Conv", "depthwise", list("padded", "depthwise"), list("d"), ofInt("group", 4), ofInts("strides", 1, 2),
+			ofInts("kernel_shape", 2, 2)),
 		node("Sigmoid", "gate", list("d"), list("s")), node("Mul", "swish", list("d", "s"), list("e")),
-		node("MaxPool", "max", list("e"), list("m"), ofInts("kernel_shape", 2, 1), ofInts("strides", 2, 1), ofInt("ceil_mode", 1)),
-		node("AveragePool", "average", list("m"), list("n"), ofInts("kernel_shape", 1, 2), ofInts("pads", 0, 0, 0, 1), ofInt("count_include_pad", 1)),
+		node("MaxPool", "max", list("e"), list("m"), ofInts("kernel_shape", 2, 1), ofInts("strides", 2, 1),
+			ofInt("ceil_mode", 1)),
+		node("AveragePool", "average", list("m"), list("n"), ofInts("kernel_shape", 1, 2), ofInts("pads", 0, 0, 0, 1),
+			ofInt("count_include_pad", 1)),
 		node("GlobalAveragePool", "pool", list("n"), list("p")),
 		node("Squeeze", "squeeze", list("p", "axes"), list("f")), g.Node[4])
 	g.Initializer = append(g.Initializer, ints("axes", 2, 3))
 	return m
 }
 
-// TestDamagedModelsRunOrAreRefused: what is read from a valid file with one wrong field can be compiled and run, or is refused in one of
-// these steps, and gives a value for each sample.
+// TestDamagedModelsRunOrAreRefused: what is read from a valid file with one wrong field can be compiled and run, or is
+// refused in one of these steps, and gives a value for each sample.
 func TestDamagedModelsRunOrAreRefused(t *testing.T) {
 	for i, m := range models() {
 		rng, ran := rand.New(rand.NewPCG(uint64(i), 2)), 0
 		for range 60 {
-			net, err := onnx.Read(marshal(t, damage.Message(m, rng).(*pb.ModelProto)), beside, "damaged.onnx", onnx.Options{})
+			net, err := onnx.Read(marshal(t, damage.Message(m, rng).(*pb.ModelProto)), beside, "damaged.onnx",
+				onnx.Options{})
 			if err != nil {
 				continue
 			}
@@ -121,8 +129,8 @@ func TestDamagedModelsRunOrAreRefused(t *testing.T) {
 	}
 }
 
-// FuzzRead: whatever the bytes are, there is a network or an error. They are blind, or where seed is not 0 a valid file with one wrong
-// field.
+// FuzzRead: whatever the bytes are, there is a network or an error. They are blind, or where seed is not 0 a valid file
+// with one wrong field.
 func FuzzRead(f *testing.F) {
 	all := models()
 	for i, m := range all {

@@ -98,7 +98,8 @@ func TestGradientsOfLayers(t *testing.T) {
 		_, slope := run(0)
 		above, _ := run(h)
 		below, _ := run(-h)
-		t.Logf("%s at %s %v: gradient %v, differences %v", filepath.Base(file), layer, p.InputShape(), slope, (above-below)/2/h)
+		t.Logf("%s at %s %v: gradient %v, differences %v", filepath.Base(file), layer, p.InputShape(), slope,
+			(above-below)/2/h)
 		require.InDelta(t, (above-below)/2/h, slope, 1e-7+0.02*math.Abs(slope), file)
 	}
 }

@@ -60,24 +60,28 @@ walk:
 		p.insts = append(p.insts, i)
 		return i.out
 	}
-	if head != nil && (product(head.in[0].shape) != samples*head.in[0].shape[len(head.in[0].shape)-1] && head.kind == "Linear" ||
+	if head != nil && (product(head.in[0].shape) != samples*head.in[0].shape[len(head.in[0].shape)-1] &&
+		head.kind == "Linear" ||
 		samplesFirst(head.in[0], samples) != nil || product(head.out.shape) != product(logits.shape)) {
 		head = nil // it is applied to several positions of an image
 	}
 	if head != nil {
 		x := flat(head.in[0])
 		if head.in[0] != x || head.kind != "Linear" {
-			l := &inst{kind: "Linear", node: head.node, ops: head.ops, in: []*value{x}, params: slices.Clone(head.params)}
+			l := &inst{kind: "Linear", node: head.node, ops: head.ops, in: []*value{x},
+				params: slices.Clone(head.params)}
 			w := *l.params[0]
 			w.shape = []int{w.shape[0], x.shape[1]}
 			l.params[0] = &w
-			l.out = &value{name: logits.name, elem: x.elem, shape: []int{samples, w.shape[0]}, batch: onAxis(0), inst: l}
+			l.out = &value{name: logits.name, elem: x.elem, shape: []int{samples, w.shape[0]}, batch: onAxis(0),
+				inst: l}
 			p.insts = append(p.insts, l)
 			head = l
 		}
 		if !has(head, "bias") {
 			k := head.out.shape[1]
-			head.params = append(head.params, &param{suffix: "bias", shape: []int{k}, values: func() []float32 { return make([]float32, k) }})
+			head.params = append(head.params, &param{suffix: "bias", shape: []int{k},
+				values: func() []float32 { return make([]float32, k) }})
 		}
 		logits = head.out
 	}
@@ -116,7 +120,8 @@ func onePixel(i *inst) bool {
 // NeedHead returns an error that is [nets.ErrNoHead] unless the logits are linear in the features.
 func (n *Network) NeedHead() error {
 	if n.head == nil {
-		return fmt.Errorf("onnx: %s: %w: its logits are computed by %s", n.name, nets.ErrNoHead, n.program.results[0].inst.node.describe())
+		return fmt.Errorf("onnx: %s: %w: its logits are computed by %s", n.name, nets.ErrNoHead,
+			n.program.results[0].inst.node.describe())
 	}
 	return nil
 }

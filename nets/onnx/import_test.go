@@ -111,7 +111,8 @@ func TestElementTypes(t *testing.T) {
 func variants() map[string]func(m *pb.ModelProto, g *pb.GraphProto) {
 	return map[string]func(m *pb.ModelProto, g *pb.GraphProto){
 		"softmax behind the logits": func(_ *pb.ModelProto, g *pb.GraphProto) {
-			g.Node = append(g.Node, node("Softmax", "softmax", list("y"), list("p1")), node("Identity", "last", list("p1"), list("p2")))
+			g.Node = append(g.Node, node("Softmax", "softmax", list("y"), list("p1")),
+				node("Identity", "last", list("p1"), list("p2")))
 			g.Output[0].Name = "p2"
 		},
 		"nodes in any order": func(_ *pb.ModelProto, g *pb.GraphProto) {
@@ -130,7 +131,8 @@ func variants() map[string]func(m *pb.ModelProto, g *pb.GraphProto) {
 		"shape arithmetic": func(_ *pb.ModelProto, g *pb.GraphProto) {
 			g.Initializer = append(g.Initializer, ints("zero", 0), ints("rest", -1))
 			g.Node[3] = node("Reshape", "flatten", list("p", "shape"), list("f"))
-			g.Node = append(g.Node, node("Shape", "", list("x"), list("whole")), node("Gather", "", list("whole", "zero"), list("n")),
+			g.Node = append(g.Node, node("Shape", "", list("x"), list("whole")),
+				node("Gather", "", list("whole", "zero"), list("n")),
 				node("Concat", "", list("n", "rest"), list("shape"), ofInt("axis", 0)))
 		},
 		"matmul and add": func(_ *pb.ModelProto, g *pb.GraphProto) {
@@ -156,22 +158,28 @@ func variants() map[string]func(m *pb.ModelProto, g *pb.GraphProto) {
 			bias := g.Initializer[1]
 			g.Node[0].Input = list("x", "conv.weight")
 			g.Node = append(g.Node[:1],
-				node("Transpose", "", list("c"), list("nhwc"), forth), node("Add", "", list("nhwc", bias.Name), list("biased")),
-				node("Relu", "", list("biased"), list("relu")), node("Transpose", "", list("relu"), list("again"), back),
+				node("Transpose", "", list("c"), list("nhwc"), forth), node("Add", "", list("nhwc", bias.Name),
+					list("biased")),
+				node("Relu", "", list("biased"), list("relu")), node("Transpose", "", list("relu"), list("again"),
+					back),
 				node("Transpose", "", list("again"), list("oncemore"), forth),
-				node("ReduceMean", "", list("oncemore"), list("f"), ofInts("axes", 1, 2), ofInt("keepdims", 0)), g.Node[4])
+				node("ReduceMean", "", list("oncemore"), list("f"), ofInts("axes", 1, 2), ofInt("keepdims", 0)),
+				g.Node[4])
 		},
 		"bias as a sum, scale as a product": func(_ *pb.ModelProto, g *pb.GraphProto) {
-			g.Initializer = append(g.Initializer, floats("two", []float32{2, 2, 2, 2}, 1, 4, 1, 1), floats("half", []float32{0.5}),
+			g.Initializer = append(g.Initializer, floats("two", []float32{2, 2, 2, 2}, 1, 4, 1, 1),
+				floats("half", []float32{0.5}),
 				floats("bias", g.Initializer[1].FloatData, 4, 1, 1))
 			g.Node[0].Input = list("x", "conv.weight")
 			g.Node[0].Output[0] = "c0"
-			g.Node = append(g.Node, node("Mul", "", list("two", "c0"), list("c1")), node("Mul", "", list("c1", "half"), list("c2")),
+			g.Node = append(g.Node, node("Mul", "", list("two", "c0"), list("c1")), node("Mul", "", list("c1", "half"),
+				list("c2")),
 				node("Add", "", list("c2", "bias"), list("c")))
 		},
 		"relu as clip of opset 10": func(m *pb.ModelProto, g *pb.GraphProto) {
 			m.OpsetImport[0].Version = 10
-			g.Node[1] = node("Clip", "relu", list("c"), list("r"), &pb.AttributeProto{Name: "min", Type: pb.AttributeProto_FLOAT, F: 0})
+			g.Node[1] = node("Clip", "relu", list("c"), list("r"), &pb.AttributeProto{Name: "min",
+				Type: pb.AttributeProto_FLOAT, F: 0})
 		},
 		"padding before a convolution": func(_ *pb.ModelProto, g *pb.GraphProto) {
 			// The kernel in a larger one of zeros, the image in a frame of zeros.
@@ -190,15 +198,18 @@ func variants() map[string]func(m *pb.ModelProto, g *pb.GraphProto) {
 				Name: "Twice", Domain: "own", Input: list("a"), Output: list("b"), Attribute: list("axis"),
 				OpsetImport: []*pb.OperatorSetIdProto{{Version: 17}},
 				Node: []*pb.NodeProto{node("Relu", "inner", list("a"), list("h")),
-					node("Concat", "cat", list("h", "h"), list("b"), &pb.AttributeProto{Name: "axis", RefAttrName: "axis", Type: pb.AttributeProto_INT})},
+					node("Concat", "cat", list("h", "h"), list("b"), &pb.AttributeProto{Name: "axis",
+						RefAttrName: "axis", Type: pb.AttributeProto_INT})},
 			}}
 			g.Initializer = append(g.Initializer, ints("start", 0), ints("end", 4), ints("one", 1))
-			g.Node[1] = &pb.NodeProto{OpType: "Twice", Domain: "own", Name: "twice", Input: list("c"), Output: list("cc"), Attribute: []*pb.AttributeProto{ofInt("axis", 1)}}
+			g.Node[1] = &pb.NodeProto{OpType: "Twice", Domain: "own", Name: "twice", Input: list("c"),
+				Output: list("cc"), Attribute: []*pb.AttributeProto{ofInt("axis", 1)}}
 			g.Node = append(g.Node, node("Slice", "", list("cc", "start", "end", "one"), list("r")))
 		},
 		"a branch that is always taken": func(_ *pb.ModelProto, g *pb.GraphProto) {
 			branch := func(op string) *pb.GraphProto {
-				return &pb.GraphProto{Node: []*pb.NodeProto{node(op, op, list("c"), list(op))}, Output: []*pb.ValueInfoProto{info(op)}}
+				return &pb.GraphProto{Node: []*pb.NodeProto{node(op, op, list("c"), list(op))},
+					Output: []*pb.ValueInfoProto{info(op)}}
 			}
 			g.Initializer = append(g.Initializer, &pb.TensorProto{Name: "yes", DataType: 9, Int32Data: []int32{1}})
 			g.Node[1] = node("If", "if", list("yes"), list("r"),
@@ -207,8 +218,10 @@ func variants() map[string]func(m *pb.ModelProto, g *pb.GraphProto) {
 		},
 		"dropout, casts and identities": func(_ *pb.ModelProto, g *pb.GraphProto) {
 			g.Node[4].Input[0] = "f4"
-			g.Node = append(g.Node, node("Dropout", "", list("f"), list("f1")), node("Identity", "", list("f1"), list("f2")),
-				node("Cast", "", list("f2"), list("f3"), ofInt("to", 11)), node("Cast", "", list("f3"), list("f4"), ofInt("to", 1)))
+			g.Node = append(g.Node, node("Dropout", "", list("f"), list("f1")), node("Identity", "", list("f1"),
+				list("f2")),
+				node("Cast", "", list("f2"), list("f3"), ofInt("to", 11)), node("Cast", "", list("f3"), list("f4"),
+					ofInt("to", 1)))
 		},
 	}
 }
@@ -242,7 +255,8 @@ func TestBatchesThatCannotBeFreed(t *testing.T) {
 	m.Graph.Node[4].Input[0] = "f2"
 	m.Graph.Node = append(m.Graph.Node, node("Add", "different", list("f", "each"), list("f2")))
 	_, err := onnx.Read(marshal(t, m), nil, "m.onnx", onnx.Options{})
-	require.ErrorContains(t, err, "different (Add): a constant of shape [2 4] is not the same for each sample of a batch")
+	require.ErrorContains(t, err,
+		"different (Add): a constant of shape [2 4] is not the same for each sample of a batch")
 }
 
 func TestFeaturesAndLogitsCanBeNamed(t *testing.T) {
@@ -281,9 +295,11 @@ func TestTheShapeOfAnImageCanBeGiven(t *testing.T) {
 func TestLayers(t *testing.T) {
 	layers := open(t, small(), onnx.Options{}).Layers()
 	require.Equal(t, []onnx.Layer{
-		{Name: "conv", Kind: "Conv", Operators: list("Conv"), Output: []int{4, 4, 3}, Params: 76, MultiplyAdds: 48 * 18},
+		{Name: "conv", Kind: "Conv", Operators: list("Conv"), Output: []int{4, 4, 3}, Params: 76,
+			MultiplyAdds: 48 * 18},
 		{Name: "r", Kind: "Relu", Operators: list("Relu"), Output: []int{4, 4, 3}},
 		{Name: "p", Tap: "features", Kind: "GlobalAvgPool", Operators: list("GlobalAveragePool"), Output: []int{4}},
-		{Name: "fc", Tap: "logits", Kind: "Linear", Operators: list("Gemm"), Output: []int{3}, Params: 15, MultiplyAdds: 12},
+		{Name: "fc", Tap: "logits", Kind: "Linear", Operators: list("Gemm"), Output: []int{3}, Params: 15,
+			MultiplyAdds: 12},
 	}, layers)
 }

@@ -22,7 +22,8 @@ func lowerAttention(t *tracer, n *node, in []*value) ([]*value, error) {
 			return nil, unsupportedf("output %d", i)
 		}
 	}
-	known := []string{"is_causal", "q_num_heads", "kv_num_heads", "scale", "softcap", "qk_matmul_output_mode", "softmax_precision"}
+	known := []string{"is_causal", "q_num_heads", "kv_num_heads", "scale", "softcap", "qk_matmul_output_mode",
+		"softmax_precision"}
 	for name := range n.attrs {
 		if !slices.Contains(known, name) {
 			return nil, unsupportedf("attribute %s", name)
@@ -33,8 +34,10 @@ func lowerAttention(t *tracer, n *node, in []*value) ([]*value, error) {
 	flat := q.rank() == 3
 	heads, kvHeads := n.int("q_num_heads", 0), n.int("kv_num_heads", 0)
 	if flat {
-		if heads < 1 || kvHeads < 1 || q.shape[2]%heads != 0 || k.rank() != 3 || v.rank() != 3 || k.shape[2]%kvHeads != 0 || v.shape[2]%kvHeads != 0 {
-			return nil, fmt.Errorf("inputs of shapes %v, %v, %v with %d and %d heads", q.shape, k.shape, v.shape, heads, kvHeads)
+		if heads < 1 || kvHeads < 1 || q.shape[2]%heads != 0 || k.rank() != 3 || v.rank() != 3 ||
+			k.shape[2]%kvHeads != 0 || v.shape[2]%kvHeads != 0 {
+			return nil, fmt.Errorf("inputs of shapes %v, %v, %v with %d and %d heads", q.shape, k.shape, v.shape, heads,
+				kvHeads)
 		}
 		split := func(x *value, heads int) *value {
 			s := x.shape
@@ -46,7 +49,8 @@ func lowerAttention(t *tracer, n *node, in []*value) ([]*value, error) {
 		return nil, c.err
 	}
 	if q.rank() != 4 || k.rank() != 4 || v.rank() != 4 {
-		return nil, fmt.Errorf("inputs of shapes %v, %v, %v, expected 3 or 4 axes", in[0].shape, in[1].shape, in[2].shape)
+		return nil, fmt.Errorf("inputs of shapes %v, %v, %v, expected 3 or 4 axes", in[0].shape, in[1].shape,
+			in[2].shape)
 	}
 	heads, kvHeads = q.shape[1], k.shape[1]
 	if heads%kvHeads != 0 || v.shape[1] != kvHeads {

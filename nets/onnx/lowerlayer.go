@@ -15,7 +15,8 @@ func (v *value) isParam() bool {
 }
 
 // layer adds an instruction with parameters.
-func (t *tracer) layer(n *node, kind string, shape []int, b batching, a any, params []*param, in ...*value) (*value, error) {
+func (t *tracer) layer(n *node, kind string, shape []int, b batching, a any, params []*param,
+	in ...*value) (*value, error) {
 	v, err := t.add(n, kind, in[0].elem, shape, b, a, in...)
 	if err == nil && v.inst != nil {
 		v.inst.params = params

@@ -63,19 +63,24 @@ func lowerUnary(t *tracer, n *node, in []*value) ([]*value, error) {
 		return c.result(c.where(c.binary("Less", c.literal(x.elem, alpha), x), x, c.literal(x.elem, 0)))
 	case "Shrink": // x + bias below -lambd, x - bias above lambd
 		zero := c.literal(x.elem, 0)
-		low := c.where(c.binary("Less", x, c.literal(x.elem, -alpha)), c.binary("Add", x, c.literal(x.elem, beta)), zero)
-		return c.result(c.where(c.binary("Less", c.literal(x.elem, alpha), x), c.binary("Sub", x, c.literal(x.elem, beta)), low))
+		low := c.where(c.binary("Less", x, c.literal(x.elem, -alpha)), c.binary("Add", x, c.literal(x.elem, beta)),
+			zero)
+		return c.result(c.where(c.binary("Less", c.literal(x.elem, alpha), x),
+			c.binary("Sub", x, c.literal(x.elem, beta)), low))
 	case "Tan":
 		return c.result(c.binary("Div", c.unary(x, "Sin"), c.unary(x, "Cos")))
 	case "Sinh", "Cosh":
 		op := map[string]string{"Sinh": "Sub", "Cosh": "Add"}[n.op]
-		return c.result(c.binary("Mul", c.binary(op, c.unary(x, "Exp"), c.unary(c.unary(x, "Neg"), "Exp")), c.literal(x.elem, 0.5)))
+		return c.result(c.binary("Mul", c.binary(op, c.unary(x, "Exp"), c.unary(c.unary(x, "Neg"), "Exp")),
+			c.literal(x.elem, 0.5)))
 	case "Asinh", "Acosh": // log(x + √(x² ± 1))
-		root := c.unary(c.binary("Add", c.unary(x, "Square"), c.literal(x.elem, map[string]float64{"Asinh": 1, "Acosh": -1}[n.op])), "Sqrt")
+		root := c.unary(c.binary("Add", c.unary(x, "Square"),
+			c.literal(x.elem, map[string]float64{"Asinh": 1, "Acosh": -1}[n.op])), "Sqrt")
 		return c.result(c.unary(c.binary("Add", x, root), "Log"))
 	case "Atanh": // ½ log((1 + x) / (1 - x))
 		one := c.literal(x.elem, 1)
-		return c.result(c.binary("Mul", c.unary(c.binary("Div", c.binary("Add", one, x), c.binary("Sub", one, x)), "Log"), c.literal(x.elem, 0.5)))
+		return c.result(c.binary("Mul", c.unary(c.binary("Div", c.binary("Add", one, x), c.binary("Sub", one, x)),
+			"Log"), c.literal(x.elem, 0.5)))
 	}
 	return one(t.unary(n, x, n.op, alpha, beta))
 }

@@ -33,7 +33,8 @@ func lowerGemm(t *tracer, n *node, in []*value) ([]*value, error) {
 	shape := []int{a.shape[0], rows[0]}
 	if bias != nil {
 		if s, err := broadcast(shape, bias.shape); err != nil || !slices.Equal(s, shape) {
-			return nil, fmt.Errorf("inputs of shapes %v, %v and %v do not fit one another", in[0].shape, in[1].shape, bias.shape)
+			return nil, fmt.Errorf("inputs of shapes %v, %v and %v do not fit one another", in[0].shape, in[1].shape,
+				bias.shape)
 		}
 	}
 	if err := a.apart(1); err != nil {
@@ -43,9 +44,10 @@ func lowerGemm(t *tracer, n *node, in []*value) ([]*value, error) {
 	if b.isParam() && row && a.c == nil {
 		params := []*param{linearWeight(b, !transB, alpha)}
 		if bias != nil {
-			params = append(params, &param{suffix: "bias", from: bias.name, shape: []int{rows[0]}, values: func() []float32 {
-				return scaled(bias.c.expanded([]int{1, rows[0]}).float32s(), beta)
-			}})
+			params = append(params, &param{suffix: "bias", from: bias.name, shape: []int{rows[0]},
+				values: func() []float32 {
+					return scaled(bias.c.expanded([]int{1, rows[0]}).float32s(), beta)
+				}})
 		}
 		return one(t.layer(n, "Linear", shape, a.batch, nil, params, a))
 	}
@@ -225,7 +227,8 @@ func lowerEinsum(t *tracer, n *node, in []*value) ([]*value, error) {
 	rows := pick(a, func(l string) bool { return has(out, l) && !has(b, l) })
 	cols := pick(b, func(l string) bool { return has(out, l) && !has(a, l) })
 	inner := pick(a, func(l string) bool { return has(b, l) && !has(out, l) })
-	if len(batch)+len(rows)+len(inner) != len(a) || len(batch)+len(cols)+len(inner) != len(b) || len(out) != len(batch)+len(rows)+len(cols) {
+	if len(batch)+len(rows)+len(inner) != len(a) || len(batch)+len(cols)+len(inner) != len(b) ||
+		len(out) != len(batch)+len(rows)+len(cols) {
 		return nil, unsupportedf("equation %q sums over an axis of one operand", equation)
 	}
 	c := &chain{t: t, n: n}

@@ -46,7 +46,8 @@ func lowerReduce(t *tracer, n *node, in []*value) ([]*value, error) {
 		return nil, err
 	}
 	ch := &chain{t: t, n: n}
-	if len(axes) == 0 && (n.op == "ReduceSum" || n.op == "ReduceMean" || n.op == "ReduceMax" || n.op == "ReduceMin" || n.op == "ReduceProd") {
+	if len(axes) == 0 && (n.op == "ReduceSum" || n.op == "ReduceMean" || n.op == "ReduceMax" || n.op == "ReduceMin" ||
+		n.op == "ReduceProd") {
 		return lowerIdentity(t, n, in[:1])
 	}
 	v := x
@@ -57,7 +58,8 @@ func lowerReduce(t *tracer, n *node, in []*value) ([]*value, error) {
 		v = ch.unary(v, "Square")
 	}
 	if len(axes) > 0 {
-		fn := map[string]string{"ReduceSum": "Sum", "ReduceMean": "Mean", "ReduceMax": "Max", "ReduceMin": "Min", "ReduceProd": "Prod",
+		fn := map[string]string{"ReduceSum": "Sum", "ReduceMean": "Mean", "ReduceMax": "Max", "ReduceMin": "Min",
+			"ReduceProd":      "Prod",
 			"ReduceLogSumExp": "LogSumExp"}[n.op]
 		if fn == "" {
 			fn = "Sum"

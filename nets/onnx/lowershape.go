@@ -131,7 +131,8 @@ func lowerReshape(t *tracer, n *node, in []*value) ([]*value, error) {
 	var c *constant
 	if v := arg(in, 1); v != nil {
 		if v.c == nil {
-			return nil, unsupportedf("its %s is computed from images", map[bool]string{true: "shape", false: "axes"}[n.op == "Reshape"])
+			return nil, unsupportedf("its %s is computed from images", map[bool]string{true: "shape",
+				false: "axes"}[n.op == "Reshape"])
 		}
 		c = v.c
 	}
@@ -245,7 +246,8 @@ func lowerExpand(t *tracer, n *node, in []*value) ([]*value, error) {
 	b := x.batch
 	if b.is {
 		b.axis += max(len(target)-x.rank(), 0)
-		if at := b.axis - (max(len(target), x.rank()) - len(target)); t.freed && in[1].static && at >= 0 && target[at] == b.outer*b.per {
+		if at := b.axis - (max(len(target), x.rank()) - len(target)); t.freed && in[1].static && at >= 0 &&
+			target[at] == b.outer*b.per {
 			target[at] = x.shape[x.batch.axis]
 		}
 	}

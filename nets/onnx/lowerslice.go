@@ -58,7 +58,8 @@ func (t *tracer) slice(n *node, x *value, cuts []cut) (*value, error) {
 		if c.start == 0 && c.step == 1 && c.count == x.shape[c.axis] {
 			continue
 		}
-		if t.freed && x.batch.is && c.axis == x.batch.axis && c.start == 0 && c.step == 1 && c.count == x.batch.outer*x.batch.per {
+		if t.freed && x.batch.is && c.axis == x.batch.axis && c.start == 0 && c.step == 1 &&
+			c.count == x.batch.outer*x.batch.per {
 			continue // all of the file's one sample
 		}
 		if err := x.apart(c.axis); err != nil {

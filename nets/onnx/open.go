@@ -173,7 +173,8 @@ func (n *node) reads(names map[string]bool) {
 // trace walks through the file.
 func (n *Network) trace(f *file, o Options) ([]*value, *tracer, error) {
 	if len(f.graph.inputs) != 1 {
-		return nil, nil, fmt.Errorf("it has %d inputs %q, expected one of images", len(f.graph.inputs), inputNames(f.graph))
+		return nil, nil, fmt.Errorf("it has %d inputs %q, expected one of images", len(f.graph.inputs),
+			inputNames(f.graph))
 	}
 	in := f.graph.inputs[0]
 	dims, err := n.dimensions(in, o.Input)
@@ -229,7 +230,8 @@ func (n *Network) dimensions(in input, given []int) ([]int, error) {
 		dims = slices.Repeat([]int{-1}, 1+len(given))
 	}
 	if len(dims) < 2 || len(given) > 0 && len(given) != len(dims)-1 {
-		return nil, fmt.Errorf("shape %v and a given shape %v of one image, expected [batch, axes of an image]", in.dims, given)
+		return nil, fmt.Errorf("shape %v and a given shape %v of one image, expected [batch, axes of an image]",
+			in.dims, given)
 	}
 	for i := 1; i < len(dims); i++ {
 		if len(given) > 0 {
@@ -239,7 +241,9 @@ func (n *Network) dimensions(in input, given []int) ([]int, error) {
 			dims[i] = given[i-1]
 		}
 		if dims[i] < 0 {
-			return nil, fmt.Errorf("the file leaves the shape of an image free: %v, -1 for what is free; expected it to be given", in.dims)
+			return nil,
+				fmt.Errorf("the file leaves the shape of an image free: %v, -1 for what is free; expected it to be "+
+					"given", in.dims)
 		}
 	}
 	if slices.Contains(dims, 0) {

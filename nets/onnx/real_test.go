@@ -16,7 +16,8 @@ import (
 func TestDenseNetEqualsTheCheckpoint(t *testing.T) {
 	imported, err := onnx.Open(sharedtest.Path(t, "onnx", "cifar10_densenet_bc_100_12.onnx"), onnx.Options{})
 	require.NoError(t, err)
-	native, err := nets.Open("densenet-bc-100-12", sharedtest.Path(t, "checkpoints", "cifar10_densenet_bc_100_12.pth.tar"))
+	native, err := nets.Open("densenet-bc-100-12", sharedtest.Path(t, "checkpoints",
+		"cifar10_densenet_bc_100_12.pth.tar"))
 	require.NoError(t, err)
 	require.Equal(t, native.InputShape(), imported.InputShape())
 	require.Equal(t, native.FeatureDim(), imported.FeatureDim())
@@ -43,7 +44,8 @@ func TestRealNetworksLoad(t *testing.T) {
 	} {
 		net, err := onnx.Open(sharedtest.Path(t, "onnx", c.file), onnx.Options{})
 		require.NoError(t, err)
-		require.Equal(t, []any{c.classes, c.dim, c.input, c.file}, []any{net.Classes(), net.FeatureDim(), net.InputShape(), net.Name()})
+		require.Equal(t, []any{c.classes, c.dim, c.input, c.file}, []any{net.Classes(), net.FeatureDim(),
+			net.InputShape(), net.Name()})
 		require.NoError(t, net.NeedHead())
 		w, b := net.Head()
 		require.Equal(t, []int{c.classes, c.dim}, w.Shape())

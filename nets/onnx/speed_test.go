@@ -16,8 +16,8 @@ import (
 	"github.com/line-ood/goline/nets/onnx"
 )
 
-// TestSpeed runs one worker over 24 images with each of several batches and prints the shortest time of an image and where it went.
-// SPEED names the ONNX files that it is for, separated by commas.
+// TestSpeed runs one worker over 24 images with each of several batches and prints the shortest time of an image and
+// where it went. SPEED names the ONNX files that it is for, separated by commas.
 func TestSpeed(t *testing.T) {
 	if os.Getenv("SPEED") == "" {
 		t.Skip("set SPEED=file.onnx")

@@ -30,11 +30,14 @@ func windowOf(n *node, x *value, kernel []int) (*windowAttrs, error) {
 		w.dilation = ones
 	}
 	if len(w.kernel) != spatial || len(w.stride) != spatial || len(w.dilation) != spatial {
-		return nil, fmt.Errorf("kernel %v, strides %v, dilations %v for input of shape %v", w.kernel, w.stride, w.dilation, x.shape)
+		return nil, fmt.Errorf("kernel %v, strides %v, dilations %v for input of shape %v", w.kernel, w.stride,
+			w.dilation, x.shape)
 	}
 	for i := range spatial {
-		if w.kernel[i] < 1 || w.stride[i] < 1 || w.dilation[i] < 1 || w.kernel[i] > maxElements/w.dilation[i] || w.stride[i] > maxElements {
-			return nil, fmt.Errorf("kernel %v, strides %v, dilations %v, expected positive numbers", w.kernel, w.stride, w.dilation)
+		if w.kernel[i] < 1 || w.stride[i] < 1 || w.dilation[i] < 1 || w.kernel[i] > maxElements/w.dilation[i] ||
+			w.stride[i] > maxElements {
+			return nil, fmt.Errorf("kernel %v, strides %v, dilations %v, expected positive numbers", w.kernel, w.stride,
+				w.dilation)
 		}
 	}
 	pads := n.ints("pads")
@@ -77,7 +80,8 @@ func (w *windowAttrs) over(spatial []int) ([]int, error) {
 	for i, size := range spatial {
 		room := size + w.begin[i] + w.end[i] - w.extent(i)
 		if room < 0 {
-			return nil, fmt.Errorf("a window of %d pixels over %d with pads %d and %d", w.extent(i), size, w.begin[i], w.end[i])
+			return nil, fmt.Errorf("a window of %d pixels over %d with pads %d and %d", w.extent(i), size, w.begin[i],
+				w.end[i])
 		}
 		out[i] = room/w.stride[i] + 1
 		// The last window may hang over the end, but not start beyond the image and its beginning.

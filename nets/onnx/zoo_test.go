@@ -95,11 +95,13 @@ func TestZoo(t *testing.T) {
 				requireNear(t, values, two[name], 1e-4, name)
 			}
 			one := outputs(t, net, graph.Options{Batch: 1, Workers: 1}, graph.Batch{N: 2, X: x})
-			three := outputs(t, net, graph.Options{Batch: 3, Workers: 2}, graph.Batch{N: 7, X: slices.Repeat(x, 4)[:7*size/2]})
+			three := outputs(t, net, graph.Options{Batch: 3, Workers: 2},
+				graph.Batch{N: 7, X: slices.Repeat(x, 4)[:7*size/2]})
 			for _, name := range net.Outputs() {
 				require.Equal(t, two[name], one[name], "%s: batch of two against batches of one", name)
 				require.Equal(t, two[name], three[name][:len(two[name])], "%s: batch of two against seven", name)
-				require.Equal(t, two[name], three[name][2*len(two[name]):3*len(two[name])], "%s: batch of two against seven", name)
+				require.Equal(t, two[name], three[name][2*len(two[name]):3*len(two[name])],
+					"%s: batch of two against seven", name)
 			}
 			var names []string
 			for _, p := range net.Params() {

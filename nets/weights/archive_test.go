@@ -25,7 +25,8 @@ func TestHandMadeCheckpoint(t *testing.T) {
 	require.Equal(t, want, tensors(sd))
 
 	pkl := newPickler().dict(vector("a")).op(".").Bytes()
-	sd, err = weights.ReadBytes(zipped(t, zip.Deflate, record{"x/data.pkl", pkl}, record{"x/data/0", floats(1, 2, 3, 4)}))
+	sd, err = weights.ReadBytes(zipped(t, zip.Deflate, record{"x/data.pkl", pkl},
+		record{"x/data/0", floats(1, 2, 3, 4)}))
 	require.NoError(t, err, "a re-packed, compressed archive")
 	require.Equal(t, want, tensors(sd))
 
@@ -78,13 +79,15 @@ func TestRefusesMalformedTensors(t *testing.T) {
 		return v
 	}
 	for name, v := range map[string]view{
-		"negative offset":  change(func(v *view) { v.offset = -1 }),
-		"offset beyond":    change(func(v *view) { v.offset = 1 }),
-		"offset overflow":  change(func(v *view) { v.offset = math.MaxInt }),
-		"negative axis":    change(func(v *view) { v.shape = []int{-1} }),
-		"negative stride":  change(func(v *view) { v.stride = []int{-1} }),
-		"stride overflow":  change(func(v *view) { v.stride = []int{math.MaxInt} }),
-		"shape overflow":   change(func(v *view) { v.shape, v.stride = []int{math.MaxInt>>31 + 1, math.MaxInt>>31 + 1}, []int{0, 0} }),
+		"negative offset": change(func(v *view) { v.offset = -1 }),
+		"offset beyond":   change(func(v *view) { v.offset = 1 }),
+		"offset overflow": change(func(v *view) { v.offset = math.MaxInt }),
+		"negative axis":   change(func(v *view) { v.shape = []int{-1} }),
+		"negative stride": change(func(v *view) { v.stride = []int{-1} }),
+		"stride overflow": change(func(v *view) { v.stride = []int{math.MaxInt} }),
+		"shape overflow": change(func(v *view) {
+			v.shape, v.stride = []int{math.MaxInt>>31 + 1, math.MaxInt>>31 + 1}, []int{0, 0}
+		}),
 		"expands to 4 TB":  change(func(v *view) { v.shape, v.stride = []int{math.MaxInt >> 23}, []int{0} }),
 		"ranks differ":     change(func(v *view) { v.stride = nil }),
 		"no such record":   change(func(v *view) { v.key = "1" }),

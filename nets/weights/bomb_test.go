@@ -21,18 +21,23 @@ func TestBombs(t *testing.T) {
 	const elements = 1 << 27 // floats in a storage, 512 MiB
 	zeros := make([]byte, 4*elements)
 	one := func(i int) view {
-		return view{name: fmt.Sprint("w", i), class: "FloatStorage", key: fmt.Sprint(i), size: elements, shape: []int{1}, stride: []int{1}}
+		return view{name: fmt.Sprint("w", i), class: "FloatStorage", key: fmt.Sprint(i), size: elements,
+			shape: []int{1}, stride: []int{1}}
 	}
 	small := func(i int) view { v := one(i); v.size = elements / 4; return v }
 	for name, c := range map[string]struct {
 		file []byte
 		want string
 	}{
-		"storage": {zipped(t, zip.Deflate, record{"a/data.pkl", newPickler().dict(one(0)).op(".").Bytes()}, record{"a/data/0", zeros}), "to unpack to at most"},
-		"storages": {zipped(t, zip.Deflate, record{"a/data.pkl", newPickler().dict(small(0), small(1), small(2)).op(".").Bytes()},
-			record{"a/data/0", zeros[:elements]}, record{"a/data/1", zeros[:elements]}, record{"a/data/2", zeros[:elements]}), `zip record "a/data/2"`},
-		"pickle": {zipped(t, zip.Deflate, record{"a/data.pkl", []byte("\x80\x02" + strings.Repeat("N", 30<<20) + "}.")}), "too complex"},
-		"npz":    {zipped(t, zip.Deflate, record{"w.npy", zeros}), "far more than its size"},
+		"storage": {zipped(t, zip.Deflate, record{"a/data.pkl", newPickler().dict(one(0)).op(".").Bytes()},
+			record{"a/data/0", zeros}), "to unpack to at most"},
+		"storages": {zipped(t, zip.Deflate,
+			record{"a/data.pkl", newPickler().dict(small(0), small(1), small(2)).op(".").Bytes()},
+			record{"a/data/0", zeros[:elements]}, record{"a/data/1", zeros[:elements]},
+			record{"a/data/2", zeros[:elements]}), `zip record "a/data/2"`},
+		"pickle": {zipped(t, zip.Deflate,
+			record{"a/data.pkl", []byte("\x80\x02" + strings.Repeat("N", 30<<20) + "}.")}), "too complex"},
+		"npz": {zipped(t, zip.Deflate, record{"w.npy", zeros}), "far more than its size"},
 	} {
 		require.Less(t, len(c.file), 2<<20, name)
 		var before, after runtime.MemStats

@@ -68,7 +68,9 @@ func (dt dtype) fill(t *Tensor, raw []byte, o binary.ByteOrder, l layout, n int)
 	case dt.i64 != nil:
 		t.I64 = gather(raw, dt.size, l, n, func(b []byte) int64 { return dt.i64(o, b) })
 	case dt.size == 4 && o == binary.LittleEndian: // the one type that matters for speed
-		t.F32 = gather(raw, 4, l, n, func(b []byte) float32 { return math.Float32frombits(binary.LittleEndian.Uint32(b)) })
+		t.F32 = gather(raw, 4, l, n, func(b []byte) float32 {
+			return math.Float32frombits(binary.LittleEndian.Uint32(b))
+		})
 	default:
 		t.F32 = gather(raw, dt.size, l, n, func(b []byte) float32 { return dt.f32(o, b) })
 	}

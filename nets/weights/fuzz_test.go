@@ -39,7 +39,8 @@ func checkDamaged(t *testing.T, b []byte, seed uint64) {
 }
 
 func FuzzTorch(f *testing.F) {
-	for _, name := range []string{"plain.pth", "views.pth", "integers.pth", "nested.pth.tar", "legacy.pth", "legacy_views.pth"} {
+	for _, name := range []string{"plain.pth", "views.pth", "integers.pth", "nested.pth.tar", "legacy.pth",
+		"legacy_views.pth"} {
 		b, err := os.ReadFile(filepath.Join("testdata", name))
 		require.NoError(f, err)
 		f.Add(b, uint64(0))

@@ -74,7 +74,8 @@ func Load(params []*graph.Param, sd *StateDict) error {
 		case !ok:
 			bad.Missing = append(bad.Missing, p.Name)
 		case !slices.Equal(p.Shape(), t.Shape):
-			bad.Misshapen = append(bad.Misshapen, ShapeMismatch{Name: p.Name, File: slices.Clone(t.Shape), Want: p.Shape()})
+			bad.Misshapen = append(bad.Misshapen, ShapeMismatch{Name: p.Name, File: slices.Clone(t.Shape),
+				Want: p.Shape()})
 		case !finite(t.F32):
 			bad.NonFinite = append(bad.NonFinite, p.Name)
 		case !exact(t.I64):

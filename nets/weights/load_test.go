@@ -85,7 +85,8 @@ func TestLoadListsEveryMismatchAndTouchesNothing(t *testing.T) {
 		Inexact:   []string{"count"},
 	}, mismatch)
 	require.EqualError(t, err, "weights do not fit the network: tensors 2 missing (a.missing, z.missing); "+
-		"2 unexpected (a.extra, z.extra); 2 of another shape (length: expected [3], got [2], rank: expected [2 1], got [2]); "+
+		"2 unexpected (a.extra, z.extra); 2 of another shape (length: expected [3], got [2], rank: expected [2 1], "+
+		"got [2]); "+
 		"2 with NaN or infinite elements (inf, nan); 1 with integers beyond float32 (count)")
 	for _, p := range params {
 		for _, v := range p.Float32s() {

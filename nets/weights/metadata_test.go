@@ -44,7 +44,8 @@ func TestTensorMetadata(t *testing.T) {
 		require.Equal(t, []float32{c.sign * 1, c.sign * 2, c.sign * 3, c.sign * 4}, w.F32)
 	}
 	for _, c := range []func(*pickler){
-		bit("conj", "\x88"), bit("zero", "\x88"), bit("neg", "K\x01"), func(p *pickler) { p.op("K\x01") }, func(p *pickler) { p.op("]") },
+		bit("conj", "\x88"), bit("zero", "\x88"), bit("neg", "K\x01"), func(p *pickler) { p.op("K\x01") },
+		func(p *pickler) { p.op("]") },
 	} {
 		_, err := read(c)
 		require.ErrorContains(t, err, "f.pt")

@@ -171,7 +171,8 @@ func negativeBit(metadata any) (negative bool, err error) {
 			negative = set
 		case e.Key == "conj" && isBool && !set:
 		default:
-			return false, fmt.Errorf("tensor with metadata %.50q = %.50q: it is not supported", fmt.Sprint(e.Key), fmt.Sprint(e.Value))
+			return false, fmt.Errorf("tensor with metadata %.50q = %.50q: it is not supported", fmt.Sprint(e.Key),
+				fmt.Sprint(e.Value))
 		}
 	}
 	return negative, nil

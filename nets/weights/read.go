@@ -129,7 +129,8 @@ func readZip(r io.ReaderAt, size int64) (*StateDict, error) {
 	case names["model.weights.h5"]:
 		return nil, formatError("a Keras archive is not supported: " + exportHint)
 	case npy == 0:
-		return nil, formatError("a zip archive, but neither a PyTorch checkpoint nor npz: expected data.pkl or *.npy in it")
+		return nil,
+			formatError("a zip archive, but neither a PyTorch checkpoint nor npz: expected data.pkl or *.npy in it")
 	}
 	return readNpz(r, size)
 }
@@ -163,7 +164,8 @@ var oldNames = [...]struct {
 	pattern *regexp.Regexp
 	name    string
 }{
-	{regexp.MustCompile(`^((?:.*\.)?denselayer\d+\.(?:norm|conv))\.([12]\.(?:weight|bias|running_mean|running_var))$`), "$1$2"},
+	{regexp.MustCompile(`^((?:.*\.)?denselayer\d+\.(?:norm|conv))\.([12]\.(?:weight|bias|running_mean|running_var))$`),
+		"$1$2"},
 	{regexp.MustCompile(`^((?:.*\.)?encoder_layer_\d+\.mlp)\.linear_1\.(weight|bias)$`), "$1.0.$2"},
 	{regexp.MustCompile(`^((?:.*\.)?encoder_layer_\d+\.mlp)\.linear_2\.(weight|bias)$`), "$1.3.$2"},
 }

@@ -203,7 +203,8 @@ func ExampleLoadFrom() {
 	}
 	fmt.Println(err)
 
-	err = weights.LoadFrom(net{graph.NewParam("fc.weight", 10, 2)}, bytes.NewReader(b.Bytes()), int64(b.Len()), "answer")
+	err = weights.LoadFrom(net{graph.NewParam("fc.weight", 10, 2)}, bytes.NewReader(b.Bytes()), int64(b.Len()),
+		"answer")
 	fmt.Println(errors.Is(err, weights.ErrMismatch))
 	// Output:
 	// <nil>

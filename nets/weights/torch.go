@@ -21,7 +21,8 @@ type storages struct {
 }
 
 func newStorages(size int64, order binary.ByteOrder, read func(key string, limit int64) ([]byte, error)) *storages {
-	return &storages{read: read, order: order, budget: 64<<20 + 16*min(size, math.MaxInt64/32), cache: map[string][]byte{}}
+	return &storages{read: read, order: order, budget: 64<<20 + 16*min(size, math.MaxInt64/32),
+		cache: map[string][]byte{}}
 }
 
 // stateDict returns the tensors of the state dict in an unpickled object.

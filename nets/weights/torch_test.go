@@ -36,7 +36,8 @@ func tensors(sd *weights.StateDict) []weights.Tensor {
 
 func TestReadsWhatPyTorchWrites(t *testing.T) {
 	for _, name := range []string{
-		"plain.pth", "dict.pth", "protocol4.pth", "module_prefix.pth", "compiled_prefix.pth", "half.pth", "bfloat16.pth",
+		"plain.pth", "dict.pth", "protocol4.pth", "module_prefix.pth", "compiled_prefix.pth", "half.pth",
+		"bfloat16.pth",
 		"double.pth", "parameters.pth", "nested.pth.tar", "legacy.pth", "legacy_nested.pth.tar",
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -114,7 +115,8 @@ func TestReadsPublishedCheckpoints(t *testing.T) {
 		classes      int
 	}{
 		{"cifar10_densenet_bc_100_12.pth.tar", "bd7016cb65b41719fc28e1c59a16c862321bcd8fb28daecef4c4b0cb54c1f261", 10},
-		{"cifar100_densenet_bc_100_12.pth.tar", "e4b1d76cbf17f93611a2b62c7f8b64215284c817aba350b5185956ed534abcf3", 100},
+		{"cifar100_densenet_bc_100_12.pth.tar", "e4b1d76cbf17f93611a2b62c7f8b64215284c817aba350b5185956ed534abcf3",
+			100},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			sd, err := weights.Read(sharedtest.Path(t, "checkpoints", c.name))

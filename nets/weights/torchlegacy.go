@@ -11,10 +11,12 @@ import (
 	"github.com/nlpodyssey/gopickle/types"
 )
 
-// legacyMagic is what torch.save begins files with in its format before version 1.6: a pickled number, behind the pickle's protocol.
+// legacyMagic is what torch.save begins files with in its format before version 1.6: a pickled number, behind the
+// pickle's protocol.
 const legacyMagic = "\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."
 
-// legacyStart returns the length of the pickle of legacyMagic that a file begins with, of protocol 2 to 5; 0 where it begins otherwise.
+// legacyStart returns the length of the pickle of legacyMagic that a file begins with, of protocol 2 to 5; 0 where it
+// begins otherwise.
 func legacyStart(head []byte) int {
 	if len(head) < 2 || head[0] != 0x80 || head[1] < 2 || head[1] > 5 {
 		return 0
@@ -57,7 +59,8 @@ func readLegacy(r io.ReaderAt, size int64) (*StateDict, error) {
 		v, err := persistentLoad(id)
 		if s, ok := v.(*storage); ok && err == nil {
 			if other := named[s.key]; other != nil && (other.class != s.class || other.size != s.size) {
-				return nil, fmt.Errorf("storage %q is called %d of %s and %d of %s", s.key, other.size, other.class, s.size, s.class)
+				return nil, fmt.Errorf("storage %q is called %d of %s and %d of %s", s.key, other.size, other.class,
+					s.size, s.class)
 			}
 			named[s.key] = s
 		}

@@ -33,7 +33,8 @@ func TestLegacyStorageViews(t *testing.T) {
 	whole := vector("whole")
 	whole.size, whole.shape = 6, []int{6}
 	other := view{name: "other", class: "FloatStorage", key: "1", size: 1, shape: []int{}}
-	sd, err := weights.ReadBytes(legacy(object(part, whole, other), keyList("1", "0"), stored(9), stored(0, 1, 2, 3, 4, 5)))
+	sd, err := weights.ReadBytes(legacy(object(part, whole, other), keyList("1", "0"), stored(9),
+		stored(0, 1, 2, 3, 4, 5)))
 	require.NoError(t, err)
 	require.Equal(t, []weights.Tensor{
 		{Name: "part", Shape: []int{3}, F32: []float32{3, 4, 5}},
@@ -65,25 +66,34 @@ func TestLegacyRefuses(t *testing.T) {
 	most := int64(1) << 62
 	huge := binary.LittleEndian.AppendUint64(nil, uint64(most))
 	for want, file := range map[string][]byte{
-		"storage keys: pickle is cut off":                    legacy(good, nil),
-		"storage \"0\": expected 8 bytes":                    legacy(good, key),
-		"storage \"0\" of 4 elements: unexpected EOF":        legacy(good, key, data[:23]),
-		"storage \"0\" has 3 elements, expected 4":           legacy(good, key, stored(1, 2, 3)),
-		"storage \"0\" has 4611686018427387904 elements":     legacy(good, key, huge),
-		"storage \"0\" of 4611686018427387904 elements: un":  legacy(with(func(v *view) { v.size = int(most) }), key, huge),
-		"storage \"0\" comes twice":                          legacy(good, keyList("0", "0"), data, data),
-		"storage \"1\" is none of the object":                legacy(good, keyList("1"), data),
-		"storage \"7\" is none of the object":                legacy(good, newPickler().op("](K\x07e.").Bytes(), data),
-		"storage keys are a *types.Dict, expected a list":    legacy(good, newPickler().op("}.").Bytes(), data),
-		"storage \"0\" is missing":                           legacy(good, keyList()),
-		"elements of torch.Own are not supported":            legacy(with(func(v *view) { v.class = "Own" }), key, data),
-		"with a view outside of it":                          legacy(with(func(v *view) { v.part = []int{2, 3} }), key, data),
-		"4 elements with a view outside":                     legacy(with(func(v *view) { v.part = []int{-1, 3} }), key, data),
-		"storage \"0\" of 4 elements with a view out":        legacy(with(func(v *view) { v.part = []int{math.MaxInt, 2} }), key, data),
-		"reaches outside of its storage of 3 elements":       legacy(with(func(v *view) { v.part = []int{1, 3} }), key, data),
-		"class torch.nn.Linear, not a state dict":            legacy(newPickler().op("(").text("module").global("torch.nn", "Linear").text("file").text("source").op("tQ)R.").Bytes(), keyList()),
-		"storage \"0\" is called 4 of FloatStorage and 5 of": legacy(object(vector("a"), view{name: "b", class: "FloatStorage", key: "0", size: 5, shape: []int{}}), key, data),
-		"expected version 1001":                              bytes.Replace(legacy(good, key, data), []byte("M\xe9\x03"), []byte("M\xea\x03"), 1),
+		"storage keys: pickle is cut off":                legacy(good, nil),
+		"storage \"0\": expected 8 bytes":                legacy(good, key),
+		"storage \"0\" of 4 elements: unexpected EOF":    legacy(good, key, data[:23]),
+		"storage \"0\" has 3 elements, expected 4":       legacy(good, key, stored(1, 2, 3)),
+		"storage \"0\" has 4611686018427387904 elements": legacy(good, key, huge),
+		"storage \"0\" of 4611686018427387904 elements: un": legacy(with(func(v *view) { v.size = int(most) }), key,
+			huge),
+		"storage \"0\" comes twice":                       legacy(good, keyList("0", "0"), data, data),
+		"storage \"1\" is none of the object":             legacy(good, keyList("1"), data),
+		"storage \"7\" is none of the object":             legacy(good, newPickler().op("](K\x07e.").Bytes(), data),
+		"storage keys are a *types.Dict, expected a list": legacy(good, newPickler().op("}.").Bytes(), data),
+		"storage \"0\" is missing":                        legacy(good, keyList()),
+		"elements of torch.Own are not supported": legacy(with(func(v *view) { v.class = "Own" }), key,
+			data),
+		"with a view outside of it": legacy(with(func(v *view) { v.part = []int{2, 3} }), key,
+			data),
+		"4 elements with a view outside": legacy(with(func(v *view) { v.part = []int{-1, 3} }), key,
+			data),
+		"storage \"0\" of 4 elements with a view out": legacy(with(func(v *view) {
+			v.part = []int{math.MaxInt, 2}
+		}), key, data),
+		"reaches outside of its storage of 3 elements": legacy(with(func(v *view) { v.part = []int{1, 3} }), key,
+			data),
+		"class torch.nn.Linear, not a state dict": legacy(newPickler().op("(").text("module").global("torch.nn",
+			"Linear").text("file").text("source").op("tQ)R.").Bytes(), keyList()),
+		"storage \"0\" is called 4 of FloatStorage and 5 of": legacy(object(vector("a"),
+			view{name: "b", class: "FloatStorage", key: "0", size: 5, shape: []int{}}), key, data),
+		"expected version 1001": bytes.Replace(legacy(good, key, data), []byte("M\xe9\x03"), []byte("M\xea\x03"), 1),
 	} {
 		_, err := weights.ReadBytes(file)
 		require.ErrorContains(t, err, want)
@@ -110,13 +120,17 @@ func TestOldNames(t *testing.T) {
 		"features.denseblock1.denselayer2.norm1.weight", "features.denseblock1.denselayer2.conv2.weight",
 		"features.denseblock1.denselayer2.norm.3.weight", "features.denseblock1.layer.norm.1.bias", "classifier.weight",
 	}, read(
-		"module.features.denseblock1.denselayer2.norm.1.weight", "module.features.denseblock1.denselayer2.conv.2.weight",
-		"module.features.denseblock1.denselayer2.norm.3.weight", "module.features.denseblock1.layer.norm.1.bias", "module.classifier.weight",
+		"module.features.denseblock1.denselayer2.norm.1.weight",
+		"module.features.denseblock1.denselayer2.conv.2.weight",
+		"module.features.denseblock1.denselayer2.norm.3.weight", "module.features.denseblock1.layer.norm.1.bias",
+		"module.classifier.weight",
 	))
 	require.Equal(t, []string{
-		"encoder.layers.encoder_layer_0.mlp.0.weight", "encoder.layers.encoder_layer_11.mlp.3.bias", "mlp.linear_1.weight",
+		"encoder.layers.encoder_layer_0.mlp.0.weight", "encoder.layers.encoder_layer_11.mlp.3.bias",
+		"mlp.linear_1.weight",
 	}, read(
-		"encoder.layers.encoder_layer_0.mlp.linear_1.weight", "encoder.layers.encoder_layer_11.mlp.linear_2.bias", "mlp.linear_1.weight",
+		"encoder.layers.encoder_layer_0.mlp.linear_1.weight", "encoder.layers.encoder_layer_11.mlp.linear_2.bias",
+		"mlp.linear_1.weight",
 	))
 	taken := []string{"denselayer2.norm.1.weight", "denselayer2.norm1.weight"}
 	require.Equal(t, taken, read(taken...))

@@ -80,8 +80,10 @@ func (a *archive) record(name string, limit int64) ([]byte, error) {
 	}
 	if f.Method != zip.Store {
 		if f.UncompressedSize64 > uint64(a.left) {
-			return nil, fmt.Errorf("zip record %q: expected a file of %d bytes to unpack to at most %d, got more: re-save it uncompressed, as torch.save does",
-				f.Name, a.size, fsfile.UnpackLimit(a.size))
+			return nil,
+				fmt.Errorf("zip record %q: expected a file of %d bytes to unpack to at most %d, got more: re-save it "+
+					"uncompressed, as torch.save does",
+					f.Name, a.size, fsfile.UnpackLimit(a.size))
 		}
 		a.left -= int64(f.UncompressedSize64)
 	}
@@ -90,7 +92,8 @@ func (a *archive) record(name string, limit int64) ([]byte, error) {
 		return nil, fmt.Errorf("zip record %q: %w", f.Name, err)
 	}
 	defer rc.Close()
-	data, err := readExactly(rc, int(f.UncompressedSize64), f.Method == zip.Store && int64(f.UncompressedSize64) <= a.size)
+	data, err := readExactly(rc, int(f.UncompressedSize64), f.Method == zip.Store &&
+		int64(f.UncompressedSize64) <= a.size)
 	if err != nil {
 		return nil, fmt.Errorf("zip record %q: %w", f.Name, err)
 	}

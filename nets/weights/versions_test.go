@@ -15,8 +15,8 @@ import (
 	"github.com/line-ood/goline/nets/weights"
 )
 
-// asPyTorch compares what is read of a folder's checkpoints, bit for bit, with what torch.load read of them (testdata/torch/make.py), and
-// returns how many tensors there were.
+// asPyTorch compares what is read of a folder's checkpoints, bit for bit, with what torch.load read of them
+// (testdata/torch/make.py), and returns how many tensors there were.
 func asPyTorch(t *testing.T, dir string) int {
 	t.Helper()
 	z, err := npyz.OpenNpz(filepath.Join(dir, "expected.npz"))
@@ -42,7 +42,8 @@ func asPyTorch(t *testing.T, dir string) int {
 		case []float32:
 			require.Len(t, got.F32, len(data), key)
 			for i, v := range data {
-				require.Equal(t, math.Float32bits(v), math.Float32bits(got.F32[i]), "%s: %s: element %d: expected %v, got %v", file, name, i, v, got.F32[i])
+				require.Equal(t, math.Float32bits(v), math.Float32bits(got.F32[i]),
+					"%s: %s: element %d: expected %v, got %v", file, name, i, v, got.F32[i])
 			}
 		case []int64:
 			require.Equal(t, append([]int64{}, data...), append([]int64{}, got.I64...), "%s: %s", file, name)
@@ -59,8 +60,9 @@ func asPyTorch(t *testing.T, dir string) int {
 	return tensors
 }
 
-// TestVersionsOfPyTorch: what PyTorch 1.13 and 2.15 save in both of their formats and with each pickle protocol is read as torch.load reads
-// it: views, transposed and overlapping ones, halves, bfloat16, imaginary parts, parameters. What has no such numbers is refused.
+// TestVersionsOfPyTorch: what PyTorch 1.13 and 2.15 save in both of their formats and with each pickle protocol is read
+// as torch.load reads it: views, transposed and overlapping ones, halves, bfloat16, imaginary parts, parameters. What
+// has no such numbers is refused.
 func TestVersionsOfPyTorch(t *testing.T) {
 	for _, version := range []string{"1.13.1", "2.15.0"} {
 		dir := filepath.Join("testdata", "torch", version)
@@ -79,7 +81,8 @@ func TestVersionsOfPyTorch(t *testing.T) {
 	}
 }
 
-// TestRandomViewsAgainstPyTorch lets the Python of the environment variable GOLINE_TORCH, which has torch and numpy, save random views.
+// TestRandomViewsAgainstPyTorch lets the Python of the environment variable GOLINE_TORCH, which has torch and numpy,
+// save random views.
 func TestRandomViewsAgainstPyTorch(t *testing.T) {
 	python := os.Getenv("GOLINE_TORCH")
 	if python == "" {

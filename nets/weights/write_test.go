@@ -133,7 +133,8 @@ func TestSafetensorsAreAligned(t *testing.T) {
 		b, err := os.ReadFile(path)
 		require.NoError(t, err)
 		require.Zero(t, binary.LittleEndian.Uint64(b)%8)
-		require.Equal(t, append([]byte{1, 0, 0, 0, 0, 0, 0, 0}, floats(1)...), b[len(b)-12:], "the wider type comes first")
+		require.Equal(t, append([]byte{1, 0, 0, 0, 0, 0, 0, 0}, floats(1)...), b[len(b)-12:],
+			"the wider type comes first")
 	}
 }
 
@@ -204,11 +205,13 @@ func TestSafetensorsByHand(t *testing.T) {
 		"gap":             file(`{`+u8("a", `"shape":[1],"data_offsets":[1,2]`)+`}`, 1, 2),
 		"overlap": file(`{`+u8("a", `"shape":[1],"data_offsets":[0,1]`)+`,`+
 			u8("b", `"shape":[1],"data_offsets":[0,1]`)+`}`, 1),
-		"rest":           file(`{`+u8("a", `"shape":[1],"data_offsets":[0,1]`)+`}`, 1, 2),
-		"cut":            file(`{`+u8("a", `"shape":[2],"data_offsets":[0,2]`)+`}`, 1),
-		"claims 1 TB":    file(`{`+u8("a", `"shape":[1099511627776],"data_offsets":[0,1099511627776]`)+`}`, 1),
-		"twice":          file(`{` + u8("a", `"shape":[0],"data_offsets":[0,0]`) + `,` + u8("a", `"shape":[0],"data_offsets":[0,0]`) + `}`),
-		"metadata twice": file(`{"__metadata__":{},"__metadata__":{},` + u8("a", `"shape":[0],"data_offsets":[0,0]`) + `}`),
+		"rest":        file(`{`+u8("a", `"shape":[1],"data_offsets":[0,1]`)+`}`, 1, 2),
+		"cut":         file(`{`+u8("a", `"shape":[2],"data_offsets":[0,2]`)+`}`, 1),
+		"claims 1 TB": file(`{`+u8("a", `"shape":[1099511627776],"data_offsets":[0,1099511627776]`)+`}`, 1),
+		"twice": file(`{` + u8("a", `"shape":[0],"data_offsets":[0,0]`) + `,` + u8("a",
+			`"shape":[0],"data_offsets":[0,0]`) + `}`),
+		"metadata twice": file(`{"__metadata__":{},"__metadata__":{},` + u8("a", `"shape":[0],"data_offsets":[0,0]`) +
+			`}`),
 		"text after":     file(`{` + u8("a", `"shape":[0],"data_offsets":[0,0]`) + `} x`),
 		"header too big": append([]byte{0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0}, '{'),
 		"header cut":     append([]byte{0xff, 0xff, 0, 0, 0, 0, 0, 0}, '{'),

@@ -1,5 +1,5 @@
-// Package demo embeds the pictures and the weights of goline's demo, files that only a package in their own folder can embed.
-// README.md beside it says where each comes from. Package dataset/demo reads them.
+// Package demo embeds the pictures and the weights of goline's demo, files that only a package in their own folder can
+// embed. README.md beside it says where each comes from. Package dataset/demo reads them.
 package demo
 
 import "embed"

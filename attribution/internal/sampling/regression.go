@@ -21,8 +21,8 @@ type Regression struct {
 	N      int
 	Rows   attribution.Coalitions
 	Target []float64 // [rows]
-	// Weight and Unsampled hold one number for each row, nil for ones. Rows of equal weight should lie together. Unsampled
-	// is the finite-population correction, 1 - the probability that the row was drawn.
+	// Weight and Unsampled hold one number for each row, nil for ones. Rows of equal weight should lie together.
+	// Unsampled is the finite-population correction, 1 - the probability that the row was drawn.
 	Weight, Unsampled []float64
 }
 
@@ -41,13 +41,15 @@ func (q *Regression) weightOf(r int) float64 {
 func (q *Regression) Solve(ctx context.Context, workers int) (beta, variance []float64, err error) {
 	m := q.Rows.Len()
 	if m < q.MinRows() {
-		return nil, nil, fmt.Errorf("%w: %d players need %d coalitions or pairs, got %d", attribution.ErrBudget, q.N, q.MinRows(), m)
+		return nil, nil, fmt.Errorf("%w: %d players need %d coalitions or pairs, got %d", attribution.ErrBudget, q.N,
+			q.MinRows(), m)
 	}
 	gram := q.gram(workers)
 	ridge := q.centre(gram)
 	var chol mat.Cholesky
 	if !chol.Factorize(gram) || chol.Cond() > 1e13 {
-		return nil, nil, fmt.Errorf("%w: %d coalitions do not determine the values of %d players", attribution.ErrBudget, m, q.N)
+		return nil, nil, fmt.Errorf("%w: %d coalitions do not determine the values of %d players",
+			attribution.ErrBudget, m, q.N)
 	}
 	moment := mat.NewVecDense(q.N, nil)
 	b := moment.RawVector().Data
@@ -156,7 +158,8 @@ func (q *Regression) centre(gram *mat.SymDense) (ridge float64) {
 }
 
 // sandwich returns the diagonal of Σ_r s_r s_rᵀ, s_r = G⁻¹ w z̃_r e_r / (1 - h_r).
-func (q *Regression) sandwich(ctx context.Context, workers int, beta []float64, inverse *mat.SymDense, ridge float64) ([]float64, error) {
+func (q *Regression) sandwich(ctx context.Context, workers int, beta []float64, inverse *mat.SymDense,
+	ridge float64) ([]float64, error) {
 	n, m := q.N, q.Rows.Len()
 	variance := make([]float64, n)
 	if m <= q.MinRows() && !(q.Unsampled != nil && floats.Max(q.Unsampled) == 0) {

@@ -59,7 +59,8 @@ func naiveRegression(q *Regression) (beta, variance []float64) {
 			leverage += z.At(r, i) * t[i]
 		}
 		w := q.weightOf(r)
-		e := w * (q.Target[r] - fitted) / max(1-w*leverage, 1e-9) // a row of leverage 1 is fitted exactly: 0/0 but for rounding
+		// a row of leverage 1 is fitted exactly: 0/0 but for rounding
+		e := w * (q.Target[r] - fitted) / max(1-w*leverage, 1e-9)
 		for i := range n {
 			f := 1.0
 			if q.Unsampled != nil {
@@ -93,8 +94,10 @@ func TestRegressionMatchesExplicitMatrices(t *testing.T) {
 		}
 		wantBeta, wantVariance := naiveRegression(q)
 		for i := range n {
-			if math.Abs(beta[i]-wantBeta[i]) > 1e-9 || math.Abs(variance[i]-wantVariance[i]) > 1e-7*(1+wantVariance[i]) {
-				t.Fatalf("player %d: %v ± %v, explicit matrices %v ± %v", i, beta[i], variance[i], wantBeta[i], wantVariance[i])
+			if math.Abs(beta[i]-wantBeta[i]) > 1e-9 ||
+				math.Abs(variance[i]-wantVariance[i]) > 1e-7*(1+wantVariance[i]) {
+				t.Fatalf("player %d: %v ± %v, explicit matrices %v ± %v", i, beta[i], variance[i], wantBeta[i],
+					wantVariance[i])
 			}
 		}
 	})

@@ -17,7 +17,8 @@ func Slots(workers int) int { return workers * waveLength }
 // compute(worker, chunk, slot) leaves its result in the slot, one of Slots(workers); no two concurrent calls share a
 // worker or a slot. When a chunk fails, or ctx ends, the chunks before it are still merged. It returns the number of
 // chunks merged, a prefix of the range, and the error of the first chunk that is missing.
-func InWaves(ctx context.Context, workers, from, to int, compute func(worker, chunk, slot int) error, merge func(chunk, slot int) error) (int, error) {
+func InWaves(ctx context.Context, workers, from, to int, compute func(worker, chunk, slot int) error,
+	merge func(chunk, slot int) error) (int, error) {
 	errs := make([]error, Slots(workers))
 	done := 0
 	for from+done < to {

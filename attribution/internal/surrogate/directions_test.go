@@ -28,8 +28,8 @@ func varied(scale float64) Data {
 	return d
 }
 
-// TestDirectionsOfAnySize: directions do not depend on the unit of a game, down to numbers whose squares are zero and up to ones whose
-// squares are infinite; gradients that do not vary, or are not finite, have none.
+// TestDirectionsOfAnySize: directions do not depend on the unit of a game, down to numbers whose squares are zero and
+// up to ones whose squares are infinite; gradients that do not vary, or are not finite, have none.
 func TestDirectionsOfAnySize(t *testing.T) {
 	mean := make([]float64, 6)
 	want, r := directions(varied(1), mean, 2)

@@ -28,8 +28,8 @@ const (
 	// perUnknown is the number of equations that an unknown coefficient must have: too few, and the fit follows noise.
 	perUnknown = 2
 	// pairsPerUnknown is the number of different pairs of coalitions that the players must have for each unknown
-	// coefficient: a surrogate that could interpolate the whole game would leave nothing but the errors of two fits, which
-	// the halves that are fitted to each other share.
+	// coefficient: a surrogate that could interpolate the whole game would leave nothing but the errors of two fits,
+	// which the halves that are fitted to each other share.
 	pairsPerUnknown = 16
 	// shrinkage pulls coefficients of the terms of three and five factors to zero, in units of their sums of squares.
 	shrinkage = 1e-3
@@ -233,8 +233,9 @@ func directions(d Data, mean []float64, most int) (basis []float64, r int) {
 	return basis, r
 }
 
-// nearOne multiplies all values by one power of two that brings the largest of them near one: their squares then neither overflow nor
-// vanish, and directions stay what they are. It returns false where there is none but zeros, or one that is not finite.
+// nearOne multiplies all values by one power of two that brings the largest of them near one: their squares then
+// neither overflow nor vanish, and directions stay what they are. It returns false where there is none but zeros, or
+// one that is not finite.
 func nearOne(values []float64) bool {
 	most := floats.Norm(values, math.Inf(1))
 	if most == 0 || mathx.FirstNotFinite(values) >= 0 {

@@ -57,8 +57,10 @@ func (k *diffusion) slope(t float64) float64 { return math.Cosh(t) + (k.linear -
 
 // Gauss and Legendre's rule with 12 nodes on [-1, 1], positive nodes.
 var (
-	legendreNodes = [6]float64{0.1252334085114689, 0.3678314989981802, 0.5873179542866175, 0.7699026741943047, 0.9041172563704749, 0.9815606342467192}
-	legendreMass  = [6]float64{0.2491470458134028, 0.2334925365383548, 0.2031674267230659, 0.1600783285433462, 0.1069393259953184, 0.04717533638651183}
+	legendreNodes = [6]float64{0.1252334085114689, 0.3678314989981802, 0.5873179542866175, 0.7699026741943047,
+		0.9041172563704749, 0.9815606342467192}
+	legendreMass = [6]float64{0.2491470458134028, 0.2334925365383548, 0.2031674267230659, 0.1600783285433462,
+		0.1069393259953184, 0.04717533638651183}
 )
 
 // node returns quadrature node k of 12 and its share of the integral over q = (1+e)/2 in [0, 1].
@@ -71,8 +73,8 @@ func node(k int) (e, mass float64) {
 
 const nodeCount = 12
 
-// shapley returns the Shapley values of S ↦ k(S, S') for each row S' of signs. Player i's marginal contribution to sinh t
-// is 2 sinh(u_i) cosh(Σ_{j≠i} u_j σ_j) with u = scales σ'; its mean over coalitions that hold every player with
+// shapley returns the Shapley values of S ↦ k(S, S') for each row S' of signs. Player i's marginal contribution to sinh
+// t is 2 sinh(u_i) cosh(Σ_{j≠i} u_j σ_j) with u = scales σ'; its mean over coalitions that hold every player with
 // probability (1+e)/2 is 2 sinh(u_i) Π_{j≠i} (cosh u_j + e sinh u_j), which is integrated over e.
 //
 // Shapes: rows [n, players], result [players, n].

@@ -18,8 +18,8 @@ const (
 	learnSteps = 20
 	// firstStep and longestStep are lengths of steps in the logarithms of scales.
 	firstStep, longestStep = 0.2, 1
-	// spread is the precision of the prior of the scales' logarithms around their mean: scales differ by factors of some
-	// six where the values do not tell.
+	// spread is the precision of the prior of the scales' logarithms around their mean: scales differ by factors of
+	// some six where the values do not tell.
 	spread = 0.3
 	// startTotal is where the sum of the scales begins, the t of a coalition with itself; mostTotal is where its
 	// covariances are those of noise.
@@ -106,7 +106,8 @@ type likelihood struct {
 	failed  error
 }
 
-// at returns the value and the gradient at a point, +Inf outside the range of scales and where the game has no odd part.
+// at returns the value and the gradient at a point, +Inf outside the range of scales and where the game has no odd
+// part.
 func (l *likelihood) at(x []float64) (value float64, gradient []float64) {
 	value, gradient, err := l.compute(x)
 	switch {

@@ -149,8 +149,10 @@ func TestFitWithLittleData(t *testing.T) {
 	_, s := presence(3, 5)
 	g := []float64{1, 2, 3}
 	for name, d := range map[string]Data{
-		"one row":      {Players: 3, Coalitions: []attribution.Coalition{s}, Gradients: [][]float64{g}, Weights: []float64{2}},
-		"no variation": {Players: 3, Coalitions: []attribution.Coalition{s, s, s, s}, Gradients: [][]float64{g, g, g, g}, Weights: []float64{1, 2, 3, 4}},
+		"one row": {Players: 3, Coalitions: []attribution.Coalition{s}, Gradients: [][]float64{g},
+			Weights: []float64{2}},
+		"no variation": {Players: 3, Coalitions: []attribution.Coalition{s, s, s, s}, Gradients: [][]float64{g, g, g,
+			g}, Weights: []float64{1, 2, 3, 4}},
 	} {
 		assert.InDeltaSlice(t, g, Fit(d, Sizes{Cubic: 2, Quintic: 2}).Shapley(), 1e-12, name)
 	}

@@ -7,9 +7,10 @@ import (
 	"github.com/line-ood/goline/internal/linalg"
 )
 
-// Process is the posterior of a Gaussian process on the odd part of a game, which alone has Shapley values, given half of
-// the differences between coalitions and their complements. Its covariance has the sets of all odd numbers of players as
-// features, weighted by a scale for each player, and the scales are those under which the values are most likely.
+// Process is the posterior of a Gaussian process on the odd part of a game, which alone has Shapley values, given half
+// of the differences between coalitions and their complements. Its covariance has the sets of all odd numbers of
+// players as features, weighted by a scale for each player, and the scales are those under which the values are most
+// likely.
 type Process struct {
 	kernel diffusion
 	rows   []float64 // signs [rows, players], the grand coalition last
@@ -19,18 +20,19 @@ type Process struct {
 }
 
 const (
-	// nugget is the variance of a value that the process leaves unexplained, in units of the mean prior variance: it stands
-	// for rounding and for what the covariance cannot describe.
+	// nugget is the variance of a value that the process leaves unexplained, in units of the mean prior variance: it
+	// stands for rounding and for what the covariance cannot describe.
 	nugget = 1e-3
 	// exactNugget is that of v(N) - v(∅), which Shapley values share out.
 	exactNugget = 1e-9
 )
 
-// NewProcess returns the posterior given y_r = (v(S_r) - v(N \ S_r))/2 and gap = v(N) - v(∅). typical is a first guess of
-// the size of each player's values.
+// NewProcess returns the posterior given y_r = (v(S_r) - v(N \ S_r))/2 and gap = v(N) - v(∅). typical is a first guess
+// of the size of each player's values.
 //
 // Shapes: rows [rows], y [rows], typical [players].
-func NewProcess(ctx context.Context, rows []attribution.Coalition, y []float64, gap float64, typical []float64, workers int) (*Process, error) {
+func NewProcess(ctx context.Context, rows []attribution.Coalition, y []float64, gap float64, typical []float64,
+	workers int) (*Process, error) {
 	players := len(typical)
 	all := attribution.NewCoalition(players)
 	all.Fill(players)

@@ -1,5 +1,5 @@
-// Command goline-beam runs goline's features, fit or score as an Apache Beam pipeline: on prism inside the program unless --runner names
-// another runner, whose flags it takes too.
+// Command goline-beam runs goline's features, fit or score as an Apache Beam pipeline: on prism inside the program
+// unless --runner names another runner, whose flags it takes too.
 package main
 
 import (
@@ -36,19 +36,24 @@ func run(ctx context.Context, out, errs io.Writer) int {
 	flag.StringVar(&o.Out, "out", "", "detector of a fit, or folder of the files of features and scores")
 	flag.StringVar(&o.Parts, "parts", "", "folder that keeps the statistics of a fit's pieces")
 	flag.IntVar(&o.Pieces, "pieces", 0, "pieces that the list is cut into, 0 for one for each 1,000 images")
-	flag.IntVar(&o.Bundles, "bundles", -1, "branches that pieces are dealt to, 0 for none, -1 for 8 on prism and none elsewhere")
-	flag.StringVar(&o.DeadLetters, "dead-letters", "", "file of the images that cannot be read; without it such an image fails the job")
+	flag.IntVar(&o.Bundles, "bundles", -1,
+		"branches that pieces are dealt to, 0 for none, -1 for 8 on prism and none elsewhere")
+	flag.StringVar(&o.DeadLetters, "dead-letters", "",
+		"file of the images that cannot be read; without it such an image fails the job")
 	flag.BoolVar(&o.Resume, "resume", false, "take pieces that an earlier job finished as they are")
 	flag.IntVar(&o.Batch, "batch", 0, "images that one processor runs at once, 0 for as many as suit their size")
 	flag.IntVar(&o.Workers, "workers", 0, "processors of a worker, 0 for all")
-	flag.Float64Var(&o.LINe.ActivationPercentile, "p-a", o.LINe.ActivationPercentile, "percentile of activation pruning")
+	flag.Float64Var(&o.LINe.ActivationPercentile, "p-a", o.LINe.ActivationPercentile,
+		"percentile of activation pruning")
 	flag.Float64Var(&o.LINe.WeightPercentile, "p-w", o.LINe.WeightPercentile, "percentile of weight pruning")
 	flag.Float64Var(&o.LINe.Clip, "clip", o.LINe.Clip, "bound of activations")
-	attempts := flag.Int("attempts", 1, "how often to try; from the second time on finished pieces are taken as they are")
+	attempts := flag.Int("attempts", 1,
+		"how often to try; from the second time on finished pieces are taken as they are")
 	flag.Parse()
 	log.SetLogger(&log.Standard{Level: log.SevWarn})
 	slog.SetDefault(slog.New(slog.NewTextHandler(errs, &slog.HandlerOptions{Level: slog.LevelWarn}))) // of prism
-	beam.Init()                                                                                       // a worker stays in it
+	// a worker stays in it
+	beam.Init()
 	runner := flag.Lookup("runner").Value.String()
 	if o.Bundles < 0 {
 		if o.Bundles = 0; runner == "" || runner == "prism" {
@@ -84,11 +89,16 @@ func run(ctx context.Context, out, errs io.Writer) int {
 func report(out io.Writer, result beam.PipelineResult, took time.Duration) {
 	totals := map[string]int64{}
 	if result != nil {
-		for _, c := range result.Metrics().Query(func(r metrics.SingleResult) bool { return r.Namespace() == job.Namespace }).Counters() {
+		for _, c := range result.Metrics().Query(func(r metrics.SingleResult) bool {
+			return r.Namespace() == job.Namespace
+		}).Counters() {
 			totals[c.Key.Name] += c.Result()
 		}
 	}
-	fmt.Fprintf(out, "%d pictures in %.1f s, %.0f a second; %d taken as they were, %d could not be read; %d bundles, %d networks opened\n",
-		totals["pictures"], took.Seconds(), float64(totals["pictures"])/took.Seconds(), totals["pictures_taken"], totals["failures"],
+	fmt.Fprintf(out,
+		"%d pictures in %.1f s, %.0f a second; %d taken as they were, %d could not be read; %d bundles, %d networks "+
+			"opened\n",
+		totals["pictures"], took.Seconds(), float64(totals["pictures"])/took.Seconds(), totals["pictures_taken"],
+		totals["failures"],
 		totals["bundles"], totals["workers_opened"])
 }

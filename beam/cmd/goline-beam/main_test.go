@@ -106,9 +106,11 @@ func TestBitsOfOneMachine(t *testing.T) {
 		require.True(t, contents(t, w.path(a)) == contents(t, w.path(b)), "%s and %s", a, b)
 	}
 	goline(t, append([]string{"fit", "--data", w.data, "--out", w.path("want.npz")}, w.net...)...)
-	report := beams(t, 0, append([]string{"--job", "fit", "--data", w.data, "--out", w.path("got.npz"), "--pieces", "8"}, w.net...)...)
+	report := beams(t, 0, append([]string{"--job", "fit", "--data", w.data, "--out", w.path("got.npz"), "--pieces",
+		"8"}, w.net...)...)
 	same("want.npz", "got.npz")
-	require.Equal(t, []string{fmt.Sprint(n), "8", "1"}, []string{number(t, report, "pictures"), number(t, report, "bundles"), number(t, report, "networks opened")})
+	require.Equal(t, []string{fmt.Sprint(n), "8", "1"}, []string{number(t, report, "pictures"),
+		number(t, report, "bundles"), number(t, report, "networks opened")})
 
 	score := []string{"--detector", w.path("want.npz"), "--data", w.data, "--out"}
 	goline(t, append([]string{"score"}, append(score, w.path("want.csv"))...)...)
@@ -118,7 +120,8 @@ func TestBitsOfOneMachine(t *testing.T) {
 
 	features := append([]string{"--data", w.data, "--out"}, w.path("features.npz"))
 	goline(t, append(append([]string{"features"}, features...), w.net...)...)
-	beams(t, 0, append([]string{"--job", "features", "--bundles", "0", "--data", w.data, "--out", w.path("features")}, w.net...)...)
+	beams(t, 0, append([]string{"--job", "features", "--bundles", "0", "--data", w.data, "--out", w.path("features")},
+		w.net...)...)
 	w.merge(t, "features/*.npz", "merged.npz")
 	same("features.npz", "merged.npz")
 }
@@ -156,8 +159,8 @@ func (w world) list(t testing.TB, name string, change map[int]string) string {
 	return w.path(name)
 }
 
-// TestDeadLetters: an image that cannot be read fails the job, or goes to the dead letters with its reason and leaves the result that a
-// list without it gives.
+// TestDeadLetters: an image that cannot be read fails the job, or goes to the dead letters with its reason and leaves
+// the result that a list without it gives.
 func TestDeadLetters(t *testing.T) {
 	w := newWorld(t, 60)
 	require.NoError(t, os.WriteFile(w.path("broken.png"), []byte("\x89PNG\r\n\x1a\n no more"), 0o666))
@@ -177,16 +180,19 @@ func TestDeadLetters(t *testing.T) {
 	require.True(t, contents(t, w.path("want.npz")) == contents(t, w.path("got.npz")))
 
 	goline(t, "score", "--detector", w.path("want.npz"), "--data", clean, "--out", w.path("want.csv"))
-	beams(t, 0, "--job", "score", "--detector", w.path("want.npz"), "--data", "list:"+data+"+"+w.dir, "--out", w.path("s"), "--pieces", "7", "--dead-letters", w.path("l"))
+	beams(t, 0, "--job", "score", "--detector", w.path("want.npz"), "--data", "list:"+data+"+"+w.dir, "--out",
+		w.path("s"), "--pieces", "7", "--dead-letters", w.path("l"))
 	w.merge(t, "s/*.csv", "got.csv")
 	require.Equal(t, contents(t, w.path("want.csv")), contents(t, w.path("got.csv")))
 }
 
-// TestKilledWorker: a job that is killed in the middle and run again takes what it had finished, and gives the same bytes.
+// TestKilledWorker: a job that is killed in the middle and run again takes what it had finished, and gives the same
+// bytes.
 func TestKilledWorker(t *testing.T) {
 	w := newWorld(t, 400)
 	goline(t, append([]string{"fit", "--data", w.data, "--out", w.path("want.npz")}, w.net...)...)
-	fit := append([]string{"--job", "fit", "--data", w.data, "--out", w.path("got.npz"), "--parts", w.path("parts"), "--pieces", "200", "--bundles", "1", "--resume"}, w.net...)
+	fit := append([]string{"--job", "fit", "--data", w.data, "--out", w.path("got.npz"), "--parts", w.path("parts"),
+		"--pieces", "200", "--bundles", "1", "--resume"}, w.net...)
 	cmd, output := process(t, fit...)
 	require.NoError(t, cmd.Start())
 	require.Eventually(t, func() bool {
@@ -208,14 +214,18 @@ func TestKilledWorker(t *testing.T) {
 // TestUsage: what no job can have is an error of usage.
 func TestUsage(t *testing.T) {
 	for want, args := range map[string][]string{
-		"expected one of features, fit, score":  {"--data", "x", "--out", "y"},
-		"data, out, detector is required":       {"--job", "score"},
-		"weights is required":                   {"--job", "fit", "--net", "resnet20", "--data", "x", "--out", "y"},
-		"resume: expected a folder of parts":    {"--job", "fit", "--net", "a.onnx", "--data", "x", "--out", "y", "--resume"},
-		"clip":                                  {"--job", "fit", "--net", "a.onnx", "--data", "x", "--out", "y", "--clip", "-1"},
-		"expected flags alone, got \"surplus\"": {"--job", "score", "--detector", "d", "--data", "x", "--out", "y", "surplus"},
+		"expected one of features, fit, score": {"--data", "x", "--out", "y"},
+		"data, out, detector is required":      {"--job", "score"},
+		"weights is required":                  {"--job", "fit", "--net", "resnet20", "--data", "x", "--out", "y"},
+		"resume: expected a folder of parts": {"--job", "fit", "--net", "a.onnx", "--data", "x", "--out", "y",
+			"--resume"},
+		"clip": {"--job", "fit", "--net", "a.onnx", "--data", "x", "--out", "y",
+			"--clip", "-1"},
+		"expected flags alone, got \"surplus\"": {"--job", "score", "--detector", "d", "--data", "x", "--out", "y",
+			"surplus"},
 	} {
 		require.Contains(t, beams(t, 2, args...), want)
 	}
-	require.Contains(t, beams(t, 1, "--job", "score", "--detector", "nowhere.npz", "--data", "x", "--out", "y"), "nowhere.npz")
+	require.Contains(t, beams(t, 1, "--job", "score", "--detector", "nowhere.npz", "--data", "x", "--out", "y"),
+		"nowhere.npz")
 }

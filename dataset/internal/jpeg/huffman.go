@@ -4,7 +4,8 @@ import "errors"
 
 const lookupBits = 9
 
-// huffman decodes one table's codes: short ones by one lookup, long ones by comparison with the largest code per length.
+// huffman decodes one table's codes: short ones by one lookup, long ones by comparison with the largest code per
+// length.
 type huffman struct {
 	lookup  [1 << lookupBits]uint16 // length<<8 | value; 0 where the code is longer
 	maxCode [18]int32               // largest code of each length, aligned to 16 bits, -1 if none; [17] is a sentinel

@@ -45,8 +45,8 @@ func idct8(x0, x1, x2, x3, x4, x5, x6, x7 int32) (y0, y1, y2, y3, y4, y5, y6, y7
 	return a0 + o1, a1 + o3, a2 + o5, a3 + o7, a3 - o7, a2 - o5, a1 - o3, a0 - o1
 }
 
-// transform writes the samples of one block: dequantise, inverse DCT, level shift, clamp. last is the zigzag position of
-// the last coefficient that can be non-zero.
+// transform writes the samples of one block: dequantise, inverse DCT, level shift, clamp. last is the zigzag position
+// of the last coefficient that can be non-zero.
 func (c *component) transform(b *block, last, bx, by int) {
 	at := by*8*c.stride + bx*8
 	if last == 0 {

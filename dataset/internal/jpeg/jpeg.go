@@ -8,8 +8,8 @@
 //
 // On 477 files of all these kinds no sample differed from Pillow 9.4, 12.1 and 13.0; the tests hold two dozen of them.
 //
-// Two differences to libjpeg are on purpose. Damaged entropy-coded data is an error, where libjpeg fills in grey. And the
-// block smoothing which libjpeg applies to a progressive file that never sends all of its AC bits is not done.
+// Two differences to libjpeg are on purpose. Damaged entropy-coded data is an error, where libjpeg fills in grey. And
+// the block smoothing which libjpeg applies to a progressive file that never sends all of its AC bits is not done.
 //
 // Sources: ITU-T T.81 (the format and its decoding procedures); Loeffler, Ligtenberg, Moschytz, "Practical fast 1-D DCT
 // algorithms with 11 multiplications", ICASSP 1989 (the inverse DCT's flow graph).
@@ -33,9 +33,10 @@ func Decode(data []byte, buf []uint8, maxPixels int) (pix []uint8, height, width
 	return DecodeContext(context.Background(), data, buf, maxPixels)
 }
 
-// DecodeContext is Decode that ends with ctx's error when that is done: a small file can ask for hundreds of scans over a large
-// picture.
-func DecodeContext(ctx context.Context, data []byte, buf []uint8, maxPixels int) (pix []uint8, height, width int, err error) {
+// DecodeContext is Decode that ends with ctx's error when that is done: a small file can ask for hundreds of scans over
+// a large picture.
+func DecodeContext(ctx context.Context, data []byte, buf []uint8,
+	maxPixels int) (pix []uint8, height, width int, err error) {
 	d := decoder{ctx: ctx, data: data, maxPixels: maxPixels}
 	if err := d.readFile(); err != nil {
 		if ctx.Err() != nil {
@@ -57,8 +58,8 @@ func DecodeContext(ctx context.Context, data []byte, buf []uint8, maxPixels int)
 	return pix, d.height, d.width, nil
 }
 
-// Memory returns the bytes that decoding takes at most, going by the frame header: coefficients of a progressive picture, planes and
-// RGB. Nothing is decoded; what is wrong with the file before the frame header is an error.
+// Memory returns the bytes that decoding takes at most, going by the frame header: coefficients of a progressive
+// picture, planes and RGB. Nothing is decoded; what is wrong with the file before the frame header is an error.
 func Memory(data []byte, maxPixels int) (int64, error) {
 	d := decoder{ctx: context.Background(), data: data, maxPixels: maxPixels, headOnly: true}
 	if err := d.readFile(); err != nil && err != errHead {

@@ -167,7 +167,8 @@ func TestReceiveExtend(t *testing.T) {
 	for _, c := range []struct {
 		bits string
 		want int32
-	}{{"", 0}, {"0", -1}, {"1", 1}, {"00", -3}, {"01", -2}, {"10", 2}, {"11", 3}, {"000000000000000", -32767}, {"111111111111111", 32767}} {
+	}{{"", 0}, {"0", -1}, {"1", 1}, {"00", -3}, {"01", -2}, {"10", 2}, {"11", 3}, {"000000000000000", -32767},
+		{"111111111111111", 32767}} {
 		var acc uint64
 		for i, v := range c.bits {
 			acc |= uint64(v-'0') << (63 - i)
@@ -217,13 +218,18 @@ func TestDecodeRefuses(t *testing.T) {
 		{"12 bits", edit(func(b []byte) []byte { b[sof+2] = 12; return b }), "12 bits per sample", true},
 		{"zero width", edit(func(b []byte) []byte { b[sof+5], b[sof+6] = 0, 0; return b }), "size 0x27", false},
 		{"sampling 0", edit(func(b []byte) []byte { b[sof+9] = 0; return b }), "sampling 0x0", false},
-		{"sampling 3:2", edit(func(b []byte) []byte { b[sof+9] = 0x31; b[sof+12] = 0x21; return b }), "fractional", true},
-		{"same component twice", edit(func(b []byte) []byte { b[sof+11] = b[sof+8]; return b }), "two components", false},
-		{"too large", edit(func(b []byte) []byte { b[sof+3], b[sof+5] = 0xFF, 0xFF; return b }), "above the limit", false},
+		{"sampling 3:2", edit(func(b []byte) []byte { b[sof+9] = 0x31; b[sof+12] = 0x21; return b }), "fractional",
+			true},
+		{"same component twice", edit(func(b []byte) []byte { b[sof+11] = b[sof+8]; return b }), "two components",
+			false},
+		{"too large", edit(func(b []byte) []byte { b[sof+3], b[sof+5] = 0xFF, 0xFF; return b }), "above the limit",
+			false},
 		{"larger than the data", edit(func(b []byte) []byte { b[sof+3] = 0xFF; return b }), "truncated", false},
 		{"no such component", edit(func(b []byte) []byte { b[sos+3] = 99; return b }), "unknown component 99", false},
-		{"no such table", edit(func(b []byte) []byte { b[sos+4] = 0x22; return b }), "Huffman table of component 1 is missing", false},
-		{"wrong restart marker", bytes.Replace(good, []byte{0xFF, 0xD1}, []byte{0xFF, 0xD5}, 1), "restart marker", false},
+		{"no such table", edit(func(b []byte) []byte { b[sos+4] = 0x22; return b }),
+			"Huffman table of component 1 is missing", false},
+		{"wrong restart marker", bytes.Replace(good, []byte{0xFF, 0xD1}, []byte{0xFF, 0xD5}, 1), "restart marker",
+			false},
 		{"missing restart marker", bytes.Replace(good, []byte{0xFF, 0xD1}, nil, 1), "", false},
 	} {
 		_, _, _, err := Decode(c.data, nil, limit)

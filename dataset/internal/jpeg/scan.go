@@ -79,7 +79,8 @@ func (d *decoder) blockDecoder(p spectral, comps []*component) (func(c *componen
 		case dc && p.high == 0:
 			decode, needAC = func(c *component, i int) error { return d.dcFirst(c, &c.coef[i], p.low) }, false
 		case dc:
-			decode, needDC, needAC = func(c *component, i int) error { return d.dcRefine(&c.coef[i], p.low) }, false, false
+			decode, needDC, needAC = func(c *component, i int) error { return d.dcRefine(&c.coef[i], p.low) }, false,
+				false
 		case p.high == 0:
 			decode, needDC = func(c *component, i int) error { return d.acFirst(c, &c.coef[i], p) }, false
 		default:

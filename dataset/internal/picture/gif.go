@@ -11,8 +11,8 @@ import (
 	"slices"
 )
 
-// gifFrame is what precedes the pixels of the first frame. image/gif does the LZW decoding, but it forgets the colour of
-// the transparent index.
+// gifFrame is what precedes the pixels of the first frame. image/gif does the LZW decoding, but it forgets the colour
+// of the transparent index.
 type gifFrame struct {
 	screenW, screenH int
 	rect             image.Rectangle
@@ -102,7 +102,8 @@ func readGIFFrame(data []byte) (gifFrame, error) {
 				return f, errTruncated
 			}
 			x, y := int(binary.LittleEndian.Uint16(d)), int(binary.LittleEndian.Uint16(d[2:]))
-			f.rect = image.Rect(x, y, x+int(binary.LittleEndian.Uint16(d[4:])), y+int(binary.LittleEndian.Uint16(d[6:])))
+			f.rect = image.Rect(x, y, x+int(binary.LittleEndian.Uint16(d[4:])),
+				y+int(binary.LittleEndian.Uint16(d[6:])))
 			if f.rect.Empty() {
 				return f, fmt.Errorf("empty first frame %v", f.rect)
 			}

@@ -8,21 +8,22 @@ import (
 
 // FromImage converts a picture in memory to RGB, row-major (height, width, 3), as [Decode] does for a file of the same
 // mode. It writes into buf when its capacity suffices. Alpha is dropped: premultiplied colours are divided by it first,
-// and a colour that premultiplication has lost is black. 16-bit grey saturates at 255, other 16-bit colour keeps the high
-// byte. Types of other packages are asked for their colours. It panics above MaxPixels.
+// and a colour that premultiplication has lost is black. 16-bit grey saturates at 255, other 16-bit colour keeps the
+// high byte. Types of other packages are asked for their colours. It panics above MaxPixels.
 func FromImage(im image.Image, buf []uint8) (pix []uint8, height, width int) {
 	b := im.Bounds()
 	if b.Empty() {
 		return nil, 0, 0
 	}
 	if b.Dx() > MaxPixels/b.Dy() {
-		panic(fmt.Sprintf("picture of %dx%d pixels (height x width), expected at most %d pixels", b.Dy(), b.Dx(), MaxPixels))
+		panic(fmt.Sprintf("picture of %dx%d pixels (height x width), expected at most %d pixels", b.Dy(), b.Dx(),
+			MaxPixels))
 	}
 	return fromImage(im, buf, false), b.Dy(), b.Dx()
 }
 
-// fromImage takes the stored colours, without the premultiplication of image/color. saturate selects Pillow's conversion
-// of 16-bit grey, values above 255 become 255, for pictures whose type does not tell that they are grey.
+// fromImage takes the stored colours, without the premultiplication of image/color. saturate selects Pillow's
+// conversion of 16-bit grey, values above 255 become 255, for pictures whose type does not tell that they are grey.
 func fromImage(im image.Image, buf []uint8, saturate bool) []uint8 {
 	b := im.Bounds()
 	width, height := b.Dx(), b.Dy()

@@ -101,6 +101,7 @@ func TestFromImageLimits(t *testing.T) {
 	pix, height, width := FromImage(image.NewGray(image.Rectangle{}), nil)
 	require.Empty(t, pix)
 	require.Zero(t, height+width)
-	require.PanicsWithValue(t, "picture of 2000000000x2000000000 pixels (height x width), expected at most 178956970 pixels",
+	require.PanicsWithValue(t,
+		"picture of 2000000000x2000000000 pixels (height x width), expected at most 178956970 pixels",
 		func() { FromImage(image.White, nil) })
 }

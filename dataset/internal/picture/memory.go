@@ -13,8 +13,8 @@ import (
 	"github.com/line-ood/goline/internal/fsfile"
 )
 
-// Memory returns the bytes that decoding a picture takes at most, beside the file itself, going by its header. A size above most pixels,
-// or above MaxPixels, and a header that is damaged, are errors.
+// Memory returns the bytes that decoding a picture takes at most, beside the file itself, going by its header. A size
+// above most pixels, or above MaxPixels, and a header that is damaged, are errors.
 func Memory(data []byte, most int) (bytes int64, err error) {
 	defer func() {
 		if r := recover(); r != nil {

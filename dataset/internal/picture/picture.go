@@ -8,8 +8,8 @@
 //   - BMP: as golang.org/x/image/bmp: 1, 2, 4, 8, 24 and 32 bits, uncompressed.
 //   - WebP: lossy with libwebp's chroma upsampling and colour conversion, lossless, and the first frame of animations.
 //
-// Alpha is dropped: the stored colour stays as it is, neither premultiplied nor blended. Colour profiles, gamma and EXIF
-// orientation are not applied, as in torchvision.
+// Alpha is dropped: the stored colour stays as it is, neither premultiplied nor blended. Colour profiles, gamma and
+// EXIF orientation are not applied, as in torchvision.
 package picture
 
 import (

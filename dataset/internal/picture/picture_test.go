@@ -71,10 +71,12 @@ func TestDecodeDropsAlpha(t *testing.T) {
 
 func TestSniff(t *testing.T) {
 	for name, data := range fixtures(t) {
-		want := map[string]Format{".png": PNG, ".jpg": JPEG, ".gif": GIF, ".bmp": BMP, ".webp": WebP}[filepath.Ext(name)]
+		want := map[string]Format{".png": PNG, ".jpg": JPEG, ".gif": GIF, ".bmp": BMP,
+			".webp": WebP}[filepath.Ext(name)]
 		require.Equal(t, want, Sniff(data[:SniffLen]), name)
 	}
-	for _, text := range []string{"", "BM", "BMW is a maker of cars, not of pictures", "\xff\xd8", "RIFF....WAVE", "GIF88a", "\x89PNG"} {
+	for _, text := range []string{"", "BM", "BMW is a maker of cars, not of pictures", "\xff\xd8", "RIFF....WAVE",
+		"GIF88a", "\x89PNG"} {
 		require.Equal(t, Unknown, Sniff([]byte(text)), text)
 	}
 	require.Equal(t, "WebP unknown", WebP.String()+" "+Unknown.String())
@@ -89,7 +91,8 @@ func TestDecodeRefusesTruncated(t *testing.T) {
 				require.Error(t, err, "%s cut to %d of %d bytes", name, n, len(data))
 			}
 			if err != nil {
-				require.NotContains(t, err.Error(), "do not fit each other", "%s cut to %d of %d bytes", name, n, len(data))
+				require.NotContains(t, err.Error(), "do not fit each other", "%s cut to %d of %d bytes", name, n,
+					len(data))
 			}
 		}
 	}
@@ -109,7 +112,8 @@ func pngHeader(width, height uint32) []byte {
 
 // Headers that promise huge pictures are refused before memory is taken.
 func TestDecodeRefusesBombs(t *testing.T) {
-	gif := []byte("GIF89a\xff\xff\xff\xff\x80\x00\x00\x00\x00\x00\xff\xff\xff,\x00\x00\x00\x00\xff\xff\xff\xff\x00\x02\x01\x00\x00;")
+	gif := []byte("GIF89a\xff\xff\xff\xff\x80\x00\x00\x00\x00\x00\xff\xff\xff,\x00\x00\x00\x00\xff\xff\xff\xff\x00" +
+		"\x02\x01\x00\x00;")
 	bmp := bytes.Clone(fixtures(t)["rgb24.bmp"])
 	jpg := bytes.Clone(fixtures(t)["grey.jpg"])
 	sof := bytes.Index(jpg, []byte{0xFF, 0xC0})
@@ -130,7 +134,8 @@ func TestDecodeRefusesBombs(t *testing.T) {
 		{"png without pixels", append(pngHeader(0, 5), make([]byte, 100)...), "size 0x5"},
 		{"gif", gif, above},
 		{"bmp", append(append(bmp[:18:18], "\xff\xff\x00\x00\xff\xff\x00\x00"...), bmp[26:]...), above},
-		{"bmp below the limit, but far too short", append(append(bmp[:18:18], "\xff\x0f\x00\x00\xff\x0f\x00\x00"...), bmp[26:]...), "truncated"},
+		{"bmp below the limit, but far too short", append(append(bmp[:18:18], "\xff\x0f\x00\x00\xff\x0f\x00\x00"...),
+			bmp[26:]...), "truncated"},
 		{"jpeg", append(append(jpg[:sof+5:sof+5], 0xFF, 0xFF, 0xFF, 0xFF), jpg[sof+9:]...), above},
 		{"webp", webp, above},
 		{"webp canvas", canvas, above},

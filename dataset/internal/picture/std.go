@@ -57,18 +57,21 @@ func decodeBMP(ctx context.Context, data []byte, buf []uint8) ([]uint8, int, int
 	return fromImage(im, buf, false), c.Height, c.Width, nil
 }
 
-// unsupportedBMP says what it is about a file that the decoder does not read, going by its header; err where that shows nothing.
+// unsupportedBMP says what it is about a file that the decoder does not read, going by its header; err where that shows
+// nothing.
 func unsupportedBMP(data []byte, err error) error {
 	if len(data) < 34 {
 		return errTruncated
 	}
-	header, bits, compression := binary.LittleEndian.Uint32(data[14:]), binary.LittleEndian.Uint16(data[28:]), binary.LittleEndian.Uint32(data[30:])
+	header, bits, compression := binary.LittleEndian.Uint32(data[14:]), binary.LittleEndian.Uint16(data[28:]),
+		binary.LittleEndian.Uint32(data[30:])
 	const read = "expected one of 1, 2, 4, 8, 24 or 32 bits, uncompressed"
 	switch {
 	case header < 40:
 		return fmt.Errorf("a header of %d bytes, as OS/2 has, is not read: %s, with a header of Windows", header, read)
 	case compression != 0:
-		kind, ok := map[uint32]string{1: "RLE8", 2: "RLE4", 3: "bit fields", 4: "JPEG", 5: "PNG", 6: "bit fields with alpha"}[compression]
+		kind, ok := map[uint32]string{1: "RLE8", 2: "RLE4", 3: "bit fields", 4: "JPEG", 5: "PNG",
+			6: "bit fields with alpha"}[compression]
 		if !ok {
 			kind = "unknown"
 		}

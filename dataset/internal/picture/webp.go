@@ -53,7 +53,8 @@ func decodeWebP(ctx context.Context, data []byte, buf []uint8) ([]uint8, int, in
 	if err := checkSize(WebP, f.width, f.height, MaxPixels); err != nil {
 		return nil, 0, 0, err
 	}
-	if whole := f.width == width && f.height == height; !f.animated && !whole || f.left+width > f.width || f.top+height > f.height {
+	if whole := f.width == width && f.height == height; !f.animated && !whole || f.left+width > f.width ||
+		f.top+height > f.height {
 		return nil, 0, 0, fmt.Errorf("WebP: a picture of %dx%d at (%d, %d) does not fit the canvas of %dx%d",
 			width, height, f.left, f.top, f.width, f.height)
 	}

@@ -1,11 +1,11 @@
-// Package resample resizes 8-bit RGB pictures with the same bits as Pillow's Image.resize(size, filter), on which torchvision's
-// Resize for PIL images rests. Bilinear and bicubic are separable filters that widen with the reduction factor (antialias), with
-// weights in 22-bit fixed point, the horizontal pass first, each pass rounded to 8 bits, and a pass left out where that side
-// keeps its length. Nearest takes one pixel for each.
+// Package resample resizes 8-bit RGB pictures with the same bits as Pillow's Image.resize(size, filter), on which
+// torchvision's Resize for PIL images rests. Bilinear and bicubic are separable filters that widen with the reduction
+// factor (antialias), with weights in 22-bit fixed point, the horizontal pass first, each pass rounded to 8 bits, and a
+// pass left out where that side keeps its length. Nearest takes one pixel for each.
 //
-// "Pillow" is every version from 9.4 to 12.3, except that 12.2 and 12.3 run the vertical pass first for pictures that become lower and
-// are more than a hundred times as high as wide. Pillow 13 does so where the height shrinks by more than twice as many pixels as the
-// width. It moves single samples by one.
+// "Pillow" is every version from 9.4 to 12.3, except that 12.2 and 12.3 run the vertical pass first for pictures that
+// become lower and are more than a hundred times as high as wide. Pillow 13 does so where the height shrinks by more
+// than twice as many pixels as the width. It moves single samples by one.
 package resample
 
 import "math"
@@ -28,8 +28,8 @@ func (k Kind) radius() float64 {
 	return 1
 }
 
-// weight is the height of the filter at a distance from its centre, for a scale of 1. The conversions here and below keep the
-// compiler from fusing product and sum, which would round differently.
+// weight is the height of the filter at a distance from its centre, for a scale of 1. The conversions here and below
+// keep the compiler from fusing product and sum, which would round differently.
 func (k Kind) weight(distance float64) float64 {
 	x := math.Abs(distance)
 	switch {
@@ -94,8 +94,8 @@ func fixed(w float64) int32 {
 	return int32(math.Copysign(0.5, w) + float64(w*(1<<precisionBits)))
 }
 
-// newNearest is newFilter with one sample of weight 1 each: the one under the centre of the output, which is found by steps, as
-// Pillow does. Their rounding errors add up.
+// newNearest is newFilter with one sample of weight 1 each: the one under the centre of the output, which is found by
+// steps, as Pillow does. Their rounding errors add up.
 func newNearest(in, out, lo, hi int) *filter {
 	n := hi - lo
 	f := &filter{start: make([]int, n), count: make([]int, n), weights: make([]int32, n), taps: 1}

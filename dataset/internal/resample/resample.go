@@ -154,5 +154,6 @@ func vertical4(out, a, b, c, d []uint8, w []int32) {
 	}
 }
 
-// clip rounds to 8 bits. Weights can be negative, and rounded ones can add up to more than 1, so both bounds are needed.
+// clip rounds to 8 bits. Weights can be negative, and rounded ones can add up to more than 1, so both bounds are
+// needed.
 func clip(v int32) uint8 { return uint8(min(max(v>>precisionBits, 0), 255)) }

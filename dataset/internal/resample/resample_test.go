@@ -68,8 +68,8 @@ func naive(kind Kind, src []uint8, inH, inW, outH, outW int) []uint8 {
 	return pass(mid, inH, outH, outW, 3*outW, 3, 3*outW, 3)
 }
 
-// TestResizeEqualsPillow compares with the hashes in testdata/pillow.txt, which make_pillow.py beside it writes: sizes up and
-// down, one pixel, extreme proportions.
+// TestResizeEqualsPillow compares with the hashes in testdata/pillow.txt, which make_pillow.py beside it writes: sizes
+// up and down, one pixel, extreme proportions.
 func TestResizeEqualsPillow(t *testing.T) {
 	text, err := os.ReadFile("testdata/pillow.txt")
 	require.NoError(t, err)
@@ -150,7 +150,8 @@ func TestResizeKeepsConstant(t *testing.T) {
 			src[i] = v
 		}
 		var z Resizer
-		z.Resize(rapid.SampledFrom(kinds).Draw(t, "kind"), dst, src, inH, inW, out, out, Region{Height: out, Width: out})
+		z.Resize(rapid.SampledFrom(kinds).Draw(t, "kind"), dst, src, inH, inW, out, out,
+			Region{Height: out, Width: out})
 		for _, got := range dst {
 			require.Equal(t, v, got)
 		}
@@ -159,13 +160,16 @@ func TestResizeKeepsConstant(t *testing.T) {
 
 // Weights of very wide filters may add up to more than 1 after rounding, and those of bicubic can be negative.
 func TestClip(t *testing.T) {
-	require.Equal(t, []uint8{0, 0, 0, 1, 255, 255}, []uint8{clip(-1 << 22), clip(0), clip(1<<22 - 1), clip(1 << 22), clip(256<<22 - 1), clip(256 << 22)})
+	require.Equal(t, []uint8{0, 0, 0, 1, 255, 255}, []uint8{clip(-1 << 22), clip(0), clip(1<<22 - 1), clip(1 << 22),
+		clip(256<<22 - 1), clip(256 << 22)})
 }
 
 func TestResizeDoesNotAllocate(t *testing.T) {
 	var z Resizer
 	src, dst := noise(3*64*50, 1), make([]uint8, 3*32*32)
-	allocs := testing.AllocsPerRun(20, func() { z.Resize(Bicubic, dst, src, 50, 64, 32, 41, Region{Left: 4, Height: 32, Width: 32}) })
+	allocs := testing.AllocsPerRun(20, func() {
+		z.Resize(Bicubic, dst, src, 50, 64, 32, 41, Region{Left: 4, Height: 32, Width: 32})
+	})
 	require.Zero(t, allocs)
 }
 
@@ -188,13 +192,15 @@ func BenchmarkResize(b *testing.B) {
 	for _, c := range []struct {
 		kind          Kind
 		in, out, crop int
-	}{{Bilinear, 64, 32, 32}, {Bilinear, 299, 256, 224}, {Bilinear, 500, 256, 224}, {Bilinear, 28, 32, 32}, {Bicubic, 500, 256, 224}, {Nearest, 500, 256, 224}} {
+	}{{Bilinear, 64, 32, 32}, {Bilinear, 299, 256, 224}, {Bilinear, 500, 256, 224}, {Bilinear, 28, 32, 32},
+		{Bicubic, 500, 256, 224}, {Nearest, 500, 256, 224}} {
 		b.Run(fmt.Sprintf("kind%d-%d-%d-%d", c.kind, c.in, c.out, c.crop), func(b *testing.B) {
 			var z Resizer
 			src, dst := noise(3*c.in*c.in, 1), make([]uint8, 3*c.crop*c.crop)
 			edge := (c.out - c.crop) / 2
 			for b.Loop() {
-				z.Resize(c.kind, dst, src, c.in, c.in, c.out, c.out, Region{Top: edge, Left: edge, Height: c.crop, Width: c.crop})
+				z.Resize(c.kind, dst, src, c.in, c.in, c.out, c.out, Region{Top: edge, Left: edge, Height: c.crop,
+					Width: c.crop})
 			}
 			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "images/s")
 		})

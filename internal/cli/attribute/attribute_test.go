@@ -45,7 +45,8 @@ func TestChoose(t *testing.T) {
 }
 
 func TestFigure(t *testing.T) {
-	for v, want := range map[float64]string{0: "0", -0.00123456: "-0.001235", 342: "342", 999.96: "1000", 34200: "34200", -12345.6: "-12346", 3e12: "3e+12"} {
+	for v, want := range map[float64]string{0: "0", -0.00123456: "-0.001235", 342: "342", 999.96: "1000",
+		34200: "34200", -12345.6: "-12346", 3e12: "3e+12"} {
 		assert.Equal(t, want, figure(v))
 	}
 	assert.Equal(t, "–", figure(math.NaN()))

@@ -33,8 +33,10 @@ type compareCommand struct {
 }
 
 // everyEstimator is what commands compare unless told otherwise.
-var everyEstimator = []string{"recommended", "coalition-gradients", "coalition-gradients-unbiased", "gradient-activation", "integrated-gradients", "expected-gradients", "permutation", "antithetic",
-	"stratified", "owen", "owen-halved", "kernelshap", "kernelshap-paired", "leverageshap", "odd-regression", "svarm", "svarm-stratified", topKept}
+var everyEstimator = []string{"recommended", "coalition-gradients", "coalition-gradients-unbiased",
+	"gradient-activation", "integrated-gradients", "expected-gradients", "permutation", "antithetic",
+	"stratified", "owen", "owen-halved", "kernelshap", "kernelshap-paired", "leverageshap", "odd-regression", "svarm",
+	"svarm-stratified", topKept}
 
 func newCompare() *cobra.Command {
 	var c compareCommand
@@ -77,10 +79,12 @@ gives them), budgets, evaluations and seconds [rows], ends [rows, 2] (the values
 	c.budgets = numberList{342, 1000, 3420, 10000, 34200}
 	f.Var(&c.budgets, "budgets", "forward passes to spend on each estimate, a backward counted too")
 	f.IntVar(&c.seeds, "seeds", 5, "runs of each estimator that samples, with seeds from --seed on")
-	f.Float64Var(&c.truthBudget, "truth-budget", 0, "forward passes for a truth that must be sampled; 0 for 100 times the largest budget")
+	f.Float64Var(&c.truthBudget, "truth-budget", 0,
+		"forward passes for a truth that must be sampled; 0 for 100 times the largest budget")
 	f.IntVar(&c.keep, "keep", 0, "k of precision@k; 0 for as many as LINe keeps at p_a = 90")
 	f.IntVar(&c.resamples, "bootstrap", 1000, "resamples behind the bands")
-	f.StringArrayVar(&c.imports, "import", nil, "npz `FILE` of estimates that another program made of the same games; may be given several times")
+	f.StringArrayVar(&c.imports, "import", nil,
+		"npz `FILE` of estimates that another program made of the same games; may be given several times")
 	f.StringVar(&c.outDir, "out-dir", "", "`FOLDER` to write to")
 	return cmd
 }
@@ -202,13 +206,16 @@ const truthStream = 1 << 63
 // study finds the truth of every game.
 func (c *compareCommand) study(ctx context.Context, subjects []subject) (compare.Study, error) {
 	st := compare.Study{
-		Estimators: forPlayers(c.parsed, subjects[0].Game.Players()), Budgets: c.budgets, Seeds: seedList(c.Seed, c.seeds),
-		Imported: c.imported, K: c.keep, Level: intervalLevel, Resamples: c.resamples, Seed: c.Seed, Workers: c.Workers, BackwardCost: c.backwardCost,
+		Estimators: forPlayers(c.parsed, subjects[0].Game.Players()), Budgets: c.budgets,
+		Seeds:    seedList(c.Seed, c.seeds),
+		Imported: c.imported, K: c.keep, Level: intervalLevel, Resamples: c.resamples, Seed: c.Seed, Workers: c.Workers,
+		BackwardCost: c.backwardCost,
 	}
 	b := c.Counter("truth", len(subjects))
 	defer b.Finish()
 	for i := range subjects {
-		o := attribution.Options{Budget: c.truthBudget, Seed: (c.Seed + uint64(i)) ^ truthStream, Workers: c.Workers, BackwardCost: c.backwardCost}
+		o := attribution.Options{Budget: c.truthBudget, Seed: (c.Seed + uint64(i)) ^ truthStream, Workers: c.Workers,
+			BackwardCost: c.backwardCost}
 		truth, err := compare.FindTruth(ctx, subjects[i].Game, o)
 		if errors.Is(err, attribution.ErrBudget) {
 			return st, command.Usagef("--truth-budget: %w", err)
@@ -243,10 +250,12 @@ func (c *compareCommand) names() (out []string) {
 // show estimates the first game once more with the largest budget, for the figures of single games.
 func (c *compareCommand) show(ctx context.Context, st compare.Study) ([]attribution.Estimate, error) {
 	var out []attribution.Estimate
-	o := attribution.Options{Budget: slices.Max(c.budgets), Seed: c.Seed, Workers: c.Workers, BackwardCost: c.backwardCost}
+	o := attribution.Options{Budget: slices.Max(c.budgets), Seed: c.Seed, Workers: c.Workers,
+		BackwardCost: c.backwardCost}
 	for _, e := range st.Estimators {
 		estimate, err := e.Estimate(ctx, st.Subjects[0].Game, o)
-		if errors.Is(err, attribution.ErrBudget) || errors.Is(err, attribution.ErrNotDifferentiable) || errors.Is(err, attribution.ErrNotLinear) {
+		if errors.Is(err, attribution.ErrBudget) || errors.Is(err, attribution.ErrNotDifferentiable) ||
+			errors.Is(err, attribution.ErrNotLinear) {
 			continue
 		}
 		if err != nil {
@@ -255,7 +264,8 @@ func (c *compareCommand) show(ctx context.Context, st compare.Study) ([]attribut
 		out = append(out, estimate)
 	}
 	for _, m := range st.Imported {
-		if found := m.Estimates(st.Subjects[0].Name, o.Budget, attribution.ForwardsPerValue(st.Subjects[0].Game)); found != nil {
+		if found := m.Estimates(st.Subjects[0].Name, o.Budget,
+			attribution.ForwardsPerValue(st.Subjects[0].Game)); found != nil {
 			out = append(out, found[0])
 		}
 	}

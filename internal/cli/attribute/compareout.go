@@ -31,10 +31,13 @@ type compareReport struct {
 
 // print writes two tables: the relative error at every budget, and all measures at the largest.
 func (r *compareReport) print(w io.Writer) error {
-	fmt.Fprintf(w, "%s of %s, %d games of %d players; truth: %s\n\n", r.command.gameFlags.value, r.stage.layer, len(r.study.Subjects),
+	fmt.Fprintf(w, "%s of %s, %d games of %d players; truth: %s\n\n", r.command.gameFlags.value, r.stage.layer,
+		len(r.study.Subjects),
 		r.study.Subjects[0].Game.Players(), r.truthText())
-	fmt.Fprintf(w, "root mean squared error with 95 %% band, in percent of the root mean square of the true values, by budget in\n"+
-		"forward-equivalents (a backward counts %s)\n", figure(r.comparison.BackwardCost))
+	fmt.Fprintf(w,
+		"root mean squared error with 95 %% band, in percent of the root mean square of the true values, by budget "+
+			"in\n"+
+			"forward-equivalents (a backward counts %s)\n", figure(r.comparison.BackwardCost))
 	header := []string{"estimator"}
 	for _, b := range r.command.budgets {
 		header = append(header, figure(b))
@@ -78,7 +81,8 @@ func (r *compareReport) print(w io.Writer) error {
 			}
 		}
 		if used < m.Rows() && !r.partial {
-			if _, err := fmt.Fprintf(w, "%s: %d of %d estimates; the others are of other games or budgets\n", m.Estimator, used, m.Rows()); err != nil {
+			if _, err := fmt.Fprintf(w, "%s: %d of %d estimates; the others are of other games or budgets\n",
+				m.Estimator, used, m.Rows()); err != nil {
 				return err
 			}
 		}
@@ -92,7 +96,8 @@ func (r *compareReport) print(w io.Writer) error {
 
 // printAgreement writes how alike the estimates of several seeds are, where there are several.
 func (r *compareReport) printAgreement(w io.Writer) error {
-	t := command.NewTable(1, "estimator", "seeds", "spearman", fmt.Sprintf("overlap of %d largest", r.comparison.K), "sign_agreement", "spread, %")
+	t := command.NewTable(1, "estimator", "seeds", "spearman", fmt.Sprintf("overlap of %d largest", r.comparison.K),
+		"sign_agreement", "spread, %")
 	largest := slices.Max(r.command.budgets)
 	any := false
 	for _, name := range r.names() {
@@ -104,7 +109,9 @@ func (r *compareReport) printAgreement(w io.Writer) error {
 	if !any {
 		return nil
 	}
-	_, err := fmt.Fprintf(w, "\nagreement of seeds with a budget of %s, means over games and pairs of seeds; spread is the standard deviation over seeds\n%s\n",
+	_, err := fmt.Fprintf(w,
+		"\nagreement of seeds with a budget of %s, means over games and pairs of seeds; spread is the standard "+
+			"deviation over seeds\n%s\n",
 		figure(largest), t.Render())
 	return err
 }
@@ -182,7 +189,8 @@ func (r *compareReport) truthText() string {
 	}
 	text := strings.Join(methods, ", ")
 	if noise > 0 {
-		text += fmt.Sprintf(" with up to %s forwards, its own error %.2g %%", figure(r.command.truthBudget), 100*math.Sqrt(noise/r.size()))
+		text += fmt.Sprintf(" with up to %s forwards, its own error %.2g %%", figure(r.command.truthBudget),
+			100*math.Sqrt(noise/r.size()))
 	}
 	return text + fmt.Sprintf("; root mean square of the true values %s", figure(math.Sqrt(r.size())))
 }
@@ -295,7 +303,8 @@ func (r *compareReport) writeJSON(w io.Writer) error {
 		Partial     bool                `json:"partial"`
 		Truth       []truthJSON         `json:"truth"`
 		Comparison  *compare.Comparison `json:"comparison"`
-	}{r.stage.setting(len(truth)), r.study.Seeds, r.command.budgets, jsonNumber(r.command.truthBudget), r.partial, truth, r.comparison})
+	}{r.stage.setting(len(truth)), r.study.Seeds, r.command.budgets, jsonNumber(r.command.truthBudget), r.partial,
+		truth, r.comparison})
 }
 
 // compareFiles are the names of all files that a comparison may write.

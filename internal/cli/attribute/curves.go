@@ -58,7 +58,8 @@ to see it. Areas under the curves are in units of the value's whole change, with
 	c.gameFlags.register(cmd, 10)
 	c.stopping.register(cmd)
 	f := cmd.Flags()
-	f.StringSliceVar(&c.estimators, "estimators", []string{"recommended", "gradient-activation", "integrated-gradients", "antithetic"}, "estimators whose orders are compared, by name")
+	f.StringSliceVar(&c.estimators, "estimators", []string{"recommended", "gradient-activation", "integrated-gradients",
+		"antithetic"}, "estimators whose orders are compared, by name")
 	f.IntVar(&c.points, "points", 0, "points of each curve, at least 2; 0 for one after each neuron")
 	f.IntVar(&c.resamples, "bootstrap", 1000, "resamples behind the bands")
 	f.StringVar(&c.outDir, "out-dir", "", "`FOLDER` to write to")
@@ -87,7 +88,8 @@ func (c *curvesCommand) check(imagesGiven bool) (err error) {
 }
 
 // curveFiles are the names of all files that may be written.
-var curveFiles = []string{"curves.csv", "curves.json", "areas.csv", "insertion.png", "insertion.svg", "deletion.png", "deletion.svg"}
+var curveFiles = []string{"curves.csv", "curves.json", "areas.csv", "insertion.png", "insertion.svg", "deletion.png",
+	"deletion.svg"}
 
 func (c *curvesCommand) run(ctx context.Context) error {
 	if err := command.MakeFolder("--out-dir", c.outDir); err != nil {
@@ -95,7 +97,8 @@ func (c *curvesCommand) run(ctx context.Context) error {
 	}
 	var outputs []string
 	for _, name := range curveFiles {
-		outputs = append(outputs, "--out-dir", filepath.Join(c.outDir, name), "--out-dir", filepath.Join(c.outDir, partialName(name)))
+		outputs = append(outputs, "--out-dir", filepath.Join(c.outDir, name), "--out-dir",
+			filepath.Join(c.outDir, partialName(name)))
 	}
 	if err := command.CheckOutputs(command.Outputs(outputs...), c.plan.inputs()...); err != nil {
 		return err
@@ -108,7 +111,8 @@ func (c *curvesCommand) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	study := compare.CurveStudy{Estimators: forPlayers(c.parsed, subjects[0].Game.Players()), Points: c.points, Options: c.options, Level: intervalLevel, Resamples: c.resamples}
+	study := compare.CurveStudy{Estimators: forPlayers(c.parsed, subjects[0].Game.Players()), Points: c.points,
+		Options: c.options, Level: intervalLevel, Resamples: c.resamples}
 	for _, sub := range subjects {
 		study.Subjects = append(study.Subjects, compare.Subject{Name: sub.Name, Game: sub.Game})
 	}
@@ -136,14 +140,17 @@ func (r *curvesReport) title() string {
 }
 
 func (r *curvesReport) print(w io.Writer) error {
-	fmt.Fprintf(w, "%s; areas under the mean curves with 95 %% bands, in units of the value's whole change\n", r.title())
-	t := command.NewTable(1, "order by", "games", "insertion (high is good)", "deletion (low is good)", "difference", "spent", "seconds")
+	fmt.Fprintf(w, "%s; areas under the mean curves with 95 %% bands, in units of the value's whole change\n",
+		r.title())
+	t := command.NewTable(1, "order by", "games", "insertion (high is good)", "deletion (low is good)", "difference",
+		"spent", "seconds")
 	text := func(b compare.Band) string {
 		return fmt.Sprintf("%s [%s, %s]", figure(b.Mean), figure(b.Lo), figure(b.Hi))
 	}
 	for _, c := range r.found.Cells {
 		if c.Runs > 0 {
-			t.AppendRow([]any{c.Estimator, c.Runs, text(c.Insertion), text(c.Deletion), text(c.Difference), figure(c.Equivalents), figure(c.Seconds)})
+			t.AppendRow([]any{c.Estimator, c.Runs, text(c.Insertion), text(c.Deletion), text(c.Difference),
+				figure(c.Equivalents), figure(c.Seconds)})
 		}
 	}
 	_, err := fmt.Fprintln(w, t.Render())
@@ -187,7 +194,8 @@ func (r *curvesReport) writeCurves(w io.Writer) error {
 	_ = out.Write([]string{"subject", "estimator", "share", "insertion", "deletion"}) // its errors last until Error
 	for _, run := range r.found.Runs {
 		for k, share := range run.Share {
-			_ = out.Write([]string{run.Subject, run.Estimator, exactly(share), exactly(run.Insertion[k]), exactly(run.Deletion[k])})
+			_ = out.Write([]string{run.Subject, run.Estimator, exactly(share), exactly(run.Insertion[k]),
+				exactly(run.Deletion[k])})
 		}
 	}
 	out.Flush()
@@ -228,7 +236,8 @@ type curveJSON struct {
 func (r *curvesReport) writeJSON(w io.Writer) error {
 	curves := []curveJSON{}
 	for _, run := range r.found.Runs {
-		c := curveJSON{run.Subject, run.Estimator, jsonNumbers(run.Share), jsonNumbers(run.Insertion), jsonNumbers(run.Deletion), nil, jsonNumber(run.Equivalents), run.Skipped}
+		c := curveJSON{run.Subject, run.Estimator, jsonNumbers(run.Share), jsonNumbers(run.Insertion),
+			jsonNumbers(run.Deletion), nil, jsonNumber(run.Equivalents), run.Skipped}
 		if run.Skipped == "" {
 			in, out := run.Areas()
 			c.Areas = []jsonNumber{jsonNumber(in), jsonNumber(out)}

@@ -61,10 +61,13 @@ An interrupt writes what was finished, marked as partial, and the exit status is
 	f.StringVar(&d.Fit, "fit", "", "labelled training images that contributions are measured on: `DATA`")
 	f.StringVar(&d.ID, "id", "", "in-distribution test images: `DATA`")
 	d.OOD.Register(f, command.FlagOOD, "out-of-distribution test images: `NAME=DATA`; repeatable")
-	f.StringSliceVar(&d.values, "values", []string{"logit", "probability", "log-probability", "log-sum-exp"}, "what is attributed: logit, probability, log-probability, log-sum-exp, margin")
-	f.StringSliceVar(&d.estimators, "estimators", []string{"gradient-activation", "integrated-gradients", "permutation", "antithetic", "owen-halved", "kernelshap-paired"}, "estimators to try, by name")
+	f.StringSliceVar(&d.values, "values", []string{"logit", "probability", "log-probability", "log-sum-exp"},
+		"what is attributed: logit, probability, log-probability, log-sum-exp, margin")
+	f.StringSliceVar(&d.estimators, "estimators", []string{"gradient-activation", "integrated-gradients", "permutation",
+		"antithetic", "owen-halved", "kernelshap-paired"}, "estimators to try, by name")
 	d.budgets = numberList{4, 100, 1000}
-	f.Var(&d.budgets, "budgets", "forward passes to spend for each training image, a backward counted too; gradient × activation takes 4")
+	f.Var(&d.budgets, "budgets",
+		"forward passes to spend for each training image, a backward counted too; gradient × activation takes 4")
 	f.IntVar(&d.seeds, "seeds", 3, "runs of each estimator that samples, with seeds from --seed on")
 	f.StringVar(&d.removal, "removal", "zero", "what a removed neuron becomes: zero, mean or resample")
 	f.IntVar(&d.background, "background", 10, "images of --fit that --removal resample draws from, chosen by --seed")
@@ -95,7 +98,8 @@ func (d *downstreamCommand) check() (err error) {
 		name = strings.TrimSpace(name)
 		v, err := attribution.ParseValue(name)
 		if err != nil {
-			return command.Usagef("--values %q: expected logit, probability, log-probability, log-sum-exp or margin", name)
+			return command.Usagef("--values %q: expected logit, probability, log-probability, log-sum-exp or margin",
+				name)
 		}
 		for _, g := range d.games {
 			if g.Name == name {
@@ -112,7 +116,8 @@ func (d *downstreamCommand) check() (err error) {
 	case d.background < 1:
 		return command.Usagef("--background %d: expected at least 1", d.background)
 	case d.removal == "class-mean":
-		return command.Usagef("--removal class-mean: what the images of a class add to their own mean is zero on average, so nothing is left to keep neurons by")
+		return command.Usagef("--removal class-mean: what the images of a class add to their own mean is zero on " +
+			"average, so nothing is left to keep neurons by")
 	case !slices.Contains([]string{"zero", "mean", "resample"}, d.removal):
 		return command.Usagef("--removal %q: expected zero, mean or resample", d.removal)
 	}

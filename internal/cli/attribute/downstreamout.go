@@ -61,7 +61,8 @@ func (r *downstreamReport) print(w io.Writer) error {
 	t = command.NewTable(2, header...)
 	var last downstream.Cell
 	for _, c := range r.result.Cells() {
-		same := c.Game == last.Game && c.Estimator == last.Estimator && c.Runs > 0 && last.Runs > 0 && c.Equivalents == last.Equivalents
+		same := c.Game == last.Game && c.Estimator == last.Estimator && c.Runs > 0 && last.Runs > 0 &&
+			c.Equivalents == last.Equivalents
 		if last = c; same { // a larger budget changed nothing
 			continue
 		}
@@ -70,7 +71,8 @@ func (r *downstreamReport) print(w io.Writer) error {
 			t.AppendRow(append(row, "skipped"))
 			continue
 		}
-		row = append(row, figure(c.Equivalents/float64(r.command.Data.Fit.N)), share(c.NeuronOverlap), share(c.WeightOverlap))
+		row = append(row, figure(c.Equivalents/float64(r.command.Data.Fit.N)), share(c.NeuronOverlap),
+			share(c.WeightOverlap))
 		for _, d := range c.Detections {
 			if d.Set == downstream.Average {
 				row = append(row, change(d.DeltaFPR95)+" / "+change(d.DeltaAUROC))
@@ -81,8 +83,10 @@ func (r *downstreamReport) print(w io.Writer) error {
 		t.AppendRow(row)
 	}
 	fmt.Fprintln(w, t.Render())
-	_, err := fmt.Fprintf(w, "change of FPR95 / AUROC in points ± standard deviation over seeds; neurons, weights: Jaccard overlap of what is kept;\n"+
-		"budget and spent: forward-equivalents for each of %d training images; removal: %s; LINe: %s\n",
+	_, err := fmt.Fprintf(w,
+		"change of FPR95 / AUROC in points ± standard deviation over seeds; neurons, weights: Jaccard overlap of "+
+			"what is kept;\n"+
+			"budget and spent: forward-equivalents for each of %d training images; removal: %s; LINe: %s\n",
 		r.command.Data.Fit.N, r.command.removal, report.FormatParams(r.command.LINeOptions.Params()))
 	if err == nil && r.partial {
 		_, err = fmt.Fprintln(w, "partial: interrupted before all runs were done")
@@ -93,18 +97,22 @@ func (r *downstreamReport) print(w io.Writer) error {
 // writeCSV writes one line for each run and set, the average included, and one for each skipped run.
 func (r *downstreamReport) writeCSV(w io.Writer) error {
 	out := csv.NewWriter(w)
-	header := []string{"value", "estimator", "budget", "seed", "samples", "forwards", "backwards", "forward_equivalents", "seconds",
+	header := []string{"value", "estimator", "budget", "seed", "samples", "forwards", "backwards",
+		"forward_equivalents", "seconds",
 		"neuron_overlap", "weight_overlap", "set", "fpr95", "auroc", "delta_fpr95", "delta_auroc", "skipped", "partial"}
 	_ = out.Write(header) // its errors last until Error
 	for _, run := range r.result.Runs {
-		common := []string{run.Game, run.Estimator, exactly(run.Budget), strconv.FormatUint(run.Seed, 10), strconv.Itoa(run.Samples), exactly(run.Forwards),
-			exactly(run.Backwards), exactly(run.Equivalents), exactly(run.Seconds), exactly(run.NeuronOverlap), exactly(run.WeightOverlap)}
+		common := []string{run.Game, run.Estimator, exactly(run.Budget), strconv.FormatUint(run.Seed, 10),
+			strconv.Itoa(run.Samples), exactly(run.Forwards),
+			exactly(run.Backwards), exactly(run.Equivalents), exactly(run.Seconds), exactly(run.NeuronOverlap),
+			exactly(run.WeightOverlap)}
 		partial := strconv.FormatBool(r.partial)
 		if run.Skipped != "" {
 			_ = out.Write(append(common, "", "", "", "", "", run.Skipped, partial))
 		}
 		for _, d := range run.Detections {
-			row := append(common[:len(common):len(common)], d.Set, exactly(100*d.FPR95), exactly(100*d.AUROC), exactly(100*d.DeltaFPR95),
+			row := append(common[:len(common):len(common)], d.Set, exactly(100*d.FPR95), exactly(100*d.AUROC),
+				exactly(100*d.DeltaFPR95),
 				exactly(100*d.DeltaAUROC), "", partial)
 			_ = out.Write(row)
 		}
@@ -141,7 +149,8 @@ type downstreamRunJSON struct {
 func rates(detections []downstream.Detection) map[string]rateJSON {
 	out := map[string]rateJSON{}
 	for _, d := range detections {
-		out[d.Set] = rateJSON{jsonNumber(100 * d.FPR95), jsonNumber(100 * d.AUROC), jsonNumber(100 * d.DeltaFPR95), jsonNumber(100 * d.DeltaAUROC)}
+		out[d.Set] = rateJSON{jsonNumber(100 * d.FPR95), jsonNumber(100 * d.AUROC), jsonNumber(100 * d.DeltaFPR95),
+			jsonNumber(100 * d.DeltaAUROC)}
 	}
 	return out
 }
@@ -149,7 +158,8 @@ func rates(detections []downstream.Detection) map[string]rateJSON {
 func (r *downstreamReport) writeJSON(w io.Writer) error {
 	runs := []downstreamRunJSON{}
 	for _, run := range r.result.Runs {
-		runs = append(runs, downstreamRunJSON{run.Game, run.Estimator, jsonNumber(run.Budget), run.Seed, run.Deterministic, run.Samples,
+		runs = append(runs, downstreamRunJSON{run.Game, run.Estimator, jsonNumber(run.Budget), run.Seed,
+			run.Deterministic, run.Samples,
 			jsonNumber(run.Forwards), jsonNumber(run.Backwards), jsonNumber(run.Equivalents), jsonNumber(run.Seconds),
 			jsonNumber(run.NeuronOverlap), jsonNumber(run.WeightOverlap), rates(run.Detections), run.Skipped})
 	}
@@ -166,5 +176,6 @@ func (r *downstreamReport) writeJSON(w io.Writer) error {
 		Partial   bool                `json:"partial"`
 		Reference map[string]rateJSON `json:"reference"`
 		Runs      []downstreamRunJSON `json:"runs"`
-	}{c.Network.Name(), c.WeightsSHA, c.Fit, c.Data.Fit.N, c.ID, c.LINeOptions.Params(), c.removal, c.Seed, r.partial, rates(r.result.Reference), runs})
+	}{c.Network.Name(), c.WeightsSHA, c.Fit, c.Data.Fit.N, c.ID, c.LINeOptions.Params(), c.removal, c.Seed, r.partial,
+		rates(r.result.Reference), runs})
 }

@@ -96,7 +96,8 @@ type stopping struct {
 
 func (s *stopping) register(cmd *cobra.Command) {
 	f := cmd.Flags()
-	f.Float64Var(&s.budget, "budget", 0, "forward passes to spend at most, a backward counted too; 10000 where no limit is given")
+	f.Float64Var(&s.budget, "budget", 0,
+		"forward passes to spend at most, a backward counted too; 10000 where no limit is given")
 	f.IntVar(&s.samples, "samples", 0, "samples to take, in the estimator's unit: permutations, pairs, coalitions")
 	f.Float64Var(&s.targetStdErr, "target-stderr", 0, "sample until no neuron's standard error is larger")
 	registerBackward(cmd, &s.backwardCost)
@@ -129,7 +130,8 @@ func (s *stopping) options(c *command.Common) (attribution.Options, error) {
 	if err := checkBackward(s.backwardCost); err != nil {
 		return attribution.Options{}, err
 	}
-	o := attribution.Options{Samples: s.samples, Budget: s.budget, TargetStdErr: s.targetStdErr, Seed: c.Seed, Workers: c.Workers,
+	o := attribution.Options{Samples: s.samples, Budget: s.budget, TargetStdErr: s.targetStdErr, Seed: c.Seed,
+		Workers:      c.Workers,
 		BackwardCost: s.backwardCost}
 	if o.Samples == 0 && o.Budget == 0 && o.TargetStdErr == 0 {
 		o.Budget = defaultBudget
@@ -143,7 +145,8 @@ func predict(ctx context.Context, e attribution.Estimator, g attribution.Game, o
 	if err != nil {
 		return "", fmt.Errorf("forecast of %s: %w", e.Name(), err)
 	}
-	s := fmt.Sprintf("%s: %d samples, %s forward-equivalents, %s s", e.Name(), f.Samples, figure(f.Equivalents), figure(f.Seconds))
+	s := fmt.Sprintf("%s: %d samples, %s forward-equivalents, %s s", e.Name(), f.Samples, figure(f.Equivalents),
+		figure(f.Seconds))
 	if f.StdErr > 0 {
 		s += fmt.Sprintf(", largest standard error %s", figure(f.StdErr))
 	}

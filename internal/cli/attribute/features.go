@@ -17,7 +17,8 @@ import (
 )
 
 // findFeatures returns features of a DATA argument, see [eval.Extractor.Find].
-func (s *stage) findFeatures(ctx context.Context, x *eval.Extractor, flag, spec string, names ...string) (_ posthoc.Samples, err error) {
+func (s *stage) findFeatures(ctx context.Context, x *eval.Extractor, flag, spec string,
+	names ...string) (_ posthoc.Samples, err error) {
 	set, err := s.net.Data(flag, spec)
 	if err != nil {
 		return posthoc.Samples{}, err
@@ -82,7 +83,8 @@ func (s *stage) featureSubjects(ctx context.Context, in images) ([]subject, erro
 
 // featuresOf returns the features of the images that play, and where among them each is. With a folder to keep features
 // in they are those of all images, which are found again.
-func (s *stage) featuresOf(ctx context.Context, x *eval.Extractor, in images) (all posthoc.Samples, at []int, err error) {
+func (s *stage) featuresOf(ctx context.Context, x *eval.Extractor,
+	in images) (all posthoc.Samples, at []int, err error) {
 	if s.featuresDir != "" {
 		all, err = s.findFeatures(ctx, x, "--data", s.data, "id", "fit", "data")
 		all.Labels = in.labels
@@ -106,7 +108,8 @@ func (s *stage) featuresOf(ctx context.Context, x *eval.Extractor, in images) (a
 }
 
 // featureClasses plays one game for each class that has images.
-func (s *stage) featureClasses(head *games.Readout, all posthoc.Samples, at []int, in images, o games.PenultimateOptions) ([]subject, error) {
+func (s *stage) featureClasses(head *games.Readout, all posthoc.Samples, at []int, in images,
+	o games.PenultimateOptions) ([]subject, error) {
 	classes, err := byLabel(at, all.Labels, s.network.Classes())
 	if err != nil {
 		return nil, err
@@ -143,7 +146,8 @@ func (s *stage) featureOptions(ctx context.Context, x *eval.Extractor) (o games.
 }
 
 // featureRemoval reads what removed penultimate neurons become from the features of --fit.
-func (s *stage) featureRemoval(ctx context.Context, x *eval.Extractor, removal, fit string, background int, seed uint64) (attribution.Removal, error) {
+func (s *stage) featureRemoval(ctx context.Context, x *eval.Extractor, removal, fit string, background int,
+	seed uint64) (attribution.Removal, error) {
 	if removal == "zero" {
 		return attribution.RemoveToZero(), nil
 	}

@@ -40,25 +40,32 @@ type gameFlags struct {
 func (g *gameFlags) register(cmd *cobra.Command, images int) {
 	g.net.Register(cmd)
 	f := cmd.Flags()
-	f.StringVar(&g.detector, "detector", "", "detector `FILE` that goline fit wrote, for --value line; it holds its network")
+	f.StringVar(&g.detector, "detector", "",
+		"detector `FILE` that goline fit wrote, for --value line; it holds its network")
 	f.StringVar(&g.data, "data", "", "images: `DATA`")
 	f.StringVar(&g.fit, "fit", "", "images that removed neurons take their values from, unless to zero: `DATA`")
 	f.StringVar(&g.featuresDir, "features-dir", "", "`FOLDER` to keep features in, shared with goline eval")
 	f.StringVar(&g.layer, "layer", nets.Features, "`NODE` whose neurons play; a wrong name lists the right ones")
 	f.BoolVar(&g.channels, "channels", false, "channels play instead of single neurons")
-	f.IntVar(&g.groups, "groups", 0, "this many groups of neighbouring neurons play instead of single neurons; up to 20 can be enumerated")
-	f.StringVar(&g.value, "value", "logit", "what is attributed: logit, probability, log-probability, log-sum-exp, margin or line")
-	f.StringVar(&g.target, "target", "", "class that the value is about: label, prediction or a number (default prediction, label with --scope class)")
+	f.IntVar(&g.groups, "groups", 0,
+		"this many groups of neighbouring neurons play instead of single neurons; up to 20 can be enumerated")
+	f.StringVar(&g.value, "value", "logit",
+		"what is attributed: logit, probability, log-probability, log-sum-exp, margin or line")
+	f.StringVar(&g.target, "target", "",
+		"class that the value is about: label, prediction or a number (default prediction, label with --scope class)")
 	f.StringVar(&g.removal, "removal", "zero", "what a removed neuron becomes: zero, mean, class-mean or resample")
 	f.IntVar(&g.background, "background", 100, "images of --fit that --removal resample draws from, chosen by --seed")
-	f.StringVar(&g.scope, "scope", "sample", "sample: one game for each image; class: one for each class, the mean over its images")
-	f.IntVar(&g.images, "images", images, "how many images, chosen by --seed; 0 for all, which --scope class takes unless told otherwise")
+	f.StringVar(&g.scope, "scope", "sample",
+		"sample: one game for each image; class: one for each class, the mean over its images")
+	f.IntVar(&g.images, "images", images,
+		"how many images, chosen by --seed; 0 for all, which --scope class takes unless told otherwise")
 	f.IntSliceVar(&g.index, "image", nil, "which images, counted from 0, instead of --images")
 }
 
 // inputs are the files that must not be written to.
 func (g *gameFlags) inputs() []command.Input {
-	return append(g.net.Inputs(), command.InputFile("--detector", g.detector), command.InputData("--data", g.data), command.InputData("--fit", g.fit), command.InputFolder("--features-dir", g.featuresDir))
+	return append(g.net.Inputs(), command.InputFile("--detector", g.detector), command.InputData("--data", g.data),
+		command.InputData("--fit", g.fit), command.InputFolder("--features-dir", g.featuresDir))
 }
 
 // plan is what the flags say, checked before anything is read.
@@ -86,7 +93,9 @@ func (g *gameFlags) check(imagesGiven bool) (p plan, err error) {
 			return p, err
 		}
 	} else if p.value, err = attribution.ParseValue(g.value); err != nil {
-		return p, command.Usagef("--value %q: expected logit, probability, log-probability, log-sum-exp, margin or line", g.value)
+		return p,
+			command.Usagef("--value %q: expected logit, probability, log-probability, log-sum-exp, margin or line",
+				g.value)
 	}
 	if g.detector == "" {
 		if err := command.Required(g.net.Needs()...); err != nil {
@@ -130,7 +139,8 @@ func parseTarget(name string, byClass bool) (attribution.Target, error) {
 	}
 	class, err := strconv.Atoi(name)
 	if err != nil || class < 0 {
-		return attribution.Target{}, command.Usagef("--target %q: expected label, prediction or the number of a class", name)
+		return attribution.Target{}, command.Usagef("--target %q: expected label, prediction or the number of a class",
+			name)
 	}
 	return attribution.TargetClass(class), nil
 }
@@ -275,8 +285,8 @@ func (s *stage) play(ctx context.Context, way func(context.Context, images) ([]s
 	return way(ctx, in)
 }
 
-// labels returns the labels of a set. Labels that are no classes of the network are left out, as nil, where the game does
-// not need labels, and an error where it does.
+// labels returns the labels of a set. Labels that are no classes of the network are left out, as nil, where the game
+// does not need labels, and an error where it does.
 func (s *stage) labels(set dataset.Dataset) ([]int, error) {
 	err := eval.CheckLabels(set, s.network.Classes())
 	switch {
@@ -306,7 +316,8 @@ func (in images) label(k int) int {
 // ofImage is the game of the image that plays at place k.
 func (in images) ofImage(k int, g attribution.Game) subject {
 	i := in.pick[k]
-	return subject{Name: fmt.Sprintf("image-%d", i), Image: i, ID: in.ID(i), Label: in.label(k), Class: classOf(g), Images: 1, Game: g}
+	return subject{Name: fmt.Sprintf("image-%d", i), Image: i, ID: in.ID(i), Label: in.label(k), Class: classOf(g),
+		Images: 1, Game: g}
 }
 
 // ofClass is the game of so many images of a class.

@@ -45,7 +45,8 @@ func newWorld(t testing.TB) world {
 		for i := range labels {
 			labels[i] = int64(i % worldClasses)
 		}
-		require.NoError(t, npyz.WriteNpz(w.path(name), npyz.Stored, npyz.Named{Name: "images", Array: npyz.New(pix, n, 32, 32, 3)},
+		require.NoError(t, npyz.WriteNpz(w.path(name), npyz.Stored,
+			npyz.Named{Name: "images", Array: npyz.New(pix, n, 32, 32, 3)},
 			npyz.Named{Name: "labels", Array: npyz.New(labels)}))
 	}
 	return w
@@ -101,14 +102,16 @@ func TestAttributeTwoWaysToPlay(t *testing.T) {
 	prog, err := graph.Compile(net, graph.Options{})
 	require.NoError(t, err)
 	det, err := line.Fit(ctx, prog, eval.Images(ctx, "fit", set, net.Preprocessing(), eval.Options{}),
-		line.Options{ActivationPercentile: line.Percent(50), WeightPercentile: line.Percent(50), Clip: 1e6}) // unclipped, so that both ways predict the same class
+		// unclipped, so that both ways predict the same class
+		line.Options{ActivationPercentile: line.Percent(50), WeightPercentile: line.Percent(50), Clip: 1e6})
 	require.NoError(t, err)
 	require.NoError(t, det.Save(w.path("det.npz")))
 	for _, value := range []string{"logit", "probability", "log-probability", "log-sum-exp", "margin", "line"} {
 		for _, removal := range []string{"zero", "mean", "class-mean", "resample"} {
 			for _, scope := range []string{"sample", "class"} {
 				for _, groups := range []int{0, 4} {
-					s := w.stageFor(t, gameFlags{value: value, removal: removal, scope: scope, groups: groups, detector: w.path("det.npz"), background: 3, images: 5})
+					s := w.stageFor(t, gameFlags{value: value, removal: removal, scope: scope, groups: groups,
+						detector: w.path("det.npz"), background: 3, images: 5})
 					closed, err := s.play(ctx, s.featureSubjects)
 					require.NoError(t, err)
 					through, err := s.play(ctx, s.layerSubjects)
@@ -157,7 +160,8 @@ func TestAttributeRemovals(t *testing.T) {
 		"class-mean": of(func(i int) bool { return train.Labels[i] == class }),
 		"resample":   of(func(i int) bool { return background[i] }),
 	} {
-		s := w.stageFor(t, gameFlags{value: "logit", removal: removal, scope: "sample", target: "1", background: 4, images: 2})
+		s := w.stageFor(t, gameFlags{value: "logit", removal: removal, scope: "sample", target: "1", background: 4,
+			images: 2})
 		for _, way := range []func(context.Context, images) ([]subject, error){s.featureSubjects, s.layerSubjects} {
 			subjects, err := s.play(ctx, way)
 			require.NoError(t, err)

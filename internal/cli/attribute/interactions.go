@@ -62,8 +62,10 @@ pairs among the neurons named. Intervals are given from 30 samples on.`,
 	c.stopping.register(cmd)
 	f := cmd.Flags()
 	f.StringVar(&c.indexName, "index", "sii", "interaction index: sii, k-sii or banzhaf")
-	f.IntVar(&c.among, "among", 20, "pairs among so many neurons, those with the largest contributions; 0 for all, which k-sii takes")
-	f.IntSliceVar(&c.players, "player", nil, "pairs among these neurons (or channels, groups), counted from 0, instead of --among")
+	f.IntVar(&c.among, "among", 20,
+		"pairs among so many neurons, those with the largest contributions; 0 for all, which k-sii takes")
+	f.IntSliceVar(&c.players, "player", nil,
+		"pairs among these neurons (or channels, groups), counted from 0, instead of --among")
 	f.IntVar(&c.top, "top", 10, "pairs to print, the largest first; 0 for none")
 	f.StringVar(&c.csvOut, "csv", "", "CSV `FILE` to write")
 	f.StringVar(&c.jsonOut, "json", "", "JSON `FILE` to write")
@@ -136,7 +138,8 @@ func (c *interactionsCommand) run(ctx context.Context) error {
 		return stopped
 	}
 	r.partial = stopped != nil
-	wrote := errors.Join(command.Write(c.csvOut, r.writeCSV), command.Write(c.jsonOut, r.writeJSON)) // before a pipe may break
+	// before a pipe may break
+	wrote := errors.Join(command.Write(c.csvOut, r.writeCSV), command.Write(c.jsonOut, r.writeJSON))
 	return errors.Join(wrote, r.print(c.stdout, c.top), stopped)
 }
 
@@ -174,14 +177,16 @@ func (c *interactionsCommand) one(ctx context.Context, s *subject) (interactions
 	var err error
 	f.estimate, err = interactions.Sampled{Index: c.index, Among: players}.Estimate(ctx, s.Game, o)
 	if errors.Is(err, attribution.ErrBudget) {
-		return f, command.Usagef("--budget %s: %w; raise it, or look at fewer pairs with --among or --player", figure(c.options.Budget), err)
+		return f, command.Usagef("--budget %s: %w; raise it, or look at fewer pairs with --among or --player",
+			figure(c.options.Budget), err)
 	}
 	return f, err
 }
 
 // choose finds the players with the largest contributions, whatever their sign, with a tenth of the budget.
 func (c *interactionsCommand) choose(ctx context.Context, s *subject, f *interactionsFound) ([]int, error) {
-	o := attribution.Options{Budget: c.options.Budget / 10, Seed: c.Seed, Workers: c.Workers, BackwardCost: c.options.BackwardCost}
+	o := attribution.Options{Budget: c.options.Budget / 10, Seed: c.Seed, Workers: c.Workers,
+		BackwardCost: c.options.BackwardCost}
 	if o.Budget == 0 {
 		o.Budget = defaultBudget / 10
 	}

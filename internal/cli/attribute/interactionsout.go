@@ -25,10 +25,12 @@ func (r *interactionsReport) print(w io.Writer, top int) error {
 	for i := range r.found {
 		f := &r.found[i]
 		e := &f.estimate
-		fmt.Fprintf(w, "%s: %s of %s, %s of pairs among %d of %d players\n", v.heading(f.subject), r.stage.plan.gameFlags.value, r.stage.layer, e.Index,
+		fmt.Fprintf(w, "%s: %s of %s, %s of pairs among %d of %d players\n", v.heading(f.subject),
+			r.stage.plan.gameFlags.value, r.stage.layer, e.Index,
 			len(e.Players), f.subject.Game.Players())
 		if f.chosenBy != "" {
-			fmt.Fprintf(w, "players chosen by %s for %s forward-equivalents\n", f.chosenBy, figure(f.choosing.Equivalents))
+			fmt.Fprintf(w, "players chosen by %s for %s forward-equivalents\n", f.chosenBy,
+				figure(f.choosing.Equivalents))
 		}
 		if top > 0 {
 			t := command.NewTable(2, "neuron", "and", "interaction", "standard error", "95 % from", "to")
@@ -38,7 +40,8 @@ func (r *interactionsReport) print(w io.Writer, top int) error {
 					continue
 				}
 				lo, hi := e.Interval(p, intervalLevel)
-				t.AppendRow([]any{e.Names[p.I], e.Names[p.J], figure(p.Value), figure(p.StdErr), figure(lo), figure(hi)})
+				t.AppendRow([]any{e.Names[p.I], e.Names[p.J], figure(p.Value), figure(p.StdErr), figure(lo),
+					figure(hi)})
 			}
 			fmt.Fprintln(w, t.Render())
 		}
@@ -46,8 +49,11 @@ func (r *interactionsReport) print(w io.Writer, top int) error {
 		for _, x := range e.Pairs {
 			size += math.Abs(x)
 		}
-		fmt.Fprintf(w, "%d samples, %s forward-equivalents, %s s; sizes of all pairs sum to %s where the value changes by %s; %s\n",
-			e.Samples, figure(e.Equivalents), figure(e.Seconds), figure(size), figure(e.Full-e.Empty), stopText[e.Stopped])
+		fmt.Fprintf(w,
+			"%d samples, %s forward-equivalents, %s s; sizes of all pairs sum to %s where the value changes by %s; "+
+				"%s\n",
+			e.Samples, figure(e.Equivalents), figure(e.Seconds), figure(size), figure(e.Full-e.Empty),
+			stopText[e.Stopped])
 		if e.TooFew() {
 			fmt.Fprintf(w, "no intervals: too few samples, %d of the %d that they need\n", e.Samples, e.LeastSamples)
 		}
@@ -65,7 +71,8 @@ func (r *interactionsReport) print(w io.Writer, top int) error {
 // writeCSV writes one line for each pair, and one for each single neuron, of each game.
 func (r *interactionsReport) writeCSV(w io.Writer) error {
 	out := csv.NewWriter(w)
-	header := []string{"subject", "image", "class", "index", "estimator", "player", "name", "other", "other_name", "value", "std_err", "lo", "hi", "stopped", "partial"}
+	header := []string{"subject", "image", "class", "index", "estimator", "player", "name", "other", "other_name",
+		"value", "std_err", "lo", "hi", "stopped", "partial"}
 	_ = out.Write(header) // its errors last until Error
 	for i := range r.found {
 		f := &r.found[i]
@@ -82,8 +89,10 @@ func (r *interactionsReport) writeCSV(w io.Writer) error {
 			if other >= 0 {
 				second = strconv.Itoa(other)
 			}
-			_ = out.Write([]string{f.subject.Name, image, class, e.Index.String(), e.Method, strconv.Itoa(player), e.Names[player], second, otherName,
-				exactly(p.Value), exactly(p.StdErr), exactly(lo), exactly(hi), string(e.Stopped), strconv.FormatBool(r.partial)})
+			_ = out.Write([]string{f.subject.Name, image, class, e.Index.String(), e.Method, strconv.Itoa(player),
+				e.Names[player], second, otherName,
+				exactly(p.Value), exactly(p.StdErr), exactly(lo), exactly(hi), string(e.Stopped),
+				strconv.FormatBool(r.partial)})
 		}
 		for a, player := range e.Players {
 			line(player, -1, "", interactions.Pair{Value: e.Singles[a], StdErr: e.SinglesStdErr[a]})
@@ -129,9 +138,12 @@ func (r *interactionsReport) writeJSON(w io.Writer) error {
 		for a, p := range e.Players {
 			names[a] = e.Names[p]
 		}
-		all = append(all, found{f.subject.Name, f.subject.Image, f.subject.Class, e.Method, e.Index.String(), f.chosenBy, e.Players, names,
-			jsonNumbers(e.Singles), jsonNumbers(e.SinglesStdErr), jsonNumbers(e.Pairs), jsonNumbers(e.PairsStdErr), e.Samples, e.LeastSamples, e.Evaluations,
-			jsonNumber(e.Equivalents), jsonNumber(e.Seconds), jsonNumber(e.Empty), jsonNumber(e.Full), jsonNumber(e.Residual), string(e.Stopped)})
+		all = append(all, found{f.subject.Name, f.subject.Image, f.subject.Class, e.Method, e.Index.String(),
+			f.chosenBy, e.Players, names,
+			jsonNumbers(e.Singles), jsonNumbers(e.SinglesStdErr), jsonNumbers(e.Pairs), jsonNumbers(e.PairsStdErr),
+			e.Samples, e.LeastSamples, e.Evaluations,
+			jsonNumber(e.Equivalents), jsonNumber(e.Seconds), jsonNumber(e.Empty), jsonNumber(e.Full),
+			jsonNumber(e.Residual), string(e.Stopped)})
 	}
 	out := json.NewEncoder(w)
 	out.SetIndent("", " ")

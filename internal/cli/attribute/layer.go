@@ -61,7 +61,8 @@ func (s *stage) layerSubjects(ctx context.Context, in images) ([]subject, error)
 
 // layerGames compiles the games of the layer.
 func (s *stage) layerGames(ctx context.Context) (*games.Layer, error) {
-	o := games.LayerOptions{Layer: s.layer, Value: s.value, Target: s.plan.target, Channels: s.channels, Graph: s.GraphOptions()}
+	o := games.LayerOptions{Layer: s.layer, Value: s.value, Target: s.plan.target, Channels: s.channels,
+		Graph: s.GraphOptions()}
 	var model graph.Model = s.network
 	if s.line {
 		// The label routes, so that the masks do not change with the coalition.

@@ -12,8 +12,8 @@ import (
 // pathSteps is the number of steps in which a picture comes out of the dark.
 const pathSteps = 16
 
-// dimmed returns the penultimate activations of the image that plays at place k, from black to its own brightness in even steps,
-// rounded to whole levels of brightness.
+// dimmed returns the penultimate activations of the image that plays at place k, from black to its own brightness in
+// even steps, rounded to whole levels of brightness.
 //
 // Shapes: result [points][neurons].
 func (s *stage) dimmed(ctx context.Context, options eval.Options, in images, k int) ([][]float64, error) {
@@ -33,7 +33,8 @@ func (s *stage) dimmed(ctx context.Context, options eval.Options, in images, k i
 	if err != nil {
 		return nil, err
 	}
-	x, err := command.NewExtractor(s.network, "", s.weightsSHA, options) // of no use to anybody else, so that nothing is kept
+	// of no use to anybody else, so that nothing is kept
+	x, err := command.NewExtractor(s.network, "", s.weightsSHA, options)
 	if err != nil {
 		return nil, err
 	}

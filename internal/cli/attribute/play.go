@@ -99,14 +99,16 @@ func serveGames(ctx context.Context, subjects []subject, in io.Reader, out io.Wr
 			return fmt.Errorf("standard input: expected a request of two numbers: %w", err)
 		}
 		if int64(ask.Coalitions)*int64(players) > mostRequested {
-			return fmt.Errorf("standard input: %d coalitions of %d players in one request, expected at most %d", ask.Coalitions, players, mostRequested/players)
+			return fmt.Errorf("standard input: %d coalitions of %d players in one request, expected at most %d",
+				ask.Coalitions, players, mostRequested/players)
 		}
 		asked.Reset() // it grows with what arrives, not with what is announced
 		if n, err := io.CopyN(&asked, requests, int64(ask.Coalitions)*int64(players)); err != nil {
 			if errors.Is(err, io.EOF) {
 				err = io.ErrUnexpectedEOF
 			}
-			return fmt.Errorf("standard input: expected %d coalitions of %d players, got %d bytes: %w", ask.Coalitions, players, n, err)
+			return fmt.Errorf("standard input: expected %d coalitions of %d players, got %d bytes: %w", ask.Coalitions,
+				players, n, err)
 		}
 		values, err := answer(ctx, subjects, ask.Game, players, asked.Bytes())
 		if err != nil && ctx.Err() != nil {

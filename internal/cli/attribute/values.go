@@ -59,7 +59,8 @@ status is 130.
 	f.IntVar(&v.top, "top", 10, "neurons to print, the largest first; 0 for none")
 	f.StringVar(&v.csvOut, "csv", "", "CSV `FILE` to write")
 	f.StringVar(&v.jsonOut, "json", "", "JSON `FILE` to write")
-	f.StringVar(&v.parquetOut, "parquet", "", "Parquet `FILE` to write, a row for each estimate, with lists of values and standard errors")
+	f.StringVar(&v.parquetOut, "parquet", "",
+		"Parquet `FILE` to write, a row for each estimate, with lists of values and standard errors")
 	return cmd
 }
 
@@ -77,7 +78,8 @@ func (v *valuesCommand) check(imagesGiven bool) (err error) {
 		return err
 	}
 	v.plan.path = wantsPath(v.parsed)
-	return command.CheckOutputs(command.Outputs("--csv", v.csvOut, "--json", v.jsonOut, "--parquet", v.parquetOut), v.inputs()...)
+	return command.CheckOutputs(command.Outputs("--csv", v.csvOut, "--json", v.jsonOut, "--parquet", v.parquetOut),
+		v.inputs()...)
 }
 
 // finding is what an estimator found in one game.
@@ -102,7 +104,8 @@ func (v *valuesCommand) run(ctx context.Context) error {
 	}
 	r := valuesReport{stage: s, options: v.estimatorOptions, found: found, partial: stopped != nil}
 	// Files come first: a pipe that breaks must not lose them.
-	wrote := errors.Join(command.Write(v.csvOut, r.writeCSV), command.Write(v.jsonOut, r.writeJSON), command.Write(v.parquetOut, r.writeParquet))
+	wrote := errors.Join(command.Write(v.csvOut, r.writeCSV), command.Write(v.jsonOut, r.writeJSON),
+		command.Write(v.parquetOut, r.writeParquet))
 	return errors.Join(wrote, r.print(v.stdout, v.top), stopped)
 }
 

@@ -28,7 +28,8 @@ type valuesReport struct {
 func (r *valuesReport) print(w io.Writer, top int) error {
 	for _, f := range r.found {
 		e := &f.estimate
-		fmt.Fprintf(w, "%s: %s of %s by %s\n", r.heading(f.subject), r.stage.plan.gameFlags.value, r.stage.layer, e.Method)
+		fmt.Fprintf(w, "%s: %s of %s by %s\n", r.heading(f.subject), r.stage.plan.gameFlags.value, r.stage.layer,
+			e.Method)
 		if top > 0 {
 			t := command.NewTable(1, "neuron", "value", "standard error", "95 % from", "to")
 			for _, i := range estimate.Largest(e.Values, min(top, len(e.Values))) {
@@ -42,14 +43,18 @@ func (r *valuesReport) print(w io.Writer, top int) error {
 			}
 			fmt.Fprintln(w, t.Render())
 		}
-		fmt.Fprintf(w, "%d samples, %s forwards and %s backwards = %s forward-equivalents, %s s; efficiency residual %s of %s; %s\n",
-			e.Samples, figure(e.Forwards), figure(e.Backwards), figure(e.Equivalents), figure(e.Seconds), figure(e.Residual),
+		fmt.Fprintf(w,
+			"%d samples, %s forwards and %s backwards = %s forward-equivalents, %s s; efficiency residual %s of %s; "+
+				"%s\n",
+			e.Samples, figure(e.Forwards), figure(e.Backwards), figure(e.Equivalents), figure(e.Seconds),
+			figure(e.Residual),
 			figure(e.Full-e.Empty), stopText[e.Stopped])
 		if e.TooFew() {
 			fmt.Fprintln(w, noIntervals(e))
 		}
 		if f.ranking != nil {
-			fmt.Fprintf(w, "the %d largest are settled but for %d undecided neurons\n", len(f.ranking.Kept), len(f.ranking.Undecided))
+			fmt.Fprintf(w, "the %d largest are settled but for %d undecided neurons\n", len(f.ranking.Kept),
+				len(f.ranking.Undecided))
 		}
 		if _, err := fmt.Fprintln(w); err != nil {
 			return err
@@ -64,8 +69,10 @@ func (r *valuesReport) print(w io.Writer, top int) error {
 
 // stopText says in words why an estimate ended.
 var stopText = map[attribution.Stop]string{
-	attribution.StopSamples: "all samples taken", attribution.StopBudget: "budget used", attribution.StopTarget: "target standard error reached",
-	attribution.StopDecided: "all neurons decided", attribution.StopExact: "nothing left to compute", attribution.StopInterrupted: "interrupted",
+	attribution.StopSamples: "all samples taken", attribution.StopBudget: "budget used",
+	attribution.StopTarget:  "target standard error reached",
+	attribution.StopDecided: "all neurons decided", attribution.StopExact: "nothing left to compute",
+	attribution.StopInterrupted: "interrupted",
 }
 
 // noIntervals says why an estimate that samples has no intervals.
@@ -95,7 +102,8 @@ func (r *valuesReport) heading(s *subject) string {
 // writeCSV writes one line for each neuron of each estimate.
 func (r *valuesReport) writeCSV(w io.Writer) error {
 	out := csv.NewWriter(w)
-	header := []string{"subject", "image", "label", "class", "estimator", "player", "name", "value", "std_err", "lo", "hi", "stopped", "partial"}
+	header := []string{"subject", "image", "label", "class", "estimator", "player", "name", "value", "std_err", "lo",
+		"hi", "stopped", "partial"}
 	_ = out.Write(header) // its errors last until Error
 	known := func(i int) string {
 		if i < 0 {
@@ -107,8 +115,10 @@ func (r *valuesReport) writeCSV(w io.Writer) error {
 		e, s := &f.estimate, f.subject
 		for i, v := range e.Values {
 			lo, hi := e.Interval(i, intervalLevel)
-			row := []string{s.Name, known(s.Image), known(s.Label), known(s.Class), e.Method, strconv.Itoa(i), e.Names[i],
-				exactly(v), exactly(e.StdErr[i]), exactly(lo), exactly(hi), string(e.Stopped), strconv.FormatBool(r.partial)}
+			row := []string{s.Name, known(s.Image), known(s.Label), known(s.Class), e.Method, strconv.Itoa(i),
+				e.Names[i],
+				exactly(v), exactly(e.StdErr[i]), exactly(lo), exactly(hi), string(e.Stopped),
+				strconv.FormatBool(r.partial)}
 			_ = out.Write(row)
 		}
 	}
@@ -141,7 +151,8 @@ func (s *stage) setting(subjects int) setting {
 	case s.groups > 0:
 		players = fmt.Sprintf("%d groups of neighbouring neurons", s.groups)
 	}
-	return setting{s.network.Name(), s.weightsSHA, s.data, s.fit, s.layer, players, s.gameFlags.value, s.plan.target.String(), s.removal,
+	return setting{s.network.Name(), s.weightsSHA, s.data, s.fit, s.layer, players, s.gameFlags.value,
+		s.plan.target.String(), s.removal,
 		s.scope, s.Seed, s.detector, subjects}
 }
 
@@ -173,8 +184,10 @@ func (r *valuesReport) writeJSON(w io.Writer) error {
 	for _, f := range r.found {
 		e, s := f.estimate, f.subject
 		subjects[s.Name] = true
-		j := findingJSON{Subject: s.Name, Image: known(s.Image), ID: s.ID, Label: known(s.Label), Class: known(s.Class), Images: s.Images,
-			Estimate: e, Level: intervalLevel, Lo: make([]jsonNumber, len(e.Values)), Hi: make([]jsonNumber, len(e.Values))}
+		j := findingJSON{Subject: s.Name, Image: known(s.Image), ID: s.ID, Label: known(s.Label), Class: known(s.Class),
+			Images:   s.Images,
+			Estimate: e, Level: intervalLevel, Lo: make([]jsonNumber, len(e.Values)),
+			Hi: make([]jsonNumber, len(e.Values))}
 		for i := range e.Values {
 			lo, hi := e.Interval(i, intervalLevel)
 			j.Lo[i], j.Hi[i] = jsonNumber(lo), jsonNumber(hi)

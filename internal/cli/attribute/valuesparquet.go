@@ -37,13 +37,16 @@ func (r *valuesReport) writeParquet(w io.Writer) error {
 		v := int64(i)
 		return &v
 	}
-	meta := map[string]string{"content": "Shapley values", "setting": string(setting), "units": "values and std_err: those of the game's value, such as nats of a logit"}
+	meta := map[string]string{"content": "Shapley values", "setting": string(setting),
+		"units": "values and std_err: those of the game's value, such as nats of a logit"}
 	return parquetfile.Write(w, 1<<16, meta, func(row func(estimateRow) error) error {
 		for _, f := range r.found {
 			e, s := &f.estimate, f.subject
 			err := row(estimateRow{
-				Subject: s.Name, Image: known(s.Image), Label: known(s.Label), Class: known(s.Class), Estimator: e.Method, Names: e.Names, Values: e.Values,
-				StdErr: e.StdErr, Forwards: float64(e.Forwards), Backwards: float64(e.Backwards), Seconds: e.Seconds, Stopped: string(e.Stopped), Partial: r.partial,
+				Subject: s.Name, Image: known(s.Image), Label: known(s.Label), Class: known(s.Class),
+				Estimator: e.Method, Names: e.Names, Values: e.Values,
+				StdErr: e.StdErr, Forwards: float64(e.Forwards), Backwards: float64(e.Backwards), Seconds: e.Seconds,
+				Stopped: string(e.Stopped), Partial: r.partial,
 			})
 			if err != nil {
 				return err

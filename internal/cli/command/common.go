@@ -31,12 +31,15 @@ type Common struct {
 // Register adds the flags to a command, which checks them before it runs.
 func (c *Common) Register(cmd *cobra.Command) {
 	f := cmd.Flags()
-	f.IntVar(&c.Batch, "batch", 0, "images that one worker runs at once, 0 for as many as suit their size; results do not depend on it")
+	f.IntVar(&c.Batch, "batch", 0,
+		"images that one worker runs at once, 0 for as many as suit their size; results do not depend on it")
 	f.IntVar(&c.Workers, "workers", 0, "parallel workers, 0 for one per processor; results do not depend on it")
 	f.Uint64Var(&c.Seed, "seed", 1, "seed of everything random")
 	RegisterDevice(cmd, &c.Device)
 	RegisterMaxMemory(cmd, &c.MaxMemory, "pictures being decoded, batches and workers")
-	f.StringVar(&c.Precision, "precision", string(graph.Float32), "what convolutions multiply in: f32; bf16, which rounds their weights and inputs and is faster with AMX; or tf32, which rounds them less, on a card's tensor cores")
+	f.StringVar(&c.Precision, "precision", string(graph.Float32),
+		"what convolutions multiply in: f32; bf16, which rounds their weights and inputs and is faster with AMX; or "+
+			"tf32, which rounds them less, on a card's tensor cores")
 	f.StringVar(&c.Progress, "progress", "auto", "progress on stderr: auto (on a terminal), always or never")
 	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error {
 		c.Stderr = cmd.ErrOrStderr()
@@ -59,7 +62,8 @@ const DefaultMemory = dataset.DecodeMemory / 5 * 8
 
 // RegisterMaxMemory adds the flag that bounds memory to a command, for what the command has it bound.
 func RegisterMaxMemory(cmd *cobra.Command, b *Bytes, what string) {
-	cmd.Flags().Var(b, "max-memory", "`BYTES`, as in 512MiB or 4GiB, that "+what+" may take together, 0 for 1GiB; a picture whose file is large may take more")
+	cmd.Flags().Var(b, "max-memory", "`BYTES`, as in 512MiB or 4GiB, that "+what+
+		" may take together, 0 for 1GiB; a picture whose file is large may take more")
 }
 
 // CheckMaxMemory fails for less than a run can do with.
@@ -87,7 +91,8 @@ func (c *Common) Check() error {
 		return Usagef("--batch %d: expected 0 to %d", c.Batch, maxBatch)
 	case c.Workers < 0 || c.Workers > maxWorkers:
 		return Usagef("--workers %d: expected 0 to %d", c.Workers, maxWorkers)
-	case c.Precision != string(graph.Float32) && c.Precision != string(graph.BFloat16) && c.Precision != string(graph.TF32):
+	case c.Precision != string(graph.Float32) && c.Precision != string(graph.BFloat16) &&
+		c.Precision != string(graph.TF32):
 		return Usagef("--precision %q: expected f32, bf16 or tf32", c.Precision)
 	case c.Precision == string(graph.TF32) && c.Device == string(graph.CPU):
 		return Usagef("--precision tf32 needs a card: expected --device cuda or cuda:N with it")
@@ -102,7 +107,8 @@ func (c *Common) Check() error {
 
 // RegisterDevice adds the flag that says where graphs run.
 func RegisterDevice(cmd *cobra.Command, device *string) {
-	cmd.Flags().StringVar(device, "device", string(graph.CPU), "where the graph runs: cpu, cuda (the first NVIDIA card) or cuda:N")
+	cmd.Flags().StringVar(device, "device", string(graph.CPU),
+		"where the graph runs: cpu, cuda (the first NVIDIA card) or cuda:N")
 }
 
 // CheckDevice fails for a text that cannot name a device. Whether the machine has the device shows when a graph is
@@ -116,7 +122,8 @@ func CheckDevice(device string) error {
 
 // GraphOptions are the options of a program.
 func (c *Common) GraphOptions() graph.Options {
-	return graph.Options{Batch: c.Batch, Workers: c.Workers, Device: graph.Device(c.Device), Precision: graph.Precision(c.Precision)}
+	return graph.Options{Batch: c.Batch, Workers: c.Workers, Device: graph.Device(c.Device),
+		Precision: graph.Precision(c.Precision)}
 }
 
 // workersPerProcessor bounds the workers of a run: more than that wait for each other, and each takes memory.
@@ -168,7 +175,8 @@ func (c *Common) Limit(net graph.Model, images int) error {
 func (c *Common) EvalOptions() (o eval.Options, finish func()) {
 	var shown Bar
 	stage := ""
-	return eval.Options{Graph: c.GraphOptions(), MaxMemory: DecodeMemory(c.MaxMemory), Progress: func(what string, done, total int) {
+	return eval.Options{Graph: c.GraphOptions(), MaxMemory: DecodeMemory(c.MaxMemory), Progress: func(what string, done,
+		total int) {
 		if what != stage {
 			shown.Finish()
 			shown, stage = c.newBar(what, total), what
@@ -178,7 +186,8 @@ func (c *Common) EvalOptions() (o eval.Options, finish func()) {
 }
 
 // Stream streams a set for a network, with progress; finish ends the progress.
-func (c *Common) Stream(ctx context.Context, what string, set dataset.Dataset, p nets.Preprocessing) (stream graph.Batches, finish func()) {
+func (c *Common) Stream(ctx context.Context, what string, set dataset.Dataset,
+	p nets.Preprocessing) (stream graph.Batches, finish func()) {
 	o, finish := c.EvalOptions()
 	return eval.Images(ctx, what, set, p, o), finish
 }

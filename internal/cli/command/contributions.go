@@ -19,7 +19,9 @@ type Contributions struct {
 
 // Register adds the flag to a command.
 func (c *Contributions) Register(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&c.File, "contributions", "", "JSON `FILE` of goline attribute values --scope class: LINe takes these contributions instead of gradient × activation")
+	cmd.Flags().StringVar(&c.File, "contributions", "",
+		"JSON `FILE` of goline attribute values --scope class: LINe takes these contributions instead of gradient × "+
+			"activation")
 }
 
 // Input is what the command reads.
@@ -89,7 +91,9 @@ func (c *Contributions) Source(net nets.Classifier, weightsSHA func() (string, e
 	}
 	s := c.parsed.Setting
 	if s.Net != net.Name() || s.Weights != sha {
-		return nil, fmt.Errorf("--contributions %s: expected values of %s with weights of SHA-256 %.16s…, got %s with %.16s…", c.File, net.Name(), sha, s.Net, s.Weights)
+		return nil,
+			fmt.Errorf("--contributions %s: expected values of %s with weights of SHA-256 %.16s…, got %s with %.16s…",
+				c.File, net.Name(), sha, s.Net, s.Weights)
 	}
 	g := line.GivenContributions{}
 	if g.Mean, g.Name, err = c.parsed.values(net.Classes(), net.FeatureDim()); err != nil {
@@ -109,7 +113,8 @@ func (f *contributionsFile) values(k, d int) (mean []float64, name string, err e
 		case seen[*e.Label]:
 			return nil, "", fmt.Errorf("expected one estimator, got two estimates of class %d", *e.Label)
 		case len(e.Estimate.Values) != d:
-			return nil, "", fmt.Errorf("expected one value for each of %d neurons, got %d for class %d", d, len(e.Estimate.Values), *e.Label)
+			return nil, "", fmt.Errorf("expected one value for each of %d neurons, got %d for class %d", d,
+				len(e.Estimate.Values), *e.Label)
 		}
 		seen[*e.Label] = true
 		for i, v := range e.Estimate.Values {

@@ -8,10 +8,12 @@ import (
 
 // FuzzContributions: any file is refused with its name, or gives a value for each class and neuron.
 func FuzzContributions(f *testing.F) {
-	const head = `{"setting":{"scope":"class","layer":"features","players":"neurons","value":"logit","removal":"zero"},"estimates":[`
+	const head = `{"setting":{"scope":"class","layer":"features","players":"neurons","value":"logit",` +
+		`"removal":"zero"},"estimates":[`
 	for _, text := range []string{
 		"", "{}", "[]", head, head + "]}",
-		head + `{"label":0,"estimate":{"method":"m","values":[1,2]}},{"label":1,"estimate":{"method":"m","values":[3,4]}}]}`,
+		head + `{"label":0,"estimate":{"method":"m","values":[1,2]}},{"label":1,"estimate":{"method":"m","values":[3,` +
+			`4]}}]}`,
 		head + `{"label":0,"estimate":{"values":[1,null]}},{"label":-1,"estimate":{"values":[1e999,4]}}]}`,
 	} {
 		f.Add([]byte(text))

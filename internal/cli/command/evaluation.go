@@ -65,7 +65,8 @@ func (e *Evaluation) Check() (err error) {
 
 // Inputs returns the files that the command reads.
 func (e *Evaluation) Inputs() []Input {
-	all := append(e.Net.Inputs(), InputData("--fit", e.Fit), InputData("--id", e.ID), InputFolder("--features-dir", e.FeaturesDir))
+	all := append(e.Net.Inputs(), InputData("--fit", e.Fit), InputData("--id", e.ID),
+		InputFolder("--features-dir", e.FeaturesDir))
 	if e.FeaturesDir != "" {
 		all = append(all, InputFolder("--features-dir", e.scoresDir()))
 	}

@@ -25,9 +25,13 @@ func (l *LINe) Register(cmd *cobra.Command) {
 	f.Float64Var(&l.pA, "p-a", d.ActivationPercentile, "percent of neurons dropped per class (activation pruning)")
 	f.Float64Var(&l.pW, "p-w", d.WeightPercentile, "percent of last-layer weights dropped per class (weight pruning)")
 	f.Float64Var(&l.clip, "clip", d.Clip, "upper bound of activations (activation clipping)")
-	f.Float64Var(&l.clipPercentile, "clip-percentile", 0, "clip each neuron at this `PERCENTILE` of its own training activations instead of all at --clip")
-	f.BoolVar(&l.clipPerClass, "clip-per-class", false, "take --clip-percentile over the training images of each class; an image is clipped as the class that it is predicted as before")
-	f.StringSliceVar(&l.without, "without", nil, "switch `COMPONENTS` off: ac (clipping), ap (activation pruning), wp (weight pruning)")
+	f.Float64Var(&l.clipPercentile, "clip-percentile", 0,
+		"clip each neuron at this `PERCENTILE` of its own training activations instead of all at --clip")
+	f.BoolVar(&l.clipPerClass, "clip-per-class", false,
+		"take --clip-percentile over the training images of each class; an image is clipped as the class that it is "+
+			"predicted as before")
+	f.StringSliceVar(&l.without, "without", nil,
+		"switch `COMPONENTS` off: ac (clipping), ap (activation pruning), wp (weight pruning)")
 	l.given = f.Changed
 }
 
@@ -38,7 +42,8 @@ func (l *LINe) Warn(w io.Writer) {
 		value float64
 	}{{"--p-a", l.pA}, {"--p-w", l.pW}, {"--clip-percentile", l.clipPercentile}} {
 		if f.value > 0 && f.value < 1 {
-			fmt.Fprintf(w, "goline: warning: %s %v is in percent; for a share of %v write %s %v\n", f.flag, f.value, f.value, f.flag, 100*f.value)
+			fmt.Fprintf(w, "goline: warning: %s %v is in percent; for a share of %v write %s %v\n", f.flag, f.value,
+				f.value, f.flag, 100*f.value)
 		}
 	}
 }

@@ -31,12 +31,17 @@ type Network struct {
 // Register adds the flags to a command.
 func (n *Network) Register(cmd *cobra.Command) {
 	f := cmd.Flags()
-	f.StringVar(&n.Name, "net", "", "architecture by `NAME`, for example densenet-bc-100-12 (goline networks lists them), or an ONNX file")
-	f.StringVar(&n.Weights, "weights", "", "`FILE` of weights: .pth, .pth.tar, .th, .pt, .safetensors or .npz; not for an ONNX file, which has its own")
-	f.StringVar(&n.Preprocess, "preprocess", "", "how images are prepared: a `PRESET` ("+strings.Join(nets.Presets(), ", ")+") or a JSON file; named networks know")
-	f.StringVar(&n.Features, "features", "", "`NODE` of an ONNX file that is the penultimate layer, where it is not found")
+	f.StringVar(&n.Name, "net", "",
+		"architecture by `NAME`, for example densenet-bc-100-12 (goline networks lists them), or an ONNX file")
+	f.StringVar(&n.Weights, "weights", "",
+		"`FILE` of weights: .pth, .pth.tar, .th, .pt, .safetensors or .npz; not for an ONNX file, which has its own")
+	f.StringVar(&n.Preprocess, "preprocess", "", "how images are prepared: a `PRESET` ("+strings.Join(nets.Presets(),
+		", ")+") or a JSON file; named networks know")
+	f.StringVar(&n.Features, "features", "",
+		"`NODE` of an ONNX file that is the penultimate layer, where it is not found")
 	f.StringVar(&n.Logits, "logits", "", "`NODE` of an ONNX file that gives the logits, where it is not found")
-	f.StringVar(&n.ClassNames, "class-names", "", "`FILE` of the network's classes, one a line, a WordNet id first where folders are named so")
+	f.StringVar(&n.ClassNames, "class-names", "",
+		"`FILE` of the network's classes, one a line, a WordNet id first where folders are named so")
 	n.cmd = cmd
 }
 
@@ -145,7 +150,8 @@ func (n *Network) Prepares(net nets.Classifier) error {
 	p, known := nets.PreprocessingOf(net)
 	if !known {
 		return Usagef("--preprocess is required: %s does not say how images are prepared for it; "+
-			"it takes one of %s, or a JSON file of mean, std, resize, interpolation, crop, channels and layout", n.Name, strings.Join(nets.Presets(), ", "))
+			"it takes one of %s, or a JSON file of mean, std, resize, interpolation, crop, channels and layout", n.Name,
+			strings.Join(nets.Presets(), ", "))
 	}
 	if n.IsONNX() {
 		n.say("images: %s", p)
@@ -280,7 +286,9 @@ func (n *Network) Detector(path string) (*line.Detector, nets.Classifier, error)
 func (n *Network) as(det *line.Detector) (nets.Classifier, error) {
 	net, p := det.Network(), det.Preprocessing()
 	if p == (nets.Preprocessing{}) {
-		return nil, Usagef("--preprocess is required: neither the detector nor its network %s say how images are prepared", net.Name())
+		return nil,
+			Usagef("--preprocess is required: neither the detector nor its network %s say how images are prepared",
+				net.Name())
 	}
 	if net.Preprocessing() != p {
 		net = prepared{net, p}

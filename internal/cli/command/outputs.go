@@ -68,7 +68,9 @@ func escapeGlob(path string) string {
 // CheckOutputs fails, before any work, where an output could not be written in the end, where two are the same file, or
 // where one would replace a file that an input resolves to.
 func CheckOutputs(outputs []Output, inputs ...Input) error {
-	outputs = slices.DeleteFunc(slices.Clone(outputs), func(o Output) bool { return o.path == "" || atomicfile.IsStream(o.path) })
+	outputs = slices.DeleteFunc(slices.Clone(outputs), func(o Output) bool {
+		return o.path == "" || atomicfile.IsStream(o.path)
+	})
 	for i, o := range outputs {
 		for _, other := range outputs[:i] {
 			if sameTarget(other.path, o.path) {

@@ -36,7 +36,8 @@ func NewTable(texts int, header ...string) table.Writer {
 	for i, h := range header {
 		row = append(row, h)
 		if i >= texts {
-			columns = append(columns, table.ColumnConfig{Number: i + 1, Align: text.AlignRight, AlignHeader: text.AlignRight})
+			columns = append(columns, table.ColumnConfig{Number: i + 1, Align: text.AlignRight,
+				AlignHeader: text.AlignRight})
 		}
 	}
 	t.AppendHeader(row)

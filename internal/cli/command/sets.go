@@ -118,7 +118,9 @@ func (e *Evaluation) openSets(labels func(set dataset.Dataset, classes int) erro
 		}
 	}
 	for _, s := range e.Sets {
-		if err := add("ood-"+s.Name, s.flag+" "+s.Name, func() (dataset.Dataset, error) { return OpenOOD(s) }); err != nil {
+		if err := add("ood-"+s.Name, s.flag+" "+s.Name, func() (dataset.Dataset, error) {
+			return OpenOOD(s)
+		}); err != nil {
 			return err
 		}
 	}

@@ -20,7 +20,8 @@ type Sharding struct {
 
 // Register adds the flag to a command.
 func (s *Sharding) Register(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&s.text, "shard", "", "work on shard `I/N` of the images alone, I from 0 to N-1; goline merge puts the files of all shards together")
+	cmd.Flags().StringVar(&s.text, "shard", "",
+		"work on shard `I/N` of the images alone, I from 0 to N-1; goline merge puts the files of all shards together")
 }
 
 // Given tells whether the flag was given.

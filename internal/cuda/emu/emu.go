@@ -24,15 +24,16 @@ type Card struct {
 	launches int64   // pretended of a real card
 }
 
-// Real names the environment variable that, when not empty, makes tests run on the machine's own card instead of the emulated one.
-// What they then cannot count or bring about is left out.
+// Real names the environment variable that, when not empty, makes tests run on the machine's own card instead of the
+// emulated one. What they then cannot count or bring about is left out.
 const Real = "GOLINE_TEST_REAL_CARD"
 
-// Required names the environment variable that, when not empty, makes a missing compiler an error instead of a reason to skip.
+// Required names the environment variable that, when not empty, makes a missing compiler an error instead of a reason
+// to skip.
 const Required = "GOLINE_REQUIRE_EMULATOR"
 
-// Use makes the emulated driver that of the process while the test runs, which must therefore not be parallel. It is built on first
-// use, into the user's cache. Where there is no g++ the test is skipped.
+// Use makes the emulated driver that of the process while the test runs, which must therefore not be parallel. It is
+// built on first use, into the user's cache. Where there is no g++ the test is skipped.
 func Use(t testing.TB) *Card {
 	t.Helper()
 	if os.Getenv(Real) != "" {
@@ -116,8 +117,8 @@ func (c *Card) emulated() {
 	}
 }
 
-// Fail makes a function of the driver, named without the suffix of its revision, answer a result of the driver's at its next call but
-// after. Results from 700 on lose the context for good.
+// Fail makes a function of the driver, named without the suffix of its revision, answer a result of the driver's at its
+// next call but after. Results from 700 on lose the context for good.
 func (c *Card) Fail(function string, after, result int) {
 	c.t.Helper()
 	c.emulated()
@@ -142,7 +143,8 @@ type Used struct {
 	Bytes, Blocks, PinnedBytes, Streams, Contexts, Modules int64
 	Launches                                               int64 // so far, like what follows
 	Uploads, UploadedBytes, Downloads                      int64 // copies to the card and from it
-	Pageable                                               int64 // copies that memory of the host that is not pinned took part in
+	// copies that memory of the host that is not pinned took part in
+	Pageable int64
 }
 
 // Held is Used without what only grows.

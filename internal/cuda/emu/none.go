@@ -12,13 +12,15 @@ type Used struct {
 	Bytes, Blocks, PinnedBytes, Streams, Contexts, Modules int64
 	Launches                                               int64 // so far, like what follows
 	Uploads, UploadedBytes, Downloads                      int64 // copies to the card and from it
-	Pageable                                               int64 // copies that memory of the host that is not pinned took part in
+	// copies that memory of the host that is not pinned took part in
+	Pageable int64
 }
 
 // Held is Used without what only grows.
 func (u Used) Held() Used { return u }
 
-// Required names the environment variable that, when not empty, makes a missing compiler an error instead of a reason to skip.
+// Required names the environment variable that, when not empty, makes a missing compiler an error instead of a reason
+// to skip.
 const Required = "GOLINE_REQUIRE_EMULATOR"
 
 // Use skips the test: there is no driver to emulate.

@@ -1,5 +1,6 @@
-// Package chart draws small charts as SVG elements of an HTML page. Unlike finished figures they have no colours of their own: lines
-// and text take the page's (currentColor), and marks have classes and data-m attributes by which its style sheet and script find them.
+// Package chart draws small charts as SVG elements of an HTML page. Unlike finished figures they have no colours of
+// their own: lines and text take the page's (currentColor), and marks have classes and data-m attributes by which its
+// style sheet and script find them.
 //
 // Classes: chart (the element), grid, tick, name (of an axis), curve and dot (of a series), area, rule.
 package chart
@@ -33,14 +34,16 @@ func (a Axis) at(v float64) float64 {
 // Point is a place in the units of the axes.
 type Point struct{ X, Y float64 }
 
-// Series says whose a mark is: Index is that in data-m, Class is added to its classes, Title is what a pointer on it shows.
+// Series says whose a mark is: Index is that in data-m, Class is added to its classes, Title is what a pointer on it
+// shows.
 type Series struct {
 	Index int
 	Class string
 	Title string
 }
 
-// Chart collects marks over two axes. Sizes are in units of the viewBox, in which text is 12 high; the page scales the whole.
+// Chart collects marks over two axes. Sizes are in units of the viewBox, in which text is 12 high; the page scales the
+// whole.
 type Chart struct {
 	Alt           string // what the chart shows, in words
 	Width, Height float64
@@ -78,7 +81,8 @@ func (c *Chart) Label(s Series, p Point, text string) {
 
 func (c *Chart) series(s Series, kind, mark string) {
 	class := strings.TrimSpace(kind + " " + s.Class)
-	fmt.Fprintf(&c.marks, `<g class="%s" data-m="%d"><title>%s</title>%s</g>`+"\n", html.EscapeString(class), s.Index, html.EscapeString(s.Title), mark)
+	fmt.Fprintf(&c.marks, `<g class="%s" data-m="%d"><title>%s</title>%s</g>`+"\n", html.EscapeString(class), s.Index,
+		html.EscapeString(s.Title), mark)
 }
 
 // Area draws a filled shape with an outline.
@@ -88,7 +92,8 @@ func (c *Chart) Area(class string, points []Point) { c.plain("area "+class, poin
 func (c *Chart) Rule(class string, points ...Point) { c.plain("rule "+class, points) }
 
 func (c *Chart) plain(class string, points []Point) {
-	fmt.Fprintf(&c.marks, `<path class="%s" d="%s"/>`+"\n", html.EscapeString(strings.TrimSpace(class)), path(simplify(c.place(points))))
+	fmt.Fprintf(&c.marks, `<path class="%s" d="%s"/>`+"\n", html.EscapeString(strings.TrimSpace(class)),
+		path(simplify(c.place(points))))
 }
 
 func (c *Chart) place(points []Point) []Point {
@@ -118,14 +123,16 @@ func (c *Chart) axes(b *strings.Builder) {
 		x := coordinate(c.x(t.Value))
 		if t.Label != "" {
 			fmt.Fprintf(&grid, "M%s %sV%s", x, coordinate(y0), coordinate(y1))
-			fmt.Fprintf(b, `<text class="tick" x="%s" y="%s" text-anchor="middle">%s</text>`+"\n", x, coordinate(y0+14), html.EscapeString(t.Label))
+			fmt.Fprintf(b, `<text class="tick" x="%s" y="%s" text-anchor="middle">%s</text>`+"\n", x, coordinate(y0+14),
+				html.EscapeString(t.Label))
 		}
 	}
 	for _, t := range c.Y.Ticks {
 		y := c.y(t.Value)
 		if t.Label != "" {
 			fmt.Fprintf(&grid, "M%s %sH%s", coordinate(x0), coordinate(y), coordinate(x1))
-			fmt.Fprintf(b, `<text class="tick" x="%s" y="%s" text-anchor="end">%s</text>`+"\n", coordinate(x0-5), coordinate(y+4), html.EscapeString(t.Label))
+			fmt.Fprintf(b, `<text class="tick" x="%s" y="%s" text-anchor="end">%s</text>`+"\n", coordinate(x0-5),
+				coordinate(y+4), html.EscapeString(t.Label))
 		}
 	}
 	fmt.Fprintf(b, `<path class="grid" d="%s"/>`+"\n", grid.String())

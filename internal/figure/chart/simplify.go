@@ -5,8 +5,8 @@ import "math"
 // tolerance is how far a simplified line may lie from the points that it leaves out, in units of the viewBox.
 const tolerance = 0.3
 
-// simplify returns a part of the points, first and last among them, whose line passes all others within the tolerance (Douglas and
-// Peucker, 1973). It does not change what it is given.
+// simplify returns a part of the points, first and last among them, whose line passes all others within the tolerance
+// (Douglas and Peucker, 1973). It does not change what it is given.
 func simplify(points []Point) []Point {
 	if len(points) < 3 {
 		return points

@@ -32,8 +32,8 @@ const (
 	amxStarted
 )
 
-// amxShapes are the tiles of rows and of columns that a kernel of AMX sums together: four tiles hold sums, two pairs of others
-// whole and cut blocks of both sides.
+// amxShapes are the tiles of rows and of columns that a kernel of AMX sums together: four tiles hold sums, two pairs of
+// others whole and cut blocks of both sides.
 var amxShapes = [][2]int{{1, 1}, {1, 2}, {1, 3}, {1, 4}, {2, 1}, {2, 2}, {3, 1}, {4, 1}}
 
 // Tiles by what they hold, after those of sums.
@@ -42,10 +42,11 @@ const (
 	tmmTailA, tmmTailB = 6, 7
 )
 
-// amx writes C[m tiles of rows][n tiles of 16 columns] = max(floor, bias + residual + sum of A[block] · B[block]) for group after
-// group of columns. The tiles' configuration lives and dies in here.
+// amx writes C[m tiles of rows][n tiles of 16 columns] = max(floor, bias + residual + sum of A[block] · B[block]) for
+// group after group of columns. The tiles' configuration lives and dies in here.
 func amx(u unit, m, n int) {
-	u.text(fmt.Sprintf("amx_%dx%d", m, n), "amxArgs", fmt.Sprintf("computes groups of %d tiles of rows and %d of columns.", m, n))
+	u.text(fmt.Sprintf("amx_%dx%d", m, n), "amxArgs",
+		fmt.Sprintf("computes groups of %d tiles of rows and %d of columns.", m, n))
 	var (
 		args, a, at, left, off, b              = reg.RDI, reg.RSI, reg.R11, reg.RCX, reg.R8, reg.RDX
 		aRow, bRow, bCol, aTile, buf, base, c0 = reg.RAX, reg.R9, reg.R10, reg.R12, reg.R13, reg.RBX, reg.R11
@@ -217,7 +218,8 @@ const (
 	amxBlockB
 )
 
-// amxBlock is one product of tiles, for tests of the instruction: C[16][16] += A[16][16 pairs] · B[16 pairs][16], rows of 64 bytes.
+// amxBlock is one product of tiles, for tests of the instruction: C[16][16] += A[16][16 pairs] · B[16 pairs][16], rows
+// of 64 bytes.
 func amxBlock(u unit) {
 	u.text("amxBlock", "amxBlockArgs", "adds one product of tiles.")
 	u.Load(u.Param("args"), reg.RDI)

@@ -21,13 +21,14 @@ var pairOps = []streamOp{
 	{"over", "dst = s / a", []int{streamA}, []int{streamS}, func(u unit, s isa, in, k []reg.VecVirtual) {
 		u.VDIVPS(in[0], k[0], in[0])
 	}},
-	{"smaller", "dst = min(a, b), NaN if either is", []int{streamA, streamB}, nil, func(u unit, s isa, in, k []reg.VecVirtual) {
-		// The minimum is b where a or b is NaN, which leaves the NaNs of a to put back.
-		m, nan := s.vec(u), s.vec(u)
-		u.VMINPS(in[1], in[0], m)
-		u.VCMPPS(Imm(3), in[0], in[0], nan)
-		u.VBLENDVPS(nan, in[0], m, in[0])
-	}},
+	{"smaller", "dst = min(a, b), NaN if either is", []int{streamA, streamB}, nil,
+		func(u unit, s isa, in, k []reg.VecVirtual) {
+			// The minimum is b where a or b is NaN, which leaves the NaNs of a to put back.
+			m, nan := s.vec(u), s.vec(u)
+			u.VMINPS(in[1], in[0], m)
+			u.VCMPPS(Imm(3), in[0], in[0], nan)
+			u.VBLENDVPS(nan, in[0], m, in[0])
+		}},
 }
 
 func arrays(u unit) {

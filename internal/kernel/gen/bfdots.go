@@ -28,12 +28,14 @@ const (
 // bfTileRows is the most rows of a tile of AVX512_BF16, which is two vectors wide.
 const bfTileRows = 12
 
-// bfTile writes C[m][2 vectors] = max(floor, bias + residual + sum over blocks and their pairs of A[pair][m] · B[pair][2 vectors]).
+// bfTile writes C[m][2 vectors] = max(floor, bias + residual + sum over blocks and their pairs of A[pair][m] ·
+// B[pair][2 vectors]).
 func bfTile(u unit, m int) {
 	u.text(fmt.Sprintf("bfTile_%d", m), "bfTileArgs", fmt.Sprintf("computes %d rows of two vectors in bfloat16.", m))
 	var (
-		args, a, off, left, pairs, b, bRow, bCol, base = reg.RDI, reg.RSI, reg.R8, reg.RCX, reg.RDX, reg.R11, reg.R9, reg.R10, reg.RBX
-		acc                                            = func(i, j int) int { return 2*i + j }
+		args, a, off, left, pairs, b, bRow, bCol, base = reg.RDI, reg.RSI, reg.R8, reg.RCX, reg.RDX, reg.R11, reg.R9,
+			reg.R10, reg.RBX
+		acc = func(i, j int) int { return 2*i + j }
 	)
 	load := func(i int, r reg.Register) { u.MOVQ(field(args, i), r) }
 	u.Load(u.Param("args"), args)

@@ -20,8 +20,8 @@ const (
 	pairsTable
 )
 
-// bfPairs writes dst[pair][column] = the two channels of a pair as bfloat16, each max(floor, scale*x+shift). With single there is
-// one channel, and a zero in place of the other.
+// bfPairs writes dst[pair][column] = the two channels of a pair as bfloat16, each max(floor, scale*x+shift). With
+// single there is one channel, and a zero in place of the other.
 func bfPairs(u unit, single bool) {
 	name, doc := "bfPairs", "rounds pairs of channels and joins them."
 	if single {
@@ -93,7 +93,8 @@ func bfPairs(u unit, single bool) {
 	u.JL(LabelRef("tail"))
 	u.Label("whole")
 	u.VMOVUPS(Mem{Base: s}, reg.Z0)
-	// The columns behind those of this call are read next; those of the next channel lie too far for the CPU to foresee.
+	// The columns behind those of this call are read next; those of the next channel lie too far for the CPU to
+	// foresee.
 	u.PREFETCHT1(Mem{Base: s, Index: cols, Scale: 4})
 	if !single {
 		u.VMOVUPS(Mem{Base: s, Index: stride, Scale: 1}, reg.Z1)
@@ -124,8 +125,10 @@ func bfPairs(u unit, single bool) {
 }
 
 var zmm = [...]reg.VecPhysical{
-	reg.Z0, reg.Z1, reg.Z2, reg.Z3, reg.Z4, reg.Z5, reg.Z6, reg.Z7, reg.Z8, reg.Z9, reg.Z10, reg.Z11, reg.Z12, reg.Z13, reg.Z14, reg.Z15,
-	reg.Z16, reg.Z17, reg.Z18, reg.Z19, reg.Z20, reg.Z21, reg.Z22, reg.Z23, reg.Z24, reg.Z25, reg.Z26, reg.Z27, reg.Z28, reg.Z29, reg.Z30, reg.Z31,
+	reg.Z0, reg.Z1, reg.Z2, reg.Z3, reg.Z4, reg.Z5, reg.Z6, reg.Z7, reg.Z8, reg.Z9, reg.Z10, reg.Z11, reg.Z12, reg.Z13,
+	reg.Z14, reg.Z15,
+	reg.Z16, reg.Z17, reg.Z18, reg.Z19, reg.Z20, reg.Z21, reg.Z22, reg.Z23, reg.Z24, reg.Z25, reg.Z26, reg.Z27, reg.Z28,
+	reg.Z29, reg.Z30, reg.Z31,
 }
 
 // Fields of bfViewArgs, in order.
@@ -141,7 +144,8 @@ const (
 
 // bfShift copies, for each pair, vectors of 16 columns from src, zeros in the lanes that masks leaves out.
 func bfShift(u unit) {
-	u.text("bfShiftAVX512", "bfViewArgs", "copies planes of pairs, with zeros where a word of masks says so for each vector.")
+	u.text("bfShiftAVX512", "bfViewArgs",
+		"copies planes of pairs, with zeros where a word of masks says so for each vector.")
 	args := u.args()
 	dst, src, pairs := u.load64(args, bfViewDst), u.load64(args, bfViewSrc), u.load64(args, bfViewPairs)
 	u.Label("pair")
@@ -168,7 +172,8 @@ func bfShift(u unit) {
 	u.RET()
 }
 
-// bfGather is bfShift for columns that lie anywhere: it takes them from where the table of int32 says, and zeros where that is negative.
+// bfGather is bfShift for columns that lie anywhere: it takes them from where the table of int32 says, and zeros where
+// that is negative.
 func bfGather(u unit) {
 	u.text("bfGatherAVX512", "bfViewArgs", "gathers planes of pairs by a table of positions, zeros for negative ones.")
 	args := u.args()

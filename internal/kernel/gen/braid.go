@@ -38,10 +38,12 @@ func braid(u unit) {
 		return v
 	}
 	low, high := func(o ...Op) { u.VUNPCKLPS(o[0], o[1], o[2]) }, func(o ...Op) { u.VUNPCKHPS(o[0], o[1], o[2]) }
-	lowPair, highPair := func(o ...Op) { u.VUNPCKLPD(o[0], o[1], o[2]) }, func(o ...Op) { u.VUNPCKHPD(o[0], o[1], o[2]) }
+	lowPair, highPair := func(o ...Op) { u.VUNPCKLPD(o[0], o[1], o[2]) },
+		func(o ...Op) { u.VUNPCKHPD(o[0], o[1], o[2]) }
 	a, b := pair(low, rows[0], rows[1]), pair(low, rows[2], rows[3])
 	c, d := pair(high, rows[0], rows[1]), pair(high, rows[2], rows[3])
-	for _, v := range []reg.VecVirtual{pair(lowPair, a, b), pair(highPair, a, b), pair(lowPair, c, d), pair(highPair, c, d)} {
+	for _, v := range []reg.VecVirtual{pair(lowPair, a, b), pair(highPair, a, b), pair(lowPair, c, d),
+		pair(highPair, c, d)} {
 		u.VMOVUPS(v, Mem{Base: dst})
 		u.ADDQ(stride, dst)
 	}

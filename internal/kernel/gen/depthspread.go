@@ -9,7 +9,8 @@ import (
 // gradient and its neighbours to the right, below and to the lower right make four input gradients, of which even and
 // odd columns are then woven. args.rows counts the output's rows, args.height those of the input.
 func depthSpread(u unit, s depthISA) {
-	u.text("depthSpread"+s.name+"_s2", "depthArgs", "computes the input gradient of a 3x3 depthwise convolution of stride 2.")
+	u.text("depthSpread"+s.name+"_s2", "depthArgs",
+		"computes the input gradient of a 3x3 depthwise convolution of stride 2.")
 	d := newDepthKernel(u, s)
 	w := s.vecs(u, 9)
 	if s.evex {
@@ -29,7 +30,8 @@ func depthSpread(u unit, s depthISA) {
 	u.MOVQ(field(d.args, depthStrips), d.strip)
 	t := u.load64(d.args, depthCount)
 	u.MOVQ(t, field(d.args, depthLeft))
-	d.eachStrip([]int{0, 1, stripStores, stripStores + 1}, false, false, func(suffix string) { d.spreadStrip(w, zero, pitch, suffix) })
+	d.eachStrip([]int{0, 1, stripStores, stripStores + 1}, false, false,
+		func(suffix string) { d.spreadStrip(w, zero, pitch, suffix) })
 	for _, f := range [][2]int{{depthSrcNow, depthSrcChannel}, {depthDstNow, depthDstChannel}} {
 		t := u.load64(d.args, f[1])
 		u.ADDQ(t, field(d.args, f[0]))
@@ -43,7 +45,8 @@ func depthSpread(u unit, s depthISA) {
 
 func (d *depthKernel) spreadStrip(w []reg.VecVirtual, zero, pitch reg.GPVirtual, suffix string) {
 	u, s := d.unit, d.s
-	row, at, rows, left := u.load64(d.args, depthSrcNow), u.load64(d.args, depthDstNow), u.load64(d.args, depthRows), u.load64(d.args, depthHeight)
+	row, at, rows, left := u.load64(d.args, depthSrcNow), u.load64(d.args, depthDstNow), u.load64(d.args, depthRows),
+		u.load64(d.args, depthHeight)
 	u.ADDQ(Mem{Base: d.strip, Disp: stripSrc}, row)
 	u.ADDQ(Mem{Base: d.strip, Disp: stripDst}, at)
 	a, b := s.vecs(u, 2), s.vecs(u, 2) // the row's and the next one's vector, and the same one column on

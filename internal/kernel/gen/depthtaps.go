@@ -35,14 +35,16 @@ const (
 // depthTapsOf are the weights of the columns of each kernel: 5x5 and 7x7 with stride one, then with stride two.
 var depthTapsOf = [][2]int{{5, 0}, {7, 0}, {3, 2}, {4, 3}}
 
-// depthTaps writes the depthwise convolution whose input has its zeros around it and, with stride two, its rows and columns
-// split by parity, so that it is one of stride one: every column of weights reads the rows from an offset on. The columns with
-// first weights come before those with second ones, which stride two has and stride one, with none, has not.
+// depthTaps writes the depthwise convolution whose input has its zeros around it and, with stride two, its rows and
+// columns split by parity, so that it is one of stride one: every column of weights reads the rows from an offset on.
+// The columns with first weights come before those with second ones, which stride two has and stride one, with none,
+// has not.
 func depthTaps(u unit, s isa, first, second int) {
 	u.text(fmt.Sprintf("depthTaps%s_%d_%d", s.name, first, second), "depthTapsArgs",
 		fmt.Sprintf("convolves each channel with columns of %d weights, then with columns of %d.", first, second))
 	args := u.args()
-	for _, f := range [][2]int{{tapsDst, tapsDstNow}, {tapsSrc, tapsSrcNow}, {tapsWeights, tapsWeightsNow}, {tapsBias, tapsBiasNow}} {
+	for _, f := range [][2]int{{tapsDst, tapsDstNow}, {tapsSrc, tapsSrcNow}, {tapsWeights, tapsWeightsNow},
+		{tapsBias, tapsBiasNow}} {
 		u.MOVQ(u.load64(args, f[0]), field(args, f[1]))
 	}
 	pitch, pitchOut := u.load64(args, tapsSrcRow), u.load64(args, tapsDstRow)

@@ -7,10 +7,10 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// With stride two, the middle column of weights sees every other column of the input, the right one those between, and the
-// left one the latter too, but an output further on. A strip starts with a column that the middle one sees. The left
-// column's products are summed apart and move by a lane when a row of outputs is done, instead of the input at each of its
-// rows. The first lane gets nothing from there: the strip before it, or the padding, knows it.
+// With stride two, the middle column of weights sees every other column of the input, the right one those between, and
+// the left one the latter too, but an output further on. A strip starts with a column that the middle one sees. The
+// left column's products are summed apart and move by a lane when a row of outputs is done, instead of the input at
+// each of its rows. The first lane gets nothing from there: the strip before it, or the padding, knows it.
 //
 // Columns are told apart by VSHUFPS, which leaves lanes out of order, see ordered: permutations that do not would take
 // turns with the multiplications.
@@ -74,8 +74,8 @@ func (f *forwardTwo) channel(w []reg.VecVirtual) {
 	}
 }
 
-// rowTwo is a row of outputs in the making: their sums, and what is to move by a lane. Of the gradient it is the outputs'
-// gradients, and those from an output further on.
+// rowTwo is a row of outputs in the making: their sums, and what is to move by a lane. Of the gradient it is the
+// outputs' gradients, and those from an output further on.
 type rowTwo struct{ own, next reg.VecVirtual }
 
 // block does a block.
@@ -83,7 +83,8 @@ func (f *forwardTwo) block(b depthBlock) {
 	d, u, n, w := f.d, f.d.unit, b.n, f.w
 	rows := make([]rowTwo, n)
 	for q := range 2*n + 1 {
-		if d.s.bytes == 64 && !d.s.pair { // large planes come from the third-level cache, out of step with what the processor expects
+		// large planes come from the third-level cache, out of step with what the processor expects
+		if d.s.bytes == 64 && !d.s.pair {
 			u.PREFETCHT1(Mem{Base: b.row, Index: d.apart, Scale: 1, Disp: 64})
 			if q%2 == 0 {
 				u.PREFETCHT1(Mem{Base: b.row, Index: d.apart, Scale: 1})
@@ -159,8 +160,9 @@ func (f *forwardTwo) finish(b depthBlock, r rowTwo, suffix string) {
 	u.ADDQ(f.pitchOut, b.at)
 }
 
-// pair loads every other column of row q of a block's input and those between, and moves on to the next row but from the
-// last, where the next block begins. Of two channels at once, the second one takes the place of a strip's second half.
+// pair loads every other column of row q of a block's input and those between, and moves on to the next row but from
+// the last, where the next block begins. Of two channels at once, the second one takes the place of a strip's second
+// half.
 func (d *depthKernel) pair(b depthBlock, q int) (even, odd reg.VecVirtual) {
 	u := d.unit
 	from := b.row
@@ -200,7 +202,8 @@ func (d *depthKernel) pair(b depthBlock, q int) (even, odd reg.VecVirtual) {
 	return even, x
 }
 
-// eachOfTwo calls use for the outputs of n, those that end first, which see row q of the input as row kh of their weights.
+// eachOfTwo calls use for the outputs of n, those that end first, which see row q of the input as row kh of their
+// weights.
 func (d *depthKernel) eachOfTwo(n, q int, use func(i, kh int)) {
 	for kh := 2; kh >= 0; kh-- {
 		if i := (q - kh) / 2; q >= kh && (q-kh)%2 == 0 && i < n {

@@ -29,8 +29,8 @@ const (
 	depthTable
 	depthMasked
 	depthSaved
-	// The kernel's own: strips left, and where it is, which must not be in the pointers: they would be left beyond the ends of
-	// what they point to, for the garbage collector to find.
+	// The kernel's own: strips left, and where it is, which must not be in the pointers: they would be left beyond the
+	// ends of what they point to, for the garbage collector to find.
 	depthLeft
 	depthDstNow
 	depthSrcNow
@@ -48,8 +48,8 @@ const (
 	stripSize   = 320
 	stripStores = 4 // first mask of the stores; those before are of the loads
 
-	// Offsets into depthTable: what orders the lanes of VSHUFPS, sixteen and then eight, and 96 bytes on what also moves
-	// them by one.
+	// Offsets into depthTable: what orders the lanes of VSHUFPS, sixteen and then eight, and 96 bytes on what also
+	// moves them by one.
 	depthTableOrder = 4 * 64
 	depthTableBack  = 4 * 112 // the inverse for sixteen lanes
 )
@@ -74,7 +74,8 @@ type depthKernel struct {
 	strip reg.GPVirtual
 	k     []reg.Register   // masks of the strip with evex
 	idx   []reg.VecVirtual // with evex, what weaves two vectors in depthSpread
-	// With evex and stride two, order takes lanes from the order of pair, back to it, and shift orders them one lane on.
+	// With evex and stride two, order takes lanes from the order of pair, back to it, and shift orders them one lane
+	// on.
 	order, back, shift reg.VecVirtual
 	apart              reg.GPVirtual // bytes from channel to channel of the input, forward with stride two
 	// With evex, notFirst is the mask of all lanes but a channel's first, and second that of a pair's second channel.
@@ -87,7 +88,8 @@ type depthKernel struct {
 
 func newDepthKernel(u unit, s depthISA) *depthKernel {
 	d := &depthKernel{unit: u, s: s, args: u.args()}
-	for _, f := range [][2]int{{depthDst, depthDstNow}, {depthSrc, depthSrcNow}, {depthWeights, depthWeightsNow}, {depthBias, depthBiasNow}} {
+	for _, f := range [][2]int{{depthDst, depthDstNow}, {depthSrc, depthSrcNow}, {depthWeights, depthWeightsNow},
+		{depthBias, depthBiasNow}} {
 		u.MOVQ(u.load64(d.args, f[0]), field(d.args, f[1]))
 	}
 	return d
@@ -108,7 +110,8 @@ func (d *depthKernel) load(at Mem, i int, v reg.VecVirtual) {
 	}
 }
 
-// broadcast fills a vector with a number, of a pair the second channel's lanes in the order of pair with the one apart bytes on.
+// broadcast fills a vector with a number, of a pair the second channel's lanes in the order of pair with the one apart
+// bytes on.
 func (d *depthKernel) broadcast(from Mem, apart int, v reg.VecVirtual) {
 	d.VBROADCASTSS(from, v)
 	if d.s.pair {
@@ -231,7 +234,8 @@ func depthwise(u unit, s depthISA, stride int, gradient bool) {
 				u.VMOVUPS(Mem{Base: d.strip, Disp: stripLanes + 32*i}, d.edgeMasks[i])
 			}
 		}
-		row, iy, at, rows := u.GP64(), u.load64(d.args, depthTop), u.load64(d.args, depthDstNow), u.load64(d.args, depthRows)
+		row, iy, at, rows := u.GP64(), u.load64(d.args, depthTop), u.load64(d.args, depthDstNow),
+			u.load64(d.args, depthRows)
 		u.MOVQ(iy, row)
 		u.IMULQ(pitch, row)
 		u.ADDQ(field(d.args, depthSrcNow), row)

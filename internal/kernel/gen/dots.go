@@ -34,7 +34,8 @@ func dots(u unit, s isa) {
 }
 
 func dot(u unit, s isa, rows, cols int) {
-	u.text(fmt.Sprintf("dots%s_%dx%d", s.name, rows, cols), "dotsArgs", fmt.Sprintf("adds the products of %d rows with %d.", rows, cols))
+	u.text(fmt.Sprintf("dots%s_%dx%d", s.name, rows, cols), "dotsArgs",
+		fmt.Sprintf("adds the products of %d rows with %d.", rows, cols))
 	args := u.args()
 	parts := 64 / s.bytes // vectors to sixteen lanes
 	acc := make([][][]reg.VecVirtual, rows)

@@ -19,18 +19,21 @@ const (
 	ptFlags
 )
 
-// panelTiles writes the tiles of one to six rows and two vectors that multiply a packed panel with another. add adds one
-// product of a broadcast word of the left panel and a vector of the right one to the sum.
-func panelTiles(u unit, name, doc string, left int, broadcast func(Mem, reg.VecVirtual), add func(t, w, b, acc reg.VecVirtual)) {
+// panelTiles writes the tiles of one to six rows and two vectors that multiply a packed panel with another. add adds
+// one product of a broadcast word of the left panel and a vector of the right one to the sum.
+func panelTiles(u unit, name, doc string, left int, broadcast func(Mem, reg.VecVirtual),
+	add func(t, w, b, acc reg.VecVirtual)) {
 	for m := 1; m <= panelRows; m++ {
 		panelTile(u, fmt.Sprintf("%s%d", name, m), fmt.Sprintf(doc, m), m, left, broadcast, add)
 	}
 }
 
-// panelRows is the most rows of a tile: twelve sums, two vectors of the right panel, a word and a product fill the registers.
+// panelRows is the most rows of a tile: twelve sums, two vectors of the right panel, a word and a product fill the
+// registers.
 const panelRows = 6
 
-func panelTile(u unit, name, doc string, m, left int, broadcast func(Mem, reg.VecVirtual), add func(t, w, b, acc reg.VecVirtual)) {
+func panelTile(u unit, name, doc string, m, left int, broadcast func(Mem, reg.VecVirtual),
+	add func(t, w, b, acc reg.VecVirtual)) {
 	u.text(name, "panelTileArgs", doc)
 	args := u.args()
 	a, b, k := u.load64(args, ptA), u.load64(args, ptB), u.load64(args, ptK)
@@ -114,8 +117,8 @@ const (
 	rotStep
 )
 
-// rotate turns the first row of sixteen columns with each of the rows that follow a step apart, the turned row going on to
-// the next.
+// rotate turns the first row of sixteen columns with each of the rows that follow a step apart, the turned row going on
+// to the next.
 func rotate(u unit) {
 	u.text("rotateAVX2", "rotateArgs", "turns rows of sixteen columns in one sweep.")
 	args := u.args()

@@ -9,8 +9,8 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// The assembler knows neither AMX nor AVX512_BF16, so instructions of the two are written as bytes. Their registers must be
-// physical ones: what allocates virtual registers does not see into bytes.
+// The assembler knows neither AMX nor AVX512_BF16, so instructions of the two are written as bytes. Their registers
+// must be physical ones: what allocates virtual registers does not see into bytes.
 
 // Opcode prefixes as VEX and EVEX write them.
 const (
@@ -41,7 +41,8 @@ func (u unit) encoded(c code) {
 
 // number is what encodings call a general register.
 func number(r reg.Register) byte {
-	for i, p := range []reg.Register{reg.RAX, reg.RCX, reg.RDX, reg.RBX, reg.RSP, reg.RBP, reg.RSI, reg.RDI, reg.R8, reg.R9, reg.R10,
+	for i, p := range []reg.Register{reg.RAX, reg.RCX, reg.RDX, reg.RBX, reg.RSP, reg.RBP, reg.RSI, reg.RDI, reg.R8,
+		reg.R9, reg.R10,
 		reg.R11, reg.R12, reg.R13, reg.R14, reg.R15} {
 		if p == r {
 			return byte(i)
@@ -50,7 +51,8 @@ func number(r reg.Register) byte {
 	panic(fmt.Sprintf("gen: %v is no general register", r))
 }
 
-var registerNames = [...]string{"rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15"}
+var registerNames = [...]string{"rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12",
+	"r13", "r14", "r15"}
 
 // vex is a three-byte VEX prefix for the map 0F38 and W0 with the high bits of modrm's fields.
 func vex(prefix, reg, index, base, v byte) []byte {
@@ -80,7 +82,8 @@ func tileStore(tile int, base, stride reg.Register, disp int32) code {
 // tileConfig encodes the load of a configuration of tiles.
 func tileConfig(at reg.Register) code {
 	b := number(at)
-	return code{fmt.Sprintf("ldtilecfg [%s+0x0]", registerNames[b]), append(vex(prefixNone, 0, 0, b, 0), 0x49, 1<<6|b&7, 0)}
+	return code{fmt.Sprintf("ldtilecfg [%s+0x0]", registerNames[b]), append(vex(prefixNone, 0, 0, b, 0), 0x49, 1<<6|b&7,
+		0)}
 }
 
 func tileRelease() code {
@@ -88,19 +91,22 @@ func tileRelease() code {
 }
 
 func tileZero(tile int) code {
-	return code{fmt.Sprintf("tilezero tmm%d", tile), append(vex(prefixF2, byte(tile), 0, 0, 0), 0x49, 0xc0|byte(tile)<<3)}
+	return code{fmt.Sprintf("tilezero tmm%d", tile), append(vex(prefixF2, byte(tile), 0, 0, 0), 0x49,
+		0xc0|byte(tile)<<3)}
 }
 
 // tileDot encodes c += a · b, a of pairs by row and b of pairs by column.
 func tileDot(c, a, b int) code {
-	return code{fmt.Sprintf("tdpbf16ps tmm%d,tmm%d,tmm%d", c, a, b), append(vex(prefixF3, byte(c), 0, 0, byte(b)), 0x5c, 0xc0|byte(c)<<3|byte(a))}
+	return code{fmt.Sprintf("tdpbf16ps tmm%d,tmm%d,tmm%d", c, a, b), append(vex(prefixF3, byte(c), 0, 0, byte(b)), 0x5c,
+		0xc0|byte(c)<<3|byte(a))}
 }
 
 // evex encodes an instruction on three vectors of 512 bits from the map 0F38 with W0.
 func evex(name string, prefix, opcode byte, dst, v, rm int) code {
 	d, s, r := byte(dst), byte(v), byte(rm)
 	return code{fmt.Sprintf("%s zmm%d,zmm%d,zmm%d", name, dst, v, rm), []byte{
-		0x62, (^d>>3&1)<<7 | (^r>>4&1)<<6 | (^r>>3&1)<<5 | (^d>>4&1)<<4 | 2, (^s&15)<<3 | 4 | prefix, 2<<5 | (^s>>4&1)<<3,
+		0x62, (^d>>3&1)<<7 | (^r>>4&1)<<6 | (^r>>3&1)<<5 | (^d>>4&1)<<4 | 2, (^s&15)<<3 | 4 | prefix,
+		2<<5 | (^s>>4&1)<<3,
 		opcode, 3<<6 | d&7<<3 | r&7,
 	}}
 }

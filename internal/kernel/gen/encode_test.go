@@ -21,7 +21,8 @@ func TestEncodings(t *testing.T) {
 	bases := []reg.Register{reg.RAX, reg.RCX, reg.RDX, reg.RBX, reg.RSI, reg.RDI, reg.R8, reg.R9, reg.R10, reg.R11}
 	for i, b := range bases {
 		stride := bases[(i+3)%len(bases)]
-		codes = append(codes, tileConfig(b), tileLoad(i%8, b, stride, int32(1024*i)), tileStore(7-i%8, b, stride, int32(64*i)))
+		codes = append(codes, tileConfig(b), tileLoad(i%8, b, stride, int32(1024*i)),
+			tileStore(7-i%8, b, stride, int32(64*i)))
 	}
 	for i := range 8 {
 		codes = append(codes, tileZero(i), tileDot(i, (i+3)%8, (i+6)%8))
@@ -35,7 +36,8 @@ func TestEncodings(t *testing.T) {
 	}
 	file := filepath.Join(t.TempDir(), "code")
 	require.NoError(t, os.WriteFile(file, all, 0o600))
-	out, err := exec.Command(tool, "-D", "-b", "binary", "-m", "i386:x86-64", "-M", "intel", "--no-show-raw-insn", file).CombinedOutput()
+	out, err := exec.Command(tool, "-D", "-b", "binary", "-m", "i386:x86-64", "-M", "intel", "--no-show-raw-insn",
+		file).CombinedOutput()
 	require.NoError(t, err, string(out))
 	var got []string
 	for _, line := range strings.Split(string(out), "\n") {

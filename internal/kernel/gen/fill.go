@@ -47,8 +47,10 @@ const (
 func panel(u unit, s isa) {
 	u.text("panel"+s.name, "panelArgs", "packs the columns of one register tile.")
 	args := u.args()
-	dst, src, stride, k := u.load64(args, panelDst), u.load64(args, panelSrc), u.load64(args, panelStride), u.load64(args, panelK)
-	scale, shift, cols, table := u.load64(args, panelScale), u.load64(args, panelShift), u.load64(args, panelCols), u.load64(args, panelTable)
+	dst, src, stride, k := u.load64(args, panelDst), u.load64(args, panelSrc), u.load64(args, panelStride),
+		u.load64(args, panelK)
+	scale, shift, cols, table := u.load64(args, panelScale), u.load64(args, panelShift), u.load64(args, panelCols),
+		u.load64(args, panelTable)
 	floor := s.vec(u)
 	u.VBROADCASTSS(field(args, panelFloor), floor)
 	vl := uint64(s.bytes / 4)

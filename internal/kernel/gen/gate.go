@@ -23,12 +23,14 @@ const (
 	gateAccumulate
 )
 
-// gate writes dst[r][i] = mul[r]*grad[r][i] where scale[r]*x[r][i]+shift[r] > 0 and zero elsewhere, or adds that to dst.
+// gate writes dst[r][i] = mul[r]*grad[r][i] where scale[r]*x[r][i]+shift[r] > 0 and zero elsewhere, or adds that to
+// dst.
 func gate(u unit, s isa) {
 	u.text("gate"+s.name, "gateArgs", "passes a gradient where a ReLU was open.")
 	args := u.args()
 	dst, grad, x := u.load64(args, gateDst), u.load64(args, gateGrad), u.load64(args, gateX)
-	mul, scale, shift, step := u.load64(args, gateMul), u.load64(args, gateScale), u.load64(args, gateShift), u.load64(args, gateStep)
+	mul, scale, shift, step := u.load64(args, gateMul), u.load64(args, gateScale), u.load64(args, gateShift),
+		u.load64(args, gateStep)
 	rows, cols, table := u.load64(args, gateRows), u.load64(args, gateCols), u.load64(args, gateTable)
 	vl := s.bytes / 4
 	tail := u.GP64()

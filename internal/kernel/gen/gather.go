@@ -17,7 +17,8 @@ const (
 func gather(u unit) {
 	u.text("gatherAVX2", "gatherArgs", "copies what a column tile reads of views to a panel.")
 	args := u.args()
-	dst, b, b1, off, k := u.load64(args, gatherDst), u.load64(args, gatherB), u.load64(args, gatherB1), u.load64(args, gatherOff), u.load64(args, gatherK)
+	dst, b, b1, off, k := u.load64(args, gatherDst), u.load64(args, gatherB), u.load64(args, gatherB1),
+		u.load64(args, gatherOff), u.load64(args, gatherK)
 	u.ADDQ(b, b1)
 	u.Label("term")
 	o, x, y := u.GP64(), u.YMM(), u.YMM()

@@ -19,7 +19,8 @@ const (
 func pool2(u unit, s isa) {
 	u.text("pool2"+s.name, "pool2Args", "averages windows of two rows and two columns.")
 	args := u.args()
-	dst, src, pitch, rows := u.load64(args, poolDst), u.load64(args, poolSrc), u.load64(args, poolSrcRow), u.load64(args, poolRows)
+	dst, src, pitch, rows := u.load64(args, poolDst), u.load64(args, poolSrc), u.load64(args, poolSrcRow),
+		u.load64(args, poolRows)
 	cols := u.load64(args, poolCols)
 	quarter := s.vec(u)
 	t := u.GP32()

@@ -22,7 +22,8 @@ const (
 
 // routed writes c[j] += sum of z[i]*w[j][i] over absC[i]*w[j][i] > threshold, for one to four rows of w.
 func routed(u unit, s isa, rows int) {
-	u.text(fmt.Sprintf("routed%s_%d", s.name, rows), "routedArgs", fmt.Sprintf("adds the products of z with the kept weights of %d rows.", rows))
+	u.text(fmt.Sprintf("routed%s_%d", s.name, rows), "routedArgs",
+		fmt.Sprintf("adds the products of z with the kept weights of %d rows.", rows))
 	args := u.args()
 	parts := 64 / s.bytes
 	acc := make([][]reg.VecVirtual, rows)
@@ -81,7 +82,8 @@ func (u unit) rowPointers(args reg.Register, first, stride, rows int) []reg.Regi
 }
 
 // sixteens runs step over sixteen elements at a time and once over the masked rest, then goes on behind itself.
-func (u unit) sixteens(s isa, args reg.Register, count, tablePlace int, step func(load func(from reg.Register, part int, v reg.VecVirtual))) {
+func (u unit) sixteens(s isa, args reg.Register, count, tablePlace int,
+	step func(load func(from reg.Register, part int, v reg.VecVirtual))) {
 	i, n := u.GP64(), u.load64(args, count)
 	u.XORQ(i, i)
 	u.SUBQ(Imm(16), n)
@@ -171,7 +173,8 @@ func spread(u unit, s isa, rows int, gated bool) {
 	u.SUBQ(Imm(uint64(vl)), n)
 	u.JL(LabelRef("tail"))
 	u.Label("whole")
-	pass(func(from reg.Register, v reg.VecVirtual) { u.VMOVUPS(at(from), v) }, func(v reg.VecVirtual) { u.VMOVUPS(v, at(c)) })
+	pass(func(from reg.Register, v reg.VecVirtual) { u.VMOVUPS(at(from), v) },
+		func(v reg.VecVirtual) { u.VMOVUPS(v, at(c)) })
 	u.ADDQ(Imm(uint64(vl)), i)
 	u.SUBQ(Imm(uint64(vl)), n)
 	u.JGE(LabelRef("whole"))

@@ -26,7 +26,8 @@ const (
 	nbScale // float32, then the bound
 )
 
-// notBelow writes a bit for each of n integers, a multiple of eight: whether src*gain*scale + shift is not below the bound.
+// notBelow writes a bit for each of n integers, a multiple of eight: whether src*gain*scale + shift is not below the
+// bound.
 func notBelow(u unit) {
 	u.text("notBelowAVX2", "notBelowArgs", "marks the integers that are not below a bound.")
 	args := u.args()

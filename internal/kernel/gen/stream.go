@@ -42,10 +42,11 @@ var streamOps = []streamOp{
 		u.VFMADD231PS(k[0], in[1], in[0])
 	}},
 	// In this operand order the maximum and the minimum with a NaN input are that NaN.
-	{"affine", "dst = max(floor, s*a + t)", []int{streamA}, []int{streamS, streamT, streamFloor}, func(u unit, s isa, in, k []reg.VecVirtual) {
-		u.VFMADD213PS(k[1], k[0], in[0])
-		u.VMAXPS(in[0], k[2], in[0])
-	}},
+	{"affine", "dst = max(floor, s*a + t)", []int{streamA}, []int{streamS, streamT, streamFloor},
+		func(u unit, s isa, in, k []reg.VecVirtual) {
+			u.VFMADD213PS(k[1], k[0], in[0])
+			u.VMAXPS(in[0], k[2], in[0])
+		}},
 	{"atLeast", "dst = max(floor, a)", []int{streamA}, []int{streamFloor}, func(u unit, s isa, in, k []reg.VecVirtual) {
 		u.VMAXPS(in[0], k[0], in[0])
 	}},
@@ -55,28 +56,32 @@ var streamOps = []streamOp{
 	{"atMost1", "dst = min(s, a)", []int{streamA}, []int{streamS}, func(u unit, s isa, in, k []reg.VecVirtual) {
 		u.VMINPS(in[0], k[0], in[0])
 	}},
-	{"larger", "dst = max(a, b), NaN if either is", []int{streamA, streamB}, nil, func(u unit, s isa, in, k []reg.VecVirtual) {
-		// The maximum is b where a or b is NaN, which leaves the NaNs of a to put back.
-		m := s.vec(u)
-		u.VMAXPS(in[1], in[0], m)
-		if s.bytes == 64 {
-			nan := u.K()
+	{"larger", "dst = max(a, b), NaN if either is", []int{streamA, streamB}, nil,
+		func(u unit, s isa, in, k []reg.VecVirtual) {
+			// The maximum is b where a or b is NaN, which leaves the NaNs of a to put back.
+			m := s.vec(u)
+			u.VMAXPS(in[1], in[0], m)
+			if s.bytes == 64 {
+				nan := u.K()
+				u.VCMPPS(Imm(3), in[0], in[0], nan)
+				u.VMOVAPS(in[0], nan, m)
+				u.VMOVAPS(m, in[0])
+				return
+			}
+			nan := s.vec(u)
 			u.VCMPPS(Imm(3), in[0], in[0], nan)
-			u.VMOVAPS(in[0], nan, m)
-			u.VMOVAPS(m, in[0])
-			return
-		}
-		nan := s.vec(u)
-		u.VCMPPS(Imm(3), in[0], in[0], nan)
-		u.VBLENDVPS(nan, in[0], m, in[0])
-	}},
-	{"whereAtMost", "dst = a where c <= b, zero elsewhere", []int{streamA, streamB, streamC}, nil, func(u unit, s isa, in, k []reg.VecVirtual) {
-		u.keep(s, 0x12, in[1], in[2], in[0])
-	}},
-	{"whereAtMost1", "dst = a where c <= s, zero elsewhere", []int{streamA, streamC}, []int{streamS}, func(u unit, s isa, in, k []reg.VecVirtual) {
-		u.keep(s, 0x12, k[0], in[1], in[0])
-	}},
-	{"mix", "dst = b where a is s, c where a is t, c + a*(b-c) elsewhere, each step rounded", []int{streamA, streamB, streamC}, []int{streamS, streamT},
+			u.VBLENDVPS(nan, in[0], m, in[0])
+		}},
+	{"whereAtMost", "dst = a where c <= b, zero elsewhere", []int{streamA, streamB, streamC}, nil,
+		func(u unit, s isa, in, k []reg.VecVirtual) {
+			u.keep(s, 0x12, in[1], in[2], in[0])
+		}},
+	{"whereAtMost1", "dst = a where c <= s, zero elsewhere", []int{streamA, streamC}, []int{streamS},
+		func(u unit, s isa, in, k []reg.VecVirtual) {
+			u.keep(s, 0x12, k[0], in[1], in[0])
+		}},
+	{"mix", "dst = b where a is s, c where a is t, c + a*(b-c) elsewhere, each step rounded",
+		[]int{streamA, streamB, streamC}, []int{streamS, streamT},
 		func(u unit, s isa, in, k []reg.VecVirtual) {
 			m, p, r, y := in[0], in[1], in[2], s.vec(u)
 			u.VSUBPS(r, p, y)
@@ -86,7 +91,8 @@ var streamOps = []streamOp{
 			u.choose(s, k[1], m, r, y)
 			u.VMOVAPS(y, in[0])
 		}},
-	{"normBack", "dst = s*a + (t*(b-m) + floor)", []int{streamA, streamB}, []int{streamS, streamT, streamM, streamFloor},
+	{"normBack", "dst = s*a + (t*(b-m) + floor)", []int{streamA, streamB}, []int{streamS, streamT, streamM,
+		streamFloor},
 		func(u unit, s isa, in, k []reg.VecVirtual) {
 			u.VSUBPS(k[2], in[1], in[1])
 			u.VFMADD213PS(k[3], k[1], in[1])

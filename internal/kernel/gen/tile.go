@@ -32,7 +32,8 @@ const (
 	tileAheadStep
 )
 
-// tileAheadWeights is how many bytes of weights ahead are prefetched: the processor's own prefetching ends with each page.
+// tileAheadWeights is how many bytes of weights ahead are prefetched: the processor's own prefetching ends with each
+// page.
 const tileAheadWeights = 2048
 
 // tileKind tells the variants of a tile apart by the end of their names.
@@ -45,8 +46,8 @@ const (
 	tilePanel   tileKind = "p" // columns in a panel two vectors wide; prefetches a line of something else for each k
 )
 
-// tiles writes the register tiles of an instruction set: every height, one and two vectors wide. Gathering halves and prefetching
-// beside a panel are for AVX-512 alone.
+// tiles writes the register tiles of an instruction set: every height, one and two vectors wide. Gathering halves and
+// prefetching beside a panel are for AVX-512 alone.
 func tiles(u unit, s isa) {
 	for m := 1; m <= s.rows; m++ {
 		for nv := 1; nv <= 2; nv++ {
@@ -183,7 +184,8 @@ func tile(u unit, s isa, m, nv int, kind tileKind) {
 
 	u.Label("bias")
 	// Loaded again rather than kept, since the loop is short of registers.
-	c, ldc, flags, mask = u.load64(args, tileC), u.load64(args, tileLdc), u.load64(args, tileFlags), u.load64(args, tileMask)
+	c, ldc, flags, mask = u.load64(args, tileC), u.load64(args, tileLdc), u.load64(args, tileFlags),
+		u.load64(args, tileMask)
 	row = u.GP64()
 	bias := u.load64(args, tileBias)
 	u.TESTQ(bias, bias)
@@ -236,7 +238,8 @@ func tile(u unit, s isa, m, nv int, kind tileKind) {
 	u.RET()
 }
 
-// residualAhead prefetches the rows of the residual, which lie in no cache where maps are large, before the loop over the terms.
+// residualAhead prefetches the rows of the residual, which lie in no cache where maps are large, before the loop over
+// the terms.
 func (u unit) residualAhead(args, ldc, row reg.Register, m, nv int) {
 	res := u.load64(args, tileRes)
 	u.TESTQ(res, res)

@@ -232,12 +232,15 @@ var unaryOps = []unaryOp{
 		s, c := g.sigmoids(x)
 		return g.mul(s, c)
 	}},
-	{"Swish", "ActSwish", 1, func(g unaryCode, x vec) vec { return g.mul(g.sigmoid(g.mul(x, g.p[0])), x) }, func(g unaryCode, x vec) vec {
-		y := g.mul(x, g.p[0])
-		s, c := g.sigmoids(y)
-		return g.add(s, g.mul(g.mul(y, s), c))
-	}},
-	{"HardSigmoid", "ActHardSigmoid", 2, func(g unaryCode, x vec) vec { return g.unit(g.add(g.mul(x, g.p[0]), g.p[1])) },
+	{"Swish", "ActSwish", 1, func(g unaryCode, x vec) vec { return g.mul(g.sigmoid(g.mul(x, g.p[0])), x) },
+		func(g unaryCode, x vec) vec {
+			y := g.mul(x, g.p[0])
+			s, c := g.sigmoids(y)
+			return g.add(s, g.mul(g.mul(y, s), c))
+		}},
+	{"HardSigmoid", "ActHardSigmoid", 2, func(g unaryCode, x vec) vec {
+		return g.unit(g.add(g.mul(x, g.p[0]), g.p[1]))
+	},
 		func(g unaryCode, x vec) vec {
 			y := g.add(g.mul(x, g.p[0]), g.p[1])
 			return g.and(g.and(g.compare(greater, y, g.at(cZero)), g.compare(less, y, g.at(cOne))), g.p[0])
@@ -315,7 +318,8 @@ var unaryOps = []unaryOp{
 		large := g.withSign(g.abs(g.sub(g.load(cOne), g.tail(g.mul(y, g.at(cSqrt2))))), x)
 		return g.choose(near, small, large)
 	}, nil},
-	{"Square", "ActSquare", 0, func(g unaryCode, x vec) vec { return g.mul(x, x) }, func(g unaryCode, x vec) vec { return g.add(x, x) }},
+	{"Square", "ActSquare", 0, func(g unaryCode, x vec) vec { return g.mul(x, x) },
+		func(g unaryCode, x vec) vec { return g.add(x, x) }},
 	{"Floor", "ActFloor", 0, func(g unaryCode, x vec) vec { return g.round(x, 9) }, nil},
 	{"Ceil", "ActCeil", 0, func(g unaryCode, x vec) vec { return g.round(x, 10) }, nil},
 	{"Round", "ActRound", 0, func(g unaryCode, x vec) vec { return g.round(x, 8) }, nil},

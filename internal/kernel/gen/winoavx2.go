@@ -20,7 +20,8 @@ func winoInSegment(u unit, left, right bool) {
 	}
 	u.text("winoIn"+name+s.name, "winoInArgs", "transforms the inputs of eight tiles.")
 	args := u.args()
-	src, pitch, dst, channels := u.load64(args, winoSrc), u.load64(args, winoSrcRow), u.load64(args, winoDst), u.load64(args, winoChannels)
+	src, pitch, dst, channels := u.load64(args, winoSrc), u.load64(args, winoSrcRow), u.load64(args, winoDst),
+		u.load64(args, winoChannels)
 	table := u.load64(args, winoTable)
 	toRight, toLeft, zero := s.vec(u), s.vec(u), s.vec(u)
 	u.VMOVUPS(Mem{Base: table, Disp: permRight}, toRight)
@@ -117,7 +118,8 @@ func winoOutSegment(u unit) {
 	s := avx2
 	u.text("winoOutSegment"+s.name, "winoOutArgs", "transforms the products of eight tiles to outputs.")
 	args := u.args()
-	src, dst, pitch, channels := u.load64(args, outSrc), u.load64(args, outDst), u.load64(args, outDstRow), u.load64(args, outChannels)
+	src, dst, pitch, channels := u.load64(args, outSrc), u.load64(args, outDst), u.load64(args, outDstRow),
+		u.load64(args, outChannels)
 	bias, res, step := u.load64(args, outBias), u.load64(args, outRes), u.load64(args, outSrcPlace)
 	u.SUBQ(dst, res)
 	down := u.GP64()

@@ -104,8 +104,8 @@ const (
 	frTable
 )
 
-// fourRows transforms rows of the padded input: of the six columns that each tile sees it makes six planes, eight tiles at
-// a time.
+// fourRows transforms rows of the padded input: of the six columns that each tile sees it makes six planes, eight tiles
+// at a time.
 func fourRows(u unit) {
 	u.text("fourRowsAVX2", "fourRowsArgs", "transforms rows of the padded input.")
 	args := u.args()
@@ -205,7 +205,8 @@ func fourColumns(u unit) {
 		u.LEAQ(Mem{Base: from, Index: phase, Scale: 2}, half)
 		var d [6]reg.VecVirtual
 		for i, m := range []Mem{
-			{Base: from}, {Base: from, Index: phase, Scale: 1}, {Base: half}, {Base: half, Index: phase, Scale: 1}, {Base: from, Index: next, Scale: 1},
+			{Base: from}, {Base: from, Index: phase, Scale: 1}, {Base: half}, {Base: half, Index: phase, Scale: 1},
+			{Base: from, Index: next, Scale: 1},
 		} {
 			d[i] = u.YMM()
 			u.VMOVUPS(m, d[i])
@@ -248,7 +249,8 @@ func fourProducts(u unit) {
 		}
 		y := u.fourOut(c, m)
 		u.LEAQ(Mem{Base: to, Index: phase, Scale: 2}, half)
-		for i, m := range []Mem{{Base: to}, {Base: to, Index: phase, Scale: 1}, {Base: half}, {Base: half, Index: phase, Scale: 1}} {
+		for i, m := range []Mem{{Base: to}, {Base: to, Index: phase, Scale: 1}, {Base: half},
+			{Base: half, Index: phase, Scale: 1}} {
 			u.VMOVUPS(y[i], m)
 		}
 		u.ADDQ(field(args, ffSrcColumn), from)
@@ -283,8 +285,8 @@ const (
 	foChannelsLeft
 )
 
-// fourWrite transforms rows of the products to rows of the image, eight tiles at a time, adds bias and residual and applies
-// the floor.
+// fourWrite transforms rows of the products to rows of the image, eight tiles at a time, adds bias and residual and
+// applies the floor.
 func fourWrite(u unit) {
 	u.text("fourWriteAVX2", "fourOutArgs", "transforms rows of the products to rows of the image.")
 	args := u.args()

@@ -35,9 +35,11 @@ const (
 // their 4x4 inputs straight from the image, zero outside of it, and writes Bᵀ d B.
 func winoIn(u unit, perRow int) {
 	s := avx512
-	u.text(fmt.Sprintf("winoIn%d%s", perRow, s.name), "winoInArgs", fmt.Sprintf("transforms the inputs of a vector of tiles, %d to a row.", perRow))
+	u.text(fmt.Sprintf("winoIn%d%s", perRow, s.name), "winoInArgs",
+		fmt.Sprintf("transforms the inputs of a vector of tiles, %d to a row.", perRow))
 	args := u.args()
-	src, pitch, dst, channels := u.load64(args, winoSrc), u.load64(args, winoSrcRow), u.load64(args, winoDst), u.load64(args, winoChannels)
+	src, pitch, dst, channels := u.load64(args, winoSrc), u.load64(args, winoSrcRow), u.load64(args, winoDst),
+		u.load64(args, winoChannels)
 	table := u.load64(args, winoTable)
 	even, odd, right, left := s.vec(u), s.vec(u), s.vec(u), s.vec(u)
 	for i, v := range []reg.VecVirtual{even, odd, right, left} {
@@ -147,9 +149,11 @@ const (
 // writes the outputs straight to the image.
 func winoOut(u unit, perRow int) {
 	s := avx512
-	u.text(fmt.Sprintf("winoOut%d%s", perRow, s.name), "winoOutArgs", fmt.Sprintf("transforms the products of a vector of tiles, %d to a row, to outputs.", perRow))
+	u.text(fmt.Sprintf("winoOut%d%s", perRow, s.name), "winoOutArgs",
+		fmt.Sprintf("transforms the products of a vector of tiles, %d to a row, to outputs.", perRow))
 	args := u.args()
-	src, dst, pitch, channels := u.load64(args, outSrc), u.load64(args, outDst), u.load64(args, outDstRow), u.load64(args, outChannels)
+	src, dst, pitch, channels := u.load64(args, outSrc), u.load64(args, outDst), u.load64(args, outDstRow),
+		u.load64(args, outChannels)
 	bias, res, place := u.load64(args, outBias), u.load64(args, outRes), u.load64(args, outSrcPlace)
 	table := u.load64(args, outTable)
 	low, high, floor := s.vec(u), s.vec(u), s.vec(u)

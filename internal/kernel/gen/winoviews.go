@@ -17,8 +17,8 @@ const (
 	wvChannels
 )
 
-// winoInViews transforms one vector of tiles of each channel from views: of each parity of the rows, and in them of each
-// of the tile's four columns. The second row of a view is the tile's third or fourth.
+// winoInViews transforms one vector of tiles of each channel from views: of each parity of the rows, and in them of
+// each of the tile's four columns. The second row of a view is the tile's third or fourth.
 func winoInViews(u unit, s isa) {
 	u.text("winoInViews"+s.name, "winoViewArgs", "transforms the inputs of a vector of tiles.")
 	args := u.args()
@@ -123,7 +123,8 @@ const (
 
 // winoOutFlat transforms the products of one vector of tiles of each channel to its four outputs, a plane for each.
 func winoOutFlat(u unit, s isa) {
-	u.text("winoOutFlat"+s.name, "winoFlatArgs", "transforms the products of a vector of tiles to four planes of outputs.")
+	u.text("winoOutFlat"+s.name, "winoFlatArgs",
+		"transforms the products of a vector of tiles to four planes of outputs.")
 	args := u.args()
 	src, step, dst := u.load64(args, wfSrc), u.load64(args, wfSrcPlace), u.load64(args, wfDst)
 	plane, channels := u.load64(args, wfDstPlane), u.load64(args, wfChannels)
