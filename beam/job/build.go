@@ -49,6 +49,9 @@ func Build(s beam.Scope, o Options) Results {
 	done, letters := make([]beam.PCollection, len(branches)), make([]beam.PCollection, len(branches))
 	for i, b := range branches {
 		s := s.Scope("run")
+		if o.Bundles > 1 {
+			b = beam.Reshuffle(s, b) // without it a runner may fuse the branches to one bundle
+		}
 		if o.Job == Fit {
 			done[i], letters[i] = beam.ParDo2(s, &fitFn{work{Options: o}}, b)
 		} else {

@@ -125,11 +125,9 @@ func (r *reading) decode(ctx context.Context, i int) (d decoded) {
 
 // isOfImage tells a failure of the image from one of the machine or the connection, which another attempt may not meet.
 func isOfImage(err error) bool {
-	if network := net.Error(nil); errors.As(err, &network) {
-		return false
-	}
 	if path := (*fs.PathError)(nil); errors.As(err, &path) {
 		return errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission)
 	}
-	return true
+	network := net.Error(nil) // system calls' errors are such too, so that it is asked for last
+	return !errors.As(err, &network)
 }
