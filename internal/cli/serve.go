@@ -89,7 +89,7 @@ func (f *serveFlags) check() error {
 			return err
 		}
 	}
-	if err := f.net.CheckPreprocess(); err != nil {
+	if err := f.net.CheckFiles(); err != nil {
 		return err
 	}
 	for _, v := range []struct {
@@ -127,7 +127,7 @@ func (f *serveFlags) check() error {
 			return err
 		}
 	}
-	return f.net.CheckPreprocess()
+	return f.net.CheckFiles()
 }
 
 // logger writes what the server tells to the command's error stream.

@@ -142,7 +142,7 @@ func (t *trainFlags) check(progress string) error {
 	if err := t.net.Known(); err != nil {
 		return err
 	}
-	if err := t.net.CheckPreprocess(); err != nil {
+	if err := t.net.CheckFiles(); err != nil {
 		return err
 	}
 	t.config.Optimizer.ExemptVectors = !t.decayVectors

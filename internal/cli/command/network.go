@@ -176,7 +176,7 @@ func (n *Network) read() (nets.Classifier, error) {
 	if err := n.Known(); err != nil {
 		return nil, err
 	}
-	if err := n.CheckPreprocess(); err != nil { // before the weights, which may be large
+	if err := n.CheckFiles(); err != nil { // before the weights, which may be large
 		return nil, err
 	}
 	if n.IsONNX() {
@@ -211,9 +211,13 @@ func (n *Network) preprocessing() (p nets.Preprocessing, err error) {
 	return p, nil
 }
 
-// CheckPreprocess fails where --preprocess is neither a preset nor a file that says how images are prepared.
-func (n *Network) CheckPreprocess() error {
-	_, err := n.preprocessing()
+// CheckFiles fails where --preprocess is neither a preset nor a file that says how images are prepared, and where
+// --class-names is no list of classes.
+func (n *Network) CheckFiles() error {
+	if _, err := n.preprocessing(); err != nil {
+		return err
+	}
+	_, err := n.Classes()
 	return err
 }
 
@@ -246,6 +250,9 @@ func (n *Network) OpenOrNew(classes int) (net nets.Classifier, trained bool, err
 	if err := n.Known(); err != nil {
 		return nil, false, err
 	}
+	if err := n.CheckFiles(); err != nil {
+		return nil, false, err
+	}
 	fresh, err := nets.New(n.Name, classes)
 	if err != nil {
 		return nil, false, UsageError{Err: err}
@@ -256,7 +263,7 @@ func (n *Network) OpenOrNew(classes int) (net nets.Classifier, trained bool, err
 
 // Detector reads a detector, for the flags' network where they name one, with its network.
 func (n *Network) Detector(path string) (*line.Detector, nets.Classifier, error) {
-	if err := n.CheckPreprocess(); err != nil {
+	if err := n.CheckFiles(); err != nil {
 		return nil, nil, err
 	}
 	if !n.Given() {
