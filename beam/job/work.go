@@ -117,10 +117,8 @@ type fileFn struct {
 	work
 }
 
-// StartBundle counts.
-func (f *fileFn) StartBundle(ctx context.Context, _ func(string), _ func(Letter)) {
-	bundles.Inc(ctx, 1)
-}
+// StartBundle begins to count.
+func (f *fileFn) StartBundle(context.Context, func(string), func(Letter)) { f.begun = false }
 
 // ProcessElement writes the features or scores of a piece, and emits the file's name, and the images that could not be
 // read.
