@@ -63,38 +63,27 @@ func fetched(t tester, p *graph.Program, batches graph.Batches) map[string][]flo
 	for out, err := range p.Run(context.Background(), batches) {
 		require.NoError(t, err)
 		for _, name := range p.Options().Fetch {
-			all[name] = append(all[name], outputs(p, out, name)...)
+			all[name] = append(all[name], outputs(out, name)...)
 		}
 	}
 	return all
 }
 
 // outputs copies what was fetched under a name, whatever its type.
-func outputs(p *graph.Program, out *graph.Outputs, name string) []float64 {
-	if ints, ok := intsOf(out, name); ok {
-		return ints
-	}
-	if p.Options().Dtype == tensor.Float64 {
+func outputs(out *graph.Outputs, name string) (x []float64) {
+	switch out.Dtype(name) {
+	case tensor.Float64:
 		return slices.Clone(out.Float64(name))
-	}
-	var x []float64
-	for _, v := range out.Float32(name) {
-		x = append(x, float64(v))
+	case tensor.Int:
+		for _, v := range out.Ints(name) {
+			x = append(x, float64(v))
+		}
+	default:
+		for _, v := range out.Float32(name) {
+			x = append(x, float64(v))
+		}
 	}
 	return x
-}
-
-func intsOf(out *graph.Outputs, name string) (x []float64, ok bool) {
-	defer func() {
-		if recover() != nil {
-			ok = false
-		}
-	}()
-	x = []float64{}
-	for _, v := range out.Ints(name) {
-		x = append(x, float64(v))
-	}
-	return x, true
 }
 
 func compile(t tester, m graph.Model, o graph.Options) *graph.Program {

@@ -103,5 +103,18 @@ func (o *Outputs) Ints(name string) []int {
 	return f.ints
 }
 
+// Dtype returns what a fetched node holds: tensor.Float32 or tensor.Float64 as the program was compiled, tensor.Int for a
+// node of classes. It panics when the node was not fetched.
+func (o *Outputs) Dtype(name string) tensor.Dtype {
+	switch f := o.field(name); {
+	case f.f32 != nil:
+		return tensor.Float32
+	case f.f64 != nil:
+		return tensor.Float64
+	default:
+		return tensor.Int
+	}
+}
+
 // Shape returns the shape of one sample of a fetched node: empty where that is a single number.
 func (o *Outputs) Shape(name string) []int { return slices.Clone(o.field(name).shape) }

@@ -55,8 +55,11 @@ func (w world) runnable(t *testing.T) map[string][]string {
 			"--out-dir", w.path("compared")}),
 		"attribute downstream": join(w.net(), sets, []string{"--estimators", "gradient-activation", "--values",
 			"logit"}),
-		"attribute play": join(w.net(), small),
-		"demo":           {"--report", w.path("o.html")},
+		"attribute play":         join(w.net(), small),
+		"attribute interactions": join(w.net(), small, []string{"--budget", "40", "--csv", w.path("o.csv")}),
+		"attribute curves": join(w.net(), small, []string{"--budget", "20", "--estimators", "gradient-activation",
+			"--out-dir", w.path("curves")}),
+		"demo": {"--report", w.path("o.html")},
 	}
 }
 

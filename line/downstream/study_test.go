@@ -211,12 +211,12 @@ func TestInterruptKeepsFinishedRuns(t *testing.T) {
 
 func TestStudiesThatCannotBe(t *testing.T) {
 	for want, spoil := range map[string]func(*downstream.Study){
-		"of 0 OOD sets":  func(s *downstream.Study) { s.Data.OOD = nil },
-		"0 games":        func(s *downstream.Study) { s.Games = nil },
-		"0 estimators":   func(s *downstream.Study) { s.Estimators = nil },
-		"0 seeds":        func(s *downstream.Study) { s.Seeds = nil },
-		"budget of NaN":  func(s *downstream.Study) { s.Budgets = []float64{math.NaN()} },
-		"budget of +Inf": func(s *downstream.Study) { s.Budgets = []float64{math.Inf(1)} },
+		"of 0 OOD sets":                         func(s *downstream.Study) { s.Data.OOD = nil },
+		"0 games":                               func(s *downstream.Study) { s.Games = nil },
+		"0 estimators":                          func(s *downstream.Study) { s.Estimators = nil },
+		"0 seeds":                               func(s *downstream.Study) { s.Seeds = nil },
+		"above 0 forward-equivalents, got NaN":  func(s *downstream.Study) { s.Budgets = []float64{math.NaN()} },
+		"above 0 forward-equivalents, got +Inf": func(s *downstream.Study) { s.Budgets = []float64{math.Inf(1)} },
 		`two estimators are named "exact"`: func(s *downstream.Study) {
 			s.Estimators = []attribution.Estimator{estimate.Exact{}, estimate.Exact{}}
 		},

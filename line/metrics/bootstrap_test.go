@@ -142,9 +142,9 @@ func TestBootstrapErrors(t *testing.T) {
 	assert.EqualError(t, err, "metrics: 0 bootstrap resamples, expected at least 1")
 	for _, level := range []float64{0, 1, 95, math.NaN()} {
 		_, err = Bootstrap(t.Context(), one, one, 10, level, 1)
-		assert.ErrorContains(t, err, "outside (0, 1)")
+		assert.ErrorContains(t, err, "expected a confidence level in (0, 1), got")
 		_, err = BootstrapAccuracy(t.Context(), []int{1}, []int{1}, 10, level, 1)
-		assert.ErrorContains(t, err, "outside (0, 1)")
+		assert.ErrorContains(t, err, "expected a confidence level in (0, 1), got")
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -153,7 +153,7 @@ func TestBootstrapErrors(t *testing.T) {
 	_, err = BootstrapAccuracy(ctx, []int{1}, []int{1}, 10, 0.95, 1)
 	assert.ErrorIs(t, err, context.Canceled)
 	_, err = BootstrapAccuracy(t.Context(), []int{1}, []int{-1}, 10, 0.95, 1)
-	assert.ErrorContains(t, err, "without a known label")
+	assert.ErrorContains(t, err, "expected a known label, got none in 1 samples")
 }
 
 // 320 of 400 correct, 100 more unlabelled: 0.8 +- 1.96 sqrt(0.8 0.2 / 400).

@@ -132,9 +132,9 @@ func TestAccuracy(t *testing.T) {
 	_, err = metrics.Accuracy([]int{1}, []int{1, 2})
 	assert.EqualError(t, err, "metrics: expected a prediction for each of 2 labels, got 1")
 	_, err = metrics.Accuracy([]int{1, 0}, []int{-1, -1})
-	assert.ErrorContains(t, err, "2 samples without a known label")
+	assert.ErrorContains(t, err, "expected a known label, got none in 2 samples")
 	_, err = metrics.Accuracy(nil, nil)
-	assert.ErrorContains(t, err, "without a known label")
+	assert.ErrorContains(t, err, "expected a known label, got none in 0 samples")
 }
 
 func TestROC(t *testing.T) {
@@ -222,7 +222,7 @@ func TestHistogramErrors(t *testing.T) {
 	assert.ErrorContains(t, err, "0 histogram bins")
 	for _, tail := range []float64{-1, 50, math.NaN()} {
 		_, err = metrics.NewHistogram(ok, ok, 5, tail)
-		assert.ErrorContains(t, err, "outside [0, 50)")
+		assert.ErrorContains(t, err, "expected a histogram tail in [0, 50) %, got")
 	}
 	_, err = metrics.NewHistogram(ok, []float64{math.Inf(-1)}, 5, 0)
 	assert.EqualError(t, err, "metrics: set 1: none of 1 scores is finite")

@@ -210,14 +210,14 @@ func TestDeLongHoldsItsLevel(t *testing.T) {
 func TestPairedErrors(t *testing.T) {
 	good := ScoreSets{ID: []float64{1, 2}, OOD: [][]float64{{1}}}
 	for want, methods := range map[string][][]ScoreSets{
-		"methods without scores":                              {},
-		"comparison: expected at least one OOD set, got none": {{{ID: []float64{1}}}},
-		"1 scores of the ID set, method 0":                    {{good}, {{ID: []float64{1}, OOD: [][]float64{{1}}}}},
+		"comparison: expected scores of at least one method, got none": {},
+		"comparison: expected at least one OOD set, got none":          {{{ID: []float64{1}}}},
+		"method 1: ID set: expected 2 scores as of method 0, got 1":    {{good}, {{ID: []float64{1}, OOD: [][]float64{{1}}}}},
 		"expected 1 OOD sets as of method 0, got 2": {{good},
 			{{ID: []float64{1, 2}, OOD: [][]float64{{1}, {1}}}}},
-		"OOD (number 0) score 0 of 1 is NaN":      {{good}, {{ID: []float64{1, 2}, OOD: [][]float64{{math.NaN()}}}}},
-		"expected scores of the ID set, got none": {{{OOD: [][]float64{{1}}}}},
-		"scores of 2 checkpoints, method 0 of":    {{good}, {good, good}},
+		"OOD (number 0) score 0 of 1 is NaN":                                 {{good}, {{ID: []float64{1, 2}, OOD: [][]float64{{math.NaN()}}}}},
+		"expected scores of the ID set, got none":                            {{{OOD: [][]float64{{1}}}}},
+		"expected scores of 1 checkpoints as of method 0, got 2 of method 1": {{good}, {good, good}},
 	} {
 		_, err := DeLong(methods, nil, 0.95)
 		require.ErrorContains(t, err, want)
@@ -225,7 +225,7 @@ func TestPairedErrors(t *testing.T) {
 		require.ErrorContains(t, err, want)
 	}
 	_, err := DeLong([][]ScoreSets{{good}}, [][2]int{{0, 1}}, 0.95)
-	require.ErrorContains(t, err, "methods 0 and 1 of 1")
+	require.ErrorContains(t, err, "expected two of the methods, got 0 and 1 of 1")
 	_, err = DeLong([][]ScoreSets{{good}}, nil, 1)
 	require.ErrorContains(t, err, "level 1")
 	_, err = BootstrapPaired(t.Context(), [][]ScoreSets{{good}}, nil, 0, 0.95, 1)

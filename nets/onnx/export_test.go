@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"google.golang.org/protobuf/proto"
 	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
 
 	"github.com/line-ood/goline/graph"
 	"github.com/line-ood/goline/internal/nettest"
@@ -34,7 +35,7 @@ func run(t *testing.T, m graph.Model, batch graph.Batch, fetch ...string) kept {
 		require.NoError(t, err)
 		for _, name := range p.Options().Fetch {
 			got.shapes[name] = out.Shape(name)
-			if name == nets.Prediction {
+			if out.Dtype(name) == tensor.Int {
 				got.ints[name] = slices.Clone(out.Ints(name))
 			} else {
 				got.f32[name] = slices.Clone(out.Float32(name))
