@@ -227,7 +227,7 @@ func TestPairedErrors(t *testing.T) {
 	_, err := DeLong([][]ScoreSets{{good}}, [][2]int{{0, 1}}, 0.95)
 	require.ErrorContains(t, err, "expected two of the methods, got 0 and 1 of 1")
 	_, err = DeLong([][]ScoreSets{{good}}, nil, 1)
-	require.ErrorContains(t, err, "level 1")
+	require.ErrorContains(t, err, "expected a confidence level in (0, 1), got 1")
 	_, err = BootstrapPaired(t.Context(), [][]ScoreSets{{good}}, nil, 0, 0.95, 1)
 	require.ErrorContains(t, err, "0 bootstrap resamples")
 	ctx, cancel := context.WithCancel(t.Context())
