@@ -16,6 +16,7 @@ import (
 type Figure struct {
 	figure.Figure
 	plot   *gonum.Plot
+	beside *gonum.Plot  // a second panel with the same rows, nil for none
 	title  string       // over the whole figure: beside a wide legend the plot alone is too narrow for it
 	legend gonum.Legend // beside the plot, so that it hides nothing
 }
@@ -50,11 +51,20 @@ func (f *Figure) draw(canvas draw.Canvas) {
 	const margin = 8
 	if f.title != "" {
 		style := f.plot.Title.TextStyle
+		if width, room := style.Width(f.title), canvas.Size().X-2*margin; width > room {
+			style.Font.Size *= room / width
+		}
 		canvas.FillText(style, vg.Point{X: canvas.Center().X, Y: canvas.Max.Y - margin}, f.title)
 		canvas = draw.Crop(canvas, 0, 0, 0, -margin-style.Height(f.title))
 	}
 	beside := f.legend.Rectangle(canvas).Size().X + 2*margin
-	figure.DrawPlot(f.plot, draw.Crop(canvas, margin, -beside, margin, -margin))
+	area := draw.Crop(canvas, margin, -beside, margin, -margin)
+	if f.beside != nil {
+		width := area.Size().X
+		figure.DrawPlot(f.beside, draw.Crop(area, 0.68*width, 0, 0, 0))
+		area = draw.Crop(area, 0, -0.34*width, 0, 0)
+	}
+	figure.DrawPlot(f.plot, area)
 	f.legend.Draw(draw.Crop(canvas, canvas.Size().X-beside+margin, 0, 0, -3*margin))
 }
 

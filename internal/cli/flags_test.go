@@ -34,7 +34,7 @@ var freeWords = []string{
 	"csv", "report",
 	"features-dir", "markdown", "latex", "also-weights", "openood", "compare", "ood-val", "checkpoint", "curves", "val",
 	"outputs", "id-val", "name", "token-file", "tls-cert", "tls-key", "layer", "from", "fetch", "out-dir", "parquet",
-	"import",
+	"import", "figure",
 }
 
 // commandBases are command lines without a fault but files that are missing, for each command that runs.

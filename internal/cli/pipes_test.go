@@ -25,7 +25,8 @@ var (
 		"id-val", "token-file", "tls-cert", "tls-key", "net", "preprocess", "ood", "near", "far", "csid", "checkpoint",
 		"features-dir",
 	}
-	writeFlags = []string{"out", "json", "csv", "report", "markdown", "latex", "curves", "out-dir", "parquet"}
+	writeFlags = []string{"out", "json", "csv", "report", "markdown", "latex", "curves", "out-dir", "parquet",
+		"figure"}
 )
 
 // runnable are command lines that end well, for each command that reads or writes files.
@@ -46,11 +47,12 @@ func (w world) runnable(t *testing.T) map[string][]string {
 		"eval":      join(w.net(), sets, []string{"--methods", "msp"}),
 		"train": {"--net", worldNet, "--data", w.path("train.npz"), "--out", w.path("o.npz"), "--epochs",
 			"1", "--batch", "7"},
-		"bench":            join(w.net(), []string{"--images", "2", "--runs", "1"}),
-		"inspect":          w.net(),
-		"graph":            join(w.net(), []string{"--out", w.path("o.dot")}),
-		"merge":            {w.path("shard.npz"), "--out", w.path("o.npz")},
-		"attribute values": join(w.net(), small, []string{"--budget", "20", "--csv", w.path("o.csv")}),
+		"bench":   join(w.net(), []string{"--images", "2", "--runs", "1"}),
+		"inspect": w.net(),
+		"graph":   join(w.net(), []string{"--out", w.path("o.dot")}),
+		"merge":   {w.path("shard.npz"), "--out", w.path("o.npz")},
+		"attribute values": join(w.net(), small, []string{"--budget", "20", "--csv", w.path("o.csv"), "--figure",
+			w.path("o.svg")}),
 		"attribute compare": join(w.net(), small, []string{"--budgets", "20", "--estimators", "permutation",
 			"--out-dir", w.path("compared")}),
 		"attribute downstream": join(w.net(), sets, []string{"--estimators", "gradient-activation", "--values",
@@ -72,7 +74,7 @@ func TestNoFlagWaitsForAPipe(t *testing.T) {
 	}
 	w := newWorld(t)
 	bases := w.runnable(t)
-	for _, ending := range []string{"", ".npz", ".onnx", ".csv", ".dot", ".json", ".html", ".parquet"} {
+	for _, ending := range []string{"", ".npz", ".onnx", ".csv", ".dot", ".json", ".html", ".parquet", ".svg"} {
 		ostest.Mkfifo(t, w.path("pipe"+ending))
 	}
 	const patient = 20 * time.Second

@@ -22,6 +22,7 @@ type valuesCommand struct {
 	forecast                    bool
 	top                         int
 	csvOut, jsonOut, parquetOut string
+	figure                      string
 	stdout                      io.Writer
 	parsed                      []attribution.Estimator
 	plan                        plan
@@ -35,7 +36,8 @@ func newValues() *cobra.Command {
 		Short: "Estimate the Shapley values of neurons, with intervals",
 		Long: `Estimate what each neuron of a layer contributes to the value of images, or of classes, and print the neurons with the largest
 values. CSV and JSON hold all of them, with standard errors and 95 % intervals. Gradient × activation, integrated gradients and
-exact results have no sampling error; that they may be off by their own approximation is nothing an interval tells.
+exact results have no sampling error; that they may be off by their own approximation is nothing an interval tells. A figure shows
+the neurons of the first game by all its estimators, and where they feed the last layer their weights to the game's class.
 
 An interrupt ends sampling: what is known by then is printed and written with its intervals, marked as partial, and the exit
 status is 130.
@@ -61,6 +63,8 @@ status is 130.
 	f.StringVar(&v.jsonOut, "json", "", "JSON `FILE` to write")
 	f.StringVar(&v.parquetOut, "parquet", "",
 		"Parquet `FILE` to write, a row for each estimate, with lists of values and standard errors")
+	f.StringVar(&v.figure, "figure", "",
+		"`FILE` to draw the --top neurons of the first game in, at most 50: .png or .svg")
 	return cmd
 }
 
@@ -77,9 +81,12 @@ func (v *valuesCommand) check(imagesGiven bool) (err error) {
 	if v.plan, err = v.gameFlags.check(imagesGiven); err != nil {
 		return err
 	}
+	if err := v.checkFigure(); err != nil {
+		return err
+	}
 	v.plan.path = wantsPath(v.parsed)
-	return command.CheckOutputs(command.Outputs("--csv", v.csvOut, "--json", v.jsonOut, "--parquet", v.parquetOut),
-		v.inputs()...)
+	return command.CheckOutputs(command.Outputs("--csv", v.csvOut, "--json", v.jsonOut, "--parquet", v.parquetOut,
+		"--figure", v.figure), v.inputs()...)
 }
 
 // finding is what an estimator found in one game.
@@ -105,7 +112,7 @@ func (v *valuesCommand) run(ctx context.Context) error {
 	r := valuesReport{stage: s, options: v.estimatorOptions, found: found, partial: stopped != nil}
 	// Files come first: a pipe that breaks must not lose them.
 	wrote := errors.Join(command.Write(v.csvOut, r.writeCSV), command.Write(v.jsonOut, r.writeJSON),
-		command.Write(v.parquetOut, r.writeParquet))
+		command.Write(v.parquetOut, r.writeParquet), r.draw(v.figure, v.top))
 	return errors.Join(wrote, r.print(v.stdout, v.top), stopped)
 }
 
