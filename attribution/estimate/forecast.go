@@ -15,14 +15,23 @@ import (
 // the estimator needs more) and of twice as many, separate the fixed cost from that of a sample; standard errors fall
 // with the root of the samples. With opt.TargetStdErr the forecast says what reaching the target takes, bounded by
 // opt.Samples or opt.Budget; otherwise what these two give. It does not foresee when [TopK] will be decided.
+// [Recommended] is forecast as the estimator that it chooses. Seconds grow with the work of the game, but for
+// [OddRegression], whose own work, up to the cube of the pairs, is forecast by timing parts of it.
 func Predict(ctx context.Context, e attribution.Estimator, g attribution.Game, opt attribution.Options,
 	pilotSamples int) (attribution.Forecast, error) {
 	r, err := newRun(e.Name(), g, opt)
 	if err != nil {
 		return attribution.Forecast{}, err
 	}
-	if d, ok := e.(Deterministic); ok {
-		return r.predictWork(ctx, d)
+	switch e := e.(type) {
+	case Recommended: // by these options: those of a pilot might choose another
+		f, err := Predict(ctx, Choose(g, opt), g, opt, pilotSamples)
+		if errors.Is(err, attribution.ErrNotDifferentiable) { // as Estimate does
+			return Predict(ctx, chooseByValues(g, opt), g, opt, pilotSamples)
+		}
+		return f, err
+	case Deterministic:
+		return r.predictWork(ctx, e)
 	}
 	if pilotSamples < 0 {
 		return attribution.Forecast{}, fmt.Errorf("attribution: expected a pilot of at least 0 samples, got %d",
@@ -57,12 +66,67 @@ func Predict(ctx context.Context, e attribution.Estimator, g attribution.Game, o
 				Pilot: small.Cost}, nil
 		}
 		pilot.Samples = min(2*small.Samples, most)
-		large, err := e.Estimate(ctx, g, pilot)
+		large, own, err := estimateTimed(ctx, e, g, pilot)
 		if err != nil {
 			return attribution.Forecast{}, err
 		}
-		return extrapolate(small, large, opt, most), nil
+		f := extrapolate(small, large, opt, most)
+		if t, ok := e.(ownTimed); ok && f.Samples != large.Samples && f.Samples < most {
+			err = r.addOwnSeconds(ctx, t, &f, large.Cost, own)
+		}
+		return f, err
 	}
+}
+
+// ownTimed is an estimator whose own work does not grow with that of the game.
+type ownTimed interface {
+	// timed is Estimate, with the seconds that were the estimator's own.
+	timed(ctx context.Context, g attribution.Game, opt attribution.Options) (e attribution.Estimate, own float64,
+		err error)
+	// ownSeconds forecasts those of one round of samples.
+	ownSeconds(ctx context.Context, g attribution.Game, samples, workers int) (float64, error)
+}
+
+// estimateTimed estimates, and tells the estimator's own seconds where they are known.
+func estimateTimed(ctx context.Context, e attribution.Estimator, g attribution.Game,
+	opt attribution.Options) (attribution.Estimate, float64, error) {
+	if t, ok := e.(ownTimed); ok {
+		return t.timed(ctx, g, opt)
+	}
+	est, err := e.Estimate(ctx, g, opt)
+	return est, 0, err
+}
+
+// addOwnSeconds replaces the seconds of a forecast by those of the game, in proportion to what it was in the pilot, and
+// the estimator's own in every round.
+func (r *run) addOwnSeconds(ctx context.Context, t ownTimed, f *attribution.Forecast, pilot attribution.Cost,
+	own float64) error {
+	start := time.Now()
+	f.Seconds = max(pilot.Seconds-own, 0) * f.Equivalents / pilot.Equivalents
+	for _, samples := range r.expectedRounds(f.Samples) {
+		seconds, err := t.ownSeconds(ctx, r.game, samples, r.opt.Workers)
+		if err != nil {
+			return fmt.Errorf("attribution: forecast: %w", err)
+		}
+		f.Seconds += seconds
+	}
+	f.Pilot.Seconds += time.Since(start).Seconds()
+	return nil
+}
+
+// expectedRounds are the sizes of the rounds that add up to so many samples: with a target standard error the first is
+// that of [leverageSampler], and each of the others makes of all before it four times as many.
+func (r *run) expectedRounds(samples int) []int {
+	if r.opt.TargetStdErr == 0 {
+		return []int{samples}
+	}
+	var rounds []int
+	for taken, size := 0, max(firstRound, 4*r.n); taken < samples; size = 3 * taken {
+		size = min(size, samples-taken)
+		rounds = append(rounds, size)
+		taken += size
+	}
+	return rounds
 }
 
 // extrapolate forecasts from two runs of which the second took more samples.

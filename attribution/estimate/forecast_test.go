@@ -1,6 +1,7 @@
 package estimate
 
 import (
+	"context"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -74,4 +75,62 @@ func TestForecastFindsThePilotThatAnEstimatorNeeds(t *testing.T) {
 	assert.ErrorContains(t, err, "samples, got -1")
 	_, err = Predict(background, Permutation{}, failing{randomTable(5, 1)}, attribution.Options{Samples: 1}, 1)
 	assert.ErrorIs(t, err, errBroken)
+}
+
+// cubic samples as Permutation does and claims seconds of its own, the cube of the samples.
+type cubic struct{ Permutation }
+
+func (c cubic) timed(ctx context.Context, g attribution.Game,
+	opt attribution.Options) (attribution.Estimate, float64, error) {
+	e, err := c.Estimate(ctx, g, opt)
+	return e, e.Seconds, err
+}
+
+func (cubic) ownSeconds(_ context.Context, _ attribution.Game, samples, _ int) (float64, error) {
+	if samples == 999 {
+		return 0, errBroken
+	}
+	return float64(samples * samples * samples), nil
+}
+
+var _ ownTimed = OddRegression{}
+
+// An estimator's own seconds are forecast by itself, and those of the game grow with its work. Here all of the pilot's
+// seconds are the estimator's own.
+func TestForecastOfAnEstimatorsOwnSeconds(t *testing.T) {
+	g := randomTable(9, 3)
+	f, err := Predict(background, cubic{}, g, attribution.Options{Samples: 1000}, 0)
+	require.NoError(t, err)
+	assert.InDelta(t, 1e9, f.Seconds, 1)
+	_, err = Predict(background, cubic{}, g, attribution.Options{Samples: 999}, 0)
+	assert.ErrorIs(t, err, errBroken)
+
+	r, err := newRun("cubic", g, attribution.Options{Samples: 1000})
+	require.NoError(t, err)
+	f = attribution.Forecast{Samples: 10, Cost: attribution.Cost{Equivalents: 60}}
+	pilot := attribution.Cost{Equivalents: 20, Seconds: 5}
+	require.NoError(t, r.addOwnSeconds(background, cubic{}, &f, pilot, 3))
+	assert.InDelta(t, 3*(5-3)+1000, f.Seconds, 1e-9, "2 of the pilot's 5 seconds are the game's, of thrice the work")
+}
+
+func TestExpectedRounds(t *testing.T) {
+	r, err := newRun("some", randomTable(9, 3), attribution.Options{TargetStdErr: 1})
+	require.NoError(t, err)
+	assert.Equal(t, []int{36, 108, 432, 24}, r.expectedRounds(600), "from 4 times the players on")
+	assert.Equal(t, []int{20}, r.expectedRounds(20))
+	r.opt.TargetStdErr = 0
+	assert.Equal(t, []int{600}, r.expectedRounds(600))
+}
+
+// The recommended estimator is forecast as the one that it takes under the same options.
+func TestForecastOfTheRecommended(t *testing.T) {
+	g := randomNetwork(3, 70, 1).game(t, games.PenultimateOptions{Value: attribution.Probability})
+	for _, budget := range []float64{4, 20, 2000} {
+		opt := attribution.Options{Budget: budget}
+		f, err := Predict(background, Recommended{}, g, opt, 0)
+		require.NoError(t, err)
+		est, err := Recommended{}.Estimate(background, g, opt)
+		require.NoError(t, err)
+		assert.InDelta(t, est.Equivalents, f.Equivalents, 0.05*budget, "%v: %s", budget, est.Method)
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"time"
 
 	"github.com/line-ood/goline/attribution"
 	"github.com/line-ood/goline/attribution/internal/sampling"
@@ -44,11 +45,30 @@ const (
 // estimates are pooled by their numbers of samples.
 func (o OddRegression) Estimate(ctx context.Context, g attribution.Game,
 	opt attribution.Options) (attribution.Estimate, error) {
+	e, _, err := o.timed(ctx, g, opt)
+	return e, err
+}
+
+// timed implements [ownTimed].
+func (o OddRegression) timed(ctx context.Context, g attribution.Game,
+	opt attribution.Options) (e attribution.Estimate, own float64, err error) {
 	r, err := newRun(o.Name(), g, opt)
 	if err != nil {
-		return attribution.Estimate{}, err
+		return attribution.Estimate{}, 0, err
 	}
-	return r.leverage(ctx, leastPairs, r.oddSolution)
+	e, err = r.leverage(ctx, leastPairs, func(ctx context.Context,
+		q *sampling.Regression) (attribution.Estimate, error) {
+		start := time.Now()
+		defer func() { own += time.Since(start).Seconds() }()
+		return r.oddSolution(ctx, q)
+	})
+	return e, own, err
+}
+
+// ownSeconds implements [ownTimed].
+func (OddRegression) ownSeconds(ctx context.Context, g attribution.Game, pairs, workers int) (float64, error) {
+	within := min(pairs, mostPairs)
+	return surrogate.Seconds(ctx, within, pairs-within, g.Players(), workers)
 }
 
 // mostSamples is the number of pairs that there are to draw.
