@@ -103,8 +103,8 @@ func (o *Outputs) Ints(name string) []int {
 	return f.ints
 }
 
-// Dtype returns what a fetched node holds: tensor.Float32 or tensor.Float64 as the program was compiled, tensor.Int for a
-// node of classes. It panics when the node was not fetched.
+// Dtype returns what a fetched node holds: tensor.Float32 or tensor.Float64 as the program was compiled, tensor.Int for
+// a node of classes. It panics when the node was not fetched.
 func (o *Outputs) Dtype(name string) tensor.Dtype {
 	switch f := o.field(name); {
 	case f.f32 != nil:

@@ -212,10 +212,12 @@ func TestPairedErrors(t *testing.T) {
 	for want, methods := range map[string][][]ScoreSets{
 		"comparison: expected scores of at least one method, got none": {},
 		"comparison: expected at least one OOD set, got none":          {{{ID: []float64{1}}}},
-		"method 1: ID set: expected 2 scores as of method 0, got 1":    {{good}, {{ID: []float64{1}, OOD: [][]float64{{1}}}}},
+		"method 1: ID set: expected 2 scores as of method 0, got 1": {{good},
+			{{ID: []float64{1}, OOD: [][]float64{{1}}}}},
 		"expected 1 OOD sets as of method 0, got 2": {{good},
 			{{ID: []float64{1, 2}, OOD: [][]float64{{1}, {1}}}}},
-		"OOD (number 0) score 0 of 1 is NaN":                                 {{good}, {{ID: []float64{1, 2}, OOD: [][]float64{{math.NaN()}}}}},
+		"OOD (number 0) score 0 of 1 is NaN": {{good},
+			{{ID: []float64{1, 2}, OOD: [][]float64{{math.NaN()}}}}},
 		"expected scores of the ID set, got none":                            {{{OOD: [][]float64{{1}}}}},
 		"expected scores of 1 checkpoints as of method 0, got 2 of method 1": {{good}, {good, good}},
 	} {

@@ -115,7 +115,8 @@ func TestBitsOfOneMachine(t *testing.T) {
 	score := []string{"--detector", w.path("want.npz"), "--data", w.data, "--out"}
 	goline(t, append([]string{"score"}, append(score, w.path("want.csv"))...)...)
 	report = beams(t, 0, append([]string{"--job", "score", "--pieces", "8"}, append(score, w.path("scores"))...)...)
-	require.Equal(t, []string{fmt.Sprint(n), "8"}, []string{number(t, report, "pictures"), number(t, report, "bundles")})
+	require.Equal(t, []string{fmt.Sprint(n), "8"},
+		[]string{number(t, report, "pictures"), number(t, report, "bundles")})
 	w.merge(t, "scores/*.csv", "got.csv")
 	same("want.csv", "got.csv")
 
