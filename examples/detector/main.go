@@ -17,8 +17,8 @@ import (
 func init() {
 	posthoc.Register(posthoc.Kind{
 		Name: "norm",
-		Params: []posthoc.Parameter{{Name: "power", Default: 2, Min: 0, Max: 10, Open: true, Grid: []float64{1, 2, 4},
-			Doc: "p of the norm"}},
+		Params: []posthoc.Parameter{
+			{Name: "power", Doc: "p of the norm", Default: 2, Max: 10, Open: true, Grid: []float64{1, 2, 4}}},
 		New: func(params map[string]float64, _ int) (posthoc.Method, error) {
 			return norm{posthoc.Func("norm", func(features, _ []float32) float64 {
 				sum := 0.0
@@ -49,11 +49,10 @@ func main() {
 	data := eval.Data{Head: nets.HeadOf(net), Fit: set("fit", 300, 1, 0, 1, 2), ID: set("stripes", 90, 2, 0, 1, 2),
 		OOD: []eval.Set{set("checks", 60, 3, pictures.Checks)}}
 	method := func(name string) posthoc.Method { return pictures.Must(posthoc.New(name, posthoc.Options{})) }
-	found := pictures.Must(eval.Run(ctx, data, []posthoc.Method{method("line"), method("energy"), method("norm")},
-		eval.RunOptions{}))
-	r := found.Report(net.Name(), report.Weights{})
+	methods := []posthoc.Method{method("line"), method("energy"), method("norm")}
+	found := pictures.Must(eval.Run(ctx, data, methods, eval.RunOptions{}))
+	r, page := found.Report(net.Name(), report.Weights{}), pictures.Must(os.CreateTemp("", "report-*.html"))
 	fmt.Println(pictures.Must(r.Table(report.Text, false)))
-	page := pictures.Must(os.CreateTemp("", "report-*.html"))
 	pictures.Check(r.WriteHTML(page, found.Scores, report.Provenance{Command: "go run ./detector"}))
 	pictures.Check(page.Close())
 	fmt.Println(page.Name())

@@ -1,5 +1,4 @@
-// Command owncnn defines a network, trains it, saves it, fits LINe to it, scores strange pictures and reloads
-// everything.
+// Command owncnn defines, trains, saves and reloads a network, fits LINe to it and scores strange pictures.
 package main
 
 import (
@@ -9,8 +8,6 @@ import (
 	"path/filepath"
 	"slices"
 
-	G "gorgonia.org/gorgonia"
-
 	"github.com/line-ood/goline/examples/pictures"
 	"github.com/line-ood/goline/graph"
 	"github.com/line-ood/goline/line"
@@ -18,6 +15,7 @@ import (
 	"github.com/line-ood/goline/nets"
 	"github.com/line-ood/goline/nets/weights"
 	"github.com/line-ood/goline/train"
+	G "gorgonia.org/gorgonia"
 )
 
 // network is a CNN of two convolutions; its parameters follow from the layers.
@@ -44,7 +42,6 @@ func main() {
 		Optimizer: train.OptimizerConfig{Momentum: 0.9}, Schedule: train.ScheduleConfig{LearningRate: 0.05},
 	}))
 	pictures.Check(weights.Save(filepath.Join(dir, "net.safetensors"), pictures.Must(weights.FromParams(net.Params()))))
-
 	again := network() // as another program would
 	pictures.Check(weights.LoadInto(again, filepath.Join(dir, "net.safetensors")))
 	images := func(name string, n int, seed uint64, kinds ...int) graph.Batches {
