@@ -97,7 +97,7 @@ func TestTorchvisionFixtures(t *testing.T) {
 	for _, name := range []string{"resnet18", "resnet34", "resnet50", "mobilenet_v2", "densenet121"} {
 		t.Run(name, func(t *testing.T) {
 			if racetest.On && name != "mobilenet_v2" {
-				t.Skip("large")
+				t.Skip("large networks run without the race detector")
 			}
 			fixture, err := npyz.ReadNpz(sharedtest.Path(t, "fixtures", "torchvision_"+name+".npz"))
 			require.NoError(t, err)
@@ -186,7 +186,7 @@ func TestNetworksMatchPyTorch(t *testing.T) {
 			}
 			require.Equal(t, want.Params, params)
 			if testing.Short() && values > 15_000_000 || racetest.On && values > 3_000_000 {
-				t.Skip("large")
+				t.Skip("large networks run without -short and the race detector")
 			}
 			fillByFormula(net.Params())
 			for dtype, limit := range map[tensor.Dtype]float64{G.Float32: 1e-4, G.Float64: 1e-11} {
