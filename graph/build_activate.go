@@ -2,8 +2,8 @@ package graph
 
 import G "gorgonia.org/gorgonia"
 
-// Activate adds the activation a of x [batch, ...], and fuses it into the convolution that x comes from, if it does.
-// For a ReLU it is [Builder.ReLU].
+// Activate adds the activation a of x [batch, ...]. Where x is a convolution, the activation is fused into it. Activate
+// with [ActReLU] is [Builder.ReLU].
 func (b *Builder) Activate(x *G.Node, a Activation) *G.Node {
 	if b.err != nil {
 		return nil

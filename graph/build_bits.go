@@ -36,10 +36,10 @@ func (b *Builder) BitInput(name string, n int) *G.Node {
 	return node
 }
 
-// MixBits is [Mix] where every element of a sample is a player of its own and bits [batch, words], laid out as by
-// [Builder.BitInput], give the coalitions: an element comes from present where its bit is set, and from removed
-// elsewhere, without masks or arithmetic. present and removed are [batch, ...], or [1, ...] for values that all samples
-// share. No input has a gradient.
+// MixBits is [Mix] with every element of a sample as a group of its own, and with the coalitions given by bits [batch,
+// words], laid out as by [Builder.BitInput]. An element of the result comes from present where its bit is set, and from
+// removed elsewhere; no masks are built and nothing is computed. present and removed are [batch, ...], or [1, ...] for
+// values that all samples share. No input has a gradient.
 func MixBits(bits, present, removed *G.Node) (*G.Node, error) {
 	m, err := newBitMixing("MixBits", bits, present, removed)
 	if err != nil {
@@ -90,7 +90,7 @@ func newBitMixing(name string, bits, present, removed *G.Node) (*mixing, error) 
 	return m, wantShape(name, "bits", bits, batch, bitWords(size))
 }
 
-// bitNode adds the operation; the bits are its last input.
+// bitNode adds the operation to the graph. The bits are the last input.
 func (m *mixing) bitNode(in ...*G.Node) (*G.Node, error) {
 	return m.bitsCard()(newFloatOp(m.name, m.shape, in, len(in)-1, nil, nil, mixBitsRun[float32](m),
 		mixBitsRun[float64](m)))

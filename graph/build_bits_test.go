@@ -13,7 +13,8 @@ import (
 	"github.com/line-ood/goline/graph/graphtest"
 )
 
-// bitModel mixes its input with removed activations by bits, both shared or not, from one row or several.
+// bitModel mixes its input with removed activations by bits. Both may be shared by all samples, and the removed
+// activations come from one row or from one of several.
 type bitModel struct {
 	elements, rows           int
 	sharedPresent, sharedOff bool

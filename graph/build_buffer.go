@@ -2,9 +2,9 @@ package graph
 
 import "fmt"
 
-// Buffer declares a tensor of the state dict that no layer computes with, such as an index that follows from sizes
-// alone, so that weight files which hold the tensor can be loaded and files that are written hold it. Outside of
-// [Declare] the call only checks that the model has the tensor, in that shape.
+// Buffer declares a tensor of the state dict that no layer computes with, for example an index that follows from the
+// sizes alone. With it, weight files that hold the tensor can be loaded, and files that are written hold it. Outside of
+// [Declare] the call only checks that the model has a tensor of that name and shape.
 func (b *Builder) Buffer(name string, shape ...int) {
 	if b.err != nil {
 		return

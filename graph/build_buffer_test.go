@@ -35,7 +35,7 @@ func TestBufferIsDeclaredAndThere(t *testing.T) {
 	}
 }
 
-// buffered is a model of any parameters.
+// buffered is a model with the given parameters.
 type buffered struct {
 	params []*graph.Param
 	build  func(b *graph.Builder, x *G.Node) error

@@ -60,7 +60,7 @@ type Builder struct {
 // [Options].BroadcastInput the hook at From is given [1, ...] and returns [batch, ...].
 type Hook func(b *Builder, n *G.Node) (*G.Node, error)
 
-// lazyNode is a node that is made when it is first asked for.
+// lazyNode is a node that is made when it is asked for the first time.
 type lazyNode struct {
 	make   func() (*G.Node, error)
 	node   *G.Node
@@ -125,8 +125,8 @@ func (b *Builder) Do(f func() (*G.Node, error)) *G.Node {
 	return b.check(f())
 }
 
-// Tap names a node [batch, ...], so that it can be fetched, hooked, or be where a program starts, and returns the node
-// to go on with.
+// Tap gives the node n [batch, ...] a name and returns the node to continue with. A tapped node can be fetched,
+// replaced by a hook, or be the place where a program starts.
 func (b *Builder) Tap(name string, n *G.Node) *G.Node {
 	if b.err != nil {
 		return nil
@@ -166,7 +166,7 @@ func (b *Builder) Tap(name string, n *G.Node) *G.Node {
 			return nil
 		}
 	}
-	// Whatever follows must go through the tapped node, or its gradient would be lost.
+	// Later layers must read the tapped node itself and not be fused with it, or its gradient would be lost.
 	delete(b.affines, n)
 	delete(b.convs, n)
 	if b.training != nil {
@@ -176,7 +176,7 @@ func (b *Builder) Tap(name string, n *G.Node) *G.Node {
 	return n
 }
 
-// TapOnDemand names a node that is added only when it is fetched: a gradient, say.
+// TapOnDemand names a node, for example a gradient, that is added to the graph only when it is fetched.
 func (b *Builder) TapOnDemand(name string, make func() (*G.Node, error)) {
 	if b.err == nil && b.claim(name) {
 		b.lazy[name] = &lazyNode{make: make}
@@ -224,7 +224,7 @@ func (b *Builder) Node(name string) (*G.Node, error) {
 	return l.node, err
 }
 
-// own fails unless a node to be named is one of this graph.
+// own fails unless the node that is to be named belongs to this graph.
 func (b *Builder) own(name string, n *G.Node) (*G.Node, error) {
 	if n == nil {
 		return nil, fmt.Errorf("the node to name %q is nil", name)

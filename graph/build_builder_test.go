@@ -19,7 +19,8 @@ func newParam(name string, values ...float32) *graph.Param {
 	return p
 }
 
-// TestNamesDoNotMix has parameters, constants, inputs and taps of one name, shape and type, which Gorgonia would merge.
+// TestNamesDoNotMix gives parameters, constants, inputs and taps the same name, shape and type. Gorgonia would merge
+// them.
 func TestNamesDoNotMix(t *testing.T) {
 	row := func(v ...float64) func() []float64 { return func() []float64 { return v } }
 	m := &model{shape: []int{2}, outputs: []string{"input", "sum"}, params: []*graph.Param{
@@ -49,7 +50,7 @@ func TestNamesDoNotMix(t *testing.T) {
 	}
 }
 
-// TestSharedBatchNorm uses one batch norm's parameters with two values of eps.
+// TestSharedBatchNorm folds one batch norm's parameters twice, with two values of eps.
 func TestSharedBatchNorm(t *testing.T) {
 	m := &model{shape: []int{1}, outputs: []string{"a", "b"}, params: []*graph.Param{
 		newParam("n.weight", 1), newParam("n.bias", 0), newParam("n.running_mean", 0), newParam("n.running_var", 3),
@@ -64,7 +65,7 @@ func TestSharedBatchNorm(t *testing.T) {
 	require.Equal(t, []float64{2}, got["b"])
 }
 
-// TestFixedNodesAlone fetches what depends on no batch.
+// TestFixedNodesAlone fetches a constant only, a node that does not depend on the batch.
 func TestFixedNodesAlone(t *testing.T) {
 	m := &model{shape: []int{2}, outputs: []string{"constant"}}
 	m.build = func(b *graph.Builder, x *G.Node) error {
@@ -75,7 +76,7 @@ func TestFixedNodesAlone(t *testing.T) {
 	require.Equal(t, []float64{1, 2, 3, 1}, got["constant"])
 }
 
-// TestScalarParameter has no axes, as a logit scale does.
+// TestScalarParameter has a parameter without axes, as a logit scale is.
 func TestScalarParameter(t *testing.T) {
 	p := graph.NewParam("scale")
 	require.Empty(t, p.Shape())

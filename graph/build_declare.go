@@ -8,8 +8,7 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// Bounds of what a model may declare, so that a typing error in a size does not ask for all the memory or time there
-// is.
+// Bounds of what a model may declare, so that a mistyped size does not take all memory or time that there is.
 const (
 	maxParams = 10_000
 	maxValues = 1 << 30 // 4 GiB
@@ -51,7 +50,7 @@ func Declare(input []int, build func(b *Builder, x *G.Node) error) ([]ParamSpec,
 	b.declared = &declaration{nodes: map[string]*G.Node{}}
 	b.input = b.newNode("input", b.dtype, full)
 	err := build(b, b.input)
-	if b.err != nil { // the first
+	if b.err != nil { // the first error
 		err = b.err
 	}
 	if err != nil {
@@ -60,7 +59,7 @@ func Declare(input []int, build func(b *Builder, x *G.Node) error) ([]ParamSpec,
 	return b.declared.specs, nil
 }
 
-// declaration is what a Builder takes down that declares parameters.
+// declaration holds what a Builder records under [Declare].
 type declaration struct {
 	specs  []ParamSpec
 	nodes  map[string]*G.Node
@@ -68,8 +67,8 @@ type declaration struct {
 	values int
 }
 
-// declare returns the node of a parameter, which is new unless it has been declared before. Nothing ever gives it a
-// value.
+// declare returns the node of a parameter and records the parameter unless it is recorded already. The node never gets
+// a value.
 func (b *Builder) declare(s ParamSpec) *G.Node {
 	if b.err != nil {
 		return nil
@@ -103,7 +102,7 @@ func (b *Builder) declare(s ParamSpec) *G.Node {
 	return d.nodes[s.Name]
 }
 
-// declareLayer takes a name for a layer.
+// declareLayer records the name of a layer. A name that is taken is an error.
 func (b *Builder) declareLayer(name string) {
 	if b.declared == nil || b.err != nil {
 		return
@@ -114,7 +113,7 @@ func (b *Builder) declareLayer(name string) {
 	b.declared.layers = append(b.declared.layers, name)
 }
 
-// declareConv declares what a convolution needs, unless that is there already.
+// declareConv records the parameters of a convolution unless they are recorded already.
 func (b *Builder) declareConv(x *G.Node, name string, cfg ConvConfig) {
 	b.declareLayer(name)
 	if b.err != nil || cfg.Out == 0 && b.HasParam(name+".weight") {
@@ -131,7 +130,7 @@ func (b *Builder) declareConv(x *G.Node, name string, cfg ConvConfig) {
 	}
 }
 
-// declareBatchNorm declares what a batch norm needs and stands in for it.
+// declareBatchNorm records the parameters of a batch norm and returns a node that stands in for its value.
 func (b *Builder) declareBatchNorm(x *G.Node, name string) *G.Node {
 	if b.err != nil {
 		return nil

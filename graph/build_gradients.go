@@ -199,7 +199,7 @@ func (b *backprop) spread(n *G.Node) error {
 	return nil
 }
 
-// inputGradients asks an operation, ours or a stock one, for the gradients of its inputs.
+// inputGradients asks an operation, goline's own or a stock one, for the gradients of its inputs.
 func inputGradients(n *G.Node, in G.Nodes, grad *G.Node, need []bool) (gs G.Nodes, err error) {
 	if o, ok := n.Op().(*op); ok {
 		return o.fn.backward(in, n, grad, need)

@@ -35,7 +35,7 @@ func newHead(t tester, dtype tensor.Dtype) head {
 	return h
 }
 
-// activations and logits of the reference.
+// headRef returns the activations and logits of the reference.
 func headRef(in []graphtest.Input) (a, logits graphtest.Array) {
 	a = linearRef(in[0].Array, in[1].Array, in[2].Data)
 	a = graphtest.Map(a.Shape, func(i []int) float64 { return reluRef(a.At(i...)) })
@@ -83,8 +83,8 @@ func TestGradientsOfSeveralObjectives(t *testing.T) {
 	graphtest.RequireSameBits(t, apart, h.Run(), "together, second run")
 }
 
-// TestGradientsOfNonLeaves compares d LSE(logits)/d a with its closed form, softmax(logits)·w2, and by an output
-// itself.
+// TestGradientsOfNonLeaves differentiates with respect to nodes that are computed: it compares d LSE(logits)/d a with
+// its closed form, softmax(logits)·w2, and differentiates by an output itself.
 func TestGradientsOfNonLeaves(t *testing.T) {
 	for _, dtype := range []tensor.Dtype{tensor.Float64, tensor.Float32} {
 		h := newHead(t, dtype)
@@ -161,14 +161,14 @@ func TestGradientsErrors(t *testing.T) {
 	gs, err := graph.Gradients(G.Nodes{lse}, G.Nodes{h.ones}, nil)
 	require.NoError(t, err)
 	require.Empty(t, gs)
-	// The graph still works after all that failed.
+	// The graph still works after all these failures.
 	h.Read(gradientOf(t, lse, h.ones, h.a))
 	h.Read(lse)
 	_, logits := headRef(h.data)
 	graphtest.RequireClose(t, lseRef(logits).Data, h.Run()[1], 1e-12, "value")
 }
 
-// TestGradientTimesActivation compares with z ⊙ w2[class].
+// TestGradientTimesActivation compares the contributions with z ⊙ w2[class].
 func TestGradientTimesActivation(t *testing.T) {
 	h := newHead(t, tensor.Float64)
 	class := h.Add(graphtest.ClassInput(2, 0), "class")
@@ -180,8 +180,9 @@ func TestGradientTimesActivation(t *testing.T) {
 	graphtest.RequireClose(t, want.Data, h.Run()[0], 1e-12, "contribution")
 }
 
-// TestActivationIsNotOverwritten is the aliasing trap of in-place stock operations: activation times gradient, with the
-// activation reshaped and read elsewhere, while the input is differentiated too.
+// TestActivationIsNotOverwritten guards against stock operations that work in place on shared memory. It multiplies an
+// activation with its gradient while the activation is reshaped and read elsewhere and the input is differentiated,
+// too.
 func TestActivationIsNotOverwritten(t *testing.T) {
 	r := newRand(5)
 	x, w, v := graphtest.Normal(r, 2, 3, 4, 4), graphtest.Normal(r, 6, 3, 3, 3), graphtest.Normal(r, 4, 6)
@@ -211,7 +212,7 @@ func TestActivationIsNotOverwritten(t *testing.T) {
 	}
 }
 
-// oddOp is an operation of somebody else's, x ↦ 2x + y, with habits that differentiation must survive.
+// oddOp is a foreign operation, x ↦ 2x + y, with unusual answers about its gradients that differentiation must survive.
 type oddOp struct {
 	diff    []bool
 	symDiff func(in G.Nodes, grad *G.Node) (G.Nodes, error)
@@ -299,7 +300,7 @@ func TestGradientsThroughOddOperations(t *testing.T) {
 	}
 }
 
-// TestDeepGraph differentiates through a long chain, and by fan-out: y_n = y_{n-1} + y_{n-1}.
+// TestDeepGraph differentiates through a long chain in which every node is read twice: y_n = y_{n-1} + y_{n-1}.
 func TestDeepGraph(t *testing.T) {
 	s := graphtest.NewSession(t, tensor.Float64, graphtest.Variable(graphtest.NewArray([]int{1}, []float64{1})))
 	y := s.In[0]

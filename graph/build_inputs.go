@@ -14,8 +14,8 @@ func (b *Builder) newInput(name string, value *tensor.Dense) *G.Node {
 	return b.newNode(name, value.Dtype(), value.Shape(), G.WithValue(value))
 }
 
-// newNode adds an input node. Gorgonia merges inputs that hash alike, whatever their values, so the node is named
-// otherwise where the name is taken.
+// newNode adds an input node. Gorgonia merges inputs that hash alike, whatever their values, so the node gets another
+// name where the name is taken.
 func (b *Builder) newNode(name string, dtype tensor.Dtype, shape tensor.Shape, options ...G.NodeConsOpt) *G.Node {
 	hash := func() uint32 {
 		h := fnv.New32a()
@@ -41,8 +41,8 @@ func (b *Builder) inputNode(name string, dtype tensor.Dtype, shape ...int) *G.No
 	return b.newInput(name, newDense(dtype, full))
 }
 
-// Input adds an input of the given shape per sample that each batch fills from its Inputs of that name, beside the
-// program's main input: the coalition masks of a Shapley game, say.
+// Input adds an input of the given shape per sample, [batch, shape...], beside the program's main input: the coalition
+// masks of a Shapley game, say. Each batch fills it from its [Batch].Inputs of that name.
 func (b *Builder) Input(name string, shape ...int) *G.Node {
 	if b.err != nil {
 		return nil
@@ -85,7 +85,8 @@ func (b *Builder) HasParam(name string) bool {
 	return b.params[name] != nil || b.declared != nil && b.declared.nodes[name] != nil
 }
 
-// Param returns the node of a parameter. A shape, which [Declare] needs, must be the parameter's.
+// Param returns the node of the named parameter. [Declare] needs the shape; elsewhere a shape that is given must be the
+// parameter's.
 func (b *Builder) Param(name string, shape ...int) *G.Node {
 	if b.declared != nil {
 		return b.declare(ParamSpec{Name: name, Shape: shape})
@@ -111,8 +112,8 @@ func (b *Builder) Param(name string, shape ...int) *G.Node {
 	return n
 }
 
-// Constant returns a node with values that never change, row-major, computed once for all replicas. The name identifies
-// them within the model.
+// Constant returns a node whose values, row-major, never change. They are computed once for all replicas. The name
+// identifies the constant within the model.
 func (b *Builder) Constant(name string, values func() []float64, shape ...int) *G.Node {
 	return b.check(b.constant(fixedKey{"constant", name}, values, shape...))
 }

@@ -7,8 +7,8 @@ import (
 	G "gorgonia.org/gorgonia"
 )
 
-// Conv adds the convolution with parameters name.weight and, where the model has it or the configuration wants it,
-// name.bias to x [batch, channels, height, width]: [batch, out channels, out height, out width].
+// Conv adds a convolution to x [batch, channels, height, width]: [batch, out channels, out height, out width]. Its
+// parameters are name.weight and, where the model has it or the configuration asks for it, name.bias.
 func (b *Builder) Conv(x *G.Node, name string, cfg ConvConfig) *G.Node {
 	if b.declared != nil {
 		b.declareConv(x, name, cfg)
@@ -37,9 +37,9 @@ func (b *Builder) conv(p convParts) *G.Node {
 	return n
 }
 
-// BatchNorm adds batch norm in inference, folded into scale and shift (Ioffe & Szegedy 2015, algorithm 2): from
-// name.weight γ, name.bias β, name.running_mean μ and name.running_var σ² it is γ/√(σ²+eps)·(x-μ) + β per channel.
-// In training it is [BatchNorm].
+// BatchNorm adds batch norm to x [batch, channels, ...]. For inference it is folded into scale and shift (Ioffe &
+// Szegedy 2015, algorithm 2): from name.weight γ, name.bias β, name.running_mean μ and name.running_var σ² it computes
+// γ/√(σ²+eps)·(x-μ) + β per channel. A program for training computes [BatchNorm] instead.
 func (b *Builder) BatchNorm(x *G.Node, name string, eps float64) *G.Node {
 	if b.declared != nil {
 		b.declareLayer(name)
@@ -69,13 +69,13 @@ func (b *Builder) BatchNorm(x *G.Node, name string, eps float64) *G.Node {
 	return n
 }
 
-// folded returns the scale and shift of a batch norm that follows a layer with the given bias, nil for none.
+// folded returns the scale and shift of a batch norm behind a layer with the given bias, nil where the layer has none.
 func (b *Builder) folded(name string, bias *Param, eps float64) (scale, shift *G.Node) {
 	parts := make([][]float32, 4)
 	for i, part := range []string{"weight", "bias", "running_mean", "running_var"} {
 		p := b.params[name+"."+part]
 		if p == nil {
-			b.Param(name + "." + part) // for its error
+			b.Param(name + "." + part) // for the error about the missing parameter
 			return nil, nil
 		}
 		parts[i] = p.Float32s()
@@ -164,9 +164,9 @@ func (b *Builder) Add(x, shortcut *G.Node) *G.Node {
 	return b.check(Add(x, shortcut))
 }
 
-// Linear adds the fully connected layer with parameters name.weight and name.bias to x [..., in] of at least two axes:
-// [..., out]. How many neurons it has, out, may be left out where the model has the parameters already; otherwise it
-// must be theirs.
+// Linear adds a fully connected layer to x [..., in] of at least two axes: [..., out]. Its parameters are name.weight
+// and name.bias. The number of outputs, out, may be left out where the model has the parameters already; where it is
+// given it must agree with them.
 func (b *Builder) Linear(x *G.Node, name string, out ...int) *G.Node {
 	if len(out) > 1 {
 		b.fail(fmt.Errorf("linear layer %s: sizes %v, expected one", name, out))
@@ -192,8 +192,8 @@ func (b *Builder) MaxPool(x *G.Node, cfg PoolConfig) *G.Node {
 	return b.Do(func() (*G.Node, error) { return MaxPool2D(x, cfg) })
 }
 
-// AvgPool adds [AvgPool2D]. After a 1×1 convolution the pooling is moved in front of the convolution, which then has
-// fewer pixels to compute.
+// AvgPool adds [AvgPool2D]. Where x is a 1×1 convolution the pooling is moved in front of it, so that the convolution
+// has fewer pixels to compute.
 func (b *Builder) AvgPool(x *G.Node, cfg PoolConfig) *G.Node {
 	if b.err != nil {
 		return nil
@@ -214,8 +214,9 @@ func (b *Builder) GlobalAvgPool(x *G.Node) *G.Node {
 	return b.Do(func() (*G.Node, error) { return GlobalAvgPool2D(x) })
 }
 
-// DenseBlock starts a [DenseBlock] with x and calls layer count times; each node that layer returns is joined to the
-// block. channels is the number of channels of the finished block.
+// DenseBlock starts a [DenseBlock] with x [batch, ..., height, width] and calls layer count times, with i from 0 and
+// the block so far; each node that layer returns is joined to the block. channels is the number of channels of the
+// finished block.
 func (b *Builder) DenseBlock(x *G.Node, channels, count int, layer func(i int, x *G.Node) *G.Node) *G.Node {
 	if b.err != nil {
 		return nil
@@ -225,7 +226,7 @@ func (b *Builder) DenseBlock(x *G.Node, channels, count int, layer func(i int, x
 		b.fail(err)
 		return nil
 	}
-	// the block keeps its value, so a layer fused into the convolution would compute it a second time
+	// The block stores the value of x, so a layer that is fused into x's convolution would compute it a second time.
 	delete(b.convs, x)
 	for i := range count {
 		y := layer(i, block.Node())

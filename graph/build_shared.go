@@ -9,13 +9,13 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// sharedInput is an input that a batch brings once for all its samples. It is read where the batch holds it, not
-// copied, unless the computation is in float64 or an operation of Gorgonia's own reads it, which might write to it as
-// well.
+// sharedInput is an input with one value for all samples of a batch. Operations read it in the batch's own memory. It
+// is copied only where the program computes in float64, or where a stock operation of Gorgonia, which might write to
+// its inputs, reads it.
 type sharedInput struct {
 	node  *G.Node
-	bound []float32     // the memory in which the node's value lies
-	own   *tensor.Dense // memory that values are copied to, where they are copied
+	bound []float32     // the memory that holds the node's value
+	own   *tensor.Dense // memory for the copy, where the value is copied
 }
 
 // SharedInput adds an input of exactly the given shape that all samples of a batch share, for example the background

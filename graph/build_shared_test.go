@@ -14,7 +14,8 @@ import (
 	"github.com/line-ood/goline/graph/graphtest"
 )
 
-// coalitions is a hook at "features" of smallNet that mixes them by a mask of 3 groups.
+// coalitions returns a hook at "features" of smallNet, which mixes the features with removed ones by a mask of 3
+// groups.
 func coalitions(removed func(b *graph.Builder) *G.Node) map[string]graph.Hook {
 	group := []int{0, 0, 0, 1, 2, 0, 1, 2, -1, 1, 1}
 	return map[string]graph.Hook{"features": func(b *graph.Builder, n *G.Node) (*G.Node, error) {
@@ -25,8 +26,8 @@ func coalitions(removed func(b *graph.Builder) *G.Node) map[string]graph.Hook {
 
 func sharedRemoved(b *graph.Builder) *G.Node { return b.SharedInput("removed", 1, 11) }
 
-// TestSharedGiveTheBitsOfCopies: shared inputs give the bits that a copy for each sample gives, however many samples
-// run at once, and leave what the batch holds as it was.
+// TestSharedGiveTheBitsOfCopies: a shared input gives the same bits as one copy of it for each sample, however many
+// samples run at once, and the values in the batch stay as they were.
 func TestSharedGiveTheBitsOfCopies(t *testing.T) {
 	const n = 7
 	r := newRand(40)
@@ -41,7 +42,7 @@ func TestSharedGiveTheBitsOfCopies(t *testing.T) {
 			shared := compile(t, smallNet(6), o)
 			require.Equal(t, []int{11}, shared.InputShape())
 			x, removed := make([]float32, 11), make([]float32, 11)
-			for range 3 { // other values in the same memory, which is the producer's again after each run
+			for range 3 { // new values in the same memory, which the producer may fill again after each run
 				copy(x, narrow(graphtest.Normal(r, 11).Data))
 				copy(removed, narrow(graphtest.Normal(r, 11).Data))
 				wantX, wantRemoved := slices.Clone(x), slices.Clone(removed)
@@ -61,7 +62,7 @@ func TestSharedGiveTheBitsOfCopies(t *testing.T) {
 	}
 }
 
-// TestSharedIsNotCopied: the program reads what lies in the batch.
+// TestSharedIsNotCopied: the program reads the value in the batch's own memory.
 func TestSharedIsNotCopied(t *testing.T) {
 	p := compile(t, smallNet(6), graph.Options{From: "features", BroadcastInput: true, Fetch: []string{"logits"},
 		Hooks: coalitions(sharedRemoved)})

@@ -9,8 +9,8 @@ import (
 	"github.com/line-ood/goline/internal/kernel"
 )
 
-// store holds what the replicas of a program share: parameters as node values, and convolutions and matrices packed
-// from them.
+// store holds what the replicas of a program share: the values of parameters and constants, and the packed forms of
+// convolutions and matrices that are made from them.
 type store struct {
 	tensors map[fixedKey]*tensor.Dense // used while the replicas are built, one after the other
 	mu      sync.Mutex
@@ -34,7 +34,8 @@ func (s *store) tensor(key fixedKey, build func() (*tensor.Dense, error)) (*tens
 	return t, err
 }
 
-// convKey tells packed convolutions apart by the memory their parameters came from.
+// convKey tells packed convolutions apart by their geometry and by the memory of the parameters that they were packed
+// from.
 type convKey struct {
 	geom                kernel.ConvGeom
 	preReLU, bf16       bool
@@ -66,10 +67,10 @@ func sharedConv[T kernel.Float](s *store, spec kernel.ConvSpec[T]) (*kernel.Conv
 	return c, err
 }
 
-// rightKey tells packed matrices apart by the memory they came from.
+// rightKey tells packed matrices apart by the memory that they were packed from.
 type rightKey struct {
 	from       unsafe.Pointer
-	k, n, of   int // of: bytes of an element
+	k, n, of   int // of: bytes of one element
 	transposed bool
 }
 

@@ -19,7 +19,7 @@ import (
 	"github.com/line-ood/goline/internal/cuda/emu"
 )
 
-// requireNear compares what programs fetched, relative to the largest element.
+// requireNear compares what two programs fetched. tol is relative to the largest element.
 func requireNear(t *testing.T, want, got map[string][]float64, tol float64) {
 	t.Helper()
 	require.Len(t, got, len(want))
@@ -28,8 +28,8 @@ func requireNear(t *testing.T, want, got map[string][]float64, tol float64) {
 	}
 }
 
-// TestCardComputesWhatTheProcessorDoes compares everything that a program can fetch, with short batches, further inputs
-// and unknown labels.
+// TestCardComputesWhatTheProcessorDoes compares everything that a program can fetch between the card and the processor,
+// with batches that are not full, further inputs and unknown labels.
 func TestCardComputesWhatTheProcessorDoes(t *testing.T) {
 	card := emu.Use(t)
 	net, batch := smallNet(8), samples(8, 11)
@@ -53,7 +53,7 @@ func TestCardComputesWhatTheProcessorDoes(t *testing.T) {
 	require.Equal(t, before.Held(), card.Used().Held())
 }
 
-// TestCardGivesTheSameBits, whatever the batch and the number of replicas.
+// TestCardGivesTheSameBits: results do not depend on the batch size or on the number of replicas.
 func TestCardGivesTheSameBits(t *testing.T) {
 	emu.Use(t)
 	net, batch := smallNet(8), samples(8, 9)
@@ -101,7 +101,8 @@ func TestOperationsWithoutAKernelRunOnTheProcessor(t *testing.T) {
 	require.NoError(t, p.Close())
 }
 
-// TestCardReportsClassesThatDoNotExist as the processor does, and goes on with the next batch.
+// TestCardReportsClassesThatDoNotExist: the card reports such a class as the processor does, and goes on with the next
+// batch.
 func TestCardReportsClassesThatDoNotExist(t *testing.T) {
 	emu.Use(t)
 	net := smallNet(8)
@@ -119,7 +120,8 @@ func TestCardReportsClassesThatDoNotExist(t *testing.T) {
 	}
 }
 
-// TestCardFailures: each says what is wrong, leaves nothing behind, and the processor is as usable as before.
+// TestCardFailures: each error says what is wrong and leaves no memory behind on the card, and the program still runs
+// on the processor.
 func TestCardFailures(t *testing.T) {
 	net, batch := smallNet(8), samples(8, 4)
 	options := graph.Options{Device: graph.CUDA, Batch: 2, Workers: 2}
@@ -161,7 +163,7 @@ func TestCardFailures(t *testing.T) {
 			o := options
 			o.Device = c.device
 			if name == "launch" {
-				o.Workers = 1 // of two, the other may be the first to meet the lost context
+				o.Workers = 1 // with two workers, either may be the first to meet the lost context
 			}
 			p, err := graph.Compile(net, o)
 			if err == nil {
@@ -170,7 +172,7 @@ func TestCardFailures(t *testing.T) {
 						break
 					}
 				}
-				_ = p.Close() // on a lost context it reports that again
+				_ = p.Close() // Close reports a lost context again
 			}
 			require.Error(t, err)
 			if c.is != nil {
@@ -192,8 +194,8 @@ func runAll(p *graph.Program, batch graph.Batch) error {
 	return nil
 }
 
-// TestCardMemoryStaysFlat: memory on the card does not grow over a thousand runs, and is given back when a program that
-// nobody closed is garbage.
+// TestCardMemoryStaysFlat: memory on the card does not grow over a thousand runs. It is given back when the garbage
+// collector finds a program that nobody closed.
 func TestCardMemoryStaysFlat(t *testing.T) {
 	card := emu.Use(t)
 	m := &model{shape: []int{2, 4, 4}, outputs: []string{"y"}}
@@ -224,8 +226,8 @@ func TestCardMemoryStaysFlat(t *testing.T) {
 	}, 5e9, 2e7)
 }
 
-// TestMemoryOfGarbageIsFound: the memory of programs that are garbage is given back where there is not enough for
-// another program.
+// TestMemoryOfGarbageIsFound: where the card has too little memory for another program, the memory of programs that are
+// garbage is given back first.
 func TestMemoryOfGarbageIsFound(t *testing.T) {
 	card := emu.Use(t)
 	net := smallNet(8)
@@ -241,7 +243,7 @@ func TestMemoryOfGarbageIsFound(t *testing.T) {
 	runtime.GC()
 }
 
-// TestTrainingOnACard takes twenty steps of gradient descent on both devices.
+// TestTrainingOnACard takes twenty steps of gradient descent on the card and on the processor.
 func TestTrainingOnACard(t *testing.T) {
 	card := emu.Use(t)
 	before := card.Used().Held()
@@ -293,8 +295,8 @@ func TestDevice(t *testing.T) {
 	require.ErrorContains(t, err, "which computes in float32")
 }
 
-// TestActivationsOnACard runs every function of one variable and its derivative against the processor's, at kinks, far
-// out, and at what is no number.
+// TestActivationsOnACard compares every function of one variable and its derivative with the processor's, at kinks, at
+// large arguments, at infinities and at NaN.
 func TestActivationsOnACard(t *testing.T) {
 	emu.Use(t)
 	xs := []float64{0, math.Copysign(0, -1), 1, -1, 3, -3, 6, 0.5, -0.5, 2.5, -2.5, 1e-3, -1e-3, 20, -20, 60, -60,
@@ -346,7 +348,7 @@ func TestActivationsOnACard(t *testing.T) {
 		for _, what := range m.outputs {
 			for i, w := range want[what] {
 				g := got[what][i]
-				// the processor has no limits
+				// the processor's formulas give NaN at infinities, where the card may give the limit
 				near := math.Abs(g-w) <= 2e-6*max(1, math.Abs(w)) || g == w || math.IsNaN(w) &&
 					(math.IsNaN(g) || math.IsInf(xs[i], 0))
 				require.True(t, near, "%s: %s of %v is %v, expected %v", name, what, xs[i], g, w)

@@ -13,7 +13,8 @@ import (
 	"github.com/line-ood/goline/internal/cuda/emu"
 )
 
-// everyChoice is a model of what chooses, mixes, normalises and pools, with the gradients of all of it, each an output.
+// everyChoice is a model of the operations that choose, mix, normalise and pool. Their values and gradients are its
+// outputs.
 func everyChoice(t *testing.T) *model {
 	must := must2(t)
 	m := &model{shape: []int{2, 6}}
@@ -32,8 +33,8 @@ func everyChoice(t *testing.T) *model {
 		if b.Err() != nil {
 			return b.Err()
 		}
-		// out makes an output of a value and of its gradients by some nodes, those of one element for all samples
-		// repeated.
+		// out makes outputs of y and of its gradients by the nodes wrt. A gradient with one element for all samples is
+		// repeated for each of them.
 		out := func(name string, y *G.Node, wrt ...*G.Node) {
 			tap := func(name string, n *G.Node) {
 				if n.Shape()[0] != batch {
@@ -46,7 +47,7 @@ func everyChoice(t *testing.T) *model {
 			if len(wrt) == 0 {
 				return
 			}
-			seed := must(graph.Cos(y)) // a gradient of its own for each element
+			seed := must(graph.Cos(y)) // gives every element another gradient
 			for i, g := range must3(t)(graph.Gradients(G.Nodes{y}, G.Nodes{seed}, wrt)) {
 				tap(fmt.Sprintf("%s'%d", name, i), g)
 			}
@@ -110,14 +111,14 @@ func choiceBatch(n int) graph.Batch {
 	return b
 }
 
-// TestChoicesOnACard compares what chooses, mixes, normalises and pools with the processor's, and finds nothing of it
-// on the processor.
+// TestChoicesOnACard compares the operations of everyChoice with the processor's, and checks that none of them runs on
+// the processor.
 func TestChoicesOnACard(t *testing.T) {
 	emu.Use(t)
 	const n = 5
 	batch := choiceBatch(n)
 	m := everyChoice(t)
-	compile(t, m, graph.Options{Batch: n, Workers: 1, Fetch: []string{"take"}}) // lists the outputs
+	compile(t, m, graph.Options{Batch: n, Workers: 1, Fetch: []string{"take"}}) // also lists the outputs in m
 	o := graph.Options{Batch: n, Workers: 1, Fetch: m.outputs}
 	want := fetched(t, compile(t, m, o), stream(batch))
 	o.Device, o.Profile = graph.CUDA, true
@@ -130,7 +131,8 @@ func TestChoicesOnACard(t *testing.T) {
 	require.NoError(t, p.Close())
 }
 
-// TestCardReportsRowsThatDoNotExist as the processor does, and goes on.
+// TestCardReportsRowsThatDoNotExist: the card reports such a row as the processor does, and goes on with the next
+// batch.
 func TestCardReportsRowsThatDoNotExist(t *testing.T) {
 	emu.Use(t)
 	for name, value := range map[string]float32{"sample 2 of the batch has row 3, expected 0 to 2": 3,
@@ -149,7 +151,7 @@ func TestCardReportsRowsThatDoNotExist(t *testing.T) {
 	}
 }
 
-// TestDropoutOnACard drops the same elements as the processor, whatever seed, salt, rate and size.
+// TestDropoutOnACard: dropout drops the same elements as on the processor, for any seed, salt, rate and size.
 func TestDropoutOnACard(t *testing.T) {
 	emu.Use(t)
 	rapid.Check(t, func(rt *rapid.T) {
@@ -171,8 +173,8 @@ func TestDropoutOnACard(t *testing.T) {
 	})
 }
 
-// TestCardCopies: weights go up once for all replicas; of a batch the inputs go up and what is fetched comes down,
-// with the kernels' report, each in one copy from or to pinned memory.
+// TestCardCopies: the weights are uploaded once for all replicas. For each batch the inputs are uploaded, and the
+// fetched values with the kernels' report are downloaded, each in one copy from or to pinned memory.
 func TestCardCopies(t *testing.T) {
 	card := emu.Use(t)
 	card.Counts()
@@ -190,7 +192,7 @@ func TestCardCopies(t *testing.T) {
 	three := card.Used()
 	require.GreaterOrEqual(t, one.UploadedBytes-start.UploadedBytes, int64(weights)/2)
 	require.Less(t, three.UploadedBytes-one.UploadedBytes, one.UploadedBytes-start.UploadedBytes+int64(weights)/2)
-	for range 3 { // each replica makes room for what it fetches
+	for range 3 { // in the first runs each replica allocates room for what it fetches
 		require.NoError(t, runAll(p, batch))
 	}
 	before := card.Used()

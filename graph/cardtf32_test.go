@@ -51,9 +51,9 @@ func (l multiplying) run(t *testing.T, o graph.Options, abs bool) []float64 {
 	return got
 }
 
-// TestTF32OnACard compares products on tensor cores with those in float64, element by element: rounding an operand
-// moves it by at most 2⁻¹¹ of itself, so a sum moves by at most 2⁻¹⁰, and a little, of the sum of its products'
-// magnitudes. It runs tiles of every size, all windows, groups, and sizes that fill no tile.
+// TestTF32OnACard compares products on tensor cores with those in float64, element by element. Rounding to TF32 changes
+// an operand by at most a factor of 1 ± 2⁻¹¹, so a sum of products changes by at most a little more than 2⁻¹⁰ times the
+// sum of the products' magnitudes. The test runs tiles of every size, all windows, groups, and sizes that fill no tile.
 func TestTF32OnACard(t *testing.T) {
 	emu.Use(t)
 	wantTensorCores(t)
@@ -93,7 +93,7 @@ func TestTF32OnACard(t *testing.T) {
 	}
 }
 
-// wantTensorCores skips the test on a real card that has none for TF32.
+// wantTensorCores skips the test on a real card without tensor cores for TF32.
 func wantTensorCores(t *testing.T) {
 	t.Helper()
 	driver, err := cuda.Open()
@@ -105,7 +105,7 @@ func wantTensorCores(t *testing.T) {
 	}
 }
 
-// TestTF32OfANetworkOnACard: what is fused into convolutions, and whole networks, stay near float32.
+// TestTF32OfANetworkOnACard: convolutions with fused layers, and whole networks, stay near their float32 results.
 func TestTF32OfANetworkOnACard(t *testing.T) {
 	emu.Use(t)
 	wantTensorCores(t)
@@ -120,7 +120,8 @@ func TestTF32OfANetworkOnACard(t *testing.T) {
 	require.NoError(t, single.Close())
 }
 
-// TestCardsWithoutTF32: the processor and cards without tensor cores say so, and the latter still run float32.
+// TestCardsWithoutTF32: the processor and cards without tensor cores refuse TF32 with an error, and such cards still
+// run float32.
 func TestCardsWithoutTF32(t *testing.T) {
 	card := emu.Use(t)
 	before := card.Used().Held()

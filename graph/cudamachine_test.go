@@ -19,10 +19,11 @@ import (
 	"github.com/line-ood/goline/internal/cuda"
 )
 
-// stockPTX names the environment variable with the folder of the PTX of Gorgonia's own kernels, which ship as sources.
+// stockPTX names the environment variable that holds the folder with Gorgonia's own kernels as PTX. Gorgonia ships them
+// as sources only.
 const stockPTX = "GOLINE_TEST_GORGONIA_PTX"
 
-// gorgoniasCard makes sure that there is a card, a real or an emulated one, and gives Gorgonia its kernels.
+// gorgoniasCard makes sure that there is a card, real or emulated, and gives Gorgonia its kernels.
 func gorgoniasCard(t *testing.T) *cuda.Context {
 	d, err := cuda.Open()
 	if err != nil {
@@ -52,8 +53,8 @@ func init() {
 	}
 }
 
-// mixture builds a graph with a convolution, pooling, a linear layer, a table by class and a softmax, with Gorgonia's
-// operations between goline's, or with goline's in their place.
+// mixture builds a graph with a convolution, pooling, a linear layer, a table by class and a softmax. With stock it
+// puts Gorgonia's operations between goline's, without it goline's own operations in their place.
 func mixture(t *testing.T, batch int, stock bool) (x *G.Node, fetch G.Nodes) {
 	must := must2(t)
 	r := newRand(21)
@@ -102,8 +103,8 @@ func wide(x []float32) []float64 {
 	return out
 }
 
-// TestGorgoniasCUDAMachine runs own operations alone, and with Gorgonia's kernels stock ones between them, several
-// times on one machine.
+// TestGorgoniasCUDAMachine runs goline's operations on Gorgonia's machine, alone and, where Gorgonia's kernels are at
+// hand, with stock operations between them, several times on one machine.
 func TestGorgoniasCUDAMachine(t *testing.T) {
 	card := gorgoniasCard(t)
 	free, _, err := card.MemInfo()
@@ -143,7 +144,7 @@ func TestGorgoniasCUDAMachine(t *testing.T) {
 	require.Equal(t, free, now, "memory of the card")
 }
 
-// TestGorgoniasCUDAMachineFails with errors that say what is wrong.
+// TestGorgoniasCUDAMachineFails: the machine fails with errors that say what is wrong.
 func TestGorgoniasCUDAMachineFails(t *testing.T) {
 	card := gorgoniasCard(t)
 	free, _, err := card.MemInfo()

@@ -13,10 +13,13 @@
 // keeps global registries, so graphs must not be built concurrently; [Compile] takes care of that itself.
 //
 // A [Builder] adds whole layers by parameter name, fuses batch norm, ReLU and convolution where gradients of the
-// weights are not asked for, and names the nodes worth looking at. [Declare] finds the parameters that a Builder's
+// weights are not asked for, and names the nodes that may be fetched. [Declare] finds the parameters that a Builder's
 // calls ask for. [Compile] turns a [Model] into a [Program], which runs a stream of batches of any size over workers
 // that share the weights. A result depends on its sample alone: batch size, number of workers and neighbours in the
-// batch do not change one bit of it. Package graphtest tests operations of one's own.
+// batch do not change one bit of it. Package graphtest helps to test operations that you write yourself.
+//
+// A program runs on the processor or, with [Options].Device, on an NVIDIA graphics card, which comments here call the
+// card.
 //
 // The package builds on the kernels alone: networks, data and detectors are packages above it, of which it knows
 // nothing.

@@ -17,7 +17,7 @@ func matrix(g *G.ExprGraph, name string, rows, cols int, data ...float64) *G.Nod
 	return G.NewMatrix(g, tensor.Float64, G.WithShape(rows, cols), G.WithName(name), G.WithValue(v))
 }
 
-// Operations are functions from nodes to a node, so they stand between Gorgonia's own.
+// Operations are functions from nodes to a node, so they mix with Gorgonia's own.
 func Example() {
 	g := G.NewGraph()
 	x := matrix(g, "x", 1, 3, -1, 0, 2)
@@ -42,7 +42,7 @@ func Example() {
 	// 13.000045
 }
 
-// One graph can be differentiated as often as wanted, by inputs and by any node between.
+// A graph can be differentiated as often as wanted, with respect to inputs and to any node in between.
 func ExampleGradients() {
 	g := G.NewGraph()
 	x := matrix(g, "x", 1, 2, 3, -4)
@@ -111,7 +111,7 @@ func (*perceptron) Build(b *graph.Builder, x *G.Node) error {
 	return b.Err()
 }
 
-// A model is compiled for what is to be fetched, and runs streams of batches of any size.
+// A model is compiled for the nodes to be fetched, and runs streams of batches of any size.
 func ExampleCompile() {
 	program, err := graph.Compile(newPerceptron(), graph.Options{Fetch: []string{"class", "contributions"}})
 	if err != nil {
@@ -133,7 +133,7 @@ func ExampleCompile() {
 	// 1 [1] [-0 5 0]
 }
 
-// A program can start at a tapped node, from stored activations, say, and hooks change tapped nodes.
+// A program can start at a tapped node, for example from stored activations, and hooks change tapped nodes.
 func ExampleOptions() {
 	program, err := graph.Compile(newPerceptron(), graph.Options{
 		From:  "hidden",
@@ -156,7 +156,8 @@ func ExampleOptions() {
 	// [-0.5 0.5] <nil>
 }
 
-// Coalitions of the neurons of one sample: the activations are the same for all of a batch, and only masks differ.
+// Mix makes coalitions of the neurons of one sample: the activations are the same for the whole batch, and only the
+// masks differ.
 func ExampleMix() {
 	program, err := graph.Compile(newPerceptron(), graph.Options{
 		From: "hidden", BroadcastInput: true,
@@ -201,7 +202,7 @@ func ExampleProgram_DOT() {
 	// }
 }
 
-// The members of a dense block write into one buffer, and each layer reads what lies there so far.
+// The members of a dense block write into one buffer, and each layer reads the members that are there so far.
 func ExampleDenseBlock() {
 	g := G.NewGraph()
 	image := func(name string, shape tensor.Shape, data ...float64) *G.Node {

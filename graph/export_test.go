@@ -23,7 +23,7 @@ func tripwire[T kernel.Float](trip func(first float64) error) func(*call[T]) err
 	}
 }
 
-// Reads tells whether an input of some replica lies in x.
+// Reads tells whether an input of some replica has x itself as its memory.
 func (p *Program) Reads(x []float32) bool {
 	for _, r := range p.replicas {
 		for n := range r.b.shareds {
@@ -37,7 +37,7 @@ func (p *Program) Reads(x []float32) bool {
 	return false
 }
 
-// Allocations returns by name how many objects operations of goline's allocate that have run before.
+// Allocations returns, by operation name, how many objects goline's operations allocate in a run after the first.
 func (p *Program) Allocations() map[string]float64 {
 	found := map[string]float64{}
 	for _, n := range p.replicas[0].order {

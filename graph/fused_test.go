@@ -16,19 +16,19 @@ import (
 	"github.com/line-ood/goline/graph/graphtest"
 )
 
-// fused is a convolution with the layers around it that a Builder makes part of it.
+// fused is a convolution with layers around it that a Builder fuses into it.
 type fused struct {
 	n, c, h, w, o, k                        int
 	cfg                                     graph.ConvConfig
 	preNorm, preReLU, bias, norm, add, relu bool
-	tap                                     bool                  // name every node between, which keeps them apart
-	act                                     graph.Activation      // instead of a ReLU behind all
-	of                                      func(float64) float64 // what that is, or nil
+	tap                                     bool                  // name every node in between, which prevents fusion
+	act                                     graph.Activation      // in place of the last ReLU
+	of                                      func(float64) float64 // the definition of act, or nil
 }
 
 const normEps = 1e-3
 
-// norm is a batch norm's parameters, by formula.
+// norm holds the parameters of a batch norm, made by a formula.
 type norm struct{ gamma, beta, mean, variance graphtest.Array }
 
 func newNorm(m *model, r *rand.Rand, name string, channels int) norm {
@@ -54,7 +54,8 @@ func (n norm) apply(x graphtest.Array, relu bool) graphtest.Array {
 	})
 }
 
-// fusedModel is the model and, for an input and a shortcut, the value of each step.
+// model returns the model and a function that gives the reference value and the inputs of the ReLUs, for an input and a
+// shortcut.
 func (f fused) model(seed uint64) (m *model, outShape []int,
 	want func(x, shortcut graphtest.Array) (y, kink graphtest.Array)) {
 	r := newRand(seed)
@@ -67,7 +68,7 @@ func (f fused) model(seed uint64) (m *model, outShape []int,
 	pre, post := newNorm(m, r, "pre", f.c), newNorm(m, r, "post", f.o)
 	outShape = convRef(graphtest.Zeros(f.n, f.c, f.h, f.w), w, nil, f.cfg).Shape
 	want = func(x, shortcut graphtest.Array) (graphtest.Array, graphtest.Array) {
-		kink := graphtest.Array{Data: []float64{1}} // what ReLUs see, to tell how far it is from 0
+		kink := graphtest.Array{Data: []float64{1}} // the inputs of the ReLUs, to tell how near to 0 they come
 		if f.preNorm {
 			x = pre.apply(x, false)
 		}
@@ -154,7 +155,7 @@ func (f fused) check(t tester, seed uint64) {
 	y, kink := want(x, shortcut)
 	for _, v := range kink.Data {
 		if math.Abs(v) < 1e-3 {
-			return // too close to a kink for differences
+			return // too close to a kink for central differences
 		}
 	}
 	ref := graphtest.Op{
@@ -199,7 +200,7 @@ func TestFusedConvolutions(t *testing.T) {
 	}
 }
 
-// TestFusedActivations has activations other than ReLUs behind convolutions, fused and kept apart.
+// TestFusedActivations puts activations other than ReLU behind convolutions, fused and kept apart.
 func TestFusedActivations(t *testing.T) {
 	for i, c := range []struct {
 		act graph.Activation
@@ -226,7 +227,7 @@ func TestFusedActivations(t *testing.T) {
 	}
 }
 
-// TestActivationSteps makes sure that an activation is fused, and told.
+// TestActivationSteps makes sure that an activation is fused, and that the program's steps still list it.
 func TestActivationSteps(t *testing.T) {
 	f := fused{n: 1, c: 2, h: 3, w: 3, o: 2, k: 1, bias: true, act: graph.ActHardSwish(), of: math.Abs}
 	m, _, _ := f.model(1)
@@ -274,7 +275,7 @@ func TestFusion(t *testing.T) {
 	require.NotContains(t, dot(), "→")
 }
 
-// TestAffineReLU has batch norm and ReLU with no convolution next to them that they could become part of.
+// TestAffineReLU has batch norm and ReLU without a convolution beside them into which they could be fused.
 func TestAffineReLU(t *testing.T) {
 	r := newRand(9)
 	m := &model{shape: []int{3, 4, 2}, outputs: []string{"y", "dx"}}
@@ -304,8 +305,8 @@ func TestAffineReLU(t *testing.T) {
 	}
 }
 
-// TestSharedConvolution uses the weights of one convolution with different layers fused to it: the packed forms are
-// shared among replicas, but not among these.
+// TestSharedConvolution uses the weights of one convolution with different layers fused to it. Replicas share the
+// packed form of each fused convolution; the different fused convolutions must not share one.
 func TestSharedConvolution(t *testing.T) {
 	r := newRand(13)
 	m := &model{shape: []int{2, 5, 5}, outputs: []string{"plain", "relu", "pre", "pre relu", "norm"}}

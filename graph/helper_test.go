@@ -24,7 +24,7 @@ func size(shape ...int) int {
 	return n
 }
 
-// newRand returns a source of its own for each seed.
+// newRand returns a random source for the seed.
 func newRand(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 0x6c696e65)) }
 
 func dot(a, b []float64) float64 {

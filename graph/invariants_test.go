@@ -11,8 +11,8 @@ import (
 	"github.com/line-ood/goline/internal/nettest"
 )
 
-// TestKeptOutputsShow: what a reader keeps of a batch beyond the next one turns to NaN, and a batch that is changed
-// while the program holds it is found out.
+// TestKeptOutputsShow: outputs that a reader keeps beyond the next batch turn to NaN, and a batch that is changed while
+// the program holds it is noticed.
 func TestKeptOutputsShow(t *testing.T) {
 	net := nettest.DenseNetBC(t, 10, 4, 3, 2)
 	prog, err := graph.Compile(net, graph.Options{Workers: 1})
@@ -32,7 +32,7 @@ func TestKeptOutputsShow(t *testing.T) {
 	require.Panics(t, func() {
 		for _, err := range prog.Run(t.Context(), func(yield func(graph.Batch, error) bool) {
 			yield(shared, nil)
-			shared.X[0]++ // it has not been released
+			shared.X[0]++ // before the batch has been released
 		}) {
 			require.NoError(t, err)
 		}

@@ -12,9 +12,9 @@ import (
 	"github.com/line-ood/goline/graph/graphtest"
 )
 
-// TestMixingWithStockOperations puts operations of Gorgonia's own before, between and behind those of this package.
-// Several stock operations overwrite an input that they are the last to read, so that a second run starts from what
-// they left.
+// TestMixingWithStockOperations puts Gorgonia's stock operations before, between and behind those of this package.
+// Several stock operations overwrite an input that they are the last to read, so a second run starts from the values
+// that they left there.
 func TestMixingWithStockOperations(t *testing.T) {
 	m := must2(t)
 	relu := func(a graphtest.Array) graphtest.Array {
@@ -59,7 +59,7 @@ func TestMixingWithStockOperations(t *testing.T) {
 		"sum of reshaped": {
 			In: []graphtest.Input{x, w},
 			Build: func(in G.Nodes) (*G.Node, error) {
-				flat := m(graph.Reshape(convNode(in), 4, 4)) // [2, 4, 4]: positions last
+				flat := m(graph.Reshape(convNode(in), 4, 4)) // [2, 4, 4]: the positions are the last axis
 				sums, err := G.Sum(m(graph.Copy(flat)), 2)
 				if err != nil {
 					return nil, err
@@ -75,7 +75,7 @@ func TestMixingWithStockOperations(t *testing.T) {
 				}))
 			},
 		},
-		"reshaped": { // the stock Reshape shares the memory of our output
+		"reshaped": { // the stock Reshape shares the memory of its input
 			In: []graphtest.Input{x, w},
 			Build: func(in G.Nodes) (*G.Node, error) {
 				return graph.ReLU(G.Must(G.Reshape(convNode(in), tensor.Shape{8, 4})))
@@ -198,7 +198,8 @@ func TestStockBackpropagation(t *testing.T) {
 	graphtest.RequireSameBits(t, got, s.Run(), "second run")
 }
 
-// TestStockReadersOfADenseBlock: views of a block are copied for operations that do not know them, whichever they are.
+// TestStockReadersOfADenseBlock: stock operations of every kind, which cannot read views of a block, get copies of
+// them.
 func TestStockReadersOfADenseBlock(t *testing.T) {
 	for name, stock := range map[string]func(n *G.Node) (*G.Node, error){
 		"Tanh":    func(n *G.Node) (*G.Node, error) { return G.Tanh(n) },
@@ -235,7 +236,8 @@ func TestStockReadersOfADenseBlock(t *testing.T) {
 	}
 }
 
-// TestViewsAsInputs: a tensor that is a view of another's memory is read by its shape, not by what lies there.
+// TestViewsAsInputs: an input tensor that is a view of another tensor is read by its shape and strides, not in the
+// order of its memory.
 func TestViewsAsInputs(t *testing.T) {
 	base := func() *tensor.Dense {
 		return tensor.New(tensor.WithShape(3, 4), tensor.WithBacking([]float64{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11}))

@@ -35,7 +35,7 @@ func (m *model) param(name string, a graphtest.Array) graphtest.Array {
 	return a
 }
 
-// stream yields batches.
+// stream returns a stream of the given batches.
 func stream(bs ...graph.Batch) graph.Batches {
 	return func(yield func(graph.Batch, error) bool) {
 		for _, b := range bs {

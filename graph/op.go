@@ -14,7 +14,7 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// function is what distinguishes one operation from another.
+// function is the part of an operation that differs from one kind of operation to another.
 type function interface {
 	// forward writes the operation's value for the given inputs into out, which the operation owns.
 	forward(out G.Value, in []G.Value) error
@@ -24,10 +24,11 @@ type function interface {
 	differentiable(inputs int) []bool
 }
 
-// errNoGradient is what operations answer that are not differentiable, such as argmax or a gradient itself.
+// errNoGradient is the error of operations that are not differentiable, such as argmax or the gradient of another
+// operation.
 var errNoGradient = errors.New("operation has no gradient")
 
-// leaf gives a function the gradient rules of an operation without any gradient.
+// leaf is embedded by functions without any gradient and gives them the methods that say so.
 type leaf struct{}
 
 func (leaf) differentiable(n int) []bool { return make([]bool, n) }
@@ -46,28 +47,28 @@ type op struct {
 	out   G.Value
 	fail  error // error of the last run: Gorgonia passes errors on as text
 
-	slab    *slab   // where out lies, nil for memory of its own
-	memory  any     // what out was made of, if the operation made it
+	slab    *slab   // the buffer that out lies in, nil where out has its own memory
+	memory  any     // the backing slice of out, if the operation allocated it
 	strides []int   // of memory
 	copied  G.Value // a copy of out, for stock operations that cannot read it in place
 	nodes   int     // number of nodes in the graph when stock was determined
 	stock   bool    // a stock operation reads the value
 	clock   *clock  // of the program's profile, nil without one
 
-	kind       string // what Steps calls it, "" for its name
+	kind       string // the operator's name in [Program.Steps], "" for name
 	attributes any
 
-	device  *deviceForm // how it runs on a card, nil where it does not
-	scratch int         // bytes that it needs on the card while it runs
-	place   *placement  // nil on the processor
-	// the form in which it runs on the card, nil for an operation that runs on the processor even in a program for a
-	// card
+	device  *deviceForm // how the operation runs on a card, nil where it cannot
+	scratch int         // bytes of working memory on the card
+	place   *placement  // where the operation runs on the card, nil on the processor
+	// The form in which the operation runs in this program: nil where it runs on the processor, even in a program for a
+	// card.
 	form    *deviceForm
-	value   *mirror   // of out
-	sources []*mirror // of the inputs
+	value   *mirror   // out on the card
+	sources []*mirror // the inputs on the card
 	hosts   []G.Value // the inputs' values in the host's memory
-	table   *region   // of the form's table on the card
-	number  int       // its number among the operations of place
+	table   *region   // the table of the form, on the card
+	number  int       // the operation's number in place, by which kernels report errors
 }
 
 var (
@@ -84,7 +85,7 @@ func (o *op) String() string       { return o.name }
 
 func (o *op) WriteHash(h hash.Hash) { fmt.Fprintf(h, "goline %s #%d", o.name, o.id) }
 
-// Type returns a new type at each call, because Gorgonia takes apart what it is given.
+// Type returns a new type at each call, because Gorgonia modifies the types that it is given.
 func (o *op) Type() hm.Type {
 	types := make([]hm.Type, 0, len(o.in)+1)
 	for _, n := range o.in {
@@ -115,7 +116,8 @@ func (o *op) Do(in ...G.Value) (v G.Value, err error) {
 	return o.readable()
 }
 
-// restore makes the output's memory, or its shape where an operation of somebody else's changed the last run's value.
+// restore allocates the output's memory, or restores the output's shape where a stock operation changed it in the last
+// run.
 func (o *op) restore() {
 	if o.out == nil {
 		if o.slab != nil {
@@ -132,7 +134,7 @@ func (o *op) restore() {
 	}
 }
 
-// readable returns the output in a form that everything that reads the node understands.
+// readable returns the output in a form that every reader of the node understands.
 func (o *op) readable() (G.Value, error) {
 	p, ok := o.out.(interface {
 		copyTo(dense G.Value) (G.Value, error)
@@ -198,7 +200,7 @@ func apply(name string, fn function, dtype tensor.Dtype, shape tensor.Shape, inp
 	return n, nil
 }
 
-// inGraph adds a constant to the graph: constants of Gorgonia are in no graph before an operation uses them.
+// inGraph adds a constant to the graph: Gorgonia's constants belong to no graph before an operation uses them.
 func inGraph(g *G.ExprGraph, n *G.Node) *G.Node {
 	if g != nil && n.Graph() == nil && n.Op() != nil && len(children(n)) == 0 {
 		return g.AddNode(n)
@@ -206,8 +208,8 @@ func inGraph(g *G.ExprGraph, n *G.Node) *G.Node {
 	return n
 }
 
-// takeID gives the operation an id by which its node hashes unlike any other of the graph. When it compiles, Gorgonia
-// takes nodes of equal 32-bit hash for the same without a further look.
+// takeID gives the operation an id with which its node hashes differently from every other node of the graph. Gorgonia
+// treats nodes with the same 32-bit hash as one node when it compiles a graph.
 func (o *op) takeID(g *G.ExprGraph) {
 	nodes := g.AllNodes()
 	o.id = uint32(len(nodes))
@@ -239,8 +241,8 @@ func typeOf(dtype tensor.Dtype, shape tensor.Shape) hm.Type {
 	return G.TensorType{Dims: len(shape), Of: dtype}
 }
 
-// elements returns the number of elements of a shape, or an error where an axis is empty or the number is out of
-// bounds.
+// elements returns the number of elements of a shape. A shape with an empty axis, or with too many elements, is an
+// error.
 func elements(shape []int) (int, error) {
 	const most = 1 << (30 + 10*(^uint(0)>>63)) // 2^40, or 2^30 where an int has 32 bits
 	n := 1
@@ -260,7 +262,7 @@ func newDense(dtype tensor.Dtype, shape tensor.Shape) *tensor.Dense {
 	return tensor.New(tensor.Of(dtype), tensor.WithShape(shape...))
 }
 
-// newValue returns a zero value and its memory, for a scalar in the form that stock operations expect.
+// newValue returns a zero value and its memory. A scalar has the form that stock operations expect.
 func newValue(dtype tensor.Dtype, shape tensor.Shape) (v G.Value, memory any) {
 	if len(shape) > 0 {
 		d := newDense(dtype, shape)

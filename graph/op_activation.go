@@ -9,8 +9,8 @@ import (
 	"github.com/line-ood/goline/internal/kernel"
 )
 
-// Activation is an elementwise function that follows a layer, with its parameters. Equal activations are equal by ==;
-// the zero value is the identity. The functions named Act… return them.
+// Activation is an elementwise function that follows a layer, with its parameters. The functions named Act… return
+// activations; the zero value is the identity. Activations can be compared with ==.
 type Activation struct{ fn kernel.Activation }
 
 func act(kind kernel.UnaryKind, a, b float64) Activation {
@@ -74,8 +74,8 @@ func ActCELU(alpha float64) Activation { return act(kernel.ActCELU, alpha, 0) }
 // ActSELU is [SELU].
 func ActSELU(alpha, gamma float64) Activation { return act(kernel.ActSELU, alpha, gamma) }
 
-// Name is the name of the function of this package that adds the activation, "Clamp" for example. No function adds
-// "Identity" or "ReLU6".
+// Name returns the name of this package's function that adds the activation, for example "Clamp". There is no such
+// function for "Identity" and "ReLU6".
 func (a Activation) Name() string {
 	if a == ActSiLU() {
 		return "SiLU"

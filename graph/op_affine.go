@@ -10,7 +10,7 @@ import (
 // inference. x, scale and shift have gradients.
 func Affine(x, scale, shift *G.Node) (*G.Node, error) { return affine(x, scale, shift, false) }
 
-// affine fuses a following ReLU when asked to; only x has a gradient then.
+// affine is Affine with, if relu is set, a ReLU fused behind it; then only x has a gradient.
 func affine(x, scale, shift *G.Node, relu bool) (*G.Node, error) {
 	name := "Affine"
 	if relu {

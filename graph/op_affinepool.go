@@ -7,9 +7,9 @@ import (
 	"github.com/line-ood/goline/internal/kernel"
 )
 
-// averagesInput tells whether averaging the output of the convolution over the windows of cfg is the same as averaging
-// its input, activated as it reads it, and convolving the fewer pixels: for a 1×1 convolution, which acts on each pixel
-// alone, with nothing but an affine map behind it, and windows that share no padding.
+// averagesInput tells whether the average pooling behind a convolution may be moved in front of it, to the activated
+// input, without changing the result. That holds for a 1×1 convolution, which acts on each pixel alone, if only an
+// affine map is fused behind it and neither convolution nor pooling has padding.
 func (p convParts) averagesInput(cfg PoolConfig) bool {
 	w := p.w.Shape()
 	stride := p.cfg.Stride
@@ -19,7 +19,7 @@ func (p convParts) averagesInput(cfg PoolConfig) bool {
 		p.x.Dims() == 4
 }
 
-// poolFirst adds the average pooling of a convolution's activated input.
+// poolFirst adds the average pooling of the convolution's activated input, followed by the convolution.
 func (p convParts) poolFirst(cfg PoolConfig) (*G.Node, error) {
 	x := p.x
 	switch {
@@ -45,7 +45,7 @@ func affineAvgPool(a affineParts, cfg PoolConfig) (*G.Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Only attribution and training of inputs ask for gradients here; the gradient computes the activations again.
+	// Only attribution and training of inputs ask for this gradient. It computes the activations again.
 	grad := func(in G.Nodes, _, grad *G.Node, _ []bool) (G.Nodes, error) {
 		active, err := affine(in[0], in[1], in[2], a.relu)
 		if err != nil {

@@ -13,7 +13,7 @@ import (
 	"github.com/line-ood/goline/graph/graphtest"
 )
 
-// pooledConv is a convolution between the layers around it and an average pooling.
+// pooledConv is a convolution with layers around it, followed by an average pooling.
 type pooledConv struct {
 	n, c, o, h, w, k       int
 	preNorm, preReLU, bias bool
@@ -22,7 +22,7 @@ type pooledConv struct {
 	pool                   graph.PoolConfig
 }
 
-// model taps the convolution where it is told to, which keeps the pooling behind it.
+// model returns the network. With tap the convolution is tapped, which keeps the pooling behind it.
 func (p pooledConv) model(seed uint64, tap bool) *model {
 	r := newRand(seed)
 	m := &model{shape: []int{p.c, p.h, p.w}, outputs: []string{"y", "dx"}}
@@ -63,8 +63,8 @@ func (p pooledConv) model(seed uint64, tap bool) *model {
 	return m
 }
 
-// check compares value and gradient with those of the same layers kept apart, and tells whether fewer pixels were
-// convolved.
+// check compares value and gradient with those of the same layers kept apart, and tells whether the pooling was moved
+// in front of the convolution.
 func (p pooledConv) check(t tester, seed uint64) (moved bool) {
 	t.Helper()
 	r := newRand(seed + 1)
@@ -109,7 +109,8 @@ func TestAveragePoolingMovesBeforePointwiseConvolutions(t *testing.T) {
 	})
 }
 
-// TestAveragePoolingStays where the convolution, or what follows it, does not commute with a mean.
+// TestAveragePoolingStays: the pooling stays behind a convolution that does not commute with a mean, or is followed by
+// something that does not.
 func TestAveragePoolingStays(t *testing.T) {
 	plain := pooledConv{n: 2, c: 3, o: 4, h: 6, w: 6, k: 1, preNorm: true, preReLU: true,
 		pool: graph.PoolConfig{Kernel: [2]int{2, 2}}}

@@ -46,7 +46,7 @@ var arrayOps = map[string]func(x, part, mask *G.Node) (*G.Node, error){
 	"LogSoftmaxAxis":  func(x, _, _ *G.Node) (*G.Node, error) { return LogSoftmaxAxis(x, -1) },
 }
 
-// maskOps are those without a gradient.
+// maskOps are the operations on whole arrays that have no gradient.
 var maskOps = map[string]func(x, part, mask *G.Node) (*G.Node, error){
 	"Less":        func(x, part, _ *G.Node) (*G.Node, error) { return Less(x, part) },
 	"LessOrEqual": func(x, part, _ *G.Node) (*G.Node, error) { return LessOrEqual(part, x) },
@@ -75,7 +75,7 @@ func filled(g *G.ExprGraph, dtype tensor.Dtype, name string, shape ...int) *G.No
 	return G.NewTensor(g, dtype, len(shape), G.WithShape(shape...), G.WithName(name), G.WithValue(d))
 }
 
-// TestArrayOperationsAllocateNothing runs each operation and those of its gradient again and again.
+// TestArrayOperationsAllocateNothing: once they have run, the operations and their gradients allocate nothing.
 func TestArrayOperationsAllocateNothing(t *testing.T) {
 	check := func(name string, dtype tensor.Dtype, f func(x, part, mask *G.Node) (*G.Node, error), gradients bool) {
 		g := G.NewGraph()
@@ -125,8 +125,8 @@ func TestArrayOperationsAllocateNothing(t *testing.T) {
 	}
 }
 
-// TestArrayOperationsOfBlocks gives each operation channels of a shared buffer: the results are those of a copy, bit by
-// bit.
+// TestArrayOperationsOfBlocks gives each operation a few channels of a shared buffer. The results have the same bits as
+// those of a copy.
 func TestArrayOperationsOfBlocks(t *testing.T) {
 	check := func(name string, dtype tensor.Dtype, f func(x, part, mask *G.Node) (*G.Node, error), gradients bool) {
 		g := G.NewGraph()
@@ -175,7 +175,7 @@ func TestArrayOperationsOfBlocks(t *testing.T) {
 	}
 	for _, dtype := range []tensor.Dtype{tensor.Float32, tensor.Float64} {
 		for name, f := range arrayOps {
-			if name == "Pow" { // of negative numbers is NaN, which equals nothing
+			if name == "Pow" { // powers of negative numbers are NaN, which equals nothing
 				continue
 			}
 			check(name, dtype, f, true)

@@ -229,7 +229,8 @@ func minRuns[T kernel.Float](out []T, in [][]T) {
 	}
 }
 
-// extremeGrad is the gradient of a maximum or minimum: f32 and f64 take the gradient, one input and the other.
+// extremeGrad is the gradient of a maximum or minimum. f32 and f64 take the output's gradient, the input in question
+// and the other input.
 func extremeGrad(name string, f32 elementFn[float32], f64 elementFn[float64]) gradient {
 	return func(in G.Nodes, _, grad *G.Node, need []bool) (gs G.Nodes, err error) {
 		gs = make(G.Nodes, 2)
@@ -242,14 +243,16 @@ func extremeGrad(name string, f32 elementFn[float32], f64 elementFn[float64]) gr
 	}
 }
 
-// winnerGrad passes the gradient where the first is larger than the second, or either is NaN.
+// winnerGrad passes the gradient where the input is larger than the other, or either is NaN, and half of it where both
+// are equal.
 func winnerGrad[T kernel.Float](out []T, in [][]T) {
 	for i := range out {
 		out[i] = shareOf(at(in[0], i), at(in[1], i), at(in[2], i))
 	}
 }
 
-// loserGrad passes the gradient where the first is smaller than the second, or either is NaN.
+// loserGrad passes the gradient where the input is smaller than the other, or either is NaN, and half of it where both
+// are equal.
 func loserGrad[T kernel.Float](out []T, in [][]T) {
 	for i := range out {
 		out[i] = shareOf(at(in[0], i), at(in[2], i), at(in[1], i))

@@ -13,7 +13,7 @@ import (
 	"github.com/line-ood/goline/graph/graphtest"
 )
 
-// repeated returns the element of a at an index of a shape that a broadcasts to.
+// repeated returns the element that a has at an index i of a larger shape, to which a is broadcast.
 func repeated(a graphtest.Array, i []int) float64 {
 	j := append([]int{}, i[len(i)-len(a.Shape):]...)
 	for k, n := range a.Shape {
@@ -24,7 +24,7 @@ func repeated(a graphtest.Array, i []int) float64 {
 	return a.At(j...)
 }
 
-// broadcastTest is an operation of several inputs that broadcast to shape to.
+// broadcastTest tests an operation whose inputs broadcast to the shape to.
 func broadcastTest(op func(in G.Nodes) (*G.Node, error), f func(x []float64) float64, to []int,
 	in ...graphtest.Input) graphtest.Op {
 	return graphtest.Op{In: in, Build: op, Want: func(in []graphtest.Input) graphtest.Array {
@@ -82,7 +82,7 @@ func TestArithmetic(t *testing.T) {
 					a := graphtest.Spread(newRand(uint64(i)), p.a...)
 					b := graphtest.Spread(newRand(uint64(i+100)), p.b...)
 					for k := range b.Data {
-						b.Data[k] = float64(float32(b.Data[k]*0.8 + 0.013)) // apart from a
+						b.Data[k] = float64(float32(b.Data[k]*0.8 + 0.013)) // different from a
 					}
 					for _, x := range []graphtest.Array{a, b} {
 						for k, v := range x.Data {
@@ -114,7 +114,7 @@ func TestArithmetic(t *testing.T) {
 	}
 }
 
-// TestPowers raises to powers that have code of their own.
+// TestPowers uses exponents that have code of their own, among others.
 func TestPowers(t *testing.T) {
 	for _, power := range []float64{2, 3, 0.5, -1, 0, 1.5} {
 		base := graphtest.Spread(newRand(1), 3, 5)
@@ -161,7 +161,7 @@ func TestNot(t *testing.T) {
 		graphtest.Constant(x)).Check(t, 1)
 }
 
-// TestArithmeticEdges looks at ties, zeros and numbers that are none.
+// TestArithmeticEdges looks at ties, zeros, infinities and NaN.
 func TestArithmeticEdges(t *testing.T) {
 	pair := func(op func(a, b *G.Node) (*G.Node, error), a, b []float64, want, da, db []float64) {
 		t.Helper()

@@ -18,7 +18,7 @@ type array[T any] struct {
 
 func (a array[T]) sample(i int) []T { return a.data[i*a.stride:][:a.size] }
 
-// flat returns all samples as one slice where nothing lies between them.
+// flat returns all samples as one slice. It fails where the samples do not follow one another without gaps.
 func (a array[T]) flat() ([]T, bool) {
 	if a.stride != a.size {
 		return nil, false
@@ -68,7 +68,8 @@ func sliceOf[T any](v G.Value) ([]T, error) {
 	}
 }
 
-// dense returns the elements of a tensor that holds them as T, and nil for all else. Unlike Data, it allocates nothing.
+// dense returns the elements of a tensor that holds elements of type T, and nil for every other value. Unlike
+// Dense.Data it allocates nothing.
 func dense[T any](v G.Value) (s []T) {
 	d, ok := v.(*tensor.Dense)
 	if !ok {
@@ -95,7 +96,7 @@ func dense[T any](v G.Value) (s []T) {
 	return s
 }
 
-// scalar returns the memory of a value that Gorgonia holds as a number.
+// scalar returns the memory of a value that Gorgonia holds as a single number.
 func scalar[T any](v G.Value) (s []T, ok bool) {
 	var memory any
 	switch v := v.(type) {
@@ -112,7 +113,7 @@ func scalar[T any](v G.Value) (s []T, ok bool) {
 	return s, ok
 }
 
-// dispatch picks the float32 or the float64 form of an operation.
+// dispatch returns the float32 or the float64 form of an operation, as dtype says.
 func dispatch(name string, dtype tensor.Dtype, f32, f64 func() function) (function, error) {
 	switch dtype {
 	case tensor.Float32:

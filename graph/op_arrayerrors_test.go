@@ -139,7 +139,8 @@ func TestArrayErrors(t *testing.T) {
 	}
 }
 
-// TestMasksHaveNoGradient: what is computed from a mask does not depend differentiably on what the mask is of.
+// TestMasksHaveNoGradient: a gradient through a mask is an error, because a mask does not depend differentiably on its
+// inputs.
 func TestMasksHaveNoGradient(t *testing.T) {
 	s := graphtest.NewSession(t, tensor.Float64, graphtest.Variable(graphtest.Zeros(2, 3)))
 	for _, op := range []func(a, b *G.Node) (*G.Node, error){
@@ -150,7 +151,8 @@ func TestMasksHaveNoGradient(t *testing.T) {
 	}
 }
 
-// TestArrayOperationsExplained reads what operations say of themselves.
+// TestArrayOperationsExplained compares the attributes in a program's steps with the arguments that the operations were
+// given.
 func TestArrayOperationsExplained(t *testing.T) {
 	want := map[string]any{
 		"Transpose": graph.TransposeStep{Perm: []int{0, 2, 3, 1}}, "Slice": graph.SliceStep{Axis: 2, First: 3, Step: -2,

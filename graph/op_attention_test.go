@@ -13,8 +13,8 @@ import (
 	"github.com/line-ood/goline/graph/graphtest"
 )
 
-// attentive is a model of the operations that vision transformers are made of, over tokens [batch, 7, 48]: LayerNorm, a
-// wide linear layer, a product of tokens with tokens, one with a constant matrix, and one of a constant with tokens.
+// attentive is a model of the operations in vision transformers, over tokens [batch, 7, 48]: LayerNorm, a wide linear
+// layer, a product of tokens with tokens, one of tokens with a constant matrix, and one of a constant with tokens.
 func attentive() *model {
 	const tokens, dim = 7, 48
 	r := newRand(1)
@@ -89,7 +89,7 @@ func TestProductsInPrograms(t *testing.T) {
 		graphtest.RequireClose(t, double[name], single[name], 1e-5, name)
 	}
 	one := compile(t, m, graph.Options{Batch: 1, Workers: 1, Fetch: fetch})
-	for _, p := range m.params { // a program keeps the parameters that it was compiled with
+	for _, p := range m.params { // the program keeps the values with which it was compiled
 		for i := range p.Float32s() {
 			p.Float32s()[i] = float32(math.NaN())
 		}
@@ -109,7 +109,7 @@ func TestFLOPsOfProducts(t *testing.T) {
 	require.Equal(t, 2*(tokens*dim*dim+2*tokens*tokens*dim+tokens*dim*33+5*tokens*33), p.FLOPs())
 }
 
-// TestOperationsOfMatricesAllocateNothing runs the poolings and norms of a warm program alone.
+// TestOperationsOfMatricesAllocateNothing runs the poolings and norms of a program that has run before, one by one.
 func TestOperationsOfMatricesAllocateNothing(t *testing.T) {
 	m, k2 := &model{shape: []int{4, 6, 6}, outputs: []string{"y"}}, [2]int{2, 2}
 	m.build = func(b *graph.Builder, x *G.Node) error {

@@ -8,7 +8,7 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// wantAxis returns the axis of a node of the given rank that axis names: negative numbers count from behind, -1 is the
+// wantAxis returns the index of an axis of a node of the given rank. A negative axis counts from the end: -1 is the
 // last.
 func wantAxis(name string, axis, rank int) (int, error) {
 	if axis < -rank || axis >= rank {
@@ -20,7 +20,7 @@ func wantAxis(name string, axis, rank int) (int, error) {
 	return axis, nil
 }
 
-// wantAxes tells for each axis of a node of the given rank whether axes names it, every one where axes is empty.
+// wantAxes returns, for each axis of a node of the given rank, whether axes names it. Empty axes name all of them.
 func wantAxes(name string, axes []int, rank int) ([]bool, error) {
 	named := make([]bool, rank)
 	if len(axes) == 0 {
@@ -47,7 +47,7 @@ func wantNode(name string, x *G.Node) error {
 	return nil
 }
 
-// rowMajor returns how far apart in memory neighbours along each axis are.
+// rowMajor returns the strides of a contiguous array: for each axis, how many elements apart neighbours along it are.
 func rowMajor(shape []int) []int {
 	strides := make([]int, len(shape))
 	n := 1
@@ -58,7 +58,7 @@ func rowMajor(shape []int) []int {
 	return strides
 }
 
-// total returns the number of elements of a shape that elements accepts.
+// total returns the number of elements of a shape that has passed elements, which checks it.
 func total(shape []int) int {
 	n := 1
 	for _, s := range shape {
@@ -67,8 +67,8 @@ func total(shape []int) int {
 	return n
 }
 
-// broadcastShape returns the shape that the given ones have in common by NumPy's rule: aligned at the last axis, axes
-// of one element, and missing ones, take the length of the other's.
+// broadcastShape returns the common shape to which the given ones broadcast by NumPy's rule: shapes are aligned at the
+// last axis, and axes of one element, or missing ones, take the length of the others.
 func broadcastShape(name string, shapes ...tensor.Shape) (tensor.Shape, error) {
 	var out tensor.Shape
 	for _, s := range shapes {
@@ -99,8 +99,8 @@ func ones(n int) []int {
 	return s
 }
 
-// alignedStrides returns the strides with which an input of shape is read along the axes of a shape that it broadcasts
-// to: 0 where it repeats.
+// alignedStrides returns the strides with which an input of the given shape is read along the axes of the shape to, to
+// which it broadcasts. The stride of an axis along which the input repeats is 0.
 func alignedStrides(shape, to []int) []int {
 	strides := make([]int, len(to))
 	own := rowMajor(shape)

@@ -20,7 +20,7 @@ func BatchNorm(x, gamma, beta *G.Node, eps float64) (*G.Node, error) {
 	return batchNorm(normParts{x: x, gamma: gamma, beta: beta, eps: eps})
 }
 
-// normParts is a batch norm in training with what is fused into it: relu?(norm(x) + residual).
+// normParts is a batch norm in training with the layers that are fused into it: relu?(norm(x) + residual).
 type normParts struct {
 	x, gamma, beta, residual *G.Node // residual nil for none
 	relu                     bool
@@ -72,13 +72,13 @@ func batchNorm(p normParts) (*G.Node, error) {
 	return apply(name, fn, p.x.Dtype(), p.x.Shape(), in...)
 }
 
-// normFn is a batch norm in training. Its gradients read the statistics that forward left in it.
+// normFn is a batch norm in training. Its gradients use the statistics that forward stores in it.
 type normFn[T kernel.Float] struct {
 	floatFn[T]
 	parts                  normParts
 	channels               int
-	mean, variance, invstd []T // of the last run
-	dgamma, dbeta          []T // of the last run backward
+	mean, variance, invstd []T // of the last forward run
+	dgamma, dbeta          []T // of the last backward run
 	card                   normCard
 }
 
@@ -117,7 +117,7 @@ func (f *normFn[T]) gradient(in G.Nodes, out, grad *G.Node, need []bool) (gs G.N
 	gs = make(G.Nodes, len(in))
 	gate := f.parts.relu
 	if f.parts.residual != nil {
-		if gate { // the residual and the norm take the same gradient
+		if gate { // through the gate of the fused ReLU, residual and norm get the same gradient
 			if grad, err = reluGrad(grad, out); err != nil {
 				return nil, err
 			}
@@ -125,8 +125,8 @@ func (f *normFn[T]) gradient(in G.Nodes, out, grad *G.Node, need []bool) (gs G.N
 		}
 		gs[3] = grad
 	}
-	// One operation finds all three gradients; its value is that of x, and those of gamma and beta are copied out
-	// behind it.
+	// One operation computes all three gradients. Its value is that of x; further operations copy out those of gamma
+	// and beta.
 	back := &floatFn[T]{}
 	back.run = func(c *call[T]) error { f.differentiate(c, gate); return nil }
 	if gs[0], err = onCard(f.gradientCard(gate))(apply("BatchNorm'x", back, grad.Dtype(), in[0].Shape(), grad, in[0],
@@ -148,7 +148,8 @@ func (f *normFn[T]) gradient(in G.Nodes, out, grad *G.Node, need []bool) (gs G.N
 	return gs, err
 }
 
-// differentiate takes the gradient of the output, x, gamma and the output.
+// differentiate computes the gradients from its inputs: the gradient of the output, x, gamma and, with gate, the
+// output.
 func (f *normFn[T]) differentiate(c *call[T], gate bool) {
 	dx, _ := c.out.flat()
 	n, hw := c.out.n, c.out.size/f.channels
@@ -166,7 +167,7 @@ func (f *normFn[T]) differentiate(c *call[T], gate bool) {
 		c.in[2].data, n, f.channels, hw)
 }
 
-// moments returns the mean and the biased variance that a batch norm node found: [2, channels].
+// moments returns a node with the mean and the biased variance that a batch norm node has computed: [2, channels].
 func moments(norm *G.Node) (*G.Node, error) {
 	o, ok := norm.Op().(*op)
 	if !ok {

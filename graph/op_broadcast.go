@@ -9,23 +9,23 @@ import (
 	"github.com/line-ood/goline/internal/kernel"
 )
 
-// elementFn computes a run of results from as many elements of each input, or from one element where an input repeats.
+// elementFn computes a run of results from as many elements of each input, or from a single element of an input that
+// repeats.
 type elementFn[T kernel.Float] func(out []T, in [][]T)
 
-// rowFn computes rows of n results from as many rows of one of two inputs and a single element of the other for each
-// row. The order of the inputs does not matter.
+// rowFn computes rows of n results each from as many rows of one of two inputs and from one element of the other input
+// per row. The function must not depend on the order of the inputs.
 type rowFn[T kernel.Float] func(out, rows, one []T, n int)
 
-// broadcastOp adds an operation whose result at each place is that of its inputs' elements there, inputs broadcast to a
-// common shape by NumPy's rule. grad returns gradients of the common shape, which are summed to the shapes of the
-// inputs.
+// broadcastOp adds an elementwise operation on inputs that are broadcast to a common shape by NumPy's rule. grad
+// returns gradients of the common shape, which are then summed to the shapes of the inputs.
 func broadcastOp(name string, in []*G.Node, diff []bool, grad gradient, f32 elementFn[float32],
 	f64 elementFn[float64]) (*G.Node, error) {
 	return broadcastRows(name, in, diff, grad, f32, f64, nil, nil)
 }
 
-// broadcastRows is broadcastOp with another form of the same function for what repeats within rows: arithmetic of
-// channels.
+// broadcastRows is broadcastOp with a second form of the same function, for an input that has one element per row of
+// the other, as in arithmetic with one number per channel.
 func broadcastRows(name string, in []*G.Node, diff []bool, grad gradient, f32 elementFn[float32],
 	f64 elementFn[float64],
 	rows32 rowFn[float32], rows64 rowFn[float64]) (*G.Node, error) {
@@ -59,7 +59,7 @@ func broadcastRows(name string, in []*G.Node, diff []bool, grad gradient, f32 el
 		broadcastRun(to, shapes, f64, rows64)))
 }
 
-// elementRun computes results of inputs of one shape: all at once where the samples lie one after the other.
+// elementRun computes an elementwise function of inputs of one shape, on all samples at once where they are contiguous.
 func elementRun[T kernel.Float](f elementFn[T]) func(*call[T]) error {
 	var args [][]T
 	return func(c *call[T]) error {
@@ -114,8 +114,8 @@ func broadcastRun[T kernel.Float](to tensor.Shape, shapes []tensor.Shape, f elem
 	}
 }
 
-// blockRun computes whole blocks of rows where the walk has such: one input runs on from row to row, the other has an
-// element for each, one after the other. It returns nil where that is not so.
+// blockRun computes whole blocks of rows where the walk has such blocks: one input is contiguous over all rows of a
+// block, and the other has one element for each row, these contiguous as well. Otherwise it returns nil.
 func blockRun[T kernel.Float](w *walk, f rowFn[T]) func(*call[T]) error {
 	last := len(w.outer) - 1
 	if last < 0 || len(w.step) != 2 {
@@ -142,7 +142,7 @@ func blockRun[T kernel.Float](w *walk, f rowFn[T]) func(*call[T]) error {
 	}
 }
 
-// at returns element i of a run, of which there may be one for all.
+// at returns element i of a run, or the only element where the run has one for all.
 func at[T any](x []T, i int) T {
 	if len(x) == 1 {
 		return x[0]
@@ -150,7 +150,7 @@ func at[T any](x []T, i int) T {
 	return x[i]
 }
 
-// anywhere makes a function of two numbers into one of runs.
+// anywhere turns a function of two numbers into one of runs, either of which may be a single element that repeats.
 func anywhere[T kernel.Float](f func(a, b T) T) elementFn[T] {
 	return func(out []T, in [][]T) {
 		a, b := in[0], in[1]

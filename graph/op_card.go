@@ -5,7 +5,8 @@ import (
 	"github.com/line-ood/goline/internal/kernel"
 )
 
-// Forms of operations for cards. The kernels and what they compute are described in internal/cuda/kernels.
+// This file holds the forms in which operations run on a card. The kernels and what they compute are described in
+// internal/cuda/kernels.
 
 func unaryCard(a kernel.Activation) func(*deviceCall) error {
 	return func(c *deviceCall) error {
@@ -20,14 +21,14 @@ func unaryGradCard(a kernel.Activation) func(*deviceCall) error {
 	}
 }
 
-// reluCard and the others are the kinds without parameters.
+// Activations without parameters.
 var (
 	reluCard     = unaryCard(kernel.Activation{Kind: kernel.ActReLU})
 	reluGradCard = unaryGradCard(kernel.Activation{Kind: kernel.ActReLU})
 	negateCard   = unaryCard(kernel.Activation{Kind: kernel.ActNeg})
 )
 
-// clipCard takes the limit, which may repeat, as the last input.
+// clipCard runs a kernel whose last input is the limit, of one element or one per element of a sample.
 func clipCard(name string) func(*deviceCall) error {
 	return func(c *deviceCall) error {
 		last := len(c.in) - 1
@@ -62,7 +63,8 @@ func flag(b bool) int {
 	return 0
 }
 
-// sumPlanesCard sums the first input, or its product with the second, over samples and pixels.
+// sumPlanesCard sums the first input, or its product with the second input, over samples and pixels: one sum for each
+// channel.
 func sumPlanesCard(c *deviceCall) error {
 	channels := c.out.n * c.out.size
 	a := c.args().Ptr(c.out.at()).Ptr(c.in[0].at()).Int(c.in[0].stride)
@@ -75,18 +77,18 @@ func sumPlanesCard(c *deviceCall) error {
 	return c.launch("sum_planes_f32", g, a.Int(c.in[0].n).Int(c.in[0].size/channels))
 }
 
-// sumRowsCard sums rows as long as the output.
+// sumRowsCard sums the rows of the first input, each as long as the output.
 func sumRowsCard(c *deviceCall) error {
 	k := c.out.n * c.out.size
 	return c.launch("sum_rows_f32", threads(k),
 		c.args().Ptr(c.out.at()).Ptr(c.in[0].at()).Int(c.in[0].n*c.in[0].size/k).Int(k))
 }
 
-// copyCard copies elements, however the samples lie. Where the first axes of the two differ, both must lie in one
-// piece.
+// copyCard copies all elements; samples may lie apart. Where input and output have different numbers of samples, both
+// must be contiguous.
 func copyCard(c *deviceCall) error { return c.copy(c.out, 0, c.in[0], 0, c.out.size) }
 
-// copy copies so many elements of each sample.
+// copy copies size elements of each sample, from element fromAt on to element toAt on.
 func (c *deviceCall) copy(to *mirror, toAt int, from *mirror, fromAt, size int) error {
 	a := c.args().Ptr(to.at().Add(4 * toAt)).Int(to.stride).Ptr(from.at().Add(4 * fromAt)).Int(from.stride)
 	return c.launch("copy_f32", threads(to.n*size), a.Int(size).Int(to.n*size))
@@ -114,10 +116,10 @@ func padChannelsCard(from, to int) func(*deviceCall) error {
 	}
 }
 
-// nothingCard leaves values where they are, after making sure that they are on the card.
+// nothingCard runs nothing: the value lies where the input does, which is on the card by then.
 func nothingCard(*deviceCall) error { return nil }
 
-// classCard runs a kernel whose last inputs are a table, a row for each class, and the samples' classes.
+// classCard runs a kernel whose last two inputs are a table with a row for each class and the classes of the samples.
 func classCard(name string) func(*deviceCall) error {
 	return func(c *deviceCall) error {
 		last := len(c.in) - 1
@@ -152,8 +154,8 @@ func selectClassCard(c *deviceCall) error {
 	return c.launch("select_class", threads(n), c.args().Ptr(c.out.at()).Ptr(c.in[0].at()).Ptr(c.in[1].at()).Int(n))
 }
 
-// rowsCard runs a kernel with a block for each row of k elements: the samples of input k. Values of one element for
-// each row have no stride.
+// rowsCard runs a kernel with one block for each sample of input k, a row of as many elements as this input has per
+// sample. Inputs and outputs with one element per row are passed without a stride.
 func rowsCard(name string, k int) func(*deviceCall) error {
 	return func(c *deviceCall) error {
 		a := c.args()
@@ -181,14 +183,15 @@ func routedDXCard(c *deviceCall) error {
 	return c.launch("routed_grad_f32", g, c.classes(a, c.in[4], contribution.n).Int(c.out.size).Int(dy.size))
 }
 
-// matrix is c[m, p] = Σ_k a[m, k]·b[k, p] + bias[m], each matrix with its strides.
+// matrix is the product c[m, p] = Σ_k a[m, k]·b[k, p] + bias[m]. The fields named by a matrix and an axis are strides:
+// am is the stride of a along m.
 type matrix struct {
 	c, a, b, bias          cuda.Ptr
 	cm, cp, am, ak, bk, bp int
 	rows, columns, inner   int
 }
 
-// multiply queues a product in a precision that products has named.
+// multiply queues a product. precision is the end of the kernel's name, as deviceCall.products returns it.
 func (c *deviceCall) multiply(x matrix, precision string) error {
 	name, rows, columns := matrixTile(x.rows, x.columns)
 	a := c.args().Ptr(x.c).Int(x.cm).Int(x.cp).Ptr(x.a).Int(x.am).Int(x.ak).Ptr(x.b).Int(x.bk).Int(x.bp).Ptr(x.bias)
@@ -196,7 +199,7 @@ func (c *deviceCall) multiply(x matrix, precision string) error {
 		a.Int(x.rows).Int(x.columns).Int(x.inner))
 }
 
-// matrixTile chooses the tile of a product, and how the name of its kernel goes on.
+// matrixTile chooses the tile of a product and returns it with the part of the kernel's name that stands for it.
 func matrixTile(rows, columns int) (name string, tileRows, tileColumns int) {
 	switch {
 	case rows > 64 && columns > 64:
@@ -207,7 +210,7 @@ func matrixTile(rows, columns int) (name string, tileRows, tileColumns int) {
 	return "16_", 16, 256
 }
 
-// tiles returns the grid of a product in tiles.
+// tiles returns the grid that covers a product with tiles.
 func tiles(rows, columns, tileRows, tileColumns, z int) cuda.Grid {
 	return cuda.Grid{X: (columns + tileColumns - 1) / tileColumns, Y: (rows + tileRows - 1) / tileRows, Z: z,
 		Threads: blockThreads}

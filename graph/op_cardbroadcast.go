@@ -5,7 +5,8 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// binaryKinds numbers the functions of two variables that cards have, ternaryKinds those of three. Not has one.
+// binaryKinds holds the numbers by which kernels know the functions of one and two variables, ternaryKinds those of
+// three.
 var (
 	binaryKinds = map[string]int{
 		"Add": 0, "Sub": 1, "Mul": 2, "Div": 3, "Maximum": 4, "Minimum": 5, "Less": 6, "LessOrEqual": 7, "Equal": 8,
@@ -15,10 +16,10 @@ var (
 	ternaryKinds = map[string]int{"Where": 0, "Maximum'": 1, "Minimum'": 2, "Pow'a": 3, "PReLU'x": 4}
 )
 
-const broadcastAxes = 6 // that kernels know
+const broadcastAxes = 6 // the most axes that the kernels support
 
-// broadcastCard gives an operation of one to three inputs that broadcast its form for cards, where they have its
-// function.
+// broadcastCard returns a function that gives an operation of one to three broadcast inputs its form for cards, where
+// there is a kernel for it.
 func broadcastCard(name string, to tensor.Shape, shapes []tensor.Shape) func(*G.Node, error) (*G.Node, error) {
 	kinds, kernel := binaryKinds, "broadcast_f32"
 	if len(shapes) == 3 {
@@ -33,7 +34,7 @@ func broadcastCard(name string, to tensor.Shape, shapes []tensor.Shape) func(*G.
 			return c.each("binary_f32", c.args(c.out, c.in[0], c.in[1]).Int(kind))
 		})
 	}
-	operands := max(len(shapes), 2) // a function of one variable has it twice
+	operands := max(len(shapes), 2) // the kernel reads the variable of a function of one variable twice
 	fields := make([]int32, 1+(1+operands)*broadcastAxes)
 	fields[0] = int32(len(to))
 	for i, n := range to {

@@ -7,7 +7,7 @@ import (
 	"github.com/line-ood/goline/internal/kernel"
 )
 
-// convFields is a geometry as kernels take it.
+// convFields returns a convolution's geometry, for n samples, as the fields of the kernels' structure.
 func convFields(g kernel.ConvGeom, n int) []int32 {
 	or1 := func(v int) int { return max(v, 1) }
 	v := []int{g.C, g.H, g.W, g.O, g.KH, g.KW, or1(g.SH), or1(g.SW), g.PH, g.PW, or1(g.DH), or1(g.DW), or1(g.Groups),
@@ -19,7 +19,7 @@ func convFields(g kernel.ConvGeom, n int) []int32 {
 	return fields
 }
 
-// depthwise tells whether each group has one input channel, so that there is no product of matrices.
+// depthwise tells whether each group has one input channel. Such a convolution is not computed as a matrix product.
 func depthwise(g kernel.ConvGeom) bool { return g.Groups > 1 && g.C == g.Groups }
 
 // pointwise tells whether each output pixel reads the input pixel of the same place alone.
@@ -28,7 +28,7 @@ func pointwise(g kernel.ConvGeom) bool {
 		g.EW == 0
 }
 
-// side names the kernels that are compiled for the window of a geometry.
+// side returns the window side, 1 or 3, for which there are compiled kernels, and 0 for any other window.
 func side(g kernel.ConvGeom) int {
 	switch {
 	case pointwise(g):
@@ -39,7 +39,7 @@ func side(g kernel.ConvGeom) int {
 	return 0
 }
 
-// tileFor chooses the tile for a product with so many rows.
+// tileFor chooses the first tile of sizes, in rows and columns, that holds the given number of rows, or else the last.
 func tileFor(rows int, sizes ...[2]int) (tileRows, tileColumns int) {
 	for _, s := range sizes {
 		tileRows, tileColumns = s[0], s[1]
@@ -50,7 +50,7 @@ func tileFor(rows int, sizes ...[2]int) (tileRows, tileColumns int) {
 	return tileRows, tileColumns
 }
 
-// words packs addresses and numbers as a structure of 64-bit fields.
+// words packs 64-bit addresses and numbers into the fields of a kernel's structure, two for each.
 func words(v ...uint64) []int32 {
 	out := make([]int32, 0, 2*len(v))
 	for _, w := range v {
@@ -61,10 +61,11 @@ func words(v ...uint64) []int32 {
 
 func pair(lo, hi uint32) uint64 { return uint64(lo) | uint64(hi)<<32 }
 
-// fusable tells whether kernels know the parts that are fused into a convolution.
+// fusable tells whether the kernels support the layers that are fused into the convolution: scale and shift in front
+// only together.
 func (k *packer[T]) fusable() bool { return (k.at.preScale < 0) == (k.at.preShift < 0) }
 
-// on returns where input i of the convolution lies on the card, 0 where there is none.
+// on returns the address of input i of the convolution on the card, 0 where the convolution has no such input.
 func (k *packer[T]) on(c *deviceCall, i int) uint64 {
 	if i < 0 {
 		return 0
@@ -125,14 +126,14 @@ func (f *convDXFn[T]) deviceForm() *deviceForm {
 	}}
 }
 
-// convDWCard is how the gradient by the weights is split: each part of the pixels has a matrix of sums of its own, so
-// that there are blocks enough for a card where the matrix is small.
+// convDWCard says how the gradient by the weights is split: the pixels are divided into parts, each with a matrix of
+// sums of its own, so that a small matrix still makes enough blocks for a card.
 type convDWCard struct {
 	parts, step int
 	sums        *region
 }
 
-const dwPixels = 4096 // of a part, about
+const dwPixels = 4096 // pixels of a part, about
 
 func (f *convDWFn[T]) split(n int) (parts, step int) {
 	all := n * f.geom.OutH() * f.geom.OutW()

@@ -6,8 +6,8 @@ import (
 	"github.com/line-ood/goline/internal/cuda"
 )
 
-// mixed adds the arguments that all kernels of mixtures have: present and removed values, which rows of the latter the
-// samples take, and where they report rows that do not exist.
+// mixed adds the arguments that all kernels of [Mix] and its variants have: present and removed values, the rows of the
+// removed values that the samples take, and where to report a row that does not exist.
 func (c *deviceCall) mixed(a *cuda.Args, m *mixing, present, removed, row *mirror) *cuda.Args {
 	a.Ptr(present.at()).Int(present.stride).Ptr(removed.at()).Int(removed.stride)
 	if m.byRow {
@@ -18,7 +18,7 @@ func (c *deviceCall) mixed(a *cuda.Args, m *mixing, present, removed, row *mirro
 	return a.Int(removed.n).Int(flag(present.n == 1)).Ptr(c.p.status.at).Int(c.o.number)
 }
 
-// last returns the last of some values.
+// last returns the last of the values.
 func last(in []*mirror) *mirror { return in[len(in)-1] }
 
 func (m *mixing) card() func(*G.Node, error) (*G.Node, error) {
@@ -36,8 +36,8 @@ func (m *mixing) bitsCard() func(*G.Node, error) (*G.Node, error) {
 	})
 }
 
-// maskGradCard has as inputs the gradient of the output, present and removed values and, where they are chosen, the
-// rows.
+// maskGradCard is the gradient by the mask. Its inputs are the gradient of the output, present and removed values and,
+// with byRow, the rows.
 func (m *mixing) maskGradCard(groups int) func(*G.Node, error) (*G.Node, error) {
 	return onCardTable(placesOf(m.group, groups), func(c *deviceCall) error {
 		a := c.args(c.out, c.in[0]).Ptr(c.table()).Int(groups)
@@ -51,8 +51,9 @@ func (m *mixing) gradCard(present bool) func(*G.Node, error) (*G.Node, error) {
 	})
 }
 
-// placesOf lists, for each value below n, where in the list its places begin, and their end; then the places of all, in
-// order. Negative values have none.
+// placesOf returns a table of the indices at which each value from 0 to n-1 occurs in values: first, for each value,
+// the start of its indices in the list that follows, and the list's length; then the list of indices, sorted by value.
+// Negative values are left out.
 func placesOf(values []int, n int) []int {
 	table := make([]int, n+1)
 	for _, v := range values {
@@ -83,7 +84,7 @@ func dropoutCard(rate float64, salt uint64) func(*G.Node, error) (*G.Node, error
 	})
 }
 
-// takeCard picks elements along an axis of n, each with inner elements behind it.
+// takeCard picks elements by index along an axis of n elements, each of which is a block of inner elements.
 func takeCard(n, inner int, index []int) func(*G.Node, error) (*G.Node, error) {
 	return attached(&deviceForm{flat: true, table: index, run: func(c *deviceCall) error {
 		all := c.out.n * c.out.size

@@ -6,9 +6,9 @@ import (
 	"github.com/line-ood/goline/internal/cuda"
 )
 
-const moveAxes = 8 // that kernels know
+const moveAxes = 8 // the most axes that the kernels support
 
-// onCard gives a move that has just been added its form for cards: a thread for each element that moves.
+// onCard gives a move that has just been added its form for cards, with a thread for each element that moves.
 func (m move) onCard(n *G.Node, err error) (*G.Node, error) {
 	fields := []int32{0}
 	var size, src, dst [moveAxes]int32
@@ -39,10 +39,10 @@ func (m move) onCard(n *G.Node, err error) (*G.Node, error) {
 	})(n, err)
 }
 
-// reduceOnCard gives a reduction that has just been added its form for cards: a kernel for each stage, with a block for
-// each result.
+// reduceOnCard gives a reduction that has just been added its form for cards, with a kernel for each stage and a block
+// for each result.
 func reduceOnCard(stages []stage, r reducer, count int) func(*G.Node, error) (*G.Node, error) {
-	var between region // results of stages but the last
+	var between region // results of all stages but the last
 	for i, s := range stages {
 		if i < len(stages)-1 {
 			between.bytes += 4 * s.outer * s.inner

@@ -2,7 +2,7 @@ package graph
 
 import "github.com/line-ood/goline/internal/cuda"
 
-// normCard is what a batch norm in training keeps on a card, [channels] each.
+// normCard holds what a batch norm in training keeps on a card, [channels] each.
 type normCard struct{ mean, variance, invstd, dgamma, dbeta *region }
 
 func (f *normFn[T]) reserve(state, _ func(bytes int) *region) {
@@ -26,8 +26,8 @@ func (f *normFn[T]) deviceForm() *deviceForm {
 	}}
 }
 
-// gradientCard has as inputs the gradient of the output, x, gamma and the output, which gates the gradient where a ReLU
-// is fused.
+// gradientCard computes the gradients of a batch norm. Its inputs are the gradient of the output, x, gamma and, with
+// gate, the output, which shows where the fused ReLU blocks the gradient.
 func (f *normFn[T]) gradientCard(gate bool) func(*deviceCall) error {
 	return func(c *deviceCall) error {
 		dy, x, y := c.in[0], c.in[1], c.in[3]
@@ -44,7 +44,7 @@ func (f *normFn[T]) gradientCard(gate bool) func(*deviceCall) error {
 	}
 }
 
-// copyRegions copies regions of as many channels to the output, one after the other.
+// copyRegions copies regions of one element per channel to the output, one after the other.
 func copyRegions(channels int, from ...**region) func(*deviceCall) error {
 	return func(c *deviceCall) error {
 		for i, r := range from {

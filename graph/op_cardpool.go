@@ -5,7 +5,7 @@ import (
 	"github.com/line-ood/goline/internal/kernel"
 )
 
-// poolFields is a geometry as kernels take it.
+// poolFields returns a pooling's geometry as the fields of the kernels' structure.
 func poolFields(g kernel.PoolGeom, relu bool) []int32 {
 	or := func(v, otherwise int) int {
 		if v == 0 {
@@ -23,7 +23,7 @@ func poolFields(g kernel.PoolGeom, relu bool) []int32 {
 	return fields
 }
 
-// poolCard is what a pooling with an index keeps on a card.
+// poolCard holds what a max pooling keeps on a card: the index of the maximum for each output.
 type poolCard struct {
 	bytes int // of the index
 	index *region
@@ -35,7 +35,7 @@ func (f *poolFn[T]) reserve(state, _ func(bytes int) *region) {
 	}
 }
 
-// indexAt returns where the index lies, 0 where no gradient wants it.
+// indexAt returns the address of the index, 0 where no gradient needs it.
 func (p *poolCard) indexAt() cuda.Ptr {
 	if p.index == nil {
 		return 0
@@ -43,7 +43,7 @@ func (p *poolCard) indexAt() cuda.Ptr {
 	return p.index.at
 }
 
-// deviceForm of a pooling is what the function that made it has attached.
+// deviceForm returns the form that the constructor of the pooling has set.
 func (f *poolFn[T]) deviceForm() *deviceForm { return f.form }
 
 func (c *deviceCall) pool(name string, g kernel.PoolGeom, a *cuda.Args) error {
@@ -106,9 +106,10 @@ func globalMaxGradCard(hw int, p *poolCard) *deviceForm {
 	}}
 }
 
-const poolAxes = 4 // that kernels know
+const poolAxes = 4 // the most spatial axes that the kernels support
 
-// poolNDFields is a geometry as kernels take it, nil for one that they do not know.
+// poolNDFields returns a pooling's geometry as the fields of the kernels' structure, nil for a geometry that they do
+// not support.
 func poolNDFields(w *kernel.PoolND, channels int) []int32 {
 	axes := len(w.Out())
 	if axes > poolAxes {
@@ -125,7 +126,7 @@ func poolNDFields(w *kernel.PoolND, channels int) []int32 {
 	return fields
 }
 
-// poolNDCard runs a kernel with a thread for each output, with the places of maxima or, where p is nil, without.
+// poolNDCard runs a kernel with a thread for each output. It also stores the places of the maxima, unless p is nil.
 func poolNDCard(name string, w *kernel.PoolND, channels int, p *poolCard) *deviceForm {
 	fields := poolNDFields(w, channels)
 	if fields == nil {

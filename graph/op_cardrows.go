@@ -6,7 +6,7 @@ import (
 	"github.com/line-ood/goline/internal/cuda"
 )
 
-// flatRowsCard runs a kernel of rowsCard over rows of k elements of values in one piece.
+// flatRowsCard runs a kernel with a block for each row of k elements of contiguous values.
 func flatRowsCard(name string, k int) func(*deviceCall) error {
 	return func(c *deviceCall) error {
 		a := c.args()
@@ -17,7 +17,7 @@ func flatRowsCard(name string, k int) func(*deviceCall) error {
 	}
 }
 
-// joinCard joins values of outer × sizes[i] elements.
+// joinCard joins inputs of outer × sizes[i] elements along their second axis.
 func joinCard(outer int, sizes []int) func(*deviceCall) error {
 	whole := 0
 	for _, n := range sizes {
@@ -36,7 +36,7 @@ func joinCard(outer int, sizes []int) func(*deviceCall) error {
 	}
 }
 
-// card runs a normalisation with a block for each group.
+// card runs a normalisation on a card, with a block for each group.
 func (g normGeom) card(c *deviceCall, at normAt) error {
 	a := c.args().Ptr(c.out.at()).Ptr(c.in[0].at())
 	for _, i := range []int{at.scale, at.bias} {
@@ -49,7 +49,7 @@ func (g normGeom) card(c *deviceCall, at normAt) error {
 	return g.launch(c, "norm_f32", a)
 }
 
-// gradCard takes the gradient, x and, where there is one, the scale.
+// gradCard runs the gradient by x. Its inputs are the gradient of the output, x and, where there is one, the scale.
 func (g normGeom) gradCard(c *deviceCall) error {
 	a := c.args().Ptr(c.out.at()).Ptr(c.in[0].at()).Ptr(c.in[1].at())
 	if len(c.in) > 2 {
@@ -65,15 +65,15 @@ func (g normGeom) launch(c *deviceCall, name string, a *cuda.Args) error {
 	return c.rows(name, c.out.n*c.out.size/(g.channels*g.hw), a)
 }
 
-// sumsCard sums the gradient over rows for each channel, or with byScale its product with the standardised x, the
-// second input.
+// sumsCard sums the gradient of the output over rows, for each channel; with byScale it sums the gradient's product
+// with the standardised x, the second input.
 func (g normGeom) sumsCard(byScale bool) func(*G.Node, error) (*G.Node, error) {
 	return func(n *G.Node, err error) (*G.Node, error) {
 		if err != nil {
 			return n, err
 		}
 		o, size := n.Op().(*op), g.channels*g.hw
-		all := o.in[0].Shape().TotalSize() / size // groups of all rows
+		all := o.in[0].Shape().TotalSize() / size // groups of all rows together
 		if byScale {
 			o.scratch = 16 * all
 		}
@@ -92,7 +92,7 @@ func (g normGeom) sumsCard(byScale bool) func(*G.Node, error) (*G.Node, error) {
 	}
 }
 
-// matmulCard is which matrices are multiplied, as the card has it.
+// matmulCard holds the table on the card of which matrices are multiplied.
 type matmulCard struct {
 	table *region
 	there bool
@@ -103,11 +103,11 @@ func (f *matmulFn[T]) reserve(state, _ func(bytes int) *region) {
 }
 
 func (f *matmulFn[T]) deviceForm() *deviceForm {
-	const most = 65535 // products of one launch
+	const most = 65535 // the most products in one launch
 	if len(f.c) > most {
 		return nil
 	}
-	for _, again := range f.again { // products that are added up
+	for _, again := range f.again { // products that are added to an earlier result have no kernel
 		if again {
 			return nil
 		}

@@ -13,7 +13,7 @@ import (
 	"github.com/line-ood/goline/graph/graphtest"
 )
 
-// argMaxRef is the first NaN, else the first of the largest.
+// argMaxRef returns the index of the first NaN, or else of the first of the largest elements.
 func argMaxRef(row []float64) int {
 	for i, v := range row {
 		if math.IsNaN(v) {
@@ -61,7 +61,7 @@ func TestArgMax(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		draw := func(name string, hi int) int { return rapid.IntRange(1, hi).Draw(rt, name) }
 		x := graphtest.Zeros(draw("batch", 3), draw("classes", 6))
-		values := []float64{-inf, -1, 0, 0.5, 1, inf, nan} // few, so that there are ties
+		values := []float64{-inf, -1, 0, 0.5, 1, inf, nan} // few different values, so that there are ties
 		for i := range x.Data {
 			x.Data[i] = rapid.SampledFrom(values).Draw(rt, "x")
 		}
@@ -93,8 +93,8 @@ func TestGather(t *testing.T) {
 	})
 }
 
-// TestClassOutOfRange: classes are data, so the graph finds them out when it runs, and runs on afterwards. A gradient
-// alone must find out too.
+// TestClassOutOfRange: classes are data, so only a run can find a class that does not exist. The run fails, a gradient
+// alone fails too, and later runs work.
 func TestClassOutOfRange(t *testing.T) {
 	for name, op := range map[string]func(x, class, table *G.Node) (*G.Node, error){
 		"Gather":    func(x, class, _ *G.Node) (*G.Node, error) { return graph.Gather(x, class) },

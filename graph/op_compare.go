@@ -6,8 +6,8 @@ import (
 	"github.com/line-ood/goline/internal/kernel"
 )
 
-// Masks are nodes of the element type of what they are computed from: 1 where something holds, 0 where not. Operations
-// that read a mask take every number but 0 for what holds. Masks have no gradient.
+// A mask is a node with the element type of the nodes that it is computed from: 1 where a condition holds, 0 elsewhere.
+// Operations that read a mask take every number but 0 as true. Masks have no gradient.
 
 // Less returns the mask of a < b. Shapes broadcast.
 func Less(a, b *G.Node) (*G.Node, error) {
@@ -25,25 +25,25 @@ func Equal(a, b *G.Node) (*G.Node, error) {
 	return maskOp("Equal", a, b, func(a, b float32) bool { return a == b }, func(a, b float64) bool { return a == b })
 }
 
-// And returns the mask of what holds in both masks a and b. Shapes broadcast.
+// And returns the mask that is 1 where both masks a and b hold. Shapes broadcast.
 func And(a, b *G.Node) (*G.Node, error) {
 	return maskOp("And", a, b, func(a, b float32) bool { return a != 0 && b != 0 },
 		func(a, b float64) bool { return a != 0 && b != 0 })
 }
 
-// Or returns the mask of what holds in mask a, b or both. Shapes broadcast.
+// Or returns the mask that is 1 where mask a or mask b or both hold. Shapes broadcast.
 func Or(a, b *G.Node) (*G.Node, error) {
 	return maskOp("Or", a, b, func(a, b float32) bool { return a != 0 || b != 0 },
 		func(a, b float64) bool { return a != 0 || b != 0 })
 }
 
-// Xor returns the mask of what holds in one of the masks a and b but not in both. Shapes broadcast.
+// Xor returns the mask that is 1 where exactly one of the masks a and b holds. Shapes broadcast.
 func Xor(a, b *G.Node) (*G.Node, error) {
 	return maskOp("Xor", a, b, func(a, b float32) bool { return (a != 0) != (b != 0) },
 		func(a, b float64) bool { return (a != 0) != (b != 0) })
 }
 
-// Not returns the mask of what does not hold in a mask.
+// Not returns the mask that is 1 where the given mask does not hold.
 func Not(mask *G.Node) (*G.Node, error) {
 	return broadcastOp("Not", []*G.Node{mask}, nil, nil, notRuns[float32], notRuns[float64])
 }

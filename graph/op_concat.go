@@ -156,7 +156,7 @@ func NewDenseBlock(x *G.Node, channels int) (*DenseBlock, error) {
 // Node returns the concatenation of all members so far: [batch, Σ channels, height, width].
 func (b *DenseBlock) Node() *G.Node { return b.node }
 
-// Append joins x [batch, channels, height, width] behind the members so far.
+// Append joins x [batch, channels, height, width] to the block, behind its members so far.
 func (b *DenseBlock) Append(x *G.Node) error {
 	shape, err := concatShape([]*G.Node{b.node, x})
 	if err != nil {
@@ -188,11 +188,11 @@ func (b *DenseBlock) Append(x *G.Node) error {
 
 func nothing[T kernel.Float](*call[T]) error { return nil }
 
-// concatInPlace is the name of the operation that joins a member to a block: its inputs lie where its value is, so it
-// moves nothing.
+// concatInPlace is the name of the operation that joins a member to a block. Its inputs lie in the buffer where its
+// value is, so it moves nothing.
 const concatInPlace = "Concat (in place)"
 
-// place makes x write its value into the buffer from the given channel on, through a copy where x cannot.
+// place makes x write its value into the buffer from the given channel on. Where x cannot, a copy of x does.
 func (b *DenseBlock) place(x *G.Node, channel int) (*G.Node, error) {
 	o, ok := x.Op().(*op)
 	if ok && o.out == nil {
@@ -219,7 +219,7 @@ func (b *DenseBlock) view(shape tensor.Shape, channel int) G.Value {
 	return &planes[float64]{in: b.buf.(*buffer[float64]), offset: offset, shape: shape}
 }
 
-// strided marks functions that write their samples wherever the output has them.
+// strided marks functions that can write the samples of their output with gaps between them.
 type strided interface{ stridedOutput() }
 
 func (*convFn[T]) stridedOutput() {}

@@ -50,7 +50,7 @@ func TestConcat(t *testing.T) {
 	})
 }
 
-// TestConcatTwice joins a node to itself: its gradient comes from both places.
+// TestConcatTwice joins a node to itself. Its gradient is the sum of both parts.
 func TestConcatTwice(t *testing.T) {
 	graphtest.Op{
 		In:    []graphtest.Input{graphtest.Variable(graphtest.Normal(newRand(1), 2, 3, 2)).Batched()},
@@ -59,7 +59,7 @@ func TestConcatTwice(t *testing.T) {
 	}.Check(t, 1)
 }
 
-// TestConcatKeepsItsInputs changes the caller's slice afterwards.
+// TestConcatKeepsItsInputs changes the slice of nodes after Concat was called with it.
 func TestConcatKeepsItsInputs(t *testing.T) {
 	s := graphtest.NewSession(t, tensor.Float64, graphtest.Variable(graphtest.Normal(newRand(1), 1, 2)),
 		graphtest.Variable(graphtest.Normal(newRand(2), 1, 2)))
@@ -101,7 +101,7 @@ func channelsTest(shape []int, from, to int) graphtest.Op {
 	}
 }
 
-// joiner is either a DenseBlock or Concat in its place.
+// joiner is a DenseBlock, or Concat in the place of one.
 type joiner interface {
 	Node() *G.Node
 	Append(x *G.Node) error
@@ -116,8 +116,9 @@ func (c *copying) Append(x *G.Node) (err error) {
 	return err
 }
 
-// denseNet is a small dense block of convolutions with everything that may read a block: earlier states of it, members,
-// pools, itself again, and stock operations. It returns nodes to compare and inputs to differentiate by.
+// denseNet is a small dense block of convolutions, with every kind of reader that a block may have: layers that read
+// earlier states of it, its members, pools, the block itself as a member, and stock operations. It returns nodes to
+// compare and inputs to differentiate by.
 func denseNet(t tester, s *graphtest.Session, start func(x *G.Node, channels int) joiner) (values, wrt G.Nodes) {
 	m := must2(t)
 	x, w1, w2, w3 := s.In[0], s.In[1], s.In[2], s.In[3]
@@ -132,10 +133,10 @@ func denseNet(t tester, s *graphtest.Session, start func(x *G.Node, channels int
 		Padding: [2]int{1, 1}}))
 	require.NoError(t, b.Append(third))
 	require.NoError(t, b.Append(m(graph.Conv2D(b.Node(), w3, nil, pad))))
-	require.NoError(t, b.Append(second)) // once more: it lies in the block already
-	require.NoError(t, b.Append(x))      // an input: it lies elsewhere
+	require.NoError(t, b.Append(second)) // a second time: it lies in the block already
+	require.NoError(t, b.Append(x))      // an input: it lies in other memory
 	last := b.Node()
-	tanh := G.Must(G.Tanh(state1)) // stock, on a view
+	tanh := G.Must(G.Tanh(state1)) // a stock operation that reads a view
 	joined := m(graph.Concat(m(graph.Copy(state0)), first, second, third, tanh, last))
 	return G.Nodes{joined, m(graph.GlobalAvgPool2D(state1)), m(graph.Flatten(second)), m(graph.Mul(last, last))},
 		G.Nodes{x, w1, w2, w3, second, state1}

@@ -9,16 +9,16 @@ import (
 	"github.com/line-ood/goline/internal/kernel"
 )
 
-// ConvConfig is the geometry of a convolution, [height, width] each. Zero values mean stride 1, no padding, dilation 1,
-// one group. With Groups g the input channels fall into g equal parts that do not see each other; g equal to the number
-// of channels is a depthwise convolution.
+// ConvConfig is the geometry of a convolution, [height, width] each. Zero values mean stride 1, no padding, dilation 1
+// and one group. Groups g divides input and output channels into g equal parts, and each part of the output reads its
+// part of the input only; with g equal to the number of channels it is a depthwise convolution.
 //
-// ExtraPadding is how many rows of padding there are at the bottom and columns at the right beyond those of Padding,
-// negative where there are fewer: {1, 1} without Padding is what TensorFlow's SAME means for a 3×3 kernel with stride 2
-// on an even size.
+// ExtraPadding is the number of rows of padding at the bottom and of columns at the right beyond those of Padding,
+// negative where there are fewer. {1, 1} without Padding is TensorFlow's SAME for a 3×3 kernel with stride 2 on an even
+// size.
 //
-// Out, Kernel and Bias describe the parameters to a [Builder] that declares them (see [Declare]). Where the weight is
-// there already they may be zero; an Out or Kernel that is not must be the weight's.
+// Out, Kernel and Bias describe the parameters to a [Builder] that declares them (see [Declare]). Where the weight
+// exists already they may be zero; an Out or Kernel that is not zero must agree with it.
 type ConvConfig struct {
 	Stride, Padding, Dilation [2]int
 	ExtraPadding              [2]int
@@ -29,14 +29,14 @@ type ConvConfig struct {
 	Bias   bool // whether the layer has a bias
 }
 
-// Conv2D returns the cross-correlation that neural networks call convolution, zero padded, of x [batch, channels,
-// height, width] with w [out channels, channels/groups, kernel height, kernel width], plus b [out channels] unless it
-// is nil: [batch, out channels, out height, out width]. x, w and b have gradients.
+// Conv2D returns the convolution (by the definition of neural networks: the cross-correlation) of the zero-padded x
+// [batch, channels, height, width] with w [out channels, channels/groups, kernel height, kernel width], plus b [out
+// channels] unless b is nil: [batch, out channels, out height, out width]. x, w and b have gradients.
 func Conv2D(x, w, b *G.Node, cfg ConvConfig) (*G.Node, error) {
 	return conv2D(convParts{x: x, w: w, postShift: b, cfg: cfg})
 }
 
-// convParts is a convolution with what is fused into it:
+// convParts is a convolution with the layers that are fused into it:
 //
 //	y = post(postScale · conv(relu?(preScale · x + preShift), w) + postShift + residual)
 //
@@ -46,14 +46,14 @@ type convParts struct {
 	preReLU                                                  bool
 	post                                                     Activation
 	cfg                                                      ConvConfig
-	// parameters never change, and have no gradient: pack them once
+	// The parameters never change and have no gradient, so they are packed once.
 	frozen  bool
 	bf16    bool     // multiply in bfloat16
-	cache   *store   // where the packed parameters are shared, nil for nowhere
-	scratch *scratch // of the replica, nil for the operation's own
+	cache   *store   // where the replicas share packed parameters, nil if they are not shared
+	scratch *scratch // the replica's working memory, nil where the operation has its own
 }
 
-// Positions of the parts among the operation's inputs; -1 where a part is missing.
+// convArgs holds the positions of the parts among the operation's inputs, -1 where a part is missing.
 type convArgs struct{ preScale, preShift, postScale, postShift, residual int }
 
 func (p convParts) args() ([]*G.Node, convArgs) {
@@ -117,7 +117,7 @@ func (p convParts) geom() (kernel.ConvGeom, error) {
 	return g, nil
 }
 
-// plain tells whether nothing but a bias is fused, so that the weights have a gradient.
+// plain tells whether nothing but a bias is fused and the parameters may change. Only then the weights have a gradient.
 func (p convParts) plain() bool {
 	return p.preScale == nil && p.preShift == nil && !p.preReLU && p.postScale == nil && p.residual == nil &&
 		p.post == ActIdentity() && !p.frozen
@@ -179,12 +179,12 @@ type packer[T kernel.Float] struct {
 	parts convParts
 	geom  kernel.ConvGeom
 	at    convArgs
-	skip  int  // inputs of the operation before those of the convolution
+	skip  int  // number of the operation's inputs in front of those of the convolution
 	back  bool // the packed form is for the gradient
 	conv  *kernel.Conv[T]
 }
 
-// pack returns the convolution for the parameters that value finds among the operation's inputs.
+// pack returns the convolution, packed from the parameters that value returns for the operation's inputs.
 func (k *packer[T]) pack(value func(input int) ([]T, error)) (*kernel.Conv[T], error) {
 	if k.conv != nil && k.parts.frozen {
 		return k.conv, nil
@@ -221,7 +221,7 @@ func (k *packer[T]) pack(value func(input int) ([]T, error)) (*kernel.Conv[T], e
 	return k.conv, nil
 }
 
-// work returns the memory that the convolution needs while it runs.
+// work returns the working memory that the convolution needs during a run.
 func (k *packer[T]) work() []T {
 	if k.parts.scratch == nil {
 		k.parts.scratch = &scratch{}
@@ -229,15 +229,15 @@ func (k *packer[T]) work() []T {
 	return take[T](k.parts.scratch, k.conv.ScratchLen())
 }
 
-// packCall packs the parameters that an execution brings.
+// packCall packs the convolution from the inputs of one execution.
 func (k *packer[T]) packCall(c *call[T]) (*kernel.Conv[T], error) {
 	return k.pack(func(i int) ([]T, error) { return c.in[i].data, nil })
 }
 
-// freezer is a function that can read its parameters once, when the program is compiled.
+// freezer is a function that can pack its parameters once, when the program is compiled.
 type freezer interface {
-	// freeze reads the parameters if all of them are fixed, and returns whether it did. From then on only the other
-	// inputs are read.
+	// freeze packs the parameters if all of them are fixed, and returns whether it did. After that a run reads only the
+	// other inputs.
 	freeze(in G.Nodes, fixed func(*G.Node) bool, cache *store) (bool, error)
 }
 
@@ -315,9 +315,9 @@ func (f *convFn[T]) gradient(in G.Nodes, out, grad *G.Node, need []bool) (gs G.N
 	return gs, err
 }
 
-// gradientBehind is gradient for a fused activation whose gradient the kernels do not know: the gradient by the
-// activation's input is found first. The value of ReLU6 shows where it is flat; for other activations the convolution
-// runs again without the activation.
+// gradientBehind is the gradient where the kernels do not know the derivative of the fused activation. It first
+// computes the gradient by the activation's input. For ReLU6 the output tells where the derivative is 0; for other
+// activations the convolution runs again without the activation.
 func (f *convFn[T]) gradientBehind(in G.Nodes, out, grad *G.Node, need []bool) (G.Nodes, error) {
 	p := f.parts
 	p.post = ActIdentity()
@@ -348,8 +348,8 @@ func (f *convFn[T]) gradientBehind(in G.Nodes, out, grad *G.Node, need []bool) (
 	return newConvFn[T](p, f.geom, f.at, f.diff).gradient(in, out, inner, need)
 }
 
-// convDXFn is the gradient of a convolution with respect to its input. Its inputs are the gradient and the value of the
-// convolution's output, then the convolution's inputs.
+// convDXFn is the gradient of a convolution with respect to its input. Its inputs are the gradient of the convolution's
+// output, that output, and the convolution's inputs.
 type convDXFn[T kernel.Float] struct {
 	floatFn[T]
 	packer[T]
@@ -384,7 +384,7 @@ func (f *convDWFn[T]) run(c *call[T]) error {
 	return nil
 }
 
-// sumPlanes adds up, for each channel, all pixels of all samples of the first input.
+// sumPlanes sums the first input over samples and pixels: one sum for each channel.
 func sumPlanes[T kernel.Float](c *call[T]) error {
 	sum, _ := c.out.flat()
 	clear(sum)

@@ -36,7 +36,7 @@ func crossEntropyRun[T kernel.Float](c *call[T]) error {
 		lse := logSumExp64(x)
 		var loss float64
 		for k, t := range target {
-			if t != 0 { // a class that is impossible costs nothing, however unlikely the network finds it
+			if t != 0 { // 0·log 0 counts as 0, even where the log-probability is -Inf
 				loss += float64(t) * (lse - float64(x[k]))
 			}
 		}

@@ -10,9 +10,9 @@ import (
 )
 
 // Dropout sets each element of x [batch, ...] to zero with probability rate and divides the others by 1 - rate
-// (Srivastava et al., JMLR 2014, in its inverted form). Which elements those are follows from seed [batch] of int, one
-// per sample, and salt alone, so that a sample is treated alike in any batch; layers of one network need different
-// salts. Only x has a gradient.
+// (Srivastava et al., JMLR 2014, in its inverted form). Which elements are dropped follows from seed and salt alone, so
+// a sample is treated alike in any batch. seed [batch] of int has a seed for each sample; salt tells the layers of one
+// network apart and must differ between them. Only x has a gradient.
 func Dropout(x, seed *G.Node, rate float64, salt uint64) (*G.Node, error) {
 	const name = "Dropout"
 	if err := wantBatched(name, 1, x); err != nil {
@@ -29,10 +29,10 @@ func Dropout(x, seed *G.Node, rate float64, salt uint64) (*G.Node, error) {
 		dropoutRun[float32](rate, salt), dropoutRun[float64](rate, salt)))
 }
 
-// keptShare is by what elements that stay are multiplied.
+// keptShare is the factor for the elements that are kept.
 func keptShare[T kernel.Float](rate float64) T { return T(1 / (1 - rate)) }
 
-// dropLimit is the number of 32 bits below which a draw drops an element.
+// dropLimit is the limit below which a random number of 32 bits drops its element.
 func dropLimit(rate float64) uint64 { return uint64(rate * (1 << 32)) }
 
 func dropoutRun[T kernel.Float](rate float64, salt uint64) func(*call[T]) error {
@@ -45,7 +45,7 @@ func dropoutRun[T kernel.Float](rate float64, salt uint64) func(*call[T]) error 
 		for i := range c.out.n {
 			draw := rand.NewPCG(uint64(seeds[i]), salt)
 			dst, src := c.out.sample(i), c.in[0].sample(i)
-			for j := 0; j < len(dst); j += 2 { // each draw serves two elements
+			for j := 0; j < len(dst); j += 2 { // each 64-bit draw serves two elements
 				bits := draw.Uint64()
 				dst[j] = 0
 				if bits>>32 >= limit {

@@ -91,7 +91,7 @@ func clipGradRun[T kernel.Float](c *call[T]) error {
 	return nil
 }
 
-// Copy returns x in memory of its own, contiguous: for handing a node to stock operations.
+// Copy returns x in contiguous memory of its own, for stock operations that would otherwise overwrite or misread x.
 func Copy(x *G.Node) (*G.Node, error) {
 	if x == nil {
 		return nil, fmt.Errorf("Copy: expected an input, got nil")

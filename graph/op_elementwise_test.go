@@ -23,7 +23,7 @@ func anyShape(rt *rapid.T) []int {
 	return rapid.SliceOfN(rapid.IntRange(1, 5), 1, 4).Draw(rt, "shape")
 }
 
-// elementwise is an operation that computes each element from those at the same place.
+// elementwise tests an operation that computes each element from the inputs' elements at the same place.
 func elementwise(op func(in G.Nodes) (*G.Node, error), f func(x []float64) float64,
 	in ...graphtest.Input) graphtest.Op {
 	return graphtest.Op{In: in, Build: op, Want: func(in []graphtest.Input) graphtest.Array {
@@ -69,7 +69,7 @@ func TestElementwise(t *testing.T) {
 	}
 }
 
-// TestScalars runs elementwise operations on what Gorgonia holds as a number, not as a tensor.
+// TestScalars runs elementwise operations on values that Gorgonia holds as a number, not as a tensor.
 func TestScalars(t *testing.T) {
 	for _, dtype := range []tensor.Dtype{tensor.Float64, tensor.Float32} {
 		s := graphtest.NewSession(t, dtype, graphtest.Variable(graphtest.NewArray([]int{2, 2}, []float64{1, 2, 3, -4})))
@@ -135,7 +135,7 @@ func TestClip(t *testing.T) {
 		if rapid.Bool().Draw(rt, "per neuron") {
 			limit = graphtest.Spread(newRand(seed+1), perSample)
 			for i := range limit.Data {
-				limit.Data[i] = float64(float32(limit.Data[i]*0.7 + 0.0011)) // apart from the inputs
+				limit.Data[i] = float64(float32(limit.Data[i]*0.7 + 0.0011)) // different from the inputs
 			}
 		}
 		x := graphtest.Variable(graphtest.Spread(newRand(seed), shape...)).Batched()

@@ -8,8 +8,9 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// Expand returns x broadcast with a shape by NumPy's rule, as ONNX's Expand: an axis of one element of x repeats to the
-// length that shape names, and a 1 in shape keeps the length of x. The gradient sums over what was repeated.
+// Expand returns x broadcast with a shape by NumPy's rule, as ONNX's Expand does: an axis of one element in x is
+// repeated to the length in shape, and an axis of length 1 in shape keeps the length in x. The gradient sums over the
+// repetitions.
 func Expand(x *G.Node, shape ...int) (*G.Node, error) {
 	if err := wantNode("Expand", x); err != nil {
 		return nil, err
@@ -24,7 +25,7 @@ func Expand(x *G.Node, shape ...int) (*G.Node, error) {
 	return expandTo("Expand", x, to)
 }
 
-// expandTo repeats x to a shape that it broadcasts to.
+// expandTo repeats x to the shape to, to which it must broadcast.
 func expandTo(name string, x *G.Node, to tensor.Shape) (*G.Node, error) {
 	from := x.Shape()
 	if sameShape(from, to) {
@@ -47,7 +48,7 @@ func Tile(x *G.Node, reps ...int) (*G.Node, error) {
 		return nil, fmt.Errorf("Tile: %d repetitions %v, expected one for each axis of shape %v", len(reps), reps, from)
 	}
 	to := from.Clone()
-	var split tensor.Shape // repetitions and elements by turns
+	var split tensor.Shape // for each axis its repetitions, then its elements
 	var src []int
 	strides := rowMajor(from)
 	for i, r := range reps {

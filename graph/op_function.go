@@ -13,7 +13,7 @@ import (
 // call is one execution of an operation over elements of type T.
 type call[T kernel.Float] struct {
 	out array[T]
-	in  []array[T] // zero where the input is of another type, such as classes
+	in  []array[T] // the zero array where the input is of another type, such as classes
 	raw []G.Value
 
 	args    [][]T // reused by perSample
@@ -21,7 +21,7 @@ type call[T kernel.Float] struct {
 	pieces  [][]T // reused by flat
 }
 
-// flat returns the elements of input i in one piece, which is a copy where its samples lie apart.
+// flat returns the elements of input i as one slice. It is a copy where the samples do not lie next to one another.
 func (c *call[T]) flat(i int) []T {
 	if flat, ok := c.in[i].flat(); ok {
 		return flat
@@ -32,7 +32,7 @@ func (c *call[T]) flat(i int) []T {
 	return contiguous(c.in[i], func(n int) []T { return grown(&c.pieces[i], n) })
 }
 
-// grown returns n elements of *s, which it makes longer where it must.
+// grown returns the first n elements of *s, which it reallocates where it is too short.
 func grown[T any](s *[]T, n int) []T {
 	if cap(*s) < n {
 		*s = make([]T, n)
@@ -48,17 +48,17 @@ func (c *call[T]) workspace(n int) []T {
 	return c.scratch[:n]
 }
 
-// ints returns the classes that input i holds, one per sample.
+// ints returns the elements of an input of int, such as classes: one per sample.
 func (c *call[T]) ints(i int) ([]int, error) { return sliceOf[int](c.raw[i]) }
 
-// gradient builds the gradient nodes of an operation's inputs.
+// gradient builds the nodes of the gradients by an operation's inputs.
 type gradient func(in G.Nodes, out, grad *G.Node, need []bool) (G.Nodes, error)
 
 // floatFn is a function that reads and writes elements of type T.
 type floatFn[T kernel.Float] struct {
 	run  func(c *call[T]) error
 	grad gradient
-	diff []bool // nil: no input has a gradient
+	diff []bool // for each input whether it has a gradient; nil: none has
 	call call[T]
 }
 
@@ -71,7 +71,7 @@ func (f *floatFn[T]) forward(out G.Value, in []G.Value) error {
 	dtype := floatDtype[T]()
 	for i, v := range in {
 		if v.Dtype() != dtype {
-			continue // classes
+			continue // an input of int, such as classes
 		}
 		a, err := arrayOf[T](v)
 		if err != nil {
@@ -100,8 +100,8 @@ func (f *floatFn[T]) backward(in G.Nodes, out, grad *G.Node, need []bool) (G.Nod
 	return f.grad(in, out, grad, need)
 }
 
-// floatOp adds an operation whose inputs and output have elements of one type. f32 and f64 are the same
-// computation in both precisions.
+// floatOp adds an operation whose inputs and output have elements of one type. f32 and f64 are the same computation in
+// the two precisions.
 func floatOp(name string, shape tensor.Shape, in []*G.Node, diff []bool, grad gradient,
 	f32 func(*call[float32]) error, f64 func(*call[float64]) error) (*G.Node, error) {
 	return newFloatOp(name, shape, in, len(in), diff, grad, f32, f64)
@@ -131,7 +131,7 @@ func newFloatOp(name string, shape tensor.Shape, in []*G.Node, floats int, diff 
 	return apply(name, fn, dtype, shape, in...)
 }
 
-// same is the gradient of an operation with one differentiable input, its first.
+// same makes a gradient for an operation whose first input is its only differentiable one.
 func same(build func(in G.Nodes, out, grad *G.Node) (*G.Node, error)) gradient {
 	return func(in G.Nodes, out, grad *G.Node, need []bool) (G.Nodes, error) {
 		gs := make(G.Nodes, len(in))
@@ -144,14 +144,14 @@ func same(build func(in G.Nodes, out, grad *G.Node) (*G.Node, error)) gradient {
 	}
 }
 
-// first marks the first of n inputs as differentiable.
+// first returns n flags, of which only the first is set: the first of n inputs is differentiable.
 func first(n int) []bool {
 	d := make([]bool, n)
 	d[0] = true
 	return d
 }
 
-// wantOneType fails unless there are nodes, none of them nil, with elements of one type.
+// wantOneType fails unless there is at least one node, none is nil and all have elements of one type.
 func wantOneType(name string, ns ...*G.Node) error {
 	if len(ns) == 0 {
 		return fmt.Errorf("%s: expected at least one input, got none", name)
@@ -230,5 +230,5 @@ func wantShape(name, what string, n *G.Node, shape ...int) error {
 	return nil
 }
 
-// sameShape is equality of shapes without tensor's exceptions, where (n, 1) equals (n).
+// sameShape tells whether two shapes are equal. Unlike tensor's own test it does not take (n, 1) for (n).
 func sameShape(a, b []int) bool { return slices.Equal(a, b) }

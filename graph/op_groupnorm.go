@@ -6,11 +6,11 @@ import (
 	G "gorgonia.org/gorgonia"
 )
 
-// GroupNorm divides the channels of x [batch, channels, ...] into so many groups of neighbouring channels, standardises
-// the elements of each group of each sample by their mean and variance (not the sample variance), and returns scale·(x
-// - mean)/√(variance + eps) + bias, of the shape of x (Wu and He, ECCV 2018). scale and bias [channels] have one
-// element for each channel; nil leaves them out. With as many groups as channels it is instance norm. x, scale and bias
-// have gradients.
+// GroupNorm divides the channels of x [batch, channels, ...] into the given number of groups of neighbouring channels
+// and standardises each group of each sample: it returns scale·(x - mean)/√(variance + eps) + bias, of the shape of x,
+// with the mean and the biased variance of the group's elements (Wu and He, ECCV 2018). scale and bias [channels] have
+// one element for each channel; nil leaves them out. With as many groups as channels it is instance norm. x, scale and
+// bias have gradients.
 func GroupNorm(x *G.Node, groups int, scale, bias *G.Node, eps float64) (*G.Node, error) {
 	const name = "GroupNorm"
 	if err := wantFloats(name, 2, x, scale, bias); err != nil {

@@ -40,18 +40,18 @@ func Linear(x, w, b *G.Node) (*G.Node, error) {
 	return apply("Linear", fn, x.Dtype(), append(x.Shape()[:last].Clone(), out), args...)
 }
 
-// linearFn is the fully connected layer, or with back its gradient by x.
+// linearFn is the fully connected layer or, with back, its gradient by x.
 type linearFn[T kernel.Float] struct {
 	floatFn[T]
 	in, out int
 	back    bool
 	right   *kernel.Right[T]
 	frozen  bool
-	bias    []T // if frozen
+	bias    []T // set by freeze
 }
 
-// wide tells whether a layer of these sizes runs as a product of packed matrices. It must not depend on how many rows
-// there are: the two ways sum in different orders.
+// wide tells whether a layer of these sizes runs as a product of packed matrices. The choice must not depend on the
+// number of rows, because the two ways sum in different orders.
 func wide(in, out int) bool { return in >= 32 && out >= 32 }
 
 func newLinearFn[T kernel.Float](in, out int, diff []bool) *linearFn[T] {
@@ -66,7 +66,7 @@ func newLinearDX[T kernel.Float](in, out int) *linearFn[T] {
 	return f
 }
 
-// freeze packs weight and bias if they are parameters.
+// freeze packs weight and bias if they are fixed.
 func (f *linearFn[T]) freeze(in G.Nodes, fixed func(*G.Node) bool, cache *store) (bool, error) {
 	if !wide(f.in, f.out) || fixed(in[0]) || !fixed(in[1]) || len(in) > 2 && !fixed(in[2]) {
 		return false, nil
@@ -131,7 +131,7 @@ func (f *linearFn[T]) runBack(c *call[T]) error {
 	return nil
 }
 
-// contiguous returns the samples of a as one slice, copying them into dst only where they lie apart.
+// contiguous returns the samples of a as one slice. Where they do not lie next to one another it copies them into dst.
 func contiguous[T any](a array[T], dst func(n int) []T) []T {
 	if flat, ok := a.flat(); ok {
 		return flat
@@ -173,7 +173,7 @@ func linearGrad(in G.Nodes, _, grad *G.Node, need []bool) (gs G.Nodes, err error
 	return gs, err
 }
 
-// linearDW returns the gradient by the weight [out, in] of the gradient by the output and x.
+// linearDW computes the gradient by the weight [out, in] from its inputs: the gradient by the output, and x.
 func linearDW[T kernel.Float](in, out int) func(*call[T]) error {
 	var right *kernel.Right[T]
 	return func(c *call[T]) error {
@@ -194,7 +194,7 @@ func linearDW[T kernel.Float](in, out int) func(*call[T]) error {
 	}
 }
 
-// sumRows adds up the rows of the first input, each as long as the output.
+// sumRows sums the rows of the first input, each as long as the output.
 func sumRows[T kernel.Float](c *call[T]) error {
 	sum, _ := c.out.flat()
 	clear(sum)
@@ -206,7 +206,7 @@ func sumRows[T kernel.Float](c *call[T]) error {
 	return nil
 }
 
-// RoutedHead is the final layer of LINe as data: which weights a sample keeps depends on its class.
+// RoutedHead holds the nodes of LINe's final layer. Which of its weights a sample uses depends on the sample's class.
 type RoutedHead struct {
 	Weight *G.Node // [classes, features]
 	Bias   *G.Node // [classes]
@@ -222,8 +222,8 @@ type RoutedHead struct {
 //	y[n, j] = Bias[j] + Σ_i z[n, i] · Weight[j, i]   over i with Contribution[c, i] · Weight[j, i] > Threshold[c], c =
 //	class[n]
 //
-// for z [batch, features] and class [batch] of int: [batch, classes]. The masks are evaluated on the fly; the table of
-// all classes × classes × features masks never exists. Only z has a gradient: the masks count as constants.
+// for z [batch, features] and class [batch] of int: [batch, classes]. The masks are evaluated during the run; the table
+// of all classes × classes × features masks is never stored. Only z has a gradient: the masks count as constants.
 func RoutedLinear(z, class *G.Node, h RoutedHead) (*G.Node, error) {
 	const name = "RoutedLinear"
 	if err := wantDims(name, 2, z, h.Weight); err != nil {
@@ -254,7 +254,7 @@ func RoutedLinear(z, class *G.Node, h RoutedHead) (*G.Node, error) {
 		routedRun[float64]))
 }
 
-// row returns the row of a [classes, size] table that belongs to the class of sample i.
+// row returns the row of a table [classes, size] for the class of sample i.
 func row[T any](table array[T], i, class int) ([]T, error) {
 	if err := wantClass(i, class, table.n); err != nil {
 		return nil, err
@@ -303,9 +303,9 @@ func routedDX[T kernel.Float](c *call[T]) error {
 	return nil
 }
 
-// ClassMask multiplies each sample with the row of a table that belongs to its class: y[n, i] = z[n, i] ·
-// table[class[n], i], for z [batch, features], table [classes, features] and class [batch] of int. Only z has a
-// gradient. With a table of zeros and ones it is LINe's activation pruning (section 3.2).
+// ClassMask multiplies each sample by the row of a table for its class: y[n, i] = z[n, i] · table[class[n], i], for z
+// [batch, features], table [classes, features] and class [batch] of int. Only z has a gradient. With a table of zeros
+// and ones it is LINe's activation pruning (section 3.2).
 func ClassMask(z, class, table *G.Node) (*G.Node, error) {
 	const name = "ClassMask"
 	if err := wantDims(name, 2, z, table); err != nil {

@@ -73,12 +73,12 @@ func TestClassMask(t *testing.T) {
 func TestClassClip(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		draw := func(name string, hi int) int { return rapid.IntRange(1, hi).Draw(rt, name) }
-		// rows longer than a vector, and their rest
+		// up to 40 features: more than a vector register holds, and a remainder
 		n, d, k := draw("batch", 4), draw("features", 40), draw("classes", 4)
 		seed := rapid.Uint64().Draw(rt, "seed")
 		z, limit := graphtest.Normal(newRand(seed), n, d), graphtest.Normal(newRand(seed+1), k, d)
 		class := drawClasses(rt, n, k)
-		for i := range z.Data { // central differences must not cross the limit
+		for i := range z.Data { // keeps central differences from crossing the limit
 			if l := limit.At(class[i/d], i%d); math.Abs(z.Data[i]-l) < 0.05 {
 				z.Data[i] = l + 0.05
 			}
@@ -96,12 +96,13 @@ func TestClassClip(t *testing.T) {
 	})
 }
 
-// routedTable is LINe's mask as its authors build it: a table of classes × classes × features, looked up by class.
+// routedTable is LINe's mask as its authors' code builds it: a table of classes × classes × features, looked up by
+// class.
 func routedTable(weight, contribution, threshold graphtest.Array) graphtest.Array {
 	k, d := weight.Shape[0], weight.Shape[1]
 	return graphtest.Map([]int{k, k, d}, func(i []int) float64 {
 		c, j, f := i[0], i[1], i[2]
-		// In float32 as in float64 the product is rounded once before it is compared.
+		// Both precisions round the product once before it is compared.
 		if contribution.At(c, f)*weight.At(j, f) > threshold.Data[c] {
 			return 1
 		}
@@ -142,7 +143,7 @@ func TestRoutedLinear(t *testing.T) {
 		for i := range weight.Data {
 			for c := range k {
 				if math.Abs(contribution.At(c, i%d)*weight.Data[i]-threshold.Data[c]) < 1e-5 {
-					return // in float32 it might fall on the other side
+					return // too near to the threshold: in float32 the product may fall on its other side
 				}
 			}
 		}

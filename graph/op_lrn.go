@@ -10,7 +10,7 @@ import (
 
 // LRNConfig holds the numbers of a local response normalisation. No field has a default: zero means 0.
 type LRNConfig struct {
-	Size           int // channels in the window of one channel
+	Size           int // number of channels in the window around a channel
 	Alpha, Beta, K float64
 }
 

@@ -38,15 +38,16 @@ func MatMul(a, b *G.Node) (*G.Node, error) {
 	return multiply(name, p, shape, []bool{true, true}, grad, a, b)
 }
 
-// products are matrix products of one size: number i multiplies matrix a[i] of the first input with matrix b[i] of the
-// second and adds the result to matrix c[i] of the output, each stored m×k, k×n, m×n or, where it says so, transposed.
+// products are matrix products of one size. Product number i multiplies matrix a[i] of the first input by matrix b[i]
+// of the second and writes to matrix c[i] of the output; products with the same c[i] are added up. The matrices are
+// stored as m×k, k×n and m×n, or transposed where transA or transB says so.
 type products struct {
 	m, k, n        int
 	transA, transB bool
 	a, b, c        []int
 }
 
-// newProducts returns the products that make up MatMul of two shapes, and the shape of the result.
+// newProducts returns the products that [MatMul] of inputs of two shapes consists of, and the shape of the result.
 func newProducts(a, b tensor.Shape) (p products, shape tensor.Shape, err error) {
 	if len(a) == 0 || len(b) == 0 {
 		return p, nil, fmt.Errorf("shapes %v and %v, expected at least one axis each", a, b)
@@ -82,7 +83,7 @@ func newProducts(a, b tensor.Shape) (p products, shape tensor.Shape, err error) 
 	for i := range p.c {
 		p.c[i] = i
 	}
-	// Where all matrices of a meet one matrix of b, they are one of more rows.
+	// Where all matrices of a are multiplied by one matrix of b, they count as one matrix with more rows.
 	if right[:lb].TotalSize() == 1 && left[:la].TotalSize() == len(aAt) {
 		p.m *= len(aAt)
 		p.a, p.b, p.c = []int{0}, []int{0}, []int{0}
@@ -90,8 +91,8 @@ func newProducts(a, b tensor.Shape) (p products, shape tensor.Shape, err error) 
 	return p, shape, nil
 }
 
-// broadcastPair returns the shape that two broadcast to, and for each of its elements which of each of the two belongs
-// to it.
+// broadcastPair returns the shape to which a and b broadcast and, for each element of that shape, the indices of the
+// elements of a and of b that belong to it.
 func broadcastPair(a, b tensor.Shape) (shape tensor.Shape, aAt, bAt []int, err error) {
 	dims := max(len(a), len(b))
 	shape = make(tensor.Shape, dims)
@@ -115,7 +116,8 @@ func broadcastPair(a, b tensor.Shape) (shape tensor.Shape, aAt, bAt []int, err e
 	return shape, aAt, bAt, nil
 }
 
-// unfold gives each of the places a further axis of n elements, which has size elements in memory: n or one.
+// unfold extends each index in places by a further axis of n elements. size is the length of the axis in memory, n or
+// 1.
 func unfold(places []int, size, n int) []int {
 	out := make([]int, 0, len(places)*n)
 	for _, at := range places {
@@ -126,12 +128,12 @@ func unfold(places []int, size, n int) []int {
 	return out
 }
 
-// byA returns the products that make the gradient by a of the gradient by the result and b.
+// byA returns the products for the gradient by a, whose inputs are the gradient by the result and b.
 func (p products) byA() products {
 	return products{m: p.m, k: p.n, n: p.k, transB: true, a: p.c, b: p.b, c: p.a}
 }
 
-// byB returns the products that make the gradient by b of a and the gradient by the result.
+// byB returns the products for the gradient by b, whose inputs are a and the gradient by the result.
 func (p products) byB() products {
 	return products{m: p.k, k: p.m, n: p.n, transA: true, a: p.a, b: p.c, c: p.b}
 }
@@ -139,14 +141,14 @@ func (p products) byB() products {
 // batchFLOPs counts the floating-point operations of all products.
 func (p products) batchFLOPs() int { return 2 * len(p.c) * p.m * p.k * p.n }
 
-// matmulFn is an operation of matrix products.
+// matmulFn is an operation that consists of matrix products.
 type matmulFn[T kernel.Float] struct {
 	floatFn[T]
 	products
-	again  []bool             // the product's result has been written before, and is added to
-	fixed  []*kernel.Right[T] // the matrices of the second input, if they never change
-	right  *kernel.Right[T]   // the matrix packed last, where they change
-	packed int                // which matrix right is
+	again  []bool             // for each product whether it is added to an earlier one in the same place
+	fixed  []*kernel.Right[T] // the packed matrices of the second input, if they never change
+	right  *kernel.Right[T]   // the matrix that was packed last, where they change
+	packed int                // the number of the matrix in right
 	card   matmulCard
 }
 
@@ -170,7 +172,7 @@ func newMatmulFn[T kernel.Float](p products, diff []bool, grad gradient) *matmul
 	return f
 }
 
-// freeze packs a second input that is a parameter.
+// freeze packs the second input if it alone is fixed.
 func (f *matmulFn[T]) freeze(in G.Nodes, fixed func(*G.Node) bool, cache *store) (bool, error) {
 	if !fixed(in[1]) || fixed(in[0]) {
 		return false, nil

@@ -24,7 +24,7 @@ func matmulRef(a, b graphtest.Array) graphtest.Array {
 	}
 	x, y := graphtest.NewArray(left, a.Data), graphtest.NewArray(right, b.Data)
 	dims := max(len(left), len(right))
-	at := func(s []int, axis int) int { // counted as if both had dims axes
+	at := func(s []int, axis int) int { // the length of an axis, counted as if both inputs had dims axes
 		if axis -= dims - len(s); axis >= 0 {
 			return s[axis]
 		}
@@ -35,7 +35,7 @@ func matmulRef(a, b graphtest.Array) graphtest.Array {
 		shape[i] = max(at(left, i), at(right, i))
 	}
 	shape[dims-2], shape[dims-1] = left[len(left)-2], right[len(right)-1]
-	pick := func(s, i []int) []int { // the element of an operand that belongs to index i of the result
+	pick := func(s, i []int) []int { // the element of an input that belongs to index i of the result
 		out := slices.Clone(i[dims-len(s):])
 		for k := range out {
 			if s[k] == 1 {
@@ -108,7 +108,7 @@ func TestMatMulSamples(t *testing.T) {
 	matmulTest(one(4, 21), batched(3, 21, 5)).Check(t, 4)
 }
 
-// TestMatMulOfPlanes multiplies what lies inside a dense block.
+// TestMatMulOfPlanes multiplies channels that lie inside a dense block's buffer.
 func TestMatMulOfPlanes(t *testing.T) {
 	r := newRand(1)
 	x := graphtest.Variable(graphtest.Normal(r, 2, 3, 4, 5)).Batched()

@@ -7,17 +7,19 @@ import (
 	G "gorgonia.org/gorgonia"
 )
 
-// AlwaysPresent marks, in the groups of [Mix], an element that belongs to no group.
+// AlwaysPresent marks, in the group list of [Mix], an element that belongs to no group and is always present.
 const AlwaysPresent = -1
 
-// Mix returns removed + mask[group]·(present - removed): the activations of a coalition, in which the groups of mask 1
-// are present and those of mask 0 removed. A mask between 0 and 1 gives a point on the line from removed to present.
+// Mix returns removed + mask[group]·(present - removed): the activations of a coalition. Elements of groups with mask 1
+// come from present, those of groups with mask 0 from removed. A mask between 0 and 1 gives a point on the line from
+// removed to present.
 //
-// mask is [batch, groups]; present and removed are of one shape, each [batch, ...], or [1, ...] where all samples share
-// it; group holds for each element of a sample the group it belongs to, or AlwaysPresent. The result is [batch, ...].
+// mask is [batch, groups]. present and removed have one shape per sample and are [batch, ...], or [1, ...] where all
+// samples share the values. group holds, for each element of a sample, the number of its group, or AlwaysPresent. The
+// result is [batch, ...].
 //
-// The inputs have gradients, except one of shape [1, ...], which the samples of a batch share: its gradient would be a
-// sum over the batch, and so depend on how a stream is cut into batches.
+// The inputs have gradients, except an input of shape [1, ...] that the samples of a batch share: its gradient would be
+// a sum over the batch, and so depend on how a stream is cut into batches.
 func Mix(mask, present, removed *G.Node, group []int) (*G.Node, error) {
 	const name = "Mix"
 	m, err := newMixing(name, mask, present, removed, group)
@@ -30,7 +32,7 @@ func Mix(mask, present, removed *G.Node, group []int) (*G.Node, error) {
 	return m.node(mask, present, removed)
 }
 
-// MixRows is [Mix] where each sample takes its removed values from one of several rows: sample i from rows[row[i]].
+// MixRows is [Mix] with removed values that each sample takes from one of several rows: sample i takes rows[row[i]].
 // rows is [number of rows, ...]; row [batch] holds whole numbers in the element type of the other inputs. Neither has a
 // gradient.
 func MixRows(mask, present, rows, row *G.Node, group []int) (*G.Node, error) {
@@ -46,20 +48,22 @@ func MixRows(mask, present, rows, row *G.Node, group []int) (*G.Node, error) {
 	return m.node(mask, present, rows, row)
 }
 
-// mixing is what the element types of an operation of [Mix] have in common.
+// mixing holds the parts of [Mix] and its variants that do not depend on the element type.
 type mixing struct {
 	name  string
 	batch int
 	shape []int // [batch, ...]
 	group []int
 	runs  []groupRun
-	byRow bool // the last input says which row of removed activations a sample has
+	byRow bool // the last input holds the row of removed activations for each sample
 }
 
-// MixStep describes [Mix] and [MixRows], whose inputs are their nodes in order: for each element of a sample its group.
+// MixStep describes [Mix] and [MixRows], whose inputs are the functions' nodes in order: Group holds the group of each
+// element of a sample.
 type MixStep struct{ Group []int }
 
-// groupRun is a stretch of elements of one group, or of groups that rise by one from each element to the next.
+// groupRun is a run of neighbouring elements that all belong to one group, or to groups that rise by one from element
+// to element.
 type groupRun struct {
 	lo, hi, group int
 	rising        bool
@@ -98,7 +102,7 @@ func newMixing(name string, mask, present, removed *G.Node, group []int) (*mixin
 	return m, nil
 }
 
-// wantSamples fails unless there is one sample for each of the batch, or one for all.
+// wantSamples fails unless the node has one row for each sample of the batch, or one row for all.
 func (m *mixing) wantSamples(what string, n *G.Node) error {
 	if s := n.Shape(); s[0] != 1 && s[0] != m.batch || !sameShape(s[1:], m.shape[1:]) {
 		return fmt.Errorf("%s: %s activations (%s) have shape %v, expected 1 or %d samples of %v", m.name, what,
@@ -107,7 +111,7 @@ func (m *mixing) wantSamples(what string, n *G.Node) error {
 	return nil
 }
 
-// groupRuns cuts the elements into runs.
+// groupRuns divides the elements into runs.
 func groupRuns(group []int) []groupRun {
 	var runs []groupRun
 	for lo := 0; lo < len(group); {

@@ -42,7 +42,7 @@ func TestMix(t *testing.T) {
 	})
 }
 
-// mixRef is what Mix computes, of inputs with one sample for all or one for each.
+// mixRef computes the reference of Mix, from inputs with one row for all samples or one for each.
 func mixRef(in []graphtest.Input, group []int, row func(i int) int) graphtest.Array {
 	n, one := in[0].Shape[0], size(in[1].Shape[1:]...)
 	out := graphtest.Zeros(append([]int{n}, in[1].Shape[1:]...)...)
@@ -57,7 +57,8 @@ func mixRef(in []graphtest.Input, group []int, row func(i int) int) graphtest.Ar
 	return out
 }
 
-// drawGroups draws runs of one group, of rising groups and of none, long enough for vector code.
+// drawGroups draws a list of groups. It consists of runs of one group, of rising groups and of no group, long enough
+// for vector code.
 func drawGroups(t *rapid.T, groups, elements int) []int {
 	var out []int
 	for len(out) < elements {
@@ -73,7 +74,7 @@ func drawGroups(t *rapid.T, groups, elements int) []int {
 	return out[:elements]
 }
 
-// drawMask draws coalitions and points between them.
+// drawMask draws masks of zeros and ones, and of numbers between.
 func drawMask(t *rapid.T, r *rand.Rand, n, groups int) graphtest.Array {
 	mask := graphtest.Normal(r, n, groups)
 	for i := range mask.Data {
@@ -82,7 +83,7 @@ func drawMask(t *rapid.T, r *rand.Rand, n, groups int) graphtest.Array {
 	return mask
 }
 
-// TestMixOfShared: whatever combination of inputs the samples share, and however the groups lie.
+// TestMixOfShared: the result is right for any arrangement of groups, whichever of the inputs the samples share.
 func TestMixOfShared(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		n, perSample := rapid.IntRange(1, 4).Draw(rt, "batch"), rapid.IntRange(1, 90).Draw(rt, "elements")
@@ -118,7 +119,7 @@ func TestMixOfShared(t *testing.T) {
 	})
 }
 
-// TestMixRounds: runs of any length and kind give the bits of one formula for each element.
+// TestMixRounds: runs of any length and kind give the same bits as one formula, computed for each element.
 func TestMixRounds(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		elements, groups := rapid.IntRange(1, 90).Draw(rt, "elements"), rapid.IntRange(1, 50).Draw(rt, "groups")
@@ -149,7 +150,7 @@ func TestMixRounds(t *testing.T) {
 	})
 }
 
-// TestMixSharedHasNoGradient: it would depend on how the samples are cut into batches.
+// TestMixSharedHasNoGradient: a gradient by a shared input would depend on how the samples are cut into batches.
 func TestMixSharedHasNoGradient(t *testing.T) {
 	s := graphtest.NewSession(t, tensor.Float64, graphtest.Constant(graphtest.Zeros(2, 1)),
 		graphtest.Constant(graphtest.Zeros(1, 3)), graphtest.Constant(graphtest.Zeros(2, 3)),
@@ -173,7 +174,8 @@ func TestMixRowsRefusesRowsThatAreNone(t *testing.T) {
 	}
 }
 
-// TestMixOfCoalitions: masks of 0 and 1 choose, to the bit, and what is not chosen may be anything.
+// TestMixOfCoalitions: masks of 0 and 1 copy the chosen values bit by bit. The values that are not chosen may be
+// anything, even NaN.
 func TestMixOfCoalitions(t *testing.T) {
 	s := graphtest.NewSession(t, tensor.Float32,
 		graphtest.Constant(graphtest.NewArray([]int{2, 2}, []float64{1, 0, 0, 1})),

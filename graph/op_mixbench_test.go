@@ -8,7 +8,7 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// BenchmarkMix mixes coalitions of channels, and of single neurons, of a layer as DenseNet's block3.
+// BenchmarkMix mixes coalitions of channels, and of single neurons, of a layer of the size of DenseNet's block3.
 func BenchmarkMix(b *testing.B) {
 	const batch, channels, plane = 4, 342, 64
 	for _, players := range []string{"channels", "neurons"} {
@@ -32,7 +32,7 @@ func BenchmarkMix(b *testing.B) {
 				return tensor.New(tensor.WithShape(n, size), tensor.WithBacking(v))
 			}
 			f := &floatFn[float32]{run: mixRun[float32](m)}
-			var masks []G.Value // more than a branch predictor remembers
+			var masks []G.Value // so many that a branch predictor cannot remember them
 			for range 64 {
 				masks = append(masks, input(batch, groups))
 			}

@@ -20,7 +20,7 @@ func mixRun[T kernel.Float](m *mixing) func(*call[T]) error {
 				case run.group < 0:
 					copy(to, p)
 				case run.rising:
-					kernel.Mix(to, mask[run.group:][:len(to)], p, r) // each element has a mask of its own
+					kernel.Mix(to, mask[run.group:][:len(to)], p, r) // each element has another mask
 				default:
 					mixOne(to, mask[run.group], p, r)
 				}
@@ -30,7 +30,8 @@ func mixRun[T kernel.Float](m *mixing) func(*call[T]) error {
 	}
 }
 
-// mixSample returns the present and the removed activations of sample i, given them and, where it is chosen, the row.
+// mixSample returns the present and the removed activations of sample i. in holds both and, with byRow, the samples'
+// rows.
 func mixSample[T kernel.Float](m *mixing, in []array[T], i int) (present, removed []T, err error) {
 	at := func(a array[T]) []T {
 		if a.n == 1 {
@@ -48,30 +49,31 @@ func mixSample[T kernel.Float](m *mixing, in []array[T], i int) (present, remove
 	return at(in[0]), in[1].sample(int(row)), nil
 }
 
-// wantRow returns the error about a sample whose row of removed activations is none of the rows that there are.
+// wantRow returns the error for a sample whose row of removed activations does not exist.
 func wantRow[T kernel.Float](sample int, row T, rows int) error {
 	return fmt.Errorf("sample %d of the batch has row %v, expected 0 to %d", sample, row, rows-1)
 }
 
-// mixBetween is a point between r and p. Each operation rounds, on every machine.
+// mixBetween returns the point at m on the line from r to p. The conversions make every operation round by itself, so
+// that no machine fuses multiplication and addition.
 func mixBetween[T kernel.Float](m, p, r T) T {
 	d := T(p - r)
 	d = T(m * d)
 	return r + d
 }
 
-// mixOne mixes elements of one mask. It chooses without a branch, which random coalitions would mispredict every other
-// time.
+// mixOne mixes elements that share one mask. It chooses between present and removed without a branch, because the
+// branch predictor would miss random coalitions half of the time.
 func mixOne[T kernel.Float](to []T, m T, p, r []T) {
-	const vector = 16 // elements from which on four passes of vector code are faster
+	const vector = 16 // from so many elements on, four passes of vector code are faster
 	switch {
-	case m*(1-m) == 0: // 1 or 0: not r + (p - r), which rounds
+	case m*(1-m) == 0: // 1 or 0: copied, because r + (p - r) would round
 		copy(to, [2][]T{r, p}[int(m)])
 	case len(to) < vector:
 		for e := range to {
 			to[e] = mixBetween(m, p[e], r[e])
 		}
-	default: // the same steps as mixBetween, to the bit
+	default: // the same steps as mixBetween, with the same bits
 		copy(to, p)
 		kernel.Axpy(to, r, -1)
 		kernel.Scale(to, to, m)

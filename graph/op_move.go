@@ -14,10 +14,10 @@ import (
 type move struct {
 	from, to     tensor.Shape // shapes of the source and of the destination
 	size         []int
-	src, dst     []int // strides, a source's may be 0
+	src, dst     []int // strides; those of the source may be 0
 	srcAt, dstAt int
-	fill         float64 // what the destination holds where nothing is moved to
-	attributes   any     // of its [Step]
+	fill         float64 // the value of elements of the destination that nothing is moved to
+	attributes   any     // what its [Step] tells about it
 }
 
 // inverse moves every element back, and leaves zeros elsewhere.
@@ -52,18 +52,18 @@ func moveRun[T kernel.Float](m move) func(*call[T]) error {
 	}
 }
 
-// movePlan is a move with as few axes as possible, in the order of the destination.
+// movePlan is a move with as few axes as possible, ordered as in the destination.
 type movePlan struct {
 	inner        kernel.Moving // the two innermost axes
-	outer        []int         // lengths of the axes that are looped over
+	outer        []int         // lengths of the outer axes, over which run loops
 	src, dst     []int         // their strides
 	srcAt, dstAt int
 
 	at []int // reused by run
 }
 
-// newMovePlan drops axes of one element, walks the destination forward, and joins axes that both sides hold one after
-// the other.
+// newMovePlan drops axes of one element, turns axes so that their strides in the destination are positive, and joins
+// neighbouring axes that are contiguous in both source and destination.
 func newMovePlan(m move) *movePlan {
 	type axis struct{ n, src, dst int }
 	var axes []axis
@@ -88,7 +88,7 @@ func newMovePlan(m move) *movePlan {
 		}
 		joined = append(joined, a)
 	}
-	// take removes axis i.
+	// take removes axis i from joined and returns it; a negative i stands for an axis of one element.
 	take := func(i int) (n, src, dst int) {
 		if i < 0 {
 			return 1, 1, 1
@@ -99,7 +99,8 @@ func newMovePlan(m move) *movePlan {
 	}
 	in := &p.inner
 	in.Cols, in.ColSrc, in.ColDst = take(len(joined) - 1)
-	// Rows are the axis along which the source is contiguous, if it is not the columns: the two make a transposition.
+	// The rows are the axis along which the source is contiguous, unless the columns are: together they make a
+	// transposition.
 	row := slices.IndexFunc(joined, func(a axis) bool { return a.src == 1 })
 	if row < 0 || in.ColSrc == 1 {
 		row = len(joined) - 1

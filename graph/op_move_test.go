@@ -14,7 +14,7 @@ import (
 	"github.com/line-ood/goline/graph/graphtest"
 )
 
-// rearranged is an operation whose element at index i is that of x at from(i), or fill where from returns nil.
+// rearranged tests an operation whose element at index i is that of x at from(i), or fill where from returns nil.
 func rearranged(op func(x *G.Node) (*G.Node, error), shape, to []int, fill float64,
 	from func(i []int) []int) graphtest.Op {
 	return graphtest.Op{
@@ -66,7 +66,7 @@ func TestTranspose(t *testing.T) {
 	reverse.Check(t, 1)
 }
 
-// slicedAxis lists the elements that Python's range over a slice of n elements has.
+// slicedAxis lists the indices that Python's slice start:end:step selects of n elements.
 func slicedAxis(start, end, step, n int) (at []int) {
 	low, high := 0, n
 	if step < 0 {
@@ -152,7 +152,8 @@ func TestConcatAxis(t *testing.T) {
 	})
 }
 
-// padded returns where an element of a padded axis comes from, -1 for nowhere. It walks rather than calculates.
+// padded returns the index of the element that a place of a padded axis copies, -1 for none. It finds it step by step,
+// not by a formula.
 func padded(mode graph.PadMode, i, n int) int {
 	if i >= 0 && i < n {
 		return i
@@ -172,7 +173,7 @@ func padded(mode graph.PadMode, i, n int) int {
 	if i < 0 {
 		dir = -1
 		if mode == graph.PadReflect {
-			dir = 1 // the mirror image on the left runs as the array does on the right
+			dir = 1 // left of the array, its mirror image runs in the array's own direction
 			i = -i
 		}
 	}

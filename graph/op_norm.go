@@ -8,28 +8,28 @@ import (
 	"github.com/line-ood/goline/internal/kernel"
 )
 
-// normGeom says what a normalisation does: the input is a stack of rows of groups·channels·hw elements. Each of the
-// groups is standardised by itself; then each of its channels has a scale and a shift for its hw elements.
+// normGeom is the geometry of a normalisation. The input is a stack of rows of groups·channels·hw elements. Each group
+// of a row is standardised by itself; then each of its channels has a scale and a shift for its hw elements.
 type normGeom struct {
 	groups, channels, hw int
 	eps                  float64
-	centre               bool // by the mean; otherwise about zero
+	centre               bool // subtract the mean; otherwise standardise about zero
 }
 
 // NormStep describes [LayerNorm], [RMSNorm] and [GroupNorm]. Input 0 is x; Scale and Bias are positions among the
 // inputs, -1 where there is none.
 type NormStep struct {
-	Axis        int // the first of the axes that are standardised together, not negative; 1 for GroupNorm
-	Groups      int // groups of a GroupNorm, zero for the others
+	Axis        int // first of the axes that are standardised together, not negative; 1 for GroupNorm
+	Groups      int // number of groups of a GroupNorm, zero for the others
 	Eps         float64
 	Scale, Bias int
 }
 
-// normAt are the positions of scale and bias among the operation's inputs, -1 for none.
+// normAt holds the positions of scale and bias among the operation's inputs, -1 for none.
 type normAt struct{ scale, bias int }
 
-// normalize adds a normalisation of x as it is described, but for the positions; scale and bias, which may be nil, have
-// one element for each channel of each group, in any shape.
+// normalize adds a normalisation of x. step describes it, except for the positions of scale and bias, which normalize
+// fills in. scale and bias may be nil; they have one element for each channel of each group, in any shape.
 func normalize(name string, x, scale, bias *G.Node, g normGeom, step NormStep) (*G.Node, error) {
 	if !(g.eps >= 0) {
 		return nil, fmt.Errorf("%s: eps %v, expected at least 0", name, g.eps)
@@ -78,7 +78,8 @@ func normalize(name string, x, scale, bias *G.Node, g normGeom, step NormStep) (
 		normRun[float64](g, at))))
 }
 
-// eachGroup visits what is standardised together: size elements from one on, in group k of their row.
+// eachGroup calls visit for each group of the given number of elements: its first element, its size, and its number k
+// within its row.
 func (g normGeom) eachGroup(elements int, visit func(from, size, k int)) {
 	size := g.channels * g.hw
 	for at := 0; at < elements; at += size {
@@ -196,7 +197,8 @@ func normDBias[T kernel.Float](g normGeom) func(*call[T]) error {
 	}
 }
 
-// wantFloats fails unless x is a node of at least so many axes, of one type with the others, which may be nil.
+// wantFloats fails unless x has at least the given number of axes and the others, which may be nil, have its element
+// type.
 func wantFloats(name string, dims int, x *G.Node, others ...*G.Node) error {
 	if err := wantRank(name, dims, x); err != nil {
 		return err

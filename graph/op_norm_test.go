@@ -156,7 +156,7 @@ func TestGroupNorm(t *testing.T) {
 	}
 }
 
-// TestNormFarFromZero: elements that hardly differ keep their differences.
+// TestNormFarFromZero: elements that hardly differ, far from zero, keep their differences.
 func TestNormFarFromZero(t *testing.T) {
 	x := graphtest.Zeros(2, 64)
 	for i := range x.Data {
@@ -174,7 +174,7 @@ func TestNormFarFromZero(t *testing.T) {
 	}
 }
 
-// TestNormOfPlanes standardises what lies inside a dense block.
+// TestNormOfPlanes standardises channels that lie inside a dense block's buffer.
 func TestNormOfPlanes(t *testing.T) {
 	graphtest.Op{
 		In: []graphtest.Input{graphtest.Variable(graphtest.Normal(newRand(1), 2, 3, 4, 5)).Batched()},

@@ -11,8 +11,8 @@ import (
 	"github.com/line-ood/goline/internal/kernel"
 )
 
-// buffer is memory that several nodes write parts of: the feature maps of a dense block, [batch, channels, height,
-// width]. It is allocated when a run first touches it.
+// buffer is memory of which several nodes write parts: the feature maps of a dense block, [batch, channels, height,
+// width]. It is allocated on first use.
 type buffer[T kernel.Float] struct {
 	n, size int // samples, elements of each
 	data    []T
@@ -25,8 +25,8 @@ func (b *buffer[T]) elements() []T {
 	return b.data
 }
 
-// planes is the value of a node that lies inside a buffer: some channels of each sample.
-// Only goline's own operations read it; for stock operations, which would misread a tensor view, there is copyTo.
+// planes is the value of a node that lies inside a buffer: some channels of each sample. Only goline's own operations
+// can read it. Stock operations, which would misread a view of a tensor, get a copy by copyTo.
 type planes[T kernel.Float] struct {
 	in     *buffer[T]
 	offset int          // elements before the first channel

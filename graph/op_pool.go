@@ -10,29 +10,30 @@ import (
 )
 
 // PoolConfig is the geometry of a pooling window, [height, width] each, with PyTorch's meaning of every field. A zero
-// Stride means the kernel size, a zero Dilation means 1. The padding on each side is less than what a window spans.
+// Stride means the kernel size, a zero Dilation means 1. The padding on each side must be less than the span of a
+// window.
 type PoolConfig struct {
 	Kernel, Stride, Padding, Dilation [2]int
 
-	// ExtraPadding are rows at the bottom and columns on the right beyond Padding, where padding is not symmetric. It
-	// may be negative, but not more so than Padding is positive.
+	// ExtraPadding is the number of rows of padding at the bottom and of columns at the right beyond those of Padding,
+	// for padding that is not symmetric. It may be negative, but not less than -Padding.
 	ExtraPadding [2]int
 
 	CeilMode        bool // round the output size up; a window must still start before the padding at the end
 	CountIncludePad bool // average pooling: padding counts in the divisor
 }
 
-// poolFn is a pooling operation; its gradient reads what forward left in index.
+// poolFn is a pooling operation. Its gradient reads the index that forward has stored.
 type poolFn[T kernel.Float] struct {
 	floatFn[T]
-	indexed bool // a gradient wants the index
+	indexed bool // a gradient needs the index
 	index   []int32
 	form    *deviceForm
 	card    poolCard
-	back    *deviceForm // of the gradient
+	back    *deviceForm // form of the gradient
 }
 
-// indices returns the memory for as many indices as there are outputs, nil where no gradient wants them.
+// indices returns the memory of the index for the given number of outputs, nil where no gradient needs it.
 func (f *poolFn[T]) indices(outputs int) []int32 {
 	if f.indexed && f.index == nil {
 		f.index = make([]int32, outputs)
@@ -40,7 +41,7 @@ func (f *poolFn[T]) indices(outputs int) []int32 {
 	return f.index
 }
 
-// indicesOf returns the indices of a sample of so many outputs.
+// indicesOf returns the part of the index that belongs to a sample, nil where there is no index.
 func indicesOf(index []int32, sample, outputs int) []int32 {
 	if index == nil {
 		return nil
@@ -65,7 +66,8 @@ func poolGeom(name string, x *G.Node, cfg PoolConfig) (kernel.PoolGeom, error) {
 	return g, nil
 }
 
-// MaxPool2D returns the maximum over each window of x [batch, channels, height, width]. A NaN wins over every number.
+// MaxPool2D returns the maximum over each window of x [batch, channels, height, width]: [batch, channels, out height,
+// out width]. A NaN wins over every number. x has a gradient.
 func MaxPool2D(x *G.Node, cfg PoolConfig) (*G.Node, error) {
 	g, err := poolGeom("MaxPool2D", x, cfg)
 	if err != nil {
@@ -83,7 +85,8 @@ func newMaxPool[T kernel.Float](x *G.Node, g kernel.PoolGeom) *poolFn[T] {
 	return f
 }
 
-// newIndexed returns a pooling of x whose gradient goes to one element for each of the outputs of a sample.
+// newIndexed returns a pooling of x that takes each output from one element of x, and so hands the output's gradient to
+// that element. outputs is the number of outputs of a sample.
 func newIndexed[T kernel.Float](name string, x tensor.Shape, outputs int, forward func(out []T, index []int32, in []T),
 	backward func(dx, dy []T, index []int32)) *poolFn[T] {
 	f := &poolFn[T]{}
@@ -107,7 +110,8 @@ func newIndexed[T kernel.Float](name string, x tensor.Shape, outputs int, forwar
 	return f
 }
 
-// AvgPool2D returns the mean over each window of x [batch, channels, height, width].
+// AvgPool2D returns the mean over each window of x [batch, channels, height, width]: [batch, channels, out height, out
+// width]. x has a gradient.
 func AvgPool2D(x *G.Node, cfg PoolConfig) (*G.Node, error) {
 	g, err := poolGeom("AvgPool2D", x, cfg)
 	if err != nil {

@@ -49,13 +49,13 @@ func TestPool2DAnyGeometry(t *testing.T) {
 		x := graphtest.Spread(newRand(seed), draw("batch", 1, 3), draw("channels", 1, 3), in[0], in[1])
 		o := poolTest(x, cfg, average)
 		if slices.Contains(o.Want(o.In).Data, math.Inf(-1)) {
-			return // a window with no point inside the input has no differences
+			return // a window without a point inside the input has no central differences
 		}
 		o.Check(rt, seed)
 	})
 }
 
-// TestPool2DMatchesPyTorch reads what testdata/pool_torch.py wrote.
+// TestPool2DMatchesPyTorch compares with the values that testdata/pool_torch.py has computed.
 func TestPool2DMatchesPyTorch(t *testing.T) {
 	raw, err := os.ReadFile("testdata/pool_torch.json")
 	require.NoError(t, err)

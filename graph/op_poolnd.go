@@ -10,9 +10,9 @@ import (
 	"github.com/line-ood/goline/internal/kernel"
 )
 
-// PoolNDConfig is the geometry of a pooling window over any number of spatial axes, one element for each in every
-// slice. A nil or zero Stride means the kernel size, a nil or zero Dilation means 1, nil padding none. The padding on
-// each side is less than what a window spans.
+// PoolNDConfig is the geometry of a pooling window over any number of spatial axes. Each slice has one element per
+// spatial axis. A nil or zero Stride means the kernel size, a nil or zero Dilation means 1, nil padding means none. The
+// padding on each side must be less than the span of a window.
 type PoolNDConfig struct {
 	Kernel, Stride, Dilation []int
 	PadBegin, PadEnd         []int
@@ -36,7 +36,7 @@ func (cfg PoolNDConfig) window(name string, x *G.Node) (*kernel.PoolND, error) {
 	return w, nil
 }
 
-// clone returns the configuration in memory of its own.
+// clone returns a copy of the configuration that shares no memory with it.
 func (cfg PoolNDConfig) clone() PoolNDConfig {
 	for _, v := range []*[]int{&cfg.Kernel, &cfg.Stride, &cfg.Dilation, &cfg.PadBegin, &cfg.PadEnd} {
 		*v = slices.Clone(*v)
@@ -44,7 +44,7 @@ func (cfg PoolNDConfig) clone() PoolNDConfig {
 	return cfg
 }
 
-// plane returns the configuration for two spatial axes.
+// plane returns a configuration of two spatial axes as a PoolConfig.
 func (cfg PoolNDConfig) plane() PoolConfig {
 	two := func(v []int) (out [2]int) {
 		copy(out[:], v)
@@ -141,10 +141,10 @@ func poolNDShape(x *G.Node, w *kernel.PoolND) tensor.Shape {
 	return append(x.Shape()[:2].Clone(), w.Out()...)
 }
 
-// MaxPoolIndices returns where in x [batch, channels, spatial...] the maxima that MaxPoolND returns lie, as ints of its
-// shape: the position in x laid out in one line, first of equal values. Within a channel the last axis is the fastest,
-// or with columnMajor the first spatial one, as in ONNX's storage order 1. A window without a point in the input gives
-// its channel's first position. It has no gradient.
+// MaxPoolIndices returns the positions in x [batch, channels, spatial...] of the maxima that [MaxPoolND] returns, as
+// ints, of the shape of its result. A position counts all elements of x in row-major order; of equal maxima the first
+// counts. With columnMajor the spatial axes of a channel are counted with the first axis fastest, as in ONNX's storage
+// order 1. A window without a point in the input gives its channel's first position. The result has no gradient.
 func MaxPoolIndices(x *G.Node, cfg PoolNDConfig, columnMajor bool) (*G.Node, error) {
 	const name = "MaxPoolIndices"
 	w, err := cfg.window(name, x)
@@ -166,12 +166,12 @@ type PoolIndicesStep struct {
 	ColumnMajor bool
 }
 
-// indicesFn computes the places of maxima.
+// indicesFn computes the positions of maxima.
 type indicesFn[T kernel.Float] struct {
 	leaf
 	pool     *kernel.PoolND
 	channels int
-	order    []int // where each position of a channel counts, nil for its own
+	order    []int // the number of each position of a channel, nil where it is the position itself
 	value    []T
 	index    []int32
 }

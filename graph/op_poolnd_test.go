@@ -47,7 +47,7 @@ func TestPoolNDAnyGeometry(t *testing.T) {
 		seed := rapid.Uint64().Draw(rt, "seed")
 		o := poolNDTest(graphtest.Spread(newRand(seed), shape...), cfg, average)
 		if slices.Contains(o.Want(o.In).Data, math.Inf(-1)) {
-			return // a window with no point inside the input has no differences
+			return // a window without a point inside the input has no central differences
 		}
 		o.Check(rt, seed)
 	})
@@ -65,7 +65,7 @@ func TestPoolNDDefaults(t *testing.T) {
 	}
 }
 
-// TestPoolCeil holds what ONNX's own cases of these names say about windows at the end.
+// TestPoolCeil repeats what ONNX's test cases of these names say about windows at the end.
 func TestPoolCeil(t *testing.T) {
 	x := graphtest.NewArray([]int{1, 1, 4}, []float64{1, 2, 3, 4})
 	for name, c := range map[string]struct {
@@ -99,7 +99,7 @@ func TestPoolCeil(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			got := poolNDTest(x, c.cfg, c.average).Evaluate(t, tensor.Float64, graphtest.Zeros(1, 1, len(c.want)))
 			graphtest.RequireClose(t, c.want, got[0], 1e-15, "value")
-			// The same over the rows and over the columns of a plane, and over an axis of a volume.
+			// The same holds over the rows and over the columns of a plane, and over an axis of a volume.
 			for _, spatial := range [][]int{{4, 1}, {1, 4}, {1, 4, 1}} {
 				at := slices.Index(spatial, 4)
 				axis := func(v []int, rest int) (out []int) {
@@ -138,7 +138,7 @@ func TestMaxPoolIndices(t *testing.T) {
 	} {
 		for _, columnMajor := range []bool{false, true} {
 			x := graphtest.Spread(newRand(uint64(i)), c.shape...)
-			place := func(at []int) float64 { // in x laid out in one line
+			place := func(at []int) float64 { // the position in x in row-major order
 				spatial := slices.Clone(at[2:])
 				sizes := slices.Clone(c.shape[2:])
 				if columnMajor {
@@ -152,7 +152,7 @@ func TestMaxPoolIndices(t *testing.T) {
 				return float64(p)
 			}
 			want := poolNDRef(x, c.cfg, false)
-			graphtest.Each(c.shape, func(at []int) { // elements are distinct
+			graphtest.Each(c.shape, func(at []int) { // the elements are distinct
 				for k, v := range want.Data {
 					if v == x.At(at...) {
 						want.Data[k] = place(at) + 1e6

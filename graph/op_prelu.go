@@ -9,9 +9,10 @@ import (
 	"github.com/line-ood/goline/internal/kernel"
 )
 
-// PReLU returns x, or slope·x where x < 0 (He et al., ICCV 2015; ONNX operator PRelu-16), of the same shape as x. slope
-// broadcasts to x by numpy's rules: its axes are the last of x, each as long as there or 1. For x [batch, channels,
-// height, width] and a slope per channel it is [channels, 1, 1]. Both have gradients; x's derivative at 0 is the slope.
+// PReLU returns x where x >= 0 and slope·x elsewhere (He et al., ICCV 2015; ONNX operator PRelu-16), of the shape of x.
+// slope broadcasts to x by NumPy's rules: its axes are the last axes of x, each of the same length or 1. For x [batch,
+// channels, height, width], a slope per channel is [channels, 1, 1]. Both have gradients; the derivative by x at 0 is
+// the slope.
 func PReLU(x, slope *G.Node) (*G.Node, error) {
 	const name = "PReLU"
 	if err := wantOneType(name, x, slope); err != nil {
@@ -40,11 +41,11 @@ func PReLU(x, slope *G.Node) (*G.Node, error) {
 		preluRun[float64](rows)))
 }
 
-// preluRows are the runs of one sample along which the slope is one element or advances with x.
+// preluRows divides a sample into runs along which the slope is a single element or advances with x.
 type preluRows struct {
-	sample int   // by how many slopes a sample lies from the next
-	shape  []int // of one sample, axes joined where the slope allows; at least one axis
-	step   []int // by how many slopes a step along each axis of shape moves
+	sample int   // number of slopes from one sample to the next
+	shape  []int // axes of one sample, joined where the slope allows it; at least one axis
+	step   []int // for each axis of shape, the number of slopes from one element to the next
 }
 
 // newPReLURows fails unless slopes of shape from broadcast to shape to.
@@ -78,8 +79,8 @@ func newPReLURows(from, to tensor.Shape) (preluRows, error) {
 	return r, nil
 }
 
-// each calls f with the offset of every run of a sample, and with that of its first slope. index is memory of as many
-// ints as there are axes.
+// each calls f, for every run of a sample, with the offsets of its first element and its first slope. index is working
+// memory with one int per axis.
 func (r preluRows) each(sample int, index []int, f func(at, slope int)) {
 	last := len(r.shape) - 1
 	clear(index)
@@ -98,11 +99,11 @@ func (r preluRows) each(sample int, index []int, f func(at, slope int)) {
 	}
 }
 
-// preluRun computes the value from x and slope, or the gradient by x from those and the output's gradient.
+// preluRun computes PReLU from x and slope, or its gradient by x from x, slope and the output's gradient.
 func preluRun[T kernel.Float](r preluRows) func(*call[T]) error {
 	index := make([]int, len(r.shape))
 	run, step := r.shape[len(r.shape)-1], r.step[len(r.shape)-1]
-	row := run // of elements with one slope
+	row := run // number of elements with one slope
 	if step != 0 {
 		row = 1
 	}
@@ -129,8 +130,8 @@ func preluRun[T kernel.Float](r preluRows) func(*call[T]) error {
 	}
 }
 
-// preluSlopeRun sums x times the output's gradient where x < 0, in the order of x: in float64 along a run, then over
-// runs.
+// preluSlopeRun computes the gradient by slope: the sum of x times the output's gradient where x < 0, in the order of
+// x. The sum along a run is in float64; then the sums of the runs are added.
 func preluSlopeRun[T kernel.Float](r preluRows) func(*call[T]) error {
 	index := make([]int, len(r.shape))
 	run, step := r.shape[len(r.shape)-1], r.step[len(r.shape)-1]

@@ -9,15 +9,15 @@ import (
 	"github.com/line-ood/goline/internal/kernel"
 )
 
-// Reductions take axes, negative ones counting from behind; no axes are all. With keep the reduced axes stay with one
-// element, without they go, and where none is left the result has shape [1]. NaN of any reduced element makes the
-// result NaN.
+// Reductions take the axes to reduce, negative ones counting from the end; without axes they reduce all. With keep, a
+// reduced axis stays in the result with one element. Without keep it is removed, and where no axis is left the result
+// has shape [1]. A NaN among the reduced elements makes the result NaN.
 
-// ReduceStep describes a reduction over the given axes, none of them negative. Whether they are kept is in the result's
-// shape.
+// ReduceStep describes a reduction over the given axes, none of them negative. Whether reduced axes are kept shows in
+// the result's shape.
 type ReduceStep struct{ Axes []int }
 
-// places lists where a slice is true.
+// places lists the indices at which a slice is true.
 func places(named []bool) (at []int) {
 	for i, is := range named {
 		if is {
@@ -65,7 +65,7 @@ func ReduceMin(x *G.Node, keep bool, axes ...int) (*G.Node, error) {
 	return reduceTo("ReduceMin", x, x.Shape(), named, to, minReducer)
 }
 
-// ReduceProd returns the product over the given axes of x. The gradient is right where factors are zero, too.
+// ReduceProd returns the product over the given axes of x. The gradient is right even where factors are zero.
 func ReduceProd(x *G.Node, keep bool, axes ...int) (*G.Node, error) {
 	named, to, err := reducedShape("ReduceProd", x, keep, axes)
 	if err != nil {
@@ -83,7 +83,7 @@ func ReduceLogSumExp(x *G.Node, keep bool, axes ...int) (*G.Node, error) {
 	return reduceRows("ReduceLogSumExp", x, named, to, rowsLogSumExp)
 }
 
-// reducedShape returns which axes of x a reduction names and the shape of its result.
+// reducedShape returns which axes of x a reduction reduces, and the shape of its result.
 func reducedShape(name string, x *G.Node, keep bool, axes []int) (named []bool, to tensor.Shape, err error) {
 	if err := wantNode(name, x); err != nil {
 		return nil, nil, err
@@ -105,7 +105,7 @@ func reducedShape(name string, x *G.Node, keep bool, axes []int) (named []bool, 
 	return named, to, nil
 }
 
-// sumTo sums x over what an array of shape to repeats when it is broadcast to the shape of x.
+// sumTo sums x to the shape to, which broadcasts to the shape of x: the gradient of that broadcast.
 func sumTo(x *G.Node, to tensor.Shape) (*G.Node, error) {
 	from := x.Shape()
 	if sameShape(from, to) {
@@ -128,9 +128,9 @@ const (
 	minReducer
 )
 
-// reduceTo reduces x, seen as an array of the given axes, over those named; to is the shape of the result.
+// reduceTo reduces x, read as an array with the given axes, over the named ones. to is the shape of the result.
 func reduceTo(name string, x *G.Node, axes tensor.Shape, named []bool, to tensor.Shape, r reducer) (*G.Node, error) {
-	kept := make([]int, len(axes)) // the shape of the result with the reduced axes
+	kept := make([]int, len(axes)) // the shape of the result, with one element along each reduced axis
 	count := 1
 	for i, n := range axes {
 		kept[i] = n
@@ -162,7 +162,8 @@ func reduceTo(name string, x *G.Node, axes tensor.Shape, named []bool, to tensor
 // stage reduces the middle axis of an array [outer, k, inner].
 type stage struct{ outer, k, inner int }
 
-// reduceStages splits a reduction into ones over single axes, neighbours joined, from the last axis to the first.
+// reduceStages splits a reduction into reductions over single axes, from the last axis to the first. Neighbouring
+// reduced axes count as one.
 func reduceStages(axes []int, named []bool) (stages []stage) {
 	inner := 1
 	for i := len(axes) - 1; i >= 0; {
@@ -190,7 +191,7 @@ func reduceRun[T kernel.Float](stages []stage, r reducer, count int) func(*call[
 	case minReducer:
 		reduce = kernel.ReduceMin[T]
 	}
-	between := 0 // elements of intermediate results
+	between := 0 // number of elements of intermediate results
 	for i, s := range stages {
 		if i < len(stages)-1 {
 			between += s.outer * s.inner
@@ -230,8 +231,8 @@ func divideRun[T kernel.Float](count int) func(*call[T]) error {
 	}
 }
 
-// extremeDX hands the gradient of a maximum or minimum to the first element that equals it. strides are those with
-// which the result is read along the axes of x.
+// extremeDX hands the gradient of a maximum or minimum to the first element that equals it. strides are the result's
+// strides along the axes of x.
 func extremeDX[T kernel.Float](axes, strides []int) func(*call[T]) error {
 	p := newWalk(axes, strides)
 	var taken []bool
@@ -257,7 +258,7 @@ func extremeDX[T kernel.Float](axes, strides []int) func(*call[T]) error {
 	}
 }
 
-// reduceRows reduces x over the named axes by an operation on rows, putting those axes last where they are not.
+// reduceRows reduces x over the named axes by an operation on rows. It moves those axes to the end where they are not.
 func reduceRows(name string, x *G.Node, named []bool, to tensor.Shape, op func(name string, x *G.Node, to tensor.Shape,
 	k int) (*G.Node, error)) (*G.Node, error) {
 	reduced := places(named)

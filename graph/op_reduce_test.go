@@ -46,7 +46,7 @@ func sumOf(x []float64) (s float64) {
 	return s
 }
 
-// reduceTest collects the elements of each result, one after the other.
+// reduceTest tests a reduction. f computes a result from the elements that are reduced to it, in order.
 func reduceTest(op func(x *G.Node, keep bool,
 	axes ...int) (*G.Node, error), f func(x []float64) float64, x graphtest.Array, keep bool,
 	axes ...int) graphtest.Op {
@@ -116,7 +116,7 @@ func TestReduce(t *testing.T) {
 	}
 }
 
-// TestReduceMeanIsGlobalAvgPool compares bits.
+// TestReduceMeanIsGlobalAvgPool: both give the same bits.
 func TestReduceMeanIsGlobalAvgPool(t *testing.T) {
 	for _, dtype := range []tensor.Dtype{tensor.Float64, tensor.Float32} {
 		s := graphtest.NewSession(t, dtype, graphtest.Variable(graphtest.Normal(newRand(1), 3, 7, 13, 11)))

@@ -9,9 +9,9 @@ import (
 	"github.com/line-ood/goline/internal/kernel"
 )
 
-// RunnerUp returns the index of the largest of x [batch, classes] other than class [batch], the first of equals:
-// [batch] of int. A NaN counts as larger than any number, as for [ArgMax]. It needs at least two classes. It has no
-// gradient.
+// RunnerUp returns, for x [batch, classes] and class [batch] of int, the index of the largest element of each sample
+// other than that of its class: [batch] of int. Of equal elements the first counts; a NaN counts as larger than any
+// number, as for [ArgMax]. At least two classes are needed. The result has no gradient.
 func RunnerUp(x, class *G.Node) (*G.Node, error) {
 	if err := wantDims("RunnerUp", 2, x); err != nil {
 		return nil, err

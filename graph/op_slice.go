@@ -8,13 +8,14 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// SliceStep describes [Slice]: Count elements along Axis, First and every Step after it.
+// SliceStep describes [Slice]: it takes Count elements along Axis, the first at First and each further one Step after
+// it.
 type SliceStep struct{ Axis, First, Step, Count int }
 
-// Slice returns elements start, start+step, ... before end along an axis of x, as NumPy's x[start:end:step] and ONNX's
-// Slice: negative axis, start and end count from behind, and bounds beyond the axis are those of the axis. A negative
-// step goes backward to the element after end; math.MinInt as end takes the first element, too. It is an error where
-// nothing remains.
+// Slice returns the elements start, start+step, ... before end along an axis of x, as NumPy's x[start:end:step] and
+// ONNX's Slice do. A negative axis, start or end counts from the end, and bounds beyond the axis are cut to it. With a
+// negative step the elements run backward, and end itself is not taken; math.MinInt as end takes the first element,
+// too. A selection without elements is an error.
 func Slice(x *G.Node, axis, start, end, step int) (*G.Node, error) {
 	if err := wantNode("Slice", x); err != nil {
 		return nil, err
@@ -44,7 +45,7 @@ func Slice(x *G.Node, axis, start, end, step int) (*G.Node, error) {
 	return m.node("Slice", x)
 }
 
-// sliceRange returns the first element and the number of elements of start:end:step along an axis of length n.
+// sliceRange returns the first index and the number of elements that start:end:step selects along an axis of length n.
 func sliceRange(start, end, step, n int) (first, count int) {
 	low, high := 0, n
 	if step < 0 {
@@ -72,7 +73,7 @@ func sliceRange(start, end, step, n int) (first, count int) {
 // ConcatStep describes [ConcatAxis].
 type ConcatStep struct{ Axis int }
 
-// ConcatAxis joins nodes along an axis, in order. They have the same length along every other axis.
+// ConcatAxis joins nodes along an axis, in order. Along every other axis they must have the same length.
 func ConcatAxis(axis int, xs ...*G.Node) (*G.Node, error) {
 	if err := wantOneType("ConcatAxis", xs...); err != nil {
 		return nil, err
@@ -123,13 +124,13 @@ func ConcatAxis(axis int, xs ...*G.Node) (*G.Node, error) {
 type PadMode int
 
 const (
-	PadConstant PadMode = iota // the value given
-	PadReflect                 // the elements mirrored at the outermost, which is not repeated
+	PadConstant PadMode = iota // PadConfig.Value
+	PadReflect                 // the array mirrored at its outermost element, which is not repeated
 	PadEdge                    // the outermost elements repeated
 	PadWrap                    // the array itself, repeated
 )
 
-// String returns the mode's name as in ONNX.
+// String returns ONNX's name of the mode.
 func (m PadMode) String() string {
 	if m < 0 || m > PadWrap {
 		return fmt.Sprintf("PadMode(%d)", int(m))
@@ -141,11 +142,11 @@ func (m PadMode) String() string {
 type PadConfig struct {
 	Before, After []int // one for each axis
 	Mode          PadMode
-	Value         float64 // of PadConstant
+	Value         float64 // what PadConstant puts around the array
 }
 
-// Pad returns x with elements put around it or cut off, as ONNX's Pad. Its gradient sums what every element was copied
-// to.
+// Pad returns x with elements put around it or cut off, as ONNX's Pad does. The gradient of an element sums over its
+// copies.
 func Pad(x *G.Node, cfg PadConfig) (*G.Node, error) {
 	if err := wantNode("Pad", x); err != nil {
 		return nil, err
@@ -202,7 +203,7 @@ func padConstant(x *G.Node, cfg PadConfig, to tensor.Shape) (*G.Node, error) {
 	return m.node("Pad", x)
 }
 
-// padAxis puts copies of elements of x before and after an axis, n elements in all.
+// padAxis puts copies of elements of x before and behind an axis, which then has n elements.
 func padAxis(x *G.Node, mode PadMode, axis, before, n int) (*G.Node, error) {
 	length := x.Shape()[axis]
 	if before == 0 && n == length {
@@ -226,5 +227,5 @@ func padAxis(x *G.Node, mode PadMode, axis, before, n int) (*G.Node, error) {
 	return pick("Pad", x, axis, index)
 }
 
-// modulo returns the remainder of i that lies in [0, n).
+// modulo returns the remainder of i/n in [0, n), for negative i, too.
 func modulo(i, n int) int { return (i%n + n) % n }

@@ -9,7 +9,7 @@ import (
 	"github.com/line-ood/goline/internal/kernel"
 )
 
-// Softmax returns exp(x - LSE(x)) over the classes of x [batch, classes].
+// Softmax returns exp(x - LSE(x)) over the classes of x [batch, classes], of the shape of x. LSE is [LogSumExp].
 func Softmax(x *G.Node) (*G.Node, error) {
 	if err := wantDims("Softmax", 2, x); err != nil {
 		return nil, err
@@ -21,7 +21,7 @@ func Softmax(x *G.Node) (*G.Node, error) {
 		}), rowsRun(kernel.Softmax[float32]), rowsRun(kernel.Softmax[float64])))
 }
 
-// LogSoftmax returns x - LSE(x) over the classes of x [batch, classes].
+// LogSoftmax returns x - LSE(x) over the classes of x [batch, classes], of the shape of x. LSE is [LogSumExp].
 func LogSoftmax(x *G.Node) (*G.Node, error) {
 	if err := wantDims("LogSoftmax", 2, x); err != nil {
 		return nil, err
@@ -47,7 +47,7 @@ func LogSumExp(x *G.Node) (*G.Node, error) {
 		}), rowsRun(kernel.LogSumExp[float32]), rowsRun(kernel.LogSumExp[float64])))
 }
 
-// rowsRun adapts a kernel over the rows of an n × k matrix.
+// rowsRun makes a run function from a kernel on the rows of an n × k matrix.
 func rowsRun[T kernel.Float](f func(dst, src []T, n, k int)) func(*call[T]) error {
 	return func(c *call[T]) error {
 		x := c.in[0]
@@ -79,7 +79,7 @@ func logSoftmaxDX[T kernel.Float](c *call[T]) error {
 	})
 }
 
-// logSumExpDX computes the softmax anew: exp(x - LSE) would inherit the rounding of large results.
+// logSumExpDX computes the softmax from x alone, because exp(x - LSE) would carry over the rounding of a large LSE.
 func logSumExpDX[T kernel.Float](c *call[T]) error {
 	return perSample(c, func(dx []T, in [][]T) {
 		dy, x := in[0], in[1]

@@ -42,7 +42,8 @@ func TestSoftmax(t *testing.T) {
 	}
 }
 
-// TestSoftmaxExtremes: logits whose exponentials overflow or vanish, classes ruled out by -Inf, and none left.
+// TestSoftmaxExtremes has logits whose exponentials overflow or vanish, classes ruled out by -Inf, and rows without any
+// class left.
 func TestSoftmaxExtremes(t *testing.T) {
 	x := graphtest.NewArray([]int{5, 3}, []float64{
 		1e4, 1e4, -1e4,
@@ -66,7 +67,7 @@ func TestSoftmaxExtremes(t *testing.T) {
 		[]float64{1 - 3, 2 - 3, 3, 4 - 5, 0, 6 - 5, 7 - 12, 8, 9 - 12})
 }
 
-// TestLogSumExpShift: adding a constant to all logits adds it to the result and leaves the gradient alone.
+// TestLogSumExpShift: adding a constant to all logits adds it to the result and does not change the gradient.
 func TestLogSumExpShift(t *testing.T) {
 	x := graphtest.Normal(newRand(1), 3, 5)
 	shifted := graphtest.Map(x.Shape, func(i []int) float64 { return x.At(i...) + 1000 })

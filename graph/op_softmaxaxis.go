@@ -12,7 +12,8 @@ import (
 // SoftmaxStep describes [SoftmaxAxis] and [LogSoftmaxAxis].
 type SoftmaxStep struct{ Axis int }
 
-// SoftmaxAxis returns exp(x - LSE(x)) along an axis of x, of the shape of x.
+// SoftmaxAxis returns exp(x - LSE(x)) along an axis of x, of the shape of x, where LSE is log Σ exp along that axis. A
+// negative axis counts from the end.
 func SoftmaxAxis(x *G.Node, axis int) (*G.Node, error) {
 	return alongAxis("SoftmaxAxis", x, axis, func(x *G.Node, axis, k int) (*G.Node, error) {
 		return explained("SoftmaxAxis",
@@ -26,7 +27,8 @@ func SoftmaxAxis(x *G.Node, axis int) (*G.Node, error) {
 	})
 }
 
-// LogSoftmaxAxis returns x - LSE(x) along an axis of x, of the shape of x.
+// LogSoftmaxAxis returns x - LSE(x) along an axis of x, of the shape of x, where LSE is log Σ exp along that axis. A
+// negative axis counts from the end.
 func LogSoftmaxAxis(x *G.Node, axis int) (*G.Node, error) {
 	return alongAxis("LogSoftmaxAxis", x, axis, func(x *G.Node, axis, k int) (*G.Node, error) {
 		return explained("LogSoftmaxAxis", SoftmaxStep{axis})(onCardFlat(flatRowsCard("log_softmax_f32",
@@ -39,7 +41,8 @@ func LogSoftmaxAxis(x *G.Node, axis int) (*G.Node, error) {
 	})
 }
 
-// alongAxis adds an operation on rows of k elements, with the axis last for as long as it takes.
+// alongAxis applies an operation on rows of k elements along an axis of x. It moves the axis to the end and the
+// result's back.
 func alongAxis(name string, x *G.Node, axis int, op func(x *G.Node, axis, k int) (*G.Node, error)) (*G.Node, error) {
 	if err := wantNode(name, x); err != nil {
 		return nil, err
@@ -68,7 +71,7 @@ func alongAxis(name string, x *G.Node, axis int, op func(x *G.Node, axis, k int)
 	return Transpose(y, swap...)
 }
 
-// rowsOf adapts a kernel over the rows of an n × k matrix to an input of any shape.
+// rowsOf makes a run function, for an input of any shape, from a kernel on the rows of an n × k matrix.
 func rowsOf[T kernel.Float](k int, f func(dst, src []T, n, k int)) func(*call[T]) error {
 	return func(c *call[T]) error {
 		x := c.flat(0)
@@ -77,7 +80,8 @@ func rowsOf[T kernel.Float](k int, f func(dst, src []T, n, k int)) func(*call[T]
 	}
 }
 
-// rowsDX adapts the gradient of one row, from that of the result and the result itself, of k elements each.
+// rowsDX makes a run function from the gradient of one row. f takes the result's gradient and the result, k elements
+// each.
 func rowsDX[T kernel.Float](k int, f func(dx, dy, y []T)) func(*call[T]) error {
 	return func(c *call[T]) error {
 		dy, y := c.flat(0), c.flat(1)
@@ -105,7 +109,7 @@ func logSoftmaxRowDX[T kernel.Float](dx, dy, logp []T) {
 	}
 }
 
-// rowsLogSumExp adds log Σ exp of every k elements of x, of shape to.
+// rowsLogSumExp adds the operation log Σ exp over every k neighbouring elements of x. The result has shape to.
 func rowsLogSumExp(name string, x *G.Node, to tensor.Shape, k int) (*G.Node, error) {
 	return floatOp(name, to, []*G.Node{x}, first(1),
 		same(func(in G.Nodes, _, grad *G.Node) (*G.Node, error) {
@@ -125,7 +129,7 @@ func rowsLogSumExpDX[T kernel.Float](k int) func(*call[T]) error {
 	}
 }
 
-// rowsProd adds the product of every k elements of x, of shape to.
+// rowsProd adds the operation that multiplies every k neighbouring elements of x. The result has shape to.
 func rowsProd(name string, x *G.Node, to tensor.Shape, k int) (*G.Node, error) {
 	return floatOp(name, to, []*G.Node{x}, first(1),
 		same(func(in G.Nodes, _, grad *G.Node) (*G.Node, error) {
@@ -144,7 +148,8 @@ func prodRows[T kernel.Float](dst, src []T, n, k int) {
 	}
 }
 
-// rowsProdDX multiplies, for each element, all those before it and all those after it.
+// rowsProdDX computes the gradient by each element as the product of all elements before it and all behind it, so that
+// zeros do no harm.
 func rowsProdDX[T kernel.Float](k int) func(*call[T]) error {
 	return func(c *call[T]) error {
 		dy, x, dx := c.flat(0), c.flat(1), c.out.data

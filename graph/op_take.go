@@ -9,15 +9,15 @@ import (
 	"github.com/line-ood/goline/internal/kernel"
 )
 
-// TakeStep describes [Take], and a [Pad] in any mode but the constant one, which is listed as one step for each axis.
+// TakeStep describes [Take]. It also describes a [Pad] in any mode but PadConstant, as one step for each padded axis.
 // No index is negative.
 type TakeStep struct {
 	Axis  int
 	Index []int
 }
 
-// Take returns the elements of x at the given places along an axis, in that order: x [.., n, ..] becomes
-// [.., len(index), ..]. Negative places count from behind. The gradient sums over the places where an element went.
+// Take returns the elements of x at the given indices along an axis, in their order: x [.., n, ..] becomes [..,
+// len(index), ..]. Negative indices count from the end. The gradient of an element sums over its copies.
 func Take(x *G.Node, axis int, index []int) (*G.Node, error) {
 	if err := wantNode("Take", x); err != nil {
 		return nil, err
@@ -39,7 +39,7 @@ func Take(x *G.Node, axis int, index []int) (*G.Node, error) {
 	return pick("Take", x, a, index)
 }
 
-// pick is Take with an axis and an index in range, the latter its own.
+// pick is Take with an axis and indices that are in range. It keeps the slice index.
 func pick(name string, x *G.Node, axis int, index []int) (*G.Node, error) {
 	from := x.Shape()
 	to := from.Clone()
@@ -100,7 +100,7 @@ func pickBackRun[T kernel.Float](outer, n, inner int, index []int) func(*call[T]
 	}
 }
 
-// joinRun writes, outer times, the given number of elements of each input.
+// joinRun concatenates inputs of outer × sizes[i] elements along their second axis.
 func joinRun[T kernel.Float](outer int, sizes []int) func(*call[T]) error {
 	return func(c *call[T]) error {
 		whole := 0

@@ -14,7 +14,7 @@ func vector(g *G.ExprGraph, name string, data ...float64) *G.Node {
 		G.WithValue(tensor.New(tensor.WithShape(len(data)), tensor.WithBacking(data))))
 }
 
-// times is an operation x ↦ factor·x of any name.
+// times returns the operation x ↦ factor·x under the given name.
 func times(t *testing.T, name string, x *G.Node, factor float64) *G.Node {
 	t.Helper()
 	n, err := floatOp(name, x.Shape(), []*G.Node{x}, nil, nil, nil, func(c *call[float64]) error {
@@ -45,7 +45,8 @@ func requireDistinct(t *testing.T, g *G.ExprGraph) {
 	}
 }
 
-// TestOperationsHashApart builds the same operations over and over, with failures, gradients and removals between.
+// TestOperationsHashApart: nodes of the same operations, built many times with failures, gradients and removed nodes in
+// between, hash differently.
 func TestOperationsHashApart(t *testing.T) {
 	g := G.NewGraph()
 	x, seed := vector(g, "x", 1, 2, 3), vector(g, "seed", 1, 1, 1)
@@ -73,7 +74,7 @@ func TestOperationsHashApart(t *testing.T) {
 	}
 	requireDistinct(t, g)
 	last := g.AllNodes()[len(g.AllNodes())-1]
-	g.RemoveNode(last) // the number of nodes falls, and with it the next id
+	g.RemoveNode(last) // the number of nodes falls, and ids start from that number
 	require.NotSame(t, last, times(t, "times", x, 2))
 	require.NotSame(t, times(t, "times", x, 2), times(t, "times", x, 3))
 	requireDistinct(t, g)
@@ -107,7 +108,7 @@ func TestHashCollision(t *testing.T) {
 	require.Equal(t, []float64{3, 6}, w.Data())
 }
 
-// TestStockHashCollision gives a program an operation of somebody else's that hashes like another.
+// TestStockHashCollision: compiling fails where a foreign operation hashes like another one.
 func TestStockHashCollision(t *testing.T) {
 	g := G.NewGraph()
 	x := vector(g, "x", 1, 2)
@@ -122,12 +123,12 @@ func TestStockHashCollision(t *testing.T) {
 		"have the same hash, so Gorgonia would merge them")
 }
 
-// foreign has another Hashcode than its hash, so that Gorgonia adds it as a node of its own.
+// foreign is an operation whose Hashcode is not that of its hash, so that Gorgonia adds it as a node of its own.
 type foreign struct{ *op }
 
 func (foreign) Hashcode() uint32 { return 12345 }
 
-// TestOutputsKeepTheirForm: what stock operations do to the form of the last run's value is undone before the next run.
+// TestOutputsKeepTheirForm: what stock operations change in the shape of an output is undone before the next run.
 func TestOutputsKeepTheirForm(t *testing.T) {
 	g := G.NewGraph()
 	x := G.NewMatrix(g, tensor.Float64, G.WithShape(2, 2), G.WithName("x"))

@@ -41,7 +41,7 @@ func Transpose(x *G.Node, perm ...int) (*G.Node, error) {
 	return m.node("Transpose", x)
 }
 
-// ReshapeAll returns x with the shape given, all axes included, and as many elements in the same order.
+// ReshapeAll returns x with the given shape, batch axis included. The elements and their order stay the same.
 func ReshapeAll(x *G.Node, shape ...int) (*G.Node, error) {
 	if err := wantNode("Reshape", x); err != nil {
 		return nil, err
@@ -141,7 +141,7 @@ func wantBlocks(name string, x *G.Node, block int) error {
 	return nil
 }
 
-// regroup sees x as an array of the axes given, puts them in the order perm, and the result into shape to.
+// regroup reads x as an array with the given axes, permutes them by perm and gives the result the shape to.
 func regroup(name string, attributes any, x *G.Node, to tensor.Shape, axes []int, perm ...int) (*G.Node, error) {
 	m := move{from: x.Shape(), to: to, size: make([]int, len(axes)), src: make([]int, len(axes)),
 		attributes: attributes}

@@ -9,8 +9,9 @@ import (
 	"github.com/line-ood/goline/internal/kernel"
 )
 
-// The functions of this file are elementwise and return a node of the same shape as x, which may be any. NaN stays NaN.
-// At -Inf, products with a factor that vanishes there (SiLU, HardSwish, GELU, Mish) are NaN, as PyTorch's are.
+// The functions of this file are elementwise and return a node of the shape of x, which may be any. NaN stays NaN. At
+// -Inf, functions that multiply x by a factor that vanishes there (SiLU, HardSwish, GELU, Mish) give NaN, as in
+// PyTorch.
 
 // Sigmoid returns σ(x) = 1/(1+e^-x).
 func Sigmoid(x *G.Node) (*G.Node, error) { return Activate(x, ActSigmoid()) }
@@ -21,8 +22,8 @@ func SiLU(x *G.Node) (*G.Node, error) { return Activate(x, ActSiLU()) }
 // Swish returns x·σ(alpha·x) (Ramachandran et al. 2017; ONNX operator Swish-24).
 func Swish(x *G.Node, alpha float64) (*G.Node, error) { return Activate(x, ActSwish(alpha)) }
 
-// HardSigmoid returns max(0, min(1, alpha·x+beta)) (ONNX operator HardSigmoid-6). PyTorch's has 1/6 and 1/2, ONNX's
-// default is 1/5 and 1/2. Its derivative where the two meet is 0.
+// HardSigmoid returns max(0, min(1, alpha·x+beta)) (ONNX operator HardSigmoid-6). PyTorch's hardsigmoid has alpha 1/6
+// and beta 1/2, ONNX's defaults are 1/5 and 1/2. The derivative at the two kinks is 0.
 func HardSigmoid(x *G.Node, alpha, beta float64) (*G.Node, error) {
 	return Activate(x, ActHardSigmoid(alpha, beta))
 }
@@ -50,22 +51,24 @@ func Mish(x *G.Node) (*G.Node, error) { return Activate(x, ActMish()) }
 // Softsign returns x/(1+|x|) (ONNX operator Softsign-1).
 func Softsign(x *G.Node) (*G.Node, error) { return Activate(x, ActSoftsign()) }
 
-// LeakyReLU returns x, or slope·x where x < 0. Its derivative at 0 is slope, as PyTorch's.
+// LeakyReLU returns x where x >= 0 and slope·x elsewhere. Its derivative at 0 is slope, as in PyTorch.
 func LeakyReLU(x *G.Node, slope float64) (*G.Node, error) { return Activate(x, ActLeakyReLU(slope)) }
 
-// ELU returns x, or alpha·(e^x-1) where x <= 0 (Clevert et al., ICLR 2016).
+// ELU returns x where x > 0 and alpha·(e^x-1) elsewhere (Clevert et al., ICLR 2016).
 func ELU(x *G.Node, alpha float64) (*G.Node, error) { return Activate(x, ActELU(alpha)) }
 
-// CELU returns x, or alpha·(e^(x/alpha)-1) where x <= 0 (Barron 2017; ONNX operator Celu-12). alpha is not 0.
+// CELU returns x where x > 0 and alpha·(e^(x/alpha)-1) elsewhere (Barron 2017; ONNX operator Celu-12). alpha must not
+// be 0.
 func CELU(x *G.Node, alpha float64) (*G.Node, error) { return Activate(x, ActCELU(alpha)) }
 
-// SELU returns gamma·x, or gamma·alpha·(e^x-1) where x <= 0 (Klambauer et al., NeurIPS 2017; ONNX operator Selu-6).
+// SELU returns gamma·x where x > 0 and gamma·alpha·(e^x-1) elsewhere (Klambauer et al., NeurIPS 2017; ONNX operator
+// Selu-6).
 func SELU(x *G.Node, alpha, gamma float64) (*G.Node, error) {
 	return Activate(x, ActSELU(alpha, gamma))
 }
 
-// Clamp returns min(max(x, lo), hi), so hi everywhere if lo > hi (ONNX operator Clip-13). -Inf and +Inf leave a side
-// open. The gradient passes where lo <= x <= hi, as PyTorch's clamp; a bound per neuron is [Clip].
+// Clamp returns min(max(x, lo), hi), which is hi everywhere if lo > hi (ONNX operator Clip-13). An infinite bound
+// leaves its side open. The gradient passes where lo <= x <= hi, as in PyTorch. See [Clip] for a bound per neuron.
 func Clamp(x *G.Node, lo, hi float64) (*G.Node, error) { return Activate(x, ActClamp(lo, hi)) }
 
 // Exp returns e^x.
@@ -104,14 +107,15 @@ func Floor(x *G.Node) (*G.Node, error) { return unary(x, act(kernel.ActFloor, 0,
 // Ceil returns the smallest integer that is at least x. Its gradient is zero.
 func Ceil(x *G.Node) (*G.Node, error) { return unary(x, act(kernel.ActCeil, 0, 0)) }
 
-// Round returns the nearest integer, of two the even one (ONNX operator Round-11). Its gradient is zero.
+// Round returns the nearest integer, and the even one of two that are equally near (ONNX operator Round-11). Its
+// gradient is zero.
 func Round(x *G.Node) (*G.Node, error) { return unary(x, act(kernel.ActRound, 0, 0)) }
 
 // Sign returns -1, 0 or 1 (ONNX operator Sign-13). Its gradient is zero.
 func Sign(x *G.Node) (*G.Node, error) { return unary(x, act(kernel.ActSign, 0, 0)) }
 
-// unary adds an elementwise function. To [Program.Steps] it is of the kind of its name, with the [Activation] as
-// attributes.
+// unary adds an elementwise function. In [Program.Steps] its operator is the activation's name, and its attributes are
+// the [Activation].
 func unary(x *G.Node, a Activation) (*G.Node, error) {
 	name := a.Name()
 	if x == nil {
@@ -128,7 +132,7 @@ func unary(x *G.Node, a Activation) (*G.Node, error) {
 		unaryRun[float32](a.fn), unaryRun[float64](a.fn))))
 }
 
-// wantParameters fails unless the parameters of a function are numbers that it can do with.
+// wantParameters fails where a parameter of the function is NaN or out of range.
 func wantParameters(a kernel.Activation) error {
 	for _, p := range []float64{a.A, a.B} {
 		if math.IsNaN(p) || a.Kind != kernel.ActClamp && math.IsInf(float64(float32(p)), 0) {
@@ -153,8 +157,8 @@ func unaryGradRun[T kernel.Float](a kernel.Activation) func(*call[T]) error {
 	}
 }
 
-// eachElement runs f on all elements at once where nothing lies between the samples, and on each sample elsewhere. It
-// is for functions that treat every element alike, whichever axis is first.
+// eachElement runs f on all elements at once where the samples are contiguous, and on each sample otherwise. It is for
+// functions that treat every element alike, whatever the first axis is.
 func eachElement[T kernel.Float](c *call[T], f func(out []T, in [][]T)) error {
 	out, whole := c.out.flat()
 	if c.args == nil {

@@ -15,7 +15,7 @@ import (
 
 type unaryOp = func(x *G.Node) (*G.Node, error)
 
-// activation makes an operation of an activation.
+// activation returns the operation that applies an activation.
 func activation(a graph.Activation) unaryOp {
 	return func(x *G.Node) (*G.Node, error) { return graph.Activate(x, a) }
 }
@@ -36,7 +36,7 @@ var unaryOps = map[string]struct {
 	op    unaryOp
 	f     func(x float64) float64
 	kinks []float64
-	grow  float64 // the domain is grow·[-2, 2], or grow·(0, 4] with above
+	grow  float64 // the domain is grow·[-2, 2], or grow·(0, 4] where above is set
 	above bool
 }{
 	"Sigmoid": {op: graph.Sigmoid, f: logistic, grow: 4},
@@ -117,7 +117,7 @@ func TestUnary(t *testing.T) {
 	}
 }
 
-// TestUnaryEdges: kinks, infinities and NaN.
+// TestUnaryEdges looks at kinks, infinities and NaN.
 func TestUnaryEdges(t *testing.T) {
 	at := func(v ...float64) graphtest.Array { return graphtest.NewArray([]int{1, len(v)}, v) }
 	x := at(0, 6, nan, inf, -inf)
@@ -145,7 +145,7 @@ func TestUnaryEdges(t *testing.T) {
 	edge(t, graph.Sign, at(0, -2, nan, inf, -inf), []float64{0, -1, nan, 1, -1}, make([]float64, 5))
 }
 
-// TestUnaryOfView runs a function on a value that lies in a dense block.
+// TestUnaryOfView runs a function on a value that lies in a dense block's buffer.
 func TestUnaryOfView(t *testing.T) {
 	for _, dtype := range []tensor.Dtype{tensor.Float32, tensor.Float64} {
 		s := graphtest.NewSession(t, dtype, graphtest.Variable(graphtest.Normal(newRand(1), 2, 3, 2, 2)))
@@ -241,8 +241,8 @@ func TestActivations(t *testing.T) {
 	}
 }
 
-// TestActivationProgram runs every activation in one program with a gradient: nothing is allocated, results are the
-// same bits for other batches and workers, and steps tell the activations.
+// TestActivationProgram runs every activation and its gradient in one program: nothing is allocated, results have the
+// same bits for other batches and workers, and the steps name the activations.
 func TestActivationProgram(t *testing.T) {
 	all := []graph.Activation{
 		graph.ActReLU6(), graph.ActClamp(-1, 2), graph.ActSigmoid(), graph.ActSiLU(), graph.ActSwish(2),
@@ -296,7 +296,7 @@ func TestActivationProgram(t *testing.T) {
 	}
 }
 
-// TestBuilderActivate: a ReLU becomes part of the convolution, any other activation follows it.
+// TestBuilderActivate checks the values of an activation behind a convolution, where all but the identity are fused.
 func TestBuilderActivate(t *testing.T) {
 	for _, a := range []graph.Activation{graph.ActReLU(), graph.ActHardSwish(), graph.ActIdentity()} {
 		w := newParam("c.weight", -1)

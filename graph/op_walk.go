@@ -1,17 +1,18 @@
 package graph
 
-// walk goes through an array in row-major order, a run of neighbours at a time, and tells where the same places are in
-// other arrays, which may repeat along some axes.
+// walk goes through an array in row-major order, one run of neighbouring elements at a time, and gives the positions of
+// the same elements in other arrays, which may repeat along some axes.
 type walk struct {
-	run    int   // elements of a run
-	step   []int // from one to the next in each of the other arrays
+	run    int   // number of elements of a run
+	step   []int // stride within a run, in each of the other arrays
 	outer  []int // lengths of the axes outside of the runs
 	stride [][]int
-	at     []int // where each of the others has the first element of the run
+	at     []int // position of the run's first element in each of the other arrays
 	count  []int
 }
 
-// newWalk walks an array of the given axes beside others with the given strides along those axes.
+// newWalk returns a walk through an array with the given axes. strides holds, for each other array, its strides along
+// these axes.
 func newWalk(axes []int, strides ...[]int) *walk {
 	w := &walk{at: make([]int, len(strides))}
 	for i, n := range axes {

@@ -13,8 +13,8 @@ import (
 	"github.com/line-ood/goline/graph/graphtest"
 )
 
-// The pipeline is LINe on a small network: conv → affine+ReLU → max pool → conv → ReLU → mean = z [batch, 12],
-// clip → class by the full head → class mask → routed head [batch, 5] → log-sum-exp.
+// These are the sizes of the pipeline, LINe on a small network: conv → affine+ReLU → max pool → conv → ReLU → mean = z
+// [batch, 12], clip → class by the full head → class mask → routed head [batch, 5] → log-sum-exp.
 const (
 	pipeFeatures = 12
 	pipeClasses  = 5
@@ -41,7 +41,7 @@ func pipelineInputs(seed uint64) []graphtest.Input {
 	}
 }
 
-// backboneRef returns the features, and what ReLUs and the pool decide on.
+// backboneRef returns the features, and the numbers by which ReLUs and the pool decide.
 func backboneRef(in []graphtest.Input) (z graphtest.Array, kinks []float64) {
 	pre := affineRef(convRef(in[0].Array, in[1].Array, nil, graph.ConvConfig{}), in[2].Data, in[3].Data, false)
 	post := graphtest.Map(pre.Shape, func(i []int) float64 { return reluRef(pre.At(i...)) })
@@ -55,8 +55,8 @@ func backboneRef(in []graphtest.Input) (z graphtest.Array, kinks []float64) {
 	return z, append(pre.Data, y.Data...)
 }
 
-// decisions is how often the clip and the masks take effect, and how near any decision of the tail is to falling the
-// other way.
+// decisions tells how often the clip and the masks take effect, and how near any decision behind the features comes to
+// being different.
 type decisions struct {
 	clipped, masked, dropped float64
 	nearest                  float64

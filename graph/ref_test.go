@@ -7,7 +7,7 @@ import (
 	"github.com/line-ood/goline/graph/graphtest"
 )
 
-// The references are written from the definitions, index by index, and share nothing with the package.
+// The references of this file are written from the definitions, index by index, and share no code with the package.
 
 func or1(v int) int { return max(v, 1) }
 
@@ -59,7 +59,8 @@ func poolRef(x graphtest.Array, cfg graph.PoolConfig, average bool) graphtest.Ar
 	}, average)
 }
 
-// poolNDRef is PyTorch's pooling: max over the points inside the input, or their sum over the divisor.
+// poolNDRef is pooling by PyTorch's definition: the maximum of the points inside the input, or their sum over the
+// divisor.
 func poolNDRef(x graphtest.Array, cfg graph.PoolNDConfig, average bool) graphtest.Array {
 	k, n := cfg.Kernel, len(cfg.Kernel)
 	s, d, begin, end := make([]int, n), make([]int, n), make([]int, n), make([]int, n)

@@ -14,7 +14,7 @@ import (
 	"github.com/line-ood/goline/graph"
 )
 
-// TestBadBatches come after a good one, which is yielded first.
+// TestBadBatches sends a bad batch after a good one, whose result must be yielded first.
 func TestBadBatches(t *testing.T) {
 	m := smallNet(6)
 	p := compile(t, m, graph.Options{Fetch: []string{"logits", "scaled"}})
@@ -58,7 +58,7 @@ func TestBadBatches(t *testing.T) {
 	}
 }
 
-// TestInputsThatNothingNeeds need not come with the batches.
+// TestInputsThatNothingNeeds: a batch may leave out an input that no fetched node depends on.
 func TestInputsThatNothingNeeds(t *testing.T) {
 	m := &model{shape: []int{1}, outputs: []string{"x"}}
 	m.build = func(b *graph.Builder, x *G.Node) error {
@@ -73,7 +73,7 @@ func TestInputsThatNothingNeeds(t *testing.T) {
 	}
 }
 
-// TestErrorsNameTheSamples: a label that the network has no class for.
+// TestErrorsNameTheSamples: the error about a label without a class names the sample.
 func TestErrorsNameTheSamples(t *testing.T) {
 	p := compile(t, smallNet(6), graph.Options{Fetch: []string{"label logit"}, Batch: 4, Workers: 1})
 	bad := samples(6, 5)

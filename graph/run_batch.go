@@ -11,8 +11,8 @@ type Batch struct {
 	N int
 	// Labels holds one class per sample, -1 where it is unknown. Nil means all unknown.
 	Labels []int
-	// Inputs holds, for each further input that the model's Builder declared, N samples of that input, or the one value
-	// of an input declared with [Builder.SharedInput].
+	// Inputs holds N samples of each further input that the model declared with [Builder.Input], and the one value of
+	// an input declared with [Builder.SharedInput].
 	Inputs map[string][]float32
 	// Bits holds, for each input of n bits that the Builder declared with [Builder.BitInput], N rows of ⌈n/64⌉ words.
 	Bits map[string][]uint64

@@ -9,7 +9,8 @@ import (
 	"github.com/line-ood/goline/internal/kernel"
 )
 
-// chainHead stands for the first convolution of a chain, which its last one runs: it passes its input on.
+// chainHead stands for the first convolution of a chain (see chainConvs). It passes its input on, and the last
+// convolution runs the whole chain.
 type chainHead struct {
 	*convFn[float32]
 	link *chainLink
@@ -27,10 +28,10 @@ type chainTail struct {
 	in   []G.Value
 }
 
-// chainLink is what the convolutions of a chain share.
+// chainLink is shared by the convolutions of a chain.
 type chainLink struct {
 	chain *kernel.Chain[float32]
-	x     G.Value // what the first one has been given
+	x     G.Value // the input of the first convolution
 }
 
 func (h chainHead) forward(_ G.Value, in []G.Value) error {
@@ -58,9 +59,10 @@ func (t *chainTail) runAll(c *call[float32]) error {
 	return nil
 }
 
-// chainConvs lets one operation run the pointwise, depthwise and pointwise convolutions of an inverted residual where
-// nothing else reads what lies between them, so that it stays in the processor's cache. It returns, for each node that
-// such a chain reads, the nodes that read it later than the edges of the graph tell.
+// chainConvs finds chains: the pointwise, depthwise and pointwise convolutions of an inverted residual, where nothing
+// else reads the values in between. One operation then runs the whole chain, so that these values stay in the
+// processor's cache. chainConvs returns, for each node that a chain reads, the nodes that read it later than the edges
+// of the graph tell.
 func chainConvs(order G.Nodes) map[*G.Node]G.Nodes {
 	readers := make(map[*G.Node]int, len(order))
 	for _, n := range order {
@@ -68,7 +70,8 @@ func chainConvs(order G.Nodes) map[*G.Node]G.Nodes {
 			readers[c]++
 		}
 	}
-	// The convolution of a node; inner ones are read once, add nothing and lie nowhere in particular.
+	// conv returns the convolution of a node that can be part of a chain, or nil. With inner it must have one reader
+	// only, no residual, and no place in a buffer.
 	conv := func(n *G.Node, inner bool) *convFn[float32] {
 		o, ok := n.Op().(*op)
 		if !ok {
@@ -117,7 +120,7 @@ func chainConvs(order G.Nodes) map[*G.Node]G.Nodes {
 	return late
 }
 
-// link makes the nodes of convolutions into a chain.
+// link makes the convolutions of the nodes into a chain.
 func link(nodes G.Nodes, fns []*convFn[float32], chain *kernel.Chain[float32]) {
 	l := &chainLink{chain: chain}
 	last := len(nodes) - 1
@@ -140,7 +143,7 @@ func link(nodes G.Nodes, fns []*convFn[float32], chain *kernel.Chain[float32]) {
 		default:
 			o.fn = chainInner{fns[i]}
 		}
-		// nothing reads it
+		// an empty value, because nothing reads it
 		o.out, o.clock = &planes[float32]{in: &buffer[float32]{}, shape: tensor.Shape{0, 0, 0, 0}}, nil
 	}
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/line-ood/goline/internal/kernel"
 )
 
-// residuals is a network of two inverted residuals, the second of which adds its input, and a depthwise pair without
-// expansion.
+// residuals is a network of two inverted residuals, of which the second adds its input to its output, and of a
+// depthwise and a pointwise convolution without expansion.
 type residuals struct{ params []*Param }
 
 var residualShapes = [][]int{{24, 8, 1, 1}, {24, 1, 5, 5}, {12, 24, 1, 1}, {30, 12, 1, 1}, {30, 1, 3, 3},
@@ -54,8 +54,8 @@ func (m *residuals) Build(b *Builder, x *G.Node) error {
 	return b.Err()
 }
 
-// TestChains checks that the convolutions of inverted residuals run as chains, that fetching what lies inside one keeps
-// it apart, and that neither shows in the bits, for any batch.
+// TestChains: the convolutions of inverted residuals run as chains, those around a fetched node do not, and the results
+// have the same bits in both cases, for any batch size.
 func TestChains(t *testing.T) {
 	m := newResiduals()
 	const n = 7
@@ -98,7 +98,7 @@ func TestChains(t *testing.T) {
 	}
 }
 
-// pooledPair is a depthwise and a pointwise convolution of what a pooling makes: a chain whose input has no other
+// pooledPair is a depthwise and a pointwise convolution of the output of a pooling: a chain whose input has no other
 // reader.
 type pooledPair struct{ residuals }
 
@@ -111,8 +111,8 @@ func (m *pooledPair) Build(b *Builder, x *G.Node) error {
 
 func (*pooledPair) InputShape() []int { return []int{16, 40, 40} }
 
-// TestChainKeepsItsInput: the graph says that the first convolution alone reads the chain's input, but the last one
-// does while it writes, so that it must not write there.
+// TestChainKeepsItsInput: by the graph only the first convolution reads the chain's input. In fact the last one reads
+// it while it writes its output, which must therefore lie in other memory.
 func TestChainKeepsItsInput(t *testing.T) {
 	m, rng := &pooledPair{}, rand.New(rand.NewPCG(5, 6))
 	for i, shape := range [][]int{{16, 1, 3, 3}, {16, 16, 1, 1}} {

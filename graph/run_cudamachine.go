@@ -14,26 +14,26 @@ import (
 	"github.com/line-ood/goline/internal/cuda"
 )
 
-// CUDAMachine is a copy of a graph on Gorgonia's own CUDA machine, which builds with the tag cuda have: stock
-// operations run on device 0 by Gorgonia's kernels, as far as [G.AddToStdLib] was given their PTX, and by cuBLAS,
-// goline's by its own kernels for cards, between them in the memory of Gorgonia's arena. Operations that neither has a
-// kernel for run on the processor. [Options].Device does without all this, faster; docs/cuda.md names what is wrong
-// with Gorgonia's machine. A CUDAMachine is not safe for concurrent use, and nothing else may run the original graph
-// meanwhile.
+// CUDAMachine is a copy of a graph on Gorgonia's own CUDA machine, which exists in builds with the tag cuda. Stock
+// operations run on device 0: by Gorgonia's kernels, where [G.AddToStdLib] has been given their PTX, and by cuBLAS.
+// Between them goline's operations run by goline's kernels for cards, in the memory of Gorgonia's arena. Operations
+// without a kernel run on the processor. [Options].Device needs nothing of this and is faster; docs/cuda.md names the
+// faults of Gorgonia's machine. A CUDAMachine is not safe for concurrent use, and nothing else may run the original
+// graph meanwhile.
 type CUDAMachine struct {
 	vm      G.VM
-	inputs  map[*G.Node]*G.Node // of the copy, by the original
-	values  []G.Value           // what the machine reads for the caller
-	place   *placement          // on the card since the first operation of goline's ran there
+	inputs  map[*G.Node]*G.Node // inputs of the copy, by those of the original
+	values  []G.Value           // values of the fetched nodes
+	place   *placement          // set when the first of goline's operations runs on the card
 	ops     []*op
 	context *cuda.Context
 	blocks  []cuda.Ptr
 	pinned  cuda.Pinned
 }
 
-// NewCUDAMachine copies what computes the nodes to fetch, of float32 and int, onto Gorgonia's machine. Its inputs must
-// have values of their shapes when it runs. Without an operation for a card there is an error, because Gorgonia's
-// machine fails on such a graph. Without a card it says so.
+// NewCUDAMachine copies the part of a graph that computes the nodes to fetch, of float32 and int, onto Gorgonia's
+// machine. The inputs must have values of their shapes when the machine runs. It is an error if there is no card, or if
+// the graph has no operation for a card, because Gorgonia's machine fails on such a graph.
 func NewCUDAMachine(fetch ...*G.Node) (m *CUDAMachine, err error) {
 	driver, err := cuda.Open()
 	if err != nil {
@@ -47,7 +47,7 @@ func NewCUDAMachine(fetch ...*G.Node) (m *CUDAMachine, err error) {
 	defer building.Unlock()
 	m = &CUDAMachine{inputs: map[*G.Node]*G.Node{}, values: make([]G.Value, len(fetch)), place: &placement{}}
 	defer func() {
-		if r := recover(); r != nil { // Gorgonia's way to say that a device or a library does not work
+		if r := recover(); r != nil { // Gorgonia panics where a device or a library does not work
 			m, err = nil, fmt.Errorf("graph: Gorgonia's CUDA machine: panic: %v", r)
 		}
 	}()
@@ -55,14 +55,15 @@ func NewCUDAMachine(fetch ...*G.Node) (m *CUDAMachine, err error) {
 	if err := m.copy(g, fetch); err != nil {
 		return nil, fmt.Errorf("graph: Gorgonia's CUDA machine: %w", err)
 	}
-	// What the machine makes current stays so on this thread alone, until it has loaded its kernels.
+	// The CUDA context that the machine makes current is current on this thread only, and is needed until the kernels
+	// are loaded.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	m.vm = G.NewTapeMachine(g)
 	return m, nil
 }
 
-// copy fills the graph with copies of all that computes the nodes, and reads those.
+// copy adds to g copies of the fetched nodes and of all nodes that they are computed from, and reads the former.
 func (m *CUDAMachine) copy(g *G.ExprGraph, fetch G.Nodes) error {
 	copies := map[*G.Node]*G.Node{}
 	mirrors := map[*G.Node]*mirror{}
@@ -104,7 +105,7 @@ func (m *CUDAMachine) copy(g *G.ExprGraph, fetch G.Nodes) error {
 	return nil
 }
 
-// copyOp adds an operation of goline's to the graph of its inputs, in the form for cards if it has one.
+// copyOp adds a copy of one of goline's operations to the graph of its inputs, in the form for cards if it has one.
 func (m *CUDAMachine) copyOp(from *op, in G.Nodes, mirrors map[*G.Node]*mirror) (*G.Node, error) {
 	o := &op{
 		name: from.name, shape: slices.Clone(from.shape), dtype: from.dtype, in: in, fn: from.fn, kind: from.kind,
@@ -133,7 +134,7 @@ func (m *CUDAMachine) copyOp(from *op, in G.Nodes, mirrors map[*G.Node]*mirror) 
 	return n, err
 }
 
-// OnCard names the operations of goline's that run on the card, in the order of the graph.
+// OnCard returns the names of goline's operations that run on the card, in the order of the graph.
 func (m *CUDAMachine) OnCard() []string {
 	names := make([]string, len(m.ops))
 	for i, o := range m.ops {
@@ -142,8 +143,8 @@ func (m *CUDAMachine) OnCard() []string {
 	return names
 }
 
-// Run runs the machine once, on the values that the original graph's inputs have now, and returns those of the fetched
-// nodes, in the order of [NewCUDAMachine]. They are the caller's until the next run.
+// Run runs the machine once, on the present values of the original graph's inputs, and returns the values of the
+// fetched nodes, in the order of [NewCUDAMachine]. The values are valid until the next run.
 func (m *CUDAMachine) Run(ctx context.Context) ([]G.Value, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -170,7 +171,7 @@ func (m *CUDAMachine) Run(ctx context.Context) ([]G.Value, error) {
 	return m.values, nil
 }
 
-// Close gives back what goline's operations have on the card, then Gorgonia's machine.
+// Close frees what goline's operations have on the card, then Gorgonia's machine.
 func (m *CUDAMachine) Close() error {
 	var errs []error
 	if m.context != nil {

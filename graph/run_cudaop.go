@@ -20,14 +20,15 @@ type cudaOp struct {
 
 var _ G.CUDADoer = cudaOp{}
 
-func (cudaOp) ReturnsPtr() bool  { return true } // both, so that the machine allocates the output on the card
+func (cudaOp) ReturnsPtr() bool  { return true } // both must be true for the machine to allocate the output on the card
 func (cudaOp) CallsExtern() bool { return true }
 
-// CUDADo queues the operation's kernels on the stream of Gorgonia's machine, behind what the machine itself has put
-// off. Gorgonia's own queue of launches has no room for the structures that goline's kernels take as parameters.
+// CUDADo queues the operation's kernels on the stream of Gorgonia's machine, behind the work that the machine itself
+// has deferred. It does not use Gorgonia's queue of launches, which cannot pass the structures that goline's kernels
+// take as parameters.
 func (o cudaOp) CUDADo(extern G.External, dev G.Device, out G.Value, in ...G.Value) (v G.Value, err error) {
 	defer func() {
-		if r := recover(); r != nil { // on a goroutine of Gorgonia's
+		if r := recover(); r != nil { // Gorgonia calls this on a goroutine of its own
 			err = fmt.Errorf("%s: panic: %v\n%s", o.name, r, debug.Stack())
 		}
 	}()
@@ -54,7 +55,7 @@ func (o cudaOp) CUDADo(extern G.External, dev G.Device, out G.Value, in ...G.Val
 	return out, nil
 }
 
-// settle gives goline's operations a place in the context of Gorgonia's machine.
+// settle prepares for goline's operations in the CUDA context of Gorgonia's machine.
 func (m *CUDAMachine) settle(device int, context string) error {
 	handle, err := strconv.ParseUint(context, 0, strconv.IntSize)
 	if err != nil {
@@ -71,7 +72,7 @@ func (m *CUDAMachine) settle(device int, context string) error {
 	return m.allocate()
 }
 
-// allocate finds memory for what operations keep on the card, and for what kernels report.
+// allocate allocates what operations keep on the card, and the memory for the kernels' reports.
 func (m *CUDAMachine) allocate() (err error) {
 	p := m.place
 	regions := []*region{&p.scratch, &p.status}

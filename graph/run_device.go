@@ -12,7 +12,7 @@ import (
 	"github.com/line-ood/goline/internal/cuda"
 )
 
-// Device is where a program runs: "cpu", "cuda", or "cuda:N" for card N.
+// Device is the place where a program runs: "cpu", "cuda", or "cuda:N" for card N, counted from 0.
 type Device string
 
 const (
@@ -25,7 +25,7 @@ const (
 	CUDA Device = "cuda"
 )
 
-// Check fails for a text that names no device. It does not look whether the machine has the card.
+// Check returns an error for a text that names no device. It does not look whether the machine has the card.
 func (d Device) Check() error {
 	_, _, err := d.card()
 	return err
@@ -46,7 +46,7 @@ func (d Device) card() (index int, ok bool, err error) {
 	return index, true, nil
 }
 
-// accelerator is a card with what a program's replicas have on it.
+// accelerator is a card and what a program's replicas keep on it.
 type accelerator struct {
 	ctx  *cuda.Context
 	tf32 bool // convolutions and linear layers run on tensor cores
@@ -55,7 +55,7 @@ type accelerator struct {
 	blocks  []cuda.Ptr
 	pinned  []cuda.Pinned
 	streams []*cuda.Stream
-	tensors map[*tensor.Dense]*region // what never changes, once for all replicas
+	tensors map[*tensor.Dense]*region // values that never change, once for all replicas
 	closed  bool
 }
 
@@ -76,7 +76,7 @@ func openAccelerator(d Device) (*accelerator, error) {
 	return &accelerator{ctx: ctx, tensors: map[*tensor.Dense]*region{}}, nil
 }
 
-// serve prepares for a precision, or says why the card does not have it. a may be nil.
+// serve prepares the card for a precision, or returns an error where it does not support it. a may be nil.
 func (a *accelerator) serve(p Precision) error {
 	if p != TF32 {
 		return nil
@@ -120,7 +120,7 @@ func (a *accelerator) stream() (*cuda.Stream, error) {
 	return s, err
 }
 
-// close gives back all that was taken. It may be called again, and on nil.
+// close frees everything that was allocated. It may be called again, and on nil.
 func (a *accelerator) close() error {
 	if a == nil {
 		return nil
@@ -145,7 +145,7 @@ func (a *accelerator) close() error {
 	return errors.Join(append(errs, a.ctx.Close())...)
 }
 
-// region is memory on the card. Where it lies is known when all of a replica's are.
+// region is memory on the card. Its address is set once all regions of a replica are known.
 type region struct {
 	bytes  int
 	wanted bool

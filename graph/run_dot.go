@@ -9,7 +9,8 @@ import (
 	G "gorgonia.org/gorgonia"
 )
 
-// writeDOT draws the nodes that the roots are computed from. Parameters are drawn small, the roots carry their names.
+// writeDOT draws the roots and the nodes that they are computed from. Parameters are drawn small; roots are labelled
+// with their names.
 func writeDOT(w io.Writer, roots G.Nodes, names []string, isBatchInput func(*G.Node) bool) error {
 	named := map[*G.Node]string{}
 	for i, n := range roots {
@@ -51,13 +52,14 @@ func writeDOT(w io.Writer, roots G.Nodes, names []string, isBatchInput func(*G.N
 	return out.Flush()
 }
 
-// quote writes a string as Graphviz reads it: nothing but the quote, the backslash and the line break has a meaning.
+// quote returns s as a quoted string of Graphviz, in which only the quote, the backslash and the line break have a
+// meaning.
 func quote(s string) string {
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`, "\r", ``, "\x00",
 		``).Replace(strings.ToValidUTF8(s, "\uFFFD")) + `"`
 }
 
-// isBatchInput tells the inputs that batches are copied into from parameters.
+// isBatchInput tells whether batches are copied into the node, in contrast to a parameter.
 func (b *Builder) isBatchInput(n *G.Node) bool {
 	if n == b.input || n == b.labels {
 		return true

@@ -16,7 +16,7 @@ import (
 	"github.com/line-ood/goline/graph/graphtest"
 )
 
-// awkward names nodes with everything that has a meaning in Graphviz.
+// awkward is a name with all the characters that have a meaning in Graphviz.
 const awkward = "a\"b\\c\nd<e>{f|g}\\N;é\r\x00"
 
 func dotModel(tap string) *model {
@@ -57,7 +57,8 @@ func TestDOT(t *testing.T) {
 	require.Equal(t, string(want), got)
 }
 
-// TestDOTIsWellFormed reads the drawing line by line, for plain and awkward names, and from a tap.
+// TestDOTIsWellFormed checks the drawing line by line, for plain and awkward names, and for a program that starts at a
+// tap.
 func TestDOTIsWellFormed(t *testing.T) {
 	node := regexp.MustCompile(`^  n(\d+) \[label="((?:[^"\\]|\\.)*)"[^"]*("[^"]*"[^"]*)*\];$`)
 	edge := regexp.MustCompile(`^  n(\d+) -> n(\d+);$`)

@@ -7,10 +7,9 @@ import (
 	G "gorgonia.org/gorgonia"
 )
 
-// FLOPs returns the floating-point operations that one sample costs in the program's convolutions, matrix products and
-// fully connected layers, a multiplication and an addition counted as two; everything else is left out, as is usual.
-// For DenseNet-BC-100-12 features it is 0.52 billion: as published 0.58, less what the transitions save by pooling
-// first.
+// FLOPs returns the number of floating-point operations for one sample in the program's convolutions, matrix products
+// and fully connected layers. A multiplication and an addition count as two; all else is left out, as is usual. For
+// DenseNet-BC-100-12 features it is 0.52 billion: the published 0.58, less what the transitions save by pooling first.
 func (p *Program) FLOPs() int {
 	total := 0
 	for _, n := range ancestry(p.replicas[0].nodes) {
@@ -42,22 +41,22 @@ func flops(n *G.Node) int {
 	return 0
 }
 
-// Rates and overhead that [Program.EstimatedSeconds] counts with: those of one AVX-512 core on feature maps that lie in
-// its caches, rounded. They are constants, so that the same program always counts the same.
+// Rates and overheads with which [Program.EstimatedSeconds] calculates: those of one AVX-512 core on feature maps in
+// its caches, rounded. They are constants, so that the same program always has the same estimate.
 const (
-	workFLOPs    = 1.4e11 // floating-point operations a second in convolutions and fully connected layers
-	workBytes    = 4e10   // bytes a second that are read or written by operations
-	workDispatch = 2e-6   // seconds that the tape machine takes for an operation, whatever it does
-	workRun      = 5e-5   // seconds that a run takes, whatever is in it
-	workBatch    = 16     // samples that share dispatch and run, whatever the program's own batch is
+	workFLOPs    = 1.4e11 // floating-point operations per second in convolutions and fully connected layers
+	workBytes    = 4e10   // bytes per second that operations read or write
+	workDispatch = 2e-6   // seconds of the tape machine for one operation, whatever it does
+	workRun      = 5e-5   // fixed seconds of one run
+	workBatch    = 16     // samples over which dispatch and run are spread, whatever the program's own batch size
 )
 
-// EstimatedSeconds estimates the time in seconds that one sample takes a worker: for every operation its floating-point
-// operations, the bytes of the activations that it reads and writes (none where a [DenseBlock] joins its members), and
-// a share of the fixed time that Gorgonia's machine takes for each operation and each run. Nothing is measured and the
-// batch size has no influence, so equal models give equal numbers on every machine. The ratio of two programs' numbers
-// says how much more one of them costs, even where convolutions are few; the seconds themselves are those of a machine
-// with 140 GFLOP/s per core.
+// EstimatedSeconds estimates the time in seconds that a worker needs for one sample. It counts, for every operation,
+// the floating-point operations, the bytes of activations that are read and written (none where a [DenseBlock] joins
+// its members), and a share of the fixed time that Gorgonia's machine needs for each operation and each run. Nothing is
+// measured and the batch size has no influence, so equal models have equal estimates on every machine. The ratio of two
+// programs' estimates tells how much more one of them costs, even where there are few convolutions; the seconds
+// themselves are those of a machine with 140 GFLOP/s per core.
 func (p *Program) EstimatedSeconds() float64 {
 	r := p.replicas[0]
 	operations, work, elements := 0, 0, 0
@@ -72,7 +71,7 @@ func (p *Program) EstimatedSeconds() float64 {
 		work += flops(n)
 		elements += n.Shape().TotalSize()
 		for _, in := range children(n) {
-			// weights, masks and what a batch shares stay in cache
+			// Weights, masks and what a batch shares stay in the cache and are not counted.
 			if in.Op() != nil || in == r.b.input && r.b.shareds[in] == nil {
 				elements += in.Shape().TotalSize()
 			}
@@ -87,7 +86,7 @@ func (p *Program) EstimatedSeconds() float64 {
 func (f *convFn[T]) flops() int   { return f.geom.FLOPs() }
 func (f *convDXFn[T]) flops() int { return f.geom.FLOPs() }
 
-// Shape returns the shape of one sample of a fetched node: empty where that is a single number. It panics when the node
+// Shape returns the shape of one sample of a fetched node, empty for a single number per sample. It panics if the node
 // is not fetched.
 func (p *Program) Shape(name string) []int {
 	for _, f := range p.replicas[0].fetches {

@@ -10,7 +10,7 @@ import (
 	"github.com/line-ood/goline/graph"
 )
 
-// perBatch returns how many bytes and objects a batch allocates once a program is warm.
+// perBatch returns how many bytes and objects a program that has run before allocates for a batch.
 func perBatch(t testing.TB, side int, fetch []string) (bytes, objects float64) {
 	p := compile(t, smallNet(side), graph.Options{Batch: 4, Workers: 1, Fetch: fetch})
 	batch := samples(side, 8)
@@ -33,8 +33,8 @@ func perBatch(t testing.TB, side int, fetch []string) (bytes, objects float64) {
 	return float64(after.TotalAlloc-before.TotalAlloc) / measured, float64(after.Mallocs-before.Mallocs) / measured
 }
 
-// TestAllocationsDoNotGrowWithTensors compares images of 36 and of 1296 pixels: what a batch allocates is Gorgonia's
-// bookkeeping for each operation.
+// TestAllocationsDoNotGrowWithTensors compares images of 36 and of 1296 pixels. Only Gorgonia's bookkeeping for each
+// operation may be allocated, and that does not depend on the size.
 func TestAllocationsDoNotGrowWithTensors(t *testing.T) {
 	for name, fetch := range map[string][]string{"forward": {"features", "logits"}, "everything": everything} {
 		small, smallObjects := perBatch(t, 6, fetch)
@@ -47,7 +47,7 @@ func TestAllocationsDoNotGrowWithTensors(t *testing.T) {
 	}
 }
 
-// TestOperationsAllocateNothing runs each operation of a warm program alone.
+// TestOperationsAllocateNothing runs each operation of a program that has run before by itself.
 func TestOperationsAllocateNothing(t *testing.T) {
 	for name, fetch := range map[string][]string{"forward": {"features", "logits"}, "everything": everything} {
 		p := compile(t, smallNet(6), graph.Options{Batch: 4, Workers: 1, Fetch: fetch})
@@ -62,7 +62,7 @@ func TestOperationsAllocateNothing(t *testing.T) {
 	}
 }
 
-// TestMemoryIsFlat runs ten thousand batches.
+// TestMemoryIsFlat: the heap does not grow over ten thousand batches.
 func TestMemoryIsFlat(t *testing.T) {
 	p := compile(t, wired(quiet), graph.Options{Batch: 2, Workers: 2})
 	heap := func() float64 {

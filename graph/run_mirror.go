@@ -9,21 +9,21 @@ import (
 	"github.com/line-ood/goline/internal/cuda"
 )
 
-// mirror is the value of a node in a replica that runs on a card: it lies there, in the host's memory, or in both.
-// Gorgonia's machine hands it from operation to operation; only goline's own read it.
+// mirror is the value of a node in a replica that runs on a card. The value lies on the card, in the host's memory, or
+// in both. Gorgonia's machine hands the mirror from operation to operation; only goline's own operations read it.
 type mirror struct {
 	dtype           tensor.Dtype
 	shape           tensor.Shape
-	n, size, stride int // samples, elements of each, elements from one to the next on the card
+	n, size, stride int // samples, elements per sample, and stride from sample to sample on the card
 	in              *region
 	offset          int // elements from the start of the region
 	host            func() (G.Value, error)
-	given           G.Value // what a stock operation computed last
+	given           G.Value // the last result of a stock operation
 
 	onHost, onCard bool
-	fixed          bool // the value never changes: once it is in a place, it stays there
+	fixed          bool // the value never changes, so a copy of it stays valid
 	staging        G.Value
-	raw            cuda.Pinned // the memory that staging lies in
+	raw            cuda.Pinned // the memory of staging
 }
 
 func newMirror(dtype tensor.Dtype, shape tensor.Shape) *mirror {
@@ -36,7 +36,7 @@ func newMirror(dtype tensor.Dtype, shape tensor.Shape) *mirror {
 	return m
 }
 
-// elementBytes is how much memory an element takes on the card.
+// elementBytes returns the size of an element on the card.
 func (m *mirror) elementBytes() int {
 	if m.dtype == tensor.Float32 {
 		return 4
@@ -44,20 +44,20 @@ func (m *mirror) elementBytes() int {
 	return 8
 }
 
-// known tells whether kernels know values of the type.
+// known tells whether kernels support the element type.
 func (m *mirror) known() bool {
 	return m.dtype == tensor.Float32 || m.dtype == tensor.Int || m.dtype == tensor.Uint64
 }
 
 func (m *mirror) bytes() int { return m.n * m.size * m.elementBytes() }
 
-// at returns where the value lies on the card.
+// at returns the address of the value on the card.
 func (m *mirror) at() cuda.Ptr { return m.in.at.Add(m.offset * m.elementBytes()) }
 
-// flat tells whether nothing lies between the samples.
+// flat tells whether the samples are contiguous on the card.
 func (m *mirror) flat() bool { return m.stride == m.size || m.n == 1 }
 
-// upload queues the copy to the card where the value is not there.
+// upload queues the copy of the value to the card, unless it is there already.
 func (m *mirror) upload(s *cuda.Stream) error {
 	if m.onCard {
 		return nil
@@ -99,7 +99,7 @@ func uploadWords[T int | uint64](s *cuda.Stream, m *mirror, v G.Value) error {
 	return cuda.Upload(s, m.at(), data)
 }
 
-// download returns the value in the host's memory. Where the value lies on the card alone, download waits for the card.
+// download returns the value in the host's memory. Where only the card has the value, download waits for the card.
 func (m *mirror) download(s *cuda.Stream) (G.Value, error) {
 	v, err := m.host()
 	if err != nil || m.onHost {
@@ -112,7 +112,7 @@ func (m *mirror) download(s *cuda.Stream) (G.Value, error) {
 	return v, s.Sync()
 }
 
-// copyDown queues the copy from the card into a value.
+// copyDown queues the copy of the value from the card into v.
 func (m *mirror) copyDown(s *cuda.Stream, v G.Value) error {
 	if m.dtype == tensor.Int {
 		data, err := sliceOf[int](v)

@@ -6,7 +6,7 @@ import (
 	G "gorgonia.org/gorgonia"
 )
 
-// begin prepares a run: values are where the host has put them, and nowhere on the card.
+// begin prepares a run: values that change are in the host's memory only, where the host has put them.
 func (p *placement) begin() {
 	p.pending = p.pending[:0]
 	for n, m := range p.values {
@@ -16,7 +16,8 @@ func (p *placement) begin() {
 	}
 }
 
-// finish waits for the card, hands out what was fetched, and says what went wrong, failed being what is known already.
+// finish waits for the card, hands out the fetched values and returns the first error; failed is an error that is known
+// before.
 func (p *placement) finish(failed error) error {
 	if err := p.readStatus(); err != nil && failed == nil {
 		failed = err
@@ -50,7 +51,7 @@ func (o *op) doOnCard(in []G.Value) (G.Value, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", o.name, err)
 	}
-	if o.clock != nil { // kernels are only queued
+	if o.clock != nil { // kernels are only queued, so the clock must wait for them
 		if err := p.stream.Sync(); err != nil {
 			return nil, fmt.Errorf("%s: %w", o.name, err)
 		}
@@ -88,7 +89,7 @@ func (p *placement) runOnHost(o *op) (err error) {
 	return o.fn.forward(o.out, o.hosts)
 }
 
-// fetch hands a value to the host: at once where it is there, elsewhere when the card has finished.
+// fetch hands a value to f: at once where the host has it, otherwise when the card has finished.
 func (p *placement) fetch(f fetcher, m *mirror) error {
 	if m.onHost {
 		v, err := m.host()

@@ -9,39 +9,39 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// Precision is what the operands of products are rounded to.
+// Precision is the floating-point format to which the operands of products are rounded.
 type Precision string
 
 const (
-	// Float32 rounds nothing.
+	// Float32 does not round operands.
 	Float32 Precision = "f32"
 	// BFloat16 rounds weights and inputs of convolutions to bfloat16, to nearest even, and sums their products in
-	// float32: on tiles of AMX or AVX512_BF16 where the processor has those, in portable and slow Go elsewhere. The
-	// first convolution of an image, depthwise ones, those on a single pixel, linear layers, everything between layers,
-	// gradients and what a detector adds to a network stay in float32. At one instruction set the bits depend on
-	// neither batch nor workers; AMX and portable Go give the same.
+	// float32. It uses AMX tiles or AVX512_BF16 where the processor has them, and slow portable Go elsewhere. These
+	// stay in float32: the first convolution of an image, depthwise convolutions, convolutions of a single pixel,
+	// linear layers, everything between layers, gradients, and what a detector adds to a network. With one instruction
+	// set the bits depend neither on the batch nor on the workers. AMX and portable Go give the same bits.
 	BFloat16 Precision = "bf16"
-	// TF32 rounds operands of convolutions and linear layers, those of a detector among them, to TensorFloat-32:
-	// float32 with a significand of eleven bits. Products are exact and summed in float32 on a card's tensor cores,
-	// which cards have from compute capability 8.0 on; nothing else has it. Depthwise convolutions, attention,
-	// gradients and everything between layers stay in float32. On one kind of card the bits depend on neither batch nor
-	// workers.
+	// TF32 rounds the operands of convolutions and linear layers, those of a detector included, to TensorFloat-32:
+	// float32 with a significand of eleven bits. The tensor cores of a card compute the products exactly and sum them
+	// in float32. TF32 needs a card of compute capability 8.0 or later. Depthwise convolutions, attention, gradients
+	// and everything between layers stay in float32. On one kind of card the bits depend neither on the batch nor on
+	// the workers.
 	TF32 Precision = "tf32"
 )
 
-// DefaultBatch is the number of small samples that a replica runs at once unless told otherwise, see [BatchFor]: few
-// enough that the feature maps of a CIFAR network stay in a shared cache, enough that the overhead of each run of
-// Gorgonia's machine does not matter.
+// DefaultBatch is the number of small samples that a replica runs at once by default, see [BatchFor]. It is small
+// enough for the feature maps of a CIFAR network to stay in a shared cache, and large enough to make the overhead of
+// each run of Gorgonia's machine unimportant.
 const DefaultBatch = 8
 
-// BatchFor returns the number of samples of a shape that a replica runs at once unless told otherwise: DefaultBatch of
-// small ones, fewer of larger ones, whose feature maps would take memory and leave the cache.
+// BatchFor returns the number of samples of the given shape that a replica runs at once by default: DefaultBatch for
+// small samples, fewer for larger ones, whose feature maps would take much memory and leave the cache.
 func BatchFor(input ...int) int {
 	const together = 1 << 19 // elements
 	return min(max(together/max(tensor.Shape(input).TotalSize(), 1), 1), DefaultBatch)
 }
 
-// What a replica on a card runs at once, and how many there are, unless told otherwise.
+// The default numbers of samples that a replica on a card runs at once, and of replicas.
 const (
 	cardBatch   = 64
 	cardWorkers = 2
@@ -89,7 +89,8 @@ func (o Options) withDefaults(m Model) (Options, error) {
 	}
 	if o.Batch == 0 {
 		if o.Batch = BatchFor(m.InputShape()...); o.Precision == BFloat16 {
-			// Products are so fast that reading feature maps counts: they should stay in a core's own cache.
+			// Products in bfloat16 are so fast that reading feature maps counts, so the maps should stay in a core's
+			// own cache.
 			o.Batch = (o.Batch + 3) / 4
 		}
 	}

@@ -9,8 +9,8 @@ import (
 	"github.com/line-ood/goline/internal/invariant"
 )
 
-// Outputs holds what a program fetched for one batch, one row per sample in the order of the batch.
-// Its slices are valid until the stream's next batch: clone what is to be kept.
+// Outputs holds what a program fetched for one batch, one row per sample in the order of the batch. Its slices are
+// valid until the stream's next batch: clone those that must last longer.
 type Outputs struct {
 	// N is the number of samples.
 	N int
@@ -54,7 +54,8 @@ func (f *field) resize(n int) {
 	}
 }
 
-// poison makes what a reader has kept beyond the next batch show, in builds that check invariants.
+// poison overwrites the outputs with NaN, in builds that check invariants, so that a reader who keeps them beyond the
+// next batch notices.
 func (o *Outputs) poison() {
 	if !invariant.On {
 		return
@@ -75,8 +76,8 @@ func (o *Outputs) field(name string) *field {
 	return f
 }
 
-// Float32 returns the rows of a fetched node, [N, Shape(name)...] row-major. It panics when the node was not fetched or
-// does not hold float32: a mistake in the program.
+// Float32 returns the rows of a fetched node, [N, Shape(name)...] row-major. It panics if the node was not fetched or
+// does not hold float32, which is a mistake of the caller.
 func (o *Outputs) Float32(name string) []float32 {
 	f := o.field(name)
 	if f.f32 == nil {
@@ -103,8 +104,8 @@ func (o *Outputs) Ints(name string) []int {
 	return f.ints
 }
 
-// Dtype returns what a fetched node holds: tensor.Float32 or tensor.Float64 as the program was compiled, tensor.Int for
-// a node of classes. It panics when the node was not fetched.
+// Dtype returns the element type of a fetched node: tensor.Float32 or tensor.Float64, as the program was compiled, or
+// tensor.Int for a node of classes. It panics if the node was not fetched.
 func (o *Outputs) Dtype(name string) tensor.Dtype {
 	switch f := o.field(name); {
 	case f.f32 != nil:
@@ -116,5 +117,5 @@ func (o *Outputs) Dtype(name string) tensor.Dtype {
 	}
 }
 
-// Shape returns the shape of one sample of a fetched node: empty where that is a single number.
+// Shape returns the shape of one sample of a fetched node, empty for a single number per sample.
 func (o *Outputs) Shape(name string) []int { return slices.Clone(o.field(name).shape) }

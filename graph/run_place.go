@@ -6,15 +6,15 @@ import (
 	G "gorgonia.org/gorgonia"
 )
 
-// Placed is a graph that its user built, rather than a [Program], whose operations run on a device.
+// Placed is a graph whose operations run on a device, and which its user built without a [Program].
 type Placed struct {
 	card  *accelerator
 	place *placement
 }
 
-// Place makes the operations of package graph run on a device in a finished graph that has no machine yet. Stock
-// operations run on the processor as ever. The graph must be of float32 and int. From then until Close, only
-// [Placed.Run] may run the graph.
+// Place makes the operations of package graph run on a device, in a finished graph that has no machine yet. Stock
+// operations still run on the processor. The graph must be of float32 and int. From then until Close, only [Placed.Run]
+// may run the graph.
 func Place(g *G.ExprGraph, d Device) (*Placed, error) {
 	card, err := openAccelerator(d)
 	if err != nil || card == nil {
@@ -32,7 +32,7 @@ func Place(g *G.ExprGraph, d Device) (*Placed, error) {
 	return p, nil
 }
 
-// Run runs a machine of the graph once. The caller resets it.
+// Run runs a machine of the graph once. The caller must reset the machine.
 func (p *Placed) Run(vm G.VM) error {
 	if p.place == nil {
 		return vm.RunAll()
@@ -41,7 +41,7 @@ func (p *Placed) Run(vm G.VM) error {
 	return p.place.finish(vm.RunAll())
 }
 
-// Close takes the operations off the device and gives back what they had there.
+// Close returns the operations to the processor and frees what they had on the device.
 func (p *Placed) Close() error {
 	if p.place != nil {
 		for _, o := range p.place.ops {
@@ -51,7 +51,7 @@ func (p *Placed) Close() error {
 	return p.card.close()
 }
 
-// ownAndRead returns the nodes of goline's operations and those that they read.
+// ownAndRead returns the nodes of goline's operations and the nodes that these read.
 func ownAndRead(g *G.ExprGraph) G.Nodes {
 	var nodes G.Nodes
 	seen := map[*G.Node]bool{}

@@ -16,23 +16,23 @@ type placement struct {
 	stream  *cuda.Stream
 	values  map[*G.Node]*mirror
 	order   G.Nodes
-	ops     []*op // by the number under which kernels report
+	ops     []*op // by the number under which kernels report errors
 	regions map[any]*region
-	scratch region // for operations, one after the other
+	scratch region // working memory, used by one operation after the other
 	args    cuda.Args
-	apart   bool           // each value has an allocation of its own
+	apart   bool           // each region has an allocation of its own
 	pending []func() error // work for the host when the card has finished
 
-	status   region // what kernels report of classes that do not exist
+	status   region // where kernels report classes and rows that do not exist
 	reported []int64
 }
 
-// deviceForm is how an operation runs on a card.
+// deviceForm says how an operation runs on a card.
 type deviceForm struct {
 	run  func(c *deviceCall) error
-	flat bool // it reads inputs only where nothing lies between their samples
+	flat bool // inputs must be contiguous
 
-	table []int // what the kernels read beside values, nil for nothing
+	table []int // a table for the kernels beside the inputs, nil for none
 }
 
 // onCard gives an operation that has just been added its form for cards.
@@ -40,7 +40,7 @@ func onCard(run func(c *deviceCall) error) func(*G.Node, error) (*G.Node, error)
 	return attached(&deviceForm{run: run})
 }
 
-// onCardFlat is onCard for a form that reads inputs only where they lie in one piece.
+// onCardFlat is onCard for a form whose inputs must be contiguous.
 func onCardFlat(run func(c *deviceCall) error) func(*G.Node, error) (*G.Node, error) {
 	return attached(&deviceForm{run: run, flat: true})
 }
@@ -59,12 +59,13 @@ func attached(f *deviceForm) func(*G.Node, error) (*G.Node, error) {
 	}
 }
 
-// placeable is a function with a form for cards of its own, nil for none.
+// placeable is a function that knows its form for cards; nil means that it has none.
 type placeable interface{ deviceForm() *deviceForm }
 
-// stateful is a function whose form keeps something on the card between operations.
+// stateful is a function whose form keeps something on the card between operations, such as the statistics of a norm.
 type stateful interface {
-	// reserve asks for memory, and for memory that all operations use in turn.
+	// reserve asks for memory by calling state, and for working memory that all operations use in turn by calling
+	// scratch.
 	reserve(state func(bytes int) *region, scratch func(bytes int) *region)
 }
 
@@ -116,7 +117,7 @@ func newPlacement(card *accelerator, order G.Nodes) (*placement, error) {
 	return p, nil
 }
 
-// choose returns the form in which the operation runs on the card, nil where it runs on the processor.
+// choose returns the form in which the operation runs on the card, nil for an operation that runs on the processor.
 func (p *placement) choose(o *op) *deviceForm {
 	f := o.device
 	if own, ok := o.fn.(placeable); ok && f == nil {
@@ -125,9 +126,9 @@ func (p *placement) choose(o *op) *deviceForm {
 	if f == nil {
 		return nil
 	}
-	const most = 1<<31 - 1 // elements that kernels number
+	const most = 1<<31 - 1 // the most elements that kernels can number
 	for _, m := range append(o.sources, o.value) {
-		// also of one sample: the batch must not decide where an operation runs
+		// m.stride counts even where there is one sample: the batch size must not decide where an operation runs.
 		if m == nil || !m.known() || f.flat && m.stride != m.size ||
 			m.n*m.size > most {
 			return nil
@@ -136,7 +137,7 @@ func (p *placement) choose(o *op) *deviceForm {
 	return f
 }
 
-// regionOf returns the memory that a value lies in.
+// regionOf returns the region that a value lies in.
 func (p *placement) regionOf(m *mirror) *region {
 	if m.in == nil {
 		m.in = &region{bytes: m.bytes()}
@@ -144,8 +145,7 @@ func (p *placement) regionOf(m *mirror) *region {
 	return m.in
 }
 
-// allocate finds memory for everything, after it has been decided which values share some, and uploads what never
-// changes.
+// allocate allocates all regions, once it is known which values share one, and uploads the values that never change.
 func (p *placement) allocate(fixed func(*G.Node) bool) error {
 	var all []*region
 	seen := map[*region]bool{}
@@ -211,7 +211,7 @@ func (p *placement) allocate(fixed func(*G.Node) bool) error {
 	return p.stream.Sync()
 }
 
-// uploadTable queues the copy of what the operation's kernels read beside values.
+// uploadTable queues the copy of the operation's table to the card.
 func (o *op) uploadTable(s *cuda.Stream) error {
 	if o.table == nil {
 		return nil
@@ -219,7 +219,7 @@ func (o *op) uploadTable(s *cuda.Stream) error {
 	return cuda.Upload(s, o.table.at, o.form.table)
 }
 
-// lay gives regions their places: in one allocation, or where that helps to find mistakes in one each.
+// lay gives regions their addresses: all in one allocation or, where that helps to find mistakes, each in its own.
 func (p *placement) lay(all []*region) error {
 	const align = 256
 	total := 0
@@ -246,7 +246,7 @@ func (p *placement) lay(all []*region) error {
 	return nil
 }
 
-// share makes values lie in one region that share a slab or a dense block's buffer.
+// share puts values that share a slab or a dense block's buffer on the processor into one region.
 func (p *placement) share(o *op, m *mirror) {
 	var (
 		key   any
@@ -268,7 +268,7 @@ func (p *placement) share(o *op, m *mirror) {
 	m.in = r
 }
 
-// uploadFixed puts a tensor that never changes onto the card, once for all replicas.
+// uploadFixed copies a tensor that never changes to the card, once for all replicas.
 func (p *placement) uploadFixed(n *G.Node, m *mirror) error {
 	key, ok := n.Value().(*tensor.Dense)
 	if !ok {
@@ -291,7 +291,7 @@ func (p *placement) uploadFixed(n *G.Node, m *mirror) error {
 	return p.stream.Sync()
 }
 
-// pin makes the value of an input that each run fills lie in pinned memory.
+// pin puts the value of an input that each run fills into pinned memory.
 func (p *placement) pin(n *G.Node) error {
 	v, raw, err := p.pinned(n.Dtype(), n.Shape())
 	if err != nil || v == nil {
@@ -301,7 +301,7 @@ func (p *placement) pin(n *G.Node) error {
 	return G.Let(n, v)
 }
 
-// pinned returns a tensor in pinned memory, nil for a type that cards do not know.
+// pinned returns a tensor in pinned memory, nil for an element type that cards do not support.
 func (p *placement) pinned(dtype tensor.Dtype, shape tensor.Shape) (*tensor.Dense, cuda.Pinned, error) {
 	m := newMirror(dtype, shape)
 	if !m.known() {

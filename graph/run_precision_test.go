@@ -14,7 +14,7 @@ import (
 	"github.com/line-ood/goline/internal/kernel"
 )
 
-// roundedNet is a network with what bfloat16 serves and what it leaves alone: a first convolution, a pointwise and a
+// roundedNet is a network of layers that run in bfloat16 and layers that do not: a first convolution, a pointwise and a
 // spatial one, a depthwise one, a pooling and a linear layer.
 type roundedNet struct{ params []*graph.Param }
 

@@ -12,7 +12,7 @@ import (
 // clock adds up the time that one operation takes. A nil clock does nothing.
 type clock struct{ nanos, runs atomic.Int64 }
 
-// start begins a measurement and returns its end.
+// start starts a measurement and returns the function that ends it.
 func (c *clock) start() (stop func()) {
 	if c == nil {
 		return func() {}
@@ -24,22 +24,22 @@ func (c *clock) start() (stop func()) {
 	}
 }
 
-// OpProfile is what one kind of operation has cost in all replicas together.
+// OpProfile is the cost of one kind of operation in all replicas together.
 type OpProfile struct {
 	Name  string        // of the kind, for example "Affine→ReLU→Conv2D 1×1"
 	Nodes int           // nodes of that kind in the graph
 	Time  time.Duration // spent in them since the program was compiled
-	FLOPs int           // done in them, convolutions and fully connected layers only
+	FLOPs int           // floating-point operations done in them, in convolutions and matrix products only
 	// Device is where the operations of this kind run. In a program for a card it is [CPU] for operations without a
-	// kernel for cards, whose time includes the copies. Time on a card is from the queueing of an operation to its end,
-	// with one operation under way at a time.
+	// kernel for cards; their time includes the copies. The time of an operation on a card is from its queueing to its
+	// end; with a profile, only one operation is under way at a time.
 	Device Device
 }
 
 func (k *packer[T]) window() string { return fmt.Sprintf("%d×%d", k.geom.KH, k.geom.KW) }
 
-// Profile returns what the program's operations have cost so far, the most expensive first. It is empty unless the
-// program was compiled with Options.Profile.
+// Profile returns the cost of the program's operations so far, the most expensive first. It is empty unless the program
+// was compiled with [Options].Profile.
 func (p *Program) Profile() []OpProfile {
 	kinds := map[string]*OpProfile{}
 	for i, r := range p.replicas {

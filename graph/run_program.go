@@ -18,9 +18,9 @@ type Program struct {
 	card     *accelerator // nil on the processor
 }
 
-// Compile builds the model's graph once per replica and compiles it for what is to be fetched. The parameters must be
-// loaded before: the program keeps the values they have then, and later changes show only in a program compiled after
-// them. Graphs are built one at a time in a process, because Gorgonia keeps global registries.
+// Compile builds the model's graph once per replica and compiles it for the nodes to be fetched. The parameters must be
+// loaded before: the program keeps their present values, and later changes affect only programs that are compiled after
+// them. Only one graph is built at a time in a process, because Gorgonia keeps global registries.
 func Compile(m Model, o Options) (*Program, error) {
 	if m == nil {
 		return nil, errors.New("graph: expected a model, got nil")
@@ -37,7 +37,7 @@ func Compile(m Model, o Options) (*Program, error) {
 		_ = p.card.close()
 		return nil, fmt.Errorf("graph: %w", err)
 	}
-	if p.card != nil { // whoever forgets to close a program has its memory on the card back when the program is garbage
+	if p.card != nil { // frees the memory on the card of a program that is garbage without having been closed
 		runtime.AddCleanup(p, func(c *accelerator) { _ = c.close() }, p.card)
 	}
 	shared := newStore()
@@ -53,8 +53,9 @@ func Compile(m Model, o Options) (*Program, error) {
 	return p, nil
 }
 
-// Close gives back what the program holds on a card; a program on the processor holds nothing to give back. The program
-// must not be running, and must not run again. A program that nobody closes is closed when it is garbage collected.
+// Close frees what the program holds on a card; a program on the processor holds nothing that must be freed. The
+// program must not be running, and must not run again. A program that nobody closes is closed when it is garbage
+// collected.
 func (p *Program) Close() error {
 	if err := p.card.close(); err != nil {
 		return fmt.Errorf("graph: %w", err)
@@ -62,16 +63,16 @@ func (p *Program) Close() error {
 	return nil
 }
 
-// Model returns what the program was compiled from.
+// Model returns the model that the program was compiled from.
 func (p *Program) Model() Model { return p.model }
 
-// Options returns how the program was compiled, with defaults filled in.
+// Options returns the options that the program was compiled with, defaults filled in.
 func (p *Program) Options() Options { return p.options }
 
 // InputShape returns the shape of one sample that the program takes.
 func (p *Program) InputShape() []int { return p.replicas[0].b.input.Shape()[1:] }
 
-// DOT writes the expression graph of what the program computes in Graphviz' language, inputs at the top.
+// DOT writes the graph of the nodes that the program computes in Graphviz' language, inputs at the top.
 func (p *Program) DOT(w io.Writer) error {
 	r := p.replicas[0]
 	names := make([]string, len(r.fetches))
@@ -121,7 +122,7 @@ func (p *Program) checkBatch(batch Batch) error {
 	return nil
 }
 
-// holds tells whether x is n samples of a shape, for any n without overflow.
+// holds tells whether x has the elements of n samples of a shape. The test does not overflow for any n.
 func holds(x []float32, n int, shape tensor.Shape) bool {
 	return len(x)%n == 0 && len(x)/n == shape.TotalSize()
 }

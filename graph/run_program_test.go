@@ -15,8 +15,8 @@ import (
 	"github.com/line-ood/goline/graph/graphtest"
 )
 
-// smallNet is a network with everything a program can do: a dense block, fused layers, taps, lazy nodes, labels and a
-// further input. Images are [3, side, side].
+// smallNet is a network that uses everything a program can do: a dense block, fused layers, taps, lazy nodes, labels
+// and a further input. Images are [3, side, side].
 func smallNet(side int) *model {
 	const classes, growth = 4, 3
 	m := &model{shape: []int{3, side, side}, outputs: []string{"features", "logits"}}
@@ -70,7 +70,7 @@ func smallNet(side int) *model {
 
 var everything = []string{"features", "logits", "prediction", "scaled", "class", "contribution", "image gradient"}
 
-// samples is n samples for smallNet with labels, some of them unknown.
+// samples returns n samples for smallNet with labels, some of them unknown.
 func samples(side, n int) graph.Batch {
 	b := batchOf(graphtest.Normal(newRand(30), n, 3, side, side))
 	for i := range n {
@@ -123,8 +123,8 @@ func requireSameRows(t tester, want, got map[string][]float64, n int, order []in
 	}
 }
 
-// TestSameBitsHoweverTheSamplesArrive: batch size, replicas, the way the samples are split into batches and their
-// order.
+// TestSameBitsHoweverTheSamplesArrive: the bits do not depend on batch size, replicas, the order of the samples, or how
+// the samples are divided into batches.
 func TestSameBitsHoweverTheSamplesArrive(t *testing.T) {
 	const n = 7
 	all := samples(6, n)
@@ -166,7 +166,7 @@ func TestSameBitsHoweverTheSamplesArrive(t *testing.T) {
 	}
 }
 
-// TestStartAtATap feeds a tapped node with what it held.
+// TestStartAtATap feeds a tapped node with the values that it had in another run.
 func TestStartAtATap(t *testing.T) {
 	all := samples(6, 5)
 	names := []string{"block", "features", "logits", "prediction", "contribution"}
@@ -220,7 +220,7 @@ func TestHooks(t *testing.T) {
 	}
 	require.NotZero(t, clipped)
 	require.NotEqual(t, plain["contribution"], got["contribution"])
-	// What follows sees the hooked node: starting there gives the same logits.
+	// Later layers read the hooked node: a program that starts there gives the same logits.
 	again := fetched(t, compile(t, smallNet(6), graph.Options{From: "features", Fetch: []string{"logits"}}),
 		stream(graph.Batch{X: narrow(got["features"]), N: 5}))
 	graphtest.RequireSameBits(t, [][]float64{got["logits"]}, [][]float64{again["logits"]}, "logits")
@@ -247,7 +247,8 @@ func TestHooks(t *testing.T) {
 	}
 }
 
-// TestShortBatchesWithLabels gathers by label, for which the rows behind a short batch must be as valid as its samples.
+// TestShortBatchesWithLabels gathers by label. The repeated samples that fill up a short batch must have valid labels,
+// too.
 func TestShortBatchesWithLabels(t *testing.T) {
 	all := samples(6, 5)
 	all.Labels = []int{3, 0, 2, 2, 1}
@@ -281,7 +282,7 @@ func TestLabelsReachTheOutputs(t *testing.T) {
 	require.Equal(t, 3, i)
 }
 
-// TestNaNStaysInItsSample puts NaN and infinities into one image of a batch.
+// TestNaNStaysInItsSample: NaN and infinities in one image do not affect the other images of the batch.
 func TestNaNStaysInItsSample(t *testing.T) {
 	const n, bad = 6, 2
 	all := samples(6, n)
@@ -307,7 +308,8 @@ func TestNaNStaysInItsSample(t *testing.T) {
 	}
 }
 
-// TestParametersAreTakenWhenCompiled changes parameters after a program was compiled, which only a new program sees.
+// TestParametersAreTakenWhenCompiled changes parameters after a program was compiled. Only a program that is compiled
+// later sees the change.
 func TestParametersAreTakenWhenCompiled(t *testing.T) {
 	m := smallNet(6)
 	o := graph.Options{Fetch: everything, Workers: 2}
@@ -415,14 +417,14 @@ func TestOutputs(t *testing.T) {
 	}
 }
 
-// TestWorkCountsEverything: every operation adds to a program's work, convolutions or not, and equal programs count the
-// same.
+// TestWorkCountsEverything: every operation, not only a convolution, adds to the estimated seconds, and equal programs
+// have equal estimates.
 func TestWorkCountsEverything(t *testing.T) {
 	work := func(layers int, batch int) float64 {
 		p, err := graph.Compile(&model{shape: []int{2, 8, 8}, outputs: []string{"y"},
 			build: func(b *graph.Builder, x *G.Node) error {
 				for range layers {
-					// no floating-point operation of a convolution
+					// Mul has none of the floating-point operations that FLOPs counts.
 					x = b.Do(func() (*G.Node, error) { return graph.Mul(x, x) })
 				}
 				b.Tap("y", x)
@@ -443,7 +445,7 @@ func TestWorkCountsEverything(t *testing.T) {
 	require.Equal(t, work(3, 1), work(3, 8), "results do not depend on the batch")
 }
 
-// TestWorkOfADenseBlock: joining a member to a block costs its dispatch and nothing else, a Concat what it copies.
+// TestWorkOfADenseBlock: joining a member to a block costs only its dispatch; a Concat also costs what it copies.
 func TestWorkOfADenseBlock(t *testing.T) {
 	work := func(build func(b *graph.Builder, x *G.Node) *G.Node) float64 {
 		p, err := graph.Compile(&model{shape: []int{2, 8, 8}, outputs: []string{"y"},
@@ -454,7 +456,7 @@ func TestWorkOfADenseBlock(t *testing.T) {
 		require.NoError(t, err)
 		return p.EstimatedSeconds()
 	}
-	pool := func(b *graph.Builder, x *G.Node) *G.Node { // as it writes into the block itself
+	pool := func(b *graph.Builder, x *G.Node) *G.Node { // a pool, because it writes into the block itself
 		return b.MaxPool(x, graph.PoolConfig{Kernel: [2]int{3, 3}, Stride: [2]int{1, 1}, Padding: [2]int{1, 1}})
 	}
 	pooled := work(func(b *graph.Builder, x *G.Node) *G.Node { return pool(b, pool(b, x)) })

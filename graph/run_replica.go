@@ -11,7 +11,7 @@ import (
 	"github.com/line-ood/goline/internal/invariant"
 )
 
-// building serialises what touches Gorgonia's global registries.
+// building lets one goroutine at a time use Gorgonia's global registries.
 var building sync.Mutex
 
 // replica is one copy of a program's graph with its machine.
@@ -19,12 +19,12 @@ type replica struct {
 	b       *Builder
 	vm      G.VM
 	fetches []fetch
-	nodes   G.Nodes // the fetched ones
-	order   G.Nodes // all that run, inputs first
+	nodes   G.Nodes // the fetched nodes
+	order   G.Nodes // all nodes that run, inputs first
 	place   *placement
 }
 
-// fetch is where a replica puts the rows of one fetched node.
+// fetch is the destination of the rows of one fetched node.
 type fetch struct {
 	name  string
 	dtype tensor.Dtype
@@ -32,7 +32,7 @@ type fetch struct {
 	sink  sink
 }
 
-// sink is a function that copies its input to where the replica wants it.
+// sink is a function that copies its input to the outputs of the replica's batch.
 type sink interface {
 	function
 	aim(f *field, row, n int)
@@ -145,7 +145,7 @@ func newReplica(m Model, o Options, shared *store, card *accelerator) (*replica,
 	for _, inputs := range []map[string]*G.Node{b.extra, b.bits} {
 		for name, n := range inputs {
 			if !slices.Contains(r.order, n) {
-				delete(inputs, name) // no batch needs to bring it
+				delete(inputs, name) // batches need not bring it
 			}
 		}
 	}
@@ -163,8 +163,8 @@ func newReplica(m Model, o Options, shared *store, card *accelerator) (*replica,
 	return r, r.compile(o, sinks)
 }
 
-// takeParams makes the replica independent of later changes of the model's parameters: operations that pack them do so
-// now, and where others read them they are copied.
+// takeParams makes the replica independent of later changes of the model's parameters: operations that can pack their
+// parameters do so, and parameters that other operations read are copied.
 func (r *replica) takeParams() error {
 	fixed := make(map[*G.Node]bool, len(r.b.fixed))
 	for _, n := range r.b.fixed {
@@ -174,7 +174,7 @@ func (r *replica) takeParams() error {
 	for _, n := range r.order {
 		if o, ok := n.Op().(*op); ok {
 			if o.form != nil {
-				continue // what it reads lies on the card
+				continue // its inputs are copied to the card
 			}
 			if f, ok := o.fn.(freezer); ok {
 				if done, err := f.freeze(o.in, isFixed, r.b.shared); err != nil {
@@ -195,7 +195,7 @@ func (r *replica) takeParams() error {
 	return nil
 }
 
-// copyParam gives the node of a parameter a value of its own, one for all replicas.
+// copyParam gives the node of a parameter a copy of its value, which all replicas share.
 func (r *replica) copyParam(n *G.Node, p *Param) error {
 	t, err := r.b.shared.tensor(fixedKey{"copy", p.Name}, func() (*tensor.Dense, error) {
 		return p.Value.Clone().(*tensor.Dense), nil
@@ -219,8 +219,8 @@ func (r *replica) compile(o Options, sinks G.Nodes) (err error) {
 		if n.Op() == nil {
 			inputs = append(inputs, n)
 		}
-		// Hashes of this package's operations are unique when they are added, but a stock operation can still have the
-		// hash of any other.
+		// The hashes of this package's operations are unique when they are added, but a stock operation that is added
+		// later can have the same hash as one of them.
 		if twin := hashes[n.Hashcode()]; twin != nil {
 			return fmt.Errorf("compile: %s and %s have the same hash, so Gorgonia would merge them; rename an input",
 				twin.Name(), n.Name())
@@ -301,7 +301,7 @@ func (r *replica) runAll() error {
 	return err
 }
 
-// moveIn gives the replica its memory on the card.
+// moveIn allocates the replica's memory on the card.
 func (r *replica) moveIn() error {
 	fixed := make(map[*G.Node]bool, len(r.b.fixed))
 	for _, n := range r.b.fixed {
@@ -321,7 +321,8 @@ func (r *replica) moveIn() error {
 	return nil
 }
 
-// poison fills the memory that operations share, in builds that check invariants: each must write what the next reads.
+// poison overwrites the memory that operations share, in builds that check invariants, so that an operation which reads
+// what none has written in this run is noticed.
 func (r *replica) poison() {
 	if !invariant.On {
 		return
@@ -335,8 +336,8 @@ func (r *replica) poison() {
 	invariant.Poison(r.b.scratch.f64)
 }
 
-// cause returns the error of the operation that failed, if it is one of this package: the machine's error holds it only
-// as text.
+// cause returns the error of this package's operation that failed, if one did: the machine's error err holds it only as
+// text.
 func (r *replica) cause(err error) error {
 	for _, n := range r.order {
 		if o, ok := n.Op().(*op); ok && o.fail != nil {
@@ -347,7 +348,7 @@ func (r *replica) cause(err error) error {
 	return err
 }
 
-// feed gives an input node its values for n samples from the lo-th on, or the one value that all samples share.
+// feed gives an input node its values for n samples, from sample lo on, or the one value that all samples share.
 func (r *replica) feed(node *G.Node, src []float32, samples, lo, n int) error {
 	if s := r.b.shareds[node]; s != nil {
 		return s.take(src)
@@ -356,7 +357,7 @@ func (r *replica) feed(node *G.Node, src []float32, samples, lo, n int) error {
 	return nil
 }
 
-// fill copies n samples from the lo-th on into an input node. Where the node takes more samples, the last one is
+// fill copies n samples, from sample lo on, into an input node. Where the node takes more samples the last one is
 // repeated, so that the padding is as valid as the samples are (finite values, known classes).
 func fill(node *G.Node, src []float32, samples, lo, n int) {
 	size := len(src) / samples

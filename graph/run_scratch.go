@@ -2,14 +2,14 @@ package graph
 
 import "github.com/line-ood/goline/internal/kernel"
 
-// scratch is memory that the operations of one replica use in turn: what one of them leaves there, the next overwrites.
-// A replica runs one operation after the other.
+// scratch is working memory for the operations of one replica. They run one after the other, and each overwrites what
+// the one before has left there.
 type scratch struct {
 	f32 []float32
 	f64 []float64
 }
 
-// take returns n elements of unspecified content that are good until another operation takes some.
+// take returns n elements of unspecified content. They are valid until another operation calls take.
 func take[T kernel.Float](s *scratch, n int) (out []T) {
 	switch to := any(&out).(type) {
 	case *[]float32:
@@ -20,7 +20,7 @@ func take[T kernel.Float](s *scratch, n int) (out []T) {
 	return out
 }
 
-// enlarged returns n elements of *s, which it makes anew where that is shorter.
+// enlarged returns the first n elements of *s, which it reallocates where it is too short.
 func enlarged[T kernel.Float](s *[]T, n int) []T {
 	if cap(*s) < n {
 		*s = kernel.Memory[T](n)

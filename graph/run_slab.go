@@ -7,15 +7,15 @@ import (
 	"github.com/line-ood/goline/internal/kernel"
 )
 
-// slab is memory that operations of one replica put their values into, one after the other, so that what is written is
-// still in the processor's cache when it is read. It is allocated when a run first touches it.
+// slab is memory in which operations of one replica, one after the other, put their values, so that a value is still in
+// the processor's cache when it is read. It is allocated on first use.
 type slab struct {
 	dtype  tensor.Dtype
-	size   int // elements of the largest value
+	size   int // number of elements of the largest value
 	memory any
 }
 
-// dense returns a tensor in the slab's memory, and that memory as long as the tensor is.
+// dense returns a tensor in the slab's memory, and as many elements of that memory as the tensor has.
 func (s *slab) dense(shape tensor.Shape) (*tensor.Dense, any) {
 	var memory any
 	switch n := shape.TotalSize(); s.dtype {
@@ -48,7 +48,7 @@ func planMemory(order G.Nodes, late map[*G.Node]G.Nodes) {
 		at[n] = i
 	}
 	readers := make([][]int, len(order))
-	stock := make([]bool, len(order)) // a stock operation reads it
+	stock := make([]bool, len(order)) // whether a stock operation reads the value
 	for i, n := range order {
 		_, own := n.Op().(*op)
 		for _, c := range children(n) {
@@ -92,8 +92,8 @@ func planMemory(order G.Nodes, late map[*G.Node]G.Nodes) {
 	}
 }
 
-// fits tells whether a slab of a elements serves a value of size elements better than one of b: the smallest that is
-// large enough, else the largest.
+// fits tells whether a slab of a elements suits a value of size elements better than a slab of b elements. The best is
+// the smallest that is large enough, or else the largest.
 func fits(a, b, size int) bool {
 	if a >= size && b >= size {
 		return a < b
@@ -117,7 +117,8 @@ func (s nodeSet) hasAll(is []int) bool {
 	return true
 }
 
-// ancestors returns, for each node, all that must run before it. order has inputs before what reads them.
+// ancestors returns, for each node, the set of nodes that must run before it. In order, each node comes after its
+// inputs.
 func ancestors(order G.Nodes, at map[*G.Node]int) []nodeSet {
 	sets := make([]nodeSet, len(order))
 	for i, n := range order {
@@ -133,8 +134,8 @@ func ancestors(order G.Nodes, at map[*G.Node]int) []nodeSet {
 	return sets
 }
 
-// ActivationBytes returns the bytes that a worker holds for what its operations compute, at the program's batch.
-// Operations share memory where one is done before another begins; parameters and packed weights are not counted.
+// ActivationBytes returns the size in bytes of the memory in which a worker holds the values of its operations, at the
+// program's batch size. Memory that operations share counts once. Parameters and packed weights are not counted.
 func (p *Program) ActivationBytes() int {
 	seen := map[any]bool{}
 	total := 0
@@ -162,5 +163,5 @@ func (p *Program) ActivationBytes() int {
 	return total
 }
 
-// memory returns the buffer that a value lies in, and how many elements it has.
+// memory returns the buffer that a value lies in, and the buffer's number of elements.
 func (p *planes[T]) memory() (buffer any, elements int) { return p.in, p.in.n * p.in.size }

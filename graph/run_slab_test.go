@@ -15,8 +15,9 @@ import (
 	"github.com/line-ood/goline/graph/graphtest"
 )
 
-// TestOperationsThatShareMemory compares graphs of any form, stock operations among them, with what the formulas say,
-// on two batches in turn: an operation that wrote where another's value is still to be read would show.
+// TestOperationsThatShareMemory compares random graphs, with stock operations among theirs, with the operations'
+// formulas, on two batches in turn. An operation that overwrote a value before its last reader would give wrong
+// results.
 func TestOperationsThatShareMemory(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		const n, width = 3, 4
@@ -28,7 +29,7 @@ func TestOperationsThatShareMemory(t *testing.T) {
 			s := step{draw("kind", 5), draw("a", i), draw("b", i)}
 			w := widths[s.a]
 			switch s.kind {
-			case 0, 1: // of two nodes of one shape
+			case 0, 1: // an operation on two nodes of one shape
 				for widths[s.b] != w {
 					s.b = (s.b + 1) % (i + 1)
 				}

@@ -7,7 +7,7 @@ import (
 	G "gorgonia.org/gorgonia"
 )
 
-// slabs counts the operations whose values lie in a slab, and the slabs.
+// slabs returns the number of operations whose values lie in a slab, and the number of slabs.
 func slabs(order G.Nodes) (operations, memories int) {
 	seen := map[*slab]bool{}
 	for _, n := range order {
@@ -19,7 +19,7 @@ func slabs(order G.Nodes) (operations, memories int) {
 	return operations, len(seen)
 }
 
-// TestMemoryOfAChain: two memories serve any number of operations that follow each other.
+// TestMemoryOfAChain: two slabs are enough for any number of operations that follow one another.
 func TestMemoryOfAChain(t *testing.T) {
 	x := vector(G.NewGraph(), "x", 1, 2, 3)
 	y := x
@@ -32,7 +32,8 @@ func TestMemoryOfAChain(t *testing.T) {
 	require.Equal(t, []int{10, 2}, []int{operations, memories})
 }
 
-// TestMemoryThatIsStillRead: branches that may run in any order, and what a stock operation reads, share none.
+// TestMemoryThatIsStillRead: values of branches that may run in any order, and values that a stock operation reads,
+// share no slab.
 func TestMemoryThatIsStillRead(t *testing.T) {
 	x := vector(G.NewGraph(), "x", 1, 2, 3)
 	a, b := times(t, "a", x, 2), times(t, "b", x, 3)
@@ -42,7 +43,7 @@ func TestMemoryThatIsStillRead(t *testing.T) {
 	order := ancestry(G.Nodes{sum})
 	planMemory(order, nil)
 	operations, memories := slabs(order)
-	require.Equal(t, []int{5, 4}, []int{operations, memories}) // only the sum comes after the readers of a and b
+	require.Equal(t, []int{5, 4}, []int{operations, memories}) // all readers must run before the sum alone
 
 	stock := G.Must(G.Tanh(times(t, "c", x, 2)))
 	order = ancestry(G.Nodes{times(t, "d", stock, 2)})

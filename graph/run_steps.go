@@ -7,24 +7,24 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// Step is one operation of a program, described for whoever writes it in another language or draws a table of it.
+// Step describes one operation of a program, for those who write the program in another format or draw a table of it.
 type Step struct {
 	// Kind is the function that adds the operation, "Conv2D" for example.
 	Kind string
-	// Label is Kind with what is fused into it, "Affine→ReLU→Conv2D+bias" for example.
+	// Label is Kind together with the layers that are fused into it, "Affine→ReLU→Conv2D+bias" for example.
 	Label string
 	// Inputs are the operation's arguments in order; Output is its result.
 	Inputs []*Operand
 	Output *Operand
-	// Attributes is what the operation knows beside its inputs: a [ConvStep], an [Activation], [AffineStep],
+	// Attributes holds the operation's parameters beside its inputs: a [ConvStep], an [Activation], [AffineStep],
 	// [PoolConfig], [PoolStep], [ChannelsStep], [NormStep] or another type that the function named by Kind documents;
-	// nil for an operation that knows no more.
+	// nil for an operation without any.
 	Attributes any
 	// FLOPs are the operation's floating-point operations for one sample, counted as [Program.FLOPs] does.
 	FLOPs int
 }
 
-// Operand is a value that steps read or make.
+// Operand is a value that steps read or compute.
 type Operand struct {
 	// Name is the name of the input, the parameter, the constant or the tapped node; "" where the value has none.
 	Name string
@@ -35,13 +35,13 @@ type Operand struct {
 	Dtype tensor.Dtype
 	// Input is true where each batch brings the value.
 	Input bool
-	// Param is the parameter that the operand holds, nil for none.
+	// Param is the parameter whose value the operand is, nil for any other operand.
 	Param *Param
-	// Value is what a parameter or a constant holds, nil for all else.
+	// Value is the value of a parameter or a constant, nil for any other operand.
 	Value G.Value
 }
 
-// ConvStep describes a [Conv2D] and what is fused into it, as
+// ConvStep describes a [Conv2D] with the layers that are fused into it:
 //
 //	y = activation(postScale · conv(relu?(preScale · x + preShift), weight) + postShift + residual)
 //
@@ -67,15 +67,15 @@ type PoolStep struct {
 // ChannelsStep describes [Channels].
 type ChannelsStep struct{ From, To int }
 
-// Steps lists the operations that compute what the program fetches, each after those whose results it reads. The list
-// describes the first replica; the program itself stays as it was.
+// Steps lists the operations that compute the fetched nodes, each after those whose results it reads. The list
+// describes the first replica; calling Steps does not change the program.
 func (p *Program) Steps() []Step {
 	r := p.replicas[0]
 	operands := map[*G.Node]*Operand{}
 	for name, n := range r.b.taps {
 		operands[n] = &Operand{Name: name}
 	}
-	for i, n := range r.nodes { // under the name by which it is fetched, if it has several
+	for i, n := range r.nodes { // a fetched name takes precedence over the name of the tap
 		name := r.fetches[i].name
 		if o := operands[n]; o != nil && len(o.Fetched) > 0 {
 			o.Fetched = append(o.Fetched, name)
@@ -126,7 +126,7 @@ func (p *Program) Steps() []Step {
 	return slices.Clip(steps)
 }
 
-// explainer is a function that says what it is.
+// explainer is a function that knows its kind and attributes for [Program.Steps].
 type explainer interface {
 	explain() (kind string, attributes any)
 }

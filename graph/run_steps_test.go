@@ -65,8 +65,8 @@ func TestActivationBytes(t *testing.T) {
 		return before
 	}
 	one := bytes(graph.Options{Batch: 1})
-	// Its largest maps are [4 32 32]; a block needs its input, its inner map and its result at once, and the machine a
-	// fourth.
+	// The network's largest maps are [4 32 32]. A block needs its input, its inner map and its result at once, and the
+	// machine needs a fourth map.
 	require.GreaterOrEqual(t, one, 3*4*32*32*4)
 	require.LessOrEqual(t, one, 6*4*32*32*4)
 	require.Equal(t, 5*one, bytes(graph.Options{Batch: 5}))

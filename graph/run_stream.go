@@ -13,17 +13,17 @@ import (
 	"github.com/line-ood/goline/internal/invariant"
 )
 
-// Run feeds batches of any size to the program and yields what it fetches, batch by batch in order. Memory is bounded
-// by a few batches, whatever their number. An error of the stream, of a batch (its index is named) or of ctx is yielded
-// as the last element, with nil outputs; ctx is honoured between the parts of a batch.
+// Run feeds batches of any size to the program and yields the fetched values, batch by batch in order. Memory is
+// bounded by a few batches, whatever their number. An error of the stream, of a batch (the error names its index) or of
+// ctx is yielded as the last element, with nil outputs. A cancelled ctx takes effect between the parts of a batch.
 //
-// Batches are read ahead on another goroutine. When Run's loop ends, however it does, no goroutine is left and each
-// batch that was read has been released. It waits for the stream to give its next batch or its end, so a stream that
-// blocks must heed ctx itself.
+// Batches are read ahead on another goroutine. When the loop over Run ends, however it does, no goroutine is left and
+// each batch that was read has been released. Run waits until the stream gives its next batch or ends, so a stream that
+// may block must heed ctx itself.
 func (p *Program) Run(ctx context.Context, batches Batches) iter.Seq2[*Outputs, error] {
 	return func(yield func(*Outputs, error) bool) {
 		r := p.start(ctx, batches)
-		defer r.stop() // also when the loop's body panics
+		defer r.stop() // runs even if the loop's body panics
 		for f := range r.order {
 			if err := f.wait(); err != nil {
 				r.stop()
@@ -46,7 +46,7 @@ func (p *Program) Run(ctx context.Context, batches Batches) iter.Seq2[*Outputs, 
 		}
 		err := r.stop()
 		if ctx.Err() != nil {
-			err = ctx.Err() // also where the stream just ended: it may have ended because of ctx
+			err = ctx.Err() // even where the stream has ended: it may have ended because of ctx
 		}
 		if err != nil {
 			yield(nil, err)
@@ -59,7 +59,7 @@ type running struct {
 	p      *Program
 	ctx    context.Context
 	cancel context.CancelFunc
-	group  errgroup.Group // an error of the stream must not cancel the batches before it
+	group  errgroup.Group // without a context: an error of the stream must not cancel the batches before it
 	order  chan *inFlight
 	chunks chan chunk
 	spare  chan *inFlight
@@ -70,7 +70,7 @@ type inFlight struct {
 	batch Batch
 	out   Outputs
 	index int
-	sum   uint64 // of the batch's X, to see that it stays as it is
+	sum   uint64 // checksum of the batch's X, to notice when it is changed meanwhile
 	todo  sync.WaitGroup
 	mu    sync.Mutex
 	err   error
@@ -106,13 +106,13 @@ func (p *Program) start(ctx context.Context, batches Batches) *running {
 // stop ends all goroutines and returns the stream's error. It may be called again.
 func (r *running) stop() error {
 	r.cancel()
-	for f := range r.order { // lets the feeder go on to its end
+	for f := range r.order { // lets the goroutine that reads the stream come to its end
 		_ = f.wait()
 	}
 	return r.group.Wait()
 }
 
-// wait returns when nothing of the batch is left to do.
+// wait waits until all parts of the batch are computed, releases the batch and returns its error.
 func (f *inFlight) wait() error {
 	f.todo.Wait()
 	invariant.Check(f.batch.X == nil || f.sum == invariant.Sum(f.batch.X),
@@ -136,7 +136,7 @@ func (f *inFlight) fail(err error) {
 	}
 }
 
-// feed reads the stream and hands out its batches in parts.
+// feed reads the stream and hands its batches to the replicas in parts.
 func (r *running) feed(batches Batches) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -164,7 +164,7 @@ func (r *running) feed(batches Batches) (err error) {
 	return nil
 }
 
-// hand gives a batch to the replicas.
+// hand divides a batch into chunks and gives them to the replicas.
 func (r *running) hand(batch Batch, index int) error {
 	var f *inFlight
 	select {
@@ -215,7 +215,7 @@ func (p *Program) newInFlight() *inFlight {
 	return f
 }
 
-// take makes room for the outputs of a batch.
+// take prepares for a batch and makes room for its outputs.
 func (f *inFlight) take(batch Batch, index int) {
 	f.batch, f.index, f.err, f.sum = batch, index, nil, invariant.Sum(batch.X)
 	f.out.N = batch.N

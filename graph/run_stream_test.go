@@ -33,7 +33,8 @@ type ledger struct {
 	released []int
 }
 
-// numbered yields batches whose samples all hold the batch's index, and then err unless it is nil. n < 0 means no end.
+// numbered returns a stream of n batches whose samples all hold the batch's index, followed by err unless it is nil. A
+// negative n means a stream without end.
 func (l *ledger) numbered(ctx context.Context, n, samples int, err error) graph.Batches {
 	return func(yield func(graph.Batch, error) bool) {
 		for i := 0; i != n; i++ {
@@ -58,14 +59,13 @@ func (l *ledger) numbered(ctx context.Context, n, samples int, err error) graph.
 	}
 }
 
-// requireSettled fails unless each batch was released once and no goroutine is left of those that were not there
-// before.
+// requireSettled fails unless each batch was released once and there are no more goroutines than before.
 func (l *ledger) requireSettled(t *testing.T, before int) {
 	t.Helper()
 	for i, n := range l.released {
 		require.Equal(t, 1, n, "releases of batch %d of %d", i, len(l.released))
 	}
-	for range 4000 { // seconds of them, on a machine that is busy elsewhere
+	for range 4000 { // up to some seconds, for a machine that is busy with other work
 		if runtime.NumGoroutine() <= before {
 			return
 		}
@@ -75,16 +75,16 @@ func (l *ledger) requireSettled(t *testing.T, before int) {
 	t.Fatalf("%d goroutines before, now %d\n%s", before, runtime.NumGoroutine(), buf[:runtime.Stack(buf, true)])
 }
 
-// TestEveryWayARunEnds checks what is yielded, that every batch is released once, that no goroutine is left, and that
-// the program still works.
+// TestEveryWayARunEnds checks, for every way in which a run can end, the batches that are yielded, that every batch is
+// released once, that no goroutine is left, and that the program still works.
 func TestEveryWayARunEnds(t *testing.T) {
 	errStream, errTrip := errors.New("disk on fire"), errors.New("tripped")
 	for name, c := range map[string]struct {
 		batches, samples int
-		err              error                                  // of the stream
-		trip             func(first float64) error              // of the operation
-		body             func(i int, cancel func()) (stop bool) // of the loop
-		good             int                                    // batches yielded, -1 for any
+		err              error                                  // error of the stream
+		trip             func(first float64) error              // called by the operation, which returns its error
+		body             func(i int, cancel func()) (stop bool) // the loop's body
+		good             int                                    // number of batches yielded, -1 for any
 		want             error
 		text             string
 	}{
@@ -177,7 +177,7 @@ func TestEveryWayARunEnds(t *testing.T) {
 	}
 }
 
-// TestCancelIsPrompt cancels while slow operations run and the stream has no end.
+// TestCancelIsPrompt cancels while operations are slow and the stream has no end.
 func TestCancelIsPrompt(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var cancelled atomic.Bool
@@ -213,7 +213,8 @@ func TestCancelIsPrompt(t *testing.T) {
 	require.Equal(t, 1, n)
 }
 
-// TestStreamThatJustEndsWhenCancelled: to the program it looks complete, to the caller it must not.
+// TestStreamThatJustEndsWhenCancelled: a stream that ends without an error when ctx is cancelled looks complete to the
+// program, but the caller must get ctx's error.
 func TestStreamThatJustEndsWhenCancelled(t *testing.T) {
 	p := compile(t, wired(quiet), graph.Options{})
 	ctx, cancel := context.WithCancel(context.Background())
@@ -229,7 +230,7 @@ func TestStreamThatJustEndsWhenCancelled(t *testing.T) {
 	require.Equal(t, []error{nil, context.Canceled}, errs)
 }
 
-// TestPanicInTheLoop leaves a run by a panic of the loop's body.
+// TestPanicInTheLoop: the loop's body panics during a run.
 func TestPanicInTheLoop(t *testing.T) {
 	p := compile(t, wired(quiet), graph.Options{Batch: 2, Workers: 2})
 	var l ledger
@@ -242,7 +243,7 @@ func TestPanicInTheLoop(t *testing.T) {
 	l.requireSettled(t, before)
 }
 
-// TestPanicInTheStream: the stream runs on a goroutine of the program, where a panic would end the process.
+// TestPanicInTheStream: the stream runs on a goroutine of the program, where an unhandled panic would end the process.
 func TestPanicInTheStream(t *testing.T) {
 	p := compile(t, wired(quiet), graph.Options{Batch: 2})
 	var l ledger
@@ -265,7 +266,7 @@ func TestPanicInTheStream(t *testing.T) {
 	l.requireSettled(t, before)
 }
 
-// TestAStreamThatWaitsForReleases has one batch of memory and fills it again only when it was released.
+// TestAStreamThatWaitsForReleases has memory for one batch and fills it again only after its release.
 func TestAStreamThatWaitsForReleases(t *testing.T) {
 	p := compile(t, wired(quiet), graph.Options{Batch: 2, Workers: 2})
 	memory := []float32{0, 0, 0}
@@ -341,7 +342,8 @@ func TestRunAgain(t *testing.T) {
 	}
 }
 
-// TestOutputsAreReused: rows are valid until the next batch, a clone for ever, whatever runs ahead meanwhile.
+// TestOutputsAreReused: rows are valid until the next batch, and a clone stays valid, however far the replicas run
+// ahead.
 func TestOutputsAreReused(t *testing.T) {
 	p := compile(t, wired(quiet), graph.Options{Batch: 3, Workers: 2})
 	var l ledger
@@ -361,7 +363,7 @@ func TestOutputsAreReused(t *testing.T) {
 	require.Less(t, len(distinct), 12, "memory is used again")
 }
 
-// TestSizesOfBatchesMayChange lets outputs grow and shrink.
+// TestSizesOfBatchesMayChange has batches of growing and shrinking size, and so outputs.
 func TestSizesOfBatchesMayChange(t *testing.T) {
 	p := compile(t, wired(quiet), graph.Options{Batch: 3})
 	var batches []graph.Batch

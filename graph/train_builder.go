@@ -8,22 +8,22 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// training is what a Builder knows when it builds for training: nothing is folded into the convolutions, whose weights
-// need gradients, and batch norm takes the statistics of its batch.
+// training is the state of a Builder that builds for training. Nothing is folded into the convolutions, whose weights
+// need gradients, and batch norm uses the statistics of its batch.
 type training struct {
 	layers []normLayer
 	norms  map[*G.Node]normNode
-	seeds  *G.Node // of dropout, [batch] of int
+	seeds  *G.Node // seeds of dropout, [batch] of int
 }
 
 // normLayer is a batch norm of the model.
 type normLayer struct {
 	mean, variance *Param  // its running statistics
-	node           *G.Node // the form of the batch norm that the graph uses
-	count          int     // values per channel
+	node           *G.Node // the batch norm's node in the graph, with what is fused into it
+	count          int     // number of values per channel
 }
 
-// normNode is what a batch norm node was made of, and which layer it is.
+// normNode holds the parts of a batch norm node and the index of its layer.
 type normNode struct {
 	parts normParts
 	layer int
@@ -51,7 +51,7 @@ func (b *Builder) trainBatchNorm(x *G.Node, name string, eps float64) *G.Node {
 	return b.trainNorm(normNode{p, len(t.layers) - 1})
 }
 
-// trainNorm adds a batch norm in place of the less fused form of it that was there.
+// trainNorm adds a batch norm in place of the same norm with fewer layers fused into it.
 func (b *Builder) trainNorm(n normNode) *G.Node {
 	node := b.check(batchNorm(n.parts))
 	if node == nil {
@@ -83,9 +83,9 @@ func (b *Builder) trainAdd(x, shortcut *G.Node) *G.Node {
 	return b.trainNorm(n)
 }
 
-// Dropout adds [Dropout] with seeds that the training program brings; in inference it is nothing. The name must be
-// unique in the model: it is mixed into the seed, so that two dropout layers zero different activations of the same
-// sample.
+// Dropout adds [Dropout], with the seeds that the training program gets with each batch; for inference it returns x.
+// The name must be unique in the model: it is mixed into the seed, so that two dropout layers zero different
+// activations of the same sample.
 func (b *Builder) Dropout(x *G.Node, name string, rate float64) *G.Node {
 	if b.err != nil || b.training == nil || rate == 0 {
 		return x

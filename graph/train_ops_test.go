@@ -138,7 +138,7 @@ func wantCrossEntropy(in []graphtest.Input) graphtest.Array {
 func TestCrossEntropy(t *testing.T) {
 	r := newRand(5)
 	targets := graphtest.Zeros(4, 3)
-	// sharp, smoothed, mixed, without weight
+	// one-hot, smoothed, mixed, and without any weight
 	copy(targets.Data, []float64{0, 1, 0, 0.05, 0.05, 0.9, 0.25, 0, 0.75, 0, 0, 0})
 	graphtest.Op{
 		In: []graphtest.Input{graphtest.Variable(graphtest.Normal(r, 4, 3)).Batched(),

@@ -21,8 +21,8 @@ type TrainingOptions struct {
 	// Batch is the number of samples of a step, at least 1.
 	Batch int
 	// Shard is the number of samples that run together, which must divide Batch; 0 means Batch. Batch norm takes its
-	// statistics from a shard (the ghost batches of Hoffer et al., NeurIPS 2017), so results depend on it: with Shard
-	// equal to Batch they are those of one device in PyTorch.
+	// statistics from a shard (the ghost batches of Hoffer et al., NeurIPS 2017), so results depend on Shard. With
+	// Shard equal to Batch they are those of PyTorch on one device.
 	Shard int
 	// Workers is the number of shards that run side by side; 0 means GOMAXPROCS. Results do not depend on it.
 	Workers int
@@ -31,8 +31,8 @@ type TrainingOptions struct {
 	// Momentum is the weight of the newest batch in the running statistics of batch norm; 0 means 0.1, PyTorch's
 	// default.
 	Momentum float64
-	// Device is where the gradients are computed: CPU (the default), CUDA, or "cuda:N". The steps themselves are taken
-	// on the processor.
+	// Device is where the gradients are computed: CPU (the default), CUDA, or "cuda:N" for card N. The optimiser's
+	// steps are computed on the processor.
 	Device Device
 }
 
@@ -70,7 +70,7 @@ func (o TrainingOptions) withDefaults() (TrainingOptions, error) {
 	return o, nil
 }
 
-// TrainingBatch is what one step of training sees.
+// TrainingBatch is the input of one step of training.
 type TrainingBatch struct {
 	// X holds the samples [Batch, InputShape...], row-major.
 	X []float32
@@ -80,26 +80,26 @@ type TrainingBatch struct {
 	Seeds []int
 }
 
-// TrainingResult is what a step found.
+// TrainingResult is the result of one run of a [TrainingProgram].
 type TrainingResult struct {
 	// Loss is the mean cross-entropy of the batch.
 	Loss float64
-	// Logits holds the logits of the samples in the network as it trains, [Batch, classes]. It is valid until the next
-	// run.
+	// Logits holds the logits of the samples, [Batch, classes], from the network as it trains: with dropout and the
+	// statistics of the batch. It is valid until the next run.
 	Logits []float32
 }
 
-// TrainingProgram is a model compiled for training: it finds the gradients of the loss of a batch by all trained
-// parameters. It reads the parameters afresh at each run. It is not safe for concurrent use.
+// TrainingProgram is a model compiled for training: it computes the gradients of a batch's mean loss by all trained
+// parameters. Each run uses the present values of the parameters. A TrainingProgram is not safe for concurrent use.
 type TrainingProgram struct {
 	options  TrainingOptions
 	params   []*Param
 	norms    []normLayer
-	sizes    []int // of what a shard hands back: the gradients, then the moments of the norms
-	input    int   // values per sample
+	sizes    []int // number of elements of each result of a shard: the gradients, then the moments of the norms
+	input    int   // elements per sample
 	classes  int
 	replicas []*trainReplica
-	shards   [][][]float32 // [shard][as sizes]
+	shards   [][][]float32 // [shard][result][element]
 	grads    [][]float32
 	losses   []float32
 	logits   []float32
@@ -155,8 +155,8 @@ func CompileTraining(m Model, o TrainingOptions) (*TrainingProgram, error) {
 	return p, nil
 }
 
-// Close gives back what the program holds on a card; a program on the processor holds nothing to give back. The program
-// must not run again.
+// Close frees what the program holds on a card; a program on the processor holds nothing that must be freed. The
+// program must not run again.
 func (p *TrainingProgram) Close() error {
 	if err := p.card.close(); err != nil {
 		return fmt.Errorf("graph: training: %w", err)
@@ -164,7 +164,7 @@ func (p *TrainingProgram) Close() error {
 	return nil
 }
 
-// Options returns how the program was compiled, with defaults filled in.
+// Options returns the options that the program was compiled with, defaults filled in.
 func (p *TrainingProgram) Options() TrainingOptions { return p.options }
 
 // Classes returns the number of classes of the logits.
@@ -173,12 +173,12 @@ func (p *TrainingProgram) Classes() int { return p.classes }
 // Params returns the trained parameters in the order of the model.
 func (p *TrainingProgram) Params() []*Param { return p.params }
 
-// Gradients returns the gradient of the last run's mean loss by each of Params. The slices are reused by the next run
-// and may be changed by the caller.
+// Gradients returns the gradient of the last run's mean loss by each parameter of Params. The next run reuses the
+// slices, and the caller may change them.
 func (p *TrainingProgram) Gradients() [][]float32 { return p.grads }
 
-// Run finds the loss and the gradients of a batch and moves the running statistics of batch norm. Whatever the number
-// of replicas, the bits are the same: gradients of shards are added up in the order of the samples.
+// Run computes the loss and the gradients of a batch and updates the running statistics of batch norm. The bits do not
+// depend on the number of replicas, because the gradients of the shards are added in the order of the samples.
 func (p *TrainingProgram) Run(ctx context.Context, batch TrainingBatch) (TrainingResult, error) {
 	if err := p.check(batch); err != nil {
 		return TrainingResult{}, fmt.Errorf("graph: %w", err)
@@ -241,7 +241,7 @@ func (p *TrainingProgram) runShard(r *trainReplica, shard int, batch TrainingBat
 	return nil
 }
 
-// reduce adds up what the shards handed back, always in the same order.
+// reduce adds up the results of the shards, always in the same order.
 func (p *TrainingProgram) reduce() {
 	for i, g := range p.grads {
 		copy(g, p.shards[0][i])
@@ -254,8 +254,8 @@ func (p *TrainingProgram) reduce() {
 	}
 }
 
-// moveStatistics brings the running statistics of a norm closer to those of the whole batch: the mean of the shards'
-// means, and their variances about it, unbiased as in PyTorch.
+// moveStatistics moves the running statistics of a norm towards those of the whole batch. These follow from the shards'
+// means and variances; the variance is unbiased, as in PyTorch.
 func (p *TrainingProgram) moveStatistics(l normLayer, at int) {
 	mean, variance := l.mean.Float32s(), l.variance.Float32s()
 	channels, shards := len(mean), float64(len(p.shards))
@@ -285,7 +285,7 @@ type trainReplica struct {
 	sinks        []*shardSink // gradients, then moments
 }
 
-// shardSink is a function that copies its input to where the shard wants it.
+// shardSink is a function that copies its input to the results of a shard.
 type shardSink struct {
 	leaf
 	dst []float32

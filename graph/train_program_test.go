@@ -11,7 +11,7 @@ import (
 	"github.com/line-ood/goline/graph"
 )
 
-// smallClassifier has every layer that training treats in its own way.
+// smallClassifier is a model with every kind of layer that differs between training and inference.
 type smallClassifier struct{ params []*graph.Param }
 
 func newSmallClassifier() *smallClassifier {
@@ -138,7 +138,7 @@ func TestRunningStatisticsAreThoseOfTheWholeBatch(t *testing.T) {
 		m := newSmallClassifier()
 		p := compileTraining(t, m, graph.TrainingOptions{Batch: 12, Shard: shard})
 		runTraining(t, p, smallBatch(12, 4))
-		return m.params[4].Float32s(), m.params[5].Float32s() // of the first norm, before any normalised by shard
+		return m.params[4].Float32s(), m.params[5].Float32s() // of the first norm, whose input no sharding changes
 	}
 	mean, variance := stats(12)
 	for _, shard := range []int{1, 3, 6} {
@@ -152,7 +152,7 @@ func TestTrainingIsFollowedByInference(t *testing.T) {
 	m := newSmallClassifier()
 	p := compileTraining(t, m, graph.TrainingOptions{Batch: 6, Momentum: 1})
 	batch := smallBatch(6, 2)
-	for i := range m.params[0].Float32s() { // dropout would tell the two apart
+	for i := range m.params[0].Float32s() { // changed after the program was compiled
 		m.params[0].Float32s()[i] *= 2
 	}
 	runTraining(t, p, batch)

@@ -2,10 +2,10 @@ package graph
 
 import G "gorgonia.org/gorgonia"
 
-// FusedBatchNorm is batch norm in training with what a Builder fuses into it.
+// FusedBatchNorm is batch norm in training with the layers that a Builder fuses into it.
 func FusedBatchNorm(x, gamma, beta, residual *G.Node, relu bool, eps float64) (*G.Node, error) {
 	return batchNorm(normParts{x: x, gamma: gamma, beta: beta, residual: residual, relu: relu, eps: eps})
 }
 
-// Moments returns what a batch norm found: [2, channels].
+// Moments returns the mean and the variance that a batch norm has computed: [2, channels].
 func Moments(norm *G.Node) (*G.Node, error) { return moments(norm) }

@@ -49,8 +49,8 @@ func Normal(r *rand.Rand, shape ...int) Array {
 	return a
 }
 
-// Spread returns distinct elements in [-2, 2] that float32 holds exactly, evenly apart and none of them near 0, in
-// random order: far from the kinks of ReLU, clip and maximum, where central differences are no gradients.
+// Spread returns distinct elements in [-2, 2] that float32 holds exactly, evenly spaced, none of them near 0, in random
+// order. They lie far from the kinks of ReLU, clip and maximum, where central differences do not give the gradient.
 func Spread(r *rand.Rand, shape ...int) Array {
 	a := Zeros(shape...)
 	n := len(a.Data)
@@ -128,7 +128,7 @@ func (in Input) Batched() Input {
 	return in
 }
 
-// Reversed returns other values of the same distribution: the elements from last to first.
+// Reversed returns an input of other values of the same distribution: the same elements in reverse order.
 func (in Input) Reversed() Input {
 	in.Data, in.Classes = slices.Clone(in.Data), slices.Clone(in.Classes)
 	slices.Reverse(in.Data)
@@ -138,7 +138,7 @@ func (in Input) Reversed() Input {
 
 func (in Input) isClass() bool { return in.Classes != nil }
 
-// samples returns the number of samples of an input that has one row for each.
+// samples returns the batch size of an input whose first axis is the batch.
 func (in Input) samples() int {
 	if in.isClass() {
 		return len(in.Classes)

@@ -12,7 +12,7 @@ import (
 	"github.com/line-ood/goline/graph/graphtest"
 )
 
-// swish is an operation of one's own, made of one of package graph and a stock one: x · sigmoid(x).
+// swish is a self-made operation, built of one of package graph and a stock one: x · sigmoid(x).
 func swish(x *G.Node) (*G.Node, error) {
 	gate, err := G.Sigmoid(x)
 	if err != nil {
@@ -22,7 +22,7 @@ func swish(x *G.Node) (*G.Node, error) {
 }
 
 func ExampleOp_Check() {
-	var t testing.T // that of a test function
+	var t testing.T // in a test, the one that the test function is given
 	r := rand.New(rand.NewPCG(1, 2))
 	graphtest.Op{
 		In:    []graphtest.Input{graphtest.Variable(graphtest.Spread(r, 3, 4)).Batched()},

@@ -18,7 +18,7 @@ import (
 	"github.com/line-ood/goline/graph/graphtest"
 )
 
-// recorder keeps what would have failed a test.
+// recorder keeps the message with which a test would have failed.
 type recorder struct{ failure string }
 
 func (*recorder) Helper() {}
@@ -28,7 +28,7 @@ func (r *recorder) Fatalf(format string, args ...any) {
 	runtime.Goexit()
 }
 
-// failureOf returns how f fails, "" if it does not.
+// failureOf returns the message with which f fails, "" where it does not fail.
 func failureOf(f func(t graphtest.T)) string {
 	var r recorder
 	done := make(chan struct{})

@@ -11,14 +11,16 @@ import (
 	"github.com/line-ood/goline/graph"
 )
 
-// Op is an operation with what it must compute.
+// Op is an operation together with a reference for what it must compute.
 type Op struct {
-	// In are the inputs to try it with. Elements that float32 holds exactly, away from kinks, make the tightest test.
+	// In are the inputs to test the operation with. Elements that float32 holds exactly, away from kinks, make the
+	// tightest test.
 	In []Input
 	// Build adds the operation to a graph. It is called for element types float32 and float64, and for the single
 	// samples of a batch where inputs are [Input.Batched].
 	Build func(in G.Nodes) (*G.Node, error)
-	// Want is the reference: what must come out, written from the definition. It must not change its inputs.
+	// Want is the reference: it computes the expected value from the operation's definition. It must not change its
+	// inputs.
 	Want func(in []Input) Array
 	// Tolerance32 bounds how far float32 may be from float64, relative to the largest element if that is beyond 1; 0
 	// means 2e-5.
@@ -48,7 +50,7 @@ func (o Op) Check(t T, seed uint64) {
 	o.checkSamples(t, tensor.Float32, cotangent, single)
 }
 
-// newRand returns a source of its own for each seed.
+// newRand returns a random source for the seed.
 func newRand(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 0x6c696e65)) }
 
 // Evaluate returns the value of the operation, which must have the shape of the cotangent, followed by the gradient of
@@ -70,7 +72,8 @@ func (o Op) Evaluate(t T, dtype tensor.Dtype, cotangent Array) [][]float64 {
 	return first
 }
 
-// session returns a session that reads the value and the gradients, and which inputs those are of.
+// session returns a session that reads the value and the gradients, and the indices of the inputs that the gradients
+// belong to.
 func (o Op) session(t T, dtype tensor.Dtype, cotangent Array) (s *Session, variables []int) {
 	t.Helper()
 	s = NewSession(t, dtype, o.In...)
@@ -115,7 +118,7 @@ func (o Op) node(s *Session) *G.Node {
 	return y
 }
 
-// checkAlone computes each of the results with nothing else run than what it needs.
+// checkAlone computes each result in a graph that runs nothing but what this result needs.
 func (o Op) checkAlone(t T, cotangent Array, want [][]float64) {
 	t.Helper()
 	wrt := -1

@@ -14,7 +14,7 @@ import (
 // tests of operations also test what that device runs for them. Where it is not set, sessions run on the processor.
 const DeviceVariable = "GOLINE_TEST_DEVICE"
 
-// Session is a graph with its inputs and a tape machine. Whatever fails, fails its test.
+// Session is a graph with its inputs and a tape machine. Any failure fails its test.
 type Session struct {
 	Graph *G.ExprGraph
 	In    G.Nodes // the inputs that the session was made with
@@ -58,7 +58,7 @@ func (s *Session) let(n *G.Node, v any) {
 	}
 }
 
-// set writes the input's elements where the node's are.
+// set copies the input's elements into the node's memory.
 func (s *Session) set(n *G.Node, x Input) {
 	s.t.Helper()
 	if n.IsScalar() {
@@ -81,7 +81,7 @@ func (s *Session) set(n *G.Node, x Input) {
 	}
 }
 
-// floats copies the elements that the inputs of the session hold, but for classes.
+// floats returns copies of the elements of all inputs but classes.
 func (s *Session) floats() (out [][]float64) {
 	s.t.Helper()
 	for i, x := range s.inputs {
@@ -92,7 +92,7 @@ func (s *Session) floats() (out [][]float64) {
 	return out
 }
 
-// Read makes Run return the nodes' values, too. It must come before the first run.
+// Read makes Run return the values of the nodes, behind those asked for before. It must be called before the first run.
 func (s *Session) Read(ns ...*G.Node) {
 	for _, n := range ns {
 		v := new(G.Value)
@@ -101,7 +101,7 @@ func (s *Session) Read(ns ...*G.Node) {
 	}
 }
 
-// TryRun runs the graph, with the elements of in in the first inputs, and returns copies of the values read.
+// TryRun runs the graph, after copying the elements of in into the first inputs, and returns copies of the values read.
 func (s *Session) TryRun(in ...Input) ([][]float64, error) {
 	s.t.Helper()
 	for i, x := range in {
@@ -121,7 +121,7 @@ func (s *Session) TryRun(in ...Input) ([][]float64, error) {
 	return out, nil
 }
 
-// run runs the machine once, on the device that [DeviceVariable] names where that is one and the session is of float32.
+// run runs the machine once. A session of float32 runs on the device that [DeviceVariable] names, if it names one.
 func (s *Session) run() error {
 	device := graph.Device(os.Getenv(DeviceVariable))
 	if s.dtype != tensor.Float32 {
@@ -135,7 +135,7 @@ func (s *Session) run() error {
 	return errors.Join(err, placed.Close())
 }
 
-// Run is TryRun where nothing may fail.
+// Run is [Session.TryRun], but an error fails the test.
 func (s *Session) Run(in ...Input) [][]float64 {
 	s.t.Helper()
 	out, err := s.TryRun(in...)
@@ -145,7 +145,7 @@ func (s *Session) Run(in ...Input) [][]float64 {
 	return out
 }
 
-// CompileFor makes the session run and read nothing but what the given nodes need.
+// CompileFor makes the session run and read only what the given nodes need.
 func (s *Session) CompileFor(ns ...*G.Node) {
 	s.t.Helper()
 	from := len(s.Graph.AllNodes())
