@@ -16,9 +16,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// contrast fails where a text is hard to tell from what lies behind it: a ratio below 4.5 by WCAG 2, for every text
-// node that is shown. Behind a text lies the nearest background of its ancestors, half-transparent ones blended, and in
-// a chart the last filled rectangle, drawn before the text, that holds its middle.
+// contrast fails the test where a text is hard to tell from its background, that is where the contrast ratio of WCAG 2
+// is below 4.5. It measures every text node that is shown. The background of a text is the nearest background of its
+// ancestors, with half-transparent ones blended, and in a chart the last filled rectangle that was drawn before the
+// text and contains its middle.
 func contrast(t *testing.T, ctx context.Context, where string) {
 	t.Helper()
 	var found struct {
@@ -83,8 +84,8 @@ func contrast(t *testing.T, ctx context.Context, where string) {
 	require.Empty(t, found.Weak, where)
 }
 
-// byKeyboard goes through a report with the tabulator alone: everything that a pointer can use is reached, shows that
-// it has the focus, and a heading of a table sorts it by Enter.
+// byKeyboard goes through a report with the Tab key alone. Everything that a pointer can use must be reached and must
+// show that it has the focus, and Enter on a column heading must sort the table.
 func byKeyboard(t *testing.T, ctx context.Context) {
 	t.Helper()
 	var usable int
@@ -128,7 +129,8 @@ func byKeyboard(t *testing.T, ctx context.Context) {
 	require.True(t, up || down, "sorted by Enter: %v", found.Sorted)
 }
 
-// printed prints a page whose browser is in dark mode: on paper it is dark on white, and no wider than a sheet of A4.
+// printed prints a page from a browser in dark mode. On paper the page must be dark on white and no wider than a sheet
+// of A4.
 func printed(t *testing.T, ctx context.Context, name string) {
 	t.Helper()
 	var scroll struct {

@@ -41,7 +41,8 @@ func TestCIFAR10Report(t *testing.T) {
 	look(t, browser, page, "cifar10")
 }
 
-// missing skips a test, or fails it where the variable says that nothing may be missing.
+// missing skips the test because what it needs is missing, or fails it where the environment variable says that nothing
+// may be missing.
 func missing(t *testing.T, variable, what string) {
 	t.Helper()
 	if os.Getenv(variable) == "1" {
@@ -50,7 +51,7 @@ func missing(t *testing.T, variable, what string) {
 	t.Skipf("missing: %s", what)
 }
 
-// chromium returns the browser's path.
+// chromium returns the path of the browser's executable.
 func chromium(t *testing.T) string {
 	t.Helper()
 	for _, name := range []string{os.Getenv("GOLINE_CHROMIUM"), "chromium", "chromium-browser", "google-chrome"} {
@@ -78,8 +79,8 @@ func run(t *testing.T, name string, args ...string) {
 	require.NoError(t, err, "%s", out)
 }
 
-// look opens a page in both colour schemes at three widths, uses it by pointer and by keyboard, and prints it.
-// GOLINE_SCREENSHOTS names a folder to keep pictures of it in.
+// look opens a page in both colour schemes at three widths, uses it by pointer and by keyboard, and prints it. The
+// environment variable GOLINE_SCREENSHOTS names a folder in which to keep pictures of the page.
 func look(t *testing.T, browser, page, name string) {
 	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
 	defer cancel()
@@ -122,11 +123,11 @@ func look(t *testing.T, browser, page, name string) {
 	require.Empty(t, *complaints, "what the browser's console says")
 }
 
-// unfolded opens everything that can be folded: it must fit as well.
+// unfolded opens every details element of the page: the unfolded page must fit the window, too.
 const unfolded = `for (const d of document.querySelectorAll("details")) d.open = true`
 
-// measure tells how wide the page is, and what stands out of it: elements beyond the right edge that no box of theirs
-// scrolls.
+// measure returns the width of the page and the elements that stick out of it: those that reach beyond the right edge
+// and lie in no box that scrolls.
 const measure = `(() => {
 	const width = document.documentElement.clientWidth;
 	const offenders = [];
@@ -138,7 +139,7 @@ const measure = `(() => {
 	return {Width: document.documentElement.scrollWidth, Offenders: offenders.slice(0, 5)};
 })()`
 
-// listen gathers what pages complain of.
+// listen collects the errors and warnings that pages write to the browser's console.
 func listen(ctx context.Context) *[]string {
 	var all []string
 	chromedp.ListenTarget(ctx, func(event any) {

@@ -23,8 +23,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestServicePage scores a picture on the page of goline serve, in both colour schemes and two widths, by keyboard
-// alone but for the system's own dialog of files, and without a request to anyone but the server.
+// TestServicePage scores a picture on the page of goline serve, in both colour schemes and at two widths. It uses the
+// keyboard alone, except for the system's file dialog, and checks that the page sends requests to nobody but the
+// server.
 func TestServicePage(t *testing.T) {
 	browser := chromium(t)
 	dir := t.TempDir()
