@@ -25,8 +25,8 @@ import (
 	"github.com/line-ood/goline/line"
 )
 
-// attributeWorld is a [world] whose network has more than 20 features, too many to enumerate, and whose sets of images
-// overlap.
+// attributeWorld is a [world] whose network has more than 20 features, too many for exact Shapley values by
+// enumeration, and whose sets of images overlap.
 type attributeWorld struct {
 	world
 	args []string // --net and --weights
@@ -45,7 +45,7 @@ func newAttributeWorld(t testing.TB) attributeWorld {
 	return w
 }
 
-// writeShaded writes random images of differing brightness, from level on.
+// writeShaded writes n random images of differing brightness, none darker than level.
 func (w attributeWorld) writeShaded(t testing.TB, name string, n int, seed uint64, level int, labels []int64) {
 	t.Helper()
 	rng := rand.New(rand.NewPCG(seed, 5))
@@ -64,14 +64,14 @@ func (w attributeWorld) writeShaded(t testing.TB, name string, n int, seed uint6
 	require.NoError(t, npyz.WriteNpz(w.path(name), npyz.Stored, arrays...))
 }
 
-// goline runs "goline attribute" on the world's network; the first argument is the subcommand.
+// goline runs a subcommand of goline attribute, the first argument, on the world's network.
 func (w attributeWorld) goline(ctx context.Context, args ...string) (code int, stdout, stderr string) {
 	var out, problem bytes.Buffer
 	code = Run(ctx, append(append([]string{"attribute", args[0]}, w.args...), args[1:]...), &out, &problem)
 	return code, out.String(), problem.String()
 }
 
-// must runs it and expects success.
+// must runs a subcommand and expects success.
 func (w attributeWorld) must(t testing.TB, args ...string) string {
 	t.Helper()
 	code, stdout, stderr := w.goline(context.Background(), args...)
@@ -79,7 +79,7 @@ func (w attributeWorld) must(t testing.TB, args ...string) string {
 	return stdout
 }
 
-// interrupted runs it and interrupts it when what it says of its progress matches a pattern.
+// interrupted runs a subcommand and interrupts it when its progress output matches a pattern.
 func (w attributeWorld) interrupted(t testing.TB, progress string, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
@@ -91,7 +91,7 @@ func (w attributeWorld) interrupted(t testing.TB, progress string, args ...strin
 	return code, out.String(), seen.text.String()
 }
 
-// watcher calls a function when what was written to it matches a pattern.
+// watcher is a writer that calls a function when the text written to it matches a pattern.
 type watcher struct {
 	text    bytes.Buffer
 	pattern *regexp.Regexp
@@ -203,8 +203,8 @@ func TestAttributeValues(t *testing.T) {
 	assert.Len(t, f.Estimates[3].Kept, kept)
 }
 
-// TestAttributeValuesAnyWorkers: the same bits whatever the number of workers and the batch size, on every kind of
-// layer, and other images with another seed.
+// TestAttributeValuesAnyWorkers: the bits do not depend on the number of workers or the batch size, for every kind of
+// layer. Another seed chooses other images.
 func TestAttributeValuesAnyWorkers(t *testing.T) {
 	w := newAttributeWorld(t)
 	for _, layer := range [][]string{{}, {"--layer", "block3", "--channels"}, {"--layer", "trans2", "--groups", "7",
@@ -229,8 +229,9 @@ func TestAttributeValuesAnyWorkers(t *testing.T) {
 	}
 }
 
-// TestAttributeGames plays every value with every removal on every kind of players: permutation sampling is efficient,
-// so the residual tells when v(∅), v(N) and the marginal contributions do not belong to one game.
+// TestAttributeGames plays every value with every removal on every kind of players. Permutation sampling is efficient
+// (the values sum to v(N) - v(∅)), so its residual shows when v(∅), v(N) and the marginal contributions do not belong
+// to one game.
 func TestAttributeGames(t *testing.T) {
 	w := newAttributeWorld(t)
 	require.Equal(t, exitDone,
@@ -242,7 +243,7 @@ func TestAttributeGames(t *testing.T) {
 				{"--layer", "trans2", "--groups", "3"}} {
 				for _, scope := range []string{"sample", "class"} {
 					if racetest.On && scope == "class" && value != "log-sum-exp" {
-						continue // only numbers differ
+						continue // another value only changes numbers
 					}
 					args := append([]string{"values", "--data", w.path("test.npz"), "--fit", w.path("train.npz"),
 						"--features-dir", w.path("cache"), "--images", "4",
@@ -254,7 +255,7 @@ func TestAttributeGames(t *testing.T) {
 					readJSON(t, w.path("v.json"), &f)
 					require.NotEmpty(t, f.Estimates, args)
 					for _, e := range f.Estimates {
-						// A mean draws its members, and is efficient in expectation alone.
+						// A mean game draws its members at random, so it is efficient in expectation only.
 						if scope == "sample" && removal != "resample" {
 							assert.InDelta(t, 0, *e.Estimate.Efficiency_residual, 1e-5, args)
 						}
@@ -266,7 +267,7 @@ func TestAttributeGames(t *testing.T) {
 	}
 }
 
-// TestAttributeLineScore: all neurons present, the game's value is the score that goline score gives.
+// TestAttributeLineScore: with all neurons present, the game's value is the score that goline score writes.
 func TestAttributeLineScore(t *testing.T) {
 	w := newAttributeWorld(t)
 	ctx := context.Background()
@@ -292,7 +293,7 @@ func TestAttributeLineScore(t *testing.T) {
 	}
 }
 
-// TestAttributeValuesInterrupt: what is written then is what as many samples give without an interrupt.
+// TestAttributeValuesInterrupt: an interrupted command writes what an uninterrupted one with as many samples writes.
 func TestAttributeValuesInterrupt(t *testing.T) {
 	w := newAttributeWorld(t)
 	code, stdout, stderr := w.interrupted(t, `permutation .*\([1-9]`, "values", "--data", w.path("test.npz"), "--value",
@@ -413,8 +414,8 @@ func TestAttributeUsage(t *testing.T) {
 	}
 }
 
-// TestAttributeClassScope: the logit's class means are the contributions that goline fit measures in the network's own
-// graph.
+// TestAttributeClassScope: the class means of the logit game are the contributions that goline fit computes in the
+// network's own graph.
 func TestAttributeClassScope(t *testing.T) {
 	w := newAttributeWorld(t)
 	require.Equal(t, exitDone,
@@ -438,7 +439,7 @@ func TestAttributeClassScope(t *testing.T) {
 			assert.InDelta(t, det.Mean()[class*features+j], *v, 1e-5)
 		}
 	}
-	// Chosen images: fewer, the same for the same seed, and those of --image in their order.
+	// A choice of images: fewer of them, the same ones for the same seed, and those of --image in their order.
 	w.must(t, "values", "--data", w.path("train.npz"), "--image", "5,2", "--estimators", "closed-form", "--json",
 		w.path("v.json"))
 	readJSON(t, w.path("v.json"), &f)
@@ -447,7 +448,7 @@ func TestAttributeClassScope(t *testing.T) {
 	assert.Contains(t, f.Estimates[0].ID, "#5")
 }
 
-// TestAttributeForeignLabels: labels that mean nothing to the network do no harm where they are not needed.
+// TestAttributeForeignLabels: labels that are no classes of the network do no harm where labels are not needed.
 func TestAttributeForeignLabels(t *testing.T) {
 	w := newAttributeWorld(t)
 	for _, layer := range []string{"features", "block3"} {

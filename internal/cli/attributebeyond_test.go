@@ -116,8 +116,8 @@ func TestAttributeCurves(t *testing.T) {
 	assert.Equal(t, exitUsage, code, stderr)
 }
 
-// TestAttributeCompareImport: estimates of another program stand in the same tables, and those of other games are
-// refused.
+// TestAttributeCompareImport: imported estimates of another program appear in the same tables, and those of other games
+// are refused.
 func TestAttributeCompareImport(t *testing.T) {
 	w := newAttributeWorld(t)
 	game := []string{"--data", w.path("test.npz"), "--image", "3,5", "--groups", "4", "--value", "log-sum-exp"}

@@ -14,7 +14,7 @@ import (
 	"github.com/line-ood/goline/internal/racetest"
 )
 
-// comparisonFile is the schema of comparison.json, but for settings, which values writes too.
+// comparisonFile is the schema of comparison.json, except for the settings, which are those of values --json.
 type comparisonFile struct {
 	Setting      map[string]any
 	Seeds        []uint64
@@ -96,7 +96,7 @@ func TestAttributeCompare(t *testing.T) {
 		for _, name := range []string{"error", "seconds", "overlap", "precision_at_k", "scatter-antithetic",
 			"scatter-gradient-activation"} {
 			if c.truth == "closed-form" && (name == "error" || name == "seconds") {
-				continue // may hold nothing but zeros, which a logarithmic axis cannot show
+				continue // a figure of zeros only, which a logarithmic axis cannot show, may be missing
 			}
 			png, err := os.ReadFile(filepath.Join(dir, name+".png"))
 			require.NoError(t, err)
@@ -108,7 +108,7 @@ func TestAttributeCompare(t *testing.T) {
 	}
 }
 
-// TestAttributeCompareAnyWorkers: all but the times are the same bits for any number of workers.
+// TestAttributeCompareAnyWorkers: everything but the times has the same bits for any number of workers.
 func TestAttributeCompareAnyWorkers(t *testing.T) {
 	w := newAttributeWorld(t)
 	find := func(flags ...string) []map[string]string {
@@ -123,14 +123,15 @@ func TestAttributeCompareAnyWorkers(t *testing.T) {
 	}
 	three := find("--workers", "3")
 	if racetest.On {
-		return // three workers race where any do
+		return // three workers are enough for the race detector
 	}
 	one := find("--workers", "1")
 	assert.Equal(t, one, three)
 	assert.NotEqual(t, one, find("--seed", "5"))
 }
 
-// TestAttributeTruthDrawsApart: a truth that shared its coalitions with an estimate would call it perfect.
+// TestAttributeTruthDrawsApart: a truth that shared its coalitions with an estimate would make that estimate look
+// perfect.
 func TestAttributeTruthDrawsApart(t *testing.T) {
 	w := newAttributeWorld(t)
 	w.must(t, "compare", "--data", w.path("test.npz"), "--images", "4", "--seeds", "3", "--budgets", "400",

@@ -44,7 +44,7 @@ func TestAttributeDownstream(t *testing.T) {
 	readJSON(t, w.path("d.json"), &f)
 	assert.False(t, f.Partial)
 	assert.Equal(t, 18, f.Fit_images)
-	require.Len(t, f.Runs, 2*2*(1+1+2)) // deterministic and skipped runs once a budget, permutations twice
+	require.Len(t, f.Runs, 2*2*(1+1+2)) // deterministic and skipped ones run once a budget, permutations twice
 	for set, rate := range f.Reference {
 		assert.Greater(t, rate.AUROC, 0.0, "%s: the sets of this test should overlap", set)
 		assert.Less(t, rate.AUROC, 100.0, set)

@@ -11,7 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A figure of values names what it is of, and shows the neurons of the table beside their weights.
+// TestAttributeValuesFigure: the figure of values names its game, and shows the neurons of the table beside their
+// weights.
 func TestAttributeValuesFigure(t *testing.T) {
 	w := newAttributeWorld(t)
 	small := []string{"values", "--data", w.path("test.npz"), "--image", "4,5", "--budget", "2000", "--target", "1",

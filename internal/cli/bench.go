@@ -14,7 +14,7 @@ import (
 	"github.com/line-ood/goline/nets"
 )
 
-// Beyond these a number is a typing error: the command would never end.
+// Limits beyond which a number must be a mistake: the command would hardly ever end.
 const (
 	maxBenchImages = 1_000_000_000
 	maxBenchRuns   = 10_000
@@ -83,7 +83,7 @@ of fused multiply-adds, what is allocated per image, and where the time goes by 
 	return cmd
 }
 
-// readBench reads what --json wrote.
+// readBench reads a result that --json has written.
 func readBench(path string) (r bench.Result, err error) {
 	data, err := fsfile.ReadRegular(path)
 	if err != nil {
@@ -95,7 +95,7 @@ func readBench(path string) (r bench.Result, err error) {
 	return r, nil
 }
 
-// benchNetwork opens the network, or fills it with random numbers where no weights are given.
+// benchNetwork opens the network or, without weights, fills it with random numbers.
 func benchNetwork(net command.Network, seed uint64) (nets.Classifier, error) {
 	n, trained, err := net.OpenOrNew(10)
 	if err != nil || trained {

@@ -11,7 +11,7 @@ import (
 	"github.com/line-ood/goline/internal/bench"
 )
 
-// TestBenchCompares runs a small network twice and reads what changed.
+// TestBenchCompares runs a small network twice and checks the report of the change.
 func TestBenchCompares(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "before.json")
 	args := []string{"bench", "--net", "densenet-bc-10-4", "--images", "4", "--runs", "2"}

@@ -102,7 +102,7 @@ a calibration: their rates hold over them together.`,
 	return cmd
 }
 
-// checkHeldOut fails, before any image is scored, where the detector was fitted to some.
+// checkHeldOut fails where the detector was fitted to some of the images, before any of them is scored.
 func checkHeldOut(ctx context.Context, c *command.Common, det *line.Detector, images string) error {
 	if len(det.FitPictures()) == 0 {
 		return nil
@@ -128,7 +128,7 @@ func checkHeldOut(ctx context.Context, c *command.Common, det *line.Detector, im
 	return err
 }
 
-// promiseFlags say which rates are promised, and for what they hold.
+// promiseFlags hold the promised rate of false alarms, and what the promise holds for.
 type promiseFlags struct {
 	alpha, delta float64
 	adjust       string
@@ -143,7 +143,7 @@ func (p *promiseFlags) register(cmd *cobra.Command, alpha string) {
 		"for what rates hold: marginal, pointwise, simes, dkw, asymptotic or monte-carlo")
 }
 
-// options returns those of the flags that were given, over others.
+// options returns o with the values of the flags that were given.
 func (p *promiseFlags) options(cmd *cobra.Command, o conformal.Options) (conformal.Options, error) {
 	o = o.WithDefaults()
 	if cmd.Flags().Changed("alpha") {
@@ -169,7 +169,7 @@ func (p *promiseFlags) options(cmd *cobra.Command, o conformal.Options) (conform
 	return o, nil
 }
 
-// tellCalibration prints what is promised.
+// tellCalibration prints what the calibration promises.
 func tellCalibration(w io.Writer, out string, det *line.Detector) error {
 	c, err := det.Calibrator()
 	if err != nil {
@@ -220,7 +220,7 @@ func tellCalibration(w io.Writer, out string, det *line.Detector) error {
 	return err
 }
 
-// ordinal is n as in "21st".
+// ordinal returns n as an ordinal number: "21st".
 func ordinal(n int) string {
 	suffix := "th"
 	if n%100 < 11 || n%100 > 13 {

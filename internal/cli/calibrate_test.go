@@ -57,7 +57,7 @@ threshold: a score below %.6g, the 3rd lowest of 60
 the realised rate of this threshold is at most %.4g %% with probability 90 %%
 `, det, th[0].Score, 100*bound), said)
 
-	// inspect and export know it
+	// The commands inspect and export know the calibration.
 	facts := must(t, "inspect", det)
 	for _, want := range []string{"fitted pictures known  21", "calibration images     60",
 		"calibration alpha      0.05", "calibration adjustment marginal", "calibration threshold"} {
@@ -71,7 +71,7 @@ the realised rate of this threshold is at most %.4g %% with probability 90 %%
 	must(t, "export", "--detector", det, "--out", onnx)
 	require.Contains(t, must(t, "inspect", onnx), "threshold calibrated")
 
-	// calibrating again replaces it
+	// Calibrating again replaces the calibration.
 	again := w.path("again.npz")
 	must(t, "calibrate", "--detector", det, "--data", w.path("held.npz"), "--out", again, "--alpha", "0.2", "--adjust",
 		"pointwise", "--delta", "0.3")
@@ -132,7 +132,7 @@ func TestCalibrateRefuses(t *testing.T) {
 	code, _, _ := runGoline("calibrate", "--detector", det, "--data", w.path("test.npz"), "--out", det)
 	require.Equal(t, exitUsage, code, "the detector is not overwritten")
 
-	// A detector that does not know its pictures: said, and calibrated all the same.
+	// A detector that does not know the images it was fitted to is calibrated with a warning.
 	d, err := line.Load(det)
 	require.NoError(t, err)
 	require.NoError(t, d.WithFitPictures(nil).Save(det))
@@ -142,7 +142,7 @@ func TestCalibrateRefuses(t *testing.T) {
 	require.Contains(t, stdout, "calibrated on 21 images")
 }
 
-// calibratedRow is an image of a file of a calibrated detector's scores.
+// calibratedRow is the row of one image in a calibrated detector's scores.
 type calibratedRow struct {
 	ID         string
 	Score      float64
@@ -164,7 +164,7 @@ func jsonlRows(t testing.TB, path string) (rows []calibratedRow) {
 	return rows
 }
 
-// TestScoreCalibrated: all formats hold the library's p-values and verdicts.
+// TestScoreCalibrated: files of every format hold the p-values and verdicts that the library computes.
 func TestScoreCalibrated(t *testing.T) {
 	w := newWorld(t)
 	det, _ := w.calibrated(t, 60)
@@ -223,17 +223,17 @@ func TestScoreCalibrated(t *testing.T) {
 		"0.001"),
 		"a false-alarm rate of 0.001 needs at least 999 calibration samples, got 60")
 
-	// A threshold of one's own decides as before, and p-values stand beside.
+	// A threshold given by the user decides, and p-values are still written.
 	out := must(t, "score", "--detector", det, "--data", w.path("test.npz"), "--out", "-", "--threshold", "1e9")
 	require.Equal(t, len(want), strings.Count(out, ",true,"))
 
-	// Images that the detector knows are counted.
+	// Images to which the detector was fitted or calibrated are counted.
 	code, _, stderr := runGoline("score", "--detector", det, "--data", w.path("held.npz"), "--out", w.path("s.csv"))
 	require.Equal(t, exitDone, code)
 	require.Contains(t, stderr, "60 of the images are some that the detector was fitted to or calibrated on")
 }
 
-// TestScoreFalseDiscoveryRate: the library's procedures decide.
+// TestScoreFalseDiscoveryRate: verdicts are those of the library's procedures.
 func TestScoreFalseDiscoveryRate(t *testing.T) {
 	w := newWorld(t)
 	det, _ := w.calibrated(t, 60)
@@ -284,8 +284,8 @@ func calibratedRows(t testing.TB, det, spec string, more ...string) []calibrated
 	return jsonlRows(t, out)
 }
 
-// TestScoreStream: the rows of a whole run, with the library's martingale beside them, in every format; dark images
-// raise an alarm.
+// TestScoreStream: the rows are those of a run over the whole set, with the library's martingale in further columns, in
+// every format. Dark images raise an alarm.
 func TestScoreStream(t *testing.T) {
 	w := newWorld(t)
 	det, _ := w.calibrated(t, 60)
@@ -328,13 +328,13 @@ func TestScoreStream(t *testing.T) {
 		}
 	}
 
-	// Labels are those of the images, and names stand behind.
+	// Each row has its image's label; a class name follows it.
 	require.NoError(t, writeFile(w.path("classes.txt"), "cat\ndog\nowl\n"))
 	out := must(t, "score", "--detector", det, "--data", w.path("test.npz"), "--out", "-", "--stream", "--class-names",
 		w.path("classes.txt"))
 	require.Regexp(t, `(?m)^.*#1,.*,(cat|dog|owl),dog$`, out)
 
-	// Far images make capital grow: an alarm, which names the image.
+	// Images far from the training set make the martingale's capital grow, and the alarm names the image.
 	w.writeImages(t, "far.npz", 40, 5, 250, nil)
 	said := must(t, "score", "--detector", det, "--data", w.path("far.npz"), "--out", w.path("far.csv"), "--stream",
 		"--fdr", "lond")
@@ -369,13 +369,13 @@ func TestScoreCalibratedUsage(t *testing.T) {
 	}
 }
 
-// TestMartingaleIsFinite in every format, since JSON has no infinity.
+// TestMartingaleIsFinite: the capital is written as a finite number in every format, since JSON has no infinity.
 func TestMartingaleIsFinite(t *testing.T) {
 	r := scoredImage{evidence: conformal.Evidence{Log: 1e6}}
 	require.Equal(t, math.MaxFloat64, r.martingale())
 }
 
-// TestNumpyReadsCalibrations: a stranger finds the numbers under plain names.
+// TestNumpyReadsCalibrations: numpy finds the numbers of a calibration under plain names.
 func TestNumpyReadsCalibrations(t *testing.T) {
 	python := peertest.Python(t, "numpy")
 	w := newWorld(t)

@@ -17,7 +17,8 @@ import (
 
 func inf() float64 { return math.Inf(1) }
 
-// asGoline makes the test binary run as goline itself; with the value of tellPeak it tells its memory at the end.
+// asGoline is the environment variable that makes the test binary run as goline. With the value tellPeak the program
+// also prints its peak memory at the end.
 const asGoline, tellPeak = "GOLINE_TEST_RUN_MAIN", "peak"
 
 func TestMain(m *testing.M) {
@@ -34,7 +35,7 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// long is a DATA argument of many images: one file under many names.
+// long returns a DATA argument of many images: one file under many names.
 func (w world) long(t testing.TB, name string) string {
 	t.Helper()
 	w.writeImages(t, "part.npz", 60, 1, 20, roundLabels(60))
@@ -45,7 +46,8 @@ func (w world) long(t testing.TB, name string) string {
 	return filepath.Join(w.path(name), "*.npz")
 }
 
-// commandsThatRunLong are all commands that run the network, over many images, writing into a folder.
+// commandsThatRunLong returns command lines of the most used commands that run the network, over many images, with
+// outputs in a folder.
 func (w world) commandsThatRunLong(t testing.TB, out string) [][]string {
 	long, det := w.long(t, "long"), w.fit(t)
 	return [][]string{
@@ -56,14 +58,14 @@ func (w world) commandsThatRunLong(t testing.TB, out string) [][]string {
 	}
 }
 
-// TestCancel: a command that is cancelled in the middle says so, exits with 130 and leaves nothing behind.
+// TestCancel: a command that is cancelled while it works says so, exits with 130 and leaves no files behind.
 func TestCancel(t *testing.T) {
 	w := newWorld(t)
 	out := t.TempDir()
 	for _, args := range w.commandsThatRunLong(t, out) {
 		ctx, cancel := context.WithCancel(context.Background())
 		var stderr bytes.Buffer
-		// The first sign of progress comes when a batch is done and many are not.
+		// The first progress output comes when one batch is done and many are not.
 		code, stdout := runWith(ctx, &stderr, cancel, append(args, "--progress", "always")...)
 		require.Equal(t, exitInterrupted, code, "%q: %s", args, stderr.String())
 		require.Empty(t, stdout)
@@ -78,7 +80,7 @@ func TestCancel(t *testing.T) {
 	require.Equal(t, "goline: interrupted\n", stderr.String())
 }
 
-// TestSignals sends signals to the program itself.
+// TestSignals runs the program as a process and sends it signals.
 func TestSignals(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts processes")
@@ -104,7 +106,7 @@ func TestSignals(t *testing.T) {
 	}
 }
 
-// TestProgress goes to stderr alone, and only where it is wanted.
+// TestProgress: progress goes to stderr only, and only where it is wanted.
 func TestProgress(t *testing.T) {
 	w := newWorld(t)
 	args := join([]string{"features", "--data", w.long(t, "long"), "--out", w.path("f.npz")}, w.net())
@@ -116,7 +118,7 @@ func TestProgress(t *testing.T) {
 	require.Contains(t, stderr, "features")
 	code, table, _ := runGoline(w.eval("--progress", "always")...)
 	require.Equal(t, exitDone, code)
-	rates := func(stdout string) string { // without the table of times, which differ from run to run
+	rates := func(stdout string) string { // without the table of times, which differs from run to run
 		first, _, found := strings.Cut(stdout, "\n\n")
 		require.True(t, found, stdout)
 		return first

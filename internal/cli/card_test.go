@@ -12,7 +12,7 @@ import (
 	"github.com/line-ood/goline/internal/cuda/emu"
 )
 
-// TestNoCard: where there is no driver every command that would need one says so in one line.
+// TestNoCard: where there is no driver, every command that would need one says so in one line.
 func TestNoCard(t *testing.T) {
 	w := newWorld(t)
 	t.Setenv(cuda.DriverVariable, filepath.Join(t.TempDir(), "libnone.so"))
@@ -28,7 +28,7 @@ func TestNoCard(t *testing.T) {
 	}
 }
 
-// TestCommandsOnACard: each command that runs a graph runs it on the card, and finds what it does on the processor.
+// TestCommandsOnACard: each command that runs a graph runs it on the card, with the results of the processor.
 func TestCommandsOnACard(t *testing.T) {
 	w := newWorld(t)
 	card := emu.Use(t)
@@ -68,7 +68,7 @@ func TestCommandsOnACard(t *testing.T) {
 	readJSON(t, w.path("card.json"), &s)
 	require.Len(t, s.Methods, 3)
 	for name, m := range r.Methods {
-		require.InDelta(t, m.Average.AUROC, s.Methods[name].Average.AUROC, 1, name) // near ties may change places
+		require.InDelta(t, m.Average.AUROC, s.Methods[name].Average.AUROC, 1, name) // near ties may change their order
 	}
 
 	dir := t.TempDir()

@@ -7,8 +7,8 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// TestClassNamesAreRead: a list of classes that is not there is an error of every command that has the flag, also of
-// those that name no class in their output.
+// TestClassNamesAreRead: a missing file of class names is an error of every command that has the flag, even of commands
+// that write no class names.
 func TestClassNamesAreRead(t *testing.T) {
 	if testing.Short() {
 		t.Skip("runs every command")

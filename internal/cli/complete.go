@@ -9,8 +9,8 @@ import (
 	"github.com/line-ood/goline/nets"
 )
 
-// completeFlags makes a shell that completes know the values of flags, of a command and of those below it: the script
-// that "goline completion" prints asks for them. Flags that take files complete files by themselves.
+// completeFlags lets shells complete the values of flags, for a command and its subcommands: the script that "goline
+// completion" prints asks the program for them. Flags that take files complete file names by default.
 func completeFlags(cmd *cobra.Command) {
 	for flag, values := range map[string]func() []string{
 		"net":        namedNetworks,
@@ -24,11 +24,11 @@ func completeFlags(cmd *cobra.Command) {
 		if cmd.Flags().Lookup(flag) == nil {
 			continue
 		}
-		// It fails only where the flag is missing or has completions already.
+		// An error means only that the command lacks the flag, or that the flag has completions already.
 		_ = cmd.RegisterFlagCompletionFunc(flag, func(_ *cobra.Command, _ []string, typed string) ([]string,
 			cobra.ShellCompDirective) {
 			done := ""
-			if flag == "methods" { // a list: what stands before the last comma stays
+			if flag == "methods" { // a list: the names before the last comma stay
 				done = typed[:strings.LastIndexByte(typed, ',')+1]
 			}
 			var out []string
@@ -37,7 +37,7 @@ func completeFlags(cmd *cobra.Command) {
 					out = append(out, v)
 				}
 			}
-			return out, cobra.ShellCompDirectiveDefault // a network or preprocessing may be a file, too
+			return out, cobra.ShellCompDirectiveDefault // the value may also be a file
 		})
 	}
 	for _, c := range cmd.Commands() {
@@ -45,7 +45,7 @@ func completeFlags(cmd *cobra.Command) {
 	}
 }
 
-// namedNetworks are the names that stand for one network, without the patterns.
+// namedNetworks returns the names that stand for one network each, without the patterns.
 func namedNetworks() (out []string) {
 	for _, name := range nets.Names() {
 		if strings.ToLower(name) == name {

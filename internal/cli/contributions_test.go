@@ -11,9 +11,9 @@ import (
 	"github.com/line-ood/goline/line"
 )
 
-// TestContributionsFromAFile: the closed form of the logit game from "attribute values" gives the detector and the
-// table that gradient × activation gives, and a file that is not about this network, or not whole, is refused before
-// images are read.
+// TestContributionsFromAFile: the contributions of the logit game, written by "attribute values" from the closed form,
+// give the detector and the table that gradient × activation gives. A file that is of another network, or incomplete,
+// is refused before images are read.
 func TestContributionsFromAFile(t *testing.T) {
 	w := newWorld(t)
 	file := w.path("v.json")
@@ -89,7 +89,8 @@ func TestContributionsFromAFile(t *testing.T) {
 		strings.Contains(message, w.path("missing")), message)
 }
 
-// TestInspectTellsClipLimits of a detector that clips at percentiles, as options and as the bounds' range.
+// TestInspectTellsClipLimits: goline inspect shows, for a detector that clips at percentiles, the option and the range
+// of the bounds.
 func TestInspectTellsClipLimits(t *testing.T) {
 	w := newWorld(t)
 	stdout := must(t, "inspect", w.fit(t, "--clip-percentile", "80", "--clip-per-class"))

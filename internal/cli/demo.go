@@ -38,12 +38,12 @@ type demonstration struct {
 	fit, test  demoSet
 	ood        []demoSet
 	data       eval.Data
-	choices    []*eval.Choice // what the search found, for each method with a grid
+	choices    []*eval.Choice // results of the search, for each method with a grid
 	found      *eval.Result
 	detector   *line.Detector
 }
 
-// demoSet is a set of pictures with what the network makes of them.
+// demoSet is a set of pictures with the network's features and logits.
 type demoSet struct {
 	*demo.Set
 	posthoc.Samples
@@ -112,7 +112,7 @@ func (d *demonstration) run(ctx context.Context) error {
 	return err
 }
 
-// load takes pictures and network out of the program, runs the one through the other, and chooses parameters.
+// load loads the embedded pictures and network, runs the pictures through the network, and chooses parameters.
 func (d *demonstration) load(ctx context.Context) (err error) {
 	if d.net, d.weightsSHA, err = demo.Network(); err != nil {
 		return err
@@ -155,8 +155,9 @@ func (d *demonstration) load(ctx context.Context) (err error) {
 	return d.tune(ctx, x)
 }
 
-// tune chooses the parameters of every method that has some, by the rule of [eval.Tune], on pictures that are no test
-// pictures: a quarter of the training pictures against pseudo-OOD made of them, fitted to the other three quarters.
+// tune chooses the parameters of every method that has some, by the rule of [eval.Tune]. It uses no test pictures: a
+// quarter of the training pictures is compared with pseudo-OOD pictures made from them, after fitting to the other
+// three quarters.
 func (d *demonstration) tune(ctx context.Context, x *eval.Extractor) error {
 	fit := eval.Set{Name: d.fit.Name(), Samples: d.fit.Samples}
 	v, err := x.HeldOut(ctx, d.data.Head, fit, d.fit.Set, nil, nil, true, d.Seed)
@@ -176,17 +177,17 @@ func (d *demonstration) tune(ctx context.Context, x *eval.Extractor) error {
 	return nil
 }
 
-// demoMethods are compared: LINe and what it was compared with at first, which need no more than a moment.
+// demoMethods lists the methods to compare: LINe and those of its paper's comparison that are quick.
 var demoMethods = []string{"line", "msp", "maxlogit", "energy", "react", "dice"}
 
-// demoKinds are the methods to compare, LINe first.
+// demoKinds returns the kinds of the methods to compare, LINe first.
 func demoKinds() []posthoc.Kind {
 	return slices.DeleteFunc(lineFirst(posthoc.Kinds()), func(k posthoc.Kind) bool {
 		return !slices.Contains(demoMethods, k.Name)
 	})
 }
 
-// lineFirst brings LINe to the front.
+// lineFirst sorts LINe to the front.
 func lineFirst(kinds []posthoc.Kind) []posthoc.Kind {
 	slices.SortStableFunc(kinds, func(a, b posthoc.Kind) int {
 		switch {
@@ -200,16 +201,16 @@ func lineFirst(kinds []posthoc.Kind) []posthoc.Kind {
 	return kinds
 }
 
-// tuned is a method at parameters that a search chose, under a name that says so.
+// tuned is a method with parameters that a search has chosen. Its name says so.
 type tuned struct{ posthoc.Method }
 
 func (t tuned) Name() string { return t.called(t.Method.Name()) }
 
-// called is the name of a tuned method.
+// called returns the name of the tuned method.
 func (tuned) called(name string) string { return name + ", tuned" }
 
-// evaluate compares all methods at their published defaults, and those with parameters to choose at what the search
-// chose.
+// evaluate compares all methods with their published defaults, and again those with parameters that the search has
+// chosen.
 func (d *demonstration) evaluate(ctx context.Context) error {
 	paper, err := line.NewMethod(d.options, d.GraphOptions())
 	if err != nil {
@@ -262,11 +263,11 @@ func (d *demonstration) print(study []contributionRow) error {
 	return nil
 }
 
-// demoRule says how the tuned rows came about.
+// demoRule explains the tuned rows of the table.
 const demoRule = `Rows without a mark: published defaults (LINe: --p-a, --p-w, --clip). "tuned": the best mean AUROC over each method's grid, the same rule for all, on a quarter
 of the training pictures against pseudo-OOD made of them (patches and pixels shuffled, blends); no test picture was used.`
 
-// contributionRow is a way to get contributions, compared with gradient × activation.
+// contributionRow compares one way to compute contributions with gradient × activation.
 type contributionRow struct {
 	Name     string
 	Spearman float64 // rank correlation with gradient × activation, mean over the classes
@@ -276,12 +277,12 @@ type contributionRow struct {
 	Seconds  float64
 }
 
-// KeptPercent, FPRPercent and AUROCPercent are for the page.
+// KeptPercent, FPRPercent and AUROCPercent return values in percent, for the page's template.
 func (r contributionRow) KeptPercent() float64  { return 100 * r.Jaccard }
 func (r contributionRow) FPRPercent() float64   { return 100 * r.Average.FPR95 }
 func (r contributionRow) AUROCPercent() float64 { return 100 * r.Average.AUROC }
 
-// compareContributions feeds LINe contributions by gradient and by sampling.
+// compareContributions runs LINe with contributions by gradient and by sampling, and compares the results.
 func (d *demonstration) compareContributions(ctx context.Context) ([]contributionRow, error) {
 	type way struct {
 		name   string

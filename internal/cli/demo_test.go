@@ -72,7 +72,7 @@ func TestDemo(t *testing.T) {
 	require.Contains(t, stdout, "accuracy 95.30 %")
 	rows := resultRows(t, "digits")
 	require.Len(t, rows, 10)
-	for _, row := range rows { // docs/results.md shows what the demo prints
+	for _, row := range rows { // docs/results.md shows the output of the demo
 		require.Regexp(t, strings.Join(quoteAll(row), `\s*│\s*`), stdout)
 	}
 	raw, err := os.ReadFile(path)
@@ -88,17 +88,17 @@ func TestDemo(t *testing.T) {
 	require.Equal(t, 1, strings.Count(page, "</html>"))
 
 	if racetest.On {
-		return // that the same comes again is for the plain suite, at a tenth of the time
+		return // without the race detector the test also runs the demo again, in a tenth of the time
 	}
 	again := filepath.Join(t.TempDir(), "demo.html")
 	code, second, stderr := runGoline("demo", "--html", again, "--workers", "1", "--batch", "7")
 	require.Zero(t, code, stderr)
-	seconds := regexp.MustCompile(` *\d+\.\d+ s\b.*|/.*html`) // with what fills their column
+	seconds := regexp.MustCompile(` *\d+\.\d+ s\b.*|/.*html`) // with the spaces that fill their column
 	require.Equal(t, seconds.ReplaceAllString(stdout, ""), seconds.ReplaceAllString(second, ""),
 		"results do not depend on batch or workers")
 }
 
-// resultRows returns the cells of the table of docs/results.md with that column, without marks of bold type.
+// resultRows returns the rows of the table of docs/results.md that has the given column, without marks of bold type.
 func resultRows(t testing.TB, column string) (rows [][]string) {
 	t.Helper()
 	within := false

@@ -27,7 +27,7 @@ import (
 //go:embed demo.html.tmpl
 var demoTemplate string
 
-// page returns the report of the evaluation with the demo's own sections.
+// page returns the report of the evaluation, with further sections of the demo.
 func (d *demonstration) page(ctx context.Context, study []contributionRow) ([]byte, error) {
 	p := report.Provenance{Command: "goline demo", Outcomes: d.data.Outcomes(),
 		Facts: []report.Fact{{Name: "In-distribution", Value: fmt.Sprintf("%s, %s", d.test.Source, d.test.Licence)}}}
@@ -51,7 +51,7 @@ func (d *demonstration) page(ctx context.Context, study []contributionRow) ([]by
 	return out.Bytes(), nil
 }
 
-// sections returns the demo's own parts of the page.
+// sections returns the demo's sections of the page.
 func sections(v *demoView) (out []report.Section, err error) {
 	t, err := template.New("demo").Parse(demoTemplate)
 	if err != nil {
@@ -72,7 +72,7 @@ func sections(v *demoView) (out []report.Section, err error) {
 	return out, nil
 }
 
-// demoView is what the demo's sections show.
+// demoView holds what the demo's sections show.
 type demoView struct {
 	Rule      string
 	Sets      []setStrip
@@ -115,7 +115,7 @@ func paint(dst *image.Gray, x int, grey []uint8) {
 	}
 }
 
-// pictureURL holds an image in its own address.
+// pictureURL returns a data URL that contains the image.
 func pictureURL(img image.Image) (template.URL, error) {
 	var buf bytes.Buffer
 	if err := png.Encode(&buf, img); err != nil {
@@ -124,7 +124,7 @@ func pictureURL(img image.Image) (template.URL, error) {
 	return template.URL("data:image/png;base64," + base64.StdEncoding.EncodeToString(buf.Bytes())), nil
 }
 
-// contributionMap draws the mean contribution of each neuron to each class, neurons that LINe keeps with a frame.
+// contributionMap draws the mean contribution of each neuron to each class. Neurons that LINe keeps have a frame.
 func (d *demonstration) contributionMap() template.HTML {
 	const left, top, w, h = 90, 22, 9, 18
 	k, f := d.net.Classes(), d.net.FeatureDim()
@@ -161,7 +161,7 @@ func (d *demonstration) contributionMap() template.HTML {
 	return template.HTML(b.String())
 }
 
-// diverging maps -1 to blue, 0 to white and 1 to red; the root makes small values visible.
+// diverging returns a colour: blue for -1, white for 0, red for 1. A square root makes small values visible.
 func diverging(v float64) string {
 	t := math.Sqrt(math.Min(math.Abs(v), 1))
 	end := color.RGBA{178, 24, 43, 255}
@@ -172,7 +172,7 @@ func diverging(v float64) string {
 	return fmt.Sprintf("#%02x%02x%02x", part(end.R), part(end.G), part(end.B))
 }
 
-// errorPlot draws how fast estimators of Shapley values come close to the truth on some pictures.
+// errorPlot draws how fast estimators of Shapley values approach the exact values, on some pictures.
 func (d *demonstration) errorPlot(ctx context.Context) (template.HTML, error) {
 	head, err := games.NewReadout(d.data.Head)
 	if err != nil {
@@ -215,7 +215,7 @@ func (d *demonstration) errorPlot(ctx context.Context) (template.HTML, error) {
 	return template.HTML(svg), err
 }
 
-// extremes shows the pictures of each set with the highest and the lowest of LINe's scores.
+// extremes returns the pictures of each set with the highest and the lowest LINe scores.
 func (d *demonstration) extremes() (out []report.Pictures, err error) {
 	scores := d.found.Scores[0]
 	o := eval.ExtremeOptions{Pictures: 6, Classes: demo.Classes(), Keep: d.detector.ActiveNeurons}

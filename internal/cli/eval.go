@@ -30,14 +30,14 @@ type evalCommand struct {
 	alsoWeights              []string
 	compare, fpr             string
 	methods, params          []string
-	all                      bool // whether methods stands for all of them
+	all                      bool // whether methods was "all"
 	jsonOut, csvOut, htmlOut string
 	latexOut, markdownOut    string
 	resamples                int
-	command                  string // the command line itself
+	command                  string // the command line as text, for reports
 	out                      io.Writer
 	methodParams             map[string]map[string]float64
-	// what the command line says of parameters, which no search changes
+	// parameters by method that the command line fixes, which no search changes
 	fixed map[string]map[string]float64
 }
 
@@ -112,7 +112,7 @@ without --id-val on a quarter of the images of --fit. Validation images must be 
 	return cmd
 }
 
-// check parses what the flags say before anything is read.
+// check parses and checks the flags before any file is read.
 func (e *evalCommand) check() error {
 	if err := e.readBenchmark(); err != nil {
 		return err
@@ -142,7 +142,7 @@ func (e *evalCommand) check() error {
 	return e.checkCompare()
 }
 
-// readBenchmark takes the sets of --openood as if they had been given.
+// readBenchmark adds the sets in the folder of --openood as if they were on the command line.
 func (e *evalCommand) readBenchmark() error {
 	if e.openOOD == "" && e.benchmark == "" {
 		return nil
@@ -236,7 +236,7 @@ func (e *evalCommand) checkMethods() error {
 	return nil
 }
 
-// expandAll replaces "all" by the names of all methods that are not marked as slow, LINe first.
+// expandAll replaces the method "all" by the names of all methods that are not marked as slow, LINe first.
 func (e *evalCommand) expandAll() {
 	if len(e.methods) != 1 || strings.TrimSpace(e.methods[0]) != "all" {
 		return
@@ -249,7 +249,8 @@ func (e *evalCommand) expandAll() {
 	}
 }
 
-// leaveOut takes from all the methods those that need a feature map which the network does not have, and says so.
+// leaveOut removes, where the methods are "all", those that need a feature map which the network does not have, with a
+// note.
 func (e *evalCommand) leaveOut(net nets.Classifier) error {
 	if !e.all {
 		return nil
@@ -277,7 +278,7 @@ func (e *evalCommand) leaveOut(net nets.Classifier) error {
 	return nil
 }
 
-// checkCompare refuses a name that no method has.
+// checkCompare fails where --compare names no method of the evaluation.
 func (e *evalCommand) checkCompare() error {
 	switch e.compare {
 	case "", eval.CompareAll, eval.CompareNone:
@@ -363,7 +364,7 @@ func (e *evalCommand) evaluate(ctx context.Context, c *command.Evaluation) (*eva
 		return nil, nil, err
 	}
 	o := eval.RunOptions{Resamples: e.resamples, Seed: e.Seed, Compare: e.compare}
-	if e.contributions.File == "" { // parameters do not tell which contributions LINe takes
+	if e.contributions.File == "" { // the parameters do not identify the contributions of a file
 		if o.Kept, err = c.KeptScores(); err != nil {
 			return nil, nil, err
 		}
@@ -378,7 +379,7 @@ func (e *evalCommand) evaluate(ctx context.Context, c *command.Evaluation) (*eva
 	return found, methods, nil
 }
 
-// build makes the methods for a checkpoint, tuned where that is asked for, and says how parameters were found, by name.
+// build returns the methods for a checkpoint, tuned where the flags ask for it, and by name how parameters were chosen.
 func (e *evalCommand) build(ctx context.Context,
 	c *command.Evaluation) ([]posthoc.Method, map[string]*report.Tuning, error) {
 	source, err := e.contributions.Source(c.Network, func() (string, error) { return c.WeightsSHA, nil })

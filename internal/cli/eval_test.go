@@ -56,7 +56,7 @@ type evalOOD struct {
 	FPR95_tie_aware                                               *float64
 }
 
-// keys lists the members of a JSON object in order, with those of objects in it.
+// keys returns the keys of a JSON object in order, including those of objects inside it.
 func keys(t testing.TB, raw json.RawMessage) (out []string) {
 	t.Helper()
 	d := json.NewDecoder(strings.NewReader(string(raw)))
@@ -78,7 +78,7 @@ func keys(t testing.TB, raw json.RawMessage) (out []string) {
 	return out
 }
 
-// TestEvalJSON: the schema of the design, member by member in its order, with values that follow from the scores.
+// TestEvalJSON: the file has the documented schema, with keys in its order, and values that follow from the scores.
 func TestEvalJSON(t *testing.T) {
 	w := newWorld(t)
 	out := w.path("out.json")
@@ -147,7 +147,7 @@ func TestEvalJSON(t *testing.T) {
 	require.InDeltaSlice(t, average[:], []float64{got.FPR95, got.AUROC}, 1e-8)
 }
 
-// TestEvalOutputs: table, JSON, CSV and report tell the same.
+// TestEvalOutputs: table, JSON, CSV and report hold the same numbers.
 func TestEvalOutputs(t *testing.T) {
 	w := newWorld(t)
 	stdout := must(t, w.eval("--json", w.path("out.json"), "--csv", w.path("out.csv"), "--report", w.path("out.html"),
@@ -163,7 +163,7 @@ func TestEvalOutputs(t *testing.T) {
 	require.NotNil(t, r.ID.Accuracy_ci)
 
 	var order []string
-	rates, _, _ := strings.Cut(stdout, "\n\n") // other tables follow
+	rates, _, _ := strings.Cut(stdout, "\n\n") // the tables behind the first are cut off
 	for line := range strings.Lines(rates) {
 		for _, name := range names {
 			if strings.Contains(line, "│ "+name+" ") {
@@ -202,7 +202,7 @@ func TestEvalOutputs(t *testing.T) {
 		"curves for each set, coverage, histograms for each method and set")
 }
 
-// TestEvalUnlabelledID: accuracy is unknown, the rest is not touched; OOD labels mean nothing.
+// TestEvalUnlabelledID: without labels of the ID set only the accuracy is unknown. Labels of OOD sets are ignored.
 func TestEvalUnlabelledID(t *testing.T) {
 	w := newWorld(t)
 	out := w.path("out.json")
@@ -226,12 +226,12 @@ func TestEvalNeedsNoLabelsWithoutLINe(t *testing.T) {
 	require.Contains(t, fails(t, args...), "dark.npz: the images have no labels, which fitting needs")
 }
 
-// untimed blanks what may differ between two runs.
+// untimed removes the times, which differ from run to run.
 func untimed(s string) string {
 	return regexp.MustCompile(`"(fit_seconds|us_per_sample)": [^,\n]*`).ReplaceAllString(s, "$1")
 }
 
-// TestNothingShowsInTheResult: batch, workers and progress change no byte of any output.
+// TestNothingShowsInTheResult: batch size, workers and progress do not change a byte of any output.
 func TestNothingShowsInTheResult(t *testing.T) {
 	w := newWorld(t)
 	outputs := func(flags []string) map[string]string {
@@ -274,7 +274,7 @@ func TestNothingShowsInTheResult(t *testing.T) {
 	}
 }
 
-// TestSeedMovesIntervalsAlone: what is not sampled does not depend on the seed.
+// TestSeedMovesIntervalsAlone: only results of sampling depend on the seed.
 func TestSeedMovesIntervalsAlone(t *testing.T) {
 	w := newWorld(t)
 	read := func(seed string) (r evalFile) {
@@ -297,7 +297,7 @@ func TestSeedMovesIntervalsAlone(t *testing.T) {
 	require.True(t, moved)
 }
 
-// TestFeaturesDir: features are kept, found again, and made anew when anything they come from has changed.
+// TestFeaturesDir: features are kept, found again, and computed again when anything that they depend on has changed.
 func TestFeaturesDir(t *testing.T) {
 	w := newWorld(t)
 	kept := w.path("deep/kept")
@@ -311,7 +311,7 @@ func TestFeaturesDir(t *testing.T) {
 	require.ElementsMatch(t, []string{"fit.npz", "id.npz", "ood-noise.npz", "ood-dark.npz", "scores"}, entries(t, kept))
 	require.Equal(t, without, result(), "found again")
 
-	// Found again indeed: features that are changed behind its back show.
+	// The kept file is really read: a change of its content is noticed.
 	path := filepath.Join(kept, "ood-noise.npz")
 	whole := contents(t, path)
 	a, err := npyz.ReadNpz(path)
@@ -328,7 +328,7 @@ func TestFeaturesDir(t *testing.T) {
 		path+": features, logits or labels are not those that were kept (delete the file")
 	require.NoError(t, writeFile(path, whole))
 
-	// One pixel of one image, one weight, or one label: all of it is made anew.
+	// After a change of one pixel, one weight or one label, everything that depends on it is computed again.
 	noise := pixels(9, 4, 0)
 	noise[8*3072+1000]++
 	require.NoError(t, npyz.WriteNpyFile(w.path("noise.npy"), npyz.New(noise, 9, 32, 32, 3)))
@@ -338,7 +338,7 @@ func TestFeaturesDir(t *testing.T) {
 	require.Equal(t, without, result())
 	require.Equal(t, whole, contents(t, path))
 	labels := roundLabels(13)
-	labels[12] = 1 // what the network takes it for
+	labels[12] = 1 // the class that the network predicts
 	w.writeImages(t, "test.npz", 13, 2, 20, labels)
 	require.NotEqual(t, without, result())
 	w.writeImages(t, "test.npz", 13, 2, 20, roundLabels(13))
@@ -350,7 +350,7 @@ func TestFeaturesDir(t *testing.T) {
 		require.Contains(t, message, path, name)
 		require.Contains(t, message, "delete the file", name)
 	}
-	// Arrays that were changed, one row fewer, and labels of others.
+	// Files with changed arrays, with one row fewer, and with the labels of other images.
 	kept1, err := npyz.ReadNpz(func() string { require.NoError(t, writeFile(path, whole)); return path }())
 	require.NoError(t, err)
 	change := func(edit func(name string, a npyz.Array) npyz.Array) {
@@ -392,7 +392,7 @@ func TestFeaturesDir(t *testing.T) {
 		}
 		return a
 	})
-	// A file of other origin is left alone.
+	// A file that was not written as kept features is not replaced.
 	must(t, join([]string{"features", "--data", w.path("noise.npy"), "--out", path}, w.net())...)
 	mine := contents(t, path)
 	require.Contains(t, fails(t, w.eval("--features-dir", kept)...),

@@ -13,7 +13,7 @@ import (
 	"github.com/line-ood/goline/nets"
 )
 
-// All the methods run in one command, and each has its rates in the JSON.
+// TestEvalAll: all the methods run in one command, and each has its rates in the JSON.
 func TestEvalAll(t *testing.T) {
 	w := newWorld(t)
 	must(t, w.eval("--methods", "all", "--json", w.path("out.json"))...)
@@ -28,8 +28,8 @@ func TestEvalAll(t *testing.T) {
 	}
 }
 
-// Of all the methods, those that need what the network cannot give are left out with a note; where a user names them
-// they stay.
+// TestEvalLeavesOut: of "all" methods, those that need what the network does not have are left out with a note. Where a
+// user names such a method it is not left out.
 func TestEvalLeavesOut(t *testing.T) {
 	net, err := nets.Define(nets.Definition{Name: "flat", Classes: 3, Input: []int{3, 32, 32},
 		Build: func(b *graph.Builder, x *G.Node) *G.Node {

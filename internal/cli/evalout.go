@@ -10,8 +10,8 @@ import (
 	"github.com/line-ood/goline/line/report"
 )
 
-// write puts the result where the flags say. Files come first: a pipe that breaks must not lose them. Files that cannot
-// be written do not keep the tables from being printed.
+// write writes the result to the files that the flags name, then prints the tables: a broken pipe must not lose the
+// files. Files that cannot be written do not prevent the tables from being printed.
 func (e *evalCommand) write(r report.Result, scores []report.Scores, pictures []report.Pictures) error {
 	tables, err := e.tables(r)
 	if err != nil {
@@ -33,7 +33,7 @@ func (e *evalCommand) write(r report.Result, scores []report.Scores, pictures []
 	return errors.Join(errs...)
 }
 
-// tables are what is printed: rates, those of the full spectrum, comparisons, times and memory.
+// tables returns the tables to print: rates, rates of the full spectrum, comparisons, times and memory.
 func (e *evalCommand) tables(r report.Result) (tables []string, err error) {
 	add := func(table string, failed error) {
 		if err = errors.Join(err, failed); table != "" {
@@ -54,17 +54,17 @@ func (e *evalCommand) tables(r report.Result) (tables []string, err error) {
 	return tables, err
 }
 
-// predictions says what the OOD sets are taken for where the classes have names.
+// predictions returns the most frequent predictions for the OOD sets, where the classes have names.
 func (e *evalCommand) predictions() []report.Predictions {
 	const top = 5
-	names, err := e.Net.Names() // they have been read before
+	names, err := e.Net.Names() // no error: the names have been read before
 	if err != nil || names == nil {
 		return nil
 	}
 	return e.Data.Predictions(names, top)
 }
 
-// provenance says where a report comes from, beyond what the result holds.
+// provenance returns where the report comes from, as far as the result does not say it.
 func (e *evalCommand) provenance() report.Provenance {
 	v := readVersion()
 	facts := []report.Fact{{Name: "Fitted to", Value: e.Fit}, {Name: "ID set", Value: e.ID}}

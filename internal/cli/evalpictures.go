@@ -10,8 +10,8 @@ import (
 	"github.com/line-ood/goline/line/report"
 )
 
-// pictures shows what LINe, or the first method where it is not among them, finds most and least in-distribution in
-// every set.
+// pictures returns the pictures of every set that LINe, or the first method where LINe is not among them, scores as
+// most and as least in-distribution.
 func (e *evalCommand) pictures(ctx context.Context, methods []posthoc.Method,
 	scores []report.Scores) (out []report.Pictures, err error) {
 	chosen, o := 0, eval.ExtremeOptions{}
@@ -21,7 +21,7 @@ func (e *evalCommand) pictures(ctx context.Context, methods []posthoc.Method,
 		if !ok || at < 0 {
 			continue
 		}
-		if l.Detector() == nil { // its scores were kept from an earlier run
+		if l.Detector() == nil { // not fitted, because its scores were kept by an earlier run
 			if err := l.Fit(ctx, e.Data.Head, e.Data.Fit.Samples); err != nil {
 				return nil, err
 			}

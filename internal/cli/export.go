@@ -72,7 +72,7 @@ it was calibrated, goline.threshold_calibrated: a score below that is out-of-dis
 	return cmd
 }
 
-// exportFacts are what the exported file says beside its graph.
+// exportFacts returns the metadata of the exported file.
 func exportFacts(det *line.Detector, n nets.Classifier) (map[string]string, error) {
 	facts := map[string]string{"goline.network": n.Name(), "goline.fingerprint": line.Fingerprint(det.Network())}
 	for key, value := range map[string]any{onnx.PreprocessingKey: n.Preprocessing(),

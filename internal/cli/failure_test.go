@@ -15,7 +15,7 @@ import (
 	"github.com/line-ood/goline/nets/weights"
 )
 
-// TestBadWeights: every kind of bad weights file gives one line that names it, from every command that reads weights.
+// TestBadWeights: every command that reads weights answers every kind of bad weights file with one line that names it.
 func TestBadWeights(t *testing.T) {
 	w := newWorld(t)
 	whole := contents(t, w.path("net.npz"))
@@ -23,7 +23,7 @@ func TestBadWeights(t *testing.T) {
 	require.NoError(t, writeFile(w.path("empty.npz"), ""))
 	require.NoError(t, writeFile(w.path("text.pth"), "these are not weights"))
 	flipped := []byte(whole)
-	const intoTheNumbers = 200 // beyond the array's name and header
+	const intoTheNumbers = 200 // behind the array's name and header
 	flipped[strings.Index(whole, "contribution_sums.npy")+intoTheNumbers] ^= 0x10
 	require.NoError(t, os.WriteFile(w.path("flipped.npz"), flipped, 0o666))
 	w.writeNet(t, "deeper.npz", nettest.DenseNetBC(t, 16, 4, worldClasses, 2))
@@ -62,7 +62,7 @@ func TestBadWeights(t *testing.T) {
 	}
 }
 
-// TestBadData: every kind of bad data gives one line that names it, whatever flag it came by.
+// TestBadData: every kind of bad data leads to one line that names it, for every flag that takes data.
 func TestBadData(t *testing.T) {
 	w := newWorld(t)
 	whole := contents(t, w.path("noise.npy"))
@@ -102,11 +102,11 @@ func TestBadData(t *testing.T) {
 			{"inspect", "--data", spec},
 		} {
 			if args[0] == "inspect" && spec == w.path("broken") {
-				continue // it looks at the first picture only
+				continue // the command looks at the first picture only
 			}
 			message := fails(t, args...)
 			if args[0] == "fit" || strings.Contains(strings.Join(args, " "), "--fit "+spec) {
-				require.Contains(t, message, w.dir) // that it has no labels may come first
+				require.Contains(t, message, w.dir) // the lack of labels may be reported first
 				continue
 			}
 			require.Contains(t, message, want)
@@ -151,7 +151,7 @@ func TestBadDetector(t *testing.T) {
 	whole := contents(t, det)
 	require.NoError(t, writeFile(w.path("cut.npz"), whole[:len(whole)/2]))
 	flipped := []byte(whole)
-	const intoTheNumbers = 200 // beyond the array's name and header
+	const intoTheNumbers = 200 // behind the array's name and header
 	flipped[strings.Index(whole, "contribution_sums.npy")+intoTheNumbers] ^= 0x10
 	require.NoError(t, os.WriteFile(w.path("flipped.npz"), flipped, 0o666))
 	for name, want := range map[string]string{
@@ -175,7 +175,7 @@ func TestBadDetector(t *testing.T) {
 	require.NoFileExists(t, w.path("out.csv"))
 }
 
-// TestFailsBeforeTheWork: what must fail in the end fails before the first image is run.
+// TestFailsBeforeTheWork: an error that is certain from the start is reported before the first image is run.
 func TestFailsBeforeTheWork(t *testing.T) {
 	w := newWorld(t)
 	det := w.fit(t)
@@ -221,7 +221,7 @@ func TestOutputsDoNotReplaceInputs(t *testing.T) {
 	}
 }
 
-// TestFullDisk: an output that takes nothing fails the command, and what stood there before a failure stays.
+// TestFullDisk: an output on a full disk fails the command, and the file that was there before stays.
 func TestFullDisk(t *testing.T) {
 	if _, err := os.Stat("/dev/full"); err != nil {
 		t.Skip("this system has no /dev/full")
@@ -247,14 +247,14 @@ func TestFullDisk(t *testing.T) {
 		require.Contains(t, message, "no space left on device")
 		require.Contains(t, message, "full")
 	}
-	// The table is printed although no file can be written, and each failure is told.
+	// The table is printed although no file can be written, and each failure is reported.
 	code, stdout, stderr := runGoline(w.eval("--json", "/dev/full", "--csv", w.path("full.csv"), "--report",
 		w.path("full.npz"))...)
 	require.Equal(t, exitFailed, code)
 	require.Contains(t, stdout, "│ line ")
 	require.Equal(t, 3, strings.Count(stderr, "no space left on device"))
 	require.Equal(t, 1, strings.Count(stderr, "\n"))
-	// Standard output itself may be full.
+	// Writing to standard output may fail as well.
 	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
 	require.NoError(t, err)
 	defer full.Close()
@@ -268,7 +268,7 @@ func TestFullDisk(t *testing.T) {
 	require.FileExists(t, w.path("e.json"), "a result is not lost with the table")
 }
 
-// TestFailureKeepsTheOldFile: an image that breaks in the middle leaves an earlier result as it was.
+// TestFailureKeepsTheOldFile: a broken image in the middle of a run leaves an earlier result as it was.
 func TestFailureKeepsTheOldFile(t *testing.T) {
 	w := newWorld(t)
 	det := w.fit(t)

@@ -65,7 +65,7 @@ With --shard an npz file is of a part of the images, for goline merge.`,
 	return cmd
 }
 
-// writeFeatures returns the number of images.
+// writeFeatures writes the features of a set, or of a shard of it, and returns the number of images.
 func writeFeatures(ctx context.Context, c *command.Common, flags *command.Network, net nets.Classifier, images string,
 	sharding *command.Sharding, out string) (int, error) {
 	set, err := flags.Data("--data", images)

@@ -104,7 +104,7 @@ With --shard the file is what LINe takes from a part of the images; goline merge
 	return cmd
 }
 
-// fitDetector returns the detector and the number of images that it was fitted to.
+// fitDetector fits a detector and returns it with the number of images that it was fitted to.
 func fitDetector(ctx context.Context, c *command.Common, flags *command.Network, net nets.Classifier, images string,
 	o line.Options) (*line.Detector, int, error) {
 	set, err := flags.Data("--data", images)
@@ -132,7 +132,7 @@ func fitDetector(ctx context.Context, c *command.Common, flags *command.Network,
 	return det.WithFitPictures(hashed.Hashes()), set.Len(), nil
 }
 
-// fitShard writes what LINe takes from the images of one shard.
+// fitShard writes the statistics that LINe takes from the images of one shard.
 func fitShard(cmd *cobra.Command, c *command.Common, flags *command.Network, net nets.Classifier, images string,
 	sharding *command.Sharding, o line.Options, out string) error {
 	set, err := flags.Data("--data", images)

@@ -14,13 +14,13 @@ import (
 	"github.com/line-ood/goline/nets"
 )
 
-// methodFlags choose a detector other than LINe.
+// methodFlags hold the flags that choose a detector other than LINe, and its parameters.
 type methodFlags struct {
 	name   string
 	params []string
 }
 
-// parse returns the parameters, and an error of usage for a method that cannot be made of them.
+// parse returns the parameters. It is a usage error if the method does not exist or does not accept them.
 func (m *methodFlags) parse() (map[string]float64, error) {
 	params := map[string]float64{}
 	for _, p := range m.params {
@@ -47,7 +47,7 @@ func (m *methodFlags) parse() (map[string]float64, error) {
 	return params, nil
 }
 
-// fitMethod returns a detector of a method other than LINe, and the number of images that it was fitted to.
+// fitMethod fits a detector of a method other than LINe and returns it with the number of images that it was fitted to.
 func fitMethod(ctx context.Context, c *command.Common, flags *command.Network, net nets.Classifier, images,
 	method string, params map[string]float64) (*line.Detector, int, error) {
 	var set dataset.Dataset

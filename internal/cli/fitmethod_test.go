@@ -9,7 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A detector of another method is fitted, inspected, and scores as eval's own run of the method does.
+// TestFitOtherMethod: a detector of another method can be fitted and inspected, and its scores are those of the method
+// in goline eval.
 func TestFitOtherMethod(t *testing.T) {
 	w := newWorld(t)
 	det := filepath.Join(t.TempDir(), "det.npz")

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// badWords are values that flags of words refuse.
+// badWords lists, for flags whose values are words, values that the flags refuse.
 var badWords = map[string][]string{
 	"adjust": {"", "foo"}, "benchmark": {"foo"}, "device": {"", "tpu", "cuda:", "cuda:-1"}, "precision": {"", "f16"},
 	"estimators": {"foo"}, "fdr": {"foo"}, "fill": {"foo"},
@@ -27,8 +27,8 @@ var badWords = map[string][]string{
 	"index": {"foo", ""}, "player": {"x", "-1"},
 }
 
-// freeWords are flags of words of which any may be right, or wrong for a reason that shows only with the files: paths,
-// names in files, lists of them.
+// freeWords lists the flags whose values cannot be checked without reading files: paths, names in files, and lists of
+// them.
 var freeWords = []string{
 	"data", "out", "weights", "class-names", "features", "logits", "contributions", "detector", "fit", "id", "json",
 	"csv", "report",
@@ -37,7 +37,7 @@ var freeWords = []string{
 	"import", "figure",
 }
 
-// commandBases are command lines without a fault but files that are missing, for each command that runs.
+// commandBases returns, for each command that runs, a command line that is correct except that its files are missing.
 func commandBases() map[string][]string {
 	net := []string{"--net", "densenet-bc-10-4", "--weights", "no-weights.npz"}
 	detector := []string{"--detector", "no-detector.npz"}
@@ -61,9 +61,9 @@ func commandBases() map[string][]string {
 	}
 }
 
-// TestEveryFlagOfEveryCommand: numbers that are none or lie outside of their range, and words that are not among those
-// known, are wrong usage, exit status 2, said before any file is read. A flag or a command that this table does not
-// know fails it.
+// TestEveryFlagOfEveryCommand: values that are not numbers or are out of range, and unknown words, are a usage error
+// with exit status 2, reported before any file is read. The test fails for a flag or a command that its tables do not
+// know.
 func TestEveryFlagOfEveryCommand(t *testing.T) {
 	t.Chdir(t.TempDir())
 	bases := commandBases()
@@ -90,7 +90,7 @@ func TestEveryFlagOfEveryCommand(t *testing.T) {
 			values, ok := badValues(f)
 			assert.True(t, ok, "%s --%s of %s: name its bad values, or say that it has none", name, f.Name,
 				f.Value.Type())
-			if !known { // a command that needs nothing is not run: only what its flags take is checked
+			if !known { // a command that needs no flags is not run; only the parsing of its flags is tested
 				return
 			}
 			for _, v := range values {
@@ -108,7 +108,7 @@ func TestEveryFlagOfEveryCommand(t *testing.T) {
 	require.Empty(t, left, "nothing was written")
 }
 
-// badValues are values that a flag must refuse, by its type or its name; ok is false for a flag of words that the
+// badValues returns values that a flag must refuse, by its type or its name. ok is false for a flag of words that the
 // tables do not know.
 func badValues(f *pflag.Flag) (values []string, ok bool) {
 	switch f.Value.Type() {
@@ -124,7 +124,7 @@ func badValues(f *pflag.Flag) (values []string, ok bool) {
 		values = []string{"x", "-1", "1.5"}
 	case "float64":
 		values = []string{"x", "NaN", "-Inf", "+Inf"}
-		if f.Name != "threshold" { // any number
+		if f.Name != "threshold" { // accepts any number
 			values = append(values, "-1")
 		}
 	default:

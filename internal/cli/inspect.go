@@ -19,13 +19,13 @@ import (
 	"github.com/line-ood/goline/nets/weights"
 )
 
-// facts is what goline inspect says, in order.
+// facts holds what goline inspect prints, in order.
 type facts struct {
 	names  []string
 	values map[string]any
 }
 
-// add appends a fact. Of a second file, names that are taken have a number behind them.
+// add appends a fact. If its name is taken, by a fact about another file, a number is appended to the name.
 func (f *facts) add(name string, value any) {
 	if f.values == nil {
 		f.values = map[string]any{}
@@ -83,7 +83,7 @@ weights, a training checkpoint, features, scores, contributions, pictures or a D
 				return command.Usagef("nothing to inspect: name a FILE, --net, --weights, --detector or --data")
 			}
 			w := cmd.OutOrStdout()
-			if !asJSON { // which escapes by itself
+			if !asJSON { // JSON escapes by itself
 				w = command.PrintableWriter(w)
 			}
 			return f.print(w, asJSON)
@@ -125,7 +125,7 @@ func (f *facts) print(w io.Writer, asJSON bool) error {
 	return nil
 }
 
-// readable is a value for people.
+// readable formats a value for people.
 func readable(value any) string {
 	switch v := value.(type) {
 	case float64:
@@ -223,7 +223,7 @@ func inspectDetector(f *facts, path string) error {
 		f.add("method", det.Method())
 		f.add("method_params", det.Params())
 		if t, err := det.FitThreshold(); err == nil {
-			f.add("threshold_fit_95", t) // of the very images that it was fitted to
+			f.add("threshold_fit_95", t) // for the same images that it was fitted to
 		}
 		return inspectCalibration(f, det)
 	}
@@ -237,7 +237,7 @@ func inspectDetector(f *facts, path string) error {
 	f.add("fitted_images", images)
 	f.add("fitted_classes", n.Classes())
 	if t, err := det.FitThreshold(); err == nil {
-		f.add("threshold_fit_95", t) // of the very images that it was fitted to
+		f.add("threshold_fit_95", t) // for the same images that it was fitted to
 	}
 	if o := det.Options(); o.ClipPercentile != 0 && !o.NoClipping {
 		var limits []float32
@@ -257,7 +257,7 @@ func inspectDetector(f *facts, path string) error {
 	return nil
 }
 
-// inspectCalibration tells how many pictures a detector knows, and what it promises if it was calibrated.
+// inspectCalibration adds how many pictures a detector knows, and what it promises if it was calibrated.
 func inspectCalibration(f *facts, det *line.Detector) error {
 	if known := len(det.FitPictures()); known > 0 {
 		f.add("fitted_pictures_known", known)
@@ -287,7 +287,7 @@ func inspectCalibration(f *facts, det *line.Detector) error {
 		return err
 	}
 	f.add("calibration_threshold", t[0].Score)
-	f.add("calibration_rate_bound", bound) // of the threshold's realised rate, with probability 1 - delta
+	f.add("calibration_rate_bound", bound) // of the false-alarm rate of the threshold, with probability 1 - delta
 	return nil
 }
 

@@ -84,7 +84,7 @@ func TestGraph(t *testing.T) {
 
 func TestVersion(t *testing.T) {
 	racetest.OneGoroutine(t)
-	binary := filepath.Join(t.TempDir(), "goline") // a test binary does not know its modules
+	binary := filepath.Join(t.TempDir(), "goline") // built, as a test binary does not know its modules
 	built, err := exec.Command("go", "build", "-o", binary, "github.com/line-ood/goline/cmd/goline").CombinedOutput()
 	require.NoError(t, err, string(built))
 	for _, args := range [][]string{{"version"}, {"--version"}} {
@@ -102,7 +102,8 @@ func TestVersion(t *testing.T) {
 	require.Equal(t, pseudo, versionInfo{Version: pseudo, Revision: "0123456789abcdef"}.release())
 }
 
-// TestVersionListsCards: with a driver there is a line for each card, without one a line that says so.
+// TestVersionListsCards: with a driver, goline version prints a line for each card, and without one a line that says
+// so.
 func TestVersionListsCards(t *testing.T) {
 	t.Setenv(cuda.DriverVariable, filepath.Join(t.TempDir(), "libnone.so"))
 	require.Regexp(t, `\nCUDA is not available: no driver: .*\n$`, must(t, "version"))

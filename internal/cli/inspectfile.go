@@ -19,11 +19,11 @@ import (
 	"github.com/line-ood/goline/nets/onnx"
 )
 
-// inspectFile tells what a file is, and its facts.
+// inspectFile recognises the kind of a file and adds its facts.
 func inspectFile(f *facts, path string, net command.Network) error {
 	info, err := os.Stat(path)
 	switch {
-	case err != nil || info.IsDir(): // a DATA argument may be a pattern, or name a format
+	case err != nil || info.IsDir(): // not a file: a DATA argument may be a pattern, or name a format
 		return inspectData(f, path)
 	case !info.Mode().IsRegular():
 		return fmt.Errorf("%s: expected a file or a folder, got a device or a pipe", path)
@@ -43,7 +43,7 @@ func inspectFile(f *facts, path string, net command.Network) error {
 	return inspectEither(f, path)
 }
 
-// inspectONNX tells the layers of a network, and what a detector that was exported says of itself.
+// inspectONNX adds the layers of an ONNX file's network and, for an exported detector, the detector's metadata.
 func inspectONNX(f *facts, path string, net command.Network) error {
 	data, err := fsfile.ReadRegular(path)
 	if err != nil {
@@ -66,7 +66,7 @@ func inspectONNX(f *facts, path string, net command.Network) error {
 	return nil
 }
 
-// inspectNpy takes an array of bytes for images, and tells shape and type of any other.
+// inspectNpy takes an array of bytes for images, and adds shape and type of any other array.
 func inspectNpy(f *facts, path string) error {
 	var pictures facts
 	if err := inspectData(&pictures, path); err == nil {
@@ -83,7 +83,7 @@ func inspectNpy(f *facts, path string) error {
 	return nil
 }
 
-// inspectNpz tells npz files apart by their arrays.
+// inspectNpz recognises the kind of an npz file by its arrays.
 func inspectNpz(f *facts, path string) error {
 	a, err := npyz.ReadNpz(path)
 	if err != nil {
@@ -109,7 +109,7 @@ func inspectNpz(f *facts, path string) error {
 	return inspectEither(f, path)
 }
 
-// inspectEither takes a file for pictures where they can be read as such, and otherwise for weights.
+// inspectEither takes a file for pictures if it can be read as such, and otherwise for weights.
 func inspectEither(f *facts, path string) error {
 	var pictures facts
 	err := inspectData(&pictures, path)
@@ -117,13 +117,13 @@ func inspectEither(f *facts, path string) error {
 		*f = pictures
 		return nil
 	}
-	if isTar(path) && !errors.Is(err, dataset.ErrNoImages) { // an archive of pictures that is not as it should be
+	if isTar(path) && !errors.Is(err, dataset.ErrNoImages) { // a damaged archive of pictures
 		return err
 	}
 	return inspectWeights(f, path)
 }
 
-// isTar tells whether a file begins as a tar archive.
+// isTar tells whether a file starts like a tar archive.
 func isTar(path string) bool {
 	file, err := fsfile.OpenRegular(path)
 	if err != nil {
@@ -144,7 +144,7 @@ func inspectArrays(f *facts, path, kind string, a *npyz.Archive) error {
 	return nil
 }
 
-// inspectText shows how a file of scores, rates or Shapley values begins, and how long it is.
+// inspectText adds the first lines of a file of scores, rates or Shapley values, and its number of lines.
 func inspectText(f *facts, path string) error {
 	file, err := fsfile.OpenRegular(path)
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 	"github.com/line-ood/goline/internal/npyz"
 )
 
-// TestInspectFile: whatever goline reads or writes, it says what it is.
+// TestInspectFile: goline inspect recognises every kind of file that goline reads or writes.
 func TestInspectFile(t *testing.T) {
 	w := newWorld(t)
 	det := w.fit(t)
@@ -72,7 +72,7 @@ func TestNetworks(t *testing.T) {
 	require.Contains(t, must(t, "networks", "--json"), `"wrn-DEPTH-WIDEN`)
 }
 
-// TestSuggestions: a mistyped command names the one that was meant, on every level.
+// TestSuggestions: for a mistyped command the error suggests the right one, at every level.
 func TestSuggestions(t *testing.T) {
 	for _, c := range []struct{ args, want string }{{"scor", "score"}, {"attribute valuse", "values"}} {
 		code, _, stderr := runGoline(strings.Fields(c.args)...)
@@ -81,7 +81,7 @@ func TestSuggestions(t *testing.T) {
 	}
 }
 
-// TestFractionsAreDoubted: --p-a 0.9 is legal, and hardly what was meant.
+// TestFractionsAreDoubted: --p-a 0.9 is legal but hardly meant, so it leads to a warning.
 func TestFractionsAreDoubted(t *testing.T) {
 	w := newWorld(t)
 	code, _, stderr := runGoline(join([]string{"fit", "--data", w.path("train.npz"), "--out", w.path("d.npz"), "--p-a",

@@ -15,8 +15,8 @@ import (
 
 // layerFacts describes one operation of a network's graph.
 type layerFacts struct {
-	Name         string `json:"name"`      // of its first parameter without the last part, or of the node
-	Operation    string `json:"operation"` // with what is fused into it
+	Name         string `json:"name"`      // name of the first parameter without its last part, or of the node
+	Operation    string `json:"operation"` // with the layers that are fused into it
 	Shape        []int  `json:"shape"`     // of the result for one image
 	Parameters   int    `json:"parameters"`
 	MultiplyAdds int    `json:"multiply_adds"` // for one image

@@ -9,29 +9,29 @@ import (
 	"github.com/line-ood/goline/line/conformal"
 )
 
-// judge says of images whether they are out-of-distribution, and counts.
+// judge decides whether images are out-of-distribution, and counts the verdicts.
 type judge struct {
 	judged bool // whether there are verdicts
-	// threshold separates where the detector is not calibrated, or it was asked for (fixed): a score at or below it is
-	// ood.
+	// threshold decides where the detector is not calibrated, or where the user has set a threshold (fixed): an image
+	// is OOD if its score is at or below it.
 	threshold float64
 	fixed     bool
 
 	calibrator *conformal.Calibrator // nil where the detector is not calibrated
 	alpha      float64
-	thresholds []conformal.Threshold // of the calibration, for alpha
-	batch      string                // a procedure over all images, "" for none
-	procedure  conformal.Procedure   // one after another, "" for none
+	thresholds []conformal.Threshold // for alpha, from the calibration
+	batch      string                // name of a procedure over all images together, "" for none
+	procedure  conformal.Procedure   // procedure for one image after another, "" for none
 	online     *conformal.Online
 	drift      *conformal.Drift
 
 	images, found int
 	alarm         string // ID of the image that raised the alarm
 	last          conformal.Evidence
-	seen          int // images that the detector was fitted to or calibrated on
+	seen          int // number of images that the detector was fitted to or calibrated on
 }
 
-// control makes verdicts those of a procedure for the false discovery rate.
+// control makes a procedure that controls the false discovery rate decide the verdicts.
 func (j *judge) control(name string) (err error) {
 	if slices.Contains(batchProcedures, name) {
 		j.batch = name
@@ -46,7 +46,7 @@ func (j *judge) control(name string) (err error) {
 	return err
 }
 
-// one judges an image, in order.
+// one judges an image. Images must come in their order.
 func (j *judge) one(r *scoredImage) error {
 	j.images++
 	r.judged = j.judged
@@ -82,7 +82,7 @@ func (j *judge) one(r *scoredImage) error {
 	return nil
 }
 
-// all judges a whole set where the verdict on an image depends on the others.
+// all judges a whole set, for a procedure by which the verdict on an image depends on the other images.
 func (j *judge) all(rows []scoredImage) error {
 	if j.batch == "" {
 		return nil
@@ -113,7 +113,7 @@ func (j *judge) all(rows []scoredImage) error {
 	return nil
 }
 
-// known counts images that the detector knows, for which p-values promise nothing.
+// known counts the images that the detector was fitted to or calibrated on, for which p-values promise nothing.
 func (j *judge) known(det *line.Detector, hashes []line.Hash) {
 	if j.calibrator == nil {
 		return
@@ -129,7 +129,7 @@ func (j *judge) known(det *line.Detector, hashes []line.Hash) {
 	}
 }
 
-// sheet says what a file of scores holds beside the rows.
+// sheet returns which columns a file of scores has, and its metadata.
 func (j *judge) sheet(names []string) sheet {
 	s := sheet{names: names, calibrated: j.calibrator != nil, drift: j.drift != nil, judged: j.judged}
 	scalar := func(name string, v float64) { s.extra = append(s.extra, npyz.Named{Name: name, Array: npyz.Scalar(v)}) }
@@ -152,7 +152,7 @@ func (j *judge) sheet(names []string) sheet {
 	return s
 }
 
-// summary counts the verdicts.
+// summary returns the numbers of verdicts as text.
 func (j *judge) summary() string {
 	if !j.judged {
 		return "; the detector holds no threshold, --threshold gives one"
@@ -177,7 +177,7 @@ func (j *judge) summary() string {
 	return text
 }
 
-// note says what the promise of the verdicts does not cover.
+// note returns what the promise of the verdicts does not cover, as text.
 func (j *judge) note() string {
 	if j.seen > 0 {
 		return fmt.Sprintf("%d of the images are some that the detector was fitted to or calibrated on: nothing is "+

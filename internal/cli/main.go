@@ -1,5 +1,5 @@
-// Package cli holds goline's commands: flags in; tables, files and progress out. It is main without the process, so
-// that tests run whole command lines.
+// Package cli holds goline's commands: they take flags and write tables, files and progress. The package is the whole
+// program except for the process itself, so that tests can run complete command lines.
 package cli
 
 import (
@@ -14,23 +14,23 @@ import (
 	"github.com/line-ood/goline/internal/atomicfile"
 )
 
-// gcPercent keeps the heap close to what is alive, which is nearly all buffers that last: memory then stays flat over
-// any number of images, at no measurable cost. The variable GOGC overrides it.
+// gcPercent makes the garbage collector run more often than by default. Nearly all memory is in buffers that are kept,
+// so this costs no measurable time, and memory stays flat over any number of images. The variable GOGC overrides it.
 const gcPercent = 25
 
-// grace is how long a command may take to end by itself after the first signal. Decoders, walks and runs look at their
-// context; work that does not, such as a read from a file system that hangs, is abandoned.
+// grace is the time that a command has to end by itself after the first signal. Decoders, walks of folders and runs of
+// networks heed their context; work that does not, such as reading from a file system that hangs, is abandoned.
 const grace = 900 * time.Millisecond
 
-// Main runs the process' own command line until it ends or a signal interrupts it, and returns the exit status. INT,
-// TERM and HUP are alike, but for goline serve; one that the process was started to ignore, as nohup does with HUP,
-// stays ignored. A second signal ends it at once.
+// Main runs the process' own command line and returns the exit status. The signals INT, TERM and HUP all interrupt the
+// command, except that HUP makes goline serve read its files again. A signal that the process was started to ignore, as
+// nohup does with HUP, stays ignored. A second signal ends the process at once.
 func Main() int {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
 	ending := slices.DeleteFunc(slices.Clone(endingSignals), func(s os.Signal) bool {
-		return signal.Ignored(s) || name(os.Args[1:]) == "serve" && isHangup(s) // which has it read its files again
+		return signal.Ignored(s) || name(os.Args[1:]) == "serve" && isHangup(s) // HUP makes serve read its files again
 	})
 	ctx, stop := signal.NotifyContext(context.Background(), ending...)
 	defer stop()
@@ -38,7 +38,7 @@ func Main() int {
 	return within(ctx, patience(os.Args[1:]), func() int { return Run(ctx, os.Args[1:], os.Stdout, os.Stderr) })
 }
 
-// name is the command of a command line, "" where it begins with something else.
+// name returns the command of a command line: its first argument, "" if there is none.
 func name(args []string) string {
 	if len(args) == 0 {
 		return ""
@@ -46,8 +46,8 @@ func name(args []string) string {
 	return args[0]
 }
 
-// patience is how long a command line may take to end after a signal, 0 for as long as it takes: training writes its
-// checkpoint first, and a server finishes what runs, as long as its own flags allow.
+// patience returns how long a command may take to end after a signal, 0 for no limit: training first writes its
+// checkpoint, and a server first finishes its running requests, for which its own flags set the limit.
 func patience(args []string) time.Duration {
 	if n := name(args); n == "train" || n == "serve" {
 		return 0
@@ -55,8 +55,8 @@ func patience(args []string) time.Duration {
 	return grace
 }
 
-// within returns what run returns, or the status of an interrupted command once ctx has been done for so long, 0 for
-// ever. Temporary files are then removed from here.
+// within returns what run returns. If run goes on for longer than patience after ctx is done, within removes the
+// temporary files and returns the status of an interrupted command. A patience of 0 sets no limit.
 func within(ctx context.Context, patience time.Duration, run func() int) int {
 	done := make(chan int, 1)
 	go func() { done <- run() }()
@@ -78,8 +78,8 @@ func within(ctx context.Context, patience time.Duration, run func() int) int {
 	}
 }
 
-// patiently returns what work returns, or ctx's error where it goes on for longer than the grace after ctx is done: a
-// pipe that is written to may never have a reader.
+// patiently returns what work returns, or ctx's error if work goes on for longer than grace after ctx is done. It is
+// for writes to a pipe, which may never get a reader.
 func patiently(ctx context.Context, work func() error) error {
 	done := make(chan error, 1)
 	go func() { done <- work() }()

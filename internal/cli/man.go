@@ -15,10 +15,10 @@ import (
 	"github.com/line-ood/goline/internal/cli/command"
 )
 
-// manDate stands in every manual page, so that the same program writes the same bytes on any day.
+// manDate is the date in every manual page, so that the same program always writes the same bytes.
 var manDate = time.Unix(0, 0).UTC()
 
-// newMan writes manual pages. Packagers need it, not users: it is hidden.
+// newMan returns the command that writes manual pages. It is for packagers and hidden from users.
 func newMan() *cobra.Command {
 	return &cobra.Command{
 		Use:   "man DIR",
@@ -34,7 +34,7 @@ func newMan() *cobra.Command {
 	}
 }
 
-// exactly asks for one argument of that name.
+// exactly requires exactly one argument, which errors call by the given name.
 func exactly(name string) cobra.PositionalArgs {
 	return func(_ *cobra.Command, args []string) error {
 		if len(args) != 1 {
@@ -44,7 +44,7 @@ func exactly(name string) cobra.PositionalArgs {
 	}
 }
 
-// writeManual writes the page of a command, and those of the commands below it.
+// writeManual writes the manual pages of a command and its subcommands.
 func writeManual(cmd *cobra.Command, dir string) error {
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return fmt.Errorf("man: %w", err)

@@ -14,17 +14,17 @@ import (
 	"github.com/line-ood/goline/internal/npyz"
 )
 
-// TestMemoryStaysFlat: ten times the images take the same memory, but for what is kept of each: logits and labels, or
-// scores. A batch of images that is not let go would show: 9,000 images are 110 MB of network input.
+// TestMemoryStaysFlat: ten times the images take no more memory, except for what is kept of each image: logits and
+// labels, or scores. Batches that are not released would show, because 9,000 images are 110 MB of network input.
 func TestMemoryStaysFlat(t *testing.T) {
 	if testing.Short() {
 		t.Skip("runs 11,000 images in processes of their own")
 	}
 	w := newWorld(t)
 	det := w.fit(t)
-	// read on demand
+	// This format is read on demand.
 	require.NoError(t, npyz.WriteNpyFile(w.path("part.npy"), npyz.New(pixels(100, 1, 20), 100, 32, 32, 3)))
-	// peak returns the largest resident memory in bytes of a command over n images.
+	// peak runs a command over n images and returns its largest resident memory in bytes.
 	peak := func(n int, args ...string) int64 {
 		dir := t.TempDir()
 		for i := range n / 100 {
@@ -35,7 +35,7 @@ func TestMemoryStaysFlat(t *testing.T) {
 		out, err := cmd.CombinedOutput()
 		require.NoError(t, err, string(out))
 		require.Contains(t, string(out), fmt.Sprintf("%d images", n))
-		_, status, found := strings.Cut(string(out), "VmHWM:") // rusage would hold the peak of the test as well
+		_, status, found := strings.Cut(string(out), "VmHWM:") // rusage would include the peak of the test itself
 		if !found {
 			t.Skip("this system does not tell the peak of a process")
 		}

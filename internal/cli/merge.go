@@ -60,7 +60,7 @@ comes twice. Parquet files need no merging: the folder of all shards is one tabl
 	return cmd
 }
 
-// merge tells from the first part what the parts are, and puts them together.
+// merge recognises the kind of the parts by the first one, and merges them.
 func merge(cmd *cobra.Command, c *command.Common, parts []string, out string) (n int, what string, err error) {
 	if parquetfile.Is(parts[0]) {
 		return 0, "", command.Usagef("%s: Parquet files are not merged: the folder of all shards is one table",
@@ -98,7 +98,7 @@ func merge(cmd *cobra.Command, c *command.Common, parts []string, out string) (n
 	return 0, "", fmt.Errorf("%s: expected a file that goline features, fit or score wrote with --shard", parts[0])
 }
 
-// mergeStatistics writes the detector of all parts.
+// mergeStatistics writes the detector that follows from the statistics of all parts.
 func mergeStatistics(cmd *cobra.Command, c *command.Common, parts []string, out string) (int, error) {
 	all, n := make([]*line.Statistics, len(parts)), 0
 	for i, p := range parts {

@@ -16,7 +16,7 @@ import (
 	"github.com/line-ood/goline/internal/npyz"
 )
 
-// What tells the extent of a shard in a file of scores: the beginning of its first line, or an array.
+// How a file of scores names the extent of its shard: by the start of its first line, or by an array.
 const (
 	csvShard   = "# goline shard "
 	jsonlShard = `{"goline_shard":`
@@ -24,11 +24,11 @@ const (
 )
 
 func extentJSON(e *dataset.Extent) string {
-	text, _ := json.Marshal(e) // numbers and strings
+	text, _ := json.Marshal(e) // numbers and strings, which cannot fail
 	return string(text)
 }
 
-// mergeLines writes CSV or JSONL of all images from that of the shards, and returns how many images there are.
+// mergeLines writes the CSV or JSONL scores of all images from those of the shards, and returns the number of images.
 func mergeLines(out string, parts []string) (n int, err error) {
 	readers := make([]*bufio.Reader, len(parts))
 	extents := make([]dataset.Extent, len(parts))
@@ -78,7 +78,7 @@ func mergeLines(out string, parts []string) (n int, err error) {
 	})
 }
 
-// copyLines copies n rows, which may span lines in quotes.
+// copyLines copies n rows. A row of CSV may span several lines inside quotes.
 func copyLines(w io.Writer, r *bufio.Reader, n int) error {
 	rows, quotes := 0, 0
 	for {
@@ -103,7 +103,7 @@ func copyLines(w io.Writer, r *bufio.Reader, n int) error {
 	}
 }
 
-// imagesOf returns how many images the shards hold together.
+// imagesOf returns the number of images in all shards.
 func imagesOf(extents []dataset.Extent) (n int) {
 	for _, e := range extents {
 		n += e.Images
@@ -111,10 +111,10 @@ func imagesOf(extents []dataset.Extent) (n int) {
 	return n
 }
 
-// perImage are the arrays of an npz file of scores that have an element for each image.
+// perImage lists the arrays in an npz file of scores that have one element for each image.
 var perImage = []string{"ids", "scores", "predictions", "labels", "ood", "p_values"}
 
-// mergeScoresNpz writes an npz file of scores of all images from those of the shards.
+// mergeScoresNpz writes the npz scores of all images from those of the shards, and returns the number of images.
 func mergeScoresNpz(out string, parts []string, archives []*npyz.Archive) (n int, err error) {
 	extents := make([]dataset.Extent, len(parts))
 	for i, a := range archives {
@@ -163,7 +163,7 @@ func mergeScoresNpz(out string, parts []string, archives []*npyz.Archive) (n int
 	return imagesOf(extents), npyz.WriteNpz(out, npyz.Stored, arrays...)
 }
 
-// appendArray appends the elements of an array of one axis.
+// appendArray appends the elements of a one-dimensional array to another.
 func appendArray(to *npyz.Array, part npyz.Array) error {
 	var err error
 	switch v := part.Data.(type) {
@@ -192,7 +192,7 @@ func appended[T npyz.Element](to npyz.Array, v []T) (npyz.Array, error) {
 	return npyz.New(append(before, v...)), nil
 }
 
-// isLines tells whether a file holds scores as lines.
+// isLines tells whether a file of scores is CSV or JSONL.
 func isLines(path string) bool {
 	ext := strings.ToLower(filepath.Ext(path))
 	return ext == ".csv" || ext == ".jsonl"

@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// FuzzMergeLines merges any two files as scores of two shards: they are refused with the name of one, or the result has
-// all of their rows.
+// FuzzMergeLines merges any two files as the scores of two shards. Either the merge fails with the name of one file, or
+// the result has the rows of both.
 func FuzzMergeLines(f *testing.F) {
 	extent := func(i, images int) string {
 		return fmt.Sprintf(`{"index":%d,"count":2,"first":%d,"images":%d,"total":3,"inputs":"a","made":"b"}`, i, i,

@@ -48,7 +48,7 @@ that has a score of its own, as in react+dice, scale+knn, line+react.`,
 	return cmd
 }
 
-// kindJSON is a method as JSON tells it.
+// kindJSON is a method in JSON.
 type kindJSON struct {
 	Name     string      `json:"name"`
 	Score    string      `json:"score"`
@@ -88,7 +88,7 @@ func describeKinds(kinds []posthoc.Kind) []kindJSON {
 	return out
 }
 
-// needsOf lists what a method needs beside features and logits.
+// needsOf returns what a method needs beside features and logits.
 func needsOf(name string) []string {
 	m, err := posthoc.New(name, posthoc.Options{})
 	if err != nil {

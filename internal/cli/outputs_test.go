@@ -17,7 +17,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestOutputsAreCheckedBeforeTheWork names a folder that does not exist to commands without any other input.
+// TestOutputsAreCheckedBeforeTheWork gives an output in a folder that does not exist to commands that need no other
+// input.
 func TestOutputsAreCheckedBeforeTheWork(t *testing.T) {
 	missing := filepath.Join(t.TempDir(), "no", "file.svg")
 	for _, args := range [][]string{
@@ -32,15 +33,16 @@ func TestOutputsAreCheckedBeforeTheWork(t *testing.T) {
 	}
 }
 
-// TestNoCommandDestroysAnInput: whatever way a DATA argument names a file, and through whatever link an output leads to
-// it, every command with every output refuses with status 2, and all files keep their bytes.
+// TestNoCommandDestroysAnInput: every command refuses, with status 2, every output that is one of its inputs, in
+// whatever way a DATA argument names the file and through whatever link the output leads to it. All files keep their
+// bytes.
 func TestNoCommandDestroysAnInput(t *testing.T) {
 	w := newWorld(t)
 	det := w.fit(t)
 	w.writeIdx(t)
 	require.NoError(t, os.Mkdir(w.path("kept"), 0o777))
 	must(t, w.eval("--features-dir", w.path("kept"), "--json", w.path("first.json"))...)
-	// Data arguments with a file that each resolves to.
+	// DATA arguments, each with a file that it resolves to.
 	inputs := map[string]string{
 		w.path("train.npz"):                            w.path("train.npz"),
 		"npz:" + w.path("train.npz"):                   w.path("train.npz"),
@@ -75,7 +77,7 @@ func TestNoCommandDestroysAnInput(t *testing.T) {
 		return attribute(append([]string{"downstream", "--fit", w.path("train.npz"), "--id", w.path("test.npz"),
 			"--ood", "noise=" + w.path("noise.npy")}, args...)...)
 	}
-	// Every command with a DATA flag, and each of its outputs: IN is the data, OUT the output.
+	// Every command with a DATA flag, and each of its outputs. IN stands for the data, OUT for the output.
 	commands := [][]string{
 		join([]string{"features", "--data", "IN", "--out", "OUT"}, net),
 		join([]string{"fit", "--data", "IN", "--out", "OUT"}, net),
@@ -88,7 +90,7 @@ func TestNoCommandDestroysAnInput(t *testing.T) {
 		{"train", "--net", "resnet-cifar-8-8", "--data", "IN", "--out", w.path("trained.npz"), "--checkpoint", "OUT",
 			"--epochs", "1"},
 	}
-	// Files that are named, not read as data.
+	// Files that flags name directly.
 	for _, named := range []struct {
 		file string
 		args []string
@@ -127,12 +129,12 @@ func refusesToReplace(t *testing.T, w world, way string, args []string) {
 	t.Helper()
 	before := w.hashes(t)
 	code, _, stderr := runGoline(args...)
-	// An ending that a command does not write is refused as well, which is as safe.
+	// An output whose ending the command does not write is refused as well, which is as safe.
 	require.Equal(t, exitUsage, code, "%s: %q: %s", way, args, stderr)
 	require.Equal(t, before, w.hashes(t), "%s: %q", way, args)
 }
 
-// hashes are the contents of all files.
+// hashes returns the hashes of all files.
 func (w world) hashes(t testing.TB) map[string]string {
 	t.Helper()
 	out := map[string]string{}
@@ -170,7 +172,8 @@ func (w world) writeIdx(t testing.TB) {
 	pack("l.gz", []uint32{n}, labels)
 }
 
-// TestComparisonsKeepOffTheirInputs: files that a comparison writes under names of its own replace no input either.
+// TestComparisonsKeepOffTheirInputs: files that a comparison writes under names that it chooses do not replace an
+// input, either.
 func TestComparisonsKeepOffTheirInputs(t *testing.T) {
 	w := newWorld(t)
 	out := w.path("out")
@@ -184,7 +187,7 @@ func TestComparisonsKeepOffTheirInputs(t *testing.T) {
 		"--images", "1", "--seeds", "1"}, w.net()))
 }
 
-// TestOutputsToOneFile: two outputs never end in one file, also through a link to a file that is not there yet.
+// TestOutputsToOneFile: two outputs to one file are refused, even through a link to a file that does not exist yet.
 func TestOutputsToOneFile(t *testing.T) {
 	w := newWorld(t)
 	require.NoError(t, os.Symlink("x.json", w.path("link")))
@@ -199,8 +202,8 @@ func TestOutputsToOneFile(t *testing.T) {
 	require.NoFileExists(t, w.path("x.json"))
 }
 
-// TestStandardOutputIsAppendedTo: what is written to /dev/stdout goes through the descriptor, so that a log keeps its
-// lines.
+// TestStandardOutputIsAppendedTo: output to /dev/stdout is written through the descriptor, so that a log keeps its
+// earlier lines.
 func TestStandardOutputIsAppendedTo(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("Windows has no /dev/stdout")

@@ -15,8 +15,8 @@ import (
 	"github.com/line-ood/goline/internal/peertest"
 )
 
-// TestParquetHoldsWhatTheOthersHold: Parquet files have the numbers of npz, JSONL and JSON, and the same bytes each
-// time.
+// TestParquetHoldsWhatTheOthersHold: Parquet files hold the numbers of npz, JSONL and JSON files, and have the same
+// bytes each time.
 func TestParquetHoldsWhatTheOthersHold(t *testing.T) {
 	w := newWorld(t)
 	w.writeParquet(t)
@@ -49,7 +49,8 @@ func TestParquetHoldsWhatTheOthersHold(t *testing.T) {
 	require.Contains(t, stderr, "Parquet files are not merged")
 }
 
-// writeParquet writes features, scores and values, as Parquet and otherwise, and features and scores of two shards.
+// writeParquet writes features, scores and values as Parquet and in another format, and features and scores of two
+// shards.
 func (w world) writeParquet(t testing.TB) {
 	det := w.fit(t)
 	must(t, "calibrate", "--detector", det, "--data", w.path("test.npz"), "--alpha", "0.2", "--out", w.path("cal.npz"))
@@ -69,7 +70,7 @@ func (w world) writeParquet(t testing.TB) {
 	require.Equal(t, exitDone, code, stderr)
 }
 
-// TestParquetPeers: pyarrow and DuckDB read what goline wrote: the types, the numbers and where they come from.
+// TestParquetPeers: pyarrow and DuckDB read the types, the numbers and the provenance from goline's files.
 func TestParquetPeers(t *testing.T) {
 	python := peertest.Python(t, "pyarrow.parquet", "duckdb")
 	w := newWorld(t)

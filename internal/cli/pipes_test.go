@@ -17,7 +17,7 @@ import (
 	"github.com/line-ood/goline/internal/ostest"
 )
 
-// What flags of words name, for TestNoFlagWaitsForAPipe: files that are read, files that are written, neither.
+// What flags of words name, for TestNoFlagWaitsForAPipe: files that are read, files that are written, or no files.
 var (
 	readFlags = []string{
 		"data", "weights", "class-names", "contributions", "detector", "fit", "id", "also-weights", "openood",
@@ -29,7 +29,7 @@ var (
 		"figure"}
 )
 
-// runnable are command lines that end well, for each command that reads or writes files.
+// runnable returns a command line that succeeds for each command that reads or writes files.
 func (w world) runnable(t *testing.T) map[string][]string {
 	det := w.fit(t)
 	shard := join([]string{"features", "--data", w.path("test.npz"), "--shard", "0/1", "--out", w.path("shard.npz")},
@@ -43,7 +43,7 @@ func (w world) runnable(t *testing.T) map[string][]string {
 		"calibrate": {"--detector", det, "--data", w.path("test.npz"), "--out", w.path("o.npz")},
 		"export":    {"--detector", det, "--out", w.path("o.onnx")},
 		"score":     {"--detector", det, "--data", w.path("test.npz"), "--out", w.path("o.csv")},
-		"serve":     {"--detector", det, "--listen", "no-such-host.invalid:0"}, // fails once all is read
+		"serve":     {"--detector", det, "--listen", "no-such-host.invalid:0"}, // fails once all files are read
 		"eval":      join(w.net(), sets, []string{"--methods", "msp"}),
 		"train": {"--net", worldNet, "--data", w.path("train.npz"), "--out", w.path("o.npz"), "--epochs",
 			"1", "--batch", "7"},
@@ -66,8 +66,8 @@ func (w world) runnable(t *testing.T) map[string][]string {
 }
 
 // TestNoFlagWaitsForAPipe: a named pipe that nobody else opens, in the place of any file of any command, is an error or
-// not looked at. A command that writes to one waits for its reader, as programs do, and ends within a second or so of
-// being told to.
+// is not opened. A command that writes to a pipe waits for a reader, as programs do, and ends within about a second
+// after a signal.
 func TestNoFlagWaitsForAPipe(t *testing.T) {
 	if testing.Short() {
 		t.Skip("runs every command for each of its files")
@@ -118,7 +118,7 @@ func TestNoFlagWaitsForAPipe(t *testing.T) {
 			case "ood", "near", "far", "csid", "ood-val":
 				pipe = "b=" + w.path("pipe")
 			case "curves":
-				pipe = w.path("pipe") // .csv is appended
+				pipe = w.path("pipe") // the command appends .csv
 			case "tls-key":
 				base = join(base, []string{"--tls-cert", w.path("net.npz")})
 			case "tls-cert":

@@ -17,7 +17,7 @@ import (
 	"github.com/line-ood/goline/line/report"
 )
 
-// evaluated runs eval with --json and reads what it wrote.
+// evaluated runs goline eval with --json and returns the result that it wrote.
 func (w world) evaluated(t testing.TB, more ...string) (r report.Result) {
 	t.Helper()
 	out := w.path("protocol.json")
@@ -26,7 +26,8 @@ func (w world) evaluated(t testing.TB, more ...string) (r report.Result) {
 	return r
 }
 
-// TestEvalGroups: near, far and shifted sets, in the order of the command line, with averages and comparisons.
+// TestEvalGroups: sets of --near, --far and --csid appear in the order of the command line, with averages and
+// comparisons.
 func TestEvalGroups(t *testing.T) {
 	w := newWorld(t)
 	w.writeImages(t, "shifted.npz", 6, 9, 60, roundLabels(6))
@@ -69,7 +70,7 @@ func TestEvalCheckpoints(t *testing.T) {
 	require.Equal(t, both, again, "all of it is kept, times included")
 }
 
-// TestEvalTune: parameters are chosen on validation pictures, which are in no other set.
+// TestEvalTune: parameters are chosen on validation pictures, which must not be in any other set.
 func TestEvalTune(t *testing.T) {
 	w := newWorld(t)
 	w.writeImages(t, "val.npz", 12, 21, 20, roundLabels(12))
@@ -115,7 +116,7 @@ func TestEvalTune(t *testing.T) {
 	}
 }
 
-// TestEvalOpenOOD reads a folder as OpenOOD's downloads lay it out.
+// TestEvalOpenOOD reads a folder with the layout of OpenOOD's downloads.
 func TestEvalOpenOOD(t *testing.T) {
 	w := newWorld(t)
 	root := w.path("openood")
@@ -161,11 +162,11 @@ func (w world) writeColour(t testing.TB, dir, name string, red uint8) {
 	require.NoError(t, os.WriteFile(filepath.Join(w.path(dir), name), out.Bytes(), 0o666))
 }
 
-// TestKeptPicturesAreNotReadAgain: with features kept, a second run with another detector reads no pixel of a settled
-// file.
+// TestKeptPicturesAreNotReadAgain: with features kept, a second run with another detector reads no pixel of a file that
+// has not changed for a while.
 func TestKeptPicturesAreNotReadAgain(t *testing.T) {
 	w := newWorld(t)
-	time.Sleep(2100 * time.Millisecond) // file systems have clocks of up to two seconds
+	time.Sleep(2100 * time.Millisecond) // some file systems keep times in steps of two seconds
 	run := func(methods string) (r report.Result, progress string) {
 		out := w.path("protocol.json")
 		code, _, stderr := runGoline(w.eval("--features-dir", w.path("kept"), "--methods", methods, "--json", out,

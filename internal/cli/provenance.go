@@ -5,7 +5,7 @@ import (
 	"github.com/line-ood/goline/nets"
 )
 
-// provenance says in a file's metadata what its numbers come from.
+// provenance returns the metadata of a file that say what its numbers come from.
 func provenance(net nets.Classifier, what, data string) map[string]string {
 	return map[string]string{
 		"content": what, "version": readVersion().release(), "network": net.Name(),

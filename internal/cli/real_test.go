@@ -23,22 +23,22 @@ import (
 
 const realNet = "densenet-bc-100-12"
 
-// realSets are the OOD sets of the reference.
+// realSets maps the OOD sets of the reference to their files.
 var realSets = map[string]string{
 	"cifar100": "cifar100_test_500.bin", "textures10": "ood_textures10_500.npy", "sun8": "ood_sun8_500.npy",
 	"scenes": "ood_scenes_500.npy", "tin_resize": "ood_tin_resize_500.npy", "tin_crop": "ood_tin_crop_500.npy",
 	"mnist": "ood_mnist_500.npy",
 }
 
-// realReference is the table that PyTorch's features give, in percent.
+// realReference is a row of the reference table, computed from PyTorch's features, in percent.
 type realReference struct {
 	ID_accuracy       float64
 	ID_accuracy_clip1 float64
 	Table             map[string]map[string]struct{ FPR95, AUROC float64 }
 }
 
-// TestRealCIFAR10 runs the paper's CIFAR-10 network over all 13,500 images, once, and compares everything that follows
-// from them with PyTorch: the table, its ablations, contributions, and every score. No other test runs them all.
+// TestRealCIFAR10 runs the paper's CIFAR-10 network over all 13,500 images once, and compares all results with PyTorch:
+// the table, its ablations, contributions, and every score. No other test runs all images.
 func TestRealCIFAR10(t *testing.T) {
 	if testing.Short() {
 		t.Skip("runs 13,500 images")
@@ -72,7 +72,7 @@ func TestRealCIFAR10(t *testing.T) {
 	}
 	rows := resultRows(t, "CIFAR-100")
 	require.Len(t, rows, 6)
-	for _, row := range rows { // docs/results.md shows what was measured
+	for _, row := range rows { // docs/results.md shows these numbers
 		m := r.Methods[row[0]]
 		for i, set := range []string{"cifar100", "textures10", "sun8", "scenes", "tin_resize", "tin_crop", "mnist"} {
 			require.Equal(t, fmt.Sprintf("%.2f / %.2f", m.OOD[set].FPR95, m.OOD[set].AUROC), row[2+i], "%s on %s",
@@ -129,8 +129,8 @@ func TestRealCIFAR10(t *testing.T) {
 	t.Run("features and score commands", func(t *testing.T) { compareCommands(t, kept, weights, method) })
 }
 
-// compareRow compares a row of rates in percent: FPR95 counts images, so it is equal; AUROC in every printed digit, or
-// within a bound where one is given.
+// compareRow compares a row of rates in percent. FPR95 counts images, so it must be equal. AUROC must be equal in every
+// printed digit or, with a bound, within that bound.
 func compareRow(t *testing.T, want realReference, row string, got evalMethod, bound float64) {
 	t.Helper()
 	require.Len(t, got.OOD, len(realSets))
@@ -139,7 +139,7 @@ func compareRow(t *testing.T, want realReference, row string, got evalMethod, bo
 			assert.InDelta(t, want, got, bound, "%s of %s", what, row)
 			return
 		}
-		// docs/results.md: in every digit
+		// docs/results.md says: equal in every digit
 		assert.Equal(t, fmt.Sprintf("%.2f", want), fmt.Sprintf("%.2f", got), "%s of %s", what, row)
 	}
 	for set := range realSets {
@@ -168,7 +168,7 @@ func keptSamples(t *testing.T, path string) posthoc.Samples {
 		*to.values, err = array.AsFloat32()
 		require.NoError(t, err)
 	}
-	for i, l := range s.Labels { // OOD labels are of another label space
+	for i, l := range s.Labels { // OOD labels belong to other classes
 		if l >= s.Classes {
 			s.Labels[i] = -1
 		}
@@ -176,7 +176,7 @@ func keptSamples(t *testing.T, path string) posthoc.Samples {
 	return s
 }
 
-// compareScores compares every score of line, energy and msp of all eight sets with the reference.
+// compareScores compares every score of line, energy and msp on all eight sets with the reference.
 func compareScores(t *testing.T, kept string, head posthoc.Head, line posthoc.Method) {
 	reference, err := npyz.ReadNpz(sharedtest.Path(t, "reference", "cifar10_densenet_scores.npz"))
 	require.NoError(t, err)
@@ -209,8 +209,8 @@ func compareScores(t *testing.T, kept string, head posthoc.Head, line posthoc.Me
 	require.Equal(t, 3*8500, compared)
 }
 
-// compareCommands: on the first images features and score give the bits that eval kept and scored, within what the
-// reference allows.
+// compareCommands: on the first images, goline features and goline score give the bits that goline eval has kept, and
+// these are as near to the reference as the documentation says.
 func compareCommands(t *testing.T, kept, weights string, method *line.Method) {
 	const n = 64
 	dir := t.TempDir()
@@ -226,10 +226,10 @@ func compareCommands(t *testing.T, kept, weights string, method *line.Method) {
 	require.Equal(t, id, keptSamples(t, out))
 	probe := keptSamples(t, sharedtest.Path(t, "reference", "cifar10_densenet_probe64.npz"))
 	for i, v := range probe.Features {
-		require.InDelta(t, v, id.Features[i], 3e-6) // docs/results.md
+		require.InDelta(t, v, id.Features[i], 3e-6) // as docs/results.md says
 	}
 	for i, v := range probe.Logits {
-		require.InDelta(t, v, id.Logits[i], 2e-5) // docs/results.md
+		require.InDelta(t, v, id.Logits[i], 2e-5) // as docs/results.md says
 	}
 	require.Equal(t, probe.Labels, id.Labels)
 
@@ -248,7 +248,8 @@ func compareCommands(t *testing.T, kept, weights string, method *line.Method) {
 	}
 }
 
-// TestRealCIFAR100: the number of classes is read from the weights, and classes without training images are named.
+// TestRealCIFAR100: the number of classes follows from the weights, and the error names classes without training
+// images.
 func TestRealCIFAR100(t *testing.T) {
 	if testing.Short() {
 		t.Skip("runs 600 images")

@@ -14,7 +14,8 @@ import (
 )
 
 // TestRealCalibrate fits LINe to 1,000 of CIFAR-10's training images, calibrates it on one half of the test images and
-// looks at the false alarms among the other half: the promised rate, but for the chance of both halves.
+// counts the false alarms among the other half. They must have the promised rate, up to the sampling error of both
+// halves.
 func TestRealCalibrate(t *testing.T) {
 	if testing.Short() {
 		t.Skip("runs 6,500 images")
@@ -45,7 +46,7 @@ func TestRealCalibrate(t *testing.T) {
 		"--data", path("train.bin"), "--out", path("det.npz"))
 	require.Contains(t, fails(t, "calibrate", "--detector", path("det.npz"), "--data", path("train.bin"), "--out",
 		path("no.npz")),
-		"1000 of 1000 are some") // before anything is promised of them
+		"1000 of 1000 are some") // refused before anything is promised for them
 	t.Log(must(t, "calibrate", "--detector", path("det.npz"), "--data", path("calibration.npz"), "--out",
 		path("calibrated.npz")))
 	scores := func(name string, flags ...string) (p []float64, ood []bool) {
@@ -79,10 +80,11 @@ func TestRealCalibrate(t *testing.T) {
 		require.NoError(t, err)
 		got := rate(p, alpha)
 		t.Logf("α %v: realised %.4f, bound with 90 %% %.4f", alpha, got, bound)
-		// both halves are 2,500 draws: the difference of two binomial shares, four standard errors
+		// Each half has 2,500 images: the bound is four standard errors of the difference of two binomial shares.
 		require.InDelta(t, alpha, got, 4*math.Sqrt(2*alpha*(1-alpha)/2500))
 	}
-	// other pictures are found far more often than promised for these, and a stream of them raises an alarm
+	// Pictures of another kind are rejected far more often than the promised rate, and a stream of them raises an
+	// alarm.
 	textures := sharedtest.Path(t, "data", "ood_textures10_500.npy")
 	far, found := scores(textures, "--stream", "--fdr", "saffron", "--adjust", "simes", "--alpha", "0.1")
 	require.Len(t, far, 500)

@@ -23,8 +23,8 @@ import (
 	"github.com/line-ood/goline/nets/onnx"
 )
 
-// TestRealImageNet runs EfficientNet-Lite0 over ImageNet-like images with K = 1000, once, and compares the table, the
-// accuracy, features and logits with those of PyTorch.
+// TestRealImageNet runs EfficientNet-Lite0 with its 1,000 classes over ImageNet-like images once, and compares the
+// table, accuracy, features and logits with those of PyTorch.
 func TestRealImageNet(t *testing.T) {
 	if testing.Short() {
 		t.Skip("runs 2,000 images of 224×224 pixels")
@@ -98,7 +98,7 @@ func mustPreset(t *testing.T, name string) nets.Preprocessing {
 	return p
 }
 
-// furthest returns the largest difference as a share of the largest value.
+// furthest returns the largest absolute difference, divided by the largest absolute value.
 func furthest(want, got []float32) float64 {
 	worst, largest := 0.0, 0.0
 	for i, v := range want {
@@ -108,8 +108,8 @@ func furthest(want, got []float32) float64 {
 	return worst / largest
 }
 
-// compareExported fits LINe to features, exports the detector, and holds what ONNX Runtime makes of images against
-// goline's scores.
+// compareExported fits LINe to features, exports the detector, and compares the scores that ONNX Runtime computes from
+// it with goline's.
 func compareExported(t *testing.T, net nets.Classifier, fit posthoc.Samples, images string, n int) {
 	t.Helper()
 	python := peertest.Python(t, "numpy", "onnx", "onnxruntime")

@@ -37,11 +37,11 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) (code int
 	}
 	root := newRoot()
 	if len(args) > 0 && (args[0] == cobra.ShellCompRequestCmd || args[0] == cobra.ShellCompNoDescRequestCmd) {
-		// for a shell alone: cobra keeps what it is told of flags, and with it the commands, for good
+		// only for a shell: cobra keeps completions, and with them the commands, in memory for ever
 		completeFlags(root)
 	}
 	root.Annotations = map[string]string{commandLine: quoted(args)}
-	root.SetArgs(append([]string{}, args...)) // for nil, cobra takes the process' own
+	root.SetArgs(append([]string{}, args...)) // cobra would take the process' own arguments for nil
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	cmd, err := root.ExecuteContextC(ctx)
@@ -61,15 +61,15 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) (code int
 	}
 }
 
-// oneLine writes joined errors, which stand one on each line, as one line.
+// oneLine returns an error in one line. Joined errors, one per line, are separated by semicolons.
 func oneLine(err error) string {
 	return command.Printable(strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", "; "))
 }
 
-// commandLine is the root command's annotation that holds the command line, for reports.
+// commandLine is the root command's annotation with the command line, for reports.
 const commandLine = "command line"
 
-// quoted returns a command line as a shell would take it.
+// quoted returns a command line in the quoting of a shell.
 func quoted(args []string) string {
 	out := "goline"
 	for _, a := range args {
@@ -110,7 +110,7 @@ Exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted. A command that fa
 	return root
 }
 
-// suggest makes a command and those below it name what a mistyped command may have meant.
+// suggest makes a command and its subcommands suggest the right name for a mistyped command.
 func suggest(cmd *cobra.Command) {
 	cmd.SuggestionsMinimumDistance = 2
 	for _, c := range cmd.Commands() {

@@ -143,19 +143,20 @@ type scoring struct {
 	det           *line.Detector
 	preprocessing nets.Preprocessing
 	images        string
-	classes       []dataset.Class // nil where names are not asked for
+	classes       []dataset.Class // nil where class names are not wanted
 	judge         *judge
 	format        scoreFormat
 	sharding      *command.Sharding
-	made          string          // what the scores of a shard depend on
+	made          string          // identifies what the scores of a shard depend on
 	extent        *dataset.Extent // of a shard
 	meta          map[string]string
 }
 
-// write scores, judges and writes: all images in turn or, in a stream, each as it comes. to opens what is written to.
+// write scores and judges all images and writes the rows: all at the end or, in a stream, each as it comes. to opens
+// the output and calls its argument with it.
 func (s *scoring) write(ctx context.Context, to func(write func(io.Writer) error) error) error {
 	if s.judge.drift != nil {
-		var reading error // of images, or running the network: not the fault of what is written to
+		var reading error // an error of reading images or running the network, not of writing
 		err := to(func(w io.Writer) (err error) {
 			err, reading = s.stream(ctx, w)
 			return errors.Join(err, reading)
@@ -199,7 +200,7 @@ func (s *scoring) write(ctx context.Context, to func(write func(io.Writer) error
 	return to(func(w io.Writer) error { return writeScores(w, s.format, sheet, rows) })
 }
 
-// stream writes each image as soon as its batch is scored. What fails is told apart by where it does.
+// stream writes each image as soon as its batch is scored. It returns errors of writing and of reading separately.
 func (s *scoring) stream(ctx context.Context, w io.Writer) (writing, reading error) {
 	set, err := openScored(s.images)
 	if err != nil {
@@ -243,15 +244,16 @@ func (s *scoring) stream(ctx context.Context, w io.Writer) (writing, reading err
 	return sheet.close(), nil
 }
 
-// scored is a set of images with what a detector says of them.
+// scored is a set of images with the scores of a detector.
 type scored struct {
 	set *dataset.Hashed
 	*line.Scores
-	// names are those of the network's classes; nil leaves them out.
+	// names holds the names of the network's classes, nil where they are not wanted.
 	names []string
 }
 
-// nameBy makes labels those of the network's classes, and unknown where the images are of other classes.
+// nameBy sets the classes' names and makes labels numbers of these classes. Labels of images of other classes become
+// -1.
 func (s *scored) nameBy(classes []dataset.Class) {
 	s.names = dataset.ClassNames(classes)
 	named, err := dataset.Relabel(s.set, classes)
@@ -263,7 +265,7 @@ func (s *scored) nameBy(classes []dataset.Class) {
 	}
 }
 
-// name is what class k is called, "" where that is not known.
+// name returns the name of class k, "" where it is not known.
 func (s *scored) name(k int) string {
 	if k < 0 || k >= len(s.names) {
 		return ""
@@ -271,12 +273,12 @@ func (s *scored) name(k int) string {
 	return s.names[k]
 }
 
-// row is image i with what was said of it.
+// row returns the row of image i.
 func (s *scored) row(i int, v line.Sample) scoredImage {
 	return scoredImage{id: s.set.ID(i), Sample: v, predicted: s.name(v.Prediction), labelled: s.name(v.Label)}
 }
 
-// hashes are those of all images, each of which was read.
+// hashes returns the hashes of all images. Every image must have been read before.
 func (s *scored) hashes() []line.Hash { return s.set.Hashes() }
 
 // openScored opens a set to be scored.
@@ -288,7 +290,7 @@ func openScored(images string) (*scored, error) {
 	return &scored{set: dataset.WithHashes(set)}, nil
 }
 
-// score returns the images' scores; the caller closes the set.
+// score opens a set of images and returns it with their scores. The caller must close the set.
 func score(ctx context.Context, c *command.Common, det *line.Detector, p nets.Preprocessing,
 	images string) (*scored, error) {
 	s, err := openScored(images)

@@ -118,7 +118,8 @@ func readScoresNpz(t testing.TB, path string) (rows []scoreRow) {
 	return rows
 }
 
-// TestScore: every format holds the library's scores in full, for labelled, unlabelled and oddly named images.
+// TestScore: files of every format hold the library's scores in full precision, for labelled, unlabelled and oddly
+// named images.
 func TestScore(t *testing.T) {
 	w := newWorld(t)
 	det := w.fit(t)
@@ -137,8 +138,8 @@ func TestScore(t *testing.T) {
 	}
 }
 
-// TestScoreVerdicts: an image is ood unless its score is above the threshold: the detector's own, one for another rate,
-// or one that is given.
+// TestScoreVerdicts: an image is OOD unless its score is above the threshold, which is the detector's own, one for
+// another rate, or one given by the user.
 func TestScoreVerdicts(t *testing.T) {
 	w := newWorld(t)
 	det := w.fit(t)
@@ -193,7 +194,7 @@ func TestScoreVerdicts(t *testing.T) {
 	}
 }
 
-// TestScoreChecksTheNetwork: with --net and --weights the detector must belong to them.
+// TestScoreChecksTheNetwork: a detector must belong to the network of --net and --weights.
 func TestScoreChecksTheNetwork(t *testing.T) {
 	w := newWorld(t)
 	det, out := w.fit(t), filepath.Join(t.TempDir(), "s.csv")

@@ -11,7 +11,7 @@ import (
 	"github.com/line-ood/goline/line"
 )
 
-// TestScoresNameClasses where their names are known.
+// TestScoresNameClasses: files of scores hold class names where these are known.
 func TestScoresNameClasses(t *testing.T) {
 	dot := dataset.Image{Pix: []uint8{1, 2, 3}, Height: 1, Width: 1}
 	set, err := dataset.FromImages("x", []dataset.Image{dot, dot}, []int{1, -1}, nil)
@@ -37,7 +37,7 @@ func TestScoresNameClasses(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, z.Has("class_names"))
 
-	// Folders of the network's classes, and folders of others.
+	// Folders named after classes of the network, and after other things.
 	for folder, want := range map[string][]int{"n2": {1, -1}, "banded": {-1, -1}} {
 		set, err := dataset.FromImages("x", []dataset.Image{dot, dot}, []int{0, -1}, []string{folder})
 		require.NoError(t, err)

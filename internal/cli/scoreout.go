@@ -29,17 +29,17 @@ type scoredImage struct {
 	evidence            conformal.Evidence
 }
 
-// martingale is the capital as a finite number.
+// martingale returns the martingale's value, limited to the largest finite number.
 func (r scoredImage) martingale() float64 { return min(r.evidence.Value(), math.MaxFloat64) }
 
-// sheet says which columns a file of scores has.
+// sheet says which columns a file of scores has, and holds its metadata.
 type sheet struct {
 	names      []string // of classes, nil for none
-	calibrated bool     // p-values
-	drift      bool     // martingale and alarm
-	judged     bool     // npz: whether there are verdicts
+	calibrated bool     // whether there are p-values
+	drift      bool     // whether there are columns for martingale and alarm
+	judged     bool     // whether there are verdicts (read by npz only)
 	extra      []npyz.Named
-	extent     *dataset.Extent // of a shard, nil of all images
+	extent     *dataset.Extent // the shard's part of the images, nil for all of them
 	meta       map[string]string
 }
 
@@ -49,13 +49,13 @@ type scoreWriter interface {
 	close() error
 }
 
-// scoreFormat begins a file of scores.
+// scoreFormat starts a file of scores and returns the writer of its rows.
 type scoreFormat func(w io.Writer, s sheet) scoreWriter
 
-// standardOutput is the name that stands for it.
+// standardOutput is the name of an output that stands for standard output.
 const standardOutput = "-"
 
-// formatOf tells the format from the ending of a name; standard output gets CSV.
+// formatOf returns the format for the ending of a file name. Standard output gets CSV.
 func formatOf(path string) (scoreFormat, error) {
 	switch ext := strings.ToLower(filepath.Ext(path)); {
 	case path == standardOutput, ext == ".csv":
@@ -104,9 +104,9 @@ func newCSV(w io.Writer, s sheet) scoreWriter {
 		header = append(header, "prediction_name", "label_name")
 	}
 	if s.extent != nil {
-		_, _ = fmt.Fprintf(w, "%s%s\n", csvShard, extentJSON(s.extent)) // a writer that fails here fails at the header
+		_, _ = fmt.Fprintf(w, "%s%s\n", csvShard, extentJSON(s.extent)) // an error shows at the header
 	}
-	_ = out.Write(header) // its errors last until Error
+	_ = out.Write(header) // errors are kept until Error
 	return &csvScores{s, out}
 }
 
@@ -130,7 +130,7 @@ func (c *csvScores) row(r scoredImage) error {
 		row = append(row, r.predicted, r.labelled)
 	}
 	_ = c.out.Write(row)
-	if c.drift { // whoever waits for it gets it now
+	if c.drift { // a reader who waits for the row gets it at once
 		c.out.Flush()
 	}
 	return c.out.Error()
@@ -149,7 +149,7 @@ type jsonlScores struct {
 
 func newJSONL(w io.Writer, s sheet) scoreWriter {
 	if s.extent != nil {
-		// a writer that fails here fails at the first row
+		// An error of the writer shows again at the first row.
 		_, _ = fmt.Fprintf(w, "%s%s}\n", jsonlShard, extentJSON(s.extent))
 	}
 	return &jsonlScores{s, json.NewEncoder(w)}
@@ -189,7 +189,7 @@ func (j *jsonlScores) row(r scoredImage) error {
 
 func (j *jsonlScores) close() error { return nil }
 
-// npzScores keeps all rows until the end, since an array says first how long it is.
+// npzScores keeps all rows until the end, because an array's header holds its length.
 type npzScores struct {
 	sheet
 	w    io.Writer

@@ -7,7 +7,7 @@ import (
 	"github.com/line-ood/goline/internal/parquetfile"
 )
 
-// parquetScore is one image of a Parquet file of scores. Columns that a detector or data do not give are null.
+// parquetScore is one image in a Parquet file of scores. Columns for which there is no value are null.
 type parquetScore struct {
 	ID             string   `parquet:"id"`
 	Score          float64  `parquet:"score"`
@@ -21,7 +21,7 @@ type parquetScore struct {
 	LabelName      *string  `parquet:"label_name,optional"`
 }
 
-// parquetScores keeps rows until the end: a row group is written as a whole.
+// parquetScores keeps all rows until the end, because a row group is written as a whole.
 type parquetScores struct {
 	sheet
 	w    io.Writer

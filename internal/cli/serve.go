@@ -17,7 +17,7 @@ import (
 	"github.com/line-ood/goline/nets/weights"
 )
 
-// serveFlags are those of goline serve.
+// serveFlags are the flags of goline serve.
 type serveFlags struct {
 	common                        command.Common
 	net                           command.Network
@@ -130,7 +130,7 @@ func (f *serveFlags) check() error {
 	return f.net.CheckFiles()
 }
 
-// logger writes what the server tells to the command's error stream.
+// logger returns a logger that writes the server's messages to the command's error stream.
 func (f *serveFlags) logger(w io.Writer) (*slog.Logger, error) {
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(f.logLevel)); err != nil {
@@ -160,7 +160,7 @@ func (f *serveFlags) run(cmd *cobra.Command) error {
 		name = strings.TrimSuffix(filepath.Base(f.detector), filepath.Ext(f.detector))
 	}
 	ctx := cmd.Context()
-	again, stop := reloadSignal() // before the work: without it the signal would end the program
+	again, stop := reloadSignal() // before the files are read: without a handler the signal would end the program
 	defer stop()
 	s, err := serve.New(ctx, serve.Config{
 		Name: name, Load: f.load, Delay: f.delay, Queue: f.queue, Timeout: f.timeout,
@@ -207,7 +207,7 @@ func (f *serveFlags) run(cmd *cobra.Command) error {
 	return s.Run(ctx, l, serve.RunOptions{TLS: secrets.TLS(), Drain: f.drain, Notice: f.notice})
 }
 
-// load reads the detector. Its version is the beginning of its file's SHA-256.
+// load reads the detector. Its version is the start of its file's SHA-256.
 func (f *serveFlags) load(context.Context) (serve.Loaded, error) {
 	before, err := weights.SHA256(f.detector)
 	if err != nil {

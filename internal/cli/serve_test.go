@@ -20,8 +20,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestServe: a process of goline serve scores a picture as goline score does, follows its files on SIGHUP, and ends
-// with 0 on SIGTERM.
+// TestServe: a process of goline serve scores a picture as goline score does, reads its files again on SIGHUP, and ends
+// with status 0 on SIGTERM.
 func TestServe(t *testing.T) {
 	if runtime.GOOS == "windows" || runtime.GOOS == "js" {
 		t.Skip("no signals between processes here")
@@ -65,7 +65,7 @@ func TestServe(t *testing.T) {
 
 	other := w.fit(t, "--clip", "0.1")
 	require.NoError(t, os.Rename(other, det))
-	require.NoError(t, cmd.Process.Signal(syscall.Signal(1))) // SIGHUP, which not every system has a name for
+	require.NoError(t, cmd.Process.Signal(syscall.Signal(1))) // SIGHUP, which package syscall may not name
 	require.Eventually(t, func() bool { _, now := score(); return now != version }, 20*time.Second, 10*time.Millisecond)
 	require.NoError(t, os.WriteFile(det, []byte("no detector"), 0o666))
 	require.NoError(t, cmd.Process.Signal(syscall.Signal(1)))
@@ -80,7 +80,7 @@ func TestServe(t *testing.T) {
 	require.Contains(t, stderr.String(), `"msg":"ended"`)
 }
 
-// TestServeUsage: what is wrong with its flags is said before anything is read.
+// TestServeUsage: errors in the flags are reported before anything is read.
 func TestServeUsage(t *testing.T) {
 	for _, c := range []struct {
 		args []string

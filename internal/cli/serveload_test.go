@@ -29,9 +29,10 @@ import (
 	"github.com/line-ood/goline/graph"
 )
 
-// TestServeLoad measures a second process of goline serve on loopback: SPEED=1 go test -v -run TestServeLoad
-// ./internal/cli. It tells images a second and latencies of PNG pictures, against the network's own rate in the same
-// sitting, and what an overload gets. SPEED_NET=resnet20 takes the other network.
+// TestServeLoad measures a second process of goline serve over the loopback interface: SPEED=1 go test -v -run
+// TestServeLoad ./internal/cli. It logs the images per second and latencies for PNG pictures, compared with the
+// network's own rate in the same run, and how the server answers an overload. SPEED_NET=resnet20 takes that network
+// instead.
 func TestServeLoad(t *testing.T) {
 	if os.Getenv("SPEED") == "" {
 		t.Skip("a measurement: set SPEED=1")
@@ -69,7 +70,7 @@ func TestServeLoad(t *testing.T) {
 
 func first(code int, _, _ string) int { return code }
 
-// startServe runs goline serve in a process of its own.
+// startServe starts goline serve as a process.
 func startServe(t *testing.T, args ...string) (url string, stop func()) {
 	cmd := exec.CommandContext(t.Context(), os.Args[0], append([]string{"serve", "--log-level", "error"}, args...)...)
 	cmd.Env = append(os.Environ(), asGoline+"=1")
@@ -85,9 +86,9 @@ func startServe(t *testing.T, args ...string) (url string, stop func()) {
 	}
 }
 
-// loaded is what clients saw.
+// loaded holds what the clients have measured.
 type loaded struct {
-	rate          float64 // answers a second
+	rate          float64 // answers per second
 	p50, p99, max time.Duration
 	shed          int
 }
@@ -97,8 +98,8 @@ func (l loaded) String() string {
 		l.p50.Round(time.Millisecond), l.p99.Round(time.Millisecond), l.max.Round(time.Millisecond), l.shed)
 }
 
-// load sends pictures from so many clients, each the next when it has its answer, or a tenth of a second after a
-// refusal.
+// load sends pictures from the given number of clients for a time. Each client sends the next picture when it has its
+// answer, or a tenth of a second after it was refused.
 func load(t *testing.T, url string, clients int, d time.Duration) loaded {
 	pix := image.NewNRGBA(image.Rect(0, 0, 32, 32))
 	for i := range pix.Pix {

@@ -4,5 +4,5 @@ package cli
 
 import "os"
 
-// reloadSignal returns the signals that ask a server to read its files again: this system has none.
+// reloadSignal returns the signals on which a server reads its files again. This system has none.
 func reloadSignal() (signals <-chan os.Signal, stop func()) { return nil, func() {} }

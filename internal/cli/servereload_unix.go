@@ -8,7 +8,7 @@ import (
 	"syscall"
 )
 
-// reloadSignal returns the signals that ask a server to read its files again.
+// reloadSignal returns the signals on which a server reads its files again.
 func reloadSignal() (signals <-chan os.Signal, stop func()) {
 	c := make(chan os.Signal, 1)
 	signal.Notify(c, syscall.SIGHUP)

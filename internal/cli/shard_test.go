@@ -14,7 +14,7 @@ import (
 	"github.com/line-ood/goline/internal/sharedtest"
 )
 
-// shards runs a command once for each of n shards, and merges what they wrote, in another order than theirs.
+// shards runs a command for each of n shards and merges the results, given in another order than that of the shards.
 func shards(t testing.TB, n int, ext string, args ...string) (merged string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -29,8 +29,8 @@ func shards(t testing.TB, n int, ext string, args ...string) (merged string) {
 	return merged
 }
 
-// TestShardsMergeToTheBitsOfOneRun: features, detectors and scores of any number of shards are those of one run, byte
-// by byte.
+// TestShardsMergeToTheBitsOfOneRun: merged features, detectors and scores of any number of shards have the bytes of a
+// single run's.
 func TestShardsMergeToTheBitsOfOneRun(t *testing.T) {
 	w := newWorld(t)
 	det := w.fit(t)
@@ -46,7 +46,7 @@ func TestShardsMergeToTheBitsOfOneRun(t *testing.T) {
 		{".npz", join(fit, []string{"--clip-percentile", "80", "--p-a", "0"})},
 		{".npz", join(fit, []string{"--clip-percentile", "80", "--clip-per-class", "--without", "ap"})},
 		{".csv", []string{"score", "--detector", det, "--data", w.path("test.npz")}},
-		{".csv", []string{"score", "--detector", det, "--data", w.path("pictures")}}, // names with quotes and commas
+		{".csv", []string{"score", "--detector", det, "--data", w.path("pictures")}}, // names have quotes and commas
 		{".csv", []string{"score", "--detector", w.path("cal.npz"), "--data", w.path("dark.npz")}},
 		{".jsonl", []string{"score", "--detector", det, "--data", w.path("test.npz")}},
 		{".npz", []string{"score", "--detector", w.path("cal.npz"), "--data", w.path("noise.npy")}},
@@ -62,7 +62,7 @@ func TestShardsMergeToTheBitsOfOneRun(t *testing.T) {
 	require.Equal(t, contents(t, whole), contents(t, shards(t, 21, ".npz", fit...)), "one image a shard")
 }
 
-// TestMergeRefuses: parts that do not make a whole are refused, and what is wrong is said.
+// TestMergeRefuses: parts that do not make a whole are refused with an error that says why.
 func TestMergeRefuses(t *testing.T) {
 	w := newWorld(t)
 	det := w.fit(t)
@@ -128,7 +128,7 @@ func TestMergeRefuses(t *testing.T) {
 	require.Contains(t, fails(t, append(score, "--shard", "20/40")...), "expected at most 13 shards")
 }
 
-// TestStatisticsRefuseDamage: a file of statistics whose arrays do not go together is refused.
+// TestStatisticsRefuseDamage: a file of statistics whose arrays do not fit together is refused.
 func TestStatisticsRefuseDamage(t *testing.T) {
 	w := newWorld(t)
 	must(t, join([]string{"fit", "--data", w.path("train.npz"), "--shard", "0/1", "--out", w.path("a.npz")},
@@ -157,7 +157,7 @@ func TestStatisticsRefuseDamage(t *testing.T) {
 	}
 }
 
-// TestRealShards: 5,000 real images in three shards give the detector and the scores of one run, byte by byte.
+// TestRealShards: 5,000 real images in three shards give the bytes of a single run's detector and scores.
 func TestRealShards(t *testing.T) {
 	if testing.Short() {
 		t.Skip("a network over 10,000 images")

@@ -7,7 +7,7 @@ import (
 	"syscall"
 )
 
-// endingSignals end a command in good order.
+// endingSignals are the signals that interrupt a command.
 var endingSignals = []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP}
 
 func isHangup(s os.Signal) bool { return s == syscall.SIGHUP }

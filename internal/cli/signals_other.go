@@ -4,7 +4,7 @@ package cli
 
 import "os"
 
-// endingSignals end a command in good order.
+// endingSignals are the signals that interrupt a command.
 var endingSignals = []os.Signal{os.Interrupt}
 
 func isHangup(os.Signal) bool { return false }

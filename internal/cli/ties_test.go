@@ -10,8 +10,8 @@ import (
 	"github.com/line-ood/goline/internal/nettest"
 )
 
-// TestTiesAreMarked: a detector that gives one score to everything has the published FPR95 of 0; the rate with ties
-// shared stands beside it in table, JSON, CSV and report, and it is not called the best.
+// TestTiesAreMarked: a detector that gives every image the same score has, by the published definition, an FPR95 of 0.
+// Table, JSON, CSV and report also show the rate with ties shared, and do not mark the detector as the best.
 func TestTiesAreMarked(t *testing.T) {
 	w := newWorld(t)
 	net := nettest.DenseNetBC(t, 10, 4, worldClasses, 2)

@@ -20,7 +20,7 @@ import (
 	"github.com/line-ood/goline/train"
 )
 
-// trainFlags are what goline train is told beside the common flags.
+// trainFlags are the flags of goline train beside the common ones.
 type trainFlags struct {
 	net                    command.Network
 	data, val, out, curves string
@@ -109,7 +109,8 @@ is not a number any more the command fails and leaves the last good checkpoint.`
 	return cmd
 }
 
-// maxClasses bounds the rows of the last layer: more is a typing error, and would need memory before it shows.
+// maxClasses limits the rows of the last layer. A larger number must be a mistake, and would take memory before it is
+// noticed.
 const maxClasses = 1 << 20
 
 func (t *trainFlags) check(progress string) error {
@@ -215,7 +216,7 @@ func (t *trainFlags) run(ctx context.Context, stdout, stderr io.Writer, live boo
 	return nil
 }
 
-// open returns the network to train, with the values that training starts from.
+// open returns the network to train, with the initial values of its parameters.
 func (t *trainFlags) open(data dataset.Dataset) (nets.Classifier, error) {
 	classes := t.classes
 	if classes == 0 {
@@ -244,7 +245,7 @@ func (t *trainFlags) write(net nets.Classifier, result *train.Result) error {
 	return train.WriteCurves(t.curves, result.Curve)
 }
 
-// trainProgress shows a line that is written over again and again, and one line that stays for each epoch.
+// trainProgress writes a progress line that it overwrites again and again, and one permanent line for each epoch.
 type trainProgress struct {
 	w, out io.Writer
 	live   bool

@@ -23,7 +23,7 @@ type tuning struct {
 	idVal  string
 	oodVal []string
 
-	sets []command.NamedData // of oodVal, once checked
+	sets []command.NamedData // the parsed oodVal
 }
 
 // Values of --tune.
@@ -46,7 +46,7 @@ func (t *tuning) register(f *pflag.FlagSet) {
 func (t *tuning) on() bool   { return t.mode == tuneOn || t.mode == tuneBoth }
 func (t *tuning) both() bool { return t.mode == tuneBoth }
 
-// take takes the validation sets of a benchmark where a search has none of its own.
+// take uses the validation sets of a benchmark for a search that has none of its own.
 func (t *tuning) take(b dataset.OpenOODBenchmark) {
 	if !t.on() || t.idVal != "" || len(t.oodVal) > 0 {
 		return
@@ -76,7 +76,7 @@ func (t *tuning) check() error {
 	return nil
 }
 
-// inputs are what the search reads.
+// inputs returns the files that the search reads.
 func (t *tuning) inputs() []command.Input {
 	inputs := []command.Input{command.InputData("--id-val", t.idVal)}
 	for _, s := range t.sets {
@@ -85,7 +85,7 @@ func (t *tuning) inputs() []command.Input {
 	return inputs
 }
 
-// search chooses the parameters of every method that has a grid, nil where that is not asked for.
+// search chooses the parameters of every method that has a grid. It returns nil where no search is asked for.
 func (e *evalCommand) search(ctx context.Context,
 	c *command.Evaluation) (map[string]map[string]float64, map[string]*report.Tuning, error) {
 	if !e.tuning.on() {
@@ -122,10 +122,10 @@ func (e *evalCommand) search(ctx context.Context,
 	return choices, searches, nil
 }
 
-// validation opens the validation sets, fails where they share pictures that they must not, and extracts their
+// validation opens the validation sets, fails where they share pictures that they must not share, and extracts their
 // features.
 func (e *evalCommand) validation(ctx context.Context, c *command.Evaluation, needs []string) (*eval.Validation, error) {
-	var sets []command.ImageSet // of --ood-val, behind that of --id-val where there is one
+	var sets []command.ImageSet // those of --ood-val, after that of --id-val if there is one
 	defer func() {
 		for _, s := range sets {
 			s.Close()
@@ -189,15 +189,16 @@ func (e *evalCommand) validation(ctx context.Context, c *command.Evaluation, nee
 	return v, nil
 }
 
-// disjoint fails where a validation picture is in a test set, one of --id-val in --fit, or one in two validation sets.
-// Without --id-val it marks the pictures of --fit that are in another set: they are not held out.
+// disjoint fails where a validation picture is in a test set, a picture of --id-val in --fit, or a picture in two
+// validation sets. Without --id-val it marks the pictures of --fit that are also in another set, because they are not
+// held out.
 func (e *evalCommand) disjoint(ctx context.Context, c *command.Evaluation,
 	validation []command.ImageSet) (drop []bool, err error) {
 	hash := func(s command.ImageSet) (eval.Pictures, error) {
 		hashes, err := c.Extractor.Hashes(ctx, s.Kept, s.Dataset)
 		return eval.Pictures{Name: s.Flag, Set: s.Dataset, Hashes: hashes}, err
 	}
-	var others []eval.Pictures // fit first
+	var others []eval.Pictures // that of --fit first
 	for _, s := range c.Images {
 		p, err := hash(s)
 		if err != nil {
@@ -240,7 +241,7 @@ func (e *evalCommand) disjoint(ctx context.Context, c *command.Evaluation,
 	return drop, nil
 }
 
-// facts say what parameters were chosen on.
+// facts returns what parameters were chosen on, for the report.
 func (t *tuning) facts() []report.Fact {
 	if !t.on() {
 		return nil

@@ -12,7 +12,7 @@ import (
 	"github.com/line-ood/goline/internal/cli/command"
 )
 
-// TestUsage: what is wrong with a command line is said before anything is read, with exit status 2 and where to look.
+// TestUsage: an error in the command line is reported before anything is read, with exit status 2 and a hint at --help.
 func TestUsage(t *testing.T) {
 	net := []string{"--net", "densenet-bc-10-4", "--weights", "w"}
 	append := func(args []string, more ...string) []string { return join(args, more) }
@@ -106,7 +106,7 @@ func TestUsage(t *testing.T) {
 	}
 }
 
-// TestHelp: each command says what it is for, and names all of its flags with what they take.
+// TestHelp: the help of each command says what it is for, and names all of its flags with their arguments.
 func TestHelp(t *testing.T) {
 	stdout := must(t)
 	require.Equal(t, stdout, must(t, "--help"))
@@ -137,13 +137,13 @@ func TestQuoted(t *testing.T) {
 	}
 }
 
-// TestCommonFlagsReachTheGraph, where results could not tell.
+// TestCommonFlagsReachTheGraph checks the options for a graph, because results do not depend on these flags.
 func TestCommonFlagsReachTheGraph(t *testing.T) {
 	c := command.Common{Batch: 3, Workers: 5, Device: "cuda"}
 	require.Equal(t, graph.Options{Batch: 3, Workers: 5, Device: graph.CUDA}, c.GraphOptions())
 }
 
-// TestCPUVariable: a level that there is not is wrong usage, since it would have no effect.
+// TestCPUVariable: an unknown level in GOLINE_CPU is a usage error, because it would have no effect.
 func TestCPUVariable(t *testing.T) {
 	t.Setenv("GOLINE_CPU", "foo")
 	code, _, stderr := runGoline("version")

@@ -16,7 +16,7 @@ import (
 	"github.com/line-ood/goline/nets/weights"
 )
 
-// verdictFlags choose how out-of-distribution verdicts come about.
+// verdictFlags are the flags that choose how verdicts are reached.
 type verdictFlags struct {
 	value, tpr      float64
 	given, tprGiven bool
@@ -25,10 +25,10 @@ type verdictFlags struct {
 	stream          bool
 	level           float64
 	betting         string
-	calibrated      string // a flag that asks for a calibration, "" for none
+	calibrated      string // the flag that needs a calibrated detector, "" for none
 }
 
-// batchProcedures control the false discovery rate of a whole set.
+// batchProcedures are the procedures that control the false discovery rate over a whole set.
 var batchProcedures = []string{"bh", "storey", "by"}
 
 func (v *verdictFlags) register(cmd *cobra.Command) {
@@ -101,7 +101,7 @@ func joinProcedures() string {
 	return strings.Join(names, ", ")
 }
 
-// threshold returns the threshold that was asked for, and whether there is one.
+// threshold returns the threshold that the flags ask for, and whether there is one.
 func (v *verdictFlags) threshold(det *line.Detector) (t float64, known bool, err error) {
 	if v.given {
 		return v.value, true, nil
@@ -113,7 +113,7 @@ func (v *verdictFlags) threshold(det *line.Detector) (t float64, known bool, err
 	return t, err == nil, err
 }
 
-// judge returns what judges the images of one run.
+// judge returns the judge for the images of one run.
 func (v *verdictFlags) judge(cmd *cobra.Command, det *line.Detector, seed uint64) (*judge, error) {
 	j := &judge{}
 	r, err := det.CalibrationRecord()
@@ -157,8 +157,8 @@ func (v *verdictFlags) judge(cmd *cobra.Command, det *line.Detector, seed uint64
 	return j, err
 }
 
-// madeBy tells what the scores of a shard depend on: the detector's file, how images are prepared and the flags of
-// verdicts.
+// madeBy returns a text that identifies what the scores of a shard depend on: the detector's file, the preprocessing of
+// the images and the flags of verdicts.
 func (v *verdictFlags) madeBy(cmd *cobra.Command, net nets.Classifier, detector string) (string, error) {
 	sha, err := weights.SHA256(detector)
 	if err != nil {

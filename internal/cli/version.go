@@ -24,16 +24,16 @@ type versionInfo struct {
 	Cgo      bool   `json:"cgo"`
 	Go       string `json:"go"`
 	Platform string `json:"platform"`
-	Kernels  string `json:"kernels"` // instruction set in use
+	Kernels  string `json:"kernels"` // name of the instruction set that the kernels use
 	Gorgonia string `json:"gorgonia,omitempty"`
 	CUDA     cards  `json:"cuda"`
 }
 
-// cards is what there is to run on with --device cuda.
+// cards describes what --device cuda can run on.
 type cards struct {
-	Driver  string      `json:"driver,omitempty"` // the version of CUDA that it serves
+	Driver  string      `json:"driver,omitempty"` // the newest version of CUDA that the driver supports
 	Cards   []cuda.Card `json:"cards,omitempty"`
-	Missing string      `json:"missing,omitempty"` // why there is none
+	Missing string      `json:"missing,omitempty"` // why there is no card
 }
 
 func readCards() cards {
@@ -52,7 +52,7 @@ func readCards() cards {
 	return c
 }
 
-// lines says the same, a line for each card.
+// lines returns the description as text, one line for each card.
 func (c cards) lines() string {
 	if c.Missing != "" {
 		return c.Missing + "\n"
@@ -96,7 +96,7 @@ func readVersion() versionInfo {
 	return v
 }
 
-// release is the version with the revision, where the version does not name one.
+// release returns the version, followed by the revision unless the version contains it.
 func (v versionInfo) release() string {
 	if v.Revision == "" || len(v.Revision) >= 12 && strings.Contains(v.Version, v.Revision[:12]) {
 		return v.Version
@@ -104,7 +104,7 @@ func (v versionInfo) release() string {
 	return v.Version + " " + v.Revision
 }
 
-// line is the version in one line, with its end.
+// line returns the version in one line, with a newline.
 func (v versionInfo) line() string {
 	return fmt.Sprintf("goline %s, %s, %s, kernels %s, gorgonia %s\n", v.release(), v.Go, v.Platform, v.Kernels,
 		v.Gorgonia)

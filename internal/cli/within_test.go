@@ -8,8 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestWithin: a command that ends by itself says how; one that does not hear its context is left behind after the
-// grace, unless it is one that has something to save.
+// TestWithin: within returns the status of a command that ends by itself. A command that ignores its context is
+// abandoned after the grace, unless it has no time limit.
 func TestWithin(t *testing.T) {
 	require.Equal(t, 7, within(t.Context(), time.Hour, func() int { return 7 }))
 	ctx, cancel := context.WithCancel(t.Context())

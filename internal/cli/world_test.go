@@ -22,10 +22,11 @@ import (
 
 const worldNet, worldClasses = "densenet-bc-10-4", 3
 
-// world is a folder with a small random network and images for it.
+// world is a folder with a small random network and images.
 type world struct{ dir string }
 
-// newWorld writes net.npz, train.npz and test.npz with labels, noise.npy, dark.npz without, and the folder pictures.
+// newWorld writes net.npz; train.npz and test.npz with labels; noise.npy and dark.npz without labels; and a folder of
+// pictures.
 func newWorld(t testing.TB) world {
 	t.Helper()
 	w := world{t.TempDir()}
@@ -49,7 +50,7 @@ func (w world) writeNet(t testing.TB, name string, net *nets.Network) {
 	require.NoError(t, weights.WriteNpz(w.path(name), &sd))
 }
 
-// pixels are n random images, darkest at the given level.
+// pixels returns the pixels of n random images, none darker than level.
 func pixels(n int, seed uint64, level int) []uint8 {
 	rng := rand.New(rand.NewPCG(seed, 5))
 	pix := make([]uint8, n*32*32*3)
@@ -91,17 +92,17 @@ func (w world) writePictures(t testing.TB, dir string, names ...string) {
 	}
 }
 
-// net is the flags that name the world's network.
+// net returns the flags that name the world's network.
 func (w world) net() []string { return []string{"--net", worldNet, "--weights", w.path("net.npz")} }
 
-// eval is a command line of goline eval over the world, with more flags.
+// eval returns a command line of goline eval on the world's files, with more flags.
 func (w world) eval(more ...string) []string {
 	args := append([]string{"eval"}, w.net()...)
 	return append(append(args, "--fit", w.path("train.npz"), "--id", w.path("test.npz"),
 		"--ood", "noise="+w.path("noise.npy"), "--ood", "dark="+w.path("dark.npz")), more...)
 }
 
-// must runs a command line that has to succeed and say nothing on stderr.
+// must runs a command line that must succeed without writing to stderr.
 func must(t testing.TB, args ...string) (stdout string) {
 	t.Helper()
 	code, stdout, stderr := runGoline(args...)
@@ -110,7 +111,7 @@ func must(t testing.TB, args ...string) (stdout string) {
 	return stdout
 }
 
-// fails runs a command line that has to fail with one line on stderr and nothing on stdout, and returns that line.
+// fails runs a command line that must fail with one line on stderr and nothing on stdout, and returns that line.
 func fails(t testing.TB, args ...string) string {
 	t.Helper()
 	code, stdout, stderr := runGoline(args...)
@@ -122,7 +123,7 @@ func fails(t testing.TB, args ...string) string {
 	return strings.TrimSuffix(stderr, "\n")
 }
 
-// join is one command line of several parts.
+// join joins the parts of a command line.
 func join(parts ...[]string) (args []string) {
 	for _, p := range parts {
 		args = append(args, p...)
@@ -138,7 +139,7 @@ func (w world) fit(t testing.TB, more ...string) string {
 	return out
 }
 
-// entries lists what a folder holds.
+// entries returns the names of a folder's entries.
 func entries(t testing.TB, dir string) (names []string) {
 	t.Helper()
 	list, err := os.ReadDir(dir)
@@ -156,7 +157,7 @@ func contents(t testing.TB, path string) string {
 	return string(b)
 }
 
-// runWith is runGoline with a context, and a writer for stderr.
+// runWith is runGoline with a context, a buffer for stderr, and a hook that is called when something is written to it.
 func runWith(ctx context.Context, stderr *bytes.Buffer, hook func(), args ...string) (code int, stdout string) {
 	var out bytes.Buffer
 	code = Run(ctx, args, &out, hookedWriter{stderr, hook})

@@ -1,4 +1,4 @@
-// Package attribute is goline attribute: what neurons contribute, and how well that can be estimated.
+// Package attribute is the command goline attribute: the contributions of neurons, and how well they can be estimated.
 package attribute
 
 import (
@@ -12,7 +12,7 @@ import (
 	"github.com/line-ood/goline/internal/cli/command"
 )
 
-// New returns the command with those below it.
+// New returns the command with its subcommands.
 func New() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "attribute",
@@ -35,7 +35,7 @@ func New() *cobra.Command {
 // intervalLevel is the level of all confidence intervals and bootstrap bands that are written.
 const intervalLevel = 0.95
 
-// figure formats a number for people in four digits, large ones as whole numbers.
+// figure formats a number for people with four digits, or as a whole number if it is large.
 func figure(v float64) string {
 	switch size := math.Abs(v); {
 	case math.IsNaN(v):
@@ -46,7 +46,8 @@ func figure(v float64) string {
 	return strconv.FormatFloat(v, 'g', 4, 64)
 }
 
-// exactly formats a number for files in the fewest digits that read back the same, and what is no number as nothing.
+// exactly formats a number for files with the fewest digits that read back as the same number. NaN and infinities
+// become "".
 func exactly(v float64) string {
 	if math.IsNaN(v) || math.IsInf(v, 0) {
 		return ""
@@ -64,7 +65,7 @@ func (n jsonNumber) MarshalJSON() ([]byte, error) {
 	return []byte("null"), nil
 }
 
-// numberList is a flag of numbers with commas between them.
+// numberList is the value of a flag that takes numbers separated by commas.
 type numberList []float64
 
 func (l *numberList) String() string {
@@ -75,7 +76,7 @@ func (l *numberList) String() string {
 	return strings.Join(text, ",")
 }
 
-// Set replaces the list, so that a default does not stay.
+// Set replaces the list, so that a default value does not remain in it.
 func (l *numberList) Set(text string) error {
 	*l = nil
 	for _, word := range strings.Split(text, ",") {

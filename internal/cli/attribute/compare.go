@@ -32,7 +32,7 @@ type compareCommand struct {
 	plan                      plan
 }
 
-// everyEstimator is what commands compare unless told otherwise.
+// everyEstimator lists the estimators that the commands compare by default.
 var everyEstimator = []string{"recommended", "coalition-gradients", "coalition-gradients-unbiased",
 	"gradient-activation", "integrated-gradients", "expected-gradients", "permutation", "antithetic",
 	"stratified", "owen", "owen-halved", "kernelshap", "kernelshap-paired", "leverageshap", "odd-regression", "svarm",
@@ -89,7 +89,7 @@ gives them), budgets, evaluations and seconds [rows], ends [rows, 2] (the values
 	return cmd
 }
 
-// maxSeeds bounds the number of runs that a typing mistake can ask for.
+// maxSeeds limits the number of runs, so that a mistyped number does not ask for endless work.
 const maxSeeds = 1 << 20
 
 func (c *compareCommand) check(imagesGiven bool) (err error) {
@@ -140,7 +140,7 @@ func checkBudgets(budgets []float64) error {
 	return nil
 }
 
-// seedList counts seeds from first on.
+// seedList returns n consecutive seeds from first on.
 func seedList(first uint64, n int) []uint64 {
 	out := make([]uint64, n)
 	for i := range out {
@@ -195,15 +195,15 @@ func (c *compareCommand) run(ctx context.Context) error {
 		}
 		r.partial = stopped != nil
 	}
-	wrote := r.write(c.outDir) // files come first: a pipe that breaks must not lose them
+	wrote := r.write(c.outDir) // files before output: a broken pipe must not lose them
 	return errors.Join(wrote, r.print(c.stdout), stopped)
 }
 
-// truthStream sets the seeds of sampled truths apart from those of the runs: an estimate and its truth must not share
+// truthStream is added to the seeds of sampled truths, so that a truth and the estimates that it judges do not share
 // coalitions.
 const truthStream = 1 << 63
 
-// study finds the truth of every game.
+// study computes the truth of every game and returns the study to run.
 func (c *compareCommand) study(ctx context.Context, subjects []subject) (compare.Study, error) {
 	st := compare.Study{
 		Estimators: forPlayers(c.parsed, subjects[0].Game.Players()), Budgets: c.budgets,
@@ -236,7 +236,7 @@ func (c *compareCommand) study(ctx context.Context, subjects []subject) (compare
 	return st, nil
 }
 
-// names are those of all estimators, imported ones last.
+// names returns the names of all estimators, imported ones last.
 func (c *compareCommand) names() (out []string) {
 	for _, e := range c.parsed {
 		out = append(out, e.Name())

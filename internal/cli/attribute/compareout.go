@@ -19,7 +19,7 @@ import (
 	"github.com/line-ood/goline/internal/cli/command"
 )
 
-// compareReport writes what "attribute compare" found.
+// compareReport writes the results of "attribute compare".
 type compareReport struct {
 	stage      *stage
 	command    *compareCommand
@@ -94,7 +94,7 @@ func (r *compareReport) print(w io.Writer) error {
 	return nil
 }
 
-// printAgreement writes how alike the estimates of several seeds are, where there are several.
+// printAgreement writes how similar the estimates of several seeds are, if there are several seeds.
 func (r *compareReport) printAgreement(w io.Writer) error {
 	t := command.NewTable(1, "estimator", "seeds", "spearman", fmt.Sprintf("overlap of %d largest", r.comparison.K),
 		"sign_agreement", "spread, %")
@@ -116,7 +116,7 @@ func (r *compareReport) printAgreement(w io.Writer) error {
 	return err
 }
 
-// names are those of all estimators that were compared, imported ones last.
+// names returns the names of all estimators that were compared, imported ones last.
 func (r *compareReport) names() (out []string) {
 	for _, e := range r.study.Estimators {
 		out = append(out, e.Name())
@@ -147,13 +147,13 @@ func (r *compareReport) cellText(estimator string, budget float64) string {
 	if !math.IsNaN(b.Lo) {
 		text += fmt.Sprintf(" [%.3g, %.3g]", percent(b.Lo), percent(b.Hi))
 	}
-	if c.Skipped > 0 { // a mean over other games than those of the other lines
+	if c.Skipped > 0 { // the mean is over fewer games than that of other lines
 		text += fmt.Sprintf(" (%d of %d runs)", c.Runs, c.Runs+c.Skipped)
 	}
 	return text
 }
 
-// size is the mean square of the true values over all games.
+// size returns the mean square of the true values over all games.
 func (r *compareReport) size() float64 {
 	total := 0.0
 	for _, s := range r.study.Subjects {
@@ -162,8 +162,8 @@ func (r *compareReport) size() float64 {
 	return total
 }
 
-// truthNoise is the mean squared standard error of the truth over its players, 0 for an exact truth, and truthSize the
-// mean square of its values: what errors are to be compared with.
+// truthNoise returns the mean squared standard error of the truth over its players, 0 for an exact truth. truthSize
+// returns the mean square of the truth's values, with which errors are compared.
 func truthNoise(t compare.Truth) float64 { return meanSquare(t.StdErr) }
 func truthSize(t compare.Truth) float64  { return meanSquare(t.Values) }
 
@@ -195,7 +195,7 @@ func (r *compareReport) truthText() string {
 	return text + fmt.Sprintf("; root mean square of the true values %s", figure(math.Sqrt(r.size())))
 }
 
-// write writes all files; a file that fails does not keep the others from being written.
+// write writes all files. A file that fails does not prevent the others from being written.
 func (r *compareReport) write(dir string) error {
 	name := func(file string) string {
 		if r.partial {
@@ -226,7 +226,7 @@ type namedFigure struct {
 	figure *compare.Figure
 }
 
-// figures draws what can be drawn: a measure that no run has gets no figure.
+// figures draws all figures for which there is data: a measure without any value gets no figure.
 func (r *compareReport) figures() (out []namedFigure) {
 	title := r.title()
 	add := func(name string, f *compare.Figure, err error) {
@@ -257,7 +257,7 @@ func (r *compareReport) figures() (out []namedFigure) {
 	return out
 }
 
-// title says what the figures are about.
+// title returns the title of the figures.
 func (r *compareReport) title() string {
 	s := r.stage.setting(len(r.study.Subjects))
 	return fmt.Sprintf("%s, %s, %s: Shapley values of %s", s.Net, s.Layer, s.Players, s.Value)
@@ -266,7 +266,7 @@ func (r *compareReport) title() string {
 // writeTruth writes one line for each player of each game.
 func (r *compareReport) writeTruth(w io.Writer) error {
 	out := csv.NewWriter(w)
-	_ = out.Write([]string{"subject", "method", "player", "value", "std_err"}) // its errors last until Error
+	_ = out.Write([]string{"subject", "method", "player", "value", "std_err"}) // errors are kept until Error
 	for _, s := range r.study.Subjects {
 		for i, v := range s.Truth.Values {
 			se := "0"
@@ -280,7 +280,7 @@ func (r *compareReport) writeTruth(w io.Writer) error {
 	return out.Error()
 }
 
-// truthJSON fixes the keys of a game's truth in JSON.
+// truthJSON is a game's truth in JSON, with stable keys.
 type truthJSON struct {
 	Subject    string     `json:"subject"`
 	Method     string     `json:"method"`
@@ -307,7 +307,7 @@ func (r *compareReport) writeJSON(w io.Writer) error {
 		truth, r.comparison})
 }
 
-// compareFiles are the names of all files that a comparison may write.
+// compareFiles returns the names of all files that a comparison may write.
 func compareFiles(estimators []string) []string {
 	names := []string{"runs.csv", "cells.csv", "truth.csv", "agreement.csv", "comparison.json"}
 	figures := []string{"error", "seconds", "overlap"}
@@ -327,7 +327,7 @@ func compareFiles(estimators []string) []string {
 	return slices.Compact(names)
 }
 
-// partialName is how a file of an interrupted comparison is called.
+// partialName returns the name that a file gets when the comparison is interrupted.
 func partialName(file string) string {
 	ext := filepath.Ext(file)
 	return strings.TrimSuffix(file, ext) + ".partial" + ext

@@ -87,7 +87,7 @@ func (c *curvesCommand) check(imagesGiven bool) (err error) {
 	return err
 }
 
-// curveFiles are the names of all files that may be written.
+// curveFiles lists the names of all files that the command may write.
 var curveFiles = []string{"curves.csv", "curves.json", "areas.csv", "insertion.png", "insertion.svg", "deletion.png",
 	"deletion.svg"}
 
@@ -127,7 +127,7 @@ func (c *curvesCommand) run(ctx context.Context) error {
 	return errors.Join(r.write(c.outDir), r.print(c.stdout), stopped)
 }
 
-// curvesReport writes what "attribute curves" found.
+// curvesReport writes the results of "attribute curves".
 type curvesReport struct {
 	stage   *stage
 	found   *compare.CurveComparison
@@ -191,7 +191,7 @@ func (r *curvesReport) write(dir string) error {
 // writeCurves writes one line for each point of each curve.
 func (r *curvesReport) writeCurves(w io.Writer) error {
 	out := csv.NewWriter(w)
-	_ = out.Write([]string{"subject", "estimator", "share", "insertion", "deletion"}) // its errors last until Error
+	_ = out.Write([]string{"subject", "estimator", "share", "insertion", "deletion"}) // errors are kept until Error
 	for _, run := range r.found.Runs {
 		for k, share := range run.Share {
 			_ = out.Write([]string{run.Subject, run.Estimator, exactly(share), exactly(run.Insertion[k]),
@@ -221,7 +221,7 @@ func (r *curvesReport) writeAreas(w io.Writer) error {
 	return out.Error()
 }
 
-// curveJSON fixes the keys of a curve in JSON.
+// curveJSON is a curve in JSON, with stable keys.
 type curveJSON struct {
 	Subject     string       `json:"subject"`
 	Estimator   string       `json:"estimator"`

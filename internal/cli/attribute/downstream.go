@@ -16,7 +16,7 @@ import (
 	"github.com/line-ood/goline/line/eval"
 )
 
-// downstreamCommand is one "attribute downstream" command line. It takes its sets as eval does.
+// downstreamCommand is one "attribute downstream" command line. Its data flags are those of goline eval.
 type downstreamCommand struct {
 	command.Evaluation
 	jsonOut, csvOut    string
@@ -77,7 +77,7 @@ An interrupt writes what was finished, marked as partial, and the exit status is
 	return cmd
 }
 
-// check parses what the flags say before anything is read.
+// check parses and checks the flags before any file is read.
 func (d *downstreamCommand) check() (err error) {
 	if err := d.Evaluation.Check(); err != nil {
 		return err
@@ -150,7 +150,7 @@ func (d *downstreamCommand) run(ctx context.Context) (err error) {
 		return stopped
 	}
 	r := downstreamReport{command: d, result: result, partial: stopped != nil}
-	// Files come first: a pipe that breaks must not lose them.
+	// Files come before output: a broken pipe must not lose them.
 	wrote := errors.Join(command.Write(d.jsonOut, r.writeJSON), command.Write(d.csvOut, r.writeCSV))
 	return errors.Join(wrote, r.print(d.stdout), stopped)
 }

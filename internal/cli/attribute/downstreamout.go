@@ -14,17 +14,18 @@ import (
 	"github.com/line-ood/goline/line/report"
 )
 
-// downstreamReport writes what "attribute downstream" found. Rates are in percent, changes in points.
+// downstreamReport writes the results of "attribute downstream". Rates are in percent, changes in percentage points.
 type downstreamReport struct {
 	command *downstreamCommand
 	result  *downstream.Result
 	partial bool
 }
 
-// percent writes a rate with two decimals.
+// percent formats a rate in [0, 1] in percent, with two decimals.
 func percent(v float64) string { return fmt.Sprintf("%.2f", 100*v) }
 
-// change writes the change of a rate in points, with the deviation over seeds where there are several.
+// change formats the change of a rate in percentage points, with the standard deviation over seeds where there are
+// several.
 func change(s downstream.Spread) string {
 	text := fmt.Sprintf("%+.2f", 100*s.Mean)
 	if !math.IsNaN(s.Deviation) {
@@ -33,7 +34,7 @@ func change(s downstream.Spread) string {
 	return text
 }
 
-// share writes a mean fraction, followed by its standard deviation where that is known.
+// share formats a mean fraction, followed by its standard deviation where that is known.
 func share(s downstream.Spread) string {
 	text := fmt.Sprintf("%.3f", s.Mean)
 	if !math.IsNaN(s.Deviation) {
@@ -63,7 +64,7 @@ func (r *downstreamReport) print(w io.Writer) error {
 	for _, c := range r.result.Cells() {
 		same := c.Game == last.Game && c.Estimator == last.Estimator && c.Runs > 0 && last.Runs > 0 &&
 			c.Equivalents == last.Equivalents
-		if last = c; same { // a larger budget changed nothing
+		if last = c; same { // as with the smaller budget
 			continue
 		}
 		row := table.Row{c.Game, c.Estimator, figure(c.Budget)}
@@ -100,7 +101,7 @@ func (r *downstreamReport) writeCSV(w io.Writer) error {
 	header := []string{"value", "estimator", "budget", "seed", "samples", "forwards", "backwards",
 		"forward_equivalents", "seconds",
 		"neuron_overlap", "weight_overlap", "set", "fpr95", "auroc", "delta_fpr95", "delta_auroc", "skipped", "partial"}
-	_ = out.Write(header) // its errors last until Error
+	_ = out.Write(header) // the writer keeps its errors until Error
 	for _, run := range r.result.Runs {
 		common := []string{run.Game, run.Estimator, exactly(run.Budget), strconv.FormatUint(run.Seed, 10),
 			strconv.Itoa(run.Samples), exactly(run.Forwards),
@@ -121,7 +122,7 @@ func (r *downstreamReport) writeCSV(w io.Writer) error {
 	return out.Error()
 }
 
-// The types below fix the keys of the JSON form.
+// The types below are the JSON form, with stable keys.
 type rateJSON struct {
 	FPR95      jsonNumber `json:"fpr95"`
 	AUROC      jsonNumber `json:"auroc"`

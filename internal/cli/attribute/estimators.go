@@ -14,7 +14,7 @@ import (
 	"github.com/line-ood/goline/internal/cli/command"
 )
 
-// estimatorHelp is the grammar of estimator names.
+// estimatorHelp explains the names of estimators.
 const estimatorHelp = `Estimators are named as in the tables:
   recommended: one of the others, chosen by game, players and budget before anything is estimated
   coalition-gradients[-unbiased]            the smallest errors on penultimate neurons
@@ -27,10 +27,10 @@ const estimatorHelp = `Estimators are named as in the tables:
   svarm[-stratified]                        exact (at most 20 players), closed-form (linear games)
   top-K, topk (as many as LINe keeps at p_a = 90)`
 
-// topKept stands for [estimate.TopK] whose K is a tenth of the players, until the game is known.
+// topKept is the name of [estimate.TopK] with a tenth of the players as K, which is set once the game is known.
 const topKept = "topk"
 
-// parseEstimator reads a name that an estimator gives itself, or one of the short ones.
+// parseEstimator parses the name of an estimator: its own, or a short one.
 func parseEstimator(name string) (attribution.Estimator, error) {
 	name = strings.TrimSpace(name)
 	switch name {
@@ -50,12 +50,12 @@ func parseEstimator(name string) (attribution.Estimator, error) {
 	return e, nil
 }
 
-// wantsPath reports an estimator that needs to know where neurons go while the picture comes.
+// wantsPath tells whether an estimator needs the activations along a path from the black picture to the image.
 func wantsPath(estimators []attribution.Estimator) bool {
 	return slices.Contains(estimators, attribution.Estimator(estimate.Conductance{}))
 }
 
-// parseEstimators reads a list of names without repetitions.
+// parseEstimators parses a list of names. A name that occurs twice is an error.
 func parseEstimators(names []string) ([]attribution.Estimator, error) {
 	if len(names) == 0 {
 		return nil, command.Usagef("--estimators names none")
@@ -76,7 +76,7 @@ func parseEstimators(names []string) ([]attribution.Estimator, error) {
 	return out, nil
 }
 
-// forPlayers settles what depends on the number of players. The input is not changed.
+// forPlayers returns the estimators with the settings that depend on the number of players. The input is not changed.
 func forPlayers(estimators []attribution.Estimator, players int) []attribution.Estimator {
 	out := make([]attribution.Estimator, len(estimators))
 	for i, e := range estimators {
@@ -114,10 +114,10 @@ func checkBackward(cost float64) error {
 	return nil
 }
 
-// defaultBudget is what values may cost where the user sets no limit.
+// defaultBudget is the budget, in forward passes, where the user sets no limit.
 const defaultBudget = 10000
 
-// options are those of one estimate.
+// options returns the options of one estimate.
 func (s *stopping) options(c *command.Common) (attribution.Options, error) {
 	switch {
 	case !(s.budget >= 0) || math.IsInf(s.budget, 0):
@@ -139,7 +139,7 @@ func (s *stopping) options(c *command.Common) (attribution.Options, error) {
 	return o, nil
 }
 
-// predict says in words what an estimate will cost.
+// predict returns a text that says what an estimate is expected to cost.
 func predict(ctx context.Context, e attribution.Estimator, g attribution.Game, o attribution.Options) (string, error) {
 	f, err := estimate.Predict(ctx, e, g, o, 0)
 	if err != nil {

@@ -16,7 +16,7 @@ import (
 	"github.com/line-ood/goline/nets"
 )
 
-// findFeatures returns features of a DATA argument, see [eval.Extractor.Find].
+// findFeatures returns the features of a DATA argument, see [eval.Extractor.Find].
 func (s *stage) findFeatures(ctx context.Context, x *eval.Extractor, flag, spec string,
 	names ...string) (_ posthoc.Samples, err error) {
 	set, err := s.net.Data(flag, spec)
@@ -36,7 +36,7 @@ func rows(s posthoc.Samples, pick []int) [][]float64 {
 	return out
 }
 
-// featureSubjects plays on penultimate neurons, from their activations alone.
+// featureSubjects returns games on penultimate neurons, which need the neurons' activations only.
 func (s *stage) featureSubjects(ctx context.Context, in images) ([]subject, error) {
 	if err := s.Limit(s.network, 0); err != nil {
 		return nil, err
@@ -81,8 +81,9 @@ func (s *stage) featureSubjects(ctx context.Context, in images) ([]subject, erro
 	return out, nil
 }
 
-// featuresOf returns the features of the images that play, and where among them each is. With a folder to keep features
-// in they are those of all images, which are found again.
+// featuresOf returns features that include those of the chosen images, and the indices of the chosen images among them.
+// With a folder for features it computes and keeps those of all images, so that a later command finds them again;
+// without it, those of the chosen images.
 func (s *stage) featuresOf(ctx context.Context, x *eval.Extractor,
 	in images) (all posthoc.Samples, at []int, err error) {
 	if s.featuresDir != "" {
@@ -107,7 +108,7 @@ func (s *stage) featuresOf(ctx context.Context, x *eval.Extractor,
 	return all, at, nil
 }
 
-// featureClasses plays one game for each class that has images.
+// featureClasses returns one game for each class that has images.
 func (s *stage) featureClasses(head *games.Readout, all posthoc.Samples, at []int, in images,
 	o games.PenultimateOptions) ([]subject, error) {
 	classes, err := byLabel(at, all.Labels, s.network.Classes())
@@ -132,7 +133,7 @@ func (s *stage) featureClasses(head *games.Readout, all posthoc.Samples, at []in
 	return out, nil
 }
 
-// featureOptions are those of games on penultimate neurons.
+// featureOptions returns the options of games on penultimate neurons.
 func (s *stage) featureOptions(ctx context.Context, x *eval.Extractor) (o games.PenultimateOptions, err error) {
 	o.Value, o.Target = s.value, s.plan.target
 	if o.Groups, o.Names, err = s.group([]int{s.network.FeatureDim()}); err != nil {
@@ -145,7 +146,7 @@ func (s *stage) featureOptions(ctx context.Context, x *eval.Extractor) (o games.
 	return o, err
 }
 
-// featureRemoval reads what removed penultimate neurons become from the features of --fit.
+// featureRemoval returns the values that replace removed penultimate neurons, from the features of --fit.
 func (s *stage) featureRemoval(ctx context.Context, x *eval.Extractor, removal, fit string, background int,
 	seed uint64) (attribution.Removal, error) {
 	if removal == "zero" {

@@ -19,7 +19,7 @@ import (
 	"github.com/line-ood/goline/nets"
 )
 
-// lineValue is the --value that plays for the LINe score of a detector.
+// lineValue is the --value of games whose value is the LINe score of a detector.
 const lineValue = "line"
 
 // gameFlags say which games are played on which images.
@@ -62,20 +62,20 @@ func (g *gameFlags) register(cmd *cobra.Command, images int) {
 	f.IntSliceVar(&g.index, "image", nil, "which images, counted from 0, instead of --images")
 }
 
-// inputs are the files that must not be written to.
+// inputs returns the files that are read, which outputs must not overwrite.
 func (g *gameFlags) inputs() []command.Input {
 	return append(g.net.Inputs(), command.InputFile("--detector", g.detector), command.InputData("--data", g.data),
 		command.InputData("--fit", g.fit), command.InputFolder("--features-dir", g.featuresDir))
 }
 
-// plan is what the flags say, checked before anything is read.
+// plan holds the parsed flags, checked before any file is read.
 type plan struct {
 	gameFlags
-	value   attribution.Value // with lineValue, the log-sum-exp
+	value   attribution.Value // LogSumExp where --value is lineValue
 	line    bool
 	target  attribution.Target
 	byClass bool
-	path    bool // games know where neurons go while the picture comes out of the dark
+	path    bool // games need the activations along a path from the black picture to the image
 }
 
 func (g *gameFlags) check(imagesGiven bool) (p plan, err error) {
@@ -145,25 +145,25 @@ func parseTarget(name string, byClass bool) (attribution.Target, error) {
 	return attribution.TargetClass(class), nil
 }
 
-// subject is one game with what it is about.
+// subject is one game, with the image or class that it is about.
 type subject struct {
-	Name   string // what tables and files call it
+	Name   string // its name in tables and files
 	Image  int    // index of the image, -1 for a class
 	ID     string // the image's ID, or the class
 	Label  int    // -1 where unknown
-	Class  int    // class that the value is about, -1 where members differ
-	Images int    // how many images the game is a mean over
+	Class  int    // class whose value is played for, -1 where it differs between the images of a mean game
+	Images int    // number of images over which the game is a mean
 	Game   attribution.Game
 }
 
-// stage is an opened network with what games need besides images.
+// stage is an opened network, with everything that games need besides images.
 type stage struct {
 	*command.Common
 	plan
 	network    nets.Classifier
 	det        *line.Detector // nil without --detector
 	weightsSHA string
-	names      []string // of the network's classes; nil where they are not known
+	names      []string // class names of the network, nil where they are not known
 }
 
 func newStage(c *command.Common, p plan) (s *stage, err error) {
@@ -182,7 +182,7 @@ func newStage(c *command.Common, p plan) (s *stage, err error) {
 	return s, err
 }
 
-// choose returns n of the numbers below total in ascending order, all of them if n is 0 or too large.
+// choose returns n random numbers below total in ascending order, or all of them if n is 0 or at least total.
 func choose(n, total int, seed, stream uint64) []int {
 	if n == 0 || n >= total {
 		all := make([]int, total)
@@ -194,13 +194,13 @@ func choose(n, total int, seed, stream uint64) []int {
 	return slices.Sorted(slices.Values(rand.New(rand.NewPCG(seed, stream)).Perm(total)[:n]))
 }
 
-// Streams of random choices, apart from each other and from those of the estimators.
+// Streams of random choices. They differ from one another and from those of the estimators.
 const (
 	imageStream      = 0x696d616765
 	backgroundStream = 0x6261636b
 )
 
-// chosen returns the indices of the images that play.
+// chosen returns the indices of the images that games are played on.
 func (p *plan) chosen(total int, seed uint64) ([]int, error) {
 	if p.index == nil {
 		return choose(p.images, total, seed, imageStream), nil
@@ -218,7 +218,8 @@ func (p *plan) chosen(total int, seed uint64) ([]int, error) {
 	return p.index, nil
 }
 
-// group cuts neurons into the groups that play, nil for single neurons, and names the players.
+// group divides a layer's neurons into the groups that are players, nil where single neurons are, and names the
+// players.
 func (p *plan) group(shape []int) (groups [][]int, names []string, err error) {
 	size := 1
 	for _, d := range shape {
@@ -250,7 +251,7 @@ func (p *plan) group(shape []int) (groups [][]int, names []string, err error) {
 	return nil, names, nil
 }
 
-// position writes a row-major index as coordinates: [3,0,7].
+// position returns the coordinates of a row-major index as text: [3,0,7].
 func position(i int, shape []int) string {
 	at := make([]string, len(shape))
 	for d := len(shape) - 1; d >= 0; d-- {
@@ -268,7 +269,7 @@ func (s *stage) subjects(ctx context.Context) ([]subject, error) {
 	return s.play(ctx, s.layerSubjects)
 }
 
-// play opens the images for a way to play on them.
+// play opens the images and lets way make games of them.
 func (s *stage) play(ctx context.Context, way func(context.Context, images) ([]subject, error)) ([]subject, error) {
 	set, err := s.net.Data("--data", s.data)
 	if err != nil {
@@ -285,8 +286,8 @@ func (s *stage) play(ctx context.Context, way func(context.Context, images) ([]s
 	return way(ctx, in)
 }
 
-// labels returns the labels of a set. Labels that are no classes of the network are left out, as nil, where the game
-// does not need labels, and an error where it does.
+// labels returns the labels of a set. Labels that are not classes of the network are an error where the games need
+// labels; otherwise labels returns nil for them.
 func (s *stage) labels(set dataset.Dataset) ([]int, error) {
 	err := eval.CheckLabels(set, s.network.Classes())
 	switch {
@@ -298,14 +299,14 @@ func (s *stage) labels(set dataset.Dataset) ([]int, error) {
 	return nil, nil
 }
 
-// images are those of --data, with what the flags make of them.
+// images are those of --data, with their labels and the choice that the flags make.
 type images struct {
 	dataset.Dataset
 	labels []int // nil for none
-	pick   []int // indices of the images that play
+	pick   []int // indices of the chosen images
 }
 
-// label is that of the image that plays at place k, -1 where unknown.
+// label returns the label of chosen image number k, -1 where it is unknown.
 func (in images) label(k int) int {
 	if in.labels == nil {
 		return -1
@@ -313,14 +314,14 @@ func (in images) label(k int) int {
 	return in.labels[in.pick[k]]
 }
 
-// ofImage is the game of the image that plays at place k.
+// ofImage returns the game g as the subject of chosen image number k.
 func (in images) ofImage(k int, g attribution.Game) subject {
 	i := in.pick[k]
 	return subject{Name: fmt.Sprintf("image-%d", i), Image: i, ID: in.ID(i), Label: in.label(k), Class: classOf(g),
 		Images: 1, Game: g}
 }
 
-// ofClass is the game of so many images of a class.
+// ofClass returns the game g, a mean over the given number of images of a class, as the subject of that class.
 func (in images) ofClass(class, members int, g attribution.Game) subject {
 	name := fmt.Sprintf("class-%d", class)
 	if names := in.Classes(); class < len(names) {
@@ -329,7 +330,7 @@ func (in images) ofClass(class, members int, g attribution.Game) subject {
 	return subject{Name: name, Image: -1, ID: name, Label: class, Class: classOf(g), Images: members, Game: g}
 }
 
-// byLabel groups chosen images by their label, in the order of the classes. pick holds indices into labels.
+// byLabel groups chosen images by label: for each class the indices that have it. pick holds indices into labels.
 func byLabel(pick, labels []int, classes int) ([][]int, error) {
 	out := make([][]int, classes)
 	for _, i := range pick {
@@ -344,7 +345,7 @@ func byLabel(pick, labels []int, classes int) ([][]int, error) {
 	return out, nil
 }
 
-// classOf is the class that a game is about, -1 where its members differ.
+// classOf returns the class that a game is about, -1 where it differs between the images of a mean game.
 func classOf(g attribution.Game) int {
 	switch g := g.(type) {
 	case interface{ Class() int }:

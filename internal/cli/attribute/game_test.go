@@ -54,7 +54,7 @@ func newWorld(t testing.TB) world {
 
 func (w world) path(name string) string { return filepath.Join(w.dir, name) }
 
-// open returns the network and the images in train.npz.
+// open returns the network, and the images in train.npz.
 func (w world) open(t testing.TB) (nets.Classifier, dataset.Dataset) {
 	t.Helper()
 	net, err := w.net.Open()
@@ -65,7 +65,7 @@ func (w world) open(t testing.TB) (nets.Classifier, dataset.Dataset) {
 	return net, set
 }
 
-// stageFor opens what the flags name, as the commands do.
+// stageFor opens what the flags name, as the commands do it.
 func (w world) stageFor(t testing.TB, g gameFlags) *stage {
 	t.Helper()
 	g.net = w.net
@@ -77,7 +77,7 @@ func (w world) stageFor(t testing.TB, g gameFlags) *stage {
 	return s
 }
 
-// valuesOf are the values of the empty and the grand coalition and of a few between.
+// valuesOf returns the values of the empty coalition, of the grand coalition and of a few in between.
 func valuesOf(t testing.TB, g attribution.Game) []float64 {
 	t.Helper()
 	s := attribution.NewCoalitions(g.Players(), 6)
@@ -93,7 +93,7 @@ func valuesOf(t testing.TB, g attribution.Game) []float64 {
 	return out
 }
 
-// TestAttributeTwoWaysToPlay: games on the penultimate neurons have the same values through the graph as in their
+// TestAttributeTwoWaysToPlay: games on the penultimate neurons have the same values through the graph as by their
 // closed form, for every value, removal, scope and kind of players.
 func TestAttributeTwoWaysToPlay(t *testing.T) {
 	w := newWorld(t)
@@ -130,7 +130,7 @@ func TestAttributeTwoWaysToPlay(t *testing.T) {
 	}
 }
 
-// TestAttributeRemovals: the value of the empty coalition is that of the rows which replace removed neurons.
+// TestAttributeRemovals: the value of the empty coalition is the value of the rows that replace removed neurons.
 func TestAttributeRemovals(t *testing.T) {
 	w := newWorld(t)
 	ctx := context.Background()
@@ -139,7 +139,7 @@ func TestAttributeRemovals(t *testing.T) {
 	require.NoError(t, err)
 	train, err := x.Samples(ctx, "train", set)
 	require.NoError(t, err)
-	// The logit is linear: that of a mean of rows is the mean of their logits.
+	// The logit is linear, so the logit of a mean of rows is the mean of their logits.
 	const class = 1
 	of := func(keep func(i int) bool) float64 {
 		total, n := 0.0, 0.0

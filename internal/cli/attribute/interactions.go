@@ -105,11 +105,11 @@ func (c *interactionsCommand) check(imagesGiven, amongGiven bool) (err error) {
 	return command.CheckOutputs(command.Outputs("--csv", c.csvOut, "--json", c.jsonOut), c.plan.inputs()...)
 }
 
-// interactionsFound is what was found in one game.
+// interactionsFound holds the interactions in one game.
 type interactionsFound struct {
 	subject  *subject
 	estimate interactions.Estimate
-	chosenBy string // the estimator that chose the players, "" for none
+	chosenBy string // the estimator by which the players were chosen, "" for none
 	choosing attribution.Cost
 }
 
@@ -138,12 +138,12 @@ func (c *interactionsCommand) run(ctx context.Context) error {
 		return stopped
 	}
 	r.partial = stopped != nil
-	// before a pipe may break
+	// Files come before output: a broken pipe must not lose them.
 	wrote := errors.Join(command.Write(c.csvOut, r.writeCSV), command.Write(c.jsonOut, r.writeJSON))
 	return errors.Join(wrote, r.print(c.stdout, c.top), stopped)
 }
 
-// one finds the interactions of one game.
+// one estimates the interactions in one game.
 func (c *interactionsCommand) one(ctx context.Context, s *subject) (interactionsFound, error) {
 	f := interactionsFound{subject: s}
 	n := s.Game.Players()
@@ -183,7 +183,7 @@ func (c *interactionsCommand) one(ctx context.Context, s *subject) (interactions
 	return f, err
 }
 
-// choose finds the players with the largest contributions, whatever their sign, with a tenth of the budget.
+// choose returns the players with the largest contributions by magnitude, estimated with a tenth of the budget.
 func (c *interactionsCommand) choose(ctx context.Context, s *subject, f *interactionsFound) ([]int, error) {
 	o := attribution.Options{Budget: c.options.Budget / 10, Seed: c.Seed, Workers: c.Workers,
 		BackwardCost: c.options.BackwardCost}

@@ -12,7 +12,7 @@ import (
 	"github.com/line-ood/goline/internal/cli/command"
 )
 
-// interactionsReport writes what "attribute interactions" found.
+// interactionsReport writes the results of "attribute interactions".
 type interactionsReport struct {
 	stage   *stage
 	found   []interactionsFound
@@ -73,7 +73,7 @@ func (r *interactionsReport) writeCSV(w io.Writer) error {
 	out := csv.NewWriter(w)
 	header := []string{"subject", "image", "class", "index", "estimator", "player", "name", "other", "other_name",
 		"value", "std_err", "lo", "hi", "stopped", "partial"}
-	_ = out.Write(header) // its errors last until Error
+	_ = out.Write(header) // the writer keeps its errors until Error
 	for i := range r.found {
 		f := &r.found[i]
 		e, image, class := &f.estimate, "", ""
@@ -105,7 +105,7 @@ func (r *interactionsReport) writeCSV(w io.Writer) error {
 	return out.Error()
 }
 
-// writeJSON writes settings and findings.
+// writeJSON writes the settings and the interactions.
 func (r *interactionsReport) writeJSON(w io.Writer) error {
 	type found struct {
 		Subject       string       `json:"subject"`

@@ -13,9 +13,9 @@ import (
 	"github.com/line-ood/goline/line/eval"
 )
 
-// layerSubjects plays on any layer, through the graph behind it.
+// layerSubjects returns games on any layer, whose values come from the graph behind that layer.
 func (s *stage) layerSubjects(ctx context.Context, in images) ([]subject, error) {
-	if s.byClass { // before anything is run
+	if s.byClass { // an error of the labels before anything is run
 		if _, err := byLabel(in.pick, in.labels, s.network.Classes()); err != nil {
 			return nil, err
 		}
@@ -65,7 +65,7 @@ func (s *stage) layerGames(ctx context.Context) (*games.Layer, error) {
 		Graph: s.GraphOptions()}
 	var model graph.Model = s.network
 	if s.line {
-		// The label routes, so that the masks do not change with the coalition.
+		// The label chooses the masks, so that these do not change with the coalition.
 		model, o.Output = line.Pipeline{Classifier: s.network, Detector: s.det, RouteByLabel: true}, line.Score
 	}
 	probe, err := s.layerProgram()
@@ -81,7 +81,7 @@ func (s *stage) layerGames(ctx context.Context) (*games.Layer, error) {
 	return games.NewLayer(model, o)
 }
 
-// layerProgram computes the activations of the layer.
+// layerProgram returns a program that computes the activations of the layer.
 func (s *stage) layerProgram() (*graph.Program, error) {
 	o := s.GraphOptions()
 	o.Fetch = []string{s.layer}
@@ -92,7 +92,8 @@ func (s *stage) layerProgram() (*graph.Program, error) {
 	return prog, nil
 }
 
-// layerRemoval reads what removed neurons become from the activations of the layer on --fit, without keeping them all.
+// layerRemoval returns the values that replace removed neurons, from the activations of the layer on --fit. It does not
+// hold all activations in memory.
 func (s *stage) layerRemoval(ctx context.Context, prog *graph.Program) (attribution.Removal, error) {
 	if s.removal == "zero" {
 		return attribution.RemoveToZero(), nil

@@ -9,11 +9,11 @@ import (
 	"github.com/line-ood/goline/line/eval"
 )
 
-// pathSteps is the number of steps in which a picture comes out of the dark.
+// pathSteps is the number of steps from the black picture to the image.
 const pathSteps = 16
 
-// dimmed returns the penultimate activations of the image that plays at place k, from black to its own brightness in
-// even steps, rounded to whole levels of brightness.
+// dimmed returns the penultimate activations of chosen image number k at rising brightness: from black to the image
+// itself in pathSteps even steps, each rounded to whole levels of brightness.
 //
 // Shapes: result [points][neurons].
 func (s *stage) dimmed(ctx context.Context, options eval.Options, in images, k int) ([][]float64, error) {
@@ -33,7 +33,7 @@ func (s *stage) dimmed(ctx context.Context, options eval.Options, in images, k i
 	if err != nil {
 		return nil, err
 	}
-	// of no use to anybody else, so that nothing is kept
+	// no folder for features: nobody else can use these
 	x, err := command.NewExtractor(s.network, "", s.weightsSHA, options)
 	if err != nil {
 		return nil, err

@@ -58,7 +58,7 @@ The end of standard input ends the program.`,
 	return cmd
 }
 
-// playedGame is what the first line says of a game.
+// playedGame describes a game in the first line of output.
 type playedGame struct {
 	Name  string `json:"name"`
 	Image int    `json:"image"`
@@ -66,13 +66,13 @@ type playedGame struct {
 }
 
 const (
-	// mostRequested bounds the bytes of coalitions in one request.
+	// mostRequested is the largest size in bytes of the coalitions in one request.
 	mostRequested = 256 << 20
-	// failedAnswer stands where an answer has its number of coalitions.
+	// failedAnswer takes the place of the number of coalitions in an answer that is an error.
 	failedAnswer uint32 = math.MaxUint32
 )
 
-// serveGames answers requests until in ends.
+// serveGames describes the games on out and answers requests from in until in ends.
 func serveGames(ctx context.Context, subjects []subject, in io.Reader, out io.Writer) error {
 	players := subjects[0].Game.Players()
 	heading := struct {
@@ -102,7 +102,7 @@ func serveGames(ctx context.Context, subjects []subject, in io.Reader, out io.Wr
 			return fmt.Errorf("standard input: %d coalitions of %d players in one request, expected at most %d",
 				ask.Coalitions, players, mostRequested/players)
 		}
-		asked.Reset() // it grows with what arrives, not with what is announced
+		asked.Reset() // the buffer grows with the bytes that arrive, not with the number that a request announces
 		if n, err := io.CopyN(&asked, requests, int64(ask.Coalitions)*int64(players)); err != nil {
 			if errors.Is(err, io.EOF) {
 				err = io.ErrUnexpectedEOF
@@ -145,7 +145,7 @@ func answer(ctx context.Context, subjects []subject, game uint32, players int, m
 	return values, subjects[game].Game.Values(ctx, s, values)
 }
 
-// writeAnswer writes values, or what went wrong.
+// writeAnswer writes the values, or the error if there was one.
 func writeAnswer(out io.Writer, values []float64, problem error) error {
 	var b []byte
 	if problem != nil {

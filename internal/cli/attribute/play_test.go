@@ -14,7 +14,7 @@ import (
 	"github.com/line-ood/goline/attribution/games"
 )
 
-// playTogether answers requests on two games of three players.
+// playTogether sends requests to serveGames with two games of three players.
 func playTogether(t *testing.T, requests []byte) (*bytes.Buffer, error) {
 	t.Helper()
 	var subjects []subject
@@ -71,7 +71,7 @@ func TestServeGames(t *testing.T) {
 		require.NoError(t, err)
 		return string(text)
 	}
-	values(15, 10) // players 0 and 2 are bits 1 and 4
+	values(15, 10) // players 0 and 2 have the bits 1 and 4
 	values()
 	assert.Equal(t, "expected a game below 2, got 2", message())
 	assert.Equal(t, "coalition 0: expected 0 or 1 for player 1, got 7", message())
@@ -94,7 +94,7 @@ func TestServeGamesBrokenRequests(t *testing.T) {
 	}
 }
 
-// No request crashes the server.
+// FuzzServeGames: no request crashes the server.
 func FuzzServeGames(f *testing.F) {
 	table, err := games.NewTable([]float64{0, 1, 2, 3})
 	require.NoError(f, err)

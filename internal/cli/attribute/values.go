@@ -89,7 +89,7 @@ func (v *valuesCommand) check(imagesGiven bool) (err error) {
 		"--figure", v.figure), v.inputs()...)
 }
 
-// finding is what an estimator found in one game.
+// finding is an estimate of one game by one estimator.
 type finding struct {
 	subject  *subject
 	estimate attribution.Estimate
@@ -110,13 +110,13 @@ func (v *valuesCommand) run(ctx context.Context) error {
 		return stopped
 	}
 	r := valuesReport{stage: s, options: v.estimatorOptions, found: found, partial: stopped != nil}
-	// Files come first: a pipe that breaks must not lose them.
+	// Files come before output: a broken pipe must not lose them.
 	wrote := errors.Join(command.Write(v.csvOut, r.writeCSV), command.Write(v.jsonOut, r.writeJSON),
 		command.Write(v.parquetOut, r.writeParquet), r.draw(v.figure, v.top))
 	return errors.Join(wrote, r.print(v.stdout, v.top), stopped)
 }
 
-// estimate runs all estimators on all games. What was found before an error is returned with it.
+// estimate runs all estimators on all games. If there is an error it returns the estimates before it, too.
 func (v *valuesCommand) estimate(ctx context.Context, subjects []subject) (found []finding, err error) {
 	for i := range subjects {
 		s := &subjects[i]
@@ -140,7 +140,7 @@ func (v *valuesCommand) estimate(ctx context.Context, subjects []subject) (found
 	return found, nil
 }
 
-// one is the estimate of one game, with the settings of the game.
+// one estimates one game by one estimator, with the settings of the game.
 func (v *valuesCommand) one(ctx context.Context, s *subject, e attribution.Estimator) (finding, error) {
 	o := v.estimatorOptions
 	b := v.Counter(s.Name+" "+e.Name(), o.Samples)

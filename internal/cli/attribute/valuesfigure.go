@@ -13,10 +13,10 @@ import (
 	"github.com/line-ood/goline/nets"
 )
 
-// mostDrawn is the number of neurons up to which the rows of a figure fit a page.
+// mostDrawn is the largest number of neurons whose rows fit on a page.
 const mostDrawn = 50
 
-// checkFigure fails for a figure that could not be drawn.
+// checkFigure fails where the flags ask for a figure that cannot be drawn.
 func (v *valuesCommand) checkFigure() error {
 	if v.figure == "" {
 		return nil
@@ -30,8 +30,8 @@ func (v *valuesCommand) checkFigure() error {
 	return nil
 }
 
-// draw writes the figure of the first game, in the format that the ending names. An interruption that left nothing to
-// draw leaves no file.
+// draw writes the figure of the first game, in the format of the file name's ending. If an interruption left nothing to
+// draw, it writes no file.
 func (r *valuesReport) draw(path string, top int) error {
 	if path == "" || len(r.found) == 0 {
 		return nil
@@ -59,7 +59,7 @@ func (r *valuesReport) draw(path string, top int) error {
 	})
 }
 
-// figureTitle says what the figure is about.
+// figureTitle returns the title of the figure.
 func (r *valuesReport) figureTitle(s *subject) string {
 	set := r.stage.setting(1)
 	title := fmt.Sprintf("%s, %s, %s: Shapley values of %s for %s", set.Net, set.Layer, set.Players, set.Value, s.Name)
@@ -72,8 +72,8 @@ func (r *valuesReport) figureTitle(s *subject) string {
 	return title
 }
 
-// weights are those of the neurons to the class of the game, or where its members differ to the label. Groups of
-// neurons and other layers have none.
+// weights returns the weights from the neurons to the class of the game, or to its label where the class differs
+// between images. There are none for groups of neurons and for other layers.
 func (r *valuesReport) weights(s *subject) compare.Weights {
 	class := s.Class
 	if class < 0 {

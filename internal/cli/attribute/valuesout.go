@@ -16,7 +16,7 @@ import (
 	"github.com/line-ood/goline/line/report"
 )
 
-// valuesReport writes what "attribute values" found.
+// valuesReport writes the results of "attribute values".
 type valuesReport struct {
 	stage   *stage
 	options attribution.Options
@@ -75,7 +75,7 @@ var stopText = map[attribution.Stop]string{
 	attribution.StopInterrupted: "interrupted",
 }
 
-// noIntervals says why an estimate that samples has no intervals.
+// noIntervals says why an estimate by sampling has no confidence intervals.
 func noIntervals(e *attribution.Estimate) string {
 	if e.LeastSamples == math.MaxInt {
 		return "no intervals: " + e.Method + " has a bias that standard errors say nothing of"
@@ -104,7 +104,7 @@ func (r *valuesReport) writeCSV(w io.Writer) error {
 	out := csv.NewWriter(w)
 	header := []string{"subject", "image", "label", "class", "estimator", "player", "name", "value", "std_err", "lo",
 		"hi", "stopped", "partial"}
-	_ = out.Write(header) // its errors last until Error
+	_ = out.Write(header) // the writer keeps its errors until Error
 	known := func(i int) string {
 		if i < 0 {
 			return ""
@@ -126,7 +126,7 @@ func (r *valuesReport) writeCSV(w io.Writer) error {
 	return out.Error()
 }
 
-// setting records how games were played, for JSON files.
+// setting holds the settings of the games for JSON files.
 type setting struct {
 	Net       string `json:"net"`
 	Weights   string `json:"weights_sha256"`
@@ -156,7 +156,7 @@ func (s *stage) setting(subjects int) setting {
 		s.scope, s.Seed, s.detector, subjects}
 }
 
-// findingJSON fixes the keys of an estimate in JSON.
+// findingJSON is an estimate in JSON, with stable keys.
 type findingJSON struct {
 	Subject   string               `json:"subject"`
 	Image     *int                 `json:"image"`

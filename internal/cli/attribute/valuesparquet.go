@@ -7,7 +7,7 @@ import (
 	"github.com/line-ood/goline/internal/parquetfile"
 )
 
-// estimateRow is one estimate of a Parquet file of values.
+// estimateRow is one estimate as a row of a Parquet file.
 type estimateRow struct {
 	Subject   string    `parquet:"subject"`
 	Image     *int64    `parquet:"image,optional"`
@@ -24,7 +24,7 @@ type estimateRow struct {
 	Partial   bool      `parquet:"partial"`
 }
 
-// writeParquet writes one row for each estimate, with how the games were played in the metadata.
+// writeParquet writes one row for each estimate, with the settings of the games in the file's metadata.
 func (r *valuesReport) writeParquet(w io.Writer) error {
 	setting, err := json.Marshal(r.stage.setting(len(r.found)))
 	if err != nil {

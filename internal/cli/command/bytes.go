@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// Bytes is a flag's number of bytes: a whole number, alone or with a unit of 1024 or 1000: KiB, MiB, GiB, TiB, kB, MB,
-// GB, TB.
+// Bytes is the value of a flag that takes a number of bytes: a whole number, alone or with one of the units KiB, MiB,
+// GiB, TiB (powers of 1024), kB, MB, GB and TB (powers of 1000).
 type Bytes int64
 
 var byteUnits = []struct {
@@ -19,7 +19,7 @@ var byteUnits = []struct {
 	{"kB", 1e3}, {"B", 1},
 }
 
-// String shows the number with the largest unit that divides it.
+// String returns the number with the largest unit of 1024 that divides it.
 func (b *Bytes) String() string {
 	for _, u := range byteUnits[:4] {
 		if *b != 0 && int64(*b)%u.bytes == 0 {
@@ -29,10 +29,10 @@ func (b *Bytes) String() string {
 	return strconv.FormatInt(int64(*b), 10)
 }
 
-// Type is the word by which help calls a value of the flag.
+// Type returns the word for the flag's value in help texts.
 func (b *Bytes) Type() string { return "bytes" }
 
-// Set takes a number with or without a unit, whose letters may be of either case.
+// Set parses a number with or without a unit. The case of the unit's letters does not matter.
 func (b *Bytes) Set(text string) error {
 	number, unit := strings.TrimSpace(text), int64(1)
 	for _, u := range byteUnits {

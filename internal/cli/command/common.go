@@ -1,6 +1,6 @@
-// Package command is what goline's commands share: flags, the network, detector and sets of images that they name,
-// checks of outputs against inputs, progress, and errors that are the caller's. Package cli and its commands build on
-// it.
+// Package command holds the code that goline's commands share: common flags, the opening of networks, detectors and
+// sets of images, checks of outputs against inputs, progress bars, and usage errors. Package cli and its commands build
+// on it.
 package command
 
 import (
@@ -28,7 +28,7 @@ type Common struct {
 	Stderr io.Writer
 }
 
-// Register adds the flags to a command, which checks them before it runs.
+// Register adds the flags to a command. It makes the command check them before it runs.
 func (c *Common) Register(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.IntVar(&c.Batch, "batch", 0,
@@ -47,26 +47,26 @@ func (c *Common) Register(cmd *cobra.Command) {
 	}
 }
 
-// A run needs memory for so many images and workers at once: beyond these a number is a typing error.
+// Limits beyond which a number must be a mistake: a run needs memory for that many images and workers at once.
 const (
 	maxBatch   = 4096
 	maxWorkers = 1024
 )
 
-// MaxResamples bounds the resamples of a bootstrap, whose rates are held in memory: more do not make an interval
-// better.
+// MaxResamples limits the resamples of a bootstrap, whose rates are held in memory. More do not improve an interval.
 const MaxResamples = 1_000_000
 
-// DefaultMemory is --max-memory unless told otherwise: 1 GiB, of which five eighths are for decoding.
+// DefaultMemory is the default of --max-memory: 1 GiB, of which five eighths are for decoding pictures.
 const DefaultMemory = dataset.DecodeMemory / 5 * 8
 
-// RegisterMaxMemory adds the flag that bounds memory to a command, for what the command has it bound.
+// RegisterMaxMemory adds the flag --max-memory to a command. what continues the help text: what the memory is limited
+// for.
 func RegisterMaxMemory(cmd *cobra.Command, b *Bytes, what string) {
 	cmd.Flags().Var(b, "max-memory", "`BYTES`, as in 512MiB or 4GiB, that "+what+
 		" may take together, 0 for 1GiB; a picture whose file is large may take more")
 }
 
-// CheckMaxMemory fails for less than a run can do with.
+// CheckMaxMemory fails for a limit that is too low for any run.
 func CheckMaxMemory(b Bytes) error {
 	if b != 0 && b < 16<<20 {
 		return Usagef("--max-memory %s: expected at least 16MiB", b.String())
@@ -74,7 +74,7 @@ func CheckMaxMemory(b Bytes) error {
 	return nil
 }
 
-// DecodeMemory is the share of --max-memory that pictures which are being decoded may take.
+// DecodeMemory returns the part of --max-memory, in bytes, that pictures may take while they are being decoded.
 func DecodeMemory(b Bytes) int64 { return maxMemory(b) / 8 * 5 }
 
 func maxMemory(b Bytes) int64 {
@@ -111,8 +111,8 @@ func RegisterDevice(cmd *cobra.Command, device *string) {
 		"where the graph runs: cpu, cuda (the first NVIDIA card) or cuda:N")
 }
 
-// CheckDevice fails for a text that cannot name a device. Whether the machine has the device shows when a graph is
-// compiled.
+// CheckDevice fails for a text that cannot name a device. Whether the machine has the device is found out when a graph
+// is compiled.
 func CheckDevice(device string) error {
 	if device == "" || graph.Device(device).Check() != nil {
 		return Usagef("--device %q: expected cpu, cuda or cuda:N", device)
@@ -120,17 +120,17 @@ func CheckDevice(device string) error {
 	return nil
 }
 
-// GraphOptions are the options of a program.
+// GraphOptions returns the options for compiling a program.
 func (c *Common) GraphOptions() graph.Options {
 	return graph.Options{Batch: c.Batch, Workers: c.Workers, Device: graph.Device(c.Device),
 		Precision: graph.Precision(c.Precision)}
 }
 
-// workersPerProcessor bounds the workers of a run: more than that wait for each other, and each takes memory.
+// workersPerProcessor limits the workers of a run. More workers would only wait for one another, and each takes memory.
 const workersPerProcessor = 8
 
-// Limit lowers --batch and --workers to what so many images can use (0 where their number is not known yet), and so far
-// that what the network computes takes no more than three eighths of --max-memory. Results do not depend on either.
+// Limit lowers --batch and --workers to what the given number of images can use (0 where it is not known yet), and
+// until the network's values take no more than three eighths of --max-memory. Results do not depend on either flag.
 // Limit does nothing where neither is given.
 func (c *Common) Limit(net graph.Model, images int) error {
 	if c.Batch == 0 && c.Workers == 0 {
@@ -148,14 +148,14 @@ func (c *Common) Limit(net graph.Model, images int) error {
 		workers = processors
 	}
 	workers = min(workers, workersPerProcessor*processors)
-	if images > 0 { // workers without a batch of their own have nothing to do
+	if images > 0 { // a worker without a batch has nothing to do
 		workers = min(workers, (images+batch-1)/batch)
 	}
 	one, err := graph.Compile(net, graph.Options{Batch: 1, Workers: 1, Device: graph.Device(c.Device)})
 	if err != nil {
 		return err
 	}
-	const underWay = 4 // batches of images
+	const underWay = 4 // batches of images in memory at once
 	sample := int64(one.ActivationBytes()) + underWay*4*int64(tensor.Shape(net.InputShape()).TotalSize())
 	room := maxMemory(c.MaxMemory) / 8 * 3
 	for workers > 1 && sample*int64(batch)*int64(workers) > room {
@@ -171,7 +171,8 @@ func (c *Common) Limit(net graph.Model, images int) error {
 	return nil
 }
 
-// EvalOptions are the options of package eval, with progress on stderr; finish ends it.
+// EvalOptions returns options for package eval that show progress on stderr. The caller calls finish to end the
+// progress.
 func (c *Common) EvalOptions() (o eval.Options, finish func()) {
 	var shown Bar
 	stage := ""
@@ -185,7 +186,7 @@ func (c *Common) EvalOptions() (o eval.Options, finish func()) {
 	}}, func() { shown.Finish() }
 }
 
-// Stream streams a set for a network, with progress; finish ends the progress.
+// Stream returns the batches of a set, prepared for a network, and shows progress. The caller calls finish to end it.
 func (c *Common) Stream(ctx context.Context, what string, set dataset.Dataset,
 	p nets.Preprocessing) (stream graph.Batches, finish func()) {
 	o, finish := c.EvalOptions()

@@ -11,7 +11,7 @@ import (
 	"github.com/line-ood/goline/nets"
 )
 
-// Contributions holds the flag of a file that LINe takes its contributions from, instead of measuring them.
+// Contributions holds the flag that names a file with the contributions for LINe, which are then not computed.
 type Contributions struct {
 	File   string
 	parsed contributionsFile
@@ -24,10 +24,10 @@ func (c *Contributions) Register(cmd *cobra.Command) {
 			"activation")
 }
 
-// Input is what the command reads.
+// Input returns the file that the flag names.
 func (c *Contributions) Input() Input { return InputFile("--contributions", c.File) }
 
-// contributionsFile holds what is used of a file that "attribute values" wrote.
+// contributionsFile holds the parts that are used of a file written by "attribute values".
 type contributionsFile struct {
 	Setting struct {
 		Net     string `json:"net"`
@@ -48,7 +48,7 @@ type contributionsFile struct {
 	} `json:"estimates"`
 }
 
-// Check reads the file, where the flag is given, before the work begins.
+// Check reads and parses the file if the flag is given. It is called before the work begins.
 func (c *Contributions) Check() error {
 	if c.File == "" {
 		return nil
@@ -60,7 +60,7 @@ func (c *Contributions) Check() error {
 	return c.parse(data)
 }
 
-// parse takes the content of the file.
+// parse parses the content of the file.
 func (c *Contributions) parse(data []byte) error {
 	if err := json.Unmarshal(data, &c.parsed); err != nil {
 		return fmt.Errorf("--contributions %s: expected JSON of goline attribute values: %w", c.File, err)
@@ -79,8 +79,8 @@ func (c *Contributions) parse(data []byte) error {
 	return nil
 }
 
-// Source returns what Check read, nil without the flag. It must hold the values of every penultimate neuron for every
-// class of the network, whose weights have the given hash, from one estimator.
+// Source returns the contributions that Check has read, nil without the flag. The file must hold the values of every
+// penultimate neuron for every class, estimated by one estimator for this network, whose weights have the given hash.
 func (c *Contributions) Source(net nets.Classifier, weightsSHA func() (string, error)) (line.Source, error) {
 	if c.File == "" {
 		return nil, nil
@@ -102,7 +102,7 @@ func (c *Contributions) Source(net nets.Classifier, weightsSHA func() (string, e
 	return g, nil
 }
 
-// values returns the values [classes, features] and what they are.
+// values returns the contributions [classes, features] and the name of their source.
 func (f *contributionsFile) values(k, d int) (mean []float64, name string, err error) {
 	mean = make([]float64, k*d)
 	seen := make([]bool, k)

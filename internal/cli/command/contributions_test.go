@@ -6,7 +6,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// FuzzContributions: any file is refused with its name, or gives a value for each class and neuron.
+// FuzzContributions: any file is either refused with an error that names it, or gives a value for each class and
+// neuron.
 func FuzzContributions(f *testing.F) {
 	const head = `{"setting":{"scope":"class","layer":"features","players":"neurons","value":"logit",` +
 		`"removal":"zero"},"estimates":[`

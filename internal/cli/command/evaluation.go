@@ -16,17 +16,17 @@ import (
 	"github.com/line-ood/goline/nets/weights"
 )
 
-// Evaluation is what commands share that fit on one set of images and measure on others.
+// Evaluation is shared by commands that fit on one set of images and measure on others.
 type Evaluation struct {
 	Common
 	Net         Network
 	LINe        LINe
-	Fit, ID     string   // DATA arguments
+	Fit, ID     string   // sets of --ood and, where a command has the flags, of --near, --far and --csid
 	OOD         SetFlags // of --ood and, where a command has them, of --near, --far and --csid
 	FeaturesDir string
-	Needs       []string // of each picture beside features and logits, see [eval.Needs]
+	Needs       []string // what to extract of each picture beside features and logits, see [eval.Needs]
 
-	// What Check, and then Open and Load, make of the flags.
+	// The fields below are set by Check, Open and Load.
 	Sets        []NamedData // out-of-distribution
 	CSID        []NamedData // covariate-shifted in-distribution
 	LINeOptions line.Options
@@ -36,7 +36,7 @@ type Evaluation struct {
 	Images      []ImageSet // fit, id, CSID and Sets, in this order
 	Data        eval.Data
 
-	checkpoint bool   // whether this is another checkpoint than the first
+	checkpoint bool   // whether this is a checkpoint after the first
 	finish     func() // ends the progress
 }
 
@@ -47,7 +47,7 @@ type NamedData struct {
 	flag       string
 }
 
-// Check parses what the flags say before anything is read.
+// Check parses and checks the flags before any file is read.
 func (e *Evaluation) Check() (err error) {
 	if e.Sets, e.CSID, err = e.OOD.parse(); err != nil {
 		return err
@@ -76,7 +76,7 @@ func (e *Evaluation) Inputs() []Input {
 	return all
 }
 
-// Extract is Open, Load and Close.
+// Extract calls Open, Load and Close.
 func (e *Evaluation) Extract(ctx context.Context, labels func(set dataset.Dataset, classes int) error) error {
 	defer e.Close()
 	if err := e.Open(labels); err != nil {
@@ -85,7 +85,7 @@ func (e *Evaluation) Extract(ctx context.Context, labels func(set dataset.Datase
 	return e.Load(ctx)
 }
 
-// Checkpoint is the evaluation, checked but not opened, with weights of another checkpoint of the network.
+// Checkpoint returns a copy of the evaluation, checked but not opened, for the weights of another checkpoint.
 func (e *Evaluation) Checkpoint(weights string) *Evaluation {
 	other := *e
 	other.Net.Weights = weights
@@ -93,8 +93,8 @@ func (e *Evaluation) Checkpoint(weights string) *Evaluation {
 	return &other
 }
 
-// Open opens the network and all sets, and checks what can be checked before the work begins. labels says what labels
-// fitting needs. The caller closes the evaluation, also after an error.
+// Open opens the network and all sets, and checks everything that can be checked before the work begins. labels checks
+// the labels of the set to fit to. The caller must call Close, even after an error.
 func (e *Evaluation) Open(labels func(set dataset.Dataset, classes int) error) (err error) {
 	if e.Network, err = e.Net.Open(); err != nil {
 		return err
@@ -116,7 +116,7 @@ func (e *Evaluation) Open(labels func(set dataset.Dataset, classes int) error) (
 	return keepFeatures(e.Extractor, e.FeaturesDir, e.WeightsSHA)
 }
 
-// Close closes what Open opened.
+// Close closes the sets that Open has opened, and ends the progress.
 func (e *Evaluation) Close() {
 	for _, s := range e.Images {
 		s.Close()
@@ -127,7 +127,7 @@ func (e *Evaluation) Close() {
 	e.Images, e.finish = nil, nil
 }
 
-// Load computes, or reads from the folder of kept features, the features of all sets.
+// Load computes the features of all sets, or reads them from the folder of kept features.
 func (e *Evaluation) Load(ctx context.Context) error {
 	e.Data = eval.Data{Head: nets.HeadOf(e.Network)}
 	for i, set := range e.Images {
@@ -143,14 +143,14 @@ func (e *Evaluation) Load(ctx context.Context) error {
 		case k < 0:
 			e.Data.CSID = append(e.Data.CSID, eval.Set{Name: e.CSID[i-2].Name, Samples: s})
 		default:
-			s.Labels = nil // labels of another label space mean nothing here
+			s.Labels = nil // labels of other classes than the network's mean nothing here
 			e.Data.OOD = append(e.Data.OOD, eval.Set{Name: e.Sets[k].Name, Group: e.Sets[k].Group, Samples: s})
 		}
 	}
 	return nil
 }
 
-// Samples returns features of one set, with what needs name.
+// Samples returns the features of one set, and what needs names beside them.
 func (e *Evaluation) Samples(ctx context.Context, set ImageSet, needs []string) (posthoc.Samples, error) {
 	name := set.Kept
 	if e.checkpoint {
@@ -163,7 +163,7 @@ func (e *Evaluation) Samples(ctx context.Context, set ImageSet, needs []string) 
 	return s, e.Extractor.Extend(ctx, name, set.Dataset, &s, needs)
 }
 
-// KeptScores keeps scores below the folder of kept features, nil without such a folder.
+// KeptScores returns a store for scores in the folder of kept features, nil without such a folder.
 func (e *Evaluation) KeptScores() (*eval.KeptScores, error) {
 	if e.FeaturesDir == "" {
 		return nil, nil
@@ -186,7 +186,7 @@ func NewExtractor(net nets.Classifier, dir, weightsSHA string, o eval.Options) (
 	return x, keepFeatures(x, dir, weightsSHA)
 }
 
-// keepFeatures makes an extractor keep features in the folder of --features-dir, "" for none.
+// keepFeatures makes an extractor keep features in the folder dir, that of --features-dir; "" keeps none.
 func keepFeatures(x *eval.Extractor, dir, weightsSHA string) (err error) {
 	if dir == "" {
 		return nil
@@ -198,8 +198,8 @@ func keepFeatures(x *eval.Extractor, dir, weightsSHA string) (err error) {
 	return MakeFolder("--features-dir", dir)
 }
 
-// ProgramHash is the SHA-256 of the running program, in hexadecimal: what another program has kept may be of other
-// code.
+// ProgramHash returns the SHA-256 of the running program's file, in hexadecimal. Results that another version of the
+// program has kept may differ, so they are kept under its hash.
 var ProgramHash = sync.OnceValues(func() (string, error) {
 	path, err := os.Executable()
 	if err != nil {

@@ -15,7 +15,7 @@ type LINe struct {
 	pA, pW, clip, clipPercentile float64
 	clipPerClass                 bool
 	without                      []string
-	given                        func(flag string) bool // whether the command line has it
+	given                        func(flag string) bool // whether a flag is on the command line
 }
 
 // Register adds the flags to a command.
@@ -35,7 +35,7 @@ func (l *LINe) Register(cmd *cobra.Command) {
 	l.given = f.Changed
 }
 
-// Warn tells a user who gave a fraction where percent are meant.
+// Warn warns a user who has given a fraction for a flag that takes percent.
 func (l *LINe) Warn(w io.Writer) {
 	for _, f := range []struct {
 		flag  string
@@ -48,7 +48,7 @@ func (l *LINe) Warn(w io.Writer) {
 	}
 }
 
-// Options are the parameters; an error is a [UsageError].
+// Options returns LINe's parameters. An error is a [UsageError].
 func (l *LINe) Options() (line.Options, error) {
 	o := line.Options{ActivationPercentile: line.Percent(l.pA), WeightPercentile: line.Percent(l.pW), Clip: l.clip,
 		ClipPercentile: l.clipPercentile, ClipPerClass: l.clipPerClass}
@@ -80,8 +80,8 @@ func (l *LINe) Options() (line.Options, error) {
 	return o, nil
 }
 
-// Params are the options as parameters of the registered method. Of clip and clip_percentile the map has the one that
-// was given.
+// Params returns the flags as parameters of the registered method. The map holds clip or clip_percentile, whichever was
+// given.
 func (l *LINe) Params() map[string]float64 {
 	p := map[string]float64{"p_a": l.pA, "p_w": l.pW}
 	if l.given("clip") {
@@ -102,7 +102,7 @@ func (l *LINe) Params() map[string]float64 {
 	return p
 }
 
-// Given returns those of Params whose flags are on the command line.
+// Given returns the parameters of Params that the user has fixed by flags, which a search must not change.
 func (l *LINe) Given() map[string]float64 {
 	p := l.Params()
 	for flag, name := range map[string]string{"p-a": "p_a", "p-w": "p_w"} {
@@ -111,7 +111,7 @@ func (l *LINe) Given() map[string]float64 {
 		}
 	}
 	if _, ok := p["clip_percentile"]; ok {
-		p["clip"] = line.DefaultOptions().Clip // it has no effect, and is not to be searched for
+		p["clip"] = line.DefaultOptions().Clip // without effect beside clip_percentile; keeps a search from varying it
 	}
 	return p
 }

@@ -15,17 +15,17 @@ import (
 	"github.com/line-ood/goline/nets/weights"
 )
 
-// Network holds the flags that choose a network. Whatever they may name, every command opens it by [Network.Open],
-// [Network.OpenOrNew] or [Network.Detector].
+// Network holds the flags that choose a network. Every command opens the network with [Network.Open],
+// [Network.OpenOrNew] or [Network.Detector], whatever kind of file the flags name.
 type Network struct {
 	Name, Weights    string
-	Preprocess       string // a preset or a JSON file
-	Features, Logits string // nodes of an ONNX file
-	ClassNames       string // a file
+	Preprocess       string // name of a preset, or of a JSON file
+	Features, Logits string // names of nodes in an ONNX file
+	ClassNames       string // name of a file
 
-	classes []dataset.Class // classes in the file ClassNames, once read
+	classes []dataset.Class // content of the file ClassNames, once read
 
-	cmd *cobra.Command // says what was read, on its error stream
+	cmd *cobra.Command // its error stream gets notes about what was read
 }
 
 // Register adds the flags to a command.
@@ -48,7 +48,7 @@ func (n *Network) Register(cmd *cobra.Command) {
 // IsONNX tells whether the flags name an ONNX file.
 func (n *Network) IsONNX() bool { return strings.EqualFold(filepath.Ext(n.Name), ".onnx") }
 
-// Needs are the flags that Open cannot do without, for [Required].
+// Needs returns the flags that Open requires, as arguments for [Required].
 func (n *Network) Needs() []string {
 	if n.IsONNX() {
 		return []string{"--net", n.Name}
@@ -59,7 +59,7 @@ func (n *Network) Needs() []string {
 // Given tells whether the flags name a network.
 func (n *Network) Given() bool { return n.Name != "" || n.Weights != "" }
 
-// File is the file that Open reads the weights from.
+// File returns the path of the file that Open reads the weights from.
 func (n *Network) File() string {
 	if n.IsONNX() {
 		return n.Name
@@ -67,7 +67,7 @@ func (n *Network) File() string {
 	return n.Weights
 }
 
-// Inputs are the files that Open reads.
+// Inputs returns the files that Open reads.
 func (n *Network) Inputs() []Input {
 	inputs := []Input{InputFile("--weights", n.Weights)}
 	if n.IsONNX() {
@@ -91,7 +91,7 @@ func (n *Network) Classes() ([]dataset.Class, error) {
 	return n.classes, nil
 }
 
-// Names returns names of the classes that --class-names lists, all different, nil without it.
+// Names returns a name for each class of --class-names, all different, nil without the flag.
 func (n *Network) Names() ([]string, error) {
 	classes, err := n.Classes()
 	if err != nil || classes == nil {
@@ -100,7 +100,7 @@ func (n *Network) Names() ([]string, error) {
 	return dataset.ClassNames(classes), nil
 }
 
-// Data opens images, whose labels are those of --class-names where that is given. The caller closes them.
+// Data opens a set of images. With --class-names its labels are numbers in that list. The caller must close the set.
 func (n *Network) Data(flag, spec string) (dataset.Dataset, error) {
 	classes, err := n.Classes()
 	if err != nil {
@@ -113,10 +113,10 @@ func (n *Network) Data(flag, spec string) (dataset.Dataset, error) {
 	return set, nil
 }
 
-// SHA256 is the digest of the file of weights, in hex.
+// SHA256 returns the SHA-256 of the file of weights, in hexadecimal.
 func (n *Network) SHA256() (string, error) { return weights.SHA256(n.File()) }
 
-// Known fails unless the flags name a known architecture and suit each other.
+// Known fails unless the flags name a known architecture and do not contradict one another.
 func (n *Network) Known() error {
 	switch {
 	case n.IsONNX() && n.Weights != "":
@@ -132,7 +132,7 @@ func (n *Network) Known() error {
 	return nil
 }
 
-// Open returns the network with its weights, and with a preprocessing.
+// Open returns the network with its weights. It fails where it is not known how to preprocess images for the network.
 func (n *Network) Open() (nets.Classifier, error) {
 	if err := Required(n.Needs()...); err != nil {
 		return nil, err
@@ -144,8 +144,7 @@ func (n *Network) Open() (nets.Classifier, error) {
 	return net, n.Prepares(net)
 }
 
-// Prepares fails unless it is known how images are prepared for the network that the flags named, and says how for an
-// ONNX file.
+// Prepares fails unless it is known how to preprocess images for the network. For an ONNX file it writes how to stderr.
 func (n *Network) Prepares(net nets.Classifier) error {
 	p, known := nets.PreprocessingOf(net)
 	if !known {
@@ -171,12 +170,12 @@ func (n *Network) stderr() io.Writer {
 	return n.cmd.ErrOrStderr()
 }
 
-// read opens the network that the flags name. How images are prepared may not be known.
+// read opens the network that the flags name. How to preprocess its images may remain unknown.
 func (n *Network) read() (nets.Classifier, error) {
 	if err := n.Known(); err != nil {
 		return nil, err
 	}
-	if err := n.CheckFiles(); err != nil { // before the weights, which may be large
+	if err := n.CheckFiles(); err != nil { // before reading the weights, which may be large
 		return nil, err
 	}
 	if n.IsONNX() {
@@ -200,7 +199,7 @@ func (n *Network) read() (nets.Classifier, error) {
 	return n.prepared(net)
 }
 
-// preprocessing is that of the flags, zero where they name none.
+// preprocessing returns the preprocessing that --preprocess names, the zero value without the flag.
 func (n *Network) preprocessing() (p nets.Preprocessing, err error) {
 	if n.Preprocess == "" {
 		return p, nil
@@ -211,8 +210,8 @@ func (n *Network) preprocessing() (p nets.Preprocessing, err error) {
 	return p, nil
 }
 
-// CheckFiles fails where --preprocess is neither a preset nor a file that says how images are prepared, and where
-// --class-names is no list of classes.
+// CheckFiles fails where --preprocess is neither a preset nor a file that describes a preprocessing, or where
+// --class-names is not a list of classes.
 func (n *Network) CheckFiles() error {
 	if _, err := n.preprocessing(); err != nil {
 		return err
@@ -221,7 +220,7 @@ func (n *Network) CheckFiles() error {
 	return err
 }
 
-// prepared returns the network with the preprocessing of the flags, if they name one.
+// prepared returns the network with the preprocessing of --preprocess, if the flag is given.
 func (n *Network) prepared(net *nets.Network) (nets.Classifier, error) {
 	p, err := n.preprocessing()
 	if err != nil || p == (nets.Preprocessing{}) {
@@ -234,8 +233,8 @@ func (n *Network) prepared(net *nets.Network) (nets.Classifier, error) {
 	return other, nil
 }
 
-// OpenOrNew is Open for commands that prepare no images. Where the flags name no weights, it returns a network of so
-// many classes whose parameters are zero; trained tells which of the two it is.
+// OpenOrNew is Open for commands that prepare no images. Where the flags name no weights it returns a network with the
+// given number of classes whose parameters are zero, and trained is false.
 func (n *Network) OpenOrNew(classes int) (net nets.Classifier, trained bool, err error) {
 	if n.File() != "" {
 		if err := Required(n.Needs()...); err != nil {
@@ -261,7 +260,8 @@ func (n *Network) OpenOrNew(classes int) (net nets.Classifier, trained bool, err
 	return net, false, err
 }
 
-// Detector reads a detector, for the flags' network where they name one, with its network.
+// Detector reads a detector and returns it with its network. Where the flags name a network, the detector must belong
+// to it.
 func (n *Network) Detector(path string) (*line.Detector, nets.Classifier, error) {
 	if err := n.CheckFiles(); err != nil {
 		return nil, nil, err
@@ -277,7 +277,7 @@ func (n *Network) Detector(path string) (*line.Detector, nets.Classifier, error)
 	if err := Required(n.Needs()...); err != nil {
 		return nil, nil, err
 	}
-	net, err := n.read() // the detector knows how images are prepared
+	net, err := n.read() // read, not Open: the detector knows how to preprocess images
 	if err != nil {
 		return nil, nil, err
 	}
@@ -289,7 +289,7 @@ func (n *Network) Detector(path string) (*line.Detector, nets.Classifier, error)
 	return det, net, err
 }
 
-// as returns a detector's network with the preprocessing that the detector knows.
+// as returns a detector's network with the detector's preprocessing.
 func (n *Network) as(det *line.Detector) (nets.Classifier, error) {
 	net, p := det.Network(), det.Preprocessing()
 	if p == (nets.Preprocessing{}) {
@@ -303,7 +303,7 @@ func (n *Network) as(det *line.Detector) (nets.Classifier, error) {
 	return net, nil
 }
 
-// prepared is a network whose images are prepared as its detector says.
+// prepared is a network with the preprocessing of its detector.
 type prepared struct {
 	nets.Classifier
 	p nets.Preprocessing

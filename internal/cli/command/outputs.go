@@ -16,7 +16,7 @@ import (
 // Output is a flag that names a file to write, "" for none.
 type Output struct{ flag, path string }
 
-// Outputs takes pairs of a flag and its value.
+// Outputs makes outputs of pairs of a flag and its value.
 func Outputs(pairs ...string) []Output {
 	out := make([]Output, len(pairs)/2)
 	for i := range out {
@@ -25,19 +25,19 @@ func Outputs(pairs ...string) []Output {
 	return out
 }
 
-// Input is a flag with the files that it reads.
+// Input is a flag and the files that it makes the command read.
 type Input struct {
 	flag  string
 	files func() ([]string, error)
 }
 
-// InputFile is a flag that names one file, "" for none.
+// InputFile returns the input of a flag that names one file, "" for none.
 func InputFile(flag, path string) Input {
 	return Input{flag, func() ([]string, error) { return []string{path}, nil }}
 }
 
-// InputData is the flag of a DATA argument: every file that it resolves to. A DATA argument that cannot be read is no
-// error here; reading it says why.
+// InputData returns the input of a flag with a DATA argument: every file that the argument resolves to. An argument
+// that cannot be resolved is no error here; opening it reports the error.
 func InputData(flag, spec string) Input {
 	return Input{flag, func() ([]string, error) {
 		if spec == "" {
@@ -51,7 +51,8 @@ func InputData(flag, spec string) Input {
 	}}
 }
 
-// InputFolder is a flag that names a folder of files that may be read, "" for none: --features-dir.
+// InputFolder returns the input of a flag, such as --features-dir, that names a folder whose files may be read; "" for
+// none.
 func InputFolder(flag, dir string) Input {
 	return Input{flag, func() ([]string, error) {
 		if dir == "" {
@@ -65,8 +66,8 @@ func escapeGlob(path string) string {
 	return strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`).Replace(path)
 }
 
-// CheckOutputs fails, before any work, where an output could not be written in the end, where two are the same file, or
-// where one would replace a file that an input resolves to.
+// CheckOutputs fails, before any work, where an output could not be written at the end, where two outputs are one file,
+// or where an output would replace a file that is read.
 func CheckOutputs(outputs []Output, inputs ...Input) error {
 	outputs = slices.DeleteFunc(slices.Clone(outputs), func(o Output) bool {
 		return o.path == "" || atomicfile.IsStream(o.path)
@@ -99,7 +100,7 @@ func CheckOutputs(outputs []Output, inputs ...Input) error {
 	return nil
 }
 
-// sameFile tells whether both paths lead to one regular file that exists.
+// sameFile tells whether two paths name the same existing regular file.
 func sameFile(a, b string) bool {
 	x, err := os.Stat(a)
 	if err != nil || !x.Mode().IsRegular() {
@@ -109,10 +110,10 @@ func sameFile(a, b string) bool {
 	return err == nil && os.SameFile(x, y)
 }
 
-// sameTarget tells whether what is written to both paths would end in one file, which need not exist yet.
+// sameTarget tells whether writing to two paths would write one file, which need not exist yet.
 func sameTarget(a, b string) bool { return sameFile(a, b) || target(a) == target(b) }
 
-// target follows symbolic links, also one to a file that does not exist yet.
+// target returns the path that symbolic links lead to, which need not exist yet.
 func target(path string) string {
 	for range 40 { // as many links as Linux follows
 		link, err := os.Readlink(path)
@@ -133,14 +134,14 @@ func target(path string) string {
 	return filepath.Clean(path)
 }
 
-// writable fails unless a file of that name can be put into its folder.
+// writable fails unless a file at that path can be created or replaced.
 func writable(path string) error {
 	info, err := os.Stat(path)
 	switch {
 	case err == nil && info.IsDir():
 		return errors.New("it is a folder")
 	case err == nil && !info.Mode().IsRegular():
-		return nil // a device, which is written to directly
+		return nil // a device, to which the output is written directly
 	case err == nil:
 		if path, err = filepath.EvalSymlinks(path); err != nil {
 			return err
@@ -152,7 +153,7 @@ func writable(path string) error {
 }
 
 func writableFolder(dir string) error {
-	atomicfile.Sweep(dir) // of what killed processes left there
+	atomicfile.Sweep(dir) // removes temporary files that killed processes have left there
 	f, err := os.CreateTemp(dir, ".goline-*.tmp")
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("there is no folder %s: %w", dir, fs.ErrNotExist)
@@ -163,7 +164,7 @@ func writableFolder(dir string) error {
 	return errors.Join(f.Close(), os.Remove(f.Name()))
 }
 
-// reason drops the path from an error about a file that is named already.
+// reason removes the path from an error, for a message that names the file already.
 func reason(err error) error {
 	var pe *fs.PathError
 	if errors.As(err, &pe) {
@@ -172,7 +173,7 @@ func reason(err error) error {
 	return err
 }
 
-// MakeFolder makes the folder of a flag if need be, and fails unless files can be put into it.
+// MakeFolder creates the folder of a flag if it does not exist, and fails unless files can be created in it.
 func MakeFolder(flag, dir string) error {
 	err := os.MkdirAll(dir, 0o777)
 	if err == nil {

@@ -8,11 +8,11 @@ import (
 	"unicode/utf8"
 )
 
-// Printable returns text with everything that could steer a terminal made visible: control and format characters as \n,
-// \x1b or \u202e, and bytes that are no UTF-8 as \xff. Names in files are other people's.
+// Printable returns text without anything that could control a terminal: control and format characters are written as
+// \n, \x1b or \u202e, and bytes that are not UTF-8 as \xff. It is for names from files, which anybody may have chosen.
 func Printable(text string) string { return printable(text, "") }
 
-// printable is Printable that leaves the characters of keep as they are.
+// printable is Printable, except that it leaves the characters in keep as they are.
 func printable(text, keep string) string {
 	plain := func(r rune) bool { return unicode.IsPrint(r) || strings.ContainsRune(keep, r) }
 	if utf8.ValidString(text) && !strings.ContainsFunc(text, func(r rune) bool { return !plain(r) }) {
@@ -41,8 +41,8 @@ func printable(text, keep string) string {
 	return b.String()
 }
 
-// PrintableWriter passes whole lines of text on as [Printable] has them, line ends and tabs kept. Each Write must hold
-// whole characters.
+// PrintableWriter returns a writer that passes text on to w as [Printable] writes it, but with line ends and tabs kept.
+// Each Write must hold whole characters.
 func PrintableWriter(w io.Writer) io.Writer { return printableWriter{w} }
 
 type printableWriter struct{ w io.Writer }

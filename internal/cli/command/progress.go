@@ -9,15 +9,15 @@ import (
 	"golang.org/x/term"
 )
 
-// Bar shows how far work is; the zero value shows nothing.
+// Bar is a progress bar. The zero value shows nothing.
 type Bar struct{ inner *progressbar.ProgressBar }
 
-// newBar shows how far a stream of so many images is.
+// newBar returns a progress bar for a stream of n images.
 func (c *Common) newBar(what string, n int) Bar {
 	return c.bar(what, n, progressbar.OptionShowIts(), progressbar.OptionSetItsString("images"))
 }
 
-// Counter shows how far work has come that is not counted in images. A total of 0 means that it is not known.
+// Counter returns a progress bar for work that is not counted in images. A total of 0 means that it is not known.
 func (c *Common) Counter(what string, total int) Bar {
 	if total == 0 {
 		total = -1
@@ -40,14 +40,14 @@ func (c *Common) bar(what string, total int, more ...progressbar.Option) Bar {
 	)...)}
 }
 
-// Add moves the bar on.
+// Add moves the bar on by n steps.
 func (b Bar) Add(n int) {
 	if b.inner != nil {
-		_ = b.inner.Add(n) // a terminal that cannot be written to must not stop the work
+		_ = b.inner.Add(n) // work goes on even if the terminal cannot be written to
 	}
 }
 
-// Set moves the bar to a number of samples of a total, 0 where that is not known.
+// Set moves the bar to done samples out of total, 0 where the total is not known.
 func (b Bar) Set(done, total int) {
 	if b.inner == nil {
 		return
@@ -55,7 +55,7 @@ func (b Bar) Set(done, total int) {
 	if total > 0 && b.inner.GetMax() != total {
 		b.inner.ChangeMax(total)
 	}
-	_ = b.inner.Set(done) // a terminal that cannot be written to must not stop the work
+	_ = b.inner.Set(done) // work goes on even if the terminal cannot be written to
 }
 
 // Finish ends the bar.
@@ -65,12 +65,12 @@ func (b Bar) Finish() {
 	}
 }
 
-// Live tells whether progress is shown on w: progress is auto, always or never.
+// Live tells whether to show progress on w: always, never or, with auto, where w is a terminal.
 func Live(progress string, w io.Writer) bool {
 	return progress == "always" || progress == "auto" && IsTerminal(w)
 }
 
-// IsTerminal tells whether somebody may be reading along.
+// IsTerminal tells whether w is a terminal.
 func IsTerminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))

@@ -6,8 +6,8 @@ import (
 	"github.com/line-ood/goline/dataset"
 )
 
-// Reopen opens the pictures of the ID set and of every OOD set once more, in the order of Data, to show some of them.
-// The caller calls done when it has.
+// Reopen opens the pictures of the ID set and of every OOD set again, in the order of Data, so that some can be shown.
+// The caller must call done after use.
 func (e *Evaluation) Reopen() (sets []dataset.Dataset, done func(), err error) {
 	done = func() {
 		for _, s := range sets {

@@ -12,7 +12,8 @@ import (
 	"github.com/line-ood/goline/internal/atomicfile"
 )
 
-// Write puts a result into a file, whole or not at all. It does nothing where a flag names none.
+// Write writes a result to a file, completely or not at all. It does nothing for the path "", of a flag that was not
+// given.
 func Write(path string, write func(io.Writer) error) error {
 	if path == "" {
 		return nil
@@ -27,11 +28,11 @@ func WriteJSON(w io.Writer, value any) error {
 	return e.Encode(value)
 }
 
-// NewTable starts a table whose first columns are text and whose others are numbers.
+// NewTable returns an empty table. Its first columns, as many as texts says, hold text; the others hold numbers.
 func NewTable(texts int, header ...string) table.Writer {
 	t := table.NewWriter()
 	t.SetStyle(table.StyleLight)
-	t.Style().Format.Header = text.FormatDefault // names keep their case
+	t.Style().Format.Header = text.FormatDefault // keeps the case of names
 	row, columns := table.Row{}, []table.ColumnConfig{}
 	for i, h := range header {
 		row = append(row, h)
@@ -45,7 +46,7 @@ func NewTable(texts int, header ...string) table.Writer {
 	return t
 }
 
-// Interrupted tells whether an error is that of a context which has ended.
+// Interrupted tells whether err is the error of the context, which has ended.
 func Interrupted(ctx context.Context, err error) bool {
 	return ctx.Err() != nil && errors.Is(err, ctx.Err())
 }

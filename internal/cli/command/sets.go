@@ -11,7 +11,7 @@ import (
 	"github.com/line-ood/goline/line/eval"
 )
 
-// Flags of sets of images. Those of --near and --far are out-of-distribution sets in a group of that name.
+// Names of the flags that name sets of images. --near and --far name out-of-distribution sets in a group of that name.
 const (
 	FlagOOD  = "ood"
 	FlagNear = "near"
@@ -19,18 +19,18 @@ const (
 	FlagCSID = "csid"
 )
 
-// SetFlags are NAME=DATA arguments of several flags in the order of the command line.
+// SetFlags holds the NAME=DATA arguments of several flags, in the order of the command line.
 type SetFlags []SetFlag
 
 // SetFlag is one such argument.
 type SetFlag struct{ Flag, Argument string }
 
-// Register adds one of the flags to a command.
+// Register adds a flag with the given name to a command's flags; its arguments are appended to s.
 func (s *SetFlags) Register(f *pflag.FlagSet, flag, usage string) {
 	f.Var(setValue{s, flag}, flag, usage)
 }
 
-// Add appends a set as if it had been given.
+// Add appends a set as if it were on the command line.
 func (s *SetFlags) Add(flag, name, data string) { *s = append(*s, SetFlag{flag, name + "=" + data}) }
 
 // Has tells whether a flag was given.
@@ -38,7 +38,7 @@ func (s SetFlags) Has(flag string) bool {
 	return slices.ContainsFunc(s, func(f SetFlag) bool { return f.Flag == flag })
 }
 
-// setValue is one of the flags.
+// setValue is the value of one of the flags.
 type setValue struct {
 	to   *SetFlags
 	flag string
@@ -51,7 +51,7 @@ func (v setValue) Set(argument string) error {
 	return nil
 }
 
-// parse returns the out-of-distribution and the covariate-shifted in-distribution sets.
+// parse returns the out-of-distribution sets, and the in-distribution sets with covariate shift.
 func (s SetFlags) parse() (ood, csid []NamedData, err error) {
 	seen := map[bool]map[string]bool{true: {}, false: {}}
 	for _, f := range s {
@@ -87,14 +87,14 @@ func ParseNamedData(flag, argument string) (NamedData, error) {
 	return NamedData{Name: name, Spec: spec, flag: flag}, nil
 }
 
-// ImageSet is one DATA argument, opened.
+// ImageSet is an opened DATA argument.
 type ImageSet struct {
 	dataset.Dataset
-	Kept string // what progress and the kept features call it
-	Flag string // what errors call it
+	Kept string // its name in progress and among kept features
+	Flag string // its name in errors
 }
 
-// openSets opens all sets, and checks their labels.
+// openSets opens all sets and checks their labels.
 func (e *Evaluation) openSets(labels func(set dataset.Dataset, classes int) error) error {
 	add := func(name, flag string, open func() (dataset.Dataset, error)) error {
 		set, err := open()
@@ -135,7 +135,7 @@ func (e *Evaluation) openSets(labels func(set dataset.Dataset, classes int) erro
 	return nil
 }
 
-// OpenID opens images of classes of the network, once those of --fit are open.
+// OpenID opens a set of images of the network's classes. The set of --fit must be open already.
 func (e *Evaluation) OpenID(flag, spec string) (dataset.Dataset, error) {
 	set, err := e.Net.Data(flag, spec)
 	if err != nil || e.Net.ClassNames != "" {
@@ -144,7 +144,7 @@ func (e *Evaluation) OpenID(flag, spec string) (dataset.Dataset, error) {
 	return eval.AlignClasses(set, e.Images[0].Dataset), nil
 }
 
-// OpenOOD opens images whose classes are none of the network's.
+// OpenOOD opens a set of images of other classes than the network's.
 func OpenOOD(s NamedData) (dataset.Dataset, error) {
 	set, err := dataset.Open(s.Spec)
 	if err != nil {

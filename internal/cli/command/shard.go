@@ -12,7 +12,8 @@ import (
 	"github.com/line-ood/goline/nets"
 )
 
-// Sharding holds the flag that divides the images of a command among processes.
+// Sharding holds the flag that makes a command process only a part (shard) of its images, so that several processes can
+// share them.
 type Sharding struct {
 	text  string
 	shard dataset.Shard
@@ -27,7 +28,7 @@ func (s *Sharding) Register(cmd *cobra.Command) {
 // Given tells whether the flag was given.
 func (s *Sharding) Given() bool { return s.text != "" }
 
-// Check fails for a flag that names no shard.
+// Check fails for a value of the flag that names no shard.
 func (s *Sharding) Check() (err error) {
 	if !s.Given() {
 		return nil
@@ -38,8 +39,9 @@ func (s *Sharding) Check() (err error) {
 	return nil
 }
 
-// Take returns the shard's images of a set, and the part of the set that they are; without the flag it returns the set
-// as it is, and nil. made tells what the result depends on beside the images. Closing the result closes the set.
+// Take returns the shard's images of a set, and which part of the set they are. Without the flag it returns the whole
+// set, and nil. made identifies everything but the images that the result depends on, so that only parts of one result
+// are merged. Closing the returned set closes set.
 func (s *Sharding) Take(set dataset.Dataset, made string) (dataset.Dataset, *dataset.Extent, error) {
 	if !s.Given() {
 		return set, nil, nil
@@ -51,7 +53,8 @@ func (s *Sharding) Take(set dataset.Dataset, made string) (dataset.Dataset, *dat
 	return part, &e, nil
 }
 
-// MadeBy tells what a result depends on: a network, how images are prepared for it, and more.
+// MadeBy returns a text that identifies what a result depends on: the network, the preprocessing of its images, and
+// more.
 func MadeBy(net nets.Classifier, more string) string {
 	h := sha256.Sum256(fmt.Appendf(nil, "%s\n%s\n%s", line.Fingerprint(net), net.Preprocessing(), more))
 	return net.Name() + " " + hex.EncodeToString(h[:8])

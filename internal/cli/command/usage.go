@@ -7,7 +7,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// UsageError marks errors that are the caller's: exit status 2 and a hint at --help.
+// UsageError marks an error in the command line. It leads to exit status 2 and a hint at --help.
 type UsageError struct{ Err error }
 
 func (e UsageError) Error() string { return e.Err.Error() }
@@ -16,7 +16,7 @@ func (e UsageError) Unwrap() error { return e.Err }
 // Usagef is [fmt.Errorf] for a [UsageError].
 func Usagef(format string, args ...any) error { return UsageError{Err: fmt.Errorf(format, args...)} }
 
-// Required takes pairs of a flag and its value and fails where values are empty.
+// Required takes pairs of a flag and its value. It fails where values are empty.
 func Required(pairs ...string) error {
 	var missing []string
 	for i := 0; i < len(pairs); i += 2 {
@@ -34,7 +34,7 @@ func Required(pairs ...string) error {
 	return Usagef("%s and %s are required", strings.Join(missing[:last], ", "), missing[last])
 }
 
-// NoArgs refuses positional arguments; on the root command they are unknown subcommands.
+// NoArgs refuses positional arguments. On the root command such an argument is an unknown subcommand.
 func NoArgs(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
