@@ -9,8 +9,8 @@ import (
 	"github.com/line-ood/goline/internal/cuda/emu"
 )
 
-// BenchmarkLaunch is what queueing a kernel costs the processor beside what the driver does: the emulated driver runs
-// one thread.
+// BenchmarkLaunch measures the time for queueing a kernel, without that of a real driver: the emulated driver runs one
+// thread.
 func BenchmarkLaunch(b *testing.B) {
 	emu.Use(b)
 	d, err := cuda.Open()

@@ -11,18 +11,18 @@ import (
 // Ptr is an address in a device's memory, 0 for none.
 type Ptr uintptr
 
-// Add returns the address so many bytes behind p.
+// Add returns the address the given number of bytes behind p.
 func (p Ptr) Add(bytes int) Ptr { return p + Ptr(bytes) }
 
-// Context is a device with this package's kernels, ready to run them. It is safe for concurrent use; each goroutine
-// that queues work should have a [Stream] of its own.
+// Context is a device with this package's kernels, ready to run them. It is safe for concurrent use. Each goroutine
+// that queues work should have its own [Stream].
 type Context struct {
 	driver *Driver
 	card   Card
 	device int32
 	handle uintptr
 
-	retained bool // Close lets go of it
+	retained bool // whether Close must release the driver's primary context
 
 	mu      sync.Mutex
 	modules map[string]uintptr // by source
@@ -44,8 +44,8 @@ func (d *Driver) NewContext(index int) (*Context, error) {
 	return c, nil
 }
 
-// Adopt uses a context, the driver's handle, that another library has made for a device and keeps: [Context.Close]
-// leaves it as it is.
+// Adopt makes a Context of a context that another library has made for a device and owns; handle is the driver's handle
+// of it. [Context.Close] does not destroy that context.
 func (d *Driver) Adopt(index int, handle uintptr) (*Context, error) {
 	c, err := d.newContext(index)
 	if err != nil {
@@ -77,7 +77,7 @@ func (d *Driver) newContext(index int) (*Context, error) {
 // Card describes the context's device.
 func (c *Context) Card() Card { return c.card }
 
-// Close unloads the kernels and lets go of the device. What was allocated must have been freed before.
+// Close unloads the kernels and releases the device. All allocated memory must have been freed before.
 func (c *Context) Close() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -106,7 +106,7 @@ func (c *Context) Close() error {
 	return err
 }
 
-// do runs f on a thread whose context is this.
+// do runs f on a thread on which this context is current.
 func (c *Context) do(f func(d *Driver) error) error {
 	leave, err := c.driver.current(c.handle)
 	if err != nil {
@@ -116,7 +116,7 @@ func (c *Context) do(f func(d *Driver) error) error {
 	return f(c.driver)
 }
 
-// MemInfo returns how many bytes of the device's memory are free, and how many there are.
+// MemInfo returns the free and the total device memory in bytes.
 func (c *Context) MemInfo() (free, total uint64, err error) {
 	err = c.do(func(d *Driver) error {
 		return d.check(cuMemGetInfo, d.call(cuMemGetInfo, uintptr(unsafe.Pointer(&free)),
@@ -125,8 +125,8 @@ func (c *Context) MemInfo() (free, total uint64, err error) {
 	return free, total, err
 }
 
-// Alloc returns so many bytes of device memory, of unspecified content, aligned to 256. Where there are not enough, it
-// first has the garbage collector find programs that nobody uses any more.
+// Alloc allocates device memory of the given size, of unspecified content, aligned to 256 bytes. Where there is too
+// little it first lets the garbage collector find programs that nobody uses any more, whose memory is then freed.
 func (c *Context) Alloc(bytes int) (Ptr, error) {
 	var p Ptr
 	err := c.insist(func(d *Driver) error {
@@ -140,12 +140,12 @@ func (c *Context) Alloc(bytes int) (Ptr, error) {
 	return p, nil
 }
 
-// insist repeats an allocation after a collection of garbage.
+// insist calls f, which allocates, and repeats it after garbage collections where memory is short.
 func (c *Context) insist(f func(*Driver) error) error {
 	err := c.do(f)
 	for try := 0; err != nil && isOutOfMemory(err) && try < 3; try++ {
 		runtime.GC()
-		time.Sleep(time.Duration(try) * 10 * time.Millisecond) // cleanups run on a goroutine of their own
+		time.Sleep(time.Duration(try) * 10 * time.Millisecond) // a goroutine runs the cleanups that free memory
 		err = c.do(f)
 	}
 	return err
@@ -153,7 +153,7 @@ func (c *Context) insist(f func(*Driver) error) error {
 
 func isOutOfMemory(err error) bool { e, ok := err.(*Error); return ok && e.Code == 2 }
 
-// Free gives device memory back. Freeing 0 does nothing.
+// Free frees device memory. Freeing 0 does nothing.
 func (c *Context) Free(p Ptr) error {
 	if p == 0 {
 		return nil
@@ -161,13 +161,13 @@ func (c *Context) Free(p Ptr) error {
 	return c.do(func(d *Driver) error { return d.check(cuMemFree, d.call(cuMemFree, uintptr(p))) })
 }
 
-// Pinned is memory of the host that the device reads and writes beside computation.
+// Pinned is pinned memory of the host, which the device can read and write while kernels run.
 type Pinned struct {
 	at    unsafe.Pointer
 	bytes int
 }
 
-// AllocHost returns so many bytes of pinned memory.
+// AllocHost allocates pinned memory of the given size in bytes.
 func (c *Context) AllocHost(bytes int) (Pinned, error) {
 	p := Pinned{bytes: max(bytes, 1)}
 	err := c.insist(func(d *Driver) error {
@@ -179,7 +179,7 @@ func (c *Context) AllocHost(bytes int) (Pinned, error) {
 	return p, nil
 }
 
-// FreeHost gives pinned memory back. Nothing may read it any more.
+// FreeHost frees pinned memory. Nothing may use it afterwards.
 func (c *Context) FreeHost(p Pinned) error {
 	if p.at == nil {
 		return nil
@@ -187,7 +187,7 @@ func (c *Context) FreeHost(p Pinned) error {
 	return c.do(func(d *Driver) error { return d.check(cuMemFreeHost, d.call(cuMemFreeHost, uintptr(p.at))) })
 }
 
-// Slice returns pinned memory as n elements, which must fit.
+// Slice returns pinned memory as a slice of n elements. It panics if they do not fit.
 func Slice[T float32 | int | int64 | uint64](p Pinned, n int) []T {
 	if n*int(unsafe.Sizeof(*new(T))) > p.bytes {
 		panic(fmt.Sprintf("cuda: %d elements in %d bytes of pinned memory", n, p.bytes))

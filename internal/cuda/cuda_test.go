@@ -16,7 +16,7 @@ import (
 	"github.com/line-ood/goline/internal/cuda/emu"
 )
 
-// TestPTXIsUpToDate: what is committed as PTX was made from the sources as they are.
+// TestPTXIsUpToDate: the committed PTX was made from the present sources.
 func TestPTXIsUpToDate(t *testing.T) {
 	sums, err := os.Open("kernels/kernels.sum")
 	require.NoError(t, err)
@@ -48,7 +48,7 @@ func TestNoDriver(t *testing.T) {
 	require.NotContains(t, err.Error(), "\n")
 }
 
-// context opens the emulated card and lets the test fail where it leaves something behind.
+// context opens the emulated card. The test fails if it leaves something allocated there.
 func context(t *testing.T) (*emu.Card, *cuda.Context) {
 	t.Helper()
 	card := emu.Use(t)
@@ -87,7 +87,7 @@ func TestCards(t *testing.T) {
 	require.ErrorContains(t, err, "CUDA_ERROR_NO_DEVICE")
 }
 
-// TestLaunch runs a kernel on memory that has been uploaded, and reads what it wrote.
+// TestLaunch runs a kernel on uploaded memory and downloads the result.
 func TestLaunch(t *testing.T) {
 	_, c := context(t)
 	s, err := c.NewStream()
@@ -122,7 +122,7 @@ func TestLaunch(t *testing.T) {
 	require.ErrorContains(t, err, "no kernel is named none")
 }
 
-// TestEveryKernelLoads: names, parameters and barriers of the PTX are those of the emulated kernels.
+// TestEveryKernelLoads: the PTX and the emulated kernels have the same names, parameters and barriers.
 func TestEveryKernelLoads(t *testing.T) {
 	_, c := context(t)
 	all, err := cuda.Kernels()
@@ -165,7 +165,7 @@ func TestFailures(t *testing.T) {
 	emu.Use(t) // another card
 }
 
-// TestWritesBesideMemoryAreFound: the emulated card notices a kernel that is told of too much memory.
+// TestWritesBesideMemoryAreFound: the emulated card notices a kernel that writes beyond the memory it was given.
 func TestWritesBesideMemoryAreFound(t *testing.T) {
 	_, c := context(t)
 	s, err := c.NewStream()

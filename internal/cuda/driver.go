@@ -7,7 +7,7 @@ import (
 	"unsafe"
 )
 
-// The functions of the driver that are used. Those that were revised carry the suffix of the revision.
+// The functions of the driver that are used. The suffix of a name is the function's revision.
 const (
 	cuInit = iota
 	cuDriverGetVersion
@@ -56,12 +56,12 @@ type Driver struct {
 	at [functions]uintptr
 }
 
-// DriverVariable names the environment variable that holds the path of the driver's library, for installations where
-// the dynamic linker does not find it, and for the emulated driver.
+// DriverVariable is the environment variable that holds the path of the driver's library. It is for installations where
+// the dynamic linker does not find the library, and for the emulated driver.
 const DriverVariable = "GOLINE_CUDA_DRIVER"
 
-// Open opens and initialises the driver. Without one, or without a card that it serves, the error is [ErrUnavailable]
-// and says what is missing.
+// Open opens and initialises the driver. If there is no driver, or no card that the driver supports, the error is
+// [ErrUnavailable] and says what is missing.
 func Open() (*Driver, error) {
 	d := &Driver{}
 	if err := d.load(); err != nil {
@@ -92,7 +92,7 @@ func (d *Driver) check(function int, result uintptr) error {
 	return e
 }
 
-// goString copies a string of C's.
+// goString returns a copy of a C string.
 func goString(p *byte) string {
 	n := 0
 	for *(*byte)(unsafe.Add(unsafe.Pointer(p), n)) != 0 {
@@ -101,7 +101,7 @@ func goString(p *byte) string {
 	return string(unsafe.Slice(p, n))
 }
 
-// Version returns the version of CUDA that the driver serves, 12040 for 12.4.
+// Version returns the newest version of CUDA that the driver supports, 12040 for 12.4.
 func (d *Driver) Version() (int, error) {
 	var v int32
 	err := d.check(cuDriverGetVersion, d.call(cuDriverGetVersion, uintptr(unsafe.Pointer(&v))))
@@ -170,7 +170,7 @@ func (d *Driver) card(index int, handle int32) (Card, error) {
 	return c, nil
 }
 
-// current makes a context that of the calling thread, on which the goroutine stays until leave is called.
+// current makes a context current on the calling thread and locks the goroutine to that thread until leave is called.
 func (d *Driver) current(context uintptr) (leave func(), err error) {
 	runtime.LockOSThread()
 	if err := d.check(cuCtxSetCurrent, d.call(cuCtxSetCurrent, context)); err != nil {

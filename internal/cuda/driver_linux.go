@@ -16,7 +16,7 @@ func (d *Driver) load() error {
 	if path == "" {
 		path = "libcuda.so.1"
 	}
-	runtime.LockOSThread() // what went wrong is kept for each thread
+	runtime.LockOSThread() // the text of an error is kept for each thread
 	defer runtime.UnlockOSThread()
 	lib, err := purego.Dlopen(path, purego.RTLD_NOW|purego.RTLD_GLOBAL)
 	if err != nil {
@@ -31,7 +31,7 @@ func (d *Driver) load() error {
 	return nil
 }
 
-// call calls a function of the driver. What arguments point to stays alive and in place meanwhile.
+// call calls a function of the driver. Memory that arguments point to stays alive and in place during the call.
 //
 //go:uintptrescapes
 func (d *Driver) call(function int, args ...uintptr) uintptr {

@@ -21,7 +21,7 @@ type Kernel struct {
 
 var entry = regexp.MustCompile(`\.entry\s+(\w+)`)
 
-// sourceOf finds out once which source has which kernel.
+// sourceOf maps the name of each kernel to its source. It is computed once.
 var sourceOf = sync.OnceValues(func() (map[string]string, error) {
 	found := map[string]string{}
 	err := fs.WalkDir(sources, ".", func(p string, d fs.DirEntry, err error) error {
@@ -37,13 +37,13 @@ var sourceOf = sync.OnceValues(func() (map[string]string, error) {
 	return found, err
 })
 
-// Kernels lists the kernels of this package, sorted.
+// Kernels returns the names of this package's kernels, sorted.
 func Kernels() ([]string, error) {
 	found, err := sourceOf()
 	return slices.Sorted(maps.Keys(found)), err
 }
 
-// Kernel returns the kernel of that name. What source it is in is compiled by the driver when first asked for.
+// Kernel returns the kernel of that name. Its source is compiled by the driver on first use.
 func (c *Context) Kernel(name string) (*Kernel, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -87,7 +87,7 @@ func (c *Context) load(source, name string) (*Kernel, error) {
 	return k, nil
 }
 
-// loadModule compiles PTX, which ends in a zero. The error has what the compiler says.
+// loadModule compiles PTX, which must end in a zero byte. The error includes the compiler's messages.
 func (d *Driver) loadModule(ptx []byte) (module uintptr, err error) {
 	const errorLog, errorLogSize = 5, 6 // CUjit_option
 	log := make([]byte, 4096)

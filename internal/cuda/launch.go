@@ -5,15 +5,15 @@ import (
 	"unsafe"
 )
 
-// Args are the arguments of a launch, in the kernel's order. [Args.Reset] empties it for the next.
+// Args are the arguments of a launch, in the kernel's order. [Args.Reset] removes them, for the next launch.
 type Args struct {
-	slots [96]uint64 // values, each from a slot on; drivers copy as many bytes as the kernel's parameter has
+	slots [96]uint64 // values, each starting at a slot; drivers copy as many bytes as the kernel's parameter has
 	used  int
 	at    [32]unsafe.Pointer
 	n     int
 }
 
-// Reset forgets all arguments.
+// Reset removes all arguments.
 func (a *Args) Reset() *Args {
 	a.used, a.n = 0, 0
 	return a
@@ -39,13 +39,13 @@ func (a *Args) Int(v int) *Args {
 	return a
 }
 
-// Float adds a number for a parameter of 32 bits.
+// Float adds a float32, for a parameter of 32 bits.
 func (a *Args) Float(v float32) *Args {
 	*(*float32)(a.next(1)) = v
 	return a
 }
 
-// Double adds a number for a parameter of 64 bits.
+// Double adds a float64, for a parameter of 64 bits.
 func (a *Args) Double(v float64) *Args {
 	*(*float64)(a.next(1)) = v
 	return a
@@ -57,12 +57,12 @@ func (a *Args) Struct(fields []int32) *Args {
 	return a
 }
 
-// Grid is how many blocks are launched, and of how many threads.
+// Grid is the number of blocks of a launch along each axis, and the number of threads in a block.
 type Grid struct{ X, Y, Z, Threads int }
 
 // Launch queues a run of a kernel.
 func (s *Stream) Launch(k *Kernel, g Grid, a *Args) error {
-	const most = 65535 // blocks in y and z
+	const most = 65535 // blocks along y and z
 	if g.X < 1 || g.Y < 1 || g.Z < 1 || g.X > 1<<31-1 || g.Y > most || g.Z > most {
 		return fmt.Errorf("kernel %s: a grid of %d×%d×%d blocks, expected 1 to %d, %d and %d", k.name, g.X, g.Y, g.Z,
 			1<<31-1, most, most)

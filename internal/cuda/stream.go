@@ -13,7 +13,7 @@ type Stream struct {
 // NewStream returns an empty queue.
 func (c *Context) NewStream() (*Stream, error) {
 	s := &Stream{context: c}
-	const nonBlocking = 1 // it does not wait for the default stream
+	const nonBlocking = 1 // CU_STREAM_NON_BLOCKING: does not wait for the default stream
 	err := c.do(func(d *Driver) error {
 		return d.check(cuStreamCreate, d.call(cuStreamCreate, uintptr(unsafe.Pointer(&s.handle)), nonBlocking))
 	})
@@ -23,14 +23,14 @@ func (c *Context) NewStream() (*Stream, error) {
 	return s, nil
 }
 
-// DefaultStream returns the queue of those who name none, for work beside another library's in a context of
+// DefaultStream returns the context's default stream, for work beside that of another library in a context of
 // [Driver.Adopt].
 func (c *Context) DefaultStream() *Stream { return &Stream{context: c} }
 
-// Context returns the stream's device.
+// Context returns the context that the stream belongs to.
 func (s *Stream) Context() *Context { return s.context }
 
-// Close ends the stream when its work is done.
+// Close destroys the stream. Work that is queued is still done.
 func (s *Stream) Close() error {
 	if s.handle == 0 {
 		return nil
@@ -40,15 +40,15 @@ func (s *Stream) Close() error {
 	return s.context.do(func(d *Driver) error { return d.check(cuStreamDestroy, d.call(cuStreamDestroy, h)) })
 }
 
-// Sync waits for all work of the stream. Errors of kernels show here.
+// Sync waits for all work of the stream. It returns the errors of kernels.
 func (s *Stream) Sync() error {
 	return s.context.do(func(d *Driver) error {
 		return d.check(cuStreamSynchronize, d.call(cuStreamSynchronize, s.handle))
 	})
 }
 
-// Upload queues a copy of src to the device. Pinned memory must stay as it is until the stream has done it; other
-// memory has been read when Upload returns.
+// Upload queues a copy of src to the device. If src is pinned memory, it must not change until the stream has done the
+// copy; other memory has been read when Upload returns.
 func Upload[T float32 | int | int64 | uint64](s *Stream, dst Ptr, src []T) error {
 	if len(src) == 0 {
 		return nil
@@ -59,7 +59,7 @@ func Upload[T float32 | int | int64 | uint64](s *Stream, dst Ptr, src []T) error
 	})
 }
 
-// Download queues a copy from the device to dst, which holds it after [Stream.Sync].
+// Download queues a copy from the device to dst, which holds the values after [Stream.Sync].
 func Download[T float32 | int | int64 | uint64](s *Stream, dst []T, src Ptr) error {
 	if len(dst) == 0 {
 		return nil
@@ -70,7 +70,7 @@ func Download[T float32 | int | int64 | uint64](s *Stream, dst []T, src Ptr) err
 	})
 }
 
-// Zero queues the zeroing of so many bytes, a multiple of four.
+// Zero queues the zeroing of the given number of bytes, a multiple of four.
 func (s *Stream) Zero(p Ptr, bytes int) error {
 	return s.context.do(func(d *Driver) error {
 		return d.check(cuMemsetD32Async, d.call(cuMemsetD32Async, uintptr(p), 0, uintptr(bytes/4), s.handle))

@@ -17,23 +17,23 @@ import (
 	"github.com/line-ood/goline/internal/cuda"
 )
 
-// Card is the emulated card of a test.
+// Card is the emulated card of a test or, with [Real], the machine's own.
 type Card struct {
 	t        testing.TB
 	lib      uintptr // 0 for a real card
-	launches int64   // pretended of a real card
+	launches int64   // counted here for a real card
 }
 
-// Real names the environment variable that, when not empty, makes tests run on the machine's own card instead of the
-// emulated one. What they then cannot count or bring about is left out.
+// Real is the environment variable that, when not empty, makes tests run on the machine's own card instead of the
+// emulated one. They then skip what a real card cannot count or be made to do.
 const Real = "GOLINE_TEST_REAL_CARD"
 
-// Required names the environment variable that, when not empty, makes a missing compiler an error instead of a reason
-// to skip.
+// Required is the environment variable that, when not empty, makes a missing compiler an error instead of a reason to
+// skip.
 const Required = "GOLINE_REQUIRE_EMULATOR"
 
-// Use makes the emulated driver that of the process while the test runs, which must therefore not be parallel. It is
-// built on first use, into the user's cache. Where there is no g++ the test is skipped.
+// Use makes the process use the emulated driver while the test runs; the test must therefore not be parallel. The
+// driver is built on first use and kept in the user's cache folder. Without g++ the test is skipped.
 func Use(t testing.TB) *Card {
 	t.Helper()
 	if os.Getenv(Real) != "" {
@@ -102,7 +102,7 @@ func (c *Card) call(name string, args ...uintptr) {
 	purego.SyscallN(f, args...)
 }
 
-// Counts skips the test on a real card, of which nothing is known but that it runs.
+// Counts skips the test on a real card, which does not count what it is used for.
 func (c *Card) Counts() {
 	c.t.Helper()
 	if c.lib == 0 {
@@ -117,8 +117,8 @@ func (c *Card) emulated() {
 	}
 }
 
-// Fail makes a function of the driver, named without the suffix of its revision, answer a result of the driver's at its
-// next call but after. Results from 700 on lose the context for good.
+// Fail makes a function of the driver, named without the suffix of its revision, return the given result of the driver
+// once: after the given number of further calls. A result of 700 or more loses the context for good.
 func (c *Card) Fail(function string, after, result int) {
 	c.t.Helper()
 	c.emulated()
@@ -126,34 +126,34 @@ func (c *Card) Fail(function string, after, result int) {
 	c.callBytes("emu_fail", name, uintptr(after), uintptr(result))
 }
 
-// SetMemory makes the card have so many bytes.
+// SetMemory sets the size of the card's memory in bytes.
 func (c *Card) SetMemory(bytes int) { c.t.Helper(); c.call("emu_set_memory", uintptr(bytes)) }
 
-// SetDevices makes the driver find so many cards.
+// SetDevices sets the number of cards that the driver finds.
 func (c *Card) SetDevices(n int) { c.t.Helper(); c.call("emu_set_devices", uintptr(n)) }
 
-// SetCapability makes the card have a compute capability, as ten times major and minor: 75 for 7.5.
+// SetCapability sets the card's compute capability, times ten: 75 for 7.5.
 func (c *Card) SetCapability(tenfold int) {
 	c.t.Helper()
 	c.call("emu_set_capability", uintptr(tenfold))
 }
 
-// Used counts what a process has of the card.
+// Used counts what the process holds on the card, and what it has done there.
 type Used struct {
 	Bytes, Blocks, PinnedBytes, Streams, Contexts, Modules int64
-	Launches                                               int64 // so far, like what follows
+	Launches                                               int64 // so far, as are the fields below
 	Uploads, UploadedBytes, Downloads                      int64 // copies to the card and from it
-	// copies that memory of the host that is not pinned took part in
+	// copies from or to memory of the host that is not pinned
 	Pageable int64
 }
 
-// Held is Used without what only grows.
+// Held returns Used without the counts that only grow.
 func (u Used) Held() Used {
 	u.Launches, u.Uploads, u.UploadedBytes, u.Downloads, u.Pageable = 0, 0, 0, 0, 0
 	return u
 }
 
-// Used returns what the process has of the card.
+// Used returns the present counts.
 func (c *Card) Used() Used {
 	c.t.Helper()
 	if c.lib == 0 {

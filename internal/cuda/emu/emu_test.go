@@ -8,7 +8,7 @@ import (
 	"github.com/line-ood/goline/internal/cuda/emu"
 )
 
-// TestDriverPath says where the emulated driver is, for other programs than tests.
+// TestDriverPath logs the path of the emulated driver, for use by programs other than tests.
 func TestDriverPath(t *testing.T) {
 	emu.Use(t)
 	t.Logf("driver: %s", os.Getenv(cuda.DriverVariable))

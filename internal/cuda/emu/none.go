@@ -4,23 +4,23 @@ package emu
 
 import "testing"
 
-// Card is the emulated card of a test.
+// Card stands for the emulated card, which this build does not have.
 type Card struct{}
 
-// Used counts what a process has of the card.
+// Used counts what the process holds on the card, and what it has done there.
 type Used struct {
 	Bytes, Blocks, PinnedBytes, Streams, Contexts, Modules int64
-	Launches                                               int64 // so far, like what follows
+	Launches                                               int64 // so far, as are the fields below
 	Uploads, UploadedBytes, Downloads                      int64 // copies to the card and from it
-	// copies that memory of the host that is not pinned took part in
+	// copies from or to memory of the host that is not pinned
 	Pageable int64
 }
 
-// Held is Used without what only grows.
+// Held returns u.
 func (u Used) Held() Used { return u }
 
-// Required names the environment variable that, when not empty, makes a missing compiler an error instead of a reason
-// to skip.
+// Required is the environment variable that, when not empty, makes a missing compiler an error instead of a reason to
+// skip.
 const Required = "GOLINE_REQUIRE_EMULATOR"
 
 // Use skips the test: there is no driver to emulate.
