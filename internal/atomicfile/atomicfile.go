@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	// Names of temporary files begin and end so.
+	// Every temporary file has a name with this prefix and this suffix.
 	prefix = ".goline-"
 	suffix = ".tmp"
 
@@ -23,16 +23,17 @@ const (
 	nameAttempts = 100
 )
 
-// Write creates or replaces the file at path with what write puts into its writer, buffered.
+// Write creates or replaces the file at path with the bytes that write puts into its (buffered) writer.
 //
 // The bytes go to a temporary file in the same folder, which is flushed to disk and then renamed over path. When write
 // returns an error (a cancelled context, say), when it panics, or when the disk fails, the temporary file is removed
 // and path is left as it was. A new file gets the permission that [os.Create] would give it, an existing one keeps its
 // own; a symbolic link stays and its target is replaced. Devices and pipes cannot be renamed over: they are written
 // directly. The error names path and wraps the cause.
+// directly. The error names path and wraps the cause.
 //
-// A path that names one of the process' own descriptors, such as /dev/stdout, is written through that descriptor: it
-// may be a file that was opened to append to.
+// A path that names one of the process' own descriptors, such as /dev/stdout, is written through that descriptor,
+// because the descriptor may be open for appending to a file.
 func Write(path string, write func(io.Writer) error) error {
 	if fd := descriptor(path); fd >= 0 {
 		return wrap(path, writeDescriptor(fd, write))
@@ -90,7 +91,7 @@ func replace(target string, perm fs.FileMode, write func(io.Writer) error) (err 
 		return err
 	}
 	done = true
-	// The rename itself is durable only once the folder is; not every file system allows it, and the content is safe.
+	// Syncing the folder makes the rename durable. Not every file system allows it; the content is safe without it.
 	if d, err := os.Open(dir); err == nil {
 		_ = d.Sync()
 		d.Close()
@@ -159,7 +160,8 @@ func fill(f *os.File, write func(io.Writer) error) error {
 	return w.Flush()
 }
 
-// createBeside makes a new file in dir with the default permission; os.CreateTemp would hide it from the group.
+// createBeside creates a temporary file in dir with the default permission. os.CreateTemp would make it unreadable for
+// the group.
 func createBeside(dir string) (*os.File, error) {
 	for attempt := 0; ; attempt++ {
 		name := filepath.Join(dir, fmt.Sprintf("%s%016x%s", prefix, rand.Uint64(), suffix))
@@ -171,7 +173,7 @@ func createBeside(dir string) (*os.File, error) {
 	}
 }
 
-// namelessWriter drops the temporary file's name from errors: the user asked for another one.
+// namelessWriter removes the temporary file's name from errors, because the user asked for another file.
 type namelessWriter struct{ f *os.File }
 
 func (w namelessWriter) Write(p []byte) (int, error) {

@@ -43,7 +43,7 @@ func onlyFiles(t *testing.T, dir string, want ...string) {
 func TestWriteCreatesAndReplaces(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "a.txt")
-	big := strings.Repeat("0123456789", 100_000) // beyond the buffer
+	big := strings.Repeat("0123456789", 100_000) // larger than the buffer
 	for _, content := range []string{"first", "", big, "short again"} {
 		require.NoError(t, atomicfile.Write(path, text(content)))
 		got, err := os.ReadFile(path)
@@ -119,8 +119,8 @@ func TestWriteThroughSymlink(t *testing.T) {
 	onlyFiles(t, dir, "link", "sub")
 }
 
-// The tests of pipes and devices make their own in a temporary folder. They must never name one of the system's: code
-// that is broken would replace it by a plain file.
+// The tests of pipes and devices create their own in a temporary folder. They must never name a device of the system:
+// broken code would replace it by a plain file.
 
 func TestWriteToPipe(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "pipe")

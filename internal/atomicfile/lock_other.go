@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// lock does nothing where files cannot be marked so.
+// lock does nothing: this operating system has no lock that ends with the process.
 func lock(*os.File) {}
 
-// abandoned goes by the time of the last write.
+// abandoned tells whether a temporary file was last written to more than a day ago.
 func abandoned(_ string, written time.Time) bool { return time.Since(written) > 24*time.Hour }

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// names is a set of files.
+// names is a set of file names, safe for concurrent use.
 type names struct {
 	mu  sync.Mutex
 	set map[string]bool
@@ -29,11 +29,12 @@ func (n *names) drop(name string) {
 	delete(n.set, name)
 }
 
-// live are the temporary files of this process: like its descriptors, something that a process has once.
+// live holds the names of the temporary files that this process is writing. Like the process' descriptors, they exist
+// once per process.
 var live names
 
-// RemoveTemporary removes the temporary files that this process is writing, for a process that ends without waiting for
-// their writers. Those fail then.
+// RemoveTemporary removes the temporary files that this process is writing. It is for a process that ends without
+// waiting for their writers, which then fail.
 func RemoveTemporary() {
 	live.mu.Lock()
 	defer live.mu.Unlock()
@@ -42,11 +43,13 @@ func RemoveTemporary() {
 	}
 }
 
-// stale is how long a temporary file must not have been written to before it can be left behind.
+// stale is the age from which on Sweep takes a temporary file for one that may have been left behind.
 const stale = time.Minute
 
-// Sweep removes temporary files that killed processes left in a folder: those that were not written to for a minute and
-// that no process holds; where the operating system cannot tell, for a day. What cannot be looked at or removed stays.
+// Sweep removes temporary files that killed processes have left in a folder: those that have not been written to for a
+// minute and that no process holds. Where the operating system cannot tell whether a process holds a file, Sweep
+// removes files that have not been written to for a day. Files that cannot be examined or removed stay; Sweep reports
+// no errors.
 func Sweep(dir string) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {

@@ -11,7 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestSweep: files that nobody writes any more go, those under way and those of others stay.
+// TestSweep: files that nobody writes any more are removed. Files that are being written, and files with other names,
+// stay.
 func TestSweep(t *testing.T) {
 	dir := t.TempDir()
 	old := time.Now().Add(-48 * time.Hour)
@@ -25,9 +26,9 @@ func TestSweep(t *testing.T) {
 	target := filepath.Join(dir, "out")
 	require.NoError(t, Write(target, func(w io.Writer) error {
 		for name := range live.set {
-			require.NoError(t, os.Chtimes(name, old, old)) // a writer that has been waiting for long
+			require.NoError(t, os.Chtimes(name, old, old)) // as if its writer had been waiting for long
 		}
-		if runtime.GOOS != "windows" && runtime.GOOS != "js" { // where it goes by age alone
+		if runtime.GOOS != "windows" && runtime.GOOS != "js" { // on those, the age alone decides
 			Sweep(dir)
 		}
 		_, err := io.WriteString(w, "whole")
@@ -47,7 +48,7 @@ func TestSweep(t *testing.T) {
 	require.Equal(t, "whole", string(data))
 }
 
-// TestRemoveTemporary: what is being written goes, and its writer fails; nothing is left.
+// TestRemoveTemporary: a file that is being written is removed, its writer fails, and nothing is left.
 func TestRemoveTemporary(t *testing.T) {
 	dir := t.TempDir()
 	err := Write(filepath.Join(dir, "out"), func(w io.Writer) error {

@@ -1,5 +1,5 @@
-// Package bench measures how fast a network runs: images a second, share of the processor's peak, memory, and where the
-// time goes. It times; whoever calls it must leave the processor alone.
+// Package bench measures how fast a network runs: images per second, the share of the processor's peak, memory, and the
+// time of each kind of operation. Nothing else should use the processor meanwhile.
 package bench
 
 import (
@@ -19,7 +19,7 @@ import (
 	"github.com/line-ood/goline/nets"
 )
 
-// Result is what was measured.
+// Result is the result of a measurement.
 type Result struct {
 	Net            string    `json:"net"`
 	Kernels        string    `json:"kernels"`
@@ -32,7 +32,7 @@ type Result struct {
 	Runs           []float64 `json:"runs"`              // images per second, in order
 	GFLOPPerImage  float64   `json:"gflop_per_image"`
 	GFLOPS         float64   `json:"gflops"`
-	PeakGFLOPS     float64   `json:"peak_gflops"` // measured in float32, all workers together; 0 on a card
+	PeakGFLOPS     float64   `json:"peak_gflops"` // measured in float32, sum over all workers; 0 on a card
 	PeakShare      float64   `json:"peak_share_percent"`
 	BytesPerImage  float64   `json:"allocated_bytes_per_image"`
 	AllocsPerImage float64   `json:"allocations_per_image"`
@@ -40,27 +40,28 @@ type Result struct {
 	Ops            []Op      `json:"ops"`
 }
 
-// Op is one kind of operation.
+// Op is the cost of one kind of operation.
 type Op struct {
 	Name    string  `json:"name"`
 	Device  string  `json:"device"` // where it ran
 	Nodes   int     `json:"nodes"`
 	Percent float64 `json:"time_percent"`
-	GFLOPS  float64 `json:"gflops"` // one worker
+	GFLOPS  float64 `json:"gflops"` // of one worker
 }
 
-// Run runs a network over so many synthetic images, once to warm up and then so many times.
+// Run runs a network over the given number of synthetic images: once to warm up, and then runs times for the
+// measurement.
 func Run(ctx context.Context, net nets.Classifier, o graph.Options, images, runs int, seed uint64) (Result, error) {
 	r, err := measure(ctx, net, o, images, runs, seed)
 	if err != nil {
 		return r, err
 	}
-	debug.FreeOSMemory() // the program that was measured, before another of its size is compiled
+	debug.FreeOSMemory() // frees the measured program before another of its size is compiled
 	r.Ops, err = profile(ctx, net, o, images, seed)
 	return r, err
 }
 
-// measure is Run without the kinds of operations, whose clocks cost a little.
+// measure is Run without the times of the kinds of operations, whose clocks cost a little time themselves.
 func measure(ctx context.Context, net nets.Classifier, o graph.Options, images, runs int, seed uint64) (Result, error) {
 	prog, err := graph.Compile(net, o)
 	if err != nil {
@@ -105,7 +106,7 @@ func measure(ctx context.Context, net nets.Classifier, o graph.Options, images, 
 	return r, nil
 }
 
-// peak measures fused multiply-adds on all workers at once.
+// peak measures the rate of fused multiply-adds on all workers at once, in GFLOP/s.
 func peak(workers int) float64 {
 	results := make(chan float64, workers)
 	for range workers {
@@ -118,7 +119,7 @@ func peak(workers int) float64 {
 	return total
 }
 
-// runSynthetic streams images that cost nothing to make.
+// runSynthetic streams images to the program that take no time to make.
 func runSynthetic(ctx context.Context, prog *graph.Program, images int, seed uint64) error {
 	size := 1
 	for _, s := range prog.InputShape() {
@@ -172,7 +173,7 @@ func profile(ctx context.Context, net nets.Classifier, o graph.Options, images i
 	return ops, nil
 }
 
-// Print writes the result for people.
+// Print writes the result as text and tables.
 func (r Result) Print(w io.Writer) error {
 	t := table.NewWriter()
 	t.SetStyle(table.StyleLight)

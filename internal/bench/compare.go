@@ -8,8 +8,8 @@ import (
 	"github.com/jedib0t/go-pretty/v6/table"
 )
 
-// Comparable returns an error unless two results are of the same network: figures of different ones say nothing about a
-// change.
+// Comparable returns an error unless both results are of the same network: rates of different networks tell nothing
+// about a change.
 func Comparable(before, after Result) error {
 	switch {
 	case len(before.Runs) == 0:
@@ -20,8 +20,8 @@ func Comparable(before, after Result) error {
 	return nil
 }
 
-// PrintChange writes for people what changed from one result to another of the same network: medians, and whether every
-// run of one was faster than every run of the other, without which a difference may be chance.
+// PrintChange writes a table of the changes from one result to another of the same network: the medians, and whether
+// every run of one was faster than every run of the other. If not, the difference may be chance.
 func PrintChange(w io.Writer, before, after Result) error {
 	t := table.NewWriter()
 	t.SetStyle(table.StyleLight)
@@ -52,7 +52,7 @@ func PrintChange(w io.Writer, before, after Result) error {
 	return err
 }
 
-// verdict says whether runs, in images a second, differ beyond their scatter.
+// verdict says whether two sets of runs, in images per second, differ by more than their scatter.
 func verdict(before, after []float64) string {
 	switch {
 	case slices.Min(after) > slices.Max(before):

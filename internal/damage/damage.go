@@ -1,5 +1,5 @@
-// Package damage makes damaged files for tests: blind ones, with bits flipped or ends cut off, and ones with a single
-// defect behind valid checksums, which reach what blind damage does not.
+// Package damage makes damaged files for tests. Some damage is blind: bits are flipped or ends cut off. Other damage is
+// a single defect in a file whose checksums and lengths are right, which reaches code that blind damage does not reach.
 package damage
 
 import (
@@ -20,7 +20,7 @@ func Flip(data []byte, rng *rand.Rand) []byte {
 	return out
 }
 
-// Cut returns the beginning of data, at least one byte shorter.
+// Cut returns the start of data, at least one byte shorter than data.
 func Cut(data []byte, rng *rand.Rand) []byte {
 	if len(data) == 0 {
 		return nil
@@ -28,11 +28,11 @@ func Cut(data []byte, rng *rand.Rand) []byte {
 	return slices.Clone(data[:rng.IntN(len(data))])
 }
 
-// numbers are values that lengths, offsets and sizes are set to.
+// numbers are extreme values for lengths, offsets and sizes.
 var numbers = []uint64{0, 1, 2, 0x7f, 0x80, 0xff, 0x7fff, 0x8000, 0xffff, 0x7fffffff, 0x80000000, 0xffffffff, 1 << 40,
 	1<<63 - 1, 1 << 63, 1<<64 - 1}
 
-// Defect returns data with one defect: a bit flipped, bytes replaced, removed, doubled or put in, a number at an
+// Defect returns data with one defect: a bit flipped, bytes replaced, removed, doubled or inserted, a number set to an
 // extreme, or the end cut off.
 func Defect(data []byte, rng *rand.Rand) []byte {
 	if len(data) == 0 {
@@ -80,16 +80,16 @@ func Defect(data []byte, rng *rand.Rand) []byte {
 	return out
 }
 
-// Zip returns a zip archive with one defect in one of its members, whose checksum is that of the defect. Now and then a
-// member is missing, comes twice, or has another's content instead; now and then it is deflated, the others are stored.
-// It returns a blind defect of what is no zip archive.
+// Zip returns a zip archive with one defect in one of its members, whose checksum is right for the defective content.
+// Now and then a member is missing, doubled, or has another's content instead; now and then the member is compressed,
+// the others are stored. For data that is not a zip archive it returns Defect.
 func Zip(data []byte, rng *rand.Rand) []byte {
 	z, err := zip.NewReader(bytes.NewReader(data), int64(len(data)))
 	if err != nil || len(z.File) == 0 {
 		return Defect(data, rng)
 	}
 	victim := rng.IntN(len(z.File))
-	if rng.IntN(2) == 0 { // most archives have many small members: let the first ones come often
+	if rng.IntN(2) == 0 { // most archives have many small members behind the first; the first ones are chosen often
 		victim = rng.IntN(min(4, len(z.File)))
 	}
 	var out bytes.Buffer
@@ -132,7 +132,7 @@ func Zip(data []byte, rng *rand.Rand) []byte {
 	return out.Bytes()
 }
 
-// read returns the content of a member, as much of it as there is.
+// read returns the content of a member, up to the first error.
 func read(f *zip.File) []byte {
 	r, err := f.Open()
 	if err != nil {
@@ -144,7 +144,7 @@ func read(f *zip.File) []byte {
 	return b.Bytes()
 }
 
-// PNG returns a PNG picture with one defect in one of its chunks, whose length and checksum are that of the defect.
+// PNG returns a PNG picture with one defect in one of its chunks, whose length and checksum are right for it.
 func PNG(data []byte, rng *rand.Rand) []byte {
 	const signature = 8
 	if len(data) < signature {

@@ -51,7 +51,7 @@ func TestBlind(t *testing.T) {
 	}
 }
 
-// TestDefectsBehindChecksums: nearly all archives and pictures pass their checksums, and are others than the intact
+// TestDefectsBehindChecksums: nearly all damaged archives and pictures pass their checksums and differ from the intact
 // one.
 func TestDefectsBehindChecksums(t *testing.T) {
 	rng := rand.New(rand.NewPCG(2, 1))
@@ -102,8 +102,8 @@ func TestDefectsBehindChecksums(t *testing.T) {
 	require.Greater(t, changed, 180)
 }
 
-// TestMessageChangesOneField: the message can be written and read again, is nearly always another, and the intact one
-// stays as it is.
+// TestMessageChangesOneField: the damaged message can be encoded and decoded, nearly always differs from the intact
+// one, and does not change the intact one.
 func TestMessageChangesOneField(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 1))
 	whole, err := structpb.NewStruct(map[string]any{"a": 1.5})
@@ -127,7 +127,7 @@ func TestMessageChangesOneField(t *testing.T) {
 			}
 		}
 		switch intact.(type) {
-		case *structpb.Struct, *emptypb.Empty: // a map, which is left alone, and nothing
+		case *structpb.Struct, *emptypb.Empty: // a map, which Message does not change, or a message without fields
 			require.Zero(t, changed)
 		default:
 			require.Greater(t, changed, 130, "%v", intact)
@@ -135,8 +135,8 @@ func TestMessageChangesOneField(t *testing.T) {
 	}
 }
 
-// TestDefectsOfPictures: pictures are put together again to the same bytes where nothing is wrong, nearly every defect
-// changes them, and most keep a decoder going to the pixels.
+// TestDefectsOfPictures: the parser's segments of an intact picture make the same bytes again, nearly every defect
+// changes the bytes, and with most defects a decoder still gets to the pixels.
 func TestDefectsOfPictures(t *testing.T) {
 	rng := rand.New(rand.NewPCG(4, 1))
 	for name, c := range map[string]struct {

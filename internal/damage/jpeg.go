@@ -6,11 +6,11 @@ import (
 	"slices"
 )
 
-// segment is a marker of a JPEG picture with what belongs to it.
+// segment is a marker of a JPEG picture with the data that belong to it.
 type segment struct {
 	marker  byte
-	payload []byte // behind the length, which counts itself; nil for a marker without one
-	scan    []byte // entropy-coded data behind a start of scan, restart markers in it
+	payload []byte // the bytes behind the length field, nil for a marker without length
+	scan    []byte // the entropy-coded data behind a start of scan, including restart markers
 }
 
 // Markers of a JPEG picture (ITU-T T.81, table B.1).
@@ -18,17 +18,17 @@ const (
 	jpegSOF0, jpegDHT, jpegSOI, jpegEOI, jpegSOS, jpegDQT, jpegDRI = 0xc0, 0xc4, 0xd8, 0xd9, 0xda, 0xdb, 0xdd
 )
 
-// JPEG returns a JPEG picture with one defect in one of its segments, whose length is that of the defect: a field of a
-// frame, a scan or a table, a Huffman table with a code more of one length and one less of another, a segment missing,
-// doubled, moved or under another marker, or a wrong byte in the coded data without a marker in it. Now and then the
-// length is what is wrong. It returns a blind defect of what is no JPEG picture.
+// JPEG returns a JPEG picture with one defect in one of its segments, whose length field is right for it: a wrong field
+// of a frame, a scan or a table, a Huffman table with one code more of one length and one less of another, a segment
+// missing, doubled, moved or under another marker, or a wrong byte in the coded data that makes no marker. Now and then
+// a length is wrong instead. For data that is not a JPEG picture it returns a blind defect.
 func JPEG(data []byte, rng *rand.Rand) []byte {
 	segments := jpegSegments(data)
 	if len(segments) == 0 {
 		return Defect(data, rng)
 	}
 	k := rng.IntN(len(segments))
-	if rng.IntN(2) == 0 { // most of a picture are tables: let frame and scans come often
+	if rng.IntN(2) == 0 { // most segments are tables; frame and scans are chosen often
 		var first []int
 		for i, s := range segments {
 			if s.marker == jpegSOS || s.marker >= jpegSOF0 && s.marker < jpegSOF0+16 && s.marker != jpegDHT {
@@ -58,7 +58,7 @@ func JPEG(data []byte, rng *rand.Rand) []byte {
 		scan := slices.Clone(victim.scan)
 		at := rng.IntN(len(scan))
 		if scan[at] = byte(rng.IntN(255)); at > 0 && scan[at-1] == 0xff {
-			scan[at] = 0 // as after any 0xff that is data
+			scan[at] = 0 // the zero that follows any 0xff in coded data
 		}
 		segments[k].scan = scan
 	case kind == 6 && len(victim.scan) > 0:
@@ -91,7 +91,7 @@ func JPEG(data []byte, rng *rand.Rand) []byte {
 	return out
 }
 
-// jpegSegments cuts a picture behind its first marker into segments, as far as it goes.
+// jpegSegments divides a picture behind its first marker into segments, up to the first error.
 func jpegSegments(data []byte) (out []segment) {
 	if len(data) < 2 || data[0] != 0xff || data[1] != jpegSOI {
 		return nil

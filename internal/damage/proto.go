@@ -9,9 +9,9 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// Message returns a protocol buffer that is well formed but has one field of one of its messages wrong: a number at an
-// extreme or one off, a name that belongs elsewhere, bytes with a defect, an element of a list missing, doubled, moved
-// or put in, a message missing.
+// Message returns a copy of a protocol buffer with one wrong field in one of its messages, but well formed: a number at
+// an extreme or off by one, a name from elsewhere in the message, bytes with a defect, a list element missing, doubled,
+// moved or inserted, or a submessage missing.
 func Message(m proto.Message, rng *rand.Rand) proto.Message {
 	out := proto.Clone(m)
 	var all []protoreflect.Message
@@ -24,7 +24,7 @@ func Message(m proto.Message, rng *rand.Rand) proto.Message {
 		}
 	})
 	d := defects{rng, names}
-	for range 10 { // a message without a field that is set has nothing to change
+	for range 10 { // a chosen message without set fields has nothing to change
 		victim := all[rng.IntN(len(all))]
 		var fields []protoreflect.FieldDescriptor
 		every := rng.IntN(6) == 0
@@ -42,7 +42,7 @@ func Message(m proto.Message, rng *rand.Rand) proto.Message {
 	return out
 }
 
-// walk visits a message and those in it, and each string as (nil, string).
+// walk calls visit for a message, for those inside it, and with (nil, s) for each string s.
 func walk(m protoreflect.Message, visit func(protoreflect.Message, string)) {
 	visit(m, "")
 	for i := range m.Descriptor().Fields().Len() {
@@ -70,7 +70,7 @@ func walk(m protoreflect.Message, visit func(protoreflect.Message, string)) {
 
 type defects struct {
 	rng   *rand.Rand
-	names []string // of the whole message
+	names []string // all strings of the whole message
 }
 
 func (d defects) change(m protoreflect.Message, f protoreflect.FieldDescriptor) {
@@ -93,14 +93,14 @@ func (d defects) changeList(l protoreflect.List, f protoreflect.FieldDescriptor,
 		kind = 4
 	}
 	switch at := d.rng.IntN(max(l.Len(), 1)); kind {
-	case 0: // the element is missing
+	case 0: // remove the element
 		for i := at + 1; i < l.Len(); i++ {
 			l.Set(i-1, l.Get(i))
 		}
 		l.Truncate(l.Len() - 1)
-	case 1: // it comes twice
+	case 1: // double it
 		l.Append(l.Get(at))
-	case 2: // it has another's place
+	case 2: // exchange it with another
 		other := d.rng.IntN(l.Len())
 		a, b := l.Get(at), l.Get(other)
 		l.Set(at, b)
@@ -120,7 +120,7 @@ func (d defects) changeList(l protoreflect.List, f protoreflect.FieldDescriptor,
 	}
 }
 
-// value returns another value for a field in the place of v.
+// value returns a value for a field that differs from v.
 func (d defects) value(f protoreflect.FieldDescriptor, v protoreflect.Value) protoreflect.Value {
 	switch f.Kind() {
 	case protoreflect.BoolKind:

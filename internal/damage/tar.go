@@ -9,12 +9,12 @@ import (
 	"strconv"
 )
 
-// tarBlock is the unit of a tar archive, and the size of a header.
+// tarBlock is the block size of a tar archive in bytes, which is also the size of a header.
 const tarBlock = 512
 
-// Tar returns a tar archive with one defect in one of its headers, whose checksum is that of the defect, or with one
-// member missing, doubled or last, or its content damaged at its old length. It returns a blind defect of what is no
-// tar archive.
+// Tar returns a tar archive with one defect: in a header, whose checksum is right for it, or with a member missing,
+// doubled or moved to the end, or with damaged content of the old length. For data that is not a tar archive it returns
+// Defect.
 func Tar(data []byte, rng *rand.Rand) []byte {
 	members, end := tarMembers(data)
 	if len(members) == 0 {
@@ -35,7 +35,7 @@ func Tar(data []byte, rng *rand.Rand) []byte {
 		if len(content) > 0 {
 			content[rng.IntN(len(content))] ^= 1 << rng.IntN(8)
 		}
-	case 4: // size, in octal digits or, as GNU does, in binary
+	case 4: // size, in octal digits or in GNU's binary form
 		value := numbers[rng.IntN(len(numbers))]
 		if octal := fmt.Sprintf("%011o", value); len(octal) == 11 && rng.IntN(2) == 0 {
 			copy(header[124:], octal)
@@ -43,7 +43,7 @@ func Tar(data []byte, rng *rand.Rand) []byte {
 			copy(header[124:], "\x80\x00\x00\x00")
 			binary.BigEndian.PutUint64(header[128:], value)
 		}
-	case 5: // kind
+	case 5: // type of the member
 		header[156] = "0127DLKSVgx5\x00"[rng.IntN(13)]
 	default:
 		at := rng.IntN(tarBlock)
@@ -55,7 +55,7 @@ func Tar(data []byte, rng *rand.Rand) []byte {
 	return append(bytes.Join(members, nil), end...)
 }
 
-// tarMembers cuts an archive into its headers with their contents, and what ends it.
+// tarMembers divides an archive into its members, each a header with its content, and the rest behind them.
 func tarMembers(data []byte) (members [][]byte, end []byte) {
 	for len(data) >= tarBlock && data[0] != 0 {
 		size, err := strconv.ParseInt(string(bytes.Trim(data[124:136], " \x00")), 8, 64)
@@ -71,7 +71,7 @@ func tarMembers(data []byte) (members [][]byte, end []byte) {
 	return members, data
 }
 
-// sealTar makes the checksum of a header right: the sum of its bytes, with blanks for the checksum itself.
+// sealTar sets the checksum of a header: the sum of its bytes, with blanks for the checksum itself.
 func sealTar(header []byte) {
 	copy(header[148:156], "        ")
 	sum := 0

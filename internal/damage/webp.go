@@ -6,15 +6,15 @@ import (
 	"slices"
 )
 
-// chunk is one of a RIFF file.
+// chunk is a chunk of a RIFF file.
 type chunk struct {
 	name    string // four bytes
 	payload []byte
 }
 
-// WebP returns a WebP picture with one defect in one of its chunks, whose size, like the file's, is that of the defect:
-// a field of the header that a chunk begins with, bytes of its content, a chunk missing, doubled, moved or under
-// another name. Now and then a size is what is wrong. It returns a blind defect of what is no WebP picture.
+// WebP returns a WebP picture with one defect in one of its chunks, whose size, like the file's, is right for it: a
+// wrong field in the header of the chunk's content, damaged content, or a chunk missing, doubled, moved or under
+// another name. Now and then a size is wrong instead. For data that is not a WebP picture it returns a blind defect.
 func WebP(data []byte, rng *rand.Rand) []byte {
 	chunks := riffChunks(data)
 	if len(chunks) == 0 {
@@ -68,7 +68,7 @@ func WebP(data []byte, rng *rand.Rand) []byte {
 	return out
 }
 
-// riffChunks cuts a WebP file into its chunks, as far as it goes.
+// riffChunks divides a WebP file into its chunks, up to the first error.
 func riffChunks(data []byte) (out []chunk) {
 	if len(data) < 12 || string(data[:4]) != "RIFF" || string(data[8:12]) != "WEBP" {
 		return nil

@@ -8,9 +8,9 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 )
 
-// DrawPlot draws a plot with its axis labels beside the data. The drawing library makes room for a label as if the
-// middle of its axis were the mean of the axis' ends, which on a logarithmic axis lies near one of them and costs a
-// part of the figure.
+// DrawPlot draws a plot with its axis labels centred along the data. The plotting library reserves space for a label as
+// if the middle of its axis were the mean of the axis' ends. On a logarithmic axis that mean lies near one end, and the
+// reserved space takes away a part of the figure.
 func DrawPlot(p *plot.Plot, c draw.Canvas) {
 	q := *p
 	q.X.Label.Text, q.Y.Label.Text = "", ""

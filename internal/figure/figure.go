@@ -1,5 +1,5 @@
-// Package figure holds finished drawings: one type for what package report and package compare draw, which notebooks
-// show and which is written as PNG and SVG. It knows nothing of what is drawn.
+// Package figure holds finished drawings: the type of what packages report and compare draw, which notebooks show and
+// which is written as PNG or SVG. It does not depend on what is drawn.
 package figure
 
 import (
@@ -15,15 +15,15 @@ import (
 	"gonum.org/v1/plot/vg/vgsvg"
 )
 
-// DefaultDPI is the resolution of PNG unless told otherwise, in dots per inch.
+// DefaultDPI is the default resolution of PNG in dots per inch.
 const DefaultDPI = 144
 
-// Figure is a finished drawing. It is an [io.WriterTo] that writes PNG, which is what notebooks show. It is drawn anew,
-// and alike, each time it is written, into memory first, so that a drawing that fails writes nothing.
+// Figure is a finished drawing. It is an [io.WriterTo] that writes PNG, which is what notebooks show. Each time it is
+// written it is drawn again, with the same result, into memory; so a drawing that fails writes nothing.
 type Figure struct {
-	// Alt says in words what the figure shows, for those who cannot see it; "" where nobody said it.
+	// Alt says in words what the figure shows, for those who cannot see it; "" if there is no such text.
 	Alt string
-	// Width and Height are the size of the drawing, DPI the resolution of PNG in dots per inch, 0 for 144.
+	// Width and Height are the size of the drawing. DPI is the resolution of PNG in dots per inch, 0 for DefaultDPI.
 	Width, Height vg.Length
 	DPI           int
 	// Draw draws on a canvas of that size.
@@ -60,16 +60,16 @@ func (f *Figure) PNG() io.WriterTo {
 	})
 }
 
-// pageColours writes styles as they suit a page: its colour in place of black, whatever its background is, and Arial
-// beside Liberation Sans, which has the same widths and more readers have.
+// pageColours replaces styles by others for a page: the page's text colour in place of black, and Arial, which more
+// readers have, beside Liberation Sans, which has the same widths.
 var pageColours = strings.NewReplacer(
 	"font-family:Liberation Sans;", "font-family:Liberation Sans,Arial,Helvetica,sans-serif;",
 	"stroke:#000000", "stroke:currentColor", "fill:#000000", "fill:currentColor",
 	"stroke:#E4E4E4", "stroke:currentColor;stroke-opacity:.15",
 )
 
-// Element returns the figure as one svg element, ready to stand in an HTML page. What is black in the drawing has the
-// page's text colour.
+// Element returns the figure as an svg element for an HTML page. What is black in the drawing has the page's text
+// colour.
 func (f *Figure) Element() (_ string, err error) {
 	defer recovered(&err)
 	c := vgsvg.New(f.Width, f.Height)
@@ -99,10 +99,10 @@ func recovered(err *error) {
 	}
 }
 
-// writerTo writes what its function makes.
+// writerTo is an io.WriterTo that writes the bytes that its function returns.
 type writerTo func() ([]byte, error)
 
-// WriteTo runs the function.
+// WriteTo calls the function and writes the bytes.
 func (f writerTo) WriteTo(w io.Writer) (int64, error) {
 	data, err := f()
 	if err != nil {

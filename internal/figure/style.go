@@ -11,8 +11,8 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 )
 
-// Colours of Okabe and Ito (Color Universal Design, 2008), which people with any colour vision can tell apart. Their
-// yellow is left out: it fades on white.
+// Colours of Okabe and Ito (Color Universal Design, 2008), which people with any colour vision can tell apart, without
+// their yellow, which is hard to see on white.
 var (
 	Blue       = color.NRGBA{R: 0x00, G: 0x72, B: 0xb2, A: 0xff}
 	Vermillion = color.NRGBA{R: 0xd5, G: 0x5e, B: 0x00, A: 0xff}
@@ -42,32 +42,33 @@ func Shade(i int) color.NRGBA {
 	return c
 }
 
-// Line returns the look of the line of series i: dashes differ as well as colours, so that neither alone has to do.
+// Line returns the style of the line of series i. Series differ in dashes as well as in colour.
 func Line(i int) draw.LineStyle {
 	return draw.LineStyle{Color: Colour(i), Width: vg.Points(1.5), Dashes: dashes[(i+i/len(palette))%len(dashes)]}
 }
 
-// Glyph returns the look of the points of series i.
+// Glyph returns the style of the points of series i.
 func Glyph(i int) draw.GlyphStyle {
 	return draw.GlyphStyle{Color: Colour(i), Radius: vg.Points(2.4), Shape: glyphs[i%len(glyphs)]}
 }
 
-// Reference is the look of lines that no series has: chance, a nominal level, the diagonal.
+// Reference returns the style of lines that belong to no series: chance, a nominal level, the diagonal.
 func Reference() draw.LineStyle {
 	return draw.LineStyle{Color: Grey, Width: vg.Points(0.8), Dashes: []vg.Length{4, 3}}
 }
 
-// Sans is the font of all text.
+// Sans returns the font of all text, in the given size.
 func Sans(size vg.Length) font.Font {
 	return font.From(font.Font{Typeface: "Liberation", Variant: "Sans"}, size)
 }
 
-// Text is the look of text of a size in points.
+// Text returns the style of text of the given size.
 func Text(size vg.Length) text.Style {
 	return text.Style{Color: color.Black, Font: Sans(size), Handler: plot.DefaultTextHandler}
 }
 
-// NewPlot returns an empty plot in the look of all figures, its text at size points, with [LinearTicks] on both axes.
+// NewPlot returns an empty plot in the style of all figures, with text of the given size and [LinearTicks] on both
+// axes.
 func NewPlot(title, x, y string, size vg.Length) *plot.Plot {
 	p := plot.New()
 	p.BackgroundColor = nil // the page's own colour

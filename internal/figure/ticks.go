@@ -8,8 +8,8 @@ import (
 	"gonum.org/v1/plot"
 )
 
-// LinearTicks marks an axis at multiples of 1, 2 or 5 times a power of ten. All labels but 0 have the same number of
-// decimals, no more than their distance needs.
+// LinearTicks marks an axis at multiples of 1, 2 or 5 times a power of ten. All labels except 0 have the same number of
+// decimals, as few as their distance needs.
 type LinearTicks struct {
 	// Most is the largest number of marks; 0 for 6.
 	Most int
@@ -40,21 +40,21 @@ func (t LinearTicks) Ticks(low, high float64) []plot.Tick {
 	}
 }
 
-// multiples returns the first and last k with low <= k digit 10^exponent <= high, but for rounding.
+// multiples returns the first and last k with low <= k·digit·10^exponent <= high, up to rounding.
 func multiples(low, high, digit float64, exponent int) (first, last float64) {
 	const slack = 1e-9
 	unit := scaled(digit, exponent)
 	return math.Ceil(low/unit - slack), math.Floor(high/unit + slack)
 }
 
-// scaled is v 10^exponent, correctly rounded where v is a short integer.
+// scaled returns v·10^exponent, correctly rounded where v is a short integer.
 func scaled(v float64, exponent int) float64 {
-	// an error means an infinity
+	// The only possible error is an infinite result.
 	f, _ := strconv.ParseFloat(strconv.FormatFloat(v, 'f', 0, 64)+"e"+strconv.Itoa(exponent), 64)
 	return f
 }
 
-// decimal writes the integer v times 10^exponent in full, or with a power of ten where that would need many zeros.
+// decimal formats v·10^exponent, for an integer v, in full, or with a power of ten where that would need many zeros.
 func decimal(v float64, exponent int) string {
 	if v == 0 {
 		return "0"
@@ -66,7 +66,7 @@ func decimal(v float64, exponent int) string {
 	return strconv.FormatFloat(scaled(v, exponent), 'f', max(0, -exponent), 64)
 }
 
-// LogTicks marks a logarithmic axis at powers of ten, and where they are few at 2 and 5 times them too.
+// LogTicks marks a logarithmic axis at powers of ten and, where these are few, at 2 and 5 times powers of ten.
 type LogTicks struct {
 	// Most is about the largest number of labels; 0 for 7.
 	Most int
@@ -107,7 +107,8 @@ func (t LogTicks) Ticks(low, high float64) []plot.Tick {
 	return ticks
 }
 
-// Number writes a number as short as float64 allows: in full, or as 2e-14 where that would need many zeros.
+// Number formats a number with the fewest digits that float64 needs: in full, or as 2e-14 where that would need many
+// zeros.
 func Number(v float64) string {
 	s := strconv.FormatFloat(v, 'e', -1, 64)
 	mantissa, power, found := strings.Cut(s, "e")

@@ -1,5 +1,5 @@
-// Package fsfile opens plain files for reading from anywhere in them, whether they lie on the disk or in an fs.FS that
-// gives nothing but streams.
+// Package fsfile opens regular files for reading at any offset, whether they lie on the disk or in an fs.FS whose files
+// can only be read from start to end.
 package fsfile
 
 import (
@@ -12,7 +12,7 @@ import (
 	"path/filepath"
 )
 
-// Disk returns the operating system's files by any of its paths, not only by those that fs.ValidPath admits.
+// Disk returns the operating system's files as an fs.FS that accepts any of its paths, not only those of fs.ValidPath.
 func Disk() fs.FS { return disk{} }
 
 type disk struct{}
@@ -29,8 +29,8 @@ func (disk) Stat(name string) (fs.FileInfo, error)      { return os.Stat(name) }
 func (disk) ReadDir(name string) ([]fs.DirEntry, error) { return os.ReadDir(name) }
 func (disk) Glob(pattern string) ([]string, error)      { return filepath.Glob(pattern) }
 
-// OpenRegular opens a plain file of the disk. It looks before it opens: opening a pipe waits for a writer, and no
-// signal ends that.
+// OpenRegular opens a regular file of the disk. It checks the kind of file before it opens it, because opening a pipe
+// waits for a writer, and no signal interrupts that.
 func OpenRegular(path string) (*os.File, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -42,10 +42,10 @@ func OpenRegular(path string) (*os.File, error) {
 	return os.Open(path)
 }
 
-// ErrNotRegular is the cause of errors about folders, pipes and devices where a plain file belongs.
+// ErrNotRegular is the cause of errors about folders, pipes and devices where a regular file is expected.
 var ErrNotRegular = errors.New("not a regular file")
 
-// ReadRegular returns the content of a plain file of the disk.
+// ReadRegular returns the content of a regular file of the disk.
 func ReadRegular(path string) ([]byte, error) {
 	f, err := OpenRegular(path)
 	if err != nil {
@@ -61,8 +61,8 @@ type File interface {
 	io.Closer
 }
 
-// Open opens a plain file of the given size. Where fsys gives nothing but a stream, as zip archives do, the file is
-// read into memory, unless it is longer than limit bytes. Errors name the file.
+// Open opens a regular file of the given size. Where a file of fsys can only be read from start to end, as in a zip
+// archive, it is read into memory; it is an error if it is longer than limit bytes. Errors name the file.
 func Open(fsys fs.FS, name string, size, limit int64) (File, error) {
 	f, err := fsys.Open(name)
 	if err != nil {
@@ -83,7 +83,8 @@ type inMemory struct{ io.ReaderAt }
 
 func (inMemory) Close() error { return nil }
 
-// Read returns the content of a plain file of the given size, which must not be above limit. Errors name the file.
+// Read returns the content of a regular file of the given size, which must not exceed limit bytes. Errors name the
+// file.
 func Read(fsys fs.FS, name string, size, limit int64) ([]byte, error) {
 	f, err := fsys.Open(name)
 	if err != nil {
@@ -97,12 +98,12 @@ func Read(fsys fs.FS, name string, size, limit int64) ([]byte, error) {
 	return data, nil
 }
 
-// contents reads the bytes that a file is said to have.
+// contents reads size bytes, the size that the file claims to have.
 func contents(f io.Reader, size, limit int64) ([]byte, error) {
 	if size < 0 || size > limit {
 		return nil, fmt.Errorf("expected at most %d bytes, got %d", limit, size)
 	}
-	const atOnce = 1 << 26 // beyond it memory grows with what arrives
+	const atOnce = 1 << 26 // a larger buffer grows with the bytes that arrive
 	var b bytes.Buffer
 	b.Grow(int(min(size, atOnce)) + bytes.MinRead)
 	if n, err := b.ReadFrom(io.LimitReader(f, size)); err != nil || n < size {

@@ -13,7 +13,7 @@ import (
 	"github.com/line-ood/goline/internal/fsfile"
 )
 
-// streams hides all of a file but what an fs.File must have.
+// streams hides all methods of files that an fs.File need not have.
 type streams struct{ fs.FS }
 
 func (s streams) Open(name string) (fs.File, error) {
@@ -56,7 +56,7 @@ func TestOpenAndRead(t *testing.T) {
 		_, err = fsfile.Read(c.fsys, c.name+"x", 5, 5)
 		require.ErrorIs(t, err, fs.ErrNotExist)
 	}
-	_, err := fsfile.Open(streams{memory}, "f", 1<<40, 1<<40) // takes no memory for what is not there
+	_, err := fsfile.Open(streams{memory}, "f", 1<<40, 1<<40) // must not allocate the claimed size
 	require.ErrorIs(t, err, io.ErrUnexpectedEOF)
 	_, err = fsfile.Open(streams{memory}, "f", 5, 4)
 	require.ErrorContains(t, err, "f: expected at most 4 bytes, got 5")

@@ -5,8 +5,8 @@ import (
 	"runtime"
 )
 
-// GaveUp says in words why a decoder of a library panicked: errors of the runtime, about an index for example, mean
-// that the file is not built as its format demands.
+// GaveUp says in words why a library's decoder panicked. A runtime error, about an index for example, means that the
+// file does not follow its format.
 func GaveUp(panicked any) string {
 	if _, ok := panicked.(runtime.Error); ok {
 		return "its parts do not fit each other"

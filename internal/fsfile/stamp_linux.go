@@ -5,7 +5,7 @@ import (
 	"syscall"
 )
 
-// system returns what Linux knows of a file beside its size and time of modification.
+// system returns the time of the last change and the inode of a file, as Linux reports them.
 func system(info fs.FileInfo) (changed int64, inode uint64) {
 	if s, ok := info.Sys().(*syscall.Stat_t); ok {
 		return s.Ctim.Nano(), s.Ino

@@ -28,7 +28,7 @@ func TestStamp(t *testing.T) {
 	require.InDelta(t, old.UnixNano(), first.Modified, 2e9)
 	require.NoError(t, os.WriteFile(path, []byte("two"), 0o666))
 	require.NotEqual(t, first, stamp())
-	require.NoError(t, os.Chtimes(path, old, old)) // as if nothing had happened
+	require.NoError(t, os.Chtimes(path, old, old)) // sets the time of modification back
 	if runtime.GOOS == "linux" || runtime.GOOS == "darwin" {
 		require.NotEqual(t, first, stamp())
 		require.Greater(t, first.Newest(), first.Modified)

@@ -7,18 +7,18 @@ import (
 	"io"
 )
 
-// CheckZipNames fails where a member of a zip archive is called otherwise in the directory at the archive's end than in
-// front of its content: no checksum covers names, but they stand twice. Members whose place in front cannot be found
-// are passed over.
+// CheckZipNames fails where the name of a member differs between the directory at the end of a zip archive and the
+// header in front of the member's content. No checksum covers names, but each is stored twice. Members whose header
+// cannot be found are skipped.
 func CheckZipNames(r io.ReaderAt, files []*zip.File) error {
 	const (
-		fixed    = 30      // bytes of a local header before the name
-		maxExtra = 1 << 12 // PyTorch pads there to align contents, Python puts 64-bit sizes there
+		fixed    = 30      // bytes of a local header in front of the name
+		maxExtra = 1 << 12 // PyTorch pads here to align contents, Python stores 64-bit sizes here
 	)
 	for _, f := range files {
 		content, err := f.DataOffset()
 		if err != nil {
-			return err // damaged: the directory points to nothing
+			return err // damaged: the directory points outside of the file
 		}
 		window := make([]byte, min(content, int64(fixed+2*len(f.Name)+64+maxExtra)))
 		if _, err := r.ReadAt(window, content-int64(len(window))); err != nil && err != io.EOF {

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestZipNames: each bit of each of the two places that a name stands in is watched by the other.
+// TestZipNames: a change of any bit of either copy of a name is noticed.
 func TestZipNames(t *testing.T) {
 	var b bytes.Buffer
 	z := zip.NewWriter(&b)

@@ -1,5 +1,6 @@
-// Package invariant helps to find uses of memory that has been given back, in builds with the tag invariants: what is
-// given back is filled with values that show. Without the tag nothing happens, and the compiler removes the calls.
+// Package invariant helps to find uses of memory that has been released. In builds with the tag invariants, released
+// memory is filled with values that show in results. Without the tag nothing happens, and the compiler removes the
+// calls.
 package invariant
 
 import (
@@ -7,10 +8,10 @@ import (
 	"math"
 )
 
-// poisonInt is a class, count or index that there never is.
+// poisonInt is a value that no class, count or index has.
 const poisonInt = math.MinInt / 3
 
-// Poison fills memory that nobody may read any more: numbers become NaN, integers far below zero.
+// Poison fills memory that nobody may read any more: floats become NaN, integers far below zero.
 func Poison(memory any) {
 	if !On {
 		return
@@ -31,14 +32,14 @@ func Poison(memory any) {
 	}
 }
 
-// Check panics where a condition that always holds does not.
+// Check panics if holds is false, which it must never be. Without the tag it does nothing.
 func Check(holds bool, format string, args ...any) {
 	if On && !holds {
 		panic("invariant: " + fmt.Sprintf(format, args...))
 	}
 }
 
-// Sum is a checksum of values that must not change while somebody holds them, 0 without the tag.
+// Sum returns a checksum of values that must not change while somebody holds them, 0 without the tag.
 func Sum(values []float32) uint64 {
 	if !On {
 		return 0

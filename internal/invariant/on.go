@@ -2,5 +2,5 @@
 
 package invariant
 
-// On tells that invariants are checked.
+// On tells whether invariants are checked: only in builds with the tag invariants.
 const On = true

@@ -1,6 +1,6 @@
-// Package chart draws small charts as SVG elements of an HTML page. Unlike finished figures they have no colours of
-// their own: lines and text take the page's (currentColor), and marks have classes and data-m attributes by which its
-// style sheet and script find them.
+// Package chart draws small charts as SVG elements of an HTML page. Unlike the drawings of package figure they have no
+// colours: lines and text take the page's colour (currentColor), and marks have classes and data-m attributes, by which
+// the page's style sheet and script find them.
 //
 // Classes: chart (the element), grid, tick, name (of an axis), curve and dot (of a series), area, rule.
 package chart
@@ -23,7 +23,7 @@ type Axis struct {
 	Ticks     []plot.Tick
 }
 
-// at is the place of a value between the ends of the axis, in [0, 1] for those within.
+// at returns the relative position of a value on the axis: 0 at its low end, 1 at its high end.
 func (a Axis) at(v float64) float64 {
 	if a.Log {
 		return math.Log(v/a.Low) / math.Log(a.High/a.Low)
@@ -34,16 +34,16 @@ func (a Axis) at(v float64) float64 {
 // Point is a place in the units of the axes.
 type Point struct{ X, Y float64 }
 
-// Series says whose a mark is: Index is that in data-m, Class is added to its classes, Title is what a pointer on it
-// shows.
+// Series says which series a mark belongs to: Index becomes its data-m attribute, Class is added to its classes, and
+// Title is shown when a pointer rests on it.
 type Series struct {
 	Index int
 	Class string
 	Title string
 }
 
-// Chart collects marks over two axes. Sizes are in units of the viewBox, in which text is 12 high; the page scales the
-// whole.
+// Chart collects marks over two axes. Sizes are in units of the viewBox, in which text is 12 units high; the page
+// scales the whole chart.
 type Chart struct {
 	Alt           string // what the chart shows, in words
 	Width, Height float64
@@ -59,7 +59,7 @@ const (
 func (c *Chart) x(v float64) float64 { return left + c.X.at(v)*(c.Width-left-right) }
 func (c *Chart) y(v float64) float64 { return c.Height - bottom - c.Y.at(v)*(c.Height-top-bottom) }
 
-// Curve draws a line through points, without those that cannot be seen.
+// Curve draws a line through points. It leaves out points that make no visible difference.
 func (c *Chart) Curve(s Series, points []Point) {
 	c.series(s, "curve", `<path d="`+path(simplify(c.place(points)))+`"/>`)
 }
@@ -88,7 +88,7 @@ func (c *Chart) series(s Series, kind, mark string) {
 // Area draws a filled shape with an outline.
 func (c *Chart) Area(class string, points []Point) { c.plain("area "+class, points) }
 
-// Rule draws a line that no series has.
+// Rule draws a line that belongs to no series.
 func (c *Chart) Rule(class string, points ...Point) { c.plain("rule "+class, points) }
 
 func (c *Chart) plain(class string, points []Point) {

@@ -38,9 +38,9 @@ func TestSVG(t *testing.T) {
 		require.NoError(t, err, "well-formed XML")
 	}
 	for _, want := range []string{
-		// from corner to corner of the data
+		// from one corner of the data area to the opposite one
 		`<g class="curve b0" data-m="3"><title>&lt;method&gt;</title><path d="M44 260L328 8"/></g>`,
-		`<circle cx="186" cy="134" r="4"/>`, // the middle of both axes, the logarithmic one too
+		`<circle cx="186" cy="134" r="4"/>`, // the middle of both axes, one of them logarithmic
 		`aria-label="&lt;one&gt; &amp; &#34;two&#34;"`, "a &lt; b", "a &amp; b", `<path class="area id"`,
 		`<path class="rule"`, ">100<", ">0.1<",
 	} {

@@ -2,11 +2,11 @@ package chart
 
 import "math"
 
-// tolerance is how far a simplified line may lie from the points that it leaves out, in units of the viewBox.
+// tolerance is the largest distance, in units of the viewBox, of a simplified line from the points that it leaves out.
 const tolerance = 0.3
 
-// simplify returns a part of the points, first and last among them, whose line passes all others within the tolerance
-// (Douglas and Peucker, 1973). It does not change what it is given.
+// simplify returns a subset of the points, including the first and the last, such that the line through the subset
+// passes all others within the tolerance (Douglas and Peucker, 1973). It does not change its argument.
 func simplify(points []Point) []Point {
 	if len(points) < 3 {
 		return points
@@ -37,7 +37,7 @@ func simplify(points []Point) []Point {
 	return out
 }
 
-// distance is that of p from the straight line between a and b, ends included.
+// distance returns the distance of p from the line segment between a and b.
 func distance(p, a, b Point) float64 {
 	dx, dy := b.X-a.X, b.Y-a.Y
 	t := 0.0
