@@ -64,7 +64,7 @@ func TestCoalitionsMaskAndSlice(t *testing.T) {
 	part := s.Slice(1, 3)
 	require.Equal(t, 2, part.Len())
 	mask := make([]float32, 2*66)
-	mask[5] = 7 // stale
+	mask[5] = 7 // a value of an earlier use, which Mask must overwrite
 	part.Mask(mask)
 	for i, v := range mask[:66] {
 		want := float32(0)
@@ -87,7 +87,7 @@ func TestMaskOfAnyCoalition(t *testing.T) {
 		s := NewCoalitions(n, rows)
 		mask := make([]float32, rows*n)
 		for i := range mask {
-			mask[i] = -1 // whatever was there before
+			mask[i] = -1 // a value of an earlier use, which Mask must overwrite
 			if rapid.Bool().Draw(t, "present") {
 				s.Row(i / n).Add(i % n)
 			}

@@ -2,8 +2,8 @@ package attribution
 
 // Cost is what an estimate has cost, or will cost.
 type Cost struct {
-	// Forwards and Backwards are passes through the network, Equivalents their sum with backwards at
-	// Options.BackwardCost.
+	// Forwards and Backwards count passes through the network. Equivalents is their sum in forward-equivalents: a
+	// backward pass counts as Options.BackwardCost forward passes.
 	Forwards, Backwards, Equivalents float64
 	// Seconds is the wall time.
 	Seconds float64

@@ -1,5 +1,5 @@
 // Package attribution measures how much the neurons of a layer contribute to what a network says, as the Shapley
-// values of a cooperative game. It holds what a user of any part of it must know: games, coalitions, values, estimates.
+// values of a cooperative game. It holds what all packages below it share: games, coalitions, values, estimates.
 //
 // A [Game] has players (neurons, or named groups of neurons) and gives every coalition a value: a logit, a
 // probability, a log-sum-exp, a detector's score, with the players outside the coalition removed. The Shapley value of
@@ -24,10 +24,10 @@
 //   - interactions measures what pairs of players do together, exactly and by samples;
 //   - compare runs studies of estimators on games whose values are known, with metrics, tables and figures.
 //
-// Both games and estimate use this package and know nothing of each other: a game may come from anywhere, and offers
-// what it can beyond [Game] through the interfaces [Incremental], [Differentiable], [Linear], [Sampled],
-// [SampledGradients], [Costed], [CostedGradients], [Rescaled], [Traced] and [Named]. compare uses this package and
-// estimate, interactions this package alone. Only games knows graphs.
+// Packages games and estimate both use this package and do not know each other. A game may come from anywhere, and
+// offers what it can beyond [Game] through the interfaces [Incremental], [Differentiable], [Linear], [Sampled],
+// [SampledGradients], [Costed], [CostedGradients], [Rescaled], [Traced] and [Named]. Package compare uses this
+// package and estimate; interactions uses this package alone. Of them all, only games knows graphs.
 //
 // Cost is counted in forward-equivalents: one coalition value is one forward pass of the part of the network that the
 // game runs, unless the game says otherwise through [Costed]; a gradient is one forward and one backward pass, and a

@@ -37,7 +37,8 @@ func (e Estimate) MarshalJSON() ([]byte, error) {
 // interval at the level.
 func (e *Estimate) WriteCSV(w io.Writer, level float64) error {
 	out := csv.NewWriter(w)
-	_ = out.Write([]string{"player", "name", "value", "std_err", "lo", "hi"}) // its errors last until Error
+	// csv.Writer keeps the first error for Error
+	_ = out.Write([]string{"player", "name", "value", "std_err", "lo", "hi"})
 	for i, v := range e.Values {
 		name := ""
 		if e.Names != nil {

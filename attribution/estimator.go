@@ -32,7 +32,7 @@ type Options struct {
 	// TargetStdErr stops sampling when the largest of the players' standard errors is at most this. The standard errors
 	// are looked at after geometrically growing numbers of samples, which do not depend on the number of workers.
 	TargetStdErr float64
-	// Seed selects the random numbers.
+	// Seed selects the random numbers; the same seed gives the same bits.
 	Seed uint64
 	// Workers is the number of goroutines, 0 for GOMAXPROCS. Results do not depend on it.
 	Workers int
@@ -69,18 +69,18 @@ type Estimate struct {
 	Names []string
 	// Values are the estimated Shapley values [players].
 	Values []float64
-	// StdErr are the standard errors of Values [players]: NaN where one sample cannot tell, 0 for exact results, an
-	// estimate of the quadrature error for integrated gradients.
+	// StdErr are the standard errors of Values [players]: NaN where there are too few samples to tell, 0 for exact
+	// results, and for integrated gradients an estimate of the quadrature error.
 	StdErr []float64
 	// DF are the degrees of freedom of StdErr [players], +Inf for the normal distribution. It is nil where StdErr is
 	// not the standard error of a sample.
 	DF []float64
 	// Samples is the number of samples behind the estimate.
 	Samples int
-	// LeastSamples is the number of samples from which the standard errors are to be believed, 0 where any number will
-	// do. With fewer there are no intervals, because contributions that are rare but large have mostly not been seen
-	// yet. It is math.MaxInt, and there are never intervals, for an estimate with a bias that standard errors say
-	// nothing of.
+	// LeastSamples is the number of samples from which the standard errors can be trusted, 0 where any number will
+	// do. With fewer samples there are no intervals, because rare but large contributions have mostly not been seen
+	// yet. It is math.MaxInt, so that there are never intervals, for an estimate whose bias the standard errors do
+	// not include.
 	LeastSamples int
 	// Evaluations is the number of coalition values (or gradient points) that were computed, those lost to an
 	// interruption included.
@@ -95,8 +95,8 @@ type Estimate struct {
 	Stopped Stop
 }
 
-// Interval returns the confidence interval of player i at a level such as 0.95, by Student's t. Where DF is nil it is
-// the value ± StdErr. With fewer than LeastSamples both ends are NaN.
+// Interval returns the confidence interval of player i at a level such as 0.95, by Student's t with DF[i] degrees of
+// freedom. Where DF is nil it is the value ± StdErr. With fewer than LeastSamples samples both ends are NaN.
 func (e *Estimate) Interval(i int, level float64) (lo, hi float64) {
 	if e.TooFew() {
 		return math.NaN(), math.NaN()
@@ -108,7 +108,7 @@ func (e *Estimate) Interval(i int, level float64) (lo, hi float64) {
 	return e.Values[i] - half, e.Values[i] + half
 }
 
-// TooFew reports an estimate from too few samples for intervals.
+// TooFew reports whether the estimate has too few samples for intervals.
 func (e *Estimate) TooFew() bool { return e.DF != nil && e.Samples < e.LeastSamples }
 
 // MaxStdErr is the largest standard error of any player, NaN when that of some player is not known.
@@ -126,7 +126,7 @@ func maxOrNaN(x []float64) float64 {
 	return m
 }
 
-// Check reports options that make no sense.
+// Check returns an error for options that contradict each other or are out of range.
 func (o Options) Check() error {
 	switch {
 	case o.Samples < 0:
@@ -154,7 +154,7 @@ func (o Options) WithDefaults() Options {
 	return o
 }
 
-// Forecast is what reaching a target, or using up a budget, will take.
+// Forecast says what reaching a target, or using up a budget, will cost.
 type Forecast struct {
 	// Samples is the number of samples of the whole run.
 	Samples int

@@ -26,8 +26,8 @@ type Incremental interface {
 	NewWalker() Walker
 }
 
-// Walker evaluates an incremental game along orders of its players, without allocating.
-// It is for one goroutine at a time.
+// Walker evaluates an incremental game along orders of its players, without allocating memory. A walker is for one
+// goroutine at a time.
 type Walker interface {
 	// Marginals lets all players join in the given order and writes to dst[p] what player p changed when it joined.
 	//
@@ -39,8 +39,8 @@ type Walker interface {
 	Toggles(s Coalition, players []int, dst []float64)
 }
 
-// Differentiable is a game that extends to partly present players: a point α in [0,1]^n stands for player i at
-// removed + α_i (present - removed), so that 0 is the empty coalition and 1 the grand coalition.
+// Differentiable is a game that is also defined for partly present players. At a point α in [0,1]^n player i has the
+// activation removed + α_i (present - removed), so that α = 0 is the empty and α = 1 the grand coalition.
 type Differentiable interface {
 	Game
 	// Gradients writes the value at every point and its gradient with respect to α.
@@ -89,17 +89,17 @@ type Costed interface {
 	ForwardsPerValue() float64
 }
 
-// CostedGradients is a game whose gradients take other forward passes than one value, before the backward pass of that
-// value.
+// CostedGradients is a game whose gradients need another number of forward passes than one value does, besides the
+// backward pass.
 type CostedGradients interface {
 	Differentiable
-	// ForwardsPerGradient is the number of forward passes that a gradient takes beside its backward pass, positive.
+	// ForwardsPerGradient is the number of forward passes that a gradient takes besides its backward pass, positive.
 	ForwardsPerGradient() float64
 }
 
-// Kinked is a game whose value may bend sharply on the way between coalitions, as behind layers of rectifiers:
-// gradients at coalitions then say little about what happens between them. A differentiable game that is not Kinked is
-// taken to be smooth.
+// Kinked is a game whose value may bend sharply between coalitions, as behind layers of rectifiers. Gradients at
+// coalitions then say little about what happens between them. A differentiable game that is not Kinked is taken to be
+// smooth.
 type Kinked interface {
 	Differentiable
 	// Kinked reports whether the value may have kinks.
@@ -143,8 +143,8 @@ func ForwardsPerValue(g Game) float64 {
 	return 1
 }
 
-// ForwardsPerGradient is the number of forward passes of one gradient of the game beside its backward pass: that of a
-// value unless the game has [CostedGradients].
+// ForwardsPerGradient is the number of forward passes that one gradient of the game takes besides its backward pass:
+// the number for a value, unless the game is a [CostedGradients].
 func ForwardsPerGradient(g Game) float64 {
 	if c, ok := g.(CostedGradients); ok {
 		return c.ForwardsPerGradient()
@@ -160,7 +160,7 @@ func NewWalker(g Game) Walker {
 	return nil
 }
 
-// CheckGame reports a game that no estimator can work on.
+// CheckGame returns an error for a game that no estimator can work on.
 func CheckGame(g Game) error {
 	if g == nil {
 		return fmt.Errorf("%w: expected a game, got nil", ErrNoPlayers)
@@ -179,8 +179,8 @@ func PlayerNames(g Game) []string {
 	return nil
 }
 
-// ByMember calls f once for each member with the rows that ask for it, in the order in which members first appear, so
-// that a [Sampled] game can evaluate the rows of one member together.
+// ByMember calls f once for each member, with the indices of the rows that belong to it, in the order in which
+// members first appear. A [Sampled] game can thus evaluate all rows of one member together.
 func ByMember(members []int, f func(member int, rows []int) error) error {
 	rows := map[int][]int{}
 	var order []int

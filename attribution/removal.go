@@ -39,8 +39,8 @@ func RemoveToClassMean(means [][]float64) Removal {
 	return Removal{kind: removeToClassMean, rows: means}
 }
 
-// RemoveByResampling replaces all removed neurons together by those of a background row; the game's value is the mean
-// over the rows (the marginal, or interventional, expectation of Lundberg & Lee 2017). The game is [Sampled].
+// RemoveByResampling replaces all removed neurons by those of one background row; the game's value is the mean over
+// the rows (the marginal, or interventional, expectation of Lundberg and Lee 2017). The game is [Sampled].
 //
 // Shapes: background [rows][neurons], at least one row.
 func RemoveByResampling(background [][]float64) Removal {
@@ -52,7 +52,7 @@ func (r Removal) String() string {
 	return [...]string{"zero", "baseline", "class-mean", "resample"}[r.kind]
 }
 
-// Check reports rows that do not fit a layer of that many neurons in a network of that many classes.
+// Check returns an error for rows that do not fit a layer with that many neurons in a network with that many classes.
 func (r Removal) Check(classes, neurons int) error {
 	expected := len(r.rows)
 	switch r.kind {
@@ -75,7 +75,7 @@ func (r Removal) Check(classes, neurons int) error {
 	return nil
 }
 
-// Rows returns what may stand for removed neurons; the rows belong to the removal.
+// Rows returns the rows of activations that may replace removed neurons. The caller must not change them.
 //
 // Shapes: result [rows][neurons], at least one row.
 func (r Removal) Rows(neurons int) [][]float64 {
@@ -85,8 +85,8 @@ func (r Removal) Rows(neurons int) [][]float64 {
 	return r.rows
 }
 
-// InClass says which of Rows stand for removed neurons in a game about the given class: several for
-// [RemoveByResampling], otherwise one.
+// InClass says which of Rows replace removed neurons in a game about the given class: count rows from first on. There
+// are several for [RemoveByResampling], otherwise one.
 func (r Removal) InClass(class int) (first, count int) {
 	switch r.kind {
 	case removeToClassMean:
@@ -97,7 +97,8 @@ func (r Removal) InClass(class int) (first, count int) {
 	return 0, 1
 }
 
-// MeanRow returns the mean of the rows, for [RemoveTo]. It is an error when there are none or their lengths differ.
+// MeanRow returns the mean of the rows, for [RemoveTo]. It returns an error when there are none or their lengths
+// differ.
 //
 // Shapes: rows [n][neurons], result [neurons].
 func MeanRow(rows [][]float64) ([]float64, error) {
@@ -120,8 +121,8 @@ func MeanRow(rows [][]float64) ([]float64, error) {
 	return mean, nil
 }
 
-// ClassMeans returns the mean row of every class, for [RemoveToClassMean]. Rows labelled -1 are left out.
-// It is an error when a label is out of range or a class has no row.
+// ClassMeans returns the mean row of every class, for [RemoveToClassMean]. Rows labelled -1 are left out. It returns
+// an error when a label is out of range or a class has no row.
 //
 // Shapes: rows [n][neurons], labels [n], result [classes][neurons].
 func ClassMeans(rows [][]float64, labels []int, classes int) ([][]float64, error) {

@@ -7,9 +7,9 @@ import (
 	"github.com/line-ood/goline/internal/mathx"
 )
 
-// ValueFunction is what a game reads off the logits of a network for a class: one of the constants of [Value], or
-// anybody's own, by [NewValue] for instance. It is a pure function, safe for use by several goroutines at once. Where
-// options ask for one, nil is [Logit].
+// ValueFunction is what a game reads off the logits of a network for a class: one of the constants of [Value], or a
+// function of the user's own, for instance made by [NewValue]. It must be a pure function, safe for use by several
+// goroutines at once. Where options ask for one, nil stands for [Logit].
 type ValueFunction interface {
 	// String is the function's name.
 	String() string
@@ -19,8 +19,8 @@ type ValueFunction interface {
 	Of(logits []float64, class int) float64
 }
 
-// DifferentiableValue is a value function with a gradient. Games whose value function has none have no gradients
-// either: they answer [ErrNotDifferentiable].
+// DifferentiableValue is a value function with a gradient. Games with another value function have no gradients: their
+// Gradients return [ErrNotDifferentiable].
 type DifferentiableValue interface {
 	ValueFunction
 	// Gradient writes the derivative of the value with respect to each logit.
@@ -29,8 +29,8 @@ type DifferentiableValue interface {
 	Gradient(logits []float64, class int, dst []float64)
 }
 
-// NewValue makes a value function of functions, as [ValueFunction] and [DifferentiableValue] describe them. gradient is
-// nil where there is none. It panics without a name or of.
+// NewValue makes a value function from functions that do what [ValueFunction] and [DifferentiableValue] say of Of and
+// Gradient. gradient is nil where there is none. It panics when name is empty or of is nil.
 func NewValue(name string, of func(logits []float64, class int) float64, gradient func(logits []float64, class int,
 	dst []float64)) ValueFunction {
 	if name == "" || of == nil {
@@ -60,7 +60,8 @@ func (v ownDifferentiable) Gradient(logits []float64, class int, dst []float64) 
 	v.gradient(logits, class, dst)
 }
 
-// CheckValue fails for a value function that cannot be read off the given number of classes. It accepts nil.
+// CheckValue returns an error for a value function that is unknown or needs more classes than there are. It accepts nil.
+// accepts nil.
 func CheckValue(v ValueFunction, classes int) error {
 	if v, ok := v.(Value); ok {
 		return v.check(classes)
@@ -68,8 +69,8 @@ func CheckValue(v ValueFunction, classes int) error {
 	return nil
 }
 
-// Value is a [ValueFunction] of the logits l for a class c that games know by its formula: some compute it faster than
-// by calling Of, for instance in the graph.
+// Value is a [ValueFunction] of the logits l for a class c whose formula games know. Some games compute it faster
+// than by calling Of, for instance in the graph.
 type Value int
 
 var _ DifferentiableValue = Logit
@@ -160,7 +161,7 @@ func (v Value) Gradient(logits []float64, class int, dst []float64) {
 	}
 }
 
-// check reports a value that cannot be read off the given number of classes.
+// check returns an error for an unknown value, and for one that needs more classes.
 func (v Value) check(classes int) error {
 	if v < 0 || int(v) >= len(valueNames) {
 		return fmt.Errorf("attribution: expected one of the constants of Value, got %d", int(v))
@@ -201,7 +202,7 @@ func TargetLabel() Target { return Target{kind: targetLabel} }
 func TargetClass(class int) Target { return Target{kind: targetClass, class: class} }
 
 // Resolve returns the class for a sample with the given label (-1 where unknown) and logits with all players present.
-// It is an error when the label is asked for and unknown, or the class is out of range.
+// It returns an error when the label is needed and unknown, or the class is out of range.
 //
 // Shapes: logits [classes].
 func (t Target) Resolve(logits []float64, label int) (int, error) {

@@ -11,8 +11,8 @@ import (
 	"github.com/line-ood/goline/attribution/internal/numfmt"
 )
 
-// Agreement is how alike the estimates of one estimator for one game are under several seeds: whether an explanation
-// can be reproduced, which needs no truth. All but Spread are means over pairs of seeds.
+// Agreement says how alike the estimates of one estimator for one game are under several seeds, that is, whether an
+// explanation can be reproduced. It needs no true values. All fields but Spread are means over pairs of seeds.
 type Agreement struct {
 	Subject, Estimator string
 	Budget             float64
@@ -22,7 +22,7 @@ type Agreement struct {
 	Rank float64
 	// Top is the [Jaccard] index of the k players with the largest estimates, k as in [Comparison].
 	Top float64
-	// Sign is [SignAgreement], players without a value in the one estimate left out.
+	// Sign is [SignAgreement]; players whose value is zero in the first estimate of a pair do not count.
 	Sign float64
 	// Spread is the standard deviation over seeds, root mean squared over players, in units of the root mean square of
 	// the mean estimate.
@@ -88,7 +88,7 @@ func (c *Comparison) agreements(s *Study, runs []Run, values [][]float64) {
 // header. Undefined numbers are empty.
 func (c *Comparison) WriteAgreements(w io.Writer) error {
 	out := csv.NewWriter(w)
-	// its errors last until Error
+	// csv.Writer keeps the first error for Error
 	_ = out.Write([]string{"estimator", "budget", "subject", "seeds", "spearman", "top_k_jaccard", "sign_agreement",
 		"spread"})
 	for _, a := range c.Agreements {
@@ -100,8 +100,9 @@ func (c *Comparison) WriteAgreements(w io.Writer) error {
 	return out.Error()
 }
 
-// MeanAgreement is the mean over the games of one estimator with one budget; ok is false where none ran with several
-// seeds. Seeds is the smallest number, and numbers that are not defined for some game are means over the others.
+// MeanAgreement is the mean over the games of one estimator with one budget; ok is false where no game ran with
+// several seeds. Seeds is the smallest number of seeds of any game. A measure that is undefined (NaN) for some games
+// is the mean over the others.
 func (c *Comparison) MeanAgreement(estimator string, budget float64) (mean Agreement, ok bool) {
 	mean = Agreement{Estimator: estimator, Budget: budget}
 	fields := func(a *Agreement) []*float64 { return []*float64{&a.Rank, &a.Top, &a.Sign, &a.Spread} }

@@ -8,9 +8,9 @@ import (
 	"github.com/line-ood/goline/internal/figure"
 )
 
-// MeanCurves draws the mean insertion curves of a comparison, or with deletion its deletion curves, one line for each
-// estimator: the value in units of v(N) - v(∅) against the share of players that have come or gone. It is an error when
-// there is nothing to draw.
+// MeanCurves draws the mean insertion curves of a comparison, or with deletion its mean deletion curves, one line for
+// each estimator. The vertical axis is the value in units of v(N) - v(∅), the horizontal one the share of players
+// that have been added or removed. It returns an error when there is nothing to draw.
 func MeanCurves(c *CurveComparison, deletion bool) (*Figure, error) {
 	x, what := "share of the players present, the most important first", "insertion"
 	if deletion {

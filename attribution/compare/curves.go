@@ -9,17 +9,19 @@ import (
 	"github.com/line-ood/goline/internal/mathx"
 )
 
-// Curves are the values of a game while its players come and go in an order, the most important first (Petsiuk, Das and
-// Saenko 2018, of pixels). An order that knows what matters rises early on insertion and falls early on deletion.
+// Curves are the values of a game while its players are added or removed one after another, the most important first
+// (Petsiuk, Das and Saenko 2018, who did it with pixels). In a good order of importance the insertion curve rises
+// early and the deletion curve falls early.
 type Curves struct {
-	// Share is the share of the players that have come, or gone [points], from 0 to 1.
+	// Share is the share of the players that have been added, or removed, at each point [points], from 0 to 1.
 	Share []float64
-	// Insertion and Deletion are the values with these players only, and without them [points].
+	// Insertion holds the values with these players only, Deletion those with all players but these [points].
 	Insertion, Deletion []float64
 }
 
-// InsertionDeletion evaluates a game along an order of its players. points is the number of places along the order at
-// which the value is taken, evenly spread with both ends; 0, or more than there are, is after every player.
+// InsertionDeletion evaluates a game along an order of its players. points is the number of places along the order,
+// evenly spread and including both ends, at which the value is taken; 0, or more than there are places, takes it
+// after every player.
 //
 // Shapes: order [players], a permutation. Cost: two values a point.
 func InsertionDeletion(ctx context.Context, g attribution.Game, order []int, points int) (Curves, error) {
@@ -83,8 +85,8 @@ func (c Curves) Shares() Curves {
 	return Curves{c.Share, scaled(c.Insertion), scaled(c.Deletion)}
 }
 
-// Areas are those under the curves by the trapezoid rule, which are mean values of the game: high on insertion and low
-// on deletion for a good order.
+// Areas returns the areas under both curves by the trapezoid rule. Since Share goes from 0 to 1, an area is a mean
+// value of the game. A good order has a large insertion area and a small deletion area.
 func (c Curves) Areas() (insertion, deletion float64) {
 	return area(c.Share, c.Insertion), area(c.Share, c.Deletion)
 }

@@ -28,8 +28,8 @@ func TestInsertionDeletionOfAKnownGame(t *testing.T) {
 	assert.Equal(t, []float64{1, 2.0 / 6, 0}, s.Deletion)
 }
 
-// On an additive game with positive players the best order is that of the values, and no other has a larger insertion
-// or a smaller deletion area; with fewer points the ends stay and the places between are players that have come.
+// On an additive game with positive players the order by descending value is the best: no other order has a larger
+// insertion area or a smaller deletion area. With fewer points than players the curves keep both ends.
 func TestCurvesOfAnAdditiveGame(t *testing.T) {
 	worth := []float64{5, 1, 3, 2, 8, 4, 0.5, 7}
 	g := games.Func(len(worth), func(c attribution.Coalition) float64 {

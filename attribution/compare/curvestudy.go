@@ -12,19 +12,20 @@ import (
 	"github.com/line-ood/goline/attribution/internal/sampling"
 )
 
-// RandomOrder is the name of the order that knows nothing, which [CompareCurves] puts beside the estimators.
+// RandomOrder is the name of the random order that [CompareCurves] puts beside the estimators as a baseline.
 const RandomOrder = "random"
 
-// CurveStudy compares estimators by the curves of their orders on games, which needs no truth.
+// CurveStudy compares estimators by the insertion and deletion curves of the orders they give. It needs no true
+// values.
 type CurveStudy struct {
 	// Subjects are the games; their Truth is not used.
 	Subjects   []Subject
 	Estimators []attribution.Estimator
 	// Points is handed to [InsertionDeletion].
 	Points int
-	// Options are those of every estimate; each game has a seed of its own, [GameSeed].
+	// Options apply to every estimate; each game gets its own seed by [GameSeed].
 	Options attribution.Options
-	// Level and Resamples are those of the bootstrap bands over games; 0 is 0.95 and 1000.
+	// Level and Resamples are those of the bootstrap bands over games; 0 stands for 0.95 and 1000.
 	Level     float64
 	Resamples int
 	// Progress is told how many orders are done. Nil is silent.
@@ -45,12 +46,12 @@ type CurveRun struct {
 type CurveCell struct {
 	Estimator string
 	Runs      int
-	// Insertion, Deletion and Difference are means of the areas in units of v(N) - v(∅); games where both are the same
-	// do not count. Difference is insertion less deletion, 0 for an order that knows nothing of a symmetric game.
+	// Insertion, Deletion and Difference are means of the areas in units of v(N) - v(∅); games with v(N) = v(∅) do
+	// not count. Difference is insertion less deletion, whose expectation is 0 for a random order.
 	Insertion, Deletion, Difference Band
-	// Mean are the mean curves in these units.
+	// Mean holds the mean curves in the same units.
 	Mean Curves
-	// Cost is the mean.
+	// Cost is the mean cost of an estimate.
 	attribution.Cost
 }
 
@@ -61,9 +62,9 @@ type CurveComparison struct {
 	Cells []CurveCell
 }
 
-// CompareCurves estimates, orders and evaluates every game by every estimator, and by [RandomOrder]. Estimators that
-// cannot run on a game are listed as skipped; any other error ends the study, and comes with what was finished when it
-// is that of ctx.
+// CompareCurves orders the players of every game by every estimator's values, and at random ([RandomOrder]), and
+// evaluates the games along these orders. Estimators that cannot run on a game are listed as skipped. Any other error
+// ends the study; when it is the error of ctx, the finished part of the comparison is returned with it.
 func CompareCurves(ctx context.Context, s CurveStudy) (*CurveComparison, error) {
 	if len(s.Subjects) == 0 {
 		return nil, fmt.Errorf("attribution: curves: expected at least one game, got none")
@@ -97,7 +98,7 @@ func CompareCurves(ctx context.Context, s CurveStudy) (*CurveComparison, error) 
 	return c, nil
 }
 
-// run is one order of one game; e is -1 for the random one.
+// run makes one order of one game and its curves; e is the index of the estimator, -1 for the random order.
 func (s *CurveStudy) run(ctx context.Context, name string, e, g int) (CurveRun, error) {
 	sub := s.Subjects[g]
 	run := CurveRun{Subject: sub.Name, Estimator: name}
@@ -147,7 +148,8 @@ func (c *CurveComparison) summarise(s *CurveStudy, names []string) {
 				cell.Mean = Curves{shares.Share, make([]float64, len(shares.Share)), make([]float64, len(shares.Share))}
 			}
 			if len(cell.Mean.Share) != len(shares.Share) {
-				continue // games of other numbers of players have curves of their own only
+				// only games with the same number of players have points at the same shares and can be averaged
+				continue
 			}
 			for k := range shares.Share {
 				cell.Mean.Insertion[k] += shares.Insertion[k]

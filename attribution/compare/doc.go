@@ -1,4 +1,4 @@
-// Package compare finds out which estimator gets how close to the Shapley values at what cost.
+// Package compare measures how close each estimator gets to the true Shapley values, and at what cost.
 //
 // A [Study] runs estimators with budgets and seeds on games whose [Truth] is known ([FindTruth] finds it) and gives a
 // [Comparison]: errors, rank agreement, interval coverage and cost, with bootstrap bands, as tables, JSON and, through

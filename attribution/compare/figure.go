@@ -11,17 +11,18 @@ import (
 	"github.com/line-ood/goline/internal/figure"
 )
 
-// Figure is a finished drawing: an [io.WriterTo] of PNG, which is what notebooks show, with methods PNG and SVG, the
-// same type as the figures of reports, and the plot behind it.
+// Figure is a finished drawing. It is an [io.WriterTo] of PNG, which notebooks show, and has methods PNG and SVG. The
+// figures of package report have the same type.
 type Figure struct {
 	figure.Figure
 	plot   *gonum.Plot
 	beside *gonum.Plot  // a second panel with the same rows, nil for none
-	title  string       // over the whole figure: beside a wide legend the plot alone is too narrow for it
-	legend gonum.Legend // beside the plot, so that it hides nothing
+	title  string       // over the whole figure, since the plot alone, beside a wide legend, is too narrow for it
+	legend gonum.Legend // drawn beside the plot, so that it covers no data
 }
 
-// newFigure takes the plot's title and legend out of it.
+// newFigure makes a figure of a plot. It moves the plot's title and legend to the figure, which draws them outside
+// the plot.
 func newFigure(p *gonum.Plot) *Figure {
 	f := &Figure{plot: p, title: p.Title.Text, legend: p.Legend}
 	p.Title.Text = ""

@@ -12,9 +12,9 @@ import (
 	"github.com/line-ood/goline/internal/npyz"
 )
 
-// Imported are estimates that another program made, to stand beside those of a study's estimators.
+// Imported holds estimates that another program made, to be compared with those of a study's estimators.
 type Imported struct {
-	// Estimator is what tables call the program.
+	// Estimator is the program's name in tables.
 	Estimator string
 
 	path string
@@ -26,13 +26,13 @@ type importedRow struct {
 	game           string
 	budget         float64
 	seed           uint64
-	empty, full    float64 // v(∅) and v(N) as the program was told them
+	empty, full    float64 // v(∅) and v(N) as the other program evaluated them
 	evaluations    int64
 	seconds        float64
 	values, stdErr []float64 // stdErr is nil where the file has none
 }
 
-// importedName is what an imported estimator may be called: names become parts of those of files.
+// importedName matches the names that an imported estimator may have. Names become parts of file names.
 var importedName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
 
 // ReadImported reads estimates from an npz archive of these arrays, one row for each estimate:
@@ -47,7 +47,7 @@ var importedName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
 //	seeds        number [rows]        optional: tells several runs of one game and budget apart
 //	std_err      number [rows, players]  optional: standard errors of values, for normal intervals; NaN where unknown
 //
-// An error names the file, the array and its shape or the entry. Numbers other than standard errors must be finite.
+// An error names the file, and the array with its shape or the entry. All numbers but standard errors must be finite.
 func ReadImported(path string) (*Imported, error) {
 	file, err := npyz.ReadNpz(path)
 	if err != nil {
@@ -119,7 +119,7 @@ func ReadImported(path string) (*Imported, error) {
 	return m, nil
 }
 
-// importedColumns reads arrays whose first axis are the rows; the first error stays.
+// importedColumns reads arrays whose first axis is the rows. It keeps the first error.
 type importedColumns struct {
 	file *npyz.Archive
 	path string
@@ -127,7 +127,7 @@ type importedColumns struct {
 	err  error
 }
 
-// numbers reads finite numbers of at least low; further axes follow that of the rows.
+// numbers reads an array [rows, further...] of finite numbers that are at least low.
 func (c *importedColumns) numbers(name string, low float64, further ...int) []float64 {
 	if c.err != nil {
 		return nil
@@ -166,8 +166,9 @@ func (c *importedColumns) counts(name string) []int64 {
 // Rows is the number of estimates.
 func (m *Imported) Rows() int { return len(m.rows) }
 
-// Estimates returns those of a game, by its name, with a budget. What a value of the game cost in forward passes is
-// perValue. Method is the name of the program, and the values belong to the file.
+// Estimates returns the estimates of the game with that name for a budget in forward-equivalents. perValue is the
+// cost of one value of the game in forward passes. The estimates' Method is the program's name. Their slices share
+// memory with m.
 func (m *Imported) Estimates(game string, budget, perValue float64) []attribution.Estimate {
 	var out []attribution.Estimate
 	for _, r := range m.of(game, budget) {
@@ -206,7 +207,7 @@ func (r *importedRow) estimate(method string, perValue float64) attribution.Esti
 	return e
 }
 
-// runs are the runs of a game and budget with their values; where the file has none, one that was skipped.
+// runs returns the file's runs of a game and budget, and their values; where the file has none, one skipped run.
 func (m *Imported) runs(s *Study, subject int, budget float64) (out []Run, values [][]float64) {
 	sub := s.Subjects[subject]
 	for _, r := range m.of(sub.Name, budget) {
@@ -227,7 +228,8 @@ func (m *Imported) runs(s *Study, subject int, budget float64) (out []Run, value
 	return out, values
 }
 
-// check fails where the file has nothing for the study, or played another game than the study's of the same name.
+// check returns an error where the file has no estimate for the study, or where its v(∅) and v(N) show that it played
+// another game than the study's of the same name.
 func (m *Imported) check(ctx context.Context, s *Study) error {
 	used := 0
 	for _, sub := range s.Subjects {

@@ -50,7 +50,7 @@ func importFile(t testing.TB, replaced ...npyz.Named) string {
 	return path
 }
 
-// additive is the game of two players with v(∅) = empty that are worth x and y.
+// additive is the game of two players that are worth x and y, with v(∅) = empty.
 func additive(t testing.TB, empty, x, y float64) Subject {
 	t.Helper()
 	g := tableOf(t, empty, empty+x, empty+y, empty+x+y)

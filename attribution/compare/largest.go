@@ -14,18 +14,19 @@ import (
 	"github.com/line-ood/goline/internal/figure"
 )
 
-// Weights are numbers of the players that stand beside their values, such as the weights of neurons to a class.
+// Weights holds one more number for each player, drawn beside its value, such as the weights of neurons to a class.
 type Weights struct {
 	// Label names the axis.
 	Label string
-	// Values has one number for each player; nil for no such panel.
+	// Values has one number for each player; with nil there is no such panel.
 	Values []float64
 }
 
-// LargestValues draws the k players of the largest values in the first estimate, the largest on top: what every
-// estimate, all of one game, gives them, with confidence intervals at the level where it has some, and beside it their
-// weights. It is an error when there are no estimates, when lengths differ, when k is not between 1 and the number of
-// players, and when a value is not finite.
+// LargestValues draws the k players with the largest values in the first estimate, the largest on top, one row for
+// each player. A row shows the player's value in every estimate (all must be of one game), with a confidence interval
+// at the level where the estimate has one, and in a second panel the player's weight. It returns an error when there
+// are no estimates, when lengths differ, when k is not between 1 and the number of players, and when a value is not
+// finite.
 func LargestValues(estimates []attribution.Estimate, k int, level float64, weights Weights) (*Figure, error) {
 	if len(estimates) == 0 {
 		return nil, fmt.Errorf("attribution: largest values: expected at least one estimate, got none")
@@ -38,7 +39,7 @@ func LargestValues(estimates []attribution.Estimate, k int, level float64, weigh
 		return nil, fmt.Errorf("attribution: largest values: expected %d weights, got %d", players, len(weights.Values))
 	}
 	order := estimate.Largest(estimates[0].Values, k)
-	slices.Reverse(order) // axes go up
+	slices.Reverse(order) // the vertical axis goes upwards, and the largest belongs on top
 	p := figure.NewPlot("Largest Shapley values", "Shapley value", "", textSize)
 	p.Add(figure.Grid(), upright(k))
 	for i := range estimates {
@@ -79,7 +80,7 @@ func LargestValues(estimates []attribution.Estimate, k int, level float64, weigh
 	return f, nil
 }
 
-// rows makes the vertical axis one of so many rows with names.
+// rows divides the vertical axis into k rows with names.
 func rows(p *gonum.Plot, k int, name func(row int) string) {
 	p.Y.Min, p.Y.Max = -0.5, float64(k)-0.5
 	p.Y.Tick.Length = 0
@@ -91,13 +92,13 @@ func rows(p *gonum.Plot, k int, name func(row int) string) {
 	p.Y.Tick.Marker = gonum.ConstantTicks(ticks)
 }
 
-// upright is the line at 0 through so many rows.
+// upright is a vertical line at 0 through k rows.
 func upright(k int) *plotter.Line {
 	return &plotter.Line{XYs: plotter.XYs{{X: 0, Y: -0.5}, {X: 0, Y: float64(k) - 0.5}}, LineStyle: figure.Reference()}
 }
 
-// addRows draws one estimate of the players, one in each row, with its intervals where they are known, and reports
-// whether some are. The legend names an estimate that samples and has none.
+// addRows draws the values of one estimate, one in each row, with their intervals where they are known, and reports
+// whether any interval was drawn. The legend says so where an estimate by sampling has no intervals.
 func addRows(p *gonum.Plot, i int, e *attribution.Estimate, order []int, shift, level float64) (spanned bool,
 	err error) {
 	xy := make(plotter.XYs, len(order))

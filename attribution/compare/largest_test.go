@@ -12,7 +12,7 @@ import (
 	"github.com/line-ood/goline/attribution/compare"
 )
 
-// threePlayers has its largest value last, known to ±2 standard errors of 0.5, give or take Student's t.
+// threePlayers is an estimate whose last player has the largest value, with a standard error of 0.5.
 func threePlayers() attribution.Estimate {
 	return attribution.Estimate{Method: "sampled", Names: []string{"first", "second", "third"},
 		Values: []float64{1, -2, 3}, StdErr: []float64{0.5, 0.5, 0.5}, DF: []float64{50, 50, 50}, Samples: 51}

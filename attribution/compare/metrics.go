@@ -156,17 +156,18 @@ func Jaccard(a, b []bool) float64 {
 	return float64(both) / float64(either)
 }
 
-// Coverage is the share of the players whose confidence interval at the level holds the true value. truthStdErr, nil
-// for zeros, is the standard error of an estimated truth and widens the intervals. Players without a standard error, as
-// after a single sample, do not count. Coverage is NaN where no player has one, where the standard errors are not those
-// of a sample, and where there are too few samples for intervals.
+// Coverage is the share of the players whose confidence interval at the level holds the true value. truthStdErr is
+// the standard error of an estimated truth and widens the intervals; nil stands for zeros. Players without a standard
+// error, for example after a single sample, do not count. Coverage is NaN where no player has a standard error, where
+// DF is nil (the standard errors are not those of a sample), and where there are too few samples for intervals.
 func Coverage(truth, truthStdErr []float64, e *attribution.Estimate, level float64) float64 {
 	mustMatch(truth, e.Values)
 	if e.DF == nil || e.TooFew() {
 		return math.NaN()
 	}
 	held, total := 0, 0
-	df, q := math.NaN(), math.NaN() // the last quantile: mostly all players share one
+	// the quantile of the player before: mostly all players share their degrees of freedom
+	df, q := math.NaN(), math.NaN()
 	for i, t := range truth {
 		if e.DF[i] != df {
 			df, q = e.DF[i], mathx.QuantileT((1+level)/2, e.DF[i])

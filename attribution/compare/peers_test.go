@@ -8,7 +8,7 @@ import (
 	"github.com/line-ood/goline/attribution/estimate"
 )
 
-// Kendall's tau compares values; over argsort indices it is another number.
+// Kendall's tau compares values. Comparing their argsort indices, as some implementations do, gives another number.
 func TestKendallTauIsOverValues(t *testing.T) {
 	x, y := []float64{10, 30, 20, 40}, []float64{1, 2, 3, 4}
 	assert.InDelta(t, 2.0/3, KendallTauB(x, y), 1e-15) // one of six pairs is discordant: (5-1)/6

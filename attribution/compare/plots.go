@@ -14,10 +14,10 @@ import (
 	"github.com/line-ood/goline/internal/figure"
 )
 
-// textSize is that of the text in figures, in points.
+// textSize is the size of the text in figures, in points.
 const textSize = 10
 
-// Axis is what the cost of an estimate is measured in.
+// Axis is the unit in which the cost of an estimate is measured.
 type Axis int
 
 const (
@@ -27,14 +27,14 @@ const (
 	Seconds
 )
 
-// point is a place of a series with its band, and the budget behind it.
+// point is a point of a line with the ends of its band, and the budget that it belongs to.
 type point struct{ budget, x, y, lo, hi float64 }
 
 // ErrorVersusCost draws a metric against the cost, one line with its bootstrap band for each estimator. Points are
-// joined from budget to budget, and only where each budget cost more than the one before: an estimator that ignores its
-// budget, or times that do not grow with it, has points with error bars and no line. Cost is on a logarithmic axis, and
-// so are the errors (MSE, MAE, efficiency residual). Cells without a value, and zeros on a logarithmic axis, are left
-// out. It is an error when nothing is left.
+// joined in the order of budgets, and only where each budget cost more than the one before. An estimator that ignores
+// its budget, or whose times do not grow with it, gets points with error bars and no line. Cost is on a logarithmic
+// axis, and so are errors (MSE, MAE, efficiency residual). Cells without a value, and zeros on a logarithmic axis,
+// are left out. It returns an error when nothing is left.
 func ErrorVersusCost(c *Comparison, metric Metric, axis Axis) (*Figure, error) {
 	logY := metric == MSE || metric == MAE || metric == Efficiency
 	cost := fmt.Sprintf("forward-equivalents (backward = %g)", c.BackwardCost)
@@ -120,8 +120,8 @@ func label(c *Comparison, metric Metric) string {
 	return metric.String()
 }
 
-// addSeries draws points in the order of budgets: with a band where there is one and a line where their cost grows, and
-// otherwise each for itself.
+// addSeries draws points in the order of budgets: as a line with a band where the costs grow, and otherwise as single
+// points.
 func addSeries(p *gonum.Plot, i int, name string, points []point, logY bool) error {
 	xy := make(plotter.XYs, len(points))
 	var upper, lower plotter.XYs
@@ -165,7 +165,7 @@ func addSeries(p *gonum.Plot, i int, name string, points []point, logY bool) err
 	return nil
 }
 
-// addBars draws intervals, where there are some.
+// addBars draws intervals as error bars; without intervals it draws nothing.
 func addBars(p *gonum.Plot, i int, name string, s scatter) error {
 	if len(s.XYs) == 0 {
 		return nil
@@ -180,7 +180,7 @@ func addBars(p *gonum.Plot, i int, name string, s scatter) error {
 	return nil
 }
 
-// bounds are the extremes of the numbers on an axis.
+// bounds are the smallest and the largest number on an axis.
 type bounds struct {
 	lo, hi float64
 	any    bool

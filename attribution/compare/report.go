@@ -16,7 +16,7 @@ func (c *Comparison) WriteRuns(w io.Writer) error {
 	header := []string{"estimator", "budget", "subject", "seed", "samples", "evaluations", "forwards", "backwards",
 		"forward_equivalents", "seconds", "stopped"}
 	header = append(header, metricNames[:]...)
-	_ = out.Write(append(header, "skipped")) // its errors last until Error
+	_ = out.Write(append(header, "skipped")) // csv.Writer keeps the first error for Error
 	for i := range c.Runs {
 		r := &c.Runs[i]
 		line := []string{r.Estimator, numfmt.Text(r.Budget), r.Subject, strconv.FormatUint(r.Seed, 10),

@@ -26,22 +26,24 @@ type Study struct {
 	Estimators []attribution.Estimator
 	// Budgets are in forward-equivalents. A budget that is too small for an estimator skips it; see Run.Skipped.
 	Budgets []float64
-	// Seeds are the seeds of the runs; each game makes one of its own from each of them, [GameSeed]. Estimators without
+	// Seeds are the seeds of the runs; [GameSeed] derives each game's own seed from them. Estimators without
 	// randomness run once.
 	Seeds []uint64
-	// K is how many players the detector keeps, for precision@k; 0 is a tenth of them, as LINe's p_a = 90 does.
+	// K is the number of players that the detector keeps, for precision@k; 0 is a tenth of the players, which is what
+	// LINe keeps with p_a = 90.
 	K int
-	// Level of the confidence intervals, of the estimates and of the bootstrap bands; 0 is 0.95.
+	// Level is the level of the confidence intervals, of the estimates as well as of the bootstrap bands; 0 stands
+	// for 0.95.
 	Level float64
-	// Resamples is the number of bootstrap resamples behind the bands; 0 is 1000.
+	// Resamples is the number of bootstrap resamples behind the bands; 0 stands for 1000.
 	Resamples int
 	// Seed is the seed of the bootstrap.
 	Seed uint64
-	// Workers and BackwardCost are handed to the estimators.
+	// Workers and BackwardCost are handed to the estimators; see [attribution.Options].
 	Workers      int
 	BackwardCost float64
-	// Imported are estimates that other programs made of the same games with the same budgets. Those of other games and
-	// budgets are left out.
+	// Imported holds estimates that other programs made of the same games with the same budgets. Their estimates of
+	// other games or budgets are ignored.
 	Imported []*Imported
 	// Progress is told how many of the runs are done. Nil is silent.
 	Progress func(done, total int)
@@ -51,7 +53,7 @@ type Study struct {
 type Run struct {
 	Subject, Estimator string
 	Budget             float64
-	Seed               uint64 // the study's
+	Seed               uint64 // one of Study.Seeds
 	Samples            int
 	Evaluations        int64
 	attribution.Cost
@@ -78,8 +80,8 @@ type Comparison struct {
 	Agreements []Agreement
 }
 
-// Compare runs the study. Estimators that cannot run on a game, for want of budget, gradients or linearity, are listed
-// as skipped; any other error ends the study. When ctx ends, the comparison holds the runs that were finished and the
+// Compare runs the study. Estimators that cannot run on a game, for want of budget, gradients or linearity, are
+// listed as skipped; any other error ends the study. When ctx ends, the comparison holds the finished runs, and the
 // error wraps that of ctx.
 func Compare(ctx context.Context, s Study) (*Comparison, error) {
 	if err := s.check(); err != nil {
@@ -131,7 +133,7 @@ func Compare(ctx context.Context, s Study) (*Comparison, error) {
 	return c, nil
 }
 
-// run is one run of the study, with the values that were estimated, nil where it was skipped.
+// run makes one run of the study. It also returns the estimated values [players], nil where the run was skipped.
 func (s *Study) run(ctx context.Context, e attribution.Estimator, subject int, budget float64,
 	seed uint64) (Run, []float64, error) {
 	sub := s.Subjects[subject]
@@ -154,7 +156,8 @@ func (s *Study) run(ctx context.Context, e attribution.Estimator, subject int, b
 	return run, est.Values, nil
 }
 
-// Score compares an estimate with the truth by all metrics, k players being kept and intervals taken at the level.
+// Score compares an estimate with the truth by all metrics. k is that of precision@k, level that of the confidence
+// intervals.
 func Score(truth Truth, e *attribution.Estimate, k int, level float64) Scores {
 	var s Scores
 	s[MSE] = MeanSquaredError(truth.Values, e.Values)
@@ -214,7 +217,7 @@ func (s *Study) check() error {
 	return nil
 }
 
-// keep is k for a game of n players.
+// keep returns k of precision@k for a game of n players.
 func (s *Study) keep(n int) int {
 	if s.K != 0 {
 		return s.K

@@ -80,7 +80,7 @@ func TestCompare(t *testing.T) {
 	assert.True(t, math.IsNaN(ga[100].Bands[IntervalCoverage].Mean), "it has no intervals")
 	assert.Equal(t, 4.0, ga[100].Equivalents, "one value, and a gradient of one forward and one backward")
 
-	// A run is what the estimator gives, scored.
+	// The scores of a run are those of the estimate that the estimator gives with the same options.
 	for _, run := range c.Runs {
 		if run.Estimator != "antithetic" || run.Budget != 1000 || run.Seed != 4 || run.Subject != "b" {
 			continue
@@ -92,7 +92,7 @@ func TestCompare(t *testing.T) {
 	}
 }
 
-// recorder keeps what an estimator says.
+// recorder is an estimator that records the options with which it is called and the estimates that it returns.
 type recorder struct {
 	attribution.Estimator
 	estimates []attribution.Estimate
@@ -105,8 +105,8 @@ func (r *recorder) Estimate(ctx context.Context, g attribution.Game,
 	return e, err
 }
 
-// TestCompareDrawsApart: errors on several games are independent even where the games are the same, or their mean would
-// be less certain than its band says.
+// TestCompareDrawsApart: the errors on several games are independent even where the games are equal. Otherwise their
+// mean would be less certain than its band says.
 func TestCompareDrawsApart(t *testing.T) {
 	g := randomTable(6, 4)
 	truth, err := FindTruth(background, g, attribution.Options{})
@@ -175,7 +175,7 @@ func TestCompareTruthWithStandardErrors(t *testing.T) {
 	assert.Nil(t, linear.StdErr)
 	_, err = FindTruth(background, g, attribution.Options{})
 	assert.ErrorContains(t, err, "expected a number of samples")
-	// An uncertain truth widens the intervals that are to hold it.
+	// The standard error of an estimated truth widens the intervals that should hold it.
 	est := attribution.Estimate{Values: []float64{1}, StdErr: []float64{0.1}, DF: []float64{math.Inf(1)}}
 	assert.Equal(t, 0.0, Coverage([]float64{1.3}, nil, &est, 0.95))
 	assert.Equal(t, 1.0, Coverage([]float64{1.3}, []float64{0.2}, &est, 0.95))
@@ -326,7 +326,7 @@ func TestBootstrapBandsCover(t *testing.T) {
 	assert.InDelta(t, 0.9, float64(covered)/repeats, 0.04) // three standard errors of 500 trials
 }
 
-// half is a deterministic estimator from outside: half of v(N) - v(∅) for either of two players.
+// half is a deterministic estimator defined outside package estimate: each of two players gets half of v(N) - v(∅).
 type half struct{}
 
 func (half) Name() string { return "half" }
@@ -343,7 +343,7 @@ func (half) Work(attribution.Game, attribution.Options) (values, gradients int, 
 	return 2, 0, nil
 }
 
-// TestCompareKnowsDeterministicEstimatorsFromOutside runs one once for all seeds.
+// TestCompareKnowsDeterministicEstimatorsFromOutside: such an estimator runs once for all seeds.
 func TestCompareKnowsDeterministicEstimatorsFromOutside(t *testing.T) {
 	g := randomTable(2, 3)
 	truth, err := FindTruth(background, g, attribution.Options{})

@@ -8,7 +8,7 @@ import (
 	"github.com/line-ood/goline/attribution/estimate"
 )
 
-// Truth is what estimates are compared with.
+// Truth holds the Shapley values with which estimates are compared.
 type Truth struct {
 	// Values are the true Shapley values [players].
 	Values []float64
@@ -18,8 +18,8 @@ type Truth struct {
 	Method string
 }
 
-// FindTruth returns the Shapley values of a game: by closed form where the game is linear, by enumeration with up to
-// 20 players, and otherwise by antithetic permutations under the options, with their standard errors.
+// FindTruth returns the Shapley values of a game: by the closed form where the game is linear, by enumeration with up
+// to 20 players, and otherwise, with their standard errors, by antithetic permutation sampling under the options.
 func FindTruth(ctx context.Context, g attribution.Game, opt attribution.Options) (Truth, error) {
 	if err := attribution.CheckGame(g); err != nil {
 		return Truth{}, err

@@ -10,8 +10,9 @@ import (
 	"github.com/line-ood/goline/internal/figure"
 )
 
-// Scatter draws estimates against the true values with the diagonal, and where an estimate has standard errors of a
-// sample its confidence intervals at the level. It is an error when the lengths differ or a value is not finite.
+// Scatter draws estimates against the true values, together with the diagonal. Where an estimate has standard errors
+// of a sample, it draws confidence intervals at the level. It returns an error when the lengths differ or a value is
+// not finite.
 func Scatter(truth []float64, estimates []attribution.Estimate, level float64) (*Figure, error) {
 	if len(truth) == 0 || len(estimates) == 0 {
 		return nil, fmt.Errorf("attribution: %d estimates of %d values", len(estimates), len(truth))
@@ -60,7 +61,7 @@ type scatter struct {
 }
 
 // Overlap draws, for every k from 1 to most (0 for all), the share of the k largest true values that is among the k
-// largest estimates. It is an error when the lengths differ.
+// largest estimates. It returns an error when the lengths differ.
 func Overlap(truth []float64, estimates []attribution.Estimate, most int) (*Figure, error) {
 	if most == 0 {
 		most = len(truth)

@@ -8,7 +8,8 @@ import (
 	"github.com/line-ood/goline/attribution/internal/sampling"
 )
 
-// unitWorker computes the unbiased estimates of consecutive units: permutations, pairs, draws of a path.
+// unitWorker computes the unbiased estimates of consecutive units. A unit is what an estimator draws independently: a
+// permutation, an antithetic pair, or a point of a path.
 type unitWorker interface {
 	// units writes the estimates of units first..first+count-1 to dst [count, players].
 	units(ctx context.Context, first, count int, dst []float64) error
@@ -16,14 +17,15 @@ type unitWorker interface {
 
 // averaging is an estimator whose estimate is the mean of independent, identically distributed units.
 type averaging struct {
-	perUnit   float64 // forward-equivalents of a unit
-	chunk     int     // units in a chunk; must depend on the game and the estimator alone
+	perUnit float64 // forward-equivalents of a unit
+	// units in a chunk: a function of the game and the estimator alone, for equal bits with any workers
+	chunk     int
 	newWorker func() unitWorker
 	// transform turns the mean of the units and its standard error into the estimate's; nil leaves them.
 	transform func(values, stdErr []float64)
 }
 
-// leastUnits is the number of units from which their variance is to be believed: with fewer, the 95 % intervals of
+// leastUnits is the number of units from which the estimated variance is trusted. With fewer, the 95 % intervals of
 // single neurons covered 73 to 93 % of the true values on the penultimate layer of a network, whose contributions are
 // rare and large.
 const leastUnits = 30
@@ -31,7 +33,8 @@ const leastUnits = 30
 // firstRound is the number of units before the standard error is first looked at.
 const firstRound = 32
 
-// average takes units until the plan or the target standard error says stop.
+// average takes units until the plan is fulfilled or the target standard error is reached. fixed is the cost, in
+// forward-equivalents, that the estimator spends before the first unit.
 func (r *run) average(ctx context.Context, a averaging, fixed float64) (attribution.Estimate, error) {
 	p, err := r.plan(fixed, a.perUnit, 1)
 	if err != nil {
@@ -101,7 +104,7 @@ func (r *run) average(ctx context.Context, a averaging, fixed float64) (attribut
 	return r.finish(e), nil
 }
 
-// fromMoments is the estimate that the units so far give; without units it has no values.
+// fromMoments is the estimate of the units so far; without units its Values are nil.
 func (r *run) fromMoments(m *sampling.Moments, a averaging) attribution.Estimate {
 	e := attribution.Estimate{Samples: m.Count, LeastSamples: leastUnits}
 	if m.Count == 0 {
@@ -119,8 +122,8 @@ func (r *run) fromMoments(m *sampling.Moments, a averaging) attribution.Estimate
 	return e
 }
 
-// chunkUnits is the number of units in a chunk, so that a chunk is long enough to outweigh the reduction and short
-// enough to stop in time.
+// chunkUnits is the number of units in a chunk: enough that the work outweighs the reduction, and few enough that
+// sampling stops soon after ctx ends.
 func chunkUnits(valuesPerUnit int, incremental bool) int {
 	target := 512
 	if incremental {
@@ -129,7 +132,7 @@ func chunkUnits(valuesPerUnit int, incremental bool) int {
 	return min(max(target/max(valuesPerUnit, 1), 1), 256)
 }
 
-// known is the number of samples to report as the total, 0 when only the standard error decides.
+// known is the total number of samples to report to Progress: 0 when only the standard error decides.
 func known(samples int) int {
 	if samples >= maxSamples {
 		return 0
@@ -137,7 +140,7 @@ func known(samples int) int {
 	return samples
 }
 
-// walkers hands out the walkers of one worker, one for each member that it has drawn.
+// walkers holds the walkers of one worker: one for each member that the worker has drawn.
 type walkers struct {
 	game attribution.Game
 	of   []attribution.Walker
@@ -166,7 +169,7 @@ func (w *walkers) member(sampled attribution.Sampled, m int) attribution.Walker 
 	return w.of[m]
 }
 
-// checkMarginals reports marginal contributions that are not finite.
+// checkMarginals returns an error for marginal contributions that are not finite.
 func checkMarginals(dst []float64) error {
 	total := 0.0
 	for _, v := range dst {
@@ -178,5 +181,5 @@ func checkMarginals(dst []float64) error {
 	return nil
 }
 
-// isIncremental reports whether the game's walkers are not nil.
+// isIncremental reports whether the game has walkers.
 func isIncremental(g attribution.Game) bool { return attribution.NewWalker(g) != nil }

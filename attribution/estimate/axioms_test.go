@@ -15,7 +15,7 @@ import (
 	"github.com/line-ood/goline/internal/racetest"
 )
 
-// byPermutations is the Shapley value by its first definition, the mean over all n! orders.
+// byPermutations is the Shapley value by its definition as a mean over all n! orders.
 func byPermutations(v []float64, n int) []float64 {
 	phi := make([]float64, n)
 	orders := 0
@@ -62,7 +62,7 @@ func TestExactIsTheMeanOverAllOrders(t *testing.T) {
 	})
 }
 
-// drawTable draws a game.
+// drawTable draws the values of all coalitions of a game with n players.
 func drawTable(t *rapid.T, n int, name string) []float64 {
 	return rapid.SliceOfN(rapid.Float64Range(-10, 10), 1<<n, 1<<n).Draw(t, name)
 }
@@ -104,7 +104,8 @@ func TestEfficiency(t *testing.T) {
 	})
 }
 
-// A player that always adds the same gets exactly that from estimators that average its marginal contributions.
+// A dummy player, whose marginal contribution is always the same, gets exactly that contribution from estimators that
+// average marginal contributions.
 func TestDummy(t *testing.T) {
 	marginal := []attribution.Estimator{Exact{}, Permutation{}, Permutation{Antithetic: true},
 		Permutation{Rotations: 2}, Stratified{}, Stratified{Optimal: true},
@@ -129,7 +130,7 @@ func TestDummy(t *testing.T) {
 	})
 }
 
-// In a game of sizes alone all players are the same.
+// In a game whose value depends only on the coalition's size all players get the same.
 func TestSymmetry(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		n := rapid.IntRange(2, 7).Draw(t, "players")
@@ -179,7 +180,8 @@ func TestSymmetryOfSampling(t *testing.T) {
 	for _, e := range append(samplers(), Owen{Trapezoid: true}) {
 		opt := attribution.Options{Budget: 300, Workers: 1}
 		if _, ok := e.(LeverageSHAP); ok {
-			opt = attribution.Options{Samples: 15, Workers: 1} // of all 31 pairs
+			// all 31 pairs of 6 players would make the estimate exact
+			opt = attribution.Options{Samples: 15, Workers: 1}
 		}
 		difference := sampling.NewMoments(1)
 		for seed := range uint64(runs) {
@@ -194,8 +196,9 @@ func TestSymmetryOfSampling(t *testing.T) {
 	}
 }
 
-// A complement or a reversed order cancels what is linear in the coalition's size, and rotations take a player to every
-// position: where that is all there is, nothing is left to chance. Without them the estimates would be as unbiased.
+// A complement or a reversed order cancels terms that are linear in the coalition's size, and rotations take a player
+// to every position. In a game that has only such terms nothing is left to chance. (Without them estimates are
+// unbiased too, but vary.)
 func TestPairsAndRotationsCancel(t *testing.T) {
 	const n = 7
 	square := plain{games.Func(n, func(c attribution.Coalition) float64 { return float64(c.Size() * c.Size()) })}
@@ -238,7 +241,7 @@ func TestLinearity(t *testing.T) {
 		opt := attribution.Options{Budget: 500, Seed: rapid.Uint64().Draw(t, "seed")}
 		for _, e := range all {
 			if s, ok := e.(Stratified); ok && s.Optimal {
-				continue // its allocation depends on the game
+				continue // the estimator's allocation of samples depends on the game
 			}
 			x, y, z := estimate(t, e, v, opt), estimate(t, e, w, opt), estimate(t, e, sum, opt)
 			for i := range z.Values {
@@ -283,7 +286,8 @@ func TestLogitGameAgreement(t *testing.T) {
 	}
 }
 
-// Where the game is not linear, gradient × activation is not the Shapley value, and the sampling estimators are.
+// Where the game is not linear, gradient × activation differs from the Shapley value, and the sampling estimators do
+// not.
 func TestGradientActivationMissesNonlinearGames(t *testing.T) {
 	net := randomNetwork(4, 8, 23)
 	for i := range net.z {

@@ -14,12 +14,12 @@ import (
 	"github.com/line-ood/goline/internal/ostest"
 )
 
-// The penultimate layer of the CIFAR-10 DenseNet-BC-100-12: 342 neurons, 10 classes.
+// denseNetGame has the size of the penultimate layer of the CIFAR-10 DenseNet-BC-100-12: 342 neurons, 10 classes.
 func denseNetGame(t testing.TB, v attribution.Value) attribution.Game {
 	return randomNetwork(10, 342, 1).game(t, games.PenultimateOptions{Value: v})
 }
 
-// Sampling allocates for the call, not for the permutation.
+// TestNoAllocationPerPermutation: sampling allocates memory once for a call, not again for each permutation.
 func TestNoAllocationPerPermutation(t *testing.T) {
 	for _, e := range []attribution.Estimator{Permutation{}, Permutation{Antithetic: true}, Owen{}} {
 		g := randomNetwork(10, 50, 1).game(t, games.PenultimateOptions{Value: attribution.LogSumExp})
@@ -38,20 +38,20 @@ func BenchmarkPermutation(b *testing.B) {
 	for _, v := range allValues {
 		b.Run(v.String(), func(b *testing.B) {
 			g := denseNetGame(b, v)
-			_ = g.(attribution.Incremental).NewWalker() // the table is built once a game
+			_ = g.(attribution.Incremental).NewWalker() // build the game's table outside the measured time
 			b.ReportAllocs()
 			b.ResetTimer()
 			before := ostest.CPUSeconds(b)
 			e, err := Permutation{}.Estimate(background, g, attribution.Options{Samples: b.N, Workers: 1})
 			require.NoError(b, err)
 			b.ReportMetric(float64(e.Samples)*342/b.Elapsed().Seconds(), "marginals/s")
-			// On a machine with other work, processor time is what a core can do.
+			// On a machine with other work, the rate per second of processor time says what a core can do.
 			b.ReportMetric(float64(e.Samples)*342/(ostest.CPUSeconds(b)-before), "marginals/cpu-s")
 		})
 	}
 }
 
-// The same game without its incremental form.
+// BenchmarkPermutationByValues plays the same game without its incremental form.
 func BenchmarkPermutationByValues(b *testing.B) {
 	g := plain{denseNetGame(b, attribution.LogSumExp)}
 	b.ResetTimer()

@@ -10,7 +10,7 @@ import (
 // It evaluates v(∅) and v(N) for the efficiency residual.
 type ClosedForm struct{}
 
-// Name is closed-form.
+// Name returns "closed-form".
 func (ClosedForm) Name() string { return "closed-form" }
 
 // Estimate implements [attribution.Estimator]. For a game that is not linear the error is [attribution.ErrNotLinear].

@@ -17,24 +17,25 @@ import (
 //
 //	φ_i = mean over s of E[v(S ∪ {i}) - v(S)] ≈ mean over s of E[g_i(S) + g_i(S ∪ {i})]/2,   |S| = s = 0..n-1,
 //
-// the trapezoid rule on the way of the player's own presence from 0 to 1. Sizes are stratified, and coalitions come
-// with their complements, which leaves the odd part of the game. A polynomial of degree five in the few directions in
-// which the gradients vary, whose Shapley values have a closed form, is fitted to half of the gradients and taken off
-// the other half, and the other way round, so that only what it does not explain is sampled. At last the residual v(N)
-// - v(∅) - Σ φ_i is shared out by regression.
+// by the trapezoid rule, applied while the presence of player i alone goes from 0 to 1. The coalition sizes are
+// stratified. Coalitions come with their complements, so that terms of the game that are even under complementation,
+// which do not change Shapley values, cancel. The samples are split into two halves. To the gradients of one half a
+// polynomial is fitted: of degree five, in the few directions in which the gradients vary. Its Shapley values have a
+// closed form. The polynomial is a control variate for the other half, and vice versa: only what it does not explain
+// is left to sampling. Finally regression shares the efficiency residual v(N) - v(∅) - Σ φ_i among the players.
 //
-// The polynomial accounts for a part of the error of the trapezoid rule; the rest is measured at some samples, at the
-// first coalition and its complement with one player toggled, drawn with a known probability that grows with the
-// player's gradient. Without Unbiased a third of the samples do so, and a player is corrected as far as the error
-// stands out from its own noise: most of what is left is that of players too small to be seen. Standard errors do not
-// include it, so that there are no intervals.
+// The polynomial accounts for a part of the error of the trapezoid rule. The rest is measured at some samples: one
+// player is toggled in the sample's first coalition and in its complement, drawn with a known probability that grows
+// with the player's gradient. Without Unbiased, a third of the samples measure it, and a player's estimate is
+// corrected only as far as the measured error exceeds its own noise. What then remains is mostly the error of players
+// too small to be measured. Standard errors do not include it, and therefore there are no intervals.
 type CoalitionGradients struct {
-	// Unbiased measures the error of the trapezoid rule at every sample and corrects by all of it. The estimate is then
-	// unbiased for every game whose gradients are those of its values.
+	// Unbiased measures the error of the trapezoid rule at every sample and corrects by all of it. The estimate is
+	// then unbiased for every game whose gradients are the derivatives of its values.
 	Unbiased bool
 }
 
-// Name is coalition-gradients, or coalition-gradients-unbiased.
+// Name returns "coalition-gradients" or "coalition-gradients-unbiased".
 func (c CoalitionGradients) Name() string {
 	if c.Unbiased {
 		return "coalition-gradients-unbiased"
@@ -42,11 +43,12 @@ func (c CoalitionGradients) Name() string {
 	return "coalition-gradients"
 }
 
-// Estimate implements [attribution.Estimator]. A sample is two coalitions of similar size with their complements, four
-// gradients, and two for each measured error; at least 4 are needed, so that each half has gradients to fit. All
-// gradients are held in memory, 8 bytes for each entry. The standard error is that of the mean of samples, from
-// differences between neighbouring strata. With a target standard error the samples come in independent rounds whose
-// estimates are pooled by their numbers of samples.
+// Estimate implements [attribution.Estimator]. A sample is two coalitions of similar size with their complements:
+// four gradients, and two more where the error of the trapezoid rule is measured. At least 4 samples are needed, so
+// that a polynomial can be fitted to each half. All gradients are held in memory, 8 bytes for each entry. The
+// standard error is that of the mean of samples, from differences between neighbouring strata. With a target standard
+// error the samples come in independent rounds, whose estimates are averaged with their numbers of samples as
+// weights.
 func (c CoalitionGradients) Estimate(ctx context.Context, g attribution.Game,
 	opt attribution.Options) (attribution.Estimate, error) {
 	r, err := newRun(c.Name(), g, opt)
@@ -72,7 +74,7 @@ func (c CoalitionGradients) Estimate(ctx context.Context, g attribution.Game,
 	return s.rounds(ctx, p)
 }
 
-// rounds pools rounds of growing size until the plan or the target says stop.
+// rounds averages rounds of growing size until the plan is fulfilled or the target standard error is reached.
 func (s *gradientSampler) rounds(ctx context.Context, p plan) (attribution.Estimate, error) {
 	r := s.run
 	size := p.samples
@@ -100,7 +102,7 @@ func (s *gradientSampler) rounds(ctx context.Context, p plan) (attribution.Estim
 		}
 		want := nextRound(pooled.Samples, p.samples, pooled.MaxStdErr(), r.opt.TargetStdErr) - pooled.Samples
 		size = min(max(want, firstRound), left)
-		if left-size < fewestSamples { // a rest that could not be a round
+		if left-size < fewestSamples { // the samples left over would be too few for another round
 			size = left
 		}
 	}
@@ -114,13 +116,14 @@ type gradientSampler struct {
 	end      []float64 // mean of the gradients at ∅ and N [players]
 }
 
-// togglePeriod is the number of samples of which one measures the error of the trapezoid rule where not all do.
+// togglePeriod: one sample in so many measures the error of the trapezoid rule, unless all do.
 const togglePeriod = 3
 
-// toggles reports whether sample k measures the error of the trapezoid rule. The period is odd, so that both halves do.
+// toggles reports whether sample k measures the error of the trapezoid rule. Samples alternate between the halves;
+// since the period is odd, measuring samples fall into both.
 func (s *gradientSampler) toggles(k int) bool { return s.unbiased || k%togglePeriod == togglePeriod-1 }
 
-// points is the number of gradients of a sample, on average.
+// points is the mean number of gradients that a sample takes.
 func (s *gradientSampler) points() float64 {
 	if s.unbiased {
 		return 6
@@ -146,29 +149,30 @@ func (s *gradientSampler) ends(ctx context.Context) error {
 	return nil
 }
 
-// gradientPair is a coalition with the mean of the gradients there and at its complement.
+// gradientPair is a coalition with the mean of the gradients at the coalition and at its complement.
 type gradientPair struct {
 	coalition attribution.Coalition
 	size      int
 	mean      []float64 // [players]
 }
 
-// gradientSample is two pairs and, where it toggles, the error of the trapezoid rule for one player at the first
-// coalition and its complement, over the probability with which the player was drawn.
+// gradientSample is two pairs. Where the sample toggles a player, it also holds the measured error of the trapezoid
+// rule for that player, averaged over the first coalition and its complement.
 type gradientSample struct {
 	pairs   [2]gradientPair
 	toggled bool
 	player  int
 	bend    float64
-	scale   float64 // of the bend: importance over probability
+	scale   float64 // factor of the bend in the estimate: importance weight over the probability of drawing the player
 }
 
-// round takes samples and turns them into an estimate. When ctx ends it does so with those that it has, and returns the
+// round takes samples and turns them into an estimate. When ctx ends, it uses the samples it has, and returns the
 // error of ctx as well.
 func (s *gradientSampler) round(ctx context.Context, round uint64, count int) (attribution.Estimate, error) {
 	r := s.run
 	samples := make([]gradientSample, count)
-	// Evaluated in random order, any prefix is a smaller sample of the same kind.
+	// Samples are evaluated in random order, so that those finished when ctx ends are a smaller sample of the same
+	// kind.
 	order := make([]int, count)
 	var rng rand.PCG
 	sampling.SeedStream(&rng, r.opt.Seed, sampling.DomainGradient, round<<40)
@@ -198,7 +202,7 @@ func (s *gradientSampler) round(ctx context.Context, round uint64, count int) (a
 // gradientWorker evaluates samples.
 type gradientWorker struct {
 	s                    *gradientSampler
-	rng                  []rand.PCG // of each sample, for what is drawn after its gradients
+	rng                  []rand.PCG // one for each sample, for what is drawn after its gradients
 	alpha, values, grads []float64
 	chance               []float64
 }
@@ -210,8 +214,8 @@ func newGradientWorker(s *gradientSampler, chunk int) *gradientWorker {
 		grads:  make([]float64, 4*chunk*n), chance: make([]float64, n)}
 }
 
-// sizeInTurn is coalition size number k of n-1 in the order 1, n-1, 2, n-2, ...: a coalition and its complement are
-// neighbours.
+// sizeInTurn is the k-th coalition size in the order 1, n-1, 2, n-2, ..., in which the size of a coalition is next to
+// that of its complement.
 func sizeInTurn(n, k int) int {
 	if k%2 == 0 {
 		return 1 + k/2
@@ -219,7 +223,7 @@ func sizeInTurn(n, k int) int {
 	return n - 1 - k/2
 }
 
-// take evaluates the named samples, each in a stratum of its own.
+// take evaluates the samples whose indices are in which. Each sample has a stratum of coalition sizes of its own.
 func (w *gradientWorker) take(ctx context.Context, round uint64, which []int, samples []gradientSample) error {
 	r, n := w.s.run, w.s.run.n
 	alpha, values, grads := w.alpha[:4*len(which)*n], w.values[:4*len(which)], w.grads[:4*len(which)*n]
@@ -227,8 +231,8 @@ func (w *gradientWorker) take(ctx context.Context, round uint64, which []int, sa
 		rng := &w.rng[at]
 		sampling.SeedStream(rng, r.opt.Seed, sampling.DomainGradient, round<<40+1+uint64(k))
 		for p := range 2 {
-			// Each half has strata of its own over all sizes: what is fitted to the other half must be taken off at all
-			// of them.
+			// Each half has its own strata over all sizes: the polynomial fitted to the other half must be subtracted
+			// at all sizes.
 			u := (float64(k/2) + sampling.Unit(rng)) / float64((len(samples)+1-k%2)/2)
 			pair := gradientPair{coalition: attribution.NewCoalition(n),
 				size: sizeInTurn(n, min(int(u*float64(n-1)), n-2))}
@@ -259,12 +263,13 @@ func (w *gradientWorker) take(ctx context.Context, round uint64, which []int, sa
 	return w.bends(ctx, which, samples)
 }
 
-// evenShare is the probability with which the player of a bend is drawn evenly from all players, which bounds the
-// weight of those whose gradients are small.
+// evenShare is the part of the probability of toggling a player that is the same for all players. It bounds the
+// importance weight of players with small gradients.
 const evenShare = 0.1
 
-// draw turns the squares of a sample's gradients into probabilities, mixes in those of the chunk's, and an even share,
-// and draws a player by a number from [0, 1).
+// draw chooses the player to toggle. w.chance holds the squares of the sample's gradients; draw turns them into
+// probabilities, mixed with those from typical, the squares summed over the chunk, and with an even share. u, from
+// [0, 1), selects the player.
 func (w *gradientWorker) draw(typical []float64, u float64) int {
 	n := len(typical)
 	own, all := floats.Sum(w.chance), floats.Sum(typical)
@@ -282,8 +287,8 @@ func (w *gradientWorker) draw(typical []float64, u float64) int {
 	return player
 }
 
-// bends draws one player for each sample that toggles, toggles it and measures the error of the trapezoid rule on its
-// way.
+// bends draws one player for each sample that toggles. It toggles the player and measures the error of the trapezoid
+// rule between the player's absence and presence.
 func (w *gradientWorker) bends(ctx context.Context, which []int, samples []gradientSample) error {
 	r, n := w.s.run, w.s.run.n
 	typical := make([]float64, n)
@@ -292,7 +297,7 @@ func (w *gradientWorker) bends(ctx context.Context, which []int, samples []gradi
 			typical[i] += g * g
 		}
 	}
-	var toggled []int // places among which
+	var toggled []int // positions in which of the samples that toggle
 	var points []float64
 	for at, k := range which {
 		if !w.s.toggles(k) {
@@ -310,15 +315,17 @@ func (w *gradientWorker) bends(ctx context.Context, which []int, samples []gradi
 		if s.pairs[0].coalition.Has(s.player) {
 			others--
 		}
-		// The size without the player is that of one or two of the sizes drawn from, and uniform over 0..n-1 in the
-		// Shapley value.
+		// The number of other players in the coalition can come from two of the drawn sizes (the player in or out),
+		// and 0 and n-1 from one only. In the Shapley value all numbers 0..n-1 have the same weight; the scale
+		// corrects for that.
 		s.scale = float64(n-1) / float64(n+1)
 		if others == 0 || others == n-1 {
 			s.scale = float64(n - 1)
 		}
 		s.scale /= w.chance[s.player]
 		toggled = append(toggled, at)
-		for side := range 2 { // the coalition and its complement, so that only the odd part is left
+		// the coalition and its complement; their mean drops terms that are even under complementation
+		for side := range 2 {
 			points = append(points, w.alpha[(4*at+side)*n:][:n]...)
 			own := &points[len(points)-n+s.player]
 			*own = 1 - *own
@@ -346,9 +353,9 @@ func (w *gradientWorker) bends(ctx context.Context, which []int, samples []gradi
 	return nil
 }
 
-// fewestSamples are those that leave each half something to fit.
+// fewestSamples is the smallest number of samples with which each half has something to fit.
 const fewestSamples = 4
 
-// leastGradientSamples is the number of samples from which intervals are to be believed: with fewer, the errors of the
+// leastGradientSamples is the number of samples from which intervals are trusted: with fewer, the errors of the
 // trapezoid rule, which are rare and large, have mostly not been seen yet.
 const leastGradientSamples = 400

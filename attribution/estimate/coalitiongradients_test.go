@@ -14,10 +14,11 @@ import (
 	"github.com/line-ood/goline/attribution/internal/sampling"
 )
 
-// steps are the estimators of gradients at coalitions.
+// steps are the estimators from gradients at coalitions.
 var steps = []CoalitionGradients{{}, {Unbiased: true}}
 
-// largePlayers is a game of few neurons, on whose way the gradient bends.
+// largePlayers is a game of few neurons, so that the gradient changes much while one player goes from absent to
+// present.
 func largePlayers(t *testing.T, v attribution.Value) attribution.Game {
 	net := randomNetwork(4, 7, 3)
 	for i := range net.z {
@@ -26,7 +27,8 @@ func largePlayers(t *testing.T, v attribution.Value) attribution.Game {
 	return net.game(t, games.PenultimateOptions{Value: v})
 }
 
-// Large players of a probability, where the trapezoid rule alone is off: the mean over 2,000 seeds is the truth.
+// TestUnbiasedCoalitionGradients plays games of a probability with large players, where the trapezoid rule alone
+// errs: the mean of the unbiased estimator over 2,000 seeds must be the truth.
 func TestUnbiasedCoalitionGradients(t *testing.T) {
 	for _, c := range []struct {
 		value   attribution.Value
@@ -52,7 +54,7 @@ func TestUnbiasedCoalitionGradients(t *testing.T) {
 	}
 }
 
-// From their least number of samples on, intervals cover.
+// From the least number of samples on, intervals cover the true value as often as they say.
 func TestIntervalsOfCoalitionGradientsCover(t *testing.T) {
 	for _, v := range []attribution.Value{attribution.LogSumExp, attribution.Probability} {
 		t.Run(v.String(), func(t *testing.T) {
@@ -73,7 +75,7 @@ func TestIntervalsOfCoalitionGradientsCover(t *testing.T) {
 	}
 }
 
-// For a linear game every gradient is the answer.
+// In a linear game every single gradient holds the Shapley values.
 func TestCoalitionGradientsOfALinearGame(t *testing.T) {
 	for _, n := range []int{1, 2, 3, 5, 70} {
 		g := randomNetwork(3, n, 8).game(t, games.PenultimateOptions{})
@@ -91,7 +93,7 @@ func TestCoalitionGradientsOfALinearGame(t *testing.T) {
 	}
 }
 
-// The budget is kept and used, the forecast is met, and results do not depend on the number of workers.
+// The budget is kept and used up, the forecast cost is the cost, and results do not depend on the number of workers.
 func TestCoalitionGradientsBudget(t *testing.T) {
 	g := randomNetwork(5, 30, 4).game(t, games.PenultimateOptions{Value: attribution.Probability})
 	for _, e := range steps {
@@ -122,7 +124,7 @@ func TestCoalitionGradientsBudget(t *testing.T) {
 	}
 }
 
-// An interrupt leaves an estimate of the samples that were finished.
+// A run that ctx interrupts leaves the estimate of the samples that were finished.
 func TestCoalitionGradientsInterrupted(t *testing.T) {
 	g := randomNetwork(5, 30, 4).game(t, games.PenultimateOptions{Value: attribution.LogSumExp})
 	truth, err := Permutation{}.Estimate(background, g, attribution.Options{Samples: 20000})
@@ -145,7 +147,8 @@ func TestCoalitionGradientsInterrupted(t *testing.T) {
 	}
 }
 
-// Errors that many samples show are corrected, those that one shows are not, however large.
+// An error of the trapezoid rule that many samples show is corrected; one that a single sample shows is not, however
+// large.
 func TestStandingOut(t *testing.T) {
 	var bends []bend
 	for range 50 {
@@ -161,7 +164,8 @@ func TestStandingOut(t *testing.T) {
 	assert.Equal(t, []float64{0, 0}, standingOut([]bend{{0, 1}}, 2))
 }
 
-// A game of large players, where the trapezoid rule errs: what was measured of its error takes most of it away.
+// In a game of large players, where the trapezoid rule errs, the correction by measured errors removes most of its
+// error.
 func TestCoalitionGradientsCorrectLargePlayers(t *testing.T) {
 	g := largePlayers(t, attribution.Probability)
 	truth := exactly(t, g)

@@ -10,15 +10,16 @@ import (
 	"github.com/line-ood/goline/attribution/internal/surrogate"
 )
 
-// surrogateSizes are the sizes of the polynomial of [CoalitionGradients]: terms of three factors in eight directions,
-// of five in four. Chosen on training images and a network of 100 classes, see docs/attribution.md.
+// surrogateSizes are the sizes of the polynomial of [CoalitionGradients]: products of three factors in eight
+// directions and of five factors in four. They were chosen on training images and a network of 100 classes; see
+// docs/attribution.md.
 var surrogateSizes = surrogate.Sizes{Cubic: 8, Quintic: 4}
 
-// fewSamples is the number of samples of a half below which the efficiency residual is shared evenly, not by
+// fewSamples is the number of samples in a half below which the efficiency residual is shared evenly instead of by
 // regression.
 const fewSamples = 8
 
-// estimate combines two halves of samples, each in ascending order of its strata.
+// estimate combines two halves of samples. Each half is in ascending order of its strata.
 func (s *gradientSampler) estimate(halves [2][]gradientSample) attribution.Estimate {
 	n, count := s.run.n, len(halves[0])+len(halves[1])
 	e := attribution.Estimate{Samples: count, LeastSamples: leastGradientSamples}
@@ -35,14 +36,14 @@ func (s *gradientSampler) estimate(halves [2][]gradientSample) attribution.Estim
 		rows[h] = s.contributions(halves[h], halves[1-h], &bends)
 	}
 	gap := s.run.full - s.run.empty
-	free := -1.0 // one degree for the efficiency residual
+	free := -1.0 // one degree of freedom less, for the efficiency residual
 	shares := [2][]float64{s.shares(rows[1]), s.shares(rows[0])}
 	for h, half := range rows {
 		for _, row := range half {
 			floats.AddScaled(row, gap-floats.Sum(row), shares[h])
 			floats.AddScaled(e.Values, 1/float64(count), row)
 		}
-		// Differences of neighbours, in the same half: their strata are next to each other.
+		// Variances come from differences of neighbours in the same half, whose strata are next to each other.
 		pairs := len(half) / 2
 		free += float64(pairs)
 		for i := range n {
@@ -63,24 +64,25 @@ func (s *gradientSampler) estimate(halves [2][]gradientSample) attribution.Estim
 			e.Values[i] += v
 			total += v
 		}
-		for i := range n { // out of the efficiency residual that was shared out
+		for i := range n { // take the shared-out part of the efficiency residual from the variance
 			e.Values[i] -= total * (shares[0][i] + shares[1][i]) / 2
 		}
 	}
 	return e
 }
 
-// bend is what a sample's measured error of the trapezoid rule adds to a player, weighted for a mean over samples.
+// bend is the correction of one player by a sample's measured error of the trapezoid rule, weighted so that the mean
+// over samples is the correction of the estimate.
 type bend struct {
 	player int
 	value  float64
 }
 
-// doubt is the number of squared standard errors by which corrections of players shrink.
+// doubt is the number of squared standard errors by which a squared correction shrinks.
 const doubt = 2
 
-// standingOut returns each player's mean of the measured errors, shrunk by how far it stands out from its standard
-// error: an error that was seen once is no more than that, however large.
+// standingOut returns each player's mean of the measured errors, shrunk towards zero by how uncertain it is. An error
+// that only one sample has shown is taken to be zero, however large it is.
 //
 // Shapes: result [players].
 func standingOut(bends []bend, players int) []float64 {
@@ -101,10 +103,11 @@ func standingOut(bends []bend, players int) []float64 {
 	return sum
 }
 
-// contributions returns each sample's estimate of the Shapley values: those of a surrogate fitted to other samples, in
-// closed form, plus what the sample's gradients add to the surrogate's.
+// contributions returns each sample's estimate of the Shapley values: those of a polynomial fitted to the other
+// half's samples, in closed form, plus the weighted difference between the sample's gradients and the polynomial's.
 //
-// Errors of the trapezoid rule that were measured are part of it with unbiased, and otherwise appended to bends.
+// The measured errors of the trapezoid rule are part of the result when s.unbiased is set; otherwise they are
+// appended to bends.
 //
 // Shapes: result [samples][players].
 func (s *gradientSampler) contributions(samples, others []gradientSample, bends *[]bend) [][]float64 {
@@ -115,7 +118,7 @@ func (s *gradientSampler) contributions(samples, others []gradientSample, bends 
 	all.Fill(n)
 	fitted := surrogate.Fit(s.data(others), surrogateSizes)
 	base := fitted.Shapley()
-	fitted.Gradient(all, g) // the same at ∅
+	fitted.Gradient(all, g) // the gradient at ∅ is the same, because the polynomial is odd under complementation
 	for i := range base {
 		base[i] += (s.end[i] - g[i]) / float64(n)
 	}
@@ -124,7 +127,8 @@ func (s *gradientSampler) contributions(samples, others []gradientSample, bends 
 		row := slices.Clone(base)
 		for _, p := range own.pairs {
 			fitted.Gradient(p.coalition, g)
-			// Half of the weight for each value of the player's own presence, over its probability.
+			// A pair has half of the weight. Each state of player i, present or absent, is divided by its
+			// probability.
 			scale := float64(n-1) / 4
 			in, out := scale/float64(p.size), scale/float64(n-p.size)
 			for i := range row {
@@ -148,8 +152,8 @@ func (s *gradientSampler) contributions(samples, others []gradientSample, bends 
 	return out
 }
 
-// data are the gradients of samples, weighted by the mean square of the weights that [gradientSampler.contributions]
-// gives them.
+// data returns the gradients of samples. Their weights are the mean squares of the weights that
+// [gradientSampler.contributions] gives them.
 func (s *gradientSampler) data(samples []gradientSample) surrogate.Data {
 	d := surrogate.Data{Players: s.run.n}
 	for k := range samples {
@@ -163,8 +167,9 @@ func (s *gradientSampler) data(samples []gradientSample) surrogate.Data {
 	return d
 }
 
-// shares returns how an efficiency residual is shared out: the regression of the players' contributions on their sum
-// over the rows, which must not be those that are to be corrected. Shares sum to 1.
+// shares returns the parts of an efficiency residual that the players get: the coefficients of a regression of the
+// players' contributions on their sum, over the rows. The rows must be other ones than those to be corrected. The
+// shares sum to 1.
 func (s *gradientSampler) shares(rows [][]float64) []float64 {
 	n := s.run.n
 	shares, mean := make([]float64, n), make([]float64, n)

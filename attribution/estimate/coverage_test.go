@@ -15,10 +15,11 @@ import (
 )
 
 // seeds is the number of seeds behind the statistical tests. With 2,000 seeds the share of intervals that hold the
-// truth has a standard error of at most 0.49 %, less for several players, so that 93 % and 97 % are four of them away.
+// truth has a standard error of at most 0.49 %, less for several players, so that 93 % and 97 % are four standard
+// errors away from 95 %.
 const seeds = 2000
 
-// trials is what an estimator gave with many seeds.
+// trials summarises an estimator's estimates under many seeds.
 type trials struct {
 	estimates *sampling.Moments
 	covered   float64   // share of the 95 % intervals that hold the truth
@@ -43,8 +44,9 @@ func runSeeds(t *testing.T, e attribution.Estimator, g attribution.Game, truth [
 	return out
 }
 
-// check asserts that standard errors are honest: intervals cover, and the mean squared standard error is the variance
-// over seeds. For an unbiased estimator the mean over seeds is the truth.
+// check asserts that the standard errors are right: the 95 % intervals cover the truth as often as they should, and
+// the mean squared standard error equals the variance over seeds. For an unbiased estimator the mean over seeds must
+// be the truth.
 func (r trials) check(t *testing.T, truth []float64, mustBeUnbiased bool) {
 	t.Helper()
 	assert.Greater(t, r.covered, 0.93, "coverage")
@@ -54,7 +56,8 @@ func (r trials) check(t *testing.T, truth []float64, mustBeUnbiased bool) {
 		ratio := r.variance[i] / (r.estimates.M2[i] / (seeds - 1))
 		assert.InDelta(t, 1, ratio, 0.25, "squared standard error of player %d over its variance", i)
 		if mustBeUnbiased {
-			// Normal beyond 4.5 in one of a thousand comparisons has probability 0.007.
+			// A normal number exceeds 4.5 standard deviations in one of a thousand comparisons with probability
+			// 0.007.
 			z := (r.estimates.Mean[i] - truth[i]) / r.estimates.StandardError(i)
 			assert.Less(t, math.Abs(z), 4.5, "player %d: the mean over seeds is %v, the truth %v", i,
 				r.estimates.Mean[i], truth[i])
@@ -86,7 +89,7 @@ func TestSamplingIsUnbiasedWithHonestIntervals(t *testing.T) {
 	})
 }
 
-// With few samples the normal distribution's intervals would cover far less: 88 % with five.
+// With few samples intervals of the normal distribution would cover far too rarely: 88 % with five samples.
 func TestIntervalsCoverWithFewSamples(t *testing.T) {
 	racetest.OneGoroutine(t)
 	e := attribution.Estimate{Values: []float64{2}, StdErr: []float64{0.5}, DF: []float64{4}}
@@ -97,14 +100,14 @@ func TestIntervalsCoverWithFewSamples(t *testing.T) {
 	lo, _ = e.Interval(0, 0.9)
 	assert.InDelta(t, 2-0.5*1.6448536270, lo, 1e-9)
 
-	// A regression has as many degrees of freedom as samples beyond its n-1 unknowns.
+	// A regression's degrees of freedom are the samples in excess of its n-1 unknowns.
 	for _, k := range []KernelSHAP{{}, {Paired: true}} {
 		est, err := k.Estimate(background, randomTable(6, 5), attribution.Options{Samples: 14})
 		require.NoError(t, err)
 		assert.Equal(t, slices.Repeat([]float64{9}, 6), est.DF, k.Name())
 	}
 
-	g := randomTable(9, 12) // normal values, so that the marginal contributions are normal as well
+	g := randomTable(9, 12) // normally distributed coalition values, so that marginal contributions are normal as well
 	truth := exactly(t, g)
 	for _, est := range []attribution.Estimator{Permutation{}, Permutation{Antithetic: true}, Stratified{}, Owen{}} {
 		t.Run(est.Name(), func(t *testing.T) {
@@ -134,7 +137,7 @@ func TestIncrementalSamplingIsUnbiasedWithHonestIntervals(t *testing.T) {
 	}
 }
 
-// Drawing one member for each unit leaves estimates unbiased for the mean game, and standard errors honest.
+// Drawing one member for each unit keeps estimates unbiased for the mean game, and keeps the standard errors right.
 func TestDrawnMembersAreUnbiasedWithHonestIntervals(t *testing.T) {
 	racetest.OneGoroutine(t)
 	var members []attribution.Game
@@ -154,7 +157,8 @@ func TestDrawnMembersAreUnbiasedWithHonestIntervals(t *testing.T) {
 	}
 }
 
-// Expected gradients are about the mean Aumann-Shapley value, which integrated gradients compute over all members.
+// The expectation of expected gradients is the mean Aumann-Shapley value of the members, which integrated gradients
+// compute over all members.
 func TestExpectedGradientsAreUnbiased(t *testing.T) {
 	racetest.OneGoroutine(t)
 	net := randomNetwork(3, 6, 9)
@@ -166,8 +170,8 @@ func TestExpectedGradientsAreUnbiased(t *testing.T) {
 	runSeeds(t, ExpectedGradients{}, g, path.Values, attribution.Options{Samples: 120}).check(t, path.Values, true)
 }
 
-// With LASSO or another shrinkage, or with a matrix that ignores the efficiency constraint, the regression's error
-// would not vanish.
+// TestRegressionsConverge: the error of the regressions vanishes as the samples grow. With LASSO or another
+// shrinkage, or with a matrix that ignores the efficiency constraint, it would not.
 func TestRegressionsConverge(t *testing.T) {
 	racetest.OneGoroutine(t)
 	g := randomTable(7, 21)
@@ -186,7 +190,8 @@ func TestRegressionsConverge(t *testing.T) {
 	}
 }
 
-// Stopping at a target looks at the standard error several times and stops when it is small; intervals still cover.
+// A run with a target looks at the standard error several times and stops when it is small; intervals must still
+// cover.
 func TestIntervalsCoverWhenStoppedAtATarget(t *testing.T) {
 	racetest.OneGoroutine(t)
 	g := randomTable(6, 5)
@@ -202,7 +207,8 @@ func TestIntervalsCoverWhenStoppedAtATarget(t *testing.T) {
 	}
 }
 
-// With hardly more than the warm-up, its coalitions must be as random as the others.
+// With hardly more samples than the warm-up, an estimate shows whether the warm-up's coalitions are as random as the
+// others.
 func TestSVARMWarmUpIsUnbiased(t *testing.T) {
 	racetest.OneGoroutine(t)
 	g := randomTable(7, 8)

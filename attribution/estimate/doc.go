@@ -1,15 +1,16 @@
 // Package estimate holds the estimators of Shapley values, each an [attribution.Estimator] whose fields are its
 // settings:
 //
-//   - [GradientActivation], [IntegratedGradients], [ExpectedGradients]: from gradients along a line; [Rescale],
-//     [Conductance]: their kin for games that know more than gradients;
-//   - [CoalitionGradients]: from gradients at sampled coalitions, the smallest errors of all where a game has
+//   - [GradientActivation], [IntegratedGradients], [ExpectedGradients]: from gradients on the straight line from all
+//     players removed to all present; [Rescale], [Conductance]: related methods for games that offer more;
+//   - [CoalitionGradients]: from gradients at sampled coalitions, with the smallest errors of all where a game has
 //     gradients and is smooth;
 //   - [Permutation] (with antithetic and systematic variants), [Stratified], [Owen], [KernelSHAP], [LeverageSHAP],
-//     [SVARM]: from sampled coalitions; [OddRegression]: likewise, the smallest errors of values alone;
-//   - [TopK]: which players are the k largest, with samples spent where that is undecided;
-//   - [Recommended]: the one to expect the smallest error of, by game, players and budget;
-//   - [Exact] (all 2^n coalitions) and [ClosedForm] (games that are linear): the truth to compare with.
+//     [SVARM]: from values of sampled coalitions; [OddRegression]: likewise, with the smallest errors of those that use
+//     values alone;
+//   - [TopK]: which players are the k largest; samples are spent on the players where that is undecided;
+//   - [Recommended]: the estimator with the smallest expected error for the game, its players and the budget;
+//   - [Exact] (all 2^n coalitions) and [ClosedForm] (for linear games): the true values.
 //
 // Each runs for a number of samples, a budget, or until a target standard error; [Predict] forecasts the cost, and
 // [Parse] reads an estimator's name. An estimator sees a game through package attribution alone, never what kind of
@@ -23,5 +24,5 @@
 //	fmt.Println(forecast.Samples, forecast.Cost.Equivalents)
 //	ranking, err := estimate.TopK{K: 1}.Rank(ctx, game, attribution.Options{Budget: 1000}) // the largest player
 //
-// The package builds on package attribution; games and programs are above it.
+// The package builds on package attribution; package games does not know it.
 package estimate

@@ -17,7 +17,7 @@ import (
 // When ctx ends before all coalitions have been evaluated, the estimate's Values are nil.
 type Exact struct{}
 
-// Name is exact.
+// Name returns "exact".
 func (Exact) Name() string { return "exact" }
 
 // Estimate implements [attribution.Estimator].

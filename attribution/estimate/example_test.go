@@ -74,7 +74,7 @@ func ExamplePermutation() {
 	// 333 pairs, 2000 forward-equivalents
 }
 
-// The detector keeps the neurons above a percentile: TopK samples until it knows which.
+// The detector keeps the neurons above a percentile: TopK takes samples until it knows which neurons those are.
 func ExampleTopK() {
 	game, err := games.NewPenultimate(head(), []float64{2, 1, 0.5, 1.5}, -1,
 		games.PenultimateOptions{Value: attribution.Probability})

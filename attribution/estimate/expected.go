@@ -9,13 +9,13 @@ import (
 	"github.com/line-ood/goline/attribution/internal/sampling"
 )
 
-// ExpectedGradients averages the gradient over random points of the lines from random members' removed values to the
-// sample (Erion, Janizek, Sturmfels, Lundberg and Lee 2021, equation 3): a sample draws a member of a
-// [attribution.Sampled] game, such as a background row, and one point of its line. The estimate is unbiased for the
-// members' mean Aumann-Shapley value, to which StdErr refers, but in general not for the Shapley value.
+// ExpectedGradients averages the gradient over random points on straight lines that lead from the removed values to
+// the sample (Erion, Janizek, Sturmfels, Lundberg and Lee 2021, equation 3). A sample draws a member of a
+// [attribution.Sampled] game, such as a background row, and one point of the member's line. The estimate is unbiased
+// for the members' mean Aumann-Shapley value, to which StdErr refers, but in general not for the Shapley value.
 type ExpectedGradients struct{}
 
-// Name is expected-gradients.
+// Name returns "expected-gradients".
 func (ExpectedGradients) Name() string { return "expected-gradients" }
 
 // Estimate implements [attribution.Estimator]. A sample is one gradient.
@@ -71,7 +71,8 @@ func (w *expectedWorker) units(ctx context.Context, first, count int, dst []floa
 	return checkGradients(values, dst)
 }
 
-// memberGradients asks the game for gradients of several members at once, or each member in turn.
+// memberGradients computes gradients of several members: in one call where the game offers that, otherwise member by
+// member.
 func memberGradients(ctx context.Context, g attribution.Sampled, members []int, alpha, values, grads []float64) error {
 	if s, ok := g.(attribution.SampledGradients); ok {
 		return s.MemberGradients(ctx, members, alpha, values, grads)

@@ -10,7 +10,7 @@ import (
 	"github.com/line-ood/goline/attribution/games"
 )
 
-// Errors of zero do not mean that a target was reached where none was asked for.
+// A run without a target standard error must not report that it reached one, even where all standard errors are zero.
 func TestStopsWithoutATarget(t *testing.T) {
 	g := randomNetwork(3, 20, 1).game(t, games.PenultimateOptions{})
 	for _, e := range []attribution.Estimator{LeverageSHAP{}, Stratified{Optimal: true}, CoalitionGradients{},
@@ -21,7 +21,7 @@ func TestStopsWithoutATarget(t *testing.T) {
 	}
 }
 
-// Intervals are withheld below the number of samples that they need.
+// With fewer samples than intervals need, there are no intervals.
 func TestTooFewSamplesHaveNoIntervals(t *testing.T) {
 	g := randomNetwork(3, 20, 1).game(t, games.PenultimateOptions{Value: attribution.LogSumExp})
 	for _, c := range []struct {

@@ -11,12 +11,13 @@ import (
 )
 
 // Predict forecasts a run of the estimator under the options. Deterministic estimators are forecast from their known
-// cost and the time of a few values. For the others two short pilot runs, of pilotSamples samples (0 for 64, more where
-// the estimator needs more) and of twice as many, separate the fixed cost from that of a sample; standard errors fall
-// with the root of the samples. With opt.TargetStdErr the forecast says what reaching the target takes, bounded by
-// opt.Samples or opt.Budget; otherwise what these two give. It does not foresee when [TopK] will be decided.
-// [Recommended] is forecast as the estimator that it chooses. Seconds grow with the work of the game, but for
-// [OddRegression], whose own work, up to the cube of the pairs, is forecast by timing parts of it.
+// cost and the time of a few values. For the others two short pilot runs separate the fixed cost from that of a
+// sample: one of pilotSamples samples (0 for 64, more where the estimator needs more), and one of twice as many.
+// Standard errors are taken to fall with the square root of the number of samples. With opt.TargetStdErr the forecast
+// says what reaching the target takes, within opt.Samples or opt.Budget; otherwise it says what using up these two
+// takes. It does not foresee when [TopK] will be decided. [Recommended] is forecast as the estimator that it chooses.
+// Seconds are in proportion to the cost, except for [OddRegression]: its own work grows with up to the cube of the
+// pairs, and is forecast by timing parts of it.
 func Predict(ctx context.Context, e attribution.Estimator, g attribution.Game, opt attribution.Options,
 	pilotSamples int) (attribution.Forecast, error) {
 	r, err := newRun(e.Name(), g, opt)
@@ -24,9 +25,9 @@ func Predict(ctx context.Context, e attribution.Estimator, g attribution.Game, o
 		return attribution.Forecast{}, err
 	}
 	switch e := e.(type) {
-	case Recommended: // by these options: those of a pilot might choose another
+	case Recommended: // chosen by opt itself: with a pilot's options another estimator might be chosen
 		f, err := Predict(ctx, Choose(g, opt), g, opt, pilotSamples)
-		if errors.Is(err, attribution.ErrNotDifferentiable) { // as Estimate does
+		if errors.Is(err, attribution.ErrNotDifferentiable) { // the fallback of Recommended.Estimate
 			return Predict(ctx, chooseByValues(g, opt), g, opt, pilotSamples)
 		}
 		return f, err
@@ -78,16 +79,16 @@ func Predict(ctx context.Context, e attribution.Estimator, g attribution.Game, o
 	}
 }
 
-// ownTimed is an estimator whose own work does not grow with that of the game.
+// ownTimed is an estimator whose own work is not in proportion to that of the game.
 type ownTimed interface {
-	// timed is Estimate, with the seconds that were the estimator's own.
+	// timed is Estimate; it also returns the seconds of the estimator's own work.
 	timed(ctx context.Context, g attribution.Game, opt attribution.Options) (e attribution.Estimate, own float64,
 		err error)
-	// ownSeconds forecasts those of one round of samples.
+	// ownSeconds forecasts the seconds of the estimator's own work in one round of samples.
 	ownSeconds(ctx context.Context, g attribution.Game, samples, workers int) (float64, error)
 }
 
-// estimateTimed estimates, and tells the estimator's own seconds where they are known.
+// estimateTimed runs Estimate, and returns the seconds of the estimator's own work, 0 where they are not known.
 func estimateTimed(ctx context.Context, e attribution.Estimator, g attribution.Game,
 	opt attribution.Options) (attribution.Estimate, float64, error) {
 	if t, ok := e.(ownTimed); ok {
@@ -97,8 +98,8 @@ func estimateTimed(ctx context.Context, e attribution.Estimator, g attribution.G
 	return est, 0, err
 }
 
-// addOwnSeconds replaces the seconds of a forecast by those of the game, in proportion to what it was in the pilot, and
-// the estimator's own in every round.
+// addOwnSeconds sets the seconds of a forecast to the sum of two parts: the game's, in proportion to the pilot's cost
+// and time, and the estimator's own in every round.
 func (r *run) addOwnSeconds(ctx context.Context, t ownTimed, f *attribution.Forecast, pilot attribution.Cost,
 	own float64) error {
 	start := time.Now()
@@ -114,8 +115,8 @@ func (r *run) addOwnSeconds(ctx context.Context, t ownTimed, f *attribution.Fore
 	return nil
 }
 
-// expectedRounds are the sizes of the rounds that add up to so many samples: with a target standard error the first is
-// that of [leverageSampler], and each of the others makes of all before it four times as many.
+// expectedRounds returns the sizes of the rounds that add up to that many samples. With a target standard error the
+// first round is that of [leverageSampler], and each further round makes the total four times as large.
 func (r *run) expectedRounds(samples int) []int {
 	if r.opt.TargetStdErr == 0 {
 		return []int{samples}
@@ -129,7 +130,7 @@ func (r *run) expectedRounds(samples int) []int {
 	return rounds
 }
 
-// extrapolate forecasts from two runs of which the second took more samples.
+// extrapolate makes a forecast from two runs, the second with more samples than the first.
 func extrapolate(small, large attribution.Estimate, opt attribution.Options, most int) attribution.Forecast {
 	f := attribution.Forecast{Samples: large.Samples, Cost: large.Cost, StdErr: large.MaxStdErr(),
 		Pilot: small.Cost.Add(large.Cost)}

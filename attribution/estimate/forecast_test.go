@@ -11,7 +11,7 @@ import (
 	"github.com/line-ood/goline/attribution/games"
 )
 
-// The forecast for a target is near what the run then takes.
+// The forecast cost of a target is near the cost of the run.
 func TestForecastOfATarget(t *testing.T) {
 	g := randomTable(9, 3)
 	for _, e := range samplers() {
@@ -77,7 +77,7 @@ func TestForecastFindsThePilotThatAnEstimatorNeeds(t *testing.T) {
 	assert.ErrorIs(t, err, errBroken)
 }
 
-// cubic samples as Permutation does and claims seconds of its own, the cube of the samples.
+// cubic takes samples as Permutation does, and claims own seconds that grow with the cube of the samples.
 type cubic struct{ Permutation }
 
 func (c cubic) timed(ctx context.Context, g attribution.Game,
@@ -95,8 +95,8 @@ func (cubic) ownSeconds(_ context.Context, _ attribution.Game, samples, _ int) (
 
 var _ ownTimed = OddRegression{}
 
-// An estimator's own seconds are forecast by itself, and those of the game grow with its work. Here all of the pilot's
-// seconds are the estimator's own.
+// An estimator's own seconds are forecast separately, and those of the game grow with the cost. Here all seconds of
+// the pilot are the estimator's own.
 func TestForecastOfAnEstimatorsOwnSeconds(t *testing.T) {
 	g := randomTable(9, 3)
 	f, err := Predict(background, cubic{}, g, attribution.Options{Samples: 1000}, 0)
@@ -122,7 +122,7 @@ func TestExpectedRounds(t *testing.T) {
 	assert.Equal(t, []int{600}, r.expectedRounds(600))
 }
 
-// The recommended estimator is forecast as the one that it takes under the same options.
+// Recommended is forecast as the estimator that it chooses under the same options.
 func TestForecastOfTheRecommended(t *testing.T) {
 	g := randomNetwork(3, 70, 1).game(t, games.PenultimateOptions{Value: attribution.Probability})
 	for _, budget := range []float64{4, 20, 2000} {

@@ -6,13 +6,13 @@ import (
 	"github.com/line-ood/goline/attribution"
 )
 
-// GradientActivation is gradient × activation: the derivative of the value at the grand coalition along each player's
-// way from removed to present, (z_i - removed_i) ∂v/∂z_i. For the logit of a linear layer and removal to zero it is the
-// exact Shapley value, and its class mean is LINe's C (Ahn, Park and Kim 2023). Elsewhere it is an approximation of
-// unknown error: StdErr is zero and DF nil.
+// GradientActivation is gradient × activation: the value's derivative with respect to each player's activation, times
+// the difference between present and removed, at the grand coalition: (z_i - removed_i) ∂v/∂z_i. For the logit of a
+// linear layer and removal to zero it is the exact Shapley value, and its class mean is LINe's C (Ahn, Park and Kim
+// 2023). Elsewhere it is an approximation of unknown error: StdErr is zero and DF nil.
 type GradientActivation struct{}
 
-// Name is gradient-activation.
+// Name returns "gradient-activation".
 func (GradientActivation) Name() string { return "gradient-activation" }
 
 // Estimate implements [attribution.Estimator]: one gradient, and one value for the efficiency residual.

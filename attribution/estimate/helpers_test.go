@@ -69,7 +69,7 @@ func (n network) game(t testing.TB, opt games.PenultimateOptions) attribution.Ga
 	return g
 }
 
-// exactly is the enumerated Shapley value.
+// exactly returns the Shapley values by enumeration.
 func exactly(t testing.TB, g attribution.Game) []float64 {
 	t.Helper()
 	e, err := Exact{}.Estimate(background, g, attribution.Options{})
@@ -118,7 +118,7 @@ func samplers() []attribution.Estimator { return append(unbiased(), consistent()
 
 func testRNG(seed uint64) *rand.PCG { return rand.NewPCG(seed, 99) }
 
-// meanSquaredError is the mean squared difference.
+// meanSquaredError is the mean squared difference of two vectors.
 func meanSquaredError(x, y []float64) float64 {
 	total := 0.0
 	for i := range x {
@@ -127,7 +127,7 @@ func meanSquaredError(x, y []float64) float64 {
 	return total / float64(len(x))
 }
 
-// covered is the share of the players whose interval holds the true value, rounding aside.
+// covered is the share of the players whose interval holds the true value; differences by rounding are tolerated.
 func covered(truth []float64, e *attribution.Estimate, level float64) float64 {
 	held := 0
 	for i, v := range truth {

@@ -9,7 +9,7 @@ import (
 	"github.com/line-ood/goline/attribution/internal/sampling"
 )
 
-// Rule is how [IntegratedGradients] approximates the integral over the path with m steps.
+// Rule is the quadrature rule by which [IntegratedGradients] approximates the integral over the path with m steps.
 type Rule int
 
 const (
@@ -21,7 +21,7 @@ const (
 	RightRiemann
 )
 
-// String is clenshaw-curtis, trapezoid or right-riemann.
+// String returns "clenshaw-curtis", "trapezoid" or "right-riemann".
 func (r Rule) String() string {
 	if r < 0 || r > RightRiemann {
 		return fmt.Sprintf("Rule(%d)", int(r))
@@ -35,14 +35,14 @@ func (r Rule) String() string {
 // between the rule's result and that of the same rule on every second point. For a [attribution.Sampled] game the
 // gradients are means over all members.
 type IntegratedGradients struct {
-	// Steps is the number of steps m, even; 0 is 32. Options.Samples replaces it; without Options.Samples a budget
-	// that is too small lowers it.
+	// Steps is the number of steps m, which must be even; 0 stands for 32. Options.Samples replaces it. A budget
+	// without Options.Samples lowers it where so many steps would not fit.
 	Steps int
 	// Rule is the quadrature rule.
 	Rule Rule
 }
 
-// Name is integrated-gradients, with the rule unless it is Clenshaw-Curtis.
+// Name returns "integrated-gradients", followed by the rule unless it is Clenshaw-Curtis.
 func (g IntegratedGradients) Name() string {
 	if g.Rule != ClenshawCurtis {
 		return "integrated-gradients-" + g.Rule.String()
@@ -96,7 +96,7 @@ func (g IntegratedGradients) steps(r *run) (int, error) {
 		fit -= fit & 1
 		if fit < 2 || (r.opt.Samples > 0 && fit < steps) {
 			if r.opt.Samples == 0 {
-				steps = 2 // the fewest there are
+				steps = 2 // the smallest number of steps
 			}
 			return 0, r.affordable(point * float64(max(steps, 2)+1))
 		}
@@ -168,7 +168,8 @@ func (r *run) integrate(ctx context.Context, d attribution.Differentiable, point
 }
 
 // quadrature returns the points 0..m of a rule with m steps (m even) on [0, 1] in ascending order, their weights, and
-// the weights of the same rule on every second point. Point 0 is there for v(∅) even where its weight is zero.
+// the weights of the same rule on every second point. Point 0 is always included, since its value is v(∅), even where
+// its weight is zero.
 func quadrature(rule Rule, m int) (points, weights, coarse []float64) {
 	points, weights, coarse = make([]float64, m+1), make([]float64, m+1), make([]float64, m+1)
 	for j := range points {
@@ -186,7 +187,7 @@ func quadrature(rule Rule, m int) (points, weights, coarse []float64) {
 	return points, weights, coarse
 }
 
-// ruleWeight is the weight of point j of m+1 on [0, 1].
+// ruleWeight is the weight of point j of m+1 points on [0, 1].
 func ruleWeight(rule Rule, j, m int) float64 {
 	edge := j == 0 || j == m
 	switch rule {

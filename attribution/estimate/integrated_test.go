@@ -74,7 +74,7 @@ func TestIntegratedGradientsStepsAndBudget(t *testing.T) {
 	assert.Equal(t, 39.0, est.Equivalents)
 }
 
-// A budget below what integrated gradients can do is answered with what would do, which then does.
+// A budget that is too small is refused with an error that names the smallest one; a run with that budget succeeds.
 func TestIntegratedGradientsSayWhatTheyNeed(t *testing.T) {
 	g := randomNetwork(3, 9, 1).game(t, games.PenultimateOptions{Value: attribution.LogSumExp})
 	_, err := IntegratedGradients{}.Estimate(background, g, attribution.Options{Budget: 8})

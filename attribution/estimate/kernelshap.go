@@ -21,13 +21,12 @@ type KernelSHAP struct {
 	// section 4.1).
 	Paired bool
 	// Unbiased replaces the sampled matrix of the normal equations by its expectation (Covert and Lee 2021, equation
-	// 9). The estimate is then unbiased, works from two samples on, and has a larger variance. Without it the
-	// estimate is biased by O(1/samples) and needs at least a quarter more samples than
-	// its n-1 unknowns.
+	// 9). The estimate is then unbiased and needs only two samples, but has a larger variance. Without Unbiased the
+	// estimate has a bias of O(1/samples) and needs at least a quarter more samples than its n-1 unknowns.
 	Unbiased bool
 }
 
-// Name is kernelshap, with -paired and -unbiased.
+// Name returns "kernelshap", followed by "-paired" and "-unbiased" where they are set.
 func (k KernelSHAP) Name() string {
 	name := "kernelshap"
 	if k.Paired {
@@ -64,7 +63,7 @@ func (k KernelSHAP) Estimate(ctx context.Context, g attribution.Game,
 	})
 }
 
-// addShare adds an equal share of v(N) - v(∅) to values that sum to zero.
+// addShare adds an equal share of v(N) - v(∅) to each value. The values given sum to zero.
 func (r *run) addShare(values []float64) {
 	share := (r.full - r.empty) / float64(r.n)
 	for i := range values {
@@ -96,7 +95,7 @@ func (k *kernelSource) valuesPerSample() int {
 	return 1
 }
 
-// draw writes coalitions of samples first.. to rows and their regression targets to target.
+// draw writes the coalitions of consecutive samples, from first on, to rows and their regression targets to target.
 func (k *kernelSource) draw(ctx context.Context, first int, rows attribution.Coalitions, target []float64) error {
 	r := k.run
 	count := rows.Len()
@@ -112,8 +111,8 @@ func (k *kernelSource) draw(ctx context.Context, first int, rows attribution.Coa
 	return r.kernelTargets(ctx, members, k.paired, rows, target)
 }
 
-// kernelTargets evaluates the coalitions, each in the game of its member, and writes v(S) - v(∅) - |S|/n (v(N) - v(∅));
-// paired it evaluates their complements as well and writes half the difference.
+// kernelTargets evaluates the coalitions, each in the game of its member, and writes v(S) - v(∅) - |S|/n (v(N) -
+// v(∅)). With paired it evaluates their complements as well, and writes half the difference of both targets.
 func (r *run) kernelTargets(ctx context.Context, members []int, paired bool, rows attribution.Coalitions,
 	target []float64) error {
 	count := rows.Len()
@@ -176,7 +175,8 @@ func (w *kernelWorker) units(ctx context.Context, first, count int, dst []float6
 	return nil
 }
 
-// regress gathers samples and solves the regression until the plan or the target standard error says stop.
+// regress takes samples and solves the regression until the plan is fulfilled or the target standard error is
+// reached.
 func (r *run) regress(ctx context.Context, source *kernelSource, perSample float64,
 	chunk int) (attribution.Estimate, error) {
 	q := &sampling.Regression{N: r.n}
@@ -215,7 +215,7 @@ func (r *run) regress(ctx context.Context, source *kernelSource, perSample float
 		if err != nil && !sampling.Interrupted(ctx, err) {
 			return attribution.Estimate{}, err
 		}
-		// What was gathered is still worth a solution after ctx has ended.
+		// The samples taken before ctx ended still give an estimate.
 		e, solveErr := r.solution(context.WithoutCancel(ctx), q)
 		if err != nil {
 			return r.stopped(e, err)

@@ -15,20 +15,20 @@ import (
 // sizes are equally likely (Musco and Witter 2025, lemma 3.2 and algorithm 1). Coalitions come with their complements
 // and without replacement, and each row is weighted by the kernel over its probability of being drawn.
 //
-// The paper draws every pair by its own coin, so that the number of pairs is random. Here the number is the one asked
-// for: each size gets the same share, sizes with fewer pairs than that are enumerated, and fractions of a pair are
-// settled by systematic rounding, so that every pair keeps its probability. With all 2^(n-1)-1 pairs the result is
-// exact. For a [attribution.Sampled] game every value is the mean over all members.
+// The paper decides about every pair independently, so that the number of pairs is random. Here the number is the one
+// asked for: each size gets the same share, sizes with fewer pairs than their share are enumerated, and fractions of
+// a pair are settled by systematic rounding, so that every pair keeps its probability of being drawn. With all
+// 2^(n-1)-1 pairs the result is exact. For a [attribution.Sampled] game every value is the mean over all members.
 type LeverageSHAP struct{}
 
-// Name is leverageshap.
+// Name returns "leverageshap".
 func (LeverageSHAP) Name() string { return "leverageshap" }
 
-// Estimate implements [attribution.Estimator]. A sample is a pair of coalitions; at least a quarter more than the n-1
-// unknowns are needed, or all pairs: with hardly more pairs than unknowns a regression follows the noise and errs by
-// many times the values. The standard error is that of the sandwich covariance with a finite-population correction for
-// each size. With a target standard error the samples come in independent rounds whose estimates are pooled by their
-// numbers of samples.
+// Estimate implements [attribution.Estimator]. A sample is a pair of coalitions. It needs a quarter more pairs than
+// the n-1 unknowns, or all pairs: with hardly more pairs than unknowns a regression follows the noise, and its errors
+// are many times as large as the values. The standard error is that of the sandwich covariance with a
+// finite-population correction for each size. With a target standard error the samples come in independent rounds,
+// whose estimates are averaged with their numbers of samples as weights.
 func (l LeverageSHAP) Estimate(ctx context.Context, g attribution.Game,
 	opt attribution.Options) (attribution.Estimate, error) {
 	r, err := newRun(l.Name(), g, opt)
@@ -38,7 +38,8 @@ func (l LeverageSHAP) Estimate(ctx context.Context, g attribution.Game,
 	return r.leverage(ctx, leastRows(r.n), r.solution)
 }
 
-// leverage samples pairs of coalitions by leverage, at least the given number, and has them solved.
+// leverage draws pairs of coalitions by leverage scores, least of them or more, and calls solve to estimate from
+// them.
 func (r *run) leverage(ctx context.Context, least int, solve solver) (attribution.Estimate, error) {
 	r.sampled = nil
 	return r.sample(ctx, func(r *run) (attribution.Estimate, error) {
@@ -72,10 +73,10 @@ type leverageSampler struct {
 	solve solver
 }
 
-// mostSamples is the number of pairs that there are to draw.
+// mostSamples is the number of different pairs.
 func (LeverageSHAP) mostSamples(g attribution.Game) int { return pairCount(g.Players()) }
 
-// rounds pools rounds of growing size until the plan or the target says stop.
+// rounds averages rounds of growing size until the plan is fulfilled or the target standard error is reached.
 func (r *leverageSampler) rounds(ctx context.Context, p plan) (attribution.Estimate, error) {
 	size, all := p.samples, pairCount(r.n)
 	if r.opt.TargetStdErr > 0 {
@@ -111,7 +112,8 @@ func (r *leverageSampler) rounds(ctx context.Context, p plan) (attribution.Estim
 	}
 }
 
-// pool averages two independent estimates by their numbers of samples. An estimate without values does not count.
+// pool averages two independent estimates with their numbers of samples as weights. An estimate without values does
+// not count.
 func pool(a, b attribution.Estimate) attribution.Estimate {
 	switch {
 	case a.Values == nil:
@@ -130,13 +132,14 @@ func pool(a, b attribution.Estimate) attribution.Estimate {
 	return e
 }
 
-// round draws pairs, evaluates them and has them solved. When ctx ends it does so with the pairs that
-// were evaluated, and returns the error of ctx as well.
+// round draws and evaluates pairs and estimates from them. When ctx ends, it uses the pairs evaluated so far, and
+// returns the error of ctx as well.
 func (r *leverageSampler) round(ctx context.Context, round uint64, pairs int) (attribution.Estimate, error) {
 	q := &sampling.Regression{N: r.n}
 	drawLeverage(q, r.opt.Seed, round, pairs)
 	target := make([]float64, pairs)
-	// Evaluated in random order, any prefix is a smaller sample of the same kind.
+	// Pairs are evaluated in random order, so that those finished when ctx ends are a smaller sample of the same
+	// kind.
 	order := make([]int, pairs)
 	var rng rand.PCG
 	sampling.SeedStream(&rng, r.opt.Seed, sampling.DomainLeverage, 2*round+1)
@@ -178,7 +181,8 @@ func (r *leverageSampler) round(ctx context.Context, round uint64, pairs int) (a
 	return e, solveErr
 }
 
-// pairCount is the number of pairs of a coalition and its complement, ∅ and N aside, or maxSamples when there are more.
+// pairCount is the number of pairs of a coalition and its complement, without the pair ∅ and N; maxSamples when there
+// are more.
 func pairCount(n int) int {
 	if n > 52 {
 		return maxSamples
@@ -217,8 +221,9 @@ func leverageWeight(n, size int, quota float64) float64 {
 	return w
 }
 
-// leverageQuota shares pairs among the sizes 1..n/2 in proportion to their leverage (all sizes the same, half for the
-// size that is its own complement), no size getting more than it has.
+// leverageQuota shares the pairs among the sizes 1..n/2 in proportion to their leverage: all sizes get the same,
+// except half of it for size n/2 with even n, whose complements have the same size. No size gets more pairs than it
+// has.
 func leverageQuota(n, pairs int) []float64 {
 	quota := make([]float64, n/2)
 	open := make([]bool, len(quota))
@@ -263,8 +268,8 @@ func leverageMass(n, size int) float64 {
 	return 1
 }
 
-// roundSystematically turns quotas that sum to total into whole numbers that do, each the floor or the ceiling of its
-// quota and equal to it in expectation.
+// roundSystematically rounds quotas that sum to total to whole numbers with the same sum. Each is the floor or the
+// ceiling of its quota, and its expectation is the quota.
 func roundSystematically(rng *rand.PCG, quota []float64, total int) []int {
 	counts := make([]int, len(quota))
 	rest := total
@@ -286,7 +291,7 @@ func roundSystematically(rng *rand.PCG, quota []float64, total int) []int {
 			given++
 		}
 	}
-	// Rounding of the fractions' sum can leave one over.
+	// Rounding errors in the sum of the fractions can leave one pair over.
 	if given < rest {
 		counts[last] += rest - given
 	}

@@ -19,7 +19,7 @@ func resampled(t *testing.T) *games.Mean {
 		Removal: attribution.RemoveByResampling(rows)}).(*games.Mean)
 }
 
-// batchedGradients answers gradients of several members at once.
+// batchedGradients is a mean game that computes gradients of several members in one call.
 type batchedGradients struct {
 	*games.Mean
 	calls int
@@ -48,7 +48,7 @@ func TestExpectedGradientsOfABatch(t *testing.T) {
 	assert.False(t, mixed.Shapley(make([]float64, 7)))
 }
 
-// steep has gradients that are not finite.
+// steep is a game with gradients that are not finite.
 type steep struct {
 	attribution.Game
 	value, grad float64
@@ -74,7 +74,7 @@ func TestGradientsMustBeFinite(t *testing.T) {
 	}
 }
 
-// lying is incremental with marginals that are not finite.
+// lying is an incremental game with marginal contributions that are not finite.
 type lying struct{ attribution.Game }
 
 func (lying) NewWalker() attribution.Walker { return nanWalker{} }

@@ -14,35 +14,36 @@ import (
 	"github.com/line-ood/goline/internal/mathx"
 )
 
-// OddRegression estimates Shapley values from values alone by regression on all odd sets of players at once. In the
-// Fourier basis of the hypercube φ_i = Σ 2 c_T/|T| over the sets T of an odd number of players that hold i, so that
-// half the difference of a coalition and its complement, which has no even part, is all that matters. [LeverageSHAP]
-// fits c_T for single players; here all odd T have coefficients, with a prior variance Π_{i∈T} θ_i: a Gaussian process
-// whose covariance, the odd part of the diffusion kernel, and the Shapley values of its posterior mean have closed
-// forms. The θ_i, one for each player, are those under which the values are most likely (as automatic relevance
-// determination, Rasmussen and Williams 2006, section 5.1), so that sets among players that matter get coefficients
-// first.
+// OddRegression estimates Shapley values from values alone, by regression on all sets of an odd number of players at
+// once. In the Fourier basis of the hypercube φ_i = Σ 2 c_T/|T| over the sets T of an odd number of players that hold
+// i. Only half the difference of the values of a coalition and its complement matters, since the terms of even sets
+// cancel in it. [LeverageSHAP] fits c_T for single players. Here all odd T have coefficients, with a prior variance
+// Π_{i∈T} θ_i. That is a Gaussian process; its covariance, the odd part of the diffusion kernel, and the Shapley
+// values of its posterior mean have closed forms. The θ_i, one for each player, are those under which the values are
+// most likely (automatic relevance determination, Rasmussen and Williams 2006, section 5.1). Coefficients of sets of
+// important players therefore have the largest prior variance.
 //
-// Coalitions are drawn as in LeverageSHAP. Beyond 5,120 pairs the process is conditioned on that many; what it leaves
-// of the others is regressed as in LeverageSHAP, and added as far as it stands out from its own error. For a
-// [attribution.Sampled] game every value is the mean over all members.
+// Coalitions are drawn as in LeverageSHAP. The process is conditioned on at most 5,120 pairs. With more pairs, its
+// errors on the others are regressed as in LeverageSHAP, and the result corrects the values as far as it exceeds its
+// own noise. For a [attribution.Sampled] game every value is the mean over all members.
 type OddRegression struct{}
 
-// Name is odd-regression.
+// Name returns "odd-regression".
 func (OddRegression) Name() string { return "odd-regression" }
 
 const (
-	// leastPairs is the number of pairs that the likelihood needs to say anything.
+	// leastPairs is the smallest number of pairs from which the likelihood can tell the scales of players apart.
 	leastPairs = 16
-	// mostPairs bounds the matrix of the process.
+	// mostPairs bounds the pairs that the process is conditioned on, and thereby the size of its covariance matrix.
 	mostPairs = 5120
 )
 
-// Estimate implements [attribution.Estimator]. A sample is a pair of coalitions; 16 at least. The standard error is the
-// posterior's, which is honest as far as the game is like what the prior describes; below one and a half times as many
-// pairs as players it gives no intervals. A run takes time in proportion to the cube of the pairs up to 5,120, a few
-// seconds then, beside that of the values. With a target standard error the samples come in independent rounds whose
-// estimates are pooled by their numbers of samples.
+// Estimate implements [attribution.Estimator]. A sample is a pair of coalitions; at least 16 are needed. The standard
+// error is that of the posterior, which is right as far as the game is like those that the prior describes. With
+// fewer than one and a half times as many pairs as players there are no intervals. Besides the time of the values a
+// run takes time in proportion to the cube of the pairs, up to 5,120 pairs, where that is a few seconds. With a
+// target standard error the samples come in independent rounds, whose estimates are averaged with their numbers of
+// samples as weights.
 func (o OddRegression) Estimate(ctx context.Context, g attribution.Game,
 	opt attribution.Options) (attribution.Estimate, error) {
 	e, _, err := o.timed(ctx, g, opt)
@@ -71,7 +72,7 @@ func (OddRegression) ownSeconds(ctx context.Context, g attribution.Game, pairs, 
 	return surrogate.Seconds(ctx, within, pairs-within, g.Players(), workers)
 }
 
-// mostSamples is the number of pairs that there are to draw.
+// mostSamples is the number of different pairs.
 func (OddRegression) mostSamples(g attribution.Game) int { return pairCount(g.Players()) }
 
 // oddSolution conditions the process on the pairs. On an error the estimate has only the number of samples.
@@ -79,7 +80,8 @@ func (r *run) oddSolution(ctx context.Context, q *sampling.Regression) (attribut
 	return r.conditioned(ctx, q, mostPairs)
 }
 
-// conditioned conditions the process on so many of the pairs at most, and regresses what it leaves of the others.
+// conditioned conditions the process on at most that many pairs, and corrects it by a regression of its errors on the
+// other pairs.
 func (r *run) conditioned(ctx context.Context, q *sampling.Regression, most int) (attribution.Estimate, error) {
 	pairs := q.Rows.Len()
 	e := attribution.Estimate{Samples: pairs}
@@ -89,7 +91,8 @@ func (r *run) conditioned(ctx context.Context, q *sampling.Regression, most int)
 	if pairs < leastPairs {
 		return e, fmt.Errorf("%w: %s needs %d pairs, got %d", attribution.ErrBudget, r.method, leastPairs, pairs)
 	}
-	for k, y := range q.Target { // the regression's targets have the even share of v(N) - v(∅) taken off
+	// the targets are those of a regression with an even share of v(N) - v(∅) subtracted; add it again
+	for k, y := range q.Target {
 		q.Target[k] = y + (float64(q.Rows.Row(k).Size())/float64(r.n)-0.5)*(r.full-r.empty)
 	}
 	within, beyond := splitEvenly(pairs, most)
@@ -118,7 +121,7 @@ func (r *run) conditioned(ctx context.Context, q *sampling.Regression, most int)
 			return e, err
 		}
 	}
-	share := (r.full - r.empty - sumOf(values)) / float64(r.n) // rounding
+	share := (r.full - r.empty - sumOf(values)) / float64(r.n) // the residual, which is rounding
 	e.Values, e.StdErr, e.DF, e.LeastSamples = values, variance, make([]float64, r.n), 3*r.n/2
 	for i, v := range variance {
 		values[i] += share
@@ -127,8 +130,9 @@ func (r *run) conditioned(ctx context.Context, q *sampling.Regression, most int)
 	return e, nil
 }
 
-// typical is a first guess of the players' values: the mean of the pairs' values, signed by the player's presence,
-// whose expectation is in proportion to them where players act alone.
+// typical is a first guess of the sizes of the players' values: the mean over pairs of the pair's value, with the
+// sign of the player's presence. In a game without interactions its expectation is in proportion to the player's
+// value.
 func (r *run) typical(q *sampling.Regression) []float64 {
 	out := make([]float64, r.n)
 	members := make([]int, 0, r.n)
@@ -150,8 +154,8 @@ func (r *run) typical(q *sampling.Regression) []float64 {
 	return out
 }
 
-// correct adds the regression of what the process leaves of other pairs, shrunk by how far it stands out from its error
-// (James and Stein 1961, for all players together).
+// correct adds to the values a regression of the process's errors on the pairs beyond those it was conditioned on.
+// The regression is shrunk towards zero by how uncertain it is (James and Stein 1961, one factor for all players).
 func (r *run) correct(ctx context.Context, p *surrogate.Process, q *sampling.Regression, beyond []int, values,
 	variance []float64) error {
 	probability := float64(len(beyond)) / float64(q.Rows.Len())
@@ -179,14 +183,15 @@ func (r *run) correct(ctx context.Context, p *surrogate.Process, q *sampling.Reg
 		return nil
 	}
 	shrink := max(0, 1-noise/squares)
-	for i := range values { // the rest is the process's own error, taken back by so much, and that of the regression
+	// the variance left: the share of the process's own that was not corrected, plus that of the regression
+	for i := range values {
 		values[i] += shrink * rest[i]
 		variance[i] = (1-shrink)*(1-shrink)*variance[i] + shrink*shrink*spread[i]
 	}
 	return nil
 }
 
-// splitEvenly picks at most so many of the numbers below n, evenly spread, and returns them and the others.
+// splitEvenly picks at most most of the numbers below n, evenly spread, and returns them and the others.
 func splitEvenly(n, most int) (within, beyond []int) {
 	most = min(n, most)
 	for k := range n {
@@ -199,7 +204,7 @@ func splitEvenly(n, most int) (within, beyond []int) {
 	return within, beyond
 }
 
-// sumOf adds up.
+// sumOf returns the sum of the entries.
 func sumOf(x []float64) float64 {
 	total := 0.0
 	for _, v := range x {

@@ -47,7 +47,7 @@ func TestOddRegressionOfANetwork(t *testing.T) {
 	}
 }
 
-// With all pairs the result is exact, for any game; with some, a linear game is.
+// With all pairs the result is exact for any game; with fewer it is exact for a linear game.
 func TestOddRegressionIsExactWhereItCanBe(t *testing.T) {
 	for _, n := range []int{2, 3, 6, 9} {
 		g := randomTable(n, uint64(n))
@@ -69,7 +69,8 @@ func TestOddRegressionIsExactWhereItCanBe(t *testing.T) {
 	assert.Equal(t, make([]float64, 30), got.Values)
 }
 
-// Budgets, forecasts, targets and workers.
+// TestOddRegressionBudget checks the budget, forecasts, targets and that results do not depend on the number of
+// workers.
 func TestOddRegressionBudget(t *testing.T) {
 	g := randomNetwork(5, 30, 4).game(t, games.PenultimateOptions{Value: attribution.Probability})
 	e := OddRegression{}
@@ -96,7 +97,7 @@ func TestOddRegressionBudget(t *testing.T) {
 	ctx, cancel := context.WithCancel(background)
 	var calls atomic.Int64
 	interrupting := games.Func(30, func(s attribution.Coalition) float64 {
-		if calls.Add(1) == 700 { // in the second of the chunks of 512 values
+		if calls.Add(1) == 700 { // during the second chunk of 512 values
 			cancel()
 		}
 		return float64(s.Size())
@@ -108,8 +109,8 @@ func TestOddRegressionBudget(t *testing.T) {
 	assert.NotNil(t, got.Values)
 }
 
-// What the process leaves of pairs beyond its own is taken in: on a game that is not like its prior, a random table,
-// more pairs still help.
+// The process's errors on the pairs beyond mostPairs are taken into account: on a random table, a game that is unlike
+// its prior, more pairs still make the estimate better.
 func TestOddRegressionCorrectsTheRest(t *testing.T) {
 	g := randomTable(14, 3)
 	truth := exactly(t, g)

@@ -20,7 +20,8 @@ import (
 // By default q is drawn uniformly within each of Levels strata of [0, 1], which makes the estimate unbiased; a sample
 // is one coalition for each stratum, and the standard error is that of the mean over samples.
 type Owen struct {
-	// Levels is the number of strata of q, or with Trapezoid of intervals; 0 is 2, or with Trapezoid 10.
+	// Levels is the number of strata of q, 0 for 2; with Trapezoid it is the number of intervals of the grid, 0 for
+	// 10.
 	Levels int
 	// Halved follows every coalition by its complement, which is a draw for 1-q (Okhrati and Lipani's halved
 	// sampling).
@@ -30,7 +31,7 @@ type Owen struct {
 	Trapezoid bool
 }
 
-// Name is owen, owen-halved, or either with -trapezoid, followed by the number of levels when it is set.
+// Name returns "owen" or "owen-halved", followed by "-trapezoid" and the number of levels where they are set.
 func (o Owen) Name() string {
 	name := "owen"
 	if o.Halved {
@@ -52,7 +53,7 @@ func (o Owen) Estimate(ctx context.Context, g attribution.Game, opt attribution.
 		return attribution.Estimate{}, fmt.Errorf("attribution: Owen sampling: expected at least 0 levels, got %d",
 			o.Levels)
 	}
-	name := o.Name() // before the default becomes part of it
+	name := o.Name() // Name before the default is filled in
 	if o.Levels == 0 {
 		o.Levels = 2
 		if o.Trapezoid {

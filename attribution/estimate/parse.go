@@ -8,13 +8,13 @@ import (
 	"github.com/line-ood/goline/attribution"
 )
 
-// Parse reads an estimator's name as [attribution.Estimator.Name] writes it, for example permutation, antithetic,
+// Parse reads an estimator's name as its Name method writes it, for example permutation, antithetic,
 // permutation-rotated-4, stratified-optimal, owen-halved-5, kernelshap-paired, leverageshap, odd-regression,
 // svarm-stratified, integrated-gradients-trapezoid, expected-gradients, coalition-gradients-unbiased,
 // gradient-activation, deeplift-rescale, conductance, closed-form, exact, top-35, recommended.
 func Parse(name string) (attribution.Estimator, error) {
 	e := parse(name)
-	// Only a text that the estimator's Name returns is a name: this rules out leading zeros, odd orders and the like.
+	// Only what Name returns is accepted, which rules out leading zeros, parts in another order and the like.
 	if e == nil || e.Name() != name {
 		return nil, fmt.Errorf("attribution: unknown estimator %q", name)
 	}

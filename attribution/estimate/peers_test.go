@@ -53,7 +53,7 @@ func TestSamplingIsSeeded(t *testing.T) {
 	}
 }
 
-// The number of samples is the number asked for, and what is reported as spent is what the game was asked.
+// The number of samples is the number asked for, and the reported cost is what the game was asked for.
 func TestSampleCountIsTheOneAskedFor(t *testing.T) {
 	const n = 7
 	perSample := map[string]int{
@@ -90,7 +90,7 @@ func TestSampleCountIsTheOneAskedFor(t *testing.T) {
 	}
 }
 
-// A budget is never exceeded, and at most a sample of it is left.
+// A budget is never exceeded, and less than one more sample would have fitted it.
 func TestBudgetIsKept(t *testing.T) {
 	for _, e := range append(samplers(), TopK{K: 3}, Owen{Trapezoid: true, Levels: 3}) {
 		for _, budget := range []float64{150, 311, 1000} {
@@ -109,7 +109,8 @@ func TestBudgetIsKept(t *testing.T) {
 	}
 }
 
-// KernelSHAP does not select features: with many small contributions none is set to zero, and they are right.
+// KernelSHAP does not select features: in a game of many small contributions it sets none to zero, and its values are
+// right.
 func TestKernelSHAPDoesNotSparsify(t *testing.T) {
 	const n = 40
 	want := make([]float64, n)

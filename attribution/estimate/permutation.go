@@ -25,7 +25,7 @@ type Permutation struct {
 	Rotations int
 }
 
-// Name is permutation, antithetic, or permutation-rotated-R.
+// Name returns "permutation", "antithetic", or "permutation-rotated-R".
 func (p Permutation) Name() string {
 	name := "permutation"
 	if p.Antithetic {
@@ -37,8 +37,8 @@ func (p Permutation) Name() string {
 	return name
 }
 
-// Estimate implements [attribution.Estimator]. A sample is a permutation; with Antithetic a pair; with Rotations that
-// many permutations, or pairs.
+// Estimate implements [attribution.Estimator]. A sample is a permutation, with Antithetic a pair of them, and with
+// Rotations that many permutations or pairs.
 func (p Permutation) Estimate(ctx context.Context, g attribution.Game,
 	opt attribution.Options) (attribution.Estimate, error) {
 	if p.Rotations < 0 {
@@ -76,7 +76,7 @@ type permutationWorker struct {
 	members []int
 }
 
-// begin draws the unit's member and base permutation.
+// begin starts a unit: it draws the unit's member and its base permutation.
 func (w *permutationWorker) begin(unit int) (member int) {
 	sampling.SeedStream(&w.rng, w.run.opt.Seed, sampling.DomainUnit, uint64(unit))
 	if w.run.sampled != nil {
@@ -94,7 +94,7 @@ func (w *permutationWorker) orders() int {
 	return w.rotations
 }
 
-// nth returns the unit's permutation j. It is valid until the next call.
+// nth returns permutation j of the unit. The slice is valid until the next call.
 func (w *permutationWorker) nth(j int) []int {
 	reverse := false
 	if w.antithetic {

@@ -11,7 +11,7 @@ import (
 // beforehand, from what the game offers, its players and the budget, never from results.
 type Recommended struct{}
 
-// Name is recommended. The estimate's Method is that of the estimator chosen.
+// Name returns "recommended". The estimate's Method is that of the estimator chosen.
 func (Recommended) Name() string { return "recommended" }
 
 // Estimate implements [attribution.Estimator]; a sample is one of the estimator chosen.
@@ -24,7 +24,7 @@ func (Recommended) Estimate(ctx context.Context, g attribution.Game,
 		return attribution.Estimate{}, err
 	}
 	e, err := Choose(g, opt).Estimate(ctx, g, opt)
-	// a game that only finds out when asked, such as one of a value without gradient
+	// some games find out only when asked, for example because their value function has no gradient
 	if errors.Is(err, attribution.ErrNotDifferentiable) {
 		return chooseByValues(g, opt).Estimate(ctx, g, opt)
 	}
@@ -32,25 +32,25 @@ func (Recommended) Estimate(ctx context.Context, g attribution.Game,
 }
 
 const (
-	// fewPlayers is the number of players up to which each is so large that the trapezoid rule errs.
+	// fewPlayers is the number of players up to which single players are taken to be so large that the trapezoid rule
+	// errs.
 	fewPlayers = 64
-	// leastRuns is the number of samples below which [CoalitionGradients] is not chosen.
+	// leastRuns is the number of samples that the budget must allow for [CoalitionGradients] to be chosen.
 	leastRuns = 8
 )
 
-// Choose returns the estimator with the smallest error to be expected within the options:
+// Choose returns the estimator whose expected error is the smallest within the options:
 //
-//   - [ClosedForm] for games that are linear, [Exact] where the budget allows all coalitions;
-//   - [CoalitionGradients] for smooth games with gradients: Unbiased with few players or with a target standard error,
-//     which
-//     a biased estimate cannot promise; where the budget is too small for it, [IntegratedGradients] or
-//     [GradientActivation];
-//   - otherwise, and for games that are [attribution.Kinked], [OddRegression] up to 4,096 players;
-//   - without gradients and with more players, [LeverageSHAP] where the budget allows more than twice as many pairs as
-//     players, and antithetic [Permutation] or the unbiased [KernelSHAP] below that.
+//   - [ClosedForm] for linear games, [Exact] where the budget allows all coalitions;
+//   - [CoalitionGradients] for smooth games with gradients, with Unbiased where there are few players or a target
+//     standard error, which a biased estimate cannot promise to keep; where the budget is too small for it,
+//     [IntegratedGradients] or [GradientActivation];
+//   - otherwise, and for games that are [attribution.Kinked], [OddRegression] with up to 4,096 players;
+//   - with more players and without gradients, [LeverageSHAP] where the budget allows more than twice as many pairs as
+//     players, and antithetic [Permutation] or the unbiased [KernelSHAP] where it does not.
 //
-// For a [attribution.Sampled] game of many members, whose gradients at all members the budget does not allow, it is
-// antithetic [Permutation].
+// Antithetic [Permutation] is also the choice for a [attribution.Sampled] game of many members, where the budget does
+// not allow gradients at all members.
 func Choose(g attribution.Game, opt attribution.Options) attribution.Estimator {
 	if l, ok := g.(attribution.Linear); ok && l.Shapley(make([]float64, g.Players())) {
 		return ClosedForm{}
@@ -73,7 +73,7 @@ func Choose(g attribution.Game, opt attribution.Options) attribution.Estimator {
 	return GradientActivation{}
 }
 
-// enumerable reports a budget for all coalitions.
+// enumerable reports whether the budget allows the values of all coalitions.
 func enumerable(g attribution.Game, opt attribution.Options) bool {
 	n := g.Players()
 	return n <= attribution.MaxEnumerated && opt.Samples == 0 &&

@@ -10,7 +10,7 @@ import (
 	"github.com/line-ood/goline/attribution/games"
 )
 
-// kinked is a game that says it has kinks.
+// kinked is a differentiable game that reports kinks.
 type kinked struct{ attribution.Differentiable }
 
 func (kinked) Kinked() bool { return true }

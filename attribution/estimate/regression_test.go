@@ -78,7 +78,8 @@ func TestRankDeficientRegressionIsAnError(t *testing.T) {
 	assert.ErrorContains(t, err, "5 coalitions do not determine the values of 4 players")
 }
 
-// Regressions ask for more rows than unknowns, say so, and then give an answer.
+// A regression with too few rows is refused with an error that names the smallest number, and with that number it
+// succeeds.
 func TestRegressionsNeedMoreRowsThanUnknowns(t *testing.T) {
 	g := randomNetwork(3, 81, 1).game(t, games.PenultimateOptions{Value: attribution.LogSumExp})
 	truth, err := Permutation{Antithetic: true}.Estimate(background, g, attribution.Options{Samples: 3000})

@@ -7,13 +7,13 @@ import (
 	"github.com/line-ood/goline/attribution"
 )
 
-// Rescale is DeepLIFT's rescale rule (Shrikumar, Greenside and Kundaje 2017) from all players removed to all present,
-// of games that have it ([attribution.Rescaled]). Where a saturated value has no gradient left, the slope of the
-// straight line still has: for one gradient's cost it is efficient, the residual being rounding. It is an approximation
-// of unknown error: StdErr is zero and DF nil.
+// Rescale is DeepLIFT's rescale rule (Shrikumar, Greenside and Kundaje 2017) between all players removed and all
+// present, for games that have it ([attribution.Rescaled]). Where the value saturates and its gradient vanishes, the
+// slope of the straight line between both ends does not. It costs one gradient, and the values sum to v(N) - v(∅) up
+// to rounding. It is an approximation of unknown error: StdErr is zero and DF nil.
 type Rescale struct{}
 
-// Name is deeplift-rescale.
+// Name returns "deeplift-rescale".
 func (Rescale) Name() string { return "deeplift-rescale" }
 
 // Estimate implements [attribution.Estimator], for the cost of one gradient and one value.
@@ -52,17 +52,17 @@ func (Rescale) Work(attribution.Game, attribution.Options) (values, gradients in
 	return 1, 1, nil
 }
 
-// Conductance is the conductance of neurons (Dhamdhere, Sundararajan and Yan 2018, equation 3): the value's slope by a
-// neuron times what the neuron moves, summed while the network's input goes straight from a baseline to the sample, for
-// games that know that way ([attribution.Traced]). It sums to what the value changes between the two inputs and not to
-// v(N) - v(∅), of which the residual tells; it answers another question than the Shapley value of the layer's game.
-// StdErr is zero and DF nil.
+// Conductance is the conductance of neurons (Dhamdhere, Sundararajan and Yan 2018, equation 3): the value's slope by
+// a neuron times the neuron's change, summed while the network's input goes in a straight line from a baseline to the
+// sample. It needs a game that knows the neurons' path ([attribution.Traced]). The values sum to the change of the
+// value between both inputs and not to v(N) - v(∅); the residual is the difference. It answers another question than
+// the Shapley value of the layer's game. StdErr is zero and DF nil.
 type Conductance struct{}
 
-// Name is conductance.
+// Name returns "conductance".
 func (Conductance) Name() string { return "conductance" }
 
-// Estimate implements [attribution.Estimator]. A sample is a point of the way, of the cost of a gradient.
+// Estimate implements [attribution.Estimator]. A sample is a point of the path and costs as much as a gradient.
 func (Conductance) Estimate(ctx context.Context, g attribution.Game,
 	opt attribution.Options) (attribution.Estimate, error) {
 	r, err := newRun("conductance", g, opt)
@@ -94,7 +94,7 @@ func (Conductance) Estimate(ctx context.Context, g attribution.Game,
 		Stopped: attribution.StopExact}), nil
 }
 
-// conductance asks the game, and fails where it does not know the way.
+// conductance asks the game for its conductance, and returns an error where the game does not know the path.
 func conductance(ctx context.Context, g attribution.Traced, values []float64) (points int, err error) {
 	if points, err = g.Conductance(ctx, values); err == nil && points == 0 {
 		err = fmt.Errorf("%w: the game does not know the way of its input", attribution.ErrNotDifferentiable)

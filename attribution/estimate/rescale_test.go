@@ -12,7 +12,8 @@ import (
 	"github.com/line-ood/goline/attribution/games"
 )
 
-// On a linear game the rule is exact; on all others it is efficient, and of another size than the vanishing gradient.
+// On a linear game the rule is exact. On others its values sum to v(N) - v(∅), and are not as small as a vanishing
+// gradient.
 func TestRescale(t *testing.T) {
 	n := randomNetwork(4, 9, 3)
 	logit := n.game(t, games.PenultimateOptions{})
@@ -56,7 +57,7 @@ func TestRescaleByHand(t *testing.T) {
 	assert.InDelta(t, outer*(first*4+second*1), e.Values[1], 1e-12)
 }
 
-// Where neurons go straight from nothing to the sample, conductance is integrated gradients.
+// Where the neurons' path is the straight line from zero to the sample, conductance is integrated gradients.
 func TestConductanceAlongAStraightLine(t *testing.T) {
 	n := randomNetwork(4, 9, 3)
 	const points = 65
@@ -80,7 +81,7 @@ func TestConductanceAlongAStraightLine(t *testing.T) {
 	}
 }
 
-// On a way of its own it sums to what the value changes along it, whatever removed neurons become.
+// On another path conductance sums to the change of the value along the path, whatever removed neurons become.
 func TestConductanceSumsToTheChangeOfTheInput(t *testing.T) {
 	n := randomNetwork(4, 9, 8)
 	const points = 400

@@ -53,7 +53,7 @@ func newRun(method string, g attribution.Game, opt attribution.Options) (*run, e
 	return r, nil
 }
 
-// sample opens a run and goes on as [run.sample] does.
+// sample makes a run of the game and options and continues with [run.sample].
 func sample(ctx context.Context, method string, g attribution.Game, opt attribution.Options,
 	rest func(*run) (attribution.Estimate, error)) (attribution.Estimate, error) {
 	r, err := newRun(method, g, opt)
@@ -63,13 +63,13 @@ func sample(ctx context.Context, method string, g attribution.Game, opt attribut
 	return r.sample(ctx, rest)
 }
 
-// sample evaluates the empty and the grand coalition and then calls rest, the estimator's own part, unless there is a
-// single player, to whom the whole difference belongs.
+// sample evaluates the empty and the grand coalition and then calls rest, the estimator's own part. With a single
+// player, who gets the whole difference, it does not call rest.
 func (r *run) sample(ctx context.Context, rest func(*run) (attribution.Estimate, error)) (attribution.Estimate, error) {
 	if err := r.endpoints(ctx); err != nil {
 		return r.fail(ctx, err)
 	}
-	if r.n == 1 { // a value that needs no sampling
+	if r.n == 1 { // a single player's value needs no sampling
 		return r.finish(attribution.Estimate{Values: []float64{r.full - r.empty}, StdErr: []float64{0},
 			Stopped: attribution.StopExact}), nil
 	}
@@ -192,14 +192,15 @@ func checkGradients(values, grads []float64) error {
 	return nil
 }
 
-// plan is how many samples to take at most, and why no more.
+// plan holds the largest number of samples to take, and the reason for that limit.
 type plan struct {
 	samples int
 	stop    attribution.Stop
 }
 
-// plan turns the options into a number of samples, each costing perSample, after fixed has been spent. An estimator
-// that cannot say anything below atLeast samples gets ErrBudget.
+// plan turns the options into a number of samples of perSample forward-equivalents each, after fixed
+// forward-equivalents have been spent. It returns ErrBudget where that is less than atLeast, the smallest number from
+// which the estimator can say anything.
 func (r *run) plan(fixed, perSample float64, atLeast int) (plan, error) {
 	o := r.opt
 	switch {
@@ -237,7 +238,7 @@ type Deterministic interface {
 	Work(g attribution.Game, opt attribution.Options) (values, gradients int, err error)
 }
 
-// affordable reports a cost that is over the budget.
+// affordable returns an error for a cost that exceeds the budget.
 func (r *run) affordable(cost float64) error {
 	if r.opt.Budget > 0 && cost > r.opt.Budget*(1+1e-12) {
 		return fmt.Errorf("%w: %s needs %.6g forward-equivalents, the budget is %.6g", attribution.ErrBudget, r.method,
@@ -251,7 +252,7 @@ func (r *run) workCost(values, gradients int) float64 {
 	return r.gameForwards*(float64(values)+float64(gradients)*(1+r.opt.BackwardCost)) + float64(gradients)*r.gameExtra
 }
 
-// affordableWork reports a deterministic estimator that costs more than the budget.
+// affordableWork returns an error for a deterministic estimator that costs more than the budget.
 func (r *run) affordableWork(d Deterministic) error {
 	values, gradients, err := d.Work(r.game, r.opt)
 	if err != nil {
@@ -260,15 +261,15 @@ func (r *run) affordableWork(d Deterministic) error {
 	return r.affordable(r.workCost(values, gradients))
 }
 
-// maxSamples keeps sample counts within what an int and a float64 hold exactly.
+// maxSamples bounds the numbers of samples, so that an int and a float64 hold them exactly.
 const maxSamples = 1 << (30 + 22*(^uint(0)>>63)) // 2^52, or 2^30 where an int has 32 bits
 
-// reached reports a target standard error that was asked for and met.
+// reached reports whether a target standard error was asked for and has been reached.
 func (r *run) reached(e *attribution.Estimate) bool {
 	return r.opt.TargetStdErr > 0 && e.MaxStdErr() <= r.opt.TargetStdErr
 }
 
-// nextRound is the number of samples at which to look at the standard error again, given the one after done samples.
+// nextRound is the number of samples at which to look at the standard error next, given stdErr after done samples.
 func nextRound(done, limit int, stdErr, target float64) int {
 	if target == 0 {
 		return limit
@@ -288,7 +289,7 @@ func (r *run) stopped(e attribution.Estimate, err error) (attribution.Estimate, 
 	return r.finish(e), fmt.Errorf("attribution: %s stopped after %d samples: %w", r.method, e.Samples, err)
 }
 
-// fail ends a run without an estimate, unless it was ctx that ended it.
+// fail ends a run without an estimate, unless the error comes from ctx, for which it returns what stopped does.
 func (r *run) fail(ctx context.Context, err error) (attribution.Estimate, error) {
 	if sampling.Interrupted(ctx, err) {
 		return r.stopped(attribution.Estimate{}, err)
@@ -296,7 +297,7 @@ func (r *run) fail(ctx context.Context, err error) (attribution.Estimate, error)
 	return attribution.Estimate{}, err
 }
 
-// finish fills in what all estimates have in common.
+// finish fills in what all estimates have in common: method, names, cost and residual.
 func (r *run) finish(e attribution.Estimate) attribution.Estimate {
 	e.Method, e.Names = r.method, attribution.PlayerNames(r.game)
 	e.Evaluations = r.evaluations.Load()
@@ -313,7 +314,7 @@ func (r *run) finish(e attribution.Estimate) attribution.Estimate {
 	return e
 }
 
-// drawn returns the game as one whose members are drawn, or nil when there is nothing to draw.
+// drawn returns the game as a [attribution.Sampled] game with several members, or nil when it has no more than one.
 func drawn(g attribution.Game) attribution.Sampled {
 	if s, ok := g.(attribution.Sampled); ok && s.Members() > 1 {
 		return s

@@ -27,7 +27,7 @@ func withoutTime(e attribution.Estimate) attribution.Estimate {
 	return e
 }
 
-// An estimate is called by its estimator's name, whatever defaults were filled in and however it ended.
+// An estimate's Method is its estimator's Name, whatever defaults were filled in and however the run ended.
 func TestMethodIsTheName(t *testing.T) {
 	net := randomNetwork(3, 7, 1)
 	games := []attribution.Game{net.game(t, games.PenultimateOptions{}), randomNetwork(3, 1, 1).game(t,
@@ -89,7 +89,7 @@ func TestResultsDoNotDependOnWorkers(t *testing.T) {
 	}
 }
 
-// The incremental path is the general path, faster.
+// The incremental path gives the same values as the general path.
 func TestIncrementalPathAgreesWithTheGeneralPath(t *testing.T) {
 	for _, v := range allValues {
 		g := randomNetwork(5, 20, 6).game(t, games.PenultimateOptions{Value: v})
@@ -129,14 +129,16 @@ func TestCancelKeepsWhatWasComputed(t *testing.T) {
 		for _, workers := range []int{1, 3} {
 			ctx, cancel := context.WithCancel(background)
 			g := &stopping{Game: table, cancel: cancel}
-			g.left.Store(120000) // past the first wave of chunks of three workers
+			g.left.Store(120000) // after the first wave of chunks of three workers
 			est, err := e.Estimate(ctx, g, attribution.Options{Budget: 1e6, Seed: 9, Workers: workers})
 			require.ErrorIs(t, err, context.Canceled, e.Name())
 			assert.Equal(t, attribution.StopInterrupted, est.Stopped, e.Name())
 			require.NotNil(t, est.Values, e.Name())
 			require.Greater(t, est.Samples, 1, e.Name())
 			if s, ok := e.(Stratified); ok && s.Optimal {
-				continue // the halves are planned from the budget
+				// the numbers of samples in both halves depend on the budget, so that a cut-off run is not a shorter
+				// run
+				continue
 			}
 			want, err := e.Estimate(background, table, attribution.Options{Samples: est.Samples, Seed: 9})
 			require.NoError(t, err)
@@ -149,7 +151,8 @@ func TestCancelKeepsWhatWasComputed(t *testing.T) {
 	}
 }
 
-// The same for gradients, and for a grid with ends of its own.
+// TestCancelKeepsGradientsAndGrids is the same for gradients, and for a grid whose end points are evaluated
+// separately.
 func TestCancelKeepsGradientsAndGrids(t *testing.T) {
 	g := randomNetwork(4, 8, 3).game(t, games.PenultimateOptions{Value: attribution.LogSumExp,
 		Removal: attribution.RemoveByResampling([][]float64{make([]float64, 8), {1, 0, 1, 0, 2, 0, 1, 0}})})
@@ -367,7 +370,7 @@ func TestProgressCountsSamples(t *testing.T) {
 	}
 }
 
-// A backward counts as configured, a value of a mean game as all its members.
+// A backward pass costs what the options say, and a value of a mean game costs as much as those of all its members.
 func TestCostIsCounted(t *testing.T) {
 	net := randomNetwork(3, 4, 1)
 	g := net.game(t, games.PenultimateOptions{Value: attribution.Probability,
@@ -397,7 +400,7 @@ func costOf(t *testing.T, g attribution.Game) float64 {
 	return est.Forwards / float64(est.Evaluations)
 }
 
-// Without drawing, a mean of linear games has no sampling error; drawing members has.
+// A mean of linear games has no sampling error when its members are not drawn, and has one when they are.
 func TestMeanOfLinearGamesIsExactUnlessDrawn(t *testing.T) {
 	net := randomNetwork(3, 5, 1)
 	g, err := games.NewPenultimateMean(net.head, [][]float64{net.z, randomNetwork(1, 5, 2).z}, nil,

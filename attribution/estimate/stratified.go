@@ -25,7 +25,7 @@ type Stratified struct {
 	Optimal bool
 }
 
-// Name is stratified, with -optimal and the number of strata when it is set.
+// Name returns "stratified", followed by "-optimal" and the number of strata where they are set.
 func (s Stratified) Name() string {
 	name := "stratified"
 	if s.Optimal {
@@ -37,9 +37,9 @@ func (s Stratified) Name() string {
 	return name
 }
 
-// Estimate implements [attribution.Estimator]. A sample is one marginal contribution for every stratum of every player,
-// or with Optimal as many on average. The variance of a player is the weighted sum of those of its strata. Interrupted
-// in the second half, strata that it has not reached stand on the first half alone.
+// Estimate implements [attribution.Estimator]. A sample is one marginal contribution for every stratum of every
+// player, with Optimal as many on average. The variance of a player's value is the weighted sum of the variances of
+// its strata. Where ctx ends in the second half, strata that it has not reached use the first half alone.
 func (s Stratified) Estimate(ctx context.Context, g attribution.Game,
 	opt attribution.Options) (attribution.Estimate, error) {
 	if s.Strata < 0 {
@@ -58,9 +58,9 @@ func (s Stratified) Estimate(ctx context.Context, g attribution.Game,
 type positionStrata struct {
 	run   *run
 	bands int
-	// first and rest [players, bands] hold the halves with equal and with optimal allocation.
+	// first and rest [players, bands] hold the half with equal allocation and the half with optimal allocation.
 	first, rest []sampling.Scalar
-	// firstRounds and restRounds are the numbers of samples planned for the halves; their share weighs the halves.
+	// firstRounds and restRounds are the numbers of samples planned for the halves, which weight them.
 	firstRounds, restRounds int
 	taken                   int // marginal contributions
 	workers                 []*strataWorker
@@ -80,7 +80,8 @@ func (s *positionStrata) span(band int) (from, to int) {
 // samples is the number of whole samples taken.
 func (s *positionStrata) samples() int { return s.taken / len(s.first) }
 
-// stratified takes rounds of samples: equal allocation, then with optimal the rest by standard deviations.
+// stratified takes rounds of samples with equal allocation, then with optimal the others in proportion to standard
+// deviations.
 func (r *run) stratified(ctx context.Context, s *positionStrata, optimal bool) (attribution.Estimate, error) {
 	p, err := r.plan(r.fixedCost(), 2*float64(len(s.first))*r.valueCost(), 1)
 	if err != nil {
@@ -116,26 +117,26 @@ func (r *run) stratified(ctx context.Context, s *positionStrata, optimal bool) (
 			return r.finish(e), nil
 		}
 		round = nextRound(s.samples(), p.samples, e.MaxStdErr(), r.opt.TargetStdErr)
-		// Two samples more, so that every stratum can have two of the second half.
+		// Add two samples, so that every stratum can get two marginal contributions of the second half.
 		round = min(max(round, s.samples()+2), p.samples)
 	}
 }
 
-// sampleFirst takes as many samples with equal allocation.
+// sampleFirst takes that many samples with equal allocation.
 func (s *positionStrata) sampleFirst(ctx context.Context, samples, total int) error {
 	s.firstRounds += samples
 	return s.sample(ctx, s.first, samples*len(s.first), total, func(t int) int { return t % len(s.first) })
 }
 
-// sampleRest takes as many samples on average with allocation by standard deviation.
+// sampleRest takes that many samples, on average over strata, in proportion to standard deviations.
 func (s *positionStrata) sampleRest(ctx context.Context, samples, total int) error {
 	owners := s.allocate(samples * len(s.first))
 	s.restRounds += samples
 	return s.sample(ctx, s.rest, len(owners), total, func(t int) int { return owners[t] })
 }
 
-// allocate names the stratum of each of count marginal contributions, in random order: two for each stratum that has
-// none, the others in proportion to weight and standard deviation.
+// allocate returns the stratum of each of count marginal contributions, in random order. Each stratum that has none
+// yet gets two; the others are allocated in proportion to weight times standard deviation.
 func (s *positionStrata) allocate(count int) []int {
 	var owners []int
 	shares := make([]float64, len(s.first))
@@ -176,7 +177,7 @@ func (s *positionStrata) allocate(count int) []int {
 // strataChunk is the number of marginal contributions evaluated together.
 const strataChunk = 256
 
-// sample draws count marginal contributions, number t for the stratum owner(t), and adds them to into.
+// sample draws count marginal contributions, contribution t from stratum owner(t), and adds them to into.
 func (s *positionStrata) sample(ctx context.Context, into []sampling.Scalar, count, totalSamples int,
 	owner func(t int) int) error {
 	offset := s.taken
@@ -260,7 +261,7 @@ func (w *strataWorker) marginals(ctx context.Context, first, count, offset int, 
 	return nil
 }
 
-// estimate combines the strata. Without a value in every stratum it has no values.
+// estimate combines the strata. Where a stratum has no marginal contribution yet, the estimate has no values.
 func (s *positionStrata) estimate() attribution.Estimate {
 	n := s.run.n
 	e := attribution.Estimate{Samples: s.samples()}

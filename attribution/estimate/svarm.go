@@ -14,8 +14,8 @@ import (
 // φ_i is the difference of the mean values of coalitions with and without player i, so that one coalition updates the
 // estimates of all players. Values enter as v(S) - v(∅).
 //
-// A warm-up gives every mean one value before sampling begins; the estimate is unbiased. The means of one player rest
-// on different coalitions, so that its standard error is the root of the sum of their variances.
+// A warm-up gives every mean one value before sampling begins; the estimate is unbiased. Both means of a player come
+// from different coalitions, so that the standard error is the square root of the sum of their variances.
 type SVARM struct {
 	// Stratified keeps one mean for each player, coalition size and side (Stratified SVARM, algorithm 2), with the
 	// sizes 0, 1, n-1 and n evaluated exactly. Sizes are drawn in proportion to 1/min(s, n-s), so that the rarer side
@@ -25,7 +25,7 @@ type SVARM struct {
 	Stratified bool
 }
 
-// Name is svarm or svarm-stratified.
+// Name returns "svarm" or "svarm-stratified".
 func (s SVARM) Name() string {
 	if s.Stratified {
 		return "svarm-stratified"
@@ -46,26 +46,26 @@ func (s SVARM) Estimate(ctx context.Context, g attribution.Game,
 	})
 }
 
-// svarmStrata is what the two forms of SVARM differ in.
+// svarmStrata is what differs between the two forms of SVARM.
 type svarmStrata interface {
 	// warmUp returns the coalitions of the warm-up.
 	warmUp(rng *rand.PCG) []strataUpdate
-	// exhausted reports whether the warm-up is all there is to know.
+	// exhausted reports whether the warm-up has evaluated all strata exactly, so that nothing is left to sample.
 	exhausted() bool
 	// perSample is the number of coalitions of a sample.
 	perSample() int
 	// draw writes a sample's coalitions.
 	draw(rng *rand.PCG, rows attribution.Coalitions)
-	// update takes in the value of coalition j of a sample.
+	// update adds the value of coalition j of a sample to the means.
 	update(j int, c attribution.Coalition, value float64)
-	// record takes in the value of a coalition of the warm-up.
+	// record adds the value of a warm-up coalition to the means.
 	record(u strataUpdate, value float64)
-	// estimate writes the values and their variances, NaN where they are not known.
+	// estimate writes the values, their variances, and degrees of freedom, NaN where they are not known.
 	estimate(values, variance, df []float64)
 }
 
-// strataUpdate is a coalition of the warm-up and the players whose means it feeds: those in only, with the players of
-// the coalition updated on the side with, the others on the side without them.
+// strataUpdate is a warm-up coalition and the players whose means it updates, those in only: players of the coalition
+// update the mean with them, other players the mean without them.
 type strataUpdate struct {
 	coalition attribution.Coalition
 	only      attribution.Coalition
@@ -208,7 +208,8 @@ func (r *run) normalised(ctx context.Context, members []int, rows attribution.Co
 type twoMeans struct {
 	run           *run
 	with, without []sampling.Scalar
-	sizes         sampling.SizeTable // of a coalition with the player, 1..n; without it n minus that
+	// size of a coalition that holds the player, 1..n; n minus it for one that does not
+	sizes sampling.SizeTable
 }
 
 func newTwoMeans(r *run) *twoMeans {
@@ -224,8 +225,8 @@ func (t *twoMeans) perSample() int { return 2 }
 
 func (t *twoMeans) exhausted() bool { return false }
 
-// warmUp draws for each player a coalition of the others of uniformly random size: with the player it is a draw from
-// the law of coalitions with it.
+// warmUp draws for each player a uniformly random size and a coalition of others of that size. With the player added
+// it is a draw from the distribution of coalitions that hold the player.
 func (t *twoMeans) warmUp(rng *rand.PCG) []strataUpdate {
 	n := t.run.n
 	var updates []strataUpdate
@@ -291,7 +292,7 @@ func (t *twoMeans) estimate(values, variance, df []float64) {
 // satterthwaite sums the variances of independent means and their degrees of freedom (Satterthwaite 1946).
 type satterthwaite struct{ variance, squares float64 }
 
-// add takes in the mean of s times weight. Below two values its variance is taken to be fallback.
+// add adds weight times the mean of s. With fewer than two values the variance of s is taken to be fallback.
 func (a *satterthwaite) add(weight float64, s sampling.Scalar, fallback float64) {
 	v, df := fallback, 1.0
 	if s.Count > 1 {
@@ -302,7 +303,7 @@ func (a *satterthwaite) add(weight float64, s sampling.Scalar, fallback float64)
 	a.squares += v * v / df
 }
 
-// df is the approximate number of degrees of freedom; +Inf where nothing varies.
+// df is the approximate number of degrees of freedom, +Inf where all variances are zero.
 func (a *satterthwaite) df() float64 {
 	if a.squares == 0 {
 		return math.Inf(1)

@@ -13,8 +13,8 @@ import (
 type sizeStrata struct {
 	run           *run
 	with, without []sampling.Scalar // [n+1 sizes, players]: coalitions of a size that hold the player, and that do not
-	// exactEnds: the strata of a single coalition are evaluated once and for all. Where members are drawn their
-	// values vary like any other.
+	// exactEnds: the strata that consist of a single coalition are evaluated once, exactly. Where members are drawn,
+	// the value of a single coalition varies as well, and it is sampled.
 	exactEnds   bool
 	first, last int // sizes that are sampled
 	sizes       sampling.SizeTable
@@ -40,10 +40,12 @@ func newSizeStrata(r *run) *sizeStrata {
 
 func (s *sizeStrata) perSample() int { return 1 }
 
-// exhausted: up to three players, the exact sizes are all sizes.
+// exhausted reports whether the warm-up evaluated all strata: with up to three players, the exact sizes are all
+// sizes.
 func (s *sizeStrata) exhausted() bool { return s.first > s.last }
 
-// known reports sizes whose strata the warm-up has evaluated exactly: it lists all coalitions of sizes 1 and n-1.
+// known reports whether the warm-up has evaluated all strata of a size exactly: it lists all coalitions of sizes 1
+// and n-1.
 func (s *sizeStrata) known(size int) bool {
 	return s.exactEnds && (size <= 1 || size >= s.run.n-1)
 }
@@ -78,8 +80,8 @@ func (s *sizeStrata) warmUp(rng *rand.PCG) []strataUpdate {
 	return updates
 }
 
-// cover cuts a random order into coalitions of the given size that together hold everyone. The last is filled up with
-// the first players of the order, which it does not feed.
+// cover cuts a random order into coalitions of the given size that together hold all players. The last one is filled
+// up with the first players of the order, whose means it does not update.
 func cover(order []int, size int) []strataUpdate {
 	n := len(order)
 	var updates []strataUpdate
@@ -145,8 +147,8 @@ func (s *sizeStrata) estimate(values, variance, df []float64) {
 	}
 }
 
-// pooled returns for each size the variance within the means of all players, and for sizes where no mean has two
-// values the average of the other sizes; NaN when there is none.
+// pooled returns for each size the variance within means, pooled over players. A size where no mean has two values
+// gets the average of the other sizes, NaN where there is none.
 func (s *sizeStrata) pooled(strata []sampling.Scalar) []float64 {
 	n := s.run.n
 	out := make([]float64, n+1)

@@ -6,14 +6,14 @@ import (
 	"github.com/line-ood/goline/attribution"
 )
 
-// toggler evaluates v(S ∪ {i}) - v(S \ {i}) for the same players around many coalitions, by a walker where the game has
-// one and by batches of coalitions otherwise.
+// toggler evaluates v(S ∪ {i}) - v(S \ {i}) for the same players i and many coalitions S, by a walker where the game
+// has one, otherwise by batches of coalitions.
 type toggler struct {
 	run     *run
 	players []int
 	walkers *walkers
 	words   int
-	bits    []uint64 // the coalitions, one after another
+	bits    []uint64 // the coalitions' words, one coalition after another
 	entries []toggleEntry
 
 	one     []float64
@@ -22,13 +22,13 @@ type toggler struct {
 	members []int
 }
 
-// toggleEntry says where the differences around a coalition go.
+// toggleEntry describes a coalition: its member, and the unit and weight with which its differences count.
 type toggleEntry struct {
 	member, unit int
 	weight       float64
 }
 
-// newToggler toggles the given players, or all when players is nil.
+// newToggler makes a toggler of the given players, or of all players when players is nil.
 func newToggler(r *run, players []int) *toggler {
 	if players == nil {
 		players = make([]int, r.n)
@@ -44,8 +44,8 @@ func (t *toggler) reset() {
 	t.bits, t.entries = t.bits[:0], t.entries[:0]
 }
 
-// next returns an empty coalition to fill in before the next call. Its differences count weight times in the given
-// unit.
+// next returns an empty coalition, which the caller fills in before the next call. Its differences will be added to
+// the given unit with the given weight.
 func (t *toggler) next(member, unit int, weight float64) attribution.Coalition {
 	t.entries = append(t.entries, toggleEntry{member, unit, weight})
 	at := len(t.bits)

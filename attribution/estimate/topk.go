@@ -15,21 +15,22 @@ import (
 )
 
 // TopK finds the K players with the largest Shapley values, which is all that a detector with a percentile threshold
-// needs, and spends its samples on the players whose intervals still hold the border between the K-th and the next.
+// needs. It spends its samples on undecided players: those whose interval still holds the border between the K-th and
+// the next value.
 //
-// A sample is an antithetic pair of coalitions from Owen's law (see [Owen]) around which the undecided players are
-// toggled, so that they are compared on the same coalitions, as in the method of common marginal contributions
-// (Kolpaczki, Nielen and Hüllermeier 2025). A player is decided when its interval, at a level that by Bonferroni's
-// inequality holds for all players at once with Confidence, lies on one side of the border, or when its standard error
-// is at most Options.TargetStdErr, which is the tolerance for players that tie at the border.
+// A sample is an antithetic pair of coalitions, drawn as [Owen] does, around which the undecided players are toggled.
+// Players are thereby compared on the same coalitions, as in the method of common marginal contributions (Kolpaczki,
+// Nielen and Hüllermeier 2025). A player is decided when its interval lies on one side of the border; by Bonferroni's
+// inequality the level is such that all intervals hold at once with probability Confidence. A player is also decided
+// when its standard error is at most Options.TargetStdErr, which is the tolerance for players that tie at the border.
 //
-// Only the ranking is promised. Sampling stops for a player because of what its estimate says, so that estimates of
-// players far from the border rest on few samples and are biased away from the border.
+// Only the ranking is promised. Whether sampling goes on for a player depends on its estimate, so that the estimates
+// of players far from the border come from few samples and are biased away from the border.
 type TopK struct {
 	// K is the number of players kept, from 1 to n. See [KeptByPercentile].
 	K int
-	// Confidence is the probability with which the K players are the right ones, 0 for 0.95. The repeated look at the
-	// intervals is not corrected for.
+	// Confidence is the probability with which the K players are the right ones, 0 for 0.95. It is not corrected for
+	// looking at the intervals repeatedly.
 	Confidence float64
 }
 
@@ -46,7 +47,7 @@ type Ranking struct {
 	Draws []int
 }
 
-// Name is top-K.
+// Name returns "top-K", for example top-35.
 func (t TopK) Name() string { return fmt.Sprintf("top-%d", t.K) }
 
 // Estimate implements [attribution.Estimator]: the estimate of [TopK.Rank].
@@ -55,7 +56,7 @@ func (t TopK) Estimate(ctx context.Context, g attribution.Game, opt attribution.
 	return ranking.Estimate, err
 }
 
-// pilotPairs is the number of samples of all players before any is decided.
+// pilotPairs is the number of samples of all players before any player can be decided.
 const pilotPairs = 16
 
 // Rank samples until all players are decided or the options' limits are reached. When ctx ends first, the ranking is
@@ -86,7 +87,7 @@ func (t TopK) Rank(ctx context.Context, g attribution.Game, opt attribution.Opti
 	}
 	limit := p.samples
 	if opt.Samples == 0 {
-		limit = maxSamples // the budget is kept pair by pair: later samples cost less
+		limit = maxSamples // the budget is checked pair by pair, since later samples toggle fewer players and cost less
 	}
 	spent := r.fixedCost()
 	for units, stop := 0, attribution.Stop(""); ; {
@@ -126,14 +127,15 @@ func (t TopK) Rank(ctx context.Context, g attribution.Game, opt attribution.Opti
 	}
 }
 
-// topKState holds what is known of each player.
+// topKState holds the statistics of each player.
 type topKState struct {
 	TopK
 	run   *run
 	stats []sampling.Scalar
 }
 
-// sample takes pairs for the given players, numbered from first, and returns how many it took.
+// sample takes count pairs for the given players, with random streams numbered from first, and returns how many it
+// took.
 func (s *topKState) sample(ctx context.Context, players []int, first, count int) (int, error) {
 	r := s.run
 	m := len(players)
@@ -178,7 +180,7 @@ func (s *topKState) sample(ctx context.Context, players []int, first, count int)
 	return taken, err
 }
 
-// order is the players by descending estimate, ties by ascending index.
+// order returns the players by descending estimate, ties by ascending index.
 func (s *topKState) order() []int {
 	means := make([]float64, len(s.stats))
 	for i, x := range s.stats {
@@ -220,7 +222,7 @@ func (s *topKState) undecided() []int {
 	return out
 }
 
-// ranking is what the samples so far say.
+// ranking returns the ranking by the samples taken so far.
 func (s *topKState) ranking(units int) Ranking {
 	n := len(s.stats)
 	out := Ranking{Estimate: attribution.Estimate{Samples: units}}

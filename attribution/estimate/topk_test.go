@@ -12,7 +12,7 @@ import (
 	"github.com/line-ood/goline/internal/racetest"
 )
 
-// Decided rankings are right with the confidence asked for, and samples go to the border.
+// Decided rankings are right with the confidence asked for, and most samples go to players near the border.
 func TestTopKIsRightWhenDecided(t *testing.T) {
 	const runs = 300
 	right, decided := 0, 0
@@ -42,9 +42,9 @@ func TestTopKIsRightWhenDecided(t *testing.T) {
 	assert.Greater(t, float64(right)/float64(decided), 0.95)
 }
 
-// Close borders and strong noise: deciding too early shows, and with many players deciding each of them at the level
-// that is asked for all of them at once. Bonferroni's inequality makes the confidence a bound, and the repeated looks
-// are not corrected for.
+// TestTopKConfidence plays games with close borders and strong noise, where deciding too early would show, and with
+// many players, where deciding each player at the level asked for all of them would show. Bonferroni's inequality
+// makes the confidence a lower bound, and repeated looks are not corrected for.
 func TestTopKConfidence(t *testing.T) {
 	racetest.OneGoroutine(t)
 	for _, c := range []struct {
@@ -93,7 +93,8 @@ func TestTopKSpendsSamplesAtTheBorder(t *testing.T) {
 	assert.Less(t, got.Border, worth[2]+1)
 }
 
-// Players 0 and 1 can be exchanged, so that the border between them is never found: the tolerance stops the search.
+// Players 0 and 1 can be exchanged, so that no number of samples finds a border between them: the tolerance ends the
+// search.
 func TestTopKStopsAtTheTolerance(t *testing.T) {
 	v := randomValues(6, 31)
 	for s := range v {
@@ -124,7 +125,7 @@ func TestTopKWithTies(t *testing.T) {
 	noise := randomValues(3, 5)
 	tied := games.Func(5, func(c attribution.Coalition) float64 {
 		v := noise[c[0]&7]
-		for _, i := range []int{3, 4} { // two players that interact with the first and can be exchanged
+		for _, i := range []int{3, 4} { // two players that interact with the first and can be exchanged with each other
 			if c.Has(i) && c.Has(0) {
 				v++
 			}

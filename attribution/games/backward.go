@@ -13,8 +13,8 @@ var (
 	_ attribution.Rescaled = (*Mean)(nil)
 )
 
-// Rescale implements [attribution.Rescaled]: the logits are linear in the players, and the value splits over the logits
-// as its [attribution.RescaledValue] says.
+// Rescale implements [attribution.Rescaled]. The logits are linear in the players, and the value is split over the
+// logits by its [attribution.RescaledValue].
 func (g *PenultimateGame) Rescale(ctx context.Context, dst []float64) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -36,7 +36,8 @@ func (g *PenultimateGame) Rescale(ctx context.Context, dst []float64) error {
 	return nil
 }
 
-// Rescale implements [attribution.Rescaled]: the mean of the members' parts, where all have the rule.
+// Rescale implements [attribution.Rescaled]: the mean of the members' parts. It is an error where a member does not
+// have the rule.
 func (m *Mean) Rescale(ctx context.Context, dst []float64) error {
 	clear(dst)
 	one := make([]float64, len(dst))
@@ -55,7 +56,7 @@ func (m *Mean) Rescale(ctx context.Context, dst []float64) error {
 	return nil
 }
 
-// trace is the way of a game's neurons while the network's input goes from a baseline to the sample.
+// trace is the path of a game's neurons while the network's input goes from a baseline to the sample.
 type trace struct {
 	bias, weights []float64 // [classes], [neurons, classes]
 	path          [][]float64
@@ -73,8 +74,8 @@ func newTrace(h *Readout, weights []float64, bounds int, opt PenultimateOptions)
 	return t
 }
 
-// Conductance implements [attribution.Traced] along PenultimateOptions.Path: each step counts with the mean of the
-// slopes at its ends. What removed neurons become does not matter to it.
+// Conductance implements [attribution.Traced] along PenultimateOptions.Path. A step counts with the mean of the
+// slopes at its ends. It does not depend on what removed neurons become.
 func (g *PenultimateGame) Conductance(ctx context.Context, dst []float64) (points int, err error) {
 	if g.trace == nil {
 		return 0, nil

@@ -1,14 +1,14 @@
-// Package games makes the games that estimators play:
+// Package games makes the cooperative games whose Shapley values estimators estimate:
 //
-//   - [NewPenultimate] and [NewPenultimateMean]: on the neurons in front of a final linear [Readout], where a player
-//     joins in as many operations as there are classes; the value is read off the logits, or is the score of a [LINe]
-//     detector;
+//   - [NewPenultimate] and [NewPenultimateMean]: on the neurons in front of a final linear [Readout], where adding a
+//     player takes as many operations as there are classes; the value is read off the logits, or is the score of a
+//     [LINe] detector;
 //   - [NewLayer]: on the neurons, channels or groups of any layer of a network, where each coalition runs the graph
 //     behind the layer;
 //   - [NewMean]: the mean of games, for a class or a background;
 //   - [NewTable] and [Func]: from the values of all coalitions, or from a function.
 //
-// A game of each image, and one of one's own:
+// The games of images on the channels of a layer, and a game from a function:
 //
 //	layer, err := games.NewLayer(net, games.LayerOptions{Layer: "layer2.0", Value: attribution.LogSumExp, Channels:
 //	true})

@@ -49,7 +49,7 @@ func (n network) game(t testing.TB, opt PenultimateOptions) attribution.Game {
 	return g
 }
 
-// exactly is the enumerated Shapley value.
+// exactly returns the Shapley values by enumeration.
 func exactly(t testing.TB, g attribution.Game) []float64 {
 	t.Helper()
 	e, err := estimate.Exact{}.Estimate(background, g, attribution.Options{})

@@ -15,18 +15,18 @@ import (
 	"github.com/line-ood/goline/internal/mathx"
 )
 
-// LayerOptions says which game is played on the neurons of a layer. The zero value, but for Layer, is the logit of the
-// predicted class, every neuron a player, removed to zero.
+// LayerOptions says which game is played on the neurons of a layer. With only Layer set, the value is the logit of
+// the predicted class, every neuron is a player, and absent neurons are zero.
 type LayerOptions struct {
-	// Layer is the tapped node whose activations play, for example "features", "trans2" or "block1". The error about an
-	// unknown name lists the names that the network has.
+	// Layer is the name of the tapped node (see package graph) whose activations are the players, for example
+	// "features", "trans2" or "block1". The error for an unknown name lists the names that the network has.
 	Layer string
-	// Value is what is read off the node "logits": nil and the constants of [attribution.Value] are computed in the
-	// graph. Any other function is called with the logits, which are fetched; its gradient, where it has one, takes
-	// another run, which finds the logits at which it is taken.
+	// Value is what is read off the node "logits". Nil and the constants of [attribution.Value] are computed in the
+	// graph. Any other function is called with the logits that the graph returned; its gradient, where it has one,
+	// takes a second run, since the first finds the logits at which the gradient is taken.
 	Value attribution.ValueFunction
-	// Output names a node with one number per sample that is the game's value instead, for example a detector's
-	// "score".
+	// Output, unless empty, replaces Value: it names a node with one number per sample that is the game's value, for
+	// example a detector's "score".
 	Output string
 	// Target is the class that Value is about. With Output it is handed to the graph as the sample's label.
 	Target attribution.Target
@@ -44,8 +44,8 @@ type LayerOptions struct {
 	Graph graph.Options
 }
 
-// smallLayer is the number of neurons up to which so little is left to run behind a layer that the machine's own cost
-// of a run shows, and more coalitions at once make up for it.
+// smallLayer is the number of neurons up to which so little of the network is left behind a layer that the fixed cost
+// of a run shows. Batches of more coalitions then make up for it.
 const smallLayer = 1 << 16
 
 // Layer plays games on one layer of a network. Each coalition is a row of a mask that enters the graph behind the
@@ -54,28 +54,30 @@ type Layer struct {
 	opt           LayerOptions
 	shape         []int // of the layer, one sample
 	size, players int
-	removed       []float32                 // [rows, neurons]: what the removal may put in
-	byRow         bool                      // every row of a batch says what is put in
-	byBits        bool                      // neurons are the players, so that coalitions enter values as they are
-	front         *graph.Program            // input → activations, logits
-	own           attribution.ValueFunction // the value, where it is computed from logits outside the graph
-	classes       int
-	values        *graph.Program                 // activations, mask → value, or logits with own
-	points        func() (*graph.Program, error) // the same with masks between 0 and 1
-	gradients     func() (*graph.Program, error)
-	forwards      float64   // cost of a value in forward passes
-	spare         sync.Pool // of *layerBatch
-	spareBits     sync.Pool // of *layerBatch without masks
+	removed       []float32 // [rows, neurons]: the activations that removed neurons may get
+	byRow         bool      // each row of a batch names its row of removed
+	// neurons are the players, so that coalitions enter the graph as bits instead of masks
+	byBits    bool
+	front     *graph.Program            // input → activations, logits
+	own       attribution.ValueFunction // the value, where it is computed from logits outside the graph
+	classes   int
+	values    *graph.Program                 // activations, mask → value, or logits with own
+	points    func() (*graph.Program, error) // the same with masks between 0 and 1
+	gradients func() (*graph.Program, error)
+	forwards  float64   // cost of a value in forward passes
+	spare     sync.Pool // of *layerBatch
+	spareBits sync.Pool // of *layerBatch without masks
 }
 
-// Nodes that a layer game adds to its network.
+// Names of the nodes that a layer game adds to its network.
 const (
 	layerValue    = "attribution_value"
 	layerGradient = "attribution_gradient"
-	layerSlope    = "attribution_slope" // of an own value, at the logits
-	layerMask     = "mask"
-	layerRemoved  = "removed"
-	layerRow      = "row"
+	// weights of the logits: the gradient of the user's own value function at the logits
+	layerSlope   = "attribution_slope"
+	layerMask    = "mask"
+	layerRemoved = "removed"
+	layerRow     = "row"
 )
 
 // NewLayer compiles the games of a layer of the network. It errors when the network has no such node, groups or removal

@@ -85,7 +85,8 @@ func randomCoalitions(players, rows int) attribution.Coalitions {
 	return s
 }
 
-// TestLayerGameOnFeaturesEqualsPenultimateGame compares the graph with the closed form for every value and removal.
+// TestLayerGameOnFeaturesEqualsPenultimateGame compares layer games with penultimate games for every value and
+// removal.
 func TestLayerGameOnFeaturesEqualsPenultimateGame(t *testing.T) {
 	net := randomNet(t)
 	head, err := NewReadout(nets.HeadOf(net))

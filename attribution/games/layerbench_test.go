@@ -10,8 +10,9 @@ import (
 	"github.com/line-ood/goline/nets"
 )
 
-// BenchmarkLayerGames compares coalitions a second of a game with samples a second of the bare graph from the same
-// layer on, as many at once, in turn, each at its best: "share-%" is what the game keeps of the forward throughput.
+// BenchmarkLayerGames compares the coalitions a second of a game with the samples a second of the bare graph behind
+// the same layer, with the same batch size. Both run in turn, and the best run of each counts: "share-%" is the share
+// of the bare graph's throughput that the game reaches.
 func BenchmarkLayerGames(b *testing.B) {
 	net, err := nets.New("densenet-bc-100-12", 10)
 	if err != nil {

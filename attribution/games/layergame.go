@@ -18,7 +18,7 @@ type LayerGame struct {
 	l              *Layer
 	class          int
 	present        []float32 // [neurons]
-	first, members int       // rows of the layer's removed activations
+	first, members int       // range of rows in Layer.removed
 }
 
 var (
@@ -39,8 +39,9 @@ func (g *LayerGame) Class() int { return g.class }
 // PlayerNames returns the names given with the options.
 func (g *LayerGame) PlayerNames() []string { return g.l.opt.Names }
 
-// ForwardsPerValue is the share of the network's work that a value behind the layer takes, for each member: all
-// operations count, mixing, pooling and dispatch among them, see [graph.Program.EstimatedSeconds].
+// ForwardsPerValue is the cost of a value in forward passes of the whole network: the share of the work behind the
+// layer, times the number of members. All operations count, those that mask, pool and dispatch included; see
+// [graph.Program.EstimatedSeconds].
 func (g *LayerGame) ForwardsPerValue() float64 { return g.l.forwards * float64(g.members) }
 
 // ForwardsPerGradient is ForwardsPerValue or, for a value function of the user's own, twice that: a second run finds
@@ -65,12 +66,12 @@ func (g *LayerGame) Member(m int) attribution.Game {
 	return &one
 }
 
-// Values runs the graph from the layer on for every coalition and member.
+// Values runs the graph behind the layer for every coalition and member.
 func (g *LayerGame) Values(ctx context.Context, s attribution.Coalitions, dst []float64) error {
 	return g.values(ctx, s, dst, g.all(s.Len()))
 }
 
-// MemberValues implements [attribution.Sampled], all rows in the same batches whatever their members.
+// MemberValues implements [attribution.Sampled]. Rows of different members run in the same batches.
 func (g *LayerGame) MemberValues(ctx context.Context, members []int, s attribution.Coalitions, dst []float64) error {
 	rows, err := g.each(members, s.Len())
 	if err != nil {
@@ -103,7 +104,8 @@ func (g *LayerGame) values(ctx context.Context, s attribution.Coalitions, dst []
 	return err
 }
 
-// Gradients runs the graph and its gradient with respect to the mask at every point, for every member.
+// Gradients runs the graph behind the layer, and its gradient with respect to the mask, at every point for every
+// member.
 func (g *LayerGame) Gradients(ctx context.Context, alpha, values, grads []float64) error {
 	return g.gradients(ctx, alpha, values, grads, g.all(len(values)))
 }
@@ -160,7 +162,7 @@ func (g *LayerGame) gradients(ctx context.Context, alpha, values, grads []float6
 	})
 }
 
-// reader returns what reads the value of a row of outputs. It is for one goroutine.
+// reader returns a function that reads the value of a row of outputs. It is for one goroutine.
 func (g *LayerGame) reader() func(row int, out *graph.Outputs) float64 {
 	if g.l.own == nil {
 		return func(row int, out *graph.Outputs) float64 { return float64(out.Float32(layerValue)[row]) }
@@ -179,7 +181,7 @@ func rowOf(out *graph.Outputs, row int, dst []float64) []float64 {
 	return dst
 }
 
-// slopes returns the gradient of the own value at the logits of every row.
+// slopes returns the gradient of the user's own value function at the logits of every row.
 //
 // Shapes: result [rows, classes].
 func (g *LayerGame) slopes(ctx context.Context, rows layerRows,
@@ -204,19 +206,19 @@ func (g *LayerGame) slopes(ctx context.Context, rows layerRows,
 	return out, err
 }
 
-// layerRows are the rows that run through the graph: some for each item, a coalition or a point, each with a row of
-// removed activations.
+// layerRows describes the rows that run through the graph. Each item, a coalition or a point, has perItem rows, and
+// each row has its row of removed activations.
 type layerRows struct {
 	items, perItem int
 	removed        func(row int) int
 }
 
-// all has each item with every member.
+// all pairs each item with every member.
 func (g *LayerGame) all(items int) layerRows {
 	return layerRows{items, g.members, func(row int) int { return g.first + row%g.members }}
 }
 
-// each has each item with one member.
+// each pairs each item with one member.
 func (g *LayerGame) each(members []int, items int) (layerRows, error) {
 	if len(members) != items {
 		return layerRows{}, fmt.Errorf("attribution: %d members for %d coalitions or points", len(members), items)
@@ -229,14 +231,16 @@ func (g *LayerGame) each(members []int, items int) (layerRows, error) {
 	return layerRows{items, 1, func(row int) int { return g.first + members[row] }}, nil
 }
 
-// rowsPerBatch and masksPerBatch bound how many rows are prepared at once, in rows and in elements of their masks.
+// rowsPerBatch and masksPerBatch bound how many rows are prepared at once: the number of rows, and of elements of
+// masks.
 const (
 	rowsPerBatch  = 128
 	masksPerBatch = 1 << 20
 )
 
-// run feeds rows to a program; fill writes the mask, or the bits, of the row at into a row of a batch, take receives
-// what comes out for it. The activations are shared by all rows, so that a batch holds little more than masks.
+// run sends rows through a program in batches. fill writes the mask (or the bits, with byBits) of row row to place at
+// of a batch; take receives the outputs for it. The activations are shared by all rows, so that a batch holds little
+// more than masks.
 func (g *LayerGame) run(ctx context.Context, prog *graph.Program, byBits bool, rows layerRows,
 	fill func(b *layerBatch, row, at int), take func(row, at int, out *graph.Outputs)) error {
 	total := rows.items * rows.perItem
@@ -272,7 +276,7 @@ func (g *LayerGame) run(ctx context.Context, prog *graph.Program, byBits bool, r
 	return nil
 }
 
-// layerBatch is what rows of a batch do not share.
+// layerBatch holds what differs between the rows of a batch.
 type layerBatch struct {
 	pool        *sync.Pool
 	players     int
@@ -285,7 +289,7 @@ type layerBatch struct {
 // mask returns a row of masks.
 func (b *layerBatch) mask(row int) []float32 { return b.masks[row*b.players:][:b.players] }
 
-// batch returns memory for n rows, used before if there is any.
+// batch returns memory for n rows from a pool.
 func (l *Layer) batch(n int, byBits bool) *layerBatch {
 	pool, masks, words := &l.spare, l.players, 0
 	if byBits {
@@ -303,7 +307,7 @@ func (l *Layer) batch(n int, byBits bool) *layerBatch {
 	return b
 }
 
-// input returns the batch that enters the program.
+// input returns the inputs of the program for a batch.
 func (g *LayerGame) input(b *layerBatch) graph.Batch {
 	in, bits := map[string][]float32{}, map[string][]uint64{}
 	if len(b.bits) > 0 {

@@ -35,8 +35,8 @@ func layerSize(t testing.TB, layer string) int {
 	return l.Players()
 }
 
-// TestResampledLayerGameIsTheMeanOfItsRows: members are the games of single rows, to the bit, however they are asked
-// for.
+// TestResampledLayerGameIsTheMeanOfItsRows: the members are the games of single background rows, bit for bit,
+// whichever method computes them.
 func TestResampledLayerGameIsTheMeanOfItsRows(t *testing.T) {
 	const layer, rows = "trans2", 5
 	background0 := backgroundRows(rows, layerSize(t, layer))
@@ -102,7 +102,8 @@ func TestResampledLayerGameIsTheMeanOfItsRows(t *testing.T) {
 	}
 }
 
-// TestLayerGameDrawsRowsAsThePenultimateGame: with one seed both draw the same rows and coalitions.
+// TestLayerGameDrawsRowsAsThePenultimateGame: with the same seed both games draw the same background rows and
+// coalitions.
 func TestLayerGameDrawsRowsAsThePenultimateGame(t *testing.T) {
 	net := randomNet(t)
 	head, err := NewReadout(nets.HeadOf(net))
@@ -129,7 +130,7 @@ func TestLayerGameDrawsRowsAsThePenultimateGame(t *testing.T) {
 	}
 }
 
-// TestLayerGameRemovesToItsClass: each game takes the row of its own class.
+// TestLayerGameRemovesToItsClass: each game replaces removed neurons by the mean of its own class.
 func TestLayerGameRemovesToItsClass(t *testing.T) {
 	means := backgroundRows(5, layerSize(t, "block3"))
 	opt := LayerOptions{Layer: "block3", Channels: true, Target: attribution.TargetLabel(),
@@ -147,7 +148,8 @@ func TestLayerGameRemovesToItsClass(t *testing.T) {
 	}
 }
 
-// TestEstimatesOfLayerGames: the same bits for any number of workers, and cancelled they keep what was computed.
+// TestEstimatesOfLayerGames: estimates have the same bits for any number of workers, and a cancelled run keeps what
+// was computed.
 func TestEstimatesOfLayerGames(t *testing.T) {
 	removal := attribution.RemoveByResampling(backgroundRows(3, layerSize(t, "trans2")))
 	for name, opt := range map[string]LayerOptions{

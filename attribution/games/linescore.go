@@ -7,19 +7,19 @@ import (
 	"github.com/line-ood/goline/internal/mathx"
 )
 
-// LINe holds what a fitted LINe detector (Ahn, Park and Kim 2023) needs besides the head, so that its score can be the
-// value of a game: the class c decides which activations and weights are kept,
+// LINe holds what a fitted LINe detector (Ahn, Park and Kim 2023) needs besides the head, so that its score can be
+// the value of a game. The class c decides which activations and weights are kept,
 //
 //	activation i iff C[c, i] > ActivationThresholds[c]
 //	weight (k, i) iff |C[c, i]| W[k, i] > WeightThresholds[c]
 //
-// and the score is the log-sum-exp of the masked head over the masked activations clipped at δ, which may differ by
-// neuron.
+// and the score is the log-sum-exp of the logits of the masked head over the masked activations, clipped at δ. The
+// bound δ may differ by neuron.
 //
-// In a game the class is fixed for all coalitions, by default to the prediction of the unmasked head on the clipped
-// activations with all players present, which is the class that the detector routes the sample to. Coalitions change
-// the activations only, never the masks. Where the bounds differ by class, those of the target apply, found on
-// unclipped activations with all players present.
+// In a game the class is the same for all coalitions. By default it is the prediction of the unmasked head on the
+// clipped activations with all players present, which is the class whose masks the detector uses for the sample.
+// Coalitions change the activations only, never the masks. Where the bounds δ differ by class, those of the target
+// class apply; that class is the prediction on unclipped activations with all players present.
 type LINe struct {
 	// Contributions is C [classes, neurons], row-major.
 	Contributions []float64
@@ -60,8 +60,8 @@ func (p *LINe) check(h *Readout) error {
 	return nil
 }
 
-// masked returns the head's weights [neurons, classes] with everything that class c drops set to zero: a dropped
-// activation drops all weights of its neuron.
+// masked returns the head's weights [neurons, classes] with all that class c drops set to zero. A dropped activation
+// drops all weights of its neuron.
 func (p *LINe) masked(h *Readout, c int) []float64 {
 	k := h.classes
 	out := make([]float64, len(h.weights))
@@ -81,8 +81,7 @@ func (p *LINe) masked(h *Readout, c int) []float64 {
 // perClass tells whether the bounds of activations differ by class.
 func (p *LINe) perClass(h *Readout) bool { return len(p.Limits) > h.neurons }
 
-// clipped returns z at most at the bounds of the class in a new slice. The class matters only where bounds differ by
-// it.
+// clipped returns a copy of z clipped at the bounds. The class matters only where the bounds differ by class.
 func (p *LINe) clipped(z []float64, class int) []float64 {
 	out, limits := make([]float64, len(z)), p.Limits
 	if len(limits) > len(z) {

@@ -16,7 +16,7 @@ type Mean struct {
 	incremental bool
 }
 
-// NewMean returns the mean of the games. It is an error when there are none or their players differ in number.
+// NewMean returns the mean of the games. It returns an error when there are none or their numbers of players differ.
 func NewMean(members ...attribution.Game) (*Mean, error) {
 	if len(members) == 0 {
 		return nil, fmt.Errorf("attribution: mean: expected at least one game, got none")
@@ -56,10 +56,10 @@ func (m *Mean) Members() int { return len(m.members) }
 // Member returns member i.
 func (m *Mean) Member(i int) attribution.Game { return m.members[i] }
 
-// ForwardsPerValue is the sum over the members.
+// ForwardsPerValue is the sum of the members' costs.
 func (m *Mean) ForwardsPerValue() float64 { return m.sum(attribution.ForwardsPerValue) }
 
-// ForwardsPerGradient is the sum over the members.
+// ForwardsPerGradient is the sum of the members' costs.
 func (m *Mean) ForwardsPerGradient() float64 { return m.sum(attribution.ForwardsPerGradient) }
 
 func (m *Mean) sum(of func(attribution.Game) float64) (total float64) {
@@ -69,7 +69,7 @@ func (m *Mean) sum(of func(attribution.Game) float64) (total float64) {
 	return total
 }
 
-// Kinked reports whether some member may have kinks.
+// Kinked reports whether any member may have kinks.
 func (m *Mean) Kinked() bool { return slices.ContainsFunc(m.members, attribution.IsKinked) }
 
 // Values implements [attribution.Game]: the mean over all members.
@@ -150,7 +150,8 @@ func (m *Mean) Shapley(dst []float64) bool {
 	return true
 }
 
-// NewWalker implements [attribution.Incremental]: a walker over all members, nil when a member has none.
+// NewWalker implements [attribution.Incremental]: it returns a walker over all members, or nil when a member has
+// none.
 func (m *Mean) NewWalker() attribution.Walker {
 	if !m.incremental {
 		return nil
@@ -158,10 +159,10 @@ func (m *Mean) NewWalker() attribution.Walker {
 	return &meanWalker{game: m, walkers: make([]attribution.Walker, len(m.members))}
 }
 
-// meanWalker walks all members along the same order.
+// meanWalker lets the players join all members in the same order.
 type meanWalker struct {
 	game    *Mean
-	walkers []attribution.Walker // made when first needed
+	walkers []attribution.Walker // made at first use
 	one     []float64
 }
 
@@ -194,7 +195,8 @@ func (w *meanWalker) Toggles(s attribution.Coalition, players []int, dst []float
 	w.each(dst, func(m attribution.Walker, one []float64) { m.Toggles(s, players, one) })
 }
 
-// walks reports whether the game's walkers are not nil, without building the tables of the games known here.
+// walks reports whether the game has walkers. For the types of this package it finds out without building their
+// tables.
 func walks(g attribution.Game) bool {
 	switch g := g.(type) {
 	case *PenultimateGame:

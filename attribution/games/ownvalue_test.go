@@ -10,7 +10,7 @@ import (
 	"github.com/line-ood/goline/attribution/estimate"
 )
 
-// gap is a value function of the test's own: the squared distance of the class's logit from the mean logit.
+// gap is a value function defined by the test: the squared distance of the class's logit from the mean logit.
 func gap(gradient bool) attribution.ValueFunction {
 	distance := func(l []float64, class int) float64 {
 		mean := 0.0
@@ -32,7 +32,7 @@ func gap(gradient bool) attribution.ValueFunction {
 	})
 }
 
-// outside hides that a value is one of the constants.
+// outside wraps a value so that games do not recognise it as one of the constants of [attribution.Value].
 type outside struct {
 	attribution.DifferentiableValue
 }
@@ -99,8 +99,8 @@ func TestOwnValueGradientsMatchFiniteDifferences(t *testing.T) {
 	differences(t, layer.(attribution.Differentiable), 1e-2, 2e-2) // in float32
 }
 
-// TestOwnValueOfLayerGameAgreesWithTheGraph: a constant that passes for a function of the user's own is computed from
-// fetched logits instead of in the graph.
+// TestOwnValueOfLayerGameAgreesWithTheGraph: a constant in disguise is computed from the returned logits instead of
+// in the graph, with the same result.
 func TestOwnValueOfLayerGameAgreesWithTheGraph(t *testing.T) {
 	for _, o := range []LayerOptions{
 		{Layer: "trans2", Channels: true},
@@ -158,8 +158,8 @@ func TestOutputMustBeOneValueASample(t *testing.T) {
 	}
 }
 
-// TestOwnValueGradientsAreBilled: the run that finds the logits counts, in what an estimate spent, in what a budget
-// allows and in forecasts.
+// TestOwnValueGradientsAreBilled: the extra run that finds the logits counts in the cost of an estimate, against the
+// budget and in forecasts.
 func TestOwnValueGradientsAreBilled(t *testing.T) {
 	rows := backgroundRows(3, layerSize(t, "trans2"))
 	for _, removal := range []attribution.Removal{attribution.RemoveToZero(), attribution.RemoveByResampling(rows)} {

@@ -10,8 +10,8 @@ import (
 	"github.com/line-ood/goline/internal/mathx"
 )
 
-// PenultimateOptions says which game is played on the neurons in front of a final linear layer.
-// The zero value is the logit of the predicted class, every neuron a player, removed to zero.
+// PenultimateOptions says which game is played on the neurons in front of a final linear layer. With the zero value,
+// the value is the logit of the predicted class, every neuron is a player, and absent neurons are zero.
 type PenultimateOptions struct {
 	// Value is what is read off the logits: [attribution.Logit], also for nil, another of its constants, or any
 	// function. With LINe set it must be Logit or LogSumExp, and the game's value is the LINe score.
@@ -27,8 +27,9 @@ type PenultimateOptions struct {
 	Names []string
 	// LINe makes the value the score of a fitted LINe detector.
 	LINe *LINe
-	// Path holds, for [PenultimateGame.Conductance], the activations while the network's input goes from a baseline to
-	// the sample [points][neurons], both ends among them; nil where it is not asked for. It is of one sample.
+	// Path holds the activations, for [PenultimateGame.Conductance], while the network's input goes from a baseline
+	// to the sample [points][neurons], both ends included. It belongs to one sample. Nil is for games whose
+	// conductance is not needed.
 	Path [][]float64
 }
 
@@ -42,9 +43,10 @@ type PenultimateGame struct {
 	weights []float64 // [players, classes]: player i adds delta[i] * weights[i]
 	delta   []float64 // [players]
 	names   []string
-	trace   *trace // the way of the neurons while the input comes; nil where it is not known
-	tabled  bool   // whether walkers may keep a table of players x classes factors
-	table   tableOnce
+	// path of the neurons while the input goes from the baseline to the sample; nil where it is not known
+	trace  *trace
+	tabled bool // whether walkers may keep a table of players x classes factors
+	table  tableOnce
 }
 
 // tableBytes is the most memory that the factor tables of the members of one game may take together.
@@ -65,8 +67,8 @@ func NewPenultimate(h *Readout, z []float64, label int, opt PenultimateOptions) 
 	return newMeanOf(games), nil
 }
 
-// NewPenultimateMean returns the game whose value is the mean over the samples, each with its own target: with the
-// logit of the label, removal to zero and the samples of class k, gradient × activation is row k of LINe's C.
+// NewPenultimateMean returns the game whose value is the mean over the samples, each with its own target. With the
+// logit of the label, removal to zero and the samples of class k, gradient × activation gives row k of LINe's C.
 // labels may be nil when the target does not need them.
 //
 // Shapes: z [samples][neurons], labels [samples].
@@ -162,7 +164,7 @@ func penultimateGames(h *Readout, z [][]float64, labels []int, opt PenultimateOp
 	return games, nil
 }
 
-// check reports options that do not fit a head.
+// check returns an error for options that do not fit a head.
 func (o *PenultimateOptions) check(h *Readout) error {
 	if err := attribution.CheckValue(o.Value, h.classes); err != nil {
 		return err
@@ -217,7 +219,7 @@ func (o *PenultimateOptions) check(h *Readout) error {
 	return nil
 }
 
-// orLogit is the value function that options mean.
+// orLogit returns the value function, Logit for nil.
 func orLogit(v attribution.ValueFunction) attribution.ValueFunction {
 	if v == nil {
 		return attribution.Logit
@@ -288,8 +290,8 @@ func (g *PenultimateGame) Values(ctx context.Context, s attribution.Coalitions, 
 	return nil
 }
 
-// Gradients implements [attribution.Differentiable]: with LINe the path goes through the clipped activations, so the
-// logits are linear in α.
+// Gradients implements [attribution.Differentiable]. With LINe, partly present means a fraction of the clipped
+// activation, so that the logits are linear in α.
 func (g *PenultimateGame) Gradients(ctx context.Context, alpha, values, grads []float64) error {
 	value, ok := g.value.(attribution.DifferentiableValue)
 	if !ok {
@@ -320,8 +322,8 @@ func (g *PenultimateGame) Gradients(ctx context.Context, alpha, values, grads []
 	return nil
 }
 
-// Shapley implements [attribution.Linear]: the logit is linear, W[c, i] (z_i - removed_i), and so is every value of one
-// class's log-sum-exp.
+// Shapley implements [attribution.Linear]. The logit is linear: player i is worth W[c, i] (z_i - removed_i). With a
+// single class so is the log-sum-exp, which then is the logit.
 func (g *PenultimateGame) Shapley(dst []float64) bool {
 	k := len(g.base)
 	if g.value != attribution.Logit && (g.value != attribution.LogSumExp || k != 1) {

@@ -16,7 +16,7 @@ import (
 	"github.com/line-ood/goline/internal/mathx"
 )
 
-// naive is the value of a coalition by definition: replace the absent neurons, run the layer, read the value.
+// naive is the value of a coalition by its definition: replace the absent neurons, run the layer, read the value.
 func (n network) naive(present []bool, removed []float64, class int, v attribution.ValueFunction, line *LINe) float64 {
 	k, d := len(n.b), len(n.z)
 	z := make([]float64, d)
@@ -153,7 +153,8 @@ func TestResamplingIsTheMeanOverTheBackground(t *testing.T) {
 	assert.Equal(t, 3.0, attribution.ForwardsPerValue(g))
 }
 
-// The incremental path against coalition values, for every value, within 1e-10 of the largest value along the way.
+// TestWalkersMatchValues compares the incremental path with coalition values, for every value function, within 1e-10
+// of the largest value along the order.
 func TestWalkersMatchValues(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		k, n := rapid.IntRange(2, 11).Draw(t, "classes"), rapid.IntRange(1, 40).Draw(t, "neurons")
@@ -203,7 +204,7 @@ func checkWalker(t fataler, g attribution.Game, order []int, size int) {
 	}
 	walker := g.(attribution.Incremental).NewWalker()
 	got := make([]float64, n)
-	for range 2 { // the second walk must not remember the first
+	for range 2 { // the second walk must not depend on the first
 		walker.Marginals(order, got)
 	}
 	for j, p := range order {
@@ -228,7 +229,7 @@ func checkWalker(t fataler, g attribution.Game, order []int, size int) {
 	}
 }
 
-// Products of 2,048 factors drift from the direct form by less than 1e-10 of the value.
+// A running product of 2,048 factors differs from the direct computation by less than 1e-10 of the value.
 func TestProductsDoNotDrift(t *testing.T) {
 	for _, v := range []attribution.Value{attribution.LogSumExp, attribution.Probability, attribution.LogProbability} {
 		net := randomNetwork(10, 2048, 11)
@@ -240,7 +241,7 @@ func TestProductsDoNotDrift(t *testing.T) {
 	}
 }
 
-// Logits that spread over more than float64's exponents, or single factors past them, take the direct path.
+// Logits that spread over more than the exponents of float64, or factors outside its range, are computed directly.
 func TestWideLogitsTakeTheDirectPath(t *testing.T) {
 	for name, weights := range map[string][]float64{
 		"a factor past exp(700)": {900, -200, 0, 0},
@@ -300,7 +301,8 @@ func TestPenultimateGradientsMatchFiniteDifferences(t *testing.T) {
 	}
 }
 
-// At the corners of the cube the gradient's value is the coalition's.
+// At the corners of the cube, where players are fully present or absent, the value that Gradients returns is that of
+// the coalition.
 func TestGradientPointsExtendCoalitions(t *testing.T) {
 	net := randomNetwork(3, 4, 8)
 	g := net.game(t, PenultimateOptions{LINe: net.randomLINe(2)})

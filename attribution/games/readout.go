@@ -7,15 +7,15 @@ import (
 	"github.com/line-ood/goline/nets"
 )
 
-// Readout is the final linear layer of a network, l = W z + b, over D penultimate neurons and K classes, made ready for
-// games. It is read-only and may be shared by any number of them.
+// Readout is the final linear layer of a network, l = W z + b, over D penultimate neurons and K classes, in the
+// layout that games need. It is read-only and may be shared by any number of games.
 type Readout struct {
 	classes, neurons int
-	weights          []float64 // [neurons, classes]: a neuron's weights lie together
+	weights          []float64 // [neurons, classes]: the weights of a neuron are contiguous
 	bias             []float64 // [classes]
 }
 
-// NewReadout copies a final layer. It errors as [nets.Head.Validate] does.
+// NewReadout copies a final layer. It returns an error where [nets.Head.Validate] does.
 func NewReadout(h nets.Head) (*Readout, error) {
 	if err := h.Validate(); err != nil {
 		return nil, fmt.Errorf("attribution: %w", err)

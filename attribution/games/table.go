@@ -15,8 +15,8 @@ type Table struct {
 	values  []float64
 }
 
-// NewTable returns the game of n players whose coalition S has the value values[Σ_{i∈S} 2^i]. The slice is kept.
-// It is an error when the number of values is not 2^n with 1 <= n <= 20, or a value is not finite.
+// NewTable returns the game of n players whose coalition S has the value values[Σ_{i∈S} 2^i]. It keeps the slice. It
+// returns an error when the number of values is not 2^n with 1 <= n <= 20, or a value is not finite.
 func NewTable(values []float64) (*Table, error) {
 	n := bits.Len(uint(len(values))) - 1
 	if n < 1 || n > attribution.MaxEnumerated || len(values) != 1<<n {
@@ -43,8 +43,8 @@ func (t *Table) Values(ctx context.Context, s attribution.Coalitions, dst []floa
 	return nil
 }
 
-// Func returns a game of the given number of players whose value is a function of the coalition. Several goroutines may
-// call the function at once, and it must not keep the coalition.
+// Func returns a game of the given number of players whose value is a function of the coalition. The function may be
+// called by several goroutines at once, and must not keep the coalition.
 func Func(players int, value func(attribution.Coalition) float64) attribution.Game {
 	return funcGame{players, value}
 }

@@ -7,14 +7,15 @@ import (
 	"github.com/line-ood/goline/attribution"
 )
 
-// factorTable turns a sum of logits into a product: e_k = exp(l_k - shift) becomes e_k * factor when a player joins.
+// factorTable turns sums of logits into products: e_k = exp(l_k - shift) is multiplied by a factor when a player
+// joins.
 type factorTable struct {
 	shift   float64
 	start   []float64 // [classes]: e of the empty coalition
 	factors []float64 // [players, classes]: exp(delta_i w_ik)
 }
 
-// tableOnce builds a game's table at most once, whoever asks first.
+// tableOnce builds a game's table at most once, at first use by any goroutine.
 type tableOnce struct {
 	once  sync.Once
 	table *factorTable // nil where the products could leave the range of float64
@@ -83,8 +84,8 @@ func (w linearWalker) Toggles(_ attribution.Coalition, players []int, dst []floa
 	}
 }
 
-// productWalker keeps e_k = exp(l_k - shift) and multiplies: K multiplications, K additions and one logarithm a
-// player, instead of K exponentials.
+// productWalker keeps e_k = exp(l_k - shift) and multiplies it by factors. A player takes K multiplications, K
+// additions and one logarithm, instead of K exponentials.
 type productWalker struct {
 	game   *PenultimateGame
 	table  *factorTable
@@ -166,8 +167,8 @@ func (w *productWalker) Toggles(s attribution.Coalition, players []int, dst []fl
 	}
 }
 
-// directWalker keeps the logits and reads the value off them at every step: for the margin, for value functions of the
-// user's own, and for logits that spread too far for products.
+// directWalker keeps the logits and reads the value off them at every step. It serves the margin, value functions of
+// the user's own, and logits that spread too far for products.
 type directWalker struct {
 	game          *PenultimateGame
 	logits, moved []float64 // [classes]
@@ -206,8 +207,8 @@ func (w *directWalker) Toggles(s attribution.Coalition, players []int, dst []flo
 	}
 }
 
-// multiplySum multiplies e by f in place and returns the sum of the products. Four partial sums hide the latency of
-// the additions.
+// multiplySum multiplies e by f in place and returns the sum of the products. It keeps four partial sums, because a
+// single one would wait for the latency of every addition.
 func multiplySum(e, f []float64) float64 {
 	var s0, s1, s2, s3 float64
 	for len(e) >= 4 && len(f) >= 4 {
@@ -229,7 +230,7 @@ func multiplySum(e, f []float64) float64 {
 	return (s0 + s1) + (s2 + s3)
 }
 
-// sum adds up x in the order that multiplySum does.
+// sum adds up x in the order of multiplySum, for the same rounding.
 func sum(x []float64) float64 {
 	var s0, s1, s2, s3 float64
 	for len(x) >= 4 {

@@ -14,8 +14,9 @@ import (
 	"github.com/line-ood/goline/nets"
 )
 
-// TestWorkAgainstTime compares what values are billed with what they take, on layers of several networks. It times, so
-// it runs only when asked, alone on the machine: SPEED=1 go test -v -run WorkAgainstTime ./attribution/games.
+// TestWorkAgainstTime compares the cost that games state for a value with the time that the value takes, on layers of
+// several networks. Since it measures time, it runs only when asked, alone on the machine: SPEED=1 go test -v -run
+// WorkAgainstTime ./attribution/games.
 func TestWorkAgainstTime(t *testing.T) {
 	if os.Getenv("SPEED") == "" {
 		t.Skip("SPEED is not set: a measurement, not a test")
@@ -74,7 +75,8 @@ func TestWorkAgainstTime(t *testing.T) {
 	}
 }
 
-// fastest returns the seconds that one unit takes in the best of some rounds.
+// fastest returns the seconds of one unit of work in the best of some rounds; run does some units and returns their
+// number.
 func fastest(run func() int) float64 {
 	best := 0.0
 	for range 5 {

@@ -12,16 +12,16 @@ import (
 	"github.com/line-ood/goline/internal/mathx"
 )
 
-// draws takes samples of second differences.
+// draws takes samples of the second differences of a game.
 type draws struct {
 	index       Index
 	game        attribution.Game
 	opt         attribution.Options
-	members     attribution.Sampled // nil where there is nothing to draw
+	members     attribution.Sampled // nil where the game has no members to draw
 	players     []int
-	perValue    float64 // forward passes of a value as samples ask for it
+	perValue    float64 // cost in forward passes of one value as samples ask for it
 	evaluations atomic.Int64
-	whole       int64 // values of the whole game among the evaluations
+	whole       int64 // number of evaluations that were values of the whole game
 }
 
 func newDraws(x Index, g attribution.Game, opt attribution.Options, players []int) *draws {
@@ -33,7 +33,7 @@ func newDraws(x Index, g attribution.Game, opt attribution.Options, players []in
 	return d
 }
 
-// perSample is the number of values of a sample.
+// perSample is the number of coalition values of a sample.
 func (d *draws) perSample() int { return 2 * (1 + len(d.players) + pairs(len(d.players))) }
 
 // ends evaluates the empty and the grand coalition.
@@ -60,8 +60,8 @@ func (d *draws) values(ctx context.Context, g attribution.Game, s attribution.Co
 	return nil
 }
 
-// take takes samples until there are so many or the target standard error is met. What was taken before an error comes
-// with it.
+// take takes samples until their number is samples or the target standard error is reached. On an error it returns
+// the moments of the samples merged before it as well.
 func (d *draws) take(ctx context.Context, samples int,
 	stop attribution.Stop) (*sampling.Moments, attribution.Stop, error) {
 	width, workers := len(d.players)+pairs(len(d.players)), d.opt.Workers
@@ -111,7 +111,7 @@ func (d *draws) take(ctx context.Context, samples int,
 		if total.Count >= samples {
 			return total, stop, nil
 		}
-		// the numbers of samples at which standard errors are looked at depend on nothing else
+		// the numbers of samples at which the standard errors are looked at must not depend on the number of workers
 		round = min(2*total.Count, samples)
 	}
 }
@@ -130,16 +130,16 @@ type sampler struct {
 	d               *draws
 	rng             rand.PCG
 	at, other, flip attribution.Coalition
-	sum             []float64 // [players + pairs]: the sample
-	sign            []float64 // [players]: 1 for a player that the coalition holds, -1 for others
+	sum             []float64 // [players + pairs]: the differences of the current sample
+	sign            []float64 // [players]: 1 for players in the coalition, -1 for others
 	game            attribution.Game
-	walkers         []attribution.Walker // of members, as they are drawn
-	step            []float64            // [players], of walkers
+	walkers         []attribution.Walker // one for each member, made when the member is first drawn
+	step            []float64            // [players]: scratch memory for walkers
 	batch           attribution.Coalitions
 	value, toggled  []float64
 }
 
-// batchRows is the number of coalitions that are asked for together.
+// batchRows is the number of coalitions whose values are asked for in one call.
 const batchRows = 512
 
 func newSampler(d *draws) *sampler {
@@ -156,7 +156,7 @@ func newSampler(d *draws) *sampler {
 	return s
 }
 
-// sample writes sample u to sum.
+// sample writes the differences of sample u to sum.
 func (s *sampler) sample(ctx context.Context, u int) error {
 	d, n := s.d, s.d.game.Players()
 	sampling.SeedStream(&s.rng, d.opt.Seed, sampling.DomainUnit, uint64(u))
@@ -205,8 +205,8 @@ func (s *sampler) sample(ctx context.Context, u int) error {
 	return nil
 }
 
-// walk adds the differences at a coalition by a walker: toggling j changes what i contributes by their second
-// difference.
+// walk adds the differences at coalition c, computed by a walker: the second difference of i and j is the change of
+// i's marginal contribution when j is toggled.
 func (s *sampler) walk(w attribution.Walker, c attribution.Coalition) {
 	players := s.d.players
 	m := len(players)
@@ -228,8 +228,8 @@ func (s *sampler) walk(w attribution.Walker, c attribution.Coalition) {
 	}
 }
 
-// evaluate adds the differences at a coalition by its value and those of the coalitions that differ by one or two
-// players.
+// evaluate adds the differences at coalition c, computed from its value and the values of the coalitions that differ
+// from it by one or two players.
 func (s *sampler) evaluate(ctx context.Context, c attribution.Coalition) error {
 	d := s.d
 	m, n := len(d.players), d.game.Players()

@@ -14,25 +14,26 @@ import (
 type Estimator interface {
 	// Name is short and distinguishes the estimator and its index.
 	Name() string
-	// Estimate runs until the options' stopping rule is met, as [attribution.Estimator] does: an interrupted estimate
-	// comes with the error that wraps that of ctx, its Pairs nil where nothing could be said yet.
+	// Estimate runs until the options' stopping rule is met, as [attribution.Estimator] does. When ctx ends first, it
+	// returns the estimate so far and an error that wraps that of ctx; Pairs is nil where there is no estimate yet.
 	Estimate(ctx context.Context, g attribution.Game, opt attribution.Options) (Estimate, error)
 }
 
-// Estimate is what was found and spent. Of m players there are m(m-1)/2 pairs, in the order (0, 1), (0, 2), ..., (1,
-// 2), ... of places in Players.
+// Estimate holds the interactions found and what was spent. m players have m(m-1)/2 pairs, in the order (0, 1), (0,
+// 2), ..., (1, 2), ... of indices into Players.
 type Estimate struct {
 	// Method is the estimator's name.
 	Method string
-	// Index is what was estimated.
+	// Index is the interaction index that was estimated.
 	Index Index
-	// Players are the numbers of the players whose pairs were looked at, ascending.
+	// Players are the game's numbers of the players whose pairs were estimated, ascending.
 	Players []int
-	// Names are those of all of the game's players, or nil.
+	// Names are the names of all players of the game, or nil.
 	Names []string
-	// Pairs are the interactions [m(m-1)/2], Singles what the index says of single players [m].
+	// Pairs are the interactions [m(m-1)/2], Singles the index's values of single players [m].
 	Pairs, Singles []float64
-	// PairsStdErr and SinglesStdErr are standard errors, 0 for exact results, NaN where one sample cannot tell.
+	// PairsStdErr and SinglesStdErr are standard errors: 0 for exact results, NaN where there are too few samples to
+	// tell.
 	PairsStdErr, SinglesStdErr []float64
 	// DF are the degrees of freedom of all standard errors, 0 for exact results.
 	DF float64
@@ -44,8 +45,8 @@ type Estimate struct {
 	attribution.Cost
 	// Empty and Full are v(∅) and v(N).
 	Empty, Full float64
-	// Residual is v(N) - v(∅) - Σ Singles - Σ Pairs for [KSII] among all players, which sampling leaves at rounding in
-	// the mean only; NaN for what need not sum to anything.
+	// Residual is v(N) - v(∅) - Σ Singles - Σ Pairs for [KSII] among all players; with sampling its expectation is
+	// zero, but single estimates differ. It is NaN for indices that need not sum to v(N) - v(∅).
 	Residual float64
 	// Stopped says why the estimator stopped.
 	Stopped attribution.Stop
@@ -59,11 +60,11 @@ type Pair struct {
 	Value, StdErr float64
 }
 
-// pairs is the number of pairs of m players, and pairAt the place of that of a and b, a < b.
+// pairs is the number of pairs of m players. pairAt is the index of the pair of a and b, a < b, among them.
 func pairs(m int) int        { return m * (m - 1) / 2 }
 func pairAt(m, a, b int) int { return a*(2*m-a-1)/2 + b - a - 1 }
 
-// Of returns the pair of two players by their numbers, in either order; ok is false where it was not looked at.
+// Of returns the pair of two players by their numbers, in either order; ok is false where the pair was not estimated.
 func (e *Estimate) Of(i, j int) (p Pair, ok bool) {
 	if i > j {
 		i, j = j, i
@@ -90,15 +91,15 @@ func (e *Estimate) All() []Pair {
 	return out
 }
 
-// Largest returns the n pairs of the largest size, whatever their sign, or all where there are fewer; of equal ones the
-// first comes first.
+// Largest returns the n pairs with the largest absolute interactions, or all pairs where there are fewer. Ties keep
+// the order of Pairs.
 func (e *Estimate) Largest(n int) []Pair {
 	all := e.All()
 	slices.SortStableFunc(all, func(a, b Pair) int { return cmp.Compare(math.Abs(b.Value), math.Abs(a.Value)) })
 	return all[:min(n, len(all))]
 }
 
-// TooFew reports an estimate from too few samples for intervals.
+// TooFew reports whether the estimate has too few samples for intervals.
 func (e *Estimate) TooFew() bool { return e.DF > 0 && e.Samples < e.LeastSamples }
 
 // Interval is the confidence interval of a pair at a level such as 0.95, by Student's t; the ends are NaN with too few

@@ -13,14 +13,14 @@ import (
 
 // Exact enumerates all 2^n coalitions of a game of at most [attribution.MaxEnumerated] players.
 type Exact struct {
-	// Index is what is computed.
+	// Index is the interaction index to compute.
 	Index Index
 }
 
-// Name is exact- and the index.
+// Name returns "exact-" and the index.
 func (e Exact) Name() string { return "exact-" + e.Index.String() }
 
-// Estimate implements [Estimator]. Of the options, budget, workers and progress matter.
+// Estimate implements [Estimator]. Of the options it uses the budget, the number of workers and Progress.
 func (e Exact) Estimate(ctx context.Context, g attribution.Game, opt attribution.Options) (Estimate, error) {
 	start := time.Now()
 	if err := check(e.Index, g, opt); err != nil {
@@ -64,7 +64,7 @@ func (e Exact) Estimate(ctx context.Context, g attribution.Game, opt attribution
 	return out, nil
 }
 
-// enumerate writes the values of all coalitions, S at Σ_{i∈S} 2^i.
+// enumerate writes the values of all coalitions to v, that of S to v[Σ_{i∈S} 2^i].
 func enumerate(ctx context.Context, g attribution.Game, opt attribution.Options, v []float64) error {
 	n, rows := g.Players(), min(len(v), 512)
 	workers := opt.WithDefaults().Workers
@@ -95,8 +95,8 @@ func enumerate(ctx context.Context, g attribution.Game, opt attribution.Options,
 	return err
 }
 
-// weights are those of a difference over the coalitions of size s = 0, ..., others of the players that are not part of
-// it.
+// weights returns the weight of a difference at a coalition of each size s = 0..others, where others is the number of
+// players that the difference does not add.
 func (x Index) weights(others int) []float64 {
 	w := make([]float64, others+1)
 	binomial := 1.0
@@ -110,7 +110,8 @@ func (x Index) weights(others int) []float64 {
 	return w
 }
 
-// single is the weighted mean of player i's marginal contribution.
+// single is the weighted mean of player i's marginal contribution over all coalitions; v holds the values of all
+// coalitions.
 func (x Index) single(v []float64, n, i int) float64 {
 	w, bit, total := x.weights(n-1), 1<<i, 0.0
 	for s := range v {
@@ -132,7 +133,7 @@ func (x Index) pair(v []float64, n, i, j int) float64 {
 	return total
 }
 
-// halve takes half of each pair off both of its players.
+// halve subtracts half of each pair's interaction from both of its players.
 func halve(m int, singles, pairs []float64) {
 	k := 0
 	for a := range m {
@@ -144,7 +145,7 @@ func halve(m int, singles, pairs []float64) {
 	}
 }
 
-// everyone is 0..n-1.
+// everyone returns the numbers 0..n-1.
 func everyone(n int) []int {
 	all := make([]int, n)
 	for i := range all {

@@ -10,7 +10,7 @@ import (
 	"github.com/line-ood/goline/attribution/interactions"
 )
 
-// Players 0 and 1 are worth something together only, player 2 by itself.
+// Players 0 and 1 are worth something only together, player 2 by itself.
 func ExampleExact() {
 	game := games.Func(3, func(c attribution.Coalition) float64 {
 		v := 0.0

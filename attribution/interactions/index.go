@@ -2,16 +2,17 @@ package interactions
 
 import "fmt"
 
-// Index says how interactions weigh coalitions, and what is said of single players beside them.
+// Index is an interaction index: it says how coalitions are weighted, and what values single players get.
 type Index int
 
 const (
-	// SII is the Shapley interaction index (Grabisch and Roubens 1999): the weight of a coalition S of s players among
-	// n is s! (n-s-2)! / (n-1)!, every size the same. Single players have their Shapley values.
+	// SII is the Shapley interaction index (Grabisch and Roubens 1999): the weight of a coalition S of s players
+	// among n is s! (n-s-2)! / (n-1)!, so that every size has the same total weight. Single players have their
+	// Shapley values.
 	SII Index = iota
 	// KSII is k-SII of order k = 2 (Lundberg, Erion and Lee 2018; n-Shapley values of Bordt and von Luxburg 2023):
-	// pairs have their SII, and a single player's Shapley value less half of the SII of each of its pairs. Together
-	// they sum to v(N) - v(∅).
+	// pairs have their SII, and a single player has its Shapley value less half of the SII of each of its pairs. All
+	// values sum to v(N) - v(∅).
 	KSII
 	// Banzhaf is the Banzhaf interaction index (Grabisch and Roubens 1999): every coalition has the same weight,
 	// 1/2^(n-2). Single players have their Banzhaf values.

@@ -55,7 +55,7 @@ func penultimate(t testing.TB, neurons int, removal attribution.Removal) attribu
 	return g
 }
 
-// bare hides everything but values.
+// bare hides all capabilities of a game but its values.
 type bare struct{ attribution.Game }
 
 // A game is a sum of unanimity games u_T, which are 1 where all of T are present. Among t players of T, the Shapley
@@ -120,8 +120,8 @@ func TestExactOnSumsOfUnanimityGames(t *testing.T) {
 	})
 }
 
-// Over thousands of samples the mean is the enumerated value, with and without walkers, drawing members or not, for all
-// pairs or some.
+// Over thousands of samples the mean is the enumerated value: with and without walkers, with and without drawn
+// members, for all pairs and for some.
 func TestSampledIsUnbiased(t *testing.T) {
 	rows := [][]float64{{0.1, 0, 0.4, 0, 1, 0.2, 0}, {0, 2, 0, 0.3, 0, 0.1, 0}, {1, 1, 0, 0, 0.5, 0, 0.2}}
 	for name, g := range map[string]attribution.Game{"table": randomTable(t, 6, 1), "penultimate": penultimate(t, 7,
@@ -156,7 +156,7 @@ func TestSampledIsUnbiased(t *testing.T) {
 	}
 }
 
-// Walkers are a faster way to the same numbers.
+// Walkers give the same differences as coalition values.
 func TestWalkersSayWhatValuesSay(t *testing.T) {
 	g := penultimate(t, 40, attribution.RemoveToZero())
 	for _, x := range indices {
@@ -230,7 +230,7 @@ func TestSameBitsForAnyWorkers(t *testing.T) {
 			if workers == 1 {
 				first = found
 			}
-			first.Residual, found.Residual = 0, 0 // NaN
+			first.Residual, found.Residual = 0, 0 // the residuals are NaN, which is never equal
 			require.Equal(t, first, found)
 		}
 		if opt.TargetStdErr > 0 {
@@ -306,7 +306,7 @@ func TestWhatCannotBe(t *testing.T) {
 	assert.False(t, ok)
 }
 
-// An interrupted estimate holds what was computed, exactly as if so many samples had been asked for.
+// An interrupted estimate holds what was computed, exactly as if that many samples had been asked for.
 func TestInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(background)
 	opt := attribution.Options{Samples: 1 << 20, Seed: 2, Workers: 1, Progress: func(done, _ int) {
@@ -340,7 +340,7 @@ func TestLargestAreLargestInSize(t *testing.T) {
 	assert.False(t, ok)
 }
 
-// A sample asks one member, and costs as much; the ends of the game ask all.
+// A sample evaluates one member and costs as much as one; the values of ∅ and N evaluate all members.
 func TestMembersAreBilledOneByOne(t *testing.T) {
 	rows := [][]float64{{0, 0, 1, 0}, {0, 2, 0, 1}, {1, 0, 0, 0}}
 	for _, g := range []attribution.Game{penultimate(t, 4, attribution.RemoveByResampling(rows))} {

@@ -12,7 +12,8 @@ import (
 	"github.com/line-ood/goline/internal/peertest"
 )
 
-// exactInteractions prints shapiq's exact values of a game given on standard input.
+// exactInteractions is a Python program that prints the exact values that shapiq finds for a game given on standard
+// input.
 const exactInteractions = `
 import json, sys, itertools
 import numpy as np, shapiq
@@ -28,7 +29,7 @@ for ours, theirs in (("sii", "SII"), ("k-sii", "k-SII"), ("banzhaf", "BII")):
 json.dump(out, sys.stdout)
 `
 
-// Indices are defined as shapiq defines them.
+// The indices are those that shapiq, a Python package, computes.
 func TestExactIsWhatShapiqComputes(t *testing.T) {
 	python := peertest.Python(t, "shapiq")
 	g := randomTable(t, 7, 12)

@@ -12,8 +12,7 @@ import (
 )
 
 const (
-	// MaxPlayers is the most players whose pairs [Sampled] looks at together; a million pairs is what memory and eyes
-	// bear.
+	// MaxPlayers is the largest number of players whose pairs [Sampled] estimates together: half a million pairs.
 	MaxPlayers = 1024
 	// leastSamples is the number of samples from which intervals are given.
 	leastSamples = 30
@@ -21,25 +20,25 @@ const (
 	firstRound = 32
 )
 
-// Sampled estimates interactions by second differences at random coalitions. A sample draws a number q, uniform for
-// Shapley's indices and 1/2 for Banzhaf's, and a coalition that holds every player with probability q; without the pair
-// itself it has for every pair the size distribution of its index (the multilinear extension of Owen 1972, integrated
-// over the diagonal). At this coalition and at its complement the differences of all pairs and single players are
-// taken, which for m players needs 2 (1 + m + m(m-1)/2) values, each used by many pairs; the sample is their mean. It
-// is unbiased, and standard errors are those of the mean over samples. Of a [attribution.Sampled] game each sample
-// draws one member.
+// Sampled estimates interactions by second differences at random coalitions. A sample draws a number q, uniform in
+// [0, 1] for Shapley's indices and 1/2 for Banzhaf's, and a coalition that holds every player with probability q. For
+// every pair, the coalition without the pair then has the size distribution of the index (the multilinear extension
+// of Owen 1972, integrated over the diagonal). The sample is the mean of the differences at this coalition and at its
+// complement, for all pairs and all single players. For m players it needs 2 (1 + m + m(m-1)/2) values, each of which
+// serves many pairs. The estimate is unbiased, and the standard errors are those of the mean over samples. For a
+// [attribution.Sampled] game each sample draws one member.
 type Sampled struct {
-	// Index is what is estimated.
+	// Index is the interaction index to estimate.
 	Index Index
-	// Among are the players whose pairs are looked at, ascending, all others being drawn like any; nil for all, at most
-	// [MaxPlayers]. [KSII] needs all.
+	// Among are the players whose pairs are estimated, ascending; all other players are only part of coalitions. Nil
+	// stands for all players. There may be at most [MaxPlayers]. [KSII] needs all players.
 	Among []int
 }
 
-// Name is sampled- and the index.
+// Name returns "sampled-" and the index.
 func (e Sampled) Name() string { return "sampled-" + e.Index.String() }
 
-// check reports an index, a game or options that make no sense.
+// check returns an error for an index, a game or options that cannot be used.
 func check(x Index, g attribution.Game, opt attribution.Options) error {
 	if err := x.check(); err != nil {
 		return err
@@ -50,7 +49,7 @@ func check(x Index, g attribution.Game, opt attribution.Options) error {
 	return opt.Check()
 }
 
-// players are those whose pairs are looked at.
+// players returns the players whose pairs are estimated, out of n.
 func (e Sampled) players(n int) ([]int, error) {
 	if e.Among == nil {
 		if n > MaxPlayers {
@@ -112,7 +111,7 @@ func (e Sampled) Estimate(ctx context.Context, g attribution.Game, opt attributi
 	return out, nil
 }
 
-// plan is how many samples to take at most, and why no more.
+// plan returns the largest number of samples to take, and the reason for that limit.
 func (d *draws) plan(name string) (int, attribution.Stop, error) {
 	o, per := d.opt, float64(d.perSample())*d.perValue
 	fixed := 2 * attribution.ForwardsPerValue(d.game)
@@ -138,7 +137,7 @@ func (d *draws) plan(name string) (int, attribution.Stop, error) {
 	return 0, "", fmt.Errorf("attribution: %s needs a number of samples, a budget or a target standard error", name)
 }
 
-// fill takes values and standard errors from the moments of samples.
+// fill copies values and standard errors from the moments of the samples.
 func (d *draws) fill(out *Estimate, total *sampling.Moments) {
 	out.Samples, out.DF = total.Count, float64(total.Count-1)
 	if total.Count == 0 {
@@ -153,7 +152,7 @@ func (d *draws) fill(out *Estimate, total *sampling.Moments) {
 	out.SinglesStdErr, out.PairsStdErr = stdErr[:m], stdErr[m:]
 }
 
-// settle fills in the residual, of a game of n players.
+// settle sets the residual; n is the game's number of players.
 func (e *Estimate) settle(n int) {
 	e.Residual = math.NaN()
 	if e.Index != KSII || len(e.Players) < n || e.Singles == nil {

@@ -1,5 +1,5 @@
-// Package numfmt writes numbers into the tables and the JSON of package attribution and those below it: undefined
-// numbers are empty or null.
+// Package numfmt writes numbers into the tables and the JSON of package attribution and of the packages below it.
+// Undefined numbers are empty in tables and null in JSON.
 package numfmt
 
 import (
@@ -8,7 +8,7 @@ import (
 	"strconv"
 )
 
-// Text formats a number in the fewest digits that read back the same, and NaN as nothing.
+// Text formats a number in the fewest digits that read back as the same number, and NaN as the empty string.
 func Text(v float64) string {
 	if math.IsNaN(v) {
 		return ""
@@ -26,7 +26,7 @@ func (n JSON) MarshalJSON() ([]byte, error) {
 	return json.Marshal(float64(n))
 }
 
-// JSONs converts a slice, nil to nil.
+// JSONs converts a slice; nil stays nil.
 func JSONs(x []float64) []JSON {
 	if x == nil {
 		return nil

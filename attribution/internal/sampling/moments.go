@@ -18,7 +18,7 @@ func (m *Moments) Reset() {
 	clear(m.M2)
 }
 
-// Add takes in one vector.
+// Add adds one vector.
 func (m *Moments) Add(x []float64) {
 	m.Count++
 	inv := 1 / float64(m.Count)
@@ -30,7 +30,7 @@ func (m *Moments) Add(x []float64) {
 	}
 }
 
-// Merge takes in the vectors that o has seen (Chan, Golub and LeVeque 1979).
+// Merge adds all vectors that o holds (Chan, Golub and LeVeque 1979).
 func (m *Moments) Merge(o *Moments) {
 	if o.Count == 0 {
 		return

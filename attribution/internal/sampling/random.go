@@ -9,7 +9,7 @@ import (
 	"github.com/line-ood/goline/internal/splitmix"
 )
 
-// Domains keep the streams of different purposes apart under one seed.
+// Domains separate the random streams of different purposes under one seed.
 const (
 	DomainUnit uint64 = iota + 1
 	DomainStrata
@@ -20,7 +20,7 @@ const (
 	DomainGradient
 )
 
-// SeedStream points the generator at the stream of one item, so that items can be computed in any order.
+// SeedStream sets the generator to the start of one item's stream, so that items can be computed in any order.
 func SeedStream(p *rand.PCG, seed, domain, index uint64) {
 	a := splitmix.Mix(seed + splitmix.Golden*domain)
 	p.Seed(splitmix.Mix(a+splitmix.Golden*(2*index+1)), splitmix.Mix(a^splitmix.Mix(splitmix.Golden*(2*index+2))))

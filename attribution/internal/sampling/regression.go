@@ -14,19 +14,21 @@ import (
 	"github.com/line-ood/goline/internal/mathx"
 )
 
-// Regression is the weighted least squares of targets on centred coalition indicators z̃ = z - |z|/n, with coefficients
-// that sum to zero: KernelSHAP after the efficiency constraint has been eliminated. A coalition and its complement have
-// opposite z̃, so a pair is one row whose target is half the difference of the pair's targets.
+// Regression is the weighted least squares of targets on centred coalition indicators z̃ = z - |z|/n, with
+// coefficients that sum to zero. It is the problem of KernelSHAP after the efficiency constraint has been eliminated.
+// A coalition and its complement have opposite z̃, so that a pair is one row whose target is half the difference of
+// the pair's targets.
 type Regression struct {
 	N      int
 	Rows   attribution.Coalitions
 	Target []float64 // [rows]
-	// Weight and Unsampled hold one number for each row, nil for ones. Rows of equal weight should lie together.
-	// Unsampled is the finite-population correction, 1 - the probability that the row was drawn.
+	// Weight and Unsampled hold one number for each row; nil stands for ones. Rows of equal weight should be
+	// adjacent, which makes Solve faster. Unsampled is the finite-population correction, 1 - the probability that the
+	// row was drawn.
 	Weight, Unsampled []float64
 }
 
-// MinRows is the number of rows below which the coefficients are not determined.
+// MinRows is the number of rows below which the coefficients are not unique.
 func (q *Regression) MinRows() int { return q.N - 1 }
 
 func (q *Regression) weightOf(r int) float64 {
@@ -36,8 +38,9 @@ func (q *Regression) weightOf(r int) float64 {
 	return q.Weight[r]
 }
 
-// Solve returns the coefficients and the diagonal of their sandwich covariance, each residual divided by 1 minus its
-// leverage (HC3 of MacKinnon and White 1985). The covariance is NaN with no more rows than coefficients.
+// Solve returns the coefficients [players] and the diagonal of their sandwich covariance [players], in which each
+// residual is divided by 1 minus its leverage (HC3 of MacKinnon and White 1985). The covariance is NaN unless there
+// are more rows than free coefficients.
 func (q *Regression) Solve(ctx context.Context, workers int) (beta, variance []float64, err error) {
 	m := q.Rows.Len()
 	if m < q.MinRows() {
@@ -78,8 +81,8 @@ func (q *Regression) Solve(ctx context.Context, workers int) (beta, variance []f
 	return beta, variance, err
 }
 
-// gram returns Σ w z zᵀ by counting bits: column i is the bitset of the rows that hold player i, padded to whole words
-// wherever the weight changes.
+// gram returns Σ w z zᵀ. It counts bits: the column of player i is the bitset of the rows that hold player i, padded
+// to whole words wherever the weight changes.
 func (q *Regression) gram(workers int) *mat.SymDense {
 	type span struct {
 		from, to int // words
@@ -129,8 +132,8 @@ func (q *Regression) gram(workers int) *mat.SymDense {
 	return gram
 }
 
-// centre turns Σ w z zᵀ into Σ w z̃ z̃ᵀ + c 1 1ᵀ and returns c. The last term makes the matrix regular and does not
-// touch solutions that sum to zero.
+// centre turns Σ w z zᵀ into Σ w z̃ z̃ᵀ + c 1 1ᵀ in place and returns c. The last term makes the matrix regular and
+// does not change solutions that sum to zero.
 func (q *Regression) centre(gram *mat.SymDense) (ridge float64) {
 	n := q.N
 	rowMean := make([]float64, n)
@@ -188,7 +191,7 @@ func (q *Regression) sandwich(ctx context.Context, workers int, beta []float64, 
 		}
 		clear(parts[slot])
 		for r := chunk * rows; r < min((chunk+1)*rows, m); r++ {
-			// The complement has the opposite z̃: take the smaller of the two.
+			// A coalition and its complement have opposite z̃: use the smaller of the two.
 			row, sign := q.Rows.Row(r), 1.0
 			if 2*row.Size() > n {
 				s.c.Complement(row, n)
@@ -200,7 +203,7 @@ func (q *Regression) sandwich(ctx context.Context, workers int, beta []float64, 
 			fitted := 0.0
 			for _, i := range s.members {
 				floats.Add(s.t, full.RawRowView(i))
-				fitted += sign * beta[i] // β sums to zero, so centring drops out
+				fitted += sign * beta[i] // β sums to zero, so that centring has no effect here
 			}
 			floats.AddConst(-share/(ridge*float64(n)), s.t) // G⁻¹ 1 = 1/(c n)
 			leverage := 0.0
@@ -229,7 +232,7 @@ func (q *Regression) sandwich(ctx context.Context, workers int, beta []float64, 
 	return variance, nil
 }
 
-// Append adds rows to an unweighted regression.
+// Append adds rows to a regression without weights.
 func (q *Regression) Append(rows attribution.Coalitions, target []float64) {
 	q.Rows.Append(rows)
 	q.Target = append(q.Target, target...)

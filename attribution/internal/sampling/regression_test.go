@@ -59,7 +59,7 @@ func naiveRegression(q *Regression) (beta, variance []float64) {
 			leverage += z.At(r, i) * t[i]
 		}
 		w := q.weightOf(r)
-		// a row of leverage 1 is fitted exactly: 0/0 but for rounding
+		// a row of leverage 1 is fitted exactly, so that its residual would be divided as 0/0
 		e := w * (q.Target[r] - fitted) / max(1-w*leverage, 1e-9)
 		for i := range n {
 			f := 1.0

@@ -23,12 +23,12 @@ func binomial(n, k int) float64 {
 	return c
 }
 
-// MaxRank bounds ranks, which are then exact in an int and a float64.
+// MaxRank bounds the ranks of subsets, so that they are exact both as an int and as a float64.
 const MaxRank = 1 << 40
 
 // DistinctSubsets fills the rows with different, uniformly drawn coalitions of the given size, at most half of the
-// players; where the size is half of the players, all of them hold player 0, so that no two are complements. Up to
-// rankable subsets they are drawn by rank, above that by rejection.
+// players. Where the size is half of the players, all coalitions hold player 0, so that no two are complements. With
+// at most rankable subsets they are drawn by rank, with more by rejection.
 func DistinctSubsets(rng *rand.PCG, rows attribution.Coalitions, size int, rankable float64) {
 	n := rows.Players()
 	from, pool, choose := 0, n, size
@@ -49,7 +49,7 @@ func DistinctSubsets(rng *rand.PCG, rows attribution.Coalitions, size int, ranka
 		}
 		return
 	}
-	// With more subsets than any sample takes, drawing one twice is rare.
+	// There are many more subsets than rows, so that drawing one twice is rare.
 	seen := make(map[string]bool, rows.Len())
 	key := make([]byte, 0, 8*len(attribution.NewCoalition(n)))
 	for i := 0; i < rows.Len(); {
@@ -69,7 +69,7 @@ func DistinctSubsets(rng *rand.PCG, rows attribution.Coalitions, size int, ranka
 	}
 }
 
-// shiftUp renumbers player i as i+1.
+// shiftUp renames player i to i+1.
 func shiftUp(c attribution.Coalition) {
 	carry := uint64(0)
 	for w := range c {
@@ -120,8 +120,8 @@ func unrank(c attribution.Coalition, n, k, rank int) {
 	}
 }
 
-// ClassPairs is the number of pairs of a coalition of n players and its complement whose smaller coalition has the
-// given size.
+// ClassPairs is the number of pairs of a coalition of n players and its complement in which the smaller coalition has
+// the given size.
 func ClassPairs(n, size int) float64 {
 	if 2*size == n {
 		return binomial(n-1, size-1)

@@ -7,10 +7,10 @@ import (
 	"sync/atomic"
 )
 
-// waveLength is the number of chunks a worker gets between two reductions.
+// waveLength is the number of chunks that each worker computes between two merges.
 const waveLength = 16
 
-// Slots is the number of chunks that can be under way at once.
+// Slots is the number of chunks that can be in progress at once.
 func Slots(workers int) int { return workers * waveLength }
 
 // InWaves computes chunks from..to-1 on several goroutines and merges them in ascending order on the caller's.

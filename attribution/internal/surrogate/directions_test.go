@@ -10,7 +10,7 @@ import (
 	"github.com/line-ood/goline/attribution"
 )
 
-// varied are gradients in two directions and a little noise, times a scale.
+// varied returns gradients that vary in two directions, with a little noise, times a scale.
 func varied(scale float64) Data {
 	const players, n = 6, 20
 	rng := rand.New(rand.NewPCG(1, 1))
@@ -28,8 +28,8 @@ func varied(scale float64) Data {
 	return d
 }
 
-// TestDirectionsOfAnySize: directions do not depend on the unit of a game, down to numbers whose squares are zero and
-// up to ones whose squares are infinite; gradients that do not vary, or are not finite, have none.
+// TestDirectionsOfAnySize: directions do not depend on the unit of a game, from numbers whose squares underflow to
+// zero up to numbers whose squares overflow. Gradients that do not vary, or are not finite, have no directions.
 func TestDirectionsOfAnySize(t *testing.T) {
 	mean := make([]float64, 6)
 	want, r := directions(varied(1), mean, 2)
@@ -37,7 +37,7 @@ func TestDirectionsOfAnySize(t *testing.T) {
 	for _, exponent := range []int{-1060, -1000, -520, -498, -100, 100, 500, 600, 1000} {
 		got, r := directions(varied(math.Ldexp(1, exponent)), mean, 2)
 		require.Equal(t, 2, r, "2^%d", exponent)
-		for i, v := range want { // the smallest numbers have few digits left
+		for i, v := range want { // the smallest (denormal) numbers have few digits
 			require.InDelta(t, v, got[i], map[bool]float64{true: 1e-2}[exponent < -1022], "2^%d", exponent)
 		}
 	}

@@ -12,8 +12,8 @@ import (
 	"github.com/line-ood/goline/internal/mathx"
 )
 
-// Data are gradients to fit: row r is the mean of the gradients at a coalition and at its complement, to which only the
-// odd part of a game contributes.
+// Data holds gradients to fit. Row r is the mean of the gradients at a coalition and at its complement, which depends
+// only on the odd part of a game.
 type Data struct {
 	Players    int
 	Coalitions []attribution.Coalition
@@ -21,24 +21,26 @@ type Data struct {
 	Weights    []float64   // [rows]
 }
 
-// Sizes bound a surrogate: the coordinates that terms of three factors may use, and those that terms of five may.
+// Sizes bound the polynomial: the number of coordinates that terms of three factors may use, and that terms of five
+// may use.
 type Sizes struct{ Cubic, Quintic int }
 
 const (
-	// perUnknown is the number of equations that an unknown coefficient must have: too few, and the fit follows noise.
+	// perUnknown is the number of equations needed for each unknown coefficient; with fewer the fit follows the
+	// noise.
 	perUnknown = 2
-	// pairsPerUnknown is the number of different pairs of coalitions that the players must have for each unknown
-	// coefficient: a surrogate that could interpolate the whole game would leave nothing but the errors of two fits,
-	// which the halves that are fitted to each other share.
+	// pairsPerUnknown is the number of different pairs of complementary coalitions that the players must have for
+	// each unknown coefficient. A polynomial that could interpolate the whole game would leave nothing but the errors
+	// of two fits, one for each half of the samples, and these errors are not independent.
 	pairsPerUnknown = 16
 	// shrinkage pulls coefficients of the terms of three and five factors to zero, in units of their sums of squares.
 	shrinkage = 1e-3
-	// mostRows bounds the rows that a fit looks at.
+	// mostRows bounds the number of rows that a fit uses.
 	mostRows = 2048
 )
 
-// Fit returns the surrogate whose gradients are nearest in weighted least squares. Its coordinates are the directions
-// in which the gradients vary most; it has as many as the data can tell, none with a single row.
+// Fit returns the polynomial whose gradients are nearest to the data in weighted least squares. Its coordinates are
+// the directions in which the gradients vary most. It has as many as the data can determine, none with a single row.
 func Fit(d Data, most Sizes) *Odd {
 	if len(d.Coalitions) > mostRows {
 		d = thin(d, mostRows)
@@ -71,7 +73,8 @@ func Fit(d Data, most Sizes) *Odd {
 	return o
 }
 
-// thin keeps evenly spread rows, which come in the order of their sizes.
+// thin keeps evenly spread rows. Rows are in the order of their coalitions' sizes, so that all sizes stay
+// represented.
 func thin(d Data, rows int) Data {
 	out := Data{Players: d.Players}
 	for k := range rows {
@@ -83,7 +86,7 @@ func thin(d Data, rows int) Data {
 	return out
 }
 
-// count is the number of products of d factors out of r.
+// count is the number of products of d factors, repetition allowed, that r coordinates have.
 func count(r, d int) int {
 	c := 1
 	for i := range d {
@@ -92,7 +95,7 @@ func count(r, d int) int {
 	return c
 }
 
-// fitLinear sets the linear part to the weighted mean of what the terms leave of the gradients.
+// fitLinear sets the linear part to the weighted mean of the gradients less the terms' gradients.
 func (o *Odd) fitLinear(d Data) {
 	clear(o.linear)
 	mean, g := make([]float64, d.Players), make([]float64, d.Players)
@@ -164,15 +167,15 @@ func (o *Odd) fitTerms(d Data) {
 	var chol mat.Cholesky
 	solution := mat.NewVecDense(k, o.coefficients)
 	if !chol.Factorize(gram) || chol.SolveVecTo(solution, moment) != nil {
-		clear(o.coefficients) // a game that has no variation to explain
+		clear(o.coefficients) // gradients without variation leave nothing for the terms to explain
 		return
 	}
 	floats.Mul(o.coefficients, scale)
 	o.fitLinear(d)
 }
 
-// directions returns an orthonormal basis of the directions in which the gradients vary most, the most important first,
-// and how many there are: at most the number asked for, fewer where the gradients span fewer.
+// directions returns an orthonormal basis of the directions in which the gradients vary most, the most important
+// first, and their number r: at most the number asked for, fewer where the gradients span fewer.
 //
 // Shapes: result [players, r].
 func directions(d Data, mean []float64, most int) (basis []float64, r int) {
@@ -190,7 +193,7 @@ func directions(d Data, mean []float64, most int) (basis []float64, r int) {
 	if !nearOne(rows.RawMatrix().Data) {
 		return nil, 0
 	}
-	// Subspace iteration, from rows of the data themselves: with the same data it finds the same directions.
+	// Subspace iteration starts from rows of the data, so that the same data always give the same directions.
 	wide := min(most+4, m, n)
 	q := mat.NewDense(n, wide, nil)
 	for j := range wide {
@@ -233,9 +236,9 @@ func directions(d Data, mean []float64, most int) (basis []float64, r int) {
 	return basis, r
 }
 
-// nearOne multiplies all values by one power of two that brings the largest of them near one: their squares then
-// neither overflow nor vanish, and directions stay what they are. It returns false where there is none but zeros, or
-// one that is not finite.
+// nearOne multiplies all values by one power of two that makes the largest of them about one. Their squares then
+// neither overflow nor underflow, and the directions stay the same. It returns false where all values are zero or one
+// is not finite.
 func nearOne(values []float64) bool {
 	most := floats.Norm(values, math.Inf(1))
 	if most == 0 || mathx.FirstNotFinite(values) >= 0 {

@@ -52,10 +52,10 @@ func (k *diffusion) inner(ctx context.Context, a, b []float64, workers int) ([]f
 // of is the covariance at t.
 func (k *diffusion) of(t float64) float64 { return math.Sinh(t) + (k.linear-1)*t }
 
-// slope is the derivative of the covariance at t.
+// slope is the derivative of the covariance with respect to t.
 func (k *diffusion) slope(t float64) float64 { return math.Cosh(t) + (k.linear - 1) }
 
-// Gauss and Legendre's rule with 12 nodes on [-1, 1], positive nodes.
+// Positive nodes and weights of Gauss-Legendre quadrature with 12 nodes on [-1, 1].
 var (
 	legendreNodes = [6]float64{0.1252334085114689, 0.3678314989981802, 0.5873179542866175, 0.7699026741943047,
 		0.9041172563704749, 0.9815606342467192}
@@ -63,7 +63,7 @@ var (
 		0.1069393259953184, 0.04717533638651183}
 )
 
-// node returns quadrature node k of 12 and its share of the integral over q = (1+e)/2 in [0, 1].
+// node returns quadrature node k of 12, and its weight in the integral over q = (1+e)/2 in [0, 1].
 func node(k int) (e, mass float64) {
 	if k < 6 {
 		return -legendreNodes[k], legendreMass[k] / 2

@@ -12,22 +12,22 @@ import (
 )
 
 const (
-	// learnRows is the most rows whose likelihood is maximised.
+	// learnRows is the largest number of rows whose likelihood is maximised.
 	learnRows = 512
 	// learnSteps is the number of times that the likelihood may be computed.
 	learnSteps = 20
-	// firstStep and longestStep are lengths of steps in the logarithms of scales.
+	// firstStep and longestStep are the first and the longest step in the logarithm of a scale.
 	firstStep, longestStep = 0.2, 1
-	// spread is the precision of the prior of the scales' logarithms around their mean: scales differ by factors of
-	// some six where the values do not tell.
+	// spread is the precision of the prior of the scales' logarithms around their mean. Under this prior scales
+	// differ by factors of about six.
 	spread = 0.3
-	// startTotal is where the sum of the scales begins, the t of a coalition with itself; mostTotal is where its
-	// covariances are those of noise.
+	// startTotal is the initial sum of the scales, which is the t of a coalition with itself. mostTotal is the
+	// largest sum: above it, different coalitions are all but uncorrelated, as in noise.
 	startTotal, mostTotal = 4, 60
 )
 
-// learn returns the covariance that makes the values most likely, their common factor being free, by a search
-// from scales in proportion to the typical sizes of values.
+// learn returns the covariance under which the values are most likely, with a free common factor. The search starts
+// from scales in proportion to typical, the typical sizes of the players' values.
 func learn(ctx context.Context, d processData, typical []float64, workers int) (diffusion, error) {
 	n := len(typical)
 	mean := floats.Norm(typical, 1) / float64(n)
@@ -49,8 +49,8 @@ func learn(ctx context.Context, d processData, typical []float64, workers int) (
 	return kernelOf(best), l.failed
 }
 
-// descend minimises by steps whose lengths follow the signs of the gradient alone (Riedmiller and Braun 1993, with the
-// return to the best point where the value has grown), and returns the best point.
+// descend minimises by steps whose lengths depend on the signs of the gradient alone (Rprop, Riedmiller and Braun
+// 1993), returning to the best point where the value has grown. It returns the best point.
 func (l *likelihood) descend(x []float64) (best []float64) {
 	x = slices.Clone(x)
 	best = slices.Clone(x)
@@ -88,7 +88,7 @@ func (l *likelihood) descend(x []float64) (best []float64) {
 	return best
 }
 
-// kernelOf reads the logarithms of the scales and of the linear part.
+// kernelOf makes the covariance from the logarithms of the scales and of the linear part.
 func kernelOf(x []float64) diffusion {
 	n := len(x) - 1
 	k := diffusion{scales: make([]float64, n), linear: math.Exp(x[n])}
@@ -98,7 +98,8 @@ func kernelOf(x []float64) diffusion {
 	return k
 }
 
-// likelihood is the negative logarithm of the density of the values and of the priors of the scales, with its gradient.
+// likelihood computes the negative logarithm of the density of the values and of the scales' priors, with its
+// gradient.
 type likelihood struct {
 	ctx     context.Context
 	data    processData
@@ -106,8 +107,8 @@ type likelihood struct {
 	failed  error
 }
 
-// at returns the value and the gradient at a point, +Inf outside the range of scales and where the game has no odd
-// part.
+// at returns the value and the gradient at a point. The value is +Inf outside the range of scales, and for a game
+// without an odd part.
 func (l *likelihood) at(x []float64) (value float64, gradient []float64) {
 	value, gradient, err := l.compute(x)
 	switch {
@@ -145,7 +146,8 @@ func (l *likelihood) compute(x []float64) (value float64, gradient []float64, er
 		return 0, nil, nil // a game without an odd part
 	}
 	value = float64(m)/2*math.Log(fit) + factor.LogDiagonal()
-	// d/dk of the value is (K⁻¹ - α αᵀ/fit)/2; the nuggets follow the diagonal.
+	// The derivative of the value by the covariance matrix K is (K⁻¹ - α αᵀ/fit)/2. The nuggets are in proportion to
+	// the diagonal.
 	slope := inverse
 	linear := 0.0
 	for i := range m {

@@ -2,23 +2,23 @@ package surrogate
 
 import "math/bits"
 
-// moments computes means of products of up to four coordinates over coalitions of all players but one, that hold every
-// player independently with a probability uniform in [0, 1].
+// moments computes the means of products of up to four coordinates over coalitions of all players but one, where
+// every player is present independently with a probability that is itself uniform in [0, 1].
 type moments struct {
 	r      int
-	degree int // the largest number of factors that is asked for: 2 or 4
-	// sums[d] [r^d] holds Σ_j Π of d entries of U_j/2 over all players, for ascending indices.
+	degree int // largest number of factors needed: 2 or 4
+	// sums[d] [r^d] holds Σ_j of the product of d entries of U_j/2 over all players j, for ascending indices.
 	sums [5][]float64
-	// mean[d] holds the wanted means for the player left out.
+	// mean[d] holds the resulting means for the player that is left out.
 	mean [5][]float64
-	// at one node of the quadrature: cumulants and moments
+	// cumulant and moment hold the cumulants and moments at one quadrature node.
 	cumulant, moment [5][]float64
 	lists            [5][][]int // ascending index lists of d factors
 }
 
 func newMoments(o *Odd) *moments {
 	m := &moments{r: o.coordinates, degree: 2}
-	high := 0 // coordinates that terms of five factors use
+	high := 0 // number of coordinates that terms of five factors use
 	for _, t := range o.terms {
 		if len(t) == 5 {
 			m.degree = 4
@@ -75,14 +75,14 @@ func (m *moments) index(list []int) int {
 	return at
 }
 
-// Gauss and Legendre's rule with three nodes is exact for polynomials of degree five in 2q-1; means of four factors
-// have degree four.
+// Nodes and weights of Gauss-Legendre quadrature with three nodes, exact for polynomials of degree five in 2q-1.
+// Means of four factors have degree four.
 var (
 	nodes       = [3]float64{-0.7745966692414834, 0, 0.7745966692414834}
 	nodeWeights = [3]float64{5. / 18, 8. / 18, 5. / 18}
 )
 
-// without computes the means for coalitions of all players but the one whose U_i/2 is h.
+// without computes the means over coalitions of all players but player i, given h = U_i/2.
 func (m *moments) without(h []float64) {
 	for d := 1; d <= m.degree; d++ {
 		clear(m.mean[d])
@@ -107,8 +107,8 @@ func (m *moments) without(h []float64) {
 	}
 }
 
-// momentOf sums over the blocks that hold the first factor: the block's cumulant times the moment of the factors
-// outside it.
+// momentOf computes a moment from cumulants: the sum, over the blocks that hold the first factor, of the block's
+// cumulant times the moment of the remaining factors.
 func (m *moments) momentOf(list []int) float64 {
 	var block, rest [4]int
 	total := 0.0
@@ -133,7 +133,7 @@ func (m *moments) momentOf(list []int) float64 {
 	return total
 }
 
-// marginal is the mean marginal contribution of the player left out to a term.
+// marginal is the mean marginal contribution of the left-out player to a term, given h = U_i/2 of that player.
 func (m *moments) marginal(h []float64, term []int) float64 {
 	var rest [5]int
 	total := 0.0

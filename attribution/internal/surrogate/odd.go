@@ -11,8 +11,8 @@ import (
 //	v(S) = Σ_i b_i σ_i/2 + Σ_t c_t Π_{a∈t} x_a,   x = Uᵀσ/2,
 //
 // where σ_i is 1 for a present player and -1 for an absent one, and every term t has 1, 3 or 5 factors out of the
-// coordinates x. Complementing a coalition changes nothing but the sign: the even part of a game has no Shapley values.
-// For players that are partly present, α in [0,1], σ = 2α - 1.
+// coordinates x. For the complement of a coalition only the sign of v changes. The even part of a game, which Odd
+// lacks, does not change Shapley values. For partly present players, α in [0,1], σ = 2α - 1.
 type Odd struct {
 	players, coordinates int
 	linear               []float64 // b [players]
@@ -66,7 +66,7 @@ func (o *Odd) slope(x, dst []float64) {
 	}
 }
 
-// product multiplies the coordinates of a term but for one factor, or all of them when skip is -1.
+// product multiplies the coordinates of a term, all but the factor at index skip; -1 skips none.
 func product(x []float64, term []int, skip int) float64 {
 	p := 1.0
 	for f, a := range term {
@@ -98,9 +98,10 @@ func (o *Odd) Bend(s attribution.Coalition, i int) float64 {
 	return bend
 }
 
-// Shapley returns the Shapley values: with h = U_i/2, the marginal contribution of i to a term is the sum, over the odd
-// subsets P of its factors, of 2 Π_P h times the product of the other coordinates without i, whose mean over coalitions
-// that hold every player with the same probability, uniform in [0, 1], has a closed form.
+// Shapley returns the Shapley values in closed form. With h = U_i/2, the marginal contribution of player i to a term
+// is a sum over the odd subsets P of its factors: 2 Π_P h times the product of the other coordinates without i. The
+// mean of that product over coalitions that hold every player with the same probability, uniform in [0, 1], comes
+// from moments.
 //
 // Shapes: result [players].
 func (o *Odd) Shapley() []float64 {

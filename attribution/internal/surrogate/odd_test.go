@@ -13,7 +13,7 @@ import (
 	"github.com/line-ood/goline/attribution"
 )
 
-// randomOdd has terms of one, three and five factors.
+// randomOdd is a polynomial with terms of one, three and five factors.
 func randomOdd(players, cubic, quintic int, seed uint64) *Odd {
 	rng := rand.New(rand.NewPCG(seed, 7))
 	numbers := func(n int) []float64 {
@@ -60,7 +60,8 @@ func presence(players, bits int) (alpha []float64, s attribution.Coalition) {
 	return alpha, s
 }
 
-// The closed form against the definition of the Shapley value over all coalitions.
+// TestShapleyIsThatOfTheDefinition compares the closed form with the definition of the Shapley value over all
+// coalitions.
 func TestShapleyIsThatOfTheDefinition(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		n := rapid.IntRange(1, 7).Draw(t, "players")
@@ -89,7 +90,7 @@ func TestShapleyIsThatOfTheDefinition(t *testing.T) {
 	})
 }
 
-// Gradient and bend against differences of the polynomial.
+// TestGradientAndBend compares Gradient and Bend with differences of the polynomial.
 func TestGradientAndBend(t *testing.T) {
 	const n = 6
 	o := randomOdd(n, 4, 3, 3)
@@ -118,7 +119,7 @@ func TestGradientAndBend(t *testing.T) {
 	}
 }
 
-// A fit to a game of its own form finds it: the same gradients and Shapley values.
+// A fit to a polynomial of its own form finds it: it has the same gradients and Shapley values.
 func TestFitFindsAnOddPolynomial(t *testing.T) {
 	const n = 12
 	rng := rand.New(rand.NewPCG(5, 5))
@@ -137,14 +138,14 @@ func TestFitFindsAnOddPolynomial(t *testing.T) {
 	f := Fit(d, Sizes{Cubic: 4, Quintic: 2})
 	require.Equal(t, 2, f.coordinates, "the gradients vary in two directions")
 	want, got := o.Shapley(), f.Shapley()
-	assert.Less(t, floats.Distance(want, got, 2), 0.01*floats.Norm(want, 2)) // shrinkage
+	assert.Less(t, floats.Distance(want, got, 2), 0.01*floats.Norm(want, 2)) // the tolerance allows for shrinkage
 	s, g := row()
 	fitted := make([]float64, n)
 	f.Gradient(s, fitted)
 	assert.Less(t, floats.Distance(g, fitted, 2), 0.01*floats.Norm(g, 2))
 }
 
-// With one row, without variation and with none there is nothing to fit but the mean.
+// With one row, with rows that do not vary, and without rows, there is nothing to fit but the mean.
 func TestFitWithLittleData(t *testing.T) {
 	_, s := presence(3, 5)
 	g := []float64{1, 2, 3}

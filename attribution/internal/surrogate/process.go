@@ -7,10 +7,10 @@ import (
 	"github.com/line-ood/goline/internal/linalg"
 )
 
-// Process is the posterior of a Gaussian process on the odd part of a game, which alone has Shapley values, given half
-// of the differences between coalitions and their complements. Its covariance has the sets of all odd numbers of
-// players as features, weighted by a scale for each player, and the scales are those under which the values are most
-// likely.
+// Process is the posterior of a Gaussian process on the odd part of a game, on which alone Shapley values depend,
+// given half of the differences between coalitions and their complements. The features of its covariance are the sets
+// of all odd numbers of players, weighted by a scale for each player. The scales are those under which the values are
+// most likely.
 type Process struct {
 	kernel diffusion
 	rows   []float64 // signs [rows, players], the grand coalition last
@@ -20,10 +20,10 @@ type Process struct {
 }
 
 const (
-	// nugget is the variance of a value that the process leaves unexplained, in units of the mean prior variance: it
-	// stands for rounding and for what the covariance cannot describe.
+	// nugget is the variance of a value that the process leaves unexplained, in units of the mean prior variance. It
+	// accounts for rounding and for what the covariance cannot describe.
 	nugget = 1e-3
-	// exactNugget is that of v(N) - v(∅), which Shapley values share out.
+	// exactNugget is the nugget of v(N) - v(∅), to which the Shapley values must sum.
 	exactNugget = 1e-9
 )
 
@@ -57,10 +57,10 @@ func NewProcess(ctx context.Context, rows []attribution.Coalition, y []float64, 
 	return p, nil
 }
 
-// processData are the rows that a process is conditioned on, the grand coalition last.
+// processData holds the rows that a process is conditioned on, the grand coalition last.
 type processData struct{ signs, y []float64 }
 
-// thinned keeps at most so many rows, evenly spread, and the last.
+// thinned keeps at most most rows, evenly spread, and the last row.
 func (d processData) thinned(most, players int) processData {
 	if len(d.y) <= most {
 		return d
@@ -74,7 +74,7 @@ func (d processData) thinned(most, players int) processData {
 	return out
 }
 
-// covariances are those of rows: t, and the matrix k(t) with the nuggets on its diagonal.
+// covariances holds t of all pairs of rows, and the matrix k(t) with the nuggets on its diagonal.
 type covariances struct{ t, matrix []float64 }
 
 func (d processData) covariance(ctx context.Context, k *diffusion, workers int) (covariances, error) {
@@ -90,7 +90,7 @@ func (d processData) covariance(ctx context.Context, k *diffusion, workers int) 
 			c.matrix[i*m+j], c.matrix[j*m+i] = v, v
 		}
 	}
-	own := k.of(t[0]) // the same for every row
+	own := k.of(t[0]) // k of a coalition with itself is the same for every row
 	for i := range m {
 		c.matrix[i*m+i] = own * (1 + nugget)
 	}

@@ -12,8 +12,8 @@ import (
 	"github.com/line-ood/goline/attribution"
 )
 
-// enumerated returns the Shapley values of a game of few players, from its definition: the mean of marginal
-// contributions over coalitions of all sizes of the others.
+// enumerated returns the Shapley values of a game of few players by their definition: the mean of marginal
+// contributions over coalitions of the others, all sizes weighted equally.
 func enumerated(players int, v func(s uint64) float64) []float64 {
 	out := make([]float64, players)
 	for s := range uint64(1) << players {
@@ -47,12 +47,12 @@ func coalitionOf(s uint64, players int) attribution.Coalition {
 	return c
 }
 
-// testKernel is a covariance of seven players of very different scales.
+// testKernel is a covariance over seven players whose scales differ much.
 func testKernel() diffusion {
 	return diffusion{scales: []float64{0.9, 0.02, 0.3, 1.4, 0.001, 0.5, 0.2}, linear: 2.5}
 }
 
-// Shapley values of covariances, and their prior variances, are those of the enumerated games.
+// The Shapley values of covariances, and their prior variances, are those of enumerated games.
 func TestDiffusionShapleyMatchesEnumeration(t *testing.T) {
 	ctx, k := context.Background(), testKernel()
 	n := len(k.scales)
@@ -74,7 +74,7 @@ func TestDiffusionShapleyMatchesEnumeration(t *testing.T) {
 	}
 	variance := k.variance()
 	for i := range n {
-		// The Shapley value of player i of the game whose value is the Shapley value of player i.
+		// The variance is the Shapley value of player i in the game whose value is the Shapley value of player i.
 		twice := enumerated(n, func(at uint64) float64 {
 			return enumerated(n, func(s uint64) float64 { return covariance(s, at) })[i]
 		})[i]
@@ -82,7 +82,7 @@ func TestDiffusionShapleyMatchesEnumeration(t *testing.T) {
 	}
 }
 
-// The gradient of the likelihood is that of differences.
+// The gradient of the likelihood agrees with finite differences.
 func TestLikelihoodGradient(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	k := testKernel()
@@ -112,13 +112,13 @@ func TestLikelihoodGradient(t *testing.T) {
 		x[i] = at
 		assert.InDelta(t, (up-down)/(2*h), gradient[i], 1e-5*(1+math.Abs(gradient[i])), "parameter %d", i)
 	}
-	x[0] = 10 // covariances of noise
+	x[0] = 10 // scales so large that covariances are those of noise
 	value, _ := l.at(x)
 	assert.Equal(t, math.Inf(1), value)
 }
 
-// A process that has seen a game of few important players knows its other values, and a game without an odd part gives
-// zeros.
+// A process that has seen some values of a game of few important players predicts its other values. For a game
+// without an odd part all its values are zero.
 func TestProcessPredicts(t *testing.T) {
 	ctx := context.Background()
 	rng := rand.New(rand.NewPCG(4, 2))

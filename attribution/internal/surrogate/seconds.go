@@ -12,24 +12,24 @@ import (
 )
 
 const (
-	// probeRows is the most rows of the process that [Seconds] times.
+	// probeRows is the largest number of rows that [Seconds] times.
 	probeRows = 1024
-	// panelRows is what the factorisation's panels, m² work at less than full speed, add to its m³: it takes time in
-	// proportion to m²(m + panelRows). From 1,024 to 2,048 and 5,120 rows it was 6.3 and 86 times as long, on two cores
-	// of a Sapphire Rapids.
+	// panelRows describes the factorisation's time, in proportion to m²(m + panelRows) for m rows: besides its m³
+	// work it has m² work in panels, at less than full speed. With 2,048 and 5,120 rows it took 6.3 and 86 times as
+	// long as with 1,024, on two cores of a Sapphire Rapids.
 	panelRows = 640
 )
 
-// Seconds forecasts what [NewProcess] and [Process.Shapley] take together for so many rows and players, and
-// [Process.At] for others, by timing a part on made-up rows: one step of the search for the scales, of which all take
-// the same, and the conditioning on a smaller number of rows m, whose covariances and variances take time in proportion
-// to m² and whose factorisation up to m³.
+// Seconds forecasts the seconds that [NewProcess] and [Process.Shapley] take for so many rows and players, and
+// [Process.At] for others more rows. It times parts of the work on made-up rows: one step of the search for the
+// scales, all of whose steps take the same time, and the conditioning on a smaller number of rows m. The time of
+// covariances and variances is in proportion to m², that of the factorisation to up to m³.
 func Seconds(ctx context.Context, rows, others, players, workers int) (float64, error) {
 	if rows < 1 || others < 0 || players < 1 {
 		return 0, fmt.Errorf("surrogate: expected at least 1 row, 0 others and 1 player, got %d, %d and %d", rows,
 			others, players)
 	}
-	data := madeUp(min(rows+1, probeRows), players) // with the grand coalition
+	data := madeUp(min(rows+1, probeRows), players) // one row more for the grand coalition
 	start := make([]float64, players+1)
 	for i := range players {
 		start[i] = math.Log(startTotal / float64(players))
@@ -60,10 +60,10 @@ func Seconds(ctx context.Context, rows, others, players, workers int) (float64, 
 	return t.forecast(float64(rows+1), float64(others)), nil
 }
 
-// times are the seconds of the parts at so many rows, and of one step of the search.
+// times holds the seconds of the parts with a number of rows, and the seconds of one step of the search.
 type times struct{ rows, step, covariance, factor, shapley float64 }
 
-// forecast is the whole for other numbers of rows.
+// forecast returns the seconds of the whole for other numbers of rows.
 func (t times) forecast(rows, others float64) float64 {
 	growth := rows / t.rows
 	cubic := (rows + panelRows) / (t.rows + panelRows)
@@ -71,7 +71,7 @@ func (t times) forecast(rows, others float64) float64 {
 	return learnSteps*t.step + conditioning + others*rows/(t.rows*t.rows)*t.covariance
 }
 
-// madeUp are random rows, the same each time.
+// madeUp returns random rows, the same ones each time.
 func madeUp(rows, players int) processData {
 	rng := rand.New(rand.NewPCG(1, uint64(players)))
 	d := processData{signs: make([]float64, rows*players), y: make([]float64, rows)}
@@ -84,7 +84,7 @@ func madeUp(rows, players int) processData {
 	return d
 }
 
-// timed returns the seconds that a function takes, the better of two runs: the first may find caches and memory cold.
+// timed returns the seconds that a function takes in the better of two runs, since the first may find caches cold.
 func timed(work func()) float64 {
 	best := math.Inf(1)
 	for range 2 {

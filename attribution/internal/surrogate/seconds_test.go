@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Each part grows as the work that it stands for.
+// The forecast of each part grows with its work.
 func TestForecastOfParts(t *testing.T) {
 	const ten = 10 * probeRows
 	of := func(parts times, rows, others float64) float64 {
