@@ -12,16 +12,17 @@ import (
 // OpenOODBenchmark lists the sets of a benchmark of OpenOOD (Zhang et al., OpenOOD v1.5: Enhanced Benchmark for
 // Out-of-Distribution Detection, 2023), each as a DATA argument for [Open].
 type OpenOODBenchmark struct {
-	Name            string
-	Train, Val      string // in-distribution (ID) pictures to fit to, and to choose parameters with
-	Test            string // ID test pictures
-	ValOOD          OpenOODSet
+	Name       string     // OpenOOD's name of it, "cifar10" for example
+	Train, Val string     // in-distribution (ID) pictures to fit to, and to choose parameters with
+	Test       string     // ID test pictures
+	ValOOD     OpenOODSet // out-of-distribution (OOD) pictures to choose parameters with
+	// Near and Far are the OOD test sets, CSID the covariate-shifted ID ones; nil where the benchmark has none.
 	Near, Far, CSID []OpenOODSet
 	// Missing names the covariate-shifted ID sets that the benchmark has, but the folder has not.
 	Missing []string
 }
 
-// OpenOODSet is a set of a benchmark, under OpenOOD's name.
+// OpenOODSet is a set of a benchmark: Name is OpenOOD's, Data the argument for [Open].
 type OpenOODSet struct{ Name, Data string }
 
 // openOODSet is a set with its list and, unless the benchmark's own, the folder that the list's paths begin at.

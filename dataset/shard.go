@@ -15,8 +15,8 @@ import (
 
 // Shard is one of Count equal runs of a list of images, counted from 0: together, in order, they are the list.
 type Shard struct {
-	Index int `json:"index"`
-	Count int `json:"count"`
+	Index int `json:"index"` // in 0 to Count-1
+	Count int `json:"count"` // at least 1
 }
 
 // ParseShard reads "I/N", I from 0 to N-1.

@@ -16,9 +16,9 @@ const (
 
 // ParamSpec is a parameter without its memory.
 type ParamSpec struct {
-	Name   string
-	Shape  []int
-	Buffer bool // see [Param]
+	Name   string // see [Param]
+	Shape  []int  // axis lengths, outermost first
+	Buffer bool   // see [Param]
 }
 
 // Len returns the number of values.

@@ -10,7 +10,7 @@ import (
 // Param is one named tensor of a network: a trained weight or a buffer such as a running mean.
 // Names follow the PyTorch state dict that the network is published with, for example "block1.layer.0.conv1.weight".
 type Param struct {
-	Name  string
+	Name  string        // not empty, and different from those of the network's other tensors
 	Value *tensor.Dense // float32, row-major, contiguous; shared by every program compiled from the network
 	// Buffer marks tensors that belong to the state dict but are not trained: running statistics.
 	Buffer bool

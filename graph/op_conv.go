@@ -20,13 +20,14 @@ import (
 // Out, Kernel and Bias describe the parameters to a [Builder] that declares them (see [Declare]). Where the weight
 // exists already they may be zero; an Out or Kernel that is not zero must agree with it.
 type ConvConfig struct {
+	// Stride and Dilation are at least 1, 0 means 1; Padding is the zeros on each side, at least 0.
 	Stride, Padding, Dilation [2]int
-	ExtraPadding              [2]int
-	Groups                    int
+	ExtraPadding              [2]int // zeros at the bottom and at the right beyond Padding
+	Groups                    int    // divides the channels of input and output; 0 means 1
 
-	Out    int // channels of the output
-	Kernel [2]int
-	Bias   bool // whether the layer has a bias
+	Out    int    // channels of the output
+	Kernel [2]int // rows and columns of the weight
+	Bias   bool   // whether the layer has a bias
 }
 
 // Conv2D returns the convolution (by the definition of neural networks: the cross-correlation) of the zero-padded x

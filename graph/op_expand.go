@@ -35,7 +35,7 @@ func expandTo(name string, x *G.Node, to tensor.Shape) (*G.Node, error) {
 	return m.nodeWith(name, x, same(func(_ G.Nodes, _, grad *G.Node) (*G.Node, error) { return sumTo(grad, from) }))
 }
 
-// TileStep describes [Tile].
+// TileStep describes [Tile]: Reps says how often each axis is repeated.
 type TileStep struct{ Reps []int }
 
 // Tile returns x repeated reps[i] times along each axis i, as NumPy's tile.

@@ -10,8 +10,10 @@ import (
 
 // LRNConfig holds the numbers of a local response normalisation. No field has a default: zero means 0.
 type LRNConfig struct {
-	Size           int // number of channels in the window around a channel
-	Alpha, Beta, K float64
+	Size  int     // channels in the window of one channel, at least 1
+	Alpha float64 // factor of the mean square over the window
+	Beta  float64 // exponent of the divisor
+	K     float64 // what the divisor's base is without the squares
 }
 
 // LocalResponseNorm returns, for x [batch, channels, ...], of the same shape,

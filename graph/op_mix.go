@@ -58,8 +58,8 @@ type mixing struct {
 	byRow bool // the last input holds the row of removed activations for each sample
 }
 
-// MixStep describes [Mix] and [MixRows], whose inputs are the functions' nodes in order: Group holds the group of each
-// element of a sample.
+// MixStep describes [Mix] and [MixRows], whose inputs are their nodes in order. Group holds the group of each element
+// of a sample, in row-major order.
 type MixStep struct{ Group []int }
 
 // groupRun is a run of neighbouring elements that all belong to one group, or to groups that rise by one from element

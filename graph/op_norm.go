@@ -19,9 +19,9 @@ type normGeom struct {
 // NormStep describes [LayerNorm], [RMSNorm] and [GroupNorm]. Input 0 is x; Scale and Bias are positions among the
 // inputs, -1 where there is none.
 type NormStep struct {
-	Axis        int // first of the axes that are standardised together, not negative; 1 for GroupNorm
-	Groups      int // number of groups of a GroupNorm, zero for the others
-	Eps         float64
+	Axis        int     // the first of the axes that are standardised together, not negative; 1 for GroupNorm
+	Groups      int     // groups of a GroupNorm, zero for the others
+	Eps         float64 // what is added to the variance, at least 0
 	Scale, Bias int
 }
 

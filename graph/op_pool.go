@@ -13,6 +13,7 @@ import (
 // Stride means the kernel size, a zero Dilation means 1. The padding on each side must be less than the span of a
 // window.
 type PoolConfig struct {
+	// Kernel, Stride and Dilation are at least 1 but for those zeros; Padding is at least 0.
 	Kernel, Stride, Padding, Dilation [2]int
 
 	// ExtraPadding is the number of rows of padding at the bottom and of columns at the right beyond those of Padding,

@@ -14,10 +14,11 @@ import (
 // spatial axis. A nil or zero Stride means the kernel size, a nil or zero Dilation means 1, nil padding means none. The
 // padding on each side must be less than the span of a window.
 type PoolNDConfig struct {
+	// Kernel, Stride and Dilation are at least 1 but for those zeros.
 	Kernel, Stride, Dilation []int
-	PadBegin, PadEnd         []int
-	CeilMode                 bool // round the output size up; a window must still start before the padding at the end
-	CountIncludePad          bool // average pooling: padding counts in the divisor
+	PadBegin, PadEnd         []int // padding before the first and behind the last element of each axis, at least 0
+	CeilMode                 bool  // round the output size up; a window must still start before the padding at the end
+	CountIncludePad          bool  // average pooling: padding counts in the divisor
 }
 
 // window checks the configuration for x [batch, channels, spatial...].
@@ -160,7 +161,7 @@ func MaxPoolIndices(x *G.Node, cfg PoolNDConfig, columnMajor bool) (*G.Node, err
 	return explained(name, PoolIndicesStep{cfg.clone(), columnMajor})(apply(name, fn, tensor.Int, poolNDShape(x, w), x))
 }
 
-// PoolIndicesStep describes [MaxPoolIndices].
+// PoolIndicesStep describes [MaxPoolIndices]: Config and ColumnMajor are its arguments.
 type PoolIndicesStep struct {
 	Config      PoolNDConfig
 	ColumnMajor bool

@@ -70,7 +70,7 @@ func sliceRange(start, end, step, n int) (first, count int) {
 	return start, (end-start-1)/step + 1
 }
 
-// ConcatStep describes [ConcatAxis].
+// ConcatStep describes [ConcatAxis] along Axis, which is not negative.
 type ConcatStep struct{ Axis int }
 
 // ConcatAxis joins nodes along an axis, in order. Along every other axis they must have the same length.
@@ -140,9 +140,9 @@ func (m PadMode) String() string {
 
 // PadConfig says how many elements [Pad] puts before and after each axis; negative numbers cut elements off.
 type PadConfig struct {
-	Before, After []int // one for each axis
-	Mode          PadMode
-	Value         float64 // what PadConstant puts around the array
+	Before, After []int   // one for each axis
+	Mode          PadMode // what the new elements hold; the zero value is PadConstant
+	Value         float64 // of PadConstant
 }
 
 // Pad returns x with elements put around it or cut off, as ONNX's Pad does. The gradient of an element sums over its

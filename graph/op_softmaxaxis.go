@@ -9,7 +9,7 @@ import (
 	"github.com/line-ood/goline/internal/kernel"
 )
 
-// SoftmaxStep describes [SoftmaxAxis] and [LogSoftmaxAxis].
+// SoftmaxStep describes [SoftmaxAxis] and [LogSoftmaxAxis] along Axis, which is not negative.
 type SoftmaxStep struct{ Axis int }
 
 // SoftmaxAxis returns exp(x - LSE(x)) along an axis of x, of the shape of x, where LSE is log Σ exp along that axis. A

@@ -9,8 +9,8 @@ import (
 	"github.com/line-ood/goline/internal/kernel"
 )
 
-// TakeStep describes [Take]. It also describes a [Pad] in any mode but PadConstant, as one step for each padded axis.
-// No index is negative.
+// TakeStep describes [Take], and a [Pad] in any mode but the constant one, which is listed as one step for each axis:
+// Index holds the places of the elements along Axis. None of these numbers is negative.
 type TakeStep struct {
 	Axis  int
 	Index []int

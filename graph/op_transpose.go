@@ -63,7 +63,7 @@ func reshapeTo(name string, x *G.Node, shape tensor.Shape) (*G.Node, error) {
 	return move{from: x.Shape(), to: shape, size: n, src: ones(1), dst: ones(1)}.node(name, x)
 }
 
-// ShuffleStep describes [ChannelShuffle].
+// ShuffleStep describes [ChannelShuffle] of so many Groups.
 type ShuffleStep struct{ Groups int }
 
 // ChannelShuffle interleaves groups of channels of x [batch, channels, ...]: channel j·groups + g of the result is
@@ -82,8 +82,8 @@ func ChannelShuffle(x *G.Node, groups int) (*G.Node, error) {
 
 // BlockStep describes [DepthToSpace] and [SpaceToDepth].
 type BlockStep struct {
-	Block int
-	CRD   bool
+	Block int  // pixels on a side of a block
+	CRD   bool // the order of channels is that of ONNX's mode CRD, otherwise of DCR
 }
 
 // DepthToSpace moves channels of x [batch, channels, height, width] into blocks of block × block pixels: [batch,

@@ -32,6 +32,8 @@ type Operand struct {
 	Fetched []string
 	// Shape is the value's shape, which includes the program's batch.
 	Shape []int
+	// Dtype is the type of its elements: float32 or float64; int for labels, classes and places; uint64 for masks of
+	// bits.
 	Dtype tensor.Dtype
 	// Input is true where each batch brings the value.
 	Input bool
@@ -45,12 +47,13 @@ type Operand struct {
 //
 //	y = activation(postScale · conv(relu?(preScale · x + preShift), weight) + postShift + residual)
 //
-// Input 0 is x, input 1 the weight. The other numbers are positions among the inputs, -1 where a part is missing.
+// Input 0 is x, input 1 the weight.
 type ConvStep struct {
-	Config                                             ConvConfig
+	Config ConvConfig // the geometry, with its zeros
+	// PreScale, PreShift, PostScale, PostShift and Residual are positions among the inputs, -1 where a part is missing.
 	PreScale, PreShift, PostScale, PostShift, Residual int
-	PreReLU                                            bool
-	Activation                                         Activation
+	PreReLU                                            bool       // whether there is a ReLU before the convolution
+	Activation                                         Activation // what follows it; the zero value is none
 }
 
 // AffineStep describes an [Affine].
@@ -60,11 +63,11 @@ type AffineStep struct {
 
 // PoolStep describes average pooling of relu?(scale·x + shift), its inputs.
 type PoolStep struct {
-	Config PoolConfig
-	ReLU   bool
+	Config PoolConfig // the window
+	ReLU   bool       // whether there is a ReLU before it
 }
 
-// ChannelsStep describes [Channels].
+// ChannelsStep describes [Channels]: those from number From up to and without To.
 type ChannelsStep struct{ From, To int }
 
 // Steps lists the operations that compute the fetched nodes, each after those whose results it reads. The list

@@ -33,6 +33,7 @@ const (
 // contributions.
 type Pipeline struct {
 	nets.Classifier
+	// Detector is what the graph scores by; nil ends it at the contributions.
 	Detector *Detector
 	// RouteByLabel chooses neurons and weights, and the bounds of a detector that clips per class, by the label of a
 	// sample where it has one, instead of by a prediction: a Shapley game must not change its rules with the coalition.

@@ -38,6 +38,7 @@ func (GradientActivation) measure(
 // whose value is the mean over the images labelled k. With the logit game and removal to zero every estimator converges
 // to what [GradientActivation] computes; other values and removals give other detectors.
 type EstimatedContributions struct {
+	// Estimator makes the values, package estimate has them; it must not be nil.
 	Estimator attribution.Estimator
 	// Options go to the estimator for each class; class k runs with seed Options.Seed + k.
 	Options attribution.Options

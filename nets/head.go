@@ -10,7 +10,7 @@ import (
 // Head is the final linear layer of a classifier, l = W z + b: all that methods which start at penultimate features z
 // need of a network.
 type Head struct {
-	Classes, FeatureDim int
+	Classes, FeatureDim int       // K and D, at least 1 each
 	Weight              []float32 // W, shape [class, feature], row-major
 	Bias                []float32 // b, shape [class]
 }

@@ -17,7 +17,8 @@ type Gallery struct {
 	// Title stands above the pictures; "" for none.
 	Title string
 	// Width is the largest side of a picture on the page in CSS pixels; 0 means 96.
-	Width    int
+	Width int
+	// Pictures stand side by side, in this order.
 	Pictures []Picture
 }
 

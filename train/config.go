@@ -62,11 +62,11 @@ type Config struct {
 
 // Progress is how far a run is.
 type Progress struct {
-	Epoch, Epochs  int     // the current epoch, counted from 1
-	Step, Steps    int     // steps done, of the whole run
-	Loss, Accuracy float64 // on the training images of this epoch so far, as varied; accuracy in [0, 1]
-	LearningRate   float64 // in the last step
-	ImagesPerSec   float64
+	Epoch, Epochs  int           // the current epoch, counted from 1
+	Step, Steps    int           // steps done, of the whole run
+	Loss, Accuracy float64       // on the training images of this epoch so far, as varied; accuracy in [0, 1]
+	LearningRate   float64       // in the last step
+	ImagesPerSec   float64       // images a second since the epoch began, or since the run was resumed in it
 	Remaining      time.Duration // at this speed, validation not counted
 	FinishedEpoch  *Epoch        // the epoch that was just validated, otherwise nil
 }
@@ -76,12 +76,12 @@ type Epoch struct {
 	Epoch         int     // counted from 1
 	LearningRate  float64 `json:"Rate"` // in the last step
 	Loss          float64 // on the training images, as varied
-	Accuracy      float64
+	Accuracy      float64 // on the training images, as varied
 	ValLoss       float64 // 0 without validation images
-	ValAccuracy   float64
+	ValAccuracy   float64 // 0 without validation images
 	Seconds       float64 // of training, and of validation
-	ImagesPerSec  float64
-	Interruptions int // how often the run had been resumed
+	ImagesPerSec  float64 // images a second in training; since the run was resumed, where that was in this epoch
+	Interruptions int     // how often the run had been resumed
 }
 
 // Result is what a run leaves beside the weights in the network.

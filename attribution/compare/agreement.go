@@ -14,8 +14,10 @@ import (
 // Agreement says how alike the estimates of one estimator for one game are under several seeds, that is, whether an
 // explanation can be reproduced. It needs no true values. All fields but Spread are means over pairs of seeds.
 type Agreement struct {
+	// Subject is the game's name, Estimator that of [attribution.Estimator.Name].
 	Subject, Estimator string
-	Budget             float64
+	// Budget is what each estimate was given, in forward-equivalents.
+	Budget float64
 	// Seeds is the number of estimates, at least 2.
 	Seeds int
 	// Rank is the rank correlation of [Spearman].

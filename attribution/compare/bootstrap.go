@@ -19,6 +19,7 @@ type Band struct {
 
 // Cell summarises the runs of one estimator with one budget.
 type Cell struct {
+	// Estimator is the name of [attribution.Estimator.Name], Budget what it was given, in forward-equivalents.
 	Estimator string
 	Budget    float64
 	// Runs is the number of runs, Skipped the number of those that could not be made.

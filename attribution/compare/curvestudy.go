@@ -19,7 +19,8 @@ const RandomOrder = "random"
 // values.
 type CurveStudy struct {
 	// Subjects are the games; their Truth is not used.
-	Subjects   []Subject
+	Subjects []Subject
+	// Estimators are those whose orders are compared, beside [RandomOrder].
 	Estimators []attribution.Estimator
 	// Points is handed to [InsertionDeletion].
 	Points int
@@ -34,6 +35,7 @@ type CurveStudy struct {
 
 // CurveRun are the curves of one order of one game.
 type CurveRun struct {
+	// Subject is the game's name, Estimator that of the estimator or [RandomOrder].
 	Subject, Estimator string
 	Curves
 	// Cost is that of the estimate, 0 for [RandomOrder].
@@ -44,6 +46,7 @@ type CurveRun struct {
 
 // CurveCell summarises the orders of an estimator over the games.
 type CurveCell struct {
+	// Estimator is the estimator's name, or [RandomOrder]; Runs is the number of games that it was not skipped on.
 	Estimator string
 	Runs      int
 	// Insertion, Deletion and Difference are means of the areas in units of v(N) - v(∅); games with v(N) = v(∅) do
@@ -57,8 +60,11 @@ type CurveCell struct {
 
 // CurveComparison is the outcome of a [CurveStudy].
 type CurveComparison struct {
+	// Level is that of the bootstrap bands, a fraction such as 0.95.
 	Level float64
-	Runs  []CurveRun
+	// Runs holds one entry for each game and order, skipped ones included.
+	Runs []CurveRun
+	// Cells summarises them, one entry for each order.
 	Cells []CurveCell
 }
 

@@ -15,13 +15,16 @@ import (
 // Subject is a game with known Shapley values.
 type Subject struct {
 	// Name identifies the game in tables, for example "airplane/17".
-	Name  string
-	Game  attribution.Game
+	Name string
+	// Game is what the estimators see.
+	Game attribution.Game
+	// Truth holds the values that estimates are compared with, see [FindTruth].
 	Truth Truth
 }
 
 // Study is a comparison: every estimator on every game with every budget and seed.
 type Study struct {
+	// Subjects are the games and Estimators those that play them, at least one each.
 	Subjects   []Subject
 	Estimators []attribution.Estimator
 	// Budgets are in forward-equivalents. A budget that is too small for an estimator skips it; see Run.Skipped.
@@ -51,11 +54,14 @@ type Study struct {
 
 // Run is one estimator on one game with one budget and seed.
 type Run struct {
+	// Subject is the game's name, Estimator that of [attribution.Estimator.Name].
 	Subject, Estimator string
-	Budget             float64
-	Seed               uint64 // one of Study.Seeds
-	Samples            int
-	Evaluations        int64
+	// Budget is what the estimate was given, in forward-equivalents.
+	Budget float64
+	Seed   uint64 // the study's
+	// Samples, Evaluations, Cost and Stopped are those of the [attribution.Estimate].
+	Samples     int
+	Evaluations int64
 	attribution.Cost
 	Stopped attribution.Stop
 	// Scores holds the metrics, NaN where one is not defined.

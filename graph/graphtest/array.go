@@ -11,14 +11,16 @@ import (
 
 // T is what *testing.T, *testing.B and *rapid.T have in common.
 type T interface {
+	// Helper marks the caller as a function whose lines are not reported.
 	Helper()
+	// Fatalf ends the test with a message.
 	Fatalf(format string, args ...any)
 }
 
 // Array is a tensor of a test, row-major, held in float64 whatever the graph computes in.
 type Array struct {
-	Shape []int
-	Data  []float64
+	Shape []int     // axis lengths, outermost first
+	Data  []float64 // as many as the product of Shape
 }
 
 func size(shape []int) int {

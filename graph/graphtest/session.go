@@ -16,8 +16,8 @@ const DeviceVariable = "GOLINE_TEST_DEVICE"
 
 // Session is a graph with its inputs and a tape machine. Any failure fails its test.
 type Session struct {
-	Graph *G.ExprGraph
-	In    G.Nodes // the inputs that the session was made with
+	Graph *G.ExprGraph // the graph that the inputs belong to
+	In    G.Nodes      // the inputs that the session was made with
 
 	t      T
 	dtype  tensor.Dtype

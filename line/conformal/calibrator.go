@@ -51,7 +51,7 @@ type Record struct {
 	Scores    []float64
 	Predicted []int
 	Classes   int
-	Options   Options
+	Options   Options // how p-values and threshold are made of them
 }
 
 // Calibrator gives p-values and thresholds of samples by score and predicted class. It does not change and is safe for

@@ -49,6 +49,7 @@ func (p Procedure) SharedCalibration() bool { return p == LOND || p.AnyDependenc
 
 // OnlineOptions are the parameters of a procedure. Those that are zero take the authors' values.
 type OnlineOptions struct {
+	// Procedure is the rule by which levels are spent, one of [Procedures]; it has no default.
 	Procedure Procedure `json:"procedure"`
 	// Alpha is the false discovery rate that is not to be exceeded, in (0, 1).
 	Alpha float64 `json:"alpha"`

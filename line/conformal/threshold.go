@@ -89,12 +89,12 @@ func searchRank(n int, alpha float64, level func(count int) float64) int {
 
 // TooFewError tells that a false-alarm rate asks for more calibration samples than there are.
 type TooFewError struct {
-	N          int // number of calibration samples that there are
-	Need       int // number of calibration samples that suffices
-	Alpha      float64
-	Adjustment Adjustment
-	Delta      float64
-	Class      int // the predicted class of the calibration samples, -1 where they are those of all classes
+	N          int        // number of calibration samples that there are
+	Need       int        // number of calibration samples that suffices
+	Alpha      float64    // the rate that was asked for, in (0, 1)
+	Adjustment Adjustment // what was to hold for this very calibration
+	Delta      float64    // the adjustment's risk, in (0, 1); 0 without one
+	Class      int        // the predicted class of the calibration samples, -1 where they are those of all classes
 }
 
 // Error says how many samples are needed for what, and how many there are.

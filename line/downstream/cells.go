@@ -6,11 +6,12 @@ import (
 	"github.com/line-ood/goline/attribution"
 )
 
-// Spread is the mean over runs and their standard deviation, which is NaN for a single run.
+// Spread is the Mean over runs and their standard Deviation, which is NaN for a single run.
 type Spread struct{ Mean, Deviation float64 }
 
 // Cell summarises the seeds of one game, estimator and budget.
 type Cell struct {
+	// Game and Estimator are names, Budget is the most forward-equivalents for each training sample.
 	Game, Estimator string
 	Budget          float64
 	// Runs is the number of detectors. With none, Skipped says why and everything below is NaN or empty.
@@ -18,15 +19,17 @@ type Cell struct {
 	Skipped string
 	// Cost is the mean over the runs.
 	attribution.Cost
+	// NeuronOverlap and WeightOverlap are those of the runs, see [Run].
 	NeuronOverlap, WeightOverlap Spread
 	// Detections holds one entry for each set and, last, one named [Average].
 	Detections []CellDetection
 }
 
-// CellDetection summarises the rates on one set over the seeds, as fractions in [0, 1]. The differences are those to
-// the detector of the paper's contributions, in [-1, 1]: a positive DeltaFPR95 is worse, a positive DeltaAUROC better.
+// CellDetection summarises FPR95 and AUROC on one set over the seeds, as fractions in [0, 1]. The differences are those
+// to the detector of the paper's contributions, in [-1, 1]: a positive DeltaFPR95 is worse, a positive DeltaAUROC
+// better.
 type CellDetection struct {
-	Set                                  string
+	Set                                  string // the set's name, or [Average]
 	FPR95, AUROC, DeltaFPR95, DeltaAUROC Spread
 }
 

@@ -18,8 +18,8 @@ import (
 // Game is a named game whose Shapley values serve as contributions. Target, Groups, Names and LINe of its options are
 // not used: every neuron is a player, and the class is the label.
 type Game struct {
-	Name    string
-	Options games.PenultimateOptions
+	Name    string                   // what tables call it
+	Options games.PenultimateOptions // value and removal
 }
 
 // Study says which contributions are tried. Every field but Workers, BackwardCost and Progress is needed.
@@ -48,7 +48,7 @@ type Study struct {
 
 // Detection is how well a detector tells one set from the in-distribution test samples.
 type Detection struct {
-	Set string
+	Set string // the set's name, or [Average]
 	// FPR95 and AUROC are fractions, in the convention of [metrics.Metrics].
 	FPR95, AUROC float64
 	// DeltaFPR95 and DeltaAUROC are the changes against the paper's contributions: positive is larger.
@@ -57,6 +57,7 @@ type Detection struct {
 
 // Run is one detector from one estimate of the contributions.
 type Run struct {
+	// Game and Estimator are names, Budget is the most forward-equivalents for each training sample, Seed the study's.
 	Game, Estimator string
 	Budget          float64
 	Seed            uint64

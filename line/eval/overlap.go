@@ -13,9 +13,9 @@ var ErrShared = errors.New("expected validation pictures that are in no other se
 
 // Pictures is a named set with the hashes of what its pictures show, see [Extractor.Hashes].
 type Pictures struct {
-	Name   string
-	Set    dataset.Dataset
-	Hashes [][sha256.Size]byte
+	Name   string              // what errors call the set
+	Set    dataset.Dataset     // the pictures, whose names errors tell
+	Hashes [][sha256.Size]byte // one for each picture, in the set's order
 }
 
 // Shared marks the pictures of a set that are also in another one, whatever they are called there.

@@ -15,8 +15,9 @@ var (
 	ErrNoSets    = errors.New("no out-of-distribution sets")
 )
 
-// Set is a named set of samples. The name appears in reports and errors.
+// Set is a named set of samples.
 type Set struct {
+	// Name appears in reports and errors.
 	Name string
 	// Group is "near", "far" or another word by which averages over OOD sets are taken; "" for none.
 	Group string
@@ -26,12 +27,15 @@ type Set struct {
 // Data is what methods are fitted to and compared on: a network's final layer, and samples of in-distribution (ID)
 // pictures to fit, ID test pictures, and out-of-distribution (OOD) test pictures.
 type Data struct {
-	Head    posthoc.Head
+	// Head is the network's final layer.
+	Head posthoc.Head
+	// Fit is what methods are fitted to, ID are the in-distribution test samples, OOD the out-of-distribution ones, at
+	// least one set.
 	Fit, ID Set
+	OOD     []Set
 	// CSID are covariate-shifted ID test sets: the classes that the network knows, shown in another manner. Where there
 	// are such sets, the result also has full-spectrum rates, in which they count as ID; nil for none.
 	CSID []Set
-	OOD  []Set
 }
 
 // Values of RunOptions.Compare beside names of methods.
@@ -61,15 +65,16 @@ type RunOptions struct {
 
 // Result is what an evaluation found.
 type Result struct {
-	ID           report.ID
-	CSID         []report.CSID
-	FullSpectrum *report.ID // nil without covariate-shifted ID sets
-	Methods      []report.Method
-	Comparisons  []report.Comparison
-	Bootstrap    *report.Bootstrap // nil without intervals
-	// checkpoints of the network that the rates are means of, see [Combine]; 0 or 1 for one
+	ID           report.ID           // the in-distribution test set
+	CSID         []report.CSID       // covariate-shifted ID sets, in their order
+	FullSpectrum *report.ID          // nil without covariate-shifted ID sets
+	Methods      []report.Method     // in the order in which they were given
+	Comparisons  []report.Comparison // paired tests; nil where none was asked for
+	Bootstrap    *report.Bootstrap   // nil without intervals
+	// Checkpoints is the number of checkpoints of the network that the rates are means of, see [Combine]; 0 or 1 for
+	// one.
 	Checkpoints int
-	Seed        uint64
+	Seed        uint64 // that of the options
 	// Scores holds every score behind the rates, by method; of several checkpoints those of the first.
 	Scores []report.Scores
 }

@@ -10,6 +10,7 @@ import (
 
 // Trial is one setting that was tried.
 type Trial struct {
+	// Params holds a value for each parameter of the method, by name.
 	Params map[string]float64
 	// AUROC and FPR95 are means over the validation sets, fractions.
 	AUROC, FPR95 float64
@@ -17,7 +18,7 @@ type Trial struct {
 
 // Choice is the outcome of a search.
 type Choice struct {
-	Method string
+	Method string  // the method's name
 	Trial          // the setting that was chosen
 	Trials []Trial // all settings, in the order of the grid
 }

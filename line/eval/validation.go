@@ -15,7 +15,7 @@ import (
 // Validation holds the data that parameters are chosen on. Its sets Fit, ID and OOD are in the places that those of a
 // test have in [Run], but no test picture is among them.
 type Validation struct {
-	Data   Data
+	Data   Data // what to hand to [Run] or [Tune]
 	Pseudo bool // whether the OOD sets are made from ID pictures, see [PseudoOOD]
 }
 

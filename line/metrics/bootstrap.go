@@ -11,11 +11,12 @@ import (
 	"github.com/line-ood/goline/internal/quantile"
 )
 
-// Interval is a two-sided confidence interval.
+// Interval is a two-sided confidence interval from Lo to Hi, in the unit of what it is for.
 type Interval struct{ Lo, Hi float64 }
 
-// Intervals holds one confidence interval for each field of Metrics.
+// Intervals holds one confidence interval for each field of Metrics, as fractions in [0, 1].
 type Intervals struct {
+	// FPR95 to DTERR are those of [Metrics] of the same names.
 	FPR95, FPR95OpenOOD, AUROC, AUPRIn, AUPROut, DTERR Interval
 }
 

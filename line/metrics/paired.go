@@ -8,8 +8,8 @@ import (
 // ScoreSets holds the scores that one method gives to the samples of an ID set and of one or more OOD sets, in the
 // order of the samples: methods that are compared score the same samples in the same order.
 type ScoreSets struct {
-	ID  []float64
-	OOD [][]float64
+	ID  []float64   // shape [sample], at least one; higher = more in-distribution
+	OOD [][]float64 // shape [set][sample], at least one set, none empty
 }
 
 // Difference is the outcome of a paired comparison of two methods on the same samples.

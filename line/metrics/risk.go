@@ -8,7 +8,7 @@ import (
 
 // CoverageRisk is one operating point of a classifier that answers for the samples with the highest scores alone.
 type CoverageRisk struct {
-	Threshold float64
+	Threshold float64 // the lowest score that is answered for
 	Coverage  float64 // share of all samples that score at or above Threshold
 	Risk      float64 // share of the answered samples that are classified wrongly
 }

@@ -4,7 +4,7 @@ import "math"
 
 // Point is one operating point of a detector that accepts samples at or above Threshold as in-distribution.
 type Point struct {
-	Threshold float64
+	Threshold float64 // a score
 	FPR       float64 // share of OOD samples accepted
 	TPR       float64 // share of ID samples accepted
 }

@@ -14,7 +14,10 @@ type Shaper interface {
 
 // FeatureReplacer is implemented by shapers that replace the features by others, such as another pooling of the feature
 // map. In a composition they come first wherever they are named, and what follows is fitted to what they make.
-type FeatureReplacer interface{ ReplacesFeatures() }
+type FeatureReplacer interface {
+	// ReplacesFeatures only marks the type and does nothing.
+	ReplacesFeatures()
+}
 
 // Scorer is the part of a detector that turns features and logits into a score.
 type Scorer interface {
@@ -26,24 +29,33 @@ type Scorer interface {
 	Score() func(b *Block, dst []float64)
 }
 
-// Part is what a kind of method contributes to a composition: a shaper, a scorer, or both. A nil Score stands for the
-// energy at temperature 1; in a composition the score of another part replaces it.
+// Part is what a kind of method contributes to a composition: a shaper, a scorer, or both.
 type Part struct {
+	// Shape changes samples before the score; nil leaves them as they are.
 	Shape Shaper
+	// Score makes the score; nil stands for the energy at temperature 1, which in a composition the score of another
+	// part replaces.
 	Score Scorer
 }
 
 // BlockSizer is implemented by scorers that want blocks of another size than the usual 64 samples.
-type BlockSizer interface{ BlockSize() int }
+type BlockSizer interface {
+	// BlockSize is the largest number of samples in a block, at least 1.
+	BlockSize() int
+}
 
-// Needing is implemented by shapers, scorers and methods that need more of each sample than features and logits: names
-// in Samples.Extra.
-type Needing interface{ Needs() []string }
+// Needing is implemented by shapers, scorers and methods that need more of each sample than features and logits.
+type Needing interface {
+	// Needs lists names that Samples.Extra must hold for Fit and Score; an error names those that it lacks.
+	Needs() []string
+}
 
-// Stateful is implemented by shapers and scorers that learn: State returns a pointer to a struct whose exported fields,
-// of types float64, int, []float64, []float32, []int32 and []int, are all that Fit learned. It is how fitted methods
-// are measured and kept in files.
-type Stateful interface{ State() any }
+// Stateful is implemented by shapers and scorers that learn. It is how fitted methods are measured and kept in files.
+type Stateful interface {
+	// State returns a pointer to a struct whose exported fields, of types float64, int, []float64, []float32, []int32
+	// and []int, are all that Fit learned. [Restore] writes through it into a part that was never fitted.
+	State() any
+}
 
 // unfitted is embedded by parts that learn nothing.
 type unfitted struct{}

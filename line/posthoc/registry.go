@@ -12,12 +12,14 @@ import (
 
 // Parameter describes one setting of a method. Values lie in [Min, Max], Min excluded if Open.
 type Parameter struct {
-	Name              string
-	Default, Min, Max float64
-	Open              bool
-	Whole             bool // only whole numbers
-	// the values that a search tries, those published where there are some; nil means that the default is not searched
-	// for
+	Name    string  // what New takes: "temperature" for example
+	Default float64 // the value where none is given, the authors' where they say one
+	Min     float64 // the lowest value, -Inf for no bound
+	Max     float64 // the highest value, +Inf for no bound
+	Open    bool    // whether Min itself is excluded
+	Whole   bool    // only whole numbers
+	// Grid holds the values that a search tries, those published where there are some; nil means that the default is
+	// not searched for.
 	Grid  []float64
 	Doc   string // one line
 	Alias string // another name that New takes; "" for none
@@ -40,11 +42,11 @@ func (f Fitting) String() string {
 
 // Kind is a method that can be made by name.
 type Kind struct {
-	Name     string
-	Params   []Parameter
-	Doc      string // one line: what the score is
-	Source   string // the paper: authors, venue and year
-	FittedOn Fitting
+	Name     string      // what New takes; without "+", which joins the names of a composition
+	Params   []Parameter // its settings, in the order of tables; nil for none
+	Doc      string      // one line: what the score is
+	Source   string      // the paper: authors, venue and year
+	FittedOn Fitting     // what samples Fit must be given
 	// Part makes what the kind contributes to a composition, not fitted. params holds a value within its range for each
 	// of Params; workers is at least 1. nil for a kind that cannot be composed.
 	Part func(params map[string]float64, workers int) (Part, error)

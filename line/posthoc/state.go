@@ -5,8 +5,12 @@ import (
 	"reflect"
 )
 
-// Sizer is implemented by methods that tell how much memory what they learned takes.
-type Sizer interface{ Bytes() int64 }
+// Sizer is implemented by methods that tell how much memory what they learned takes, and by parts that hold more than
+// their State.
+type Sizer interface {
+	// Bytes is the memory in bytes: of a method all that it learned, of a part what it derives beside its State.
+	Bytes() int64
+}
 
 // Bytes is the memory that the fitted parts hold: their states and what those that are a [Sizer] derive from it,
 // without the network's own head.
@@ -86,8 +90,12 @@ func Restore(m Method, head Head, state map[string]any) error {
 }
 
 // Deriver is implemented by stateful parts that derive something from their state and head, or check the lengths of
-// what a file gave: it is called once the state has been set.
-type Deriver interface{ Derive(head Head) error }
+// what a file gave.
+type Deriver interface {
+	// Derive is called by [Restore] once the state has been set; head is that of the network. An error refuses the
+	// state.
+	Derive(head Head) error
+}
 
 // eachState visits the fields of all states in their order.
 func (m *composed) eachState(visit func(name string, field reflect.Value) error) error {

@@ -13,15 +13,15 @@ import (
 
 // Scores is what one method gives, higher = more in-distribution.
 type Scores struct {
-	Method string
-	ID     []float64
+	Method string        // the method's name
+	ID     []float64     // of the ID test samples, in their order
 	OOD    []NamedScores // in the order of the method's OOD sets
 }
 
 // NamedScores is what one method gives to one OOD set.
 type NamedScores struct {
-	Name   string
-	Scores []float64
+	Name   string    // the set's name
+	Scores []float64 // of its samples, in their order
 }
 
 const (

@@ -16,7 +16,8 @@ const (
 	Right
 )
 
-// Coverage is a point of an accuracy-coverage curve, both fractions.
+// Coverage is a point of an accuracy-coverage curve, both fractions: Coverage of all samples that are answered,
+// Accuracy among those.
 type Coverage struct{ Coverage, Accuracy float64 }
 
 // AccuracyCoverage returns how accurate the network is on the labelled samples with the highest scores, by the share of

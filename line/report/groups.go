@@ -1,12 +1,13 @@
 package report
 
-// Average is the mean over OOD sets, each counted once whatever its size.
+// Average holds means over OOD sets, each counted once whatever its size: FPR95, AUROC and FPR95OpenOOD of
+// [metrics.Metrics], as fractions.
 type Average struct{ FPR95, AUROC, FPR95OpenOOD float64 }
 
 // Group is the mean over the OOD sets of one group.
 type Group struct {
-	Name string
-	Sets int
+	Name string // "near", "far" or another word
+	Sets int    // how many sets it has
 	Average
 }
 

@@ -25,13 +25,13 @@ type Provenance struct {
 	Sections []Section
 }
 
-// Fact is one line of provenance.
+// Fact is one line of provenance, text both: Name says what it is, Value what was used.
 type Fact struct{ Name, Value string }
 
 // Section is a part of a page that its caller wrote.
 type Section struct {
-	ID    string // id of its heading, different from all others on the page
-	Title string
+	ID    string        // id of its heading, different from all others on the page
+	Title string        // its heading, text
 	Body  template.HTML // written to the page unescaped
 }
 

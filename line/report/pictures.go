@@ -9,7 +9,7 @@ import (
 
 // Pictures holds the pictures of one set that a method finds most and least in-distribution.
 type Pictures struct {
-	Set    string
+	Set    string    // the set's name
 	Method string    // the method whose scores they are
 	Most   []Picture // the highest score first
 	Least  []Picture // the lowest score first
@@ -17,9 +17,9 @@ type Pictures struct {
 
 // Picture is one picture with what the network and the method say of it.
 type Picture struct {
-	PNG     []byte // a small copy
-	Caption string // text that identifies the picture in its set
-	Score   float64
+	PNG     []byte  // a small copy
+	Caption string  // text that identifies the picture in its set
+	Score   float64 // higher = more in-distribution
 	// Prediction is the class that the network sees, Label the right class where that is known and differs from the
 	// prediction, "" otherwise.
 	Prediction, Label string
@@ -29,8 +29,8 @@ type Picture struct {
 
 // Neuron is a penultimate neuron and what it contributes to the logit of the predicted class.
 type Neuron struct {
-	Index        int
-	Contribution float64
+	Index        int     // among the penultimate features, from 0
+	Contribution float64 // in the unit of a logit
 }
 
 type picturesView struct {

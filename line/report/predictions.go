@@ -9,17 +9,17 @@ import (
 
 // Predictions says which classes a network takes the samples of one set for.
 type Predictions struct {
-	Set string
-	N   int // samples
+	Set string // the set's name
+	N   int    // samples
 	// Top holds the most frequent classes, the most frequent first.
 	Top []ClassCount
 }
 
 // ClassCount is a class and how many samples are taken for it.
 type ClassCount struct {
-	Class int
+	Class int    // its number, from 0
 	Name  string // "" if it is not known
-	N     int
+	N     int    // samples that are taken for it
 }
 
 // ClassLabel is a class as tables show it: "4 (hammerhead)", or "4" where there is no name for it. What a terminal

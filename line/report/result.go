@@ -4,11 +4,11 @@ import "github.com/line-ood/goline/line/metrics"
 
 // Result is what an evaluation found: some methods, each on the same out-of-distribution (OOD) sets.
 type Result struct {
-	Net     string // the network's name
-	Weights Weights
-	Seed    uint64
-	ID      ID
-	Methods []Method
+	Net     string   // the network's name
+	Weights Weights  // where its weights came from
+	Seed    uint64   // that of the bootstrap and of whatever else was drawn
+	ID      ID       // the in-distribution (ID) test set
+	Methods []Method // in the order of tables, each with the same sets in the same order
 	// Bootstrap says how the intervals of the OOD sets were made; nil if there are none.
 	Bootstrap *Bootstrap
 	// Comparisons tests methods against each other; empty where none was asked for.
@@ -25,8 +25,8 @@ type Result struct {
 
 // CSID describes a covariate-shifted ID set.
 type CSID struct {
-	Name     string
-	N        int
+	Name     string  // the set's name
+	N        int     // samples
 	Accuracy float64 // a fraction; NaN if the labels are unknown
 }
 
@@ -42,13 +42,13 @@ type Comparison struct {
 
 // Weights says which file the network's weights came from.
 type Weights struct {
-	File   string
+	File   string // the file's name, or a word for what is no file
 	SHA256 string // in hexadecimal
 }
 
 // ID describes the in-distribution test set.
 type ID struct {
-	N          int
+	N          int               // samples
 	Accuracy   float64           // a fraction; NaN if the labels are unknown
 	AccuracyCI *metrics.Interval // nil if not computed
 	// AccuracySpread is the standard deviation over checkpoints of the network, where there are several.
@@ -57,13 +57,13 @@ type ID struct {
 
 // Bootstrap describes how intervals were made.
 type Bootstrap struct {
-	Resamples int
+	Resamples int     // at least 1
 	Level     float64 // a fraction, such as 0.95
 }
 
 // Method is what one method reached.
 type Method struct {
-	Name   string
+	Name   string         // what tables call it
 	Params map[string]any // settings; values must suit encoding/json
 	// FitSeconds is the time to fit and MicrosPerSample the time to score one sample in microseconds.
 	FitSeconds, MicrosPerSample float64
@@ -74,7 +74,8 @@ type Method struct {
 	// Misclassification says how well the scores tell wrong predictions on the ID set from right ones; nil without
 	// labels.
 	Misclassification *Misclassification
-	OOD               []OOD
+	// OOD holds the rates on each out-of-distribution set, in the order of all methods.
+	OOD []OOD
 	// Spread holds standard deviations over checkpoints of the network, in the order of OOD, where there are several;
 	// AverageSpread and GroupSpread are those of Average and, in their order, of Groups.
 	Spread        []Average
@@ -99,8 +100,8 @@ type Tuning struct {
 
 // Trial is one setting that a search tried, with means over the validation sets as fractions.
 type Trial struct {
-	Params       map[string]float64
-	AUROC, FPR95 float64
+	Params       map[string]float64 // the setting, by parameter
+	AUROC, FPR95 float64            // means
 }
 
 // Misclassification holds rates of a score as a detector of the classifier's errors on ID samples, as fractions.
@@ -111,11 +112,11 @@ type Misclassification struct {
 
 // OOD is what one method reached on one set.
 type OOD struct {
-	Name string
+	Name string // the set's name
 	// Group is "near", "far" or another word by which averages are taken; "" for none.
 	Group   string
-	N       int
-	Metrics metrics.Metrics
+	N       int                // samples
+	Metrics metrics.Metrics    // fractions
 	CI      *metrics.Intervals // nil if not computed
 	// TieAware is [metrics.FPR95TieAware] where ties straddle the threshold of FPR95, whose value then says little; nil
 	// elsewhere.

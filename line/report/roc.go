@@ -16,8 +16,8 @@ import (
 
 // Curve is one method's scores on one pair of sets, higher = more in-distribution.
 type Curve struct {
-	Name    string
-	ID, OOD []float64
+	Name    string    // what the legend calls it
+	ID, OOD []float64 // of the samples of either set, at least one each
 }
 
 // ROC draws the receiver operating characteristics of several methods on one OOD set, with ID as the positive class,

@@ -43,11 +43,12 @@ func (c Convention) of(a Average) float64 {
 
 // TableOptions says how a table looks. The zero value is plain text.
 type TableOptions struct {
-	Format Format
+	Format Format // the zero value is Text
 	// Highlight makes the best values of each column bold, with a terminal's escape codes in Text, with asterisks in
 	// Markdown and with b elements in HTML; values that look the same are all best.
 	Highlight bool
-	FPR       Convention
+	// FPR is the convention of the rates; the zero value is that of LINe's authors.
+	FPR Convention
 	// FullSpectrum asks for the rates with covariate-shifted ID sets counted as ID, which the result must have.
 	FullSpectrum bool
 }

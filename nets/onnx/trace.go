@@ -86,12 +86,13 @@ func units(e elem, n int) int {
 	return 2 * n
 }
 
-// Unsupported is a node that cannot be expressed.
+// Unsupported is a node that cannot be expressed: Node is its name, Operator what it computes, such as "LSTM", and
+// Reason why not.
 type Unsupported struct {
 	Node, Operator, Reason string
 }
 
-// UnsupportedError lists every node of a file that cannot be expressed.
+// UnsupportedError lists as Nodes every node of a file that cannot be expressed, at least one, in the file's order.
 type UnsupportedError struct{ Nodes []Unsupported }
 
 // Error lists the nodes, one a line.

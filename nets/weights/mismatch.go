@@ -9,8 +9,8 @@ import (
 
 // ShapeMismatch is a tensor whose shape in the file is not the one that the network wants.
 type ShapeMismatch struct {
-	Name       string
-	File, Want []int // the tensor's shape in the file, and the parameter's in the network
+	Name       string // the tensor's
+	File, Want []int  // the tensor's shape in the file, and the parameter's in the network
 }
 
 // String shows both shapes.

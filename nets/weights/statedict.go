@@ -28,6 +28,7 @@ import (
 
 // Tensor is a named dense tensor in row-major order. Exactly one of F32 and I64 is set.
 type Tensor struct {
+	// Name is that of the state dict, "block1.layer.0.conv1.weight" for example.
 	Name string
 	// Shape lists the axis lengths, outermost first. Empty means a scalar.
 	Shape []int
