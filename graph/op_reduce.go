@@ -13,8 +13,8 @@ import (
 // reduced axis stays in the result with one element. Without keep it is removed, and where no axis is left the result
 // has shape [1]. A NaN among the reduced elements makes the result NaN.
 
-// ReduceStep describes a reduction over Axes, none of them negative. Whether reduced axes are kept shows in the result's
-// shape.
+// ReduceStep describes a reduction over Axes, none of them negative. Whether reduced axes are kept shows in the
+// result's shape.
 type ReduceStep struct{ Axes []int }
 
 // places lists the indices at which a slice is true.
