@@ -55,8 +55,10 @@ func (f *Figure) PNG() io.WriterTo {
 		c := vgimg.NewWith(vgimg.UseWH(f.Width, f.Height), vgimg.UseDPI(dpi))
 		f.Draw(draw.New(c))
 		var out bytes.Buffer
-		_, err = vgimg.PngCanvas{Canvas: c}.WriteTo(&out)
-		return out.Bytes(), err
+		if err := encodePNG(&out, c.Image()); err != nil {
+			return nil, fmt.Errorf("figure: png: %w", err)
+		}
+		return out.Bytes(), nil
 	})
 }
 
