@@ -66,20 +66,24 @@ func refConv[T Float](g ConvGeom, x []float64, w []T) (y, mag []float64) {
 	oh, ow, in := g.OutH(), g.OutW(), g.C/g.Groups
 	y, mag = make([]float64, g.OutLen()), make([]float64, g.OutLen())
 	for o := range g.O {
-		for yy := range oh {
-			for xx := range ow {
-				at := (o*oh+yy)*ow + xx
-				for ci := range in {
-					for kh := range g.KH {
-						for kw := range g.KW {
-							iy, ix := yy*g.SH+kh*g.DH-g.PH, xx*g.SW+kw*g.DW-g.PW
-							if iy < 0 || iy >= g.H || ix < 0 || ix >= g.W {
-								continue
+		for ci := range in {
+			c := o/(g.O/g.Groups)*in + ci
+			for kh := range g.KH {
+				for kw := range g.KW {
+					weight := float64(w[((o*in+ci)*g.KH+kh)*g.KW+kw])
+					for yy := range oh { // innermost are rows, so that the sums of a row stay near
+						iy := yy*g.SH + kh*g.DH - g.PH
+						if iy < 0 || iy >= g.H {
+							continue
+						}
+						row, at := x[(c*g.H+iy)*g.W:][:g.W], (o*oh+yy)*ow
+						sums, mags := y[at:][:ow], mag[at:][:ow]
+						for xx := range sums {
+							if ix := xx*g.SW + kw*g.DW - g.PW; ix >= 0 && ix < len(row) {
+								v := row[ix] * weight
+								sums[xx] += v
+								mags[xx] += math.Abs(v)
 							}
-							c := o/(g.O/g.Groups)*in + ci
-							v := x[(c*g.H+iy)*g.W+ix] * float64(w[((o*in+ci)*g.KH+kh)*g.KW+kw])
-							y[at] += v
-							mag[at] += math.Abs(v)
 						}
 					}
 				}
