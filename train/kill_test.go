@@ -25,7 +25,7 @@ const killedRun = "GOLINE_TEST_KILLED_RUN"
 // longRun trains with a checkpoint after every third step and writes the weights when it is done.
 func longRun(t *testing.T, dir, name string) {
 	c := tinyConfig()
-	c.Epochs, c.Workers = 150, 2
+	c.Epochs, c.Workers = 75, 2
 	c.Checkpoint, c.CheckpointEvery, c.Resume = filepath.Join(dir, name+".checkpoint.npz"), 3, true
 	net := tinyNet(t, 1)
 	_, err := train.Run(context.Background(), net, waves(t, 150), waves(t, 12), c)
@@ -42,12 +42,14 @@ func writeWeights(t *testing.T, path string, net nets.Classifier) {
 	require.NoError(t, npyz.WriteNpz(path, npyz.Stored, arrays...))
 }
 
-// randomMoment comes some time after now or, on a machine of any speed, some time after the file has next been written.
+// randomMoment comes while a child starts or takes its first steps or, on a machine of any speed, up to thirty
+// milliseconds after the file has next been written, in which some more files are. Longer delays would end most of the
+// run between the kills.
 func randomMoment(r *rand.Rand, afterWrite bool, path string) <-chan time.Time {
-	delay := time.Duration(30+r.IntN(300)) * time.Millisecond
 	if !afterWrite {
-		return time.After(delay)
+		return time.After(time.Duration(20+r.IntN(130)) * time.Millisecond)
 	}
+	delay := time.Duration(r.IntN(30_000)) * time.Microsecond
 	written := func() time.Time {
 		info, err := os.Stat(path)
 		if err != nil {
@@ -64,7 +66,7 @@ func randomMoment(r *rand.Rand, afterWrite bool, path string) <-chan time.Time {
 			}
 			time.Sleep(5 * time.Millisecond)
 		}
-		moment <- <-time.After(delay / 3)
+		moment <- <-time.After(delay)
 	}()
 	return moment
 }
