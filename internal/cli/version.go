@@ -69,10 +69,14 @@ func (c cards) lines() string {
 func readVersion() versionInfo {
 	v := versionInfo{Version: "unknown", Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH,
 		Kernels: kernel.Level()}
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return v
+	if info, ok := debug.ReadBuildInfo(); ok {
+		v.built(info)
 	}
+	return v
+}
+
+// built takes what the program's file says of how it was built.
+func (v *versionInfo) built(info *debug.BuildInfo) {
 	v.Version = info.Main.Version
 	for _, s := range info.Settings {
 		switch s.Key {
@@ -93,7 +97,6 @@ func readVersion() versionInfo {
 			v.Gorgonia = d.Version
 		}
 	}
-	return v
 }
 
 // release returns the version, followed by the revision unless the version contains it.
