@@ -182,16 +182,35 @@ func PlayerNames(g Game) []string {
 // ByMember calls f once for each member, with the indices of the rows that belong to it, in the order in which
 // members first appear. A [Sampled] game can thus evaluate all rows of one member together.
 func ByMember(members []int, f func(member int, rows []int) error) error {
-	rows := map[int][]int{}
-	var order []int
+	group := map[int]int{} // of a member
+	var order, ends []int  // the member of each group; the number of its rows, then where they end
+	of, rows := make([]int, len(members)), make([]int, len(members))
 	for r, m := range members {
-		if rows[m] == nil {
-			order = append(order, m)
+		if r > 0 && m == members[r-1] {
+			of[r] = of[r-1]
+		} else {
+			g, known := group[m]
+			if !known {
+				g = len(order)
+				group[m], order, ends = g, append(order, m), append(ends, 0)
+			}
+			of[r] = g
 		}
-		rows[m] = append(rows[m], r)
+		ends[of[r]]++
 	}
-	for _, m := range order {
-		if err := f(m, rows[m]); err != nil {
+	for g := 1; g < len(ends); g++ {
+		ends[g] += ends[g-1]
+	}
+	for r := len(members) - 1; r >= 0; r-- { // leaves in ends where each group starts
+		ends[of[r]]--
+		rows[ends[of[r]]] = r
+	}
+	for g, m := range order {
+		end := len(rows)
+		if g+1 < len(order) {
+			end = ends[g+1]
+		}
+		if err := f(m, rows[ends[g]:end:end]); err != nil {
 			return err
 		}
 	}

@@ -92,12 +92,13 @@ func (m *Mean) Values(ctx context.Context, s attribution.Coalitions, dst []float
 
 // MemberValues implements [attribution.Sampled]. Rows of the same member are evaluated together.
 func (m *Mean) MemberValues(ctx context.Context, members []int, s attribution.Coalitions, dst []float64) error {
+	all := make([]float64, len(members))
 	return attribution.ByMember(members, func(member int, rows []int) error {
 		part := attribution.NewCoalitions(s.Players(), len(rows))
 		for i, r := range rows {
 			copy(part.Row(i), s.Row(r))
 		}
-		values := make([]float64, len(rows))
+		values := all[:len(rows)]
 		if err := m.members[member].Values(ctx, part, values); err != nil {
 			return fmt.Errorf("member %d: %w", member, err)
 		}
