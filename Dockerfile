@@ -5,15 +5,15 @@ WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
-ARG TARGETOS TARGETARCH
-RUN CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH go build -trimpath -tags nocuda -ldflags "-s -w" -o /out/goline ./cmd/goline \
-    && mkdir /out/data /out/tmp && chmod 1777 /out/tmp
+ARG TARGETOS
+ARG TARGETARCH
+# Folders keep their modes only as the contents of what is copied, not as the thing that is copied.
+RUN mkdir -p /image/tmp /image-of-user/data && chmod 1777 /image/tmp && cp LICENSE /image/ \
+    && CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH go build -trimpath -tags nocuda -ldflags "-s -w" -o /image/goline ./cmd/goline
 
 FROM scratch
-COPY --from=build /out/goline /goline
-COPY --from=build /src/LICENSE /LICENSE
-COPY --from=build --chown=65532:65532 /out/data /data
-COPY --from=build /out/tmp /tmp
+COPY --from=build /image/ /
+COPY --from=build --chown=65532:65532 /image-of-user/ /
 USER 65532:65532
 WORKDIR /data
 ENTRYPOINT ["/goline"]
