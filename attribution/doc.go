@@ -8,10 +8,9 @@
 // efficiency residual.
 //
 //	readout, err := games.NewReadout(nets.HeadOf(net))
-//	game, err := games.NewPenultimate(readout, features, label, games.PenultimateOptions{Value:
-//	attribution.Probability})
-//	found, err := estimate.Permutation{Antithetic: true}.Estimate(ctx, game, attribution.Options{Budget: 10000, Seed:
-//	1})
+//	rules := games.PenultimateOptions{Value: attribution.Probability}
+//	game, err := games.NewPenultimate(readout, features, label, rules) // of one picture
+//	found, err := estimate.Permutation{Antithetic: true}.Estimate(ctx, game, attribution.Options{Budget: 10000})
 //	for i, v := range found.Values {
 //		lo, hi := found.Interval(i, 0.95)
 //		fmt.Printf("neuron %d contributes %.3f [%.3f, %.3f]\n", i, v, lo, hi)

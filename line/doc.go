@@ -15,8 +15,8 @@
 // differentiated. Higher scores mean more in-distribution.
 //
 //	program, err := graph.Compile(net, graph.Options{}) // any nets.Classifier
-//	det, err := line.Fit(ctx, program, dataset.Batches(ctx, train, net.Preprocessing(), dataset.BatchOptions{}),
-//	line.Options{})
+//	images := dataset.Batches(ctx, train, net.Preprocessing(), dataset.BatchOptions{})
+//	det, err := line.Fit(ctx, program, images, line.Options{})
 //	err = det.Save("detector.npz") // line.Load reads it, the network with it
 //	result, err := det.ScoreImage(ctx, img)
 //	fmt.Println(result.Score, result.Prediction, result.OOD)

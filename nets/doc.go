@@ -9,8 +9,8 @@
 //	net, err := nets.Open("densenet-bc-100-12", "checkpoint.pth.tar")
 //	own, err := nets.Define(nets.Definition{
 //		Name: "mine", Classes: 10, Input: []int{3, 32, 32}, Preprocessing: nets.CIFAR(),
-//		Build: func(b *graph.Builder, x *G.Node) *G.Node { // from images to features; the last layer follows from
-//		Classes
+//		// From images to features; the last layer follows from Classes.
+//		Build: func(b *graph.Builder, x *G.Node) *G.Node {
 //			return b.GlobalAvgPool(b.ReLU(b.Conv(x, "conv1", graph.ConvConfig{Out: 16, Kernel: [2]int{3, 3}})))
 //		},
 //	})

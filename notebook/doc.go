@@ -7,10 +7,10 @@
 //	id := notebook.Must(x.Samples(ctx, "id", pictures))
 //	…
 //	result := notebook.Must(eval.Run(ctx, data, methods, eval.RunOptions{}))
-//	notebook.Show(result.Report(net.Name(), report.Weights{}))                                 // a table
-//	notebook.Show(notebook.Must(report.Histograms(result.Scores[0])))                          // a figure
-//	notebook.Show(notebook.GalleryOf(notebook.Must(eval.Extremes(set, pictures, "line", scores, head,
-//	eval.ExtremeOptions{}))))
+//	notebook.Show(result.Report(net.Name(), report.Weights{}))        // a table
+//	notebook.Show(notebook.Must(report.Histograms(result.Scores[0]))) // a figure
+//	found := notebook.Must(eval.Extremes(set, pictures, "line", scores, head, eval.ExtremeOptions{}))
+//	notebook.Show(notebook.GalleryOf(found)) // the pictures that look most and least known
 //
 // A cell is a short program, so [Show], [Must] and [Check] end it with the error where there is one: the cell then
 // fails, and whoever runs the notebook sees it. A program that must go on uses an [Output], whose methods return

@@ -9,7 +9,7 @@
 //	found, err := compare.Compare(ctx, compare.Study{
 //		Subjects:   []compare.Subject{{Name: "picture 7", Game: game, Truth: truth}},
 //		Estimators: []attribution.Estimator{estimate.Permutation{Antithetic: true}, estimate.KernelSHAP{}},
-//		Budgets:	[]float64{1000, 10000}, Seeds: []uint64{1, 2, 3}, // in forward-equivalents
+//		Budgets:    []float64{1000, 10000}, Seeds: []uint64{1, 2, 3}, // in forward-equivalents
 //	})
 //	err = found.WriteCells(os.Stdout) // one line of CSV for each estimator and budget
 //	figure, err := compare.ErrorVersusCost(found, compare.MSE, compare.Equivalents)

@@ -10,8 +10,8 @@
 //
 // The games of images on the channels of a layer, and a game from a function:
 //
-//	layer, err := games.NewLayer(net, games.LayerOptions{Layer: "layer2.0", Value: attribution.LogSumExp, Channels:
-//	true})
+//	rules := games.LayerOptions{Layer: "layer2.0", Value: attribution.LogSumExp, Channels: true}
+//	layer, err := games.NewLayer(net, rules)
 //	for game, err := range layer.Games(ctx, images) { // its channels are the players
 //		found, err := estimate.KernelSHAP{Paired: true}.Estimate(ctx, game, attribution.Options{Budget: 2000})
 //	}

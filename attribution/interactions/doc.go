@@ -2,8 +2,8 @@
 // effects: the Shapley interaction index, its aggregation to k-SII, and the Banzhaf interaction index, of any
 // [attribution.Game].
 //
-//	found, err := interactions.Sampled{Index: interactions.SII, Among: []int{3, 17, 204}}.Estimate(ctx, game,
-//	attribution.Options{Budget: 10000, Seed: 1})
+//	sampled := interactions.Sampled{Index: interactions.SII, Among: []int{3, 17, 204}}
+//	found, err := sampled.Estimate(ctx, game, attribution.Options{Budget: 10000, Seed: 1})
 //	for _, p := range found.Largest(10) {
 //		lo, hi := found.Interval(p, 0.95)
 //		fmt.Printf("neurons %d and %d: %.3f [%.3f, %.3f]\n", p.I, p.J, p.Value, lo, hi)

@@ -10,8 +10,8 @@
 //	known, err := demo.Test()                // 1,000 pictures of clothes
 //	strange, err := demo.OutOfDistribution() // digits, textures, photographs, galaxies
 //	program, err := graph.Compile(net, graph.Options{})
-//	det, err := line.Fit(ctx, program, eval.Images(ctx, "fit", fit, net.Preprocessing(), eval.Options{}),
-//	line.Options{})
+//	images := dataset.Batches(ctx, fit, net.Preprocessing(), dataset.BatchOptions{})
+//	det, err := line.Fit(ctx, program, images, line.Options{})
 //
 // It builds on packages dataset, nets and weights.
 package demo

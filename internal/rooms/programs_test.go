@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"go/ast"
 	"go/doc"
+	"go/format"
 	"go/parser"
 	"go/token"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -220,4 +222,25 @@ func nameOf(i *ast.Ident) string {
 		return ""
 	}
 	return i.Name
+}
+
+// TestProgramsOfCommentsAreFormatted: the programs that package comments show are as gofmt writes them, which those are
+// not whose lines a tool for text has broken.
+func TestProgramsOfCommentsAreFormatted(t *testing.T) {
+	packages := library(t)
+	for _, p := range programs(t) {
+		if !slices.Contains(packages, p.where) {
+			continue
+		}
+		var lines []string
+		for line := range strings.Lines(p.text) {
+			lines = append(lines, strings.TrimPrefix(strings.TrimRight(line, "\n"), "\t"))
+		}
+		text := strings.ReplaceAll(strings.Join(lines, "\n"), "\n…\n", "\n// …\n")
+		formatted, err := format.Source([]byte(text))
+		require.NoError(t, err, "%s:\n%s", p.where, text)
+		if string(formatted) != text {
+			t.Errorf("%s: expected a program as gofmt writes it, got\n%s", p.where, text)
+		}
+	}
 }

@@ -13,10 +13,10 @@
 // when a stream as a whole stops looking like the calibration.
 //
 //	c, err := conformal.New(scores) // of held-out in-distribution pictures
-//	p := c.PValue(score)			// of a new picture
-//	t, err := c.Threshold(0.05)	 // keeps false alarms at 5 %, on average over calibrations
+//	p := c.PValue(score)            // of a new picture
+//	t, err := c.Threshold(0.05)     // keeps false alarms at 5 %, on average over calibrations
 //	ood := t.OOD(score)
-//	most, err := t.Bound(0.1)	   // in 90 % of calibrations the rate is no higher
+//	most, err := t.Bound(0.1)                                // in 90 % of calibrations the rate is no higher
 //	reject, err := conformal.BenjaminiHochberg(pValues, 0.1) // over a batch
 //
 // Scores are oriented higher = more in-distribution. Infinite scores are allowed and ordered, -0 and +0 are one score,

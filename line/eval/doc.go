@@ -9,8 +9,8 @@
 //	ood, err := x.Samples(ctx, "svhn", otherPictures)
 //	line, err := posthoc.New("line", posthoc.Options{})
 //	r, err := eval.Run(ctx, eval.Data{
-//		Head: nets.HeadOf(net), Fit: eval.Set{Samples: fit}, ID: eval.Set{Samples: id}, OOD: []eval.Set{{Name: "svhn",
-//		Samples: ood}},
+//		Head: nets.HeadOf(net), Fit: eval.Set{Samples: fit}, ID: eval.Set{Samples: id},
+//		OOD: []eval.Set{{Name: "svhn", Samples: ood}},
 //	}, []posthoc.Method{line}, eval.RunOptions{})
 //	table, err := r.Report(net.Name(), report.Weights{}).Table(report.Text, false)
 //

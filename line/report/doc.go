@@ -4,9 +4,8 @@
 // In memory every rate is a fraction in [0, 1]; everything written shows percent. Methods and OOD sets keep the order
 // in which they are given. Names come from users and are escaped in whatever is written.
 //
-//	result := report.Result{Net: "mine", ID: report.ID{N: 1000, Accuracy: 0.95}, Methods: methods} // or
-//	eval.Result.Report
-//	table, err := result.Table(report.Text, true)												 // or Markdown, HTML
+//	result := found.Report(net.Name(), report.Weights{}) // of an eval.Result, or a report.Result of one's own
+//	table, err := result.Table(report.Text, true)        // or Markdown, HTML
 //	err = result.WriteHTML(file, scores, report.Provenance{Command: "my program"})
 //	figure, err := report.ROC("svhn", []report.Curve{{Name: "line", ID: id, OOD: ood}})
 //	_, err = figure.WriteTo(picture) // PNG; figure.SVG() for SVG
