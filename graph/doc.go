@@ -3,9 +3,18 @@
 // Operations are functions from nodes to a node, so they mix with Gorgonia's own:
 //
 //	y, err := graph.Conv2D(x, w, nil, graph.ConvConfig{Padding: [2]int{1, 1}})
+//	dx, err := graph.Gradients(G.Nodes{y}, G.Nodes{seed}, G.Nodes{x}) // d(Σ seed·y)/dx
 //
-// Each has a forward pass and a symbolic gradient in float32 and float64, owns its output buffer, and never writes to
-// its inputs. [Gradients] differentiates any node with respect to any other, as often as wanted in one graph.
+//	program, err := graph.Compile(net, graph.Options{Fetch: []string{"features", graph.Logits}})
+//	for out, err := range program.Run(ctx, batches) { // on all processors
+//		if err != nil {
+//			return err
+//		}
+//		fmt.Println(out.N, out.Float32("features"), out.Float32(graph.Logits))
+//	}
+//
+// Each operation has a forward pass and a symbolic gradient in float32 and float64, owns its output buffer, and never
+// writes to its inputs. [Gradients] differentiates any node with respect to any other, as often as wanted in one graph.
 //
 // Gorgonia's own (stock) operations overwrite an input that they are the last to read, which never harms operations of
 // this package. But a stock Reshape shares the memory of its input, so a stock operation that follows it overwrites

@@ -54,7 +54,7 @@ type convParts struct {
 	scratch *scratch // the replica's working memory, nil where the operation has its own
 }
 
-// convArgs holds the positions of the parts among the operation's inputs, -1 where a part is missing.
+// convArgs are the positions of the parts among the operation's inputs; -1 where a part is missing.
 type convArgs struct{ preScale, preShift, postScale, postShift, residual int }
 
 func (p convParts) args() ([]*G.Node, convArgs) {

@@ -91,7 +91,7 @@ func RoutedLinear[T Float](dst, z, w, bias, absC []T, threshold T, in, out int) 
 	}
 }
 
-// routedRows is how many bytes of weights stay in cache while the samples of a batch pass.
+// routedBytes is how many bytes of weights stay in cache while the samples of a batch pass.
 const routedBytes = 128 << 10
 
 // RoutedLinearBatch is RoutedLinear for the n = len(class) samples of z [n, in] and dst [n, out], with the

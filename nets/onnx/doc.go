@@ -1,8 +1,16 @@
 // Package onnx reads image classifiers from ONNX files into goline's expression graph, and writes models out as such
 // files.
 //
-//	net, err := onnx.Open("model.onnx", onnx.Options{Preprocessing: p})
-//	prog, err := graph.Compile(net, graph.Options{})
+//	net, err := onnx.Open("model.onnx", onnx.Options{Preprocessing: nets.ImageNet()})
+//	var refused *onnx.UnsupportedError
+//	if errors.As(err, &refused) {
+//		fmt.Println(refused.Nodes) // all that cannot be expressed
+//	}
+//	for _, layer := range net.Layers() {
+//		fmt.Println(layer.Name, layer.Kind, layer.Output)
+//	}
+//	program, err := graph.Compile(net, graph.Options{}) // as of every nets.Classifier
+//	err = onnx.Export(file, net, onnx.ExportOptions{})  // or of a line.Pipeline: a detector that other runtimes run
 //
 // A [Network] is imported anew for each batch size that a graph is built for: shape arithmetic is computed, and the
 // remaining nodes are rewritten as layers of the graph builder, which fuses them. A batch dimension that the file fixes

@@ -69,7 +69,7 @@ func (n *Network) Name() string { return n.name }
 // Classes is the number of classes, K, which is the number of logits.
 func (n *Network) Classes() int { return n.classes }
 
-// Dim is the number of penultimate neurons, D; 0 where no features are known.
+// FeatureDim is the number of penultimate neurons, D; 0 where no features are known.
 func (n *Network) FeatureDim() int { return n.dim }
 
 // Head returns weight [classes, features] and bias [classes] of the last layer, zeros where the file has no bias. Both
